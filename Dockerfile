@@ -1,0 +1,29 @@
+# jwtgate, alone in its image: no shell, no package manager, not root.
+#
+#   docker build -t jwtgate --build-arg VERSION=1.2.3 .
+ARG GO=docker.io/library/golang:1.26-bookworm
+
+FROM ${GO} AS build
+ARG VERSION=dev
+ARG COMMIT=unknown
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY cmd cmd
+COPY envoy envoy
+COPY internal internal
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
+    -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT}" \
+    -o /jwtgate ./cmd/jwtgate
+
+FROM scratch
+# Issuers are asked over https: these are the authorities that vouch for them.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /jwtgate /jwtgate
+# Envoy stands in another container, so loopback would not reach us.
+ENV JWTGATE_LISTEN=0.0.0.0:9001
+EXPOSE 9001
+USER 65532:65532
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["/jwtgate", "healthcheck"]
+ENTRYPOINT ["/jwtgate"]
+CMD ["serve"]

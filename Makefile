@@ -1,0 +1,55 @@
+# jwtgate: run `make` for the list. A fresh machine needs Go, Python 3 and make;
+# what else is needed is put into .tools/ by the commands themselves.
+
+.NOTPARALLEL:
+.PHONY: help demo build test race e2e check tools clean
+
+PYTHON ?= python3
+GO_DIRS := $(wildcard cmd internal envoy deploy)
+
+# Stamped into the binary here, and not by Go's own VCS stamping, which
+# `GOFLAGS=-buildvcs=false` turns off.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## the guided tour: jwtgate, a real Envoy, an application (make demo ARGS=--once)
+	@$(call provide,envoy)
+	@$(MAKE) --no-print-directory build
+	@bin/jwtgate demo $(ARGS)
+
+build: ## bin/jwtgate
+	@CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/jwtgate ./cmd/jwtgate
+
+# -shuffle=on also keeps Go from answering out of its test cache, which does not
+# see that the end-to-end tests depend on the program they build.
+test: tools check ## check, then every test, a real Envoy and a Cognito emulator included
+	go test -shuffle=on $(TESTFLAGS) ./...
+
+race: tools ## every test under the race detector; needs a C compiler
+	@command -v "$$(go env CC)" >/dev/null || \
+		{ echo "make race: the race detector needs a C compiler, and $$(go env CC) is not there: install gcc or clang"; exit 1; }
+	CGO_ENABLED=1 go test -race -shuffle=on $(TESTFLAGS) ./...
+
+e2e: tools ## only the end-to-end tests
+	go test -count=1 -shuffle=on $(TESTFLAGS) ./internal/e2e
+
+check: ## gofmt, vet, staticcheck
+	@unformatted=$$(gofmt -l $(GO_DIRS)); \
+		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+tools: ## put the pinned Envoy and the Cognito emulator into .tools/
+	@$(call provide,envoy moto)
+
+clean: ## remove bin/ and .tools/
+	rm -rf bin .tools
+
+define provide
+command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there: install Python 3, with venv"; exit 1; }; \
+	$(PYTHON) -B .setup/tools.py check $(1)
+endef

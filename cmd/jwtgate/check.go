@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+)
+
+type checkCommand struct {
+	Config string `required:"" help:"The configuration to validate." placeholder:"FILE"`
+}
+
+// Help is the command's longer help.
+func (checkCommand) Help() string {
+	return `Prints every mistake as FILE:LINE:COL, with what to write instead; then warnings. Nothing is started and nothing is fetched.
+
+Example: jwtgate check --config jwtgate.yaml`
+}
+
+// Run validates and says so.
+func (cmd checkCommand) Run(c console) error {
+	cfg, err := loadConfig(cmd.Config, c.getenv)
+	if err != nil {
+		return tellMistakes(c.out, err)
+	}
+	for _, warning := range cfg.Warnings {
+		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
+	}
+	fmt.Fprintf(c.out, "%s: fine (%d issuers, %d routes, default %s)\n", cmd.Config, len(cfg.Issuers), len(cfg.Routes), cfg.Default)
+	return nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands is the command line: each flag's name, variable, default and help
+// stand here and nowhere else.
+type commands struct {
+	Serve       serveCommand       `cmd:"" help:"Answer Envoy's questions: the server."`
+	Init        initCommand        `cmd:"" help:"Write jwtgate.yaml, envoy.yaml and compose.yaml for your own project."`
+	Check       checkCommand       `cmd:"" help:"Validate a configuration and name every mistake in it."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is serving; for a container's health check."`
+	Demo        demoCommand        `cmd:"" help:"See it work: an issuer, a sample application, jwtgate and a real Envoy on this machine."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+const description = `The gate that Envoy asks about every request: it verifies the JWT, holds the request to its route's requirement, and tells your application who calls.
+
+  jwtgate demo                            see it work
+  jwtgate init --cognito POOL --client-id ID --app HOST:PORT
+  jwtgate serve --config jwtgate.yaml     run it
+
+Exit codes: 0 yes; 1 the answer is no; 2 it could not run.`
+
+// execute parses and runs one command line.
+func execute(ctx context.Context, args []string, c console) error {
+	var all commands
+	var exited bool
+	parser, err := kong.New(&all,
+		kong.Name("jwtgate"), kong.Description(description),
+		kong.Writers(c.out, c.err), kong.Exit(func(int) { exited = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(c),
+	)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	switch {
+	case exited: // --help has been printed
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w; see jwtgate %s--help", err, commandOf(args))
+	}
+	return parsed.Run()
+}
+
+// commandOf returns the command that a wrong command line seems to mean, with a
+// space behind it, or nothing.
+func commandOf(args []string) string {
+	if len(args) > 0 && len(args[0]) > 0 && args[0][0] != '-' {
+		parser, err := kong.New(&commands{}, kong.Writers(io.Discard, io.Discard))
+		if err != nil {
+			return ""
+		}
+		for _, command := range parser.Model.Children {
+			if command.Name == args[0] {
+				return args[0] + " "
+			}
+		}
+	}
+	return ""
+}

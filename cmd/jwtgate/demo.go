@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/demo"
+	"github.com/jwtgate/jwtgate/internal/devidp"
+)
+
+type demoCommand struct {
+	Tour  tourCommand  `cmd:"" default:"withargs" help:"Start everything on this machine and show it at work."`
+	Token tokenCommand `cmd:"" help:"A token of the running demo, on standard output."`
+}
+
+type tourCommand struct {
+	Once   bool   `help:"End after the tour; without, it stays up until Ctrl-C."`
+	Config string `help:"Your own configuration; its issuers' keys are then the demo's." placeholder:"FILE"`
+	App    string `help:"Your own application, instead of the sample." placeholder:"HOST:PORT"`
+	Envoy  string `help:"The Envoy binary; otherwise .tools/envoy/bin/envoy, then the PATH." placeholder:"FILE"`
+}
+
+// Run runs the demo.
+func (cmd tourCommand) Run(ctx context.Context, c console) error {
+	executable, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	err = demo.Run(ctx, demo.Options{
+		Executable: executable, Command: os.Args[0], Envoy: cmd.Envoy, Once: cmd.Once,
+		ConfigFile: cmd.Config, App: cmd.App,
+		Out: c.out, Color: demo.Colored(c.out, c.getenv), Getenv: c.getenv,
+	})
+	if errors.Is(err, demo.ErrSteps) {
+		return answerNo{err}
+	}
+	return err
+}
+
+type tokenCommand struct {
+	Issuer  string        `required:"" help:"The issuer's name in the configuration." placeholder:"NAME"`
+	Claims  string        `help:"Claims to put in, as a JSON object." placeholder:"JSON" default:"{}"`
+	Expires time.Duration `help:"How long it is valid; negative for one that has expired." placeholder:"D" default:"1h"`
+	Server  string        `help:"The demo's issuer." placeholder:"URL" default:"http://127.0.0.1:9003"`
+}
+
+// Run prints a token.
+func (cmd tokenCommand) Run(ctx context.Context, c console) error {
+	var claims map[string]any
+	if err := json.Unmarshal([]byte(cmd.Claims), &claims); err != nil {
+		return fmt.Errorf("--claims is no JSON object: %w; write it as '{\"sub\": \"me\"}'", err)
+	}
+	token, err := devidp.RequestToken(ctx, cmd.Server, cmd.Issuer, claims, cmd.Expires)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, token)
+	return nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/jwtgate/jwtgate/internal/extauthz"
+)
+
+// healthcheckTimeout bounds the whole question.
+const healthcheckTimeout = 3 * time.Second
+
+type healthcheckCommand struct {
+	Config string `help:"The server's configuration; its server.listen is asked." placeholder:"FILE" env:"JWTGATE_CONFIG"`
+	Addr   string `help:"Where to ask: host:port or unix:PATH; before the configuration." placeholder:"A" env:"JWTGATE_LISTEN"`
+}
+
+// Help is the command's longer help.
+func (healthcheckCommand) Help() string {
+	return `Asks grpc.health.v1 and exits with 0 when the server is serving, 1 when it is not, 2 when it cannot be asked.
+
+Example: jwtgate healthcheck --addr 127.0.0.1:9001`
+}
+
+// Run asks the server.
+func (cmd healthcheckCommand) Run(ctx context.Context, c console) error {
+	address := cmd.Addr
+	if address == "" {
+		cfg, err := loadConfig(cmd.Config, c.getenv)
+		if err != nil {
+			return err
+		}
+		address = cfg.Server.Listen
+	}
+	address = dialable(address)
+	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
+	defer cancel()
+	connection, err := grpc.NewClient(target(address), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	answer, err := healthpb.NewHealthClient(connection).Check(ctx, &healthpb.HealthCheckRequest{Service: extauthz.ServiceName})
+	err = errors.Join(err, connection.Close())
+	switch {
+	case err != nil:
+		return fmt.Errorf("no answer from %s: %w", address, err)
+	case answer.GetStatus() != healthpb.HealthCheckResponse_SERVING:
+		return answerNo{fmt.Errorf("%s says %s", address, answer.GetStatus())}
+	}
+	fmt.Fprintf(c.out, "%s is serving\n", address)
+	return nil
+}
+
+// target names a TCP address or a Unix socket to grpc-go, which must not look
+// for a proxy.
+func target(address string) string {
+	if strings.HasPrefix(address, unixPrefix) {
+		return address
+	}
+	return "passthrough:///" + address
+}

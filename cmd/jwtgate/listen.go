@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// unixPrefix stands before the path of a Unix socket in an address.
+const unixPrefix = "unix:"
+
+// socketMode lets the socket's group in, which Envoy is put into.
+const socketMode = 0o660
+
+// listen opens a TCP address or a Unix socket. what names the setting in
+// errors.
+func listen(what, address string) (net.Listener, error) {
+	path, isSocket := strings.CutPrefix(address, unixPrefix)
+	if !isSocket {
+		listener, err := net.Listen("tcp", address)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("%s %s is in use; end what listens there, or choose another address", what, address)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		return listener, nil
+	}
+	if err := removeStale(path); err != nil {
+		return nil, fmt.Errorf("%s %s: %w", what, address, err)
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	if err := os.Chmod(path, socketMode); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", what, err), listener.Close())
+	}
+	return listener, nil
+}
+
+// removeStale removes a socket that a process left behind. A file that is no
+// socket, or a socket that somebody answers on, is an error.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSocket == 0:
+		return errors.New("there is a file that is no socket; move it away, or choose another path")
+	}
+	connection, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		return errors.Join(errors.New("in use; end what listens there, or choose another path"), connection.Close())
+	}
+	return os.Remove(path)
+}
+
+// dialable turns an address to listen at into one to call: an unspecified host
+// is this machine.
+func dialable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}

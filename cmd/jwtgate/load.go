@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// loadConfig reads a config file, or the environment when no file is named, and
+// compiles it, so that every mistake is known together. Mistakes come as
+// config.Mistakes, marked as an answer.
+func loadConfig(file string, getenv func(string) (string, bool)) (*config.Config, error) {
+	cfg, err := readConfig(file, getenv)
+	var mistakes config.Mistakes
+	if err != nil && !errors.As(err, &mistakes) {
+		return nil, err
+	}
+	if cfg != nil {
+		err := gate.Check(cfg)
+		var more config.Mistakes
+		if err != nil && !errors.As(err, &more) && len(mistakes) == 0 {
+			return nil, err
+		}
+		mistakes = append(mistakes, more...)
+	}
+	if len(mistakes) > 0 {
+		return nil, answerNo{mistakes.Sorted()}
+	}
+	return cfg, nil
+}
+
+func readConfig(file string, getenv func(string) (string, bool)) (*config.Config, error) {
+	if file == "" {
+		return config.FromEnvironment(getenv)
+	}
+	return config.Load(file, getenv)
+}
+
+// tellMistakes prints the mistakes of a config, one a line, and how many there
+// are. Another error it returns as it is.
+func tellMistakes(w io.Writer, err error) error {
+	var mistakes config.Mistakes
+	if !errors.As(err, &mistakes) {
+		return err
+	}
+	plural := "s"
+	if len(mistakes) == 1 {
+		plural = ""
+	}
+	fmt.Fprintf(w, "%v\n%d mistake%s\n", mistakes, len(mistakes), plural)
+	return told{err}
+}

@@ -1,0 +1,256 @@
+package envoy_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/jwtgate/jwtgate/envoy"
+)
+
+func shipped(t *testing.T) []byte {
+	t.Helper()
+	file, err := os.ReadFile("envoy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestTheZeroEditChangesNothing(t *testing.T) {
+	got, err := envoy.Bootstrap(envoy.Edit{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, shipped(t)) {
+		t.Error("Bootstrap(Edit{}) is not envoy.yaml byte for byte")
+	}
+}
+
+// TestAnEditChangesMarkedPlacesOnly compares the parsed trees, and so sees a
+// change wherever it is.
+func TestAnEditChangesMarkedPlacesOnly(t *testing.T) {
+	const (
+		socket   = "address.socket_address."
+		listener = "static_resources.listeners[0]."
+		hcm      = listener + "filter_chains[0].filters[0].typed_config."
+		endpoint = ".load_assignment.endpoints[0].lb_endpoints[0].endpoint."
+	)
+	tests := []struct {
+		name string
+		edit envoy.Edit
+		want map[string]string // path -> new value, and nothing else changed
+	}{
+		{
+			name: "where clients call",
+			edit: envoy.Edit{Listen: "0.0.0.0:443"},
+			want: map[string]string{listener + socket + "address": "0.0.0.0", listener + socket + "port_value": "443"},
+		},
+		{
+			name: "the admin port",
+			edit: envoy.Edit{Admin: "127.0.0.1:19901"},
+			want: map[string]string{"admin." + socket + "port_value": "19901"},
+		},
+		{
+			name: "jwtgate by name",
+			edit: envoy.Edit{Gate: "jwtgate:9001"},
+			want: map[string]string{"static_resources.clusters[0]" + endpoint + socket + "address": "jwtgate"},
+		},
+		{
+			name: "the application on IPv6, for both protocols",
+			edit: envoy.Edit{App: "[::1]:9090"},
+			want: map[string]string{
+				"static_resources.clusters[1]" + endpoint + socket + "address": "::1",
+				"static_resources.clusters[2]" + endpoint + socket + "address": "::1",
+			},
+		},
+		{
+			name: "other origins",
+			edit: envoy.Edit{Origins: []string{"https://app.example", "http://localhost:5173"}},
+			want: map[string]string{
+				hcm + "route_config.virtual_hosts[0].typed_per_filter_config.envoy.filters.http.cors.allow_origin_string_match[0].exact": "https://app.example",
+				hcm + "route_config.virtual_hosts[0].typed_per_filter_config.envoy.filters.http.cors.allow_origin_string_match[1].exact": "http://localhost:5173",
+			},
+		},
+		{
+			name: "no origin at all",
+			edit: envoy.Edit{Origins: []string{}},
+			want: map[string]string{
+				hcm + "route_config.virtual_hosts[0].typed_per_filter_config.envoy.filters.http.cors.allow_origin_string_match[0].exact": "(gone)",
+			},
+		},
+		{
+			name: "other identity headers",
+			edit: envoy.Edit{Identity: []string{"x-user-id", "x-user-name", "x-tenant", "remote_user"}},
+			want: map[string]string{
+				hcm + "early_header_mutation_extensions[0].typed_config.mutations[0].remove_on_match.key_matcher.safe_regex.regex": `x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
+				hcm + "http_filters[1].typed_config.decoder_header_mutation_rules.allow_expression.regex":                          `authorization|cookie|sec-websocket-protocol|x-envoy-upstream-stream-duration-ms|x[^a-z0-9](http[^a-z0-9]method([^a-z0-9]override)?|method[^a-z0-9]override|(original|rewrite)[^a-z0-9]url)|x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
+			},
+		},
+	}
+	before := leaves(t, shipped(t))
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			file, err := envoy.Bootstrap(test.edit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := difference(before, leaves(t, file))
+			if fmt.Sprint(got) != fmt.Sprint(test.want) {
+				t.Errorf("changed\n%v\nwant\n%v", got, test.want)
+			}
+			again, err := envoy.Apply(file, envoy.Edit{Listen: "127.0.0.1:1", Admin: "127.0.0.1:2", Gate: "127.0.0.1:3", App: "127.0.0.1:4", Origins: []string{}})
+			if err != nil || len(again) == 0 {
+				t.Errorf("an edited file cannot be edited again: %v", err)
+			}
+		})
+	}
+}
+
+func TestAFileWithoutItsMarkersIsRefused(t *testing.T) {
+	tests := []struct {
+		name      string
+		old, new  string
+		edit      envoy.Edit
+		wantFault string
+	}{
+		{"missing", " # edit: listen", "", envoy.Edit{Listen: "127.0.0.1:1"}, `0 lines are marked "edit: listen", not 1`},
+		{"doubled", " # edit: admin", " # edit: gate", envoy.Edit{Gate: "127.0.0.1:1"}, `2 lines are marked "edit: gate", not 1`},
+		{"one of the application's two", "# edit: app\n  - name", "\n  - name", envoy.Edit{App: "127.0.0.1:1"}, `1 lines are marked "edit: app", not 2`},
+		{"another shape", "port_value: 9001 }", "pipe: gate }", envoy.Edit{Gate: "127.0.0.1:1"}, `marked "edit: gate" does not hold`},
+		{"other identity names already", "(id|name|email", "(name|email", envoy.Edit{Identity: []string{"x-tenant"}}, `marked "edit: identity" does not hold`},
+		{"no list of origins", `[ { exact: "http://localhost:3000" } ]`, "", envoy.Edit{Origins: []string{}}, `marked "edit: origins" does not hold`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			file := strings.Replace(string(shipped(t)), test.old, test.new, 1)
+			if file == string(shipped(t)) {
+				t.Fatalf("envoy.yaml holds no %q", test.old)
+			}
+			got, err := envoy.Apply([]byte(file), test.edit)
+			if err == nil || !strings.Contains(err.Error(), test.wantFault) {
+				t.Errorf("error %v, want one that says %q", err, test.wantFault)
+			}
+			if got != nil {
+				t.Error("a file came back beside the error")
+			}
+		})
+	}
+}
+
+func TestValuesThatCouldChangeTheFileAreRefused(t *testing.T) {
+	tests := []struct {
+		name      string
+		edit      envoy.Edit
+		wantFault string
+	}{
+		{"an address without a port", envoy.Edit{Listen: "127.0.0.1"}, "is not HOST:PORT"},
+		{"an address without a host", envoy.Edit{Listen: ":8080"}, "neither an IP address nor a host name"},
+		{"port 0", envoy.Edit{Gate: "127.0.0.1:0"}, "a number from 1 to 65535"},
+		{"port by name", envoy.Edit{Gate: "127.0.0.1:http"}, "a number from 1 to 65535"},
+		{"port too large", envoy.Edit{Gate: "127.0.0.1:65536"}, "a number from 1 to 65535"},
+		{"a host that ends the YAML value", envoy.Edit{App: "a, b }:80"}, "neither an IP address nor a host name"},
+		{"a host with a line break", envoy.Edit{App: "a\nb:80"}, "neither an IP address nor a host name"},
+		{"a host with a comment", envoy.Edit{Admin: "a #b:80"}, "neither an IP address nor a host name"},
+		{"an origin with a path", envoy.Edit{Origins: []string{"https://app.example/"}}, "as browsers send it"},
+		{"an origin without a scheme", envoy.Edit{Origins: []string{"app.example"}}, "as browsers send it"},
+		{"any origin", envoy.Edit{Origins: []string{"*"}}, "as browsers send it"},
+		{"the null origin", envoy.Edit{Origins: []string{"null"}}, "as browsers send it"},
+		{"an origin with capitals", envoy.Edit{Origins: []string{"https://App.example"}}, "in lower case"},
+		{"an origin with a wildcard", envoy.Edit{Origins: []string{"https://*.example"}}, "must be a name"},
+		{"an origin with its scheme's own port", envoy.Edit{Origins: []string{"https://app.example:443"}}, "leave out"},
+		{"an origin that ends the YAML value", envoy.Edit{Origins: []string{`https://a" } ] #`}}, "as browsers send it"},
+		{"no identity header", envoy.Edit{Identity: []string{}}, "no header name is given"},
+		{"a header name that is a pattern", envoy.Edit{Identity: []string{"x-.*"}}, "is not a header name"},
+		{"a header name with capitals", envoy.Edit{Identity: []string{"X-User-Id"}}, "is not a header name"},
+		{"an empty header name", envoy.Edit{Identity: []string{""}}, "is not a header name"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := envoy.Bootstrap(test.edit)
+			if err == nil || !strings.Contains(err.Error(), test.wantFault) {
+				t.Errorf("error %v, want one that says %q", err, test.wantFault)
+			}
+			if got != nil {
+				t.Error("a file came back beside the error")
+			}
+		})
+	}
+}
+
+func TestEveryFaultIsNamedAtOnce(t *testing.T) {
+	_, err := envoy.Bootstrap(envoy.Edit{Listen: "a", Gate: "b", Origins: []string{"c"}, Identity: []string{"D"}})
+	for _, value := range []string{`"a"`, `"b"`, `"c"`, `"D"`} {
+		if err == nil || !strings.Contains(err.Error(), value) {
+			t.Errorf("the error does not name %s: %v", value, err)
+		}
+	}
+}
+
+// TestTheIdentityPatternFoldsSpellings holds the pattern to what jwtgate means
+// by a spelling: every byte that is no letter and no digit counts as the same.
+func TestTheIdentityPatternFoldsSpellings(t *testing.T) {
+	text := string(shipped(t))
+	start := strings.Index(text, `regex: "x[^a-z0-9]user`) + len(`regex: "`)
+	pattern := regexp.MustCompile("^(?:" + text[start:start+strings.Index(text[start:], `"`)] + ")$")
+	for _, name := range envoy.IdentityNames() {
+		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", "."), strings.Replace(name, "-", "~", 1)} {
+			if !pattern.MatchString(spelling) {
+				t.Errorf("%q is not stripped", spelling)
+			}
+		}
+	}
+	for _, other := range []string{"x-user-agent", "x-user", "x-userid", "x-user-id-token", "x-auth-token", "ax-user-id"} {
+		if pattern.MatchString(other) {
+			t.Errorf("%q is stripped, though it is no identity header", other)
+		}
+	}
+}
+
+// leaves returns every scalar of a YAML document by its path.
+func leaves(t *testing.T, file []byte) map[string]string {
+	t.Helper()
+	var tree any
+	if err := yaml.Unmarshal(file, &tree); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	walk("", tree, found)
+	return found
+}
+
+func walk(path string, node any, found map[string]string) {
+	switch node := node.(type) {
+	case map[string]any:
+		for key, value := range node {
+			walk(strings.TrimPrefix(path+"."+key, "."), value, found)
+		}
+	case []any:
+		for i, value := range node {
+			walk(fmt.Sprintf("%s[%d]", path, i), value, found)
+		}
+	default:
+		found[path] = fmt.Sprint(node)
+	}
+}
+
+// difference returns the paths whose values differ, with the new one.
+func difference(before, after map[string]string) map[string]string {
+	changed := map[string]string{}
+	for path, value := range after {
+		if before[path] != value {
+			changed[path] = value
+		}
+	}
+	for path := range before {
+		if _, ok := after[path]; !ok {
+			changed[path] = "(gone)"
+		}
+	}
+	return changed
+}

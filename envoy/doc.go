@@ -1,0 +1,21 @@
+// Package envoy ships the Envoy configuration that belongs to jwtgate, and
+// renders it for one user: other addresses, other origins, other identity
+// headers, and the three files of `jwtgate init`.
+//
+// envoy.yaml is the very file that the demo and the end-to-end tests run. What
+// is rendered from it differs only in the places that the file itself marks,
+// so what was tested is what users get. The package renders text; it never
+// reads or writes a file, starts Envoy, or decides anything about a request.
+//
+// Security invariants:
+//
+//  1. The zero [Edit] is the shipped file, byte for byte
+//     (TestTheZeroEditChangesNothing).
+//  2. An edit changes marked places only, each as often as it must stand in
+//     the file; a marker that is missing, doubled or on a line of another shape
+//     is an error, never a file that looks edited
+//     (TestAnEditChangesMarkedPlacesOnly, TestAFileWithoutItsMarkersIsRefused).
+//  3. No value can add a key, a line or a wider pattern to the YAML it is
+//     written into: a value of another form than its own is refused
+//     (TestValuesThatCouldChangeTheFileAreRefused).
+package envoy

@@ -1,0 +1,197 @@
+package envoy
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+	"text/template"
+)
+
+//go:embed templates
+var templates embed.FS
+
+// EnvoyImage is the container image of the Envoy that envoy.yaml was written
+// for and is tested with.
+const EnvoyImage = "envoyproxy/envoy:v1.40.0"
+
+// InitOptions is what `jwtgate init` asks its user. Either Cognito and ClientID
+// are given, or Issuer and Audience.
+type InitOptions struct {
+	Cognito  string // user pool id, such as us-west-1_6BpkgoczU
+	ClientID string // the pool's app client
+	Issuer   string // the exact iss of any OIDC issuer, an https URL
+	Audience string // what aud must hold
+
+	App     string   // host:port of the application
+	Origins []string // of front ends in a browser; none: no other origin's scripts may read answers
+	Image   string   // jwtgate's own container image; "": jwtgate, built locally
+}
+
+// File is one file to be written.
+type File struct {
+	Name string // a bare file name
+	Data []byte
+}
+
+// Init renders the user's jwtgate.yaml, envoy.yaml and compose.yaml, in this
+// order. It writes nothing. Its error names every option that is missing or of
+// a wrong form, one a line, by the flag that gives it; it does not prove that
+// a pool, an issuer or an application is there.
+//
+// An application on loopback gets containers on the machine's own network, and
+// an envoy.yaml that serves without containers too. An application that has a
+// bare name is one of the compose file's own services, and Envoy then finds
+// jwtgate by its service name.
+func Init(o InitOptions) ([]File, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	if o.Image == "" {
+		o.Image = "jwtgate"
+	}
+	appHost, _, _ := net.SplitHostPort(o.App)
+	view := struct {
+		InitOptions
+		AppHost, EnvoyImage string
+		OnHost              bool
+	}{o, appHost, EnvoyImage, !insideCompose(appHost)}
+
+	edit := Edit{App: o.App, Origins: append([]string{}, o.Origins...)}
+	howToRun := "envoy -c envoy.yaml, beside jwtgate serve --config jwtgate.yaml; or docker compose up"
+	if !view.OnHost {
+		edit.Listen, edit.Gate = "0.0.0.0:8080", "jwtgate:9001"
+		howToRun = "docker compose up; the names in here are known only inside its network"
+	}
+	bootstrap, err := Bootstrap(edit)
+	if err != nil {
+		return nil, err
+	}
+	header := "# `jwtgate init` wrote this file once; it is yours to edit.\n# Next: " + howToRun + "\n#\n"
+	gate, err := render("jwtgate.yaml", view)
+	if err != nil {
+		return nil, err
+	}
+	compose, err := render("compose.yaml", view)
+	if err != nil {
+		return nil, err
+	}
+	return []File{
+		{Name: "jwtgate.yaml", Data: gate},
+		{Name: "envoy.yaml", Data: append([]byte(header), bootstrap...)},
+		{Name: "compose.yaml", Data: compose},
+	}, nil
+}
+
+// insideCompose reports whether a host means something only, or something
+// else, inside a compose network: a bare name is a service there.
+func insideCompose(host string) bool {
+	if host == "host.docker.internal" {
+		return true
+	}
+	return host != "localhost" && net.ParseIP(host) == nil && !strings.Contains(host, ".")
+}
+
+// render fills one template.
+func render(name string, view any) ([]byte, error) {
+	t, err := template.New(name+".tmpl").Funcs(template.FuncMap{"yaml": yamlScalar}).ParseFS(templates, "templates/"+name+".tmpl")
+	if err != nil {
+		return nil, err
+	}
+	var out strings.Builder
+	if err := t.Execute(&out, view); err != nil {
+		return nil, err
+	}
+	return []byte(out.String()), nil
+}
+
+// plainScalar takes what YAML reads as the same string when it is not quoted,
+// wherever it stands. A digit in front could make it a number or a date.
+var plainScalar = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]*$`)
+
+// yamlScalar renders s so that a jwtgate configuration reads exactly s: quoted
+// unless that is needless, and with `${`, which would be expanded, escaped.
+func yamlScalar(s string) (string, error) {
+	s = strings.ReplaceAll(s, "${", "$${")
+	switch strings.ToLower(s) {
+	case "true", "false", "yes", "no", "on", "off", "null", "y", "n":
+	default:
+		if plainScalar.MatchString(s) {
+			return s, nil
+		}
+	}
+	quoted, err := json.Marshal(s) // a JSON string is a YAML double-quoted scalar
+	return string(quoted), err
+}
+
+// check names every option that is missing or of a wrong form.
+func (o InitOptions) check() error {
+	_, _, appFault := splitAddress(o.App)
+	if o.App == "" {
+		appFault = errors.New("--app HOST:PORT is missing: where your application listens, such as 127.0.0.1:4567")
+	} else if appFault != nil {
+		appFault = fmt.Errorf("--app: %w", appFault)
+	}
+	faults := []error{o.checkIssuer(), appFault}
+	for _, origin := range o.Origins {
+		if err := checkOrigin(origin); err != nil {
+			faults = append(faults, fmt.Errorf("--origin: %w", err))
+		}
+	}
+	if o.Image != "" && !imageName.MatchString(o.Image) {
+		faults = append(faults, fmt.Errorf("image %q is not the name of a container image", o.Image))
+	}
+	return errors.Join(faults...)
+}
+
+// The forms of what is written into files: Cognito's pool ids (their region,
+// then letters and digits) and app client ids, and image references.
+var (
+	poolID    = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+_[A-Za-z0-9]{1,55}$`)
+	clientID  = regexp.MustCompile(`^[A-Za-z0-9_+]{1,128}$`)
+	imageName = regexp.MustCompile(`^[a-z0-9][a-z0-9._/:@-]*$`)
+)
+
+// checkIssuer holds the four options that say who signs to one of their two
+// pairs.
+func (o InitOptions) checkIssuer() error {
+	cognito := o.Cognito != "" || o.ClientID != ""
+	generic := o.Issuer != "" || o.Audience != ""
+	switch {
+	case cognito == generic:
+		return errors.New("say who signs the tokens: either --cognito POOL --client-id ID, or --issuer URL --audience A")
+	case cognito && (o.Cognito == "" || o.ClientID == ""):
+		return errors.New("--cognito and --client-id belong together: give both")
+	case generic && (o.Issuer == "" || o.Audience == ""):
+		return errors.New("--issuer and --audience belong together: give both")
+	case cognito && !poolID.MatchString(o.Cognito):
+		return fmt.Errorf("--cognito: %q is not a user pool id, such as us-west-1_6BpkgoczU", o.Cognito)
+	case cognito && !clientID.MatchString(o.ClientID):
+		return fmt.Errorf("--client-id: %q is not the id of an app client", o.ClientID)
+	case generic:
+		return o.checkGeneric()
+	}
+	return nil
+}
+
+// checkGeneric checks an OIDC issuer (OpenID Connect Discovery 1.0 section 3:
+// an https URL without query and fragment) and an audience.
+func (o InitOptions) checkGeneric() error {
+	u, err := url.Parse(o.Issuer)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(o.Issuer, "?#") || !printable(o.Issuer) {
+		return fmt.Errorf("--issuer: %q is not an https URL without user, query and fragment; write it exactly as iss stands in a token", o.Issuer)
+	}
+	if !printable(o.Audience) {
+		return fmt.Errorf("--audience: %q holds a space or a character that is not ASCII", o.Audience)
+	}
+	return nil
+}
+
+// printable reports whether s is visible ASCII without spaces.
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}

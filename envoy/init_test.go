@@ -1,0 +1,210 @@
+package envoy_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/jwtgate/jwtgate/envoy"
+)
+
+var cognito = envoy.InitOptions{Cognito: "us-west-1_6BpkgoczU", ClientID: "3v5exampleclient", App: "127.0.0.1:4567"}
+
+// rendered runs Init and returns the files by name, and each parsed.
+func rendered(t *testing.T, o envoy.InitOptions) (files map[string]string, trees map[string]map[string]any) {
+	t.Helper()
+	made, err := envoy.Init(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, trees = map[string]string{}, map[string]map[string]any{}
+	for _, file := range made {
+		var tree map[string]any
+		if err := yaml.Unmarshal(file.Data, &tree); err != nil {
+			t.Fatalf("%s is no YAML: %v\n%s", file.Name, err, file.Data)
+		}
+		files[file.Name], trees[file.Name] = string(file.Data), tree
+	}
+	return files, trees
+}
+
+func TestInitWritesThreeFilesThatSayWhatToDoNext(t *testing.T) {
+	for _, app := range []string{"127.0.0.1:4567", "backend:4567", "host.docker.internal:4567"} {
+		o := cognito
+		o.App = app
+		files, _ := rendered(t, o)
+		if names := slices.Sorted(maps.Keys(files)); !slices.Equal(names, []string{"compose.yaml", "envoy.yaml", "jwtgate.yaml"}) {
+			t.Fatalf("files %q", names)
+		}
+		for name, text := range files {
+			if !strings.HasPrefix(text, "# ") || !strings.Contains(text, "# Next: ") {
+				t.Errorf("app %s: %s does not begin by saying what it is and what to do next:\n%.200s", app, name, text)
+			}
+			if strings.Contains(text, "<no value>") || strings.Contains(text, "{{") {
+				t.Errorf("app %s: %s has an unfilled place", app, name)
+			}
+		}
+	}
+}
+
+func TestInitSaysWhoSigns(t *testing.T) {
+	tests := []struct {
+		name string
+		o    envoy.InitOptions
+		want string // the issuers, as parsed
+	}{
+		{"Cognito", cognito, `{"cognito":{"clients":["3v5exampleclient"],"cognito":"us-west-1_6BpkgoczU"}}`},
+		{
+			"a client id that YAML would take for a number",
+			envoy.InitOptions{Cognito: "us-west-1_6BpkgoczU", ClientID: "123456", App: "app:1"},
+			`{"cognito":{"clients":["123456"],"cognito":"us-west-1_6BpkgoczU"}}`,
+		},
+		{
+			"any issuer",
+			envoy.InitOptions{Issuer: "https://login.example/", Audience: "orders-api", App: "app:1"},
+			`{"main":{"audiences":["orders-api"],"issuer":"https://login.example/"}}`,
+		},
+		{
+			"an audience that means something to YAML, and one that would be expanded",
+			envoy.InitOptions{Issuer: "https://login.example", Audience: `a",${HOME}:[#`, App: "app:1"},
+			`{"main":{"audiences":["a\",$${HOME}:[#"],"issuer":"https://login.example"}}`,
+		},
+		{
+			"an audience that YAML reads as a boolean",
+			envoy.InitOptions{Issuer: "https://login.example", Audience: "Yes", App: "app:1"},
+			`{"main":{"audiences":["Yes"],"issuer":"https://login.example"}}`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			files, trees := rendered(t, test.o)
+			if got := asJSON(t, trees["jwtgate.yaml"]["issuers"]); got != test.want {
+				t.Errorf("issuers %s, want %s, in\n%s", got, test.want, files["jwtgate.yaml"])
+			}
+			if got := trees["jwtgate.yaml"]["default"]; got != "required" {
+				t.Errorf("default %v, want required", got)
+			}
+		})
+	}
+}
+
+func TestInitFitsWhereTheApplicationIs(t *testing.T) {
+	tests := []struct {
+		app        string
+		wantOnHost bool // containers on the machine's network, so that envoy.yaml serves without them too
+	}{
+		{"127.0.0.1:4567", true},
+		{"localhost:4567", true},
+		{"[::1]:4567", true},
+		{"10.0.0.7:80", true},
+		{"app.internal.example:80", true},
+		{"backend-flask:4567", false},
+		{"backend_flask:4567", false},
+		{"host.docker.internal:4567", false},
+	}
+	for _, test := range tests {
+		t.Run(test.app, func(t *testing.T) {
+			o := cognito
+			o.App = test.app
+			files, trees := rendered(t, o)
+			services := trees["compose.yaml"]["services"].(map[string]any)
+			for name, service := range services {
+				if onHost := service.(map[string]any)["network_mode"] == "host"; onHost != test.wantOnHost {
+					t.Errorf("%s on the machine's network: %v, want %v", name, onHost, test.wantOnHost)
+				}
+			}
+			wantGate, wantListen := "address: 127.0.0.1, port_value: 9001", "address: 127.0.0.1, port_value: 8080"
+			if !test.wantOnHost {
+				wantGate, wantListen = "address: jwtgate, port_value: 9001", "address: 0.0.0.0, port_value: 8080"
+			}
+			for _, want := range []string{wantGate, wantListen} {
+				if !strings.Contains(files["envoy.yaml"], want) {
+					t.Errorf("envoy.yaml does not say %q", want)
+				}
+			}
+			_, mapped := services["envoy"].(map[string]any)["extra_hosts"]
+			if want := strings.HasPrefix(test.app, "host.docker"); mapped != want {
+				t.Errorf("host.docker.internal is mapped: %v, want %v", mapped, want)
+			}
+			if _, published := services["jwtgate"].(map[string]any)["ports"]; published {
+				t.Error("jwtgate's port is published")
+			}
+		})
+	}
+}
+
+func TestInitTakesOnlyTheOriginsItIsGiven(t *testing.T) {
+	o := cognito
+	files, _ := rendered(t, o)
+	if !strings.Contains(files["envoy.yaml"], "allow_origin_string_match: [] #") {
+		t.Error("without --origin some origin is allowed")
+	}
+	o.Origins = []string{"https://app.example", "http://localhost:5173"}
+	files, _ = rendered(t, o)
+	if want := `allow_origin_string_match: [ { exact: "https://app.example" }, { exact: "http://localhost:5173" } ] #`; !strings.Contains(files["envoy.yaml"], want) {
+		t.Errorf("envoy.yaml does not say %s", want)
+	}
+}
+
+func TestInitEnvoyFileCanBeEditedOn(t *testing.T) {
+	files, _ := rendered(t, cognito)
+	got, err := envoy.Apply([]byte(files["envoy.yaml"]), envoy.Edit{Listen: "127.0.0.1:18080", App: "127.0.0.1:19090"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(got, []byte("port_value: 18080")) || bytes.Count(got, []byte("port_value: 19090")) != 2 {
+		t.Error("the edit did not reach init's envoy.yaml")
+	}
+}
+
+func TestInitNamesTheOptionThatIsWrong(t *testing.T) {
+	const app = "127.0.0.1:4567"
+	tests := []struct {
+		name string
+		o    envoy.InitOptions
+		want []string
+	}{
+		{"nothing", envoy.InitOptions{}, []string{"either --cognito POOL --client-id ID, or --issuer URL --audience A", "--app HOST:PORT is missing"}},
+		{"both kinds", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "b", Issuer: "https://c", Audience: "d", App: app}, []string{"either --cognito"}},
+		{"a pool without a client", envoy.InitOptions{Cognito: "us-west-1_a", App: app}, []string{"--cognito and --client-id belong together"}},
+		{"a client without a pool", envoy.InitOptions{ClientID: "a", App: app}, []string{"--cognito and --client-id belong together"}},
+		{"an issuer without an audience", envoy.InitOptions{Issuer: "https://a", App: app}, []string{"--issuer and --audience belong together"}},
+		{"a pool name for its id", envoy.InitOptions{Cognito: "CruddurUserPool", ClientID: "a", App: app}, []string{`--cognito: "CruddurUserPool"`, "us-west-1_6BpkgoczU"}},
+		{"a client with a space", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a b", App: app}, []string{`--client-id: "a b"`}},
+		{"an issuer over http", envoy.InitOptions{Issuer: "http://a", Audience: "b", App: app}, []string{`--issuer: "http://a"`, "https"}},
+		{"an issuer with a query", envoy.InitOptions{Issuer: "https://a/?b", Audience: "b", App: app}, []string{"--issuer:"}},
+		{"an audience with a line break", envoy.InitOptions{Issuer: "https://a", Audience: "a\nb", App: app}, []string{"--audience:"}},
+		{"an application without a port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "backend"}, []string{`--app: address "backend" is not HOST:PORT`}},
+		{"an origin with a path", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: app, Origins: []string{"http://a/"}}, []string{`--origin: origin "http://a/"`}},
+		{"an image with a line break", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: app, Image: "a\nb"}, []string{"not the name of a container image"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			files, err := envoy.Init(test.o)
+			if files != nil {
+				t.Error("files came back beside the error")
+			}
+			for _, want := range test.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("error %v, want one that says %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func asJSON(t *testing.T, value any) string {
+	t.Helper()
+	var out strings.Builder
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(out.String())
+}

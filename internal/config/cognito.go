@@ -1,0 +1,107 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// poolForm is a Cognito user pool's id, which names its region.
+func poolForm() form[string] {
+	const says = "a user pool id such as us-west-1_6BpkgoczU"
+	return textOf(says, func(text string) string {
+		if _, ok := poolRegion(text); !ok {
+			return fmt.Sprintf("is %s, which is no user pool id; write %s", shown(text), says)
+		}
+		return ""
+	})
+}
+
+// poolRegion returns the region that a pool id names. The id behind it has 9
+// characters at AWS, more at emulators; the API's bound on the whole is 55
+// (UserPoolIdType).
+func poolRegion(pool string) (string, bool) {
+	region, id, ok := strings.Cut(pool, "_")
+	ok = ok && len(pool) <= 55 && isRegion(region) && regexp.MustCompile(`^[A-Za-z0-9]+$`).MatchString(id)
+	return region, ok
+}
+
+// isRegion takes the names of AWS regions: us-west-1, us-gov-east-1,
+// eusc-de-east-1.
+func isRegion(text string) bool {
+	return regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`).MatchString(text)
+}
+
+func regionForm() form[string] {
+	const says = "an AWS region such as us-east-1"
+	return textOf(says, func(text string) string {
+		if !isRegion(text) {
+			return fmt.Sprintf("is %s, which is no region; write %s", shown(text), says)
+		}
+		return ""
+	})
+}
+
+// cognitoSuffix is the domain of a region's partition.
+func cognitoSuffix(region string) string {
+	switch {
+	case strings.HasPrefix(region, "eusc-"):
+		return "amazonaws.eu"
+	case strings.HasPrefix(region, "cn-"):
+		return "amazonaws.com.cn"
+	default:
+		return "amazonaws.com"
+	}
+}
+
+// cognitoPreset expands a pool id into what it stands for. The ORIGINAL issuer
+// form comes first: its host answers for every pool, while that of the UPDATED
+// form (IssuerConfigurationType in the Cognito API) refuses pools that were not
+// switched to it. Tokens of replicas carry the ORIGINAL form of their region.
+func (f *issuerFile) cognitoPreset() {
+	region, ok := poolRegion(f.pool)
+	f.Cognito = &Cognito{Pool: f.pool, Region: region, TokenUse: f.tokenUse}
+	if f.tokenUse == nil {
+		f.Cognito.TokenUse = []string{"access", "id"}
+	}
+	if f.GroupsClaim == nil {
+		f.GroupsClaim = []string{"cognito:groups"}
+	}
+	if !ok {
+		return
+	}
+	original := func(region string) string {
+		return fmt.Sprintf("https://cognito-idp.%s.%s/%s", region, cognitoSuffix(region), f.pool)
+	}
+	f.ISS = []string{
+		original(region),
+		fmt.Sprintf("https://issuer-cognito-idp.%s.%s/%s", region, cognitoSuffix(region), f.pool),
+	}
+	for _, replica := range f.replicas {
+		f.ISS = append(f.ISS, original(replica))
+	}
+	if f.JWKS.URI == "" && f.JWKS.File == "" {
+		f.JWKS.URI = keysBelow(original(region))
+	}
+}
+
+// keysBelow is where Cognito, and an emulator of it, serves the keys of the
+// pool at url.
+func keysBelow(url string) string { return url + "/.well-known/jwks.json" }
+
+func checkCognito(d *decoder, at place, f *issuerFile) {
+	if i := slices.Index(f.replicas, f.Cognito.Region); i >= 0 && f.Cognito.Region != "" {
+		d.wrong(fmt.Sprintf("%s[%d]", at.below("replica_regions"), i), "is the pool's own region; write the others only")
+	}
+	switch clients := at.below("clients"); {
+	case !d.stated(clients):
+		d.wrong(at.path, "needs clients, the ids of your app clients, or it would take the tokens of every app of this pool; write clients: [CLIENT]")
+	case f.Clients != nil && len(f.Clients) == 0:
+		d.wrong(clients, "is an empty list; write the ids of your app clients, such as [3v5exampleclient]")
+	}
+	other := func(client string) bool { return !slices.Contains(f.Audiences, client) }
+	if len(f.Audiences) > 0 && slices.Contains(f.Cognito.TokenUse, "id") && slices.ContainsFunc(f.Clients, other) {
+		d.wrong(at.below("audiences"), "cannot hold for an ID token, whose aud is its client; write token_use: [access], or leave audiences out")
+	}
+}

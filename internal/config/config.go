@@ -1,0 +1,186 @@
+package config
+
+import (
+	"time"
+)
+
+// Config is a whole configuration, validated in itself and with every preset
+// and default filled in. It is plain data: nothing in it is changed after
+// [Load] returns it, so it may be read from any goroutine.
+//
+// What needs another package's knowledge is not checked here: whether a match
+// pattern parses is the business of package route.
+type Config struct {
+	Source string // the file as it was named, or "environment"
+	Hash   string // lower-case hex SHA-256 over the bytes of every file read
+	Server Server
+	Admin  Admin
+	// CacheDir is where last-good keys survive a restart; empty: not kept.
+	CacheDir string
+	Issuers  []Issuer // in file order; Name is unique, and so is every iss value
+	Tokens   Tokens
+	// Identity says which headers the application gets, and which names
+	// clients may never send.
+	Identity Identity
+	Routes   []Route // in file order; the first match decides
+	Default  Access  // AccessRequired or AccessDeny
+	CORS     CORS
+
+	Warnings []Mistake // worth saying aloud, but no reason to refuse the file
+
+	positions map[string]Pos
+}
+
+// Server is where Envoy reaches the gate.
+type Server struct {
+	Listen     string        // host:port, or unix:PATH
+	DrainDelay time.Duration // NOT_SERVING this long before connections close
+}
+
+// Admin is where operators and probes reach the gate.
+type Admin struct {
+	Listen string // host:port
+}
+
+// Issuer is one trusted issuer: who may sign, for whom, with what.
+type Issuer struct {
+	Name string // the key in the config's issuers map
+	Path string // for mistakes and messages, such as `issuers.cruddur`
+
+	// ISS holds every exact iss value that this issuer signs as. The first is
+	// the one that discovery begins at. A Cognito pool has at least two.
+	ISS     []string
+	Cognito *Cognito // nil: a generic OIDC issuer
+	// Prefix stands before the subject, the username claims and every group.
+	Prefix    string
+	Audiences []string // aud must hold one of them; empty: not checked
+	Clients   []string // the token's client must be one of them; empty: not checked
+
+	TokenTypes  []string // header typ, when present, must be one of them
+	Algorithms  []string // never empty, never none or HS*
+	GroupsClaim []string // claim names, the first that is there
+	ScopesClaim []string // claim names, the first that is there
+
+	Leeway    time.Duration
+	AllowHTTP bool // plain http to this issuer, opened by name
+	JWKS      JWKS
+}
+
+// Cognito is what only an AWS Cognito user pool has.
+type Cognito struct {
+	Pool     string   // us-west-1_6BpkgoczU
+	Region   string   // us-west-1, as the pool id names it
+	TokenUse []string // which kinds are accepted: "access", "id"
+}
+
+// JWKS is where one issuer's keys come from and how they are kept.
+type JWKS struct {
+	URI  string // empty with File empty: from the discovery document
+	File string // a key set on disk instead of URI
+
+	RefreshInterval    time.Duration
+	UnknownKIDCooldown time.Duration
+	MaxStale           time.Duration
+	RequestTimeout     time.Duration
+	CAFile             string // empty: the system's
+	Proxy              string // "none", "environment", or a URL
+}
+
+// Tokens says where a credential is read and how long one may be.
+type Tokens struct {
+	From     []TokenSource
+	Forward  bool // false: the credential is removed where it was read
+	MaxBytes int
+}
+
+// SourceKind is a place in a request that can hold a credential.
+type SourceKind string
+
+// The places a credential can be read from.
+const (
+	SourceBearer SourceKind = "bearer" // Authorization: Bearer, RFC 6750 section 2.1
+)
+
+// TokenSource is one place a credential may stand in.
+type TokenSource struct {
+	Kind SourceKind
+	Name string // the cookie's, header's or query parameter's name; empty for bearer
+}
+
+// Identity is what the application is told, and what clients may not claim.
+type Identity struct {
+	// Headers to set, in the order of their names; a removed default is in
+	// Removed.
+	Headers []IdentityHeader
+	// Removed holds the default names taken out with null: never set, but
+	// stripped from every request all the same.
+	Removed       []string
+	Strip         []string // further names that clients may never send
+	MaxValueBytes int      // of one encoded header value
+}
+
+// IdentityHeader is one header that the application gets.
+type IdentityHeader struct {
+	Name string // lower case
+	// Claims holds claim names and $-values ($groups, $scopes, $client, $kind,
+	// $issuer); the first that is there is used.
+	Claims []string
+}
+
+// Access is what a route asks for.
+type Access string
+
+// The closed list of accesses.
+const (
+	AccessPublic   Access = "public"
+	AccessOptional Access = "optional"
+	AccessRequired Access = "required"
+	AccessDeny     Access = "deny"
+)
+
+// Route is one match and its requirement, as written; package route gives
+// Match its meaning.
+type Route struct {
+	Name string // unique; by default the text of Match
+	Path string // for mistakes and messages, such as `routes[2]`
+
+	Match  string   // [METHOD,...] PATH
+	Hosts  []string // empty: any
+	Access Access
+	// AnonymousIfInvalid: on an optional route a token that fails goes on
+	// without identity instead of being denied.
+	AnonymousIfInvalid bool
+	Requirement        Requirement
+}
+
+// Requirement is what a valid token must also show. The zero value asks for
+// nothing more.
+type Requirement struct {
+	Issuers []string // names; empty: any configured issuer
+	Groups  Choice
+	Scopes  Choice
+	Clients Choice
+}
+
+// Choice asks for any one of a list, for all of a list, or for both.
+type Choice struct {
+	Any []string
+	All []string
+}
+
+// Empty reports whether the choice asks for nothing.
+func (c Choice) Empty() bool { return len(c.Any) == 0 && len(c.All) == 0 }
+
+// PreflightMode says what becomes of a CORS preflight.
+type PreflightMode string
+
+// The two preflight modes.
+const (
+	PreflightPass  PreflightMode = "pass"
+	PreflightCheck PreflightMode = "check"
+)
+
+// CORS is how browsers' preflights are treated.
+type CORS struct {
+	Preflight PreflightMode
+}

@@ -1,0 +1,214 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// decoder reads one file. It collects mistakes instead of stopping at the first.
+type decoder struct {
+	source    string
+	getenv    func(string) (string, bool)
+	mistakes  Mistakes
+	warnings  []Mistake
+	positions map[string]Pos      // path of a value that the file has -> its place
+	homes     map[string][]string // name of a key -> the paths where it exists; made when first asked for
+}
+
+func newDecoder(source string, getenv func(string) (string, bool)) *decoder {
+	return &decoder{source: source, getenv: orNone(getenv), positions: map[string]Pos{}}
+}
+
+// orNone lets a nil getenv know no variable.
+func orNone(getenv func(string) (string, bool)) func(string) (string, bool) {
+	if getenv == nil {
+		return func(string) (string, bool) { return "", false }
+	}
+	return getenv
+}
+
+// place is one value in the file.
+type place struct {
+	path string     // routes[2].match; empty for the whole file
+	key  *yaml.Node // what it stands under; nil for an item of a list
+	node *yaml.Node
+}
+
+// below is the path of the value that key names inside p. A key that is no
+// plain word is quoted, so that no two values share a path.
+func (p place) below(key string) string {
+	switch {
+	case p.path == "":
+		return key
+	case plainKey(key):
+		return p.path + "." + key
+	default:
+		return fmt.Sprintf("%s[%q]", p.path, key)
+	}
+}
+
+func plainKey(key string) bool {
+	for _, c := range []byte(key) {
+		if !letterOrDigit(c) && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return key != ""
+}
+
+func letterOrDigit(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+func (d *decoder) at(line, column int) Pos {
+	return Pos{File: d.source, Line: line, Column: column}
+}
+
+// pos is where a reader looks for p: the value itself where it is a written
+// scalar, else the key it stands under, since a list or mapping may begin lines
+// below its key and an absent value begins nowhere.
+func (d *decoder) pos(p place) Pos {
+	n := p.node
+	written := n.Kind == yaml.ScalarNode && (n.Value != "" || n.Style != 0)
+	if p.key != nil && !written {
+		n = p.key
+	}
+	return d.at(n.Line, n.Column)
+}
+
+func (d *decoder) report(at Pos, format string, args ...any) {
+	d.mistakes = append(d.mistakes, Mistake{Pos: at, Text: fmt.Sprintf(format, args...)})
+}
+
+// fault reports what is wrong with the value at p; its path begins the text.
+func (d *decoder) fault(p place, format string, args ...any) {
+	d.report(d.pos(p), "%s", p.path+" "+fmt.Sprintf(format, args...))
+}
+
+// wrong is fault for a value known by its path alone, for the rules that span
+// several keys. A path that the file does not have is reported at its parent.
+func (d *decoder) wrong(path, format string, args ...any) {
+	d.report(nearest(d.positions, d.source, path), "%s", path+" "+fmt.Sprintf(format, args...))
+}
+
+// warn notes something at path that is worth saying aloud.
+func (d *decoder) warn(path, format string, args ...any) {
+	d.warnings = append(d.warnings, Mistake{
+		Pos:  nearest(d.positions, d.source, path),
+		Text: path + " " + fmt.Sprintf(format, args...),
+	})
+}
+
+// stated tells whether the file has a value at path, valid or not.
+func (d *decoder) stated(path string) bool {
+	_, ok := d.positions[path]
+	return ok
+}
+
+// entries returns the values of the mapping at p by their keys, in file order,
+// and records their places. A repeated key keeps its first value. False means
+// that p is no mapping.
+func (d *decoder) entries(p place, says string) ([]place, bool) {
+	if p.node.Kind != yaml.MappingNode {
+		d.unfit(p, says)
+		return nil, false
+	}
+	var found []place
+	seen := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(p.node.Content); i += 2 {
+		key, node := p.node.Content[i], p.node.Content[i+1]
+		at := d.at(key.Line, key.Column)
+		switch first := seen[key.Value]; {
+		case key.Kind == yaml.AliasNode: // surveyed
+			continue
+		case key.Kind != yaml.ScalarNode || key.Value == "":
+			d.report(at, "a key in %s is %s; write a plain word", p.where(), kindName(key))
+			continue
+		case key.Tag == "!!merge":
+			d.report(at, "the merge key << in %s is not taken; write the keys out", p.where())
+			continue
+		case strings.Contains(key.Value, "${"):
+			d.report(at, "the key %s in %s is not expanded; write the key itself, variables stand in values only", shown(key.Value), p.where())
+			continue
+		case first != nil:
+			d.report(at, "the key %s in %s stands at %d:%d already; keep one of them", shown(key.Value), p.where(), first.Line, first.Column)
+			continue
+		}
+		seen[key.Value] = key
+		value := place{path: p.below(key.Value), key: key, node: node}
+		d.positions[value.path] = d.pos(value)
+		found = append(found, value)
+	}
+	return found, true
+}
+
+// items returns the values of the list at p and records their places. False
+// means that p is no list.
+func (d *decoder) items(p place, says string) ([]place, bool) {
+	if p.node.Kind != yaml.SequenceNode {
+		d.unfit(p, says)
+		return nil, false
+	}
+	found := make([]place, 0, len(p.node.Content))
+	for i, node := range p.node.Content {
+		value := place{path: fmt.Sprintf("%s[%d]", p.path, i), node: node}
+		d.positions[value.path] = d.pos(value)
+		found = append(found, value)
+	}
+	return found, true
+}
+
+// unfit reports a value of the wrong kind. An alias was reported already.
+func (d *decoder) unfit(p place, says string) {
+	switch {
+	case p.node.Kind == yaml.AliasNode:
+	case d.isNull(p):
+		d.nothing(p, says)
+	default:
+		d.fault(p, "is %s; write %s", kindName(p.node), says)
+	}
+}
+
+// nothing reports a null.
+func (d *decoder) nothing(p place, says string) {
+	instead := "leave the key out"
+	if p.key == nil {
+		instead = "remove the item"
+	}
+	d.fault(p, "has no value; write %s, or %s", says, instead)
+}
+
+// where names the mapping at p in a mistake about its keys.
+func (p place) where() string {
+	if p.path == "" {
+		return "the file"
+	}
+	return p.path
+}
+
+// kindName says what a node is, for a mistake.
+func kindName(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case n.Kind == yaml.AliasNode:
+		return "an alias"
+	case n.Value == "":
+		return "empty"
+	default:
+		return "the single value " + shown(n.Value)
+	}
+}
+
+// shown quotes a value for a mistake, cut to a length that a line can hold.
+func shown(value string) string {
+	const most = 80
+	if len(value) > most {
+		return fmt.Sprintf("%q…", strings.ToValidUTF8(value[:most], ""))
+	}
+	return fmt.Sprintf("%q", value)
+}

@@ -1,0 +1,38 @@
+// Package config turns a configuration file, or the environment, into plain
+// validated data: every preset expanded, every default filled in, and the place
+// of each value kept, so that other packages can report their own mistakes at
+// the right line and column.
+//
+// One table per object (server.go, issuer.go, route.go and so on) names its
+// keys, what each is for, what form its value has and its default. The decoder
+// and the reference that [Keys] returns are both made from these tables. A key
+// that this version does not have yet stands in its table all the same, and is
+// refused by name.
+//
+// What the package never does: it opens no network connection, starts no
+// goroutine, opens no file but the one that [Load] is given, and gives no
+// meaning to a match pattern (package route) or to a key file (package issuer).
+//
+// Security invariants, each with the test that holds it:
+//
+//  1. Nothing in a file is ignored: an unknown, repeated or not yet built key,
+//     a second document, an anchor, an alias, a merge key and a tag are
+//     mistakes (TestPlantedMistakes, TestNotInThisVersion, TestRefusedYAML).
+//  2. A variable's value stays inside the scalar that names it: it can never
+//     add a key, an item or a document (TestExpansionStaysInItsScalar).
+//  3. An empty value never means "do not check": empty strings and lists are
+//     mistakes wherever they would widen what is let through
+//     (TestEmptyIsNeverUnchecked).
+//  4. Every issuer names whom it speaks to: it has audiences or clients, a
+//     Cognito issuer has clients, and no list of algorithms is empty or holds
+//     none or HS* (TestIssuerMistakes, FuzzParse).
+//  5. No iss value belongs to two issuers, and no prefix equals or begins with
+//     another (TestIssuersTogether, FuzzParse).
+//  6. Plain http is taken only where a key or variable that says "dangerously"
+//     opens it, or to a loopback emulator in environment mode (TestIssuerMistakes,
+//     TestEnvironmentEndpoint).
+//  7. What is not written is the safe choice: access required, default
+//     required, credentials removed (TestDefaults).
+//  8. A mistake's text never holds the password of a URL
+//     (TestNoPasswordInMistakes).
+package config

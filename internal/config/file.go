@@ -1,0 +1,62 @@
+package config
+
+import "slices"
+
+// fileObject is the whole file.
+func fileObject() object[Config] {
+	return object[Config]{
+		says: "a mapping with keys such as issuers and routes",
+		keys: []key[Config]{
+			field("server", "where Envoy reaches the gate", group(serverObject()), func(c *Config) *Server { return &c.Server }).or("{}"),
+			field("admin", "where operators and probes reach the gate", group(adminObject()), func(c *Config) *Admin { return &c.Admin }).or("{}"),
+			field("cache_dir", "last-good keys are kept here over a restart; without it they are not kept",
+				filePath("the path of a directory"), func(c *Config) *string { return &c.CacheDir }),
+			field("issuers", "who may sign tokens; two issuers never share keys", issuersForm(), func(c *Config) *[]Issuer { return &c.Issuers }),
+			field("tokens", "where a credential is read", group(tokensObject()), func(c *Config) *Tokens { return &c.Tokens }).or("{}"),
+			field("identity", "what the application is told, and what clients may not claim",
+				group(identityObject()), func(c *Config) *Identity { return &c.Identity }).or("{}"),
+			field("routes", "what each request needs; the first match decides", routesForm(), func(c *Config) *[]Route { return &c.Routes }),
+			later[Config]("include", "further files of routes, each for its own hosts"),
+			field("default", "what a request needs that no route matches", oneOf(AccessRequired, AccessDeny),
+				func(c *Config) *Access { return &c.Default }).or("required"),
+			field("cors", "how browsers' cross-origin requests are treated", group(corsObject()), func(c *Config) *CORS { return &c.CORS }).or("{}"),
+			later[Config]("relax", "holes in the path guard, opened by name"),
+			later[Config]("revoked", "a file of tokens that are trusted no longer"),
+			later[Config]("audit", "which decisions are recorded"),
+			later[Config]("shadow", "record would-be denials instead of enforcing them"),
+		},
+		check: checkFile,
+	}
+}
+
+// checkFile holds the rules that span the whole file.
+func checkFile(d *decoder, _ place, c *Config) {
+	if c.Server.Listen == c.Admin.Listen && !anyPort(c.Server.Listen) {
+		path := "admin.listen"
+		if !d.stated(path) {
+			path = "server.listen"
+		}
+		d.wrong(path, "is %s, which server.listen and admin.listen cannot share; write another port", shown(c.Admin.Listen))
+	}
+	checkIssuers(d, c)
+	checkRoutes(d, c)
+}
+
+// config decodes the whole file into c.
+func (d *decoder) config(root place, c *Config) {
+	fileObject().read(d, root, c)
+	// What cannot be matched is of no use to whoever looks for more mistakes.
+	c.Routes = slices.DeleteFunc(c.Routes, func(r Route) bool { return r.Match == "" })
+}
+
+func corsObject() object[CORS] {
+	return object[CORS]{
+		says: "a mapping such as {preflight: pass}",
+		keys: []key[CORS]{
+			later[CORS]("origins", "origins that may read our own denials"),
+			later[CORS]("credentials", "whether they may send credentials"),
+			field("preflight", "pass: a preflight goes on without a token; check: it needs what its route needs",
+				oneOf(PreflightPass, PreflightCheck), func(c *CORS) *PreflightMode { return &c.Preflight }).or("pass"),
+		},
+	}
+}

@@ -1,0 +1,195 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// defaultHeaders is what the application is told when the file says nothing.
+const defaultHeaders = `{
+  x-user-id: sub,
+  x-user-name: ["cognito:username", username, preferred_username],
+  x-user-email: email,
+  x-user-groups: $groups,
+  x-user-scopes: $scopes,
+  x-user-client: $client,
+  x-user-kind: $kind,
+  x-user-issuer: $issuer,
+}`
+
+func identityObject() object[Identity] {
+	return object[Identity]{
+		says: "a mapping such as {headers: {x-user-id: sub}}",
+		keys: []key[Identity]{
+			{
+				Key: Key{
+					Path: "headers", Form: headersSay, Default: defaultHeaders,
+					Doc: "the headers that the application gets; these are added to the defaults, and null removes one",
+				},
+				read: readHeaders,
+			},
+			field("strip", "further headers that clients may never send", setOf("a list such as [x-user-roles]", headerName()),
+				func(i *Identity) *[]string { return &i.Strip }),
+			field("max_value_bytes", "a request whose identity value is longer is denied", number("bytes", 64, 65536),
+				func(i *Identity) *int { return &i.MaxValueBytes }).or("8192"),
+		},
+		check: func(_ *decoder, _ place, i *Identity) {
+			// Identity headers are stripped anyway: each name has one list.
+			i.Strip = slices.DeleteFunc(i.Strip, func(name string) bool {
+				return slices.Contains(i.Removed, name) ||
+					slices.ContainsFunc(i.Headers, func(h IdentityHeader) bool { return h.Name == name })
+			})
+		},
+	}
+}
+
+const headersSay = "a mapping from header names to claims, such as {x-user-email: email}"
+
+// readHeaders applies the mapping at p to the headers that t has: a value sets
+// or replaces a header, null takes one out.
+func readHeaders(d *decoder, p place, t *Identity) {
+	entries, ok := d.entries(p, headersSay)
+	if !ok {
+		return
+	}
+	given := map[string]bool{}
+	for _, entry := range entries {
+		at := d.at(entry.key.Line, entry.key.Column)
+		name := strings.ToLower(entry.key.Value)
+		if wrong := badHeader(entry.key.Value); wrong != "" {
+			d.report(at, "%s %s", entry.path, wrong)
+			continue
+		}
+		if given[name] {
+			d.report(at, "%s names a header that stands here already, in another case; keep one of them", entry.path)
+			continue
+		}
+		given[name] = true
+		old := slices.IndexFunc(t.Headers, func(h IdentityHeader) bool { return h.Name == name })
+		if d.isNull(entry) {
+			if old < 0 {
+				d.report(at, "%s is null, but no default header has this name; write a claim, or put the name under identity.strip", entry.path)
+				continue
+			}
+			t.Headers = slices.Delete(t.Headers, old, old+1)
+			t.Removed = append(t.Removed, name)
+			continue
+		}
+		claims, ok := claimsForm().read(d, entry)
+		switch {
+		case !ok:
+		case old >= 0:
+			t.Headers[old].Claims = claims
+		default:
+			t.Headers = append(t.Headers, IdentityHeader{Name: name, Claims: claims})
+		}
+	}
+	slices.SortFunc(t.Headers, func(a, b IdentityHeader) int { return strings.Compare(a.Name, b.Name) })
+	slices.Sort(t.Removed)
+}
+
+// claimsForm is one claim or the list of those of which the first is used.
+func claimsForm() form[[]string] {
+	says := "a claim such as email, one of " + strings.Join(gateValues(), " ") + ", or a list of them"
+	one, many := claimName(says, true), listOf(says, claimName(says, true))
+	return form[[]string]{says: says, read: func(d *decoder, p place) ([]string, bool) {
+		if p.node.Kind == yaml.SequenceNode {
+			return many.read(d, p)
+		}
+		claim, ok := one.read(d, p)
+		return []string{claim}, ok
+	}}
+}
+
+// gateValues are the values that the gate itself makes of a token.
+func gateValues() []string { return []string{"$groups", "$scopes", "$client", "$kind", "$issuer"} }
+
+// claimName is a claim's whole name, or a JSON Pointer (RFC 6901) when it
+// begins with a slash; with made, also one of the values that the gate makes.
+func claimName(says string, made bool) form[string] {
+	return freeText(says, func(text string) string {
+		const most = 256
+		switch {
+		case text == "" || len(text) > most || strings.ContainsFunc(text, isControl) || !utf8.ValidString(text):
+			return fmt.Sprintf("is %s, which is no name of 1 to %d printable characters; write %s", shown(text), most, says)
+		case text[0] == '$' && !(made && slices.Contains(gateValues(), text)):
+			return fmt.Sprintf("is %s, which is no value of the gate; write %s", shown(text), says)
+		case text[0] == '/' && !jsonPointer(text):
+			return fmt.Sprintf("is %s, which is no JSON Pointer; write ~0 for ~ and ~1 for / inside a name", shown(text))
+		}
+		return ""
+	})
+}
+
+// jsonPointer holds a pointer's escapes to RFC 6901 section 3.
+func jsonPointer(text string) bool {
+	rest := strings.NewReplacer("~0", "", "~1", "").Replace(text)
+	return !strings.Contains(rest, "~")
+}
+
+// headerName is a header that may be set or stripped, in lower case.
+func headerName() form[string] {
+	f := textOf("a header name such as x-user-roles", badHeader)
+	read := f.read
+	f.read = func(d *decoder, p place) (string, bool) {
+		name, ok := read(d, p)
+		return strings.ToLower(name), ok
+	}
+	return f
+}
+
+// badHeader says what is wrong with a header name, or nothing.
+//
+// Names are letters, digits and dashes only, although HTTP allows more (RFC
+// 9110 section 5.6.2): servers that hand headers on as variables (CGI, WSGI,
+// PHP) fold every other byte into the same underscore, so with dashes alone two
+// different names are different to every application, and the spellings that
+// are stripped are all of one name.
+func badHeader(text string) string {
+	const most = 128
+	name := strings.ToLower(text)
+	dashed := strings.Map(func(r rune) rune {
+		if r < 0x80 && letterOrDigit(byte(r)) {
+			return r
+		}
+		return '-'
+	}, name)
+	switch {
+	case name == "" || len(name) > most:
+		return fmt.Sprintf("is no header name; write 1 to %d letters, digits and dashes", most)
+	case strings.HasPrefix(name, ":"):
+		return "is a pseudo-header, which holds the request itself; write a name such as x-user-id"
+	case name != dashed && strings.Trim(dashed, "-") != "":
+		return fmt.Sprintf("is no plain header name; write %s, which covers every spelling of it", strings.Trim(dashed, "-"))
+	case strings.Trim(name, "-") != name:
+		return "begins or ends with a dash; write a name such as x-user-id"
+	case name == "authorization" || name == "cookie":
+		return "is where credentials stand; tokens.forward decides about those, so write another name"
+	case reservedHeader(name):
+		return "is a header that carries the request itself; setting or removing it would break requests, so write another name"
+	}
+	return ""
+}
+
+// reservedHeader lists what the gate never sets or removes on a user's word:
+// framing and hop-by-hop fields (RFC 9110 sections 7.6.1 and 8.6), what proxies
+// route and trust by, and what the gate itself removes or reads.
+func reservedHeader(name string) bool {
+	switch name {
+	case "host", "content-length", "content-type", "content-encoding", "transfer-encoding", "trailer",
+		"connection", "keep-alive", "te", "upgrade", "expect", "origin", "set-cookie",
+		"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port",
+		"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url":
+		return true
+	}
+	for _, family := range []string{"x-envoy-", "proxy-", "sec-", "access-control-", "grpc-"} {
+		if strings.HasPrefix(name, family) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,200 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// Key is one key of the configuration as the reference lists it.
+type Key struct {
+	Path    string // issuers.*.jwks.uri: * is a name of the user's, [] any item of a list
+	Doc     string // what it is for
+	Form    string // what to write, such as "a duration such as 30s"
+	Default string // as YAML; empty when there is none or it depends on other keys
+	Later   bool   // refused by name in this version
+}
+
+// Keys lists every key that a configuration may have, in the order in which
+// they are documented, those that are not in this version included.
+func Keys() []Key { return fileObject().reference("") }
+
+// object describes a mapping with known keys that is decoded into a T.
+type object[T any] struct {
+	says string // what to write, when something else stands there
+	keys []key[T]
+	// check holds the rules that span keys; nil when there is none. It runs
+	// on a mapping only, after all its keys.
+	check func(d *decoder, at place, t *T)
+}
+
+// key is one key of an object.
+type key[T any] struct {
+	Key
+	required bool
+	read     func(d *decoder, at place, t *T)
+	below    func(path string) []Key // the reference of what it holds
+}
+
+// field declares a key whose value has the form f and is stored where into
+// points.
+func field[T, V any](name, doc string, f form[V], into func(*T) *V) key[T] {
+	return key[T]{
+		Key: Key{Path: name, Doc: doc, Form: f.says},
+		read: func(d *decoder, at place, t *T) {
+			if v, ok := f.read(d, at); ok {
+				*into(t) = v
+			}
+		},
+		below: f.below,
+	}
+}
+
+// later declares a key that is refused by name until it is built.
+func later[T any](name, doc string) key[T] {
+	return key[T]{Key: Key{Path: name, Doc: doc, Later: true}}
+}
+
+// or gives the key a default, as YAML in the very form that a user would write.
+func (k key[T]) or(fallback string) key[T] {
+	k.Default = fallback
+	return k
+}
+
+// must makes leaving the key out a mistake.
+func (k key[T]) must() key[T] {
+	k.required = true
+	return k
+}
+
+// defaults fills t as an empty mapping would.
+func (o object[T]) defaults(t *T) {
+	for _, k := range o.keys {
+		if k.Default == "" {
+			continue
+		}
+		var doc yaml.Node
+		if err := yaml.Unmarshal([]byte(k.Default), &doc); err != nil {
+			continue // TestDefaults reads every default back
+		}
+		k.read(newDecoder("", nil), place{path: k.Path, node: doc.Content[0]}, t)
+	}
+}
+
+// read decodes the mapping at p over t's defaults. False means that p is no
+// mapping; a key with a mistake keeps its default and reads as true, so that
+// the rest can be looked at.
+func (o object[T]) read(d *decoder, p place, t *T) bool {
+	o.defaults(t)
+	entries, ok := d.entries(p, o.says)
+	if !ok {
+		return false
+	}
+	for _, entry := range entries {
+		i := slices.IndexFunc(o.keys, func(k key[T]) bool { return k.Path == entry.key.Value })
+		switch {
+		case i < 0:
+			o.unknown(d, p, entry)
+		case o.keys[i].Later:
+			d.report(d.at(entry.key.Line, entry.key.Column), "%s is not in this version; leave it out", entry.path)
+		default:
+			o.keys[i].read(d, entry, t)
+		}
+	}
+	for _, k := range o.keys {
+		if k.required && !d.stated(p.below(k.Path)) {
+			d.wrong(p.below(k.Path), "is missing; write %s", k.Form)
+		}
+	}
+	if o.check != nil {
+		o.check(d, p, t)
+	}
+	return true
+}
+
+// unknown reports a key that the object does not have, with the nearest one
+// that it has, or else with where a key of that name belongs.
+func (o object[T]) unknown(d *decoder, p, entry place) {
+	name := entry.key.Value
+	var known []string
+	for _, k := range o.keys {
+		if !k.Later {
+			known = append(known, k.Path)
+		}
+	}
+	mend := "the keys here are " + strings.Join(known, ", ")
+	if len(known) == 0 {
+		mend = "write " + o.says
+	}
+	if near := closest(name, known); near != "" {
+		mend = "did you mean " + near + "?"
+	} else if homes := d.elsewhere(name); len(homes) > 0 {
+		mend = "it belongs at " + strings.Join(homes, " or ")
+	}
+	d.report(d.at(entry.key.Line, entry.key.Column), "the key %s is unknown in %s; %s", shown(name), p.where(), mend)
+}
+
+// elsewhere lists the paths at which a key of this name exists.
+func (d *decoder) elsewhere(name string) []string {
+	if d.homes == nil {
+		d.homes = map[string][]string{}
+		for _, k := range Keys() {
+			if last := k.Path[strings.LastIndexByte(k.Path, '.')+1:]; !k.Later {
+				d.homes[last] = append(d.homes[last], k.Path)
+			}
+		}
+	}
+	return d.homes[name]
+}
+
+// reference lists the object's keys, and those below them, under path.
+func (o object[T]) reference(path string) []Key {
+	var all []Key
+	for _, k := range o.keys {
+		one := k.Key
+		one.Path = strings.TrimPrefix(path+"."+k.Path, ".")
+		all = append(all, one)
+		if k.below != nil {
+			all = append(all, k.below(one.Path)...)
+		}
+	}
+	return all
+}
+
+// closest returns the known word that a typing mistake most likely meant, or
+// nothing.
+func closest(word string, known []string) string {
+	best, least := "", len(word)/3+1
+	for _, candidate := range known {
+		if n := edits(strings.ToLower(word), candidate); n <= least && n < len(candidate) {
+			best, least = candidate, n-1
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance of two short words.
+func edits(a, b string) int {
+	const most = 64
+	if len(a) > most || len(b) > most {
+		return most
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

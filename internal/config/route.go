@@ -1,0 +1,179 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// routeFile is a route as the file has it, beside what becomes of it.
+type routeFile struct {
+	Route
+	ifInvalid string
+}
+
+const routeSays = "a route such as {match: GET /api/health, access: public}"
+
+func routeObject() object[routeFile] {
+	type of = routeFile
+	return object[of]{
+		says: routeSays,
+		keys: []key[of]{
+			field("name", "used in metrics and audit lines; by default the text of match", routeName(), func(f *of) *string { return &f.Name }),
+			field("match", "[METHOD,...] PATH: literal segments, {name} for one segment, ** for the rest",
+				word("[METHOD,...] PATH, such as GET /api/health"), func(f *of) *string { return &f.Match }).must(),
+			field("hosts", "the hosts that the route is for; by default any", listOf("a list such as [api.example]", hostForm()),
+				func(f *of) *[]string { return &f.Hosts }),
+			field("access", "what the route asks for", oneOf(AccessPublic, AccessOptional, AccessRequired, AccessDeny),
+				func(f *of) *Access { return &f.Access }).or("required"),
+			field("if_invalid", "with access: optional, what becomes of a token that fails; by default deny", oneOf("deny", "anonymous"),
+				func(f *of) *string { return &f.ifInvalid }),
+			field("issuers", "whose tokens are taken; by default every issuer's", listOf("a list such as [cruddur]", word("an issuer's name under issuers")),
+				func(f *of) *[]string { return &f.Requirement.Issuers }),
+			field("groups", "the user must be in one of them", choice("admin", "a group"), func(f *of) *Choice { return &f.Requirement.Groups }),
+			field("scopes", "the token must have one of them", choice("orders/read", "a scope"), func(f *of) *Choice { return &f.Requirement.Scopes }),
+			field("clients", "the token's client must be one of them", choice("billing", "a client id"), func(f *of) *Choice { return &f.Requirement.Clients }),
+			later[of]("any_of", "alternatives, of which one must fit"),
+			later[of]("when", "a condition in CEL"),
+			later[of]("max_auth_age", "the login may not be older"),
+			later[of]("acr", "the login must be of one of these classes"),
+			later[of]("tokens_from", "instead of tokens.from"),
+			later[of]("forward", "instead of tokens.forward"),
+			later[of]("end_streams_at_expiry", "streams end when the token does"),
+			later[of]("audit", "instead of audit"),
+			later[of]("shadow", "record would-be denials instead of enforcing them"),
+		},
+		check: checkRoute,
+	}
+}
+
+func routesForm() form[[]Route] {
+	route := group(routeObject())
+	item := form[Route]{says: routeSays, below: route.below, read: func(d *decoder, p place) (Route, bool) {
+		f, ok := route.read(d, p)
+		return f.Route, ok
+	}}
+	return rows("a list of routes, each "+strings.TrimPrefix(routeSays, "a route "), item)
+}
+
+// choice is a list of which any one will do, or {all: [...]}.
+func choice(example, item string) form[Choice] {
+	says := "a list such as [" + example + "], or {all: [" + example + "]} to ask for all of them"
+	list := listOf("a list such as ["+example+"]", word(item))
+	all := object[Choice]{
+		says: says,
+		keys: []key[Choice]{
+			field("all", "all of them are needed, not only one", list, func(c *Choice) *[]string { return &c.All }).must(),
+		},
+	}
+	anyOf := listOf(says, word(item))
+	return form[Choice]{says: says, below: all.reference, read: func(d *decoder, p place) (Choice, bool) {
+		var c Choice
+		var ok bool
+		if p.node.Kind == yaml.MappingNode {
+			ok = all.read(d, p, &c)
+		} else {
+			c.Any, ok = anyOf.read(d, p)
+		}
+		return c, ok
+	}}
+}
+
+func routeName() form[string] {
+	const says = "a name such as admin"
+	return freeText(says, func(text string) string {
+		if wrong := badLabel(text); wrong != "" {
+			return wrong + "; write " + says
+		}
+		return ""
+	})
+}
+
+// badLabel says why a text cannot be a metric label and stand in a log line, or
+// nothing.
+func badLabel(text string) string {
+	const most = 128
+	switch {
+	case text == "" || strings.TrimSpace(text) != text:
+		return fmt.Sprintf("is %s, empty or with white space around it", shown(text))
+	case len(text) > most:
+		return fmt.Sprintf("is longer than %d bytes", most)
+	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }):
+		return fmt.Sprintf("is %s, with a character that cannot be printed", shown(text))
+	}
+	return ""
+}
+
+// checkRoute holds the rules of one route.
+func checkRoute(d *decoder, at place, f *routeFile) {
+	f.Path = at.path
+	if !d.stated(at.below("name")) {
+		f.Name = f.Match
+		if wrong := badLabel(f.Name); f.Name != "" && wrong != "" {
+			d.wrong(at.below("match"), "%s, so it cannot be the route's name too; write a name", wrong)
+		}
+	}
+	if d.stated(at.below("if_invalid")) && f.Access != AccessOptional {
+		d.wrong(at.below("if_invalid"), "is for access: optional, and this route is %s; leave it out", f.Access)
+	}
+	f.AnonymousIfInvalid = f.Access == AccessOptional && f.ifInvalid == "anonymous"
+	if f.Access == AccessRequired {
+		return
+	}
+	for _, name := range []string{"issuers", "groups", "scopes", "clients"} {
+		if d.stated(at.below(name)) {
+			d.wrong(at.below(name), "asks for something of a token, but this route is %s; write access: required, or leave it out", f.Access)
+		}
+	}
+}
+
+// checkRoutes holds the rules between routes, and between them and the issuers.
+func checkRoutes(d *decoder, c *Config) {
+	names := map[string]string{} // name -> path
+	for _, r := range c.Routes {
+		if first, taken := names[r.Name]; taken && r.Name != "" {
+			path := r.Path + ".name"
+			if !d.stated(path) {
+				path = r.Path + ".match"
+			}
+			d.wrong(path, "gives the route the name %s, which %s has already; write a name of its own", shown(r.Name), first)
+		} else {
+			names[r.Name] = r.Path
+		}
+		checkRouteIssuers(d, c, r)
+	}
+	if len(c.Issuers) > 0 || c.Issuers == nil && d.stated("issuers") { // nil: its mistakes were reported
+		return
+	}
+	open := func(r Route) bool { return r.Access != AccessPublic }
+	if c.Default != AccessDeny || slices.ContainsFunc(c.Routes, open) {
+		d.wrong("issuers", "is missing, so no token could ever be valid; write an issuer, or make every route public and write default: deny")
+	}
+}
+
+func checkRouteIssuers(d *decoder, c *Config, r Route) {
+	known := make([]string, len(c.Issuers))
+	for i, one := range c.Issuers {
+		known[i] = one.Name
+	}
+	for i, name := range r.Requirement.Issuers {
+		if slices.Contains(known, name) || d.stated(place{path: "issuers"}.below(name)) {
+			continue
+		}
+		mend := "the issuers are " + strings.Join(known, ", ")
+		if len(known) == 0 {
+			mend = "write it under issuers"
+		} else if near := closest(name, known); near != "" {
+			mend = "did you mean " + near + "?"
+		}
+		d.wrong(fmt.Sprintf("%s.issuers[%d]", r.Path, i), "is %s, and no issuer has that name; %s", shown(name), mend)
+	}
+	asks := !r.Requirement.Groups.Empty() || !r.Requirement.Scopes.Empty() || !r.Requirement.Clients.Empty()
+	if len(c.Issuers) > 1 && asks && r.Access == AccessRequired && !d.stated(r.Path+".issuers") {
+		d.wrong(r.Path, "needs issuers beside its groups, scopes or clients, since there is more than one issuer; write issuers: [%s] or those of them that you mean",
+			strings.Join(known, ", "))
+	}
+}

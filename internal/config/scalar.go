@@ -1,0 +1,160 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	yaml "go.yaml.in/yaml/v4"
+)
+
+// scalarKind is what a scalar's text means by YAML 1.2's core schema
+// (section 10.3.2). A quoted scalar is always a string.
+type scalarKind int
+
+const (
+	stringScalar scalarKind = iota
+	nullScalar
+	boolScalar
+	numberScalar
+)
+
+// scalar expands the scalar at p and types it; it is not null. False means that
+// a mistake was reported.
+func (d *decoder) scalar(p place, says string) (string, scalarKind, bool) {
+	if p.node.Kind != yaml.ScalarNode {
+		d.unfit(p, says)
+		return "", 0, false
+	}
+	text, err := expand(p.node.Value, d.getenv)
+	if err != nil {
+		d.fault(p, "%v", err)
+		return "", 0, false
+	}
+	kind := kindOf(text, p.node.Style)
+	if kind == nullScalar {
+		d.nothing(p, says)
+	}
+	return text, kind, kind != nullScalar
+}
+
+// isNull tells whether p is a null, without reporting anything.
+func (d *decoder) isNull(p place) bool {
+	if p.node.Kind != yaml.ScalarNode {
+		return false
+	}
+	text, err := expand(p.node.Value, d.getenv)
+	return err == nil && kindOf(text, p.node.Style) == nullScalar
+}
+
+// text reads the string at p.
+func (d *decoder) text(p place, says string) (string, bool) {
+	text, kind, ok := d.scalar(p, says)
+	if ok && kind != stringScalar {
+		d.fault(p, "is %s, which is no string; write %s", text, says)
+	}
+	return text, ok && kind == stringScalar
+}
+
+// kindOf types the text of a scalar.
+func kindOf(text string, style yaml.Style) scalarKind {
+	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle | yaml.TaggedStyle
+	switch {
+	case style&quoted != 0:
+		return stringScalar
+	case slices.Contains([]string{"", "~", "null", "Null", "NULL"}, text):
+		return nullScalar
+	case slices.Contains([]string{"true", "True", "TRUE", "false", "False", "FALSE"}, text):
+		return boolScalar
+	case isNumber(text):
+		return numberScalar
+	default:
+		return stringScalar
+	}
+}
+
+// isNumber tells whether a plain scalar is an integer or a float.
+func isNumber(text string) bool {
+	only := func(text, digits string) bool { return text != "" && strings.Trim(text, digits) == "" }
+	if hex, ok := strings.CutPrefix(text, "0x"); ok {
+		return only(hex, "0123456789abcdefABCDEF")
+	}
+	if octal, ok := strings.CutPrefix(text, "0o"); ok {
+		return only(octal, "01234567")
+	}
+	body := text
+	if body != "" && strings.Contains("+-", body[:1]) {
+		body = body[1:]
+	}
+	switch body {
+	case ".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN":
+		return true
+	}
+	if body == "" || !strings.Contains(".0123456789", body[:1]) || !only(body, "0123456789.eE+-") {
+		return false
+	}
+	_, err := strconv.ParseFloat(body, 64)
+	return err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+// expand replaces ${VAR} and ${VAR:-default} in a scalar's text, and $${ by a
+// literal ${. The default stands for a variable that is unset or empty, as in a
+// shell; nothing inside a default is expanded.
+func expand(text string, getenv func(string) (string, bool)) (string, error) {
+	var out strings.Builder
+	for {
+		i := strings.Index(text, "${")
+		if i < 0 {
+			out.WriteString(text)
+			return out.String(), nil
+		}
+		if i > 0 && text[i-1] == '$' {
+			out.WriteString(text[:i-1])
+			out.WriteString("${")
+			text = text[i+2:]
+			continue
+		}
+		out.WriteString(text[:i])
+		inner, rest, closed := strings.Cut(text[i+2:], "}")
+		if !closed {
+			return "", fmt.Errorf("has %s without its }; write ${VAR}, or $${ for a literal ${", shown(text[i:]))
+		}
+		value, err := variable(inner, getenv)
+		if err != nil {
+			return "", err
+		}
+		out.WriteString(value)
+		text = rest
+	}
+}
+
+// variable is the value of what stands between ${ and }.
+func variable(inner string, getenv func(string) (string, bool)) (string, error) {
+	name, fallback, hasFallback := strings.Cut(inner, ":-")
+	if !variableName(name) {
+		return "", fmt.Errorf("has %s, which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${", shown("${"+inner+"}"))
+	}
+	if strings.Contains(fallback, "${") {
+		return "", fmt.Errorf("has a variable inside the default of %s; write the default itself", name)
+	}
+	value, set := getenv(name)
+	switch {
+	case hasFallback && value == "":
+		return fallback, nil
+	case !set:
+		return "", fmt.Errorf("needs the variable %s, which is not set; set it, or write ${%s:-default}", name, name)
+	default:
+		return value, nil
+	}
+}
+
+func variableName(name string) bool {
+	for i, c := range []byte(name) {
+		if !letterOrDigit(c) && c != '_' || i == 0 && c >= '0' && c <= '9' {
+			return false
+		}
+	}
+	return name != ""
+}

@@ -1,0 +1,98 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func serverObject() object[Server] {
+	return object[Server]{
+		says: "a mapping such as {listen: 127.0.0.1:9001}",
+		keys: []key[Server]{
+			field("listen", "where Envoy asks", listenForm("host:port or unix:PATH", ParseListen),
+				func(s *Server) *string { return &s.Listen }).or("127.0.0.1:9001"),
+			later[Server]("tls", "certificates of the gate and of its clients"),
+			later[Server]("socket_mode", "permissions of a Unix socket"),
+			field("drain_delay", "NOT_SERVING this long before connections close", duration("3s", 0, 10*time.Minute),
+				func(s *Server) *time.Duration { return &s.DrainDelay }).or("3s"),
+		},
+	}
+}
+
+func adminObject() object[Admin] {
+	return object[Admin]{
+		says: "a mapping such as {listen: 127.0.0.1:9002}",
+		keys: []key[Admin]{
+			field("listen", "where operators and probes ask", listenForm("host:port", parseHostPort),
+				func(a *Admin) *string { return &a.Listen }).or("127.0.0.1:9002"),
+		},
+	}
+}
+
+func listenForm(says string, parse func(string) (string, string, error)) form[string] {
+	return textOf(says+", such as 127.0.0.1:9001", func(text string) string {
+		if _, _, err := parse(text); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+}
+
+// ParseListen splits a listen address, host:port or unix:PATH, into what
+// net.Listen takes. An empty host is every interface, and port 0 any free port.
+// It does not prove that the address can be listened on. The error's text
+// follows the name of the flag or key that held the address.
+func ParseListen(text string) (network, address string, err error) {
+	path, unix := strings.CutPrefix(text, "unix:")
+	if !unix {
+		return parseHostPort(text)
+	}
+	const most = 107 // sockaddr_un.sun_path, less its final NUL (unix(7))
+	if path == "" || len(path) > most || strings.ContainsFunc(path, isControl) {
+		return "", "", fmt.Errorf("is %s; write unix:PATH with a path of 1 to %d bytes", shown(text), most)
+	}
+	return "unix", path, nil
+}
+
+func parseHostPort(text string) (network, address string, err error) {
+	const mend = "write host:port, such as 127.0.0.1:9001"
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", "", fmt.Errorf("is %s, which is no host and port; %s", shown(text), mend)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+		return "", "", fmt.Errorf("is %s, whose port is no number from 0 to 65535; %s", shown(text), mend)
+	}
+	if host != "" && !hostName(host) {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return "", "", fmt.Errorf("is %s, whose host is neither a name nor an IP address; %s", shown(text), mend)
+		}
+	}
+	return "tcp", text, nil
+}
+
+// anyPort tells whether a listen address leaves the port to the system.
+func anyPort(listen string) bool { return strings.HasSuffix(listen, ":0") }
+
+// hostName tells whether name is made of DNS labels (RFC 1123 section 2.1;
+// underscores, which some resolvers serve, are taken too).
+func hostName(name string) bool {
+	if len(name) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for _, c := range []byte(label) {
+			if !letterOrDigit(c) && c != '-' && c != '_' {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	yaml "go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v4/plugin/loaderlimits"
+)
+
+// maxDepth is far more than any configuration nests.
+const maxDepth = 32
+
+// tree reads data as one YAML document that is a mapping. False means that
+// there is nothing to decode, and that the mistakes say why.
+func (d *decoder) tree(data []byte) (place, bool) {
+	none := place{}
+	if len(data) > maxBytes {
+		d.report(d.at(1, 1), "the file is larger than %d bytes; is it the config?", maxBytes)
+		return none, false
+	}
+	if at, text := foreign(data); text != "" {
+		d.report(d.at(at.Line, at.Column), "%s", text)
+		return none, false
+	}
+	loader, err := yaml.NewLoader(bytes.NewReader(data),
+		yaml.WithUniqueKeys(false), // ours names both places
+		yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
+	if err != nil {
+		d.report(d.at(1, 1), "%v", err)
+		return none, false
+	}
+	var doc yaml.Node
+	if err := loader.Load(&doc); errors.Is(err, io.EOF) {
+		d.report(d.at(1, 1), "the file is empty; write issuers and routes")
+		return none, false
+	} else if err != nil {
+		d.syntax(data, err)
+		return none, false
+	}
+	var more yaml.Node
+	if err := loader.Load(&more); err == nil {
+		d.report(d.at(more.Line, more.Column), "a second YAML document begins here; write one document in a file")
+	} else if !errors.Is(err, io.EOF) {
+		d.syntax(data, err)
+	}
+	root := place{node: doc.Content[0]}
+	if root.node.Kind != yaml.MappingNode {
+		d.report(d.pos(root), "the file is %s; write a mapping with keys such as issuers and routes", kindName(root.node))
+		return none, false
+	}
+	d.survey(root.node)
+	d.positions[""] = d.pos(root)
+	return root, true
+}
+
+// foreign finds the first thing in data that is no plain text in UTF-8. YAML
+// allows more line breaks than editors count; refusing those keeps the lines
+// of our mistakes the lines that the reader sees.
+func foreign(data []byte) (Pos, string) {
+	at := Pos{Line: 1, Column: 1}
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return at, "the file is not UTF-8; save it as UTF-8"
+		case r == '\r' && (i+1 == len(data) || data[i+1] != '\n'):
+			return at, "a carriage return without a line feed; save the file with Unix line ends"
+		case r == '\uFEFF' && i > 0:
+			return at, "a byte order mark inside the file; remove it"
+		case r != '\n' && r != '\r' && r != '\t' && (unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r >= '\uFFFE' && r <= '\uFFFF'):
+			return at, fmt.Sprintf("the control character %U; remove it, or write it as an escape in double quotes", r)
+		}
+		i += size
+		switch {
+		case r == '\n':
+			at.Line, at.Column = at.Line+1, 1
+		case r != '\uFEFF':
+			at.Column++
+		}
+	}
+	return at, ""
+}
+
+// syntax reports an error of the YAML reader at its place.
+func (d *decoder) syntax(data []byte, err error) {
+	var le *yaml.LoadError
+	if !errors.As(err, &le) || le.Mark.Line == 0 {
+		d.report(d.at(1, 1), "not valid YAML: %v", err)
+		return
+	}
+	at := d.at(le.Mark.Line, max(le.Mark.Column, 1))
+	text := "not valid YAML: " + le.Message
+	if le.ContextMsg != "" && le.ContextMark.Line > 0 {
+		text += fmt.Sprintf(" (%s that begins at %d:%d)", le.ContextMsg, le.ContextMark.Line, le.ContextMark.Column)
+	}
+	before, after := around(data, at)
+	switch {
+	case strings.HasSuffix(before, "$") && strings.HasPrefix(after, "{"):
+		at.Column--
+		text = "not valid YAML: a variable inside [ ] or { } must be in quotes; write \"${VAR}\""
+	case strings.HasPrefix(after, "{") && strings.Contains(le.Message, "did not find expected"):
+		text += "; inside [ ] and { } put a value that holds { or } in quotes"
+	case strings.HasPrefix(le.Message, "unknown anchor"):
+		text = "not valid YAML: a value that begins with * must be in quotes"
+	case strings.HasPrefix(le.Message, "mapping values are not allowed"):
+		text += "; put a value that holds \": \" or ends with \":\" in quotes, and check the indentation"
+	case strings.HasPrefix(le.Message, "found character that cannot start any token"):
+		text += "; indent with spaces, and put a value that begins with @, ` or % in quotes"
+	case strings.Contains(le.Message, "max depth"):
+		text = fmt.Sprintf("not valid here: lists and mappings nest deeper than %d", maxDepth)
+	case strings.Contains(le.Message, "tab character"):
+		text += "; indent with spaces"
+	case strings.Contains(le.Message, "<document start>"):
+		text = "not valid YAML: there is text behind the end of the document; remove it"
+	}
+	d.report(at, "%s", text)
+}
+
+// around returns the text of the line before and from a place on.
+func around(data []byte, at Pos) (before, after string) {
+	lines := strings.Split(strings.TrimPrefix(string(data), "\uFEFF"), "\n")
+	if at.Line > len(lines) {
+		return "", ""
+	}
+	line := []rune(lines[at.Line-1])
+	cut := min(at.Column-1, len(line))
+	return string(line[:cut]), string(line[cut:])
+}
+
+// survey reports, anywhere below n, the features of YAML that make a value mean
+// something else than it seems to.
+func (d *decoder) survey(n *yaml.Node) {
+	at := d.at(n.Line, n.Column)
+	switch {
+	case n.Kind == yaml.AliasNode:
+		d.report(at, "the alias %s is not taken; write the value out", shown("*"+n.Value))
+		return
+	case n.Anchor != "":
+		d.report(at, "the anchor %s is not taken; write the value out where it is used", shown("&"+n.Anchor))
+	case n.Style&yaml.TaggedStyle != 0:
+		d.report(at, "the tag %s is not taken; put a string in quotes instead", shown(n.Tag))
+	}
+	for _, below := range n.Content {
+		d.survey(below)
+	}
+}

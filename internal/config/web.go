@@ -1,0 +1,122 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// webURL is an absolute http or https URL. Whether plain http may be used is
+// decided where dangerously_allow_http is known, by [plainHTTP].
+func webURL(says string, query bool) form[string] {
+	return textOf(says, func(text string) string {
+		if wrong := badURL(text, query); wrong != "" {
+			return wrong + "; write " + says
+		}
+		return ""
+	})
+}
+
+// badURL says what is wrong with an absolute URL, or nothing. Its words never
+// hold a URL that could have a password in it.
+func badURL(text string, query bool) string {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return "is no URL in printable ASCII"
+	case u.User != nil:
+		return "holds a user or password, which has no place in it"
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "is no absolute URL with https://"
+	case u.Hostname() == "" || !validPort(u.Port()) || strings.HasSuffix(u.Host, ":"):
+		return "names no proper host"
+	case strings.Contains(text, "#"):
+		return fmt.Sprintf("is %s, with a fragment (#)", shown(text))
+	case !query && strings.Contains(text, "?"):
+		return fmt.Sprintf("is %s, with a query (?)", shown(text))
+	}
+	return ""
+}
+
+func validPort(port string) bool {
+	if port == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
+}
+
+// plainHTTP tells whether a URL that passed badURL is not encrypted.
+func plainHTTP(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "http"
+}
+
+// loopback tells whether a URL that passed badURL stays on this machine.
+func loopback(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	if u.Hostname() == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// proxyForm says how the key server is reached. A proxy's URL may hold a
+// password, so no mistake shows it.
+func proxyForm() form[string] {
+	const says = "none, environment, or a URL such as http://proxy.example:3128"
+	return textOf(says, func(text string) string {
+		if text == "none" || text == "environment" {
+			return ""
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Hostname() == "" || !validPort(u.Port()) || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+			return "is no proxy; write " + says
+		}
+		switch u.Scheme {
+		case "http", "https", "socks5", "socks5h":
+			return ""
+		}
+		return "has a scheme other than http, https and socks5; write " + says
+	})
+}
+
+// hostForm is a host that a route is for: a name, an IP address, or *. before a
+// name for all below it. Hosts are compared without port and final dot.
+func hostForm() form[string] {
+	const says = "a host such as api.example or \"*.example\""
+	f := textOf(says, func(text string) string {
+		name := strings.TrimPrefix(text, "*.")
+		bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+		switch _, err := netip.ParseAddr(bare); {
+		case err == nil && (bare != text) == strings.Contains(bare, ":"):
+			return ""
+		case err == nil:
+			return fmt.Sprintf("is %s; write an IPv6 address in [ ], and an IPv4 address without", shown(text))
+		case text == "*":
+			return "is \"*\"; leave hosts out to take any host"
+		case strings.HasSuffix(text, "."):
+			return fmt.Sprintf("is %s; write it without the final dot", shown(text))
+		}
+		if host, port, err := net.SplitHostPort(text); err == nil && validPort(port) {
+			return fmt.Sprintf("is %s with a port; write %s", shown(text), shown(host))
+		}
+		if !hostName(name) {
+			return fmt.Sprintf("is %s, which is no host (ASCII names, in xn-- form where they are not); write %s", shown(text), says)
+		}
+		return ""
+	})
+	read := f.read
+	f.read = func(d *decoder, p place) (string, bool) {
+		host, ok := read(d, p)
+		return strings.ToLower(host), ok
+	}
+	return f
+}

@@ -1,0 +1,106 @@
+package demo
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// application is the sample application: it knows nothing of tokens, and
+// answers every request with the headers that it received.
+//
+// For the tour it also remembers what it received with `?tour=ID`, so that the
+// tour compares what the application saw, not what came back.
+type application struct {
+	server *http.Server
+	served chan error
+
+	mu   sync.Mutex
+	seen map[string]http.Header // :: the tour's ID -> headers received with it
+}
+
+// startApplication listens at address until close.
+func startApplication(address string) (*application, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("start the application: %w", err)
+	}
+	a := &application{served: make(chan error, 1), seen: map[string]http.Header{}}
+	a.server = &http.Server{Handler: a, ReadHeaderTimeout: 5 * time.Second}
+	go func() { a.served <- a.server.Serve(l) }()
+	return a, nil
+}
+
+// ServeHTTP answers with what was received, as JSON.
+func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if id := r.URL.Query().Get("tour"); id != "" {
+		a.mu.Lock()
+		a.seen[id] = r.Header.Clone()
+		a.mu.Unlock()
+	}
+	received := map[string]string{"host": r.Host}
+	for name, values := range r.Header {
+		received[strings.ToLower(name)] = strings.Join(values, ", ")
+	}
+	w.Header().Set("Content-Type", "application/json")
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(map[string]any{ // a client that has gone away is no concern of ours
+		"application": "received " + r.Method + " " + r.URL.Path,
+		"headers":     received,
+	})
+}
+
+// take returns the headers that were received under a tour's ID, once; false
+// if that request never reached the application.
+func (a *application) take(id string) (http.Header, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	header, ok := a.seen[id]
+	delete(a.seen, id)
+	return header, ok
+}
+
+func (a *application) close() error {
+	err := a.server.Close()
+	if served := <-a.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}
+
+// identityOf picks the identity headers out of what an application received:
+// every header that some framework would read as x-user-..., in whatever
+// spelling it came.
+func identityOf(received http.Header) map[string]string {
+	identity := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(received)) {
+		if strings.HasPrefix(fold(name), "x-user-") {
+			identity[strings.ToLower(name)] = strings.Join(received[name], ", ")
+		}
+	}
+	return identity
+}
+
+// fold writes a header's name in lower case, with every byte that is neither
+// letter nor digit as a dash.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+			return r
+		case 'A' <= r && r <= 'Z':
+			return r - 'A' + 'a'
+		default:
+			return '-'
+		}
+	}, name)
+}

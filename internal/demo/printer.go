@@ -1,0 +1,95 @@
+package demo
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// printer writes the tour's lines.
+type printer struct {
+	out   io.Writer
+	color bool
+}
+
+// Terminal colours (ECMA-48 SGR).
+const (
+	plain = "\x1b[0m"
+	bold  = "\x1b[1m"
+	dim   = "\x1b[2m"
+	red   = "\x1b[31m"
+	green = "\x1b[32m"
+)
+
+// Colored says whether out is a terminal whose user has not asked for plain
+// text: by NO_COLOR (any value but the empty one) or TERM=dumb.
+func Colored(out io.Writer, getenv func(string) (string, bool)) bool {
+	if value, _ := getenv("NO_COLOR"); value != "" {
+		return false
+	}
+	if term, _ := getenv("TERM"); term == "dumb" {
+		return false
+	}
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// line writes one line. Nobody could be told that the terminal is gone.
+func (p *printer) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.out, format+"\n", args...)
+}
+
+// paint gives text a colour, if there are any.
+func (p *printer) paint(code, text string) string {
+	if !p.color {
+		return text
+	}
+	return code + text + plain
+}
+
+// heading begins a part of the tour.
+func (p *printer) heading(title, detail string) {
+	if detail != "" {
+		detail = "  " + p.paint(dim, detail)
+	}
+	p.line("%s%s", p.paint(bold, title), detail)
+}
+
+// sentWidth is how wide the column is that says what was sent.
+const sentWidth = 42
+
+// good is the line of a step that came out right.
+func (p *printer) good(sent, came, note string) {
+	if note != "" {
+		note = "  " + p.paint(dim, note)
+	}
+	p.line("  %s %-*s %s%s", p.paint(green, "✓"), sentWidth, sent, came, note)
+}
+
+// bad is the two lines of a step that came out wrong.
+func (p *printer) bad(sent, want, got string) {
+	p.line("  %s %-*s expected %s", p.paint(red, "✗"), sentWidth, sent, want)
+	p.line("    %-*s %s", sentWidth, "", p.paint(red, "but got  "+got))
+}
+
+// command is a line to be copied, under what it is good for.
+func (p *printer) command(what, command string) {
+	p.line("  %s", p.paint(dim, "# "+what))
+	p.line("  %s", command)
+}
+
+// quoted writes a word so that a shell takes it as it is.
+func quoted(word string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !safe(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,98 @@
+package demo
+
+import (
+	"errors"
+	"fmt"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// rewrite returns a copy of a configuration file in which each issuer's keys
+// come from the URL that keysOf names for it, and all else stands as it was
+// written, variables unexpanded. The file is expected to have loaded without
+// mistakes.
+func rewrite(file []byte, keysOf func(issuer string) (url string, ok bool)) ([]byte, error) {
+	var document yaml.Node
+	if err := yaml.Load(file, &document); err != nil {
+		return nil, fmt.Errorf("read the configuration again: %w", err)
+	}
+	if document.Kind != yaml.DocumentNode || len(document.Content) != 1 {
+		return nil, errors.New("read the configuration again: it is not one YAML document")
+	}
+	root := document.Content[0]
+	// Keys that were fetched from the demo's issuer must not be found by a later
+	// `serve` that trusts its cache.
+	remove(root, "cache_dir")
+	// Where the server listens, and how, is the demo's business: a loopback port
+	// that the demo's Envoy speaks plain HTTP/2 to.
+	remove(root, "server")
+	issuers := member(root, "issuers")
+	for at := 0; issuers != nil && at+1 < len(issuers.Content); at += 2 {
+		name, issuer := issuers.Content[at].Value, issuers.Content[at+1]
+		url, ok := keysOf(name)
+		if !ok {
+			return nil, fmt.Errorf("no keys for issuer %q", name)
+		}
+		if issuer.Kind != yaml.MappingNode {
+			return nil, fmt.Errorf("issuer %q is not written out as a mapping", name)
+		}
+		point(issuer, url)
+	}
+	data, err := yaml.Dump(&document)
+	if err != nil {
+		return nil, fmt.Errorf("write the configuration's copy: %w", err)
+	}
+	return data, nil
+}
+
+// point makes an issuer's keys come from url, over plain HTTP. How often they
+// are fetched and how long they serve stays as it was written.
+func point(issuer *yaml.Node, url string) {
+	jwks := member(issuer, "jwks")
+	if jwks == nil || jwks.Kind != yaml.MappingNode {
+		jwks = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+		set(issuer, "jwks", jwks)
+	}
+	for _, key := range []string{"file", "ca_file", "proxy"} {
+		remove(jwks, key)
+	}
+	set(jwks, "uri", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: url, Style: yaml.DoubleQuotedStyle})
+	set(issuer, "dangerously_allow_http", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+}
+
+// member is the value under key, or nil.
+func member(mapping *yaml.Node, key string) *yaml.Node {
+	if at := find(mapping, key); at >= 0 {
+		return mapping.Content[at+1]
+	}
+	return nil
+}
+
+// set gives key a value, in place of one that it has.
+func set(mapping *yaml.Node, key string, value *yaml.Node) {
+	if at := find(mapping, key); at >= 0 {
+		mapping.Content[at+1] = value
+		return
+	}
+	mapping.Content = append(mapping.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key}, value)
+}
+
+// remove takes key out, if it is there.
+func remove(mapping *yaml.Node, key string) {
+	if at := find(mapping, key); at >= 0 {
+		mapping.Content = append(mapping.Content[:at], mapping.Content[at+2:]...)
+	}
+}
+
+// find is the index of key in a mapping's content, or -1.
+func find(mapping *yaml.Node, key string) int {
+	if mapping == nil || mapping.Kind != yaml.MappingNode {
+		return -1
+	}
+	for at := 0; at+1 < len(mapping.Content); at += 2 {
+		if mapping.Content[at].Value == key {
+			return at
+		}
+	}
+	return -1
+}

@@ -1,0 +1,164 @@
+package demo_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/demo"
+)
+
+// keysAt names a loopback key set for any issuer.
+func keysAt(issuer string) (string, bool) { return "http://127.0.0.1:9003/" + issuer + "/jwks", true }
+
+// users is a file as a user may have it: every key that the rewriting touches,
+// and keys around them that it must not.
+const users = `# my gate
+server: {listen: "unix:/run/jwtgate.sock", drain_delay: 5s}
+cache_dir: /var/cache/jwtgate
+issuers:
+  cruddur: {cognito: us-west-1_6BpkgoczU, clients: ["${CLIENT:-web}"], prefix: ""} # flow
+  partner:
+    issuer: https://login.partner.example/
+    audiences: [orders-api]
+    prefix: "partner:"
+    leeway: 10s
+    dangerously_allow_http: false
+    jwks:
+      uri: https://keys.partner.example/
+      refresh_interval: 20m
+      ca_file: ca.pem
+      proxy: http://proxy.example:3128
+  filed:
+    issuer: https://filed.example
+    audiences: [orders-api]
+    prefix: "filed:"
+    jwks: {file: keys.json, max_stale: 48h}
+routes:
+  - {match: 'GET /users/{id}/**', issuers: [partner], groups: ["$${literal}"]}
+default: deny
+`
+
+func TestRewriteOpensOnlyTheKeySets(t *testing.T) {
+	copied, err := demo.Rewrite([]byte(users), keysAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := tree(t, users)
+	delete(want, "cache_dir")
+	delete(want, "server")
+	issuers := want["issuers"].(map[string]any)
+	for name, jwks := range map[string]map[string]any{
+		"cruddur": {},
+		"partner": {"refresh_interval": "20m"},
+		"filed":   {"max_stale": "48h"},
+	} {
+		jwks["uri"], _ = keysAt(name)
+		issuer := issuers[name].(map[string]any)
+		issuer["jwks"], issuer["dangerously_allow_http"] = jwks, true
+	}
+	got, wanted := dump(t, tree(t, string(copied))), dump(t, want)
+	if got != wanted {
+		t.Errorf("the copy holds\n%s\nwant\n%s", got, wanted)
+	}
+	c, err := config.Parse("copy", copied, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, issuer := range c.Issuers {
+		if uri, _ := keysAt(issuer.Name); issuer.JWKS.URI != uri || issuer.JWKS.File != "" || !issuer.AllowHTTP {
+			t.Errorf("issuer %s gets its keys by %+v, want them from %s", issuer.Name, issuer.JWKS, uri)
+		}
+	}
+	if c.Issuers[0].Clients[0] != "web" || c.Routes[0].Requirement.Groups.Any[0] != "${literal}" {
+		t.Errorf("variables mean something else in the copy: %+v", c)
+	}
+}
+
+func TestRewriteTheShippedConfiguration(t *testing.T) {
+	if c, err := config.Parse("jwtgate.yaml", demo.ShippedConfig(), nil); err != nil || len(c.Routes) != 3 {
+		t.Fatalf("as shipped: %v", err)
+	}
+	copied, err := demo.Rewrite(demo.ShippedConfig(), keysAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Parse("copy", copied, nil); err != nil {
+		t.Errorf("rewritten: %v\n%s", err, copied)
+	}
+}
+
+func TestRewriteRefuses(t *testing.T) {
+	none := func(string) (string, bool) { return "", false }
+	for _, row := range []struct {
+		name, file string
+		keysOf     func(string) (string, bool)
+		want       string
+	}{
+		{"no YAML", "issuers: {", keysAt, "read the configuration again: "},
+		{"nothing", "", keysAt, "read the configuration again: "},
+		{"an issuer without keys", "issuers: {a: {}}", none, `no keys for issuer "a"`},
+		{"an issuer that is no mapping", "issuers: {a: b}", keysAt, `issuer "a" is not written out as a mapping`},
+		{"an issuer by alias", "x: &x {}\nissuers: {a: *x}", keysAt, `issuer "a" is not written out as a mapping`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if _, err := demo.Rewrite([]byte(row.file), row.keysOf); err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("error %v, want %q in it", err, row.want)
+			}
+		})
+	}
+}
+
+// Keys that were left empty are as good as keys that are not there.
+func TestRewriteOfEmptyKeys(t *testing.T) {
+	copied, err := demo.Rewrite([]byte("issuers: {a: {jwks: }}\n"), keysAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(copied), `jwks: {uri: "http://127.0.0.1:9003/a/jwks"}`) {
+		t.Errorf("the copy is %s", copied)
+	}
+	if copied, err := demo.Rewrite([]byte("default: deny\n"), keysAt); err != nil || string(copied) != "default: deny\n" {
+		t.Errorf("without issuers: %q, %v", copied, err)
+	}
+}
+
+func TestTokenSaysWhyNot(t *testing.T) {
+	for _, row := range []struct {
+		name, claims string
+		want         string
+	}{
+		{"no JSON", "sub=you", `the claims are not a JSON object such as {"sub": "you"}`},
+		{"no object", `["sub"]`, "the claims are not a JSON object"},
+		{"two objects", `{} {}`, "something follows the claims' JSON object"},
+		{"no demo", `{}`, "(is `jwtgate demo` up, with its issuer at http://127.0.0.1:1?)"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			token, err := demo.Token(t.Context(), "http://127.0.0.1:1", "cruddur", row.claims, 0)
+			if err == nil || token != "" || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("token %q, error %v, want %q in it", token, err, row.want)
+			}
+		})
+	}
+}
+
+func tree(t *testing.T, text string) map[string]any {
+	t.Helper()
+	var tree map[string]any
+	if err := yaml.Load([]byte(text), &tree); err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+func dump(t *testing.T, tree map[string]any) string {
+	t.Helper()
+	data, err := yaml.Dump(tree)
+	if err != nil {
+		t.Fatal(errors.New("cannot dump: " + err.Error()))
+	}
+	return string(data)
+}

@@ -1,0 +1,267 @@
+package demo
+
+import (
+	"cmp"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/devidp"
+)
+
+// shippedConfig is the configuration that the tour is about.
+//
+//go:embed jwtgate.yaml
+var shippedConfig []byte
+
+// stack is everything that the demo runs. It is filled by start, in the order
+// of its fields, and taken down by close as far as it came.
+type stack struct {
+	fail       context.CancelCauseFunc // told when a process ends by itself
+	dir        string                  // configurations and logs
+	config     *config.Config          // as it was written, not the rewritten copy
+	ports      ports
+	issuers    *devidp.Server
+	hosted     map[string]*devidp.Issuer // :: name in the configuration -> issuer
+	app        *application              // nil with the user's own
+	appAddress string
+	children   []*child // in the order of their start
+	closing    chan struct{}
+	watched    chan struct{} // closed when watch has ended; nil before it began
+}
+
+// start brings everything up; what it returns is ready for requests.
+func (s *stack) start(ctx context.Context, o Options) error {
+	file, err := s.load(o)
+	if err != nil {
+		return err
+	}
+	program := o.Envoy
+	if program == "" {
+		if program, err = findEnvoyHere(o.Getenv); err != nil {
+			return err
+		}
+	}
+	if s.dir, err = os.MkdirTemp("", "jwtgate-demo-"); err != nil {
+		return fmt.Errorf("make a directory for configurations and logs: %w", err)
+	}
+	if s.ports, err = choosePorts(); err != nil {
+		return err
+	}
+	if s.issuers, err = devidp.Start(devidp.Config{Listen: s.ports.issuer}); err != nil {
+		return err
+	}
+	if s.hosted, err = host(s.issuers, s.config.Issuers); err != nil {
+		return err
+	}
+	s.appAddress = o.App
+	if o.App == "" {
+		s.appAddress = s.ports.app
+		if s.app, err = startApplication(s.ports.app); err != nil {
+			return err
+		}
+	}
+	if err := s.startGate(ctx, o.Executable, file); err != nil {
+		return err
+	}
+	if err := s.startEnvoy(ctx, program); err != nil {
+		return err
+	}
+	s.watch()
+	return nil
+}
+
+// load reads the configuration, and returns its text as well.
+func (s *stack) load(o Options) (file []byte, err error) {
+	file, name := shippedConfig, "the demo's jwtgate.yaml"
+	if o.ConfigFile != "" {
+		name = o.ConfigFile
+		if file, err = os.ReadFile(o.ConfigFile); err != nil {
+			return nil, fmt.Errorf("read the configuration: %w", err)
+		}
+	}
+	s.config, err = config.Parse(name, file, o.Getenv)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration has mistakes:\n%w", err)
+	}
+	return file, nil
+}
+
+func findEnvoyHere(getenv func(string) (string, bool)) (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("look for Envoy: %w", err)
+	}
+	return FindEnvoy(dir, getenv)
+}
+
+// startGate starts jwtgate on a copy of the configuration whose keys are the
+// loopback issuers', and waits until it has fetched them.
+func (s *stack) startGate(ctx context.Context, executable string, file []byte) error {
+	rewritten, err := rewrite(file, func(name string) (string, bool) {
+		i, ok := s.hosted[name]
+		if !ok {
+			return "", false
+		}
+		return i.JWKSURL(), true
+	})
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(s.dir, "jwtgate.yaml")
+	if err := os.WriteFile(path, rewritten, 0o600); err != nil {
+		return fmt.Errorf("write the configuration's copy: %w", err)
+	}
+	gate, err := startChild("jwtgate", s.dir, executable,
+		"serve", "--config", path, "--listen", s.ports.gate, "--admin-listen", s.ports.gateAdmin)
+	if err != nil {
+		return err
+	}
+	s.children = append(s.children, gate)
+	return gate.ready(ctx, func(ctx context.Context) error {
+		_, err := get(ctx, "http://"+s.ports.gateAdmin+"/readyz")
+		return err
+	})
+}
+
+// startEnvoy starts Envoy on the shipped file, moved to where the parts listen,
+// and waits until it has found jwtgate healthy.
+func (s *stack) startEnvoy(ctx context.Context, program string) error {
+	bootstrap, err := envoy.Bootstrap(envoy.Edit{
+		Listen: s.ports.envoy, Admin: s.ports.envoyAdmin, Gate: s.ports.gate, App: s.appAddress,
+		Identity: identityNames(s.config.Identity),
+	})
+	if err != nil {
+		return fmt.Errorf("render the Envoy file: %w", err)
+	}
+	path := filepath.Join(s.dir, "envoy.yaml")
+	if err := os.WriteFile(path, bootstrap, 0o600); err != nil {
+		return fmt.Errorf("write the Envoy file: %w", err)
+	}
+	// Hot restart shares memory between all Envoys of a machine that do not turn
+	// it off.
+	proxy, err := startChild("envoy", s.dir, program,
+		"--config-path", path, "--disable-hot-restart", "--log-level", "warn", "--concurrency", "2")
+	if err != nil {
+		return err
+	}
+	s.children = append(s.children, proxy)
+	return proxy.ready(ctx, s.envoyReady)
+}
+
+// envoyReady says why Envoy cannot take requests yet.
+func (s *stack) envoyReady(ctx context.Context) error {
+	admin := "http://" + s.ports.envoyAdmin
+	if _, err := get(ctx, admin+"/ready"); err != nil {
+		return err
+	}
+	const healthy = "cluster.jwtgate.membership_healthy"
+	stats, err := get(ctx, admin+"/stats?filter=^"+healthy+"$")
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(stats) != healthy+": 1" {
+		return fmt.Errorf("it has not found jwtgate healthy: %q", strings.TrimSpace(stats))
+	}
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.ports.envoy)
+	if err != nil {
+		return err
+	}
+	return connection.Close()
+}
+
+// identityNames is every header name that Envoy must let jwtgate set or take
+// out; nil when the shipped file names them all already.
+func identityNames(identity config.Identity) []string {
+	names := envoy.IdentityNames()
+	shipped := len(names)
+	var wanted []string
+	for _, header := range identity.Headers {
+		wanted = append(wanted, header.Name)
+	}
+	for _, name := range slices.Concat(wanted, identity.Removed, identity.Strip) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == shipped {
+		return nil
+	}
+	return names
+}
+
+// watch ends the demo when a process ends by itself.
+func (s *stack) watch() {
+	s.closing, s.watched = make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(s.watched)
+		gate, proxy := s.children[0], s.children[1]
+		select {
+		case <-s.closing:
+		case <-gate.done:
+			s.fail(gate.ended())
+		case <-proxy.done:
+			s.fail(proxy.ended())
+		}
+	}()
+}
+
+// close ends everything that start began, last first, and removes
+// configurations and logs, unless they tell more about failed, the error that
+// the demo ends with.
+func (s *stack) close(failed error) error {
+	var errs []error
+	if s.watched != nil {
+		close(s.closing)
+		<-s.watched
+	}
+	for _, c := range slices.Backward(s.children) {
+		c.kill()
+	}
+	if s.app != nil {
+		errs = append(errs, s.app.close())
+	}
+	if s.issuers != nil {
+		errs = append(errs, s.issuers.Close())
+	}
+	tells := errors.Is(failed, ErrSteps) || errors.Is(failed, errEnded) || errors.Is(failed, errNotReady)
+	if s.dir != "" && !tells {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// get returns the body of an answer that is 200, and else an error with its
+// beginning. It is for URLs on loopback, so it takes no proxy, whatever the
+// environment says.
+func get(ctx context.Context, url string) (string, error) {
+	prober := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := prober.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s answers %s: %.200q", url, response.Status, cmp.Or(strings.TrimSpace(string(body)), "nothing more"))
+	}
+	return string(body), nil
+}

@@ -1,0 +1,147 @@
+package devidp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxMintBytes bounds a request to the mint endpoint, and the answer read back.
+const maxMintBytes = 64 << 10
+
+// mintRequest is the body of POST /NAME/mint.
+type mintRequest struct {
+	Claims  map[string]any `json:"claims"`
+	Expires string         `json:"expires,omitempty"` // a Go duration; absent: DefaultTTL
+}
+
+// mintAnswer is what comes back.
+type mintAnswer struct {
+	Token string `json:"token"`
+}
+
+// mint is the endpoint behind [RequestToken].
+func (s *Server) mint(w http.ResponseWriter, r *http.Request) {
+	if err := fromThisMachine(r); err != nil {
+		answer(w, http.StatusForbidden, problem{Error: err.Error()})
+		return
+	}
+	i, err := s.issuer(r.PathValue("name"))
+	if err != nil {
+		answer(w, http.StatusNotFound, problem{Error: err.Error()})
+		return
+	}
+	claims, ttl, err := readMintRequest(http.MaxBytesReader(w, r.Body, maxMintBytes))
+	if err != nil {
+		answer(w, http.StatusBadRequest, problem{Error: err.Error()})
+		return
+	}
+	token, err := i.Mint(claims, ttl)
+	if err != nil {
+		answer(w, http.StatusInternalServerError, problem{Error: err.Error()})
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	answer(w, http.StatusOK, mintAnswer{Token: token})
+}
+
+// fromThisMachine refuses what a web page in this machine's browser could
+// send. Such a page cannot send JSON without a preflight, which nothing here
+// answers; a page whose host name was rebound to loopback still sends that name
+// as Host; and every browser sends Origin with a POST.
+func fromThisMachine(r *http.Request) error {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if host != "localhost" && (err != nil || !address.IsLoopback()) {
+		return fmt.Errorf("host %q is not this machine's loopback", r.Host)
+	}
+	if r.Header.Get("Origin") != "" {
+		return errors.New("a web page cannot ask for tokens here")
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return errors.New("content-type must be application/json")
+	}
+	return nil
+}
+
+// readMintRequest reads one JSON object and nothing behind it.
+func readMintRequest(body io.Reader) (claims map[string]any, ttl time.Duration, err error) {
+	decoder := json.NewDecoder(body)
+	decoder.DisallowUnknownFields()
+	decoder.UseNumber() // a number reaches the token with the digits it came with
+	var request mintRequest
+	if err := decoder.Decode(&request); err != nil {
+		return nil, 0, fmt.Errorf("read the request: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, 0, errors.New("read the request: something follows the JSON object")
+	}
+	if request.Expires != "" {
+		if ttl, err = time.ParseDuration(request.Expires); err != nil {
+			return nil, 0, fmt.Errorf("expires %q is not a duration such as 10m", request.Expires)
+		}
+	}
+	return request.Claims, ttl, nil
+}
+
+// RequestToken asks the server at serverURL, running in this or another
+// process, for a token of the named issuer: claims and expires as in
+// [Issuer.Mint]. The error says why the server would not, or that none answers
+// there.
+func RequestToken(ctx context.Context, serverURL, issuer string, claims map[string]any, expires time.Duration) (string, error) {
+	body := mintRequest{Claims: claims}
+	if expires != 0 {
+		body.Expires = expires.String()
+	}
+	data, err := json.Marshal(body)
+	if err != nil {
+		return "", fmt.Errorf("encode the claims as JSON: %w", err)
+	}
+	endpoint := strings.TrimSuffix(serverURL, "/") + "/" + url.PathEscape(issuer) + "/mint"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(data))
+	if err != nil {
+		return "", fmt.Errorf("ask for a token: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	// No proxy: the server is on loopback, whatever the environment says. No
+	// kept connection: the caller asks once.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("ask for a token: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	return readMintAnswer(response)
+}
+
+func readMintAnswer(response *http.Response) (string, error) {
+	data, err := io.ReadAll(io.LimitReader(response.Body, maxMintBytes))
+	if err != nil {
+		return "", fmt.Errorf("read the issuer's answer: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		var refused problem
+		if json.Unmarshal(data, &refused) != nil || refused.Error == "" {
+			return "", fmt.Errorf("the server at %q answered %s, as no issuer of ours would", response.Request.URL.Host, response.Status)
+		}
+		return "", fmt.Errorf("the issuer refused: %s", refused.Error)
+	}
+	var minted mintAnswer
+	if err := json.Unmarshal(data, &minted); err != nil || minted.Token == "" {
+		return "", fmt.Errorf("the server at %q answered with no token", response.Request.URL.Host)
+	}
+	return minted.Token, nil
+}

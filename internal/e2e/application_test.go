@@ -1,0 +1,142 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+)
+
+// application is what Envoy protects. It holds no auth code: it answers
+// everything, and remembers what it was asked.
+type application struct {
+	address string // host:port, for HTTP/1.1, HTTP/2 and gRPC alike
+
+	mu   sync.Mutex
+	seen []received
+}
+
+// received is one request as it reached the application.
+type received struct {
+	Method, URI, Host, Proto string
+	Header                   http.Header
+	Body                     string
+}
+
+// startApplication serves until the test ends.
+func startApplication(t *testing.T) *application {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &application{address: listener.Addr().String()}
+	calls := grpc.NewServer()
+	healthpb.RegisterHealthServer(calls, grpcApplication{application: a})
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{
+		Protocols: protocols,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
+				calls.ServeHTTP(w, r)
+			case r.Header.Get("Upgrade") == "websocket":
+				a.remember(r, "")
+				upgrade(w)
+			default:
+				body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+				a.remember(r, string(body))
+				w.Header().Set("X-Application", "yes")
+				fmt.Fprintf(w, "application: %s %s\n", r.Method, r.URL.Path)
+			}
+		}),
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener) // it ends when the test does
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		calls.Stop()
+		<-done
+	})
+	return a
+}
+
+func (a *application) remember(r *http.Request, body string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seen = append(a.seen, received{
+		Method: r.Method, URI: r.RequestURI, Host: r.Host, Proto: r.Proto, Header: r.Header.Clone(), Body: body,
+	})
+}
+
+// take returns what the application received since the last take.
+func (a *application) take() []received {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	seen := a.seen
+	a.seen = nil
+	return seen
+}
+
+// only returns the one request that the application received since the last
+// take, and fails the test if there is none or more than one.
+func (a *application) only(t *testing.T) received {
+	t.Helper()
+	seen := a.take()
+	if len(seen) != 1 {
+		t.Fatalf("the application received %d requests, want 1", len(seen))
+	}
+	return seen[0]
+}
+
+// upgrade switches to a protocol that sends back every line that it gets.
+func upgrade(w http.ResponseWriter) {
+	connection, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer connection.Close()
+	_, _ = buffered.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	_ = buffered.Flush()
+	for {
+		line, err := buffered.ReadString('\n')
+		if err != nil {
+			return
+		}
+		_, _ = buffered.WriteString("echo " + line)
+		_ = buffered.Flush()
+	}
+}
+
+// grpcApplication is the application's one gRPC service.
+type grpcApplication struct {
+	healthpb.UnimplementedHealthServer
+	application *application
+}
+
+func (g grpcApplication) Check(ctx context.Context, _ *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
+	fields, _ := metadata.FromIncomingContext(ctx)
+	header := http.Header{}
+	for name, values := range fields {
+		for _, value := range values {
+			header.Add(name, value)
+		}
+	}
+	g.application.mu.Lock()
+	defer g.application.mu.Unlock()
+	g.application.seen = append(g.application.seen, received{Method: "POST", URI: healthpb.Health_Check_FullMethodName, Proto: "gRPC", Header: header})
+	return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING}, nil
+}

@@ -1,0 +1,10 @@
+// Package e2e holds the end-to-end tests: the program as it is built, a real
+// Envoy with the shipped envoy/envoy.yaml, a real application behind it and a
+// real issuer, over real sockets on loopback. It has no other code.
+//
+// Of the shipped file only addresses and ports are changed, by the edit that
+// users have, and each start compares the two YAML trees and fails if anything
+// else differs. A second, bare Envoy has all default settings, so that nothing
+// but jwtgate protects the application. A missing Envoy or emulator is a
+// failure, never a skip: `make tools` puts both in place.
+package e2e

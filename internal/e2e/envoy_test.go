@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/jwtgate/jwtgate/envoy"
+)
+
+// envoyProxy is a running Envoy.
+type envoyProxy struct {
+	*process
+	address string // host:port that clients call
+	admin   string // host:port of its admin interface
+}
+
+// startShippedEnvoy runs envoy/envoy.yaml as it is shipped, in front of the
+// gate and the application at these addresses.
+func startShippedEnvoy(t *testing.T, gate, application string) *envoyProxy {
+	t.Helper()
+	shipped, err := os.ReadFile("../../envoy/envoy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return startEditedEnvoy(t, shipped, gate, application)
+}
+
+// startEditedEnvoy runs a marked Envoy file with other addresses and ports, and
+// fails the test if the edit changed anything else.
+func startEditedEnvoy(t *testing.T, file []byte, gate, application string) *envoyProxy {
+	t.Helper()
+	address, admin := freeAddress(t), freeAddress(t)
+	edited, err := envoy.Apply(file, envoy.Edit{Listen: address, Admin: admin, Gate: gate, App: application})
+	if err != nil {
+		t.Fatal(err)
+	}
+	onlyAddressesDiffer(t, file, edited)
+	return startEnvoy(t, edited, address, admin)
+}
+
+// startBareEnvoy runs testdata/bare.yaml: every setting of Envoy's at its
+// default, and an ext_authz filter of the fewest lines.
+func startBareEnvoy(t *testing.T, gate, application string) *envoyProxy {
+	t.Helper()
+	file, err := os.ReadFile("testdata/bare.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, admin := freeAddress(t), freeAddress(t)
+	edited, err := envoy.Apply(file, envoy.Edit{Listen: address, Admin: admin, Gate: gate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One cluster: the bare file has one place for the application, not two.
+	edited = []byte(strings.Replace(string(edited), "port_value: 9090", "port_value: "+port(application), 1))
+	onlyAddressesDiffer(t, file, edited)
+	return startEnvoy(t, edited, address, admin)
+}
+
+// startEnvoy runs a bootstrap until the test ends, and waits until it serves.
+func startEnvoy(t *testing.T, bootstrap []byte, address, admin string) *envoyProxy {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "envoy.yaml")
+	if err := os.WriteFile(file, bootstrap, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(envoyBinary, "--config-path", file, "--log-level", "warning",
+		"--disable-hot-restart", // several Envoys run at a time, and would share its memory
+		"--concurrency", "1",
+		"--file-flush-interval-msec", "100") // the access log is read while it runs
+	p := &envoyProxy{process: start(t, "envoy", cmd), address: address, admin: admin}
+	t.Cleanup(func() { p.quit(t) })
+	eventually(t, 15*time.Second, "Envoy serves", func() error {
+		select {
+		case <-p.exited:
+			t.Fatalf("Envoy ended by itself:\n%s", lastLines(p.output.String(), 20))
+		default:
+		}
+		return p.ask(t, "GET", "/ready", "LIVE")
+	})
+	return p
+}
+
+// quit lets Envoy end in order, so that its last log lines are written.
+func (p *envoyProxy) quit(t *testing.T) {
+	if err := p.ask(t, "POST", "/quitquitquit", "OK"); err != nil {
+		p.kill()
+		return
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(3 * time.Second):
+		p.kill()
+	}
+}
+
+// ask calls Envoy's admin interface; the error says how the answer differs.
+func (p *envoyProxy) ask(t *testing.T, method, path, want string) error {
+	// A context of its own: a cleanup runs when the test's own has ended.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+p.admin+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if text := strings.TrimSpace(string(body)); !strings.Contains(text, want) {
+		return fmt.Errorf("%s says %q, not %q", path, text, want)
+	}
+	return nil
+}
+
+// accessLog returns the first n lines of the access log that the shipped file
+// writes, as soon as they are there.
+func (p *envoyProxy) accessLog(t *testing.T, n int) []map[string]any {
+	t.Helper()
+	var lines []map[string]any
+	eventually(t, 12*time.Second, "the access log", func() error {
+		lines = nil
+		for text := range strings.Lines(p.output.String()) {
+			var line map[string]any
+			if json.Unmarshal([]byte(text), &line) == nil {
+				lines = append(lines, line)
+			}
+		}
+		if len(lines) < n {
+			return fmt.Errorf("%d lines of %d", len(lines), n)
+		}
+		return nil
+	})
+	return lines[:n]
+}
+
+// onlyAddressesDiffer fails the test unless the two YAML trees are the same but
+// for addresses and ports.
+func onlyAddressesDiffer(t *testing.T, before, after []byte) {
+	t.Helper()
+	old, edited := leaves(t, before), leaves(t, after)
+	for path := range edited {
+		if _, ok := old[path]; !ok {
+			t.Fatalf("the edit of the Envoy file adds %s", path)
+		}
+	}
+	for path, value := range old {
+		now, ok := edited[path]
+		if !ok {
+			t.Fatalf("the edit of the Envoy file removes %s", path)
+		}
+		isAddress := strings.HasSuffix(path, ".socket_address.address") || strings.HasSuffix(path, ".socket_address.port_value")
+		if now != value && !isAddress {
+			t.Fatalf("the edit of the Envoy file changes %s from %s to %s", path, value, now)
+		}
+	}
+}
+
+// leaves returns every scalar of a YAML document by its path.
+func leaves(t *testing.T, file []byte) map[string]string {
+	t.Helper()
+	var tree any
+	if err := yaml.Unmarshal(file, &tree); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	var walk func(path string, node any)
+	walk = func(path string, node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			for key, value := range node {
+				walk(path+"."+key, value)
+			}
+		case []any:
+			for i, value := range node {
+				walk(fmt.Sprintf("%s[%d]", path, i), value)
+			}
+		default:
+			found[path] = fmt.Sprint(node)
+		}
+	}
+	walk("", tree)
+	return found
+}
+
+// port is the port of host:port.
+func port(address string) string {
+	return address[strings.LastIndexByte(address, ':')+1:]
+}

@@ -1,0 +1,149 @@
+package extauthz
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// MetadataKey is the key that holds the decision in the dynamic metadata of
+// namespace envoy.filters.http.ext_authz.
+const MetadataKey = "jwtgate"
+
+// response renders a decision for Envoy. Only an explicit allow is allowed.
+func response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
+	if d.Verdict == gate.VerdictAllow && d.Denial == nil {
+		return allow(d)
+	}
+	return deny(d, grpcClient)
+}
+
+func allow(d *gate.Decision) *authv3.CheckResponse {
+	return &authv3.CheckResponse{
+		Status: &rpcstatus.Status{Code: int32(codes.OK)},
+		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
+			Headers:         options(d.Set),
+			HeadersToRemove: d.Remove,
+		}},
+		DynamicMetadata: dynamicMetadata(d),
+	}
+}
+
+// deny is the one constructor of denials. Both halves must say no: with a
+// status of OK Envoy lets a denied_response pass, and an error_response would
+// be let pass by failure_mode_allow.
+func deny(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
+	denial := d.Denial
+	if denial == nil || denial.Status < http.StatusBadRequest {
+		denial = &gate.Denial{Status: http.StatusServiceUnavailable, Title: http.StatusText(http.StatusServiceUnavailable)}
+	}
+	fields := []token.Header{{Name: "cache-control", Value: "no-store"}}
+	if denial.Challenge != "" {
+		fields = append(fields, token.Header{Name: "www-authenticate", Value: denial.Challenge})
+	}
+	if denial.RetryAfter > 0 {
+		fields = append(fields, token.Header{Name: "retry-after", Value: strconv.Itoa(denial.RetryAfter)})
+	}
+	var body string
+	if grpcClient {
+		// Envoy makes grpc-message of the body, byte for byte.
+		body = denial.Detail + " (" + string(d.Reason) + ", decision " + d.ID + ")"
+	} else {
+		body = problem(d, denial)
+		fields = append(fields, token.Header{Name: "content-type", Value: "application/problem+json"})
+	}
+	return &authv3.CheckResponse{
+		Status: &rpcstatus.Status{Code: int32(rpcCode(denial.Status)), Message: string(d.Reason)},
+		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
+			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(denial.Status)},
+			Headers: options(fields),
+			Body:    body,
+		}},
+		DynamicMetadata: dynamicMetadata(d),
+	}
+}
+
+// rpcCode gives google.rpc.Status of a denial: never OK.
+func rpcCode(status int) codes.Code {
+	switch status {
+	case http.StatusBadRequest:
+		return codes.InvalidArgument
+	case http.StatusUnauthorized:
+		return codes.Unauthenticated
+	case http.StatusForbidden:
+		return codes.PermissionDenied
+	default:
+		return codes.Unavailable
+	}
+}
+
+// problem renders the body of a denial (RFC 9457).
+func problem(d *gate.Decision, denial *gate.Denial) string {
+	body, err := json.Marshal(struct {
+		Status   int         `json:"status"`
+		Title    string      `json:"title"`
+		Detail   string      `json:"detail"`
+		Reason   gate.Reason `json:"reason"`
+		Decision string      `json:"decision"`
+	}{denial.Status, denial.Title, denial.Detail, d.Reason, d.ID})
+	if err != nil {
+		return "{}"
+	}
+	return string(body)
+}
+
+// options renders header fields that overwrite. Envoy 1.40 reads append alone
+// and overwrites when it is false; later ones read append_action, whose zero
+// value appends to what the client sent. Both are set, so that both overwrite.
+func options(fields []token.Header) []*corev3.HeaderValueOption {
+	list := make([]*corev3.HeaderValueOption, len(fields))
+	for i, h := range fields {
+		list[i] = &corev3.HeaderValueOption{
+			Header:       &corev3.HeaderValue{Key: h.Name, Value: h.Value},
+			Append:       wrapperspb.Bool(false),
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		}
+	}
+	return list
+}
+
+// dynamicMetadata renders the decision for access logs, rate limits and RBAC. Issuer
+// and subject are there only once a signature held.
+func dynamicMetadata(d *gate.Decision) *structpb.Struct {
+	fields := map[string]*structpb.Value{
+		"decision": structpb.NewStringValue(d.ID),
+		"route":    structpb.NewStringValue(d.Route),
+		"verdict":  structpb.NewStringValue(string(d.Verdict)),
+		"reason":   structpb.NewStringValue(string(d.Reason)),
+	}
+	if d.Issuer != "" {
+		fields["issuer"] = structpb.NewStringValue(d.Issuer)
+	}
+	if d.Subject != "" {
+		fields["subject"] = structpb.NewStringValue(d.Subject)
+	}
+	if !d.Expires.IsZero() {
+		fields["expires"] = structpb.NewNumberValue(float64(d.Expires.Unix()))
+	}
+	return &structpb.Struct{Fields: map[string]*structpb.Value{
+		MetadataKey: structpb.NewStructValue(&structpb.Struct{Fields: fields}),
+	}}
+}
+
+// fromGRPC reports whether a client speaks gRPC, and so reads no HTTP body.
+func fromGRPC(contentType string) bool {
+	rest, ok := strings.CutPrefix(strings.ToLower(contentType), "application/grpc")
+	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
+}

@@ -1,0 +1,99 @@
+package extauthz
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/jwtgate/jwtgate/internal/audit"
+	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+)
+
+// Limits of the gRPC server. Envoy's own limits on what a client may send are
+// far below them; they bound what a stranger on the port can do.
+const (
+	maxMessageBytes      = 4 << 20 // a CheckRequest holds one request's headers
+	maxConcurrentStreams = 1000    // in one connection
+	maxHeaderListBytes   = 16 << 10
+	handshakeTimeout     = 5 * time.Second
+	minPingInterval      = 2 * time.Second // Envoy's shipped keepalive is 5 s
+)
+
+// Server is the gRPC server that Envoy asks. Make one with [NewServer].
+type Server struct {
+	grpc   *grpc.Server
+	health *health.Server
+}
+
+// NewServer returns a server for the gate's decisions, observed by log and
+// metrics. It is NOT_SERVING until [Server.SetServing].
+func NewServer(g *gate.Gate, log *audit.Log, metrics *telemetry.Metrics, logger *slog.Logger) *Server {
+	return newServer(&service{
+		gate: g, logger: logger,
+		observe: func(ctx context.Context, r *gate.Request, d *gate.Decision) {
+			metrics.Check(d.Route, string(d.Verdict), string(d.Reason), d.Elapsed)
+			log.Write(ctx, r, d)
+		},
+	})
+}
+
+func newServer(s *service) *Server {
+	server := &Server{
+		grpc: grpc.NewServer(
+			grpc.MaxRecvMsgSize(maxMessageBytes),
+			grpc.MaxConcurrentStreams(maxConcurrentStreams),
+			grpc.MaxHeaderListSize(maxHeaderListBytes),
+			grpc.ConnectionTimeout(handshakeTimeout),
+			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingInterval, PermitWithoutStream: true}),
+		),
+		health: health.NewServer(),
+	}
+	server.SetServing(false)
+	healthpb.RegisterHealthServer(server.grpc, server.health)
+	server.grpc.RegisterService(description(), s)
+	return server
+}
+
+// Serve answers on the listener until [Server.Shutdown], or until the listener
+// fails.
+func (s *Server) Serve(listener net.Listener) error { return s.grpc.Serve(listener) }
+
+// SetServing reports health under "" and [ServiceName].
+func (s *Server) SetServing(serving bool) {
+	status := healthpb.HealthCheckResponse_NOT_SERVING
+	if serving {
+		status = healthpb.HealthCheckResponse_SERVING
+	}
+	s.health.SetServingStatus("", status)
+	s.health.SetServingStatus(ServiceName, status)
+}
+
+// Shutdown says NOT_SERVING, so that Envoy sends no more, waits for drain, lets
+// what runs end, and closes what is left once ctx ends.
+func (s *Server) Shutdown(ctx context.Context, drain time.Duration) {
+	s.health.Shutdown()
+	wait := time.NewTimer(drain)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+	stopped := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-stopped
+	}
+}

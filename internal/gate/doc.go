@@ -1,0 +1,21 @@
+// Package gate decides requests: one request in, one [Decision] out.
+//
+// [Gate.Decide] is the pipeline: guard the path, match a route, extract the
+// credential, verify the token, authorize its subject, map its identity. The
+// first check that fails is the reason. Everything that leaves the program
+// about a request (the answer to Envoy, the audit line, metric labels) is a
+// rendering of the one Decision, so that they cannot disagree. The package knows
+// neither protobuf nor gRPC, and logs no decision.
+//
+// Invariants:
+//
+//  1. Each reason has one row that says what it means to a client, and no row
+//     of a denial has a status below 400 (TestReasonsAreComplete).
+//  2. A failure whose cause is not known is a denial, never an allowed request
+//     (TestUnknownFailureIsDenied).
+//  3. One policy snapshot is loaded once for a request (TestReloadSwapsWhole).
+//  4. Identity headers are stripped on every allowed request, whatever the
+//     route (TestDecideStripsOnEveryRoute).
+//  5. Nothing that a client sent stands in what is told to it
+//     (TestAnswersEchoNothing).
+package gate

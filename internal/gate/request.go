@@ -1,0 +1,75 @@
+package gate
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/identity"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// Request is what the gate reads of a request, as Envoy routed it. Strings and
+// headers are shared with the caller and only read.
+type Request struct {
+	Method string
+	Host   string
+	Target string // path and query
+	// Headers are in the order received; a name may stand more than once.
+	Headers []token.Header
+	// Source is the address of the peer that is connected to Envoy.
+	Source string
+}
+
+// Path returns the target without its query.
+func (r *Request) Path() string {
+	path, _, _ := strings.Cut(r.Target, "?")
+	return path
+}
+
+// Header returns the first value of a header field, or "".
+func (r *Request) Header(name string) string {
+	value, _ := r.header(name)
+	return value
+}
+
+func (r *Request) header(name string) (string, bool) {
+	for _, h := range r.Headers {
+		if strings.EqualFold(h.Name, name) {
+			return h.Value, true
+		}
+	}
+	return "", false
+}
+
+// preflightMethod returns the method that a CORS preflight asks for, or "" when
+// the request is no preflight (Fetch standard, CORS-preflight fetch: OPTIONS
+// with Origin and one Access-Control-Request-Method). A request with a body or a
+// header that overrides its method or URL is an ordinary one, since an
+// application might act on it.
+func (r *Request) preflightMethod() string {
+	if r.Method != "OPTIONS" {
+		return ""
+	}
+	asked, origin := "", false
+	for _, h := range r.Headers {
+		switch strings.ToLower(h.Name) {
+		case "origin":
+			origin = true
+		case "access-control-request-method":
+			if asked != "" || strings.ContainsAny(h.Value, ", ") {
+				return ""
+			}
+			asked = h.Value
+		case "content-length":
+			if h.Value != "0" {
+				return ""
+			}
+		case "transfer-encoding":
+			return ""
+		}
+	}
+	if !origin || slices.ContainsFunc(r.Headers, func(h token.Header) bool { return identity.Overrides(h.Name) }) {
+		return ""
+	}
+	return asked
+}

@@ -1,0 +1,220 @@
+package issuer
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+const (
+	maxRedirects      = 3
+	maxHeaderBytes    = 64 << 10
+	userAgent         = "jwtgate"
+	proxyNone         = "none"
+	proxyEnvironment  = "environment"
+	schemeHTTP        = "http"
+	schemeHTTPS       = "https"
+	wellKnownDocument = "/.well-known/openid-configuration"
+)
+
+// dialFunc makes a connection, as net.Dialer.DialContext does.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// client speaks HTTP to one issuer and to nobody else: no cookies, no
+// credentials, no redirect to another host, no proxy but the configured one.
+// It is used by one goroutine.
+type client struct {
+	http   *http.Client
+	build  func(roots *x509.CertPool) *http.Transport
+	caFile string
+	caPEM  []byte // what caFile held when the client was built last
+}
+
+func newClient(cfg config.JWKS, dial dialFunc) (*client, *Mistake) {
+	proxy, err := proxyOf(cfg.Proxy)
+	if err != nil {
+		return nil, &Mistake{Path: "jwks.proxy", Text: err.Error()}
+	}
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: cfg.RequestTimeout}).DialContext
+	}
+	c := &client{caFile: cfg.CAFile, http: &http.Client{CheckRedirect: stayOnHost}}
+	c.build = func(roots *x509.CertPool) *http.Transport {
+		return &http.Transport{
+			Proxy:       proxy,
+			DialContext: dial,
+			// A fetch is rare and a connection that has been idle for minutes is
+			// often dead, so each fetch makes its own and leaves nothing behind.
+			DisableKeepAlives: true,
+			// A compressed answer could grow a thousandfold behind the limit.
+			DisableCompression:     true,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			TLSHandshakeTimeout:    cfg.RequestTimeout,
+			ResponseHeaderTimeout:  cfg.RequestTimeout,
+			MaxResponseHeaderBytes: maxHeaderBytes,
+		}
+	}
+	if c.caFile == "" {
+		c.http.Transport = c.build(nil)
+		return c, nil
+	}
+	if err := c.loadCA(); err != nil {
+		return nil, &Mistake{Path: "jwks.ca_file", Text: err.Error()}
+	}
+	return c, nil
+}
+
+// loadCA trusts what the CA file holds now.
+func (c *client) loadCA() error {
+	pem, err := os.ReadFile(c.caFile)
+	if err != nil {
+		return fmt.Errorf("the CA file cannot be read: %w", err)
+	}
+	if c.caPEM != nil && bytes.Equal(pem, c.caPEM) {
+		return nil
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("the CA file %q holds no PEM certificate", c.caFile)
+	}
+	c.caPEM, c.http.Transport = pem, c.build(roots)
+	return nil
+}
+
+// do sends one request. A CA file that was replaced is in force from here on;
+// one that cannot be read leaves the trust as it was.
+func (c *client) do(request *http.Request) (*http.Response, error) {
+	if c.caFile != "" {
+		if err := c.loadCA(); err != nil {
+			response, doErr := c.http.Do(request)
+			if doErr != nil {
+				return nil, errors.Join(doErr, err)
+			}
+			return response, nil
+		}
+	}
+	return c.http.Do(request)
+}
+
+func proxyOf(setting string) (func(*http.Request) (*url.URL, error), error) {
+	switch setting {
+	case "", proxyNone:
+		return nil, nil
+	case proxyEnvironment:
+		return http.ProxyFromEnvironment, nil
+	}
+	u, err := url.Parse(setting)
+	if err != nil || u.Host == "" {
+		return nil, errors.New(`the proxy is no URL; write none, environment, or a URL such as http://proxy.example:3128`)
+	}
+	return http.ProxyURL(u), nil
+}
+
+// errRedirect marks a redirect that is not followed.
+var errRedirect = errors.New("redirect refused")
+
+// stayOnHost follows a redirect only on the host that was asked, and never
+// from https to http: whoever can bend a redirect could else supply the keys.
+func stayOnHost(next *http.Request, via []*http.Request) error {
+	first := via[0].URL
+	switch {
+	case len(via) > maxRedirects:
+		return fmt.Errorf("%w: more than %d in a row", errRedirect, maxRedirects)
+	case !strings.EqualFold(next.URL.Host, first.Host):
+		return fmt.Errorf("%w: it leads to another host, %q", errRedirect, clip(next.URL.Host))
+	case first.Scheme == schemeHTTPS && next.URL.Scheme != schemeHTTPS:
+		return fmt.Errorf("%w: it leads from https to %q", errRedirect, clip(next.URL.Scheme))
+	}
+	return nil
+}
+
+// checkURL holds a URL that keys or a discovery document come from to https,
+// or http where the operator opened it by name.
+func checkURL(raw string, allowHTTP bool) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return errors.New("it is no URL")
+	case u.Scheme == schemeHTTP && !allowHTTP:
+		return fmt.Errorf("%q is plain http: whoever is on the way could supply the keys; it needs https, or dangerously_allow_http", clip(redact(raw)))
+	case u.Scheme != schemeHTTPS && u.Scheme != schemeHTTP, u.Host == "", u.Opaque != "":
+		return fmt.Errorf("%q is no absolute https URL", clip(redact(raw)))
+	case u.User != nil:
+		return fmt.Errorf("%q holds credentials, which are not sent", clip(redact(raw)))
+	}
+	return nil
+}
+
+// redact is a URL without what may be secret in it: user information, query
+// and fragment.
+func redact(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "a URL that cannot be read"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, Opaque: u.Opaque}).String()
+}
+
+// freshness is how long an answer may be taken for current, RFC 9111 section
+// 4.2.1; false if it does not say. no-store and no-cache count as zero.
+func freshness(header http.Header) (time.Duration, bool) {
+	age, said := time.Duration(0), false
+	for _, line := range header.Values("Cache-Control") {
+		for directive := range strings.SplitSeq(line, ",") {
+			name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
+			switch name {
+			case "no-store", "no-cache":
+				return 0, true
+			case "max-age":
+				if seconds, ok := deltaSeconds(strings.Trim(value, `"`)); ok && (!said || seconds < age) {
+					age, said = seconds, true
+				}
+			}
+		}
+	}
+	if passed, ok := deltaSeconds(header.Get("Age")); ok {
+		age = max(age-passed, 0)
+	}
+	return age, said
+}
+
+// retryAfter is how long the issuer asks to be left alone, RFC 9110 section
+// 10.2.3; zero if it does not say.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	value := header.Get("Retry-After")
+	if wait, ok := deltaSeconds(value); ok {
+		return wait
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
+}
+
+// deltaSeconds reads RFC 9111 section 1.2.2's delta-seconds; more than a year
+// is a year.
+func deltaSeconds(s string) (time.Duration, bool) {
+	const year = 365 * 24 * 60 * 60
+	if s == "" {
+		return 0, false
+	}
+	seconds := int64(0)
+	for _, digit := range []byte(s) {
+		if digit < '0' || digit > '9' {
+			return 0, false
+		}
+		seconds = min(seconds*10+int64(digit-'0'), year)
+	}
+	return time.Duration(seconds) * time.Second, true
+}

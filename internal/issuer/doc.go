@@ -1,0 +1,2 @@
+// Package issuer holds the trusted issuers and their keys.
+package issuer

@@ -1,0 +1,106 @@
+package issuer
+
+import (
+	"maps"
+	"time"
+)
+
+// Stats is what operators see of one issuer, at one moment. Values that came
+// from outside are cut to 64 bytes.
+type Stats struct {
+	Issuer string   // its name in the config
+	ISS    []string // the iss values it signs as
+	Source string   // where its keys come from, without a query
+
+	HasKeys bool          // there are keys, stale or not
+	Stale   bool          // they are past max_stale and not trusted
+	Age     time.Duration // since the fetch that the keys come from, or that confirmed them, began; 0 without keys
+	Keys    []KeyStats    // in the order they were published
+	Skipped []Skipped     // published keys that are not used
+
+	NextFetch   time.Duration     // until the next fetch; 0 while one is in flight
+	Fetching    bool              // a fetch is in flight
+	Fetches     map[string]uint64 // :: Fetch constant -> how many since start, every constant present
+	Failures    int               // failed fetches in a row
+	LastError   string            // of the last fetch that failed, also when later ones succeeded; empty: none
+	LastErrorAt time.Time
+	CacheError  string // why the keys are not kept in cache_dir; empty: they are, or it is not configured
+
+	UnknownKIDs    int         // unknown kids remembered
+	WithdrawnInUse uint64      // keys withdrawn while in use, since start
+	Withdrawn      []Withdrawn // the last 16 of them that did not come back
+}
+
+// KeyStats is one trusted key.
+type KeyStats struct {
+	KID, KTY string
+	ALG      string   // as published; empty: not said
+	Algs     []string // what it may verify
+	Tokens   uint64   // signatures that held, of all keys with this kid
+	LastUsed time.Time
+	Leaving  bool // missing from the issuer's last answer, not confirmed yet
+}
+
+// Withdrawn is a key that left the set while tokens were signed with it.
+type Withdrawn struct {
+	KID         string
+	At          time.Time
+	Tokens      uint64 // that it had verified
+	TokensSince uint64 // that still came with its kid
+}
+
+// Stats returns the state of every issuer, in the order of the config.
+func (s *Set) Stats() []Stats {
+	all := make([]Stats, len(s.issuers))
+	for n, i := range s.issuers {
+		all[n] = i.Stats()
+	}
+	return all
+}
+
+// Stats returns the issuer's state.
+func (i *Issuer) Stats() Stats {
+	k := i.keys
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	stats := Stats{
+		Issuer: i.cfg.Name, ISS: i.cfg.ISS, Source: redact(k.identity.URI),
+		NextFetch: max(k.schedule.due(now).Sub(now), 0), Fetching: k.inFlight,
+		Fetches: maps.Clone(k.report.fetches), Failures: k.schedule.failures,
+		LastError: k.report.lastError, LastErrorAt: k.report.lastErrorAt, CacheError: k.report.cacheError,
+		UnknownKIDs: k.unknown.len(), WithdrawnInUse: k.report.withdrawnInUse,
+	}
+	for _, w := range k.report.withdrawn {
+		w.KID = clip(w.KID)
+		stats.Withdrawn = append(stats.Withdrawn, w)
+	}
+	if stats.Fetching {
+		stats.NextFetch = 0
+	}
+	if s := k.current.Load(); s != nil {
+		stats.HasKeys = true
+		stats.Age = now.Sub(s.fetched)
+		stats.Stale = stats.Age > k.cfg.MaxStale
+		k.keyStats(&stats, s, now)
+	}
+	return stats
+}
+
+func (k *keeper) keyStats(stats *Stats, s *keySet, now time.Time) {
+	for _, one := range s.keys {
+		_, leaving := s.leaving[one.kid]
+		row := KeyStats{
+			KID: clip(one.kid), KTY: one.kty, ALG: one.alg, Algs: one.algs,
+			Tokens: one.usage.tokens.Load(), Leaving: leaving,
+		}
+		if row.Tokens > 0 {
+			row.LastUsed = now.Add(-k.sinceUse(one.usage, now))
+		}
+		stats.Keys = append(stats.Keys, row)
+	}
+	for _, skip := range s.skipped {
+		skip.KID = clip(skip.KID)
+		stats.Skipped = append(stats.Skipped, skip)
+	}
+}

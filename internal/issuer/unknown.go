@@ -1,0 +1,140 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"time"
+)
+
+const (
+	// maxUnknown is how many unknown kids are remembered.
+	maxUnknown = 4096
+	// maxWait is how long a request waits for a fetch at most.
+	maxWait = 200 * time.Millisecond
+	// maxWaiting is how many requests wait at once; the others are answered
+	// as if they had waited in vain.
+	maxWaiting = 1024
+)
+
+// unknownKIDs remembers for each unknown kid how many fetches had begun when
+// it was first seen. It holds hashes, so a long kid costs no more than a short
+// one, and two generations, so that a flood pushes old kids out at no cost. A
+// kid that was pushed out is merely seen for the first time again.
+type unknownKIDs struct {
+	seed        maphash.Seed // secret, so that nobody can make two kids collide
+	young, aged map[uint64]uint64
+}
+
+func newUnknownKIDs() unknownKIDs { return unknownKIDs{seed: maphash.MakeSeed()} }
+
+// seen returns how many fetches had begun when kid was first seen, which is
+// now unless it is remembered.
+func (u *unknownKIDs) seen(kid string, begun uint64) uint64 {
+	hash := maphash.String(u.seed, kid)
+	first, ok := u.young[hash]
+	if ok {
+		return first
+	}
+	if first, ok = u.aged[hash]; !ok {
+		first = begun
+	}
+	if u.young == nil || len(u.young) >= maxUnknown/2 {
+		u.aged, u.young = u.young, make(map[uint64]uint64)
+	}
+	u.young[hash] = first
+	return first
+}
+
+// len is how many kids are remembered; one in both generations counts twice.
+func (u *unknownKIDs) len() int { return len(u.young) + len(u.aged) }
+
+// await answers for a kid that find has no key for: it sees to it that a fetch
+// is made, as the budget allows, and waits for it if it is under way or about
+// to begin. It never waits for the budget or for a back-off.
+func (k *keeper) await(ctx context.Context, kid, alg string) (*key, error) {
+	var timeout <-chan time.Time
+	for {
+		found, done, verdict := k.miss(kid, alg, timeout != nil)
+		if done == nil {
+			return found, verdict
+		}
+		if timeout == nil {
+			timer := time.NewTimer(waitFor(ctx))
+			defer timer.Stop()
+			timeout = timer.C
+		}
+		select {
+		case <-done:
+		case <-timeout:
+			k.leave()
+			return nil, verdict
+		case <-ctx.Done():
+			k.leave()
+			return nil, verdict
+		}
+	}
+}
+
+// miss looks the key up again under the lock, under which no new set can slip
+// in. If there is none, verdict says what is known of the kid by now, and a
+// done that is not nil closes when more may be known.
+func (k *keeper) miss(kid, alg string, waiting bool) (found *key, done <-chan struct{}, verdict error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if waiting {
+		k.waiting--
+	}
+	found, verdict = k.find(kid, alg)
+	if verdict == nil || errors.Is(verdict, ErrKeyUnfit) {
+		return found, nil, verdict
+	}
+	now := k.now()
+	coming := k.inFlight
+	if errors.Is(verdict, ErrKeyUnknown) {
+		k.report.missed(kid)
+		first := k.unknown.seen(kid, k.begun)
+		switch {
+		case k.answered <= first:
+			verdict = &keyError{kind: ErrKeyPending, text: fmt.Sprintf("kid %q", clip(kid))}
+			// A fetch that was in flight already when the kid was first seen
+			// may have been answered before the key was published.
+			coming = k.inFlight && k.begun > first
+		case now.Sub(k.lastGood) < k.cfg.UnknownKIDCooldown:
+			return nil, nil, verdict
+		}
+		// Beyond the cooldown even a kid that is known to be unknown is asked
+		// about again: it may have been a guess at a key that is published
+		// only now.
+	}
+	if k.phase != running {
+		return nil, nil, verdict
+	}
+	if !coming && !k.schedule.wanted {
+		k.schedule.wanted = true
+		k.wake()
+	}
+	if !k.inFlight && k.schedule.due(now).After(now) || k.waiting >= maxWaiting {
+		return nil, nil, verdict
+	}
+	k.waiting++
+	return nil, k.done, verdict
+}
+
+// leave is what a request does that has waited in vain.
+func (k *keeper) leave() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.waiting--
+}
+
+// waitFor is how long a request may wait: at most maxWait, and at most half of
+// the time that its caller has left, so that there is time to answer.
+func waitFor(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return maxWait
+	}
+	return min(maxWait, max(time.Until(deadline)/2, 0))
+}

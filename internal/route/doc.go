@@ -1,0 +1,21 @@
+// Package route decides which rule a request falls under and whether a verified
+// token meets it.
+//
+// A path is first held to a guard that refuses every spelling which an
+// application might read otherwise than the gate does; what is left is decoded
+// once and matched by whole segments. The first route that matches decides. The
+// package reads no headers, no keys and no clock, and never sees a token that
+// was not verified.
+//
+// Invariants:
+//
+//  1. A path that two readers could take apart differently is refused before
+//     any route is looked for, on public routes too (TestParsePathRefuses,
+//     FuzzParsePath).
+//  2. A pattern matches whole segments, case-sensitively, of the path decoded
+//     once (TestTableMatch).
+//  3. What no route matches falls to the configured default, which is required
+//     or deny, never open (TestTableDefault).
+//  4. A requirement that cannot be met is never met: an empty set of groups
+//     satisfies no requirement for a group (TestAuthorize).
+package route

@@ -1,0 +1,80 @@
+package telemetry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Readiness is what /readyz tells.
+type Readiness struct {
+	Ready   bool   `json:"ready"`
+	Detail  string `json:"detail,omitempty"`
+	Replica string `json:"replica"`
+	Config  string `json:"config"` // hex SHA-256 of the live config
+}
+
+// Admin is the HTTP server for operators and probes: /livez, /readyz, /metrics
+// and /issuers. Everything on it is read only. Make one with [NewAdmin].
+type Admin struct {
+	server *http.Server
+}
+
+// NewAdmin returns a server that answers with what the functions return at the
+// time; issuers may return anything that renders as JSON.
+func NewAdmin(m *Metrics, ready func() Readiness, issuers func() any) *Admin {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]bool{"live": true})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		state := ready()
+		status := http.StatusOK
+		if !state.Ready {
+			status = http.StatusServiceUnavailable
+		}
+		writeJSON(w, status, state)
+	})
+	mux.HandleFunc("GET /issuers", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, issuers())
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	return &Admin{server: &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+	}}
+}
+
+// Serve answers on the listener until [Admin.Shutdown], or until the listener
+// fails.
+func (a *Admin) Serve(listener net.Listener) error {
+	if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown lets what runs end until ctx ends, and closes the listener.
+func (a *Admin) Shutdown(ctx context.Context) {
+	if err := a.server.Shutdown(ctx); err != nil {
+		_ = a.server.Close() // what is still open has had its time
+	}
+}
+
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(value) // a client that went away is no fault of ours
+}

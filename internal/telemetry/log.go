@@ -1,0 +1,20 @@
+package telemetry
+
+import (
+	"io"
+	"log/slog"
+)
+
+// NewHandler returns the JSON log handler of everything that the program says
+// about itself, at level and above. The time key is "time", in UTC.
+func NewHandler(w io.Writer, level slog.Leveler) slog.Handler {
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{
+		Level: level,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Time(slog.TimeKey, a.Value.Time().UTC())
+			}
+			return a
+		},
+	})
+}

@@ -1,0 +1,262 @@
+package token
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxNumericDate is the last second of the year 9999; times beyond it overflow
+// in one reader or another.
+const maxNumericDate = 253402300799
+
+// check holds a token whose signature is good to its issuer's rules (RFC 7519
+// section 4.1) and fills in what it says. The first rule broken is returned.
+func (i *trusted) check(t *Token, now time.Time) *Failure {
+	// The subject stands in the records of a refused token, too.
+	subject, _ := t.claims["sub"].(string)
+	if subject != "" {
+		t.Subject = i.prefix + subject
+	}
+	if failure := i.checkTimes(t, now); failure != nil {
+		return failure
+	}
+	if failure := i.checkAudience(t.claims); failure != nil {
+		return failure
+	}
+	if failure := i.checkClient(t); failure != nil {
+		return failure
+	}
+	if failure := i.checkUse(t.claims); failure != nil {
+		return failure
+	}
+	if subject == "" {
+		return fail(ErrSubjectMissing, "")
+	}
+	if name := i.namesAnother(t.claims); name != "" {
+		return fail(ErrClaimsMalformed, quoted(name)+" begins with another issuer's prefix")
+	}
+	t.Kind = i.kind(t.claims, t.Client)
+	t.groups = prefixed(i.prefix, i.groups(t.claims))
+	t.scopes = i.scopes(t.claims)
+	return nil
+}
+
+func (i *trusted) checkTimes(t *Token, now time.Time) *Failure {
+	expiry, there, failure := numericDate(t.claims, "exp")
+	switch {
+	case failure != nil:
+		return failure
+	case !there:
+		return fail(ErrExpiryMissing, "")
+	case !now.Before(expiry.Add(i.leeway)):
+		return fail(ErrExpired, "exp was "+expiry.UTC().Format(time.RFC3339))
+	}
+	t.Expiry = expiry
+	latest := now.Add(i.leeway)
+	notBefore, there, failure := numericDate(t.claims, "nbf")
+	if failure != nil {
+		return failure
+	}
+	if there && notBefore.After(latest) {
+		return fail(ErrNotYetValid, "nbf is "+notBefore.UTC().Format(time.RFC3339))
+	}
+	issuedAt, there, failure := numericDate(t.claims, "iat")
+	if failure != nil {
+		return failure
+	}
+	if there && issuedAt.After(latest) {
+		return fail(ErrIssuedInFuture, "iat is "+issuedAt.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// numericDate reads a NumericDate (RFC 7519 section 2), which may have a
+// fraction, from 1970-01-01T00:00:01Z to the end of the year 9999.
+func numericDate(claims map[string]any, name string) (at time.Time, there bool, failure *Failure) {
+	value, there := claims[name]
+	if !there {
+		return time.Time{}, false, nil
+	}
+	n, ok := value.(json.Number)
+	if !ok {
+		return time.Time{}, true, fail(ErrClaimsMalformed, name+" is not a number")
+	}
+	seconds, err := n.Float64()
+	if err != nil || !(seconds >= 1 && seconds <= maxNumericDate) {
+		return time.Time{}, true, fail(ErrClaimsMalformed, name+" is out of range")
+	}
+	whole := int64(seconds)
+	return time.Unix(whole, int64((seconds-float64(whole))*float64(time.Second))), true, nil
+}
+
+// checkAudience holds aud to the configured audiences (RFC 7519 section 4.1.3:
+// one string or an array of them).
+func (i *trusted) checkAudience(claims map[string]any) *Failure {
+	value, there := claims["aud"]
+	var audience []string
+	switch v := value.(type) {
+	case string:
+		audience = []string{v}
+	case []any:
+		list, ok := stringList(v)
+		if !ok {
+			return fail(ErrClaimsMalformed, "aud is not a string or an array of strings")
+		}
+		audience = list
+	default:
+		if there {
+			return fail(ErrClaimsMalformed, "aud is not a string or an array of strings")
+		}
+	}
+	if len(i.audiences) == 0 {
+		return nil
+	}
+	for _, one := range audience {
+		if slices.Contains(i.audiences, one) {
+			return nil
+		}
+	}
+	if !there {
+		return fail(ErrAudienceMismatch, "there is no aud")
+	}
+	return fail(ErrAudienceMismatch, "aud holds none of the configured audiences")
+}
+
+// checkClient finds the client that the token was issued to and holds it to
+// the configured ones. Cognito names it in aud of an ID token and in client_id
+// of an access token; elsewhere it is client_id (RFC 9068 section 2.2) or azp
+// (OpenID Connect Core section 2), and both must fit when both are there.
+func (i *trusted) checkClient(t *Token) *Failure {
+	if i.cognito != nil && t.claims["token_use"] == "id" {
+		t.Client, _ = t.claims["aud"].(string)
+		if !slices.Contains(i.clients, t.Client) {
+			return fail(ErrClientMismatch, "aud of this ID token is not one configured client")
+		}
+		return nil
+	}
+	named := false
+	for _, name := range [...]string{"client_id", "azp"} {
+		value, there := t.claims[name]
+		if !there {
+			continue
+		}
+		client, ok := value.(string)
+		if !ok {
+			return fail(ErrClaimsMalformed, name+" is not a string")
+		}
+		if len(i.clients) > 0 && !slices.Contains(i.clients, client) {
+			return fail(ErrClientMismatch, name+" is not a configured client")
+		}
+		if !named {
+			t.Client, named = client, true
+		}
+	}
+	if len(i.clients) > 0 && !named {
+		return fail(ErrClientMismatch, "there is neither client_id nor azp")
+	}
+	return nil
+}
+
+// checkUse refuses a token of the wrong kind (RFC 8725 section 3.12). Cognito
+// says the kind in token_use. Elsewhere, where no audience tells an API's
+// tokens from an application's own, what only an ID token carries gives it
+// away (OpenID Connect Core sections 2 and 3.3.2.11).
+func (i *trusted) checkUse(claims map[string]any) *Failure {
+	if i.cognito == nil {
+		if len(i.audiences) > 0 {
+			return nil
+		}
+		for _, name := range [...]string{"nonce", "at_hash", "c_hash"} {
+			if _, there := claims[name]; there {
+				return &Failure{Err: ErrTokenUseMismatch, Near: NearIDToken, Detail: name + " shows an ID token"}
+			}
+		}
+		return nil
+	}
+	use, _ := claims["token_use"].(string)
+	if slices.Contains(i.cognito.TokenUse, use) {
+		return nil
+	}
+	failure := fail(ErrTokenUseMismatch, "token_use is none of those configured")
+	switch use {
+	case "id":
+		failure.Near, failure.Detail = NearIDToken, "an ID token"
+	case "access":
+		failure.Near, failure.Detail = NearAccessToken, "an access token"
+	}
+	return failure
+}
+
+// namesAnother returns the claim of an issuer without a prefix that begins with
+// another issuer's prefix, and so would name another issuer's user or group.
+func (i *trusted) namesAnother(claims map[string]any) string {
+	for _, prefix := range i.foreignPrefixes {
+		for name, value := range claims {
+			if (usernameClaim(name) || slices.Contains(i.groupsClaim, name)) && begins(value, prefix) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// begins reports whether a string, or a string of a list, begins with prefix.
+func begins(value any, prefix string) bool {
+	switch v := value.(type) {
+	case string:
+		return strings.HasPrefix(v, prefix)
+	case []any:
+		return slices.ContainsFunc(v, func(item any) bool { return begins(item, prefix) })
+	}
+	return false
+}
+
+// kind tells a program's token from a person's. A token of the client
+// credentials grant has its client as its subject (RFC 9068 section 2.2);
+// Cognito's has, besides, no username. gty is Auth0's mark of that grant, idtyp
+// Microsoft Entra's.
+func (i *trusted) kind(claims map[string]any, client string) Kind {
+	subject := claims["sub"]
+	switch {
+	case client != "" && subject == client,
+		claims["gty"] == "client-credentials",
+		claims["idtyp"] == "app":
+		return KindClient
+	case i.cognito != nil && claims["token_use"] == "access":
+		if _, there := claims["username"]; !there {
+			return KindClient
+		}
+	}
+	return KindUser
+}
+
+// groups returns the first groups claim that is there, when it is an array of
+// strings; any other shape holds no groups.
+func (i *trusted) groups(claims map[string]any) []string {
+	for _, name := range i.groupsClaim {
+		if value, there := claims[name]; there {
+			list, _ := stringList(value)
+			return list
+		}
+	}
+	return nil
+}
+
+// scopes returns the first scope claim that is there: a space-separated string
+// (RFC 8693 section 4.2) or an array of strings.
+func (i *trusted) scopes(claims map[string]any) []string {
+	for _, name := range i.scopesClaim {
+		value, there := claims[name]
+		if !there {
+			continue
+		}
+		if text, ok := value.(string); ok {
+			return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' })
+		}
+		list, _ := stringList(value)
+		return list
+	}
+	return nil
+}

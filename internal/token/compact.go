@@ -1,0 +1,63 @@
+package token
+
+import "encoding/base64"
+
+// compact is a JWS in compact serialization (RFC 7515 section 7.1), still
+// encoded.
+type compact struct {
+	header, claims, signature string
+	signed                    string // header "." claims: what the signature is over
+}
+
+// split takes a credential apart without decoding any of it: exactly three runs
+// of base64url bytes (RFC 4648 section 5), no padding and no white space, which
+// Go's decoder would pass over. The signature may be empty, as an unsecured
+// JWS has it: it is then the algorithm that is refused.
+func split(raw string, maxBytes int) (compact, error) {
+	if len(raw) > maxBytes {
+		return compact{}, fail(ErrTooLarge, "")
+	}
+	var dots [2]int
+	found := 0
+	for i := range len(raw) {
+		c := raw[i]
+		if c == '.' {
+			if found == len(dots) {
+				return compact{}, fail(ErrMalformed, "more than three parts")
+			}
+			dots[found] = i
+			found++
+			continue
+		}
+		if !base64url(c) {
+			return compact{}, fail(ErrMalformed, "a byte that is not base64url")
+		}
+	}
+	if found != len(dots) {
+		return compact{}, fail(ErrMalformed, "fewer than three parts")
+	}
+	j := compact{
+		header:    raw[:dots[0]],
+		claims:    raw[dots[0]+1 : dots[1]],
+		signature: raw[dots[1]+1:],
+		signed:    raw[:dots[1]],
+	}
+	if j.header == "" || j.claims == "" {
+		return compact{}, fail(ErrMalformed, "an empty part")
+	}
+	return j, nil
+}
+
+func base64url(c byte) bool {
+	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+}
+
+// strictBase64 refuses spare bits in the last character, so that one signature
+// has one spelling (RFC 4648 section 3.5).
+var strictBase64 = base64.RawURLEncoding.Strict()
+
+// decode decodes one part that split has seen to be base64url bytes.
+func decode(part string) ([]byte, bool) {
+	decoded, err := strictBase64.DecodeString(part)
+	return decoded, err == nil
+}

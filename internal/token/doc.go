@@ -1,0 +1,28 @@
+// Package token reads and verifies bearer JWTs (RFC 7519, RFC 7515, RFC 8725).
+//
+// It takes a credential out of a request, reads it more strictly than the JOSE
+// libraries do, verifies its signature with a key of the one issuer that its
+// iss names, and checks its claims. What comes out is a [Token] that cannot be
+// changed. It never fetches anything, never knows which route asked, never
+// keeps the raw token, and never looks at key material inside a token.
+//
+// The order is bytes before base64, base64 before JSON, header before claims,
+// issuer before keys, keys before crypto, and crypto before any claim beyond
+// iss is believed. The bytes that were verified are the bytes that were read:
+// both are taken from the one string, once.
+//
+// Invariants:
+//
+//  1. Nothing is decoded before the whole credential has been seen to be three
+//     runs of base64url bytes within the size limit
+//     (TestVerifyRefuses, TestShapeIsCheckedBeforeDecoding).
+//  2. JSON has no duplicate names, no invalid UTF-8, nothing behind the object
+//     and bounded depth; names are compared exactly (TestParseObject, FuzzParseObject).
+//  3. A token is verified only with keys of the issuer whose configured iss its
+//     own equals byte for byte (TestVerifyKeepsIssuersApart).
+//  4. The algorithm is one that this issuer was configured with; none and HS*
+//     cannot be configured (TestVerifyRefuses, TestNewVerifierRefusesAlgorithms).
+//  5. A token without a valid expiry does not pass (TestVerifyRefuses).
+//  6. No error holds a token, a key, or a claim other than iss and sub, and what
+//     a client wrote is quoted and cut (TestFailuresHoldNoSecrets).
+package token

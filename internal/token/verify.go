@@ -1,0 +1,247 @@
+package token
+
+import (
+	"context"
+	"crypto"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// KeySource gives the public keys of one issuer. Key returns a key that fits
+// alg in type, curve and size, or an error that says why there is none;
+// Verified tells it that a signature by that key held; RetryAfter says when to
+// ask again for a key that could not be had. All must be safe for concurrent
+// use.
+type KeySource interface {
+	Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error)
+	Verified(kid string)
+	RetryAfter() time.Duration
+}
+
+// Verifier verifies tokens of a fixed list of issuers. It is safe for
+// concurrent use.
+type Verifier struct {
+	maxBytes int
+	now      func() time.Time
+	byISS    map[string]*trusted
+	// algorithms and types hold what at least one issuer takes, so that a
+	// header can be refused before the claims are read.
+	algorithms map[string]jwt.SigningMethod
+	types      map[string]bool // normalized by mediaType
+	// prefixes are the prefixes that name an issuer: no other issuer's value
+	// may begin with one.
+	prefixes []string
+}
+
+// trusted is one issuer as the verifier needs it.
+type trusted struct {
+	name, prefix    string
+	cognito         *config.Cognito
+	audiences       []string
+	clients         []string
+	types           map[string]bool // normalized by mediaType
+	algorithms      []string
+	groupsClaim     []string
+	scopesClaim     []string
+	leeway          time.Duration
+	foreignPrefixes []string // prefixes of other issuers, for an issuer without one
+	keys            KeySource
+}
+
+// NewVerifier returns a verifier for those issuers and tokens of at most
+// maxBytes. keys is asked once for each issuer. An issuer that would accept
+// anything for want of a setting (no algorithm, neither audience nor client, no
+// iss) is an error.
+func NewVerifier(issuers []config.Issuer, maxBytes int, keys func(issuer string) KeySource, now func() time.Time) (*Verifier, error) {
+	v := &Verifier{
+		maxBytes:   maxBytes,
+		now:        now,
+		byISS:      make(map[string]*trusted),
+		algorithms: make(map[string]jwt.SigningMethod),
+		types:      make(map[string]bool),
+	}
+	known := methods()
+	for _, issuer := range issuers {
+		if len(issuer.ISS) == 0 || len(issuer.Algorithms) == 0 || len(issuer.Audiences)+len(issuer.Clients) == 0 {
+			return nil, fmt.Errorf("issuer %q lacks an iss, an algorithm, or both audiences and clients", issuer.Name)
+		}
+		t := newTrusted(issuer)
+		if t.keys = keys(issuer.Name); t.keys == nil {
+			return nil, fmt.Errorf("issuer %q has no keys to ask for", issuer.Name)
+		}
+		for _, alg := range issuer.Algorithms {
+			if known[alg] == nil {
+				return nil, fmt.Errorf("issuer %q: algorithm %q is not supported", issuer.Name, alg)
+			}
+			v.algorithms[alg] = known[alg]
+		}
+		for typ := range t.types {
+			v.types[typ] = true
+		}
+		for _, iss := range issuer.ISS {
+			if v.byISS[iss] != nil {
+				return nil, fmt.Errorf("issuers %q and %q share the iss %q", v.byISS[iss].name, issuer.Name, iss)
+			}
+			v.byISS[iss] = t
+		}
+		if t.prefix != "" {
+			v.prefixes = append(v.prefixes, t.prefix)
+		}
+	}
+	for _, t := range v.byISS {
+		if t.prefix == "" {
+			t.foreignPrefixes = v.prefixes
+		}
+	}
+	return v, nil
+}
+
+func newTrusted(issuer config.Issuer) *trusted {
+	t := &trusted{
+		name: issuer.Name, prefix: issuer.Prefix, cognito: issuer.Cognito,
+		audiences: issuer.Audiences, clients: issuer.Clients,
+		types: make(map[string]bool), algorithms: issuer.Algorithms,
+		groupsClaim: issuer.GroupsClaim, scopesClaim: issuer.ScopesClaim,
+		leeway: issuer.Leeway,
+	}
+	for _, typ := range issuer.TokenTypes {
+		t.types[mediaType(typ)] = true
+	}
+	return t
+}
+
+// Verify verifies one credential and returns what it says. ctx bounds the wait
+// for a key; nothing else waits. An error is always a *[Failure].
+//
+// A returned token proves that a configured issuer signed it, for an audience
+// or client that is configured, and that it is in force now. It proves nothing
+// of who sent it: a bearer token has no holder (RFC 6750 section 5.1).
+func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
+	j, err := split(raw, v.maxBytes)
+	if err != nil {
+		return nil, err
+	}
+	h, err := v.header(j.header)
+	if err != nil {
+		return nil, err
+	}
+	t, failure := v.verify(ctx, j, h)
+	if failure != nil {
+		failure.KeyID = cut(h.kid)
+		return nil, failure
+	}
+	return t, nil
+}
+
+// verify does all that follows the header.
+func (v *Verifier) verify(ctx context.Context, j compact, h header) (*Token, *Failure) {
+	claims, failure := readClaims(j.claims)
+	if failure != nil {
+		return nil, failure
+	}
+	iss, _ := claims["iss"].(string)
+	issuer := v.byISS[iss]
+	switch {
+	case issuer == nil:
+		return nil, fail(ErrIssuerUnknown, "iss "+quoted(iss))
+	case !slices.Contains(issuer.algorithms, h.alg):
+		return nil, fail(ErrAlgNotAllowed, "not for issuer "+quoted(issuer.name)+": alg "+quoted(h.alg))
+	case h.hasType && !issuer.types[h.typ]:
+		return nil, fail(ErrTypeNotAllowed, "not for issuer "+quoted(issuer.name)+": typ "+quoted(h.typ))
+	}
+	signature, ok := decode(j.signature)
+	if !ok {
+		return nil, fail(ErrMalformed, "the signature is not base64url")
+	}
+	key, err := issuer.keys.Key(ctx, h.kid, h.alg)
+	if err != nil {
+		return nil, &Failure{Err: err, RetryAfter: issuer.keys.RetryAfter()}
+	}
+	if err := v.algorithms[h.alg].Verify(j.signed, signature, key); err != nil {
+		return nil, fail(ErrSignatureInvalid, "kid "+quoted(h.kid)+", alg "+h.alg)
+	}
+	issuer.keys.Verified(h.kid)
+
+	token := &Token{
+		Issuer: issuer.name, ISS: iss, KeyID: h.kid, Algorithm: h.alg,
+		claims: claims, prefix: issuer.prefix, groupsClaim: issuer.groupsClaim,
+	}
+	if failure := issuer.check(token, v.now()); failure != nil {
+		failure.Issuer, failure.Subject = token.Issuer, token.Subject
+		return nil, failure
+	}
+	return token, nil
+}
+
+// header is what is read of a JOSE header.
+type header struct {
+	alg, kid string
+	typ      string // normalized by mediaType
+	hasType  bool
+}
+
+// header reads the JOSE header (RFC 7515 section 4) and refuses what no issuer
+// takes. Key material in it (jwk, jku, x5c, x5u) is never looked at.
+func (v *Verifier) header(part string) (header, error) {
+	decoded, ok := decode(part)
+	if !ok {
+		return header{}, fail(ErrMalformed, "the header is not base64url")
+	}
+	object, err := parseObject(string(decoded))
+	if err != nil {
+		return header{}, fail(ErrMalformed, "the header: "+err.Error())
+	}
+	var h header
+	h.alg, _ = object["alg"].(string)
+	if v.algorithms[h.alg] == nil {
+		return header{}, fail(ErrAlgNotAllowed, "alg "+quoted(h.alg))
+	}
+	// crit and b64 change what the signature is over (RFC 7515 section 4.1.11,
+	// RFC 7797), zip and cty what the claims are; none is understood here, and
+	// not to understand crit is to refuse.
+	for _, name := range [...]string{"crit", "b64", "zip", "cty"} {
+		if _, there := object[name]; there {
+			return header{}, fail(ErrHeaderNotAllowed, name)
+		}
+	}
+	var typ any
+	if typ, h.hasType = object["typ"]; h.hasType {
+		text, _ := typ.(string)
+		if h.typ = mediaType(text); !v.types[h.typ] {
+			return header{}, fail(ErrTypeNotAllowed, "typ "+quoted(text))
+		}
+	}
+	if h.kid, _ = object["kid"].(string); h.kid == "" {
+		return header{}, fail(ErrKIDMissing, "")
+	}
+	return h, nil
+}
+
+// mediaType folds the spellings of one typ (RFC 7515 section 4.1.9): any case,
+// and "application/" may stand before it.
+func mediaType(typ string) string {
+	typ = strings.ToLower(typ)
+	if rest, ok := strings.CutPrefix(typ, "application/"); ok && !strings.Contains(rest, "/") {
+		return rest
+	}
+	return typ
+}
+
+// readClaims decodes and reads the claims' JSON.
+func readClaims(part string) (map[string]any, *Failure) {
+	decoded, ok := decode(part)
+	if !ok {
+		return nil, fail(ErrMalformed, "the claims are not base64url")
+	}
+	claims, err := parseObject(string(decoded))
+	if err != nil {
+		return nil, fail(ErrClaimsMalformed, err.Error())
+	}
+	return claims, nil
+}
