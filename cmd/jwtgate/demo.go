@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
-	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
 type demoCommand struct {
@@ -35,8 +34,8 @@ func (cmd tourCommand) Run(ctx context.Context, c console) error {
 		ConfigFile: cmd.Config, App: cmd.App,
 		Out: c.out, Color: demo.Colored(c.out, c.getenv), Getenv: c.getenv,
 	})
-	if errors.Is(err, demo.ErrSteps) {
-		return answerNo{err}
+	if errors.Is(err, demo.ErrSteps) || errors.As(err, new(config.Mistakes)) {
+		return answerNo{tellMistakes(c.err, err)}
 	}
 	return err
 }
@@ -50,11 +49,7 @@ type tokenCommand struct {
 
 // Run prints a token.
 func (cmd tokenCommand) Run(ctx context.Context, c console) error {
-	var claims map[string]any
-	if err := json.Unmarshal([]byte(cmd.Claims), &claims); err != nil {
-		return fmt.Errorf("--claims is no JSON object: %w; write it as '{\"sub\": \"me\"}'", err)
-	}
-	token, err := devidp.RequestToken(ctx, cmd.Server, cmd.Issuer, claims, cmd.Expires)
+	token, err := demo.Token(ctx, cmd.Server, cmd.Issuer, cmd.Claims, cmd.Expires)
 	if err != nil {
 		return err
 	}

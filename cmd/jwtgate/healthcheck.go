@@ -61,7 +61,7 @@ func (cmd healthcheckCommand) Run(ctx context.Context, c console) error {
 // target names a TCP address or a Unix socket to grpc-go, which must not look
 // for a proxy.
 func target(address string) string {
-	if strings.HasPrefix(address, unixPrefix) {
+	if strings.HasPrefix(address, "unix:") {
 		return address
 	}
 	return "passthrough:///" + address

@@ -6,13 +6,11 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"strings"
 	"syscall"
 	"time"
-)
 
-// unixPrefix stands before the path of a Unix socket in an address.
-const unixPrefix = "unix:"
+	"github.com/jwtgate/jwtgate/internal/config"
+)
 
 // socketMode lets the socket's group in, which Envoy is put into.
 const socketMode = 0o660
@@ -20,19 +18,26 @@ const socketMode = 0o660
 // listen opens a TCP address or a Unix socket. what names the setting in
 // errors.
 func listen(what, address string) (net.Listener, error) {
-	path, isSocket := strings.CutPrefix(address, unixPrefix)
-	if !isSocket {
-		listener, err := net.Listen("tcp", address)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("%s %s is in use; end what listens there, or choose another address", what, address)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
-		}
-		return listener, nil
+	network, name, err := config.ParseListen(address)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", what, err)
 	}
+	if network == "unix" {
+		return listenUnix(what, name)
+	}
+	listener, err := net.Listen(network, name)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s %s is in use; end what listens there, or choose another address", what, address)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return listener, nil
+}
+
+func listenUnix(what, path string) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
-		return nil, fmt.Errorf("%s %s: %w", what, address, err)
+		return nil, fmt.Errorf("%s unix:%s: %w", what, path, err)
 	}
 	listener, err := net.Listen("unix", path)
 	if err != nil {

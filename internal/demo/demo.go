@@ -67,12 +67,13 @@ func Run(ctx context.Context, o Options) (err error) {
 	if s.ports.moved != "" {
 		p.line("%s", s.ports.moved)
 	}
-	p.line("Envoy http://%s, asking jwtgate %s; application %s; issuer %s; all up in %.1f s",
-		s.ports.envoy, s.ports.gate, s.appAddress, s.issuers.URL(), time.Since(began).Seconds())
+	p.line("Up in %.1f s: Envoy http://%s, application %s, jwtgate %s, issuer %s",
+		time.Since(began).Seconds(), s.ports.envoy, s.appAddress, s.ports.gate, s.issuers.URL())
 	if !o.guided() {
 		s.greet(p, o)
 		return s.stay(ctx, p, o)
 	}
+	p.line("On the right: the answer, and whom the application sees. A request that is denied never reaches it.")
 	t := newTour(s, p)
 	if err := t.give(ctx); err != nil {
 		return err

@@ -5,6 +5,9 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
 // The parts of the demo, for tests that hold each to its own promise.
@@ -74,3 +77,41 @@ func PrintSteps(out io.Writer, color bool) {
 	p.good("no token", nobody().brief(), "a note")
 	p.bad("x-user-id: root", nobody().String(), user().String())
 }
+
+// Host is host.
+func Host(server *devidp.Server, issuers []config.Issuer) (map[string]*devidp.Issuer, error) {
+	return host(server, issuers)
+}
+
+// IdentityNames is identityNames.
+func IdentityNames(identity config.Identity) []string { return identityNames(identity) }
+
+// EnvoyReady asks an Envoy with these addresses whether it is ready.
+func EnvoyReady(ctx context.Context, listen, admin string) error {
+	s := &stack{ports: ports{envoy: listen, envoyAdmin: admin}}
+	return s.envoyReady(ctx)
+}
+
+// Outcome is an outcome, its fields by name.
+type Outcome struct {
+	Failure  string
+	Status   int
+	Reason   string
+	Reached  bool
+	Identity map[string]string
+	Token    bool
+	Readable bool
+}
+
+func (o Outcome) inner() outcome {
+	return outcome{o.Failure, o.Status, o.Reason, o.Reached, o.Identity, o.Token, o.Readable}
+}
+
+// Equal is outcome.equal.
+func (o Outcome) Equal(other Outcome) bool { return o.inner().equal(other.inner()) }
+
+// String is outcome.String.
+func (o Outcome) String() string { return o.inner().String() }
+
+// Brief is outcome.brief.
+func (o Outcome) Brief() string { return o.inner().brief() }

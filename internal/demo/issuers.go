@@ -58,16 +58,20 @@ func usualCognito(i config.Issuer, asked map[string]any) map[string]any {
 	if !ok {
 		use = i.Cognito.TokenUse[0]
 	}
-	claims := map[string]any{"sub": "demo", "token_use": use}
+	name, ok := asked["sub"].(string)
+	if !ok {
+		name = "demo"
+	}
+	claims := map[string]any{"sub": name, "token_use": use}
 	if use == "id" {
 		claims["aud"] = i.Clients[0]
-		claims["cognito:username"] = "demo"
+		claims["cognito:username"] = name
 		claims["email"] = "demo@example.com"
 		claims["email_verified"] = true
 		return claims
 	}
 	claims["client_id"] = i.Clients[0]
-	claims["username"] = "demo"
+	claims["username"] = name
 	claims["scope"] = "aws.cognito.signin.user.admin"
 	return claims
 }

@@ -54,12 +54,13 @@ func (o outcome) String() string {
 	return strings.Join(told, ", ")
 }
 
-// brief tells what matters most, for a step that came out right.
+// brief tells what matters most, for a step that came out right: the status,
+// and why the request was denied or whom the application sees.
 func (o outcome) brief() string {
 	if o.reason != "" {
 		return fmt.Sprintf("%d  %s", o.status, o.reason)
 	}
-	return fmt.Sprintf("%d  application sees %s", o.status, o.who([]string{"x-user-id", "x-user-name"}))
+	return fmt.Sprintf("%d  %s", o.status, o.who([]string{"x-user-id", "x-user-name"}))
 }
 
 // who lists the identity headers: those named, or all.

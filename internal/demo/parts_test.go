@@ -22,18 +22,18 @@ import (
 	"github.com/jwtgate/jwtgate/internal/demo"
 )
 
-// header decodes a token's header.
-func header(t *testing.T, token string) map[string]any {
+// part decodes one part of a token.
+func part(t *testing.T, token string, n int) map[string]any {
 	t.Helper()
-	data, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
+	data, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[n])
 	if err != nil {
 		t.Fatal(err)
 	}
-	var header map[string]any
-	if err := json.Unmarshal(data, &header); err != nil {
+	var decoded map[string]any
+	if err := json.Unmarshal(data, &decoded); err != nil {
 		t.Fatal(err)
 	}
-	return header
+	return decoded
 }
 
 func TestPortsAreLoopback(t *testing.T) {
@@ -59,11 +59,11 @@ func TestPortsAreLoopback(t *testing.T) {
 		}
 		used[bind] = part
 		port := strconv.Itoa(int(bind.Port()))
-		if said := strings.Contains(moved, " from "+shipped[part]+" to "+port); said != (port != shipped[part]) {
+		if said := strings.Contains(moved, " listens on "+port+" instead of "+shipped[part]); said != (port != shipped[part]) {
 			t.Errorf("%s listens on %s, shipped as %s, and the user is told %q", part, port, shipped[part], moved)
 		}
 	}
-	if !strings.HasPrefix(moved, "Ports are taken: ") || strings.Contains(moved, "\n") {
+	if !strings.HasPrefix(moved, "Ports in use: ") || strings.Contains(moved, "\n") {
 		t.Errorf("the user is told %q, want one line", moved)
 	}
 	if ports["issuer"] == "127.0.0.1:9003" {
@@ -297,9 +297,9 @@ func TestLines(t *testing.T) {
 	var plain, colored bytes.Buffer
 	demo.PrintSteps(&plain, false)
 	want := "Signed out  GET /\n" +
-		"  ✓ no token                                   200  application sees nobody  a note\n" +
-		"  ✗ x-user-id: root                            expected 200, the application sees nobody\n" +
-		"                                               but got  200, the application sees x-user-client: 3v5exampleclient, " +
+		"  ✓ no token                                  200  nobody, a note\n" +
+		"  ✗ x-user-id: root                           expected 200, the application sees nobody\n" +
+		"                                              but got  200, the application sees x-user-client: 3v5exampleclient, " +
 		"x-user-groups: editors, x-user-id: a1b2c3d4, x-user-issuer: cruddur, x-user-kind: user, x-user-name: andrewbrown, " +
 		"x-user-scopes: aws.cognito.signin.user.admin\n"
 	if plain.String() != want {

@@ -47,14 +47,14 @@ func choosePorts() (ports, error) {
 			if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 				return ports{}, fmt.Errorf("find a free port for %s: %w", part.what, err)
 			}
-			moved = append(moved, fmt.Sprintf("%s moves from %s to %s",
-				part.what, portOf(part.shipped), portOf(l.Addr().String())))
+			moved = append(moved, fmt.Sprintf("%s listens on %s instead of %s",
+				part.what, portOf(l.Addr().String()), portOf(part.shipped)))
 		}
 		bound = append(bound, l)
 		*part.field = l.Addr().String()
 	}
 	if len(moved) > 0 {
-		p.moved = "Ports are taken: " + strings.Join(moved, ", ") + "."
+		p.moved = "Ports in use: " + strings.Join(moved, ", ") + "."
 	}
 	return p, nil
 }

@@ -61,12 +61,12 @@ func (p *printer) heading(title, detail string) {
 }
 
 // sentWidth is how wide the column is that says what was sent.
-const sentWidth = 42
+const sentWidth = 41
 
 // good is the line of a step that came out right.
 func (p *printer) good(sent, came, note string) {
 	if note != "" {
-		note = "  " + p.paint(dim, note)
+		note = p.paint(dim, ", "+note)
 	}
 	p.line("  %s %-*s %s%s", p.paint(green, "✓"), sentWidth, sent, came, note)
 }

@@ -61,9 +61,9 @@ func TestATourWithoutAGateFailsStepByStep(t *testing.T) {
 	}
 	text := out.String()
 	for name, want := range map[string]string{
-		"what needs no gate": "✓ no token                                   200  application sees nobody",
-		"a token passed on": "✗ Authorization: Bearer null                 expected 200, the application sees nobody\n" +
-			strings.Repeat(" ", 47) + "but got  200, the application sees nobody, and a token\n",
+		"what needs no gate": "✓ no token                                  200  nobody\n",
+		"a token passed on": "✗ Authorization: Bearer null                expected 200, the application sees nobody\n" +
+			strings.Repeat(" ", 46) + "but got  200, the application sees nobody, and a token\n",
 		"no identity": "expected 200, the application sees x-user-client: 3v5exampleclient, x-user-groups: editors, x-user-id: a1b2c3d4, " +
 			"x-user-issuer: cruddur, x-user-kind: user, x-user-name: andrewbrown, x-user-scopes: aws.cognito.signin.user.admin\n",
 		"a forged header":         "but got  200, the application sees x-user-id: root\n",
@@ -110,50 +110,55 @@ func TestATourThatIsInterrupted(t *testing.T) {
 	}
 }
 
-// The user's own configuration and application: no tour, and a demo that is up
-// until it is told to end, and leaves nothing behind.
-func TestTheUsersOwn(t *testing.T) {
-	copied := filepath.Join(t.TempDir(), "copy.yaml")
-	file := filepath.Join(t.TempDir(), "mine.yaml")
-	text := []byte(`
+// mine is a user's own configuration.
+const mine = `
 issuers:
   cruddur: {cognito: us-west-1_6BpkgoczU, clients: [web], prefix: ""}
   partner: {issuer: https://login.partner.example/, audiences: [orders-api], algorithms: [ES256], prefix: "partner:"}
-`)
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	app, err := demo.StartApplication("127.0.0.1:0")
-	if err == nil {
-		err = app.Close()
-	}
-	if err != nil {
+identity: {headers: {x-tenant: tenant}}
+`
+
+// runMine runs a demo of the user's own until it is up, calls during with its
+// issuers' URL and with what its gate was started on, and ends it as the user
+// does. It returns what the demo said and the path of the user's file.
+func runMine(t *testing.T, during func(issuers, gate string)) (said, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "mine.yaml")
+	copied := filepath.Join(t.TempDir(), "copy.yaml")
+	if err := os.WriteFile(file, []byte(mine), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	var during string
-	var token [2]string
-	var tokenErr [2]error
 	out := &transcript{mark: "Up until Ctrl-C."}
 	out.on = func() {
-		data, err := os.ReadFile(copied)
+		gate, err := os.ReadFile(copied)
 		if err != nil {
 			t.Error(err)
 		}
-		during = string(data)
-		issuers := regexp.MustCompile(`issuer (http://\S+);`).FindStringSubmatch(out.text.String())[1]
-		for i, name := range []string{"cruddur", "partner"} {
-			token[i], tokenErr[i] = demo.Token(ctx, issuers, name, "", 0)
-		}
+		during(regexp.MustCompile(`issuer (http://\S+)\n`).FindStringSubmatch(out.text.String())[1], string(gate))
 		cancel()
 	}
-	err = demo.Run(ctx, demo.Options{
+	err := demo.Run(ctx, demo.Options{
 		Executable: program(t, "PLAY_COPY="+copied), Command: "bin/jwtgate", Envoy: program(t),
 		ConfigFile: file, App: "127.0.0.1:1", Out: out, Getenv: without,
 	})
 	if err != nil {
 		t.Fatalf("error %v, want none: the user ended it", err)
 	}
+	return out.String(), file
+}
+
+func TestTheUsersOwn(t *testing.T) {
+	var token [2]string
+	var tokenErr [2]error
+	said, file := runMine(t, func(issuers, gate string) {
+		if strings.Count(gate, "/.well-known/jwks.json") != 2 {
+			t.Errorf("the gate was started on %q, want two loopback key sets", gate)
+		}
+		for i, name := range []string{"cruddur", "partner"} {
+			token[i], tokenErr[i] = demo.Token(t.Context(), issuers, name, "", 0)
+		}
+	})
 	for _, want := range []string{
 		"Every issuer's keys are this demo's own, in a copy of " + file,
 		"Nothing answers at 127.0.0.1:1 yet: start your application when you like.",
@@ -161,27 +166,45 @@ issuers:
 		"Issuer partner  https://login.partner.example/\n",
 		`-H "Authorization: Bearer $(bin/jwtgate demo token --issuer partner --claims '{"sub": "you"}'`,
 	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is missing in\n%s", want, out)
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is missing in\n%s", want, said)
 		}
 	}
 	for i, want := range []string{"RS256", "ES256"} {
-		if tokenErr[i] != nil || header(t, token[i])["alg"] != want {
+		if tokenErr[i] != nil || part(t, token[i], 0)["alg"] != want {
 			t.Errorf("token %d: %v, want one signed by %s", i, tokenErr[i], want)
 		}
 	}
-	if data, err := os.ReadFile(file); err != nil || !bytes.Equal(data, text) {
-		t.Errorf("the user's file has become %q (%v)", data, err)
-	}
-	gate := regexp.MustCompile(`^# pid (\d+), from (.*)/jwtgate.yaml\n`).FindStringSubmatch(during)
-	if gate == nil || strings.Count(during, "/.well-known/jwks.json") != 2 {
-		t.Fatalf("the gate was started with %q, want two loopback key sets", during)
-	}
-	if pid, _ := strconv.Atoi(gate[1]); !gone(pid) {
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	var dir string
+	var pid int
+	_, file := runMine(t, func(_, gate string) {
+		note := regexp.MustCompile(`^# pid (\d+), from (.*)/jwtgate.yaml\n`).FindStringSubmatch(gate)
+		pid, _ = strconv.Atoi(note[1])
+		dir = note[2]
+		if gone(pid) {
+			t.Errorf("process %d is not there while the demo is up", pid)
+		}
+		for name, want := range map[string]os.FileMode{"": os.ModeDir | 0o700, "jwtgate.yaml": 0o600, "envoy.yaml": 0o600, "jwtgate.log": 0o600} {
+			info, err := os.Stat(filepath.Join(dir, name))
+			if err != nil || info.Mode() != want {
+				t.Errorf("%s/%s: %v, %v, want mode %v", dir, name, info.Mode(), err, want)
+			}
+		}
+		if data, err := os.ReadFile(filepath.Join(dir, "envoy.yaml")); err != nil || !strings.Contains(string(data), "x[^a-z0-9]tenant") {
+			t.Errorf("Envoy's file does not name the user's own identity header (%v)", err)
+		}
+	})
+	if !gone(pid) {
 		t.Errorf("process %d outlives the demo", pid)
 	}
-	if _, err := os.Stat(gate[2]); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is left behind (%v)", gate[2], err)
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left behind (%v)", dir, err)
+	}
+	if data, err := os.ReadFile(file); err != nil || string(data) != mine {
+		t.Errorf("the user's file has become %q (%v)", data, err)
 	}
 }
 

@@ -15,7 +15,7 @@ func (s *stack) nowYours(p *printer, o Options) {
 		o.command()+" init --cognito POOL --client-id ID --app HOST:PORT")
 	p.command("your application behind them, offline, with tokens of any claims",
 		o.command()+" demo --config jwtgate.yaml --app HOST:PORT")
-	p.command("while this demo is up: signed out, signed in, and 403 for who is no admin",
+	p.command("while a demo is up: signed out, signed in, and 403 for one who is no admin",
 		"curl -i "+page+requiredPage)
 	p.line("  %s", s.curl(o, "cruddur", `{"sub": "you"}`, page+requiredPage))
 	p.line("  %s", s.curl(o, "cruddur", `{"cognito:groups": ["editors"]}`, page+"/api/admin/users"))

@@ -1,0 +1,158 @@
+package demo_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/demo"
+	"github.com/jwtgate/jwtgate/internal/devidp"
+)
+
+// hosted starts a loopback server with every issuer of a configuration.
+func hosted(t *testing.T, text string) map[string]*devidp.Issuer {
+	t.Helper()
+	c, err := config.Parse("test.yaml", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := devidp.Start(devidp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	hosted, err := demo.Host(server, c.Issuers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := demo.Host(server, c.Issuers[:1]); err == nil || !strings.Contains(err.Error(), "there is an issuer named") {
+		t.Errorf("a second of a name: %v", err)
+	}
+	return hosted
+}
+
+// A token that is asked for with no claims at all is one that its issuer's
+// configuration accepts.
+func TestUsualTokens(t *testing.T) {
+	issuers := hosted(t, `
+issuers:
+  pool:  {cognito: us-west-1_6BpkgoczU, clients: [web, batch], prefix: "pool:"}
+  ids:   {cognito: us-west-1_Other, clients: [web], token_use: [id], prefix: "ids:"}
+  aud:   {issuer: https://aud.example, audiences: [api, other], algorithms: [ES256, RS256], token_types: [at+jwt], prefix: "aud:"}
+  both:  {issuer: https://both.example/, audiences: [api], clients: [web], algorithms: [EdDSA], prefix: ""}
+`)
+	const pool, scope = "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU", "aws.cognito.signin.user.admin"
+	for _, row := range []struct {
+		name, issuer string
+		asked        map[string]any
+		alg, typ     string
+		want         map[string]any
+	}{
+		{"Cognito's access token", "pool", nil, "RS256", "JWT",
+			map[string]any{"iss": pool, "sub": "demo", "token_use": "access", "client_id": "web", "username": "demo", "scope": scope}},
+		{"for somebody", "pool", map[string]any{"sub": "you"}, "RS256", "JWT",
+			map[string]any{"iss": pool, "sub": "you", "token_use": "access", "client_id": "web", "username": "you", "scope": scope}},
+		{"Cognito's ID token", "pool", map[string]any{"token_use": "id"}, "RS256", "JWT",
+			map[string]any{"iss": pool, "sub": "demo", "token_use": "id", "aud": "web", "cognito:username": "demo",
+				"email": "demo@example.com", "email_verified": true}},
+		{"where only ID tokens are accepted", "ids", map[string]any{"email": nil, "email_verified": nil}, "RS256", "JWT",
+			map[string]any{"iss": "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_Other", "sub": "demo", "token_use": "id",
+				"aud": "web", "cognito:username": "demo"}},
+		{"an audience", "aud", nil, "ES256", "at+jwt",
+			map[string]any{"iss": "https://aud.example", "sub": "demo", "aud": "api"}},
+		{"an audience and a client", "both", map[string]any{"sub": "you"}, "EdDSA", "JWT",
+			map[string]any{"iss": "https://both.example/", "sub": "you", "aud": "api", "client_id": "web"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			token, err := issuers[row.issuer].Mint(row.asked, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if header := part(t, token, 0); header["alg"] != row.alg || header["typ"] != row.typ {
+				t.Errorf("header %v, want %s and %s", header, row.alg, row.typ)
+			}
+			got := part(t, token, 1)
+			delete(got, "iat")
+			delete(got, "exp")
+			if !maps.Equal(got, row.want) {
+				t.Errorf("claims %v, want %v", got, row.want)
+			}
+		})
+	}
+}
+
+func TestEnvoyIsToldOfTheUsersHeaders(t *testing.T) {
+	for _, row := range []struct {
+		name, identity string
+		more           []string // beside those of the shipped file; nil: it needs no edit
+	}{
+		{"as shipped", "", nil},
+		{"the shipped file's extra name", "identity: {strip: [x-user-roles]}", nil},
+		{"a header of one's own", "identity: {headers: {x-tenant: tenant}}", []string{"x-tenant"}},
+		{"a default taken out", "identity: {headers: {x-user-email: null}}", nil},
+		{"one more to strip", "identity: {strip: [x-org-id]}", []string{"x-org-id"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c, err := config.Parse("test.yaml", []byte("issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"+row.identity), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			if row.more != nil {
+				want = append(envoy.IdentityNames(), row.more...)
+			}
+			if got := demo.IdentityNames(c.Identity); !slices.Equal(got, want) {
+				t.Errorf("names %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestEnvoyIsReadyWhenItHasFoundJwtgate(t *testing.T) {
+	const gone = "127.0.0.1:1"
+	listener := httptest.NewServer(nil)
+	defer listener.Close()
+	listening := strings.TrimPrefix(listener.URL, "http://")
+	for _, row := range []struct {
+		name   string
+		ready  int
+		stats  string
+		listen string
+		want   string // of the error; empty: ready
+	}{
+		{"starting", 503, "", listening, "/ready answers 503 Service Unavailable"},
+		{"no answer of jwtgate yet", 200, "cluster.jwtgate.membership_healthy: 0\n", listening, "it has not found jwtgate healthy"},
+		{"no such cluster", 200, "", listening, `it has not found jwtgate healthy: ""`},
+		{"no listener yet", 200, "cluster.jwtgate.membership_healthy: 1\n", gone, "connection refused"},
+		{"ready", 200, "cluster.jwtgate.membership_healthy: 1\n", listening, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch r.URL.Path {
+				case "/ready":
+					w.WriteHeader(row.ready)
+				case "/stats":
+					_, _ = fmt.Fprint(w, row.stats)
+				}
+			}))
+			defer admin.Close()
+			err := demo.EnvoyReady(t.Context(), row.listen, strings.TrimPrefix(admin.URL, "http://"))
+			if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)) {
+				t.Errorf("error %v, want %q", err, row.want)
+			}
+		})
+	}
+	if err := demo.EnvoyReady(t.Context(), listening, gone); err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("without an admin port: %v", err)
+	}
+}
