@@ -102,6 +102,6 @@ func checkCognito(d *decoder, at place, f *issuerFile) {
 	}
 	other := func(client string) bool { return !slices.Contains(f.Audiences, client) }
 	if len(f.Audiences) > 0 && slices.Contains(f.Cognito.TokenUse, "id") && slices.ContainsFunc(f.Clients, other) {
-		d.wrong(at.below("audiences"), "cannot hold for an ID token, whose aud is its client; write token_use: [access], or leave audiences out")
+		d.warn(at.below("audiences"), "holds for no ID token, whose aud is its client: all of them are refused; token_use: [access] says so")
 	}
 }

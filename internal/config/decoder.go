@@ -10,6 +10,7 @@ import (
 // decoder reads one file. It collects mistakes instead of stopping at the first.
 type decoder struct {
 	source    string
+	end       Pos // where the file ends; the zero Pos when there is none
 	getenv    func(string) (string, bool)
 	mistakes  Mistakes
 	warnings  []Mistake
@@ -62,7 +63,12 @@ func letterOrDigit(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
+// at is a place in the file. The YAML reader puts what is missing at the end of
+// a file on the line behind the last one, which no editor can go to.
 func (d *decoder) at(line, column int) Pos {
+	if d.end.Line > 0 && line > d.end.Line {
+		return d.end
+	}
 	return Pos{File: d.source, Line: line, Column: column}
 }
 

@@ -25,14 +25,15 @@
 //     (TestEmptyIsNeverUnchecked).
 //  4. Every issuer names whom it speaks to: it has audiences or clients, a
 //     Cognito issuer has clients, and no list of algorithms is empty or holds
-//     none or HS* (TestIssuerMistakes, FuzzParse).
+//     none or HS* (TestIssuerMistakes, TestCognitoMistakes,
+//     TestIssuerValueMistakes, FuzzParse).
 //  5. No iss value belongs to two issuers, and no prefix equals or begins with
 //     another (TestIssuersTogether, FuzzParse).
 //  6. Plain http is taken only where a key or variable that says "dangerously"
-//     opens it, or to a loopback emulator in environment mode (TestIssuerMistakes,
-//     TestEnvironmentEndpoint).
+//     opens it, or to a loopback emulator in environment mode
+//     (TestIssuerMistakes, TestJWKSMistakes, TestEnvironmentEndpoint).
 //  7. What is not written is the safe choice: access required, default
 //     required, credentials removed (TestDefaults).
-//  8. A mistake's text never holds the password of a URL
-//     (TestNoPasswordInMistakes).
+//  8. What a mistake says of a key or variable that holds a URL never has the
+//     URL's password in it (TestNoPasswordInMistakes).
 package config

@@ -22,18 +22,18 @@ type form[V any] struct {
 // textOf is a string that passes check, which returns what is wrong with it, in
 // words that follow its path, or nothing.
 func textOf(says string, check func(string) string) form[string] {
-	return checked(says, says, check)
+	return checked(says, "", check)
 }
 
 // freeText is textOf for strings that a user makes up, among which may be some
 // that YAML takes for numbers.
 func freeText(says string, check func(string) string) form[string] {
-	return checked(says, says+", in quotes where it looks like a number, true or false", check)
+	return checked(says, ", in quotes where it looks like a number, true or false", check)
 }
 
-func checked(says, unquoted string, check func(string) string) form[string] {
+func checked(says, quotes string, check func(string) string) form[string] {
 	return form[string]{says: says, read: func(d *decoder, p place) (string, bool) {
-		text, ok := d.text(p, unquoted)
+		text, ok := d.text(p, says, quotes)
 		if !ok {
 			return "", false
 		}
@@ -158,7 +158,7 @@ func oneOf[E ~string](values ...E) form[E] {
 		says = says[:i] + " or " + says[i+2:]
 	}
 	return form[E]{says: says, read: func(d *decoder, p place) (E, bool) {
-		text, ok := d.text(p, says)
+		text, ok := d.text(p, says, "")
 		if !ok {
 			return "", false
 		}
@@ -216,12 +216,15 @@ func setOf[V comparable](says string, item form[V]) form[[]V] {
 		if !ok {
 			return nil, false
 		}
-		all := make([]V, 0, len(items))
+		all, seen := make([]V, 0, len(items)), make(map[V]bool, len(items))
 		for _, one := range items {
 			v, ok := item.read(d, one)
-			if ok && slices.Contains(all, v) {
+			switch {
+			case !ok:
+			case seen[v]:
 				d.fault(one, "repeats an earlier item; remove it")
-			} else if ok {
+			default:
+				seen[v] = true
 				all = append(all, v)
 			}
 		}

@@ -166,7 +166,7 @@ func checkHTTP(d *decoder, at place, f *issuerFile) {
 
 func prefixForm() form[string] {
 	const says = `visible ASCII characters in quotes, such as "partner:", or ""`
-	return freeText(says, func(text string) string {
+	return textOf(says, func(text string) string {
 		if len(text) > 64 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 			return fmt.Sprintf("is %s; write at most 64 %s", shown(text), says)
 		}

@@ -24,22 +24,22 @@ func jwksObject() object[JWKS] {
 	}
 }
 
-// checkJWKS holds the rules between the keys of one issuer's jwks.
+// checkJWKS holds the rules between the keys of one issuer's jwks. What is of no
+// use, or shuts the gate sooner than was meant, is a warning: it opens nothing.
 func checkJWKS(d *decoder, at place, f *issuerFile) {
 	jwks := place{path: at.below("jwks")}
 	if d.stated(jwks.below("file")) {
-		for _, name := range []string{"uri", "request_timeout", "ca_file", "proxy"} {
+		if d.stated(jwks.below("uri")) {
+			d.wrong(jwks.below("uri"), "stands beside file, and keys come from one place; keep one of them")
+		}
+		for _, name := range []string{"request_timeout", "ca_file", "proxy"} {
 			if d.stated(jwks.below(name)) {
-				d.wrong(jwks.below(name), "has no use beside file, which is read from disk; keep one of them")
+				d.warn(jwks.below(name), "has no effect, since the keys are read from a file")
 			}
 		}
 	}
 	if f.JWKS.MaxStale < f.JWKS.RefreshInterval {
-		path := jwks.below("max_stale")
-		if !d.stated(path) {
-			path = jwks.below("refresh_interval")
-		}
-		d.wrong(path, "makes max_stale (%s) shorter than refresh_interval (%s), so good keys would be refused between two fetches; write a longer max_stale",
+		d.warn(jwks.below("max_stale"), "is %s, shorter than refresh_interval (%s): good keys are refused between two fetches",
 			brief(f.JWKS.MaxStale), brief(f.JWKS.RefreshInterval))
 	}
 }

@@ -49,11 +49,12 @@ func (d *decoder) isNull(p place) bool {
 	return err == nil && kindOf(text, p.node.Style) == nullScalar
 }
 
-// text reads the string at p.
-func (d *decoder) text(p place, says string) (string, bool) {
+// text reads the string at p. Quotes is what else to say where an unquoted
+// number or boolean stands there.
+func (d *decoder) text(p place, says, quotes string) (string, bool) {
 	text, kind, ok := d.scalar(p, says)
 	if ok && kind != stringScalar {
-		d.fault(p, "is %s, which is no string; write %s", text, says)
+		d.fault(p, "is %s, which is no string; write %s%s", text, says, quotes)
 	}
 	return text, ok && kind == stringScalar
 }

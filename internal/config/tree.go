@@ -24,10 +24,12 @@ func (d *decoder) tree(data []byte) (place, bool) {
 		d.report(d.at(1, 1), "the file is larger than %d bytes; is it the config?", maxBytes)
 		return none, false
 	}
-	if at, text := foreign(data); text != "" {
-		d.report(d.at(at.Line, at.Column), "%s", text)
+	end, wrong := foreign(data)
+	if wrong != "" {
+		d.report(d.at(end.Line, end.Column), "%s", wrong)
 		return none, false
 	}
+	d.end = d.at(end.Line, end.Column)
 	loader, err := yaml.NewLoader(bytes.NewReader(data),
 		yaml.WithUniqueKeys(false), // ours names both places
 		yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
@@ -59,9 +61,10 @@ func (d *decoder) tree(data []byte) (place, bool) {
 	return root, true
 }
 
-// foreign finds the first thing in data that is no plain text in UTF-8. YAML
-// allows more line breaks than editors count; refusing those keeps the lines
-// of our mistakes the lines that the reader sees.
+// foreign finds the first thing in data that is no plain text in UTF-8; when
+// there is none, its place is the end of the text. YAML allows more line breaks
+// than editors count; refusing those keeps the lines of our mistakes the lines
+// that the reader sees.
 func foreign(data []byte) (Pos, string) {
 	at := Pos{Line: 1, Column: 1}
 	for i := 0; i < len(data); {
@@ -96,8 +99,8 @@ func (d *decoder) syntax(data []byte, err error) {
 	}
 	at := d.at(le.Mark.Line, max(le.Mark.Column, 1))
 	text := "not valid YAML: " + le.Message
-	if le.ContextMsg != "" && le.ContextMark.Line > 0 {
-		text += fmt.Sprintf(" (%s that begins at %d:%d)", le.ContextMsg, le.ContextMark.Line, le.ContextMark.Column)
+	if begin := d.at(le.ContextMark.Line, le.ContextMark.Column); le.ContextMark.Line > 0 && begin != at {
+		text += fmt.Sprintf(" (%s that begins at %d:%d)", le.ContextMsg, begin.Line, begin.Column)
 	}
 	before, after := around(data, at)
 	switch {
@@ -114,6 +117,8 @@ func (d *decoder) syntax(data []byte, err error) {
 		text += "; indent with spaces, and put a value that begins with @, ` or % in quotes"
 	case strings.Contains(le.Message, "max depth"):
 		text = fmt.Sprintf("not valid here: lists and mappings nest deeper than %d", maxDepth)
+	case strings.Contains(le.Message, "incompatible YAML document"):
+		text += "; remove the %YAML line"
 	case strings.Contains(le.Message, "tab character"):
 		text += "; indent with spaces"
 	case strings.Contains(le.Message, "<document start>"):
@@ -125,10 +130,7 @@ func (d *decoder) syntax(data []byte, err error) {
 // around returns the text of the line before and from a place on.
 func around(data []byte, at Pos) (before, after string) {
 	lines := strings.Split(strings.TrimPrefix(string(data), "\uFEFF"), "\n")
-	if at.Line > len(lines) {
-		return "", ""
-	}
-	line := []rune(lines[at.Line-1])
+	line := []rune(lines[at.Line-1]) // at is in the file
 	cut := min(at.Column-1, len(line))
 	return string(line[:cut]), string(line[cut:])
 }

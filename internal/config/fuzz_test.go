@@ -1,0 +1,115 @@
+package config_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// FuzzParse: whatever the bytes are, the parser comes back, every mistake and
+// warning has a place inside the file, and a file without mistakes opens
+// nothing that it does not open by name.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		shortest, planted, everything, pool, "", "a: [", "a: &a [*a]", pool + "---\n", "\ufeff" + pool, strings.ReplaceAll(shortest, "\n", "\r\n"),
+		"issuers:\n  a: {issuer: \"https://a.example/\", audiences: [api], prefix: \"a:\"}\n  b: {cognito: us-west-1_b, clients: ['${V}'], prefix: ''}\n",
+		"? [a]\n: {b: !t c}\n", "<<: {a: b}\n", "routes:\n  - match: ${V:-x}\n  - match: $${V}\n",
+	} {
+		f.Add([]byte(seed), "value")
+	}
+	f.Fuzz(func(t *testing.T, data []byte, value string) {
+		c, err := config.Parse("gate.yaml", data, func(string) (string, bool) { return value, true })
+		if c != nil {
+			places(t, data, c.Warnings)
+		}
+		if err == nil {
+			safe(t, c)
+			return
+		}
+		var all config.Mistakes
+		if !errors.As(err, &all) || len(all) == 0 {
+			t.Fatalf("%T is no list of mistakes: %v", err, err)
+		}
+		places(t, data, all)
+	})
+}
+
+// places holds each mistake to a line and column that an editor can go to.
+func places(t *testing.T, data []byte, all []config.Mistake) {
+	t.Helper()
+	lines := strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n")
+	for _, one := range all {
+		if one.Pos.Line < 1 || one.Pos.Column < 1 || one.Pos.Line > len(lines) || one.Pos.Column > utf8.RuneCountInString(lines[one.Pos.Line-1])+1 {
+			t.Errorf("%q is outside the file", one.Error())
+		}
+		if one.Text == "" || strings.ContainsAny(one.Text, "\r\n") || strings.HasPrefix(one.Text, " ") {
+			t.Errorf("%q is no line of text", one.Error())
+		}
+	}
+}
+
+// safe holds a configuration without mistakes to what the rest of the program
+// relies on.
+func safe(t *testing.T, c *config.Config) {
+	t.Helper()
+	owners, names := map[string]bool{}, map[string]bool{}
+	for n, i := range c.Issuers {
+		if len(i.ISS) == 0 || len(i.Algorithms) == 0 || len(i.TokenTypes) == 0 || len(i.GroupsClaim) == 0 || len(i.Audiences)+len(i.Clients) == 0 {
+			t.Errorf("%s checks nothing of something: %+v", i.Path, i)
+		}
+		if i.Cognito != nil && (len(i.Clients) == 0 || len(i.Cognito.TokenUse) == 0) {
+			t.Errorf("%s has no clients or kinds: %+v", i.Path, i)
+		}
+		for _, alg := range i.Algorithms {
+			if alg == "none" || strings.HasPrefix(alg, "HS") || alg == "" {
+				t.Errorf("%s takes %q", i.Path, alg)
+			}
+		}
+		for _, one := range slices.Concat(i.ISS, i.Audiences, i.Clients) {
+			if one == "" {
+				t.Errorf("%s has an empty value: %+v", i.Path, i)
+			}
+		}
+		for _, iss := range i.ISS {
+			if owners[iss] {
+				t.Errorf("%q belongs to two issuers", iss)
+			}
+			owners[iss] = true
+		}
+		for _, url := range append(slices.Clone(i.ISS), i.JWKS.URI) {
+			if strings.HasPrefix(strings.ToLower(url), "http:") && !i.AllowHTTP {
+				t.Errorf("%s is reached over plain http at %q", i.Path, url)
+			}
+		}
+		for _, other := range c.Issuers[:n] {
+			if i.Prefix != "" && other.Prefix != "" && (strings.HasPrefix(i.Prefix, other.Prefix) || strings.HasPrefix(other.Prefix, i.Prefix)) {
+				t.Errorf("prefixes %q and %q overlap", i.Prefix, other.Prefix)
+			}
+		}
+		if i.JWKS.RefreshInterval <= 0 || i.JWKS.RequestTimeout <= 0 || i.JWKS.UnknownKIDCooldown <= 0 || i.JWKS.MaxStale <= 0 || i.Leeway < 0 {
+			t.Errorf("%s has a time that makes no sense: %+v", i.Path, i)
+		}
+	}
+	for _, r := range c.Routes {
+		asks := !r.Requirement.Groups.Empty() || !r.Requirement.Scopes.Empty() || !r.Requirement.Clients.Empty()
+		if names[r.Name] || r.Name == "" || r.Match == "" || asks && (r.Access != config.AccessRequired || len(c.Issuers) > 1 && len(r.Requirement.Issuers) == 0) {
+			t.Errorf("route %+v", r)
+		}
+		names[r.Name] = true
+		if len(c.Issuers) == 0 && r.Access != config.AccessPublic {
+			t.Errorf("route %q without any issuer", r.Name)
+		}
+	}
+	if len(c.Issuers) == 0 && c.Default != config.AccessDeny || c.Tokens.MaxBytes < 256 || len(c.Tokens.From) == 0 || c.Identity.MaxValueBytes < 64 {
+		t.Errorf("config %+v", c)
+	}
+	for _, h := range c.Identity.Headers {
+		if len(h.Claims) == 0 || h.Name != strings.ToLower(h.Name) || strings.Trim(h.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			t.Errorf("header %+v", h)
+		}
+	}
+}

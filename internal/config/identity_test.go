@@ -1,0 +1,93 @@
+package config_test
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// defaultHeaders is what the application gets when the file says nothing.
+func defaultHeaders() []config.IdentityHeader {
+	return []config.IdentityHeader{
+		{Name: "x-user-client", Claims: []string{"$client"}},
+		{Name: "x-user-email", Claims: []string{"email"}},
+		{Name: "x-user-groups", Claims: []string{"$groups"}},
+		{Name: "x-user-id", Claims: []string{"sub"}},
+		{Name: "x-user-issuer", Claims: []string{"$issuer"}},
+		{Name: "x-user-kind", Claims: []string{"$kind"}},
+		{Name: "x-user-name", Claims: []string{"cognito:username", "username", "preferred_username"}},
+		{Name: "x-user-scopes", Claims: []string{"$scopes"}},
+	}
+}
+
+// TestHeaderChanges: keys given are added to the defaults or replace one, and
+// null removes one, which is then stripped all the same.
+func TestHeaderChanges(t *testing.T) {
+	c := parse(t, pool+`
+identity:
+  headers:
+    X-User-Id: [custom:id, sub]
+    x-user-kind:
+    x-user-email: null
+    a-tenant: custom:tenant
+    x-who: [$client, $issuer]
+  strip: [X-Internal, x-who, x-user-email, x-user-scopes]
+`)
+	want := slices.DeleteFunc(defaultHeaders(), func(h config.IdentityHeader) bool { return h.Name == "x-user-kind" || h.Name == "x-user-email" })
+	want[2].Claims = []string{"custom:id", "sub"}
+	want = slices.Insert(want, 0, config.IdentityHeader{Name: "a-tenant", Claims: []string{"custom:tenant"}})
+	want = append(want, config.IdentityHeader{Name: "x-who", Claims: []string{"$client", "$issuer"}})
+	if !reflect.DeepEqual(c.Identity.Headers, want) {
+		t.Errorf("headers are\n%+v\nwant\n%+v", c.Identity.Headers, want)
+	}
+	if got, want := c.Identity.Removed, []string{"x-user-email", "x-user-kind"}; !slices.Equal(got, want) {
+		t.Errorf("removed are %q, want %q", got, want)
+	}
+	if got, want := c.Identity.Strip, []string{"x-internal"}; !slices.Equal(got, want) {
+		t.Errorf("stripped besides are %q, want %q: identity headers are stripped anyway", got, want)
+	}
+}
+
+func TestHeaderMistakes(t *testing.T) {
+	const reserved = " is a header that carries the request itself; setting or removing it would break requests, so write another name"
+	const credential = " is where credentials stand; tokens.forward decides about those, so write another name"
+	for _, row := range []struct{ name, header, want string }{
+		{"an underscore", "x_user_id: sub", `2:22: identity.headers.x_user_id is no plain header name; write x-user-id, which covers every spelling of it`},
+		{"a dot", "x.user.id: sub", `2:22: identity.headers["x.user.id"] is no plain header name; write x-user-id, which covers every spelling of it`},
+		{"a space", "x user: sub", `2:22: identity.headers["x user"] is no plain header name; write x-user, which covers every spelling of it`},
+		{"not ASCII", "x-üser: sub", `2:22: identity.headers["x-üser"] is no plain header name; write x--ser, which covers every spelling of it`},
+		{"a final dash", "x-user-: sub", `2:22: identity.headers.x-user- begins or ends with a dash; write a name such as x-user-id`},
+		{"dashes alone", "--: sub", `2:22: identity.headers.-- begins or ends with a dash; write a name such as x-user-id`},
+		{"a pseudo-header", "':path': sub", `2:22: identity.headers[":path"] is a pseudo-header, which holds the request itself; write a name such as x-user-id`},
+		{"host", "Host: sub", `2:22: identity.headers.Host` + reserved},
+		{"framing", "transfer-encoding: sub", `2:22: identity.headers.transfer-encoding` + reserved},
+		{"hop by hop", "proxy-connection: sub", `2:22: identity.headers.proxy-connection` + reserved},
+		{"Envoy's own", "x-envoy-original-path: sub", `2:22: identity.headers.x-envoy-original-path` + reserved},
+		{"an override", "x-original-url: sub", `2:22: identity.headers.x-original-url` + reserved},
+		{"a credential", "Authorization: sub", `2:22: identity.headers.Authorization` + credential},
+		{"cookies", "cookie: sub", `2:22: identity.headers.cookie` + credential},
+		{"the same in another case", "x-user-id: sub, X-USER-ID: email", `2:38: identity.headers.X-USER-ID names a header that stands here already, in another case; keep one of them`},
+		{"removing what is not there", "x-tenant: null", `2:22: identity.headers.x-tenant is null, but no default header has this name; write a claim, or put the name under identity.strip`},
+		{"an unknown value", "x-user-id: $subject", `2:33: identity.headers.x-user-id is "$subject", which is no value of the gate; write a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
+		{"an unknown value in a list", "x-user-id: [sub, $sub]", `2:39: identity.headers.x-user-id[1] is "$sub", which is no value of the gate; write a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
+		{"an empty list", "x-user-id: []", `2:22: identity.headers.x-user-id is an empty list; write a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them, or leave the key out`},
+		{"an empty claim", "x-user-id: ''", `2:33: identity.headers.x-user-id is "", which is no name of 1 to 256 printable characters; write a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
+		{"a broken pointer", "x-user-id: /a~2b", `2:33: identity.headers.x-user-id is "/a~2b", which is no JSON Pointer; write ~0 for ~ and ~1 for / inside a name`},
+		{"a mapping", "x-user-id: {claim: sub}", `2:22: identity.headers.x-user-id is a mapping; write a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			same(t, mistakes(t, pool+"identity: {headers: {"+row.header+"}}\n"), []string{row.want})
+		})
+	}
+	t.Run("strip", func(t *testing.T) {
+		same(t, mistakes(t, pool+"identity: {strip: [x_a, cookie, '', x-b, X-B, te]}\n"), []string{
+			`2:20: identity.strip[0] is no plain header name; write x-a, which covers every spelling of it`,
+			`2:25: identity.strip[1]` + credential,
+			`2:33: identity.strip[2] is no header name; write 1 to 128 letters, digits and dashes`,
+			`2:42: identity.strip[4] repeats an earlier item; remove it`,
+			`2:47: identity.strip[5]` + reserved,
+		})
+	})
+}

@@ -1,0 +1,286 @@
+package config_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// TestCognitoPreset expands pool ids of each partition.
+func TestCognitoPreset(t *testing.T) {
+	for _, row := range []struct{ name, pool, region, original, updated string }{
+		{"commercial", "us-west-1_6BpkgoczU", "us-west-1",
+			"https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU",
+			"https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU"},
+		{"an emulator's long id", "us-east-1_0123456789abcdef0123456789abcdef", "us-east-1",
+			"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_0123456789abcdef0123456789abcdef",
+			"https://issuer-cognito-idp.us-east-1.amazonaws.com/us-east-1_0123456789abcdef0123456789abcdef"},
+		{"GovCloud", "us-gov-east-1_aB3", "us-gov-east-1",
+			"https://cognito-idp.us-gov-east-1.amazonaws.com/us-gov-east-1_aB3",
+			"https://issuer-cognito-idp.us-gov-east-1.amazonaws.com/us-gov-east-1_aB3"},
+		{"European sovereign", "eusc-de-east-1_aB3", "eusc-de-east-1",
+			"https://cognito-idp.eusc-de-east-1.amazonaws.eu/eusc-de-east-1_aB3",
+			"https://issuer-cognito-idp.eusc-de-east-1.amazonaws.eu/eusc-de-east-1_aB3"},
+		{"China", "cn-north-1_aB3", "cn-north-1",
+			"https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_aB3",
+			"https://issuer-cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_aB3"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			i := parse(t, "issuers: {pool: {cognito: "+row.pool+", clients: [web]}}\n").Issuers[0]
+			if !slices.Equal(i.ISS, []string{row.original, row.updated}) || i.JWKS.URI != row.original+"/.well-known/jwks.json" {
+				t.Errorf("signs as %q with the keys of %q", i.ISS, i.JWKS.URI)
+			}
+			if i.Cognito.Pool != row.pool || i.Cognito.Region != row.region {
+				t.Errorf("pool %+v, want %s in %s", i.Cognito, row.pool, row.region)
+			}
+		})
+	}
+}
+
+func TestCognitoOverrides(t *testing.T) {
+	i := parse(t, `
+issuers:
+  pool:
+    cognito: us-west-1_a
+    clients: [web]
+    replica_regions: [us-east-1, eusc-de-east-1]
+    token_use: [id]
+    audiences: [web]
+    groups_claim: ["custom:groups"]
+    jwks: {uri: "https://keys.example/set"}
+`).Issuers[0]
+	if i.JWKS.URI != "https://keys.example/set" || !slices.Equal(i.GroupsClaim, []string{"custom:groups"}) || !slices.Equal(i.Cognito.TokenUse, []string{"id"}) {
+		t.Errorf("got keys %q, groups %q, kinds %q", i.JWKS.URI, i.GroupsClaim, i.Cognito.TokenUse)
+	}
+	want := []string{
+		"https://cognito-idp.us-west-1.amazonaws.com/us-west-1_a", "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_a",
+		"https://cognito-idp.us-east-1.amazonaws.com/us-west-1_a", "https://cognito-idp.eusc-de-east-1.amazonaws.eu/us-west-1_a",
+	}
+	if !slices.Equal(i.ISS, want) {
+		t.Errorf("signs as %q, want %q", i.ISS, want)
+	}
+}
+
+// TestIssuerBytes: an iss is compared byte for byte, so it is kept so.
+func TestIssuerBytes(t *testing.T) {
+	for _, iss := range []string{
+		"https://login.example", "https://login.example/", "https://LOGIN.example:443/a%2Fb/", "https://login.example/%7Erealm//", "https://[::1]:8443/x", "HTTPS://login.example",
+	} {
+		if got := parse(t, "issuers: {a: {issuer: \""+iss+"\", audiences: [api]}}\n").Issuers[0].ISS; !slices.Equal(got, []string{iss}) {
+			t.Errorf("%s became %q", iss, got)
+		}
+	}
+}
+
+// issuerRow is one issuer with a mistake: the mark ▸ stands before what is
+// reported, and without a mark that is the key of the issuer.
+type issuerRow struct{ name, issuer, want string }
+
+func checkIssuer(t *testing.T, rows []issuerRow) {
+	t.Helper()
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			yaml, at := marked("issuers: {a: {" + row.issuer + "}}\n")
+			if at == "" {
+				at = "1:11: "
+			}
+			same(t, mistakes(t, yaml), []string{at + row.want})
+		})
+	}
+}
+
+func TestCognitoMistakes(t *testing.T) {
+	const web = `cognito: us-west-1_a, clients: [web]`
+	checkIssuer(t, []issuerRow{
+		{"a pool without region", `cognito: ▸6BpkgoczU, clients: [web]`, `issuers.a.cognito is "6BpkgoczU", which is no user pool id; write a user pool id such as us-west-1_6BpkgoczU`},
+		{"a pool without id", `cognito: ▸us-west-1_, clients: [web]`, `issuers.a.cognito is "us-west-1_", which is no user pool id; write a user pool id such as us-west-1_6BpkgoczU`},
+		{"a pool with a path", `cognito: ▸us-west-1_a/b, clients: [web]`, `issuers.a.cognito is "us-west-1_a/b", which is no user pool id; write a user pool id such as us-west-1_6BpkgoczU`},
+		{"a region that is a host", `cognito: ▸evil.example-1_a, clients: [web]`, `issuers.a.cognito is "evil.example-1_a", which is no user pool id; write a user pool id such as us-west-1_6BpkgoczU`},
+		{"a pool too long", `cognito: ▸us-west-1_` + strings.Repeat("a", 46) + `, clients: [web]`, `issuers.a.cognito is "us-west-1_` + strings.Repeat("a", 46) + `", which is no user pool id; write a user pool id such as us-west-1_6BpkgoczU`},
+		{"Cognito without clients", `cognito: us-west-1_a`, `issuers.a needs clients, the ids of your app clients, or it would take the tokens of every app of this pool; write clients: [CLIENT]`},
+		{"Cognito's own replica", web + `, replica_regions: [us-east-1, ▸us-west-1]`, `issuers.a.replica_regions[1] is the pool's own region; write the others only`},
+		{"a replica that is no region", web + `, replica_regions: [▸east]`, `issuers.a.replica_regions[0] is "east", which is no region; write an AWS region such as us-east-1`},
+		{"an unknown kind", web + `, token_use: [▸refresh]`, `issuers.a.token_use[0] is "refresh"; write access or id`},
+	})
+}
+
+func TestIssuerMistakes(t *testing.T) {
+	const url = "; write the issuer's URL as its tokens have it, such as https://login.example/"
+	const api = `issuer: "https://login.example/", audiences: [api]`
+	checkIssuer(t, []issuerRow{
+		{"neither form", `clients: [web]`, `issuers.a names no issuer; write cognito: POOL, or issuer: URL`},
+		{"both forms", `cognito: us-west-1_a, issuer: ▸"https://login.example/", clients: [web]`, `issuers.a.issuer stands beside cognito, which names the issuer already; keep one of them`},
+		{"OIDC without audience and client", `issuer: "https://login.example/"`,
+			`issuers.a needs audiences or clients, or it would take every token that this issuer signs for anyone; write audiences: [AUDIENCE]`},
+		{"OIDC with token_use", api + `, ▸token_use: [access]`, `issuers.a.token_use is for Cognito; leave it out beside issuer`},
+		{"OIDC with replicas", api + `, ▸replica_regions: [us-east-1]`, `issuers.a.replica_regions is for Cognito; leave it out beside issuer`},
+		{"no URL", `issuer: ▸login.example, audiences: [api]`, `issuers.a.issuer is no absolute URL with https://` + url},
+		{"another scheme", `issuer: ▸"ftp://login.example", audiences: [api]`, `issuers.a.issuer is no absolute URL with https://` + url},
+		{"no host", `issuer: ▸"https:///realm", audiences: [api]`, `issuers.a.issuer names no proper host` + url},
+		{"an empty port", `issuer: ▸"https://login.example:/", audiences: [api]`, `issuers.a.issuer names no proper host` + url},
+		{"a port too large", `issuer: ▸"https://login.example:70000/", audiences: [api]`, `issuers.a.issuer names no proper host` + url},
+		{"a query", `issuer: ▸"https://login.example/?", audiences: [api]`, `issuers.a.issuer is "https://login.example/?", with a query (?)` + url},
+		{"a fragment", `issuer: ▸"https://login.example/#", audiences: [api]`, `issuers.a.issuer is "https://login.example/#", with a fragment (#)` + url},
+		{"a space", `issuer: ▸"https://login.example/ ", audiences: [api]`, `issuers.a.issuer is no URL in printable ASCII` + url},
+		{"not ASCII", `issuer: ▸"https://lögin.example/", audiences: [api]`, `issuers.a.issuer is no URL in printable ASCII` + url},
+		{"plain http", `issuer: ▸"http://login.example/", audiences: [api]`, `issuers.a.issuer is "http://login.example/", which is not encrypted; write https://, or dangerously_allow_http: true for this issuer`},
+	})
+}
+
+func TestIssuerValueMistakes(t *testing.T) {
+	const web = `cognito: us-west-1_a, clients: [web]`
+	checkIssuer(t, []issuerRow{
+		{"a client too long", `cognito: us-west-1_a, clients: [▸` + strings.Repeat("c", 513) + `]`, `issuers.a.clients[0] is longer than 512 bytes; write a client id`},
+		{"a client with a space around", `cognito: us-west-1_a, clients: [▸"web "]`, `issuers.a.clients[0] is "web ", with white space around it or a control character in it; write a client id`},
+		{"none", web + `, algorithms: [▸none]`, `issuers.a.algorithms[0] is "none"; write RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+		{"HMAC", web + `, algorithms: [▸HS256]`, `issuers.a.algorithms[0] is "HS256"; write RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+		{"another case", web + `, algorithms: [▸rs256]`, `issuers.a.algorithms[0] is "rs256"; write RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+		{"a type with parameters", web + `, token_types: [▸"jwt;a=b"]`, `issuers.a.token_types[0] is "jwt;a=b"; write a token type such as JWT or at+jwt`},
+		{"a type's long form", web + `, token_types: [▸Application/at+JWT]`, `issuers.a.token_types[0] is "Application/at+JWT"; write "at+jwt", application/ is understood`},
+		{"too much leeway", web + `, leeway: ▸61s`, `issuers.a.leeway is "61s", out of its range; write a duration with its unit, such as 30s, from 0s to 1m`},
+		{"a prefix with a space", web + `, prefix: ▸"a b"`, `issuers.a.prefix is "a b"; write at most 64 visible ASCII characters in quotes, such as "partner:", or ""`},
+		{"a prefix that is not ASCII", web + `, prefix: ▸"é"`, `issuers.a.prefix is "é"; write at most 64 visible ASCII characters in quotes, such as "partner:", or ""`},
+		{"groups from a gate value", web + `, groups_claim: [▸$groups]`, `issuers.a.groups_claim[0] is "$groups", which is no value of the gate; write a claim such as groups`},
+	})
+}
+
+func TestJWKSMistakes(t *testing.T) {
+	const proxy = "; write none, environment, or a URL such as http://proxy.example:3128"
+	const web = `cognito: us-west-1_a, clients: [web]`
+	checkIssuer(t, []issuerRow{
+		{"keys over plain http", web + `, jwks: {uri: ▸"http://127.0.0.1:1/"}`, `issuers.a.jwks.uri is "http://127.0.0.1:1/", which is not encrypted; write https://, or dangerously_allow_http: true for this issuer`},
+		{"uri and file", web + `, jwks: {uri: ▸"https://k.example/", file: k.json}`, `issuers.a.jwks.uri stands beside file, and keys come from one place; keep one of them`},
+		{"no proxy of ours", web + `, jwks: {proxy: ▸"proxy:3128"}`, `issuers.a.jwks.proxy is no proxy` + proxy},
+		{"a proxy's scheme", web + `, jwks: {proxy: ▸"ftp://proxy:3128"}`, `issuers.a.jwks.proxy has a scheme other than http, https and socks5` + proxy},
+		{"no cooldown", web + `, jwks: {unknown_kid_cooldown: ▸0s}`, `issuers.a.jwks.unknown_kid_cooldown is "0s", out of its range; write a duration with its unit, such as 5s, from 100ms to 1h`},
+	})
+}
+
+// TestEmptyIsNeverUnchecked: an empty value never stands for "do not check".
+func TestEmptyIsNeverUnchecked(t *testing.T) {
+	const generic, cognito = `issuers: {a: {issuer: "https://login.example/", `, `issuers: {a: {cognito: us-west-1_a, `
+	check(t, []file{
+		{"audiences", generic + "audiences: []}}\n", []string{`1:49: issuers.a.audiences is an empty list; write a list such as [orders-api], or leave the key out`}},
+		{"audiences beside clients", generic + "clients: [c], audiences: []}}\n",
+			[]string{`1:63: issuers.a.audiences is an empty list; write a list such as [orders-api], or leave the key out`}},
+		{"an audience", generic + "audiences: ['']}}\n", []string{`1:61: issuers.a.audiences[0] is empty; write an audience`}},
+		{"a null audience", generic + "audiences: [~]}}\n", []string{`1:61: issuers.a.audiences[0] has no value; write an audience, or remove the item`}},
+		{"clients", generic + "clients: []}}\n",
+			[]string{`1:49: issuers.a.clients is an empty list and there are no audiences; write the clients whose tokens are taken, or audiences: [AUDIENCE]`}},
+		{"a client", generic + "clients: ['']}}\n", []string{`1:59: issuers.a.clients[0] is empty; write a client id`}},
+		{"Cognito's clients", cognito + "clients: []}}\n", []string{`1:37: issuers.a.clients is an empty list; write the ids of your app clients, such as [3v5exampleclient]`}},
+		{"a variable that is empty", cognito + "clients: ['${EMPTY:-}']}}\n", []string{`1:47: issuers.a.clients[0] is empty; write a client id`}},
+		{"token_use", cognito + "clients: [c], token_use: []}}\n", []string{`1:51: issuers.a.token_use is an empty list; write a list such as [access, id], or leave the key out`}},
+		{"token_types", cognito + "clients: [c], token_types: []}}\n", []string{`1:51: issuers.a.token_types is an empty list; write a list such as [JWT, at+jwt], or leave the key out`}},
+		{"a token type", cognito + "clients: [c], token_types: ['']}}\n", []string{`1:65: issuers.a.token_types[0] is ""; write a token type such as JWT or at+jwt`}},
+		{"algorithms", cognito + "clients: [c], algorithms: []}}\n", []string{`1:51: issuers.a.algorithms is an empty list; write a list such as [RS256], or leave the key out`}},
+		{"groups_claim", cognito + "clients: [c], groups_claim: []}}\n", []string{`1:51: issuers.a.groups_claim is an empty list; write a list such as [groups], or leave the key out`}},
+		{"issuer", "issuers: {a: {issuer: '', audiences: [a]}}\n",
+			[]string{`1:23: issuers.a.issuer is no absolute URL with https://; write the issuer's URL as its tokens have it, such as https://login.example/`}},
+		{"prefix", cognito + "clients: [c], prefix: }}\n", []string{
+			`1:51: issuers.a.prefix has no value; write visible ASCII characters in quotes, such as "partner:", or "", or leave the key out`}},
+		{"a route's issuers", pool + "routes: [{match: /a, issuers: []}]\n", []string{`2:22: routes[0].issuers is an empty list; write a list such as [cruddur], or leave the key out`}},
+		{"a route's groups", pool + "routes: [{match: /a, groups: {all: []}}]\n", []string{`2:31: routes[0].groups.all is an empty list; write a list such as [admin], or leave the key out`}},
+		{"a route's scope", pool + "routes: [{match: /a, scopes: ['']}]\n", []string{`2:31: routes[0].scopes[0] is empty; write a scope`}},
+		{"a route's hosts", pool + "routes: [{match: /a, hosts: []}]\n", []string{`2:22: routes[0].hosts is an empty list; write a list such as [api.example], or leave the key out`}},
+	})
+}
+
+// TestIssuersTogether holds the rules between issuers.
+func TestIssuersTogether(t *testing.T) {
+	const a, b, c = `  a: {issuer: "https://a.example/", audiences: [api]`, `  b: {issuer: "https://b.example/", audiences: [api]`, `  c: {issuer: "https://c.example/", audiences: [api]`
+	check(t, []file{
+		{"one needs no prefix", "issuers:\n" + a + "}\n", nil},
+		{"a slash makes another issuer", "issuers:\n" + a + ", prefix: ''}\n  b: {issuer: \"https://a.example\", audiences: [api], prefix: 'b:'}\n", nil},
+		{"no prefix", "issuers:\n" + a + "}\n" + b + ", prefix: 'b:'}\n", []string{
+			`2:3: issuers.a.prefix is missing; with more than one issuer each says its own, such as "a:", or "" to leave its users and groups bare`}},
+		{"bare on purpose", "issuers:\n" + a + ", prefix: ''}\n" + b + ", prefix: ''}\n" + c + ", prefix: 'c'}\n", nil},
+		{"the same prefix", "issuers:\n" + a + ", prefix: 'p:'}\n" + b + ", prefix: 'p:'}\n", []string{
+			`3:63: issuers.b.prefix is "p:" and that of issuers.a is "p:"; no prefix may equal or begin with another`}},
+		{"begins with another", "issuers:\n" + a + ", prefix: 'p'}\n" + b + ", prefix: 'x'}\n" + c + ", prefix: 'p:'}\n", []string{
+			`4:63: issuers.c.prefix is "p:" and that of issuers.a is "p"; no prefix may equal or begin with another`}},
+		{"is begun with by another", "issuers:\n" + a + ", prefix: 'p:'}\n" + b + ", prefix: 'p'}\n", []string{
+			`3:63: issuers.b.prefix is "p" and that of issuers.a is "p:"; no prefix may equal or begin with another`}},
+		{"the same iss", "issuers:\n" + a + ", prefix: 'a:'}\n  b: {issuer: \"https://a.example/\", clients: [c], prefix: 'b:'}\n", []string{
+			`3:15: issuers.b.issuer signs as "https://a.example/", which issuers.a does too; an iss belongs to one issuer`}},
+		{"a pool's other form", `issuers:
+  a: {issuer: "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_x", audiences: [api], prefix: "a:"}
+  b: {cognito: us-west-1_x, clients: [web], prefix: ""}
+`, []string{`3:16: issuers.b.cognito signs as "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_x", which issuers.a does too; an iss belongs to one issuer`}},
+		{"names", "issuers:\n  a b: {cognito: us-west-1_x, clients: [web]}\n", []string{
+			`2:3: issuers["a b"] is no issuer name; write 1 to 64 letters, digits, dots, dashes and underscores`}},
+		{"a hidden name", "issuers:\n  .a: {cognito: us-west-1_x, clients: [web]}\n", []string{
+			`2:3: issuers[".a"] is no issuer name; write 1 to 64 letters, digits, dots, dashes and underscores`}},
+		{"a list", "issuers: [{cognito: us-west-1_x, clients: [web]}]\n", []string{
+			`1:1: issuers is a list; write a mapping from a name of yours to an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}`}},
+		{"a word for an issuer", "issuers: {a: us-west-1_x}\n", []string{
+			`1:14: issuers.a is the single value "us-west-1_x"; write an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}`}},
+	})
+}
+
+func TestNoIssuer(t *testing.T) {
+	const missing = `: issuers is missing, so no token could ever be valid; write an issuer, or make every route public and write default: deny`
+	check(t, []file{
+		{"public routes and deny", "routes: [{match: /a, access: public}]\ndefault: deny\n", nil},
+		{"nothing but deny", "default: deny\n", nil},
+		{"default required", "routes: [{match: /a, access: public}]\n", []string{"1:1" + missing}},
+		{"a required route", "default: deny\nroutes: [{match: /a}]\n", []string{"1:1" + missing}},
+		{"an optional route", "default: deny\nroutes: [{match: /a, access: optional}]\n", []string{"1:1" + missing}},
+		{"an empty mapping", "default: required\nissuers: {}\n", []string{"2:1" + missing}},
+		{"a faulty one is there", "issuers: {a: b}\n", []string{
+			`1:14: issuers.a is the single value "b"; write an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}`}},
+	})
+}
+
+// TestWarnings: what opens something by name, or shuts more than was meant.
+func TestWarnings(t *testing.T) {
+	c := parse(t, `issuers:
+  a: {issuer: "http://a.example/", audiences: [api], clients: [], dangerously_allow_http: true, prefix: "a:"}
+  b: {issuer: "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_x", clients: [web], prefix: ""}
+  c: {cognito: us-west-1_c, clients: [web], audiences: [api], prefix: "", jwks: {file: k.json, proxy: none}}
+  d: {cognito: us-west-1_d, clients: [web], audiences: [api], token_use: [access], prefix: "", jwks: {max_stale: 10m}}
+  e: {cognito: us-west-1_e, clients: [web], audiences: [web], prefix: "", jwks: {file: k.json, refresh_interval: 24h}}
+`)
+	same(t, lines(c.Warnings), []string{
+		`2:54: issuers.a.clients is an empty list: only the audience of a token is checked, not its client`,
+		`2:91: issuers.a.dangerously_allow_http is on: whoever is between the gate and this issuer can put in keys of their own`,
+		`3:15: issuers.b.issuer is a Cognito user pool; cognito: POOL also takes its other issuer form and checks its kinds of token`,
+		`4:45: issuers.c.audiences holds for no ID token, whose aud is its client: all of them are refused; token_use: [access] says so`,
+		`4:103: issuers.c.jwks.proxy has no effect, since the keys are read from a file`,
+		`5:114: issuers.d.jwks.max_stale is 10m, shorter than refresh_interval (15m): good keys are refused between two fetches`,
+	})
+	if c.Issuers[0].Clients != nil || !c.Issuers[0].AllowHTTP {
+		t.Errorf("got %+v", c.Issuers[0])
+	}
+}
+
+// TestNoPasswordInMistakes: a URL may hold a password, and mistakes are logged.
+func TestNoPasswordInMistakes(t *testing.T) {
+	const secret = "hunter2"
+	for _, value := range []string{
+		"https://user:hunter2@login.example/", "https://user:hunter2@login.example/?q#f", "https://user:hunter2@/", "ftp://user:hunter2@login.example/",
+		"user:hunter2@login.example", "https://user:hunter2%zz@login.example/", "http://user:hunter2@login.example:99999/", "http://user:hunter2@proxy.example/path?query",
+		"socks4://user:hunter2@proxy.example:1080", "//user:hunter2@proxy.example",
+	} {
+		for _, yaml := range []string{
+			"issuers: {a: {issuer: \"" + value + "\", audiences: [api]}}\n",
+			"issuers: {a: {issuer: \"${URL}\", audiences: [api]}}\n",
+			"issuers: {a: {cognito: us-west-1_x, clients: [web], jwks: {uri: \"" + value + "\"}}}\n",
+		} {
+			got := mistakes(t, yaml, "URL="+value)
+			if len(got) == 0 || strings.Contains(strings.Join(got, "\n"), secret) {
+				t.Errorf("%s is answered by %q, want mistakes without the password", value, got)
+			}
+		}
+		yaml := "issuers: {a: {cognito: us-west-1_x, clients: [web], jwks: {proxy: \"" + value + "\"}}}\n"
+		if got := mistakes(t, yaml); strings.Contains(strings.Join(got, "\n"), secret) {
+			t.Errorf("a proxy's password is shown: %q", got)
+		}
+		c, err := config.FromEnvironment(env("COGNITO_USER_POOLS_ID=us-west-1_x", "COGNITO_WEB_CLIENT_ID=web", "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+value))
+		if c != nil || err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s as an endpoint is answered by %v", value, err)
+		}
+	}
+}

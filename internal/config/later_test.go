@@ -1,0 +1,157 @@
+package config_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// everything states every key there will be, those that are not built yet
+// included.
+const everything = `server:
+  listen: 127.0.0.1:9001
+  tls: {cert_file: F, key_file: F, client_ca_file: F, client_names: []}
+  socket_mode: "0660"
+  drain_delay: 3s
+admin:
+  listen: 127.0.0.1:9002
+cache_dir: DIR
+issuers:
+  cruddur:
+    cognito: us-west-1_6BpkgoczU
+    prefix: ""
+    replica_regions: []
+    clients: [3v5exampleclient]
+    token_use: [access, id]
+  partner:
+    issuer: https://login.partner.example/
+    audiences: [orders-api]
+    clients: []
+    prefix: "partner:"
+    token_types: [JWT, at+jwt]
+    algorithms: [RS256]
+    groups_claim: [groups]
+    scopes_claim: [scope, scp]
+    leeway: 30s
+    max_lifetime: 24h
+    dangerously_allow_http: false
+    jwks:
+      uri: https://keys.partner.example/jwks
+      refresh_interval: 15m
+      unknown_kid_cooldown: 5s
+      max_stale: 24h
+      request_timeout: 5s
+      ca_file: F
+      proxy: none
+tokens:
+  from: [bearer, {cookie: NAME, origins: []}, {header: NAME}, {websocket_protocol: NAME}]
+  forward: false
+  max_bytes: 12288
+  cache_entries: 20000
+identity:
+  headers:
+    x-user-id: sub
+    x-user-name: [cognito:username, username, preferred_username]
+    x-user-email: email
+    x-user-groups: $groups
+    x-user-scopes: $scopes
+    x-user-client: $client
+    x-user-kind: $kind
+    x-user-issuer: $issuer
+  strip: [x-user-roles]
+  max_value_bytes: 8192
+routes:
+  - name: admin
+    match: GET,HEAD /admin/{id}/**
+    hosts: [api.example]
+    access: required
+    issuers: [cruddur, partner]
+    groups: [admin]
+    scopes: [orders/read]
+    clients: [billing]
+    any_of: [{groups: [sales]}, {issuers: [partner], scopes: [orders/read]}]
+    when: token.subject == path.id && "${NOT_EXPANDED}" != ""
+    max_auth_age: 1h
+    acr: [gold]
+    tokens_from: [{query: access_token}]
+    forward: false
+    end_streams_at_expiry: false
+    audit: all
+    shadow: false
+include: [routes.d/*.yaml]
+default: required
+cors: {origins: [], credentials: false, preflight: pass}
+relax: {all: [], hosts: {}}
+revoked: {file: F}
+audit: {denied: all, allowed: none, to: stderr}
+shadow: false
+`
+
+// TestNotInThisVersion: a key that is not built yet is refused by name, never
+// ignored, and nothing else in the file is.
+func TestNotInThisVersion(t *testing.T) {
+	want := []string{
+		"3:3: server.tls", "4:3: server.socket_mode",
+		"26:5: issuers.partner.max_lifetime",
+		"37:19: tokens.from[1].cookie", "37:33: tokens.from[1].origins",
+		"37:48: tokens.from[2].header", "37:64: tokens.from[3].websocket_protocol",
+		"40:3: tokens.cache_entries",
+		"62:5: routes[0].any_of", "63:5: routes[0].when", "64:5: routes[0].max_auth_age", "65:5: routes[0].acr",
+		"66:5: routes[0].tokens_from", "67:5: routes[0].forward", "68:5: routes[0].end_streams_at_expiry",
+		"69:5: routes[0].audit", "70:5: routes[0].shadow",
+		"71:1: include", "73:8: cors.origins", "73:21: cors.credentials",
+		"74:1: relax", "75:1: revoked", "76:1: audit", "77:1: shadow",
+	}
+	for i := range want {
+		want[i] += " is not in this version; leave it out"
+	}
+	same(t, mistakes(t, everything), want)
+}
+
+// TestKeys: the reference is made from the tables that decode, so it has each
+// key that the file above states, and says of each what it is for.
+func TestKeys(t *testing.T) {
+	keys := map[string]config.Key{}
+	for _, k := range config.Keys() {
+		if _, twice := keys[k.Path]; twice {
+			t.Errorf("%s is listed twice", k.Path)
+		}
+		if k.Doc == "" || k.Form == "" && !k.Later {
+			t.Errorf("%s does not say what it is for and what to write: %+v", k.Path, k)
+		}
+		keys[k.Path] = k
+	}
+	c, _ := config.Parse("gate.yaml", []byte(everything), nil)
+	for _, path := range []string{"server.listen", "issuers.partner.jwks.max_stale", "routes[0].groups", "tokens.from[1].cookie", "cors.preflight"} {
+		general := strings.NewReplacer("[0]", "[]", "[1]", "[]", ".partner", ".*").Replace(path)
+		if _, ok := keys[general]; !ok || c.At(path).Line <= 1 {
+			t.Errorf("%s is not in the reference as %s, or not in the file", path, general)
+		}
+	}
+	for _, row := range []config.Key{
+		{Path: "server.drain_delay", Default: "3s", Form: "a duration with its unit, such as 3s, from 0s to 10m"},
+		{Path: "routes[].access", Default: "required", Form: "public, optional, required or deny"},
+		{Path: "routes[].when", Later: true},
+		{Path: "routes[].groups.all", Form: "a list such as [admin]"},
+		{Path: "issuers.*.jwks.proxy", Default: "none", Form: "none, environment, or a URL such as http://proxy.example:3128"},
+	} {
+		got := keys[row.Path]
+		if got.Default != row.Default || got.Form != row.Form || got.Later != row.Later {
+			t.Errorf("%s is %+v, want %+v", row.Path, got, row)
+		}
+	}
+	var later []string
+	for path, k := range keys {
+		if k.Later && !strings.HasPrefix(path, "tokens.from") {
+			later = append(later, path)
+		}
+	}
+	slices.Sort(later)
+	same(t, later, []string{
+		"audit", "cors.credentials", "cors.origins", "include", "issuers.*.max_lifetime", "relax", "revoked",
+		"routes[].acr", "routes[].any_of", "routes[].audit", "routes[].end_streams_at_expiry", "routes[].forward", "routes[].max_auth_age",
+		"routes[].shadow", "routes[].tokens_from", "routes[].when", "server.socket_mode", "server.tls", "shadow", "tokens.cache_entries",
+	})
+}

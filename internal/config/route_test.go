@@ -1,0 +1,91 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRouteMistakes(t *testing.T) {
+	const asks = ` asks for something of a token, but this route is public; write access: required, or leave it out`
+	long := "/" + strings.Repeat("a", 128)
+	check(t, []file{
+		{"a mapping for a list", pool + "routes: {match: /a}\n", []string{`2:1: routes is a mapping; write a list of routes, each such as {match: GET /api/health, access: public}`}},
+		{"a string for a route", pool + "routes: [GET /a]\n", []string{`2:10: routes[0] is the single value "GET /a"; write a route such as {match: GET /api/health, access: public}`}},
+		{"a list for a route", pool + "routes: [[/a]]\n", []string{`2:10: routes[0] is a list; write a route such as {match: GET /api/health, access: public}`}},
+		{"nothing for a route", pool + "routes:\n  -\n", []string{`3:4: routes[0] has no value; write a route such as {match: GET /api/health, access: public}, or remove the item`}},
+		{"a path for a route", pool + "routes:\n  - GET /a: public\n", []string{
+			`3:5: the key "GET /a" is unknown in routes[0]; the keys here are name, match, hosts, access, if_invalid, issuers, groups, scopes, clients`,
+			`3:5: routes[0].match is missing; write [METHOD,...] PATH, such as GET /api/health`,
+		}},
+		{"no match", pool + "routes: [{name: a}]\n", []string{`2:10: routes[0].match is missing; write [METHOD,...] PATH, such as GET /api/health`}},
+		{"an empty match", pool + "routes: [{match: ''}]\n", []string{`2:18: routes[0].match is empty; write [METHOD,...] PATH, such as GET /api/health`}},
+		{"the same name", pool + "routes: [{match: /a, name: x}, {match: /b, name: x}]\n", []string{`2:50: routes[1].name gives the route the name "x", which routes[0] has already; write a name of its own`}},
+		{"the name of another's match", pool + "routes: [{match: /a}, {match: /b, name: /a}]\n", []string{`2:41: routes[1].name gives the route the name "/a", which routes[0] has already; write a name of its own`}},
+		{"the same match", pool + "routes: [{match: /a}, {match: /a, hosts: [b]}]\n", []string{`2:31: routes[1].match gives the route the name "/a", which routes[0] has already; write a name of its own`}},
+		{"the same match under two names", pool + "routes: [{match: /a}, {match: /a, hosts: [b], name: b}]\n", nil},
+		{"a name too long", pool + "routes: [{match: /a, name: " + long + "}]\n", []string{`2:28: routes[0].name is longer than 128 bytes; write a name such as admin`}},
+		{"a match too long for a name", pool + "routes: [{match: " + long + "}]\n", []string{`2:18: routes[0].match is longer than 128 bytes, so it cannot be the route's name too; write a name`}},
+		{"a long match with a name", pool + "routes: [{match: " + long + ", name: a}]\n", nil},
+		{"a name that cannot be printed", pool + `routes: [{match: /a, name: "a\tb"}]` + "\n", []string{`2:28: routes[0].name is "a\tb", with a character that cannot be printed; write a name such as admin`}},
+		{"an empty name", pool + "routes: [{match: /a, name: ''}]\n", []string{`2:28: routes[0].name is "", empty or with white space around it; write a name such as admin`}},
+		{"a number for a name", pool + "routes: [{match: /a, name: 1}]\n", []string{`2:28: routes[0].name is 1, which is no string; write a name such as admin, in quotes where it looks like a number, true or false`}},
+		{"an unknown access", pool + "routes: [{match: /a, access: private, groups: [a]}]\n", []string{`2:30: routes[0].access is "private"; write public, optional, required or deny`}},
+		{"if_invalid on required", pool + "routes: [{match: /a, if_invalid: deny}]\n", []string{`2:34: routes[0].if_invalid is for access: optional, and this route is required; leave it out`}},
+		{"if_invalid on public", pool + "routes: [{match: /a, access: public, if_invalid: anonymous}]\n", []string{`2:50: routes[0].if_invalid is for access: optional, and this route is public; leave it out`}},
+		{"if_invalid with another word", pool + "routes: [{match: /a, access: optional, if_invalid: allow}]\n", []string{`2:52: routes[0].if_invalid is "allow"; write deny or anonymous`}},
+		{"requirements on public", pool + "routes:\n  - {match: /a, access: public, issuers: [pool], groups: [a],\n     scopes: {all: [b]}, clients: [c]}\n", []string{
+			`3:33: routes[0].issuers` + asks, `3:50: routes[0].groups` + asks, `4:6: routes[0].scopes` + asks, `4:26: routes[0].clients` + asks,
+		}},
+		{"requirements on optional", pool + "routes: [{match: /a, access: optional, groups: [a]}]\n",
+			[]string{`2:40: routes[0].groups asks for something of a token, but this route is optional; write access: required, or leave it out`}},
+		{"requirements on deny", pool + "routes: [{match: /a, access: deny, groups: [a]}]\n",
+			[]string{`2:36: routes[0].groups asks for something of a token, but this route is deny; write access: required, or leave it out`}},
+		{"groups as a word", pool + "routes: [{match: /a, groups: admin}]\n", []string{`2:30: routes[0].groups is the single value "admin"; write a list such as [admin], or {all: [admin]} to ask for all of them`}},
+		{"groups any and all", pool + "routes: [{match: /a, groups: {all: [a], any: [b]}}]\n", []string{`2:41: the key "any" is unknown in routes[0].groups; did you mean all?`}},
+		{"groups all as a word", pool + "routes: [{match: /a, groups: {all: admin}}]\n", []string{`2:36: routes[0].groups.all is the single value "admin"; write a list such as [admin]`}},
+		{"a group twice", pool + "routes: [{match: /a, groups: [a, b, a]}]\n", []string{`2:37: routes[0].groups[2] repeats an earlier item; remove it`}},
+		{"an unknown issuer", pool + "routes: [{match: /a, issuers: [pool, partner]}]\n", []string{`2:38: routes[0].issuers[1] is "partner", and no issuer has that name; the issuers are pool`}},
+		{"an issuer where there is none", "default: deny\nroutes: [{match: /a, issuers: [pool]}]\n", []string{
+			`1:1: issuers is missing, so no token could ever be valid; write an issuer, or make every route public and write default: deny`,
+			`2:32: routes[0].issuers[0] is "pool", and no issuer has that name; write it under issuers`,
+		}},
+		{"a mistyped issuer", pool + "routes: [{match: /a, issuers: [Pool]}]\n", []string{`2:32: routes[0].issuers[0] is "Pool", and no issuer has that name; did you mean pool?`}},
+	})
+}
+
+func TestHostMistakes(t *testing.T) {
+	const host = `, which is no host (ASCII names, in xn-- form where they are not); write a host such as api.example or "*.example"`
+	check(t, []file{
+		{"a host with a port", pool + "routes: [{match: /a, hosts: ['a.example:80']}]\n", []string{`2:30: routes[0].hosts[0] is "a.example:80" with a port; write "a.example"`}},
+		{"a host with a final dot", pool + "routes: [{match: /a, hosts: [a.example.]}]\n", []string{`2:30: routes[0].hosts[0] is "a.example."; write it without the final dot`}},
+		{"any host", pool + "routes: [{match: /a, hosts: ['*']}]\n", []string{`2:30: routes[0].hosts[0] is "*"; leave hosts out to take any host`}},
+		{"a wildcard inside", pool + "routes: [{match: /a, hosts: ['a.*.example']}]\n", []string{`2:30: routes[0].hosts[0] is "a.*.example"` + host}},
+		{"a wildcard over nothing", pool + "routes: [{match: /a, hosts: ['*.']}]\n", []string{`2:30: routes[0].hosts[0] is "*."; write it without the final dot`}},
+		{"half a label", pool + "routes: [{match: /a, hosts: ['*a.example']}]\n", []string{`2:30: routes[0].hosts[0] is "*a.example"` + host}},
+		{"a host too long", pool + "routes: [{match: /a, hosts: [" + strings.Repeat("a.", 127) + "]}]\n", []string{
+			`2:30: routes[0].hosts[0] is "` + strings.Repeat("a.", 40) + `"…; write it without the final dot`}},
+		{"a name too long for DNS", pool + "routes: [{match: /a, hosts: [" + strings.Repeat("a.", 127) + "a]}]\n", []string{
+			`2:30: routes[0].hosts[0] is "` + strings.Repeat("a.", 40) + `"…` + host}},
+		{"a URL", pool + "routes: [{match: /a, hosts: ['https://a.example']}]\n", []string{`2:30: routes[0].hosts[0] is "https://a.example"` + host}},
+		{"a host that is not ASCII", pool + "routes: [{match: /a, hosts: [bücher.example]}]\n", []string{`2:30: routes[0].hosts[0] is "bücher.example"` + host}},
+		{"IPv6 without brackets", pool + "routes: [{match: /a, hosts: ['::1']}]\n", []string{`2:30: routes[0].hosts[0] is "::1"; write an IPv6 address in [ ], and an IPv4 address without`}},
+		{"IPv4 in brackets", pool + "routes: [{match: /a, hosts: ['[10.0.0.1]']}]\n", []string{`2:30: routes[0].hosts[0] is "[10.0.0.1]"; write an IPv6 address in [ ], and an IPv4 address without`}},
+		{"the same host in another case", pool + "routes: [{match: /a, hosts: [a.example, A.EXAMPLE]}]\n", []string{`2:41: routes[0].hosts[1] repeats an earlier item; remove it`}},
+	})
+}
+
+// TestRouteIssuers: with more than one issuer, a requirement that each of them
+// could meet in its own way says whose it means.
+func TestRouteIssuers(t *testing.T) {
+	const two = "issuers:\n  a: {cognito: us-west-1_a, clients: [c], prefix: ''}\n  b: {cognito: us-west-1_b, clients: [c], prefix: 'b:'}\n"
+	const needs = ` needs issuers beside its groups, scopes or clients, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`
+	check(t, []file{
+		{"groups", two + "routes: [{match: /a, groups: [x]}]\n", []string{"4:10: routes[0]" + needs}},
+		{"scopes", two + "routes: [{match: /a, scopes: {all: [x]}}]\n", []string{"4:10: routes[0]" + needs}},
+		{"clients", two + "routes:\n  - match: /a\n    clients: [x]\n", []string{"5:5: routes[0]" + needs}},
+		{"named", two + "routes: [{match: /a, groups: [x], issuers: [b]}]\n", nil},
+		{"nothing asked", two + "routes: [{match: /a}]\n", nil},
+		{"named wrongly is one mistake", two + "routes: [{match: /a, groups: [x], issuers: [c]}]\n",
+			[]string{`4:45: routes[0].issuers[0] is "c", and no issuer has that name; the issuers are a, b`}},
+	})
+}

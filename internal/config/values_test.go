@@ -1,0 +1,126 @@
+package config_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// TestWrongValues gives each kind of value what it does not take.
+func TestWrongValues(t *testing.T) {
+	const listen, long = "; write host:port or unix:PATH, such as 127.0.0.1:9001", "; write a duration with its unit, such as 3s, from 0s to 10m"
+	for _, row := range []struct{ yaml, want string }{
+		{"server:", `2:1: server has no value; write a mapping such as {listen: 127.0.0.1:9001}, or leave the key out`},
+		{"server: []", `2:1: server is a list; write a mapping such as {listen: 127.0.0.1:9001}`},
+		{"server: x", `2:9: server is the single value "x"; write a mapping such as {listen: 127.0.0.1:9001}`},
+		{"server: ''", `2:9: server is empty; write a mapping such as {listen: 127.0.0.1:9001}`},
+		{"server: {listen: {}}", `2:10: server.listen is a mapping` + listen},
+		{"server: {listen: ~}", `2:18: server.listen has no value` + listen + `, or leave the key out`},
+		{"server: {listen: ''}", `2:18: server.listen is "", which is no host and port; write host:port, such as 127.0.0.1:9001`},
+		{"server: {listen: gate}", `2:18: server.listen is "gate", which is no host and port; write host:port, such as 127.0.0.1:9001`},
+		{"server: {listen: 'h:+1'}", `2:18: server.listen is "h:+1", whose port is no number from 0 to 65535; write host:port, such as 127.0.0.1:9001`},
+		{"server: {listen: 'h:'}", `2:18: server.listen is "h:", whose port is no number from 0 to 65535; write host:port, such as 127.0.0.1:9001`},
+		{"server: {listen: 'a_-:1'}", `2:18: server.listen is "a_-:1", whose host is neither a name nor an IP address; write host:port, such as 127.0.0.1:9001`},
+		{"server: {listen: 'unix:'}", `2:18: server.listen is "unix:"; write unix:PATH with a path of 1 to 107 bytes`},
+		{"server: {listen: 127.0.0.1:9002}", `2:18: server.listen is "127.0.0.1:9002", which server.listen and admin.listen cannot share; write another port`},
+		{"admin: {listen: 127.0.0.1:9001}", `2:17: admin.listen is "127.0.0.1:9001", which server.listen and admin.listen cannot share; write another port`},
+		{"admin: {listen: 'unix:/a'}", `2:17: admin.listen is "unix:/a", whose port is no number from 0 to 65535; write host:port, such as 127.0.0.1:9001`},
+		{"server: {drain_delay: 3}", `2:23: server.drain_delay is "3" without a unit` + long},
+		{"server: {drain_delay: '0'}", `2:23: server.drain_delay is "0" without a unit` + long},
+		{"server: {drain_delay: 1.5}", `2:23: server.drain_delay is "1.5" without a unit` + long},
+		{"server: {drain_delay: soon}", `2:23: server.drain_delay is "soon", which is no duration (the units are ms, s, m and h)` + long},
+		{"server: {drain_delay: ''}", `2:23: server.drain_delay is "", which is no duration (the units are ms, s, m and h)` + long},
+		{"server: {drain_delay: 11m}", `2:23: server.drain_delay is "11m", out of its range` + long},
+		{"server: {drain_delay: -1s}", `2:23: server.drain_delay is "-1s", out of its range` + long},
+		{"server: {drain_delay: [1s]}", `2:10: server.drain_delay is a list` + long},
+		{"tokens: {forward: 1}", `2:19: tokens.forward is "1"; write true or false, without quotes`},
+		{"tokens: {forward: 'true'}", `2:19: tokens.forward is "true"; write true or false, without quotes`},
+		{"tokens: {forward: }", `2:10: tokens.forward has no value; write true or false, without quotes, or leave the key out`},
+		{"tokens: {max_bytes: 255}", `2:21: tokens.max_bytes is "255"; write a whole number of bytes from 256 to 65536, without quotes`},
+		{"tokens: {max_bytes: 1e4}", `2:21: tokens.max_bytes is "1e4"; write a whole number of bytes from 256 to 65536, without quotes`},
+		{"tokens: {max_bytes: 01000}", `2:21: tokens.max_bytes is "01000"; write a whole number of bytes from 256 to 65536, without quotes`},
+		{"tokens: {max_bytes: 12k}", `2:21: tokens.max_bytes is "12k"; write a whole number of bytes from 256 to 65536, without quotes`},
+		{"tokens: {from: []}", `2:10: tokens.from is an empty list; write a list such as [bearer], or leave the key out`},
+		{"tokens: {from: bearer}", `2:16: tokens.from is the single value "bearer"; write a list such as [bearer]`},
+		{"tokens: {from: [Bearer]}", `2:17: tokens.from[0] is "Bearer"; write bearer`},
+		{"tokens: {from: [bearer, bearer]}", `2:25: tokens.from[1] repeats an earlier item; remove it`},
+		{"tokens: {from: [{}]}", `2:17: tokens.from[0] is a mapping; write bearer`},
+		{"tokens: {from: [{cookies: a}]}", `2:18: the key "cookies" is unknown in tokens.from[0]; write bearer`},
+		{"default: optional", `2:10: default is "optional"; write required or deny`},
+		{"default: no", `2:10: default is "no"; write required or deny`},
+		{"default: false", `2:10: default is false, which is no string; write required or deny`},
+		{"cors: {preflight: skip}", `2:19: cors.preflight is "skip"; write pass or check`},
+		{"cache_dir: ''", `2:12: cache_dir is empty; write the path of a directory`},
+		{"cache_dir: ' x'", `2:12: cache_dir is " x", with white space around it or a control character in it; write the path of a directory`},
+		{"cache_dir: \"a\\0\"", `2:12: cache_dir is "a\x00", with white space around it or a control character in it; write the path of a directory`},
+		{"cache_dir: 0x1F", `2:12: cache_dir is 0x1F, which is no string; write the path of a directory, in quotes where it looks like a number, true or false`},
+	} {
+		t.Run(row.yaml, func(t *testing.T) { same(t, mistakes(t, pool+row.yaml+"\n"), []string{row.want}) })
+	}
+}
+
+// TestPlainScalars types unquoted scalars by YAML 1.2's core schema: what YAML
+// 1.1 took for a number or a boolean is a string here.
+func TestPlainScalars(t *testing.T) {
+	strs := []string{"yes", "no", "on", "off", "y", "n", "1_000", "1:30", "2026-01-01", "e3", "1e", "0b1", "0x", "-0x1", "1.2.3", ".", "+", "-+5", "tRue", "nUll", "inf", "Infinity", "nan"}
+	for _, text := range strs {
+		t.Run(text, func(t *testing.T) {
+			c := parse(t, pool+"routes:\n  - match: /a\n    groups:\n      - "+text+"\n")
+			if got := c.Routes[0].Requirement.Groups.Any[0]; got != text {
+				t.Errorf("got %q, want %q", got, text)
+			}
+		})
+	}
+	others := []string{"1", "-1", "+1", "007", "0o17", "0xfF", "1.5", ".5", "5.", "1e9", "1e999", "-.inf", ".NaN", "true", "False"}
+	for _, text := range others {
+		t.Run(text, func(t *testing.T) {
+			same(t, mistakes(t, pool+"routes:\n  - match: /a\n    groups:\n      - "+text+"\n"), []string{
+				"5:9: routes[0].groups[0] is " + text + ", which is no string; write a group, in quotes where it looks like a number, true or false"})
+			c := parse(t, pool+"routes:\n  - match: /a\n    groups:\n      - '"+text+"'\n")
+			if got := c.Routes[0].Requirement.Groups.Any[0]; got != text {
+				t.Errorf("in quotes: got %q, want %q", got, text)
+			}
+		})
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"0s": 0, "250ms": 250 * time.Millisecond, "1.5s": 1500 * time.Millisecond, "1m30s": 90 * time.Second, "10m": 10 * time.Minute,
+	} {
+		if got := parse(t, pool+"server: {drain_delay: "+text+"}\n").Server.DrainDelay; got != want {
+			t.Errorf("%s is %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestParseListen(t *testing.T) {
+	for _, row := range []struct{ text, network, address, wrong string }{
+		{"127.0.0.1:9001", "tcp", "127.0.0.1:9001", ""},
+		{":9001", "tcp", ":9001", ""},
+		{"[::]:0", "tcp", "[::]:0", ""},
+		{"localhost:65535", "tcp", "localhost:65535", ""},
+		{"gate_1.example:1", "tcp", "gate_1.example:1", ""},
+		{"unix:/run/gate.sock", "unix", "/run/gate.sock", ""},
+		{"unix:gate.sock", "unix", "gate.sock", ""},
+		{"localhost:65536", "", "", `is "localhost:65536", whose port is no number from 0 to 65535; write host:port, such as 127.0.0.1:9001`},
+		{"::1:9001", "", "", `is "::1:9001", which is no host and port; write host:port, such as 127.0.0.1:9001`},
+		{"http://a:1", "", "", `is "http://a:1", which is no host and port; write host:port, such as 127.0.0.1:9001`},
+		{"a b:1", "", "", `is "a b:1", whose host is neither a name nor an IP address; write host:port, such as 127.0.0.1:9001`},
+		{"a..b:1", "", "", `is "a..b:1", whose host is neither a name nor an IP address; write host:port, such as 127.0.0.1:9001`},
+		{"unix:a\x00b", "", "", `is "unix:a\x00b"; write unix:PATH with a path of 1 to 107 bytes`},
+		{"unix:" + strings.Repeat("a", 108), "", "", fmt.Sprintf("is \"unix:%s\"…; write unix:PATH with a path of 1 to 107 bytes", strings.Repeat("a", 75))},
+	} {
+		network, address, err := config.ParseListen(row.text)
+		wrong := ""
+		if err != nil {
+			wrong = err.Error()
+		}
+		if network != row.network || address != row.address || wrong != row.wrong {
+			t.Errorf("%q is %q %q %q, want %q %q %q", row.text, network, address, wrong, row.network, row.address, row.wrong)
+		}
+	}
+}
