@@ -12,18 +12,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// socketMode lets the socket's group in, which Envoy is put into.
-const socketMode = 0o660
-
-// listen opens a TCP address or a Unix socket. what names the setting in
-// errors.
-func listen(what, address string) (net.Listener, error) {
+// listen opens a TCP address, or a Unix socket with those permission bits. what
+// names the setting in errors.
+func listen(what, address string, mode fs.FileMode) (net.Listener, error) {
 	network, name, err := config.ParseListen(address)
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", what, err)
 	}
 	if network == "unix" {
-		return listenUnix(what, name)
+		return listenUnix(what, name, mode)
 	}
 	listener, err := net.Listen(network, name)
 	switch {
@@ -35,7 +32,7 @@ func listen(what, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-func listenUnix(what, path string) (net.Listener, error) {
+func listenUnix(what, path string, mode fs.FileMode) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, fmt.Errorf("%s unix:%s: %w", what, path, err)
 	}
@@ -43,7 +40,7 @@ func listenUnix(what, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	if err := os.Chmod(path, socketMode); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", what, err), listener.Close())
 	}
 	return listener, nil

@@ -88,10 +88,10 @@ type server struct {
 func newServer(cfg *config.Config, handler slog.Handler) (*server, error) {
 	s := &server{cfg: cfg, logger: slog.New(handler)}
 	var err error
-	if s.grpc, err = listen("server.listen", cfg.Server.Listen); err != nil {
+	if s.grpc, err = listen("server.listen", cfg.Server.Listen, cfg.Server.SocketMode); err != nil {
 		return nil, err
 	}
-	if s.http, err = listen("admin.listen", cfg.Admin.Listen); err != nil {
+	if s.http, err = listen("admin.listen", cfg.Admin.Listen, cfg.Server.SocketMode); err != nil {
 		_ = s.grpc.Close() // the first error is the one to tell
 		return nil, err
 	}

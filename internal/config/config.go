@@ -1,6 +1,7 @@
 package config
 
 import (
+	"io/fs"
 	"time"
 )
 
@@ -34,6 +35,7 @@ type Config struct {
 // Server is where Envoy reaches the gate.
 type Server struct {
 	Listen     string        // host:port, or unix:PATH
+	SocketMode fs.FileMode   // permission bits of a Unix socket
 	DrainDelay time.Duration // NOT_SERVING this long before connections close
 }
 

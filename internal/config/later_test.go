@@ -93,7 +93,7 @@ shadow: false
 // ignored, and nothing else in the file is.
 func TestNotInThisVersion(t *testing.T) {
 	want := []string{
-		"3:3: server.tls", "4:3: server.socket_mode",
+		"3:3: server.tls",
 		"26:5: issuers.partner.max_lifetime",
 		"37:19: tokens.from[1].cookie", "37:33: tokens.from[1].origins",
 		"37:48: tokens.from[2].header", "37:64: tokens.from[3].websocket_protocol",
@@ -152,6 +152,6 @@ func TestKeys(t *testing.T) {
 	same(t, later, []string{
 		"audit", "cors.credentials", "cors.origins", "include", "issuers.*.max_lifetime", "relax", "revoked",
 		"routes[].acr", "routes[].any_of", "routes[].audit", "routes[].end_streams_at_expiry", "routes[].forward", "routes[].max_auth_age",
-		"routes[].shadow", "routes[].tokens_from", "routes[].when", "server.socket_mode", "server.tls", "shadow", "tokens.cache_entries",
+		"routes[].shadow", "routes[].tokens_from", "routes[].when", "server.tls", "shadow", "tokens.cache_entries",
 	})
 }

@@ -84,7 +84,7 @@ routes: [{match: /a}]
 	poolKeys := keys
 	poolKeys.URI = "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU/.well-known/jwks.json"
 	compare(t, []valueRow{
-		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", DrainDelay: 3 * time.Second}},
+		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", SocketMode: 0o660, DrainDelay: 3 * time.Second}},
 		{"admin", c.Admin, config.Admin{Listen: "127.0.0.1:9002"}},
 		{"cache_dir", c.CacheDir, ""},
 		{"tokens", c.Tokens, config.Tokens{From: []config.TokenSource{{Kind: config.SourceBearer}}, MaxBytes: 12288}},
@@ -115,7 +115,7 @@ routes: [{match: /a}]
 // stated states every key of this version, each with another value than its
 // default.
 const stated = `
-server: {listen: "unix:/run/gate.sock", drain_delay: 0s}
+server: {listen: "unix:/run/gate.sock", socket_mode: "0600", drain_delay: 0s}
 admin: {listen: "[::1]:9102"}
 cache_dir: cache
 issuers:
@@ -170,7 +170,7 @@ func compare(t *testing.T, rows []valueRow) {
 func TestEveryKey(t *testing.T) {
 	c := parse(t, stated)
 	compare(t, []valueRow{
-		{"server", c.Server, config.Server{Listen: "unix:/run/gate.sock"}},
+		{"server", c.Server, config.Server{Listen: "unix:/run/gate.sock", SocketMode: 0o600}},
 		{"admin", c.Admin, config.Admin{Listen: "[::1]:9102"}},
 		{"cache_dir", c.CacheDir, "cache"},
 		{"tokens", c.Tokens, config.Tokens{From: []config.TokenSource{{Kind: config.SourceBearer}}, Forward: true, MaxBytes: 4096}},

@@ -54,7 +54,7 @@ func TestPlantedMistakes(t *testing.T) {
 	same(t, mistakes(t, planted), []string{
 		`2:11: server.listen is 9001, which is no string; write host:port or unix:PATH, such as 127.0.0.1:9001`,
 		`3:16: server.drain_delay is "3" without a unit; write a duration with its unit, such as 3s, from 0s to 10m`,
-		`4:3: the key "socket_mod" is unknown in server; the keys here are listen, drain_delay`,
+		`4:3: the key "socket_mod" is unknown in server; did you mean socket_mode?`,
 		`5:17: admin.listen is "127.0.0.1:99999", whose port is no number from 0 to 65535; write host:port, such as 127.0.0.1:9001`,
 		`6:1: the key "listen" is unknown in the file; it belongs at server.listen or admin.listen`,
 		`7:10: default is "public"; write required or deny`,

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"strconv"
@@ -16,7 +17,8 @@ func serverObject() object[Server] {
 			field("listen", "where Envoy asks", listenForm("host:port or unix:PATH", ParseListen),
 				func(s *Server) *string { return &s.Listen }).or("127.0.0.1:9001"),
 			later[Server]("tls", "certificates of the gate and of its clients"),
-			later[Server]("socket_mode", "permissions of a Unix socket"),
+			field("socket_mode", "permissions of a Unix socket", modeForm(),
+				func(s *Server) *fs.FileMode { return &s.SocketMode }).or(`"0660"`),
 			field("drain_delay", "NOT_SERVING this long before connections close", duration("3s", 0, 10*time.Minute),
 				func(s *Server) *time.Duration { return &s.DrainDelay }).or("3s"),
 		},
@@ -31,6 +33,25 @@ func adminObject() object[Admin] {
 				func(a *Admin) *string { return &a.Listen }).or("127.0.0.1:9002"),
 		},
 	}
+}
+
+// modeForm is the permission bits of a file, in octal.
+func modeForm() form[fs.FileMode] {
+	const says = `three octal digits behind a zero in quotes, such as "0660"`
+	text := textOf(says, func(text string) string {
+		if _, err := strconv.ParseUint(text, 8, 9); err != nil || len(text) != 4 || text[0] != '0' {
+			return fmt.Sprintf("is %s; write %s", shown(text), says)
+		}
+		return ""
+	})
+	return form[fs.FileMode]{says: says, read: func(d *decoder, p place) (fs.FileMode, bool) {
+		octal, ok := text.read(d, p)
+		if !ok {
+			return 0, false
+		}
+		bits, err := strconv.ParseUint(octal, 8, 9)
+		return fs.FileMode(bits), err == nil
+	}}
 }
 
 func listenForm(says string, parse func(string) (string, string, error)) form[string] {

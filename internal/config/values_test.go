@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -123,4 +124,18 @@ func TestParseListen(t *testing.T) {
 			t.Errorf("%q is %q %q %q, want %q %q %q", row.text, network, address, wrong, row.network, row.address, row.wrong)
 		}
 	}
+}
+
+func TestSocketMode(t *testing.T) {
+	for text, want := range map[string]fs.FileMode{"0660": 0o660, "0600": 0o600, "0777": 0o777} {
+		if got := parse(t, pool+"server: {socket_mode: '"+text+"'}\n").Server.SocketMode; got != want {
+			t.Errorf("%s is %v, want %v", text, got, want)
+		}
+	}
+	for _, text := range []string{"660", "0888", "01777", "rw-rw----", ""} {
+		same(t, mistakes(t, pool+"server: {socket_mode: '"+text+"'}\n"), []string{
+			`2:23: server.socket_mode is "` + text + `"; write three octal digits behind a zero in quotes, such as "0660"`})
+	}
+	same(t, mistakes(t, pool+"server: {socket_mode: 0660}\n"), []string{
+		`2:23: server.socket_mode is 0660, which is no string; write three octal digits behind a zero in quotes, such as "0660"`})
 }
