@@ -24,18 +24,23 @@ demo: ## the guided tour: jwtgate, a real Envoy, an application (make demo ARGS=
 build: ## bin/jwtgate
 	@CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/jwtgate ./cmd/jwtgate
 
+# The end-to-end tests run alone, since they hold real programs to real times.
 # -shuffle=on also keeps Go from answering out of its test cache, which does not
-# see that the end-to-end tests depend on the program they build.
+# see that they depend on the program they build.
+UNIT_PACKAGES = $$(go list ./... | grep -v '/internal/e2e$$')
+
 test: tools check ## check, then every test, a real Envoy and a Cognito emulator included
-	go test -shuffle=on $(TESTFLAGS) ./...
+	go test -shuffle=on $(TESTFLAGS) $(UNIT_PACKAGES)
+	go test -shuffle=on $(TESTFLAGS) ./internal/e2e
 
 race: tools ## every test under the race detector; needs a C compiler
 	@command -v "$$(go env CC)" >/dev/null || \
 		{ echo "make race: the race detector needs a C compiler, and $$(go env CC) is not there: install gcc or clang"; exit 1; }
-	CGO_ENABLED=1 go test -race -shuffle=on $(TESTFLAGS) ./...
+	CGO_ENABLED=1 go test -race -shuffle=on $(TESTFLAGS) $(UNIT_PACKAGES)
+	CGO_ENABLED=1 go test -race -shuffle=on $(TESTFLAGS) ./internal/e2e
 
 e2e: tools ## only the end-to-end tests
-	go test -count=1 -shuffle=on $(TESTFLAGS) ./internal/e2e
+	go test -shuffle=on $(TESTFLAGS) ./internal/e2e
 
 check: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \

@@ -151,7 +151,7 @@ func (o InitOptions) check() error {
 // The forms of what is written into files: Cognito's pool ids (their region,
 // then letters and digits) and app client ids, and image references.
 var (
-	poolID    = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+_[A-Za-z0-9]{1,55}$`)
+	poolID    = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+_[A-Za-z0-9]+$`)
 	clientID  = regexp.MustCompile(`^[A-Za-z0-9_+]{1,128}$`)
 	imageName = regexp.MustCompile(`^[a-z0-9][a-z0-9._/:@-]*$`)
 )
@@ -168,7 +168,7 @@ func (o InitOptions) checkIssuer() error {
 		return errors.New("--cognito and --client-id belong together: give both")
 	case generic && (o.Issuer == "" || o.Audience == ""):
 		return errors.New("--issuer and --audience belong together: give both")
-	case cognito && !poolID.MatchString(o.Cognito):
+	case cognito && (!poolID.MatchString(o.Cognito) || len(o.Cognito) > 55):
 		return fmt.Errorf("--cognito: %q is not a user pool id, such as us-west-1_6BpkgoczU", o.Cognito)
 	case cognito && !clientID.MatchString(o.ClientID):
 		return fmt.Errorf("--client-id: %q is not the id of an app client", o.ClientID)

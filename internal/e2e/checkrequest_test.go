@@ -10,6 +10,7 @@ import (
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc/metadata"
 )
 
 // scripted is a scripted gate behind both Envoys.
@@ -48,7 +49,7 @@ func TestCheckRequestSaysWhatIsAsked(t *testing.T) {
 	}{
 		{"the query is in the path", s.bare, call{line: "PUT /a?b=c&d"}, "PUT", "api.example", "/a?b=c&d"},
 		{"by default the path comes raw", s.bare, call{line: "GET /x//y/../%2e%2e/%61?q"}, "GET", "api.example", "/x//y/../%2e%2e/%61?q"},
-		{"as shipped it is normalised", s.shipped, call{line: "GET /x//y/../%2e%2e/%61?q"}, "GET", "api.example", "/a?q"},
+		{"as shipped it is normalised", s.shipped, call{line: "GET /x//y/../%2e%2e/%61?q"}, "GET", "api.example", "/x/a?q"},
 		{"even so a semicolon hides a dot segment", s.shipped, call{line: "GET /public/%2e%2e;/admin"}, "GET", "api.example", "/public/..;/admin"},
 		{"by default the host comes as it was sent", s.bare, call{line: "GET /", headers: []string{"host: A.Test.:8443"}}, "GET", "A.Test.:8443", "/"},
 		{"as shipped without port and final dot", s.shipped, call{line: "GET /", headers: []string{"host: A.Test.:8443"}}, "GET", "A.Test", "/"},
@@ -146,16 +147,18 @@ func TestCheckRequestSourceIsThePeer(t *testing.T) {
 }
 
 // TestCheckDeadlineIsTheTotal: the deadline of the call is the time for all
-// tries; the time for one is in its metadata.
+// tries; the time for one, in milliseconds, is in its metadata.
 func TestCheckDeadlineIsTheTotal(t *testing.T) {
 	s := startScripted(t)
 	var mu sync.Mutex
 	var left time.Duration
+	var forOneTry []string
 	s.gate.does(func(ctx context.Context) (*authv3.CheckResponse, error) {
 		deadline, _ := ctx.Deadline()
 		mu.Lock()
 		defer mu.Unlock()
 		left = time.Until(deadline)
+		forOneTry = metadata.ValueFromIncomingContext(ctx, "x-envoy-expected-rq-timeout-ms")
 		return allowing(&authv3.OkHttpResponse{}), nil
 	})
 	if got := http1(t, s.shipped.address, call{line: "GET /"}); got.Status != 200 {
@@ -165,6 +168,9 @@ func TestCheckDeadlineIsTheTotal(t *testing.T) {
 	defer mu.Unlock()
 	if left <= 250*time.Millisecond || left > 800*time.Millisecond {
 		t.Errorf("the gate is left %v, want more than one try's 250ms and at most 800ms", left)
+	}
+	if !slices.Equal(forOneTry, []string{"250"}) {
+		t.Errorf("for one try there are %q ms, want 250", forOneTry)
 	}
 }
 
@@ -183,8 +189,8 @@ func TestASlowTryIsTriedAgain(t *testing.T) {
 	if got := http1(t, s.shipped.address, call{line: "GET /"}); got.Status != 200 {
 		t.Fatalf("status %d, want 200 after a retry", got.Status)
 	}
-	if asked := len(s.gate.checks()); asked != 2 {
-		t.Errorf("the gate was asked %d times, want 2", asked)
+	if asked := len(s.gate.checks()); asked < 2 {
+		t.Errorf("the gate was asked %d times, want a second try", asked)
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/metadata"
 	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // TestWhatEnvoyTakesForAYes holds the forms of an answer that let a request
@@ -27,15 +26,17 @@ func TestWhatEnvoyTakesForAYes(t *testing.T) {
 		name       string
 		answer     *authv3.CheckResponse
 		wantStatus int
+		wantPassed bool
 	}{
-		{"an allow", allowing(&authv3.OkHttpResponse{}), 200},
-		{"the empty answer", &authv3.CheckResponse{}, 200},
-		{"a denied_response with code 0", denying(0, denied), 200},
-		{"an error_response with code 0", &authv3.CheckResponse{HttpResponse: &authv3.CheckResponse_ErrorResponse{ErrorResponse: denied}}, 200},
-		{"a denial", denying(16, denied), 401},
-		{"a code without a response", &authv3.CheckResponse{Status: denying(7, nil).GetStatus()}, 403},
-		{"a code with an ok_response", &authv3.CheckResponse{Status: denying(7, nil).GetStatus(), HttpResponse: allowing(&authv3.OkHttpResponse{}).GetHttpResponse()}, 403},
-		{"a denial without a status", denying(7, &authv3.DeniedHttpResponse{}), 403},
+		{"an allow", allowing(&authv3.OkHttpResponse{}), 200, true},
+		{"the empty answer", &authv3.CheckResponse{}, 200, true},
+		{"a denied_response with code 0", denying(0, denied), 200, true},
+		{"an error_response with code 0", &authv3.CheckResponse{HttpResponse: &authv3.CheckResponse_ErrorResponse{ErrorResponse: denied}}, 200, true},
+		{"a denial", denying(16, denied), 401, false},
+		{"a denial that says 200", denying(16, &authv3.DeniedHttpResponse{Status: status(200)}), 200, false},
+		{"a code without a response", &authv3.CheckResponse{Status: denying(7, nil).GetStatus()}, 403, false},
+		{"a code with an ok_response", &authv3.CheckResponse{Status: denying(7, nil).GetStatus(), HttpResponse: allowing(&authv3.OkHttpResponse{}).GetHttpResponse()}, 403, false},
+		{"a denial without a status", denying(7, &authv3.DeniedHttpResponse{}), 403, false},
 	}
 	for _, through := range []*envoyProxy{s.shipped, s.bare} {
 		for _, test := range tests {
@@ -45,8 +46,8 @@ func TestWhatEnvoyTakesForAYes(t *testing.T) {
 				if got.Status != test.wantStatus {
 					t.Errorf("status %d, want %d", got.Status, test.wantStatus)
 				}
-				if reached := len(s.application.take()) == 1; reached != (test.wantStatus == 200) {
-					t.Errorf("the request reached the application: %v", reached)
+				if passed := len(s.application.take()) == 1; passed != test.wantPassed {
+					t.Errorf("the request reached the application: %v", passed)
 				}
 			})
 		}
@@ -58,8 +59,8 @@ func TestWhatEnvoyTakesForAYes(t *testing.T) {
 func TestSetHeadersOverwrite(t *testing.T) {
 	s := startScripted(t)
 	appending := func(on bool, action corev3.HeaderValueOption_HeaderAppendAction) *corev3.HeaderValueOption {
-		option := field("x-user-id", "true")
-		option.Append, option.AppendAction = wrapperspb.Bool(on), action
+		option := appendField("x-user-id", "true", on)
+		option.AppendAction = action
 		return option
 	}
 	raw := &corev3.HeaderValueOption{Header: &corev3.HeaderValue{Key: "x-user-id", RawValue: []byte("true")}}
@@ -163,13 +164,15 @@ func TestTheSecondLock(t *testing.T) {
 
 func TestDenialsReachTheClientAsWritten(t *testing.T) {
 	s := startScripted(t)
-	appended := field("x-appended", "a")
-	appended.Append = wrapperspb.Bool(true)
-	s.gate.says(denying(16, &authv3.DeniedHttpResponse{
-		Status:  status(401),
-		Headers: []*corev3.HeaderValueOption{field("www-authenticate", "Bearer a"), field("content-type", "application/problem+json"), appended},
-		Body:    `{"a":1}`,
-	}))
+	denied := denying(16, &authv3.DeniedHttpResponse{
+		Status: status(401),
+		Headers: []*corev3.HeaderValueOption{
+			field("www-authenticate", "Bearer a"), field("content-type", "application/problem+json"), appendField("x-appended", "a", true),
+		},
+		Body: `{"a":1}`,
+	})
+	denied.Status.Message = "for us alone"
+	s.gate.says(denied)
 	for _, through := range []*envoyProxy{s.bare, s.shipped} {
 		got := http1(t, through.address, call{line: "GET /"})
 		if got.Status != 401 || got.Body != `{"a":1}` || got.Header.Get("Www-Authenticate") != "Bearer a" {
@@ -177,6 +180,11 @@ func TestDenialsReachTheClientAsWritten(t *testing.T) {
 		}
 		if values := got.Header.Values("Content-Type"); !slices.Equal(values, []string{"application/problem+json"}) {
 			t.Errorf("content-type %q", values)
+		}
+		for name, values := range got.Header {
+			if strings.Contains(strings.Join(values, " "), "for us alone") {
+				t.Errorf("the client sees status.message in %s", name)
+			}
 		}
 		if got.Header.Get("X-Appended") != "" {
 			t.Error("a header with append true arrived; Envoy 1.40 is known to drop it")

@@ -130,7 +130,8 @@ func http2(t *testing.T, address string, c call) answer {
 	}
 	request.Host = "api.example"
 	for _, header := range c.headers {
-		name, value, _ := strings.Cut(header, ": ")
+		name, value, _ := strings.Cut(header, ":")
+		value = strings.TrimSpace(value)
 		if strings.EqualFold(name, "host") {
 			request.Host = value
 			continue

@@ -60,7 +60,7 @@ func start(t *testing.T, name string, cmd *exec.Cmd) *process {
 			t.Errorf("%s has a data race", name)
 		}
 		if t.Failed() {
-			t.Logf("%s printed:\n%s", name, lastLines(text, 60))
+			t.Logf("%s printed:\n%s", name, lastLines(text, 20))
 		}
 	})
 	return p
@@ -75,13 +75,12 @@ func (p *process) kill() {
 	<-p.exited
 }
 
-// stop asks the program to end and returns its exit code.
-func (p *process) stop(t *testing.T, within time.Duration) int {
+// terminate asks the program to end.
+func (p *process) terminate(t *testing.T) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatalf("stopping %s: %v", p.name, err)
 	}
-	return p.wait(t, within)
 }
 
 // wait returns the exit code of a program that ends by itself.

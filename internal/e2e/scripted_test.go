@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // scriptedGate answers every Check as a test says, which shows what Envoy itself
@@ -111,6 +112,14 @@ func denying(code int32, denied *authv3.DeniedHttpResponse) *authv3.CheckRespons
 // field is a header option with neither append nor append_action.
 func field(name, value string) *corev3.HeaderValueOption {
 	return &corev3.HeaderValueOption{Header: &corev3.HeaderValue{Key: name, Value: value}}
+}
+
+// appendField is a header option that says whether to append.
+func appendField(name, value string, on bool) *corev3.HeaderValueOption {
+	option := field(name, value)
+	//lint:ignore SA1019 it is the only one that Envoy 1.40 reads
+	option.Append = wrapperspb.Bool(on)
+	return option
 }
 
 func status(code int) *typev3.HttpStatus { return &typev3.HttpStatus{Code: typev3.StatusCode(code)} }

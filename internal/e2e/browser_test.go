@@ -1,0 +1,119 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestABrowserCanReadItsDenial: a script of the allowed origin can read a 401
+// and why; one of another origin cannot.
+func TestABrowserCanReadItsDenial(t *testing.T) {
+	s := startStack(t)
+	tests := []struct{ name, origin, wantAllowed string }{
+		{"the allowed origin", "http://localhost:3000", "http://localhost:3000"},
+		{"another origin", "https://evil.example", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := http1(t, s.shipped.address, call{line: "GET /api/messages", headers: []string{"origin: " + test.origin, "authorization: Bearer null"}})
+			if got.Status != http.StatusUnauthorized || got.problem(t).Reason != "token_malformed" {
+				t.Errorf("answer %d %s", got.Status, got.Body)
+			}
+			if allowed := got.Header.Get("Access-Control-Allow-Origin"); allowed != test.wantAllowed {
+				t.Errorf("access-control-allow-origin %q, want %q", allowed, test.wantAllowed)
+			}
+			if exposed := got.Header.Get("Access-Control-Expose-Headers"); strings.Contains(exposed, "www-authenticate") != (test.wantAllowed != "") {
+				t.Errorf("access-control-expose-headers %q", exposed)
+			}
+			if len(s.application.take()) != 0 {
+				t.Error("the request reached the application")
+			}
+		})
+	}
+}
+
+// TestPreflights: Envoy answers for the allowed origin; any other preflight
+// reaches the application without an identity, and does not where nobody may do
+// what it asks for.
+func TestPreflights(t *testing.T) {
+	s := startStack(t)
+	preflight := func(origin, method string, more ...string) call {
+		return call{line: "OPTIONS /api/messages/7", headers: append([]string{"origin: " + origin, "access-control-request-method: " + method}, more...)}
+	}
+	t.Run("from the allowed origin", func(t *testing.T) {
+		got := http1(t, s.shipped.address, preflight("http://localhost:3000", "POST"))
+		if got.Status != http.StatusOK || got.Header.Get("Access-Control-Allow-Origin") != "http://localhost:3000" || !strings.Contains(got.Header.Get("Access-Control-Allow-Headers"), "authorization") {
+			t.Errorf("answer %d %v", got.Status, got.Header)
+		}
+		if len(s.application.take()) != 0 {
+			t.Error("the preflight reached the application")
+		}
+	})
+	t.Run("from another origin", func(t *testing.T) {
+		got := http1(t, s.shipped.address, preflight("https://other.example", "POST"))
+		if received := s.application.only(t); got.Status != http.StatusOK || received.Method != "OPTIONS" {
+			t.Errorf("answer %d, the application received %v", got.Status, received)
+		}
+		if allowed := got.Header.Get("Access-Control-Allow-Origin"); allowed != "" {
+			t.Errorf("access-control-allow-origin %q", allowed)
+		}
+	})
+	denied := []struct {
+		name string
+		call call
+		want string
+	}{
+		{"for a method that is denied", preflight("https://other.example", "DELETE"), "route_denied"},
+		{"with a body", preflight("https://other.example", "POST", "content-length: 2"), "credential_missing"},
+		{"without an origin", call{line: "OPTIONS /api/messages/7", headers: []string{"access-control-request-method: POST"}}, "credential_missing"},
+		{"that asks for nothing", call{line: "OPTIONS /api/messages/7", headers: []string{"origin: https://other.example"}}, "credential_missing"},
+	}
+	for _, test := range denied {
+		t.Run(test.name, func(t *testing.T) {
+			if test.name == "with a body" {
+				test.call.body = "{}"
+			}
+			if got := http1(t, s.shipped.address, test.call); got.problem(t).Reason != test.want {
+				t.Errorf("answer %d %s, want %s", got.Status, got.Body, test.want)
+			}
+			if len(s.application.take()) != 0 {
+				t.Error("the request reached the application")
+			}
+		})
+	}
+	t.Run("with an override header, through a bare Envoy", func(t *testing.T) {
+		got := http1(t, s.bare.address, preflight("https://other.example", "POST", "x-http-method-override: DELETE"))
+		if got.problem(t).Reason != "credential_missing" || len(s.application.take()) != 0 {
+			t.Errorf("answer %d %s", got.Status, got.Body)
+		}
+	})
+}
+
+func TestWebSocketUpgrade(t *testing.T) {
+	s := startStack(t)
+	upgrade := call{line: "GET /ws", headers: []string{"connection: Upgrade", "upgrade: websocket", "x-user-id: forged"}}
+	t.Run("without a token", func(t *testing.T) {
+		if got := http1(t, s.shipped.address, call{line: upgrade.line, headers: upgrade.headers}); got.Status != http.StatusUnauthorized {
+			t.Errorf("status %d, want 401", got.Status)
+		}
+		if len(s.application.take()) != 0 {
+			t.Error("the upgrade reached the application")
+		}
+	})
+	t.Run("with a token", func(t *testing.T) {
+		connection, reader, response := open(t, s.shipped.address, upgrade.with(bearer(mint(t, s.issuers.cruddur, access(nil)))))
+		defer connection.Close()
+		if response.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("status %d, want 101", response.StatusCode)
+		}
+		fmt.Fprintln(connection, "hello")
+		if line, err := reader.ReadString('\n'); err != nil || line != "echo hello\n" {
+			t.Errorf("the application sent %q, %v", line, err)
+		}
+		if received := s.application.only(t); received.Header.Get("X-User-Id") != "4f0c5b8e-ann" || received.Header.Get("Authorization") != "" {
+			t.Errorf("the application received %v", received.Header)
+		}
+	})
+}

@@ -1,0 +1,74 @@
+package e2e
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+)
+
+// TestTheEdgeRefusesByItself: what the shipped Envoy answers without asking.
+func TestTheEdgeRefusesByItself(t *testing.T) {
+	s := startScripted(t)
+	for _, path := range []string{"/a%2fb", "/a%2Fb", "/a%5cb", "/a/..%2fadmin", "/a#b"} {
+		s.gate.says(allowing(&authv3.OkHttpResponse{}))
+		got := http1(t, s.shipped.address, call{line: "GET " + path})
+		if asked := len(s.gate.checks()); got.Status != http.StatusBadRequest || asked != 0 {
+			t.Errorf("%s: status %d, and the gate was asked %d times; want 400 at once", path, got.Status, asked)
+		}
+	}
+	if reached := s.application.take(); len(reached) != 0 {
+		t.Errorf("the application received %v", reached)
+	}
+}
+
+// TestTheEdgeDropsWhatIsNotTheClientsToSay: such headers do not arrive, and the
+// request that had them does.
+func TestTheEdgeDropsWhatIsNotTheClientsToSay(t *testing.T) {
+	s := startScripted(t)
+	http1(t, s.shipped.address, call{line: "GET //a/./b/../c", headers: []string{
+		"x_other: underscores", "x-kept: kept", "x-kept-too: kept",
+		"x-envoy-auth-failure-mode-allowed: true", "x-envoy-original-path: /admin", "x-envoy-upstream-rq-timeout-ms: 1",
+		"x-envoy-upstream-stream-duration-ms: 1", "x-envoy-downstream-service-cluster: ops", "x-forwarded-client-cert: By=me",
+		"x-request-id: chosen-by-the-client", "x-forwarded-for: 192.0.2.7",
+		"connection: x-kept", "x-http-method-override: DELETE", "x.original.url: /admin",
+	}})
+	got := s.application.only(t)
+	if got.URI != "/a/c" {
+		t.Errorf("the path is %q, want /a/c", got.URI)
+	}
+	for name, values := range got.Header {
+		switch folded := strings.ToLower(name); {
+		case folded == "x-envoy-external-address", folded == "x-request-id", folded == "x-forwarded-for", folded == "x-forwarded-proto", folded == "x-kept-too":
+		case strings.HasPrefix(folded, "x"):
+			t.Errorf("received %s: %q", name, values)
+		}
+	}
+	if got.Header.Get("X-Kept-Too") != "kept" {
+		t.Error("a header that means nothing here was dropped")
+	}
+	if id := got.Header.Get("X-Request-Id"); id == "" || id == "chosen-by-the-client" {
+		t.Errorf("x-request-id is %q, want Envoy's own", id)
+	}
+	// For a peer on loopback Envoy writes the machine's own address.
+	if chain := got.Header.Get("X-Forwarded-For"); !strings.HasPrefix(chain, "192.0.2.7,") {
+		t.Errorf("x-forwarded-for is %q, want another address behind the one that the client made up", chain)
+	}
+}
+
+// TestTheEdgeGivesStreamsTheirTime: with a route timeout Envoy would tell the
+// application of it, and end the stream.
+func TestTheEdgeGivesStreamsTheirTime(t *testing.T) {
+	s := startScripted(t)
+	http1(t, s.shipped.address, call{line: "GET /events"})
+	if limit, there := s.application.only(t).Header["X-Envoy-Expected-Rq-Timeout-Ms"]; there {
+		t.Errorf("the request has a time limit of %s ms", limit)
+	}
+	if err := callGRPC(t, s.shipped.address); err != nil {
+		t.Fatal(err)
+	}
+	if limit, there := s.application.only(t).Header["X-Envoy-Expected-Rq-Timeout-Ms"]; there {
+		t.Errorf("the call has a time limit of %s ms", limit)
+	}
+}

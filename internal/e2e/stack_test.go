@@ -1,0 +1,244 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/jwtgate/jwtgate/internal/devidp"
+)
+
+// gateProcess is a running jwtgate.
+type gateProcess struct {
+	*process
+	address string // host:port that Envoy asks
+	admin   string // host:port of its admin server
+}
+
+// startGate runs `jwtgate serve` until the test ends, with a config file or, if
+// that is empty, by the variables alone. It waits until Envoy would ask it.
+func startGate(t *testing.T, configFile string, env ...string) *gateProcess {
+	t.Helper()
+	g := startGateUnready(t, configFile, env...)
+	eventually(t, 15*time.Second, "jwtgate serves", func() error {
+		select {
+		case <-g.exited:
+			t.Fatalf("jwtgate ended by itself:\n%s", lastLines(g.output.String(), 20))
+		default:
+		}
+		return g.serving(t)
+	})
+	return g
+}
+
+// startGateUnready is startGate without the wait.
+func startGateUnready(t *testing.T, configFile string, env ...string) *gateProcess {
+	t.Helper()
+	g := &gateProcess{address: freeAddress(t), admin: freeAddress(t)}
+	arguments := []string{"serve", "--listen", g.address, "--admin-listen", g.admin}
+	if configFile != "" {
+		arguments = append(arguments, "--config", configFile)
+	}
+	cmd := exec.Command(jwtgateBinary, arguments...)
+	cmd.Env = append(bareEnvironment(), env...)
+	g.process = start(t, "jwtgate", cmd)
+	return g
+}
+
+// serving is nil once the gRPC health service says SERVING, as Envoy asks it.
+func (g *gateProcess) serving(t *testing.T) error {
+	connection, err := grpc.NewClient(g.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	health, err := healthpb.NewHealthClient(connection).Check(ctx, &healthpb.HealthCheckRequest{Service: "envoy.service.auth.v3.Authorization"})
+	if err != nil {
+		return err
+	}
+	if health.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+		return errors.New(health.GetStatus().String())
+	}
+	return nil
+}
+
+// readyz returns the status of GET /readyz.
+func (g *gateProcess) readyz(t *testing.T) (int, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.admin+"/readyz", nil)
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	var document map[string]any
+	if err := json.NewDecoder(response.Body).Decode(&document); err != nil {
+		return 0, fmt.Errorf("/readyz is no JSON: %w", err)
+	}
+	return response.StatusCode, nil
+}
+
+// waitReady waits until /readyz says yes: at least one issuer has keys.
+func (g *gateProcess) waitReady(t *testing.T) {
+	t.Helper()
+	eventually(t, 15*time.Second, "jwtgate is ready", func() error {
+		code, err := g.readyz(t)
+		if err == nil && code != http.StatusOK {
+			err = fmt.Errorf("status %d", code)
+		}
+		return err
+	})
+}
+
+// issuers are the loopback issuers that testdata/jwtgate.yaml trusts, and one
+// that it does not.
+type issuers struct {
+	server *devidp.Server
+
+	cruddur, strict, idonly, partner *devidp.Issuer
+	// foreign is a pool that nobody configured and that signs with cruddur's
+	// keys, as all pools of an emulator do.
+	foreign *devidp.Issuer
+	// silent is configured, and its keys cannot be had.
+	silent *devidp.Issuer
+}
+
+// startIssuers serves them until the test ends.
+func startIssuers(t *testing.T) issuers {
+	t.Helper()
+	var all issuers
+	serve := func() *devidp.Server {
+		server, err := devidp.Start(devidp.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = server.Close() })
+		return server
+	}
+	add := func(server *devidp.Server, name string, c devidp.IssuerConfig) *devidp.Issuer {
+		issuer, err := server.Add(name, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return issuer
+	}
+	pool := func(id string) string { return "https://cognito-idp.us-west-1.amazonaws.com/" + id }
+	all.server = serve()
+	all.cruddur = add(all.server, "cruddur", devidp.IssuerConfig{ISS: pool("us-west-1_6BpkgoczU")})
+	all.strict = add(all.server, "strict", devidp.IssuerConfig{ISS: pool("us-west-1_AccessOnly"), KeysOf: all.cruddur})
+	all.idonly = add(all.server, "idonly", devidp.IssuerConfig{ISS: pool("us-west-1_IdOnly"), KeysOf: all.cruddur})
+	all.foreign = add(all.server, "foreign", devidp.IssuerConfig{ISS: pool("us-west-1_Foreign"), KeysOf: all.cruddur})
+	all.partner = add(all.server, "partner", devidp.IssuerConfig{Algorithm: "ES256"})
+	silent := serve()
+	all.silent = add(silent, "silent", devidp.IssuerConfig{})
+	if err := silent.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// environment is what testdata/jwtgate.yaml expands.
+func (i issuers) environment() []string {
+	silent := i.silent.URL()
+	return []string{"KEYS=" + i.server.URL(), "SILENT=" + silent[:len(silent)-len("/silent")]}
+}
+
+// access and id are the claims of cruddur's tokens as Cognito writes them, with
+// some of them replaced.
+func access(changes map[string]any) map[string]any {
+	return merged(map[string]any{
+		"sub": "4f0c5b8e-ann", "token_use": "access", "client_id": "3v5exampleclient", "username": "ann",
+		"scope": "aws.cognito.signin.user.admin", "jti": "j1", "version": 2,
+	}, changes)
+}
+
+func id(changes map[string]any) map[string]any {
+	return merged(map[string]any{
+		"sub": "4f0c5b8e-ann", "token_use": "id", "aud": "3v5exampleclient", "cognito:username": "ann",
+		"email": "ann@example.org", "email_verified": true,
+	}, changes)
+}
+
+func merged(base, changes map[string]any) map[string]any {
+	for name, value := range changes {
+		base[name] = value
+	}
+	return base
+}
+
+// mint signs claims; a claim that is nil is left out.
+func mint(t *testing.T, issuer *devidp.Issuer, claims map[string]any) string {
+	t.Helper()
+	return mintFor(t, issuer, claims, time.Hour)
+}
+
+func mintFor(t *testing.T, issuer *devidp.Issuer, claims map[string]any, ttl time.Duration) string {
+	t.Helper()
+	token, err := issuer.Mint(claims, ttl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// stack is everything: issuers, jwtgate, an application, and both Envoys.
+type stack struct {
+	issuers       issuers
+	gate          *gateProcess
+	application   *application
+	shipped, bare *envoyProxy
+}
+
+func startStack(t *testing.T) stack {
+	t.Helper()
+	s := stack{issuers: startIssuers(t), application: startApplication(t)}
+	s.gate = startGate(t, "testdata/jwtgate.yaml", s.issuers.environment()...)
+	s.gate.waitReady(t)
+	s.shipped = startShippedEnvoy(t, s.gate.address, s.application.address)
+	s.bare = startBareEnvoy(t, s.gate.address, s.application.address)
+	return s
+}
+
+// way is one way of a request to the application.
+type way struct {
+	name    string
+	through *envoyProxy
+	send    sender
+	isHTTP2 bool
+}
+
+// ways are the ways on which nothing may differ.
+func (s stack) ways() []way {
+	return []way{
+		{"shipped, HTTP/1.1", s.shipped, http1, false},
+		{"shipped, HTTP/2", s.shipped, http2, true},
+		{"bare, HTTP/1.1", s.bare, http1, false},
+	}
+}
+
+// writeFile writes a file of the test's own and returns its path.
+func writeFile(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// validate runs `envoy --mode validate` on a file.
+func validate(t *testing.T, file string) {
+	t.Helper()
+	output, err := exec.Command(envoyBinary, "--mode", "validate", "--config-path", file, "--log-level", "warning").CombinedOutput()
+	if err != nil {
+		t.Errorf("Envoy refuses %s: %v\n%s", file, err, output)
+	}
+	if strings.Contains(string(output), "[warning]") || strings.Contains(string(output), "deprecated") {
+		t.Errorf("Envoy warns of %s:\n%s", file, output)
+	}
+}
+
+func TestEnvoyTakesEveryShippedFile(t *testing.T) {
+	files, err := filepath.Glob("../../envoy/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no shipped file: %v", err)
+	}
+	for _, file := range files {
+		validate(t, file)
+	}
+}
+
+// TestInitWritesWhatServes: what `init` writes is valid to jwtgate and to
+// Envoy, is never overwritten, and serves: an application behind it receives
+// the user of a token.
+func TestInitWritesWhatServes(t *testing.T) {
+	application := startApplication(t)
+	issuers := startIssuers(t)
+	for _, kind := range []struct {
+		name    string
+		options []string
+	}{
+		{"Cognito", []string{"--cognito", "us-west-1_6BpkgoczU", "--client-id", "3v5exampleclient", "--app", application.address}},
+		{"Cognito in compose", []string{"--cognito", "us-west-1_6BpkgoczU", "--client-id", "3v5exampleclient", "--app", "backend:4567"}},
+		{"any issuer", []string{"--issuer", "https://login.example/", "--audience", "orders-api", "--app", application.address, "--origin", "https://app.example", "--origin", "http://localhost:3000"}},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "new")
+			arguments := append([]string{"init", "--out", dir}, kind.options...)
+			if got := jwtgate(t, nil, arguments...); got.code != 0 {
+				t.Fatalf("exit code %d: %s", got.code, got.stderr)
+			}
+			validate(t, filepath.Join(dir, "envoy.yaml"))
+			if got := jwtgate(t, nil, "check", "--config", filepath.Join(dir, "jwtgate.yaml")); got.code != 0 {
+				t.Errorf("check: exit code %d: %s%s", got.code, got.stdout, got.stderr)
+			}
+			before, err := os.ReadFile(filepath.Join(dir, "compose.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := jwtgate(t, nil, arguments...); got.code != 1 || !strings.Contains(got.stderr, "jwtgate.yaml") {
+				t.Errorf("a second time: exit code %d, want 1: %s", got.code, got.stderr)
+			}
+			if after, err := os.ReadFile(filepath.Join(dir, "compose.yaml")); err != nil || string(after) != string(before) {
+				t.Error("a second time changed a file")
+			}
+			if kind.name == "Cognito" {
+				serves(t, dir, issuers, application)
+			}
+		})
+	}
+}
+
+// serves runs what init wrote. The issuer's keys come from loopback, since AWS
+// cannot be asked here; addresses and ports aside nothing else is changed.
+func serves(t *testing.T, dir string, issuers issuers, application *application) {
+	t.Helper()
+	config := read(t, filepath.Join(dir, "jwtgate.yaml"))
+	const line = "    clients: [\"3v5exampleclient\"]\n"
+	if strings.Count(config, line) != 1 {
+		t.Fatalf("jwtgate.yaml has no %q:\n%s", line, config)
+	}
+	config = strings.Replace(config, line, line+fmt.Sprintf("    dangerously_allow_http: true\n    jwks: {uri: %q}\n", issuers.cruddur.JWKSURL()), 1)
+	gate := startGate(t, writeFile(t, "jwtgate.yaml", config))
+	gate.waitReady(t)
+	envoy := startEditedEnvoy(t, []byte(read(t, filepath.Join(dir, "envoy.yaml"))), gate.address, application.address)
+
+	got := http1(t, envoy.address, call{line: "GET /orders", headers: []string{bearer(mint(t, issuers.cruddur, access(nil))), "x-user-id: forged"}})
+	if got.Status != 200 {
+		t.Fatalf("status %d %s", got.Status, got.Body)
+	}
+	if user := application.only(t).Header.Get("X-User-Id"); user != "4f0c5b8e-ann" {
+		t.Errorf("the application received x-user-id %q", user)
+	}
+	denial{wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError}.check(t, http1(t, envoy.address, call{line: "GET /orders"}))
+	if got := http1(t, envoy.address, call{line: "GET /health"}); got.Status != 200 {
+		t.Errorf("the public route is answered %d %s", got.Status, got.Body)
+	}
+	application.take()
+}
+
+// TestInitSaysWhatItLacks: usage is exit code 2, and nothing is written.
+func TestInitSaysWhatItLacks(t *testing.T) {
+	dir := t.TempDir()
+	got := jwtgate(t, nil, "init", "--out", dir, "--cognito", "us-west-1_6BpkgoczU", "--app", "127.0.0.1:1")
+	if got.code != 2 || !strings.Contains(got.stderr, "--client-id") {
+		t.Errorf("exit code %d, want 2: %s", got.code, got.stderr)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("something was written: %v %v", entries, err)
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
