@@ -34,10 +34,25 @@ const (
 )
 
 type serveCommand struct {
-	Config      string     `help:"The configuration; without one, a Cognito pool from the environment." placeholder:"FILE" env:"JWTGATE_CONFIG"`
-	Listen      string     `help:"Where Envoy asks: host:port or unix:PATH; before server.listen." placeholder:"A" env:"JWTGATE_LISTEN"`
-	AdminListen string     `help:"Where probes and operators ask: host:port; before admin.listen." placeholder:"A" env:"JWTGATE_ADMIN_LISTEN"`
-	LogLevel    slog.Level `help:"DEBUG, INFO, WARN or ERROR." placeholder:"L" default:"INFO" env:"JWTGATE_LOG_LEVEL"`
+	Config      string   `help:"The configuration; without one, a Cognito pool from the environment." placeholder:"FILE" env:"JWTGATE_CONFIG"`
+	Listen      string   `help:"Where Envoy asks: host:port or unix:PATH; before server.listen." placeholder:"A" env:"JWTGATE_LISTEN"`
+	AdminListen string   `help:"Where probes and operators ask: host:port; before admin.listen." placeholder:"A" env:"JWTGATE_ADMIN_LISTEN"`
+	LogLevel    logLevel `help:"DEBUG, INFO, WARN or ERROR." placeholder:"L" default:"INFO" env:"JWTGATE_LOG_LEVEL"`
+}
+
+// logLevel is a level of slog. An empty one, such as a variable that is set to
+// nothing, is INFO.
+type logLevel struct{ slog.Level }
+
+// UnmarshalText reads a level by its name.
+func (l *logLevel) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	if err := l.Level.UnmarshalText(text); err != nil {
+		return fmt.Errorf("%q is no level; write DEBUG, INFO, WARN or ERROR", text)
+	}
+	return nil
 }
 
 // Help is the command's longer help.
@@ -61,7 +76,7 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 	if cmd.AdminListen != "" {
 		cfg.Admin.Listen = cmd.AdminListen
 	}
-	handler := telemetry.NewHandler(c.err, cmd.LogLevel)
+	handler := telemetry.NewHandler(c.err, cmd.LogLevel.Level)
 	s, err := newServer(cfg, handler)
 	if err != nil {
 		return err
@@ -102,7 +117,7 @@ func newServer(cfg *config.Config, handler slog.Handler) (*server, error) {
 	metrics := telemetry.NewMetrics(telemetry.Build{Version: version, Commit: commit, GoVersion: runtime.Version()})
 	metrics.RegisterIssuers(s.issuerSamples)
 	s.extauthz = extauthz.NewServer(s.gate, audit.New(handler), metrics, s.logger)
-	s.admin = telemetry.NewAdmin(metrics, s.readiness, func() any { return s.gate.Issuers().Stats() })
+	s.admin = telemetry.NewAdmin(metrics, s.readiness, func() any { return issuersView(s.gate.Issuers().Stats()) })
 	return s, nil
 }
 
@@ -206,15 +221,6 @@ func (s *server) readiness() telemetry.Readiness {
 		state.Detail = "no issuer has keys yet; see /issuers"
 	}
 	return state
-}
-
-func (s *server) issuerSamples() []telemetry.IssuerSample {
-	stats := s.gate.Issuers().Stats()
-	samples := make([]telemetry.IssuerSample, len(stats))
-	for i, one := range stats {
-		samples[i] = telemetry.IssuerSample{Issuer: one.Issuer, Keys: len(one.Keys), Age: one.Age, Fetches: one.Fetches}
-	}
-	return samples
 }
 
 // replicaName names this process in decision ids: the same again after a

@@ -52,14 +52,15 @@ func (k *keeper) settle(o outcome) {
 	if o.err == nil && k.cache != nil {
 		k.noteCache(k.cache.write(k.current.Load(), o.began))
 	}
+	k.log()
 }
 
 // accept makes a good answer the issuer's keys.
 func (k *keeper) accept(o outcome, now time.Time) {
 	k.answered, k.lastGood = o.number, o.began
+	k.noteSuccess(o, now)
 	k.schedule.succeeded(now, o.answer, k.cfg.RefreshInterval)
 	k.held = o.answer.validator
-	k.noteSuccess(o)
 	next := o.set
 	if next == nil {
 		clone := *k.current.Load()
@@ -109,7 +110,7 @@ func (k *keeper) mayNotGo(old, next *keySet, now time.Time) []missedKey {
 		switch {
 		case before && next.fetched.Sub(since) < confirmDelay:
 			held = append(held, missedKey{one, since})
-		case !before && k.sinceUse(one.usage, now) <= recentUse:
+		case !before && k.sinceUse(one.usage, now) <= recentUse+usageGrain:
 			held = append(held, missedKey{one, next.fetched})
 		}
 	}

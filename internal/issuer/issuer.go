@@ -49,7 +49,7 @@ type Issuer struct {
 func newIssuer(cfg config.Issuer, keys *keeper) (*Issuer, error) {
 	i := &Issuer{cfg: cfg, keys: keys, keyfuncs: make(map[string]keyfunc.Keyfunc, len(cfg.Algorithms))}
 	for _, alg := range cfg.Algorithms {
-		f, err := keyfunc.New(keyfunc.Options{Storage: view{keys: keys, alg: alg}})
+		f, err := keyfunc.New(keyfunc.Options{Storage: newView(keys, alg)})
 		if err != nil {
 			return nil, fmt.Errorf("keyfunc for %q: %w", alg, err)
 		}
@@ -78,10 +78,10 @@ func (i *Issuer) Config() config.Issuer { return i.cfg }
 func (i *Issuer) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
 	f, ok := i.keyfuncs[alg]
 	if !ok {
-		return nil, &keyError{kind: ErrKeyUnfit, text: fmt.Sprintf("alg %q is not one of the issuer's algorithms", clip(alg))}
+		return nil, &keyError{ErrKeyUnfit, kid, fmt.Sprintf("alg %q is not one of the issuer's algorithms", clip(alg))}
 	}
 	if kid == "" {
-		return nil, &keyError{kind: ErrKeyUnknown, text: "the kid is empty"}
+		return nil, &keyError{ErrKeyUnknown, kid, "it is empty"}
 	}
 	found, err := f.KeyfuncCtx(ctx)(&jwt.Token{Header: map[string]any{jwkset.HeaderKID: kid, "alg": alg}})
 	if err != nil {
@@ -90,12 +90,12 @@ func (i *Issuer) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, er
 		}
 		return nil, fmt.Errorf("%w: %w", ErrKeyUnfit, err)
 	}
-	return publicOnly(found)
+	return publicOnly(found, kid)
 }
 
 // publicOnly lets nothing but the three kinds of public key through, and no
 // nil pointer: golang-jwt panics on one.
-func publicOnly(found any) (crypto.PublicKey, error) {
+func publicOnly(found any, kid string) (crypto.PublicKey, error) {
 	switch key := found.(type) {
 	case *rsa.PublicKey:
 		if key != nil {
@@ -110,12 +110,15 @@ func publicOnly(found any) (crypto.PublicKey, error) {
 			return key, nil
 		}
 	}
-	return nil, &keyError{kind: ErrKeyUnfit, text: fmt.Sprintf("a %T verifies nothing", found)}
+	return nil, &keyError{ErrKeyUnfit, kid, fmt.Sprintf("a %T verifies nothing", found)}
 }
 
 // Epoch is a number that changes whenever something that [Issuer.Key]
 // answered before may be answered otherwise now: a key left the set, its kid
 // became ambiguous, or the keys went stale. It is one atomic load.
+//
+// Epochs of two issuers, or of one issuer in two sets, have nothing to do with
+// one another.
 //
 // Who remembers verified tokens reads Epoch BEFORE Key and keeps it with the
 // token. While Epoch is the same, the key still stands; when it is not,
@@ -134,9 +137,10 @@ func (i *Issuer) Holds(kid, alg string, key crypto.PublicKey) bool {
 	return err == nil && held.public.Equal(key)
 }
 
-// Verified notes that a signature by the key with this kid held: it counts
-// the token, and marks the key as in use now, so that a set which loses it is
-// confirmed before it goes. It takes no lock.
+// Verified notes that a token signed with this kid was accepted, be it by its
+// signature or because it is remembered. It counts the token, and marks the
+// key as in use now, so that a key set which loses it is confirmed before the
+// key goes. It takes no lock.
 func (i *Issuer) Verified(kid string) { i.keys.verified(kid) }
 
 // RetryAfter says when it is worth asking again after one of the errors that
@@ -146,11 +150,21 @@ func (i *Issuer) RetryAfter() time.Duration {
 	return min(max(i.keys.untilFetch(), time.Second), 30*time.Second)
 }
 
-// keyError is why there is no key: one of the sentinels, and the particulars.
+// keyError is why there is no key for a kid: one of the sentinels, and perhaps
+// the particulars. A flood makes many of them that nobody reads, so the text is
+// put together only when it is asked for.
 type keyError struct {
 	kind error
-	text string
+	kid  string
+	why  string
 }
 
-func (e *keyError) Error() string { return e.kind.Error() + ": " + e.text }
+func (e *keyError) Error() string {
+	text := fmt.Sprintf("%s: kid %q", e.kind, clip(e.kid))
+	if e.why != "" {
+		text += ": " + e.why
+	}
+	return text
+}
+
 func (e *keyError) Unwrap() error { return e.kind }

@@ -30,18 +30,25 @@ type identity struct {
 	CacheDir   string
 }
 
+// source says where the keys come from, without what may be secret in a URL.
+func (id identity) source() string {
+	if id.JWKS.File != "" {
+		return id.URI
+	}
+	return redact(id.URI)
+}
+
 // keeper keeps the keys of one issuer: one goroutine that fetches, and
 // readers that load a pointer. Sets that follow one another share the keeper
 // of an issuer whose keys come from the same place in the same way.
 type keeper struct {
-	identity   identity
-	log        *slog.Logger
-	now        func() time.Time
-	start      time.Time // what usage.last counts from
-	source     source    // used by the goroutine alone once it runs
-	cache      *cacheFile
-	cfg        config.JWKS
-	algorithms []string
+	identity identity
+	logger   *slog.Logger
+	now      func() time.Time
+	start    time.Time // what usage.last counts from
+	source   source    // used by the goroutine alone once it runs
+	cache    *cacheFile
+	cfg      config.JWKS
 
 	// current is the keys that are trusted now; nil: there never were any. It
 	// is stored under mu and loaded without.
@@ -80,14 +87,17 @@ const (
 func newKeeper(id identity, source source, opt Options) *keeper {
 	now, cfg := opt.Now(), id.JWKS
 	k := &keeper{
-		identity: id, log: opt.Logger.With("issuer", id.Name), now: opt.Now, start: now,
-		source: source, cache: newCacheFile(id.CacheDir, id.origin), cfg: cfg, algorithms: id.Algorithms,
+		identity: id, logger: opt.Logger.With("issuer", id.Name), now: opt.Now, start: now,
+		source: source, cache: newCacheFile(id.CacheDir, id.origin), cfg: cfg,
 		poke: make(chan struct{}, 1), finished: make(chan struct{}),
 		holders: make(map[*Set]struct{}), done: make(chan struct{}),
 		unknown: newUnknownKIDs(),
 	}
 	k.schedule = schedule{refreshAt: now, budget: newBudget(cfg.UnknownKIDCooldown, now)}
-	k.report.fetches = make(map[string]uint64, len(fetchResults()))
+	k.report.fetches = make(map[string]uint64)
+	for _, result := range fetchResults() {
+		k.report.fetches[result] = 0
+	}
 	return k
 }
 
@@ -173,6 +183,7 @@ func (k *keeper) fetchIfDue(ctx context.Context) {
 	k.age(now)
 	if k.schedule.due(now).After(now) {
 		k.mu.Unlock()
+		k.log()
 		return
 	}
 	ask := ask{held: k.held, origin: k.schedule.wanted}
@@ -202,7 +213,7 @@ func (k *keeper) fetch(ctx context.Context, ask ask) (got answer, set *keySet, f
 	}()
 	got, err := k.source.fetch(ctx, ask)
 	if err == nil && !got.notModified {
-		set, err = parseKeySet(got.body, k.algorithms)
+		set, err = parseKeySet(got.body, k.identity.Algorithms)
 	}
 	if err != nil {
 		if failed, ok := errors.AsType[*fetchError](err); ok {
@@ -238,10 +249,10 @@ func (k *keeper) untilFetch() time.Duration {
 func (k *keeper) find(kid, alg string) (*key, error) {
 	s := k.current.Load()
 	if s == nil {
-		return nil, &keyError{kind: ErrKeysUnavailable, text: fmt.Sprintf("issuer %q", k.identity.Name)}
+		return nil, &keyError{kind: ErrKeysUnavailable, kid: kid}
 	}
 	if age := k.now().Sub(s.fetched); age > k.cfg.MaxStale {
-		return nil, &keyError{kind: ErrKeysStale, text: fmt.Sprintf("they are %s old", age.Round(time.Second))}
+		return nil, &keyError{ErrKeysStale, kid, fmt.Sprintf("they are %s old", age.Round(time.Second))}
 	}
 	return s.find(kid, alg)
 }

@@ -16,7 +16,8 @@ type publicKey interface {
 	Equal(crypto.PublicKey) bool
 }
 
-// key is one usable key of an issuer. It is never changed after it was parsed.
+// key is one usable key of an issuer. It is never changed once it is in a
+// published keySet.
 type key struct {
 	kid    string
 	kty    string
@@ -37,7 +38,7 @@ func (k *key) same(o *key) bool {
 type usage struct {
 	tokens atomic.Uint64
 	// last is when a token was verified last, in nanoseconds after the
-	// keeper's start, rounded up by at most usageGrain; 0: never.
+	// keeper's start and at most usageGrain too early; 0: never.
 	last atomic.Int64
 }
 
@@ -91,9 +92,9 @@ func (s *keySet) find(kid, alg string) (*key, error) {
 	held, ok := s.byKID[kid]
 	if !ok {
 		if why, ok := s.unfit[kid]; ok {
-			return nil, &keyError{kind: ErrKeyUnfit, text: fmt.Sprintf("kid %q: %s", clip(kid), why)}
+			return nil, &keyError{ErrKeyUnfit, kid, why}
 		}
-		return nil, &keyError{kind: ErrKeyUnknown, text: fmt.Sprintf("kid %q", clip(kid))}
+		return nil, &keyError{kind: ErrKeyUnknown, kid: kid}
 	}
 	var fit *key
 	for _, k := range held {
@@ -102,13 +103,13 @@ func (s *keySet) find(kid, alg string) (*key, error) {
 		case fit != nil && !fit.public.Equal(k.public):
 			// Which of the two the signer means cannot be told, and to try
 			// both would let one stand in for the other.
-			return nil, &keyError{kind: ErrKeyUnfit, text: fmt.Sprintf("kid %q stands for two keys that both fit %s", clip(kid), alg)}
+			return nil, &keyError{ErrKeyUnfit, kid, "it stands for two keys that both fit " + alg}
 		default:
 			fit = k
 		}
 	}
 	if fit == nil {
-		return nil, &keyError{kind: ErrKeyUnfit, text: fmt.Sprintf("kid %q is a key for %s, not for %s", clip(kid), held[0].algs, alg)}
+		return nil, &keyError{ErrKeyUnfit, kid, fmt.Sprintf("it is a key for %s, not for %s", held[0].algs, alg)}
 	}
 	return fit, nil
 }
@@ -170,6 +171,8 @@ func (s *keySet) carryUsage(old *keySet) {
 			shared = was[0].usage
 		}
 		for _, k := range held {
+			// A set that is published anew holds keys that readers have: those
+			// count together already, and must not be written to.
 			if k.usage != shared {
 				k.usage = shared
 			}

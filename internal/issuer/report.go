@@ -1,8 +1,10 @@
 package issuer
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -21,9 +23,35 @@ type report struct {
 	cacheError  string
 	warned      bool // the keys were said to grow stale
 
+	lines []line // to be logged when mu is free
+
 	skipped        []Skipped // as they were logged last
 	withdrawn      []Withdrawn
 	withdrawnInUse uint64
+}
+
+// line is a line of the log.
+type line struct {
+	level slog.Level
+	text  string
+	args  []any
+}
+
+// say keeps a line for the log. The caller holds mu, under which nothing is
+// written: a log that nobody reads must not stop requests.
+func (k *keeper) say(level slog.Level, text string, args ...any) {
+	k.report.lines = append(k.report.lines, line{level, text, args})
+}
+
+// log writes the lines that were kept. The caller does not hold mu.
+func (k *keeper) log() {
+	k.mu.Lock()
+	lines := k.report.lines
+	k.report.lines = nil
+	k.mu.Unlock()
+	for _, one := range lines {
+		k.logger.Log(context.Background(), one.level, one.text, one.args...)
+	}
 }
 
 // missed notes a token whose kid is not held.
@@ -43,7 +71,7 @@ func (k *keeper) noteFailure(err *fetchError, now time.Time) {
 	r.lastError, r.lastErrorAt = err.Error(), now
 	if r.failing != err.result {
 		r.failing = err.result
-		k.log.Warn("keys could not be fetched", "result", err.result, "error", err, "held", k.heldText(now))
+		k.say(slog.LevelWarn, "keys could not be fetched", "result", err.result, "error", err, "held", k.heldText(now))
 	}
 }
 
@@ -56,7 +84,8 @@ func (k *keeper) heldText(now time.Time) string {
 	return fmt.Sprintf("%d keys, %s old", len(s.keys), now.Sub(s.fetched).Round(time.Second))
 }
 
-func (k *keeper) noteSuccess(o outcome) {
+// noteSuccess counts a good answer, and logs the end of an outage.
+func (k *keeper) noteSuccess(o outcome, now time.Time) {
 	r := &k.report
 	if o.answer.notModified {
 		r.fetches[FetchNotModified]++
@@ -64,7 +93,7 @@ func (k *keeper) noteSuccess(o outcome) {
 		r.fetches[FetchOK]++
 	}
 	if r.failing != "" {
-		k.log.Info("keys are fetched again", "failed_since", k.report.lastErrorAt)
+		k.say(slog.LevelInfo, "keys are fetched again", "outage", now.Sub(k.schedule.failingSince).Round(time.Second))
 	}
 	r.failing, r.warned = "", false
 	note := ""
@@ -74,9 +103,9 @@ func (k *keeper) noteSuccess(o outcome) {
 	}
 	if (note == "") != (r.note == "") {
 		if note != "" {
-			k.log.Warn("the discovery document could not be fetched, its last jwks_uri serves on", "error", note)
+			k.say(slog.LevelWarn, "the discovery document could not be fetched, its last jwks_uri serves on", "error", note)
 		} else {
-			k.log.Info("the discovery document is fetched again")
+			k.say(slog.LevelInfo, "the discovery document is fetched again")
 		}
 	}
 	r.note = note
@@ -87,15 +116,15 @@ func (k *keeper) noteSuccess(o outcome) {
 func (k *keeper) noteKeys(old, next *keySet, now time.Time) {
 	added, removed := next.kidsBeyond(old), old.kidsBeyond(next)
 	if len(old.keys) == 0 {
-		k.log.Info("keys loaded", "kids", clipAll(added), "skipped", len(next.skipped))
+		k.say(slog.LevelInfo, "keys loaded", "kids", clipAll(added), "skipped", len(next.skipped))
 	} else if len(added) > 0 || len(removed) > 0 {
-		k.log.Info("keys replaced", "added", clipAll(added), "removed", clipAll(removed), "held", len(next.keys))
+		k.say(slog.LevelInfo, "keys replaced", "added", clipAll(added), "removed", clipAll(removed), "held", len(next.keys))
 	} else if next.epoch != old.epoch {
-		k.log.Warn("keys replaced under the kids that they had", "held", len(next.keys))
+		k.say(slog.LevelWarn, "keys replaced under the kids that they had", "held", len(next.keys))
 	}
 	for kid := range next.leaving {
 		if _, known := old.leaving[kid]; !known {
-			k.log.Warn("a key in use is missing from the issuer's answer; a second fetch will confirm it", "kid", clip(kid))
+			k.say(slog.LevelWarn, "a key in use is missing from the issuer's answer; a second fetch will confirm it", "kid", clip(kid))
 		}
 	}
 	for _, kid := range removed {
@@ -105,7 +134,7 @@ func (k *keeper) noteKeys(old, next *keySet, now time.Time) {
 	if !slices.Equal(k.report.skipped, next.skipped) {
 		k.report.skipped = next.skipped
 		for _, skip := range next.skipped {
-			k.log.Warn("a published key is not used", "kid", clip(skip.KID), "reason", skip.Reason, "detail", skip.Detail)
+			k.say(slog.LevelWarn, "a published key is not used", "kid", clip(skip.KID), "reason", skip.Reason, "detail", skip.Detail)
 		}
 	}
 }
@@ -122,10 +151,10 @@ func (k *keeper) noteWithdrawn(kid string, old *keySet, now time.Time) {
 		r.withdrawn = r.withdrawn[1:]
 	}
 	r.withdrawn = append(r.withdrawn, Withdrawn{KID: kid, At: now, Tokens: use.tokens.Load()})
-	k.log.Warn("a key was withdrawn while tokens were still signed with it", "kid", clip(kid), "last_used", since.Round(time.Second))
+	k.say(slog.LevelWarn, "a key was withdrawn while tokens were still signed with it", "kid", clip(kid), "last_used", since.Round(time.Second))
 }
 
-// noteCache logs a change in whether the keys can be kept on disk.
+// noteCache notes whether the keys can be kept on disk, and logs a change.
 func (k *keeper) noteCache(err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -135,9 +164,9 @@ func (k *keeper) noteCache(err error) {
 	}
 	switch {
 	case text != "" && k.report.cacheError == "":
-		k.log.Warn("keys could not be written to cache_dir; a restart in an outage would have none", "error", err)
+		k.say(slog.LevelWarn, "keys could not be written to cache_dir; a restart in an outage would have none", "error", err)
 	case text == "" && k.report.cacheError != "":
-		k.log.Info("keys are written to cache_dir again")
+		k.say(slog.LevelInfo, "keys are written to cache_dir again")
 	}
 	k.report.cacheError = text
 }
@@ -153,17 +182,18 @@ func clipAll(kids []string) []string {
 // restore installs keys that were trusted before: from cache_dir, or from the
 // set that this one follows. They count as old as they are.
 func (k *keeper) restore(s *keySet, from string) {
+	defer k.log()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s.carryUsage(s)
 	k.current.Store(s)
-	k.log.Info("keys restored", "from", from, "kids", clipAll(s.kidsBeyond(nil)), "age", k.now().Sub(s.fetched).Round(time.Second))
+	k.say(slog.LevelInfo, "keys restored", "from", from, "kids", clipAll(s.kidsBeyond(nil)), "age", k.now().Sub(s.fetched).Round(time.Second))
 }
 
 // refuseCache logs why a cache file was not used. That there is none is no
 // reason for a warning.
 func (k *keeper) refuseCache(err error) {
 	if !errors.Is(err, errNoCache) {
-		k.log.Warn("the keys in cache_dir were not used", "error", err)
+		k.logger.Warn("the keys in cache_dir were not used", "error", err)
 	}
 }

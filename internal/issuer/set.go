@@ -24,8 +24,8 @@ type Options struct {
 	// whose keys come from the same place in the same way is taken over,
 	// running; one whose fetching is tuned otherwise begins with its keys.
 	Previous *Set
-	// Dial makes the connections to issuers; nil: the network's. It is for
-	// tests with a network of their own.
+	// Dial makes the connections to issuers, or to their proxies; nil: the
+	// network's. It is for tests with a network of their own.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -126,8 +126,11 @@ func (s *Set) check(cfg config.Issuer) Mistakes {
 		complain("", "the issuer signs as no iss value")
 	}
 	for _, iss := range cfg.ISS {
-		if other, taken := s.byISS[iss]; taken || iss == "" {
-			complain("", "the iss value %q is empty or another issuer's%s", iss, nameOf(other))
+		if iss == "" {
+			complain("", "an iss value is empty")
+		}
+		if other, taken := s.byISS[iss]; taken {
+			complain("", "the iss value %q is the issuer %q's already", iss, other.Name())
 		}
 	}
 	if len(cfg.Algorithms) == 0 {
@@ -150,13 +153,6 @@ func (s *Set) check(cfg config.Issuer) Mistakes {
 		}
 	}
 	return mistakes
-}
-
-func nameOf(i *Issuer) string {
-	if i == nil {
-		return ""
-	}
-	return " (" + i.Name() + ")"
 }
 
 func identityOf(cfg config.Issuer, cacheDir string) identity {
@@ -234,6 +230,7 @@ func (k *keeper) readFile() *Mistake {
 		return &Mistake{Path: "jwks.file", Text: fmt.Sprintf("the key set cannot be used: %s", err)}
 	}
 	set.fetched = began
+	defer k.log()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.publish(set, began)

@@ -1,6 +1,9 @@
 package issuer
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // age notes what time alone has changed: keys that grow stale or went stale,
 // and leaving keys that no answer has confirmed in time. The caller holds mu.
@@ -25,12 +28,12 @@ func (k *keeper) age(now time.Time) {
 		clone.expired = true
 		clone.epoch++
 		k.current.Store(&clone)
-		k.log.Error("keys are past max_stale and trusted no longer", "age", old.Round(time.Second), "max_stale", k.cfg.MaxStale)
+		k.say(slog.LevelError, "keys are past max_stale and trusted no longer", "age", old.Round(time.Second), "max_stale", k.cfg.MaxStale)
 		return
 	}
 	if old >= k.cfg.MaxStale/2 && !s.expired && !k.report.warned {
 		k.report.warned = true
-		k.log.Warn("keys are growing stale", "age", old.Round(time.Second), "max_stale", k.cfg.MaxStale)
+		k.say(slog.LevelWarn, "keys are growing stale", "age", old.Round(time.Second), "max_stale", k.cfg.MaxStale)
 	}
 }
 

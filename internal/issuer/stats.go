@@ -65,7 +65,7 @@ func (i *Issuer) Stats() Stats {
 	defer k.mu.Unlock()
 	now := k.now()
 	stats := Stats{
-		Issuer: i.cfg.Name, ISS: i.cfg.ISS, Source: redact(k.identity.URI),
+		Issuer: i.cfg.Name, ISS: i.cfg.ISS, Source: k.identity.source(),
 		NextFetch: max(k.schedule.due(now).Sub(now), 0), Fetching: k.inFlight,
 		Fetches: maps.Clone(k.report.fetches), Failures: k.schedule.failures,
 		LastError: k.report.lastError, LastErrorAt: k.report.lastErrorAt, CacheError: k.report.cacheError,

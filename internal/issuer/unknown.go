@@ -3,7 +3,6 @@ package issuer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"time"
 )
@@ -97,7 +96,7 @@ func (k *keeper) miss(kid, alg string, waiting bool) (found *key, done <-chan st
 		first := k.unknown.seen(kid, k.begun)
 		switch {
 		case k.answered <= first:
-			verdict = &keyError{kind: ErrKeyPending, text: fmt.Sprintf("kid %q", clip(kid))}
+			verdict = &keyError{kind: ErrKeyPending, kid: kid}
 			// A fetch that was in flight already when the kid was first seen
 			// may have been answered before the key was published.
 			coming = k.inFlight && k.begun > first

@@ -4,7 +4,7 @@
 // It knows no other package of the program: what is measured is handed in as
 // plain values. Labels are bounded: a label's value is never a client's text.
 //
-// Invariants:
+// Security invariants:
 //
 //  1. The admin server serves GET and HEAD only, on its own port, and tells no
 //     secret: key ids and ages, never keys (TestAdminIsReadOnly).

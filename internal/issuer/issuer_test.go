@@ -1,0 +1,179 @@
+package issuer_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/elliptic"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/jwtgate/jwtgate/internal/issuer"
+)
+
+func TestKeyFitsAlg(t *testing.T) {
+	rsaKey, p256, p384, p521, ed := newRSA(t), newEC(t, elliptic.P256()), newEC(t, elliptic.P384()), newEC(t, elliptic.P521()), newEd(t)
+	set := newSet(t, issuer.Options{}, issuerOf(t, document(t,
+		rsaJWK("rsa", rsaKey), rsaJWK("rsa-ps384", rsaKey).with("alg", "PS384"),
+		ecJWK(t, "p256", p256), ecJWK(t, "p384", p384), ecJWK(t, "p521", p521), edJWK("ed", ed),
+	)))
+	fits := map[string][]string{
+		"rsa":       {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"},
+		"rsa-ps384": {"PS384"},
+		"p256":      {"ES256"},
+		"p384":      {"ES384"},
+		"p521":      {"ES512"},
+		"ed":        {"EdDSA"},
+	}
+	public := map[string]interface{ Equal(crypto.PublicKey) bool }{"rsa": rsaKey, "rsa-ps384": rsaKey, "p256": p256, "p384": p384, "p521": p521, "ed": ed}
+	for kid, able := range fits {
+		for _, alg := range algorithms() {
+			t.Run(kid+" "+alg, func(t *testing.T) {
+				fit := strings.Contains(" "+strings.Join(able, " ")+" ", " "+alg+" ")
+				if !fit {
+					want(t, only(t, set), kid, alg, issuer.ErrKeyUnfit)
+					return
+				}
+				if key := want(t, only(t, set), kid, alg, nil); !public[kid].Equal(key) {
+					t.Errorf("got another key: %T", key)
+				}
+			})
+		}
+	}
+}
+
+func TestKeyRefusesAlgBeyondTheIssuersList(t *testing.T) {
+	cfg := issuerOf(t, document(t, rsaJWK("a", newRSA(t))))
+	cfg.Algorithms = []string{"RS256"}
+	set := newSet(t, issuer.Options{}, cfg)
+	want(t, only(t, set), "a", "RS256", nil)
+	for _, alg := range []string{"PS256", "RS512", "none", "None", "HS256", "", "rs256", "RS256 "} {
+		want(t, only(t, set), "a", alg, issuer.ErrKeyUnfit)
+	}
+}
+
+func TestKeyWithoutKID(t *testing.T) {
+	set := newSet(t, issuer.Options{}, issuerOf(t, document(t, rsaJWK("a", newRSA(t)), rsaJWK("", newRSA(t)))))
+	want(t, only(t, set), "", "RS256", issuer.ErrKeyUnknown)
+}
+
+func TestDuplicateKID(t *testing.T) {
+	one, two, ec := newRSA(t), newRSA(t), newEC(t, elliptic.P256())
+	for _, row := range []struct {
+		name string
+		keys []jwk
+		alg  string
+		err  error
+		key  interface{ Equal(crypto.PublicKey) bool }
+	}{
+		{"two kinds, the RSA one fits", []jwk{rsaJWK("k", one), ecJWK(t, "k", ec)}, "RS256", nil, one},
+		{"two kinds, the EC one fits", []jwk{rsaJWK("k", one), ecJWK(t, "k", ec)}, "ES256", nil, ec},
+		{"two RSA keys, neither with alg", []jwk{rsaJWK("k", one), rsaJWK("k", two)}, "RS256", issuer.ErrKeyUnfit, nil},
+		{"two RSA keys with one alg", []jwk{rsaJWK("k", one).with("alg", "RS256"), rsaJWK("k", two).with("alg", "RS256")}, "RS256", issuer.ErrKeyUnfit, nil},
+		{"two RSA keys, one with alg and one that could", []jwk{rsaJWK("k", one).with("alg", "RS256"), rsaJWK("k", two)}, "RS256", issuer.ErrKeyUnfit, nil},
+		{"two RSA keys told apart by alg", []jwk{rsaJWK("k", one).with("alg", "RS256"), rsaJWK("k", two).with("alg", "PS256")}, "PS256", nil, two},
+		{"neither fits", []jwk{rsaJWK("k", one), ecJWK(t, "k", ec)}, "EdDSA", issuer.ErrKeyUnfit, nil},
+		{"the other is for encryption", []jwk{rsaJWK("k", one).with("use", "enc"), rsaJWK("k", two)}, "RS256", nil, two},
+		{"one key published twice", []jwk{rsaJWK("k", one), rsaJWK("k", one)}, "RS256", nil, one},
+		{"one key published with and without alg", []jwk{rsaJWK("k", one), rsaJWK("k", one).with("alg", "RS256")}, "RS256", nil, one},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			set := newSet(t, issuer.Options{}, issuerOf(t, document(t, row.keys...)))
+			key := want(t, only(t, set), "k", row.alg, row.err)
+			if row.key != nil && !row.key.Equal(key) {
+				t.Error("got the other key")
+			}
+		})
+	}
+}
+
+// A kid that the issuer publishes but that may not be used is an unfit key,
+// not an unknown one: no fetch could change it.
+func TestSkippedKeyIsUnfitAndCausesNoFetch(t *testing.T) {
+	keys := newServer(t, edJWK("good", newEd(t)), rsaJWK("enc", newRSA(t)).with("use", "enc"))
+	set := start(t, issuer.Options{}, issuerAt(keys.URL))
+	for range 10 {
+		want(t, only(t, set), "enc", "RS256", issuer.ErrKeyUnfit)
+	}
+	if n := keys.fetches(); n != 1 {
+		t.Errorf("%d fetches, want the first only", n)
+	}
+}
+
+// keyfunc is in the path, so its storage's errors must come back whole.
+func TestErrorsComeBackThroughKeyfunc(t *testing.T) {
+	i := only(t, newSet(t, issuer.Options{}, issuerOf(t, document(t, rsaJWK("a", newRSA(t))))))
+	_, err := jwt.Parse("eyJhbGciOiJSUzI1NiIsImtpZCI6ImIifQ.e30.AAAA", func(token *jwt.Token) (any, error) {
+		return i.Key(t.Context(), token.Header["kid"].(string), token.Method.Alg())
+	})
+	if !errors.Is(err, issuer.ErrKeyPending) || !errors.Is(err, jwt.ErrTokenUnverifiable) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestErrorsQuoteAndCutTheKID(t *testing.T) {
+	i := only(t, newSet(t, issuer.Options{}, issuerOf(t, document(t, rsaJWK("a", newRSA(t))))))
+	for _, kid := range []string{"x\ny", strings.Repeat("k", 5000), "\x1b[31m", "ключ" + strings.Repeat("ю", 200)} {
+		_, err := i.Key(t.Context(), kid, "RS256")
+		if err == nil || strings.ContainsAny(err.Error(), "\n\x1b") || len(err.Error()) > 400 {
+			t.Errorf("kid %.20q: error is %.500q", kid, err)
+		}
+	}
+}
+
+func TestEpochAndHolds(t *testing.T) {
+	one, two := newEd(t), newEd(t)
+	keys := newServer(t, edJWK("one", one))
+	cfg := issuerAt(keys.URL)
+	cfg.JWKS.UnknownKIDCooldown = time.Millisecond
+	i := only(t, start(t, issuer.Options{}, cfg))
+	refetch := func() {
+		t.Helper()
+		before := keys.fetches()
+		eventually(t, 5*time.Second, "a fetch for an unknown kid", func() bool {
+			_, _ = i.Key(context.Background(), "nobody", "EdDSA")
+			return keys.fetches() > before && !i.Stats().Fetching
+		})
+	}
+	epoch := i.Epoch()
+	if !i.Holds("one", "EdDSA", one) || i.Holds("one", "EdDSA", two) || i.Holds("two", "EdDSA", one) || i.Holds("one", "ES256", one) {
+		t.Error("Holds does not tell the key that is held from those that are not")
+	}
+
+	keys.publish(t, edJWK("one", one), edJWK("two", two))
+	refetch()
+	if !i.Holds("two", "EdDSA", two) || i.Epoch() != epoch {
+		t.Errorf("a new key alone must not change the epoch: held %v, epoch %d to %d", i.Holds("two", "EdDSA", two), epoch, i.Epoch())
+	}
+	keys.publish(t, edJWK("two", two))
+	refetch()
+	if i.Holds("one", "EdDSA", one) || i.Epoch() == epoch {
+		t.Errorf("a key that left must change the epoch: held %v, epoch still %d", i.Holds("one", "EdDSA", one), epoch)
+	}
+	epoch = i.Epoch()
+	keys.publish(t, edJWK("two", one))
+	refetch()
+	if i.Holds("two", "EdDSA", two) || i.Epoch() == epoch {
+		t.Error("another key under the same kid must change the epoch")
+	}
+	epoch = i.Epoch()
+	keys.publish(t, edJWK("two", one), edJWK("two", two))
+	refetch()
+	if i.Holds("two", "EdDSA", one) || i.Epoch() == epoch {
+		t.Error("a kid that became ambiguous must change the epoch")
+	}
+}
+
+func TestKnownKIDAllocatesLittle(t *testing.T) {
+	i := only(t, newSet(t, issuer.Options{}, issuerOf(t, document(t, rsaJWK("a", newRSA(t))))))
+	ctx := t.Context()
+	if n := testing.AllocsPerRun(200, func() { _, _ = i.Key(ctx, "a", "RS256") }); n > 8 {
+		t.Errorf("Key allocates %v times", n)
+	}
+	if n := testing.AllocsPerRun(200, func() { i.Verified("a"); i.Epoch() }); n != 0 {
+		t.Errorf("Verified and Epoch allocate %v times", n)
+	}
+}

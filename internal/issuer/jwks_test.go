@@ -1,0 +1,255 @@
+package issuer_test
+
+import (
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/issuer"
+)
+
+// rocaModulus is a modulus with the fingerprint: a power of 65537 modulo the
+// product of the small primes, of this many bits.
+func rocaModulus(bits int) *rsa.PublicKey {
+	product := big.NewInt(1)
+	for p := int64(3); p <= 167; p += 2 {
+		if big.NewInt(p).ProbablyPrime(0) {
+			product.Mul(product, big.NewInt(p))
+		}
+	}
+	n := new(big.Int).Exp(big.NewInt(65537), big.NewInt(123456789), product)
+	multiple := new(big.Int).Div(new(big.Int).Lsh(big.NewInt(1), uint(bits)-1), product)
+	multiple.Add(multiple, big.NewInt(2))
+	if multiple.Bit(0) == n.Bit(0) { // the sum must be odd, and the product is
+		multiple.Add(multiple, big.NewInt(1))
+	}
+	n.Add(n, multiple.Mul(multiple, product))
+	return &rsa.PublicKey{N: n, E: 65537}
+}
+
+// Each row is one key that stands among good ones: it alone is skipped, for
+// that reason, and the good ones verify.
+func TestBadKeyAmongGood(t *testing.T) {
+	good, ec, ed := rsaJWK("bad", newRSA(t)), ecJWK(t, "bad", newEC(t, elliptic.P256())), edJWK("bad", newEd(t))
+	offCurve := ec.with("x", ec["y"], "y", ec["x"])
+	long := strings.Repeat("A", 600_000)
+	for _, row := range []struct {
+		name, reason, detail string
+		key                  any
+	}{
+		{"no object", issuer.SkipMalformed, "no JSON object", "key"},
+		{"null", issuer.SkipMalformed, "no JSON object", nil},
+		{"array", issuer.SkipMalformed, "no JSON object", []int{1}},
+		{"no kid", issuer.SkipNoKID, "no kid", good.with("kid", nil)},
+		{"empty kid", issuer.SkipNoKID, "no kid", good.with("kid", "")},
+		{"numeric kid", issuer.SkipNoKID, "no kid", good.with("kid", 7)},
+		{"kid in capitals", issuer.SkipNoKID, "no kid", good.with("kid", nil, "KID", "bad")},
+		{"no kty", issuer.SkipType, `kty ""`, good.with("kty", nil)},
+		{"unknown kty", issuer.SkipType, `kty "AKP"`, good.with("kty", "AKP")},
+		{"kty in small letters", issuer.SkipType, `kty "rsa"`, good.with("kty", "rsa")},
+		{"symmetric", issuer.SkipSymmetric, "symmetric", jwk{"kid": "bad", "kty": "oct", "k": "c2VjcmV0"}},
+		{"symmetric, empty", issuer.SkipSymmetric, "symmetric", jwk{"kid": "bad", "kty": "oct", "k": "="}},
+		{"private RSA", issuer.SkipPrivate, `"d"`, good.with("d", "AQAB")},
+		{"private EC", issuer.SkipPrivate, `"d"`, ec.with("d", "AQAB")},
+		{"prime factors", issuer.SkipPrivate, `"p"`, good.with("p", "AQAB", "q", "AQAB")},
+		{"k beside a public key", issuer.SkipPrivate, `"k"`, good.with("k", "AQAB")},
+		{"for encryption", issuer.SkipUse, `use is "enc"`, good.with("use", "enc")},
+		{"unregistered use", issuer.SkipUse, `use is "tls"`, good.with("use", "tls")},
+		{"use in capitals", issuer.SkipUse, `use is "SIG"`, good.with("use", "SIG")},
+		{"empty use", issuer.SkipUse, `use is ""`, good.with("use", "")},
+		{"use no string", issuer.SkipUse, `use is ""`, good.with("use", []string{"sig"})},
+		{"key_ops without verify", issuer.SkipKeyOps, "verify", good.with("key_ops", []string{"encrypt"})},
+		{"key_ops only sign", issuer.SkipKeyOps, "verify", good.with("key_ops", []string{"sign"})},
+		{"key_ops empty", issuer.SkipKeyOps, "verify", good.with("key_ops", []string{})},
+		{"key_ops no array", issuer.SkipKeyOps, "verify", good.with("key_ops", "verify")},
+		{"alg for encryption", issuer.SkipAlg, `"RSA-OAEP"`, good.with("alg", "RSA-OAEP")},
+		{"unknown alg", issuer.SkipAlg, `"FOO"`, good.with("alg", "FOO")},
+		{"alg none", issuer.SkipAlg, `"none"`, good.with("alg", "none")},
+		{"alg HS256", issuer.SkipAlg, `"HS256"`, good.with("alg", "HS256")},
+		{"alg of another kind", issuer.SkipAlg, `"ES256"`, good.with("alg", "ES256")},
+		{"alg of another curve", issuer.SkipAlg, `"ES384"`, ec.with("alg", "ES384")},
+		{"alg no string", issuer.SkipAlg, `alg ""`, good.with("alg", 1)},
+		{"no curve", issuer.SkipCurve, `curve ""`, ec.with("crv", nil)},
+		{"secp256k1", issuer.SkipCurve, `"secp256k1"`, ec.with("crv", "secp256k1")},
+		{"P-224", issuer.SkipCurve, `"P-224"`, ec.with("crv", "P-224")},
+		{"Ed448", issuer.SkipCurve, `"Ed448"`, ed.with("crv", "Ed448")},
+		{"X25519", issuer.SkipCurve, `"X25519"`, ed.with("crv", "X25519")},
+		{"EC as OKP", issuer.SkipCurve, `"P-256"`, ec.with("kty", "OKP")},
+		{"off the curve", issuer.SkipMalformed, "valid EC", offCurve},
+		{"the point 0,0", issuer.SkipMalformed, "valid EC", ec.with("x", "AA", "y", "AA")},
+		{"a coordinate of another curve", issuer.SkipMalformed, "valid EC", ec.with("crv", "P-384")},
+		{"no y", issuer.SkipMalformed, "valid EC", ec.with("y", nil)},
+		{"coordinate no base64", issuer.SkipMalformed, "valid EC", ec.with("x", "!!")},
+		{"Ed25519 too short", issuer.SkipMalformed, "valid OKP", ed.with("x", "AQAB")},
+		{"Ed25519 too long", issuer.SkipMalformed, "valid OKP", ed.with("x", b64(make([]byte, 33)))},
+		{"no n", issuer.SkipMalformed, "valid RSA", good.with("n", nil)},
+		{"n no string", issuer.SkipMalformed, "valid RSA", good.with("n", 12345)},
+		{"n no base64", issuer.SkipMalformed, "valid RSA", good.with("n", "!!")},
+		{"n even", issuer.SkipMalformed, "even", rsaJWK("bad", even(modulus(t, 2048)))},
+		{"no e", issuer.SkipExponent, "exponent", good.with("e", nil)},
+		{"e = 0", issuer.SkipExponent, "exponent", good.with("e", "AA")},
+		{"e = 1", issuer.SkipExponent, "exponent", good.with("e", "AQ")},
+		{"e = 2", issuer.SkipExponent, "exponent", good.with("e", "Ag")},
+		{"e even", issuer.SkipExponent, "exponent", good.with("e", b64([]byte{1, 0, 0}))},
+		{"e = 2^31 + 1", issuer.SkipExponent, "exponent", good.with("e", b64([]byte{128, 0, 0, 1}))},
+		{"e = 2^64 + 65537", issuer.SkipExponent, "exponent", good.with("e", b64([]byte{1, 0, 0, 0, 0, 0, 1, 0, 1}))},
+		{"e huge", issuer.SkipExponent, "exponent", good.with("e", long)},
+		{"e no base64", issuer.SkipExponent, "exponent", good.with("e", "!!")},
+		{"1024 bits", issuer.SkipSize, "1024 bits", rsaJWK("bad", modulus(t, 1024))},
+		{"2047 bits", issuer.SkipSize, "2047 bits", rsaJWK("bad", modulus(t, 2047))},
+		{"8193 bits", issuer.SkipSize, "8193 bits", rsaJWK("bad", modulus(t, 8193))},
+		{"half a million digits", issuer.SkipSize, "bits", good.with("n", "QAAA"+long)},
+		{"ROCA", issuer.SkipROCA, "CVE-2017-15361", rsaJWK("bad", rocaModulus(2048))},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			first, last := newEd(t), newEd(t)
+			content, err := json.Marshal(map[string]any{"keys": []any{edJWK("first", first), row.key, edJWK("last", last)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := only(t, newSet(t, issuer.Options{}, issuerOf(t, string(content))))
+			want(t, i, "first", "EdDSA", nil)
+			want(t, i, "last", "EdDSA", nil)
+			skipped := i.Stats().Skipped
+			if len(skipped) != 1 || skipped[0].Reason != row.reason || !strings.Contains(skipped[0].Detail, row.detail) {
+				t.Errorf("skipped %+v, want one for %s, %s", skipped, row.reason, row.detail)
+			}
+			if len(skipped) == 1 && len(skipped[0].Detail) > 200 {
+				t.Errorf("the detail has %d bytes", len(skipped[0].Detail))
+			}
+		})
+	}
+}
+
+func even(k *rsa.PublicKey) *rsa.PublicKey {
+	k.N.SetBit(k.N, 0, 0)
+	return k
+}
+
+// Each row is a key that must load: what is odd about it is no fault.
+func TestOddButGoodKey(t *testing.T) {
+	good, ec, ed := rsaJWK("k", newRSA(t)), ecJWK(t, "k", newEC(t, elliptic.P256())), edJWK("k", newEd(t))
+	for _, row := range []struct {
+		name, alg string
+		key       jwk
+	}{
+		{"no use, no alg", "RS256", good.with("use", nil)},
+		{"use null", "RS256", good.with("use", nil, "use", json.RawMessage("null"))},
+		{"key_ops verify", "RS256", good.with("key_ops", []string{"verify"})},
+		{"key_ops with an unregistered one", "RS256", good.with("key_ops", []string{"x", "verify"})},
+		{"unknown members", "RS256", good.with("exp", 1, "nested", map[string]any{"a": []int{1}})},
+		{"broken x5c", "RS256", good.with("x5c", []string{"no certificate"}, "x5t", "x")},
+		{"x5u over http", "RS256", good.with("x5u", "http://127.0.0.1:1/cert")},
+		{"padding in n and e", "RS256", good.with("n", good["n"].(string)+"==", "e", "AQAB=")},
+		{"leading zero in e", "RS256", good.with("e", "AAEAAQ")},
+		{"e = 3", "RS256", good.with("e", "Aw")},
+		{"4096 bits", "PS512", rsaJWK("k", modulus(t, 4096))},
+		{"8192 bits", "PS512", rsaJWK("k", modulus(t, 8192))},
+		{"EC with alg", "ES256", ec.with("alg", "ES256")},
+		{"Ed25519 with alg", "EdDSA", ed.with("alg", "EdDSA", "use", "sig")},
+		{"kid with base64 characters", "RS256", good.with("kid", "a+b/c=")},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			i := only(t, newSet(t, issuer.Options{}, issuerOf(t, document(t, row.key))))
+			want(t, i, row.key["kid"].(string), row.alg, nil)
+		})
+	}
+}
+
+// Cognito and many others sign by RS256 only; a set may hold other keys too.
+func TestKeyForNoneOfTheIssuersAlgorithms(t *testing.T) {
+	cfg := issuerOf(t, document(t, rsaJWK("rsa", newRSA(t)), ecJWK(t, "ec", newEC(t, elliptic.P256())), rsaJWK("ps", newRSA(t)).with("alg", "PS256")))
+	cfg.Algorithms = []string{"RS256"}
+	i := only(t, newSet(t, issuer.Options{}, cfg))
+	want(t, i, "rsa", "RS256", nil)
+	want(t, i, "ec", "RS256", issuer.ErrKeyUnfit)
+	want(t, i, "ps", "RS256", issuer.ErrKeyUnfit)
+	for _, skip := range i.Stats().Skipped {
+		if skip.Reason != issuer.SkipAlg || !strings.Contains(skip.Detail, "[RS256]") {
+			t.Errorf("skipped %+v, want alg", skip)
+		}
+	}
+}
+
+// Each row is a whole answer without a usable key, and what an operator reads.
+func TestUnusableDocument(t *testing.T) {
+	many := make([]jwk, 101)
+	for n := range many {
+		many[n] = edJWK(fmt.Sprint(n), newEd(t))
+	}
+	for _, row := range []struct{ name, content, text string }{
+		{"nothing", "", "no JSON object"},
+		{"an empty object", "{}", `no member "keys"`},
+		{"null", "null", `no member "keys"`},
+		{"an error object", `{"error":"temporarily_unavailable"}`, `no member "keys"`},
+		{"HTML", "<html><body>502</body></html>", "no JSON object: invalid at byte 1"},
+		{"an array", "[]", "another JSON value"},
+		{"truncated", document(t, edJWK("k", newEd(t)))[:40], "no JSON object: invalid at byte"},
+		{"garbage behind", document(t, edJWK("k", newEd(t))) + "x", "no JSON object: invalid at byte"},
+		{"two documents", document(t, edJWK("k", newEd(t))) + "{}", "no JSON object: invalid at byte"},
+		{"keys in capitals", strings.Replace(document(t, edJWK("k", newEd(t))), "keys", "Keys", 1), `no member "keys"`},
+		{"keys no array", `{"keys":{}}`, `"keys" is no array`},
+		{"keys null", `{"keys":null}`, "empty"},
+		{"no keys", `{"keys":[]}`, "empty"},
+		{"only unusable keys", document(t, rsaJWK("a", newRSA(t)).with("use", "enc"), jwk{"kid": "b", "kty": "oct", "k": "AA"}), `none of the key set's 2 keys is usable, the first (kid "a"): its use is "enc"`},
+		{"101 keys", document(t, many...), "101 keys, at most 100"},
+		{"more than 1 MiB", document(t, edJWK("k", newEd(t)).with("pad", strings.Repeat("x", 1<<20))), "more than 1048576 bytes"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := issuer.NewSet(issuers(issuerOf(t, row.content)), issuer.Options{})
+			if err == nil || !strings.Contains(err.Error(), "issuers.main.jwks.file: ") || !strings.Contains(err.Error(), row.text) {
+				t.Errorf("got %v, want it to say %s", err, row.text)
+			}
+		})
+	}
+	t.Run("100 keys are taken", func(t *testing.T) {
+		i := only(t, newSet(t, issuer.Options{}, issuerOf(t, document(t, many[:100]...))))
+		want(t, i, "99", "EdDSA", nil)
+	})
+}
+
+// Whatever a key set holds, reading it ends well, and every key that comes out
+// is fit for the alg that it is given for.
+func FuzzKeySet(f *testing.F) {
+	rsaKey := rsaJWK("rsa", newRSA(f))
+	f.Add(document(f, rsaKey, rsaKey.with("e", "AA"), ecJWK(f, "ec", newEC(f, elliptic.P256())), edJWK("ed", newEd(f))))
+	f.Add(document(f, rsaKey, rsaKey.with("alg", "PS256"), ecJWK(f, "rsa", newEC(f, elliptic.P521()))))
+	f.Add(document(f, rsaKey.with("use", "enc"), rsaKey.with("key_ops", []string{"verify"}), jwk{"kid": "o", "kty": "oct", "k": "AA"}))
+	f.Add(`{"keys":[{"kid":"a","kty":"EC","crv":"P-384","x":"AA","y":"AA"},null,[],1]}`)
+	f.Add(`{"keys":null}`)
+	name := filepath.Join(f.TempDir(), "keys.json")
+	f.Fuzz(func(t *testing.T, content string) {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg := issuerAt("")
+		cfg.JWKS.File = name
+		set, err := issuer.NewSet(issuers(cfg), issuer.Options{})
+		if err != nil {
+			if strings.ContainsAny(err.Error(), "\n\r\x1b") || len(err.Error()) > 1000 {
+				t.Fatalf("the error shows the input: %.1000q", err)
+			}
+			return
+		}
+		defer set.Close()
+		i := set.All()[0]
+		stats := i.Stats()
+		if len(stats.Keys) == 0 || len(stats.Keys)+len(stats.Skipped) > 100 {
+			t.Fatalf("%d keys, %d skipped", len(stats.Keys), len(stats.Skipped))
+		}
+		for _, held := range stats.Keys {
+			for _, alg := range algorithms() {
+				key, err := i.Key(t.Context(), held.KID, alg)
+				if err == nil && !fit(key, alg) {
+					t.Fatalf("kid %q: a %T for %s", held.KID, key, alg)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,374 @@
+package issuer_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/issuer"
+)
+
+func TestLookupIsExact(t *testing.T) {
+	set := newSet(t, issuer.Options{}, issuerAt("https://issuer.example/jwks"))
+	if i, ok := set.Lookup("https://issuer.example/"); !ok || i.Name() != "main" || i.Config().Path != "issuers.main" {
+		t.Errorf("got %v, %v", i, ok)
+	}
+	for _, iss := range []string{"", "https://issuer.example", "https://issuer.example//", "HTTPS://issuer.example/", "http://issuer.example/", "https://issuer.example/ ", "https://issuer.example/\x00"} {
+		if _, ok := set.Lookup(iss); ok {
+			t.Errorf("%q is taken for an issuer", iss)
+		}
+	}
+}
+
+// Two issuers with the same kid never see one another's keys.
+func TestIssuersShareNoKeys(t *testing.T) {
+	one, two := newEd(t), newEd(t)
+	a, b := issuerOf(t, document(t, edJWK("k", one))), issuerOf(t, document(t, edJWK("k", two), edJWK("only-two", two)))
+	b.Name, b.Path, b.ISS = "two", "issuers.two", []string{"https://two.example/"}
+	set := newSet(t, issuer.Options{}, a, b)
+	first, _ := set.Lookup("https://issuer.example/")
+	second, _ := set.Lookup("https://two.example/")
+	if !one.Equal(want(t, first, "k", "EdDSA", nil)) || !two.Equal(want(t, second, "k", "EdDSA", nil)) {
+		t.Error("a key came from the other issuer")
+	}
+	want(t, first, "only-two", "EdDSA", issuer.ErrKeyPending)
+}
+
+func TestMistakes(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	noPEM := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(noPEM, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name   string
+		change func(*config.Issuer)
+		want   string
+	}{
+		{"no iss", func(c *config.Issuer) { c.ISS = nil }, "issuers.main: the issuer signs as no iss value"},
+		{"an empty iss", func(c *config.Issuer) { c.ISS = []string{""} }, `issuers.main: an iss value is empty`},
+		{"no algorithms", func(c *config.Issuer) { c.Algorithms = nil }, "issuers.main.algorithms: the list is empty"},
+		{"alg none", func(c *config.Issuer) { c.Algorithms = []string{"RS256", "none"} }, `issuers.main.algorithms: "none" is no signature algorithm`},
+		{"alg HS256", func(c *config.Issuer) { c.Algorithms = []string{"HS256"} }, `issuers.main.algorithms: "HS256" is no signature algorithm`},
+		{"refresh_interval", func(c *config.Issuer) { c.JWKS.RefreshInterval = 0 }, "issuers.main.jwks.refresh_interval: 0s is not more than zero"},
+		{"unknown_kid_cooldown", func(c *config.Issuer) { c.JWKS.UnknownKIDCooldown = 0 }, "issuers.main.jwks.unknown_kid_cooldown: 0s is not"},
+		{"max_stale", func(c *config.Issuer) { c.JWKS.MaxStale = -1 }, "issuers.main.jwks.max_stale: -1ns is not"},
+		{"request_timeout", func(c *config.Issuer) { c.JWKS.RequestTimeout = 0 }, "issuers.main.jwks.request_timeout: 0s is not"},
+		{"plain http", func(c *config.Issuer) { c.AllowHTTP, c.JWKS.URI = false, "http://issuer.example/jwks?k=hush" }, `issuers.main.jwks.uri: "http://issuer.example/jwks" is plain http`},
+		{"plain http by discovery", func(c *config.Issuer) {
+			c.AllowHTTP, c.JWKS.URI, c.ISS = false, "", []string{"http://issuer.example"}
+		}, `issuers.main.issuer: "http://issuer.example/.well-known/openid-configuration" is plain http`},
+		{"no URL", func(c *config.Issuer) { c.JWKS.URI = "http://[::1" }, "issuers.main.jwks.uri: it is no URL"},
+		{"another scheme", func(c *config.Issuer) { c.JWKS.URI = "ftp://issuer.example/" }, "issuers.main.jwks.uri: \"ftp://issuer.example/\" is no absolute https URL"},
+		{"no host", func(c *config.Issuer) { c.JWKS.URI = "https:///jwks" }, "issuers.main.jwks.uri: \"https:///jwks\" is no absolute https URL"},
+		{"opaque", func(c *config.Issuer) { c.JWKS.URI = "https:issuer.example" }, "is no absolute https URL"},
+		{"credentials", func(c *config.Issuer) { c.JWKS.URI = "https://u:hush@issuer.example/" }, "holds credentials"},
+		{"a key set file that is missing", func(c *config.Issuer) { c.JWKS.File = missing }, "issuers.main.jwks.file: the key set cannot be used: open "},
+		{"a directory as key set file", func(c *config.Issuer) { c.JWKS.File = filepath.Dir(missing) }, "issuers.main.jwks.file: the key set cannot be used: read "},
+		{"a CA file that is missing", func(c *config.Issuer) { c.JWKS.CAFile = missing }, "issuers.main.jwks.ca_file: the CA file cannot be read: open "},
+		{"a CA file without a certificate", func(c *config.Issuer) { c.JWKS.CAFile = noPEM }, "holds no PEM certificate"},
+		{"a proxy that is no URL", func(c *config.Issuer) { c.JWKS.Proxy = "proxy.example:3128" }, "issuers.main.jwks.proxy: the proxy is no URL"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			cfg := issuerAt("https://issuer.example/jwks")
+			row.change(&cfg)
+			set, err := issuer.NewSet(issuers(cfg), issuer.Options{})
+			mistakes, ok := errors.AsType[issuer.Mistakes](err)
+			if set != nil || !ok || len(mistakes) != 1 || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "hush") {
+				t.Errorf("got %v, want %s", err, row.want)
+			}
+		})
+	}
+	t.Run("all at once", func(t *testing.T) {
+		one, two, three := issuerAt("http://issuer.example/"), issuerAt("https://issuer.example/"), issuerAt("https://issuer.example/")
+		one.AllowHTTP = false
+		three.Path, three.Algorithms = "issuers.three", nil
+		_, err := issuer.NewSet(issuers(one, two, three), issuer.Options{})
+		mistakes, _ := errors.AsType[issuer.Mistakes](err)
+		if len(mistakes) != 3 || mistakes[1].Path != "issuers.three" || !strings.Contains(mistakes[1].Text, `"https://issuer.example/" is the issuer "main"'s already`) ||
+			mistakes[2].Path != "issuers.three.algorithms" || strings.Count(err.Error(), "\n") != 2 {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestNoIssuers(t *testing.T) {
+	set := newSet(t, issuer.Options{})
+	set.Start()
+	if !set.Healthy() || !set.Ready() || len(set.Stats()) != 0 {
+		t.Errorf("healthy %v, ready %v", set.Healthy(), set.Ready())
+	}
+}
+
+// NewSet and a set that was never started touch no network and answer at once.
+func TestSetThatWasNotStarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, dial := newPipeServer(t, edJWK("a", newEd(t)))
+		set := newSet(t, issuer.Options{Dial: dial}, issuerAt("http://keys.example/"))
+		began := time.Now()
+		want(t, only(t, set), "a", "EdDSA", issuer.ErrKeysUnavailable)
+		if took := time.Since(began); took != 0 || s.fetches() != 0 || set.Healthy() {
+			t.Errorf("after %s, %d fetches, healthy %v", took, s.fetches(), set.Healthy())
+		}
+	})
+}
+
+func TestKeySetFileIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
+		cfg.JWKS.UnknownKIDCooldown = time.Hour
+		lines := &logs{}
+		set := newSet(t, issuer.Options{Logger: lines.logger()}, cfg)
+		i := only(t, set)
+		want(t, i, "a", "EdDSA", nil) // before anything runs
+		set.Start()
+		rewrite := func(content string) {
+			if err := os.WriteFile(cfg.JWKS.File, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(15 * time.Minute)
+			synctest.Wait()
+		}
+		rewrite(document(t, edJWK("b", newEd(t))))
+		want(t, i, "b", "EdDSA", nil)
+		rewrite("{}")
+		want(t, i, "b", "EdDSA", nil)
+		if lines.count("WARN", "keys could not be fetched") != 1 {
+			t.Errorf("the log says\n%s", lines)
+		}
+		if got := i.Stats().Source; got != "file:"+cfg.JWKS.File {
+			t.Errorf("source %q", got)
+		}
+	})
+}
+
+// An unknown kid makes the file be read, too: no waiting for the timer.
+func TestUnknownKIDReadsTheFile(t *testing.T) {
+	cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
+	i := only(t, start(t, issuer.Options{}, cfg))
+	if err := os.WriteFile(cfg.JWKS.File, []byte(document(t, edJWK("b", newEd(t)))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	comes(t, i, "b")
+	refused(t, i, "c")
+}
+
+// On a reload an issuer whose keys come from the same place is taken over,
+// running; nothing is fetched for it.
+func TestTakingOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := edJWK("a", newEd(t))
+		keys, dial := newPipeServer(t, a)
+		cfg := issuerAt("http://keys.example/")
+		old := newSet(t, issuer.Options{Dial: dial}, cfg)
+		old.Start()
+		synctest.Wait()
+		only(t, old).Verified("a")
+
+		cfg.Audiences, cfg.Prefix, cfg.Leeway = []string{"api"}, "p:", time.Second
+		next := newSet(t, issuer.Options{Previous: old, Dial: dial}, cfg)
+		next.Start()
+		synctest.Wait()
+		if !next.Healthy() || !next.Ready() || keys.fetches() != 1 {
+			t.Errorf("healthy %v, ready %v, %d fetches", next.Healthy(), next.Ready(), keys.fetches())
+		}
+		if only(t, next).Config().Prefix != "p:" || only(t, old).Config().Prefix != "" || only(t, next).Stats().Keys[0].Tokens != 1 {
+			t.Error("the config or the counters were not taken over")
+		}
+		old.Close()
+		keys.publish(t, a, edJWK("b", newEd(t)))
+		want(t, only(t, next), "b", "EdDSA", nil) // still running
+		want(t, only(t, old), "b", "EdDSA", nil)  // and who still holds the old set reads the same keys
+		next.Close()
+		began := time.Now()
+		want(t, only(t, next), "a", "EdDSA", nil) // after Close: as it was, but no fetch
+		want(t, only(t, next), "c", "EdDSA", issuer.ErrKeyPending)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("after Close an answer took %s", took)
+		}
+	})
+}
+
+// A reload that fails later on closes the new set; the old one must go on.
+func TestTakingOverThatIsTakenBack(t *testing.T) {
+	a := edJWK("a", newEd(t))
+	keys := newServer(t, a)
+	old := start(t, issuer.Options{}, issuerAt(keys.URL))
+	next := newSet(t, issuer.Options{Previous: old}, issuerAt(keys.URL))
+	next.Close()
+	next.Close()
+	bad := issuerAt("ftp://issuer.example/")
+	bad.Name, bad.ISS = "bad", []string{"https://bad.example/"}
+	if _, err := issuer.NewSet(issuers(issuerAt(keys.URL), bad), issuer.Options{Previous: old}); err == nil {
+		t.Fatal("the bad config was taken")
+	}
+	keys.publish(t, a, edJWK("b", newEd(t)))
+	comes(t, only(t, old), "b")
+}
+
+// An issuer whose fetching was tuned otherwise begins with the keys it had: a
+// reload in an outage must not lose them.
+func TestTuningKeepsTheKeys(t *testing.T) {
+	cfg := issuerAt("")
+	for _, row := range []struct {
+		name   string
+		change func(*config.Issuer)
+		kept   bool
+	}{
+		{"refresh_interval", func(c *config.Issuer) { c.JWKS.RefreshInterval = time.Hour }, true},
+		{"max_stale", func(c *config.Issuer) { c.JWKS.MaxStale = time.Hour }, true},
+		{"algorithms, the key still fits", func(c *config.Issuer) { c.Algorithms = []string{"EdDSA", "RS256"} }, true},
+		{"algorithms, the key fits no longer", func(c *config.Issuer) { c.Algorithms = []string{"RS256"} }, false},
+		{"another key set", func(c *config.Issuer) { c.JWKS.URI += "/other" }, false},
+		{"another iss", func(c *config.Issuer) { c.ISS = []string{"https://other.example/"} }, false},
+		{"another name", func(c *config.Issuer) { c.Name = "other" }, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			keys := newServer(t, edJWK("a", newEd(t)))
+			cfg = issuerAt(keys.URL)
+			old := start(t, issuer.Options{}, cfg)
+			keys.status(500)
+			row.change(&cfg)
+			next := newSet(t, issuer.Options{Previous: old}, cfg)
+			next.Start()
+			i := only(t, next)
+			old.Close()
+			if row.kept {
+				want(t, i, "a", "EdDSA", nil)
+			} else if _, err := i.Key(t.Context(), "a", "EdDSA"); err == nil {
+				t.Error("the keys were taken over")
+			}
+		})
+	}
+	for allowed, sentinel := range map[bool]error{true: issuer.ErrKeysUnavailable, false: nil} {
+		t.Run(fmt.Sprintf("plain http was allowed %v and is not then", allowed), func(t *testing.T) {
+			_, caFile, dial := tlsServer(t, edJWK("a", newEd(t)))
+			cfg := issuerAt("https://example.com/jwks")
+			cfg.AllowHTTP, cfg.JWKS.CAFile = allowed, caFile
+			old := start(t, issuer.Options{Dial: dial}, cfg)
+			want(t, only(t, old), "a", "EdDSA", nil)
+			cfg.AllowHTTP, cfg.JWKS.RefreshInterval = false, time.Hour
+			want(t, only(t, newSet(t, issuer.Options{Previous: old}, cfg)), "a", "EdDSA", sentinel)
+		})
+	}
+}
+
+// The new tuning is in force, and the keys that are handed on keep their age.
+func TestTuningIsInForce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, dial := newPipeServer(t, edJWK("a", newEd(t)))
+		cfg := issuerAt("http://keys.example/")
+		old := newSet(t, issuer.Options{Dial: dial}, cfg)
+		old.Start()
+		synctest.Wait()
+		s.status(500)
+		time.Sleep(2 * time.Hour)
+		cfg.JWKS.MaxStale = 3 * time.Hour
+		next := newSet(t, issuer.Options{Dial: dial, Previous: old}, cfg)
+		want(t, only(t, next), "a", "EdDSA", nil)
+		if age := only(t, next).Stats().Age; age != 2*time.Hour {
+			t.Errorf("age %s", age)
+		}
+		time.Sleep(time.Hour + time.Second)
+		want(t, only(t, next), "a", "EdDSA", issuer.ErrKeysStale)
+		want(t, only(t, old), "a", "EdDSA", nil)
+	})
+}
+
+func TestReloadReadsTheKeySetFileAtOnce(t *testing.T) {
+	cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
+	old := start(t, issuer.Options{}, cfg)
+	eventually(t, 5*time.Second, "the first look at the file", func() bool { return only(t, old).Stats().Fetches[issuer.FetchOK] == 1 })
+	if err := os.WriteFile(cfg.JWKS.File, []byte(document(t, edJWK("b", newEd(t)))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	next := newSet(t, issuer.Options{Previous: old}, cfg)
+	next.Start()
+	eventually(t, 5*time.Second, "the new content is in force", func() bool {
+		for _, held := range only(t, next).Stats().Keys {
+			if held.KID == "b" {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func TestChanged(t *testing.T) {
+	keys := newServer(t)
+	keys.status(500)
+	cfg := issuerAt(keys.URL)
+	cfg.JWKS.UnknownKIDCooldown = time.Millisecond
+	set := newSet(t, issuer.Options{}, cfg)
+	changed := set.Changed()
+	select {
+	case <-changed:
+		t.Fatal("a change before anything happened")
+	default:
+	}
+	set.Start()
+	<-changed
+	if changed = set.Changed(); !set.Healthy() || set.Ready() {
+		t.Errorf("after the first fetch failed: healthy %v, ready %v", set.Healthy(), set.Ready())
+	}
+	keys.publish(t, edJWK("a", newEd(t)))
+	<-changed
+	if !set.Healthy() || !set.Ready() {
+		t.Errorf("with keys: healthy %v, ready %v", set.Healthy(), set.Ready())
+	}
+}
+
+// Close waits for the goroutines, also for one in the middle of a fetch, and
+// lets those who wait for it go.
+func TestCloseLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
+		s, dial := newPipeServer(t, edJWK("a", newEd(t)))
+		set := newSet(t, issuer.Options{Dial: dial}, issuerAt("http://keys.example/"))
+		set.Start()
+		synctest.Wait()
+		b := &bubble{t: t, keys: s}
+		b.slow(time.Hour)
+		waited := make(chan time.Duration)
+		began := time.Now()
+		go func() {
+			_, err := only(t, set).Key(t.Context(), "b", "EdDSA")
+			if !errors.Is(err, issuer.ErrKeyPending) {
+				t.Errorf("got %v", err)
+			}
+			waited <- time.Since(began)
+		}()
+		synctest.Wait()
+		set.Close()
+		if took := time.Since(began); took != 0 {
+			t.Errorf("Close took %s", took)
+		}
+		if took := <-waited; took != 0 {
+			t.Errorf("the request waited for %s", took)
+		}
+	})
+}
+
+func TestMemoryOfManyIssuers(t *testing.T) {
+	a := edJWK("a", newEd(t))
+	keys := newServer(t, a)
+	var list []config.Issuer
+	for n := range 200 {
+		cfg := issuerAt(keys.URL)
+		cfg.Name, cfg.ISS = fmt.Sprint("i", n), []string{fmt.Sprint("https://issuer.example/", n)}
+		list = append(list, cfg)
+	}
+	before, goroutines := heap(), runtime.NumGoroutine()
+	set := start(t, issuer.Options{}, list...)
+	eventually(t, 5*time.Second, "a goroutine an issuer", func() bool { return runtime.NumGoroutine() <= goroutines+200 })
+	if grown := int64(heap()) - int64(before); grown > 200*64<<10 {
+		t.Errorf("200 issuers hold %d bytes", grown)
+	}
+	runtime.KeepAlive(set)
+}

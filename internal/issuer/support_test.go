@@ -1,0 +1,417 @@
+package issuer_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/issuer"
+)
+
+// jwk is one JWK as a document holds it.
+type jwk map[string]any
+
+// with returns the JWK with members set, or removed where a value is nil.
+func (k jwk) with(members ...any) jwk {
+	changed := jwk{}
+	for name, value := range k {
+		changed[name] = value
+	}
+	for i := 0; i < len(members); i += 2 {
+		if members[i+1] == nil {
+			delete(changed, members[i].(string))
+		} else {
+			changed[members[i].(string)] = members[i+1]
+		}
+	}
+	return changed
+}
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+func rsaJWK(kid string, public *rsa.PublicKey) jwk {
+	return jwk{"kid": kid, "kty": "RSA", "use": "sig", "n": b64(public.N.Bytes()), "e": b64(big.NewInt(int64(public.E)).Bytes())}
+}
+
+func ecJWK(t testing.TB, kid string, public *ecdsa.PublicKey) jwk {
+	t.Helper()
+	point, err := public.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := (len(point) - 1) / 2
+	return jwk{"kid": kid, "kty": "EC", "crv": public.Params().Name, "x": b64(point[1 : 1+half]), "y": b64(point[1+half:])}
+}
+
+func edJWK(kid string, public ed25519.PublicKey) jwk {
+	return jwk{"kid": kid, "kty": "OKP", "crv": "Ed25519", "x": b64(public)}
+}
+
+// newEd makes an Ed25519 key: the cheapest kind, where the kind is no matter.
+func newEd(t testing.TB) ed25519.PublicKey {
+	t.Helper()
+	public, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public
+}
+
+func newEC(t testing.TB, curve elliptic.Curve) *ecdsa.PublicKey {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &private.PublicKey
+}
+
+func newRSA(t testing.TB) *rsa.PublicKey {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &private.PublicKey
+}
+
+// modulus makes a number of exactly this many bits that looks like an RSA
+// modulus; nobody needs its factors.
+func modulus(t testing.TB, bits int) *rsa.PublicKey {
+	t.Helper()
+	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), uint(bits-1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.SetBit(n, bits-1, 1).SetBit(n, 0, 1)
+	return &rsa.PublicKey{N: n, E: 65537}
+}
+
+func document(t testing.TB, keys ...jwk) string {
+	t.Helper()
+	if keys == nil {
+		keys = []jwk{}
+	}
+	text, err := json.Marshal(map[string]any{"keys": keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// algorithms is every alg that can be configured.
+func algorithms() []string {
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+}
+
+// issuerAt is an issuer whose key set is at uri, with the defaults of the
+// config.
+func issuerAt(uri string) config.Issuer {
+	return config.Issuer{
+		Name: "main", Path: "issuers.main", ISS: []string{"https://issuer.example/"}, Algorithms: algorithms(), AllowHTTP: true,
+		JWKS: config.JWKS{
+			URI: uri, RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour,
+			RequestTimeout: 5 * time.Second, Proxy: "none",
+		},
+	}
+}
+
+// issuerOf is an issuer whose key set is a file with this content.
+func issuerOf(t testing.TB, content string) config.Issuer {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "keys.json")
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := issuerAt("")
+	cfg.JWKS.File = name
+	return cfg
+}
+
+// newSet makes a set that is closed when the test ends.
+func newSet(t testing.TB, o issuer.Options, issuers ...config.Issuer) *issuer.Set {
+	t.Helper()
+	set, err := issuer.NewSet(issuers, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(set.Close)
+	return set
+}
+
+// start makes and starts a set, and waits until each issuer has been tried.
+func start(t testing.TB, o issuer.Options, issuers ...config.Issuer) *issuer.Set {
+	t.Helper()
+	set := newSet(t, o, issuers...)
+	set.Start()
+	settle(t, set)
+	return set
+}
+
+func settle(t testing.TB, set *issuer.Set) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for changed := set.Changed(); !set.Healthy(); changed = set.Changed() {
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatal("the set was not healthy in time")
+		}
+	}
+}
+
+// eventually waits for something that another goroutine brings about.
+func eventually(t testing.TB, within time.Duration, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %s: %s", within, what)
+		}
+		<-tick.C
+	}
+}
+
+// server is an issuer's key server that can be made to answer anything.
+type server struct {
+	*httptest.Server
+	mu       sync.Mutex
+	answer   http.HandlerFunc
+	requests []*http.Request
+	at       []time.Time
+}
+
+// newServer starts a key server on loopback.
+func newServer(t testing.TB, keys ...jwk) *server {
+	t.Helper()
+	s := &server{}
+	s.publish(t, keys...)
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.requests = append(s.requests, r)
+	s.at = append(s.at, time.Now())
+	answer := s.answer
+	s.mu.Unlock()
+	answer(w, r)
+}
+
+// publish makes the server answer with these keys.
+func (s *server) publish(t testing.TB, keys ...jwk) {
+	t.Helper()
+	text := document(t, keys...)
+	s.answers(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
+}
+
+// answers makes the server answer so from now on.
+func (s *server) answers(answer http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+// status makes the server answer with a status and no keys.
+func (s *server) status(code int, header ...string) {
+	s.answers(func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(code)
+	})
+}
+
+// fetches is how many requests came so far.
+func (s *server) fetches() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.requests)
+}
+
+// times is when each request came.
+func (s *server) times() []time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]time.Time(nil), s.at...)
+}
+
+func (s *server) lastRequest() *http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests[len(s.requests)-1]
+}
+
+// newPipeServer serves keys over a network of pipes, which makes no system
+// call: inside a synctest bubble its time is the bubble's. dial reaches it.
+func newPipeServer(t testing.TB, keys ...jwk) (s *server, dial func(context.Context, string, string) (net.Conn, error)) {
+	t.Helper()
+	s = &server{}
+	s.publish(t, keys...)
+	pipes := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	h := &http.Server{Handler: s}
+	go func() { _ = h.Serve(pipes) }()
+	t.Cleanup(func() { _ = h.Close() })
+	return s, pipes.dial
+}
+
+// pipes is a listener whose connections are net.Pipe's.
+type pipes struct {
+	conns  chan net.Conn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.conns <- there:
+		return here, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
+
+// only returns the set's only issuer.
+func only(t testing.TB, set *issuer.Set) *issuer.Issuer {
+	t.Helper()
+	all := set.All()
+	if len(all) != 1 {
+		t.Fatalf("the set has %d issuers", len(all))
+	}
+	return all[0]
+}
+
+// want holds one look-up to an outcome: nil for a key, else a sentinel.
+func want(t testing.TB, i *issuer.Issuer, kid, alg string, sentinel error) crypto.PublicKey {
+	t.Helper()
+	key, err := i.Key(t.Context(), kid, alg)
+	if !errors.Is(err, sentinel) || (err == nil) != (sentinel == nil) {
+		t.Fatalf("Key(%q, %q): got error %v, want %v", kid, alg, err, sentinel)
+	}
+	if (key != nil) != (sentinel == nil) {
+		t.Fatalf("Key(%q, %q): got key %v with error %v", kid, alg, key, err)
+	}
+	return key
+}
+
+// comes waits until the key of a kid is there. A single look may end before
+// the fetch that it caused: on a busy machine that takes its time.
+func comes(t testing.TB, i *issuer.Issuer, kid string) {
+	t.Helper()
+	eventually(t, 20*time.Second, "kid "+kid+" is known", func() bool {
+		_, err := i.Key(t.Context(), kid, "EdDSA")
+		if errors.Is(err, issuer.ErrKeyUnfit) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+}
+
+// refused waits until a kid is known to be unknown.
+func refused(t testing.TB, i *issuer.Issuer, kid string) {
+	t.Helper()
+	eventually(t, 20*time.Second, "kid "+kid+" is refused", func() bool {
+		_, err := i.Key(t.Context(), kid, "EdDSA")
+		if err == nil {
+			t.Fatalf("there is a key for kid %q", kid)
+		}
+		return errors.Is(err, issuer.ErrKeyUnknown)
+	})
+}
+
+// logs collects log lines.
+type logs struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *logs) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil)) }
+
+// count is how many lines contain all of the parts.
+func (l *logs) count(parts ...string) int {
+	n := 0
+	for line := range strings.Lines(l.String()) {
+		all := true
+		for _, part := range parts {
+			all = all && strings.Contains(line, part)
+		}
+		if all {
+			n++
+		}
+	}
+	return n
+}
+
+// issuers is a list of configs.
+func issuers(list ...config.Issuer) []config.Issuer { return list }
+
+// fit is an oracle of its own for which key may verify which alg.
+func fit(k crypto.PublicKey, alg string) bool {
+	switch k := k.(type) {
+	case *rsa.PublicKey:
+		return (alg[:2] == "RS" || alg[:2] == "PS") && k.N.BitLen() >= 2048 && k.N.BitLen() <= 8192 && k.E >= 3 && k.E%2 == 1
+	case *ecdsa.PublicKey:
+		curve := map[string]elliptic.Curve{"ES256": elliptic.P256(), "ES384": elliptic.P384(), "ES512": elliptic.P521()}[alg]
+		_, err := k.ECDH()
+		return curve != nil && k.Curve == curve && err == nil
+	case ed25519.PublicKey:
+		return alg == "EdDSA" && len(k) == ed25519.PublicKeySize
+	}
+	return false
+}
