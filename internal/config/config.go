@@ -26,6 +26,7 @@ type Config struct {
 	Routes   []Route // in file order; the first match decides
 	Default  Access  // AccessRequired or AccessDeny
 	CORS     CORS
+	Relax    Relax
 
 	Warnings []Mistake // worth saying aloud, but no reason to refuse the file
 
@@ -63,9 +64,12 @@ type Issuer struct {
 	GroupsClaim []string // claim names, the first that is there
 	ScopesClaim []string // claim names, the first that is there
 
-	Leeway    time.Duration
-	AllowHTTP bool // plain http to this issuer, opened by name
-	JWKS      JWKS
+	Leeway time.Duration
+	// MaxLifetime is how long exp less iat may be, and makes iat required;
+	// 0: no limit.
+	MaxLifetime time.Duration
+	AllowHTTP   bool // plain http to this issuer, opened by name
+	JWKS        JWKS
 }
 
 // Cognito is what only an AWS Cognito user pool has.
@@ -100,13 +104,20 @@ type SourceKind string
 
 // The places a credential can be read from.
 const (
-	SourceBearer SourceKind = "bearer" // Authorization: Bearer, RFC 6750 section 2.1
+	SourceBearer            SourceKind = "bearer"             // Authorization: Bearer, RFC 6750 section 2.1
+	SourceCookie            SourceKind = "cookie"             // a cookie, RFC 6265
+	SourceHeader            SourceKind = "header"             // a header field that holds nothing else
+	SourceWebSocketProtocol SourceKind = "websocket_protocol" // the item behind this one in Sec-WebSocket-Protocol, RFC 6455
+	SourceQuery             SourceKind = "query"              // a query parameter, RFC 6750 section 2.3
 )
 
 // TokenSource is one place a credential may stand in.
 type TokenSource struct {
 	Kind SourceKind
-	Name string // the cookie's, header's or query parameter's name; empty for bearer
+	Name string // of the cookie, header, protocol or parameter; empty for bearer
+	// Origins may send the cookie with requests that are not safe although
+	// they are other origins than the request's own.
+	Origins []string
 }
 
 // Identity is what the application is told, and what clients may not claim.
@@ -152,6 +163,8 @@ type Route struct {
 	// AnonymousIfInvalid: on an optional route a token that fails goes on
 	// without identity instead of being denied.
 	AnonymousIfInvalid bool
+	TokensFrom         []TokenSource // the route's own, or those of Tokens
+	Forward            bool          // the route's own, or that of Tokens
 	Requirement        Requirement
 }
 

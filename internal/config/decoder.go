@@ -50,13 +50,14 @@ func (p place) below(key string) string {
 	}
 }
 
-func plainKey(key string) bool {
-	for _, c := range []byte(key) {
-		if !letterOrDigit(c) && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return key != ""
+func plainKey(key string) bool { return key != "" && madeOf(key, "-_") }
+
+// madeOf tells whether text is made of ASCII letters, digits and the bytes of
+// others.
+func madeOf(text, others string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return r >= 0x80 || !letterOrDigit(byte(r)) && !strings.ContainsRune(others, r)
+	})
 }
 
 func letterOrDigit(c byte) bool {

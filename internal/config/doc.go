@@ -17,7 +17,9 @@
 //
 //  1. Nothing in a file is ignored: an unknown, repeated or not yet built key,
 //     a second document, an anchor, an alias, a merge key and a tag are
-//     mistakes (TestPlantedMistakes, TestNotInThisVersion, TestRefusedYAML).
+//     mistakes, and so is a key that would have no effect on its route
+//     (TestPlantedMistakes, TestNotInThisVersion, TestRefusedYAML,
+//     TestCredentialsWithoutUse).
 //  2. A variable's value stays inside the scalar that names it: it can never
 //     add a key, an item or a document (TestExpansionStaysInItsScalar).
 //  3. An empty value never means "do not check": empty strings and lists are
@@ -34,6 +36,11 @@
 //     (TestIssuerMistakes, TestJWKSMistakes, TestEnvironmentEndpoint).
 //  7. What is not written is the safe choice: access required, default
 //     required, credentials removed (TestDefaults).
-//  8. What a mistake says of a key or variable that holds a URL never has the
+//  8. A credential is read where the file says and nowhere else: a query only
+//     on routes that name it, and no header that identity sets or strips
+//     (TestTokenSourceMistakes, TestSourceKeys, TestRouteCredentials).
+//  9. A relaxation opens its own hole and no other, on its own hosts and no
+//     others (TestRelaxationsOpenOneHole, TestMatchHost).
+//  10. What a mistake says of a key or variable that holds a URL never has the
 //     URL's password in it (TestNoPasswordInMistakes).
 package config

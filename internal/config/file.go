@@ -20,7 +20,8 @@ func fileObject() object[Config] {
 			field("default", "what a request needs that no route matches", oneOf(AccessRequired, AccessDeny),
 				func(c *Config) *Access { return &c.Default }).or("required"),
 			field("cors", "how browsers' cross-origin requests are treated", group(corsObject()), func(c *Config) *CORS { return &c.CORS }).or("{}"),
-			later[Config]("relax", "holes in the path guard, opened by name"),
+			field("relax", "holes in the strict reading of requests, opened by name", group(relaxObject()),
+				func(c *Config) *Relax { return &c.Relax }),
 			later[Config]("revoked", "a file of tokens that are trusted no longer"),
 			later[Config]("audit", "which decisions are recorded"),
 			later[Config]("shadow", "record would-be denials instead of enforcing them"),
@@ -40,6 +41,7 @@ func checkFile(d *decoder, _ place, c *Config) {
 	}
 	checkIssuers(d, c)
 	checkRoutes(d, c)
+	checkCredentialHeaders(d, c)
 }
 
 // config decodes the whole file into c.

@@ -69,6 +69,16 @@ func badWord(text string) string {
 	return ""
 }
 
+// lowered reads what f reads, and gives it in lower case.
+func lowered(f form[string]) form[string] {
+	read := f.read
+	f.read = func(d *decoder, p place) (string, bool) {
+		text, ok := read(d, p)
+		return strings.ToLower(text), ok
+	}
+	return f
+}
+
 func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
 
 // filePath is the path of a file or directory, relative to the config's own.

@@ -17,6 +17,9 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		shortest, planted, everything, pool, "", "a: [", "a: &a [*a]", pool + "---\n", "\ufeff" + pool, strings.ReplaceAll(shortest, "\n", "\r\n"),
 		"issuers:\n  a: {issuer: \"https://a.example/\", audiences: [api], prefix: \"a:\"}\n  b: {cognito: us-west-1_b, clients: ['${V}'], prefix: ''}\n",
+		"tokens: {from: [{cookie: s, origins: ['https://a.example:8443']}, {header: X-Token}], forward: true}\n" + pool,
+		pool + "routes:\n  - {match: /a, tokens_from: [bearer, {query: '${V}'}, {websocket_protocol: jwt}], forward: true}\n",
+		pool + "relax: {all: [encoded_slash, ignore_case], hosts: {'*.A.example': [semicolon], '[::1]': []}}\n",
 		"? [a]\n: {b: !t c}\n", "<<: {a: b}\n", "routes:\n  - match: ${V:-x}\n  - match: $${V}\n",
 	} {
 		f.Add([]byte(seed), "value")
@@ -90,10 +93,11 @@ func safe(t *testing.T, c *config.Config) {
 				t.Errorf("prefixes %q and %q overlap", i.Prefix, other.Prefix)
 			}
 		}
-		if i.JWKS.RefreshInterval <= 0 || i.JWKS.RequestTimeout <= 0 || i.JWKS.UnknownKIDCooldown <= 0 || i.JWKS.MaxStale <= 0 || i.Leeway < 0 {
+		if i.JWKS.RefreshInterval <= 0 || i.JWKS.RequestTimeout <= 0 || i.JWKS.UnknownKIDCooldown <= 0 || i.JWKS.MaxStale <= 0 || i.Leeway < 0 || i.MaxLifetime < 0 {
 			t.Errorf("%s has a time that makes no sense: %+v", i.Path, i)
 		}
 	}
+	safeRequests(t, c)
 	for _, r := range c.Routes {
 		asks := !r.Requirement.Groups.Empty() || !r.Requirement.Scopes.Empty() || !r.Requirement.Clients.Empty()
 		if names[r.Name] || r.Name == "" || r.Match == "" || asks && (r.Access != config.AccessRequired || len(c.Issuers) > 1 && len(r.Requirement.Issuers) == 0) {
@@ -110,6 +114,48 @@ func safe(t *testing.T, c *config.Config) {
 	for _, h := range c.Identity.Headers {
 		if len(h.Claims) == 0 || h.Name != strings.ToLower(h.Name) || strings.Trim(h.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 			t.Errorf("header %+v", h)
+		}
+	}
+}
+
+// safeRequests holds what is read of requests, and what of them is let through,
+// to what the file opens by name.
+func safeRequests(t *testing.T, c *config.Config) {
+	t.Helper()
+	guarded := append(slices.Clone(c.Identity.Removed), c.Identity.Strip...)
+	for _, h := range c.Identity.Headers {
+		guarded = append(guarded, h.Name)
+	}
+	from := c.Tokens.From
+	for _, r := range c.Routes {
+		if len(r.TokensFrom) == 0 {
+			t.Errorf("%s reads no token at all", r.Path)
+		}
+		from = append(slices.Clone(from), r.TokensFrom...)
+	}
+	for _, one := range from {
+		named := one.Name != "" && !strings.ContainsAny(one.Name, " ,;=\"\r\n")
+		if named == (one.Kind == config.SourceBearer) || len(one.Origins) > 0 && one.Kind != config.SourceCookie || slices.Contains(one.Origins, "") {
+			t.Errorf("source %+v", one)
+		}
+		if one.Kind == config.SourceHeader && (slices.Contains(guarded, one.Name) || one.Name != strings.ToLower(one.Name)) {
+			t.Errorf("source %+v is a header that is set or stripped", one)
+		}
+	}
+	if slices.ContainsFunc(c.Tokens.From, func(one config.TokenSource) bool { return one.Kind == config.SourceQuery }) {
+		t.Errorf("every route reads a query: %+v", c.Tokens.From)
+	}
+	opened := slices.Clone(c.Relax.All)
+	for i, one := range c.Relax.Hosts {
+		same := func(other config.HostRelaxations) bool { return other.Host == one.Host }
+		if one.Host == "" || one.Host == "*" || one.Host != strings.ToLower(one.Host) || slices.ContainsFunc(c.Relax.Hosts[:i], same) {
+			t.Errorf("relaxed host %+v", one)
+		}
+		opened = append(opened, one.Relaxations...)
+	}
+	for _, one := range opened {
+		if _, known := holes()[one]; !known {
+			t.Errorf("%q is no relaxation", one)
 		}
 	}
 }

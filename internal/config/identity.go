@@ -133,13 +133,7 @@ func jsonPointer(text string) bool {
 
 // headerName is a header that may be set or stripped, in lower case.
 func headerName() form[string] {
-	f := textOf("a header name such as x-user-roles", badHeader)
-	read := f.read
-	f.read = func(d *decoder, p place) (string, bool) {
-		name, ok := read(d, p)
-		return strings.ToLower(name), ok
-	}
-	return f
+	return lowered(textOf("a header name such as x-user-roles", badHeader))
 }
 
 // badHeader says what is wrong with a header name, or nothing.

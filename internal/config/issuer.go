@@ -22,7 +22,7 @@ func issuerObject() object[issuerFile] {
 		says: issuerSays,
 		keys: []key[of]{
 			field("cognito", "a user pool; stands for both of its issuer forms", poolForm(), func(f *of) *string { return &f.pool }),
-			field("issuer", "the exact iss of an OIDC issuer", webURL("the issuer's URL as its tokens have it, such as https://login.example/", false),
+			field("issuer", "an OIDC issuer: the iss of its tokens, byte for byte", webURL("the issuer's URL as its tokens have it, such as https://login.example/", false),
 				func(f *of) *string { return &f.url }),
 			field("prefix", "stands before the subject, the user names and each group", prefixForm(), func(f *of) *string { return &f.Prefix }),
 			field("replica_regions", "Cognito: regions of the pool's replicas, whose issuer forms are accepted too",
@@ -33,16 +33,17 @@ func issuerObject() object[issuerFile] {
 				func(f *of) *[]string { return &f.Clients }),
 			field("token_use", "Cognito: which kinds are accepted; by default both", listOf("a list such as [access, id]", oneOf("access", "id")),
 				func(f *of) *[]string { return &f.tokenUse }),
-			field("token_types", "header typ, when present, must be one of them", listOf("a list such as [JWT, at+jwt]", typeForm()),
+			field("token_types", "the token's typ, when it has one, must be one of them", listOf("a list such as [JWT, at+jwt]", typeForm()),
 				func(f *of) *[]string { return &f.TokenTypes }).or("[JWT, at+jwt]"),
-			field("algorithms", "header alg must be one of them", listOf("a list such as [RS256]", oneOf(algorithms()...)),
+			field("algorithms", "what a token may be signed with", listOf("a list such as [RS256]", oneOf(algorithms()...)),
 				func(f *of) *[]string { return &f.Algorithms }).or("[RS256]"),
 			field("groups_claim", "the claim that holds the groups, the first that is there; by default [groups], for Cognito [cognito:groups]",
 				listOf("a list such as [groups]", claimName("a claim such as groups", false)), func(f *of) *[]string { return &f.GroupsClaim }),
 			field("scopes_claim", "the claim that holds the scopes, the first that is there",
 				listOf("a list such as [scope, scp]", claimName("a claim such as scope", false)), func(f *of) *[]string { return &f.ScopesClaim }).or("[scope, scp]"),
 			field("leeway", "how far clocks may differ", duration("30s", 0, time.Minute), func(f *of) *time.Duration { return &f.Leeway }).or("30s"),
-			later[of]("max_lifetime", "exp less iat may not be longer"),
+			field("max_lifetime", "a token that is good for longer, from iat to exp, is refused, and so is one without iat; by default there is no limit", duration("24h", time.Second, 10*365*24*time.Hour),
+				func(f *of) *time.Duration { return &f.MaxLifetime }),
 			field("dangerously_allow_http", "plain http to this issuer: discovery, keys", truth(), func(f *of) *bool { return &f.AllowHTTP }).or("false"),
 			field("jwks", "where the keys come from and how they are kept", group(jwksObject()), func(f *of) *JWKS { return &f.JWKS }).or("{}"),
 		},
@@ -90,12 +91,7 @@ func issuersForm() form[[]Issuer] {
 // issuerName keeps a name fit for a header value, a metric label and a file
 // name at once.
 func issuerName(name string) bool {
-	for _, c := range []byte(name) {
-		if !letterOrDigit(c) && c != '.' && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return name != "" && len(name) <= 64 && name[0] != '.'
+	return name != "" && len(name) <= 64 && name[0] != '.' && madeOf(name, ".-_")
 }
 
 // checkIssuer holds the rules of one issuer, and expands its preset.

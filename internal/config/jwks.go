@@ -6,12 +6,12 @@ func jwksObject() object[JWKS] {
 	return object[JWKS]{
 		says: "a mapping such as {refresh_interval: 15m}",
 		keys: []key[JWKS]{
-			field("uri", "the key set's URL; by default from the discovery document, for Cognito the pool's own",
+			field("uri", "where the keys are; by default what the discovery document says, for Cognito the pool's own",
 				webURL("the key set's URL, such as https://login.example/jwks.json", true), func(j *JWKS) *string { return &j.URI }),
 			field("file", "a key set on disk instead of uri", filePath("the path of a key set"), func(j *JWKS) *string { return &j.File }),
 			field("refresh_interval", "keys are fetched anew this often, or sooner if the issuer says so",
 				duration("15m", time.Second, 24*time.Hour), func(j *JWKS) *time.Duration { return &j.RefreshInterval }).or("15m"),
-			field("unknown_kid_cooldown", "one fetch for unknown kids in this time, after a burst of 3",
+			field("unknown_kid_cooldown", "tokens with an unknown key cause one fetch in this time, after a burst of 3",
 				duration("5s", 100*time.Millisecond, time.Hour), func(j *JWKS) *time.Duration { return &j.UnknownKIDCooldown }).or("5s"),
 			field("max_stale", "last-good keys serve this long while the issuer cannot be reached",
 				duration("24h", time.Second, 30*24*time.Hour), func(j *JWKS) *time.Duration { return &j.MaxStale }).or("24h"),

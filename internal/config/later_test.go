@@ -94,15 +94,12 @@ shadow: false
 func TestNotInThisVersion(t *testing.T) {
 	want := []string{
 		"3:3: server.tls",
-		"26:5: issuers.partner.max_lifetime",
-		"37:19: tokens.from[1].cookie", "37:33: tokens.from[1].origins",
-		"37:48: tokens.from[2].header", "37:64: tokens.from[3].websocket_protocol",
 		"40:3: tokens.cache_entries",
 		"62:5: routes[0].any_of", "63:5: routes[0].when", "64:5: routes[0].max_auth_age", "65:5: routes[0].acr",
-		"66:5: routes[0].tokens_from", "67:5: routes[0].forward", "68:5: routes[0].end_streams_at_expiry",
+		"68:5: routes[0].end_streams_at_expiry",
 		"69:5: routes[0].audit", "70:5: routes[0].shadow",
 		"71:1: include", "73:8: cors.origins", "73:21: cors.credentials",
-		"74:1: relax", "75:1: revoked", "76:1: audit", "77:1: shadow",
+		"75:1: revoked", "76:1: audit", "77:1: shadow",
 	}
 	for i := range want {
 		want[i] += " is not in this version; leave it out"
@@ -134,24 +131,28 @@ func TestKeys(t *testing.T) {
 		{Path: "server.drain_delay", Default: "3s", Form: "a duration with its unit, such as 3s, from 0s to 10m"},
 		{Path: "routes[].access", Default: "required", Form: "public, optional, required or deny"},
 		{Path: "routes[].when", Later: true},
-		{Path: "routes[].groups.all", Form: "a list such as [admin]"},
+		{Path: "routes[].groups.all", Form: "a list such as [admin]", Required: true},
+		{Path: "routes[].match", Form: "[METHOD,...] PATH, such as GET /api/health", Required: true},
+		{Path: "tokens.from", Default: "[bearer]", Form: "a list such as [bearer, {cookie: session}]"},
+		{Path: "routes[].tokens_from[].query", Form: "the parameter's name"},
+		{Path: "tokens.from[].query"},
 		{Path: "issuers.*.jwks.proxy", Default: "none", Form: "none, environment, or a URL such as http://proxy.example:3128"},
 	} {
 		got := keys[row.Path]
-		if got.Default != row.Default || got.Form != row.Form || got.Later != row.Later {
+		if got.Default != row.Default || got.Form != row.Form || got.Later != row.Later || got.Required != row.Required {
 			t.Errorf("%s is %+v, want %+v", row.Path, got, row)
 		}
 	}
 	var later []string
 	for path, k := range keys {
-		if k.Later && !strings.HasPrefix(path, "tokens.from") {
+		if k.Later {
 			later = append(later, path)
 		}
 	}
 	slices.Sort(later)
 	same(t, later, []string{
-		"audit", "cors.credentials", "cors.origins", "include", "issuers.*.max_lifetime", "relax", "revoked",
-		"routes[].acr", "routes[].any_of", "routes[].audit", "routes[].end_streams_at_expiry", "routes[].forward", "routes[].max_auth_age",
-		"routes[].shadow", "routes[].tokens_from", "routes[].when", "server.tls", "shadow", "tokens.cache_entries",
+		"audit", "cors.credentials", "cors.origins", "include", "revoked",
+		"routes[].acr", "routes[].any_of", "routes[].audit", "routes[].end_streams_at_expiry", "routes[].max_auth_age",
+		"routes[].shadow", "routes[].when", "server.tls", "shadow", "tokens.cache_entries",
 	})
 }

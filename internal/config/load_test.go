@@ -39,11 +39,12 @@ func TestLoad(t *testing.T) {
 		t.Errorf("source %q and hash %q, want the file's own", c.Source, c.Hash)
 	}
 	want := []config.Route{
-		{Name: "GET /api/health", Path: "routes[0]", Match: "GET /api/health", Access: config.AccessPublic},
-		{Name: "GET /api/activities/home", Path: "routes[1]", Match: "GET /api/activities/home", Access: config.AccessOptional, AnonymousIfInvalid: true},
-		{Name: "/api/admin/**", Path: "routes[2]", Match: "/api/admin/**", Access: config.AccessRequired,
+		{Name: "GET /api/health", Path: "routes[0]", Match: "GET /api/health", Access: config.AccessPublic, TokensFrom: fromBearer()},
+		{Name: "GET /api/activities/home", Path: "routes[1]", Match: "GET /api/activities/home", Access: config.AccessOptional,
+			AnonymousIfInvalid: true, TokensFrom: fromBearer()},
+		{Name: "/api/admin/**", Path: "routes[2]", Match: "/api/admin/**", Access: config.AccessRequired, TokensFrom: fromBearer(),
 			Requirement: config.Requirement{Groups: config.Choice{Any: []string{"admin"}}}},
-		{Name: "PUT /api/users/{id}/**", Path: "routes[3]", Match: "PUT /api/users/{id}/**", Access: config.AccessRequired},
+		{Name: "PUT /api/users/{id}/**", Path: "routes[3]", Match: "PUT /api/users/{id}/**", Access: config.AccessRequired, TokensFrom: fromBearer()},
 	}
 	if !reflect.DeepEqual(c.Routes, want) {
 		t.Errorf("routes are\n%+v\nwant\n%+v", c.Routes, want)
@@ -87,11 +88,12 @@ routes: [{match: /a}]
 		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", SocketMode: 0o660, DrainDelay: 3 * time.Second}},
 		{"admin", c.Admin, config.Admin{Listen: "127.0.0.1:9002"}},
 		{"cache_dir", c.CacheDir, ""},
-		{"tokens", c.Tokens, config.Tokens{From: []config.TokenSource{{Kind: config.SourceBearer}}, MaxBytes: 12288}},
+		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288}},
 		{"identity", c.Identity, config.Identity{Headers: defaultHeaders(), MaxValueBytes: 8192}},
-		{"route", c.Routes[0], config.Route{Name: "/a", Path: "routes[0]", Match: "/a", Access: config.AccessRequired}},
+		{"route", c.Routes[0], config.Route{Name: "/a", Path: "routes[0]", Match: "/a", Access: config.AccessRequired, TokensFrom: fromBearer()}},
 		{"default", c.Default, config.AccessRequired},
 		{"cors", c.CORS, config.CORS{Preflight: config.PreflightPass}},
+		{"relax", c.Relax, config.Relax{}},
 		{"a Cognito issuer", c.Issuers[0], config.Issuer{
 			Name: "pool", Path: "issuers.pool",
 			ISS: []string{
@@ -136,20 +138,22 @@ issuers:
     groups_claim: [https://x.example/roles, /realm_access/roles]
     scopes_claim: [permissions]
     leeway: 1m
+    max_lifetime: 36h
     dangerously_allow_http: true
     jwks: {uri: "http://keys.example/jwks?v=1", request_timeout: 500ms, ca_file: /etc/ca.pem, proxy: "http://user:secret@proxy.example:3128"}
-tokens: {from: [bearer], forward: true, max_bytes: 4096}
+tokens: {from: [{cookie: session, origins: ["https://app.example"]}, bearer], forward: true, max_bytes: 4096}
 identity:
   headers: {x-tenant: ["custom:tenant", /tenant/id], x-user-email: null}
   strip: [X-User-Roles]
   max_value_bytes: 64
 routes:
   - {name: one, match: "GET,HEAD /a/{id}/**", hosts: [API.example, "*.example", 10.0.0.1, "[::1]"], access: required, issuers: [pool, other.example],
-     groups: {all: [a, b]}, scopes: [read], clients: [web]}
+     groups: {all: [a, b]}, scopes: [read], clients: [web], tokens_from: [{query: access_token}], forward: false}
   - {match: /b, access: optional, if_invalid: deny}
   - {match: /c, access: deny}
 default: deny
 cors: {preflight: check}
+relax: {all: [double_slash], hosts: {"*.old.example": [semicolon, ignore_case]}}
 `
 
 // valueRow is a value that was read and the one that it should be.
@@ -169,25 +173,29 @@ func compare(t *testing.T, rows []valueRow) {
 
 func TestEveryKey(t *testing.T) {
 	c := parse(t, stated)
+	from := []config.TokenSource{{Kind: config.SourceCookie, Name: "session", Origins: []string{"https://app.example"}}, {Kind: config.SourceBearer}}
 	compare(t, []valueRow{
 		{"server", c.Server, config.Server{Listen: "unix:/run/gate.sock", SocketMode: 0o600}},
 		{"admin", c.Admin, config.Admin{Listen: "[::1]:9102"}},
 		{"cache_dir", c.CacheDir, "cache"},
-		{"tokens", c.Tokens, config.Tokens{From: []config.TokenSource{{Kind: config.SourceBearer}}, Forward: true, MaxBytes: 4096}},
+		{"tokens", c.Tokens, config.Tokens{From: from, Forward: true, MaxBytes: 4096}},
 		{"strip", c.Identity.Strip, []string{"x-user-roles"}},
 		{"removed", c.Identity.Removed, []string{"x-user-email"}},
 		{"max_value_bytes", c.Identity.MaxValueBytes, 64},
 		{"route", c.Routes[0], config.Route{
 			Name: "one", Path: "routes[0]", Match: "GET,HEAD /a/{id}/**", Hosts: []string{"api.example", "*.example", "10.0.0.1", "[::1]"}, Access: config.AccessRequired,
+			TokensFrom: []config.TokenSource{{Kind: config.SourceQuery, Name: "access_token"}},
 			Requirement: config.Requirement{
 				Issuers: []string{"pool", "other.example"}, Groups: config.Choice{All: []string{"a", "b"}},
 				Scopes: config.Choice{Any: []string{"read"}}, Clients: config.Choice{Any: []string{"web"}},
 			},
 		}},
-		{"optional", c.Routes[1], config.Route{Name: "/b", Path: "routes[1]", Match: "/b", Access: config.AccessOptional}},
-		{"deny", c.Routes[2], config.Route{Name: "/c", Path: "routes[2]", Match: "/c", Access: config.AccessDeny}},
+		{"optional", c.Routes[1], config.Route{Name: "/b", Path: "routes[1]", Match: "/b", Access: config.AccessOptional, TokensFrom: from, Forward: true}},
+		{"deny", c.Routes[2], config.Route{Name: "/c", Path: "routes[2]", Match: "/c", Access: config.AccessDeny, TokensFrom: from, Forward: true}},
 		{"default", c.Default, config.AccessDeny},
 		{"cors", c.CORS, config.CORS{Preflight: config.PreflightCheck}},
+		{"relax", c.Relax, config.Relax{All: []config.Relaxation{config.RelaxDoubleSlash}, Hosts: []config.HostRelaxations{
+			{Host: "*.old.example", Relaxations: []config.Relaxation{config.RelaxSemicolon, config.RelaxIgnoreCase}}}}},
 	})
 }
 
@@ -207,7 +215,7 @@ func TestEveryIssuerKey(t *testing.T) {
 			Name: "other.example", Path: `issuers["other.example"]`, ISS: []string{"https://login.example/realm"}, Prefix: "other:",
 			Audiences: []string{"api"}, Clients: []string{"billing"}, TokenTypes: []string{"at+jwt"}, Algorithms: []string{"ES256", "EdDSA"},
 			GroupsClaim: []string{"https://x.example/roles", "/realm_access/roles"}, ScopesClaim: []string{"permissions"},
-			Leeway: time.Minute, AllowHTTP: true,
+			Leeway: time.Minute, MaxLifetime: 36 * time.Hour, AllowHTTP: true,
 			JWKS: config.JWKS{URI: "http://keys.example/jwks?v=1", RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second,
 				MaxStale: 24 * time.Hour, RequestTimeout: 500 * time.Millisecond, CAFile: "/etc/ca.pem", Proxy: "http://user:secret@proxy.example:3128"},
 		}},
@@ -275,3 +283,5 @@ func TestNoConfigAtAll(t *testing.T) {
 		})
 	}
 }
+
+func fromBearer() []config.TokenSource { return []config.TokenSource{{Kind: config.SourceBearer}} }

@@ -9,11 +9,12 @@ import (
 
 // Key is one key of the configuration as the reference lists it.
 type Key struct {
-	Path    string // issuers.*.jwks.uri: * is a name of the user's, [] any item of a list
-	Doc     string // what it is for
-	Form    string // what to write, such as "a duration such as 30s"
-	Default string // as YAML; empty when there is none or it depends on other keys
-	Later   bool   // refused by name in this version
+	Path     string // issuers.*.jwks.uri: * is a name of the user's, [] any item of a list
+	Doc      string // what it is for
+	Form     string // what to write, such as "a duration such as 30s"
+	Default  string // as YAML; empty when there is none or it depends on other keys
+	Required bool   // whatever holds it has to have it
+	Later    bool   // refused by name in this version
 }
 
 // Keys lists every key that a configuration may have, in the order in which
@@ -32,9 +33,9 @@ type object[T any] struct {
 // key is one key of an object.
 type key[T any] struct {
 	Key
-	required bool
-	read     func(d *decoder, at place, t *T)
-	below    func(path string) []Key // the reference of what it holds
+	mend  string // of a misplaced key, which has no read
+	read  func(d *decoder, at place, t *T)
+	below func(path string) []Key // the reference of what it holds
 }
 
 // field declares a key whose value has the form f and is stored where into
@@ -56,6 +57,13 @@ func later[T any](name, doc string) key[T] {
 	return key[T]{Key: Key{Path: name, Doc: doc, Later: true}}
 }
 
+// misplaced declares a key that a user may well look for here and that has no
+// place here: mend says why, and what to write instead. The reference leaves it
+// out.
+func misplaced[T any](name, mend string) key[T] {
+	return key[T]{Key: Key{Path: name}, mend: mend}
+}
+
 // or gives the key a default, as YAML in the very form that a user would write.
 func (k key[T]) or(fallback string) key[T] {
 	k.Default = fallback
@@ -64,7 +72,7 @@ func (k key[T]) or(fallback string) key[T] {
 
 // must makes leaving the key out a mistake.
 func (k key[T]) must() key[T] {
-	k.required = true
+	k.Required = true
 	return k
 }
 
@@ -98,12 +106,14 @@ func (o object[T]) read(d *decoder, p place, t *T) bool {
 			o.unknown(d, p, entry)
 		case o.keys[i].Later:
 			d.report(d.at(entry.key.Line, entry.key.Column), "%s is not in this version; leave it out", entry.path)
+		case o.keys[i].mend != "":
+			d.report(d.at(entry.key.Line, entry.key.Column), "%s %s", entry.path, o.keys[i].mend)
 		default:
 			o.keys[i].read(d, entry, t)
 		}
 	}
 	for _, k := range o.keys {
-		if k.required && !d.stated(p.below(k.Path)) {
+		if k.Required && !d.stated(p.below(k.Path)) {
 			d.wrong(p.below(k.Path), "is missing; write %s", k.Form)
 		}
 	}
@@ -119,7 +129,7 @@ func (o object[T]) unknown(d *decoder, p, entry place) {
 	name := entry.key.Value
 	var known []string
 	for _, k := range o.keys {
-		if !k.Later {
+		if !k.Later && k.mend == "" {
 			known = append(known, k.Path)
 		}
 	}
@@ -152,6 +162,9 @@ func (d *decoder) elsewhere(name string) []string {
 func (o object[T]) reference(path string) []Key {
 	var all []Key
 	for _, k := range o.keys {
+		if k.mend != "" {
+			continue
+		}
 		one := k.Key
 		one.Path = strings.TrimPrefix(path+"."+k.Path, ".")
 		all = append(all, one)

@@ -12,7 +12,7 @@ admin: {listen: "127.0.0.1:99999"}
 listen: 127.0.0.1:9001
 default: public
 tokens:
-  from: [bearer, {cookie: session}]
+  from: [bearer, {cookie: session id}]
   max_bytes: "12288"
   forward: "yes"
 identity:
@@ -48,6 +48,7 @@ issuers:
     jwks: {uri: "https://keys.example/jwks", file: keys.json, refresh_interval: 2d}
   nobody: {audiences: [api], token_types: [application/jwt]}
 cors: {preflight: pass, origins: ["https://app.example"]}
+relax: {all: [encoded_dot]}
 `
 
 func TestPlantedMistakes(t *testing.T) {
@@ -58,7 +59,7 @@ func TestPlantedMistakes(t *testing.T) {
 		`5:17: admin.listen is "127.0.0.1:99999", whose port is no number from 0 to 65535; write host:port, such as 127.0.0.1:9001`,
 		`6:1: the key "listen" is unknown in the file; it belongs at server.listen or admin.listen`,
 		`7:10: default is "public"; write required or deny`,
-		`9:19: tokens.from[1].cookie is not in this version; leave it out`,
+		`9:27: tokens.from[1].cookie is "session id"; write the cookie's name, 1 to 128 letters, digits and any of !#$%&'*+-.^_` + "`" + `|~`,
 		`10:14: tokens.max_bytes is "12288"; write a whole number of bytes from 256 to 65536, without quotes`,
 		`11:12: tokens.forward is "yes"; write true or false, without quotes`,
 		`14:16: identity.headers.x-user-id is "$subject", which is no value of the gate; write a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`,
@@ -80,7 +81,7 @@ func TestPlantedMistakes(t *testing.T) {
 		`28:37: routes[7].groups.all is missing; write a list such as [admin]`,
 		`28:46: the key "any" is unknown in routes[7].groups; did you mean all?`,
 		`29:5: routes[8] needs issuers beside its groups, scopes or clients, since there is more than one issuer; write issuers: [pool, both, open, plain, nobody] or those of them that you mean`,
-		`31:5: the key "wehn" is unknown in routes[9]; the keys here are name, match, hosts, access, if_invalid, issuers, groups, scopes, clients`,
+		`31:5: the key "wehn" is unknown in routes[9]; the keys here are name, match, hosts, access, if_invalid, issuers, groups, scopes, clients, tokens_from, forward`,
 		`32:5: routes[9].when is not in this version; leave it out`,
 		`33:5: the key "match" in routes[9] stands at 30:5 already; keep one of them`,
 		`35:3: issuers.pool.prefix is missing; with more than one issuer each says its own, such as "pool:", or "" to leave its users and groups bare`,
@@ -98,5 +99,6 @@ func TestPlantedMistakes(t *testing.T) {
 		`43:3: issuers.nobody.prefix is missing; with more than one issuer each says its own, such as "nobody:", or "" to leave its users and groups bare`,
 		`43:44: issuers.nobody.token_types[0] is "application/jwt"; write "jwt", application/ is understood`,
 		`44:25: cors.origins is not in this version; leave it out`,
+		`45:15: relax.all[0] is "encoded_dot"; write encoded_slash, encoded_percent, semicolon, double_slash, ignore_case, method_override, original_url or unverified_email`,
 	})
 }

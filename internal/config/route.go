@@ -23,9 +23,9 @@ func routeObject() object[routeFile] {
 		says: routeSays,
 		keys: []key[of]{
 			field("name", "used in metrics and audit lines; by default the text of match", routeName(), func(f *of) *string { return &f.Name }),
-			field("match", "[METHOD,...] PATH: literal segments, {name} for one segment, ** for the rest",
+			field("match", "the requests that the route is for: {name} stands for one segment, ** for the rest",
 				word("[METHOD,...] PATH, such as GET /api/health"), func(f *of) *string { return &f.Match }).must(),
-			field("hosts", "the hosts that the route is for; by default any", listOf("a list such as [api.example]", hostForm()),
+			field("hosts", "the hosts that the route is for; by default any", listOf("a list such as [api.example]", hostForm("leave hosts out to take any host")),
 				func(f *of) *[]string { return &f.Hosts }),
 			field("access", "what the route asks for", oneOf(AccessPublic, AccessOptional, AccessRequired, AccessDeny),
 				func(f *of) *Access { return &f.Access }).or("required"),
@@ -40,8 +40,8 @@ func routeObject() object[routeFile] {
 			later[of]("when", "a condition in CEL"),
 			later[of]("max_auth_age", "the login may not be older"),
 			later[of]("acr", "the login must be of one of these classes"),
-			later[of]("tokens_from", "instead of tokens.from"),
-			later[of]("forward", "instead of tokens.forward"),
+			field("tokens_from", "instead of tokens.from", tokenSources(true), func(f *of) *[]TokenSource { return &f.TokensFrom }),
+			field("forward", "instead of tokens.forward", truth(), func(f *of) *bool { return &f.Forward }),
 			later[of]("end_streams_at_expiry", "streams end when the token does"),
 			later[of]("audit", "instead of audit"),
 			later[of]("shadow", "record would-be denials instead of enforcing them"),
@@ -120,6 +120,11 @@ func checkRoute(d *decoder, at place, f *routeFile) {
 		d.wrong(at.below("if_invalid"), "is for access: optional, and this route is %s; leave it out", f.Access)
 	}
 	f.AnonymousIfInvalid = f.Access == AccessOptional && f.ifInvalid == "anonymous"
+	for _, name := range []string{"tokens_from", "forward"} {
+		if d.stated(at.below(name)) && (f.Access == AccessPublic || f.Access == AccessDeny) {
+			d.wrong(at.below(name), "has no meaning here, since no token is looked at on a route that is %s; leave it out", f.Access)
+		}
+	}
 	if f.Access == AccessRequired {
 		return
 	}
@@ -133,7 +138,13 @@ func checkRoute(d *decoder, at place, f *routeFile) {
 // checkRoutes holds the rules between routes, and between them and the issuers.
 func checkRoutes(d *decoder, c *Config) {
 	names := map[string]string{} // name -> path
-	for _, r := range c.Routes {
+	for i, r := range c.Routes {
+		if r.TokensFrom == nil {
+			c.Routes[i].TokensFrom = c.Tokens.From
+		}
+		if !d.stated(r.Path + ".forward") {
+			c.Routes[i].Forward = c.Tokens.Forward
+		}
 		if first, taken := names[r.Name]; taken && r.Name != "" {
 			path := r.Path + ".name"
 			if !d.stated(path) {

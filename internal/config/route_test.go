@@ -14,7 +14,7 @@ func TestRouteMistakes(t *testing.T) {
 		{"a list for a route", pool + "routes: [[/a]]\n", []string{`2:10: routes[0] is a list; write a route such as {match: GET /api/health, access: public}`}},
 		{"nothing for a route", pool + "routes:\n  -\n", []string{`3:4: routes[0] has no value; write a route such as {match: GET /api/health, access: public}, or remove the item`}},
 		{"a path for a route", pool + "routes:\n  - GET /a: public\n", []string{
-			`3:5: the key "GET /a" is unknown in routes[0]; the keys here are name, match, hosts, access, if_invalid, issuers, groups, scopes, clients`,
+			`3:5: the key "GET /a" is unknown in routes[0]; the keys here are name, match, hosts, access, if_invalid, issuers, groups, scopes, clients, tokens_from, forward`,
 			`3:5: routes[0].match is missing; write [METHOD,...] PATH, such as GET /api/health`,
 		}},
 		{"no match", pool + "routes: [{name: a}]\n", []string{`2:10: routes[0].match is missing; write [METHOD,...] PATH, such as GET /api/health`}},

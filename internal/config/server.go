@@ -14,7 +14,7 @@ func serverObject() object[Server] {
 	return object[Server]{
 		says: "a mapping such as {listen: 127.0.0.1:9001}",
 		keys: []key[Server]{
-			field("listen", "where Envoy asks", listenForm("host:port or unix:PATH", ParseListen),
+			field("listen", "where Envoy asks", listenForm("host:port or unix:PATH, such as 127.0.0.1:9001", ParseListen),
 				func(s *Server) *string { return &s.Listen }).or("127.0.0.1:9001"),
 			later[Server]("tls", "certificates of the gate and of its clients"),
 			field("socket_mode", "permissions of a Unix socket", modeForm(),
@@ -29,7 +29,7 @@ func adminObject() object[Admin] {
 	return object[Admin]{
 		says: "a mapping such as {listen: 127.0.0.1:9002}",
 		keys: []key[Admin]{
-			field("listen", "where operators and probes ask", listenForm("host:port", parseHostPort),
+			field("listen", "where operators and probes ask", listenForm("host:port, such as 127.0.0.1:9002", parseHostPort),
 				func(a *Admin) *string { return &a.Listen }).or("127.0.0.1:9002"),
 		},
 	}
@@ -55,7 +55,7 @@ func modeForm() form[fs.FileMode] {
 }
 
 func listenForm(says string, parse func(string) (string, string, error)) form[string] {
-	return textOf(says+", such as 127.0.0.1:9001", func(text string) string {
+	return textOf(says, func(text string) string {
 		if _, _, err := parse(text); err != nil {
 			return err.Error()
 		}

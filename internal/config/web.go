@@ -88,11 +88,12 @@ func proxyForm() form[string] {
 	})
 }
 
-// hostForm is a host that a route is for: a name, an IP address, or *. before a
-// name for all below it. Hosts are compared without port and final dot.
-func hostForm() form[string] {
+// hostForm is a host: a name, an IP address, or *. before a name for all below
+// it. Hosts are compared without port and final dot. anyHost says what to write
+// instead of a * alone.
+func hostForm(anyHost string) form[string] {
 	const says = "a host such as api.example or \"*.example\""
-	f := textOf(says, func(text string) string {
+	return lowered(textOf(says, func(text string) string {
 		name := strings.TrimPrefix(text, "*.")
 		bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
 		switch _, err := netip.ParseAddr(bare); {
@@ -101,7 +102,7 @@ func hostForm() form[string] {
 		case err == nil:
 			return fmt.Sprintf("is %s; write an IPv6 address in [ ], and an IPv4 address without", shown(text))
 		case text == "*":
-			return "is \"*\"; leave hosts out to take any host"
+			return "is \"*\"; " + anyHost
 		case strings.HasSuffix(text, "."):
 			return fmt.Sprintf("is %s; write it without the final dot", shown(text))
 		}
@@ -112,11 +113,29 @@ func hostForm() form[string] {
 			return fmt.Sprintf("is %s, which is no host (ASCII names, in xn-- form where they are not); write %s", shown(text), says)
 		}
 		return ""
+	}))
+}
+
+// originForm is a web origin as browsers send it (RFC 6454 section 6.2): scheme
+// and host in lower case, and a port that is not the scheme's own.
+func originForm() form[string] {
+	const says = "an origin such as https://app.example or http://localhost:3000"
+	return textOf(says, func(text string) string {
+		if wrong := badURL(text, false); wrong != "" {
+			return wrong + "; write " + says
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Path != "" {
+			return fmt.Sprintf("is %s, with a path; write %s", shown(text), says)
+		}
+		if _, err := netip.ParseAddr(u.Hostname()); err != nil && !hostName(u.Hostname()) {
+			return fmt.Sprintf("is %s, whose host is neither a name nor an IP address; write each origin out, such as https://app.example", shown(text))
+		}
+		port := u.Port()
+		own := port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http"
+		if own || text != strings.ToLower(text) || strings.HasPrefix(port, "0") {
+			return fmt.Sprintf("is %s, which no browser sends; write it in lower case and without the scheme's own port", shown(text))
+		}
+		return ""
 	})
-	read := f.read
-	f.read = func(d *decoder, p place) (string, bool) {
-		host, ok := read(d, p)
-		return strings.ToLower(host), ok
-	}
-	return f
 }

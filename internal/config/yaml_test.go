@@ -11,7 +11,7 @@ func TestRefusedYAML(t *testing.T) {
 	check(t, []file{
 		{"an unknown key", pool + "rotues: []\n", []string{`2:1: the key "rotues" is unknown in the file; did you mean routes?`}},
 		{"a key far too long", pool + strings.Repeat("k", 100) + ": 1\n", []string{
-			`2:1: the key "` + strings.Repeat("k", 80) + `"… is unknown in the file; the keys here are server, admin, cache_dir, issuers, tokens, identity, routes, default, cors`}},
+			`2:1: the key "` + strings.Repeat("k", 80) + `"… is unknown in the file; the keys here are server, admin, cache_dir, issuers, tokens, identity, routes, default, cors, relax`}},
 		{"a repeated key", pool + "routes: []\nroutes: []\n", []string{`3:1: the key "routes" in the file stands at 2:1 already; keep one of them`}},
 		{"a repeated name", "issuers:\n  p: {cognito: us-west-1_a, clients: [w]}\n  p: {}\n",
 			[]string{`3:3: the key "p" in issuers stands at 2:3 already; keep one of them`}},

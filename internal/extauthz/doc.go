@@ -5,14 +5,16 @@
 // CheckResponse, and observes each decision. It has no rule of its own, and is
 // the only package that sees Envoy's types.
 //
-// Invariants:
+// Security invariants:
 //
 //  1. Each answer is an explicit CheckResponse: allowed only from a decision
 //     whose verdict is allow, and denied with a status code that is not OK
 //     otherwise, whatever the reason (TestNoDenialComesOutAsOK).
 //  2. The RPC never fails for what is in a request: what cannot be read is a
-//     denial, and so is a panic (TestMalformedIsDenied, TestPanicIsDenied). An
-//     RPC error would leave the verdict to Envoy's failure_mode_allow.
+//     denial, and so is a panic (TestMalformedIsDenied, TestPanicIsDenied,
+//     FuzzRequest). An RPC error would leave the verdict to Envoy's
+//     failure_mode_allow; one is left, for a message above the size limit
+//     (TestOversizedIsRefused).
 //  3. A header that is set overwrites the client's own, in every version of
 //     Envoy (TestSetOverwrites).
 package extauthz

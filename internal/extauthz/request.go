@@ -7,7 +7,6 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
-	"github.com/jwtgate/jwtgate/internal/token"
 )
 
 var (
@@ -40,8 +39,8 @@ func request(check *authv3.CheckRequest) (*gate.Request, error) {
 // encode_raw_headers, where duplicates stay apart, and headers without, where
 // they are joined with a comma. Pseudo-headers are left out: their values stand
 // in fields of their own.
-func headers(http *authv3.AttributeContext_HttpRequest) ([]token.Header, error) {
-	list := make([]token.Header, 0, len(http.GetHeaders())+len(http.GetHeaderMap().GetHeaders()))
+func headers(http *authv3.AttributeContext_HttpRequest) ([]gate.Header, error) {
+	list := make([]gate.Header, 0, len(http.GetHeaders())+len(http.GetHeaderMap().GetHeaders()))
 	add := func(name, value string) error {
 		switch {
 		case strings.HasPrefix(name, ":"):
@@ -49,7 +48,7 @@ func headers(http *authv3.AttributeContext_HttpRequest) ([]token.Header, error) 
 		case !fieldName(name):
 			return errHeaderName
 		}
-		list = append(list, token.Header{Name: name, Value: value})
+		list = append(list, gate.Header{Name: name, Value: value})
 		return nil
 	}
 	for name, value := range http.GetHeaders() {

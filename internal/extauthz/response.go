@@ -15,7 +15,6 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
-	"github.com/jwtgate/jwtgate/internal/token"
 )
 
 // MetadataKey is the key that holds the decision in the dynamic metadata of
@@ -36,6 +35,8 @@ func allow(d *gate.Decision) *authv3.CheckResponse {
 		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
 			Headers:         options(d.Set),
 			HeadersToRemove: d.Remove,
+			// Envoy takes these out by the bytes of their names.
+			QueryParametersToRemove: d.RemoveParameters,
 		}},
 		DynamicMetadata: dynamicMetadata(d),
 	}
@@ -49,12 +50,12 @@ func deny(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 	if denial == nil || denial.Status < http.StatusBadRequest {
 		denial = &gate.Denial{Status: http.StatusServiceUnavailable, Title: http.StatusText(http.StatusServiceUnavailable)}
 	}
-	fields := []token.Header{{Name: "cache-control", Value: "no-store"}}
+	fields := []gate.Header{{Name: "cache-control", Value: "no-store"}}
 	if denial.Challenge != "" {
-		fields = append(fields, token.Header{Name: "www-authenticate", Value: denial.Challenge})
+		fields = append(fields, gate.Header{Name: "www-authenticate", Value: denial.Challenge})
 	}
 	if denial.RetryAfter > 0 {
-		fields = append(fields, token.Header{Name: "retry-after", Value: strconv.Itoa(denial.RetryAfter)})
+		fields = append(fields, gate.Header{Name: "retry-after", Value: strconv.Itoa(denial.RetryAfter)})
 	}
 	var body string
 	if grpcClient {
@@ -62,7 +63,7 @@ func deny(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 		body = denial.Detail + " (" + string(d.Reason) + ", decision " + d.ID + ")"
 	} else {
 		body = problem(d, denial)
-		fields = append(fields, token.Header{Name: "content-type", Value: "application/problem+json"})
+		fields = append(fields, gate.Header{Name: "content-type", Value: "application/problem+json"})
 	}
 	return &authv3.CheckResponse{
 		Status: &rpcstatus.Status{Code: int32(rpcCode(denial.Status)), Message: string(d.Reason)},
@@ -107,11 +108,12 @@ func problem(d *gate.Decision, denial *gate.Denial) string {
 // options renders header fields that overwrite. Envoy 1.40 reads append alone
 // and overwrites when it is false; later ones read append_action, whose zero
 // value appends to what the client sent. Both are set, so that both overwrite.
-func options(fields []token.Header) []*corev3.HeaderValueOption {
+func options(fields []gate.Header) []*corev3.HeaderValueOption {
 	list := make([]*corev3.HeaderValueOption, len(fields))
 	for i, h := range fields {
 		list[i] = &corev3.HeaderValueOption{
-			Header:       &corev3.HeaderValue{Key: h.Name, Value: h.Value},
+			Header: &corev3.HeaderValue{Key: h.Name, Value: h.Value},
+			//lint:ignore SA1019 deprecated, and yet the one that Envoy 1.40 reads
 			Append:       wrapperspb.Bool(false),
 			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 		}

@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"time"
@@ -47,6 +48,7 @@ func NewServer(g *gate.Gate, log *audit.Log, metrics *telemetry.Metrics, logger 
 func newServer(s *service) *Server {
 	server := &Server{
 		grpc: grpc.NewServer(
+			grpc.ForceServerCodecV2(newCodec()),
 			grpc.MaxRecvMsgSize(maxMessageBytes),
 			grpc.MaxConcurrentStreams(maxConcurrentStreams),
 			grpc.MaxHeaderListSize(maxHeaderListBytes),
@@ -62,8 +64,13 @@ func newServer(s *service) *Server {
 }
 
 // Serve answers on the listener until [Server.Shutdown], or until the listener
-// fails.
-func (s *Server) Serve(listener net.Listener) error { return s.grpc.Serve(listener) }
+// fails. After a Shutdown it closes the listener and returns at once.
+func (s *Server) Serve(listener net.Listener) error {
+	if err := s.grpc.Serve(listener); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
 
 // SetServing reports health under "" and [ServiceName].
 func (s *Server) SetServing(serving bool) {
@@ -93,7 +100,8 @@ func (s *Server) Shutdown(ctx context.Context, drain time.Duration) {
 	select {
 	case <-stopped:
 	case <-ctx.Done():
+		// Not waited for: a graceful stop that was begun waits for its checks
+		// even now, and one may hang.
 		s.grpc.Stop()
-		<-stopped
 	}
 }

@@ -41,15 +41,15 @@ func (s *service) check(ctx context.Context, decode func(any) error) (answer *au
 	asked := &gate.Request{}
 	defer func() {
 		if fault := recover(); fault != nil {
-			s.logger.ErrorContext(ctx, "a check panicked", "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			s.panicked(ctx, "a check panicked", fault)
 			answer = s.answer(ctx, asked, s.gate.Refuse(gate.ReasonInternal, "a panic"))
 		}
 	}()
-	var message authv3.CheckRequest
-	if err := decode(&message); err != nil {
+	var q question
+	if err := decode(&q); err != nil || q.err != nil {
 		return s.answer(ctx, asked, s.gate.Refuse(gate.ReasonRequestMalformed, "the CheckRequest cannot be decoded"))
 	}
-	read, err := request(&message)
+	read, err := request(&q.check)
 	if err != nil {
 		return s.answer(ctx, asked, s.gate.Refuse(gate.ReasonRequestMalformed, err.Error()))
 	}
@@ -58,12 +58,28 @@ func (s *service) check(ctx context.Context, decode func(any) error) (answer *au
 }
 
 func (s *service) answer(ctx context.Context, asked *gate.Request, d *gate.Decision) *authv3.CheckResponse {
-	s.observe(ctx, asked, d)
+	s.record(ctx, asked, d)
 	return response(d, fromGRPC(asked.Header("content-type")))
 }
 
-// description is the service as grpc-go wants it. The generated one would fail
-// the RPC for a message that cannot be decoded; here that is a denial.
+// record has a decision observed. A fault in that is told, and changes nothing
+// of the decision: grpc-go would let a panic end the process.
+func (s *service) record(ctx context.Context, asked *gate.Request, d *gate.Decision) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.panicked(ctx, "a decision could not be recorded", fault)
+		}
+	}()
+	s.observe(ctx, asked, d)
+}
+
+func (s *service) panicked(ctx context.Context, what string, fault any) {
+	s.logger.ErrorContext(ctx, what, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+}
+
+// description is the service as grpc-go wants it. The generated one would have
+// no say in what becomes of a message that cannot be decoded; here that is a
+// denial (see [codec]).
 func description() *grpc.ServiceDesc {
 	return &grpc.ServiceDesc{
 		ServiceName: ServiceName,

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,8 +51,11 @@ type Decision struct {
 
 	// Set and Remove are the changes to an allowed request's headers. No name
 	// stands in both.
-	Set    []token.Header
+	Set    []Header
 	Remove []string
+	// RemoveParameters are the query parameters to take out of an allowed
+	// request.
+	RemoveParameters []string
 
 	// Denial is what a denied request is answered; nil when it is allowed.
 	Denial *Denial
@@ -78,11 +82,13 @@ type particulars struct {
 	retryAfter time.Duration  // when an outage may be over; 0: not known
 }
 
-// denial renders a reason's row for a client.
-func (r reasons) denial(reason Reason, more particulars) *Denial {
+// denial renders a reason's row for a client. A reason that has no row, or that
+// of an allowed request, becomes internal: the reason that is returned is the
+// one that the denial is for.
+func (r reasons) denial(reason Reason, more particulars) (Reason, *Denial) {
 	m, known := r.table[reason]
 	if !known || m.status < http.StatusBadRequest {
-		m = r.table[ReasonInternal]
+		reason, m = ReasonInternal, r.table[ReasonInternal]
 	}
 	d := &Denial{Status: m.status, Title: http.StatusText(m.status), Detail: m.text}
 	if text := r.near[more.near]; text != "" {
@@ -92,7 +98,7 @@ func (r reasons) denial(reason Reason, more particulars) *Denial {
 		d.RetryAfter = min(max(int(math.Ceil(more.retryAfter.Seconds())), 1), 30)
 	}
 	d.Challenge = challenge(m.code, d.Detail, more.scopes)
-	return d
+	return reason, d
 }
 
 // challenge renders WWW-Authenticate (RFC 6750 section 3).
@@ -107,10 +113,17 @@ func challenge(c code, text string, scopes []string) string {
 		return scheme + `, error="` + string(c) + `", error_description="` + text + `"`
 	}
 	value := scheme + `, error="` + string(c) + `"`
-	if len(scopes) > 0 {
-		value += `, scope="` + strings.Join(scopes, " ") + `"`
+	// Of a copy, since the list is the failure's.
+	if fit := slices.DeleteFunc(slices.Clone(scopes), notScope); len(fit) > 0 {
+		value += `, scope="` + strings.Join(fit, " ") + `"`
 	}
 	return value
+}
+
+// notScope reports whether a scope is no scope-token (RFC 6749 section 3.3),
+// and so cannot stand in a challenge.
+func notScope(scope string) bool {
+	return scope == "" || strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
 // newID returns a decision id. It is unique for looking a decision up, and is

@@ -7,13 +7,14 @@
 // rendering of the one Decision, so that they cannot disagree. The package knows
 // neither protobuf nor gRPC, and logs no decision.
 //
-// Invariants:
+// Security invariants:
 //
 //  1. Each reason has one row that says what it means to a client, and no row
 //     of a denial has a status below 400 (TestReasonsAreComplete).
 //  2. A failure whose cause is not known is a denial, never an allowed request
-//     (TestUnknownFailureIsDenied).
-//  3. One policy snapshot is loaded once for a request (TestReloadSwapsWhole).
+//     (TestUnknownFailureIsDenied, TestEveryFailureHasItsReason).
+//  3. One policy snapshot is loaded once for a request
+//     (TestOneSnapshotDecides).
 //  4. Identity headers are stripped on every allowed request, whatever the
 //     route (TestDecideStripsOnEveryRoute).
 //  5. Nothing that a client sent stands in what is told to it

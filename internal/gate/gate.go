@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -96,6 +97,7 @@ type check struct {
 	gate     *Gate
 	policy   *policy
 	request  *Request
+	relaxed  config.Relaxed
 	decision *Decision
 }
 
@@ -106,13 +108,10 @@ func (c *check) run(ctx context.Context) {
 		c.deny(ReasonDeadline, "the request had ended before it was decided")
 		return
 	}
-	path, err := route.ParsePath(c.request.Target)
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	host, err := route.ParseHost(c.request.Host)
-	if err != nil {
+	host, hostErr := route.ParseHost(c.request.Host)
+	c.relaxed = c.policy.cfg.Relax.For(host)
+	path, err := route.ParsePath(c.request.Target, c.relaxed)
+	if err = cmp.Or(err, hostErr); err != nil {
 		c.fail(err)
 		return
 	}
@@ -126,10 +125,10 @@ func (c *check) run(ctx context.Context) {
 		return
 	}
 	if rule.Access == config.AccessPublic {
-		c.allow(ReasonPublic, nil, nil)
+		c.allow(ReasonPublic, nil, token.Removal{})
 		return
 	}
-	c.authenticate(ctx, rule)
+	c.authenticate(ctx, rule, host)
 }
 
 // preflight lets a CORS preflight go on, which a browser sends without
@@ -148,13 +147,14 @@ func (c *check) preflight(host string, path route.Path) bool {
 		c.deny(ReasonRouteDenied, "a preflight for a method that is denied")
 		return true
 	}
-	c.allow(ReasonPreflight, nil, nil)
+	c.allow(ReasonPreflight, nil, token.Removal{})
 	return true
 }
 
 // authenticate does checks 3 to 9 for a route that is optional or required.
-func (c *check) authenticate(ctx context.Context, rule *route.Rule) {
-	credential, err := token.Extract(c.request.Headers, c.policy.cfg.Tokens.From)
+func (c *check) authenticate(ctx context.Context, rule *route.Rule, host string) {
+	message := token.Message{Method: c.request.Method, Host: host, Target: c.request.Target, Headers: c.request.Headers}
+	credential, err := token.Extract(message, rule.TokensFrom)
 	var verified *token.Token
 	if err == nil && credential.Found {
 		verified, err = c.policy.verifier.Verify(ctx, credential.Raw)
@@ -162,13 +162,13 @@ func (c *check) authenticate(ctx context.Context, rule *route.Rule) {
 	switch {
 	case err != nil && rule.AnonymousIfInvalid:
 		c.record(err)
-		c.allow(ReasonAnonymousInvalid, nil, credentialHeaders())
+		c.allow(ReasonAnonymousInvalid, nil, token.Remove(message, rule.TokensFrom))
 		return
 	case err != nil:
 		c.fail(err)
 		return
 	case verified == nil && rule.Access == config.AccessOptional:
-		c.allow(ReasonAnonymous, nil, nil)
+		c.allow(ReasonAnonymous, nil, token.Removal{})
 		return
 	case verified == nil:
 		c.deny(ReasonCredentialMissing, "")
@@ -180,20 +180,17 @@ func (c *check) authenticate(ctx context.Context, rule *route.Rule) {
 		c.fail(err)
 		return
 	}
-	set, err := c.policy.mapper.Map(verified)
+	set, err := c.policy.mapper.Map(verified, c.relaxed)
 	if err != nil {
 		c.fail(err)
 		return
 	}
-	var remove []string
-	if !c.policy.cfg.Tokens.Forward {
-		remove = credentialHeaders()
+	var removal token.Removal
+	if !rule.Forward {
+		removal = token.Remove(message, rule.TokensFrom)
 	}
-	c.allow(ReasonAllowed, set, remove)
+	c.allow(ReasonAllowed, set, removal)
 }
-
-// credentialHeaders are the header fields that a credential is read from.
-func credentialHeaders() []string { return []string{"authorization"} }
 
 // record notes what is known of a failure.
 func (c *check) record(err error) {
@@ -216,22 +213,22 @@ func (c *check) fail(err error) {
 	if errors.As(err, &denial) {
 		more.scopes = denial.Scopes
 	}
-	c.decision.Reason = c.gate.reasons.of(err)
-	c.decision.Denial = c.gate.reasons.denial(c.decision.Reason, more)
+	c.decision.Reason, c.decision.Denial = c.gate.reasons.denial(c.gate.reasons.of(err), more)
 }
 
 // deny denies for a reason that no error stands for.
 func (c *check) deny(reason Reason, detail string) {
-	c.decision.Reason, c.decision.Detail = reason, detail
-	c.decision.Denial = c.gate.reasons.denial(reason, particulars{})
+	c.decision.Detail = detail
+	c.decision.Reason, c.decision.Denial = c.gate.reasons.denial(reason, particulars{})
 }
 
 // allow lets the request go on with the identity headers set, and stripped in
-// every other spelling.
-func (c *check) allow(reason Reason, set []token.Header, remove []string) {
+// every other spelling, and without the credentials of removal.
+func (c *check) allow(reason Reason, set []Header, removal token.Removal) {
 	c.decision.Verdict, c.decision.Reason = VerdictAllow, reason
-	c.decision.Set = set
-	c.decision.Remove = slices.Concat(c.policy.mapper.Strip(c.request.Headers, set), remove)
+	c.decision.Remove = slices.Concat(c.policy.mapper.Strip(c.request.Headers, set, c.relaxed), removal.Headers)
+	c.decision.Set = slices.Concat(set, removal.Set)
+	c.decision.RemoveParameters = removal.Parameters
 }
 
 // Status returns the HTTP status that the decision stands for: 200 when it is

@@ -30,6 +30,7 @@ const (
 	ReasonRouteDenied         Reason = "route_denied"
 	ReasonCredentialAmbiguous Reason = "credential_ambiguous"
 	ReasonCredentialMissing   Reason = "credential_missing"
+	ReasonCrossSite           Reason = "cross_site"
 	ReasonTokenMalformed      Reason = "token_malformed"
 	ReasonTokenTooLarge       Reason = "token_too_large"
 	ReasonAlgNotAllowed       Reason = "alg_not_allowed"
@@ -48,6 +49,7 @@ const (
 	ReasonExpired             Reason = "expired"
 	ReasonNotYetValid         Reason = "not_yet_valid"
 	ReasonIssuedInFuture      Reason = "issued_in_future"
+	ReasonLifetimeTooLong     Reason = "lifetime_too_long"
 	ReasonAudienceMismatch    Reason = "audience_mismatch"
 	ReasonClientMismatch      Reason = "client_mismatch"
 	ReasonTokenUseMismatch    Reason = "token_use_mismatch"
@@ -134,12 +136,14 @@ func meanings() map[Reason]meaning {
 		ReasonExpired:          invalidToken("the token has expired", token.ErrExpired),
 		ReasonNotYetValid:      invalidToken("the token is not yet valid", token.ErrNotYetValid),
 		ReasonIssuedInFuture:   invalidToken("the token was issued in the future", token.ErrIssuedInFuture),
+		ReasonLifetimeTooLong:  invalidToken("the token is valid for too long", token.ErrLifetimeTooLong),
 		ReasonAudienceMismatch: invalidToken("the token is meant for another audience", token.ErrAudienceMismatch),
 		ReasonClientMismatch:   invalidToken("the token was issued to another client", token.ErrClientMismatch),
 		ReasonTokenUseMismatch: invalidToken("this kind of token is not accepted here", token.ErrTokenUseMismatch),
 		ReasonSubjectMissing:   invalidToken("the token names no subject", token.ErrSubjectMissing),
 
 		ReasonRouteDenied:      forbidden(codeNoChallenge, "nobody may do this", nil),
+		ReasonCrossSite:        forbidden(codeNoChallenge, "the cookie may have been sent by another site", token.ErrCrossSite),
 		ReasonIssuerNotAllowed: forbidden(codeNoChallenge, "tokens of this issuer are not taken here", route.ErrIssuerNotAllowed),
 		ReasonIdentityTooLarge: forbidden(codeNoChallenge, "the token holds a value too large to pass on", identity.ErrTooLarge),
 		ReasonGroupMissing:     forbidden(codeInsufficientScope, "the subject is not in a group that may do this", route.ErrGroupMissing),

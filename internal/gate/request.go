@@ -8,6 +8,9 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
+// Header is one header field of a request, as package token reads it.
+type Header = token.Header
+
 // Request is what the gate reads of a request, as Envoy routed it. Strings and
 // headers are shared with the caller and only read.
 type Request struct {
@@ -15,7 +18,7 @@ type Request struct {
 	Host   string
 	Target string // path and query
 	// Headers are in the order received; a name may stand more than once.
-	Headers []token.Header
+	Headers []Header
 	// Source is the address of the peer that is connected to Envoy.
 	Source string
 }
@@ -50,13 +53,13 @@ func (r *Request) preflightMethod() string {
 	if r.Method != "OPTIONS" {
 		return ""
 	}
-	asked, origin := "", false
+	asked, origin, fields := "", false, 0
 	for _, h := range r.Headers {
 		switch strings.ToLower(h.Name) {
 		case "origin":
 			origin = true
 		case "access-control-request-method":
-			if asked != "" || strings.ContainsAny(h.Value, ", ") {
+			if fields++; fields > 1 || strings.ContainsAny(h.Value, ", ") {
 				return ""
 			}
 			asked = h.Value
@@ -68,7 +71,7 @@ func (r *Request) preflightMethod() string {
 			return ""
 		}
 	}
-	if !origin || slices.ContainsFunc(r.Headers, func(h token.Header) bool { return identity.Overrides(h.Name) }) {
+	if !origin || slices.ContainsFunc(r.Headers, func(h Header) bool { return identity.Overrides(h.Name) }) {
 		return ""
 	}
 	return asked

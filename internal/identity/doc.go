@@ -12,8 +12,8 @@
 //     (TestStripEverySpelling, FuzzStrip).
 //  2. A name that is set is not removed as well: Envoy removes after it sets
 //     (TestStripSparesWhatIsSet).
-//  3. A header value holds bytes 0x20 to 0x7e only, and no two claims that
-//     differ have the same value (TestEncode, FuzzEncode).
+//  3. A header value holds bytes 0x20 to 0x7e only, and the text of a claim, or
+//     each text of a list, can be read back out of it (TestEncode, FuzzEncode).
 //  4. An email address that its issuer says is not verified is not passed on
 //     (TestMapEmail).
 package identity

@@ -3,6 +3,8 @@ package identity
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -20,41 +22,48 @@ type Mapper struct {
 	maxBytes int
 
 	// always are the names to remove whether they were seen or not.
-	always []string
+	always []guardedName
 	// folded holds every name that clients may never send, as [Fold] has it.
-	folded            map[string]struct{}
+	folded            map[string]kind
 	shortest, longest int // of folded, in bytes
+}
+
+// guardedName is a header name in lower case that clients may never send.
+type guardedName struct {
+	name string
+	kind kind
 }
 
 // New compiles the identity section of a config.
 func New(cfg config.Identity) *Mapper {
 	m := &Mapper{
 		headers: cfg.Headers, maxBytes: cfg.MaxValueBytes,
-		folded: make(map[string]struct{}),
+		folded: make(map[string]kind),
 	}
 	for _, h := range cfg.Headers {
-		m.guard(h.Name)
+		m.guard(h.Name, identityName)
 	}
-	for _, names := range [][]string{cfg.Removed, cfg.Strip, overrides()} {
-		for _, name := range names {
-			m.guard(name)
-		}
+	for _, name := range slices.Concat(cfg.Removed, cfg.Strip) {
+		m.guard(name, identityName)
+	}
+	for _, name := range slices.Sorted(maps.Keys(overrides())) {
+		m.guard(name, overrides()[name])
 	}
 	return m
 }
 
 // guard adds a name that clients may never send.
-func (m *Mapper) guard(name string) {
+func (m *Mapper) guard(name string, why kind) {
 	name = strings.ToLower(name)
 	dashed := Fold(name)
 	if _, known := m.folded[dashed]; known {
 		return
 	}
-	m.folded[dashed] = struct{}{}
-	m.always = append(m.always, dashed)
+	m.folded[dashed] = why
+	m.always = append(m.always, guardedName{dashed, why})
 	for _, spelling := range []string{strings.Map(foldRune('_'), name), name} {
-		if spelling != dashed && spelling != m.always[len(m.always)-1] {
-			m.always = append(m.always, spelling)
+		if spelling != dashed && spelling != m.always[len(m.always)-1].name {
+			m.always = append(m.always, guardedName{spelling, why})
 		}
 	}
 	if m.shortest == 0 || len(dashed) < m.shortest {
@@ -66,10 +75,10 @@ func (m *Mapper) guard(name string) {
 // Map returns the headers that the application gets for a verified token, in
 // the order of the config. A claim that is absent, null or empty sets nothing.
 // The error is [ErrTooLarge], naming the header, or a value that is no JSON.
-func (m *Mapper) Map(t *token.Token) ([]token.Header, error) {
+func (m *Mapper) Map(t *token.Token, relaxed config.Relaxed) ([]token.Header, error) {
 	set := make([]token.Header, 0, len(m.headers))
 	for _, h := range m.headers {
-		value, err := m.value(t, h.Claims)
+		value, err := m.value(t, h.Claims, relaxed)
 		if err != nil {
 			return nil, fmt.Errorf("header %q: %w", h.Name, err)
 		}
@@ -81,9 +90,9 @@ func (m *Mapper) Map(t *token.Token) ([]token.Header, error) {
 }
 
 // value renders the first of the claims that is there.
-func (m *Mapper) value(t *token.Token, claims []string) (string, error) {
+func (m *Mapper) value(t *token.Token, claims []string, relaxed config.Relaxed) (string, error) {
 	for _, name := range claims {
-		text, err := encode(lookup(t, name))
+		text, err := encode(lookup(t, name, relaxed))
 		switch {
 		case err != nil:
 			return "", err
@@ -97,7 +106,7 @@ func (m *Mapper) value(t *token.Token, claims []string) (string, error) {
 }
 
 // lookup returns a claim, or what the gate made of the token under a $-name.
-func lookup(t *token.Token, name string) any {
+func lookup(t *token.Token, name string, relaxed config.Relaxed) any {
 	switch name {
 	case "$groups":
 		return t.Groups()
@@ -111,7 +120,7 @@ func lookup(t *token.Token, name string) any {
 		return t.Issuer
 	}
 	value, _ := t.IdentityClaim(name)
-	if (name == "email" || name == "/email") && !emailVerified(t) {
+	if (name == "email" || name == "/email") && !relaxed.UnverifiedEmail && !emailVerified(t) {
 		return nil
 	}
 	return value

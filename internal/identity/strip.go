@@ -4,15 +4,30 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
+// kind is why a header is guarded.
+type kind int
+
+const (
+	identityName   kind = iota // only the gate may say who somebody is
+	methodOverride             // some applications act on this method instead of the one that was checked
+	urlOverride                // some act on this URL
+)
+
+// open reports whether a relaxation lets headers of this kind through.
+func (k kind) open(relaxed config.Relaxed) bool {
+	return k == methodOverride && relaxed.MethodOverride || k == urlOverride && relaxed.OriginalURL
+}
+
 // overrides are the headers by which a client can make some applications act on
-// another method or path than the one that was checked.
-func overrides() []string {
-	return []string{
-		"x-http-method-override", "x-http-method", "x-method-override",
-		"x-original-url", "x-rewrite-url",
+// another method or URL than the one that was checked.
+func overrides() map[string]kind {
+	return map[string]kind{
+		"x-http-method-override": methodOverride, "x-http-method": methodOverride, "x-method-override": methodOverride,
+		"x-original-url": urlOverride, "x-rewrite-url": urlOverride,
 	}
 }
 
@@ -39,19 +54,21 @@ func foldRune(separator rune) func(rune) rune {
 // names that only the gate may set, and the override headers, in their dash and
 // underscore spelling whether they were seen or not, and in every other
 // spelling that was received. Names in set are left out, since Envoy removes
-// after it sets. The slice is the caller's.
-func (m *Mapper) Strip(received, set []token.Header) []string {
+// after it sets, and so are overrides that relaxed lets through. The slice is
+// the caller's.
+func (m *Mapper) Strip(received, set []token.Header, relaxed config.Relaxed) []string {
 	isSet := func(name string) bool {
 		return slices.ContainsFunc(set, func(h token.Header) bool { return h.Name == name })
 	}
 	remove := make([]string, 0, len(m.always))
-	for _, name := range m.always {
-		if !isSet(name) {
-			remove = append(remove, name)
+	for _, one := range m.always {
+		if !one.kind.open(relaxed) && !isSet(one.name) {
+			remove = append(remove, one.name)
 		}
 	}
 	for _, h := range received {
-		if !m.guarded(h.Name) {
+		why, guarded := m.guarded(h.Name)
+		if !guarded || why.open(relaxed) {
 			continue
 		}
 		name := strings.ToLower(h.Name)
@@ -63,15 +80,18 @@ func (m *Mapper) Strip(received, set []token.Header) []string {
 }
 
 // guarded reports whether a header name is, in some spelling, one that clients
-// may never send.
-func (m *Mapper) guarded(name string) bool {
+// may never send, and why.
+func (m *Mapper) guarded(name string) (why kind, guarded bool) {
 	if len(name) < m.shortest || len(name) > m.longest {
-		return false
+		return 0, false
 	}
-	_, found := m.folded[Fold(name)]
-	return found
+	why, guarded = m.folded[Fold(name)]
+	return why, guarded
 }
 
 // Overrides reports whether a header, in any spelling, can make an application
 // act on another method or path than the one that was checked.
-func Overrides(name string) bool { return slices.Contains(overrides(), Fold(name)) }
+func Overrides(name string) bool {
+	_, known := overrides()[Fold(name)]
+	return known
+}

@@ -10,8 +10,9 @@
 // Invariants:
 //
 //  1. A path that two readers could take apart differently is refused before
-//     any route is looked for, on public routes too (TestParsePathRefuses,
-//     FuzzParsePath).
+//     any route is looked for, on public routes too, save by a hole that is
+//     opened by name and opens no other (TestParsePathRefuses, FuzzParsePath,
+//     TestParsePathRelaxed, FuzzParsePathRelaxed).
 //  2. A pattern matches whole segments, case-sensitively, of the path decoded
 //     once (TestTableMatch).
 //  3. What no route matches falls to the configured default, which is required

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // ErrPathRefused is why a path is not matched at all: the gate and the
@@ -21,7 +23,8 @@ var ErrHostRefused = errors.New("host refused")
 type Path struct {
 	// segments are decoded once: ["admin"] for /admin, ["admin", ""] for
 	// /admin/, [""] for /.
-	segments []string
+	segments   []string
+	ignoreCase bool
 }
 
 // ParsePath guards and takes apart a request's path as Envoy gives it, query
@@ -32,30 +35,37 @@ type Path struct {
 // are known to disagree on (dot segments, encoded slashes and dots, empty
 // segments, path parameters, backslashes, double encoding) is refused rather
 // than normalised, since only a refusal cannot differ from what the application
-// does.
-func ParsePath(target string) (Path, error) {
+// does. What relaxed opens is read as [config.Relaxation] says.
+func ParsePath(target string, relaxed config.Relaxed) (Path, error) {
 	raw, _, _ := strings.Cut(target, "?")
 	if !strings.HasPrefix(raw, "/") {
 		return Path{}, refuse("it does not begin with /")
 	}
-	if err := guardBytes(raw); err != nil {
+	if err := guardBytes(raw, relaxed); err != nil {
 		return Path{}, err
 	}
-	segments := strings.Split(raw[1:], "/")
-	for i, segment := range segments {
-		decoded, err := parseSegment(segment, i == len(segments)-1)
-		if err != nil {
+	path := Path{ignoreCase: relaxed.IgnoreCase}
+	texts := strings.Split(raw[1:], "/")
+	for i, text := range texts {
+		last := i == len(texts)-1
+		segment, err := parseSegment(text, relaxed)
+		switch {
+		case err != nil:
 			return Path{}, err
+		case segment == "" && !last && relaxed.DoubleSlash:
+			continue
+		case segment == "" && !last:
+			return Path{}, refuse("an empty segment")
 		}
-		segments[i] = decoded
+		path.segments = append(path.segments, segment)
 	}
-	return Path{segments: segments}, nil
+	return path, nil
 }
 
 func refuse(why string) error { return fmt.Errorf("%w: %s", ErrPathRefused, why) }
 
 // guardBytes refuses the bytes that may not stand in a path.
-func guardBytes(raw string) error {
+func guardBytes(raw string, relaxed config.Relaxed) error {
 	for i := range len(raw) {
 		switch c := raw[i]; {
 		case c <= 0x20 || c == 0x7f:
@@ -64,7 +74,7 @@ func guardBytes(raw string) error {
 			return refuse("a byte that is not ASCII")
 		case c == '\\':
 			return refuse("a backslash")
-		case c == ';':
+		case c == ';' && !relaxed.Semicolon:
 			return refuse("a semicolon")
 		case c == '#':
 			return refuse("a fragment")
@@ -73,38 +83,71 @@ func guardBytes(raw string) error {
 	return nil
 }
 
-// parseSegment guards and decodes one segment; only the last may be empty.
-func parseSegment(segment string, last bool) (string, error) {
-	switch {
-	case segment == "" && !last:
-		return "", refuse("an empty segment")
-	case segment == "." || segment == "..":
-		return "", refuse("a dot segment")
-	case !strings.Contains(segment, "%"):
-		return segment, nil
+// parseSegment guards and decodes one segment.
+func parseSegment(segment string, relaxed config.Relaxed) (string, error) {
+	if err := guardEncodings(segment, relaxed); err != nil {
+		return "", err
+	}
+	if relaxed.Semicolon {
+		segment = cutParameters(segment)
 	}
 	decoded, err := url.PathUnescape(segment)
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", refuse("a broken percent-encoding")
-	}
-	if !utf8.ValidString(decoded) {
+	case !utf8.ValidString(decoded):
 		return "", refuse("percent-encoded bytes that are not UTF-8")
-	}
-	for i := 0; i < len(segment); i++ {
-		if segment[i] != '%' {
-			continue
-		}
-		// PathUnescape has seen two hexadecimal digits behind every %.
-		switch strings.ToLower(segment[i+1 : i+3]) {
-		case "2e", "2f", "5c", "25", "3b", "00":
-			return "", refuse("a percent-encoded dot, slash, backslash, percent sign, semicolon or NUL")
-		}
-		i += 2
-	}
-	if strings.ContainsFunc(decoded, unicode.IsControl) {
+	case strings.ContainsFunc(decoded, unicode.IsControl):
 		return "", refuse("a percent-encoded control character")
 	}
+	// With an encoded slash open, dot segments could hide between two.
+	for part := range strings.SplitSeq(decoded, "/") {
+		if part == "." || part == ".." {
+			return "", refuse("a dot segment")
+		}
+	}
 	return decoded, nil
+}
+
+// guardEncodings refuses the percent-encodings that servers read differently.
+func guardEncodings(segment string, relaxed config.Relaxed) error {
+	for at := strings.IndexByte(segment, '%'); at >= 0; {
+		if at+3 > len(segment) {
+			return refuse("a broken percent-encoding")
+		}
+		open := false
+		switch strings.ToLower(segment[at+1 : at+3]) {
+		case "2e", "5c", "00":
+		case "2f":
+			open = relaxed.EncodedSlash
+		case "25":
+			open = relaxed.EncodedPercent
+		case "3b":
+			open = relaxed.Semicolon
+		default:
+			open = true
+		}
+		if !open {
+			return refuse("a percent-encoded dot, slash, backslash, percent sign, semicolon or NUL")
+		}
+		next := strings.IndexByte(segment[at+3:], '%')
+		if next < 0 {
+			return nil
+		}
+		at += 3 + next
+	}
+	return nil
+}
+
+// cutParameters cuts a segment's parameters (RFC 3986 section 3.3), which some
+// servers drop before they route.
+func cutParameters(segment string) string {
+	for i := range len(segment) {
+		if segment[i] == ';' || i+3 <= len(segment) && strings.EqualFold(segment[i:i+3], "%3b") {
+			return segment[:i]
+		}
+	}
+	return segment
 }
 
 // ParseHost returns a request's host in the form in which hosts are compared:

@@ -127,7 +127,10 @@ func (p *pattern) matchPath(path Path) bool {
 	}
 	for i, one := range p.segments {
 		got := path.segments[i]
-		if one.variable != "" && got == "" || one.variable == "" && one.literal != got {
+		switch {
+		case one.variable != "" && got == "",
+			one.variable == "" && !path.ignoreCase && one.literal != got,
+			one.variable == "" && path.ignoreCase && !strings.EqualFold(one.literal, got):
 			return false
 		}
 	}

@@ -2,7 +2,6 @@ package route
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 )
@@ -19,6 +18,10 @@ type Rule struct {
 	// AnonymousIfInvalid lets a request whose token fails go on without
 	// identity; only with optional access.
 	AnonymousIfInvalid bool
+	// TokensFrom are the places that a credential is read from; unless Forward,
+	// it is removed there before the request goes on.
+	TokensFrom []config.TokenSource
+	Forward    bool
 
 	pattern     pattern
 	hosts       []string
@@ -35,7 +38,9 @@ type Table struct {
 // New compiles the routes of cfg. An error is [config.Mistakes]: everything
 // wrong with the routes, at its place in the file.
 func New(cfg *config.Config) (*Table, error) {
-	t := &Table{fallback: &Rule{Name: DefaultName, Access: cfg.Default}}
+	t := &Table{fallback: &Rule{
+		Name: DefaultName, Access: cfg.Default, TokensFrom: cfg.Tokens.From, Forward: cfg.Tokens.Forward,
+	}}
 	var mistakes config.Mistakes
 	for _, r := range cfg.Routes {
 		if r.Match == "" {
@@ -50,6 +55,7 @@ func New(cfg *config.Config) (*Table, error) {
 		}
 		t.rules = append(t.rules, &Rule{
 			Name: r.Name, Access: r.Access, AnonymousIfInvalid: r.AnonymousIfInvalid,
+			TokensFrom: r.TokensFrom, Forward: r.Forward,
 			pattern: p, hosts: r.Hosts, requirement: r.Requirement,
 		})
 	}
@@ -80,16 +86,7 @@ func (t *Table) Names() []string {
 	return append(names, t.fallback.Name)
 }
 
-// matchHost reports whether host is one of hosts, or under one that begins with
-// "*."; no hosts take any.
+// matchHost reports whether host is one of hosts; no hosts take any.
 func matchHost(hosts []string, host string) bool {
-	if len(hosts) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(hosts, func(want string) bool {
-		if parent, ok := strings.CutPrefix(want, "*"); ok {
-			return len(host) > len(parent) && strings.HasSuffix(host, parent)
-		}
-		return host == want
-	})
+	return len(hosts) == 0 || slices.ContainsFunc(hosts, func(pattern string) bool { return config.MatchHost(pattern, host) })
 }

@@ -44,51 +44,52 @@ func (i *trusted) check(t *Token, now time.Time) *Failure {
 }
 
 func (i *trusted) checkTimes(t *Token, now time.Time) *Failure {
-	expiry, there, failure := numericDate(t.claims, "exp")
-	switch {
-	case failure != nil:
-		return failure
-	case !there:
+	if _, there := t.claims["exp"]; !there {
 		return fail(ErrExpiryMissing, "")
+	}
+	var dates [3]time.Time // the zero time is one that is absent
+	for n, name := range [...]string{"exp", "nbf", "iat"} {
+		var failure *Failure
+		if dates[n], failure = numericDate(t.claims, name); failure != nil {
+			return failure
+		}
+	}
+	expiry, notBefore, issuedAt := dates[0], dates[1], dates[2]
+	latest := now.Add(i.leeway)
+	switch {
 	case !now.Before(expiry.Add(i.leeway)):
 		return fail(ErrExpired, "exp was "+expiry.UTC().Format(time.RFC3339))
+	case notBefore.After(latest):
+		return fail(ErrNotYetValid, "nbf is "+notBefore.UTC().Format(time.RFC3339))
+	case issuedAt.After(latest):
+		return fail(ErrIssuedInFuture, "iat is "+issuedAt.UTC().Format(time.RFC3339))
+	case i.maxLifetime > 0 && issuedAt.IsZero():
+		return fail(ErrLifetimeTooLong, "there is no iat")
+	case i.maxLifetime > 0 && expiry.Sub(issuedAt) > i.maxLifetime:
+		return fail(ErrLifetimeTooLong, "it is "+expiry.Sub(issuedAt).String())
 	}
 	t.Expiry = expiry
-	latest := now.Add(i.leeway)
-	notBefore, there, failure := numericDate(t.claims, "nbf")
-	if failure != nil {
-		return failure
-	}
-	if there && notBefore.After(latest) {
-		return fail(ErrNotYetValid, "nbf is "+notBefore.UTC().Format(time.RFC3339))
-	}
-	issuedAt, there, failure := numericDate(t.claims, "iat")
-	if failure != nil {
-		return failure
-	}
-	if there && issuedAt.After(latest) {
-		return fail(ErrIssuedInFuture, "iat is "+issuedAt.UTC().Format(time.RFC3339))
-	}
 	return nil
 }
 
 // numericDate reads a NumericDate (RFC 7519 section 2), which may have a
-// fraction, from 1970-01-01T00:00:01Z to the end of the year 9999.
-func numericDate(claims map[string]any, name string) (at time.Time, there bool, failure *Failure) {
+// fraction, from 1970-01-01T00:00:01Z to the end of the year 9999. One that is
+// absent is the zero time, which lies before all of these.
+func numericDate(claims map[string]any, name string) (time.Time, *Failure) {
 	value, there := claims[name]
 	if !there {
-		return time.Time{}, false, nil
+		return time.Time{}, nil
 	}
 	n, ok := value.(json.Number)
 	if !ok {
-		return time.Time{}, true, fail(ErrClaimsMalformed, name+" is not a number")
+		return time.Time{}, fail(ErrClaimsMalformed, name+" is not a number")
 	}
 	seconds, err := n.Float64()
 	if err != nil || !(seconds >= 1 && seconds <= maxNumericDate) {
-		return time.Time{}, true, fail(ErrClaimsMalformed, name+" is out of range")
+		return time.Time{}, fail(ErrClaimsMalformed, name+" is out of range")
 	}
 	whole := int64(seconds)
-	return time.Unix(whole, int64((seconds-float64(whole))*float64(time.Second))), true, nil
+	return time.Unix(whole, int64((seconds-float64(whole))*float64(time.Second))), nil
 }
 
 // checkAudience holds aud to the configured audiences (RFC 7519 section 4.1.3:
@@ -193,24 +194,21 @@ func (i *trusted) checkUse(claims map[string]any) *Failure {
 // another issuer's prefix, and so would name another issuer's user or group.
 func (i *trusted) namesAnother(claims map[string]any) string {
 	for _, prefix := range i.foreignPrefixes {
-		for name, value := range claims {
-			if (usernameClaim(name) || slices.Contains(i.groupsClaim, name)) && begins(value, prefix) {
-				return name
+		for _, path := range slices.Concat(parseClaimPaths(subjectClaims()), i.groupsClaim) {
+			if value, there := path.find(claims); there && begins(value, prefix) {
+				return strings.Join(path, "/")
 			}
 		}
 	}
 	return ""
 }
 
-// begins reports whether a string, or a string of a list, begins with prefix.
+// begins reports whether a name, or a name in a list, begins with prefix.
 func begins(value any, prefix string) bool {
-	switch v := value.(type) {
-	case string:
-		return strings.HasPrefix(v, prefix)
-	case []any:
-		return slices.ContainsFunc(v, func(item any) bool { return begins(item, prefix) })
+	if list, ok := value.([]any); ok {
+		return slices.ContainsFunc(list, func(item any) bool { return begins(item, prefix) })
 	}
-	return false
+	return strings.HasPrefix(scalar(value), prefix)
 }
 
 // kind tells a program's token from a person's. A token of the client
@@ -235,8 +233,8 @@ func (i *trusted) kind(claims map[string]any, client string) Kind {
 // groups returns the first groups claim that is there, when it is an array of
 // strings; any other shape holds no groups.
 func (i *trusted) groups(claims map[string]any) []string {
-	for _, name := range i.groupsClaim {
-		if value, there := claims[name]; there {
+	for _, path := range i.groupsClaim {
+		if value, there := path.find(claims); there {
 			list, _ := stringList(value)
 			return list
 		}
@@ -247,8 +245,8 @@ func (i *trusted) groups(claims map[string]any) []string {
 // scopes returns the first scope claim that is there: a space-separated string
 // (RFC 8693 section 4.2) or an array of strings.
 func (i *trusted) scopes(claims map[string]any) []string {
-	for _, name := range i.scopesClaim {
-		value, there := claims[name]
+	for _, path := range i.scopesClaim {
+		value, there := path.find(claims)
 		if !there {
 			continue
 		}

@@ -2,17 +2,18 @@ package token
 
 import "encoding/base64"
 
-// compact is a JWS in compact serialization (RFC 7515 section 7.1), still
-// encoded.
+// compact is a JWS in compact serialization (RFC 7515 section 7.1), with its
+// three parts decoded.
 type compact struct {
-	header, claims, signature string
-	signed                    string // header "." claims: what the signature is over
+	header, claims, signature []byte
+	signed                    string // header "." claims as sent: what the signature is over
 }
 
-// split takes a credential apart without decoding any of it: exactly three runs
-// of base64url bytes (RFC 4648 section 5), no padding and no white space, which
-// Go's decoder would pass over. The signature may be empty, as an unsecured
-// JWS has it: it is then the algorithm that is refused.
+// split takes a credential apart: exactly three runs of base64url bytes (RFC
+// 4648 section 5), no padding and no white space, which Go's decoder would pass
+// over. All of it has been looked at before any of it is decoded. The signature
+// may be empty, as an unsecured JWS has it: it is then the algorithm that is
+// refused.
 func split(raw string, maxBytes int) (compact, error) {
 	if len(raw) > maxBytes {
 		return compact{}, fail(ErrTooLarge, "")
@@ -36,16 +37,18 @@ func split(raw string, maxBytes int) (compact, error) {
 	if found != len(dots) {
 		return compact{}, fail(ErrMalformed, "fewer than three parts")
 	}
-	j := compact{
-		header:    raw[:dots[0]],
-		claims:    raw[dots[0]+1 : dots[1]],
-		signature: raw[dots[1]+1:],
-		signed:    raw[:dots[1]],
-	}
-	if j.header == "" || j.claims == "" {
+	parts := [...]string{raw[:dots[0]], raw[dots[0]+1 : dots[1]], raw[dots[1]+1:]}
+	if parts[0] == "" || parts[1] == "" {
 		return compact{}, fail(ErrMalformed, "an empty part")
 	}
-	return j, nil
+	var decoded [len(parts)][]byte
+	for i, part := range parts {
+		var err error
+		if decoded[i], err = strictBase64.DecodeString(part); err != nil {
+			return compact{}, fail(ErrMalformed, "a part that is cut short or has spare bits")
+		}
+	}
+	return compact{header: decoded[0], claims: decoded[1], signature: decoded[2], signed: raw[:dots[1]]}, nil
 }
 
 func base64url(c byte) bool {
@@ -55,9 +58,3 @@ func base64url(c byte) bool {
 // strictBase64 refuses spare bits in the last character, so that one signature
 // has one spelling (RFC 4648 section 3.5).
 var strictBase64 = base64.RawURLEncoding.Strict()
-
-// decode decodes one part that split has seen to be base64url bytes.
-func decode(part string) ([]byte, bool) {
-	decoded, err := strictBase64.DecodeString(part)
-	return decoded, err == nil
-}

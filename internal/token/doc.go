@@ -19,10 +19,16 @@
 //  2. JSON has no duplicate names, no invalid UTF-8, nothing behind the object
 //     and bounded depth; names are compared exactly (TestParseObject, FuzzParseObject).
 //  3. A token is verified only with keys of the issuer whose configured iss its
-//     own equals byte for byte (TestVerifyKeepsIssuersApart).
+//     own equals byte for byte, and names nobody that another issuer with a
+//     prefix names (TestVerifyKeepsIssuersApart, TestVerifyRefuses, TestIdentityClaim).
 //  4. The algorithm is one that this issuer was configured with; none and HS*
-//     cannot be configured (TestVerifyRefuses, TestNewVerifierRefusesAlgorithms).
+//     cannot be configured, and a key of another kind or curve verifies nothing
+//     (TestVerifyRefuses, TestNewVerifierRefusesAlgorithms, TestVerifyHoldsACarelessKeySource).
 //  5. A token without a valid expiry does not pass (TestVerifyRefuses).
-//  6. No error holds a token, a key, or a claim other than iss and sub, and what
-//     a client wrote is quoted and cut (TestFailuresHoldNoSecrets).
+//  6. No error holds a token, a key, or a claim other than iss, sub and times,
+//     and what a client wrote is quoted and cut (TestFailuresHoldNoSecrets,
+//     TestFailuresHoldNoClaims).
+//  7. A request's credential is one, from one place, or none is taken; a cookie
+//     counts only on a request that another site cannot cause (TestExtract,
+//     TestExtractFromSeveralPlaces, TestExtractCookieCrossSite, FuzzExtract).
 package token

@@ -10,6 +10,7 @@ import (
 // the order of the checks.
 var (
 	ErrAmbiguous        = errors.New("more than one credential")
+	ErrCrossSite        = errors.New("a cookie from another site")
 	ErrMalformed        = errors.New("not a JWT")
 	ErrTooLarge         = errors.New("token too large")
 	ErrAlgNotAllowed    = errors.New("algorithm not allowed")
@@ -23,6 +24,7 @@ var (
 	ErrExpired          = errors.New("token expired")
 	ErrNotYetValid      = errors.New("token not yet valid")
 	ErrIssuedInFuture   = errors.New("token issued in the future")
+	ErrLifetimeTooLong  = errors.New("token lifetime too long")
 	ErrAudienceMismatch = errors.New("audience mismatch")
 	ErrClientMismatch   = errors.New("client mismatch")
 	ErrTokenUseMismatch = errors.New("token use mismatch")
@@ -49,7 +51,7 @@ type Failure struct {
 	Err  error
 	Near NearMiss
 	// Detail says what was found against what was due. What a client wrote is
-	// quoted and cut in it; it holds no claim value other than iss and sub.
+	// quoted and cut in it; it holds no claim but iss, sub and times.
 	Detail string
 	// RetryAfter is when a key that could not be had may be there; it is set
 	// when the error is the KeySource's.

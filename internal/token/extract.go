@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -10,6 +11,26 @@ import (
 type Header struct {
 	Name  string // Envoy sends lower case; no case is relied on
 	Value string
+}
+
+// Message is what of a request a credential can stand in, and what says whether
+// it was meant to be sent.
+type Message struct {
+	Method  string
+	Host    string // lower case, without port and final dot
+	Target  string // path and query
+	Headers []Header
+}
+
+// values returns the values of a header field, in the order received.
+func (m *Message) values(name string) []string {
+	var values []string
+	for _, h := range m.Headers {
+		if strings.EqualFold(h.Name, name) {
+			values = append(values, h.Value)
+		}
+	}
+	return values
 }
 
 // Credential is what a request carries in the places that a route reads. The
@@ -22,33 +43,61 @@ type Credential struct {
 
 // Extract takes the one credential out of a request, from the places in from.
 // Two, or one that could be two, is [ErrAmbiguous] (RFC 6750 section 2 allows
-// one method in a request).
-func Extract(headers []Header, from []config.TokenSource) (Credential, error) {
+// one method in a request). A cookie that another site may have had the browser
+// send is [ErrCrossSite].
+func Extract(m Message, from []config.TokenSource) (Credential, error) {
 	var credential Credential
-	for _, source := range from {
-		if source.Kind != config.SourceBearer {
-			continue
-		}
-		found, err := bearer(headers)
-		if err != nil {
+	var source config.TokenSource
+	for _, place := range from {
+		found, err := extract(&m, place)
+		switch {
+		case err != nil:
 			return Credential{}, err
-		}
-		if found.Found && credential.Found {
+		case found.Found && credential.Found:
 			return Credential{}, fail(ErrAmbiguous, "tokens in two places")
-		}
-		if found.Found {
-			credential = found
+		case found.Found:
+			credential, source = found, place
 		}
 	}
+	if credential.Found && source.Kind == config.SourceCookie && !m.sameSite(source.Origins) {
+		return Credential{}, fail(ErrCrossSite, "a cookie on a request that another site can cause")
+	}
 	return credential, nil
+}
+
+func extract(m *Message, place config.TokenSource) (Credential, error) {
+	switch place.Kind {
+	case config.SourceBearer:
+		return m.bearer()
+	case config.SourceHeader:
+		return m.field(place.Name)
+	case config.SourceCookie:
+		return only(m.cookies(place.Name), "two cookies of that name")
+	case config.SourceWebSocketProtocol:
+		return m.protocol(place.Name)
+	case config.SourceQuery:
+		return m.parameter(place.Name)
+	}
+	return Credential{}, nil
+}
+
+// only takes the one value that was found; an empty one is no credential.
+func only(values []string, two string) (Credential, error) {
+	if len(values) > 1 {
+		return Credential{}, fail(ErrAmbiguous, two)
+	}
+	if len(values) == 0 || values[0] == "" {
+		return Credential{}, nil
+	}
+	return Credential{Raw: values[0], Found: true}, nil
 }
 
 // bearer reads the Authorization field (RFC 6750 section 2.1, RFC 9110 section
 // 11.4). Envoy joins two fields with a comma, so a comma is as ambiguous as two
 // fields, whatever the scheme.
-func bearer(headers []Header) (Credential, error) {
+func (m *Message) bearer() (Credential, error) {
 	value, seen := "", false
-	for _, h := range headers {
+	for _, h := range m.Headers {
 		if !strings.EqualFold(h.Name, "authorization") {
 			continue
 		}
@@ -77,4 +126,13 @@ func bearer(headers []Header) (Credential, error) {
 func schemeByte(c byte) bool {
 	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' ||
 		strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
+
+// field reads a header field that holds a token and nothing else.
+func (m *Message) field(name string) (Credential, error) {
+	values := m.values(name)
+	if slices.ContainsFunc(values, func(value string) bool { return strings.Contains(value, ",") }) {
+		return Credential{}, fail(ErrAmbiguous, "a comma in the token's header field")
+	}
+	return only(values, "two header fields of that name")
 }

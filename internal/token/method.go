@@ -1,6 +1,7 @@
 package token
 
 import (
+	"crypto/ecdsa"
 	"crypto/rsa"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -17,9 +18,9 @@ func methods() map[string]jwt.SigningMethod {
 		"PS256": strictPSS(jwt.SigningMethodPS256),
 		"PS384": strictPSS(jwt.SigningMethodPS384),
 		"PS512": strictPSS(jwt.SigningMethodPS512),
-		"ES256": jwt.SigningMethodES256,
-		"ES384": jwt.SigningMethodES384,
-		"ES512": jwt.SigningMethodES512,
+		"ES256": curveBound{jwt.SigningMethodES256},
+		"ES384": curveBound{jwt.SigningMethodES384},
+		"ES512": curveBound{jwt.SigningMethodES512},
 		"EdDSA": jwt.SigningMethodEdDSA,
 	}
 }
@@ -31,4 +32,16 @@ func strictPSS(method *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 		SigningMethodRSA: method.SigningMethodRSA,
 		Options:          &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash},
 	}
+}
+
+// curveBound takes keys on the algorithm's own curve only (RFC 7518 section
+// 3.4); golang-jwt's own instances verify ES384 with a P-256 key too.
+type curveBound struct{ *jwt.SigningMethodECDSA }
+
+// Verify verifies a signature by a key on the algorithm's curve.
+func (m curveBound) Verify(signed string, signature []byte, key any) error {
+	if public, ok := key.(*ecdsa.PublicKey); ok && public.Curve.Params().BitSize != m.CurveBits {
+		return jwt.ErrInvalidKey
+	}
+	return m.SigningMethodECDSA.Verify(signed, signature, key)
 }

@@ -2,9 +2,7 @@ package token
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -40,8 +38,8 @@ type Token struct {
 	scopes []string
 	claims map[string]any // as signed
 	prefix string
-	// groupsClaim holds the claim names that are read as groups.
-	groupsClaim []string
+	// groupsClaim holds the claims that are read as groups.
+	groupsClaim []claimPath
 }
 
 // Groups returns the groups behind the issuer's prefix. The slice is shared: it
@@ -55,83 +53,46 @@ func (t *Token) Scopes() []string { return t.scopes }
 // (RFC 6901) finds when name starts with "/", in the form in which it may name
 // somebody: the subject, the username claims and the groups carry the issuer's
 // prefix, so that no two issuers can name the same person. Of those, one that
-// is no name (an object, a list that is not all strings) is absent.
+// is no name (an object, a list that is not all strings, null, the empty
+// string) is absent, and so is an object that holds the groups of an issuer
+// with a prefix.
 //
 // Values are those that the strict JSON reader makes (nil, bool, string,
 // json.Number, []any, map[string]any), or []string for groups. They are shared:
 // they must not be changed.
 func (t *Token) IdentityClaim(name string) (any, bool) {
-	value, ok := t.claim(name)
-	if !ok {
-		return nil, false
-	}
-	// A pointer of one step names a top-level claim as well as its name does.
-	if step, one := singleStep(name); one {
-		name = step
-	}
+	path := parseClaimPath(name)
+	value, ok := path.find(t.claims)
 	switch {
-	case usernameClaim(name):
-		text, isName := scalar(value)
-		return t.prefix + text, isName
-	case slices.Contains(t.groupsClaim, name):
-		groups, isList := stringList(value)
-		return prefixed(t.prefix, groups), isList
+	case !ok:
+		return nil, false
+	case path.namesSubject():
+		if text := scalar(value); text != "" {
+			return t.prefix + text, true
+		}
+		return nil, false
+	case path.isOneOf(t.groupsClaim):
+		if groups, isList := stringList(value); isList {
+			return prefixed(t.prefix, groups), true
+		}
+		return nil, false
+	case t.prefix != "" && path.holdsOneOf(t.groupsClaim):
+		return nil, false
 	}
 	return value, true
 }
 
-// scalar returns the text of a value that can be a name.
-func scalar(value any) (string, bool) {
+// scalar returns the text of a value that can be a name, or "".
+func scalar(value any) string {
 	switch v := value.(type) {
 	case string:
-		return v, true
+		return v
 	case json.Number:
-		return v.String(), true
+		return v.String()
 	case bool:
-		return strconv.FormatBool(v), true
+		return strconv.FormatBool(v)
 	}
-	return "", false
-}
-
-// usernameClaim reports whether a claim names its subject, so that it carries
-// the issuer's prefix.
-func usernameClaim(name string) bool {
-	switch name {
-	case "sub", "cognito:username", "username", "preferred_username":
-		return true
-	}
-	return false
-}
-
-func (t *Token) claim(name string) (any, bool) {
-	if !strings.HasPrefix(name, "/") {
-		value, ok := t.claims[name]
-		return value, ok
-	}
-	var at any = t.claims
-	for step := range strings.SplitSeq(name[1:], "/") {
-		object, ok := at.(map[string]any)
-		if !ok {
-			return nil, false
-		}
-		if at, ok = object[unescapePointer(step)]; !ok {
-			return nil, false
-		}
-	}
-	return at, true
-}
-
-// singleStep returns the claim name that a JSON Pointer of one step names.
-func singleStep(pointer string) (string, bool) {
-	if !strings.HasPrefix(pointer, "/") || strings.Contains(pointer[1:], "/") {
-		return "", false
-	}
-	return unescapePointer(pointer[1:]), true
-}
-
-// unescapePointer undoes the two escapes of RFC 6901 section 4.
-func unescapePointer(step string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")
+	return ""
 }
 
 // stringList returns an array whose every item is a string.

@@ -47,17 +47,18 @@ type trusted struct {
 	clients         []string
 	types           map[string]bool // normalized by mediaType
 	algorithms      []string
-	groupsClaim     []string
-	scopesClaim     []string
+	groupsClaim     []claimPath
+	scopesClaim     []claimPath
 	leeway          time.Duration
-	foreignPrefixes []string // prefixes of other issuers, for an issuer without one
+	maxLifetime     time.Duration // 0: no limit
+	foreignPrefixes []string      // prefixes of other issuers, for an issuer without one
 	keys            KeySource
 }
 
 // NewVerifier returns a verifier for those issuers and tokens of at most
 // maxBytes. keys is asked once for each issuer. An issuer that would accept
 // anything for want of a setting (no algorithm, neither audience nor client, no
-// iss) is an error.
+// iss, an empty one of these) is an error.
 func NewVerifier(issuers []config.Issuer, maxBytes int, keys func(issuer string) KeySource, now func() time.Time) (*Verifier, error) {
 	v := &Verifier{
 		maxBytes:   maxBytes,
@@ -70,6 +71,9 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, keys func(issuer string)
 	for _, issuer := range issuers {
 		if len(issuer.ISS) == 0 || len(issuer.Algorithms) == 0 || len(issuer.Audiences)+len(issuer.Clients) == 0 {
 			return nil, fmt.Errorf("issuer %q lacks an iss, an algorithm, or both audiences and clients", issuer.Name)
+		}
+		if slices.Contains(slices.Concat(issuer.ISS, issuer.Audiences, issuer.Clients), "") {
+			return nil, fmt.Errorf("issuer %q has an empty iss, audience or client, which a token without one would match", issuer.Name)
 		}
 		t := newTrusted(issuer)
 		if t.keys = keys(issuer.Name); t.keys == nil {
@@ -107,8 +111,8 @@ func newTrusted(issuer config.Issuer) *trusted {
 		name: issuer.Name, prefix: issuer.Prefix, cognito: issuer.Cognito,
 		audiences: issuer.Audiences, clients: issuer.Clients,
 		types: make(map[string]bool), algorithms: issuer.Algorithms,
-		groupsClaim: issuer.GroupsClaim, scopesClaim: issuer.ScopesClaim,
-		leeway: issuer.Leeway,
+		groupsClaim: parseClaimPaths(issuer.GroupsClaim), scopesClaim: parseClaimPaths(issuer.ScopesClaim),
+		leeway: issuer.Leeway, maxLifetime: issuer.MaxLifetime,
 	}
 	for _, typ := range issuer.TokenTypes {
 		t.types[mediaType(typ)] = true
@@ -141,9 +145,9 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
 
 // verify does all that follows the header.
 func (v *Verifier) verify(ctx context.Context, j compact, h header) (*Token, *Failure) {
-	claims, failure := readClaims(j.claims)
-	if failure != nil {
-		return nil, failure
+	claims, err := parseObject(string(j.claims))
+	if err != nil {
+		return nil, fail(ErrClaimsMalformed, err.Error())
 	}
 	iss, _ := claims["iss"].(string)
 	issuer := v.byISS[iss]
@@ -155,15 +159,11 @@ func (v *Verifier) verify(ctx context.Context, j compact, h header) (*Token, *Fa
 	case h.hasType && !issuer.types[h.typ]:
 		return nil, fail(ErrTypeNotAllowed, "not for issuer "+quoted(issuer.name)+": typ "+quoted(h.typ))
 	}
-	signature, ok := decode(j.signature)
-	if !ok {
-		return nil, fail(ErrMalformed, "the signature is not base64url")
-	}
 	key, err := issuer.keys.Key(ctx, h.kid, h.alg)
 	if err != nil {
 		return nil, &Failure{Err: err, RetryAfter: issuer.keys.RetryAfter()}
 	}
-	if err := v.algorithms[h.alg].Verify(j.signed, signature, key); err != nil {
+	if err := v.algorithms[h.alg].Verify(j.signed, j.signature, key); err != nil {
 		return nil, fail(ErrSignatureInvalid, "kid "+quoted(h.kid)+", alg "+h.alg)
 	}
 	issuer.keys.Verified(h.kid)
@@ -188,11 +188,7 @@ type header struct {
 
 // header reads the JOSE header (RFC 7515 section 4) and refuses what no issuer
 // takes. Key material in it (jwk, jku, x5c, x5u) is never looked at.
-func (v *Verifier) header(part string) (header, error) {
-	decoded, ok := decode(part)
-	if !ok {
-		return header{}, fail(ErrMalformed, "the header is not base64url")
-	}
+func (v *Verifier) header(decoded []byte) (header, error) {
 	object, err := parseObject(string(decoded))
 	if err != nil {
 		return header{}, fail(ErrMalformed, "the header: "+err.Error())
@@ -231,17 +227,4 @@ func mediaType(typ string) string {
 		return rest
 	}
 	return typ
-}
-
-// readClaims decodes and reads the claims' JSON.
-func readClaims(part string) (map[string]any, *Failure) {
-	decoded, ok := decode(part)
-	if !ok {
-		return nil, fail(ErrMalformed, "the claims are not base64url")
-	}
-	claims, err := parseObject(string(decoded))
-	if err != nil {
-		return nil, fail(ErrClaimsMalformed, err.Error())
-	}
-	return claims, nil
 }

@@ -1,0 +1,230 @@
+package audit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jwtgate/jwtgate/internal/audit"
+	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+)
+
+// A JWT as it is sent, of no key that anybody has.
+const (
+	header    = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ"
+	claims    = "eyJzdWIiOiJhbGljZSIsImVtYWlsIjoiYUBleGFtcGxlLmNvbSJ9"
+	signature = "c2lnbmF0dXJlLXNpZ25hdHVyZS1zaWduYXR1cmUtc2lnbmF0dXJl"
+	jwt       = header + "." + claims + "." + signature
+)
+
+// write returns what is written of a decision, as text and as JSON.
+func write(t *testing.T, r *gate.Request, d *gate.Decision) (string, map[string]any) {
+	t.Helper()
+	var out bytes.Buffer
+	audit.New(telemetry.NewHandler(&out, slog.LevelInfo)).Write(t.Context(), r, d)
+	if out.Len() == 0 {
+		return "", nil
+	}
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatalf("%q is no JSON line: %v", out.String(), err)
+	}
+	return out.String(), line
+}
+
+// denied is a denial with every field that stands in a line.
+func denied() *gate.Decision {
+	return &gate.Decision{
+		ID: "replica-0123456789abcdef", Route: "admin", Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing,
+		Detail: "group missing", ConfigHash: "c0ffee", Issuer: "home", Subject: "alice", KeyID: "key-1",
+		Elapsed: 1234 * time.Microsecond, Denial: &gate.Denial{Status: 403},
+	}
+}
+
+func request() *gate.Request {
+	return &gate.Request{
+		Method: "GET", Host: "api.example", Target: "/admin/1?code=secret&token=" + jwt, Source: "192.0.2.7",
+		Headers: []gate.Header{
+			{Name: "X-Request-ID", Value: "abc"}, {Name: "authorization", Value: "Bearer " + jwt},
+			{Name: "cookie", Value: "session=" + jwt}, {Name: "user-agent", Value: "agent"},
+		},
+	}
+}
+
+func TestWrite(t *testing.T) {
+	_, line := write(t, request(), denied())
+	at, err := time.Parse(time.RFC3339, line["time"].(string))
+	if err != nil || time.Since(at) > time.Minute || !strings.HasSuffix(line["time"].(string), "Z") {
+		t.Errorf("time %v", line["time"])
+	}
+	delete(line, "time")
+	want := map[string]any{
+		"level": "INFO", "msg": "decision",
+		"decision": "replica-0123456789abcdef", "request_id": "abc", "route": "admin", "verdict": "deny",
+		"reason": "group_missing", "detail": "group missing", "issuer": "home", "subject": "alice", "kid": "key-1",
+		"method": "GET", "host": "api.example", "path": "/admin/1", "source": "192.0.2.7",
+		"duration_us": float64(1234), "config": "c0ffee",
+	}
+	if !maps.Equal(line, want) {
+		t.Errorf("line\n\t%v\nwant\n\t%v", line, want)
+	}
+}
+
+// A request of which nothing is known has a line with the same keys.
+func TestWriteOfWhatCouldNotBeRead(t *testing.T) {
+	_, full := write(t, request(), denied())
+	_, empty := write(t, &gate.Request{}, &gate.Decision{})
+	if got, want := slices.Sorted(maps.Keys(empty)), slices.Sorted(maps.Keys(full)); !slices.Equal(got, want) {
+		t.Errorf("keys %v, want %v", got, want)
+	}
+}
+
+func TestWhichDecisionsHaveALine(t *testing.T) {
+	for _, row := range []struct {
+		verdict gate.Verdict
+		reason  gate.Reason
+		want    bool
+	}{
+		{gate.VerdictAllow, gate.ReasonAllowed, false},
+		{gate.VerdictAllow, gate.ReasonPublic, false},
+		{gate.VerdictAllow, gate.ReasonAnonymous, false},
+		{gate.VerdictAllow, gate.ReasonPreflight, false},
+		{gate.VerdictAllow, gate.ReasonAnonymousInvalid, true},
+		{gate.VerdictDeny, gate.ReasonExpired, true},
+		{gate.VerdictDeny, gate.ReasonInternal, true},
+		{gate.VerdictDeny, gate.ReasonAllowed, true},
+		{"", "", true},
+	} {
+		text, line := write(t, request(), &gate.Decision{Verdict: row.verdict, Reason: row.reason})
+		if (line != nil) != row.want {
+			t.Errorf("%s for %s: %q", row.verdict, row.reason, text)
+		}
+	}
+}
+
+// Clients put tokens where none belongs: into a path, a request id, the name of
+// a method. What is written down of them is read by many.
+func TestWriteHoldsNoToken(t *testing.T) {
+	places := map[string]func(r *gate.Request, d *gate.Decision, text string){
+		"query":      func(r *gate.Request, _ *gate.Decision, text string) { r.Target = "/a?" + text },
+		"path":       func(r *gate.Request, _ *gate.Decision, text string) { r.Target = "/reset/" + text + "/x" },
+		"method":     func(r *gate.Request, _ *gate.Decision, text string) { r.Method = text },
+		"host":       func(r *gate.Request, _ *gate.Decision, text string) { r.Host = text },
+		"request id": func(r *gate.Request, _ *gate.Decision, text string) { r.Headers[0].Value = text },
+		"subject":    func(_ *gate.Request, d *gate.Decision, text string) { d.Subject = text },
+		"kid":        func(_ *gate.Request, d *gate.Decision, text string) { d.KeyID = text },
+		"detail":     func(_ *gate.Request, d *gate.Decision, text string) { d.Detail = "iss " + text },
+		"header":     func(r *gate.Request, _ *gate.Decision, text string) { r.Headers[1].Value = text },
+	}
+	for place, put := range places {
+		for name, text := range map[string]string{
+			"a token":                jwt,
+			"behind its scheme":      "Bearer " + jwt,
+			"behind other text":      strings.Repeat("x", 480) + jwt,
+			"two of them":            jwt + "," + jwt,
+			"its head":               header + "." + claims,
+			"its claims":             claims,
+			"the shortest header":    "eyJhbGciOiJub25lIn0.e30.",
+			"with a slash before it": "token=/" + jwt,
+		} {
+			t.Run(place+"/"+name, func(t *testing.T) {
+				r, d := request(), denied()
+				put(r, d, text)
+				line, _ := write(t, r, d)
+				// The least of a token that says anything.
+				for _, part := range []string{header[:16], claims[:16], signature[:16], "eyJhbGciOiJub25lIn0", "e30."} {
+					if strings.Contains(line, part) {
+						t.Errorf("it holds %s: %s", part, line)
+					}
+				}
+			})
+		}
+	}
+	t.Run("other text stays", func(t *testing.T) {
+		for _, text := range []string{
+			"/eyes/eyJ", "/keyJournal/entries", "/a.b.c", "/v1.2.3/file-name_x.tar.gz", "/9d1f0a7e-7a55-4f5c-8f3e-1a2b3c4d5e6f",
+		} {
+			r := request()
+			r.Target = text
+			if _, line := write(t, r, denied()); line["path"] != text {
+				t.Errorf("path %q was written as %q", text, line["path"])
+			}
+		}
+	})
+}
+
+// Line breaks of every kind, quotes and terminal controls are in the request,
+// and in the log there is one line that reads back as what was sent, or as less.
+func TestWriteIsOneLine(t *testing.T) {
+	for name, text := range map[string]string{
+		"a line feed":            "a\nb",
+		"a carriage return":      "a\r\nb",
+		"the end of a string":    `a","reason":"allowed","x":"`,
+		"a backslash":            `a\`,
+		"a NUL":                  "a\x00b",
+		"a terminal's escape":    "a\x1b[2Kb",
+		"DEL":                    "a\x7fb",
+		"next line":              "a\u0085b",
+		"a C1 control":           "a\u009b2Kb",
+		"a line separator":       "a\u2028b\u2029c",
+		"bytes that are no text": "a\xff\xfe\xc3b",
+		"half of a character":    strings.Repeat("x", 511) + "ü",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, d := request(), denied()
+			r.Method, r.Host, r.Target, r.Headers[0].Value = text, text, "/"+text, text
+			d.Subject, d.KeyID, d.Detail = text, text, text
+			out, line := write(t, r, d)
+			if strings.Count(out, "\n") != 1 || !strings.HasSuffix(out, "}\n") {
+				t.Errorf("more than one line: %q", out)
+			}
+			if !utf8.ValidString(out) {
+				t.Errorf("no UTF-8: %q", out)
+			}
+			body := strings.TrimSuffix(out, "\n")
+			if at := strings.IndexFunc(body, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' }); at >= 0 {
+				t.Errorf("a control character at %d: %q", at, body)
+			}
+			if line["reason"] != "group_missing" || len(line) != 18 {
+				t.Errorf("the request wrote into the line: %v", line)
+			}
+			if got := line["method"].(string); !strings.HasPrefix(got, text[:1]) {
+				t.Errorf("method %q", got)
+			}
+		})
+	}
+	t.Run("what can be escaped stays", func(t *testing.T) {
+		r := request()
+		r.Method = "a\r\n\x1b\"\\ü"
+		if _, line := write(t, r, denied()); line["method"] != r.Method {
+			t.Errorf("%q was written as %q", r.Method, line["method"])
+		}
+	})
+}
+
+// No client fills the log by what it sends.
+func TestWriteIsBounded(t *testing.T) {
+	const most = 512
+	for _, size := range []int{most - 1, most, most + 1, 1 << 20} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			long := strings.Repeat("x", size)
+			r, d := request(), denied()
+			r.Method, r.Host, r.Target, r.Headers[0].Value = long, long, long, long
+			d.Subject, d.KeyID, d.Detail = long, long, long
+			_, line := write(t, r, d)
+			for _, key := range []string{"method", "host", "path", "request_id", "subject", "kid", "detail"} {
+				if got := len(line[key].(string)); got != min(size, most) {
+					t.Errorf("%s has %d bytes of %d, want at most %d", key, got, size, most)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,124 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Relax holds the holes in the strict reading of requests that are opened by
+// name.
+type Relax struct {
+	All   []Relaxation // on every host
+	Hosts []HostRelaxations
+}
+
+// HostRelaxations are holes opened on one host beside those on all.
+type HostRelaxations struct {
+	Host        string // a pattern of [MatchHost]
+	Relaxations []Relaxation
+}
+
+// Relaxation is one hole.
+type Relaxation string
+
+// The closed list of relaxations.
+const (
+	RelaxEncodedSlash    Relaxation = "encoded_slash"    // %2F is a plain character of its segment
+	RelaxEncodedPercent  Relaxation = "encoded_percent"  // %25 is a plain character
+	RelaxSemicolon       Relaxation = "semicolon"        // ; and what follows it in a segment is cut before matching
+	RelaxDoubleSlash     Relaxation = "double_slash"     // empty segments are dropped
+	RelaxIgnoreCase      Relaxation = "ignore_case"      // paths are matched without regard to case
+	RelaxMethodOverride  Relaxation = "method_override"  // X-HTTP-Method-Override and its kin reach the application
+	RelaxOriginalURL     Relaxation = "original_url"     // X-Original-URL and X-Rewrite-URL reach the application
+	RelaxUnverifiedEmail Relaxation = "unverified_email" // an email address is told although it is not verified
+)
+
+// relaxations is the closed list, for the decoder.
+func relaxations() []Relaxation {
+	return []Relaxation{
+		RelaxEncodedSlash, RelaxEncodedPercent, RelaxSemicolon, RelaxDoubleSlash, RelaxIgnoreCase,
+		RelaxMethodOverride, RelaxOriginalURL, RelaxUnverifiedEmail,
+	}
+}
+
+// Relaxed is what is open for one request. The zero value is strict.
+type Relaxed struct {
+	EncodedSlash, EncodedPercent, Semicolon, DoubleSlash, IgnoreCase bool
+	MethodOverride, OriginalURL, UnverifiedEmail                     bool
+}
+
+// For returns what is open on a host: lower case, without port and final dot.
+// It is safe for concurrent use.
+func (r *Relax) For(host string) Relaxed {
+	var open Relaxed
+	open.add(r.All)
+	for _, one := range r.Hosts {
+		if MatchHost(one.Host, host) {
+			open.add(one.Relaxations)
+		}
+	}
+	return open
+}
+
+func (r *Relaxed) add(opened []Relaxation) {
+	has := func(one Relaxation) bool { return slices.Contains(opened, one) }
+	r.EncodedSlash = r.EncodedSlash || has(RelaxEncodedSlash)
+	r.EncodedPercent = r.EncodedPercent || has(RelaxEncodedPercent)
+	r.Semicolon = r.Semicolon || has(RelaxSemicolon)
+	r.DoubleSlash = r.DoubleSlash || has(RelaxDoubleSlash)
+	r.IgnoreCase = r.IgnoreCase || has(RelaxIgnoreCase)
+	r.MethodOverride = r.MethodOverride || has(RelaxMethodOverride)
+	r.OriginalURL = r.OriginalURL || has(RelaxOriginalURL)
+	r.UnverifiedEmail = r.UnverifiedEmail || has(RelaxUnverifiedEmail)
+}
+
+// MatchHost reports whether host is the one that pattern names, or lies under a
+// pattern that begins with "*.". Both are in lower case, host without port and
+// final dot.
+func MatchHost(pattern, host string) bool {
+	if parent, ok := strings.CutPrefix(pattern, "*"); ok {
+		return len(host) > len(parent) && strings.HasSuffix(host, parent)
+	}
+	return host == pattern
+}
+
+func relaxObject() object[Relax] {
+	return object[Relax]{
+		says: "a mapping such as {all: [encoded_slash]} or {hosts: {api.example: [encoded_slash]}}",
+		keys: []key[Relax]{
+			field("all", "opened on every host", relaxationList(), func(r *Relax) *[]Relaxation { return &r.All }),
+			field("hosts", "opened on single hosts", hostRelaxations(), func(r *Relax) *[]HostRelaxations { return &r.Hosts }),
+		},
+	}
+}
+
+func relaxationList() form[[]Relaxation] {
+	return setOf("a list such as [encoded_slash]", oneOf(relaxations()...))
+}
+
+// hostRelaxations is the mapping from hosts to what is opened on them.
+func hostRelaxations() form[[]HostRelaxations] {
+	const says = "a mapping from hosts to lists, such as {api.example: [encoded_slash]}"
+	host, list := hostForm("write what is opened on every host under all"), relaxationList()
+	return form[[]HostRelaxations]{says: says, read: func(d *decoder, p place) ([]HostRelaxations, bool) {
+		entries, ok := d.entries(p, says)
+		if !ok {
+			return nil, false
+		}
+		var all []HostRelaxations
+		given := map[string]bool{}
+		for _, entry := range entries {
+			name, named := host.read(d, place{path: entry.path, node: entry.key})
+			opened, read := list.read(d, entry)
+			switch {
+			case !named:
+			case given[name]:
+				d.report(d.at(entry.key.Line, entry.key.Column), "%s names a host that stands here already, in another case; keep one of them", entry.path)
+			case read:
+				all = append(all, HostRelaxations{Host: name, Relaxations: opened})
+			}
+			given[name] = named
+		}
+		return all, true
+	}}
+}

@@ -1,0 +1,242 @@
+package config_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// TestTokenSources reads every place that a credential can stand in.
+func TestTokenSources(t *testing.T) {
+	long := strings.Repeat("n", 128)
+	for _, row := range []struct {
+		yaml string
+		want []config.TokenSource
+	}{
+		{"[bearer]", []config.TokenSource{{Kind: config.SourceBearer}}},
+		{"[\"${WORD}\"]", []config.TokenSource{{Kind: config.SourceBearer}}},
+		{"[{cookie: __Host-session}]", []config.TokenSource{{Kind: config.SourceCookie, Name: "__Host-session"}}},
+		{"[{cookie: \"!#$%&'*+-.^_`|~09azAZ\"}]", []config.TokenSource{{Kind: config.SourceCookie, Name: "!#$%&'*+-.^_`|~09azAZ"}}},
+		{"[{cookie: " + long + "}]", []config.TokenSource{{Kind: config.SourceCookie, Name: long}}},
+		{"[{origins: ['https://a.example', 'http://localhost:3000', 'https://[::1]:8443', 'http://10.0.0.1:443'], cookie: s}]", []config.TokenSource{
+			{Kind: config.SourceCookie, Name: "s", Origins: []string{"https://a.example", "http://localhost:3000", "https://[::1]:8443", "http://10.0.0.1:443"}}}},
+		{"[{cookie: s, origins: []}]", []config.TokenSource{{Kind: config.SourceCookie, Name: "s", Origins: []string{}}}},
+		{"[{cookie: s}, {cookie: S}]", []config.TokenSource{{Kind: config.SourceCookie, Name: "s"}, {Kind: config.SourceCookie, Name: "S"}}},
+		{"[{header: X-Access-Token}]", []config.TokenSource{{Kind: config.SourceHeader, Name: "x-access-token"}}},
+		{"[{header: x-forwarded-access-token}]", []config.TokenSource{{Kind: config.SourceHeader, Name: "x-forwarded-access-token"}}},
+		{"[{websocket_protocol: base64url.bearer}]", []config.TokenSource{{Kind: config.SourceWebSocketProtocol, Name: "base64url.bearer"}}},
+		{"[{cookie: \"${NAME}\"}, bearer, {header: a}, {websocket_protocol: a}]", []config.TokenSource{
+			{Kind: config.SourceCookie, Name: "session"}, {Kind: config.SourceBearer}, {Kind: config.SourceHeader, Name: "a"}, {Kind: config.SourceWebSocketProtocol, Name: "a"}}},
+	} {
+		t.Run(row.yaml, func(t *testing.T) {
+			for _, yaml := range []string{"tokens: {from: " + row.yaml + "}\n", "routes: [{match: /a, tokens_from: " + row.yaml + "}]\n"} {
+				c := parse(t, pool+yaml, "NAME=session", "WORD=bearer")
+				got := c.Tokens.From
+				if len(c.Routes) > 0 {
+					got = c.Routes[0].TokensFrom
+				}
+				if !reflect.DeepEqual(got, row.want) {
+					t.Errorf("%s reads %+v, want %+v", yaml, got, row.want)
+				}
+			}
+		})
+	}
+	got := parse(t, pool+"routes: [{match: /a, tokens_from: [bearer, {query: access_token}, {query: a-b.c~1}]}]\n").Routes[0].TokensFrom
+	want := []config.TokenSource{{Kind: config.SourceBearer}, {Kind: config.SourceQuery, Name: "access_token"}, {Kind: config.SourceQuery, Name: "a-b.c~1"}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("a route with a query reads %+v, want %+v", got, want)
+	}
+}
+
+// TestRouteCredentials: what a route does not say of credentials, tokens says,
+// wherever in the file that stands.
+func TestRouteCredentials(t *testing.T) {
+	const routes = `routes:
+  - {match: /none}
+  - {match: /from, tokens_from: [{query: t}]}
+  - {match: /keep, forward: true}
+  - {match: /drop, forward: false, access: optional}
+  - {match: /both, tokens_from: [bearer], forward: true}
+  - {match: /open, access: public}
+`
+	bearer, cookie := fromBearer(), []config.TokenSource{{Kind: config.SourceCookie, Name: "s"}}
+	query := []config.TokenSource{{Kind: config.SourceQuery, Name: "t"}}
+	type row struct {
+		from    []config.TokenSource
+		forward bool
+	}
+	for name, test := range map[string]struct {
+		tokens string
+		want   []row
+	}{
+		"defaults":    {"", []row{{bearer, false}, {query, false}, {bearer, true}, {bearer, false}, {bearer, true}, {bearer, false}}},
+		"cookie":      {"tokens: {from: [{cookie: s}]}\n", []row{{cookie, false}, {query, false}, {cookie, true}, {cookie, false}, {bearer, true}, {cookie, false}}},
+		"forward":     {"tokens: {forward: true}\n", []row{{bearer, true}, {query, true}, {bearer, true}, {bearer, false}, {bearer, true}, {bearer, true}}},
+		"from, twice": {"tokens: {forward: true, from: [{cookie: s}]}\n", []row{{cookie, true}, {query, true}, {cookie, true}, {cookie, false}, {bearer, true}, {cookie, true}}},
+	} {
+		for _, yaml := range []string{pool + routes + test.tokens, test.tokens + pool + routes} {
+			c := parse(t, yaml)
+			for i, r := range c.Routes {
+				if got := (row{r.TokensFrom, r.Forward}); !reflect.DeepEqual(got, test.want[i]) {
+					t.Errorf("%s: %s has %+v, want %+v", name, r.Match, got, test.want[i])
+				}
+			}
+		}
+	}
+}
+
+// TestCredentialsWithoutUse: a route on which no token is looked at says nothing
+// of tokens, or its credential would seem to be removed and is not.
+func TestCredentialsWithoutUse(t *testing.T) {
+	const public = ` has no meaning here, since no token is looked at on a route that is public; leave it out`
+	check(t, []file{
+		{"public", pool + "routes: [{match: /a, access: public, tokens_from: [bearer], forward: false}]\n", []string{
+			`2:38: routes[0].tokens_from` + public, `2:70: routes[0].forward` + public}},
+		{"deny", pool + "routes:\n  - {match: /a, forward: true, access: deny}\n", []string{
+			`3:26: routes[0].forward has no meaning here, since no token is looked at on a route that is deny; leave it out`}},
+		{"optional", pool + "routes: [{match: /a, access: optional, tokens_from: [bearer], forward: true}]\n", nil},
+	})
+}
+
+// TestTokenSourceMistakes puts each mistake into tokens.from and into a route's
+// tokens_from, each of which says where it is and what it takes.
+func TestTokenSourceMistakes(t *testing.T) {
+	const name = `, 1 to 128 letters, digits and any of !#$%&'*+-.^_` + "`" + `|~`
+	long := strings.Repeat("n", 129)
+	for _, row := range []struct{ name, yaml, want string }{
+		{"a word", `▸bearer`, ` is the single value "bearer"; write a list such as [bearer, {cookie: session}]`},
+		{"another case", `[▸Bearer]`, `[0] is "Bearer"; write PLACES`},
+		{"a place without its name", `[bearer, ▸cookie]`, `[1] is "cookie"; write PLACES`},
+		{"a number", `[▸1]`, `[0] is 1, which is no string; write PLACES`},
+		{"no item", `[▸~]`, `[0] has no value; write PLACES, or remove the item`},
+		{"a list in the list", `[▸[bearer]]`, `[0] is a list; write PLACES`},
+		{"bearer with a name", `[{▸bearer: Authorization}]`, `[0].bearer has no name of its own; write the word bearer alone`},
+		{"bearer with a colon", `[{▸bearer: }]`, `[0].bearer has no name of its own; write the word bearer alone`},
+		{"an empty mapping", `[▸{}]`, `[0] names no place; write PLACES`},
+		{"origins alone", `[▸{origins: []}]`, `[0] names no place; write PLACES`},
+		{"two places in one", `[▸{cookie: a, header: b}]`, `[0] names 2 places; write an item for each: {cookie: a}, {header: b}`},
+		{"three places in one", `[▸{websocket_protocol: c, header: b, cookie: a, origins: []}]`,
+			`[0] names 3 places; write an item for each: {cookie: a}, {header: b}, {websocket_protocol: c}`},
+		{"bearer twice", `[bearer, ▸bearer]`, `[1] repeats an earlier item; remove it`},
+		{"a cookie twice", `[{cookie: a}, bearer, ▸{cookie: a, origins: ["https://a.example"]}]`, `[2] repeats an earlier item; remove it`},
+		{"a header twice", `[{header: x-a}, ▸{header: X-A}]`, `[1] repeats an earlier item; remove it`},
+		{"origins for a header", `[{header: x-a, ▸origins: []}]`, `[0].origins is for a cookie; leave it out`},
+		{"origins for a protocol", `[{▸origins: ["https://a.example"], websocket_protocol: a}]`, `[0].origins is for a cookie; leave it out`},
+
+		{"an empty cookie", `[{cookie: ▸''}]`, `[0].cookie is ""; write the cookie's name` + name},
+		{"a cookie without a name", `[{▸cookie: }]`, `[0].cookie has no value; write the cookie's name, or leave the key out`},
+		{"a cookie that is a number", `[{cookie: ▸7}]`, `[0].cookie is 7, which is no string; write the cookie's name, in quotes where it looks like a number, true or false`},
+		{"a cookie with its value", `[{cookie: ▸a=b}]`, `[0].cookie is "a=b"; write the cookie's name` + name},
+		{"a cookie that is not ASCII", `[{cookie: ▸ö}]`, `[0].cookie is "ö"; write the cookie's name` + name},
+		{"a cookie with a tab", `[{cookie: ▸"a\t"}]`, `[0].cookie is "a\t"; write the cookie's name` + name},
+		{"a cookie too long", `[{cookie: ▸` + long + `}]`, `[0].cookie is "` + long[:80] + `"…; write the cookie's name` + name},
+		{"two protocols in one", `[{websocket_protocol: ▸"a,b"}]`, `[0].websocket_protocol is "a,b"; write the protocol's name` + name},
+		{"a protocol in a list", `[{▸websocket_protocol: [a]}]`, `[0].websocket_protocol is a list; write the protocol's name`},
+
+		{"the Authorization header", `[{header: ▸Authorization}]`, `[0].header is where the word bearer reads; write bearer`},
+		{"the Cookie header", `[{header: ▸cookie}]`, `[0].header holds every cookie; write {cookie: NAME}`},
+		{"the protocols' header", `[{header: ▸Sec-WebSocket-Protocol}]`, `[0].header holds every protocol; write {websocket_protocol: NAME}`},
+		{"an underscore", `[{header: ▸x_token}]`, `[0].header is "x_token"; write a header name such as x-access-token, 1 to 128 letters, digits and dashes`},
+		{"a pseudo-header", `[{header: ▸":path"}]`, `[0].header is ":path"; write a header name such as x-access-token, 1 to 128 letters, digits and dashes`},
+		{"an empty header", `[{header: ▸''}]`, `[0].header is ""; write a header name such as x-access-token, 1 to 128 letters, digits and dashes`},
+		{"dashes alone", `[{header: ▸"--"}]`, `[0].header begins or ends with a dash; write a name such as x-user-id`},
+		{"host", `[{header: ▸Host}]`, `[0].header is a header that carries the request itself; setting or removing it would break requests, so write another name`},
+		{"a proxy's credential", `[{header: ▸proxy-authorization}]`, `[0].header is a header that carries the request itself; setting or removing it would break requests, so write another name`},
+		{"an identity header", `[bearer, {header: ▸X-User-Id}]`, `[1].header is "x-user-id", which identity sets or strips; write another header`},
+		{"an identity header taken out", `[{header: ▸x-user-email}]`, `[0].header is "x-user-email", which identity sets or strips; write another header`},
+		{"a stripped header", `[{header: ▸x-internal}]`, `[0].header is "x-internal", which identity sets or strips; write another header`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			const identity = "identity: {headers: {x-user-email: null}, strip: [x-internal]}\n"
+			for _, place := range []struct{ before, after, path, places string }{
+				{"tokens: {from: ", "}\n", "tokens.from", "bearer, {cookie: NAME}, {header: NAME} or {websocket_protocol: NAME}"},
+				{"routes: [{match: /a, tokens_from: ", "}]\n", "routes[0].tokens_from", "bearer, {cookie: NAME}, {header: NAME}, {websocket_protocol: NAME} or {query: NAME}"},
+			} {
+				yaml, at := marked(place.before + row.yaml + place.after)
+				same(t, mistakes(t, yaml+pool+identity), []string{at + place.path + strings.Replace(row.want, "PLACES", place.places, 1)})
+			}
+		})
+	}
+}
+
+// TestSourceKeys: what is no list, unknown keys of a place, and a query outside of
+// a route.
+func TestSourceKeys(t *testing.T) {
+	const query = ` is read only on routes that name it, since a URL ends up in logs and histories; write it in a route's tokens_from`
+	const parameter = `; write the parameter's name, 1 to 64 letters, digits and any of -._~`
+	const list = "; write a list such as [bearer, {cookie: session}]"
+	check(t, []file{
+		{"an empty list", pool + "tokens: {from: []}\n", []string{`2:10: tokens.from is an empty list` + list + `, or leave the key out`}},
+		{"an empty list on a route", pool + "routes: [{match: /a, tokens_from: []}]\n", []string{`2:22: routes[0].tokens_from is an empty list` + list + `, or leave the key out`}},
+		{"a mapping for a list", pool + "tokens: {from: {cookie: s}}\n", []string{`2:10: tokens.from is a mapping` + list}},
+		{"nothing for a list", pool + "routes: [{match: /a, tokens_from: }]\n", []string{`2:22: routes[0].tokens_from has no value` + list + `, or leave the key out`}},
+		{"a mistyped place", pool + "tokens: {from: [{cookies: a}]}\n", []string{`2:18: the key "cookies" is unknown in tokens.from[0]; did you mean cookie?`}},
+		{"an unknown place", pool + "tokens: {from: [{body: a}]}\n", []string{
+			`2:18: the key "body" is unknown in tokens.from[0]; the keys here are cookie, origins, header, websocket_protocol`}},
+		{"an unknown place on a route", pool + "routes: [{match: /a, tokens_from: [{body: a}]}]\n", []string{
+			`2:37: the key "body" is unknown in routes[0].tokens_from[0]; the keys here are cookie, origins, header, websocket_protocol, query`}},
+		{"a query for all", pool + "tokens: {from: [bearer, {query: access_token}]}\n", []string{`2:26: tokens.from[1].query` + query}},
+		{"a query for all beside another mistake", pool + "tokens: {from: [{query: access_token, cookie: ''}]}\n", []string{
+			`2:18: tokens.from[0].query` + query,
+			`2:47: tokens.from[0].cookie is ""; write the cookie's name, 1 to 128 letters, digits and any of !#$%&'*+-.^_` + "`" + `|~`}},
+		{"a place far from home", pool + "websocket_protocol: jwt\n", []string{
+			`2:1: the key "websocket_protocol" is unknown in the file; it belongs at tokens.from[].websocket_protocol or routes[].tokens_from[].websocket_protocol`}},
+		{"from on a route", pool + "routes: [{match: /a, from: [bearer]}]\n", []string{
+			`2:22: the key "from" is unknown in routes[0]; it belongs at tokens.from`}},
+		{"tokens_from for all", pool + "tokens_from: [bearer]\n", []string{`2:1: the key "tokens_from" is unknown in the file; it belongs at routes[].tokens_from`}},
+		{"two places with a query", pool + "routes: [{match: /a, tokens_from: [{query: t, cookie: c}]}]\n", []string{
+			`2:36: routes[0].tokens_from[0] names 2 places; write an item for each: {cookie: c}, {query: t}`}},
+		{"a parameter twice", pool + "routes: [{match: /a, tokens_from: [{query: t}, {query: t}]}]\n", []string{
+			`2:48: routes[0].tokens_from[1] repeats an earlier item; remove it`}},
+		{"an empty parameter", pool + "routes: [{match: /a, tokens_from: [{query: ''}]}]\n", []string{`2:44: routes[0].tokens_from[0].query is ""` + parameter}},
+		{"a parameter that gets encoded", pool + "routes: [{match: /a, tokens_from: [{query: 'a[b]'}]}]\n", []string{`2:44: routes[0].tokens_from[0].query is "a[b]"` + parameter}},
+		{"a parameter that is encoded", pool + "routes: [{match: /a, tokens_from: [{query: a%5Fb}]}]\n", []string{`2:44: routes[0].tokens_from[0].query is "a%5Fb"` + parameter}},
+		{"a parameter with a plus", pool + "routes: [{match: /a, tokens_from: [{query: a+b}]}]\n", []string{`2:44: routes[0].tokens_from[0].query is "a+b"` + parameter}},
+		{"a parameter that is not ASCII", pool + "routes: [{match: /a, tokens_from: [{query: ŧ}]}]\n", []string{`2:44: routes[0].tokens_from[0].query is "ŧ"` + parameter}},
+		{"a parameter too long", pool + "routes: [{match: /a, tokens_from: [{query: " + strings.Repeat("q", 65) + "}]}]\n", []string{
+			`2:44: routes[0].tokens_from[0].query is "` + strings.Repeat("q", 65) + `"` + parameter}},
+		{"one mistake in two places", pool + "tokens: {from: [{header: x-user-id}]}\nroutes: [{match: /a}, {match: /b, tokens_from: [{header: x-user-id}]}, {match: /c}]\n", []string{
+			`2:26: tokens.from[0].header is "x-user-id", which identity sets or strips; write another header`,
+			`3:58: routes[1].tokens_from[0].header is "x-user-id", which identity sets or strips; write another header`}},
+	})
+}
+
+func TestOriginMistakes(t *testing.T) {
+	const origin = "; write an origin such as https://app.example or http://localhost:3000"
+	const sends = ", which no browser sends; write it in lower case and without the scheme's own port"
+	const host = ", whose host is neither a name nor an IP address; write each origin out, such as https://app.example"
+	for text, want := range map[string]string{
+		"":                          "[0] is no absolute URL with https://" + origin,
+		"*":                         "[0] is no absolute URL with https://" + origin,
+		"null":                      "[0] is no absolute URL with https://" + origin,
+		"app.example":               "[0] is no absolute URL with https://" + origin,
+		"//app.example":             "[0] is no absolute URL with https://" + origin,
+		"app://app.example":         "[0] is no absolute URL with https://" + origin,
+		"https://":                  "[0] names no proper host" + origin,
+		"https://app.example:":      "[0] names no proper host" + origin,
+		"https://app.example:70000": "[0] names no proper host" + origin,
+		"https://äpp.example":       "[0] is no URL in printable ASCII" + origin,
+		"https://me@app.example":    "[0] holds a user or password, which has no place in it" + origin,
+		"https://app.example?a":     `[0] is "https://app.example?a", with a query (?)` + origin,
+		"https://app.example#a":     `[0] is "https://app.example#a", with a fragment (#)` + origin,
+		"https://app.example/":      `[0] is "https://app.example/", with a path` + origin,
+		"https://app.example/a":     `[0] is "https://app.example/a", with a path` + origin,
+		"https://*.app.example":     `[0] is "https://*.app.example"` + host,
+		"https://app..example":      `[0] is "https://app..example"` + host,
+		"https://App.example":       `[0] is "https://App.example"` + sends,
+		"HTTPS://app.example":       `[0] is "HTTPS://app.example"` + sends,
+		"https://app.example:443":   `[0] is "https://app.example:443"` + sends,
+		"http://app.example:80":     `[0] is "http://app.example:80"` + sends,
+		"https://app.example:08443": `[0] is "https://app.example:08443"` + sends,
+	} {
+		t.Run(text, func(t *testing.T) {
+			same(t, mistakes(t, pool+"tokens: {from: [{cookie: s, origins: ['"+text+"']}]}\n"), []string{"2:39: tokens.from[0].origins" + want})
+		})
+	}
+	const two = "['https://a.example', 'https://a.example']"
+	same(t, mistakes(t, pool+"tokens: {from: [{cookie: s, origins: "+two+"}]}\n"), []string{"2:60: tokens.from[0].origins[1] repeats an earlier item; remove it"})
+	same(t, mistakes(t, pool+"tokens: {from: [{cookie: s, origins: 'https://a.example'}]}\n"), []string{
+		`2:38: tokens.from[0].origins is the single value "https://a.example"; write a list such as [https://app.example]`})
+}

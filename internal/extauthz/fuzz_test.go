@@ -1,0 +1,79 @@
+package extauthz_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/jwtgate/jwtgate/internal/extauthz"
+)
+
+// FuzzRequest: whatever bytes come as a CheckRequest, the answer is explicit,
+// can be sent, and lets nobody in that has no token; no token in it can be
+// valid, since nobody has the issuer's key.
+func FuzzRequest(f *testing.F) {
+	keys := filepath.Join(f.TempDir(), "keys.json")
+	// RFC 7517 appendix A.1, the EC key, with a use and an alg of ours.
+	const set = `{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig","alg":"ES256",
+		"x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`
+	if err := os.WriteFile(keys, []byte(set), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	g := newGate(f, `
+issuers: {home: {issuer: "https://home.example/", audiences: [a], algorithms: [ES256], jwks: {file: "${KEYS}"}}}
+routes:
+  - {match: /open/**,    access: public}
+  - {match: /lenient/**, access: optional, if_invalid: anonymous}
+`, map[string]string{"KEYS": keys}, nil)
+	for _, r := range []*authv3.CheckRequest{
+		{},
+		request("GET", "/open/x", "x-user-id: root", "X_User_Id: root", "x.user-id: root"),
+		request("GET", "/lenient/x", "authorization: Bearer eyJhbGciOiJub25lIn0.e30."),
+		request("POST", "/x", "authorization: Bearer null", "content-type: application/grpc"),
+		request("OPTIONS", "/x", "origin: null", "access-control-request-method: GET"),
+		request("GET", "/open/%2e%2e/x"),
+		asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Host: "a,b", Path: "/open/x?y", Headers: map[string]string{"x-user-id": "root"}}),
+		asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/open/x", HeaderMap: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{nil, {Key: "a b"}}}}),
+	} {
+		data, err := proto.Marshal(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+		f.Add(data[:len(data)/2])
+	}
+	f.Add([]byte{0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		answer := extauthz.Answer(t.Context(), g, data)
+		explicit(t, answer)
+		if _, err := proto.Marshal(answer); err != nil {
+			t.Fatalf("the answer cannot be sent: %v", err)
+		}
+		ok := answer.GetOkResponse()
+		if ok == nil {
+			return
+		}
+		var asked authv3.CheckRequest
+		if err := proto.Unmarshal(data, &asked); err != nil {
+			t.Fatalf("allowed what cannot be read: %v", err)
+		}
+		path := asked.GetAttributes().GetRequest().GetHttp().GetPath()
+		if got := reason(answer); got != "preflight" && !strings.HasPrefix(path, "/open") && !strings.HasPrefix(path, "/lenient") && !strings.HasPrefix(path, "/%") {
+			t.Errorf("%s for path %q", got, path)
+		}
+		if len(ok.GetHeaders()) > 0 {
+			t.Errorf("it names a user: %v", ok.GetHeaders())
+		}
+		for _, name := range []string{"x-user-id", "x_user_id", "x-original-url"} {
+			if !slices.Contains(ok.GetHeadersToRemove(), name) {
+				t.Errorf("%s is not removed", name)
+			}
+		}
+	})
+}

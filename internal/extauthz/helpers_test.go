@@ -1,0 +1,286 @@
+package extauthz_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/jwtgate/jwtgate/internal/audit"
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/extauthz"
+	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+)
+
+// world is a gRPC server on loopback, the gate behind it, the issuer behind
+// that, and a client as Envoy is one.
+type world struct {
+	home    *devidp.Issuer
+	gate    *gate.Gate
+	server  *extauthz.Server
+	address string
+	conn    *grpc.ClientConn
+	check   authv3.AuthorizationClient
+	health  healthpb.HealthClient
+	audit   *lines
+	logs    *lines
+}
+
+const yaml = `
+issuers:
+  home: {issuer: "${ISS}", audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true}
+routes:
+  - {name: open,    match: /open/**,    access: public}
+  - {name: lenient, match: /lenient/**, access: optional, if_invalid: anonymous}
+  - {name: closed,  match: /closed,     access: deny}
+  - {name: readers, match: /readers,    scopes: [orders/read]}
+  - {name: stream,  match: /stream,     tokens_from: [{query: access_token}, {cookie: session}]}
+`
+
+// start serves with everything real.
+func start(t *testing.T) *world {
+	t.Helper()
+	w := &world{audit: &lines{}, logs: &lines{}}
+	idp, err := devidp.Start(devidp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = idp.Close() })
+	if w.home, err = idp.Add("home", devidp.IssuerConfig{Algorithm: "ES256"}); err != nil {
+		t.Fatal(err)
+	}
+	w.gate = newGate(t, yaml, map[string]string{"ISS": w.home.ISS()}, nil)
+	w.serve(t, extauthz.NewServer(w.gate, audit.New(slog.NewJSONHandler(w.audit, nil)),
+		telemetry.NewMetrics(telemetry.Build{}), slog.New(slog.NewJSONHandler(w.logs, nil))))
+	return w
+}
+
+// newGate makes a gate that has its keys.
+func newGate(t testing.TB, yaml string, variables map[string]string, now func() time.Time) *gate.Gate {
+	t.Helper()
+	cfg, err := config.Parse("gate.yaml", []byte(yaml), func(name string) (string, bool) {
+		value, ok := variables[name]
+		return value, ok
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gate.New(cfg, gate.Options{Replica: "replica", Now: now, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	for limit := time.After(20 * time.Second); ; {
+		changed := g.Issuers().Changed()
+		if g.Issuers().Healthy() {
+			return g
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			t.Fatal("no keys")
+		}
+	}
+}
+
+// serve runs a server on loopback and connects to it.
+func (w *world) serve(t *testing.T, server *extauthz.Server) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server, w.address = server, listener.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	if w.conn, err = grpc.NewClient(w.address, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+		t.Fatal(err)
+	}
+	w.check, w.health = authv3.NewAuthorizationClient(w.conn), healthpb.NewHealthClient(w.conn)
+	t.Cleanup(func() {
+		_ = w.conn.Close()
+		server.Shutdown(ended(), 0)
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+}
+
+// ended is a context that has no time left.
+func ended() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// lines collects what is logged.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// all returns each line as JSON, and forgets it.
+func (l *lines) all(t *testing.T) []map[string]any {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []map[string]any
+	for line := range strings.Lines(l.text.String()) {
+		var one map[string]any
+		if err := json.Unmarshal([]byte(line), &one); err != nil {
+			t.Fatalf("%q is no JSON line: %v", line, err)
+		}
+		all = append(all, one)
+	}
+	l.text.Reset()
+	return all
+}
+
+// mint returns a proper token of home, with claims added.
+func (w *world) mint(t *testing.T, added map[string]any) string {
+	t.Helper()
+	claims := map[string]any{"sub": "alice", "aud": "orders-api", "scope": "orders/read"}
+	maps.Copy(claims, added)
+	raw, err := w.home.Mint(claims, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// ask puts a question, which must never fail as an RPC.
+func (w *world) ask(t *testing.T, r *authv3.CheckRequest) *authv3.CheckResponse {
+	t.Helper()
+	answer, err := w.check.Check(t.Context(), r)
+	if err != nil {
+		t.Fatalf("the RPC failed: %v", err)
+	}
+	explicit(t, answer)
+	return answer
+}
+
+// explicit holds an answer to being one that no version of Envoy can take for
+// another: allowed by both halves, or denied by both.
+func explicit(t testing.TB, r *authv3.CheckResponse) {
+	t.Helper()
+	switch http := r.GetHttpResponse().(type) {
+	case *authv3.CheckResponse_OkResponse:
+		if r.GetStatus() == nil || r.GetStatus().GetCode() != 0 {
+			t.Fatalf("an ok_response with status %v", r.GetStatus())
+		}
+	case *authv3.CheckResponse_DeniedResponse:
+		switch r.GetStatus().GetCode() {
+		case 3, 7, 14, 16:
+		default:
+			t.Fatalf("a denied_response with status %v", r.GetStatus())
+		}
+		if code := http.DeniedResponse.GetStatus().GetCode(); code < 400 || code > 599 {
+			t.Fatalf("a denied_response with HTTP status %d", code)
+		}
+	default:
+		t.Fatalf("an answer of kind %T", http)
+	}
+}
+
+// request is a question with headers in the form of encode_raw_headers.
+func request(method, path string, fields ...string) *authv3.CheckRequest {
+	http := &authv3.AttributeContext_HttpRequest{Method: method, Host: "api.example", Path: path, HeaderMap: &corev3.HeaderMap{}}
+	for _, field := range fields {
+		name, value, _ := strings.Cut(field, ": ")
+		http.HeaderMap.Headers = append(http.HeaderMap.Headers, &corev3.HeaderValue{Key: name, RawValue: []byte(value)})
+	}
+	return asked(http)
+}
+
+func asked(http *authv3.AttributeContext_HttpRequest) *authv3.CheckRequest {
+	return &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
+		Source: &authv3.AttributeContext_Peer{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{
+			SocketAddress: &corev3.SocketAddress{Address: "192.0.2.7", PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: 4711}},
+		}}},
+		Request: &authv3.AttributeContext_Request{Http: http},
+	}}
+}
+
+// metadata returns the decision that stands in the dynamic metadata.
+func metadata(r *authv3.CheckResponse) map[string]any {
+	decision, _ := r.GetDynamicMetadata().AsMap()[extauthz.MetadataKey].(map[string]any)
+	return decision
+}
+
+// reason returns the reason that stands there.
+func reason(r *authv3.CheckResponse) string {
+	text, _ := metadata(r)["reason"].(string)
+	return text
+}
+
+// fields returns header options by name, holding each to being an overwrite.
+func fields(t testing.TB, options []*corev3.HeaderValueOption) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, o := range options {
+		older := o.GetAppend() //lint:ignore SA1019 it is what Envoy 1.40 reads
+		if older == nil || older.GetValue() || o.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
+			t.Errorf("%s is not set by overwriting: append %v, append_action %v", o.GetHeader().GetKey(), older, o.GetAppendAction())
+		}
+		if _, twice := found[o.GetHeader().GetKey()]; twice {
+			t.Errorf("%s is set twice", o.GetHeader().GetKey())
+		}
+		found[o.GetHeader().GetKey()] = o.GetHeader().GetValue()
+	}
+	return found
+}
+
+// code is that of an RPC's error.
+func code(err error) string { return status.Code(err).String() }
+
+// scrape returns the metrics as Prometheus gets them.
+func scrape(t *testing.T, m *telemetry.Metrics) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := telemetry.NewAdmin(m, func() telemetry.Readiness { return telemetry.Readiness{} }, func() any { return nil })
+	served := make(chan error, 1)
+	go func() { served <- admin.Serve(listener) }()
+	defer func() {
+		admin.Shutdown(context.Background())
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get("http://" + listener.Addr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

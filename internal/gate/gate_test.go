@@ -1,0 +1,280 @@
+package gate_test
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// publicYAML needs no issuer and no network.
+const publicYAML = "default: deny\nroutes: [{name: all, match: /**, access: public}]\n"
+
+// Mistakes that only the parts of a snapshot see come together, each at its
+// place, as those that the config itself sees do.
+func TestMistakesOfAllParts(t *testing.T) {
+	cfg := parse(t, `
+issuers:
+  home: {issuer: "https://home.example/", audiences: [a], jwks: {file: nowhere.json}}
+routes:
+  - {match: /a//b}
+  - {match: orders}
+`, nil)
+	want := []string{
+		"gate.yaml:3:", "the key set cannot be used",
+		"gate.yaml:5:", "an empty segment (//) matches no request",
+		"gate.yaml:6:", `"orders" does not begin with /; write "/orders"`,
+	}
+	check := func(t *testing.T, err error) {
+		t.Helper()
+		var mistakes config.Mistakes
+		if !errors.As(err, &mistakes) {
+			t.Fatalf("%T: %v, want mistakes", err, err)
+		}
+		got := strings.Split(mistakes.Sorted().Error(), "\n")
+		if len(got) != len(want)/2 {
+			t.Fatalf("%d mistakes:\n%v", len(got), err)
+		}
+		for i, line := range got {
+			if !strings.HasPrefix(line, want[2*i]) || !strings.Contains(line, want[2*i+1]) {
+				t.Errorf("%q, want it at %s with %q", line, want[2*i], want[2*i+1])
+			}
+		}
+	}
+	t.Run("Check", func(t *testing.T) { check(t, gate.Check(cfg)) })
+	t.Run("New", func(t *testing.T) {
+		g, err := gate.New(cfg, gate.Options{})
+		if g != nil {
+			t.Error("there is a gate beside the mistakes")
+		}
+		check(t, err)
+	})
+}
+
+// An issuer that would take any token is refused, should a config without the
+// loader's checks ever come here.
+func TestIssuerThatWouldTakeAnythingIsRefused(t *testing.T) {
+	w := start(t)
+	cfg := *w.cfg
+	cfg.Issuers = slices.Clone(cfg.Issuers)
+	cfg.Issuers[0].Audiences, cfg.Issuers[0].Clients = nil, nil
+	if g, err := gate.New(&cfg, gate.Options{Logger: quiet()}); err == nil || g != nil {
+		t.Errorf("a gate: %v, error %v", g != nil, err)
+	}
+	if err := gate.Check(&cfg); err == nil || !strings.Contains(err.Error(), `issuer "home" lacks`) {
+		t.Errorf("Check: %v", err)
+	}
+}
+
+func TestCheckFetchesNothing(t *testing.T) {
+	w := start(t)
+	before := w.home.Fetches()
+	if err := gate.Check(w.cfg); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.home.Fetches(); got != before {
+		t.Errorf("%d fetches, %d before", got, before)
+	}
+}
+
+func TestGateTellsWhatItRuns(t *testing.T) {
+	w := start(t)
+	if w.gate.Config() != w.cfg {
+		t.Error("Config is another one")
+	}
+	want := []string{"open", "optional", "lenient", "closed", "fixed", "elsewhere", "strict", "team", "session", "readers", "default"}
+	if got := w.gate.Routes(); !slices.Equal(got, want) {
+		t.Errorf("routes %v, want %v", got, want)
+	}
+	var names []string
+	for _, i := range w.gate.Issuers().All() {
+		names = append(names, i.Name())
+	}
+	if !slices.Equal(names, []string{"home", "pool", "dark", "dim"}) {
+		t.Errorf("issuers %v", names)
+	}
+}
+
+// Before any key is there a gate decides: public requests go on, others are
+// told that it is an outage.
+func TestDecidesAtOnce(t *testing.T) {
+	server := serve(t)
+	home := add(t, server, "home", "")
+	if err := server.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := parse(t, `
+issuers: {home: {issuer: "${ISS}", audiences: [a], algorithms: [ES256], dangerously_allow_http: true}}
+routes: [{match: /open, access: public}]
+`, map[string]string{"ISS": home.ISS()})
+	g, err := gate.New(cfg, gate.Options{Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if d := g.Decide(t.Context(), get("/open")); d.Reason != gate.ReasonPublic {
+		t.Errorf("public: %s", d.Reason)
+	}
+	d := g.Decide(t.Context(), get("/x", bearer(mint(t, home, map[string]any{"aud": "a", "sub": "s"}))))
+	if d.Reason != gate.ReasonKeysUnavailable {
+		t.Errorf("with a token: %s", d.Reason)
+	}
+	checkRetryAfter(t, d.Denial)
+}
+
+func TestClosedGateDecidesByTheKeysAtHand(t *testing.T) {
+	w := start(t)
+	w.gate.Close()
+	w.gate.Close() // a second time does nothing
+	if d := w.decide(t, get("/strict", bearer(mint(t, w.home, claims(nil))))); d.Reason != gate.ReasonAllowed {
+		t.Errorf("%s (%s)", d.Reason, d.Detail)
+	}
+}
+
+// A token of a key that the issuer has begun to sign with since is taken, and
+// one of a key that is gone is not.
+func TestRotation(t *testing.T) {
+	w := start(t)
+	old := mint(t, w.home, claims(nil))
+	if _, err := w.home.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	if d := w.decide(t, get("/strict", bearer(mint(t, w.home, claims(nil))))); d.Reason != gate.ReasonAllowed {
+		t.Errorf("the new key: %s (%s)", d.Reason, d.Detail)
+	}
+	if d := w.decide(t, get("/strict", bearer(old))); d.Reason != gate.ReasonKeyUnknown {
+		t.Errorf("the old key: %s (%s)", d.Reason, d.Detail)
+	}
+}
+
+func TestRefuse(t *testing.T) {
+	w := start(t)
+	for _, reason := range []gate.Reason{gate.ReasonRequestMalformed, gate.ReasonInternal, gate.ReasonDeadline} {
+		d := w.gate.Refuse(reason, "what happened")
+		consistent(t, d)
+		if d.Verdict != gate.VerdictDeny || d.Reason != reason || d.Detail != "what happened" || d.Route != gate.RouteNone {
+			t.Errorf("%s: %+v", reason, d)
+		}
+		if strings.Contains(d.Denial.Detail+d.Denial.Challenge, "what happened") {
+			t.Errorf("%s: the client is told %+v", reason, d.Denial)
+		}
+		if d.ConfigHash != w.cfg.Hash || d.Time.IsZero() {
+			t.Errorf("%s: config %q at %v", reason, d.ConfigHash, d.Time)
+		}
+	}
+	t.Run("a reason that allows or that nobody knows", func(t *testing.T) {
+		for _, reason := range []gate.Reason{gate.ReasonAllowed, gate.ReasonPublic, "new", ""} {
+			d := w.gate.Refuse(reason, "")
+			consistent(t, d)
+			if d.Verdict != gate.VerdictDeny || d.Reason != gate.ReasonInternal || d.Denial.Status != 503 {
+				t.Errorf("%q: %s for %s with %d", reason, d.Verdict, d.Reason, d.Denial.Status)
+			}
+		}
+	})
+}
+
+func TestDecisionIDs(t *testing.T) {
+	w := start(t)
+	form := regexp.MustCompile(`^replica-[0-9a-f]{16}$`)
+	seen := map[string]bool{}
+	for range 500 {
+		for _, d := range []*gate.Decision{w.gate.Decide(t.Context(), get("/open/x")), w.gate.Refuse(gate.ReasonInternal, "")} {
+			if !form.MatchString(d.ID) || seen[d.ID] {
+				t.Fatalf("id %q: of another form, or not the first", d.ID)
+			}
+			seen[d.ID] = true
+		}
+	}
+}
+
+func TestDecisionTimes(t *testing.T) {
+	var ticks int
+	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	g := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet(), Now: func() time.Time {
+		ticks++
+		return began.Add(time.Duration(ticks) * time.Millisecond)
+	}})
+	ticks = 0
+	d := g.Decide(t.Context(), get("/x"))
+	if !d.Time.Equal(began.Add(time.Millisecond)) || d.Elapsed != time.Millisecond {
+		t.Errorf("began at %v and took %v", d.Time, d.Elapsed)
+	}
+}
+
+// The gate without options is one that works.
+func TestZeroOptions(t *testing.T) {
+	g := open(t, parse(t, publicYAML, nil), gate.Options{})
+	d := g.Decide(t.Context(), get("/x"))
+	if d.Reason != gate.ReasonPublic || !strings.HasPrefix(d.ID, "-") || time.Since(d.Time) > time.Minute {
+		t.Errorf("%+v", d)
+	}
+}
+
+// Whatever is swapped while requests are decided, each decision is of one
+// config from its route to its headers.
+func TestOneSnapshotDecides(t *testing.T) {
+	const swaps = 200
+	snapshot := func(i int) *config.Config {
+		return parse(t, fmt.Sprintf("default: deny\nidentity: {strip: [x-snapshot-%d]}\nroutes: [{name: route-%[1]d, match: /**, access: public}]\n", i), nil)
+	}
+	configs := make(map[string]int, swaps) // :: hash -> number
+	first := snapshot(0)
+	configs[first.Hash] = 0
+	g := open(t, first, gate.Options{Logger: quiet()})
+	next := make([]*config.Config, swaps)
+	for i := range next {
+		next[i] = snapshot(i + 1)
+		configs[next[i].Hash] = i + 1
+	}
+	done := make(chan struct{})
+	var deciding sync.WaitGroup
+	for range 4 {
+		deciding.Go(func() {
+			for {
+				d := g.Decide(t.Context(), get("/x"))
+				n := configs[d.ConfigHash]
+				if d.Route != fmt.Sprintf("route-%d", n) || !slices.Contains(d.Remove, fmt.Sprintf("x-snapshot-%d", n)) {
+					t.Errorf("config %d decided on route %s and removes %v", n, d.Route, d.Remove)
+					return
+				}
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for _, cfg := range next {
+		if err := g.Swap(cfg); err != nil {
+			t.Error(err)
+		}
+	}
+	close(done)
+	deciding.Wait()
+	if d := g.Decide(t.Context(), get("/x")); configs[d.ConfigHash] != swaps {
+		t.Errorf("config %d is live, want the last", configs[d.ConfigHash])
+	}
+}
+
+func TestRequest(t *testing.T) {
+	r := get("/a/b?c=d?e", "X-One: first", "x-one: second", "x-empty: ")
+	if got := r.Path(); got != "/a/b" {
+		t.Errorf("path %q", got)
+	}
+	if got := get("/a").Path(); got != "/a" {
+		t.Errorf("path without a query %q", got)
+	}
+	for name, want := range map[string]string{"x-one": "first", "X-ONE": "first", "x-empty": "", "x-none": ""} {
+		if got := r.Header(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

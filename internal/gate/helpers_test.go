@@ -1,0 +1,280 @@
+package gate_test
+
+import (
+	"log/slog"
+	"maps"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/identity"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// hostile stands in every value that a hostile client can choose, so that a
+// test can tell where such a value has come out again.
+const hostile = "zq9hostile"
+
+// issuersYAML is the issuers of most tests: home is an OIDC issuer, pool a
+// Cognito user pool, dark one whose keys were never to be had, and dim one that
+// went down after its keys were loaded.
+const issuersYAML = `
+issuers:
+  home: {issuer: "${HOME_ISS}", prefix: "", audiences: [orders-api], clients: [web, mobile],
+         algorithms: [ES256, ES384], max_lifetime: 24h, dangerously_allow_http: true}
+  pool: {cognito: us-west-1_6BpkgoczU, prefix: "pool:", clients: [web], token_use: [access],
+         algorithms: [ES256], dangerously_allow_http: true, jwks: {uri: "${POOL_KEYS}"}}
+  dark: {issuer: "${DARK_ISS}", prefix: "dark:", audiences: [orders-api],
+         algorithms: [ES256], dangerously_allow_http: true}
+  dim:  {issuer: "${DIM_ISS}", prefix: "dim:", audiences: [orders-api],
+         algorithms: [ES256], dangerously_allow_http: true}
+`
+
+// routesYAML has a route for each thing that a route can ask for.
+const routesYAML = `
+identity: {max_value_bytes: 64, strip: [x-user-roles], headers: {x-user-email: null}}
+tokens: {max_bytes: 4096}
+routes:
+  - {name: open,      match: /open/**,      access: public}
+  - {name: optional,  match: /optional/**,  access: optional}
+  - {name: lenient,   match: /lenient/**,   access: optional, if_invalid: anonymous}
+  - {name: closed,    match: /closed/**,    access: deny}
+  - {name: fixed,     match: DELETE /fixed, access: deny}
+  - {name: elsewhere, match: /elsewhere,    issuers: [pool], groups: [admin]}
+  - {name: strict,    match: /strict,       issuers: [home], groups: [admin], scopes: {all: [orders/read, orders/write]}, clients: [web]}
+  - {name: team,      match: /team,         issuers: [home], groups: [admin, staff]}
+  - {name: session,   match: /session/**,   access: optional, tokens_from: [bearer, {cookie: session}]}
+  - {name: readers,   match: /readers,      issuers: [home], scopes: [orders/read, orders/admin]}
+`
+
+// world is a gate over real issuers that listen on loopback.
+type world struct {
+	gate                  *gate.Gate
+	cfg                   *config.Config
+	home, pool, dark, dim *devidp.Issuer
+	clock                 *clock
+}
+
+// clock is the real one, moved by what a test says.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+// start returns a gate over the issuers and the routes above.
+func start(t *testing.T) *world {
+	t.Helper()
+	return startWith(t, issuersYAML+routesYAML)
+}
+
+// startWith returns a gate over the issuers above and a config of the test's
+// own, once each issuer has keys or is known to have none.
+func startWith(t *testing.T, yaml string) *world {
+	t.Helper()
+	w := &world{clock: &clock{}}
+	live, dark, dim := serve(t), serve(t), serve(t)
+	w.home = add(t, live, "home", "")
+	if _, err := w.home.AddKey("ES384"); err != nil {
+		t.Fatal(err)
+	}
+	w.pool = add(t, live, "pool", "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU")
+	w.dark, w.dim = add(t, dark, "dark", ""), add(t, dim, "dim", "")
+	if err := dark.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	w.cfg = parse(t, yaml, map[string]string{
+		"HOME_ISS": w.home.ISS(), "POOL_KEYS": w.pool.JWKSURL(), "DARK_ISS": w.dark.ISS(), "DIM_ISS": w.dim.ISS(),
+	})
+	w.gate = open(t, w.cfg, gate.Options{Replica: "replica", Now: w.clock.now, Logger: quiet()})
+	if err := dim.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// open makes a gate and waits until every issuer has keys or has failed.
+func open(t *testing.T, cfg *config.Config, o gate.Options) *gate.Gate {
+	t.Helper()
+	g, err := gate.New(cfg, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	limit := time.After(20 * time.Second)
+	for {
+		changed := g.Issuers().Changed()
+		if g.Issuers().Healthy() {
+			return g
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			t.Fatalf("the issuers have neither keys nor a failure: %+v", g.Issuers().Stats())
+		}
+	}
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func serve(t *testing.T) *devidp.Server {
+	t.Helper()
+	server, err := devidp.Start(devidp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+// add puts an issuer on a server. Empty: iss is the URL that it is served at.
+func add(t *testing.T, server *devidp.Server, name, iss string) *devidp.Issuer {
+	t.Helper()
+	i, err := server.Add(name, devidp.IssuerConfig{ISS: iss, Algorithm: "ES256"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// parse reads a config that must have no mistake.
+func parse(t *testing.T, yaml string, variables map[string]string) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse("gate.yaml", []byte(yaml), func(name string) (string, bool) {
+		value, ok := variables[name]
+		return value, ok
+	})
+	if err != nil {
+		t.Fatalf("the test's config:\n%v", err)
+	}
+	return cfg
+}
+
+// claims are those of a proper token of home, changed as said; nil takes one
+// out.
+func claims(changed map[string]any) map[string]any {
+	all := map[string]any{
+		"sub": "alice", "aud": "orders-api", "client_id": "web",
+		"groups": []string{"admin", "staff"}, "scope": "orders/read orders/write",
+	}
+	maps.Copy(all, changed)
+	return all
+}
+
+// mint returns a token of i with exactly these claims beside iss, iat and exp.
+func mint(t *testing.T, i *devidp.Issuer, claims map[string]any) string {
+	t.Helper()
+	raw, err := i.Mint(claims, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// sign returns a token of i whose header and claims are changed as said.
+func sign(t *testing.T, i *devidp.Issuer, header, claims map[string]any) string {
+	t.Helper()
+	all := map[string]any{"iss": i.ISS(), "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
+	maps.Copy(all, claims)
+	maps.DeleteFunc(all, func(_ string, value any) bool { return value == nil })
+	raw, err := i.Sign(header, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// tampered is a token whose signature is one of other bytes.
+func tampered(raw string) string {
+	dot := strings.LastIndexByte(raw, '.') + 1
+	other := byte('A')
+	if raw[dot] == other {
+		other = 'B'
+	}
+	return raw[:dot] + string(other) + raw[dot+1:]
+}
+
+// get is a GET of target with header fields, each written `name: value`.
+func get(target string, fields ...string) *gate.Request {
+	return request("GET", target, fields...)
+}
+
+func request(method, target string, fields ...string) *gate.Request {
+	r := &gate.Request{Method: method, Host: "api.example", Target: target, Source: "192.0.2.7"}
+	for _, field := range fields {
+		name, value, _ := strings.Cut(field, ": ")
+		r.Headers = append(r.Headers, token.Header{Name: name, Value: value})
+	}
+	return r
+}
+
+// bearer is the field that carries a token.
+func bearer(raw string) string { return "authorization: Bearer " + raw }
+
+// decide decides and holds the decision to what every decision must be.
+func (w *world) decide(t *testing.T, r *gate.Request) *gate.Decision {
+	t.Helper()
+	d := w.gate.Decide(t.Context(), r)
+	consistent(t, d)
+	return d
+}
+
+// consistent holds a decision to itself: the verdict, what goes with it, and
+// nothing of the other one.
+func consistent(t *testing.T, d *gate.Decision) {
+	t.Helper()
+	switch d.Verdict {
+	case gate.VerdictAllow:
+		if d.Denial != nil || d.Status() != 200 {
+			t.Errorf("allowed (%s) with status %d and denial %+v", d.Reason, d.Status(), d.Denial)
+		}
+	case gate.VerdictDeny:
+		if d.Denial == nil {
+			t.Fatalf("denied (%s) without a denial", d.Reason)
+		}
+		if d.Denial.Status < 400 || d.Denial.Status > 503 || d.Status() != d.Denial.Status {
+			t.Errorf("denied (%s) with status %d, decision says %d", d.Reason, d.Denial.Status, d.Status())
+		}
+		if len(d.Set) > 0 || len(d.Remove) > 0 || len(d.RemoveParameters) > 0 {
+			t.Errorf("denied (%s), yet it sets %v and removes %v and %v", d.Reason, d.Set, d.Remove, d.RemoveParameters)
+		}
+	default:
+		t.Errorf("verdict %q of reason %s", d.Verdict, d.Reason)
+	}
+}
+
+// forwarded is what the application receives of an allowed request: Envoy sets
+// first, overwriting, and then removes, both without regard to case.
+func forwarded(d *gate.Decision, r *gate.Request) map[string][]string {
+	got := map[string][]string{}
+	for _, h := range r.Headers {
+		name := strings.ToLower(h.Name)
+		got[name] = append(got[name], h.Value)
+	}
+	for _, h := range d.Set {
+		got[strings.ToLower(h.Name)] = []string{h.Value}
+	}
+	for _, name := range d.Remove {
+		delete(got, strings.ToLower(name))
+	}
+	return got
+}
+
+// identityOf is what of the received headers an application could read as one
+// that names the user, by the dashed form of its name.
+func identityOf(received map[string][]string) map[string]string {
+	found := map[string]string{}
+	for name, values := range received {
+		folded := identity.Fold(name)
+		if strings.HasPrefix(folded, "x-user-") {
+			found[folded] += strings.Join(values, " AND ")
+		}
+	}
+	return found
+}

@@ -1,0 +1,285 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/identity"
+	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/route"
+	jwt "github.com/jwtgate/jwtgate/internal/token"
+)
+
+// answer is what a reason is answered with: the HTTP status and the error of
+// the challenge; "none" is a challenge without an error, "" no challenge.
+type answer struct {
+	status int
+	code   string
+}
+
+// answers is the closed list of reasons with the answer of each, written out a
+// second time: a reason that is added or changed must be changed here too.
+func answers() map[gate.Reason]answer {
+	list := map[gate.Reason]answer{
+		"credential_ambiguous": {http.StatusBadRequest, "invalid_request"},
+		"credential_missing":   {http.StatusUnauthorized, "none"},
+	}
+	for status, codes := range map[int]map[string]string{
+		http.StatusOK:         {"": "allowed public anonymous anonymous_invalid preflight"},
+		http.StatusBadRequest: {"": "path_refused host_refused"},
+		http.StatusUnauthorized: {"invalid_token": `token_malformed token_too_large alg_not_allowed header_not_allowed
+			type_not_allowed kid_missing issuer_unknown key_unknown key_unfit signature_invalid claims_malformed
+			expiry_missing expired not_yet_valid issued_in_future lifetime_too_long audience_mismatch client_mismatch
+			token_use_mismatch subject_missing`},
+		http.StatusForbidden: {
+			"":                   "route_denied cross_site issuer_not_allowed identity_too_large",
+			"insufficient_scope": "group_missing scope_missing client_not_allowed",
+		},
+		http.StatusServiceUnavailable: {"": "keys_unavailable keys_stale key_pending deadline request_malformed internal"},
+	} {
+		for code, names := range codes {
+			for name := range strings.FieldsSeq(names) {
+				list[gate.Reason(name)] = answer{status, code}
+			}
+		}
+	}
+	return list
+}
+
+// declared returns the constants of type Reason that the package has, read from
+// its source, so that one which nobody thought of is seen.
+func declared(t *testing.T) []gate.Reason {
+	t.Helper()
+	var found []gate.Reason
+	eachSpec(t, ".", token.CONST, func(spec *ast.ValueSpec) {
+		if kind, ok := spec.Type.(*ast.Ident); !ok || kind.Name != "Reason" {
+			return
+		}
+		for _, value := range spec.Values {
+			text, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, gate.Reason(text))
+		}
+	})
+	return found
+}
+
+// eachSpec calls visit for each package-level constant or variable declaration
+// of the package in dir, tests aside.
+func eachSpec(t *testing.T, dir string, kind token.Token, visit func(*ast.ValueSpec)) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no source in %s: %v", dir, err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range file.Decls {
+			group, ok := decl.(*ast.GenDecl)
+			if !ok || group.Tok != kind {
+				continue
+			}
+			for _, spec := range group.Specs {
+				visit(spec.(*ast.ValueSpec))
+			}
+		}
+	}
+}
+
+func TestReasonsAreComplete(t *testing.T) {
+	w := start(t)
+	want := answers()
+	known := declared(t)
+	slices.Sort(known)
+	if listed := slices.Sorted(maps.Keys(want)); !slices.Equal(known, listed) {
+		t.Fatalf("the source has the reasons\n\t%v\nand the list in this test\n\t%v", known, listed)
+	}
+	texts := map[string]gate.Reason{}
+	for _, reason := range known {
+		t.Run(string(reason), func(t *testing.T) {
+			if want[reason].status == http.StatusOK {
+				return // that it allows is TestEveryReasonIsReached's
+			}
+			d := w.gate.Refuse(reason, "for operators")
+			consistent(t, d)
+			if d.Verdict != gate.VerdictDeny || d.Reason != reason {
+				t.Fatalf("verdict %s, reason %s", d.Verdict, d.Reason)
+			}
+			if d.Denial.Status != want[reason].status {
+				t.Errorf("status %d, want %d", d.Denial.Status, want[reason].status)
+			}
+			if d.Denial.Title != http.StatusText(d.Denial.Status) {
+				t.Errorf("title %q, which is not that of the status (RFC 9457 section 4.2.1)", d.Denial.Title)
+			}
+			if first, taken := texts[d.Denial.Detail]; taken {
+				t.Errorf("it says the same as %s: %q", first, d.Denial.Detail)
+			}
+			texts[d.Denial.Detail] = reason
+			checkText(t, d.Denial.Detail)
+			checkChallenge(t, d.Denial, want[reason].code)
+			checkRetryAfter(t, d.Denial)
+		})
+	}
+}
+
+// checkText holds a public text to what may stand in a quoted-string, in JSON
+// and in grpc-message without escaping, and to the house's form of a sentence.
+func checkText(t *testing.T, text string) {
+	t.Helper()
+	if !regexp.MustCompile(`^[a-z][A-Za-z0-9 ,;'-]+[A-Za-z]$`).MatchString(text) {
+		t.Errorf("the text %q has a character that would need escaping, a capital in front or a full stop", text)
+	}
+}
+
+// checkChallenge holds WWW-Authenticate to RFC 6750 section 3: realm first, and
+// no other error than the one that is due.
+func checkChallenge(t *testing.T, d *gate.Denial, code string) {
+	t.Helper()
+	want := `Bearer realm="jwtgate"`
+	switch code {
+	case "":
+		want = ""
+	case "none":
+	case "invalid_token":
+		want += fmt.Sprintf(`, error=%q, error_description=%q`, code, d.Detail)
+	default:
+		want += fmt.Sprintf(`, error=%q`, code)
+	}
+	if d.Challenge != want {
+		t.Errorf("challenge\n\t%s\nwant\n\t%s", d.Challenge, want)
+	}
+}
+
+// checkRetryAfter holds a denial that is no fault of the client to a time
+// after which to ask again, and no other denial to one.
+func checkRetryAfter(t *testing.T, d *gate.Denial) {
+	t.Helper()
+	if d.Status == http.StatusServiceUnavailable {
+		if d.RetryAfter < 1 || d.RetryAfter > 30 {
+			t.Errorf("Retry-After %d, want 1 to 30", d.RetryAfter)
+		}
+	} else if d.RetryAfter != 0 {
+		t.Errorf("Retry-After %d on a status of %d", d.RetryAfter, d.Status)
+	}
+}
+
+// failures are the errors by which the packages below say why, and the reason
+// of each.
+func failures() map[error]gate.Reason {
+	return map[error]gate.Reason{
+		route.ErrPathRefused: "path_refused", route.ErrHostRefused: "host_refused",
+		route.ErrIssuerNotAllowed: "issuer_not_allowed", route.ErrGroupMissing: "group_missing",
+		route.ErrScopeMissing: "scope_missing", route.ErrClientNotAllowed: "client_not_allowed",
+		identity.ErrTooLarge: "identity_too_large",
+		jwt.ErrAmbiguous:     "credential_ambiguous", jwt.ErrCrossSite: "cross_site", jwt.ErrLifetimeTooLong: "lifetime_too_long",
+		jwt.ErrMalformed: "token_malformed", jwt.ErrTooLarge: "token_too_large",
+		jwt.ErrAlgNotAllowed: "alg_not_allowed", jwt.ErrHeaderNotAllowed: "header_not_allowed",
+		jwt.ErrTypeNotAllowed: "type_not_allowed", jwt.ErrKIDMissing: "kid_missing", jwt.ErrIssuerUnknown: "issuer_unknown",
+		jwt.ErrSignatureInvalid: "signature_invalid", jwt.ErrClaimsMalformed: "claims_malformed",
+		jwt.ErrExpiryMissing: "expiry_missing", jwt.ErrExpired: "expired", jwt.ErrNotYetValid: "not_yet_valid",
+		jwt.ErrIssuedInFuture: "issued_in_future", jwt.ErrAudienceMismatch: "audience_mismatch",
+		jwt.ErrClientMismatch: "client_mismatch", jwt.ErrTokenUseMismatch: "token_use_mismatch",
+		jwt.ErrSubjectMissing: "subject_missing",
+		issuer.ErrKeyUnknown:  "key_unknown", issuer.ErrKeyUnfit: "key_unfit", issuer.ErrKeyPending: "key_pending",
+		issuer.ErrKeysStale: "keys_stale", issuer.ErrKeysUnavailable: "keys_unavailable",
+	}
+}
+
+// An error that another package exports is a reason that somebody forgot, if no
+// row stands for it: it would be answered as a fault of the gate's own.
+func TestEveryFailureHasItsReason(t *testing.T) {
+	w := start(t)
+	exported := 0
+	for _, dir := range []string{"../token", "../route", "../identity", "../issuer"} {
+		eachSpec(t, dir, token.VAR, func(spec *ast.ValueSpec) {
+			for _, name := range spec.Names {
+				if strings.HasPrefix(name.Name, "Err") {
+					exported++
+				}
+			}
+		})
+	}
+	if exported != len(failures()) {
+		t.Errorf("the packages export %d errors and %d have a reason in this test", exported, len(failures()))
+	}
+	for failure, reason := range failures() {
+		t.Run(string(reason), func(t *testing.T) {
+			for _, err := range []error{
+				failure,
+				fmt.Errorf("in context: %w", failure),
+				&jwt.Failure{Err: failure, Detail: "found"},
+				&route.Denial{Err: failure},
+			} {
+				d := w.gate.Fail(err)
+				consistent(t, d)
+				if d.Reason != reason || d.Verdict != gate.VerdictDeny {
+					t.Errorf("%T is %s (%s), want a denial for %s", err, d.Reason, d.Verdict, reason)
+				}
+				if d.Detail != err.Error() {
+					t.Errorf("operators are told %q, want %q", d.Detail, err)
+				}
+			}
+		})
+	}
+}
+
+// A client is told to come back when the issuer is asked again, within bounds.
+func TestRetryAfter(t *testing.T) {
+	w := start(t)
+	for after, want := range map[time.Duration]int{
+		-time.Second: 1, 0: 1, time.Millisecond: 1, time.Second: 1, 1001 * time.Millisecond: 2,
+		7 * time.Second: 7, 30 * time.Second: 30, 31 * time.Second: 30, time.Hour: 30,
+	} {
+		for _, err := range []error{issuer.ErrKeysUnavailable, issuer.ErrKeysStale, issuer.ErrKeyPending} {
+			d := w.gate.Fail(&jwt.Failure{Err: err, RetryAfter: after})
+			if d.Denial.RetryAfter != want {
+				t.Errorf("%s in %v: Retry-After %d, want %d", d.Reason, after, d.Denial.RetryAfter, want)
+			}
+		}
+	}
+	if d := w.gate.Fail(&jwt.Failure{Err: issuer.ErrKeyUnknown, RetryAfter: time.Minute}); d.Denial.RetryAfter != 0 {
+		t.Errorf("%s: Retry-After %d", d.Reason, d.Denial.RetryAfter)
+	}
+}
+
+func TestUnknownFailureIsDenied(t *testing.T) {
+	w := start(t)
+	for name, err := range map[string]error{
+		"a new error":              errors.New("nobody has heard of this"),
+		"an error without text":    errors.New(""),
+		"a failure of no kind":     &jwt.Failure{Err: errors.New("new")},
+		"a denial of no kind":      &route.Denial{Err: errors.New("new")},
+		"a context's own":          context.Canceled,
+		"a text that names a kind": errors.New(jwt.ErrExpired.Error()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := w.gate.Fail(err)
+			consistent(t, d)
+			if d.Verdict != gate.VerdictDeny || d.Reason != gate.ReasonInternal || d.Denial.Status != http.StatusServiceUnavailable {
+				t.Errorf("%s %s %d, want a denial of 503 for internal", d.Verdict, d.Reason, d.Denial.Status)
+			}
+		})
+	}
+}

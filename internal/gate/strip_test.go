@@ -1,0 +1,157 @@
+package gate_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// guarded are the names that no client may send: those that are set, one that
+// was taken out, one of identity.strip, and the overrides.
+func guarded() []string {
+	return []string{
+		"x-user-id", "x-user-name", "x-user-email", "x-user-groups", "x-user-scopes", "x-user-client", "x-user-kind", "x-user-issuer",
+		"x-user-roles",
+		"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url",
+	}
+}
+
+// forged is every guarded name in many spellings.
+func forged() []string {
+	var fields []string
+	for _, name := range guarded() {
+		for _, spelling := range []string{
+			name, strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", "."),
+			strings.Replace(name, "-", "_", 1), strings.ReplaceAll(name, "-", "!"), strings.ReplaceAll(strings.ToUpper(name), "-", "_"),
+		} {
+			fields = append(fields, spelling+": root")
+		}
+	}
+	return fields
+}
+
+func TestDecideStripsOnEveryRoute(t *testing.T) {
+	w := start(t)
+	raw := mint(t, w.home, claims(nil))
+	for reason, r := range map[gate.Reason]*gate.Request{
+		"public":            get("/open/x"),
+		"anonymous":         get("/optional/x"),
+		"anonymous_invalid": get("/lenient/x", bearer("null")),
+		"allowed":           get("/strict", bearer(raw)),
+	} {
+		t.Run(string(reason), func(t *testing.T) { checkStripped(t, w, r, reason) })
+	}
+	t.Run("preflight", func(t *testing.T) {
+		// An override header makes it an ordinary request, so those are left out.
+		r := request("OPTIONS", "/strict", "origin: https://app.example", "access-control-request-method: GET")
+		users := slices.DeleteFunc(forged(), func(field string) bool { return !strings.Contains(strings.ToLower(field), "user") })
+		r.Headers = append(r.Headers, get("/", users...).Headers...)
+		d := w.decide(t, r)
+		if got := identityOf(forwarded(d, r)); d.Reason != gate.ReasonPreflight || len(got) > 0 {
+			t.Errorf("%s: the application is told %v", d.Reason, got)
+		}
+		checkAlwaysRemoved(t, d)
+	})
+}
+
+// checkStripped sends every spelling of every guarded name along and looks at
+// what the application receives.
+func checkStripped(t *testing.T, w *world, r *gate.Request, reason gate.Reason) {
+	t.Helper()
+	r.Headers = append(r.Headers, get("/", append(forged(), "x-user: kept", "x-users-id: kept")...).Headers...)
+	d := w.decide(t, r)
+	if d.Reason != reason {
+		t.Fatalf("%s (%s), want %s", d.Reason, d.Detail, reason)
+	}
+	checkAlwaysRemoved(t, d)
+	got := forwarded(d, r)
+	for name, values := range got {
+		if slices.Contains(values, "root") {
+			t.Errorf("the application receives %s: %v", name, values)
+		}
+	}
+	for _, name := range []string{"x-user", "x-users-id"} {
+		if !slices.Equal(got[name], []string{"kept"}) {
+			t.Errorf("%s is another name and is gone", name)
+		}
+	}
+	users := identityOf(got)
+	if reason == gate.ReasonAllowed && users["x-user-id"] != "alice" || reason != gate.ReasonAllowed && len(users) > 0 {
+		t.Errorf("the application is told %v", users)
+	}
+}
+
+// checkAlwaysRemoved wants each guarded name set or removed in its dash and its
+// underscore spelling, seen or not: a header may reach the application by a way
+// that the gate was not shown.
+func checkAlwaysRemoved(t *testing.T, d *gate.Decision) {
+	t.Helper()
+	set := map[string]bool{}
+	for _, h := range d.Set {
+		set[h.Name] = true
+	}
+	for _, name := range guarded() {
+		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_")} {
+			if removed := slices.Contains(d.Remove, spelling); removed == set[spelling] {
+				t.Errorf("%s: %s is removed: %v, set: %v; want one of them", d.Reason, spelling, removed, set[spelling])
+			}
+		}
+	}
+}
+
+func TestStripWithoutBeingSent(t *testing.T) {
+	w := start(t)
+	for reason, r := range map[gate.Reason]*gate.Request{
+		"public":    get("/open/x"),
+		"anonymous": get("/optional/x"),
+		"allowed":   get("/strict", bearer(mint(t, w.home, claims(nil)))),
+	} {
+		t.Run(string(reason), func(t *testing.T) {
+			d := w.decide(t, r)
+			if d.Reason != reason {
+				t.Fatalf("%s (%s)", d.Reason, d.Detail)
+			}
+			checkAlwaysRemoved(t, d)
+		})
+	}
+}
+
+// The credential is removed where it was read, once it was.
+func TestCredentialIsRemoved(t *testing.T) {
+	const routes = "routes: [{match: /open, access: public}, {match: /lenient, access: optional, if_invalid: anonymous}]\n"
+	removing := startWith(t, issuersYAML+routes)
+	keeping := startWith(t, issuersYAML+routes+"tokens: {forward: true}\n")
+	for _, row := range []struct {
+		name    string
+		w       *world
+		target  string
+		fields  []string
+		reason  gate.Reason
+		removed bool
+	}{
+		{"a token that was read", removing, "/x", []string{bearer("TOKEN")}, "allowed", true},
+		{"the same, under another case", removing, "/x", []string{"AUTHORIZATION: bEaReR TOKEN"}, "allowed", true},
+		{"the same, with forward", keeping, "/x", []string{bearer("TOKEN")}, "allowed", false},
+		{"a token that failed", removing, "/lenient", []string{bearer("null")}, "anonymous_invalid", true},
+		{"the same, with forward", keeping, "/lenient", []string{bearer("null")}, "anonymous_invalid", true},
+		{"two tokens", removing, "/lenient", []string{bearer("a"), bearer("b")}, "anonymous_invalid", true},
+		{"another scheme", removing, "/lenient", []string{"authorization: Basic dTpw"}, "anonymous", false},
+		{"a token that nobody reads", removing, "/open", []string{bearer("TOKEN")}, "public", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := get(row.target, row.fields...)
+			for i := range r.Headers {
+				r.Headers[i].Value = strings.Replace(r.Headers[i].Value, "TOKEN", mint(t, row.w.home, claims(nil)), 1)
+			}
+			d := row.w.decide(t, r)
+			if d.Reason != row.reason {
+				t.Fatalf("%s (%s), want %s", d.Reason, d.Detail, row.reason)
+			}
+			if _, kept := forwarded(d, r)["authorization"]; kept == row.removed {
+				t.Errorf("the credential goes on: %v", kept)
+			}
+		})
+	}
+}

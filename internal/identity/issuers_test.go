@@ -1,0 +1,108 @@
+package identity_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/identity"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// issuers are those of every config of these tests.
+const issuers = `
+issuers:
+  shop:    {issuer: https://shop.example/, audiences: [shop], algorithms: [EdDSA], prefix: ""}
+  partner: {issuer: https://partner.example/, audiences: [shop], algorithms: [EdDSA], prefix: "partner:"}
+  pool:    {cognito: us-east-1_ExamplePool, clients: [3v5site], algorithms: [EdDSA], prefix: "pool:"}
+`
+
+// signer is the one key of all of them.
+func signer() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }
+
+// oneKey is a key source with that key.
+type oneKey struct{}
+
+func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
+	return signer().Public(), nil
+}
+func (oneKey) Verified(string)           {}
+func (oneKey) RetryAfter() time.Duration { return 0 }
+
+// gate is what a config makes of tokens and headers.
+type gate struct {
+	verifier *token.Verifier
+	mapper   *identity.Mapper
+	cfg      *config.Config
+}
+
+var now = time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC)
+
+// newGate compiles the issuers and an identity section.
+func newGate(t testing.TB, section string) *gate {
+	t.Helper()
+	cfg, err := config.Parse("gate.yaml", []byte(issuers+section), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := token.NewVerifier(cfg.Issuers, 1<<20, func(string) token.KeySource { return oneKey{} }, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &gate{verifier: verifier, mapper: identity.New(cfg.Identity), cfg: cfg}
+}
+
+// claims are what a token says beyond what every token says.
+type claims map[string]any
+
+// null is a claim that is there and null.
+var null = json.RawMessage("null")
+
+// verified verifies a token with these claims from the issuer of that name.
+func (g *gate) verified(t testing.TB, issuer string, more claims) *token.Token {
+	t.Helper()
+	all := map[string]map[string]any{
+		"shop":    {"iss": "https://shop.example/", "aud": "shop", "sub": "alice"},
+		"partner": {"iss": "https://partner.example/", "aud": "shop", "sub": "alice"},
+		"pool":    {"iss": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_ExamplePool", "sub": "7f0c"},
+	}[issuer]
+	all["exp"] = now.Unix() + 60
+	maps.Copy(all, more)
+	part := func(v any) string {
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	signed := part(map[string]string{"alg": "EdDSA", "kid": "1"}) + "." + part(all)
+	raw := signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(signer(), []byte(signed)))
+	got, err := g.verifier.Verify(t.Context(), raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// headers maps a token with these claims to headers, by name.
+func (g *gate) headers(t testing.TB, issuer string, more claims) map[string]string {
+	t.Helper()
+	set, err := g.mapper.Map(g.verified(t, issuer, more), config.Relaxed{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := make(map[string]string)
+	for _, h := range set {
+		if _, twice := byName[h.Name]; twice || h.Value == "" {
+			t.Errorf("header %q is set twice, or empty", h.Name)
+		}
+		byName[h.Name] = h.Value
+	}
+	return byName
+}

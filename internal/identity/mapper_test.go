@@ -1,0 +1,347 @@
+package identity_test
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/identity"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// What an application gets by default, of each kind of token.
+func TestMapDefaults(t *testing.T) {
+	g := newGate(t, "")
+	for _, row := range []struct {
+		name, issuer string
+		claims       claims
+		want         map[string]string
+	}{
+		{"bare token", "shop", nil, map[string]string{"x-user-id": "alice", "x-user-kind": "user", "x-user-issuer": "shop"}},
+		{
+			"full token", "shop", claims{
+				"preferred_username": "al", "email": "alice@example.com", "email_verified": true, "groups": []string{"staff", "admin"},
+				"scope": "read write", "client_id": "site", "name": "Alice", "picture": "https://x.example/a.png",
+			},
+			map[string]string{
+				"x-user-id": "alice", "x-user-name": "al", "x-user-email": "alice@example.com", "x-user-groups": "staff,admin",
+				"x-user-scopes": "read,write", "x-user-client": "site", "x-user-kind": "user", "x-user-issuer": "shop",
+			},
+		},
+		{
+			"partner's token", "partner", claims{"preferred_username": "al", "email": "alice@example.com", "groups": []string{"staff"}, "scope": "read", "azp": "app"},
+			map[string]string{
+				"x-user-id": "partner:alice", "x-user-name": "partner:al", "x-user-email": "alice@example.com", "x-user-groups": "partner:staff",
+				"x-user-scopes": "read", "x-user-client": "app", "x-user-kind": "user", "x-user-issuer": "partner",
+			},
+		},
+		{
+			"Cognito ID token", "pool", claims{
+				"token_use": "id", "aud": "3v5site", "cognito:username": "alice", "cognito:groups": []string{"admin"},
+				"email": "alice@example.com", "email_verified": true, "nonce": "n", "at_hash": "h",
+			},
+			map[string]string{
+				"x-user-id": "pool:7f0c", "x-user-name": "pool:alice", "x-user-email": "alice@example.com", "x-user-groups": "pool:admin",
+				"x-user-client": "3v5site", "x-user-kind": "user", "x-user-issuer": "pool",
+			},
+		},
+		{
+			"Cognito access token", "pool", claims{
+				"token_use": "access", "client_id": "3v5site", "username": "alice", "cognito:groups": []string{"admin"}, "scope": "aws.cognito.signin.user.admin",
+			},
+			map[string]string{
+				"x-user-id": "pool:7f0c", "x-user-name": "pool:alice", "x-user-groups": "pool:admin",
+				"x-user-scopes": "aws.cognito.signin.user.admin", "x-user-client": "3v5site", "x-user-kind": "user", "x-user-issuer": "pool",
+			},
+		},
+		{
+			"Cognito machine's token", "pool", claims{"token_use": "access", "client_id": "3v5site", "sub": "3v5site", "scope": "orders/read"},
+			map[string]string{
+				"x-user-id": "pool:3v5site", "x-user-scopes": "orders/read", "x-user-client": "3v5site", "x-user-kind": "client", "x-user-issuer": "pool",
+			},
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := g.headers(t, row.issuer, row.claims); !maps.Equal(got, row.want) {
+				t.Errorf("got  %v\nwant %v", got, row.want)
+			}
+		})
+	}
+}
+
+// Headers come in the order of the config, which is that of their names.
+func TestMapOrder(t *testing.T) {
+	g := newGate(t, "identity: {headers: {x-a: sub, x-z: sub}}")
+	set, err := g.mapper.Map(g.verified(t, "shop", nil), config.Relaxed{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, h := range set {
+		names = append(names, h.Name)
+	}
+	if want := []string{"x-a", "x-user-id", "x-user-issuer", "x-user-kind", "x-z"}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+}
+
+// The first claim that is there is used; null, empty and absent ones, and names
+// that are none, are not there, with a prefix or without.
+func TestMapFirstClaim(t *testing.T) {
+	g := newGate(t, "identity: {headers: {x-user-name: null, x-name: [username, preferred_username, nickname]}}")
+	for _, row := range []struct {
+		name   string
+		claims claims
+		want   string // without prefix
+	}{
+		{"first", claims{"username": "u", "preferred_username": "p"}, "u"},
+		{"second, the first absent", claims{"preferred_username": "p"}, "p"},
+		{"second, the first null", claims{"username": null, "preferred_username": "p"}, "p"},
+		{"second, the first empty", claims{"username": "", "preferred_username": "p"}, "p"},
+		{"second, the first an object", claims{"username": claims{"x": "u"}, "preferred_username": "p"}, "p"},
+		{"second, the first a list", claims{"username": []string{"u"}, "preferred_username": "p"}, "p"},
+		{"second, the first an empty list", claims{"username": []string{}, "preferred_username": "p"}, "p"},
+		{"none", nil, ""},
+		{"all null", claims{"username": null, "preferred_username": null}, ""},
+		{"all empty", claims{"username": "", "preferred_username": ""}, ""},
+		{"a number", claims{"username": 7}, "7"},
+		{"a space", claims{"username": " "}, "%20"},
+	} {
+		for issuer, prefix := range map[string]string{"shop": "", "partner": "partner:"} {
+			want := row.want
+			if want != "" {
+				want = prefix + want
+			}
+			got, there := g.headers(t, issuer, row.claims)["x-name"]
+			if got != want || there != (want != "") {
+				t.Errorf("%s of %s: %q, want %q", row.name, issuer, got, want)
+			}
+		}
+	}
+	if got := g.headers(t, "partner", claims{"nickname": "n"})["x-name"]; got != "n" {
+		t.Errorf("nickname is %q, and names no subject", got)
+	}
+}
+
+// An email address is passed on unless its issuer says that it is not verified,
+// or says nothing that can be understood.
+func TestMapEmail(t *testing.T) {
+	const address = "alice@example.com"
+	for _, row := range []struct {
+		name     string
+		verified any // nil: absent
+		want     string
+	}{
+		{"absent", nil, address},
+		{"true", true, address},
+		{"the string true", "true", address}, // as some issuers write the boolean
+		{"false", false, ""},
+		{"the string false", "false", ""},
+		{"null", null, ""},
+		{"empty", "", ""},
+		{"0", 0, ""},
+		{"1", 1, ""},
+		{"True", "True", ""},
+		{"yes", "yes", ""},
+		{"list", []bool{true}, ""},
+		{"object", claims{"value": true}, ""},
+	} {
+		more := claims{"email": address, "Email_verified": true}
+		if row.verified != nil {
+			more["email_verified"] = row.verified
+		}
+		for _, claim := range []string{"email", "/email"} {
+			g := newGate(t, "identity: {headers: {x-user-email: '"+claim+"', x-contact: [phone, '"+claim+"']}}")
+			got := g.headers(t, "shop", more)
+			if got["x-user-email"] != row.want || got["x-contact"] != row.want {
+				t.Errorf("email_verified %s, claim %s: %q and %q, want %q", row.name, claim, got["x-user-email"], got["x-contact"], row.want)
+			}
+		}
+	}
+}
+
+// Where it is relaxed by name an address is passed on whatever is said of it.
+func TestMapUnverifiedEmailRelaxed(t *testing.T) {
+	g := newGate(t, "")
+	eve := g.verified(t, "shop", claims{"email": "eve@example.com", "email_verified": false})
+	for relaxed, want := range map[config.Relaxed]bool{
+		{UnverifiedEmail: true}: true,
+		{}:                      false,
+		{IgnoreCase: true, MethodOverride: true, OriginalURL: true}: false,
+	} {
+		set, err := g.mapper.Map(eve, relaxed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(set, token.Header{Name: "x-user-email", Value: "eve@example.com"}); got != want {
+			t.Errorf("%+v: %v", relaxed, set)
+		}
+	}
+}
+
+// An unverified address is as if it were not there: the next claim is used.
+func TestMapUnverifiedEmailIsAbsent(t *testing.T) {
+	g := newGate(t, "identity: {headers: {x-contact: [email, phone_number]}}")
+	got := g.headers(t, "shop", claims{"email": "eve@example.com", "email_verified": false, "phone_number": "555"})
+	if got["x-contact"] != "555" || got["x-user-email"] != "" {
+		t.Errorf("got %v", got)
+	}
+}
+
+// Values beginning with $ are what the gate made of the token; claims of these
+// names are not read.
+func TestMapGateValues(t *testing.T) {
+	g := newGate(t, "identity: {headers: {x-g: $groups, x-s: $scopes, x-c: $client, x-k: $kind, x-i: $issuer, x-first: [$client, $kind]}}")
+	forged := claims{"$groups": "x", "$scopes": "x", "$client": "x", "$kind": "x", "$issuer": "x"}
+	got := g.headers(t, "partner", forged)
+	for name, want := range map[string]string{"x-g": "", "x-s": "", "x-c": "", "x-k": "user", "x-i": "partner", "x-first": "user"} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+}
+
+// A claim can be named by a JSON Pointer, which reaches no name around its
+// prefix.
+func TestMapPointers(t *testing.T) {
+	g := newGate(t, "identity: {headers: {x-user-id: /sub, x-user-name: /preferred_username, x-user-groups: /groups, x-city: /address/city, x-none: /address/street}}")
+	got := g.headers(t, "partner", claims{
+		"preferred_username": "al", "groups": []string{"a", "b"}, "address": claims{"city": "Zürich"},
+	})
+	for name, want := range map[string]string{
+		"x-user-id": "partner:alice", "x-user-name": "partner:al", "x-user-groups": "partner:a,partner:b", "x-city": "Z%C3%BCrich", "x-none": "",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+}
+
+// A value may be as long as max_value_bytes, encoded, and not a byte longer.
+func TestMapSize(t *testing.T) {
+	g := newGate(t, "identity: {max_value_bytes: 64, headers: {x-note: [note, other], x-list: list}}")
+	for _, row := range []struct {
+		name   string
+		claims claims
+		header string // that is too large; empty: none
+	}{
+		{"at the limit", claims{"note": strings.Repeat("x", 64)}, ""},
+		{"a byte over", claims{"note": strings.Repeat("x", 65)}, "x-note"},
+		{"at the limit, encoded", claims{"note": strings.Repeat("é", 10) + "xxxx"}, ""},
+		{"a byte over, encoded", claims{"note": strings.Repeat("é", 10) + "xxxxx"}, "x-note"},
+		{"a list at the limit", claims{"list": []string{strings.Repeat("x", 31), strings.Repeat("y", 32)}}, ""},
+		{"a list a byte over", claims{"list": []string{strings.Repeat("x", 32), strings.Repeat("y", 32)}}, "x-list"},
+		{"the first too long, the second not", claims{"note": strings.Repeat("x", 65), "other": "x"}, "x-note"},
+		{"the subject too long", claims{"sub": strings.Repeat("x", 65)}, "x-user-id"},
+		{"a claim that is not passed on", claims{"unused": strings.Repeat("x", 1000)}, ""},
+	} {
+		got, err := g.mapper.Map(g.verified(t, "shop", row.claims), config.Relaxed{})
+		if row.header == "" {
+			if err != nil {
+				t.Errorf("%s: %v", row.name, err)
+			}
+			continue
+		}
+		if !errors.Is(err, identity.ErrTooLarge) || got != nil {
+			t.Errorf("%s: %v, %v, want it too large", row.name, got, err)
+			continue
+		}
+		if text := err.Error(); !strings.Contains(text, `header "`+row.header+`"`) || !strings.Contains(text, "at most 64") || strings.Contains(text, "xx") {
+			t.Errorf("%s: %q names no header, or holds the value", row.name, text)
+		}
+	}
+}
+
+// How claims are written as header values.
+func TestEncode(t *testing.T) {
+	g := newGate(t, "identity: {headers: {x-value: value}}")
+	for _, row := range []struct {
+		name  string
+		value any
+		want  string
+	}{
+		{"plain text", "abc-XYZ_019.~!", "abc-XYZ_019.~!"},
+		{"every visible byte but the percent sign", "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~", "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"},
+		{"percent sign", "100%", "100%25"},
+		{"what looks encoded", "%41%0d%0a", "%2541%250d%250a"},
+		{"inner spaces", "a b  c", "a b  c"},
+		{"space in front", " a", "%20a"},
+		{"space behind", "a ", "a%20"},
+		{"spaces around", "  a  ", "%20 a %20"},
+		{"space alone", " ", "%20"},
+		{"two spaces", "  ", "%20%20"},
+		{"comma in text", "a,b", "a,b"},
+		{"line feed", "a\nb", "a%0Ab"},
+		{"CR LF and a header", "a\r\nx-user-id: root", "a%0D%0Ax-user-id: root"},
+		{"tab", "a\tb", "a%09b"},
+		{"NUL", "a\x00b", "a%00b"},
+		{"delete", "a\x7fb", "a%7Fb"},
+		{"every control byte", "\x01\x1f", "%01%1F"},
+		{"Latin", "José", "Jos%C3%A9"},
+		{"not composed", "Jose\u0301", "Jose%CC%81"},
+		{"Greek", "Ω", "%CE%A9"},
+		{"Chinese", "李", "%E6%9D%8E"},
+		{"emoji", "😀", "%F0%9F%98%80"},
+		{"no-break space", "\u00a0a", "%C2%A0a"},
+		{"C1 control", "\u0085", "%C2%85"},
+		{"replacement character", "\ufffd", "%EF%BF%BD"},
+
+		{"whole number", 42, "42"},
+		{"negative number", -1.5, "-1.5"},
+		{"number as it was written", json.RawMessage("1.50"), "1.50"},
+		{"number with an exponent", json.RawMessage("1E+2"), "1E+2"},
+		{"large number", json.RawMessage("12345678901234567890123"), "12345678901234567890123"},
+		{"zero", 0, "0"},
+		{"true", true, "true"},
+		{"false", false, "false"},
+
+		{"null", null, ""},
+		{"empty text", "", ""},
+		{"empty list", []any{}, ""},
+		{"empty object", claims{}, ""},
+
+		{"list", []any{"a", "b", "c"}, "a,b,c"},
+		{"list of one", []any{"a"}, "a"},
+		{"list with a comma", []any{"a,b", "c"}, "a%2Cb,c"},
+		{"list with edge spaces", []any{" a", "b "}, "%20a,b%20"},
+		{"list with inner spaces", []any{"a b", "c"}, "a b,c"},
+		{"list with a percent sign", []any{"%2C", "x"}, "%252C,x"},
+		{"list with a line feed", []any{"a\nb", "é"}, "a%0Ab,%C3%A9"},
+		{"list of all kinds", []any{"a", 1, true, json.RawMessage("2.50")}, "a,1,true,2.50"},
+		{"list in a list", []any{[]any{"a", "b"}, "c"}, `["a"%2C"b"],c`},
+		{"object in a list", []any{claims{"a": 1, "b": "x,y"}}, `{"a":1%2C"b":"x%2Cy"}`},
+		{"null in a list", []any{"a", nil, "b"}, "a,,b"},
+
+		{"object", claims{"b": 1, "a": []any{true, nil}}, `{"a":[true,null],"b":1}`},
+		{"object with text", claims{"a": "<b> & \"c\""}, `{"a":"<b> & \"c\""}`},
+		{"object with non-ASCII text", claims{"é": "100%"}, `{"%C3%A9":"100%25"}`},
+		{"object with a line feed", claims{"a": "x\ny"}, `{"a":"x\ny"}`},
+		{"object with a number as it was written", json.RawMessage(`{ "a" : 1.50 }`), `{"a":1.50}`},
+		{"object in an object", claims{"a": claims{}}, `{"a":{}}`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got, there := g.headers(t, "shop", claims{"value": row.value})["x-value"]
+			if got != row.want || there != (row.want != "") {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+// Groups behind a prefix are encoded as any list is.
+func TestEncodeGroups(t *testing.T) {
+	got := newGate(t, "").headers(t, "partner", claims{"groups": []string{"a,b", "ü", " c"}})["x-user-groups"]
+	if want := "partner:a%2Cb,partner:%C3%BC,partner: c"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// headerText reports whether a value can stand in a header and comes out of it
+// as it went in.
+func headerText(value string) bool {
+	return strings.Trim(value, " ") == value && !strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r > 0x7e })
+}

@@ -1,0 +1,245 @@
+package identity_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/identity"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// overrides are the headers by which some applications let a client change the
+// method or path that was checked.
+func overrides() []string {
+	return []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"}
+}
+
+// folded folds a header name as CGI does (RFC 3875 section 4.1.18) and as
+// servers do that are less exact: case aside, and every byte but letters and
+// digits the same.
+func folded(name string) string {
+	bytes := []byte(strings.ToLower(name))
+	for i, c := range bytes {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			bytes[i] = '-'
+		}
+	}
+	return string(bytes)
+}
+
+// guardedNames are the names, folded, that no client may send to a gate.
+func guardedNames(g *gate) map[string]bool {
+	names := make(map[string]bool)
+	for _, h := range g.cfg.Identity.Headers {
+		names[folded(h.Name)] = true
+	}
+	for _, name := range slices.Concat(g.cfg.Identity.Removed, g.cfg.Identity.Strip, overrides()) {
+		names[folded(name)] = true
+	}
+	return names
+}
+
+// asEnvoy does to the received headers what Envoy does with an allowed answer:
+// it overwrites what is set, and then removes without regard to case.
+func asEnvoy(received, set []token.Header, remove []string) []token.Header {
+	without := func(headers []token.Header, name string) []token.Header {
+		return slices.DeleteFunc(headers, func(h token.Header) bool { return strings.EqualFold(h.Name, name) })
+	}
+	left := slices.Clone(received)
+	for _, h := range set {
+		left = append(without(left, h.Name), h)
+	}
+	for _, name := range remove {
+		left = without(left, name)
+	}
+	return left
+}
+
+// spellings returns names that fold into the same as name: each separator a
+// header name may hold in place of each dash, and other cases.
+func spellings(name string) []string {
+	list := []string{name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:]}
+	for _, separator := range "-_.!#$%&'*+^`|~" {
+		all := strings.ReplaceAll(name, "-", string(separator))
+		first := strings.Replace(name, "-", string(separator), 1)
+		last := name
+		if at := strings.LastIndexByte(name, '-'); at >= 0 {
+			last = name[:at] + string(separator) + name[at+1:]
+		}
+		list = append(list, all, first, last, strings.ToUpper(all), strings.ToUpper(last))
+	}
+	return list
+}
+
+const tailored = "identity: {strip: [x-roles, tenant], headers: {x-user-email: null, x-user-kind: null, x-city: city}}"
+
+// Every name of ours is gone from what reaches the application, in every
+// spelling that a client can send, alone and all at once, on requests with an
+// identity and without.
+func TestStripEverySpelling(t *testing.T) {
+	for _, section := range []string{"", tailored} {
+		g := newGate(t, section)
+		guarded := guardedNames(g)
+		set, err := g.mapper.Map(g.verified(t, "shop", claims{"groups": []string{"staff"}, "city": "Bern"}), config.Relaxed{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []token.Header
+		for name := range guarded {
+			for _, spelling := range spellings(name) {
+				one := []token.Header{{Name: spelling, Value: "forged"}, {Name: "accept", Value: "*/*"}, {Name: spelling, Value: "again"}}
+				all = append(all, one...)
+				checkApplied(t, guarded, one, set, g.mapper.Strip(one, set, config.Relaxed{}))
+				checkApplied(t, guarded, one, nil, g.mapper.Strip(one, nil, config.Relaxed{}))
+			}
+		}
+		checkApplied(t, guarded, all, set, g.mapper.Strip(all, set, config.Relaxed{}))
+		checkApplied(t, guarded, all, nil, g.mapper.Strip(all, nil, config.Relaxed{}))
+	}
+}
+
+// The dash and underscore spellings are removed even when they were not seen:
+// not every header that a client sends is shown to the gate.
+func TestStripUnseen(t *testing.T) {
+	for _, section := range []string{"", tailored} {
+		g := newGate(t, section)
+		got := g.mapper.Strip(nil, nil, config.Relaxed{})
+		var want []string
+		for name := range guardedNames(g) {
+			want = append(want, name)
+			if strings.Contains(name, "-") {
+				want = append(want, strings.ReplaceAll(name, "-", "_"))
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+}
+
+// A name that is set is not removed, since Envoy removes after it sets; its
+// other spellings are.
+func TestStripSparesWhatIsSet(t *testing.T) {
+	g := newGate(t, "")
+	set := []token.Header{{Name: "x-user-id", Value: "alice"}}
+	received := []token.Header{{Name: "X-User-Id", Value: "root"}, {Name: "x-user_id", Value: "root"}, {Name: "x-user-id", Value: "root"}}
+	got := g.mapper.Strip(received, set, config.Relaxed{})
+	if slices.Contains(got, "x-user-id") {
+		t.Error("x-user-id is set and removed")
+	}
+	for _, name := range []string{"x_user_id", "x-user_id", "x-user-name", "x_user_name", "x-original-url"} {
+		if !slices.Contains(got, name) {
+			t.Errorf("%s is not removed", name)
+		}
+	}
+	if twice := slices.Compact(slices.Sorted(slices.Values(got))); len(twice) != len(got) {
+		t.Errorf("a name is removed twice: %q", got)
+	}
+}
+
+// Headers that only look like ours pass untouched.
+func TestStripSparesOthers(t *testing.T) {
+	g := newGate(t, tailored)
+	for _, name := range []string{
+		"x-user", "x-user-i", "x-user-ids", "xx-user-id", "user-id", "x-user--id", "xuserid", "x-user-id-", "-x-user-id",
+		"x-user-agent", "x-role", "x-roles-2", "tenants", "x-tenant", "x-city-name", "x-auth-request-user", "x-http", "x-url",
+		"authorization", "cookie", "host", ":path", "accept", "content-type", "x-request-id", "x-forwarded-for", "",
+	} {
+		if got := g.mapper.Strip([]token.Header{{Name: name, Value: "x"}}, nil, config.Relaxed{}); slices.Contains(got, strings.ToLower(name)) {
+			t.Errorf("%q is removed", name)
+		}
+	}
+}
+
+// A name of one word, and one that a section takes out and strips besides, are
+// removed once.
+func TestStripOnce(t *testing.T) {
+	g := newGate(t, "identity: {strip: [tenant, x-user-email, x-user-id], headers: {x-user-email: null}}")
+	got := g.mapper.Strip([]token.Header{{Name: "Tenant"}, {Name: "tenant"}, {Name: "x.user.email"}, {Name: "X.User.Email"}}, nil, config.Relaxed{})
+	for _, name := range []string{"tenant", "x-user-email", "x_user_email", "x.user.email", "x-user-id"} {
+		if n := len(slices.DeleteFunc(slices.Clone(got), func(one string) bool { return one != name })); n != 1 {
+			t.Errorf("%s is removed %d times", name, n)
+		}
+	}
+}
+
+// The names to remove are the caller's: what it does to them stays with it.
+func TestStripReturnsACopy(t *testing.T) {
+	g := newGate(t, "")
+	first := g.mapper.Strip(nil, nil, config.Relaxed{})
+	want := slices.Clone(first)
+	for i := range first {
+		first[i] = "x"
+	}
+	_ = append(first, "y")
+	if got := g.mapper.Strip(nil, nil, config.Relaxed{}); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestFold(t *testing.T) {
+	for name, want := range map[string]string{
+		"x-user-id": "x-user-id", "X_User.ID": "x-user-id", "a1Z9": "a1z9", "": "", "-_.~": "----", ":path": "-path", "x@y[z": "x-y-z",
+	} {
+		if got := identity.Fold(name); got != want {
+			t.Errorf("%q is folded to %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestOverrides(t *testing.T) {
+	for _, name := range overrides() {
+		for _, spelling := range spellings(name) {
+			if !identity.Overrides(spelling) {
+				t.Errorf("%q is no override", spelling)
+			}
+		}
+	}
+	for _, name := range []string{"", "x-http-method-overrides", "method-override", "x-original-uri", "x-forwarded-uri", "x-user-id", "x-http-methods"} {
+		if identity.Overrides(name) {
+			t.Errorf("%q is an override", name)
+		}
+	}
+}
+
+// A relaxation lets the headers of its own kind through, in every spelling, and
+// no others.
+func TestStripRelaxed(t *testing.T) {
+	g := newGate(t, "")
+	methods, urls := overrides()[:3], overrides()[3:]
+	for _, row := range []struct {
+		name     string
+		relaxed  config.Relaxed
+		through  []string
+		stripped []string
+	}{
+		{"nothing", config.Relaxed{}, nil, slices.Concat(methods, urls)},
+		{"method_override", config.Relaxed{MethodOverride: true}, methods, urls},
+		{"original_url", config.Relaxed{OriginalURL: true}, urls, methods},
+		{"both", config.Relaxed{MethodOverride: true, OriginalURL: true}, slices.Concat(methods, urls), nil},
+		{"what is no header's", config.Relaxed{EncodedSlash: true, Semicolon: true, UnverifiedEmail: true}, nil, slices.Concat(methods, urls)},
+	} {
+		removed := func(name string) bool {
+			got := g.mapper.Strip([]token.Header{{Name: name, Value: "x"}}, nil, row.relaxed)
+			return slices.Contains(got, strings.ToLower(name))
+		}
+		for _, name := range row.through {
+			for _, spelling := range spellings(name) {
+				if removed(spelling) {
+					t.Errorf("%s: %q is removed", row.name, spelling)
+				}
+			}
+		}
+		for _, name := range append(row.stripped, "x-user-id") {
+			for _, spelling := range spellings(name) {
+				if !removed(spelling) {
+					t.Errorf("%s: %q is not removed", row.name, spelling)
+				}
+			}
+		}
+	}
+}

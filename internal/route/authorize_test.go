@@ -1,0 +1,175 @@
+package route_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/route"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// signer is the one key of every issuer of these tests.
+func signer() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }
+
+// oneKey is a key source with that key.
+type oneKey struct{}
+
+func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
+	return signer().Public(), nil
+}
+func (oneKey) Verified(string)           {}
+func (oneKey) RetryAfter() time.Duration { return 0 }
+
+// verified makes the token of a subject by verifying one with these claims,
+// from the issuer of that name.
+func verified(t *testing.T, issuer string, claims map[string]any) *token.Token {
+	t.Helper()
+	now := time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC)
+	iss := "https://" + issuer + ".example/"
+	all := map[string]any{"iss": iss, "aud": "shop", "sub": "alice", "exp": now.Unix() + 60}
+	maps.Copy(all, claims)
+	part := func(v any) string {
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	signed := part(map[string]string{"alg": "EdDSA", "kid": "1"}) + "." + part(all)
+	raw := signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(signer(), []byte(signed)))
+	verifier, err := token.NewVerifier([]config.Issuer{{
+		Name: issuer, ISS: []string{iss}, Audiences: []string{"shop"}, Algorithms: []string{"EdDSA"},
+		GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope"},
+	}}, 4096, func(string) token.KeySource { return oneKey{} }, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := verifier.Verify(t.Context(), raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// rule compiles one route with this requirement.
+func rule(t *testing.T, requirement config.Requirement) *route.Rule {
+	t.Helper()
+	compiled, err := route.New(&config.Config{Routes: []config.Route{{
+		Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: requirement,
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := route.ParsePath("/", config.Relaxed{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled.Match("GET", "", path)
+}
+
+func anyOf(items ...string) config.Choice { return config.Choice{Any: items} }
+func allOf(items ...string) config.Choice { return config.Choice{All: items} }
+
+func TestAuthorize(t *testing.T) {
+	groups := func(names ...string) map[string]any { return map[string]any{"groups": names} }
+	scopes := func(text string) map[string]any { return map[string]any{"scope": text} }
+	client := func(id string) map[string]any { return map[string]any{"client_id": id} }
+	everything := map[string]any{"groups": []string{"staff"}, "scope": "read", "client_id": "site"}
+	for _, row := range []struct {
+		name   string
+		want   config.Requirement
+		claims map[string]any
+		denied error
+		scopes []string // that the denial asks for
+	}{
+		{"nothing asked of a plain token", config.Requirement{}, nil, nil, nil},
+		{"nothing asked of a rich token", config.Requirement{}, everything, nil, nil},
+
+		{"the issuer", config.Requirement{Issuers: []string{"other", "shop"}}, nil, nil, nil},
+		{"another issuer", config.Requirement{Issuers: []string{"other"}}, everything, route.ErrIssuerNotAllowed, nil},
+		{"an issuer whose name is longer", config.Requirement{Issuers: []string{"shop2", "sho"}}, nil, route.ErrIssuerNotAllowed, nil},
+
+		{"one group of any", config.Requirement{Groups: anyOf("admin", "staff")}, groups("users", "staff"), nil, nil},
+		{"no group of any", config.Requirement{Groups: anyOf("admin", "staff")}, groups("users"), route.ErrGroupMissing, nil},
+		{"group asked for, an empty list there", config.Requirement{Groups: anyOf("staff")}, groups(), route.ErrGroupMissing, nil},
+		{"group asked for, none there", config.Requirement{Groups: anyOf("staff")}, nil, route.ErrGroupMissing, nil},
+		{"group asked for, a string there", config.Requirement{Groups: anyOf("staff")}, map[string]any{"groups": "staff"}, route.ErrGroupMissing, nil},
+		{"group asked for, in another case", config.Requirement{Groups: anyOf("staff")}, groups("Staff"), route.ErrGroupMissing, nil},
+		{"group asked for, a longer one there", config.Requirement{Groups: anyOf("staff")}, groups("staff2", "staf", " staff"), route.ErrGroupMissing, nil},
+		{"group asked for, it is a scope", config.Requirement{Groups: anyOf("staff")}, scopes("staff"), route.ErrGroupMissing, nil},
+		{"all groups", config.Requirement{Groups: allOf("a", "b")}, groups("b", "c", "a"), nil, nil},
+		{"all groups but one", config.Requirement{Groups: allOf("a", "b")}, groups("a", "c"), route.ErrGroupMissing, nil},
+		{"all groups asked for, none there", config.Requirement{Groups: allOf("a", "b")}, nil, route.ErrGroupMissing, nil},
+		{"any and all, both met", config.Requirement{Groups: config.Choice{Any: []string{"x", "y"}, All: []string{"a"}}}, groups("y", "a"), nil, nil},
+		{"any and all, any not met", config.Requirement{Groups: config.Choice{Any: []string{"x", "y"}, All: []string{"a"}}}, groups("a"), route.ErrGroupMissing, nil},
+		{"any and all, all not met", config.Requirement{Groups: config.Choice{Any: []string{"x", "y"}, All: []string{"a"}}}, groups("x"), route.ErrGroupMissing, nil},
+
+		{"one scope of any", config.Requirement{Scopes: anyOf("write", "read")}, scopes("read other"), nil, nil},
+		{"no scope of any", config.Requirement{Scopes: anyOf("write", "read")}, scopes("other"), route.ErrScopeMissing, []string{"write", "read"}},
+		{"scope asked for, none there", config.Requirement{Scopes: anyOf("read")}, nil, route.ErrScopeMissing, []string{"read"}},
+		{"scope asked for, an empty string there", config.Requirement{Scopes: anyOf("read")}, scopes(""), route.ErrScopeMissing, []string{"read"}},
+		{"scope asked for, a longer one there", config.Requirement{Scopes: anyOf("orders/read")}, scopes("orders/read2 orders"), route.ErrScopeMissing, []string{"orders/read"}},
+		{"all scopes", config.Requirement{Scopes: allOf("a", "b")}, scopes("b a"), nil, nil},
+		{"all scopes but one", config.Requirement{Scopes: allOf("a", "b")}, scopes("b"), route.ErrScopeMissing, []string{"a", "b"}},
+		{"any and all scopes", config.Requirement{Scopes: config.Choice{Any: []string{"x"}, All: []string{"a"}}}, scopes("a"), route.ErrScopeMissing, []string{"x", "a"}},
+
+		{"the client", config.Requirement{Clients: anyOf("cli", "site")}, client("site"), nil, nil},
+		{"another client", config.Requirement{Clients: anyOf("cli")}, client("site"), route.ErrClientNotAllowed, nil},
+		{"client asked for, none there", config.Requirement{Clients: anyOf("cli")}, nil, route.ErrClientNotAllowed, nil},
+		{"client asked for, an empty one there", config.Requirement{Clients: anyOf("cli")}, client(""), route.ErrClientNotAllowed, nil},
+		{"an empty client asked for, none there", config.Requirement{Clients: anyOf("")}, nil, route.ErrClientNotAllowed, nil},
+		{"the one client of all", config.Requirement{Clients: allOf("site")}, client("site"), nil, nil},
+		{"two clients of all", config.Requirement{Clients: allOf("site", "cli")}, client("site"), route.ErrClientNotAllowed, nil},
+
+		{"everything", config.Requirement{Issuers: []string{"shop"}, Groups: anyOf("staff"), Scopes: anyOf("read"), Clients: anyOf("site")}, everything, nil, nil},
+		{"the issuer is checked first", config.Requirement{Issuers: []string{"x"}, Groups: anyOf("x"), Scopes: anyOf("x"), Clients: anyOf("x")}, everything, route.ErrIssuerNotAllowed, nil},
+		{"groups are checked second", config.Requirement{Groups: anyOf("x"), Scopes: anyOf("x"), Clients: anyOf("x")}, everything, route.ErrGroupMissing, nil},
+		{"scopes are checked third", config.Requirement{Scopes: anyOf("x"), Clients: anyOf("x")}, everything, route.ErrScopeMissing, []string{"x"}},
+		{"clients are checked last", config.Requirement{Groups: anyOf("staff"), Scopes: anyOf("read"), Clients: anyOf("x")}, everything, route.ErrClientNotAllowed, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			err := rule(t, row.want).Authorize(verified(t, "shop", row.claims))
+			if row.denied == nil {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			var denial *route.Denial
+			if !errors.As(err, &denial) || !errors.Is(err, row.denied) || err.Error() != row.denied.Error() {
+				t.Fatalf("got %v, want %v", err, row.denied)
+			}
+			if !slices.Equal(denial.Scopes, row.scopes) {
+				t.Errorf("scopes %q, want %q", denial.Scopes, row.scopes)
+			}
+		})
+	}
+}
+
+// Authorize returns no nil pointer in an error.
+func TestAuthorizeAllowsWithNil(t *testing.T) {
+	if err := rule(t, config.Requirement{}).Authorize(verified(t, "shop", nil)); err != nil {
+		t.Errorf("%#v", err)
+	}
+}
+
+// A denial's scopes are the caller's: to change them does not change the rule.
+func TestDenialIsACopy(t *testing.T) {
+	r := rule(t, config.Requirement{Scopes: anyOf("read")})
+	for range 2 {
+		var denial *route.Denial
+		if !errors.As(r.Authorize(verified(t, "shop", nil)), &denial) || denial.Scopes[0] != "read" {
+			t.Fatalf("%+v", denial)
+		}
+		denial.Scopes[0] = "admin"
+	}
+}

@@ -1,0 +1,211 @@
+package route_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/route"
+)
+
+// table compiles routes with these matches, each named by its match.
+func table(t *testing.T, matches ...string) *route.Table {
+	t.Helper()
+	cfg := &config.Config{Default: config.AccessRequired}
+	for _, match := range matches {
+		cfg.Routes = append(cfg.Routes, config.Route{Name: match, Match: match, Access: config.AccessPublic})
+	}
+	compiled, err := route.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compiled
+}
+
+// matched returns the name of the rule that a request falls under.
+func matched(t *testing.T, routes *route.Table, method, host, target string) string {
+	t.Helper()
+	path, err := route.ParsePath(target, config.Relaxed{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := route.ParseHost(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return routes.Match(method, name, path).Name
+}
+
+// Patterns take whole segments of the path decoded once, case-sensitively.
+func TestPatternPaths(t *testing.T) {
+	for _, row := range []struct {
+		match  string
+		covers []string
+		not    []string
+	}{
+		{"/", []string{"/", "/?x"}, []string{"/a", "/a/"}},
+		{"/admin", []string{"/admin", "/%61dmin", "/admin?x=/y"}, []string{"/", "/admin/", "/Admin", "/ADMIN", "/administrator", "/admi", "/admin/x", "/x/admin", "/admin.", "/admin%20"}},
+		{"/admin/", []string{"/admin/"}, []string{"/admin", "/admin/x", "/"}},
+		{"/admin/**", []string{"/admin", "/admin/", "/admin/x", "/admin/x/", "/admin/x/y/z", "/%61dmin/x"}, []string{"/", "/administrator", "/Admin/x", "/x/admin", "/admin2/x"}},
+		{"/**", []string{"/", "/a", "/a/", "/a/b/c"}, nil},
+		{"/a/b", []string{"/a/b", "/a/%62"}, []string{"/a", "/a/", "/a/b/", "/a/b/c", "/b/a"}},
+		{"/users/{id}", []string{"/users/7", "/users/a%20b", "/users/%7Bid%7D", "/users/x%3Fy", "/users/..."}, []string{"/users", "/users/", "/users/7/", "/users/7/x"}},
+		{"/users/{id}/", []string{"/users/7/"}, []string{"/users/7", "/users/", "/users/7/x"}},
+		{"/users/{id}/**", []string{"/users/7", "/users/7/", "/users/7/x/y"}, []string{"/users", "/users/"}},
+		{"/{a}/{b}", []string{"/x/y"}, []string{"/x", "/x/", "/x/y/z", "/"}},
+		{"/{_a1}", []string{"/x"}, []string{"/"}},
+		{"/users/{id}/name", []string{"/users/7/name"}, []string{"/users/name", "/users/7/Name", "/users/7/8/name"}},
+		{"/café", []string{"/caf%C3%A9", "/caf%c3%a9"}, []string{"/cafe", "/caf%65%CC%81"}},
+		{"/a+b", []string{"/a+b", "/a%2bb"}, []string{"/a%20b"}},
+		{"/~me/@you/x:y=z", []string{"/~me/@you/x:y=z", "/%7Eme/%40you/x%3Ay%3Dz"}, nil},
+		{"/.well-known/jwks.json", []string{"/.well-known/jwks.json"}, []string{"/.well-known/jwks_json"}},
+	} {
+		routes := table(t, row.match)
+		for _, target := range row.covers {
+			if got := matched(t, routes, "GET", "", target); got != row.match {
+				t.Errorf("%s does not match %q", row.match, target)
+			}
+		}
+		for _, target := range row.not {
+			if got := matched(t, routes, "GET", "", target); got != route.DefaultName {
+				t.Errorf("%s matches %q", row.match, target)
+			}
+		}
+	}
+}
+
+// Methods are compared byte for byte; a pattern without one takes any.
+func TestPatternMethods(t *testing.T) {
+	for _, row := range []struct {
+		match  string
+		covers []string
+		not    []string
+	}{
+		{"/a", []string{"GET", "get", "POST", "OPTIONS", "FOO", ""}, nil},
+		{"GET /a", []string{"GET"}, []string{"get", "Get", "HEAD", "POST", "GETX", "GE", "", "GET,HEAD"}},
+		{"GET,HEAD /a", []string{"GET", "HEAD"}, []string{"POST", "OPTIONS"}},
+		{"GET   /a", []string{"GET"}, []string{"POST"}},
+		{"M-SEARCH,PROPFIND /a", []string{"M-SEARCH", "PROPFIND"}, []string{"SEARCH"}},
+	} {
+		routes := table(t, row.match)
+		for _, method := range row.covers {
+			if got := matched(t, routes, method, "", "/a"); got != row.match {
+				t.Errorf("%s does not match the method %q", row.match, method)
+			}
+		}
+		for _, method := range row.not {
+			if got := matched(t, routes, method, "", "/a"); got != route.DefaultName {
+				t.Errorf("%s matches the method %q", row.match, method)
+			}
+		}
+	}
+}
+
+// What is no pattern is a mistake that says what to write instead.
+func TestPatternMistakes(t *testing.T) {
+	for _, row := range []struct{ match, text string }{
+		{" ", `" " is no match; write a path, or methods and a path: GET,HEAD /orders/{id}`},
+		{"GET HEAD /a", `"GET HEAD /a" is no match; write a path, or methods and a path: GET,HEAD /orders/{id}`},
+		{"GET, HEAD /a", `"GET, HEAD /a" is no match; write a path, or methods and a path: GET,HEAD /orders/{id}`},
+		{"admin", `"admin" does not begin with /; write "/admin"`},
+		{"GET", `"GET" does not begin with /; write "/GET"`},
+		{"**", `"**" does not begin with /; write "/**"`},
+		{"https://a.example/x", `"https://a.example/x" does not begin with /; write "/https://a.example/x"`},
+
+		{"get /a", `methods are case-sensitive and "get" is not one that clients send; write "GET"`},
+		{"GET,Head /a", `methods are case-sensitive and "Head" is not one that clients send; write "HEAD"`},
+		{"GET, /a", `"GET," is no list of methods; write them with commas and no spaces: GET,HEAD`},
+		{",GET /a", `",GET" is no list of methods; write them with commas and no spaces: GET,HEAD`},
+		{"GET;HEAD /a", `"GET;HEAD" is no list of methods; write them with commas and no spaces: GET,HEAD`},
+		{"GÉT /a", `"GÉT" is no list of methods; write them with commas and no spaces: GET,HEAD`},
+		{"/a b", `"/a" is no list of methods; write them with commas and no spaces: GET,HEAD`},
+		{"GET,HEAD,GET /a", `GET stands twice; write it once`},
+
+		{"/**/a", `** stands for the rest of the path; write it last`},
+		{"/a/**/", `** stands for the rest of the path; write it last`},
+		{"/a/*", `"*": * has no meaning inside a segment; write {name} for one segment, or ** as the last one for the rest`},
+		{"/a*", `"a*": * has no meaning inside a segment; write {name} for one segment, or ** as the last one for the rest`},
+		{"/a**", `"a**": * has no meaning inside a segment; write {name} for one segment, or ** as the last one for the rest`},
+		{"/***", `"***": * has no meaning inside a segment; write {name} for one segment, or ** as the last one for the rest`},
+
+		{"/{}", `"{}" is no variable; write a letter and then letters, digits or _ between the braces, such as {id}`},
+		{"/{1}", `"{1}" is no variable; write a letter and then letters, digits or _ between the braces, such as {id}`},
+		{"/{a-b}", `"{a-b}" is no variable; write a letter and then letters, digits or _ between the braces, such as {id}`},
+		{"/{a}{b}", `"{a}{b}" is no variable; write a letter and then letters, digits or _ between the braces, such as {id}`},
+		{"/{é}", `"{é}" is no variable; write a letter and then letters, digits or _ between the braces, such as {id}`},
+		{"/{id:[0-9]+}", `"{id:[0-9]+}" is no variable; write a letter and then letters, digits or _ between the braces, such as {id}`},
+		{"/{**}", `"{**}" is no variable; write a letter and then letters, digits or _ between the braces, such as {id}`},
+		{"/x{id}", `"x{id}": a variable stands for a whole segment; write {name} alone between two slashes`},
+		{"/{id}.json", `"{id}.json": a variable stands for a whole segment; write {name} alone between two slashes`},
+		{"/{id", `"{id": a variable stands for a whole segment; write {name} alone between two slashes`},
+		{"/id}", `"id}": a variable stands for a whole segment; write {name} alone between two slashes`},
+		{"/{id}/x/{id}", `{id} stands twice; give each variable a name of its own`},
+
+		{"//a", `an empty segment (//) matches no request, since such paths are refused; take one slash out`},
+		{"/a//", `an empty segment (//) matches no request, since such paths are refused; take one slash out`},
+		{"/a//**", `an empty segment (//) matches no request, since such paths are refused; take one slash out`},
+		{"/a/../b", `a dot segment matches no request, since such paths are refused; write the path without ".."`},
+		{"/.", `a dot segment matches no request, since such paths are refused; write the path without "."`},
+		{"/a%20b", `"a%20b": segments are matched after decoding; write the character itself instead of its percent-encoding`},
+		{"/100%", `"100%": segments are matched after decoding; write the character itself instead of its percent-encoding`},
+		{"/a?x=1", `"a?x=1" holds one of ; \ # ? which no matched path has; take it out`},
+		{"/a;b", `"a;b" holds one of ; \ # ? which no matched path has; take it out`},
+		{`/a\b`, `"a\\b" holds one of ; \ # ? which no matched path has; take it out`},
+		{"/a#b", `"a#b" holds one of ; \ # ? which no matched path has; take it out`},
+	} {
+		cfg := &config.Config{Source: "gate.yaml", Routes: []config.Route{{Name: "x", Path: "routes[0]", Match: row.match}}}
+		compiled, err := route.New(cfg)
+		var mistakes config.Mistakes
+		if !errors.As(err, &mistakes) || len(mistakes) != 1 || compiled != nil {
+			t.Errorf("%q: %v, want one mistake", row.match, err)
+			continue
+		}
+		if mistakes[0].Text != row.text {
+			t.Errorf("%q:\n got %s\nwant %s", row.match, mistakes[0].Text, row.text)
+		}
+	}
+}
+
+// Every mistake is reported at once, each at its place in the file.
+func TestPatternMistakesHavePlaces(t *testing.T) {
+	cfg, err := config.Parse("gate.yaml", []byte(strings.Join([]string{
+		"default: deny",
+		"routes:",
+		"  - {match: get /a, access: public}",
+		"  - {match: /b, access: public}",
+		"  - name: default",
+		"    access: public",
+		"    match: /c/*",
+	}, "\n")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = route.New(cfg)
+	want := strings.Join([]string{
+		`gate.yaml:3:13: methods are case-sensitive and "get" is not one that clients send; write "GET"`,
+		`gate.yaml:7:12: "*": * has no meaning inside a segment; write {name} for one segment, or ** as the last one for the rest`,
+		`gate.yaml:5:11: "default" names what no route matches; choose another name`,
+	}, "\n")
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+// A match that the config could not read is its mistake alone: it becomes no
+// rule, and the mistakes of the other routes are reported beside it.
+func TestRouteWithoutMatch(t *testing.T) {
+	cfg := &config.Config{Default: config.AccessDeny, Routes: []config.Route{{Name: "unread", Path: "routes[0]", Access: config.AccessPublic}}}
+	routes, err := route.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := matched(t, routes, "GET", "", "/"); got != route.DefaultName {
+		t.Errorf("/ falls under %q", got)
+	}
+	cfg.Routes = append(cfg.Routes, config.Route{Name: "x", Path: "routes[1]", Match: "a"})
+	var mistakes config.Mistakes
+	if _, err := route.New(cfg); !errors.As(err, &mistakes) || len(mistakes) != 1 {
+		t.Errorf("got %v, want one mistake", err)
+	}
+}

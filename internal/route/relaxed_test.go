@@ -1,0 +1,176 @@
+package route_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/route"
+)
+
+// everything opens all that can be opened in a path.
+func everything() config.Relaxed {
+	return config.Relaxed{EncodedSlash: true, EncodedPercent: true, Semicolon: true, DoubleSlash: true, IgnoreCase: true}
+}
+
+// Each relaxation opens one hole and no other.
+func TestParsePathRelaxed(t *testing.T) {
+	slash, percent := config.Relaxed{EncodedSlash: true}, config.Relaxed{EncodedPercent: true}
+	parameters, double := config.Relaxed{Semicolon: true}, config.Relaxed{DoubleSlash: true}
+	for _, row := range []struct {
+		name     string
+		relaxed  config.Relaxed
+		target   string
+		segments []string // of a path that is taken
+		why      string   // of one that is refused
+	}{
+		{"encoded slash", slash, "/a%2fb", []string{"a/b"}, ""},
+		{"encoded slash in capitals", slash, "/a%2Fb/c", []string{"a/b", "c"}, ""},
+		{"encoded slashes alone", slash, "/%2f%2F", []string{"//"}, ""},
+		{"encoded slash and a raw dot segment", slash, "/../a%2fb", nil, dots},
+		{"dot segment in front of an encoded slash", slash, "/..%2fadmin", nil, dots},
+		{"dot segment behind an encoded slash", slash, "/public%2f..", nil, dots},
+		{"dot segment between encoded slashes", slash, "/public%2f..%2Fadmin", nil, dots},
+		{"one dot between encoded slashes", slash, "/a%2f.%2fb", nil, dots},
+		{"three dots between encoded slashes", slash, "/a%2f...%2fb", []string{"a/.../b"}, ""},
+		{"encoded slash opens no backslash", slash, "/a%5cb", nil, encoded},
+		{"encoded slash opens no dot", slash, "/a%2f%2e%2e", nil, encoded},
+		{"encoded slash opens no percent sign", slash, "/a%252fb", nil, encoded},
+		{"encoded slash opens no empty segment", slash, "/a//b", nil, empty},
+		{"encoded slash opens no semicolon", slash, "/a%2fb;c", nil, semicolon},
+
+		{"encoded percent sign", percent, "/100%25", []string{"100%"}, ""},
+		{"encoded percent sign is decoded once", percent, "/%2561dmin", []string{"%61dmin"}, ""},
+		{"encoded percent sign hides no slash", percent, "/a%252fb", []string{"a%2fb"}, ""},
+		{"encoded percent sign opens no slash", percent, "/a%2fb", nil, encoded},
+		{"encoded percent sign opens no broken one", percent, "/100%", nil, broken},
+
+		{"semicolon", parameters, "/admin;x=1", []string{"admin"}, ""},
+		{"semicolon inside", parameters, "/admin;x=1/users;y=2", []string{"admin", "users"}, ""},
+		{"encoded semicolon", parameters, "/admin%3bx=1", []string{"admin"}, ""},
+		{"encoded semicolon in capitals", parameters, "/admin%3Bx", []string{"admin"}, ""},
+		{"two semicolons", parameters, "/admin;x;y", []string{"admin"}, ""},
+		{"semicolon behind an encoded one", parameters, "/admin%3bx;y", []string{"admin"}, ""},
+		{"semicolon last", parameters, "/admin;", []string{"admin"}, ""},
+		{"semicolon in an empty last segment", parameters, "/admin/;x", []string{"admin", ""}, ""},
+		{"dot segment with parameters", parameters, "/public/..;/admin", nil, dots},
+		{"dot segment with parameters and a value", parameters, "/public/..;x=1/admin", nil, dots},
+		{"dot segment with encoded parameters", parameters, "/public/..%3bx/admin", nil, dots},
+		{"one dot with parameters", parameters, "/.;x", nil, dots},
+		{"nothing but parameters", parameters, "/;x/admin", nil, empty},
+		{"encoded dots in the parameters", parameters, "/admin;%2e%2e", nil, encoded},
+		{"broken encoding in the parameters", parameters, "/admin;%", nil, broken},
+		{"control byte in the parameters", parameters, "/admin;\n", nil, control},
+		{"semicolon opens no slash", parameters, "/admin;%2f", nil, encoded},
+
+		{"double slash", double, "//admin", []string{"admin"}, ""},
+		{"double slash inside", double, "/a//b", []string{"a", "b"}, ""},
+		{"double slash last", double, "/a//", []string{"a", ""}, ""},
+		{"slashes alone", double, "///", []string{""}, ""},
+		{"many slashes", double, "////a////b", []string{"a", "b"}, ""},
+		{"dot segment between double slashes", double, "//..//a", nil, dots},
+		{"double slash opens no encoded slash", double, "/%2fadmin", nil, encoded},
+
+		{"case opens nothing", config.Relaxed{IgnoreCase: true}, "/A%2fb", nil, encoded},
+		{"case is kept", config.Relaxed{IgnoreCase: true}, "/ADMIN", []string{"ADMIN"}, ""},
+		{"what is no path's opens nothing", config.Relaxed{MethodOverride: true, OriginalURL: true, UnverifiedEmail: true}, "//a", nil, empty},
+
+		{"all open", everything(), "//a%2fb;x//100%25%3by", []string{"a/b", "100%"}, ""},
+		{"all open, parameters alone", everything(), "/;x/admin", []string{"admin"}, ""},
+		{"all open, dots behind a double slash", everything(), "//..;x/admin", nil, dots},
+		{"all open, dots behind an encoded slash", everything(), "/a%2f..;x/admin", nil, dots},
+		{"all open, but no backslash", everything(), "/a\\b", nil, backslash},
+		{"all open, but no encoded backslash", everything(), "/a%5cb", nil, encoded},
+		{"all open, but no encoded dot", everything(), "/%2e%2e", nil, encoded},
+		{"all open, but no NUL", everything(), "/a%00", nil, encoded},
+		{"all open, but no control character", everything(), "/a%0a", nil, encControl},
+		{"all open, but no invalid UTF-8", everything(), "/%c0%ae", nil, notUTF8},
+		{"all open, but no fragment", everything(), "/a#b", nil, fragment},
+		{"all open, but no raw UTF-8", everything(), "/é", nil, notASCII},
+		{"all open, but a slash first", everything(), "admin", nil, noSlash},
+	} {
+		got, err := route.ParsePath(row.target, row.relaxed)
+		if row.why == "" {
+			if err != nil || !slices.Equal(route.Segments(got), row.segments) {
+				t.Errorf("%s: %q is %q, %v, want %q", row.name, row.target, route.Segments(got), err, row.segments)
+			}
+			continue
+		}
+		if !errors.Is(err, route.ErrPathRefused) || err.Error() != "path refused: "+row.why {
+			t.Errorf("%s: %q is %q, %v, want it refused: %s", row.name, row.target, route.Segments(got), err, row.why)
+		}
+	}
+}
+
+// With case ignored, literals match in any case; variables keep theirs, and so
+// do methods.
+func TestMatchIgnoringCase(t *testing.T) {
+	routes := table(t, "GET /Admin/{id}/users")
+	for _, row := range []struct {
+		relaxed        bool
+		method, target string
+		matches        bool
+	}{
+		{true, "GET", "/Admin/7/users", true},
+		{true, "GET", "/ADMIN/7/Users", true},
+		{true, "GET", "/%61dmin/7/USERS", true},
+		{true, "GET", "/admins/7/users", false},
+		{true, "GET", "/admin//users", false},
+		{true, "get", "/admin/7/users", false},
+		{false, "GET", "/Admin/7/users", true},
+		{false, "GET", "/admin/7/users", false},
+	} {
+		relaxed := config.Relaxed{IgnoreCase: row.relaxed, DoubleSlash: true}
+		path, err := route.ParsePath(row.target, relaxed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := routes.Match(row.method, "", path).Name != route.DefaultName; got != row.matches {
+			t.Errorf("%s %s, relaxed %t: %t, want %t", row.method, row.target, row.relaxed, got, row.matches)
+		}
+	}
+}
+
+// However much is opened, no segment of a path is a dot segment or holds one
+// between slashes, a control character or invalid UTF-8; and whatever a strict
+// reading takes, a relaxed one takes as the same.
+func FuzzParsePathRelaxed(f *testing.F) {
+	for _, row := range refusedPaths() {
+		f.Add(row.target, uint8(0xff))
+	}
+	for i, row := range takenPaths() {
+		f.Add(row.target, uint8(i))
+	}
+	f.Fuzz(func(t *testing.T, target string, open uint8) {
+		relaxed := config.Relaxed{
+			EncodedSlash: open&1 != 0, EncodedPercent: open&2 != 0, Semicolon: open&4 != 0, DoubleSlash: open&8 != 0,
+		}
+		got, err := route.ParsePath(target, relaxed)
+		segments := route.Segments(got)
+		if strict, wrong := route.ParsePath(target, config.Relaxed{}); wrong == nil {
+			if err != nil || !slices.Equal(segments, route.Segments(strict)) {
+				t.Fatalf("%q is %q, with %+v %q, %v", target, route.Segments(strict), relaxed, segments, err)
+			}
+		}
+		if err != nil && segments != nil {
+			t.Fatalf("%q is refused and taken apart", target)
+		}
+		for i, segment := range segments {
+			if strings.ContainsFunc(segment, unicode.IsControl) || !utf8.ValidString(segment) || strings.Contains(segment, `\`) {
+				t.Fatalf("%q has the segment %q", target, segment)
+			}
+			if segment == "" && i < len(segments)-1 {
+				t.Fatalf("%q has an empty segment: %q", target, segments)
+			}
+			for part := range strings.SplitSeq(segment, "/") {
+				if part == "." || part == ".." || part != segment && !relaxed.EncodedSlash {
+					t.Fatalf("%q has the segment %q with %+v", target, segment, relaxed)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,212 @@
+package token_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// now is the instant that the verifiers' clocks show.
+var now = time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC)
+
+func clock() time.Time { return now }
+
+// maxBytes is the limit of tokens.max_bytes by default.
+const maxBytes = 12288
+
+// privateKeys are the keys that tokens are signed with, by kid. Every issuer of
+// the corpus publishes all of them but the attacker's, as emulators do that
+// have one key for all pools: then only iss tells the issuers apart.
+var privateKeys = sync.OnceValue(func() map[string]crypto.Signer {
+	keys := make(map[string]crypto.Signer)
+	for kid, bits := range map[string]int{"rsa-2048": 2048, "rsa-3072": 3072, "attacker-rsa": 2048} {
+		keys[kid] = must(rsa.GenerateKey(rand.Reader, bits))
+	}
+	for kid, curve := range map[string]elliptic.Curve{
+		"p-256": elliptic.P256(), "p-384": elliptic.P384(), "p-521": elliptic.P521(), "attacker-p-256": elliptic.P256(),
+	} {
+		keys[kid] = must(ecdsa.GenerateKey(curve, rand.Reader))
+	}
+	for _, kid := range []string{"ed25519", "attacker-ed25519"} {
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		keys[kid] = must(private, err)
+	}
+	return keys
+})
+
+func must[V any](v V, err error) V {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// published returns the public keys that the corpus's issuers publish.
+func published() map[string]crypto.PublicKey {
+	keys := make(map[string]crypto.PublicKey)
+	for _, kid := range []string{"rsa-2048", "rsa-3072", "p-256", "p-384", "p-521", "ed25519"} {
+		keys[kid] = privateKeys()[kid].Public()
+	}
+	return keys
+}
+
+// What a key source answers when it has no key to give.
+var (
+	errKeyUnknown      = errors.New("key unknown")
+	errKeyUnfit        = errors.New("key unfit")
+	errKeysUnavailable = errors.New("keys unavailable")
+)
+
+// keyring is a working key source that remembers what it was asked.
+type keyring struct {
+	keys map[string]crypto.PublicKey // :: kid -> key
+	down bool                        // no key can be had at all
+	// careless hands a key out for any algorithm, which the interface forbids.
+	careless bool
+
+	mu              sync.Mutex // guards what follows
+	asked, verified []string   // kids
+}
+
+func (k *keyring) Key(_ context.Context, kid, alg string) (crypto.PublicKey, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asked = append(k.asked, kid)
+	key, ok := k.keys[kid]
+	switch {
+	case k.down:
+		return nil, errKeysUnavailable
+	case !ok:
+		return nil, errKeyUnknown
+	case !k.careless && !fits(key, alg):
+		return nil, errKeyUnfit
+	}
+	return key, nil
+}
+
+func (k *keyring) Verified(kid string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.verified = append(k.verified, kid)
+}
+
+// RetryAfter is a time that no other place has.
+func (k *keyring) RetryAfter() time.Duration { return 7 * time.Second }
+
+// fits reports whether a key is of the kind and curve of alg.
+func fits(key crypto.PublicKey, alg string) bool {
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		return alg[:2] == "RS" || alg[:2] == "PS"
+	case *ecdsa.PublicKey:
+		return alg == map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[key.Curve.Params().BitSize]
+	case ed25519.PublicKey:
+		return alg == "EdDSA"
+	}
+	return false
+}
+
+// corpus is the config with the issuers that the vectors are tried on.
+var corpus = sync.OnceValues(func() (*config.Config, error) { return config.Load("testdata/issuers.yaml", nil) })
+
+// corpusVerifier trusts the corpus's issuers, by one key ring for all of them.
+func corpusVerifier(t testing.TB) (*token.Verifier, *keyring) {
+	t.Helper()
+	cfg, err := corpus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring := &keyring{keys: published()}
+	return newVerifier(t, cfg.Issuers, ring), ring
+}
+
+func newVerifier(t testing.TB, issuers []config.Issuer, source token.KeySource) *token.Verifier {
+	t.Helper()
+	v, err := token.NewVerifier(issuers, maxBytes, func(string) token.KeySource { return source }, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// apiIssuer is a plain issuer of RS256 tokens for one audience.
+func apiIssuer() config.Issuer {
+	return config.Issuer{
+		Name: "api", ISS: []string{"https://api.example/"}, Audiences: []string{"orders-api"},
+		TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
+		GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second,
+	}
+}
+
+// refusal fails the test unless err is the failure wanted and no other.
+func refusal(t testing.TB, err, want error) *token.Failure {
+	t.Helper()
+	var failure *token.Failure
+	if !errors.As(err, &failure) {
+		t.Fatalf("got %v, want a failure: %v", err, want)
+	}
+	if !errors.Is(err, want) {
+		t.Fatalf("got %q, want %q", err, want)
+	}
+	for name, other := range reasons() {
+		if other != want && errors.Is(err, other) {
+			t.Errorf("%q is %s, too", err, name)
+		}
+	}
+	return failure
+}
+
+// reasons names every failure as the answers to clients do.
+func reasons() map[string]error {
+	return map[string]error{
+		"credential_ambiguous": token.ErrAmbiguous,
+		"cross_site":           token.ErrCrossSite,
+		"token_malformed":      token.ErrMalformed,
+		"token_too_large":      token.ErrTooLarge,
+		"alg_not_allowed":      token.ErrAlgNotAllowed,
+		"header_not_allowed":   token.ErrHeaderNotAllowed,
+		"type_not_allowed":     token.ErrTypeNotAllowed,
+		"kid_missing":          token.ErrKIDMissing,
+		"issuer_unknown":       token.ErrIssuerUnknown,
+		"key_unknown":          errKeyUnknown,
+		"key_unfit":            errKeyUnfit,
+		"keys_unavailable":     errKeysUnavailable,
+		"signature_invalid":    token.ErrSignatureInvalid,
+		"claims_malformed":     token.ErrClaimsMalformed,
+		"expiry_missing":       token.ErrExpiryMissing,
+		"expired":              token.ErrExpired,
+		"not_yet_valid":        token.ErrNotYetValid,
+		"issued_in_future":     token.ErrIssuedInFuture,
+		"lifetime_too_long":    token.ErrLifetimeTooLong,
+		"audience_mismatch":    token.ErrAudienceMismatch,
+		"client_mismatch":      token.ErrClientMismatch,
+		"token_use_mismatch":   token.ErrTokenUseMismatch,
+		"subject_missing":      token.ErrSubjectMissing,
+	}
+}
+
+// beforeKeys lists the reasons that are found before any key is asked for.
+// claims_malformed is found on either side.
+func beforeKeys(reason string) bool {
+	return slices.Contains([]string{
+		"token_malformed", "token_too_large", "alg_not_allowed", "header_not_allowed",
+		"type_not_allowed", "kid_missing", "issuer_unknown",
+	}, reason)
+}
+
+// beforeSignature lists the reasons that are found before a signature has held.
+func beforeSignature(reason string) bool {
+	return beforeKeys(reason) || slices.Contains([]string{"key_unknown", "key_unfit", "keys_unavailable", "signature_invalid"}, reason)
+}

@@ -1,0 +1,69 @@
+package token
+
+import (
+	"slices"
+	"strings"
+)
+
+// claimPath is where a claim stands: its whole name, or the steps of a JSON
+// Pointer (RFC 6901). Two spellings of one place have the same path.
+type claimPath []string
+
+// parseClaimPath reads a claim's name, a JSON Pointer when it begins with "/".
+func parseClaimPath(name string) claimPath {
+	if !strings.HasPrefix(name, "/") {
+		return claimPath{name}
+	}
+	steps := strings.Split(name[1:], "/")
+	for i, step := range steps {
+		// RFC 6901 section 4: ~1 before ~0, so that ~01 is ~1.
+		steps[i] = strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")
+	}
+	return steps
+}
+
+func parseClaimPaths(names []string) []claimPath {
+	paths := make([]claimPath, len(names))
+	for i, name := range names {
+		paths[i] = parseClaimPath(name)
+	}
+	return paths
+}
+
+// find returns the value at the path. Only objects are stepped into.
+func (p claimPath) find(claims map[string]any) (any, bool) {
+	var at any = claims
+	for _, step := range p {
+		object, ok := at.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if at, ok = object[step]; !ok {
+			return nil, false
+		}
+	}
+	return at, true
+}
+
+// namesSubject reports whether the claim there names the token's subject, so
+// that it carries the issuer's prefix.
+func (p claimPath) namesSubject() bool {
+	return len(p) == 1 && slices.Contains(subjectClaims(), p[0])
+}
+
+// subjectClaims are the claims that name a token's subject.
+func subjectClaims() []string {
+	return []string{"sub", "cognito:username", "username", "preferred_username"}
+}
+
+// isOneOf reports whether the path is one of paths.
+func (p claimPath) isOneOf(paths []claimPath) bool {
+	return slices.ContainsFunc(paths, func(other claimPath) bool { return slices.Equal(p, other) })
+}
+
+// holdsOneOf reports whether one of paths leads through the value at p.
+func (p claimPath) holdsOneOf(paths []claimPath) bool {
+	return slices.ContainsFunc(paths, func(other claimPath) bool {
+		return len(other) > len(p) && slices.Equal(p, other[:len(p)])
+	})
+}

@@ -1,0 +1,162 @@
+package token_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+func fromBearer() []config.TokenSource {
+	return []config.TokenSource{{Kind: config.SourceBearer}}
+}
+
+// authorization makes the header fields of a request that has these
+// Authorization fields among others.
+func authorization(values ...string) []token.Header {
+	headers := []token.Header{{Name: ":path", Value: "/, Bearer path"}, {Name: "x-authorization", Value: "Bearer other"}}
+	for _, value := range values {
+		headers = append(headers, token.Header{Name: "authorization", Value: value})
+	}
+	return append(headers, token.Header{Name: "cookie", Value: "authorization=Bearer cookie"})
+}
+
+func TestExtract(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		headers []token.Header
+		raw     string // found if it is not empty
+		wrong   error
+	}{
+		{"no header at all", nil, "", nil},
+		{"no Authorization field", authorization(), "", nil},
+		{"bearer", authorization("Bearer a.b.c"), "a.b.c", nil},
+		{"scheme in lower case", authorization("bearer a.b.c"), "a.b.c", nil},
+		{"scheme in capitals", authorization("BEARER a.b.c"), "a.b.c", nil},
+		{"scheme in mixed case", authorization("bEaReR a.b.c"), "a.b.c", nil},
+		{"two spaces", authorization("Bearer  a.b.c"), "a.b.c", nil},
+		{"many spaces", authorization("Bearer" + strings.Repeat(" ", 1000) + "a.b.c"), "a.b.c", nil},
+		{"field name in capitals", []token.Header{{Name: "AUTHORIZATION", Value: "Bearer a.b.c"}}, "a.b.c", nil},
+		{"field name in mixed case", []token.Header{{Name: "Authorization", Value: "Bearer a.b.c"}}, "a.b.c", nil},
+		{"no JWT, but a credential", authorization("Bearer null"), "null", nil},
+		{"space inside the credential", authorization("Bearer a.b.c d"), "a.b.c d", nil},
+		{"space behind the credential", authorization("Bearer a.b.c "), "a.b.c ", nil},
+		{"tab inside the credential", authorization("Bearer a\tb"), "a\tb", nil},
+		{"scheme written twice", authorization("Bearer Bearer a.b.c"), "Bearer a.b.c", nil},
+		{"tab behind the spaces", authorization("Bearer \ta.b.c"), "\ta.b.c", nil},
+
+		{"Basic", authorization("Basic YWxpY2U6c2VjcmV0"), "", nil},
+		{"Negotiate", authorization("Negotiate YII="), "", nil},
+		{"DPoP", authorization("DPoP a.b.c"), "", nil},
+		{"token without a scheme", authorization("a.b.c"), "", nil},
+		{"empty field", authorization(""), "", nil},
+		{"scheme cut short", authorization("Beare a.b.c"), "", nil},
+		{"longer scheme", authorization("BearerToken a.b.c"), "", nil},
+		{"longer scheme with a dash", authorization("Bearer-Token a.b.c"), "", nil},
+		{"longer scheme with an underscore", authorization("Bearer_ a.b.c"), "", nil},
+		{"longer scheme with a digit", authorization("Bearer2 a.b.c"), "", nil},
+		{"space in front of the scheme", authorization(" Bearer a.b.c"), "", nil},
+		{"a field that only begins like it", []token.Header{{Name: "authorization2", Value: "Bearer a.b.c"}}, "", nil},
+		{"the field for a proxy", []token.Header{{Name: "proxy-authorization", Value: "Bearer a.b.c"}}, "", nil},
+
+		{"scheme alone", authorization("Bearer"), "", token.ErrMalformed},
+		{"scheme alone in lower case", authorization("bearer"), "", token.ErrMalformed},
+		{"scheme and a space", authorization("Bearer "), "", token.ErrMalformed},
+		{"scheme and spaces", authorization("Bearer   "), "", token.ErrMalformed},
+		{"tab behind the scheme", authorization("Bearer\ta.b.c"), "", token.ErrMalformed},
+		{"colon behind the scheme", authorization("Bearer:a.b.c"), "", token.ErrMalformed},
+		{"equals sign behind the scheme", authorization("Bearer=a.b.c"), "", token.ErrMalformed},
+		{"quote behind the scheme", authorization(`Bearer"a.b.c"`), "", token.ErrMalformed},
+		{"NUL behind the scheme", authorization("Bearer\x00a.b.c"), "", token.ErrMalformed},
+		{"no-break space behind the scheme", authorization("Bearer\u00a0a.b.c"), "", token.ErrMalformed},
+
+		{"two fields", authorization("Bearer a.b.c", "Bearer d.e.f"), "", token.ErrAmbiguous},
+		{"the same field twice", authorization("Bearer a.b.c", "Bearer a.b.c"), "", token.ErrAmbiguous},
+		{"an empty field first", authorization("", "Bearer a.b.c"), "", token.ErrAmbiguous},
+		{"an empty field last", authorization("Bearer a.b.c", ""), "", token.ErrAmbiguous},
+		{"Basic first", authorization("Basic YQ==", "Bearer a.b.c"), "", token.ErrAmbiguous},
+		{"Basic last", authorization("Bearer a.b.c", "Basic YQ=="), "", token.ErrAmbiguous},
+		{"two fields of another scheme", authorization("Basic YQ==", "Basic Yg=="), "", token.ErrAmbiguous},
+		{"two fields, one name in capitals", []token.Header{{Name: "authorization", Value: "Bearer a.b.c"}, {Name: "AUTHORIZATION", Value: "Bearer d.e.f"}}, "", token.ErrAmbiguous},
+		{"two fields joined", authorization("Bearer a.b.c,Bearer d.e.f"), "", token.ErrAmbiguous},
+		{"two fields joined, Basic first", authorization("Basic YQ==, Bearer a.b.c"), "", token.ErrAmbiguous},
+		{"comma behind", authorization("Bearer a.b.c,"), "", token.ErrAmbiguous},
+		{"comma in front", authorization(",Bearer a.b.c"), "", token.ErrAmbiguous},
+		{"comma alone", authorization(","), "", token.ErrAmbiguous},
+		{"comma of another scheme", authorization(`Digest username="a", realm="b"`), "", token.ErrAmbiguous},
+		{"comma and no value", authorization("Bearer ,"), "", token.ErrAmbiguous},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got, err := token.Extract(token.Message{Headers: row.headers}, fromBearer())
+			if row.wrong != nil {
+				refusal(t, err, row.wrong)
+				if got != (token.Credential{}) {
+					t.Error("a refused credential was returned")
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := (token.Credential{Raw: row.raw, Found: row.raw != ""}); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+// Only the places that are asked for are read.
+func TestExtractReadsOnlyItsSources(t *testing.T) {
+	headers := authorization("Bearer a.b.c", "Bearer d.e.f")
+	for name, from := range map[string][]config.TokenSource{
+		"no source":      nil,
+		"another source": {{Kind: "other", Name: "authorization"}},
+	} {
+		if got, err := token.Extract(token.Message{Headers: headers}, from); err != nil || got.Found {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// Tokens in two places are one too many, even when they are the same (RFC 6750
+// section 2).
+func TestExtractTakesOneCredential(t *testing.T) {
+	_, err := token.Extract(token.Message{Headers: authorization("Bearer a.b.c")}, append(fromBearer(), fromBearer()...))
+	if failure := refusal(t, err, token.ErrAmbiguous); failure.Detail != "tokens in two places" {
+		t.Errorf("detail %q", failure.Detail)
+	}
+}
+
+// A credential that is found is a value of the request as it was sent, behind
+// the scheme and its spaces; what is ambiguous is never found.
+func FuzzExtract(f *testing.F) {
+	f.Add("authorization", "Bearer a.b.c", "x-other", "y")
+	f.Add("Authorization", "bearer  a.b.c", "AUTHORIZATION", "Basic x")
+	f.Add("authorization", "Bearer a,b", "cookie", "a=b")
+	f.Add("authorization", "Bearer", "", "")
+	f.Fuzz(func(t *testing.T, name1, value1, name2, value2 string) {
+		headers := []token.Header{{Name: name1, Value: value1}, {Name: name2, Value: value2}}
+		got, err := token.Extract(token.Message{Headers: headers}, fromBearer())
+		fields := 0
+		for _, h := range headers {
+			if strings.ToLower(h.Name) != "authorization" {
+				continue
+			}
+			fields++
+			if got.Found && (!strings.HasSuffix(h.Value, " "+got.Raw) || !strings.EqualFold(strings.TrimRight(h.Value[:len(h.Value)-len(got.Raw)], " "), "bearer")) {
+				t.Fatalf("%q is not the credential of %q", got.Raw, h.Value)
+			}
+			if strings.Contains(h.Value, ",") && !errors.Is(err, token.ErrAmbiguous) {
+				t.Fatalf("a comma in %q was not ambiguous: %v", h.Value, err)
+			}
+		}
+		if fields > 1 && !errors.Is(err, token.ErrAmbiguous) {
+			t.Fatalf("two fields were not ambiguous: %v", err)
+		}
+		if got.Found && (fields != 1 || err != nil || got.Raw == "") {
+			t.Fatalf("%+v, %v from %d fields", got, err, fields)
+		}
+	})
+}

@@ -1,0 +1,154 @@
+package token_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// longestError bounds, in bytes, what one hostile token can write to a log.
+const longestError = 400
+
+// fitForALog fails the test unless an error's text is short and plain.
+func fitForALog(t *testing.T, text string) {
+	t.Helper()
+	if len(text) > longestError {
+		t.Errorf("%d bytes of error: %q", len(text), text)
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
+		t.Errorf("not plain: %q", text)
+	}
+}
+
+// No error holds a token or a part of one, and what a client wrote can neither
+// break a line nor fill a log: on every attack of the corpus.
+func TestFailuresHoldNoSecrets(t *testing.T) {
+	hostile := func(v vector) bool { return v.Want != "valid" }
+	eachVector(t, hostile, func(t *testing.T, _ vector, raw string) {
+		verifier, _ := corpusVerifier(t)
+		_, err := verifier.Verify(t.Context(), raw)
+		fitForALog(t, err.Error())
+		for _, part := range strings.Split(raw, ".") {
+			if len(part) > 24 && strings.Contains(err.Error(), part[:24]) {
+				t.Errorf("%q holds a part of the token", err)
+			}
+		}
+		var failure *token.Failure
+		if errors.As(err, &failure) && len(failure.KeyID) > 64 {
+			t.Errorf("a key id of %d bytes", len(failure.KeyID))
+		}
+	})
+}
+
+// No error holds a claim but iss, sub and times, also not the one that is wrong.
+func TestFailuresHoldNoClaims(t *testing.T) {
+	const canary = "canary-5e1f"
+	for _, row := range []struct {
+		name, base string
+		claims     map[string]string
+		want       string
+	}{
+		{"audience", "api", map[string]string{"aud": `"canary-5e1f"`}, "audience_mismatch"},
+		{"audience in a list", "api", map[string]string{"aud": `["canary-5e1f",5]`}, "claims_malformed"},
+		{"client", "web", map[string]string{"client_id": `"canary-5e1f"`}, "client_mismatch"},
+		{"authorized party", "web", map[string]string{"azp": `"canary-5e1f"`}, "client_mismatch"},
+		{"client of a Cognito ID token", "pool id", map[string]string{"aud": `"canary-5e1f"`}, "client_mismatch"},
+		{"kind", "pool access", map[string]string{"token_use": `"canary-5e1f"`}, "token_use_mismatch"},
+		{"nonce", "web", map[string]string{"nonce": `"canary-5e1f"`}, "token_use_mismatch"},
+		{"expiry", "api", map[string]string{"exp": `"canary-5e1f"`}, "claims_malformed"},
+		{"subject that is no string", "api", map[string]string{"sub": `["canary-5e1f"]`}, "subject_missing"},
+		{"username that begins with a prefix", "api", map[string]string{"username": `"partner:canary-5e1f"`}, "claims_malformed"},
+		{"group that begins with a prefix", "api", map[string]string{"groups": `["partner:canary-5e1f"]`}, "claims_malformed"},
+		{"others beside a wrong one", "api", map[string]string{"exp": "1", "email": `"canary-5e1f"`, "jti": `"canary-5e1f"`, "canary-5e1f": "1"}, "expired"},
+		{"name written twice", "api", map[string]string{"x": `{"canary-5e1f":1,"canary-5e1f":2}`}, "claims_malformed"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			v := vector{Base: row.base, Claims: make(map[string]json.RawMessage)}
+			for name, value := range row.claims {
+				v.Claims[name] = json.RawMessage(value)
+			}
+			verifier, _ := corpusVerifier(t)
+			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)))
+			failure := refusal(t, err, reasons()[row.want])
+			if strings.Contains(err.Error(), canary) || strings.Contains(failure.Detail, canary) {
+				t.Errorf("%q holds a claim", err)
+			}
+		})
+	}
+}
+
+// What is said of a failure's own words: which they were, quoted and cut.
+func TestFailureDetails(t *testing.T) {
+	long := strings.Repeat("x", 65)
+	for _, row := range []struct {
+		name           string
+		header, claims map[string]string
+		text           string
+	}{
+		{"algorithm", map[string]string{"alg": `"no\nne"`}, nil, `algorithm not allowed: alg "no\nne"`},
+		{"algorithm, cut", map[string]string{"alg": `"` + long + `"`}, nil, `algorithm not allowed: alg "` + long[:64] + `"...`},
+		{"algorithm in no alphabet of ours", map[string]string{"alg": `"ñone"`}, nil, `algorithm not allowed: alg "\u00f1one"`},
+		{"type", map[string]string{"typ": `"logout+jwt"`}, nil, `token type not allowed: typ "logout+jwt"`},
+		{"parameter", map[string]string{"crit": `["exp"]`}, nil, `header parameter not allowed: crit`},
+		{"issuer", nil, map[string]string{"iss": `"https://evil.example/\u0000"`}, `issuer unknown: iss "https://evil.example/\x00"`},
+		{"issuer, cut", nil, map[string]string{"iss": `"` + long + `"`}, `issuer unknown: iss "` + long[:64] + `"...`},
+		{"expiry", nil, map[string]string{"exp": `1`}, `token expired: exp was 1970-01-01T00:00:01Z`},
+		{"not before", nil, map[string]string{"nbf": `253402300799`}, `token not yet valid: nbf is 9999-12-31T23:59:59Z`},
+		{"issued at", nil, map[string]string{"iat": `253402300799`}, `token issued in the future: iat is 9999-12-31T23:59:59Z`},
+		{"time", nil, map[string]string{"nbf": `"1"`}, `claims malformed: nbf is not a number`},
+		{"prefix", nil, map[string]string{"groups": `["partner:x"]`}, `claims malformed: "groups" begins with another issuer's prefix`},
+		{"subject", nil, map[string]string{"sub": `5`}, `subject missing`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			v := vector{Header: make(map[string]json.RawMessage), Claims: make(map[string]json.RawMessage), Alg: "RS256"}
+			for name, value := range row.header {
+				v.Header[name] = json.RawMessage(value)
+			}
+			for name, value := range row.claims {
+				v.Claims[name] = json.RawMessage(value)
+			}
+			verifier, _ := corpusVerifier(t)
+			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)))
+			if err == nil || err.Error() != row.text {
+				t.Errorf("got %v, want %s", err, row.text)
+			}
+		})
+	}
+}
+
+// A lifetime is said to be too long by how much, or why it is not known.
+func TestLifetimeDetails(t *testing.T) {
+	verifier, _ := corpusVerifier(t)
+	for detail, v := range map[string]vector{
+		"there is no iat": {Base: "brief", Drop: []string{"claims.iat"}},
+		"it is 1h0m1s":    {Base: "brief", Claims: map[string]json.RawMessage{"exp": json.RawMessage(`"{{now+3601}}"`)}},
+	} {
+		_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)))
+		if failure := refusal(t, err, token.ErrLifetimeTooLong); failure.Detail != detail {
+			t.Errorf("%q, want %q", failure.Detail, detail)
+		}
+	}
+}
+
+// Once a signature has held, its issuer and subject stand in the failure for
+// the records; the key's id does as soon as there is one.
+func TestFailureNamesWhoWasRefused(t *testing.T) {
+	verifier, _ := corpusVerifier(t)
+	expired := vector{Base: "partner", Claims: map[string]json.RawMessage{"exp": json.RawMessage("1")}}
+	_, err := verifier.Verify(t.Context(), expired.forge(t, readBases(t)))
+	failure := refusal(t, err, token.ErrExpired)
+	if failure.Issuer != "partner" || failure.Subject != "partner:alice" || failure.KeyID != "rsa-2048" {
+		t.Errorf("issuer %q, subject %q, key id %q", failure.Issuer, failure.Subject, failure.KeyID)
+	}
+
+	forged := vector{Base: "partner", Key: "attacker-rsa", Header: map[string]json.RawMessage{"kid": json.RawMessage(`"rsa-2048"`)}}
+	_, err = verifier.Verify(t.Context(), forged.forge(t, readBases(t)))
+	failure = refusal(t, err, token.ErrSignatureInvalid)
+	if failure.Issuer != "" || failure.Subject != "" || failure.KeyID != "rsa-2048" {
+		t.Errorf("issuer %q, subject %q, key id %q", failure.Issuer, failure.Subject, failure.KeyID)
+	}
+}

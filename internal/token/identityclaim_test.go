@@ -1,0 +1,138 @@
+package token_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// verified verifies a token with these claims, by an issuer with this prefix
+// and these groups claims.
+func verified(t *testing.T, prefix string, groupsClaim []string, claims map[string]any) *token.Token {
+	t.Helper()
+	issuer := apiIssuer()
+	issuer.Prefix = prefix
+	if groupsClaim != nil {
+		issuer.GroupsClaim = groupsClaim
+	}
+	got, err := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published()}).Verify(t.Context(), mintRS256(claims))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// absent is what a claim is that is not there.
+type absent struct{}
+
+func TestIdentityClaim(t *testing.T) {
+	claims := map[string]any{
+		"sub": "alice", "username": "al", "cognito:username": "Al", "preferred_username": 7,
+		"email": "alice@example.com", "age": json.Number("42.10"), "active": true, "nothing": json.RawMessage("null"),
+		"groups": []string{"users"}, "roles": []string{"admin"}, "tags": []any{"a", 1},
+		"https://x.example/role": "boss", "a/b": "slash", "a~b": "tilde", "a~1b": "tilde one", "": "empty name",
+		"profile":      map[string]any{"sub": "inner", "groups": []string{"inner"}, "": map[string]any{"x": "deep"}, "list": []any{"zero"}},
+		"realm_access": map[string]any{"roles": []string{"admin"}, "other": "x"},
+	}
+	for _, row := range []struct {
+		name, claim string
+		prefix      string
+		groups      []string // groups_claim
+		want        any
+	}{
+		{"subject", "sub", "p:", nil, "p:alice"},
+		{"subject of a bare issuer", "sub", "", nil, "alice"},
+		{"subject by a pointer", "/sub", "p:", nil, "p:alice"},
+		{"username", "username", "p:", nil, "p:al"},
+		{"username by a pointer", "/username", "p:", nil, "p:al"},
+		{"username of Cognito", "cognito:username", "p:", nil, "p:Al"},
+		{"username of Cognito by a pointer", "/cognito:username", "p:", nil, "p:Al"},
+		{"username that is a number", "preferred_username", "p:", nil, "p:7"},
+		{"groups", "groups", "p:", nil, []string{"p:users"}},
+		{"groups of a bare issuer", "groups", "", nil, []string{"users"}},
+		{"groups by a pointer", "/groups", "p:", nil, []string{"p:users"}},
+		{"groups that are configured by a pointer", "groups", "p:", []string{"/groups"}, []string{"p:users"}},
+		{"groups that are configured by a pointer, by it", "/groups", "p:", []string{"/groups"}, []string{"p:users"}},
+		{"groups in the second place", "roles", "p:", []string{"groups", "roles"}, []string{"p:admin"}},
+		{"groups deep down", "/realm_access/roles", "p:", []string{"/realm_access/roles"}, []string{"p:admin"}},
+		{"groups that are no list of strings", "tags", "p:", []string{"tags"}, absent{}},
+		{"groups that are a string", "email", "p:", []string{"email"}, absent{}},
+		{"what holds the groups", "realm_access", "p:", []string{"/realm_access/roles"}, absent{}},
+		{"what holds the groups, by a pointer", "/realm_access", "p:", []string{"/realm_access/roles"}, absent{}},
+		{"what holds the groups of a bare issuer", "realm_access", "", []string{"/realm_access/roles"},
+			map[string]any{"roles": []any{"admin"}, "other": "x"}},
+		{"what stands beside the groups", "/realm_access/other", "p:", []string{"/realm_access/roles"}, "x"},
+		{"a list that holds no groups here", "roles", "p:", nil, []any{"admin"}},
+
+		{"string", "email", "p:", nil, "alice@example.com"},
+		{"number, as it was written", "age", "p:", nil, json.Number("42.10")},
+		{"boolean", "active", "p:", nil, true},
+		{"null", "nothing", "p:", nil, nil},
+		{"name of a URL", "https://x.example/role", "p:", nil, "boss"},
+		{"name with a slash", "a/b", "p:", nil, "slash"},
+		{"name with a slash, by a pointer", "/a~1b", "p:", nil, "slash"},
+		{"name with a tilde, by a pointer", "/a~0b", "p:", nil, "tilde"},
+		{"name with an escaped escape", "/a~01b", "p:", nil, "tilde one"},
+		{"a name is not unescaped", "a~1b", "p:", nil, "tilde one"},
+		{"empty name, by a pointer", "/", "p:", nil, "empty name"},
+		{"inner claim", "/profile/sub", "p:", nil, "inner"},
+		{"inner groups that are none here", "/profile/groups", "p:", nil, []any{"inner"}},
+		{"inner empty name", "/profile//x", "p:", nil, "deep"},
+
+		{"absent", "missing", "p:", nil, absent{}},
+		{"absent by a pointer", "/missing", "p:", nil, absent{}},
+		{"absent inside", "/profile/missing", "p:", nil, absent{}},
+		{"inside a string", "/email/x", "p:", nil, absent{}},
+		{"inside the subject", "/sub/x", "p:", nil, absent{}},
+		{"inside a list", "/profile/list/0", "p:", nil, absent{}},
+		{"inside the groups", "/groups/0", "p:", nil, absent{}},
+		{"a pointer's text as a name", "profile/sub", "p:", nil, absent{}},
+		{"another case", "SUB", "p:", nil, absent{}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got, there := verified(t, row.prefix, row.groups, claims).IdentityClaim(row.claim)
+			if _, none := row.want.(absent); none {
+				if there || got != nil {
+					t.Fatalf("got %#v (%t), want it absent", got, there)
+				}
+				return
+			}
+			if !there || !reflect.DeepEqual(got, row.want) {
+				t.Errorf("got %#v (%t), want %#v", got, there, row.want)
+			}
+		})
+	}
+}
+
+// A username that is no string is one all the same, by its JSON text.
+func TestIdentityClaimOfOddNames(t *testing.T) {
+	for text, value := range map[string]any{"p:true": true, "p:1.50": json.Number("1.50"), "p: ": " "} {
+		if got, _ := verified(t, "p:", nil, map[string]any{"username": value}).IdentityClaim("username"); got != text {
+			t.Errorf("username %v: %v, want %q", value, got, text)
+		}
+	}
+}
+
+// What stands inside a claim that could name the subject names nobody.
+func TestIdentityClaimInsideAName(t *testing.T) {
+	got, there := verified(t, "p:", nil, map[string]any{"username": map[string]any{"display": "Al"}}).IdentityClaim("/username/display")
+	if !there || got != "Al" {
+		t.Errorf("got %v (%t), want it as it is", got, there)
+	}
+}
+
+// A username that names nobody does not become the prefix alone.
+func TestIdentityClaimOfNobody(t *testing.T) {
+	for name, value := range map[string]any{
+		"null": json.RawMessage("null"), "empty": "", "object": map[string]any{"a": 1}, "list": []string{"alice"},
+	} {
+		for _, prefix := range []string{"", "p:"} {
+			if got, there := verified(t, prefix, nil, map[string]any{"username": value}).IdentityClaim("username"); there || got != nil {
+				t.Errorf("username %s with prefix %q: %#v (%t)", name, prefix, got, there)
+			}
+		}
+	}
+}

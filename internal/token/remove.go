@@ -1,0 +1,73 @@
+package token
+
+import (
+	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// Removal is what to change in a request so that none of the places that a
+// route reads holds a credential any more. No name stands in both Set and
+// Headers.
+type Removal struct {
+	Headers    []string // header fields to remove
+	Set        []Header // header fields to overwrite with what is left of them
+	Parameters []string // query parameters to remove
+}
+
+// Remove says how to take every credential out of the places in from, one that
+// is ambiguous or no token included. A field of another authentication scheme
+// is no credential of ours and stays.
+func Remove(m Message, from []config.TokenSource) Removal {
+	var removal Removal
+	var cookies, protocols []string
+	for _, place := range from {
+		switch place.Kind {
+		case config.SourceBearer:
+			if found, err := m.bearer(); found.Found || err != nil {
+				removal.Headers = append(removal.Headers, "authorization")
+			}
+		case config.SourceHeader:
+			if len(m.values(place.Name)) > 0 {
+				removal.Headers = append(removal.Headers, place.Name)
+			}
+		case config.SourceCookie:
+			if len(m.cookies(place.Name)) > 0 {
+				cookies = append(cookies, place.Name)
+			}
+		case config.SourceWebSocketProtocol:
+			if m.handshake() {
+				protocols = append(protocols, place.Name)
+			}
+		case config.SourceQuery:
+			if m.hasParameter(place.Name) {
+				removal.Parameters = append(removal.Parameters, place.Name)
+			}
+		}
+	}
+	if len(cookies) > 0 {
+		var lines []string
+		for _, line := range m.values("cookie") {
+			if line = withoutCookies(line, cookies); line != "" {
+				lines = append(lines, line)
+			}
+		}
+		removal.replace("cookie", strings.Join(lines, "; "))
+	}
+	if len(protocols) > 0 {
+		before := m.protocols()
+		if after := withoutTokens(before, protocols); len(after) < len(before) {
+			removal.replace(protocolField, strings.Join(after, ", "))
+		}
+	}
+	return removal
+}
+
+// replace overwrites a field, or removes it when nothing is left of it.
+func (r *Removal) replace(name, value string) {
+	if value == "" {
+		r.Headers = append(r.Headers, name)
+		return
+	}
+	r.Set = append(r.Set, Header{Name: name, Value: value})
+}

@@ -1,0 +1,316 @@
+package token_test
+
+import (
+	"context"
+	"crypto"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// A verified token says who signed it, with what, and what it said.
+func TestVerifiedTokenSays(t *testing.T) {
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
+	got, err := verifier.Verify(t.Context(), mintRS256(map[string]any{
+		"exp": now.Unix() + 90, "client_id": "cli", "groups": []string{"users"}, "scope": "a b",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Issuer != "api" || got.ISS != "https://api.example/" || got.Subject != "alice" || got.Client != "cli" {
+		t.Errorf("issuer %q, iss %q, subject %q, client %q", got.Issuer, got.ISS, got.Subject, got.Client)
+	}
+	if got.Kind != token.KindUser || got.KeyID != "rsa-2048" || got.Algorithm != "RS256" {
+		t.Errorf("kind %q, key %q, algorithm %q", got.Kind, got.KeyID, got.Algorithm)
+	}
+	if want := now.Add(90 * time.Second); !got.Expiry.Equal(want) {
+		t.Errorf("expiry %v, want %v", got.Expiry, want)
+	}
+	if !slices.Equal(got.Groups(), []string{"users"}) || !slices.Equal(got.Scopes(), []string{"a", "b"}) {
+		t.Errorf("groups %q, scopes %q", got.Groups(), got.Scopes())
+	}
+}
+
+// The expiry keeps the fraction of a second that exp has.
+func TestExpiryKeepsFractions(t *testing.T) {
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
+	got, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"exp": float64(now.Unix()) + 0.25}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := now.Add(250 * time.Millisecond); !got.Expiry.Equal(want) {
+		t.Errorf("expiry %v, want %v", got.Expiry, want)
+	}
+}
+
+// A token runs out as the clock goes on, at exp and the leeway exactly, and
+// comes into force as exactly.
+func TestVerifyByTheClock(t *testing.T) {
+	at := now
+	verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes,
+		func(string) token.KeySource { return &keyring{keys: published()} }, func() time.Time { return at })
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, end := now.Add(time.Hour), now.Add(2*time.Hour)
+	raw := mintRS256(map[string]any{"nbf": begin.Unix(), "iat": begin.Unix(), "exp": end.Unix()})
+	const leeway = 30 * time.Second
+	for _, row := range []struct {
+		name string
+		at   time.Time
+		want error
+	}{
+		{"long before", now, token.ErrNotYetValid},
+		{"a nanosecond before nbf less the leeway", begin.Add(-leeway - 1), token.ErrNotYetValid},
+		{"at nbf less the leeway", begin.Add(-leeway), nil},
+		{"at exp", end, nil},
+		{"a nanosecond before exp and the leeway", end.Add(leeway - 1), nil},
+		{"at exp and the leeway", end.Add(leeway), token.ErrExpired},
+		{"long after", end.Add(24 * time.Hour), token.ErrExpired},
+	} {
+		at = row.at
+		_, err := verifier.Verify(t.Context(), raw)
+		if row.want == nil && err != nil {
+			t.Errorf("%s: %v", row.name, err)
+		}
+		if row.want != nil {
+			refusal(t, err, row.want)
+		}
+	}
+}
+
+// The whole credential is seen to be three parts within the limit before any of
+// it is decoded: a fault of shape at its end hides one of content at its start.
+func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
+	verifier, ring := corpusVerifier(t)
+	for _, row := range []struct{ name, raw, detail string }{
+		{"bad byte behind a header that is not whole", "A.AA.AA+", "a byte that is not base64url"},
+		{"fourth part behind a header that is not whole", "A.AA.AA.AA", "more than three parts"},
+		{"one part that is not whole", "A", "fewer than three parts"},
+		{"empty claims behind a header that is not whole", "A..AA", "an empty part"},
+		{"signature that is not whole behind a header that is no JSON", "AA.AA.A", "a part that is cut short or has spare bits"},
+	} {
+		_, err := verifier.Verify(t.Context(), row.raw)
+		if failure := refusal(t, err, token.ErrMalformed); failure.Detail != row.detail {
+			t.Errorf("%s: %q, want %q", row.name, failure.Detail, row.detail)
+		}
+	}
+	if len(ring.asked) > 0 {
+		t.Error("a key was asked for")
+	}
+
+	good := mintRS256(map[string]any{"x": strings.Repeat("x", 8000)})
+	for name, raw := range map[string]string{
+		"a bad byte last":  good + "=",
+		"a megabyte":       strings.Repeat("A", 1<<20),
+		"a token too long": good + strings.Repeat("A", maxBytes),
+	} {
+		allocations := testing.AllocsPerRun(10, func() { _, _ = verifier.Verify(context.Background(), raw) })
+		if allocations > 1 { // the failure
+			t.Errorf("%s: %v allocations to refuse it", name, allocations)
+		}
+	}
+}
+
+// A token of max_bytes passes, and one byte more is too large, whatever else is
+// wrong with it.
+func TestVerifySize(t *testing.T) {
+	raw := mintRS256(nil)
+	source := func(string) token.KeySource { return &keyring{keys: published()} }
+	for _, row := range []struct {
+		name  string
+		raw   string
+		limit int
+		want  error
+	}{
+		{"at the limit", raw, len(raw), nil},
+		{"one byte over the limit", raw, len(raw) - 1, token.ErrTooLarge},
+		{"over the limit and malformed", strings.Repeat("=", 101), 100, token.ErrTooLarge},
+		{"at the limit and malformed", strings.Repeat("=", 100), 100, token.ErrMalformed},
+	} {
+		verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, row.limit, source, clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = verifier.Verify(t.Context(), row.raw)
+		if row.want != nil {
+			refusal(t, err, row.want)
+		} else if err != nil {
+			t.Errorf("%s: %v", row.name, err)
+		}
+	}
+}
+
+// Only a typ without another slash stands for one behind application/ (RFC 7515
+// section 4.1.9).
+func TestVerifyTypeWithSlash(t *testing.T) {
+	issuer := apiIssuer()
+	issuer.TokenTypes = []string{"application/Token", "model/x"}
+	verifier := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published()})
+	claims := `{"iss":"https://api.example/","aud":"orders-api","sub":"alice","exp":4102444800}`
+	for typ, taken := range map[string]bool{
+		"token": true, "application/token": true, "MODEL/x": true, "application/model/x": false, "x": false, "model/token": false,
+	} {
+		raw := mint("RS256", privateKeys()["rsa-2048"], `{"alg":"RS256","kid":"rsa-2048","typ":"`+typ+`"}`, claims)
+		if _, err := verifier.Verify(t.Context(), raw); taken && err != nil {
+			t.Errorf("typ %s: %v", typ, err)
+		} else if !taken {
+			refusal(t, err, token.ErrTypeNotAllowed)
+		}
+	}
+}
+
+// Two issuers that publish different keys under one kid, and two that publish
+// the same key: iss alone says whose keys and whose rules count.
+func TestVerifyKeepsIssuersApart(t *testing.T) {
+	keys := privateKeys()
+	rings := map[string]*keyring{
+		"east": {keys: map[string]crypto.PublicKey{"1": keys["rsa-2048"].Public(), "east-only": keys["rsa-2048"].Public(), "shared": keys["ed25519"].Public()}},
+		"west": {keys: map[string]crypto.PublicKey{"1": keys["rsa-3072"].Public(), "shared": keys["ed25519"].Public()}},
+	}
+	issuer := func(name string) config.Issuer {
+		i := apiIssuer()
+		i.Name, i.ISS, i.Prefix = name, []string{"https://" + name + ".example"}, name+":"
+		i.Audiences, i.Algorithms = []string{name + "-api"}, []string{"RS256", "EdDSA"}
+		return i
+	}
+	tokenOf := func(alg, kid, key, iss, aud string) string {
+		header := must(json.Marshal(map[string]any{"alg": alg, "kid": kid}))
+		claims := must(json.Marshal(map[string]any{"iss": "https://" + iss + ".example", "aud": aud + "-api", "sub": "admin", "exp": now.Unix() + 60}))
+		return mint(alg, keys[key], string(header), string(claims))
+	}
+	for _, row := range []struct {
+		name, raw string
+		asked     string // whose keys
+		subject   string
+		want      error
+	}{
+		{"east by its own key", tokenOf("RS256", "1", "rsa-2048", "east", "east"), "east", "east:admin", nil},
+		{"west by its own key", tokenOf("RS256", "1", "rsa-3072", "west", "west"), "west", "west:admin", nil},
+		{"west by east's key under the same kid", tokenOf("RS256", "1", "rsa-2048", "west", "west"), "west", "", token.ErrSignatureInvalid},
+		{"east by west's key under the same kid", tokenOf("RS256", "1", "rsa-3072", "east", "east"), "east", "", token.ErrSignatureInvalid},
+		{"west by a key that only east publishes", tokenOf("RS256", "east-only", "rsa-2048", "west", "west"), "west", "", errKeyUnknown},
+		{"east by the shared key", tokenOf("EdDSA", "shared", "ed25519", "east", "east"), "east", "east:admin", nil},
+		{"west by the shared key", tokenOf("EdDSA", "shared", "ed25519", "west", "west"), "west", "west:admin", nil},
+		{"west by the shared key for east's audience", tokenOf("EdDSA", "shared", "ed25519", "west", "east"), "west", "", token.ErrAudienceMismatch},
+		{"a third by the shared key", tokenOf("EdDSA", "shared", "ed25519", "north", "east"), "", "", token.ErrIssuerUnknown},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			for _, ring := range rings {
+				ring.asked, ring.verified = nil, nil
+			}
+			verifier, err := token.NewVerifier([]config.Issuer{issuer("east"), issuer("west")}, maxBytes,
+				func(name string) token.KeySource { return rings[name] }, clock)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := verifier.Verify(t.Context(), row.raw)
+			if row.want != nil {
+				refusal(t, err, row.want)
+			} else if err != nil || got.Subject != row.subject || got.Issuer != row.asked {
+				t.Errorf("%+v, %v", got, err)
+			}
+			for name, ring := range rings {
+				if (len(ring.asked) > 0) != (name == row.asked) {
+					t.Errorf("%s was asked for %q", name, ring.asked)
+				}
+			}
+		})
+	}
+}
+
+// A key source that hands out a key of the wrong kind or curve, against what it
+// promises, still lets no token through.
+func TestVerifyHoldsACarelessKeySource(t *testing.T) {
+	issuer := apiIssuer()
+	issuer.Algorithms = []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"}
+	for _, row := range []struct{ alg, key string }{
+		{"RS256", "p-256"},
+		{"PS256", "ed25519"},
+		{"EdDSA", "p-256"},
+		{"EdDSA", "rsa-2048"},
+		{"ES256", "rsa-2048"},
+		{"ES256", "ed25519"},
+		{"ES256", "p-384"},
+		{"ES384", "p-256"},
+		{"ES384", "p-521"},
+		{"ES512", "p-256"},
+		{"ES512", "p-384"},
+	} {
+		t.Run(row.alg+" by "+row.key, func(t *testing.T) {
+			verifier := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published(), careless: true})
+			claims := `{"iss":"https://api.example/","aud":"orders-api","sub":"alice","exp":4102444800}`
+			raw := mint(row.alg, privateKeys()[row.key], `{"alg":"`+row.alg+`","kid":"`+row.key+`"}`, claims)
+			_, err := verifier.Verify(t.Context(), raw)
+			refusal(t, err, token.ErrSignatureInvalid)
+		})
+	}
+}
+
+// Why there is no key comes from the key source as it is, with the time to wait.
+func TestVerifyPassesKeyErrorsOn(t *testing.T) {
+	ring := &keyring{keys: published(), down: true}
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, ring)
+	_, err := verifier.Verify(t.Context(), mintRS256(nil))
+	failure := refusal(t, err, errKeysUnavailable)
+	if failure.RetryAfter != ring.RetryAfter() || failure.KeyID != "rsa-2048" {
+		t.Errorf("retry after %v, key id %q", failure.RetryAfter, failure.KeyID)
+	}
+	if len(ring.verified) > 0 {
+		t.Error("a signature was said to have held")
+	}
+}
+
+// waiting is a key source that has no key until its caller gives up.
+type waiting struct{ *keyring }
+
+func (w waiting) Key(ctx context.Context, _, _ string) (crypto.PublicKey, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// The wait for a key ends with the caller's context.
+func TestVerifyWaitsNoLongerThanItsCaller(t *testing.T) {
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, waiting{&keyring{}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := verifier.Verify(ctx, mintRS256(nil))
+	refusal(t, err, context.Canceled)
+}
+
+// A verifier may be used from many goroutines; the race detector watches.
+func TestVerifyConcurrently(t *testing.T) {
+	verifier, _ := corpusVerifier(t)
+	good, bad := mintRS256(map[string]any{"groups": []string{"a"}}), mintRS256(map[string]any{"exp": 1})
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if got, err := verifier.Verify(context.Background(), good); err != nil || got.Subject != "alice" {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if _, err := verifier.Verify(context.Background(), bad); !errors.Is(err, token.ErrExpired) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// What a verified token lends out does not reach the next one.
+func TestVerifiedTokensShareNothing(t *testing.T) {
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
+	raw := mintRS256(map[string]any{"groups": []string{"users"}, "scope": "a"})
+	first := must(verifier.Verify(t.Context(), raw))
+	first.Groups()[0], first.Scopes()[0] = "admin", "b"
+	second := must(verifier.Verify(t.Context(), raw))
+	if second.Groups()[0] != "users" || second.Scopes()[0] != "a" {
+		t.Errorf("groups %q, scopes %q", second.Groups(), second.Scopes())
+	}
+}

@@ -1,0 +1,58 @@
+package token
+
+import (
+	"slices"
+	"strings"
+)
+
+// protocolField names the subprotocols of a WebSocket handshake (RFC 6455
+// section 4.1), the one header field that a script in a browser can choose.
+const protocolField = "sec-websocket-protocol"
+
+// protocol reads the item behind the one of that name. Only a WebSocket
+// handshake has one.
+func (m *Message) protocol(name string) (Credential, error) {
+	if !m.handshake() {
+		return Credential{}, nil
+	}
+	items := m.protocols()
+	at := slices.Index(items, name)
+	switch {
+	case at < 0 || at == len(items)-1:
+		return Credential{}, nil
+	case slices.Contains(items[at+1:], name):
+		return Credential{}, fail(ErrAmbiguous, "the protocol's name stands twice")
+	}
+	return Credential{Raw: items[at+1], Found: true}, nil
+}
+
+// handshake reports whether the request asks for a WebSocket. Envoy turns the
+// handshake of HTTP/2 (RFC 8441) into the same fields.
+func (m *Message) handshake() bool {
+	return slices.ContainsFunc(m.values("upgrade"), func(value string) bool { return strings.EqualFold(value, "websocket") })
+}
+
+// protocols returns the items of all the fields, in order.
+func (m *Message) protocols() []string {
+	var items []string
+	for _, value := range m.values(protocolField) {
+		for item := range strings.SplitSeq(value, ",") {
+			if item = strings.Trim(item, " \t"); item != "" {
+				items = append(items, item)
+			}
+		}
+	}
+	return items
+}
+
+// withoutTokens returns the items without those that stand behind one of the
+// names.
+func withoutTokens(items, names []string) []string {
+	var kept []string
+	for i, item := range items {
+		if i == 0 || !slices.Contains(names, items[i-1]) {
+			kept = append(kept, item)
+		}
+	}
+	return kept
+}
