@@ -34,13 +34,16 @@ type console struct {
 	in       io.Reader
 	out, err io.Writer
 	getenv   func(string) (string, bool)
+	hangup   <-chan os.Signal // asks a server to read its configuration again; nil: nobody asks
 }
 
 func main() {
 	// The first signal ends what runs in good order; a second one ends at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.LookupEnv}))
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	os.Exit(run(ctx, os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.LookupEnv, hangup: hangup}))
 }
 
 // run runs one command line and returns its exit code.

@@ -9,8 +9,6 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,8 +25,6 @@ const (
 	// healthGrace is how long the server stays NOT_SERVING for want of keys:
 	// public routes must work, and a denial of ours says more than Envoy's.
 	healthGrace = 30 * time.Second
-	// healthInterval is how often the keys are asked about until then.
-	healthInterval = 50 * time.Millisecond
 	// stopTimeout bounds the stop behind the drain delay.
 	stopTimeout = 10 * time.Second
 )
@@ -66,37 +62,51 @@ Examples:
 
 // Run serves until ctx ends.
 func (cmd serveCommand) Run(ctx context.Context, c console) error {
+	handler := telemetry.NewHandler(c.err, cmd.LogLevel.Level)
+	// Watched before it is read, so that no change is missed.
+	reloader := newReloader(cmd.Config, c.getenv, slog.New(handler))
 	cfg, err := loadConfig(cmd.Config, c.getenv)
 	if err != nil {
 		return tellMistakes(c.err, err)
 	}
+	written := listens{cfg.Server, cfg.Admin}
 	if cmd.Listen != "" {
 		cfg.Server.Listen = cmd.Listen
 	}
 	if cmd.AdminListen != "" {
 		cfg.Admin.Listen = cmd.AdminListen
 	}
-	handler := telemetry.NewHandler(c.err, cmd.LogLevel.Level)
 	s, err := newServer(cfg, handler)
 	if err != nil {
 		return err
 	}
-	if cmd.Config != "" {
-		s.warnIgnored(c.getenv)
+	s.written = written
+	if reloader != nil {
+		warnIgnored(s.logger, c.getenv)
+		s.reloader, reloader.server = reloader, s
 	}
-	return s.run(ctx)
+	return s.run(ctx, c.hangup)
 }
 
 // server is the parts of a running jwtgate, in the order in which they start.
 type server struct {
-	cfg      *config.Config
+	cfg      *config.Config // that it started with
+	written  listens        // as the file has them, before flags
 	logger   *slog.Logger
 	replica  string
 	grpc     net.Listener
 	http     net.Listener
 	gate     *gate.Gate
+	metrics  *telemetry.Metrics
 	extauthz *extauthz.Server
 	admin    *telemetry.Admin
+	reloader *reloader // nil without a config file
+}
+
+// listens are the settings that take effect at a start only.
+type listens struct {
+	server config.Server
+	admin  config.Admin
 }
 
 // newServer opens the listeners, and then makes what serves on them.
@@ -114,22 +124,32 @@ func newServer(cfg *config.Config, handler slog.Handler) (*server, error) {
 	if s.gate, err = gate.New(cfg, gate.Options{Replica: s.replica, Logger: s.logger}); err != nil {
 		return nil, err
 	}
-	metrics := telemetry.NewMetrics(telemetry.Build{Version: version, Commit: commit, GoVersion: runtime.Version()})
-	metrics.RegisterIssuers(s.issuerSamples)
-	s.extauthz = extauthz.NewServer(s.gate, audit.New(handler), metrics, s.logger)
-	s.admin = telemetry.NewAdmin(metrics, s.readiness, func() any { return issuersView(s.gate.Issuers().Stats()) })
+	s.metrics = telemetry.NewMetrics(telemetry.Build{Version: version, Commit: commit, GoVersion: runtime.Version()})
+	s.metrics.RegisterIssuers(s.issuerSamples)
+	s.metrics.RegisterConfig(func() telemetry.ConfigSample {
+		live := s.gate.Config()
+		return telemetry.ConfigSample{Hash: live.Hash, Relaxations: relaxationCounts(live)}
+	})
+	s.extauthz = extauthz.NewServer(s.gate, audit.New(handler), s.metrics, s.logger)
+	s.admin = telemetry.NewAdmin(s.metrics, s.readiness, func() any { return issuersView(s.gate.Issuers().Stats()) })
 	return s, nil
 }
 
 // run serves until ctx ends or a part fails, and stops in good order: Envoy is
 // told first, and what it has asked is answered.
-func (s *server) run(ctx context.Context) error {
+func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer s.gate.Close()
-	s.announce()
+	s.logger.Info("jwtgate "+version,
+		"listen", s.grpc.Addr().String(), "admin", s.http.Addr().String(),
+		"source", s.cfg.Source, "config", s.cfg.Hash, "replica", s.replica)
+	announce(s.logger, s.cfg)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.extauthz.Serve(s.grpc) })
 	group.Go(func() error { return s.admin.Serve(s.http) })
 	group.Go(func() error { s.reportHealth(ctx); return nil })
+	if s.reloader != nil {
+		group.Go(func() error { s.reloader.run(ctx, hangup); return nil })
+	}
 	group.Go(func() error {
 		<-ctx.Done()
 		s.logger.Info("stopping", "drain_delay", s.cfg.Server.DrainDelay.String())
@@ -147,71 +167,10 @@ func (s *server) run(ctx context.Context) error {
 // reportHealth says SERVING as soon as every issuer has keys or has failed a
 // first fetch, and after healthGrace in any case.
 func (s *server) reportHealth(ctx context.Context) {
-	ticker := time.NewTicker(healthInterval)
-	defer ticker.Stop()
-	grace := time.NewTimer(healthGrace)
-	defer grace.Stop()
-	for !s.gate.Issuers().Healthy() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			continue
-		case <-grace.C:
-		}
-		break
-	}
+	s.gate.AwaitKeys(ctx, healthGrace)
 	if ctx.Err() == nil {
 		s.extauthz.SetServing(true)
 		s.logger.Info("serving")
-	}
-}
-
-// announce says what runs and what of it is open.
-func (s *server) announce() {
-	s.logger.Info("jwtgate "+version,
-		"listen", s.grpc.Addr().String(), "admin", s.http.Addr().String(),
-		"source", s.cfg.Source, "config", s.cfg.Hash, "replica", s.replica)
-	for _, i := range s.cfg.Issuers {
-		attrs := []any{"name", i.Name, "iss", i.ISS, "prefix", i.Prefix, "clients", i.Clients, "audiences", i.Audiences, "algorithms", i.Algorithms}
-		if i.Cognito != nil {
-			attrs = append(attrs, "token_use", i.Cognito.TokenUse)
-		}
-		s.logger.Info("trusted issuer", attrs...)
-	}
-	for _, relaxation := range relaxations(s.cfg) {
-		s.logger.Warn("open by configuration", "relaxation", relaxation)
-	}
-	for _, warning := range s.cfg.Warnings {
-		s.logger.Warn("configuration", "at", warning.Pos.String(), "warning", warning.Text)
-	}
-}
-
-// relaxations names everything that the config opens.
-func relaxations(cfg *config.Config) []string {
-	var open []string
-	for _, i := range cfg.Issuers {
-		if i.AllowHTTP {
-			open = append(open, i.Path+".dangerously_allow_http")
-		}
-	}
-	for _, r := range cfg.Routes {
-		if r.Access == config.AccessPublic {
-			open = append(open, "public route "+r.Name)
-		}
-	}
-	return open
-}
-
-// warnIgnored tells of variables of the environment mode that a config file
-// overrules.
-func (s *server) warnIgnored(getenv func(string) (string, bool)) {
-	ignored := slices.DeleteFunc(config.EnvironmentVariables(), func(name string) bool {
-		_, set := getenv(name)
-		return !set
-	})
-	if len(ignored) > 0 {
-		s.logger.Warn("ignored, since there is a configuration file: "+strings.Join(ignored, ", "), "variables", ignored)
 	}
 }
 
@@ -219,6 +178,9 @@ func (s *server) readiness() telemetry.Readiness {
 	state := telemetry.Readiness{Ready: s.gate.Issuers().Ready(), Replica: s.replica, Config: s.gate.Config().Hash}
 	if !state.Ready {
 		state.Detail = "no issuer has keys yet; see /issuers"
+	}
+	if s.reloader != nil {
+		state.Refused = s.reloader.detail()
 	}
 	return state
 }

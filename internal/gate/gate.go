@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,8 @@ type Gate struct {
 	options Options
 	reasons reasons
 	policy  atomic.Pointer[policy]
+
+	reloading sync.Mutex // one Reload or Close at a time
 }
 
 // New compiles cfg and begins to fetch the issuers' keys in the background. It
@@ -45,7 +48,7 @@ func New(cfg *config.Config, options Options) (*Gate, error) {
 		options.Logger = slog.Default()
 	}
 	g := &Gate{options: options, reasons: newReasons()}
-	p, err := compile(cfg, issuer.Options{Logger: options.Logger, Now: options.Now, CacheDir: cfg.CacheDir}, options.Now)
+	p, err := g.compile(cfg, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -54,9 +57,51 @@ func New(cfg *config.Config, options Options) (*Gate, error) {
 	return g, nil
 }
 
+// firstFetch bounds how long a new config waits for the keys of issuers that
+// are new in it.
+const firstFetch = 2 * time.Second
+
+// Reload puts another config in the place of the live one, at once and as a
+// whole: a request is decided by one or the other. Issuers whose keys come from
+// the same place keep them. Those that are new get a moment to fetch theirs
+// first, so that their tokens are not denied as unavailable; that the fetch
+// fails stops nothing. On an error ([config.Mistakes] when the config is at
+// fault) nothing has changed. It is safe for concurrent use.
+func (g *Gate) Reload(ctx context.Context, cfg *config.Config) error {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	old := g.policy.Load()
+	p, err := g.compile(cfg, old.issuers)
+	if err != nil {
+		return err
+	}
+	p.issuers.Start()
+	p.awaitKeys(ctx, firstFetch)
+	g.policy.Store(p)
+	old.issuers.Close()
+	return nil
+}
+
+// AwaitKeys waits until every issuer of the live config has keys or has failed a
+// first fetch, until ctx ends, and for limit at most.
+func (g *Gate) AwaitKeys(ctx context.Context, limit time.Duration) {
+	g.policy.Load().awaitKeys(ctx, limit)
+}
+
+// compile builds a snapshot of cfg that takes over what it can of previous.
+func (g *Gate) compile(cfg *config.Config, previous *issuer.Set) (*policy, error) {
+	return compile(cfg, issuer.Options{
+		Logger: g.options.Logger, Now: g.options.Now, CacheDir: cfg.CacheDir, Previous: previous,
+	}, g.options.Now)
+}
+
 // Close ends the fetching of keys and waits for it. Requests can still be
 // decided, by the keys at hand.
-func (g *Gate) Close() { g.policy.Load().issuers.Close() }
+func (g *Gate) Close() {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	g.policy.Load().issuers.Close()
+}
 
 // Issuers returns the live trusted issuers, for probes and operators.
 func (g *Gate) Issuers() *issuer.Set { return g.policy.Load().issuers }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -68,4 +69,22 @@ func (p *policy) verify(now func() time.Time) error {
 	var err error
 	p.verifier, err = token.NewVerifier(p.cfg.Issuers, p.cfg.Tokens.MaxBytes, func(name string) token.KeySource { return keys[name] }, now)
 	return err
+}
+
+// awaitKeys waits until every issuer has keys or has failed a first fetch, for
+// limit at most.
+func (p *policy) awaitKeys(ctx context.Context, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		changed := p.issuers.Changed()
+		if p.issuers.Healthy() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }

@@ -12,6 +12,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	checks   *prometheus.CounterVec
 	duration prometheus.Histogram
+	reloads  *prometheus.CounterVec
 }
 
 // Build says what was built.
@@ -38,12 +39,19 @@ func NewMetrics(build Build) *Metrics {
 			Buckets: []float64{1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.25, 0.5, 1},
 		}),
 	}
+	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "jwtgate_config_reloads_total",
+		Help: "Configurations read again while running, by result: ok or refused.",
+	}, []string{"result"})
+	for _, result := range []string{"ok", "refused"} {
+		m.reloads.WithLabelValues(result)
+	}
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "jwtgate_build_info",
 		Help: "What is running; always 1.",
 	}, []string{"version", "commit", "goversion"})
 	info.WithLabelValues(build.Version, build.Commit, build.GoVersion).Set(1)
-	m.registry.MustRegister(m.checks, m.duration, info,
+	m.registry.MustRegister(m.checks, m.duration, m.reloads, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

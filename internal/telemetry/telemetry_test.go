@@ -152,6 +152,10 @@ func TestMetricNames(t *testing.T) {
 			{Issuer: "dark", Stale: true, Age: time.Hour, FailuresInRow: 7, Fetches: map[string]uint64{"ok": 0, "unreachable": 7}},
 		}
 	})
+	a.metrics.Reloaded("refused")
+	a.metrics.RegisterConfig(func() telemetry.ConfigSample {
+		return telemetry.ConfigSample{Hash: "abc", Relaxations: map[string]int{"public": 2}}
+	})
 	answer, body := a.do(t, "GET", "/metrics")
 	if kind := answer.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
 		t.Errorf("content-type %q", kind)
@@ -174,6 +178,10 @@ func TestMetricNames(t *testing.T) {
 		`jwtgate_check_duration_seconds_sum 2.200003`,
 		`jwtgate_checks_total{reason="expired",route="admin",verdict="deny"} 2`,
 		`jwtgate_checks_total{reason="public",route="open",verdict="allow"} 1`,
+		`jwtgate_config_info{sha256="abc"} 1`,
+		`jwtgate_config_reloads_total{result="ok"} 0`,
+		`jwtgate_config_reloads_total{result="refused"} 1`,
+		`jwtgate_relaxations{kind="public"} 2`,
 		`jwtgate_key_fetches_total{issuer="dark",result="ok"} 0`,
 		`jwtgate_key_fetches_total{issuer="dark",result="unreachable"} 7`,
 		`jwtgate_key_fetches_total{issuer="home",result="ok"} 3`,
@@ -200,6 +208,7 @@ func TestMetricNames(t *testing.T) {
 	kinds := map[string]string{
 		"jwtgate_build_info": "gauge", "jwtgate_check_duration_seconds": "histogram", "jwtgate_checks_total": "counter",
 		"jwtgate_key_fetches_total": "counter", "jwtgate_keys": "gauge", "jwtgate_keys_age_seconds": "gauge",
+		"jwtgate_config_info": "gauge", "jwtgate_config_reloads_total": "counter", "jwtgate_relaxations": "gauge",
 		"jwtgate_keys_skipped": "gauge", "jwtgate_keys_stale": "gauge", "jwtgate_keys_max_stale_seconds": "gauge",
 		"jwtgate_key_next_fetch_seconds": "gauge", "jwtgate_key_fetch_failures_in_row": "gauge", "jwtgate_unknown_kids": "gauge",
 		"jwtgate_keys_withdrawn_in_use_total": "counter",

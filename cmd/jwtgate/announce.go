@@ -1,0 +1,77 @@
+package main
+
+import (
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// announce says what a config trusts and what of it is open.
+func announce(logger *slog.Logger, cfg *config.Config) {
+	for _, i := range cfg.Issuers {
+		attrs := []any{"name", i.Name, "iss", i.ISS, "prefix", i.Prefix, "clients", i.Clients, "audiences", i.Audiences, "algorithms", i.Algorithms}
+		if i.Cognito != nil {
+			attrs = append(attrs, "token_use", i.Cognito.TokenUse)
+		}
+		logger.Info("trusted issuer", attrs...)
+	}
+	for _, open := range relaxations(cfg) {
+		logger.Warn("open by configuration", "kind", open.kind, "where", open.where)
+	}
+	for _, warning := range cfg.Warnings {
+		logger.Warn("configuration", "at", warning.Pos.String(), "warning", warning.Text)
+	}
+}
+
+// relaxation is one thing that a config opens.
+type relaxation struct {
+	kind  string // of a closed list: a metric label
+	where string
+}
+
+// relaxations names everything that a config opens.
+func relaxations(cfg *config.Config) []relaxation {
+	var open []relaxation
+	for _, i := range cfg.Issuers {
+		if i.AllowHTTP {
+			open = append(open, relaxation{"dangerously_allow_http", i.Path})
+		}
+	}
+	for _, r := range cfg.Routes {
+		if r.Access == config.AccessPublic {
+			open = append(open, relaxation{"public", r.Name})
+		}
+	}
+	for _, one := range cfg.Relax.All {
+		open = append(open, relaxation{string(one), "every host"})
+	}
+	for _, host := range cfg.Relax.Hosts {
+		for _, one := range host.Relaxations {
+			open = append(open, relaxation{string(one), host.Host})
+		}
+	}
+	return open
+}
+
+// relaxationCounts counts what a config opens, by kind.
+func relaxationCounts(cfg *config.Config) map[string]int {
+	counts := make(map[string]int)
+	for _, open := range relaxations(cfg) {
+		counts[open.kind]++
+	}
+	return counts
+}
+
+// warnIgnored tells of variables of the environment mode that a config file
+// overrules.
+func warnIgnored(logger *slog.Logger, getenv func(string) (string, bool)) {
+	ignored := slices.DeleteFunc(config.EnvironmentVariables(), func(name string) bool {
+		_, set := getenv(name)
+		return !set
+	})
+	if len(ignored) > 0 {
+		logger.Warn("ignored, since there is a configuration file: "+strings.Join(ignored, ", "), "variables", ignored)
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCheck(t *testing.T) {
+	alone(t)
+	t.Run("a fine one", func(t *testing.T) {
+		file := write(t, "jwtgate.yaml", "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\nroutes: [{match: /a}, {match: /b, access: public}]\n")
+		command(t, "check", "--config", file).holds(t, exitYes, []string{file + ": fine (1 issuers, 2 routes, default required)\n"}, nil)
+	})
+	t.Run("with warnings", func(t *testing.T) {
+		file := write(t, "jwtgate.yaml", "issuers: {home: {issuer: 'http://home.example/', audiences: [a], dangerously_allow_http: true}}\n")
+		command(t, "check", "--config", file).holds(t, exitYes, []string{file + ":1:", ": warning: issuers.home.dangerously_allow_http is on: ", ": fine ("}, nil)
+	})
+	t.Run("every mistake at once", func(t *testing.T) {
+		// Of the config, of the routes and of the issuers' files together.
+		file := write(t, "jwtgate.yaml", `issuers:
+  home: {issuer: "https://home.example/", audiences: [a], algorithms: [HS256]}
+  file: {issuer: "https://file.example/", prefix: "f:", audiences: [a], jwks: {file: nowhere.json}}
+routes:
+  - {match: orders}
+  - {match: /a//b, acess: public}
+defualt: deny
+`)
+		got := command(t, "check", "--config", file)
+		got.holds(t, exitNo, []string{
+			file + ":2:", "issuers.home.algorithms", "HS256",
+			file + ":3:", "the key set cannot be used",
+			file + ":5:", `"orders" does not begin with /; write "/orders"`,
+			file + ":6:", "acess", "access",
+			"an empty segment (//)",
+			file + ":7:1: ", "defualt", "default",
+			" mistakes\n",
+		}, nil)
+		// One line for each, in the order of the file, and how many there are.
+		lines := strings.Split(strings.TrimSuffix(got.out, "\n"), "\n")
+		for i, line := range lines[:len(lines)-1] {
+			if !strings.HasPrefix(line, file+":") {
+				t.Errorf("line %d has no place: %s", i, line)
+			}
+			if i > 0 && place(line) < place(lines[i-1]) {
+				t.Errorf("line %d is out of order: %s", i, line)
+			}
+		}
+	})
+	t.Run("one mistake", func(t *testing.T) {
+		file := write(t, "jwtgate.yaml", "default: open\n")
+		got := command(t, "check", "--config", file)
+		got.holds(t, exitNo, []string{file + ":1:10: default "}, nil)
+	})
+	t.Run("a singular", func(t *testing.T) {
+		file := write(t, "jwtgate.yaml", "[]\n")
+		command(t, "check", "--config", file).holds(t, exitNo, []string{"\n1 mistake\n"}, nil)
+	})
+}
+
+// place is what stands before the second colon and the column: the line, so
+// padded that texts compare as numbers do.
+func place(line string) string {
+	parts := strings.SplitN(line, ":", 4)
+	if len(parts) < 3 {
+		return ""
+	}
+	return strings.Repeat(" ", max(0, 6-len(parts[1]))) + parts[1] + strings.Repeat(" ", max(0, 6-len(parts[2]))) + parts[2]
+}
+
+func TestCheckOfWhatCannotBeRead(t *testing.T) {
+	alone(t)
+	missing := filepath.Join(t.TempDir(), "missing.yaml")
+	command(t, "check", "--config", missing).holds(t, exitFailure, nil, []string{"jwtgate: reading the config: open " + missing})
+	command(t, "check", "--config", t.TempDir()).holds(t, exitFailure, nil, []string{"jwtgate: reading the config: "})
+	if os.Geteuid() != 0 { // root reads everything
+		file := write(t, "jwtgate.yaml", publicYAML)
+		if err := os.Chmod(file, 0); err != nil {
+			t.Fatal(err)
+		}
+		command(t, "check", "--config", file).holds(t, exitFailure, nil, []string{"permission denied"})
+	}
+}
+
+// The file's variables come from the environment of the command.
+func TestCheckExpandsVariables(t *testing.T) {
+	alone(t)
+	file := write(t, "jwtgate.yaml", "issuers: {pool: {cognito: \"${CHECK_POOL}\", clients: [web]}}\n")
+	command(t, "check", "--config", file).holds(t, exitNo, []string{"CHECK_POOL, which is not set"}, nil)
+	t.Setenv("CHECK_POOL", "us-west-1_6BpkgoczU")
+	command(t, "check", "--config", file).holds(t, exitYes, []string{"fine"}, nil)
+}

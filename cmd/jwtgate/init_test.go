@@ -1,0 +1,107 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// names are the files that init writes.
+func names() []string { return []string{"jwtgate.yaml", "envoy.yaml", "compose.yaml"} }
+
+func TestInit(t *testing.T) {
+	alone(t)
+	for name, args := range map[string][]string{
+		"Cognito":          {"--cognito", "us-west-1_6BpkgoczU", "--client-id", "3v5exampleclient", "--app", "127.0.0.1:3000"},
+		"Cognito, browser": {"--cognito", "eu-central-1_AbCdEf123", "--client-id", "c", "--app", "app:3000", "--origin", "https://app.example", "--origin", "http://localhost:5173"},
+		"any issuer":       {"--issuer", "https://login.example/", "--audience", "orders-api", "--app", "app.internal:80"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "new", "folder")
+			got := command(t, append([]string{"init", "--out", dir}, args...)...)
+			var want []string
+			for _, name := range names() {
+				want = append(want, "wrote  "+filepath.Join(dir, name)+"\n")
+			}
+			config := filepath.Join(dir, "jwtgate.yaml")
+			got.holds(t, exitYes, append(want, "jwtgate check --config "+config, "jwtgate serve --config "+config, "envoy -c "+filepath.Join(dir, "envoy.yaml")), nil)
+			for _, name := range names() {
+				if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil || len(data) == 0 {
+					t.Errorf("%s: %d bytes, %v", name, len(data), err)
+				}
+			}
+			checked := command(t, "check", "--config", config)
+			checked.holds(t, exitYes, []string{config + ": fine"}, nil)
+			if strings.Contains(checked.out, "warning") {
+				t.Errorf("what init writes has warnings:\n%s", checked.out)
+			}
+		})
+	}
+}
+
+// A file in the way, whichever it is, and nothing is written at all.
+func TestInitNeverOverwrites(t *testing.T) {
+	alone(t)
+	args := []string{"init", "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c", "--app", "127.0.0.1:3000", "--out"}
+	for _, taken := range names() {
+		t.Run(taken, func(t *testing.T) {
+			dir := t.TempDir()
+			mine := filepath.Join(dir, taken)
+			if err := os.WriteFile(mine, []byte("mine"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			command(t, append(args, dir)...).holds(t, exitNo, nil, []string{mine + " is there already and nothing was written"})
+			entries, err := os.ReadDir(dir)
+			if err != nil || len(entries) != 1 {
+				t.Errorf("%d files, %v", len(entries), err)
+			}
+			if data, _ := os.ReadFile(mine); string(data) != "mine" {
+				t.Errorf("%s is now %q", taken, data)
+			}
+		})
+	}
+	t.Run("a link to nowhere", func(t *testing.T) {
+		dir := t.TempDir()
+		target := filepath.Join(t.TempDir(), "target")
+		if err := os.Symlink(target, filepath.Join(dir, "envoy.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		command(t, append(args, dir)...).holds(t, exitNo, nil, []string{"envoy.yaml is there already"})
+		if _, err := os.Lstat(target); err == nil {
+			t.Error("it was written through the link")
+		}
+	})
+	t.Run("a second time", func(t *testing.T) {
+		dir := t.TempDir()
+		command(t, append(args, dir)...).holds(t, exitYes, []string{"wrote"}, nil)
+		command(t, append(args, dir)...).holds(t, exitNo, nil, []string{"jwtgate.yaml is there already"})
+	})
+}
+
+func TestInitMistakes(t *testing.T) {
+	alone(t)
+	for name, row := range map[string]struct {
+		args  []string
+		texts []string
+	}{
+		"nobody signs":   {[]string{"--app", "a:1"}, []string{"--cognito POOL --client-id ID, or --issuer URL --audience A"}},
+		"half of a pool": {[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU"}, []string{"--cognito and --client-id belong together"}},
+		"both":           {[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU", "--issuer", "https://a/"}, []string{"--cognito", "--issuer"}},
+		"two mistakes":   {[]string{"--app", "nowhere", "--cognito", "pool", "--client-id", "c"}, []string{"--app", `"pool" is not a user pool id`}},
+		"no origin":      {[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c", "--origin", "*"}, []string{"--origin"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			command(t, append([]string{"init", "--out", dir}, row.args...)...).holds(t, exitFailure, nil, row.texts)
+			if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+				t.Errorf("%v was written", entries)
+			}
+		})
+	}
+	t.Run("a directory that cannot be", func(t *testing.T) {
+		file := write(t, "file", "")
+		command(t, "init", "--out", file, "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c", "--app", "a:1").
+			holds(t, exitFailure, nil, []string{file})
+	})
+}

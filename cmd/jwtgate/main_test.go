@@ -1,0 +1,141 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/devidp"
+)
+
+func TestHelp(t *testing.T) {
+	alone(t)
+	for line, texts := range map[string][]string{
+		"":                   {"Usage: jwtgate <command>", "jwtgate demo ", "Exit codes: 0 yes; 1 the answer is no; 2 it could not run.", "serve", "init", "check", "healthcheck", "demo", "version"},
+		"--help":             {"Usage: jwtgate <command>", `Run "jwtgate <command> --help"`},
+		"-h":                 {"Usage: jwtgate <command>"},
+		"serve --help":       {"Usage: jwtgate serve", "jwtgate serve --config jwtgate.yaml", "$JWTGATE_CONFIG", "$JWTGATE_LISTEN", "$JWTGATE_ADMIN_LISTEN", "$JWTGATE_LOG_LEVEL"},
+		"init --help":        {"Usage: jwtgate init --app=HOST:PORT", "jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app", "never overwrites"},
+		"check --help":       {"Usage: jwtgate check --config=FILE", "Example: jwtgate check --config jwtgate.yaml"},
+		"healthcheck --help": {"Usage: jwtgate healthcheck", "Example: jwtgate healthcheck --addr 127.0.0.1:9001"},
+		"demo --help":        {"Usage: jwtgate demo <command>", "token"},
+		"demo token --help":  {"Usage: jwtgate demo token --issuer=NAME", "--claims", "--expires"},
+		"version --help":     {"Usage: jwtgate version"},
+	} {
+		t.Run(line, func(t *testing.T) {
+			got := command(t, strings.Fields(line)...)
+			got.holds(t, exitYes, texts, nil)
+			if n := strings.Count(got.out, "Usage:"); n != 1 {
+				t.Errorf("the help is printed %d times", n)
+			}
+		})
+	}
+}
+
+// A wrong command line names the mistake, what may have been meant, and where
+// to read on.
+func TestUsageMistakes(t *testing.T) {
+	alone(t)
+	for line, texts := range map[string][]string{
+		"srve":                         {`unexpected argument srve, did you mean "serve"?`, "see jwtgate --help"},
+		"--bogus":                      {"unknown flag --bogus; see jwtgate --help"},
+		"serve --confg x":              {`unknown flag --confg, did you mean "--config"?`, "see jwtgate serve --help"},
+		"serve --config":               {"--config", "see jwtgate serve --help"},
+		"serve extra":                  {"unexpected argument extra; see jwtgate serve --help"},
+		"serve --log-level loud":       {`--log-level: "loud" is no level; write DEBUG, INFO, WARN or ERROR`},
+		"serve --listen 9001":          {"there is nothing to start with"},
+		"check":                        {"missing flags: --config=FILE; see jwtgate check --help"},
+		"init":                         {"missing flags: --app=HOST:PORT; see jwtgate init --help"},
+		"init --app a:1 --orign x":     {`unknown flag --orign, did you mean "--origin"?`},
+		"healthcheck 127.0.0.1:9001":   {"unexpected argument 127.0.0.1:9001; see jwtgate healthcheck --help"},
+		"demo token":                   {"missing flags: --issuer=NAME; see jwtgate demo --help"},
+		"demo token --issuer x --exp1": {"unknown flag --exp1"},
+		"version --json":               {"unknown flag --json; see jwtgate version --help"},
+	} {
+		t.Run(line, func(t *testing.T) {
+			got := command(t, strings.Fields(line)...)
+			got.holds(t, exitFailure, nil, append(texts, "jwtgate: "))
+			if strings.Count(got.err, "\n") != 1 {
+				t.Errorf("more than one line:\n%s", got.err)
+			}
+		})
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	fault := errors.New("fault")
+	for name, row := range map[string]struct {
+		err error
+		no  bool
+	}{
+		"a failure":               {fault, false},
+		"an answer":               {answerNo{fault}, true},
+		"an answer that was told": {told{answerNo{fault}}, true},
+		"a failure in context":    {fmt.Errorf("doing: %w", fault), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := errors.As(row.err, new(answerNo)); got != row.no {
+				t.Errorf("is an answer: %v, want %v", got, row.no)
+			}
+			if !errors.Is(row.err, fault) {
+				t.Error("the fault is not found in it")
+			}
+		})
+	}
+}
+
+func TestVersion(t *testing.T) {
+	got := command(t, "version")
+	got.holds(t, exitYes, []string{"jwtgate    " + version + "\n", "commit     " + commit + "\n", "go         " + runtime.Version() + "\n", "envoy api  "}, nil)
+	if strings.Count(got.out, "\n") != 4 {
+		t.Errorf("not four lines:\n%s", got.out)
+	}
+	if got := moduleVersion("example.com/no-such-module"); got != "unknown" {
+		t.Errorf("a module that is not there has version %q", got)
+	}
+}
+
+func TestDemoToken(t *testing.T) {
+	alone(t)
+	idp := startIDP(t)
+	addIssuer(t, idp, "cruddur", devidp.IssuerConfig{Algorithm: "ES256"})
+	t.Run("a token", func(t *testing.T) {
+		got := command(t, "demo", "token", "--server", idp.URL(), "--issuer", "cruddur", "--claims", `{"sub": "me"}`, "--expires=-1h")
+		if got.code != exitYes || got.err != "" {
+			t.Fatalf("%d: %s", got.code, got.err)
+		}
+		parts := strings.Split(strings.TrimSuffix(got.out, "\n"), ".")
+		if len(parts) != 3 {
+			t.Fatalf("no token: %s", got.out)
+		}
+		data, err := base64.RawURLEncoding.DecodeString(parts[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var claims map[string]any
+		if err := json.Unmarshal(data, &claims); err != nil {
+			t.Fatal(err)
+		}
+		if claims["sub"] != "me" || claims["exp"].(float64) > float64(time.Now().Add(-59*time.Minute).Unix()) {
+			t.Errorf("claims %v", claims)
+		}
+	})
+	for name, row := range map[string]struct {
+		args []string
+		text string
+	}{
+		"no JSON":           {[]string{"--issuer", "cruddur", "--claims", "sub=me", "--server", idp.URL()}, "the claims are not a JSON object"},
+		"an unknown issuer": {[]string{"--issuer", "crudder", "--server", idp.URL()}, `no issuer named "crudder" here; there is cruddur`},
+		"no demo":           {[]string{"--issuer", "cruddur", "--server", "http://127.0.0.1:1"}, "ask for a token"},
+		"no duration":       {[]string{"--issuer", "cruddur", "--expires", "soon", "--server", idp.URL()}, "--expires"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			command(t, append([]string{"demo", "token"}, row.args...)...).holds(t, exitFailure, nil, []string{row.text})
+		})
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+)
+
+// open and shut are two configurations that differ in one route.
+const (
+	openRoute = `
+server: {listen: "127.0.0.1:0", drain_delay: 0s}
+admin: {listen: "127.0.0.1:0"}
+routes: [{name: open, match: /open, access: public}]
+default: deny
+`
+	shutRoute = `
+server: {listen: "127.0.0.1:0", drain_delay: 0s}
+admin: {listen: "127.0.0.1:0"}
+routes: [{name: shut, match: /other, access: public}]
+default: deny
+`
+)
+
+const (
+	reloaded = "the configuration was reloaded"
+	refused  = "the configuration was not reloaded: it is refused and the live one stays"
+)
+
+// replace puts text in a file's place, as editors do.
+func replace(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *served) readiness(t *testing.T) telemetry.Readiness {
+	t.Helper()
+	_, body := s.get(t, "/readyz")
+	var state telemetry.Readiness
+	if err := json.Unmarshal([]byte(body), &state); err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func TestReload(t *testing.T) {
+	alone(t)
+	file := write(t, "jwtgate.yaml", openRoute)
+	s := serve(t, "--config", file)
+	first := s.readiness(t).Config
+	if got := ask(t, s.listen, "/open", ""); got != "public" {
+		t.Fatalf("before: %s", got)
+	}
+
+	replace(t, file, shutRoute)
+	s.wait(t, reloaded)
+	if got := ask(t, s.listen, "/open", ""); got != "route_denied" {
+		t.Errorf("after the reload: %s", got)
+	}
+	second := s.readiness(t)
+	if second.Config == first || second.Refused != "" || s.wait(t, reloaded)["config"] != second.Config {
+		t.Errorf("after the reload: %+v", second)
+	}
+
+	replace(t, file, "routes: [{match: open}]\nbogus: 1\n")
+	s.wait(t, refused)
+	if got := ask(t, s.listen, "/other", ""); got != "public" {
+		t.Errorf("a refused configuration changed what is decided: %s", got)
+	}
+	third := s.readiness(t)
+	if third.Config != second.Config || !strings.Contains(third.Refused, `:2:1: the key "bogus" is unknown`) || !strings.Contains(third.Refused, `"open" does not begin with /`) {
+		t.Errorf("after the refusal: %+v", third)
+	}
+	if _, metrics := s.get(t, "/metrics"); !strings.Contains(metrics, `jwtgate_config_reloads_total{result="ok"} 1`) ||
+		!strings.Contains(metrics, `jwtgate_config_reloads_total{result="refused"} 1`) ||
+		!strings.Contains(metrics, `jwtgate_config_info{sha256="`+second.Config+`"} 1`) ||
+		!strings.Contains(metrics, `jwtgate_relaxations{kind="public"} 1`) {
+		t.Errorf("metrics:\n%s", metrics)
+	}
+
+	replace(t, file, strings.Replace(openRoute, "/open", "/again", 1)+"tokens: {max_bytes: 4096}\n")
+	s.until(t, "a second reload", func() bool { return len(s.log.lines(t, reloaded)) == 2 })
+	if got := ask(t, s.listen, "/again", ""); got != "public" || s.readiness(t).Refused != "" {
+		t.Errorf("after the recovery: %s, %+v", got, s.readiness(t))
+	}
+}
+
+// TestReloadOnHangup reads the configuration again although no file has changed.
+func TestReloadOnHangup(t *testing.T) {
+	alone(t)
+	s := serve(t, "--config", write(t, "jwtgate.yaml", openRoute))
+	s.hangup <- syscall.SIGHUP
+	s.wait(t, reloaded)
+	if err := os.Remove(filepath.Clean(s.log.lines(t, reloaded)[0]["file"].(string))); err != nil {
+		t.Fatal(err)
+	}
+	s.wait(t, refused)
+	if got := ask(t, s.listen, "/open", ""); got != "public" {
+		t.Errorf("without its file: %s", got)
+	}
+}
+
+// TestReloadOfAddresses says that they need a start.
+func TestReloadOfAddresses(t *testing.T) {
+	alone(t)
+	file := write(t, "jwtgate.yaml", openRoute)
+	s := serve(t, "--config", file)
+	replace(t, file, strings.Replace(openRoute, `server: {listen: "127.0.0.1:0", drain_delay: 0s}`, `server: {listen: "127.0.0.1:0", drain_delay: 1ms}`, 1))
+	s.wait(t, reloaded)
+	s.wait(t, "server and admin have changed, and take effect at the next start only")
+}

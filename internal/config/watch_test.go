@@ -1,0 +1,117 @@
+package config_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// watched watches files and returns what it is told.
+func watched(t *testing.T, files ...string) <-chan struct{} {
+	t.Helper()
+	w, err := config.NewWatcher(files...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	calls, ended := make(chan struct{}, 100), make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.Run(ctx, func() { calls <- struct{}{} })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return calls
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func called(t *testing.T, calls <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-calls:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the change was not seen")
+	}
+}
+
+func TestWatch(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, dir, file string){
+		"written to": func(t *testing.T, _, file string) { write(t, file, "other content") },
+		"replaced by a rename": func(t *testing.T, dir, file string) {
+			write(t, filepath.Join(dir, "new"), "new content")
+			if err := os.Rename(filepath.Join(dir, "new"), file); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"removed": func(t *testing.T, _, file string) {
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file := filepath.Join(dir, "jwtgate.yaml")
+			write(t, file, "content")
+			calls := watched(t, file)
+			change(t, dir, file)
+			called(t, calls)
+		})
+	}
+}
+
+// TestWatchConfigMap: Kubernetes swaps a link to a directory, and the file's own
+// name stays the same link.
+func TestWatchConfigMap(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, version := range []string{"..1", "..2"} {
+		if err := os.Mkdir(filepath.Join(dir, version), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, version, "jwtgate.yaml"), "same size "+version)
+	}
+	link := func(target, name string) {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link("..1", "..data")
+	link(filepath.Join("..data", "jwtgate.yaml"), "jwtgate.yaml")
+	calls := watched(t, filepath.Join(dir, "jwtgate.yaml"))
+	link("..2", "..data_tmp")
+	if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
+		t.Fatal(err)
+	}
+	called(t, calls)
+}
+
+// TestWatchIgnoresOthers: what happens beside the files is nobody's business.
+func TestWatchIgnoresOthers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "jwtgate.yaml")
+	write(t, file, "content")
+	calls := watched(t, file)
+	write(t, filepath.Join(dir, "other.yaml"), "content")
+	write(t, file, "changed after the other one")
+	called(t, calls)
+	select {
+	case <-calls:
+		t.Error("a second change was seen")
+	case <-time.After(500 * time.Millisecond):
+	}
+}
