@@ -4,9 +4,18 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/alecthomas/kong"
 )
+
+// console is what a command talks to.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) (string, bool)
+	hangup   <-chan os.Signal // asks a server to read its configuration again; nil: nobody asks
+}
 
 // commands is the command line: each flag's name, variable, default and help
 // stand here and nowhere else.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -28,14 +27,6 @@ func (a answerNo) Unwrap() error { return a.error }
 type told struct{ error }
 
 func (t told) Unwrap() error { return t.error }
-
-// console is what a command talks to.
-type console struct {
-	in       io.Reader
-	out, err io.Writer
-	getenv   func(string) (string, bool)
-	hangup   <-chan os.Signal // asks a server to read its configuration again; nil: nobody asks
-}
 
 func main() {
 	// The first signal ends what runs in good order; a second one ends at once.

@@ -13,8 +13,9 @@
 //     of a denial has a status below 400 (TestReasonsAreComplete).
 //  2. A failure whose cause is not known is a denial, never an allowed request
 //     (TestUnknownFailureIsDenied, TestEveryFailureHasItsReason).
-//  3. One policy snapshot is loaded once for a request
-//     (TestOneSnapshotDecides).
+//  3. One policy snapshot is loaded once for a request, and a config with a
+//     mistake never becomes one (TestReloadSwapsWhole,
+//     TestReloadRefused).
 //  4. Identity headers are stripped on every allowed request, whatever the
 //     route (TestDecideStripsOnEveryRoute).
 //  5. Nothing that a client sent stands in what is told to it

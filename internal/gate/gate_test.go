@@ -2,11 +2,9 @@ package gate_test
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -214,53 +212,6 @@ func TestZeroOptions(t *testing.T) {
 	d := g.Decide(t.Context(), get("/x"))
 	if d.Reason != gate.ReasonPublic || !strings.HasPrefix(d.ID, "-") || time.Since(d.Time) > time.Minute {
 		t.Errorf("%+v", d)
-	}
-}
-
-// Whatever is swapped while requests are decided, each decision is of one
-// config from its route to its headers.
-func TestOneSnapshotDecides(t *testing.T) {
-	const swaps = 200
-	snapshot := func(i int) *config.Config {
-		return parse(t, fmt.Sprintf("default: deny\nidentity: {strip: [x-snapshot-%d]}\nroutes: [{name: route-%[1]d, match: /**, access: public}]\n", i), nil)
-	}
-	configs := make(map[string]int, swaps) // :: hash -> number
-	first := snapshot(0)
-	configs[first.Hash] = 0
-	g := open(t, first, gate.Options{Logger: quiet()})
-	next := make([]*config.Config, swaps)
-	for i := range next {
-		next[i] = snapshot(i + 1)
-		configs[next[i].Hash] = i + 1
-	}
-	done := make(chan struct{})
-	var deciding sync.WaitGroup
-	for range 4 {
-		deciding.Go(func() {
-			for {
-				d := g.Decide(t.Context(), get("/x"))
-				n := configs[d.ConfigHash]
-				if d.Route != fmt.Sprintf("route-%d", n) || !slices.Contains(d.Remove, fmt.Sprintf("x-snapshot-%d", n)) {
-					t.Errorf("config %d decided on route %s and removes %v", n, d.Route, d.Remove)
-					return
-				}
-				select {
-				case <-done:
-					return
-				default:
-				}
-			}
-		})
-	}
-	for _, cfg := range next {
-		if err := g.Swap(cfg); err != nil {
-			t.Error(err)
-		}
-	}
-	close(done)
-	deciding.Wait()
-	if d := g.Decide(t.Context(), get("/x")); configs[d.ConfigHash] != swaps {
-		t.Errorf("config %d is live, want the last", configs[d.ConfigHash])
 	}
 }
 

@@ -1,0 +1,160 @@
+package house
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// row is what one package may import beside the standard library and
+// golang.org/x.
+type row struct {
+	own     []string // packages of this module; "*" for all
+	modules []string // other modules, each made for this package's own duty
+	never   []string // packages of the standard library that its duty rules out
+}
+
+const (
+	yaml         = "go.yaml.in/yaml/v4"
+	jwt          = "github.com/golang-jwt/jwt/v5"
+	grpc         = "google.golang.org/grpc"
+	network      = "net"
+	webNetwork   = "net/http"
+	testPackages = "internal/e2e internal/house"
+)
+
+// table is the direction of the program: a package knows those below it and
+// nothing else. A package that is not here does not exist.
+func table() map[string]row {
+	return map[string]row{
+		"cmd/jwtgate": {own: []string{"*"}, modules: []string{"github.com/alecthomas/kong", grpc}},
+
+		"internal/extauthz": {
+			own: []string{"internal/gate", "internal/audit", "internal/telemetry"},
+			modules: []string{
+				"github.com/envoyproxy/go-control-plane/envoy", grpc,
+				"google.golang.org/protobuf", "google.golang.org/genproto/googleapis/rpc",
+			},
+		},
+		"internal/audit":     {own: []string{"internal/gate"}, never: []string{network, webNetwork}},
+		"internal/telemetry": {modules: []string{"github.com/prometheus/client_golang"}},
+		"internal/gate": {
+			own: []string{"internal/config", "internal/issuer", "internal/token", "internal/route", "internal/identity"},
+		},
+		"internal/identity": {own: []string{"internal/config", "internal/token"}, never: []string{network, webNetwork, "time"}},
+		"internal/route":    {own: []string{"internal/config", "internal/token"}, never: []string{network, webNetwork}},
+		"internal/token":    {own: []string{"internal/config"}, modules: []string{jwt}, never: []string{network, webNetwork}},
+		"internal/issuer": {
+			own:     []string{"internal/config"},
+			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},
+		},
+		"internal/config": {modules: []string{yaml, "github.com/fsnotify/fsnotify"}, never: []string{webNetwork}},
+
+		"internal/devidp": {modules: []string{jwt}},
+		"internal/demo":   {own: []string{"envoy", "internal/config", "internal/devidp"}, modules: []string{yaml}},
+		"envoy":           {never: []string{webNetwork}},
+	}
+}
+
+func TestImports(t *testing.T) {
+	rules := table()
+	found := packages(code(sources(t)))
+	for dir := range found {
+		if _, known := rules[dir]; !known {
+			t.Errorf("%s is not in the table of packages", dir)
+		}
+	}
+	for dir, rule := range rules {
+		files, there := found[dir]
+		if !there {
+			t.Errorf("%s is in the table of packages and is not there", dir)
+			continue
+		}
+		used := map[string]bool{}
+		for _, s := range files {
+			for _, spec := range s.Imports {
+				if wrong := rule.judge(imported(spec), used); wrong != "" {
+					t.Errorf("%s: %s may not import %s: %s", s.at(spec), dir, imported(spec), wrong)
+				}
+			}
+		}
+		for _, module := range rule.modules {
+			if !used[module] {
+				t.Errorf("%s has %s in its row and does not use it", dir, module)
+			}
+		}
+	}
+}
+
+// judge says what is wrong with an import, and notes the module it is of.
+func (r row) judge(name string, used map[string]bool) string {
+	if own, ok := strings.CutPrefix(name, modulePath+"/"); ok {
+		if slices.Contains(r.own, own) || slices.Contains(r.own, "*") {
+			return ""
+		}
+		return "not in its row"
+	}
+	first, _, _ := strings.Cut(name, "/")
+	switch {
+	case slices.Contains(r.never, name):
+		return "its duty rules that out"
+	case !strings.Contains(first, "."), first == "golang.org": // the standard library
+		return ""
+	}
+	for _, module := range r.modules {
+		if name == module || strings.HasPrefix(name, module+"/") {
+			used[module] = true
+			return ""
+		}
+	}
+	return "its module is not in its row"
+}
+
+// Packages that are tests alone have no code that anything could import.
+func TestTestPackagesHaveNoCode(t *testing.T) {
+	all := sources(t)
+	for dir := range strings.FieldsSeq(testPackages) {
+		if len(packages(all)[dir]) == 0 {
+			t.Errorf("%s is not there", dir)
+		}
+		if found := packages(code(all))[dir]; len(found) > 0 {
+			t.Errorf("%s has %d files that are no tests", dir, len(found))
+		}
+	}
+}
+
+// What serves never needs what mints tokens or shows the program off.
+func TestOnlyTheDemoCommandKnowsTheDemo(t *testing.T) {
+	for _, s := range code(sources(t)) {
+		for _, spec := range s.Imports {
+			switch imported(spec) {
+			case modulePath + "/internal/demo", modulePath + "/internal/devidp":
+				if s.name != "cmd/jwtgate/demo.go" && s.dir != "internal/demo" {
+					t.Errorf("%s imports %s", s.at(spec), imported(spec))
+				}
+			}
+		}
+	}
+}
+
+// Tokens are verified in one place: whoever keeps keys knows a token as what
+// keyfunc asks by, and whoever verifies never parses by the library, which is
+// laxer than this program.
+func TestWhatIsUsedOfTheTokenLibrary(t *testing.T) {
+	for dir, allowed := range map[string]*regexp.Regexp{
+		"internal/issuer": regexp.MustCompile(`^Token$`),
+		"internal/token":  regexp.MustCompile(`^(SigningMethod|Err)`),
+	} {
+		used := map[string]string{} // :: name -> where
+		for _, s := range code(packages(sources(t))[dir]) {
+			s.uses("jwt", used)
+		}
+		for _, name := range slices.Sorted(maps.Keys(used)) {
+			if !allowed.MatchString(name) {
+				t.Errorf("%s: %s uses jwt.%s", used[name], dir, name)
+			}
+		}
+	}
+}
