@@ -171,6 +171,18 @@ type Route struct {
 // Requirement is what a valid token must also show. The zero value asks for
 // nothing more.
 type Requirement struct {
+	Alternative
+	// AnyOf are alternatives, of which one must fit beside the rest; empty:
+	// nothing more is asked.
+	AnyOf []Alternative
+	// MaxAuthAge is how long ago the login may be at most, and makes auth_time
+	// required; 0: any time.
+	MaxAuthAge time.Duration
+	ACR        []string // acr must be one of them; empty: not checked
+}
+
+// Alternative is what a token must show all of.
+type Alternative struct {
 	Issuers []string // names; empty: any configured issuer
 	Groups  Choice
 	Scopes  Choice

@@ -95,7 +95,7 @@ func TestNotInThisVersion(t *testing.T) {
 	want := []string{
 		"3:3: server.tls",
 		"40:3: tokens.cache_entries",
-		"62:5: routes[0].any_of", "63:5: routes[0].when", "64:5: routes[0].max_auth_age", "65:5: routes[0].acr",
+		"63:5: routes[0].when",
 		"68:5: routes[0].end_streams_at_expiry",
 		"69:5: routes[0].audit", "70:5: routes[0].shadow",
 		"71:1: include", "73:8: cors.origins", "73:21: cors.credentials",
@@ -152,7 +152,7 @@ func TestKeys(t *testing.T) {
 	slices.Sort(later)
 	same(t, later, []string{
 		"audit", "cors.credentials", "cors.origins", "include", "revoked",
-		"routes[].acr", "routes[].any_of", "routes[].audit", "routes[].end_streams_at_expiry", "routes[].max_auth_age",
+		"routes[].audit", "routes[].end_streams_at_expiry",
 		"routes[].shadow", "routes[].when", "server.tls", "shadow", "tokens.cache_entries",
 	})
 }

@@ -43,7 +43,7 @@ func TestLoad(t *testing.T) {
 		{Name: "GET /api/activities/home", Path: "routes[1]", Match: "GET /api/activities/home", Access: config.AccessOptional,
 			AnonymousIfInvalid: true, TokensFrom: fromBearer()},
 		{Name: "/api/admin/**", Path: "routes[2]", Match: "/api/admin/**", Access: config.AccessRequired, TokensFrom: fromBearer(),
-			Requirement: config.Requirement{Groups: config.Choice{Any: []string{"admin"}}}},
+			Requirement: config.Requirement{Alternative: config.Alternative{Groups: config.Choice{Any: []string{"admin"}}}}},
 		{Name: "PUT /api/users/{id}/**", Path: "routes[3]", Match: "PUT /api/users/{id}/**", Access: config.AccessRequired, TokensFrom: fromBearer()},
 	}
 	if !reflect.DeepEqual(c.Routes, want) {
@@ -185,10 +185,10 @@ func TestEveryKey(t *testing.T) {
 		{"route", c.Routes[0], config.Route{
 			Name: "one", Path: "routes[0]", Match: "GET,HEAD /a/{id}/**", Hosts: []string{"api.example", "*.example", "10.0.0.1", "[::1]"}, Access: config.AccessRequired,
 			TokensFrom: []config.TokenSource{{Kind: config.SourceQuery, Name: "access_token"}},
-			Requirement: config.Requirement{
+			Requirement: config.Requirement{Alternative: config.Alternative{
 				Issuers: []string{"pool", "other.example"}, Groups: config.Choice{All: []string{"a", "b"}},
 				Scopes: config.Choice{Any: []string{"read"}}, Clients: config.Choice{Any: []string{"web"}},
-			},
+			}},
 		}},
 		{"optional", c.Routes[1], config.Route{Name: "/b", Path: "routes[1]", Match: "/b", Access: config.AccessOptional, TokensFrom: from, Forward: true}},
 		{"deny", c.Routes[2], config.Route{Name: "/c", Path: "routes[2]", Match: "/c", Access: config.AccessDeny, TokensFrom: from, Forward: true}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -21,7 +22,7 @@ func routeObject() object[routeFile] {
 	type of = routeFile
 	return object[of]{
 		says: routeSays,
-		keys: []key[of]{
+		keys: slices.Concat([]key[of]{
 			field("name", "used in metrics and audit lines; by default the text of match", routeName(), func(f *of) *string { return &f.Name }),
 			field("match", "the requests that the route is for: {name} stands for one segment, ** for the rest",
 				word("[METHOD,...] PATH, such as GET /api/health"), func(f *of) *string { return &f.Match }).must(),
@@ -31,23 +32,68 @@ func routeObject() object[routeFile] {
 				func(f *of) *Access { return &f.Access }).or("required"),
 			field("if_invalid", "with access: optional, what becomes of a token that fails; by default deny", oneOf("deny", "anonymous"),
 				func(f *of) *string { return &f.ifInvalid }),
-			field("issuers", "whose tokens are taken; by default every issuer's", listOf("a list such as [cruddur]", word("an issuer's name under issuers")),
-				func(f *of) *[]string { return &f.Requirement.Issuers }),
-			field("groups", "the user must be in one of them", choice("admin", "a group"), func(f *of) *Choice { return &f.Requirement.Groups }),
-			field("scopes", "the token must have one of them", choice("orders/read", "a scope"), func(f *of) *Choice { return &f.Requirement.Scopes }),
-			field("clients", "the token's client must be one of them", choice("billing", "a client id"), func(f *of) *Choice { return &f.Requirement.Clients }),
-			later[of]("any_of", "alternatives, of which one must fit"),
+		}, alternativeKeys(func(f *of) *Alternative { return &f.Requirement.Alternative }), []key[of]{
+			field("any_of", "alternatives, of which one must fit beside the rest", alternatives(), func(f *of) *[]Alternative { return &f.Requirement.AnyOf }),
 			later[of]("when", "a condition in CEL"),
-			later[of]("max_auth_age", "the login may not be older"),
-			later[of]("acr", "the login must be of one of these classes"),
+			field("max_auth_age", "the login may not be older", duration("1h", time.Second, 365*24*time.Hour),
+				func(f *of) *time.Duration { return &f.Requirement.MaxAuthAge }),
+			field("acr", "the login must be of one of these classes", listOf("a list such as [gold]", acrForm()), func(f *of) *[]string { return &f.Requirement.ACR }),
 			field("tokens_from", "instead of tokens.from", tokenSources(true), func(f *of) *[]TokenSource { return &f.TokensFrom }),
 			field("forward", "instead of tokens.forward", truth(), func(f *of) *bool { return &f.Forward }),
 			later[of]("end_streams_at_expiry", "streams end when the token does"),
 			later[of]("audit", "instead of audit"),
 			later[of]("shadow", "record would-be denials instead of enforcing them"),
-		},
+		}),
 		check: checkRoute,
 	}
+}
+
+// alternativeKeys are the keys that ask for something of a token, on a route and
+// in each alternative of any_of.
+func alternativeKeys[T any](in func(*T) *Alternative) []key[T] {
+	return []key[T]{
+		field("issuers", "whose tokens are taken; by default every issuer's", listOf("a list such as [cruddur]", word("an issuer's name under issuers")),
+			func(t *T) *[]string { return &in(t).Issuers }),
+		field("groups", "the user must be in one of them", choice("admin", "a group"), func(t *T) *Choice { return &in(t).Groups }),
+		field("scopes", "the token must have one of them", choice("orders/read", "a scope"), func(t *T) *Choice { return &in(t).Scopes }),
+		field("clients", "the token's client must be one of them", choice("billing", "a client id"), func(t *T) *Choice { return &in(t).Clients }),
+	}
+}
+
+// alternatives is a list of requirements, none of them empty: an empty one would
+// fit every token.
+func alternatives() form[[]Alternative] {
+	const says = "a list of alternatives such as [{groups: [sales]}, {scopes: [orders/read]}]"
+	one := group(object[Alternative]{
+		says: "an alternative such as {groups: [sales]}",
+		keys: alternativeKeys(func(a *Alternative) *Alternative { return a }),
+		check: func(d *decoder, at place, _ *Alternative) {
+			if len(at.node.Content) == 0 {
+				d.fault(at, "is empty and would fit every token; write what it asks for, such as {groups: [sales]}")
+			}
+		},
+	})
+	list := rows(says, one)
+	return form[[]Alternative]{says: says, below: list.below, read: func(d *decoder, p place) ([]Alternative, bool) {
+		if p.node.Kind == yaml.SequenceNode && len(p.node.Content) == 0 {
+			d.fault(p, "is an empty list; write %s, or leave the key out", says)
+			return nil, false
+		}
+		return list.read(d, p)
+	}}
+}
+
+// acrForm is a value of acr. It stands in a challenge (RFC 9470 section 3), a
+// list separated by spaces in a quoted string.
+func acrForm() form[string] {
+	const says = "an authentication context class without spaces, quotes and backslashes"
+	return freeText(says, func(text string) string {
+		bad := func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' }
+		if text == "" || len(text) > 256 || strings.ContainsFunc(text, bad) {
+			return fmt.Sprintf("is %s; write %s", shown(text), says)
+		}
+		return ""
+	})
 }
 
 func routesForm() form[[]Route] {
@@ -128,7 +174,7 @@ func checkRoute(d *decoder, at place, f *routeFile) {
 	if f.Access == AccessRequired {
 		return
 	}
-	for _, name := range []string{"issuers", "groups", "scopes", "clients"} {
+	for _, name := range []string{"issuers", "groups", "scopes", "clients", "any_of", "max_auth_age", "acr"} {
 		if d.stated(at.below(name)) {
 			d.wrong(at.below(name), "asks for something of a token, but this route is %s; write access: required, or leave it out", f.Access)
 		}
@@ -165,12 +211,36 @@ func checkRoutes(d *decoder, c *Config) {
 	}
 }
 
+// checkRouteIssuers holds a route's issuers to those that there are. With more
+// than one, each requirement says whose: a group of one issuer means nothing
+// from another.
 func checkRouteIssuers(d *decoder, c *Config, r Route) {
 	known := make([]string, len(c.Issuers))
 	for i, one := range c.Issuers {
 		known[i] = one.Name
 	}
-	for i, name := range r.Requirement.Issuers {
+	checkIssuerNames(d, r.Path, r.Requirement.Issuers, known)
+	want := r.Requirement
+	stated := d.stated(r.Path + ".issuers")
+	allSay := true
+	for i, one := range want.AnyOf {
+		path := fmt.Sprintf("%s.any_of[%d]", r.Path, i)
+		checkIssuerNames(d, path, one.Issuers, known)
+		allSay = allSay && (d.stated(path+".issuers") || len(one.Issuers) > 0)
+	}
+	if len(c.Issuers) < 2 || stated || r.Access != AccessRequired {
+		return
+	}
+	mend := "write issuers: [" + strings.Join(known, ", ") + "] or those of them that you mean"
+	if !want.Groups.Empty() || !want.Scopes.Empty() || !want.Clients.Empty() || want.MaxAuthAge > 0 || len(want.ACR) > 0 {
+		d.wrong(r.Path, "needs issuers beside its groups, scopes, clients, max_auth_age or acr, since there is more than one issuer; %s", mend)
+	} else if !allSay {
+		d.wrong(r.Path+".any_of", "needs issuers on the route or in every alternative, since there is more than one issuer; %s", mend)
+	}
+}
+
+func checkIssuerNames(d *decoder, path string, names, known []string) {
+	for i, name := range names {
 		if slices.Contains(known, name) || d.stated(place{path: "issuers"}.below(name)) {
 			continue
 		}
@@ -180,11 +250,6 @@ func checkRouteIssuers(d *decoder, c *Config, r Route) {
 		} else if near := closest(name, known); near != "" {
 			mend = "did you mean " + near + "?"
 		}
-		d.wrong(fmt.Sprintf("%s.issuers[%d]", r.Path, i), "is %s, and no issuer has that name; %s", shown(name), mend)
-	}
-	asks := !r.Requirement.Groups.Empty() || !r.Requirement.Scopes.Empty() || !r.Requirement.Clients.Empty()
-	if len(c.Issuers) > 1 && asks && r.Access == AccessRequired && !d.stated(r.Path+".issuers") {
-		d.wrong(r.Path, "needs issuers beside its groups, scopes or clients, since there is more than one issuer; write issuers: [%s] or those of them that you mean",
-			strings.Join(known, ", "))
+		d.wrong(fmt.Sprintf("%s.issuers[%d]", path, i), "is %s, and no issuer has that name; %s", shown(name), mend)
 	}
 }

@@ -3,6 +3,9 @@ package config_test
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 func TestRouteMistakes(t *testing.T) {
@@ -14,7 +17,7 @@ func TestRouteMistakes(t *testing.T) {
 		{"a list for a route", pool + "routes: [[/a]]\n", []string{`2:10: routes[0] is a list; write a route such as {match: GET /api/health, access: public}`}},
 		{"nothing for a route", pool + "routes:\n  -\n", []string{`3:4: routes[0] has no value; write a route such as {match: GET /api/health, access: public}, or remove the item`}},
 		{"a path for a route", pool + "routes:\n  - GET /a: public\n", []string{
-			`3:5: the key "GET /a" is unknown in routes[0]; the keys here are name, match, hosts, access, if_invalid, issuers, groups, scopes, clients, tokens_from, forward`,
+			`3:5: the key "GET /a" is unknown in routes[0]; the keys here are name, match, hosts, access, if_invalid, issuers, groups, scopes, clients, any_of, max_auth_age, acr, tokens_from, forward`,
 			`3:5: routes[0].match is missing; write [METHOD,...] PATH, such as GET /api/health`,
 		}},
 		{"no match", pool + "routes: [{name: a}]\n", []string{`2:10: routes[0].match is missing; write [METHOD,...] PATH, such as GET /api/health`}},
@@ -78,7 +81,7 @@ func TestHostMistakes(t *testing.T) {
 // could meet in its own way says whose it means.
 func TestRouteIssuers(t *testing.T) {
 	const two = "issuers:\n  a: {cognito: us-west-1_a, clients: [c], prefix: ''}\n  b: {cognito: us-west-1_b, clients: [c], prefix: 'b:'}\n"
-	const needs = ` needs issuers beside its groups, scopes or clients, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`
+	const needs = ` needs issuers beside its groups, scopes, clients, max_auth_age or acr, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`
 	check(t, []file{
 		{"groups", two + "routes: [{match: /a, groups: [x]}]\n", []string{"4:10: routes[0]" + needs}},
 		{"scopes", two + "routes: [{match: /a, scopes: {all: [x]}}]\n", []string{"4:10: routes[0]" + needs}},
@@ -88,4 +91,54 @@ func TestRouteIssuers(t *testing.T) {
 		{"named wrongly is one mistake", two + "routes: [{match: /a, groups: [x], issuers: [c]}]\n",
 			[]string{`4:45: routes[0].issuers[0] is "c", and no issuer has that name; the issuers are a, b`}},
 	})
+}
+
+// TestAlternatives reads any_of and step-up, and what is wrong with them.
+func TestAlternatives(t *testing.T) {
+	c := parse(t, pool+"routes: [{match: /a, any_of: [{groups: [sales]}, {scopes: {all: [x, y]}, clients: [cli]}], max_auth_age: 1h, acr: [gold]}]\n")
+	want := config.Requirement{
+		AnyOf: []config.Alternative{
+			{Groups: config.Choice{Any: []string{"sales"}}},
+			{Scopes: config.Choice{All: []string{"x", "y"}}, Clients: config.Choice{Any: []string{"cli"}}},
+		},
+		MaxAuthAge: time.Hour, ACR: []string{"gold"},
+	}
+	compare(t, []valueRow{{"requirement", c.Routes[0].Requirement, want}})
+	for yaml, text := range map[string]string{
+		"any_of: []":                       `2:22: routes[0].any_of is an empty list; write a list of alternatives such as [{groups: [sales]}, {scopes: [orders/read]}], or leave the key out`,
+		"any_of: [{}]":                     `2:31: routes[0].any_of[0] is empty and would fit every token; write what it asks for, such as {groups: [sales]}`,
+		"any_of: [{groups: []}]":           `2:32: routes[0].any_of[0].groups is an empty list; write a list such as [admin], or {all: [admin]} to ask for all of them, or leave the key out`,
+		"any_of: [{when: x}]":              `2:32: the key "when" is unknown in routes[0].any_of[0]; the keys here are issuers, groups, scopes, clients`,
+		"any_of: [{issuers: [nobody]}]":    `2:42: routes[0].any_of[0].issuers[0] is "nobody", and no issuer has that name; the issuers are pool`,
+		"max_auth_age: 0s":                 `2:36: routes[0].max_auth_age is "0s", out of its range; write a duration with its unit, such as 1h, from 1s to 8760h`,
+		`acr: ['a b']`:                     `2:28: routes[0].acr[0] is "a b"; write an authentication context class without spaces, quotes and backslashes`,
+		"access: optional, acr: [gold]":    `2:40: routes[0].acr asks for something of a token, but this route is optional; write access: required, or leave it out`,
+		"access: public, max_auth_age: 1h": `2:52: routes[0].max_auth_age asks for something of a token, but this route is public; write access: required, or leave it out`,
+	} {
+		t.Run(yaml, func(t *testing.T) { same(t, mistakes(t, pool+"routes: [{match: /a, "+yaml+"}]\n"), []string{text}) })
+	}
+}
+
+// TestAlternativesNameTheirIssuers: with more than one issuer, the route or each
+// alternative says whose groups it means.
+func TestAlternativesNameTheirIssuers(t *testing.T) {
+	const two = `issuers:
+  a: {issuer: "https://a.example", audiences: [x], prefix: ""}
+  b: {issuer: "https://b.example", audiences: [x], prefix: "b:"}
+`
+	for yaml, text := range map[string]string{
+		"any_of: [{groups: [g]}, {issuers: [b], groups: [h]}]": `4:22: routes[0].any_of needs issuers on the route or in every alternative, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`,
+		"max_auth_age: 1h": `4:10: routes[0] needs issuers beside its groups, scopes, clients, max_auth_age or acr, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`,
+		"any_of: [{issuers: [a], groups: [g]}, {issuers: [b], groups: [h]}]": "",
+		"issuers: [a], any_of: [{groups: [g]}, {groups: [h]}]":               "",
+	} {
+		t.Run(yaml, func(t *testing.T) {
+			yaml := two + "routes: [{match: /a, " + yaml + "}]\n"
+			if text == "" {
+				parse(t, yaml)
+				return
+			}
+			same(t, mistakes(t, yaml), []string{text})
+		})
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,6 +80,8 @@ const realm = "jwtgate"
 type particulars struct {
 	near       token.NearMiss // picks a closer text
 	scopes     []string       // those that the route asks for
+	maxAge     time.Duration  // of the login; 0: any
+	acrValues  []string       // of the login; empty: any
 	retryAfter time.Duration  // when an outage may be over; 0: not known
 }
 
@@ -94,15 +97,15 @@ func (r reasons) denial(reason Reason, more particulars) (Reason, *Denial) {
 	if text := r.near[more.near]; text != "" {
 		d.Detail = text
 	}
-	if m.status == http.StatusServiceUnavailable {
+	if m.outage {
 		d.RetryAfter = min(max(int(math.Ceil(more.retryAfter.Seconds())), 1), 30)
 	}
-	d.Challenge = challenge(m.code, d.Detail, more.scopes)
+	d.Challenge = challenge(m.code, d.Detail, more)
 	return reason, d
 }
 
-// challenge renders WWW-Authenticate (RFC 6750 section 3).
-func challenge(c code, text string, scopes []string) string {
+// challenge renders WWW-Authenticate (RFC 6750 section 3, RFC 9470 section 3).
+func challenge(c code, text string, more particulars) string {
 	const scheme = `Bearer realm="` + realm + `"`
 	switch c {
 	case codeNoChallenge:
@@ -114,8 +117,14 @@ func challenge(c code, text string, scopes []string) string {
 	}
 	value := scheme + `, error="` + string(c) + `"`
 	// Of a copy, since the list is the failure's.
-	if fit := slices.DeleteFunc(slices.Clone(scopes), notScope); len(fit) > 0 {
+	if fit := slices.DeleteFunc(slices.Clone(more.scopes), notScope); len(fit) > 0 {
 		value += `, scope="` + strings.Join(fit, " ") + `"`
+	}
+	if more.maxAge > 0 {
+		value += ", max_age=" + strconv.FormatInt(int64(more.maxAge.Seconds()), 10)
+	}
+	if len(more.acrValues) > 0 {
+		value += `, acr_values="` + strings.Join(more.acrValues, " ") + `"`
 	}
 	return value
 }

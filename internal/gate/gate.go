@@ -221,7 +221,7 @@ func (c *check) authenticate(ctx context.Context, rule *route.Rule, host string)
 	}
 	c.decision.Issuer, c.decision.Subject = verified.Issuer, verified.Subject
 	c.decision.KeyID, c.decision.Expires = verified.KeyID, verified.Expiry
-	if err := rule.Authorize(verified); err != nil {
+	if err := rule.Authorize(verified, c.gate.options.Now()); err != nil {
 		c.fail(err)
 		return
 	}
@@ -256,7 +256,7 @@ func (c *check) fail(err error) {
 	}
 	var denial *route.Denial
 	if errors.As(err, &denial) {
-		more.scopes = denial.Scopes
+		more.scopes, more.maxAge, more.acrValues = denial.Scopes, denial.MaxAge, denial.ACRValues
 	}
 	c.decision.Reason, c.decision.Denial = c.gate.reasons.denial(c.gate.reasons.of(err), more)
 }

@@ -87,7 +87,7 @@ func TestGateTellsWhatItRuns(t *testing.T) {
 	if w.gate.Config() != w.cfg {
 		t.Error("Config is another one")
 	}
-	want := []string{"open", "optional", "lenient", "closed", "fixed", "elsewhere", "strict", "team", "session", "readers", "default"}
+	want := []string{"open", "optional", "lenient", "closed", "fixed", "elsewhere", "strict", "team", "session", "fresh", "readers", "default"}
 	if got := w.gate.Routes(); !slices.Equal(got, want) {
 		t.Errorf("routes %v, want %v", got, want)
 	}
@@ -124,7 +124,7 @@ routes: [{match: /open, access: public}]
 	if d.Reason != gate.ReasonKeysUnavailable {
 		t.Errorf("with a token: %s", d.Reason)
 	}
-	checkRetryAfter(t, d.Denial)
+	checkRetryAfter(t, d.Reason, d.Denial)
 }
 
 func TestClosedGateDecidesByTheKeysAtHand(t *testing.T) {

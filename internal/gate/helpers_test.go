@@ -48,6 +48,7 @@ routes:
   - {name: strict,    match: /strict,       issuers: [home], groups: [admin], scopes: {all: [orders/read, orders/write]}, clients: [web]}
   - {name: team,      match: /team,         issuers: [home], groups: [admin, staff]}
   - {name: session,   match: /session/**,   access: optional, tokens_from: [bearer, {cookie: session}]}
+  - {name: fresh,     match: /fresh,        issuers: [home], max_auth_age: 5m, acr: [gold, platinum]}
   - {name: readers,   match: /readers,      issuers: [home], scopes: [orders/read, orders/admin]}
 `
 

@@ -62,6 +62,12 @@ func reached() map[gate.Reason]func(t *testing.T, w *world) *gate.Request {
 		"group_missing":      with(nil, m{"groups": []string{hostile}}),
 		"scope_missing":      with(nil, m{"scope": "orders/read " + hostile}),
 		"client_not_allowed": with(nil, m{"client_id": "mobile", "sub": hostile}),
+		"login_too_old": func(t *testing.T, w *world) *gate.Request {
+			return get("/fresh", bearer(mint(t, w.home, claims(m{"auth_time": ago, "acr": "gold", "sub": hostile}))))
+		},
+		"acr_too_weak": func(t *testing.T, w *world) *gate.Request {
+			return get("/fresh", bearer(mint(t, w.home, claims(m{"auth_time": time.Now().Unix(), "acr": hostile}))))
+		},
 		"identity_too_large": with(nil, m{"sub": strings.Repeat(hostile, 7)}),
 		"token_use_mismatch": func(t *testing.T, w *world) *gate.Request {
 			return get("/strict", bearer(mint(t, w.pool, m{"token_use": "id", "aud": "web", "sub": hostile})))
@@ -278,7 +284,7 @@ func TestDeadline(t *testing.T) {
 			if d.Reason != gate.ReasonDeadline || d.Status() != http.StatusServiceUnavailable || d.Route != gate.RouteNone {
 				t.Errorf("%s %d on route %s", d.Reason, d.Status(), d.Route)
 			}
-			checkRetryAfter(t, d.Denial)
+			checkRetryAfter(t, d.Reason, d.Denial)
 		})
 	}
 }

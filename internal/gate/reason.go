@@ -58,6 +58,8 @@ const (
 	ReasonGroupMissing        Reason = "group_missing"
 	ReasonScopeMissing        Reason = "scope_missing"
 	ReasonClientNotAllowed    Reason = "client_not_allowed"
+	ReasonLoginTooOld         Reason = "login_too_old"
+	ReasonACRTooWeak          Reason = "acr_too_weak"
 	ReasonIdentityTooLarge    Reason = "identity_too_large"
 	ReasonDeadline            Reason = "deadline"
 	ReasonRequestMalformed    Reason = "request_malformed"
@@ -73,6 +75,7 @@ const (
 	codeInvalidRequest    code = "invalid_request"
 	codeInvalidToken      code = "invalid_token"
 	codeInsufficientScope code = "insufficient_scope"
+	codeInsufficientLogin code = "insufficient_user_authentication" // RFC 9470 section 3
 )
 
 // meaning is what a reason means to a client.
@@ -86,6 +89,9 @@ type meaning struct {
 	text string
 	// err is the failure that has this reason, if one does.
 	err error
+	// outage: the issuer's, which may be over soon, so that it is worth asking
+	// again.
+	outage bool
 }
 
 func allowed() meaning { return meaning{verdict: VerdictAllow, status: http.StatusOK} }
@@ -104,6 +110,12 @@ func forbidden(c code, text string, err error) meaning {
 
 func unavailable(text string, err error) meaning {
 	return meaning{verdict: VerdictDeny, status: http.StatusServiceUnavailable, code: codeNoChallenge, text: text, err: err}
+}
+
+func outage(text string, err error) meaning {
+	m := unavailable(text, err)
+	m.outage = true
+	return m
 }
 
 // meanings is the one table of reasons.
@@ -142,6 +154,9 @@ func meanings() map[Reason]meaning {
 		ReasonTokenUseMismatch: invalidToken("this kind of token is not accepted here", token.ErrTokenUseMismatch),
 		ReasonSubjectMissing:   invalidToken("the token names no subject", token.ErrSubjectMissing),
 
+		ReasonLoginTooOld: {verdict: VerdictDeny, status: http.StatusUnauthorized, code: codeInsufficientLogin, text: "this needs a newer login", err: route.ErrLoginTooOld},
+		ReasonACRTooWeak:  {verdict: VerdictDeny, status: http.StatusUnauthorized, code: codeInsufficientLogin, text: "this needs a stronger login", err: route.ErrACRTooWeak},
+
 		ReasonRouteDenied:      forbidden(codeNoChallenge, "nobody may do this", nil),
 		ReasonCrossSite:        forbidden(codeNoChallenge, "the cookie may have been sent by another site", token.ErrCrossSite),
 		ReasonIssuerNotAllowed: forbidden(codeNoChallenge, "tokens of this issuer are not taken here", route.ErrIssuerNotAllowed),
@@ -150,9 +165,9 @@ func meanings() map[Reason]meaning {
 		ReasonScopeMissing:     forbidden(codeInsufficientScope, "the token lacks a scope that this needs", route.ErrScopeMissing),
 		ReasonClientNotAllowed: forbidden(codeInsufficientScope, "this client may not do this", route.ErrClientNotAllowed),
 
-		ReasonKeysUnavailable:  unavailable("the keys of the token's issuer have not been loaded yet; try again", issuer.ErrKeysUnavailable),
-		ReasonKeysStale:        unavailable("the keys of the token's issuer are too old to trust; try again", issuer.ErrKeysStale),
-		ReasonKeyPending:       unavailable("the token's key is being looked for; try again", issuer.ErrKeyPending),
+		ReasonKeysUnavailable:  outage("the keys of the token's issuer have not been loaded yet; try again", issuer.ErrKeysUnavailable),
+		ReasonKeysStale:        outage("the keys of the token's issuer are too old to trust; try again", issuer.ErrKeysStale),
+		ReasonKeyPending:       outage("the token's key is being looked for; try again", issuer.ErrKeyPending),
 		ReasonDeadline:         unavailable("there was no time left to decide; try again", nil),
 		ReasonRequestMalformed: unavailable("the proxy's question could not be read", nil),
 		ReasonInternal:         unavailable("the gate failed; try again", nil),

@@ -44,7 +44,7 @@ func answers() map[gate.Reason]answer {
 		http.StatusUnauthorized: {"invalid_token": `token_malformed token_too_large alg_not_allowed header_not_allowed
 			type_not_allowed kid_missing issuer_unknown key_unknown key_unfit signature_invalid claims_malformed
 			expiry_missing expired not_yet_valid issued_in_future lifetime_too_long audience_mismatch client_mismatch
-			token_use_mismatch subject_missing`},
+			token_use_mismatch subject_missing`, "insufficient_user_authentication": "login_too_old acr_too_weak"},
 		http.StatusForbidden: {
 			"":                   "route_denied cross_site issuer_not_allowed identity_too_large",
 			"insufficient_scope": "group_missing scope_missing client_not_allowed",
@@ -139,7 +139,7 @@ func TestReasonsAreComplete(t *testing.T) {
 			texts[d.Denial.Detail] = reason
 			checkText(t, d.Denial.Detail)
 			checkChallenge(t, d.Denial, want[reason].code)
-			checkRetryAfter(t, d.Denial)
+			checkRetryAfter(t, d.Reason, d.Denial)
 		})
 	}
 }
@@ -172,11 +172,11 @@ func checkChallenge(t *testing.T, d *gate.Denial, code string) {
 	}
 }
 
-// checkRetryAfter holds a denial that is no fault of the client to a time
-// after which to ask again, and no other denial to one.
-func checkRetryAfter(t *testing.T, d *gate.Denial) {
+// checkRetryAfter holds a denial for an outage of the issuer to a time after
+// which to ask again, and no other denial to one.
+func checkRetryAfter(t *testing.T, reason gate.Reason, d *gate.Denial) {
 	t.Helper()
-	if d.Status == http.StatusServiceUnavailable {
+	if slices.Contains([]gate.Reason{"keys_unavailable", "keys_stale", "key_pending"}, reason) {
 		if d.RetryAfter < 1 || d.RetryAfter > 30 {
 			t.Errorf("Retry-After %d, want 1 to 30", d.RetryAfter)
 		}
@@ -192,6 +192,7 @@ func failures() map[error]gate.Reason {
 		route.ErrPathRefused: "path_refused", route.ErrHostRefused: "host_refused",
 		route.ErrIssuerNotAllowed: "issuer_not_allowed", route.ErrGroupMissing: "group_missing",
 		route.ErrScopeMissing: "scope_missing", route.ErrClientNotAllowed: "client_not_allowed",
+		route.ErrLoginTooOld: "login_too_old", route.ErrACRTooWeak: "acr_too_weak",
 		identity.ErrTooLarge: "identity_too_large",
 		jwt.ErrAmbiguous:     "credential_ambiguous", jwt.ErrCrossSite: "cross_site", jwt.ErrLifetimeTooLong: "lifetime_too_long",
 		jwt.ErrMalformed: "token_malformed", jwt.ErrTooLarge: "token_too_large",

@@ -29,11 +29,14 @@ func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
 func (oneKey) Verified(string)           {}
 func (oneKey) RetryAfter() time.Duration { return 0 }
 
+// instant is the time of these tests.
+func instant() time.Time { return time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC) }
+
 // verified makes the token of a subject by verifying one with these claims,
 // from the issuer of that name.
 func verified(t *testing.T, issuer string, claims map[string]any) *token.Token {
 	t.Helper()
-	now := time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC)
+	now := instant()
 	iss := "https://" + issuer + ".example/"
 	all := map[string]any{"iss": iss, "aud": "shop", "sub": "alice", "exp": now.Unix() + 60}
 	maps.Copy(all, claims)
@@ -61,10 +64,10 @@ func verified(t *testing.T, issuer string, claims map[string]any) *token.Token {
 }
 
 // rule compiles one route with this requirement.
-func rule(t *testing.T, requirement config.Requirement) *route.Rule {
+func rule(t *testing.T, want config.Alternative) *route.Rule {
 	t.Helper()
 	compiled, err := route.New(&config.Config{Routes: []config.Route{{
-		Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: requirement,
+		Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: config.Requirement{Alternative: want},
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -86,58 +89,58 @@ func TestAuthorize(t *testing.T) {
 	everything := map[string]any{"groups": []string{"staff"}, "scope": "read", "client_id": "site"}
 	for _, row := range []struct {
 		name   string
-		want   config.Requirement
+		want   config.Alternative
 		claims map[string]any
 		denied error
 		scopes []string // that the denial asks for
 	}{
-		{"nothing asked of a plain token", config.Requirement{}, nil, nil, nil},
-		{"nothing asked of a rich token", config.Requirement{}, everything, nil, nil},
+		{"nothing asked of a plain token", config.Alternative{}, nil, nil, nil},
+		{"nothing asked of a rich token", config.Alternative{}, everything, nil, nil},
 
-		{"the issuer", config.Requirement{Issuers: []string{"other", "shop"}}, nil, nil, nil},
-		{"another issuer", config.Requirement{Issuers: []string{"other"}}, everything, route.ErrIssuerNotAllowed, nil},
-		{"an issuer whose name is longer", config.Requirement{Issuers: []string{"shop2", "sho"}}, nil, route.ErrIssuerNotAllowed, nil},
+		{"the issuer", config.Alternative{Issuers: []string{"other", "shop"}}, nil, nil, nil},
+		{"another issuer", config.Alternative{Issuers: []string{"other"}}, everything, route.ErrIssuerNotAllowed, nil},
+		{"an issuer whose name is longer", config.Alternative{Issuers: []string{"shop2", "sho"}}, nil, route.ErrIssuerNotAllowed, nil},
 
-		{"one group of any", config.Requirement{Groups: anyOf("admin", "staff")}, groups("users", "staff"), nil, nil},
-		{"no group of any", config.Requirement{Groups: anyOf("admin", "staff")}, groups("users"), route.ErrGroupMissing, nil},
-		{"group asked for, an empty list there", config.Requirement{Groups: anyOf("staff")}, groups(), route.ErrGroupMissing, nil},
-		{"group asked for, none there", config.Requirement{Groups: anyOf("staff")}, nil, route.ErrGroupMissing, nil},
-		{"group asked for, a string there", config.Requirement{Groups: anyOf("staff")}, map[string]any{"groups": "staff"}, route.ErrGroupMissing, nil},
-		{"group asked for, in another case", config.Requirement{Groups: anyOf("staff")}, groups("Staff"), route.ErrGroupMissing, nil},
-		{"group asked for, a longer one there", config.Requirement{Groups: anyOf("staff")}, groups("staff2", "staf", " staff"), route.ErrGroupMissing, nil},
-		{"group asked for, it is a scope", config.Requirement{Groups: anyOf("staff")}, scopes("staff"), route.ErrGroupMissing, nil},
-		{"all groups", config.Requirement{Groups: allOf("a", "b")}, groups("b", "c", "a"), nil, nil},
-		{"all groups but one", config.Requirement{Groups: allOf("a", "b")}, groups("a", "c"), route.ErrGroupMissing, nil},
-		{"all groups asked for, none there", config.Requirement{Groups: allOf("a", "b")}, nil, route.ErrGroupMissing, nil},
-		{"any and all, both met", config.Requirement{Groups: config.Choice{Any: []string{"x", "y"}, All: []string{"a"}}}, groups("y", "a"), nil, nil},
-		{"any and all, any not met", config.Requirement{Groups: config.Choice{Any: []string{"x", "y"}, All: []string{"a"}}}, groups("a"), route.ErrGroupMissing, nil},
-		{"any and all, all not met", config.Requirement{Groups: config.Choice{Any: []string{"x", "y"}, All: []string{"a"}}}, groups("x"), route.ErrGroupMissing, nil},
+		{"one group of any", config.Alternative{Groups: anyOf("admin", "staff")}, groups("users", "staff"), nil, nil},
+		{"no group of any", config.Alternative{Groups: anyOf("admin", "staff")}, groups("users"), route.ErrGroupMissing, nil},
+		{"group asked for, an empty list there", config.Alternative{Groups: anyOf("staff")}, groups(), route.ErrGroupMissing, nil},
+		{"group asked for, none there", config.Alternative{Groups: anyOf("staff")}, nil, route.ErrGroupMissing, nil},
+		{"group asked for, a string there", config.Alternative{Groups: anyOf("staff")}, map[string]any{"groups": "staff"}, route.ErrGroupMissing, nil},
+		{"group asked for, in another case", config.Alternative{Groups: anyOf("staff")}, groups("Staff"), route.ErrGroupMissing, nil},
+		{"group asked for, a longer one there", config.Alternative{Groups: anyOf("staff")}, groups("staff2", "staf", " staff"), route.ErrGroupMissing, nil},
+		{"group asked for, it is a scope", config.Alternative{Groups: anyOf("staff")}, scopes("staff"), route.ErrGroupMissing, nil},
+		{"all groups", config.Alternative{Groups: allOf("a", "b")}, groups("b", "c", "a"), nil, nil},
+		{"all groups but one", config.Alternative{Groups: allOf("a", "b")}, groups("a", "c"), route.ErrGroupMissing, nil},
+		{"all groups asked for, none there", config.Alternative{Groups: allOf("a", "b")}, nil, route.ErrGroupMissing, nil},
+		{"any and all, both met", config.Alternative{Groups: config.Choice{Any: []string{"x", "y"}, All: []string{"a"}}}, groups("y", "a"), nil, nil},
+		{"any and all, any not met", config.Alternative{Groups: config.Choice{Any: []string{"x", "y"}, All: []string{"a"}}}, groups("a"), route.ErrGroupMissing, nil},
+		{"any and all, all not met", config.Alternative{Groups: config.Choice{Any: []string{"x", "y"}, All: []string{"a"}}}, groups("x"), route.ErrGroupMissing, nil},
 
-		{"one scope of any", config.Requirement{Scopes: anyOf("write", "read")}, scopes("read other"), nil, nil},
-		{"no scope of any", config.Requirement{Scopes: anyOf("write", "read")}, scopes("other"), route.ErrScopeMissing, []string{"write", "read"}},
-		{"scope asked for, none there", config.Requirement{Scopes: anyOf("read")}, nil, route.ErrScopeMissing, []string{"read"}},
-		{"scope asked for, an empty string there", config.Requirement{Scopes: anyOf("read")}, scopes(""), route.ErrScopeMissing, []string{"read"}},
-		{"scope asked for, a longer one there", config.Requirement{Scopes: anyOf("orders/read")}, scopes("orders/read2 orders"), route.ErrScopeMissing, []string{"orders/read"}},
-		{"all scopes", config.Requirement{Scopes: allOf("a", "b")}, scopes("b a"), nil, nil},
-		{"all scopes but one", config.Requirement{Scopes: allOf("a", "b")}, scopes("b"), route.ErrScopeMissing, []string{"a", "b"}},
-		{"any and all scopes", config.Requirement{Scopes: config.Choice{Any: []string{"x"}, All: []string{"a"}}}, scopes("a"), route.ErrScopeMissing, []string{"x", "a"}},
+		{"one scope of any", config.Alternative{Scopes: anyOf("write", "read")}, scopes("read other"), nil, nil},
+		{"no scope of any", config.Alternative{Scopes: anyOf("write", "read")}, scopes("other"), route.ErrScopeMissing, []string{"write", "read"}},
+		{"scope asked for, none there", config.Alternative{Scopes: anyOf("read")}, nil, route.ErrScopeMissing, []string{"read"}},
+		{"scope asked for, an empty string there", config.Alternative{Scopes: anyOf("read")}, scopes(""), route.ErrScopeMissing, []string{"read"}},
+		{"scope asked for, a longer one there", config.Alternative{Scopes: anyOf("orders/read")}, scopes("orders/read2 orders"), route.ErrScopeMissing, []string{"orders/read"}},
+		{"all scopes", config.Alternative{Scopes: allOf("a", "b")}, scopes("b a"), nil, nil},
+		{"all scopes but one", config.Alternative{Scopes: allOf("a", "b")}, scopes("b"), route.ErrScopeMissing, []string{"a", "b"}},
+		{"any and all scopes", config.Alternative{Scopes: config.Choice{Any: []string{"x"}, All: []string{"a"}}}, scopes("a"), route.ErrScopeMissing, []string{"x", "a"}},
 
-		{"the client", config.Requirement{Clients: anyOf("cli", "site")}, client("site"), nil, nil},
-		{"another client", config.Requirement{Clients: anyOf("cli")}, client("site"), route.ErrClientNotAllowed, nil},
-		{"client asked for, none there", config.Requirement{Clients: anyOf("cli")}, nil, route.ErrClientNotAllowed, nil},
-		{"client asked for, an empty one there", config.Requirement{Clients: anyOf("cli")}, client(""), route.ErrClientNotAllowed, nil},
-		{"an empty client asked for, none there", config.Requirement{Clients: anyOf("")}, nil, route.ErrClientNotAllowed, nil},
-		{"the one client of all", config.Requirement{Clients: allOf("site")}, client("site"), nil, nil},
-		{"two clients of all", config.Requirement{Clients: allOf("site", "cli")}, client("site"), route.ErrClientNotAllowed, nil},
+		{"the client", config.Alternative{Clients: anyOf("cli", "site")}, client("site"), nil, nil},
+		{"another client", config.Alternative{Clients: anyOf("cli")}, client("site"), route.ErrClientNotAllowed, nil},
+		{"client asked for, none there", config.Alternative{Clients: anyOf("cli")}, nil, route.ErrClientNotAllowed, nil},
+		{"client asked for, an empty one there", config.Alternative{Clients: anyOf("cli")}, client(""), route.ErrClientNotAllowed, nil},
+		{"an empty client asked for, none there", config.Alternative{Clients: anyOf("")}, nil, route.ErrClientNotAllowed, nil},
+		{"the one client of all", config.Alternative{Clients: allOf("site")}, client("site"), nil, nil},
+		{"two clients of all", config.Alternative{Clients: allOf("site", "cli")}, client("site"), route.ErrClientNotAllowed, nil},
 
-		{"everything", config.Requirement{Issuers: []string{"shop"}, Groups: anyOf("staff"), Scopes: anyOf("read"), Clients: anyOf("site")}, everything, nil, nil},
-		{"the issuer is checked first", config.Requirement{Issuers: []string{"x"}, Groups: anyOf("x"), Scopes: anyOf("x"), Clients: anyOf("x")}, everything, route.ErrIssuerNotAllowed, nil},
-		{"groups are checked second", config.Requirement{Groups: anyOf("x"), Scopes: anyOf("x"), Clients: anyOf("x")}, everything, route.ErrGroupMissing, nil},
-		{"scopes are checked third", config.Requirement{Scopes: anyOf("x"), Clients: anyOf("x")}, everything, route.ErrScopeMissing, []string{"x"}},
-		{"clients are checked last", config.Requirement{Groups: anyOf("staff"), Scopes: anyOf("read"), Clients: anyOf("x")}, everything, route.ErrClientNotAllowed, nil},
+		{"everything", config.Alternative{Issuers: []string{"shop"}, Groups: anyOf("staff"), Scopes: anyOf("read"), Clients: anyOf("site")}, everything, nil, nil},
+		{"the issuer is checked first", config.Alternative{Issuers: []string{"x"}, Groups: anyOf("x"), Scopes: anyOf("x"), Clients: anyOf("x")}, everything, route.ErrIssuerNotAllowed, nil},
+		{"groups are checked second", config.Alternative{Groups: anyOf("x"), Scopes: anyOf("x"), Clients: anyOf("x")}, everything, route.ErrGroupMissing, nil},
+		{"scopes are checked third", config.Alternative{Scopes: anyOf("x"), Clients: anyOf("x")}, everything, route.ErrScopeMissing, []string{"x"}},
+		{"clients are checked last", config.Alternative{Groups: anyOf("staff"), Scopes: anyOf("read"), Clients: anyOf("x")}, everything, route.ErrClientNotAllowed, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			err := rule(t, row.want).Authorize(verified(t, "shop", row.claims))
+			err := rule(t, row.want).Authorize(verified(t, "shop", row.claims), instant())
 			if row.denied == nil {
 				if err != nil {
 					t.Fatal(err)
@@ -157,19 +160,67 @@ func TestAuthorize(t *testing.T) {
 
 // Authorize returns no nil pointer in an error.
 func TestAuthorizeAllowsWithNil(t *testing.T) {
-	if err := rule(t, config.Requirement{}).Authorize(verified(t, "shop", nil)); err != nil {
+	if err := rule(t, config.Alternative{}).Authorize(verified(t, "shop", nil), instant()); err != nil {
 		t.Errorf("%#v", err)
 	}
 }
 
 // A denial's scopes are the caller's: to change them does not change the rule.
 func TestDenialIsACopy(t *testing.T) {
-	r := rule(t, config.Requirement{Scopes: anyOf("read")})
+	r := rule(t, config.Alternative{Scopes: anyOf("read")})
 	for range 2 {
 		var denial *route.Denial
-		if !errors.As(r.Authorize(verified(t, "shop", nil)), &denial) || denial.Scopes[0] != "read" {
+		if !errors.As(r.Authorize(verified(t, "shop", nil), instant()), &denial) || denial.Scopes[0] != "read" {
 			t.Fatalf("%+v", denial)
 		}
 		denial.Scopes[0] = "admin"
+	}
+}
+
+// TestAuthorizeAnyOf: one alternative has to fit, beside what the route itself
+// asks for; if none does, the one that came furthest says why.
+func TestAuthorizeAnyOf(t *testing.T) {
+	staff := config.Alternative{Groups: anyOf("staff")}
+	reader := config.Alternative{Issuers: []string{"shop"}, Scopes: anyOf("read")}
+	stranger := config.Alternative{Issuers: []string{"other"}, Groups: anyOf("staff")}
+	client := config.Alternative{Groups: anyOf("staff"), Clients: anyOf("cli")}
+	for _, row := range []struct {
+		name   string
+		own    config.Alternative
+		any    []config.Alternative
+		claims map[string]any
+		want   error
+		scopes []string
+	}{
+		{"the first fits", config.Alternative{}, []config.Alternative{staff, reader}, map[string]any{"groups": []string{"staff"}}, nil, nil},
+		{"the last fits", config.Alternative{}, []config.Alternative{staff, reader}, map[string]any{"scope": "read"}, nil, nil},
+		{"none fits, the furthest says why", config.Alternative{}, []config.Alternative{staff, reader, stranger}, nil, route.ErrScopeMissing, []string{"read"}},
+		{"its place does not matter", config.Alternative{}, []config.Alternative{reader, stranger, staff}, nil, route.ErrScopeMissing, []string{"read"}},
+		{"the first of equals", config.Alternative{}, []config.Alternative{{Scopes: anyOf("a")}, {Scopes: anyOf("b")}}, nil, route.ErrScopeMissing, []string{"a"}},
+		{"a client is further than a scope", config.Alternative{}, []config.Alternative{reader, client}, map[string]any{"groups": []string{"staff"}}, route.ErrClientNotAllowed, nil},
+		{"one alternative of another issuer", config.Alternative{}, []config.Alternative{stranger}, map[string]any{"groups": []string{"staff"}}, route.ErrIssuerNotAllowed, nil},
+		{"the route's own comes first", config.Alternative{Groups: anyOf("admin")}, []config.Alternative{reader}, map[string]any{"scope": "read"}, route.ErrGroupMissing, nil},
+		{"both", config.Alternative{Groups: anyOf("staff")}, []config.Alternative{reader}, map[string]any{"groups": []string{"staff"}, "scope": "read"}, nil, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			compiled, err := route.New(&config.Config{Routes: []config.Route{{
+				Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: config.Requirement{Alternative: row.own, AnyOf: row.any},
+			}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			path, err := route.ParsePath("/", config.Relaxed{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = compiled.Match("GET", "", path).Authorize(verified(t, "shop", row.claims), instant())
+			if !errors.Is(err, row.want) || (err == nil) != (row.want == nil) {
+				t.Fatalf("got %v, want %v", err, row.want)
+			}
+			var denial *route.Denial
+			if errors.As(err, &denial) && !slices.Equal(denial.Scopes, row.scopes) {
+				t.Errorf("scopes %q, want %q", denial.Scopes, row.scopes)
+			}
+		})
 	}
 }

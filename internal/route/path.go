@@ -88,25 +88,30 @@ func parseSegment(segment string, relaxed config.Relaxed) (string, error) {
 	if err := guardEncodings(segment, relaxed); err != nil {
 		return "", err
 	}
-	if relaxed.Semicolon {
-		segment = cutParameters(segment)
-	}
-	decoded, err := url.PathUnescape(segment)
+	// All of it is decoded first: what follows a semicolon is cut, not unread.
+	whole, err := url.PathUnescape(segment)
 	switch {
 	case err != nil:
 		return "", refuse("a broken percent-encoding")
-	case !utf8.ValidString(decoded):
+	case !utf8.ValidString(whole):
 		return "", refuse("percent-encoded bytes that are not UTF-8")
-	case strings.ContainsFunc(decoded, unicode.IsControl):
+	case strings.ContainsFunc(whole, unicode.IsControl):
 		return "", refuse("a percent-encoded control character")
 	}
-	// With an encoded slash open, dot segments could hide between two.
-	for part := range strings.SplitSeq(decoded, "/") {
+	// With an encoded slash open, dot segments could hide between two, and
+	// behind a semicolon from a server that decodes before it cuts.
+	for part := range strings.SplitSeq(whole, "/") {
+		if relaxed.Semicolon {
+			part, _, _ = strings.Cut(part, ";")
+		}
 		if part == "." || part == ".." {
 			return "", refuse("a dot segment")
 		}
 	}
-	return decoded, nil
+	if !relaxed.Semicolon {
+		return whole, nil
+	}
+	return url.PathUnescape(cutParameters(segment)) // a part of what could be decoded
 }
 
 // guardEncodings refuses the percent-encodings that servers read differently.
@@ -160,5 +165,14 @@ func ParseHost(host string) (string, error) {
 	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
 		host = host[:colon]
 	}
-	return strings.ToLower(strings.TrimSuffix(host, ".")), nil
+	return strings.Map(lower, strings.TrimSuffix(host, ".")), nil
+}
+
+// lower folds the letters of host names, which are ASCII. Unicode has others
+// (U+212A) that fold into these, and no server takes them for the same.
+func lower(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r + 'a' - 'A'
+	}
+	return r
 }

@@ -38,6 +38,11 @@ func (i *trusted) check(t *Token, now time.Time) *Failure {
 		return fail(ErrClaimsMalformed, quoted(name)+" begins with another issuer's prefix")
 	}
 	t.Kind = i.kind(t.claims, t.Client)
+	t.ACR, _ = t.claims["acr"].(string)
+	t.leeway = i.leeway
+	if at, failure := numericDate(t.claims, "auth_time"); failure == nil {
+		t.authTime = at
+	}
 	t.groups = prefixed(i.prefix, i.groups(t.claims))
 	t.scopes = i.scopes(t.claims)
 	return nil

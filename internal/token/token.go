@@ -33,13 +33,26 @@ type Token struct {
 	KeyID     string
 	Algorithm string
 	Expiry    time.Time
+	ACR       string // acr, OpenID Connect Core section 2; empty when there is none
 
-	groups []string // behind the issuer's prefix
-	scopes []string
-	claims map[string]any // as signed
-	prefix string
+	authTime time.Time // auth_time; zero when it is absent or no date
+	leeway   time.Duration
+	groups   []string // behind the issuer's prefix
+	scopes   []string
+	claims   map[string]any // as signed
+	prefix   string
 	// groupsClaim holds the claims that are read as groups.
 	groupsClaim []claimPath
+}
+
+// AuthAge returns how long ago the user logged in (auth_time, OpenID Connect Core
+// section 2). It is not known when the token does not say, says something that
+// is no date, or names a time to come.
+func (t *Token) AuthAge(now time.Time) (age time.Duration, known bool) {
+	if t.authTime.IsZero() || t.authTime.After(now.Add(t.leeway)) {
+		return 0, false
+	}
+	return now.Sub(t.authTime), true
 }
 
 // Groups returns the groups behind the issuer's prefix. The slice is shared: it
