@@ -22,7 +22,11 @@ func listen(what, address string, mode fs.FileMode) (net.Listener, error) {
 	if network == "unix" {
 		return listenUnix(what, name, mode)
 	}
-	listener, err := net.Listen(network, name)
+	return listenTCP(what, name)
+}
+
+func listenTCP(what, address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s %s is in use; end what listens there, or choose another address", what, address)
@@ -36,7 +40,10 @@ func listenUnix(what, path string, mode fs.FileMode) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, fmt.Errorf("%s unix:%s: %w", what, path, err)
 	}
+	// Made for nobody else, so that it is never open wider than mode.
+	before := syscall.Umask(0o177)
 	listener, err := net.Listen("unix", path)
+	syscall.Umask(before)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
@@ -61,6 +68,9 @@ func removeStale(path string) error {
 	connection, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
 		return errors.Join(errors.New("in use; end what listens there, or choose another path"), connection.Close())
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("there is a socket that cannot be asked: %w", err)
 	}
 	return os.Remove(path)
 }
