@@ -12,21 +12,22 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
+// noSocket is the mode of a listener that may be no Unix socket.
+const noSocket fs.FileMode = 0
+
 // listen opens a TCP address, or a Unix socket with those permission bits. what
 // names the setting in errors.
 func listen(what, address string, mode fs.FileMode) (net.Listener, error) {
 	network, name, err := config.ParseListen(address)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("%s %w", what, err)
-	}
-	if network == "unix" {
+	case network == "unix" && mode == noSocket:
+		return nil, fmt.Errorf("%s %s is a Unix socket; write host:port, such as 127.0.0.1:9002", what, address)
+	case network == "unix":
 		return listenUnix(what, name, mode)
 	}
-	return listenTCP(what, name)
-}
-
-func listenTCP(what, address string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", address)
+	listener, err := net.Listen(network, name)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s %s is in use; end what listens there, or choose another address", what, address)

@@ -27,6 +27,7 @@ func TestServeWherePortsAreTaken(t *testing.T) {
 		"the admin's":       {[]string{"--listen", "unix:" + socket, "--admin-listen", address}, "admin.listen " + address + " is in use; end what listens there, or choose another address"},
 		"no address":        {[]string{"--listen", "9001"}, `server.listen is "9001", which is no host and port; write host:port`},
 		"no admin address":  {[]string{"--admin-listen", "localhost"}, `admin.listen is "localhost", which is no host and port; write host:port`},
+		"an admin socket":   {[]string{"--admin-listen", "unix:" + socket}, "admin.listen unix:" + socket + " is a Unix socket; write host:port"},
 		"a host not ours":   {[]string{"--listen", "192.0.2.1:1"}, "server.listen: listen tcp 192.0.2.1:1"},
 		"both the same one": {[]string{"--listen", "127.0.0.1:39517", "--admin-listen", "127.0.0.1:39517"}, "39517 is in use"},
 	} {

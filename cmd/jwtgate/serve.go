@@ -116,7 +116,7 @@ func newServer(cfg *config.Config, handler slog.Handler) (*server, error) {
 	if s.grpc, err = listen("server.listen", cfg.Server.Listen, cfg.Server.SocketMode); err != nil {
 		return nil, err
 	}
-	if s.http, err = listenTCP("admin.listen", cfg.Admin.Listen); err != nil {
+	if s.http, err = listen("admin.listen", cfg.Admin.Listen, noSocket); err != nil {
 		_ = s.grpc.Close() // the first error is the one to tell
 		return nil, err
 	}
