@@ -2,7 +2,7 @@
 # what else is needed is put into .tools/ by the commands themselves.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e check tools clean
+.PHONY: help demo build test race e2e test-providers check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -14,7 +14,7 @@ COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the guided tour: jwtgate, a real Envoy, an application (make demo ARGS=--once)
 	@$(call provide,envoy)
@@ -42,11 +42,29 @@ race: tools ## every test under the race detector; needs a C compiler
 e2e: tools ## only the end-to-end tests
 	go test -shuffle=on $(TESTFLAGS) ./internal/e2e
 
+test-providers: ## the gate before a real identity provider, Keycloak; needs Maven and a JDK 17 or later
+	@$(call provide,envoy moto keycloak)
+	go test -shuffle=on $(TESTFLAGS) -tags providers -run '^TestProvider' ./internal/e2e
+
+# Every target that there is, one after the other; a failing input is kept under
+# the package's testdata/fuzz and is a test from then on.
+FUZZTIME ?= 1m
+fuzz: ## every fuzz target for a minute (FUZZTIME=10m for longer)
+	@set -e; for package in $(UNIT_PACKAGES); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+mutate: ## switch off each check in turn: some test must fail for it
+	go test -tags mutate -run '^TestMutants$$' -count=1 -timeout 60m -v ./internal/house
+
 check: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
-	go vet ./...
-	go tool staticcheck ./...
+	go vet -tags providers ./...
+	go tool staticcheck -tags providers ./...
 
 tools: ## put the pinned Envoy and the Cognito emulator into .tools/
 	@$(call provide,envoy moto)

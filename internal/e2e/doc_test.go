@@ -7,4 +7,7 @@
 // else differs. A second, bare Envoy has all default settings, so that nothing
 // but jwtgate protects the application. A missing Envoy or emulator is a
 // failure, never a skip: `make tools` puts both in place.
+//
+// The build tag providers adds the tests with a real identity provider, which
+// take a JDK and a minute: `make test-providers` runs them.
 package e2e

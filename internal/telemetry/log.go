@@ -6,13 +6,17 @@ import (
 )
 
 // NewHandler returns the JSON log handler of everything that the program says
-// about itself, at level and above. The time key is "time", in UTC.
+// about itself, at level and above. The time key is "time", in UTC; durations
+// are text such as "1m30s".
 func NewHandler(w io.Writer, level slog.Leveler) slog.Handler {
 	return slog.NewJSONHandler(w, &slog.HandlerOptions{
 		Level: level,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime {
 				return slog.Time(slog.TimeKey, a.Value.Time().UTC())
+			}
+			if a.Value.Kind() == slog.KindDuration { // slog's own form is nanoseconds
+				return slog.String(a.Key, a.Value.Duration().String())
 			}
 			return a
 		},

@@ -348,3 +348,12 @@ func TestLogHandler(t *testing.T) {
 		}
 	})
 }
+
+// Durations are for people: slog's own form is a number of nanoseconds.
+func TestLogDurations(t *testing.T) {
+	var out bytes.Buffer
+	slog.New(telemetry.NewHandler(&out, slog.LevelInfo)).Info("x", "age", 90*time.Second)
+	if !strings.Contains(out.String(), `"age":"1m30s"`) {
+		t.Errorf("got %s", out.String())
+	}
+}

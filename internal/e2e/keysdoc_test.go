@@ -1,0 +1,72 @@
+package e2e
+
+import (
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestTheKeysPageHolds: every test that docs/keys.md names is there, each row
+// about a fault names at least one, and every log line, metric, reason and field
+// on it is spelled as in the program.
+func TestTheKeysPageHolds(t *testing.T) {
+	program, tested := sourcesOf(t, "../../cmd", "../../internal")
+	tests := map[string]bool{}
+	for _, found := range regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`).FindAllStringSubmatch(tested, -1) {
+		tests[found[1]] = true
+	}
+	page := read(t, "../../docs/keys.md")
+	isTest := regexp.MustCompile(`^Test[A-Z]\w+$`)
+	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(page, -1) {
+		span := found[1]
+		switch {
+		case isTest.MatchString(span):
+			if !tests[span] {
+				t.Errorf("the page names %s, which is no test", span)
+			}
+		case span == "{}" || span == "if_invalid: anonymous": // an example each
+		case !strings.Contains(program, span):
+			t.Errorf("the page names %s, which is nowhere in the program", span)
+		}
+	}
+	rows := 0
+	for line := range strings.Lines(page) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		if len(cells) != 4 || strings.TrimSpace(cells[3]) == "shown by" {
+			continue
+		}
+		rows++
+		if !strings.Contains(cells[3], "`Test") {
+			t.Errorf("no test is named for: %s", cells[0])
+		}
+	}
+	if rows < 30 {
+		t.Errorf("only %d rows were found on the page", rows)
+	}
+}
+
+// sourcesOf is the text of all Go files below some folders, that of tests
+// apart.
+func sourcesOf(t *testing.T, folders ...string) (program, tests string) {
+	t.Helper()
+	var code, test strings.Builder
+	for _, folder := range folders {
+		err := filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(name) != ".go" {
+				return err
+			}
+			if strings.HasSuffix(name, "_test.go") {
+				test.WriteString(read(t, name))
+			} else {
+				code.WriteString(read(t, name))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return code.String(), test.String()
+}

@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/devidp"
+)
+
+// keyServer serves an issuer's key set, or whatever fault a test plays in its
+// place. The issuer itself stays well, so that its tokens can be had.
+type keyServer struct {
+	*devidp.Issuer
+	url string
+
+	mu    sync.Mutex
+	fault http.HandlerFunc // nil: none
+	asked int
+}
+
+// newKeyServer serves until the test ends.
+func newKeyServer(t *testing.T, behind *devidp.Server, name string) *keyServer {
+	t.Helper()
+	issuer, err := behind.Add(name, devidp.IssuerConfig{ISS: "https://" + name + ".example", Algorithm: "ES256"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &keyServer{Issuer: issuer}
+	server := httptest.NewServer(k)
+	k.url = server.URL + "/keys"
+	t.Cleanup(func() {
+		server.CloseClientConnections() // some faults never end by themselves
+		server.Close()
+	})
+	return k
+}
+
+// ServeHTTP answers with the keys, or plays the fault.
+func (k *keyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	k.mu.Lock()
+	k.asked++
+	fault := k.fault
+	k.mu.Unlock()
+	if fault != nil {
+		fault(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, k.keys(r))
+}
+
+// keys is the issuer's key set as it is served, empty if it cannot be had.
+func (k *keyServer) keys(r *http.Request) string {
+	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, k.JWKSURL(), nil)
+	if err != nil {
+		return ""
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return ""
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return ""
+	}
+	return string(body)
+}
+
+// play begins a fault; nil ends it.
+func (k *keyServer) play(fault http.HandlerFunc) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fault = fault
+}
+
+// fetches is how often the server was asked.
+func (k *keyServer) fetches() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.asked
+}
+
+// publish adds a key, signs with it from now on, and returns its kid.
+func (k *keyServer) publish(t *testing.T) string {
+	t.Helper()
+	kid, err := k.AddKey("")
+	if err == nil {
+		err = k.UseKey(kid)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kid
+}
+
+// token is a proper token of the key that signs now.
+func (k *keyServer) token(t *testing.T) string {
+	t.Helper()
+	return mint(t, k.Issuer, map[string]any{"sub": "s", "aud": "orders-api"})
+}
+
+// startDevIDP serves until the test ends.
+func startDevIDP(t *testing.T) *devidp.Server {
+	t.Helper()
+	server, err := devidp.Start(devidp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	return server
+}
+
+// keysConfig trusts these key servers; settings are further keys of jwks, in
+// flow style. top is what else stands in the file.
+func keysConfig(t *testing.T, top, settings string, servers ...*keyServer) string {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString(top + "\nissuers:\n")
+	for _, k := range servers {
+		fmt.Fprintf(&text, "  %s: {issuer: %q, prefix: %q, audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true, jwks: {uri: %q, %s}}\n",
+			k.Name(), k.ISS(), k.Name()+":", k.url, settings)
+	}
+	text.WriteString("routes:\n  - {match: GET /open, access: public}\n")
+	return writeFile(t, "jwtgate.yaml", text.String())
+}

@@ -1,0 +1,151 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// caller is a client that keeps its connections, for tests that make many
+// calls. It may be used by any number of goroutines.
+type caller struct {
+	address string
+	http    http.Client
+}
+
+func newCaller(t *testing.T, envoy *envoyProxy) *caller {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 1024}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &caller{address: envoy.address, http: http.Client{Transport: transport, Timeout: clientTimeout}}
+}
+
+// verdict is the part of an answer that tests of many calls look at.
+type verdict struct {
+	status     int
+	reason     string // of a denial
+	retryAfter string
+	took       time.Duration
+}
+
+func (v verdict) String() string { return fmt.Sprintf("%d %s", v.status, v.reason) }
+
+// get makes one request with a token. It reports a request that got no answer
+// as a test's error, since it may run on a goroutine of its own.
+func (c *caller) get(t *testing.T, path, token string) verdict {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, "http://"+c.address+path, nil)
+	if err != nil {
+		t.Error(err)
+		return verdict{}
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	began := time.Now()
+	response, err := c.http.Do(request)
+	if err != nil {
+		t.Errorf("GET %s: %v", path, err)
+		return verdict{}
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Errorf("GET %s: reading the answer: %v", path, err)
+		return verdict{}
+	}
+	got := verdict{status: response.StatusCode, retryAfter: response.Header.Get("Retry-After"), took: time.Since(began)}
+	if got.status != http.StatusOK {
+		var p problem
+		if err := json.Unmarshal(body, &p); err != nil {
+			t.Errorf("GET %s: %d %q is no problem document", path, got.status, body)
+		}
+		got.reason = p.Reason
+	}
+	return got
+}
+
+// traffic is proper requests that go on while something happens to the keys.
+// None of them may be refused.
+type traffic struct {
+	stopped chan struct{}
+	group   sync.WaitGroup
+
+	mu   sync.Mutex
+	took []time.Duration
+}
+
+// startTraffic sends a request with each token in turn, one at a time, every so
+// often, until it is stopped or the test ends. next is asked for the token of
+// each.
+func startTraffic(t *testing.T, c *caller, every time.Duration, next func() string) *traffic {
+	t.Helper()
+	tr := &traffic{stopped: make(chan struct{})}
+	tr.group.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		refused := 0
+		for {
+			select {
+			case <-tr.stopped:
+				return
+			case <-tick.C:
+			}
+			got := c.get(t, "/", next())
+			if got.status != http.StatusOK {
+				if refused++; refused <= 5 {
+					t.Errorf("a proper request is answered %v", got)
+				}
+			}
+			tr.mu.Lock()
+			tr.took = append(tr.took, got.took)
+			tr.mu.Unlock()
+		}
+	})
+	t.Cleanup(func() { tr.stop() })
+	return tr
+}
+
+// lap returns how long each request took since the last lap.
+func (tr *traffic) lap() times {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	took := tr.took
+	tr.took = nil
+	return took
+}
+
+// sent is how many requests the lap has so far.
+func (tr *traffic) sent() int {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return len(tr.took)
+}
+
+// stop ends the traffic; a second stop does nothing.
+func (tr *traffic) stop() {
+	select {
+	case <-tr.stopped:
+	default:
+		close(tr.stopped)
+	}
+	tr.group.Wait()
+}
+
+// times are how long some requests took.
+type times []time.Duration
+
+// percentile is the time that this many of a hundred did not exceed.
+func (t times) percentile(n int) time.Duration {
+	if len(t) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(t))
+	return sorted[(len(sorted)-1)*n/100]
+}
+
+// always is a traffic's one token.
+func always(token string) func() string { return func() string { return token } }
