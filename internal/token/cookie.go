@@ -4,46 +4,85 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
-// A Cookie field is pairs behind semicolons (RFC 6265 section 4.2.1). Without
-// encode_raw_headers Envoy joins two of them with a comma, which a cookie's
-// value may not hold, so that a comma separates too.
-const cookieSeparators = ";,"
-
-// cookies returns the values of all cookies of that name.
+// cookies returns the values of all cookies of that name. It looks for the name
+// and not at every pair, of which a request can have thousands.
 func (m *Message) cookies(name string) []string {
 	var values []string
 	for _, line := range m.values("cookie") {
-		for pair := range strings.FieldsFuncSeq(line, isCookieSeparator) {
-			key, value, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
-			if key == name {
-				values = append(values, value)
+		for at := strings.Index(line, name); at >= 0; {
+			rest := line[at+len(name):]
+			before, after := strings.TrimRight(line[:at], " \t"), strings.TrimLeft(rest, " \t")
+			if (before == "" || isCookieSeparator(before[len(before)-1])) && (after == "" || after[0] == '=' || isCookieSeparator(after[0])) {
+				pair, _, _ := nextCookie(after)
+				values = append(values, strings.TrimRight(strings.TrimPrefix(pair, "="), " \t"))
 			}
+			next := strings.Index(rest, name)
+			if next < 0 {
+				break
+			}
+			at += len(name) + next
 		}
 	}
 	return values
 }
 
-func isCookieSeparator(r rune) bool { return strings.ContainsRune(cookieSeparators, r) }
+func isCookieSeparator(c byte) bool { return c == ';' || c == ',' }
 
-// withoutCookies returns a Cookie field's value without the cookies of those
-// names. The others, and what stands between them, stay as they are.
-func withoutCookies(line string, names []string) string {
-	var kept strings.Builder
-	for line != "" {
-		end := strings.IndexAny(line, cookieSeparators)
-		if end < 0 {
-			end = len(line) - 1
-		}
-		pair := line[:end+1]
-		line = line[end+1:]
-		key, _, _ := strings.Cut(strings.Trim(pair, " \t"+cookieSeparators), "=")
-		if !slices.Contains(names, key) {
-			kept.WriteString(pair)
+// nextCookie cuts the first pair off a Cookie field's value. A Cookie field is
+// pairs behind semicolons (RFC 6265 section 4.2.1). Without encode_raw_headers
+// Envoy joins two of them with a comma, which a cookie's value may not hold, so
+// that a comma separates too. separator is empty at the end.
+func nextCookie(line string) (pair, separator, rest string) {
+	for i := range len(line) {
+		if isCookieSeparator(line[i]) {
+			return line[:i], line[i : i+1], line[i+1:]
 		}
 	}
-	return strings.Trim(kept.String(), " \t"+cookieSeparators)
+	return line, "", ""
+}
+
+// cookieName returns the name of a pair. White space around it is no part of it
+// (RFC 6265 section 5.2), as servers read it that drop it.
+func cookieName(pair string) string {
+	name, _, _ := strings.Cut(pair, "=")
+	return strings.Trim(name, " \t")
+}
+
+// withoutCookies returns a Cookie field's value without the cookies of those
+// names. The others, and what stands between them, stay as they are, but for
+// what no field that is set may hold: a tab becomes a space, and a cookie with
+// a control byte or bytes that are not UTF-8, which no cookie may hold (RFC
+// 6265 section 4.1.1) and no answer to Envoy can, goes too.
+func withoutCookies(line string, names []string) string {
+	var kept strings.Builder
+	separator, gap := "", false // gap: a cookie was taken out in front of this one
+	for rest := strings.ReplaceAll(line, "\t", " "); rest != ""; {
+		var pair, next string
+		pair, next, rest = nextCookie(rest)
+		if slices.Contains(names, cookieName(pair)) || !settable(pair) {
+			gap = true
+		} else {
+			if gap {
+				// A comma that stood beside the cookie would now join two others.
+				separator = ";"
+			}
+			kept.WriteString(separator + pair)
+			gap = false
+		}
+		separator = next
+	}
+	return strings.Trim(kept.String(), " ;,")
+}
+
+// settable reports whether text can be the value of a header field in an answer
+// to Envoy: a string of protobuf is UTF-8, and no field holds control bytes
+// (RFC 9110 section 5.5).
+func settable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 // sameSite reports whether a request that carries a cookie was caused by the
@@ -73,7 +112,8 @@ func (m *Message) sameSite(origins []string) bool {
 	if err != nil || u.Host == "" {
 		return false
 	}
-	return strings.TrimSuffix(strings.ToLower(hostOf(u)), ".") == m.Host
+	host := strings.TrimSuffix(strings.ToLower(hostOf(u)), ".")
+	return host != "" && host == m.Host
 }
 
 // hostOf returns a URL's host without its port; an IPv6 address keeps its

@@ -31,23 +31,40 @@ var (
 // and match names of a struct without regard to case; each lets two readers of
 // one token see two users.
 func parseObject(data string) (map[string]any, error) {
-	if !utf8.ValidString(data) {
-		return nil, errJSONUTF8
-	}
-	p := parser{data: data}
-	p.space()
-	if p.peek() != '{' {
-		return nil, errJSONNotObject
+	p, err := begin(data)
+	if err != nil {
+		return nil, err
 	}
 	object, err := p.object(1)
 	if err != nil {
 		return nil, err
 	}
-	p.space()
-	if p.at != len(p.data) {
-		return nil, errJSONTrailing
+	if err := p.end(); err != nil {
+		return nil, err
 	}
 	return object, nil
+}
+
+// begin returns a parser that stands at the brace of an object.
+func begin(data string) (parser, error) {
+	if !utf8.ValidString(data) {
+		return parser{}, errJSONUTF8
+	}
+	p := parser{data: data}
+	p.space()
+	if p.peek() != '{' {
+		return parser{}, errJSONNotObject
+	}
+	return p, nil
+}
+
+// end says whether nothing but white space is left.
+func (p *parser) end() error {
+	p.space()
+	if p.at != len(p.data) {
+		return errJSONTrailing
+	}
+	return nil
 }
 
 // parser is a position in valid UTF-8.

@@ -1,36 +1,86 @@
 package token
 
 import (
-	"net/url"
+	"iter"
+	"slices"
 	"strings"
 )
 
-// parameter reads a query parameter (RFC 6750 section 2.3). Envoy removes a
-// parameter by the bytes of its name, so one whose name is spelled otherwise
-// (percent-encoded) could not be removed, and is ambiguous.
+// parameter reads a query parameter (RFC 6750 section 2.3). One whose name is
+// spelled otherwise (percent-encoded) is the same to some servers and another to
+// others, and so is ambiguous.
 func (m *Message) parameter(name string) (Credential, error) {
-	_, query, _ := strings.Cut(m.Target, "?")
 	var values []string
-	for pair := range strings.SplitSeq(query, "&") {
-		key, value, _ := strings.Cut(pair, "=")
-		if key == name {
-			values = append(values, value)
-			continue
-		}
-		if decoded, err := url.QueryUnescape(key); err == nil && decoded == name {
+	for key, value := range m.parameters(name) {
+		if key != name {
 			return Credential{}, fail(ErrAmbiguous, "the token's query parameter is percent-encoded")
 		}
+		values = append(values, value)
 	}
 	return only(values, "two query parameters of that name")
 }
 
-// hasParameter reports whether the query has a parameter of that name.
-func (m *Message) hasParameter(name string) bool {
-	_, query, _ := strings.Cut(m.Target, "?")
-	for pair := range strings.SplitSeq(query, "&") {
-		if key, _, _ := strings.Cut(pair, "="); key == name {
-			return true
+// spellings returns the names that the query's parameters of that name have
+// before they are decoded, each once: Envoy removes a parameter by those bytes.
+func (m *Message) spellings(name string) []string {
+	var keys []string
+	for key := range m.parameters(name) {
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
 		}
 	}
-	return false
+	return keys
+}
+
+// parameters yields the query's parameters of that name, as they are spelled.
+func (m *Message) parameters(name string) iter.Seq2[string, string] {
+	_, query, _ := strings.Cut(m.Target, "?")
+	return func(yield func(key, value string) bool) {
+		for more := true; more; {
+			length, ok := spelled(query, name)
+			pair := query
+			if end := strings.IndexByte(query, '&'); end >= 0 {
+				pair, query = query[:end], query[end+1:]
+			} else {
+				more = false
+			}
+			if ok && !yield(pair[:length], strings.TrimPrefix(pair[length:], "=")) {
+				return
+			}
+		}
+	}
+}
+
+// spelled reports whether the first parameter of a query has that name once its
+// percent-encodings have been decoded, and how long the name is as it stands
+// there. A name has no byte that needs one, so the first that differs ends it.
+func spelled(query, name string) (length int, ok bool) {
+	rest := query
+	for i := range len(name) {
+		switch {
+		case rest == "":
+			return 0, false
+		case rest[0] == name[i]:
+			rest = rest[1:]
+		case len(rest) >= 3 && rest[0] == '%' && hexDigit(rest[1])<<4|hexDigit(rest[2]) == int(name[i]):
+			rest = rest[3:]
+		default:
+			return 0, false
+		}
+	}
+	return len(query) - len(rest), rest == "" || rest[0] == '=' || rest[0] == '&'
+}
+
+// hexDigit returns the value of a hexadecimal digit, and for any other byte one
+// that no byte's half has.
+func hexDigit(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return 1 << 8
 }

@@ -12,7 +12,7 @@ import (
 type Removal struct {
 	Headers    []string // header fields to remove
 	Set        []Header // header fields to overwrite with what is left of them
-	Parameters []string // query parameters to remove
+	Parameters []string // query parameters to remove, each as it was spelled
 }
 
 // Remove says how to take every credential out of the places in from, one that
@@ -40,9 +40,7 @@ func Remove(m Message, from []config.TokenSource) Removal {
 				protocols = append(protocols, place.Name)
 			}
 		case config.SourceQuery:
-			if m.hasParameter(place.Name) {
-				removal.Parameters = append(removal.Parameters, place.Name)
-			}
+			removal.Parameters = append(removal.Parameters, m.spellings(place.Name)...)
 		}
 	}
 	if len(cookies) > 0 {

@@ -145,11 +145,14 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
 
 // verify does all that follows the header.
 func (v *Verifier) verify(ctx context.Context, j compact, h header) (*Token, *Failure) {
-	claims, err := parseObject(string(j.claims))
+	// All of the claims is read as strictly as it ever will be, but nothing is
+	// built of it before its signature held.
+	text := string(j.claims)
+	skimmed, err := skim(text, "iss")
 	if err != nil {
 		return nil, fail(ErrClaimsMalformed, err.Error())
 	}
-	iss, _ := claims["iss"].(string)
+	iss, _ := skimmed["iss"].(string)
 	issuer := v.byISS[iss]
 	switch {
 	case issuer == nil:
@@ -167,6 +170,10 @@ func (v *Verifier) verify(ctx context.Context, j compact, h header) (*Token, *Fa
 		return nil, fail(ErrSignatureInvalid, "kid "+quoted(h.kid)+", alg "+h.alg)
 	}
 	issuer.keys.Verified(h.kid)
+	claims, err := parseObject(text)
+	if err != nil {
+		return nil, fail(ErrClaimsMalformed, err.Error())
+	}
 
 	token := &Token{
 		Issuer: issuer.name, ISS: iss, KeyID: h.kid, Algorithm: h.alg,
@@ -189,7 +196,8 @@ type header struct {
 // header reads the JOSE header (RFC 7515 section 4) and refuses what no issuer
 // takes. Key material in it (jwk, jku, x5c, x5u) is never looked at.
 func (v *Verifier) header(decoded []byte) (header, error) {
-	object, err := parseObject(string(decoded))
+	notUnderstood := [...]string{"crit", "b64", "zip", "cty"}
+	object, err := skim(string(decoded), append(notUnderstood[:], "alg", "typ", "kid")...)
 	if err != nil {
 		return header{}, fail(ErrMalformed, "the header: "+err.Error())
 	}
@@ -201,7 +209,7 @@ func (v *Verifier) header(decoded []byte) (header, error) {
 	// crit and b64 change what the signature is over (RFC 7515 section 4.1.11,
 	// RFC 7797), zip and cty what the claims are; none is understood here, and
 	// not to understand crit is to refuse.
-	for _, name := range [...]string{"crit", "b64", "zip", "cty"} {
+	for _, name := range notUnderstood {
 		if _, there := object[name]; there {
 			return header{}, fail(ErrHeaderNotAllowed, name)
 		}

@@ -46,11 +46,11 @@ func (m *Message) protocols() []string {
 }
 
 // withoutTokens returns the items without those that stand behind one of the
-// names.
+// names, and without those that no field that is set may hold.
 func withoutTokens(items, names []string) []string {
 	var kept []string
 	for i, item := range items {
-		if i == 0 || !slices.Contains(names, items[i-1]) {
+		if (i == 0 || !slices.Contains(names, items[i-1])) && settable(item) {
 			kept = append(kept, item)
 		}
 	}

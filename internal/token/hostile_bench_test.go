@@ -1,0 +1,129 @@
+package token_test
+
+import (
+	"crypto"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// hostileMessage is a request that is refused, and the class it stands for.
+type hostileMessage struct {
+	class   string
+	headers []token.Header
+	target  string
+}
+
+// hostileMessages are the dearest of each class that fits into the limits that
+// Envoy and the gate have.
+func hostileMessages() []hostileMessage {
+	key, foreign := privateKeys()["rsa-2048"], privateKeys()["attacker-rsa"]
+	const header = `{"alg":"RS256","kid":"rsa-2048","typ":"JWT"}`
+	const room = 8600 // of claims, so that the token is just short of the limit
+	forge := func(header string, by crypto.Signer, claims string) []token.Header {
+		return fields("authorization", "Bearer "+mint("RS256", by, header, claims))
+	}
+	claims := func(more string) string {
+		return `{"iss":"https://api.example/","aud":"orders-api","sub":"alice","exp":1790000000` + more + `}`
+	}
+	names := func(n int) string {
+		var all strings.Builder
+		for i := range n {
+			fmt.Fprintf(&all, `,"%x":0`, i)
+		}
+		return all.String()
+	}
+	proper := strings.TrimPrefix(forge(header, key, claims(""))[0].Value, "Bearer ")
+	return []hostileMessage{
+		{"80 KiB of base64url", fields("authorization", "Bearer "+strings.Repeat("A", 80<<10)), ""},
+		{"80 KiB, forged", forge(header, foreign, claims(`,"x":"`+strings.Repeat("a", 60<<10)+`"`)), ""},
+		{"12 KiB of dots", fields("authorization", "Bearer "+strings.Repeat(".", 12000)), ""},
+		{"60 KiB of spaces", fields("authorization", "Bearer"+strings.Repeat(" ", 60<<10)), ""},
+		{"60 KiB of commas", fields("authorization", strings.Repeat(",", 60<<10)), ""},
+		{"60 KiB of cookies", fields("cookie", strings.Repeat("a=1;", 15<<10)+"session=x"), ""},
+		{"60 KiB of parameters", nil, "/?" + strings.Repeat("%61&", 15<<10) + "access_token=x"},
+		{"alg none", fields("authorization", "Bearer "+encode([]byte(`{"alg":"none"}`))+"."+strings.Split(proper, ".")[1]+"."), ""},
+		{"a header of arrays", forge(`{"alg":"RS256","x":[`+strings.Repeat("[],", room/3)+`0]}`, foreign, claims("")), ""},
+		{"another issuer", forge(header, foreign, `{"iss":"https://evil.example/"}`), ""},
+		{"an unknown kid", forge(`{"alg":"RS256","kid":"nobody"}`, foreign, claims("")), ""},
+		{"a forged signature", forge(header, foreign, claims("")), ""},
+		{"forged, a long text", forge(header, foreign, claims(`,"x":"`+strings.Repeat("a", room)+`"`)), ""},
+		{"forged, escapes", forge(header, foreign, claims(`,"x":"`+strings.Repeat(`\u0061`, room/6)+`"`)), ""},
+		{"forged, arrays", forge(header, foreign, claims(`,"x":[`+strings.Repeat("[],", room/3)+`0]`)), ""},
+		{"forged, objects", forge(header, foreign, claims(`,"x":[`+strings.Repeat("{},", room/3)+`0]`)), ""},
+		{"forged, numbers", forge(header, foreign, claims(`,"x":[`+strings.Repeat("0,", room/2)+`0]`)), ""},
+		{"forged, names", forge(header, foreign, claims(names(room/9))), ""},
+		{"expired", forge(header, key, strings.Replace(claims(""), "1790000000", "1700000000", 1)), ""},
+	}
+}
+
+// BenchmarkHostile is what a request of each class costs until it is refused,
+// as a ratio to the first request with a proper token, one as long where what is
+// refused is a token. The two take turns and the quickest of each counts, so that
+// what else the machine does falls on both.
+func BenchmarkHostile(b *testing.B) {
+	verifier, _ := corpusVerifier(b)
+	from := append(fromBearer(), fromCookie(), fromQuery())
+	decide := func(m token.Message) (time.Duration, error) {
+		began := time.Now()
+		found, err := token.Extract(m, from)
+		if err == nil {
+			_, err = verifier.Verify(b.Context(), found.Raw)
+		}
+		return time.Since(began), err
+	}
+	for _, row := range hostileMessages() {
+		b.Run(row.class, func(b *testing.B) {
+			proper := token.Message{Method: "GET", Headers: fields("authorization", "Bearer "+properLike(row))}
+			message := token.Message{Method: "GET", Headers: row.headers, Target: row.target}
+			first, refused := time.Hour, time.Hour
+			for b.Loop() {
+				took, err := decide(proper)
+				if err != nil {
+					b.Fatal(err)
+				}
+				first = min(first, took)
+				if took, err = decide(message); err == nil {
+					b.Fatal("it passed")
+				}
+				refused = min(refused, took)
+			}
+			b.ReportMetric(float64(refused)/float64(first), "proper")
+		})
+	}
+}
+
+// properLike is a proper token, as long as the one of a class that is one.
+func properLike(row hostileMessage) string {
+	proper := mintRS256(nil)
+	found, err := token.Extract(token.Message{Headers: row.headers}, fromBearer())
+	if missing := len(found.Raw) - len(proper); err == nil && missing > 0 && len(found.Raw) <= maxBytes && strings.Count(found.Raw, ".") == 2 {
+		return mintRS256(map[string]any{"padding": strings.Repeat("a", missing*3/4)})
+	}
+	return proper
+}
+
+// Every class is refused, and a token over the limit before anything of it is
+// decoded: it costs no more than saying so.
+func TestHostileMessagesAreRefused(t *testing.T) {
+	verifier, _ := corpusVerifier(t)
+	from := append(fromBearer(), fromCookie(), fromQuery())
+	for _, row := range hostileMessages() {
+		found, err := token.Extract(token.Message{Method: "GET", Headers: row.headers, Target: row.target}, from)
+		if err == nil {
+			_, err = verifier.Verify(t.Context(), found.Raw)
+		}
+		if err == nil {
+			t.Errorf("%s passes", row.class)
+		}
+		if strings.HasPrefix(row.class, "80 KiB") {
+			refusal(t, err, token.ErrTooLarge)
+			if n := testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), found.Raw) }); n > 1 {
+				t.Errorf("%s: %v allocations, and the failure is one", row.class, n)
+			}
+		}
+	}
+}

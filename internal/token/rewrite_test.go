@@ -1,0 +1,189 @@
+package token_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// A cookie line is rewritten without the credential and without a trace of it;
+// the other cookies stay cookies of their own.
+func TestCookieLineIsRewritten(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		lines []string
+		want  string // empty: the field is removed
+	}{
+		{"a comma in another value", []string{"seen=1,2; session=a.b.c"}, "seen=1,2"},
+		{"a date in another value", []string{"session=a.b.c; until=Wed, 21 Oct 2026; b=2"}, "until=Wed, 21 Oct 2026; b=2"},
+		{"between a comma and a semicolon", []string{"a=1,session=a.b.c; b=2"}, "a=1; b=2"},
+		{"between a semicolon and a comma", []string{"a=1; session=a.b.c,b=2"}, "a=1;b=2"},
+		{"between two commas", []string{"a=1,session=a.b.c,b=2"}, "a=1;b=2"},
+		{"twice in a row", []string{"a=1; session=x; session=y; b=2"}, "a=1; b=2"},
+		{"no spaces", []string{"a=1;session=x;b=2"}, "a=1;b=2"},
+		{"many spaces", []string{"a=1;   session=x;   b=2"}, "a=1;   b=2"},
+		{"quotes", []string{`a="1"; session="a.b.c"; b="2"`}, `a="1"; b="2"`},
+		{"a space in front of the equals sign", []string{"a=1; session =a.b.c"}, "a=1"},
+		{"a tab in front of the equals sign", []string{"a=1;\tsession\t=a.b.c;\tb=2"}, "a=1; b=2"},
+		{"equals signs in another value", []string{"a=b=c; session=x"}, "a=b=c"},
+		{"another without a value", []string{"flag; session=x"}, "flag"},
+		{"empty pairs", []string{"; ;session=x;; a=1;"}, "a=1"},
+		{"two fields", []string{"a=1; session=x", "b=2"}, "a=1; b=2"},
+		{"a field of the credential alone", []string{"session=x", "b=2"}, "b=2"},
+		{"another in UTF-8", []string{"name=Jos\u00e9; session=x"}, "name=Jos\u00e9"},
+		// No answer to Envoy can hold these: one such byte in it and there would
+		// be no answer at all.
+		{"another in Latin-1", []string{"name=Jos\xe9; a=1; session=x"}, "a=1"},
+		{"another with a control byte", []string{"name=\x01; a=1; session=x"}, "a=1"},
+		{"another with a line feed", []string{"name=\r\nx-user-id: root; a=1; session=x"}, "a=1"},
+		{"nothing else that can be kept", []string{"name=\xe9; session=x"}, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var message token.Message
+			for _, line := range row.lines {
+				message.Headers = append(message.Headers, token.Header{Name: "cookie", Value: line})
+			}
+			removal := token.Remove(message, []config.TokenSource{fromCookie()})
+			if row.want == "" {
+				if len(removal.Set) != 0 || !slices.Equal(removal.Headers, []string{"cookie"}) {
+					t.Errorf("%+v, want the field removed", removal)
+				}
+				return
+			}
+			if len(removal.Headers) != 0 || !slices.Equal(removal.Set, fields("cookie", row.want)) {
+				t.Errorf("%q becomes %+v, want %q", row.lines, removal, row.want)
+			}
+		})
+	}
+}
+
+// A name is the cookie's without the white space around it: servers that drop
+// it would see two cookies where the gate saw one.
+func TestExtractTrimsTheCookiesName(t *testing.T) {
+	for _, row := range []struct {
+		line, raw string
+		wrong     error
+	}{
+		{"session =a.b.c", "a.b.c", nil},
+		{" \tsession\t=a.b.c", "a.b.c", nil},
+		{"session= a.b.c", " a.b.c", nil}, // no JWT, then
+		{"session=a.b.c; session =d.e.f", "", token.ErrAmbiguous},
+		{"sess ion=a.b.c", "", nil},
+	} {
+		t.Run(row.line, extracted{"", token.Message{Method: "GET", Headers: fields("cookie", row.line)}, fromCookie(), row.raw, row.wrong}.check)
+	}
+}
+
+// A request without a host has no site that an Origin could be of.
+func TestOriginWithoutAHost(t *testing.T) {
+	for _, origin := range []string{"https://:443", "https://.", "https://.:443", "file://", "https:///x"} {
+		message := token.Message{Method: "POST", Headers: fields("origin", origin, "cookie", "session=a.b.c")}
+		t.Run(origin, extracted{"", message, fromCookie(), "", token.ErrCrossSite}.check)
+	}
+}
+
+// A parameter goes in whatever way its name was spelled, since a request may go
+// on without its credential (if_invalid: anonymous).
+func TestRemoveParametersAsTheyAreSpelled(t *testing.T) {
+	for target, want := range map[string][]string{
+		"/?access%5Ftoken=a":                             {"access%5Ftoken"},
+		"/?access_token=a&access%5ftoken=b&b=2":          {"access_token", "access%5ftoken"},
+		"/?access_token=a&access_token=b":                {"access_token"},
+		"/?%61ccess_token=a&%61ccess_token=b":            {"%61ccess_token"},
+		"/?access%255Ftoken=a&access%zztoken=b&access+t": nil,
+		"/access_token=a?b":                              nil,
+	} {
+		removal := token.Remove(token.Message{Target: target}, []config.TokenSource{fromQuery()})
+		if !slices.Equal(removal.Parameters, want) {
+			t.Errorf("%s: %q is removed, want %q", target, removal.Parameters, want)
+		}
+	}
+}
+
+// Protocols that no answer can hold go with the credential.
+func TestRemoveProtocolThatCannotBeSet(t *testing.T) {
+	message := token.Message{Headers: fields("upgrade", "websocket", "sec-websocket-protocol", "jwt, a.b.c, ch\xe9t, b\x01, chat")}
+	removal := token.Remove(message, []config.TokenSource{fromProtocol()})
+	if want := fields("sec-websocket-protocol", "jwt, chat"); !slices.Equal(removal.Set, want) {
+		t.Errorf("%+v, want %+v", removal.Set, want)
+	}
+}
+
+// cookiesOf reads a Cookie field as an application does, by semicolons alone.
+func cookiesOf(line string) []string {
+	var all []string
+	for pair := range strings.SplitSeq(line, ";") {
+		if pair = strings.Trim(pair, " \t"); pair != "" {
+			all = append(all, pair)
+		}
+	}
+	return all
+}
+
+// Whatever the line, what is set can be set, the credential is gone from it, and
+// an application finds every other cookie as it was.
+func FuzzCookieLine(f *testing.F) {
+	for _, line := range []string{
+		"a=1; session=a.b.c; b=2", "a=1,session=x; b=2", "a=1; session=x,b=2", "session =x", "a=\xe9; session=x",
+		";;session;;", "a=1,2; session=x", "session=\"x; y\"; b=2", "session=x;\tb=2",
+	} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		message := token.Message{Method: "GET", Headers: fields("cookie", line)}
+		from := []config.TokenSource{fromCookie()}
+		removal := token.Remove(message, from)
+		if len(removal.Set) == 0 {
+			return
+		}
+		got := removal.Set[0].Value
+		if !utf8.ValidString(got) || strings.ContainsFunc(got, unicode.IsControl) {
+			t.Fatalf("%q becomes %q, which cannot be set", line, got)
+		}
+		message.Headers = removal.Set
+		if found, err := token.Extract(message, from); err != nil || found.Found {
+			t.Fatalf("%+v, %v is left of %q: %q", found, err, line, got)
+		}
+		kept := cookiesOf(got)
+		for _, pair := range cookiesOf(line) {
+			plain := utf8.ValidString(pair) && !strings.ContainsFunc(pair, unicode.IsControl) && !strings.Contains(pair, ",")
+			name, _, _ := strings.Cut(pair, "=")
+			if plain && strings.Trim(name, " ") != "session" && !slices.ContainsFunc(kept, func(k string) bool { return strings.Contains(k, pair) }) {
+				t.Fatalf("%q is lost of %q: %q", pair, line, got)
+			}
+		}
+	})
+}
+
+// Whatever the query, once the parameters that are named have been taken out by
+// the bytes of their names, as Envoy does, no credential is left and no other
+// parameter is gone.
+func FuzzRemoveParameters(f *testing.F) {
+	for _, query := range []string{
+		"access_token=a", "a=1&access_token=a.b.c&b=2", "access%5Ftoken=a&a", "access_token&access_token", "%61ccess_token=a&%zz=1", "&&=&a=b=c",
+	} {
+		f.Add(query)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		from := []config.TokenSource{fromQuery()}
+		removal := token.Remove(token.Message{Target: "/?" + query}, from)
+		var left []string
+		for pair := range strings.SplitSeq(query, "&") {
+			if name, _, _ := strings.Cut(pair, "="); !slices.Contains(removal.Parameters, name) {
+				left = append(left, pair)
+			}
+		}
+		rest := strings.Join(left, "&")
+		if found, err := token.Extract(token.Message{Target: "/?" + rest}, from); err != nil || found.Found {
+			t.Fatalf("%+v, %v is left of %q: %q", found, err, query, rest)
+		}
+		if len(removal.Parameters) == 0 && rest != query {
+			t.Fatalf("%q becomes %q", query, rest)
+		}
+	})
+}
