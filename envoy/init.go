@@ -1,12 +1,14 @@
 package envoy
 
 import (
+	"bytes"
 	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"text/template"
@@ -28,6 +30,7 @@ type InitOptions struct {
 	Audience string // what aud must hold
 
 	App     string   // host:port of the application
+	Dir     string   // where the files will be, as Next's commands name it; "": the working directory
 	Origins []string // of front ends in a browser; none: no other origin's scripts may read answers
 	Image   string   // jwtgate's own container image; "": jwtgate, built locally
 }
@@ -38,8 +41,13 @@ type File struct {
 	Data []byte
 }
 
-// Init renders the user's jwtgate.yaml, envoy.yaml and compose.yaml, in this
-// order. It writes nothing. Its error names every option that is missing or of
+// Result is what [Init] has to give: files, and what their user does next.
+type Result struct {
+	Files []File   // jwtgate.yaml, envoy.yaml and compose.yaml, in this order
+	Next  []string // one step a line, in order: a command, or what to do by hand
+}
+
+// Init renders the user's files. It writes nothing. Its error names every option that is missing or of
 // a wrong form, one a line, by the flag that gives it; it does not prove that
 // a pool, an issuer or an application is there.
 //
@@ -47,9 +55,9 @@ type File struct {
 // an envoy.yaml that serves without containers too. An application that has a
 // bare name is one of the compose file's own services, and Envoy then finds
 // jwtgate by its service name.
-func Init(o InitOptions) ([]File, error) {
+func Init(o InitOptions) (Result, error) {
 	if err := o.check(); err != nil {
-		return nil, err
+		return Result{}, err
 	}
 	if o.Image == "" {
 		o.Image = "jwtgate"
@@ -69,28 +77,74 @@ func Init(o InitOptions) ([]File, error) {
 	}
 	bootstrap, err := Bootstrap(edit)
 	if err != nil {
-		return nil, err
+		return Result{}, err
+	}
+	if bootstrap, err = personal(bootstrap, o.App); err != nil {
+		return Result{}, err
 	}
 	header := "# `jwtgate init` wrote this file once; it is yours to edit.\n# Next: " + howToRun + "\n#\n"
 	gate, err := render("jwtgate.yaml", view)
 	if err != nil {
-		return nil, err
+		return Result{}, err
 	}
 	compose, err := render("compose.yaml", view)
 	if err != nil {
-		return nil, err
+		return Result{}, err
 	}
-	return []File{
-		{Name: "jwtgate.yaml", Data: gate},
-		{Name: "envoy.yaml", Data: append([]byte(header), bootstrap...)},
-		{Name: "compose.yaml", Data: compose},
+	return Result{
+		Files: []File{
+			{Name: "jwtgate.yaml", Data: gate},
+			{Name: "envoy.yaml", Data: append([]byte(header), bootstrap...)},
+			{Name: "compose.yaml", Data: compose},
+		},
+		Next: o.next(appHost),
 	}, nil
 }
+
+// next is what to do with the files. Names that only a compose network knows
+// leave containers as the one way to run them.
+func (o InitOptions) next(appHost string) []string {
+	config, compose := filepath.Join(o.Dir, "jwtgate.yaml"), filepath.Join(o.Dir, "compose.yaml")
+	steps := []string{"jwtgate check --config " + config}
+	if !insideCompose(appHost) {
+		return append(steps, "jwtgate serve --config "+config+"    and    envoy -c "+filepath.Join(o.Dir, "envoy.yaml"))
+	}
+	if appHost != dockerHost {
+		steps = append(steps, fmt.Sprintf("add your application to %s as the service %s, without ports", compose, appHost))
+	}
+	return append(steps,
+		"docker build -t "+o.Image+" https://github.com/jwtgate/jwtgate.git",
+		"docker compose -f "+compose+" up")
+}
+
+// What the comment at the top of the shipped file says of the shipped file
+// alone.
+const (
+	shippedApp = "your application :9090"
+	shippedUse = "# It is used as it stands by the demo and by the end-to-end tests: the addresses\n" +
+		"# among those lines are all that the tests change.\n#\n"
+)
+
+// personal makes the comment at the top of the file true of a user's own.
+func personal(file []byte, app string) ([]byte, error) {
+	for _, change := range []struct{ old, now string }{
+		{shippedApp, "your application " + app}, {shippedUse, ""},
+	} {
+		if bytes.Count(file, []byte(change.old)) != 1 {
+			return nil, fmt.Errorf("envoy file: the comment does not say %q once", change.old)
+		}
+		file = bytes.Replace(file, []byte(change.old), []byte(change.now), 1)
+	}
+	return file, nil
+}
+
+// dockerHost is the name of the machine itself, seen from a container.
+const dockerHost = "host.docker.internal"
 
 // insideCompose reports whether a host means something only, or something
 // else, inside a compose network: a bare name is a service there.
 func insideCompose(host string) bool {
-	if host == "host.docker.internal" {
+	if host == dockerHost {
 		return true
 	}
 	return host != "localhost" && net.ParseIP(host) == nil && !strings.Contains(host, ".")
@@ -130,13 +184,7 @@ func yamlScalar(s string) (string, error) {
 
 // check names every option that is missing or of a wrong form.
 func (o InitOptions) check() error {
-	_, _, appFault := splitAddress(o.App)
-	if o.App == "" {
-		appFault = errors.New("--app HOST:PORT is missing: where your application listens, such as 127.0.0.1:4567")
-	} else if appFault != nil {
-		appFault = fmt.Errorf("--app: %w", appFault)
-	}
-	faults := []error{o.checkIssuer(), appFault}
+	faults := []error{o.checkIssuer(), o.checkApp()}
 	for _, origin := range o.Origins {
 		if err := checkOrigin(origin); err != nil {
 			faults = append(faults, fmt.Errorf("--origin: %w", err))
@@ -146,6 +194,50 @@ func (o InitOptions) check() error {
 		faults = append(faults, fmt.Errorf("image %q is not the name of a container image", o.Image))
 	}
 	return errors.Join(faults...)
+}
+
+// checkApp holds the application's address to its form, and off the ports that
+// Envoy and jwtgate take on the machine's loopback: there Envoy would call
+// itself.
+func (o InitOptions) checkApp() error {
+	if o.App == "" {
+		return errors.New("--app HOST:PORT is missing: where your application listens, such as 127.0.0.1:4567")
+	}
+	_, port, err := splitAddress(o.App)
+	if err != nil {
+		return fmt.Errorf("--app: %w", err)
+	}
+	if host, _, _ := net.SplitHostPort(o.App); !thisMachine(host) {
+		return nil
+	}
+	if owner := portOwner(port); owner != "" {
+		return fmt.Errorf("--app: %q is where %s listens; give your application another port", o.App, owner)
+	}
+	return nil
+}
+
+// thisMachine reports whether a host is loopback, or the unspecified address,
+// to which a connection ends up on loopback.
+func thisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && (ip.IsLoopback() || ip.IsUnspecified())
+}
+
+// portOwner names what listens on a loopback port once the files are in use;
+// "" for a port that is free.
+func portOwner(port int) string {
+	switch port {
+	case 8080:
+		return "Envoy"
+	case 9901:
+		return "Envoy's admin interface"
+	case 9001:
+		return "jwtgate"
+	case 9002:
+		return "jwtgate's admin server"
+	default:
+		return ""
+	}
 }
 
 // The forms of what is written into files: Cognito's pool ids (their region,

@@ -23,7 +23,7 @@ func rendered(t *testing.T, o envoy.InitOptions) (files map[string]string, trees
 		t.Fatal(err)
 	}
 	files, trees = map[string]string{}, map[string]map[string]any{}
-	for _, file := range made {
+	for _, file := range made.Files {
 		var tree map[string]any
 		if err := yaml.Unmarshal(file.Data, &tree); err != nil {
 			t.Fatalf("%s is no YAML: %v\n%s", file.Name, err, file.Data)
@@ -180,14 +180,18 @@ func TestInitNamesTheOptionThatIsWrong(t *testing.T) {
 		{"an issuer with a query", envoy.InitOptions{Issuer: "https://a/?b", Audience: "b", App: app}, []string{"--issuer:"}},
 		{"an audience with a line break", envoy.InitOptions{Issuer: "https://a", Audience: "a\nb", App: app}, []string{"--audience:"}},
 		{"an application without a port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "backend"}, []string{`--app: address "backend" is not HOST:PORT`}},
+		{"Envoy's own port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "localhost:8080"}, []string{`--app: "localhost:8080" is where Envoy listens`, "another port"}},
+		{"the port of Envoy's admin", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "127.0.0.1:9901"}, []string{`"127.0.0.1:9901" is where Envoy's admin interface listens`}},
+		{"jwtgate's own port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "[::1]:9001"}, []string{`"[::1]:9001" is where jwtgate listens`}},
+		{"the port of jwtgate's admin", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "0.0.0.0:9002"}, []string{`"0.0.0.0:9002" is where jwtgate's admin server listens`}},
 		{"an origin with a path", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: app, Origins: []string{"http://a/"}}, []string{`--origin: origin "http://a/"`}},
 		{"an image with a line break", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: app, Image: "a\nb"}, []string{"not the name of a container image"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			files, err := envoy.Init(test.o)
-			if files != nil {
-				t.Error("files came back beside the error")
+			result, err := envoy.Init(test.o)
+			if result.Files != nil || result.Next != nil {
+				t.Error("a result came back beside the error")
 			}
 			for _, want := range test.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
@@ -195,6 +199,66 @@ func TestInitNamesTheOptionThatIsWrong(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestInitTakesEnvoysPortElsewhere(t *testing.T) {
+	for _, app := range []string{"backend:8080", "10.0.0.7:9901", "app.internal.example:9001"} {
+		o := cognito
+		o.App = app
+		if _, err := envoy.Init(o); err != nil {
+			t.Errorf("%s: %v, though it is another machine's port", app, err)
+		}
+	}
+}
+
+func TestInitSaysTheNextSteps(t *testing.T) {
+	const (
+		check = "jwtgate check --config new/jwtgate.yaml"
+		build = "docker build -t jwtgate https://github.com/jwtgate/jwtgate.git"
+		up    = "docker compose -f new/compose.yaml up"
+	)
+	tests := []struct {
+		app  string
+		want []string
+	}{
+		{"127.0.0.1:4567", []string{check, "jwtgate serve --config new/jwtgate.yaml    and    envoy -c new/envoy.yaml"}},
+		{"backend:4567", []string{check, "add your application to new/compose.yaml as the service backend, without ports", build, up}},
+		{"host.docker.internal:4567", []string{check, build, up}},
+	}
+	for _, test := range tests {
+		t.Run(test.app, func(t *testing.T) {
+			o := cognito
+			o.App, o.Dir = test.app, "new"
+			result, err := envoy.Init(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(result.Next, test.want) {
+				t.Errorf("next %q, want %q", result.Next, test.want)
+			}
+			files, _ := rendered(t, o)
+			serve := strings.Contains(files["jwtgate.yaml"], "then jwtgate serve")
+			if want := test.app == "127.0.0.1:4567"; serve != want {
+				t.Errorf("jwtgate.yaml says that serve is next: %v, want %v", serve, want)
+			}
+			service := strings.Contains(files["compose.yaml"], "as a\n# service of that name")
+			if want := test.app == "backend:4567"; service != want {
+				t.Errorf("compose.yaml asks for a service: %v, want %v", service, want)
+			}
+		})
+	}
+}
+
+func TestInitEnvoyFileSpeaksOfTheUsersOwn(t *testing.T) {
+	files, _ := rendered(t, cognito)
+	if want := "#   client -> Envoy :8080 -> your application 127.0.0.1:4567\n"; !strings.Contains(files["envoy.yaml"], want) {
+		t.Errorf("envoy.yaml does not say %q", want)
+	}
+	for _, other := range []string{"9090", "the demo", "end-to-end"} {
+		if strings.Contains(files["envoy.yaml"], other) {
+			t.Errorf("envoy.yaml speaks of %q, which is the shipped file's", other)
+		}
 	}
 }
 

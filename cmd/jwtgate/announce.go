@@ -20,6 +20,9 @@ func announce(logger *slog.Logger, cfg *config.Config) {
 	for _, open := range relaxations(cfg) {
 		logger.Warn("open by configuration", "kind", open.kind, "where", open.where)
 	}
+	for _, note := range envoyNotes(cfg) {
+		logger.Warn(note)
+	}
 	for _, warning := range cfg.Warnings {
 		logger.Warn("configuration", "at", warning.Pos.String(), "warning", warning.Text)
 	}

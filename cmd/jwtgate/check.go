@@ -24,6 +24,17 @@ func (cmd checkCommand) Run(c console) error {
 	for _, warning := range cfg.Warnings {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
 	}
-	fmt.Fprintf(c.out, "%s: fine (%d issuers, %d routes, default %s)\n", cmd.Config, len(cfg.Issuers), len(cfg.Routes), cfg.Default)
+	for _, note := range envoyNotes(cfg) {
+		fmt.Fprintf(c.out, "%s: warning: %s\n", cmd.Config, note)
+	}
+	fmt.Fprintf(c.out, "%s: fine (%s, %s, default %s)\n", cmd.Config, count(len(cfg.Issuers), "issuer"), count(len(cfg.Routes), "route"), cfg.Default)
 	return nil
+}
+
+// count writes how many there are.
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

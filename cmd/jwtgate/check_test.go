@@ -11,7 +11,7 @@ func TestCheck(t *testing.T) {
 	alone(t)
 	t.Run("a fine one", func(t *testing.T) {
 		file := write(t, "jwtgate.yaml", "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\nroutes: [{match: /a}, {match: /b, access: public}]\n")
-		command(t, "check", "--config", file).holds(t, exitYes, []string{file + ": fine (1 issuers, 2 routes, default required)\n"}, nil)
+		command(t, "check", "--config", file).holds(t, exitYes, []string{file + ": fine (1 issuer, 2 routes, default required)\n"}, nil)
 	})
 	t.Run("with warnings", func(t *testing.T) {
 		file := write(t, "jwtgate.yaml", "issuers: {home: {issuer: 'http://home.example/', audiences: [a], dangerously_allow_http: true}}\n")
@@ -90,4 +90,19 @@ func TestCheckExpandsVariables(t *testing.T) {
 	command(t, "check", "--config", file).holds(t, exitNo, []string{"CHECK_POOL, which is not set"}, nil)
 	t.Setenv("CHECK_POOL", "us-west-1_6BpkgoczU")
 	command(t, "check", "--config", file).holds(t, exitYes, []string{"fine"}, nil)
+}
+
+// TestCheckTellsOfEnvoy: what the shipped envoy.yaml does not let the gate change
+// would make Envoy answer each request with 500.
+func TestCheckTellsOfEnvoy(t *testing.T) {
+	alone(t)
+	file := write(t, "jwtgate.yaml", `
+issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}
+identity: {headers: {x-user-team: "custom:team"}, strip: [x-user-roles, x-tenant]}
+routes: [{match: /a, tokens_from: [bearer, {header: x-token}]}]
+`)
+	command(t, "check", "--config", file).holds(t, exitYes, []string{
+		"does not let the gate change x-user-team, x-tenant, x-token, and would answer 500",
+		"add x[^a-z0-9]user[^a-z0-9]team|x[^a-z0-9]tenant|x[^a-z0-9]token to the lines marked `edit: identity`",
+	}, nil)
 }

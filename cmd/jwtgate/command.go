@@ -14,7 +14,9 @@ type console struct {
 	in       io.Reader
 	out, err io.Writer
 	getenv   func(string) (string, bool)
-	hangup   <-chan os.Signal // asks a server to read its configuration again; nil: nobody asks
+	// hangup begins to take the signal that asks a server to read its
+	// configuration again, and returns where it is told; nil: nobody asks.
+	hangup func() <-chan os.Signal
 }
 
 // commands is the command line: each flag's name, variable, default and help

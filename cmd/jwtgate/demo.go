@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -16,6 +18,17 @@ type demoCommand struct {
 	Token tokenCommand `cmd:"" help:"A token of the running demo, on standard output."`
 }
 
+// Help is the command's longer help.
+func (demoCommand) Help() string {
+	return `Without a command it starts everything and gives a guided tour:
+  jwtgate demo [--once] [--config FILE] [--app HOST:PORT] [--envoy FILE]
+
+  --once            end after the tour; without, it stays up until Ctrl-C
+  --config FILE     your own configuration; its issuers' keys are then the demo's
+  --app HOST:PORT   your own application, instead of the sample
+  --envoy FILE      the Envoy binary`
+}
+
 type tourCommand struct {
 	Once   bool   `help:"End after the tour; without, it stays up until Ctrl-C."`
 	Config string `help:"Your own configuration; its issuers' keys are then the demo's." placeholder:"FILE"`
@@ -25,6 +38,9 @@ type tourCommand struct {
 
 // Run runs the demo.
 func (cmd tourCommand) Run(ctx context.Context, c console) error {
+	// A terminal that is closed ends the demo as Ctrl-C does.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+	defer stop()
 	executable, err := os.Executable()
 	if err != nil {
 		return err
@@ -43,7 +59,7 @@ func (cmd tourCommand) Run(ctx context.Context, c console) error {
 type tokenCommand struct {
 	Issuer  string        `required:"" help:"The issuer's name in the configuration." placeholder:"NAME"`
 	Claims  string        `help:"Claims to put in, as a JSON object." placeholder:"JSON" default:"{}"`
-	Expires time.Duration `help:"How long it is valid; negative for one that has expired." placeholder:"D" default:"1h"`
+	Expires time.Duration `help:"How long it is valid; --expires=-1m is one that has expired." placeholder:"D" default:"1h"`
 	Server  string        `help:"The demo's issuer." placeholder:"URL" default:"http://127.0.0.1:9003"`
 }
 

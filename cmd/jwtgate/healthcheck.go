@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,12 +15,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/extauthz"
 )
 
+// defaultAddress is where a server listens that is told nothing else.
+const defaultAddress = "127.0.0.1:9001"
+
 // healthcheckTimeout bounds the whole question.
 const healthcheckTimeout = 3 * time.Second
 
 type healthcheckCommand struct {
 	Config string `help:"The server's configuration; its server.listen is asked." placeholder:"FILE" env:"JWTGATE_CONFIG"`
-	Addr   string `help:"Where to ask: host:port or unix:PATH; before the configuration." placeholder:"A" env:"JWTGATE_LISTEN"`
+	Addr   string `help:"Where to ask: host:port or unix:PATH; before the configuration. With neither: 127.0.0.1:9001." placeholder:"A" env:"JWTGATE_LISTEN"`
 }
 
 // Help is the command's longer help.
@@ -31,15 +35,14 @@ Example: jwtgate healthcheck --addr 127.0.0.1:9001`
 
 // Run asks the server.
 func (cmd healthcheckCommand) Run(ctx context.Context, c console) error {
-	address := cmd.Addr
-	if address == "" {
+	address := dialable(cmp.Or(cmd.Addr, defaultAddress))
+	if cmd.Addr == "" && cmd.Config != "" {
 		cfg, err := loadConfig(cmd.Config, c.getenv)
 		if err != nil {
 			return err
 		}
-		address = cfg.Server.Listen
+		address = dialable(cfg.Server.Listen)
 	}
-	address = dialable(address)
 	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
 	defer cancel()
 	connection, err := grpc.NewClient(target(address), grpc.WithTransportCredentials(insecure.NewCredentials()))

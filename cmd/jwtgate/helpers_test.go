@@ -146,7 +146,7 @@ func begin(t *testing.T, args ...string) *served {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &served{log: newTail(), cancel: cancel, hangup: make(chan os.Signal, 1), ended: make(chan int, 1)}
 	go func() {
-		s.ended <- run(ctx, append([]string{"serve"}, args...), console{out: io.Discard, err: s.log, getenv: os.LookupEnv, hangup: s.hangup})
+		s.ended <- run(ctx, append([]string{"serve"}, args...), console{out: io.Discard, err: s.log, getenv: os.LookupEnv, hangup: func() <-chan os.Signal { return s.hangup }})
 	}()
 	t.Cleanup(func() { s.stop(t) })
 	return s

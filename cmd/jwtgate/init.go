@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/jwtgate/jwtgate/envoy"
 )
@@ -31,9 +32,9 @@ Examples:
 
 // Run writes the files, all or none.
 func (cmd initCommand) Run(c console) error {
-	files, err := envoy.Init(envoy.InitOptions{
+	result, err := envoy.Init(envoy.InitOptions{
 		Cognito: cmd.Cognito, ClientID: cmd.ClientID, Issuer: cmd.Issuer, Audience: cmd.Audience,
-		App: cmd.App, Origins: cmd.Origin,
+		App: cmd.App, Origins: cmd.Origin, Dir: cmd.Out,
 	})
 	if err != nil {
 		return err
@@ -41,21 +42,20 @@ func (cmd initCommand) Run(c console) error {
 	if err := os.MkdirAll(cmd.Out, 0o755); err != nil {
 		return err
 	}
-	for _, file := range files {
+	for _, file := range result.Files {
 		name := filepath.Join(cmd.Out, file.Name)
 		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 			return answerNo{fmt.Errorf("%s is there already and nothing was written; move it away, or name another directory with --out", name)}
 		}
 	}
-	for _, file := range files {
+	for _, file := range result.Files {
 		name := filepath.Join(cmd.Out, file.Name)
 		if err := writeNew(name, file.Data); err != nil {
 			return err
 		}
 		fmt.Fprintf(c.out, "wrote  %s\n", name)
 	}
-	fmt.Fprintf(c.out, "\nnext   jwtgate check --config %s\n       jwtgate serve --config %[1]s    and    envoy -c %s\n",
-		filepath.Join(cmd.Out, "jwtgate.yaml"), filepath.Join(cmd.Out, "envoy.yaml"))
+	fmt.Fprintf(c.out, "\nnext   %s\n", strings.Join(result.Next, "\n       "))
 	return nil
 }
 

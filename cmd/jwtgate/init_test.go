@@ -25,7 +25,13 @@ func TestInit(t *testing.T) {
 				want = append(want, "wrote  "+filepath.Join(dir, name)+"\n")
 			}
 			config := filepath.Join(dir, "jwtgate.yaml")
-			got.holds(t, exitYes, append(want, "jwtgate check --config "+config, "jwtgate serve --config "+config, "envoy -c "+filepath.Join(dir, "envoy.yaml")), nil)
+			want = append(want, "jwtgate check --config "+config)
+			if strings.Contains(name, "browser") { // its application is a service of the compose file
+				want = append(want, "as the service app, without ports", "docker compose -f "+filepath.Join(dir, "compose.yaml")+" up")
+			} else {
+				want = append(want, "jwtgate serve --config "+config, "envoy -c "+filepath.Join(dir, "envoy.yaml"))
+			}
+			got.holds(t, exitYes, want, nil)
 			for _, name := range names() {
 				if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil || len(data) == 0 {
 					t.Errorf("%s: %d bytes, %v", name, len(data), err)

@@ -46,10 +46,6 @@ func tellMistakes(w io.Writer, err error) error {
 	if !errors.As(err, &mistakes) {
 		return err
 	}
-	plural := "s"
-	if len(mistakes) == 1 {
-		plural = ""
-	}
-	fmt.Fprintf(w, "%v\n%d mistake%s\n", mistakes, len(mistakes), plural)
+	fmt.Fprintf(w, "%v\n%s\n", mistakes, count(len(mistakes), "mistake"))
 	return told{err}
 }

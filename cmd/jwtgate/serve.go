@@ -25,6 +25,8 @@ const (
 	// healthGrace is how long the server stays NOT_SERVING for want of keys:
 	// public routes must work, and a denial of ours says more than Envoy's.
 	healthGrace = 30 * time.Second
+	// flushTimeout bounds how long the last lines of the log are waited for.
+	flushTimeout = 2 * time.Second
 	// stopTimeout bounds the stop behind the drain delay.
 	stopTimeout = 10 * time.Second
 )
@@ -62,7 +64,9 @@ Examples:
 
 // Run serves until ctx ends.
 func (cmd serveCommand) Run(ctx context.Context, c console) error {
-	handler := telemetry.NewHandler(c.err, cmd.LogLevel.Level)
+	queue := telemetry.NewQueue(c.err)
+	defer queue.Close(flushTimeout)
+	handler := telemetry.NewHandler(queue, cmd.LogLevel.Level)
 	// Watched before it is read, so that no change is missed.
 	reloader := newReloader(cmd.Config, c.getenv, slog.New(handler))
 	cfg, err := loadConfig(cmd.Config, c.getenv)
@@ -81,11 +85,16 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 		return err
 	}
 	s.written = written
+	s.metrics.RegisterDropped(queue.Dropped)
 	if reloader != nil {
 		warnIgnored(s.logger, c.getenv)
 		s.reloader, reloader.server = reloader, s
 	}
-	return s.run(ctx, c.hangup)
+	var hangup <-chan os.Signal
+	if c.hangup != nil {
+		hangup = c.hangup()
+	}
+	return s.run(ctx, hangup)
 }
 
 // server is the parts of a running jwtgate, in the order in which they start.

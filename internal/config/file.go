@@ -5,7 +5,8 @@ import "slices"
 // fileObject is the whole file.
 func fileObject() object[Config] {
 	return object[Config]{
-		says: "a mapping with keys such as issuers and routes",
+		says:  "a mapping with keys such as issuers and routes",
+		names: "issuers",
 		keys: []key[Config]{
 			field("server", "where Envoy reaches the gate", group(serverObject()), func(c *Config) *Server { return &c.Server }).or("{}"),
 			field("admin", "where operators and probes reach the gate", group(adminObject()), func(c *Config) *Admin { return &c.Admin }).or("{}"),
@@ -38,6 +39,9 @@ func checkFile(d *decoder, _ place, c *Config) {
 			path = "server.listen"
 		}
 		d.wrong(path, "is %s, which server.listen and admin.listen cannot share; write another port", shown(c.Admin.Listen))
+	}
+	if !loopbackListen(c.Admin.Listen) {
+		d.warn("admin.listen", "is %s, which is not loopback: whoever reaches it reads key ids and metrics; keep it private", shown(c.Admin.Listen))
 	}
 	checkIssuers(d, c)
 	checkRoutes(d, c)

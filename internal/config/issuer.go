@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,9 +21,13 @@ func issuerObject() object[issuerFile] {
 	type of = issuerFile
 	return object[of]{
 		says: issuerSays,
+		slips: map[string]string{
+			"region": "cognito", "pool": "cognito", "user_pool": "cognito", "user_pool_id": "cognito",
+			"client": "clients", "client_id": "clients", "audience": "audiences", "url": "issuer",
+		},
 		keys: []key[of]{
 			field("cognito", "a user pool; stands for both of its issuer forms", poolForm(), func(f *of) *string { return &f.pool }),
-			field("issuer", "an OIDC issuer: the iss of its tokens, byte for byte", webURL("the issuer's URL as its tokens have it, such as https://login.example/", false),
+			field("issuer", "an OIDC issuer: the iss of its tokens, byte for byte", issuerURL(),
 				func(f *of) *string { return &f.url }),
 			field("prefix", "stands before the subject, the user names and each group", prefixForm(), func(f *of) *string { return &f.Prefix }),
 			field("replica_regions", "Cognito: regions of the pool's replicas, whose issuer forms are accepted too",
@@ -158,6 +163,29 @@ func checkHTTP(d *decoder, at place, f *issuerFile) {
 			d.wrong(path, "is %s, which is not encrypted; write https://, or dangerously_allow_http: true for this issuer", shown(url))
 		}
 	}
+}
+
+// issuerURL is what tokens have as their iss. It is easily taken for the address
+// of a document about the issuer (OpenID Connect Discovery section 4, RFC 8414
+// section 3) or of its keys.
+func issuerURL() form[string] {
+	const says = "the issuer's URL as its tokens have it, such as https://login.example/"
+	f := webURL(says, false)
+	read := f.read
+	f.read = func(d *decoder, p place) (string, bool) {
+		text, ok := read(d, p)
+		switch {
+		case !ok:
+		case regexp.MustCompile(`/\.well-known/(openid-configuration|oauth-authorization-server|jwks\.json)(/|$)`).MatchString(text):
+			d.fault(p, "is %s, the address of a document; leave /.well-known/... out and write %s", shown(text), says)
+			return "", false
+		case strings.HasSuffix(text, "jwks.json"):
+			d.fault(p, "is %s, the address of a key set, which belongs at jwks.uri; write %s", shown(text), says)
+			return "", false
+		}
+		return text, ok
+	}
+	return f
 }
 
 func prefixForm() form[string] {

@@ -67,6 +67,7 @@ issuers:
 func TestIssuerBytes(t *testing.T) {
 	for _, iss := range []string{
 		"https://login.example", "https://login.example/", "https://LOGIN.example:443/a%2Fb/", "https://login.example/%7Erealm//", "https://[::1]:8443/x", "HTTPS://login.example",
+		"https://login.example/.well-known", "https://login.example/openid-configuration",
 	} {
 		if got := parse(t, "issuers: {a: {issuer: \""+iss+"\", audiences: [api]}}\n").Issuers[0].ISS; !slices.Equal(got, []string{iss}) {
 			t.Errorf("%s became %q", iss, got)
@@ -109,6 +110,7 @@ func TestCognitoMistakes(t *testing.T) {
 func TestIssuerMistakes(t *testing.T) {
 	const url = "; write the issuer's URL as its tokens have it, such as https://login.example/"
 	const api = `issuer: "https://login.example/", audiences: [api]`
+	const document = `, the address of a document; leave /.well-known/... out and write the issuer's URL as its tokens have it, such as https://login.example/`
 	checkIssuer(t, []issuerRow{
 		{"neither form", `clients: [web]`, `issuers.a names no issuer; write cognito: POOL, or issuer: URL`},
 		{"both forms", `cognito: us-west-1_a, issuer: ▸"https://login.example/", clients: [web]`, `issuers.a.issuer stands beside cognito, which names the issuer already; keep one of them`},
@@ -125,6 +127,16 @@ func TestIssuerMistakes(t *testing.T) {
 		{"a fragment", `issuer: ▸"https://login.example/#", audiences: [api]`, `issuers.a.issuer is "https://login.example/#", with a fragment (#)` + url},
 		{"a space", `issuer: ▸"https://login.example/ ", audiences: [api]`, `issuers.a.issuer is no URL in printable ASCII` + url},
 		{"not ASCII", `issuer: ▸"https://lögin.example/", audiences: [api]`, `issuers.a.issuer is no URL in printable ASCII` + url},
+		{"the discovery document", `issuer: ▸"https://x.example/realms/y/.well-known/openid-configuration", audiences: [api]`,
+			`issuers.a.issuer is "https://x.example/realms/y/.well-known/openid-configuration"` + document},
+		{"the metadata document", `issuer: ▸"https://x.example/.well-known/oauth-authorization-server", audiences: [api]`,
+			`issuers.a.issuer is "https://x.example/.well-known/oauth-authorization-server"` + document},
+		{"the metadata document of a path", `issuer: ▸"https://x.example/.well-known/oauth-authorization-server/y", audiences: [api]`,
+			`issuers.a.issuer is "https://x.example/.well-known/oauth-authorization-server/y"` + document},
+		{"the well-known keys", `issuer: ▸"https://x.example/y/.well-known/jwks.json", audiences: [api]`,
+			`issuers.a.issuer is "https://x.example/y/.well-known/jwks.json"` + document},
+		{"the keys", `issuer: ▸"https://x.example/y/jwks.json", audiences: [api]`,
+			`issuers.a.issuer is "https://x.example/y/jwks.json", the address of a key set, which belongs at jwks.uri` + url},
 		{"plain http", `issuer: ▸"http://login.example/", audiences: [api]`, `issuers.a.issuer is "http://login.example/", which is not encrypted; write https://, or dangerously_allow_http: true for this issuer`},
 	})
 }
@@ -258,6 +270,23 @@ func TestWarnings(t *testing.T) {
 	})
 	if c.Issuers[0].Clients != nil || !c.Issuers[0].AllowHTTP {
 		t.Errorf("got %+v", c.Issuers[0])
+	}
+}
+
+// TestAdminWarning: whoever reaches the admin server reads it, so it is worth
+// saying when others may.
+func TestAdminWarning(t *testing.T) {
+	for listen, open := range map[string]bool{
+		"127.0.0.1:9002": false, "127.8.9.1:0": false, "[::1]:9002": false, "[::ffff:127.0.0.1]:9002": false, "localhost:9002": false,
+		":9002": true, "0.0.0.0:9002": true, "[::]:9002": true, "10.0.0.1:9002": true, "gate.example:9002": true, "localhost.example:9002": true,
+	} {
+		t.Run(listen, func(t *testing.T) {
+			var want []string
+			if open {
+				want = []string{"2:17: admin.listen is " + quoted(listen) + ", which is not loopback: whoever reaches it reads key ids and metrics; keep it private"}
+			}
+			same(t, lines(parse(t, pool+"admin: {listen: '"+listen+"'}\n").Warnings), want)
+		})
 	}
 }
 

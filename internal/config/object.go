@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -25,6 +26,11 @@ func Keys() []Key { return fileObject().reference("") }
 type object[T any] struct {
 	says string // what to write, when something else stands there
 	keys []key[T]
+	// slips holds the words that other programs have for a key of this object.
+	slips map[string]string
+	// names is the key that holds names of the user's own, which stand beside
+	// it when they are not indented; empty when there is none.
+	names string
 	// check holds the rules that span keys; nil when there is none. It runs
 	// on a mapping only, after all its keys.
 	check func(d *decoder, at place, t *T)
@@ -99,8 +105,8 @@ func (o object[T]) read(d *decoder, p place, t *T) bool {
 	if !ok {
 		return false
 	}
-	for _, entry := range entries {
-		i := slices.IndexFunc(o.keys, func(k key[T]) bool { return k.Path == entry.key.Value })
+	for _, entry := range o.indented(d, p, entries) {
+		i := o.index(entry.key.Value)
 		switch {
 		case i < 0:
 			o.unknown(d, p, entry)
@@ -123,26 +129,67 @@ func (o object[T]) read(d *decoder, p place, t *T) bool {
 	return true
 }
 
-// unknown reports a key that the object does not have, with the nearest one
-// that it has, or else with where a key of that name belongs.
-func (o object[T]) unknown(d *decoder, p, entry place) {
-	name := entry.key.Value
+// index is where the table has the key of this name; -1 when it does not.
+func (o object[T]) index(name string) int {
+	return slices.IndexFunc(o.keys, func(k key[T]) bool { return k.Path == name })
+}
+
+// known lists the keys that may be written.
+func (o object[T]) known() []string {
 	var known []string
 	for _, k := range o.keys {
 		if !k.Later && k.mend == "" {
 			known = append(known, k.Path)
 		}
 	}
+	return known
+}
+
+// indented returns the entries without those that were meant to stand below
+// o.names, and reports them: that key has no value, and they follow it with a
+// mapping each under a name that is no key here.
+func (o object[T]) indented(d *decoder, p place, entries []place) []place {
+	i := slices.IndexFunc(entries, func(e place) bool { return e.key.Value == o.names })
+	if i < 0 || p.node.Style&yaml.FlowStyle != 0 || !d.isNull(entries[i]) {
+		return entries
+	}
+	end := i + 1
+	for ; end < len(entries); end++ {
+		one := entries[end]
+		name := one.key.Value
+		if one.node.Kind != yaml.MappingNode || o.index(name) >= 0 || closest(name, o.known()) != "" {
+			break
+		}
+		d.report(d.at(one.key.Line, one.key.Column), "indent %s by two spaces to put it under %s", shown(name), o.names)
+	}
+	if end == i+1 {
+		return entries
+	}
+	return slices.Concat(entries[:i], entries[end:])
+}
+
+// unknown reports a key that the object does not have, with the one that was
+// most likely meant, or else with where a key of that name belongs.
+func (o object[T]) unknown(d *decoder, p, entry place) {
+	name, known := entry.key.Value, o.known()
+	at := d.at(entry.key.Line, entry.key.Column)
 	mend := "the keys here are " + strings.Join(known, ", ")
-	if len(known) == 0 {
+	before, _, colon := strings.Cut(name, ":")
+	near := cmp.Or(o.slips[name], closest(name, known))
+	switch homes := d.elsewhere(name); {
+	case colon && slices.Contains(known, before):
+		mend = "write a space after the colon"
+		if path := p.below(before); !d.stated(path) {
+			d.positions[path] = at // the key is there, so it is not reported as missing too
+		}
+	case near != "":
+		mend = "did you mean " + near + "?"
+	case len(homes) > 0:
+		mend = "it belongs at " + strings.Join(homes, " or ")
+	case len(known) == 0:
 		mend = "write " + o.says
 	}
-	if near := closest(name, known); near != "" {
-		mend = "did you mean " + near + "?"
-	} else if homes := d.elsewhere(name); len(homes) > 0 {
-		mend = "it belongs at " + strings.Join(homes, " or ")
-	}
-	d.report(d.at(entry.key.Line, entry.key.Column), "the key %s is unknown in %s; %s", shown(name), p.where(), mend)
+	d.report(at, "the key %s is unknown in %s; %s", shown(name), p.where(), mend)
 }
 
 // elsewhere lists the paths at which a key of this name exists.

@@ -20,8 +20,10 @@ const routeSays = "a route such as {match: GET /api/health, access: public}"
 
 func routeObject() object[routeFile] {
 	type of = routeFile
+	const methods = "is no key: methods stand before the path in match, such as GET,HEAD /x"
 	return object[of]{
-		says: routeSays,
+		says:  routeSays,
+		slips: map[string]string{"role": "groups", "roles": "groups", "path": "match", "scope": "scopes"},
 		keys: slices.Concat([]key[of]{
 			field("name", "used in metrics and audit lines; by default the text of match", routeName(), func(f *of) *string { return &f.Name }),
 			field("match", "the requests that the route is for: {name} stands for one segment, ** for the rest",
@@ -43,6 +45,8 @@ func routeObject() object[routeFile] {
 			later[of]("end_streams_at_expiry", "streams end when the token does"),
 			later[of]("audit", "instead of audit"),
 			later[of]("shadow", "record would-be denials instead of enforcing them"),
+			misplaced[of]("method", methods),
+			misplaced[of]("methods", methods),
 		}),
 		check: checkRoute,
 	}
@@ -54,9 +58,9 @@ func alternativeKeys[T any](in func(*T) *Alternative) []key[T] {
 	return []key[T]{
 		field("issuers", "whose tokens are taken; by default every issuer's", listOf("a list such as [cruddur]", word("an issuer's name under issuers")),
 			func(t *T) *[]string { return &in(t).Issuers }),
-		field("groups", "the user must be in one of them", choice("admin", "a group"), func(t *T) *Choice { return &in(t).Groups }),
-		field("scopes", "the token must have one of them", choice("orders/read", "a scope"), func(t *T) *Choice { return &in(t).Scopes }),
-		field("clients", "the token's client must be one of them", choice("billing", "a client id"), func(t *T) *Choice { return &in(t).Clients }),
+		field("groups", "the user must be in one of them", choice("admin", word("a group")), func(t *T) *Choice { return &in(t).Groups }),
+		field("scopes", "the token must have one of them", choice("orders/read", scopeForm()), func(t *T) *Choice { return &in(t).Scopes }),
+		field("clients", "the token's client must be one of them", choice("billing", word("a client id")), func(t *T) *Choice { return &in(t).Clients }),
 	}
 }
 
@@ -65,8 +69,9 @@ func alternativeKeys[T any](in func(*T) *Alternative) []key[T] {
 func alternatives() form[[]Alternative] {
 	const says = "a list of alternatives such as [{groups: [sales]}, {scopes: [orders/read]}]"
 	one := group(object[Alternative]{
-		says: "an alternative such as {groups: [sales]}",
-		keys: alternativeKeys(func(a *Alternative) *Alternative { return a }),
+		says:  "an alternative such as {groups: [sales]}",
+		slips: map[string]string{"role": "groups", "roles": "groups", "scope": "scopes"},
+		keys:  alternativeKeys(func(a *Alternative) *Alternative { return a }),
 		check: func(d *decoder, at place, _ *Alternative) {
 			if len(at.node.Content) == 0 {
 				d.fault(at, "is empty and would fit every token; write what it asks for, such as {groups: [sales]}")
@@ -88,13 +93,30 @@ func alternatives() form[[]Alternative] {
 func acrForm() form[string] {
 	const says = "an authentication context class without spaces, quotes and backslashes"
 	return freeText(says, func(text string) string {
-		bad := func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' }
-		if text == "" || len(text) > 256 || strings.ContainsFunc(text, bad) {
+		if text == "" || len(text) > 256 || strings.ContainsFunc(text, notInScope) {
 			return fmt.Sprintf("is %s; write %s", shown(text), says)
 		}
 		return ""
 	})
 }
+
+// scopeForm is a scope-token (RFC 6749 section 3.3): scopes are listed with spaces
+// between them, so that one with a space inside would be two.
+func scopeForm() form[string] {
+	const says = "a scope"
+	return freeText(says, func(text string) string {
+		if wrong := badWord(text); wrong != "" {
+			return wrong + "; write " + says
+		}
+		if strings.ContainsFunc(text, notInScope) {
+			return fmt.Sprintf("is %s, which is no scope; write each one as an item of its own, in ASCII without spaces, quotes and backslashes", shown(text))
+		}
+		return ""
+	})
+}
+
+// notInScope tells whether a scope-token cannot hold r.
+func notInScope(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' }
 
 func routesForm() form[[]Route] {
 	route := group(routeObject())
@@ -106,16 +128,16 @@ func routesForm() form[[]Route] {
 }
 
 // choice is a list of which any one will do, or {all: [...]}.
-func choice(example, item string) form[Choice] {
+func choice(example string, item form[string]) form[Choice] {
 	says := "a list such as [" + example + "], or {all: [" + example + "]} to ask for all of them"
-	list := listOf("a list such as ["+example+"]", word(item))
+	list := listOf("a list such as ["+example+"]", item)
 	all := object[Choice]{
 		says: says,
 		keys: []key[Choice]{
 			field("all", "all of them are needed, not only one", list, func(c *Choice) *[]string { return &c.All }).must(),
 		},
 	}
-	anyOf := listOf(says, word(item))
+	anyOf := listOf(says, item)
 	return form[Choice]{says: says, below: all.reference, read: func(d *decoder, p place) (Choice, bool) {
 		var c Choice
 		var ok bool

@@ -142,3 +142,22 @@ func TestAlternativesNameTheirIssuers(t *testing.T) {
 		})
 	}
 }
+
+// TestScopes: what is no scope-token (RFC 6749 section 3.3) is refused wherever
+// a route names scopes, and every character that is one is taken.
+func TestScopes(t *testing.T) {
+	const mend = `, which is no scope; write each one as an item of its own, in ASCII without spaces, quotes and backslashes`
+	for name, scope := range map[string]string{"two in one": "read write", "a quote": `a"b`, "a backslash": `a\b`, "not ASCII": "lösen"} {
+		t.Run(name, func(t *testing.T) {
+			check(t, []file{
+				{"any", pool + "routes: [{match: /a, scopes: ['" + scope + "']}]\n", []string{"2:31: routes[0].scopes[0] is " + quoted(scope) + mend}},
+				{"all", pool + "routes: [{match: /a, scopes: {all: [ok, '" + scope + "']}}]\n", []string{"2:41: routes[0].scopes.all[1] is " + quoted(scope) + mend}},
+				{"an alternative", pool + "routes: [{match: /a, any_of: [{scopes: ['" + scope + "']}]}]\n",
+					[]string{"2:41: routes[0].any_of[0].scopes[0] is " + quoted(scope) + mend}},
+			})
+		})
+	}
+	const every = "!#$%&()*+,-./0:;<=>?@A[]^_`a{|}~"
+	c := parse(t, pool+"routes: [{match: /a, scopes: ['"+every+"'], groups: ['two words']}]\n")
+	compare(t, []valueRow{{"scopes", c.Routes[0].Requirement.Scopes, config.Choice{Any: []string{every}}}})
+}

@@ -12,7 +12,8 @@ import (
 
 func serverObject() object[Server] {
 	return object[Server]{
-		says: "a mapping such as {listen: 127.0.0.1:9001}",
+		says:  "a mapping such as {listen: 127.0.0.1:9001}",
+		slips: map[string]string{"port": "listen", "address": "listen"},
 		keys: []key[Server]{
 			field("listen", "where Envoy asks", listenForm("host:port or unix:PATH, such as 127.0.0.1:9001", ParseListen),
 				func(s *Server) *string { return &s.Listen }).or("127.0.0.1:9001"),
@@ -98,6 +99,13 @@ func parseHostPort(text string) (network, address string, err error) {
 
 // anyPort tells whether a listen address leaves the port to the system.
 func anyPort(listen string) bool { return strings.HasSuffix(listen, ":0") }
+
+// loopbackListen tells whether only this machine reaches a listen address. No
+// host at all is every interface.
+func loopbackListen(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	return err == nil && loopbackHost(host)
+}
 
 // hostName tells whether name is made of DNS labels (RFC 1123 section 2.1;
 // underscores, which some resolvers serve, are taken too).

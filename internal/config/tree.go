@@ -104,6 +104,8 @@ func (d *decoder) syntax(data []byte, err error) {
 	}
 	before, after := around(data, at)
 	switch {
+	case strings.HasPrefix(after, "\t") && strings.TrimSpace(before) == "":
+		text = "not valid YAML: a tab in the indentation; indent with spaces"
 	case strings.HasSuffix(before, "$") && strings.HasPrefix(after, "{"):
 		at.Column--
 		text = "not valid YAML: a variable inside [ ] or { } must be in quotes; write \"${VAR}\""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -113,5 +114,76 @@ func TestWatchIgnoresOthers(t *testing.T) {
 	case <-calls:
 		t.Error("a second change was seen")
 	case <-time.After(500 * time.Millisecond):
+	}
+}
+
+// TestWatchSameSizeAndTime: a file that is put in place with the old one's size
+// and time holds something else all the same.
+func TestWatchSameSizeAndTime(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "jwtgate.yaml")
+	write(t, file, "groups: [admin]")
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := watched(t, file)
+	write(t, file+".new", "groups: [owner]")
+	if err := os.Chtimes(file+".new", info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
+	called(t, calls)
+}
+
+// TestWatchWaitsForTheWholeFile: what a writer has written so far is not taken
+// for the file.
+func TestWatchWaitsForTheWholeFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "jwtgate.yaml")
+	write(t, file, "the old file")
+	w, err := config.NewWatcher(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := make(chan string, 10)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		w.Run(ctx, func() {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Error(err)
+			}
+			seen <- string(text)
+		})
+	})
+	defer watching.Wait()
+	defer cancel()
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = out.Close() }()
+	for _, part := range []string{"one, ", "two, ", "three"} {
+		if _, err := out.WriteString(part); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case text := <-seen:
+			t.Fatalf("a part was taken: %q", text)
+		case <-time.After(400 * time.Millisecond):
+		}
+	}
+	select {
+	case text := <-seen:
+		if text != "one, two, three" {
+			t.Errorf("got %q", text)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the change was not seen")
 	}
 }

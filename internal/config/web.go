@@ -58,14 +58,14 @@ func plainHTTP(text string) bool {
 // loopback tells whether a URL that passed badURL stays on this machine.
 func loopback(text string) bool {
 	u, err := url.Parse(text)
-	if err != nil {
-		return false
-	}
-	if u.Hostname() == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return err == nil && ip.Unmap().IsLoopback()
+	return err == nil && loopbackHost(u.Hostname())
+}
+
+// loopbackHost tells whether a host is this machine, as only this machine
+// reaches it.
+func loopbackHost(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // proxyForm says how the key server is reached. A proxy's URL may hold a

@@ -71,11 +71,98 @@ func TestSyntaxMends(t *testing.T) {
 		{"a prefix without quotes", "prefix: partner:\n", []string{
 			`1:16: not valid YAML: mapping values are not allowed in this context; put a value that holds ": " or ends with ":" in quotes, and check the indentation`}},
 		{"a tab", "server:\n\tlisten: x\n", []string{
-			`2:1: not valid YAML: found character that cannot start any token; indent with spaces, and put a value that begins with @, ` + "`" + ` or % in quotes`}},
+			`2:1: not valid YAML: a tab in the indentation; indent with spaces`}},
+		{"a tab behind spaces", "server:\n  \tlisten: x\n", []string{`2:3: not valid YAML: a tab in the indentation; indent with spaces`}},
+		{"a tab behind a dash", "routes:\n  -\tmatch: /a\n", []string{
+			`2:4: not valid YAML: found a tab character where an indentation space is expected; indent with spaces`}},
+		{"a value that begins with @", "a: @b\n", []string{
+			`1:4: not valid YAML: found character that cannot start any token; indent with spaces, and put a value that begins with @, ` + "`" + ` or % in quotes`}},
 		{"a tab in the middle", "a: b\n\tc: d\n", []string{
-			`2:1: not valid YAML: found a tab character that violates indentation (while scanning a plain scalar that begins at 1:4); indent with spaces`}},
+			`2:1: not valid YAML: a tab in the indentation; indent with spaces`}},
 		{"a version", "%YAML 1.2\n---\n" + pool, []string{`1:1: not valid YAML: found incompatible YAML document; remove the %YAML line`}},
 		{"an unclosed list", "issuers: [a, b\n", []string{
 			`2:1: not valid YAML: did not find expected ',' or ']' (while parsing a flow sequence that begins at 1:10)`}},
 	})
+}
+
+// TestIndentation: names of issuers that stand beside issuers instead of below
+// it are one mistake each, and nothing else that looks a little like it is.
+func TestIndentation(t *testing.T) {
+	const a, b = "{cognito: us-west-1_a, clients: [w], prefix: ''}\n", "{cognito: us-west-1_b, clients: [w], prefix: 'b:'}\n"
+	const nothing = ` has no value; write a mapping from a name of yours to an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}, or leave the key out`
+	const keys = `; the keys here are server, admin, cache_dir, issuers, tokens, identity, routes, default, cors, relax`
+	check(t, []file{
+		{"one issuer", "issuers:\ncruddur:\n  cognito: us-west-1_a\n  clients: [w]\nroutes: []\n", []string{`2:1: indent "cruddur" by two spaces to put it under issuers`}},
+		{"two issuers", "default: deny\nissuers: # ours\ncruddur: " + a + "partner: " + b, []string{
+			`3:1: indent "cruddur" by two spaces to put it under issuers`,
+			`4:1: indent "partner" by two spaces to put it under issuers`,
+		}},
+		{"one behind another key", "issuers:\ndefault: deny\ncruddur: " + a, []string{
+			`1:1: issuers` + nothing, `3:1: the key "cruddur" is unknown in the file` + keys,
+		}},
+		{"no mapping", "issuers:\ncruddur: us-west-1_a\n", []string{
+			`1:1: issuers` + nothing, `2:1: the key "cruddur" is unknown in the file` + keys,
+		}},
+		{"a mistyped key", "issuers:\nserve: {listen: '127.0.0.1:1'}\n", []string{
+			`1:1: issuers` + nothing, `2:1: the key "serve" is unknown in the file; did you mean server?`,
+		}},
+		{"a key of a later version", "issuers:\naudit: {}\n", []string{`1:1: issuers` + nothing, `2:1: audit is not in this version; leave it out`}},
+		{"in braces", "{issuers: , cruddur: " + strings.TrimSpace(a) + "}\n", []string{
+			`1:2: issuers` + nothing, `1:13: the key "cruddur" is unknown in the file` + keys,
+		}},
+		{"issuers with a value", "issuers: {a: " + strings.TrimSpace(a) + "}\ncruddur: " + b, []string{`2:1: the key "cruddur" is unknown in the file` + keys}},
+	})
+}
+
+// TestSpaceBehindColon: YAML takes a colon without a space for a part of the
+// word. That the key is missing is not said beside it.
+func TestSpaceBehindColon(t *testing.T) {
+	const mend = `; write a space after the colon`
+	check(t, []file{
+		{"in a route", pool + "routes: [{match:/x, access: public}]\n", []string{`2:11: the key "match:/x" is unknown in routes[0]` + mend}},
+		{"behind a method", pool + "routes: [{match:GET /x}]\n", []string{`2:11: the key "match:GET /x" is unknown in routes[0]` + mend}},
+		{"in an issuer", "issuers: {a: {cognito:us-west-1_abc, clients: [w]}}\n", []string{`1:15: the key "cognito:us-west-1_abc" is unknown in issuers.a` + mend}},
+		{"beside the key itself", pool + "routes: [{match: /a, match:/x}]\n", []string{`2:22: the key "match:/x" is unknown in routes[0]` + mend}},
+		{"behind a word that is no key", pool + "server: {'bind:all': x}\n", []string{
+			`2:10: the key "bind:all" is unknown in server; the keys here are listen, socket_mode, drain_delay`}},
+	})
+}
+
+// TestSlips: the words of other programs lead to ours.
+func TestSlips(t *testing.T) {
+	const issuer, route = "issuers: {a: {cognito: us-west-1_a, clients: [w], ▸%s: x}}\n", "routes: [{match: /a, ▸%s: x}]\n"
+	const alternative, server = "routes: [{match: /a, any_of: [{groups: [g], ▸%s: x}]}]\n", "server: {▸%s: x}\n"
+	for _, row := range []struct{ yaml, where, slip, key string }{
+		{route, "routes[0]", "role", "groups"},
+		{route, "routes[0]", "roles", "groups"},
+		{route, "routes[0]", "path", "match"},
+		{route, "routes[0]", "scope", "scopes"},
+		{alternative, "routes[0].any_of[0]", "role", "groups"},
+		{alternative, "routes[0].any_of[0]", "roles", "groups"},
+		{alternative, "routes[0].any_of[0]", "scope", "scopes"},
+		{server, "server", "port", "listen"},
+		{server, "server", "address", "listen"},
+		{issuer, "issuers.a", "region", "cognito"},
+		{issuer, "issuers.a", "pool", "cognito"},
+		{issuer, "issuers.a", "user_pool", "cognito"},
+		{issuer, "issuers.a", "user_pool_id", "cognito"},
+		{issuer, "issuers.a", "client", "clients"},
+		{issuer, "issuers.a", "client_id", "clients"},
+		{issuer, "issuers.a", "audience", "audiences"},
+		{issuer, "issuers.a", "url", "issuer"},
+	} {
+		t.Run(row.where+" "+row.slip, func(t *testing.T) {
+			yaml, at := marked(strings.Replace(row.yaml, "%s", row.slip, 1))
+			if row.yaml != issuer {
+				yaml += pool
+			}
+			same(t, mistakes(t, yaml), []string{at + "the key " + quoted(row.slip) + " is unknown in " + row.where + "; did you mean " + row.key + "?"})
+		})
+	}
+	for _, name := range []string{"method", "methods"} {
+		t.Run(name, func(t *testing.T) {
+			same(t, mistakes(t, pool+"routes: [{match: /a, "+name+": [GET]}]\n"), []string{
+				"2:22: routes[0]." + name + " is no key: methods stand before the path in match, such as GET,HEAD /x"})
+		})
+	}
 }

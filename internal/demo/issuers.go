@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"time"
 
@@ -87,10 +88,10 @@ func Token(ctx context.Context, server, issuer, claims string, expires time.Dura
 		return "", err
 	}
 	token, err := devidp.RequestToken(ctx, server, issuer, asked, expires)
-	if err != nil {
+	if _, unanswered := errors.AsType[*url.Error](err); unanswered {
 		return "", fmt.Errorf("%w (is `jwtgate demo` up, with its issuer at %s?)", err, server)
 	}
-	return token, nil
+	return token, err
 }
 
 // parseClaims reads one JSON object, its numbers as they are written.

@@ -100,6 +100,21 @@ func playParent() {
 	select {}
 }
 
+// aside gives the demos of one test a temporary directory of their own, and
+// returns what finds the directories that they have left there.
+func aside(t *testing.T) (left func() []string) {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	return func() []string {
+		found, err := filepath.Glob(filepath.Join(dir, "jwtgate-demo-*"))
+		if err != nil {
+			t.Error(err)
+		}
+		return found
+	}
+}
+
 // program is the test binary as an executable of its own, with variables set.
 func program(t *testing.T, variables ...string) string {
 	t.Helper()

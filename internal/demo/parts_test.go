@@ -135,18 +135,21 @@ func TestFindEnvoy(t *testing.T) {
 	onPath := place(0o700, "bin", "envoy")
 	place(0o600, "text", "envoy")
 	for _, row := range []struct {
-		name, dir, path string
-		want            string
-		err             error
+		name string
+		dirs []string
+		path string
+		want string
+		err  error
 	}{
-		{"set up by make", filepath.Join(tree, "checkout"), filepath.Dir(onPath), setUp, nil},
-		{"on PATH", tree, "/nonexistent:" + filepath.Dir(onPath), onPath, nil},
-		{"a file that is no program", tree, filepath.Join(tree, "text") + ":" + filepath.Dir(onPath), onPath, nil},
-		{"the working directory by PATH", tree, "bin::.", "", demo.ErrNoEnvoy},
-		{"nowhere", tree, "", "", demo.ErrNoEnvoy},
+		{"set up by make", []string{filepath.Join(tree, "checkout")}, filepath.Dir(onPath), setUp, nil},
+		{"set up by make, elsewhere", []string{tree, filepath.Join(tree, "checkout")}, filepath.Dir(onPath), setUp, nil},
+		{"on PATH", []string{tree}, "/nonexistent:" + filepath.Dir(onPath), onPath, nil},
+		{"a file that is no program", []string{tree}, filepath.Join(tree, "text") + ":" + filepath.Dir(onPath), onPath, nil},
+		{"the working directory by PATH", []string{tree}, "bin::.", "", demo.ErrNoEnvoy},
+		{"nowhere", []string{tree}, "", "", demo.ErrNoEnvoy},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			got, err := demo.FindEnvoy(row.dir, func(name string) (string, bool) { return row.path, name == "PATH" })
+			got, err := demo.FindEnvoy(row.dirs, func(name string) (string, bool) { return row.path, name == "PATH" })
 			if got != row.want || !errors.Is(err, row.err) {
 				t.Errorf("%q, %v, want %q, %v", got, err, row.want, row.err)
 			}

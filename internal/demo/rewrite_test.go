@@ -9,6 +9,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
+	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
 // keysAt names a loopback key set for any issuer.
@@ -142,6 +143,23 @@ func TestTokenSaysWhyNot(t *testing.T) {
 				t.Errorf("token %q, error %v, want %q in it", token, err, row.want)
 			}
 		})
+	}
+}
+
+// A demo that answers is up, so its error is not followed by that question.
+func TestTokenTakesARefusalForAnAnswer(t *testing.T) {
+	server, err := devidp.Start(devidp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	token, err := demo.Token(t.Context(), server.URL(), "nobody", "", 0)
+	if err == nil || token != "" || !strings.Contains(err.Error(), "nobody") || strings.Contains(err.Error(), "demo` up") {
+		t.Errorf("token %q, error %v, want one that names the issuer and does not ask for the demo", token, err)
 	}
 }
 

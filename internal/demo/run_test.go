@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,6 +53,7 @@ func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) 
 // nothing: all that a gate is for must come out wrong, each with what was
 // expected and what came.
 func TestATourWithoutAGateFailsStepByStep(t *testing.T) {
+	aside(t)
 	var out transcript
 	err := demo.Run(t.Context(), demo.Options{
 		Executable: program(t), Command: "jwtgate", Envoy: program(t), Once: true, Out: &out, Getenv: without,
@@ -96,17 +98,18 @@ func TestATourWithoutAGateFailsStepByStep(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "envoy.log")); err != nil {
 		t.Errorf("the logs that may tell why: %v", err)
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestATourThatIsInterrupted(t *testing.T) {
+	left := aside(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	out := transcript{mark: "Signed in", on: cancel}
 	err := demo.Run(ctx, demo.Options{Executable: program(t), Envoy: program(t), Once: true, Out: &out, Getenv: without})
 	if !errors.Is(err, context.Canceled) || errors.Is(err, demo.ErrSteps) || !strings.Contains(err.Error(), "the tour was cut short") {
 		t.Errorf("error %v, want one that says that the tour was cut short", err)
+	}
+	if dirs := left(); len(dirs) > 0 {
+		t.Errorf("%q are left behind, with nothing to tell", dirs)
 	}
 }
 
@@ -123,6 +126,7 @@ identity: {headers: {x-tenant: tenant}}
 // does. It returns what the demo said and the path of the user's file.
 func runMine(t *testing.T, during func(issuers, gate string)) (said, file string) {
 	t.Helper()
+	aside(t)
 	file = filepath.Join(t.TempDir(), "mine.yaml")
 	copied := filepath.Join(t.TempDir(), "copy.yaml")
 	if err := os.WriteFile(file, []byte(mine), 0o600); err != nil {
@@ -134,6 +138,10 @@ func runMine(t *testing.T, during func(issuers, gate string)) (said, file string
 		gate, err := os.ReadFile(copied)
 		if err != nil {
 			t.Error(err)
+		}
+		log := regexp.MustCompile(`jwtgate's log, with each denial, while this runs: (\S+)\n`).FindStringSubmatch(out.text.String())
+		if _, err := os.Stat(log[1]); err != nil {
+			t.Errorf("the log that the user is told of: %v", err)
 		}
 		during(regexp.MustCompile(`issuer (http://\S+)\n`).FindStringSubmatch(out.text.String())[1], string(gate))
 		cancel()
@@ -161,6 +169,7 @@ func TestTheUsersOwn(t *testing.T) {
 	})
 	for _, want := range []string{
 		"Every issuer's keys are this demo's own, in a copy of " + file,
+		"Restart the demo after an edit. CORS lets in pages of http://localhost:3000, as the shipped envoy.yaml does.\n",
 		"Nothing answers at 127.0.0.1:1 yet: start your application when you like.",
 		"Issuer cruddur  https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU\n",
 		"Issuer partner  https://login.partner.example/\n",
@@ -223,7 +232,11 @@ func TestRunSaysWhatWentWrong(t *testing.T) {
 		{"a configuration with mistakes", demo.Options{ConfigFile: mistaken},
 			[]string{"the configuration has mistakes:\n", mistaken + ":1:1: "}},
 		{"an application that is no address", demo.Options{Executable: program(t), Envoy: program(t), App: "my app"},
-			[]string{"render the Envoy file", `address "my app"`}},
+			[]string{`--app: address "my app" is not HOST:PORT`}},
+		{"an application's port alone", demo.Options{Executable: program(t), Envoy: program(t), App: "3000"},
+			[]string{`--app: address "3000" is not HOST:PORT`}},
+		{"no Envoy to be found", demo.Options{Executable: "/nonexistent/bin/jwtgate"},
+			[]string{"no Envoy here", "--envoy FILE", "looked at ", "/nonexistent/.tools/envoy/bin/envoy", "along PATH"}},
 		{"no jwtgate", demo.Options{Executable: "/nonexistent/jwtgate", Envoy: program(t)},
 			[]string{"start jwtgate: ", "no such file"}},
 		{"no Envoy", demo.Options{Executable: program(t), Envoy: "/nonexistent/envoy"},
@@ -234,6 +247,7 @@ func TestRunSaysWhatWentWrong(t *testing.T) {
 			[]string{"the tour was cut short: envoy ended by itself, exit status 4\n  out of everything\n  (all of it: "}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			left := aside(t)
 			row.options.Out, row.options.Getenv, row.options.Once = &transcript{}, without, true
 			err := demo.Run(t.Context(), row.options)
 			if err == nil || errors.Is(err, demo.ErrSteps) {
@@ -244,10 +258,13 @@ func TestRunSaysWhatWentWrong(t *testing.T) {
 					t.Errorf("error %q, want %q in it", err, want)
 				}
 			}
+			// A directory stays only if the error tells of the logs in it.
+			var told []string
 			if log := regexp.MustCompile(`all of it: (.*)/\w+\.log\)`).FindStringSubmatch(err.Error()); log != nil {
-				if err := os.RemoveAll(log[1]); err != nil {
-					t.Error(err)
-				}
+				told = []string{log[1]}
+			}
+			if dirs := left(); !slices.Equal(dirs, told) {
+				t.Errorf("%q are left behind, and the error tells of %q", dirs, told)
 			}
 		})
 	}

@@ -47,9 +47,13 @@ func (s *stack) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	// Asked before anything starts, so that the user hears of the option.
+	if _, err := envoy.Bootstrap(envoy.Edit{App: o.App}); err != nil {
+		return fmt.Errorf("--app: %w", err)
+	}
 	program := o.Envoy
 	if program == "" {
-		if program, err = findEnvoyHere(o.Getenv); err != nil {
+		if program, err = findEnvoyHere(o); err != nil {
 			return err
 		}
 	}
@@ -98,12 +102,18 @@ func (s *stack) load(o Options) (file []byte, err error) {
 	return file, nil
 }
 
-func findEnvoyHere(getenv func(string) (string, bool)) (string, error) {
+// findEnvoyHere looks in the working directory and in the checkout whose bin
+// holds the jwtgate program.
+func findEnvoyHere(o Options) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("look for Envoy: %w", err)
 	}
-	return FindEnvoy(dir, getenv)
+	dirs := []string{dir}
+	if built := filepath.Dir(filepath.Dir(o.Executable)); built != dir {
+		dirs = append(dirs, built)
+	}
+	return FindEnvoy(dirs, o.Getenv)
 }
 
 // startGate starts jwtgate on a copy of the configuration whose keys are the

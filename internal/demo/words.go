@@ -24,6 +24,12 @@ func (s *stack) nowYours(p *printer, o Options) {
 // greet says how to use a demo of the user's own.
 func (s *stack) greet(p *printer, o Options) {
 	p.line("Every issuer's keys are this demo's own, in a copy of %s; nothing leaves this machine.", s.config.Source)
+	again := ""
+	if o.ConfigFile != "" {
+		again = "Restart the demo after an edit. "
+	}
+	p.line("%sCORS lets in pages of %s, as the shipped envoy.yaml does.", again, frontEnd)
+	p.line("jwtgate's log, with each denial, while this runs: %s", s.children[0].log)
 	if o.App != "" {
 		if connection, err := net.DialTimeout("tcp", o.App, time.Second); err != nil {
 			p.line("Nothing answers at %s yet: start your application when you like.", o.App)

@@ -118,6 +118,13 @@ func (tr *traffic) lap() times {
 	return took
 }
 
+// sent is how many requests the lap has so far.
+func (tr *traffic) sent() int {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return len(tr.took)
+}
+
 // stop ends the traffic; a second stop does nothing.
 func (tr *traffic) stop() {
 	select {

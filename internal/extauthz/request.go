@@ -30,8 +30,8 @@ func request(check *authv3.CheckRequest) (*gate.Request, error) {
 	}
 	return &gate.Request{
 		Method: http.GetMethod(), Host: http.GetHost(), Target: http.GetPath(),
-		Headers: headers,
-		Source:  check.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress(),
+		Headers: headers, Apart: len(http.GetHeaders()) == 0,
+		Source: check.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress(),
 	}, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -116,9 +115,8 @@ func challenge(c code, text string, more particulars) string {
 		return scheme + `, error="` + string(c) + `", error_description="` + text + `"`
 	}
 	value := scheme + `, error="` + string(c) + `"`
-	// Of a copy, since the list is the failure's.
-	if fit := slices.DeleteFunc(slices.Clone(more.scopes), notScope); len(fit) > 0 {
-		value += `, scope="` + strings.Join(fit, " ") + `"`
+	if len(more.scopes) > 0 {
+		value += `, scope="` + strings.Join(more.scopes, " ") + `"`
 	}
 	if more.maxAge > 0 {
 		value += ", max_age=" + strconv.FormatInt(int64(more.maxAge.Seconds()), 10)
@@ -127,12 +125,6 @@ func challenge(c code, text string, more particulars) string {
 		value += `, acr_values="` + strings.Join(more.acrValues, " ") + `"`
 	}
 	return value
-}
-
-// notScope reports whether a scope is no scope-token (RFC 6749 section 3.3),
-// and so cannot stand in a challenge.
-func notScope(scope string) bool {
-	return scope == "" || strings.ContainsFunc(scope, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
 // newID returns a decision id. It is unique for looking a decision up, and is

@@ -187,18 +187,20 @@ func (c *check) preflight(host string, path route.Path) bool {
 	if method == "" {
 		return false
 	}
-	if rule := c.policy.routes.Match(method, host, path); rule.Access == config.AccessDeny {
+	rule := c.policy.routes.Match(method, host, path)
+	if rule.Access == config.AccessDeny {
 		c.decision.Route = rule.Name
 		c.deny(ReasonRouteDenied, "a preflight for a method that is denied")
 		return true
 	}
-	c.allow(ReasonPreflight, nil, token.Removal{})
+	// A browser repeats the URL, and with it a token in the query.
+	c.allow(ReasonPreflight, nil, c.removal(rule, host))
 	return true
 }
 
 // authenticate does checks 3 to 9 for a route that is optional or required.
 func (c *check) authenticate(ctx context.Context, rule *route.Rule, host string) {
-	message := token.Message{Method: c.request.Method, Host: host, Target: c.request.Target, Headers: c.request.Headers}
+	message := c.message(host)
 	credential, err := token.Extract(message, rule.TokensFrom)
 	var verified *token.Token
 	if err == nil && credential.Found {
@@ -230,11 +232,23 @@ func (c *check) authenticate(ctx context.Context, rule *route.Rule, host string)
 		c.fail(err)
 		return
 	}
-	var removal token.Removal
-	if !rule.Forward {
-		removal = token.Remove(message, rule.TokensFrom)
+	c.allow(ReasonAllowed, set, c.removal(rule, host))
+}
+
+// message is what of the request can hold a credential.
+func (c *check) message(host string) token.Message {
+	return token.Message{
+		Method: c.request.Method, Host: host, Target: c.request.Target, Headers: c.request.Headers, Apart: c.request.Apart,
 	}
-	c.allow(ReasonAllowed, set, removal)
+}
+
+// removal takes the credential out of the places that a rule reads, unless it
+// is to be forwarded.
+func (c *check) removal(rule *route.Rule, host string) token.Removal {
+	if rule.Forward || rule.Access == config.AccessPublic {
+		return token.Removal{}
+	}
+	return token.Remove(c.message(host), rule.TokensFrom)
 }
 
 // record notes what is known of a failure.

@@ -38,6 +38,9 @@ func TestPreflight(t *testing.T) {
 		{"two methods with a space", request("OPTIONS", "/strict", origin, "access-control-request-method: GET PUT"), "credential_missing", "strict"},
 		{"a body", request("OPTIONS", "/strict", origin, asks, "content-length: 1"), "credential_missing", "strict"},
 		{"a body of odd length", request("OPTIONS", "/strict", origin, asks, "content-length: 00"), "credential_missing", "strict"},
+		{"a channel", request("OPTIONS", "/strict", origin, asks, "upgrade: websocket", "connection: upgrade"), "credential_missing", "strict"},
+		{"a body that HTTP/2 does not announce", request("OPTIONS", "/strict", origin, asks, "content-type: text/plain"), "credential_missing", "strict"},
+		{"trailers", request("OPTIONS", "/strict", origin, asks, "trailer: x-user-id"), "credential_missing", "strict"},
 		{"a chunked body", request("OPTIONS", "/strict", origin, asks, "transfer-encoding: chunked"), "credential_missing", "strict"},
 		{"a bad path", request("OPTIONS", "/strict/../x", origin, asks), "path_refused", "none"},
 

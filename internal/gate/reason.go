@@ -128,7 +128,7 @@ func meanings() map[Reason]meaning {
 		ReasonPreflight:        allowed(),
 
 		ReasonPathRefused:         badRequest(codeNoChallenge, "the path is spelled in a way that servers read differently", route.ErrPathRefused),
-		ReasonHostRefused:         badRequest(codeNoChallenge, "the request names more than one host", route.ErrHostRefused),
+		ReasonHostRefused:         badRequest(codeNoChallenge, "the request names no proper host", route.ErrHostRefused),
 		ReasonCredentialAmbiguous: badRequest(codeInvalidRequest, "the request holds more than one credential", token.ErrAmbiguous),
 
 		ReasonCredentialMissing: {verdict: VerdictDeny, status: http.StatusUnauthorized, code: codeNoError, text: "this needs a bearer token and the request has none"},

@@ -19,6 +19,9 @@ type Request struct {
 	Target string // path and query
 	// Headers are in the order received; a name may stand more than once.
 	Headers []Header
+	// Apart: fields of one name stand apart in Headers (Envoy's
+	// encode_raw_headers); without, they may have been joined with commas.
+	Apart bool
 	// Source is the address of the peer that is connected to Envoy.
 	Source string
 }
@@ -67,7 +70,9 @@ func (r *Request) preflightMethod() string {
 			if h.Value != "0" {
 				return ""
 			}
-		case "transfer-encoding":
+		// A body, or a channel, that could carry anything. Over HTTP/2 a body needs
+		// neither of the first two; browsers put none of the others on a preflight.
+		case "transfer-encoding", "content-type", "trailer", "upgrade":
 			return ""
 		}
 	}

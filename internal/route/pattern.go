@@ -39,7 +39,7 @@ func parsePattern(match string) (pattern, error) {
 	path := fields[len(fields)-1]
 	rest, ok := strings.CutPrefix(path, "/")
 	if !ok {
-		return pattern{}, fmt.Errorf("%q does not begin with /; write %q", path, "/"+path)
+		return pattern{}, notAPath(path)
 	}
 	texts := strings.Split(rest, "/")
 	for i, text := range texts {
@@ -62,10 +62,27 @@ func parsePattern(match string) (pattern, error) {
 	return p, nil
 }
 
+// notAPath says what to write instead of a path that does not begin with /.
+func notAPath(path string) error {
+	if host, rest, isURL := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(path, "https://"), "http://"), "/"); isURL && strings.Contains(path, "://") {
+		return fmt.Errorf("%q is a URL; write the path %q here, and hosts: [%s]", path, "/"+rest, host)
+	}
+	if strings.ContainsAny(path, "^$()|") || strings.Contains(path, ".*") {
+		return fmt.Errorf("%q looks like a regular expression, which is not taken; write a path such as /api/**", path)
+	}
+	return fmt.Errorf("%q does not begin with /; write %q", path, "/"+path)
+}
+
 func parseMethods(text string) ([]string, error) {
 	methods := strings.Split(text, ",")
 	for i, method := range methods {
 		switch {
+		case method == "*" || strings.EqualFold(method, "any") || strings.EqualFold(method, "all"):
+			return nil, fmt.Errorf("%q is no method; leave the methods out to take any", method)
+		case strings.Contains(method, "|"):
+			return nil, fmt.Errorf("%q is no list of methods; write %q", text, strings.ReplaceAll(text, "|", ","))
+		case strings.Contains(method, "*"):
+			return nil, fmt.Errorf("%q is no method; write each method that is meant, or none to take any", method)
 		case method == "" || strings.ContainsFunc(method, notToken):
 			return nil, fmt.Errorf("%q is no list of methods; write them with commas and no spaces: GET,HEAD", text)
 		case method != strings.ToUpper(method):
@@ -100,6 +117,8 @@ func parsePatternSegment(text string, last bool) (segment, error) {
 		return segment{}, fmt.Errorf("%q: * has no meaning inside a segment; write {name} for one segment, or ** as the last one for the rest", text)
 	case strings.ContainsAny(text, "{}"):
 		return segment{}, fmt.Errorf("%q: a variable stands for a whole segment; write {name} alone between two slashes", text)
+	case strings.HasPrefix(text, ":") && variableName(text[1:]), strings.HasPrefix(text, "<") && strings.HasSuffix(text, ">"):
+		return segment{}, fmt.Errorf("%q matches only itself; write {%s} for any one segment", text, strings.Trim(text, ":<>"))
 	case strings.ContainsAny(text, "%"):
 		return segment{}, fmt.Errorf("%q: segments are matched after decoding; write the character itself instead of its percent-encoding", text)
 	case strings.ContainsAny(text, `;\#?`):

@@ -56,6 +56,15 @@ func NewMetrics(build Build) *Metrics {
 	return m
 }
 
+// RegisterDropped has the count of log lines that could not be written taken
+// from dropped at each scrape.
+func (m *Metrics) RegisterDropped(dropped func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "jwtgate_audit_dropped_total",
+		Help: "Lines of the log, decisions among them, that could not be written.",
+	}, func() float64 { return float64(dropped()) }))
+}
+
 // Check counts one decision. route, verdict and reason come from the config and
 // closed lists, never from a client.
 func (m *Metrics) Check(route, verdict, reason string, elapsed time.Duration) {

@@ -13,11 +13,12 @@ import (
 func (m *Message) cookies(name string) []string {
 	var values []string
 	for _, line := range m.values("cookie") {
+		separators := m.cookieSeparators()
 		for at := strings.Index(line, name); at >= 0; {
 			rest := line[at+len(name):]
 			before, after := strings.TrimRight(line[:at], " \t"), strings.TrimLeft(rest, " \t")
-			if (before == "" || isCookieSeparator(before[len(before)-1])) && (after == "" || after[0] == '=' || isCookieSeparator(after[0])) {
-				pair, _, _ := nextCookie(after)
+			if (before == "" || strings.Contains(separators, before[len(before)-1:])) && (after == "" || after[0] == '=' || strings.Contains(separators, after[:1])) {
+				pair, _, _ := nextCookie(after, separators)
 				values = append(values, strings.TrimRight(strings.TrimPrefix(pair, "="), " \t"))
 			}
 			next := strings.Index(rest, name)
@@ -30,17 +31,22 @@ func (m *Message) cookies(name string) []string {
 	return values
 }
 
-func isCookieSeparator(c byte) bool { return c == ';' || c == ',' }
+// cookieSeparators are what stands between the pairs of a Cookie field: a
+// semicolon (RFC 6265 section 4.2.1), and where Envoy joins two fields with a
+// comma, that too. Where it does not, a comma is a byte of a cookie's value, as
+// browsers and servers have it, and nothing in a value is another cookie.
+func (m *Message) cookieSeparators() string {
+	if m.Apart {
+		return ";"
+	}
+	return ";,"
+}
 
-// nextCookie cuts the first pair off a Cookie field's value. A Cookie field is
-// pairs behind semicolons (RFC 6265 section 4.2.1). Without encode_raw_headers
-// Envoy joins two of them with a comma, which a cookie's value may not hold, so
-// that a comma separates too. separator is empty at the end.
-func nextCookie(line string) (pair, separator, rest string) {
-	for i := range len(line) {
-		if isCookieSeparator(line[i]) {
-			return line[:i], line[i : i+1], line[i+1:]
-		}
+// nextCookie cuts the first pair off a Cookie field's value. separator is empty
+// at the end.
+func nextCookie(line, separators string) (pair, separator, rest string) {
+	if i := strings.IndexAny(line, separators); i >= 0 {
+		return line[:i], line[i : i+1], line[i+1:]
 	}
 	return line, "", ""
 }
@@ -57,12 +63,12 @@ func cookieName(pair string) string {
 // what no field that is set may hold: a tab becomes a space, and a cookie with
 // a control byte or bytes that are not UTF-8, which no cookie may hold (RFC
 // 6265 section 4.1.1) and no answer to Envoy can, goes too.
-func withoutCookies(line string, names []string) string {
+func withoutCookies(line, separators string, names []string) string {
 	var kept strings.Builder
 	separator, gap := "", false // gap: a cookie was taken out in front of this one
 	for rest := strings.ReplaceAll(line, "\t", " "); rest != ""; {
 		var pair, next string
-		pair, next, rest = nextCookie(rest)
+		pair, next, rest = nextCookie(rest, separators)
 		if slices.Contains(names, cookieName(pair)) || !settable(pair) {
 			gap = true
 		} else {
@@ -75,7 +81,7 @@ func withoutCookies(line string, names []string) string {
 		}
 		separator = next
 	}
-	return strings.Trim(kept.String(), " ;,")
+	return strings.Trim(kept.String(), " "+separators)
 }
 
 // settable reports whether text can be the value of a header field in an answer

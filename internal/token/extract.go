@@ -20,6 +20,9 @@ type Message struct {
 	Host    string // lower case, without port and final dot
 	Target  string // path and query
 	Headers []Header
+	// Apart: fields of one name stand apart in Headers (Envoy's
+	// encode_raw_headers); without, they may have been joined with commas.
+	Apart bool
 }
 
 // values returns the values of a header field, in the order received.

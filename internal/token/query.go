@@ -2,6 +2,7 @@ package token
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -23,13 +24,11 @@ func (m *Message) parameter(name string) (Credential, error) {
 // spellings returns the names that the query's parameters of that name have
 // before they are decoded, each once: Envoy removes a parameter by those bytes.
 func (m *Message) spellings(name string) []string {
-	var keys []string
+	seen := make(map[string]struct{})
 	for key := range m.parameters(name) {
-		if !slices.Contains(keys, key) {
-			keys = append(keys, key)
-		}
+		seen[key] = struct{}{}
 	}
-	return keys
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // parameters yields the query's parameters of that name, as they are spelled.

@@ -46,7 +46,7 @@ func Remove(m Message, from []config.TokenSource) Removal {
 	if len(cookies) > 0 {
 		var lines []string
 		for _, line := range m.values("cookie") {
-			if line = withoutCookies(line, cookies); line != "" {
+			if line = withoutCookies(line, m.cookieSeparators(), cookies); line != "" {
 				lines = append(lines, line)
 			}
 		}

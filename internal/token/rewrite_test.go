@@ -92,7 +92,7 @@ func TestOriginWithoutAHost(t *testing.T) {
 func TestRemoveParametersAsTheyAreSpelled(t *testing.T) {
 	for target, want := range map[string][]string{
 		"/?access%5Ftoken=a":                             {"access%5Ftoken"},
-		"/?access_token=a&access%5ftoken=b&b=2":          {"access_token", "access%5ftoken"},
+		"/?access_token=a&access%5ftoken=b&b=2":          {"access%5ftoken", "access_token"},
 		"/?access_token=a&access_token=b":                {"access_token"},
 		"/?%61ccess_token=a&%61ccess_token=b":            {"%61ccess_token"},
 		"/?access%255Ftoken=a&access%zztoken=b&access+t": nil,

@@ -1,0 +1,67 @@
+package telemetry_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+)
+
+func TestQueueKeepsTheOrder(t *testing.T) {
+	var out strings.Builder
+	q := telemetry.NewQueue(&out)
+	want := ""
+	for n := range 1000 {
+		line := fmt.Sprintln(n)
+		want += line
+		if size, err := q.Write([]byte(line)); size != len(line) || err != nil {
+			t.Fatal(size, err)
+		}
+	}
+	q.Close(10 * time.Second)
+	if out.String() != want || q.Dropped() != 0 {
+		t.Errorf("%d dropped, got\n%s", q.Dropped(), out.String())
+	}
+	if _, err := q.Write([]byte("late")); err != nil || q.Dropped() != 1 {
+		t.Errorf("after the close: %v, %d dropped", err, q.Dropped())
+	}
+	q.Close(time.Second)
+}
+
+// TestQueueNeverWaits: nobody reads the pipe, and the lines beyond the bound are
+// dropped and counted.
+func TestQueueNeverWaits(t *testing.T) {
+	reader, writer := io.Pipe()
+	q := telemetry.NewQueue(writer)
+	began := time.Now()
+	for range 10_000 {
+		_, _ = q.Write([]byte("line\n"))
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if dropped := q.Dropped(); dropped < 5_000 || dropped > 10_000 {
+		t.Errorf("%d dropped", dropped)
+	}
+	q.Close(10 * time.Millisecond) // does not wait for the reader either
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestQueueCountsFailures(t *testing.T) {
+	q := telemetry.NewQueue(broken{})
+	_, _ = q.Write([]byte("line\n"))
+	q.Close(10 * time.Second)
+	if q.Dropped() != 1 {
+		t.Errorf("%d dropped", q.Dropped())
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }

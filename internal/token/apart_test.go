@@ -1,0 +1,42 @@
+package token_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// TestCookieBehindComma: where Envoy keeps fields apart, a comma is a byte of a
+// cookie's value, so that what one cookie holds is never another; where it joins
+// fields, a comma stands between two of them.
+func TestCookieBehindComma(t *testing.T) {
+	from := []config.TokenSource{{Kind: config.SourceCookie, Name: "session"}}
+	for _, row := range []struct {
+		name  string
+		apart bool
+		lines []string
+		found string
+		left  []token.Header // cookie fields that Remove sets
+	}{
+		{"joined, behind a comma", false, []string{"prefs=a,session=a.b.c"}, "a.b.c", []token.Header{{Name: "cookie", Value: "prefs=a"}}},
+		{"apart, inside a value", true, []string{"prefs=a,session=a.b.c"}, "", nil},
+		{"apart, a comma in another value", true, []string{"prefs=a,b; session=a.b.c"}, "a.b.c", []token.Header{{Name: "cookie", Value: "prefs=a,b"}}},
+		{"apart, in two fields", true, []string{"prefs=a,b", "session=a.b.c"}, "a.b.c", []token.Header{{Name: "cookie", Value: "prefs=a,b"}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			m := token.Message{Method: "GET", Apart: row.apart}
+			for _, line := range row.lines {
+				m.Headers = append(m.Headers, token.Header{Name: "cookie", Value: line})
+			}
+			got, err := token.Extract(m, from)
+			if err != nil || got.Raw != row.found {
+				t.Fatalf("%+v, %v, want %q", got, err, row.found)
+			}
+			if left := token.Remove(m, from).Set; !slices.Equal(left, row.left) {
+				t.Errorf("left %v, want %v", left, row.left)
+			}
+		})
+	}
+}
