@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/extauthz"
 )
 
@@ -37,8 +38,10 @@ Example: jwtgate healthcheck --addr 127.0.0.1:9001`
 func (cmd healthcheckCommand) Run(ctx context.Context, c console) error {
 	address := dialable(cmp.Or(cmd.Addr, defaultAddress))
 	if cmd.Addr == "" && cmd.Config != "" {
-		cfg, err := loadConfig(cmd.Config, c.getenv)
-		if err != nil {
+		// Mistakes in the rest of the file are no business of a health check: the
+		// server may be running by the file before.
+		cfg, err := config.Load(cmd.Config, c.getenv)
+		if cfg == nil {
 			return err
 		}
 		address = dialable(cfg.Server.Listen)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 type initCommand struct {
@@ -38,6 +39,9 @@ func (cmd initCommand) Run(c console) error {
 	})
 	if err != nil {
 		return err
+	}
+	if _, err := config.Parse("jwtgate.yaml", result.Files[0].Data, nil); err != nil {
+		return fmt.Errorf("nothing was written, since the configuration would be wrong:\n%w", err)
 	}
 	if err := os.MkdirAll(cmd.Out, 0o755); err != nil {
 		return err

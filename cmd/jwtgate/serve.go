@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -110,6 +111,9 @@ type server struct {
 	extauthz *extauthz.Server
 	admin    *telemetry.Admin
 	reloader *reloader // nil without a config file
+	// ready stays on once an issuer has had keys: neither an outage later nor a
+	// reload to an issuer that is down takes a replica out of its service.
+	ready atomic.Bool
 }
 
 // listens are the settings that take effect at a start only.
@@ -184,10 +188,13 @@ func (s *server) reportHealth(ctx context.Context) {
 }
 
 func (s *server) readiness() telemetry.Readiness {
-	state := telemetry.Readiness{Ready: s.gate.Issuers().Ready(), Replica: s.replica, Config: s.gate.Config().Hash}
-	if !state.Ready {
+	state := telemetry.Readiness{Replica: s.replica, Config: s.gate.Config().Hash}
+	if s.gate.Issuers().Ready() {
+		s.ready.Store(true)
+	} else {
 		state.Detail = "no issuer has keys yet; see /issuers"
 	}
+	state.Ready = s.ready.Load()
 	if s.reloader != nil {
 		state.Refused = s.reloader.detail()
 	}

@@ -53,6 +53,7 @@ func (d *decoder) config(root place, c *Config) {
 	fileObject().read(d, root, c)
 	// What cannot be matched is of no use to whoever looks for more mistakes.
 	c.Routes = slices.DeleteFunc(c.Routes, func(r Route) bool { return r.Match == "" })
+	c.Issuers = slices.DeleteFunc(c.Issuers, func(i Issuer) bool { return len(i.ISS) == 0 || len(i.Algorithms) == 0 })
 }
 
 func corsObject() object[CORS] {

@@ -35,6 +35,8 @@ type Watcher struct {
 	files  []string
 	events *fsnotify.Watcher
 	seen   look
+	// written is how long a file that was written to must be left alone.
+	written time.Duration
 }
 
 // look is the files as they were at one moment.
@@ -51,7 +53,7 @@ func NewWatcher(files ...string) (*Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watching files: %w", err)
 	}
-	w := &Watcher{files: files, events: events}
+	w := &Watcher{files: files, events: events, written: settleWritten}
 	w.follow()
 	w.seen = w.look()
 	return w, nil
@@ -86,7 +88,7 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 			since = time.Now()
 		}
 		pending = now
-		switch rest := settleWritten - time.Since(since); {
+		switch rest := w.written - time.Since(since); {
 		case now.content == w.seen.content:
 		case rest <= 0 || now.replaced(w.seen):
 			w.seen = now

@@ -42,7 +42,7 @@ func called(t *testing.T, calls <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-calls:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("the change was not seen")
 	}
 }
@@ -149,6 +149,7 @@ func TestWatchWaitsForTheWholeFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.LeaveAloneFor(w, 4*time.Second) // far more than this machine may stall
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := make(chan string, 10)
 	var watching sync.WaitGroup
@@ -175,7 +176,7 @@ func TestWatchWaitsForTheWholeFile(t *testing.T) {
 		select {
 		case text := <-seen:
 			t.Fatalf("a part was taken: %q", text)
-		case <-time.After(400 * time.Millisecond):
+		case <-time.After(200 * time.Millisecond):
 		}
 	}
 	select {
@@ -183,7 +184,7 @@ func TestWatchWaitsForTheWholeFile(t *testing.T) {
 		if text != "one, two, three" {
 			t.Errorf("got %q", text)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("the change was not seen")
 	}
 }

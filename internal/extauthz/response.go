@@ -130,10 +130,13 @@ func dynamicMetadata(d *gate.Decision) *structpb.Struct {
 		"verdict":  structpb.NewStringValue(string(d.Verdict)),
 		"reason":   structpb.NewStringValue(string(d.Reason)),
 	}
-	if d.Issuer != "" {
+	// A request that goes on without identity says nobody's name here either,
+	// although its token's signature held.
+	named := d.Verdict == gate.VerdictDeny || d.Reason == gate.ReasonAllowed
+	if named && d.Issuer != "" {
 		fields["issuer"] = structpb.NewStringValue(d.Issuer)
 	}
-	if d.Subject != "" {
+	if named && d.Subject != "" {
 		fields["subject"] = structpb.NewStringValue(d.Subject)
 	}
 	if !d.Expires.IsZero() {

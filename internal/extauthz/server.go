@@ -25,6 +25,11 @@ const (
 	maxHeaderListBytes   = 16 << 10
 	handshakeTimeout     = 5 * time.Second
 	minPingInterval      = 2 * time.Second // Envoy's shipped keepalive is 5 s
+	maxIdle              = 30 * time.Minute
+	maxAge               = time.Hour // Envoy then connects anew, and finds replicas that are new
+	maxAgeGrace          = time.Minute
+	pingInterval         = time.Minute // finds a peer that is gone without a word
+	pingTimeout          = 20 * time.Second
 )
 
 // Server is the gRPC server that Envoy asks. Make one with [NewServer].
@@ -53,6 +58,10 @@ func newServer(s *service) *Server {
 			grpc.MaxConcurrentStreams(maxConcurrentStreams),
 			grpc.MaxHeaderListSize(maxHeaderListBytes),
 			grpc.ConnectionTimeout(handshakeTimeout),
+			grpc.KeepaliveParams(keepalive.ServerParameters{
+				MaxConnectionIdle: maxIdle, MaxConnectionAge: maxAge, MaxConnectionAgeGrace: maxAgeGrace,
+				Time: pingInterval, Timeout: pingTimeout,
+			}),
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingInterval, PermitWithoutStream: true}),
 		),
 		health: health.NewServer(),

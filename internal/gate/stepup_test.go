@@ -19,7 +19,7 @@ func TestStepUp(t *testing.T) {
 	}{
 		"fresh and strong":    {now.Unix(), "gold", "allowed"},
 		"another class":       {now.Unix(), "platinum", "allowed"},
-		"just young enough":   {now.Add(-299 * time.Second).Unix(), "gold", "allowed"},
+		"just young enough":   {now.Add(-270 * time.Second).Unix(), "gold", "allowed"},
 		"a clock ahead":       {now.Add(10 * time.Second).Unix(), "gold", "allowed"}, // within the leeway
 		"too old":             {now.Add(-302 * time.Second).Unix(), "gold", "login_too_old"},
 		"in the future":       {now.Add(time.Hour).Unix(), "gold", "login_too_old"},
