@@ -11,7 +11,7 @@ import (
 // announce says what a config trusts and what of it is open.
 func announce(logger *slog.Logger, cfg *config.Config) {
 	for _, i := range cfg.Issuers {
-		attrs := []any{"name", i.Name, "iss", i.ISS, "prefix", i.Prefix, "clients", i.Clients, "audiences", i.Audiences, "algorithms", i.Algorithms}
+		attrs := []any{"name", i.Name, "iss", i.ISS, "prefix", i.Prefix, "clients", i.Clients, "audiences", i.Audiences, "algorithms", i.Algorithms, "keys", keysFrom(i)}
 		if i.Cognito != nil {
 			attrs = append(attrs, "token_use", i.Cognito.TokenUse)
 		}
@@ -26,6 +26,19 @@ func announce(logger *slog.Logger, cfg *config.Config) {
 	for _, warning := range cfg.Warnings {
 		logger.Warn("configuration", "at", warning.Pos.String(), "warning", warning.Text)
 	}
+}
+
+// keysFrom says where an issuer's keys come from, without a query, which may
+// hold a secret.
+func keysFrom(i config.Issuer) string {
+	switch {
+	case i.JWKS.File != "":
+		return i.JWKS.File
+	case i.JWKS.URI == "":
+		return "discovery"
+	}
+	uri, _, _ := strings.Cut(i.JWKS.URI, "?")
+	return uri
 }
 
 // relaxation is one thing that a config opens.

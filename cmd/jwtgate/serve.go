@@ -68,6 +68,8 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 	queue := telemetry.NewQueue(c.err)
 	defer queue.Close(flushTimeout)
 	handler := telemetry.NewHandler(queue, cmd.LogLevel.Level)
+	// Decisions are recorded whatever the level of what the program says of itself.
+	decisions := audit.New(telemetry.NewHandler(queue, slog.LevelInfo))
 	// Watched before it is read, so that no change is missed.
 	reloader := newReloader(cmd.Config, c.getenv, slog.New(handler))
 	cfg, err := loadConfig(cmd.Config, c.getenv)
@@ -81,7 +83,7 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 	if cmd.AdminListen != "" {
 		cfg.Admin.Listen = cmd.AdminListen
 	}
-	s, err := newServer(cfg, handler)
+	s, err := newServer(cfg, slog.New(handler), decisions)
 	if err != nil {
 		return err
 	}
@@ -123,8 +125,8 @@ type listens struct {
 }
 
 // newServer opens the listeners, and then makes what serves on them.
-func newServer(cfg *config.Config, handler slog.Handler) (*server, error) {
-	s := &server{cfg: cfg, logger: slog.New(handler)}
+func newServer(cfg *config.Config, logger *slog.Logger, decisions *audit.Log) (*server, error) {
+	s := &server{cfg: cfg, logger: logger}
 	var err error
 	if s.grpc, err = listen("server.listen", cfg.Server.Listen, cfg.Server.SocketMode); err != nil {
 		return nil, err
@@ -143,7 +145,7 @@ func newServer(cfg *config.Config, handler slog.Handler) (*server, error) {
 		live := s.gate.Config()
 		return telemetry.ConfigSample{Hash: live.Hash, Relaxations: relaxationCounts(live)}
 	})
-	s.extauthz = extauthz.NewServer(s.gate, audit.New(handler), s.metrics, s.logger)
+	s.extauthz = extauthz.NewServer(s.gate, decisions, s.metrics, s.logger)
 	s.admin = telemetry.NewAdmin(s.metrics, s.readiness, func() any { return issuersView(s.gate.Issuers().Stats()) })
 	return s, nil
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
@@ -212,6 +213,28 @@ func TestLogLevel(t *testing.T) {
 	if code := run(ctx, []string{"serve", "--config", file}, console{err: &log, getenv: os.LookupEnv}); code != exitYes ||
 		!strings.Contains(log.String(), "open by configuration") || strings.Contains(log.String(), `"INFO"`) {
 		t.Errorf("%d: %s", code, log.String())
+	}
+}
+
+// TestDecisionsHaveNoLevel: who wants to hear less of the program still hears of
+// each request that it denies.
+func TestDecisionsHaveNoLevel(t *testing.T) {
+	alone(t)
+	socket := "unix:" + filepath.Join(t.TempDir(), "gate.sock")
+	s := begin(t, "--config", write(t, "jwtgate.yaml", publicYAML), "--listen", socket, "--log-level", "ERROR")
+	var asked string
+	for range 200 { // it says nothing before it is asked: the socket shows that it is there
+		if _, err := os.Stat(strings.TrimPrefix(socket, "unix:")); err == nil {
+			asked = ask(t, socket, "/closed", "")
+			break
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	if asked != "route_denied" {
+		t.Fatalf("asked: %q\n%s", asked, s.log)
+	}
+	if line := s.wait(t, "decision"); line["reason"] != "route_denied" || len(s.log.lines(t, "serving")) > 0 {
+		t.Errorf("it says:\n%s", s.log)
 	}
 }
 
