@@ -2,21 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 )
-
-// reloadFailure is why the config on disk is not the live one.
-type reloadFailure struct {
-	at  time.Time
-	err error
-}
 
 // reloader puts the config on disk in the place of the live one whenever it has
 // changed, or when it is told to. A config that is refused changes nothing.
@@ -25,8 +17,8 @@ type reloader struct {
 	file    string
 	watcher *config.Watcher // nil when files cannot be watched
 	getenv  func(string) (string, bool)
-	// failure is nil while the config on disk is the live one.
-	failure atomic.Pointer[reloadFailure]
+	// refused is why the config on disk is not the live one; nil when it is.
+	refused atomic.Pointer[string]
 }
 
 // newReloader begins to watch a config file that is about to be read; without a
@@ -79,12 +71,13 @@ func (r *reloader) reload(ctx context.Context) {
 		err = s.gate.Reload(ctx, cfg)
 	}
 	if err != nil {
-		r.failure.Store(&reloadFailure{at: time.Now(), err: err})
+		why := err.Error()
+		r.refused.Store(&why)
 		s.metrics.Reloaded("refused")
 		s.logger.Error("the configuration was not reloaded: it is refused and the live one stays", "file", r.file, "live", s.gate.Config().Hash, "error", err)
 		return
 	}
-	r.failure.Store(nil)
+	r.refused.Store(nil)
 	s.metrics.Reloaded("ok")
 	s.logger.Info("the configuration was reloaded", "file", r.file, "config", cfg.Hash)
 	if s.written != (listens{cfg.Server, cfg.Admin}) {
@@ -95,13 +88,8 @@ func (r *reloader) reload(ctx context.Context) {
 
 // detail is what /readyz says of a config that was refused, or nothing.
 func (r *reloader) detail() string {
-	failure := r.failure.Load()
-	if failure == nil {
-		return ""
+	if why := r.refused.Load(); why != nil {
+		return *why
 	}
-	var mistakes config.Mistakes
-	if errors.As(failure.err, &mistakes) {
-		return mistakes.Error()
-	}
-	return failure.err.Error()
+	return ""
 }
