@@ -14,6 +14,9 @@ import (
 type Config struct {
 	Source string // the file as it was named, or "environment"
 	Hash   string // lower-case hex SHA-256 over the bytes of every file read
+	// Files are what a change of the configuration is a change of: the file,
+	// and the patterns of the files that it includes. Empty without a file.
+	Files  []string
 	Server Server
 	Admin  Admin
 	// CacheDir is where last-good keys survive a restart; empty: not kept.
@@ -27,6 +30,12 @@ type Config struct {
 	Default  Access  // AccessRequired or AccessDeny
 	CORS     CORS
 	Relax    Relax
+	// RevokedFile lists tokens that are trusted no longer; empty: none are.
+	RevokedFile string
+	Audit       Audit
+	// Shadow: would-be denials are recorded, not enforced. Each route has it
+	// already; here it is that of what no route matches.
+	Shadow bool
 
 	Warnings []Mistake // worth saying aloud, but no reason to refuse the file
 
@@ -157,7 +166,7 @@ type Route struct {
 	Name string // unique; by default the text of Match
 	Path string // for mistakes and messages, such as `routes[2]`
 
-	Match  string   // [METHOD,...] PATH
+	Match  string   // [METHOD,...] PATH; empty: reachable by its name only
 	Hosts  []string // empty: any
 	Access Access
 	// AnonymousIfInvalid: on an optional route a token that fails goes on
@@ -166,6 +175,10 @@ type Route struct {
 	TokensFrom         []TokenSource // the route's own, or those of Tokens
 	Forward            bool          // the route's own, or that of Tokens
 	Requirement        Requirement
+	// EndStreamsAtExpiry: what is streamed to a client ends with its token.
+	EndStreamsAtExpiry bool
+	Audit              Sampling // the route's own, or that of Audit
+	Shadow             bool     // the route's own, or that of the whole gate
 }
 
 // Requirement is what a valid token must also show. The zero value asks for
@@ -179,6 +192,9 @@ type Requirement struct {
 	// required; 0: any time.
 	MaxAuthAge time.Duration
 	ACR        []string // acr must be one of them; empty: not checked
+	// When is a condition in CEL, as written; empty: none. Package route gives it
+	// its meaning.
+	When string
 }
 
 // Alternative is what a token must show all of.
@@ -207,7 +223,34 @@ const (
 	PreflightCheck PreflightMode = "check"
 )
 
-// CORS is how browsers' preflights are treated.
+// CORS is how browsers' cross-origin requests are treated.
 type CORS struct {
-	Preflight PreflightMode
+	// Origins may read our own denials; each is a web origin as browsers send
+	// it. Credentials: also those to requests with cookies.
+	Origins     []string
+	Credentials bool
+	Preflight   PreflightMode
 }
+
+// Audit says which decisions are recorded, and where to.
+type Audit struct {
+	Sampling
+	To AuditTarget
+}
+
+// Sampling says how many decisions are recorded, by their verdict.
+type Sampling struct {
+	Denied, Allowed OneIn
+}
+
+// OneIn records one of so many decisions: 0 none, 1 each.
+type OneIn int
+
+// AuditTarget is where decisions are recorded.
+type AuditTarget string
+
+// The audit targets.
+const (
+	AuditStderr AuditTarget = "stderr"
+	AuditStdout AuditTarget = "stdout"
+)

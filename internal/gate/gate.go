@@ -92,7 +92,7 @@ func (g *Gate) AwaitKeys(ctx context.Context, limit time.Duration) {
 func (g *Gate) compile(cfg *config.Config, previous *issuer.Set) (*policy, error) {
 	return compile(cfg, issuer.Options{
 		Logger: g.options.Logger, Now: g.options.Now, CacheDir: cfg.CacheDir, Previous: previous,
-	}, g.options.Now)
+	})
 }
 
 // Close ends the fetching of keys and waits for it. Requests can still be
@@ -204,7 +204,7 @@ func (c *check) authenticate(ctx context.Context, rule *route.Rule, host string)
 	credential, err := token.Extract(message, rule.TokensFrom)
 	var verified *token.Token
 	if err == nil && credential.Found {
-		verified, err = c.policy.verifier.Verify(ctx, credential.Raw)
+		verified, err = c.policy.verifier.Verify(ctx, credential.Raw, c.decision.Time)
 	}
 	switch {
 	case err != nil && rule.AnonymousIfInvalid:
@@ -223,7 +223,7 @@ func (c *check) authenticate(ctx context.Context, rule *route.Rule, host string)
 	}
 	c.decision.Issuer, c.decision.Subject = verified.Issuer, verified.Subject
 	c.decision.KeyID, c.decision.Expires = verified.KeyID, verified.Expiry
-	if err := rule.Authorize(verified, c.gate.options.Now()); err != nil {
+	if err := rule.Authorize(verified, &route.Facts{Now: c.decision.Time}); err != nil {
 		c.fail(err)
 		return
 	}

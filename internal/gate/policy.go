@@ -25,7 +25,7 @@ type policy struct {
 // Check compiles a config and throws the result away. Nothing is fetched. The
 // error is [config.Mistakes] when the config is at fault.
 func Check(cfg *config.Config) error {
-	p, err := compile(cfg, issuer.Options{}, time.Now)
+	p, err := compile(cfg, issuer.Options{})
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func Check(cfg *config.Config) error {
 
 // compile builds a snapshot; nothing is started. Mistakes of all parts are
 // reported together.
-func compile(cfg *config.Config, options issuer.Options, now func() time.Time) (*policy, error) {
+func compile(cfg *config.Config, options issuer.Options) (*policy, error) {
 	p := &policy{cfg: cfg, mapper: identity.New(cfg.Identity)}
 	var mistakes config.Mistakes
 	var err error
@@ -50,7 +50,7 @@ func compile(cfg *config.Config, options issuer.Options, now func() time.Time) (
 		mistakes = append(mistakes, cfg.Mistake(m.Path, "%s", m.Text))
 	}
 	if len(mistakes) == 0 {
-		err = p.verify(now)
+		err = p.verify()
 	} else {
 		err = mistakes
 	}
@@ -61,13 +61,13 @@ func compile(cfg *config.Config, options issuer.Options, now func() time.Time) (
 }
 
 // verify makes the snapshot's verifier over its issuers' keys.
-func (p *policy) verify(now func() time.Time) error {
+func (p *policy) verify() error {
 	keys := make(map[string]token.KeySource)
 	for _, i := range p.issuers.All() {
 		keys[i.Name()] = i
 	}
 	var err error
-	p.verifier, err = token.NewVerifier(p.cfg.Issuers, p.cfg.Tokens.MaxBytes, func(name string) token.KeySource { return keys[name] }, now)
+	p.verifier, err = token.NewVerifier(p.cfg.Issuers, p.cfg.Tokens.MaxBytes, func(name string) token.KeySource { return keys[name] })
 	return err
 }
 

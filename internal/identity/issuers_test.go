@@ -51,7 +51,7 @@ func newGate(t testing.TB, section string) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := token.NewVerifier(cfg.Issuers, 1<<20, func(string) token.KeySource { return oneKey{} }, func() time.Time { return now })
+	verifier, err := token.NewVerifier(cfg.Issuers, 1<<20, func(string) token.KeySource { return oneKey{} })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func (g *gate) verified(t testing.TB, issuer string, more claims) *token.Token {
 	}
 	signed := part(map[string]string{"alg": "EdDSA", "kid": "1"}) + "." + part(all)
 	raw := signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(signer(), []byte(signed)))
-	got, err := g.verifier.Verify(t.Context(), raw)
+	got, err := g.verifier.Verify(t.Context(), raw, now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,12 +42,27 @@ func (d *Denial) Error() string { return d.Err.Error() }
 // Unwrap returns the kind, for errors.Is.
 func (d *Denial) Unwrap() error { return d.Err }
 
+// Facts are what a rule's requirement may look at beside the token.
+type Facts struct {
+	Now    time.Time
+	Method string
+	Host   string // in the form of [ParseHost]
+	Path   Path
+	Query  string // as it was sent, without its question mark
+	// Headers are in the order received; a name may stand more than once.
+	Headers []token.Header
+	// Source is the address of the peer that is connected to Envoy, Principal
+	// the name that it has proven by mutual TLS, if it has.
+	Source    string
+	Principal string
+}
+
 // Authorize holds a verified token to the rule's requirement: issuer, groups,
 // scopes, clients, alternatives, age and class of the login, in this order. The
 // error is a *[Denial] with the first that fails, or nil. If no alternative
 // fits, it is the denial of the one that came furthest, the first of equals. It
 // does not look at the rule's access.
-func (r *Rule) Authorize(t *token.Token, now time.Time) error {
+func (r *Rule) Authorize(t *token.Token, facts *Facts) error {
 	want := &r.requirement
 	if denial := fits(&want.Alternative, t); denial != nil {
 		return denial
@@ -55,7 +70,7 @@ func (r *Rule) Authorize(t *token.Token, now time.Time) error {
 	if denial := fitsAny(want.AnyOf, t); denial != nil {
 		return denial
 	}
-	if denial := fitsLogin(want, t, now); denial != nil {
+	if denial := fitsLogin(want, t, facts.Now); denial != nil {
 		return denial
 	}
 	return nil

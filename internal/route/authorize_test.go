@@ -52,11 +52,11 @@ func verified(t *testing.T, issuer string, claims map[string]any) *token.Token {
 	verifier, err := token.NewVerifier([]config.Issuer{{
 		Name: issuer, ISS: []string{iss}, Audiences: []string{"shop"}, Algorithms: []string{"EdDSA"},
 		GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope"},
-	}}, 4096, func(string) token.KeySource { return oneKey{} }, func() time.Time { return now })
+	}}, 4096, func(string) token.KeySource { return oneKey{} })
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := verifier.Verify(t.Context(), raw)
+	got, err := verifier.Verify(t.Context(), raw, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestAuthorize(t *testing.T) {
 		{"clients are checked last", config.Alternative{Groups: anyOf("staff"), Scopes: anyOf("read"), Clients: anyOf("x")}, everything, route.ErrClientNotAllowed, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			err := rule(t, row.want).Authorize(verified(t, "shop", row.claims), instant())
+			err := rule(t, row.want).Authorize(verified(t, "shop", row.claims), &route.Facts{Now: instant()})
 			if row.denied == nil {
 				if err != nil {
 					t.Fatal(err)
@@ -160,7 +160,7 @@ func TestAuthorize(t *testing.T) {
 
 // Authorize returns no nil pointer in an error.
 func TestAuthorizeAllowsWithNil(t *testing.T) {
-	if err := rule(t, config.Alternative{}).Authorize(verified(t, "shop", nil), instant()); err != nil {
+	if err := rule(t, config.Alternative{}).Authorize(verified(t, "shop", nil), &route.Facts{Now: instant()}); err != nil {
 		t.Errorf("%#v", err)
 	}
 }
@@ -170,7 +170,7 @@ func TestDenialIsACopy(t *testing.T) {
 	r := rule(t, config.Alternative{Scopes: anyOf("read")})
 	for range 2 {
 		var denial *route.Denial
-		if !errors.As(r.Authorize(verified(t, "shop", nil), instant()), &denial) || denial.Scopes[0] != "read" {
+		if !errors.As(r.Authorize(verified(t, "shop", nil), &route.Facts{Now: instant()}), &denial) || denial.Scopes[0] != "read" {
 			t.Fatalf("%+v", denial)
 		}
 		denial.Scopes[0] = "admin"
@@ -213,7 +213,7 @@ func TestAuthorizeAnyOf(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = compiled.Match("GET", "", path).Authorize(verified(t, "shop", row.claims), instant())
+			err = compiled.Match("GET", "", path).Authorize(verified(t, "shop", row.claims), &route.Facts{Now: instant()})
 			if !errors.Is(err, row.want) || (err == nil) != (row.want == nil) {
 				t.Fatalf("got %v, want %v", err, row.want)
 			}

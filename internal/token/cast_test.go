@@ -18,10 +18,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// now is the instant that the verifiers' clocks show.
+// now is the instant that tokens are verified at.
 var now = time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC)
-
-func clock() time.Time { return now }
 
 // maxBytes is the limit of tokens.max_bytes by default.
 const maxBytes = 12288
@@ -134,7 +132,7 @@ func corpusVerifier(t testing.TB) (*token.Verifier, *keyring) {
 
 func newVerifier(t testing.TB, issuers []config.Issuer, source token.KeySource) *token.Verifier {
 	t.Helper()
-	v, err := token.NewVerifier(issuers, maxBytes, func(string) token.KeySource { return source }, clock)
+	v, err := token.NewVerifier(issuers, maxBytes, func(string) token.KeySource { return source })
 	if err != nil {
 		t.Fatal(err)
 	}

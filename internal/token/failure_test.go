@@ -30,7 +30,7 @@ func TestFailuresHoldNoSecrets(t *testing.T) {
 	hostile := func(v vector) bool { return v.Want != "valid" }
 	eachVector(t, hostile, func(t *testing.T, _ vector, raw string) {
 		verifier, _ := corpusVerifier(t)
-		_, err := verifier.Verify(t.Context(), raw)
+		_, err := verifier.Verify(t.Context(), raw, now)
 		fitForALog(t, err.Error())
 		for _, part := range strings.Split(raw, ".") {
 			if len(part) > 24 && strings.Contains(err.Error(), part[:24]) {
@@ -72,7 +72,7 @@ func TestFailuresHoldNoClaims(t *testing.T) {
 				v.Claims[name] = json.RawMessage(value)
 			}
 			verifier, _ := corpusVerifier(t)
-			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)))
+			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
 			failure := refusal(t, err, reasons()[row.want])
 			if strings.Contains(err.Error(), canary) || strings.Contains(failure.Detail, canary) {
 				t.Errorf("%q holds a claim", err)
@@ -112,7 +112,7 @@ func TestFailureDetails(t *testing.T) {
 				v.Claims[name] = json.RawMessage(value)
 			}
 			verifier, _ := corpusVerifier(t)
-			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)))
+			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
 			if err == nil || err.Error() != row.text {
 				t.Errorf("got %v, want %s", err, row.text)
 			}
@@ -127,7 +127,7 @@ func TestLifetimeDetails(t *testing.T) {
 		"there is no iat": {Base: "brief", Drop: []string{"claims.iat"}},
 		"it is 1h0m1s":    {Base: "brief", Claims: map[string]json.RawMessage{"exp": json.RawMessage(`"{{now+3601}}"`)}},
 	} {
-		_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)))
+		_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
 		if failure := refusal(t, err, token.ErrLifetimeTooLong); failure.Detail != detail {
 			t.Errorf("%q, want %q", failure.Detail, detail)
 		}
@@ -139,14 +139,14 @@ func TestLifetimeDetails(t *testing.T) {
 func TestFailureNamesWhoWasRefused(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	expired := vector{Base: "partner", Claims: map[string]json.RawMessage{"exp": json.RawMessage("1")}}
-	_, err := verifier.Verify(t.Context(), expired.forge(t, readBases(t)))
+	_, err := verifier.Verify(t.Context(), expired.forge(t, readBases(t)), now)
 	failure := refusal(t, err, token.ErrExpired)
 	if failure.Issuer != "partner" || failure.Subject != "partner:alice" || failure.KeyID != "rsa-2048" {
 		t.Errorf("issuer %q, subject %q, key id %q", failure.Issuer, failure.Subject, failure.KeyID)
 	}
 
 	forged := vector{Base: "partner", Key: "attacker-rsa", Header: map[string]json.RawMessage{"kid": json.RawMessage(`"rsa-2048"`)}}
-	_, err = verifier.Verify(t.Context(), forged.forge(t, readBases(t)))
+	_, err = verifier.Verify(t.Context(), forged.forge(t, readBases(t)), now)
 	failure = refusal(t, err, token.ErrSignatureInvalid)
 	if failure.Issuer != "" || failure.Subject != "" || failure.KeyID != "rsa-2048" {
 		t.Errorf("issuer %q, subject %q, key id %q", failure.Issuer, failure.Subject, failure.KeyID)

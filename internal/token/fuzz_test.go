@@ -50,7 +50,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add("")
 	f.Fuzz(func(t *testing.T, raw string) {
 		verifier := newVerifier(t, []config.Issuer{issuer}, ring)
-		got, err := verifier.Verify(t.Context(), raw)
+		got, err := verifier.Verify(t.Context(), raw, now)
 		if err == nil {
 			if !slices.Contains(minted, raw) {
 				t.Fatalf("passed, and the issuer never signed it: %q", raw)
@@ -80,7 +80,7 @@ func FuzzVerifyClaims(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, claims string) {
 		verifier := newVerifier(t, []config.Issuer{issuer}, ring)
-		got, err := verifier.Verify(t.Context(), signed(fuzzHeader, claims))
+		got, err := verifier.Verify(t.Context(), signed(fuzzHeader, claims), now)
 		if err != nil {
 			for _, impossible := range []error{token.ErrSignatureInvalid, errKeyUnknown, errKeyUnfit, token.ErrKIDMissing, token.ErrAlgNotAllowed} {
 				if errors.Is(err, impossible) {

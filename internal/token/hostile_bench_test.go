@@ -71,7 +71,7 @@ func BenchmarkHostile(b *testing.B) {
 		began := time.Now()
 		found, err := token.Extract(m, from)
 		if err == nil {
-			_, err = verifier.Verify(b.Context(), found.Raw)
+			_, err = verifier.Verify(b.Context(), found.Raw, now)
 		}
 		return time.Since(began), err
 	}
@@ -114,14 +114,14 @@ func TestHostileMessagesAreRefused(t *testing.T) {
 	for _, row := range hostileMessages() {
 		found, err := token.Extract(token.Message{Method: "GET", Headers: row.headers, Target: row.target}, from)
 		if err == nil {
-			_, err = verifier.Verify(t.Context(), found.Raw)
+			_, err = verifier.Verify(t.Context(), found.Raw, now)
 		}
 		if err == nil {
 			t.Errorf("%s passes", row.class)
 		}
 		if strings.HasPrefix(row.class, "80 KiB") {
 			refusal(t, err, token.ErrTooLarge)
-			if n := testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), found.Raw) }); n > 1 {
+			if n := testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), found.Raw, now) }); n > 1 {
 				t.Errorf("%s: %v allocations, and the failure is one", row.class, n)
 			}
 		}

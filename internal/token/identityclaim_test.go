@@ -18,7 +18,7 @@ func verified(t *testing.T, prefix string, groupsClaim []string, claims map[stri
 	if groupsClaim != nil {
 		issuer.GroupsClaim = groupsClaim
 	}
-	got, err := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published()}).Verify(t.Context(), mintRS256(claims))
+	got, err := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published()}).Verify(t.Context(), mintRS256(claims), now)
 	if err != nil {
 		t.Fatal(err)
 	}

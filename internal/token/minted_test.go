@@ -74,7 +74,7 @@ func lasting(t *testing.T, all []mintedVector) []mintedVector {
 	verifier, _ := corpusVerifier(t)
 	now = now.Add(time.Minute)
 	return slices.DeleteFunc(all, func(v mintedVector) bool {
-		_, err := verifier.Verify(t.Context(), v.Token)
+		_, err := verifier.Verify(t.Context(), v.Token, now)
 		return !errors.Is(err, reasons()[v.Want])
 	})
 }

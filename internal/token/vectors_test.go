@@ -227,7 +227,7 @@ func TestVerifyRefuses(t *testing.T) {
 	hostile := func(v vector) bool { return v.Want != "valid" }
 	eachVector(t, hostile, func(t *testing.T, v vector, raw string) {
 		verifier, ring := corpusVerifier(t)
-		got, err := verifier.Verify(t.Context(), raw)
+		got, err := verifier.Verify(t.Context(), raw, now)
 		want, known := reasons()[v.Want]
 		if !known {
 			t.Fatalf("no reason is called %q", v.Want)
@@ -258,7 +258,7 @@ func TestVerifyAccepts(t *testing.T) {
 	proper := func(v vector) bool { return v.Want == "valid" }
 	eachVector(t, proper, func(t *testing.T, v vector, raw string) {
 		verifier, ring := corpusVerifier(t)
-		got, err := verifier.Verify(t.Context(), raw)
+		got, err := verifier.Verify(t.Context(), raw, now)
 		if err != nil {
 			t.Fatal(err)
 		}

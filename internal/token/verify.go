@@ -28,7 +28,6 @@ type KeySource interface {
 // concurrent use.
 type Verifier struct {
 	maxBytes int
-	now      func() time.Time
 	byISS    map[string]*trusted
 	// algorithms and types hold what at least one issuer takes, so that a
 	// header can be refused before the claims are read.
@@ -59,10 +58,9 @@ type trusted struct {
 // maxBytes. keys is asked once for each issuer. An issuer that would accept
 // anything for want of a setting (no algorithm, neither audience nor client, no
 // iss, an empty one of these) is an error.
-func NewVerifier(issuers []config.Issuer, maxBytes int, keys func(issuer string) KeySource, now func() time.Time) (*Verifier, error) {
+func NewVerifier(issuers []config.Issuer, maxBytes int, keys func(issuer string) KeySource) (*Verifier, error) {
 	v := &Verifier{
 		maxBytes:   maxBytes,
-		now:        now,
 		byISS:      make(map[string]*trusted),
 		algorithms: make(map[string]jwt.SigningMethod),
 		types:      make(map[string]bool),
@@ -120,13 +118,13 @@ func newTrusted(issuer config.Issuer) *trusted {
 	return t
 }
 
-// Verify verifies one credential and returns what it says. ctx bounds the wait
-// for a key; nothing else waits. An error is always a *[Failure].
+// Verify verifies one credential as it is at now, and returns what it says. ctx
+// bounds the wait for a key; nothing else waits. An error is always a *[Failure].
 //
 // A returned token proves that a configured issuer signed it, for an audience
 // or client that is configured, and that it is in force now. It proves nothing
 // of who sent it: a bearer token has no holder (RFC 6750 section 5.1).
-func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
+func (v *Verifier) Verify(ctx context.Context, raw string, now time.Time) (*Token, error) {
 	j, err := split(raw, v.maxBytes)
 	if err != nil {
 		return nil, err
@@ -135,7 +133,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, failure := v.verify(ctx, j, h)
+	t, failure := v.verify(ctx, j, h, now)
 	if failure != nil {
 		failure.KeyID = cut(h.kid)
 		return nil, failure
@@ -144,7 +142,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (*Token, error) {
 }
 
 // verify does all that follows the header.
-func (v *Verifier) verify(ctx context.Context, j compact, h header) (*Token, *Failure) {
+func (v *Verifier) verify(ctx context.Context, j compact, h header, now time.Time) (*Token, *Failure) {
 	// All of the claims is read as strictly as it ever will be, but nothing is
 	// built of it before its signature held.
 	text := string(j.claims)
@@ -179,7 +177,7 @@ func (v *Verifier) verify(ctx context.Context, j compact, h header) (*Token, *Fa
 		Issuer: issuer.name, ISS: iss, KeyID: h.kid, Algorithm: h.alg,
 		claims: claims, prefix: issuer.prefix, groupsClaim: issuer.groupsClaim,
 	}
-	if failure := issuer.check(token, v.now()); failure != nil {
+	if failure := issuer.check(token, now); failure != nil {
 		failure.Issuer, failure.Subject = token.Issuer, token.Subject
 		return nil, failure
 	}

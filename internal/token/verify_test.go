@@ -20,7 +20,7 @@ func TestVerifiedTokenSays(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
 	got, err := verifier.Verify(t.Context(), mintRS256(map[string]any{
 		"exp": now.Unix() + 90, "client_id": "cli", "groups": []string{"users"}, "scope": "a b",
-	}))
+	}), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestVerifiedTokenSays(t *testing.T) {
 // The expiry keeps the fraction of a second that exp has.
 func TestExpiryKeepsFractions(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
-	got, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"exp": float64(now.Unix()) + 0.25}))
+	got, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"exp": float64(now.Unix()) + 0.25}), now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,9 +53,8 @@ func TestExpiryKeepsFractions(t *testing.T) {
 // A token runs out as the clock goes on, at exp and the leeway exactly, and
 // comes into force as exactly.
 func TestVerifyByTheClock(t *testing.T) {
-	at := now
 	verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes,
-		func(string) token.KeySource { return &keyring{keys: published()} }, func() time.Time { return at })
+		func(string) token.KeySource { return &keyring{keys: published()} })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,8 +74,7 @@ func TestVerifyByTheClock(t *testing.T) {
 		{"at exp and the leeway", end.Add(leeway), token.ErrExpired},
 		{"long after", end.Add(24 * time.Hour), token.ErrExpired},
 	} {
-		at = row.at
-		_, err := verifier.Verify(t.Context(), raw)
+		_, err := verifier.Verify(t.Context(), raw, row.at)
 		if row.want == nil && err != nil {
 			t.Errorf("%s: %v", row.name, err)
 		}
@@ -97,7 +95,7 @@ func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
 		{"empty claims behind a header that is not whole", "A..AA", "an empty part"},
 		{"signature that is not whole behind a header that is no JSON", "AA.AA.A", "a part that is cut short or has spare bits"},
 	} {
-		_, err := verifier.Verify(t.Context(), row.raw)
+		_, err := verifier.Verify(t.Context(), row.raw, now)
 		if failure := refusal(t, err, token.ErrMalformed); failure.Detail != row.detail {
 			t.Errorf("%s: %q, want %q", row.name, failure.Detail, row.detail)
 		}
@@ -112,7 +110,7 @@ func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
 		"a megabyte":       strings.Repeat("A", 1<<20),
 		"a token too long": good + strings.Repeat("A", maxBytes),
 	} {
-		allocations := testing.AllocsPerRun(10, func() { _, _ = verifier.Verify(context.Background(), raw) })
+		allocations := testing.AllocsPerRun(10, func() { _, _ = verifier.Verify(context.Background(), raw, now) })
 		if allocations > 1 { // the failure
 			t.Errorf("%s: %v allocations to refuse it", name, allocations)
 		}
@@ -135,11 +133,11 @@ func TestVerifySize(t *testing.T) {
 		{"over the limit and malformed", strings.Repeat("=", 101), 100, token.ErrTooLarge},
 		{"at the limit and malformed", strings.Repeat("=", 100), 100, token.ErrMalformed},
 	} {
-		verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, row.limit, source, clock)
+		verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, row.limit, source)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = verifier.Verify(t.Context(), row.raw)
+		_, err = verifier.Verify(t.Context(), row.raw, now)
 		if row.want != nil {
 			refusal(t, err, row.want)
 		} else if err != nil {
@@ -159,7 +157,7 @@ func TestVerifyTypeWithSlash(t *testing.T) {
 		"token": true, "application/token": true, "MODEL/x": true, "application/model/x": false, "x": false, "model/token": false,
 	} {
 		raw := mint("RS256", privateKeys()["rsa-2048"], `{"alg":"RS256","kid":"rsa-2048","typ":"`+typ+`"}`, claims)
-		if _, err := verifier.Verify(t.Context(), raw); taken && err != nil {
+		if _, err := verifier.Verify(t.Context(), raw, now); taken && err != nil {
 			t.Errorf("typ %s: %v", typ, err)
 		} else if !taken {
 			refusal(t, err, token.ErrTypeNotAllowed)
@@ -207,11 +205,11 @@ func TestVerifyKeepsIssuersApart(t *testing.T) {
 				ring.asked, ring.verified = nil, nil
 			}
 			verifier, err := token.NewVerifier([]config.Issuer{issuer("east"), issuer("west")}, maxBytes,
-				func(name string) token.KeySource { return rings[name] }, clock)
+				func(name string) token.KeySource { return rings[name] })
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := verifier.Verify(t.Context(), row.raw)
+			got, err := verifier.Verify(t.Context(), row.raw, now)
 			if row.want != nil {
 				refusal(t, err, row.want)
 			} else if err != nil || got.Subject != row.subject || got.Issuer != row.asked {
@@ -248,7 +246,7 @@ func TestVerifyHoldsACarelessKeySource(t *testing.T) {
 			verifier := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published(), careless: true})
 			claims := `{"iss":"https://api.example/","aud":"orders-api","sub":"alice","exp":4102444800}`
 			raw := mint(row.alg, privateKeys()[row.key], `{"alg":"`+row.alg+`","kid":"`+row.key+`"}`, claims)
-			_, err := verifier.Verify(t.Context(), raw)
+			_, err := verifier.Verify(t.Context(), raw, now)
 			refusal(t, err, token.ErrSignatureInvalid)
 		})
 	}
@@ -258,7 +256,7 @@ func TestVerifyHoldsACarelessKeySource(t *testing.T) {
 func TestVerifyPassesKeyErrorsOn(t *testing.T) {
 	ring := &keyring{keys: published(), down: true}
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, ring)
-	_, err := verifier.Verify(t.Context(), mintRS256(nil))
+	_, err := verifier.Verify(t.Context(), mintRS256(nil), now)
 	failure := refusal(t, err, errKeysUnavailable)
 	if failure.RetryAfter != ring.RetryAfter() || failure.KeyID != "rsa-2048" {
 		t.Errorf("retry after %v, key id %q", failure.RetryAfter, failure.KeyID)
@@ -281,7 +279,7 @@ func TestVerifyWaitsNoLongerThanItsCaller(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, waiting{&keyring{}})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := verifier.Verify(ctx, mintRS256(nil))
+	_, err := verifier.Verify(ctx, mintRS256(nil), now)
 	refusal(t, err, context.Canceled)
 }
 
@@ -292,10 +290,10 @@ func TestVerifyConcurrently(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			if got, err := verifier.Verify(context.Background(), good); err != nil || got.Subject != "alice" {
+			if got, err := verifier.Verify(context.Background(), good, now); err != nil || got.Subject != "alice" {
 				t.Errorf("%+v, %v", got, err)
 			}
-			if _, err := verifier.Verify(context.Background(), bad); !errors.Is(err, token.ErrExpired) {
+			if _, err := verifier.Verify(context.Background(), bad, now); !errors.Is(err, token.ErrExpired) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -307,9 +305,9 @@ func TestVerifyConcurrently(t *testing.T) {
 func TestVerifiedTokensShareNothing(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
 	raw := mintRS256(map[string]any{"groups": []string{"users"}, "scope": "a"})
-	first := must(verifier.Verify(t.Context(), raw))
+	first := must(verifier.Verify(t.Context(), raw, now))
 	first.Groups()[0], first.Scopes()[0] = "admin", "b"
-	second := must(verifier.Verify(t.Context(), raw))
+	second := must(verifier.Verify(t.Context(), raw, now))
 	if second.Groups()[0] != "users" || second.Scopes()[0] != "a" {
 		t.Errorf("groups %q, scopes %q", second.Groups(), second.Scopes())
 	}
