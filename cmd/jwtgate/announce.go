@@ -60,6 +60,14 @@ func relaxations(cfg *config.Config) []relaxation {
 			open = append(open, relaxation{"public", r.Name})
 		}
 	}
+	for _, r := range cfg.Routes {
+		if r.Shadow {
+			open = append(open, relaxation{"shadow", r.Name})
+		}
+	}
+	if cfg.Shadow {
+		open = append(open, relaxation{"shadow", "the whole gate"})
+	}
 	for _, one := range cfg.Relax.All {
 		open = append(open, relaxation{string(one), "every host"})
 	}

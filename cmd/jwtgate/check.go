@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
 type checkCommand struct {
@@ -22,6 +24,9 @@ func (cmd checkCommand) Run(c console) error {
 		return tellMistakes(c.out, err)
 	}
 	for _, warning := range cfg.Warnings {
+		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
+	}
+	for _, warning := range gate.Warnings(cfg) {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
 	}
 	for _, note := range envoyNotes(cfg) {

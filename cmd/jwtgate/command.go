@@ -24,6 +24,9 @@ type console struct {
 type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Answer Envoy's questions: the server."`
 	Init        initCommand        `cmd:"" help:"Write jwtgate.yaml, envoy.yaml and compose.yaml for your own project."`
+	Explain     explainCommand     `cmd:"" help:"Say why a request is allowed or denied, check by check, and what to change."`
+	Test        testCommand        `cmd:"" help:"Run your own policy tests: requests with minted tokens, and what you expect of them."`
+	Schema      schemaCommand      `cmd:"" help:"Print the JSON Schema of the configuration, for editors."`
 	Check       checkCommand       `cmd:"" help:"Validate a configuration and name every mistake in it."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is serving; for a container's health check."`
 	Demo        demoCommand        `cmd:"" help:"See it work: an issuer, a sample application, jwtgate and a real Envoy on this machine."`

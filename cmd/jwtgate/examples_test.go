@@ -4,15 +4,41 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 )
 
-// TestExamplesAreValid: what the repository shows as a configuration is one.
-func TestExamplesAreValid(t *testing.T) {
+// examples are the configurations under deploy/examples, without their tests.
+func examples(t *testing.T) []string {
+	t.Helper()
 	files, err := filepath.Glob("../../deploy/examples/*.yaml")
+	files = slices.DeleteFunc(files, func(name string) bool { return strings.HasSuffix(name, ".cases.yaml") })
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no examples: %v", err)
 	}
+	return files
+}
+
+// TestExamplesKeepTheirPromises: each example has policy tests, they pass, they
+// touch every route, and nothing in the example is warned of.
+func TestExamplesKeepTheirPromises(t *testing.T) {
+	for _, name := range examples(t) {
+		cases := strings.TrimSuffix(name, ".yaml") + ".cases.yaml"
+		tested := command(t, "test", "--config", name, cases)
+		tested.holds(t, exitYes, []string{" 0 failed; "}, nil)
+		if strings.Contains(tested.out, "not touched") {
+			t.Errorf("%s:\n%s", cases, tested.out)
+		}
+		if checked := command(t, "check", "--config", name); checked.code != exitYes || strings.Contains(checked.out, "warning") {
+			t.Errorf("%s:\n%s", name, checked.out)
+		}
+	}
+}
+
+// TestExamplesAreValid: what the repository shows as a configuration is one.
+func TestExamplesAreValid(t *testing.T) {
+	files := examples(t)
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)

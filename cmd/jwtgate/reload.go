@@ -8,41 +8,50 @@ import (
 	"sync/atomic"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// reloader puts the config on disk in the place of the live one whenever it has
-// changed, or when it is told to. A config that is refused changes nothing.
-type reloader struct {
-	server  *server
-	file    string
+// follower keeps something that was read from files as those files have it: it
+// reads them again whenever they have changed, or when it is told to. What is
+// refused changes nothing.
+type follower struct {
+	what    string // of a sentence: "the configuration"
+	logger  *slog.Logger
 	watcher *config.Watcher // nil when files cannot be watched
-	getenv  func(string) (string, bool)
-	// refused is why the config on disk is not the live one; nil when it is.
+	// load reads the files and puts what they hold in force. What it returns
+	// tells of it, once all else shows it.
+	load func(ctx context.Context) (tell func(), err error)
+	// count is told what became of each load: "ok" or "refused".
+	count func(result string)
+	// refused is why what is on disk is not in force; nil when it is.
 	refused atomic.Pointer[string]
 }
 
-// newReloader begins to watch a config file that is about to be read; without a
-// file, in the environment mode, there is nothing to reload. Files that cannot
-// be watched can still be reloaded by hand.
-func newReloader(file string, getenv func(string) (string, bool), logger *slog.Logger) *reloader {
-	if file == "" {
-		return nil
-	}
-	watcher, err := config.NewWatcher(file)
+// newFollower begins to watch files that are about to be read. Files that cannot
+// be watched can still be read again by hand.
+func newFollower(what string, logger *slog.Logger, watch func(files ...string) (*config.Watcher, error), files ...string) *follower {
+	watcher, err := watch(files...)
 	if err != nil {
-		logger.Error("the configuration is not watched; reload it with SIGHUP", "error", err)
+		logger.Error(what+" is not watched; have it read again by SIGHUP", "error", err)
 	}
-	return &reloader{file: file, getenv: getenv, watcher: watcher}
+	return &follower{what: what, logger: logger, watcher: watcher}
 }
 
-// run reloads on each change and on each hangup, until ctx ends.
-func (r *reloader) run(ctx context.Context, hangup <-chan os.Signal) {
+// watch follows these files from here on.
+func (f *follower) watch(files ...string) {
+	if f.watcher != nil {
+		f.watcher.Watch(files...)
+	}
+}
+
+// run loads on each change and each time that told tells, until ctx ends.
+func (f *follower) run(ctx context.Context, told <-chan os.Signal) {
 	changed := make(chan struct{}, 1)
-	if r.watcher != nil {
+	if f.watcher != nil {
 		var watching sync.WaitGroup
 		defer watching.Wait()
 		watching.Go(func() {
-			r.watcher.Run(ctx, func() {
+			f.watcher.Run(ctx, func() {
 				select {
 				case changed <- struct{}{}:
 				default: // one is waiting already
@@ -55,41 +64,83 @@ func (r *reloader) run(ctx context.Context, hangup <-chan os.Signal) {
 		case <-ctx.Done():
 			return
 		case <-changed:
-		case <-hangup:
+		case <-told:
 		}
 		if ctx.Err() == nil {
-			r.reload(ctx)
+			f.reload(ctx)
 		}
 	}
 }
 
-// reload reads the file and makes it live, or says aloud why not.
-func (r *reloader) reload(ctx context.Context) {
-	s := r.server
-	cfg, err := loadConfig(r.file, r.getenv)
-	if err == nil {
-		err = s.gate.Reload(ctx, cfg)
-	}
+// reload loads, or says aloud why not.
+func (f *follower) reload(ctx context.Context) {
+	tell, err := f.load(ctx)
 	if err != nil {
 		why := err.Error()
-		r.refused.Store(&why)
-		s.metrics.Reloaded("refused")
-		s.logger.Error("the configuration was not reloaded: it is refused and the live one stays", "file", r.file, "live", s.gate.Config().Hash, "error", err)
+		f.refused.Store(&why)
+		f.count("refused")
+		f.logger.Error(f.what+" was not reloaded: it is refused and the live one stays", "error", err)
 		return
 	}
-	r.refused.Store(nil)
-	s.metrics.Reloaded("ok")
-	s.logger.Info("the configuration was reloaded", "file", r.file, "config", cfg.Hash)
-	if s.written != (listens{cfg.Server, cfg.Admin}) {
-		s.logger.Warn("server and admin have changed, and take effect at the next start only")
-	}
-	announce(s.logger, cfg)
+	f.refused.Store(nil)
+	f.count("ok")
+	tell()
 }
 
-// detail is what /readyz says of a config that was refused, or nothing.
-func (r *reloader) detail() string {
-	if why := r.refused.Load(); why != nil {
+// detail is what /readyz says of what was refused, or nothing.
+func (f *follower) detail() string {
+	if f == nil {
+		return ""
+	}
+	if why := f.refused.Load(); why != nil {
 		return *why
 	}
 	return ""
+}
+
+// followConfig keeps a gate at what a configuration file says. after is called
+// with each config that has gone live.
+func (f *follower) followConfig(g *gate.Gate, file string, getenv func(string) (string, bool), after func(*config.Config)) {
+	f.watch(g.Config().Files...)
+	f.load = func(ctx context.Context) (func(), error) {
+		cfg, err := loadConfig(file, getenv)
+		if err == nil {
+			err = g.Reload(ctx, cfg)
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.watch(cfg.Files...)
+		return func() {
+			f.logger.Info(f.what+" was reloaded", "file", file, "config", cfg.Hash)
+			after(cfg)
+		}, nil
+	}
+}
+
+// followRevoked keeps gates at what their lists of what is revoked say.
+func (f *follower) followRevoked(gates []*gate.Gate) {
+	f.load = func(context.Context) (func(), error) {
+		for _, g := range gates {
+			if err := g.ReloadRevoked(); err != nil {
+				return nil, err
+			}
+		}
+		return func() {
+			if len(revokedFiles(gates)) > 0 {
+				f.logger.Info(f.what+" was read", "lines", gates[0].Revoked())
+			}
+		}, nil
+	}
+}
+
+// revokedFiles are the lists that gates go by.
+func revokedFiles(gates []*gate.Gate) []string {
+	var files []string
+	for _, g := range gates {
+		if file := g.Config().RevokedFile; file != "" {
+			files = append(files, file)
+		}
+	}
+	return files
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -28,15 +30,18 @@ const (
 	healthGrace = 30 * time.Second
 	// flushTimeout bounds how long the last lines of the log are waited for.
 	flushTimeout = 2 * time.Second
+	// remembered is how many decisions can be looked up by their ids.
+	remembered = 4096
 	// stopTimeout bounds the stop behind the drain delay.
 	stopTimeout = 10 * time.Second
 )
 
 type serveCommand struct {
-	Config      string   `help:"The configuration; without one, a Cognito pool from the environment." placeholder:"FILE" env:"JWTGATE_CONFIG"`
-	Listen      string   `help:"Where Envoy asks: host:port or unix:PATH; before server.listen." placeholder:"A" env:"JWTGATE_LISTEN"`
-	AdminListen string   `help:"Where probes and operators ask: host:port; before admin.listen." placeholder:"A" env:"JWTGATE_ADMIN_LISTEN"`
-	LogLevel    logLevel `help:"DEBUG, INFO, WARN or ERROR." placeholder:"L" default:"INFO" env:"JWTGATE_LOG_LEVEL"`
+	Config       string   `help:"The configuration; without one, a Cognito pool from the environment." placeholder:"FILE" env:"JWTGATE_CONFIG"`
+	Listen       string   `help:"Where Envoy asks: host:port or unix:PATH; before server.listen." placeholder:"A" env:"JWTGATE_LISTEN"`
+	AdminListen  string   `help:"Where probes and operators ask: host:port; before admin.listen." placeholder:"A" env:"JWTGATE_ADMIN_LISTEN"`
+	ShadowConfig string   `help:"A candidate configuration that decides each request too, changes no answer, and records where it would differ." placeholder:"FILE"`
+	LogLevel     logLevel `help:"DEBUG, INFO, WARN or ERROR." placeholder:"L" default:"INFO" env:"JWTGATE_LOG_LEVEL"`
 }
 
 // logLevel is a level of slog. An empty one, such as a variable that is set to
@@ -67,32 +72,23 @@ Examples:
 func (cmd serveCommand) Run(ctx context.Context, c console) error {
 	queue := telemetry.NewQueue(c.err)
 	defer queue.Close(flushTimeout)
-	handler := telemetry.NewHandler(queue, cmd.LogLevel.Level)
+	out := telemetry.NewQueue(c.out)
+	defer out.Close(flushTimeout)
+	s := &server{
+		logger: slog.New(telemetry.NewHandler(queue, cmd.LogLevel.Level)), getenv: c.getenv,
+		metrics: telemetry.NewMetrics(telemetry.Build{Version: version, Commit: commit, GoVersion: runtime.Version()}),
+		memory:  audit.NewMemory(remembered),
+	}
 	// Decisions are recorded whatever the level of what the program says of itself.
-	decisions := audit.New(telemetry.NewHandler(queue, slog.LevelInfo))
-	// Watched before it is read, so that no change is missed.
-	reloader := newReloader(cmd.Config, c.getenv, slog.New(handler))
-	cfg, err := loadConfig(cmd.Config, c.getenv)
-	if err != nil {
+	s.log = audit.New(audit.Targets{
+		config.AuditStderr: telemetry.NewHandler(queue, slog.LevelInfo),
+		config.AuditStdout: telemetry.NewHandler(out, slog.LevelInfo),
+	}, s.memory)
+	s.metrics.RegisterDropped(func() uint64 { return queue.Dropped() + out.Dropped() })
+	if err := s.open(cmd); err != nil {
 		return tellMistakes(c.err, err)
 	}
-	written := listens{cfg.Server, cfg.Admin}
-	if cmd.Listen != "" {
-		cfg.Server.Listen = cmd.Listen
-	}
-	if cmd.AdminListen != "" {
-		cfg.Admin.Listen = cmd.AdminListen
-	}
-	s, err := newServer(cfg, slog.New(handler), decisions)
-	if err != nil {
-		return err
-	}
-	s.written = written
-	s.metrics.RegisterDropped(queue.Dropped)
-	if reloader != nil {
-		warnIgnored(s.logger, c.getenv)
-		s.reloader, reloader.server = reloader, s
-	}
+	defer s.close()
 	var hangup <-chan os.Signal
 	if c.hangup != nil {
 		hangup = c.hangup()
@@ -100,19 +96,27 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 	return s.run(ctx, hangup)
 }
 
-// server is the parts of a running jwtgate, in the order in which they start.
+// server is the parts of a running jwtgate.
 type server struct {
-	cfg      *config.Config // that it started with
-	written  listens        // as the file has them, before flags
-	logger   *slog.Logger
-	replica  string
-	grpc     net.Listener
-	http     net.Listener
-	gate     *gate.Gate
-	metrics  *telemetry.Metrics
-	extauthz *extauthz.Server
-	admin    *telemetry.Admin
-	reloader *reloader // nil without a config file
+	logger  *slog.Logger
+	getenv  func(string) (string, bool)
+	metrics *telemetry.Metrics
+	log     *audit.Log
+	memory  *audit.Memory
+
+	cfg       *config.Config // that it started with
+	written   listens        // as the file has them, before flags
+	replica   string
+	grpc      net.Listener
+	http      net.Listener
+	gate      *gate.Gate
+	candidate *gate.Gate // nil without a candidate config
+	shadow    *gate.Candidate
+	extauthz  *extauthz.Server
+	admin     *telemetry.Admin
+
+	// What follows files; nil where there is no file.
+	config, candidateConfig, revoked *follower
 	// ready stays on once an issuer has had keys: neither an outage later nor a
 	// reload to an issuer that is down takes a replica out of its service.
 	ready atomic.Bool
@@ -124,36 +128,130 @@ type listens struct {
 	admin  config.Admin
 }
 
-// newServer opens the listeners, and then makes what serves on them.
-func newServer(cfg *config.Config, logger *slog.Logger, decisions *audit.Log) (*server, error) {
-	s := &server{cfg: cfg, logger: logger}
-	var err error
-	if s.grpc, err = listen("server.listen", cfg.Server.Listen, cfg.Server.SocketMode); err != nil {
-		return nil, err
+// open reads the configurations and makes the parts, the listeners first. After
+// an error nothing is left open.
+func (s *server) open(cmd serveCommand) (err error) {
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	// Watched before it is read, so that no change is missed.
+	if cmd.Config != "" {
+		s.config = newFollower("the configuration", s.logger, config.NewWatcher, cmd.Config)
 	}
-	if s.http, err = listen("admin.listen", cfg.Admin.Listen, noSocket); err != nil {
-		_ = s.grpc.Close() // the first error is the one to tell
-		return nil, err
+	if s.cfg, err = loadConfig(cmd.Config, s.getenv); err != nil {
+		return err
+	}
+	s.written = listens{s.cfg.Server, s.cfg.Admin}
+	s.cfg.Server.Listen = cmp.Or(cmd.Listen, s.cfg.Server.Listen)
+	s.cfg.Admin.Listen = cmp.Or(cmd.AdminListen, s.cfg.Admin.Listen)
+	if s.grpc, err = listen("server.listen", s.cfg.Server.Listen, s.cfg.Server.SocketMode); err != nil {
+		return err
+	}
+	if s.http, err = listen("admin.listen", s.cfg.Admin.Listen, noSocket); err != nil {
+		return err
 	}
 	s.replica = replicaName(s.grpc.Addr().String())
-	if s.gate, err = gate.New(cfg, gate.Options{Replica: s.replica, Logger: s.logger}); err != nil {
-		return nil, err
+	if s.gate, err = gate.New(s.cfg, gate.Options{Replica: s.replica, Logger: s.logger}); err != nil {
+		return err
 	}
-	s.metrics = telemetry.NewMetrics(telemetry.Build{Version: version, Commit: commit, GoVersion: runtime.Version()})
+	if cmd.ShadowConfig != "" {
+		if err := s.openCandidate(cmd.ShadowConfig); err != nil {
+			return err
+		}
+	}
+	s.follow(cmd.Config)
+	s.observe()
+	return nil
+}
+
+// openCandidate makes the gate that decides by a candidate config, with the keys
+// that the live one has.
+func (s *server) openCandidate(file string) error {
+	s.candidateConfig = newFollower("the candidate configuration", s.logger, config.NewWatcher, file)
+	cfg, err := loadConfig(file, s.getenv)
+	if err != nil {
+		return err
+	}
+	s.candidate, err = gate.New(cfg, gate.Options{Replica: s.replica, Logger: s.logger, Keys: s.gate})
+	if err != nil {
+		return err
+	}
+	s.shadow = gate.NewCandidate(s.candidate, func(r *gate.Request, d gate.Difference) {
+		s.metrics.Differ(d.Live.Route, string(d.Live.Verdict), string(d.Candidate.Verdict), string(d.Candidate.Reason))
+		s.log.Differ(context.Background(), r, d)
+	})
+	s.metrics.RegisterSkipped(s.shadow.Skipped)
+	s.candidateConfig.count = s.metrics.CandidateReloaded
+	s.candidateConfig.followConfig(s.candidate, file, s.getenv, func(*config.Config) { s.followRevoked() })
+	s.logger.Info("a candidate configuration decides too, and changes nothing", "file", file, "config", cfg.Hash)
+	return nil
+}
+
+// follow keeps the live gate at what its files say.
+func (s *server) follow(file string) {
+	s.revoked = newFollower("the list of what is revoked", s.logger, config.NewPromptWatcher)
+	s.revoked.count = s.metrics.RevokedRead
+	s.revoked.followRevoked(s.gates())
+	s.followRevoked()
+	if s.config == nil {
+		return
+	}
+	warnIgnored(s.logger, s.getenv)
+	s.config.count = s.metrics.Reloaded
+	s.config.followConfig(s.gate, file, s.getenv, func(cfg *config.Config) {
+		s.followRevoked()
+		if s.written != (listens{cfg.Server, cfg.Admin}) {
+			s.logger.Warn("server and admin have changed, and take effect at the next start only")
+		}
+		announce(s.logger, cfg)
+	})
+}
+
+func (s *server) followRevoked() { s.revoked.watch(revokedFiles(s.gates())...) }
+
+// gates are the live one and the candidate's.
+func (s *server) gates() []*gate.Gate {
+	if s.candidate == nil {
+		return []*gate.Gate{s.gate}
+	}
+	return []*gate.Gate{s.gate, s.candidate}
+}
+
+// observe makes the servers over the parts.
+func (s *server) observe() {
 	s.metrics.RegisterIssuers(s.issuerSamples)
 	s.metrics.RegisterConfig(func() telemetry.ConfigSample {
 		live := s.gate.Config()
-		return telemetry.ConfigSample{Hash: live.Hash, Relaxations: relaxationCounts(live)}
+		return telemetry.ConfigSample{Hash: live.Hash, Relaxations: relaxationCounts(live), Revoked: s.gate.Revoked()}
 	})
-	s.extauthz = extauthz.NewServer(s.gate, decisions, s.metrics, s.logger)
-	s.admin = telemetry.NewAdmin(s.metrics, s.readiness, func() any { return issuersView(s.gate.Issuers().Stats()) })
-	return s, nil
+	s.extauthz = extauthz.NewServer(s.gate, extauthz.Observers{Log: s.log, Metrics: s.metrics, Candidate: s.shadow}, s.logger)
+	s.admin = telemetry.NewAdmin(s.metrics, telemetry.Views{
+		Ready:    s.readiness,
+		Issuers:  func() any { return issuersView(s.gate.Issuers().Stats()) },
+		Decision: func(id string) (any, bool) { return s.memory.Find(id) },
+	})
+}
+
+// close gives up what open has made, as far as it came.
+func (s *server) close() {
+	for _, listener := range []net.Listener{s.grpc, s.http} {
+		if listener != nil {
+			_ = listener.Close() // closed already when it was served on
+		}
+	}
+	if s.candidate != nil {
+		s.candidate.Close()
+	}
+	if s.gate != nil {
+		s.gate.Close()
+	}
 }
 
 // run serves until ctx ends or a part fails, and stops in good order: Envoy is
 // told first, and what it has asked is answered.
 func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
-	defer s.gate.Close()
 	s.logger.Info("jwtgate "+version,
 		"listen", s.grpc.Addr().String(), "admin", s.http.Addr().String(),
 		"source", s.cfg.Source, "config", s.cfg.Hash, "replica", s.replica)
@@ -162,9 +260,10 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	group.Go(func() error { return s.extauthz.Serve(s.grpc) })
 	group.Go(func() error { return s.admin.Serve(s.http) })
 	group.Go(func() error { s.reportHealth(ctx); return nil })
-	if s.reloader != nil {
-		group.Go(func() error { s.reloader.run(ctx, hangup); return nil })
+	if s.shadow != nil {
+		group.Go(func() error { s.shadow.Run(ctx); return nil })
 	}
+	s.followAll(ctx, group, hangup)
 	group.Go(func() error {
 		<-ctx.Done()
 		s.logger.Info("stopping", "drain_delay", s.cfg.Server.DrainDelay.String())
@@ -177,6 +276,34 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	err := group.Wait()
 	s.logger.Info("stopped")
 	return err
+}
+
+// followAll has the files followed, and each of them read again on a hangup.
+func (s *server) followAll(ctx context.Context, group *errgroup.Group, hangup <-chan os.Signal) {
+	var tell []chan os.Signal
+	for _, f := range []*follower{s.config, s.candidateConfig, s.revoked} {
+		if f == nil {
+			continue
+		}
+		told := make(chan os.Signal, 1)
+		tell = append(tell, told)
+		group.Go(func() error { f.run(ctx, told); return nil })
+	}
+	group.Go(func() error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case signal := <-hangup:
+				for _, told := range tell {
+					select {
+					case told <- signal:
+					default: // one is waiting already
+					}
+				}
+			}
+		}
+	})
 }
 
 // reportHealth says SERVING as soon as every issuer has keys or has failed a
@@ -197,9 +324,13 @@ func (s *server) readiness() telemetry.Readiness {
 		state.Detail = "no issuer has keys yet; see /issuers"
 	}
 	state.Ready = s.ready.Load()
-	if s.reloader != nil {
-		state.Refused = s.reloader.detail()
+	var refused []string
+	for _, f := range []*follower{s.config, s.candidateConfig, s.revoked} {
+		if why := f.detail(); why != "" {
+			refused = append(refused, why)
+		}
 	}
+	state.Refused = strings.Join(refused, "\n")
 	return state
 }
 

@@ -19,49 +19,75 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
 // maxText bounds, in bytes, what of a client's own text stands in a line.
 const maxText = 512
 
-// Log writes a line for each decision that is worth one. It is safe for
-// concurrent use. Make one with [New].
+// Log writes a line for each decision that the config wants written down, and
+// remembers those that somebody may ask about. It is safe for concurrent use.
+// Make one with [New].
 type Log struct {
-	logger *slog.Logger
-	jwt    *regexp.Regexp // what may be a JWT, or the head of one
+	targets map[config.AuditTarget]*slog.Logger
+	memory  *Memory
+	jwt     *regexp.Regexp // what may be a JWT, or the head of one
 }
 
-// New returns a log that writes through handler, which decides the format and
-// the place.
-func New(handler slog.Handler) *Log {
-	// `{"` in base64url, and no less than the shortest JOSE header has behind
-	// it; every library writes its headers so.
-	return &Log{logger: slog.New(handler), jwt: regexp.MustCompile(`eyJ[A-Za-z0-9_-]{16}[A-Za-z0-9_.-]*`)}
+// Targets are the handlers of the places that decisions are written to.
+type Targets map[config.AuditTarget]slog.Handler
+
+// New returns a log that writes through the handler of each target, which
+// decides the format and the place, and remembers in memory.
+func New(targets Targets, memory *Memory) *Log {
+	l := &Log{memory: memory, targets: make(map[config.AuditTarget]*slog.Logger), jwt: regexp.MustCompile(gate.TokenPattern)}
+	for target, handler := range targets {
+		l.targets[target] = slog.New(handler)
+	}
+	return l
 }
 
-// Write writes the line of a denied request, or of one whose token failed and
-// that went on without identity. Other decisions have none.
+// Write takes one decision down. A denial, and a request that was let go on
+// without identity, is remembered whether it is written or not: somebody holds
+// its id and may ask.
 func (l *Log) Write(ctx context.Context, r *gate.Request, d *gate.Decision) {
-	if d.Verdict == gate.VerdictAllow && d.Reason != gate.ReasonAnonymousInvalid {
+	if !d.Record && d.Verdict == gate.VerdictAllow && d.Excused == "" {
 		return
 	}
-	l.logger.LogAttrs(ctx, slog.LevelInfo, "decision",
-		slog.String("decision", d.ID),
+	record := l.record(r, d)
+	l.memory.add(record)
+	if logger := l.targets[d.To]; logger != nil && d.Record {
+		logger.LogAttrs(ctx, slog.LevelInfo, "decision", record.attributes()...)
+	}
+}
+
+// Differ writes down where a candidate config decides otherwise than the live
+// one.
+func (l *Log) Differ(ctx context.Context, r *gate.Request, difference gate.Difference) {
+	live, would := difference.Live, difference.Candidate
+	logger := l.targets[live.To]
+	if logger == nil {
+		return
+	}
+	logger.LogAttrs(ctx, slog.LevelInfo, "shadow",
+		slog.String("decision", live.ID),
 		slog.String("request_id", l.clean(r.Header("x-request-id"))),
-		slog.String("route", d.Route),
-		slog.String("verdict", string(d.Verdict)),
-		slog.String("reason", string(d.Reason)),
-		slog.String("detail", l.clean(d.Detail)),
-		slog.String("issuer", d.Issuer),
-		slog.String("subject", l.clean(d.Subject)),
-		slog.String("kid", l.clean(d.KeyID)),
+		slog.String("route", live.Route),
+		slog.String("from", string(live.Verdict)),
+		slog.String("to", string(would.Verdict)),
+		slog.String("reason", string(would.Reason)),
+		slog.String("live_reason", string(live.Reason)),
+		slog.String("candidate_route", would.Route),
+		slog.String("detail", l.clean(would.Detail)),
+		slog.String("mend", l.clean(would.Mend)),
+		slog.String("issuer", would.Issuer),
+		slog.String("subject", l.clean(would.Subject)),
 		slog.String("method", l.clean(r.Method)),
 		slog.String("host", l.clean(r.Host)),
 		slog.String("path", l.clean(r.Path())),
-		slog.String("source", r.Source),
-		slog.Int64("duration_us", d.Elapsed.Microseconds()),
-		slog.String("config", d.ConfigHash),
+		slog.String("config", live.ConfigHash),
+		slog.String("candidate", would.ConfigHash),
 	)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/audit"
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
@@ -29,7 +31,7 @@ const (
 func write(t *testing.T, r *gate.Request, d *gate.Decision) (string, map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
-	audit.New(telemetry.NewHandler(&out, slog.LevelInfo)).Write(t.Context(), r, d)
+	log(&out, audit.NewMemory(1)).Write(t.Context(), r, d)
 	if out.Len() == 0 {
 		return "", nil
 	}
@@ -40,11 +42,16 @@ func write(t *testing.T, r *gate.Request, d *gate.Decision) (string, map[string]
 	return out.String(), line
 }
 
+// log writes to out for the one target there is.
+func log(out io.Writer, memory *audit.Memory) *audit.Log {
+	return audit.New(audit.Targets{config.AuditStderr: telemetry.NewHandler(out, slog.LevelInfo)}, memory)
+}
+
 // denied is a denial with every field that stands in a line.
 func denied() *gate.Decision {
 	return &gate.Decision{
 		ID: "replica-0123456789abcdef", Route: "admin", Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing,
-		Detail: "group missing", ConfigHash: "c0ffee", Issuer: "home", Subject: "alice", KeyID: "key-1",
+		Detail: "group missing", Mend: "add the user", Record: true, To: config.AuditStderr, ConfigHash: "c0ffee", Issuer: "home", Subject: "alice", KeyID: "key-1",
 		Elapsed: 1234 * time.Microsecond, Denial: &gate.Denial{Status: 403},
 	}
 }
@@ -69,7 +76,7 @@ func TestWrite(t *testing.T) {
 	want := map[string]any{
 		"level": "INFO", "msg": "decision",
 		"decision": "replica-0123456789abcdef", "request_id": "abc", "route": "admin", "verdict": "deny",
-		"reason": "group_missing", "detail": "group missing", "issuer": "home", "subject": "alice", "kid": "key-1",
+		"reason": "group_missing", "detail": "group missing", "mend": "add the user", "shadow": "", "cached": false, "issuer": "home", "subject": "alice", "kid": "key-1",
 		"method": "GET", "host": "api.example", "path": "/admin/1", "source": "192.0.2.7",
 		"duration_us": float64(1234), "config": "c0ffee",
 	}
@@ -81,32 +88,55 @@ func TestWrite(t *testing.T) {
 // A request of which nothing is known has a line with the same keys.
 func TestWriteOfWhatCouldNotBeRead(t *testing.T) {
 	_, full := write(t, request(), denied())
-	_, empty := write(t, &gate.Request{}, &gate.Decision{})
+	_, empty := write(t, &gate.Request{}, &gate.Decision{Record: true, To: config.AuditStderr})
 	if got, want := slices.Sorted(maps.Keys(empty)), slices.Sorted(maps.Keys(full)); !slices.Equal(got, want) {
 		t.Errorf("keys %v, want %v", got, want)
 	}
 }
 
-func TestWhichDecisionsHaveALine(t *testing.T) {
+// The config says what is written; what somebody may ask about is remembered all
+// the same.
+func TestWhichDecisionsAreKept(t *testing.T) {
+	const id = "replica-0123456789abcdef"
 	for _, row := range []struct {
-		verdict gate.Verdict
-		reason  gate.Reason
-		want    bool
+		name                string
+		decision            gate.Decision
+		written, remembered bool
 	}{
-		{gate.VerdictAllow, gate.ReasonAllowed, false},
-		{gate.VerdictAllow, gate.ReasonPublic, false},
-		{gate.VerdictAllow, gate.ReasonAnonymous, false},
-		{gate.VerdictAllow, gate.ReasonPreflight, false},
-		{gate.VerdictAllow, gate.ReasonAnonymousInvalid, true},
-		{gate.VerdictDeny, gate.ReasonExpired, true},
-		{gate.VerdictDeny, gate.ReasonInternal, true},
-		{gate.VerdictDeny, gate.ReasonAllowed, true},
-		{"", "", true},
+		{"allowed", gate.Decision{Verdict: gate.VerdictAllow}, false, false},
+		{"allowed, and recorded", gate.Decision{Verdict: gate.VerdictAllow, Record: true}, true, true},
+		{"excused", gate.Decision{Verdict: gate.VerdictAllow, Excused: gate.ReasonExpired}, false, true},
+		{"denied", gate.Decision{Verdict: gate.VerdictDeny}, false, true},
+		{"denied, and recorded", gate.Decision{Verdict: gate.VerdictDeny, Record: true}, true, true},
+		{"no verdict", gate.Decision{}, false, true},
 	} {
-		text, line := write(t, request(), &gate.Decision{Verdict: row.verdict, Reason: row.reason})
-		if (line != nil) != row.want {
-			t.Errorf("%s for %s: %q", row.verdict, row.reason, text)
-		}
+		t.Run(row.name, func(t *testing.T) {
+			var out bytes.Buffer
+			memory := audit.NewMemory(4)
+			row.decision.ID, row.decision.To = id, config.AuditStderr
+			log(&out, memory).Write(t.Context(), request(), &row.decision)
+			if written := out.Len() > 0; written != row.written {
+				t.Errorf("written: %q", out.String())
+			}
+			if _, found := memory.Find(id); found != row.remembered {
+				t.Errorf("remembered: %v", found)
+			}
+		})
+	}
+}
+
+// A decision is written where its config says, and nowhere else.
+func TestTargets(t *testing.T) {
+	var stderr, stdout bytes.Buffer
+	l := audit.New(audit.Targets{
+		config.AuditStderr: telemetry.NewHandler(&stderr, slog.LevelInfo),
+		config.AuditStdout: telemetry.NewHandler(&stdout, slog.LevelInfo),
+	}, audit.NewMemory(1))
+	d := denied()
+	d.To = config.AuditStdout
+	l.Write(t.Context(), request(), d)
+	if stderr.Len() > 0 || stdout.Len() == 0 {
+		t.Errorf("stderr %q, stdout %q", stderr.String(), stdout.String())
 	}
 }
 
@@ -193,7 +223,7 @@ func TestWriteIsOneLine(t *testing.T) {
 			if at := strings.IndexFunc(body, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' }); at >= 0 {
 				t.Errorf("a control character at %d: %q", at, body)
 			}
-			if line["reason"] != "group_missing" || len(line) != 18 {
+			if line["reason"] != "group_missing" || len(line) != 21 {
 				t.Errorf("the request wrote into the line: %v", line)
 			}
 			if got := line["method"].(string); !strings.HasPrefix(got, text[:1]) {

@@ -39,7 +39,9 @@ type Config struct {
 
 	Warnings []Mistake // worth saying aloud, but no reason to refuse the file
 
+	include   []include
 	positions map[string]Pos
+	texts     map[string]scalarText
 }
 
 // Server is where Envoy reaches the gate.
@@ -106,6 +108,8 @@ type Tokens struct {
 	From     []TokenSource
 	Forward  bool // false: the credential is removed where it was read
 	MaxBytes int
+	// CacheEntries is how many verified tokens are remembered; 0: none.
+	CacheEntries int
 }
 
 // SourceKind is a place in a request that can hold a credential.
@@ -164,7 +168,9 @@ const (
 // Match its meaning.
 type Route struct {
 	Name string // unique; by default the text of Match
-	Path string // for mistakes and messages, such as `routes[2]`
+	// Path is for mistakes and messages, such as `routes[2]`, or in an included
+	// file `routes.d/shop.yaml: routes[2]`.
+	Path string
 
 	Match  string   // [METHOD,...] PATH; empty: reachable by its name only
 	Hosts  []string // empty: any

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"hash"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -10,16 +12,29 @@ import (
 // decoder reads one file. It collects mistakes instead of stopping at the first.
 type decoder struct {
 	source    string
-	end       Pos // where the file ends; the zero Pos when there is none
+	keys      string   // what the file must hold
+	root      string   // what the paths of its values begin with; empty for the config itself
+	roots     []string // those of every file whose values it knows, if they are not empty
+	lines     []string // of the file, without line ends
+	end       Pos      // where the file ends; the zero Pos when there is none
 	getenv    func(string) (string, bool)
+	sum       hash.Hash // over every file read
 	mistakes  Mistakes
 	warnings  []Mistake
-	positions map[string]Pos      // path of a value that the file has -> its place
-	homes     map[string][]string // name of a key -> the paths where it exists; made when first asked for
+	positions map[string]Pos        // path of a value that the file has -> its place
+	texts     map[string]scalarText // path of a value that mistakes can be inside of
+	homes     map[string][]string   // name of a key -> the paths where it exists; made when first asked for
 }
 
+// fileMark stands between the name of an included file and the path of a value
+// in it.
+const fileMark = ": "
+
 func newDecoder(source string, getenv func(string) (string, bool)) *decoder {
-	return &decoder{source: source, getenv: orNone(getenv), positions: map[string]Pos{}}
+	return &decoder{
+		source: source, keys: "issuers and routes", getenv: orNone(getenv), sum: sha256.New(),
+		positions: map[string]Pos{}, texts: map[string]scalarText{},
+	}
 }
 
 // orNone lets a nil getenv know no variable.
@@ -32,7 +47,7 @@ func orNone(getenv func(string) (string, bool)) func(string) (string, bool) {
 
 // place is one value in the file.
 type place struct {
-	path string     // routes[2].match; empty for the whole file
+	path string     // routes[2].match; the root of the file for the whole of it
 	key  *yaml.Node // what it stands under; nil for an item of a list
 	node *yaml.Node
 }
@@ -41,8 +56,8 @@ type place struct {
 // plain word is quoted, so that no two values share a path.
 func (p place) below(key string) string {
 	switch {
-	case p.path == "":
-		return key
+	case p.path == "" || strings.HasSuffix(p.path, fileMark):
+		return p.path + key
 	case plainKey(key):
 		return p.path + "." + key
 	default:
@@ -89,22 +104,32 @@ func (d *decoder) report(at Pos, format string, args ...any) {
 	d.mistakes = append(d.mistakes, Mistake{Pos: at, Text: fmt.Sprintf(format, args...)})
 }
 
+// said is a path as a mistake has it, whose place names the file already.
+func (d *decoder) said(path string) string {
+	for _, root := range d.roots {
+		if inside, ok := strings.CutPrefix(path, root); ok {
+			return inside
+		}
+	}
+	return path
+}
+
 // fault reports what is wrong with the value at p; its path begins the text.
 func (d *decoder) fault(p place, format string, args ...any) {
-	d.report(d.pos(p), "%s", p.path+" "+fmt.Sprintf(format, args...))
+	d.report(d.pos(p), "%s", d.said(p.path)+" "+fmt.Sprintf(format, args...))
 }
 
 // wrong is fault for a value known by its path alone, for the rules that span
 // several keys. A path that the file does not have is reported at its parent.
 func (d *decoder) wrong(path, format string, args ...any) {
-	d.report(nearest(d.positions, d.source, path), "%s", path+" "+fmt.Sprintf(format, args...))
+	d.report(nearest(d.positions, d.source, path), "%s", d.said(path)+" "+fmt.Sprintf(format, args...))
 }
 
 // warn notes something at path that is worth saying aloud.
 func (d *decoder) warn(path, format string, args ...any) {
 	d.warnings = append(d.warnings, Mistake{
 		Pos:  nearest(d.positions, d.source, path),
-		Text: path + " " + fmt.Sprintf(format, args...),
+		Text: d.said(path) + " " + fmt.Sprintf(format, args...),
 	})
 }
 
@@ -131,16 +156,16 @@ func (d *decoder) entries(p place, says string) ([]place, bool) {
 		case key.Kind == yaml.AliasNode: // surveyed
 			continue
 		case key.Kind != yaml.ScalarNode || key.Value == "":
-			d.report(at, "a key in %s is %s; write a plain word", p.where(), kindName(key))
+			d.report(at, "a key in %s is %s; write a plain word", d.where(p), kindName(key))
 			continue
 		case key.Tag == "!!merge":
-			d.report(at, "the merge key << in %s is not taken; write the keys out", p.where())
+			d.report(at, "the merge key << in %s is not taken; write the keys out", d.where(p))
 			continue
 		case strings.Contains(key.Value, "${"):
-			d.report(at, "the key %s in %s is not expanded; write the key itself, variables stand in values only", shown(key.Value), p.where())
+			d.report(at, "the key %s in %s is not expanded; write the key itself, variables stand in values only", shown(key.Value), d.where(p))
 			continue
 		case first != nil:
-			d.report(at, "the key %s in %s stands at %d:%d already; keep one of them", shown(key.Value), p.where(), first.Line, first.Column)
+			d.report(at, "the key %s in %s stands at %d:%d already; keep one of them", shown(key.Value), d.where(p), first.Line, first.Column)
 			continue
 		}
 		seen[key.Value] = key
@@ -188,11 +213,11 @@ func (d *decoder) nothing(p place, says string) {
 }
 
 // where names the mapping at p in a mistake about its keys.
-func (p place) where() string {
-	if p.path == "" {
+func (d *decoder) where(p place) string {
+	if p.path == d.root {
 		return "the file"
 	}
-	return p.path
+	return d.said(p.path)
 }
 
 // kindName says what a node is, for a mistake.

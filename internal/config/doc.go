@@ -4,14 +4,16 @@
 // the right line and column.
 //
 // One table per object (server.go, issuer.go, route.go and so on) names its
-// keys, what each is for, what form its value has and its default. The decoder
-// and the reference that [Keys] returns are both made from these tables. A key
-// that this version does not have yet stands in its table all the same, and is
-// refused by name.
+// keys, what each is for, what form its value has and its default. The decoder,
+// the reference that [Keys] returns and the [Schema] for editors are all made
+// from these tables. A key that this version does not have yet stands in its
+// table all the same, and is refused by name.
 //
 // What the package never does: it opens no network connection, starts no
-// goroutine, opens no file but the one that [Load] is given, and gives no
-// meaning to a match pattern (package route) or to a key file (package issuer).
+// goroutine, opens no file but those that it is given to read or to watch and
+// those that a configuration includes, and gives no meaning to a match pattern or
+// a condition (package route), to a key file (package issuer) or to a list of
+// revoked tokens.
 //
 // Security invariants, each with the test that holds it:
 //
@@ -21,7 +23,9 @@
 //     (TestPlantedMistakes, TestNotInThisVersion, TestRefusedYAML,
 //     TestCredentialsWithoutUse).
 //  2. A variable's value stays inside the scalar that names it: it can never
-//     add a key, an item or a document (TestExpansionStaysInItsScalar).
+//     add a key, an item or a document (TestExpansionStaysInItsScalar). A
+//     condition holds what is written, whatever the environment says
+//     (TestConditions).
 //  3. An empty value never means "do not check": empty strings and lists are
 //     mistakes wherever they would widen what is let through
 //     (TestEmptyIsNeverUnchecked).
@@ -43,4 +47,12 @@
 //     others (TestRelaxationsOpenOneHole, TestMatchHost).
 //  10. What a mistake says of a key or variable that holds a URL never has the
 //     URL's password in it (TestNoPasswordInMistakes).
+//  11. An included file has routes for its own hosts and nothing else, behind
+//     those of the file that includes it; no other included file has these hosts,
+//     and one that cannot be read is a mistake (TestInclude, TestIncludeMistakes,
+//     TestIncludePatterns, TestIncludeBrokenLink, TestIncludeOverlap).
+//  12. No change of a watched file is lost, however it comes, nor one between
+//     reading a file and watching it (TestWatch, TestWatchPatterns,
+//     TestWatchOthers, TestPromptWatch, TestPromptWatchHiddenChange,
+//     TestPromptWatchBusyFile).
 package config

@@ -17,15 +17,17 @@ func fileObject() object[Config] {
 			field("identity", "what the application is told, and what clients may not claim",
 				group(identityObject()), func(c *Config) *Identity { return &c.Identity }).or("{}"),
 			field("routes", "what each request needs; the first match decides", routesForm(), func(c *Config) *[]Route { return &c.Routes }),
-			later[Config]("include", "further files of routes, each for its own hosts"),
+			field("include", "further files of routes, each for its own hosts; they stand behind the routes of this file, by the name of their file",
+				includeForm(), func(c *Config) *[]include { return &c.include }),
 			field("default", "what a request needs that no route matches", oneOf(AccessRequired, AccessDeny),
 				func(c *Config) *Access { return &c.Default }).or("required"),
 			field("cors", "how browsers' cross-origin requests are treated", group(corsObject()), func(c *Config) *CORS { return &c.CORS }).or("{}"),
 			field("relax", "holes in the strict reading of requests, opened by name", group(relaxObject()),
 				func(c *Config) *Relax { return &c.Relax }),
-			later[Config]("revoked", "a file of tokens that are trusted no longer"),
-			later[Config]("audit", "which decisions are recorded"),
-			later[Config]("shadow", "record would-be denials instead of enforcing them"),
+			field("revoked", "tokens that are trusted no longer", group(revokedObject()), func(c *Config) *string { return &c.RevokedFile }),
+			field("audit", "which decisions are recorded, and where to", group(auditObject()), func(c *Config) *Audit { return &c.Audit }).or("{}"),
+			field("shadow", "the whole gate in shadow: would-be denials are recorded, not enforced", truth(),
+				func(c *Config) *bool { return &c.Shadow }).or("false"),
 		},
 		check: checkFile,
 	}
@@ -44,6 +46,7 @@ func checkFile(d *decoder, _ place, c *Config) {
 		d.warn("admin.listen", "is %s, which is not loopback: whoever reaches it reads key ids and metrics; keep it private", shown(c.Admin.Listen))
 	}
 	checkIssuers(d, c)
+	d.included(c)
 	checkRoutes(d, c)
 	checkCredentialHeaders(d, c)
 }
@@ -52,18 +55,37 @@ func checkFile(d *decoder, _ place, c *Config) {
 func (d *decoder) config(root place, c *Config) {
 	fileObject().read(d, root, c)
 	// What cannot be matched is of no use to whoever looks for more mistakes.
-	c.Routes = slices.DeleteFunc(c.Routes, func(r Route) bool { return r.Match == "" })
+	c.Routes = slices.DeleteFunc(c.Routes, func(r Route) bool { return matchless(d, r) })
 	c.Issuers = slices.DeleteFunc(c.Issuers, func(i Issuer) bool { return len(i.ISS) == 0 || len(i.Algorithms) == 0 })
+}
+
+// revokedObject is a mapping with one key, so that what it holds is the whole of
+// it.
+func revokedObject() object[string] {
+	return object[string]{
+		says: "a mapping such as {file: revoked.jsonl}",
+		keys: []key[string]{
+			field("file", "JSON lines, each with an issuer's name here and one of sub, client, jti and origin_jti; it takes effect within a second of a change",
+				filePath("the path of a file"), func(file *string) *string { return file }).must(),
+		},
+	}
 }
 
 func corsObject() object[CORS] {
 	return object[CORS]{
 		says: "a mapping such as {preflight: pass}",
 		keys: []key[CORS]{
-			later[CORS]("origins", "origins that may read our own denials"),
-			later[CORS]("credentials", "whether they may send credentials"),
+			field("origins", "origins that may read our own denials, where no CORS filter runs before the gate",
+				setOf("a list such as [https://app.example]", originForm()), func(c *CORS) *[]string { return &c.Origins }),
+			field("credentials", "whether they may read the denials of requests with cookies too", truth(), func(c *CORS) *bool { return &c.Credentials }).or("false"),
 			field("preflight", "pass: a preflight goes on without a token; check: it needs what its route needs",
 				oneOf(PreflightPass, PreflightCheck), func(c *CORS) *PreflightMode { return &c.Preflight }).or("pass"),
+		},
+		check: func(d *decoder, at place, c *CORS) {
+			unread := c.Origins == nil && d.stated(at.below("origins")) // its mistakes were reported
+			if c.Credentials && len(c.Origins) == 0 && !unread {
+				d.wrong(at.below("credentials"), "needs origins, since no other origin may read anything; write origins, or leave it out")
+			}
 		},
 	}
 }

@@ -17,6 +17,7 @@ type form[V any] struct {
 	says  string
 	read  func(d *decoder, p place) (V, bool)
 	below func(path string) []Key // the keys inside it; nil when it holds none
+	shape func() schema           // for editors; nil for a string
 }
 
 // textOf is a string that passes check, which returns what is wrong with it, in
@@ -95,7 +96,7 @@ func filePath(says string) form[string] {
 // truth is a boolean.
 func truth() form[bool] {
 	const says = "true or false, without quotes"
-	return form[bool]{says: says, read: func(d *decoder, p place) (bool, bool) {
+	return form[bool]{says: says, shape: variableOr(schema{"type": "boolean"}), read: func(d *decoder, p place) (bool, bool) {
 		text, kind, ok := d.scalar(p, says)
 		if ok && kind != boolScalar {
 			d.fault(p, "is %s; write %s", shown(text), says)
@@ -107,7 +108,7 @@ func truth() form[bool] {
 // number is a whole number of the given unit in the range from least to most.
 func number(unit string, least, most int) form[int] {
 	says := fmt.Sprintf("a whole number of %s from %d to %d, without quotes", unit, least, most)
-	return form[int]{says: says, read: func(d *decoder, p place) (int, bool) {
+	return form[int]{says: says, shape: variableOr(schema{"type": "integer", "minimum": least, "maximum": most}), read: func(d *decoder, p place) (int, bool) {
 		text, kind, ok := d.scalar(p, says)
 		if !ok {
 			return 0, false
@@ -125,7 +126,7 @@ func number(unit string, least, most int) form[int] {
 // most.
 func duration(example string, least, most time.Duration) form[time.Duration] {
 	says := fmt.Sprintf("a duration with its unit, such as %s, from %s to %s", example, brief(least), brief(most))
-	return form[time.Duration]{says: says, read: func(d *decoder, p place) (time.Duration, bool) {
+	return form[time.Duration]{says: says, shape: variableOr(schema{"type": "string", "pattern": `^([0-9]+(\.[0-9]*)?(ms|s|m|h))+$`}), read: func(d *decoder, p place) (time.Duration, bool) {
 		text, _, ok := d.scalar(p, says)
 		if !ok {
 			return 0, false
@@ -167,7 +168,7 @@ func oneOf[E ~string](values ...E) form[E] {
 	if i := strings.LastIndex(says, ", "); i >= 0 {
 		says = says[:i] + " or " + says[i+2:]
 	}
-	return form[E]{says: says, read: func(d *decoder, p place) (E, bool) {
+	return form[E]{says: says, shape: variableOr(schema{"enum": words}), read: func(d *decoder, p place) (E, bool) {
 		text, ok := d.text(p, says, "")
 		if !ok {
 			return "", false
@@ -198,6 +199,7 @@ func rows[V any](says string, item form[V]) form[[]V] {
 			return all, true
 		},
 		below: within(item),
+		shape: func() schema { return schema{"type": "array", "items": item.outline()} },
 	}
 }
 
@@ -213,6 +215,9 @@ func listOf[V comparable](says string, item form[V]) form[[]V] {
 		}
 		return read(d, p)
 	}
+	f.shape = func() schema {
+		return schema{"type": "array", "items": item.outline(), "uniqueItems": true, "minItems": 1}
+	}
 	return f
 }
 
@@ -221,6 +226,7 @@ func listOf[V comparable](says string, item form[V]) form[[]V] {
 // that was read have the indices that they have in the file.
 func setOf[V comparable](says string, item form[V]) form[[]V] {
 	f := form[[]V]{says: says, below: within(item)}
+	f.shape = func() schema { return schema{"type": "array", "items": item.outline(), "uniqueItems": true} }
 	f.read = func(d *decoder, p place) ([]V, bool) {
 		items, ok := d.items(p, says)
 		if !ok {
@@ -261,5 +267,6 @@ func group[T any](o object[T]) form[T] {
 			return t, ok
 		},
 		below: o.reference,
+		shape: o.shape,
 	}
 }

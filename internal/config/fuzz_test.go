@@ -20,6 +20,8 @@ func FuzzParse(f *testing.F) {
 		"tokens: {from: [{cookie: s, origins: ['https://a.example:8443']}, {header: X-Token}], forward: true}\n" + pool,
 		pool + "routes:\n  - {match: /a, tokens_from: [bearer, {query: '${V}'}, {websocket_protocol: jwt}], forward: true}\n",
 		pool + "relax: {all: [encoded_slash, ignore_case], hosts: {'*.A.example': [semicolon], '[::1]': []}}\n",
+		pool + "routes:\n  - {match: /a, when: 'a == ''b'''}\n  - {name: b, when: \"a == \\\"é\\u00e9\\\"\"}\n  - name: c\n    when: |2\n\n        a ==\n      b\n  - name: d\n    when: >-\n      a\n\n      b\n",
+		pool + "include: [routes.d/*.yaml, gone.yaml]\ncors: {origins: ['https://a.example'], credentials: true}\naudit: {denied: 1/7, to: stdout}\nrevoked: {file: x}\nshadow: true\n",
 		"? [a]\n: {b: !t c}\n", "<<: {a: b}\n", "routes:\n  - match: ${V:-x}\n  - match: $${V}\n",
 	} {
 		f.Add([]byte(seed), "value")
@@ -28,6 +30,7 @@ func FuzzParse(f *testing.F) {
 		c, err := config.Parse("gate.yaml", data, func(string) (string, bool) { return value, true })
 		if c != nil {
 			places(t, data, c.Warnings)
+			within(t, data, c)
 		}
 		if err == nil {
 			safe(t, c)
@@ -53,6 +56,20 @@ func places(t *testing.T, data []byte, all []config.Mistake) {
 			t.Errorf("%q is no line of text", one.Error())
 		}
 	}
+}
+
+// within holds the places inside conditions to the file.
+func within(t *testing.T, data []byte, c *config.Config) {
+	t.Helper()
+	var all []config.Mistake
+	for _, r := range c.Routes {
+		for line, text := range strings.Split(r.Requirement.When+"\nbehind", "\n") {
+			for _, column := range []int{-1, 0, len(text) / 2, len(text), 1 << 20} {
+				all = append(all, c.MistakeWithin(r.Path+".when", line+1, column, "wrong"))
+			}
+		}
+	}
+	places(t, data, all)
 }
 
 // safe holds a configuration without mistakes to what the rest of the program
@@ -99,8 +116,8 @@ func safe(t *testing.T, c *config.Config) {
 	}
 	safeRequests(t, c)
 	for _, r := range c.Routes {
-		asks := !r.Requirement.Groups.Empty() || !r.Requirement.Scopes.Empty() || !r.Requirement.Clients.Empty()
-		if names[r.Name] || r.Name == "" || r.Match == "" || asks && (r.Access != config.AccessRequired || len(c.Issuers) > 1 && len(r.Requirement.Issuers) == 0) {
+		asks := r.Requirement.When != "" || !r.Requirement.Groups.Empty() || !r.Requirement.Scopes.Empty() || !r.Requirement.Clients.Empty()
+		if names[r.Name] || r.Name == "" || asks && (r.Access != config.AccessRequired || len(c.Issuers) > 1 && len(r.Requirement.Issuers) == 0) {
 			t.Errorf("route %+v", r)
 		}
 		names[r.Name] = true

@@ -30,7 +30,8 @@ func identityObject() object[Identity] {
 					Path: "headers", Form: headersSay, Default: defaultHeaders,
 					Doc: "the headers that the application gets; these are added to the defaults, and null removes one",
 				},
-				read: readHeaders,
+				read:  readHeaders,
+				shape: headersShape,
 			},
 			field("strip", "further headers that clients may never send", setOf("a list such as [x-user-roles]", headerName()),
 				func(i *Identity) *[]string { return &i.Strip }),
@@ -96,7 +97,7 @@ func readHeaders(d *decoder, p place, t *Identity) {
 func claimsForm() form[[]string] {
 	says := "a claim such as email, one of " + strings.Join(gateValues(), " ") + ", or a list of them"
 	one, many := claimName(says, true), listOf(says, claimName(says, true))
-	return form[[]string]{says: says, read: func(d *decoder, p place) ([]string, bool) {
+	return form[[]string]{says: says, shape: anyOfShapes(one.outline, many.outline), read: func(d *decoder, p place) ([]string, bool) {
 		if p.node.Kind == yaml.SequenceNode {
 			return many.read(d, p)
 		}

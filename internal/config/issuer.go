@@ -90,6 +90,7 @@ func issuersForm() form[[]Issuer] {
 			return all, len(all) == len(entries) || len(all) > 0
 		},
 		below: func(path string) []Key { return issuer.reference(path + ".*") },
+		shape: func() schema { return namesShape(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`, issuer.shape()) },
 	}
 }
 

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -13,7 +12,8 @@ import (
 // image) ends in a mistake and not in exhausted memory.
 const maxBytes = 1 << 20
 
-// Load reads the configuration file named file. Variables in its values are
+// Load reads the configuration file named file, and the files that it includes.
+// Variables in its values are
 // expanded by getenv, which is os.LookupEnv in a running program; nil knows no
 // variable.
 //
@@ -21,32 +21,39 @@ const maxBytes = 1 << 20
 // the order of their places. Beside them stands the configuration as far as it
 // could be read, so that the caller can look for mistakes that only another
 // package sees; it must not be served. It is nil when the file holds no YAML
-// mapping at all. A file that cannot be read is another error, and no Mistakes.
+// mapping at all. A file that cannot be read is another error, and no Mistakes; an
+// included one that cannot is a mistake.
 func Load(file string, getenv func(string) (string, bool)) (*Config, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading the config: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	data, err := readFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("reading the config: %w", err)
 	}
 	return Parse(file, data, getenv)
 }
 
+// readFile reads a file up to a byte more than it may have.
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, maxBytes+1))
+}
+
 // Parse does what [Load] does, with bytes already read. Source is the name that
 // mistakes are reported under; relative paths in the file are taken from its
-// directory.
+// directory, and so are the files that it includes, which are read from disk.
 func Parse(source string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
 	d := newDecoder(source, getenv)
 	root, ok := d.tree(data)
 	if !ok {
 		return nil, d.mistakes.Sorted()
 	}
-	sum := sha256.Sum256(data)
-	c := &Config{Source: source, Hash: hex.EncodeToString(sum[:]), positions: d.positions}
+	d.sum.Write(data)
+	c := &Config{Source: source, Files: []string{source}, positions: d.positions, texts: d.texts}
 	d.config(root, c)
+	c.Hash = hex.EncodeToString(d.sum.Sum(nil))
 	c.Warnings = Mistakes(d.warnings).Sorted()
 	if len(d.mistakes) > 0 {
 		return c, d.mistakes.Sorted()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,16 +36,19 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256([]byte(shortest))
+	if !slices.Equal(c.Files, []string{file}) {
+		t.Errorf("files are %q", c.Files)
+	}
 	if c.Source != file || c.Hash != hex.EncodeToString(sum[:]) {
 		t.Errorf("source %q and hash %q, want the file's own", c.Source, c.Hash)
 	}
 	want := []config.Route{
-		{Name: "GET /api/health", Path: "routes[0]", Match: "GET /api/health", Access: config.AccessPublic, TokensFrom: fromBearer()},
+		{Name: "GET /api/health", Path: "routes[0]", Match: "GET /api/health", Access: config.AccessPublic, TokensFrom: fromBearer(), Audit: denials()},
 		{Name: "GET /api/activities/home", Path: "routes[1]", Match: "GET /api/activities/home", Access: config.AccessOptional,
-			AnonymousIfInvalid: true, TokensFrom: fromBearer()},
-		{Name: "/api/admin/**", Path: "routes[2]", Match: "/api/admin/**", Access: config.AccessRequired, TokensFrom: fromBearer(),
+			AnonymousIfInvalid: true, TokensFrom: fromBearer(), Audit: denials()},
+		{Name: "/api/admin/**", Path: "routes[2]", Match: "/api/admin/**", Access: config.AccessRequired, TokensFrom: fromBearer(), Audit: denials(),
 			Requirement: config.Requirement{Alternative: config.Alternative{Groups: config.Choice{Any: []string{"admin"}}}}},
-		{Name: "PUT /api/users/{id}/**", Path: "routes[3]", Match: "PUT /api/users/{id}/**", Access: config.AccessRequired, TokensFrom: fromBearer()},
+		{Name: "PUT /api/users/{id}/**", Path: "routes[3]", Match: "PUT /api/users/{id}/**", Access: config.AccessRequired, TokensFrom: fromBearer(), Audit: denials()},
 	}
 	if !reflect.DeepEqual(c.Routes, want) {
 		t.Errorf("routes are\n%+v\nwant\n%+v", c.Routes, want)
@@ -88,12 +92,16 @@ routes: [{match: /a}]
 		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", SocketMode: 0o660, DrainDelay: 3 * time.Second}},
 		{"admin", c.Admin, config.Admin{Listen: "127.0.0.1:9002"}},
 		{"cache_dir", c.CacheDir, ""},
-		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288}},
+		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288, CacheEntries: 20000}},
 		{"identity", c.Identity, config.Identity{Headers: defaultHeaders(), MaxValueBytes: 8192}},
-		{"route", c.Routes[0], config.Route{Name: "/a", Path: "routes[0]", Match: "/a", Access: config.AccessRequired, TokensFrom: fromBearer()}},
+		{"route", c.Routes[0], config.Route{Name: "/a", Path: "routes[0]", Match: "/a", Access: config.AccessRequired, TokensFrom: fromBearer(), Audit: denials()}},
 		{"default", c.Default, config.AccessRequired},
 		{"cors", c.CORS, config.CORS{Preflight: config.PreflightPass}},
 		{"relax", c.Relax, config.Relax{}},
+		{"revoked", c.RevokedFile, ""},
+		{"audit", c.Audit, config.Audit{Sampling: denials(), To: config.AuditStderr}},
+		{"shadow", c.Shadow, false},
+		{"files", c.Files, []string{"gate.yaml"}},
 		{"a Cognito issuer", c.Issuers[0], config.Issuer{
 			Name: "pool", Path: "issuers.pool",
 			ISS: []string{
@@ -148,11 +156,15 @@ identity:
   max_value_bytes: 64
 routes:
   - {name: one, match: "GET,HEAD /a/{id}/**", hosts: [API.example, "*.example", 10.0.0.1, "[::1]"], access: required, issuers: [pool, other.example],
-     groups: {all: [a, b]}, scopes: [read], clients: [web], tokens_from: [{query: access_token}], forward: false}
+     groups: {all: [a, b]}, scopes: [read], clients: [web], when: "token.subject == path.id && '${X}' != ''",
+     tokens_from: [{query: access_token}], forward: false, end_streams_at_expiry: true, audit: none, shadow: false}
   - {match: /b, access: optional, if_invalid: deny}
   - {match: /c, access: deny}
 default: deny
-cors: {preflight: check}
+cors: {preflight: check, origins: ["https://app.example", "http://localhost:3000"], credentials: true}
+revoked: {file: revoked.jsonl}
+audit: {denied: 1/2, allowed: 1/1000000, to: stdout}
+shadow: true
 relax: {all: [double_slash], hosts: {"*.old.example": [semicolon, ignore_case]}}
 `
 
@@ -173,12 +185,13 @@ func compare(t *testing.T, rows []valueRow) {
 
 func TestEveryKey(t *testing.T) {
 	c := parse(t, stated)
+	recorded := config.Sampling{Denied: 2, Allowed: 1_000_000}
 	from := []config.TokenSource{{Kind: config.SourceCookie, Name: "session", Origins: []string{"https://app.example"}}, {Kind: config.SourceBearer}}
 	compare(t, []valueRow{
 		{"server", c.Server, config.Server{Listen: "unix:/run/gate.sock", SocketMode: 0o600}},
 		{"admin", c.Admin, config.Admin{Listen: "[::1]:9102"}},
 		{"cache_dir", c.CacheDir, "cache"},
-		{"tokens", c.Tokens, config.Tokens{From: from, Forward: true, MaxBytes: 4096}},
+		{"tokens", c.Tokens, config.Tokens{From: from, Forward: true, MaxBytes: 4096, CacheEntries: 20000}},
 		{"strip", c.Identity.Strip, []string{"x-user-roles"}},
 		{"removed", c.Identity.Removed, []string{"x-user-email"}},
 		{"max_value_bytes", c.Identity.MaxValueBytes, 64},
@@ -188,12 +201,16 @@ func TestEveryKey(t *testing.T) {
 			Requirement: config.Requirement{Alternative: config.Alternative{
 				Issuers: []string{"pool", "other.example"}, Groups: config.Choice{All: []string{"a", "b"}},
 				Scopes: config.Choice{Any: []string{"read"}}, Clients: config.Choice{Any: []string{"web"}},
-			}},
+			}, When: "token.subject == path.id && '${X}' != ''"},
+			EndStreamsAtExpiry: true,
 		}},
-		{"optional", c.Routes[1], config.Route{Name: "/b", Path: "routes[1]", Match: "/b", Access: config.AccessOptional, TokensFrom: from, Forward: true}},
-		{"deny", c.Routes[2], config.Route{Name: "/c", Path: "routes[2]", Match: "/c", Access: config.AccessDeny, TokensFrom: from, Forward: true}},
+		{"optional", c.Routes[1], config.Route{Name: "/b", Path: "routes[1]", Match: "/b", Access: config.AccessOptional, TokensFrom: from, Forward: true, Audit: recorded, Shadow: true}},
+		{"deny", c.Routes[2], config.Route{Name: "/c", Path: "routes[2]", Match: "/c", Access: config.AccessDeny, TokensFrom: from, Forward: true, Audit: recorded, Shadow: true}},
 		{"default", c.Default, config.AccessDeny},
-		{"cors", c.CORS, config.CORS{Preflight: config.PreflightCheck}},
+		{"cors", c.CORS, config.CORS{Origins: []string{"https://app.example", "http://localhost:3000"}, Credentials: true, Preflight: config.PreflightCheck}},
+		{"revoked", c.RevokedFile, "revoked.jsonl"},
+		{"audit", c.Audit, config.Audit{Sampling: recorded, To: config.AuditStdout}},
+		{"shadow", c.Shadow, true},
 		{"relax", c.Relax, config.Relax{All: []config.Relaxation{config.RelaxDoubleSlash}, Hosts: []config.HostRelaxations{
 			{Host: "*.old.example", Relaxations: []config.Relaxation{config.RelaxSemicolon, config.RelaxIgnoreCase}}}}},
 	})
@@ -227,12 +244,16 @@ func TestEveryIssuerKey(t *testing.T) {
 func TestPathsBesideTheFile(t *testing.T) {
 	c, err := config.Parse("/etc/jwtgate/gate.yaml", []byte(`
 cache_dir: /var/cache/jwtgate
+revoked: {file: ../revoked.jsonl}
 issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web], jwks: {file: sub/keys.json}}}
 `), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := c.Issuers[0].JWKS.File, "/etc/jwtgate/sub/keys.json"; got != want {
+		t.Errorf("a relative path is %q, want %q", got, want)
+	}
+	if got, want := c.RevokedFile, "/etc/revoked.jsonl"; got != want {
 		t.Errorf("a relative path is %q, want %q", got, want)
 	}
 	if got, want := c.CacheDir, "/var/cache/jwtgate"; got != want {
@@ -249,13 +270,15 @@ issuers:
 routes:
   - {access: public}
   - {match: "GET /{", groups: [admin], leeway: 1s}
+  - {name: by-envoy, access: publik}
+  - {name: lost, match: 7}
 default: nothing
 `), nil)
 	if err == nil || c == nil {
 		t.Fatalf("config %v and error %v, want both", c, err)
 	}
-	if len(c.Issuers) != 1 || len(c.Routes) != 1 || c.Routes[0].Match != "GET /{" || c.Routes[0].Access != config.AccessRequired {
-		t.Errorf("issuers %+v, routes %+v; want the issuer and the one route with a match", c.Issuers, c.Routes)
+	if len(c.Issuers) != 1 || len(c.Routes) != 2 || c.Routes[1].Name != "by-envoy" || c.Routes[0].Match != "GET /{" || c.Routes[0].Access != config.AccessRequired {
+		t.Errorf("issuers %+v, routes %+v; want the issuer, the route with a match and the one with a name", c.Issuers, c.Routes)
 	}
 	if c.Default != config.AccessRequired {
 		t.Errorf("a faulty default reads as %q, want %q", c.Default, config.AccessRequired)
@@ -285,3 +308,5 @@ func TestNoConfigAtAll(t *testing.T) {
 }
 
 func fromBearer() []config.TokenSource { return []config.TokenSource{{Kind: config.SourceBearer}} }
+
+func denials() config.Sampling { return config.Sampling{Denied: 1} }

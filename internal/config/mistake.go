@@ -71,10 +71,15 @@ func (c *Config) Mistake(path, format string, args ...any) Mistake {
 
 // MistakeWithin makes a mistake at a place inside the text that path names, such
 // as an error in a condition: line counts from 1 and column from 0, in
-// characters of the text.
+// characters of the text. Where the file has the text in another form than it
+// means (folded, or with escapes over several lines), or the text has no such
+// place, it is where the text begins.
 func (c *Config) MistakeWithin(path string, line, column int, format string, args ...any) Mistake {
-	_, _ = line, column
-	return c.Mistake(path, format, args...)
+	m := c.Mistake(path, format, args...)
+	if text, ok := c.texts[path]; ok {
+		m.Pos = text.pos(line, column)
+	}
+	return m
 }
 
 // At returns the place of the value that path names, or of its nearest parent
@@ -91,6 +96,12 @@ func nearest(positions map[string]Pos, source, path string) Pos {
 		if path == "" {
 			return Pos{File: source}
 		}
-		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+		cut := max(strings.LastIndexAny(path, ".["), 0)
+		if root := strings.LastIndex(path, fileMark) + len(fileMark); root > cut && root < len(path) {
+			if _, ok := positions[path[:root]]; ok { // the whole of an included file, in whose name there are dots
+				cut = root
+			}
+		}
+		path = path[:cut]
 	}
 }

@@ -42,6 +42,7 @@ type key[T any] struct {
 	mend  string // of a misplaced key, which has no read
 	read  func(d *decoder, at place, t *T)
 	below func(path string) []Key // the reference of what it holds
+	shape func() schema
 }
 
 // field declares a key whose value has the form f and is stored where into
@@ -55,6 +56,7 @@ func field[T, V any](name, doc string, f form[V], into func(*T) *V) key[T] {
 			}
 		},
 		below: f.below,
+		shape: f.outline,
 	}
 }
 
@@ -111,9 +113,9 @@ func (o object[T]) read(d *decoder, p place, t *T) bool {
 		case i < 0:
 			o.unknown(d, p, entry)
 		case o.keys[i].Later:
-			d.report(d.at(entry.key.Line, entry.key.Column), "%s is not in this version; leave it out", entry.path)
+			d.report(d.at(entry.key.Line, entry.key.Column), "%s is not in this version; leave it out", d.said(entry.path))
 		case o.keys[i].mend != "":
-			d.report(d.at(entry.key.Line, entry.key.Column), "%s %s", entry.path, o.keys[i].mend)
+			d.report(d.at(entry.key.Line, entry.key.Column), "%s %s", d.said(entry.path), o.keys[i].mend)
 		default:
 			o.keys[i].read(d, entry, t)
 		}
@@ -189,7 +191,7 @@ func (o object[T]) unknown(d *decoder, p, entry place) {
 	case len(known) == 0:
 		mend = "write " + o.says
 	}
-	d.report(at, "the key %s is unknown in %s; %s", shown(name), p.where(), mend)
+	d.report(at, "the key %s is unknown in %s; %s", shown(name), d.where(p), mend)
 }
 
 // elsewhere lists the paths at which a key of this name exists.

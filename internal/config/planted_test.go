@@ -47,7 +47,7 @@ issuers:
     audiences: [""]
     jwks: {uri: "https://keys.example/jwks", file: keys.json, refresh_interval: 2d}
   nobody: {audiences: [api], token_types: [application/jwt]}
-cors: {preflight: pass, origins: ["https://app.example"]}
+cors: {preflight: pass, origins: ["*"]}
 relax: {all: [encoded_dot]}
 `
 
@@ -71,7 +71,7 @@ func TestPlantedMistakes(t *testing.T) {
 		`19:20: identity.max_value_bytes is "1"; write a whole number of bytes from 64 to 65536, without quotes`,
 		`21:29: routes[0].access is "publik"; write public, optional, required or deny`,
 		`22:5: routes[1] is the single value "GET /b"; write a route such as {match: GET /api/health, access: public}`,
-		`23:5: routes[2].match is missing; write [METHOD,...] PATH, such as GET /api/health`,
+		`23:5: routes[2].match is missing; write [METHOD,...] PATH, such as GET /api/health, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions`,
 		`24:21: routes[3].groups is an empty list; write a list such as [admin], or {all: [admin]} to ask for all of them, or leave the key out`,
 		`25:13: routes[4].match gives the route the name "GET /c", which routes[3] has already; write a name of its own`,
 		`25:29: routes[4].hosts[0] is "api.example:8080" with a port; write "api.example"`,
@@ -80,9 +80,9 @@ func TestPlantedMistakes(t *testing.T) {
 		`28:31: routes[7].issuers[0] is "pol", and no issuer has that name; did you mean pool?`,
 		`28:37: routes[7].groups.all is missing; write a list such as [admin]`,
 		`28:46: the key "any" is unknown in routes[7].groups; did you mean all?`,
-		`29:5: routes[8] needs issuers beside its groups, scopes, clients, max_auth_age or acr, since there is more than one issuer; write issuers: [pool, both, open, plain, nobody] or those of them that you mean`,
-		`31:5: the key "wehn" is unknown in routes[9]; the keys here are name, match, hosts, access, if_invalid, issuers, groups, scopes, clients, any_of, max_auth_age, acr, tokens_from, forward`,
-		`32:5: routes[9].when is not in this version; leave it out`,
+		`29:5: routes[8] needs issuers beside its groups, scopes, clients, when, max_auth_age or acr, since there is more than one issuer; write issuers: [pool, both, open, plain, nobody] or those of them that you mean`,
+		`30:5: routes[9] needs issuers beside its groups, scopes, clients, when, max_auth_age or acr, since there is more than one issuer; write issuers: [pool, both, open, plain, nobody] or those of them that you mean`,
+		`31:5: the key "wehn" is unknown in routes[9]; did you mean when?`,
 		`33:5: the key "match" in routes[9] stands at 30:5 already; keep one of them`,
 		`35:3: issuers.pool.prefix is missing; with more than one issuer each says its own, such as "pool:", or "" to leave its users and groups bare`,
 		`35:19: issuers.pool.cognito is "us-west-1", which is no user pool id; write a user pool id such as us-west-1_6BpkgoczU`,
@@ -98,7 +98,7 @@ func TestPlantedMistakes(t *testing.T) {
 		`43:3: issuers.nobody names no issuer; write cognito: POOL, or issuer: URL`,
 		`43:3: issuers.nobody.prefix is missing; with more than one issuer each says its own, such as "nobody:", or "" to leave its users and groups bare`,
 		`43:44: issuers.nobody.token_types[0] is "application/jwt"; write "jwt", application/ is understood`,
-		`44:25: cors.origins is not in this version; leave it out`,
+		`44:35: cors.origins[0] is "*", which would be every site; write each origin out, such as https://app.example`,
 		`45:15: relax.all[0] is "encoded_dot"; write encoded_slash, encoded_percent, semicolon, double_slash, ignore_case, method_override, original_url or unverified_email`,
 	})
 }

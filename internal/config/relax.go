@@ -100,7 +100,8 @@ func relaxationList() form[[]Relaxation] {
 func hostRelaxations() form[[]HostRelaxations] {
 	const says = "a mapping from hosts to lists, such as {api.example: [encoded_slash]}"
 	host, list := hostForm("write what is opened on every host under all"), relaxationList()
-	return form[[]HostRelaxations]{says: says, read: func(d *decoder, p place) ([]HostRelaxations, bool) {
+	shape := func() schema { return namesShape("", list.outline()) }
+	return form[[]HostRelaxations]{says: says, shape: shape, read: func(d *decoder, p place) ([]HostRelaxations, bool) {
 		entries, ok := d.entries(p, says)
 		if !ok {
 			return nil, false

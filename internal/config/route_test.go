@@ -17,10 +17,11 @@ func TestRouteMistakes(t *testing.T) {
 		{"a list for a route", pool + "routes: [[/a]]\n", []string{`2:10: routes[0] is a list; write a route such as {match: GET /api/health, access: public}`}},
 		{"nothing for a route", pool + "routes:\n  -\n", []string{`3:4: routes[0] has no value; write a route such as {match: GET /api/health, access: public}, or remove the item`}},
 		{"a path for a route", pool + "routes:\n  - GET /a: public\n", []string{
-			`3:5: the key "GET /a" is unknown in routes[0]; the keys here are name, match, hosts, access, if_invalid, issuers, groups, scopes, clients, any_of, max_auth_age, acr, tokens_from, forward`,
-			`3:5: routes[0].match is missing; write [METHOD,...] PATH, such as GET /api/health`,
+			`3:5: the key "GET /a" is unknown in routes[0]; the keys here are name, match, hosts, access, if_invalid, issuers, groups, scopes, clients, any_of, when, max_auth_age, acr, tokens_from, forward, end_streams_at_expiry, audit, shadow`,
+			`3:5: routes[0].match is missing; write [METHOD,...] PATH, such as GET /api/health, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions`,
 		}},
-		{"no match", pool + "routes: [{name: a}]\n", []string{`2:10: routes[0].match is missing; write [METHOD,...] PATH, such as GET /api/health`}},
+		{"neither match nor name", pool + "routes: [{access: public}]\n", []string{`2:10: routes[0].match is missing; write [METHOD,...] PATH, such as GET /api/health, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions`}},
+		{"an empty match, with a name", pool + "routes: [{match: '', name: a}]\n", []string{`2:18: routes[0].match is empty; write [METHOD,...] PATH, such as GET /api/health`}},
 		{"an empty match", pool + "routes: [{match: ''}]\n", []string{`2:18: routes[0].match is empty; write [METHOD,...] PATH, such as GET /api/health`}},
 		{"the same name", pool + "routes: [{match: /a, name: x}, {match: /b, name: x}]\n", []string{`2:50: routes[1].name gives the route the name "x", which routes[0] has already; write a name of its own`}},
 		{"the name of another's match", pool + "routes: [{match: /a}, {match: /b, name: /a}]\n", []string{`2:41: routes[1].name gives the route the name "/a", which routes[0] has already; write a name of its own`}},
@@ -81,7 +82,7 @@ func TestHostMistakes(t *testing.T) {
 // could meet in its own way says whose it means.
 func TestRouteIssuers(t *testing.T) {
 	const two = "issuers:\n  a: {cognito: us-west-1_a, clients: [c], prefix: ''}\n  b: {cognito: us-west-1_b, clients: [c], prefix: 'b:'}\n"
-	const needs = ` needs issuers beside its groups, scopes, clients, max_auth_age or acr, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`
+	const needs = ` needs issuers beside its groups, scopes, clients, when, max_auth_age or acr, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`
 	check(t, []file{
 		{"groups", two + "routes: [{match: /a, groups: [x]}]\n", []string{"4:10: routes[0]" + needs}},
 		{"scopes", two + "routes: [{match: /a, scopes: {all: [x]}}]\n", []string{"4:10: routes[0]" + needs}},
@@ -108,7 +109,7 @@ func TestAlternatives(t *testing.T) {
 		"any_of: []":                       `2:22: routes[0].any_of is an empty list; write a list of alternatives such as [{groups: [sales]}, {scopes: [orders/read]}], or leave the key out`,
 		"any_of: [{}]":                     `2:31: routes[0].any_of[0] is empty and would fit every token; write what it asks for, such as {groups: [sales]}`,
 		"any_of: [{groups: []}]":           `2:32: routes[0].any_of[0].groups is an empty list; write a list such as [admin], or {all: [admin]} to ask for all of them, or leave the key out`,
-		"any_of: [{when: x}]":              `2:32: the key "when" is unknown in routes[0].any_of[0]; the keys here are issuers, groups, scopes, clients`,
+		"any_of: [{when: x}]":              `2:32: the key "when" is unknown in routes[0].any_of[0]; it belongs at routes[].when`,
 		"any_of: [{issuers: [nobody]}]":    `2:42: routes[0].any_of[0].issuers[0] is "nobody", and no issuer has that name; the issuers are pool`,
 		"max_auth_age: 0s":                 `2:36: routes[0].max_auth_age is "0s", out of its range; write a duration with its unit, such as 1h, from 1s to 8760h`,
 		`acr: ['a b']`:                     `2:28: routes[0].acr[0] is "a b"; write an authentication context class without spaces, quotes and backslashes`,
@@ -128,7 +129,7 @@ func TestAlternativesNameTheirIssuers(t *testing.T) {
 `
 	for yaml, text := range map[string]string{
 		"any_of: [{groups: [g]}, {issuers: [b], groups: [h]}]": `4:22: routes[0].any_of needs issuers on the route or in every alternative, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`,
-		"max_auth_age: 1h": `4:10: routes[0] needs issuers beside its groups, scopes, clients, max_auth_age or acr, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`,
+		"max_auth_age: 1h": `4:10: routes[0] needs issuers beside its groups, scopes, clients, when, max_auth_age or acr, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`,
 		"any_of: [{issuers: [a], groups: [g]}, {issuers: [b], groups: [h]}]": "",
 		"issuers: [a], any_of: [{groups: [g]}, {groups: [h]}]":               "",
 	} {

@@ -16,7 +16,8 @@ func tokensObject() object[Tokens] {
 				func(t *Tokens) *[]TokenSource { return &t.From }).or("[bearer]"),
 			field("forward", "false: the credential is removed where it was read; true: it goes on to the application", truth(), func(t *Tokens) *bool { return &t.Forward }).or("false"),
 			field("max_bytes", "a longer token is refused unread", number("bytes", 256, 65536), func(t *Tokens) *int { return &t.MaxBytes }).or("12288"),
-			later[Tokens]("cache_entries", "verified tokens that are remembered"),
+			field("cache_entries", "verified tokens that are remembered, so that one which comes again costs no signature; 0: none",
+				number("tokens", 0, 10_000_000), func(t *Tokens) *int { return &t.CacheEntries }).or("20000"),
 		},
 	}
 }
@@ -28,7 +29,7 @@ func tokenSources(query bool) form[[]TokenSource] {
 	says := "a list such as [bearer, {cookie: session}]"
 	source := tokenSource(query)
 	list := rows(says, source)
-	return form[[]TokenSource]{says: says, below: list.below, read: func(d *decoder, p place) ([]TokenSource, bool) {
+	return form[[]TokenSource]{says: says, below: list.below, shape: notEmpty(list.outline), read: func(d *decoder, p place) ([]TokenSource, bool) {
 		if p.node.Kind == yaml.SequenceNode && len(p.node.Content) == 0 {
 			d.fault(p, "is an empty list; write %s, or leave the key out", says)
 			return nil, false
@@ -92,7 +93,8 @@ func sourceObject(query bool) object[sourceFile] {
 // that have a name.
 func tokenSource(query bool) form[TokenSource] {
 	named := sourceObject(query)
-	return form[TokenSource]{says: named.says, below: named.reference, read: func(d *decoder, p place) (TokenSource, bool) {
+	bearer := oneOf(SourceBearer)
+	return form[TokenSource]{says: named.says, below: named.reference, shape: anyOfShapes(bearer.outline, named.shape), read: func(d *decoder, p place) (TokenSource, bool) {
 		if p.node.Kind == yaml.MappingNode {
 			return namedSource(named, d, p)
 		}

@@ -209,7 +209,7 @@ func TestOriginMistakes(t *testing.T) {
 	const host = ", whose host is neither a name nor an IP address; write each origin out, such as https://app.example"
 	for text, want := range map[string]string{
 		"":                          "[0] is no absolute URL with https://" + origin,
-		"*":                         "[0] is no absolute URL with https://" + origin,
+		"*":                         `[0] is "*", which would be every site; write each origin out, such as https://app.example`,
 		"null":                      "[0] is no absolute URL with https://" + origin,
 		"app.example":               "[0] is no absolute URL with https://" + origin,
 		"//app.example":             "[0] is no absolute URL with https://" + origin,

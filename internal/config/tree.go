@@ -30,6 +30,7 @@ func (d *decoder) tree(data []byte) (place, bool) {
 		return none, false
 	}
 	d.end = d.at(end.Line, end.Column)
+	d.lines = linesOf(data)
 	loader, err := yaml.NewLoader(bytes.NewReader(data),
 		yaml.WithUniqueKeys(false), // ours names both places
 		yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
@@ -39,25 +40,25 @@ func (d *decoder) tree(data []byte) (place, bool) {
 	}
 	var doc yaml.Node
 	if err := loader.Load(&doc); errors.Is(err, io.EOF) {
-		d.report(d.at(1, 1), "the file is empty; write issuers and routes")
+		d.report(d.at(1, 1), "the file is empty; write %s", d.keys)
 		return none, false
 	} else if err != nil {
-		d.syntax(data, err)
+		d.syntax(err)
 		return none, false
 	}
 	var more yaml.Node
 	if err := loader.Load(&more); err == nil {
 		d.report(d.at(more.Line, more.Column), "a second YAML document begins here; write one document in a file")
 	} else if !errors.Is(err, io.EOF) {
-		d.syntax(data, err)
+		d.syntax(err)
 	}
-	root := place{node: doc.Content[0]}
+	root := place{path: d.root, node: doc.Content[0]}
 	if root.node.Kind != yaml.MappingNode {
-		d.report(d.pos(root), "the file is %s; write a mapping with keys such as issuers and routes", kindName(root.node))
+		d.report(d.pos(root), "the file is %s; write a mapping with keys such as %s", kindName(root.node), d.keys)
 		return none, false
 	}
 	d.survey(root.node)
-	d.positions[""] = d.pos(root)
+	d.positions[d.root] = d.pos(root)
 	return root, true
 }
 
@@ -91,7 +92,7 @@ func foreign(data []byte) (Pos, string) {
 }
 
 // syntax reports an error of the YAML reader at its place.
-func (d *decoder) syntax(data []byte, err error) {
+func (d *decoder) syntax(err error) {
 	var le *yaml.LoadError
 	if !errors.As(err, &le) || le.Mark.Line == 0 {
 		d.report(d.at(1, 1), "not valid YAML: %v", err)
@@ -102,7 +103,7 @@ func (d *decoder) syntax(data []byte, err error) {
 	if begin := d.at(le.ContextMark.Line, le.ContextMark.Column); le.ContextMark.Line > 0 && begin != at {
 		text += fmt.Sprintf(" (%s that begins at %d:%d)", le.ContextMsg, begin.Line, begin.Column)
 	}
-	before, after := around(data, at)
+	before, after := d.around(at)
 	switch {
 	case strings.HasPrefix(after, "\t") && strings.TrimSpace(before) == "":
 		text = "not valid YAML: a tab in the indentation; indent with spaces"
@@ -111,6 +112,8 @@ func (d *decoder) syntax(data []byte, err error) {
 		text = "not valid YAML: a variable inside [ ] or { } must be in quotes; write \"${VAR}\""
 	case strings.HasPrefix(after, "{") && strings.Contains(le.Message, "did not find expected"):
 		text += "; inside [ ] and { } put a value that holds { or } in quotes"
+	case quoteEnds(before) && strings.Contains(le.Message, "did not find expected"):
+		text += "; put all of a value that begins with a quote in quotes of the other kind, or in a block behind |"
 	case strings.HasPrefix(le.Message, "unknown anchor"):
 		text = "not valid YAML: a value that begins with * must be in quotes"
 	case strings.HasPrefix(le.Message, "mapping values are not allowed"):
@@ -129,10 +132,25 @@ func (d *decoder) syntax(data []byte, err error) {
 	d.report(at, "%s", text)
 }
 
-// around returns the text of the line before and from a place on.
-func around(data []byte, at Pos) (before, after string) {
+// quoteEnds tells whether a text that something unexpected follows ends with a
+// quote.
+func quoteEnds(before string) bool {
+	before = strings.TrimRight(before, " ")
+	return strings.HasSuffix(before, `"`) || strings.HasSuffix(before, "'")
+}
+
+// linesOf splits a text that is not [foreign] into its lines.
+func linesOf(data []byte) []string {
 	lines := strings.Split(strings.TrimPrefix(string(data), "\uFEFF"), "\n")
-	line := []rune(lines[at.Line-1]) // at is in the file
+	for i, line := range lines {
+		lines[i] = strings.TrimSuffix(line, "\r")
+	}
+	return lines
+}
+
+// around returns the text of the line before and from a place on.
+func (d *decoder) around(at Pos) (before, after string) {
+	line := []rune(d.lines[at.Line-1]) // at is in the file
 	cut := min(at.Column-1, len(line))
 	return string(line[:cut]), string(line[cut:])
 }

@@ -2,153 +2,209 @@ package config
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
 
-// Times of watching.
-const (
-	// settleReplaced is how long a file that was put in another's place must
-	// have been left alone before it counts: it was whole when it came.
-	settleReplaced = 100 * time.Millisecond
-	// settleWritten is the same for a file that was written to where it stands:
-	// what is there may be a part of what is to come, and still be valid.
-	settleWritten = time.Second
-	// pollInterval is how often files are looked at without an event, for file
-	// systems that send none.
-	pollInterval = 5 * time.Second
-)
-
-// maxWatched is how much of a file, in bytes, is looked at for changes.
-const maxWatched = 64 << 20
-
-// Watcher tells of changes of files. Make one with [NewWatcher].
-type Watcher struct {
-	files  []string
-	events *fsnotify.Watcher
-	seen   look
-	// written is how long a file that was written to must be left alone.
+// pace says how soon a change counts.
+type pace struct {
+	// replaced is how long a file that was put in another's place must have been
+	// left alone before it counts: it was whole when it came.
+	replaced time.Duration
+	// written is the same for a file that was written to where it stands: what
+	// is there may be a part of what is to come, and still be valid.
 	written time.Duration
+	// most is how long a file that is never left alone can put that off; 0: for
+	// ever.
+	most time.Duration
+	// stat is how often size, time and inode are looked at without an event, for
+	// file systems that send none; what the files hold is read when those have
+	// changed, or after the time read.
+	stat, read time.Duration
 }
 
-// look is the files as they were at one moment.
-type look struct {
-	content string // tells what they held from anything else
-	infos   []fs.FileInfo
+// calmPace is that of a configuration: half of one must never go live.
+func calmPace() pace {
+	return pace{replaced: 100 * time.Millisecond, written: time.Second, stat: 5 * time.Second}
+}
+
+// promptPace is that of a list whose lines each stand for themselves, and which
+// must be in force a second after a change, whoever writes on: reading a long one
+// takes a part of that second too.
+func promptPace() pace {
+	return pace{
+		replaced: 100 * time.Millisecond, written: 100 * time.Millisecond, most: 300 * time.Millisecond,
+		stat: 250 * time.Millisecond, read: 5 * time.Second,
+	}
+}
+
+// Watcher tells of changes of files. Make one with [NewWatcher] or
+// [NewPromptWatcher].
+type Watcher struct {
+	pace   pace
+	events *fsnotify.Watcher
+	woken  chan struct{} // holds one item when next was set
+
+	mu   sync.Mutex
+	next []string // what Watch asked for last; guarded by mu
+
+	// Only Run's goroutine uses the rest, once it runs.
+	files   []string
+	seen    look      // as they were when they were told of last
+	fresh   bool      // some of files were read before they were watched
+	found   look      // as they were when they were looked at last
+	since   time.Time // from when on they are as found
+	first   time.Time // when they were first found to differ from seen; zero when they do not
+	checked time.Time // when the content was read last, changed or not
 }
 
 // NewWatcher begins to watch files: what becomes of them from here on is told by
 // [Watcher.Run], so that nothing is missed of files that are read behind this
-// call. The error is that the system lets no files be watched.
-func NewWatcher(files ...string) (*Watcher, error) {
+// call. One with *, ?, [ or \ in it is a pattern of [filepath.Match], for each
+// file that matches it whenever that is looked for, so that new files count. The
+// error is that the system lets no files be watched.
+//
+// A file that is written to where it stands counts once it has been left alone
+// for a second: it is the pace of configurations.
+func NewWatcher(files ...string) (*Watcher, error) { return newWatcher(calmPace(), files) }
+
+// NewPromptWatcher is NewWatcher for files that must take effect within a second
+// of a change, and that may be read in the middle of one: a file that is written
+// to where it stands counts after 100 ms, or after 300 ms if it is never left
+// alone, and is looked at four times a second where no events come. A change
+// that keeps a file's size, time and inode, and sends no event, counts within
+// five seconds.
+func NewPromptWatcher(files ...string) (*Watcher, error) { return newWatcher(promptPace(), files) }
+
+func newWatcher(pace pace, files []string) (*Watcher, error) {
 	events, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watching files: %w", err)
 	}
-	w := &Watcher{files: files, events: events, written: settleWritten}
+	w := &Watcher{pace: pace, events: events, woken: make(chan struct{}, 1), files: slices.Clone(files)}
 	w.follow()
-	w.seen = w.look()
+	w.seen = w.look(nil)
+	w.found = w.seen
+	w.checked = time.Now()
 	return w, nil
+}
+
+// Watch makes these the files that are watched, instead of those before. It may
+// be called at any time, from any goroutine, also inside changed. What happened
+// to a file before it was watched cannot be known: if there is one that was not
+// watched until now, that counts as a change, so that its reader reads once more.
+func (w *Watcher) Watch(files ...string) {
+	w.mu.Lock()
+	w.next = slices.Clone(files)
+	w.mu.Unlock()
+	select {
+	case w.woken <- struct{}{}:
+	default: // Run has not taken the one before, and will take this one with it
+	}
 }
 
 // Run calls changed each time the files hold something else, until ctx ends, and
 // then gives up the watch. It does not matter how they came to: by a rename,
 // through a symbolic link in a path (as Kubernetes swaps a ConfigMap), by being
-// written to, or by being removed. A file that is written to where it stands
-// counts once it has been left alone for a second. changed is called from Run's
-// own goroutine, one call at a time.
+// written to, or by being removed. changed is called from Run's own goroutine,
+// one call at a time.
 func (w *Watcher) Run(ctx context.Context, changed func()) {
 	defer func() { _ = w.events.Close() }()
-	poll := time.NewTicker(pollInterval)
+	poll := time.NewTicker(w.pace.stat)
 	defer poll.Stop()
 	quiet := time.NewTimer(0)
 	defer quiet.Stop()
-	pending, since := w.seen, time.Now() // what was found last, and from when on
 	for {
+		whole := true
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.events.Events:
-			quiet.Reset(settleReplaced)
+			quiet.Reset(w.within(w.pace.replaced))
 			continue
 		case <-w.events.Errors: // events may have been lost: look
+		case <-w.woken:
+			w.exchange()
 		case <-poll.C:
+			whole = time.Since(w.checked) >= w.pace.read
 		case <-quiet.C:
 		}
-		now := w.look()
-		if now.content != pending.content {
-			since = time.Now()
-		}
-		pending = now
-		switch rest := w.written - time.Since(since); {
-		case now.content == w.seen.content:
-		case rest <= 0 || now.replaced(w.seen):
-			w.seen = now
+		switch rest, differs := w.check(whole); {
+		case !differs:
+		case rest > 0:
+			quiet.Reset(rest)
+		default:
+			w.seen, w.fresh, w.first = w.found, false, time.Time{}
 			w.follow()
 			changed()
-		default:
-			quiet.Reset(rest)
 		}
 	}
 }
 
-// replaced reports whether each file that differs is another one in its place,
-// rather than the same one written to.
-func (l look) replaced(before look) bool {
-	for i, info := range l.infos {
-		was := before.infos[i]
-		if info != nil && was != nil && os.SameFile(info, was) && (info.Size() != was.Size() || !info.ModTime().Equal(was.ModTime())) {
-			return false
-		}
+// check looks at the files, and says whether they differ from what was told of
+// last, and how long they must still be left alone before that counts. Unless
+// whole is true, what a file holds is taken for unchanged while its size, time
+// and inode are.
+func (w *Watcher) check(whole bool) (rest time.Duration, differs bool) {
+	before := w.found
+	if whole {
+		w.found, w.checked = w.look(nil), time.Now()
+	} else {
+		w.found = w.look(before)
 	}
-	return true
+	if !w.found.same(before) {
+		w.since = time.Now()
+	}
+	if !w.fresh && w.found.same(w.seen) {
+		w.first = time.Time{}
+		return 0, false
+	}
+	if w.first.IsZero() {
+		w.first = time.Now()
+	}
+	if !w.fresh && w.found.replaced(w.seen) {
+		return 0, true
+	}
+	return w.within(w.pace.written - time.Since(w.since)), true
 }
 
-// follow watches the directories of the files as their links lead now. One that
-// cannot be watched is still polled.
+// within cuts a wait to what is left of the longest one.
+func (w *Watcher) within(wait time.Duration) time.Duration {
+	if w.pace.most > 0 && !w.first.IsZero() {
+		wait = min(wait, w.pace.most-time.Since(w.first))
+	}
+	return max(wait, 0)
+}
+
+// exchange takes what [Watcher.Watch] asked for last.
+func (w *Watcher) exchange() {
+	w.mu.Lock()
+	next := w.next
+	w.mu.Unlock()
+	for _, file := range next {
+		if !slices.Contains(w.files, file) {
+			w.fresh, w.since = true, time.Now()
+		}
+	}
+	w.seen, w.found = w.seen.of(next), w.found.of(next)
+	w.files = next
+	w.follow()
+}
+
+// follow watches the directories of the files as their links lead now, and no
+// others. One that cannot be watched is still polled.
 func (w *Watcher) follow() {
-	for _, dir := range directories(w.files) {
+	dirs := directories(w.files)
+	for _, dir := range dirs {
 		_ = w.events.Add(dir)
 	}
-}
-
-// look reads the files.
-func (w *Watcher) look() look {
-	sum := sha256.New()
-	l := look{infos: make([]fs.FileInfo, len(w.files))}
-	for i, name := range w.files {
-		file, err := os.Open(name)
-		if err != nil {
-			fmt.Fprintf(sum, "%q: %v\x00", name, err)
-			continue
-		}
-		l.infos[i], _ = file.Stat()
-		size, err := io.Copy(sum, io.LimitReader(file, maxWatched))
-		fmt.Fprintf(sum, "\x00%d %v\x00", size, err)
-		_ = file.Close()
-	}
-	l.content = string(sum.Sum(nil))
-	return l
-}
-
-// directories are where the files' names stand, and where the links in them
-// lead to.
-func directories(files []string) []string {
-	var dirs []string
-	for _, file := range files {
-		dirs = append(dirs, filepath.Dir(file))
-		if real, err := filepath.EvalSymlinks(file); err == nil {
-			dirs = append(dirs, filepath.Dir(real))
+	for _, dir := range w.events.WatchList() {
+		if !slices.Contains(dirs, dir) {
+			_ = w.events.Remove(dir)
 		}
 	}
-	slices.Sort(dirs)
-	return slices.Compact(dirs)
 }

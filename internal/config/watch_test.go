@@ -14,10 +14,21 @@ import (
 // watched watches files and returns what it is told.
 func watched(t *testing.T, files ...string) <-chan struct{} {
 	t.Helper()
-	w, err := config.NewWatcher(files...)
+	return run(t, watcher(t, config.NewWatcher, files...))
+}
+
+func watcher(t *testing.T, begin func(...string) (*config.Watcher, error), files ...string) *config.Watcher {
+	t.Helper()
+	w, err := begin(files...)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return w
+}
+
+// run lets a watcher run until the test ends, and returns what it is told.
+func run(t *testing.T, w *config.Watcher) <-chan struct{} {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	calls, ended := make(chan struct{}, 100), make(chan struct{})
 	go func() {

@@ -121,6 +121,9 @@ func hostForm(anyHost string) form[string] {
 func originForm() form[string] {
 	const says = "an origin such as https://app.example or http://localhost:3000"
 	return textOf(says, func(text string) string {
+		if text == "*" {
+			return `is "*", which would be every site; write each origin out, such as https://app.example`
+		}
 		if wrong := badURL(text, false); wrong != "" {
 			return wrong + "; write " + says
 		}

@@ -11,7 +11,7 @@ func TestRefusedYAML(t *testing.T) {
 	check(t, []file{
 		{"an unknown key", pool + "rotues: []\n", []string{`2:1: the key "rotues" is unknown in the file; did you mean routes?`}},
 		{"a key far too long", pool + strings.Repeat("k", 100) + ": 1\n", []string{
-			`2:1: the key "` + strings.Repeat("k", 80) + `"… is unknown in the file; the keys here are server, admin, cache_dir, issuers, tokens, identity, routes, default, cors, relax`}},
+			`2:1: the key "` + strings.Repeat("k", 80) + `"… is unknown in the file; the keys here are server, admin, cache_dir, issuers, tokens, identity, routes, include, default, cors, relax, revoked, audit, shadow`}},
 		{"a repeated key", pool + "routes: []\nroutes: []\n", []string{`3:1: the key "routes" in the file stands at 2:1 already; keep one of them`}},
 		{"a repeated name", "issuers:\n  p: {cognito: us-west-1_a, clients: [w]}\n  p: {}\n",
 			[]string{`3:3: the key "p" in issuers stands at 2:3 already; keep one of them`}},
@@ -90,7 +90,7 @@ func TestSyntaxMends(t *testing.T) {
 func TestIndentation(t *testing.T) {
 	const a, b = "{cognito: us-west-1_a, clients: [w], prefix: ''}\n", "{cognito: us-west-1_b, clients: [w], prefix: 'b:'}\n"
 	const nothing = ` has no value; write a mapping from a name of yours to an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}, or leave the key out`
-	const keys = `; the keys here are server, admin, cache_dir, issuers, tokens, identity, routes, default, cors, relax`
+	const keys = `; the keys here are server, admin, cache_dir, issuers, tokens, identity, routes, include, default, cors, relax, revoked, audit, shadow`
 	check(t, []file{
 		{"one issuer", "issuers:\ncruddur:\n  cognito: us-west-1_a\n  clients: [w]\nroutes: []\n", []string{`2:1: indent "cruddur" by two spaces to put it under issuers`}},
 		{"two issuers", "default: deny\nissuers: # ours\ncruddur: " + a + "partner: " + b, []string{
@@ -106,7 +106,7 @@ func TestIndentation(t *testing.T) {
 		{"a mistyped key", "issuers:\nserve: {listen: '127.0.0.1:1'}\n", []string{
 			`1:1: issuers` + nothing, `2:1: the key "serve" is unknown in the file; did you mean server?`,
 		}},
-		{"a key of a later version", "issuers:\naudit: {}\n", []string{`1:1: issuers` + nothing, `2:1: audit is not in this version; leave it out`}},
+		{"a key of a later version", "issuers:\nserver: {tls: {}}\n", []string{`1:1: issuers` + nothing, `2:10: server.tls is not in this version; leave it out`}},
 		{"in braces", "{issuers: , cruddur: " + strings.TrimSpace(a) + "}\n", []string{
 			`1:2: issuers` + nothing, `1:13: the key "cruddur" is unknown in the file` + keys,
 		}},

@@ -67,9 +67,15 @@ func start(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.gate = newGate(t, yaml, map[string]string{"ISS": w.home.ISS()}, nil)
-	w.serve(t, extauthz.NewServer(w.gate, audit.New(slog.NewJSONHandler(w.audit, nil)),
-		telemetry.NewMetrics(telemetry.Build{}), slog.New(slog.NewJSONHandler(w.logs, nil))))
+	w.serve(t, extauthz.NewServer(w.gate, observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil))))
 	return w
+}
+
+// observers are those of a server whose decisions are written through handler.
+func observers(handler slog.Handler, metrics *telemetry.Metrics) extauthz.Observers {
+	return extauthz.Observers{
+		Log: audit.New(audit.Targets{config.AuditStderr: handler}, audit.NewMemory(16)), Metrics: metrics,
+	}
 }
 
 // newGate makes a gate that has its keys.
@@ -263,7 +269,7 @@ func scrape(t *testing.T, m *telemetry.Metrics) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := telemetry.NewAdmin(m, func() telemetry.Readiness { return telemetry.Readiness{} }, func() any { return nil })
+	admin := telemetry.NewAdmin(m, telemetry.Views{})
 	served := make(chan error, 1)
 	go func() { served <- admin.Serve(listener) }()
 	defer func() {

@@ -31,7 +31,9 @@ func request(check *authv3.CheckRequest) (*gate.Request, error) {
 	return &gate.Request{
 		Method: http.GetMethod(), Host: http.GetHost(), Target: http.GetPath(),
 		Headers: headers, Apart: len(http.GetHeaders()) == 0,
-		Source: check.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress(),
+		Source:     check.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress(),
+		Principal:  check.GetAttributes().GetSource().GetPrincipal(),
+		Extensions: check.GetAttributes().GetContextExtensions(),
 	}, nil
 }
 

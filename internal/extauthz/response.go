@@ -50,7 +50,7 @@ func deny(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 	if denial == nil || denial.Status < http.StatusBadRequest {
 		denial = &gate.Denial{Status: http.StatusServiceUnavailable, Title: http.StatusText(http.StatusServiceUnavailable)}
 	}
-	fields := []gate.Header{{Name: "cache-control", Value: "no-store"}}
+	fields := append([]gate.Header{{Name: "cache-control", Value: "no-store"}}, denial.CORS...)
 	if denial.Challenge != "" {
 		fields = append(fields, gate.Header{Name: "www-authenticate", Value: denial.Challenge})
 	}

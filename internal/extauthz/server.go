@@ -38,16 +38,26 @@ type Server struct {
 	health *health.Server
 }
 
-// NewServer returns a server for the gate's decisions, observed by log and
-// metrics. It is NOT_SERVING until [Server.SetServing].
-func NewServer(g *gate.Gate, log *audit.Log, metrics *telemetry.Metrics, logger *slog.Logger) *Server {
-	return newServer(&service{
-		gate: g, logger: logger,
-		observe: func(ctx context.Context, r *gate.Request, d *gate.Decision) {
-			metrics.Check(d.Route, string(d.Verdict), string(d.Reason), d.Elapsed)
-			log.Write(ctx, r, d)
-		},
-	})
+// Observers are told of each decision.
+type Observers struct {
+	Log     *audit.Log
+	Metrics *telemetry.Metrics
+	// Candidate decides again by another config; nil when there is none.
+	Candidate *gate.Candidate
+}
+
+func (o Observers) observe(ctx context.Context, r *gate.Request, d *gate.Decision) {
+	o.Metrics.Check(d.Route, string(d.Verdict), string(d.Reason), d.Elapsed)
+	o.Log.Write(ctx, r, d)
+	if o.Candidate != nil {
+		o.Candidate.Offer(r, d)
+	}
+}
+
+// NewServer returns a server for the gate's decisions, which the observers are
+// told of. It is NOT_SERVING until [Server.SetServing].
+func NewServer(g *gate.Gate, observers Observers, logger *slog.Logger) *Server {
+	return newServer(&service{gate: g, logger: logger, observe: observers.observe})
 }
 
 func newServer(s *service) *Server {

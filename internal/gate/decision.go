@@ -3,12 +3,12 @@ package gate
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -38,6 +38,13 @@ type Decision struct {
 	// Detail is for operators: what was found against what was due. It never
 	// goes to the client, and never holds a token.
 	Detail string
+	// Mend is for operators too: what to change so that it would be allowed.
+	// Empty when it was.
+	Mend string
+	// Excused is the reason for which the request would have been denied, had
+	// its route not let it go on without identity (if_invalid, shadow); empty
+	// otherwise.
+	Excused Reason
 	// ConfigHash is the hex SHA-256 of the config that decided.
 	ConfigHash string
 
@@ -59,6 +66,21 @@ type Decision struct {
 
 	// Denial is what a denied request is answered; nil when it is allowed.
 	Denial *Denial
+
+	// Record: the config wants the decision written down, at To.
+	Record bool
+	To     config.AuditTarget
+	// Cached: the token was remembered from an earlier request.
+	Cached bool
+}
+
+// Status returns the HTTP status that the decision stands for: 200 when it is
+// allowed.
+func (d *Decision) Status() int {
+	if d.Verdict == VerdictAllow {
+		return http.StatusOK
+	}
+	return d.Denial.Status
 }
 
 // Denial is what a denied request is answered with. It holds fixed texts only.
@@ -66,6 +88,9 @@ type Denial struct {
 	Status     int    // HTTP, 400 to 503
 	Challenge  string // WWW-Authenticate, or empty
 	RetryAfter int    // seconds, 1 to 30; 0 for none
+	// CORS are the fields by which a browser lets its page read the denial;
+	// empty where the config names no origins.
+	CORS []Header
 	// Title and Detail are those of a problem document (RFC 9457 section 3.1).
 	Title  string
 	Detail string
@@ -85,33 +110,33 @@ type particulars struct {
 }
 
 // denial renders a reason's row for a client. A reason that has no row, or that
-// of an allowed request, becomes internal: the reason that is returned is the
-// one that the denial is for.
-func (r reasons) denial(reason Reason, more particulars) (Reason, *Denial) {
-	m, known := r.table[reason]
-	if !known || m.status < http.StatusBadRequest {
-		reason, m = ReasonInternal, r.table[ReasonInternal]
+// of an allowed request, becomes internal: the row that is returned is the one
+// that the denial is for.
+func (r *reasons) denial(reason Reason, more particulars) (Meaning, *Denial) {
+	m, known := r.named[reason]
+	if !known || m.Status < http.StatusBadRequest {
+		m = r.named[ReasonInternal]
 	}
-	d := &Denial{Status: m.status, Title: http.StatusText(m.status), Detail: m.text}
+	d := &Denial{Status: m.Status, Title: http.StatusText(m.Status), Detail: m.Text}
 	if text := r.near[more.near]; text != "" {
 		d.Detail = text
 	}
-	if m.outage {
+	if m.Outage {
 		d.RetryAfter = min(max(int(math.Ceil(more.retryAfter.Seconds())), 1), 30)
 	}
-	d.Challenge = challenge(m.code, d.Detail, more)
-	return reason, d
+	d.Challenge = challenge(m.Code, d.Detail, more)
+	return m, d
 }
 
 // challenge renders WWW-Authenticate (RFC 6750 section 3, RFC 9470 section 3).
-func challenge(c code, text string, more particulars) string {
+func challenge(c Code, text string, more particulars) string {
 	const scheme = `Bearer realm="` + realm + `"`
 	switch c {
-	case codeNoChallenge:
+	case CodeNoChallenge:
 		return ""
-	case codeNoError:
+	case CodeNoError:
 		return scheme
-	case codeInvalidToken:
+	case CodeInvalidToken:
 		return scheme + `, error="` + string(c) + `", error_description="` + text + `"`
 	}
 	value := scheme + `, error="` + string(c) + `"`
@@ -127,6 +152,6 @@ func challenge(c code, text string, more particulars) string {
 	return value
 }
 
-// newID returns a decision id. It is unique for looking a decision up, and is
-// no secret.
-func newID(replica string) string { return fmt.Sprintf("%s-%016x", replica, rand.Uint64()) }
+// newID returns a decision id, made of a random number. It is unique for looking
+// a decision up, and is no secret.
+func newID(replica string, number uint64) string { return fmt.Sprintf("%s-%016x", replica, number) }

@@ -20,4 +20,13 @@
 //     route (TestDecideStripsOnEveryRoute).
 //  5. Nothing that a client sent stands in what is told to it
 //     (TestAnswersEchoNothing).
+//  6. Only Envoy names a route, and one that is named holds the request to its
+//     own methods, hosts and path (TestNamedRoute, TestContextExtensions).
+//  7. Shadow and if_invalid let no identity and no credential through, and
+//     neither opens a path, a closed route or one that does not fit
+//     (TestShadowRoute).
+//  8. An explanation is of the decision that Decide makes, and holds no token
+//     (TestExplainAgreesWithDecide).
+//  9. A candidate changes no decision and holds none up
+//     (TestCandidateTellsDifferences, TestCandidateNeverBlocks).
 package gate

@@ -2,7 +2,7 @@ package gate
 
 // Fail returns the decision on a request that failed with err.
 func (g *Gate) Fail(err error) *Decision {
-	c := &check{gate: g, decision: g.begin(g.policy.Load())}
+	c := g.check(&Request{}, g.options.Now())
 	c.fail(err)
 	return c.decision
 }

@@ -87,7 +87,7 @@ func TestGateTellsWhatItRuns(t *testing.T) {
 	if w.gate.Config() != w.cfg {
 		t.Error("Config is another one")
 	}
-	want := []string{"open", "optional", "lenient", "closed", "fixed", "elsewhere", "strict", "team", "session", "fresh", "readers", "default"}
+	want := []string{"open", "optional", "lenient", "closed", "fixed", "elsewhere", "strict", "team", "session", "fresh", "readers", "own", "level", "shadow", "default"}
 	if got := w.gate.Routes(); !slices.Equal(got, want) {
 		t.Errorf("routes %v, want %v", got, want)
 	}

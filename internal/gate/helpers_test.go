@@ -50,6 +50,10 @@ routes:
   - {name: session,   match: /session/**,   access: optional, tokens_from: [bearer, {cookie: session}]}
   - {name: fresh,     match: /fresh,        issuers: [home], max_auth_age: 5m, acr: [gold, platinum]}
   - {name: readers,   match: /readers,      issuers: [home], scopes: [orders/read, orders/admin]}
+  - {name: own,       match: "/own/{id}",   issuers: [home], when: token.subject == path.id}
+  - {name: level,     match: /level,        issuers: [home], when: claims.level >= 3}
+  - {name: shadow,    match: /shadow,       issuers: [home], groups: [admin], shadow: true}
+revoked: {file: testdata/revoked.jsonl}
 `
 
 // world is a gate over real issuers that listen on loopback.
@@ -212,6 +216,12 @@ func request(method, target string, fields ...string) *gate.Request {
 		name, value, _ := strings.Cut(field, ": ")
 		r.Headers = append(r.Headers, token.Header{Name: name, Value: value})
 	}
+	return r
+}
+
+// named is a request whose route Envoy has chosen.
+func named(route string, r *gate.Request) *gate.Request {
+	r.Name(route)
 	return r
 }
 

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -18,8 +19,10 @@ type policy struct {
 	cfg      *config.Config
 	routes   *route.Table
 	verifier *token.Verifier
+	tokens   *token.Memory // in front of verifier
 	mapper   *identity.Mapper
 	issuers  *issuer.Set
+	revoked  atomic.Int64 // lines of the list of what is revoked
 }
 
 // Check compiles a config and throws the result away. Nothing is fetched. The
@@ -31,6 +34,16 @@ func Check(cfg *config.Config) error {
 	}
 	p.issuers.Close()
 	return nil
+}
+
+// Warnings says what of a config without mistakes is likely not meant, in the
+// order of the file.
+func Warnings(cfg *config.Config) []config.Mistake {
+	routes, err := route.New(cfg)
+	if err != nil {
+		return nil
+	}
+	return routes.Warnings(cfg)
 }
 
 // compile builds a snapshot; nothing is started. Mistakes of all parts are
@@ -49,8 +62,14 @@ func compile(cfg *config.Config, options issuer.Options) (*policy, error) {
 	for _, m := range atIssuers {
 		mistakes = append(mistakes, cfg.Mistake(m.Path, "%s", m.Text))
 	}
+	revoked, err := readRevoked(cfg)
+	var atRevoked config.Mistakes
+	if err != nil && !errors.As(err, &atRevoked) {
+		return nil, err
+	}
+	mistakes = append(mistakes, atRevoked...)
 	if len(mistakes) == 0 {
-		err = p.verify()
+		err = p.verify(revoked)
 	} else {
 		err = mistakes
 	}
@@ -60,15 +79,24 @@ func compile(cfg *config.Config, options issuer.Options) (*policy, error) {
 	return p, err
 }
 
-// verify makes the snapshot's verifier over its issuers' keys.
-func (p *policy) verify() error {
+// verify makes the snapshot's verifier over its issuers' keys, and what is
+// revoked.
+func (p *policy) verify(revoked *token.Revocations) error {
 	keys := make(map[string]token.KeySource)
 	for _, i := range p.issuers.All() {
 		keys[i.Name()] = i
 	}
 	var err error
 	p.verifier, err = token.NewVerifier(p.cfg.Issuers, p.cfg.Tokens.MaxBytes, func(name string) token.KeySource { return keys[name] })
-	return err
+	if err != nil {
+		return err
+	}
+	if p.tokens, err = token.NewMemory(p.verifier, p.cfg.Tokens.CacheEntries); err != nil {
+		return err
+	}
+	p.verifier.SetRevocations(revoked)
+	p.revoked.Store(int64(revoked.Len()))
+	return nil
 }
 
 // awaitKeys waits until every issuer has keys or has failed a first fetch, for

@@ -68,6 +68,16 @@ func reached() map[gate.Reason]func(t *testing.T, w *world) *gate.Request {
 		"acr_too_weak": func(t *testing.T, w *world) *gate.Request {
 			return get("/fresh", bearer(mint(t, w.home, claims(m{"auth_time": time.Now().Unix(), "acr": hostile}))))
 		},
+		"condition_false": func(t *testing.T, w *world) *gate.Request {
+			return get("/own/bob", bearer(mint(t, w.home, claims(m{"sub": hostile}))))
+		},
+		"condition_error": func(t *testing.T, w *world) *gate.Request {
+			return get("/level", bearer(mint(t, w.home, claims(m{"sub": hostile, "level": hostile}))))
+		},
+		"token_revoked":      with(nil, m{"sub": "mallory", "jti": hostile}),
+		"shadowed":           plain(get("/shadow", bearer(hostile))),
+		"route_unknown":      plain(named("nowhere", get("/open/x", "x-user-id: "+hostile))),
+		"route_mismatch":     plain(named("strict", get("/open/"+hostile))),
 		"identity_too_large": with(nil, m{"sub": strings.Repeat(hostile, 7)}),
 		"token_use_mismatch": func(t *testing.T, w *world) *gate.Request {
 			return get("/strict", bearer(mint(t, w.pool, m{"token_use": "id", "aud": "web", "sub": hostile})))

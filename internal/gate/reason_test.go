@@ -39,17 +39,17 @@ func answers() map[gate.Reason]answer {
 		"credential_missing":   {http.StatusUnauthorized, "none"},
 	}
 	for status, codes := range map[int]map[string]string{
-		http.StatusOK:         {"": "allowed public anonymous anonymous_invalid preflight"},
+		http.StatusOK:         {"": "allowed public anonymous anonymous_invalid preflight shadowed"},
 		http.StatusBadRequest: {"": "path_refused host_refused"},
 		http.StatusUnauthorized: {"invalid_token": `token_malformed token_too_large alg_not_allowed header_not_allowed
 			type_not_allowed kid_missing issuer_unknown key_unknown key_unfit signature_invalid claims_malformed
 			expiry_missing expired not_yet_valid issued_in_future lifetime_too_long audience_mismatch client_mismatch
-			token_use_mismatch subject_missing`, "insufficient_user_authentication": "login_too_old acr_too_weak"},
+			token_use_mismatch subject_missing token_revoked`, "insufficient_user_authentication": "login_too_old acr_too_weak"},
 		http.StatusForbidden: {
 			"":                   "route_denied cross_site issuer_not_allowed identity_too_large",
-			"insufficient_scope": "group_missing scope_missing client_not_allowed",
+			"insufficient_scope": "group_missing scope_missing client_not_allowed condition_false condition_error",
 		},
-		http.StatusServiceUnavailable: {"": "keys_unavailable keys_stale key_pending deadline request_malformed internal"},
+		http.StatusServiceUnavailable: {"": "keys_unavailable keys_stale key_pending deadline request_malformed internal route_unknown route_mismatch"},
 	} {
 		for code, names := range codes {
 			for name := range strings.FieldsSeq(names) {
@@ -202,8 +202,9 @@ func failures() map[error]gate.Reason {
 		jwt.ErrExpiryMissing: "expiry_missing", jwt.ErrExpired: "expired", jwt.ErrNotYetValid: "not_yet_valid",
 		jwt.ErrIssuedInFuture: "issued_in_future", jwt.ErrAudienceMismatch: "audience_mismatch",
 		jwt.ErrClientMismatch: "client_mismatch", jwt.ErrTokenUseMismatch: "token_use_mismatch",
-		jwt.ErrSubjectMissing: "subject_missing",
-		issuer.ErrKeyUnknown:  "key_unknown", issuer.ErrKeyUnfit: "key_unfit", issuer.ErrKeyPending: "key_pending",
+		jwt.ErrSubjectMissing: "subject_missing", jwt.ErrTokenRevoked: "token_revoked",
+		route.ErrConditionFalse: "condition_false", route.ErrConditionError: "condition_error",
+		issuer.ErrKeyUnknown: "key_unknown", issuer.ErrKeyUnfit: "key_unfit", issuer.ErrKeyPending: "key_pending",
 		issuer.ErrKeysStale: "keys_stale", issuer.ErrKeysUnavailable: "keys_unavailable",
 	}
 }

@@ -22,8 +22,38 @@ type Request struct {
 	// Apart: fields of one name stand apart in Headers (Envoy's
 	// encode_raw_headers); without, they may have been joined with commas.
 	Apart bool
-	// Source is the address of the peer that is connected to Envoy.
-	Source string
+	// Source is the address of the peer that is connected to Envoy, Principal
+	// the name that it has proven by mutual TLS, if it has.
+	Source    string
+	Principal string
+	// Extensions are what Envoy's own route says to the gate
+	// (CheckRequest.attributes.context_extensions); clients have no part in it.
+	Extensions map[string]string
+}
+
+// routeExtension is the context extension that names a route. No other of its
+// prefix has a meaning: one that does not would leave its operator believing
+// that it had.
+const (
+	extensionPrefix = "jwtgate."
+	routeExtension  = extensionPrefix + "route"
+)
+
+// strangeExtension reports whether Envoy says something to the gate that the
+// gate does not understand.
+func (r *Request) strangeExtension() bool {
+	for name := range r.Extensions {
+		if strings.HasPrefix(name, extensionPrefix) && name != routeExtension {
+			return true
+		}
+	}
+	return false
+}
+
+// NamedRoute returns the name of the route that Envoy has chosen, if it has.
+func (r *Request) NamedRoute() (name string, named bool) {
+	name, named = r.Extensions[routeExtension]
+	return name, named
 }
 
 // Path returns the target without its query.

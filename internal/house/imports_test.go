@@ -38,19 +38,21 @@ func table() map[string]row {
 				"google.golang.org/protobuf", "google.golang.org/genproto/googleapis/rpc",
 			},
 		},
-		"internal/audit":     {own: []string{"internal/gate"}, never: []string{network, webNetwork}},
+		"internal/audit":     {own: []string{"internal/gate", "internal/config"}, never: []string{network, webNetwork}},
 		"internal/telemetry": {modules: []string{"github.com/prometheus/client_golang"}},
 		"internal/gate": {
 			own: []string{"internal/config", "internal/issuer", "internal/token", "internal/route", "internal/identity"},
 		},
 		"internal/identity": {own: []string{"internal/config", "internal/token"}, never: []string{network, webNetwork, "time"}},
-		"internal/route":    {own: []string{"internal/config", "internal/token"}, never: []string{network, webNetwork}},
-		"internal/token":    {own: []string{"internal/config"}, modules: []string{jwt}, never: []string{network, webNetwork}},
+		"internal/route":    {own: []string{"internal/config", "internal/token"}, modules: []string{"cel.dev/cel-go"}, never: []string{network, webNetwork}},
+		"internal/token":    {own: []string{"internal/config"}, modules: []string{jwt, "github.com/maypok86/otter/v2"}, never: []string{network, webNetwork}},
 		"internal/issuer": {
 			own:     []string{"internal/config"},
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},
 		},
 		"internal/config": {modules: []string{yaml, "github.com/fsnotify/fsnotify"}, never: []string{webNetwork}},
+
+		"internal/policytest": {own: []string{"internal/config", "internal/gate"}, modules: []string{yaml}, never: []string{webNetwork}},
 
 		"internal/devidp": {modules: []string{jwt}},
 		"internal/demo":   {own: []string{"envoy", "internal/config", "internal/devidp"}, modules: []string{yaml}},

@@ -34,6 +34,7 @@ func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
 }
 func (oneKey) Verified(string)           {}
 func (oneKey) RetryAfter() time.Duration { return 0 }
+func (oneKey) Epoch() uint64             { return 0 }
 
 // gate is what a config makes of tokens and headers.
 type gate struct {

@@ -18,29 +18,9 @@ var (
 	ErrClientNotAllowed = errors.New("client not allowed on this route")
 	ErrLoginTooOld      = errors.New("login too old")
 	ErrACRTooWeak       = errors.New("acr too weak")
+	ErrConditionFalse   = errors.New("condition false")
+	ErrConditionError   = errors.New("condition failed to evaluate")
 )
-
-// Denial is why a verified token does not meet a rule. It unwraps to one of the
-// package's errors.
-type Denial struct {
-	Err error
-	// Scopes are those that the route asks for, when scopes are what is missing
-	// (RFC 6750 section 3, scope attribute).
-	Scopes []string
-	// MaxAge and ACRValues are what a new login has to meet, when the login is
-	// what is wrong (RFC 9470 section 3); zero and nil when they are not asked
-	// for.
-	MaxAge    time.Duration
-	ACRValues []string
-
-	stage int // how far the token came: the number of the check that failed
-}
-
-// Error renders the kind.
-func (d *Denial) Error() string { return d.Err.Error() }
-
-// Unwrap returns the kind, for errors.Is.
-func (d *Denial) Unwrap() error { return d.Err }
 
 // Facts are what a rule's requirement may look at beside the token.
 type Facts struct {
@@ -58,68 +38,84 @@ type Facts struct {
 }
 
 // Authorize holds a verified token to the rule's requirement: issuer, groups,
-// scopes, clients, alternatives, age and class of the login, in this order. The
-// error is a *[Denial] with the first that fails, or nil. If no alternative
-// fits, it is the denial of the one that came furthest, the first of equals. It
-// does not look at the rule's access.
+// scopes, clients, alternatives, age and class of the login, condition, in this
+// order. The error is a *[Denial] with the first that fails, or nil. If no
+// alternative fits, it is the denial of the one that came furthest, the first of
+// equals. It does not look at the rule's access. It is safe for concurrent use;
+// a condition reads facts, and nothing keeps them.
 func (r *Rule) Authorize(t *token.Token, facts *Facts) error {
 	want := &r.requirement
-	if denial := fits(&want.Alternative, t); denial != nil {
-		return denial
+	if failed := fits(&want.Alternative, t); failed != fitting {
+		return denied(failed, &want.Alternative, t)
 	}
-	if denial := fitsAny(want.AnyOf, t); denial != nil {
-		return denial
+	if failed, which := fitsAny(want.AnyOf, t); failed != fitting {
+		return denied(failed, which, t)
 	}
 	if denial := fitsLogin(want, t, facts.Now); denial != nil {
 		return denial
 	}
+	if r.when != nil {
+		if denial := r.when.deny(t, facts); denial != nil {
+			return denial
+		}
+	}
 	return nil
 }
+
+// stage is how far a token came: the check that it failed, in their order.
+type stage int
+
+const (
+	fitting stage = iota // failed none
+	failedIssuer
+	failedGroups
+	failedScopes
+	failedClients
+)
 
 // fits holds a token to all that an alternative asks for.
-func fits(want *config.Alternative, t *token.Token) *Denial {
+func fits(want *config.Alternative, t *token.Token) stage {
 	switch {
 	case len(want.Issuers) > 0 && !slices.Contains(want.Issuers, t.Issuer):
-		return &Denial{Err: ErrIssuerNotAllowed, stage: 1}
+		return failedIssuer
 	case !met(want.Groups, t.Groups()):
-		return &Denial{Err: ErrGroupMissing, stage: 2}
+		return failedGroups
 	case !met(want.Scopes, t.Scopes()):
-		return &Denial{Err: ErrScopeMissing, Scopes: slices.Concat(want.Scopes.Any, want.Scopes.All), stage: 3}
+		return failedScopes
 	case !want.Clients.Empty() && (t.Client == "" || !met(want.Clients, []string{t.Client})):
-		return &Denial{Err: ErrClientNotAllowed, stage: 4}
+		return failedClients
 	}
-	return nil
+	return fitting
 }
 
-// fitsAny holds a token to one of the alternatives; none ask for nothing.
-func fitsAny(alternatives []config.Alternative, t *token.Token) *Denial {
-	var furthest *Denial
+// fitsAny holds a token to one of the alternatives; none ask for nothing. If none
+// fits, it returns how far the token came and with which. Details are left to
+// the caller, since one that fails is of no account when a later one fits.
+func fitsAny(alternatives []config.Alternative, t *token.Token) (stage, *config.Alternative) {
+	furthest, which := fitting, (*config.Alternative)(nil)
 	for i := range alternatives {
-		denial := fits(&alternatives[i], t)
-		if denial == nil {
-			return nil
+		failed := fits(&alternatives[i], t)
+		if failed == fitting {
+			return fitting, nil
 		}
-		if furthest == nil || denial.stage > furthest.stage {
-			furthest = denial
+		if failed > furthest {
+			furthest, which = failed, &alternatives[i]
 		}
 	}
-	return furthest
+	return furthest, which
 }
 
 // fitsLogin holds the login behind a token to its age and class (RFC 9470). A
 // token that does not say when or how its user logged in does not meet what
 // asks for it.
 func fitsLogin(want *config.Requirement, t *token.Token, now time.Time) *Denial {
-	denial := func(err error) *Denial {
-		return &Denial{Err: err, MaxAge: want.MaxAuthAge, ACRValues: slices.Clone(want.ACR)}
-	}
 	if want.MaxAuthAge > 0 {
 		if age, known := t.AuthAge(now); !known || age > want.MaxAuthAge {
-			return denial(ErrLoginTooOld)
+			return tooOld(want, age, known)
 		}
 	}
 	if len(want.ACR) > 0 && (t.ACR == "" || !slices.Contains(want.ACR, t.ACR)) {
-		return denial(ErrACRTooWeak)
+		return tooWeak(want, t.ACR)
 	}
 	return nil
 }

@@ -7,8 +7,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,35 +30,57 @@ func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
 }
 func (oneKey) Verified(string)           {}
 func (oneKey) RetryAfter() time.Duration { return 0 }
+func (oneKey) Epoch() uint64             { return 0 }
 
 // instant is the time of these tests.
 func instant() time.Time { return time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC) }
 
 // verified makes the token of a subject by verifying one with these claims,
 // from the issuer of that name.
-func verified(t *testing.T, issuer string, claims map[string]any) *token.Token {
+func verified(t testing.TB, issuer string, claims map[string]any) *token.Token {
 	t.Helper()
-	now := instant()
-	iss := "https://" + issuer + ".example/"
-	all := map[string]any{"iss": iss, "aud": "shop", "sub": "alice", "exp": now.Unix() + 60}
+	all := map[string]any{"iss": "https://" + issuer + ".example/", "aud": "shop", "sub": "alice", "exp": instant().Unix() + 60}
 	maps.Copy(all, claims)
-	part := func(v any) string {
-		text, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return base64.RawURLEncoding.EncodeToString(text)
-	}
-	signed := part(map[string]string{"alg": "EdDSA", "kid": "1"}) + "." + part(all)
-	raw := signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(signer(), []byte(signed)))
-	verifier, err := token.NewVerifier([]config.Issuer{{
-		Name: issuer, ISS: []string{iss}, Audiences: []string{"shop"}, Algorithms: []string{"EdDSA"},
-		GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope"},
-	}}, 4096, func(string) token.KeySource { return oneKey{} })
+	text, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := verifier.Verify(t.Context(), raw, now)
+	return verifiedAs(t, config.Issuer{Name: issuer}, text)
+}
+
+// verifiedBehind makes one from an issuer with a prefix.
+func verifiedBehind(t testing.TB, prefix string, claims map[string]any) *token.Token {
+	t.Helper()
+	all := map[string]any{"iss": "https://shop.example/", "aud": "shop", "sub": "alice", "exp": instant().Unix() + 60}
+	maps.Copy(all, claims)
+	text, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verifiedAs(t, config.Issuer{Name: "shop", Prefix: prefix}, text)
+}
+
+// verifiedText makes one with a claim as it is written in JSON.
+func verifiedText(t testing.TB, claim string) *token.Token {
+	t.Helper()
+	text := fmt.Sprintf(`{"iss":"https://shop.example/","aud":"shop","sub":"alice","exp":%d,%s}`, instant().Unix()+60, claim)
+	return verifiedAs(t, config.Issuer{Name: "shop"}, []byte(text))
+}
+
+// verifiedAs signs claims and verifies them as the issuer's.
+func verifiedAs(t testing.TB, issuer config.Issuer, claims []byte) *token.Token {
+	t.Helper()
+	encode := base64.RawURLEncoding.EncodeToString
+	signed := encode([]byte(`{"alg":"EdDSA","kid":"1"}`)) + "." + encode(claims)
+	raw := signed + "." + encode(ed25519.Sign(signer(), []byte(signed)))
+	issuer.ISS = []string{"https://" + issuer.Name + ".example/"}
+	issuer.Audiences, issuer.Algorithms = []string{"shop"}, []string{"EdDSA"}
+	issuer.GroupsClaim, issuer.ScopesClaim = []string{"groups"}, []string{"scope"}
+	verifier, err := token.NewVerifier([]config.Issuer{issuer}, 65536, func(string) token.KeySource { return oneKey{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := verifier.Verify(t.Context(), raw, instant())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +172,7 @@ func TestAuthorize(t *testing.T) {
 				return
 			}
 			var denial *route.Denial
-			if !errors.As(err, &denial) || !errors.Is(err, row.denied) || err.Error() != row.denied.Error() {
+			if !errors.As(err, &denial) || !errors.Is(err, row.denied) || !strings.HasPrefix(err.Error(), row.denied.Error()+": ") {
 				t.Fatalf("got %v, want %v", err, row.denied)
 			}
 			if !slices.Equal(denial.Scopes, row.scopes) {

@@ -3,9 +3,10 @@
 //
 // A path is first held to a guard that refuses every spelling which an
 // application might read otherwise than the gate does; what is left is decoded
-// once and matched by whole segments. The first route that matches decides. The
-// package reads no headers, no keys and no clock, and never sees a token that
-// was not verified.
+// once and matched by whole segments. The first route that matches decides,
+// or the one that Envoy names. What a rule asks for is looked for in the verified
+// token and, by its condition in CEL, in what the caller says of the request. The
+// package has no keys and no clock, and never sees a token that was not verified.
 //
 // Invariants:
 //
@@ -19,4 +20,11 @@
 //     or deny, never open (TestTableDefault).
 //  4. A requirement that cannot be met is never met: an empty set of groups
 //     satisfies no requirement for a group (TestAuthorize).
+//  5. A condition that cannot be evaluated, for whatever reason, denies, and
+//     what is said of it quotes no claim (TestConditionErrors,
+//     TestConditionDenialsQuoteNothing).
+//  6. No token and no request makes a condition run for long
+//     (TestConditionCostLimit).
+//  7. A rule that is chosen by its name holds the request to its own methods,
+//     hosts and template (TestRuleCovers).
 package route

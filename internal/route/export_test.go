@@ -1,5 +1,37 @@
 package route
 
+import "github.com/jwtgate/jwtgate/internal/config"
+
 // Segments shows how a path was taken apart, which is nobody's business but the
 // patterns' and the tests'.
 func Segments(p Path) []string { return p.segments }
+
+// Fault is a mistake in a condition, at its place in the condition's text.
+type Fault struct {
+	Line, Column int
+	Text         string
+}
+
+// Condition compiles a condition by itself: a file adds to its places where the
+// text stands.
+func Condition(when, match string) ([]Fault, *Rule) {
+	p, err := parsePattern(match)
+	if err != nil {
+		return []Fault{{Text: err.Error()}}, nil
+	}
+	var conditions compiler
+	compiled, faults := conditions.compile(when, &p)
+	var shown []Fault
+	for _, one := range faults {
+		shown = append(shown, Fault{one.line, one.column, one.text})
+	}
+	if compiled == nil {
+		return shown, nil
+	}
+	return shown, &Rule{Access: config.AccessRequired, pattern: p, when: compiled}
+}
+
+// WarningsWithin are a table's warnings after so many steps of work.
+func WarningsWithin(t *Table, cfg *config.Config, steps int) []config.Mistake {
+	return t.warnings(cfg, steps)
+}

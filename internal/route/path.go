@@ -28,6 +28,24 @@ type Path struct {
 	ignoreCase bool
 }
 
+// String renders the path as it was matched: decoded, without its query. A slash
+// or a percent sign inside a segment, which only a relaxation lets there be, is
+// written %2F or %25, so that no two paths render alike.
+func (p Path) String() string {
+	if len(p.segments) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for _, segment := range p.segments {
+		b.WriteByte('/')
+		if strings.ContainsAny(segment, "%/") {
+			segment = strings.NewReplacer("%", "%25", "/", "%2F").Replace(segment)
+		}
+		b.WriteString(segment)
+	}
+	return b.String()
+}
+
 // ParsePath guards and takes apart a request's path as Envoy gives it, query
 // included (CheckRequest's http.path). An error is [ErrPathRefused] and says
 // which rule was broken, quoting nothing of the path.

@@ -22,10 +22,20 @@ type Rule struct {
 	// it is removed there before the request goes on.
 	TokensFrom []config.TokenSource
 	Forward    bool
+	// EndStreamsAtExpiry: what is streamed to a client ends with its token.
+	EndStreamsAtExpiry bool
+	// Audit says which decisions under this rule are recorded.
+	Audit config.Sampling
+	// Shadow: would-be denials are recorded, not enforced.
+	Shadow bool
 
+	path        string // in the config, for messages
 	pattern     pattern
+	byNameOnly  bool // there is no pattern
 	hosts       []string
 	requirement config.Requirement
+	when        *condition // nil: none
+	weight      weight
 }
 
 // Table is the compiled routes of one config. It never changes and is safe for
@@ -33,6 +43,7 @@ type Rule struct {
 type Table struct {
 	rules    []*Rule
 	fallback *Rule
+	named    map[string]*Rule
 }
 
 // New compiles the routes of cfg. An error is [config.Mistakes]: everything
@@ -40,24 +51,22 @@ type Table struct {
 func New(cfg *config.Config) (*Table, error) {
 	t := &Table{fallback: &Rule{
 		Name: DefaultName, Access: cfg.Default, TokensFrom: cfg.Tokens.From, Forward: cfg.Tokens.Forward,
+		Audit: cfg.Audit.Sampling, Shadow: cfg.Shadow, byNameOnly: true, path: "default", weight: weigh(cfg.Default, &config.Requirement{}),
 	}}
+	t.named = map[string]*Rule{DefaultName: t.fallback}
 	var mistakes config.Mistakes
-	for _, r := range cfg.Routes {
-		if r.Match == "" {
+	var conditions compiler
+	for i := range cfg.Routes {
+		r := &cfg.Routes[i]
+		if r.Match == "" && r.Name == "" {
 			continue // the config has said so already
 		}
-		p, err := parsePattern(r.Match)
-		if err != nil {
-			mistakes = append(mistakes, cfg.Mistake(r.Path+".match", "%v", err))
+		rule, wrong := newRule(cfg, r, &conditions)
+		mistakes = append(mistakes, wrong...)
+		t.rules = append(t.rules, rule)
+		if _, taken := t.named[r.Name]; !taken {
+			t.named[r.Name] = rule
 		}
-		if r.Name == DefaultName {
-			mistakes = append(mistakes, cfg.Mistake(r.Path+".name", "%q names what no route matches; choose another name", r.Name))
-		}
-		t.rules = append(t.rules, &Rule{
-			Name: r.Name, Access: r.Access, AnonymousIfInvalid: r.AnonymousIfInvalid,
-			TokensFrom: r.TokensFrom, Forward: r.Forward,
-			pattern: p, hosts: r.Hosts, requirement: r.Requirement,
-		})
 	}
 	if len(mistakes) > 0 {
 		return nil, mistakes
@@ -65,16 +74,67 @@ func New(cfg *config.Config) (*Table, error) {
 	return t, nil
 }
 
+// newRule compiles one route.
+func newRule(cfg *config.Config, r *config.Route, conditions *compiler) (*Rule, config.Mistakes) {
+	rule := &Rule{
+		Name: r.Name, Access: r.Access, AnonymousIfInvalid: r.AnonymousIfInvalid,
+		TokensFrom: r.TokensFrom, Forward: r.Forward,
+		EndStreamsAtExpiry: r.EndStreamsAtExpiry, Audit: r.Audit, Shadow: r.Shadow,
+		path: r.Path, byNameOnly: r.Match == "", hosts: r.Hosts, requirement: r.Requirement,
+		weight: weigh(r.Access, &r.Requirement),
+	}
+	var mistakes config.Mistakes
+	var unreadable error
+	if !rule.byNameOnly {
+		if rule.pattern, unreadable = parsePattern(r.Match); unreadable != nil {
+			mistakes = append(mistakes, cfg.Mistake(r.Path+".match", "%v", unreadable))
+		}
+	}
+	if r.Name == DefaultName {
+		mistakes = append(mistakes, cfg.Mistake(r.Path+".name", "%q names what no route matches; choose another name", r.Name))
+	}
+	if r.Requirement.When == "" || unreadable != nil { // without the pattern its variables are not known
+		return rule, mistakes
+	}
+	compiled, faults := conditions.compile(r.Requirement.When, &rule.pattern)
+	for _, one := range faults {
+		mistakes = append(mistakes, cfg.MistakeWithin(r.Path+".when", one.line, one.column, "%s", one.text))
+	}
+	rule.when = compiled
+	return rule, mistakes
+}
+
 // Match returns the first rule that covers a request, or the default one. The
 // method is compared case-sensitively (RFC 9110 section 9.1); host is in the
-// form of [ParseHost].
+// form of [ParseHost]. A route without a match is never found.
 func (t *Table) Match(method, host string, path Path) *Rule {
 	for _, r := range t.rules {
-		if r.pattern.matchMethod(method) && r.pattern.matchPath(path) && matchHost(r.hosts, host) {
+		if !r.byNameOnly && r.Covers(method, host, path) {
 			return r
 		}
 	}
 	return t.fallback
+}
+
+// Named returns the rule of that name, the default one included: Envoy may
+// choose a rule by its name (CheckRequest's context_extensions). Whether the
+// rule covers the request is for [Rule.Covers] to say.
+func (t *Table) Named(name string) (*Rule, bool) {
+	r, ok := t.named[name]
+	return r, ok
+}
+
+// Covers reports whether the rule takes a request that was sent to it by name:
+// its methods, hosts and path have to fit all the same. A rule without a match
+// holds it to its hosts only. Arguments are those of [Table.Match].
+func (r *Rule) Covers(method, host string, path Path) bool {
+	return r.pattern.matchMethod(method) && r.CoversPreflight(host, path)
+}
+
+// CoversPreflight is [Rule.Covers] for a CORS preflight, whose own method is
+// none of the rule's: it is held to hosts and path only.
+func (r *Rule) CoversPreflight(host string, path Path) bool {
+	return (r.byNameOnly || r.pattern.matchPath(path)) && matchHost(r.hosts, host)
 }
 
 // Names returns the name of every rule, the default one included.

@@ -21,21 +21,30 @@ type Readiness struct {
 	Refused string `json:"refused,omitempty"`
 }
 
-// Admin is the HTTP server for operators and probes: /livez, /readyz, /metrics
-// and /issuers. Everything on it is read only. Make one with [NewAdmin].
+// Views are what the admin server shows beside the metrics, each as it is at the
+// time. What they return renders as JSON.
+type Views struct {
+	Ready   func() Readiness
+	Issuers func() any
+	// Decision finds a decision by its id, if it is still remembered.
+	Decision func(id string) (any, bool)
+}
+
+// Admin is the HTTP server for operators and probes: /livez, /readyz, /metrics,
+// /issuers and /decisions/ID. Everything on it is read only. Make one with
+// [NewAdmin].
 type Admin struct {
 	server *http.Server
 }
 
-// NewAdmin returns a server that answers with what the functions return at the
-// time; issuers may return anything that renders as JSON.
-func NewAdmin(m *Metrics, ready func() Readiness, issuers func() any) *Admin {
+// NewAdmin returns a server that shows m and the views.
+func NewAdmin(m *Metrics, views Views) *Admin {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]bool{"live": true})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		state := ready()
+		state := views.Ready()
 		status := http.StatusOK
 		if !state.Ready {
 			status = http.StatusServiceUnavailable
@@ -43,7 +52,15 @@ func NewAdmin(m *Metrics, ready func() Readiness, issuers func() any) *Admin {
 		writeJSON(w, status, state)
 	})
 	mux.HandleFunc("GET /issuers", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, issuers())
+		writeJSON(w, http.StatusOK, views.Issuers())
+	})
+	mux.HandleFunc("GET /decisions/{id}", func(w http.ResponseWriter, r *http.Request) {
+		decision, known := views.Decision(r.PathValue("id"))
+		if !known {
+			writeJSON(w, http.StatusNotFound, map[string]string{"error": "this server does not remember that decision"})
+			return
+		}
+		writeJSON(w, http.StatusOK, decision)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return &Admin{server: &http.Server{

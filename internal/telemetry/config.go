@@ -6,10 +6,19 @@ import "github.com/prometheus/client_golang/prometheus"
 type ConfigSample struct {
 	Hash        string         // hex SHA-256
 	Relaxations map[string]int // :: kind, of a closed list -> how many are open
+	Revoked     int            // lines of the list of what is revoked
 }
 
 // Reloaded counts a config that was read again: "ok" or "refused".
 func (m *Metrics) Reloaded(result string) { m.reloads.WithLabelValues(result).Inc() }
+
+// CandidateReloaded counts a candidate config that was read again: "ok" or
+// "refused".
+func (m *Metrics) CandidateReloaded(result string) { m.candidateReloads.WithLabelValues(result).Inc() }
+
+// RevokedRead counts a list of what is revoked that was read again: "ok" or
+// "refused".
+func (m *Metrics) RevokedRead(result string) { m.revokedReads.WithLabelValues(result).Inc() }
 
 // RegisterConfig has the metrics of the live config taken from sample at each
 // scrape.
@@ -20,25 +29,29 @@ func (m *Metrics) RegisterConfig(sample func() ConfigSample) {
 			"The live configuration by its SHA-256; always 1.", []string{"sha256"}, nil),
 		open: prometheus.NewDesc("jwtgate_relaxations",
 			"What the live configuration opens, by kind.", []string{"kind"}, nil),
+		revoked: prometheus.NewDesc("jwtgate_revoked_lines",
+			"Lines of the list of what is revoked.", nil, nil),
 	})
 }
 
 // configCollector reads the live config at the time of a scrape.
 type configCollector struct {
-	sample     func() ConfigSample
-	info, open *prometheus.Desc
+	sample              func() ConfigSample
+	info, open, revoked *prometheus.Desc
 }
 
 // Describe sends the descriptions of the metrics.
 func (c *configCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- c.info
 	out <- c.open
+	out <- c.revoked
 }
 
 // Collect sends the metrics as they are now.
 func (c *configCollector) Collect(out chan<- prometheus.Metric) {
 	s := c.sample()
 	out <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1, s.Hash)
+	out <- prometheus.MustNewConstMetric(c.revoked, prometheus.GaugeValue, float64(s.Revoked))
 	for kind, count := range s.Relaxations {
 		out <- prometheus.MustNewConstMetric(c.open, prometheus.GaugeValue, float64(count), kind)
 	}

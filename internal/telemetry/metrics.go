@@ -13,6 +13,9 @@ type Metrics struct {
 	checks   *prometheus.CounterVec
 	duration prometheus.Histogram
 	reloads  *prometheus.CounterVec
+	shadow   *prometheus.CounterVec
+
+	candidateReloads, revokedReads *prometheus.CounterVec
 }
 
 // Build says what was built.
@@ -39,21 +42,30 @@ func NewMetrics(build Build) *Metrics {
 			Buckets: []float64{1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.25, 0.5, 1},
 		}),
 	}
-	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "jwtgate_config_reloads_total",
-		Help: "Configurations read again while running, by result: ok or refused.",
-	}, []string{"result"})
-	for _, result := range []string{"ok", "refused"} {
-		m.reloads.WithLabelValues(result)
-	}
+	m.reloads = byResult("jwtgate_config_reloads_total", "Configurations read again while running, by result: ok or refused.")
+	m.candidateReloads = byResult("jwtgate_shadow_config_reloads_total", "Candidate configurations read again while running, by result: ok or refused.")
+	m.revokedReads = byResult("jwtgate_revoked_reads_total", "Lists of what is revoked read again while running, by result: ok or refused.")
+	m.shadow = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "jwtgate_shadow_differences_total",
+		Help: "Requests that the candidate configuration decides otherwise, by the live route, both verdicts and the candidate's reason.",
+	}, []string{"route", "from", "to", "reason"})
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "jwtgate_build_info",
 		Help: "What is running; always 1.",
 	}, []string{"version", "commit", "goversion"})
 	info.WithLabelValues(build.Version, build.Commit, build.GoVersion).Set(1)
-	m.registry.MustRegister(m.checks, m.duration, m.reloads, info,
+	m.registry.MustRegister(m.checks, m.duration, m.reloads, m.candidateReloads, m.revokedReads, m.shadow, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// byResult counts what ends well or is refused; both stand there from the start.
+func byResult(name, help string) *prometheus.CounterVec {
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{"result"})
+	for _, result := range []string{"ok", "refused"} {
+		counter.WithLabelValues(result)
+	}
+	return counter
 }
 
 // RegisterDropped has the count of log lines that could not be written taken
@@ -63,6 +75,20 @@ func (m *Metrics) RegisterDropped(dropped func() uint64) {
 		Name: "jwtgate_audit_dropped_total",
 		Help: "Lines of the log, decisions among them, that could not be written.",
 	}, func() float64 { return float64(dropped()) }))
+}
+
+// RegisterSkipped has the count of requests that the candidate configuration did
+// not come to taken from skipped at each scrape.
+func (m *Metrics) RegisterSkipped(skipped func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "jwtgate_shadow_skipped_total",
+		Help: "Requests that the candidate configuration did not decide, for want of time.",
+	}, func() float64 { return float64(skipped()) }))
+}
+
+// Differ counts one request that the candidate configuration decides otherwise.
+func (m *Metrics) Differ(route, from, to, reason string) {
+	m.shadow.WithLabelValues(route, from, to, reason).Inc()
 }
 
 // Check counts one decision. route, verdict and reason come from the config and

@@ -39,7 +39,10 @@ func startAdmin(t *testing.T) *admin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := telemetry.NewAdmin(a.metrics, func() telemetry.Readiness { return a.ready }, func() any { return a.issuers })
+	server := telemetry.NewAdmin(a.metrics, telemetry.Views{
+		Ready: func() telemetry.Readiness { return a.ready }, Issuers: func() any { return a.issuers },
+		Decision: func(id string) (any, bool) { return map[string]string{"decision": id}, id == "replica-1" },
+	})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -73,7 +76,7 @@ func (a *admin) do(t *testing.T, method, path string) (*http.Response, string) {
 
 func TestAdminIsReadOnly(t *testing.T) {
 	a := startAdmin(t)
-	for _, path := range []string{"/livez", "/readyz", "/metrics", "/issuers"} {
+	for _, path := range []string{"/livez", "/readyz", "/metrics", "/issuers", "/decisions/replica-1"} {
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} {
 			answer, _ := a.do(t, method, path)
 			if answer.StatusCode != http.StatusMethodNotAllowed || answer.Header.Get("Allow") != "GET, HEAD" {
@@ -107,6 +110,8 @@ func TestProbes(t *testing.T) {
 		{"not ready", "/readyz", telemetry.Readiness{Detail: "no keys", Replica: "r", Config: "abc"}, nil, 503,
 			`{"ready":false,"detail":"no keys","replica":"r","config":"abc"}`},
 		{"issuers", "/issuers", telemetry.Readiness{}, []map[string]any{{"Issuer": "home", "Keys": 2}}, 200, `[{"Issuer":"home","Keys":2}]`},
+		{"a decision", "/decisions/replica-1", telemetry.Readiness{}, nil, 200, `{"decision":"replica-1"}`},
+		{"a decision that is forgotten", "/decisions/replica-2", telemetry.Readiness{}, nil, 404, `{"error":"this server does not remember that decision"}`},
 		{"no issuers", "/issuers", telemetry.Readiness{}, []string{}, 200, `[]`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -153,8 +158,12 @@ func TestMetricNames(t *testing.T) {
 		}
 	})
 	a.metrics.Reloaded("refused")
+	a.metrics.CandidateReloaded("ok")
+	a.metrics.RevokedRead("ok")
+	a.metrics.Differ("admin", "allow", "deny", "group_missing")
+	a.metrics.RegisterSkipped(func() uint64 { return 8 })
 	a.metrics.RegisterConfig(func() telemetry.ConfigSample {
-		return telemetry.ConfigSample{Hash: "abc", Relaxations: map[string]int{"public": 2}}
+		return telemetry.ConfigSample{Hash: "abc", Relaxations: map[string]int{"public": 2}, Revoked: 9}
 	})
 	answer, body := a.do(t, "GET", "/metrics")
 	if kind := answer.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
@@ -182,6 +191,13 @@ func TestMetricNames(t *testing.T) {
 		`jwtgate_config_reloads_total{result="ok"} 0`,
 		`jwtgate_config_reloads_total{result="refused"} 1`,
 		`jwtgate_relaxations{kind="public"} 2`,
+		`jwtgate_revoked_lines 9`,
+		`jwtgate_revoked_reads_total{result="ok"} 1`,
+		`jwtgate_revoked_reads_total{result="refused"} 0`,
+		`jwtgate_shadow_config_reloads_total{result="ok"} 1`,
+		`jwtgate_shadow_config_reloads_total{result="refused"} 0`,
+		`jwtgate_shadow_differences_total{from="allow",reason="group_missing",route="admin",to="deny"} 1`,
+		`jwtgate_shadow_skipped_total 8`,
 		`jwtgate_key_fetches_total{issuer="dark",result="ok"} 0`,
 		`jwtgate_key_fetches_total{issuer="dark",result="unreachable"} 7`,
 		`jwtgate_key_fetches_total{issuer="home",result="ok"} 3`,
@@ -212,6 +228,9 @@ func TestMetricNames(t *testing.T) {
 		"jwtgate_keys_skipped": "gauge", "jwtgate_keys_stale": "gauge", "jwtgate_keys_max_stale_seconds": "gauge",
 		"jwtgate_key_next_fetch_seconds": "gauge", "jwtgate_key_fetch_failures_in_row": "gauge", "jwtgate_unknown_kids": "gauge",
 		"jwtgate_keys_withdrawn_in_use_total": "counter",
+		"jwtgate_revoked_lines":               "gauge", "jwtgate_revoked_reads_total": "counter",
+		"jwtgate_shadow_config_reloads_total": "counter", "jwtgate_shadow_differences_total": "counter",
+		"jwtgate_shadow_skipped_total": "counter",
 	}
 	if !maps.Equal(types, kinds) {
 		t.Errorf("types %v, want %v", types, kinds)
@@ -260,11 +279,11 @@ func TestAdminShutdown(t *testing.T) {
 	}
 	entered, release := make(chan struct{}), make(chan struct{})
 	defer close(release)
-	server := telemetry.NewAdmin(telemetry.NewMetrics(telemetry.Build{}), func() telemetry.Readiness {
+	server := telemetry.NewAdmin(telemetry.NewMetrics(telemetry.Build{}), telemetry.Views{Ready: func() telemetry.Readiness {
 		close(entered)
 		<-release
 		return telemetry.Readiness{}
-	}, func() any { return nil })
+	}})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	answered := make(chan error, 1)
@@ -296,7 +315,7 @@ func TestAdminTellsOfAListenerThatFails(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	server := telemetry.NewAdmin(telemetry.NewMetrics(telemetry.Build{}), func() telemetry.Readiness { return telemetry.Readiness{} }, func() any { return nil })
+	server := telemetry.NewAdmin(telemetry.NewMetrics(telemetry.Build{}), telemetry.Views{})
 	if err := server.Serve(listener); err == nil {
 		t.Error("no error")
 	}

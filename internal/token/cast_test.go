@@ -11,6 +11,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,6 +74,9 @@ type keyring struct {
 	down bool                        // no key can be had at all
 	// careless hands a key out for any algorithm, which the interface forbids.
 	careless bool
+	epoch    atomic.Uint64
+	quiet    bool          // what verified is not noted
+	hold     chan struct{} // Key waits for it to be closed; nil: it does not
 
 	mu              sync.Mutex // guards what follows
 	asked, verified []string   // kids
@@ -82,6 +86,11 @@ func (k *keyring) Key(_ context.Context, kid, alg string) (crypto.PublicKey, err
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.asked = append(k.asked, kid)
+	if k.hold != nil {
+		k.mu.Unlock()
+		<-k.hold
+		k.mu.Lock()
+	}
 	key, ok := k.keys[kid]
 	switch {
 	case k.down:
@@ -97,8 +106,13 @@ func (k *keyring) Key(_ context.Context, kid, alg string) (crypto.PublicKey, err
 func (k *keyring) Verified(kid string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.verified = append(k.verified, kid)
+	if !k.quiet {
+		k.verified = append(k.verified, kid)
+	}
 }
+
+// Epoch is what the test says.
+func (k *keyring) Epoch() uint64 { return k.epoch.Load() }
 
 // RetryAfter is a time that no other place has.
 func (k *keyring) RetryAfter() time.Duration { return 7 * time.Second }
@@ -192,6 +206,7 @@ func reasons() map[string]error {
 		"client_mismatch":      token.ErrClientMismatch,
 		"token_use_mismatch":   token.ErrTokenUseMismatch,
 		"subject_missing":      token.ErrSubjectMissing,
+		"token_revoked":        token.ErrTokenRevoked,
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 const maxNumericDate = 253402300799
 
 // check holds a token whose signature is good to its issuer's rules (RFC 7519
-// section 4.1) and fills in what it says. The first rule broken is returned.
+// section 4.1) and fills in what it says. The first rule broken is returned; what
+// of a mismatch was found is left to [Verifier.diagnose].
 func (i *trusted) check(t *Token, now time.Time) *Failure {
 	// The subject stands in the records of a refused token, too.
 	subject, _ := t.claims["sub"].(string)
@@ -35,7 +36,8 @@ func (i *trusted) check(t *Token, now time.Time) *Failure {
 		return fail(ErrSubjectMissing, "")
 	}
 	if name := i.namesAnother(t.claims); name != "" {
-		return fail(ErrClaimsMalformed, quoted(name)+" begins with another issuer's prefix")
+		return fail(ErrClaimsMalformed, quoted(name)+" begins with another issuer's prefix").
+			mend("give issuer " + quoted(i.name) + " a prefix of its own, or let it name nobody so")
 	}
 	t.Kind = i.kind(t.claims, t.Client)
 	t.ACR, _ = t.claims["acr"].(string)
@@ -63,17 +65,26 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *Failure {
 	latest := now.Add(i.leeway)
 	switch {
 	case !now.Before(expiry.Add(i.leeway)):
-		return fail(ErrExpired, "exp was "+expiry.UTC().Format(time.RFC3339))
+		return fail(ErrExpired, "exp was "+expiry.UTC().Format(time.RFC3339)).
+			mend("get a new token; this one ended " + span(now.Sub(expiry)) + " ago")
 	case notBefore.After(latest):
-		return fail(ErrNotYetValid, "nbf is "+notBefore.UTC().Format(time.RFC3339))
+		return fail(ErrNotYetValid, "nbf is "+notBefore.UTC().Format(time.RFC3339)).
+			mend("wait until then, or set the clocks right: it is " + span(notBefore.Sub(now)) + " ahead")
 	case issuedAt.After(latest):
-		return fail(ErrIssuedInFuture, "iat is "+issuedAt.UTC().Format(time.RFC3339))
+		return fail(ErrIssuedInFuture, "iat is "+issuedAt.UTC().Format(time.RFC3339)).
+			mend("set the clocks right, the issuer's or the one here: it is " + span(issuedAt.Sub(now)) + " ahead")
 	case i.maxLifetime > 0 && issuedAt.IsZero():
-		return fail(ErrLifetimeTooLong, "there is no iat")
+		return fail(ErrLifetimeTooLong, "there is no iat").
+			mend("let the issuer state iat, or leave max_lifetime of issuer " + quoted(i.name) + " out")
 	case i.maxLifetime > 0 && expiry.Sub(issuedAt) > i.maxLifetime:
-		return fail(ErrLifetimeTooLong, "it is "+expiry.Sub(issuedAt).String())
+		return fail(ErrLifetimeTooLong, "it is "+expiry.Sub(issuedAt).String()+"; due is "+i.maxLifetime.String()+" at most").
+			mend("let the issuer sign for no longer, or raise max_lifetime of issuer " + quoted(i.name))
 	}
 	t.Expiry = expiry
+	if t.begin = notBefore; issuedAt.After(notBefore) {
+		t.begin = issuedAt
+	}
+	t.begin = t.begin.Add(-i.leeway)
 	return nil
 }
 
@@ -97,24 +108,21 @@ func numericDate(claims map[string]any, name string) (time.Time, *Failure) {
 	return time.Unix(whole, int64((seconds-float64(whole))*float64(time.Second))), nil
 }
 
-// checkAudience holds aud to the configured audiences (RFC 7519 section 4.1.3:
-// one string or an array of them).
-func (i *trusted) checkAudience(claims map[string]any) *Failure {
+// audience reads aud (RFC 7519 section 4.1.3: one string or an array of them).
+func audience(claims map[string]any) (list []string, there, ok bool) {
 	value, there := claims["aud"]
-	var audience []string
-	switch v := value.(type) {
-	case string:
-		audience = []string{v}
-	case []any:
-		list, ok := stringList(v)
-		if !ok {
-			return fail(ErrClaimsMalformed, "aud is not a string or an array of strings")
-		}
-		audience = list
-	default:
-		if there {
-			return fail(ErrClaimsMalformed, "aud is not a string or an array of strings")
-		}
+	if one, isText := value.(string); isText {
+		return []string{one}, true, true
+	}
+	list, ok = stringList(value)
+	return list, there, ok || !there
+}
+
+// checkAudience holds aud to the configured audiences.
+func (i *trusted) checkAudience(claims map[string]any) *Failure {
+	audience, _, ok := audience(claims)
+	if !ok {
+		return fail(ErrClaimsMalformed, "aud is not a string or an array of strings")
 	}
 	if len(i.audiences) == 0 {
 		return nil
@@ -124,10 +132,7 @@ func (i *trusted) checkAudience(claims map[string]any) *Failure {
 			return nil
 		}
 	}
-	if !there {
-		return fail(ErrAudienceMismatch, "there is no aud")
-	}
-	return fail(ErrAudienceMismatch, "aud holds none of the configured audiences")
+	return fail(ErrAudienceMismatch, "")
 }
 
 // checkClient finds the client that the token was issued to and holds it to
@@ -138,7 +143,7 @@ func (i *trusted) checkClient(t *Token) *Failure {
 	if i.cognito != nil && t.claims["token_use"] == "id" {
 		t.Client, _ = t.claims["aud"].(string)
 		if !slices.Contains(i.clients, t.Client) {
-			return fail(ErrClientMismatch, "aud of this ID token is not one configured client")
+			return fail(ErrClientMismatch, "")
 		}
 		return nil
 	}
@@ -153,31 +158,25 @@ func (i *trusted) checkClient(t *Token) *Failure {
 			return fail(ErrClaimsMalformed, name+" is not a string")
 		}
 		if len(i.clients) > 0 && !slices.Contains(i.clients, client) {
-			return fail(ErrClientMismatch, name+" is not a configured client")
+			return fail(ErrClientMismatch, "")
 		}
 		if !named {
 			t.Client, named = client, true
 		}
 	}
 	if len(i.clients) > 0 && !named {
-		return fail(ErrClientMismatch, "there is neither client_id nor azp")
+		return fail(ErrClientMismatch, "")
 	}
 	return nil
 }
 
 // checkUse refuses a token of the wrong kind (RFC 8725 section 3.12). Cognito
 // says the kind in token_use. Elsewhere, where no audience tells an API's
-// tokens from an application's own, what only an ID token carries gives it
-// away (OpenID Connect Core sections 2 and 3.3.2.11).
+// tokens from an application's own, what only an ID token carries gives it away.
 func (i *trusted) checkUse(claims map[string]any) *Failure {
 	if i.cognito == nil {
-		if len(i.audiences) > 0 {
-			return nil
-		}
-		for _, name := range [...]string{"nonce", "at_hash", "c_hash"} {
-			if _, there := claims[name]; there {
-				return &Failure{Err: ErrTokenUseMismatch, Near: NearIDToken, Detail: name + " shows an ID token"}
-			}
+		if len(i.audiences) == 0 && markOfIDToken(claims) != "" {
+			return fail(ErrTokenUseMismatch, "")
 		}
 		return nil
 	}
@@ -185,14 +184,18 @@ func (i *trusted) checkUse(claims map[string]any) *Failure {
 	if slices.Contains(i.cognito.TokenUse, use) {
 		return nil
 	}
-	failure := fail(ErrTokenUseMismatch, "token_use is none of those configured")
-	switch use {
-	case "id":
-		failure.Near, failure.Detail = NearIDToken, "an ID token"
-	case "access":
-		failure.Near, failure.Detail = NearAccessToken, "an access token"
+	return fail(ErrTokenUseMismatch, "")
+}
+
+// markOfIDToken returns a claim that only ID tokens carry (OpenID Connect Core
+// sections 2 and 3.3.2.11), or "".
+func markOfIDToken(claims map[string]any) string {
+	for _, name := range [...]string{"nonce", "at_hash", "c_hash"} {
+		if _, there := claims[name]; there {
+			return name
+		}
 	}
-	return failure
+	return ""
 }
 
 // namesAnother returns the claim of an issuer without a prefix that begins with

@@ -25,10 +25,15 @@
 //     cannot be configured, and a key of another kind or curve verifies nothing
 //     (TestVerifyRefuses, TestNewVerifierRefusesAlgorithms, TestVerifyHoldsACarelessKeySource).
 //  5. A token without a valid expiry does not pass (TestVerifyRefuses).
-//  6. No error holds a token, a key, or a claim other than iss, sub and times,
-//     and what a client wrote is quoted and cut (TestFailuresHoldNoSecrets,
-//     TestFailuresHoldNoClaims).
+//  6. No error holds a token, a key, or a claim other than iss, aud, client_id,
+//     azp, token_use, sub and times, and what a client wrote is quoted and cut
+//     (TestFailuresHoldNoSecrets, TestFailuresHoldNoClaims).
 //  7. A request's credential is one, from one place, or none is taken; a cookie
 //     counts only on a request that another site cannot cause (TestExtract,
 //     TestExtractFromSeveralPlaces, TestExtractCookieCrossSite, FuzzExtract).
+//  8. A token that the list in force names is refused, however good it is
+//     otherwise and whenever it was verified; a list with a mistake is not taken
+//     (TestRevoked, TestSetRevocations, TestParseRevocationsRefuses).
+//  9. What a refused token nearly was is looked for only once it is refused, and
+//     is no reason to take it (TestVerifyRefuses, TestNearIssuers).
 package token

@@ -2,7 +2,9 @@ package token
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,6 +31,7 @@ var (
 	ErrClientMismatch   = errors.New("client mismatch")
 	ErrTokenUseMismatch = errors.New("token use mismatch")
 	ErrSubjectMissing   = errors.New("subject missing")
+	ErrTokenRevoked     = errors.New("token revoked")
 )
 
 // NearMiss names a mistake that is nearly right by its kind, so that a client's
@@ -42,6 +45,28 @@ const (
 	NearIDToken NearMiss = "id_token"
 	// NearAccessToken: an access token where an ID token is due.
 	NearAccessToken NearMiss = "access_token"
+
+	// NearIssuerSlash: an iss that is a configured one but for its final slash.
+	NearIssuerSlash NearMiss = "issuer_slash"
+	// NearIssuerScheme: an iss that is a configured one but for http, https, or
+	// neither in front.
+	NearIssuerScheme NearMiss = "issuer_scheme"
+	// NearIssuerHost: an iss that is a configured one but for its host, and has a
+	// path; or but for the host's case.
+	NearIssuerHost NearMiss = "issuer_host"
+	// NearIssuerCognito: an iss that is another form, or another region's, of a
+	// Cognito user pool that is configured.
+	NearIssuerCognito NearMiss = "issuer_cognito"
+
+	// NearClientInAudience: the client that is due stands in aud, and not in
+	// client_id or azp.
+	NearClientInAudience NearMiss = "client_in_audience"
+	// NearOtherIssuersClient: the client is one of another configured issuer.
+	NearOtherIssuersClient NearMiss = "other_issuers_client"
+	// NearOtherIssuersAudience: aud holds an audience of another configured issuer.
+	NearOtherIssuersAudience NearMiss = "other_issuers_audience"
+	// NearAudienceIsClient: what is configured as an audience is the token's client.
+	NearAudienceIsClient NearMiss = "audience_is_client"
 )
 
 // Failure is why a token was refused, with what an operator may know of it.
@@ -50,9 +75,15 @@ const (
 type Failure struct {
 	Err  error
 	Near NearMiss
-	// Detail says what was found against what was due. What a client wrote is
-	// quoted and cut in it; it holds no claim but iss, sub and times.
+	// Detail says what was found against what was due. It is for operators: what
+	// a client wrote is quoted and cut in it, of a list no more than four items
+	// stand there, and of claims it holds iss, aud, client_id, azp, token_use, sub
+	// and times only.
 	Detail string
+	// Mend says what the operator, or the client's developer, can change, by the
+	// names that the config has. It is for operators and as tight as Detail;
+	// empty where the kind says it all.
+	Mend string
 	// RetryAfter is when a key that could not be had may be there; it is set
 	// when the error is the KeySource's.
 	RetryAfter time.Duration
@@ -77,6 +108,12 @@ func (f *Failure) Unwrap() error { return f.Err }
 
 func fail(err error, detail string) *Failure { return &Failure{Err: err, Detail: detail} }
 
+// mend adds what can be changed.
+func (f *Failure) mend(text string) *Failure {
+	f.Mend = text
+	return f
+}
+
 // maxQuoted bounds, in bytes, what of a client's own text stands in a detail.
 const maxQuoted = 64
 
@@ -95,4 +132,44 @@ func quoted(s string) string {
 		return strconv.QuoteToASCII(s[:maxQuoted]) + "..."
 	}
 	return strconv.QuoteToASCII(s)
+}
+
+// maxListed bounds how many items of a list stand in a detail.
+const maxListed = 4
+
+// listed renders items, each quoted and cut, and counts those that are left out.
+func listed(items []string) string {
+	var text strings.Builder
+	for i, item := range items[:min(len(items), maxListed)] {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		text.WriteString(quoted(item))
+	}
+	if more := len(items) - maxListed; more > 0 {
+		fmt.Fprintf(&text, " and %d more", more)
+	}
+	return text.String()
+}
+
+// oneOf renders items of which one is meant.
+func oneOf(items []string) string {
+	if len(items) == 1 {
+		return listed(items)
+	}
+	return "one of " + listed(items)
+}
+
+// span renders a time that has gone by, or will, in its largest unit.
+func span(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d >= 2*day:
+		return strconv.Itoa(int(d/day)) + " days"
+	case d >= time.Hour:
+		return strconv.Itoa(int(d/time.Hour)) + "h"
+	case d >= time.Minute:
+		return strconv.Itoa(int(d/time.Minute)) + "m"
+	}
+	return strconv.Itoa(int(d/time.Second)) + "s"
 }

@@ -42,6 +42,8 @@ type Credential struct {
 	// Raw is the token as it was sent; nothing of it has been looked at.
 	Raw   string
 	Found bool
+	// Source is the place that it was read from.
+	Source config.TokenSource
 }
 
 // Extract takes the one credential out of a request, from the places in from.
@@ -50,7 +52,6 @@ type Credential struct {
 // send is [ErrCrossSite].
 func Extract(m Message, from []config.TokenSource) (Credential, error) {
 	var credential Credential
-	var source config.TokenSource
 	for _, place := range from {
 		found, err := extract(&m, place)
 		switch {
@@ -59,10 +60,11 @@ func Extract(m Message, from []config.TokenSource) (Credential, error) {
 		case found.Found && credential.Found:
 			return Credential{}, fail(ErrAmbiguous, "tokens in two places")
 		case found.Found:
-			credential, source = found, place
+			credential = found
+			credential.Source = place
 		}
 	}
-	if credential.Found && source.Kind == config.SourceCookie && !m.sameSite(source.Origins) {
+	if credential.Found && credential.Source.Kind == config.SourceCookie && !m.sameSite(credential.Source.Origins) {
 		return Credential{}, fail(ErrCrossSite, "a cookie on a request that another site can cause")
 	}
 	return credential, nil

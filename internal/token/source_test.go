@@ -46,13 +46,14 @@ func (row extracted) check(t *testing.T) {
 	got, err := token.Extract(row.message, []config.TokenSource{row.from})
 	if row.wrong != nil {
 		refusal(t, err, row.wrong)
-		if got != (token.Credential{}) {
+		if got.Raw != "" || got.Found || got.Source.Kind != "" {
 			t.Error("a refused credential was returned")
 		}
 		return
 	}
-	if want := (token.Credential{Raw: row.raw, Found: row.raw != ""}); err != nil || got != want {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	place := got.Source.Kind == row.from.Kind && got.Source.Name == row.from.Name
+	if err != nil || got.Raw != row.raw || got.Found != (row.raw != "") || got.Found != place {
+		t.Errorf("got %+v, %v, want %q", got, err, row.raw)
 	}
 }
 

@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/json"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,6 +44,13 @@ type Token struct {
 	prefix   string
 	// groupsClaim holds the claims that are read as groups.
 	groupsClaim []claimPath
+
+	// What a memory holds the token to: it is accepted from begin on, while keys
+	// are of this epoch.
+	begin   time.Time
+	keys    KeySource
+	epoch   uint64
+	derived atomic.Value
 }
 
 // AuthAge returns how long ago the user logged in (auth_time, OpenID Connect Core

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -14,12 +15,14 @@ import (
 )
 
 // KeySource gives the public keys of one issuer. Key returns a key that fits
-// alg in type, curve and size, or an error that says why there is none;
-// Verified tells it that a signature by that key held; RetryAfter says when to
-// ask again for a key that could not be had. All must be safe for concurrent
-// use.
+// alg in type, curve and size, or an error that says why there is none; Epoch
+// changes whenever a key that Key has returned may not be trusted any more;
+// Verified tells it that a token signed by that key was accepted; RetryAfter
+// says when to ask again for a key that could not be had. All must be safe for
+// concurrent use.
 type KeySource interface {
 	Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error)
+	Epoch() uint64
 	Verified(kid string)
 	RetryAfter() time.Duration
 }
@@ -29,6 +32,9 @@ type KeySource interface {
 type Verifier struct {
 	maxBytes int
 	byISS    map[string]*trusted
+	issuers  []*trusted // as configured
+	// methods are all that could be configured.
+	methods map[string]jwt.SigningMethod
 	// algorithms and types hold what at least one issuer takes, so that a
 	// header can be refused before the claims are read.
 	algorithms map[string]jwt.SigningMethod
@@ -36,14 +42,18 @@ type Verifier struct {
 	// prefixes are the prefixes that name an issuer: no other issuer's value
 	// may begin with one.
 	prefixes []string
+	// revocations is the list in force; nil revokes nothing.
+	revocations atomic.Pointer[Revocations]
 }
 
 // trusted is one issuer as the verifier needs it.
 type trusted struct {
 	name, prefix    string
+	forms           []issForm // its iss values
 	cognito         *config.Cognito
 	audiences       []string
 	clients         []string
+	tokenTypes      []string        // as configured
 	types           map[string]bool // normalized by mediaType
 	algorithms      []string
 	groupsClaim     []claimPath
@@ -64,8 +74,8 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, keys func(issuer string)
 		byISS:      make(map[string]*trusted),
 		algorithms: make(map[string]jwt.SigningMethod),
 		types:      make(map[string]bool),
+		methods:    methods(),
 	}
-	known := methods()
 	for _, issuer := range issuers {
 		if len(issuer.ISS) == 0 || len(issuer.Algorithms) == 0 || len(issuer.Audiences)+len(issuer.Clients) == 0 {
 			return nil, fmt.Errorf("issuer %q lacks an iss, an algorithm, or both audiences and clients", issuer.Name)
@@ -78,14 +88,15 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, keys func(issuer string)
 			return nil, fmt.Errorf("issuer %q has no keys to ask for", issuer.Name)
 		}
 		for _, alg := range issuer.Algorithms {
-			if known[alg] == nil {
+			if v.methods[alg] == nil {
 				return nil, fmt.Errorf("issuer %q: algorithm %q is not supported", issuer.Name, alg)
 			}
-			v.algorithms[alg] = known[alg]
+			v.algorithms[alg] = v.methods[alg]
 		}
 		for typ := range t.types {
 			v.types[typ] = true
 		}
+		v.issuers = append(v.issuers, t)
 		for _, iss := range issuer.ISS {
 			if v.byISS[iss] != nil {
 				return nil, fmt.Errorf("issuers %q and %q share the iss %q", v.byISS[iss].name, issuer.Name, iss)
@@ -96,7 +107,7 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, keys func(issuer string)
 			v.prefixes = append(v.prefixes, t.prefix)
 		}
 	}
-	for _, t := range v.byISS {
+	for _, t := range v.issuers {
 		if t.prefix == "" {
 			t.foreignPrefixes = v.prefixes
 		}
@@ -108,9 +119,12 @@ func newTrusted(issuer config.Issuer) *trusted {
 	t := &trusted{
 		name: issuer.Name, prefix: issuer.Prefix, cognito: issuer.Cognito,
 		audiences: issuer.Audiences, clients: issuer.Clients,
-		types: make(map[string]bool), algorithms: issuer.Algorithms,
+		tokenTypes: issuer.TokenTypes, types: make(map[string]bool), algorithms: issuer.Algorithms,
 		groupsClaim: parseClaimPaths(issuer.GroupsClaim), scopesClaim: parseClaimPaths(issuer.ScopesClaim),
 		leeway: issuer.Leeway, maxLifetime: issuer.MaxLifetime,
+	}
+	for _, iss := range issuer.ISS {
+		t.forms = append(t.forms, splitISS(iss))
 	}
 	for _, typ := range issuer.TokenTypes {
 		t.types[mediaType(typ)] = true
@@ -154,12 +168,17 @@ func (v *Verifier) verify(ctx context.Context, j compact, h header, now time.Tim
 	issuer := v.byISS[iss]
 	switch {
 	case issuer == nil:
-		return nil, fail(ErrIssuerUnknown, "iss "+quoted(iss))
+		return nil, v.unknownIssuer(iss)
 	case !slices.Contains(issuer.algorithms, h.alg):
-		return nil, fail(ErrAlgNotAllowed, "not for issuer "+quoted(issuer.name)+": alg "+quoted(h.alg))
+		return nil, fail(ErrAlgNotAllowed, "not for issuer "+quoted(issuer.name)+": alg "+quoted(h.alg)+"; due is "+oneOf(issuer.algorithms)).
+			mend("add " + h.alg + " to algorithms of issuer " + quoted(issuer.name) + " if it signs so")
 	case h.hasType && !issuer.types[h.typ]:
-		return nil, fail(ErrTypeNotAllowed, "not for issuer "+quoted(issuer.name)+": typ "+quoted(h.typ))
+		return nil, fail(ErrTypeNotAllowed, "not for issuer "+quoted(issuer.name)+": typ "+quoted(h.typ)+"; due is "+oneOf(issuer.tokenTypes)).
+			mend("add " + quoted(h.typ) + " to token_types of issuer " + quoted(issuer.name) + " if its access tokens are such")
 	}
+	// Read before the key, so that a key which goes meanwhile is never taken for
+	// one of the epoch behind it.
+	epoch := issuer.keys.Epoch()
 	key, err := issuer.keys.Key(ctx, h.kid, h.alg)
 	if err != nil {
 		return nil, &Failure{Err: err, RetryAfter: issuer.keys.RetryAfter()}
@@ -176,8 +195,15 @@ func (v *Verifier) verify(ctx context.Context, j compact, h header, now time.Tim
 	token := &Token{
 		Issuer: issuer.name, ISS: iss, KeyID: h.kid, Algorithm: h.alg,
 		claims: claims, prefix: issuer.prefix, groupsClaim: issuer.groupsClaim,
+		keys: issuer.keys, epoch: epoch,
 	}
-	if failure := issuer.check(token, now); failure != nil {
+	failure := issuer.check(token, now)
+	if failure != nil {
+		v.diagnose(failure, issuer, token.claims)
+	} else {
+		failure = v.revocation(token)
+	}
+	if failure != nil {
 		failure.Issuer, failure.Subject = token.Issuer, token.Subject
 		return nil, failure
 	}
@@ -202,7 +228,11 @@ func (v *Verifier) header(decoded []byte) (header, error) {
 	var h header
 	h.alg, _ = object["alg"].(string)
 	if v.algorithms[h.alg] == nil {
-		return header{}, fail(ErrAlgNotAllowed, "alg "+quoted(h.alg))
+		failure := fail(ErrAlgNotAllowed, "alg "+quoted(h.alg))
+		if v.methods[h.alg] != nil {
+			failure.Mend = "add " + h.alg + " to algorithms of the issuer that signs so"
+		}
+		return header{}, failure
 	}
 	// crit and b64 change what the signature is over (RFC 7515 section 4.1.11,
 	// RFC 7797), zip and cty what the claims are; none is understood here, and

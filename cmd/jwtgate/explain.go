@@ -1,0 +1,245 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/audit"
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// explainKeys bounds how long an explanation waits for the issuers' keys.
+const explainKeys = 10 * time.Second
+
+type explainCommand struct {
+	Config    string      `help:"The configuration to decide by." placeholder:"FILE" group:"A request:"`
+	Method    string      `help:"The request's method." placeholder:"M" default:"GET" group:"A request:"`
+	Path      string      `help:"Its path, with its query." placeholder:"/x" group:"A request:"`
+	Host      string      `help:"Its host." placeholder:"H" group:"A request:"`
+	Header    []string    `help:"A header field; may be repeated." placeholder:"'k: v'" sep:"none" group:"A request:"`
+	TokenFile string      `help:"A file that holds the token, or - for standard input; it is put where the route reads one." placeholder:"F" group:"A request:"`
+	Route     string      `help:"The route that Envoy names (context_extensions jwtgate.route)." placeholder:"NAME" group:"A request:"`
+	At        instantFlag `help:"When: RFC 3339, or from now, such as -2h." placeholder:"TIME" group:"A request:"`
+
+	Decision  string   `help:"A decision that a running server remembers." placeholder:"ID" group:"A decision that was made:"`
+	Server    []string `help:"The servers' admin addresses." placeholder:"A,..." default:"127.0.0.1:9002" group:"A decision that was made:"`
+	AuditLine string   `help:"A file that holds the decision's audit line, or - for standard input." placeholder:"F" group:"A decision that was made:"`
+
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// instantFlag is a moment, absolute or from now; the zero value is now.
+type instantFlag struct {
+	at    time.Time
+	after time.Duration
+}
+
+// UnmarshalText reads a moment.
+func (i *instantFlag) UnmarshalText(text []byte) error {
+	var err error
+	if i.after, err = time.ParseDuration(string(text)); err == nil {
+		return nil
+	}
+	if i.at, err = time.Parse(time.RFC3339, string(text)); err != nil {
+		return fmt.Errorf("%q is no time; write RFC 3339 such as 2026-05-17T10:00:00Z, or a duration from now such as -2h", text)
+	}
+	return nil
+}
+
+func (i instantFlag) time(now time.Time) time.Time {
+	if !i.at.IsZero() {
+		return i.at
+	}
+	return now.Add(i.after)
+}
+
+// Help is the command's longer help.
+func (explainCommand) Help() string {
+	return `Takes one request through the very code that serves, and prints each check, the decision, and what to change. The token is never printed. Exits 0 when the request is allowed, 1 when it is denied, 2 when that could not be decided.
+
+Examples:
+  jwtgate explain --config jwtgate.yaml --path /api/admin/users --token-file token.jwt
+  jwtgate explain --decision 3f2a9c01-5d41e8c2b7a90f36 --server 10.0.0.7:9002,10.0.0.8:9002
+  grep 5d41e8c2b7a90f36 jwtgate.log | jwtgate explain --audit-line -`
+}
+
+// Run explains one decision.
+func (cmd explainCommand) Run(ctx context.Context, c console) error {
+	explanation, err := cmd.explain(ctx, c)
+	if err != nil {
+		return err
+	}
+	if cmd.JSON {
+		err = writeExplanationJSON(c.out, explanation)
+	} else {
+		err = writeExplanation(c.out, explanation)
+	}
+	switch d := explanation.Decision; {
+	case err != nil:
+		return err
+	case d.Verdict == gate.VerdictAllow:
+		return nil
+	case d.Denial != nil && d.Denial.Status == http.StatusServiceUnavailable:
+		return told{errors.New("could not decide")}
+	}
+	return told{answerNo{errors.New("denied")}}
+}
+
+// explain finds out which of the three ways is asked for.
+func (cmd explainCommand) explain(ctx context.Context, c console) (*gate.Explanation, error) {
+	request := cmd.Path != "" || cmd.TokenFile != "" || len(cmd.Header) > 0
+	switch {
+	case cmd.Decision != "" && cmd.AuditLine == "" && !request:
+		return askServers(ctx, cmd.Decision, cmd.Server)
+	case cmd.AuditLine != "" && cmd.Decision == "" && !request:
+		return readAuditLine(cmd.AuditLine, c.in)
+	case cmd.Path != "" && cmd.Decision == "" && cmd.AuditLine == "":
+		return cmd.explainRequest(ctx, c)
+	}
+	return nil, errors.New("name one thing to explain: a request (--config and --path), a decision (--decision), or an audit line (--audit-line)")
+}
+
+// explainRequest decides a request that the command line describes.
+func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*gate.Explanation, error) {
+	cfg, err := loadConfig(cmd.Config, c.getenv)
+	if err != nil {
+		if err = tellMistakes(c.err, err); errors.As(err, new(answerNo)) {
+			return nil, told{errors.New("the configuration has mistakes")} // nothing was decided
+		}
+		return nil, err
+	}
+	r, err := cmd.request(cfg)
+	if err != nil {
+		return nil, err
+	}
+	g, err := gate.New(cfg, gate.Options{Replica: "explain", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	if cmd.TokenFile != "" {
+		text, err := readFileOr(cmd.TokenFile, c.in)
+		if err != nil {
+			return nil, fmt.Errorf("reading the token: %w", err)
+		}
+		g.Carry(r, strings.TrimSpace(string(text)))
+	}
+	g.AwaitKeys(ctx, explainKeys)
+	return g.Explain(ctx, r, cmd.At.time(time.Now())), nil
+}
+
+// request is the one that the command line describes, without its token.
+func (cmd explainCommand) request(cfg *config.Config) (*gate.Request, error) {
+	r := &gate.Request{Method: cmd.Method, Host: cmd.Host, Target: cmd.Path, Apart: true}
+	for _, field := range cmd.Header {
+		name, value, ok := strings.Cut(field, ":")
+		if !ok || strings.TrimSpace(name) != name || name == "" {
+			return nil, fmt.Errorf("--header %q is no field; write 'name: value'", field)
+		}
+		r.Headers = append(r.Headers, gate.Header{Name: strings.ToLower(name), Value: strings.TrimSpace(value)})
+	}
+	if cmd.Route != "" {
+		r.Name(cmd.Route)
+	}
+	return r, nil
+}
+
+// maxRead bounds what is read of a token, an audit line or a server's answer.
+const maxRead = 1 << 20
+
+func readFileOr(name string, in io.Reader) ([]byte, error) {
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		in = file
+	}
+	return io.ReadAll(io.LimitReader(in, maxRead))
+}
+
+// readAuditLine explains the first decision among the lines of a log. What
+// stands before the JSON of a line, such as a container's name, is skipped.
+func readAuditLine(name string, in io.Reader) (*gate.Explanation, error) {
+	text, err := readFileOr(name, in)
+	if err != nil {
+		return nil, fmt.Errorf("reading the audit line: %w", err)
+	}
+	for line := range bytes.Lines(text) {
+		begin := bytes.IndexByte(line, '{')
+		if begin < 0 {
+			continue
+		}
+		var record audit.Record
+		if json.Unmarshal(bytes.TrimSpace(line[begin:]), &record) == nil && record.Decision != "" && record.Verdict != "" {
+			return record.Explain(), nil
+		}
+	}
+	return nil, errors.New("there is no decision's audit line; give a line of the gate's log that has a decision and a verdict")
+}
+
+// askServers explains a decision that one of the servers remembers.
+func askServers(ctx context.Context, id string, servers []string) (*gate.Explanation, error) {
+	client := &http.Client{Timeout: 5 * time.Second}
+	var problems []string
+	for _, server := range servers {
+		record, problem := askServer(ctx, client, server, id)
+		if problem == "" {
+			return record.Explain(), nil
+		}
+		problems = append(problems, "  "+server+" "+problem)
+	}
+	replica, _, _ := strings.Cut(id, "-")
+	return nil, fmt.Errorf("no server knows decision %s, which replica %s made\n%s\nlook for it in the gate's log: grep %s LOG | jwtgate explain --audit-line -",
+		id, replica, strings.Join(problems, "\n"), id)
+}
+
+// askServer asks one server, and says what came of it when it does not know.
+func askServer(ctx context.Context, client *http.Client, server, id string) (record audit.Record, problem string) {
+	base := server
+	if !strings.Contains(base, "://") {
+		base = "http://" + base
+	}
+	status, err := getJSON(ctx, client, strings.TrimRight(base, "/")+"/decisions/"+id, &record)
+	switch {
+	case err == nil && status == http.StatusOK && record.Decision == id:
+		return record, ""
+	case err != nil:
+		return record, "could not be asked: " + err.Error()
+	case status != http.StatusNotFound:
+		return record, fmt.Sprintf("answered %d; is it the admin address?", status)
+	}
+	var ready struct{ Replica string }
+	if _, err := getJSON(ctx, client, strings.TrimRight(base, "/")+"/readyz", &ready); err == nil && ready.Replica != "" {
+		return record, "is replica " + ready.Replica + " and does not remember it"
+	}
+	return record, "does not remember it"
+}
+
+func getJSON(ctx context.Context, client *http.Client, url string, into any) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	err = json.NewDecoder(io.LimitReader(response.Body, maxRead)).Decode(into)
+	if response.StatusCode != http.StatusOK {
+		err = nil // the status says it all
+	}
+	return response.StatusCode, err
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The token may come from standard input, and another time than now may be
+// asked about, in either direction.
+func TestExplainTokenAndTime(t *testing.T) {
+	e := newExplainer(t)
+	now := time.Now()
+	raw := e.token(t, e.home, nil, object{"iat": now.Add(-time.Minute).Unix(), "exp": now.Add(time.Hour).Unix()})
+	file := e.put(t, "token.jwt", "\n  "+raw+"\r\n")
+	for _, row := range []struct {
+		name string
+		args []string
+		in   string
+		code int
+		want string
+	}{
+		{"from a file", []string{"--token-file", file}, "", exitYes, "allow: allowed"},
+		{"from standard input", []string{"--token-file", "-"}, raw + "\n", exitYes, "allow: allowed"},
+		{"nothing on standard input", []string{"--token-file", "-"}, "", exitNo, "deny: token_malformed (HTTP 401)"},
+		{"as a header", []string{"--header", "Authorization: Bearer " + raw}, "", exitYes, "allow: allowed"},
+		{"later", []string{"--token-file", file, "--at", "2h"}, "", exitNo, "deny: expired (HTTP 401)"},
+		{"earlier", []string{"--token-file", file, "--at", "-2h"}, "", exitNo, "deny: issued_in_future (HTTP 401)"},
+		{"earlier, as one word", []string{"--token-file", file, "--at=-2h"}, "", exitNo, "deny: issued_in_future (HTTP 401)"},
+		{"in a year", []string{"--token-file", file, "--at", now.AddDate(1, 0, 0).Format(time.RFC3339)}, "", exitNo, "deny: expired (HTTP 401)"},
+		{"by a route's name", []string{"--token-file", file, "--route", "team"}, "", exitYes, "named by Envoy"},
+		{"by a route's name that does not fit", []string{"--token-file", file, "--route", "fresh"}, "", exitFailure, "deny: route_mismatch (HTTP 503)"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			args := append([]string{"explain", "--config", e.config, "--path", "/team"}, row.args...)
+			code := run(t.Context(), args, console{in: strings.NewReader(row.in), out: &out, err: &errs, getenv: os.LookupEnv})
+			outcome{code, out.String(), errs.String()}.holds(t, row.code, []string{row.want}, nil)
+			holdsNoToken(t, raw, out.String())
+		})
+	}
+}
+
+// The token is put where the route that it meets reads one.
+func TestExplainPutsTheTokenWhereTheRouteReadsIt(t *testing.T) {
+	e := newExplainer(t)
+	raw := e.token(t, e.home, nil, nil)
+	e.ask(t, question{[]string{"--path", "/page"}, raw}).
+		holds(t, exitYes, []string{`a token in the cookie "session"`, "takes out cookie"}, nil)
+	e.ask(t, question{[]string{"--path", "/team"}, raw}).
+		holds(t, exitYes, []string{"a token in Authorization: Bearer", "takes out authorization"}, nil)
+}
+
+// A path may hold a token that belongs elsewhere. What is printed may be sent on.
+func TestExplainHidesATokenInThePath(t *testing.T) {
+	e := newExplainer(t)
+	raw := e.token(t, e.home, nil, nil)
+	got := e.ask(t, question{args: []string{"--path", "/open/" + raw + "/x?access_token=" + raw}})
+	got.holds(t, exitYes, []string{"GET /open/(token)/x on host"}, nil)
+	holdsNoToken(t, raw, got.out)
+}
+
+// What cannot be explained is said in one line, with what to write; nothing was
+// decided, so it is no answer.
+func TestExplainMistakes(t *testing.T) {
+	e := newExplainer(t)
+	wrong := e.put(t, "wrong.yaml", "issuers: {home: {issuer: https://home.example/}}\nrotues: []\n")
+	const one = "name one thing to explain: a request (--config and --path), a decision (--decision), or an audit line (--audit-line)"
+	for _, row := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"nothing", nil, one},
+		{"two things", []string{"--path", "/x", "--decision", "a-b"}, one},
+		{"two other things", []string{"--decision", "a-b", "--audit-line", "-"}, one},
+		{"a token without a path", []string{"--config", e.config, "--token-file", "x"}, one},
+		{"a field without a colon", []string{"--config", e.config, "--path", "/x", "--header", "x-user-id"}, `--header "x-user-id" is no field; write 'name: value'`},
+		{"a field without a name", []string{"--config", e.config, "--path", "/x", "--header", ": x"}, `--header ": x" is no field`},
+		{"a field with a space in front", []string{"--config", e.config, "--path", "/x", "--header", " a: x"}, `is no field`},
+		{"a time", []string{"--config", e.config, "--path", "/x", "--at", "tomorrow"}, `"tomorrow" is no time; write RFC 3339 such as 2026-05-17T10:00:00Z, or a duration from now such as -2h`},
+		{"a token that is not there", []string{"--config", e.config, "--path", "/x", "--token-file", e.dir + "/nowhere"}, "reading the token: open "},
+		{"a config that is not there", []string{"--config", e.dir + "/nowhere.yaml", "--path", "/x"}, "no such file"},
+		{"a config with mistakes", []string{"--config", wrong, "--path", "/x"}, "wrong.yaml:2:1: "},
+		{"no config", []string{"--path", "/x"}, "there is nothing to start with"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			command(t, append([]string{"explain"}, row.args...)...).holds(t, exitFailure, nil, []string{row.want})
+		})
+	}
+}
+
+// deny asks a server's gate about a request, as Envoy would, and returns the
+// decision's audit line.
+func (s *served) deny(t *testing.T, path string) map[string]any {
+	t.Helper()
+	before := len(s.log.lines(t, "decision"))
+	ask(t, s.listen, path, "")
+	s.until(t, "decision", func() bool { return len(s.log.lines(t, "decision")) > before })
+	return s.log.lines(t, "decision")[before]
+}
+
+// Who has only a denial's decision finds out why, from the server while it
+// remembers and from its log after that.
+func TestExplainDecision(t *testing.T) {
+	alone(t)
+	s := serve(t, "--config", write(t, "jwtgate.yaml", publicYAML))
+	other := serve(t, "--config", write(t, "jwtgate.yaml", publicYAML))
+	line := s.deny(t, "/admin")
+	id := line["decision"].(string)
+	want := []string{"deny: route_denied (HTTP 403), decision " + id, " 1 path and host  passed   GET /admin on host api.example", " 2 route          failed ",
+		"the client is told: nobody may do this", "to allow: give the route another access than deny"}
+
+	t.Run("a server that remembers", func(t *testing.T) {
+		command(t, "explain", "--decision", id, "--server", s.admin).holds(t, exitNo, want, nil)
+	})
+	t.Run("by its URL", func(t *testing.T) {
+		command(t, "explain", "--decision", id, "--server", "http://"+s.admin+"/").holds(t, exitNo, want, nil)
+	})
+	t.Run("one of several", func(t *testing.T) {
+		command(t, "explain", "--decision", id, "--server", "127.0.0.1:1,"+other.admin+","+s.admin).holds(t, exitNo, want, nil)
+	})
+	t.Run("as JSON", func(t *testing.T) {
+		got := command(t, "explain", "--decision", id, "--server", s.admin, "--json")
+		var view explanationJSON
+		if err := json.Unmarshal([]byte(got.out), &view); err != nil || got.code != exitNo {
+			t.Fatalf("%d, %v", got.code, err)
+		}
+		if view.Decision != id || view.Reason != "route_denied" || view.Status != 403 || view.Config != line["config"] || view.Time.IsZero() {
+			t.Errorf("%+v", view)
+		}
+	})
+	t.Run("none that remembers", func(t *testing.T) {
+		const forgotten = "0123-0123456789abcdef"
+		command(t, "explain", "--decision", forgotten, "--server", s.admin+","+other.admin+",127.0.0.1:1").holds(t, exitFailure, nil, []string{
+			"no server knows decision " + forgotten + ", which replica 0123 made",
+			s.admin + " is replica " + strings.Split(id, "-")[0] + " and does not remember it", other.admin + " is replica ",
+			"127.0.0.1:1 could not be asked: ", "grep " + forgotten + " LOG | jwtgate explain --audit-line -",
+		})
+	})
+	t.Run("another kind of server", func(t *testing.T) {
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+		defer web.Close()
+		command(t, "explain", "--decision", id, "--server", web.URL).holds(t, exitFailure, nil, []string{web.URL + " answered 418; is it the admin address?"})
+	})
+	t.Run("a server that answers with something else", func(t *testing.T) {
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }))
+		defer web.Close()
+		command(t, "explain", "--decision", id, "--server", web.URL).holds(t, exitFailure, nil, []string{web.URL + " could not be asked: "})
+	})
+	t.Run("from its log", func(t *testing.T) {
+		command(t, "explain", "--audit-line", write(t, "jwtgate.log", s.log.String())).holds(t, exitNo, want, nil)
+	})
+}
+
+// auditLine is a line as a server writes it.
+const auditLine = `{"time":"2026-05-17T10:00:00Z","level":"INFO","msg":"decision","decision":"3f2a9c01-5d41e8c2b7a90f36","request_id":"","route":"admin",` +
+	`"verdict":"deny","reason":"group_missing","shadow":"","detail":"group missing: has groups \"staff\"","mend":"add this user to group \"admin\"","issuer":"home",` +
+	`"subject":"alice","kid":"key-1","method":"GET","host":"api.example","path":"/admin/1","source":"192.0.2.7","duration_us":120,"cached":true,"config":"c0ffee"}`
+
+// The line is found among others, and behind what a collector of logs has put in
+// front of it.
+func TestExplainAuditLine(t *testing.T) {
+	const shadow = `{"time":"2026-05-17T10:00:00Z","level":"INFO","msg":"shadow","decision":"3f2a9c01-0000000000000000","from":"allow","to":"deny"}` + "\n"
+	want := []string{
+		"deny: group_missing (HTTP 403), decision 3f2a9c01-5d41e8c2b7a90f36 at 2026-05-17T10:00:00Z",
+		" 1 path and host  passed   GET /admin/1 on host api.example\n", " 4 header         passed   kid \"key-1\"\n", " 5 issuer         passed   home\n",
+		" 8 claims         passed   subject \"alice\"\n", " 9 requirement    failed   group missing: has groups \"staff\"\n", "10 identity       skipped\n",
+		"the client is told: the subject is not in a group that may do this\n", "to allow: add this user to group \"admin\"\n",
+	}
+	for name, text := range map[string]string{
+		"alone":                   auditLine,
+		"with a line feed":        auditLine + "\r\n",
+		"behind a container":      "jwtgate-1  | " + auditLine + "\n",
+		"behind a Kubernetes log": "2026-05-17T10:00:00.1Z stderr F " + auditLine + "\n",
+		"among others":            "starting\n{\"msg\":\"jwtgate 1\"}\n{broken\n" + shadow + auditLine + "\nbehind\n",
+		"the first of two":        auditLine + "\n" + strings.Replace(auditLine, "group_missing", "expired", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			code := run(t.Context(), []string{"explain", "--audit-line", "-"}, console{in: strings.NewReader(text), out: &out, err: &errs, getenv: os.LookupEnv})
+			outcome{code, out.String(), errs.String()}.holds(t, exitNo, want, nil)
+		})
+	}
+	for name, text := range map[string]string{"nothing": "", "other lines": "starting\n{\"msg\":\"x\"}\n" + shadow, "half a line": auditLine[:200]} {
+		t.Run(name, func(t *testing.T) {
+			command(t, "explain", "--audit-line", write(t, "log", text)).holds(t, exitFailure, nil, []string{"there is no decision's audit line"})
+		})
+	}
+	t.Run("allowed", func(t *testing.T) {
+		line := strings.NewReplacer(`"deny"`, `"allow"`, "group_missing", "shadowed", `"shadow":""`, `"shadow":"expired"`).Replace(auditLine)
+		command(t, "explain", "--audit-line", write(t, "log", line)).holds(t, exitYes, []string{
+			"allow: shadowed, decision ", "let go on without identity; it would have been denied: expired\n", " 8 claims         failed ", "10 identity       passed"}, nil)
+	})
+	t.Run("a reason with near misses", func(t *testing.T) {
+		// Which of its texts the client was told is not in the line.
+		got := command(t, "explain", "--audit-line", write(t, "log", strings.Replace(auditLine, "group_missing", "client_mismatch", 1)))
+		got.holds(t, exitNo, []string{"deny: client_mismatch (HTTP 401)"}, nil)
+		if strings.Contains(got.out, "the client is told") {
+			t.Errorf("it says what the client is told:\n%s", got.out)
+		}
+	})
+	command(t, "explain", "--audit-line", "nowhere.log").holds(t, exitFailure, nil, []string{"reading the audit line: open nowhere.log"})
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// writeExplanation renders an explanation for people.
+func writeExplanation(out io.Writer, e *gate.Explanation) error {
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, step := range e.Steps {
+		fmt.Fprintf(table, "%2d %s\t%s\t%s\n", step.Number, step.Check, step.Outcome, step.Text)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	d := e.Decision
+	fmt.Fprintf(&text, "\n%s: %s", d.Verdict, d.Reason)
+	if d.Denial != nil {
+		fmt.Fprintf(&text, " (HTTP %d)", d.Denial.Status)
+	}
+	fmt.Fprintf(&text, ", decision %s at %s\n", d.ID, d.Time.UTC().Format(time.RFC3339))
+	if d.Excused != "" {
+		fmt.Fprintf(&text, "let go on without identity; it would have been denied: %s\n", d.Excused)
+	}
+	if d.Denial != nil && d.Denial.Detail != "" {
+		fmt.Fprintf(&text, "the client is told: %s\n", d.Denial.Detail)
+	}
+	if d.Mend != "" {
+		fmt.Fprintf(&text, "to allow: %s\n", d.Mend)
+	}
+	if len(d.Set) > 0 {
+		text.WriteString("the application gets\n")
+		for _, h := range d.Set {
+			fmt.Fprintf(&text, "  %s: %s\n", h.Name, h.Value)
+		}
+	}
+	if len(d.RemoveParameters) > 0 {
+		fmt.Fprintf(&text, "without the parameters %s\n", strings.Join(d.RemoveParameters, ", "))
+	}
+	lines := strings.Split(text.String(), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	_, err := io.WriteString(out, strings.Join(lines, "\n"))
+	return err
+}
+
+// explanationJSON is an explanation for programs.
+type explanationJSON struct {
+	Decision string       `json:"decision"`
+	Time     time.Time    `json:"time"`
+	Verdict  gate.Verdict `json:"verdict"`
+	Reason   gate.Reason  `json:"reason"`
+	Shadow   gate.Reason  `json:"shadow,omitempty"`
+	Route    string       `json:"route"`
+	Status   int          `json:"status,omitempty"`
+	Text     string       `json:"text,omitempty"` // what the client is told
+	Detail   string       `json:"detail,omitempty"`
+	Mend     string       `json:"mend,omitempty"`
+	Issuer   string       `json:"issuer,omitempty"`
+	Subject  string       `json:"subject,omitempty"`
+	KeyID    string       `json:"kid,omitempty"`
+	Config   string       `json:"config"`
+	Steps    []gate.Step  `json:"steps"`
+	// Headers are set, Remove and RemoveParameters taken out, before the
+	// application gets the request.
+	Headers          map[string]string `json:"headers,omitempty"`
+	Remove           []string          `json:"remove,omitempty"`
+	RemoveParameters []string          `json:"remove_parameters,omitempty"`
+}
+
+func writeExplanationJSON(out io.Writer, e *gate.Explanation) error {
+	d := e.Decision
+	view := explanationJSON{
+		Decision: d.ID, Time: d.Time.UTC(), Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused, Route: d.Route,
+		Detail: d.Detail, Mend: d.Mend, Issuer: d.Issuer, Subject: d.Subject, KeyID: d.KeyID, Config: d.ConfigHash,
+		Steps: e.Steps, Remove: d.Remove, RemoveParameters: d.RemoveParameters,
+	}
+	if d.Denial != nil {
+		view.Status, view.Text = d.Denial.Status, d.Denial.Detail
+	} else if d.Verdict == gate.VerdictAllow {
+		view.Status = 200
+	}
+	for _, h := range d.Set {
+		if view.Headers == nil {
+			view.Headers = map[string]string{}
+		}
+		view.Headers[h.Name] = h.Value
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(view)
+}

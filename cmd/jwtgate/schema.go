@@ -1,0 +1,23 @@
+package main
+
+import "github.com/jwtgate/jwtgate/internal/config"
+
+type schemaCommand struct{}
+
+// Help is the command's longer help.
+func (schemaCommand) Help() string {
+	return `An editor that knows YAML completes and checks jwtgate.yaml by it.
+
+Example: jwtgate schema > jwtgate.schema.json, and at the top of jwtgate.yaml:
+  # yaml-language-server: $schema=jwtgate.schema.json`
+}
+
+// Run prints the schema.
+func (schemaCommand) Run(c console) error {
+	schema, err := config.Schema()
+	if err != nil {
+		return err
+	}
+	_, err = c.out.Write(schema)
+	return err
+}

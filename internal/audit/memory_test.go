@@ -1,0 +1,126 @@
+package audit_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/audit"
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// remember writes decisions of these numbers.
+func remember(t *testing.T, l *audit.Log, from, to int) {
+	t.Helper()
+	for n := from; n <= to; n++ {
+		d := denied()
+		d.ID = fmt.Sprint("r-", n)
+		l.Write(t.Context(), request(), d)
+	}
+}
+
+// The memory holds the last ones and no more, however many there were.
+func TestMemoryIsBounded(t *testing.T) {
+	const size = 5
+	memory := audit.NewMemory(size)
+	l := log(io.Discard, memory)
+	if _, found := memory.Find("r-1"); found {
+		t.Error("an empty memory remembers")
+	}
+	for last := range 3*size + 1 {
+		if last == 0 {
+			continue
+		}
+		remember(t, l, last, last)
+		for n := 1; n <= last; n++ {
+			record, found := memory.Find(fmt.Sprint("r-", n))
+			if want := n > last-size; found != want {
+				t.Errorf("after %d, number %d: %v", last, n, found)
+			}
+			if found && record.Decision != fmt.Sprint("r-", n) {
+				t.Errorf("number %d is %s", n, record.Decision)
+			}
+		}
+	}
+}
+
+func TestMemoryIsShared(t *testing.T) {
+	memory := audit.NewMemory(8)
+	l := log(io.Discard, memory)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for n := range 200 {
+				remember(t, l, n, n)
+				memory.Find("r-1")
+			}
+		})
+	}
+	all.Wait()
+}
+
+// What is remembered is what is written: one record, in both places.
+func TestRecordIsTheLine(t *testing.T) {
+	memory := audit.NewMemory(1)
+	var out strings.Builder
+	log(&out, memory).Write(t.Context(), request(), denied())
+	record, found := memory.Find(denied().ID)
+	if !found {
+		t.Fatal("not remembered")
+	}
+	text, err := json.Marshal(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var remembered, line map[string]any
+	for text, into := range map[string]*map[string]any{string(text): &remembered, out.String(): &line} {
+		if err := json.Unmarshal([]byte(text), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, ofTheLog := range []string{"level", "msg", "time"} {
+		delete(line, ofTheLog)
+	}
+	delete(remembered, "time")
+	if !reflect.DeepEqual(remembered, line) {
+		t.Errorf("remembered\n\t%v\nwritten\n\t%v", remembered, line)
+	}
+	var back audit.Record
+	if err := json.Unmarshal([]byte(out.String()), &back); err != nil || back.Decision != denied().ID || back.Reason != gate.ReasonGroupMissing {
+		t.Errorf("the line reads back as %+v: %v", back, err)
+	}
+	if strings.Contains(string(text), "secret") || strings.Contains(string(text), header) {
+		t.Errorf("it holds the query or the token: %s", text)
+	}
+}
+
+// A record explains itself: what came before the failed check passed, and what
+// would have come after was not looked at.
+func TestRecordExplains(t *testing.T) {
+	memory := audit.NewMemory(1)
+	log(io.Discard, memory).Write(t.Context(), request(), denied())
+	record, _ := memory.Find(denied().ID)
+	e := record.Explain()
+	if e.Decision.Reason != gate.ReasonGroupMissing || e.Decision.Mend != "add the user" || e.Decision.Denial.Status != 403 {
+		t.Errorf("decision %+v", e.Decision)
+	}
+	for _, step := range e.Steps {
+		want := gate.Passed
+		switch {
+		case step.Number == gate.CheckRequirement:
+			want = gate.Failed
+			if step.Text != "group missing" {
+				t.Errorf("text %q", step.Text)
+			}
+		case step.Number > gate.CheckRequirement:
+			want = gate.Skipped
+		}
+		if step.Outcome != want {
+			t.Errorf("%d %s %s, want %s", step.Number, step.Check, step.Outcome, want)
+		}
+	}
+}

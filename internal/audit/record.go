@@ -1,0 +1,102 @@
+package audit
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// Record is one decision as it is written down, remembered and explained later:
+// the line of the log and the answer of /decisions/ID are the same record. It
+// holds no token and no query.
+type Record struct {
+	Time      time.Time    `json:"time"`
+	Decision  string       `json:"decision"`
+	RequestID string       `json:"request_id"`
+	Route     string       `json:"route"`
+	Verdict   gate.Verdict `json:"verdict"`
+	Reason    gate.Reason  `json:"reason"`
+	// Shadow is the reason for which the request would have been denied, had it
+	// not been let go on without identity.
+	Shadow     gate.Reason `json:"shadow"`
+	Detail     string      `json:"detail"`
+	Mend       string      `json:"mend"`
+	Issuer     string      `json:"issuer"`
+	Subject    string      `json:"subject"`
+	KeyID      string      `json:"kid"`
+	Method     string      `json:"method"`
+	Host       string      `json:"host"`
+	Path       string      `json:"path"`
+	Source     string      `json:"source"`
+	DurationUS int64       `json:"duration_us"`
+	Cached     bool        `json:"cached"`
+	Config     string      `json:"config"` // hex SHA-256
+}
+
+// record takes a decision down, with what a client wrote cut and cleaned.
+func (l *Log) record(r *gate.Request, d *gate.Decision) Record {
+	return Record{
+		Time: d.Time.UTC(), Decision: d.ID, RequestID: l.clean(r.Header("x-request-id")),
+		Route: d.Route, Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused,
+		Detail: l.clean(d.Detail), Mend: l.clean(d.Mend),
+		Issuer: d.Issuer, Subject: l.clean(d.Subject), KeyID: l.clean(d.KeyID),
+		Method: l.clean(r.Method), Host: l.clean(r.Host), Path: l.clean(r.Path()), Source: r.Source,
+		DurationUS: d.Elapsed.Microseconds(), Cached: d.Cached, Config: d.ConfigHash,
+	}
+}
+
+// attributes are the record as slog writes it, which adds the time of its own.
+func (r *Record) attributes() []slog.Attr {
+	return []slog.Attr{
+		slog.String("decision", r.Decision),
+		slog.String("request_id", r.RequestID),
+		slog.String("route", r.Route),
+		slog.String("verdict", string(r.Verdict)),
+		slog.String("reason", string(r.Reason)),
+		slog.String("shadow", string(r.Shadow)),
+		slog.String("detail", r.Detail),
+		slog.String("mend", r.Mend),
+		slog.String("issuer", r.Issuer),
+		slog.String("subject", r.Subject),
+		slog.String("kid", r.KeyID),
+		slog.String("method", r.Method),
+		slog.String("host", r.Host),
+		slog.String("path", r.Path),
+		slog.String("source", r.Source),
+		slog.Int64("duration_us", r.DurationUS),
+		slog.Bool("cached", r.Cached),
+		slog.String("config", r.Config),
+	}
+}
+
+// Explain says how the recorded decision came about, as far as the record tells:
+// the checks before the one that decided passed.
+func (r *Record) Explain() *gate.Explanation {
+	d := &gate.Decision{
+		ID: r.Decision, Time: r.Time, Route: r.Route, Verdict: r.Verdict, Reason: r.Reason, Excused: r.Shadow,
+		Detail: r.Detail, Mend: r.Mend, Issuer: r.Issuer, Subject: r.Subject, KeyID: r.KeyID,
+		ConfigHash: r.Config, Cached: r.Cached,
+	}
+	if meaning, known := gate.MeaningOf(r.Reason); known && r.Verdict != gate.VerdictAllow {
+		d.Denial = &gate.Denial{Status: meaning.Status, Detail: meaning.Text}
+		// Which of a reason's texts it was is not recorded.
+		if slices.ContainsFunc(gate.NearTexts(), func(one gate.NearText) bool { return slices.Contains(one.Reasons, r.Reason) }) {
+			d.Denial.Detail = ""
+		}
+	}
+	found := map[gate.Stage]string{
+		gate.CheckTarget: r.Method + " " + r.Path + " on host " + r.Host,
+		gate.CheckRoute:  r.Route,
+		gate.CheckIssuer: r.Issuer,
+	}
+	if r.KeyID != "" {
+		found[gate.CheckHeader] = fmt.Sprintf("kid %q", r.KeyID)
+	}
+	if r.Subject != "" {
+		found[gate.CheckClaims] = fmt.Sprintf("subject %q", r.Subject)
+	}
+	return &gate.Explanation{Decision: d, Steps: gate.Steps(d, found)}
+}

@@ -1,0 +1,123 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// TestConditions: a condition is taken as written, whatever is in it.
+func TestConditions(t *testing.T) {
+	for _, row := range []struct{ name, yaml, want string }{
+		{"plain", "token.subject == path.id", "token.subject == path.id"},
+		{"a variable", "'\"${A}\" != \"$${A}\"'", `"${A}" != "$${A}"`},
+		{"what is no variable", "'\"${\" != \"\"'", `"${" != ""`},
+		{"only a variable", "${A}", "${A}"},
+		{"a quoted word", "'true'", "true"},
+		{"a quoted number", `"1"`, "1"},
+		{"a block", "|\n      a ||\n        b\n", "a ||\n  b\n"},
+		{"a folded block", ">-\n      a ||\n      b\n", "a || b"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c := parse(t, pool+"routes:\n  - match: /a\n    when: "+row.yaml+"\n", "A=true")
+			if got := c.Routes[0].Requirement.When; got != row.want {
+				t.Errorf("%s is %q, want %q", row.yaml, got, row.want)
+			}
+		})
+	}
+}
+
+func TestConditionMistakes(t *testing.T) {
+	const write = "; write a condition in CEL, such as token.subject == path.id"
+	for yaml, text := range map[string]string{
+		"":             "4:5: routes[0].when has no value" + write + ", or leave the key out",
+		"null":         "4:11: routes[0].when has no value" + write + ", or leave the key out",
+		"''":           "4:11: routes[0].when is empty" + write,
+		"' '":          "4:11: routes[0].when is empty" + write,
+		"[a == b]":     "4:5: routes[0].when is a list" + write,
+		"{a: b}":       "4:5: routes[0].when is a mapping" + write,
+		"1":            "4:11: routes[0].when is 1, which is no string" + write,
+		"true":         "4:11: routes[0].when is true, which is no string" + write,
+		"!token.valid": `4:11: the tag "!token.valid" is not taken; put a string in quotes instead`,
+	} {
+		t.Run(yaml, func(t *testing.T) {
+			got := mistakes(t, pool+"routes:\n  - match: /a\n    when: "+yaml+"\n")
+			same(t, got[:1], []string{text})
+		})
+	}
+	same(t, mistakes(t, pool+"routes:\n  - match: /a\n    when: \"a\" in token.groups\n"), []string{
+		`4:15: not valid YAML: did not find expected key (while parsing a block mapping that begins at 3:5); put all of a value that begins with a quote in quotes of the other kind, or in a block behind |`})
+	for _, access := range []string{"public", "optional", "deny"} {
+		same(t, mistakes(t, pool+"routes: [{match: /a, when: a == b, access: "+access+"}]\n"),
+			[]string{`2:28: routes[0].when asks for something of a token, but this route is ` + access + `; write access: required, or leave it out`})
+	}
+	const two = "issuers:\n  a: {cognito: us-west-1_a, clients: [c], prefix: ''}\n  b: {cognito: us-west-1_b, clients: [c], prefix: 'b:'}\n"
+	same(t, mistakes(t, two+"routes: [{match: /a, when: x}]\n"), []string{
+		`4:10: routes[0] needs issuers beside its groups, scopes, clients, when, max_auth_age or acr, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`})
+	parse(t, two+"routes: [{match: /a, when: x, issuers: [b]}]\n")
+}
+
+// TestMistakeWithin: the ▸ in each condition is where its mistake is, and where
+// the file's reader is sent to; ▪ stands where that is the start of the text
+// instead.
+func TestMistakeWithin(t *testing.T) {
+	for _, row := range []struct {
+		name, when   string
+		line, column int
+	}{
+		{"plain", "token.subject ▸== path.id", 1, 14},
+		{"plain, first character", "▸token.subject", 1, 0},
+		{"plain, behind the last", "token.subject▸", 1, 13},
+		{"plain, far behind", "token.subject▸", 1, 100},
+		{"plain, a line too many", "token.subject▸", 2, 3},
+		{"plain, with more than ASCII", "x != 'été' ▸== x", 1, 11},
+		{"plain, over two lines", "▪token.subject\n      == path.id", 1, 17},
+		{"plain, with a comment", "a ▸== b # c", 1, 2},
+		{"single quotes", "'a ▸== b'", 1, 2},
+		{"single quotes, behind the last", "'a == b▸'", 1, 6},
+		{"single quotes with quotes", "'a == ''b'' ▸&& c'", 1, 9},
+		{"single quotes with quotes, at one", "'a == ▸''b'''", 1, 5},
+		{"single quotes over two lines", "▪'a ==\n      b'", 1, 5},
+		{"double quotes", `"a ▸== b"`, 1, 2},
+		{"double quotes with quotes", `"a == \"b\" ▸&& c"`, 1, 9},
+		{"double quotes with more escapes", `"\x61 == \"\u00e9\\\/\U0001F600\t\" ▸&& c"`, 1, 13},
+		{"double quotes with a line break", `"a ==\n▸b"`, 2, 0},
+		{"double quotes with an escape that few know", `▪"a == '\a' && c"`, 1, 10},
+		{"double quotes over two lines", "▪\"a ==\n      b\"", 1, 5},
+		{"a block", "|\n      a ==\n      b ▸|| c\n", 2, 2},
+		{"a block, first line", "|\n      a ▸==\n      b || c\n", 1, 2},
+		{"a block with a deeper line", "|-\n      a ==\n        b ▸|| c\n", 2, 4},
+		{"a block with its indentation written", "|2\n        a ▸== b\n", 1, 4},
+		{"a block with a comment", "| # why\n      a ▸== b\n", 1, 2},
+		{"a block with an empty line", "|\n      a ==\n\n      ▸b\n", 3, 0},
+		{"a block that begins with an empty line", "|\n\n      a ▸== b\n", 2, 2},
+		{"a block, behind its last line", "|\n      a ==▸\n", 2, 0},
+		{"a block with more than ASCII", "|\n      'été' ▸== x\n", 1, 6},
+		{"folded, on one line", ">\n      a ▸== b\n", 1, 2},
+		{"folded, over two lines", "▪>\n      a ==\n      b\n", 1, 5},
+		{"no line", "▪a == b", 0, 3},
+		{"no column", "▪a == b", 1, -1},
+	} {
+		for name, ends := range map[string]string{row.name: "\n", row.name + ", Windows line ends": "\r\n"} {
+			t.Run(name, func(t *testing.T) {
+				marked := pool + "routes:\n  - match: /a\n    when: " + row.when + "\n    forward: true\n"
+				before, _, _ := strings.Cut(marked, "▸")
+				before, _, _ = strings.Cut(before, "▪")
+				want := config.Pos{File: "gate.yaml", Line: strings.Count(before, "\n") + 1, Column: len([]rune(before[strings.LastIndex(before, "\n"):]))}
+				clean := strings.NewReplacer("▸", "", "▪", "", "\n", ends).Replace(marked)
+				m := parse(t, clean).MistakeWithin("routes[0].when", row.line, row.column, "no such %s", "thing")
+				if m.Pos != want || m.Text != "no such thing" {
+					t.Errorf("%q is at %v, want %v", m.Text, m.Pos, want)
+				}
+			})
+		}
+	}
+	c := parse(t, "routes: [{match: /a}]\n"+pool)
+	if got, want := c.MistakeWithin("routes[0].when", 1, 5, "x").Error(), "gate.yaml:1:10: x"; got != want {
+		t.Errorf("without a condition: %q, want %q", got, want)
+	}
+	if got, want := c.MistakeWithin("routes[0].match", 1, 1, "x").Error(), "gate.yaml:1:18: x"; got != want {
+		t.Errorf("in another text: %q, want %q", got, want)
+	}
+}

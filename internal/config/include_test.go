@@ -1,0 +1,271 @@
+package config_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// files writes files by their names below a new directory and returns it.
+func files(t *testing.T, texts map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range texts {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, name, text)
+	}
+	return dir
+}
+
+// load reads gate.yaml in dir, and returns its mistakes and warnings without the
+// directory's name.
+func load(t *testing.T, dir string, pairs ...string) (c *config.Config, wrong, warned []string) {
+	t.Helper()
+	short := func(all []config.Mistake) []string {
+		texts := lines(all)
+		for i := range texts {
+			texts[i] = strings.TrimPrefix(strings.ReplaceAll(texts[i], dir+string(filepath.Separator), ""), "gate.yaml:")
+		}
+		return texts
+	}
+	c, err := config.Load(filepath.Join(dir, "gate.yaml"), env(pairs...))
+	var all config.Mistakes
+	if err != nil && !errors.As(err, &all) {
+		t.Fatal(err)
+	}
+	if c != nil {
+		warned = short(c.Warnings)
+	}
+	return c, short(all), warned
+}
+
+const (
+	shop  = "hosts: [shop.example, \"*.shop.example\"]\nroutes:\n  - {match: /cart, forward: false}\n  - {name: by-envoy, audit: none, shadow: false}\n"
+	admin = "routes:\n  - {match: /admin/**, groups: ['${GROUP}'], when: \"'${X}' != ''\"}\nhosts: [admin.example]\n"
+)
+
+// TestInclude: the routes of included files stand behind the file's own, by the
+// names of their files, for the hosts of their files.
+func TestInclude(t *testing.T) {
+	main := pool + "include: ['routes.d/*.yaml', 'more/${WHICH}.yaml', routes.d/b.yaml]\nroutes: [{match: /own}]\ntokens: {forward: true}\naudit: {allowed: all}\nshadow: true\n"
+	dir := files(t, map[string]string{
+		"gate.yaml": main, "routes.d/b.yaml": shop, "routes.d/a.yaml": admin, "more/x.yaml": "hosts: [x.example]\nroutes: []\n", "routes.d/c.txt": "no YAML",
+	})
+	c, wrong, warned := load(t, dir, "GROUP=owner", "WHICH=x")
+	same(t, append(wrong, warned...), nil)
+	all := config.Sampling{Denied: 1, Allowed: 1}
+	compare(t, []valueRow{
+		{"routes", c.Routes, []config.Route{
+			{Name: "/own", Path: "routes[0]", Match: "/own", Access: config.AccessRequired, TokensFrom: fromBearer(), Forward: true, Audit: all, Shadow: true},
+			{Name: "/admin/**", Path: "routes.d/a.yaml: routes[0]", Match: "/admin/**", Hosts: []string{"admin.example"}, Access: config.AccessRequired,
+				TokensFrom: fromBearer(), Forward: true, Audit: all, Shadow: true,
+				Requirement: config.Requirement{Alternative: config.Alternative{Groups: config.Choice{Any: []string{"owner"}}}, When: "'${X}' != ''"}},
+			{Name: "/cart", Path: "routes.d/b.yaml: routes[0]", Match: "/cart", Hosts: []string{"shop.example", "*.shop.example"}, Access: config.AccessRequired,
+				TokensFrom: fromBearer(), Audit: all, Shadow: true},
+			{Name: "by-envoy", Path: "routes.d/b.yaml: routes[1]", Hosts: []string{"shop.example", "*.shop.example"}, Access: config.AccessRequired,
+				TokensFrom: fromBearer(), Forward: true},
+		}},
+		{"files", c.Files, []string{filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "routes.d/*.yaml"), filepath.Join(dir, "more/x.yaml"), filepath.Join(dir, "routes.d/b.yaml")}},
+	})
+	for path, want := range map[string]string{
+		"routes[0].match":                      "gate.yaml:3:18",
+		"routes.d/a.yaml: routes[0].groups":    "routes.d/a.yaml:2:24",
+		"routes.d/a.yaml: routes[0].clients":   "routes.d/a.yaml:2:5",
+		"routes.d/a.yaml: routes[7].clients":   "routes.d/a.yaml:1:1",
+		"routes.d/a.yaml: anything":            "routes.d/a.yaml:1:1",
+		"routes.d/b.yaml: hosts[1]":            "routes.d/b.yaml:1:23",
+		"routes.d/missing.yaml: routes[0]":     "gate.yaml:3:1", // the nearest there is
+		`routes.d/a.yaml: routes[0]["a: b"].c`: "routes.d/a.yaml:2:5",
+	} {
+		if got := strings.TrimPrefix(c.At(path).String(), dir+"/"); got != want {
+			t.Errorf("%s is at %s, want %s", path, got, want)
+		}
+	}
+	m := c.MistakeWithin("routes.d/a.yaml: routes[0].when", 1, 7, "wrong")
+	if got, want := strings.TrimPrefix(m.Error(), dir+"/"), "routes.d/a.yaml:2:60: wrong"; got != want {
+		t.Errorf("inside a condition: %s, want %s", got, want)
+	}
+}
+
+// TestIncludeMistakes: what is wrong with an included file is said at its place
+// in that file, all of it at once.
+func TestIncludeMistakes(t *testing.T) {
+	const include = "include: ['routes.d/*.yaml']\nroutes: [{match: /a, name: taken}]\n"
+	for _, row := range []struct {
+		name         string
+		main         string
+		a, b         string
+		wrong, warns []string
+	}{
+		{"values of routes", include, "hosts: [a.example]\nroutes:\n  - {match: /a, access: publik}\n  - {access: public}\n  - {match: '${NOT_SET}', groups: []}\n", "", []string{
+			`routes.d/a.yaml:3:25: routes[0].access is "publik"; write public, optional, required or deny`,
+			"routes.d/a.yaml:4:5: routes[1].match is missing; write [METHOD,...] PATH, such as GET /api/health, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions",
+			"routes.d/a.yaml:5:13: routes[2].match needs the variable NOT_SET, which is not set; set it, or write ${NOT_SET:-default}",
+			"routes.d/a.yaml:5:27: routes[2].groups is an empty list; write a list such as [admin], or {all: [admin]} to ask for all of them, or leave the key out",
+		}, nil},
+		{"hosts of a route", include, "hosts: [a.example]\nroutes:\n  - {match: /x, hosts: [b.example]}\n", "", []string{
+			"routes.d/a.yaml:3:17: routes[0].hosts has no place in an included file, whose hosts at the top are those of each of its routes; leave it out"}, nil},
+		{"neither key", include, "{}\n", "", []string{
+			"routes.d/a.yaml:1:1: hosts is missing; write a list such as [shop.example]",
+			"routes.d/a.yaml:1:1: routes is missing; write a list of routes, each such as {match: GET /api/health, access: public}"}, nil},
+		{"no hosts", include, "hosts: []\nroutes: []\n", "", []string{
+			"routes.d/a.yaml:1:1: hosts is an empty list; write a list such as [shop.example], or leave the key out"}, nil},
+		{"any host", include, "hosts: ['*']\nroutes: []\n", "", []string{
+			`routes.d/a.yaml:1:9: hosts[0] is "*"; name the hosts that the routes are for, since another file may have others`}, nil},
+		{"keys of the file that includes", include, "hosts: [a.example]\nroutes: []\nissuers: {}\ninclude: [b.yaml]\nhost: a\n", "", []string{
+			"routes.d/a.yaml:3:1: issuers has no place in an included file, which is a mapping with the keys hosts and routes; write it in gate.yaml",
+			"routes.d/a.yaml:4:1: include has no place in an included file, which is a mapping with the keys hosts and routes; write it in gate.yaml",
+			`routes.d/a.yaml:5:1: the key "host" is unknown in the file; did you mean hosts?`}, nil},
+		{"an empty file", include, "", "", []string{"routes.d/a.yaml:1:1: the file is empty; write hosts and routes"}, nil},
+		{"a list", include, "- match: /a\n", "", []string{"routes.d/a.yaml:1:1: the file is a list; write a mapping with keys such as hosts and routes"}, nil},
+		{"broken YAML beside a mistake", include + "default: none\n", "hosts: [a.example\n", "hosts: [b.example]\nroutes: [{match: 1}]\n", []string{
+			`4:10: default is "none"; write required or deny`,
+			"routes.d/a.yaml:2:1: not valid YAML: did not find expected ',' or ']' (while parsing a flow sequence that begins at 1:8)",
+			"routes.d/b.yaml:2:18: routes[0].match is 1, which is no string; write [METHOD,...] PATH, such as GET /api/health, in quotes where it looks like a number, true or false"}, nil},
+		{"a name of the file that includes", include, "hosts: [a.example]\nroutes:\n  - {match: /x, name: taken}\n", "", []string{
+			`routes.d/a.yaml:3:23: routes[0].name gives the route the name "taken", which routes[0] has already; write a name of its own`}, nil},
+		{"a name of another file", include, "hosts: [a.example]\nroutes:\n  - {match: /x}\n", "hosts: [b.example]\nroutes:\n  - {match: /x}\n", []string{
+			`routes.d/b.yaml:3:13: routes[0].match gives the route the name "/x", which routes.d/a.yaml: routes[0] has already; write a name of its own`}, nil},
+		{"the rules between routes and issuers", include, "hosts: [a.example]\nroutes:\n  - {match: /x, issuers: [nobody]}\n", "", []string{
+			`routes.d/a.yaml:3:27: routes[0].issuers[0] is "nobody", and no issuer has that name; the issuers are pool`}, nil},
+		{"the rules between routes and identity", include, "hosts: [a.example]\nroutes:\n  - {match: /x, tokens_from: [{header: x-user-id}]}\n", "", []string{
+			`routes.d/a.yaml:3:40: routes[0].tokens_from[0].header is "x-user-id", which identity sets or strips; write another header`}, nil},
+		{"a warning", include, "hosts: [a.example]\nroutes:\n  - {match: /x, access: deny, shadow: true}\n", "", nil, []string{
+			"routes.d/a.yaml:3:39: routes[0].shadow has no effect on a route that is deny: it covers the credential, the token and the requirement; leave it out"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			texts := map[string]string{"gate.yaml": pool + row.main, "routes.d/a.yaml": row.a}
+			if row.b != "" {
+				texts["routes.d/b.yaml"] = row.b
+			}
+			_, wrong, warned := load(t, files(t, texts))
+			same(t, wrong, row.wrong)
+			same(t, warned, row.warns)
+		})
+	}
+}
+
+// TestIncludePatterns: what a pattern does not find is never passed over in
+// silence.
+func TestIncludePatterns(t *testing.T) {
+	texts := map[string]string{"routes.d/a.yaml": admin, "dir.d/b.yaml/c": "", "own.yaml": "hosts: [x]\nroutes: []\n"}
+	for _, row := range []struct {
+		name, include string
+		wrong, warns  []string
+	}{
+		{"a pattern without a file", "[none/*.yaml]", nil, []string{`2:11: include[0] is "none/*.yaml", which matches no file`}},
+		{"a name without a file", "[routes.d/a.yaml, routes.d/b.yaml]", []string{
+			`2:28: include[1] is "routes.d/b.yaml", and there is no such file; write its path relative to this file, or a pattern such as routes.d/*.yaml`}, nil},
+		{"no pattern", "['routes.d/[*.yaml', routes.d/a.yaml]", []string{
+			`2:11: include[0] is "routes.d/[*.yaml", which is no proper pattern; write a path or pattern such as routes.d/*.yaml`}, nil},
+		{"a directory", "[dir.d/*.yaml]", []string{`2:11: include[0] names "dir.d/b.yaml", which is no regular file`}, nil},
+		{"the file itself", "['*.yaml']", []string{
+			`2:11: include[0] is "*.yaml", which this file is one of; keep included files in a directory of their own, such as routes.d`}, nil},
+		{"a directory that cannot be listed", "[gate.yaml/*.yaml]", []string{`2:11: include[0] cannot be looked for: open gate.yaml: not a directory`}, nil},
+		{"a word", "routes.d/*.yaml", []string{`2:10: include is the single value "routes.d/*.yaml"; write a list of patterns such as [routes.d/*.yaml]`}, nil},
+		{"an empty word", "['']", []string{`2:11: include[0] is empty; write a path or pattern such as routes.d/*.yaml`}, nil},
+		{"none", "[]", nil, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			texts["gate.yaml"] = pool + "include: " + row.include + "\n"
+			_, wrong, warned := load(t, files(t, texts), "GROUP=a")
+			same(t, wrong, row.wrong)
+			same(t, warned, row.warns)
+		})
+	}
+}
+
+// TestIncludeBrokenLink: a pattern matches names, and what cannot be read under
+// one of them is not passed over.
+func TestIncludeBrokenLink(t *testing.T) {
+	dir := files(t, map[string]string{"gate.yaml": pool + "include: ['routes.d/*.yaml']\n", "routes.d/a.yaml": shop})
+	if err := os.Symlink("gone", filepath.Join(dir, "routes.d", "b.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	_, wrong, _ := load(t, dir)
+	same(t, wrong, []string{"2:11: include[0] names a file that cannot be read: open routes.d/b.yaml: no such file or directory"})
+}
+
+// TestIncludeOverlap: a host belongs to one included file, or the order of their
+// names would decide.
+func TestIncludeOverlap(t *testing.T) {
+	for _, row := range []struct{ a, b string }{
+		{"x.example", "x.example"}, {"X.example", "x.EXAMPLE"},
+		{"*.a.example", "x.a.example"}, {"x.a.example", "*.a.example"},
+		{"*.a.example", "*.b.a.example"}, {"*.b.a.example", "*.a.example"}, {"*.a.example", "*.a.example"},
+		{"*.a.example", "x.y.a.example"},
+	} {
+		t.Run(row.a+" and "+row.b, func(t *testing.T) {
+			dir := files(t, map[string]string{"gate.yaml": pool + "include: ['*.d/*']\n",
+				"x.d/1": "hosts: ['" + row.a + "']\nroutes: []\n", "x.d/2": "hosts: [other.example, '" + row.b + "']\nroutes: []\n"})
+			_, wrong, _ := load(t, dir)
+			same(t, wrong, []string{"x.d/2:1:24: hosts[1] is " + quoted(strings.ToLower(row.b)) + ", and x.d/1 has " + quoted(strings.ToLower(row.a)) +
+				"; a host has its routes in one included file, so move them together"})
+		})
+	}
+	for _, row := range []struct{ a, b string }{
+		{"x.example", "y.example"}, {"*.a.example", "a.example"}, {"*.a.example", "*.b.example"}, {"*.a.example", "*.ba.example"}, {"a.example", "*.x.a.example"},
+	} {
+		t.Run(row.a+" beside "+row.b, func(t *testing.T) {
+			dir := files(t, map[string]string{"gate.yaml": pool + "include: ['*.d/*']\n",
+				"x.d/1": "hosts: ['" + row.a + "']\nroutes: []\n", "x.d/2": "hosts: ['" + row.b + "']\nroutes: []\n"})
+			_, wrong, _ := load(t, dir)
+			same(t, wrong, nil)
+		})
+	}
+}
+
+// TestIncludeHash: the hash is that of every file read, and of one file it is
+// the file's own.
+func TestIncludeHash(t *testing.T) {
+	main := pool + "include: ['routes.d/*.yaml']\n"
+	hash := func(texts map[string]string) string {
+		texts["gate.yaml"] = main
+		c, wrong, _ := load(t, files(t, texts), "GROUP=a")
+		same(t, wrong, nil)
+		return c.Hash
+	}
+	sum := sha256.Sum256([]byte(main))
+	seen := []string{hex.EncodeToString(sum[:])}
+	if got := hash(map[string]string{}); got != seen[0] {
+		t.Errorf("the hash without included files is %s, want %s", got, seen[0])
+	}
+	for name, texts := range map[string]map[string]string{
+		"one file":              {"routes.d/a.yaml": admin},
+		"another name":          {"routes.d/b.yaml": admin},
+		"another content":       {"routes.d/a.yaml": admin + "# \n"},
+		"two files":             {"routes.d/a.yaml": admin, "routes.d/b.yaml": shop},
+		"the same, swapped":     {"routes.d/a.yaml": shop, "routes.d/b.yaml": admin},
+		"the text of two files": {"routes.d/a.yaml": admin + "# routes.d/b.yaml " + strings.ReplaceAll(shop, "\n", "\n# ")},
+	} {
+		got := hash(texts)
+		if slices.Contains(seen, got) {
+			t.Errorf("%s: the hash is that of another configuration", name)
+		}
+		if again := hash(texts); again != got {
+			t.Errorf("%s: the hash in another directory is another", name)
+		}
+		seen = append(seen, got)
+	}
+}
+
+// TestIncludeBesideOddDirectory: what the file's directory is called is no part
+// of the pattern.
+func TestIncludeBesideOddDirectory(t *testing.T) {
+	dir := files(t, map[string]string{"o[d]d*/gate.yaml": pool + "include: ['routes.d/*.yaml']\n", "o[d]d*/routes.d/a.yaml": shop, "odd/routes.d/z.yaml": "no routes"})
+	c, wrong, warned := load(t, filepath.Join(dir, "o[d]d*"))
+	same(t, append(wrong, warned...), nil)
+	if len(c.Routes) != 2 || c.Routes[0].Path != "routes.d/a.yaml: routes[0]" {
+		t.Errorf("routes are %+v", c.Routes)
+	}
+}

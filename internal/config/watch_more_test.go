@@ -1,0 +1,237 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// silent holds that no change is told of for a while.
+func silent(t *testing.T, calls <-chan struct{}, why string) {
+	t.Helper()
+	select {
+	case <-calls:
+		t.Errorf("a change was seen: %s", why)
+	case <-time.After(1500 * time.Millisecond): // more than a file that was written to is left alone
+	}
+}
+
+// rename puts a file with this text in the place of another.
+func rename(t *testing.T, file, text string) {
+	t.Helper()
+	write(t, file+".new", text)
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func grow(t *testing.T, file, text string) {
+	t.Helper()
+	out, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = out.Close() }()
+	if _, err := out.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWatchPatterns: whatever happens to the files that a pattern matches, and
+// new ones among them, counts.
+func TestWatchPatterns(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, dir string){
+		"a new file":                func(t *testing.T, dir string) { write(t, filepath.Join(dir, "routes.d", "new.yaml"), "new") },
+		"a new file, put in place":  func(t *testing.T, dir string) { rename(t, filepath.Join(dir, "routes.d", "new.yaml"), "new") },
+		"one that changes":          func(t *testing.T, dir string) { write(t, filepath.Join(dir, "routes.d", "a.yaml"), "other") },
+		"one in an odd directory":   func(t *testing.T, dir string) { write(t, filepath.Join(dir, "o[d]d", "a.yaml"), "other") },
+		"a name that is no pattern": func(t *testing.T, dir string) { write(t, filepath.Join(dir, "o[d]d", "b[1].yaml"), "other") },
+		"one that goes": func(t *testing.T, dir string) {
+			if err := os.Remove(filepath.Join(dir, "routes.d", "a.yaml")); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := files(t, map[string]string{"routes.d/a.yaml": "a", "o[d]d/a.yaml": "a", "o[d]d/b[1].yaml": "b"})
+			calls := watched(t, filepath.Join(dir, "routes.d", "*.yaml"), filepath.Join(dir, `o\[d\]d`, "*.yaml"), filepath.Join(dir, "o[d]d", "b[1].yaml"))
+			write(t, filepath.Join(dir, "routes.d", "a.txt"), "nobody's business")
+			change(t, dir)
+			called(t, calls)
+			silent(t, calls, "it was told of already")
+		})
+	}
+}
+
+// TestWatchPipe: what cannot be read to its end is not begun.
+func TestWatchPipe(t *testing.T) {
+	dir := files(t, map[string]string{"gate.yaml": pool + "include: [pipe]\n"})
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	calls := watched(t, pipe)
+	_, wrong, _ := load(t, dir)
+	same(t, wrong, []string{`2:11: include[0] names "pipe", which is no regular file`})
+	rename(t, pipe, "a file in its place")
+	called(t, calls)
+}
+
+// TestWatchOthers: what is watched can change while it is, and a change between
+// the reading of a file and the call is not lost.
+func TestWatchOthers(t *testing.T) {
+	t.Parallel()
+	dir := files(t, map[string]string{"gate.yaml": "a", "routes.d/a.yaml": "a", "other.d/a.yaml": "a"})
+	gate, routes, other := filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "routes.d", "*.yaml"), filepath.Join(dir, "other.d", "*.yaml")
+	w := watcher(t, config.NewPromptWatcher, gate)
+	calls := run(t, w)
+	// Nothing tells a file that changed before the call from one that did not.
+	w.Watch(gate, routes)
+	called(t, calls)
+	silent(t, calls, "the new files count once")
+	w.Watch(gate, routes)
+	silent(t, calls, "the same files once more")
+	write(t, filepath.Join(dir, "routes.d", "b.yaml"), "b")
+	called(t, calls)
+	w.Watch(gate)
+	write(t, filepath.Join(dir, "routes.d", "b.yaml"), "c")
+	silent(t, calls, "a file that is watched no longer")
+	w.Watch(other)
+	called(t, calls)
+	write(t, gate, "b")
+	silent(t, calls, "the config is watched no longer")
+	write(t, filepath.Join(dir, "other.d", "a.yaml"), "b")
+	called(t, calls)
+}
+
+// TestWatchOthersKeepsChanges: a change of a file that stays watched is not lost
+// when others leave.
+func TestWatchOthersKeepsChanges(t *testing.T) {
+	t.Parallel()
+	dir := files(t, map[string]string{"gate.yaml": "a", "routes.d/a.yaml": "a"})
+	w := watcher(t, config.NewWatcher, filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "routes.d", "*.yaml"))
+	if err := os.Remove(filepath.Join(dir, "routes.d", "a.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	w.Watch(filepath.Join(dir, "routes.d", "*.yaml"))
+	called(t, run(t, w))
+}
+
+// TestWatchInsideChanged: the reader of a file may say from inside what to watch
+// from now on.
+func TestWatchInsideChanged(t *testing.T) {
+	t.Parallel()
+	dir := files(t, map[string]string{"gate.yaml": "a"})
+	gate := filepath.Join(dir, "gate.yaml")
+	w := watcher(t, config.NewPromptWatcher, gate)
+	calls, ended := make(chan struct{}, 100), make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.Run(t.Context(), func() {
+			w.Watch(gate, filepath.Join(dir, "*.more"))
+			calls <- struct{}{}
+		})
+	}()
+	rename(t, gate, "b")
+	called(t, calls)
+	called(t, calls) // the pattern was not watched before
+	write(t, filepath.Join(dir, "a.more"), "a")
+	called(t, calls)
+	t.Cleanup(func() { <-ended }) // the context of the test ends before
+}
+
+// TestPromptWatch: a file that must take effect within a second counts however
+// it changes, with events or without, and without waiting for the time when
+// everything is read again.
+func TestPromptWatch(t *testing.T) {
+	const soon = 3 * time.Second // a second, and two for a machine that stalls
+	for name, change := range map[string]func(t *testing.T, file string){
+		"replaced":           func(t *testing.T, file string) { rename(t, file, "other") },
+		"appended to":        func(t *testing.T, file string) { grow(t, file, "more") },
+		"rewritten in place": func(t *testing.T, file string) { write(t, file, "rewritten") },
+		"the same length":    func(t *testing.T, file string) { write(t, file, "CONTENT") },
+		"removed": func(t *testing.T, file string) {
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		for events, deaf := range map[string]bool{"with events": false, "without events": true} {
+			t.Run(name+", "+events, func(t *testing.T) {
+				t.Parallel()
+				file := filepath.Join(t.TempDir(), "revoked.jsonl")
+				write(t, file, "content")
+				early := time.Now().Add(-time.Hour)
+				if err := os.Chtimes(file, early, early); err != nil {
+					t.Fatal(err)
+				}
+				w := watcher(t, config.NewPromptWatcher, file)
+				if deaf {
+					config.Deafen(w)
+				}
+				calls := run(t, w)
+				change(t, file)
+				begin := time.Now()
+				called(t, calls)
+				if took := time.Since(begin); took > soon {
+					t.Errorf("it took %s", took)
+				}
+			})
+		}
+	}
+}
+
+// TestPromptWatchHiddenChange: a change that leaves no trace in size, time and
+// inode, and comes without an event, counts too.
+func TestPromptWatchHiddenChange(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "revoked.jsonl")
+	write(t, file, "content")
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := watcher(t, config.NewPromptWatcher, file)
+	config.Deafen(w)
+	calls := run(t, w)
+	write(t, file, "CONTENT")
+	if err := os.Chtimes(file, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	called(t, calls)
+}
+
+// TestPromptWatchBusyFile: a file that is never left alone counts all the same,
+// again and again, with events or without.
+func TestPromptWatchBusyFile(t *testing.T) {
+	for events, deaf := range map[string]bool{"with events": false, "without events": true} {
+		t.Run(events, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "revoked.jsonl")
+			write(t, file, "content")
+			w := watcher(t, config.NewPromptWatcher, file)
+			if deaf {
+				config.Deafen(w)
+			}
+			calls := run(t, w)
+			busy := time.NewTicker(20 * time.Millisecond)
+			defer busy.Stop()
+			end := time.After(30 * time.Second)
+			for seen := 0; seen < 2; {
+				select {
+				case <-busy.C:
+					grow(t, file, "more\n")
+				case <-calls:
+					seen++
+				case <-end:
+					t.Fatalf("%d changes were seen, of a file that never rests", seen)
+				}
+			}
+		})
+	}
+}

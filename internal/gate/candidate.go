@@ -1,0 +1,83 @@
+package gate
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// Limits of a candidate. It must not take from the live gate what that needs:
+// what is beyond them is left out, and counted.
+const (
+	candidateWaiting = 1024                  // requests
+	candidateTime    = 50 * time.Millisecond // for one, waiting for a key included
+)
+
+// Difference is a request that a candidate config decides otherwise than the
+// live one.
+type Difference struct {
+	Live, Candidate *Decision
+}
+
+// Candidate decides by another config what a live gate has decided already, off
+// the request's path, and tells where it would differ. It never changes an
+// answer. Make one with [NewCandidate]. It is safe for concurrent use.
+type Candidate struct {
+	gate    *Gate
+	differ  func(*Request, Difference)
+	waiting chan decided
+	skipped atomic.Uint64
+}
+
+type decided struct {
+	request *Request
+	live    *Decision
+}
+
+// NewCandidate returns a candidate that decides by g and tells differences to
+// differ, from one goroutine.
+func NewCandidate(g *Gate, differ func(*Request, Difference)) *Candidate {
+	return &Candidate{gate: g, differ: differ, waiting: make(chan decided, candidateWaiting)}
+}
+
+// Offer hands over a request and its live decision; neither may be changed after.
+// It never waits: what there is no room for is left out and counted.
+func (c *Candidate) Offer(r *Request, live *Decision) {
+	select {
+	case c.waiting <- decided{r, live}:
+	default:
+		c.skipped.Add(1)
+	}
+}
+
+// Skipped returns how many requests were left out since the start.
+func (c *Candidate) Skipped() uint64 { return c.skipped.Load() }
+
+// Run decides what is offered until ctx ends.
+func (c *Candidate) Run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case one := <-c.waiting:
+			c.decide(ctx, one)
+		}
+	}
+}
+
+func (c *Candidate) decide(ctx context.Context, one decided) {
+	ctx, cancel := context.WithTimeout(ctx, candidateTime)
+	defer cancel()
+	would := c.gate.check(one.request, one.live.Time)
+	would.run(ctx)
+	if differ(one.live, would.decision) {
+		c.differ(one.request, Difference{Live: one.live, Candidate: would.decision})
+	}
+}
+
+// differ reports whether two decisions on one request are different to the
+// client, to the application or in their reason. Ids and routes do not count.
+func differ(a, b *Decision) bool {
+	return a.Verdict != b.Verdict || a.Reason != b.Reason || a.Status() != b.Status() || !slices.Equal(a.Set, b.Set)
+}

@@ -1,0 +1,223 @@
+package gate_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+const liveYAML = issuersYAML + `
+routes:
+  - {name: same,    match: /same,    issuers: [home], groups: [admin]}
+  - {name: wider,   match: /wider,   issuers: [home], groups: [admin]}
+  - {name: tighter, match: /tighter, issuers: [home]}
+  - {name: renamed, match: /renamed, access: public}
+  - {name: other,   match: /other,   issuers: [home], groups: [admin]}
+`
+
+const candidateYAML = issuersYAML + `
+routes:
+  - {name: same,    match: /same,    issuers: [home], groups: [admin]}
+  - {name: wider,   match: /wider,   issuers: [home]}
+  - {name: tighter, match: /tighter, issuers: [home], groups: [admin]}
+  - {name: anew,    match: /renamed, access: public}
+  - {name: other,   match: /other,   issuers: [home], scopes: [orders/admin]}
+  - {name: new,     match: /new,     access: public}
+identity: {headers: {x-user-email: null, x-team: team}}
+`
+
+// told gathers differences.
+type told struct {
+	mu    sync.Mutex
+	all   []gate.Difference
+	asked []*gate.Request
+}
+
+func (o *told) differ(r *gate.Request, d gate.Difference) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.all, o.asked = append(o.all, d), append(o.asked, r)
+}
+
+func (o *told) len() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.all)
+}
+
+// begin runs a candidate until the test ends, or its Run is ended.
+func begin(t *testing.T, c *gate.Candidate) (end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.Run(ctx)
+	}()
+	end = func() {
+		cancel()
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			t.Error("Run does not end with its context")
+		}
+	}
+	t.Cleanup(end)
+	return end
+}
+
+// wait waits until a condition holds.
+func wait(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(10 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
+
+// A candidate tells where it would decide otherwise, and in which direction, and
+// only there; what is live stays as it was decided.
+func TestCandidateTellsDifferences(t *testing.T) {
+	w := startWith(t, liveYAML)
+	fetches := w.home.Fetches()
+	cfg := parse(t, candidateYAML, map[string]string{
+		"HOME_ISS": w.home.ISS(), "POOL_KEYS": w.pool.JWKSURL(), "DARK_ISS": w.dark.ISS(), "DIM_ISS": w.dim.ISS(),
+	})
+	would := open(t, cfg, gate.Options{Replica: "candidate", Now: w.clock.now, Logger: quiet(), Keys: w.gate})
+	var found told
+	c := gate.NewCandidate(would, found.differ)
+	begin(t, c)
+	admin := bearer(mint(t, w.home, claims(nil)))
+	guest := bearer(mint(t, w.home, claims(map[string]any{"groups": []string{"guests"}})))
+	teamed := bearer(mint(t, w.home, claims(map[string]any{"team": "red"})))
+	for _, row := range []struct {
+		name            string
+		r               *gate.Request
+		live, candidate gate.Reason // candidate: "" when there is no difference
+	}{
+		{"allowed by both", get("/same", admin), "allowed", ""},
+		{"denied by both", get("/same", guest), "group_missing", ""},
+		{"denied by both for want of a token", get("/same"), "credential_missing", ""},
+		{"another route's name", get("/renamed"), "public", ""},
+		{"refused by both", get("/a//b"), "path_refused", ""},
+		{"would be allowed", get("/wider", guest), "group_missing", "allowed"},
+		{"would be denied", get("/tighter", guest), "allowed", "group_missing"},
+		{"would be denied for another reason", get("/other", guest), "group_missing", "scope_missing"},
+		{"would be public", get("/new"), "credential_missing", "public"},
+		{"would tell the application more", get("/same", teamed), "allowed", "allowed"},
+		{"the issuer's outage is shared", get("/same", bearer(mint(t, w.dark, map[string]any{"aud": "orders-api", "sub": "a"}))), "keys_unavailable", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			before := found.len()
+			live := w.decide(t, row.r)
+			copied := *live
+			if live.Reason != row.live {
+				t.Fatalf("live: %s (%s), want %s", live.Reason, live.Detail, row.live)
+			}
+			c.Offer(row.r, live)
+			// One that differs for certain, so that the one before it is done.
+			last := get("/new")
+			c.Offer(last, w.decide(t, last))
+			wait(t, "the candidate has decided", func() bool { return found.len() > before && found.asked[found.len()-1] == last })
+			if fmt.Sprint(*live) != fmt.Sprint(copied) {
+				t.Errorf("the live decision was changed:\n%+v\nbefore\n%+v", *live, copied)
+			}
+			if got := found.len() - before - 1; (got > 0) != (row.candidate != "") || got > 1 {
+				t.Fatalf("%d differences, want %q", got, row.candidate)
+			}
+			if row.candidate == "" {
+				return
+			}
+			d := found.all[before]
+			if found.asked[before] != row.r || d.Live != live || d.Candidate.Reason != row.candidate || d.Candidate.ConfigHash != cfg.Hash {
+				t.Errorf("candidate: %s by %s, want %s by %s", d.Candidate.Reason, d.Candidate.ConfigHash, row.candidate, cfg.Hash)
+			}
+			consistent(t, d.Candidate)
+		})
+	}
+	if got := w.home.Fetches(); got != fetches {
+		t.Errorf("the shared issuer was asked %d times more", got-fetches)
+	}
+	if c.Skipped() != 0 {
+		t.Errorf("%d were left out", c.Skipped())
+	}
+}
+
+// Whoever offers never waits: what there is no room for is left out and counted,
+// and what there is room for is decided once it is somebody's turn.
+func TestCandidateNeverBlocks(t *testing.T) {
+	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
+	would := open(t, parse(t, "default: deny\n", nil), gate.Options{Logger: quiet(), Keys: live})
+	var found told
+	c := gate.NewCandidate(would, found.differ)
+	const offered, room = 3000, 1024
+	r := get("/x")
+	d := live.Decide(t.Context(), r)
+	for range offered {
+		c.Offer(r, d) // nobody takes them yet
+	}
+	if got := c.Skipped(); got != offered-room {
+		t.Errorf("%d were left out, want %d", got, offered-room)
+	}
+	end := begin(t, c)
+	wait(t, "all that there was room for is decided", func() bool { return found.len() == room })
+	end()
+	for range offered {
+		c.Offer(r, d) // nobody takes them any more
+	}
+	if got := c.Skipped(); got != 2*(offered-room) {
+		t.Errorf("%d were left out, want %d", got, 2*(offered-room))
+	}
+	if found.len() != room {
+		t.Errorf("%d differences after the end, want %d", found.len(), room)
+	}
+}
+
+// Offers may come from many at once.
+func TestCandidateConcurrently(t *testing.T) {
+	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
+	would := open(t, parse(t, "default: deny\n", nil), gate.Options{Logger: quiet()})
+	var found told
+	c := gate.NewCandidate(would, found.differ)
+	begin(t, c)
+	var offering sync.WaitGroup
+	const each, by = 500, 4
+	for range by {
+		offering.Go(func() {
+			for range each {
+				r := get("/x")
+				c.Offer(r, live.Decide(t.Context(), r))
+			}
+		})
+	}
+	offering.Wait()
+	wait(t, "each was decided or left out", func() bool { return found.len()+int(c.Skipped()) == each*by })
+}
+
+// A candidate that reads its keys from where the live gate has them goes on
+// doing so when the live gate has another config, or has ended.
+func TestCandidateOutlivesTheLiveConfig(t *testing.T) {
+	w := startWith(t, liveYAML)
+	would := open(t, w.cfg, gate.Options{Logger: quiet(), Now: w.clock.now, Keys: w.gate})
+	if err := w.gate.Reload(t.Context(), parse(t, publicYAML, nil)); err != nil {
+		t.Fatal(err)
+	}
+	w.gate.Close()
+	if _, err := w.home.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	d := would.Decide(t.Context(), get("/same", bearer(mint(t, w.home, claims(nil)))))
+	if d.Reason != gate.ReasonAllowed {
+		t.Errorf("%s (%s), want allowed by the rotated key", d.Reason, d.Detail)
+	}
+}

@@ -1,0 +1,192 @@
+package gate_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// TestExplainAgreesWithDecide takes thousands of requests, each both ways at one
+// moment: an explanation is of the decision that a client would get, and its
+// steps are those that led there.
+func TestExplainAgreesWithDecide(t *testing.T) {
+	const each = 2500
+	seen := map[gate.Reason]int{}
+	for name, yaml := range agreeing() {
+		t.Run(name, func(t *testing.T) {
+			w := startWith(t, yaml)
+			var frozen atomic.Int64
+			g := open(t, w.cfg, gate.Options{Keys: w.gate, Logger: quiet(), Now: func() time.Time {
+				if at := frozen.Load(); at != 0 {
+					return time.Unix(0, at)
+				}
+				return time.Now()
+			}})
+			m := newMaker(t, w)
+			for i := range each {
+				r := m.request()
+				now := time.Now()
+				frozen.Store(now.UnixNano())
+				d := g.Decide(t.Context(), r)
+				e := g.Explain(t.Context(), r, now)
+				seen[d.Reason]++
+				checkAgrees(t, d, e.Decision)
+				checkSteps(t, e)
+				m.checkNoToken(t, e)
+				if t.Failed() {
+					t.Fatalf("request %d: %+v\n%s", i, r, steps(e))
+				}
+			}
+		})
+	}
+	// What a request cannot come to, and what takes a day to come to.
+	rare := append(unreachable(), gate.ReasonKeysStale)
+	for _, reason := range declared(t) {
+		if seen[reason] == 0 && !slices.Contains(rare, reason) && reason != gate.ReasonRequestMalformed {
+			t.Errorf("no request was %s", reason)
+		}
+	}
+	t.Logf("%d reasons", len(seen))
+}
+
+// agreeing are configs with every feature that changes a decision.
+func agreeing() map[string]string {
+	const more = `
+  - {name: events,  match: /events,  end_streams_at_expiry: true}
+  - {name: cookie,  match: "/cookie/**", tokens_from: [{cookie: session, origins: ["https://app.example"]}, {query: access_token}, {header: x-token}]}
+  - {name: socket,  match: /socket, tokens_from: [{websocket_protocol: bearer}], forward: true}
+  - {name: any,     match: /any, any_of: [{issuers: [home], groups: [admin]}, {issuers: [pool], clients: [web]}], audit: none}
+  - {name: hosted,  match: /hosted, hosts: ["*.example"], access: public}
+  - {name: unlisted, issuers: [home], groups: [admin]}
+revoked: {file: testdata/revoked.jsonl}
+`
+	const revoked = "revoked: {file: testdata/revoked.jsonl}\n"
+	routes := routesYAML[:len(routesYAML)-len(revoked)] + more
+	return map[string]string{
+		"plain":  issuersYAML + routes,
+		"cors":   issuersYAML + routes + "default: deny\ncors: {origins: [\"https://app.example\"], credentials: true, preflight: check}\naudit: {allowed: 1/3}\n",
+		"shadow": issuersYAML + routes + "shadow: true\nrelax: {all: [double_slash, ignore_case], hosts: {old.example: [encoded_slash, method_override]}}\n",
+	}
+}
+
+// maker makes requests: a fixed series of them.
+type maker struct {
+	random *rand.Rand
+	tokens []string
+	grams  map[string]bool // every 9 bytes in a row of a token
+}
+
+func newMaker(t *testing.T, w *world) *maker {
+	m := &maker{random: rand.New(rand.NewPCG(7, 11)), grams: map[string]bool{}}
+	type claim = map[string]any
+	now := time.Now()
+	add := func(raw string) { m.tokens = append(m.tokens, raw) }
+	home := func(header, changed claim) { add(sign(t, w.home, header, claims(changed))) }
+	for range 12 { // good ones, so that half of the requests have one
+		home(nil, claim{"auth_time": now.Unix(), "acr": "gold", "level": 4})
+	}
+	for _, changed := range []claim{
+		{"exp": now.Add(-time.Hour).Unix()}, {"exp": nil}, {"exp": "x"}, {"nbf": now.Add(time.Hour).Unix()}, {"iat": now.Add(time.Hour).Unix()},
+		{"exp": now.Add(30 * time.Hour).Unix()}, {"aud": "x"}, {"aud": 5}, {"client_id": "x"}, {"client_id": "mobile"}, {"sub": nil}, {"sub": "mallory"},
+		{"groups": []string{"staff"}}, {"groups": "admin"}, {"groups": nil}, {"scope": "orders/read"}, {"auth_time": 1, "acr": "gold"},
+		{"auth_time": now.Unix(), "acr": "tin"}, {"auth_time": now.Unix()}, {"level": 1}, {"level": "high"}, {"iss": "https://evil.example/"}, {"iss": w.home.ISS() + "/"},
+		{"preferred_username": string(make([]byte, 65))}, {"padding": fmt.Sprintf("%05000d", 7)}, {"sub": "pool:alice"},
+	} {
+		home(nil, changed)
+	}
+	for _, header := range []claim{
+		{"alg": "none"}, {"alg": "HS256"}, {"alg": "ES384"}, {"crit": []string{"exp"}}, {"typ": "logout+jwt"}, {"kid": nil}, {"kid": "nobody"}, {"jwk": claim{"kty": "oct"}},
+	} {
+		home(header, nil)
+	}
+	add(tampered(m.tokens[0]))
+	for _, changed := range []claim{{"token_use": "access"}, {"token_use": "id", "aud": "web"}, {"token_use": "access", "client_id": "billing"}} {
+		all := claim{"client_id": "web", "sub": "pat"}
+		maps.Copy(all, changed)
+		add(mint(t, w.pool, all))
+	}
+	add(mint(t, w.dark, claim{"aud": "orders-api", "sub": "a"}))
+	add(mint(t, w.dim, claim{"aud": "orders-api", "sub": "a"}))
+	add(sign(t, w.dim, claim{"kid": "nobody"}, claim{"aud": "orders-api", "sub": "a"}))
+	for _, raw := range m.tokens {
+		for i := range len(raw) - 8 {
+			m.grams[raw[i:i+9]] = true
+		}
+	}
+	m.tokens = append(m.tokens, "null", "a.b.c", "", m.tokens[0]+".x", m.tokens[0]+"=")
+	return m
+}
+
+// one picks one of a list.
+func (m *maker) one(list ...string) string { return list[m.random.IntN(len(list))] }
+
+// maybe is true in one of n.
+func (m *maker) maybe(n int) bool { return m.random.IntN(n) == 0 }
+
+// request makes one request, which most often is nearly a proper one.
+func (m *maker) request() *gate.Request {
+	r := request(m.one("GET", "GET", "GET", "POST", "DELETE", "HEAD", "OPTIONS", "get"), m.one(
+		"/open/x", "/optional/x", "/lenient/x", "/closed/x", "/fixed", "/elsewhere", "/strict", "/strict", "/strict", "/team", "/session/x", "/session/x", "/fresh", "/fresh", "/fresh",
+		"/readers", "/own/alice", "/own/bob", "/level", "/shadow", "/events", "/cookie/x", "/cookie/x", "/socket", "/any", "/hosted", "/nowhere", "/STRICT",
+		"/strict/", "/%73trict", "/a//b", "/a/../strict", "/a%2fb", "/strict;x", "strict", "/caf\xc3\xa9", "/strict%"))
+	r.Host = m.one("api.example", "api.example", "api.example", "API.example:8443", "old.example", "api.example.", "a.example,b.example", "", "a b")
+	r.Apart = m.maybe(2)
+	if m.maybe(2) {
+		r.Target += m.one("?", "?a=b", "?a=b&a=c", "?access_token=null")
+	}
+	if m.maybe(8) {
+		r.Name(m.one("strict", "team", "unlisted", "open", "closed", "default", "nowhere", "own", ""))
+	}
+	if m.maybe(60) {
+		r.Extensions = map[string]string{"jwtgate.rote": "strict"}
+	}
+	for _, field := range m.fields() {
+		r.Headers = append(r.Headers, get("/", field).Headers...)
+	}
+	for n := m.random.IntN(8); n > 0; n /= 3 { // one most often, sometimes none or two
+		m.carry(r)
+	}
+	return r
+}
+
+// carry puts a token somewhere.
+func (m *maker) carry(r *gate.Request) {
+	raw := m.one(m.tokens...)
+	add := func(name, value string) { r.Headers = append(r.Headers, gate.Header{Name: name, Value: value}) }
+	switch m.random.IntN(12) {
+	case 0:
+		add("cookie", "a=b; session="+raw+"; c=d")
+	case 1:
+		add("x-token", raw)
+	case 2:
+		add("sec-websocket-protocol", "bearer, "+raw)
+		add("upgrade", "websocket")
+	case 3:
+		r.Target += m.one("?", "&") + "access_token=" + raw
+	case 4:
+		add("authorization", m.one("bearer ", "Bearer  ", "Basic ", "Bearer", "")+raw)
+	default:
+		add("Authorization", "Bearer "+raw)
+	}
+}
+
+// fields are header fields beside the token's.
+func (m *maker) fields() []string {
+	var fields []string
+	for _, field := range []string{
+		"origin: https://app.example", "origin: https://evil.example", "sec-fetch-site: same-origin", "sec-fetch-site: cross-site",
+		"access-control-request-method: GET", "access-control-request-method: DELETE", "x-user-id: root", "X_User_Groups: admin", "x-user-roles: root",
+		"x-http-method-override: DELETE", "content-length: 3", "upgrade: websocket", "x-request-id: 1", "cookie: c=d",
+	} {
+		if m.maybe(7) {
+			fields = append(fields, field)
+		}
+	}
+	return fields
+}

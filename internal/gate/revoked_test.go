@@ -1,0 +1,178 @@
+package gate_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// revocable is a gate whose list of what is revoked a test writes.
+func revocable(t *testing.T, list string) (*world, string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "revoked.jsonl")
+	putFile(t, file, list)
+	return startWith(t, issuersYAML+`
+routes: [{name: team, match: /team, issuers: [home], groups: [admin]}]
+revoked: {file: `+file+"}\n"), file
+}
+
+func putFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mistakesOf returns what is wrong, one mistake a line.
+func mistakesOf(t *testing.T, err error) []string {
+	t.Helper()
+	var mistakes config.Mistakes
+	if !errors.As(err, &mistakes) {
+		t.Fatalf("%T: %v, want mistakes", err, err)
+	}
+	return strings.Split(mistakes.Sorted().Error(), "\n")
+}
+
+// The list is in force as soon as it was read, for tokens that were taken a
+// moment ago too, and as soon as it was read again they are taken again.
+func TestReloadRevoked(t *testing.T) {
+	w, file := revocable(t, "")
+	raw := mint(t, w.home, claims(map[string]any{"jti": "one"}))
+	step := func(list string, n int, want gate.Reason) {
+		t.Helper()
+		putFile(t, file, list)
+		if err := w.gate.ReloadRevoked(); err != nil {
+			t.Fatal(err)
+		}
+		if d := w.decide(t, get("/team", bearer(raw))); d.Reason != want || w.gate.Revoked() != n {
+			t.Errorf("after %q: %s (%s), %d lines, want %s and %d", list, d.Reason, d.Detail, w.gate.Revoked(), want, n)
+		}
+	}
+	step("", 0, "allowed")
+	step(`{"issuer": "home", "jti": "two"}`+"\n", 1, "allowed")
+	step(`{"issuer": "home", "jti": "one"}`+"\n"+`{"issuer": "home", "sub": "bob"}`+"\n", 2, "token_revoked")
+	step(`{"issuer": "pool", "jti": "one"}`+"\n", 1, "allowed")
+	step(`{"issuer": "home", "sub": "alice"}`+"\n", 1, "token_revoked")
+	step("", 0, "allowed")
+}
+
+// A list that cannot be used names each wrong line and changes nothing.
+func TestBrokenRevokedKeepsTheOldList(t *testing.T) {
+	const kept = `{"issuer": "home", "sub": "alice"}` + "\n"
+	w, file := revocable(t, kept)
+	raw := bearer(mint(t, w.home, claims(nil)))
+	hash := w.gate.Config().Hash
+	next := *w.cfg
+	next.Hash = "next"
+	for name, row := range map[string]struct {
+		list string
+		want []string
+	}{
+		"a line":    {kept + "alice\n", []string{file + ":2:1: is not one JSON object"}},
+		"two lines": {"{}\n\n" + kept + `{"issuer": "nobody", "sub": "x"}`, []string{file + ":1:1: says not what is revoked", file + ":4:1: names the issuer \"nobody\""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			putFile(t, file, row.list)
+			for way, reload := range map[string]func() error{
+				"ReloadRevoked": w.gate.ReloadRevoked,
+				"Reload":        func() error { return w.gate.Reload(t.Context(), &next) },
+				"Check":         func() error { return gate.Check(&next) },
+				"New": func() error {
+					g, err := gate.New(&next, gate.Options{Logger: quiet()})
+					if g != nil {
+						t.Error("there is a gate beside the mistakes")
+					}
+					return err
+				},
+			} {
+				got := mistakesOf(t, reload())
+				if len(got) != len(row.want) {
+					t.Fatalf("%s: %q", way, got)
+				}
+				for i, want := range row.want {
+					if !strings.HasPrefix(got[i], want) {
+						t.Errorf("%s: %q, want %q", way, got[i], want)
+					}
+				}
+				if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonTokenRevoked || d.ConfigHash != hash || w.gate.Revoked() != 1 {
+					t.Errorf("after %s: %s by %s, %d lines", way, d.Reason, d.ConfigHash, w.gate.Revoked())
+				}
+			}
+		})
+	}
+}
+
+// A file that is not there is a mistake at its key, and the list in force stays.
+func TestMissingRevoked(t *testing.T) {
+	w, file := revocable(t, `{"issuer": "home", "sub": "alice"}`)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	for way, err := range map[string]error{"ReloadRevoked": w.gate.ReloadRevoked(), "Check": gate.Check(w.cfg)} {
+		got := mistakesOf(t, err)
+		if len(got) != 1 || !strings.HasPrefix(got[0], "gate.yaml:") || !strings.Contains(got[0], "revoked.file cannot be read") || !strings.Contains(got[0], "no such file") {
+			t.Errorf("%s: %q", way, got)
+		}
+	}
+	if d := w.decide(t, get("/team", bearer(mint(t, w.home, claims(nil))))); d.Reason != gate.ReasonTokenRevoked {
+		t.Errorf("%s, want the old list in force", d.Reason)
+	}
+}
+
+// A gate without a list has nothing to read and revokes nothing; with a new
+// config the list is the new one's.
+func TestRevokedFollowsTheConfig(t *testing.T) {
+	w, _ := revocable(t, `{"issuer": "home", "sub": "alice"}`)
+	raw := bearer(mint(t, w.home, claims(nil)))
+	next := *w.cfg
+	next.RevokedFile = ""
+	if err := w.gate.Reload(t.Context(), &next); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.gate.ReloadRevoked(); err != nil {
+		t.Errorf("without a list: %v", err)
+	}
+	if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonAllowed || w.gate.Revoked() != 0 {
+		t.Errorf("%s, %d lines", d.Reason, w.gate.Revoked())
+	}
+	if err := w.gate.Reload(t.Context(), w.cfg); err != nil {
+		t.Fatal(err)
+	}
+	if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonTokenRevoked || w.gate.Revoked() != 1 {
+		t.Errorf("%s, %d lines", d.Reason, w.gate.Revoked())
+	}
+}
+
+// Lists and configs are read anew while requests are decided; each is decided by
+// one of them.
+func TestReloadRevokedWhileDeciding(t *testing.T) {
+	w, file := revocable(t, "")
+	raw := bearer(mint(t, w.home, claims(nil)))
+	var others sync.WaitGroup
+	for range 2 {
+		others.Go(func() {
+			for range 300 {
+				d := w.gate.Decide(t.Context(), get("/team", raw))
+				if d.Reason != gate.ReasonAllowed && d.Reason != gate.ReasonTokenRevoked {
+					t.Errorf("%s (%s)", d.Reason, d.Detail)
+				}
+			}
+		})
+	}
+	for i := range 30 {
+		putFile(t, file, []string{"", `{"issuer": "home", "sub": "alice"}`}[i%2])
+		if err := w.gate.ReloadRevoked(); err != nil {
+			t.Error(err)
+		}
+	}
+	others.Wait()
+	if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonTokenRevoked {
+		t.Errorf("%s after the last list", d.Reason)
+	}
+}

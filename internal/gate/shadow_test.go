@@ -1,0 +1,192 @@
+package gate_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// A route in shadow lets go on what fails checks 3 to 9, without an identity or a
+// credential, and says what it would have been denied for.
+func TestShadowRoute(t *testing.T) {
+	w := startWith(t, issuersYAML+`
+identity: {max_value_bytes: 64, strip: [x-user-roles]}
+routes:
+  - {name: shadow,  match: /shadow/**, issuers: [home], groups: [admin], shadow: true, tokens_from: [bearer, {cookie: session}, {query: access_token}]}
+  - {name: kept,    match: /kept, forward: true, shadow: true}
+  - {name: closed,  match: /closed, access: deny}
+  - {name: lenient, match: /lenient, access: optional, if_invalid: anonymous, shadow: true}
+  - {name: half,    match: /half, access: optional, shadow: true}
+`)
+	good := mint(t, w.home, claims(nil))
+	guest := mint(t, w.home, claims(map[string]any{"groups": []string{"guests"}}))
+	large := mint(t, w.home, claims(map[string]any{"sub": strings.Repeat("x", 65)}))
+	dark := mint(t, w.dark, map[string]any{"aud": "orders-api", "sub": "a"})
+	for _, row := range []struct {
+		name          string
+		r             *gate.Request
+		want, excused gate.Reason
+	}{
+		{"nothing to excuse", get("/shadow/x", bearer(good)), "allowed", ""},
+		{"no token", get("/shadow/x"), "shadowed", "credential_missing"},
+		{"no JWT", get("/shadow/x", bearer("null")), "shadowed", "token_malformed"},
+		{"two tokens", get("/shadow/x", bearer(good), bearer(guest)), "shadowed", "credential_ambiguous"},
+		{"two places", get("/shadow/x?access_token="+good, bearer(good)), "shadowed", "credential_ambiguous"},
+		{"a cookie of another site", request("POST", "/shadow/x", "cookie: a=b; session="+good, "origin: https://evil.example"), "shadowed", "cross_site"},
+		{"a tampered token", get("/shadow/x", bearer(tampered(good))), "shadowed", "signature_invalid"},
+		{"an issuer without keys", get("/shadow/x", bearer(dark)), "shadowed", "keys_unavailable"},
+		{"not in the group", get("/shadow/x?access_token=" + guest), "shadowed", "group_missing"},
+		{"a forwarded credential", get("/kept", bearer(tampered(good))), "shadowed", "signature_invalid"},
+		{"an optional route", get("/half", bearer("null")), "shadowed", "token_malformed"},
+		{"an optional route without a token", get("/half"), "anonymous", ""},
+		{"if_invalid goes before", get("/lenient", bearer("null")), "anonymous_invalid", "token_malformed"},
+
+		{"a value too large", get("/shadow/x", bearer(large)), "identity_too_large", ""},
+		{"a path", get("/shadow/..;/x", bearer(good)), "path_refused", ""},
+		{"a closed route", get("/closed", bearer(good)), "route_denied", ""},
+		{"a route that it does not fit", named("shadow", get("/x", bearer(good))), "route_mismatch", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			row.r.Headers = append(row.r.Headers, get("/", forged()...).Headers...)
+			d := w.decide(t, row.r)
+			if d.Reason != row.want || d.Excused != row.excused {
+				t.Fatalf("%s, excused %q (%s), want %s and %q", d.Reason, d.Excused, d.Detail, row.want, row.excused)
+			}
+			if d.Verdict != gate.VerdictAllow {
+				return
+			}
+			checkAlwaysRemoved(t, d)
+			if row.excused != "" {
+				checkExcused(t, d, row.r)
+			}
+		})
+	}
+}
+
+// checkExcused: neither identity nor credential goes on, and who runs the gate is
+// told why, and what to change.
+func checkExcused(t *testing.T, d *gate.Decision, r *gate.Request) {
+	t.Helper()
+	received := forwarded(d, r)
+	if told := identityOf(received); len(told) > 0 {
+		t.Errorf("the application is told %v", told)
+	}
+	for name, values := range received {
+		if strings.Contains(strings.Join(values, ""), "eyJ") {
+			t.Errorf("the token goes on in %s", name)
+		}
+	}
+	if strings.Contains(r.Target, "access_token=") != slices.Contains(d.RemoveParameters, "access_token") {
+		t.Errorf("of %.20s... the parameters %v are taken out", r.Target, d.RemoveParameters)
+	}
+	if d.Detail == "" || d.Mend == "" || d.Denial != nil {
+		t.Errorf("detail %q, mend %q, denial %+v", d.Detail, d.Mend, d.Denial)
+	}
+}
+
+// The whole gate in shadow: every route but those that say otherwise, and what no
+// route matches.
+func TestShadowGate(t *testing.T) {
+	w := startWith(t, issuersYAML+`
+shadow: true
+routes:
+  - {name: routed,   match: /routed}
+  - {name: enforced, match: /enforced, shadow: false}
+  - {name: closed,   match: /closed, access: deny}
+`)
+	for path, row := range map[string]struct{ want, excused gate.Reason }{
+		"/routed":   {"shadowed", "credential_missing"},
+		"/nowhere":  {"shadowed", "credential_missing"},
+		"/enforced": {"credential_missing", ""},
+		"/closed":   {"route_denied", ""},
+	} {
+		if d := w.decide(t, get(path)); d.Reason != row.want || d.Excused != row.excused {
+			t.Errorf("%s: %s, excused %q, want %+v", path, d.Reason, d.Excused, row)
+		}
+	}
+	deny := startWith(t, issuersYAML+"shadow: true\ndefault: deny\n")
+	if d := deny.decide(t, get("/nowhere")); d.Reason != gate.ReasonRouteDenied {
+		t.Errorf("default: deny: %s", d.Reason)
+	}
+}
+
+// sampled is a gate whose routes record as said.
+const sampledYAML = `
+audit: {denied: all, allowed: none, to: stdout}
+routes:
+  - {name: plain, match: /plain, access: public}
+  - {name: none,  match: /none, issuers: [home], audit: none}
+  - {name: all,   match: /all, access: public, audit: all}
+  - {name: some,  match: /some, access: public, audit: 1/4}
+  - {name: lax,   match: /lax, access: optional, if_invalid: anonymous}
+  - {name: quiet, match: /quiet, access: optional, if_invalid: anonymous, audit: none}
+  - {name: shade, match: /shade, shadow: true}
+`
+
+// The route says what is recorded before the gate does; a failure that was
+// excused counts with the denials, and so does what was refused unread.
+func TestAuditSampling(t *testing.T) {
+	w := startWith(t, issuersYAML+sampledYAML)
+	good := bearer(mint(t, w.home, claims(nil)))
+	for _, row := range []struct {
+		name string
+		r    *gate.Request
+		want gate.Reason
+		kept bool
+	}{
+		{"allowed", get("/plain"), "public", false},
+		{"allowed by a route that records all", get("/all"), "public", true},
+		{"denied", get("/nowhere"), "credential_missing", true},
+		{"denied before there is a route", get("/a//b"), "path_refused", true},
+		{"denied by a route that records none", get("/none"), "credential_missing", false},
+		{"allowed by a route that records none", get("/none", good), "allowed", false},
+		{"excused", get("/lax", bearer("null")), "anonymous_invalid", true},
+		{"excused on a route that records none", get("/quiet", bearer("null")), "anonymous_invalid", false},
+		{"anonymous", get("/lax"), "anonymous", false},
+		{"in shadow", get("/shade"), "shadowed", true},
+		{"in shadow, and allowed", get("/shade", good), "allowed", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			for range 20 {
+				d := w.decide(t, row.r)
+				if d.Reason != row.want || d.Record != row.kept || d.To != config.AuditStdout {
+					t.Fatalf("%s, recorded %v at %s, want %s and %v", d.Reason, d.Record, d.To, row.want, row.kept)
+				}
+			}
+		})
+	}
+	if d := w.gate.Refuse(gate.ReasonInternal, "x"); !d.Record || d.To != config.AuditStdout {
+		t.Errorf("refused: recorded %v at %s", d.Record, d.To)
+	}
+}
+
+func TestAuditSamplesOneInSoMany(t *testing.T) {
+	w := startWith(t, issuersYAML+strings.Replace(sampledYAML, "denied: all, allowed: none", "denied: 1/10, allowed: 1/2", 1))
+	const n = 4000
+	for _, row := range []struct {
+		name  string
+		ask   func() *gate.Decision
+		oneIn int
+	}{
+		{"a route's own", func() *gate.Decision { return w.gate.Decide(t.Context(), get("/some")) }, 4},
+		{"allowed", func() *gate.Decision { return w.gate.Decide(t.Context(), get("/plain")) }, 2},
+		{"denied", func() *gate.Decision { return w.gate.Decide(t.Context(), get("/nowhere")) }, 10},
+		{"refused", func() *gate.Decision { return w.gate.Refuse(gate.ReasonInternal, "") }, 10},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			kept := 0
+			for range n {
+				if row.ask().Record {
+					kept++
+				}
+			}
+			// More than eight standard deviations either way.
+			if due := n / row.oneIn; kept < due*6/10 || kept > due*14/10 {
+				t.Errorf("%d of %d were recorded, want about %d", kept, n, due)
+			}
+		})
+	}
+}

@@ -1,0 +1,192 @@
+package gate_test
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// checkAgrees holds two decisions of one request at one moment to each other.
+func checkAgrees(t *testing.T, decided, explained *gate.Decision) {
+	t.Helper()
+	plain := func(d *gate.Decision) gate.Decision {
+		p := *d
+		// Of this decision alone, by chance, or by the clock.
+		p.ID, p.Elapsed, p.Record, p.Cached = "", 0, false, false
+		p.Remove = slices.Sorted(slices.Values(p.Remove))
+		p.Set = slices.SortedFunc(slices.Values(p.Set), func(a, b gate.Header) int { return strings.Compare(a.Name, b.Name) })
+		if d.Denial != nil {
+			denial := *d.Denial
+			denial.RetryAfter = 0
+			p.Denial = &denial
+		}
+		if !d.Time.Equal(time.Unix(0, d.Time.UnixNano())) {
+			t.Errorf("time %v", d.Time)
+		}
+		p.Time = time.Unix(0, d.Time.UnixNano())
+		return p
+	}
+	consistent(t, explained)
+	if a, b := plain(decided), plain(explained); !reflect.DeepEqual(a, b) {
+		t.Errorf("decided\n\t%+v %+v\nexplained\n\t%+v %+v", a, a.Denial, b, b.Denial)
+	}
+}
+
+// checkSteps holds the steps to the decision that they led to.
+func checkSteps(t *testing.T, e *gate.Explanation) {
+	t.Helper()
+	d := e.Decision
+	if len(e.Steps) != 10 {
+		t.Fatalf("%d steps", len(e.Steps))
+	}
+	failed := decidingCheck(d)
+	for i, step := range e.Steps {
+		want := gate.Passed
+		switch {
+		case failed != gate.CheckNone && step.Number == failed:
+			want = gate.Failed
+		case step.Number == gate.CheckIdentity && d.Verdict == gate.VerdictAllow:
+		case d.Verdict != gate.VerdictAllow && step.Number > failed, // all, when no check decided
+			d.Excused != "" && step.Number > failed,
+			(d.Reason == "public" || d.Reason == "preflight") && step.Number > gate.CheckRoute,
+			d.Reason == "anonymous" && step.Number > gate.CheckCredential:
+			want = gate.Skipped
+		}
+		if step.Outcome != want || step.Number != gate.Stage(i+1) || step.Check != step.Number.String() {
+			t.Errorf("%s: step %d is %d %s %s, want it %s", d.Reason, i+1, step.Number, step.Check, step.Outcome, want)
+		}
+		if step.Outcome == gate.Failed && step.Text != d.Detail || step.Outcome == gate.Skipped && step.Text != "" {
+			t.Errorf("%s: step %s %s says %q, the detail is %q", d.Reason, step.Check, step.Outcome, step.Text, d.Detail)
+		}
+	}
+}
+
+// decidingCheck is the check that denied the request, or would have.
+func decidingCheck(d *gate.Decision) gate.Stage {
+	reason := d.Excused
+	if d.Verdict != gate.VerdictAllow {
+		reason = d.Reason
+	}
+	if reason == "claims_malformed" && d.Issuer == "" {
+		return gate.CheckIssuer // claims that are no JSON have no iss
+	}
+	m, _ := gate.MeaningOf(reason)
+	return m.Check
+}
+
+// checkNoToken fails the test when more than 8 bytes in a row of a token stand in
+// an explanation.
+func (m *maker) checkNoToken(t *testing.T, e *gate.Explanation) {
+	t.Helper()
+	text := steps(e) + e.Decision.Detail + "\n" + e.Decision.Mend
+	for i := range len(text) - 8 {
+		if m.grams[text[i:i+9]] {
+			t.Errorf("%q of a token stands in it", text[i:i+9])
+			return
+		}
+	}
+}
+
+// steps renders steps, one a line.
+func steps(e *gate.Explanation) string {
+	var b strings.Builder
+	for _, s := range e.Steps {
+		fmt.Fprintf(&b, "%2d %s %s: %s\n", s.Number, s.Check, s.Outcome, s.Text)
+	}
+	return b.String()
+}
+
+// What each step says, of the requests that people ask about most.
+func TestStepsSayWhatWasFound(t *testing.T) {
+	w := startWith(t, issuersYAML+`
+identity: {headers: {x-user-email: null}}
+routes:
+  - {name: open, match: /open, access: public}
+  - {name: feed, match: /feed, access: optional, if_invalid: anonymous}
+  - {name: team, match: "/team/{id}", issuers: [home], groups: [admin, lead], any_of: [{clients: [web]}, {scopes: {all: [a, b]}}], max_auth_age: 1h, acr: [gold], when: path.id != ''}
+  - {name: page, match: /page, tokens_from: [{cookie: session}, {query: t}, {header: x-t}, {websocket_protocol: bearer}]}
+`)
+	good := mint(t, w.home, claims(map[string]any{"auth_time": time.Now().Unix(), "acr": "gold"}))
+	guest := mint(t, w.home, claims(map[string]any{"groups": []string{"guests"}}))
+	kid := w.home.KeyID()
+	for _, row := range []struct {
+		name string
+		r    *gate.Request
+		want map[gate.Stage]string // the beginning of what is said
+	}{
+		{"public", get("/open", "x-user-id: root", "X_User_Id: root"), map[gate.Stage]string{
+			1: "GET /open on host api.example", 2: "open (gate.yaml:", 10: "no identity is set; takes out x-user-id, x_user_id"}},
+		{"default", get("/x", bearer(good)), map[gate.Stage]string{2: "no route matches; default is required", 9: "any valid token"}},
+		{"default by its name", named("default", get("/x", bearer(good))), map[gate.Stage]string{2: "default, access required, named by Envoy"}},
+		{"by name", named("open", get("/open")), map[gate.Stage]string{2: "open (gate.yaml:"}},
+		{"no host", &gate.Request{Method: "GET", Target: "/a//b"}, map[gate.Stage]string{1: "path refused"}},
+		{"nobody", get("/feed"), map[gate.Stage]string{3: "none, and none is needed", 10: "no identity is set"}},
+		{"all of it", get("/team/x", bearer(good)), map[gate.Stage]string{
+			3: "a token in Authorization: Bearer", 4: fmt.Sprintf("alg ES256, kid %q", kid), 5: "home (http://127.0.0.1:", 6: fmt.Sprintf("kid %q is a key of home", kid),
+			7: "holds", 8: `subject "alice", user, client "web", accepted for another 1h0m`,
+			9:  "issuer home; group admin or lead; any of: client web | scope a and b; a login of the last 1h0m0s; acr gold; when path.id != ''",
+			10: "sets x-user-client, "}},
+		{"excused", get("/feed", bearer(guest), "x-user-id: root"), map[gate.Stage]string{8: `subject "alice"`}},
+		{"not in the group", get("/team/x", bearer(guest)), map[gate.Stage]string{9: `group missing: has groups "guests"`}},
+		{"expired", get("/team/x", bearer(sign(t, w.home, nil, claims(map[string]any{"exp": 1000})))), map[gate.Stage]string{
+			4: fmt.Sprintf("kid %q", kid), 5: "home", 6: "kid ", 7: "holds", 8: "token expired"}},
+		{"in a cookie", get("/page", "cookie: a=b; session="+good), map[gate.Stage]string{3: `a token in the cookie "session"`, 10: "sets x-user-client, "}},
+		{"in the query", get("/page?t=" + good), map[gate.Stage]string{3: `a token in the query "t"`}},
+		{"in a header", get("/page", "x-t: "+good), map[gate.Stage]string{3: `a token in the header "x-t"`}},
+		{"in a WebSocket's opening", get("/page", "upgrade: websocket", "connection: upgrade", "sec-websocket-protocol: chat, bearer, "+good, "origin: https://api.example"),
+			map[gate.Stage]string{3: "a token in Sec-WebSocket-Protocol, behind bearer"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			e := w.gate.Explain(t.Context(), row.r, time.Now())
+			checkSteps(t, e)
+			for stage, want := range row.want {
+				if got := e.Steps[stage-1].Text; !strings.HasPrefix(got, want) {
+					t.Errorf("%s says %q, want %q", stage, got, want)
+				}
+			}
+		})
+	}
+}
+
+// The cookie, the parameter and the protocol that carried the token are not taken
+// for identity headers.
+func TestStepsTellIdentityFromCredential(t *testing.T) {
+	w := startWith(t, issuersYAML+`
+routes: [{name: page, match: /page, access: optional, if_invalid: anonymous, tokens_from: [{cookie: session}, {query: t}]}]
+`)
+	for _, row := range []struct {
+		name, want string
+		r          *gate.Request
+	}{
+		{"a cookie", "no identity is set; takes the token out of cookie", get("/page", "cookie: a=b; session=null")},
+		{"a cookie alone", "no identity is set; takes out cookie", get("/page", "cookie: session=null")},
+		{"a parameter", "no identity is set; takes out the parameter t", get("/page?t=null")},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			e := w.gate.Explain(t.Context(), row.r, time.Now())
+			if got := e.Steps[gate.CheckIdentity-1].Text; e.Decision.Reason != gate.ReasonAnonymousInvalid || got != row.want {
+				t.Errorf("%s: %q, want %q", e.Decision.Reason, got, row.want)
+			}
+		})
+	}
+}
+
+// A request is explained as it is at another time, by the keys of now.
+func TestExplainAtAnotherTime(t *testing.T) {
+	w := start(t)
+	raw := bearer(mint(t, w.home, claims(nil))) // for an hour
+	for ahead, want := range map[time.Duration]gate.Reason{
+		0: "allowed", 2 * time.Hour: "expired", -time.Hour: "issued_in_future",
+	} {
+		at := time.Now().Add(ahead)
+		e := w.gate.Explain(t.Context(), get("/strict", raw), at)
+		if e.Decision.Reason != want || !e.Decision.Time.Equal(at) {
+			t.Errorf("%v from now: %s (%s) at %v, want %s", ahead, e.Decision.Reason, e.Decision.Detail, e.Decision.Time, want)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package policytest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+const (
+	// lifetime of a token that says nothing of its own.
+	lifetime = time.Hour
+	// subject of a token that says nothing of its own.
+	subject = "somebody"
+)
+
+// mint makes the credential that a case sends.
+func (w *world) mint(t *token) (string, error) {
+	if t.raw != "" {
+		return t.raw, nil
+	}
+	i := slices.IndexFunc(w.cfg.Issuers, func(one config.Issuer) bool { return one.Name == t.issuer })
+	if i < 0 {
+		return "", fmt.Errorf("the config has no issuer %q; were the cases loaded for another one?", t.issuer)
+	}
+	issuer := &w.cfg.Issuers[i]
+	raw, err := w.signers[t.issuer].sign(t.header, complete(issuer, t, w.now), tokenType(issuer))
+	if err != nil {
+		return "", fmt.Errorf("mint a token of %q: %w", t.issuer, err)
+	}
+	return raw, nil
+}
+
+// tokenType is the typ of a token that its issuer's rules take; nil: none.
+func tokenType(issuer *config.Issuer) any {
+	if len(issuer.TokenTypes) == 0 || slices.ContainsFunc(issuer.TokenTypes, func(typ string) bool { return strings.EqualFold(typ, "JWT") }) {
+		return "JWT"
+	}
+	return issuer.TokenTypes[0]
+}
+
+// complete returns the claims of a token: those that are stated, and where they
+// leave something open, what the issuer's rules ask for. A claim that is null
+// stays out.
+func complete(issuer *config.Issuer, t *token, now time.Time) map[string]any {
+	claims := times(issuer, t, now)
+	claims["iss"] = issuer.ISS[0]
+	claims["sub"] = subject
+	asked := maps.Clone(t.claims)
+	for _, name := range []string{"exp", "nbf", "iat", "auth_time"} {
+		if moment, ok := relative(asked[name], now); ok {
+			asked[name] = moment
+		}
+	}
+	if issuer.Cognito != nil {
+		completeCognito(issuer, asked, claims)
+	} else {
+		completeGeneric(issuer, asked, claims)
+	}
+	maps.Copy(claims, asked)
+	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil })
+	return claims
+}
+
+// times are iat and exp. A token that is to have expired was issued before that.
+func times(issuer *config.Issuer, t *token, now time.Time) map[string]any {
+	lasts := lifetime
+	if issuer.MaxLifetime > 0 {
+		lasts = min(lasts, issuer.MaxLifetime)
+	}
+	issued := now
+	switch {
+	case t.lasts && t.expires <= 0:
+		issued = now.Add(t.expires - lasts)
+		lasts = now.Add(t.expires).Sub(issued)
+	case t.lasts:
+		lasts = t.expires
+	}
+	return map[string]any{"iat": number(issued), "exp": number(issued.Add(lasts))}
+}
+
+// number is a NumericDate (RFC 7519 section 2).
+func number(at time.Time) json.Number { return json.Number(fmt.Sprint(at.Unix())) }
+
+// relative reads a signed duration, such as -10m, as that moment.
+func relative(value any, now time.Time) (json.Number, bool) {
+	text, ok := value.(string)
+	if !ok || text == "" || !strings.Contains("+-", text[:1]) {
+		return "", false
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d.Abs() > maxShift {
+		return "", false
+	}
+	return number(now.Add(d)), true
+}
+
+// completeGeneric fills in audience and client. Who states azp alone names the
+// client by it.
+func completeGeneric(issuer *config.Issuer, asked, claims map[string]any) {
+	if len(issuer.Audiences) > 0 {
+		claims["aud"] = issuer.Audiences[0]
+	}
+	if azp := asked["azp"]; len(issuer.Clients) > 0 && azp == nil {
+		claims["client_id"] = issuer.Clients[0]
+	}
+}
+
+// completeCognito fills in what tells the pool's two kinds of token apart, and
+// what they have by kind: an ID token names its client in aud, an access token
+// in client_id. A user's token has a user name; a program's, whose subject is
+// its client, has none.
+func completeCognito(issuer *config.Issuer, asked, claims map[string]any) {
+	use := "access"
+	if !slices.Contains(issuer.Cognito.TokenUse, use) {
+		use = issuer.Cognito.TokenUse[0]
+	}
+	claims["token_use"] = use
+	if stated, ok := asked["token_use"].(string); ok {
+		use = stated
+	}
+	sub, client := any(subject), issuer.Clients[0]
+	if stated, there := asked["sub"]; there {
+		sub = stated
+	}
+	if use == "id" {
+		claims["aud"], claims["cognito:username"] = client, sub
+		return
+	}
+	claims["client_id"] = client
+	if len(issuer.Audiences) > 0 {
+		claims["aud"] = issuer.Audiences[0]
+	}
+	if stated, ok := asked["client_id"].(string); ok {
+		client = stated
+	}
+	if text, _ := sub.(string); text != client {
+		claims["username"] = sub
+	}
+}

@@ -1,0 +1,162 @@
+package policytest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+const (
+	// caseLimit is how long one case may take.
+	caseLimit = time.Second
+	// retryEvery is how soon a case is tried again whose key is being looked for.
+	retryEvery = 5 * time.Millisecond
+)
+
+// routeExtension is what Envoy's routes name a route of the gate by, in their
+// context_extensions.
+const routeExtension = "jwtgate.route"
+
+// Run decides the cases by cfg, one after the other, and returns how each came
+// out. cfg must be the config that they were loaded for, without mistakes; it is
+// not changed, and its issuers are not asked for keys.
+//
+// That all cases pass proves nothing of requests that no case makes, of Envoy's
+// settings, or of whether the issuers' real keys can be had. The error is
+// [config.Mistakes] when the config is at fault; it is ctx's when that ended
+// before all cases were decided.
+func Run(ctx context.Context, cfg *config.Config, cases []Case) (_ *Report, err error) {
+	if len(cases) > MaxCases {
+		return nil, fmt.Errorf("%d cases are more than %d; split them over several runs", len(cases), MaxCases)
+	}
+	w, err := newWorld(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	w.gate.AwaitKeys(ctx, caseLimit)
+	report := &Report{Routes: w.gate.Routes()}
+	touched := map[string]bool{}
+	for i := range cases {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("ended after %d of %d cases: %w", i, len(cases), context.Cause(ctx))
+		}
+		began := time.Now()
+		decision, err := w.decide(ctx, &cases[i])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", cases[i].Pos, err)
+		}
+		touched[decision.Route] = true
+		report.Results = append(report.Results, Result{
+			Name: cases[i].Name, Pos: cases[i].Pos, Elapsed: time.Since(began), Failure: judge(cfg, &cases[i], decision),
+		})
+	}
+	report.Untouched = slices.DeleteFunc(slices.Clone(report.Routes), func(name string) bool { return touched[name] })
+	return report, nil
+}
+
+// decide is where a case meets the gate.
+func (w *world) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
+	ctx, cancel := context.WithTimeout(ctx, caseLimit)
+	defer cancel()
+	request := c.request.build()
+	at := w.now.Add(c.at)
+	if c.token != nil {
+		raw, err := w.mint(c.token)
+		if err != nil {
+			return nil, err
+		}
+		source := c.in
+		if source == nil {
+			// The route is found before any credential is looked at.
+			source = w.firstSource(w.gate.Explain(ctx, request, at).Decision.Route)
+		}
+		put(request, *source, raw)
+	}
+	for {
+		decision := w.gate.Explain(ctx, request, at).Decision
+		why := cmp.Or(decision.Excused, decision.Reason)
+		switch {
+		case why == gate.ReasonKeyPending && ctx.Err() == nil:
+			// The key set's file is being read again for this kid. A client would
+			// try again, too.
+			select {
+			case <-time.After(retryEvery):
+			case <-ctx.Done():
+			}
+		case !attainable(meaning(why)):
+			return nil, fmt.Errorf("the case could not be decided (%s): %s", why, decision.Detail)
+		default:
+			return decision, nil
+		}
+	}
+}
+
+// attainable reports whether a reason lies in the request and the policy, so
+// that a case can bring it about, and not in an outage or a failure of the gate.
+func attainable(m gate.Meaning) bool {
+	return m.Verdict == gate.VerdictAllow || m.Check != gate.CheckNone && !m.Outage
+}
+
+// build makes the request without a token, as Envoy hands it on when it sends
+// each header field apart (encode_raw_headers).
+func (q *request) build() *gate.Request {
+	r := &gate.Request{
+		Method: q.method, Host: q.host, Target: q.path,
+		Headers: slices.Clone(q.headers), Apart: true, Source: "192.0.2.1",
+	}
+	if q.route != "" {
+		r.Extensions = map[string]string{routeExtension: q.route}
+	}
+	return r
+}
+
+// firstSource is where a route looks for a token first.
+func (w *world) firstSource(route string) *config.TokenSource {
+	from := w.cfg.Tokens.From
+	if i := slices.IndexFunc(w.cfg.Routes, func(r config.Route) bool { return r.Name == route }); i >= 0 {
+		from = w.cfg.Routes[i].TokensFrom
+	}
+	if len(from) == 0 {
+		return &config.TokenSource{Kind: config.SourceBearer}
+	}
+	return &from[0]
+}
+
+// put puts a credential into a request.
+func put(r *gate.Request, source config.TokenSource, raw string) {
+	add := func(name, value string) { r.Headers = append(r.Headers, gate.Header{Name: name, Value: value}) }
+	switch source.Kind {
+	case config.SourceHeader:
+		add(source.Name, raw)
+	case config.SourceCookie:
+		pair := source.Name + "=" + raw
+		for i, h := range r.Headers {
+			if strings.EqualFold(h.Name, "cookie") {
+				r.Headers[i].Value = h.Value + "; " + pair // one field, as RFC 6265 section 5.4 has it
+				return
+			}
+		}
+		add("cookie", pair)
+	case config.SourceQuery:
+		separator := "?"
+		if strings.Contains(r.Target, separator) {
+			separator = "&"
+		}
+		r.Target += separator + source.Name + "=" + raw
+	case config.SourceWebSocketProtocol:
+		if r.Header("upgrade") == "" {
+			add("upgrade", "websocket") // only a handshake has protocols
+		}
+		add("sec-websocket-protocol", source.Name+", "+raw)
+	default:
+		add("authorization", "Bearer "+raw)
+	}
+}

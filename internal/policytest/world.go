@@ -1,0 +1,85 @@
+package policytest
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// world is a gate over a copy of the user's config in which each issuer's keys
+// are those of a signer of ours.
+type world struct {
+	cfg     *config.Config // the copy
+	gate    *gate.Gate
+	signers map[string]*signer // :: name of the issuer -> who signs for it
+	now     time.Time          // when all tokens are made; whole seconds, as NumericDate counts
+	dir     string             // holds the key sets
+}
+
+// newWorld makes the keys and the gate. The world must be closed.
+func newWorld(cfg *config.Config) (*world, error) {
+	w := &world{signers: map[string]*signer{}, now: time.Now().Truncate(time.Second)}
+	var err error
+	if w.dir, err = os.MkdirTemp("", "jwtgate-test-*"); err != nil { // mode 0700
+		return nil, fmt.Errorf("make a directory for the key sets: %w", err)
+	}
+	if w.cfg, err = w.withOwnKeys(cfg); err == nil {
+		w.gate, err = gate.New(w.cfg, gate.Options{Replica: "test", Logger: slog.New(slog.DiscardHandler)})
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+// close ends the gate and takes the key sets away.
+func (w *world) close() error {
+	if w.gate != nil {
+		w.gate.Close()
+	}
+	if err := os.RemoveAll(w.dir); err != nil {
+		return fmt.Errorf("remove the key sets: %w", err)
+	}
+	return nil
+}
+
+// withOwnKeys returns a copy of cfg whose issuers' keys are in files of ours.
+func (w *world) withOwnKeys(cfg *config.Config) (*config.Config, error) {
+	own := *cfg
+	own.CacheDir = "" // keys of ours must never outlive the run
+	own.Issuers = slices.Clone(cfg.Issuers)
+	for i := range own.Issuers {
+		if err := w.ownKeys(&own.Issuers[i]); err != nil {
+			return nil, fmt.Errorf("make keys for issuer %q: %w", own.Issuers[i].Name, err)
+		}
+	}
+	return &own, nil
+}
+
+// ownKeys makes a signer for an issuer, and its key set the issuer's.
+func (w *world) ownKeys(issuer *config.Issuer) error {
+	s, err := newSigner(issuer.Algorithms[0])
+	if err != nil {
+		return err
+	}
+	keys, err := s.keySet()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(w.dir, issuer.Name+".json")
+	if err := os.WriteFile(file, keys, 0o600); err != nil {
+		return err
+	}
+	w.signers[issuer.Name] = s
+	issuer.JWKS.URI, issuer.JWKS.File = "", file
+	// Each kid that is not there is looked for again at once: a file can bear that.
+	issuer.JWKS.UnknownKIDCooldown = retryEvery
+	return nil
+}

@@ -1,0 +1,303 @@
+package route_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/route"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// conditional compiles one route with a condition.
+func conditional(match, when string) (*route.Table, error) {
+	return route.New(&config.Config{Source: "gate.yaml", Routes: []config.Route{{
+		Name: "x", Path: "routes[0]", Match: match, Access: config.AccessRequired, Requirement: config.Requirement{When: when},
+	}}})
+}
+
+// held compiles a condition and holds a token and a request to it.
+func held(t testing.TB, match, when string, tok *token.Token, facts *route.Facts) error {
+	t.Helper()
+	compiled, err := conditional(match, when)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule, _ := compiled.Named("x")
+	return rule.Authorize(tok, facts)
+}
+
+// factsOf are a request's, with a path that is read with what is open in relaxed.
+func factsOf(t testing.TB, target string, relaxed config.Relaxed) *route.Facts {
+	t.Helper()
+	path, err := route.ParsePath(target, relaxed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &route.Facts{
+		Now: instant(), Method: "PUT", Host: "api.example", Path: path, Query: "a=1&b=%20",
+		Headers: []token.Header{{Name: ":path", Value: "/secret"}, {Name: "X-Tenant", Value: "blue"}, {Name: "accept", Value: "a"}, {Name: "Accept", Value: "b"}},
+		Source:  "192.0.2.7", Principal: "spiffe://mesh/ns/web",
+	}
+}
+
+// richClaims are those of a token that says something of everything.
+func richClaims() map[string]any {
+	return map[string]any{
+		"client_id": "site", "groups": []string{"staff", "dev"}, "scope": "read write", "iat": instant().Unix() - 30, "exp": instant().Unix() + 600,
+		"level": 3, "ratio": 0.5, "whole": 3.0, "big": uint64(1<<63 + 1), "huge": 1e300, "negative": -7, "zero": 0, "yes": true, "nothing": nil,
+		"cognito:groups": []string{"a"}, "address": map[string]any{"city": "Rome", "codes": []any{1, "2", 3.5}}, "email": "a@shop.example",
+	}
+}
+
+// TestConditionSees: each variable is what the token and the request say.
+func TestConditionSees(t *testing.T) {
+	tok := verified(t, "shop", richClaims())
+	for _, row := range []struct{ name, when string }{
+		{"nothing", "true"},
+		{"issuer", "token.issuer == 'shop'"},
+		{"subject", "token.subject == 'alice'"},
+		{"client", "token.client == 'site'"},
+		{"kind", "token.kind == 'user'"},
+		{"groups", "token.groups == ['staff', 'dev']"},
+		{"a group", "'dev' in token.groups && !('admin' in token.groups)"},
+		{"scopes", "token.scopes == ['read', 'write']"},
+		{"issued at", "token.issued_at == timestamp('2026-05-17T09:59:30Z')"},
+		{"expires at", "token.expires_at == timestamp('2026-05-17T10:10:00Z')"},
+		{"now", "now == timestamp('2026-05-17T10:00:00Z')"},
+		{"reckoning with time", "now - token.issued_at < duration('1m') && now - token.issued_at > duration('29s')"},
+		{"a template variable", "path.id == 'alice'"},
+		{"two template variables", "path.item == 'shoes'"},
+		{"the subject's own", "token.subject == path.id"},
+		{"method", "request.method == 'PUT'"},
+		{"host", "request.host == 'api.example'"},
+		{"path", "request.path == '/users/alice/shoes'"},
+		{"query", "request.query == 'a=1&b=%20'"},
+		{"a header by its name in lower case", "request.headers['x-tenant'] == 'blue'"},
+		{"two headers of one name", "request.headers.accept == 'a,b'"},
+		{"no header in another case", "!('X-Tenant' in request.headers) && !('Accept' in request.headers)"},
+		{"no pseudo-header", "request.headers.all(name, !name.startsWith(':')) && size(request.headers) == 2"},
+		{"no such header", "!has(request.headers.cookie)"},
+		{"source", "source.address == '192.0.2.7'"},
+		{"principal", "source.principal.startsWith('spiffe://mesh/')"},
+
+		{"a claim", "claims.sub == 'alice'"},
+		{"a claim by its whole name", "claims['cognito:groups'] == ['a']"},
+		{"a claim that is there", "has(claims.email) && 'cognito:groups' in claims"},
+		{"a claim that is not there", "!has(claims.nope) && !('nope' in claims)"},
+		{"a claim within one", "claims.address.city == 'Rome'"},
+		{"a list within one", "claims.address.codes[0] == 1 && claims.address.codes[1] == '2' && claims.address.codes[2] == 3.5"},
+		{"the size of a list", "size(claims.address.codes) == 3 && size(claims.address) == 2"},
+		{"a null claim", "claims.nothing == null && has(claims.nothing)"},
+		{"a truth", "claims.yes == true"},
+		{"an integer", "claims.level >= 3 && claims.level < 4 && claims.level == 3 && claims.level != 4"},
+		{"an integer and a double", "claims.level == 3.0 && claims.level > 2.5 && claims.level < 3.5"},
+		{"an integer is an int", "type(claims.level) == int && claims.level + 1 == 4"},
+		{"a negative integer", "claims.negative == -7 && claims.negative < 0"},
+		{"an integer that no int holds", "type(claims.big) == uint && claims.big == 9223372036854775809u && claims.big != 9223372036854775808u && claims.big > 0"},
+		{"a double", "type(claims.ratio) == double && claims.ratio == 0.5"},
+		{"a double that is large", "claims.huge > 1e299"},
+		{"a number in a list", "claims.level in [1, 3] && !(claims.level in [1, 2]) && claims.level in [3.0]"},
+		{"a text is no number", "claims.address.codes[1] != 2"},
+		{"static types may differ in comparisons", "1 < 2.5"},
+		{"an error that does not matter", "claims.nope == 1 || true"},
+		{"a regular expression", "claims.email.matches('^[a-z]+@shop[.]example$')"},
+		{"a walk", "token.groups.exists(g, g.startsWith('st')) && token.groups.all(g, g != '')"},
+		{"a choice", "(claims.yes ? claims.level : 0) == 3"},
+		{"over lines", "token.subject ==\n  path.id &&\ttrue"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			facts := factsOf(t, "/users/alice/shoes?x", config.Relaxed{})
+			if err := held(t, "/users/{id}/{item}", row.when, tok, facts); err != nil {
+				t.Error(err)
+			}
+			err := held(t, "/users/{id}/{item}", "!("+row.when+")", tok, facts)
+			if !errors.Is(err, route.ErrConditionFalse) {
+				t.Errorf("its opposite: %v", err)
+			}
+		})
+	}
+}
+
+// A prefix stands before the subject and the groups of token, not of claims.
+func TestConditionSeesThePrefix(t *testing.T) {
+	tok := verifiedBehind(t, "p:", map[string]any{"groups": []string{"g"}})
+	when := "token.subject == 'p:alice' && claims.sub == 'alice' && token.groups == ['p:g'] && claims.groups == ['g']"
+	if err := held(t, "/**", when, tok, factsOf(t, "/", config.Relaxed{})); err != nil {
+		t.Error(err)
+	}
+}
+
+// A program's token is of its own kind.
+func TestConditionSeesTheKind(t *testing.T) {
+	tok := verified(t, "shop", map[string]any{"client_id": "alice"})
+	if err := held(t, "/**", "token.kind == 'client'", tok, factsOf(t, "/", config.Relaxed{})); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestConditionPath: a path reads as it was matched; what a relaxation lets into
+// a segment cannot be taken for a separator.
+func TestConditionPath(t *testing.T) {
+	tok := verified(t, "shop", nil)
+	open := config.Relaxed{EncodedSlash: true, EncodedPercent: true}
+	for _, row := range []struct{ target, path, id string }{
+		{"/u/a", "/u/a", "a"},
+		{"/u/%61", "/u/a", "a"},
+		{"/u/a%20b", "/u/a b", "a b"},
+		{"/u/a%2Fb", "/u/a%2Fb", "a/b"},
+		{"/u/a%252Fb", "/u/a%252Fb", "a%2Fb"},
+		{"/u/%25", "/u/%25", "%"},
+	} {
+		when := fmt.Sprintf("request.path == %q && path.id == %q", row.path, row.id)
+		if err := held(t, "/u/{id}", when, tok, factsOf(t, row.target, open)); err != nil {
+			t.Errorf("%s: %v", row.target, err)
+		}
+	}
+	if got := (route.Path{}).String(); got != "" {
+		t.Errorf("no path is %q", got)
+	}
+}
+
+// TestConditionErrors: what cannot be evaluated denies, and says by its kind why.
+func TestConditionErrors(t *testing.T) {
+	rich, bare := verified(t, "shop", richClaims()), verified(t, "shop", nil)
+	for _, row := range []struct {
+		name, when string
+		token      *token.Token
+		kind       string
+		mend       string
+	}{
+		{"a claim that is not there", "claims.nope == 'x'", rich, "no such key", "has(claims.email)"},
+		{"a claim in one that is not there", "claims.nope.deeper == 'x'", rich, "no such key", "has("},
+		{"a claim by name that is not there", "claims['a:b'] == 'x'", rich, "no such key", "has("},
+		{"a header that is not there", "request.headers.nope == 'x'", rich, "no such key", "has("},
+		{"an index beyond", "claims.address.codes[3] == 1", rich, "no such index", "size(list)"},
+		{"an index below", "claims.address.codes[-1] == 1", rich, "no such index", "size(list)"},
+		{"no truth", "claims.email && true", rich, "type", "type(claims.level)"},
+		{"a text and a number", "claims.email + 1 == 2", rich, "type", "type("},
+		{"a text is not less than a number", "claims.email < 1", rich, "type", "type("},
+		{"no list", "claims.level.exists(x, x == 1)", rich, "type", "type("},
+		{"a dynamic answer that is no truth", "(claims.yes ? claims.level : claims.yes) == true || claims.level", rich, "type", "type("},
+		{"division by zero", "1 / claims.zero == 1", rich, "number", "divisor"},
+		{"a rest by zero", "1 % claims.zero == 1", rich, "number", "divisor"},
+		{"too large a sum", "9223372036854775807 + claims.level > 0", rich, "number", "divisor"},
+		{"no iat", "token.issued_at < now", bare, "no iat", "put iat"},
+		{"cost", "claims.address.codes.all(a, " + strings.Repeat("'"+strings.Repeat("x", 1000)+"' != string(a) && ", 7) + "true) && [1,2,3,4,5,6,7,8,9,10,11,12].all(a, [1,2,3,4,5,6,7,8,9,10,11,12].all(b, [1,2,3,4,5,6,7,8,9,10,11,12].all(c, [1,2,3,4,5,6,7,8,9,10,11,12].all(d, a+b+c+d > claims.negative))))", rich, "cost limit", "does less"},
+		{"an expression that is none", "'a'.matches(claims.email + '(')", rich, "evaluation", "simpler"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			err := held(t, "/**", row.when, row.token, factsOf(t, "/", config.Relaxed{}))
+			var denial *route.Denial
+			if !errors.As(err, &denial) || !errors.Is(err, route.ErrConditionError) {
+				t.Fatalf("got %v", err)
+			}
+			if !strings.HasPrefix(denial.Detail, row.kind+" in \"") || !strings.Contains(denial.Mend, row.mend) {
+				t.Errorf("detail %q, mend %q, want %q, %q", denial.Detail, denial.Mend, row.kind, row.mend)
+			}
+		})
+	}
+}
+
+// A number that is larger than any double is no number at all.
+func TestConditionNumberOutOfRange(t *testing.T) {
+	tok := verifiedText(t, `"big": 1e999`)
+	err := held(t, "/**", "claims.big > 3", tok, factsOf(t, "/", config.Relaxed{}))
+	if !errors.Is(err, route.ErrConditionError) || !strings.Contains(err.Error(), ": number in ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A path that the rule's template does not cover has no variables.
+func TestConditionWithoutItsPath(t *testing.T) {
+	for _, target := range []string{"/", "/users"} {
+		err := held(t, "/users/{id}", "path.id == 'x' || true", verified(t, "shop", nil), factsOf(t, target, config.Relaxed{}))
+		if err != nil {
+			t.Errorf("%s: %v", target, err)
+		}
+		err = held(t, "/users/{id}", "path.id == ''", verified(t, "shop", nil), factsOf(t, target, config.Relaxed{}))
+		if !errors.Is(err, route.ErrConditionError) {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+}
+
+// What a denial says of a condition is its text, and never what it looked at.
+func TestConditionDenialsQuoteNothing(t *testing.T) {
+	const secret = "sesame"
+	tok := verified(t, "shop", map[string]any{"secret": secret, "key": map[string]any{secret: 1}, "list": []any{secret}})
+	for _, when := range []string{
+		"claims.secret == 'x'", "claims[claims.secret] == 1", "int(claims.secret) == 1", "timestamp(claims.secret) < now",
+		"claims.secret.nope == 1", "claims.key[claims.secret + 'x'] == 1", "claims.list[claims.secret] == 1", "duration(claims.secret) == duration('1s')",
+		"'a'.matches(claims.secret + '(')", "claims.secret < 1", "bool(claims.secret)", "now.getHours(claims.secret) == 1",
+	} {
+		err := held(t, "/**", when, tok, factsOf(t, "/", config.Relaxed{}))
+		var denial *route.Denial
+		if !errors.As(err, &denial) {
+			t.Errorf("%s: %v", when, err)
+			continue
+		}
+		if all := fmt.Sprintf("%+v %s", *denial, err); strings.Contains(all, secret) {
+			t.Errorf("%s: %s", when, all)
+		}
+		if !strings.Contains(denial.Detail, strings.ReplaceAll(when, `"`, `\"`)) {
+			t.Errorf("%s: its text is not in %s", when, denial.Detail)
+		}
+	}
+}
+
+// A condition is the last thing asked.
+func TestConditionComesLast(t *testing.T) {
+	compiled, err := route.New(&config.Config{Routes: []config.Route{{Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: config.Requirement{
+		Alternative: config.Alternative{Groups: anyOf("staff")}, MaxAuthAge: time.Hour, ACR: []string{"gold"}, When: "false",
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule, _ := compiled.Named("x")
+	claims := map[string]any{}
+	for _, step := range []struct {
+		name  string
+		value any
+		want  error
+	}{
+		{"sub", "alice", route.ErrGroupMissing},
+		{"groups", []string{"staff"}, route.ErrLoginTooOld},
+		{"auth_time", instant().Unix(), route.ErrACRTooWeak},
+		{"acr", "gold", route.ErrConditionFalse},
+	} {
+		claims[step.name] = step.value
+		if err := rule.Authorize(verified(t, "shop", claims), factsOf(t, "/", config.Relaxed{})); !errors.Is(err, step.want) {
+			t.Errorf("with %s: %v, want %v", step.name, err, step.want)
+		}
+	}
+}
+
+// TestConditionConcurrent: a condition is shared by all requests.
+func TestConditionConcurrent(t *testing.T) {
+	compiled, err := conditional("/u/{id}", "token.subject == path.id && request.headers['x-tenant'] == 'blue' && claims.level > 2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule, _ := compiled.Named("x")
+	tok := verified(t, "shop", richClaims())
+	own, other := factsOf(t, "/u/alice", config.Relaxed{}), factsOf(t, "/u/bob", config.Relaxed{})
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 100 {
+				if err := rule.Authorize(tok, own); err != nil {
+					t.Error(err)
+				}
+				if err := rule.Authorize(tok, other); !errors.Is(err, route.ErrConditionFalse) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}

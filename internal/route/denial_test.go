@@ -1,0 +1,125 @@
+package route_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/route"
+)
+
+// denialOf holds a token with these claims to a requirement that it must not meet.
+func denialOf(t *testing.T, want config.Requirement, claims map[string]any) *route.Denial {
+	t.Helper()
+	compiled, err := route.New(&config.Config{Routes: []config.Route{{Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: want}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule, _ := compiled.Named("x")
+	err = rule.Authorize(verified(t, "shop", claims), &route.Facts{Now: instant()})
+	var denial *route.Denial
+	if !errors.As(err, &denial) {
+		t.Fatalf("got %v", err)
+	}
+	return denial
+}
+
+func alternative(one config.Alternative) config.Requirement {
+	return config.Requirement{Alternative: one}
+}
+
+// TestDenialSaysWhy: what was found against what was due, and what to change.
+func TestDenialSaysWhy(t *testing.T) {
+	many := make([]string, 12)
+	for i := range many {
+		many[i] = fmt.Sprintf("g%d", i)
+	}
+	ago := func(d time.Duration) map[string]any {
+		return map[string]any{"auth_time": instant().Add(-d).Unix(), "acr": "silver"}
+	}
+	for _, row := range []struct {
+		name         string
+		want         config.Requirement
+		claims       map[string]any
+		detail, mend string
+	}{
+		{"issuer", alternative(config.Alternative{Issuers: []string{"a", "b"}}), nil,
+			`is of issuer "shop", needs one of "a", "b"`, `list issuer "shop" in this route's issuers`},
+		{"one group", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": []string{"dev", "ops"}},
+			`has groups "dev", "ops", needs one of "admin"`, `add this user to group "admin"`},
+		{"one of two groups", alternative(config.Alternative{Groups: anyOf("admin", "root")}), nil,
+			`has no groups, needs one of "admin", "root"`, `add this user to one of the groups "admin", "root"`},
+		{"all groups but one", alternative(config.Alternative{Groups: allOf("a", "b", "c")}), map[string]any{"groups": []string{"b"}},
+			`has groups "b", needs all of "a", "b", "c"`, `add this user to the groups "a", "c"`},
+		{"any and all", alternative(config.Alternative{Groups: config.Choice{Any: []string{"x"}, All: []string{"a", "b"}}}), map[string]any{"groups": []string{"a"}},
+			`has groups "a", needs one of "x" and all of "a", "b"`, `add this user to group "x" and group "b"`},
+		{"any is met, all is not", alternative(config.Alternative{Groups: config.Choice{Any: []string{"x"}, All: []string{"b"}}}), map[string]any{"groups": []string{"x"}},
+			`has groups "x", needs one of "x" and all of "b"`, `add this user to group "b"`},
+		{"a program's group", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"client_id": "alice"},
+			`has no groups, needs one of "admin"`, `add this client to group "admin"`},
+		{"many groups", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": many},
+			`has groups "g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7" and 4 more, needs one of "admin"`, `add this user to group "admin"`},
+		{"eight groups", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": many[:8]},
+			`has groups "g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", needs one of "admin"`, `add this user to group "admin"`},
+		{"a group of 64 bytes", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": []string{strings.Repeat("g", 64)}},
+			`has groups "` + strings.Repeat("g", 64) + `", needs one of "admin"`, `add this user to group "admin"`},
+		{"a longer one", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": []string{strings.Repeat("g", 65)}},
+			`has groups "` + strings.Repeat("g", 64) + `...", needs one of "admin"`, `add this user to group "admin"`},
+		{"one of whole characters", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": []string{"g" + strings.Repeat("é", 40)}},
+			`has groups "g` + strings.Repeat("é", 31) + `...", needs one of "admin"`, `add this user to group "admin"`},
+		{"a group that would break a line", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": []string{"a\nb\"c"}},
+			`has groups "a\nb\"c", needs one of "admin"`, `add this user to group "admin"`},
+		{"scope", alternative(config.Alternative{Scopes: anyOf("orders/read")}), map[string]any{"scope": "a b"},
+			`has scopes "a", "b", needs one of "orders/read"`, `ask the issuer for scope "orders/read"`},
+		{"scopes", alternative(config.Alternative{Scopes: allOf("a", "b")}), nil,
+			`has no scopes, needs all of "a", "b"`, `ask the issuer for the scopes "a", "b"`},
+		{"client", alternative(config.Alternative{Clients: anyOf("cli", "job")}), map[string]any{"client_id": "site"},
+			`is of client "site", needs one of "cli", "job"`, `list client "site" in this route's clients`},
+		{"no client", alternative(config.Alternative{Clients: anyOf("cli")}), nil,
+			`names no client, needs one of "cli"`, "use a token that names its client in client_id or azp"},
+		{"any_of", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}, {Scopes: anyOf("s")}}}, nil,
+			`has no scopes, needs one of "s"`, `ask the issuer for scope "s"`},
+		{"login of hours and minutes", config.Requirement{MaxAuthAge: time.Hour}, ago(2*time.Hour + 13*time.Minute),
+			"logged in 2h13m ago, at most 1h0m0s", "log in again"},
+		{"login of seconds", config.Requirement{MaxAuthAge: 30 * time.Second}, ago(31 * time.Second), "logged in 31s ago, at most 30s", "log in again"},
+		{"login of minutes and seconds", config.Requirement{MaxAuthAge: time.Minute}, ago(90 * time.Second), "logged in 1m30s ago, at most 1m0s", "log in again"},
+		{"login at no time", config.Requirement{MaxAuthAge: time.Hour}, nil,
+			"does not say when the login was (auth_time), at most 1h0m0s ago", "have the issuer put auth_time into its tokens, and log in again"},
+		{"acr", config.Requirement{ACR: []string{"gold", "platinum"}}, ago(0), `has acr "silver", needs one of "gold", "platinum"`, `log in with acr "gold", "platinum"`},
+		{"no acr", config.Requirement{ACR: []string{"gold"}}, nil, `has no acr, needs one of "gold"`, `log in with acr "gold"`},
+		{"condition", config.Requirement{When: "token.subject ==\n  'bob'"}, nil, `does not hold: "token.subject == 'bob'"`, `make this hold: "token.subject == 'bob'"`},
+		{"long condition", config.Requirement{When: "token.subject == '" + strings.Repeat("b", 300) + "'"}, nil,
+			`does not hold: "token.subject == '` + strings.Repeat("b", 238) + `..."`, `make this hold: "token.subject == '` + strings.Repeat("b", 238) + `..."`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			denial := denialOf(t, row.want, row.claims)
+			if denial.Detail != row.detail || denial.Mend != row.mend {
+				t.Errorf("got  %s | %s\nwant %s | %s", denial.Detail, denial.Mend, row.detail, row.mend)
+			}
+			if want := denial.Err.Error() + ": " + row.detail; denial.Error() != want {
+				t.Errorf("renders %q, want %q", denial.Error(), want)
+			}
+		})
+	}
+	if got := (&route.Denial{Err: route.ErrGroupMissing}).Error(); got != "group missing" {
+		t.Errorf("without a detail it renders %q", got)
+	}
+}
+
+// An allowed token costs nothing for the alternatives that it does not fit.
+func TestAuthorizeAnyOfAllocations(t *testing.T) {
+	compiled, err := route.New(&config.Config{Routes: []config.Route{{Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: config.Requirement{
+		AnyOf: []config.Alternative{{Groups: anyOf("a")}, {Scopes: anyOf("b")}, {Issuers: []string{"shop"}}},
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule, _ := compiled.Named("x")
+	tok, facts := verified(t, "shop", nil), &route.Facts{Now: instant()}
+	if got := testing.AllocsPerRun(100, func() { _ = rule.Authorize(tok, facts) }); got != 0 {
+		t.Errorf("%v allocations", got)
+	}
+}

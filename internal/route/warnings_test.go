@@ -1,0 +1,373 @@
+package route_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/route"
+)
+
+// pub, opt, plain, staff and shut make routes of each weight.
+func pub(match string, hosts ...string) config.Route  { return of(config.AccessPublic, match, hosts) }
+func opt(match string, hosts ...string) config.Route  { return of(config.AccessOptional, match, hosts) }
+func user(match string, hosts ...string) config.Route { return of(config.AccessRequired, match, hosts) }
+func shut(match string, hosts ...string) config.Route { return of(config.AccessDeny, match, hosts) }
+
+func staff(match string, hosts ...string) config.Route {
+	r := of(config.AccessRequired, match, hosts)
+	r.Requirement.Groups = anyOf("staff")
+	return r
+}
+
+func boss(match string, hosts ...string) config.Route {
+	r := of(config.AccessRequired, match, hosts)
+	r.Requirement.Groups = anyOf("boss")
+	return r
+}
+
+func of(access config.Access, match string, hosts []string) config.Route {
+	return config.Route{Match: match, Hosts: hosts, Access: access}
+}
+
+// warned returns the warnings of routes, each named by its match and numbered.
+func warned(t testing.TB, standard config.Access, routes ...config.Route) []string {
+	t.Helper()
+	cfg := &config.Config{Source: "gate.yaml", Default: standard, Routes: routes}
+	for i := range cfg.Routes {
+		cfg.Routes[i].Path = fmt.Sprintf("routes[%d]", i)
+		if cfg.Routes[i].Name == "" {
+			cfg.Routes[i].Name = fmt.Sprintf("%d", i)
+		}
+	}
+	compiled, err := route.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, one := range compiled.Warnings(cfg) {
+		texts = append(texts, one.Text)
+	}
+	return texts
+}
+
+// expect holds warnings to the beginnings of texts, in order.
+func expect(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("got %d:\n%s\nwant %d:\n%s", len(got), strings.Join(got, "\n"), len(want), strings.Join(want, "\n"))
+	}
+	for i := range got {
+		if !strings.Contains(got[i], want[i]) {
+			t.Errorf("got  %s\nwant %s", got[i], want[i])
+		}
+	}
+}
+
+// TestWarnsOfTheUnreachable: a route of which earlier ones take everything.
+func TestWarnsOfTheUnreachable(t *testing.T) {
+	const never = `route "%d" can never match, since "%d" stands before it and takes all that it would`
+	for _, row := range []struct {
+		name   string
+		routes []config.Route
+		want   string // empty: none
+	}{
+		{"the same path", []config.Route{user("/a"), user("/a")}, fmt.Sprintf(never+"; move it up, or take it out", 1, 0)},
+		{"a weaker one", []config.Route{pub("/a/**"), staff("/a/b")}, fmt.Sprintf(never+`, and "0" is public; move it up`, 1, 0)},
+		{"an optional one", []config.Route{opt("/a/**"), user("/a/b")}, fmt.Sprintf(never+`, and "0" is optional; move it up`, 1, 0)},
+		{"a token for a group", []config.Route{user("/a/**"), staff("/a/b/**")}, fmt.Sprintf(never+`, and "0" asks for any valid token;`, 1, 0)},
+		{"a group for nobody", []config.Route{staff("/a/**"), shut("/a/b/**")}, fmt.Sprintf(never+`, and "0" asks for more than a valid token;`, 1, 0)},
+		{"a stronger one", []config.Route{shut("/a/**"), pub("/a/b")}, fmt.Sprintf(never+"; move it up", 1, 0)},
+		{"a rest takes its own path", []config.Route{user("/a/**"), user("/a")}, fmt.Sprintf(never, 1, 0)},
+		{"a rest takes its slash", []config.Route{user("/a/**"), user("/a/")}, fmt.Sprintf(never, 1, 0)},
+		{"a rest takes a rest below", []config.Route{user("/**"), user("/a/{x}/**")}, fmt.Sprintf(never, 1, 0)},
+		{"the root", []config.Route{user("/**"), user("/")}, fmt.Sprintf(never, 1, 0)},
+		{"a variable takes a literal", []config.Route{user("/u/{id}"), user("/u/me")}, fmt.Sprintf(never, 1, 0)},
+		{"a variable takes a variable", []config.Route{user("/u/{id}"), user("/u/{name}")}, fmt.Sprintf(never, 1, 0)},
+		{"any method takes one", []config.Route{user("/a"), user("GET /a")}, fmt.Sprintf(never, 1, 0)},
+		{"methods take fewer", []config.Route{user("GET,HEAD /a"), user("GET /a")}, fmt.Sprintf(never, 1, 0)},
+		{"two take both methods", []config.Route{user("GET,HEAD /a"), user("POST /a"), user("HEAD,POST /a")}, fmt.Sprintf(never, 2, 0)},
+		{"the weaker of two is named", []config.Route{user("GET,HEAD /a"), pub("POST /a"), user("HEAD,POST /a")}, fmt.Sprintf(never+`, and "1" is public`, 2, 1)},
+		{"any host takes one", []config.Route{user("/a"), user("/a", "x.example")}, fmt.Sprintf(never, 1, 0)},
+		{"a wildcard takes a host", []config.Route{user("/a", "*.x.example"), user("/a", "a.x.example")}, fmt.Sprintf(never, 1, 0)},
+		{"a wildcard takes a wildcard", []config.Route{user("/a", "*.x.example"), user("/a", "*.b.x.example")}, fmt.Sprintf(never, 1, 0)},
+		{"the same wildcard", []config.Route{user("/a", "*.x.example"), user("/a", "*.x.example")}, fmt.Sprintf(never, 1, 0)},
+		{"two take both hosts", []config.Route{user("/a", "x.example"), user("/a", "y.example"), user("/a", "x.example", "y.example")}, fmt.Sprintf(never, 2, 0)},
+
+		{"one method is left", []config.Route{user("GET,HEAD /a"), user("POST,GET /a")}, ""},
+		{"any method is not all that are named", []config.Route{user("GET,HEAD /a"), user("/a")}, ""},
+		{"one host is left", []config.Route{user("/a", "x.example"), user("/a", "x.example", "y.example")}, ""},
+		{"any host is left", []config.Route{user("/a", "*.x.example"), user("/a")}, ""},
+		{"the parent of a wildcard is left", []config.Route{user("/a", "*.x.example"), user("/a", "x.example")}, ""},
+		{"a host does not take a wildcard", []config.Route{user("/a", "a.x.example"), user("/a", "*.x.example")}, ""},
+		{"a narrower wildcard", []config.Route{user("/a", "*.b.x.example"), user("/a", "*.x.example")}, ""},
+		{"a literal does not take a variable", []config.Route{user("/u/me"), user("/u/{id}")}, ""},
+		{"a variable does not take a slash", []config.Route{user("/u/{id}"), user("/u/")}, ""},
+		{"a path does not take a rest", []config.Route{user("/a"), user("/a/**")}, ""},
+		{"a longer rest does not take a shorter", []config.Route{user("/a/b/**"), user("/a/**")}, ""},
+		{"another path", []config.Route{user("/a/**"), user("/ab")}, ""},
+		{"it stands before", []config.Route{user("/a/b"), user("/a/**")}, ""},
+		{"by name only", []config.Route{{Name: "n", Access: config.AccessRequired}, user("/a")}, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := warned(t, config.AccessRequired, row.routes...)
+			if row.want == "" {
+				expect(t, got)
+				return
+			}
+			expect(t, got, row.want)
+		})
+	}
+}
+
+// TestWarnsOfTheUncovered: a protected route of which an earlier, weaker one takes
+// a part by accident.
+func TestWarnsOfTheUncovered(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		routes []config.Route
+		want   string // empty: none
+	}{
+		{"one method of a broader path", []config.Route{pub("GET /**"), shut("/admin/**")},
+			`route "1" leaves a part of its paths to "0", which stands before it and is public: GET /admin falls to that one; move "1" up, or make the match of "0" narrower`},
+		{"a variable that meets a literal", []config.Route{pub("GET,HEAD /users/{id}"), shut("/users/me")}, "is public: GET /users/me falls"},
+		{"crossing variables", []config.Route{pub("/{tenant}/public"), shut("/admin/{page}")}, "is public: /admin/public falls"},
+		{"crossing with a rest", []config.Route{pub("/{tenant}/public/**"), staff("/admin/**")}, "is public: /admin/public falls"},
+		{"an optional one", []config.Route{opt("/{tenant}/public/**"), staff("/admin/**")}, "is optional: /admin/public falls"},
+		{"a token for a group", []config.Route{user("/{tenant}/public/**"), staff("/admin/**")}, "asks for any valid token: /admin/public falls"},
+		{"a group for nobody", []config.Route{staff("/{tenant}/public/**"), shut("/admin/**")}, "asks for more than a valid token: /admin/public falls"},
+		{"a method in both", []config.Route{pub("GET,POST /a"), shut("POST,PUT /a")}, "is public: POST /a falls"},
+		{"a wildcard among hosts", []config.Route{pub("/**", "*.x.example"), shut("/admin/**")}, "is public: some.x.example/admin falls"},
+		{"a host that both name", []config.Route{pub("/**", "x.example"), shut("/admin/**", "x.example", "y.example")}, "is public: x.example/admin falls"},
+		{"a host under a wildcard", []config.Route{pub("/**", "*.x.example"), shut("/admin/**", "a.x.example", "y.example")}, "is public: a.x.example/admin falls"},
+		{"a wildcard over a host", []config.Route{pub("/**", "a.x.example"), shut("/admin/**", "*.x.example")}, "is public: a.x.example/admin falls"},
+		{"the same path, fewer methods, more hosts", []config.Route{pub("GET /a"), shut("/a", "x.example")}, "is public: GET x.example/a falls"},
+		{"only below what a third protects", []config.Route{shut("/admin"), shut("/admin/"), pub("GET /**"), shut("/admin/**")}, "is public: GET /admin/some-any falls"},
+
+		{"a narrow exception", []config.Route{pub("GET /api/health"), staff("/api/**")}, ""},
+		{"an exception with a variable", []config.Route{pub("/api/{tenant}/health"), staff("/api/**")}, ""},
+		{"an exception with a rest", []config.Route{pub("/static/**"), staff("/**")}, ""},
+		{"an exception of one method", []config.Route{pub("GET /a"), user("/a")}, ""},
+		{"an exception of one host", []config.Route{pub("/a", "x.example"), user("/a")}, ""},
+		{"an exception on all hosts", []config.Route{pub("GET /health"), shut("/**", "admin.example")}, ""},
+		{"a host that is public as a whole", []config.Route{pub("/**", "docs.example"), shut("/admin/**")}, ""},
+		{"preflights", []config.Route{pub("OPTIONS /**"), shut("/admin/**")}, ""},
+		{"other methods", []config.Route{pub("GET,HEAD /**"), staff("POST /admin/**")}, ""},
+		{"other hosts", []config.Route{pub("GET /**", "x.example"), shut("/admin/**", "y.example")}, ""},
+		{"as strong", []config.Route{user("GET /**"), user("/admin/**")}, ""},
+		{"stronger", []config.Route{shut("GET /**"), user("/admin/**")}, ""},
+		{"nothing is protected", []config.Route{pub("GET /**"), opt("/admin/**")}, ""},
+		{"paths that do not meet", []config.Route{pub("/{tenant}/public"), shut("/admin/{page}/x")}, ""},
+		{"an even earlier one protects it", []config.Route{shut("/admin/public"), pub("/{tenant}/public"), shut("/admin/{page}")}, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := warned(t, config.AccessDeny, row.routes...)
+			if row.want == "" {
+				expect(t, got)
+				return
+			}
+			expect(t, got, row.want)
+		})
+	}
+}
+
+// TestWarnsOfSlashes: a path that is held to less with a slash at its end, or
+// without one.
+func TestWarnsOfSlashes(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		standard config.Access
+		routes   []config.Route
+		want     string // empty: none
+	}{
+		{"a group and a token", config.AccessRequired, []config.Route{staff("/admin")},
+			`/admin falls to "0" and /admin/ to "default", which asks for any valid token, and many applications serve both alike; write /admin/**, or add a route for /admin/`},
+		{"nobody and a token", config.AccessRequired, []config.Route{shut("/admin")}, `/admin falls to "0" and /admin/ to "default", which asks for any valid token`},
+		{"without the slash", config.AccessRequired, []config.Route{shut("/admin/")},
+			`/admin/ falls to "0" and /admin to "default", which asks for any valid token, and many applications serve both alike; write /admin/**, or add a route for /admin`},
+		{"behind a variable", config.AccessRequired, []config.Route{staff("/users/{id}")}, `/users/some-id falls to "0" and /users/some-id/ to "default", which asks for any valid token, and many applications serve both alike; write /users/{id}/**`},
+		{"public", config.AccessDeny, []config.Route{user("/admin"), pub("/**")}, `/admin falls to "0" and /admin/ to "1", which is public`},
+		{"optional", config.AccessDeny, []config.Route{user("/admin"), opt("/{x}/**")}, `which is optional`},
+		{"both written", config.AccessDeny, []config.Route{staff("/admin"), user("/admin/")}, `/admin falls to "0" and /admin/ to "1", which asks for any valid token`},
+		{"both written, the other way", config.AccessDeny, []config.Route{user("/admin"), staff("/admin/")}, `/admin/ falls to "1" and /admin to "0", which asks for any valid token`},
+		{"another requirement", config.AccessDeny, []config.Route{staff("/admin"), boss("/admin/")}, `/admin falls to "0" and /admin/ to "1", which asks for something else`},
+		{"one method", config.AccessDeny, []config.Route{staff("POST /admin"), pub("POST /admin/")}, `POST /admin falls to "0" and POST /admin/ to "1", which is public`},
+		{"one method of two", config.AccessDeny, []config.Route{staff("PUT,POST /admin"), pub("POST /admin/")}, `POST /admin falls to "0" and POST /admin/ to "1", which is public`},
+		{"one method of any", config.AccessDeny, []config.Route{staff("/admin"), pub("GET /admin/")}, `GET /admin falls to "0" and GET /admin/ to "1", which is public`},
+		{"one host", config.AccessDeny, []config.Route{staff("/admin", "x.example"), pub("/admin/")}, `x.example/admin falls to "0" and x.example/admin/ to "1", which is public`},
+
+		{"the rest", config.AccessRequired, []config.Route{staff("/admin/**")}, ""},
+		{"both alike", config.AccessRequired, []config.Route{staff("/admin"), staff("/admin/")}, ""},
+		{"a token on both", config.AccessRequired, []config.Route{user("/admin")}, ""},
+		{"nobody else", config.AccessDeny, []config.Route{staff("/admin")}, ""},
+		{"a public page beside", config.AccessRequired, []config.Route{pub("/health")}, ""},
+		{"a public page with a slash", config.AccessRequired, []config.Route{pub("/docs/")}, ""},
+		{"an optional page", config.AccessRequired, []config.Route{opt("/home")}, ""},
+		{"the root", config.AccessRequired, []config.Route{staff("/")}, ""},
+		{"by name only", config.AccessRequired, []config.Route{{Name: "n", Access: config.AccessDeny}}, ""},
+		{"another earlier route decides its own path", config.AccessRequired, []config.Route{shut("/admin/**", "x.example"), shut("/admin", "x.example")}, "can never match"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := warned(t, row.standard, row.routes...)
+			if row.want == "" {
+				expect(t, got)
+				return
+			}
+			expect(t, got, row.want)
+		})
+	}
+}
+
+// TestWarnsOfHEAD: a protected GET whose HEAD is held to less.
+func TestWarnsOfHEAD(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		standard config.Access
+		routes   []config.Route
+		want     string // empty: none
+	}{
+		{"a group and a token", config.AccessRequired, []config.Route{staff("GET /a/**")},
+			`GET /a falls to "0", and HEAD /a to "default", which asks for any valid token, and many frameworks answer HEAD as they answer GET; write GET,HEAD /a/**`},
+		{"among others", config.AccessRequired, []config.Route{staff("PUT,GET /a/{id}/**")}, "; write PUT,GET,HEAD /a/{id}/**"},
+		{"public", config.AccessDeny, []config.Route{user("GET /a/**"), pub("/**")}, `HEAD /a to "1", which is public`},
+		{"nobody", config.AccessRequired, []config.Route{shut("GET /a/**")}, `HEAD /a to "default", which asks for any valid token`},
+		{"on one host", config.AccessRequired, []config.Route{staff("GET /a/**", "*.x.example")}, `GET some.x.example/a falls to "0", and HEAD some.x.example/a`},
+		{"all paths", config.AccessRequired, []config.Route{staff("GET /**")}, "GET / falls to \"0\", and HEAD / to \"default\", which asks for any valid token, and many frameworks answer HEAD as they answer GET; write GET,HEAD /**"},
+
+		{"HEAD too", config.AccessRequired, []config.Route{staff("GET,HEAD /a/**")}, ""},
+		{"any method", config.AccessRequired, []config.Route{staff("/a/**")}, ""},
+		{"no GET", config.AccessRequired, []config.Route{staff("POST /a/**")}, ""},
+		{"HEAD elsewhere", config.AccessRequired, []config.Route{staff("GET /a/**"), staff("HEAD /a/**")}, ""},
+		{"nobody else", config.AccessDeny, []config.Route{staff("GET /a/**")}, ""},
+		{"a token on both", config.AccessRequired, []config.Route{user("GET /a/**")}, ""},
+		{"a public page", config.AccessRequired, []config.Route{pub("GET /a/**")}, ""},
+		{"an optional page", config.AccessDeny, []config.Route{opt("GET /a/**"), pub("/a/**")}, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got := warned(t, row.standard, row.routes...)
+			if row.want == "" {
+				expect(t, got)
+				return
+			}
+			expect(t, got, row.want)
+		})
+	}
+}
+
+// A warning stands at its route.
+func TestWarningsHavePlaces(t *testing.T) {
+	cfg, err := config.Parse("gate.yaml", []byte("issuers: {a: {issuer: https://a.example/, audiences: [a]}}\nroutes:\n  - {match: /a/**, access: public}\n  - {match: /a/b, groups: [x]}\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := route.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := compiled.Warnings(cfg)
+	if len(got) != 1 || got[0].Pos.Line != 4 || !strings.HasPrefix(got[0].Text, `route "/a/b" can never match, since "/a/**" stands before it`) {
+		t.Errorf("got %v", got)
+	}
+}
+
+// TestWarningsOfSensibleConfigs: what ships gives no false alarm. That a path with
+// a slash behind it falls to another rule is said of them too, where it is so.
+func TestWarningsOfSensibleConfigs(t *testing.T) {
+	for _, name := range []string{"../../deploy/examples/two-issuers.yaml", "../demo/jwtgate.yaml", "../../envoy/templates/jwtgate.yaml.tmpl"} {
+		data, err := os.ReadFile(filepath.FromSlash(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, routes, found := strings.Cut(string(data), "\nroutes:")
+		if !found {
+			t.Fatalf("%s has no routes", name)
+		}
+		issuers := "issuers:\n  cruddur: {issuer: https://cruddur.example/, audiences: [a], prefix: ''}"
+		if strings.Contains(routes, "partner") {
+			issuers += "\n  partner: {issuer: https://partner.example/, audiences: [a], prefix: 'partner:'}"
+		}
+		cfg, err := config.Parse(name, []byte(issuers+"\nroutes:"+routes), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compiled, err := route.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range compiled.Warnings(cfg) {
+			if !strings.Contains(one.Text, "many applications serve both alike") {
+				t.Error(one)
+			}
+		}
+	}
+}
+
+// What is written as it should be gives no warning at all.
+func TestNoWarnings(t *testing.T) {
+	expect(t, warned(t, config.AccessRequired,
+		pub("GET /api/health"), opt("GET /api/activities/home"), staff("/api/admin/**"), boss("PUT /api/users/{id}/**"), staff("GET,HEAD /orders/**"), user("/me")))
+}
+
+// TestWarningsEnd: ten thousand routes are compared within seconds, whatever they
+// look like.
+func TestWarningsEnd(t *testing.T) {
+	for form, want := range map[string]int{
+		"/api/v1/r%d/{id}": 0, "GET,HEAD /{x}/{y}/r%d": 0, "/r%d/**": 0, "GET,PUT /{a%d}/b": 9999, "/{a%d}/**": 9999,
+	} {
+		routes := make([]config.Route, 10_000)
+		for i := range routes {
+			routes[i] = pub(fmt.Sprintf(form, i))
+			if i%2 == 1 {
+				routes[i] = user(fmt.Sprintf(form, i))
+			}
+		}
+		begin := time.Now()
+		got := warned(t, config.AccessRequired, routes...)
+		if took := time.Since(begin); took > time.Minute { // it takes some 2 s, and more under the race detector
+			t.Errorf("%s: %v", form, took)
+		}
+		if len(got) != want {
+			t.Errorf("%s: %d warnings, want %d", form, len(got), want)
+		}
+	}
+}
+
+// What is cut short says so, and warns of nothing that was not seen to the end.
+func TestWarningsAreBounded(t *testing.T) {
+	cfg := &config.Config{Default: config.AccessRequired}
+	for i := range 100 {
+		r := staff(fmt.Sprintf("/{a%d}/b", i), fmt.Sprintf("h%d.example", i))
+		r.Name, r.Path = fmt.Sprint(i), fmt.Sprintf("routes[%d]", i)
+		cfg.Routes = append(cfg.Routes, r)
+	}
+	compiled, err := route.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const end = "the warnings end here: too many routes overlap to compare each with all others"
+	whole := compiled.Warnings(cfg)
+	if len(whole) != 100 { // each has a slash
+		t.Fatalf("%d warnings", len(whole))
+	}
+	cut := false
+	for steps := 0; steps < 100_000; steps += 1237 {
+		got := route.WarningsWithin(compiled, cfg, steps)
+		last := len(got) - 1
+		if got[last].Text != end {
+			continue
+		}
+		cut = true
+		for i, one := range got[:last] {
+			if one != whole[i] {
+				t.Fatalf("after %d steps: %v, want %v", steps, one, whole[i])
+			}
+		}
+	}
+	if !cut {
+		t.Error("nothing was cut short")
+	}
+}

@@ -1,0 +1,187 @@
+package token
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// diagnose completes the failure of a token that its issuer's rules refuse: what
+// was found against what was due, what it nearly was, and what can be changed.
+// It decides nothing; it is asked only once the token is refused.
+func (v *Verifier) diagnose(f *Failure, i *trusted, claims map[string]any) {
+	switch {
+	case errors.Is(f.Err, ErrAudienceMismatch):
+		v.diagnoseAudience(f, i, claims)
+	case errors.Is(f.Err, ErrClientMismatch):
+		v.diagnoseClient(f, i, claims)
+	case errors.Is(f.Err, ErrTokenUseMismatch):
+		i.diagnoseUse(f, claims)
+	}
+}
+
+func (v *Verifier) diagnoseAudience(f *Failure, i *trusted, claims map[string]any) {
+	found, there, _ := audience(claims)
+	clients := i.clientsOf(claims)
+	askFor := "ask for a token for " + oneOf(i.audiences)
+	switch {
+	case !there:
+		f.Detail = "there is no aud"
+	case len(found) == 0:
+		f.Detail = "aud is empty"
+	default:
+		f.Detail = "aud is " + listed(found)
+	}
+	f.Detail += "; due is " + oneOf(i.audiences)
+	f.Mend = "let the issuer put the audience into aud: " + askFor
+
+	configured := func(t *trusted) []string { return t.audiences }
+	as := slices.IndexFunc(clients, func(c named) bool { return slices.Contains(i.audiences, c.value) })
+	switch {
+	case i.isIDToken(claims, found, clients):
+		f.Near = NearIDToken
+		f.Mend = "send the access token, not the ID token: that one is for the client " + listed(found)
+	case as >= 0:
+		f.Near = NearAudienceIsClient
+		f.Detail += "; " + clients[as].claim + " is " + quoted(clients[as].value)
+		f.Mend = quoted(clients[as].value) + " is the token's client: write it in clients of issuer " + quoted(i.name) + ", not in audiences"
+	case len(found) > 0:
+		f.Mend = "add " + quoted(found[0]) + " to audiences of issuer " + quoted(i.name) + ", or " + askFor
+		if value, other := v.others(i, found, configured); other != nil {
+			f.Near = NearOtherIssuersAudience
+			f.Mend = quoted(value) + " is an audience of issuer " + quoted(other.name) + ": add it to audiences of issuer " + quoted(i.name) + ", or " + askFor
+		}
+	}
+}
+
+// isIDToken reports whether a token that is not for a configured audience is an
+// ID token, whose aud is its client (OpenID Connect Core section 2). What marks
+// one is not enough: some issuers put nonce into access tokens, too.
+func (i *trusted) isIDToken(claims map[string]any, audience []string, clients []named) bool {
+	isClient := func(one string) bool {
+		return slices.Contains(i.clients, one) || slices.ContainsFunc(clients, func(c named) bool { return c.value == one })
+	}
+	switch {
+	case i.cognito != nil:
+		return claims["token_use"] == "id" && slices.ContainsFunc(audience, isClient)
+	case markOfIDToken(claims) == "" || len(audience) == 0:
+		return false
+	case len(i.clients) == 0 && len(clients) == 0:
+		return true // nothing else says who its client is
+	}
+	return slices.ContainsFunc(audience, isClient)
+}
+
+func (v *Verifier) diagnoseClient(f *Failure, i *trusted, claims map[string]any) {
+	audience, _, _ := audience(claims)
+	clients := i.clientsOf(claims)
+	askFor := "ask for a token as " + oneOf(i.clients)
+	idToken := i.cognito != nil && claims["token_use"] == "id"
+	_, aud := claims["aud"].(string)
+	switch {
+	case idToken && !aud:
+		f.Detail = "aud of this ID token is not one string"
+		if len(audience) > 0 {
+			f.Detail += ", but " + listed(audience)
+		}
+	case idToken:
+		f.Detail = "aud of this ID token is " + listed(audience)
+	case len(clients) == 0:
+		f.Detail = "there is neither client_id nor azp"
+	default:
+		said := make([]string, len(clients))
+		for n, c := range clients {
+			said[n] = c.claim + " is " + quoted(c.value)
+		}
+		f.Detail = strings.Join(said, ", ")
+	}
+	f.Detail += "; due is " + oneOf(i.clients)
+	f.Mend = askFor
+
+	var wrong []string
+	for _, c := range clients {
+		if !slices.Contains(i.clients, c.value) {
+			wrong = append(wrong, c.value)
+		}
+	}
+	if len(wrong) > 0 {
+		f.Mend = "add " + quoted(wrong[0]) + " to clients of issuer " + quoted(i.name) + ", or " + askFor
+	}
+	configured := func(t *trusted) []string { return t.clients }
+	at := slices.IndexFunc(audience, func(one string) bool { return slices.Contains(i.clients, one) })
+	switch value, other := v.others(i, wrong, configured); {
+	case idToken && !aud:
+		f.Mend = "let the issuer write one string, the client, into aud"
+	case at >= 0 && !idToken:
+		f.Near = NearClientInAudience
+		f.Detail += "; aud is " + listed(audience)
+		f.Mend = i.mendClientInAudience(audience[at])
+	case other != nil:
+		f.Near = NearOtherIssuersClient
+		f.Mend = quoted(value) + " is a client of issuer " + quoted(other.name) + ": add it to clients of issuer " + quoted(i.name) + ", or " + askFor
+	}
+}
+
+func (i *trusted) mendClientInAudience(client string) string {
+	if i.cognito != nil {
+		return "ask for a token as " + quoted(client) + ": aud of an access token is chosen by whoever asked for it, and does not count"
+	}
+	return "the client stands in aud; configure it as an audience: write " + quoted(client) + " in audiences of issuer " + quoted(i.name) + ", not in clients"
+}
+
+func (i *trusted) diagnoseUse(f *Failure, claims map[string]any) {
+	if i.cognito == nil {
+		f.Near, f.Detail = NearIDToken, markOfIDToken(claims)+" shows an ID token; due is an access token"
+		f.Mend = "send the access token, not the ID token"
+		return
+	}
+	use, ok := claims["token_use"].(string)
+	switch _, there := claims["token_use"]; {
+	case !there:
+		f.Detail = "there is no token_use"
+	case !ok:
+		f.Detail = "token_use is no string"
+	default:
+		f.Detail = "token_use is " + quoted(use)
+	}
+	f.Detail += "; due is " + oneOf(i.cognito.TokenUse)
+	switch use {
+	case "id":
+		f.Near, f.Mend = NearIDToken, "send the access token, or add id to token_use of issuer "+quoted(i.name)
+	case "access":
+		f.Near, f.Mend = NearAccessToken, "send the ID token, or add access to token_use of issuer "+quoted(i.name)
+	}
+}
+
+// named is a client that a token names, and the claim that names it.
+type named struct{ claim, value string }
+
+// clientsOf returns the clients that a token names: aud of a Cognito ID token,
+// when it is one string, and else client_id and azp.
+func (i *trusted) clientsOf(claims map[string]any) []named {
+	from := []string{"client_id", "azp"}
+	if i.cognito != nil && claims["token_use"] == "id" {
+		from = []string{"aud"}
+	}
+	var found []named
+	for _, claim := range from {
+		if value, ok := claims[claim].(string); ok {
+			found = append(found, named{claim, value})
+		}
+	}
+	return found
+}
+
+// others returns the first of values that is configured for another issuer than
+// i, and that issuer. A token may hold thousands of values: no more of them are
+// looked at than stand in a detail.
+func (v *Verifier) others(i *trusted, values []string, configured func(*trusted) []string) (string, *trusted) {
+	for _, value := range values[:min(len(values), maxListed)] {
+		for _, issuer := range v.issuers {
+			if issuer != i && slices.Contains(configured(issuer), value) {
+				return value, issuer
+			}
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,230 @@
+package token_test
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// diagnosis is a token of the corpus's issuers that is refused, and what is said
+// of it to operators.
+type diagnosis struct {
+	name, base string
+	claims     map[string]string // laid over the base's; empty takes one out
+	want       error
+	near       token.NearMiss
+	detail     string
+	mend       string
+}
+
+func (d diagnosis) check(t *testing.T) {
+	v := vector{Base: d.base, Claims: make(map[string]json.RawMessage)}
+	for name, value := range d.claims {
+		if v.Claims[name] = json.RawMessage(value); value == "" {
+			v.Claims[name] = json.RawMessage("null") // so that there is one to drop
+			v.Drop = append(v.Drop, "claims."+name)
+		}
+	}
+	verifier, _ := corpusVerifier(t)
+	_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
+	failure := refusal(t, err, d.want)
+	if failure.Near != d.near || failure.Detail != d.detail || failure.Mend != d.mend {
+		t.Errorf("near miss %q, detail, mend:\n%s\n%s\nwant %q:\n%s\n%s", failure.Near, failure.Detail, failure.Mend, d.near, d.detail, d.mend)
+	}
+}
+
+// TestAudienceDiagnosis: who a token is for instead, and whether that is nearly right.
+func TestAudienceDiagnosis(t *testing.T) {
+	const due = `; due is one of "orders-api", "invoices-api"`
+	const askFor = `ask for a token for one of "orders-api", "invoices-api"`
+	const notID = `send the access token, not the ID token: that one is for the client "site"`
+	long := strings.Repeat("x", 65)
+	for _, d := range []diagnosis{
+		{name: "no aud", base: "api", claims: map[string]string{"aud": ""},
+			detail: "there is no aud" + due, mend: "let the issuer put the audience into aud: " + askFor},
+		{name: "empty list", base: "api", claims: map[string]string{"aud": "[]"},
+			detail: "aud is empty" + due, mend: "let the issuer put the audience into aud: " + askFor},
+		{name: "another", base: "partner", claims: map[string]string{"aud": `"other-api"`},
+			detail: `aud is "other-api"; due is "orders-api"`, mend: `add "other-api" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+		{name: "many, cut", base: "api", claims: map[string]string{"aud": `["` + long + `","\u0000","c","d","e","f"]`},
+			detail: `aud is "` + long[:64] + `"..., "\x00", "c", "d" and 2 more` + due,
+			mend:   `add "` + long[:64] + `"... to audiences of issuer "api", or ` + askFor},
+
+		{name: "another issuer's", base: "partner", claims: map[string]string{"aud": `"invoices-api"`}, near: token.NearOtherIssuersAudience,
+			detail: `aud is "invoices-api"; due is "orders-api"`,
+			mend:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or ask for a token for "orders-api"`},
+		{name: "another issuer's, second in a list", base: "partner", claims: map[string]string{"aud": `["x","invoices-api"]`}, near: token.NearOtherIssuersAudience,
+			detail: `aud is "x", "invoices-api"; due is "orders-api"`,
+			mend:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or ask for a token for "orders-api"`},
+		{name: "another issuer's in capitals", base: "partner", claims: map[string]string{"aud": `"Invoices-API"`},
+			detail: `aud is "Invoices-API"; due is "orders-api"`, mend: `add "Invoices-API" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+		{name: "another issuer's client", base: "partner", claims: map[string]string{"aud": `"site"`},
+			detail: `aud is "site"; due is "orders-api"`, mend: `add "site" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+		{name: "another issuer's, behind all that are looked at", base: "partner", claims: map[string]string{"aud": `["a","b","c","d","invoices-api"]`},
+			detail: `aud is "a", "b", "c", "d" and 1 more; due is "orders-api"`, mend: `add "a" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+
+		{name: "the audience is its client_id", base: "api", claims: map[string]string{"aud": `"account"`, "client_id": `"orders-api"`}, near: token.NearAudienceIsClient,
+			detail: `aud is "account"` + due + `; client_id is "orders-api"`,
+			mend:   `"orders-api" is the token's client: write it in clients of issuer "api", not in audiences`},
+		{name: "the audience is its azp, and there is no aud", base: "api", claims: map[string]string{"aud": "", "azp": `"invoices-api"`}, near: token.NearAudienceIsClient,
+			detail: `there is no aud` + due + `; azp is "invoices-api"`,
+			mend:   `"invoices-api" is the token's client: write it in clients of issuer "api", not in audiences`},
+		{name: "the audience is nearly its azp", base: "api", claims: map[string]string{"aud": `"account"`, "azp": `"orders-api2"`},
+			detail: `aud is "account"` + due, mend: `add "account" to audiences of issuer "api", or ` + askFor},
+		{name: "the audience is its sub", base: "api", claims: map[string]string{"aud": `"account"`, "sub": `"orders-api"`},
+			detail: `aud is "account"` + due, mend: `add "account" to audiences of issuer "api", or ` + askFor},
+
+		{name: "ID token", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`, "at_hash": `"h"`}, near: token.NearIDToken, detail: `aud is "site"` + due, mend: notID},
+		{name: "ID token without azp", base: "api", claims: map[string]string{"aud": `"site"`, "nonce": `"n"`}, near: token.NearIDToken, detail: `aud is "site"` + due, mend: notID},
+		{name: "ID token for a configured client", base: "both", claims: map[string]string{"aud": `"site"`, "client_id": "", "c_hash": `"h"`}, near: token.NearIDToken,
+			detail: `aud is "site"; due is "orders-api"`, mend: notID},
+		{name: "ID token for a client that is not configured", base: "both", claims: map[string]string{"aud": `"app"`, "client_id": "", "nonce": `"n"`},
+			detail: `aud is "app"; due is "orders-api"`, mend: `add "app" to audiences of issuer "both", or ask for a token for "orders-api"`},
+		{name: "access token with a nonce", base: "api", claims: map[string]string{"aud": `"account"`, "azp": `"site"`, "nonce": `"n"`},
+			detail: `aud is "account"` + due, mend: `add "account" to audiences of issuer "api", or ` + askFor},
+		{name: "access token for its client", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`},
+			detail: `aud is "site"` + due, mend: `add "site" to audiences of issuer "api", or ` + askFor},
+		{name: "nonce and no aud", base: "api", claims: map[string]string{"aud": "", "nonce": `"n"`},
+			detail: "there is no aud" + due, mend: "let the issuer put the audience into aud: " + askFor},
+	} {
+		d.want = token.ErrAudienceMismatch
+		t.Run(d.name, d.check)
+	}
+}
+
+// TestClientDiagnosis: which client a token was issued to instead, and whether
+// that is nearly right.
+func TestClientDiagnosis(t *testing.T) {
+	const due = `; due is one of "site", "cli"`
+	const get = `ask for a token as one of "site", "cli"`
+	const poolDue = `; due is one of "3v5site", "3v5mobile"`
+	const poolGet = `ask for a token as one of "3v5site", "3v5mobile"`
+	accessOnly := `"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AccessOnly"`
+	for _, d := range []diagnosis{
+		{name: "none", base: "web", claims: map[string]string{"client_id": ""}, detail: "there is neither client_id nor azp" + due, mend: get},
+		{name: "another", base: "web", claims: map[string]string{"client_id": `"app"`},
+			detail: `client_id is "app"` + due, mend: `add "app" to clients of issuer "web", or ` + get},
+		{name: "another azp", base: "web", claims: map[string]string{"azp": `"app"`},
+			detail: `client_id is "site", azp is "app"` + due, mend: `add "app" to clients of issuer "web", or ` + get},
+
+		{name: "in aud, and no client", base: "web", claims: map[string]string{"client_id": "", "aud": `"site"`}, near: token.NearClientInAudience,
+			detail: `there is neither client_id nor azp` + due + `; aud is "site"`,
+			mend:   `the client stands in aud; configure it as an audience: write "site" in audiences of issuer "web", not in clients`},
+		{name: "in a list in aud, and another client", base: "web", claims: map[string]string{"client_id": `"app"`, "aud": `["x","cli"]`}, near: token.NearClientInAudience,
+			detail: `client_id is "app"` + due + `; aud is "x", "cli"`,
+			mend:   `the client stands in aud; configure it as an audience: write "cli" in audiences of issuer "web", not in clients`},
+		{name: "nearly in aud", base: "web", claims: map[string]string{"client_id": "", "aud": `"Site"`},
+			detail: `there is neither client_id nor azp` + due, mend: get},
+		{name: "in aud of a Cognito access token", base: "pool access", claims: map[string]string{"client_id": `"app"`, "aud": `"3v5site"`}, near: token.NearClientInAudience,
+			detail: `client_id is "app"` + poolDue + `; aud is "3v5site"`,
+			mend:   `ask for a token as "3v5site": aud of an access token is chosen by whoever asked for it, and does not count`},
+
+		{name: "another issuer's", base: "both", claims: map[string]string{"client_id": `"cli"`}, near: token.NearOtherIssuersClient,
+			detail: `client_id is "cli"; due is "site"`, mend: `"cli" is a client of issuer "web": add it to clients of issuer "both", or ask for a token as "site"`},
+		{name: "another issuer's azp", base: "both", claims: map[string]string{"azp": `"3v5mobile"`}, near: token.NearOtherIssuersClient,
+			detail: `client_id is "site", azp is "3v5mobile"; due is "site"`,
+			mend:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "both", or ask for a token as "site"`},
+		{name: "another issuer's audience", base: "web", claims: map[string]string{"client_id": `"orders-api"`},
+			detail: `client_id is "orders-api"` + due, mend: `add "orders-api" to clients of issuer "web", or ` + get},
+		{name: "another pool's, by an ID token", base: "pool id", claims: map[string]string{"iss": accessOnly, "aud": `"3v5mobile"`}, near: token.NearOtherIssuersClient,
+			detail: `aud of this ID token is "3v5mobile"; due is "3v5site"`,
+			mend:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "pool-access", or ask for a token as "3v5site"`},
+
+		{name: "Cognito ID token of another", base: "pool id", claims: map[string]string{"aud": `"app"`},
+			detail: `aud of this ID token is "app"` + poolDue, mend: `add "app" to clients of issuer "pool", or ` + poolGet},
+		{name: "Cognito ID token with a list in aud", base: "pool id", claims: map[string]string{"aud": `["3v5site"]`},
+			detail: `aud of this ID token is not one string, but "3v5site"` + poolDue, mend: "let the issuer write one string, the client, into aud"},
+		{name: "Cognito ID token without aud", base: "pool id", claims: map[string]string{"aud": "", "client_id": `"3v5site"`},
+			detail: `aud of this ID token is not one string` + poolDue, mend: "let the issuer write one string, the client, into aud"},
+	} {
+		d.want = token.ErrClientMismatch
+		t.Run(d.name, d.check)
+	}
+}
+
+// TestUseDiagnosis: which kind of token was sent where another is due.
+func TestUseDiagnosis(t *testing.T) {
+	pool := func(id string) string { return `"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_` + id + `"` }
+	for _, d := range []diagnosis{
+		{name: "Cognito ID token", base: "pool id", claims: map[string]string{"iss": pool("AccessOnly")}, near: token.NearIDToken,
+			detail: `token_use is "id"; due is "access"`, mend: `send the access token, or add id to token_use of issuer "pool-access"`},
+		{name: "Cognito access token", base: "pool access", claims: map[string]string{"iss": pool("IdOnly")}, near: token.NearAccessToken,
+			detail: `token_use is "access"; due is "id"`, mend: `send the ID token, or add access to token_use of issuer "pool-id"`},
+		{name: "Cognito, another kind", base: "pool access", claims: map[string]string{"token_use": `"refresh"`}, detail: `token_use is "refresh"; due is one of "access", "id"`},
+		{name: "Cognito, in capitals", base: "pool access", claims: map[string]string{"iss": pool("AccessOnly"), "token_use": `"ID"`}, detail: `token_use is "ID"; due is "access"`},
+		{name: "Cognito, no string", base: "pool access", claims: map[string]string{"token_use": `["id"]`}, detail: `token_use is no string; due is one of "access", "id"`},
+		{name: "Cognito, none", base: "pool access", claims: map[string]string{"token_use": ""}, detail: `there is no token_use; due is one of "access", "id"`},
+		{name: "nonce", base: "web", claims: map[string]string{"nonce": `"n"`}, near: token.NearIDToken,
+			detail: "nonce shows an ID token; due is an access token", mend: "send the access token, not the ID token"},
+		{name: "c_hash", base: "web", claims: map[string]string{"c_hash": `null`}, near: token.NearIDToken,
+			detail: "c_hash shows an ID token; due is an access token", mend: "send the access token, not the ID token"},
+	} {
+		d.want = token.ErrTokenUseMismatch
+		t.Run(d.name, d.check)
+	}
+}
+
+// TestMends: what can be changed where a token fails for something else, with
+// times by the clock of the decision.
+func TestMends(t *testing.T) {
+	at := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
+	for _, row := range []struct {
+		name, base     string
+		header, claims map[string]string
+		want           error
+		mend           string
+	}{
+		{"expired just now", "web", nil, map[string]string{"exp": at(0)}, token.ErrExpired, "get a new token; this one ended 0s ago"},
+		{"expired by seconds", "api", nil, map[string]string{"exp": at(-59 * time.Second)}, token.ErrExpired, "get a new token; this one ended 59s ago"},
+		{"expired by minutes", "api", nil, map[string]string{"exp": at(-time.Hour + time.Second)}, token.ErrExpired, "get a new token; this one ended 59m ago"},
+		{"expired by hours", "api", nil, map[string]string{"exp": at(-2*time.Hour - 5*time.Minute)}, token.ErrExpired, "get a new token; this one ended 2h ago"},
+		{"expired by more than a day", "api", nil, map[string]string{"exp": at(-47 * time.Hour)}, token.ErrExpired, "get a new token; this one ended 47h ago"},
+		{"expired by days", "api", nil, map[string]string{"exp": at(-50 * time.Hour)}, token.ErrExpired, "get a new token; this one ended 2 days ago"},
+		{"not yet valid", "api", nil, map[string]string{"nbf": at(5 * time.Minute)}, token.ErrNotYetValid, "wait until then, or set the clocks right: it is 5m ahead"},
+		{"issued in the future", "api", nil, map[string]string{"iat": at(31 * time.Second)}, token.ErrIssuedInFuture, "set the clocks right, the issuer's or the one here: it is 31s ahead"},
+		{"lifetime", "brief", nil, map[string]string{"exp": at(3601 * time.Second)}, token.ErrLifetimeTooLong, `let the issuer sign for no longer, or raise max_lifetime of issuer "brief"`},
+		{"lifetime unknown", "brief", nil, map[string]string{"iat": ""}, token.ErrLifetimeTooLong, `let the issuer state iat, or leave max_lifetime of issuer "brief" out`},
+		{"prefix", "api", nil, map[string]string{"sub": `"partner:x"`}, token.ErrClaimsMalformed, `give issuer "api" a prefix of its own, or let it name nobody so`},
+		{"algorithm of another issuer", "web", map[string]string{"alg": `"ES256"`, "kid": `"p-256"`}, nil, token.ErrAlgNotAllowed, `add ES256 to algorithms of issuer "web" if it signs so`},
+		{"algorithm of nobody", "web", map[string]string{"alg": `"HS256"`}, nil, token.ErrAlgNotAllowed, ""},
+		{"type of another issuer", "legacy", map[string]string{"typ": `"at+jwt"`}, nil, token.ErrTypeNotAllowed, `add "at+jwt" to token_types of issuer "legacy" if its access tokens are such`},
+		{"no expiry", "api", nil, map[string]string{"exp": ""}, token.ErrExpiryMissing, ""},
+		{"another issuer", "api", nil, map[string]string{"iss": `"https://evil.example/"`}, token.ErrIssuerUnknown, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			v := vector{Base: row.base, Header: make(map[string]json.RawMessage), Claims: make(map[string]json.RawMessage)}
+			for name, value := range row.header {
+				v.Header[name] = json.RawMessage(value)
+			}
+			if v.Alg = "RS256"; row.header["kid"] != "" {
+				v.Alg = ""
+			}
+			for name, value := range row.claims {
+				if v.Claims[name] = json.RawMessage(value); value == "" {
+					delete(v.Claims, name)
+					v.Drop = append(v.Drop, "claims."+name)
+				}
+			}
+			verifier, _ := corpusVerifier(t)
+			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
+			if failure := refusal(t, err, row.want); failure.Mend != row.mend {
+				t.Errorf("%q, want %q", failure.Mend, row.mend)
+			}
+		})
+	}
+}
+
+// An algorithm that could be configured, and is by no issuer, says so.
+func TestMendOfAnAlgorithmThatNobodyTakes(t *testing.T) {
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
+	raw := mint("ES256", privateKeys()["p-256"], `{"alg":"ES256","kid":"p-256"}`, `{"iss":"https://api.example/"}`)
+	_, err := verifier.Verify(t.Context(), raw, now)
+	if failure := refusal(t, err, token.ErrAlgNotAllowed); failure.Mend != "add ES256 to algorithms of the issuer that signs so" {
+		t.Errorf("%q", failure.Mend)
+	}
+}

@@ -1,0 +1,311 @@
+package token_test
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// newMemory is a memory over a verifier whose keys are those of ring.
+func newMemory(t testing.TB, ring *keyring, entries int) (*token.Memory, *token.Verifier) {
+	t.Helper()
+	verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, func(string) token.KeySource { return ring })
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory, err := token.NewMemory(verifier, entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return memory, verifier
+}
+
+func TestMemoryKnowsATokenAgain(t *testing.T) {
+	ring := &keyring{keys: published()}
+	memory, _ := newMemory(t, ring, 10)
+	raw := mintRS256(nil)
+	first, known, err := memory.Verify(t.Context(), raw, now)
+	if err != nil || known {
+		t.Fatalf("the first time: known %v, %v", known, err)
+	}
+	for range 3 {
+		again, known, err := memory.Verify(t.Context(), raw, now)
+		if err != nil || !known || again != first {
+			t.Errorf("the next time: known %v, %v", known, err)
+		}
+	}
+	if len(ring.asked) != 1 || len(ring.verified) != 4 {
+		t.Errorf("the keys were asked for %d times and told of %d tokens, want 1 and 4", len(ring.asked), len(ring.verified))
+	}
+}
+
+// Each row changes one thing behind a token that is remembered. It must come out
+// as it would for a verifier that has never seen it.
+func TestMemoryHoldsNoLongerThanTheToken(t *testing.T) {
+	const leeway = 30 * time.Second
+	for _, row := range []struct {
+		name    string
+		claims  map[string]any
+		at      time.Time // of the second time
+		between func(ring *keyring, v *token.Verifier)
+		known   bool
+		want    error
+	}{
+		{name: "nothing", at: now, known: true},
+		{name: "a nanosecond before exp", at: now.Add(time.Hour - 1), known: true},
+		{name: "at exp, verified afresh", at: now.Add(time.Hour)},
+		{name: "within the leeway, verified afresh", at: now.Add(time.Hour + leeway - 1)},
+		{name: "behind the leeway", at: now.Add(time.Hour + leeway), want: token.ErrExpired},
+		{name: "the clock went back to nbf less the leeway", claims: map[string]any{"nbf": now.Unix()}, at: now.Add(-leeway), known: true},
+		{name: "the clock went back further", claims: map[string]any{"nbf": now.Unix()}, at: now.Add(-leeway - 1), want: token.ErrNotYetValid},
+		{name: "the clock went back behind iat", claims: map[string]any{"iat": now.Unix(), "nbf": nil}, at: now.Add(-leeway - 1), want: token.ErrIssuedInFuture},
+		{name: "the key set changed, not the key", at: now, between: func(r *keyring, _ *token.Verifier) { r.epoch.Add(1) }},
+		{name: "the key went", at: now, want: errKeyUnknown, between: func(r *keyring, _ *token.Verifier) {
+			r.keys = nil
+			r.epoch.Add(1)
+		}},
+		{name: "the keys grew stale", at: now, want: errKeysUnavailable, between: func(r *keyring, _ *token.Verifier) {
+			r.down = true
+			r.epoch.Add(1)
+		}},
+		{name: "it was revoked", at: now, want: token.ErrTokenRevoked, between: revoke(`{"issuer": "api", "sub": "alice"}`)},
+		{name: "it was revoked by its client", at: now, want: token.ErrTokenRevoked, between: revoke(`{"issuer": "api", "client": "web"}`)},
+		{name: "another was revoked", at: now, known: true, between: revoke(`{"issuer": "api", "sub": "bob"}`)},
+		{name: "the list was emptied", at: now, known: true, between: revoke("")},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			ring := &keyring{keys: published()}
+			memory, verifier := newMemory(t, ring, 10)
+			claims := map[string]any{"exp": now.Add(time.Hour).Unix(), "sub": "alice", "client_id": "web"}
+			for name, value := range row.claims {
+				claims[name] = value
+			}
+			raw := mintRS256(claims)
+			if _, _, err := memory.Verify(t.Context(), raw, now); err != nil {
+				t.Fatal(err)
+			}
+			if row.between != nil {
+				row.between(ring, verifier)
+			}
+			got, known, err := memory.Verify(t.Context(), raw, row.at)
+			if row.want != nil {
+				refusal(t, err, row.want)
+				if known || got != nil {
+					t.Error("a refused token was known")
+				}
+				return
+			}
+			if err != nil || known != row.known {
+				t.Errorf("known %v, want %v; %v", known, row.known, err)
+			}
+		})
+	}
+}
+
+// revoke puts a list in force.
+func revoke(lines string) func(*keyring, *token.Verifier) {
+	return func(_ *keyring, v *token.Verifier) {
+		v.SetRevocations(must(token.ParseRevocations(strings.NewReader(lines), []string{"api"})))
+	}
+}
+
+// What is revoked when a token comes for the first time, and what is revoked
+// between its verification and its entry, holds for the entry.
+func TestMemoryOfATokenVerifiedUnderAnotherList(t *testing.T) {
+	ring := &keyring{keys: published(), hold: make(chan struct{})}
+	memory, verifier := newMemory(t, ring, 10)
+	raw := mintRS256(map[string]any{"sub": "alice"})
+	done := make(chan error)
+	go func() {
+		_, _, err := memory.Verify(t.Context(), raw, now)
+		done <- err
+	}()
+	revoke(`{"issuer": "api", "sub": "alice"}`)(nil, verifier)
+	close(ring.hold)
+	first := <-done // by either list
+	_, _, err := memory.Verify(t.Context(), raw, now)
+	if refusal(t, err, token.ErrTokenRevoked); first != nil {
+		refusal(t, first, token.ErrTokenRevoked)
+	}
+}
+
+// Junk is never remembered, and neither is what is too long to be looked at.
+func TestMemoryNeverHoldsWhatWasRefused(t *testing.T) {
+	memory, _ := newMemory(t, &keyring{keys: published()}, 100)
+	good := mintRS256(nil)
+	for name, raw := range map[string]string{
+		"junk": "a.b.c", "no JWT": "null", "empty": "", "forged": good[:len(good)-8] + "AAAAAAAA",
+		"expired":  mintRS256(map[string]any{"exp": now.Add(-time.Hour).Unix()}),
+		"too long": good + strings.Repeat("A", maxBytes), "alg none": "eyJhbGciOiJub25lIn0.e30.",
+	} {
+		for range 2 {
+			if _, known, err := memory.Verify(t.Context(), raw, now); err == nil || known {
+				t.Errorf("%s: known %v, %v", name, known, err)
+			}
+		}
+	}
+	if memory.Len() != 0 {
+		t.Errorf("%d are remembered", memory.Len())
+	}
+}
+
+// A token of another's, or one byte of difference, is another token.
+func TestMemoryTellsTokensApart(t *testing.T) {
+	memory, _ := newMemory(t, &keyring{keys: published()}, 100)
+	for n := range 50 {
+		subject := fmt.Sprint("user-", n)
+		raw := mintRS256(map[string]any{"sub": subject})
+		for range 2 {
+			got, _, err := memory.Verify(t.Context(), raw, now)
+			if err != nil || got.Subject != subject {
+				t.Fatalf("%s came out as %+v: %v", subject, got, err)
+			}
+		}
+		if _, known, err := memory.Verify(t.Context(), raw+"A", now); err == nil || known {
+			t.Errorf("a byte more: known %v, %v", known, err)
+		}
+	}
+}
+
+// However many tokens come, there are no more than the bound, and the ones that
+// come again and again stay.
+func TestMemoryIsBoundedAndResistsAScan(t *testing.T) {
+	const entries = 50
+	ring := &keyring{keys: published()}
+	memory, _ := newMemory(t, ring, entries)
+	hot := make([]string, 10)
+	for n := range hot {
+		hot[n] = mintRS256(map[string]any{"sub": fmt.Sprint("hot-", n)})
+	}
+	kept := 0
+	for n := range 600 {
+		if _, known, err := memory.Verify(t.Context(), hot[n%len(hot)], now); err != nil {
+			t.Fatal(err)
+		} else if known && n >= 300 {
+			kept++
+		}
+		if _, _, err := memory.Verify(t.Context(), mintRS256(map[string]any{"sub": fmt.Sprint("scan-", n)}), now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept < 270 {
+		t.Errorf("%d of 300 tokens that come often were known", kept)
+	}
+	if got := memory.Len(); got > entries+entries/10 { // what is over goes a moment later
+		t.Errorf("%d are remembered, want at most %d", got, entries)
+	}
+}
+
+// Many requests with one token that is new cost one signature.
+func TestMemoryVerifiesOnce(t *testing.T) {
+	const requests = 50
+	ring := &keyring{keys: published(), hold: make(chan struct{})}
+	memory, _ := newMemory(t, ring, 10)
+	raw := mintRS256(nil)
+	var all sync.WaitGroup
+	var began sync.WaitGroup
+	began.Add(requests)
+	for range requests {
+		all.Go(func() {
+			began.Done()
+			if got, _, err := memory.Verify(t.Context(), raw, now); err != nil || got.Subject != "alice" {
+				t.Errorf("%+v: %v", got, err)
+			}
+		})
+	}
+	began.Wait()
+	for range 100 {
+		runtime.Gosched() // let them come to where they wait
+	}
+	close(ring.hold)
+	all.Wait()
+	// One that came late finds the token remembered.
+	if len(ring.asked) != 1 {
+		t.Errorf("the key was asked for %d times", len(ring.asked))
+	}
+}
+
+// A first request that fails does not fail those that waited for it.
+func TestMemoryDoesNotShareAFailure(t *testing.T) {
+	ring := &keyring{keys: published(), down: true, hold: make(chan struct{})}
+	memory, _ := newMemory(t, ring, 10)
+	raw := mintRS256(nil)
+	var all sync.WaitGroup
+	for range 5 {
+		all.Go(func() {
+			if _, _, err := memory.Verify(t.Context(), raw, now); !errors.Is(err, errKeysUnavailable) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	for range 100 {
+		runtime.Gosched()
+	}
+	close(ring.hold)
+	all.Wait()
+	ring.mu.Lock()
+	ring.down = false
+	ring.mu.Unlock()
+	if _, known, err := memory.Verify(t.Context(), raw, now); err != nil || known {
+		t.Errorf("behind the failure: known %v, %v", known, err)
+	}
+}
+
+func TestMemoryOfNothing(t *testing.T) {
+	ring := &keyring{keys: published()}
+	memory, _ := newMemory(t, ring, 0)
+	raw := mintRS256(nil)
+	for range 2 {
+		if _, known, err := memory.Verify(t.Context(), raw, now); err != nil || known {
+			t.Errorf("known %v, %v", known, err)
+		}
+	}
+	if len(ring.asked) != 2 || memory.Len() != 0 {
+		t.Errorf("asked %d times, %d remembered", len(ring.asked), memory.Len())
+	}
+}
+
+// A token that is known again costs no memory.
+func TestMemoryAllocatesNothing(t *testing.T) {
+	memory, verifier := newMemory(t, &keyring{keys: published(), quiet: true}, 10)
+	revoke(`{"issuer": "api", "sub": "bob"}`)(nil, verifier)
+	raw := mintRS256(nil)
+	if _, _, err := memory.Verify(t.Context(), raw, now); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(1000, func() { _, _, _ = memory.Verify(t.Context(), raw, now) }); n > 0 {
+		t.Errorf("%.1f allocations", n)
+	}
+}
+
+// known verifies a token that must be good.
+func known(t *testing.T, m *token.Memory, raw string) *token.Token {
+	t.Helper()
+	got, _, err := m.Verify(t.Context(), raw, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// What is kept with a token is there as long as the token is remembered.
+func TestDerived(t *testing.T) {
+	memory, _ := newMemory(t, &keyring{keys: published()}, 10)
+	raw := mintRS256(nil)
+	first := known(t, memory, raw)
+	if first.Derived() != nil {
+		t.Error("a new token has something")
+	}
+	value := new(int)
+	first.Derive(value)
+	if again := known(t, memory, raw); again.Derived() != value {
+		t.Error("it is lost")
+	}
+}

@@ -1,0 +1,155 @@
+package token_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// nearIssuers are the issuers that an iss of these tests may nearly be.
+func nearIssuers() []config.Issuer {
+	issuer := func(name, iss string) config.Issuer {
+		i := apiIssuer()
+		i.Name, i.ISS = name, []string{iss}
+		return i
+	}
+	pool := issuer("pool", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_ExamplePool")
+	pool.ISS = append(pool.ISS, "https://issuer-cognito-idp.us-east-1.amazonaws.com/us-east-1_ExamplePool")
+	pool.Cognito = &config.Cognito{Pool: "us-east-1_ExamplePool", Region: "us-east-1", TokenUse: []string{"access"}}
+	pool.Audiences, pool.Clients = nil, []string{"site"}
+	return []config.Issuer{
+		issuer("api", "https://api.example/"),
+		issuer("bare", "https://bare.example"),
+		issuer("realm", "https://sso.example/realms/main"),
+		issuer("plain", "http://plain.example/a/b/"),
+		pool,
+		issuer("handmade", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ByHand"),
+	}
+}
+
+// TestNearIssuers: an iss that is a configured one but for one thing says which,
+// and what takes it; one that is further off, or nearer to nothing, does not.
+func TestNearIssuers(t *testing.T) {
+	const pool = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_ExamplePool"
+	for _, row := range []struct {
+		name, iss string
+		near      token.NearMiss
+		mend      string
+	}{
+		{"a slash too few", "https://api.example", token.NearIssuerSlash,
+			`write issuer: "https://api.example" (without the slash) if you trust it, or let the issuer sign as "https://api.example/"`},
+		{"a slash too many", "https://bare.example/", token.NearIssuerSlash,
+			`write issuer: "https://bare.example/" (with the slash) if you trust it, or let the issuer sign as "https://bare.example"`},
+		{"a slash too many behind a path", "https://sso.example/realms/main/", token.NearIssuerSlash,
+			`write issuer: "https://sso.example/realms/main/" (with the slash) if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
+		{"a slash too many behind a pool", pool + "/", token.NearIssuerSlash, `let the issuer sign as "` + pool + `"`},
+		{"two slashes too many", "https://bare.example//", "", ""},
+		{"a slash too many in front of a path", "https://sso.example//realms/main", "", ""},
+		{"a question mark too many", "https://api.example/?", "", ""},
+
+		{"http", "http://api.example/", token.NearIssuerScheme,
+			`write issuer: "http://api.example/" if you trust it, or let the issuer sign as "https://api.example/"`},
+		{"https", "https://plain.example/a/b/", token.NearIssuerScheme,
+			`write issuer: "https://plain.example/a/b/" if you trust it, or let the issuer sign as "http://plain.example/a/b/"`},
+		{"HTTPS", "HTTPS://api.example/", token.NearIssuerScheme,
+			`write issuer: "HTTPS://api.example/" if you trust it, or let the issuer sign as "https://api.example/"`},
+		{"no scheme", "sso.example/realms/main", token.NearIssuerScheme, `let the issuer sign as "https://sso.example/realms/main"`},
+		{"no scheme and no path", "bare.example", token.NearIssuerScheme, `let the issuer sign as "https://bare.example"`},
+		{"http of a pool", "http" + strings.TrimPrefix(pool, "https"), token.NearIssuerScheme, `let the issuer sign as "` + pool + `"`},
+		{"http and a slash too few", "http://api.example", "", ""},
+		{"another scheme", "ftp://api.example/", "", ""},
+		{"a scheme of many letters", strings.Repeat("s", 300) + "://api.example/", "", ""},
+
+		{"another host", "https://login.example/realms/main", token.NearIssuerHost,
+			`write issuer: "https://login.example/realms/main" if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
+		{"a port", "https://sso.example:8443/realms/main", token.NearIssuerHost,
+			`write issuer: "https://sso.example:8443/realms/main" if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
+		{"no host", "https:///realms/main", token.NearIssuerHost,
+			`write issuer: "https:///realms/main" if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
+		{"the host in capitals", "https://API.example/", token.NearIssuerHost,
+			`write issuer: "https://API.example/" if you trust it, or let the issuer sign as "https://api.example/"`},
+		{"the host in capitals without a path", "https://BARE.example", token.NearIssuerHost,
+			`write issuer: "https://BARE.example" if you trust it, or let the issuer sign as "https://bare.example"`},
+		{"another host of a pool", "https://cognito-idp-fips.us-east-1.amazonaws.com/us-east-1_ExamplePool", token.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
+		{"a host that is long", "https://" + strings.Repeat("h", 99) + "/realms/main", token.NearIssuerHost,
+			`write issuer: "https://` + strings.Repeat("h", 56) + `"... if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
+		{"another host with no path", "https://other.example", "", ""},
+		{"another host with a slash for a path", "https://other.example/", "", ""},
+		{"another host and path", "https://login.example/realms/other", "", ""},
+		{"another path", "https://sso.example/realms/other", "", ""},
+		{"the path in capitals", "https://sso.example/Realms/main", "", ""},
+		{"another host and scheme", "http://login.example/realms/main", "", ""},
+		{"user information", "https://api.example/@evil.example/", "", ""},
+
+		{"another region of a pool", "https://cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", token.NearIssuerCognito,
+			`add "eu-west-2" to replica_regions of issuer "pool"`},
+		{"another region of a pool, UPDATED", "https://issuer-cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", token.NearIssuerCognito,
+			`get the token from the pool's own region: the UPDATED form names "us-east-1" always`},
+		{"UPDATED, of a pool configured by its URL", "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ByHand", token.NearIssuerCognito,
+			`write cognito: "eu-west-1_ByHand" for issuer "handmade" in place of issuer, which takes both forms of the pool`},
+		{"another region of a pool configured by its URL", "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-1_ByHand", token.NearIssuerCognito,
+			`write cognito: "eu-west-1_ByHand" for issuer "handmade" in place of issuer, which takes both forms of the pool, and replica_regions: ["eu-west-2"] if the pool has a replica there`},
+		{"another pool", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Another", "", ""},
+		{"the pool in capitals", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLEPOOL", "", ""},
+		{"another region, by http", "http://cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", "", ""},
+		{"a region of two labels", "https://cognito-idp.eu.west.amazonaws.com/us-east-1_ExamplePool", token.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
+		{"no region", "https://cognito-idp..amazonaws.com/us-east-1_ExamplePool", token.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
+		{"a domain of somebody else", "https://cognito-idp.eu-west-2.amazonaws.com.evil.example/us-east-1_ExamplePool", token.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
+
+		{"nothing", "", "", ""},
+		{"a name", "api", "", ""},
+		{"a separator alone", "://", "", ""},
+		{"what is too long to be meant", "https://" + strings.Repeat("h", 500) + "/realms/main", "", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			verifier := newVerifier(t, nearIssuers(), &keyring{keys: published()})
+			_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"iss": row.iss}), now)
+			failure := refusal(t, err, token.ErrIssuerUnknown)
+			if failure.Near != row.near || failure.Mend != row.mend {
+				t.Errorf("near miss %q, mend %s, want %q, %s", failure.Near, failure.Mend, row.near, row.mend)
+			}
+			if named := strings.Contains(failure.Detail, "; issuer "); named != (row.near != "") {
+				t.Errorf("detail %q", failure.Detail)
+			}
+			fitForALog(t, err.Error())
+			fitForALog(t, failure.Mend)
+		})
+	}
+}
+
+// What differs by less than the host is found whatever the order of the issuers.
+func TestNearestIssuer(t *testing.T) {
+	issuers := nearIssuers()
+	staging := apiIssuer()
+	staging.Name, staging.ISS = "staging", []string{"http://staging.example/realms/main"}
+	for _, order := range [][]config.Issuer{append(issuers, staging), append([]config.Issuer{staging}, issuers...)} {
+		verifier := newVerifier(t, order, &keyring{keys: published()})
+		_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"iss": "https://staging.example/realms/main"}), now)
+		failure := refusal(t, err, token.ErrIssuerUnknown)
+		const detail = `iss "https://staging.example/realms/main"; issuer "staging" is "http://staging.example/realms/main"`
+		if failure.Near != token.NearIssuerScheme || failure.Detail != detail {
+			t.Errorf("near miss %q, detail %s", failure.Near, failure.Detail)
+		}
+	}
+}
+
+// To look for a near miss costs a hostile token nothing that more issuers make
+// more of, but the looking: it allocates no more for 100 than for one.
+func TestFarIssuersAllocateNothing(t *testing.T) {
+	many := make([]config.Issuer, 100)
+	for n := range many {
+		many[n] = apiIssuer()
+		many[n].Name = strings.Repeat("n", n+1)
+		many[n].ISS = []string{"https://" + many[n].Name + ".example/realms/" + many[n].Name}
+	}
+	raw := mintRS256(map[string]any{"iss": "https://evil.example/realms/evil"})
+	allocations := func(issuers []config.Issuer) float64 {
+		verifier := newVerifier(t, issuers, &keyring{})
+		return testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), raw, now) })
+	}
+	if one, hundred := allocations(many[:1]), allocations(many); hundred > one {
+		t.Errorf("%v allocations with 100 issuers, %v with one", hundred, one)
+	}
+}
