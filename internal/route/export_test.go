@@ -35,3 +35,6 @@ func Condition(when, match string) ([]Fault, *Rule) {
 func WarningsWithin(t *Table, cfg *config.Config, steps int) []config.Mistake {
 	return t.warnings(cfg, steps)
 }
+
+// Scan is [Table.Match] without the index.
+func (t *Table) Scan(method, host string, path Path) *Rule { return t.scan(method, host, path) }

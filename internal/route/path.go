@@ -56,29 +56,47 @@ func (p Path) String() string {
 // than normalised, since only a refusal cannot differ from what the application
 // does. What relaxed opens is read as [config.Relaxation] says.
 func ParsePath(target string, relaxed config.Relaxed) (Path, error) {
+	var p Path
+	err := p.Parse(target, relaxed)
+	return p, err
+}
+
+// Parse is [ParsePath] in the memory that the path already has, which must not be
+// in use any more: after an error it is the path of no request.
+func (p *Path) Parse(target string, relaxed config.Relaxed) error {
+	segments, err := parseSegments(p.segments[:0], target, relaxed)
+	*p = Path{segments: segments, ignoreCase: relaxed.IgnoreCase}
+	if err != nil {
+		*p = Path{}
+	}
+	return err
+}
+
+// parseSegments appends the segments of a target's path.
+func parseSegments(segments []string, target string, relaxed config.Relaxed) ([]string, error) {
 	raw, _, _ := strings.Cut(target, "?")
 	if !strings.HasPrefix(raw, "/") {
-		return Path{}, refuse("it does not begin with /")
+		return nil, refuse("it does not begin with /")
 	}
 	if err := guardBytes(raw, relaxed); err != nil {
-		return Path{}, err
+		return nil, err
 	}
-	path := Path{ignoreCase: relaxed.IgnoreCase}
-	texts := strings.Split(raw[1:], "/")
-	for i, text := range texts {
-		last := i == len(texts)-1
+	rest, more := raw[1:], true
+	for more {
+		var text string
+		text, rest, more = strings.Cut(rest, "/")
 		segment, err := parseSegment(text, relaxed)
 		switch {
 		case err != nil:
-			return Path{}, err
-		case segment == "" && !last && relaxed.DoubleSlash:
+			return nil, err
+		case segment == "" && more && relaxed.DoubleSlash:
 			continue
-		case segment == "" && !last:
-			return Path{}, refuse("an empty segment")
+		case segment == "" && more:
+			return nil, refuse("an empty segment")
 		}
-		path.segments = append(path.segments, segment)
+		segments = append(segments, segment)
 	}
-	return path, nil
+	return segments, nil
 }
 
 func refuse(why string) error { return fmt.Errorf("%w: %s", ErrPathRefused, why) }

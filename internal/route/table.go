@@ -44,6 +44,7 @@ type Table struct {
 	rules    []*Rule
 	fallback *Rule
 	named    map[string]*Rule
+	index    *index
 }
 
 // New compiles the routes of cfg. An error is [config.Mistakes]: everything
@@ -71,6 +72,7 @@ func New(cfg *config.Config) (*Table, error) {
 	if len(mistakes) > 0 {
 		return nil, mistakes
 	}
+	t.index = newIndex(t.rules)
 	return t, nil
 }
 
@@ -107,7 +109,22 @@ func newRule(cfg *config.Config, r *config.Route, conditions *compiler) (*Rule, 
 // Match returns the first rule that covers a request, or the default one. The
 // method is compared case-sensitively (RFC 9110 section 9.1); host is in the
 // form of [ParseHost]. A route without a match is never found.
+//
+// What it costs grows with the path's length, not with the number of routes;
+// where a relaxation has paths matched without regard to case, every route is
+// looked at.
 func (t *Table) Match(method, host string, path Path) *Rule {
+	if path.ignoreCase {
+		return t.scan(method, host, path)
+	}
+	if number := t.index.first(t.rules, method, host, path.segments, len(t.rules)); number < len(t.rules) {
+		return t.rules[number]
+	}
+	return t.fallback
+}
+
+// scan is Match as it is meant: rule by rule.
+func (t *Table) scan(method, host string, path Path) *Rule {
 	for _, r := range t.rules {
 		if !r.byNameOnly && r.Covers(method, host, path) {
 			return r
