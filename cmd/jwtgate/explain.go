@@ -29,7 +29,7 @@ type explainCommand struct {
 	Header    []string    `help:"A header field; may be repeated." placeholder:"'k: v'" sep:"none" group:"A request:"`
 	TokenFile string      `help:"A file that holds the token, or - for standard input; it is put where the route reads one." placeholder:"F" group:"A request:"`
 	Route     string      `help:"The route that Envoy names (context_extensions jwtgate.route)." placeholder:"NAME" group:"A request:"`
-	At        instantFlag `help:"When: RFC 3339, or from now, such as -2h." placeholder:"TIME" group:"A request:"`
+	At        instantFlag `help:"When: RFC 3339, or from now, such as 2h or --at=-2h." placeholder:"TIME" group:"A request:"`
 
 	Decision  string   `help:"A decision that a running server remembers." placeholder:"ID" group:"A decision that was made:"`
 	Server    []string `help:"The servers' admin addresses." placeholder:"A,..." default:"127.0.0.1:9002" group:"A decision that was made:"`
@@ -51,7 +51,7 @@ func (i *instantFlag) UnmarshalText(text []byte) error {
 		return nil
 	}
 	if i.at, err = time.Parse(time.RFC3339, string(text)); err != nil {
-		return fmt.Errorf("%q is no time; write RFC 3339 such as 2026-05-17T10:00:00Z, or a duration from now such as -2h", text)
+		return fmt.Errorf("%q is no time; write RFC 3339 such as 2026-05-17T10:00:00Z, or a duration from now such as 2h or --at=-2h", text)
 	}
 	return nil
 }
@@ -89,10 +89,17 @@ func (cmd explainCommand) Run(ctx context.Context, c console) error {
 		return err
 	case d.Verdict == gate.VerdictAllow:
 		return nil
-	case d.Denial != nil && d.Denial.Status == http.StatusServiceUnavailable:
+	case undecided(d):
 		return told{errors.New("could not decide")}
 	}
 	return told{answerNo{errors.New("denied")}}
+}
+
+// undecided reports whether a request was denied for want of an answer: by an
+// outage of its issuer, or by a failure of the gate.
+func undecided(d *gate.Decision) bool {
+	m, known := gate.MeaningOf(d.Reason)
+	return known && (m.Outage || m.Fault == gate.FaultGate)
 }
 
 // explain finds out which of the three ways is asked for.

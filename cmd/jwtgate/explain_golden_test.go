@@ -238,7 +238,7 @@ func exitOf(m gate.Meaning) int {
 	switch {
 	case m.Verdict == gate.VerdictAllow:
 		return exitYes
-	case m.Status == http.StatusServiceUnavailable:
+	case m.Outage || m.Fault == gate.FaultGate:
 		return exitFailure
 	}
 	return exitNo

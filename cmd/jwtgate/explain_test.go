@@ -31,11 +31,10 @@ func TestExplainTokenAndTime(t *testing.T) {
 		{"nothing on standard input", []string{"--token-file", "-"}, "", exitNo, "deny: token_malformed (HTTP 401)"},
 		{"as a header", []string{"--header", "Authorization: Bearer " + raw}, "", exitYes, "allow: allowed"},
 		{"later", []string{"--token-file", file, "--at", "2h"}, "", exitNo, "deny: expired (HTTP 401)"},
-		{"earlier", []string{"--token-file", file, "--at", "-2h"}, "", exitNo, "deny: issued_in_future (HTTP 401)"},
-		{"earlier, as one word", []string{"--token-file", file, "--at=-2h"}, "", exitNo, "deny: issued_in_future (HTTP 401)"},
+		{"earlier", []string{"--token-file", file, "--at=-2h"}, "", exitNo, "deny: issued_in_future (HTTP 401)"},
 		{"in a year", []string{"--token-file", file, "--at", now.AddDate(1, 0, 0).Format(time.RFC3339)}, "", exitNo, "deny: expired (HTTP 401)"},
 		{"by a route's name", []string{"--token-file", file, "--route", "team"}, "", exitYes, "named by Envoy"},
-		{"by a route's name that does not fit", []string{"--token-file", file, "--route", "fresh"}, "", exitFailure, "deny: route_mismatch (HTTP 503)"},
+		{"by a route's name that does not fit", []string{"--token-file", file, "--route", "fresh"}, "", exitNo, "deny: route_mismatch (HTTP 503)"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
@@ -62,7 +61,7 @@ func TestExplainHidesATokenInThePath(t *testing.T) {
 	e := newExplainer(t)
 	raw := e.token(t, e.home, nil, nil)
 	got := e.ask(t, question{args: []string{"--path", "/open/" + raw + "/x?access_token=" + raw}})
-	got.holds(t, exitYes, []string{"GET /open/(token)/x on host"}, nil)
+	got.holds(t, exitYes, []string{"GET /open/(token)/x\n"}, nil)
 	holdsNoToken(t, raw, got.out)
 }
 
@@ -84,7 +83,8 @@ func TestExplainMistakes(t *testing.T) {
 		{"a field without a colon", []string{"--config", e.config, "--path", "/x", "--header", "x-user-id"}, `--header "x-user-id" is no field; write 'name: value'`},
 		{"a field without a name", []string{"--config", e.config, "--path", "/x", "--header", ": x"}, `--header ": x" is no field`},
 		{"a field with a space in front", []string{"--config", e.config, "--path", "/x", "--header", " a: x"}, `is no field`},
-		{"a time", []string{"--config", e.config, "--path", "/x", "--at", "tomorrow"}, `"tomorrow" is no time; write RFC 3339 such as 2026-05-17T10:00:00Z, or a duration from now such as -2h`},
+		{"a time", []string{"--config", e.config, "--path", "/x", "--at", "tomorrow"}, `"tomorrow" is no time; write RFC 3339 such as 2026-05-17T10:00:00Z, or a duration from now such as 2h or --at=-2h`},
+		{"a time that looks like a flag", []string{"--config", e.config, "--path", "/x", "--at", "-2h"}, `perhaps try --at="-2h"?; see jwtgate explain --help`},
 		{"a token that is not there", []string{"--config", e.config, "--path", "/x", "--token-file", e.dir + "/nowhere"}, "reading the token: open "},
 		{"a config that is not there", []string{"--config", e.dir + "/nowhere.yaml", "--path", "/x"}, "no such file"},
 		{"a config with mistakes", []string{"--config", wrong, "--path", "/x"}, "wrong.yaml:2:1: "},

@@ -80,7 +80,7 @@ type explanationJSON struct {
 func writeExplanationJSON(out io.Writer, e *gate.Explanation) error {
 	d := e.Decision
 	view := explanationJSON{
-		Decision: d.ID, Time: d.Time.UTC(), Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused, Route: d.Route,
+		Decision: d.ID.String(), Time: d.Time.UTC(), Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused, Route: d.Route,
 		Detail: d.Detail, Mend: d.Mend, Issuer: d.Issuer, Subject: d.Subject, KeyID: d.KeyID, Config: d.ConfigHash,
 		Steps: e.Steps, Remove: d.Remove, RemoveParameters: d.RemoveParameters,
 	}

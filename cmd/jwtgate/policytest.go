@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/policytest"
 )
 
@@ -37,6 +38,9 @@ func (cmd testCommand) Run(ctx context.Context, c console) error {
 	}
 	cases, err := policytest.Load(cmd.Cases, cfg)
 	if err != nil {
+		if errors.As(err, new(config.Mistakes)) {
+			err = answerNo{err}
+		}
 		return tellMistakes(c.out, err)
 	}
 	report, err := policytest.Run(ctx, cfg, cases)

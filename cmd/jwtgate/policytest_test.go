@@ -43,7 +43,7 @@ func TestPolicyTestCommand(t *testing.T) {
 		{"mistakes in the cases", []string{"--config", config, wrong}, exitNo, []string{"wrong.yaml:2:", "wrong.yaml:3:", "2 mistakes"}, nil},
 		{"mistakes in the config", []string{"--config", write(t, "bad.yaml", "rotues: []\n"), cases}, exitNo, []string{"bad.yaml:1:1: "}, nil},
 		{"no config", []string{cases}, exitFailure, nil, []string{"missing flags: --config=FILE; see jwtgate test --help"}},
-		{"no cases", []string{"--config", config}, exitFailure, nil, []string{"CASES.yaml", "see jwtgate test --help"}},
+		{"no cases", []string{"--config", config}, exitFailure, nil, []string{`expected "<cases> ..."; see jwtgate test --help`}},
 		{"a config that is not there", []string{"--config", "nowhere.yaml", cases}, exitFailure, nil, []string{"nowhere.yaml"}},
 		{"cases that are not there", []string{"--config", config, "nowhere.yaml"}, exitFailure, nil, []string{"nowhere.yaml"}},
 		{"results that cannot be written", []string{"--config", config, "--junit", filepath.Join(t.TempDir(), "no", "results.xml"), cases}, exitFailure,

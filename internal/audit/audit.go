@@ -71,7 +71,7 @@ func (l *Log) Differ(ctx context.Context, r *gate.Request, difference gate.Diffe
 		return
 	}
 	logger.LogAttrs(ctx, slog.LevelInfo, "shadow",
-		slog.String("decision", live.ID),
+		slog.String("decision", live.ID.String()),
 		slog.String("request_id", l.clean(r.Header("x-request-id"))),
 		slog.String("route", live.Route),
 		slog.String("from", string(live.Verdict)),
@@ -104,5 +104,6 @@ func (l *Log) clean(text string) string {
 		}
 		return r
 	}, text)
-	return l.jwt.ReplaceAllString(text, "(token)")
+	// What is remembered must not hold on to the memory of a whole request.
+	return strings.Clone(l.jwt.ReplaceAllString(text, "(token)"))
 }

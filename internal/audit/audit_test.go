@@ -50,7 +50,7 @@ func log(out io.Writer, memory *audit.Memory) *audit.Log {
 // denied is a denial with every field that stands in a line.
 func denied() *gate.Decision {
 	return &gate.Decision{
-		ID: "replica-0123456789abcdef", Route: "admin", Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing,
+		ID: gate.ID{Replica: "replica", Number: 0x0123456789abcdef}, Route: "admin", Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing,
 		Detail: "group missing", Mend: "add the user", Record: true, To: config.AuditStderr, ConfigHash: "c0ffee", Issuer: "home", Subject: "alice", KeyID: "key-1",
 		Elapsed: 1234 * time.Microsecond, Denial: &gate.Denial{Status: 403},
 	}
@@ -113,7 +113,7 @@ func TestWhichDecisionsAreKept(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			var out bytes.Buffer
 			memory := audit.NewMemory(4)
-			row.decision.ID, row.decision.To = id, config.AuditStderr
+			row.decision.ID, row.decision.To = denied().ID, config.AuditStderr
 			log(&out, memory).Write(t.Context(), request(), &row.decision)
 			if written := out.Len() > 0; written != row.written {
 				t.Errorf("written: %q", out.String())

@@ -2,7 +2,6 @@ package audit_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"reflect"
 	"strings"
@@ -13,12 +12,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
+// numbered is the id of a decision of that number.
+func numbered(n int) gate.ID { return gate.ID{Replica: "r", Number: uint64(n)} }
+
 // remember writes decisions of these numbers.
 func remember(t *testing.T, l *audit.Log, from, to int) {
 	t.Helper()
 	for n := from; n <= to; n++ {
 		d := denied()
-		d.ID = fmt.Sprint("r-", n)
+		d.ID = numbered(n)
 		l.Write(t.Context(), request(), d)
 	}
 }
@@ -28,7 +30,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	const size = 5
 	memory := audit.NewMemory(size)
 	l := log(io.Discard, memory)
-	if _, found := memory.Find("r-1"); found {
+	if _, found := memory.Find(numbered(1).String()); found {
 		t.Error("an empty memory remembers")
 	}
 	for last := range 3*size + 1 {
@@ -37,11 +39,11 @@ func TestMemoryIsBounded(t *testing.T) {
 		}
 		remember(t, l, last, last)
 		for n := 1; n <= last; n++ {
-			record, found := memory.Find(fmt.Sprint("r-", n))
+			record, found := memory.Find(numbered(n).String())
 			if want := n > last-size; found != want {
 				t.Errorf("after %d, number %d: %v", last, n, found)
 			}
-			if found && record.Decision != fmt.Sprint("r-", n) {
+			if found && record.Decision != numbered(n).String() {
 				t.Errorf("number %d is %s", n, record.Decision)
 			}
 		}
@@ -56,7 +58,7 @@ func TestMemoryIsShared(t *testing.T) {
 		all.Go(func() {
 			for n := range 200 {
 				remember(t, l, n, n)
-				memory.Find("r-1")
+				memory.Find(numbered(1).String())
 			}
 		})
 	}
@@ -68,7 +70,7 @@ func TestRecordIsTheLine(t *testing.T) {
 	memory := audit.NewMemory(1)
 	var out strings.Builder
 	log(&out, memory).Write(t.Context(), request(), denied())
-	record, found := memory.Find(denied().ID)
+	record, found := memory.Find(denied().ID.String())
 	if !found {
 		t.Fatal("not remembered")
 	}
@@ -90,7 +92,7 @@ func TestRecordIsTheLine(t *testing.T) {
 		t.Errorf("remembered\n\t%v\nwritten\n\t%v", remembered, line)
 	}
 	var back audit.Record
-	if err := json.Unmarshal([]byte(out.String()), &back); err != nil || back.Decision != denied().ID || back.Reason != gate.ReasonGroupMissing {
+	if err := json.Unmarshal([]byte(out.String()), &back); err != nil || back.Decision != denied().ID.String() || back.Reason != gate.ReasonGroupMissing {
 		t.Errorf("the line reads back as %+v: %v", back, err)
 	}
 	if strings.Contains(string(text), "secret") || strings.Contains(string(text), header) {
@@ -103,7 +105,7 @@ func TestRecordIsTheLine(t *testing.T) {
 func TestRecordExplains(t *testing.T) {
 	memory := audit.NewMemory(1)
 	log(io.Discard, memory).Write(t.Context(), request(), denied())
-	record, _ := memory.Find(denied().ID)
+	record, _ := memory.Find(denied().ID.String())
 	e := record.Explain()
 	if e.Decision.Reason != gate.ReasonGroupMissing || e.Decision.Mend != "add the user" || e.Decision.Denial.Status != 403 {
 		t.Errorf("decision %+v", e.Decision)

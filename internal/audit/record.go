@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -39,11 +40,11 @@ type Record struct {
 // record takes a decision down, with what a client wrote cut and cleaned.
 func (l *Log) record(r *gate.Request, d *gate.Decision) Record {
 	return Record{
-		Time: d.Time.UTC(), Decision: d.ID, RequestID: l.clean(r.Header("x-request-id")),
+		Time: d.Time.UTC(), Decision: d.ID.String(), RequestID: l.clean(r.Header("x-request-id")),
 		Route: d.Route, Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused,
 		Detail: l.clean(d.Detail), Mend: l.clean(d.Mend),
 		Issuer: d.Issuer, Subject: l.clean(d.Subject), KeyID: l.clean(d.KeyID),
-		Method: l.clean(r.Method), Host: l.clean(r.Host), Path: l.clean(r.Path()), Source: r.Source,
+		Method: l.clean(r.Method), Host: l.clean(r.Host), Path: l.clean(r.Path()), Source: strings.Clone(r.Source),
 		DurationUS: d.Elapsed.Microseconds(), Cached: d.Cached, Config: d.ConfigHash,
 	}
 }
@@ -75,8 +76,9 @@ func (r *Record) attributes() []slog.Attr {
 // Explain says how the recorded decision came about, as far as the record tells:
 // the checks before the one that decided passed.
 func (r *Record) Explain() *gate.Explanation {
+	id, _ := gate.ParseID(r.Decision)
 	d := &gate.Decision{
-		ID: r.Decision, Time: r.Time, Route: r.Route, Verdict: r.Verdict, Reason: r.Reason, Excused: r.Shadow,
+		ID: id, Time: r.Time, Route: r.Route, Verdict: r.Verdict, Reason: r.Reason, Excused: r.Shadow,
 		Detail: r.Detail, Mend: r.Mend, Issuer: r.Issuer, Subject: r.Subject, KeyID: r.KeyID,
 		ConfigHash: r.Config, Cached: r.Cached,
 	}
@@ -88,7 +90,7 @@ func (r *Record) Explain() *gate.Explanation {
 		}
 	}
 	found := map[gate.Stage]string{
-		gate.CheckTarget: r.Method + " " + r.Path + " on host " + r.Host,
+		gate.CheckTarget: gate.DescribeTarget(r.Method, r.Host, r.Path),
 		gate.CheckRoute:  r.Route,
 		gate.CheckIssuer: r.Issuer,
 	}

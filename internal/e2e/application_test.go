@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -53,6 +54,9 @@ func startApplication(t *testing.T) *application {
 			case r.Header.Get("Upgrade") == "websocket":
 				a.remember(r, "")
 				upgrade(w)
+			case r.URL.Path == "/stream":
+				a.remember(r, "")
+				streamEvents(w, r)
 			default:
 				body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 				a.remember(r, string(body))
@@ -121,6 +125,26 @@ func upgrade(w http.ResponseWriter) {
 	}
 }
 
+// tick is how often the application says something on its streams.
+const tick = 50 * time.Millisecond
+
+// streamEvents sends server-sent events until nobody listens.
+func streamEvents(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	every := time.NewTicker(tick)
+	defer every.Stop()
+	for {
+		if _, err := io.WriteString(w, "data: tick\n\n"); err != nil || http.NewResponseController(w).Flush() != nil {
+			return
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-every.C:
+		}
+	}
+}
+
 // grpcApplication is the application's one gRPC service.
 type grpcApplication struct {
 	healthpb.UnimplementedHealthServer
@@ -128,6 +152,28 @@ type grpcApplication struct {
 }
 
 func (g grpcApplication) Check(ctx context.Context, _ *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
+	g.remember(ctx, healthpb.Health_Check_FullMethodName)
+	return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING}, nil
+}
+
+// Watch says something until nobody listens.
+func (g grpcApplication) Watch(_ *healthpb.HealthCheckRequest, to grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
+	g.remember(to.Context(), healthpb.Health_Watch_FullMethodName)
+	every := time.NewTicker(tick)
+	defer every.Stop()
+	for {
+		if err := to.Send(&healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING}); err != nil {
+			return err
+		}
+		select {
+		case <-to.Context().Done():
+			return to.Context().Err()
+		case <-every.C:
+		}
+	}
+}
+
+func (g grpcApplication) remember(ctx context.Context, method string) {
 	fields, _ := metadata.FromIncomingContext(ctx)
 	header := http.Header{}
 	for name, values := range fields {
@@ -137,6 +183,5 @@ func (g grpcApplication) Check(ctx context.Context, _ *healthpb.HealthCheckReque
 	}
 	g.application.mu.Lock()
 	defer g.application.mu.Unlock()
-	g.application.seen = append(g.application.seen, received{Method: "POST", URI: healthpb.Health_Check_FullMethodName, Proto: "gRPC", Header: header})
-	return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING}, nil
+	g.application.seen = append(g.application.seen, received{Method: "POST", URI: method, Proto: "gRPC", Header: header})
 }

@@ -5,7 +5,9 @@
 // Of the shipped file only addresses and ports are changed, by the edit that
 // users have, and each start compares the two YAML trees and fails if anything
 // else differs. A second, bare Envoy has all default settings, so that nothing
-// but jwtgate protects the application. A missing Envoy or emulator is a
+// but jwtgate protects the application. The few tests of what users add to the
+// file, such as a certificate or the name of a route, edit exactly that before
+// ([derivedEnvoy]). A missing Envoy or emulator is a
 // failure, never a skip: `make tools` puts both in place.
 //
 // The build tag providers adds the tests with a real identity provider, which

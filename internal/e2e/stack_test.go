@@ -31,6 +31,13 @@ type gateProcess struct {
 func startGate(t *testing.T, configFile string, env ...string) *gateProcess {
 	t.Helper()
 	g := startGateUnready(t, configFile, env...)
+	g.waitServing(t)
+	return g
+}
+
+// waitServing waits until Envoy would ask it.
+func (g *gateProcess) waitServing(t *testing.T) {
+	t.Helper()
 	eventually(t, 15*time.Second, "jwtgate serves", func() error {
 		select {
 		case <-g.exited:
@@ -39,18 +46,24 @@ func startGate(t *testing.T, configFile string, env ...string) *gateProcess {
 		}
 		return g.serving(t)
 	})
-	return g
 }
 
 // startGateUnready is startGate without the wait.
 func startGateUnready(t *testing.T, configFile string, env ...string) *gateProcess {
 	t.Helper()
-	g := &gateProcess{address: freeAddress(t), admin: freeAddress(t)}
-	arguments := []string{"serve", "--listen", g.address, "--admin-listen", g.admin}
+	var flags []string
 	if configFile != "" {
-		arguments = append(arguments, "--config", configFile)
+		flags = append(flags, "--config", configFile)
 	}
-	cmd := exec.Command(jwtgateBinary, arguments...)
+	return startServe(t, freeAddress(t), freeAddress(t), flags, env)
+}
+
+// startServe runs `jwtgate serve` at these addresses and with these flags until
+// the test ends.
+func startServe(t *testing.T, address, admin string, flags, env []string) *gateProcess {
+	t.Helper()
+	g := &gateProcess{address: address, admin: admin}
+	cmd := exec.Command(jwtgateBinary, append([]string{"serve", "--listen", g.address, "--admin-listen", g.admin}, flags...)...)
 	cmd.Env = append(bareEnvironment(), env...)
 	g.process = start(t, "jwtgate", cmd)
 	return g

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 // caller is a client that keeps its connections, for tests that make many
 // calls. It may be used by any number of goroutines.
 type caller struct {
+	scheme  string
 	address string
 	http    http.Client
 }
@@ -22,7 +24,7 @@ func newCaller(t *testing.T, envoy *envoyProxy) *caller {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 1024}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &caller{address: envoy.address, http: http.Client{Transport: transport, Timeout: clientTimeout}}
+	return &caller{scheme: "http", address: envoy.address, http: http.Client{Transport: transport, Timeout: clientTimeout}}
 }
 
 // verdict is the part of an answer that tests of many calls look at.
@@ -39,29 +41,42 @@ func (v verdict) String() string { return fmt.Sprintf("%d %s", v.status, v.reaso
 // as a test's error, since it may run on a goroutine of its own.
 func (c *caller) get(t *testing.T, path, token string) verdict {
 	t.Helper()
-	request, err := http.NewRequest(http.MethodGet, "http://"+c.address+path, nil)
+	return c.ask(t, call{line: "GET " + path, headers: []string{bearer(token)}})
+}
+
+// ask makes one request without a body, as get does.
+func (c *caller) ask(t *testing.T, one call) verdict {
+	t.Helper()
+	method, path, _ := strings.Cut(one.line, " ")
+	request, err := http.NewRequest(method, c.scheme+"://"+c.address+path, nil)
 	if err != nil {
 		t.Error(err)
 		return verdict{}
 	}
-	request.Header.Set("Authorization", "Bearer "+token)
+	for _, header := range one.headers {
+		if name, value, _ := strings.Cut(header, ": "); name == "host" {
+			request.Host = value
+		} else {
+			request.Header.Add(name, value)
+		}
+	}
 	began := time.Now()
 	response, err := c.http.Do(request)
 	if err != nil {
-		t.Errorf("GET %s: %v", path, err)
+		t.Errorf("%s: %v", one.line, err)
 		return verdict{}
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		t.Errorf("GET %s: reading the answer: %v", path, err)
+		t.Errorf("%s: reading the answer: %v", one.line, err)
 		return verdict{}
 	}
 	got := verdict{status: response.StatusCode, retryAfter: response.Header.Get("Retry-After"), took: time.Since(began)}
 	if got.status != http.StatusOK {
 		var p problem
 		if err := json.Unmarshal(body, &p); err != nil {
-			t.Errorf("GET %s: %d %q is no problem document", path, got.status, body)
+			t.Errorf("%s: %d %q is no problem document", one.line, got.status, body)
 		}
 		got.reason = p.Reason
 	}

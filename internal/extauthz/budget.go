@@ -14,29 +14,27 @@ import (
 const expectedTimeout = "x-envoy-expected-rq-timeout-ms"
 
 // budget is a context whose deadline is that of this try. It is not cancelled
-// at that time: it only says how much time there is to spend.
+// at that time: it only says how much time there is to spend, and looks for that
+// only when it is asked, since few requests have to wait for anything.
 type budget struct {
 	context.Context
-	deadline time.Time
+	began time.Time
 }
 
 // Deadline returns the earlier of Envoy's two deadlines.
-func (b budget) Deadline() (time.Time, bool) { return b.deadline, true }
-
-// withBudget returns ctx with the deadline of this try, if Envoy says one that
-// is earlier.
-func withBudget(ctx context.Context, now time.Time) context.Context {
-	values := metadata.ValueFromIncomingContext(ctx, expectedTimeout)
+func (b *budget) Deadline() (time.Time, bool) {
+	whole, bounded := b.Context.Deadline()
+	values := metadata.ValueFromIncomingContext(b.Context, expectedTimeout)
 	if len(values) == 0 {
-		return ctx
+		return whole, bounded
 	}
 	milliseconds, err := strconv.ParseUint(values[0], 10, 31)
 	if err != nil {
-		return ctx
+		return whole, bounded
 	}
-	deadline := now.Add(time.Duration(milliseconds) * time.Millisecond)
-	if whole, ok := ctx.Deadline(); ok && whole.Before(deadline) {
-		return ctx
+	deadline := b.began.Add(time.Duration(milliseconds) * time.Millisecond)
+	if bounded && whole.Before(deadline) {
+		return whole, true
 	}
-	return budget{Context: ctx, deadline: deadline}
+	return deadline, true
 }

@@ -1,30 +1,38 @@
 package extauthz
 
 import (
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto" // which also registers the codec
 	"google.golang.org/grpc/mem"
 )
 
-// question is a CheckRequest, or why there is none.
-type question struct {
-	check authv3.CheckRequest
-	err   error
+// codec is grpc-go's own for protobuf, but that it hands a Check its bytes and
+// takes those of its answer. grpc-go would fail the RPC of a CheckRequest that
+// cannot be decoded before the service could answer; and to build and take apart
+// whole messages would cost several times what a decision does.
+type codec struct {
+	encoding.CodecV2
+	calls *calls
 }
 
-// codec is grpc-go's own for protobuf, but that a CheckRequest which cannot be
-// decoded is handed on as such. grpc-go would fail the RPC before the service
-// could answer.
-type codec struct{ encoding.CodecV2 }
+func newCodec(calls *calls) codec { return codec{encoding.GetCodecV2(proto.Name), calls} }
 
-func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
-
-// Unmarshal decodes data into v. The error of a question stands in it.
+// Unmarshal decodes data into v. What is wrong with a call's stands in it.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	if q, ok := v.(*question); ok {
-		q.err = c.CodecV2.Unmarshal(data, &q.check)
+	if call, ok := v.(*call); ok {
+		call.read(data)
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, v)
+}
+
+// Marshal encodes v. A call is over with that.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	call, ok := v.(*call)
+	if !ok {
+		return c.CodecV2.Marshal(v)
+	}
+	answer := call.answer
+	c.calls.end(call)
+	return answer.buffer(), nil
 }

@@ -17,4 +17,8 @@
 //     (TestOversizedIsRefused).
 //  3. A header that is set overwrites the client's own, in every version of
 //     Envoy (TestSetOverwrites).
+//  4. A CheckRequest is read as any reader of Protobuf reads it, or refused
+//     (FuzzScan, TestScanRefuses, TestScanKnowsEachField).
+//  5. Nothing of a request outlives its answer in memory that is used again, but
+//     for copies (TestCallsForget).
 package extauthz

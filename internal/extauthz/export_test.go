@@ -3,24 +3,37 @@ package extauthz
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
 // NewServerFor is NewServer for another decider than a gate; nothing is
 // observed.
-func NewServerFor(d interface {
-	Decide(context.Context, *gate.Request) *gate.Decision
-	Refuse(gate.Reason, string) *gate.Decision
-}) *Server {
+func NewServerFor(d Decider) *Server {
 	return newServer(&service{
-		gate: d, logger: slog.New(slog.DiscardHandler),
+		gate: into{d}, logger: slog.New(slog.DiscardHandler), calls: new(calls),
 		observe: func(context.Context, *gate.Request, *gate.Decision) {},
 	})
+}
+
+// Decider decides in memory of its own.
+type Decider interface {
+	Decide(context.Context, *gate.Request) *gate.Decision
+	Refuse(gate.Reason, string) *gate.Decision
+}
+
+// into decides in the caller's memory.
+type into struct{ Decider }
+
+func (i into) DecideInto(ctx context.Context, r *gate.Request, d *gate.Decision) {
+	*d = *i.Decide(ctx, r)
 }
 
 // Response is response.
@@ -31,11 +44,143 @@ func Response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 // Answer answers the CheckRequest that data holds as the server does.
 func Answer(ctx context.Context, g *gate.Gate, data []byte) *authv3.CheckResponse {
 	s := &service{
-		gate: g, logger: slog.New(slog.DiscardHandler),
+		gate: g, logger: slog.New(slog.DiscardHandler), calls: new(calls),
 		observe: func(context.Context, *gate.Request, *gate.Decision) {},
 	}
-	return s.check(ctx, func(v any) error { return newCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, v) })
+	message, err := answerOf(ctx, s, data)
+	if err != nil {
+		panic(err)
+	}
+	defer message.Free()
+	var answer authv3.CheckResponse
+	if err := newCodec(s.calls).Unmarshal(message, &answer); err != nil {
+		panic(err)
+	}
+	return &answer
 }
 
-// WithBudget is withBudget.
-func WithBudget(ctx context.Context, now time.Time) context.Context { return withBudget(ctx, now) }
+// answerOf takes one CheckRequest through the service as grpc-go does.
+func answerOf(ctx context.Context, s *service, data []byte) (mem.BufferSlice, error) {
+	c := newCodec(s.calls)
+	answer, err := s.check(ctx, func(v any) error { return c.Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, v) })
+	if err != nil {
+		return nil, err
+	}
+	return c.Marshal(answer)
+}
+
+// Forgotten reads a message into a call, ends that, and returns the memory that
+// the call has read it into.
+func Forgotten(message []byte) (before int, after []byte, headers []gate.Header) {
+	calls := new(calls)
+	c := calls.begin(context.Background())
+	c.read(mem.BufferSlice{mem.SliceBuffer(message)})
+	data, list := c.data, c.asked.Headers
+	calls.end(c)
+	return len(data), data, list
+}
+
+// WithBudget is a budget that began then.
+func WithBudget(ctx context.Context, began time.Time) context.Context {
+	return &budget{Context: ctx, began: began}
+}
+
+// Checker takes CheckRequests through a service over g as grpc-go does, and gives
+// back what it has got.
+func Checker(g *gate.Gate, o Observers) func(ctx context.Context, data mem.BufferSlice) (size int) {
+	s := &service{gate: g, logger: slog.New(slog.DiscardHandler), calls: new(calls), observe: o.observe}
+	c := newCodec(s.calls)
+	return func(ctx context.Context, data mem.BufferSlice) int {
+		call, err := s.check(ctx, func(v any) error { return c.Unmarshal(data, v) })
+		if err != nil {
+			panic(err)
+		}
+		message, err := c.Marshal(call)
+		if err != nil {
+			panic(err)
+		}
+		size := message.Len()
+		message.Free()
+		return size
+	}
+}
+
+// FewHeaders is fewHeaders.
+const FewHeaders = fewHeaders
+
+// Scan is scan.
+func Scan(data []byte, into *gate.Request) error { return scan(data, into) }
+
+// Unmarshal reads data by way of the message, as a second reader.
+func Unmarshal(data []byte) (*authv3.CheckRequest, *gate.Request, error) {
+	var check authv3.CheckRequest
+	if err := proto.Unmarshal(data, &check); err != nil {
+		return nil, nil, errWire
+	}
+	read, err := request(&check)
+	return &check, read, err
+}
+
+// ScannedField is what a scan does with a field of the message at a place: its
+// kind ("text", "octets", "nested", "entry" or "skipped") and the place of the
+// message that it holds. The first place is 0, that of a CheckRequest.
+func ScannedField(at uint64, num protowire.Number) (kind string, of uint64) {
+	f := place(at).field(num)
+	return [...]string{skipped: "skipped", text: "text", octets: "octets", nested: "nested", entry: "entry"}[f.kind], uint64(f.of)
+}
+
+// request reads what the gate needs of a CheckRequest that was decoded as usual:
+// it is what [scan] is held to.
+func request(check *authv3.CheckRequest) (*gate.Request, error) {
+	http := check.GetAttributes().GetRequest().GetHttp()
+	switch {
+	case http == nil:
+		return nil, errNoHTTP
+	case http.GetMethod() == "":
+		return nil, errNoMethod
+	}
+	headers, err := headers(http)
+	if err != nil {
+		return nil, err
+	}
+	return &gate.Request{
+		Method: http.GetMethod(), Host: http.GetHost(), Target: http.GetPath(),
+		Headers: headers, Apart: len(http.GetHeaders()) == 0,
+		Source:     check.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress(),
+		Principal:  check.GetAttributes().GetSource().GetPrincipal(),
+		Extensions: check.GetAttributes().GetContextExtensions(),
+	}, nil
+}
+
+// headers reads both forms in which Envoy sends headers: header_map with
+// encode_raw_headers, where duplicates stay apart, and headers without, where
+// they are joined with a comma. Pseudo-headers are left out: their values stand
+// in fields of their own.
+func headers(http *authv3.AttributeContext_HttpRequest) ([]gate.Header, error) {
+	list := make([]gate.Header, 0, len(http.GetHeaders())+len(http.GetHeaderMap().GetHeaders()))
+	add := func(name, value string) error {
+		switch {
+		case strings.HasPrefix(name, ":"):
+			return nil
+		case !fieldName(name):
+			return errHeaderName
+		}
+		list = append(list, gate.Header{Name: name, Value: value})
+		return nil
+	}
+	for name, value := range http.GetHeaders() {
+		if err := add(name, value); err != nil {
+			return nil, err
+		}
+	}
+	for _, h := range http.GetHeaderMap().GetHeaders() {
+		value := h.GetValue()
+		if raw := h.GetRawValue(); len(raw) > 0 {
+			value = string(raw)
+		}
+		if err := add(h.GetKey(), value); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}

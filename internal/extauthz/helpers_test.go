@@ -55,7 +55,7 @@ routes:
 `
 
 // start serves with everything real.
-func start(t *testing.T) *world {
+func start(t testing.TB) *world {
 	t.Helper()
 	w := &world{audit: &lines{}, logs: &lines{}}
 	idp, err := devidp.Start(devidp.Config{})
@@ -107,7 +107,7 @@ func newGate(t testing.TB, yaml string, variables map[string]string, now func() 
 }
 
 // serve runs a server on loopback and connects to it.
-func (w *world) serve(t *testing.T, server *extauthz.Server) {
+func (w *world) serve(t testing.TB, server *extauthz.Server) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

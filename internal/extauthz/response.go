@@ -60,7 +60,7 @@ func deny(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 	var body string
 	if grpcClient {
 		// Envoy makes grpc-message of the body, byte for byte.
-		body = denial.Detail + " (" + string(d.Reason) + ", decision " + d.ID + ")"
+		body = denial.Detail + " (" + string(d.Reason) + ", decision " + d.ID.String() + ")"
 	} else {
 		body = problem(d, denial)
 		fields = append(fields, gate.Header{Name: "content-type", Value: "application/problem+json"})
@@ -98,7 +98,7 @@ func problem(d *gate.Decision, denial *gate.Denial) string {
 		Detail   string      `json:"detail"`
 		Reason   gate.Reason `json:"reason"`
 		Decision string      `json:"decision"`
-	}{denial.Status, denial.Title, denial.Detail, d.Reason, d.ID})
+	}{denial.Status, denial.Title, denial.Detail, d.Reason, d.ID.String()})
 	if err != nil {
 		return "{}"
 	}
@@ -125,7 +125,7 @@ func options(fields []gate.Header) []*corev3.HeaderValueOption {
 // and subject are there only once a signature held.
 func dynamicMetadata(d *gate.Decision) *structpb.Struct {
 	fields := map[string]*structpb.Value{
-		"decision": structpb.NewStringValue(d.ID),
+		"decision": structpb.NewStringValue(d.ID.String()),
 		"route":    structpb.NewStringValue(d.Route),
 		"verdict":  structpb.NewStringValue(string(d.Verdict)),
 		"reason":   structpb.NewStringValue(string(d.Reason)),

@@ -57,13 +57,13 @@ func (o Observers) observe(ctx context.Context, r *gate.Request, d *gate.Decisio
 // NewServer returns a server for the gate's decisions, which the observers are
 // told of. It is NOT_SERVING until [Server.SetServing].
 func NewServer(g *gate.Gate, observers Observers, logger *slog.Logger) *Server {
-	return newServer(&service{gate: g, logger: logger, observe: observers.observe})
+	return newServer(&service{gate: g, logger: logger, observe: observers.observe, calls: new(calls)})
 }
 
 func newServer(s *service) *Server {
 	server := &Server{
 		grpc: grpc.NewServer(
-			grpc.ForceServerCodecV2(newCodec()),
+			grpc.ForceServerCodecV2(newCodec(s.calls)),
 			grpc.MaxRecvMsgSize(maxMessageBytes),
 			grpc.MaxConcurrentStreams(maxConcurrentStreams),
 			grpc.MaxHeaderListSize(maxHeaderListBytes),

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -19,7 +17,7 @@ const ServiceName = "envoy.service.auth.v3.Authorization"
 
 // checker is what the service description calls.
 type checker interface {
-	check(ctx context.Context, decode func(any) error) *authv3.CheckResponse
+	check(ctx context.Context, decode func(any) error) (*call, error)
 }
 
 // service answers Envoy's Check calls with the gate's decisions.
@@ -27,39 +25,44 @@ type service struct {
 	gate    decider
 	observe func(context.Context, *gate.Request, *gate.Decision)
 	logger  *slog.Logger
+	calls   *calls
 }
 
 // decider is the gate, or what a test puts in its place.
 type decider interface {
-	Decide(context.Context, *gate.Request) *gate.Decision
+	DecideInto(context.Context, *gate.Request, *gate.Decision)
 	Refuse(gate.Reason, string) *gate.Decision
 }
 
 // check reads one CheckRequest, has it decided and renders the answer. It never
-// fails and never panics: whatever goes wrong is a denial.
-func (s *service) check(ctx context.Context, decode func(any) error) (answer *authv3.CheckResponse) {
-	asked := &gate.Request{}
+// fails and never panics: whatever goes wrong is a denial. The error is that of
+// a denial that cannot be put into bytes, which none is.
+func (s *service) check(ctx context.Context, decode func(any) error) (c *call, err error) {
+	c = s.calls.begin(ctx)
 	defer func() {
 		if fault := recover(); fault != nil {
 			s.panicked(ctx, "a check panicked", fault)
-			answer = s.answer(ctx, asked, s.gate.Refuse(gate.ReasonInternal, "a panic"))
+			err = s.answer(ctx, c, s.gate.Refuse(gate.ReasonInternal, "a panic"))
 		}
 	}()
-	var q question
-	if err := decode(&q); err != nil || q.err != nil {
-		return s.answer(ctx, asked, s.gate.Refuse(gate.ReasonRequestMalformed, "the CheckRequest cannot be decoded"))
+	if err := decode(c); err != nil {
+		c.err = errWire
 	}
-	read, err := request(&q.check)
-	if err != nil {
-		return s.answer(ctx, asked, s.gate.Refuse(gate.ReasonRequestMalformed, err.Error()))
+	if c.err != nil {
+		return c, s.answer(ctx, c, s.gate.Refuse(gate.ReasonRequestMalformed, c.err.Error()))
 	}
-	asked = read
-	return s.answer(ctx, asked, s.gate.Decide(withBudget(ctx, time.Now()), asked))
+	s.gate.DecideInto(&c.budget, &c.asked, &c.decision)
+	return c, s.answer(ctx, c, &c.decision)
 }
 
-func (s *service) answer(ctx context.Context, asked *gate.Request, d *gate.Decision) *authv3.CheckResponse {
-	s.record(ctx, asked, d)
-	return response(d, fromGRPC(asked.Header("content-type")))
+func (s *service) answer(ctx context.Context, c *call, d *gate.Decision) error {
+	s.record(ctx, &c.asked, d)
+	err := c.render(d, s.calls)
+	if err != nil {
+		s.logger.ErrorContext(ctx, "an answer cannot be sent", "decision", d.ID.String(), "error", err)
+		err = c.render(s.gate.Refuse(gate.ReasonInternal, "an answer that cannot be sent"), s.calls)
+	}
+	return err
 }
 
 // record has a decision observed. A fault in that is told, and changes nothing
@@ -87,7 +90,7 @@ func description() *grpc.ServiceDesc {
 		Methods: []grpc.MethodDesc{{
 			MethodName: "Check",
 			Handler: func(server any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-				return server.(checker).check(ctx, decode), nil
+				return server.(checker).check(ctx, decode)
 			},
 		}},
 		Metadata: "envoy/service/auth/v3/external_auth.proto",

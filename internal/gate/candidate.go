@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -41,14 +42,50 @@ func NewCandidate(g *Gate, differ func(*Request, Difference)) *Candidate {
 	return &Candidate{gate: g, differ: differ, waiting: make(chan decided, candidateWaiting)}
 }
 
-// Offer hands over a request and its live decision; neither may be changed after.
-// It never waits: what there is no room for is left out and counted.
+// Offer hands over a request and its live decision, of which it keeps copies. It
+// never waits: what there is no room for is left out and counted.
 func (c *Candidate) Offer(r *Request, live *Decision) {
+	if len(c.waiting) == cap(c.waiting) {
+		c.skipped.Add(1) // not worth the copies
+		return
+	}
 	select {
-	case c.waiting <- decided{r, live}:
+	case c.waiting <- decided{r.clone(), live.clone()}:
 	default:
 		c.skipped.Add(1)
 	}
+}
+
+// clone copies a request with all that it shares with its caller.
+func (r *Request) clone() *Request {
+	copied := *r
+	for _, text := range []*string{&copied.Method, &copied.Host, &copied.Target, &copied.Source, &copied.Principal} {
+		*text = strings.Clone(*text)
+	}
+	copied.Headers = cloneHeaders(r.Headers)
+	if r.Extensions != nil {
+		copied.Extensions = make(map[string]string, len(r.Extensions))
+		for name, value := range r.Extensions {
+			copied.Extensions[strings.Clone(name)] = strings.Clone(value)
+		}
+	}
+	return &copied
+}
+
+// clone copies a decision with what it may share with its request.
+func (d *Decision) clone() *Decision {
+	copied := *d
+	copied.Set = cloneHeaders(d.Set)
+	copied.Remove, copied.RemoveParameters = nil, nil // nobody asks for these of the live one
+	return &copied
+}
+
+func cloneHeaders(headers []Header) []Header {
+	copied := make([]Header, len(headers))
+	for i, h := range headers {
+		copied[i] = Header{Name: strings.Clone(h.Name), Value: strings.Clone(h.Value)}
+	}
+	return copied
 }
 
 // Skipped returns how many requests were left out since the start.

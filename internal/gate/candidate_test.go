@@ -44,9 +44,14 @@ func (o *told) differ(r *gate.Request, d gate.Difference) {
 }
 
 func (o *told) len() int {
+	all, _ := o.sofar()
+	return len(all)
+}
+
+func (o *told) sofar() ([]gate.Difference, []*gate.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.all)
+	return o.all, o.asked
 }
 
 // begin runs a candidate until the test ends, or its Run is ended.
@@ -126,20 +131,24 @@ func TestCandidateTellsDifferences(t *testing.T) {
 			}
 			c.Offer(row.r, live)
 			// One that differs for certain, so that the one before it is done.
-			last := get("/new")
-			c.Offer(last, w.decide(t, last))
-			wait(t, "the candidate has decided", func() bool { return found.len() > before && found.asked[found.len()-1] == last })
+			last := w.decide(t, get("/new"))
+			c.Offer(get("/new"), last)
+			wait(t, "the candidate has decided", func() bool {
+				all, _ := found.sofar()
+				return len(all) > before && all[len(all)-1].Live.ID == last.ID
+			})
+			all, asked := found.sofar()
 			if fmt.Sprint(*live) != fmt.Sprint(copied) {
 				t.Errorf("the live decision was changed:\n%+v\nbefore\n%+v", *live, copied)
 			}
-			if got := found.len() - before - 1; (got > 0) != (row.candidate != "") || got > 1 {
+			if got := len(all) - before - 1; (got > 0) != (row.candidate != "") || got > 1 {
 				t.Fatalf("%d differences, want %q", got, row.candidate)
 			}
 			if row.candidate == "" {
 				return
 			}
-			d := found.all[before]
-			if found.asked[before] != row.r || d.Live != live || d.Candidate.Reason != row.candidate || d.Candidate.ConfigHash != cfg.Hash {
+			d, r := all[before], asked[before]
+			if r.Target != row.r.Target || len(r.Headers) != len(row.r.Headers) || d.Live.ID != live.ID || d.Candidate.Reason != row.candidate || d.Candidate.ConfigHash != cfg.Hash {
 				t.Errorf("candidate: %s by %s, want %s by %s", d.Candidate.Reason, d.Candidate.ConfigHash, row.candidate, cfg.Hash)
 			}
 			consistent(t, d.Candidate)
@@ -219,5 +228,30 @@ func TestCandidateOutlivesTheLiveConfig(t *testing.T) {
 	d := would.Decide(t.Context(), get("/same", bearer(mint(t, w.home, claims(nil)))))
 	if d.Reason != gate.ReasonAllowed {
 		t.Errorf("%s (%s), want allowed by the rotated key", d.Reason, d.Detail)
+	}
+}
+
+// What was offered may be used for something else at once: a candidate decides
+// what it was then, the route that Envoy named included.
+func TestCandidateKeepsCopies(t *testing.T) {
+	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
+	would := open(t, parse(t, "default: deny\nroutes: [{name: all, match: /other, access: public}]\n", nil), gate.Options{Logger: quiet()})
+	var found told
+	c := gate.NewCandidate(would, found.differ)
+	r := named("all", get("/x", "x-one: 1"))
+	d := live.Decide(t.Context(), r)
+	id := d.ID
+	c.Offer(r, d)
+	r.Target, r.Headers[0].Value = "/other", "2"
+	r.Name("default")
+	*d = gate.Decision{}
+	begin(t, c)
+	wait(t, "the candidate has decided", func() bool { return found.len() == 1 })
+	all, asked := found.sofar()
+	if got := all[0]; got.Live.ID != id || got.Live.Reason != gate.ReasonPublic || got.Candidate.Reason != gate.ReasonRouteMismatch {
+		t.Errorf("live %+v, candidate %s", got.Live, got.Candidate.Reason)
+	}
+	if asked[0].Target != "/x" || asked[0].Header("x-one") != "1" {
+		t.Errorf("it was asked about %+v", asked[0])
 	}
 }

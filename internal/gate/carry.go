@@ -50,5 +50,5 @@ func (r *Request) Name(route string) {
 	if r.Extensions == nil {
 		r.Extensions = make(map[string]string)
 	}
-	r.Extensions[routeExtension] = route
+	r.Extensions[RouteExtension] = route
 }

@@ -17,11 +17,9 @@ import (
 
 // check is one request on its way through the checks, and what they found.
 type check struct {
-	policy  *policy
-	reasons *reasons
-	request *Request
-	number  uint64 // random, of the decision's id
-
+	policy     *policy
+	reasons    *reasons
+	request    *Request
 	relaxed    config.Relaxed
 	host       string // as route.ParseHost gives it
 	path       route.Path
@@ -29,6 +27,7 @@ type check struct {
 	credential token.Credential
 	token      *token.Token // nil unless it was verified
 	failure    error        // the first check that failed; nil when none did
+	facts      route.Facts
 	removed    token.Removal
 
 	decision *Decision
@@ -73,7 +72,7 @@ func (c *check) parseTarget() error {
 	var hostErr, err error
 	c.host, hostErr = route.ParseHost(c.request.Host)
 	c.relaxed = c.policy.cfg.Relax.For(c.host)
-	c.path, err = route.ParsePath(c.request.Target, c.relaxed)
+	err = c.path.Parse(c.request.Target, c.relaxed)
 	return cmp.Or(err, hostErr)
 }
 
@@ -136,6 +135,9 @@ func (c *check) authenticate(ctx context.Context) {
 		c.allow(ReasonAnonymous, nil, token.Removal{})
 		return
 	}
+	if c.allowPrepared() {
+		return
+	}
 	set, err := c.policy.mapper.Map(c.token, c.relaxed)
 	if err != nil {
 		c.fail(err)
@@ -158,7 +160,7 @@ func (c *check) identify(ctx context.Context) error {
 		if c.rule.Access == config.AccessOptional {
 			return nil
 		}
-		return errCredentialMissing
+		return fmt.Errorf("%w in %s", errCredentialMissing, places(c.rule.TokensFrom))
 	}
 	verified, known, err := c.policy.tokens.Verify(ctx, c.credential.Raw, c.decision.Time)
 	if err != nil {
@@ -168,16 +170,12 @@ func (c *check) identify(ctx context.Context) error {
 	c.decision.Issuer, c.decision.Subject = verified.Issuer, verified.Subject
 	c.decision.KeyID, c.decision.Expires = verified.KeyID, verified.Expiry
 	c.token = verified
-	return c.rule.Authorize(verified, c.facts())
-}
-
-// facts are what a route's requirement may look at.
-func (c *check) facts() *route.Facts {
 	_, query, _ := strings.Cut(c.request.Target, "?")
-	return &route.Facts{
+	c.facts = route.Facts{
 		Now: c.decision.Time, Method: c.request.Method, Host: c.host, Path: c.path, Query: query,
 		Headers: c.request.Headers, Source: c.request.Source, Principal: c.request.Principal,
 	}
+	return c.rule.Authorize(verified, &c.facts)
 }
 
 // message is what of the request can hold a credential.
@@ -297,6 +295,6 @@ func (c *check) sample() {
 	if c.decision.Verdict != VerdictAllow || c.decision.Excused != "" {
 		oneIn = sampling.Denied
 	}
-	c.decision.Record = oneIn > 0 && c.number%uint64(oneIn) == 0
+	c.decision.Record = oneIn > 0 && c.decision.ID.Number%uint64(oneIn) == 0
 	c.decision.To = c.policy.cfg.Audit.To
 }

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -28,8 +27,7 @@ const RouteNone = "none"
 // Decision is the whole outcome of one request. It is made by [Gate.Decide] or
 // [Gate.Refuse] and not changed after; what its slices hold may be shared.
 type Decision struct {
-	// ID names the decision: the replica, a dash and 16 lower-case hex digits.
-	ID      string
+	ID      ID
 	Time    time.Time // when it began
 	Elapsed time.Duration
 	Route   string // the rule's name, or RouteNone
@@ -66,6 +64,10 @@ type Decision struct {
 
 	// Denial is what a denied request is answered; nil when it is allowed.
 	Denial *Denial
+
+	// Prepared is what of the answer is the same whenever this token is allowed
+	// by this rule; nil when something of this request stands in it.
+	Prepared *Prepared
 
 	// Record: the config wants the decision written down, at To.
 	Record bool
@@ -152,6 +154,35 @@ func challenge(c Code, text string, more particulars) string {
 	return value
 }
 
-// newID returns a decision id, made of a random number. It is unique for looking
-// a decision up, and is no secret.
-func newID(replica string, number uint64) string { return fmt.Sprintf("%s-%016x", replica, number) }
+// ID names a decision. It is unique for looking a decision up, and is no secret.
+type ID struct {
+	Replica string
+	Number  uint64 // random
+}
+
+// idDigits is the width of an id's number in its text.
+const idDigits = 16
+
+// String returns the replica, a dash and 16 lower-case hex digits.
+func (id ID) String() string { return string(id.Append(nil)) }
+
+// Append appends the id's text.
+func (id ID) Append(text []byte) []byte {
+	const digits = "0123456789abcdef"
+	text = append(append(text, id.Replica...), '-')
+	for shift := 4 * (idDigits - 1); shift >= 0; shift -= 4 {
+		text = append(text, digits[id.Number>>shift&0xf])
+	}
+	return text
+}
+
+// ParseID reads an id's text.
+func ParseID(text string) (ID, bool) {
+	at := len(text) - idDigits
+	if at < 1 || text[at-1] != '-' {
+		return ID{}, false
+	}
+	number, err := strconv.ParseUint(text[at:], 16, 64)
+	id := ID{Replica: text[:at-1], Number: number}
+	return id, err == nil && id.String() == text
+}

@@ -138,7 +138,7 @@ func (c *check) findings() map[Stage]string {
 		return found
 	}
 	path := regexp.MustCompile(TokenPattern).ReplaceAllString(c.path.String(), "(token)")
-	found[CheckTarget] = fmt.Sprintf("%s %s on host %s", c.request.Method, path, orNone(c.host))
+	found[CheckTarget] = DescribeTarget(c.request.Method, c.host, path)
 	found[CheckRoute] = c.describeRule()
 	if c.credential.Found {
 		found[CheckCredential] = "a token in " + place(c.credential.Source)
@@ -172,6 +172,9 @@ func (c *check) describeRule() string {
 	if named {
 		text += ", named by Envoy"
 	}
+	if c.decision.Reason == ReasonPreflight {
+		text += "; a CORS preflight needs no credential"
+	}
 	return text
 }
 
@@ -191,7 +194,7 @@ func (c *check) describeToken(found map[Stage]string) {
 	describeSigner(found, t.KeyID, t.Issuer)
 	found[CheckHeader] = fmt.Sprintf("alg %s, kid %q", t.Algorithm, t.KeyID)
 	found[CheckIssuer] = fmt.Sprintf("%s (%s)", t.Issuer, t.ISS)
-	text := fmt.Sprintf("subject %q, %s", t.Subject, t.Kind)
+	text := fmt.Sprintf("subject %q of kind %s", t.Subject, t.Kind)
 	if t.Client != "" {
 		text += fmt.Sprintf(", client %q", t.Client)
 	}
@@ -296,9 +299,20 @@ func place(source config.TokenSource) string {
 	return fmt.Sprintf("the %s %q", source.Kind, source.Name)
 }
 
-func orNone(text string) string {
-	if text == "" {
-		return "(none)"
+// places names the places that a route reads.
+func places(sources []config.TokenSource) string {
+	names := make([]string, len(sources))
+	for i, source := range sources {
+		names[i] = place(source)
+	}
+	return strings.Join(names, ", ")
+}
+
+// DescribeTarget says what was asked for, of which host if one was named.
+func DescribeTarget(method, host, path string) string {
+	text := method + " " + path
+	if host != "" {
+		text += " on host " + host
 	}
 	return text
 }

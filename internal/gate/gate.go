@@ -30,6 +30,7 @@ type Gate struct {
 	options Options
 	reasons *reasons
 	policy  atomic.Pointer[policy]
+	checks  sync.Pool // of *check, not in use
 
 	reloading sync.Mutex // one Reload or Close at a time
 }
@@ -117,10 +118,24 @@ func (g *Gate) Routes() []string { return g.policy.Load().routes.Names() }
 // Decide decides one request. ctx bounds the wait for a key that has to be
 // fetched. The decision is never nil and always has a verdict.
 func (g *Gate) Decide(ctx context.Context, r *Request) *Decision {
-	c := g.check(r, g.options.Now())
+	d := new(Decision)
+	g.DecideInto(ctx, r, d)
+	return d
+}
+
+// DecideInto is [Gate.Decide] in the caller's memory: a token that is remembered
+// is so allowed without any new one. What d held before is gone. It may hold
+// parts of the request's strings.
+func (g *Gate) DecideInto(ctx context.Context, r *Request, d *Decision) {
+	c, reused := g.checks.Get().(*check)
+	if !reused {
+		c = new(check)
+	}
+	g.begin(c, r, d, g.options.Now())
 	c.run(ctx)
-	c.decision.Elapsed = g.options.Now().Sub(c.decision.Time)
-	return c.decision
+	d.Elapsed = g.options.Now().Sub(d.Time)
+	*c = check{path: c.path} // its memory is used again
+	g.checks.Put(c)
 }
 
 // Refuse returns the denial of a request that could not be put to Decide: it
@@ -134,13 +149,18 @@ func (g *Gate) Refuse(reason Reason, detail string) *Decision {
 
 // check begins to decide a request as it is at now.
 func (g *Gate) check(r *Request, now time.Time) *check {
+	c := new(check)
+	g.begin(c, r, new(Decision), now)
+	return c
+}
+
+// begin makes c the check of a request, with a decision that denies until
+// another is made.
+func (g *Gate) begin(c *check, r *Request, d *Decision, now time.Time) {
 	p := g.policy.Load()
-	number := rand.Uint64()
-	return &check{
-		policy: p, reasons: g.reasons, request: r, number: number,
-		decision: &Decision{
-			ID: newID(g.options.Replica, number), Time: now, Route: RouteNone,
-			Verdict: VerdictDeny, Reason: ReasonInternal, ConfigHash: p.cfg.Hash,
-		},
+	*c = check{policy: p, reasons: g.reasons, request: r, decision: d, path: c.path}
+	*d = Decision{
+		ID: ID{Replica: g.options.Replica, Number: rand.Uint64()}, Time: now, Route: RouteNone,
+		Verdict: VerdictDeny, Reason: ReasonInternal, ConfigHash: p.cfg.Hash,
 	}
 }

@@ -184,10 +184,10 @@ func TestDecisionIDs(t *testing.T) {
 	seen := map[string]bool{}
 	for range 500 {
 		for _, d := range []*gate.Decision{w.gate.Decide(t.Context(), get("/open/x")), w.gate.Refuse(gate.ReasonInternal, "")} {
-			if !form.MatchString(d.ID) || seen[d.ID] {
+			if !form.MatchString(d.ID.String()) || seen[d.ID.String()] {
 				t.Fatalf("id %q: of another form, or not the first", d.ID)
 			}
-			seen[d.ID] = true
+			seen[d.ID.String()] = true
 		}
 	}
 }
@@ -210,7 +210,7 @@ func TestDecisionTimes(t *testing.T) {
 func TestZeroOptions(t *testing.T) {
 	g := open(t, parse(t, publicYAML, nil), gate.Options{})
 	d := g.Decide(t.Context(), get("/x"))
-	if d.Reason != gate.ReasonPublic || !strings.HasPrefix(d.ID, "-") || time.Since(d.Time) > time.Minute {
+	if d.Reason != gate.ReasonPublic || !strings.HasPrefix(d.ID.String(), "-") || time.Since(d.Time) > time.Minute {
 		t.Errorf("%+v", d)
 	}
 }

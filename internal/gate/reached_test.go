@@ -145,7 +145,7 @@ func TestAnswersEchoNothing(t *testing.T) {
 			r := ask(t, w)
 			r.Headers = append(r.Headers, get("/", "x-request-id: "+hostile, "user-agent: "+hostile).Headers...)
 			d := w.decide(t, r)
-			if strings.Contains(d.ID+d.Route+string(d.Reason), hostile) {
+			if strings.Contains(d.ID.String()+d.Route+string(d.Reason), hostile) {
 				t.Errorf("id %q, route %q or reason %q holds what the client sent", d.ID, d.Route, d.Reason)
 			}
 			if d.Denial == nil {

@@ -31,19 +31,19 @@ type Request struct {
 	Extensions map[string]string
 }
 
-// routeExtension is the context extension that names a route. No other of its
-// prefix has a meaning: one that does not would leave its operator believing
-// that it had.
 const (
-	extensionPrefix = "jwtgate."
-	routeExtension  = extensionPrefix + "route"
+	// ExtensionPrefix begins the context extensions that are meant for the gate.
+	ExtensionPrefix = "jwtgate."
+	// RouteExtension is the one that names a route. No other has a meaning: one
+	// that is let pass would leave its operator believing that it had.
+	RouteExtension = ExtensionPrefix + "route"
 )
 
 // strangeExtension reports whether Envoy says something to the gate that the
 // gate does not understand.
 func (r *Request) strangeExtension() bool {
 	for name := range r.Extensions {
-		if strings.HasPrefix(name, extensionPrefix) && name != routeExtension {
+		if strings.HasPrefix(name, ExtensionPrefix) && name != RouteExtension {
 			return true
 		}
 	}
@@ -52,7 +52,7 @@ func (r *Request) strangeExtension() bool {
 
 // NamedRoute returns the name of the route that Envoy has chosen, if it has.
 func (r *Request) NamedRoute() (name string, named bool) {
-	name, named = r.Extensions[routeExtension]
+	name, named = r.Extensions[RouteExtension]
 	return name, named
 }
 

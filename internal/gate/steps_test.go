@@ -17,7 +17,7 @@ func checkAgrees(t *testing.T, decided, explained *gate.Decision) {
 	plain := func(d *gate.Decision) gate.Decision {
 		p := *d
 		// Of this decision alone, by chance, or by the clock.
-		p.ID, p.Elapsed, p.Record, p.Cached = "", 0, false, false
+		p.ID, p.Elapsed, p.Record, p.Cached = gate.ID{}, 0, false, false
 		p.Remove = slices.Sorted(slices.Values(p.Remove))
 		p.Set = slices.SortedFunc(slices.Values(p.Set), func(a, b gate.Header) int { return strings.Compare(a.Name, b.Name) })
 		if d.Denial != nil {
@@ -125,16 +125,22 @@ routes:
 		{"default by its name", named("default", get("/x", bearer(good))), map[gate.Stage]string{2: "default, access required, named by Envoy"}},
 		{"by name", named("open", get("/open")), map[gate.Stage]string{2: "open (gate.yaml:"}},
 		{"no host", &gate.Request{Method: "GET", Target: "/a//b"}, map[gate.Stage]string{1: "path refused"}},
+		{"a preflight", request("OPTIONS", "/feed", "origin: https://app.example", "access-control-request-method: GET"), map[gate.Stage]string{
+			1: "OPTIONS /feed on host api.example", 2: "feed (gate.yaml:", 10: "no identity is set"}},
+		{"no token", get("/page"), map[gate.Stage]string{
+			3: `no credential in the cookie "session", the query "t", the header "x-t", Sec-WebSocket-Protocol, behind bearer`}},
 		{"nobody", get("/feed"), map[gate.Stage]string{3: "none, and none is needed", 10: "no identity is set"}},
 		{"all of it", get("/team/x", bearer(good)), map[gate.Stage]string{
 			3: "a token in Authorization: Bearer", 4: fmt.Sprintf("alg ES256, kid %q", kid), 5: "home (http://127.0.0.1:", 6: fmt.Sprintf("kid %q is a key of home", kid),
-			7: "holds", 8: `subject "alice", user, client "web", accepted for another 1h0m`,
+			7: "holds", 8: `subject "alice" of kind user, client "web", accepted for another 1h0m`,
 			9:  "issuer home; group admin or lead; any of: client web | scope a and b; a login of the last 1h0m0s; acr gold; when path.id != ''",
 			10: "sets x-user-client, "}},
 		{"excused", get("/feed", bearer(guest), "x-user-id: root"), map[gate.Stage]string{8: `subject "alice"`}},
 		{"not in the group", get("/team/x", bearer(guest)), map[gate.Stage]string{9: `group missing: has groups "guests"`}},
 		{"expired", get("/team/x", bearer(sign(t, w.home, nil, claims(map[string]any{"exp": 1000})))), map[gate.Stage]string{
 			4: fmt.Sprintf("kid %q", kid), 5: "home", 6: "kid ", 7: "holds", 8: "token expired"}},
+		{"claims that are no JSON", get("/team/x", bearer(good[:strings.IndexByte(good, '.')]+".e30x."+good[strings.LastIndexByte(good, '.')+1:])), map[gate.Stage]string{
+			4: fmt.Sprintf("kid %q", kid), 5: "claims malformed: "}},
 		{"in a cookie", get("/page", "cookie: a=b; session="+good), map[gate.Stage]string{3: `a token in the cookie "session"`, 10: "sets x-user-client, "}},
 		{"in the query", get("/page?t=" + good), map[gate.Stage]string{3: `a token in the query "t"`}},
 		{"in a header", get("/page", "x-t: "+good), map[gate.Stage]string{3: `a token in the header "x-t"`}},
@@ -188,5 +194,48 @@ func TestExplainAtAnotherTime(t *testing.T) {
 		if e.Decision.Reason != want || !e.Decision.Time.Equal(at) {
 			t.Errorf("%v from now: %s (%s) at %v, want %s", ahead, e.Decision.Reason, e.Decision.Detail, e.Decision.Time, want)
 		}
+	}
+}
+
+// A token is put where a client would put it, so that the gate finds it there.
+func TestCarry(t *testing.T) {
+	w := startWith(t, issuersYAML+`
+tokens: {from: [{header: x-general}, bearer]}
+routes:
+  - {name: open,   match: /open, access: public}
+  - {name: closed, match: /closed, access: deny}
+  - {name: cookie, match: /cookie, tokens_from: [{cookie: session}, bearer]}
+  - {name: query,  match: /query, tokens_from: [{query: access_token}]}
+  - {name: socket, match: /socket, tokens_from: [{websocket_protocol: bearer}]}
+  - {name: bearer, match: /bearer, tokens_from: [bearer]}
+  - {name: named,  tokens_from: [{header: x-named}]}
+`)
+	raw := mint(t, w.home, claims(nil))
+	for _, row := range []struct {
+		r     *gate.Request
+		want  gate.Reason
+		field string // that holds it, if one does
+	}{
+		{get("/cookie"), "allowed", "cookie"},
+		{get("/query"), "allowed", ""},
+		{get("/query?a=b"), "allowed", ""},
+		{get("/socket", "origin: https://api.example"), "allowed", "sec-websocket-protocol"},
+		{get("/bearer"), "allowed", "authorization"},
+		{get("/nowhere"), "allowed", "x-general"},
+		{named("named", get("/any")), "allowed", "x-named"},
+		{get("/open"), "public", "x-general"},
+		{get("/closed"), "route_denied", "x-general"},
+		{get("/a//b"), "path_refused", "x-general"},
+		{named("nowhere", get("/bearer")), "route_unknown", "x-general"},
+	} {
+		t.Run(row.r.Target, func(t *testing.T) {
+			w.gate.Carry(row.r, raw)
+			if d := w.decide(t, row.r); d.Reason != row.want {
+				t.Errorf("%s (%s), want %s", d.Reason, d.Detail, row.want)
+			}
+			if row.field != "" && !strings.Contains(row.r.Header(row.field), raw) {
+				t.Errorf("%s does not hold it: %q", row.field, row.r.Header(row.field))
+			}
+		})
 	}
 }

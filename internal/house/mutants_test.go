@@ -17,7 +17,8 @@ type mutant struct {
 // mutants switches off each check in turn, in the order in which they are made.
 func mutants() []mutant {
 	const (
-		path, table, gate = "internal/route/path.go", "internal/route/table.go", "internal/gate/gate.go"
+		path, table       = "internal/route/path.go", "internal/route/table.go"
+		check, memory     = "internal/gate/check.go", "internal/token/memory.go"
 		extract, compact  = "internal/token/extract.go", "internal/token/compact.go"
 		verify, claims    = "internal/token/verify.go", "internal/token/claims.go"
 		authorize, method = "internal/route/authorize.go", "internal/token/method.go"
@@ -29,31 +30,36 @@ func mutants() []mutant {
 		{"1 path: backslashes", path, `case c == '\\':`, `case c == '\\' && false:`},
 		{"1 path: control bytes", path, `case c <= 0x20 || c == 0x7f:`, `case c == 0x7f && false:`},
 		{"1 path: encodings", path, `if !open {`, `if !open && false {`},
-		{"1 path: empty segments", path, `case segment == "" && !last:`, `case segment == "" && !last && false:`},
+		{"1 path: empty segments", path, `case segment == "" && more:`, `case segment == "" && more && false:`},
 		{"1 path: encoded control characters", path, `case strings.ContainsFunc(whole, unicode.IsControl):`, `case false && unicode.IsControl(0):`},
 		{"1 path: invalid UTF-8", path, `case !utf8.ValidString(whole):`, `case !utf8.ValidString(whole) && false:`},
 		{"1 host: two hosts", path, `if strings.ContainsFunc(label, notHostByte) {`, `if strings.ContainsFunc(label, notHostByte) && false {`},
 
 		{"2 route: methods", table, `r.pattern.matchMethod(method) && `, ``},
 		{"2 route: hosts", table, ` && matchHost(r.hosts, host)`, ``},
-		{"2 route: deny", gate, `if rule.Access == config.AccessDeny {
-		c.deny(ReasonRouteDenied, "")`, `if rule.Access == config.AccessDeny && false {
-		c.deny(ReasonRouteDenied, "")`},
-		{"2 route: deny of a preflight", gate, `if rule.Access == config.AccessDeny {
-		c.decision.Route`, `if rule.Access == "never" {
-		c.decision.Route`},
+		{"2 route: hosts of the index", "internal/route/index.go", `best = x.hosts[host].first(rules, method, segments, best)`, `for _, one := range x.hosts {
+			best = one.first(rules, method, segments, best)
+		}`},
+		{"2 route: methods of the index", "internal/route/index.go", `if rules[number].pattern.matchMethod(method) {`, `if true || rules[number].pattern.matchMethod(method) {`},
+		{"2 route: the first of the index", "internal/route/index.go", `if number >= best {`, `if number >= best && false {`},
+		{"2 route: one that Envoy names", check, `if !known {`, `if !known && false {`},
+		{"2 route: one that Envoy names has to fit", check, `if !covered {`, `if !covered && false {`},
+		{"2 route: deny", check, `if c.rule.Access == config.AccessDeny {`, `if c.rule.Access == config.AccessDeny && false {`},
+		{"2 route: deny of a preflight", check, `if rule.Access == config.AccessDeny {
+		c.rule,`, `if rule.Access == "never" {
+		c.rule,`},
 		{"2 route: overrides of a preflight", "internal/gate/request.go", `if !origin || slices`, `if !origin || false && slices`},
 
-		{"3 credential: required", gate, `case verified == nil && rule.Access == config.AccessOptional:`, `case verified == nil:`},
+		{"3 credential: required", check, `if c.rule.Access == config.AccessOptional {`, `if true || c.rule.Access == config.AccessOptional {`},
 		{"3 credential: two places", extract, `case found.Found && credential.Found:`, `case found.Found && credential.Found && false:`},
 		{"3 credential: two fields and commas", extract, `if seen || strings.Contains(h.Value, ",") {`, `if seen && false {`},
 		{"3 credential: two of a kind", extract, `if len(values) > 1 {`, `if len(values) > 1 && false {`},
-		{"3 credential: cross-site", extract, `&& !m.sameSite(source.Origins)`, `&& !m.sameSite(source.Origins) && false`},
+		{"3 credential: cross-site", extract, `&& !m.sameSite(credential.Source.Origins)`, `&& !m.sameSite(credential.Source.Origins) && false`},
 		{"3 credential: upgrades are not safe", "internal/token/cookie.go", `if len(m.values("upgrade")) == 0 {`, `if true {`},
 		{"3 credential: size", compact, `if len(raw) > maxBytes {`, `if len(raw) > maxBytes && false {`},
 		{"3 credential: base64url bytes", compact, `if !base64url(c) {`, `if !base64url(c) && false {`},
-		{"3 credential: removal", gate, `if rule.Forward || rule.Access == config.AccessPublic {`, `if rule.Forward || rule.Access == config.AccessPublic || true {`},
-		{"3 credential: removal of one that failed", gate, `c.allow(ReasonAnonymousInvalid, nil, token.Remove(message, rule.TokensFrom))`, `c.allow(ReasonAnonymousInvalid, nil, token.Removal{})`},
+		{"3 credential: removal", check, `if rule.Forward || rule.Access == config.AccessPublic {`, `if rule.Forward || rule.Access == config.AccessPublic || true {`},
+		{"3 credential: removal of one that failed", check, `c.allow(reason, nil, token.Remove(c.message(), c.rule.TokensFrom))`, `c.allow(reason, nil, token.Removal{})`},
 
 		{"4 header: parameters", verify, `if _, there := object[name]; there {`, `if _, there := object[name]; there && false {`},
 		{"4 header: typ of any issuer", verify, `!v.types[h.typ] {`, `!v.types[h.typ] && text == "never" {`},
@@ -107,14 +113,29 @@ func mutants() []mutant {
 		return`},
 		{"8 claims: another's prefix", claims, `if name := i.namesAnother(t.claims); name != "" {`, `if name := i.namesAnother(t.claims); name == "never" {`},
 
+		{"8 claims: revoked", verify, `failure = v.revocation(token)`, `failure = nil`},
+
+		{"8 memory: until exp", memory, `!now.Before(t.Expiry) || `, ``},
+		{"8 memory: from nbf and iat on", memory, `now.Before(t.begin) || `, ``},
+		{"8 memory: while the keys are the same", memory, ` || t.keys.Epoch() != t.epoch`, ``},
+		{"8 memory: revoked meanwhile", memory, `if _, revoked := list.Revoked(t); revoked {`, `if _, revoked := list.Revoked(t); revoked && false {`},
+		{"8 memory: good ones only", memory, `if err == nil && now.Before(t.Expiry) {`, `if t != nil || now.IsZero() {`},
+
+		{"9 requirement: when", authorize, `if r.when != nil {`, `if r.when != nil && false {`},
 		{"9 requirement: issuers", authorize, `case len(want.Issuers) > 0 && `, `case false && len(want.Issuers) > 0 && `},
 		{"9 requirement: groups", authorize, `case !met(want.Groups, t.Groups()):`, `case false:`},
 		{"9 requirement: scopes", authorize, `case !met(want.Scopes, t.Scopes()):`, `case false:`},
 		{"9 requirement: clients", authorize, `case !want.Clients.Empty() && `, `case false && !want.Clients.Empty() && `},
 
+		{"9 requirement: shadow is for checks 3 to 9", check, `case err != nil && c.rule.Shadow:`, `case err != nil && !c.rule.Shadow:`},
+
+		{"10 identity: names seen of a known token", "internal/gate/prepared.go", ` || !c.policy.mapper.Usual(c.request.Headers, p.set, c.relaxed)`, ``},
+		{"10 identity: one token, two routes", "internal/gate/prepared.go", `if p.rule == c.rule && p.relaxed == c.relaxed {`, `if p.relaxed == c.relaxed {`},
+		{"10 identity: one token, two hosts", "internal/gate/prepared.go", `if p.rule == c.rule && p.relaxed == c.relaxed {`, `if p.rule == c.rule {`},
+		{"10 identity: places other than bearer", "internal/gate/prepared.go", `if !c.rule.BearerOnly() || `, `if `},
 		{"10 identity: names seen", strip, `if !guarded || why.open(relaxed) {`, `if true || guarded && why.open(relaxed) {`},
-		{"10 identity: names unseen", strip, `if !one.kind.open(relaxed) && !isSet(one.name) {`, `if false {`},
-		{"10 identity: what is set stays", strip, `if !isSet(name) && !slices.Contains(remove, name) {`, `if !slices.Contains(remove, name) {`},
+		{"10 identity: names unseen", strip, `if !one.kind.open(relaxed) && !isSet(set, one.name) {`, `if false {`},
+		{"10 identity: what is set stays", strip, `if !isSet(set, name) && !slices.Contains(remove, name) {`, `if !slices.Contains(remove, name) {`},
 		{"10 identity: unverified email", mapper, `&& !relaxed.UnverifiedEmail && !emailVerified(t)`, `&& false`},
 		{"10 identity: size", mapper, `case len(text) > m.maxBytes:`, `case false:`},
 		{"10 identity: prefix", "internal/token/token.go", `return t.prefix + text, true`, `return text, true`},

@@ -3,6 +3,7 @@ package identity
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
@@ -57,12 +58,9 @@ func foldRune(separator rune) func(rune) rune {
 // after it sets, and so are overrides that relaxed lets through. The slice is
 // the caller's.
 func (m *Mapper) Strip(received, set []token.Header, relaxed config.Relaxed) []string {
-	isSet := func(name string) bool {
-		return slices.ContainsFunc(set, func(h token.Header) bool { return h.Name == name })
-	}
 	remove := make([]string, 0, len(m.always))
 	for _, one := range m.always {
-		if !one.kind.open(relaxed) && !isSet(one.name) {
+		if !one.kind.open(relaxed) && !isSet(set, one.name) {
 			remove = append(remove, one.name)
 		}
 	}
@@ -72,11 +70,45 @@ func (m *Mapper) Strip(received, set []token.Header, relaxed config.Relaxed) []s
 			continue
 		}
 		name := strings.ToLower(h.Name)
-		if !isSet(name) && !slices.Contains(remove, name) {
+		if !isSet(set, name) && !slices.Contains(remove, name) {
 			remove = append(remove, name)
 		}
 	}
 	return remove
+}
+
+// Usual reports whether [Mapper.Strip] has nothing to remove of what was
+// received beside what it always removes. It allocates nothing.
+func (m *Mapper) Usual(received, set []token.Header, relaxed config.Relaxed) bool {
+	for i := range received {
+		name := received[i].Name
+		if why, guarded := m.guarded(name); !guarded || why.open(relaxed) {
+			continue
+		}
+		if !m.removesAlways(name) && !isSet(set, name) {
+			return false
+		}
+	}
+	return true
+}
+
+// removesAlways reports whether a name is removed whether it was seen or not.
+func (m *Mapper) removesAlways(name string) bool {
+	for i := range m.always {
+		if m.always[i].name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func isSet(set []token.Header, name string) bool {
+	for i := range set {
+		if set[i].Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // guarded reports whether a header name is, in some spelling, one that clients
@@ -85,7 +117,21 @@ func (m *Mapper) guarded(name string) (why kind, guarded bool) {
 	if len(name) < m.shortest || len(name) > m.longest {
 		return 0, false
 	}
-	why, guarded = m.folded[Fold(name)]
+	var buffer [64]byte
+	if len(name) > len(buffer) {
+		why, guarded = m.folded[Fold(name)]
+		return why, guarded
+	}
+	fold := foldRune('-')
+	for i := range len(name) {
+		c := name[i]
+		if c >= utf8.RuneSelf {
+			why, guarded = m.folded[Fold(name)]
+			return why, guarded
+		}
+		buffer[i] = byte(fold(rune(c)))
+	}
+	why, guarded = m.folded[string(buffer[:len(name)])]
 	return why, guarded
 }
 

@@ -30,7 +30,7 @@ FAIL  cases.yaml:2:5  GET /admin/1
       sent    GET /admin/1, host app.example, no token
       reason  expected allowed, came credential_missing
       where   admin (jwtgate.yaml:10:5)
-      detail  no credential
+      detail  no credential in Authorization: Bearer
       hint    the case sends no token; give it one with token:
 `},
 		"another header": {one("request: GET /any", "token: {issuer: partner, claims: {scope: orders/read}}", "expect: {verdict: allow, headers: {x-user-id: somebody, x-user-client: null}}"), `
@@ -90,7 +90,7 @@ FAIL  cases.yaml:2:5  GET /admin/1
       sent    GET /admin/1, host app.example, no token
       route   expected any, came admin
       where   admin (jwtgate.yaml:10:5)
-      detail  credential_missing: no credential
+      detail  credential_missing: no credential in Authorization: Bearer
       hint    the first route that matches decides: either admin stands before any, or any does not match the request
 `},
 		"no route": {one("request: POST /api/health", "at: -90m", "expect: {verdict: deny, route: health}"), `
@@ -98,7 +98,7 @@ FAIL  cases.yaml:2:5  POST /api/health
       sent    POST /api/health, host app.example, no token, decided at -1h30m
       route   expected health, came default
       where   default
-      detail  credential_missing: no credential
+      detail  credential_missing: no credential in Authorization: Bearer
       hint    no route matches the request, so route health does not either: compare methods, path and hosts
 `},
 		"a path that is refused": {one("request: {path: \"/a\\nb\"}", "at: 2h", "expect: {verdict: allow, route: health}"), `
@@ -202,7 +202,7 @@ func TestWriteJUnit(t *testing.T) {
 	want := a + ":2:5\n" + `sent     GET /admin/1, host app.example, no token
 verdict  expected allow, came deny
 where    admin (jwtgate.yaml:10:5)
-detail   credential_missing: no credential
+detail   credential_missing: no credential in Authorization: Bearer
 hint     the case sends no token; give it one with token:`
 	if f := failed.Failure; f.Type != "verdict" || f.Message != "verdict: expected allow, came deny" || f.Text != want {
 		t.Errorf("got:\n%+v\nwant:\n%s", f, want)

@@ -20,10 +20,6 @@ const (
 	retryEvery = 5 * time.Millisecond
 )
 
-// routeExtension is what Envoy's routes name a route of the gate by, in their
-// context_extensions.
-const routeExtension = "jwtgate.route"
-
 // Run decides the cases by cfg, one after the other, and returns how each came
 // out. cfg must be the config that they were loaded for, without mistakes; it is
 // not changed, and its issuers are not asked for keys.
@@ -113,7 +109,7 @@ func (q *request) build() *gate.Request {
 		Headers: slices.Clone(q.headers), Apart: true, Source: "192.0.2.1",
 	}
 	if q.route != "" {
-		r.Extensions = map[string]string{routeExtension: q.route}
+		r.Extensions = map[string]string{gate.RouteExtension: q.route}
 	}
 	return r
 }

@@ -1,0 +1,125 @@
+package audit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/audit"
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+)
+
+// difference is a request that a candidate would deny.
+func difference() gate.Difference {
+	return gate.Difference{
+		Live: &gate.Decision{ID: gate.ID{Replica: "replica", Number: 1}, Route: "old", Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed, ConfigHash: "live", To: config.AuditStderr},
+		Candidate: &gate.Decision{
+			ID: gate.ID{Replica: "candidate", Number: 2}, Route: "new", Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing, Detail: "group missing", Mend: "add the user",
+			Issuer: "home", Subject: "alice", ConfigHash: "next", To: config.AuditStdout, Denial: &gate.Denial{Status: 403},
+		},
+	}
+}
+
+// Where a candidate differs stands in one line, with the id that the client was
+// told and the reasons of both; no verdict, so that nobody takes it for what was
+// decided.
+func TestDiffer(t *testing.T) {
+	var out bytes.Buffer
+	log(&out, audit.NewMemory(1)).Differ(t.Context(), request(), difference())
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	delete(line, "time")
+	want := map[string]any{
+		"level": "INFO", "msg": "shadow", "decision": "replica-0000000000000001", "request_id": "abc", "route": "old", "from": "allow", "to": "deny",
+		"reason": "group_missing", "live_reason": "allowed", "candidate_route": "new", "detail": "group missing", "mend": "add the user",
+		"issuer": "home", "subject": "alice", "method": "GET", "host": "api.example", "path": "/admin/1", "config": "live", "candidate": "next",
+	}
+	if !maps.Equal(line, want) {
+		t.Errorf("line\n\t%v\nwant\n\t%v", line, want)
+	}
+}
+
+// The line goes where the live config says, stays one line and holds no token.
+func TestDifferIsCleaned(t *testing.T) {
+	var stderr, stdout bytes.Buffer
+	l := audit.New(audit.Targets{
+		config.AuditStderr: telemetry.NewHandler(&stderr, slog.LevelInfo), config.AuditStdout: telemetry.NewHandler(&stdout, slog.LevelInfo),
+	}, audit.NewMemory(1))
+	r, d := request(), difference()
+	r.Target, r.Method, r.Host, r.Headers[0].Value = "/reset/"+jwt+"?"+jwt, jwt, jwt, jwt+"\n"
+	d.Candidate.Subject, d.Candidate.Detail, d.Candidate.Mend = jwt, jwt, jwt
+	l.Differ(t.Context(), r, d)
+	if stdout.Len() > 0 || strings.Count(stderr.String(), "\n") != 1 {
+		t.Errorf("stderr %q, stdout %q", stderr.String(), stdout.String())
+	}
+	for _, part := range []string{header[:16], claims[:16], signature[:16]} {
+		if strings.Contains(stderr.String(), part) {
+			t.Errorf("it holds %s: %s", part, stderr.String())
+		}
+	}
+	// A place that nobody writes to is no failure.
+	d.Live.To = "nowhere"
+	l.Differ(t.Context(), r, d)
+	if strings.Count(stderr.String(), "\n") != 1 {
+		t.Errorf("a line for no place: %s", stderr.String())
+	}
+}
+
+// What a record says of each kind of decision: what is known, and no more.
+func TestRecordExplainsEachKind(t *testing.T) {
+	for _, row := range []struct {
+		name            string
+		change          func(*gate.Decision)
+		passed, skipped []gate.Stage
+		failed          gate.Stage
+		told            string
+	}{
+		{"a near miss, whose text is not known", func(d *gate.Decision) { d.Reason = gate.ReasonIssuerUnknown }, []gate.Stage{1, 2, 3, 4}, []gate.Stage{6, 10}, 5, ""},
+		{"claims that are no JSON", func(d *gate.Decision) { d.Reason, d.Issuer = gate.ReasonClaimsMalformed, "" },
+			[]gate.Stage{4}, []gate.Stage{6, 7, 8}, 5, "the token's claims are malformed"},
+		{"claims that are wrong", func(d *gate.Decision) { d.Reason = gate.ReasonClaimsMalformed }, []gate.Stage{5, 7}, []gate.Stage{9}, 8, "the token's claims are malformed"},
+		{"no check", func(d *gate.Decision) { d.Reason = gate.ReasonDeadline }, nil, []gate.Stage{1, 5, 10}, gate.CheckNone, "there was no time left to decide; try again"},
+		{"excused", func(d *gate.Decision) {
+			d.Verdict, d.Reason, d.Excused = gate.VerdictAllow, gate.ReasonShadowed, gate.ReasonExpired
+		},
+			[]gate.Stage{1, 7, 10}, []gate.Stage{9}, 8, ""},
+		{"public", func(d *gate.Decision) { d.Verdict, d.Reason = gate.VerdictAllow, gate.ReasonPublic }, []gate.Stage{1, 2, 10}, []gate.Stage{3, 9}, gate.CheckNone, ""},
+		{"a reason of another version", func(d *gate.Decision) { d.Reason = "newer" }, nil, []gate.Stage{1, 10}, gate.CheckNone, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			memory := audit.NewMemory(1)
+			d := denied()
+			row.change(d)
+			log(io.Discard, memory).Write(t.Context(), request(), d)
+			record, _ := memory.Find(d.ID.String())
+			e := record.Explain()
+			told := ""
+			if e.Decision.Denial != nil {
+				told = e.Decision.Denial.Detail
+			}
+			if told != row.told {
+				t.Errorf("the client is told %q, want %q", told, row.told)
+			}
+			want := map[gate.Stage]gate.Outcome{row.failed: gate.Failed}
+			for _, stage := range row.passed {
+				want[stage] = gate.Passed
+			}
+			for _, stage := range row.skipped {
+				want[stage] = gate.Skipped
+			}
+			for _, step := range e.Steps {
+				if due, known := want[step.Number]; known && step.Outcome != due {
+					t.Errorf("%s %s, want %s", step.Check, step.Outcome, due)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,40 @@
+package e2e
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// derivedEnvoy runs the shipped Envoy file with further edits that users make:
+// pairs of a text that stands in it once and what takes its place.
+func derivedEnvoy(t *testing.T, gate, application string, edits ...string) *envoyProxy {
+	t.Helper()
+	file, err := os.ReadFile("../../envoy/envoy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(file)
+	for i := 0; i < len(edits); i += 2 {
+		if n := strings.Count(text, edits[i]); n != 1 {
+			t.Fatalf("the shipped file has %d times, not once:\n%s", n, edits[i])
+		}
+		text = strings.Replace(text, edits[i], edits[i+1], 1)
+	}
+	return startEditedEnvoy(t, []byte(text), gate, application)
+}
+
+// firstRoute stands before the shipped file's routes.
+const firstRoute = `              routes:
+`
+
+// namedRoute is a route of Envoy's that says something to the gate.
+func namedRoute(prefix, extensions string) string {
+	return `              - match: { prefix: "` + prefix + `" }
+                route: { cluster: app, timeout: 0s }
+                typed_per_filter_config:
+                  envoy.filters.http.ext_authz:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute
+                    check_settings: { context_extensions: ` + extensions + ` }
+`
+}

@@ -1,0 +1,50 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestTwentyPlantedMistakes: one run of `check` names every one of twenty
+// mistakes of as many kinds, in four files, each with its line, its column and
+// what to write instead, and nothing else.
+func TestTwentyPlantedMistakes(t *testing.T) {
+	got := jwtgate(t, nil, "check", "--config", "testdata/planted/jwtgate.yaml")
+	if got.code != 1 || got.stderr != "" {
+		t.Errorf("exit code %d, want 1; stderr %q", got.code, got.stderr)
+	}
+	said := strings.Split(strings.TrimSuffix(got.stdout, "\n"), "\n")
+	want := []struct{ at, wrong, mend string }{
+		{"jwtgate.yaml:4:16", `server.drain_delay is "3"`, "with its unit, such as 3s"},
+		{"jwtgate.yaml:5:3", `the key "socket_mod" is unknown`, "did you mean socket_mode?"},
+		{"jwtgate.yaml:8:20", `issuers.staff.cognito is "us-west-1"`, "such as us-west-1_6BpkgoczU"},
+		{"jwtgate.yaml:11:13", `issuers.partner.leeway is "2m"`, "from 0s to 1m"},
+		{"jwtgate.yaml:14:25", `issuers.partner.algorithms[1] is "HS256"`, "write RS256"},
+		{"jwtgate.yaml:16:26", `identity.headers.x-user-team is "$team"`, "one of $groups"},
+		{"jwtgate.yaml:17:11", "identity.strip[0] needs the variable NOT_SET", "${NOT_SET:-default}"},
+		{"jwtgate.yaml:19:27", `"api/health" does not begin with /`, `write "/api/health"`},
+		{"jwtgate.yaml:20:26", "** stands for the rest", "write it last"},
+		{"jwtgate.yaml:21:53", `routes[2].issuers[0] is "pol"`, "did you mean pool?"},
+		{"jwtgate.yaml:22:52", "routes[3].scopes asks for something of a token", "write access: required"},
+		{"jwtgate.yaml:28:24", `there is no "path.user"`, "there are path.id"},
+		{"jwtgate.yaml:29:61", "must be true or false", "compare it"},
+		{"jwtgate.yaml:30:28", `include[1] is "missing.yaml"`, "write its path"},
+		{"jwtgate.yaml:31:18", `cors.origins[0] is "*"`, "such as https://app.example"},
+		{"jwtgate.yaml:33:18", `audit.allowed is "1/0"`, "1/N with N from 2"},
+		{"revoked.jsonl:2:1", `has the key "user"`, `write "issuer"`},
+		{"routes.d/a.yaml:3:24", `the key "acess" is unknown`, "did you mean access?"},
+		{"routes.d/b.yaml:1:23", `hosts[1] is "*.example"`, "move them together"},
+		{"routes.d/b.yaml:4:12", `the name "posts"`, "write a name of its own"},
+	}
+	for i, one := range want {
+		if i >= len(said) {
+			t.Fatalf("it does not say %s: %s", one.at, one.wrong)
+		}
+		if at := "testdata/planted/" + one.at + ": "; !strings.HasPrefix(said[i], at) || !strings.Contains(said[i], one.wrong) || !strings.Contains(said[i], one.mend) {
+			t.Errorf("mistake %d is\n  %s\nwant one at %s that says %q and %q", i+1, said[i], one.at, one.wrong, one.mend)
+		}
+	}
+	if rest := said[len(want):]; len(rest) != 1 || rest[0] != "20 mistakes" {
+		t.Errorf("behind the twenty it says %q", rest)
+	}
+}

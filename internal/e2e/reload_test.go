@@ -1,0 +1,281 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// variant is one of two states of a file that is swapped.
+type variant int
+
+const (
+	first variant = iota
+	second
+)
+
+// mainFile and shopFile are the two files in both states: what differs is who
+// may use a feature, whether a page is open, and whether a cart is.
+func mainFile(v variant) string {
+	return twoIssuers + `include: [shop.yaml]
+routes:
+  - {name: health, match: GET /api/health, access: public}
+  - {name: admin, match: GET /api/admin, issuers: [cruddur], groups: [admin]}
+` + [...]string{`  - {name: feature, match: GET /api/feature, issuers: [cruddur], groups: [beta]}
+  - {name: page, match: GET /api/page, access: public}
+`, `  - {name: feature, match: GET /api/feature, issuers: [cruddur]}
+  - {name: page, match: GET /api/page, access: deny}
+`}[v]
+}
+
+func shopFile(v variant) string {
+	return "hosts: [shop.example]\nroutes:\n" + [...]string{
+		"  - {name: cart, match: GET /cart, access: public}\n",
+		"  - {name: cart, match: GET /cart, issuers: [cruddur], scopes: [cart/read]}\n",
+	}[v]
+}
+
+// mounted is a directory as Kubernetes mounts a ConfigMap: each file is a link
+// through ..data, which is a link that is swapped.
+type mounted struct {
+	dir     string
+	version int
+}
+
+// path is where a program reads a file, and real where it is kept.
+func (m *mounted) path(name string) string { return filepath.Join(m.dir, name) }
+func (m *mounted) real(name string) string { return filepath.Join(m.dir, "..data", name) }
+
+// swap puts new versions of both files in place at once.
+func (m *mounted) swap(t *testing.T, main, shop variant) {
+	t.Helper()
+	m.version++
+	version := fmt.Sprintf("..version-%d", m.version)
+	old, _ := os.Readlink(m.path("..data"))
+	err := errors.Join(
+		os.Mkdir(m.path(version), 0o700),
+		os.WriteFile(filepath.Join(m.dir, version, "jwtgate.yaml"), []byte(mainFile(main)), 0o600),
+		os.WriteFile(filepath.Join(m.dir, version, "shop.yaml"), []byte(shopFile(shop)), 0o600),
+		os.Symlink(version, m.path("..data_tmp")),
+		os.Rename(m.path("..data_tmp"), m.path("..data")),
+	)
+	if err == nil && old != "" {
+		err = os.RemoveAll(m.path(old))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mount makes the directory with both files in their first state.
+func mount(t *testing.T) *mounted {
+	t.Helper()
+	m := &mounted{dir: t.TempDir()}
+	m.swap(t, first, first)
+	for _, name := range []string{"jwtgate.yaml", "shop.yaml"} {
+		if err := os.Symlink(filepath.Join("..data", name), m.path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+// settled is which states are live; while a change is on its way there is none.
+type settled struct{ main, shop variant }
+
+// asked is a request and what it is answered in each state.
+type asked struct {
+	call call
+	want [2]string             // by state
+	of   func(settled) variant // whose state; nil: of neither
+}
+
+// reloading is a gate whose files are swapped while requests go on.
+type reloading struct {
+	configured
+	files *mounted
+	live  atomic.Pointer[settled] // nil while that may be either
+	sent  atomic.Int64
+	wrong atomic.Int64
+}
+
+func startReloading(t *testing.T) *reloading {
+	t.Helper()
+	r := &reloading{files: mount(t)}
+	r.issuers, r.application, r.file = startIssuers(t), startApplication(t), r.files.path("jwtgate.yaml")
+	r.gate = startGate(t, r.file, r.issuers.environment()...)
+	r.gate.waitReady(t)
+	r.shipped = startShippedEnvoy(t, r.gate.address, r.application.address)
+	r.live.Store(&settled{})
+	return r
+}
+
+// questions are what is asked all the time.
+func (r *reloading) questions(t *testing.T) []asked {
+	ann := r.user(t, nil)
+	get := func(path string, headers ...string) call { return call{line: "GET " + path, headers: headers} }
+	same := func(answer string) [2]string { return [2]string{answer, answer} }
+	byMain := func(s settled) variant { return s.main }
+	byShop := func(s settled) variant { return s.shop }
+	return []asked{
+		{get("/api/health"), same("200 "), nil},
+		{get("/api/mine", ann), same("200 "), nil},
+		{get("/api/mine"), same("401 credential_missing"), nil},
+		{get("/api/mine", "authorization: Bearer null"), same("401 token_malformed"), nil},
+		{get("/api/admin", ann), same("403 group_missing"), nil},
+		{get("/api/feature", ann), [2]string{"403 group_missing", "200 "}, byMain},
+		{get("/api/page"), [2]string{"200 ", "403 route_denied"}, byMain},
+		{get("/cart", ann, "host: shop.example"), [2]string{"200 ", "403 scope_missing"}, byShop},
+	}
+}
+
+// ask asks the questions in turn until done is closed, and holds each answer to
+// the state that was live from before it was asked until after it came.
+func (r *reloading) ask(t *testing.T, at *caller, questions []asked, done <-chan struct{}) {
+	for i := 0; ; i++ {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		one := questions[i%len(questions)]
+		before := r.live.Load()
+		got := at.ask(t, one.call).String()
+		r.sent.Add(1)
+		right := got == one.want[first] || got == one.want[second]
+		if after := r.live.Load(); one.of != nil && before != nil && before == after {
+			right = got == one.want[one.of(*before)]
+		}
+		if !right && r.wrong.Add(1) <= 10 {
+			t.Errorf("%s is answered %q, with %+v live", one.call.line, got, before)
+		}
+	}
+}
+
+// becomes makes a change and waits until it is live.
+func (r *reloading) becomes(t *testing.T, how string, main, shop variant, change func()) {
+	t.Helper()
+	before, err := r.gate.state(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.live.Store(nil)
+	change()
+	eventually(t, 10*time.Second, how, func() error {
+		now, err := r.gate.state(t)
+		if err == nil && (now.Config == before.Config || now.Refused != "") {
+			err = fmt.Errorf("live is %.8s, refused %q", now.Config, now.Refused)
+		}
+		return err
+	})
+	r.live.Store(&settled{main, shop})
+}
+
+// staysRefused makes a change that must not go live, and waits until that is
+// said.
+func (r *reloading) staysRefused(t *testing.T, how, want string, change func()) {
+	t.Helper()
+	before, err := r.gate.state(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change()
+	eventually(t, 10*time.Second, how, func() error {
+		now, err := r.gate.state(t)
+		if err == nil && (!strings.Contains(now.Refused, want) || !now.Ready || now.Config != before.Config) {
+			err = fmt.Errorf("/readyz tells %+v, want a refusal with %q and the same config", now, want)
+		}
+		return err
+	})
+}
+
+func (r *reloading) hangup(t *testing.T) {
+	t.Helper()
+	if err := r.gate.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReloadUnderLoad: the files are swapped in every way that there is, good
+// ones and bad ones, while more than 10,000 requests are made. Not one is
+// answered wrong, or not at all.
+func TestReloadUnderLoad(t *testing.T) {
+	r := startReloading(t)
+	done, questions, at := make(chan struct{}), r.questions(t), newCaller(t, r.shipped)
+	var group sync.WaitGroup
+	for n := range 4 {
+		group.Go(func() { r.ask(t, at, append(questions[n:len(questions):len(questions)], questions[:n]...), done) })
+	}
+	stop := sync.OnceFunc(func() { close(done); group.Wait() })
+	defer stop()
+
+	r.swapFiles(t)
+	eventually(t, 40*time.Second, "10,000 requests", func() error {
+		if sent := r.sent.Load(); sent < 10_000 {
+			return fmt.Errorf("%d requests", sent)
+		}
+		return nil
+	})
+	stop()
+	if wrong := r.wrong.Load(); wrong != 0 {
+		t.Errorf("%d of %d answers were wrong", wrong, r.sent.Load())
+	}
+	for _, received := range r.application.take() {
+		want := ""
+		if received.URI == "/api/mine" || received.URI == "/api/feature" {
+			want = "4f0c5b8e-ann"
+		}
+		if got := received.Header.Get("X-User-Id"); got != want && received.URI != "/cart" {
+			t.Fatalf("%s reached the application as from %q, want %q", received.URI, got, want)
+		}
+	}
+	if fetches := r.issuers.cruddur.Fetches(); fetches != 1 {
+		t.Errorf("the keys of an issuer that stayed were fetched %d times, want once", fetches)
+	}
+	reloads, refusals := r.gate.metric(t, `jwtgate_config_reloads_total{result="ok"}`), r.gate.metric(t, `jwtgate_config_reloads_total{result="refused"}`)
+	t.Logf("%d requests, %v reloads, %v refused", r.sent.Load(), reloads, refusals)
+	if reloads < 25 || refusals < 4 {
+		t.Errorf("%v reloads and %v refusals are counted, want at least 25 and 4", reloads, refusals)
+	}
+}
+
+// swapFiles swaps the files in every way.
+func (r *reloading) swapFiles(t *testing.T) {
+	main, shop := r.files.real("jwtgate.yaml"), r.files.real("shop.yaml")
+	inPlace := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.becomes(t, "a rename", second, first, func() { replaceFile(t, main, mainFile(second)) })
+	r.staysRefused(t, "a rename to a bad file", `"routez"`, func() { replaceFile(t, main, mainFile(first)+"routez: []\n") })
+	r.becomes(t, "a rename and SIGHUP", first, first, func() { replaceFile(t, main, mainFile(first)); r.hangup(t) })
+	r.becomes(t, "a write in place", second, first, func() { inPlace(main, mainFile(second)) })
+	r.staysRefused(t, "a half written file", "jwtgate.yaml:", func() { inPlace(main, mainFile(first)[:len(mainFile(first))-20]) })
+	r.becomes(t, "a swap of links", first, second, func() { r.files.swap(t, first, second) })
+	r.becomes(t, "a rename of an included file", first, first, func() { replaceFile(t, shop, shopFile(first)) })
+	r.staysRefused(t, "a bad included file", "shop.yaml:1:1", func() { replaceFile(t, shop, "host: shop.example\n") })
+	r.staysRefused(t, "an included file that is gone", "no such file", func() {
+		if err := os.Remove(shop); err != nil {
+			t.Fatal(err)
+		}
+		r.hangup(t)
+	})
+	r.becomes(t, "a swap of links to both", second, second, func() { r.files.swap(t, second, second) })
+	for n := range 12 {
+		r.becomes(t, "one rename of many", variant(n%2), second, func() { replaceFile(t, main, mainFile(variant(n%2))); r.hangup(t) })
+		r.becomes(t, "one rename of many, an included file", variant(n%2), first, func() { replaceFile(t, shop, shopFile(first)) })
+		r.becomes(t, "one swap of many", variant(n%2), second, func() { r.files.swap(t, variant(n%2), second); r.hangup(t) })
+	}
+	if got := http1(t, r.shipped.address, call{line: "GET /api/health"}); got.Status != http.StatusOK {
+		t.Errorf("status %d", got.Status)
+	}
+}

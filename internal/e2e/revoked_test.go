@@ -1,0 +1,186 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// revocations is a list that a test writes while requests go on.
+type revocations struct {
+	configured
+	list string // the file
+	at   *caller
+}
+
+func startRevocations(t *testing.T, list string) revocations {
+	t.Helper()
+	path := writeFile(t, "revoked.jsonl", list)
+	c := startConfigured(t, "revoked: {file: "+path+"}\n")
+	return revocations{configured: c, list: path, at: newCaller(t, c.shipped)}
+}
+
+// appendLine writes a line behind the others, as a job that revokes does.
+func (r revocations) appendLine(t *testing.T, line string) {
+	t.Helper()
+	file, err := os.OpenFile(r.list, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString(line + "\n"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refusedWithin waits until a token that was good is refused as revoked, and
+// fails if that takes longer than a second from changed on.
+func (r revocations) refusedWithin(t *testing.T, changed time.Time, token string) {
+	t.Helper()
+	eventually(t, 3*time.Second, "the token is revoked", func() error {
+		switch got := r.at.get(t, "/", token); {
+		case got.status == http.StatusOK:
+			return fmt.Errorf("it is answered %v", got)
+		case got.reason != "token_revoked":
+			t.Fatalf("it is answered %v, want 401 token_revoked", got)
+		}
+		return nil
+	})
+	if took := time.Since(changed); took > time.Second {
+		t.Errorf("it is in force after %v, want at most 1s", took)
+	}
+}
+
+// TestRevocationUnderLoad: a line counts within a second of its being written,
+// for a token that was let in all the time too, and disturbs nobody else,
+// however the file is changed. A broken file keeps the list that was there, and
+// says so.
+func TestRevocationUnderLoad(t *testing.T) {
+	const others = `{"issuer": "partner", "sub": "somebody"}`
+	r := startRevocations(t, others+"\n")
+	subject := func(name string) string { return mint(t, r.issuers.cruddur, access(map[string]any{"sub": name})) }
+	ann, bob, carol := subject("ann"), subject("bob"), subject("carol")
+	dave := mint(t, r.issuers.partner, map[string]any{"sub": "ann", "aud": "orders-api", "jti": "d1"})
+	for _, token := range []string{ann, bob, carol, dave} {
+		if got := r.at.get(t, "/", token); got.status != http.StatusOK {
+			t.Fatalf("before: %v", got)
+		}
+	}
+	var running []*traffic
+	for range 4 {
+		running = append(running, startTraffic(t, r.at, 2*time.Millisecond, always(carol)))
+	}
+
+	began := time.Now()
+	r.appendLine(t, `{"issuer": "cruddur", "sub": "ann"}`)
+	r.refusedWithin(t, began, ann)
+	for _, token := range []string{bob, dave} { // the same subject of another issuer too
+		if got := r.at.get(t, "/", token); got.status != http.StatusOK {
+			t.Errorf("another token is answered %v", got)
+		}
+	}
+
+	began = time.Now()
+	replaceFile(t, r.list, others+"\n"+`{"issuer": "cruddur", "sub": "bob"}`+"\n"+`{"issuer": "partner", "jti": "d1"}`+"\n")
+	r.refusedWithin(t, began, bob)
+	r.refusedWithin(t, began, dave)
+	if got := r.at.get(t, "/", ann); got.status != http.StatusOK {
+		t.Errorf("a token that is listed no more is answered %v", got)
+	}
+
+	r.appendLine(t, `{"issuer": "crudd`) // half a line
+	r.gate.metricBecomes(t, `jwtgate_revoked_reads_total{result="refused"}`, 1)
+	if got := r.at.get(t, "/", bob); got.reason != "token_revoked" {
+		t.Errorf("with a broken file a revoked token is answered %v", got)
+	}
+	if s, err := r.gate.state(t); err != nil || !s.Ready || !strings.Contains(s.Refused, r.list+":4:") {
+		t.Errorf("with a broken file /readyz tells %+v, %v", s, err)
+	}
+	if got := r.gate.metric(t, "jwtgate_revoked_lines"); got != 3 {
+		t.Errorf("with a broken file %v lines are in force, want 3", got)
+	}
+	began = time.Now()
+	replaceFile(t, r.list, `{"issuer": "cruddur", "sub": "ann"}`+"\n")
+	r.refusedWithin(t, began, ann)
+	if s, err := r.gate.state(t); err != nil || s.Refused != "" {
+		t.Errorf("once it is mended /readyz tells %+v, %v", s, err)
+	}
+	sent := 0
+	for _, one := range running {
+		one.stop()
+		sent += one.sent()
+	}
+	if sent < 100 {
+		t.Errorf("only %d requests went on meanwhile", sent)
+	}
+}
+
+// TestALargeListOfRevocations: each line that is written behind 100,000 others
+// counts within a second, while more are being written.
+func TestALargeListOfRevocations(t *testing.T) {
+	length := 100_000
+	if raceEnabled {
+		length = 5_000 // the detector makes reading that many times slower
+	}
+	var lines strings.Builder
+	for n := range length {
+		fmt.Fprintf(&lines, `{"issuer": "cruddur", "sub": "user-%d"}`+"\n", n)
+	}
+	r := startRevocations(t, lines.String())
+	tokens := make([]string, 5)
+	for n := range tokens {
+		tokens[n] = mint(t, r.issuers.cruddur, access(map[string]any{"sub": fmt.Sprintf("late-%d", n)}))
+	}
+	var group sync.WaitGroup
+	every := time.NewTicker(300 * time.Millisecond)
+	defer every.Stop()
+	for n, token := range tokens {
+		if got := r.at.get(t, "/", token); got.status != http.StatusOK {
+			t.Fatalf("before: %v", got)
+		}
+		<-every.C
+		r.appendLine(t, fmt.Sprintf(`{"issuer": "cruddur", "sub": "late-%d"}`, n))
+		written := time.Now()
+		group.Go(func() {
+			ask := time.NewTicker(20 * time.Millisecond) // leave the gate the machine
+			defer ask.Stop()
+			for r.at.get(t, "/", token).reason != "token_revoked" {
+				if time.Since(written) > time.Second {
+					t.Errorf("line %d is not in force after a second", n)
+					return
+				}
+				<-ask.C
+			}
+		})
+	}
+	group.Wait()
+	if got := r.at.get(t, "/", mint(t, r.issuers.cruddur, access(map[string]any{"sub": fmt.Sprintf("user-%d", length-1)}))); got.reason != "token_revoked" {
+		t.Errorf("a token of the list is answered %v", got)
+	}
+	r.gate.metricBecomes(t, "jwtgate_revoked_lines", float64(length+len(tokens)))
+}
+
+// TestAListThatCannotBeReadStartsNothing: without its list the gate would let in
+// what is revoked.
+func TestAListThatCannotBeReadStartsNothing(t *testing.T) {
+	i := startIssuers(t)
+	missing := filepath.Join(t.TempDir(), "revoked.jsonl")
+	broken := writeFile(t, "revoked.jsonl", `{"issuer": "cruddur", "sub": "ann"}`+"\n"+`{"issuer": "nobody", "sub": "ann"}`+"\n")
+	for _, row := range []struct{ name, list, want string }{
+		{"no such file", missing, ":16:17: revoked.file cannot be read"},
+		{"a wrong line", broken, broken + ":2:1: "},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			file := writeFile(t, "jwtgate.yaml", twoIssuers+"revoked: {file: "+row.list+"}\n")
+			got := jwtgate(t, i.environment(), "serve", "--config", file, "--listen", freeAddress(t), "--admin-listen", freeAddress(t))
+			if got.code != 1 || !strings.Contains(got.stderr, row.want) {
+				t.Errorf("exit code %d, want 1 and %q:\n%s", got.code, row.want, got.stderr)
+			}
+		})
+	}
+}

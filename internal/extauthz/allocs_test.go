@@ -1,0 +1,88 @@
+package extauthz_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/jwtgate/jwtgate/internal/extauthz"
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+)
+
+// browser is a request as Envoy sends one of a browser: with what the gate reads,
+// and a good deal that it does not.
+func browser(raw string) *authv3.CheckRequest {
+	return request("GET", "/readers?page=2&sort=name", "authorization: Bearer "+raw,
+		"x-forwarded-for: 203.0.113.9", "x-forwarded-proto: https", "x-request-id: 5f0c6a52-9a1b-4c3e-8d2f-7a6b5c4d3e2f",
+		"user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36",
+		"accept: application/json, text/plain, */*", "accept-language: en-US,en;q=0.9", "accept-encoding: gzip, deflate, br",
+		"referer: https://app.example/messages", "origin: https://app.example", "sec-fetch-mode: cors", "sec-fetch-site: same-origin",
+		"sec-fetch-dest: empty", "sec-ch-ua-platform: Linux", "cache-control: no-cache", "x-user-id: root", "x_user_id: root")
+}
+
+// checker is a service over a gate, and a message whose token it knows.
+func checker(t testing.TB) (check func(context.Context, mem.BufferSlice) int, message mem.BufferSlice) {
+	t.Helper()
+	w := start(t)
+	raw, err := w.home.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "groups": []string{"admin", "staff"}, "scope": "orders/read"}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := proto.Marshal(browser(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check = extauthz.Checker(w.gate, observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{})))
+	message = mem.BufferSlice{mem.SliceBuffer(data)}
+	if got := reason(extauthz.Answer(t.Context(), w.gate, data)); got != "allowed" {
+		t.Fatalf("the request is %s", got)
+	}
+	check(t.Context(), message)
+	return check, message
+}
+
+// TestKnownTokenCostsNoMemory is the budget of a check whose token is known:
+// none, from the bytes that grpc-go hands over to those that it takes.
+func TestKnownTokenCostsNoMemory(t *testing.T) {
+	check, message := checker(t)
+	if n := testing.AllocsPerRun(1000, func() { check(context.Background(), message) }); n > 0 {
+		t.Errorf("%.1f allocations", n)
+	}
+}
+
+// TestCallsForget: what a call has read, a token in it, is gone with its answer.
+func TestCallsForget(t *testing.T) {
+	message, err := proto.Marshal(browser("eyJhbGciOiJFUzI1NiJ9.e30.c2ln"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, after, headers := extauthz.Forgotten(message)
+	if size != len(message) || len(headers) == 0 {
+		t.Fatalf("%d bytes and %d headers were read", size, len(headers))
+	}
+	for _, c := range after {
+		if c != 0 {
+			t.Fatalf("what is left is %q", after)
+		}
+	}
+	for _, h := range headers {
+		if h.Name != "" || h.Value != "" {
+			t.Errorf("a header is left: %q", h)
+		}
+	}
+}
+
+// BenchmarkKnownToken is the same, in time.
+func BenchmarkKnownToken(b *testing.B) {
+	check, message := checker(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		check(context.Background(), message)
+	}
+}

@@ -1,0 +1,134 @@
+package extauthz
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// call is one Check on its way through the server, from the bytes that came to
+// the bytes that go. Its memory is used again for another call once it is sent,
+// so that a token which is known costs none.
+type call struct {
+	data     []byte       // the CheckRequest as it came
+	asked    gate.Request // its strings are views of data
+	err      error        // why there is nothing in asked
+	decision gate.Decision
+	budget   budget
+	answer   *answer
+}
+
+// most bounds the memory, in bytes, that is kept for another call: a message as
+// Envoy sends them by default fits.
+const most = 64 << 10
+
+// calls are those that are not under way, and the memory of their answers. It is
+// safe for concurrent use; the zero value is ready.
+type calls struct {
+	pool    sync.Pool // of *call
+	answers sync.Pool // of *answer
+}
+
+// begin returns a call of its own for the caller.
+func (p *calls) begin(ctx context.Context) *call {
+	c, reused := p.pool.Get().(*call)
+	if !reused {
+		c = new(call)
+	}
+	c.budget = budget{Context: ctx, began: time.Now()}
+	return c
+}
+
+// end takes back a call that nobody uses any more.
+func (p *calls) end(c *call) {
+	if cap(c.data) > most {
+		return
+	}
+	// Nothing of a request, its token least of all, outlives its answer.
+	clear(c.data)
+	clear(c.asked.Headers)
+	*c = call{data: c.data[:0], asked: gate.Request{Headers: c.asked.Headers[:0]}}
+	p.pool.Put(c)
+}
+
+// read takes a CheckRequest as it came over the wire. What is wrong with it
+// stands in the call.
+func (c *call) read(message mem.BufferSlice) {
+	c.data = c.data[:0]
+	for _, part := range message {
+		c.data = append(c.data, part.ReadOnlyData()...)
+	}
+	c.err = scan(c.data, &c.asked)
+}
+
+// render puts a decision into the form in which it is sent.
+func (c *call) render(d *gate.Decision, calls *calls) error {
+	c.answer = calls.answer()
+	if d.Verdict == gate.VerdictAllow && d.Denial == nil && d.Prepared != nil {
+		if rendered := d.Prepared.Rendered(); rendered != nil {
+			c.answer.bytes = append(c.answer.bytes, rendered.Answer...)
+			d.ID.Append(c.answer.bytes[:rendered.ID])
+			return nil
+		}
+	}
+	grpcClient := d.Verdict != gate.VerdictAllow && fromGRPC(c.asked.Header("content-type"))
+	var err error
+	c.answer.bytes, err = proto.MarshalOptions{}.MarshalAppend(c.answer.bytes, response(d, grpcClient))
+	if err == nil && d.Prepared != nil {
+		prepare(d, c.answer.bytes)
+	}
+	return err
+}
+
+// prepare keeps an answer for the next request that comes to the same: all of it
+// is the same but the decision's id, whose width is fixed.
+func prepare(d *gate.Decision, rendered []byte) {
+	id := d.ID.Append(nil)
+	if at := bytes.Index(rendered, id); at >= 0 && at == bytes.LastIndex(rendered, id) {
+		d.Prepared.Render(&gate.Rendering{Answer: bytes.Clone(rendered), ID: at})
+	}
+}
+
+// answer is the bytes of one CheckResponse, in memory that grpc-go gives back
+// when it has sent them: it is the pool of its own buffer.
+type answer struct {
+	home    *calls
+	bytes   []byte
+	buffers [1]mem.Buffer
+}
+
+// answerBytes is more than an ordinary answer needs. What grpc-go takes for too
+// small to be given back (1 KiB) would be copied into memory of its own.
+const answerBytes = 4 << 10
+
+// answer returns an empty one.
+func (p *calls) answer() *answer {
+	if a, reused := p.answers.Get().(*answer); reused {
+		return a
+	}
+	return &answer{home: p, bytes: make([]byte, 0, answerBytes)}
+}
+
+// buffer hands the bytes over to grpc-go.
+func (a *answer) buffer() mem.BufferSlice {
+	a.buffers[0] = mem.NewBuffer(&a.bytes, a)
+	return a.buffers[:]
+}
+
+// Get is never asked for: the buffer exists already.
+func (a *answer) Get(int) *[]byte { return &a.bytes }
+
+// Put takes the bytes back once nobody reads them.
+func (a *answer) Put(*[]byte) {
+	if cap(a.bytes) > most {
+		return
+	}
+	a.bytes, a.buffers[0] = a.bytes[:0], nil
+	a.home.answers.Put(a)
+}

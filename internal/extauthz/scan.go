@@ -1,0 +1,303 @@
+package extauthz
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+var errWire = errors.New("the CheckRequest cannot be decoded")
+
+const (
+	// fewHeaders is up to how many headers of the map form a repeated name is
+	// looked for one by one. Envoy takes 100 headers unless told otherwise
+	// (max_headers_count); only a message with more costs a Go map.
+	fewHeaders = 128
+)
+
+// The tags of the fields of a header, in a map's entry and in a HeaderValue.
+const (
+	tagKey      = 1<<3 | byte(protowire.BytesType)
+	tagValue    = 2<<3 | byte(protowire.BytesType)
+	tagRawValue = 3<<3 | byte(protowire.BytesType)
+)
+
+// scan reads of data, a CheckRequest as it came over the wire, what the gate
+// reads of one, in one pass that allocates nothing for a usual request. It makes
+// of into what [request] makes of the message that proto.Unmarshal reads from
+// data, and refuses what either of them refuses, with the same error. Of that
+// there are two exceptions, both of form: headers that came as a map stand in
+// the order of the wire, and of the context extensions only those stand in
+// Extensions that begin with [gate.ExtensionPrefix].
+//
+// It does not trust what it does not read: each string, in whatever field that
+// the protocol defines, is held to UTF-8, each message to its form and all of
+// them to the depth that proto.Unmarshal sets. A message is so never taken for
+// another than a second reader of it would see.
+//
+// The strings of into are views of data: into is valid only as long as data is
+// neither changed nor used again, and what outlives that must be cloned. What
+// into held before is gone, but that the memory of its Headers and Extensions is
+// used again, so that a Request that is kept for the next call allocates neither.
+// After an error it is empty. Calls that share neither may run at the same time.
+func scan(data []byte, into *gate.Request) error {
+	s := scanner{headers: into.Headers[:0], spare: into.Extensions}
+	clear(s.spare)
+	*into = gate.Request{Headers: s.headers}
+	if !s.message(data, inCheckRequest, protowire.DefaultRecursionLimit) {
+		return errWire
+	}
+	if s.mixed {
+		s.separate(data)
+	}
+	switch {
+	case !s.http:
+		return errNoHTTP
+	case s.texts[takeMethod] == "":
+		return errNoMethod
+	case s.badName:
+		return errHeaderName
+	}
+	*into = gate.Request{
+		Method: s.texts[takeMethod], Host: s.texts[takeHost], Target: s.texts[takePath],
+		Headers: s.headers, Apart: !s.joined,
+		Source: s.texts[takeSource], Principal: s.texts[takePrincipal],
+		Extensions: s.extensions,
+	}
+	return nil
+}
+
+// scanner is one scan. What it has read stands in it until the whole message
+// has held.
+type scanner struct {
+	// texts are the strings taken last, by what they are. In Protobuf the last
+	// of a repeated scalar counts, also across the parts of a divided message.
+	texts   [takes]string
+	http    bool // there is an HTTP request
+	badName bool // a header name is no field name
+
+	headers []gate.Header
+	forms   forms          // which forms of headers are taken
+	joined  bool           // the map form holds a header
+	mixed   bool           // a header of the map form came behind one of header_map
+	mapped  int            // how many of headers are of the map form: the first ones
+	index   map[string]int // :: name -> place in headers, once mapped exceeds fewHeaders
+
+	extensions map[string]string // nil until the first
+	spare      map[string]string // what extensions become then; may be nil
+}
+
+// forms are the two forms of headers.
+type forms uint8
+
+const (
+	bothForms forms = iota
+	mapForm
+	listForm
+)
+
+// message reads b, a message or a map's entry of the kind that at says, which
+// may hold messages depth-1 deep. It reports whether b can be decoded.
+func (s *scanner) message(b []byte, at place, depth int) bool {
+	if depth--; depth < 0 {
+		return false
+	}
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 || num > protowire.MaxValidNumber {
+			return false
+		}
+		b = b[n:]
+		f := at.field(num)
+		// proto.Unmarshal counts an entry before it looks at the wire type.
+		if f.kind == entry && depth == 0 {
+			return false
+		}
+		// A known field with another wire type than its own is an unknown one.
+		if f.kind == skipped || typ != protowire.BytesType {
+			if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
+				return false
+			}
+			b = b[n:]
+			continue
+		}
+		value, n := protowire.ConsumeBytes(b)
+		if n < 0 || !s.take(value, f, depth) {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
+
+// take reads the value of a field.
+func (s *scanner) take(value []byte, f field, depth int) bool {
+	switch f.kind {
+	case text:
+		if !utf8.Valid(value) {
+			return false
+		}
+		s.texts[f.take] = view(value)
+	case octets:
+		s.texts[f.take] = view(value)
+	default:
+		s.begin(f)
+		if !s.usual(value, f.of) && !s.message(value, f.of, depth) {
+			return false
+		}
+		s.end(f.of)
+	}
+	return true
+}
+
+// usual reads b, if it is a header as every known writer puts one: the name in
+// one field, then the value in one. If it is anything else nothing is taken, and
+// b is still to be read; that costs more.
+func (s *scanner) usual(b []byte, at place) bool {
+	if at != inHeader && at != inHeaderValue || len(b) < 2 || b[0] != tagKey {
+		return false
+	}
+	end := 2 + int(b[1])
+	if b[1] >= 0x80 || end >= len(b) {
+		return false
+	}
+	name := b[2:end]
+	value, n := protowire.ConsumeBytes(b[end+1:])
+	switch {
+	case n != len(b)-end-1 || !utf8.Valid(name):
+		return false
+	case b[end] == tagValue && utf8.Valid(value):
+		s.texts[takeValue] = view(value)
+	case b[end] == tagRawValue && at == inHeaderValue:
+		s.texts[takeRawValue] = view(value)
+	default:
+		return false
+	}
+	s.texts[takeKey] = view(name)
+	return true
+}
+
+// begin readies the scan for a message.
+func (s *scanner) begin(f field) {
+	switch f.of {
+	case inHTTP:
+		s.http = true
+	case inHeader, inHeaderValue, inExtension:
+		s.texts[takeKey], s.texts[takeValue], s.texts[takeRawValue] = "", "", ""
+	case inPipe, inInternalAddress:
+		// Another member of a oneof takes the place of the one before.
+		s.texts[f.take] = ""
+	}
+}
+
+// end takes what a message was that is whole.
+func (s *scanner) end(at place) {
+	switch at {
+	case inHeader:
+		s.joined = true
+		if s.forms != listForm {
+			s.mapHeader(s.texts[takeKey], s.texts[takeValue])
+		}
+	case inHeaderValue:
+		if s.forms != mapForm {
+			s.listHeader(s.texts[takeKey], s.texts[takeValue], s.texts[takeRawValue])
+		}
+	case inExtension:
+		s.extension(s.texts[takeKey], s.texts[takeValue])
+	}
+}
+
+// mapHeader takes a header of the map form, in which the last of a name counts.
+func (s *scanner) mapHeader(name, value string) {
+	switch {
+	case !s.isHeader(name):
+	case len(s.headers) > s.mapped:
+		s.mixed = true
+	default:
+		if i := s.find(name); i >= 0 {
+			s.headers[i].Value = value
+			return
+		}
+		if s.index != nil {
+			s.index[name] = s.mapped
+		}
+		s.headers = append(s.headers, gate.Header{Name: name, Value: value})
+		s.mapped++
+	}
+}
+
+// listHeader takes a header of header_map, where raw_value stands for value with
+// encode_raw_headers.
+func (s *scanner) listHeader(name, value, raw string) {
+	if raw != "" {
+		value = raw
+	}
+	if s.isHeader(name) {
+		s.headers = append(s.headers, gate.Header{Name: name, Value: value})
+	}
+}
+
+// isHeader reports whether name is that of a header; a pseudo-header is none,
+// and what is no field name makes the whole request malformed.
+func (s *scanner) isHeader(name string) bool {
+	if strings.HasPrefix(name, ":") {
+		return false
+	}
+	if !fieldName(name) {
+		s.badName = true
+		return false
+	}
+	return true
+}
+
+// find returns where name stands among the headers of the map form, or -1.
+// Whoever sends many names pays for a map, not for the comparing of all with all.
+func (s *scanner) find(name string) int {
+	if s.mapped < fewHeaders {
+		for i := range s.headers[:s.mapped] {
+			if s.headers[i].Name == name {
+				return i
+			}
+		}
+		return -1
+	}
+	if s.index == nil {
+		s.index = make(map[string]int, 2*fewHeaders)
+		for i := range s.headers[:s.mapped] {
+			s.index[s.headers[i].Name] = i
+		}
+	}
+	if i, stands := s.index[name]; stands {
+		return i
+	}
+	return -1
+}
+
+// separate reads the headers once more, one form after the other. Envoy sends
+// one form only.
+func (s *scanner) separate(data []byte) {
+	s.headers, s.mapped, s.index = s.headers[:0], 0, nil
+	for _, s.forms = range [...]forms{mapForm, listForm} {
+		s.message(data, inCheckRequest, protowire.DefaultRecursionLimit)
+	}
+}
+
+func (s *scanner) extension(name, value string) {
+	if !strings.HasPrefix(name, gate.ExtensionPrefix) {
+		return
+	}
+	if s.extensions == nil {
+		if s.extensions = s.spare; s.extensions == nil {
+			s.extensions = make(map[string]string, 1)
+		}
+	}
+	s.extensions[name] = value
+}
+
+// view is b as a string, without a copy.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
