@@ -22,6 +22,7 @@ type policy struct {
 	tokens   *token.Memory // in front of verifier
 	mapper   *identity.Mapper
 	issuers  *issuer.Set
+	removals removals
 	revoked  atomic.Int64 // lines of the list of what is revoked
 }
 

@@ -2,6 +2,8 @@ package gate
 
 import (
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -27,6 +29,34 @@ type Prepared struct {
 type Rendering struct {
 	Answer []byte
 	ID     int // where the id's text begins
+}
+
+// removals are the lists of names that prepared answers remove. There are few of
+// them, and many tokens that each would keep one of its own.
+type removals struct {
+	mu    sync.Mutex
+	known map[string][]string // :: the names, joined
+}
+
+// maxRemovals bounds how many lists are shared; what identity headers a token
+// sets makes the difference between them.
+const maxRemovals = 1024
+
+// of returns the one list of these names.
+func (r *removals) of(names []string) []string {
+	key := strings.Join(names, ",")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if shared, known := r.known[key]; known {
+		return shared
+	}
+	if r.known == nil {
+		r.known = make(map[string][]string)
+	}
+	if len(r.known) < maxRemovals {
+		r.known[key] = names
+	}
+	return names
 }
 
 // maxPrepared bounds what is kept with one token.
@@ -69,8 +99,9 @@ func (c *check) prepared() *Prepared {
 	if err != nil {
 		return nil
 	}
+	c.token.Settle()
 	p := &Prepared{rule: c.rule, relaxed: c.relaxed, set: set, length: 1}
-	p.remove = slices.Concat(c.policy.mapper.Strip(nil, set, c.relaxed), c.removal(c.rule).Headers)
+	p.remove = c.policy.removals.of(slices.Concat(c.policy.mapper.Strip(nil, set, c.relaxed), c.removal(c.rule).Headers))
 	if first != nil && first.length < maxPrepared {
 		p.next, p.length = first, first.length+1
 	}

@@ -16,48 +16,48 @@ const maxNumericDate = 253402300799
 // of a mismatch was found is left to [Verifier.diagnose].
 func (i *trusted) check(t *Token, now time.Time) *Failure {
 	// The subject stands in the records of a refused token, too.
-	subject, _ := t.claims["sub"].(string)
+	subject, _ := t.Claims()["sub"].(string)
 	if subject != "" {
 		t.Subject = i.prefix + subject
 	}
 	if failure := i.checkTimes(t, now); failure != nil {
 		return failure
 	}
-	if failure := i.checkAudience(t.claims); failure != nil {
+	if failure := i.checkAudience(t.Claims()); failure != nil {
 		return failure
 	}
 	if failure := i.checkClient(t); failure != nil {
 		return failure
 	}
-	if failure := i.checkUse(t.claims); failure != nil {
+	if failure := i.checkUse(t.Claims()); failure != nil {
 		return failure
 	}
 	if subject == "" {
 		return fail(ErrSubjectMissing, "")
 	}
-	if name := i.namesAnother(t.claims); name != "" {
+	if name := i.namesAnother(t.Claims()); name != "" {
 		return fail(ErrClaimsMalformed, quoted(name)+" begins with another issuer's prefix").
 			mend("give issuer " + quoted(i.name) + " a prefix of its own, or let it name nobody so")
 	}
-	t.Kind = i.kind(t.claims, t.Client)
-	t.ACR, _ = t.claims["acr"].(string)
+	t.Kind = i.kind(t.Claims(), t.Client)
+	t.ACR, _ = t.Claims()["acr"].(string)
 	t.leeway = i.leeway
-	if at, failure := numericDate(t.claims, "auth_time"); failure == nil {
+	if at, failure := numericDate(t.Claims(), "auth_time"); failure == nil {
 		t.authTime = at
 	}
-	t.groups = prefixed(i.prefix, i.groups(t.claims))
-	t.scopes = i.scopes(t.claims)
+	t.groups = prefixed(i.prefix, i.groups(t.Claims()))
+	t.scopes = i.scopes(t.Claims())
 	return nil
 }
 
 func (i *trusted) checkTimes(t *Token, now time.Time) *Failure {
-	if _, there := t.claims["exp"]; !there {
+	if _, there := t.Claims()["exp"]; !there {
 		return fail(ErrExpiryMissing, "")
 	}
 	var dates [3]time.Time // the zero time is one that is absent
 	for n, name := range [...]string{"exp", "nbf", "iat"} {
 		var failure *Failure
-		if dates[n], failure = numericDate(t.claims, name); failure != nil {
+		if dates[n], failure = numericDate(t.Claims(), name); failure != nil {
 			return failure
 		}
 	}
@@ -140,8 +140,8 @@ func (i *trusted) checkAudience(claims map[string]any) *Failure {
 // of an access token; elsewhere it is client_id (RFC 9068 section 2.2) or azp
 // (OpenID Connect Core section 2), and both must fit when both are there.
 func (i *trusted) checkClient(t *Token) *Failure {
-	if i.cognito != nil && t.claims["token_use"] == "id" {
-		t.Client, _ = t.claims["aud"].(string)
+	if i.cognito != nil && t.Claims()["token_use"] == "id" {
+		t.Client, _ = t.Claims()["aud"].(string)
 		if !slices.Contains(i.clients, t.Client) {
 			return fail(ErrClientMismatch, "")
 		}
@@ -149,7 +149,7 @@ func (i *trusted) checkClient(t *Token) *Failure {
 	}
 	named := false
 	for _, name := range [...]string{"client_id", "azp"} {
-		value, there := t.claims[name]
+		value, there := t.Claims()[name]
 		if !there {
 			continue
 		}

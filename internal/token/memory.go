@@ -120,6 +120,7 @@ func (r *remembered) holds(v *Verifier, now time.Time) bool {
 	if _, revoked := list.Revoked(t); revoked {
 		return false
 	}
+	t.Settle()
 	r.checked.Store(list)
 	return true
 }

@@ -55,7 +55,7 @@ func (r *Revocations) Revoked(t *Token) (how string, revoked bool) {
 		}
 		value := t.Client
 		if name != "client" {
-			value, _ = t.claims[name].(string)
+			value, _ = t.Claims()[name].(string)
 		}
 		if before, listed := of[kind][value]; listed && t.issuedBefore(before) {
 			return name, true

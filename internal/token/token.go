@@ -40,7 +40,8 @@ type Token struct {
 	leeway   time.Duration
 	groups   []string // behind the issuer's prefix
 	scopes   []string
-	claims   map[string]any // as signed
+	text     string                         // the claims as signed
+	claims   atomic.Pointer[map[string]any] // of text; nil while nobody has asked
 	prefix   string
 	// groupsClaim holds the claims that are read as groups.
 	groupsClaim []claimPath
@@ -83,7 +84,7 @@ func (t *Token) Scopes() []string { return t.scopes }
 // they must not be changed.
 func (t *Token) IdentityClaim(name string) (any, bool) {
 	path := parseClaimPath(name)
-	value, ok := path.find(t.claims)
+	value, ok := path.find(t.Claims())
 	switch {
 	case !ok:
 		return nil, false

@@ -194,12 +194,13 @@ func (v *Verifier) verify(ctx context.Context, j compact, h header, now time.Tim
 
 	token := &Token{
 		Issuer: issuer.name, ISS: iss, KeyID: h.kid, Algorithm: h.alg,
-		claims: claims, prefix: issuer.prefix, groupsClaim: issuer.groupsClaim,
+		text: text, prefix: issuer.prefix, groupsClaim: issuer.groupsClaim,
 		keys: issuer.keys, epoch: epoch,
 	}
+	token.claims.Store(&claims)
 	failure := issuer.check(token, now)
 	if failure != nil {
-		v.diagnose(failure, issuer, token.claims)
+		v.diagnose(failure, issuer, token.Claims())
 	} else {
 		failure = v.revocation(token)
 	}
