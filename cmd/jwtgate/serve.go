@@ -89,6 +89,7 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 		return tellMistakes(c.err, err)
 	}
 	defer s.close()
+	limitMemory(s.logger)
 	var hangup <-chan os.Signal
 	if c.hangup != nil {
 		hangup = c.hangup()
@@ -260,6 +261,9 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	group.Go(func() error { return s.extauthz.Serve(s.grpc) })
 	group.Go(func() error { return s.admin.Serve(s.http) })
 	group.Go(func() error { s.reportHealth(ctx); return nil })
+	if _, chosen := s.getenv("GOGC"); !chosen {
+		group.Go(func() error { paceGC(ctx); return nil })
+	}
 	if s.shadow != nil {
 		group.Go(func() error { s.shadow.Run(ctx); return nil })
 	}

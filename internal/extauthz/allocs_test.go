@@ -78,6 +78,23 @@ func TestCallsForget(t *testing.T) {
 	}
 }
 
+// BenchmarkDenied is what a request without a token costs, its line of the log
+// included.
+func BenchmarkDenied(b *testing.B) {
+	check, _ := checker(b)
+	asked := browser("")
+	asked.Attributes.Request.Http.HeaderMap.Headers = asked.Attributes.Request.Http.HeaderMap.Headers[1:]
+	data, err := proto.Marshal(asked)
+	if err != nil {
+		b.Fatal(err)
+	}
+	message := mem.BufferSlice{mem.SliceBuffer(data)}
+	b.ReportAllocs()
+	for b.Loop() {
+		check(context.Background(), message)
+	}
+}
+
 // BenchmarkKnownToken is the same, in time.
 func BenchmarkKnownToken(b *testing.B) {
 	check, message := checker(b)

@@ -29,7 +29,7 @@ const (
 // nothing else. A package that is not here does not exist.
 func table() map[string]row {
 	return map[string]row{
-		"cmd/jwtgate": {own: []string{"*"}, modules: []string{"github.com/alecthomas/kong", grpc}},
+		"cmd/jwtgate": {own: []string{"*"}, modules: []string{"github.com/alecthomas/kong", "github.com/KimMachineGun/automemlimit", grpc}},
 
 		"internal/extauthz": {
 			own: []string{"internal/gate", "internal/audit", "internal/telemetry"},
