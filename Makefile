@@ -2,7 +2,7 @@
 # what else is needed is put into .tools/ by the commands themselves.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e test-providers fuzz mutate check tools clean
+.PHONY: help demo build test race e2e test-providers fuzz mutate bench bench-check check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -59,6 +59,21 @@ fuzz: ## every fuzz target for a minute (FUZZTIME=10m for longer)
 
 mutate: ## switch off each check in turn: some test must fail for it
 	go test -tags mutate -run '^TestMutants$$' -count=1 -timeout 60m -v ./internal/house
+
+# Figures mean something only on a machine that does nothing else. BENCH=quick
+# takes three minutes instead of fifteen; ARGS are flags of internal/bench.
+BENCH ?= full
+BENCH_COMMAND = go run ./internal/bench $(if $(filter quick,$(BENCH)),-quick)
+
+bench: ## what a Check costs, beside other servers and filters (BENCH=quick for a glance)
+	@$(call provide,envoy)
+	@$(MAKE) --no-print-directory build
+	@$(BENCH_COMMAND) $(ARGS)
+
+bench-check: ## the goals of docs/performance.md, measured: fails short of one
+	@$(call provide,envoy)
+	@$(MAKE) --no-print-directory build
+	@$(BENCH_COMMAND) -check $(ARGS)
 
 check: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \

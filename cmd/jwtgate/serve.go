@@ -225,7 +225,7 @@ func (s *server) observe() {
 	s.metrics.RegisterIssuers(s.issuerSamples)
 	s.metrics.RegisterConfig(func() telemetry.ConfigSample {
 		live := s.gate.Config()
-		return telemetry.ConfigSample{Hash: live.Hash, Relaxations: relaxationCounts(live), Revoked: s.gate.Revoked()}
+		return telemetry.ConfigSample{Hash: live.Hash, Relaxations: relaxationCounts(live), Revoked: s.gate.Revoked(), Remembered: s.gate.Remembered()}
 	})
 	s.extauthz = extauthz.NewServer(s.gate, extauthz.Observers{Log: s.log, Metrics: s.metrics, Candidate: s.shadow}, s.logger)
 	s.admin = telemetry.NewAdmin(s.metrics, telemetry.Views{

@@ -51,6 +51,9 @@ type Observers struct {
 
 func (o Observers) observe(ctx context.Context, r *gate.Request, d *gate.Decision) {
 	o.Metrics.Check(d.Route, string(d.Verdict), string(d.Reason), d.Elapsed)
+	if d.Presented {
+		o.Metrics.Token(d.Cached)
+	}
 	o.Log.Write(ctx, r, d)
 	if o.Candidate != nil {
 		o.Candidate.Offer(r, d)

@@ -162,6 +162,7 @@ func (c *check) identify(ctx context.Context) error {
 		}
 		return fmt.Errorf("%w in %s", errCredentialMissing, places(c.rule.TokensFrom))
 	}
+	c.decision.Presented = true
 	verified, known, err := c.policy.tokens.Verify(ctx, c.credential.Raw, c.decision.Time)
 	if err != nil {
 		return err

@@ -72,8 +72,9 @@ type Decision struct {
 	// Record: the config wants the decision written down, at To.
 	Record bool
 	To     config.AuditTarget
-	// Cached: the token was remembered from an earlier request.
-	Cached bool
+	// Presented: there was one token, and it was looked at. Cached: it was
+	// remembered from an earlier request.
+	Presented, Cached bool
 }
 
 // Status returns the HTTP status that the decision stands for: 200 when it is

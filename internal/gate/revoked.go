@@ -55,5 +55,8 @@ func (g *Gate) ReloadRevoked() error {
 	return nil
 }
 
+// Remembered returns about how many verified tokens are remembered.
+func (g *Gate) Remembered() int { return g.policy.Load().tokens.Len() }
+
 // Revoked returns how many lines the list of what is revoked holds.
 func (g *Gate) Revoked() int { return int(g.policy.Load().revoked.Load()) }

@@ -54,6 +54,20 @@ func table() map[string]row {
 
 		"internal/policytest": {own: []string{"internal/config", "internal/gate"}, modules: []string{yaml}, never: []string{webNetwork}},
 
+		"internal/bench": {
+			own: []string{
+				"envoy", "internal/bench/load", "internal/bench/peer", "internal/bench/proc", "internal/bench/sample", "internal/bench/stat",
+			},
+			modules: []string{"github.com/envoyproxy/go-control-plane/envoy", grpc, "google.golang.org/protobuf"},
+		},
+		"internal/bench/load":   {own: []string{"internal/bench/sample"}},
+		"internal/bench/sample": {modules: []string{"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/protobuf"}},
+		"internal/bench/peer": {modules: []string{
+			"github.com/envoyproxy/go-control-plane/envoy", grpc, jwt, "google.golang.org/genproto/googleapis/rpc",
+		}},
+		"internal/bench/proc": {},
+		"internal/bench/stat": {},
+
 		"internal/devidp": {modules: []string{jwt}},
 		"internal/demo":   {own: []string{"envoy", "internal/config", "internal/devidp"}, modules: []string{yaml}},
 		"envoy":           {never: []string{webNetwork}},

@@ -90,7 +90,7 @@ func mutants() []mutant {
 		{"7 signature", verify, `Verify(j.signed, j.signature, key); err != nil {`, `Verify(j.signed, j.signature, key); err != nil && false {`},
 		{"7 signature: salt", method, `rsa.PSSSaltLengthEqualsHash`, `rsa.PSSSaltLengthAuto`},
 
-		{"8 claims: exp required", claims, `_, there := t.claims["exp"]; !there {`, `_, there := t.claims["exp"]; !there && false {`},
+		{"8 claims: exp required", claims, `_, there := t.Claims()["exp"]; !there {`, `_, there := t.Claims()["exp"]; !there && false {`},
 		{"8 claims: exp", claims, `case !now.Before(expiry.Add(i.leeway)):`, `case !now.Before(expiry.Add(i.leeway)) && false:`},
 		{"8 claims: nbf", claims, `case notBefore.After(latest):`, `case notBefore.After(latest) && false:`},
 		{"8 claims: iat", claims, `case issuedAt.After(latest):`, `case issuedAt.After(latest) && false:`},
@@ -111,7 +111,7 @@ func mutants() []mutant {
 		{"8 claims: subject", claims, `if subject == "" {
 		return`, `if subject == "never" {
 		return`},
-		{"8 claims: another's prefix", claims, `if name := i.namesAnother(t.claims); name != "" {`, `if name := i.namesAnother(t.claims); name == "never" {`},
+		{"8 claims: another's prefix", claims, `if name := i.namesAnother(t.Claims()); name != "" {`, `if name := i.namesAnother(t.Claims()); name == "never" {`},
 
 		{"8 claims: revoked", verify, `failure = v.revocation(token)`, `failure = nil`},
 

@@ -7,6 +7,7 @@ type ConfigSample struct {
 	Hash        string         // hex SHA-256
 	Relaxations map[string]int // :: kind, of a closed list -> how many are open
 	Revoked     int            // lines of the list of what is revoked
+	Remembered  int            // verified tokens
 }
 
 // Reloaded counts a config that was read again: "ok" or "refused".
@@ -31,13 +32,15 @@ func (m *Metrics) RegisterConfig(sample func() ConfigSample) {
 			"What the live configuration opens, by kind.", []string{"kind"}, nil),
 		revoked: prometheus.NewDesc("jwtgate_revoked_lines",
 			"Lines of the list of what is revoked.", nil, nil),
+		remembered: prometheus.NewDesc("jwtgate_token_cache_entries",
+			"Verified tokens that are remembered, about.", nil, nil),
 	})
 }
 
 // configCollector reads the live config at the time of a scrape.
 type configCollector struct {
-	sample              func() ConfigSample
-	info, open, revoked *prometheus.Desc
+	sample                          func() ConfigSample
+	info, open, revoked, remembered *prometheus.Desc
 }
 
 // Describe sends the descriptions of the metrics.
@@ -45,6 +48,7 @@ func (c *configCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- c.info
 	out <- c.open
 	out <- c.revoked
+	out <- c.remembered
 }
 
 // Collect sends the metrics as they are now.
@@ -52,6 +56,7 @@ func (c *configCollector) Collect(out chan<- prometheus.Metric) {
 	s := c.sample()
 	out <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1, s.Hash)
 	out <- prometheus.MustNewConstMetric(c.revoked, prometheus.GaugeValue, float64(s.Revoked))
+	out <- prometheus.MustNewConstMetric(c.remembered, prometheus.GaugeValue, float64(s.Remembered))
 	for kind, count := range s.Relaxations {
 		out <- prometheus.MustNewConstMetric(c.open, prometheus.GaugeValue, float64(count), kind)
 	}

@@ -15,6 +15,8 @@ type Metrics struct {
 	reloads  *prometheus.CounterVec
 	shadow   *prometheus.CounterVec
 
+	known, unknown prometheus.Counter // tokens
+
 	candidateReloads, revokedReads *prometheus.CounterVec
 }
 
@@ -49,12 +51,17 @@ func NewMetrics(build Build) *Metrics {
 		Name: "jwtgate_shadow_differences_total",
 		Help: "Requests that the candidate configuration decides otherwise, by the live route, both verdicts and the candidate's reason.",
 	}, []string{"route", "from", "to", "reason"})
+	tokens := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "jwtgate_token_cache_total",
+		Help: "Tokens that were looked at, by result: hit, remembered from an earlier request; or miss, verified.",
+	}, []string{"result"})
+	m.known, m.unknown = tokens.WithLabelValues("hit"), tokens.WithLabelValues("miss")
 	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "jwtgate_build_info",
 		Help: "What is running; always 1.",
 	}, []string{"version", "commit", "goversion"})
 	info.WithLabelValues(build.Version, build.Commit, build.GoVersion).Set(1)
-	m.registry.MustRegister(m.checks, m.duration, m.reloads, m.candidateReloads, m.revokedReads, m.shadow, info,
+	m.registry.MustRegister(m.checks, m.duration, m.reloads, m.candidateReloads, m.revokedReads, m.shadow, tokens, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -75,6 +82,15 @@ func (m *Metrics) RegisterDropped(dropped func() uint64) {
 		Name: "jwtgate_audit_dropped_total",
 		Help: "Lines of the log, decisions among them, that could not be written.",
 	}, func() float64 { return float64(dropped()) }))
+}
+
+// Token counts one token that was looked at: remembered, or verified.
+func (m *Metrics) Token(remembered bool) {
+	if remembered {
+		m.known.Inc()
+	} else {
+		m.unknown.Inc()
+	}
 }
 
 // RegisterSkipped has the count of requests that the candidate configuration did

@@ -161,9 +161,12 @@ func TestMetricNames(t *testing.T) {
 	a.metrics.CandidateReloaded("ok")
 	a.metrics.RevokedRead("ok")
 	a.metrics.Differ("admin", "allow", "deny", "group_missing")
+	a.metrics.Token(true)
+	a.metrics.Token(true)
+	a.metrics.Token(false)
 	a.metrics.RegisterSkipped(func() uint64 { return 8 })
 	a.metrics.RegisterConfig(func() telemetry.ConfigSample {
-		return telemetry.ConfigSample{Hash: "abc", Relaxations: map[string]int{"public": 2}, Revoked: 9}
+		return telemetry.ConfigSample{Hash: "abc", Relaxations: map[string]int{"public": 2}, Revoked: 9, Remembered: 12}
 	})
 	answer, body := a.do(t, "GET", "/metrics")
 	if kind := answer.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
@@ -192,6 +195,9 @@ func TestMetricNames(t *testing.T) {
 		`jwtgate_config_reloads_total{result="refused"} 1`,
 		`jwtgate_relaxations{kind="public"} 2`,
 		`jwtgate_revoked_lines 9`,
+		`jwtgate_token_cache_entries 12`,
+		`jwtgate_token_cache_total{result="hit"} 2`,
+		`jwtgate_token_cache_total{result="miss"} 1`,
 		`jwtgate_revoked_reads_total{result="ok"} 1`,
 		`jwtgate_revoked_reads_total{result="refused"} 0`,
 		`jwtgate_shadow_config_reloads_total{result="ok"} 1`,
@@ -231,6 +237,7 @@ func TestMetricNames(t *testing.T) {
 		"jwtgate_revoked_lines":               "gauge", "jwtgate_revoked_reads_total": "counter",
 		"jwtgate_shadow_config_reloads_total": "counter", "jwtgate_shadow_differences_total": "counter",
 		"jwtgate_shadow_skipped_total": "counter",
+		"jwtgate_token_cache_entries":  "gauge", "jwtgate_token_cache_total": "counter",
 	}
 	if !maps.Equal(types, kinds) {
 		t.Errorf("types %v, want %v", types, kinds)

@@ -1,0 +1,111 @@
+package proc_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/bench/proc"
+)
+
+// start runs the shell until the test ends.
+func start(t *testing.T, core int, script string) *proc.Process {
+	t.Helper()
+	p, err := proc.Start("shell", filepath.Join(t.TempDir(), "log"), core, []string{"SAID=hello"}, "/bin/sh", "-c", script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	return p
+}
+
+func TestKill(t *testing.T) {
+	p := start(t, proc.Anywhere, "while :; do sleep 1; done")
+	p.Kill()
+	if _, err := p.Memory(); err == nil {
+		t.Error("the process is still there")
+	}
+	p.Kill() // once more is nothing
+}
+
+func TestCPU(t *testing.T) {
+	p := start(t, proc.Anywhere, "while :; do :; done")
+	begin, err := p.CPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		now, err := p.CPU()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now >= begin+20*time.Millisecond {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a busy loop has used %v", now-begin)
+		}
+	}
+	if self, err := proc.SelfCPU(); err != nil || self <= 0 {
+		t.Errorf("this process has used %v, %v", self, err)
+	}
+}
+
+func TestPinned(t *testing.T) {
+	cores, err := proc.Cores()
+	if err != nil || len(cores) == 0 {
+		t.Fatal(cores, err)
+	}
+	for _, core := range cores {
+		p := start(t, core, "while :; do sleep 1; done")
+		allowed, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID()), "status"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(allowed), "Cpus_allowed_list:\t"+strconv.Itoa(core)+"\n") {
+			t.Errorf("on core %d: %s", core, allowed)
+		}
+	}
+	if now, err := proc.Cores(); err != nil || !slices.Equal(now, cores) {
+		t.Errorf("this process may use %v, and could use %v", now, cores)
+	}
+}
+
+func TestReady(t *testing.T) {
+	p := start(t, proc.Anywhere, `echo "$SAID" from the log`)
+	asked := 0
+	err := p.Ready(t.Context(), 5*time.Second, func() error { asked++; return errors.New("not yet") })
+	if err == nil || !strings.Contains(err.Error(), "ended by itself:\nhello from the log") || asked == 0 {
+		t.Errorf("asked %d times: %v", asked, err)
+	}
+	p = start(t, proc.Anywhere, "while :; do sleep 1; done")
+	if err := p.Ready(t.Context(), time.Millisecond, func() error { return errors.New("not yet") }); err == nil || !strings.Contains(err.Error(), "not ready: not yet") {
+		t.Errorf("%v", err)
+	}
+	if err := p.Ready(t.Context(), time.Second, func() error { return nil }); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAProgramThatIsNotThere(t *testing.T) {
+	if _, err := proc.Start("ghost", filepath.Join(t.TempDir(), "log"), proc.Anywhere, nil, "/nowhere/ghost"); err == nil || !strings.Contains(err.Error(), "start ghost") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestParseMemory(t *testing.T) {
+	m, err := proc.ParseMemory([]byte("Name:\tx\nVmRSS:\t   20480 kB\nRssAnon:\t    4096 kB\nRssFile:\t 1 kB\n"))
+	if err != nil || m != (proc.Memory{Resident: 20 << 20, Anonymous: 4 << 20}) {
+		t.Errorf("%+v, %v", m, err)
+	}
+	for _, status := range []string{"", "VmRSS: 1 kB\n", "VmRSS: 1 MB\nRssAnon: 1 kB\n", "VmRSS: x kB\nRssAnon: 1 kB\n"} {
+		if m, err := proc.ParseMemory([]byte(status)); err == nil {
+			t.Errorf("%q: %+v", status, m)
+		}
+	}
+}

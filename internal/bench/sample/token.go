@@ -1,0 +1,190 @@
+package sample
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Fault is what is wrong with a set's tokens.
+type Fault int
+
+// The faults.
+const (
+	Sound      Fault = iota
+	Expired          // an hour ago; the signature holds
+	Forged           // signed by another key, under this one's id
+	UnknownKID       // each with an id of its own that no key has
+)
+
+// Kind says what a set of tokens is like.
+type Kind struct {
+	Issuer string // Issuer of this package when empty
+	Bytes  int    // of each token, as far as base64 allows; 0: DefaultBytes
+	Fault  Fault
+}
+
+// DefaultBytes is the length of an access token of a Cognito pool with a group
+// and a few scopes.
+const DefaultBytes = 1085
+
+// Tokens is a set of tokens, all of one length. Its zero value is an empty set.
+// It is one block of memory, so that a million of them cost the garbage
+// collector of the program that measures nothing.
+type Tokens struct {
+	all      []byte
+	size     int
+	subjects func(i int) string
+}
+
+// Len is the number of tokens.
+func (t Tokens) Len() int {
+	if t.size == 0 {
+		return 0
+	}
+	return len(t.all) / t.size
+}
+
+// Size is the length of each token in bytes.
+func (t Tokens) Size() int { return t.size }
+
+// At returns the token that is the n-th to be sent: they are sent in turn, and
+// after the last one the first again. The set must not be empty.
+func (t Tokens) At(n uint64) []byte {
+	i := int(n % uint64(t.Len()))
+	return t.all[i*t.size : (i+1)*t.size : (i+1)*t.size]
+}
+
+// Subject returns the sub of the token that [Tokens.At] returns for n.
+func (t Tokens) Subject(n uint64) string { return t.subjects(int(n % uint64(t.Len()))) }
+
+// First returns the set of the first n tokens.
+func (t Tokens) First(n int) Tokens {
+	t.all = t.all[:n*t.size]
+	return t
+}
+
+// Mint signs tokens on all cores, at most count of them: it stops when ctx ends,
+// and then returns as many as it has, which is no error.
+func Mint(ctx context.Context, key *Key, kind Kind, count int) (Tokens, error) {
+	signer := key
+	if kind.Fault == Forged {
+		other, err := NewKey(key.Alg)
+		if err != nil {
+			return Tokens{}, err
+		}
+		signer = other
+	}
+	m := minter{key: key, signer: signer, kind: kind, now: time.Now()}
+	if m.kind.Issuer == "" {
+		m.kind.Issuer = Issuer
+	}
+	if err := m.fit(); err != nil {
+		return Tokens{}, err
+	}
+	first, err := m.token(0)
+	if err != nil {
+		return Tokens{}, err
+	}
+	set := Tokens{all: make([]byte, count*len(first)), size: len(first), subjects: subject}
+	const chunk = 256
+	var next, done atomic.Int64 // chunks handed out are a prefix, so what is done is one as well
+	var group errgroup.Group
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() error {
+			for ctx.Err() == nil {
+				from := int(next.Add(chunk)) - chunk
+				if from >= count {
+					return nil
+				}
+				to := min(from+chunk, count)
+				for i := from; i < to; i++ {
+					token, err := m.token(i)
+					if err != nil {
+						return err
+					}
+					copy(set.all[i*set.size:], token)
+				}
+				done.Add(int64(to - from))
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Tokens{}, err
+	}
+	return set.First(int(done.Load())), nil
+}
+
+// subject is a UUID that tells the i-th user from all others.
+func subject(i int) string { return fmt.Sprintf("6c2f0a4e-91d7-4b1e-8f35-%012x", i) }
+
+type minter struct {
+	key    *Key // named in the header
+	signer *Key
+	kind   Kind
+	now    time.Time
+	pad    int // bytes in a claim that nobody reads
+}
+
+// fit chooses the padding with which the token has the length that was asked
+// for, or comes nearest to it from above: base64 has no text of 4n+1 characters.
+func (m *minter) fit() error {
+	want := m.kind.Bytes
+	if want == 0 {
+		want = DefaultBytes
+	}
+	bare, err := m.token(0)
+	if err != nil {
+		return err
+	}
+	if len(bare) > want {
+		return fmt.Errorf("a token of %d bytes was asked for, and the shortest has %d", want, len(bare))
+	}
+	for m.pad = (want-len(bare))*3/4 - 3; ; m.pad++ {
+		m.pad = max(m.pad, 0)
+		token, err := m.token(0)
+		if err != nil {
+			return err
+		}
+		if len(token) >= want {
+			return nil
+		}
+	}
+}
+
+// token makes the i-th token, which depends on nothing but i.
+func (m *minter) token(i int) ([]byte, error) {
+	kid := m.key.ID
+	if m.kind.Fault == UnknownKID {
+		kid = fmt.Sprintf("%044x", i)
+	}
+	expires := m.now.Add(12 * time.Hour)
+	if m.kind.Fault == Expired {
+		expires = m.now.Add(-time.Hour)
+	}
+	issued := min(m.now.Add(-time.Minute).Unix(), expires.Unix()-60)
+	id := subject(i)
+	var claims strings.Builder
+	fmt.Fprintf(&claims, `{"sub":%q,"cognito:groups":[%q],"iss":%q,"client_id":%q,"event_id":"e%s","token_use":"access",`+
+		`"scope":"openid email profile","auth_time":%d,"exp":%d,"iat":%d,"jti":"%s","username":%[1]q,"padding":%[10]q}`,
+		id, Group, m.kind.Issuer, ClientID, id[1:], issued, expires.Unix(), issued, "j"+id[1:], strings.Repeat("p", m.pad))
+	header := fmt.Sprintf(`{"kid":%q,"alg":%q}`, kid, m.key.Alg)
+	encode := base64.RawURLEncoding
+	token := encode.AppendEncode(nil, []byte(header))
+	token = append(token, '.')
+	token = encode.AppendEncode(token, []byte(claims.String()))
+	signature, err := m.signer.sign(token)
+	if err != nil {
+		return nil, fmt.Errorf("sign a token: %w", err)
+	}
+	token = slices.Grow(token, encode.EncodedLen(len(signature))+1)
+	return encode.AppendEncode(append(token, '.'), signature), nil
+}
