@@ -26,6 +26,9 @@ type Mapper struct {
 	// folded holds every name that clients may never send, as [Fold] has it.
 	folded            map[string]kind
 	shortest, longest int // of folded, in bytes
+	// begins are the bytes that names of folded begin with, each once: what most
+	// headers of a request are told from them by.
+	begins string
 }
 
 // guardedName is a header name in lower case that clients may never send.
@@ -70,6 +73,9 @@ func (m *Mapper) guard(name string, why kind) {
 		m.shortest = len(dashed)
 	}
 	m.longest = max(m.longest, len(dashed))
+	if !strings.Contains(m.begins, dashed[:1]) {
+		m.begins += dashed[:1]
+	}
 }
 
 // Map returns the headers that the application gets for a verified token, in

@@ -117,6 +117,9 @@ func (m *Mapper) guarded(name string) (why kind, guarded bool) {
 	if len(name) < m.shortest || len(name) > m.longest {
 		return 0, false
 	}
+	if strings.IndexByte(m.begins, byte(foldRune('-')(rune(name[0])))) < 0 {
+		return 0, false
+	}
 	var buffer [64]byte
 	if len(name) > len(buffer) {
 		why, guarded = m.folded[Fold(name)]
