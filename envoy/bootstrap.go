@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,7 +20,7 @@ var shipped string
 type Edit struct {
 	Listen string // host:port that clients call
 	Admin  string // host:port of Envoy's own admin interface
-	Gate   string // host:port of jwtgate, an address or a name
+	Gate   string // host:port of jwtgate, an address or a name; or unix:PATH, its Unix socket
 	App    string // host:port of the application, an address or a name
 
 	// Origins are those whose scripts may call and read the answers, each as a
@@ -29,6 +30,15 @@ type Edit struct {
 	// Identity is every header name that jwtgate sets or strips, in place of
 	// [IdentityNames].
 	Identity []string
+	// Tokens are further header fields that hold a token: jwtgate is sent them,
+	// and may take them out.
+	Tokens []string
+	// Conditions are further header fields that jwtgate is sent since a `when`
+	// reads them.
+	Conditions []string
+	// SendAll sends jwtgate every header field, for a `when` that reads fields
+	// whose names cannot be told beforehand.
+	SendAll bool
 }
 
 // IdentityNames returns the header names that the shipped file strips from
@@ -65,20 +75,30 @@ func Apply(file []byte, edit Edit) ([]byte, error) {
 	return []byte(strings.Join(lines, "")), nil
 }
 
-// change is one edit: on each line that ends in `# edit: mark`, of which there
-// must be times, the one part that find matches becomes with.
+// change is one edit: on each line that is marked with mark, of which there
+// must be times, the one part that find matches becomes what with makes of it.
 type change struct {
 	mark  string
 	times int
 	find  *regexp.Regexp
-	with  string
+	with  func(found string) string
+}
+
+// always returns text whatever was found.
+func always(text string) func(string) string { return func(string) string { return text } }
+
+// marks returns the names behind `# edit: ` at the end of a line, which commas
+// part.
+func marks(line string) []string {
+	_, names, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " # edit: ")
+	return strings.Split(names, ", ")
 }
 
 // apply changes lines in place. After an error lines are of no use.
 func (c change) apply(lines []string) error {
 	seen := 0
 	for i, line := range lines {
-		if !strings.HasSuffix(strings.TrimRight(line, "\r\n"), " # edit: "+c.mark) {
+		if !slices.Contains(marks(line), c.mark) {
 			continue
 		}
 		seen++
@@ -86,7 +106,8 @@ func (c change) apply(lines []string) error {
 		if len(found) != 1 {
 			return fmt.Errorf("envoy file, line %d: the line marked %q does not hold what the edit is to replace", i+1, "edit: "+c.mark)
 		}
-		lines[i] = line[:found[0][0]] + c.with + line[found[0][1]:]
+		from, to := found[0][0], found[0][1]
+		lines[i] = line[:from] + c.with(line[from:to]) + line[to:]
 	}
 	if seen != c.times {
 		return fmt.Errorf("envoy file: %d lines are marked %q, not %d", seen, "edit: "+c.mark, c.times)
@@ -96,42 +117,62 @@ func (c change) apply(lines []string) error {
 
 // changes turns the edit into changes, or names every value of a wrong form.
 func (e Edit) changes() ([]change, error) {
-	var changes []change
-	var faults []error
-	addresses := []struct {
-		mark, value string
-		times       int
-	}{
-		{"listen", e.Listen, 1}, {"admin", e.Admin, 1}, {"gate", e.Gate, 1},
-		{"app", e.App, 2}, // once for HTTP/1.1, once for gRPC
-	}
-	for _, a := range addresses {
-		if a.value == "" {
-			continue
-		}
-		host, port, err := splitAddress(a.value)
-		faults = append(faults, err)
-		changes = append(changes, change{
-			mark: a.mark, times: a.times,
-			find: regexp.MustCompile(`address: [^ ,{}]+, port_value: [0-9]+`),
-			with: fmt.Sprintf("address: %s, port_value: %d", host, port),
-		})
-	}
+	changes, fault := e.addresses()
+	faults := []error{fault}
 	if e.Origins != nil {
 		list, err := originList(e.Origins)
 		faults = append(faults, err)
-		changes = append(changes, change{mark: "origins", times: 1, find: regexp.MustCompile(`\[.*\]`), with: list})
+		changes = append(changes, change{mark: "origins", times: 1, find: regexp.MustCompile(`\[.*\]`), with: always(list)})
 	}
 	if e.Identity != nil {
 		pattern, err := namePattern(e.Identity)
 		faults = append(faults, err)
 		old, _ := namePattern(IdentityNames())
 		changes = append(changes, change{
-			mark: "identity", times: 2, find: regexp.MustCompile(regexp.QuoteMeta(old)), with: pattern,
+			mark: "identity", times: 3, find: regexp.MustCompile(regexp.QuoteMeta(old)), with: always(pattern),
 		})
+	}
+	more, fault := e.sent()
+	return append(changes, more...), errors.Join(append(faults, fault)...)
+}
+
+// addresses are the changes of who listens where.
+func (e Edit) addresses() ([]change, error) {
+	var changes []change
+	var faults []error
+	for _, a := range []struct {
+		mark, value string
+		times       int
+	}{
+		{"listen", e.Listen, 1}, {"admin", e.Admin, 1}, {"gate", e.Gate, 1},
+		{"app", e.App, 2}, // once for HTTP/1.1, once for gRPC
+	} {
+		path, isSocket := strings.CutPrefix(a.value, "unix:")
+		switch {
+		case a.value == "":
+		case a.mark == "gate" && isSocket:
+			if !socketPath.MatchString(path) {
+				faults = append(faults, fmt.Errorf("address %q: a socket's path is absolute, of letters, digits, dots, dashes and underscores, and at most 107 bytes long", a.value))
+			}
+			changes = append(changes, change{mark: a.mark, times: a.times, find: socketAddress, with: always(fmt.Sprintf("pipe: { path: %q }", path))},
+				// Of a path there is nothing to look up, and Envoy would wait for a name.
+				change{mark: "gate-type", times: 1, find: regexp.MustCompile(`type: STRICT_DNS`), with: always("type: STATIC")})
+		default:
+			host, port, err := splitAddress(a.value)
+			faults = append(faults, err)
+			changes = append(changes, change{mark: a.mark, times: a.times, find: socketAddress,
+				with: always(fmt.Sprintf("socket_address: { address: %s, port_value: %d }", host, port))})
+		}
 	}
 	return changes, errors.Join(faults...)
 }
+
+var (
+	socketAddress = regexp.MustCompile(`socket_address: \{ address: [^ ,{}]+, port_value: [0-9]+ \}`)
+	// socketPath takes a path that a socket can have (sun_path of unix(7) holds
+	// 108 bytes, the last one zero) and that means nothing to YAML.
+	socketPath = regexp.MustCompile(`^/[A-Za-z0-9_./-]{1,106}$`)
+)
 
 // splitAddress returns the two parts of host:port, the host as YAML writes it.
 func splitAddress(value string) (host string, port int, err error) {

@@ -45,7 +45,10 @@ func edits() []edit {
 		listener = "static_resources.listeners[0]."
 		hcm      = listener + "filter_chains[0].filters[0].typed_config."
 		cors     = hcm + "route_config.virtual_hosts[0].typed_per_filter_config.envoy.filters.http.cors.allow_origin_string_match"
-		headers  = "authorization|cookie|sec-websocket-protocol|x-envoy-upstream-stream-duration-ms|" +
+		filter   = hcm + "http_filters[1].typed_config."
+		sent     = filter + "allowed_headers.patterns"
+		changed  = filter + "decoder_header_mutation_rules.allow_expression.regex"
+		headers  = "authorization|cookie|sec-websocket-protocol|.*token.*|x-envoy-upstream-stream-duration-ms|" +
 			`x[^a-z0-9](http[^a-z0-9]method([^a-z0-9]override)?|method[^a-z0-9]override|(original|rewrite)[^a-z0-9]url)|`
 		endpoint = ".load_assignment.endpoints[0].lb_endpoints[0].endpoint."
 	)
@@ -93,7 +96,23 @@ func edits() []edit {
 			edit: envoy.Edit{Identity: []string{"x-user-id", "x-user-name", "x-tenant", "remote_user"}},
 			want: map[string]string{
 				hcm + "early_header_mutation_extensions[0].typed_config.mutations[0].remove_on_match.key_matcher.safe_regex.regex": `x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
-				hcm + "http_filters[1].typed_config.decoder_header_mutation_rules.allow_expression.regex":                          headers + `x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
+				sent + "[12].safe_regex.regex": `^x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
+				changed:                        headers + `x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
+			},
+		},
+		{
+			name: "a condition that may read anything",
+			edit: envoy.Edit{Conditions: []string{"x-tenant"}, SendAll: true},
+			want: map[string]string{sent + "[14].exact": "(gone)", sent + "[14].safe_regex.regex": ".*"},
+		},
+		{
+			name: "jwtgate by its socket",
+			edit: envoy.Edit{Gate: "unix:/run/jwtgate/gate.sock"},
+			want: map[string]string{
+				"static_resources.clusters[0].type":                               "STATIC",
+				"static_resources.clusters[0]" + endpoint + socket + "address":    "(gone)",
+				"static_resources.clusters[0]" + endpoint + socket + "port_value": "(gone)",
+				"static_resources.clusters[0]" + endpoint + "address.pipe.path":   "/run/jwtgate/gate.sock",
 			},
 		},
 	}
@@ -113,7 +132,7 @@ func TestAnEditChangesMarkedPlacesOnly(t *testing.T) {
 			if fmt.Sprint(got) != fmt.Sprint(test.want) {
 				t.Errorf("changed\n%v\nwant\n%v", got, test.want)
 			}
-			again, err := envoy.Apply(file, envoy.Edit{Listen: "127.0.0.1:1", Admin: "127.0.0.1:2", Gate: "127.0.0.1:3", App: "127.0.0.1:4", Origins: []string{}})
+			again, err := envoy.Apply(file, envoy.Edit{Listen: "127.0.0.1:1", Admin: "127.0.0.1:2", App: "127.0.0.1:4", Origins: []string{}})
 			if err != nil || len(again) == 0 {
 				t.Errorf("an edited file cannot be edited again: %v", err)
 			}
@@ -133,6 +152,9 @@ func TestAFileWithoutItsMarkersIsRefused(t *testing.T) {
 		{"one of the application's two", "# edit: app\n  - name", "\n  - name", envoy.Edit{App: "127.0.0.1:1"}, `1 lines are marked "edit: app", not 2`},
 		{"another shape", "port_value: 9001 }", "pipe: gate }", envoy.Edit{Gate: "127.0.0.1:1"}, `marked "edit: gate" does not hold`},
 		{"other identity names already", "(id|name|email", "(name|email", envoy.Edit{Identity: []string{"x-tenant"}}, `marked "edit: identity" does not hold`},
+		{"one of the lists of tokens", `- contains: "token" # edit: tokens`, `- contains: "token"`, envoy.Edit{Tokens: []string{"x-jwt"}}, `1 lines are marked "edit: tokens", not 2`},
+		{"no list of what conditions read", ` # edit: conditions`, "", envoy.Edit{SendAll: true}, `0 lines are marked "edit: conditions", not 1`},
+		{"a cluster of another type", `type: STRICT_DNS # edit: gate-type`, "type: LOGICAL_DNS # edit: gate-type", envoy.Edit{Gate: "unix:/a"}, `marked "edit: gate-type" does not hold`},
 		{"no list of origins", `[ { exact: "http://localhost:3000" } ]`, "", envoy.Edit{Origins: []string{}}, `marked "edit: origins" does not hold`},
 	}
 	for _, test := range tests {
@@ -178,6 +200,13 @@ func TestValuesThatCouldChangeTheFileAreRefused(t *testing.T) {
 		{"a header name that is a pattern", envoy.Edit{Identity: []string{"x-.*"}}, "is not a header name"},
 		{"a header name with capitals", envoy.Edit{Identity: []string{"X-User-Id"}}, "is not a header name"},
 		{"an empty header name", envoy.Edit{Identity: []string{""}}, "is not a header name"},
+		{"a token's header that is a pattern", envoy.Edit{Tokens: []string{".*|a"}}, "is not a header name"},
+		{"a condition's header that ends the YAML value", envoy.Edit{Conditions: []string{`a" }`}}, "is not a header name"},
+		{"a condition's header with capitals", envoy.Edit{Conditions: []string{"X-A"}}, "is not a header name"},
+		{"a relative socket", envoy.Edit{Gate: "unix:gate.sock"}, "a socket's path is absolute"},
+		{"a socket that ends the YAML value", envoy.Edit{Gate: `unix:/a" }`}, "a socket's path is absolute"},
+		{"a socket with a longer path than there can be", envoy.Edit{Gate: "unix:/" + strings.Repeat("a", 107)}, "at most 107 bytes"},
+		{"a socket for clients", envoy.Edit{Listen: "unix:/a"}, "the port must be a number"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 // Package envoy ships the Envoy configuration that belongs to jwtgate, and
-// renders it for one user: other addresses, other origins, other identity
-// headers, and the three files of `jwtgate init`.
+// renders it for one user: other addresses or a Unix socket, other origins,
+// other identity headers, further headers that jwtgate is sent, and the three
+// files of `jwtgate init`.
 //
 // envoy.yaml is the very file that the demo and the end-to-end tests run. What
 // is rendered from it differs only in the places that the file itself marks,
@@ -18,4 +19,6 @@
 //  3. No value can add a key, a line or a wider pattern to the YAML it is
 //     written into: a value of another form than its own is refused
 //     (TestValuesThatCouldChangeTheFileAreRefused).
+//  4. [Sent] says what the shipped file sends jwtgate because it reads that from
+//     the file itself (TestSent); the end-to-end tests show it on a real Envoy.
 package envoy

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
 // announce says what a config trusts and what of it is open.
@@ -23,10 +24,20 @@ func announce(logger *slog.Logger, cfg *config.Config) {
 	for _, note := range envoyNotes(cfg) {
 		logger.Warn(note)
 	}
-	for _, warning := range cfg.Warnings {
+	warnings := slices.Clone(cfg.Warnings)
+	// To find them the routes are compiled once more and compared with each other:
+	// `check` can wait for that however many there are, a start or reload cannot.
+	if len(cfg.Routes) <= mostCompared {
+		warnings = append(warnings, gate.Warnings(cfg)...)
+	}
+	for _, warning := range warnings {
 		logger.Warn("configuration", "at", warning.Pos.String(), "warning", warning.Text)
 	}
 }
+
+// mostCompared is how many routes are looked at for warnings at a start or
+// reload.
+const mostCompared = 1000
 
 // keysFrom says where an issuer's keys come from, without a query, which may
 // hold a secret.
@@ -60,14 +71,7 @@ func relaxations(cfg *config.Config) []relaxation {
 			open = append(open, relaxation{"public", r.Name})
 		}
 	}
-	for _, r := range cfg.Routes {
-		if r.Shadow {
-			open = append(open, relaxation{"shadow", r.Name})
-		}
-	}
-	if cfg.Shadow {
-		open = append(open, relaxation{"shadow", "the whole gate"})
-	}
+	open = append(open, shadows(cfg)...)
 	for _, one := range cfg.Relax.All {
 		open = append(open, relaxation{string(one), "every host"})
 	}
@@ -77,6 +81,21 @@ func relaxations(cfg *config.Config) []relaxation {
 		}
 	}
 	return open
+}
+
+// shadows names what is in shadow: the whole gate, or else the routes that have
+// something to let go, which public and closed ones do not.
+func shadows(cfg *config.Config) []relaxation {
+	if cfg.Shadow {
+		return []relaxation{{"shadow", "the whole gate"}}
+	}
+	var routes []relaxation
+	for _, r := range cfg.Routes {
+		if r.Shadow && (r.Access == config.AccessRequired || r.Access == config.AccessOptional) {
+			routes = append(routes, relaxation{"shadow", r.Name})
+		}
+	}
+	return routes
 }
 
 // relaxationCounts counts what a config opens, by kind.

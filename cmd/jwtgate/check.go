@@ -1,13 +1,18 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
 type checkCommand struct {
-	Config string `required:"" help:"The configuration to validate." placeholder:"FILE"`
+	Config string `help:"The configuration to validate." placeholder:"FILE" env:"JWTGATE_CONFIG"`
+	File   string `arg:"" optional:"" help:"The configuration to validate, as --config names it."`
 }
 
 // Help is the command's longer help.
@@ -18,8 +23,15 @@ Example: jwtgate check --config jwtgate.yaml`
 }
 
 // Run validates and says so.
-func (cmd checkCommand) Run(c console) error {
-	cfg, err := loadConfig(cmd.Config, c.getenv)
+func (cmd checkCommand) Run(c console, parsed *kong.Context) error {
+	if cmd.File != "" && len(stated(parsed, "config")) > 0 {
+		return fmt.Errorf("both --config %s and %s are named; name one; see jwtgate check --help", cmd.Config, cmd.File)
+	}
+	file := cmp.Or(cmd.File, cmd.Config)
+	if file == "" {
+		return errors.New("no configuration is named; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help")
+	}
+	cfg, err := loadConfig(file, c.getenv)
 	if err != nil {
 		return tellMistakes(c.out, err)
 	}
@@ -30,9 +42,9 @@ func (cmd checkCommand) Run(c console) error {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
 	}
 	for _, note := range envoyNotes(cfg) {
-		fmt.Fprintf(c.out, "%s: warning: %s\n", cmd.Config, note)
+		fmt.Fprintf(c.out, "%s: warning: %s\n", file, note)
 	}
-	fmt.Fprintf(c.out, "%s: fine (%s, %s, default %s)\n", cmd.Config, count(len(cfg.Issuers), "issuer"), count(len(cfg.Routes), "route"), cfg.Default)
+	fmt.Fprintf(c.out, "%s: fine (%s, %s, default %s)\n", file, count(len(cfg.Issuers), "issuer"), count(len(cfg.Routes), "route"), cfg.Default)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/alecthomas/kong"
 )
@@ -31,6 +32,7 @@ type commands struct {
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is serving; for a container's health check."`
 	Demo        demoCommand        `cmd:"" help:"See it work: an issuer, a sample application, jwtgate and a real Envoy on this machine."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
+	ShowVersion versionFlag        `name:"version" help:"Print the version."`
 }
 
 const description = `The gate that Envoy asks about every request: it verifies the JWT, holds the request to its route's requirement, and tells your application who calls.
@@ -55,11 +57,14 @@ func execute(ctx context.Context, args []string, c console) error {
 		return err
 	}
 	if len(args) == 0 {
-		args = []string{"--help"}
+		args = []string{"help"}
+	}
+	if args[0] == "help" { // of the command that follows, if one does
+		args = append(slices.Clone(args[1:]), "--help")
 	}
 	parsed, err := parser.Parse(args)
 	switch {
-	case exited: // --help has been printed
+	case exited: // --help or --version has been printed
 		return nil
 	case err != nil:
 		return fmt.Errorf("%w; see jwtgate %s--help", err, commandOf(args))
@@ -70,16 +75,31 @@ func execute(ctx context.Context, args []string, c console) error {
 // commandOf returns the command that a wrong command line seems to mean, with a
 // space behind it, or nothing.
 func commandOf(args []string) string {
-	if len(args) > 0 && len(args[0]) > 0 && args[0][0] != '-' {
-		parser, err := kong.New(&commands{}, kong.Writers(io.Discard, io.Discard))
-		if err != nil {
-			return ""
+	parser, err := kong.New(&commands{}, kong.Writers(io.Discard, io.Discard))
+	if err != nil {
+		return ""
+	}
+	path := ""
+	at := parser.Model.Node
+	for _, name := range args {
+		i := slices.IndexFunc(at.Children, func(command *kong.Node) bool { return command.Name == name })
+		if i < 0 {
+			break
 		}
-		for _, command := range parser.Model.Children {
-			if command.Name == args[0] {
-				return args[0] + " "
-			}
+		at = at.Children[i]
+		path += name + " "
+	}
+	return path
+}
+
+// stated returns which of these flags stand on the command line itself, rather
+// than having their value from a variable or by default, as --NAME.
+func stated(parsed *kong.Context, names ...string) []string {
+	var found []string
+	for _, step := range parsed.Path {
+		if step.Flag != nil && !step.Resolved && slices.Contains(names, step.Flag.Name) && !slices.Contains(found, "--"+step.Flag.Name) {
+			found = append(found, "--"+step.Flag.Name)
 		}
 	}
-	return ""
+	return found
 }

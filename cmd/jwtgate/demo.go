@@ -11,6 +11,8 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
+	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/policytest"
 )
 
 type demoCommand struct {
@@ -47,7 +49,7 @@ func (cmd tourCommand) Run(ctx context.Context, c console) error {
 	}
 	err = demo.Run(ctx, demo.Options{
 		Executable: executable, Command: os.Args[0], Envoy: cmd.Envoy, Once: cmd.Once,
-		ConfigFile: cmd.Config, App: cmd.App,
+		ConfigFile: cmd.Config, App: cmd.App, Check: gate.Check, EnvoyEdit: envoyEdit,
 		Out: c.out, Color: demo.Colored(c.out, c.getenv), Getenv: c.getenv,
 	})
 	if errors.Is(err, demo.ErrSteps) || errors.As(err, new(config.Mistakes)) {
@@ -58,14 +60,19 @@ func (cmd tourCommand) Run(ctx context.Context, c console) error {
 
 type tokenCommand struct {
 	Issuer  string        `required:"" help:"The issuer's name in the configuration." placeholder:"NAME"`
-	Claims  string        `help:"Claims to put in, as a JSON object." placeholder:"JSON" default:"{}"`
+	Claims  string        `help:"Claims to put in, as a JSON object; null takes one out, and exp, nbf, iat and auth_time may be from now, such as \"-5m\" or \"+1h\"." placeholder:"JSON" default:"{}"`
 	Expires time.Duration `help:"How long it is valid; --expires=-1m is one that has expired." placeholder:"D" default:"1h"`
-	Server  string        `help:"The demo's issuer." placeholder:"URL" default:"http://127.0.0.1:9003"`
+	Server  string        `help:"The demo's issuer; by default ${default}." placeholder:"URL" default:"http://127.0.0.1:9003"`
 }
 
 // Run prints a token.
 func (cmd tokenCommand) Run(ctx context.Context, c console) error {
-	token, err := demo.Token(ctx, cmd.Server, cmd.Issuer, cmd.Claims, cmd.Expires)
+	claims, err := demo.ParseClaims(cmd.Claims)
+	if err != nil {
+		return err
+	}
+	policytest.Moments(claims, time.Now())
+	token, err := demo.Token(ctx, cmd.Server, cmd.Issuer, claims, cmd.Expires)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -22,7 +23,7 @@ import (
 const explainKeys = 10 * time.Second
 
 type explainCommand struct {
-	Config    string      `help:"The configuration to decide by." placeholder:"FILE" group:"A request:"`
+	Config    string      `help:"The configuration to decide by." placeholder:"FILE" env:"JWTGATE_CONFIG" group:"A request:"`
 	Method    string      `help:"The request's method." placeholder:"M" default:"GET" group:"A request:"`
 	Path      string      `help:"Its path, with its query." placeholder:"/x" group:"A request:"`
 	Host      string      `help:"Its host." placeholder:"H" group:"A request:"`
@@ -32,8 +33,8 @@ type explainCommand struct {
 	At        instantFlag `help:"When: RFC 3339, or from now, such as 2h or --at=-2h." placeholder:"TIME" group:"A request:"`
 
 	Decision  string   `help:"A decision that a running server remembers." placeholder:"ID" group:"A decision that was made:"`
-	Server    []string `help:"The servers' admin addresses." placeholder:"A,..." default:"127.0.0.1:9002" group:"A decision that was made:"`
-	AuditLine string   `help:"A file that holds the decision's audit line, or - for standard input." placeholder:"F" group:"A decision that was made:"`
+	Server    []string `help:"The servers' admin addresses; by default ${default}." placeholder:"A,..." default:"127.0.0.1:9002" group:"A decision that was made:"`
+	AuditLine string   `help:"A file that holds the decision's audit line, or - for standard input; with --decision, that one's among others." placeholder:"F" group:"A decision that was made:"`
 
 	JSON bool `name:"json" help:"Print JSON."`
 }
@@ -70,12 +71,13 @@ func (explainCommand) Help() string {
 Examples:
   jwtgate explain --config jwtgate.yaml --path /api/admin/users --token-file token.jwt
   jwtgate explain --decision 3f2a9c01-5d41e8c2b7a90f36 --server 10.0.0.7:9002,10.0.0.8:9002
-  grep 5d41e8c2b7a90f36 jwtgate.log | jwtgate explain --audit-line -`
+  grep 5d41e8c2b7a90f36 jwtgate.log | jwtgate explain --audit-line -
+  jwtgate explain --decision 3f2a9c01-5d41e8c2b7a90f36 --audit-line jwtgate.log`
 }
 
 // Run explains one decision.
-func (cmd explainCommand) Run(ctx context.Context, c console) error {
-	explanation, err := cmd.explain(ctx, c)
+func (cmd explainCommand) Run(ctx context.Context, c console, parsed *kong.Context) error {
+	explanation, err := cmd.explain(ctx, c, parsed)
 	if err != nil {
 		return err
 	}
@@ -102,15 +104,33 @@ func undecided(d *gate.Decision) bool {
 	return known && (m.Outage || m.Fault == gate.FaultGate)
 }
 
-// explain finds out which of the three ways is asked for.
-func (cmd explainCommand) explain(ctx context.Context, c console) (*gate.Explanation, error) {
-	request := cmd.Path != "" || cmd.TokenFile != "" || len(cmd.Header) > 0
+// explain finds out which of the ways is asked for. What only another of them
+// reads is refused, since its user would believe that it had counted.
+func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.Context) (*gate.Explanation, error) {
+	const request = "a request"
+	ofRequest := stated(parsed, "config", "method", "path", "host", "header", "token-file", "route", "at")
+	server := stated(parsed, "server")
 	switch {
-	case cmd.Decision != "" && cmd.AuditLine == "" && !request:
+	case cmd.AuditLine != "" && len(ofRequest) > 0:
+		return nil, noPlace(ofRequest, request, "--audit-line")
+	case cmd.AuditLine != "" && len(server) > 0:
+		return nil, noPlace(server, "a decision that a server remembers", "--audit-line")
+	case cmd.Decision != "" && len(ofRequest) > 0:
+		return nil, noPlace(ofRequest, request, "--decision")
+	case cmd.Decision == "" && cmd.Path != "" && len(server) > 0:
+		return nil, noPlace(server, "a decision that was made (--decision)", "--path")
+	}
+	if cmd.Decision != "" {
+		if err := checkID(cmd.Decision); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case cmd.AuditLine != "":
+		return readAuditLine(cmd.AuditLine, cmd.Decision, c.in)
+	case cmd.Decision != "":
 		return askServers(ctx, cmd.Decision, cmd.Server)
-	case cmd.AuditLine != "" && cmd.Decision == "" && !request:
-		return readAuditLine(cmd.AuditLine, c.in)
-	case cmd.Path != "" && cmd.Decision == "" && cmd.AuditLine == "":
+	case cmd.Path != "":
 		return cmd.explainRequest(ctx, c)
 	}
 	return nil, errors.New("name one thing to explain: a request (--config and --path), a decision (--decision), or an audit line (--audit-line)")
@@ -135,11 +155,11 @@ func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*gate.
 	}
 	defer g.Close()
 	if cmd.TokenFile != "" {
-		text, err := readFileOr(cmd.TokenFile, c.in)
+		raw, err := readToken(cmd.TokenFile, c.in)
 		if err != nil {
-			return nil, fmt.Errorf("reading the token: %w", err)
+			return nil, err
 		}
-		g.Carry(r, strings.TrimSpace(string(text)))
+		g.Carry(r, raw)
 	}
 	g.AwaitKeys(ctx, explainKeys)
 	return g.Explain(ctx, r, cmd.At.time(time.Now())), nil
@@ -161,39 +181,29 @@ func (cmd explainCommand) request(cfg *config.Config) (*gate.Request, error) {
 	return r, nil
 }
 
-// maxRead bounds what is read of a token, an audit line or a server's answer.
+// maxRead bounds what is read of a token or a server's answer.
 const maxRead = 1 << 20
 
-func readFileOr(name string, in io.Reader) ([]byte, error) {
+// readToken reads a token, without the space around it.
+func readToken(name string, in io.Reader) (string, error) {
+	where := "standard input"
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
-			return nil, err
+			return "", fmt.Errorf("reading the token: %w", err)
 		}
 		defer file.Close()
-		in = file
+		where, in = name, file
 	}
-	return io.ReadAll(io.LimitReader(in, maxRead))
-}
-
-// readAuditLine explains the first decision among the lines of a log. What
-// stands before the JSON of a line, such as a container's name, is skipped.
-func readAuditLine(name string, in io.Reader) (*gate.Explanation, error) {
-	text, err := readFileOr(name, in)
+	text, err := io.ReadAll(io.LimitReader(in, maxRead))
 	if err != nil {
-		return nil, fmt.Errorf("reading the audit line: %w", err)
+		return "", fmt.Errorf("reading the token: %w", err)
 	}
-	for line := range bytes.Lines(text) {
-		begin := bytes.IndexByte(line, '{')
-		if begin < 0 {
-			continue
-		}
-		var record audit.Record
-		if json.Unmarshal(bytes.TrimSpace(line[begin:]), &record) == nil && record.Decision != "" && record.Verdict != "" {
-			return record.Explain(), nil
-		}
+	raw := strings.TrimSpace(string(text))
+	if raw == "" {
+		return "", fmt.Errorf("there is no token in %s, which is empty; without a token, leave --token-file out", where)
 	}
-	return nil, errors.New("there is no decision's audit line; give a line of the gate's log that has a decision and a verdict")
+	return raw, nil
 }
 
 // askServers explains a decision that one of the servers remembers.
@@ -203,7 +213,7 @@ func askServers(ctx context.Context, id string, servers []string) (*gate.Explana
 	for _, server := range servers {
 		record, problem := askServer(ctx, client, server, id)
 		if problem == "" {
-			return record.Explain(), nil
+			return explainRecord(&record)
 		}
 		problems = append(problems, "  "+server+" "+problem)
 	}

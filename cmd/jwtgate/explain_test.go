@@ -28,7 +28,6 @@ func TestExplainTokenAndTime(t *testing.T) {
 	}{
 		{"from a file", []string{"--token-file", file}, "", exitYes, "allow: allowed"},
 		{"from standard input", []string{"--token-file", "-"}, raw + "\n", exitYes, "allow: allowed"},
-		{"nothing on standard input", []string{"--token-file", "-"}, "", exitNo, "deny: token_malformed (HTTP 401)"},
 		{"as a header", []string{"--header", "Authorization: Bearer " + raw}, "", exitYes, "allow: allowed"},
 		{"later", []string{"--token-file", file, "--at", "2h"}, "", exitNo, "deny: expired (HTTP 401)"},
 		{"earlier", []string{"--token-file", file, "--at=-2h"}, "", exitNo, "deny: issued_in_future (HTTP 401)"},
@@ -77,8 +76,16 @@ func TestExplainMistakes(t *testing.T) {
 		want string
 	}{
 		{"nothing", nil, one},
-		{"two things", []string{"--path", "/x", "--decision", "a-b"}, one},
-		{"two other things", []string{"--decision", "a-b", "--audit-line", "-"}, one},
+		{"a request and a decision", []string{"--path", "/x", "--decision", "a-b"}, "--path belongs to a request and has no place beside --decision; leave it out"},
+		{"a decision, and how a request would be made", []string{"--decision", "a-b", "--route", "x", "--host", "h", "--method", "GET", "--at", "1h", "--config", "c", "--host", "i"},
+			"--route, --host, --method, --at, --config belong to a request and have no place beside --decision; leave them out"},
+		{"a line, and a request's field", []string{"--audit-line", "-", "--header", "a: b", "--token-file", "x"}, "--header, --token-file belong to a request and have no place beside --audit-line"},
+		{"a line and a server", []string{"--audit-line", "-", "--server", "a:1"}, "--server belongs to a decision that a server remembers and has no place beside --audit-line"},
+		{"a request and a server", []string{"--config", e.config, "--path", "/x", "--server", "a:1"}, "--server belongs to a decision that was made (--decision) and has no place beside --path"},
+		{"no decision's id", []string{"--decision", "a-b"}, `"a-b" is no decision's id; it is such as 3f2a9c01-5d41e8c2b7a90f36, as a denial's body and its audit line have it`},
+		{"no decision's id in a log", []string{"--decision", "A-5D41E8C2B7A90F36", "--audit-line", "-"}, "is no decision's id"},
+		{"an empty token file", []string{"--config", e.config, "--path", "/x", "--token-file", e.put(t, "empty.jwt", " \n\t")}, "there is no token in " + e.dir + "/empty.jwt, which is empty; without a token, leave --token-file out"},
+		{"nothing on standard input", []string{"--config", e.config, "--path", "/x", "--token-file", "-"}, "there is no token in standard input, which is empty"},
 		{"a token without a path", []string{"--config", e.config, "--token-file", "x"}, one},
 		{"a field without a colon", []string{"--config", e.config, "--path", "/x", "--header", "x-user-id"}, `--header "x-user-id" is no field; write 'name: value'`},
 		{"a field without a name", []string{"--config", e.config, "--path", "/x", "--header", ": x"}, `--header ": x" is no field`},
@@ -180,7 +187,8 @@ func TestExplainAuditLine(t *testing.T) {
 		"behind a container":      "jwtgate-1  | " + auditLine + "\n",
 		"behind a Kubernetes log": "2026-05-17T10:00:00.1Z stderr F " + auditLine + "\n",
 		"among others":            "starting\n{\"msg\":\"jwtgate 1\"}\n{broken\n" + shadow + auditLine + "\nbehind\n",
-		"the first of two":        auditLine + "\n" + strings.Replace(auditLine, "group_missing", "expired", 1),
+		"twice":                   auditLine + "\n" + auditLine + "\n",
+		"behind a long line":      "{" + strings.Repeat("x", 3*maxLine) + "\n" + auditLine + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
@@ -201,10 +209,84 @@ func TestExplainAuditLine(t *testing.T) {
 	t.Run("a reason with near misses", func(t *testing.T) {
 		// Which of its texts the client was told is not in the line.
 		got := command(t, "explain", "--audit-line", write(t, "log", strings.Replace(auditLine, "group_missing", "client_mismatch", 1)))
-		got.holds(t, exitNo, []string{"deny: client_mismatch (HTTP 401)"}, nil)
-		if strings.Contains(got.out, "the client is told") {
-			t.Errorf("it says what the client is told:\n%s", got.out)
-		}
+		got.holds(t, exitNo, []string{"deny: client_mismatch (HTTP 401)", "\nthe client is told: one of\n  the token was issued to another client\n" +
+			"  the token was issued to another client; one that may call stands in its audience\n" +
+			"  the token was issued to another client; another issuer's tokens may name it\nto allow: "}, nil)
 	})
 	command(t, "explain", "--audit-line", "nowhere.log").holds(t, exitFailure, nil, []string{"reading the audit line: open nowhere.log"})
+}
+
+// Of a log with several decisions one is chosen by its id, however long the log.
+func TestExplainAuditLineOfMany(t *testing.T) {
+	line := func(number int) string {
+		return strings.NewReplacer("5d41e8c2b7a90f36", fmt.Sprintf("%016x", number), "group_missing", "expired").Replace(auditLine) + "\n"
+	}
+	var text strings.Builder
+	for number := range 5000 { // more than is held of it at once
+		text.WriteString(line(number))
+	}
+	log := write(t, "jwtgate.log", text.String()+auditLine+"\n"+line(5000))
+	const id = "3f2a9c01-5d41e8c2b7a90f36"
+	t.Run("the one that is asked for", func(t *testing.T) {
+		command(t, "explain", "--decision", id, "--audit-line", log).holds(t, exitNo, []string{"deny: group_missing (HTTP 403), decision " + id + " at "}, nil)
+	})
+	t.Run("none is asked for", func(t *testing.T) {
+		command(t, "explain", "--audit-line", log).holds(t, exitFailure, nil, []string{
+			"there are audit lines of more than one decision (5002 lines; the first is 3f2a9c01-0000000000000000); " +
+				"choose one: jwtgate explain --decision ID --audit-line " + log})
+	})
+	t.Run("one that is not there", func(t *testing.T) {
+		command(t, "explain", "--decision", "0123-0123456789abcdef", "--audit-line", log).holds(t, exitFailure, nil, []string{
+			"there is no audit line of decision 0123-0123456789abcdef"})
+	})
+	t.Run("an endless one", func(t *testing.T) {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), []string{"explain", "--audit-line", "-"}, console{in: endless{}, out: &out, err: &errs, getenv: os.LookupEnv})
+		outcome{code, out.String(), errs.String()}.holds(t, exitFailure, nil, []string{"there are more than 64 MiB; give less of the log, such as by grep ID LOG"})
+	})
+}
+
+// endless is a stream of empty lines.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '\n'
+	}
+	return len(p), nil
+}
+
+// A line that says what no decision of this gate could is not explained.
+func TestExplainAuditLineRefuses(t *testing.T) {
+	for _, row := range []struct{ name, old, new, want string }{
+		{"an unknown reason", "group_missing", "bad_mood", `decision 3f2a9c01-5d41e8c2b7a90f36 has the reason "bad_mood", which is unknown here; was it made by another version?`},
+		{"no reason", "group_missing", "", `has the reason "", which is unknown here`},
+		{"an unknown reason in shadow", `"shadow":""`, `"shadow":"bad_mood"`, `has the reason "bad_mood", which is unknown here`},
+		{"an unknown verdict", `"deny"`, `"perhaps"`, `has the verdict "perhaps", and group_missing is a reason to deny; the line has been changed`},
+		{"the other verdict", `"deny"`, `"allow"`, `has the verdict "allow", and group_missing is a reason to deny`},
+		{"no id", "3f2a9c01-5d41e8c2b7a90f36", "seven", `"seven" is no decision's id`},
+		{"an id in capitals", "5d41e8c2b7a90f36", "5D41E8C2B7A90F36", "is no decision's id"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			file := write(t, "log", strings.Replace(auditLine, row.old, row.new, 1))
+			command(t, "explain", "--audit-line", file).holds(t, exitFailure, nil, []string{row.want})
+		})
+	}
+}
+
+// The configuration may be named by the variable that the server takes it from;
+// a flag comes first, and the variable is no flag beside a decision.
+func TestConfigByVariable(t *testing.T) {
+	e := newExplainer(t)
+	t.Setenv("JWTGATE_CONFIG", e.config)
+	command(t, "explain", "--path", "/nowhere").holds(t, exitNo, []string{"deny: credential_missing"}, nil)
+	command(t, "explain", "--path", "/nowhere", "--config", e.put(t, "open.yaml", publicYAML)).holds(t, exitNo, []string{"deny: route_denied"}, nil)
+	command(t, "explain", "--audit-line", write(t, "log", auditLine)).holds(t, exitNo, []string{"group_missing"}, nil)
+	command(t, "check").holds(t, exitYes, []string{e.config + ": fine"}, nil)
+	other := write(t, "other.yaml", publicYAML)
+	command(t, "check", "--config", other).holds(t, exitYes, []string{other + ": fine"}, nil)
+	command(t, "check", other).holds(t, exitYes, []string{other + ": fine"}, nil)
+	cases := write(t, "cases.yaml", "cases: [{request: GET /open/x, expect: {reason: public}}]\n")
+	command(t, "test", cases).holds(t, exitYes, []string{"1 case, 0 failed"}, nil)
+	command(t, "test", "--config", e.dir+"/nowhere.yaml", cases).holds(t, exitFailure, nil, []string{"nowhere.yaml"})
 }

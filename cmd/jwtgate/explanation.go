@@ -30,8 +30,12 @@ func writeExplanation(out io.Writer, e *gate.Explanation) error {
 	if d.Excused != "" {
 		fmt.Fprintf(&text, "let go on without identity; it would have been denied: %s\n", d.Excused)
 	}
-	if d.Denial != nil && d.Denial.Detail != "" {
-		fmt.Fprintf(&text, "the client is told: %s\n", d.Denial.Detail)
+	switch texts := clientTexts(d); len(texts) {
+	case 0:
+	case 1:
+		fmt.Fprintf(&text, "the client is told: %s\n", texts[0])
+	default:
+		fmt.Fprintf(&text, "the client is told: one of\n  %s\n", strings.Join(texts, "\n  "))
 	}
 	if d.Mend != "" {
 		fmt.Fprintf(&text, "to allow: %s\n", d.Mend)

@@ -59,7 +59,8 @@ func (cmd initCommand) Run(c console) error {
 		}
 		fmt.Fprintf(c.out, "wrote  %s\n", name)
 	}
-	fmt.Fprintf(c.out, "\nnext   %s\n", strings.Join(result.Next, "\n       "))
+	offline := "jwtgate demo --config " + filepath.Join(cmd.Out, "jwtgate.yaml") + "    to try it offline, with a sample application and tokens of any claims"
+	fmt.Fprintf(c.out, "\nnext   %s\n", strings.Join(append(result.Next, offline), "\n       "))
 	return nil
 }
 

@@ -25,7 +25,7 @@ func TestInit(t *testing.T) {
 				want = append(want, "wrote  "+filepath.Join(dir, name)+"\n")
 			}
 			config := filepath.Join(dir, "jwtgate.yaml")
-			want = append(want, "jwtgate check --config "+config)
+			want = append(want, "jwtgate check --config "+config, "jwtgate demo --config "+config+"    to try it offline")
 			if strings.Contains(name, "browser") { // its application is a service of the compose file
 				want = append(want, "as the service app, without ports", "docker compose -f "+filepath.Join(dir, "compose.yaml")+" up")
 			} else {

@@ -13,21 +13,31 @@ import (
 // compiles it, so that every mistake is known together. Mistakes come as
 // config.Mistakes, marked as an answer.
 func loadConfig(file string, getenv func(string) (string, bool)) (*config.Config, error) {
+	cfg, err := tryConfig(file, getenv)
+	if err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// tryConfig is loadConfig, but that a config with mistakes comes back beside
+// them, as far as it could be read.
+func tryConfig(file string, getenv func(string) (string, bool)) (*config.Config, error) {
 	cfg, err := readConfig(file, getenv)
 	var mistakes config.Mistakes
 	if err != nil && !errors.As(err, &mistakes) {
-		return nil, err
+		return cfg, err
 	}
 	if cfg != nil {
 		err := gate.Check(cfg)
 		var more config.Mistakes
 		if err != nil && !errors.As(err, &more) && len(mistakes) == 0 {
-			return nil, err
+			return cfg, err
 		}
 		mistakes = append(mistakes, more...)
 	}
 	if len(mistakes) > 0 {
-		return nil, answerNo{mistakes.Sorted()}
+		return cfg, answerNo{mistakes.Sorted()}
 	}
 	return cfg, nil
 }

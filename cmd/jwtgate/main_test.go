@@ -21,11 +21,15 @@ func TestHelp(t *testing.T) {
 		"-h":                 {"Usage: jwtgate <command>"},
 		"serve --help":       {"Usage: jwtgate serve", "jwtgate serve --config jwtgate.yaml", "$JWTGATE_CONFIG", "$JWTGATE_LISTEN", "$JWTGATE_ADMIN_LISTEN", "$JWTGATE_LOG_LEVEL"},
 		"init --help":        {"Usage: jwtgate init --app=HOST:PORT", "jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app", "never overwrites"},
-		"check --help":       {"Usage: jwtgate check --config=FILE", "Example: jwtgate check --config jwtgate.yaml"},
+		"check --help":       {"Usage: jwtgate check [<file>]", "$JWTGATE_CONFIG", "Example: jwtgate check --config jwtgate.yaml"},
 		"healthcheck --help": {"Usage: jwtgate healthcheck", "Example: jwtgate healthcheck --addr 127.0.0.1:9001"},
 		"demo --help":        {"Usage: jwtgate demo <command>", "token"},
 		"demo token --help":  {"Usage: jwtgate demo token --issuer=NAME", "--claims", "--expires"},
 		"version --help":     {"Usage: jwtgate version"},
+		"help":               {"Usage: jwtgate <command>", "--version"},
+		"help explain":       {"Usage: jwtgate explain", "by default", "127.0.0.1:9002.", "$JWTGATE_CONFIG"},
+		"help demo token":    {"Usage: jwtgate demo token --issuer=NAME"},
+		"test --help":        {"Usage: jwtgate test --config=FILE", "$JWTGATE_CONFIG"},
 	} {
 		t.Run(line, func(t *testing.T) {
 			got := command(t, strings.Fields(line)...)
@@ -49,12 +53,14 @@ func TestUsageMistakes(t *testing.T) {
 		"serve extra":                  {"unexpected argument extra; see jwtgate serve --help"},
 		"serve --log-level loud":       {`--log-level: "loud" is no level; write DEBUG, INFO, WARN or ERROR`},
 		"serve --listen 9001":          {"there is nothing to start with"},
-		"check":                        {"missing flags: --config=FILE; see jwtgate check --help"},
+		"check":                        {"no configuration is named; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help"},
+		"check a.yaml --config b.yaml": {"both --config b.yaml and a.yaml are named; name one; see jwtgate check --help"},
+		"help srve":                    {`unexpected argument srve, did you mean "serve"?`},
 		"init":                         {"missing flags: --app=HOST:PORT; see jwtgate init --help"},
 		"init --app a:1 --orign x":     {`unknown flag --orign, did you mean "--origin"?`},
 		"healthcheck 127.0.0.1:9001":   {"unexpected argument 127.0.0.1:9001; see jwtgate healthcheck --help"},
-		"demo token":                   {"missing flags: --issuer=NAME; see jwtgate demo --help"},
-		"demo token --issuer x --exp1": {"unknown flag --exp1"},
+		"demo token":                   {"missing flags: --issuer=NAME; see jwtgate demo token --help"},
+		"demo token --issuer x --exp1": {"unknown flag --exp1; see jwtgate demo token --help"},
 		"version --json":               {"unknown flag --json; see jwtgate version --help"},
 	} {
 		t.Run(line, func(t *testing.T) {
@@ -95,6 +101,9 @@ func TestVersion(t *testing.T) {
 	if strings.Count(got.out, "\n") != 4 {
 		t.Errorf("not four lines:\n%s", got.out)
 	}
+	if flag := command(t, "--version"); flag != got {
+		t.Errorf("--version comes to %+v", flag)
+	}
 	if got := moduleVersion("example.com/no-such-module"); got != "unknown" {
 		t.Errorf("a module that is not there has version %q", got)
 	}
@@ -105,7 +114,7 @@ func TestDemoToken(t *testing.T) {
 	idp := startIDP(t)
 	addIssuer(t, idp, "cruddur", devidp.IssuerConfig{Algorithm: "ES256"})
 	t.Run("a token", func(t *testing.T) {
-		got := command(t, "demo", "token", "--server", idp.URL(), "--issuer", "cruddur", "--claims", `{"sub": "me"}`, "--expires=-1h")
+		got := command(t, "demo", "token", "--server", idp.URL(), "--issuer", "cruddur", "--claims", `{"sub": "me", "auth_time": "-1m"}`, "--expires=-1h")
 		if got.code != exitYes || got.err != "" {
 			t.Fatalf("%d: %s", got.code, got.err)
 		}
@@ -123,6 +132,9 @@ func TestDemoToken(t *testing.T) {
 		}
 		if claims["sub"] != "me" || claims["exp"].(float64) > float64(time.Now().Add(-59*time.Minute).Unix()) {
 			t.Errorf("claims %v", claims)
+		}
+		if at, ok := claims["auth_time"].(float64); !ok || time.Since(time.Unix(int64(at), 0)).Round(time.Minute) != time.Minute {
+			t.Errorf("auth_time %v, want a minute ago", claims["auth_time"])
 		}
 	})
 	for name, row := range map[string]struct {

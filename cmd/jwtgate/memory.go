@@ -1,12 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"time"
+	"sync/atomic"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
@@ -18,13 +18,10 @@ import (
 // twice its size; a fixed room for what is short-lived does neither.
 const (
 	// gcRoom is how much may pile up before it is collected, in bytes: at 10,000
-	// Checks a second four collections a second, and 45 MB in all with 10,000
-	// tokens remembered, where Go's own rule comes to 71.
-	gcRoom = 12 << 20
+	// Checks a second two or three collections a second.
+	gcRoom = 20 << 20
 	// The bounds of GOGC, in percent of what lives.
-	leastGC, mostGC = 40, 400
-	// gcEvery is how often that is looked at.
-	gcEvery = time.Second
+	leastGC, mostGC = 40, 600
 	// memoryShare is how much of the container's memory may be used before
 	// collecting becomes more eager than that.
 	memoryShare = 0.9
@@ -43,24 +40,34 @@ func limitMemory(logger *slog.Logger) {
 	}
 }
 
-// paceGC gives what is short-lived its fixed room until ctx ends.
-func paceGC(ctx context.Context) {
-	tick := time.NewTicker(gcEvery)
-	defer tick.Stop()
+// paceGC gives what is short-lived its fixed room, after each collection by what
+// it has left, until stop is called.
+func paceGC() (stop func()) {
+	var stopped atomic.Bool
 	set := 0
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	for {
+	eachGC(func() bool {
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 		metrics.Read(live)
-		if percent := gcPercent(live[0].Value.Uint64()); percent != set {
+		// Setting it stops the world for a moment: not for a trifle.
+		if percent := gcPercent(live[0].Value.Uint64()); 10*percent < 9*set || 10*percent > 11*set {
 			debug.SetGCPercent(percent)
 			set = percent
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
+		return !stopped.Load()
+	})
+	return func() { stopped.Store(true) }
+}
+
+// eachGC calls f after each collection, one call at a time, until it returns
+// false: an object that nobody has goes with every collection, and its finalizer
+// leaves the next one.
+func eachGC(f func() bool) {
+	type marker struct{ _ [16]byte } // a size of its own, not one that is packed with others
+	runtime.SetFinalizer(new(marker), func(*marker) {
+		if f() {
+			eachGC(f)
 		}
-	}
+	})
 }
 
 // gcPercent is GOGC for so many live bytes.

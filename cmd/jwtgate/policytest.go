@@ -11,7 +11,7 @@ import (
 )
 
 type testCommand struct {
-	Config string   `required:"" help:"The configuration to test." placeholder:"FILE"`
+	Config string   `required:"" help:"The configuration to test." placeholder:"FILE" env:"JWTGATE_CONFIG"`
 	JUnit  string   `name:"junit" help:"Also write the results here, as JUnit XML." placeholder:"FILE"`
 	Cases  []string `arg:"" help:"The files of cases." placeholder:"CASES.yaml"`
 }

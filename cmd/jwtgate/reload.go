@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -93,7 +94,7 @@ func (f *follower) detail() string {
 		return ""
 	}
 	if why := f.refused.Load(); why != nil {
-		return *why
+		return f.what + ": " + *why
 	}
 	return ""
 }
@@ -103,11 +104,14 @@ func (f *follower) detail() string {
 func (f *follower) followConfig(g *gate.Gate, file string, getenv func(string) (string, bool), after func(*config.Config)) {
 	f.watch(g.Config().Files...)
 	f.load = func(ctx context.Context) (func(), error) {
-		cfg, err := loadConfig(file, getenv)
+		cfg, err := tryConfig(file, getenv)
 		if err == nil {
 			err = g.Reload(ctx, cfg)
 		}
 		if err != nil {
+			// What is wrong may stand in any file that it reads, or in one that is
+			// not there yet.
+			f.watch(slices.Concat(g.Config().Files, readBy(cfg))...)
 			return nil, err
 		}
 		f.watch(cfg.Files...)
@@ -118,29 +122,42 @@ func (f *follower) followConfig(g *gate.Gate, file string, getenv func(string) (
 	}
 }
 
-// followRevoked keeps gates at what their lists of what is revoked say.
-func (f *follower) followRevoked(gates []*gate.Gate) {
+// readBy are the files that a config is read from and those that it names, as
+// far as it could be read itself.
+func readBy(cfg *config.Config) []string {
+	if cfg == nil {
+		return nil
+	}
+	named := []string{cfg.RevokedFile}
+	for _, i := range cfg.Issuers {
+		named = append(named, i.JWKS.File, i.JWKS.CAFile)
+	}
+	named = slices.DeleteFunc(named, func(name string) bool { return name == "" })
+	return slices.Concat(cfg.Files, named)
+}
+
+// followRevoked keeps a gate at what its list of what is revoked says.
+func (f *follower) followRevoked(g *gate.Gate) {
 	f.load = func(context.Context) (func(), error) {
-		for _, g := range gates {
-			if err := g.ReloadRevoked(); err != nil {
-				return nil, err
-			}
+		if err := g.ReloadRevoked(); err != nil {
+			return nil, err
 		}
 		return func() {
-			if len(revokedFiles(gates)) > 0 {
-				f.logger.Info(f.what+" was read", "lines", gates[0].Revoked())
+			if g.Config().RevokedFile != "" {
+				f.logger.Info(f.what+" was read", "lines", g.Revoked())
 			}
 		}, nil
 	}
+	f.rewatchRevoked(g)
 }
 
-// revokedFiles are the lists that gates go by.
-func revokedFiles(gates []*gate.Gate) []string {
-	var files []string
-	for _, g := range gates {
-		if file := g.Config().RevokedFile; file != "" {
-			files = append(files, file)
-		}
+// rewatchRevoked follows the list of a config that has gone live, which was read
+// with it: what was refused of another list is no news any more.
+func (f *follower) rewatchRevoked(g *gate.Gate) {
+	f.refused.Store(nil)
+	if file := g.Config().RevokedFile; file != "" {
+		f.watch(file)
+	} else {
+		f.watch()
 	}
-	return files
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -117,7 +118,7 @@ type server struct {
 	admin     *telemetry.Admin
 
 	// What follows files; nil where there is no file.
-	config, candidateConfig, revoked *follower
+	config, candidateConfig, revoked, candidateRevoked *follower
 	// ready stays on once an issuer has had keys: neither an outage later nor a
 	// reload to an issuer that is down takes a replica out of its service.
 	ready atomic.Bool
@@ -185,7 +186,10 @@ func (s *server) openCandidate(file string) error {
 	})
 	s.metrics.RegisterSkipped(s.shadow.Skipped)
 	s.candidateConfig.count = s.metrics.CandidateReloaded
-	s.candidateConfig.followConfig(s.candidate, file, s.getenv, func(*config.Config) { s.followRevoked() })
+	s.candidateRevoked = newFollower("the candidate's list of what is revoked", s.logger, config.NewPromptWatcher)
+	s.candidateRevoked.count = s.metrics.CandidateReloaded
+	s.candidateRevoked.followRevoked(s.candidate)
+	s.candidateConfig.followConfig(s.candidate, file, s.getenv, func(*config.Config) { s.candidateRevoked.rewatchRevoked(s.candidate) })
 	s.logger.Info("a candidate configuration decides too, and changes nothing", "file", file, "config", cfg.Hash)
 	return nil
 }
@@ -194,15 +198,14 @@ func (s *server) openCandidate(file string) error {
 func (s *server) follow(file string) {
 	s.revoked = newFollower("the list of what is revoked", s.logger, config.NewPromptWatcher)
 	s.revoked.count = s.metrics.RevokedRead
-	s.revoked.followRevoked(s.gates())
-	s.followRevoked()
+	s.revoked.followRevoked(s.gate)
 	if s.config == nil {
 		return
 	}
 	warnIgnored(s.logger, s.getenv)
 	s.config.count = s.metrics.Reloaded
 	s.config.followConfig(s.gate, file, s.getenv, func(cfg *config.Config) {
-		s.followRevoked()
+		s.revoked.rewatchRevoked(s.gate)
 		if s.written != (listens{cfg.Server, cfg.Admin}) {
 			s.logger.Warn("server and admin have changed, and take effect at the next start only")
 		}
@@ -210,14 +213,10 @@ func (s *server) follow(file string) {
 	})
 }
 
-func (s *server) followRevoked() { s.revoked.watch(revokedFiles(s.gates())...) }
-
-// gates are the live one and the candidate's.
-func (s *server) gates() []*gate.Gate {
-	if s.candidate == nil {
-		return []*gate.Gate{s.gate}
-	}
-	return []*gate.Gate{s.gate, s.candidate}
+// followers are those that there are.
+func (s *server) followers() []*follower {
+	all := []*follower{s.config, s.candidateConfig, s.revoked, s.candidateRevoked}
+	return slices.DeleteFunc(all, func(f *follower) bool { return f == nil })
 }
 
 // observe makes the servers over the parts.
@@ -262,7 +261,7 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	group.Go(func() error { return s.admin.Serve(s.http) })
 	group.Go(func() error { s.reportHealth(ctx); return nil })
 	if _, chosen := s.getenv("GOGC"); !chosen {
-		group.Go(func() error { paceGC(ctx); return nil })
+		defer paceGC()()
 	}
 	if s.shadow != nil {
 		group.Go(func() error { s.shadow.Run(ctx); return nil })
@@ -285,10 +284,7 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 // followAll has the files followed, and each of them read again on a hangup.
 func (s *server) followAll(ctx context.Context, group *errgroup.Group, hangup <-chan os.Signal) {
 	var tell []chan os.Signal
-	for _, f := range []*follower{s.config, s.candidateConfig, s.revoked} {
-		if f == nil {
-			continue
-		}
+	for _, f := range s.followers() {
 		told := make(chan os.Signal, 1)
 		tell = append(tell, told)
 		group.Go(func() error { f.run(ctx, told); return nil })
@@ -329,7 +325,7 @@ func (s *server) readiness() telemetry.Readiness {
 	}
 	state.Ready = s.ready.Load()
 	var refused []string
-	for _, f := range []*follower{s.config, s.candidateConfig, s.revoked} {
+	for _, f := range s.followers() {
 		if why := f.detail(); why != "" {
 			refused = append(refused, why)
 		}

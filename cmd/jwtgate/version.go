@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/alecthomas/kong"
 )
 
 // Set by the linker: -X main.version=... -X main.commit=...
@@ -16,6 +18,16 @@ var (
 const envoyAPI = "github.com/envoyproxy/go-control-plane/envoy"
 
 type versionCommand struct{}
+
+// versionFlag is the command's other spelling, which many programs have.
+type versionFlag bool
+
+// BeforeReset prints the versions in place of a command.
+func (versionFlag) BeforeReset(app *kong.Kong, c console) error {
+	err := versionCommand{}.Run(c)
+	app.Exit(exitYes)
+	return err
+}
 
 // Run prints the versions.
 func (versionCommand) Run(c console) error {

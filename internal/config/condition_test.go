@@ -107,17 +107,17 @@ func TestMistakeWithin(t *testing.T) {
 				want := config.Pos{File: "gate.yaml", Line: strings.Count(before, "\n") + 1, Column: len([]rune(before[strings.LastIndex(before, "\n"):]))}
 				clean := strings.NewReplacer("▸", "", "▪", "", "\n", ends).Replace(marked)
 				m := parse(t, clean).MistakeWithin("routes[0].when", row.line, row.column, "no such %s", "thing")
-				if m.Pos != want || m.Text != "no such thing" {
+				if m.Pos != want || m.Text != "routes[0].when: no such thing" {
 					t.Errorf("%q is at %v, want %v", m.Text, m.Pos, want)
 				}
 			})
 		}
 	}
 	c := parse(t, "routes: [{match: /a}]\n"+pool)
-	if got, want := c.MistakeWithin("routes[0].when", 1, 5, "x").Error(), "gate.yaml:1:10: x"; got != want {
+	if got, want := c.MistakeWithin("routes[0].when", 1, 5, "x").Error(), "gate.yaml:1:10: routes[0].when: x"; got != want {
 		t.Errorf("without a condition: %q, want %q", got, want)
 	}
-	if got, want := c.MistakeWithin("routes[0].match", 1, 1, "x").Error(), "gate.yaml:1:18: x"; got != want {
+	if got, want := c.MistakeWithin("routes[0].match", 1, 1, "x").Error(), "gate.yaml:1:18: routes[0].match: x"; got != want {
 		t.Errorf("in another text: %q, want %q", got, want)
 	}
 }

@@ -40,6 +40,8 @@ type Config struct {
 	Warnings []Mistake // worth saying aloud, but no reason to refuse the file
 
 	include   []include
+	issuers   []string // the names of all that were written
+	roots     []string // what the paths in included files begin with
 	positions map[string]Pos
 	texts     map[string]scalarText
 }

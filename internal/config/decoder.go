@@ -21,6 +21,8 @@ type decoder struct {
 	sum       hash.Hash // over every file read
 	mistakes  Mistakes
 	warnings  []Mistake
+	issuers   []string              // the names of all that the file has, faulty or not
+	keyless   map[string]bool       // paths of issuers of whose keys a mistake tells
 	positions map[string]Pos        // path of a value that the file has -> its place
 	texts     map[string]scalarText // path of a value that mistakes can be inside of
 	homes     map[string][]string   // name of a key -> the paths where it exists; made when first asked for
@@ -33,7 +35,7 @@ const fileMark = ": "
 func newDecoder(source string, getenv func(string) (string, bool)) *decoder {
 	return &decoder{
 		source: source, keys: "issuers and routes", getenv: orNone(getenv), sum: sha256.New(),
-		positions: map[string]Pos{}, texts: map[string]scalarText{},
+		keyless: map[string]bool{}, positions: map[string]Pos{}, texts: map[string]scalarText{},
 	}
 }
 
@@ -105,8 +107,11 @@ func (d *decoder) report(at Pos, format string, args ...any) {
 }
 
 // said is a path as a mistake has it, whose place names the file already.
-func (d *decoder) said(path string) string {
-	for _, root := range d.roots {
+func (d *decoder) said(path string) string { return inFile(d.roots, path) }
+
+// inFile is a path without what it begins with in an included file.
+func inFile(roots []string, path string) string {
+	for _, root := range roots {
 		if inside, ok := strings.CutPrefix(path, root); ok {
 			return inside
 		}

@@ -54,9 +54,10 @@ func checkFile(d *decoder, _ place, c *Config) {
 // config decodes the whole file into c.
 func (d *decoder) config(root place, c *Config) {
 	fileObject().read(d, root, c)
-	// What cannot be matched is of no use to whoever looks for more mistakes.
+	// What cannot be matched is of no use to whoever looks for more mistakes, and
+	// an issuer whose keys come from a wrong place would be said to be wrong twice.
 	c.Routes = slices.DeleteFunc(c.Routes, func(r Route) bool { return matchless(d, r) })
-	c.Issuers = slices.DeleteFunc(c.Issuers, func(i Issuer) bool { return len(i.ISS) == 0 || len(i.Algorithms) == 0 })
+	c.Issuers = slices.DeleteFunc(c.Issuers, func(i Issuer) bool { return len(i.ISS) == 0 || len(i.Algorithms) == 0 || d.keyless[i.Path] })
 }
 
 // revokedObject is a mapping with one key, so that what it holds is the whole of

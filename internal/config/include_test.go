@@ -92,7 +92,7 @@ func TestInclude(t *testing.T) {
 		}
 	}
 	m := c.MistakeWithin("routes.d/a.yaml: routes[0].when", 1, 7, "wrong")
-	if got, want := strings.TrimPrefix(m.Error(), dir+"/"), "routes.d/a.yaml:2:60: wrong"; got != want {
+	if got, want := strings.TrimPrefix(m.Error(), dir+"/"), "routes.d/a.yaml:2:60: routes[0].when: wrong"; got != want {
 		t.Errorf("inside a condition: %s, want %s", got, want)
 	}
 }

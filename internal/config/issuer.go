@@ -82,6 +82,7 @@ func issuersForm() form[[]Issuer] {
 					d.report(d.at(entry.key.Line, entry.key.Column),
 						"%s is no issuer name; write 1 to 64 letters, digits, dots, dashes and underscores", entry.path)
 				}
+				d.issuers = append(d.issuers, entry.key.Value)
 				var f issuerFile
 				if issuer.read(d, entry, &f) {
 					all = append(all, f.Issuer)
@@ -162,6 +163,7 @@ func checkHTTP(d *decoder, at place, f *issuerFile) {
 	for path, url := range urls {
 		if url != "" && plainHTTP(url) {
 			d.wrong(path, "is %s, which is not encrypted; write https://, or dangerously_allow_http: true for this issuer", shown(url))
+			d.keyless[at.path] = true
 		}
 	}
 }
@@ -238,6 +240,19 @@ func checkIssuers(d *decoder, c *Config) {
 			d.wrong(one.Path+".prefix", "is %s and that of %s is %s; no prefix may equal or begin with another", shown(one.Prefix), other.Path, shown(other.Prefix))
 		}
 	}
+}
+
+// IssuerNames returns the name of every issuer that the configuration speaks of,
+// in the order of the file: those too that Issuers leaves out because of a
+// mistake. That a name is among them does not say that its tokens are taken.
+func (c *Config) IssuerNames() []string {
+	names := slices.Clone(c.issuers)
+	for _, one := range c.Issuers {
+		if !slices.Contains(names, one.Name) {
+			names = append(names, one.Name)
+		}
+	}
+	return names
 }
 
 // issuerPath is where the file says what the issuer signs as.

@@ -318,3 +318,29 @@ func TestNoPasswordInMistakes(t *testing.T) {
 		}
 	}
 }
+
+// TestIssuersWithMistakes: an issuer whose keys come from a wrong place is left
+// out of what other packages look at for more mistakes, since they would say the
+// same; its name is known all the same, and so is that of one that is no issuer.
+func TestIssuersWithMistakes(t *testing.T) {
+	const more = "audiences: [a], prefix: '"
+	c, err := config.Parse("gate.yaml", []byte("issuers:\n"+
+		"  plain: {issuer: 'http://a.example/', "+more+"a:'}\n"+
+		"  nothing: 1\n"+
+		"  keys: {issuer: 'https://b.example/', "+more+"b:', jwks: {uri: 'http://b.example/'}}\n"+
+		"  both: {issuer: 'https://c.example/', "+more+"c:', jwks: {uri: 'https://c.example/', file: nowhere}}\n"+
+		"  open: {issuer: 'http://d.example/', "+more+"d:', dangerously_allow_http: true}\n"+
+		"  file: {issuer: 'https://e.example/', "+more+"e:', jwks: {file: nowhere}}\n"+
+		"  slow: {issuer: 'https://f.example/', "+more+"f:', leeway: 1h}\n"), nil)
+	if c == nil || err == nil || strings.Count(err.Error(), "\n") != 4 {
+		t.Fatalf("got %v", err)
+	}
+	var left []string
+	for _, one := range c.Issuers {
+		left = append(left, one.Name)
+	}
+	same(t, left, []string{"open", "file", "slow"})
+	same(t, c.IssuerNames(), []string{"plain", "nothing", "keys", "both", "open", "file", "slow"})
+	same(t, (&config.Config{Issuers: []config.Issuer{{Name: "made"}}}).IssuerNames(), []string{"made"})
+	same(t, parse(t, pool).IssuerNames(), []string{"pool"})
+}

@@ -31,6 +31,7 @@ func checkJWKS(d *decoder, at place, f *issuerFile) {
 	if d.stated(jwks.below("file")) {
 		if d.stated(jwks.below("uri")) {
 			d.wrong(jwks.below("uri"), "stands beside file, and keys come from one place; keep one of them")
+			d.keyless[at.path] = true
 		}
 		for _, name := range []string{"request_timeout", "ca_file", "proxy"} {
 			if d.stated(jwks.below(name)) {

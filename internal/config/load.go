@@ -53,6 +53,7 @@ func Parse(source string, data []byte, getenv func(string) (string, bool)) (*Con
 	d.sum.Write(data)
 	c := &Config{Source: source, Files: []string{source}, positions: d.positions, texts: d.texts}
 	d.config(root, c)
+	c.issuers, c.roots = d.issuers, d.roots
 	c.Hash = hex.EncodeToString(d.sum.Sum(nil))
 	c.Warnings = Mistakes(d.warnings).Sorted()
 	if len(d.mistakes) > 0 {

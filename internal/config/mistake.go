@@ -70,12 +70,12 @@ func (c *Config) Mistake(path, format string, args ...any) Mistake {
 }
 
 // MistakeWithin makes a mistake at a place inside the text that path names, such
-// as an error in a condition: line counts from 1 and column from 0, in
+// as an error in a condition; the path begins its text. Line counts from 1 and column from 0, in
 // characters of the text. Where the file has the text in another form than it
 // means (folded, or with escapes over several lines), or the text has no such
 // place, it is where the text begins.
 func (c *Config) MistakeWithin(path string, line, column int, format string, args ...any) Mistake {
-	m := c.Mistake(path, format, args...)
+	m := c.Mistake(path, "%s: %s", inFile(c.roots, path), fmt.Sprintf(format, args...))
 	if text, ok := c.texts[path]; ok {
 		m.Pos = text.pos(line, column)
 	}

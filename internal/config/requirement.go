@@ -82,19 +82,46 @@ func choice(example string, item form[string]) form[Choice] {
 		says: says,
 		keys: []key[Choice]{
 			field("all", "all of them are needed, not only one", list, func(c *Choice) *[]string { return &c.All }).must(),
+			misplaced[Choice]("any", "is no key: any one of a plain list will do, such as ["+example+"]; keep one of the two"),
 		},
 	}
 	anyOf := listOf(says, item)
 	return form[Choice]{says: says, below: all.reference, shape: anyOfShapes(anyOf.outline, all.shape), read: func(d *decoder, p place) (Choice, bool) {
 		var c Choice
 		var ok bool
-		if p.node.Kind == yaml.MappingNode {
+		if one := onlyAny(p.node); one != nil {
+			d.report(d.at(one.Line, one.Column), "%s is no key: any one of a plain list will do; write %s", d.said(p.below("any")), written(one, example))
+		} else if p.node.Kind == yaml.MappingNode {
 			ok = all.read(d, p, &c)
 		} else {
 			c.Any, ok = anyOf.read(d, p)
 		}
 		return c, ok
 	}}
+}
+
+// onlyAny returns the value of the key any of a mapping that has no other.
+func onlyAny(n *yaml.Node) *yaml.Node {
+	if n.Kind != yaml.MappingNode || len(n.Content) != 2 || n.Content[0].Value != "any" {
+		return nil
+	}
+	return n.Content[1]
+}
+
+// written is a list of words as a file has it, if it is one and short, or else
+// an example.
+func written(n *yaml.Node, example string) string {
+	const most = 4
+	words := make([]string, 0, most)
+	for _, one := range n.Content {
+		if one.Kind == yaml.ScalarNode && madeOf(one.Value, ":/.-_") {
+			words = append(words, one.Value)
+		}
+	}
+	if len(words) != len(n.Content) || len(words) == 0 || len(words) > most || n.Kind != yaml.SequenceNode {
+		return "a list such as [" + example + "]"
+	}
+	return "[" + strings.Join(words, ", ") + "]"
 }
 
 // condition is a text in CEL, taken as written: `${` stands for itself in it, so

@@ -140,18 +140,14 @@ func checkTokenless(d *decoder, at place, f *routeFile) {
 
 // checkRoutes holds the rules between routes, and between them and the issuers.
 func checkRoutes(d *decoder, c *Config) {
-	names := map[string]string{} // name -> path
+	names := map[string]*Route{}
 	for i := range c.Routes {
 		r := &c.Routes[i]
 		inherit(d, c, r)
 		if first, taken := names[r.Name]; taken && r.Name != "" {
-			path := r.Path + ".name"
-			if !d.stated(path) {
-				path = r.Path + ".match"
-			}
-			d.wrong(path, "gives the route the name %s, which %s has already; write a name of its own", shown(r.Name), first)
+			d.sameName(first, r)
 		} else {
-			names[r.Name] = r.Path
+			names[r.Name] = r
 		}
 		checkRouteIssuers(d, c, r)
 	}
@@ -162,6 +158,28 @@ func checkRoutes(d *decoder, c *Config) {
 	if c.Default != AccessDeny || slices.ContainsFunc(c.Routes, open) {
 		d.wrong("issuers", "is missing, so no token could ever be valid; write an issuer, or make every route public and write default: deny")
 	}
+}
+
+// sameName reports a route that has the name of an earlier one. If its match gives
+// it that name, another name would not make it decide anything where the earlier
+// route takes all that it would.
+func (d *decoder) sameName(first, r *Route) {
+	named := func(r *Route) bool { return d.stated(r.Path + ".name") }
+	path := r.Path + ".match"
+	if named(r) {
+		path = r.Path + ".name"
+	}
+	covered := len(first.Hosts) == 0 && !d.stated(first.Path+".hosts") // those with a mistake are not known
+	if !covered && len(r.Hosts) > 0 {
+		covered = !slices.ContainsFunc(r.Hosts, func(host string) bool {
+			return !slices.ContainsFunc(first.Hosts, func(taken string) bool { return MatchHost(taken, host) })
+		})
+	}
+	if covered && !named(first) && !named(r) {
+		d.wrong(path, "is %s, and so is that of %s, which stands before it and takes every such request, so that this route never decides; take one of them out", shown(r.Match), first.Path)
+		return
+	}
+	d.wrong(path, "gives the route the name %s, which %s has already; write a name of its own", shown(r.Name), first.Path)
 }
 
 // inherit fills what a route does not state from the rest of the file.

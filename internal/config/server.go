@@ -10,12 +10,18 @@ import (
 	"time"
 )
 
+// The addresses that mistakes suggest.
+const (
+	exampleListen = "127.0.0.1:9001"
+	exampleAdmin  = "127.0.0.1:9002"
+)
+
 func serverObject() object[Server] {
 	return object[Server]{
 		says:  "a mapping such as {listen: 127.0.0.1:9001}",
 		slips: map[string]string{"port": "listen", "address": "listen"},
 		keys: []key[Server]{
-			field("listen", "where Envoy asks", listenForm("host:port or unix:PATH, such as 127.0.0.1:9001", ParseListen),
+			field("listen", "where Envoy asks", listenForm("host:port or unix:PATH, such as "+exampleListen, ParseListen),
 				func(s *Server) *string { return &s.Listen }).or("127.0.0.1:9001"),
 			later[Server]("tls", "certificates of the gate and of its clients"),
 			field("socket_mode", "permissions of a Unix socket", modeForm(),
@@ -30,7 +36,7 @@ func adminObject() object[Admin] {
 	return object[Admin]{
 		says: "a mapping such as {listen: 127.0.0.1:9002}",
 		keys: []key[Admin]{
-			field("listen", "where operators and probes ask", listenForm("host:port, such as 127.0.0.1:9002", parseHostPort),
+			field("listen", "where operators and probes ask", listenForm("host:port, such as "+exampleAdmin, parseAdmin),
 				func(a *Admin) *string { return &a.Listen }).or("127.0.0.1:9002"),
 		},
 	}
@@ -71,7 +77,7 @@ func listenForm(says string, parse func(string) (string, string, error)) form[st
 func ParseListen(text string) (network, address string, err error) {
 	path, unix := strings.CutPrefix(text, "unix:")
 	if !unix {
-		return parseHostPort(text)
+		return parseHostPort(text, exampleListen)
 	}
 	const most = 107 // sockaddr_un.sun_path, less its final NUL (unix(7))
 	if path == "" || len(path) > most || strings.ContainsFunc(path, isControl) {
@@ -80,8 +86,12 @@ func ParseListen(text string) (network, address string, err error) {
 	return "unix", path, nil
 }
 
-func parseHostPort(text string) (network, address string, err error) {
-	const mend = "write host:port, such as 127.0.0.1:9001"
+func parseAdmin(text string) (network, address string, err error) {
+	return parseHostPort(text, exampleAdmin)
+}
+
+func parseHostPort(text, example string) (network, address string, err error) {
+	mend := "write host:port, such as " + example
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
 		return "", "", fmt.Errorf("is %s, which is no host and port; %s", shown(text), mend)

@@ -98,7 +98,7 @@ func hostForm(anyHost string) form[string] {
 		bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
 		switch _, err := netip.ParseAddr(bare); {
 		case err == nil && (bare != text) == strings.Contains(bare, ":"):
-			return ""
+			return spelled(text, bare)
 		case err == nil:
 			return fmt.Sprintf("is %s; write an IPv6 address in [ ], and an IPv4 address without", shown(text))
 		case text == "*":
@@ -114,6 +114,23 @@ func hostForm(anyHost string) form[string] {
 		}
 		return ""
 	}))
+}
+
+// spelled says how to write an IP address that has other spellings: hosts are
+// compared in one.
+func spelled(text, bare string) string {
+	address, err := netip.ParseAddr(bare)
+	if err != nil || address.Zone() != "" {
+		return fmt.Sprintf("is %s; write an IP address without a zone", shown(text))
+	}
+	want := address.String()
+	if bare != text {
+		want = "[" + want + "]"
+	}
+	if strings.ToLower(text) != want {
+		return fmt.Sprintf("is %s; write %s", shown(text), want)
+	}
+	return ""
 }
 
 // originForm is a web origin as browsers send it (RFC 6454 section 6.2): scheme

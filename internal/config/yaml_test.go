@@ -80,6 +80,12 @@ func TestSyntaxMends(t *testing.T) {
 		{"a tab in the middle", "a: b\n\tc: d\n", []string{
 			`2:1: not valid YAML: a tab in the indentation; indent with spaces`}},
 		{"a version", "%YAML 1.2\n---\n" + pool, []string{`1:1: not valid YAML: found incompatible YAML document; remove the %YAML line`}},
+		{"a line that stands too far left", "routes:\n    - match: /a\n  access: public\n", []string{
+			`3:3: not valid YAML: did not find expected key (while parsing a block mapping that begins at 1:1); indent the line as those are that it belongs to, and put a value that begins with a quote, [ or { and goes on behind its end in quotes as a whole`}},
+		{"a list that goes on", "routes:\n  - hosts: [a] and b\n", []string{
+			`2:16: not valid YAML: did not find expected key (while parsing a block mapping that begins at 2:5); indent the line as those are that it belongs to, and put a value that begins with a quote, [ or { and goes on behind its end in quotes as a whole`}},
+		{"a key among items", "routes:\n  - /a\n  b: c\n", []string{
+			`3:3: not valid YAML: did not find expected '-' indicator (while parsing a block collection that begins at 2:3); indent the line as those are that it belongs to, and put a value that begins with a quote, [ or { and goes on behind its end in quotes as a whole`}},
 		{"an unclosed list", "issuers: [a, b\n", []string{
 			`2:1: not valid YAML: did not find expected ',' or ']' (while parsing a flow sequence that begins at 1:10)`}},
 	})

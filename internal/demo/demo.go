@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // ErrSteps says that everything ran but at least one step of the tour came out
@@ -31,6 +34,12 @@ type Options struct {
 	ConfigFile string
 	// App is HOST:PORT of the user's own application; empty: the sample.
 	App string
+	// Check looks for the mistakes of a configuration that only its meaning
+	// shows, which come as config.Mistakes; nil: none are looked for.
+	Check func(*config.Config) error
+	// EnvoyEdit says which headers the shipped Envoy file has to know for a
+	// configuration beside those that it knows; nil: none.
+	EnvoyEdit func(*config.Config) envoy.Edit
 	// Out is where the tour is told.
 	Out io.Writer
 	// Color marks the tour's lines by terminal colours; see [Colored].

@@ -2,9 +2,10 @@
 // jwtgate and a real Envoy, started together on this machine, and a guided tour
 // that sends real requests through them and checks what comes back.
 //
-// Envoy runs the shipped envoy.yaml with other addresses at most, and jwtgate
-// runs as its own process, by its own command line. So what the tour shows is
-// what a user gets, and nothing of this package is needed to serve.
+// Envoy runs the shipped envoy.yaml with other addresses, and for a user's own
+// configuration with the headers that it needs, at most; and jwtgate runs as its
+// own process, by its own command line. So what the tour shows is what a user
+// gets, and nothing of this package is needed to serve.
 //
 // With a user's own configuration there is no tour: every issuer's keys are
 // then the loopback issuer's, so that a developer works offline with tokens of

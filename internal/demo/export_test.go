@@ -13,8 +13,17 @@ import (
 // The parts of the demo, for tests that hold each to its own promise.
 
 // Rewrite is rewrite.
-func Rewrite(file []byte, keysOf func(string) (string, bool)) ([]byte, error) {
-	return rewrite(file, keysOf)
+func Rewrite(source string, file []byte, keysOf func(string) (string, bool)) ([]byte, error) {
+	at, err := pathsOf(source, file, nil)
+	if err != nil {
+		return nil, err
+	}
+	return rewrite(file, at, keysOf)
+}
+
+// RewriteAlone is rewrite, of a file that names no others.
+func RewriteAlone(file []byte, keysOf func(string) (string, bool)) ([]byte, error) {
+	return rewrite(file, paths{}, keysOf)
 }
 
 // ShippedConfig is the demo's own configuration.
@@ -82,9 +91,6 @@ func PrintSteps(out io.Writer, color bool) {
 func Host(server *devidp.Server, issuers []config.Issuer) (map[string]*devidp.Issuer, error) {
 	return host(server, issuers)
 }
-
-// IdentityNames is identityNames.
-func IdentityNames(identity config.Identity) []string { return identityNames(identity) }
 
 // EnvoyReady asks an Envoy with these addresses whether it is ready.
 func EnvoyReady(ctx context.Context, listen, admin string) error {

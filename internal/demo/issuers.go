@@ -79,23 +79,19 @@ func usualCognito(i config.Issuer, asked map[string]any) map[string]any {
 
 // Token asks the demo that is running on this machine for a token: what
 // `jwtgate demo token` prints. Server is the URL of its issuer, [IssuerURL]
-// unless the demo said otherwise; claims is a JSON object, or empty for none,
-// and a claim that is null is left out of the token. Expires is zero for an
-// hour, and negative for a token that has expired.
-func Token(ctx context.Context, server, issuer, claims string, expires time.Duration) (string, error) {
-	asked, err := parseClaims(claims)
-	if err != nil {
-		return "", err
-	}
-	token, err := devidp.RequestToken(ctx, server, issuer, asked, expires)
+// unless the demo said otherwise; a claim that is null is left out of the token.
+// Expires is zero for an hour, and negative for a token that has expired.
+func Token(ctx context.Context, server, issuer string, claims map[string]any, expires time.Duration) (string, error) {
+	token, err := devidp.RequestToken(ctx, server, issuer, claims, expires)
 	if _, unanswered := errors.AsType[*url.Error](err); unanswered {
 		return "", fmt.Errorf("%w (is `jwtgate demo` up, with its issuer at %s?)", err, server)
 	}
 	return token, err
 }
 
-// parseClaims reads one JSON object, its numbers as they are written.
-func parseClaims(text string) (map[string]any, error) {
+// ParseClaims reads one JSON object, its numbers as they are written; nothing but
+// spaces is no claims.
+func ParseClaims(text string) (map[string]any, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}

@@ -3,15 +3,39 @@ package demo
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
+// paths are the files beside a configuration that it names, in absolute form.
+type paths struct {
+	include []string // patterns
+	revoked string   // empty: none
+}
+
+// pathsOf asks the configuration that is read as source what its paths mean, so
+// that they mean the same in a copy elsewhere.
+func pathsOf(source string, file []byte, getenv func(string) (string, bool)) (paths, error) {
+	absolute, err := filepath.Abs(source)
+	if err != nil {
+		return paths{}, fmt.Errorf("find the configuration's directory: %w", err)
+	}
+	cfg, err := config.Parse(absolute, file, getenv)
+	if err != nil {
+		return paths{}, fmt.Errorf("read the configuration again: %w", err)
+	}
+	return paths{include: cfg.Files[1:], revoked: cfg.RevokedFile}, nil // Files begins with the file itself
+}
+
 // rewrite returns a copy of a configuration file in which each issuer's keys
-// come from the URL that keysOf names for it, and all else stands as it was
-// written, variables unexpanded. The file is expected to have loaded without
-// mistakes.
-func rewrite(file []byte, keysOf func(issuer string) (url string, ok bool)) ([]byte, error) {
+// come from the URL that keysOf names for it, the files that are left beside it
+// are those of at, and all else stands as it was written, variables unexpanded.
+// The file is expected to have loaded without mistakes.
+func rewrite(file []byte, at paths, keysOf func(issuer string) (url string, ok bool)) ([]byte, error) {
 	var document yaml.Node
 	if err := yaml.Load(file, &document); err != nil {
 		return nil, fmt.Errorf("read the configuration again: %w", err)
@@ -26,6 +50,16 @@ func rewrite(file []byte, keysOf func(issuer string) (url string, ok bool)) ([]b
 	// Where the server listens, and how, is the demo's business: a loopback port
 	// that the demo's Envoy speaks plain HTTP/2 to.
 	remove(root, "server")
+	if len(at.include) > 0 {
+		list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+		for _, pattern := range at.include {
+			list.Content = append(list.Content, text(literal(pattern)))
+		}
+		set(root, "include", list)
+	}
+	if at.revoked != "" {
+		set(member(root, "revoked"), "file", text(literal(at.revoked)))
+	}
 	issuers := member(root, "issuers")
 	for at := 0; issuers != nil && at+1 < len(issuers.Content); at += 2 {
 		name, issuer := issuers.Content[at].Value, issuers.Content[at+1]
@@ -56,9 +90,18 @@ func point(issuer *yaml.Node, url string) {
 	for _, key := range []string{"file", "ca_file", "proxy"} {
 		remove(jwks, key)
 	}
-	set(jwks, "uri", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: url, Style: yaml.DoubleQuotedStyle})
+	set(jwks, "uri", text(url))
 	set(issuer, "dangerously_allow_http", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 }
+
+// text is a string as a value.
+func text(value string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value, Style: yaml.DoubleQuotedStyle}
+}
+
+// literal writes a value whose variables have been expanded so that they are not
+// expanded again.
+func literal(value string) string { return strings.ReplaceAll(value, "${", "$${") }
 
 // member is the value under key, or nil.
 func member(mapping *yaml.Node, key string) *yaml.Node {

@@ -44,7 +44,7 @@ default: deny
 `
 
 func TestRewriteOpensOnlyTheKeySets(t *testing.T) {
-	copied, err := demo.Rewrite([]byte(users), keysAt)
+	copied, err := demo.Rewrite("mine.yaml", []byte(users), keysAt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestRewriteTheShippedConfiguration(t *testing.T) {
 	if c, err := config.Parse("jwtgate.yaml", demo.ShippedConfig(), nil); err != nil || len(c.Routes) != 3 {
 		t.Fatalf("as shipped: %v", err)
 	}
-	copied, err := demo.Rewrite(demo.ShippedConfig(), keysAt)
+	copied, err := demo.Rewrite("jwtgate.yaml", demo.ShippedConfig(), keysAt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestRewriteRefuses(t *testing.T) {
 		{"an issuer by alias", "x: &x {}\nissuers: {a: *x}", keysAt, `issuer "a" is not written out as a mapping`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if _, err := demo.Rewrite([]byte(row.file), row.keysOf); err == nil || !strings.Contains(err.Error(), row.want) {
+			if _, err := demo.RewriteAlone([]byte(row.file), row.keysOf); err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("error %v, want %q in it", err, row.want)
 			}
 		})
@@ -115,14 +115,14 @@ func TestRewriteRefuses(t *testing.T) {
 
 // Keys that were left empty are as good as keys that are not there.
 func TestRewriteOfEmptyKeys(t *testing.T) {
-	copied, err := demo.Rewrite([]byte("issuers: {a: {jwks: }}\n"), keysAt)
+	copied, err := demo.RewriteAlone([]byte("issuers: {a: {jwks: }}\n"), keysAt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(copied), `jwks: {uri: "http://127.0.0.1:9003/a/jwks"}`) {
 		t.Errorf("the copy is %s", copied)
 	}
-	if copied, err := demo.Rewrite([]byte("default: deny\n"), keysAt); err != nil || string(copied) != "default: deny\n" {
+	if copied, err := demo.RewriteAlone([]byte("default: deny\n"), keysAt); err != nil || string(copied) != "default: deny\n" {
 		t.Errorf("without issuers: %q, %v", copied, err)
 	}
 }
@@ -138,9 +138,12 @@ func TestTokenSaysWhyNot(t *testing.T) {
 		{"no demo", `{}`, "(is `jwtgate demo` up, with its issuer at http://127.0.0.1:1?)"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			token, err := demo.Token(t.Context(), "http://127.0.0.1:1", "cruddur", row.claims, 0)
-			if err == nil || token != "" || !strings.Contains(err.Error(), row.want) {
-				t.Errorf("token %q, error %v, want %q in it", token, err, row.want)
+			claims, err := demo.ParseClaims(row.claims)
+			if err == nil {
+				_, err = demo.Token(t.Context(), "http://127.0.0.1:1", "cruddur", claims, 0)
+			}
+			if err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("error %v, want %q in it", err, row.want)
 			}
 		})
 	}
@@ -157,7 +160,7 @@ func TestTokenTakesARefusalForAnAnswer(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	token, err := demo.Token(t.Context(), server.URL(), "nobody", "", 0)
+	token, err := demo.Token(t.Context(), server.URL(), "nobody", nil, 0)
 	if err == nil || token != "" || !strings.Contains(err.Error(), "nobody") || strings.Contains(err.Error(), "demo` up") {
 		t.Errorf("token %q, error %v, want one that names the issuer and does not ask for the demo", token, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
 )
@@ -149,6 +150,9 @@ func runMine(t *testing.T, during func(issuers, gate string)) (said, file string
 	err := demo.Run(ctx, demo.Options{
 		Executable: program(t, "PLAY_COPY="+copied), Command: "bin/jwtgate", Envoy: program(t),
 		ConfigFile: file, App: "127.0.0.1:1", Out: out, Getenv: without,
+		EnvoyEdit: func(c *config.Config) envoy.Edit {
+			return envoy.Edit{Conditions: []string{"x-read-of-" + c.Issuers[1].Name}}
+		},
 	})
 	if err != nil {
 		t.Fatalf("error %v, want none: the user ended it", err)
@@ -164,7 +168,7 @@ func TestTheUsersOwn(t *testing.T) {
 			t.Errorf("the gate was started on %q, want two loopback key sets", gate)
 		}
 		for i, name := range []string{"cruddur", "partner"} {
-			token[i], tokenErr[i] = demo.Token(t.Context(), issuers, name, "", 0)
+			token[i], tokenErr[i] = demo.Token(t.Context(), issuers, name, nil, 0)
 		}
 	})
 	for _, want := range []string{
@@ -202,8 +206,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 				t.Errorf("%s/%s: %v, %v, want mode %v", dir, name, info.Mode(), err, want)
 			}
 		}
-		if data, err := os.ReadFile(filepath.Join(dir, "envoy.yaml")); err != nil || !strings.Contains(string(data), "x[^a-z0-9]tenant") {
-			t.Errorf("Envoy's file does not name the user's own identity header (%v)", err)
+		if data, err := os.ReadFile(filepath.Join(dir, "envoy.yaml")); err != nil || !strings.Contains(string(data), `- exact: "x-read-of-partner"`) {
+			t.Errorf("Envoy's file was not edited for the user's configuration (%v)", err)
 		}
 	})
 	if !gone(pid) {

@@ -43,7 +43,7 @@ type stack struct {
 
 // start brings everything up; what it returns is ready for requests.
 func (s *stack) start(ctx context.Context, o Options) error {
-	file, err := s.load(o)
+	file, beside, err := s.load(o)
 	if err != nil {
 		return err
 	}
@@ -76,30 +76,48 @@ func (s *stack) start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	if err := s.startGate(ctx, o.Executable, file); err != nil {
+	if err := s.startGate(ctx, o.Executable, file, beside); err != nil {
 		return err
 	}
-	if err := s.startEnvoy(ctx, program); err != nil {
+	if err := s.startEnvoy(ctx, program, o.EnvoyEdit); err != nil {
 		return err
 	}
 	s.watch()
 	return nil
 }
 
-// load reads the configuration, and returns its text as well.
-func (s *stack) load(o Options) (file []byte, err error) {
+// load reads the configuration, and returns its text as well, and where the
+// files are that it names.
+func (s *stack) load(o Options) (file []byte, beside paths, err error) {
 	file, name := shippedConfig, "the demo's jwtgate.yaml"
 	if o.ConfigFile != "" {
 		name = o.ConfigFile
 		if file, err = os.ReadFile(o.ConfigFile); err != nil {
-			return nil, fmt.Errorf("read the configuration: %w", err)
+			return nil, paths{}, fmt.Errorf("read the configuration: %w", err)
 		}
 	}
 	s.config, err = config.Parse(name, file, o.Getenv)
-	if err != nil {
-		return nil, fmt.Errorf("the configuration has mistakes:\n%w", err)
+	if err == nil && o.Check != nil {
+		err = o.Check(withoutKeys(s.config))
 	}
-	return file, nil
+	if err != nil {
+		return nil, paths{}, fmt.Errorf("the configuration has mistakes:\n%w", err)
+	}
+	beside, err = pathsOf(name, file, o.Getenv)
+	return file, beside, err
+}
+
+// withoutKeys is a configuration whose issuers' keys are nowhere yet: what the
+// user's own keys need, such as a file of certificates, need not be there for
+// the demo's.
+func withoutKeys(c *config.Config) *config.Config {
+	other := *c
+	other.Issuers = slices.Clone(c.Issuers)
+	for i := range other.Issuers {
+		jwks := &other.Issuers[i].JWKS
+		jwks.File, jwks.CAFile, jwks.Proxy = "", "", ""
+	}
+	return &other
 }
 
 // findEnvoyHere looks in the working directory and in the checkout whose bin
@@ -118,8 +136,8 @@ func findEnvoyHere(o Options) (string, error) {
 
 // startGate starts jwtgate on a copy of the configuration whose keys are the
 // loopback issuers', and waits until it has fetched them.
-func (s *stack) startGate(ctx context.Context, executable string, file []byte) error {
-	rewritten, err := rewrite(file, func(name string) (string, bool) {
+func (s *stack) startGate(ctx context.Context, executable string, file []byte, beside paths) error {
+	rewritten, err := rewrite(file, beside, func(name string) (string, bool) {
 		i, ok := s.hosted[name]
 		if !ok {
 			return "", false
@@ -145,13 +163,16 @@ func (s *stack) startGate(ctx context.Context, executable string, file []byte) e
 	})
 }
 
-// startEnvoy starts Envoy on the shipped file, moved to where the parts listen,
-// and waits until it has found jwtgate healthy.
-func (s *stack) startEnvoy(ctx context.Context, program string) error {
-	bootstrap, err := envoy.Bootstrap(envoy.Edit{
-		Listen: s.ports.envoy, Admin: s.ports.envoyAdmin, Gate: s.ports.gate, App: s.appAddress,
-		Identity: identityNames(s.config.Identity),
-	})
+// startEnvoy starts Envoy on the shipped file, moved to where the parts listen
+// and with the headers that editOf says the configuration needs, and waits until
+// it has found jwtgate healthy.
+func (s *stack) startEnvoy(ctx context.Context, program string, editOf func(*config.Config) envoy.Edit) error {
+	var edit envoy.Edit
+	if editOf != nil {
+		edit = editOf(s.config)
+	}
+	edit.Listen, edit.Admin, edit.Gate, edit.App = s.ports.envoy, s.ports.envoyAdmin, s.ports.gate, s.appAddress
+	bootstrap, err := envoy.Bootstrap(edit)
 	if err != nil {
 		return fmt.Errorf("render the Envoy file: %w", err)
 	}
@@ -189,26 +210,6 @@ func (s *stack) envoyReady(ctx context.Context) error {
 		return err
 	}
 	return connection.Close()
-}
-
-// identityNames is every header name that Envoy must let jwtgate set or take
-// out; nil when the shipped file names them all already.
-func identityNames(identity config.Identity) []string {
-	names := envoy.IdentityNames()
-	shipped := len(names)
-	var wanted []string
-	for _, header := range identity.Headers {
-		wanted = append(wanted, header.Name)
-	}
-	for _, name := range slices.Concat(wanted, identity.Removed, identity.Strip) {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	if len(names) == shipped {
-		return nil
-	}
-	return names
 }
 
 // watch ends the demo when a process ends by itself.

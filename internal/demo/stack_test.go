@@ -5,11 +5,9 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
 	"github.com/jwtgate/jwtgate/internal/devidp"
@@ -86,33 +84,6 @@ issuers:
 			delete(got, "exp")
 			if !maps.Equal(got, row.want) {
 				t.Errorf("claims %v, want %v", got, row.want)
-			}
-		})
-	}
-}
-
-func TestEnvoyIsToldOfTheUsersHeaders(t *testing.T) {
-	for _, row := range []struct {
-		name, identity string
-		more           []string // beside those of the shipped file; nil: it needs no edit
-	}{
-		{"as shipped", "", nil},
-		{"the shipped file's extra name", "identity: {strip: [x-user-roles]}", nil},
-		{"a header of one's own", "identity: {headers: {x-tenant: tenant}}", []string{"x-tenant"}},
-		{"a default taken out", "identity: {headers: {x-user-email: null}}", nil},
-		{"one more to strip", "identity: {strip: [x-org-id]}", []string{"x-org-id"}},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			c, err := config.Parse("test.yaml", []byte("issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"+row.identity), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var want []string
-			if row.more != nil {
-				want = append(envoy.IdentityNames(), row.more...)
-			}
-			if got := demo.IdentityNames(c.Identity); !slices.Equal(got, want) {
-				t.Errorf("names %q, want %q", got, want)
 			}
 		})
 	}

@@ -136,6 +136,7 @@ func TestTheSecondLock(t *testing.T) {
 	}{
 		{"an identity header", &authv3.OkHttpResponse{Headers: []*corev3.HeaderValueOption{field("x-user-id", "a")}}, 200},
 		{"what a credential is taken out of", &authv3.OkHttpResponse{HeadersToRemove: []string{"authorization", "cookie", "sec-websocket-protocol"}}, 200},
+		{"a header with a token's name", &authv3.OkHttpResponse{HeadersToRemove: []string{"x-access-token", "x-id-token"}}, 200},
 		{"a spelling of an identity header", &authv3.OkHttpResponse{HeadersToRemove: []string{"x_user_id", "x.user-groups"}}, 200},
 		{"the override headers", &authv3.OkHttpResponse{HeadersToRemove: []string{
 			"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "x_http_method_override",

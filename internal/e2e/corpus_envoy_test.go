@@ -8,13 +8,18 @@ import (
 
 // TestNothingHostileReachesTheApplication sends the classes that Envoy has a
 // part in (paths, headers, credentials) through the shipped Envoy and through
-// one with nothing but its defaults. What counts is what the application
-// received, whoever of the two refused.
+// one with nothing but its defaults, and through both with the other's way with
+// headers: all of them are sent to the gate, or those that are listed. What
+// counts is what the application received, whoever of the two refused.
 func TestNothingHostileReachesTheApplication(t *testing.T) {
 	i, application := startIssuers(t), startApplication(t)
 	g := startDirect(t, "testdata/corpus.yaml", i.environment()...)
-	shipped := startShippedEnvoy(t, g.address, application.address)
-	bare := startBareEnvoy(t, g.address, application.address)
+	shipped := map[string]*envoyProxy{
+		"shipped": startShippedEnvoy(t, g.address, application.address), "shipped, all sent": startTellingEnvoy(t, g.address, application.address),
+	}
+	bare := map[string]*envoyProxy{
+		"bare": startBareEnvoy(t, g.address, application.address), "bare, listed sent": startListedEnvoy(t, g.address, application.address),
+	}
 	for _, class := range readAttacks(t) {
 		if !class.Proxied {
 			continue
@@ -23,29 +28,37 @@ func TestNothingHostileReachesTheApplication(t *testing.T) {
 			if row.Direct {
 				continue
 			}
-			t.Run(class.Class+"/"+row.Name+"/shipped", func(t *testing.T) {
-				through := row
-				switch {
-				case row.Shipped != "":
-					through.Want = row.Shipped
-				case row.Arrives != "" && row.Arrives != "none" && statuses()[row.Want] != 200:
-					through.Want = "public" // Envoy has mended the path: what arrives is another request
-				}
-				through.arrive(t, i, shipped, application)
-			})
-			t.Run(class.Class+"/"+row.Name+"/bare", func(t *testing.T) {
-				through := row
-				if through.upgrades() {
-					through.Want = "refused" // by Envoy, which by default upgrades nothing
-				}
-				if len(row.Parameters) == 0 {
-					through.Arrives = "" // it mends no path
-				}
-				through.arrive(t, i, bare, application)
-			})
+			for name, proxy := range shipped {
+				t.Run(class.Class+"/"+row.Name+"/"+name, func(t *testing.T) { row.behindShipped().arrive(t, i, proxy, application) })
+			}
+			for name, proxy := range bare {
+				t.Run(class.Class+"/"+row.Name+"/"+name, func(t *testing.T) { row.behindBare().arrive(t, i, proxy, application) })
+			}
 		}
 	}
 	g.unharmed(t)
+}
+
+// behindShipped is the row as the shipped Envoy lets it through.
+func (a attack) behindShipped() attack {
+	switch {
+	case a.Shipped != "":
+		a.Want = a.Shipped
+	case a.Arrives != "" && a.Arrives != "none" && statuses()[a.Want] != 200:
+		a.Want = "public" // Envoy has mended the path: what arrives is another request
+	}
+	return a
+}
+
+// behindBare is the row as a bare Envoy lets it through.
+func (a attack) behindBare() attack {
+	if a.upgrades() {
+		a.Want = "refused" // by Envoy, which by default upgrades nothing
+	}
+	if len(a.Parameters) == 0 {
+		a.Arrives = "" // it mends no path
+	}
+	return a
 }
 
 func (a attack) upgrades() bool {

@@ -5,7 +5,9 @@
 // Of the shipped file only addresses and ports are changed, by the edit that
 // users have, and each start compares the two YAML trees and fails if anything
 // else differs. A second, bare Envoy has all default settings, so that nothing
-// but jwtgate protects the application. The few tests of what users add to the
+// but jwtgate protects the application; and what is sent to jwtgate decides
+// nothing, so the attacks also run with each file's list of headers swapped for
+// the other's. The few tests of what users add to the
 // file, such as a certificate or the name of a route, edit exactly that before
 // ([derivedEnvoy]). A missing Envoy or emulator is a
 // failure, never a skip: `make tools` puts both in place.

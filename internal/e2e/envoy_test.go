@@ -57,6 +57,12 @@ func startBareEnvoy(t *testing.T, gate, application string) *envoyProxy {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startBareFile(t, file, gate, application)
+}
+
+// startBareFile runs a file that has the places of testdata/bare.yaml.
+func startBareFile(t *testing.T, file []byte, gate, application string) *envoyProxy {
+	t.Helper()
 	address, admin := freeAddress(t), freeAddress(t)
 	edited, err := envoy.Apply(file, envoy.Edit{Listen: address, Admin: admin, Gate: gate})
 	if err != nil {

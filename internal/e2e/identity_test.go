@@ -137,7 +137,12 @@ func users(t *testing.T, i issuers) []passage {
 // whatever the client sends and whichever Envoy stands in front.
 func TestWhatTheApplicationReceives(t *testing.T) {
 	s := startStack(t)
-	for _, way := range s.ways() {
+	ways := append(s.ways(),
+		way{"shipped but for the list of headers that are sent", startTellingEnvoy(t, s.gate.address, s.application.address), http1, false},
+		way{"shipped, with nothing that strips before the gate", startUnguardedEnvoy(t, s.gate.address, s.application.address), http1, false},
+		way{"bare with the shipped list", startListedEnvoy(t, s.gate.address, s.application.address), http1, false},
+	)
+	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			for _, row := range passages(t, s.issuers) {
 				t.Run(row.name, func(t *testing.T) {

@@ -62,8 +62,15 @@ func startGateUnready(t *testing.T, configFile string, env ...string) *gateProce
 // the test ends.
 func startServe(t *testing.T, address, admin string, flags, env []string) *gateProcess {
 	t.Helper()
+	return startServeWhereConfigured(t, address, admin, append([]string{"--listen", address}, flags...), env)
+}
+
+// startServeWhereConfigured is startServe without the flag that says where to
+// listen: the configuration says so, and address repeats it.
+func startServeWhereConfigured(t *testing.T, address, admin string, flags, env []string) *gateProcess {
+	t.Helper()
 	g := &gateProcess{address: address, admin: admin}
-	cmd := exec.Command(jwtgateBinary, append([]string{"serve", "--listen", g.address, "--admin-listen", g.admin}, flags...)...)
+	cmd := exec.Command(jwtgateBinary, append([]string{"serve", "--admin-listen", g.admin}, flags...)...)
 	cmd.Env = append(bareEnvironment(), env...)
 	g.process = start(t, "jwtgate", cmd)
 	return g

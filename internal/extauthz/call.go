@@ -1,11 +1,11 @@
 package extauthz
 
 import (
-	"bytes"
 	"context"
 	"sync"
 	"time"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
@@ -33,6 +33,8 @@ const most = 64 << 10
 type calls struct {
 	pool    sync.Pool // of *call
 	answers sync.Pool // of *answer
+	// setsAsked: the headers of allowed decisions are looked at by others.
+	setsAsked bool
 }
 
 // begin returns a call of its own for the caller.
@@ -47,12 +49,12 @@ func (p *calls) begin(ctx context.Context) *call {
 
 // end takes back a call that nobody uses any more.
 func (p *calls) end(c *call) {
-	if cap(c.data) > most {
-		return
-	}
 	// Nothing of a request, its token least of all, outlives its answer.
 	clear(c.data)
 	clear(c.asked.Headers)
+	if cap(c.data) > most {
+		return
+	}
 	*c = call{data: c.data[:0], asked: gate.Request{Headers: c.asked.Headers[:0]}}
 	p.pool.Put(c)
 }
@@ -71,9 +73,8 @@ func (c *call) read(message mem.BufferSlice) {
 func (c *call) render(d *gate.Decision, calls *calls) error {
 	c.answer = calls.answer()
 	if d.Verdict == gate.VerdictAllow && d.Denial == nil && d.Prepared != nil {
-		if rendered := d.Prepared.Rendered(); rendered != nil {
-			c.answer.bytes = append(c.answer.bytes, rendered.Answer...)
-			d.ID.Append(c.answer.bytes[:rendered.ID])
+		var kept bool
+		if c.answer.bytes, kept = d.Prepared.Append(c.answer.bytes, d.ID); kept {
 			return nil
 		}
 	}
@@ -81,18 +82,11 @@ func (c *call) render(d *gate.Decision, calls *calls) error {
 	var err error
 	c.answer.bytes, err = proto.MarshalOptions{}.MarshalAppend(c.answer.bytes, response(d, grpcClient))
 	if err == nil && d.Prepared != nil {
-		prepare(d, c.answer.bytes)
+		if removed, err := proto.Marshal(&authv3.OkHttpResponse{HeadersToRemove: d.Remove}); err == nil {
+			d.Prepared.Keep(c.answer.bytes, removed, d.ID, calls.setsAsked)
+		}
 	}
 	return err
-}
-
-// prepare keeps an answer for the next request that comes to the same: all of it
-// is the same but the decision's id, whose width is fixed.
-func prepare(d *gate.Decision, rendered []byte) {
-	id := d.ID.Append(nil)
-	if at := bytes.Index(rendered, id); at >= 0 && at == bytes.LastIndex(rendered, id) {
-		d.Prepared.Render(&gate.Rendering{Answer: bytes.Clone(rendered), ID: at})
-	}
 }
 
 // answer is the bytes of one CheckResponse, in memory that grpc-go gives back

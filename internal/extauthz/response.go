@@ -139,7 +139,7 @@ func dynamicMetadata(d *gate.Decision) *structpb.Struct {
 	if named && d.Subject != "" {
 		fields["subject"] = structpb.NewStringValue(d.Subject)
 	}
-	if !d.Expires.IsZero() {
+	if named && !d.Expires.IsZero() {
 		fields["expires"] = structpb.NewNumberValue(float64(d.Expires.Unix()))
 	}
 	return &structpb.Struct{Fields: map[string]*structpb.Value{

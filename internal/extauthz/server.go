@@ -24,8 +24,8 @@ const (
 	maxMessageBytes      = 4 << 20 // a CheckRequest holds one request's headers
 	maxConcurrentStreams = 1000    // in one connection
 	maxHeaderListBytes   = 16 << 10
-	windowBytes          = 1 << 20   // fixed, so that no pings measure a better one
-	streamWorkers        = 4         // goroutines a core that answer one Check after the other
+	windowBytes          = 1 << 20 // fixed, so that no pings measure a better one
+	streamWorkers        = 4       // goroutines a core that answer one Check after the other
 	handshakeTimeout     = 5 * time.Second
 	minPingInterval      = 2 * time.Second // Envoy's shipped keepalive is 5 s
 	maxIdle              = 30 * time.Minute
@@ -63,7 +63,7 @@ func (o Observers) observe(ctx context.Context, r *gate.Request, d *gate.Decisio
 // NewServer returns a server for the gate's decisions, which the observers are
 // told of. It is NOT_SERVING until [Server.SetServing].
 func NewServer(g *gate.Gate, observers Observers, logger *slog.Logger) *Server {
-	return newServer(&service{gate: g, logger: logger, observe: observers.observe, calls: new(calls)})
+	return newServer(&service{gate: g, logger: logger, observe: observers.observe, calls: &calls{setsAsked: observers.Candidate != nil}})
 }
 
 func newServer(s *service) *Server {
@@ -74,7 +74,6 @@ func newServer(s *service) *Server {
 			grpc.MaxConcurrentStreams(maxConcurrentStreams),
 			grpc.MaxHeaderListSize(maxHeaderListBytes),
 			grpc.NumStreamWorkers(uint32(streamWorkers*runtime.GOMAXPROCS(0))),
-			grpc.SharedWriteBuffer(true),
 			grpc.InitialWindowSize(windowBytes),
 			grpc.InitialConnWindowSize(windowBytes),
 			grpc.ConnectionTimeout(handshakeTimeout),

@@ -46,7 +46,7 @@ func (s *service) check(ctx context.Context, decode func(any) error) (c *call, e
 		}
 	}()
 	if err := decode(c); err != nil {
-		c.err = errWire
+		return c, s.answer(ctx, c, s.gate.Refuse(gate.ReasonDeadline, "the call ended before its question was read"))
 	}
 	if c.err != nil {
 		return c, s.answer(ctx, c, s.gate.Refuse(gate.ReasonRequestMalformed, c.err.Error()))

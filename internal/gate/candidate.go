@@ -1,7 +1,10 @@
 package gate
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -45,6 +48,9 @@ func NewCandidate(g *Gate, differ func(*Request, Difference)) *Candidate {
 // Offer hands over a request and its live decision, of which it keeps copies. It
 // never waits: what there is no room for is left out and counted.
 func (c *Candidate) Offer(r *Request, live *Decision) {
+	if undecided(live) {
+		return
+	}
 	if len(c.waiting) == cap(c.waiting) {
 		c.skipped.Add(1) // not worth the copies
 		return
@@ -54,6 +60,12 @@ func (c *Candidate) Offer(r *Request, live *Decision) {
 	default:
 		c.skipped.Add(1)
 	}
+}
+
+// undecided reports whether a request was denied for want of a decision: by a
+// failure, for lack of time, or because it could not be read.
+func undecided(d *Decision) bool {
+	return d.Reason == ReasonInternal || d.Reason == ReasonDeadline || d.Reason == ReasonRequestMalformed
 }
 
 // clone copies a request with all that it shares with its caller.
@@ -76,8 +88,19 @@ func (r *Request) clone() *Request {
 func (d *Decision) clone() *Decision {
 	copied := *d
 	copied.Set = cloneHeaders(d.Set)
-	copied.Remove, copied.RemoveParameters = nil, nil // nobody asks for these of the live one
+	copied.Remove, copied.RemoveParameters = cloneTexts(d.Remove), cloneTexts(d.RemoveParameters)
+	if d.Denial != nil {
+		copied.Denial = &Denial{Status: d.Denial.Status} // the rest may be the request's
+	}
 	return &copied
+}
+
+func cloneTexts(texts []string) []string {
+	copied := make([]string, len(texts))
+	for i, text := range texts {
+		copied[i] = strings.Clone(text)
+	}
+	return copied
 }
 
 func cloneHeaders(headers []Header) []Header {
@@ -106,15 +129,47 @@ func (c *Candidate) Run(ctx context.Context) {
 func (c *Candidate) decide(ctx context.Context, one decided) {
 	ctx, cancel := context.WithTimeout(ctx, candidateTime)
 	defer cancel()
+	defer func() {
+		if fault := recover(); fault != nil { // it changes nothing, this least of all
+			c.skipped.Add(1)
+			c.gate.options.Logger.ErrorContext(ctx, "the candidate panicked", "decision", one.live.ID.String(), "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+		}
+	}()
 	would := c.gate.check(one.request, one.live.Time)
 	would.run(ctx)
-	if differ(one.live, would.decision) {
+	if undecided(would.decision) {
+		c.skipped.Add(1)
+		return
+	}
+	if differ(one.request, one.live, would.decision) {
 		c.differ(one.request, Difference{Live: one.live, Candidate: would.decision})
 	}
 }
 
 // differ reports whether two decisions on one request are different to the
-// client, to the application or in their reason. Ids and routes do not count.
-func differ(a, b *Decision) bool {
-	return a.Verdict != b.Verdict || a.Reason != b.Reason || a.Status() != b.Status() || !slices.Equal(a.Set, b.Set)
+// client, to the application or in their reason. Ids, routes, the order of what
+// is changed, and what is removed of which the request has nothing do not count.
+func differ(r *Request, a, b *Decision) bool {
+	return a.Verdict != b.Verdict || a.Reason != b.Reason || a.Status() != b.Status() ||
+		!alike(a.Set, b.Set, func(x, y Header) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value)) }) ||
+		!alike(r.having(a.Remove), r.having(b.Remove), strings.Compare) || !alike(a.RemoveParameters, b.RemoveParameters, strings.Compare)
+}
+
+// having returns those of the header names that the request has.
+func (r *Request) having(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, has := r.header(name)
+		return !has
+	})
+}
+
+// alike reports whether two lists hold the same, in whatever order.
+func alike[V comparable](a, b []V, compare func(x, y V) int) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.SortFunc(a, compare)
+	slices.SortFunc(b, compare)
+	return slices.Equal(a, b)
 }

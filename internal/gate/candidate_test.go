@@ -17,6 +17,7 @@ routes:
   - {name: tighter, match: /tighter, issuers: [home]}
   - {name: renamed, match: /renamed, access: public}
   - {name: other,   match: /other,   issuers: [home], groups: [admin]}
+  - {name: keeps,   match: /keeps,   issuers: [home]}
 `
 
 const candidateYAML = issuersYAML + `
@@ -27,6 +28,7 @@ routes:
   - {name: anew,    match: /renamed, access: public}
   - {name: other,   match: /other,   issuers: [home], scopes: [orders/admin]}
   - {name: new,     match: /new,     access: public}
+  - {name: keeps,   match: /keeps,   issuers: [home], forward: true}
 identity: {headers: {x-user-email: null, x-team: team}}
 `
 
@@ -120,6 +122,8 @@ func TestCandidateTellsDifferences(t *testing.T) {
 		{"would be denied for another reason", get("/other", guest), "group_missing", "scope_missing"},
 		{"would be public", get("/new"), "credential_missing", "public"},
 		{"would tell the application more", get("/same", teamed), "allowed", "allowed"},
+		{"would let the token through", get("/keeps", guest), "allowed", "allowed"},
+		{"would take out a header that is there", get("/renamed", "x-team: red"), "public", "public"},
 		{"the issuer's outage is shared", get("/same", bearer(mint(t, w.dark, map[string]any{"aud": "orders-api", "sub": "a"}))), "keys_unavailable", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {

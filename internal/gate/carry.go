@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -22,8 +23,11 @@ func (g *Gate) Carry(r *Request, raw string) {
 	r.Carry(from[0], raw)
 }
 
-// Carry puts a token into the request at one place.
+// Carry puts a token into the request at one place, as a client would. What the
+// request holds already stays: cookies, and an Upgrade to something else than a
+// WebSocket, which then takes no token. The caller's headers are not changed.
 func (r *Request) Carry(place config.TokenSource, raw string) {
+	r.Headers = slices.Clone(r.Headers)
 	add := func(name, value string) { r.Headers = append(r.Headers, Header{Name: name, Value: value}) }
 	switch place.Kind {
 	case config.SourceBearer:
@@ -31,17 +35,25 @@ func (r *Request) Carry(place config.TokenSource, raw string) {
 	case config.SourceHeader:
 		add(place.Name, raw)
 	case config.SourceCookie:
-		add("cookie", place.Name+"="+raw)
+		pair := place.Name + "=" + raw
+		at := slices.IndexFunc(r.Headers, func(h Header) bool { return strings.EqualFold(h.Name, "cookie") })
+		if at < 0 {
+			add("cookie", pair)
+		} else {
+			r.Headers[at].Value += "; " + pair // one field, as RFC 6265 section 5.4 has it
+		}
 	case config.SourceWebSocketProtocol:
-		add("connection", "upgrade")
-		add("upgrade", "websocket")
+		if _, upgrades := r.header("upgrade"); !upgrades { // only a handshake has protocols (RFC 6455 section 4.1)
+			add("connection", "upgrade")
+			add("upgrade", "websocket")
+		}
 		add("sec-websocket-protocol", place.Name+", "+raw)
 	case config.SourceQuery:
 		separator := "?"
 		if strings.Contains(r.Target, "?") {
 			separator = "&"
 		}
-		r.Target += separator + place.Name + "=" + url.QueryEscape(raw)
+		r.Target += separator + url.QueryEscape(place.Name) + "=" + url.QueryEscape(raw)
 	}
 }
 

@@ -195,16 +195,16 @@ func (c *check) removal(rule *route.Rule) token.Removal {
 	return token.Remove(c.message(), rule.TokensFrom)
 }
 
-// streamLimitHeader has Envoy end what it streams to the client after so many
+// StreamLimitHeader has Envoy end what it streams to the client after so many
 // milliseconds (envoy.filters.http.router, per-request timeouts).
-const streamLimitHeader = "x-envoy-upstream-stream-duration-ms"
+const StreamLimitHeader = "x-envoy-upstream-stream-duration-ms"
 
 // streamLimit ends a stream at end. Envoy takes 0 and less for no limit, and a
 // year is more than any stream lasts.
 func streamLimit(end, now time.Time) Header {
 	const most = 365 * 24 * time.Hour
 	left := min(max(end.Sub(now), time.Millisecond), most)
-	return Header{Name: streamLimitHeader, Value: strconv.FormatInt(left.Milliseconds(), 10)}
+	return Header{Name: StreamLimitHeader, Value: strconv.FormatInt(left.Milliseconds(), 10)}
 }
 
 // excuse lets a request go on without identity or credential although a check

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -20,9 +21,13 @@ const (
 	VerdictDeny  Verdict = "deny"
 )
 
-// RouteNone stands for the route of a request that was refused before a route
-// was looked for.
-const RouteNone = "none"
+const (
+	// RouteNone stands for the route of a request that was refused before a
+	// route was looked for.
+	RouteNone = "none"
+	// RouteDefault is the route of requests that no configured one matches.
+	RouteDefault = route.DefaultName
+)
 
 // Decision is the whole outcome of one request. It is made by [Gate.Decide] or
 // [Gate.Refuse] and not changed after; what its slices hold may be shared.

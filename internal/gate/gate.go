@@ -33,6 +33,7 @@ type Gate struct {
 	checks  sync.Pool // of *check, not in use
 
 	reloading sync.Mutex // one Reload or Close at a time
+	swapping  sync.Mutex // one change of the policy, or of its list of what is revoked, at a time
 }
 
 // New compiles cfg and begins to fetch the issuers' keys in the background. It
@@ -80,9 +81,20 @@ func (g *Gate) Reload(ctx context.Context, cfg *config.Config) error {
 	}
 	p.issuers.Start()
 	p.awaitKeys(ctx, firstFetch)
-	g.policy.Store(p)
+	g.swap(p)
 	old.issuers.Close()
 	return nil
+}
+
+// swap makes p the live policy, with the list of what is revoked as it is now:
+// it may have changed while keys were awaited.
+func (g *Gate) swap(p *policy) {
+	g.swapping.Lock()
+	defer g.swapping.Unlock()
+	if list, err := readRevoked(p.cfg); err == nil {
+		p.revoke(list)
+	}
+	g.policy.Store(p)
 }
 
 // AwaitKeys waits until every issuer of the live config has keys or has failed a

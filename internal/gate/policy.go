@@ -95,9 +95,14 @@ func (p *policy) verify(revoked *token.Revocations) error {
 	if p.tokens, err = token.NewMemory(p.verifier, p.cfg.Tokens.CacheEntries); err != nil {
 		return err
 	}
-	p.verifier.SetRevocations(revoked)
-	p.revoked.Store(int64(revoked.Len()))
+	p.revoke(revoked)
 	return nil
+}
+
+// revoke puts a list of what is revoked in force.
+func (p *policy) revoke(list *token.Revocations) {
+	p.verifier.SetRevocations(list)
+	p.revoked.Store(int64(list.Len()))
 }
 
 // awaitKeys waits until every issuer has keys or has failed a first fetch, for

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"sync"
@@ -16,58 +17,114 @@ import (
 type Prepared struct {
 	rule    *route.Rule
 	relaxed config.Relaxed
-	set     []Header
-	remove  []string
+	set     atomic.Pointer[[]Header] // nil once the answer is kept, unless somebody asks for it
+	removal *removal
 	next    *Prepared // of the same token, under another rule
 	length  int       // of the list from here on
 
-	rendered atomic.Pointer[Rendering]
+	// The answer as it is sent, once state is kept: what of it is the token's own,
+	// which the removal's bytes divide.
+	state atomic.Uint32
+	own   []byte
+	cut   int // where the removal's bytes stand; -1: they stand in own
+	id    int // where the id's text begins, in the whole answer
 }
 
-// Rendering is an answer in the form in which it is sent, for another decision
-// but for its id.
-type Rendering struct {
-	Answer []byte
-	ID     int // where the id's text begins
+// The states of a prepared answer.
+const (
+	unkept uint32 = iota
+	keeping
+	kept
+)
+
+// Append appends the answer for another decision by that id, if it was kept.
+func (p *Prepared) Append(to []byte, id ID) ([]byte, bool) {
+	if p.state.Load() != kept {
+		return to, false
+	}
+	begin := len(to)
+	if p.cut < 0 {
+		to = append(to, p.own...)
+	} else {
+		to = append(to, p.own[:p.cut]...)
+		to = append(to, *p.removal.rendered.Load()...)
+		to = append(to, p.own[p.cut:]...)
+	}
+	id.Append(to[:begin+p.id])
+	return to, true
 }
 
-// removals are the lists of names that prepared answers remove. There are few of
-// them, and many tokens that each would keep one of its own.
+// Keep keeps the answer of a decision by that id, in which the names to remove
+// stand as removed says, for the next one that comes to the same. Answers of many
+// tokens share those bytes. asked: somebody looks at [Decision].Set of allowed
+// decisions.
+func (p *Prepared) Keep(answer, removed []byte, id ID, asked bool) {
+	text := id.Append(nil)
+	at := bytes.Index(answer, text)
+	if at < 0 || at != bytes.LastIndex(answer, text) || !p.state.CompareAndSwap(unkept, keeping) {
+		return
+	}
+	p.id, p.cut, p.own = at, -1, bytes.Clone(answer)
+	if cut := bytes.Index(answer, removed); p.removal.keep(removed) && cut >= 0 && cut == bytes.LastIndex(answer, removed) {
+		p.cut, p.own = cut, slices.Concat(answer[:cut], answer[cut+len(removed):])
+	}
+	p.state.Store(kept)
+	if !asked {
+		p.set.Store(nil)
+	}
+}
+
+// removal is a list of names that prepared answers remove, and the names that are
+// set beside it. There are few of them, and many tokens that share them.
+type removal struct {
+	names    []string
+	set      []Header // without values
+	rendered atomic.Pointer[[]byte]
+}
+
+// keep keeps the list as it is sent, and reports whether that is removed.
+func (r *removal) keep(removed []byte) bool {
+	if r.rendered.Load() == nil {
+		copied := bytes.Clone(removed)
+		r.rendered.CompareAndSwap(nil, &copied)
+	}
+	return len(removed) > 0 && bytes.Equal(*r.rendered.Load(), removed)
+}
+
+// removals are the removals of one policy.
 type removals struct {
 	mu    sync.Mutex
-	known map[string][]string // :: the names, joined
+	known map[string]*removal // :: the names that are removed and those that are set, joined
 }
 
 // maxRemovals bounds how many lists are shared; what identity headers a token
 // sets makes the difference between them.
 const maxRemovals = 1024
 
-// of returns the one list of these names.
-func (r *removals) of(names []string) []string {
-	key := strings.Join(names, ",")
+// of returns the removal of these names beside those that are set.
+func (r *removals) of(names []string, set []Header) *removal {
+	made := &removal{names: names, set: make([]Header, len(set))}
+	key := strings.Join(names, ",") + ";"
+	for i, h := range set {
+		made.set[i].Name = h.Name
+		key += h.Name + ","
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if shared, known := r.known[key]; known {
 		return shared
 	}
 	if r.known == nil {
-		r.known = make(map[string][]string)
+		r.known = make(map[string]*removal)
 	}
 	if len(r.known) < maxRemovals {
-		r.known[key] = names
+		r.known[key] = made
 	}
-	return names
+	return made
 }
 
 // maxPrepared bounds what is kept with one token.
 const maxPrepared = 4
-
-// Rendered returns what [Prepared.Render] has kept, or nil.
-func (p *Prepared) Rendered() *Rendering { return p.rendered.Load() }
-
-// Render keeps the answer in the form in which it is sent. It must not be changed
-// after.
-func (p *Prepared) Render(r *Rendering) { p.rendered.Store(r) }
 
 // allowPrepared allows a request whose answer holds nothing of the request, as
 // it has been put together before, or now for the next one. False: the answer has
@@ -77,12 +134,15 @@ func (c *check) allowPrepared() bool {
 		return false
 	}
 	p := c.prepared()
-	if p == nil || !c.policy.mapper.Usual(c.request.Headers, p.set, c.relaxed) {
+	if p == nil || !c.policy.mapper.Usual(c.request.Headers, p.removal.set, c.relaxed) {
 		return false
 	}
 	d := c.decision
 	d.Verdict, d.Reason = VerdictAllow, ReasonAllowed
-	d.Set, d.Remove, d.Prepared = p.set, p.remove, p
+	d.Remove, d.Prepared = p.removal.names, p
+	if set := p.set.Load(); set != nil {
+		d.Set = *set
+	}
 	return true
 }
 
@@ -100,8 +160,9 @@ func (c *check) prepared() *Prepared {
 		return nil
 	}
 	c.token.Settle()
-	p := &Prepared{rule: c.rule, relaxed: c.relaxed, set: set, length: 1}
-	p.remove = c.policy.removals.of(slices.Concat(c.policy.mapper.Strip(nil, set, c.relaxed), c.removal(c.rule).Headers))
+	p := &Prepared{rule: c.rule, relaxed: c.relaxed, length: 1}
+	p.set.Store(&set)
+	p.removal = c.policy.removals.of(slices.Concat(c.policy.mapper.Strip(nil, set, c.relaxed), c.removal(c.rule).Headers), set)
 	if first != nil && first.length < maxPrepared {
 		p.next, p.length = first, first.length+1
 	}

@@ -20,11 +20,7 @@ func readRevoked(cfg *config.Config) (*token.Revocations, error) {
 		return nil, config.Mistakes{cfg.Mistake("revoked.file", "revoked.file cannot be read: %v; write the path of a file of JSON lines, which may be empty", err)}
 	}
 	defer file.Close()
-	names := make([]string, len(cfg.Issuers))
-	for i, one := range cfg.Issuers {
-		names[i] = one.Name
-	}
-	list, err := token.ParseRevocations(file, names)
+	list, err := token.ParseRevocations(file, cfg.IssuerNames())
 	var lines token.LineErrors
 	switch {
 	case errors.As(err, &lines):
@@ -43,15 +39,14 @@ func readRevoked(cfg *config.Config) (*token.Revocations, error) {
 // it in force at once, for remembered tokens too. On an error ([config.Mistakes])
 // the list that was in force stays. It is safe for concurrent use.
 func (g *Gate) ReloadRevoked() error {
-	g.reloading.Lock()
-	defer g.reloading.Unlock()
+	g.swapping.Lock()
+	defer g.swapping.Unlock()
 	p := g.policy.Load()
 	list, err := readRevoked(p.cfg)
 	if err != nil {
 		return err
 	}
-	p.verifier.SetRevocations(list)
-	p.revoked.Store(int64(list.Len()))
+	p.revoke(list)
 	return nil
 }
 

@@ -87,7 +87,7 @@ func mutants() []mutant {
 		{"6 key: its own alg", "internal/issuer/fitness.go", `(k.alg == "" || k.alg == alg)`, `(k.alg == "" || k.alg != "never")`},
 		{"6 key: curve", method, `public.Curve.Params().BitSize != m.CurveBits`, `public.Curve.Params().BitSize != m.CurveBits && false`},
 
-		{"7 signature", verify, `Verify(j.signed, j.signature, key); err != nil {`, `Verify(j.signed, j.signature, key); err != nil && false {`},
+		{"7 signature", verify, `Verify(c.signed, c.signature, c.key); err != nil {`, `Verify(c.signed, c.signature, c.key); err != nil && false {`},
 		{"7 signature: salt", method, `rsa.PSSSaltLengthEqualsHash`, `rsa.PSSSaltLengthAuto`},
 
 		{"8 claims: exp required", claims, `_, there := t.Claims()["exp"]; !there {`, `_, there := t.Claims()["exp"]; !there && false {`},
@@ -129,7 +129,7 @@ func mutants() []mutant {
 
 		{"9 requirement: shadow is for checks 3 to 9", check, `case err != nil && c.rule.Shadow:`, `case err != nil && !c.rule.Shadow:`},
 
-		{"10 identity: names seen of a known token", "internal/gate/prepared.go", ` || !c.policy.mapper.Usual(c.request.Headers, p.set, c.relaxed)`, ``},
+		{"10 identity: names seen of a known token", "internal/gate/prepared.go", ` || !c.policy.mapper.Usual(c.request.Headers, p.removal.set, c.relaxed)`, ``},
 		{"10 identity: one token, two routes", "internal/gate/prepared.go", `if p.rule == c.rule && p.relaxed == c.relaxed {`, `if p.relaxed == c.relaxed {`},
 		{"10 identity: one token, two hosts", "internal/gate/prepared.go", `if p.rule == c.rule && p.relaxed == c.relaxed {`, `if p.rule == c.rule {`},
 		{"10 identity: places other than bearer", "internal/gate/prepared.go", `if !c.rule.BearerOnly() || `, `if `},

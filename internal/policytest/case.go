@@ -204,12 +204,8 @@ func (r *reader) routes() []string {
 	for _, one := range r.cfg.Routes {
 		names = append(names, one.Name)
 	}
-	return append(names, defaultRoute, gate.RouteNone)
+	return append(names, gate.RouteDefault, gate.RouteNone)
 }
-
-// defaultRoute is what the gate calls the route of requests that no route
-// matches (TestDefaultRouteIsTheGates).
-const defaultRoute = "default"
 
 func (r *reader) status(p place) int {
 	const says = "an HTTP status such as 403"

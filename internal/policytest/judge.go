@@ -57,9 +57,16 @@ func judge(cfg *config.Config, c *Case, d *gate.Decision) *Failure {
 	f.Hint = oneLine(hint(cfg, c, d))
 	// What every difference is to be read with.
 	if d.Verdict != gate.VerdictAllow && !slices.ContainsFunc(all, func(one Difference) bool { return one.What == "reason" }) {
-		f.Detail = strings.TrimSuffix(string(d.Reason)+": "+f.Detail, ": ")
+		f.Detail = reasoned(d.Reason, f.Detail)
 	}
 	return f
+}
+
+// reasoned is a detail with its reason before it: once, also where the detail
+// begins with the reason's own words.
+func reasoned(reason gate.Reason, detail string) string {
+	detail = strings.TrimPrefix(detail, strings.ReplaceAll(string(reason), "_", " ")+": ")
+	return strings.TrimSuffix(string(reason)+": "+detail, ": ")
 }
 
 func orNothing(value string) string {
@@ -137,9 +144,22 @@ func hint(cfg *config.Config, c *Case, d *gate.Decision) string {
 		return d.Mend
 	case want.reason != "" && want.reason != d.Reason:
 		return fmt.Sprintf("it was let through as %s; see the access of the route", d.Reason)
+	case overwritten(want, d) != "":
+		name := overwritten(want, d)
+		return fmt.Sprintf("the gate sets %s itself, over whatever the client sent; expect its value under headers, not removed", name)
 	default:
 		return fmt.Sprintf("what the application gets is what identity.headers says%s", standsAt(cfg, "identity.headers"))
 	}
+}
+
+// overwritten is the first header that a case expects to be taken out and that
+// the gate sets instead, or "".
+func overwritten(want *expectation, d *gate.Decision) string {
+	i := slices.IndexFunc(want.removed, func(name string) bool { return setTo(d, name) != nothing })
+	if i < 0 {
+		return ""
+	}
+	return want.removed[i]
 }
 
 // wantsDenial reports whether a case expects its request to be denied.
@@ -152,19 +172,15 @@ func wantsDenial(want *expectation) bool {
 
 // meaning is a reason's row; the zero Meaning without one.
 func meaning(reason gate.Reason) gate.Meaning {
-	for _, m := range gate.Meanings() {
-		if m.Reason == reason {
-			return m
-		}
-	}
-	return gate.Meaning{}
+	m, _ := gate.MeaningOf(reason)
+	return m
 }
 
 func otherRoute(want string, d *gate.Decision) string {
 	switch d.Route {
 	case gate.RouteNone:
 		return d.Mend
-	case defaultRoute:
+	case gate.RouteDefault:
 		return fmt.Sprintf("no route matches the request, so route %s does not either: compare methods, path and hosts", want)
 	}
 	return fmt.Sprintf("the first route that matches decides: either %s stands before %s, or %[2]s does not match the request", d.Route, want)

@@ -51,11 +51,7 @@ func complete(issuer *config.Issuer, t *token, now time.Time) map[string]any {
 	claims["iss"] = issuer.ISS[0]
 	claims["sub"] = subject
 	asked := maps.Clone(t.claims)
-	for _, name := range []string{"exp", "nbf", "iat", "auth_time"} {
-		if moment, ok := relative(asked[name], now); ok {
-			asked[name] = moment
-		}
-	}
+	Moments(asked, now)
 	if issuer.Cognito != nil {
 		completeCognito(issuer, asked, claims)
 	} else {
@@ -85,6 +81,17 @@ func times(issuer *config.Issuer, t *token, now time.Time) map[string]any {
 
 // number is a NumericDate (RFC 7519 section 2).
 func number(at time.Time) json.Number { return json.Number(fmt.Sprint(at.Unix())) }
+
+// Moments puts in place of each signed duration that claims have as exp, nbf, iat
+// or auth_time, such as -10m, that moment as seen from now. Whatever else
+// they hold stays.
+func Moments(claims map[string]any, now time.Time) {
+	for _, name := range []string{"exp", "nbf", "iat", "auth_time"} {
+		if moment, ok := relative(claims[name], now); ok {
+			claims[name] = moment
+		}
+	}
+}
 
 // relative reads a signed duration, such as -10m, as that moment.
 func relative(value any, now time.Time) (json.Number, bool) {

@@ -22,7 +22,7 @@ FAIL  cases.yaml:3:5  bob may list
       header x-user-id  expected "bob", came nothing
       removed           expected cookie taken out, came not taken out
       where             admin (jwtgate.yaml:10:5)
-      detail            group_missing: group missing: has no groups, needs one of "admin"
+      detail            group_missing: has no groups, needs one of "admin"
       hint              add this user to group "admin"
 `},
 		"without a token": {one("request: GET /admin/1", "expect: {reason: allowed}"), `
@@ -40,6 +40,12 @@ FAIL  cases.yaml:2:5  GET /any
       header x-user-client  expected nothing, came "shop"
       where                 any (jwtgate.yaml:11:5)
       hint                  what the application gets is what identity.headers says
+`},
+		"a header that the gate sets": {one("request: {path: /any, headers: {x-user-id: root}}", "token: {issuer: partner, claims: {scope: orders/read}}", "expect: {verdict: allow, removed: [cookie, x-user-id]}"), `
+      removed  expected cookie taken out, came not taken out
+      removed  expected x-user-id taken out, came not taken out
+      where    any (jwtgate.yaml:11:5)
+      hint     the gate sets x-user-id itself, over whatever the client sent; expect its value under headers, not removed
 `},
 		"a public route": {one("request: GET /api/health", "expect: {verdict: deny}"), `
 FAIL  cases.yaml:2:5  GET /api/health

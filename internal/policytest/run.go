@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -69,12 +68,11 @@ func (w *world) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 		if err != nil {
 			return nil, err
 		}
-		source := c.in
-		if source == nil {
-			// The route is found before any credential is looked at.
-			source = w.firstSource(w.gate.Explain(ctx, request, at).Decision.Route)
+		if c.in == nil {
+			w.gate.Carry(request, raw)
+		} else {
+			request.Carry(*c.in, raw)
 		}
-		put(request, *source, raw)
 	}
 	for {
 		decision := w.gate.Explain(ctx, request, at).Decision
@@ -109,50 +107,7 @@ func (q *request) build() *gate.Request {
 		Headers: slices.Clone(q.headers), Apart: true, Source: "192.0.2.1",
 	}
 	if q.route != "" {
-		r.Extensions = map[string]string{gate.RouteExtension: q.route}
+		r.Name(q.route)
 	}
 	return r
-}
-
-// firstSource is where a route looks for a token first.
-func (w *world) firstSource(route string) *config.TokenSource {
-	from := w.cfg.Tokens.From
-	if i := slices.IndexFunc(w.cfg.Routes, func(r config.Route) bool { return r.Name == route }); i >= 0 {
-		from = w.cfg.Routes[i].TokensFrom
-	}
-	if len(from) == 0 {
-		return &config.TokenSource{Kind: config.SourceBearer}
-	}
-	return &from[0]
-}
-
-// put puts a credential into a request.
-func put(r *gate.Request, source config.TokenSource, raw string) {
-	add := func(name, value string) { r.Headers = append(r.Headers, gate.Header{Name: name, Value: value}) }
-	switch source.Kind {
-	case config.SourceHeader:
-		add(source.Name, raw)
-	case config.SourceCookie:
-		pair := source.Name + "=" + raw
-		for i, h := range r.Headers {
-			if strings.EqualFold(h.Name, "cookie") {
-				r.Headers[i].Value = h.Value + "; " + pair // one field, as RFC 6265 section 5.4 has it
-				return
-			}
-		}
-		add("cookie", pair)
-	case config.SourceQuery:
-		separator := "?"
-		if strings.Contains(r.Target, separator) {
-			separator = "&"
-		}
-		r.Target += separator + source.Name + "=" + raw
-	case config.SourceWebSocketProtocol:
-		if r.Header("upgrade") == "" {
-			add("upgrade", "websocket") // only a handshake has protocols
-		}
-		add("sec-websocket-protocol", source.Name+", "+raw)
-	default:
-		add("authorization", "Bearer "+raw)
-	}
 }

@@ -1,9 +1,14 @@
 package policytest_test
 
 import (
+	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/policytest"
 )
 
 // What is expected here is what the gate does; each row is a case that passes
@@ -125,6 +130,7 @@ cases:
   - {request: "GET /stream?a=b", token: alice, expect: {verdict: allow}}
   - {request: GET /page, token: alice, expect: {verdict: allow, removed: [cookie]}}
   - {request: {path: /page, headers: {cookie: "a=b"}}, token: alice, expect: {verdict: allow, headers: {cookie: "a=b"}}}
+  - {request: "GET /stream?a=b", token: {raw: "a&b c"}, expect: {reason: token_malformed}}
   - {request: POST /page, token: alice, expect: {reason: cross_site}}
   - {request: {method: POST, path: /page, headers: {sec-fetch-site: same-origin}}, token: alice, expect: {verdict: allow}}
   - {request: GET /field, token: alice, expect: {verdict: allow, removed: [x-token]}}
@@ -199,6 +205,30 @@ func TestManyUnknownKIDs(t *testing.T) {
 	if report := run(t, configOf(t, twoIssuers+someRoutes), cases); report.Failed() > 0 {
 		t.Error(text(t, report))
 	}
+}
+
+// Signed durations are moments, in the claims that are times and nowhere else.
+func TestMoments(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	claims := map[string]any{
+		"exp": "+1h", "nbf": "-1h", "iat": "+0s", "auth_time": "-1m",
+		"level": "-1m",
+	}
+	policytest.Moments(claims, now)
+	want := map[string]any{
+		"exp": json.Number("1003600"), "nbf": json.Number("996400"), "iat": json.Number("1000000"), "auth_time": json.Number("999940"),
+		"level": "-1m",
+	}
+	if !maps.Equal(claims, want) {
+		t.Errorf("claims %v, want %v", claims, want)
+	}
+	for _, kept := range []any{"1h", "-soon", "", nil, json.Number("5"), "-99999999h"} {
+		claims := map[string]any{"exp": kept}
+		if policytest.Moments(claims, now); claims["exp"] != kept {
+			t.Errorf("%v has become %v", kept, claims["exp"])
+		}
+	}
+	policytest.Moments(nil, now)
 }
 
 func TestDefaultRouteIsTheGates(t *testing.T) {

@@ -40,8 +40,8 @@ type Facts struct {
 // Authorize holds a verified token to the rule's requirement: issuer, groups,
 // scopes, clients, alternatives, age and class of the login, condition, in this
 // order. The error is a *[Denial] with the first that fails, or nil. If no
-// alternative fits, it is the denial of the one that came furthest, the first of
-// equals. It does not look at the rule's access. It is safe for concurrent use;
+// alternative fits, its error is that of the one that came furthest, the first of
+// equals, and its texts say what each lacks. It does not look at the rule's access. It is safe for concurrent use;
 // a condition reads facts, and nothing keeps them.
 func (r *Rule) Authorize(t *token.Token, facts *Facts) error {
 	want := &r.requirement
@@ -49,7 +49,7 @@ func (r *Rule) Authorize(t *token.Token, facts *Facts) error {
 		return denied(failed, &want.Alternative, t)
 	}
 	if failed, which := fitsAny(want.AnyOf, t); failed != fitting {
-		return denied(failed, which, t)
+		return noneFits(failed, which, want.AnyOf, t)
 	}
 	if denial := fitsLogin(want, t, facts.Now); denial != nil {
 		return denial
@@ -91,15 +91,15 @@ func fits(want *config.Alternative, t *token.Token) stage {
 // fitsAny holds a token to one of the alternatives; none ask for nothing. If none
 // fits, it returns how far the token came and with which. Details are left to
 // the caller, since one that fails is of no account when a later one fits.
-func fitsAny(alternatives []config.Alternative, t *token.Token) (stage, *config.Alternative) {
-	furthest, which := fitting, (*config.Alternative)(nil)
+func fitsAny(alternatives []config.Alternative, t *token.Token) (stage, int) {
+	furthest, which := fitting, 0
 	for i := range alternatives {
 		failed := fits(&alternatives[i], t)
 		if failed == fitting {
-			return fitting, nil
+			return fitting, 0
 		}
 		if failed > furthest {
-			furthest, which = failed, &alternatives[i]
+			furthest, which = failed, i
 		}
 	}
 	return furthest, which

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -49,6 +50,8 @@ type condition struct {
 	// segments holds the place in the path of each template variable, named as
 	// CEL knows it: path.id.
 	segments map[string]int
+	reads    headersRead
+	shown    []string // the variables of it whose values a denial may name
 }
 
 // fault is a mistake in the text of a condition: line from 1, column from 0, in
@@ -87,11 +90,21 @@ func (c *compiler) compile(text string, p *pattern) (*condition, []fault) {
 	if cost, err := env.EstimateCost(ast, noSizes{}); err != nil || cost.Min > costLimit {
 		return nil, []fault{{1, 0, fmt.Sprintf("costs more than the %d steps that a condition may take, whatever the request; write a shorter one", costLimit)}}
 	}
-	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostTracking(costs{}), cel.CostLimit(costLimit))
+	// CEL's own optimizing would compile regular expressions unbounded.
+	optimized := cel.EvalOptions(cel.OptOptimize)
+	sizes, computed := regexes(ast)
+	if len(sizes) > 0 {
+		optimized = cel.OptimizeRegex(matchesBounded())
+	}
+	for _, id := range computed {
+		at := ast.NativeRep().SourceInfo().GetStartLocation(id)
+		return nil, []fault{{at.Line(), at.Column(), "is a regular expression that is not written out; write it as a text in quotes"}}
+	}
+	program, err := env.Program(ast, optimized, cel.CostTracking(costs{regexes: sizes}), cel.CostLimit(costLimit))
 	if err != nil {
 		return nil, []fault{{1, 0, "cannot be made ready to run; write it in a simpler way"}}
 	}
-	return &condition{text: text, program: program, segments: segments}, nil
+	return &condition{text: text, program: program, segments: segments, reads: readsOf(ast), shown: shownOf(ast)}, nil
 }
 
 // deny holds a token and a request to the condition; nil allows.
@@ -102,7 +115,7 @@ func (c *condition) deny(t *token.Token, facts *Facts) *Denial {
 	case kind != "":
 		return &Denial{Err: ErrConditionError, Detail: kind + " in " + text, Mend: faultMend(kind)}
 	case !holds:
-		return &Denial{Err: ErrConditionFalse, Detail: "does not hold: " + text, Mend: "make this hold: " + text}
+		return &Denial{Err: ErrConditionFalse, Detail: oneLine(c.text) + c.found(t, facts), Mend: "make this hold: " + text}
 	}
 	return nil
 }
@@ -189,7 +202,16 @@ func plain(text string) bool {
 	return len(text) <= 64 && !strings.ContainsFunc(text, func(r rune) bool { return !wordRune(r) })
 }
 
-// quoted renders a condition on one line and not too long for a log.
-func quoted(text string) string {
-	return strconv.Quote(cut(strings.Join(strings.Fields(text), " "), 256))
+// quoted is oneLine between quotes.
+func quoted(text string) string { return strconv.Quote(oneLine(text)) }
+
+// oneLine renders a condition on one line and not too long for a log.
+func oneLine(text string) string {
+	printable := func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}
+	return cut(strings.Map(printable, strings.Join(strings.Fields(text), " ")), 256)
 }

@@ -15,7 +15,9 @@ import (
 // claims can be of any type, and what is done with those it takes to cost one
 // step, whatever their size: comparing all claims with all claims a thousand
 // times would be cheap, and takes a second.
-type costs struct{}
+type costs struct {
+	regexes map[string]int // :: expression -> the size of its program
+}
 
 // zoneCost is what it takes to find a time zone, as in now.getHours("Europe/Rome"):
 // Go reads its file each time, some 20 microseconds.
@@ -23,9 +25,14 @@ const zoneCost = 200
 
 // CallCost charges a call for all that it is given. What CEL
 // charges more for, or what looks at no more than a size, is left to CEL.
-func (costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
+func (c costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 	switch function {
-	case overloads.Matches, overloads.Contains, overloads.Size, operators.Index:
+	case overloads.Matches:
+		if total, ok := c.match(args); ok {
+			return &total
+		}
+		return nil
+	case overloads.Contains, overloads.Size, operators.Index:
 		return nil
 	}
 	total := uint64(1)
@@ -36,6 +43,17 @@ func (costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 		total += zoneCost
 	}
 	return &total
+}
+
+// match is what matching a text costs by the work that it is.
+func (c costs) match(args []ref.Val) (total uint64, ok bool) {
+	if len(args) != 2 {
+		return 0, false
+	}
+	text, isText := args[0].Value().(string)
+	pattern, _ := args[1].Value().(string)
+	size, known := c.regexes[pattern]
+	return 1 + uint64(len(text))*uint64(size)/workPerStep, isText && known
 }
 
 // extent is the size of a value: of texts a step for ten bytes, as CEL has it, of

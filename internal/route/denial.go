@@ -19,7 +19,8 @@ type Denial struct {
 	// Detail is what was found against what was due, and Mend what to change so
 	// that this would be allowed. Both are for operators, never for clients: they
 	// name groups, scopes, the client, the issuer and the login of the token. Of
-	// a condition they hold its text, and nothing that it looked at.
+	// a condition they hold its text and, where it is false, its subject, client,
+	// kind, path and host, but no claim, no header and no query.
 	Detail string
 	Mend   string
 	// Scopes are those that the route asks for, when scopes are what is missing
@@ -81,6 +82,34 @@ func denied(failed stage, want *config.Alternative, t *token.Token) *Denial {
 		}
 		return denial
 	}
+}
+
+// noneFits says what each alternative lacks: of more than four the first three,
+// and the one that says why. To be of another issuer is no way to be allowed,
+// unless that is all that is wrong.
+func noneFits(failed stage, furthest int, alternatives []config.Alternative, t *token.Token) *Denial {
+	const most = 4
+	shown, more := alternatives, ""
+	if len(alternatives) > most {
+		shown, more = slices.Clone(alternatives[:most]), fmt.Sprintf("; or %d more", len(alternatives)-most)
+		if furthest >= most {
+			shown[most-1] = alternatives[furthest]
+		}
+	}
+	var details, mends []string
+	for i := range shown {
+		how := fits(&shown[i], t)
+		lacks := denied(how, &shown[i], t)
+		if !slices.Contains(details, lacks.Detail) {
+			details = append(details, lacks.Detail)
+		}
+		if (how != failedIssuer || failed == failedIssuer) && !slices.Contains(mends, lacks.Mend) {
+			mends = append(mends, lacks.Mend)
+		}
+	}
+	denial := denied(failed, &alternatives[furthest], t)
+	denial.Detail, denial.Mend = strings.Join(details, "; or ")+more, strings.Join(mends, ", or ")
+	return denial
 }
 
 // tooOld says that the login is older than the rule takes, or of no known age.

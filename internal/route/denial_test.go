@@ -81,7 +81,25 @@ func TestDenialSaysWhy(t *testing.T) {
 		{"no client", alternative(config.Alternative{Clients: anyOf("cli")}), nil,
 			`names no client, needs one of "cli"`, "use a token that names its client in client_id or azp"},
 		{"any_of", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}, {Scopes: anyOf("s")}}}, nil,
-			`has no scopes, needs one of "s"`, `ask the issuer for scope "s"`},
+			`has no groups, needs one of "a"; or has no scopes, needs one of "s"`, `add this user to group "a", or ask the issuer for scope "s"`},
+		{"any_of with an issuer's", config.Requirement{AnyOf: []config.Alternative{{Issuers: []string{"other"}, Groups: anyOf("b")}, {Groups: anyOf("a")}}}, nil,
+			`is of issuer "shop", needs one of "other"; or has no groups, needs one of "a"`, `add this user to group "a"`},
+		{"any_of of other issuers", config.Requirement{AnyOf: []config.Alternative{{Issuers: []string{"b"}}, {Issuers: []string{"c"}}}}, nil,
+			`is of issuer "shop", needs one of "b"; or is of issuer "shop", needs one of "c"`, `list issuer "shop" in this route's issuers`},
+		{"any_of one", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}}}, nil, `has no groups, needs one of "a"`, `add this user to group "a"`},
+		{"any_of the same", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a"), Clients: anyOf("x")}, {Groups: anyOf("a"), Clients: anyOf("y")}}}, nil,
+			`has no groups, needs one of "a"`, `add this user to group "a"`},
+		{"any_of four", config.Requirement{AnyOf: []config.Alternative{{Scopes: anyOf("a")}, {Scopes: anyOf("b")}, {Scopes: anyOf("c")}, {Scopes: anyOf("d")}}}, nil,
+			`has no scopes, needs one of "a"; or has no scopes, needs one of "b"; or has no scopes, needs one of "c"; or has no scopes, needs one of "d"`,
+			`ask the issuer for scope "a", or ask the issuer for scope "b", or ask the issuer for scope "c", or ask the issuer for scope "d"`},
+		{"any_of six, the last furthest", config.Requirement{AnyOf: []config.Alternative{
+			{Groups: anyOf("a")}, {Groups: anyOf("b")}, {Groups: anyOf("c")}, {Groups: anyOf("d")}, {Groups: anyOf("e")}, {Scopes: anyOf("s")}}}, nil,
+			`has no groups, needs one of "a"; or has no groups, needs one of "b"; or has no groups, needs one of "c"; or has no scopes, needs one of "s"; or 2 more`,
+			`add this user to group "a", or add this user to group "b", or add this user to group "c", or ask the issuer for scope "s"`},
+		{"any_of five, the fourth furthest", config.Requirement{AnyOf: []config.Alternative{
+			{Groups: anyOf("a")}, {Groups: anyOf("b")}, {Groups: anyOf("c")}, {Scopes: anyOf("s")}, {Groups: anyOf("e")}}}, nil,
+			`has no groups, needs one of "a"; or has no groups, needs one of "b"; or has no groups, needs one of "c"; or has no scopes, needs one of "s"; or 1 more`,
+			`add this user to group "a", or add this user to group "b", or add this user to group "c", or ask the issuer for scope "s"`},
 		{"login of hours and minutes", config.Requirement{MaxAuthAge: time.Hour}, ago(2*time.Hour + 13*time.Minute),
 			"logged in 2h13m ago, at most 1h0m0s", "log in again"},
 		{"login of seconds", config.Requirement{MaxAuthAge: 30 * time.Second}, ago(31 * time.Second), "logged in 31s ago, at most 30s", "log in again"},
@@ -90,9 +108,9 @@ func TestDenialSaysWhy(t *testing.T) {
 			"does not say when the login was (auth_time), at most 1h0m0s ago", "have the issuer put auth_time into its tokens, and log in again"},
 		{"acr", config.Requirement{ACR: []string{"gold", "platinum"}}, ago(0), `has acr "silver", needs one of "gold", "platinum"`, `log in with acr "gold", "platinum"`},
 		{"no acr", config.Requirement{ACR: []string{"gold"}}, nil, `has no acr, needs one of "gold"`, `log in with acr "gold"`},
-		{"condition", config.Requirement{When: "token.subject ==\n  'bob'"}, nil, `does not hold: "token.subject == 'bob'"`, `make this hold: "token.subject == 'bob'"`},
+		{"condition", config.Requirement{When: "token.subject ==\n  'bob'"}, nil, `token.subject == 'bob', with token.subject "alice"`, `make this hold: "token.subject == 'bob'"`},
 		{"long condition", config.Requirement{When: "token.subject == '" + strings.Repeat("b", 300) + "'"}, nil,
-			`does not hold: "token.subject == '` + strings.Repeat("b", 238) + `..."`, `make this hold: "token.subject == '` + strings.Repeat("b", 238) + `..."`},
+			`token.subject == '` + strings.Repeat("b", 238) + `..., with token.subject "alice"`, `make this hold: "token.subject == '` + strings.Repeat("b", 238) + `..."`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			denial := denialOf(t, row.want, row.claims)

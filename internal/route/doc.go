@@ -21,8 +21,9 @@
 //  4. A requirement that cannot be met is never met: an empty set of groups
 //     satisfies no requirement for a group (TestAuthorize).
 //  5. A condition that cannot be evaluated, for whatever reason, denies, and
-//     what is said of it quotes no claim (TestConditionErrors,
-//     TestConditionDenialsQuoteNothing).
+//     what is said of it, or of one that is false, quotes no claim
+//     and no token (TestConditionErrors, TestConditionDenialsQuoteNothing,
+//     TestConditionFalseShows, TestConditionFalseShowsNoToken).
 //  6. No token and no request makes a condition run for long
 //     (TestConditionCostLimit).
 //  7. A rule that is chosen by its name holds the request to its own methods,

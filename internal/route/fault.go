@@ -3,8 +3,10 @@ package route
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/operators"
@@ -30,7 +32,7 @@ func (e explainer) faults(issues []*cel.Error) []fault {
 		if rest, ok := strings.CutPrefix(issue.Message, "undeclared reference to "); ok {
 			one.column, one.text = e.undeclared(one.line, one.column, rest)
 		} else {
-			one.text = otherwise(issue.Message)
+			one.text = e.otherwise(one.line, one.column, issue.Message)
 		}
 		if !slices.Contains(found, one) {
 			found = append(found, one)
@@ -52,6 +54,9 @@ func (e explainer) syntax(line, column int, message string) string {
 	}
 	word, _ := e.wordAt(line, column)
 	rest := e.rest(line, column)
+	if mend := durationMend(word); mend != "" {
+		return mend
+	}
 	switch {
 	case word == "and" || word == "or" || word == "not":
 		return fmt.Sprintf("%q is no operator of CEL; write %s", word, map[string]string{"and": "&&", "or": "||", "not": "!"}[word])
@@ -81,14 +86,29 @@ func (e explainer) undeclared(line, column int, rest string) (int, string) {
 		return begin, "has() is for claims and headers, such as has(claims.email); the fields of token, request, source and path are always there"
 	}
 	if strings.HasPrefix(e.behind(line, begin, word), "(") {
-		short := word[strings.LastIndexByte(word, '.')+1:]
+		dot := strings.LastIndexByte(word, '.')
+		short := word[dot+1:]
+		if dot > 0 && name != short { // the method is there, and what it is called on is not
+			return e.unknown(begin, word[:dot], known)
+		}
 		return begin, fmt.Sprintf("there is no function %q; CEL's own are there, such as size, contains, startsWith, endsWith, matches, exists, all, int, string, timestamp and duration", cut(short, 64))
 	}
-	group, _, dotted := strings.Cut(word, ".")
+	return e.unknown(begin, word, known)
+}
+
+// unknown says what is there instead of a variable or field that is not.
+func (e explainer) unknown(begin int, word string, known []string) (int, string) {
+	group, field, dotted := strings.Cut(word, ".")
 	own := slices.DeleteFunc(slices.Clone(known), func(one string) bool { return !strings.HasPrefix(one, group+".") })
 	switch {
 	case group == "path" && len(own) == 0:
 		return begin, fmt.Sprintf("there is no %q, since the match of this route has no variable; write one into it, such as /users/{id}", cut(word, 64))
+	case group == "token" && dotted && !slices.Contains(known, strings.ToLower(word)):
+		claim := strings.TrimPrefix(field, "claims.")
+		if claim == "claims" {
+			claim = "email"
+		}
+		return begin, fmt.Sprintf("there is no %q; there are %s; a claim is written claims.%s", cut(word, 64), strings.Join(own, ", "), cut(claim, 64))
 	case len(own) > 0 && dotted:
 		return begin, fmt.Sprintf("there is no %q; there are %s", cut(word, 64), strings.Join(own, ", "))
 	case len(own) > 0:
@@ -102,13 +122,29 @@ func (e explainer) undeclared(line, column int, rest string) (int, string) {
 	return begin, fmt.Sprintf("there is no %q; there are %s", cut(word, 64), strings.Join(known, ", "))
 }
 
+// durationMend says how to write what reads as a length of time, such as 5m.
+func durationMend(word string) string {
+	const says = "a length of time is written "
+	days := strings.TrimSuffix(word, "d")
+	switch _, err := time.ParseDuration(word); {
+	case err == nil && strings.ContainsAny(word, "hms"):
+		return fmt.Sprintf("%sduration(%q)", says, word)
+	case days != word && days != "" && strings.Trim(days, "0123456789") == "":
+		return says + `in hours, minutes and seconds, such as duration("24h")`
+	}
+	return ""
+}
+
 // otherwise renders what else the type-checker finds.
-func otherwise(message string) string {
+func (e explainer) otherwise(line, column int, message string) string {
 	switch {
 	case strings.HasPrefix(message, "found no matching overload for "):
 		parts := strings.Split(message, "'")
 		if len(parts) < 4 {
 			break
+		}
+		if mend := e.membership(line, column, parts[1], parts[3]); mend != "" {
+			return fmt.Sprintf("%s does not take %s; write %s to ask what is in a list", operatorName(parts[1]), strings.TrimSpace(parts[3]), mend)
 		}
 		return fmt.Sprintf("%s does not take %s; write values that go together, or convert one, such as int(claims.level) or string(claims.level)",
 			operatorName(parts[1]), strings.TrimSpace(parts[3]))
@@ -125,13 +161,57 @@ func otherwise(message string) string {
 	case message == "invalid matches argument":
 		return `is no regular expression of RE2's syntax; write one such as "^/[a-z]+$"`
 	case message == "invalid timestamp argument":
-		return `is no time; write one such as timestamp("2026-01-02T15:04:05Z")`
+		return e.literal(line, column) + `is no time; write one such as timestamp("2026-01-02T15:04:05Z")`
 	case message == "invalid duration argument":
-		return `is no duration; write one such as duration("1h30m")`
+		return e.literal(line, column) + `is no duration; write one such as duration("1h30m")`
 	case strings.Contains(message, "regex program"):
 		return "is too large a regular expression; write a shorter one"
 	}
 	return "does not fit together here; write a condition in CEL such as token.subject == path.id"
+}
+
+// membership returns what to write where a list of texts is taken for a text,
+// made of what stands around the operator at a column, or nothing.
+func (e explainer) membership(line, column int, function, taken string) string {
+	const operand = `("[^"\\]*"|'[^'\\]*'|[A-Za-z_][A-Za-z0-9_.]*)`
+	text := e.line(line)
+	before, after := string(text[:min(column, len(text))]), e.rest(line, column)
+	equality := function == operators.Equals || function == operators.NotEquals
+	switch {
+	case equality && (taken == "(list(string), string)" || taken == "(string, list(string))"):
+		after = after[min(len("=="), len(after)):]
+	case function == "contains" && taken == "list(string).(string)":
+		before, after = strings.TrimSuffix(strings.TrimSpace(before), ".contains"), strings.TrimPrefix(after, "(")
+	default:
+		return ""
+	}
+	list := regexp.MustCompile(operand + `\s*$`).FindStringSubmatch(before)
+	item := regexp.MustCompile(`^\s*` + operand).FindStringSubmatch(after)
+	if strings.HasPrefix(taken, "(string") {
+		list, item = item, list
+	}
+	mend := `"admin" in token.groups`
+	if list != nil && item != nil {
+		one := item[1]
+		if inner := strings.Trim(one, "'"); inner != one && !strings.Contains(inner, `"`) {
+			one = `"` + inner + `"`
+		}
+		mend = cut(one, 64) + " in " + cut(list[1], 64)
+	}
+	if function == operators.NotEquals {
+		return "!(" + mend + ")"
+	}
+	return mend
+}
+
+// literal returns the text between quotes that begins at a column, as it is
+// written and with a space behind it, or nothing.
+func (e explainer) literal(line, column int) string {
+	written := regexp.MustCompile(`^("[^"]*"|'[^']*')`).FindString(e.rest(line, column))
+	if written == "" {
+		return ""
+	}
+	return quote(written[1:len(written)-1]) + " "
 }
 
 // operatorName returns a function's name as it is written in a condition.

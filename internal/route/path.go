@@ -206,10 +206,11 @@ func ParseHost(host string) (string, error) {
 		}
 	}
 	if address, ok := strings.CutPrefix(name, "["); ok {
-		if _, err := netip.ParseAddr(strings.TrimSuffix(address, "]")); err != nil || !strings.HasSuffix(address, "]") {
+		parsed, err := netip.ParseAddr(strings.TrimSuffix(address, "]"))
+		if err != nil || !strings.HasSuffix(address, "]") || !parsed.Is6() || parsed.Zone() != "" {
 			return "", fmt.Errorf("%w: no IPv6 address in its brackets", ErrHostRefused)
 		}
-		return strings.Map(lower, name), nil
+		return "[" + parsed.String() + "]", nil // one of its many spellings
 	}
 	name = strings.TrimSuffix(name, ".")
 	if name == "" && host != "" {

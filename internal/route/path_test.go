@@ -198,6 +198,8 @@ func TestParseHost(t *testing.T) {
 		{"[::1]", "[::1]"},
 		{"[::1]:8080", "[::1]"},
 		{"[2001:DB8::1]:8080", "[2001:db8::1]"},
+		{"[2001:db8:0:0::0001]", "[2001:db8::1]"},
+		{"[0:0::1]", "[::1]"},
 		{"under_score.example", "under_score.example"},
 	} {
 		if got, err := route.ParseHost(row.host); err != nil || got != row.want {
@@ -213,6 +215,8 @@ func TestParseHost(t *testing.T) {
 		"a.example..": "an empty label", "a..example": "an empty label", ".a.example": "an empty label",
 		".": "there is no name", ":80": "there is no name",
 		"[a.example]": "no IPv6 address in its brackets", "[::1": "no IPv6 address in its brackets", "[]": "no IPv6 address in its brackets",
+		"[::1%a,api.example]": "no IPv6 address in its brackets", "[fe80::1%eth0]": "no IPv6 address in its brackets",
+		"[::1%a]b]": "no IPv6 address in its brackets", "[10.0.0.1]": "no IPv6 address in its brackets",
 	} {
 		got, err := route.ParseHost(host)
 		if !errors.Is(err, route.ErrHostRefused) || err.Error() != "host refused: "+why || got != "" {

@@ -34,7 +34,7 @@ func parsePattern(match string) (pattern, error) {
 		}
 		p.methods = methods
 	default:
-		return pattern{}, fmt.Errorf("%q is no match; write a path, or methods and a path: GET,HEAD /orders/{id}", match)
+		return pattern{}, notAMatch(match, fields)
 	}
 	path := fields[len(fields)-1]
 	rest, ok := strings.CutPrefix(path, "/")
@@ -62,6 +62,17 @@ func parsePattern(match string) (pattern, error) {
 	return p, nil
 }
 
+// notAMatch says what to write instead of a match that has more words than two,
+// or none.
+func notAMatch(match string, fields []string) error {
+	last := len(fields) - 1
+	if last < 0 || !strings.Contains(match, ",") || !strings.HasPrefix(fields[last], "/") {
+		return fmt.Errorf("%q is no match; write a path, or methods and a path: GET,HEAD /orders/{id}", match)
+	}
+	methods := strings.FieldsFunc(strings.Join(fields[:last], ","), func(r rune) bool { return r == ',' })
+	return fmt.Errorf("%q has a space beside a comma, which ends the methods; write %s %s", match, strings.Join(methods, ","), fields[last])
+}
+
 // notAPath says what to write instead of a path that does not begin with /.
 func notAPath(path string) error {
 	if host, rest, isURL := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(path, "https://"), "http://"), "/"); isURL && strings.Contains(path, "://") {
@@ -70,7 +81,11 @@ func notAPath(path string) error {
 	if strings.ContainsAny(path, "^$()|") || strings.Contains(path, ".*") {
 		return fmt.Errorf("%q looks like a regular expression, which is not taken; write a path such as /api/**", path)
 	}
-	return fmt.Errorf("%q does not begin with /; write %q", path, "/"+path)
+	mend := "/" + path
+	if strings.HasSuffix(mend, "/*") { // which is no path either
+		mend += "*"
+	}
+	return fmt.Errorf("%q does not begin with /; write %q", path, mend)
 }
 
 func parseMethods(text string) ([]string, error) {

@@ -107,9 +107,14 @@ func TestPatternMistakes(t *testing.T) {
 	for _, row := range []struct{ match, text string }{
 		{" ", `" " is no match; write a path, or methods and a path: GET,HEAD /orders/{id}`},
 		{"GET HEAD /a", `"GET HEAD /a" is no match; write a path, or methods and a path: GET,HEAD /orders/{id}`},
-		{"GET, HEAD /a", `"GET, HEAD /a" is no match; write a path, or methods and a path: GET,HEAD /orders/{id}`},
+		{"GET, HEAD /a", `"GET, HEAD /a" has a space beside a comma, which ends the methods; write GET,HEAD /a`},
+		{"GET , HEAD ,POST /a", `"GET , HEAD ,POST /a" has a space beside a comma, which ends the methods; write GET,HEAD,POST /a`},
+		{"GET, HEAD a", `"GET, HEAD a" is no match; write a path, or methods and a path: GET,HEAD /orders/{id}`},
 		{"admin", `"admin" does not begin with /; write "/admin"`},
 		{"GET", `"GET" does not begin with /; write "/GET"`},
+		{"*", `"*" does not begin with /; write "/**"`},
+		{"GET *", `"*" does not begin with /; write "/**"`},
+		{"api/*", `"api/*" does not begin with /; write "/api/**"`},
 		{"**", `"**" does not begin with /; write "/**"`},
 		{"https://a.example/x", `"https://a.example/x" is a URL; write the path "/x" here, and hosts: [a.example]`},
 

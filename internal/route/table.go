@@ -29,13 +29,14 @@ type Rule struct {
 	// Shadow: would-be denials are recorded, not enforced.
 	Shadow bool
 
-	path        string // in the config, for messages
-	pattern     pattern
-	byNameOnly  bool // there is no pattern
-	hosts       []string
-	requirement config.Requirement
-	when        *condition // nil: none
-	weight      weight
+	path         string // in the config, for messages
+	pattern      pattern
+	byNameOnly   bool // there is no pattern
+	nameOfItsOwn bool // its name is not only the text of its match
+	hosts        []string
+	requirement  config.Requirement
+	when         *condition // nil: none
+	weight       weight
 }
 
 // Table is the compiled routes of one config. It never changes and is safe for
@@ -82,7 +83,7 @@ func newRule(cfg *config.Config, r *config.Route, conditions *compiler) (*Rule, 
 		Name: r.Name, Access: r.Access, AnonymousIfInvalid: r.AnonymousIfInvalid,
 		TokensFrom: r.TokensFrom, Forward: r.Forward,
 		EndStreamsAtExpiry: r.EndStreamsAtExpiry, Audit: r.Audit, Shadow: r.Shadow,
-		path: r.Path, byNameOnly: r.Match == "", hosts: r.Hosts, requirement: r.Requirement,
+		path: r.Path, byNameOnly: r.Match == "", nameOfItsOwn: r.Name != r.Match, hosts: r.Hosts, requirement: r.Requirement,
 		weight: weigh(r.Access, &r.Requirement),
 	}
 	var mistakes config.Mistakes

@@ -121,7 +121,11 @@ func (w *watch) unreachable(r *Rule, earlier []int) bool {
 	if by.weight < r.weight {
 		and = fmt.Sprintf(", and %q %s", by.Name, by.weight)
 	}
-	w.say(r, "route %q can never match, since %q stands before it and takes all that it would%s; move it up, or take it out", r.Name, by.Name, and)
+	unless := ""
+	if r.nameOfItsOwn {
+		unless = ", unless Envoy chooses it by its name (jwtgate.route)"
+	}
+	w.say(r, "route %q can never match, since %q stands before it and takes all that it would%s; move it up, or take it out%s", r.Name, by.Name, and, unless)
 	return true
 }
 

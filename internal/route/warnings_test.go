@@ -98,6 +98,9 @@ func TestWarnsOfTheUnreachable(t *testing.T) {
 		{"the same wildcard", []config.Route{user("/a", "*.x.example"), user("/a", "*.x.example")}, fmt.Sprintf(never, 1, 0)},
 		{"two take both hosts", []config.Route{user("/a", "x.example"), user("/a", "y.example"), user("/a", "x.example", "y.example")}, fmt.Sprintf(never, 2, 0)},
 
+		{"two names for one match", []config.Route{user("/a"), user("/a")},
+			fmt.Sprintf(never+"; move it up, or take it out, unless Envoy chooses it by its name (jwtgate.route)", 1, 0)},
+
 		{"one method is left", []config.Route{user("GET,HEAD /a"), user("POST,GET /a")}, ""},
 		{"any method is not all that are named", []config.Route{user("GET,HEAD /a"), user("/a")}, ""},
 		{"one host is left", []config.Route{user("/a", "x.example"), user("/a", "x.example", "y.example")}, ""},
@@ -121,6 +124,17 @@ func TestWarnsOfTheUnreachable(t *testing.T) {
 			}
 			expect(t, got, row.want)
 		})
+	}
+}
+
+// Only a route that has a name of its own is said to be chosen by it.
+func TestWarnsOfTheUnreachableWithoutAName(t *testing.T) {
+	second := user("/a/b")
+	second.Name = second.Match
+	got := warned(t, config.AccessRequired, user("/a/**"), second)
+	expect(t, got, `route "/a/b" can never match, since "0" stands before it and takes all that it would; move it up, or take it out`)
+	if strings.Contains(got[0], "unless") {
+		t.Errorf("got %s", got[0])
 	}
 }
 

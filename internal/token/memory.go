@@ -3,12 +3,11 @@ package token
 import (
 	"context"
 	"crypto/sha256"
-	"sync/atomic"
+	"sync"
 	"time"
 	"unsafe"
 
 	"github.com/maypok86/otter/v2"
-	"golang.org/x/sync/singleflight"
 )
 
 // Memory is a verifier that remembers the tokens which it has verified, so that
@@ -23,9 +22,11 @@ import (
 // It is safe for concurrent use. Make one with [NewMemory].
 type Memory struct {
 	verifier *Verifier
-	entries  *otter.Cache[digest, *remembered] // nil: nothing is remembered
-	// flights let a token that comes in many requests at once be verified once.
-	flights singleflight.Group
+	entries  *otter.Cache[digest, *Token] // nil: nothing is remembered
+	// underWay lets a token that comes in many requests at once be verified once:
+	// what it holds is closed when the first of them is done.
+	mu       sync.Mutex
+	underWay map[digest]chan struct{}
 }
 
 type digest [sha256.Size]byte
@@ -36,23 +37,16 @@ func digestOf(raw string) digest {
 	return sha256.Sum256(unsafe.Slice(unsafe.StringData(raw), len(raw)))
 }
 
-// remembered is a verified token, and the list of what is revoked that it has
-// been held to.
-type remembered struct {
-	token   *Token
-	checked atomic.Pointer[Revocations]
-}
-
 // NewMemory returns a memory of about entries tokens at most in front of v; 0: none is
 // remembered. When it is full, those that come seldom go first, so that tokens
 // that are seen once drive out none that are seen often.
 func NewMemory(v *Verifier, entries int) (*Memory, error) {
-	m := &Memory{verifier: v}
+	m := &Memory{verifier: v, underWay: make(map[digest]chan struct{})}
 	if entries <= 0 {
 		return m, nil
 	}
 	var err error
-	m.entries, err = otter.New(&otter.Options[digest, *remembered]{MaximumSize: entries})
+	m.entries, err = otter.New(&otter.Options[digest, *Token]{MaximumSize: entries})
 	return m, err
 }
 
@@ -64,39 +58,62 @@ func (m *Memory) Verify(ctx context.Context, raw string, now time.Time) (t *Toke
 		return t, false, err
 	}
 	key := digestOf(raw)
-	if entry, there := m.entries.GetIfPresent(key); there && entry.holds(m.verifier, now) {
-		entry.token.keys.Verified(entry.token.KeyID)
-		return entry.token, true, nil
+	if t, there := m.known(key, now); there {
+		return t, true, nil
 	}
 	t, err = m.first(ctx, key, raw, now)
 	return t, false, err
 }
 
-// first verifies a token that is not known. Several requests with one token wait
-// for the first of them, and share what it found if that is good; if it is not,
-// each finds out for itself, since one may have had less time than another.
-func (m *Memory) first(ctx context.Context, key digest, raw string, now time.Time) (*Token, error) {
-	leads := false
-	found, err, _ := m.flights.Do(string(key[:]), func() (any, error) {
-		leads = true
-		t, err := m.verifier.Verify(ctx, raw, now)
-		if err == nil && now.Before(t.Expiry) {
-			m.remember(key, t)
-		}
-		return t, err
-	})
-	if err != nil && !leads {
-		return m.verifier.Verify(ctx, raw, now)
+// known returns a token that is remembered and still holds.
+func (m *Memory) known(key digest, now time.Time) (*Token, bool) {
+	t, there := m.entries.GetIfPresent(key)
+	if !there || !t.holds(m.verifier, now) {
+		return nil, false
 	}
+	t.keys.Verified(t.KeyID)
+	return t, true
+}
+
+// first verifies a token that is not known. Each request looks for the token's key
+// itself, for which it may have to wait, as long as it has time; those that have
+// it then wait for the first of them to verify, which takes no longer than that,
+// and find the token remembered.
+func (m *Memory) first(ctx context.Context, key digest, raw string, now time.Time) (*Token, error) {
+	c, err := m.verifier.candidate(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
-	return found.(*Token), nil
-}
-
-func (m *Memory) remember(key digest, t *Token) {
-	entry := &remembered{token: t}
-	m.entries.Set(key, entry)
+	m.mu.Lock()
+	done, waits := m.underWay[key]
+	if !waits {
+		// The first of them may have been done between two looks.
+		if t, there := m.known(key, now); there {
+			m.mu.Unlock()
+			return t, nil
+		}
+		done = make(chan struct{})
+		m.underWay[key] = done
+	}
+	m.mu.Unlock()
+	if waits {
+		<-done
+		if t, there := m.known(key, now); there {
+			return t, nil
+		}
+		return m.verifier.finish(c, now)
+	}
+	defer func() {
+		m.mu.Lock()
+		delete(m.underWay, key)
+		m.mu.Unlock()
+		close(done)
+	}()
+	t, err := m.verifier.finish(c, now)
+	if err == nil && now.Before(t.Expiry) {
+		m.entries.Set(key, t)
+	}
+	return t, err
 }
 
 // Len returns about how many tokens are remembered.
@@ -108,19 +125,18 @@ func (m *Memory) Len() int {
 }
 
 // holds reports whether verifying the token anew would find it good.
-func (r *remembered) holds(v *Verifier, now time.Time) bool {
-	t := r.token
+func (t *Token) holds(v *Verifier, now time.Time) bool {
 	if !now.Before(t.Expiry) || now.Before(t.begin) || t.keys.Epoch() != t.epoch {
 		return false
 	}
 	list := v.revocations.Load()
-	if list == r.checked.Load() {
+	if list == t.checked.Load() {
 		return true
 	}
 	if _, revoked := list.Revoked(t); revoked {
 		return false
 	}
 	t.Settle()
-	r.checked.Store(list)
+	t.checked.Store(list)
 	return true
 }

@@ -52,6 +52,7 @@ type Token struct {
 	keys    KeySource
 	epoch   uint64
 	derived atomic.Value
+	checked atomic.Pointer[Revocations] // the list of what is revoked that it was held to
 }
 
 // AuthAge returns how long ago the user logged in (auth_time, OpenID Connect Core

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -139,6 +140,27 @@ func newTrusted(issuer config.Issuer) *trusted {
 // or client that is configured, and that it is in force now. It proves nothing
 // of who sent it: a bearer token has no holder (RFC 6750 section 5.1).
 func (v *Verifier) Verify(ctx context.Context, raw string, now time.Time) (*Token, error) {
+	c, err := v.candidate(ctx, raw)
+	if err != nil {
+		return nil, err
+	}
+	return v.finish(c, now)
+}
+
+// candidate is a token that has come to its key: what is left to check takes no
+// more than the CPU.
+type candidate struct {
+	compact
+	header
+	text   string // the claims, as strict JSON
+	iss    string
+	issuer *trusted
+	key    crypto.PublicKey
+	epoch  uint64 // of the issuer's keys
+}
+
+// candidate does checks 3 to 6. Only it may wait, for a key.
+func (v *Verifier) candidate(ctx context.Context, raw string) (*candidate, error) {
 	j, err := split(raw, v.maxBytes)
 	if err != nil {
 		return nil, err
@@ -147,55 +169,67 @@ func (v *Verifier) Verify(ctx context.Context, raw string, now time.Time) (*Toke
 	if err != nil {
 		return nil, err
 	}
-	t, failure := v.verify(ctx, j, h, now)
-	if failure != nil {
+	// All of the claims is read as strictly as it ever will be, but nothing is
+	// built of it before its signature held.
+	c := &candidate{compact: j, header: h, text: string(j.claims)}
+	if failure := v.findKey(ctx, c); failure != nil {
 		failure.KeyID = cut(h.kid)
 		return nil, failure
 	}
-	return t, nil
+	return c, nil
 }
 
-// verify does all that follows the header.
-func (v *Verifier) verify(ctx context.Context, j compact, h header, now time.Time) (*Token, *Failure) {
-	// All of the claims is read as strictly as it ever will be, but nothing is
-	// built of it before its signature held.
-	text := string(j.claims)
-	skimmed, err := skim(text, "iss")
+// findKey does checks 5 and 6.
+func (v *Verifier) findKey(ctx context.Context, c *candidate) *Failure {
+	skimmed, err := skim(c.text, "iss")
 	if err != nil {
-		return nil, fail(ErrClaimsMalformed, err.Error())
+		return fail(ErrClaimsMalformed, err.Error())
 	}
 	iss, _ := skimmed["iss"].(string)
 	issuer := v.byISS[iss]
-	switch {
+	switch h := c.header; {
 	case issuer == nil:
-		return nil, v.unknownIssuer(iss)
+		return v.unknownIssuer(iss)
 	case !slices.Contains(issuer.algorithms, h.alg):
-		return nil, fail(ErrAlgNotAllowed, "not for issuer "+quoted(issuer.name)+": alg "+quoted(h.alg)+"; due is "+oneOf(issuer.algorithms)).
+		return fail(ErrAlgNotAllowed, "not for issuer "+quoted(issuer.name)+": alg "+quoted(h.alg)+"; due is "+oneOf(issuer.algorithms)).
 			mend("add " + h.alg + " to algorithms of issuer " + quoted(issuer.name) + " if it signs so")
 	case h.hasType && !issuer.types[h.typ]:
-		return nil, fail(ErrTypeNotAllowed, "not for issuer "+quoted(issuer.name)+": typ "+quoted(h.typ)+"; due is "+oneOf(issuer.tokenTypes)).
+		return fail(ErrTypeNotAllowed, "not for issuer "+quoted(issuer.name)+": typ "+quoted(h.typ)+"; due is "+oneOf(issuer.tokenTypes)).
 			mend("add " + quoted(h.typ) + " to token_types of issuer " + quoted(issuer.name) + " if its access tokens are such")
 	}
 	// Read before the key, so that a key which goes meanwhile is never taken for
 	// one of the epoch behind it.
-	epoch := issuer.keys.Epoch()
-	key, err := issuer.keys.Key(ctx, h.kid, h.alg)
-	if err != nil {
-		return nil, &Failure{Err: err, RetryAfter: issuer.keys.RetryAfter()}
+	c.iss, c.issuer, c.epoch = iss, issuer, issuer.keys.Epoch()
+	if c.key, err = issuer.keys.Key(ctx, c.kid, c.alg); err != nil {
+		return &Failure{Err: err, RetryAfter: issuer.keys.RetryAfter()}
 	}
-	if err := v.algorithms[h.alg].Verify(j.signed, j.signature, key); err != nil {
-		return nil, fail(ErrSignatureInvalid, "kid "+quoted(h.kid)+", alg "+h.alg)
+	return nil
+}
+
+// finish does checks 7 and 8.
+func (v *Verifier) finish(c *candidate, now time.Time) (*Token, error) {
+	token, failure := v.check(c, now)
+	if failure != nil {
+		failure.KeyID = cut(c.kid)
+		return nil, failure
 	}
-	issuer.keys.Verified(h.kid)
-	claims, err := parseObject(text)
+	return token, nil
+}
+
+func (v *Verifier) check(c *candidate, now time.Time) (*Token, *Failure) {
+	issuer := c.issuer
+	if err := v.algorithms[c.alg].Verify(c.signed, c.signature, c.key); err != nil {
+		return nil, fail(ErrSignatureInvalid, "kid "+quoted(c.kid)+", alg "+c.alg)
+	}
+	issuer.keys.Verified(c.kid)
+	claims, err := parseObject(c.text)
 	if err != nil {
 		return nil, fail(ErrClaimsMalformed, err.Error())
 	}
-
 	token := &Token{
-		Issuer: issuer.name, ISS: iss, KeyID: h.kid, Algorithm: h.alg,
-		text: text, prefix: issuer.prefix, groupsClaim: issuer.groupsClaim,
-		keys: issuer.keys, epoch: epoch,
+		Issuer: issuer.name, ISS: c.iss, KeyID: unique.Make(c.kid).Value(), Algorithm: issuer.algorithms[slices.Index(issuer.algorithms, c.alg)],
+		text: c.text, prefix: issuer.prefix, groupsClaim: issuer.groupsClaim,
+		keys: issuer.keys, epoch: c.epoch,
 	}
 	token.claims.Store(&claims)
 	failure := issuer.check(token, now)

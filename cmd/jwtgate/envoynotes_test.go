@@ -1,0 +1,109 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// envoyRow is a config and what envoy.yaml has to know for it beside what it
+// knows as it is shipped.
+type envoyRow struct {
+	name, config string
+	want         envoy.Edit
+	wantNotes    []string // what each note says; no note has not been asked for
+}
+
+func envoyRows() []envoyRow {
+	return []envoyRow{
+		{name: "the defaults"},
+		{name: "the shipped file's extra name", config: "identity: {strip: [x-user-roles]}"},
+		{name: "a default taken out", config: "identity: {headers: {x-user-email: null}}"},
+		{
+			name: "headers of one's own", config: `identity: {headers: {x-user-team: "custom:team"}, strip: [x-user-roles, x-tenant]}`,
+			want: envoy.Edit{Identity: append(envoy.IdentityNames(), "x-user-team", "x-tenant")},
+			wantNotes: []string{"does not let the gate change x-user-team, x-tenant, and would answer 500: " +
+				"add x[^a-z0-9]user[^a-z0-9]team|x[^a-z0-9]tenant to the lines marked `edit: identity` there"},
+		},
+		{name: "tokens where Envoy looks for them", config: "tokens: {from: [bearer, {cookie: session}, {websocket_protocol: jwt}, {header: x-access-token}]}"},
+		{
+			name:   "tokens where it does not",
+			config: "tokens: {from: [{header: x-jwt}]}\nroutes: [{match: /a, tokens_from: [bearer, {header: x-id}, {header: x-jwt}]}]",
+			want:   envoy.Edit{Tokens: []string{"x-jwt", "x-id"}},
+			wantNotes: []string{"does not send the gate x-jwt, x-id, and a token there would be no token: " +
+				"add - exact: \"x-jwt\" and - exact: \"x-id\" to the list that is marked `edit: tokens` there, and |x-jwt|x-id to the expression that is marked so"},
+		},
+		{name: "a condition on what is sent anyway", config: when(`request.headers["x-request-id"] != "" && has(request.headers.origin) && "x_user.id" in request.headers`)},
+		{
+			name: "a condition on more", config: when(`request.headers["x-tenant"] == "a" || "x.team" in request.headers`),
+			want: envoy.Edit{Conditions: []string{"x-tenant", "x.team"}},
+			wantNotes: []string{"does not send the gate x-tenant, x.team, which a `when` reads and would never find: " +
+				"add - exact: \"x-tenant\" and - exact: \"x.team\" to the list that is marked `edit: conditions` there"},
+		},
+		{name: "a condition on a name that no header has", config: when(`"X-Tenant" in request.headers`)},
+		{
+			name: "a condition on a strange name", config: when(`"x~tenant" in request.headers`), want: envoy.Edit{SendAll: true},
+			wantNotes: []string{"by names that cannot be told beforehand"},
+		},
+		{
+			name: "a condition on any header", config: when(`request.headers.exists(n, n.startsWith("x-debug"))`), want: envoy.Edit{SendAll: true},
+			wantNotes: []string{"a `when` reads request.headers by names that cannot be told beforehand: add those that it may look at to the list that is marked " +
+				"`edit: conditions` there, or - safe_regex: { regex: \".*\" } for all"},
+		},
+		{
+			name: "a token's header that a condition reads too", config: "tokens: {from: [{header: x-jwt}]}\n" + when(`"x-jwt" in request.headers`),
+			want: envoy.Edit{Tokens: []string{"x-jwt"}}, wantNotes: []string{"does not send the gate x-jwt, and a token"},
+		},
+	}
+}
+
+// when is a route with a condition.
+func when(condition string) string { return "routes: [{match: /w, when: '" + condition + "'}]" }
+
+// file is the whole configuration.
+func (r envoyRow) file() string {
+	return "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n" + r.config + "\n"
+}
+
+// TestEnvoyEdit: what is said to be needed can be rendered, and is then known.
+func TestEnvoyEdit(t *testing.T) {
+	for _, row := range envoyRows() {
+		t.Run(row.name, func(t *testing.T) {
+			cfg, err := config.Parse("jwtgate.yaml", []byte(row.file()), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			edit := envoyEdit(cfg)
+			for _, list := range []*[]string{&edit.Tokens, &edit.Conditions} {
+				if len(*list) == 0 {
+					*list = nil
+				}
+			}
+			if !reflect.DeepEqual(edit, row.want) {
+				t.Errorf("the edit is %+v, want %+v", edit, row.want)
+			}
+			if _, err := envoy.Bootstrap(edit); err != nil {
+				t.Errorf("it cannot be rendered: %v", err)
+			}
+		})
+	}
+}
+
+// TestCheckTellsOfEnvoy: what the shipped envoy.yaml keeps from the gate, or does
+// not let it change, would deny everybody or leave a condition blind.
+func TestCheckTellsOfEnvoy(t *testing.T) {
+	alone(t)
+	for _, row := range envoyRows() {
+		t.Run(row.name, func(t *testing.T) {
+			file := write(t, "jwtgate.yaml", row.file())
+			got := command(t, "check", "--config", file)
+			got.holds(t, exitYes, append([]string{"fine"}, row.wantNotes...), nil)
+			if notes := strings.Count(got.out, "envoy.yaml as it is shipped"); notes != len(row.wantNotes) {
+				t.Errorf("%d notes, want %d:\n%s", notes, len(row.wantNotes), got.out)
+			}
+		})
+	}
+}

@@ -1,0 +1,171 @@
+package demo_test
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/demo"
+	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// spread is a configuration over several files, with paths relative to itself.
+var spread = map[string]string{
+	"jwtgate.yaml": `
+issuers:
+  pool: {issuer: https://pool.example/, audiences: [api], algorithms: [ES256], jwks: {file: keys/pool.json, ca_file: keys/ca.pem}}
+cache_dir: cache
+routes: [{name: health, match: /health, access: public}]
+include: [routes.d/*.yaml, "more/${MORE:-one}.yaml"]
+revoked: {file: lists/revoked.jsonl}
+default: required
+`,
+	"routes.d/shop.yaml": `
+hosts: [shop.example]
+routes:
+  - {name: admin, match: /admin/**, groups: [admin]}
+  - {name: closed, match: /closed, access: deny}
+`,
+	"more/one.yaml":       "hosts: [more.example]\nroutes: [{name: more, match: /closed, access: deny}]\n",
+	"lists/revoked.jsonl": `{"issuer": "pool", "sub": "mallory"}` + "\n",
+}
+
+// put writes spread, changed as said, into a directory of the user's whose name
+// has what patterns and variables are made of, and makes it the working
+// directory.
+func put(t *testing.T, changed map[string]string) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "my [own] ${files}*")
+	for name, text := range spread {
+		if other, there := changed[name]; there {
+			text = other
+		}
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	return dir
+}
+
+// A copy in another directory decides as the user's own file does: by the routes
+// of the files that it includes and by its list of what is revoked.
+func TestRewriteKeepsTheMeaningOfPaths(t *testing.T) {
+	put(t, nil)
+	mine, err := config.Load("jwtgate.yaml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := devidp.Start(devidp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	hosted, err := demo.Host(server, mine.Issuers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := demo.Rewrite("jwtgate.yaml", []byte(spread["jwtgate.yaml"]), func(name string) (string, bool) { return hosted[name].JWKSURL(), true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "copy.yaml")
+	if err := os.WriteFile(elsewhere, copied, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(elsewhere, nil)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, copied)
+	}
+	g, err := gate.New(cfg, gate.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, copied)
+	}
+	defer g.Close()
+	g.AwaitKeys(t.Context(), 10*time.Second)
+	for _, row := range []struct {
+		host, path string
+		claims     map[string]any // nil: no token
+		want       gate.Reason
+	}{
+		{"shop.example", "/health", nil, "public"},
+		{"shop.example", "/closed", nil, "route_denied"},
+		{"more.example", "/closed", nil, "route_denied"},
+		{"shop.example", "/admin/1", nil, "credential_missing"},
+		{"shop.example", "/admin/1", map[string]any{"sub": "alice", "groups": []string{"staff"}}, "group_missing"},
+		{"shop.example", "/admin/1", map[string]any{"sub": "alice", "groups": []string{"admin"}}, "allowed"},
+		{"other.example", "/x", map[string]any{"sub": "mallory"}, "token_revoked"},
+	} {
+		r := &gate.Request{Method: "GET", Host: row.host, Target: row.path}
+		if row.claims != nil {
+			raw, err := hosted["pool"].Mint(row.claims, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.Carry(r, raw)
+		}
+		if d := g.Decide(t.Context(), r); d.Reason != row.want {
+			t.Errorf("%s%s %v: %s (%s), want %s", row.host, row.path, row.claims, d.Reason, d.Detail, row.want)
+		}
+	}
+}
+
+// What is wrong is told of the user's own files, as the user named them, before
+// anything starts; the user's keys are of no interest.
+func TestMistakesAreInTheUsersOwnFiles(t *testing.T) {
+	for _, row := range []struct {
+		name, file, text string
+		want             string // what the mistake begins with
+	}{
+		{"in the file", "jwtgate.yaml", "issuers: {pool: {issuer: https://pool.example/, audiences: [api]}}\ndefault: dney\n", "jwtgate.yaml:2:10: "},
+		{"in an included file", "routes.d/shop.yaml", "hosts: [shop.example]\nroutes: [{match: admin}]\n", "routes.d/shop.yaml:2:"},
+		{"in a condition", "routes.d/shop.yaml", "hosts: [shop.example]\nroutes: [{name: a, match: /a, when: 'token.x == 1'}]\n", "routes.d/shop.yaml:2:"},
+		{"in the list of what is revoked", "lists/revoked.jsonl", `{"issuer": "pool"}` + "\n", "lists/revoked.jsonl:1:1: "},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			left := aside(t)
+			put(t, map[string]string{row.file: row.text})
+			err := demo.Run(t.Context(), demo.Options{ConfigFile: "jwtgate.yaml", Check: gate.Check, Out: &transcript{}, Getenv: without})
+			mistakes, ok := errors.AsType[config.Mistakes](err)
+			if !ok || len(mistakes) != 1 || !strings.HasPrefix(mistakes[0].Error(), row.want) {
+				t.Errorf("error %v, want one mistake at %s", err, row.want)
+			}
+			if dirs := left(); len(dirs) > 0 {
+				t.Errorf("%q are left behind", dirs)
+			}
+		})
+	}
+}
+
+// The gate of a running demo is started on the user's own paths.
+func TestTheDemosGateReadsTheUsersFiles(t *testing.T) {
+	aside(t)
+	dir := put(t, nil)
+	copied := filepath.Join(t.TempDir(), "copy.yaml")
+	out := &transcript{}
+	err := demo.Run(t.Context(), demo.Options{
+		Executable: program(t, "PLAY_COPY="+copied), Envoy: program(t), ConfigFile: "jwtgate.yaml", Check: gate.Check,
+		Once: true, Out: out, Getenv: without,
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	c, err := config.Load(copied, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, r := range c.Routes {
+		names[r.Name] = true
+	}
+	if !names["health"] || !names["admin"] || !names["more"] || c.RevokedFile != filepath.Join(dir, "lists", "revoked.jsonl") || c.Default != config.AccessRequired {
+		t.Errorf("routes %v, revoked file %q, default %s", names, c.RevokedFile, c.Default)
+	}
+}

@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+
+	"github.com/jwtgate/jwtgate/envoy"
+)
+
+// sentFields are fields that the gate reads, some of them twice, each with a
+// value of its own: two copies must arrive as two. Of those that Envoy knows
+// itself (authorization, origin, content-type, access-control-request-method) it
+// makes one, list or no list. It also takes transfer-encoding for itself.
+func sentFields() []string {
+	fields := []string{
+		"authorization: Bearer a", "cookie: a=1", "cookie: b=2", "sec-websocket-protocol: jwt, a", "sec-websocket-protocol: b",
+		"x-access-token: a", "x-access-token: b", "my_token.1: a",
+		"origin: https://a.example", "sec-fetch-site: none", "sec-fetch-site: cross-site",
+		"access-control-request-method: PUT", "content-type: a/b", "trailer: a", "content-length: 0",
+		"x-http-method-override: DELETE", "x_http_method: DELETE", "x.method.override: DELETE", "x-original-url: /a", "x-rewrite_url: /a", "x~rewrite~url: /a",
+	}
+	for _, name := range envoy.IdentityNames() { // no more than Envoy's hundred fields in all
+		fields = append(fields, name+": a", strings.ReplaceAll(name, "-", "_")+": b", strings.Replace(name, "-", ".", 1)+": c")
+	}
+	return append(fields, "x-user-id: d", "X+User+Id: e")
+}
+
+// otherFields are what browsers, proxies and applications send beside, and names
+// that come close to those that are read.
+func otherFields() []string {
+	return []string{
+		"user-agent: Mozilla/5.0", "accept: */*", "accept-language: en", "accept-encoding: gzip", "referer: https://a.example/", "cache-control: no-cache",
+		"sec-fetch-mode: cors", "sec-fetch-dest: empty", "sec-ch-ua: a", "access-control-request-headers: x-a", "if-none-match: a", "range: bytes=0-1",
+		"priority: u=1", "dnt: 1", "via: a", "forwarded: for=a", "x-forwarded-host: a", "x-real-ip: 192.0.2.1", "x-csrf: a", "traceparent: 00-a",
+		"x-user: a", "x-user-agent: a", "x-userid: a", "x-user-idx: a", "ax-user-id: a", "x-tenant: a", "x-http-methods: a", "x-original-uri: a",
+		"cookies: a", "cookie2: a", "authorizations: a", "originator: a", "content-types: a", "x-request-ids: a",
+	}
+}
+
+// TestEnvoySendsWhatTheGateReads: of a request full of headers the gate is sent
+// the listed ones, every copy and every spelling, and no other. What strips
+// headers before it is off, so that the list is all that is seen.
+func TestEnvoySendsWhatTheGateReads(t *testing.T) {
+	gate, application := startScriptedGate(t), startApplication(t)
+	s := scripted{gate: gate, application: application}
+	slim := startUnguardedEnvoy(t, gate.address, application.address)
+	full := startUnguardedEnvoy(t, gate.address, application.address, allowedHeaders(t), "")
+	every := call{line: "GET /", headers: append(append([]string{"host: api.example"}, otherFields()...), sentFields()...)}
+
+	want := append(sentFields(), "x-request-id: (Envoy's own)")
+	for i, field := range want {
+		name, value, _ := strings.Cut(field, ": ")
+		want[i] = strings.ToLower(name) + ": " + value
+	}
+	slices.Sort(want)
+	if got := s.fields(t, slim, every); !slices.Equal(got, want) {
+		t.Errorf("the gate is sent\n\t%q\nwant\n\t%q", got, want)
+	}
+	// The same request, so that the list and nothing else has kept the others back.
+	sent := s.fields(t, full, every)
+	for _, field := range append(otherFields(), want...) {
+		if !slices.Contains(sent, field) {
+			t.Errorf("without the list the gate is not sent %q", field)
+		}
+	}
+	if reached := application.take(); len(reached) != 2 || reached[0].Header.Get("User-Agent") != "Mozilla/5.0" {
+		t.Errorf("the application received %v, want both requests with all that was not sent to the gate", reached)
+	}
+}
+
+// TestEnvoySendsUpgrades: what only a handshake has.
+func TestEnvoySendsUpgrades(t *testing.T) {
+	s := startScripted(t)
+	connection, _, response := open(t, s.shipped.address, call{line: "GET /ws", headers: []string{"connection: Upgrade", "upgrade: websocket", "sec-websocket-key: a"}})
+	_ = connection.Close()
+	if response.StatusCode != 101 {
+		t.Fatalf("status %d, want 101", response.StatusCode)
+	}
+	if got, want := seenFields(s.gate.last(t).GetRequest().GetHttp().GetHeaderMap()), []string{"upgrade: websocket", "x-request-id: (Envoy's own)"}; !slices.Equal(got, want) {
+		t.Errorf("of a handshake the gate is sent %q, want %q", got, want)
+	}
+}
+
+// fields sends a call and returns the fields that the gate was sent, sorted.
+func (s scripted) fields(t *testing.T, through *envoyProxy, c call) []string {
+	t.Helper()
+	return seenFields(s.ask(t, through, c).GetRequest().GetHttp().GetHeaderMap())
+}
+
+func seenFields(headers *corev3.HeaderMap) []string {
+	var fields []string
+	for _, h := range headers.GetHeaders() {
+		value := string(h.GetRawValue())
+		if h.GetKey() == "x-request-id" {
+			value = "(Envoy's own)"
+		}
+		fields = append(fields, h.GetKey()+": "+value)
+	}
+	slices.Sort(fields)
+	return fields
+}

@@ -1,0 +1,68 @@
+package route
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// mayShow reports whether a denial may name the value of a variable: who the
+// token is of and what was asked for, which a decision names anyway. Never
+// claims, headers or the query: they can hold secrets.
+func mayShow(variable string) bool {
+	switch variable {
+	case "token.subject", "token.client", "token.kind", "request.method", "request.host", "request.path":
+		return true
+	}
+	return strings.HasPrefix(variable, pathVariables)
+}
+
+// shownOf returns the variables that a compiled condition looks at and whose
+// values a denial may name, in the order in which they are written.
+func shownOf(compiled *cel.Ast) []string {
+	name := func(e ast.NavigableExpr) string { return strings.TrimPrefix(e.AsIdent(), ".") }
+	found := ast.MatchDescendants(ast.NavigateAST(compiled.NativeRep()), func(e ast.NavigableExpr) bool {
+		return e.Kind() == ast.IdentKind && mayShow(name(e))
+	})
+	slices.SortStableFunc(found, func(a, b ast.NavigableExpr) int { return cmp.Compare(a.ID(), b.ID()) })
+	var shown []string
+	for _, one := range found {
+		if !slices.Contains(shown, name(one)) {
+			shown = append(shown, name(one))
+		}
+	}
+	return shown
+}
+
+// shownValue quotes a value, unless some of it may be a token, whose text begins
+// with `{"` in base64url: one can stand in a path, and what is left of it when it
+// is cut would be known for a token by nobody else.
+func shownValue(text string) string {
+	if strings.Contains(text, "eyJ") {
+		return "(token)"
+	}
+	return quote(text)
+}
+
+// found renders what those variables were, at most eight of them, behind the
+// text of the condition.
+func (c *condition) found(t *token.Token, facts *Facts) string {
+	const most = 8
+	s := &scene{token: t, facts: facts, segments: c.segments}
+	var parts []string
+	for _, name := range c.shown[:min(most, len(c.shown))] {
+		value, _ := s.ResolveName(name)
+		if text, ok := value.(string); ok {
+			parts = append(parts, name+" "+shownValue(text))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ", with " + strings.Join(parts, ", ")
+}

@@ -1,0 +1,87 @@
+package route_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/route"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// TestConditionFalseShows: a condition that is false names what it looked at of
+// the token's subject, client and kind and of the request's line, each once and
+// in the order of the text, and never a claim, a header or the query.
+func TestConditionFalseShows(t *testing.T) {
+	const secret = "sesame"
+	long := strings.Repeat("x", 65)
+	for _, row := range []struct{ name, when, with string }{
+		{"subject and variable", "token.subject == path.id", `token.subject "alice", path.id "me"`},
+		{"in the order of the text", "path.id == token.subject", `path.id "me", token.subject "alice"`},
+		{"each once", "path.id == 'x' || path.id == 'y'", `path.id "me"`},
+		{"client and kind", "token.client == 'x' && token.kind == 'client'", `token.client "site", token.kind "user"`},
+		{"the request's line", "request.method == 'PUT' || request.host == 'x' || request.path == '/'",
+			`request.method "GET", request.host "shop.example", request.path "/users/me/` + strings.Repeat("x", 54) + `..."`},
+		{"a long one", "path.rest == 'x'", `path.rest "` + long[:64] + `..."`},
+		{"as an argument", "path.id.startsWith('x')", `path.id "me"`},
+		{"inside a walk", "token.groups.exists(g, g == path.id)", `path.id "me"`},
+		{"beside a claim", "claims.secret == path.id", `path.id "me"`},
+		{"a claim", "claims.secret == 'x'", ""},
+		{"a header", "request.headers['x-secret'] == 'x'", ""},
+		{"the query", "request.query == 'x'", ""},
+		{"groups and scopes", "'x' in token.groups || 'x' in token.scopes", ""},
+		{"nothing", "1 == 2", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			tok := verified(t, "shop", map[string]any{"secret": secret, "groups": []string{secret}, "scope": secret, "azp": "site"})
+			facts := factsOf(t, "/users/me/"+long, config.Relaxed{})
+			facts.Method, facts.Host, facts.Query = "GET", "shop.example", secret
+			facts.Headers = []token.Header{{Name: "x-secret", Value: secret}}
+			err := held(t, "/users/{id}/{rest}", row.when, tok, facts)
+			var denial *route.Denial
+			if !errors.As(err, &denial) || !errors.Is(err, route.ErrConditionFalse) {
+				t.Fatalf("got %v", err)
+			}
+			want := row.when
+			if row.with != "" {
+				want += ", with " + row.with
+			}
+			if denial.Detail != want {
+				t.Errorf("got  %s\nwant %s", denial.Detail, want)
+			}
+			if strings.Contains(denial.Error()+denial.Mend, secret) {
+				t.Errorf("%v holds what it must not", denial)
+			}
+		})
+	}
+}
+
+// A token that stands in a path, wherever, is not shown, and no part of it.
+func TestConditionFalseShowsNoToken(t *testing.T) {
+	const text = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
+	for _, target := range []string{"/" + text, "/x&access_token=" + text, "/" + strings.Repeat("x", 60) + text, "/%65yJ" + text[3:]} {
+		err := held(t, "/{id}", "path.id == 'x' || request.path == 'x' || token.subject == 'x'", verified(t, "shop", nil), factsOf(t, target, config.Relaxed{}))
+		const want = `, with path.id (token), request.path (token), token.subject "alice"`
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", target, err, want)
+		}
+	}
+}
+
+// What is shown is bounded and on one line, whatever the request and the text of
+// the condition hold.
+func TestConditionFalseShowsALine(t *testing.T) {
+	match := "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}"
+	err := held(t, match, "(path.a + path.b + path.c +\n path.d + path.e + path.f + path.g + path.h + path.i) == '\u0085'",
+		verified(t, "shop", nil), factsOf(t, "/1/2/3/4/5/6/7/%22/9", config.Relaxed{}))
+	const want = `condition false: (path.a + path.b + path.c + path.d + path.e + path.f + path.g + path.h + path.i) == '`
+	const with = `', with path.a "1", path.b "2", path.c "3", path.d "4", path.e "5", path.f "6", path.g "7", path.h "\""`
+	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), with) || strings.Contains(err.Error(), "\u0085") {
+		t.Errorf("got %v", err)
+	}
+	err = held(t, "/{a}", "path.a == '\u200b'", verified(t, "shop", nil), factsOf(t, "/1", config.Relaxed{}))
+	if err == nil || err.Error() != "condition false: path.a == '\ufffd', with path.a \"1\"" {
+		t.Errorf("got %q", err)
+	}
+}
