@@ -43,7 +43,7 @@ func routeObject() object[routeFile] {
 			field("acr", "the login must be of one of these classes", listOf("a list such as [gold]", acrForm()), func(f *of) *[]string { return &f.Requirement.ACR }),
 			field("tokens_from", "instead of tokens.from", tokenSources(true), func(f *of) *[]TokenSource { return &f.TokensFrom }),
 			field("forward", "instead of tokens.forward", truth(), func(f *of) *bool { return &f.Forward }),
-			field("end_streams_at_expiry", "what is streamed to the client (SSE, gRPC, WebSocket) ends when the token does", truth(),
+			field("end_streams_at_expiry", "what is streamed to the client (SSE, gRPC, WebSocket) ends when the token does: at its exp and the issuer's leeway behind it", truth(),
 				func(f *of) *bool { return &f.EndStreamsAtExpiry }).or("false"),
 			field("audit", "instead of audit.denied and audit.allowed", oneIn(), func(f *of) *OneIn { return &f.audit }),
 			field("shadow", "instead of the file's shadow: would-be denials are recorded, not enforced", truth(), func(f *of) *bool { return &f.Shadow }),
