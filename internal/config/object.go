@@ -15,11 +15,10 @@ type Key struct {
 	Form     string // what to write, such as "a duration such as 30s"
 	Default  string // as YAML; empty when there is none or it depends on other keys
 	Required bool   // whatever holds it has to have it
-	Later    bool   // refused by name in this version
 }
 
 // Keys lists every key that a configuration may have, in the order in which
-// they are documented, those that are not in this version included.
+// they are documented.
 func Keys() []Key { return fileObject().reference("") }
 
 // object describes a mapping with known keys that is decoded into a T.
@@ -58,11 +57,6 @@ func field[T, V any](name, doc string, f form[V], into func(*T) *V) key[T] {
 		below: f.below,
 		shape: f.outline,
 	}
-}
-
-// later declares a key that is refused by name until it is built.
-func later[T any](name, doc string) key[T] {
-	return key[T]{Key: Key{Path: name, Doc: doc, Later: true}}
 }
 
 // misplaced declares a key that a user may well look for here and that has no
@@ -112,8 +106,6 @@ func (o object[T]) read(d *decoder, p place, t *T) bool {
 		switch {
 		case i < 0:
 			o.unknown(d, p, entry)
-		case o.keys[i].Later:
-			d.report(d.at(entry.key.Line, entry.key.Column), "%s is not in this version; leave it out", d.said(entry.path))
 		case o.keys[i].mend != "":
 			d.report(d.at(entry.key.Line, entry.key.Column), "%s %s", d.said(entry.path), o.keys[i].mend)
 		default:
@@ -140,7 +132,7 @@ func (o object[T]) index(name string) int {
 func (o object[T]) known() []string {
 	var known []string
 	for _, k := range o.keys {
-		if !k.Later && k.mend == "" {
+		if k.mend == "" {
 			known = append(known, k.Path)
 		}
 	}
@@ -159,7 +151,7 @@ func (o object[T]) indented(d *decoder, p place, entries []place) []place {
 	for ; end < len(entries); end++ {
 		one := entries[end]
 		name := one.key.Value
-		if one.node.Kind != yaml.MappingNode || o.index(name) >= 0 || closest(name, o.known()) != "" {
+		if one.node.Kind != yaml.MappingNode || o.index(name) >= 0 || Closest(name, o.known()) != "" {
 			break
 		}
 		d.report(d.at(one.key.Line, one.key.Column), "indent %s by two spaces to put it under %s", shown(name), o.names)
@@ -177,7 +169,7 @@ func (o object[T]) unknown(d *decoder, p, entry place) {
 	at := d.at(entry.key.Line, entry.key.Column)
 	mend := "the keys here are " + strings.Join(known, ", ")
 	before, _, colon := strings.Cut(name, ":")
-	near := cmp.Or(o.slips[name], closest(name, known))
+	near := cmp.Or(o.slips[name], Closest(name, known))
 	switch homes := d.elsewhere(name); {
 	case colon && slices.Contains(known, before):
 		mend = "write a space after the colon"
@@ -199,9 +191,8 @@ func (d *decoder) elsewhere(name string) []string {
 	if d.homes == nil {
 		d.homes = map[string][]string{}
 		for _, k := range Keys() {
-			if last := k.Path[strings.LastIndexByte(k.Path, '.')+1:]; !k.Later {
-				d.homes[last] = append(d.homes[last], k.Path)
-			}
+			last := k.Path[strings.LastIndexByte(k.Path, '.')+1:]
+			d.homes[last] = append(d.homes[last], k.Path)
 		}
 	}
 	return d.homes[name]
@@ -224,12 +215,12 @@ func (o object[T]) reference(path string) []Key {
 	return all
 }
 
-// closest returns the known word that a typing mistake most likely meant, or
+// Closest returns the known word that a typing mistake most likely meant, or
 // nothing.
-func closest(word string, known []string) string {
+func Closest(word string, known []string) string {
 	best, least := "", len(word)/3+1
 	for _, candidate := range known {
-		if n := edits(strings.ToLower(word), candidate); n <= least && n < len(candidate) {
+		if n := edits(strings.ToLower(word), strings.ToLower(candidate)); n <= least && n < len(candidate) {
 			best, least = candidate, n-1
 		}
 	}

@@ -186,7 +186,7 @@ func checkIssuerNames(d *decoder, path string, names, known []string) {
 		mend := "the issuers are " + strings.Join(known, ", ")
 		if len(known) == 0 {
 			mend = "write it under issuers"
-		} else if near := closest(name, known); near != "" {
+		} else if near := Closest(name, known); near != "" {
 			mend = "did you mean " + near + "?"
 		}
 		d.wrong(fmt.Sprintf("%s.issuers[%d]", path, i), "is %s, and no issuer has that name; %s", shown(name), mend)

@@ -114,7 +114,7 @@ func (r *reader) headerWants(p place) []headerWant {
 		want := headerWant{name: strings.ToLower(e.key.Value)}
 		if !slices.Contains(known, want.name) {
 			mend := "it sets " + strings.Join(known, ", ")
-			if near := closest(want.name, known); near != "" {
+			if near := config.Closest(want.name, known); near != "" {
 				mend = "did you mean " + near + "?"
 			}
 			r.report(r.at(e.key), "%s: the gate never sets %s; %s", p.path, shown(e.key.Value), mend)

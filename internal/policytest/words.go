@@ -26,42 +26,6 @@ func oneLine(text string) string {
 	return shown(text)
 }
 
-// closest returns the known word that a typing mistake most likely meant, or "".
-func closest(word string, known []string) string {
-	best, least := "", len(word)/3+1
-	for _, candidate := range known {
-		if n := edits(strings.ToLower(word), strings.ToLower(candidate)); n <= least && n < len(candidate) {
-			best, least = candidate, n-1
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance of two short words.
-func edits(a, b string) int {
-	const most = 64
-	if len(a) > most || len(b) > most {
-		return most
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
 // count writes how many there are.
 func count(n int, what string) string {
 	if n == 1 {
