@@ -31,7 +31,7 @@ func (cmd checkCommand) Run(c console, parsed *kong.Context) error {
 	if file == "" {
 		return errors.New("no configuration is named; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help")
 	}
-	cfg, err := loadConfig(file, c.getenv)
+	cfg, err := loadServed(file, c.getenv)
 	if err != nil {
 		return tellMistakes(c.out, err)
 	}

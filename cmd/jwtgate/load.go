@@ -49,6 +49,20 @@ func readConfig(file string, getenv func(string) (string, bool)) (*config.Config
 	return config.Load(file, getenv)
 }
 
+// loadServed is loadConfig for a server's own config, whose certificates have to
+// be there as well.
+func loadServed(file string, getenv func(string) (string, bool)) (*config.Config, error) {
+	cfg, err := tryConfig(file, getenv)
+	var mistakes config.Mistakes
+	if err != nil && !errors.As(err, &mistakes) || cfg == nil {
+		return nil, err
+	}
+	if mistakes = append(mistakes, certificateMistakes(cfg)...); len(mistakes) > 0 {
+		return nil, answerNo{mistakes.Sorted()}
+	}
+	return cfg, nil
+}
+
 // tellMistakes prints the mistakes of a config, one a line, and how many there
 // are. Another error it returns as it is.
 func tellMistakes(w io.Writer, err error) error {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -115,10 +116,12 @@ type server struct {
 	candidate *gate.Gate // nil without a candidate config
 	shadow    *gate.Candidate
 	extauthz  *extauthz.Server
-	admin     *telemetry.Admin
+	// certificates are those of the gRPC port; nil without TLS.
+	certificates *extauthz.Certificates
+	admin        *telemetry.Admin
 
 	// What follows files; nil where there is no file.
-	config, candidateConfig, revoked, candidateRevoked *follower
+	config, candidateConfig, revoked, candidateRevoked, certificate *follower
 	// ready stays on once an issuer has had keys: neither an outage later nor a
 	// reload to an issuer that is down takes a replica out of its service.
 	ready atomic.Bool
@@ -142,7 +145,7 @@ func (s *server) open(cmd serveCommand) (err error) {
 	if cmd.Config != "" {
 		s.config = newFollower("the configuration", s.logger, config.NewWatcher, cmd.Config)
 	}
-	if s.cfg, err = loadConfig(cmd.Config, s.getenv); err != nil {
+	if s.cfg, err = loadServed(cmd.Config, s.getenv); err != nil {
 		return err
 	}
 	s.written = listens{s.cfg.Server, s.cfg.Admin}
@@ -152,6 +155,9 @@ func (s *server) open(cmd serveCommand) (err error) {
 		return err
 	}
 	if s.http, err = listen("admin.listen", s.cfg.Admin.Listen, noSocket); err != nil {
+		return err
+	}
+	if err = s.openCertificates(); err != nil {
 		return err
 	}
 	s.replica = replicaName(s.grpc.Addr().String())
@@ -206,7 +212,7 @@ func (s *server) follow(file string) {
 	s.config.count = s.metrics.Reloaded
 	s.config.followConfig(s.gate, file, s.getenv, func(cfg *config.Config) {
 		s.revoked.rewatchRevoked(s.gate)
-		if s.written != (listens{cfg.Server, cfg.Admin}) {
+		if !reflect.DeepEqual(s.written, listens{cfg.Server, cfg.Admin}) {
 			s.logger.Warn("server and admin have changed, and take effect at the next start only")
 		}
 		announce(s.logger, cfg)
@@ -215,7 +221,7 @@ func (s *server) follow(file string) {
 
 // followers are those that there are.
 func (s *server) followers() []*follower {
-	all := []*follower{s.config, s.candidateConfig, s.revoked, s.candidateRevoked}
+	all := []*follower{s.config, s.candidateConfig, s.revoked, s.candidateRevoked, s.certificate}
 	return slices.DeleteFunc(all, func(f *follower) bool { return f == nil })
 }
 
@@ -226,7 +232,7 @@ func (s *server) observe() {
 		live := s.gate.Config()
 		return telemetry.ConfigSample{Hash: live.Hash, Relaxations: relaxationCounts(live), Revoked: s.gate.Revoked(), Remembered: s.gate.Remembered()}
 	})
-	s.extauthz = extauthz.NewServer(s.gate, extauthz.Observers{Log: s.log, Metrics: s.metrics, Candidate: s.shadow}, s.logger)
+	s.extauthz = extauthz.NewServer(s.gate, extauthz.Observers{Log: s.log, Metrics: s.metrics, Candidate: s.shadow}, s.logger, s.certificates)
 	s.admin = telemetry.NewAdmin(s.metrics, telemetry.Views{
 		Ready:    s.readiness,
 		Issuers:  func() any { return issuersView(s.gate.Issuers().Stats()) },

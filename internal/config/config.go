@@ -2,6 +2,7 @@ package config
 
 import (
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -49,8 +50,29 @@ type Config struct {
 // Server is where Envoy reaches the gate.
 type Server struct {
 	Listen     string        // host:port, or unix:PATH
+	TLS        TLS           // the zero value: none
 	SocketMode fs.FileMode   // permission bits of a Unix socket
 	DrainDelay time.Duration // NOT_SERVING this long before connections close
+}
+
+// TLS names the files by which Envoy and the gate prove who they are. That the
+// files are there, and fit each other, is not checked here.
+type TLS struct {
+	CertFile, KeyFile string // PEM; both, or neither: no TLS
+	// ClientCAFile signs the certificates of clients, which then must have one;
+	// empty: they need none.
+	ClientCAFile string
+	// ClientNames are DNS names and URIs, of which a client's certificate must
+	// have one; empty: any certificate of the CA.
+	ClientNames []string
+}
+
+// Enabled tells whether the gate speaks TLS.
+func (t TLS) Enabled() bool { return t.CertFile != "" }
+
+// Files are those that are named, in no particular order.
+func (t TLS) Files() []string {
+	return slices.DeleteFunc([]string{t.CertFile, t.KeyFile, t.ClientCAFile}, func(name string) bool { return name == "" })
 }
 
 // Admin is where operators and probes reach the gate.

@@ -6,8 +6,7 @@
 // One table per object (server.go, issuer.go, route.go and so on) names its
 // keys, what each is for, what form its value has and its default. The decoder,
 // the reference that [Keys] returns and the [Schema] for editors are all made
-// from these tables. A key that this version does not have yet stands in its
-// table all the same, and is refused by name.
+// from these tables.
 //
 // What the package never does: it opens no network connection, starts no
 // goroutine, opens no file but those that it is given to read or to watch and
@@ -17,11 +16,10 @@
 //
 // Security invariants, each with the test that holds it:
 //
-//  1. Nothing in a file is ignored: an unknown, repeated or not yet built key,
-//     a second document, an anchor, an alias, a merge key and a tag are
-//     mistakes, and so is a key that would have no effect on its route
-//     (TestPlantedMistakes, TestNotInThisVersion, TestRefusedYAML,
-//     TestCredentialsWithoutUse).
+//  1. Nothing in a file is ignored: an unknown or repeated key, a second
+//     document, an anchor, an alias, a merge key and a tag are mistakes, and so
+//     is a key that would have no effect on its route (TestPlantedMistakes,
+//     TestEverythingStated, TestRefusedYAML, TestCredentialsWithoutUse).
 //  2. A variable's value stays inside the scalar that names it: it can never
 //     add a key, an item or a document (TestExpansionStaysInItsScalar). A
 //     condition holds what is written, whatever the environment says
@@ -55,4 +53,6 @@
 //     reading a file and watching it (TestWatch, TestWatchPatterns,
 //     TestWatchOthers, TestPromptWatch, TestPromptWatchHiddenChange,
 //     TestPromptWatchBusyFile).
+//  13. No TLS is not what a server.tls with a slip in it means, and a name of a
+//     client that could never be one is a mistake (TestTLSMistakes).
 package config

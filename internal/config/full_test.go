@@ -11,6 +11,7 @@ import (
 // full states every key of this version at once, as its place in a real file is.
 const full = `server:
   listen: 127.0.0.1:9001
+  tls: {cert_file: server.pem, key_file: /etc/jwtgate/server.key, client_ca_file: ca.pem, client_names: []}
   socket_mode: "0660"
   drain_delay: 3s
 admin:
@@ -97,14 +98,16 @@ func TestFull(t *testing.T) {
 	dir := files(t, map[string]string{"gate.yaml": full, "routes.d/shop.yaml": "hosts: [shop.example]\nroutes: [{match: /cart}]\n"})
 	c, wrong, warned := load(t, dir)
 	same(t, wrong, nil)
-	same(t, warned, []string{"19:5: issuers.partner.clients is an empty list: only the audience of a token is checked, not its client"})
+	same(t, warned, []string{"20:5: issuers.partner.clients is an empty list: only the audience of a token is checked, not its client"})
 	recorded := config.Sampling{Denied: 1}
 	keys := config.JWKS{RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour, RequestTimeout: 5 * time.Second, Proxy: "none"}
 	cruddur, partner := keys, keys
 	cruddur.URI = "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU/.well-known/jwks.json"
 	partner.URI, partner.CAFile = "https://keys.partner.example/jwks", "/etc/jwtgate/ca.pem"
 	compare(t, []valueRow{
-		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", SocketMode: 0o660, DrainDelay: 3 * time.Second}},
+		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", TLS: config.TLS{
+			CertFile: filepath.Join(dir, "server.pem"), KeyFile: "/etc/jwtgate/server.key", ClientCAFile: filepath.Join(dir, "ca.pem"), ClientNames: []string{},
+		}, SocketMode: 0o660, DrainDelay: 3 * time.Second}},
 		{"admin", c.Admin, config.Admin{Listen: "127.0.0.1:9002"}},
 		{"cache_dir", c.CacheDir, "/var/cache/jwtgate"},
 		{"issuers", c.Issuers, []config.Issuer{

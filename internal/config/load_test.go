@@ -125,7 +125,7 @@ routes: [{match: /a}]
 // stated states every key of this version, each with another value than its
 // default.
 const stated = `
-server: {listen: "unix:/run/gate.sock", socket_mode: "0600", drain_delay: 0s}
+server: {listen: "unix:/run/gate.sock", socket_mode: "0600", drain_delay: 0s, tls: {cert_file: server.pem, key_file: server.key}}
 admin: {listen: "[::1]:9102"}
 cache_dir: cache
 issuers:
@@ -188,7 +188,7 @@ func TestEveryKey(t *testing.T) {
 	recorded := config.Sampling{Denied: 2, Allowed: 1_000_000}
 	from := []config.TokenSource{{Kind: config.SourceCookie, Name: "session", Origins: []string{"https://app.example"}}, {Kind: config.SourceBearer}}
 	compare(t, []valueRow{
-		{"server", c.Server, config.Server{Listen: "unix:/run/gate.sock", SocketMode: 0o600}},
+		{"server", c.Server, config.Server{Listen: "unix:/run/gate.sock", SocketMode: 0o600, TLS: config.TLS{CertFile: "server.pem", KeyFile: "server.key"}}},
 		{"admin", c.Admin, config.Admin{Listen: "[::1]:9102"}},
 		{"cache_dir", c.CacheDir, "cache"},
 		{"tokens", c.Tokens, config.Tokens{From: from, Forward: true, MaxBytes: 4096, CacheEntries: 20000}},

@@ -37,12 +37,11 @@ func TestReference(t *testing.T) {
 		tables[mark[2]] = nil
 	}
 	for _, k := range config.Keys() {
-		if path := owner(k.Path, tables); !k.Later {
-			k.Path = strings.TrimPrefix(k.Path, path+".")
-			tables[path] = append(tables[path], k)
-			if path == "." && strings.ContainsAny(k.Path, ".[") {
-				t.Errorf("%s has no table: write <!-- keys: OBJECT --> and <!-- /keys --> for the object that holds it", k.Path)
-			}
+		path := owner(k.Path, tables)
+		k.Path = strings.TrimPrefix(k.Path, path+".")
+		tables[path] = append(tables[path], k)
+		if path == "." && strings.ContainsAny(k.Path, ".[") {
+			t.Errorf("%s has no table: write <!-- keys: OBJECT --> and <!-- /keys --> for the object that holds it", k.Path)
 		}
 	}
 	want := keysMark.ReplaceAllStringFunc(text, func(block string) string {

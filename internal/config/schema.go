@@ -36,7 +36,7 @@ func (o object[T]) shape() schema {
 	keys := schema{}
 	var required []string
 	for _, k := range o.keys {
-		if k.Later || k.mend != "" {
+		if k.mend != "" {
 			continue
 		}
 		one := k.shape()

@@ -23,7 +23,7 @@ func serverObject() object[Server] {
 		keys: []key[Server]{
 			field("listen", "where Envoy asks", listenForm("host:port or unix:PATH, such as "+exampleListen, ParseListen),
 				func(s *Server) *string { return &s.Listen }).or("127.0.0.1:9001"),
-			later[Server]("tls", "certificates of the gate and of its clients"),
+			field("tls", "certificates of the gate and of its clients; without it there is no TLS", group(tlsObject()), func(s *Server) *TLS { return &s.TLS }),
 			field("socket_mode", "permissions of a Unix socket", modeForm(),
 				func(s *Server) *fs.FileMode { return &s.SocketMode }).or(`"0660"`),
 			field("drain_delay", "NOT_SERVING this long before connections close", duration("3s", 0, 10*time.Minute),

@@ -21,4 +21,8 @@
 //     (FuzzScan, TestScanRefuses, TestScanKnowsEachField).
 //  5. Nothing of a request outlives its answer in memory that is used again, but
 //     for copies (TestCallsForget).
+//  6. With certificates, nobody is answered who does not speak TLS, and with a
+//     CA of clients nobody whose certificate it has not signed, or, if names are
+//     given, has none of them (TestTLS, TestMutualTLS). Files that cannot be used
+//     change nothing (TestRotation).
 package extauthz

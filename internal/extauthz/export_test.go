@@ -20,7 +20,7 @@ func NewServerFor(d Decider) *Server {
 	return newServer(&service{
 		gate: into{d}, logger: slog.New(slog.DiscardHandler), calls: new(calls),
 		observe: func(context.Context, *gate.Request, *gate.Decision) {},
-	})
+	}, nil)
 }
 
 // Decider decides in memory of its own.

@@ -32,7 +32,7 @@ func TestPanicIsDenied(t *testing.T) {
 		return time.Now()
 	})
 	w := &world{audit: &lines{}, logs: &lines{}}
-	w.serve(t, extauthz.NewServer(g, observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil))))
+	w.serve(t, extauthz.NewServer(g, observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil))
 	fail.Store(true)
 	answer := w.ask(t, request("GET", "/x", "content-type: application/grpc"))
 	if got := reason(answer); got != "internal" || answer.GetStatus().GetCode() != 14 || answer.GetDeniedResponse().GetStatus().GetCode() != 503 {
@@ -62,7 +62,7 @@ func (brokenHandler) Handle(context.Context, slog.Record) error { panic("no spac
 func TestFaultOfTheAuditLogIsLoudOnly(t *testing.T) {
 	w := &world{logs: &lines{}}
 	g := newGate(t, "default: deny\nroutes: [{match: /open, access: public}]\n", nil, nil)
-	w.serve(t, extauthz.NewServer(g, observers(brokenHandler{slog.NewJSONHandler(io.Discard, nil)}, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil))))
+	w.serve(t, extauthz.NewServer(g, observers(brokenHandler{slog.NewJSONHandler(io.Discard, nil)}, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil))
 	for path, want := range map[string]string{"/closed": "route_denied", "/open": "public"} {
 		if got := reason(w.ask(t, request("GET", path))); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
@@ -274,7 +274,7 @@ func startBlocked(t *testing.T) (w *world, release chan struct{}, answered chan 
 	t.Helper()
 	b := blocking{slog.NewJSONHandler(io.Discard, nil), make(chan struct{}), make(chan struct{})}
 	w = &world{}
-	w.serve(t, extauthz.NewServer(newGate(t, "default: deny\n", nil, nil), observers(b, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler)))
+	w.serve(t, extauthz.NewServer(newGate(t, "default: deny\n", nil, nil), observers(b, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), nil))
 	answered = make(chan *authv3.CheckResponse, 1)
 	go func() {
 		answer, _ := w.check.Check(context.Background(), request("GET", "/x"))
@@ -361,7 +361,7 @@ func TestDecisionsAreCounted(t *testing.T) {
 	metrics := telemetry.NewMetrics(telemetry.Build{})
 	w := &world{}
 	g := newGate(t, "default: deny\nroutes: [{name: open, match: /open, access: public}]\n", nil, nil)
-	w.serve(t, extauthz.NewServer(g, observers(slog.DiscardHandler, metrics), slog.New(slog.DiscardHandler)))
+	w.serve(t, extauthz.NewServer(g, observers(slog.DiscardHandler, metrics), slog.New(slog.DiscardHandler), nil))
 	for _, path := range []string{"/open", "/open", "/x", "//"} {
 		w.ask(t, request("GET", path))
 	}

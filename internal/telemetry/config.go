@@ -21,6 +21,10 @@ func (m *Metrics) CandidateReloaded(result string) { m.candidateReloads.WithLabe
 // "refused".
 func (m *Metrics) RevokedRead(result string) { m.revokedReads.WithLabelValues(result).Inc() }
 
+// CertificateRead counts the certificates of the gRPC port that were read again:
+// "ok" or "refused".
+func (m *Metrics) CertificateRead(result string) { m.certificateReads.WithLabelValues(result).Inc() }
+
 // RegisterConfig has the metrics of the live config taken from sample at each
 // scrape.
 func (m *Metrics) RegisterConfig(sample func() ConfigSample) {

@@ -17,7 +17,9 @@ type Metrics struct {
 
 	known, unknown prometheus.Counter // tokens
 
-	candidateReloads, revokedReads *prometheus.CounterVec
+	candidateReloads, revokedReads, certificateReads *prometheus.CounterVec
+
+	refusedHandshakes prometheus.Counter
 }
 
 // Build says what was built.
@@ -47,6 +49,11 @@ func NewMetrics(build Build) *Metrics {
 	m.reloads = byResult("jwtgate_config_reloads_total", "Configurations read again while running, by result: ok or refused.")
 	m.candidateReloads = byResult("jwtgate_shadow_config_reloads_total", "Candidate configurations read again while running, by result: ok or refused.")
 	m.revokedReads = byResult("jwtgate_revoked_reads_total", "Lists of what is revoked read again while running, by result: ok or refused.")
+	m.certificateReads = byResult("jwtgate_certificate_reads_total", "Certificates of the gRPC port read again while running, by result: ok or refused.")
+	m.refusedHandshakes = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "jwtgate_tls_handshakes_refused_total",
+		Help: "Connections to the gRPC port whose TLS handshake failed.",
+	})
 	m.shadow = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "jwtgate_shadow_differences_total",
 		Help: "Requests that the candidate configuration decides otherwise, by the live route, both verdicts and the candidate's reason.",
@@ -61,7 +68,8 @@ func NewMetrics(build Build) *Metrics {
 		Help: "What is running; always 1.",
 	}, []string{"version", "commit", "goversion"})
 	info.WithLabelValues(build.Version, build.Commit, build.GoVersion).Set(1)
-	m.registry.MustRegister(m.checks, m.duration, m.reloads, m.candidateReloads, m.revokedReads, m.shadow, tokens, info,
+	m.registry.MustRegister(m.checks, m.duration, m.reloads, m.candidateReloads, m.revokedReads,
+		m.certificateReads, m.refusedHandshakes, m.shadow, tokens, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -83,6 +91,9 @@ func (m *Metrics) RegisterDropped(dropped func() uint64) {
 		Help: "Lines of the log, decisions among them, that could not be written.",
 	}, func() float64 { return float64(dropped()) }))
 }
+
+// HandshakeRefused counts one connection whose TLS handshake failed.
+func (m *Metrics) HandshakeRefused() { m.refusedHandshakes.Inc() }
 
 // Token counts one token that was looked at: remembered, or verified.
 func (m *Metrics) Token(remembered bool) {

@@ -160,6 +160,8 @@ func TestMetricNames(t *testing.T) {
 	a.metrics.Reloaded("refused")
 	a.metrics.CandidateReloaded("ok")
 	a.metrics.RevokedRead("ok")
+	a.metrics.CertificateRead("refused")
+	a.metrics.HandshakeRefused()
 	a.metrics.Differ("admin", "allow", "deny", "group_missing")
 	a.metrics.Token(true)
 	a.metrics.Token(true)
@@ -200,6 +202,9 @@ func TestMetricNames(t *testing.T) {
 		`jwtgate_token_cache_total{result="miss"} 1`,
 		`jwtgate_revoked_reads_total{result="ok"} 1`,
 		`jwtgate_revoked_reads_total{result="refused"} 0`,
+		`jwtgate_certificate_reads_total{result="ok"} 0`,
+		`jwtgate_certificate_reads_total{result="refused"} 1`,
+		"jwtgate_tls_handshakes_refused_total 1",
 		`jwtgate_shadow_config_reloads_total{result="ok"} 1`,
 		`jwtgate_shadow_config_reloads_total{result="refused"} 0`,
 		`jwtgate_shadow_differences_total{from="allow",reason="group_missing",route="admin",to="deny"} 1`,
@@ -235,7 +240,9 @@ func TestMetricNames(t *testing.T) {
 		"jwtgate_key_next_fetch_seconds": "gauge", "jwtgate_key_fetch_failures_in_row": "gauge", "jwtgate_unknown_kids": "gauge",
 		"jwtgate_keys_withdrawn_in_use_total": "counter",
 		"jwtgate_revoked_lines":               "gauge", "jwtgate_revoked_reads_total": "counter",
-		"jwtgate_shadow_config_reloads_total": "counter", "jwtgate_shadow_differences_total": "counter",
+		"jwtgate_certificate_reads_total":      "counter",
+		"jwtgate_tls_handshakes_refused_total": "counter",
+		"jwtgate_shadow_config_reloads_total":  "counter", "jwtgate_shadow_differences_total": "counter",
 		"jwtgate_shadow_skipped_total": "counter",
 		"jwtgate_token_cache_entries":  "gauge", "jwtgate_token_cache_total": "counter",
 	}

@@ -151,6 +151,10 @@ func TestMemoryNeverHoldsWhatWasRefused(t *testing.T) {
 			}
 		}
 	}
+	// One that ends with its leeway is good, and verified afresh each time.
+	if _, known, err := memory.Verify(t.Context(), mintRS256(map[string]any{"exp": now.Add(-time.Second).Unix()}), now); err != nil || known {
+		t.Errorf("within the leeway: known %v, %v", known, err)
+	}
 	if memory.Len() != 0 {
 		t.Errorf("%d are remembered", memory.Len())
 	}

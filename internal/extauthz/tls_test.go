@@ -1,0 +1,248 @@
+package extauthz_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/jwtgate/jwtgate/internal/extauthz"
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+)
+
+// authority signs certificates.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// sign makes a certificate; by nobody: it signs itself.
+func (a *authority) sign(t *testing.T, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if template.SerialNumber, err = rand.Int(rand.Reader, big.NewInt(1<<60)); err != nil {
+		t.Fatal(err)
+	}
+	if template.NotBefore = time.Now().Add(-time.Hour); template.NotAfter.IsZero() {
+		template.NotAfter = time.Now().Add(time.Hour)
+	}
+	parent, signer := a.cert, a.key
+	if parent == nil {
+		parent, signer = template, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert, key
+}
+
+func newAuthority(t *testing.T) *authority {
+	t.Helper()
+	cert, key := (&authority{}).sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	return &authority{cert, key}
+}
+
+// pair is a certificate of a as TLS uses one.
+func (a *authority) pair(t *testing.T, template *x509.Certificate) tls.Certificate {
+	t.Helper()
+	cert, key := a.sign(t, template)
+	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
+}
+
+// store writes PEM files into dir, each in the place of the one before.
+func store(t *testing.T, dir string, pair tls.Certificate, ca *authority) extauthz.TLSFiles {
+	t.Helper()
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	files := extauthz.TLSFiles{Cert: put("cert.pem", "CERTIFICATE", pair.Certificate[0]), Key: put("key.pem", "PRIVATE KEY", key)}
+	if ca != nil {
+		files.ClientCA = put("ca.pem", "CERTIFICATE", ca.cert.Raw)
+	}
+	return files
+}
+
+func server() *x509.Certificate {
+	return &x509.Certificate{DNSNames: []string{"jwtgate.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+}
+
+// secured is a server that speaks TLS.
+func secured(t *testing.T, certificates *extauthz.Certificates) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := newGate(t, "default: deny\nroutes: [{name: open, match: /open, access: public}]\n", nil, nil)
+	s := extauthz.NewServer(gate, observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), certificates)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(listener) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		s.Shutdown(ctx, 0)
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return listener.Addr().String()
+}
+
+// greets puts one Check to a server over a connection of its own.
+func greets(t *testing.T, address string, transport credentials.TransportCredentials) error {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(transport))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	answer, err := authv3.NewAuthorizationClient(conn).Check(ctx, request("GET", "/open"))
+	if err == nil && reason(answer) != "public" {
+		t.Errorf("the answer is %v", answer)
+	}
+	return err
+}
+
+func read(t *testing.T, files extauthz.TLSFiles) *extauthz.Certificates {
+	t.Helper()
+	certificates, err := extauthz.ReadCertificates(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificates
+}
+
+func (a *authority) trusted(certificates ...tls.Certificate) *tls.Config {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	return &tls.Config{RootCAs: pool, ServerName: "jwtgate.example", Certificates: certificates, MinVersion: tls.VersionTLS12}
+}
+
+// TestTLS: with a certificate the port speaks TLS, 1.2 at least, and nothing else.
+func TestTLS(t *testing.T) {
+	ca := newAuthority(t)
+	address := secured(t, read(t, store(t, t.TempDir(), ca.pair(t, server()), nil)))
+	if err := greets(t, address, credentials.NewTLS(ca.trusted())); err != nil {
+		t.Errorf("TLS: %v", err)
+	}
+	if err := greets(t, address, insecure.NewCredentials()); err == nil {
+		t.Error("plain text was answered")
+	}
+	old := ca.trusted()
+	old.MinVersion, old.MaxVersion = tls.VersionTLS11, tls.VersionTLS11
+	if err := greets(t, address, credentials.NewTLS(old)); err == nil {
+		t.Error("TLS 1.1 was answered")
+	}
+	if err := greets(t, address, credentials.NewTLS(newAuthority(t).trusted())); err == nil {
+		t.Error("the client took a certificate of another authority")
+	}
+}
+
+// TestMutualTLS: a client needs a certificate of the authority that is good now,
+// and one of the names if names are asked for; a common name is none.
+func TestMutualTLS(t *testing.T) {
+	ca, clients := newAuthority(t), newAuthority(t)
+	files := store(t, t.TempDir(), ca.pair(t, server()), clients)
+	anyone := secured(t, read(t, files))
+	files.ClientNames = []string{"envoy.example", "spiffe://example/ns/edge/sa/envoy"}
+	few := secured(t, read(t, files))
+	spiffe := func(text string) []*url.URL {
+		parsed, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []*url.URL{parsed}
+	}
+	usage := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	for _, row := range []struct {
+		name        string
+		client      []tls.Certificate
+		anyone, few bool
+	}{
+		{"no certificate", nil, false, false},
+		{"another authority's", []tls.Certificate{newAuthority(t).pair(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: usage})}, false, false},
+		{"expired", []tls.Certificate{clients.pair(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: usage, NotAfter: time.Now().Add(-time.Minute)})}, false, false},
+		{"for servers only", []tls.Certificate{clients.pair(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})}, false, false},
+		{"of a DNS name", []tls.Certificate{clients.pair(t, &x509.Certificate{DNSNames: []string{"x.example", "envoy.example"}, ExtKeyUsage: usage})}, true, true},
+		{"of a SPIFFE ID", []tls.Certificate{clients.pair(t, &x509.Certificate{URIs: spiffe("spiffe://example/ns/edge/sa/envoy"), ExtKeyUsage: usage})}, true, true},
+		{"of another SPIFFE ID", []tls.Certificate{clients.pair(t, &x509.Certificate{URIs: spiffe("spiffe://example/ns/edge/sa/envoy2"), ExtKeyUsage: usage})}, true, false},
+		{"of a name below", []tls.Certificate{clients.pair(t, &x509.Certificate{DNSNames: []string{"a.envoy.example", "*.example"}, ExtKeyUsage: usage})}, true, false},
+		{"of a common name", []tls.Certificate{clients.pair(t, &x509.Certificate{Subject: pkix.Name{CommonName: "envoy.example"}, ExtKeyUsage: usage})}, true, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			for address, taken := range map[string]bool{anyone: row.anyone, few: row.few} {
+				if err := greets(t, address, credentials.NewTLS(ca.trusted(row.client...))); (err == nil) != taken {
+					t.Errorf("%v, want it taken: %v", err, taken)
+				}
+			}
+		})
+	}
+}
+
+// TestRotation: new connections get the new certificate; files that do not fit
+// each other change nothing.
+func TestRotation(t *testing.T) {
+	first, second := newAuthority(t), newAuthority(t)
+	dir := t.TempDir()
+	certificates := read(t, store(t, dir, first.pair(t, server()), nil))
+	address := secured(t, certificates)
+	serves := func(who string, ca *authority, want bool) {
+		t.Helper()
+		if err := greets(t, address, credentials.NewTLS(ca.trusted())); (err == nil) != want {
+			t.Errorf("%s: %v, want %v", who, err, want)
+		}
+	}
+	serves("the first", first, true)
+	files := store(t, dir, second.pair(t, server()), nil)
+	serves("before it is read", second, false)
+	if err := certificates.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	serves("the second", second, true)
+	serves("the first, which is gone", first, false)
+	for name, text := range map[string]string{files.Cert: "no PEM", files.Key: ""} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := certificates.Reload(); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+		serves("the second still", second, true)
+	}
+}
