@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -23,38 +22,53 @@ const defaultAddress = "127.0.0.1:9001"
 const healthcheckTimeout = 3 * time.Second
 
 type healthcheckCommand struct {
-	Config string `help:"The server's configuration; its server.listen is asked." placeholder:"FILE" env:"JWTGATE_CONFIG"`
+	Config string `help:"The server's configuration; its server.listen is asked, by TLS if it has server.tls." placeholder:"FILE" env:"JWTGATE_CONFIG"`
 	Addr   string `help:"Where to ask: host:port or unix:PATH; before the configuration. With neither: 127.0.0.1:9001." placeholder:"A" env:"JWTGATE_LISTEN"`
+	CA     string `name:"ca" help:"Ask by TLS; one of these CAs must have signed the server's certificate (PEM). Without it that is the one in the configuration's cert_file, or else one of the system's CAs has signed it." placeholder:"FILE"`
+	Cert   string `help:"Ask by TLS, and show the server this certificate (PEM)." placeholder:"FILE"`
+	Key    string `help:"The private key of --cert (PEM)." placeholder:"FILE"`
 }
 
 // Help is the command's longer help.
 func (healthcheckCommand) Help() string {
 	return `Asks grpc.health.v1 and exits with 0 when the server is serving, 1 when it is not, 2 when it cannot be asked.
 
-Example: jwtgate healthcheck --addr 127.0.0.1:9001`
+Examples:
+  jwtgate healthcheck --addr 127.0.0.1:9001
+  jwtgate healthcheck --config jwtgate.yaml --cert probe.pem --key probe.key`
 }
 
 // Run asks the server.
 func (cmd healthcheckCommand) Run(ctx context.Context, c console) error {
 	address := dialable(cmp.Or(cmd.Addr, defaultAddress))
-	if cmd.Addr == "" && cmd.Config != "" {
+	var served config.TLS
+	if cmd.Config != "" {
 		// Mistakes in the rest of the file are no business of a health check: the
 		// server may be running by the file before.
 		cfg, err := config.Load(cmd.Config, c.getenv)
-		if cfg == nil {
+		switch {
+		case cfg != nil:
+			served = cfg.Server.TLS
+			address = dialable(cmp.Or(cmd.Addr, cfg.Server.Listen))
+		case cmd.Addr == "":
 			return err
 		}
-		address = dialable(cfg.Server.Listen)
+	}
+	transport, err := cmd.transport(address, served)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthcheckTimeout)
 	defer cancel()
-	connection, err := grpc.NewClient(target(address), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient(target(address), grpc.WithTransportCredentials(transport))
 	if err != nil {
 		return err
 	}
 	answer, err := healthpb.NewHealthClient(connection).Check(ctx, &healthpb.HealthCheckRequest{Service: extauthz.ServiceName})
 	err = errors.Join(err, connection.Close())
 	switch {
+	case err != nil && served.ClientCAFile != "" && cmd.Cert == "":
+		return fmt.Errorf("no answer from %s, which wants clients to have a certificate (server.tls.client_ca_file); name one with --cert and --key: %w", address, err)
 	case err != nil:
 		return fmt.Errorf("no answer from %s: %w", address, err)
 	case answer.GetStatus() != healthpb.HealthCheckResponse_SERVING:
