@@ -22,7 +22,7 @@ func TestHelp(t *testing.T) {
 		"serve --help":       {"Usage: jwtgate serve", "jwtgate serve --config jwtgate.yaml", "$JWTGATE_CONFIG", "$JWTGATE_LISTEN", "$JWTGATE_ADMIN_LISTEN", "$JWTGATE_LOG_LEVEL"},
 		"init --help":        {"Usage: jwtgate init --app=HOST:PORT", "jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app", "never overwrites"},
 		"check --help":       {"Usage: jwtgate check [<file>]", "$JWTGATE_CONFIG", "Example: jwtgate check --config jwtgate.yaml"},
-		"healthcheck --help": {"Usage: jwtgate healthcheck", "Example: jwtgate healthcheck --addr 127.0.0.1:9001"},
+		"healthcheck --help": {"Usage: jwtgate healthcheck", "jwtgate healthcheck --addr 127.0.0.1:9001"},
 		"demo --help":        {"Usage: jwtgate demo <command>", "token"},
 		"demo token --help":  {"Usage: jwtgate demo token --issuer=NAME", "--claims", "--expires"},
 		"version --help":     {"Usage: jwtgate version"},

@@ -47,15 +47,6 @@ func checker(t testing.TB) (check func(context.Context, mem.BufferSlice) int, me
 	return check, message
 }
 
-// TestKnownTokenCostsNoMemory is the budget of a check whose token is known:
-// none, from the bytes that grpc-go hands over to those that it takes.
-func TestKnownTokenCostsNoMemory(t *testing.T) {
-	check, message := checker(t)
-	if n := testing.AllocsPerRun(1000, func() { check(context.Background(), message) }); n > 0 {
-		t.Errorf("%.1f allocations", n)
-	}
-}
-
 // TestCallsForget: what a call has read, a token in it, is gone with its answer.
 func TestCallsForget(t *testing.T) {
 	message, err := proto.Marshal(browser("eyJhbGciOiJFUzI1NiJ9.e30.c2ln"))
