@@ -19,6 +19,7 @@ type decoder struct {
 	end       Pos      // where the file ends; the zero Pos when there is none
 	getenv    func(string) (string, bool)
 	sum       hash.Hash // over every file read
+	reads     reads     // the included files
 	mistakes  Mistakes
 	warnings  []Mistake
 	issuers   []string              // the names of all that the file has, faulty or not
@@ -34,7 +35,7 @@ const fileMark = ": "
 
 func newDecoder(source string, getenv func(string) (string, bool)) *decoder {
 	return &decoder{
-		source: source, keys: "issuers and routes", getenv: orNone(getenv), sum: sha256.New(),
+		source: source, keys: "issuers and routes", getenv: orNone(getenv), sum: sha256.New(), reads: reads{},
 		keyless: map[string]bool{}, positions: map[string]Pos{}, texts: map[string]scalarText{},
 	}
 }

@@ -79,11 +79,11 @@ func (d *decoder) included(c *Config) {
 	files = slices.CompactFunc(files, func(a, b includedFile) bool { return a.name == b.name })
 	var all []hostedRoutes
 	for _, file := range files {
-		if info, err := os.Stat(file.name); err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
-			d.wrong(file.by, "names %s, which is no regular file", shown(file.says))
+		data, err := d.reads.read(file.name)
+		if errors.Is(err, errIrregular) { // a pipe would be waited for
+			d.wrong(file.by, "names %s, which %v", shown(file.says), err)
 			continue
 		}
-		data, err := readFile(file.name)
 		if err != nil {
 			d.wrong(file.by, "names a file that cannot be read: %v", err)
 			continue
@@ -113,10 +113,9 @@ func (d *decoder) matches(one include) []includedFile {
 	case len(names) == 0:
 		d.wrong(one.path, "is %s, and there is no such file; write its path relative to this file, or a pattern such as routes.d/*.yaml", shown(one.written))
 	}
-	self, selfErr := os.Stat(d.source)
 	var files []includedFile
 	for _, name := range names {
-		if info, err := os.Stat(name); err == nil && selfErr == nil && os.SameFile(info, self) {
+		if sameFile(name, d.source) {
 			d.wrong(one.path, "is %s, which this file is one of; keep included files in a directory of their own, such as routes.d", shown(one.written))
 			continue
 		}

@@ -269,3 +269,54 @@ func TestIncludeBesideOddDirectory(t *testing.T) {
 		t.Errorf("routes are %+v", c.Routes)
 	}
 }
+
+// TestLoadIsOfOneMoment: files that are swapped while they are read are read
+// again, until what was read was there at one time. The variable is looked up
+// between the reading of the main file and of those that it includes.
+func TestLoadIsOfOneMoment(t *testing.T) {
+	mainFile := func(match string) string {
+		return pool + "include: ['routes.d/*.yaml']\nroutes: [{match: " + match + "}, {match: '/${X}'}]\n"
+	}
+	hosted := func(match string) string { return "hosts: [shop.example]\nroutes: [{match: " + match + "}]\n" }
+	dir := files(t, map[string]string{"gate.yaml": mainFile("/old"), "routes.d/a.yaml": hosted("/old-cart")})
+	main, shop := filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "routes.d/a.yaml")
+	matches := func(c *config.Config) (all []string) {
+		for _, r := range c.Routes {
+			all = append(all, r.Match)
+		}
+		return all
+	}
+	for _, row := range []struct {
+		name string
+		swap func(lookup int) // is called at each lookup, with its number
+		want []string
+		err  string
+	}{
+		{"both change once, in the middle", func(n int) {
+			if n == 1 {
+				write(t, main, mainFile("/new"))
+				write(t, shop, hosted("/new-cart"))
+			}
+		}, []string{"/new", "/x", "/new-cart"}, ""},
+		{"an included file comes", func(n int) {
+			if n == 1 {
+				write(t, filepath.Join(dir, "routes.d/b.yaml"), "hosts: [b.example]\nroutes: [{match: /b}]\n")
+				write(t, main, mainFile("/newer"))
+			}
+		}, []string{"/newer", "/x", "/new-cart", "/b"}, ""},
+		{"they never rest", func(n int) { write(t, main, mainFile("/"+strings.Repeat("n", n))) }, nil, "change all the time"},
+	} {
+		lookups := 0
+		c, err := config.Load(main, func(string) (string, bool) { lookups++; row.swap(lookups); return "x", true })
+		switch {
+		case row.err != "":
+			if err == nil || !strings.Contains(err.Error(), row.err) || c != nil {
+				t.Errorf("%s: got %v, want an error with %q", row.name, err, row.err)
+			}
+		case err != nil:
+			t.Errorf("%s: %v", row.name, err)
+		default:
+			same(t, matches(c), row.want)
+		}
+	}
+}

@@ -1,9 +1,13 @@
 package config
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 )
@@ -12,10 +16,14 @@ import (
 // image) ends in a mistake and not in exhausted memory.
 const maxBytes = 1 << 20
 
-// Load reads the configuration file named file, and the files that it includes.
-// Variables in its values are
-// expanded by getenv, which is os.LookupEnv in a running program; nil knows no
-// variable.
+// mostReads is how often files that change while they are read are read again.
+const mostReads = 5
+
+// Load reads the configuration file named file, and the files that it includes,
+// all as they were at one moment: a swap in the middle must not make a
+// configuration out of an old and a new half, which nobody wrote. Variables in its
+// values are expanded by getenv, which is os.LookupEnv in a running program; nil
+// knows no variable.
 //
 // Everything that is wrong with the file comes back at once, as [Mistakes] in
 // the order of their places. Beside them stands the configuration as far as it
@@ -24,11 +32,67 @@ const maxBytes = 1 << 20
 // mapping at all. A file that cannot be read is another error, and no Mistakes; an
 // included one that cannot is a mistake.
 func Load(file string, getenv func(string) (string, bool)) (*Config, error) {
-	data, err := readFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading the config: %w", err)
+	for range mostReads {
+		data, err := readFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading the config: %w", err)
+		}
+		d := newDecoder(file, getenv)
+		c, err := d.parse(data)
+		if c == nil || len(c.include) == 0 || d.unchanged(c.include, data) {
+			return c, err
+		}
 	}
-	return Parse(file, data, getenv)
+	return nil, errors.New("reading the config: its files change all the time while they are read; put them in place together, and have them read again")
+}
+
+// unchanged reports whether the files are still those that were read, and so
+// were there together: each is read a second time after all were read once, and
+// at the moment between the two rounds every one of them was what it was read as.
+// A main file that is no regular one, such as a pipe, cannot be read again and is
+// taken for the same.
+func (d *decoder) unchanged(included []include, main []byte) bool {
+	again := reads{}
+	for _, one := range included {
+		names, _ := filepath.Glob(one.pattern)
+		for _, name := range names {
+			if !sameFile(name, d.source) {
+				_, _ = again.read(name)
+			}
+		}
+	}
+	if !maps.Equal(again, d.reads) {
+		return false
+	}
+	data, err := readRegular(d.source)
+	return errors.Is(err, errIrregular) || err == nil && bytes.Equal(data, main)
+}
+
+// reads is what files held when they were read, by their names.
+type reads map[string]string
+
+// read is readRegular, and notes what came of it.
+func (r reads) read(name string) ([]byte, error) {
+	data, err := readRegular(name)
+	r[name] = fmt.Sprintf("%x %v", sha256.Sum256(data), err)
+	return data, err
+}
+
+// errIrregular is of a file that is read only once, if it ever ends: a pipe, say.
+var errIrregular = errors.New("is no regular file")
+
+// readRegular is readFile for a file that may be read as often as one likes.
+func readRegular(name string) ([]byte, error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, errIrregular
+	}
+	return readFile(name)
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	other, otherErr := os.Stat(b)
+	return err == nil && otherErr == nil && os.SameFile(one, other)
 }
 
 // readFile reads a file up to a byte more than it may have.
@@ -45,13 +109,16 @@ func readFile(name string) ([]byte, error) {
 // mistakes are reported under; relative paths in the file are taken from its
 // directory, and so are the files that it includes, which are read from disk.
 func Parse(source string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
-	d := newDecoder(source, getenv)
+	return newDecoder(source, getenv).parse(data)
+}
+
+func (d *decoder) parse(data []byte) (*Config, error) {
 	root, ok := d.tree(data)
 	if !ok {
 		return nil, d.mistakes.Sorted()
 	}
 	d.sum.Write(data)
-	c := &Config{Source: source, Files: []string{source}, positions: d.positions, texts: d.texts}
+	c := &Config{Source: d.source, Files: []string{d.source}, positions: d.positions, texts: d.texts}
 	d.config(root, c)
 	c.issuers, c.roots = d.issuers, d.roots
 	c.Hash = hex.EncodeToString(d.sum.Sum(nil))
