@@ -62,6 +62,14 @@ func (b *bench) needed(section string) bool {
 	return !b.options.check || section != "growth" && section != "tokens"
 }
 
+// chosen reports whether a variant is to be measured: all are, or those whose name
+// holds one of the texts that were asked for, and what they are compared with.
+func (o options) chosen(r Row) bool {
+	return r.Variant == r.Base || slices.ContainsFunc(strings.Split(o.variants, ";"), func(text string) bool {
+		return strings.Contains(r.Variant, text)
+	})
+}
+
 // windows are how long a variant is measured in each round, and is run before.
 func (b *bench) windows() (warm, window time.Duration) {
 	if b.options.quick {
@@ -137,6 +145,9 @@ func command(o options) []string {
 	}
 	if o.only != "" {
 		words = append(words, "(only "+o.only+")")
+	}
+	if o.variants != "" {
+		words = append(words, "(variants: "+o.variants+")")
 	}
 	return words
 }
@@ -214,8 +225,11 @@ func (b *bench) rounds() error {
 	return nil
 }
 
-// add takes a variant into the table and the rounds.
+// add takes a variant into the table and the rounds, if it was asked for.
 func (b *bench) add(c cell) {
+	if !b.options.chosen(c.Row) {
+		return
+	}
 	b.cells = append(b.cells, c)
 	b.run.Rows = append(b.run.Rows, c.Row)
 }

@@ -46,6 +46,7 @@ type options struct {
 	quick    bool
 	rounds   int
 	only     string
+	variants string
 	gate     string
 	envoy    string
 	json     string
@@ -84,6 +85,7 @@ func execute(ctx context.Context, args []string, out, log io.Writer) error {
 	flags.BoolVar(&o.quick, "quick", false, "shorter: coarser figures")
 	flags.IntVar(&o.rounds, "rounds", 0, "how often each variant is measured (default 3, or 2 with -quick)")
 	flags.StringVar(&o.only, "only", "", "a comma-separated list of sections: direct, rate, envoy, tokens, growth, memory, storm")
+	flags.StringVar(&o.variants, "variants", "", "measure only variants whose names hold one of these texts, between semicolons, and what they are compared with")
 	flags.StringVar(&o.gate, "jwtgate", "bin/jwtgate", "the program to measure")
 	flags.StringVar(&o.envoy, "envoy", ".tools/envoy/bin/envoy", "the Envoy to measure it behind")
 	flags.StringVar(&o.json, "json", "", "write all figures to this `file`")

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/extauthz"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
@@ -86,7 +87,35 @@ func BenchmarkDenied(b *testing.B) {
 	}
 }
 
-// BenchmarkKnownToken is the same, in time.
+// BenchmarkFirstSeen is what a request costs whose token is verified anew.
+func BenchmarkFirstSeen(b *testing.B) {
+	w := start(b)
+	signer, err := w.idp.Add("rsa", devidp.IssuerConfig{Algorithm: "RS256"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	g := newGate(b, "tokens: {cache_entries: 0}\nissuers:\n  rsa: {issuer: \"${ISS}\", audiences: [orders-api], dangerously_allow_http: true}\n"+
+		"routes: [{match: /readers, scopes: [orders/read]}]\n", map[string]string{"ISS": signer.ISS()}, nil)
+	raw, err := signer.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "groups": []string{"admin", "staff"}, "scope": "orders/read"}, time.Hour)
+	if err != nil {
+		b.Fatal(err)
+	}
+	data, err := proto.Marshal(browser(raw))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if got := reason(extauthz.Answer(b.Context(), g, data)); got != "allowed" {
+		b.Fatalf("the request is %s", got)
+	}
+	check := extauthz.Checker(g, observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{})))
+	message := mem.BufferSlice{mem.SliceBuffer(data)}
+	b.ReportAllocs()
+	for b.Loop() {
+		check(context.Background(), message)
+	}
+}
+
+// BenchmarkKnownToken is what one costs whose token is known.
 func BenchmarkKnownToken(b *testing.B) {
 	check, message := checker(b)
 	b.ReportAllocs()

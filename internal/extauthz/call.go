@@ -2,10 +2,10 @@ package extauthz
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
@@ -72,22 +72,30 @@ func (c *call) read(message mem.BufferSlice) {
 // render puts a decision into the form in which it is sent.
 func (c *call) render(d *gate.Decision, calls *calls) error {
 	c.answer = calls.answer()
-	if d.Verdict == gate.VerdictAllow && d.Denial == nil && d.Prepared != nil {
+	if !allowed(d) {
+		var err error
+		c.answer.bytes, err = proto.MarshalOptions{}.MarshalAppend(c.answer.bytes, deny(d, fromGRPC(c.asked.Header("content-type"))))
+		return err
+	}
+	if d.Prepared != nil {
 		var kept bool
 		if c.answer.bytes, kept = d.Prepared.Append(c.answer.bytes, d.ID); kept {
 			return nil
 		}
 	}
-	grpcClient := d.Verdict != gate.VerdictAllow && fromGRPC(c.asked.Header("content-type"))
-	var err error
-	c.answer.bytes, err = proto.MarshalOptions{}.MarshalAppend(c.answer.bytes, response(d, grpcClient))
-	if err == nil && d.Prepared != nil {
-		if removed, err := proto.Marshal(&authv3.OkHttpResponse{HeadersToRemove: d.Remove}); err == nil {
-			d.Prepared.Keep(c.answer.bytes, removed, d.ID, calls.setsAsked)
-		}
+	answer, layout, valid := appendAllowed(c.answer.bytes, d)
+	if !valid {
+		return errNotText
 	}
-	return err
+	c.answer.bytes = answer
+	if d.Prepared != nil {
+		d.Prepared.Keep(answer, layout, calls.setsAsked)
+	}
+	return nil
 }
+
+// errNotText is of an answer with a name in it that is no UTF-8.
+var errNotText = errors.New("a text of the answer is no UTF-8")
 
 // answer is the bytes of one CheckResponse, in memory that grpc-go gives back
 // when it has sent them: it is the pool of its own buffer.

@@ -36,10 +36,24 @@ func (i into) DecideInto(ctx context.Context, r *gate.Request, d *gate.Decision)
 	*d = *i.Decide(ctx, r)
 }
 
-// Response is response.
+// Response is a decision as it is sent, read by protobuf.
 func Response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
-	return response(d, grpcClient)
+	if !allowed(d) {
+		return deny(d, grpcClient)
+	}
+	data, _, valid := appendAllowed(nil, d)
+	if !valid {
+		return nil
+	}
+	var answer authv3.CheckResponse
+	if err := proto.Unmarshal(data, &answer); err != nil {
+		panic(err)
+	}
+	return &answer
 }
+
+// Allowed is appendAllowed.
+func Allowed(to []byte, d *gate.Decision) ([]byte, gate.Layout, bool) { return appendAllowed(to, d) }
 
 // Answer answers the CheckRequest that data holds as the server does.
 func Answer(ctx context.Context, g *gate.Gate, data []byte) *authv3.CheckResponse {

@@ -32,6 +32,7 @@ import (
 // world is a gRPC server on loopback, the gate behind it, the issuer behind
 // that, and a client as Envoy is one.
 type world struct {
+	idp     *devidp.Server
 	home    *devidp.Issuer
 	gate    *gate.Gate
 	server  *extauthz.Server
@@ -63,6 +64,7 @@ func start(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = idp.Close() })
+	w.idp = idp
 	if w.home, err = idp.Add("home", devidp.IssuerConfig{Algorithm: "ES256"}); err != nil {
 		t.Fatal(err)
 	}

@@ -21,26 +21,9 @@ import (
 // namespace envoy.filters.http.ext_authz.
 const MetadataKey = "jwtgate"
 
-// response renders a decision for Envoy. Only an explicit allow is allowed.
-func response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
-	if d.Verdict == gate.VerdictAllow && d.Denial == nil {
-		return allow(d)
-	}
-	return deny(d, grpcClient)
-}
-
-func allow(d *gate.Decision) *authv3.CheckResponse {
-	return &authv3.CheckResponse{
-		Status: &rpcstatus.Status{Code: int32(codes.OK)},
-		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-			Headers:         options(d.Set),
-			HeadersToRemove: d.Remove,
-			// Envoy takes these out by the bytes of their names.
-			QueryParametersToRemove: d.RemoveParameters,
-		}},
-		DynamicMetadata: dynamicMetadata(d),
-	}
-}
+// allowed reports whether a decision is an explicit allow. Nothing else lets a
+// request pass.
+func allowed(d *gate.Decision) bool { return d.Verdict == gate.VerdictAllow && d.Denial == nil }
 
 // deny is the one constructor of denials. Both halves must say no: with a
 // status of OK Envoy lets a denied_response pass, and an error_response would
@@ -121,26 +104,58 @@ func options(fields []gate.Header) []*corev3.HeaderValueOption {
 	return list
 }
 
-// dynamicMetadata renders the decision for access logs, rate limits and RBAC. Issuer
-// and subject are there only once a signature held.
-func dynamicMetadata(d *gate.Decision) *structpb.Struct {
-	fields := map[string]*structpb.Value{
-		"decision": structpb.NewStringValue(d.ID.String()),
-		"route":    structpb.NewStringValue(d.Route),
-		"verdict":  structpb.NewStringValue(string(d.Verdict)),
-		"reason":   structpb.NewStringValue(string(d.Reason)),
-	}
+// fact is one thing that the dynamic metadata says: a text, or a number.
+type fact struct {
+	name, text string
+	number     float64
+}
+
+// facts are all that it says of a decision, the id first.
+type facts struct {
+	all   [7]fact
+	count int
+}
+
+func (f *facts) list() []fact { return f.all[:f.count] }
+
+func (f *facts) add(one fact) {
+	f.all[f.count] = one
+	f.count++
+}
+
+// factsOf tells a decision to access logs, rate limits and RBAC. Issuer and subject
+// are there only once a signature held.
+func factsOf(d *gate.Decision, id string) (f facts) {
+	f.add(fact{name: "decision", text: id})
+	f.add(fact{name: "route", text: d.Route})
+	f.add(fact{name: "verdict", text: string(d.Verdict)})
+	f.add(fact{name: "reason", text: string(d.Reason)})
 	// A request that goes on without identity says nobody's name here either,
 	// although its token's signature held.
-	named := d.Verdict == gate.VerdictDeny || d.Reason == gate.ReasonAllowed
-	if named && d.Issuer != "" {
-		fields["issuer"] = structpb.NewStringValue(d.Issuer)
+	if d.Verdict != gate.VerdictDeny && d.Reason != gate.ReasonAllowed {
+		return f
 	}
-	if named && d.Subject != "" {
-		fields["subject"] = structpb.NewStringValue(d.Subject)
+	if d.Issuer != "" {
+		f.add(fact{name: "issuer", text: d.Issuer})
 	}
-	if named && !d.Expires.IsZero() {
-		fields["expires"] = structpb.NewNumberValue(float64(d.Expires.Unix()))
+	if d.Subject != "" {
+		f.add(fact{name: "subject", text: d.Subject})
+	}
+	if !d.Expires.IsZero() {
+		f.add(fact{name: "expires", number: float64(d.Expires.Unix())})
+	}
+	return f
+}
+
+// dynamicMetadata is what a denial says of itself.
+func dynamicMetadata(d *gate.Decision) *structpb.Struct {
+	facts := factsOf(d, d.ID.String())
+	fields := make(map[string]*structpb.Value, facts.count)
+	for _, f := range facts.list() {
+		fields[f.name] = structpb.NewStringValue(f.text)
+		if f.number != 0 {
+			fields[f.name] = structpb.NewNumberValue(f.number)
+		}
 	}
 	return &structpb.Struct{Fields: map[string]*structpb.Value{
 		MetadataKey: structpb.NewStructValue(&structpb.Struct{Fields: fields}),

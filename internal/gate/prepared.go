@@ -54,19 +54,25 @@ func (p *Prepared) Append(to []byte, id ID) ([]byte, bool) {
 	return to, true
 }
 
-// Keep keeps the answer of a decision by that id, in which the names to remove
-// stand as removed says, for the next one that comes to the same. Answers of many
-// tokens share those bytes. asked: somebody looks at [Decision].Set of allowed
-// decisions.
-func (p *Prepared) Keep(answer, removed []byte, id ID, asked bool) {
-	text := id.Append(nil)
-	at := bytes.Index(answer, text)
-	if at < 0 || at != bytes.LastIndex(answer, text) || !p.state.CompareAndSwap(unkept, keeping) {
+// Layout is where in an answer parts stand that it shares with others, in bytes
+// from its begin.
+type Layout struct {
+	RemoveBegin, RemoveEnd int // the names that are removed
+	ID                     int // the decision's id, in its text
+}
+
+// Keep keeps the answer of a decision for the next one that comes to the same.
+// Answers of many tokens share the bytes of what they remove. asked: somebody looks
+// at [Decision].Set of allowed decisions.
+func (p *Prepared) Keep(answer []byte, at Layout, asked bool) {
+	if !p.state.CompareAndSwap(unkept, keeping) {
 		return
 	}
-	p.id, p.cut, p.own = at, -1, bytes.Clone(answer)
-	if cut := bytes.Index(answer, removed); p.removal.keep(removed) && cut >= 0 && cut == bytes.LastIndex(answer, removed) {
-		p.cut, p.own = cut, slices.Concat(answer[:cut], answer[cut+len(removed):])
+	p.id, p.cut = at.ID, -1
+	if p.removal.keep(answer[at.RemoveBegin:at.RemoveEnd]) {
+		p.cut, p.own = at.RemoveBegin, slices.Concat(answer[:at.RemoveBegin], answer[at.RemoveEnd:])
+	} else {
+		p.own = bytes.Clone(answer)
 	}
 	p.state.Store(kept)
 	if !asked {
