@@ -36,4 +36,7 @@
 //     (TestRevoked, TestSetRevocations, TestParseRevocationsRefuses).
 //  9. What a refused token nearly was is looked for only once it is refused, and
 //     is no reason to take it (TestVerifyRefuses, TestNearIssuers).
+//  10. An RSA signature is good when crypto/rsa says so, and no other
+//     (TestRSAAsTheStandardLibrary, TestRSARefusesOtherBlocks,
+//     TestRSARefusesOtherForms, TestRSAKeysOfNoUse, FuzzRSA).
 package token

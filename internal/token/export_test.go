@@ -1,7 +1,21 @@
 package token
 
+import "github.com/golang-jwt/jwt/v5"
+
 // ParseObject lets the tests at the strict JSON reader itself.
 func ParseObject(data string) (map[string]any, error) { return parseObject(data) }
 
 // Skim lets the tests at what is read of a token before its signature held.
 func Skim(data string, wanted ...string) (map[string]any, error) { return skim(data, wanted...) }
+
+// PKCS1 are the signing methods that are the gate's own, by their names.
+func PKCS1() map[string]jwt.SigningMethod { return pkcs1Methods() }
+
+// Moduli is how many moduli a method of PKCS1 keeps.
+func Moduli(m jwt.SigningMethod) (count int) {
+	m.(*pkcs1).moduli.known.Range(func(any, any) bool { count++; return true })
+	return count
+}
+
+// MaxModuli is maxModuli.
+const MaxModuli = maxModuli
