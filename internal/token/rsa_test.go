@@ -157,9 +157,10 @@ func TestRSARefusesOtherBlocks(t *testing.T) {
 	}
 }
 
-// TestRSARefusesOtherForms: a sound signature in another form.
+// TestRSARefusesOtherForms: a sound signature in another form. The modulus fills no
+// whole number of machine words, so that there is room before it.
 func TestRSARefusesOtherForms(t *testing.T) {
-	key, method := newSigner(t, 2048, 65537), token.PKCS1()["RS256"]
+	key, method := newSigner(t, 2049, 65537), token.PKCS1()["RS256"]
 	sum := sha256.Sum256([]byte("header.claims"))
 	sound := key.raise(honest(key.public.Size(), crypto.SHA256, sum[:]))
 	if !sameVerdict(t, method, crypto.SHA256, "header.claims", sound, key.public) {
