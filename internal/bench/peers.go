@@ -13,7 +13,7 @@ import (
 )
 
 // peerArgument makes this program one of the servers it compares with:
-// peerArgument nothing ADDRESS, or peerArgument naive ADDRESS KEYS-FILE.
+// peerArgument nothing ADDRESS (or bytes), or peerArgument naive ADDRESS KEYS-FILE.
 const peerArgument = "serve-peer"
 
 // servePeer serves until ctx ends.
@@ -25,6 +25,8 @@ func servePeer(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "nothing":
 		server = peer.NewNothing()
+	case "bytes":
+		server = peer.NewBytes()
 	case "naive":
 		jwks, err := os.ReadFile(args[len(args)-1])
 		if err != nil {

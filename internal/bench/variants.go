@@ -15,6 +15,7 @@ import (
 // The variants that goals and other variants are compared with.
 const (
 	nothing     = "no-op (grpc-go, full unmarshal)"
+	unread      = "grpc-go alone (reads nothing, a constant answer)"
 	naive       = "naive (golang-jwt, no cache), 10,000 tokens"
 	verified1   = "jwtgate, verified, 1 token"
 	verified10k = "jwtgate, verified, 10,000 tokens"
@@ -153,6 +154,7 @@ func (b *bench) directVariants() []direct {
 	denied := func(status int32, reasons ...string) judgement { return deniedFor(status, reasons...) }
 	return []direct{
 		{nothing, peer("nothing"), "", all, allowedPlainly, 0},
+		{unread, peer("bytes"), "", all, allowedPlainly, 0},
 		{naive, peer("naive"), "", all, allowedAs(all), 0},
 		{verified1, usual, "", all.First(1), allowedAs(all.First(1)), 1},
 		{verified10k, usual, "", all, allowedAs(all), manyTokens},
@@ -196,7 +198,7 @@ func (b *bench) direct() error {
 
 // atRate asks at a fixed rate, which leaves nothing to batch: what a sidecar sees.
 func (b *bench) atRate() error {
-	for _, v := range b.directVariants()[:5] {
+	for _, v := range b.directVariants()[:6] {
 		c, err := b.cellOf("Direct gRPC, open loop at 4,000/s", atRate, nothing, v)
 		if err != nil {
 			return err

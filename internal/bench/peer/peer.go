@@ -1,5 +1,6 @@
 // Package peer is the servers that jwtgate is compared with: one that does
-// nothing, and one written the usual way.
+// nothing, one that does not even read what it is asked, and one written the usual
+// way.
 //
 // They are there to be measured, never to protect anything. What they skip is
 // what the usual server skips; what they do, they do as their libraries'
@@ -8,7 +9,7 @@
 // Invariants:
 //
 //  1. The server that does nothing reads the whole CheckRequest, and answers OK
-//     with nothing in it (TestNothing).
+//     with nothing in it; the one that reads nothing answers the same (TestNothing).
 //  2. The naive one allows a sound token with the identity in three headers, and
 //     no other (TestNaive).
 package peer

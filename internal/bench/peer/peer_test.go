@@ -49,9 +49,11 @@ func check(t *testing.T, c authv3.AuthorizationClient, token []byte) *authv3.Che
 }
 
 func TestNothing(t *testing.T) {
-	response := check(t, client(t, peer.NewNothing()), nil)
-	if response.GetStatus().GetCode() != 0 || response.GetOkResponse() == nil || len(response.GetOkResponse().GetHeaders()) > 0 {
-		t.Errorf("%v", response)
+	for name, server := range map[string]*grpc.Server{"nothing": peer.NewNothing(), "bytes": peer.NewBytes()} {
+		response := check(t, client(t, server), nil)
+		if response.GetStatus().GetCode() != 0 || response.GetOkResponse() == nil || len(response.GetOkResponse().GetHeaders()) > 0 {
+			t.Errorf("%s: %v", name, response)
+		}
 	}
 }
 
