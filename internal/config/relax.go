@@ -47,6 +47,19 @@ type Relaxed struct {
 	MethodOverride, OriginalURL, UnverifiedEmail                     bool
 }
 
+// Bits is the same as a number, each hole one bit of it.
+func (r Relaxed) Bits() (bits uint16) {
+	for i, open := range [...]bool{
+		r.EncodedSlash, r.EncodedPercent, r.Semicolon, r.DoubleSlash, r.IgnoreCase,
+		r.MethodOverride, r.OriginalURL, r.UnverifiedEmail,
+	} {
+		if open {
+			bits |= 1 << i
+		}
+	}
+	return bits
+}
+
 // For returns what is open on a host: lower case, without port and final dot.
 // It is safe for concurrent use.
 func (r *Relax) For(host string) Relaxed {

@@ -33,7 +33,8 @@ const most = 64 << 10
 type calls struct {
 	pool    sync.Pool // of *call
 	answers sync.Pool // of *answer
-	// setsAsked: the headers of allowed decisions are looked at by others.
+	// setsAsked: the headers of allowed decisions are looked at by others, so that
+	// answers are not kept in place of them.
 	setsAsked bool
 }
 
@@ -77,19 +78,17 @@ func (c *call) render(d *gate.Decision, calls *calls) error {
 		c.answer.bytes, err = proto.MarshalOptions{}.MarshalAppend(c.answer.bytes, deny(d, fromGRPC(c.asked.Header("content-type"))))
 		return err
 	}
-	if d.Prepared != nil {
-		var kept bool
-		if c.answer.bytes, kept = d.Prepared.Append(c.answer.bytes, d.ID); kept {
-			return nil
-		}
+	var kept bool
+	if c.answer.bytes, kept = d.Prepared.Append(c.answer.bytes, d.ID); kept {
+		return nil
 	}
 	answer, layout, valid := appendAllowed(c.answer.bytes, d)
 	if !valid {
 		return errNotText
 	}
 	c.answer.bytes = answer
-	if d.Prepared != nil {
-		d.Prepared.Keep(answer, layout, calls.setsAsked)
+	if !calls.setsAsked {
+		d.Prepared.Keep(answer, layout)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ type check struct {
 	rule       *route.Rule // nil before check 2
 	credential token.Credential
 	token      *token.Token // nil unless it was verified
+	verified   token.Token  // what token points to
 	failure    error        // the first check that failed; nil when none did
 	facts      route.Facts
 	removed    token.Removal
@@ -147,6 +148,7 @@ func (c *check) authenticate(ctx context.Context) {
 		set = append(set, streamLimit(c.token.End(), c.decision.Time))
 	}
 	c.allow(ReasonAllowed, set, c.removal(c.rule))
+	c.prepare(set)
 }
 
 // identify does checks 3 to 9. No error and no token: there was none, and none
@@ -163,7 +165,8 @@ func (c *check) identify(ctx context.Context) error {
 		return fmt.Errorf("%w in %s", errCredentialMissing, places(c.rule.TokensFrom))
 	}
 	c.decision.Presented = true
-	verified, known, err := c.policy.tokens.Verify(ctx, c.credential.Raw, c.decision.Time)
+	verified := &c.verified
+	known, err := c.policy.tokens.Verify(ctx, c.credential.Raw, c.decision.Time, verified)
 	if err != nil {
 		return err
 	}

@@ -71,8 +71,8 @@ type Decision struct {
 	Denial *Denial
 
 	// Prepared is what of the answer is the same whenever this token is allowed
-	// by this rule; nil when something of this request stands in it.
-	Prepared *Prepared
+	// by this rule. Of an answer that was kept Set is empty: it stands in there.
+	Prepared Prepared
 
 	// Record: the config wants the decision written down, at To.
 	Record bool

@@ -146,7 +146,8 @@ func (g *Gate) DecideInto(ctx context.Context, r *Request, d *Decision) {
 	g.begin(c, r, d, g.options.Now())
 	c.run(ctx)
 	d.Elapsed = g.options.Now().Sub(d.Time)
-	*c = check{path: c.path} // its memory is used again
+	c.verified.Forget()
+	*c = check{path: c.path, verified: c.verified} // its memory is used again
 	g.checks.Put(c)
 }
 
@@ -170,7 +171,7 @@ func (g *Gate) check(r *Request, now time.Time) *check {
 // another is made.
 func (g *Gate) begin(c *check, r *Request, d *Decision, now time.Time) {
 	p := g.policy.Load()
-	*c = check{policy: p, reasons: g.reasons, request: r, decision: d, path: c.path}
+	*c = check{policy: p, reasons: g.reasons, request: r, decision: d, path: c.path, verified: c.verified}
 	*d = Decision{
 		ID: ID{Replica: g.options.Replica, Number: rand.Uint64()}, Time: now, Route: RouteNone,
 		Verdict: VerdictDeny, Reason: ReasonInternal, ConfigHash: p.cfg.Hash,

@@ -1,55 +1,39 @@
 package gate
 
 import (
-	"bytes"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
-	"github.com/jwtgate/jwtgate/internal/config"
-	"github.com/jwtgate/jwtgate/internal/route"
+	"github.com/jwtgate/jwtgate/internal/token"
 )
 
 // Prepared is what a remembered token comes to under one rule: all of an allowed
-// answer but the decision's id. It is kept with the token, and is safe for
-// concurrent use.
+// answer but the decision's id. The zero value is that of an answer which has to be
+// made for its request alone.
 type Prepared struct {
-	rule    *route.Rule
-	relaxed config.Relaxed
-	set     atomic.Pointer[[]Header] // nil once the answer is kept, unless somebody asks for it
 	removal *removal
-	next    *Prepared // of the same token, under another rule
-	length  int       // of the list from here on
-
-	// The answer as it is sent, once state is kept: what of it is the token's own,
-	// which the removal's bytes divide.
-	state atomic.Uint32
-	own   []byte
-	cut   int // where the removal's bytes stand; -1: they stand in own
-	id    int // where the id's text begins, in the whole answer
+	// The answer, if it was kept: what of it is the token's own, which the removal's
+	// bytes divide, and where the id's text begins in the whole.
+	own     string
+	cut, id int
+	// Where it is to be kept otherwise.
+	tokens *token.Memory
+	entry  token.Entry
+	key    uint64
 }
-
-// The states of a prepared answer.
-const (
-	unkept uint32 = iota
-	keeping
-	kept
-)
 
 // Append appends the answer for another decision by that id, if it was kept.
 func (p *Prepared) Append(to []byte, id ID) ([]byte, bool) {
-	if p.state.Load() != kept {
+	if p.own == "" {
 		return to, false
 	}
 	begin := len(to)
-	if p.cut < 0 {
-		to = append(to, p.own...)
-	} else {
-		to = append(to, p.own[:p.cut]...)
-		to = append(to, *p.removal.rendered.Load()...)
-		to = append(to, p.own[p.cut:]...)
-	}
+	to = append(to, p.own[:p.cut]...)
+	to = append(to, *p.removal.rendered.Load()...)
+	to = append(to, p.own[p.cut:]...)
 	id.Append(to[:begin+p.id])
 	return to, true
 }
@@ -61,28 +45,38 @@ type Layout struct {
 	ID                     int // the decision's id, in its text
 }
 
-// Keep keeps the answer of a decision for the next one that comes to the same.
-// Answers of many tokens share the bytes of what they remove. asked: somebody looks
-// at [Decision].Set of allowed decisions.
-func (p *Prepared) Keep(answer []byte, at Layout, asked bool) {
-	if !p.state.CompareAndSwap(unkept, keeping) {
+// Keep keeps the answer of a decision with its token, for the next one that comes to
+// the same. Answers of many tokens share the bytes of what they remove.
+func (p *Prepared) Keep(answer []byte, at Layout) {
+	if p.tokens == nil || !p.removal.keep(answer[at.RemoveBegin:at.RemoveEnd]) {
 		return
 	}
-	p.id, p.cut = at.ID, -1
-	if p.removal.keep(answer[at.RemoveBegin:at.RemoveEnd]) {
-		p.cut, p.own = at.RemoveBegin, slices.Concat(answer[:at.RemoveBegin], answer[at.RemoveEnd:])
-	} else {
-		p.own = bytes.Clone(answer)
+	kept := make([]byte, 0, len(answer)+keptHead)
+	for _, number := range [keptHead / 4]int{p.removal.number, at.RemoveBegin, at.ID} {
+		kept = binary.LittleEndian.AppendUint32(kept, uint32(number))
 	}
-	p.state.Store(kept)
-	if !asked {
-		p.set.Store(nil)
+	kept = append(append(kept, answer[:at.RemoveBegin]...), answer[at.RemoveEnd:]...)
+	p.tokens.Keep(p.entry, p.key, string(kept))
+}
+
+// keptHead is the size of the numbers before an answer that is kept, in bytes.
+const keptHead = 3 * 4
+
+// read reads what Keep has kept.
+func (p *Prepared) read(kept string, known []*removal) {
+	var numbers [keptHead / 4]int
+	for i := range numbers {
+		for shift, b := range []byte(kept[4*i : 4*i+4]) {
+			numbers[i] |= int(b) << (8 * shift)
+		}
 	}
+	*p = Prepared{removal: known[numbers[0]], cut: numbers[1], id: numbers[2], own: kept[keptHead:]}
 }
 
 // removal is a list of names that prepared answers remove, and the names that are
 // set beside it. There are few of them, and many tokens that share them.
 type removal struct {
+	number   int // among the removals
 	names    []string
 	set      []Header // without values
 	rendered atomic.Pointer[[]byte]
@@ -91,28 +85,28 @@ type removal struct {
 // keep keeps the list as it is sent, and reports whether that is removed.
 func (r *removal) keep(removed []byte) bool {
 	if r.rendered.Load() == nil {
-		copied := bytes.Clone(removed)
+		copied := slices.Clone(removed)
 		r.rendered.CompareAndSwap(nil, &copied)
 	}
-	return len(removed) > 0 && bytes.Equal(*r.rendered.Load(), removed)
+	return string(*r.rendered.Load()) == string(removed)
 }
 
 // removals are the removals of one policy.
 type removals struct {
 	mu    sync.Mutex
-	known map[string]*removal // :: the names that are removed and those that are set, joined
+	known map[string]*removal        // :: the names that are removed and those that are set, joined
+	all   atomic.Pointer[[]*removal] // by their numbers; never changed, but replaced
 }
 
 // maxRemovals bounds how many lists are shared; what identity headers a token
 // sets makes the difference between them.
 const maxRemovals = 1024
 
-// of returns the removal of these names beside those that are set.
+// of returns the removal of these names beside those that are set; nil when there
+// are too many others.
 func (r *removals) of(names []string, set []Header) *removal {
-	made := &removal{names: names, set: make([]Header, len(set))}
 	key := strings.Join(names, ",") + ";"
-	for i, h := range set {
-		made.set[i].Name = h.Name
+	for _, h := range set {
 		key += h.Name + ","
 	}
 	r.mu.Lock()
@@ -120,58 +114,70 @@ func (r *removals) of(names []string, set []Header) *removal {
 	if shared, known := r.known[key]; known {
 		return shared
 	}
+	if len(r.known) >= maxRemovals {
+		return nil
+	}
+	made := &removal{number: len(r.known), names: names, set: make([]Header, len(set))}
+	for i, h := range set {
+		made.set[i].Name = h.Name
+	}
 	if r.known == nil {
 		r.known = make(map[string]*removal)
 	}
-	if len(r.known) < maxRemovals {
-		r.known[key] = made
-	}
+	r.known[key] = made
+	all := append(slices.Clone(r.list()), made)
+	r.all.Store(&all)
 	return made
 }
 
-// maxPrepared bounds what is kept with one token.
-const maxPrepared = 4
+func (r *removals) list() []*removal {
+	if all := r.all.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
 
 // allowPrepared allows a request whose answer holds nothing of the request, as
-// it has been put together before, or now for the next one. False: the answer has
-// to be made for this request alone.
+// it has been put together before. False: the answer has to be made.
 func (c *check) allowPrepared() bool {
-	if !c.rule.BearerOnly() || c.rule.EndStreamsAtExpiry {
+	if !c.repeatable() {
 		return false
 	}
-	p := c.prepared()
-	if p == nil || !c.policy.mapper.Usual(c.request.Headers, p.removal.set, c.relaxed) {
+	kept, there := c.token.Entry().Kept(c.preparedKey())
+	if !there {
 		return false
 	}
 	d := c.decision
-	d.Verdict, d.Reason = VerdictAllow, ReasonAllowed
-	d.Remove, d.Prepared = p.removal.names, p
-	if set := p.set.Load(); set != nil {
-		d.Set = *set
+	d.Prepared.read(kept, c.policy.removals.list())
+	if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.relaxed) {
+		d.Prepared = Prepared{}
+		return false
 	}
+	d.Verdict, d.Reason = VerdictAllow, ReasonAllowed
+	d.Remove = d.Prepared.removal.names
 	return true
 }
 
-// prepared finds or makes what the token comes to under the rule; nil when it
-// cannot be told to the application.
-func (c *check) prepared() *Prepared {
-	first, _ := c.token.Derived().(*Prepared)
-	for p := first; p != nil; p = p.next {
-		if p.rule == c.rule && p.relaxed == c.relaxed {
-			return p
-		}
+// repeatable reports whether the rule's answers may hold nothing of the request and
+// its time: a credential in another place is taken out of what came with it.
+func (c *check) repeatable() bool { return c.rule.BearerOnly() && !c.rule.EndStreamsAtExpiry }
+
+// prepare lets an allowed answer be kept, if it is one that holds nothing of the
+// request.
+func (c *check) prepare(set []Header) {
+	entry := c.token.Entry()
+	if !c.repeatable() || !entry.Remembered() {
+		return
 	}
-	set, err := c.policy.mapper.Map(c.token, c.relaxed)
-	if err != nil {
-		return nil
+	shared := c.policy.removals.of(c.decision.Remove, set)
+	if shared == nil || !c.policy.mapper.Usual(c.request.Headers, shared.set, c.relaxed) {
+		return
 	}
-	c.token.Settle()
-	p := &Prepared{rule: c.rule, relaxed: c.relaxed, length: 1}
-	p.set.Store(&set)
-	p.removal = c.policy.removals.of(slices.Concat(c.policy.mapper.Strip(nil, set, c.relaxed), c.removal(c.rule).Headers), set)
-	if first != nil && first.length < maxPrepared {
-		p.next, p.length = first, first.length+1
-	}
-	c.token.Derive(p)
-	return p
+	c.decision.Prepared = Prepared{removal: shared, tokens: c.policy.tokens, entry: entry, key: c.preparedKey()}
+}
+
+// preparedKey tells apart what one token comes to in one policy: by its rule, and
+// by what is relaxed.
+func (c *check) preparedKey() uint64 {
+	return uint64(c.rule.Number())<<16 | uint64(c.relaxed.Bits())
 }

@@ -23,6 +23,7 @@ func mutants() []mutant {
 		verify, claims    = "internal/token/verify.go", "internal/token/claims.go"
 		authorize, method = "internal/route/authorize.go", "internal/token/method.go"
 		mapper, strip     = "internal/identity/mapper.go", "internal/identity/strip.go"
+		prepared          = "internal/gate/prepared.go"
 	)
 	return []mutant{
 		{"1 path: dot segments", path, `part == "." || part == ".."`, `false`},
@@ -119,9 +120,9 @@ func mutants() []mutant {
 
 		{"8 memory: until exp", memory, `!now.Before(t.Expiry) || `, ``},
 		{"8 memory: from nbf and iat on", memory, `now.Before(t.begin) || `, ``},
-		{"8 memory: while the keys are the same", memory, ` || t.keys.Epoch() != t.epoch`, ``},
-		{"8 memory: revoked meanwhile", memory, `if _, revoked := list.Revoked(t); revoked {`, `if _, revoked := list.Revoked(t); revoked && false {`},
-		{"8 memory: good ones only", memory, `if err == nil && now.Before(t.Expiry) {`, `if t != nil || now.IsZero() {`},
+		{"8 memory: while the keys are the same", memory, ` || t.by.keys.Epoch() != t.epoch`, ``},
+		{"8 memory: revoked meanwhile", memory, `return !revoked`, `return true || !revoked`},
+		{"8 memory: good ones only", memory, `if err == nil && now.Before(verified.Expiry) {`, `if err == nil {`},
 
 		{"9 requirement: when", authorize, `if r.when != nil {`, `if r.when != nil && false {`},
 		{"9 requirement: issuers", authorize, `case len(want.Issuers) > 0 && `, `case false && len(want.Issuers) > 0 && `},
@@ -131,17 +132,18 @@ func mutants() []mutant {
 
 		{"9 requirement: shadow is for checks 3 to 9", check, `case err != nil && c.rule.Shadow:`, `case err != nil && !c.rule.Shadow:`},
 
-		{"10 identity: names seen of a known token", "internal/gate/prepared.go", ` || !c.policy.mapper.Usual(c.request.Headers, p.removal.set, c.relaxed)`, ``},
-		{"10 identity: one token, two routes", "internal/gate/prepared.go", `if p.rule == c.rule && p.relaxed == c.relaxed {`, `if p.relaxed == c.relaxed {`},
-		{"10 identity: one token, two hosts", "internal/gate/prepared.go", `if p.rule == c.rule && p.relaxed == c.relaxed {`, `if p.rule == c.rule {`},
-		{"10 identity: places other than bearer", "internal/gate/prepared.go", `if !c.rule.BearerOnly() || `, `if `},
+		{"10 identity: names seen of a known token", prepared, `if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.relaxed) {`, `if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.relaxed) && false {`},
+		{"10 identity: names seen of one that becomes known", prepared, ` || !c.policy.mapper.Usual(c.request.Headers, shared.set, c.relaxed)`, ``},
+		{"10 identity: one token, two routes", prepared, `uint64(c.rule.Number())<<16 | `, ``},
+		{"10 identity: one token, two hosts", prepared, ` | uint64(c.relaxed.Bits())`, ``},
+		{"10 identity: places other than bearer", prepared, `return c.rule.BearerOnly() && `, `return `},
 		{"10 identity: names seen", strip, `if !guarded || why.open(relaxed) {`, `if true || guarded && why.open(relaxed) {`},
 		{"10 identity: names unseen", strip, `if !one.kind.open(relaxed) && !isSet(set, one.name) {`, `if false {`},
 		{"10 identity: what is set stays", strip, `if !isSet(set, name) && !slices.Contains(remove, name) {`, `if !slices.Contains(remove, name) {`},
 		{"10 identity: unverified email", mapper, `&& !relaxed.UnverifiedEmail && !emailVerified(t)`, `&& false`},
 		{"10 identity: size", mapper, `case len(text) > m.maxBytes:`, `case false:`},
-		{"10 identity: prefix", "internal/token/token.go", `return t.prefix + text, true`, `return text, true`},
-		{"10 identity: prefix of groups", "internal/token/token.go", `return prefixed(t.prefix, groups), true`, `return groups, true`},
+		{"10 identity: prefix", "internal/token/token.go", `return t.by.prefix + text, true`, `return text, true`},
+		{"10 identity: prefix of groups", "internal/token/token.go", `return prefixed(t.by.prefix, groups), true`, `return groups, true`},
 		{"10 identity: encoding", "internal/identity/encode.go", `return escape(text, false), err`, `return text, err`},
 
 		{"answer: a denial says no twice", "internal/extauthz/response.go", `Code: int32(rpcCode(denial.Status))`, `Code: 0 * int32(rpcCode(denial.Status))`},

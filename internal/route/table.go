@@ -29,6 +29,7 @@ type Rule struct {
 	// Shadow: would-be denials are recorded, not enforced.
 	Shadow bool
 
+	number       int    // among the rules of its table
 	path         string // in the config, for messages
 	pattern      pattern
 	byNameOnly   bool // there is no pattern
@@ -52,7 +53,7 @@ type Table struct {
 // wrong with the routes, at its place in the file.
 func New(cfg *config.Config) (*Table, error) {
 	t := &Table{fallback: &Rule{
-		Name: DefaultName, Access: cfg.Default, TokensFrom: cfg.Tokens.From, Forward: cfg.Tokens.Forward,
+		number: len(cfg.Routes), Name: DefaultName, Access: cfg.Default, TokensFrom: cfg.Tokens.From, Forward: cfg.Tokens.Forward,
 		Audit: cfg.Audit.Sampling, Shadow: cfg.Shadow, byNameOnly: true, path: "default", weight: weigh(cfg.Default, &config.Requirement{}),
 	}}
 	t.named = map[string]*Rule{DefaultName: t.fallback}
@@ -64,6 +65,7 @@ func New(cfg *config.Config) (*Table, error) {
 			continue // the config has said so already
 		}
 		rule, wrong := newRule(cfg, r, &conditions)
+		rule.number = i
 		mistakes = append(mistakes, wrong...)
 		t.rules = append(t.rules, rule)
 		if _, taken := t.named[r.Name]; !taken {
@@ -76,6 +78,9 @@ func New(cfg *config.Config) (*Table, error) {
 	t.index = newIndex(t.rules)
 	return t, nil
 }
+
+// Number tells the rule apart from all others of its table.
+func (r *Rule) Number() int { return r.number }
 
 // newRule compiles one route.
 func newRule(cfg *config.Config, r *config.Route, conditions *compiler) (*Rule, config.Mistakes) {

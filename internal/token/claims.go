@@ -41,7 +41,8 @@ func (i *trusted) check(t *Token, now time.Time) *Failure {
 	}
 	t.Kind = i.kind(t.Claims(), t.Client)
 	t.ACR, _ = t.Claims()["acr"].(string)
-	t.leeway = i.leeway
+	t.id, _ = t.Claims()["jti"].(string)
+	t.originID, _ = t.Claims()["origin_jti"].(string)
 	if at, failure := numericDate(t.Claims(), "auth_time"); failure == nil {
 		t.authTime = at
 	}
@@ -80,7 +81,7 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *Failure {
 		return fail(ErrLifetimeTooLong, "it is "+expiry.Sub(issuedAt).String()+"; due is "+i.maxLifetime.String()+" at most").
 			mend("let the issuer sign for no longer, or raise max_lifetime of issuer " + quoted(i.name))
 	}
-	t.Expiry = expiry
+	t.Expiry, t.issuedAt = expiry, issuedAt
 	if t.begin = notBefore; issuedAt.After(notBefore) {
 		t.begin = issuedAt
 	}

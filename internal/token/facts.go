@@ -7,25 +7,27 @@ import "time"
 // before any of them. The map is shared: neither it nor what it holds may be
 // changed.
 func (t *Token) Claims() map[string]any {
-	if claims := t.claims.Load(); claims != nil {
-		return *claims
+	if t.claims == nil && t.raw != "" {
+		// It is byte for byte the token that was verified, so that neither can fail.
+		if parts, err := split(t.raw, len(t.raw)); err == nil {
+			t.claims, _ = parseObject(string(parts.claims))
+		}
 	}
-	claims, err := parseObject(t.text)
-	if err != nil {
-		return nil // text was parsed before the token was made
-	}
-	t.claims.Store(&claims)
-	return claims
+	return t.claims
 }
-
-// Settle gives up the memory of the claims, which are most of a token; they are
-// read again when somebody asks for them. A token that is remembered for long
-// should be settled once what is made of it has been derived.
-func (t *Token) Settle() { t.claims.Store(nil) }
 
 // IssuedAt returns iat (RFC 7519 section 4.1.6). It is not known when the token
 // does not say.
-func (t *Token) IssuedAt() (at time.Time, known bool) {
-	at, failure := numericDate(t.Claims(), "iat")
-	return at, failure == nil && !at.IsZero()
+func (t *Token) IssuedAt() (at time.Time, known bool) { return t.issuedAt, !t.issuedAt.IsZero() }
+
+// End returns when the token stops being accepted: its expiry and the issuer's
+// leeway behind it.
+func (t *Token) End() time.Time { return t.Expiry.Add(t.by.leeway) }
+
+// Forget empties a token whose request is over, and keeps the memory of its lists
+// for another.
+func (t *Token) Forget() {
+	clear(t.groups)
+	clear(t.scopes)
+	*t = Token{groups: t.groups[:0], scopes: t.scopes[:0]}
 }

@@ -22,7 +22,7 @@ import (
 // It is safe for concurrent use. Make one with [NewMemory].
 type Memory struct {
 	verifier *Verifier
-	entries  *otter.Cache[digest, *Token] // nil: nothing is remembered
+	entries  *otter.Cache[digest, record] // nil: nothing is remembered
 	// underWay lets a token that comes in many requests at once be verified once:
 	// what it holds is closed when the first of them is done.
 	mu       sync.Mutex
@@ -46,51 +46,69 @@ func NewMemory(v *Verifier, entries int) (*Memory, error) {
 		return m, nil
 	}
 	var err error
-	m.entries, err = otter.New(&otter.Options[digest, *Token]{MaximumSize: entries})
+	m.entries, err = otter.New(&otter.Options[digest, record]{MaximumSize: entries})
 	return m, err
 }
 
 // Verify verifies one credential as [Verifier.Verify] does, or knows it again;
-// then remembered is true.
-func (m *Memory) Verify(ctx context.Context, raw string, now time.Time) (t *Token, known bool, err error) {
+// then known is true. What it says is put into t, whose memory is used: a token
+// that is known costs none. On an error t holds nothing.
+func (m *Memory) Verify(ctx context.Context, raw string, now time.Time, t *Token) (known bool, err error) {
 	if m.entries == nil || len(raw) > m.verifier.maxBytes {
-		t, err = m.verifier.Verify(ctx, raw, now)
-		return t, false, err
+		return false, m.anew(ctx, raw, now, t)
 	}
 	key := digestOf(raw)
-	if t, there := m.known(key, now); there {
-		return t, true, nil
+	if m.known(key, raw, now, t) {
+		return true, nil
 	}
-	t, err = m.first(ctx, key, raw, now)
-	return t, false, err
+	return m.first(ctx, key, raw, now, t)
 }
 
-// known returns a token that is remembered and still holds.
-func (m *Memory) known(key digest, now time.Time) (*Token, bool) {
-	t, there := m.entries.GetIfPresent(key)
-	if !there || !t.holds(m.verifier, now) {
-		return nil, false
+func (m *Memory) anew(ctx context.Context, raw string, now time.Time, t *Token) error {
+	verified, err := m.verifier.Verify(ctx, raw, now)
+	return put(verified, err, t)
+}
+
+func put(verified *Token, err error, t *Token) error {
+	if err != nil {
+		*t = Token{}
+		return err
 	}
-	t.keys.Verified(t.KeyID)
-	return t, true
+	*t = *verified
+	return nil
+}
+
+// known reads a token that is remembered and still holds.
+func (m *Memory) known(key digest, raw string, now time.Time, t *Token) bool {
+	rec, there := m.entries.GetIfPresent(key)
+	if !there {
+		return false
+	}
+	m.verifier.read(rec, t)
+	if !t.holds(m.verifier, now) {
+		return false
+	}
+	t.raw, t.entry.key, t.entry.record = raw, key, rec
+	t.by.keys.Verified(t.KeyID)
+	return true
 }
 
 // first verifies a token that is not known. Each request looks for the token's key
 // itself, for which it may have to wait, as long as it has time; those that have
 // it then wait for the first of them to verify, which takes no longer than that,
-// and find the token remembered.
-func (m *Memory) first(ctx context.Context, key digest, raw string, now time.Time) (*Token, error) {
+// and know the token then.
+func (m *Memory) first(ctx context.Context, key digest, raw string, now time.Time, t *Token) (known bool, err error) {
 	c, err := m.verifier.candidate(ctx, raw)
 	if err != nil {
-		return nil, err
+		return false, put(nil, err, t)
 	}
 	m.mu.Lock()
 	done, waits := m.underWay[key]
 	if !waits {
 		// The first of them may have been done between two looks.
-		if t, there := m.known(key, now); there {
+		if m.known(key, raw, now, t) {
 			m.mu.Unlock()
-			return t, nil
+			return true, nil
 		}
 		done = make(chan struct{})
 		m.underWay[key] = done
@@ -98,10 +116,11 @@ func (m *Memory) first(ctx context.Context, key digest, raw string, now time.Tim
 	m.mu.Unlock()
 	if waits {
 		<-done
-		if t, there := m.known(key, now); there {
-			return t, nil
+		if m.known(key, raw, now, t) {
+			return true, nil
 		}
-		return m.verifier.finish(c, now)
+		verified, err := m.verifier.finish(c, now)
+		return false, put(verified, err, t)
 	}
 	defer func() {
 		m.mu.Lock()
@@ -109,11 +128,12 @@ func (m *Memory) first(ctx context.Context, key digest, raw string, now time.Tim
 		m.mu.Unlock()
 		close(done)
 	}()
-	t, err := m.verifier.finish(c, now)
-	if err == nil && now.Before(t.Expiry) {
-		m.entries.Set(key, t)
+	verified, err := m.verifier.finish(c, now)
+	if err == nil && now.Before(verified.Expiry) {
+		verified.entry = Entry{key: key, record: m.verifier.record(verified)}
+		m.entries.Set(key, verified.entry.record)
 	}
-	return t, err
+	return false, put(verified, err, t)
 }
 
 // Len returns about how many tokens are remembered.
@@ -126,17 +146,9 @@ func (m *Memory) Len() int {
 
 // holds reports whether verifying the token anew would find it good.
 func (t *Token) holds(v *Verifier, now time.Time) bool {
-	if !now.Before(t.Expiry) || now.Before(t.begin) || t.keys.Epoch() != t.epoch {
+	if !now.Before(t.Expiry) || now.Before(t.begin) || t.by.keys.Epoch() != t.epoch {
 		return false
 	}
-	list := v.revocations.Load()
-	if list == t.checked.Load() {
-		return true
-	}
-	if _, revoked := list.Revoked(t); revoked {
-		return false
-	}
-	t.Settle()
-	t.checked.Store(list)
-	return true
+	_, revoked := v.revocations.Load().Revoked(t)
+	return !revoked
 }

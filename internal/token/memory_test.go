@@ -1,11 +1,14 @@
 package token_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,17 +30,42 @@ func newMemory(t testing.TB, ring *keyring, entries int) (*token.Memory, *token.
 	return memory, verifier
 }
 
+// verify is Verify in memory of its own.
+func verify(t testing.TB, m *token.Memory, raw string, at time.Time) (*token.Token, bool, error) {
+	t.Helper()
+	var got token.Token
+	known, err := m.Verify(t.Context(), raw, at, &got)
+	if err != nil {
+		if !reflect.DeepEqual(got, token.Token{}) {
+			t.Errorf("refused, and yet it says %+v", got)
+		}
+		return nil, known, err
+	}
+	return &got, known, nil
+}
+
+// says is all that a token says.
+func says(t *token.Token) map[string]any {
+	issued, known := t.IssuedAt()
+	age, ageKnown := t.AuthAge(now.Add(time.Minute))
+	return map[string]any{
+		"issuer": t.Issuer, "iss": t.ISS, "subject": t.Subject, "client": t.Client, "kind": t.Kind, "kid": t.KeyID, "alg": t.Algorithm,
+		"expiry": t.Expiry.UnixNano(), "end": t.End().UnixNano(), "acr": t.ACR, "groups": fmt.Sprint(len(t.Groups()), t.Groups()), "scopes": fmt.Sprint(len(t.Scopes()), t.Scopes()),
+		"claims": t.Claims(), "issued": fmt.Sprint(issued.UnixNano(), known), "login": fmt.Sprint(age, ageKnown),
+	}
+}
+
 func TestMemoryKnowsATokenAgain(t *testing.T) {
 	ring := &keyring{keys: published()}
 	memory, _ := newMemory(t, ring, 10)
 	raw := mintRS256(nil)
-	first, known, err := memory.Verify(t.Context(), raw, now)
+	first, known, err := verify(t, memory, raw, now)
 	if err != nil || known {
 		t.Fatalf("the first time: known %v, %v", known, err)
 	}
 	for range 3 {
-		again, known, err := memory.Verify(t.Context(), raw, now)
-		if err != nil || !known || again != first {
+		again, known, err := verify(t, memory, raw, now)
+		if err != nil || !known || !reflect.DeepEqual(says(again), says(first)) {
 			t.Errorf("the next time: known %v, %v", known, err)
 		}
 	}
@@ -88,13 +116,13 @@ func TestMemoryHoldsNoLongerThanTheToken(t *testing.T) {
 				claims[name] = value
 			}
 			raw := mintRS256(claims)
-			if _, _, err := memory.Verify(t.Context(), raw, now); err != nil {
+			if _, _, err := verify(t, memory, raw, now); err != nil {
 				t.Fatal(err)
 			}
 			if row.between != nil {
 				row.between(ring, verifier)
 			}
-			got, known, err := memory.Verify(t.Context(), raw, row.at)
+			got, known, err := verify(t, memory, raw, row.at)
 			if row.want != nil {
 				refusal(t, err, row.want)
 				if known || got != nil {
@@ -124,13 +152,13 @@ func TestMemoryOfATokenVerifiedUnderAnotherList(t *testing.T) {
 	raw := mintRS256(map[string]any{"sub": "alice"})
 	done := make(chan error)
 	go func() {
-		_, _, err := memory.Verify(t.Context(), raw, now)
+		_, _, err := verify(t, memory, raw, now)
 		done <- err
 	}()
 	revoke(`{"issuer": "api", "sub": "alice"}`)(nil, verifier)
 	close(ring.hold)
 	first := <-done // by either list
-	_, _, err := memory.Verify(t.Context(), raw, now)
+	_, _, err := verify(t, memory, raw, now)
 	if refusal(t, err, token.ErrTokenRevoked); first != nil {
 		refusal(t, first, token.ErrTokenRevoked)
 	}
@@ -146,13 +174,13 @@ func TestMemoryNeverHoldsWhatWasRefused(t *testing.T) {
 		"too long": good + strings.Repeat("A", maxBytes), "alg none": "eyJhbGciOiJub25lIn0.e30.",
 	} {
 		for range 2 {
-			if _, known, err := memory.Verify(t.Context(), raw, now); err == nil || known {
+			if _, known, err := verify(t, memory, raw, now); err == nil || known {
 				t.Errorf("%s: known %v, %v", name, known, err)
 			}
 		}
 	}
 	// One that ends with its leeway is good, and verified afresh each time.
-	if _, known, err := memory.Verify(t.Context(), mintRS256(map[string]any{"exp": now.Add(-time.Second).Unix()}), now); err != nil || known {
+	if _, known, err := verify(t, memory, mintRS256(map[string]any{"exp": now.Add(-time.Second).Unix()}), now); err != nil || known {
 		t.Errorf("within the leeway: known %v, %v", known, err)
 	}
 	if memory.Len() != 0 {
@@ -167,12 +195,12 @@ func TestMemoryTellsTokensApart(t *testing.T) {
 		subject := fmt.Sprint("user-", n)
 		raw := mintRS256(map[string]any{"sub": subject})
 		for range 2 {
-			got, _, err := memory.Verify(t.Context(), raw, now)
+			got, _, err := verify(t, memory, raw, now)
 			if err != nil || got.Subject != subject {
 				t.Fatalf("%s came out as %+v: %v", subject, got, err)
 			}
 		}
-		if _, known, err := memory.Verify(t.Context(), raw+"A", now); err == nil || known {
+		if _, known, err := verify(t, memory, raw+"A", now); err == nil || known {
 			t.Errorf("a byte more: known %v, %v", known, err)
 		}
 	}
@@ -190,12 +218,12 @@ func TestMemoryIsBoundedAndResistsAScan(t *testing.T) {
 	}
 	kept := 0
 	for n := range 600 {
-		if _, known, err := memory.Verify(t.Context(), hot[n%len(hot)], now); err != nil {
+		if _, known, err := verify(t, memory, hot[n%len(hot)], now); err != nil {
 			t.Fatal(err)
 		} else if known && n >= 300 {
 			kept++
 		}
-		if _, _, err := memory.Verify(t.Context(), mintRS256(map[string]any{"sub": fmt.Sprint("scan-", n)}), now); err != nil {
+		if _, _, err := verify(t, memory, mintRS256(map[string]any{"sub": fmt.Sprint("scan-", n)}), now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -216,15 +244,17 @@ func TestMemoryVerifiesOnce(t *testing.T) {
 	var all sync.WaitGroup
 	var began sync.WaitGroup
 	began.Add(requests)
-	var found [requests]*token.Token
-	for n := range requests {
+	var fresh atomic.Int32
+	for range requests {
 		all.Go(func() {
 			began.Done()
-			got, _, err := memory.Verify(t.Context(), raw, now)
-			if err != nil {
-				t.Errorf("%v", err)
+			got, known, err := verify(t, memory, raw, now)
+			if err != nil || got.Subject != "alice" {
+				t.Errorf("%+v, %v", got, err)
 			}
-			found[n] = got
+			if !known {
+				fresh.Add(1)
+			}
 		})
 	}
 	began.Wait()
@@ -233,10 +263,8 @@ func TestMemoryVerifiesOnce(t *testing.T) {
 	}
 	close(ring.hold)
 	all.Wait()
-	for n, got := range found {
-		if got == nil || got != found[0] || len(ring.verified) != requests {
-			t.Fatalf("request %d has another token than the first, or the keys were told of %d", n, len(ring.verified))
-		}
+	if fresh.Load() != 1 || len(ring.verified) != requests {
+		t.Fatalf("%d requests had it verified, and the keys were told of %d, want 1 and %d", fresh.Load(), len(ring.verified), requests)
 	}
 }
 
@@ -248,7 +276,7 @@ func TestMemoryDoesNotShareAFailure(t *testing.T) {
 	var all sync.WaitGroup
 	for range 5 {
 		all.Go(func() {
-			if _, _, err := memory.Verify(t.Context(), raw, now); !errors.Is(err, errKeysUnavailable) {
+			if _, _, err := verify(t, memory, raw, now); !errors.Is(err, errKeysUnavailable) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -261,7 +289,7 @@ func TestMemoryDoesNotShareAFailure(t *testing.T) {
 	ring.mu.Lock()
 	ring.down = false
 	ring.mu.Unlock()
-	if _, known, err := memory.Verify(t.Context(), raw, now); err != nil || known {
+	if _, known, err := verify(t, memory, raw, now); err != nil || known {
 		t.Errorf("behind the failure: known %v, %v", known, err)
 	}
 }
@@ -271,7 +299,7 @@ func TestMemoryOfNothing(t *testing.T) {
 	memory, _ := newMemory(t, ring, 0)
 	raw := mintRS256(nil)
 	for range 2 {
-		if _, known, err := memory.Verify(t.Context(), raw, now); err != nil || known {
+		if _, known, err := verify(t, memory, raw, now); err != nil || known {
 			t.Errorf("known %v, %v", known, err)
 		}
 	}
@@ -285,10 +313,11 @@ func TestMemoryAllocatesNothing(t *testing.T) {
 	memory, verifier := newMemory(t, &keyring{keys: published(), quiet: true}, 10)
 	revoke(`{"issuer": "api", "sub": "bob"}`)(nil, verifier)
 	raw := mintRS256(nil)
-	if _, _, err := memory.Verify(t.Context(), raw, now); err != nil {
+	if _, _, err := verify(t, memory, raw, now); err != nil {
 		t.Fatal(err)
 	}
-	if n := testing.AllocsPerRun(1000, func() { _, _, _ = memory.Verify(t.Context(), raw, now) }); n > 0 {
+	var again token.Token
+	if n := testing.AllocsPerRun(1000, func() { _, _ = memory.Verify(context.Background(), raw, now, &again) }); n > 0 {
 		t.Errorf("%.1f allocations", n)
 	}
 }
@@ -296,24 +325,130 @@ func TestMemoryAllocatesNothing(t *testing.T) {
 // known verifies a token that must be good.
 func known(t *testing.T, m *token.Memory, raw string) *token.Token {
 	t.Helper()
-	got, _, err := m.Verify(t.Context(), raw, now)
+	got, _, err := verify(t, m, raw, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return got
 }
 
-// What is kept with a token is there as long as the token is remembered.
-func TestDerived(t *testing.T) {
-	memory, _ := newMemory(t, &keyring{keys: published()}, 10)
-	raw := mintRS256(nil)
-	first := known(t, memory, raw)
-	if first.Derived() != nil {
-		t.Error("a new token has something")
+// What is remembered says all that was said when it was verified.
+func TestMemorySaysTheSame(t *testing.T) {
+	hour := now.Add(time.Hour).Unix()
+	for name, claims := range map[string]map[string]any{
+		"little":                   {"sub": "a"},
+		"a fraction of a second":   {"exp": float64(hour) + 0.25, "nbf": float64(now.Unix()) - 0.5},
+		"the end of the year 9999": {"exp": 253402300799},
+		"no iat":                   {"iat": nil}, "iat": {"iat": now.Unix() - 5},
+		"groups and scopes":    {"groups": []string{"admin", "", "Zoë", "a,b"}, "scope": "read write"},
+		"empty lists":          {"groups": []string{}, "scope": ""},
+		"scopes in an array":   {"scope": []string{"read", "write all"}},
+		"a login":              {"auth_time": now.Unix() - 60, "acr": "gold"},
+		"a login that is none": {"auth_time": "yesterday"},
+		"ids":                  {"jti": "one", "origin_jti": "two", "client_id": "web", "azp": "web"},
+		"ids that are none":    {"jti": 1, "origin_jti": []string{"x"}},
+		"a program":            {"sub": "web", "client_id": "web"},
+		"long":                 {"padding": strings.Repeat("x", 3000), "sub": strings.Repeat("s", 300)},
+		"many groups":          {"groups": strings.Split(strings.Repeat("group,", 300), ",")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			memory, _ := newMemory(t, &keyring{keys: published()}, 10)
+			raw := mintRS256(claims)
+			first := says(known(t, memory, raw))
+			again, known, err := verify(t, memory, raw, now)
+			if err != nil || !known {
+				t.Fatalf("known %v, %v", known, err)
+			}
+			if got := says(again); !reflect.DeepEqual(got, first) {
+				t.Errorf("first %v\nagain %v", first, got)
+			}
+		})
 	}
-	value := new(int)
-	first.Derive(value)
-	if again := known(t, memory, raw); again.Derived() != value {
-		t.Error("it is lost")
+}
+
+// A token that is read into the memory of another has nothing of it.
+func TestMemoryOfAnother(t *testing.T) {
+	memory, _ := newMemory(t, &keyring{keys: published()}, 10)
+	rich := mintRS256(map[string]any{"sub": "rich", "groups": []string{"admin"}, "scope": "all", "acr": "gold", "auth_time": now.Unix(), "jti": "j", "client_id": "web"})
+	poor := mintRS256(map[string]any{"sub": "poor", "client_id": nil})
+	want := says(known(t, memory, poor))
+	var shared token.Token
+	for range 3 {
+		for _, raw := range []string{rich, poor} {
+			if _, err := memory.Verify(t.Context(), raw, now, &shared); err != nil {
+				t.Fatal(err)
+			}
+			shared.Claims()
+		}
+		if got := says(&shared); !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %v\nwant %v", got, want)
+		}
+		shared.Forget()
+	}
+}
+
+// What is kept with a token is there as long as the token is remembered, each under
+// its own key, and no more than a little of it.
+func TestKept(t *testing.T) {
+	memory, _ := newMemory(t, &keyring{keys: published()}, 10)
+	raw, other := mintRS256(nil), mintRS256(map[string]any{"sub": "bob"})
+	first := known(t, memory, raw).Entry()
+	if _, there := first.Kept(1); there || !first.Remembered() {
+		t.Errorf("a new token has something, or is not remembered")
+	}
+	keep := func(key uint64, value string) { memory.Keep(known(t, memory, raw).Entry(), key, value) }
+	kept := func(raw string, key uint64) string {
+		value, _ := known(t, memory, raw).Entry().Kept(key)
+		return value
+	}
+	for key := range uint64(4) {
+		keep(key, fmt.Sprint("value ", key))
+	}
+	keep(2, "another value")
+	for key := range uint64(4) {
+		if got, want := kept(raw, key), fmt.Sprint("value ", key); got != want {
+			t.Errorf("%d: %q, want %q", key, got, want)
+		}
+		if got := kept(other, key); got != "" {
+			t.Errorf("another token has %q", got)
+		}
+	}
+	if before, after := says(known(t, memory, raw)), says(known(t, memory, raw)); !reflect.DeepEqual(before, after) {
+		t.Error("the token says something else")
+	}
+	keep(4, "one too many")
+	if kept(raw, 4) != "one too many" || kept(raw, 0) != "" {
+		t.Error("what is too much is not replaced")
+	}
+	keep(5, strings.Repeat("x", 9<<10))
+	if kept(raw, 5) != "" || kept(raw, 4) == "" {
+		t.Error("what is too long is kept")
+	}
+	keep(6, strings.Repeat("x", 8<<10))
+	if kept(raw, 6) == "" || kept(raw, 4) != "" {
+		t.Error("more is kept than there is room for")
+	}
+	if _, there := first.Kept(6); there {
+		t.Error("an entry has changed")
+	}
+	memory.Keep(token.Entry{}, 1, "of nothing")
+	if memory.Len() != 2 {
+		t.Errorf("%d are remembered, want 2", memory.Len())
+	}
+}
+
+// What was kept by a request whose token was verified anew meanwhile is no harm: the
+// token is held to the keys as they are.
+func TestKeptOfAnEarlierEpoch(t *testing.T) {
+	ring := &keyring{keys: published()}
+	memory, _ := newMemory(t, ring, 10)
+	raw := mintRS256(nil)
+	earlier := known(t, memory, raw).Entry()
+	ring.epoch.Add(1)
+	known(t, memory, raw)
+	memory.Keep(earlier, 1, "late")
+	ring.keys = nil
+	if _, known, err := verify(t, memory, raw, now); known || err == nil {
+		t.Errorf("known %v, %v", known, err)
 	}
 }

@@ -1,6 +1,9 @@
 package token
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // Revocations is a list of tokens that are refused although all else about them
 // is good. It never changes, and is safe for concurrent use; nil is the empty
@@ -53,15 +56,17 @@ func (r *Revocations) Revoked(t *Token) (how string, revoked bool) {
 		if len(of[kind]) == 0 {
 			continue
 		}
-		value := t.Client
-		if name != "client" {
-			value, _ = t.Claims()[name].(string)
-		}
-		if before, listed := of[kind][value]; listed && t.issuedBefore(before) {
+		if before, listed := of[kind][t.revocable(kind)]; listed && t.issuedBefore(before) {
 			return name, true
 		}
 	}
 	return "", false
+}
+
+// revocable is the token's value of a kind of [revocables]; empty, which no list
+// has, when there is none.
+func (t *Token) revocable(kind int) string {
+	return [...]string{strings.TrimPrefix(t.Subject, t.by.prefix), t.Client, t.id, t.originID}[kind]
 }
 
 // issuedBefore reports whether iat lies before that many microseconds since

@@ -3,7 +3,6 @@ package token
 import (
 	"encoding/json"
 	"strconv"
-	"sync/atomic"
 	"time"
 )
 
@@ -16,10 +15,11 @@ const (
 	KindClient Kind = "client"
 )
 
-// Token is what a verified token said. It is made by [Verifier.Verify] alone,
-// never changes, and is safe for concurrent use. That it exists proves that
-// the signature, the times, the audience or client, and the subject were good
-// at the time of verification; it says nothing of what the subject may do.
+// Token is what a verified token said. It is made by [Verifier.Verify] and
+// [Memory.Verify] alone, and belongs to the request that it came with: it may not be
+// kept longer, and is not safe for concurrent use. That it exists proves that the signature, the times,
+// the audience or client, and the subject were good at the time of verification;
+// it says nothing of what the subject may do.
 type Token struct {
 	// Issuer is the issuer's name in the config, ISS the iss claim.
 	Issuer string
@@ -36,30 +36,26 @@ type Token struct {
 	Expiry    time.Time
 	ACR       string // acr, OpenID Connect Core section 2; empty when there is none
 
-	authTime time.Time // auth_time; zero when it is absent or no date
-	leeway   time.Duration
-	groups   []string // behind the issuer's prefix
-	scopes   []string
-	text     string                         // the claims as signed
-	claims   atomic.Pointer[map[string]any] // of text; nil while nobody has asked
-	prefix   string
-	// groupsClaim holds the claims that are read as groups.
-	groupsClaim []claimPath
+	by             *trusted
+	authTime       time.Time      // auth_time; zero when it is absent or no date
+	issuedAt       time.Time      // iat; zero when it is absent
+	id, originID   string         // jti and origin_jti; empty when they are no strings
+	groups, scopes []string       // groups behind the issuer's prefix
+	raw            string         // of one that was known again: its request's memory
+	claims         map[string]any // nil while nobody has asked
 
-	// What a memory holds the token to: it is accepted from begin on, while keys
-	// are of this epoch.
-	begin   time.Time
-	keys    KeySource
-	epoch   uint64
-	derived atomic.Value
-	checked atomic.Pointer[Revocations] // the list of what is revoked that it was held to
+	// What a memory holds the token to: it is accepted from begin on, while the
+	// issuer's keys are of this epoch.
+	begin time.Time
+	epoch uint64
+	entry Entry
 }
 
 // AuthAge returns how long ago the user logged in (auth_time, OpenID Connect Core
 // section 2). It is not known when the token does not say, says something that
 // is no date, or names a time to come.
 func (t *Token) AuthAge(now time.Time) (age time.Duration, known bool) {
-	if t.authTime.IsZero() || t.authTime.After(now.Add(t.leeway)) {
+	if t.authTime.IsZero() || t.authTime.After(now.Add(t.by.leeway)) {
 		return 0, false
 	}
 	return now.Sub(t.authTime), true
@@ -91,15 +87,15 @@ func (t *Token) IdentityClaim(name string) (any, bool) {
 		return nil, false
 	case path.namesSubject():
 		if text := scalar(value); text != "" {
-			return t.prefix + text, true
+			return t.by.prefix + text, true
 		}
 		return nil, false
-	case path.isOneOf(t.groupsClaim):
+	case path.isOneOf(t.by.groupsClaim):
 		if groups, isList := stringList(value); isList {
-			return prefixed(t.prefix, groups), true
+			return prefixed(t.by.prefix, groups), true
 		}
 		return nil, false
-	case t.prefix != "" && path.holdsOneOf(t.groupsClaim):
+	case t.by.prefix != "" && path.holdsOneOf(t.by.groupsClaim):
 		return nil, false
 	}
 	return value, true

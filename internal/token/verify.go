@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unique"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -227,11 +226,9 @@ func (v *Verifier) check(c *candidate, now time.Time) (*Token, *Failure) {
 		return nil, fail(ErrClaimsMalformed, err.Error())
 	}
 	token := &Token{
-		Issuer: issuer.name, ISS: c.iss, KeyID: unique.Make(c.kid).Value(), Algorithm: issuer.algorithms[slices.Index(issuer.algorithms, c.alg)],
-		text: c.text, prefix: issuer.prefix, groupsClaim: issuer.groupsClaim,
-		keys: issuer.keys, epoch: c.epoch,
+		Issuer: issuer.name, ISS: c.iss, KeyID: c.kid, Algorithm: c.alg,
+		by: issuer, claims: claims, epoch: c.epoch,
 	}
-	token.claims.Store(&claims)
 	failure := issuer.check(token, now)
 	if failure != nil {
 		v.diagnose(failure, issuer, token.Claims())

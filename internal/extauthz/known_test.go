@@ -1,0 +1,112 @@
+package extauthz_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/jwtgate/jwtgate/internal/extauthz"
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// knownYAML has routes that one token comes to different answers under.
+const knownYAML = `
+issuers:
+  home: {issuer: "${ISS}", audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true}
+identity: {headers: {x-user-team: team}}
+relax: {hosts: {open.example: [unverified_email, method_override]}}
+routes:
+  - {name: readers, match: /readers,   scopes: [orders/read]}
+  - {name: writers, match: /writers,   scopes: [orders/read, orders/write]}
+  - {name: admins,  match: /admins,    scopes: [orders/admin]}
+  - {name: forward, match: /forward,   forward: true}
+  - {name: maybe,   match: /maybe,     access: optional}
+  - {name: open,    match: /open,      access: public}
+  - {name: elsewhere, match: /elsewhere, tokens_from: [bearer, {cookie: session}, {query: access_token}]}
+  - {name: own,     match: '/users/{id}', when: token.subject == path.id}
+  - {name: short,   match: /short,     end_streams_at_expiry: true}
+`
+
+// knownRequests are requests of two tokens, to every route on two hosts, with and
+// without what a client may not send.
+func (w *world) knownRequests(t *testing.T) []*authv3.CheckRequest {
+	t.Helper()
+	var all []*authv3.CheckRequest
+	for _, token := range []string{
+		w.mint(t, map[string]any{"email": "a@example.com", "email_verified": false, "groups": []string{"b", "a"}}),
+		w.mint(t, map[string]any{"sub": "bob", "team": "blue", "email": "b@example.com"}),
+	} {
+		for _, path := range []string{"/readers", "/readers?page=2", "/writers", "/admins", "/forward", "/maybe", "/open", "/elsewhere?access_token=x", "/elsewhere", "/users/alice", "/users/bob", "/other"} {
+			for _, host := range []string{"api.example", "open.example"} {
+				for _, more := range [][]string{
+					nil, {"x-user-id: root"}, {"X_User_Id: root", "x.user.team: red"}, {"x-user-team: red"}, {"x-http-method-override: DELETE"},
+					{"X-HTTP_Method-Override: DELETE"}, {"accept: text/html", "cookie: session=other; a=1"},
+				} {
+					r := request("GET", path, append([]string{"authorization: Bearer " + token}, more...)...)
+					r.Attributes.Request.Http.Host = host
+					all = append(all, r)
+				}
+			}
+		}
+		for n := range 3 { // in other places, beside what differs from request to request
+			all = append(all, request("GET", fmt.Sprintf("/elsewhere?n=%d&access_token=%s", n, token)),
+				request("GET", "/elsewhere", fmt.Sprintf("cookie: n=%d; session=%s", n, token)))
+		}
+	}
+	return all
+}
+
+// blank takes the decision's id out of an answer, and what is of no order.
+func blank(t testing.TB, g *gate.Gate, r *authv3.CheckRequest) *authv3.CheckResponse {
+	t.Helper()
+	data, err := proto.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := extauthz.Answer(t.Context(), g, data)
+	explicit(t, answer)
+	if answer.GetDeniedResponse() != nil {
+		answer.GetDeniedResponse().Body = ""
+	}
+	slices.Sort(answer.GetOkResponse().GetHeadersToRemove())
+	delete(answer.GetDynamicMetadata().GetFields()[extauthz.MetadataKey].GetStructValue().GetFields(), "decision")
+	return answer
+}
+
+// TestKnownTokensAreAnsweredAlike: whatever a gate remembers of tokens, and of what
+// they came to before, each request gets the answer that it would get of one which
+// remembers nothing.
+func TestKnownTokensAreAnsweredAlike(t *testing.T) {
+	w := start(t)
+	variables := map[string]string{"ISS": w.home.ISS()}
+	forgetful := newGate(t, "tokens: {cache_entries: 0}"+knownYAML, variables, nil)
+	remembering := newGate(t, knownYAML, variables, nil)
+	requests := w.knownRequests(t)
+	var want []*authv3.CheckResponse
+	allowed := 0
+	for _, r := range requests {
+		answer := blank(t, forgetful, r)
+		want = append(want, answer)
+		if answer.GetOkResponse() != nil {
+			allowed++
+		}
+	}
+	if allowed < len(requests)/2 || allowed == len(requests) {
+		t.Fatalf("%d of %d requests are allowed", allowed, len(requests))
+	}
+	for seed := range uint64(4) {
+		order := rand.New(rand.NewPCG(seed, 7)).Perm(len(requests))
+		for _, i := range order {
+			if got := blank(t, remembering, requests[i]); !proto.Equal(got, want[i]) {
+				t.Fatalf("%s\ngot  %v\nwant %v", fmt.Sprint(requests[i].GetAttributes().GetRequest()), got, want[i])
+			}
+		}
+	}
+	if remembering.Remembered() != 2 {
+		t.Errorf("%d tokens are remembered", remembering.Remembered())
+	}
+}
