@@ -30,7 +30,8 @@ const (
 	// healthGrace is how long the server stays NOT_SERVING for want of keys:
 	// public routes must work, and a denial of ours says more than Envoy's.
 	healthGrace = 30 * time.Second
-	// flushTimeout bounds how long the last lines of the log are waited for.
+	// flushTimeout bounds how long the last lines of the log are waited for, and
+	// the last traces.
 	flushTimeout = 2 * time.Second
 	// remembered is how many decisions can be looked up by their ids.
 	remembered = 4096
@@ -118,6 +119,7 @@ type server struct {
 	extauthz  *extauthz.Server
 	// certificates are those of the gRPC port; nil without TLS.
 	certificates *extauthz.Certificates
+	traces       *telemetry.Traces // nil when they are not sent
 	admin        *telemetry.Admin
 
 	// What follows files; nil where there is no file.
@@ -170,6 +172,7 @@ func (s *server) open(cmd serveCommand) (err error) {
 		}
 	}
 	s.follow(cmd.Config)
+	s.openTraces()
 	s.observe()
 	return nil
 }
@@ -232,7 +235,7 @@ func (s *server) observe() {
 		live := s.gate.Config()
 		return telemetry.ConfigSample{Hash: live.Hash, Relaxations: relaxationCounts(live), Revoked: s.gate.Revoked(), Remembered: s.gate.Remembered()}
 	})
-	s.extauthz = extauthz.NewServer(s.gate, extauthz.Observers{Log: s.log, Metrics: s.metrics, Candidate: s.shadow}, s.logger, s.certificates)
+	s.extauthz = extauthz.NewServer(s.gate, extauthz.Observers{Log: s.log, Metrics: s.metrics, Candidate: s.shadow, Traces: s.traces}, s.logger, s.certificates)
 	s.admin = telemetry.NewAdmin(s.metrics, telemetry.Views{
 		Ready:    s.readiness,
 		Issuers:  func() any { return issuersView(s.gate.Issuers().Stats()) },
@@ -252,6 +255,9 @@ func (s *server) close() {
 	}
 	if s.gate != nil {
 		s.gate.Close()
+	}
+	if s.traces != nil {
+		s.traces.Close(flushTimeout)
 	}
 }
 
