@@ -29,7 +29,7 @@ build: ## bin/jwtgate
 # see that they depend on the program they build.
 UNIT_PACKAGES = $$(go list ./... | grep -v '/internal/e2e$$')
 
-test: tools check ## check, then every test, a real Envoy and a Cognito emulator included
+test: tools check ## check, then every test, a real Envoy, a Cognito emulator and promtool included
 	go test -shuffle=on $(TESTFLAGS) $(UNIT_PACKAGES)
 	go test -shuffle=on $(TESTFLAGS) ./internal/e2e
 
@@ -43,7 +43,7 @@ e2e: tools ## only the end-to-end tests
 	go test -shuffle=on $(TESTFLAGS) ./internal/e2e
 
 test-providers: ## the gate before a real identity provider, Keycloak; needs Maven and a JDK 17 or later
-	@$(call provide,envoy moto keycloak)
+	@$(call provide,envoy moto promtool keycloak)
 	go test -shuffle=on $(TESTFLAGS) -tags providers -run '^TestProvider' ./internal/e2e
 
 # Every target that there is, one after the other; a failing input is kept under
@@ -81,8 +81,8 @@ check: ## gofmt, vet, staticcheck
 	go vet -tags providers ./...
 	go tool staticcheck -tags providers ./...
 
-tools: ## put the pinned Envoy and the Cognito emulator into .tools/
-	@$(call provide,envoy moto)
+tools: ## put the pinned Envoy, Cognito emulator and promtool into .tools/
+	@$(call provide,envoy moto promtool)
 
 clean: ## remove bin/ and .tools/
 	rm -rf bin .tools

@@ -4,11 +4,13 @@
     tools.py check           is this a machine that they can run on?
     tools.py envoy           .tools/envoy/bin/envoy, the real Envoy
     tools.py moto            .tools/moto, a Cognito emulator, for the tests
+    tools.py promtool        .tools/promtool/bin/promtool, which checks and tests
+                             the alert rules; Go fetches and builds it
     tools.py keycloak        .tools/keycloak, a real identity provider, for
                              `make test-providers`; Maven fetches it
 
 Every file is pinned by version and hash in envoy.txt and moto.txt, which
-lock.py writes, and in keycloak.txt. A tool is built aside and moved into place when it is complete,
+lock.py writes, in keycloak.txt, and in promtool/go.mod and go.sum. A tool is built aside and moved into place when it is complete,
 so an interrupted run leaves nothing half made; a tool that is up to date is
 left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
 """
@@ -152,13 +154,26 @@ def build_keycloak(part):
         raise Unable("Keycloak could not be built: see its message above")
 
 
-BUILDERS = {"envoy": build_envoy, "moto": build_moto, "keycloak": build_keycloak}
+def build_promtool(part):
+    """Leaves part/bin/promtool, built from a module that the program's own does not see."""
+    if not shutil.which("go"):
+        raise Unable("promtool is built by Go, and go is not there")
+    binary = part / "bin" / "promtool"
+    command = ["go", "build", "-C", SETUP / "promtool", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", binary]
+    command += ["-tags=remove_all_sd"]  # it discovers no servers here
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
+    if subprocess.run([*command, "github.com/prometheus/prometheus/cmd/promtool"], env=environment).returncode:
+        raise Unable("Go could not build promtool: see its message above")
+
+
+BUILDERS = {"envoy": build_envoy, "moto": build_moto, "promtool": build_promtool, "keycloak": build_keycloak}
 
 
 def fingerprint(name):
     """Returns what a tool was made from: when it changes the tool is made anew."""
     made_from = hashlib.sha256()
-    for file in (SETUP / f"{name}.txt", pathlib.Path(__file__)):
+    pins = [SETUP / name / "go.mod", SETUP / name / "go.sum"] if name == "promtool" else [SETUP / f"{name}.txt"]
+    for file in (*pins, pathlib.Path(__file__)):
         made_from.update(file.read_bytes())
     if name == "moto":  # a virtual environment is bound to its interpreter
         made_from.update(f"{sys.version} {os.path.realpath(sys.executable)}".encode())
@@ -199,7 +214,7 @@ def provide(name):
 
 def main(names):
     if not names or any(name != "check" and name not in BUILDERS for name in names):
-        print("usage: tools.py check | envoy | moto | keycloak ...", file=sys.stderr)
+        print("usage: tools.py check | envoy | moto | promtool | keycloak ...", file=sys.stderr)
         return 1
     try:
         check_machine()

@@ -51,12 +51,13 @@ func (s *server) openCertificates() (err error) {
 		return nil
 	}
 	// Watched before they are read, so that no change is missed.
-	s.certificate = newFollower("the server's certificate", s.logger, config.NewWatcher, t.Files()...)
+	s.certificate = newFollower("certificate", "the server's certificate", s.logger, config.NewWatcher, t.Files()...)
 	s.certificate.count = s.metrics.CertificateRead
 	if s.certificates, err = extauthz.ReadCertificates(tlsFiles(t)); err != nil {
 		return err
 	}
 	s.certificate.followCertificates(s.certificates)
+	s.metrics.RegisterCertificate(s.certificates.Expires)
 	return nil
 }
 

@@ -80,8 +80,17 @@ func TestCertificateFiles(t *testing.T) {
 	replace(t, cert, "no PEM")
 	s.until(t, "the refusal", func() bool { return strings.Contains(s.readiness(t).Refused, "the server's certificate: ") })
 	command(t, "healthcheck", "--addr", s.listen, "--ca", write(t, "ca.pem", string(before))).holds(t, exitYes, []string{"is serving"}, nil)
-	if _, metrics := s.get(t, "/metrics"); !strings.Contains(metrics, `jwtgate_certificate_reads_total{result="refused"} 1`) {
+	if _, metrics := s.get(t, "/metrics"); !strings.Contains(metrics, `jwtgate_certificate_reads_total{result="refused"} 1`) ||
+		!strings.Contains(metrics, `jwtgate_reload_refused{file="certificate"} 1`) {
 		t.Errorf("metrics:\n%s", metrics)
+	}
+	block, _ := pem.Decode(before)
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, metrics := s.get(t, "/metrics"); !strings.Contains(metrics, fmt.Sprintf("\njwtgate_certificate_expiry_timestamp_seconds %v\n", float64(leaf.NotAfter.Unix()))) {
+		t.Errorf("metrics have no end %v:\n%s", leaf.NotAfter, metrics)
 	}
 	replace(t, cert, string(before))
 	s.until(t, "the recovery", func() bool { return s.readiness(t).Refused == "" })

@@ -17,6 +17,7 @@ import (
 // refused changes nothing.
 type follower struct {
 	what    string // of a sentence: "the configuration"
+	label   string // of a metric: "config"
 	logger  *slog.Logger
 	watcher *config.Watcher // nil when files cannot be watched
 	// load reads the files and puts what they hold in force. What it returns
@@ -30,12 +31,12 @@ type follower struct {
 
 // newFollower begins to watch files that are about to be read. Files that cannot
 // be watched can still be read again by hand.
-func newFollower(what string, logger *slog.Logger, watch func(files ...string) (*config.Watcher, error), files ...string) *follower {
+func newFollower(label, what string, logger *slog.Logger, watch func(files ...string) (*config.Watcher, error), files ...string) *follower {
 	watcher, err := watch(files...)
 	if err != nil {
 		logger.Error(what+" is not watched; have it read again by SIGHUP", "error", err)
 	}
-	return &follower{what: what, logger: logger, watcher: watcher}
+	return &follower{what: what, label: label, logger: logger, watcher: watcher}
 }
 
 // watch follows these files from here on.
@@ -97,6 +98,15 @@ func (f *follower) detail() string {
 		return f.what + ": " + *why
 	}
 	return ""
+}
+
+// refusedFiles says of which of them what is on disk is not in force.
+func refusedFiles(followers []*follower) map[string]bool {
+	all := make(map[string]bool, len(followers))
+	for _, f := range followers {
+		all[f.label] = f.refused.Load() != nil
+	}
+	return all
 }
 
 // followConfig keeps a gate at what a configuration file says. after is called

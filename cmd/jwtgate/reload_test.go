@@ -84,6 +84,8 @@ func TestReload(t *testing.T) {
 	if _, metrics := s.get(t, "/metrics"); !strings.Contains(metrics, `jwtgate_config_reloads_total{result="ok"} 1`) ||
 		!strings.Contains(metrics, `jwtgate_config_reloads_total{result="refused"} 1`) ||
 		!strings.Contains(metrics, `jwtgate_config_info{sha256="`+second.Config+`"} 1`) ||
+		!strings.Contains(metrics, `jwtgate_reload_refused{file="config"} 1`) ||
+		!strings.Contains(metrics, `jwtgate_reload_refused{file="revoked"} 0`) ||
 		!strings.Contains(metrics, `jwtgate_relaxations{kind="public"} 1`) {
 		t.Errorf("metrics:\n%s", metrics)
 	}
@@ -92,6 +94,9 @@ func TestReload(t *testing.T) {
 	s.until(t, "a second reload", func() bool { return len(s.log.lines(t, reloaded)) == 2 })
 	if got := ask(t, s.listen, "/again", ""); got != "public" || s.readiness(t).Refused != "" {
 		t.Errorf("after the recovery: %s, %+v", got, s.readiness(t))
+	}
+	if _, metrics := s.get(t, "/metrics"); !strings.Contains(metrics, `jwtgate_reload_refused{file="config"} 0`) {
+		t.Errorf("metrics after the recovery:\n%s", metrics)
 	}
 }
 

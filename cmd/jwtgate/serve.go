@@ -30,7 +30,8 @@ const (
 	// healthGrace is how long the server stays NOT_SERVING for want of keys:
 	// public routes must work, and a denial of ours says more than Envoy's.
 	healthGrace = 30 * time.Second
-	// flushTimeout bounds how long the last lines of the log are waited for.
+	// flushTimeout bounds how long the last lines of the log are waited for, and
+	// the last traces.
 	flushTimeout = 2 * time.Second
 	// remembered is how many decisions can be looked up by their ids.
 	remembered = 4096
@@ -118,6 +119,7 @@ type server struct {
 	extauthz  *extauthz.Server
 	// certificates are those of the gRPC port; nil without TLS.
 	certificates *extauthz.Certificates
+	traces       *telemetry.Traces // nil when they are not sent
 	admin        *telemetry.Admin
 
 	// What follows files; nil where there is no file.
@@ -143,7 +145,7 @@ func (s *server) open(cmd serveCommand) (err error) {
 	}()
 	// Watched before it is read, so that no change is missed.
 	if cmd.Config != "" {
-		s.config = newFollower("the configuration", s.logger, config.NewWatcher, cmd.Config)
+		s.config = newFollower("config", "the configuration", s.logger, config.NewWatcher, cmd.Config)
 	}
 	if s.cfg, err = loadServed(cmd.Config, s.getenv); err != nil {
 		return err
@@ -170,6 +172,7 @@ func (s *server) open(cmd serveCommand) (err error) {
 		}
 	}
 	s.follow(cmd.Config)
+	s.openTraces()
 	s.observe()
 	return nil
 }
@@ -177,7 +180,7 @@ func (s *server) open(cmd serveCommand) (err error) {
 // openCandidate makes the gate that decides by a candidate config, with the keys
 // that the live one has.
 func (s *server) openCandidate(file string) error {
-	s.candidateConfig = newFollower("the candidate configuration", s.logger, config.NewWatcher, file)
+	s.candidateConfig = newFollower("shadow_config", "the candidate configuration", s.logger, config.NewWatcher, file)
 	cfg, err := loadConfig(file, s.getenv)
 	if err != nil {
 		return err
@@ -192,7 +195,7 @@ func (s *server) openCandidate(file string) error {
 	})
 	s.metrics.RegisterSkipped(s.shadow.Skipped)
 	s.candidateConfig.count = s.metrics.CandidateReloaded
-	s.candidateRevoked = newFollower("the candidate's list of what is revoked", s.logger, config.NewPromptWatcher)
+	s.candidateRevoked = newFollower("shadow_revoked", "the candidate's list of what is revoked", s.logger, config.NewPromptWatcher)
 	s.candidateRevoked.count = s.metrics.CandidateReloaded
 	s.candidateRevoked.followRevoked(s.candidate)
 	s.candidateConfig.followConfig(s.candidate, file, s.getenv, func(*config.Config) { s.candidateRevoked.rewatchRevoked(s.candidate) })
@@ -202,7 +205,7 @@ func (s *server) openCandidate(file string) error {
 
 // follow keeps the live gate at what its files say.
 func (s *server) follow(file string) {
-	s.revoked = newFollower("the list of what is revoked", s.logger, config.NewPromptWatcher)
+	s.revoked = newFollower("revoked", "the list of what is revoked", s.logger, config.NewPromptWatcher)
 	s.revoked.count = s.metrics.RevokedRead
 	s.revoked.followRevoked(s.gate)
 	if s.config == nil {
@@ -230,9 +233,12 @@ func (s *server) observe() {
 	s.metrics.RegisterIssuers(s.issuerSamples)
 	s.metrics.RegisterConfig(func() telemetry.ConfigSample {
 		live := s.gate.Config()
-		return telemetry.ConfigSample{Hash: live.Hash, Relaxations: relaxationCounts(live), Revoked: s.gate.Revoked(), Remembered: s.gate.Remembered()}
+		return telemetry.ConfigSample{
+			Hash: live.Hash, Relaxations: relaxationCounts(live), Refused: refusedFiles(s.followers()),
+			Revoked: s.gate.Revoked(), Remembered: s.gate.Remembered(),
+		}
 	})
-	s.extauthz = extauthz.NewServer(s.gate, extauthz.Observers{Log: s.log, Metrics: s.metrics, Candidate: s.shadow}, s.logger, s.certificates)
+	s.extauthz = extauthz.NewServer(s.gate, extauthz.Observers{Log: s.log, Metrics: s.metrics, Candidate: s.shadow, Traces: s.traces}, s.logger, s.certificates)
 	s.admin = telemetry.NewAdmin(s.metrics, telemetry.Views{
 		Ready:    s.readiness,
 		Issuers:  func() any { return issuersView(s.gate.Issuers().Stats()) },
@@ -252,6 +258,9 @@ func (s *server) close() {
 	}
 	if s.gate != nil {
 		s.gate.Close()
+	}
+	if s.traces != nil {
+		s.traces.Close(flushTimeout)
 	}
 }
 

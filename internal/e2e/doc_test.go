@@ -9,8 +9,8 @@
 // nothing, so the attacks also run with each file's list of headers swapped for
 // the other's. The few tests of what users add to the
 // file, such as a certificate or the name of a route, edit exactly that before
-// ([derivedEnvoy]). A missing Envoy or emulator is a
-// failure, never a skip: `make tools` puts both in place.
+// ([derivedEnvoy]). A missing Envoy, emulator
+// or promtool is a failure, never a skip: `make tools` puts them in place.
 //
 // The build tag providers adds the tests with a real identity provider, which
 // take a JDK and a minute: `make test-providers` runs them.

@@ -10,9 +10,10 @@ import (
 
 // What all tests run, set once by TestMain.
 var (
-	jwtgateBinary string // built from this checkout
-	envoyBinary   string // the pinned Envoy of `make tools`
-	motoPython    string // the Python that has the Cognito emulator
+	jwtgateBinary  string // built from this checkout
+	envoyBinary    string // the pinned Envoy of `make tools`
+	motoPython     string // the Python that has the Cognito emulator
+	promtoolBinary string // the pinned promtool of `make tools`
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -25,9 +26,10 @@ func run(m *testing.M) int {
 	}
 	envoyBinary = filepath.Join(root, ".tools", "envoy", "bin", "envoy")
 	motoPython = filepath.Join(root, ".tools", "moto", "bin", "python")
-	for _, tool := range []string{envoyBinary, motoPython} {
+	promtoolBinary = filepath.Join(root, ".tools", "promtool", "bin", "promtool")
+	for _, tool := range []string{envoyBinary, motoPython, promtoolBinary} {
 		if _, err := os.Stat(tool); err != nil {
-			fmt.Fprintf(os.Stderr, "the end-to-end tests need a real Envoy and a Cognito emulator: run `make tools` (%v)\n", err)
+			fmt.Fprintf(os.Stderr, "the end-to-end tests need a real Envoy, a Cognito emulator and promtool: run `make tools` (%v)\n", err)
 			return 1
 		}
 	}

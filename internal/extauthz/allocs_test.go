@@ -30,6 +30,12 @@ func browser(raw string) *authv3.CheckRequest {
 // checker is a service over a gate, and a message whose token it knows.
 func checker(t testing.TB) (check func(context.Context, mem.BufferSlice) int, message mem.BufferSlice) {
 	t.Helper()
+	return checkerTold(t, nil)
+}
+
+// checkerTold is checker with traces, unless they are nil.
+func checkerTold(t testing.TB, traces *telemetry.Traces) (check func(context.Context, mem.BufferSlice) int, message mem.BufferSlice) {
+	t.Helper()
 	w := start(t)
 	raw, err := w.home.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "groups": []string{"admin", "staff"}, "scope": "orders/read"}, time.Hour)
 	if err != nil {
@@ -39,7 +45,9 @@ func checker(t testing.TB) (check func(context.Context, mem.BufferSlice) int, me
 	if err != nil {
 		t.Fatal(err)
 	}
-	check = extauthz.Checker(w.gate, observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{})))
+	to := observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{}))
+	to.Traces = traces
+	check = extauthz.Checker(w.gate, to)
 	message = mem.BufferSlice{mem.SliceBuffer(data)}
 	if got := reason(extauthz.Answer(t.Context(), w.gate, data)); got != "allowed" {
 		t.Fatalf("the request is %s", got)

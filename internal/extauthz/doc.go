@@ -25,4 +25,7 @@
 //     CA of clients nobody whose certificate it has not signed, or, if names are
 //     given, has none of them (TestTLS, TestMutualTLS). Files that cannot be used
 //     change nothing (TestRotation).
+//  7. A span holds the decision and nothing of a token or its subject, and its
+//     parent is the caller of the RPC, never a header of the request that is
+//     decided (TestSpanOfACheck, TestTheClientsTraceContextIsNotOurs).
 package extauthz

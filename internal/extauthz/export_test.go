@@ -19,7 +19,7 @@ import (
 func NewServerFor(d Decider) *Server {
 	return newServer(&service{
 		gate: into{d}, logger: slog.New(slog.DiscardHandler), calls: new(calls),
-		observe: func(context.Context, *gate.Request, *gate.Decision) {},
+		observe: func(context.Context, time.Time, *gate.Request, *gate.Decision) {},
 	}, nil)
 }
 
@@ -59,7 +59,7 @@ func Allowed(to []byte, d *gate.Decision) ([]byte, gate.Layout, bool) { return a
 func Answer(ctx context.Context, g *gate.Gate, data []byte) *authv3.CheckResponse {
 	s := &service{
 		gate: g, logger: slog.New(slog.DiscardHandler), calls: new(calls),
-		observe: func(context.Context, *gate.Request, *gate.Decision) {},
+		observe: func(context.Context, time.Time, *gate.Request, *gate.Decision) {},
 	}
 	message, err := answerOf(ctx, s, data)
 	if err != nil {

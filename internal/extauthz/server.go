@@ -48,9 +48,12 @@ type Observers struct {
 	Metrics *telemetry.Metrics
 	// Candidate decides again by another config; nil when there is none.
 	Candidate *gate.Candidate
+	// Traces are sent of each decision; nil when there are none.
+	Traces *telemetry.Traces
 }
 
-func (o Observers) observe(ctx context.Context, r *gate.Request, d *gate.Decision) {
+// observe tells the observers of a decision about a call that began then.
+func (o Observers) observe(ctx context.Context, began time.Time, r *gate.Request, d *gate.Decision) {
 	o.Metrics.Check(d.Route, string(d.Verdict), string(d.Reason), d.Elapsed)
 	if d.Presented {
 		o.Metrics.Token(d.Cached)
@@ -58,6 +61,9 @@ func (o Observers) observe(ctx context.Context, r *gate.Request, d *gate.Decisio
 	o.Log.Write(ctx, r, d)
 	if o.Candidate != nil {
 		o.Candidate.Offer(r, d)
+	}
+	if o.Traces != nil {
+		o.Traces.Check(parentOf(ctx), span(began, d))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -23,7 +24,7 @@ type checker interface {
 // service answers Envoy's Check calls with the gate's decisions.
 type service struct {
 	gate    decider
-	observe func(context.Context, *gate.Request, *gate.Decision)
+	observe func(ctx context.Context, began time.Time, asked *gate.Request, d *gate.Decision)
 	logger  *slog.Logger
 	calls   *calls
 }
@@ -56,7 +57,7 @@ func (s *service) check(ctx context.Context, decode func(any) error) (c *call, e
 }
 
 func (s *service) answer(ctx context.Context, c *call, d *gate.Decision) error {
-	s.record(ctx, &c.asked, d)
+	s.record(ctx, c, d)
 	err := c.render(d, s.calls)
 	if err != nil {
 		s.logger.ErrorContext(ctx, "an answer cannot be sent", "decision", d.ID.String(), "error", err)
@@ -67,13 +68,13 @@ func (s *service) answer(ctx context.Context, c *call, d *gate.Decision) error {
 
 // record has a decision observed. A fault in that is told, and changes nothing
 // of the decision: grpc-go would let a panic end the process.
-func (s *service) record(ctx context.Context, asked *gate.Request, d *gate.Decision) {
+func (s *service) record(ctx context.Context, c *call, d *gate.Decision) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			s.panicked(ctx, "a decision could not be recorded", fault)
 		}
 	}()
-	s.observe(ctx, asked, d)
+	s.observe(ctx, c.budget.began, &c.asked, d)
 }
 
 func (s *service) panicked(ctx context.Context, what string, fault any) {

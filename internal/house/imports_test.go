@@ -39,7 +39,7 @@ func table() map[string]row {
 			},
 		},
 		"internal/audit":     {own: []string{"internal/gate", "internal/config"}, never: []string{network, webNetwork}},
-		"internal/telemetry": {modules: []string{"github.com/prometheus/client_golang"}},
+		"internal/telemetry": {modules: []string{"github.com/prometheus/client_golang", "go.opentelemetry.io/otel", "github.com/go-logr/logr"}},
 		"internal/gate": {
 			own: []string{"internal/config", "internal/issuer", "internal/token", "internal/route", "internal/identity"},
 		},
@@ -67,6 +67,8 @@ func table() map[string]row {
 		}},
 		"internal/bench/proc": {},
 		"internal/bench/stat": {},
+
+		"internal/tracesink": {modules: []string{"go.opentelemetry.io/proto/otlp", grpc, "google.golang.org/protobuf"}},
 
 		"internal/devidp": {modules: []string{jwt}},
 		"internal/demo":   {own: []string{"envoy", "internal/config", "internal/devidp"}, modules: []string{yaml}},
@@ -150,6 +152,17 @@ func TestOnlyTheDemoCommandKnowsTheDemo(t *testing.T) {
 				if s.name != "cmd/jwtgate/demo.go" && s.dir != "internal/demo" {
 					t.Errorf("%s imports %s", s.at(spec), imported(spec))
 				}
+			}
+		}
+	}
+}
+
+// What serves sends traces and never receives any.
+func TestOnlyTestsKnowTheSink(t *testing.T) {
+	for _, s := range code(sources(t)) {
+		for _, spec := range s.Imports {
+			if imported(spec) == modulePath+"/internal/tracesink" {
+				t.Errorf("%s imports %s", s.at(spec), imported(spec))
 			}
 		}
 	}

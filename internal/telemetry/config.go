@@ -1,6 +1,10 @@
 package telemetry
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // ConfigSample is the live config at the time of a scrape.
 type ConfigSample struct {
@@ -8,6 +12,9 @@ type ConfigSample struct {
 	Relaxations map[string]int // :: kind, of a closed list -> how many are open
 	Revoked     int            // lines of the list of what is revoked
 	Remembered  int            // verified tokens
+	// Refused are the files that are followed, of a closed list of names, and
+	// whether what one holds now was refused.
+	Refused map[string]bool
 }
 
 // Reloaded counts a config that was read again: "ok" or "refused".
@@ -38,13 +45,24 @@ func (m *Metrics) RegisterConfig(sample func() ConfigSample) {
 			"Lines of the list of what is revoked.", nil, nil),
 		remembered: prometheus.NewDesc("jwtgate_token_cache_entries",
 			"Verified tokens that are remembered, about.", nil, nil),
+		refused: prometheus.NewDesc("jwtgate_reload_refused",
+			"Whether what a file holds now was refused, so that what it held before stays in force: 1 or 0.", []string{"file"}, nil),
 	})
+}
+
+// RegisterCertificate has the end of the gRPC port's certificate taken from
+// expires at each scrape.
+func (m *Metrics) RegisterCertificate(expires func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "jwtgate_certificate_expiry_timestamp_seconds",
+		Help: "When the certificate of the gRPC port ends, in seconds since 1970.",
+	}, func() float64 { return float64(expires().Unix()) }))
 }
 
 // configCollector reads the live config at the time of a scrape.
 type configCollector struct {
-	sample                          func() ConfigSample
-	info, open, revoked, remembered *prometheus.Desc
+	sample                                   func() ConfigSample
+	info, open, revoked, remembered, refused *prometheus.Desc
 }
 
 // Describe sends the descriptions of the metrics.
@@ -53,6 +71,7 @@ func (c *configCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- c.open
 	out <- c.revoked
 	out <- c.remembered
+	out <- c.refused
 }
 
 // Collect sends the metrics as they are now.
@@ -64,4 +83,15 @@ func (c *configCollector) Collect(out chan<- prometheus.Metric) {
 	for kind, count := range s.Relaxations {
 		out <- prometheus.MustNewConstMetric(c.open, prometheus.GaugeValue, float64(count), kind)
 	}
+	for file, refused := range s.Refused {
+		out <- prometheus.MustNewConstMetric(c.refused, prometheus.GaugeValue, oneIf(refused), file)
+	}
+}
+
+// oneIf is how a gauge says yes.
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }

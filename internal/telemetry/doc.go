@@ -1,5 +1,5 @@
 // Package telemetry shows operators what the gate does: logs, Prometheus
-// metrics, and the admin HTTP server with its probes.
+// metrics, OpenTelemetry traces, and the admin HTTP server with its probes.
 //
 // It knows no other package of the program: what is measured is handed in as
 // plain values. Labels are bounded: a label's value is never a client's text.
@@ -10,4 +10,9 @@
 //     secret: key ids and ages, never keys (TestAdminIsReadOnly).
 //  2. Metric labels come from the config and closed lists
 //     (TestMetricNames).
+//  3. A receiver of traces that refuses, hangs or is gone holds nothing up and
+//     takes no more memory than a queue of fixed length (TestReceiverHangs,
+//     TestReceiverRefuses, TestCloseIsBounded).
+//  4. What the OpenTelemetry SDK says of its variables does not tell their values
+//     (TestSDKLogHoldsNoSecret).
 package telemetry

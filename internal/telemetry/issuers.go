@@ -51,12 +51,7 @@ func issuerMetrics() []issuerMetric {
 		metric("jwtgate_keys_skipped", "Keys that an issuer publishes and that are not used.",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return float64(s.Skipped) }),
 		metric("jwtgate_keys_stale", "Whether an issuer's keys are past max_stale and trusted no longer: 1 or 0.",
-			prometheus.GaugeValue, func(s IssuerSample) float64 {
-				if s.Stale {
-					return 1
-				}
-				return 0
-			}),
+			prometheus.GaugeValue, func(s IssuerSample) float64 { return oneIf(s.Stale) }),
 		metric("jwtgate_keys_max_stale_seconds", "The age at which an issuer's keys are trusted no longer.",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return s.MaxStale.Seconds() }),
 		metric("jwtgate_key_next_fetch_seconds", "Seconds until an issuer's keys are fetched next; 0 while they are.",

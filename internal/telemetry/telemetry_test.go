@@ -168,8 +168,10 @@ func TestMetricNames(t *testing.T) {
 	a.metrics.Token(false)
 	a.metrics.RegisterSkipped(func() uint64 { return 8 })
 	a.metrics.RegisterConfig(func() telemetry.ConfigSample {
-		return telemetry.ConfigSample{Hash: "abc", Relaxations: map[string]int{"public": 2}, Revoked: 9, Remembered: 12}
+		return telemetry.ConfigSample{Hash: "abc", Relaxations: map[string]int{"public": 2}, Revoked: 9, Remembered: 12, Refused: map[string]bool{"config": true, "revoked": false}}
 	})
+	a.metrics.RegisterDropped(func() uint64 { return 4 })
+	a.metrics.RegisterCertificate(func() time.Time { return time.Unix(1764000000, 5) })
 	answer, body := a.do(t, "GET", "/metrics")
 	if kind := answer.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
 		t.Errorf("content-type %q", kind)
@@ -197,6 +199,10 @@ func TestMetricNames(t *testing.T) {
 		`jwtgate_config_reloads_total{result="refused"} 1`,
 		`jwtgate_relaxations{kind="public"} 2`,
 		`jwtgate_revoked_lines 9`,
+		`jwtgate_reload_refused{file="config"} 1`,
+		`jwtgate_reload_refused{file="revoked"} 0`,
+		`jwtgate_audit_dropped_total 4`,
+		`jwtgate_certificate_expiry_timestamp_seconds 1.764e+09`,
 		`jwtgate_token_cache_entries 12`,
 		`jwtgate_token_cache_total{result="hit"} 2`,
 		`jwtgate_token_cache_total{result="miss"} 1`,
@@ -240,9 +246,11 @@ func TestMetricNames(t *testing.T) {
 		"jwtgate_key_next_fetch_seconds": "gauge", "jwtgate_key_fetch_failures_in_row": "gauge", "jwtgate_unknown_kids": "gauge",
 		"jwtgate_keys_withdrawn_in_use_total": "counter",
 		"jwtgate_revoked_lines":               "gauge", "jwtgate_revoked_reads_total": "counter",
-		"jwtgate_certificate_reads_total":      "counter",
-		"jwtgate_tls_handshakes_refused_total": "counter",
-		"jwtgate_shadow_config_reloads_total":  "counter", "jwtgate_shadow_differences_total": "counter",
+		"jwtgate_reload_refused": "gauge", "jwtgate_audit_dropped_total": "counter",
+		"jwtgate_certificate_expiry_timestamp_seconds": "gauge",
+		"jwtgate_certificate_reads_total":              "counter",
+		"jwtgate_tls_handshakes_refused_total":         "counter",
+		"jwtgate_shadow_config_reloads_total":          "counter", "jwtgate_shadow_differences_total": "counter",
 		"jwtgate_shadow_skipped_total": "counter",
 		"jwtgate_token_cache_entries":  "gauge", "jwtgate_token_cache_total": "counter",
 	}

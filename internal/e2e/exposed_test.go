@@ -1,0 +1,136 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// metric is one that running servers expose.
+type metric struct {
+	kind   string                     // counter, gauge, histogram
+	labels map[string]map[string]bool // :: name -> values seen
+}
+
+// families is what a server exposes at this moment.
+func (g *gateProcess) families(t *testing.T) (map[string]*dto.MetricFamily, error) {
+	t.Helper()
+	status, body, err := g.adminGet(t, "/metrics")
+	if err != nil || status != http.StatusOK {
+		return nil, fmt.Errorf("status %d: %w", status, err)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	return parser.TextToMetricFamilies(strings.NewReader(body))
+}
+
+// exposed runs servers in which everything is on, and returns the metrics that
+// they expose, with a sample of each.
+func exposed(t *testing.T) map[string]metric {
+	t.Helper()
+	issuers, sink := startIssuers(t), startSink(t)
+	environment := append(issuers.environment(), "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.HTTP())
+	live := twoIssuers + "revoked: {file: " + writeFile(t, "revoked.jsonl", "") + "}\n" +
+		"routes: [{name: open, match: /open, groups: [a], issuers: [cruddur]}, {match: /public, access: public}]\n"
+	candidate := twoIssuers + "routes: [{name: open, match: /open, access: public}]\n"
+	plain := startServe(t, freeAddress(t), freeAddress(t),
+		[]string{"--config", writeFile(t, "jwtgate.yaml", live), "--shadow-config", writeFile(t, "candidate.yaml", candidate)}, environment)
+	plain.waitServing(t)
+	plain.waitReady(t)
+	if err := plain.answers(t); err != nil {
+		t.Fatal(err)
+	}
+	certificate, key := files(t, newAuthority(t).sign(t, newAuthority(t).certificate))
+	secure := strings.Replace(twoIssuers, "server: {", "server: {tls: {cert_file: "+certificate+", key_file: "+key+"}, ", 1)
+	withTLS := startGateUnready(t, writeFile(t, "jwtgate.yaml", secure), issuers.environment()...)
+	withTLS.waitReady(t)
+
+	all := map[string]metric{}
+	for of, last := range map[*gateProcess]string{plain: "jwtgate_shadow_differences_total", withTLS: "jwtgate_certificate_expiry_timestamp_seconds"} {
+		var found map[string]*dto.MetricFamily
+		eventually(t, 5*time.Second, last, func() (err error) {
+			if found, err = of.families(t); err == nil && found[last] == nil {
+				err = fmt.Errorf("it is not exposed")
+			}
+			return err
+		})
+		for name, family := range found {
+			if _, known := all[name]; !known {
+				all[name] = metric{strings.ToLower(family.GetType().String()), map[string]map[string]bool{}}
+			}
+			for _, sample := range family.GetMetric() {
+				for _, label := range sample.GetLabel() {
+					if all[name].labels[label.GetName()] == nil {
+						all[name].labels[label.GetName()] = map[string]bool{}
+					}
+					all[name].labels[label.GetName()][label.GetValue()] = true
+				}
+			}
+		}
+	}
+	return all
+}
+
+// codeSpans are the spans of code in a text.
+func codeSpans(text string) []string {
+	var all []string
+	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(text, -1) {
+		all = append(all, found[1])
+	}
+	return all
+}
+
+// TestTheMetricsTableHolds: docs/operating.md names each metric that a running
+// server exposes, with its type and its labels, and no other; and those that
+// dashboards elsewhere were built on are there for good.
+func TestTheMetricsTableHolds(t *testing.T) {
+	all := exposed(t)
+	rows := map[string]bool{}
+	for line := range strings.Lines(read(t, "../../docs/operating.md")) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != 4 || !strings.HasPrefix(strings.TrimSpace(cells[0]), "`jwtgate_") {
+			continue
+		}
+		name := codeSpans(cells[0])[0]
+		if rows[name] {
+			t.Errorf("%s has two rows", name)
+		}
+		rows[name] = true
+		is, there := all[name]
+		if !there {
+			t.Errorf("the page has %s, and no server exposes it", name)
+			continue
+		}
+		if kind := strings.TrimSpace(cells[1]); kind != is.kind {
+			t.Errorf("the page says that %s is a %s, and it is a %s", name, kind, is.kind)
+		}
+		labels := codeSpans(cells[2])
+		slices.Sort(labels)
+		if want := slices.Sorted(maps.Keys(is.labels)); !slices.Equal(labels, want) {
+			t.Errorf("the page gives %s the labels %q, and it has %q", name, labels, want)
+		}
+	}
+	for name := range all {
+		if strings.HasPrefix(name, "jwtgate_") && !rows[name] {
+			t.Errorf("%s is exposed, and the page does not have it", name)
+		}
+	}
+	for name, labels := range map[string]string{
+		"jwtgate_checks_total": "reason route verdict", "jwtgate_check_duration_seconds": "", "jwtgate_token_cache_total": "result",
+		"jwtgate_keys": "issuer", "jwtgate_keys_age_seconds": "issuer", "jwtgate_key_fetches_total": "issuer result",
+		"jwtgate_config_reloads_total": "result", "jwtgate_relaxations": "kind", "jwtgate_audit_dropped_total": "",
+		"jwtgate_build_info": "commit goversion version",
+	} {
+		if got := strings.Join(slices.Sorted(maps.Keys(all[name].labels)), " "); got != labels || !rows[name] {
+			t.Errorf("%s has the labels %q, want %q", name, got, labels)
+		}
+	}
+}

@@ -1,0 +1,34 @@
+package extauthz
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+)
+
+// checkMethod names the RPC in spans, as gRPC's own path does.
+const checkMethod = ServiceName + "/Check"
+
+// span is what is told of a decision to whoever reads traces.
+func span(began time.Time, d *gate.Decision) telemetry.Span {
+	return telemetry.Span{
+		Method: checkMethod, Began: began,
+		Route: d.Route, Verdict: string(d.Verdict), Reason: string(d.Reason), Decision: d.ID,
+		Failed: d.Denial != nil && d.Denial.Status >= http.StatusInternalServerError,
+	}
+}
+
+// parentOf reads the trace context that Envoy has sent with a Check, in the
+// metadata of the call. The headers in the CheckRequest are the client's own, who
+// would so choose what its request is traced with.
+func parentOf(ctx context.Context) func(name string) string {
+	return func(name string) string {
+		return strings.Join(metadata.ValueFromIncomingContext(ctx, name), ",")
+	}
+}

@@ -1,0 +1,209 @@
+package extauthz_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	grpcmetadata "google.golang.org/grpc/metadata"
+
+	"github.com/jwtgate/jwtgate/internal/extauthz"
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+	"github.com/jwtgate/jwtgate/internal/tracesink"
+)
+
+// traced is a world whose server sends traces, and their receiver.
+type traced struct {
+	*world
+	traces *telemetry.Traces
+	sink   *tracesink.Sink
+}
+
+func startTraced(t *testing.T, variables ...string) traced {
+	t.Helper()
+	sink, err := tracesink.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sink.Close)
+	for _, one := range os.Environ() {
+		if name, _, _ := strings.Cut(one, "="); strings.HasPrefix(name, "OTEL_") {
+			t.Setenv(name, "")
+		}
+	}
+	for _, one := range append(variables, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.GRPC()) {
+		name, value, _ := strings.Cut(one, "=")
+		t.Setenv(name, value)
+	}
+	traces, err := telemetry.NewTraces(t.Context(), os.LookupEnv, slog.New(slog.DiscardHandler), telemetry.Service{Name: "jwtgate"})
+	if err != nil || traces == nil {
+		t.Fatalf("traces %v: %v", traces, err)
+	}
+	w := start(t)
+	to := observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{}))
+	to.Traces = traces
+	w.serve(t, extauthz.NewServer(w.gate, to, slog.New(slog.NewJSONHandler(w.logs, nil)), nil))
+	return traced{w, traces, sink}
+}
+
+// spans ends the traces, which sends all there are.
+func (w traced) spans() []tracesink.Span {
+	w.traces.Close(20 * time.Second)
+	return w.sink.Spans()
+}
+
+const (
+	envoysTrace, envoysSpan = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	clientsTrace            = "cccccccccccccccccccccccccccccccc"
+)
+
+// TestSpanOfACheck: each check has one span, whatever becomes of it; health checks
+// have none.
+func TestSpanOfACheck(t *testing.T) {
+	w := startTraced(t)
+	raw := w.mint(t, map[string]any{"sub": "alice-of-the-subject", "email": "alice@claims.example"})
+	rows := []struct {
+		name, route, verdict, reason, status string
+		ask                                  *authv3.CheckRequest
+	}{
+		{"allowed", "readers", "allow", "allowed", "STATUS_CODE_UNSET", request("GET", "/readers", "authorization: Bearer "+raw)},
+		{"allowed by what is remembered", "readers", "allow", "allowed", "STATUS_CODE_UNSET", request("GET", "/readers", "authorization: Bearer "+raw)},
+		{"public", "open", "allow", "public", "STATUS_CODE_UNSET", request("GET", "/open/x")},
+		{"denied", "readers", "deny", "credential_missing", "STATUS_CODE_UNSET", request("GET", "/readers")},
+		{"before a route", "none", "deny", "path_refused", "STATUS_CODE_UNSET", request("GET", "/a;b")},
+		{"our fault", "none", "deny", "request_malformed", "STATUS_CODE_ERROR", &authv3.CheckRequest{}},
+	}
+	decisions := make([]any, len(rows))
+	for i, row := range rows {
+		decisions[i] = metadata(w.ask(t, row.ask))["decision"]
+	}
+	if _, err := w.health.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	spans := w.spans()
+	if len(spans) != len(rows) {
+		t.Fatalf("%d spans, want %d", len(spans), len(rows))
+	}
+	for i, row := range rows {
+		want := map[string]any{
+			"rpc.system.name": "grpc", "rpc.method": "envoy.service.auth.v3.Authorization/Check", "rpc.response.status_code": "OK",
+			"jwtgate.route": row.route, "jwtgate.verdict": row.verdict, "jwtgate.reason": row.reason, "jwtgate.decision": decisions[i],
+		}
+		if row.status == "STATUS_CODE_ERROR" {
+			want["error.type"] = row.reason
+		}
+		s := spans[i]
+		if s.Name != "envoy.service.auth.v3.Authorization/Check" || s.Kind != "SPAN_KIND_SERVER" || s.Status != row.status || !maps.Equal(s.Attributes, want) {
+			t.Errorf("%s: %+v, want %s with %v", row.name, s, row.status, want)
+		}
+		if took := s.Ended.Sub(s.Began); took <= 0 || took > time.Minute {
+			t.Errorf("%s: it took %v", row.name, took)
+		}
+	}
+	sent := w.sink.Bytes()
+	for _, secret := range append(strings.Split(raw, "."), "alice", "claims.example", "orders/read") {
+		if bytes.Contains(sent, []byte(secret)) {
+			t.Errorf("what was sent holds %.20q", secret)
+		}
+	}
+	if !bytes.Contains(sent, []byte("readers")) {
+		t.Error("what was sent is not what was looked at")
+	}
+}
+
+// TestTheClientsTraceContextIsNotOurs: the parent stands in the metadata of the
+// call, where Envoy puts it, and not among the headers of the request.
+func TestTheClientsTraceContextIsNotOurs(t *testing.T) {
+	w := startTraced(t)
+	clients := "traceparent: 00-" + clientsTrace + "-cccccccccccccccc-01"
+	ctx := grpcmetadata.AppendToOutgoingContext(t.Context(), "traceparent", "00-"+envoysTrace+"-"+envoysSpan+"-01", "tracestate", "a=1", "tracestate", "b=2")
+	for name, of := range map[string]context.Context{"of Envoy": ctx, "without": t.Context()} {
+		if _, err := w.check.Check(of, request("GET", "/open/"+name[:2], clients, "tracestate: client=1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	children, roots := 0, 0
+	for _, s := range w.spans() {
+		switch {
+		case s.TraceID == clientsTrace || strings.Contains(s.State, "client"):
+			t.Errorf("the client's context became %s %s", s.TraceID, s.State)
+		case s.Parent == "":
+			roots++
+		case s.TraceID == envoysTrace && s.Parent == envoysSpan && s.State == "a=1,b=2":
+			children++
+		default:
+			t.Errorf("a span of %s, %s, %q", s.TraceID, s.Parent, s.State)
+		}
+	}
+	if children != 1 || roots != 1 {
+		t.Errorf("%d children and %d roots", children, roots)
+	}
+}
+
+// TestPanicHasASpan: also what went wrong is seen, with the time that it took.
+func TestPanicHasASpan(t *testing.T) {
+	w := startTraced(t)
+	fail := true
+	g := newGate(t, "default: deny\nroutes: [{match: /**, access: public}]\n", nil, func() time.Time {
+		if fail {
+			fail = false
+			panic("the clock stopped")
+		}
+		return time.Now()
+	})
+	to := observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{}))
+	to.Traces = w.traces
+	w.serve(t, extauthz.NewServer(g, to, slog.New(slog.DiscardHandler), nil))
+	w.ask(t, request("GET", "/x"))
+	spans := w.spans()
+	if len(spans) != 1 || spans[0].Attributes["jwtgate.reason"] != "internal" || spans[0].Status != "STATUS_CODE_ERROR" || !spans[0].Ended.After(spans[0].Began) {
+		t.Errorf("%+v", spans)
+	}
+}
+
+// TestReceiverDelaysNoCheck: checks are answered at once while the receiver hangs
+// and the queue is full, and once it is gone.
+func TestReceiverDelaysNoCheck(t *testing.T) {
+	w := startTraced(t, "OTEL_BSP_MAX_QUEUE_SIZE=4", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1")
+	w.sink.Hang()
+	slowest := func() (longest time.Duration) {
+		for range 200 {
+			began := time.Now()
+			if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+				t.Fatalf("decided %s", got)
+			}
+			longest = max(longest, time.Since(began))
+		}
+		return longest
+	}
+	if took := slowest(); took > 2*time.Second {
+		t.Errorf("a check took %v while the receiver hung", took)
+	}
+	w.sink.Close()
+	if took := slowest(); took > 2*time.Second {
+		t.Errorf("a check took %v when the receiver was gone", took)
+	}
+}
+
+// BenchmarkTraced is BenchmarkKnownToken with a span of each check.
+func BenchmarkTraced(b *testing.B) {
+	b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1") // nobody is there
+	traces, err := telemetry.NewTraces(b.Context(), os.LookupEnv, slog.New(slog.DiscardHandler), telemetry.Service{Name: "jwtgate"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer traces.Close(0)
+	check, message := checkerTold(b, traces)
+	b.ReportAllocs()
+	for b.Loop() {
+		check(context.Background(), message)
+	}
+}
