@@ -1,6 +1,7 @@
 package envoylint
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -18,8 +19,8 @@ func (l *linter) authz(m *manager, f filter) {
 	if at := a.get("shadow_mode"); at.is() {
 		l.report("shadow-mode", at, "denials are not enforced")
 	}
-	if at := a.get("status_on_error", "code"); at.number(403) < 500 {
-		l.report("status-on-error", at, "an outage of the gate is answered %.0f", at.number(403))
+	if at := a.get("status_on_error", "code"); !isServerError(at) {
+		l.report("status-on-error", at, "an outage of the gate is answered %s", cmp.Or(at.text, "403"))
 	}
 	if at := a.get("encode_raw_headers"); !at.is() {
 		l.report("raw-headers", at, "the gate is sent joined header fields")
@@ -37,6 +38,15 @@ func (l *linter) authz(m *manager, f filter) {
 	l.sent(m, a)
 	l.mutations(a)
 	l.service(a)
+}
+
+// isServerError reports whether a status, by its number or by the name that
+// envoy.type.v3.StatusCode gives it, is a 5xx.
+func isServerError(at *value) bool {
+	return at.number(0) >= 500 || slices.Contains([]string{
+		"InternalServerError", "NotImplemented", "BadGateway", "ServiceUnavailable", "GatewayTimeout", "HTTPVersionNotSupported",
+		"VariantAlsoNegotiates", "InsufficientStorage", "LoopDetected", "NotExtended", "NetworkAuthenticationRequired",
+	}, at.text)
 }
 
 // conditional looks for requests that are not asked about.

@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// protocolOptions are how a cluster is spoken to.
+const protocolOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
 // cluster looks at the cluster of the gate's replicas.
 func (l *linter) cluster(name string) {
 	c, ok := l.clusters[name]
@@ -62,7 +65,7 @@ func (l *linter) lookup(c *value) {
 
 // speaksHTTP2 reports whether a cluster is spoken to in HTTP/2.
 func speaksHTTP2(c *value) bool {
-	options := c.get("typed_extension_protocol_options").exactly("envoy.extensions.upstreams.http.v3.HttpProtocolOptions")
+	options := c.get("typed_extension_protocol_options").exactly(protocolOptions)
 	return c.get("http2_protocol_options").there() || slices.ContainsFunc(
 		[]string{"explicit_http_config", "use_downstream_protocol_config", "auto_config"},
 		func(way string) bool { return options.get(way, "http2_protocol_options").there() },
@@ -93,9 +96,17 @@ func (l *linter) tls(c *value) {
 	if l.gate.ClientTLS && !hasAny(common, "tls_certificates", "tls_certificate_sds_secret_configs", "tls_certificate_provider_instance", "custom_tls_certificate_selector") {
 		l.report("gate-tls", common.get("tls_certificates"), "jwtgate has client_ca_file, and Envoy no certificate to show")
 	}
+	if alpn := common.get("alpn_protocols"); !slices.ContainsFunc(alpn.items, func(one *value) bool { return one.text == "h2" }) && !autoALPN(c) {
+		l.report("gate-tls", alpn, "Envoy does not offer h2 in its handshake, without which jwtgate takes no connection")
+	}
 	if !verifies(common) {
 		l.report("gate-unverified", common.get("validation_context"), "nobody checks that it is the gate who answers")
 	}
+}
+
+// autoALPN reports whether Envoy offers the protocols of a cluster by itself.
+func autoALPN(c *value) bool {
+	return c.get("typed_extension_protocol_options").exactly(protocolOptions).get("auto_config").there()
 }
 
 // verifies reports whether a TLS context looks at who is on the other side.
