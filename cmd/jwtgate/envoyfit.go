@@ -24,7 +24,7 @@ func gateOf(cfg *config.Config) envoylint.Gate {
 		TLS:         cfg.Server.TLS.Enabled(), ClientTLS: cfg.Server.TLS.ClientCAFile != "",
 		EncodedSlash: anywhere.EncodedSlash, DoubleSlash: anywhere.DoubleSlash,
 	}
-	if _, port, err := net.SplitHostPort(cfg.Server.Listen); err == nil {
+	if _, port, err := net.SplitHostPort(cfg.Server.Listen); err == nil && !strings.HasPrefix(cfg.Server.Listen, "unix:") {
 		gate.Port = port
 	}
 	noteCredentials(cfg, &gate)

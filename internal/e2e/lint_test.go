@@ -229,7 +229,6 @@ func (w *lintWorld) mend(t *testing.T, row lintRow) *envoyProxy {
 // lintElsewhere are the rules that no running Envoy can show, and why.
 func lintElsewhere() map[string]string {
 	return map[string]string{
-		"unix-static":            "Envoy does not start with it: TestLintUnixSocket",
 		"routes-elsewhere":       "a remark about the file: TestLintDynamic",
 		"gate-cluster-elsewhere": "a remark about the file: Envoy does not start without the cluster, and a dump has it",
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,7 @@ type secured struct {
 	certificate, key string // of a client
 	file, mutualFile string // configurations
 	gate, mutual     *gateProcess
+	socket           *gateProcess // without TLS, on a Unix socket
 }
 
 func startSecured(t *testing.T, w *lintWorld) *secured {
@@ -43,6 +45,11 @@ func startSecured(t *testing.T, w *lintWorld) *secured {
 		return g
 	}
 	s.gate, s.mutual = serve(s.file), serve(s.mutualFile)
+	socket := filepath.Join(t.TempDir(), "gate.sock")
+	onSocket := writeFile(t, "jwtgate.yaml", strings.Replace(twoIssuers, "server: {", `server: {listen: "unix:`+socket+`", `, 1))
+	s.socket = startServeWhereConfigured(t, "unix:"+socket, freeAddress(t), []string{"--config", onSocket}, w.issuers.environment())
+	s.socket.waitServing(t)
+	s.socket.waitReady(t)
 	return s
 }
 
@@ -87,6 +94,13 @@ func lintClusterRows(t *testing.T, w *lintWorld) []lintRow {
 		{id: "panic-threshold", scripted: true, also: []string{gateEndpoint, gateEndpoint + endpoint("65001") + endpoint("65002")}, finish: beside,
 			edits: []string{panicAtZero, ""}, open: awayAsked},
 		{id: "dns-family", edits: []string{dnsFamily, ""}, gate: func(w *lintWorld) string { return "localhost:" + port(w.configured.gate.address) }, open: refused},
+		{id: "unix-static", gate: address(s.socket), mend: []string{"An edge Envoy", "AN edge Envoy"}, open: refused,
+			finish: func(_ *testing.T, _ *lintWorld, file string) string {
+				if strings.Contains(file, "AN edge Envoy") {
+					return file
+				}
+				return strings.Replace(file, "    type: STATIC # edit: gate-type", "    type: STRICT_DNS", 1)
+			}},
 		{id: "http2-missing", also: []string{healthChecks(t), ""}, beside: []string{"no-health-check"}, always: []string{"no-health-check"}, // Envoy refuses to start with them
 			edits: []string{keptAlive, "explicit_http_config: { http_protocol_options: {} }"}, open: refused},
 		{id: "gate-tls", name: "Envoy alone speaks it", edits: []string{clusterOption, asks(trusting(s.ca))}, open: refused},

@@ -9,10 +9,11 @@ import (
 const protocolOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 // cluster looks at the cluster of the gate's replicas.
-func (l *linter) cluster(name string) {
+func (l *linter) cluster(at *value) {
+	name := at.text
 	c, ok := l.clusters[name]
 	if !ok {
-		l.report("gate-cluster-elsewhere", &value{}, "the cluster %s, where the gate is, is not in this file", name)
+		l.report("gate-cluster-elsewhere", at, "the cluster %s, where the gate is, is not in this file", name)
 		return
 	}
 	if at := c.get("health_checks"); !slices.ContainsFunc(at.items, func(check *value) bool { return check.get("grpc_health_check").there() }) {

@@ -13,8 +13,8 @@
 // that this one names is read. So it cannot tell what a script in a filter does,
 // who else reaches the application, or whether a certificate is good.
 //
-// The end-to-end tests (internal/e2e, TestLintFindings) show for each rule, on a
-// real Envoy, that the setting does what the rule says and that its mend ends it.
+// The end-to-end tests show for each rule, on a real Envoy, that the setting does
+// what the rule says and that its mend ends it.
 //
 // Security invariants:
 //

@@ -73,9 +73,7 @@ func dumpsIn(v *value, depth int) []*value {
 // bootstrap takes what a bootstrap itself holds.
 func (r *resources) bootstrap(root *value) {
 	r.admin = root.get("admin")
-	for _, one := range root.get("static_resources", "listeners").items {
-		r.listeners = append(r.listeners, one)
-	}
+	r.listeners = append(r.listeners, root.get("static_resources", "listeners").items...)
 	for _, one := range root.get("static_resources", "clusters").items {
 		r.clusters[one.get("name").text] = one
 	}
@@ -193,7 +191,7 @@ func networkFilters(listener *value) []*value {
 func (r *resources) manager(listener, hcm *value) *manager {
 	m := &manager{listener: listener, hcm: hcm, routes: hcm.get("route_config")}
 	if name := hcm.get("rds", "route_config_name").text; name != "" {
-		m.routes = &value{path: hcm.get("rds").path, at: hcm.get("rds").at}
+		m.routes = hcm.get("rds").absent("routes")
 		if found, ok := r.routes[name]; ok {
 			m.routes = found
 		}

@@ -20,11 +20,11 @@ func (r *reader) json() (*value, error) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(r.data))
 	decoder.UseNumber()
-	return r.token("", decoder, 0)
+	return r.token(nil, "", decoder, 0)
 }
 
 // token is the next value of JSON that is known to be valid.
-func (r *reader) token(path string, decoder *json.Decoder, depth int) (*value, error) {
+func (r *reader) token(in *value, from string, decoder *json.Decoder, depth int) (*value, error) {
 	if err := r.room(depth); err != nil {
 		return nil, err
 	}
@@ -32,13 +32,13 @@ func (r *reader) token(path string, decoder *json.Decoder, depth int) (*value, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.file, err)
 	}
-	v := &value{path: path, at: r.offset(decoder.InputOffset(), token)}
+	v := &value{in: in, step: from, at: r.offset(decoder.InputOffset(), token)}
 	switch t := token.(type) {
 	case json.Delim:
 		if t == '[' {
 			v.kind = list
 			for i := 0; decoder.More(); i++ {
-				item, err := r.token(fmt.Sprintf("%s[%d]", path, i), decoder, depth+1)
+				item, err := r.token(v, index(i), decoder, depth+1)
 				if err != nil {
 					return nil, err
 				}
@@ -70,7 +70,7 @@ func (r *reader) object(v *value, decoder *json.Decoder, depth int) error {
 		}
 		name, _ := token.(string)
 		at := r.offset(decoder.InputOffset(), token)
-		one, err := r.token(below(v.path, name), decoder, depth+1)
+		one, err := r.token(v, step(name), decoder, depth+1)
 		if err != nil {
 			return err
 		}

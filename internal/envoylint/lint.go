@@ -104,11 +104,11 @@ func (l *linter) reportMend(id string, at *value, mend, format string, args ...a
 	if !known {
 		rule = Rule{ID: id}
 	}
-	if slices.ContainsFunc(l.found, func(f Finding) bool { return f.Rule.ID == id && f.Path == at.path && f.Pos == at.at }) {
+	if slices.ContainsFunc(l.found, func(f Finding) bool { return f.Rule.ID == id && f.Path == at.path() && f.Pos == at.at }) {
 		return
 	}
 	f := Finding{
-		Rule: rule, Pos: at.at, Path: at.path, Text: fmt.Sprintf(format, args...),
+		Rule: rule, Pos: at.at, Path: at.path(), Text: fmt.Sprintf(format, args...),
 		Mend: cmp.Or(mend, rule.Mend), Note: rule.Opens == Remark,
 	}
 	switch way := rule.way(l.platform); {

@@ -38,8 +38,14 @@ func (v *value) fits(text string) bool {
 	if !pattern.there() {
 		return false
 	}
-	compiled, err := regexp.Compile(`^(?:` + pattern.text + `)$`)
-	return err == nil && compiled.MatchString(text)
+	if pattern.expression == nil {
+		compiled, err := regexp.Compile(`^(?:` + pattern.text + `)$`)
+		if err != nil {
+			return false
+		}
+		pattern.expression = compiled
+	}
+	return pattern.expression.MatchString(text)
 }
 
 // matchesAny reports whether one of a list of matchers takes a text.

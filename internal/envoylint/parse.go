@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"unicode/utf8"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -18,10 +19,11 @@ const (
 	// room in it, a disk image has not.
 	MaxBytes = 64 << 20
 	// maxDepth is more than Envoy nests anything.
-	maxDepth = 200
-	// maxValues bounds what a file can stand for, since YAML's aliases can make
-	// much of little.
+	maxDepth  = 200
 	maxValues = 4 << 20
+	// maxAliased bounds what YAML's aliases stand for, which can make much of
+	// little.
+	maxAliased = 100_000
 )
 
 // reader turns a file into values.
@@ -29,6 +31,9 @@ type reader struct {
 	file   string
 	data   []byte
 	values int
+	// aliased counts the values that aliases stand for; within is how many aliases
+	// deep the reader is.
+	aliased, within int
 	// lines are the offsets at which lines begin, of JSON.
 	lines []int
 }
@@ -64,7 +69,7 @@ func (r *reader) yaml() (*value, error) {
 	if len(document.Content) == 0 {
 		return nil, fmt.Errorf("%s: the file holds no value; write Envoy's bootstrap or the answer of its /config_dump into it", r.pos(1, 1))
 	}
-	return r.node("", document.Content[0], 0)
+	return r.node(nil, "", document.Content[0], 0)
 }
 
 // syntax says what is wrong with the YAML, at its place.
@@ -82,21 +87,23 @@ func (r *reader) pos(line, column int) config.Pos {
 }
 
 // node is the value of a YAML node.
-func (r *reader) node(path string, n *yaml.Node, depth int) (*value, error) {
+func (r *reader) node(in *value, from string, n *yaml.Node, depth int) (*value, error) {
 	if err := r.room(depth); err != nil {
 		return nil, err
 	}
-	v := &value{path: path, at: r.pos(n.Line, n.Column)}
+	v := &value{in: in, step: from, at: r.pos(n.Line, n.Column)}
 	switch n.Kind {
 	case yaml.AliasNode:
-		return r.node(path, n.Alias, depth+1)
+		r.within++
+		defer func() { r.within-- }()
+		return r.node(in, from, n.Alias, depth+1)
 	case yaml.ScalarNode:
 		v.kind, v.text = scalar, n.Value
 		v.quoted = n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
 	case yaml.SequenceNode:
 		v.kind = list
 		for i, one := range n.Content {
-			item, err := r.node(fmt.Sprintf("%s[%d]", path, i), one, depth+1)
+			item, err := r.node(v, index(i), one, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -106,7 +113,7 @@ func (r *reader) node(path string, n *yaml.Node, depth int) (*value, error) {
 		v.kind = mapping
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
-			one, err := r.node(below(path, key.Value), n.Content[i+1], depth+1)
+			one, err := r.node(v, step(key.Value), n.Content[i+1], depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -117,10 +124,18 @@ func (r *reader) node(path string, n *yaml.Node, depth int) (*value, error) {
 	return v, nil
 }
 
+// index is the part of a path that an item is.
+func index(i int) string { return "[" + strconv.Itoa(i) + "]" }
+
 // room counts a value, and fails when there are too many or too deep.
 func (r *reader) room(depth int) error {
 	r.values++
+	if r.within > 0 {
+		r.aliased++
+	}
 	switch {
+	case r.aliased > maxAliased:
+		return fmt.Errorf("%s: its aliases stand for more than %d values; write them out", r.file, maxAliased)
 	case depth > maxDepth:
 		return fmt.Errorf("%s: values nest deeper than %d; is it an Envoy file?", r.file, maxDepth)
 	case r.values > maxValues:

@@ -57,7 +57,7 @@ func (m *manager) clusters() []string {
 // interface, which platforms put behind a listener for metrics, is none.
 func (l *linter) forwards(m *manager) bool {
 	if !m.routes.get("virtual_hosts").there() {
-		l.report("routes-elsewhere", m.routes, "the routes are not in this file")
+		l.report("routes-elsewhere", m.routes.in, "the routes are not in this file")
 		return true
 	}
 	return slices.ContainsFunc(m.hops(), func(h hop) bool { return !l.isAdmin(h.cluster()) })
@@ -114,7 +114,7 @@ func (v *value) exactly(name string) *value {
 			return f.value
 		}
 	}
-	return &value{path: below(v.path, name), at: v.at}
+	return v.absent(name)
 }
 
 // asked looks for routes on which the gate is not asked, or not the gate.
@@ -185,7 +185,7 @@ func (h hop) name() string {
 	if regex := match.get("safe_regex", "regex"); regex.there() {
 		return regex.text
 	}
-	return route.path
+	return route.path()
 }
 
 // redacted is what Envoy writes into a dump in place of what may be a secret.
@@ -224,26 +224,27 @@ func target(service *value) string {
 	return "nobody"
 }
 
-// gateFilters finds the filters that ask the gate, and returns the clusters that
-// they ask. Where several servers are asked, the gate is the one whose cluster,
+// gateFilters finds the filters that ask the gate, and returns the names of the
+// clusters that they ask, each once. Where several servers are asked, the gate is the one whose cluster,
 // filter or statistics have its name, or whose port it listens on; without such
 // a sign every ext_authz filter is taken for it.
-func (l *linter) gateFilters(managers []*manager) []string {
+func (l *linter) gateFilters(managers []*manager) []*value {
 	signed := false
 	for _, m := range managers {
 		for _, f := range m.filters {
 			signed = signed || f.authz() && l.signed(f)
 		}
 	}
-	var names []string
+	var names []*value
 	for _, m := range managers {
 		for i, f := range m.filters {
 			if !f.authz() || signed && !l.signed(f) {
 				continue
 			}
 			m.gate = append(m.gate, i)
-			if name := f.authzSettings().get("grpc_service", "envoy_grpc", "cluster_name"); name.there() && !slices.Contains(names, name.text) {
-				names = append(names, name.text)
+			name := f.authzSettings().get("grpc_service", "envoy_grpc", "cluster_name")
+			if name.there() && !slices.ContainsFunc(names, func(one *value) bool { return one.text == name.text }) {
+				names = append(names, name)
 			}
 		}
 	}

@@ -1,7 +1,5 @@
 package envoylint
 
-import "slices"
-
 // Opens is what a setting costs.
 type Opens string
 
@@ -34,11 +32,38 @@ type Way struct {
 	Without string
 }
 
-// Rules returns every rule, in the order of the page.
+// Group is rules that belong together.
+type Group struct {
+	Title string
+	Rules []Rule
+}
+
+// Groups returns every rule, in the order of the page.
+func Groups() []Group {
+	groups := []Group{
+		{"Requests that the gate is not asked about", askedRules()},
+		{"What becomes of a request before any filter", edgeRules()},
+		{"Identity headers on their way", headerRules()},
+		{"What the gate's answer may do", authzRules()},
+		{"What the client is told", answerRules()},
+		{"When a replica of the gate goes", retryRules()},
+		{"The gate's cluster", clusterRules()},
+		{"Notes", remarks()},
+	}
+	for _, group := range groups {
+		for i := range group.Rules {
+			rule := &group.Rules[i]
+			rule.Gateway, rule.Istio = gatewayWays()[rule.ID], istioWays()[rule.ID]
+		}
+	}
+	return groups
+}
+
+// Rules returns every rule.
 func Rules() []Rule {
-	all := slices.Concat(askedRules(), edgeRules(), headerRules(), authzRules(), answerRules(), retryRules(), clusterRules(), remarks())
-	for i := range all {
-		all[i].Gateway, all[i].Istio = gatewayWays()[all[i].ID], istioWays()[all[i].ID]
+	var all []Rule
+	for _, group := range Groups() {
+		all = append(all, group.Rules...)
 	}
 	return all
 }
@@ -280,7 +305,7 @@ func clusterRules() []Rule {
 			Mend: "add validation_context: { trusted_ca: { filename: CA } } with match_typed_subject_alt_names"},
 		{ID: "unix-static", Opens: Outage,
 			What: "the gate's cluster has a Unix socket and is not of type STATIC",
-			Why:  "Envoy refuses such a file, or waits for a name to be looked up",
+			Why:  "its path is looked up as a name and never found: every request is an error",
 			Mend: "write type: STATIC"},
 	}
 }

@@ -2,6 +2,7 @@ package envoylint
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,12 +26,15 @@ const (
 // finding about an absent field has a place all the same.
 type value struct {
 	kind   kind
-	path   string // static_resources.listeners[0].name; empty for the whole file
+	in     *value // what it stands in; nil for the whole file
+	step   string // from there: .name or [0]
 	at     config.Pos
 	text   string // of a scalar
 	quoted bool
 	items  []*value
 	fields []field // in file order
+	// expression is what a scalar is as a regular expression, once it was asked for.
+	expression *regexp.Regexp
 }
 
 // field is one entry of a mapping.
@@ -55,7 +59,21 @@ func (v *value) field(name string) *value {
 			return f.value
 		}
 	}
-	return &value{path: below(v.path, name), at: v.at}
+	return v.absent(name)
+}
+
+// absent is a field that is not there.
+func (v *value) absent(name string) *value { return &value{in: v, step: step(name), at: v.at} }
+
+// path leads to the value: static_resources.listeners[0].name. It is empty for
+// the whole file.
+func (v *value) path() string {
+	var steps []string
+	for at := v; at != nil; at = at.in {
+		steps = append(steps, at.step)
+	}
+	slices.Reverse(steps)
+	return strings.TrimPrefix(strings.Join(steps, ""), ".")
 }
 
 // camelCase is a field's name in protobuf's JSON form.
@@ -72,19 +90,15 @@ func camelCase(name string) string {
 	return strings.Join(words, "")
 }
 
-// below is the path of the value that key names inside path.
-func below(path, key string) string {
+// step is the part of a path that a key is.
+func step(key string) string {
 	plain := key != "" && !strings.ContainsFunc(key, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
 	})
-	switch {
-	case !plain:
-		return fmt.Sprintf("%s[%q]", path, key)
-	case path == "":
-		return key
-	default:
-		return path + "." + key
+	if plain {
+		return "." + key
 	}
+	return fmt.Sprintf("[%q]", key)
 }
 
 // there reports whether the value is in the file. Null is the same to Envoy as
