@@ -92,8 +92,7 @@ type linter struct {
 	found    []Finding
 }
 
-// report notes what a rule is about at a value, once. Names, if any, are what is
-// to be added or taken out.
+// report notes what a rule is about at a value, once.
 func (l *linter) report(id string, at *value, format string, args ...any) {
 	l.reportMend(id, at, "", format, args...)
 }

@@ -81,6 +81,9 @@ func TestVariants(t *testing.T) {
 	expression := func(text string) string {
 		return `{ extension_filter: { name: cel, typed_config: { "@type": type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter, expression: "` + text + `" } } }`
 	}
+	tlsWith := func(common string) []string {
+		return []string{"    connect_timeout: 0.25s\n", "    connect_timeout: 0.25s\n    transport_socket: { name: tls, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, common_tls_context: { " + common + " } } }\n"}
+	}
 	for _, row := range []lintRow{
 		{name: "names in camel case", edits: []string{"normalize_path: true", "normalizePath: true"}},
 		{name: "a word that YAML takes for true", edits: []string{"normalize_path: true", "normalize_path: On"}},
@@ -171,6 +174,28 @@ func TestVariants(t *testing.T) {
 		{name: "HTTP/2 by the handshake", edits: []string{"explicit_http_config: { http2_protocol_options: { connection_keepalive: { interval: 5s, timeout: 1s } } }", "auto_config: { http2_protocol_options: {} }"}},
 		{name: "another transport", edits: []string{"    connect_timeout: 0.25s\n", "    connect_timeout: 0.25s\n    transport_socket: { name: tap, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tap.v3.Tap } }\n"}},
 		{name: "a mesh's transports", gate: func(g *envoylint.Gate) { g.TLS = true }, edits: []string{"    connect_timeout: 0.25s\n", "    connect_timeout: 0.25s\n    transport_socket_matches: [ { name: a } ]\n"}},
+		{name: "TLS on one side", edits: tlsWith("validation_context: { trusted_ca: { filename: a } }, alpn_protocols: [ h2 ]"), want: []string{"gate-tls"}},
+		{name: "TLS on the other side", gate: func(g *envoylint.Gate) { g.TLS = true }, want: []string{"gate-tls"}},
+		{name: "TLS on both sides", gate: func(g *envoylint.Gate) { g.TLS = true }, edits: tlsWith("validation_context: { trusted_ca: { filename: a } }, alpn_protocols: [ h2 ]")},
+		{name: "TLS with nobody verified", gate: func(g *envoylint.Gate) { g.TLS = true }, edits: tlsWith("validation_context: { match_typed_subject_alt_names: [] }, alpn_protocols: [ h2 ]"), want: []string{"gate-unverified"}},
+		{name: "TLS with authorities that are fetched", gate: func(g *envoylint.Gate) { g.TLS = true }, edits: tlsWith("combined_validation_context: {}, alpn_protocols: [ h2, http/1.1 ]")},
+		{name: "TLS without h2", gate: func(g *envoylint.Gate) { g.TLS = true }, edits: tlsWith("validation_context_sds_secret_config: { name: ca }"), want: []string{"gate-tls"}},
+		{name: "TLS with h2 by the handshake", gate: func(g *envoylint.Gate) { g.TLS = true }, edits: append(tlsWith("validation_context_sds_secret_config: { name: ca }"),
+			"explicit_http_config: { http2_protocol_options: { connection_keepalive: { interval: 5s, timeout: 1s } } }", "auto_config: { http2_protocol_options: {} }")},
+		{name: "mutual TLS without a certificate", gate: func(g *envoylint.Gate) { g.TLS, g.ClientTLS = true, true }, edits: tlsWith("combined_validation_context: {}, alpn_protocols: [ h2 ]"), want: []string{"gate-tls"}},
+		{name: "mutual TLS with one that is fetched", gate: func(g *envoylint.Gate) { g.TLS, g.ClientTLS = true, true }, edits: tlsWith("combined_validation_context: {}, alpn_protocols: [ h2 ], tls_certificate_sds_secret_configs: [ { name: own } ]")},
+		{name: "names that an extension looks up", edits: []string{"    type: STRICT_DNS # edit: gate-type\n    dns_lookup_family: V4_PREFERRED # by default localhost would be ::1, where nobody listens\n",
+			"    cluster_type: { name: dns, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster } }\n", "{ address: 127.0.0.1, port_value: 9001 }", "{ address: localhost, port_value: 9001 }"},
+			want: []string{"dns-family"}},
+		{name: "a socket that is looked up", edits: []string{"socket_address: { address: 127.0.0.1, port_value: 9001 }", "pipe: { path: /run/gate.sock }"}, want: []string{"unix-static"}},
+		{name: "the other gRPC client", edits: []string{"envoy_grpc: { cluster_name: jwtgate }", "google_grpc: { target_uri: jwtgate:9001 }"}, want: []string{"google-grpc"}},
+		{name: "a small timeout and a small back-off", edits: append(timeout("timeout: 0.3s"), "max_interval: 0.25s", "max_interval: 0.02s"), want: []string{"grpc-timeout", "per-try-timeout"}},
+		{name: "another server on a route", edits: disabled("              - match: { safe_regex: { regex: a } }\n                route: { cluster: app }\n                typed_per_filter_config: { envoy.filters.http.ext_authz: { " + perRoute + ", check_settings: { http_service: { server_uri: { cluster: other } } } } }\n"),
+			want: []string{"other-server"}},
+		{name: "a cache before", edits: []string{authzFilter, "          - name: cache\n            typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.cache_v2.v3.CacheV2Config }\n" + authzFilter}, want: []string{"answered-before-ext-authz"}},
+		{name: "a filter that no route can be seen to switch on", edits: []string{between(t, "          route_config:\n", "          http_filters:\n"), "          rds: { route_config_name: elsewhere }\n", authzFilter, authzFilter + "            disabled: true\n"},
+			want: []string{"routes-elsewhere?", "ext-authz-disabled"}},
+		{name: "an admin interface for all", edits: []string{"socket_address: { address: 127.0.0.1, port_value: 9901 }", "socket_address: { address: \"::\", port_value: 9901 }"}, want: []string{"admin-open"}},
 		{name: "an admin interface on a socket", edits: []string{"socket_address: { address: 127.0.0.1, port_value: 9901 }", "pipe: { path: /run/admin.sock }"}},
 		{name: "a log of what an extension sends", edits: []string{"          access_log:\n", "          access_log:\n          - name: als\n            typed_config: { \"@type\": type.googleapis.com/envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig, additional_request_headers_to_log: [ Authorization ] }\n"}, want: []string{"token-logged"}},
 		{name: "Envoy's own format, with tokens in queries", gate: func(g *envoylint.Gate) { g.QueryTokens = true },
