@@ -34,7 +34,7 @@ func (l *linter) authz(m *manager, f filter) {
 	if at := a.get("with_request_body"); at.there() {
 		l.report("with-request-body", at, "bodies are held back and sent to the gate")
 	}
-	l.conditional(a)
+	l.conditional(m, a)
 	l.sent(m, a)
 	l.mutations(a)
 	l.service(a)
@@ -50,7 +50,7 @@ func isServerError(at *value) bool {
 }
 
 // conditional looks for requests that are not asked about.
-func (l *linter) conditional(a *value) {
+func (l *linter) conditional(m *manager, a *value) {
 	if a.get("deny_at_disable", "default_value").is() {
 		return // they are refused
 	}
@@ -63,9 +63,36 @@ func (l *linter) conditional(a *value) {
 			l.report("ext-authz-conditional", at, "the gate is asked about %.4g %% of the requests", share*100)
 		}
 	}
-	if at := a.get("filter_enabled_metadata"); at.there() {
+	if at := a.get("filter_enabled_metadata"); at.there() && !m.marksAll(at) {
 		l.report("ext-authz-conditional", at, "the gate is asked about requests with certain metadata only")
 	}
+}
+
+// marksAll reports whether the metadata that a filter goes by is put on every
+// request: Istio has the shadow rules of an RBAC filter say what is asked about.
+func (m *manager) marksAll(matcher *value) bool {
+	prefix := matcher.get("value", "string_match", "prefix").text
+	for _, f := range m.filters {
+		if short(f.kind) != "RBAC" || matcher.get("filter").text != "envoy.filters.http.rbac" || prefix == "" {
+			continue
+		}
+		for _, policy := range f.settings.get("shadow_rules", "policies").fields {
+			if strings.HasPrefix(policy.name, prefix) && slices.ContainsFunc(policy.get("permissions").items, takesAll) && slices.ContainsFunc(policy.get("principals").items, takesAll) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// takesAll reports whether a permission or a principal is any.
+func takesAll(one *value) bool {
+	for _, all := range []*value{one.get("and_rules", "rules"), one.get("and_ids", "ids")} {
+		if len(all.items) > 0 {
+			return !slices.ContainsFunc(all.items, func(part *value) bool { return !takesAll(part) })
+		}
+	}
+	return one.get("any").is()
 }
 
 // sent looks at which headers the gate is sent.

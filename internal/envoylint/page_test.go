@@ -61,10 +61,11 @@ something hostile through, an *outage* may refuse a proper request, a *note* is 
 - It asks nobody and looks no name up. It cannot tell what a script in a filter does, nor who else reaches your application.
 
 With ` + "`--platform envoy-gateway` or `--platform istio`" + `, whose users do not write Envoy's configuration, a finding names the platform's own
-field. What the platform has no field for is a note, which says what does it, or what jwtgate does in its place.
+field. What the platform leaves as it is and has no field for is a note, which says what sets it all the same, or what jwtgate does in
+its place. What is only so because somebody patched it stays a finding.
 
 Each rule but those about the file itself is shown on a real Envoy 1.40 by the end-to-end tests: the setting does what stands here, and its
-mend ends it. The platforms' fields are from their documentation and sources; no Envoy Gateway and no Istio ran.
+mend ends it. The platforms' fields are from their documentation and sources, which change; no Envoy Gateway and no Istio ran.
 
 Written from the program; ` + "`go test ./internal/envoylint -run TestRulesPage -update`" + ` writes it anew.
 `)
