@@ -22,21 +22,47 @@ func Plain(name string) bool { return plainName.MatchString(name) }
 // name, which is in lower case as Envoy has all names. What is not sent does
 // not exist for jwtgate.
 func Sent(name string) bool {
-	_, block, _ := strings.Cut(shipped, "allowed_headers:\n")
-	for line := range strings.Lines(block) {
-		line = strings.TrimSpace(line)
-		found := sentPattern.FindStringSubmatch(line)
+	for _, item := range sentItems() {
 		switch {
-		case found == nil && line != "patterns:" && !strings.HasPrefix(line, "#"):
-			return false // the list has ended
-		case found == nil:
-		case found[1] == "exact" && name == found[2],
-			found[1] == "contains" && strings.Contains(name, found[2]),
-			found[1] == "regex" && regexp.MustCompile("^(?:"+found[2]+")$").MatchString(name):
+		case item.kind == "exact" && name == item.text,
+			item.kind == "contains" && strings.Contains(name, item.text),
+			item.kind == "regex" && regexp.MustCompile("^(?:"+item.text+")$").MatchString(name):
 			return true
 		}
 	}
 	return false
+}
+
+// SentByName returns the header fields that the shipped file sends jwtgate by
+// their whole names: what a credential stands in, and what jwtgate reads of every
+// request beside the identity and override headers.
+func SentByName() []string {
+	var names []string
+	for _, item := range sentItems() {
+		if item.kind == "exact" {
+			names = append(names, item.text)
+		}
+	}
+	return names
+}
+
+// sentItem is one item of the shipped file's allowed_headers.
+type sentItem struct{ kind, text string }
+
+func sentItems() []sentItem {
+	var items []sentItem
+	_, block, _ := strings.Cut(shipped, "allowed_headers:\n")
+	for line := range strings.Lines(block) {
+		line = strings.TrimSpace(line)
+		found := sentPattern.FindStringSubmatch(line)
+		if found == nil && line != "patterns:" && !strings.HasPrefix(line, "#") {
+			break // the list has ended
+		}
+		if found != nil {
+			items = append(items, sentItem{found[1], found[2]})
+		}
+	}
+	return items
 }
 
 // sentPattern is one item of the shipped file's allowed_headers.

@@ -29,6 +29,7 @@ type commands struct {
 	Test        testCommand        `cmd:"" help:"Run your own policy tests: requests with minted tokens, and what you expect of them."`
 	Schema      schemaCommand      `cmd:"" help:"Print the JSON Schema of the configuration, for editors."`
 	Check       checkCommand       `cmd:"" help:"Validate a configuration and name every mistake in it."`
+	LintEnvoy   lintEnvoyCommand   `cmd:"" help:"Find what in an Envoy file opens a hole or breaks availability."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is serving; for a container's health check."`
 	Demo        demoCommand        `cmd:"" help:"See it work: an issuer, a sample application, jwtgate and a real Envoy on this machine."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

@@ -50,7 +50,7 @@ func (cmd tourCommand) Run(ctx context.Context, c console) error {
 	err = demo.Run(ctx, demo.Options{
 		Executable: executable, Command: os.Args[0], Envoy: cmd.Envoy, Once: cmd.Once,
 		ConfigFile: cmd.Config, App: cmd.App, Check: gate.Check, EnvoyEdit: envoyEdit,
-		Out: c.out, Color: demo.Colored(c.out, c.getenv), Getenv: c.getenv,
+		Out: c.out, Color: colored(c.out, c.getenv), Getenv: c.getenv,
 	})
 	if errors.Is(err, demo.ErrSteps) || errors.As(err, new(config.Mistakes)) {
 		return answerNo{tellMistakes(c.err, err)}

@@ -33,15 +33,18 @@ func envoyEdit(cfg *config.Config) envoy.Edit {
 	return edit
 }
 
-// newIdentity returns the header names that the gate sets or strips and that
-// the shipped envoy.yaml does not know.
-func newIdentity(identity config.Identity) []string {
+// identityNames returns the header names that the gate sets or strips.
+func identityNames(identity config.Identity) []string {
 	names := make([]string, 0, len(identity.Headers))
 	for _, header := range identity.Headers {
 		names = append(names, header.Name)
 	}
-	names = slices.Concat(names, identity.Removed, identity.Strip)
-	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(envoy.IdentityNames(), name) })
+	return slices.Concat(names, identity.Removed, identity.Strip)
+}
+
+// newIdentity returns those of them that the shipped envoy.yaml does not know.
+func newIdentity(identity config.Identity) []string {
+	return slices.DeleteFunc(identityNames(identity), func(name string) bool { return slices.Contains(envoy.IdentityNames(), name) })
 }
 
 // tokenHeaders returns the header fields that tokens are taken from, by name.

@@ -30,6 +30,7 @@ func TestHelp(t *testing.T) {
 		"help explain":       {"Usage: jwtgate explain", "by default", "127.0.0.1:9002.", "$JWTGATE_CONFIG"},
 		"help demo token":    {"Usage: jwtgate demo token --issuer=NAME"},
 		"test --help":        {"Usage: jwtgate test --config=FILE", "$JWTGATE_CONFIG"},
+		"lint-envoy --help":  {"Usage: jwtgate lint-envoy --config=FILE", "--platform", "curl -s http://127.0.0.1:9901/config_dump | jwtgate lint-envoy", "$JWTGATE_CONFIG"},
 	} {
 		t.Run(line, func(t *testing.T) {
 			got := command(t, strings.Fields(line)...)
@@ -61,6 +62,8 @@ func TestUsageMistakes(t *testing.T) {
 		"healthcheck 127.0.0.1:9001":   {"unexpected argument 127.0.0.1:9001; see jwtgate healthcheck --help"},
 		"demo token":                   {"missing flags: --issuer=NAME; see jwtgate demo token --help"},
 		"demo token --issuer x --exp1": {"unknown flag --exp1; see jwtgate demo token --help"},
+		"lint-envoy --config x":        {`expected "<file>"; see jwtgate lint-envoy --help`},
+		"lint-envoy x --platform eg":   {`--platform must be one of "envoy","envoy-gateway","istio"`},
 		"version --json":               {"unknown flag --json; see jwtgate version --help"},
 	} {
 		t.Run(line, func(t *testing.T) {

@@ -73,6 +73,22 @@ func (r *Relax) For(host string) Relaxed {
 	return open
 }
 
+// Everywhere returns what is open on all hosts.
+func (r *Relax) Everywhere() Relaxed {
+	var open Relaxed
+	open.add(r.All)
+	return open
+}
+
+// Anywhere returns what is open on some host.
+func (r *Relax) Anywhere() Relaxed {
+	open := r.Everywhere()
+	for _, one := range r.Hosts {
+		open.add(one.Relaxations)
+	}
+	return open
+}
+
 func (r *Relaxed) add(opened []Relaxation) {
 	has := func(one Relaxation) bool { return slices.Contains(opened, one) }
 	r.EncodedSlash = r.EncodedSlash || has(RelaxEncodedSlash)

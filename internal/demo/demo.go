@@ -42,7 +42,7 @@ type Options struct {
 	EnvoyEdit func(*config.Config) envoy.Edit
 	// Out is where the tour is told.
 	Out io.Writer
-	// Color marks the tour's lines by terminal colours; see [Colored].
+	// Color marks the tour's lines by terminal colours.
 	Color bool
 	// Getenv looks up variables, as os.LookupEnv does: PATH for Envoy, and
 	// those that the configuration names.

@@ -3,7 +3,6 @@ package demo
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 )
 
@@ -21,23 +20,6 @@ const (
 	red   = "\x1b[31m"
 	green = "\x1b[32m"
 )
-
-// Colored says whether out is a terminal whose user has not asked for plain
-// text: by NO_COLOR (any value but the empty one) or TERM=dumb.
-func Colored(out io.Writer, getenv func(string) (string, bool)) bool {
-	if value, _ := getenv("NO_COLOR"); value != "" {
-		return false
-	}
-	if term, _ := getenv("TERM"); term == "dumb" {
-		return false
-	}
-	file, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
 
 // line writes one line. Nobody could be told that the terminal is gone.
 func (p *printer) line(format string, args ...any) {

@@ -23,6 +23,7 @@ import (
 type scriptedGate struct {
 	authv3.UnimplementedAuthorizationServer
 	address string
+	health  *health.Server
 
 	mu     sync.Mutex
 	asked  []*authv3.CheckRequest
@@ -35,12 +36,11 @@ func startScriptedGate(t *testing.T) *scriptedGate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gate := &scriptedGate{address: listener.Addr().String()}
+	gate := &scriptedGate{address: listener.Addr().String(), health: health.NewServer()}
 	server := grpc.NewServer()
 	authv3.RegisterAuthorizationServer(server, gate)
-	serving := health.NewServer()
-	serving.SetServingStatus("envoy.service.auth.v3.Authorization", healthpb.HealthCheckResponse_SERVING)
-	healthpb.RegisterHealthServer(server, serving)
+	gate.health.SetServingStatus("envoy.service.auth.v3.Authorization", healthpb.HealthCheckResponse_SERVING)
+	healthpb.RegisterHealthServer(server, gate.health)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

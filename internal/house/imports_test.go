@@ -54,6 +54,8 @@ func table() map[string]row {
 
 		"internal/policytest": {own: []string{"internal/config", "internal/gate"}, modules: []string{yaml}, never: []string{webNetwork}},
 
+		"internal/envoylint": {own: []string{"internal/config"}, modules: []string{yaml}, never: []string{network, webNetwork}},
+
 		"internal/bench": {
 			own: []string{
 				"envoy", "internal/bench/load", "internal/bench/peer", "internal/bench/proc", "internal/bench/sample", "internal/bench/stat",

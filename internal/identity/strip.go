@@ -32,6 +32,19 @@ func overrides() map[string]kind {
 	}
 }
 
+// OverrideNames returns the override headers that are removed from every request
+// under a relaxation, sorted.
+func OverrideNames(relaxed config.Relaxed) []string {
+	var names []string
+	for name, why := range overrides() {
+		if !why.open(relaxed) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Fold returns a header name in the form in which names are compared: lower
 // case, and every byte that is not a letter or digit folded to '-'. CGI, WSGI
 // and others fold so, which makes x_user.id the same header as x-user-id to the

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/envoylint"
+	"github.com/jwtgate/jwtgate/internal/identity"
+)
+
+// streamEnd is the header by which the gate ends a stream with its token.
+const streamEnd = "x-envoy-upstream-stream-duration-ms"
+
+// gateOf says what an Envoy file has to fit for a config without mistakes.
+func gateOf(cfg *config.Config) envoylint.Gate {
+	anywhere := cfg.Relax.Anywhere()
+	gate := envoylint.Gate{
+		Identity:  identityNames(cfg.Identity),
+		Overrides: identity.OverrideNames(anywhere), Removed: identity.OverrideNames(cfg.Relax.Everywhere()),
+		AnswersCORS: len(cfg.CORS.Origins) > 0,
+		TLS:         cfg.Server.TLS.Enabled(), ClientTLS: cfg.Server.TLS.ClientCAFile != "",
+		EncodedSlash: anywhere.EncodedSlash, DoubleSlash: anywhere.DoubleSlash,
+	}
+	if _, port, err := net.SplitHostPort(cfg.Server.Listen); err == nil && !strings.HasPrefix(cfg.Server.Listen, "unix:") {
+		gate.Port = port
+	}
+	noteCredentials(cfg, &gate)
+	for _, name := range envoy.SentByName() {
+		if place := slices.Contains(credentialHeaders(), name); !place || slices.Contains(gate.Tokens, name) {
+			gate.Reads = append(gate.Reads, name)
+		}
+	}
+	for _, r := range cfg.Routes {
+		gate.Routes = append(gate.Routes, r.Name)
+		if r.EndStreamsAtExpiry && len(gate.Sets) == 0 {
+			gate.Sets = []string{streamEnd}
+		}
+	}
+	read, all := conditionHeaders(cfg)
+	gate.ReadsAny = all
+	for _, name := range append(read, gate.Tokens...) {
+		// A name with capitals is never there, whatever Envoy sends.
+		if name == strings.ToLower(name) && !slices.Contains(gate.Reads, name) {
+			gate.Reads = append(gate.Reads, name)
+		}
+	}
+	return gate
+}
+
+// credentialHeaders are the headers that hold a credential only where a config
+// says so.
+func credentialHeaders() []string {
+	return []string{"authorization", "cookie", "sec-websocket-protocol"}
+}
+
+// noteCredentials notes the headers that tokens stand in and are taken out of.
+func noteCredentials(cfg *config.Config, gate *envoylint.Gate) {
+	note := func(from []config.TokenSource, forward bool) {
+		for _, source := range from {
+			name := source.Name
+			switch source.Kind {
+			case config.SourceQuery:
+				gate.QueryTokens = true
+				continue
+			case config.SourceBearer:
+				name = "authorization"
+			case config.SourceCookie:
+				name = "cookie"
+			case config.SourceWebSocketProtocol:
+				name = "sec-websocket-protocol"
+			}
+			if !slices.Contains(gate.Tokens, name) {
+				gate.Tokens = append(gate.Tokens, name)
+			}
+			if !forward && !slices.Contains(gate.TakenOut, name) {
+				gate.TakenOut = append(gate.TakenOut, name)
+			}
+		}
+	}
+	note(cfg.Tokens.From, cfg.Tokens.Forward)
+	for _, r := range cfg.Routes {
+		if r.Access != config.AccessPublic && r.Access != config.AccessDeny {
+			note(r.TokensFrom, r.Forward)
+		}
+	}
+}

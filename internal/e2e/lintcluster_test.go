@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	clusterOption = "    connect_timeout: 0.25s\n" // of the gate's cluster alone
+	dnsFamily     = "    dns_lookup_family: V4_PREFERRED # by default localhost would be ::1, where nobody listens\n"
+	panicAtZero   = "    common_lb_config: { healthy_panic_threshold: { value: 0 } } # fail at once, not against a replica known to be down\n"
+	keptAlive     = "explicit_http_config: { http2_protocol_options: { connection_keepalive: { interval: 5s, timeout: 1s } } }"
+)
+
+// secured are jwtgates that speak TLS, and the certificates around them.
+type secured struct {
+	ca, otherCA      string // certificates of an authority, and of one that signed nothing here
+	certificate, key string // of a client
+	file, mutualFile string // configurations
+	gate, mutual     *gateProcess
+	socket           *gateProcess // without TLS, on a Unix socket
+}
+
+func startSecured(t *testing.T, w *lintWorld) *secured {
+	t.Helper()
+	authority, other := newAuthority(t), newAuthority(t)
+	s := &secured{}
+	s.ca, _ = files(t, tls.Certificate{Certificate: [][]byte{authority.certificate.Raw}, PrivateKey: authority.key})
+	s.otherCA, _ = files(t, tls.Certificate{Certificate: [][]byte{other.certificate.Raw}, PrivateKey: other.key})
+	s.certificate, s.key = files(t, authority.sign(t, &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}))
+	own, ownKey := files(t, authority.sign(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}))
+	config := func(more string) string {
+		server := fmt.Sprintf("server: {tls: {cert_file: %q, key_file: %q%s}, ", own, ownKey, more)
+		return writeFile(t, "jwtgate.yaml", strings.Replace(twoIssuers, "server: {", server, 1)+lintRoutes)
+	}
+	s.file, s.mutualFile = config(""), config(fmt.Sprintf(", client_ca_file: %q", s.ca))
+	serve := func(file string) *gateProcess {
+		g := startServe(t, freeAddress(t), freeAddress(t), []string{"--config", file}, w.issuers.environment())
+		g.waitReady(t)
+		return g
+	}
+	s.gate, s.mutual = serve(s.file), serve(s.mutualFile)
+	socket := filepath.Join(t.TempDir(), "gate.sock")
+	onSocket := writeFile(t, "jwtgate.yaml", strings.Replace(twoIssuers, "server: {", `server: {listen: "unix:`+socket+`", `, 1))
+	s.socket = startServeWhereConfigured(t, "unix:"+socket, freeAddress(t), []string{"--config", onSocket}, w.issuers.environment())
+	s.socket.waitServing(t)
+	s.socket.waitReady(t)
+	return s
+}
+
+// asks is a cluster's transport to a gate that speaks TLS.
+func asks(common ...string) string {
+	return asksWithoutALPN(append(common, "alpn_protocols: [ h2 ]")...)
+}
+
+func asksWithoutALPN(common ...string) string {
+	return clusterOption + `    transport_socket:
+      name: envoy.transport_sockets.tls
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+        common_tls_context: { ` + strings.Join(common, ", ") + " }\n"
+}
+
+func trusting(ca string) string {
+	return fmt.Sprintf("validation_context: { trusted_ca: { filename: %q } }", ca)
+}
+
+// lintClusterRows are about the gate's cluster.
+func lintClusterRows(t *testing.T, w *lintWorld) []lintRow {
+	s := startSecured(t, w)
+	// One replica that serves, and others that say that they do not.
+	beside := func(_ *testing.T, w *lintWorld, file string) string {
+		for i, away := range w.away {
+			file = strings.Replace(file, fmt.Sprintf("port_value: 6500%d", i+1), "port_value: "+port(away.address), 1)
+		}
+		return file
+	}
+	awayAsked := func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+		for range 30 {
+			http1(t, p.address, call{line: "GET /"})
+		}
+		return len(w.away[0].checks())+len(w.away[1].checks()) > 0
+	}
+	address := func(g *gateProcess) func(*lintWorld) string { return func(*lintWorld) string { return g.address } }
+	show := fmt.Sprintf("tls_certificates: [ { certificate_chain: { filename: %q }, private_key: { filename: %q } } ]", s.certificate, s.key)
+	return []lintRow{
+		{id: "no-health-check", scripted: true, also: []string{gateEndpoint, gateEndpoint + endpoint("65001")}, finish: beside,
+			edits: []string{healthChecks(t), ""}, open: awayAsked},
+		{id: "panic-threshold", scripted: true, also: []string{gateEndpoint, gateEndpoint + endpoint("65001") + endpoint("65002")}, finish: beside,
+			edits: []string{panicAtZero, ""}, open: awayAsked},
+		{id: "dns-family", edits: []string{dnsFamily, ""}, gate: func(w *lintWorld) string { return "localhost:" + port(w.configured.gate.address) }, open: refused},
+		{id: "unix-static", gate: address(s.socket), mend: []string{"An edge Envoy", "AN edge Envoy"}, open: refused,
+			finish: func(_ *testing.T, _ *lintWorld, file string) string {
+				if strings.Contains(file, "AN edge Envoy") {
+					return file
+				}
+				return strings.Replace(file, "    type: STATIC # edit: gate-type", "    type: STRICT_DNS", 1)
+			}},
+		{id: "http2-missing", also: []string{healthChecks(t), ""}, beside: []string{"no-health-check"}, always: []string{"no-health-check"}, // Envoy refuses to start with them
+			edits: []string{keptAlive, "explicit_http_config: { http_protocol_options: {} }"}, open: refused},
+		{id: "gate-tls", name: "Envoy alone speaks it", edits: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
+		{id: "gate-tls", name: "jwtgate alone speaks it", file: s.file, gate: address(s.gate), mend: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
+		{id: "gate-tls", name: "no certificate to show", file: s.mutualFile, gate: address(s.mutual),
+			edits: []string{clusterOption, asks(trusting(s.ca))}, mend: []string{clusterOption, asks(trusting(s.ca), show)}, open: refused},
+		{id: "gate-tls", name: "no protocol to agree on", file: s.file, gate: address(s.gate),
+			edits: []string{clusterOption, asksWithoutALPN(trusting(s.ca))}, mend: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
+		// The one who answers is not whom the file trusts.
+		{id: "gate-unverified", file: s.file, gate: address(s.gate), edits: []string{clusterOption, asks()}, mend: []string{clusterOption, asks(trusting(s.otherCA))},
+			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool { return !refused(t, w, p) }},
+	}
+}

@@ -1,0 +1,127 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
+)
+
+// lintServiceRows are about requests that are lost when a replica is.
+func lintServiceRows(t *testing.T) []lintRow {
+	yes := allowing(&authv3.OkHttpResponse{})
+	// The first try is with a replica that goes, that hangs, or that is slow.
+	goes := func(_ context.Context, asked int) (*authv3.CheckResponse, error) {
+		if asked == 1 {
+			return nil, grpcstatus.Error(codes.Unavailable, "going")
+		}
+		return yes, nil
+	}
+	hangs := func(ctx context.Context, asked int) (*authv3.CheckResponse, error) {
+		if asked == 1 {
+			<-ctx.Done()
+			return nil, ctx.Err() // not an answer in the moment when Envoy gives up
+		}
+		return yes, nil
+	}
+	slow := func(ctx context.Context, _ int) (*authv3.CheckResponse, error) {
+		wait(ctx, 120*time.Millisecond)
+		return yes, nil
+	}
+	service := between(t, "              grpc_service:\n", routerFilter)
+	policy := between(t, "                retry_policy:\n", routerFilter)
+	lost := answered(http.StatusServiceUnavailable)
+	return []lintRow{
+		{id: "http-service", open: refused, edits: []string{service, "              http_service: { server_uri: { uri: \"http://jwtgate\", cluster: jwtgate, timeout: 0.8s } }\n"}},
+		{id: "google-grpc", scripted: true, edits: []string{"envoy_grpc: { cluster_name: jwtgate }", "google_grpc: { target_uri: \"127.0.0.1:65001\", stat_prefix: jwtgate }"},
+			finish: func(_ *testing.T, w *lintWorld, file string) string {
+				return strings.Replace(file, "127.0.0.1:65001", w.scripted.address, 1)
+			}, open: doing(goes, lost)},
+		{id: "grpc-timeout", scripted: true, edits: []string{"timeout: 0.8s # for all tries together", "timeout: 0.2s"}, beside: []string{"per-try-timeout"}, open: doing(hangs, lost)},
+		{id: "no-retry", scripted: true, edits: []string{policy, ""}, open: doing(goes, lost)},
+		{id: "no-retry", name: "of one that goes", scripted: true, edits: []string{"refused-stream,unavailable,reset", "refused-stream,reset"}, open: doing(goes, lost)},
+		{id: "per-try-timeout", name: "too long", scripted: true, edits: []string{"max_interval: 0.25s", "max_interval: 2s"}, open: doing(hangs, lost)},
+		{id: "per-try-timeout", name: "too short", scripted: true, edits: []string{", max_interval: 0.25s", ""}, open: doing(slow, lost)},
+		{id: "retry-same-host", scripted: true, beside: []string{"no-health-check"}, always: []string{"no-health-check"},
+			// Two replicas, of which one is gone and nobody has noticed.
+			also:  []string{gateEndpoint, gateEndpoint + endpoint("65001"), healthChecks(t), ""},
+			edits: []string{between(t, "                  retry_host_predicate:\n", "                  host_selection"), ""},
+			finish: func(t *testing.T, _ *lintWorld, file string) string {
+				return strings.Replace(file, "port_value: 65001", "port_value: "+port(freeAddress(t)), 1)
+			},
+			open: func(t *testing.T, _ *lintWorld, p *envoyProxy) bool {
+				for range 60 {
+					if http1(t, p.address, call{line: "GET /"}).Status != http.StatusOK {
+						return true
+					}
+				}
+				return false
+			}},
+		{id: "max-retries", scripted: true, edits: []string{", max_retries: 1000", ""},
+			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+				const calls = 12
+				w.scripted.does(func(ctx context.Context) (*authv3.CheckResponse, error) {
+					if len(w.scripted.checks()) <= calls { // first tries: all of them are with a replica that goes
+						until(ctx, func() bool { return len(w.scripted.checks()) >= calls })
+						return nil, grpcstatus.Error(codes.Unavailable, "going")
+					}
+					wait(ctx, 150*time.Millisecond)
+					return yes, nil
+				})
+				var group sync.WaitGroup
+				answers := make([]int, calls)
+				for i := range calls {
+					group.Go(func() { answers[i] = http1(t, p.address, call{line: "GET /"}).Status })
+				}
+				group.Wait()
+				for _, status := range answers {
+					if status != http.StatusOK {
+						return true
+					}
+				}
+				return false
+			}},
+		{id: "with-request-body", scripted: true, edits: []string{authzOption, authzOption + "              with_request_body: { max_request_bytes: 1024 }\n"},
+			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+				body := strings.Repeat("a", 2000)
+				return http1(t, p.address, call{line: "POST /", headers: []string{"content-length: 2000"}, body: body}).Status == http.StatusRequestEntityTooLarge
+			}},
+	}
+}
+
+// wait waits, for at most as long as the context lives.
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// until waits until something is so, for at most 200 ms.
+func until(ctx context.Context, so func() bool) {
+	for range 40 {
+		if so() {
+			return
+		}
+		wait(ctx, 5*time.Millisecond)
+	}
+}
+
+// gateEndpoint is the gate's replica in the shipped file.
+const gateEndpoint = "        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9001 } } } # edit: gate\n"
+
+// endpoint is another one.
+func endpoint(port string) string {
+	return "        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: " + port + " } } }\n"
+}
+
+func healthChecks(t *testing.T) string {
+	t.Helper()
+	return between(t, "    health_checks:\n", "    common_lb_config:")
+}

@@ -1,0 +1,190 @@
+package envoylint
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// edge looks at what the connection manager makes of a request before any
+// filter.
+func (l *linter) edge(m *manager) {
+	h := m.hcm
+	if at := h.get("normalize_path"); !at.is() {
+		l.report("path-not-normalized", at, "dot segments and escapes of paths are left as they are")
+	}
+	if at := h.get("merge_slashes"); !at.is() && !l.gate.DoubleSlash {
+		l.report("slashes-not-merged", at, "// is left as it is")
+	}
+	if at := h.get("path_with_escaped_slashes_action"); at.either("IMPLEMENTATION_SPECIFIC_DEFAULT", "0", "KEEP_UNCHANGED", "1") && !l.gate.EncodedSlash {
+		l.report("escaped-slashes", at, "%%2f and %%5c are left as they are")
+	}
+	if at := l.underscores(m); at.either("ALLOW", "0") {
+		l.report("underscore-headers", at, "headers with underscores are let through")
+	}
+	if at := h.get("use_remote_address"); !at.is() && !h.get("original_ip_detection_extensions").there() {
+		l.report("use-remote-address", at, "x-envoy-* headers and x-forwarded-for of clients are believed")
+	}
+	if at := h.get("forward_client_cert_details"); at.either("ALWAYS_FORWARD_ONLY", "4") {
+		l.report("client-cert-header", at, "a client's own x-forwarded-client-cert is forwarded")
+	}
+	if at := h.get("request_headers_timeout"); at.duration(0) <= 0 {
+		l.report("request-headers-timeout", at, "nothing bounds the time that a client takes for its headers")
+	}
+	if hosts := m.routes.get("virtual_hosts"); len(hosts.items) > 1 {
+		for _, name := range []string{"strip_any_host_port", "strip_trailing_host_dot"} {
+			if at := h.get(name); !at.is() && !(name == "strip_any_host_port" && h.get("strip_matching_host_port").is()) {
+				l.report("host-spelling", at, "%s is off", name)
+			}
+		}
+	}
+}
+
+// underscores is what becomes of headers with underscores.
+func (l *linter) underscores(m *manager) *value {
+	return m.hcm.get("common_http_protocol_options", "headers_with_underscores_action")
+}
+
+// innocents are headers that clients, browsers, gRPC-Web and proxies send and
+// that are nobody's identity.
+func innocents() []string {
+	return []string{
+		"authorization", "cookie", "content-type", "content-length", "accept", "user-agent", "origin", "referer", "range", "te",
+		"traceparent", "tracestate", "x-request-id", "x-requested-with", "x-csrf-token", "x-forwarded-for", "x-forwarded-proto",
+		"x-grpc-web", "x-user-agent", "x-auth-token", "x-auth-request-id", "x-api-key", "x-user-preferences",
+		"grpc-timeout", "sec-websocket-key", "sec-websocket-protocol", "upgrade", "if-none-match", "idempotency-key",
+	}
+}
+
+// earlyStrip looks at what leaves before anything reads it.
+func (l *linter) earlyStrip(m *manager) {
+	extensions := m.hcm.get("early_header_mutation_extensions")
+	removed := func(name string) *value { return earlyRemoval(extensions, name) }
+	guarded := append(slices.Clone(l.gate.Identity), l.gate.Overrides...)
+	var missing, spelled []string
+	for _, name := range guarded {
+		underscores, dots := spellings(name)
+		switch {
+		case removed(name) == nil:
+			missing = append(missing, name)
+		case removed(dots) == nil:
+			spelled = append(spelled, dots)
+		case l.underscores(m).either("ALLOW", "0") && removed(underscores) == nil:
+			spelled = append(spelled, underscores)
+		}
+	}
+	if len(missing) > 0 {
+		l.report("early-strip-missing", extensions, "%s of clients stay", some(missing))
+	}
+	if len(spelled) > 0 {
+		l.report("early-strip-spellings", extensions, "%s of clients stay", some(spelled))
+	}
+	for _, name := range append(innocents(), l.gate.Reads...) {
+		if at := removed(name); at != nil && !slices.Contains(guarded, name) && !slices.Contains(l.gate.Removed, name) {
+			l.report("early-strip-too-wide", at, "%s is removed too", name)
+		}
+	}
+	for _, i := range m.gate {
+		if at := m.filters[i].authzSettings().get("failure_mode_allow_header_add"); at.is() && removed("x-envoy-auth-failure-mode-allowed") == nil {
+			l.report("failure-mode-header", at, "x-envoy-auth-failure-mode-allowed of clients stays")
+		}
+	}
+}
+
+// earlyRemoval finds what removes a header early; nil if nothing does.
+func earlyRemoval(extensions *value, name string) *value {
+	for _, one := range extensions.items {
+		kind, settings := one.get("typed_config").typed()
+		if short(kind) != "HeaderMutation" {
+			continue
+		}
+		for _, mutation := range settings.get("mutations").items {
+			if at := mutation.get("remove"); at.there() && strings.EqualFold(at.text, name) {
+				return at
+			}
+			if at := mutation.get("remove_on_match", "key_matcher"); at.there() && at.matches(name) {
+				return at
+			}
+		}
+	}
+	return nil
+}
+
+// some names the first few of many.
+func some(names []string) string {
+	const most = 6
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + " and others"
+	}
+	return strings.Join(names, ", ")
+}
+
+// rewrites looks for what changes identity headers behind the gate.
+func (l *linter) rewrites(m *manager) {
+	var levels []*value
+	for _, h := range m.hops() {
+		levels = append(levels, h.levels...)
+	}
+	for _, level := range levels {
+		for _, at := range level.get("request_headers_to_remove").items {
+			if l.isIdentity(at.text) {
+				l.report("identity-rewritten", at, "%s is removed behind the gate", at.text)
+			}
+		}
+		for _, option := range level.get("request_headers_to_add").items {
+			if at := option.get("header", "key"); l.isIdentity(at.text) {
+				l.report("identity-rewritten", at, "%s is set behind the gate", at.text)
+			}
+		}
+	}
+	for _, f := range m.filters[m.gate[0]+1:] {
+		if short(f.kind) != "HeaderMutation" {
+			continue
+		}
+		for _, mutation := range f.settings.get("mutations", "request_mutations").items {
+			for _, at := range []*value{mutation.get("remove"), mutation.get("append", "header", "key")} {
+				if l.isIdentity(at.text) {
+					l.report("identity-rewritten", at, "%s is changed behind the gate", at.text)
+				}
+			}
+		}
+	}
+}
+
+// isIdentity reports whether a header is one that only the gate may set, however
+// it is spelled.
+func (l *linter) isIdentity(name string) bool {
+	folded := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
+	return slices.Contains(l.gate.Identity, folded)
+}
+
+// logged is a header in a format of an access log.
+var logged = regexp.MustCompile(`%REQ(_WITHOUT_QUERY)?\(([^)]*)\)`)
+
+// accessLogs looks for tokens in access logs.
+func (l *linter) accessLogs(m *manager) {
+	for _, log := range append(slices.Clone(m.hcm.get("access_log").items), m.listener.get("access_log").items...) {
+		log.scalars(func(text string, at *value) {
+			for _, found := range logged.FindAllStringSubmatch(text, -1) {
+				for name := range strings.SplitSeq(strings.ToLower(found[2]), "?") {
+					switch {
+					case slices.Contains(l.gate.Tokens, name):
+						l.report("token-logged", at, "%s is logged, and may hold a token", name)
+					case l.gate.QueryTokens && found[1] == "" && (name == ":path" || name == "x-envoy-original-path"):
+						l.report("token-logged", at, "the path is logged with its query, which may hold a token")
+					}
+				}
+			}
+		})
+		kind, settings := log.get("typed_config").typed()
+		for _, at := range settings.get("additional_request_headers_to_log").items {
+			if slices.Contains(l.gate.Tokens, strings.ToLower(at.text)) {
+				l.report("token-logged", at, "%s is logged, and may hold a token", at.text)
+			}
+		}
+		usual := short(kind) == "StdoutAccessLog" || short(kind) == "StderrAccessLog" || short(kind) == "FileAccessLog"
+		if usual && l.gate.QueryTokens && !settings.get("log_format").there() && !settings.get("format").there() && !settings.get("json_format").there() {
+			l.report("token-logged", log, "Envoy's own format logs the path with its query, which may hold a token")
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package envoylint_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/envoylint"
+)
+
+// plainGate is what a configuration with one issuer and nothing else needs.
+func plainGate() envoylint.Gate {
+	overrides := []string{"x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"}
+	return envoylint.Gate{
+		Identity:  []string{"x-user-id", "x-user-name", "x-user-email", "x-user-groups", "x-user-scopes", "x-user-client", "x-user-kind", "x-user-issuer"},
+		Overrides: overrides, Removed: overrides,
+		Tokens: []string{"authorization"}, TakenOut: []string{"authorization"},
+		Reads: []string{
+			"authorization", "origin", "sec-fetch-site", "upgrade", "access-control-request-method",
+			"content-length", "content-type", "transfer-encoding", "trailer", "x-request-id",
+		},
+		Routes: []string{"known"}, Port: "9001",
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// shippedWith is the shipped file with edits: pairs of a text that stands in it
+// once and what takes its place.
+func shippedWith(t *testing.T, edits ...string) string {
+	t.Helper()
+	text := read(t, "../../envoy/envoy.yaml")
+	for i := 0; i < len(edits); i += 2 {
+		if n := strings.Count(text, edits[i]); n != 1 {
+			t.Fatalf("the shipped file has %d times, not once:\n%s", n, edits[i])
+		}
+		text = strings.Replace(text, edits[i], edits[i+1], 1)
+	}
+	return text
+}
+
+// between is the part of the shipped file from one text to before another.
+func between(t *testing.T, from, to string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(read(t, "../../envoy/envoy.yaml"), from)
+	part, _, ended := strings.Cut(rest, to)
+	if !found || !ended {
+		t.Fatalf("the shipped file has no part from %q to %q", from, to)
+	}
+	return from + part
+}
+
+func lint(t *testing.T, text string, gate envoylint.Gate, platform envoylint.Platform) *envoylint.Report {
+	t.Helper()
+	report, err := envoylint.Lint("envoy.yaml", []byte(text), gate, platform)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// ids are what was found, sorted, each once; a note has a question mark behind it.
+func ids(report *envoylint.Report) []string {
+	var all []string
+	for _, f := range report.Findings {
+		id := f.Rule.ID
+		if f.Note {
+			id += "?"
+		}
+		all = append(all, id)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// holds checks what was found.
+func holds(t *testing.T, report *envoylint.Report, want ...string) {
+	t.Helper()
+	slices.Sort(want)
+	if got := ids(report); !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+		for _, f := range report.Findings {
+			t.Log(f)
+		}
+	}
+}

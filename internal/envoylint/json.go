@@ -1,0 +1,122 @@
+package envoylint
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// json reads JSON with its own reader: YAML's refuses some of it (tabs, escaped
+// surrogates), and takes its time over the megabytes of a dump.
+func (r *reader) json() (*value, error) {
+	for i, b := range r.data {
+		if b == '\n' {
+			r.lines = append(r.lines, i+1)
+		}
+	}
+	decoder := json.NewDecoder(bytes.NewReader(r.data))
+	decoder.UseNumber()
+	return r.token(nil, "", decoder, 0)
+}
+
+// token is the next value of JSON that is known to be valid.
+func (r *reader) token(in *value, from string, decoder *json.Decoder, depth int) (*value, error) {
+	if err := r.room(depth); err != nil {
+		return nil, err
+	}
+	token, err := decoder.Token()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.file, err)
+	}
+	v := &value{in: in, step: from, at: r.offset(decoder.InputOffset(), token)}
+	switch t := token.(type) {
+	case json.Delim:
+		if t == '[' {
+			v.kind = list
+			for i := 0; decoder.More(); i++ {
+				item, err := r.token(v, index(i), decoder, depth+1)
+				if err != nil {
+					return nil, err
+				}
+				v.items = append(v.items, item)
+			}
+		} else {
+			v.kind = mapping
+			if err := r.object(v, decoder, depth); err != nil {
+				return nil, err
+			}
+		}
+		_, err = decoder.Token() // the closing bracket
+		return v, err
+	case string:
+		v.kind, v.text, v.quoted = scalar, t, true
+	case nil:
+		v.kind, v.text = scalar, "null"
+	default:
+		v.kind, v.text = scalar, fmt.Sprint(t)
+	}
+	return v, nil
+}
+
+func (r *reader) object(v *value, decoder *json.Decoder, depth int) error {
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.file, err)
+		}
+		name, _ := token.(string)
+		at := r.offset(decoder.InputOffset(), token)
+		one, err := r.token(v, step(name), decoder, depth+1)
+		if err != nil {
+			return err
+		}
+		one.at = at
+		v.fields = append(v.fields, field{name, one})
+	}
+	return nil
+}
+
+// offset is where a token begins that ends there.
+func (r *reader) offset(end int64, token json.Token) config.Pos {
+	begin := int(end) - 1
+	switch t := token.(type) {
+	case string:
+		begin = r.quote(int(end))
+	case json.Number:
+		begin = int(end) - len(t)
+	case bool:
+		begin = int(end) - len(fmt.Sprint(t))
+	case nil:
+		begin = int(end) - len("null")
+	}
+	line, found := slices.BinarySearch(r.lines, begin)
+	if found {
+		line++
+	}
+	from := 0
+	if line > 0 {
+		from = r.lines[line-1]
+	}
+	return r.pos(line+1, utf8.RuneCount(r.data[from:begin])+1)
+}
+
+// quote is where the string begins whose last quote stands before end.
+func (r *reader) quote(end int) int {
+	for i := end - 2; i >= 0; i-- {
+		if r.data[i] != '"' {
+			continue
+		}
+		slashes := 0
+		for i-slashes-1 >= 0 && r.data[i-slashes-1] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return i
+		}
+	}
+	return 0
+}

@@ -1,0 +1,153 @@
+package envoylint_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/envoylint"
+)
+
+// TestPlatforms: what a platform's user can set stays a finding, by the platform's
+// own field; what he cannot is a note.
+func TestPlatforms(t *testing.T) {
+	for _, row := range []struct {
+		file     string
+		platform envoylint.Platform
+		want     []string
+		says     []string
+	}{
+		{
+			"testdata/envoy-gateway.yaml", envoylint.Gateway,
+			[]string{
+				"early-strip-missing", "ext-authz-disabled", "max-retries", "mutation-rules-missing?", "no-health-check",
+				"no-retry", "raw-headers?", "request-headers-timeout?", "status-on-error?", "validate-mutations?",
+			},
+			[]string{
+				"ext_authz is off for the route httproute/default/admin/rule/0", "let the SecurityPolicy with extAuth.grpc target the Gateway",
+				"ClientTrafficPolicy: headers.earlyRequestHeaders.remove", "an EnvoyPatchPolicy sets it",
+			},
+		},
+		{
+			"testdata/istio.yaml", envoylint.Istio,
+			[]string{
+				"cors-behind-ext-authz?", "early-strip-missing?", "escaped-slashes", "grpc-timeout", "mutation-rules-missing?",
+				"no-health-check?", "no-retry?", "raw-headers?", "request-headers-timeout?", "slashes-not-merged", "status-on-error", "underscore-headers?", "validate-mutations?",
+			},
+			[]string{
+				"meshConfig.pathNormalization.normalization: MERGE_SLASHES", `meshConfig.extensionProviders[].envoyExtAuthzGrpc.statusOnError: "503"`,
+				"list the origins under cors.origins in jwtgate.yaml", "an EnvoyFilter sets it",
+			},
+		},
+	} {
+		t.Run(string(row.platform), func(t *testing.T) {
+			report := lint(t, read(t, row.file), plainGate(), row.platform)
+			holds(t, report, row.want...)
+			var text bytes.Buffer
+			if err := report.WriteText(&text, false); err != nil {
+				t.Fatal(err)
+			}
+			for _, says := range row.says {
+				if !strings.Contains(text.String(), says) {
+					t.Errorf("it does not say %q:\n%s", says, &text)
+				}
+			}
+			// To whoever writes Envoy's configuration himself all of it is his to mend.
+			alone := lint(t, read(t, row.file), plainGate(), envoylint.Plain)
+			for _, f := range alone.Findings {
+				if f.Note != (f.Rule.Opens == envoylint.Remark) {
+					t.Errorf("without a platform: %s", f)
+				}
+			}
+			if len(alone.Findings) != len(report.Findings) {
+				t.Errorf("%d findings without the platform and %d with it", len(alone.Findings), len(report.Findings))
+			}
+		})
+	}
+}
+
+// TestIstioAsksAboutSome: an AuthorizationPolicy whose rules match some requests
+// leaves the others unchecked, and that is his to mend who wrote it.
+func TestIstioAsksAboutSome(t *testing.T) {
+	text := read(t, "testdata/istio.yaml")
+	for name, edited := range map[string]string{
+		"by path":      strings.Replace(text, "rules: [ { any: true } ]", "rules: [ { any: true }, { url_path: { path: { prefix: /admin } } } ]", 1),
+		"by principal": strings.Replace(text, "ids: [ { any: true } ]", "ids: [ { header: { name: a } } ]", 1),
+		"by another":   strings.Replace(text, "istio-ext-authz-ns-gate-rule-0", "other", 1),
+		"by no filter": strings.Replace(text, "filter: envoy.filters.http.rbac", "filter: other", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if edited == text {
+				t.Fatal("nothing was edited")
+			}
+			found := false
+			for _, f := range lint(t, edited, plainGate(), envoylint.Istio).Findings {
+				found = found || f.Rule.ID == "ext-authz-conditional" && !f.Note && strings.Contains(f.Mend, "one empty rule (rules: [{}])")
+			}
+			if !found {
+				t.Error("it is not found")
+			}
+		})
+	}
+}
+
+// TestRulesAreWhole: each rule has its texts, once, and the platforms name no rule
+// that there is not.
+func TestRulesAreWhole(t *testing.T) {
+	known := map[string]bool{}
+	for _, rule := range envoylint.Rules() {
+		if known[rule.ID] {
+			t.Errorf("%s is there twice", rule.ID)
+		}
+		known[rule.ID] = true
+		if strings.Trim(rule.ID, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			t.Errorf("%q is not in kebab case", rule.ID)
+		}
+		for _, way := range []envoylint.Way{rule.Gateway, rule.Istio} {
+			if way.Field != "" && way.Without != "" {
+				t.Errorf("%s: both %q and %q", rule.ID, way.Field, way.Without)
+			}
+		}
+		for name, text := range map[string]string{"what": rule.What, "why": rule.Why, "mend": rule.Mend, "opens": string(rule.Opens)} {
+			if text == "" || strings.ContainsAny(text, "|\n") || name != "what" && strings.HasSuffix(text, ".") {
+				t.Errorf("%s: its %s is %q", rule.ID, name, text)
+			}
+		}
+	}
+	for _, name := range envoylint.WayNames() {
+		if !known[name] {
+			t.Errorf("a platform names %s, and there is no such rule", name)
+		}
+	}
+}
+
+// TestWriteText: a line for each finding and one that counts; colours only where
+// they are asked for.
+func TestWriteText(t *testing.T) {
+	report := lint(t, shippedWith(t, "failure_mode_allow: false", "failure_mode_allow: true", ", max_retries: 1000", "",
+		option, option+"              with_request_body: { max_request_bytes: 1 }\n"), plainGate(), envoylint.Plain)
+	var plain, colored bytes.Buffer
+	if err := report.WriteText(&plain, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := report.WriteText(&colored, true); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(plain.String(), "\n"), "\n")
+	if len(lines) != 4 || lines[3] != "envoy.yaml: 1 hole, 1 outage, 1 note (1 HTTP connection manager looked at)" || !report.Failed() {
+		t.Errorf("printed\n%s", &plain)
+	}
+	for i, f := range report.Findings {
+		if lines[i] != f.String() {
+			t.Errorf("printed %q, want %q", lines[i], f)
+		}
+	}
+	if !strings.Contains(lines[0], "note: static_resources.") || strings.Contains(plain.String(), "\x1b") {
+		t.Errorf("printed\n%s", &plain)
+	}
+	for _, text := range []string{"\x1b[31mwhat cannot be checked is let through\x1b[0m; while", "\x1b[33m3 requests", "\x1b[2mnote: \x1b[0m", "\x1b[2m(max-retries)\x1b[0m"} {
+		if !strings.Contains(colored.String(), text) {
+			t.Errorf("there is no %q in\n%s", text, &colored)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package envoylint
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// localReplies looks for rewriting of denials: to Envoy each of them is a reply
+// of its own, with the flag UAEX.
+func (l *linter) localReplies(m *manager) {
+	replies := m.hcm.get("local_reply_config")
+	if at := replies.get("body_format"); at.there() && !keepsBody(at) {
+		l.report("local-reply-overwrites", at, "every reply of Envoy's gets this body, denials too")
+	}
+	for _, mapper := range replies.get("mappers").items {
+		if !mayBeDenial(mapper.get("filter")) {
+			continue
+		}
+		for _, name := range []string{"status_code", "body", "body_format_override"} {
+			if at := mapper.get(name); at.there() && !(name == "body_format_override" && keepsBody(at)) {
+				l.report("local-reply-overwrites", at, "this takes the place of what a denial says")
+			}
+		}
+	}
+}
+
+// keepsBody reports whether a format has the reply's own body in it, and does
+// not make it part of another document.
+func keepsBody(format *value) bool {
+	text := format.get("text_format_source", "inline_string").text + format.get("text_format").text
+	return strings.TrimSpace(text) == "%LOCAL_REPLY_BODY%"
+}
+
+// statuses are those of denials.
+func statuses() []int { return []int{400, 401, 403, 503} }
+
+// mayBeDenial reports whether a mapper's filter may take a denial.
+func mayBeDenial(filter *value) bool {
+	return slices.ContainsFunc(statuses(), func(status int) bool { return takes(filter, status) })
+}
+
+// takes reports whether an access log filter may take a denial of a status. What
+// cannot be told may.
+func takes(filter *value, status int) bool {
+	if any := filter.get("or_filter", "filters"); any.there() {
+		return slices.ContainsFunc(any.items, func(one *value) bool { return takes(one, status) })
+	}
+	for _, one := range filter.get("and_filter", "filters").items {
+		if !takes(one, status) {
+			return false
+		}
+	}
+	if comparison := filter.get("status_code_filter", "comparison"); comparison.there() {
+		return compares(comparison, status)
+	}
+	if flags := filter.get("response_flag_filter", "flags"); len(flags.items) > 0 {
+		return slices.ContainsFunc(flags.items, func(flag *value) bool { return flag.text == "UAEX" })
+	}
+	if extension := filter.get("extension_filter"); extension.there() {
+		expression := extension.get("typed_config", "expression").text
+		byDetails := strings.Contains(expression, "code_details")
+		return expression != "" && (!byDetails || strings.Contains(expression, "ext_authz_denied"))
+	}
+	return true
+}
+
+// compares is Envoy's comparison of a status.
+func compares(comparison *value, status int) bool {
+	want, err := strconv.Atoi(comparison.get("value", "default_value").text)
+	if err != nil {
+		return true
+	}
+	switch op := comparison.get("op"); {
+	case op.either("GE", "1"):
+		return status >= want
+	case op.either("LE", "2"):
+		return status <= want
+	case op.either("NE", "3"):
+		return status != want
+	default:
+		return status == want
+	}
+}
