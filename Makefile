@@ -2,7 +2,7 @@
 # what else is needed is put into .tools/ by the commands themselves.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e test-providers fuzz mutate bench bench-check check tools clean
+.PHONY: help demo build test race e2e test-providers test-deploy fuzz mutate bench bench-check check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -46,6 +46,14 @@ test-providers: ## the gate before a real identity provider, Keycloak; needs Mav
 	@$(call provide,envoy moto keycloak)
 	go test -shuffle=on $(TESTFLAGS) -tags providers -run '^TestProvider' ./internal/e2e
 
+test-deploy: ## the image and all of deploy/; as root, with buildah, busybox-static and iproute2
+	@for needed in buildah busybox ip setpriv bash; do command -v $$needed >/dev/null || \
+		{ echo "make test-deploy: $$needed is not there (Debian and Ubuntu: apt-get install buildah busybox-static iproute2)"; exit 1; }; done
+	@[ "$$(id -u)" = 0 ] || { echo "make test-deploy: it makes network namespaces and mounts, so run it as root"; exit 1; }
+	@$(call provide,envoy moto manifests gotools crds)
+	@go mod download
+	go test -tags deploy -count=1 $(TESTFLAGS) ./internal/deploy
+
 # Every target that there is, one after the other; a failing input is kept under
 # the package's testdata/fuzz and is a test from then on.
 FUZZTIME ?= 1m
@@ -78,8 +86,8 @@ bench-check: ## the goals of docs/performance.md, measured: fails short of one
 check: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
-	go vet -tags providers ./...
-	go tool staticcheck -tags providers ./...
+	go vet -tags providers,deploy ./...
+	go tool staticcheck -tags providers,deploy ./...
 
 tools: ## put the pinned Envoy and the Cognito emulator into .tools/
 	@$(call provide,envoy moto)

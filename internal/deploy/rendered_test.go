@@ -1,0 +1,56 @@
+package deploy
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/envoy"
+)
+
+// root is the module's folder, as seen from this one.
+const root = "../.."
+
+var update = flag.Bool("update", false, "write the Envoy files of deploy/ anew")
+
+// renderedHeader is what stands above the shipped file's own comment.
+const renderedHeader = "# The repository's envoy/envoy.yaml with the addresses of this place, and no other\n" +
+	"# change: a test holds it to that. Make it yours by hand, or by `jwtgate init`.\n#\n"
+
+// renderedFiles are the Envoy files of deploy/, each with all that it changes.
+func renderedFiles() map[string]envoy.Edit {
+	return map[string]envoy.Edit{
+		"deploy/compose/envoy.yaml":                         {Listen: "0.0.0.0:8080", Gate: "jwtgate:9001", App: "application:9090"},
+		"deploy/kubernetes/overlays/gateway/bootstrap.yaml": {Listen: "0.0.0.0:8080", Gate: "jwtgate:9001", App: "application:9090"},
+		"deploy/kubernetes/overlays/sidecar/bootstrap.yaml": {Listen: "0.0.0.0:8080", Gate: "unix:/run/jwtgate/gate.sock"},
+		"deploy/helm/jwtgate/files/envoy.yaml":              {Listen: "0.0.0.0:8080", Gate: "jwtgate:9001", App: "application:9090"},
+	}
+}
+
+// TestEnvoyFilesAreTheShippedOne: what is deployed is what the end-to-end tests
+// run. With -update it writes the files.
+func TestEnvoyFilesAreTheShippedOne(t *testing.T) {
+	for name, edit := range renderedFiles() {
+		t.Run(name, func(t *testing.T) {
+			file, err := envoy.Bootstrap(edit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, path := append([]byte(renderedHeader), file...), filepath.Join(root, name)
+			if *update {
+				if err := os.WriteFile(path, want, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Error("it is not the shipped file; run: go test ./internal/deploy -run TestEnvoyFilesAreTheShippedOne -update")
+			}
+		})
+	}
+}
