@@ -154,12 +154,19 @@ func (l *lab) healthy(t *testing.T, name string, p *process) {
 // get sends one request to Envoy from the world outside.
 func (l *lab) get(t *testing.T, path string, headers ...string) (int, string) {
 	t.Helper()
+	response, body := l.ask(t, path, headers...)
+	return response.StatusCode, body
+}
+
+// ask sends one request to Envoy, on a connection that the client would keep.
+func (l *lab) ask(t *testing.T, path string, headers ...string) (*http.Response, string) {
+	t.Helper()
 	connection, err := l.dial(world, l.places["envoy"]["edge"].String()+":8080")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	lines := append([]string{"GET " + path + " HTTP/1.1", "host: api.example", "connection: close"}, headers...)
+	lines := append([]string{"GET " + path + " HTTP/1.1", "host: api.example"}, headers...)
 	if err := errors.Join(connection.SetDeadline(time.Now().Add(10*time.Second)), second(io.WriteString(connection, strings.Join(lines, "\r\n")+"\r\n\r\n"))); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +179,7 @@ func (l *lab) get(t *testing.T, path string, headers ...string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response.StatusCode, string(body)
+	return response, string(body)
 }
 
 func second(_ int, err error) error { return err }
@@ -206,8 +213,23 @@ func TestComposeIsolates(t *testing.T) {
 		t.Errorf("with a forged token: %d %s", status, body)
 	}
 
+	isolationTest(t, l)
+	onlyEnvoyReaches(t, l)
+	drains(t, l, token)
+	if code := running["jwtgate"].stop(t); code != 0 {
+		t.Errorf("jwtgate's exit code is %d", code)
+	}
+	if status, body := l.get(t, "/orders", "authorization: Bearer "+token); status != 503 {
+		t.Errorf("without jwtgate: %d %s", status, body)
+	}
+}
+
+// onlyEnvoyReaches tries every way to the application, and to the port at which
+// jwtgate is asked.
+func onlyEnvoyReaches(t *testing.T, l *lab) {
+	t.Helper()
 	application := l.places["application"]["inside"].String() + ":9090"
-	for _, from := range append(keys(project.within("services")), world) {
+	for _, from := range append(keys(l.project.within("services")), world) {
 		err := l.reach(from, application)
 		switch own := from == "envoy" || from == "application"; {
 		case own && err != nil:
@@ -221,12 +243,6 @@ func TestComposeIsolates(t *testing.T) {
 		if err := l.reach(from, gate); !unreachable(err) {
 			t.Errorf("from %s jwtgate is reached on the network that it shares with Envoy: %v", from, err)
 		}
-	}
-	if code := running["jwtgate"].stop(t); code != 0 {
-		t.Errorf("jwtgate's exit code is %d", code)
-	}
-	if status, body := l.get(t, "/orders", "authorization: Bearer "+token); status != 503 {
-		t.Errorf("without jwtgate: %d %s", status, body)
 	}
 }
 

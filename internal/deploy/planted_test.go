@@ -28,6 +28,7 @@ func plantedErrors() []planted {
 		sidecar = "deploy/kubernetes/overlays/sidecar/"
 		base    = "deploy/kubernetes/base/"
 		compose = "deploy/compose/compose.yaml"
+		chart   = "deploy/helm/jwtgate/"
 	)
 	return []planted{
 		{"Dockerfile: a shell form", "Dockerfile", `ENTRYPOINT ["/jwtgate"]`, "ENTRYPOINT /jwtgate", dockerfileRules, "DL3025"},
@@ -63,6 +64,16 @@ func plantedErrors() []planted {
 		{"gateway: Envoy's file", gateway + "bootstrap.yaml", "lb_policy:", "lb_polizy:", kustomizeRules, "lb_polizy"},
 		{"sidecar: a socket in no volume", sidecar + "application.yaml", "name: jwtgate-socket, mountPath: /run/jwtgate }", "name: jwtgate-socket, mountPath: /run/gate }", kustomizeRules, "nothing is mounted where the socket"},
 		{"sidecar: the application's own port", sidecar + "networkpolicy.yaml", "  - ports: [ { port: 8080, protocol: TCP } ]", "  - {}", kustomizeRules, "TCP 9090"},
+
+		{"chart: values against their schema", chart + "values.yaml", "minReplicas: 3", "minReplicas: 1", helmRules, "minReplicas"},
+		{"chart: another default", chart + "values.yaml", "targetCPUUtilizationPercentage: 60", "targetCPUUtilizationPercentage: 90", helmRules, "in the chart"},
+		{"chart: a template that does not parse", chart + "templates/gate.yaml", "{{- end }}", "{{- en }}", helmRules, "gate.yaml"},
+		{"chart: an unknown field", chart + "templates/gate.yaml", "minReadySeconds", "minReadySecondz", helmRules, "minReadySecondz"},
+		{"chart: a writable root", chart + "templates/_helpers.tpl", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", helmRules, "readOnlyRootFilesystem"},
+		{"chart: no selector that fits", chart + "templates/networkpolicy.yaml", `podSelector: { matchLabels: { jwtgate-client: "true" } }`, "podSelector: {}", helmRules, "another pod may reach jwtgate"},
+		{"chart: jwtgate's configuration", chart + "templates/_helpers.tpl", `"access" "public"`, `"access" "open"`, helmRules, "jwtgate.yaml:"},
+		{"chart: Envoy's file", chart + "files/envoy.yaml", "lb_policy:", "lb_polizy:", helmRules, "lb_polizy"},
+		{"chart: an edited place is gone", chart + "files/envoy.yaml", "address: jwtgate", "address: gate", helmRules, "does not hold"},
 	}
 }
 
