@@ -109,6 +109,7 @@ func (l *lab) up(t *testing.T) map[string]*process {
 			if running[name] != nil || waits {
 				continue
 			}
+			began := time.Now()
 			running[name] = start(t, name, l.program(t, name))
 			if s["restart"] == nil { // it ends by itself
 				<-running[name].exited
@@ -118,6 +119,7 @@ func (l *lab) up(t *testing.T) map[string]*process {
 				continue
 			}
 			l.healthy(t, name, running[name])
+			t.Logf("%s is healthy after %v", name, time.Since(began).Round(time.Millisecond))
 		}
 		if len(running) == before {
 			t.Fatal("the services depend on one another in a ring")
@@ -140,7 +142,7 @@ func (l *lab) healthy(t *testing.T, name string, p *process) {
 	if len(test) < 2 || test[0] != "CMD" {
 		t.Fatalf("%s has the health check %q", name, test)
 	}
-	eventually(t, 60*time.Second, name+" is healthy", func() error {
+	eventually(t, 60*time.Second, 300*time.Millisecond, name+" is healthy", func() error {
 		select {
 		case <-p.exited:
 			t.Fatalf("%s ended by itself", name)

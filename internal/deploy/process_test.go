@@ -102,18 +102,19 @@ func (p *process) stop(t *testing.T) int {
 	select {
 	case <-p.exited:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(20 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatalf("%s did not end", p.name)
 		return -1
 	}
 }
 
-// eventually asks until try returns nil; it fails the test with the last error.
-func eventually(t *testing.T, within time.Duration, what string, try func() error) {
+// eventually asks every so often until try returns nil; it fails the test with
+// the last error.
+func eventually(t *testing.T, within, often time.Duration, what string, try func() error) {
 	t.Helper()
 	deadline := time.NewTimer(within)
 	defer deadline.Stop()
-	every := time.NewTicker(50 * time.Millisecond)
+	every := time.NewTicker(often)
 	defer every.Stop()
 	for {
 		err := try()
