@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // What reads the manifests: the oldest Kubernetes that they are for, and the
@@ -16,10 +18,19 @@ const (
 )
 
 // schemaRules hold manifests to Kubernetes' own schemas; an unknown field is a
-// mistake. Objects of a group with a dot that is not Kubernetes' own are left
-// out: customRules read those.
-func schemaRules(manifests string) findings {
+// mistake. Of other groups' objects customRules know.
+func schemaRules(objects []object) findings {
 	var found findings
+	var manifests string
+	for _, o := range objects {
+		if !isCustom(o) {
+			text, err := yaml.Marshal(o)
+			if err != nil {
+				return findings{err.Error()}
+			}
+			manifests += "---\n" + string(text)
+		}
+	}
 	for _, version := range []string{oldestKubernetes, newestKubernetes} {
 		_, err := outputOf(manifests, filepath.Join(tools, "manifests/bin/python"), "-m", "kubernetes_validate", "--strict", "--quiet", "-k", version, "/dev/stdin")
 		if err != nil {

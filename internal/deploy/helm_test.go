@@ -18,15 +18,14 @@ func told() []string {
 	return []string{"--set", "cognito.userPoolId=us-west-1_6BpkgoczU", "--set", "cognito.clientId=3v5exampleclient"}
 }
 
-// rendered are the objects of a release of the chart, and their text.
-func rendered(tree, release string, values ...string) ([]object, string, error) {
+// rendered are the objects of a release of the chart.
+func rendered(tree, release string, values ...string) ([]object, error) {
 	chart := filepath.Join(tree, "deploy/helm/jwtgate")
 	text, err := outputOf("", gotool("helm"), append([]string{"template", release, chart, "--namespace", "jwtgate", "--kube-version", newestKubernetes}, values...)...)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	objects, err := documents(text)
-	return objects, text, err
+	return documents(text)
 }
 
 // helmRules hold the chart to what is known of it: what helm says, the rules of
@@ -36,14 +35,14 @@ func helmRules(tree string) findings {
 	if _, err := outputOf("", gotool("helm"), append([]string{"lint", "--strict", "--quiet", filepath.Join(tree, "deploy/helm/jwtgate")}, told()...)...); err != nil {
 		found.add("helm: %v", err)
 	}
-	objects, text, err := rendered(tree, "jwtgate", told()...)
+	objects, err := rendered(tree, "jwtgate", told()...)
 	if err != nil {
 		return append(found, err.Error())
 	}
-	found = append(found, clusterRules(objects, text)...)
+	found = append(found, clusterRules(objects)...)
 	found = append(found, serviceRules(objects)...)
 	found = append(found, networkRules(objects, gatewayConnections())...)
-	kustomized, _, err := built(tree, "overlays/gateway")
+	kustomized, err := built(tree, "kubernetes/overlays/gateway")
 	if err != nil {
 		return append(found, err.Error())
 	}
@@ -140,7 +139,7 @@ func differ(path string, want, got any) findings {
 		}
 		for key := range other {
 			if _, ok := one[key]; !ok {
-				found.add("%s.%s is %v in the chart only", path, key, other[key])
+				found.add("%s.%s is %v here only", path, key, other[key])
 			}
 		}
 		return found
@@ -154,7 +153,7 @@ func differ(path string, want, got any) findings {
 		return found
 	}
 	if !reflect.DeepEqual(want, got) {
-		found.add("%s is %v, in the chart %v", path, want, got)
+		found.add("%s is %v, here %v", path, want, got)
 	}
 	return found
 }
@@ -179,11 +178,11 @@ func TestHelmReleases(t *testing.T) {
 		{"another Envoy's gate", "jwtgate", append(told(), "--set", "envoy.enabled=false"), false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			objects, text, err := rendered(root, row.release, row.values...)
+			objects, err := rendered(root, row.release, row.values...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, finding := range clusterRules(objects, text) {
+			for _, finding := range clusterRules(objects) {
 				t.Error(finding)
 			}
 			if got := len(ofKind(objects, "Deployment")) == 2; got != row.envoy {
@@ -216,7 +215,7 @@ func TestHelmRefuses(t *testing.T) {
 		{"a host that ends the YAML value", append(told(), "--set", "application.host=a }"), "host"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if _, _, err := rendered(root, "jwtgate", row.values...); err == nil || !strings.Contains(err.Error(), row.want) {
+			if _, err := rendered(root, "jwtgate", row.values...); err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("the error is %v, want one that says %q", err, row.want)
 			}
 		})
@@ -244,7 +243,7 @@ func TestHelmEditsEnvoyAsTheProgramDoes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			objects, _, err := rendered(root, row.release, append(told(), row.values...)...)
+			objects, err := rendered(root, row.release, append(told(), row.values...)...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,54 +3,50 @@
 package deploy
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 )
 
-// built are the objects of a kustomization, and their text.
-func built(tree, folder string) ([]object, string, error) {
-	text, err := outputOf("", gotool("kustomize"), "build", filepath.Join(tree, "deploy/kubernetes", folder))
+// built are the objects of a kustomization below deploy/.
+func built(tree, folder string) ([]object, error) {
+	text, err := outputOf("", gotool("kustomize"), "build", filepath.Join(tree, "deploy", folder))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	objects, err := documents(text)
-	return objects, text, err
+	return documents(text)
 }
 
-// kustomizeRules hold deploy/kubernetes to everything that is known of it.
-func kustomizeRules(tree string) findings {
-	var found findings
-	for _, overlay := range []struct {
-		folder      string
-		connections []connection
-	}{
-		{"base", gateConnections()},
-		{"overlays/gateway", gatewayConnections()},
-		{"overlays/sidecar", sidecarConnections()},
-	} {
-		objects, text, err := built(tree, overlay.folder)
-		if err != nil {
-			found.add("%s: %v", overlay.folder, err)
-			continue
-		}
-		these := append(clusterRules(objects, text), networkRules(objects, overlay.connections)...)
-		if overlay.folder != "base" {
-			these = append(these, namespaceRules(objects)...)
-		}
-		if overlay.folder != "overlays/sidecar" {
-			these = append(these, serviceRules(objects)...)
-		}
-		for _, one := range these {
-			found.add("%s: %s", overlay.folder, one)
-		}
+// overlays are the kustomizations of deploy/kubernetes, each with the
+// connections that it allows and those that it does not.
+func overlays() map[string][]connection {
+	return map[string][]connection{
+		"kubernetes/base": gateConnections(), "kubernetes/overlays/gateway": gatewayConnections(), "kubernetes/overlays/sidecar": sidecarConnections(),
 	}
-	return found
+}
+
+// kustomizeRules hold one of the overlays to everything that is known of it.
+func kustomizeRules(folder string) func(tree string) findings {
+	return func(tree string) findings {
+		objects, err := built(tree, folder)
+		if err != nil {
+			return findings{fmt.Sprintf("%s: %v", folder, err)}
+		}
+		found := append(clusterRules(objects), networkRules(objects, overlays()[folder])...)
+		if folder != "kubernetes/base" {
+			found = append(found, namespaceRules(objects)...)
+		}
+		if folder != "kubernetes/overlays/sidecar" { // there is no Service of jwtgate's
+			found = append(found, serviceRules(objects)...)
+		}
+		return found
+	}
 }
 
 // clusterRules are those for whatever is brought into a cluster.
-func clusterRules(objects []object, text string) findings {
-	found := schemaRules(text)
-	for _, rules := range []func([]object) findings{podRules, gateRules, fleetRules, configRules} {
+func clusterRules(objects []object) findings {
+	var found findings
+	for _, rules := range []func([]object) findings{schemaRules, customRules, podRules, gateRules, fleetRules, configRules} {
 		found = append(found, rules(objects)...)
 	}
 	return found
@@ -72,10 +68,12 @@ func serviceRules(objects []object) findings {
 
 // TestKustomize: the base and both overlays are what they are to be.
 func TestKustomize(t *testing.T) {
-	for _, finding := range kustomizeRules(root) {
-		t.Error(finding)
+	for folder := range overlays() {
+		for _, finding := range kustomizeRules(folder)(root) {
+			t.Errorf("%s: %s", folder, finding)
+		}
 	}
-	objects, _, err := built(root, "overlays/gateway")
+	objects, err := built(root, "kubernetes/overlays/gateway")
 	if err != nil {
 		t.Fatal(err)
 	}

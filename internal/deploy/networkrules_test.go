@@ -3,6 +3,7 @@
 package deploy
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 )
@@ -10,10 +11,10 @@ import (
 // place is where a connection comes from or goes to: a pod of the namespace by
 // its labels, a pod of another one, or an address.
 type place struct {
-	name    string
-	labels  object
-	system  bool       // in kube-system
-	address netip.Addr // outside the cluster
+	name      string
+	labels    object
+	namespace string     // "" is that of jwtgate
+	address   netip.Addr // outside the cluster
 }
 
 // connection is one that a NetworkPolicy allows or not.
@@ -45,7 +46,7 @@ func sidecarPod() place {
 func otherPod() place { return place{name: "another pod", labels: object{"app": "other"}} }
 
 func dnsPod() place {
-	return place{name: "DNS", labels: object{"k8s-app": "kube-dns"}, system: true}
+	return place{name: "DNS", labels: object{"k8s-app": "kube-dns"}, namespace: "kube-system"}
 }
 
 func outside(address string) place {
@@ -104,6 +105,20 @@ func sidecarConnections() []connection {
 	}
 }
 
+// elsewhereConnections are those where a platform makes the Envoys.
+func elsewhereConnections(theirs place) []connection {
+	stranger := place{name: "a pod like it in another namespace", labels: theirs.labels, namespace: "other"}
+	return append(gateConnections(),
+		connection{from: theirs, to: gatePod(), port: 9001, allowed: true},
+		connection{from: theirs, to: gatePod(), port: 9002},
+		connection{from: theirs, to: protectedPod(), port: 9090, allowed: true},
+		connection{from: stranger, to: gatePod(), port: 9001},
+		connection{from: stranger, to: protectedPod(), port: 9090},
+		connection{from: otherPod(), to: protectedPod(), port: 9090},
+		connection{from: otherPod(), to: otherPod(), port: 9090},
+	)
+}
+
 // networkRules hold the policies to what connections are to be.
 func networkRules(objects []object, connections []connection) findings {
 	var found findings
@@ -128,7 +143,7 @@ func passes(policies []object, c connection, direction string) bool {
 	if direction == "Egress" {
 		subject, peer, rules, peers = c.from, c.to, "spec.egress", "to"
 	}
-	if subject.labels == nil || subject.system {
+	if subject.labels == nil || subject.namespace != "" {
 		return true // not of this namespace, and so none of its policies' business
 	}
 	open := true
@@ -168,7 +183,7 @@ func peerOf(rule object, key string, peer place) bool {
 		if peer.labels == nil {
 			return false
 		}
-		inNamespace := !peer.system
+		inNamespace := peer.namespace == ""
 		if p["namespaceSelector"] != nil {
 			inNamespace = selects(p["namespaceSelector"], namespaceLabels(peer))
 		}
@@ -177,10 +192,7 @@ func peerOf(rule object, key string, peer place) bool {
 }
 
 func namespaceLabels(p place) object {
-	if p.system {
-		return object{"kubernetes.io/metadata.name": "kube-system"}
-	}
-	return object{"kubernetes.io/metadata.name": "jwtgate"}
+	return object{"kubernetes.io/metadata.name": cmp.Or(p.namespace, "jwtgate")}
 }
 
 func inBlock(block object, address netip.Addr) bool {

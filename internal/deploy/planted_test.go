@@ -29,7 +29,11 @@ func plantedErrors() []planted {
 		base    = "deploy/kubernetes/base/"
 		compose = "deploy/compose/compose.yaml"
 		chart   = "deploy/helm/jwtgate/"
+		eg      = "deploy/envoy-gateway/"
+		istio   = "deploy/istio/"
 	)
+	baseRules := kustomizeRules("kubernetes/base")
+	gatewayRules, sidecarRules := kustomizeRules("kubernetes/overlays/gateway"), kustomizeRules("kubernetes/overlays/sidecar")
 	return []planted{
 		{"Dockerfile: a shell form", "Dockerfile", `ENTRYPOINT ["/jwtgate"]`, "ENTRYPOINT /jwtgate", dockerfileRules, "DL3025"},
 		{"Dockerfile: root", "Dockerfile", "USER 65532:65532\n", "", dockerfileRules, `has no line "USER 65532:65532"`},
@@ -45,28 +49,28 @@ func plantedErrors() []planted {
 		{"compose: the emulator's override", "deploy/compose/compose.override.yaml", "tmpfs: [/tmp]", "tmpfs: {/tmp: 1}", composeRules, "tmpfs"},
 		{"compose: Envoy's file", "deploy/compose/envoy.yaml", "lb_policy:", "lb_polizy:", composeConfigs, "lb_polizy"},
 
-		{"base: an unknown field", base + "deployment.yaml", "minReadySeconds", "minReadySecondz", kustomizeRules, "minReadySecondz"},
-		{"base: a writable root", base + "deployment.yaml", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", kustomizeRules, "readOnlyRootFilesystem"},
-		{"base: a file that never changes", base + "deployment.yaml", "mountPath: /etc/jwtgate, ", "mountPath: /etc/jwtgate, subPath: jwtgate.yaml, ", kustomizeRules, "subPath"},
-		{"base: an end that is cut short", base + "deployment.yaml", "terminationGracePeriodSeconds: 20", "terminationGracePeriodSeconds: 10", kustomizeRules, "the end may take 15s"},
-		{"base: a probe of another path", base + "deployment.yaml", "path: /readyz", "path: /ready", kustomizeRules, "readinessProbe"},
-		{"base: one address", base + "service.yaml", "clusterIP: None", "type: ClusterIP", kustomizeRules, "clusterIP"},
-		{"base: a cold start without issuers", base + "service.yaml", "publishNotReadyAddresses: true", "publishNotReadyAddresses: false", kustomizeRules, "publishNotReadyAddresses"},
-		{"base: no selector that fits", base + "poddisruptionbudget.yaml", "component: gate", "component: gates", kustomizeRules, "PodDisruptionBudget"},
-		{"base: anybody may ask", base + "networkpolicy.yaml", `podSelector: { matchLabels: { jwtgate-client: "true" } }`, "podSelector: {}", kustomizeRules, "another pod may reach jwtgate at TCP 9001"},
-		{"base: the metadata service", base + "networkpolicy.yaml", "169.254.0.0/16, ", "", kustomizeRules, "jwtgate may reach 169.254.169.254"},
-		{"jwtgate's configuration", "deploy/kubernetes/config/jwtgate.yaml", "default: required", "default: allowed", kustomizeRules, "jwtgate.yaml:"},
+		{"base: an unknown field", base + "deployment.yaml", "minReadySeconds", "minReadySecondz", baseRules, "minReadySecondz"},
+		{"base: a writable root", base + "deployment.yaml", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", baseRules, "readOnlyRootFilesystem"},
+		{"base: a file that never changes", base + "deployment.yaml", "mountPath: /etc/jwtgate, ", "mountPath: /etc/jwtgate, subPath: jwtgate.yaml, ", baseRules, "subPath"},
+		{"base: an end that is cut short", base + "deployment.yaml", "terminationGracePeriodSeconds: 20", "terminationGracePeriodSeconds: 10", baseRules, "the end may take 15s"},
+		{"base: a probe of another path", base + "deployment.yaml", "path: /readyz", "path: /ready", baseRules, "readinessProbe"},
+		{"base: one address", base + "service.yaml", "clusterIP: None", "type: ClusterIP", baseRules, "clusterIP"},
+		{"base: a cold start without issuers", base + "service.yaml", "publishNotReadyAddresses: true", "publishNotReadyAddresses: false", baseRules, "publishNotReadyAddresses"},
+		{"base: no selector that fits", base + "poddisruptionbudget.yaml", "component: gate", "component: gates", baseRules, "PodDisruptionBudget"},
+		{"base: anybody may ask", base + "networkpolicy.yaml", `podSelector: { matchLabels: { jwtgate-client: "true" } }`, "podSelector: {}", baseRules, "another pod may reach jwtgate at TCP 9001"},
+		{"base: the metadata service", base + "networkpolicy.yaml", "169.254.0.0/16, ", "", baseRules, "jwtgate may reach 169.254.169.254"},
+		{"jwtgate's configuration", "deploy/kubernetes/config/jwtgate.yaml", "default: required", "default: allowed", baseRules, "jwtgate.yaml:"},
 
-		{"gateway: an unknown field", gateway + "envoy.yaml", "minReadySeconds", "minReadySecondz", kustomizeRules, "minReadySecondz"},
-		{"gateway: the application is open", gateway + "networkpolicy.yaml", "from: [ { podSelector: { matchLabels: { app.kubernetes.io/name: jwtgate, app.kubernetes.io/component: envoy } } } ]", "ports: [ { port: 9090, protocol: TCP } ]", kustomizeRules, "another pod may reach the application"},
-		{"gateway: no default", gateway + "networkpolicy.yaml", "podSelector: {}", "podSelector: { matchLabels: { a: b } }", kustomizeRules, "another pod may reach another pod"},
-		{"gateway: lax pods", gateway + "namespace.yaml", "enforce: restricted", "enforce: baseline", kustomizeRules, "Pod Security"},
-		{"gateway: Envoy's file", gateway + "bootstrap.yaml", "lb_policy:", "lb_polizy:", kustomizeRules, "lb_polizy"},
-		{"sidecar: a socket in no volume", sidecar + "application.yaml", "name: jwtgate-socket, mountPath: /run/jwtgate }", "name: jwtgate-socket, mountPath: /run/gate }", kustomizeRules, "nothing is mounted where the socket"},
-		{"sidecar: the application's own port", sidecar + "networkpolicy.yaml", "  - ports: [ { port: 8080, protocol: TCP } ]", "  - {}", kustomizeRules, "TCP 9090"},
+		{"gateway: an unknown field", gateway + "envoy.yaml", "minReadySeconds", "minReadySecondz", gatewayRules, "minReadySecondz"},
+		{"gateway: the application is open", gateway + "networkpolicy.yaml", "from: [ { podSelector: { matchLabels: { app.kubernetes.io/name: jwtgate, app.kubernetes.io/component: envoy } } } ]", "ports: [ { port: 9090, protocol: TCP } ]", gatewayRules, "another pod may reach the application"},
+		{"gateway: no default", gateway + "networkpolicy.yaml", "podSelector: {}", "podSelector: { matchLabels: { a: b } }", gatewayRules, "another pod may reach another pod"},
+		{"gateway: lax pods", gateway + "namespace.yaml", "enforce: restricted", "enforce: baseline", gatewayRules, "Pod Security"},
+		{"gateway: Envoy's file", gateway + "bootstrap.yaml", "lb_policy:", "lb_polizy:", gatewayRules, "lb_polizy"},
+		{"sidecar: a socket in no volume", sidecar + "application.yaml", "name: jwtgate-socket, mountPath: /run/jwtgate }", "name: jwtgate-socket, mountPath: /run/gate }", sidecarRules, "nothing is mounted where the socket"},
+		{"sidecar: the application's own port", sidecar + "networkpolicy.yaml", "  - ports: [ { port: 8080, protocol: TCP } ]", "  - {}", sidecarRules, "TCP 9090"},
 
 		{"chart: values against their schema", chart + "values.yaml", "minReplicas: 3", "minReplicas: 1", helmRules, "minReplicas"},
-		{"chart: another default", chart + "values.yaml", "targetCPUUtilizationPercentage: 60", "targetCPUUtilizationPercentage: 90", helmRules, "in the chart"},
+		{"chart: another default", chart + "values.yaml", "targetCPUUtilizationPercentage: 60", "targetCPUUtilizationPercentage: 90", helmRules, "here 90"},
 		{"chart: a template that does not parse", chart + "templates/gate.yaml", "{{- end }}", "{{- en }}", helmRules, "gate.yaml"},
 		{"chart: an unknown field", chart + "templates/gate.yaml", "minReadySeconds", "minReadySecondz", helmRules, "minReadySecondz"},
 		{"chart: a writable root", chart + "templates/_helpers.tpl", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", helmRules, "readOnlyRootFilesystem"},
@@ -74,6 +78,23 @@ func plantedErrors() []planted {
 		{"chart: jwtgate's configuration", chart + "templates/_helpers.tpl", `"access" "public"`, `"access" "open"`, helmRules, "jwtgate.yaml:"},
 		{"chart: Envoy's file", chart + "files/envoy.yaml", "lb_policy:", "lb_polizy:", helmRules, "lb_polizy"},
 		{"chart: an edited place is gone", chart + "files/envoy.yaml", "address: jwtgate", "address: gate", helmRules, "does not hold"},
+
+		{"Envoy Gateway: an unknown field", eg + "securitypolicy.yaml", "failOpen: false", "failOpened: false", envoyGatewayRules, "failOpened"},
+		{"Envoy Gateway: a value of another form", eg + "securitypolicy.yaml", "timeout: 800ms", "timeout: 0.8", envoyGatewayRules, "timeout"},
+		{"Envoy Gateway: open when jwtgate is down", eg + "securitypolicy.yaml", "failOpen: false", "failOpen: true", envoyGatewayRules, "failOpen"},
+		{"Envoy Gateway: jwtgate sees a part of the headers", eg + "securitypolicy.yaml", "    timeout: 800ms", "    headersToExtAuth: [authorization]\n    timeout: 800ms", envoyGatewayRules, "headersToExtAuth"},
+		{"Envoy Gateway: another Gateway", eg + "clienttrafficpolicy.yaml", "kind: Gateway, name: jwtgate", "kind: Gateway, name: other", envoyGatewayRules, "is no Gateway here"},
+		{"Envoy Gateway: an identity header is not stripped", eg + "clienttrafficpolicy.yaml", "(id|name|", "(name|", envoyGatewayRules, "strips"},
+		{"Envoy Gateway: anybody's Envoy", eg + "networkpolicy.yaml", "namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: envoy-gateway-system } }", "namespaceSelector: {}", envoyGatewayRules, "in another namespace may reach the application"},
+		{"Envoy Gateway: an unknown kind", eg + "backendtrafficpolicy.yaml", "kind: BackendTrafficPolicy", "kind: BackendTraficPolicy", envoyGatewayRules, "no such kind"},
+
+		{"Istio: an unknown field of the mesh", istio + "mesh.yaml", "failOpen:", "failOpened:", istioRules, "failOpened"},
+		{"Istio: open when jwtgate is down", istio + "mesh.yaml", "failOpen: false", "failOpen: true", istioRules, "failOpen"},
+		{"Istio: an unknown field", istio + "authorizationpolicy.yaml", "provider:", "providers:", istioRules, "providers"},
+		{"Istio: a path that is not asked about", istio + "authorizationpolicy.yaml", "rules: [ {} ]", "rules: [ { to: [ { operation: { notPaths: [/a] } } ] } ]", istioRules, "spec.rules"},
+		{"Istio: an unknown field of Envoy's", istio + "envoyfilter.yaml", "merge_slashes", "merge_slashez", istioRules, "merge_slashez"},
+		{"Istio: another setting than the shipped one", istio + "envoyfilter.yaml", "REJECT_REQUEST", "UNESCAPE_AND_FORWARD", istioRules, "path_with_escaped_slashes_action of the shipped Envoy file"},
+		{"Istio: the application is open", istio + "networkpolicy.yaml", "  - from: [ { podSelector: { matchLabels: { gateway.networking.k8s.io/gateway-name: jwtgate } } } ]", "  - {}", istioRules, "another pod may reach the application"},
 	}
 }
 

@@ -29,7 +29,7 @@ func (l *lab) inPlace(place, text string, env ...string) (string, error) {
 // only Envoy is in reach, and fails from where the application is.
 func isolationTest(t *testing.T, l *lab) {
 	t.Helper()
-	objects, _, err := rendered(root, "jwtgate", told()...)
+	objects, err := rendered(root, "jwtgate", told()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func isolationTest(t *testing.T, l *lab) {
 // serves on.
 func drains(t *testing.T, l *lab, token string) {
 	t.Helper()
-	objects, _, err := built(root, "overlays/gateway")
+	objects, err := built(root, "kubernetes/overlays/gateway")
 	if err != nil {
 		t.Fatal(err)
 	}
