@@ -234,11 +234,28 @@ func TestImage(t *testing.T) {
 	if want := []string{"/etc/ssl/certs/ca-certificates.crt", "/jwtgate"}; err != nil || !slices.Equal(files, want) {
 		t.Errorf("it holds %v (%v), want %v", files, err, want)
 	}
+	sameBinary(t, filepath.Join(built.folder, "jwtgate"))
 	said, err := buildah("from", "--pull-never", "jwtgate")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if said, err = buildah("run", strings.TrimSpace(said), "--", "/jwtgate", "version"); err != nil || !strings.Contains(said, imageVersion) {
 		t.Errorf("`jwtgate version` in the image: %q, %v", said, err)
+	}
+}
+
+// sameBinary builds what the Dockerfile builds, here: the place of the source
+// and of Go leave no trace in it.
+func sameBinary(t *testing.T, want string) {
+	t.Helper()
+	here := filepath.Join(t.TempDir(), "jwtgate")
+	cmd := exec.Command("go", "build", "-C", root, "-trimpath", "-buildvcs=false",
+		"-ldflags", "-s -w -X main.version="+imageVersion+" -X main.commit=unknown", "-o", here, "./cmd/jwtgate")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if _, err := finish(cmd, ""); err != nil {
+		t.Fatal(err)
+	}
+	if read(t, here) != read(t, want) {
+		t.Error("the image's program is another than the one that is built here by the same command")
 	}
 }

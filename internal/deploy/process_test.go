@@ -1,4 +1,4 @@
-//go:build deploy
+//go:build deploy || release
 
 package deploy
 
@@ -18,8 +18,8 @@ import (
 )
 
 // commandTimeout bounds a program that is to end by itself. The longest builds
-// the image from a cold cache.
-const commandTimeout = 5 * time.Minute
+// the image or a release from a cold cache.
+const commandTimeout = 10 * time.Minute
 
 // outputOf runs a program to its end and returns what it printed on its standard
 // output; the error holds what it printed on the other.
@@ -50,7 +50,13 @@ func must(t *testing.T, name string, args ...string) string {
 }
 
 // gotool is the path of a program that .setup/gotools builds.
-func gotool(name string) string { return filepath.Join(tools, "gotools", "bin", name) }
+func gotool(name string) string {
+	path, err := filepath.Abs(filepath.Join(root, ".tools", "gotools", "bin", name))
+	if err != nil {
+		return name // and whoever runs it says so
+	}
+	return path
+}
 
 // process is a program that runs beside a test.
 type process struct {
