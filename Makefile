@@ -2,7 +2,7 @@
 # what else is needed is put into .tools/ by the commands themselves.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e test-providers test-deploy release release-files release-check fuzz mutate bench bench-check check tools clean
+.PHONY: help demo build test race e2e test-providers test-deploy release release-files release-check scale fuzz mutate bench bench-check check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -106,11 +106,15 @@ bench-check: ## the goals of docs/performance.md, measured: fails short of one
 	@$(MAKE) --no-print-directory build
 	@$(BENCH_COMMAND) -check $(ARGS)
 
+scale: ## how a fleet behaves, from 1 to 1,000 replicas: the tables of docs/scale.md
+	@$(call provide,envoy)
+	@go test -tags scale -count=1 -v -run '^TestScale' ./internal/deploy
+
 check: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
-	go vet -tags providers,deploy,release ./...
-	go tool staticcheck -tags providers,deploy,release ./...
+	go vet -tags providers,deploy,release,scale ./...
+	go tool staticcheck -tags providers,deploy,release,scale ./...
 
 tools: ## put the pinned Envoy and the Cognito emulator into .tools/
 	@$(call provide,envoy moto)

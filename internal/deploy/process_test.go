@@ -1,4 +1,4 @@
-//go:build deploy || release
+//go:build deploy || release || scale
 
 package deploy
 
@@ -109,7 +109,12 @@ func (p *process) stop(t *testing.T) int {
 	case <-p.exited:
 		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(30 * time.Second):
-		t.Fatalf("%s did not end", p.name)
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // a Go program then prints where it stands
+		select {
+		case <-p.exited:
+		case <-time.After(5 * time.Second):
+		}
+		t.Fatalf("%s did not end; it printed:\n%s", p.name, p.output.tail(400))
 		return -1
 	}
 }

@@ -3,8 +3,10 @@ package deploy
 import (
 	"bytes"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/jwtgate/jwtgate/envoy"
@@ -52,5 +54,27 @@ func TestEnvoyFilesAreTheShippedOne(t *testing.T) {
 				t.Error("it is not the shipped file; run: go test ./internal/deploy -run TestEnvoyFilesAreTheShippedOne -update")
 			}
 		})
+	}
+}
+
+// TestPagesLead: every file that a page of deploy/ links to is there.
+func TestPagesLead(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	pages := 0
+	err := filepath.WalkDir(filepath.Join(root, "deploy"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Name() != "README.md" {
+			return err
+		}
+		pages++
+		text, err := os.ReadFile(path)
+		for _, found := range link.FindAllSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), string(found[1]))); err != nil {
+				t.Errorf("%s leads nowhere: %v", path, err)
+			}
+		}
+		return err
+	})
+	if err != nil || pages < 5 {
+		t.Errorf("%d pages were read: %v", pages, err)
 	}
 }
