@@ -63,9 +63,21 @@ func gateConfig(name, text string) findings {
 	return asked(name, text, "jwtgate.yaml", jwtgateBinary, "check", "--config")
 }
 
-// envoyConfig asks `envoy --mode validate`.
+// envoyJudges are who is asked about every Envoy file in deploy/, each by a
+// command that the file's path ends. A further one is a further line.
+func envoyJudges() [][]string {
+	return [][]string{
+		{envoyBinary, "--mode", "validate", "--log-level", "warning", "--config-path"},
+	}
+}
+
+// envoyConfig asks them all.
 func envoyConfig(name, text string) findings {
-	return asked(name, text, "envoy.yaml", envoyBinary, "--mode", "validate", "--log-level", "warning", "--config-path")
+	var found findings
+	for _, command := range envoyJudges() {
+		found = append(found, asked(name, text, "envoy.yaml", command[0], command[1:]...)...)
+	}
+	return found
 }
 
 // asked runs a program over a text that it wants in a file.
