@@ -2,7 +2,7 @@
 # what else is needed is put into .tools/ by the commands themselves.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e test-providers fuzz mutate bench bench-check check tools clean
+.PHONY: help demo build test race e2e test-providers test-deploy release release-files release-check scale fuzz mutate bench bench-check check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -46,6 +46,37 @@ test-providers: ## the gate before a real identity provider, Keycloak; needs Mav
 	@$(call provide,envoy moto promtool keycloak)
 	go test -shuffle=on $(TESTFLAGS) -tags providers -run '^TestProvider' ./internal/e2e
 
+test-deploy: ## the image and all of deploy/; as root, with buildah, busybox-static and iproute2
+	@for needed in buildah busybox ip setpriv bash; do command -v $$needed >/dev/null || \
+		{ echo "make test-deploy: $$needed is not there (Debian and Ubuntu: apt-get install buildah busybox-static iproute2)"; exit 1; }; done
+	@[ "$$(id -u)" = 0 ] || { echo "make test-deploy: it makes network namespaces and mounts, so run it as root"; exit 1; }
+	@$(call provide,envoy moto manifests gotools crds)
+	@go mod download
+	go test -tags deploy -count=1 $(TESTFLAGS) ./internal/deploy
+
+# Nothing of the machine stands in these files: the same Go makes the same bytes
+# of the same source, wherever that is.
+DIST ?= dist
+GOTOOLS ?= $(CURDIR)/.tools/gotools/bin
+release: ## the binaries for Linux, amd64 and arm64, their SBOMs and SHA256SUMS, into dist/
+	@$(call provide,gotools)
+	@$(MAKE) --no-print-directory release-files
+
+release-files:
+	@rm -rf $(DIST) && mkdir -p $(DIST)
+	@set -e; for arch in amd64 arm64; do \
+		file=$(DIST)/jwtgate_linux_$$arch; \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT= GOWORK=off \
+			go build -trimpath -buildvcs=false -ldflags "-s -w $(LDFLAGS)" -o $$file ./cmd/jwtgate; \
+		$(GOTOOLS)/cyclonedx-gomod bin -json -noserial -notimestamp -version $(VERSION) -output $$file.cdx.json $$file 2>/dev/null; \
+	done
+	@cd $(DIST) && sha256sum jwtgate_* > SHA256SUMS && cat SHA256SUMS
+
+release-check: ## are two builds in two places one, and do they say who they are?
+	@$(call provide,gotools)
+	@go mod download
+	go test -tags release -count=1 -run '^TestRelease' $(TESTFLAGS) ./internal/deploy
+
 # Every target that there is, one after the other; a failing input is kept under
 # the package's testdata/fuzz and is a test from then on.
 FUZZTIME ?= 1m
@@ -75,17 +106,21 @@ bench-check: ## the goals of docs/performance.md, measured: fails short of one
 	@$(MAKE) --no-print-directory build
 	@$(BENCH_COMMAND) -check $(ARGS)
 
+scale: ## how a fleet behaves, from 1 to 1,000 replicas: the tables of docs/scale.md
+	@$(call provide,envoy)
+	@go test -tags scale -count=1 -v -run '^TestScale' ./internal/deploy
+
 check: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
-	go vet -tags providers ./...
-	go tool staticcheck -tags providers ./...
+	go vet -tags providers,deploy,release,scale ./...
+	go tool staticcheck -tags providers,deploy,release,scale ./...
 
 tools: ## put the pinned Envoy, Cognito emulator and promtool into .tools/
 	@$(call provide,envoy moto promtool)
 
-clean: ## remove bin/ and .tools/
-	rm -rf bin .tools
+clean: ## remove bin/, dist/ and .tools/
+	rm -rf bin dist .tools
 
 define provide
 command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there: install Python 3, with venv"; exit 1; }; \

@@ -8,9 +8,15 @@
                              the alert rules; Go fetches and builds it
     tools.py keycloak        .tools/keycloak, a real identity provider, for
                              `make test-providers`; Maven fetches it
+    tools.py manifests       .tools/manifests, what reads Dockerfiles and
+                             Kubernetes manifests, for `make test-deploy`
+    tools.py gotools         .tools/gotools/bin: kustomize, helm, cyclonedx-gomod,
+                             meshcheck and composecheck, built by Go
+    tools.py crds            .tools/crds, the resource definitions of Envoy
+                             Gateway and Istio, out of their Go modules
 
-Every file is pinned by version and hash in envoy.txt and moto.txt, which
-lock.py writes, in keycloak.txt, and in promtool/go.mod and go.sum. A tool is built aside and moved into place when it is complete,
+Every file is pinned by version and hash: in envoy.txt, moto.txt and manifests.txt, which
+lock.py writes, in keycloak.txt, in go.sum of promtool/ and gotools/, and in crds.txt. A tool is built aside and moved into place when it is complete,
 so an interrupted run leaves nothing half made; a tool that is up to date is
 left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
 """
@@ -18,6 +24,7 @@ left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import pathlib
 import platform
@@ -166,16 +173,66 @@ def build_promtool(part):
         raise Unable("Go could not build promtool: see its message above")
 
 
-BUILDERS = {"envoy": build_envoy, "moto": build_moto, "promtool": build_promtool, "keycloak": build_keycloak}
+def build_manifests(part):
+    """Leaves an environment in part with kubernetes-validate and hadolint in its bin."""
+    make_venv(part)
+    pip_install(part, SETUP / "manifests.txt")
+
+
+def build_gotools(part):
+    """Leaves the programs of gotools/ in part/bin; go.sum pins what they are built from."""
+    (part / "bin").mkdir()
+    command = ["go", "build", "-C", SETUP / "gotools", "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o", f"{part / 'bin'}/"]
+    if subprocess.run(command + ["tool", "./..."]).returncode:
+        raise Unable("Go could not build the programs of .setup/gotools: see its message above")
+
+
+def go_module(module, digest):
+    """Has Go fetch one pinned module, and returns its folder."""
+    # Not here: the module under test would have a say.
+    download = subprocess.run(["go", "mod", "download", "-json", module], cwd="/", stdout=subprocess.PIPE, text=True)
+    found = json.loads(download.stdout or "{}")
+    if download.returncode or "Dir" not in found:
+        raise Unable(f"Go could not fetch {module}: {found.get('Error', 'see its message above')}")
+    if found["Sum"] != digest:
+        raise Unable(f"{module} has the hash {found['Sum']}, not the pinned {digest}")
+    return pathlib.Path(found["Dir"])
+
+
+def build_crds(part):
+    """Leaves in part the definitions that crds.txt names, one file each."""
+    for line in (SETUP / "crds.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            module, digest, *names = line.split()
+            folder = go_module(module, digest)
+            for name in names:
+                shutil.copyfile(folder / name, part / pathlib.Path(name).name)
+
+
+BUILDERS = {
+    "envoy": build_envoy,
+    "moto": build_moto,
+    "promtool": build_promtool,
+    "keycloak": build_keycloak,
+    "manifests": build_manifests,
+    "gotools": build_gotools,
+    "crds": build_crds,
+}
+
+
+def pins(name):
+    """Returns the files that a tool is pinned by."""
+    if name in ("gotools", "promtool"):
+        return sorted(file for file in (SETUP / name).rglob("*") if file.is_file())
+    return [SETUP / f"{name}.txt"]
 
 
 def fingerprint(name):
     """Returns what a tool was made from: when it changes the tool is made anew."""
     made_from = hashlib.sha256()
-    pins = [SETUP / name / "go.mod", SETUP / name / "go.sum"] if name == "promtool" else [SETUP / f"{name}.txt"]
-    for file in (*pins, pathlib.Path(__file__)):
+    for file in (*pins(name), pathlib.Path(__file__)):
         made_from.update(file.read_bytes())
-    if name == "moto":  # a virtual environment is bound to its interpreter
+    if name in ("moto", "manifests"):  # a virtual environment is bound to its interpreter
         made_from.update(f"{sys.version} {os.path.realpath(sys.executable)}".encode())
     return made_from.hexdigest()
 
@@ -214,7 +271,7 @@ def provide(name):
 
 def main(names):
     if not names or any(name != "check" and name not in BUILDERS for name in names):
-        print("usage: tools.py check | envoy | moto | promtool | keycloak ...", file=sys.stderr)
+        print(f"usage: tools.py check | {' | '.join(BUILDERS)} ...", file=sys.stderr)
         return 1
     try:
         check_machine()

@@ -1,0 +1,271 @@
+//go:build deploy
+
+package deploy
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// readFile returns a file's text.
+func readFile(name string) (string, error) {
+	text, err := os.ReadFile(name)
+	return string(text), err
+}
+
+// TestCompose: the compose files are what they are to be.
+func TestCompose(t *testing.T) {
+	for _, finding := range append(composeRules(root), composeConfigs(root)...) {
+		t.Error(finding)
+	}
+}
+
+// words are a list of strings at a path.
+func (o object) words(path string) []string {
+	var all []string
+	items, _ := o.at(path).([]any)
+	for _, item := range items {
+		all = append(all, fmt.Sprint(item))
+	}
+	return all
+}
+
+// environment is what a service is given.
+func environment(s object) []string {
+	var all []string
+	for key, value := range s.within("environment") {
+		all = append(all, fmt.Sprintf("%s=%v", key, value))
+	}
+	return all
+}
+
+// program is what a service's image would run, here: jwtgate in the very image,
+// the others by this machine's programs of the same name.
+func (l *lab) program(t *testing.T, service string, args ...string) *exec.Cmd {
+	t.Helper()
+	s := l.project.within("services").within(service)
+	if service == "jwtgate" {
+		built, err := theImage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(args) == 0 {
+			args = slices.Concat(built.config.Entrypoint, built.config.Cmd)
+		}
+		return l.command(t, service, l.rootOf(t, built), append(slices.Clone(built.config.Env), environment(s)...), args...)
+	}
+	if len(args) == 0 {
+		args = slices.Concat(s.words("entrypoint"), s.words("command"))
+	}
+	args = onHost(s, args)
+	switch moto := filepath.Join(tools, "moto/bin/python"); args[0] {
+	case "moto_server":
+		args = append([]string{moto, "-m", "moto.server"}, args[1:]...)
+	case "python3":
+		args[0] = moto // any Python; this one is there
+	case "envoy":
+		// Several Envoys on one machine would share memory by their base id.
+		args = append([]string{envoyBinary, "--disable-hot-restart"}, args[1:]...)
+	}
+	return l.command(t, service, "", environment(s), args...)
+}
+
+// rootOf is the image's root with what an engine adds to it: places to mount
+// names and processes at.
+func (l *lab) rootOf(t *testing.T, built *image) string {
+	t.Helper()
+	folder := filepath.Join(l.folder, "root")
+	if _, err := os.Stat(folder); err == nil {
+		return folder
+	}
+	must(t, "cp", "-a", built.folder, folder)
+	if err := errors.Join(os.MkdirAll(folder+"/proc", 0o755), os.WriteFile(folder+"/etc/hosts", nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// up starts the services one after the other, each when those that it depends
+// on are what it wants of them: the file's own health checks say so.
+func (l *lab) up(t *testing.T) map[string]*process {
+	t.Helper()
+	running := map[string]*process{}
+	services := l.project.within("services")
+	for len(running) < len(services) {
+		before := len(running)
+		for _, name := range keys(services) {
+			s := services.within(name)
+			waits := slices.ContainsFunc(keys(s.within("depends_on")), func(other string) bool { return running[other] == nil })
+			if running[name] != nil || waits {
+				continue
+			}
+			began := time.Now()
+			running[name] = start(t, name, l.program(t, name))
+			if s["restart"] == nil { // it ends by itself
+				<-running[name].exited
+				if code := running[name].cmd.ProcessState.ExitCode(); code != 0 {
+					t.Fatalf("%s ended with %d", name, code)
+				}
+				continue
+			}
+			l.healthy(t, name, running[name])
+			t.Logf("%s is healthy after %v", name, time.Since(began).Round(time.Millisecond))
+		}
+		if len(running) == before {
+			t.Fatal("the services depend on one another in a ring")
+		}
+	}
+	return running
+}
+
+// healthy waits for a service's own health check.
+func (l *lab) healthy(t *testing.T, name string, p *process) {
+	t.Helper()
+	test := l.project.within("services").within(name).words("healthcheck.test")
+	if name == "jwtgate" && test == nil {
+		built, err := theImage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		test = built.config.Healthcheck.Test
+	}
+	if len(test) < 2 || test[0] != "CMD" {
+		t.Fatalf("%s has the health check %q", name, test)
+	}
+	eventually(t, 60*time.Second, 300*time.Millisecond, name+" is healthy", func() error {
+		select {
+		case <-p.exited:
+			t.Fatalf("%s ended by itself", name)
+		default:
+		}
+		_, err := finish(l.program(t, name, test[1:]...), "")
+		return err
+	})
+}
+
+// get sends one request to Envoy from the world outside.
+func (l *lab) get(t *testing.T, path string, headers ...string) (int, string) {
+	t.Helper()
+	response, body := l.ask(t, path, headers...)
+	return response.StatusCode, body
+}
+
+// ask sends one request to Envoy, on a connection that the client would keep.
+func (l *lab) ask(t *testing.T, path string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	connection, err := l.dial(world, l.places["envoy"]["edge"].String()+":8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	lines := append([]string{"GET " + path + " HTTP/1.1", "host: api.example"}, headers...)
+	if err := errors.Join(connection.SetDeadline(time.Now().Add(10*time.Second)), second(io.WriteString(connection, strings.Join(lines, "\r\n")+"\r\n\r\n"))); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+func second(_ int, err error) error { return err }
+
+// TestComposeIsolates runs the compose files' own programs and networks: a user
+// of the emulator's pool gets through and is who the token says, nobody gets
+// through without one, and the application is reached through Envoy alone. The
+// image has its own defaults: it is told the pool and nothing else.
+func TestComposeIsolates(t *testing.T) {
+	project, err := composed(root, "compose.yaml", "compose.override.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t, project)
+	running := l.up(t)
+	restricted(t, running["jwtgate"])
+
+	token, err := finish(l.program(t, "pool", append(project.within("services.pool").words("entrypoint"), "token")...), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token = strings.TrimSpace(token)
+	status, body := l.get(t, "/orders", "authorization: Bearer "+token, "x-user-id: forged")
+	if status != 200 || !strings.Contains(body, `"x-user-groups": "admin"`) || strings.Contains(body, "forged") || strings.Contains(body, "authorization") {
+		t.Errorf("with a token: %d %s", status, body)
+	}
+	if status, body := l.get(t, "/orders", "x-user-id: forged"); status != 401 || !strings.Contains(body, `"reason":"credential_missing"`) {
+		t.Errorf("without a token: %d %s", status, body)
+	}
+	if status, body := l.get(t, "/orders", "authorization: Bearer "+forge(token)); status != 401 || !strings.Contains(body, `"reason":"signature_invalid"`) {
+		t.Errorf("with a forged token: %d %s", status, body)
+	}
+
+	isolationTest(t, l)
+	onlyEnvoyReaches(t, l)
+	drains(t, l, token)
+	if code := running["jwtgate"].stop(t); code != 0 {
+		t.Errorf("jwtgate's exit code is %d", code)
+	}
+	if status, body := l.get(t, "/orders", "authorization: Bearer "+token); status != 503 {
+		t.Errorf("without jwtgate: %d %s", status, body)
+	}
+}
+
+// onlyEnvoyReaches tries every way to the application, and to the port at which
+// jwtgate is asked.
+func onlyEnvoyReaches(t *testing.T, l *lab) {
+	t.Helper()
+	application := l.places["application"]["inside"].String() + ":9090"
+	for _, from := range append(keys(l.project.within("services")), world) {
+		err := l.reach(from, application)
+		switch own := from == "envoy" || from == "application"; {
+		case own && err != nil:
+			t.Errorf("%s does not reach the application: %v", from, err)
+		case !own && !unreachable(err):
+			t.Errorf("from %s the application is reached: %v", from, err)
+		}
+	}
+	gate := l.places["jwtgate"]["gate"].String() + ":9001"
+	for _, from := range []string{"application", "cognito", world} {
+		if err := l.reach(from, gate); !unreachable(err) {
+			t.Errorf("from %s jwtgate is reached on the network that it shares with Envoy: %v", from, err)
+		}
+	}
+}
+
+// forge changes one character in the middle of a token's signature.
+func forge(token string) string {
+	at := strings.LastIndex(token, ".") + 20
+	other := "A"
+	if token[at] == 'A' {
+		other = "B"
+	}
+	return token[:at] + other + token[at+1:]
+}
+
+// restricted holds a running program to what the compose file says of it, as
+// the kernel tells it.
+func restricted(t *testing.T, p *process) {
+	t.Helper()
+	status := read(t, fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	for _, line := range []string{"Uid:\t65532\t65532\t65532\t65532", "Gid:\t65532\t65532\t65532\t65532", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"} {
+		if !strings.Contains(status, line+"\n") {
+			t.Errorf("%s: its status has no line %q:\n%s", p.name, line, status)
+		}
+	}
+}

@@ -1,0 +1,257 @@
+//go:build deploy
+
+package deploy
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/envoy"
+)
+
+// told is all that a release has to be told: what deploy/kubernetes/config says.
+func told() []string {
+	return []string{"--set", "cognito.userPoolId=us-west-1_6BpkgoczU", "--set", "cognito.clientId=3v5exampleclient"}
+}
+
+// rendered are the objects of a release of the chart.
+func rendered(tree, release string, values ...string) ([]object, error) {
+	chart := filepath.Join(tree, "deploy/helm/jwtgate")
+	text, err := outputOf("", gotool("helm"), append([]string{"template", release, chart, "--namespace", "jwtgate", "--kube-version", newestKubernetes}, values...)...)
+	if err != nil {
+		return nil, err
+	}
+	return documents(text)
+}
+
+// helmRules hold the chart to what is known of it: what helm says, the rules of
+// the manifests, and that its defaults are those of deploy/kubernetes.
+func helmRules(tree string) findings {
+	var found findings
+	if _, err := outputOf("", gotool("helm"), append([]string{"lint", "--strict", "--quiet", filepath.Join(tree, "deploy/helm/jwtgate")}, told()...)...); err != nil {
+		found.add("helm: %v", err)
+	}
+	objects, err := rendered(tree, "jwtgate", told()...)
+	if err != nil {
+		return append(found, err.Error())
+	}
+	found = append(found, clusterRules(objects)...)
+	found = append(found, serviceRules(objects)...)
+	found = append(found, networkRules(objects, gatewayConnections())...)
+	kustomized, err := built(tree, "kubernetes/overlays/gateway")
+	if err != nil {
+		return append(found, err.Error())
+	}
+	return append(found, sameAs(kustomized, objects)...)
+}
+
+// sameAs compares what the chart makes with what kustomize makes: every object,
+// and of each all but its labels and annotations. A name that holds a hash, and
+// the Namespace, which helm makes by itself, are the one difference.
+func sameAs(kustomized, helm []object) findings {
+	var found findings
+	for _, want := range kustomized {
+		kind, name := want.text("kind"), want.text("metadata.name")
+		if kind == "Namespace" {
+			continue
+		}
+		if strings.HasPrefix(name, "envoy-") {
+			name = hashed(helm)
+		}
+		got := named(helm, kind, name)
+		if kind == "ConfigMap" {
+			found = append(found, sameConfig(want, got)...)
+			continue
+		}
+		for _, key := range []string{"spec", "automountServiceAccountToken"} {
+			found = append(found, differ(want.name()+" "+key, plain(want[key]), plain(got[key]))...)
+		}
+	}
+	return found
+}
+
+// sameConfig compares the configurations of two ConfigMaps as data: in YAML, the
+// chart's has no comments.
+func sameConfig(want, got object) findings {
+	var found findings
+	for key := range want.within("data") {
+		one, err1 := documents(want.within("data").raw(key))
+		other, err2 := documents(got.within("data").raw(key))
+		if err1 != nil || err2 != nil || len(one) != 1 || len(other) != 1 {
+			found.add("%s: %s is not in both: %v, %v", want.name(), key, err1, err2)
+			continue
+		}
+		found = append(found, differ(want.name()+" "+key, plain(one[0]), plain(other[0]))...)
+	}
+	return found
+}
+
+// hashed is the name of the chart's ConfigMap for Envoy.
+func hashed(objects []object) string {
+	for _, o := range ofKind(objects, "ConfigMap") {
+		if strings.HasPrefix(o.text("metadata.name"), "envoy-") {
+			return o.text("metadata.name")
+		}
+	}
+	return ""
+}
+
+// plain copies a tree of maps and lists, without the hash in the name of a
+// ConfigMap.
+func plain(node any) any {
+	switch n := node.(type) {
+	case object:
+		return plain(map[string]any(n))
+	case map[string]any:
+		copied := map[string]any{}
+		for key, value := range n {
+			copied[key] = plain(value)
+		}
+		return copied
+	case []any:
+		copied := make([]any, len(n))
+		for i, value := range n {
+			copied[i] = plain(value)
+		}
+		return copied
+	case string:
+		if strings.HasPrefix(n, "envoy-") {
+			return "envoy-HASH"
+		}
+		return n
+	default:
+		return n
+	}
+}
+
+// differ names each place at which two trees differ.
+func differ(path string, want, got any) findings {
+	var found findings
+	one, isMap := want.(map[string]any)
+	other, bothMaps := got.(map[string]any)
+	if isMap && bothMaps {
+		for key := range one {
+			found = append(found, differ(path+"."+key, one[key], other[key])...)
+		}
+		for key := range other {
+			if _, ok := one[key]; !ok {
+				found.add("%s.%s is %v here only", path, key, other[key])
+			}
+		}
+		return found
+	}
+	these, isList := want.([]any)
+	those, bothLists := got.([]any)
+	if isList && bothLists && len(these) == len(those) {
+		for i := range these {
+			found = append(found, differ(fmt.Sprintf("%s[%d]", path, i), these[i], those[i])...)
+		}
+		return found
+	}
+	if !reflect.DeepEqual(want, got) {
+		found.add("%s is %v, here %v", path, want, got)
+	}
+	return found
+}
+
+// TestHelm: the chart's defaults are what deploy/kubernetes makes.
+func TestHelm(t *testing.T) {
+	for _, finding := range helmRules(root) {
+		t.Error(finding)
+	}
+}
+
+// TestHelmReleases: another release, with all that a user may say, is held to
+// the same rules.
+func TestHelmReleases(t *testing.T) {
+	for _, row := range []struct {
+		name, release string
+		values        []string
+		envoy         bool
+	}{
+		{"another name", "shop", told(), true},
+		{"everything said", "jwtgate", append(told(), "-f", "testdata/values.yaml"), true},
+		{"another Envoy's gate", "jwtgate", append(told(), "--set", "envoy.enabled=false"), false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			objects, err := rendered(root, row.release, row.values...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, finding := range clusterRules(objects) {
+				t.Error(finding)
+			}
+			if got := len(ofKind(objects, "Deployment")) == 2; got != row.envoy {
+				t.Errorf("an Envoy of its own: %v", got)
+			}
+			if len(ofKind(objects, "NetworkPolicy")) < 2 {
+				t.Error("there are no policies")
+			}
+		})
+	}
+}
+
+// TestHelmRefuses: values that say nothing, or what would not serve, are an
+// error that says what to write.
+func TestHelmRefuses(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		values []string
+		want   string
+	}{
+		{"nobody signs", nil, "say who signs the tokens"},
+		{"a pool without a client", []string{"--set", "cognito.userPoolId=us-west-1_6BpkgoczU"}, "cognito.clientId is missing"},
+		{"both ways", append(told(), "--set", "config.default=deny"), "exclude each other"},
+		{"an unknown value", append(told(), "--set", "gate.replicas=1"), "replicas"},
+		{"no pool id", append(told(), "--set", "cognito.userPoolId=6BpkgoczU"), "userPoolId"},
+		{"one replica", append(told(), "--set", "gate.autoscaling.minReplicas=1"), "minReplicas"},
+		{"an Envoy of no version", append(told(), "--set", "envoy.image=envoyproxy/envoy"), "image"},
+		{"an origin that no browser sends", append(told(), "--set", "origins={https://app.example/}"), "origins"},
+		{"no limit of memory", append(told(), "--set", "gate.resources.limits.memory=null"), "memory"},
+		{"a host that ends the YAML value", append(told(), "--set", "application.host=a }"), "host"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if _, err := rendered(root, "jwtgate", row.values...); err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("the error is %v, want one that says %q", err, row.want)
+			}
+		})
+	}
+}
+
+// TestHelmEditsEnvoyAsTheProgramDoes: the chart writes addresses and origins
+// into Envoy's file where `jwtgate init` would.
+func TestHelmEditsEnvoyAsTheProgramDoes(t *testing.T) {
+	for _, row := range []struct {
+		name, release string
+		values        []string
+		edit          envoy.Edit
+	}{
+		{"another release and application", "shop", []string{"--set", "application.host=backend,application.port=4567"},
+			envoy.Edit{Gate: "shop-jwtgate:9001", App: "backend:4567"}},
+		{"other origins", "jwtgate", []string{"--set", "origins={https://app.example,http://localhost:5173}"},
+			envoy.Edit{Gate: "jwtgate:9001", App: "application:9090", Origins: []string{"https://app.example", "http://localhost:5173"}}},
+		{"no origin", "jwtgate", []string{"--set", "origins=null"},
+			envoy.Edit{Gate: "jwtgate:9001", App: "application:9090", Origins: []string{}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			row.edit.Listen = "0.0.0.0:8080"
+			want, err := envoy.Bootstrap(row.edit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			objects, err := rendered(root, row.release, append(told(), row.values...)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range ofKind(objects, "ConfigMap") {
+				if text := m.within("data").raw("envoy.yaml"); text != "" && !bytes.Equal([]byte(text), append([]byte(renderedHeader), want...)) {
+					t.Errorf("%s is not what the program makes:\n%s", m.name(), text)
+				}
+			}
+		})
+	}
+}

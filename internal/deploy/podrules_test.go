@@ -1,0 +1,254 @@
+//go:build deploy
+
+package deploy
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// findings collects what is wrong.
+type findings []string
+
+func (f *findings) add(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
+
+// want adds a finding unless an object holds this at a path.
+func (f *findings) want(name string, o object, path, value string) {
+	if got := o.text(path); got != value {
+		f.add("%s: %s is %q, not %q", name, path, got, value)
+	}
+}
+
+// podOf returns the pod that a workload makes, and whether it is one.
+func podOf(o object) (object, bool) {
+	switch o.text("kind") {
+	case "Pod":
+		return o, true
+	case "Deployment", "StatefulSet", "DaemonSet", "Job":
+		return o.within("spec.template"), true
+	default:
+		return nil, false
+	}
+}
+
+// podRules hold every pod to the restricted Pod Security Standard and to what it
+// leaves open: a root that is read-only, no token of the cluster, bounded memory,
+// and no file that could not change.
+func podRules(objects []object) findings {
+	var found findings
+	for _, workload := range objects {
+		pod, ok := podOf(workload)
+		if !ok {
+			continue
+		}
+		name := workload.name()
+		found.want(name, pod, "spec.securityContext.runAsNonRoot", "true")
+		found.want(name, pod, "spec.securityContext.seccompProfile.type", "RuntimeDefault")
+		found.want(name, pod, "spec.automountServiceAccountToken", "false")
+		found.want(name, pod, "spec.enableServiceLinks", "false")
+		for _, key := range []string{"hostNetwork", "hostPID", "hostIPC"} {
+			found.want(name, pod, "spec."+key, "")
+		}
+		for _, volume := range pod.list("spec.volumes") {
+			if volume["hostPath"] != nil {
+				found.add("%s: volume %s is the node's", name, volume.text("name"))
+			}
+		}
+		for _, container := range append(pod.list("spec.initContainers"), pod.list("spec.containers")...) {
+			found = append(found, containerRules(name, container)...)
+		}
+	}
+	return found
+}
+
+func containerRules(pod string, c object) findings {
+	var found findings
+	name := pod + " container " + c.text("name")
+	found.want(name, c, "securityContext.allowPrivilegeEscalation", "false")
+	found.want(name, c, "securityContext.readOnlyRootFilesystem", "true")
+	found.want(name, c, "securityContext.capabilities.drop", "[ALL]")
+	found.want(name, c, "securityContext.capabilities.add", "")
+	found.want(name, c, "securityContext.privileged", "")
+	for _, key := range []string{"resources.requests.cpu", "resources.requests.memory", "resources.limits.memory"} {
+		if c.text(key) == "" {
+			found.add("%s: no %s", name, key)
+		}
+	}
+	if image := c.text("image"); !strings.Contains(image[strings.LastIndex(image, "/")+1:], ":") || strings.HasSuffix(image, ":latest") {
+		found.add("%s: image %q names no version", name, image)
+	}
+	for _, mount := range c.list("volumeMounts") {
+		if mount["subPath"] != nil {
+			found.add("%s: %s is mounted by subPath, and would never change", name, mount.text("mountPath"))
+		}
+	}
+	return found
+}
+
+// serving is what the stop of jwtgate may take behind its drain_delay: 10 s for
+// what Envoy has asked and 2 s for the log (stopTimeout and flushTimeout of
+// cmd/jwtgate).
+const serving = 12 * time.Second
+
+// gateRules hold each pod with jwtgate in it to what its server needs.
+func gateRules(objects []object) findings {
+	var found findings
+	seen := 0
+	for _, workload := range ofKind(objects, "Deployment") {
+		pod, _ := podOf(workload)
+		for _, c := range append(pod.list("spec.initContainers"), pod.list("spec.containers")...) {
+			if c.text("name") != "jwtgate" {
+				continue
+			}
+			seen++
+			found = append(found, gateContainer(workload.name(), pod, c, objects)...)
+		}
+	}
+	if seen != 1 {
+		found.add("%d containers are jwtgate, not one", seen)
+	}
+	return found
+}
+
+func gateContainer(name string, pod, c object, objects []object) findings {
+	var found findings
+	found.want(name, c, "args", "[serve]")
+	found.want(name, c, "livenessProbe.httpGet.path", "/livez")
+	found.want(name, c, "livenessProbe.httpGet.port", "admin")
+	found.want(name, c, "readinessProbe.httpGet.path", "/readyz")
+	found.want(name, c, "readinessProbe.httpGet.port", "admin")
+	found.want(name, c, "resources.limits.memory", "128Mi")
+	found.want(name, c, "resources.limits.cpu", "")
+	env := map[string]string{}
+	for _, v := range c.list("env") {
+		env[v.text("name")] = v.text("value")
+	}
+	if env["JWTGATE_ADMIN_LISTEN"] != ":9002" || port(c, "admin") != "9002" {
+		found.add("%s: the probes' port is not where the admin server listens: %q", name, env["JWTGATE_ADMIN_LISTEN"])
+	}
+	socket, isSocket := strings.CutPrefix(env["JWTGATE_LISTEN"], "unix:")
+	switch {
+	case isSocket && mountAt(c, filepath.Dir(socket)) == "":
+		found.add("%s: nothing is mounted where the socket is to be", name)
+	case !isSocket && (env["JWTGATE_LISTEN"] != ":9001" || port(c, "grpc") != "9001"):
+		found.add("%s: jwtgate does not listen on its port: %q", name, env["JWTGATE_LISTEN"])
+	}
+	mounted := mountAt(c, filepath.Dir(env["JWTGATE_CONFIG"]))
+	i := slices.IndexFunc(pod.list("spec.volumes"), func(v object) bool { return v.text("name") == mounted })
+	if mounted == "" || i < 0 {
+		found.add("%s: the folder of JWTGATE_CONFIG is no mount", name)
+		return found
+	}
+	source := pod.list("spec.volumes")[i].within("configMap")
+	if source["items"] != nil {
+		found.add("%s: the configuration's volume lists items", name)
+	}
+	text := named(objects, "ConfigMap", source.text("name")).within("data").raw(filepath.Base(env["JWTGATE_CONFIG"]))
+	return append(found, gracePeriod(name, pod, c, text)...)
+}
+
+// gracePeriod holds the time that a pod is given for its end to what the
+// configuration takes.
+func gracePeriod(name string, pod, c object, text string) findings {
+	var found findings
+	dir, err := os.MkdirTemp("", "jwtgate-config-")
+	if err != nil {
+		return findings{err.Error()}
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "jwtgate.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return findings{err.Error()}
+	}
+	cfg, err := config.Load(file, func(string) (string, bool) { return "", false })
+	if err != nil {
+		return findings{fmt.Sprintf("%s: its configuration: %v", name, err)}
+	}
+	if mountAt(c, cfg.CacheDir) == "" {
+		found.add("%s: nothing is mounted at cache_dir %q", name, cfg.CacheDir)
+	}
+	given, _ := pod.at("spec.terminationGracePeriodSeconds").(int)
+	if need := cfg.Server.DrainDelay + serving; time.Duration(given)*time.Second < need {
+		found.add("%s: terminationGracePeriodSeconds is %d, and the end may take %v", name, given, need)
+	}
+	return found
+}
+
+// raw is the text at a key that may hold dots.
+func (o object) raw(key string) string {
+	text, _ := o[key].(string)
+	return text
+}
+
+func port(c object, name string) string {
+	for _, p := range c.list("ports") {
+		if p.text("name") == name {
+			return p.text("containerPort")
+		}
+	}
+	return ""
+}
+
+// mountAt is the name of the volume that is mounted at a path.
+func mountAt(c object, path string) string {
+	for _, m := range c.list("volumeMounts") {
+		if m.text("mountPath") == path {
+			return m.text("name")
+		}
+	}
+	return ""
+}
+
+// fleetRules hold every Deployment to what makes it a fleet: it spreads, it
+// grows by itself, a node's drain takes one pod at a time, and a rollout none.
+func fleetRules(objects []object) findings {
+	var found findings
+	for _, d := range ofKind(objects, "Deployment") {
+		name, pod := d.name(), d.within("spec.template")
+		labels := pod.within("metadata.labels")
+		found.want(name, d, "spec.replicas", "")
+		found.want(name, d, "spec.strategy.rollingUpdate.maxUnavailable", "0")
+		if d.text("spec.minReadySeconds") == "" {
+			found.add("%s: no minReadySeconds", name)
+		}
+		if !selects(d.at("spec.selector"), labels) {
+			found.add("%s: its selector is not of its pods", name)
+		}
+		for _, key := range []string{"kubernetes.io/hostname", "topology.kubernetes.io/zone"} {
+			if !slices.ContainsFunc(pod.list("spec.topologySpreadConstraints"), func(c object) bool {
+				return c.text("topologyKey") == key && selects(c.at("labelSelector"), labels)
+			}) {
+				found.add("%s: its pods are not spread by %s", name, key)
+			}
+		}
+		if !slices.ContainsFunc(ofKind(objects, "PodDisruptionBudget"), func(b object) bool {
+			return selects(b.at("spec.selector"), labels) && b.text("spec.maxUnavailable") == "1"
+		}) {
+			found.add("%s: no PodDisruptionBudget lets one pod at a time go", name)
+		}
+		if !slices.ContainsFunc(ofKind(objects, "HorizontalPodAutoscaler"), func(h object) bool {
+			least, _ := h.at("spec.minReplicas").(int)
+			return h.text("spec.scaleTargetRef.name") == d.text("metadata.name") && least >= 2
+		}) {
+			found.add("%s: no HorizontalPodAutoscaler keeps at least two pods", name)
+		}
+	}
+	return found
+}
+
+// namespaceRules want the namespace to refuse pods that are less.
+func namespaceRules(objects []object) findings {
+	var found findings
+	for _, n := range ofKind(objects, "Namespace") {
+		if level := n.within("metadata.labels").raw("pod-security.kubernetes.io/enforce"); level != "restricted" {
+			found.add("%s: Pod Security is %q, not restricted", n.name(), level)
+		}
+	}
+	return found
+}

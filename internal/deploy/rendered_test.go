@@ -1,0 +1,80 @@
+package deploy
+
+import (
+	"bytes"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/envoy"
+)
+
+// root is the module's folder, as seen from this one.
+const root = "../.."
+
+var update = flag.Bool("update", false, "write the Envoy files of deploy/ anew")
+
+// renderedHeader is what stands above the shipped file's own comment.
+const renderedHeader = "# The repository's envoy/envoy.yaml with the addresses of this place, and no other\n" +
+	"# change: a test holds it to that. Make it yours by hand, or by `jwtgate init`.\n#\n"
+
+// renderedFiles are the Envoy files of deploy/, each with all that it changes.
+func renderedFiles() map[string]envoy.Edit {
+	return map[string]envoy.Edit{
+		"deploy/compose/envoy.yaml":                         {Listen: "0.0.0.0:8080", Gate: "jwtgate:9001", App: "application:9090"},
+		"deploy/kubernetes/overlays/gateway/bootstrap.yaml": {Listen: "0.0.0.0:8080", Gate: "jwtgate:9001", App: "application:9090"},
+		"deploy/kubernetes/overlays/sidecar/bootstrap.yaml": {Listen: "0.0.0.0:8080", Gate: "unix:/run/jwtgate/gate.sock"},
+		"deploy/helm/jwtgate/files/envoy.yaml":              {Listen: "0.0.0.0:8080", Gate: "jwtgate:9001", App: "application:9090"},
+	}
+}
+
+// TestEnvoyFilesAreTheShippedOne: what is deployed is what the end-to-end tests
+// run. With -update it writes the files.
+func TestEnvoyFilesAreTheShippedOne(t *testing.T) {
+	for name, edit := range renderedFiles() {
+		t.Run(name, func(t *testing.T) {
+			file, err := envoy.Bootstrap(edit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, path := append([]byte(renderedHeader), file...), filepath.Join(root, name)
+			if *update {
+				if err := os.WriteFile(path, want, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Error("it is not the shipped file; run: go test ./internal/deploy -run TestEnvoyFilesAreTheShippedOne -update")
+			}
+		})
+	}
+}
+
+// TestPagesLead: every file that a page of deploy/ links to is there.
+func TestPagesLead(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	pages := 0
+	err := filepath.WalkDir(filepath.Join(root, "deploy"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Name() != "README.md" {
+			return err
+		}
+		pages++
+		text, err := os.ReadFile(path)
+		for _, found := range link.FindAllSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), string(found[1]))); err != nil {
+				t.Errorf("%s leads nowhere: %v", path, err)
+			}
+		}
+		return err
+	})
+	if err != nil || pages < 5 {
+		t.Errorf("%d pages were read: %v", pages, err)
+	}
+}

@@ -1,0 +1,219 @@
+//go:build scale
+
+package deploy
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/issuer"
+)
+
+// pipes is a network in memory: inside a synctest bubble its time is the
+// bubble's, so that an hour of a thousand replicas takes seconds.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	c, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (p pipes) Close() error   { return nil }
+func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "keys.example"} }
+
+// keyHouse is an issuer's key server that counts who comes when.
+type keyHouse struct {
+	mu    sync.Mutex
+	asked []time.Time
+	down  bool
+	body  string
+	keys  map[string]string // kid -> JWK
+}
+
+// newKeyHouse is one with the keys a and b, of which it publishes a.
+func newKeyHouse(t *testing.T) *keyHouse {
+	t.Helper()
+	k := &keyHouse{keys: map[string]string{}}
+	for _, kid := range []string{"a", "b"} {
+		public, _, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.keys[kid] = fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","use":"sig","alg":"EdDSA","kid":%q,"x":%q}`, kid, base64.RawURLEncoding.EncodeToString(public))
+	}
+	k.set(false, "a")
+	return k
+}
+
+func (k *keyHouse) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asked = append(k.asked, time.Now())
+	if k.down {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte(k.body))
+}
+
+// set changes what is answered from now on.
+func (k *keyHouse) set(down bool, kids ...string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var keys []string
+	for _, kid := range kids {
+		keys = append(keys, k.keys[kid])
+	}
+	k.down, k.body = down, `{"keys":[`+strings.Join(keys, ",")+`]}`
+}
+
+// during lets time go by and counts what came in it.
+func (k *keyHouse) during(d time.Duration) (all, peak int) {
+	began := time.Now()
+	pass(d)
+	return k.since(began)
+}
+
+// since counts what came since a moment, and the most of it in one second.
+func (k *keyHouse) since(moment time.Time) (all, peak int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	seconds := map[int]int{}
+	for _, at := range k.asked {
+		if !at.Before(moment) {
+			all++
+			second := int(at.Sub(moment) / time.Second)
+			seconds[second]++
+			peak = max(peak, seconds[second])
+		}
+	}
+	return all, peak
+}
+
+// replicas are the key sets of a fleet, each as a server of its own would have
+// it.
+type replicas struct {
+	sets  []*issuer.Set
+	close func()
+}
+
+// startReplicas makes a fleet, all of it at one moment.
+func startReplicas(t *testing.T, n int, house *keyHouse) *replicas {
+	t.Helper()
+	cfg, err := config.Parse("jwtgate.yaml", []byte(`{issuers: {main: {issuer: "http://keys.example", audiences: [a], algorithms: [EdDSA],
+		dangerously_allow_http: true, jwks: {uri: "http://keys.example/jwks.json"}}}}`), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	network := make(pipes)
+	server := &http.Server{Handler: house, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(network) }()
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		select {
+		case network <- theirs:
+			return ours, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	r := &replicas{}
+	for range n {
+		set, err := issuer.NewSet(cfg.Issuers, issuer.Options{Dial: dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.sets = append(r.sets, set)
+		set.Start()
+	}
+	r.close = func() {
+		for _, set := range r.sets {
+			set.Close()
+		}
+		close(network) // first: the server waits for its listener
+		_ = server.Close()
+	}
+	return r
+}
+
+// ask has every replica look a kid up at one moment, and counts those that have
+// it.
+func (r *replicas) ask(t *testing.T, kid string) int {
+	t.Helper()
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	found := 0
+	for _, set := range r.sets {
+		group.Go(func() {
+			i, ok := set.Lookup("http://keys.example")
+			if !ok {
+				return
+			}
+			if _, err := i.Key(t.Context(), kid, "EdDSA"); err == nil {
+				mu.Lock()
+				found++
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	return found
+}
+
+// TestScaleKeys counts what an issuer's key server sees of a fleet that starts
+// at one moment: at the start, in a quiet hour, while it is down, and when its
+// key changes under everybody's hands.
+func TestScaleKeys(t *testing.T) {
+	fmt.Println("\n| replicas | at the start | in a quiet hour | most in one second of it | while down for 10 min | most in one second | a rotation, in 10 s | all have the new key after |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
+	for _, n := range []int{1, 8, 100, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			house := newKeyHouse(t)
+			began := time.Now()
+			fleet := startReplicas(t, n, house)
+			defer fleet.close()
+			pass(30 * time.Second)
+			first, _ := house.since(began)
+			calm, calmPeak := house.during(time.Hour)
+			house.set(true, "a")
+			pass(15 * time.Minute) // the longest time between two fetches: now all fail
+			failing, failingPeak := house.during(10 * time.Minute)
+			house.set(false, "a")
+			pass(2 * time.Minute)
+			house.set(false, "a", "b")
+			rotated := time.Now()
+			at := 0 // seconds after which every replica has the new key
+			for second := range 10 {
+				if fleet.ask(t, "b") < n {
+					at = second + 1
+				}
+				pass(time.Second)
+			}
+			turned, _ := house.since(rotated)
+			fmt.Printf("| %d | %d | %d | %d | %d | %d | %d | %d s |\n", n, first, calm, calmPeak, failing, failingPeak, turned, at)
+			if first != n || fleet.ask(t, "b") != n || turned > 2*n {
+				t.Errorf("%d replicas: %d fetches at the start, %d for a rotation", n, first, turned)
+			}
+		})
+	}
+}
+
+// pass lets time go by, and everything that comes due with it happen.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
