@@ -68,6 +68,7 @@ func gateConfig(name, text string) findings {
 func envoyJudges() [][]string {
 	return [][]string{
 		{envoyBinary, "--mode", "validate", "--log-level", "warning", "--config-path"},
+		{jwtgateBinary, "lint-envoy", "--config", filepath.Join(root, "deploy/kubernetes/config/jwtgate.yaml")},
 	}
 }
 

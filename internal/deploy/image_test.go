@@ -235,11 +235,9 @@ func TestImage(t *testing.T) {
 		t.Errorf("it holds %v (%v), want %v", files, err, want)
 	}
 	sameBinary(t, filepath.Join(built.folder, "jwtgate"))
-	said, err := buildah("from", "--pull-never", "jwtgate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if said, err = buildah("run", strings.TrimSpace(said), "--", "/jwtgate", "version"); err != nil || !strings.Contains(said, imageVersion) {
+	// Not by `buildah run`, which on a busy machine loses what a short program says.
+	said, err := outputOf("", "chroot", "--userspec="+imageUser, built.folder, "/jwtgate", "version")
+	if err != nil || !strings.Contains(said, imageVersion) {
 		t.Errorf("`jwtgate version` in the image: %q, %v", said, err)
 	}
 }
