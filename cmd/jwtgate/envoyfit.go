@@ -11,9 +11,6 @@ import (
 	"github.com/jwtgate/jwtgate/internal/identity"
 )
 
-// streamEnd is the header by which the gate ends a stream with its token.
-const streamEnd = "x-envoy-upstream-stream-duration-ms"
-
 // gateOf says what an Envoy file has to fit for a config without mistakes.
 func gateOf(cfg *config.Config) envoylint.Gate {
 	anywhere := cfg.Relax.Anywhere()
@@ -36,7 +33,7 @@ func gateOf(cfg *config.Config) envoylint.Gate {
 	for _, r := range cfg.Routes {
 		gate.Routes = append(gate.Routes, r.Name)
 		if r.EndStreamsAtExpiry && len(gate.Sets) == 0 {
-			gate.Sets = []string{streamEnd}
+			gate.Sets = []string{gate.StreamLimitHeader}
 		}
 	}
 	read, all := conditionHeaders(cfg)

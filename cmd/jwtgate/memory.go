@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -32,10 +33,10 @@ const (
 func limitMemory(logger *slog.Logger) {
 	limit, err := memlimit.Set(memlimit.WithRatio(memoryShare))
 	switch {
-	case errors.Is(err, memlimit.ErrNoLimit), errors.Is(err, memlimit.ErrNoCgroup):
+	case errors.Is(err, memlimit.ErrNoCgroup):
 	case err != nil:
 		logger.Warn("the container's memory limit is not known, so GOMEMLIMIT is not set by it", "error", err)
-	case limit > 0:
+	case limit > 0 && limit < math.MaxInt64: // which is none
 		logger.Info("memory limit", "bytes", limit)
 	}
 }

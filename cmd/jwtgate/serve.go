@@ -336,7 +336,7 @@ func (s *server) readiness() telemetry.Readiness {
 	if s.gate.Issuers().Ready() {
 		s.ready.Store(true)
 	} else {
-		state.Detail = "no issuer has keys yet; see /issuers"
+		state.Detail = "no issuer has keys; see /issuers"
 	}
 	state.Ready = s.ready.Load()
 	var refused []string

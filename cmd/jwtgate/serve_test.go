@@ -331,7 +331,7 @@ routes: [{match: /open, access: public}]
 	if got := ask(t, s.listen, "/x", "Bearer "+raw); got != "keys_unavailable" {
 		t.Errorf("%s, want keys_unavailable", got)
 	}
-	if status, body := s.get(t, "/readyz"); status != 503 || !strings.Contains(body, `"detail": "no issuer has keys yet; see /issuers"`) {
+	if status, body := s.get(t, "/readyz"); status != 503 || !strings.Contains(body, `"detail": "no issuer has keys; see /issuers"`) {
 		t.Errorf("/readyz: %d %s", status, body)
 	}
 	if status, _ := s.get(t, "/livez"); status != 200 {

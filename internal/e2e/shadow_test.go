@@ -82,11 +82,13 @@ const (
 	liveRoutes = `routes:
   - {name: orders, match: '/api/orders/**', issuers: [cruddur]}
   - {name: admin, match: '/api/admin/**', issuers: [cruddur], groups: [admin]}
+  - {name: same, match: '/api/same/**', issuers: [cruddur]}
   - {name: health, match: GET /api/health, access: public}
 `
 	candidateRoutes = `routes:
   - {name: orders, match: '/api/orders/**', issuers: [cruddur], groups: [sales]}
   - {name: admin, match: '/api/admin/**', issuers: [cruddur]}
+  - {name: same, match: '/api/same/**', issuers: [cruddur]}
   - {name: health, match: GET /api/health, access: public}
 `
 )
@@ -109,6 +111,8 @@ func TestCandidateConfiguration(t *testing.T) {
 		routed{call: get("/api/orders/7", ann), wantUser: "4f0c5b8e-ann", wantKind: "user"}.check(t, c)
 		routed{call: get("/api/admin/7", ann), wantDenied: forbidden("group_missing")}.check(t, c)
 		routed{call: get("/api/health")}.check(t, c)
+		// A token that is known, whose answer was made before.
+		routed{call: get("/api/same/7", ann), wantUser: "4f0c5b8e-ann", wantKind: "user"}.check(t, c)
 	}
 	asLive()
 	stricter, laxer := differences("orders", "allow", "deny", "group_missing"), differences("admin", "deny", "allow", "allowed")
@@ -144,6 +148,11 @@ func TestCandidateConfiguration(t *testing.T) {
 	c.gate.metricBecomes(t, differences("orders", "allow", "deny", "scope_missing"), 2)
 	if got := c.gate.metric(t, stricter); got != 1 {
 		t.Errorf("the first candidate still counts: %v", got)
+	}
+	// All that was asked before is decided by now: it is decided in turn.
+	_, metrics, err := c.gate.adminGet(t, "/metrics")
+	if err != nil || strings.Contains(metrics, `jwtgate_shadow_differences_total{from="allow",reason="allowed"`) {
+		t.Errorf("the two differ where both allow the same (%v)", err)
 	}
 }
 

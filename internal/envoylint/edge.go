@@ -154,7 +154,12 @@ func (l *linter) rewrites(m *manager) {
 // isIdentity reports whether a header is one that only the gate may set, however
 // it is spelled.
 func (l *linter) isIdentity(name string) bool {
-	folded := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name))
+	folded := strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name))
 	return slices.Contains(l.gate.Identity, folded)
 }
 

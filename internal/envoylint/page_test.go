@@ -49,7 +49,7 @@ egctl config envoy-proxy all -o json | jwtgate lint-envoy --config jwtgate.yaml 
 ` + "```" + `
 
 Each finding is one line: the place, the path of the setting, what is wrong, what comes of it, what to write instead, and the
-finding's id. The exit code is 0 when nothing was found, 1 with findings, and 2 when the file could not be looked at. A *hole* may let
+finding's id. The exit code is 0 when nothing was found, 1 with findings or with mistakes in jwtgate.yaml, and 2 when the file could not be looked at. A *hole* may let
 something hostile through, an *outage* may refuse a proper request, a *note* is worth knowing and never makes the exit code 1.
 
 - It reads a bootstrap (YAML or JSON), the answer of ` + "`/config_dump`" + ` (whole, or a part by ` + "`?resource=`" + `), what egctl and istioctl print

@@ -104,8 +104,8 @@ type answer struct {
 	buffers [1]mem.Buffer
 }
 
-// answerBytes is more than an ordinary answer needs. What grpc-go takes for too
-// small to be given back (1 KiB) would be copied into memory of its own.
+// answerBytes is more than an ordinary answer needs. What is smaller
+// than grpc-go's threshold (1 KiB) it never gives back.
 const answerBytes = 4 << 10
 
 // answer returns an empty one.

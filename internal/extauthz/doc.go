@@ -28,4 +28,8 @@
 //  7. A span holds the decision and nothing of a token or its subject, and its
 //     parent is the caller of the RPC, never a header of the request that is
 //     decided (TestSpanOfACheck, TestTheClientsTraceContextIsNotOurs).
+//  8. An allowed answer, which is written byte by byte, is the message that
+//     protobuf makes of it (TestAllowedIsTheMessage, FuzzAllowed).
+//  9. What is remembered of tokens and of their answers changes no answer
+//     (TestKnownTokensAreAnsweredAlike, TestAnEndThatMoves).
 package extauthz

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/protobuf/proto"
@@ -108,5 +109,24 @@ func TestKnownTokensAreAnsweredAlike(t *testing.T) {
 	}
 	if remembering.Remembered() != 2 {
 		t.Errorf("%d tokens are remembered", remembering.Remembered())
+	}
+}
+
+// TestAnEndThatMoves: the time that a known token leaves a stream is the time that
+// is left, each time anew.
+func TestAnEndThatMoves(t *testing.T) {
+	w := start(t)
+	at := time.Now()
+	g := newGate(t, knownYAML, map[string]string{"ISS": w.home.ISS()}, func() time.Time { return at })
+	asked := request("GET", "/short", "authorization: Bearer "+w.mint(t, nil))
+	seen := map[string]bool{}
+	for range 3 {
+		ok := blank(t, g, asked).GetOkResponse()
+		left := fields(t, ok.GetHeaders())[gate.StreamLimitHeader]
+		if left == "" || seen[left] {
+			t.Errorf("%q is left, as before: %v", left, seen)
+		}
+		seen[left] = true
+		at = at.Add(time.Second)
 	}
 }

@@ -29,4 +29,8 @@
 //     (TestExplainAgreesWithDecide).
 //  9. A candidate changes no decision and holds none up
 //     (TestCandidateTellsDifferences, TestCandidateNeverBlocks).
+//  10. An answer that was prepared is the one that would be made anew: it holds
+//     nothing of a request or of its time, and is kept by token, rule and what is
+//     relaxed (TestOddSpellingsShareNothing; package extauthz, which has answers
+//     kept, holds the rest).
 package gate

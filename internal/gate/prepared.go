@@ -66,9 +66,7 @@ const keptHead = 3 * 4
 func (p *Prepared) read(kept string, known []*removal) {
 	var numbers [keptHead / 4]int
 	for i := range numbers {
-		for shift, b := range []byte(kept[4*i : 4*i+4]) {
-			numbers[i] |= int(b) << (8 * shift)
-		}
+		numbers[i] = int(binary.LittleEndian.Uint32([]byte(kept[4*i : 4*i+4])))
 	}
 	*p = Prepared{removal: known[numbers[0]], cut: numbers[1], id: numbers[2], own: kept[keptHead:]}
 }
@@ -169,8 +167,13 @@ func (c *check) prepare(set []Header) {
 	if !c.repeatable() || !entry.Remembered() {
 		return
 	}
+	// Before it is shared: names that only this client has spelled so are views of
+	// its request, and would take the places of lists that many tokens share.
+	if !c.policy.mapper.Usual(c.request.Headers, set, c.relaxed) {
+		return
+	}
 	shared := c.policy.removals.of(c.decision.Remove, set)
-	if shared == nil || !c.policy.mapper.Usual(c.request.Headers, shared.set, c.relaxed) {
+	if shared == nil {
 		return
 	}
 	c.decision.Prepared = Prepared{removal: shared, tokens: c.policy.tokens, entry: entry, key: c.preparedKey()}

@@ -133,9 +133,10 @@ func mutants() []mutant {
 		{"9 requirement: shadow is for checks 3 to 9", check, `case err != nil && c.rule.Shadow:`, `case err != nil && !c.rule.Shadow:`},
 
 		{"10 identity: names seen of a known token", prepared, `if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.relaxed) {`, `if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.relaxed) && false {`},
-		{"10 identity: names seen of one that becomes known", prepared, ` || !c.policy.mapper.Usual(c.request.Headers, shared.set, c.relaxed)`, ``},
+		{"10 identity: names seen of one that becomes known", prepared, `if !c.policy.mapper.Usual(c.request.Headers, set, c.relaxed) {`, `if !c.policy.mapper.Usual(c.request.Headers, set, c.relaxed) && false {`},
 		{"10 identity: one token, two routes", prepared, `uint64(c.rule.Number())<<16 | `, ``},
 		{"10 identity: one token, two hosts", prepared, ` | uint64(c.relaxed.Bits())`, ``},
+		{"10 identity: an end that moves", prepared, ` && !c.rule.EndStreamsAtExpiry }`, ` }`},
 		{"10 identity: places other than bearer", prepared, `return c.rule.BearerOnly() && `, `return `},
 		{"10 identity: names seen", strip, `if !guarded || why.open(relaxed) {`, `if true || guarded && why.open(relaxed) {`},
 		{"10 identity: names unseen", strip, `if !one.kind.open(relaxed) && !isSet(set, one.name) {`, `if false {`},

@@ -17,7 +17,8 @@ type Readiness struct {
 	Detail  string `json:"detail,omitempty"`
 	Replica string `json:"replica"`
 	Config  string `json:"config"` // hex SHA-256 of the live config
-	// Refused is why the config on disk is not the live one; empty when it is.
+	// Refused is why what is in a followed file is not in force, a line each; empty
+	// when all is.
 	Refused string `json:"refused,omitempty"`
 }
 

@@ -2,9 +2,10 @@
 //
 // It takes a credential out of a request, reads it more strictly than the JOSE
 // libraries do, verifies its signature with a key of the one issuer that its
-// iss names, and checks its claims. What comes out is a [Token] that cannot be
-// changed. It never fetches anything, never knows which route asked, never
-// keeps the raw token, and never looks at key material inside a token.
+// iss names, and checks its claims. What comes out is a [Token], which belongs to
+// its request. The raw token is kept no longer than that: a [Memory] keeps its
+// SHA-256. It never fetches anything, never knows which route asked, and never
+// looks at key material inside a token.
 //
 // The order is bytes before base64, base64 before JSON, header before claims,
 // issuer before keys, keys before crypto, and crypto before any claim beyond
@@ -39,4 +40,7 @@
 //  10. An RSA signature is good when crypto/rsa says so, and no other
 //     (TestRSAAsTheStandardLibrary, TestRSARefusesOtherBlocks,
 //     TestRSARefusesOtherForms, TestRSAKeysOfNoUse, FuzzRSA).
+//  11. A token that is known again says what it said when it was verified, and no
+//     longer than verifying it anew would (TestMemorySaysTheSame,
+//     TestMemoryHoldsNoLongerThanTheToken).
 package token

@@ -27,7 +27,7 @@ const (
 // Kept returns what [Memory.Keep] has kept under a key.
 func (e Entry) Kept(key uint64) (value string, there bool) {
 	for r := reader(e.kept); r != ""; {
-		found, value := r.fixed(8), r.text()
+		found, value := r.word(), r.text()
 		if found == key {
 			return value, true
 		}
@@ -45,7 +45,7 @@ func (m *Memory) Keep(e Entry, key uint64, value string) {
 	}
 	count := 0
 	for r := reader(e.kept); r != ""; count++ {
-		if r.fixed(8) == key {
+		if r.word() == key {
 			return
 		}
 		r.text()

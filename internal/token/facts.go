@@ -4,8 +4,7 @@ import "time"
 
 // Claims returns the claims as they were signed, in the form of the strict JSON
 // reader (nil, bool, string, json.Number, []any, map[string]any), no prefix put
-// before any of them. The map is shared: neither it nor what it holds may be
-// changed.
+// before any of them. Neither the map nor what it holds may be changed or kept.
 func (t *Token) Claims() map[string]any {
 	if t.claims == nil && t.raw != "" {
 		// It is byte for byte the token that was verified, so that neither can fail.

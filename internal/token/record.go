@@ -75,31 +75,18 @@ func (r *reader) take(n int) string {
 }
 
 func (r *reader) number() int {
-	n, shift := 0, 0
-	for i := range len(*r) {
-		b := (*r)[i]
-		n |= int(b&0x7f) << shift
-		if shift += 7; b < 0x80 {
-			*r = (*r)[i+1:]
-			break
-		}
-	}
-	return n
+	n, size := binary.Uvarint([]byte(*r))
+	*r = (*r)[size:]
+	return int(n)
 }
 
 func (r *reader) text() string { return r.take(r.number()) }
 
-// fixed reads so many bytes as one number, the least first.
-func (r *reader) fixed(size int) (n uint64) {
-	for i, b := range []byte(r.take(size)) {
-		n |= uint64(b) << (8 * i)
-	}
-	return n
-}
+func (r *reader) word() uint64 { return binary.LittleEndian.Uint64([]byte(r.take(8))) }
 
 func (r *reader) time() time.Time {
-	seconds := int64(r.fixed(8))
-	return time.Unix(seconds, int64(r.fixed(4)))
+	seconds := int64(r.word())
+	return time.Unix(seconds, int64(binary.LittleEndian.Uint32([]byte(r.take(4)))))
 }
 
 func (r *reader) list(into []string) []string {
@@ -117,7 +104,7 @@ func (v *Verifier) read(rec record, t *Token) {
 	for _, at := range t.times() {
 		*at = r.time()
 	}
-	t.epoch = r.fixed(8)
+	t.epoch = r.word()
 	t.by = v.issuers[r.number()]
 	t.Issuer, t.ISS = t.by.name, t.by.forms[r.number()].iss
 	t.Algorithm = t.by.algorithms[r.number()]

@@ -28,8 +28,9 @@ type pkcs1 struct {
 	moduli     *moduli
 }
 
-// The sizes of moduli, in bits, and of exponents that are verified here; anything
-// else is left to crypto/rsa.
+// The sizes of moduli, in bits, and of exponents that are verified here, which are
+// those of keys that package issuer takes; anything else is left to crypto/rsa, so
+// that a difference costs time only.
 const (
 	leastModulus, mostModulus = 2048, 8192
 	mostExponent              = 1<<31 - 1
@@ -96,8 +97,8 @@ type moduli struct {
 	count atomic.Int64
 }
 
-// maxModuli bounds how many are kept, of keys that are gone too: each is 1 KB or
-// less.
+// maxModuli bounds how many are kept, of keys that are gone too: each is 3 KB or
+// less, its key included.
 const maxModuli = 1024
 
 // of prepares a key's modulus, or finds it by the key's address, which is never

@@ -61,11 +61,12 @@ func (t *Token) AuthAge(now time.Time) (age time.Duration, known bool) {
 	return now.Sub(t.authTime), true
 }
 
-// Groups returns the groups behind the issuer's prefix. The slice is shared: it
-// must not be changed.
+// Groups returns the groups behind the issuer's prefix. The slice is the
+// token's own memory: it must be neither changed nor kept.
 func (t *Token) Groups() []string { return t.groups }
 
-// Scopes returns the scopes. The slice is shared: it must not be changed.
+// Scopes returns the scopes. The slice is the token's own memory: it must be
+// neither changed nor kept.
 func (t *Token) Scopes() []string { return t.scopes }
 
 // IdentityClaim returns the claim of that whole name, or that a JSON Pointer
@@ -77,8 +78,8 @@ func (t *Token) Scopes() []string { return t.scopes }
 // with a prefix.
 //
 // Values are those that the strict JSON reader makes (nil, bool, string,
-// json.Number, []any, map[string]any), or []string for groups. They are shared:
-// they must not be changed.
+// json.Number, []any, map[string]any), or []string for groups. They must be
+// neither changed nor kept.
 func (t *Token) IdentityClaim(name string) (any, bool) {
 	path := parseClaimPath(name)
 	value, ok := path.find(t.Claims())

@@ -200,7 +200,7 @@ func (v *Verifier) findKey(ctx context.Context, c *candidate) *Failure {
 	// one of the epoch behind it.
 	c.iss, c.issuer, c.epoch = iss, issuer, issuer.keys.Epoch()
 	if c.key, err = issuer.keys.Key(ctx, c.kid, c.alg); err != nil {
-		return &Failure{Err: err, RetryAfter: issuer.keys.RetryAfter()}
+		return &Failure{Err: err, Detail: "issuer " + quoted(issuer.name), RetryAfter: issuer.keys.RetryAfter()}
 	}
 	return nil
 }
