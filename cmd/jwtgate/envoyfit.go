@@ -8,13 +8,14 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/envoylint"
+	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/identity"
 )
 
 // gateOf says what an Envoy file has to fit for a config without mistakes.
 func gateOf(cfg *config.Config) envoylint.Gate {
 	anywhere := cfg.Relax.Anywhere()
-	gate := envoylint.Gate{
+	needs := envoylint.Gate{
 		Identity:  identityNames(cfg.Identity),
 		Overrides: identity.OverrideNames(anywhere), Removed: identity.OverrideNames(cfg.Relax.Everywhere()),
 		AnswersCORS: len(cfg.CORS.Origins) > 0,
@@ -22,29 +23,29 @@ func gateOf(cfg *config.Config) envoylint.Gate {
 		EncodedSlash: anywhere.EncodedSlash, DoubleSlash: anywhere.DoubleSlash,
 	}
 	if _, port, err := net.SplitHostPort(cfg.Server.Listen); err == nil && !strings.HasPrefix(cfg.Server.Listen, "unix:") {
-		gate.Port = port
+		needs.Port = port
 	}
-	noteCredentials(cfg, &gate)
+	noteCredentials(cfg, &needs)
 	for _, name := range envoy.SentByName() {
-		if place := slices.Contains(credentialHeaders(), name); !place || slices.Contains(gate.Tokens, name) {
-			gate.Reads = append(gate.Reads, name)
+		if place := slices.Contains(credentialHeaders(), name); !place || slices.Contains(needs.Tokens, name) {
+			needs.Reads = append(needs.Reads, name)
 		}
 	}
 	for _, r := range cfg.Routes {
-		gate.Routes = append(gate.Routes, r.Name)
-		if r.EndStreamsAtExpiry && len(gate.Sets) == 0 {
-			gate.Sets = []string{gate.StreamLimitHeader}
+		needs.Routes = append(needs.Routes, r.Name)
+		if r.EndStreamsAtExpiry && len(needs.Sets) == 0 {
+			needs.Sets = []string{gate.StreamLimitHeader}
 		}
 	}
 	read, all := conditionHeaders(cfg)
-	gate.ReadsAny = all
-	for _, name := range append(read, gate.Tokens...) {
+	needs.ReadsAny = all
+	for _, name := range append(read, needs.Tokens...) {
 		// A name with capitals is never there, whatever Envoy sends.
-		if name == strings.ToLower(name) && !slices.Contains(gate.Reads, name) {
-			gate.Reads = append(gate.Reads, name)
+		if name == strings.ToLower(name) && !slices.Contains(needs.Reads, name) {
+			needs.Reads = append(needs.Reads, name)
 		}
 	}
-	return gate
+	return needs
 }
 
 // credentialHeaders are the headers that hold a credential only where a config
@@ -54,13 +55,13 @@ func credentialHeaders() []string {
 }
 
 // noteCredentials notes the headers that tokens stand in and are taken out of.
-func noteCredentials(cfg *config.Config, gate *envoylint.Gate) {
+func noteCredentials(cfg *config.Config, needs *envoylint.Gate) {
 	note := func(from []config.TokenSource, forward bool) {
 		for _, source := range from {
 			name := source.Name
 			switch source.Kind {
 			case config.SourceQuery:
-				gate.QueryTokens = true
+				needs.QueryTokens = true
 				continue
 			case config.SourceBearer:
 				name = "authorization"
@@ -69,11 +70,11 @@ func noteCredentials(cfg *config.Config, gate *envoylint.Gate) {
 			case config.SourceWebSocketProtocol:
 				name = "sec-websocket-protocol"
 			}
-			if !slices.Contains(gate.Tokens, name) {
-				gate.Tokens = append(gate.Tokens, name)
+			if !slices.Contains(needs.Tokens, name) {
+				needs.Tokens = append(needs.Tokens, name)
 			}
-			if !forward && !slices.Contains(gate.TakenOut, name) {
-				gate.TakenOut = append(gate.TakenOut, name)
+			if !forward && !slices.Contains(needs.TakenOut, name) {
+				needs.TakenOut = append(needs.TakenOut, name)
 			}
 		}
 	}

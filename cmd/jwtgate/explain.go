@@ -17,6 +17,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
 // explainKeys bounds how long an explanation waits for the issuers' keys.
@@ -162,7 +163,21 @@ func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*gate.
 		g.Carry(r, raw)
 	}
 	g.AwaitKeys(ctx, explainKeys)
-	return g.Explain(ctx, r, cmd.At.time(time.Now())), nil
+	explanation := g.Explain(ctx, r, cmd.At.time(time.Now()))
+	if explanation.Decision.Reason == gate.ReasonKeysUnavailable {
+		c.tellKeys(g.Issuers().Stats())
+	}
+	return explanation, nil
+}
+
+// tellKeys says whose keys could not be fetched, and why: there is no server whose
+// /issuers could be asked.
+func (c console) tellKeys(issuers []issuer.Stats) {
+	for _, keys := range issuers {
+		if !keys.HasKeys && keys.LastError != "" {
+			fmt.Fprintf(c.err, "jwtgate: the keys of issuer %s could not be fetched: %s\n", keys.Issuer, keys.LastError)
+		}
+	}
 }
 
 // request is the one that the command line describes, without its token.

@@ -130,10 +130,23 @@ func (m *Memory) first(ctx context.Context, key digest, raw string, now time.Tim
 	}()
 	verified, err := m.verifier.finish(c, now)
 	if err == nil && now.Before(verified.Expiry) {
-		verified.entry = Entry{key: key, record: m.verifier.record(verified)}
-		m.entries.Set(key, verified.entry.record)
+		m.remember(key, verified)
 	}
 	return false, put(verified, err, t)
+}
+
+// maxRecord bounds how long a record may be, in bytes: one that is many times the
+// token that it is of, which has thousands of empty groups behind a prefix, is not
+// remembered, so that a number of entries bounds their memory.
+const maxRecord = 16 << 10
+
+func (m *Memory) remember(key digest, t *Token) {
+	rec := m.verifier.record(t)
+	if len(rec) > maxRecord {
+		return
+	}
+	t.entry = Entry{key: key, record: rec}
+	m.entries.Set(key, rec)
 }
 
 // Len returns about how many tokens are remembered.

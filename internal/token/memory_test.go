@@ -387,6 +387,23 @@ func TestMemoryOfAnother(t *testing.T) {
 	}
 }
 
+// A token that takes many times its own length in memory is verified each time: an
+// empty group is three bytes of it, and the issuer's prefix in what is remembered.
+func TestMemoryOfALongRecord(t *testing.T) {
+	issuer := apiIssuer()
+	issuer.Prefix = "the-longest-of-all-prefixes:"
+	verifier := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published()})
+	memory := must(token.NewMemory(verifier, 10))
+	for count, want := range map[int]bool{100: true, 2000: false} {
+		raw := mintRS256(map[string]any{"groups": make([]string, count)})
+		known(t, memory, raw)
+		got, again, err := verify(t, memory, raw, now)
+		if err != nil || again != want || len(got.Groups()) != count {
+			t.Errorf("%d groups: known %v, want %v; %v", count, again, want, err)
+		}
+	}
+}
+
 // What is kept with a token is there as long as the token is remembered, each under
 // its own key, and no more than a little of it.
 func TestKept(t *testing.T) {
