@@ -32,8 +32,9 @@ const (
 
 // scan reads of data, a CheckRequest as it came over the wire, what the gate
 // reads of one, in one pass that allocates nothing for a usual request. It makes
-// of into what [request] makes of the message that proto.Unmarshal reads from
-// data, and refuses what either of them refuses, with the same error. Of that
+// of into what a reader of the whole message, as proto.Unmarshal has it from data,
+// makes of it (the tests have one), and refuses what either refuses, with the same
+// error. Of that
 // there are two exceptions, both of form: headers that came as a map stand in
 // the order of the wire, and of the context extensions only those stand in
 // Extensions that begin with [gate.ExtensionPrefix].

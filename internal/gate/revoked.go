@@ -53,5 +53,6 @@ func (g *Gate) ReloadRevoked() error {
 // Remembered returns about how many verified tokens are remembered.
 func (g *Gate) Remembered() int { return g.policy.Load().tokens.Len() }
 
-// Revoked returns how many lines the list of what is revoked holds.
+// Revoked returns how many values the list of what is revoked holds; two lines for
+// one value count once.
 func (g *Gate) Revoked() int { return int(g.policy.Load().revoked.Load()) }

@@ -42,7 +42,7 @@ func (m *Metrics) RegisterConfig(sample func() ConfigSample) {
 		open: prometheus.NewDesc("jwtgate_relaxations",
 			"What the live configuration opens, by kind.", []string{"kind"}, nil),
 		revoked: prometheus.NewDesc("jwtgate_revoked_lines",
-			"Lines of the list of what is revoked.", nil, nil),
+			"Values on the list of what is revoked; two lines for one value count once.", nil, nil),
 		remembered: prometheus.NewDesc("jwtgate_token_cache_entries",
 			"Verified tokens that are remembered, about.", nil, nil),
 		refused: prometheus.NewDesc("jwtgate_reload_refused",
