@@ -14,6 +14,11 @@ func colored(out io.Writer, getenv func(string) (string, bool)) bool {
 	if term, _ := getenv("TERM"); term == "dumb" {
 		return false
 	}
+	return isTerminal(out)
+}
+
+// isTerminal says whether a person reads out as it is written.
+func isTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	if !ok {
 		return false

@@ -17,7 +17,7 @@ type lintEnvoyCommand struct {
 
 // Help is the command's longer help.
 func (lintEnvoyCommand) Help() string {
-	return `Names each setting that lets something hostile through or refuses proper requests, with its place, why it matters and what to write instead. With --platform it names the platform's own field; what the platform cannot set is a note. Every rule: docs/lint-envoy.md
+	return `Names each setting that lets something hostile through or refuses proper requests, with its place, why it matters and what to write instead. With --platform it names the platform's own field; what the platform cannot set is a note. A finding is three lines on a terminal, and one elsewhere. Every rule: docs/lint-envoy.md
 
 Examples:
   jwtgate lint-envoy --config jwtgate.yaml envoy.yaml
@@ -38,7 +38,7 @@ func (cmd lintEnvoyCommand) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	if err := report.WriteText(c.out, colored(c.out, c.getenv)); err != nil {
+	if err := report.WriteText(c.out, envoylint.Layout{Terminal: isTerminal(c.out), Color: colored(c.out, c.getenv)}); err != nil {
 		return err
 	}
 	if report.Failed() {

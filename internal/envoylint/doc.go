@@ -21,9 +21,13 @@
 //  1. Every rule has its texts, and both platforms' ways name rules that there
 //     are (TestRulesAreWhole).
 //  2. Whatever the bytes, reading ends in findings or in an error that names the
-//     file, and takes bounded memory (TestUnreadable, FuzzLint).
+//     file, and takes bounded memory (TestUnreadable, FuzzLint), in a time that
+//     grows with the file and not with its square (TestCountingGoesOn,
+//     TestFindingsCostTheSame).
 //  3. The shipped Envoy file, for any configuration with the edits that `check`
 //     asks for, has no finding (TestTheShippedFileIsClean).
 //  4. A finding points at the line that an editor is to go to
 //     (TestPlaces).
+//  5. No name in the file forges or wipes a line of what is printed
+//     (TestWriteTextOfHostileNames).
 package envoylint

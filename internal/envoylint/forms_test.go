@@ -2,6 +2,7 @@ package envoylint_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,5 +100,23 @@ func TestWhichFilterIsTheGates(t *testing.T) {
 				t.Errorf("%d filters are held to it, want %d", found, row.want)
 			}
 		})
+	}
+}
+
+// TestFoundOnce: what is met on many ways is found once; the same at another place
+// is another finding.
+func TestFoundOnce(t *testing.T) {
+	host := `{ typed_per_filter_config: { authz: { "@type": a/x.ExtAuthzPerRoute, disabled: true } }, routes: [ { route: { cluster: app } }, { route: { cluster: other } } ] }`
+	listener := listenerWith("{ name: authz, typed_config: "+failOpen+" }", "route_config: { virtual_hosts: [ "+host+", "+host+" ] }")
+	report := lint(t, "static_resources: { listeners: [ "+listener+" ] }", plainGate(), envoylint.Plain)
+	var paths []string
+	for _, f := range report.Findings {
+		if f.Rule.ID == "ext-authz-disabled" {
+			paths = append(paths, f.Path[strings.Index(f.Path, "virtual_hosts"):])
+		}
+	}
+	const setting = ".typed_per_filter_config.authz.disabled"
+	if want := []string{"virtual_hosts[0]" + setting, "virtual_hosts[1]" + setting}; !slices.Equal(paths, want) {
+		t.Errorf("found at %q, want %q", paths, want)
 	}
 }

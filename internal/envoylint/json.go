@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -13,11 +12,7 @@ import (
 // json reads JSON with its own reader: YAML's refuses some of it (tabs, escaped
 // surrogates), and takes its time over the megabytes of a dump.
 func (r *reader) json() (*value, error) {
-	for i, b := range r.data {
-		if b == '\n' {
-			r.lines = append(r.lines, i+1)
-		}
-	}
+	r.mark = mark{line: 1, column: 1}
 	decoder := json.NewDecoder(bytes.NewReader(r.data))
 	decoder.UseNumber()
 	return r.token(nil, "", decoder, 0)
@@ -93,15 +88,28 @@ func (r *reader) offset(end int64, token json.Token) config.Pos {
 	case nil:
 		begin = int(end) - len("null")
 	}
-	line, found := slices.BinarySearch(r.lines, begin)
-	if found {
-		line++
+	r.mark.move(r.data, begin)
+	return r.pos(r.mark.line, r.mark.column)
+}
+
+// mark is how far lines and columns are counted. Tokens come in the order of the
+// file, so that counting goes on from the last one: a dump is often one line of
+// megabytes, which counting from its begin would read once for each token.
+type mark struct {
+	offset, line, column int
+	walked               int // bytes that were looked at, for the test
+}
+
+// move counts on to a later offset.
+func (m *mark) move(data []byte, to int) {
+	part := data[m.offset:to]
+	if lines := bytes.Count(part, []byte("\n")); lines > 0 {
+		m.line, m.column = m.line+lines, 1
+		part = part[bytes.LastIndexByte(part, '\n')+1:]
 	}
-	from := 0
-	if line > 0 {
-		from = r.lines[line-1]
-	}
-	return r.pos(line+1, utf8.RuneCount(r.data[from:begin])+1)
+	m.column += utf8.RuneCount(part)
+	m.walked += to - m.offset
+	m.offset = to
 }
 
 // quote is where the string begins whose last quote stands before end.

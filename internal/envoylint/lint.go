@@ -43,23 +43,17 @@ type Finding struct {
 	Note bool
 }
 
-// String renders `FILE:LINE:COL: path: what is wrong; why; what to write (id)`.
-func (f Finding) String() string {
-	return fmt.Sprintf("%s: %s%s: %s; %s; %s (%s)", f.Pos, f.note(), f.path(), f.Text, f.Rule.Why, f.Mend, f.Rule.ID)
-}
-
-func (f Finding) note() string {
-	if f.Note {
-		return "note: "
-	}
-	return ""
-}
-
-func (f Finding) path() string { return cmp.Or(f.Path, "the file") }
-
 // Lint reads an Envoy file and returns what it finds in it. An error is of a file
 // that cannot be looked at; it says what to do.
 func Lint(file string, data []byte, gate Gate, platform Platform) (*Report, error) {
+	report, err := look(file, data, gate, platform)
+	if err != nil {
+		return nil, printableError{err}
+	}
+	return report, nil
+}
+
+func look(file string, data []byte, gate Gate, platform Platform) (*Report, error) {
 	root, err := parse(file, data)
 	if err != nil {
 		return nil, err
@@ -68,7 +62,7 @@ func Lint(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 	if err != nil {
 		return nil, err
 	}
-	l := &linter{resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}}
+	l := &linter{resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{}}
 	for _, rule := range Rules() {
 		l.rules[rule.ID] = rule
 	}
@@ -90,6 +84,14 @@ type linter struct {
 	platform Platform
 	rules    map[string]Rule // :: id -> rule
 	found    []Finding
+	reported map[key]bool
+}
+
+// key is what makes two findings the same one: what a virtual host sets is met
+// with each of its routes.
+type key struct {
+	id, path string
+	pos      config.Pos
 }
 
 // report notes what a rule is about at a value, once.
@@ -99,15 +101,14 @@ func (l *linter) report(id string, at *value, format string, args ...any) {
 
 // reportMend is report with a mend for this one place.
 func (l *linter) reportMend(id string, at *value, mend, format string, args ...any) {
-	rule, known := l.rules[id]
-	if !known {
-		rule = Rule{ID: id}
-	}
-	if slices.ContainsFunc(l.found, func(f Finding) bool { return f.Rule.ID == id && f.Path == at.path() && f.Pos == at.at }) {
+	this := key{id, at.path(), at.at}
+	if l.reported[this] {
 		return
 	}
+	l.reported[this] = true
+	rule := l.rules[id] // there is one for each id (TestRulesAreWhole)
 	f := Finding{
-		Rule: rule, Pos: at.at, Path: at.path(), Text: fmt.Sprintf(format, args...),
+		Rule: rule, Pos: at.at, Path: this.path, Text: fmt.Sprintf(format, args...),
 		Mend: cmp.Or(mend, rule.Mend), Note: rule.Opens == Remark,
 	}
 	switch way := rule.way(l.platform); {

@@ -17,7 +17,7 @@ const rulesPage = "../../docs/lint-envoy.md"
 // TestRulesPage holds the page of rules to the table of rules. With -update it
 // writes the page.
 func TestRulesPage(t *testing.T) {
-	want := page()
+	want := page(t)
 	if *update {
 		if err := os.WriteFile(rulesPage, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -33,8 +33,21 @@ func TestRulesPage(t *testing.T) {
 	}
 }
 
+// sample is what the command prints on a terminal about the shipped file with two
+// settings changed.
+func sample(t *testing.T) string {
+	t.Helper()
+	text := shippedWith(t, "merge_slashes: true", "merge_slashes: false", ", max_retries: 1000", "")
+	var b strings.Builder
+	if err := lint(t, text, plainGate(), envoylint.Plain).WriteText(&b, envoylint.Layout{Terminal: true}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 // page is the whole page.
-func page() string {
+func page(t *testing.T) string {
+	t.Helper()
 	var b strings.Builder
 	b.WriteString("# What `jwtgate lint-envoy` looks for\n" + `
 jwtgate sees what Envoy sends it, and nothing of what Envoy does before, beside and behind. A route without ext_authz, a
@@ -48,9 +61,12 @@ kubectl exec POD -c istio-proxy -- pilot-agent request GET config_dump | jwtgate
 egctl config envoy-proxy all -o json | jwtgate lint-envoy --config jwtgate.yaml --platform envoy-gateway -
 ` + "```" + `
 
-Each finding is one line: the place, the path of the setting, what is wrong, what comes of it, what to write instead, and the
-finding's id. The exit code is 0 when nothing was found, 1 with findings or with mistakes in jwtgate.yaml, and 2 when the file could not be looked at. A *hole* may let
-something hostile through, an *outage* may refuse a proper request, a *note* is worth knowing and never makes the exit code 1.
+` + "```text\n" + sample(t) + "```" + `
+
+Each finding has the place, the path of the setting, its id, what is wrong and what comes of it, and what to write instead: in three
+lines on a terminal, in one line elsewhere. Characters that cannot be printed are escaped (` + "`\\x1b`" + `). The exit code is 0 when nothing
+was found, 1 with findings or with mistakes in jwtgate.yaml, and 2 when the file could not be looked at. A *hole* may let something
+hostile through, an *outage* may refuse a proper request, a *note* is worth knowing and never makes the exit code 1.
 
 - It reads a bootstrap (YAML or JSON), the answer of ` + "`/config_dump`" + ` (whole, or a part by ` + "`?resource=`" + `), what egctl and istioctl print
   around one, and a file of xDS resources. Listeners, routes and clusters that Envoy fetches are in a dump alone.

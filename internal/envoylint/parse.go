@@ -34,8 +34,7 @@ type reader struct {
 	// aliased counts the values that aliases stand for; within is how many aliases
 	// deep the reader is.
 	aliased, within int
-	// lines are the offsets at which lines begin, of JSON.
-	lines []int
+	mark            mark // of JSON
 }
 
 // parse reads a file as Envoy does: JSON if it begins so, else YAML. Its errors

@@ -1,6 +1,7 @@
 package envoylint
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -28,28 +29,54 @@ func (r *Report) Failed() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Note })
 }
 
-// WriteText writes a line for each finding, and one that counts them; with color
-// by terminal colours, for people.
-func (r *Report) WriteText(w io.Writer, color bool) error {
-	paint := func(code, text string) string {
-		if !color || text == "" {
-			return text
-		}
-		return code + text + plain
+// Layout is how a report is written. The zero value: as text for other programs.
+type Layout struct {
+	Terminal bool // three lines for each finding, for people; else one
+	Color    bool // by terminal colours
+}
+
+// paint puts a colour around a text.
+func (l Layout) paint(code, text string) string {
+	if !l.Color || text == "" {
+		return text
 	}
+	return code + text + plain
+}
+
+// String renders `FILE:LINE:COL: path: what is wrong; why; what to write (id)`.
+func (f Finding) String() string { return f.render(Layout{}) }
+
+// render writes a finding in one line, or in three: where, what, and the mend.
+func (f Finding) render(l Layout) string {
+	note := ""
+	if f.Note {
+		note = "note: "
+	}
+	code := map[Opens]string{Hole: red, Outage: yellow, Remark: dim}[f.opens()]
+	place, note := l.paint(bold, printable(f.Pos.String())), l.paint(code, note)
+	path, id := l.paint(dim, printable(cmp.Or(f.Path, "the file"))), l.paint(dim, "("+f.Rule.ID+")")
+	what := l.paint(code, printable(f.Text)) + "; " + f.Rule.Why
+	mend := printable(f.Mend)
+	if l.Terminal {
+		return fmt.Sprintf("%s: %s%s %s\n  %s\n  %s", place, note, path, id, what, mend)
+	}
+	return fmt.Sprintf("%s: %s%s: %s; %s %s", place, note, path, what, mend, id)
+}
+
+// opens is what a finding costs on its platform.
+func (f Finding) opens() Opens {
+	if f.Note {
+		return Remark
+	}
+	return f.Rule.Opens
+}
+
+// WriteText writes each finding, and a line that counts them.
+func (r *Report) WriteText(w io.Writer, layout Layout) error {
 	counts := map[Opens]int{}
 	for _, f := range r.Findings {
-		opens, code := f.Rule.Opens, red
-		if f.Rule.Opens == Outage {
-			code = yellow
-		}
-		if f.Note {
-			opens, code = Remark, dim
-		}
-		counts[opens]++
-		_, err := fmt.Fprintf(w, "%s: %s%s: %s; %s; %s %s\n",
-			paint(bold, f.Pos.String()), paint(code, f.note()), paint(dim, f.path()), paint(code, f.Text), f.Rule.Why, f.Mend, paint(dim, "("+f.Rule.ID+")"))
-		if err != nil {
+		counts[f.opens()]++
+		if _, err := fmt.Fprintln(w, f.render(layout)); err != nil {
 			return err
 		}
 	}
@@ -63,7 +90,7 @@ func (r *Report) WriteText(w io.Writer, color bool) error {
 	if len(found) == 0 {
 		found = []string{"nothing found"}
 	}
-	_, err := fmt.Fprintf(w, "%s: %s (%s looked at)\n", r.File, strings.Join(found, ", "), looked)
+	_, err := fmt.Fprintf(w, "%s: %s (%s looked at)\n", printable(r.File), strings.Join(found, ", "), looked)
 	return err
 }
 

@@ -1,0 +1,75 @@
+package envoylint_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/envoylint"
+)
+
+// dumpOf is a dump in one line, as curl writes it, in which ext_authz is off for so
+// many routes.
+func dumpOf(routes int) []byte {
+	var b strings.Builder
+	b.WriteString(`{"static_resources":{"listeners":[{"filter_chains":[{"filters":[{"name":"hcm","typed_config":{"@type":"a/x.HttpConnectionManager","http_filters":[{"name":"authz","typed_config":{"@type":"a/x.http.ExtAuthz","grpc_service":{"envoy_grpc":{"cluster_name":"jwtgate"}}}}],"route_config":{"virtual_hosts":[{"routes":[`)
+	for i := range routes {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"name":"näme-%d","route":{"cluster":"app"},"typed_per_filter_config":{"authz":{"@type":"a/x.ExtAuthzPerRoute","disabled":true}}}`, i)
+	}
+	b.WriteString(`]}]}}}]}]}]}}`)
+	return []byte(b.String())
+}
+
+// TestCountingGoesOn: the place of a token is counted from the last one, and not
+// from the begin of its line.
+func TestCountingGoesOn(t *testing.T) {
+	for _, routes := range []int{1, 1000} {
+		data := dumpOf(routes)
+		walked, err := envoylint.Walked(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if walked < len(data)/2 || walked > len(data) {
+			t.Errorf("%d routes: of %d bytes %d are looked at", routes, len(data), walked)
+		}
+	}
+}
+
+// TestFindingsCostTheSame: what is already found is not gone through again for each
+// finding. Four times the routes are about four times the work; sixteen times would
+// be the square.
+func TestFindingsCostTheSame(t *testing.T) {
+	allocs := func(routes int) float64 {
+		data := dumpOf(routes)
+		report := lint(t, string(data), plainGate(), envoylint.Plain)
+		if len(report.Findings) < routes {
+			t.Fatalf("%d routes, and %d findings", routes, len(report.Findings))
+		}
+		return testing.AllocsPerRun(1, func() {
+			if _, err := envoylint.Lint("envoy.json", data, plainGate(), envoylint.Plain); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if few, many := allocs(200), allocs(800); many > 6*few {
+		t.Errorf("200 routes take %.0f allocations, and 800 take %.0f", few, many)
+	}
+}
+
+// BenchmarkLint shows that the time for a route does not grow with their number.
+func BenchmarkLint(b *testing.B) {
+	for _, routes := range []int{1000, 4000, 16000} {
+		data := dumpOf(routes)
+		b.Run(fmt.Sprint(routes), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := envoylint.Lint("envoy.json", data, plainGate(), envoylint.Plain); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*routes), "ns/route")
+		})
+	}
+}
