@@ -2,7 +2,7 @@
 # what else is needed is put into .tools/ by the commands themselves.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e test-providers fuzz mutate bench bench-check check tools clean
+.PHONY: help demo build test race e2e test-providers soak fuzz mutate bench bench-check check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -46,6 +46,11 @@ test-providers: ## the gate before a real identity provider, Keycloak; needs Mav
 	@$(call provide,envoy moto promtool keycloak)
 	go test -shuffle=on $(TESTFLAGS) -tags providers -run '^TestProvider' ./internal/e2e
 
+# Ten minutes; SOAK=90s for a short one. Its figures are what it prints.
+SOAK ?= 10m
+soak: tools ## two replicas behind Envoy for ten minutes while all changes; every answer is checked (SOAK=90s)
+	SOAK=$(SOAK) go test -count=1 -timeout 0 -v $(TESTFLAGS) -tags soak -run '^TestSoak$$' ./internal/e2e
+
 # Every target that there is, one after the other; a failing input is kept under
 # the package's testdata/fuzz and is a test from then on.
 FUZZTIME ?= 1m
@@ -78,8 +83,8 @@ bench-check: ## the goals of docs/performance.md, measured: fails short of one
 check: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
-	go vet -tags providers ./...
-	go tool staticcheck -tags providers ./...
+	go vet -tags providers,soak ./...
+	go tool staticcheck -tags providers,soak ./...
 
 tools: ## put the pinned Envoy, Cognito emulator and promtool into .tools/
 	@$(call provide,envoy moto promtool)

@@ -22,9 +22,9 @@ type question struct {
 	call call
 	want string // STATUS REASON, without a reason where it is allowed
 	user string // x-user-id at the application, of an allowed request; empty: none
-	// also is a second right answer, while the first may be in force no longer or
-	// not yet; nil: there is none.
-	also func(asked time.Time) string
+	// right tells whether an answer is, where that depends on when it was asked
+	// for; nil: if it is what is wanted.
+	right func(answer string, asked time.Time) bool
 }
 
 // reply is what came back for it.
@@ -130,8 +130,8 @@ func (l *load) put(q question) {
 func (q question) judge(got reply, asked time.Time) error {
 	answered := got.String()
 	right := answered == q.want
-	if !right && q.also != nil {
-		right = answered == q.also(asked)
+	if q.right != nil {
+		right = q.right(answered, asked)
 	}
 	wantUser := ""
 	if got.status == http.StatusOK {
