@@ -66,3 +66,29 @@ func TestTheEndIsInOrder(t *testing.T) {
 		t.Errorf("%d of %d decisions are among the traces, the last one: %v", len(spans), answered, traced)
 	}
 }
+
+// TestTheEndDoesNotWaitForEver: a client that never takes its answers holds up
+// the end for the ten seconds that calls under way have, and no longer.
+func TestTheEndDoesNotWaitForEver(t *testing.T) {
+	issuers := startIssuers(t)
+	gate := startGate(t, writeFile(t, "jwtgate.yaml", twoIssuers), issuers.environment()...)
+	d := newDeaf(t, gate.address)
+	defer d.Close()
+	for range 10 {
+		if !d.ask(nil) { // the empty message is a CheckRequest, too
+			t.Fatal("the gate takes no Check")
+		}
+	}
+	gate.metricBecomes(t, `jwtgate_checks_total{reason="request_malformed",route="none",verdict="deny"}`, 10)
+	began := time.Now()
+	gate.terminate(t)
+	if code := gate.wait(t, 25*time.Second); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if took := time.Since(began); took < 9*time.Second || took > 15*time.Second && !raceEnabled {
+		t.Errorf("it ended after %v, want about 10s", took)
+	}
+	if err := says(gate, `"msg":"stopped"`); err != nil {
+		t.Error(err)
+	}
+}
