@@ -2,7 +2,7 @@
 # what else is needed is put into .tools/ by the commands themselves.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e test-providers test-deploy release release-files release-check scale fuzz mutate bench bench-check check tools clean
+.PHONY: help demo build test race e2e test-providers soak test-deploy release release-files release-check scale fuzz mutate bench bench-check check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -45,6 +45,11 @@ e2e: tools ## only the end-to-end tests
 test-providers: ## the gate before a real identity provider, Keycloak; needs Maven and a JDK 17 or later
 	@$(call provide,envoy moto promtool keycloak)
 	go test -shuffle=on $(TESTFLAGS) -tags providers -run '^TestProvider' ./internal/e2e
+
+# Ten minutes; SOAK=90s for a short one. Its figures are what it prints.
+SOAK ?= 10m
+soak: tools ## two replicas behind Envoy for ten minutes while all changes; every answer is checked (SOAK=90s)
+	SOAK=$(SOAK) go test -count=1 -timeout 0 -v $(TESTFLAGS) -tags soak -run '^TestSoak$$' ./internal/e2e
 
 test-deploy: ## the image and all of deploy/; as root, with buildah, busybox-static and iproute2
 	@for needed in buildah busybox ip setpriv bash; do command -v $$needed >/dev/null || \
@@ -113,8 +118,8 @@ scale: ## how a fleet behaves, from 1 to 1,000 replicas: the tables of docs/scal
 check: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
-	go vet -tags providers,deploy,release,scale ./...
-	go tool staticcheck -tags providers,deploy,release,scale ./...
+	go vet -tags providers,soak,deploy,release,scale ./...
+	go tool staticcheck -tags providers,soak,deploy,release,scale ./...
 
 tools: ## put the pinned Envoy, Cognito emulator and promtool into .tools/
 	@$(call provide,envoy moto promtool)

@@ -15,8 +15,8 @@ type console struct {
 	in       io.Reader
 	out, err io.Writer
 	getenv   func(string) (string, bool)
-	// hangup begins to take the signal that asks a server to read its
-	// configuration again, and returns where it is told; nil: nobody asks.
+	// hangup begins to take the signals that a server lives on with, and returns
+	// where it is told to read its configuration again; nil: nobody asks.
 	hangup func() <-chan os.Signal
 }
 

@@ -32,15 +32,7 @@ func main() {
 	// The first signal ends what runs in good order; a second one ends at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.LookupEnv, hangup: hangup}))
-}
-
-// hangup takes SIGHUP over from the system, which would end the process, and
-// returns where it is told.
-func hangup() <-chan os.Signal {
-	told := make(chan os.Signal, 1)
-	signal.Notify(told, syscall.SIGHUP)
-	return told
+	os.Exit(run(ctx, os.Args[1:], console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.LookupEnv, hangup: serverSignals}))
 }
 
 // run runs one command line and returns its exit code.

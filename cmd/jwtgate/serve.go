@@ -73,6 +73,10 @@ Examples:
 
 // Run serves until ctx ends.
 func (cmd serveCommand) Run(ctx context.Context, c console) error {
+	var hangup <-chan os.Signal
+	if c.hangup != nil { // before anything is written
+		hangup = c.hangup()
+	}
 	queue := telemetry.NewQueue(c.err)
 	defer queue.Close(flushTimeout)
 	out := telemetry.NewQueue(c.out)
@@ -93,10 +97,6 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 	}
 	defer s.close()
 	limitMemory(s.logger)
-	var hangup <-chan os.Signal
-	if c.hangup != nil {
-		hangup = c.hangup()
-	}
 	return s.run(ctx, hangup)
 }
 

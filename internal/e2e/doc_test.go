@@ -13,5 +13,6 @@
 // or promtool is a failure, never a skip: `make tools` puts them in place.
 //
 // The build tag providers adds the tests with a real identity provider, which
-// take a JDK and a minute: `make test-providers` runs them.
+// take a JDK and a minute: `make test-providers` runs them. The tag soak adds
+// the one that lasts: `make soak`.
 package e2e

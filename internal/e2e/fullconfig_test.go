@@ -62,13 +62,18 @@ func startFullIssuers(t *testing.T) (pool, partner *devidp.Issuer, env []string)
 // and does what its keys say.
 func TestTheFullConfigurationServes(t *testing.T) {
 	pool, partner, env := startFullIssuers(t)
+	servers, clients := newAuthority(t), newAuthority(t)
+	env = append(env, "TLS_DIR="+newSide(t, servers.server(t), clients).dir)
 	checked := jwtgate(t, env, "check", "--config", "testdata/full.yaml")
 	if checked.code != 0 || !strings.Contains(checked.stdout, "testdata/full.yaml: fine (3 issuers, 7 routes, default required)") {
 		t.Fatalf("check: exit code %d: %s%s", checked.code, checked.stdout, checked.stderr)
 	}
-	c := configured{gate: startGate(t, "testdata/full.yaml", env...), application: startApplication(t)}
+	c := configured{gate: startGateUnready(t, "testdata/full.yaml", env...), application: startApplication(t)}
 	c.gate.waitReady(t)
-	c.shipped = startShippedEnvoy(t, c.gate.address, c.application.address)
+	c.shipped = startSecuredEnvoy(t, c.gate.address, c.application.address, newSide(t, clients.client(t, envoyName), servers))
+	eventually(t, 10*time.Second, "Envoy asks the gate", func() error {
+		return hasStatus(http1(t, c.shipped.address, call{line: "GET /api/health"}), http.StatusOK)
+	})
 	admin := func(changes map[string]any) string {
 		return mint(t, pool, access(merged(map[string]any{
 			"sub": "ann", "client_id": "billing", "cognito:groups": []string{"admin", "sales"}, "scope": "orders/read",
@@ -114,7 +119,7 @@ func TestTheFullConfigurationIsFull(t *testing.T) {
 	}
 	// These stand for a whole map, for another form of a key that is there, or
 	// for what a route would say instead of the file.
-	other := regexp.MustCompile(`^server\.tls|\.\*$|\.all$|^(routes\[\]\.any_of\[\]|tokens\.from\[\]|routes\[\]\.tokens_from\[\])\.|^routes\[\]\.audit\.`)
+	other := regexp.MustCompile(`\.\*$|\.all$|^(routes\[\]\.any_of\[\]|tokens\.from\[\]|routes\[\]\.tokens_from\[\])\.|^routes\[\]\.audit\.`)
 	for _, key := range config.Keys() {
 		if !stated[key.Path] && !other.MatchString(key.Path) {
 			t.Errorf("testdata/full.yaml does not state %s", key.Path)

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -12,12 +13,30 @@ import (
 // about a fault names at least one, and every log line, metric, reason and field
 // on it is spelled as in the program.
 func TestTheKeysPageHolds(t *testing.T) {
+	faultsHold(t, read(t, "../../docs/keys.md"), 30, "{}", "if_invalid: anonymous") // an example each
+}
+
+// TestTheFaultsTableHolds: likewise the faults of docs/operating.md, but for the
+// words of others.
+func TestTheFaultsTableHolds(t *testing.T) {
+	_, rest, found := strings.Cut(read(t, "../../docs/operating.md"), "\n## Faults\n")
+	if !found {
+		t.Fatal("there is no section about faults")
+	}
+	section, _, _ := strings.Cut(rest, "\n## ")
+	faultsHold(t, section, 19, "envoy.yaml", "ulimit -n", "cluster.jwtgate.upstream_rq_retry", "membership_healthy", "ext_authz_error",
+		"JwtgateAbsent", "process_open_fds", "process_max_fds", "process_resident_memory_bytes")
+}
+
+// faultsHold holds a text about faults to the program and its tests; others are
+// the words on it that are not the program's.
+func faultsHold(t *testing.T, page string, least int, others ...string) {
+	t.Helper()
 	program, tested := sourcesOf(t, "../../cmd", "../../internal")
 	tests := map[string]bool{}
 	for _, found := range regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`).FindAllStringSubmatch(tested, -1) {
 		tests[found[1]] = true
 	}
-	page := read(t, "../../docs/keys.md")
 	isTest := regexp.MustCompile(`^Test[A-Z]\w+$`)
 	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(page, -1) {
 		span := found[1]
@@ -26,7 +45,7 @@ func TestTheKeysPageHolds(t *testing.T) {
 			if !tests[span] {
 				t.Errorf("the page names %s, which is no test", span)
 			}
-		case span == "{}" || span == "if_invalid: anonymous": // an example each
+		case slices.Contains(others, span):
 		case !strings.Contains(program, span):
 			t.Errorf("the page names %s, which is nowhere in the program", span)
 		}
@@ -42,7 +61,7 @@ func TestTheKeysPageHolds(t *testing.T) {
 			t.Errorf("no test is named for: %s", cells[0])
 		}
 	}
-	if rows < 30 {
+	if rows < least {
 		t.Errorf("only %d rows were found on the page", rows)
 	}
 }

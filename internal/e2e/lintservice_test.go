@@ -113,9 +113,6 @@ func until(ctx context.Context, so func() bool) {
 	}
 }
 
-// gateEndpoint is the gate's replica in the shipped file.
-const gateEndpoint = "        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9001 } } } # edit: gate\n"
-
 // endpoint is another one.
 func endpoint(port string) string {
 	return "        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: " + port + " } } }\n"

@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -57,13 +58,20 @@ func (m *mounted) real(name string) string { return filepath.Join(m.dir, "..data
 // swap puts new versions of both files in place at once.
 func (m *mounted) swap(t *testing.T, main, shop variant) {
 	t.Helper()
+	m.put(t, map[string]string{"jwtgate.yaml": mainFile(main), "shop.yaml": shopFile(shop)})
+}
+
+// put puts new versions of all files in place at once.
+func (m *mounted) put(t *testing.T, texts map[string]string) {
+	t.Helper()
 	m.version++
 	version := fmt.Sprintf("..version-%d", m.version)
 	old, _ := os.Readlink(m.path("..data"))
-	err := errors.Join(
-		os.Mkdir(m.path(version), 0o700),
-		os.WriteFile(filepath.Join(m.dir, version, "jwtgate.yaml"), []byte(mainFile(main)), 0o600),
-		os.WriteFile(filepath.Join(m.dir, version, "shop.yaml"), []byte(shopFile(shop)), 0o600),
+	err := os.Mkdir(m.path(version), 0o700)
+	for name, text := range texts {
+		err = errors.Join(err, os.WriteFile(filepath.Join(m.dir, version, name), []byte(text), 0o600))
+	}
+	err = errors.Join(err,
 		os.Symlink(version, m.path("..data_tmp")),
 		os.Rename(m.path("..data_tmp"), m.path("..data")),
 	)
@@ -73,6 +81,11 @@ func (m *mounted) swap(t *testing.T, main, shop variant) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for name := range texts { // links that stay
+		if err := os.Symlink(filepath.Join("..data", name), m.path(name)); err != nil && !errors.Is(err, fs.ErrExist) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // mount makes the directory with both files in their first state.
@@ -80,11 +93,6 @@ func mount(t *testing.T) *mounted {
 	t.Helper()
 	m := &mounted{dir: t.TempDir()}
 	m.swap(t, first, first)
-	for _, name := range []string{"jwtgate.yaml", "shop.yaml"} {
-		if err := os.Symlink(filepath.Join("..data", name), m.path(name)); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return m
 }
 

@@ -24,7 +24,8 @@ func startSink(t *testing.T) *tracesink.Sink {
 // fenced returns the block of a page that stands behind a comment.
 func fenced(t *testing.T, page, comment string) string {
 	t.Helper()
-	_, rest, found := strings.Cut(page, "<!-- "+comment+" -->\n```yaml\n")
+	_, rest, found := strings.Cut(page, "<!-- "+comment+" -->\n```") // yaml, or text on a page whose YAML is the gate's
+	_, rest, _ = strings.Cut(rest, "\n")
 	block, _, ended := strings.Cut(rest, "```")
 	if !found || !ended {
 		t.Fatalf("the page has no block %q", comment)

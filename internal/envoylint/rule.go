@@ -268,7 +268,7 @@ func retryRules() []Rule {
 		{ID: "retry-same-host", Opens: Outage,
 			What: "retry_host_predicate does not hold previous_hosts",
 			Why:  "a retry goes to the replica that has just failed",
-			Mend: "add envoy.retry_host_predicates.previous_hosts, and host_selection_retry_max_attempts: 5"},
+			Mend: "add envoy.retry_host_predicates.previous_hosts, and host_selection_retry_max_attempts: 50"},
 		{ID: "max-retries", Opens: Outage,
 			What: "the gate's cluster allows fewer than 100 retries at a time",
 			Why:  "by default it is 3: when a replica dies under load, the fourth request that was with it is lost",

@@ -1,6 +1,7 @@
 package extauthz
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -96,6 +97,7 @@ func (f TLSFiles) read() (*reading, error) {
 		// A resumed session would bring a client back past a CA or name that has
 		// been taken away. Envoy's connections last; a whole handshake costs nothing.
 		SessionTicketsDisabled: true,
+		VerifyConnection:       speaksHTTP2,
 	}
 	if certErr == nil && keyErr == nil {
 		pair, err := tls.X509KeyPair(cert, key)
@@ -127,10 +129,20 @@ func (f TLSFiles) askClients(config *tls.Config) error {
 	if len(f.ClientNames) > 0 {
 		// Called once the chain is verified.
 		config.VerifyConnection = func(state tls.ConnectionState) error {
-			return named(state.PeerCertificates[0], f.ClientNames)
+			return cmp.Or(speaksHTTP2(state), named(state.PeerCertificates[0], f.ClientNames))
 		}
 	}
 	return nil
+}
+
+// speaksHTTP2 is nil if the client has said that it does. An Envoy whose cluster
+// speaks HTTP/2 does not say so of itself, and grpc-go, which refuses it then
+// (RFC 9113 section 3.2), does not know Envoy's option.
+func speaksHTTP2(state tls.ConnectionState) error {
+	if state.NegotiatedProtocol == "h2" {
+		return nil
+	}
+	return errors.New("the client does not offer HTTP/2 in the handshake (ALPN); in Envoy, write alpn_protocols: [h2] under common_tls_context")
 }
 
 // named is nil if a certificate has one of these names, as a DNS name or as a URI

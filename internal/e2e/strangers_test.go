@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	h2 "golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/protobuf/proto"
+)
+
+// What strangers that reach the gRPC port can do to those who are served.
+
+// anonymousKiB is the gate's memory without what the system can drop and read
+// again.
+func (g *gateProcess) anonymousKiB(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^RssAnon:\s+(\d+) kB$`).FindSubmatch(status)
+	if found == nil {
+		t.Fatalf("no RssAnon in %s", status)
+	}
+	kib, err := strconv.Atoi(string(found[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib
+}
+
+// mostConnections is how many connections this test may open, and leaves some.
+// Both it and the gate need a file for each; Go takes the soft limit up to the
+// hard one by itself.
+func mostConnections(t *testing.T, wanted int) int {
+	t.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	const reserved = 500
+	n := min(wanted, int(min(limit.Cur, 1<<20))-reserved)
+	if n < 1000 {
+		t.Fatalf("this machine lets a process open %d files, too few to show anything; raise it (ulimit -n)", limit.Cur)
+	}
+	return n
+}
+
+// TestThousandsOfIdleConnections: ten thousand connections that say nothing more
+// than that they speak HTTP/2 take some memory each, and nothing from those who
+// ask.
+func TestThousandsOfIdleConnections(t *testing.T) {
+	i := startIssuers(t)
+	f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile), i.environment()...))
+	wanted := 10_000
+	if raceEnabled { // the detector takes several times the memory for each
+		wanted = 2000
+	}
+	n := mostConnections(t, wanted)
+	before := f.gate.anonymousKiB(t)
+	var idle []net.Conn
+	hangUp := func() {
+		for _, connection := range idle {
+			_ = connection.Close()
+		}
+		idle = nil
+	}
+	defer hangUp()
+	for range n {
+		connection, err := net.DialTimeout("tcp", f.gate.address, clientTimeout)
+		if err != nil {
+			t.Fatalf("after %d connections: %v", len(idle), err)
+		}
+		idle = append(idle, connection)
+		if _, err := io.WriteString(connection, greeting); err != nil {
+			t.Fatal(err)
+		}
+		if len(idle)%200 == 0 { // as fast as they are taken
+			if err := connection.SetReadDeadline(time.Now().Add(clientTimeout)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(connection, make([]byte, 9)); err != nil {
+				t.Fatalf("connection %d is not greeted: %v", len(idle), err)
+			}
+		}
+	}
+	eventually(t, 20*time.Second, "the gate has them all", func() error {
+		if open := openFiles(t, f.gate); open < n {
+			return fmt.Errorf("%d files are open", open)
+		}
+		return nil
+	})
+	f.goesOn(t)
+	grown := f.gate.anonymousKiB(t) - before
+	t.Logf("%d connections: memory %d %+d KiB, %d bytes each", n, before, grown, grown<<10/n)
+	if most := 32 * n; grown > most && !raceEnabled { // KiB
+		t.Errorf("the gate has grown by %d KiB, want at most %d", grown, most)
+	}
+	if err := f.gate.serving(t); err != nil {
+		t.Errorf("one connection more: %v", err)
+	}
+	hangUp()
+	eventually(t, 20*time.Second, "they are gone", func() error {
+		if open := openFiles(t, f.gate); open > 100 {
+			return fmt.Errorf("%d files are open", open)
+		}
+		return nil
+	})
+	f.end(t)
+}
+
+// deaf is a client that asks and takes no answer: its window is closed, and it
+// reads nothing.
+type deaf struct {
+	net.Conn
+	frames *h2.Framer
+	block  bytes.Buffer
+	header *hpack.Encoder
+	next   uint32
+}
+
+func newDeaf(t *testing.T, address string) *deaf {
+	t.Helper()
+	connection, err := net.DialTimeout("tcp", address, clientTimeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &deaf{Conn: connection, frames: h2.NewFramer(connection, connection), next: 1}
+	d.header = hpack.NewEncoder(&d.block)
+	_, err = io.WriteString(connection, h2.ClientPreface)
+	if err == nil {
+		err = d.frames.WriteSettings(h2.Setting{ID: h2.SettingInitialWindowSize, Val: 0})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// ask puts a Check, and reports whether the gate still takes any: it may close
+// the connection of such a client, or leave it unread.
+func (d *deaf) ask(message []byte) bool {
+	d.block.Reset()
+	for _, field := range [][2]string{
+		{":method", "POST"}, {":scheme", "http"}, {":path", authv3.Authorization_Check_FullMethodName}, {":authority", "jwtgate"},
+		{"content-type", "application/grpc"}, {"te", "trailers"},
+	} {
+		_ = d.header.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // into memory
+	}
+	if d.SetWriteDeadline(time.Now().Add(time.Second)) != nil {
+		return false
+	}
+	err := d.frames.WriteHeaders(h2.HeadersFrameParam{StreamID: d.next, BlockFragment: d.block.Bytes(), EndHeaders: true})
+	if err == nil {
+		size := len(message)
+		err = d.frames.WriteData(d.next, true, append([]byte{0, byte(size >> 24), byte(size >> 16), byte(size >> 8), byte(size)}, message...))
+	}
+	d.next += 2
+	return err == nil
+}
+
+// TestClientsThatTakeNoAnswer: they ask by the thousand and never read. What is
+// kept for them is bounded, and others are served.
+func TestClientsThatTakeNoAnswer(t *testing.T) {
+	i := startIssuers(t)
+	f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile+"audit: {denied: 1/1000}\n"), i.environment()...))
+	message, err := proto.Marshal(&authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{
+		Http: &authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/orders", Host: "api.example", Headers: map[string]string{"x-request-id": strings.Repeat("a", 1000)}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const clients, each = 20, 2000
+	before, peak, asked := f.gate.anonymousKiB(t), 0, 0
+	for range clients {
+		d := newDeaf(t, f.gate.address)
+		defer d.Close()
+		for n := 0; n < each && d.ask(message); n++ {
+			asked++
+		}
+		peak = max(peak, f.gate.anonymousKiB(t)-before)
+	}
+	f.goesOn(t)
+	peak = max(peak, f.gate.anonymousKiB(t)-before)
+	t.Logf("%d clients put %d Checks and took no answer: memory %d %+d KiB", clients, asked, before, peak)
+	if asked < 10*clients {
+		t.Errorf("only %d Checks were put", asked)
+	}
+	// A connection may have 1000 calls under way, and its window holds 1 MiB.
+	if most := clients * 12 << 10; peak > most && !raceEnabled {
+		t.Errorf("the gate has grown by %d KiB, want at most %d", peak, most)
+	}
+	f.end(t)
+}
