@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // maxBytes bounds a configuration file, so that a wrong path (a log, a disk
@@ -81,12 +83,48 @@ func (r reads) read(name string) ([]byte, error) {
 // errIrregular is of a file that is read only once, if it ever ends: a pipe, say.
 var errIrregular = errors.New("is no regular file")
 
+// OpenRegular opens a file that is read again and again while the program runs,
+// or a link to one. What is no regular file is an error and is not waited for: a
+// pipe that nobody writes to would hold its reader up for ever.
+func OpenRegular(name string) (*os.File, error) {
+	file, _, err := openRegular(name)
+	if errors.Is(err, errIrregular) {
+		return nil, fmt.Errorf("%q %w, and must be one or a link to one, since it is read again and again", name, err)
+	}
+	return file, err
+}
+
+// openRegular is OpenRegular, and says what there is under the name, if the error
+// is errIrregular too.
+func openRegular(name string) (*os.File, fs.FileInfo, error) {
+	// To be opened is something that a pipe's writer, or a device, can notice.
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, info, errIrregular
+	}
+	// What is in its place by now does not hold us up either, and is not read.
+	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errIrregular
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, info, err
+	}
+	return file, info, nil
+}
+
 // readRegular is readFile for a file that may be read as often as one likes.
 func readRegular(name string) ([]byte, error) {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, errIrregular
+	file, _, err := openRegular(name)
+	if err != nil {
+		return nil, err
 	}
-	return readFile(name)
+	defer func() { _ = file.Close() }()
+	return readMost(file)
 }
 
 func sameFile(a, b string) bool {
@@ -102,8 +140,10 @@ func readFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, maxBytes+1))
+	return readMost(f)
 }
+
+func readMost(f *os.File) ([]byte, error) { return io.ReadAll(io.LimitReader(f, maxBytes+1)) }
 
 // Parse does what [Load] does, with bytes already read. Source is the name that
 // mistakes are reported under; relative paths in the file are taken from its

@@ -64,20 +64,16 @@ func files(entry string) []string {
 // read looks at one file. What is no regular file, a pipe say, is not read:
 // that could wait for ever.
 func read(name string) state {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+	// The file's time comes before its content: what is written in between is
+	// seen the next time.
+	file, info, err := openRegular(name)
+	if errors.Is(err, errIrregular) {
 		return state{content: info.Mode().String(), info: info}
 	}
-	file, err := os.Open(name)
 	if err != nil {
 		return state{content: err.Error(), gone: errors.Is(err, fs.ErrNotExist)}
 	}
 	defer func() { _ = file.Close() }()
-	// The file's time comes before its content: what is written in between is
-	// seen the next time.
-	info, err := file.Stat()
-	if err != nil {
-		return state{content: err.Error()}
-	}
 	sum := sha256.New()
 	size, err := io.Copy(sum, io.LimitReader(file, maxWatched))
 	return state{content: fmt.Sprintf("%x %d %v", sum.Sum(nil), size, err), info: info}

@@ -7,9 +7,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -160,11 +162,29 @@ func named(leaf *x509.Certificate, wanted []string) error {
 }
 
 func contents(key, file string) ([]byte, error) {
-	text, err := os.ReadFile(file)
+	text, err := readRegular(file)
 	if err != nil {
 		return nil, &FileError{key, err}
 	}
 	return text, nil
+}
+
+// readRegular reads a file, or what a link leads to. It does not wait for a pipe
+// that nobody writes to: what is no regular file is an error.
+func readRegular(name string) ([]byte, error) {
+	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%q is no regular file, and must be one or a link to one, since it is read again and again", name)
+	}
+	return io.ReadAll(file)
 }
 
 // certificatesIn returns the certificates in a file, at least one, and the file.

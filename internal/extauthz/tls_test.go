@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log/slog"
 	"math/big"
@@ -16,6 +17,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -245,4 +248,53 @@ func TestRotation(t *testing.T) {
 		}
 		serves("the second still", second, true)
 	}
+}
+
+// TestFileThatIsAPipe: a pipe in a file's place is refused, not waited for, and
+// changes nothing. A link to a file, as Kubernetes mounts it, is read.
+func TestFileThatIsAPipe(t *testing.T) {
+	ca := newAuthority(t)
+	dir := t.TempDir()
+	files := store(t, dir, ca.pair(t, server()), ca)
+	certificates := read(t, files)
+	for key, name := range map[string]string{"cert_file": files.Cert, "key_file": files.Key, "client_ca_file": files.ClientCA} {
+		t.Run(key, func(t *testing.T) {
+			there := name + ".there"
+			if err := os.Rename(name, there); err != nil {
+				t.Fatal(err)
+			}
+			pipe(t, name)
+			err := certificates.Reload()
+			if wrong, ok := errors.AsType[*extauthz.FileError](err); !ok || wrong.Key != key || !strings.Contains(err.Error(), "is no regular file, and must be one or a link to one") {
+				t.Errorf("%v", err)
+			}
+			if err := errors.Join(os.Remove(name), os.Symlink(there, name), certificates.Reload()); err != nil {
+				t.Errorf("a link to the file: %v", err)
+			}
+		})
+	}
+}
+
+// pipe makes a named pipe that nobody writes to. Who waits for it all the same is
+// let go after a while, with nothing read.
+func pipe(t testing.TB, name string) string {
+	t.Helper()
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	release := func() {
+		if info, err := os.Lstat(name); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+			return // there is something else in its place by now
+		}
+		if writer, err := os.OpenFile(name, os.O_RDWR, 0); err == nil {
+			_, _ = os.Remove(name), writer.Close()
+		}
+	}
+	after := time.AfterFunc(5*time.Second, release)
+	t.Cleanup(func() {
+		if after.Stop() {
+			release()
+		}
+	})
+	return name
 }

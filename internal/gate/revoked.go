@@ -3,7 +3,6 @@ package gate
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
@@ -15,7 +14,7 @@ func readRevoked(cfg *config.Config) (*token.Revocations, error) {
 	if cfg.RevokedFile == "" {
 		return nil, nil
 	}
-	file, err := os.Open(cfg.RevokedFile)
+	file, err := config.OpenRegular(cfg.RevokedFile)
 	if err != nil {
 		return nil, config.Mistakes{cfg.Mistake("revoked.file", "revoked.file cannot be read: %v; write the path of a file of JSON lines, which may be empty", err)}
 	}

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -123,6 +125,59 @@ func TestMissingRevoked(t *testing.T) {
 	if d := w.decide(t, get("/team", bearer(mint(t, w.home, claims(nil))))); d.Reason != gate.ReasonTokenRevoked {
 		t.Errorf("%s, want the old list in force", d.Reason)
 	}
+}
+
+// A pipe in the file's place is such a mistake too: who waited for it would let
+// nobody reload or close. A link to a file is as good as one.
+func TestRevokedThatBecomesAPipe(t *testing.T) {
+	w, file := revocable(t, `{"issuer": "home", "sub": "alice"}`)
+	list := file + ".there"
+	if err := os.Rename(file, list); err != nil {
+		t.Fatal(err)
+	}
+	pipe(t, file)
+	for way, err := range map[string]error{"ReloadRevoked": w.gate.ReloadRevoked(), "Check": gate.Check(w.cfg)} {
+		got := mistakesOf(t, err)
+		if len(got) != 1 || !strings.HasPrefix(got[0], "gate.yaml:") || !strings.Contains(got[0], "revoked.file cannot be read: ") ||
+			!strings.Contains(got[0], "is no regular file, and must be one or a link to one") {
+			t.Errorf("%s: %q", way, got)
+		}
+	}
+	raw := bearer(mint(t, w.home, claims(nil)))
+	if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonTokenRevoked {
+		t.Errorf("%s, want the old list in force", d.Reason)
+	}
+	putFile(t, list, "")
+	if err := errors.Join(os.Remove(file), os.Symlink(list, file), w.gate.ReloadRevoked()); err != nil {
+		t.Fatal(err)
+	}
+	if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonAllowed {
+		t.Errorf("%s, want the list behind the link in force", d.Reason)
+	}
+}
+
+// pipe makes a named pipe that nobody writes to. Who waits for it all the same is
+// let go after a while, with nothing read.
+func pipe(t testing.TB, name string) string {
+	t.Helper()
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	release := func() {
+		if info, err := os.Lstat(name); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+			return // there is something else in its place by now
+		}
+		if writer, err := os.OpenFile(name, os.O_RDWR, 0); err == nil {
+			_, _ = os.Remove(name), writer.Close()
+		}
+	}
+	after := time.AfterFunc(5*time.Second, release)
+	t.Cleanup(func() {
+		if after.Stop() {
+			release()
+		}
+	})
+	return name
 }
 
 // A gate without a list has nothing to read and revokes nothing; with a new

@@ -7,10 +7,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -33,7 +33,7 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 
 // client speaks HTTP to one issuer and to nobody else: no cookies, no
 // credentials, no redirect to another host, no proxy but the configured one.
-// It is used by one goroutine.
+// It is used by one goroutine at a time.
 type client struct {
 	http   *http.Client
 	build  func(roots *x509.CertPool) *http.Transport
@@ -77,7 +77,12 @@ func newClient(cfg config.JWKS, dial dialFunc) (*client, *Mistake) {
 
 // loadCA trusts what the CA file holds now.
 func (c *client) loadCA() error {
-	pem, err := os.ReadFile(c.caFile)
+	opened, err := config.OpenRegular(c.caFile)
+	if err != nil {
+		return fmt.Errorf("the CA file cannot be read: %w", err)
+	}
+	defer func() { _ = opened.Close() }()
+	pem, err := io.ReadAll(opened)
 	if err != nil {
 		return fmt.Errorf("the CA file cannot be read: %w", err)
 	}

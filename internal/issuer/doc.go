@@ -37,9 +37,10 @@
 //     answer without it if it was in use, within a minute in any case. Epoch
 //     tells who remembers tokens (TestWithdrawnKeyGoesAtOnceWhenItIsNotInUse,
 //     TestWithdrawnKeyInUseGoesWhenASecondAnswerConfirmsIt, TestEpochAndHolds,
-//     TestWithdrawnKeyGoesWithinAMinuteThoughNothingConfirmsIt).
+//     TestWithdrawnKeyGoesWithinAMinuteThoughNothingConfirmsIt,
+//     TestWithdrawnKeyGoesWithinAMinuteThoughItsConfirmationHangs).
 //  7. Keys older than max_stale are not used (TestMaxStale,
-//     TestRestoredKeysGrowStaleInTime).
+//     TestMaxStaleWhileAFetchHangs, TestRestoredKeysGrowStaleInTime).
 //  8. A kid is called unknown only once a fetch that began after it was first
 //     seen has come back without it; a fetch that failed says nothing
 //     (TestOnlyAFetchThatBeganLaterMakesAKIDUnknown,

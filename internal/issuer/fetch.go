@@ -8,8 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // maxBody is how many bytes one answer may have.
@@ -30,7 +31,8 @@ func fetchResults() []string {
 	return []string{FetchOK, FetchNotModified, FetchUnreachable, FetchTimeout, FetchStatus, FetchInvalid}
 }
 
-// source is where an issuer's key set comes from. It is used by one goroutine.
+// source is where an issuer's key set comes from. It is used by one goroutine
+// at a time.
 type source interface {
 	// fetch gets the key set; its errors are *fetchError.
 	fetch(ctx context.Context, ask ask) (answer, error)
@@ -182,7 +184,7 @@ func transportError(err error, timeout time.Duration) *fetchError {
 type file struct{ name string }
 
 func (f file) fetch(context.Context, ask) (answer, error) {
-	opened, err := os.Open(f.name)
+	opened, err := config.OpenRegular(f.name)
 	if err != nil {
 		return answer{}, &fetchError{result: FetchUnreachable, err: err}
 	}

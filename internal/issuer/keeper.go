@@ -38,15 +38,16 @@ func (id identity) source() string {
 	return redact(id.URI)
 }
 
-// keeper keeps the keys of one issuer: one goroutine that fetches, and
-// readers that load a pointer. Sets that follow one another share the keeper
-// of an issuer whose keys come from the same place in the same way.
+// keeper keeps the keys of one issuer: one goroutine that decides, a second one
+// for as long as a fetch takes, and readers that load a pointer. Sets that follow
+// one another share the keeper of an issuer whose keys come from the same place
+// in the same way.
 type keeper struct {
 	identity identity
 	logger   *slog.Logger
 	now      func() time.Time
 	start    time.Time // what usage.last counts from
-	source   source    // used by the goroutine alone once it runs
+	source   source    // used by the fetch in flight alone once the goroutine runs
 	cache    *cacheFile
 	cfg      config.JWKS
 
@@ -158,49 +159,60 @@ func (k *keeper) wake() {
 	}
 }
 
+// loop begins the fetches, takes in what they bring and notes what time changes,
+// also while a fetch is in flight: an issuer that never answers must not keep
+// trust from ending.
 func (k *keeper) loop(ctx context.Context) {
 	defer close(k.finished)
+	var flight sync.WaitGroup
+	defer flight.Wait()
+	fetched := make(chan outcome, 1) // holds that of the fetch in flight, so that it never waits to hand it over
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			k.mu.Lock()
-			close(k.done) // nobody waits for a fetch that will never come
+			close(k.done) // nobody waits for a fetch that will never be taken in
 			k.mu.Unlock()
 			return
+		case o := <-fetched:
+			if ctx.Err() != nil {
+				continue // stopped: what came back says nothing about the issuer
+			}
+			k.settle(o)
 		case <-timer.C:
 		case <-k.poke:
 		}
-		k.fetchIfDue(ctx)
+		if o, how, due := k.beginIfDue(); due {
+			flight.Go(func() {
+				o.answer, o.set, o.err = k.fetch(ctx, how)
+				fetched <- o
+			})
+		}
+		k.log()
 		timer.Reset(k.untilEvent())
 	}
 }
 
-func (k *keeper) fetchIfDue(ctx context.Context) {
+// beginIfDue notes what time has changed, and that a fetch begins if one is due
+// and none is in flight. Its outcome is to be completed and settled.
+func (k *keeper) beginIfDue() (begun outcome, how ask, due bool) {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	now := k.now()
 	k.age(now)
-	if k.schedule.due(now).After(now) {
-		k.mu.Unlock()
-		k.log()
-		return
+	if k.inFlight || k.schedule.due(now).After(now) {
+		return outcome{}, ask{}, false
 	}
-	ask := ask{held: k.held, origin: k.schedule.wanted}
+	how = ask{held: k.held, origin: k.schedule.wanted}
 	if len(k.leaving()) > 0 {
-		ask.held, ask.origin = validator{}, true
+		how.held, how.origin = validator{}, true
 	}
 	charged := k.schedule.begin(now)
 	k.begun++
 	k.inFlight = true
-	number := k.begun
-	k.mu.Unlock()
-
-	got, set, err := k.fetch(ctx, ask)
-	if ctx.Err() != nil {
-		return // stopped: what came back says nothing about the issuer
-	}
-	k.settle(outcome{number: number, began: now, charged: charged, answer: got, set: set, err: err})
+	return outcome{number: k.begun, began: now, charged: charged}, how, true
 }
 
 // fetch gets the key set and reads it; set is nil when the held one stands.
@@ -230,7 +242,11 @@ func (k *keeper) untilEvent() time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
-	return max(earlier(k.schedule.due(now), k.nextAge(now)).Sub(now), 0)
+	at := k.nextAge(now)
+	if !k.inFlight { // else what is due waits for that fetch
+		at = earlier(at, k.schedule.due(now))
+	}
+	return max(at.Sub(now), 0)
 }
 
 // untilFetch is how long it is to the next fetch; zero while one is in flight.

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -309,50 +308,6 @@ func TestMaxStale(t *testing.T) {
 		b.pass(2 * time.Hour)
 		if b.logs.count("ERROR") != 1 || b.logs.count("growing stale") != 1 {
 			t.Errorf("after the outage the log says\n%s", b.logs)
-		}
-	})
-}
-
-// An issuer that hangs from the start keeps nothing from starting.
-func TestHangingAtStart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, dial := newPipeServer(t, edJWK("a", newEd(t)))
-		b := &bubble{t: t, keys: s}
-		b.slow(time.Hour)
-		began := time.Now()
-		set := newSet(t, issuer.Options{Dial: dial}, issuerAt("http://keys.example/"))
-		set.Start()
-		synctest.Wait()
-		if took := time.Since(began); took != 0 || set.Healthy() || set.Ready() {
-			t.Errorf("after %s: healthy %v, ready %v", took, set.Healthy(), set.Ready())
-		}
-		want(t, only(t, set), "a", "EdDSA", issuer.ErrKeysUnavailable)
-		if took := time.Since(began); took != 200*time.Millisecond {
-			t.Errorf("a request waited until %s", took)
-		}
-		<-set.Changed()
-		if took := time.Since(began); took != 5*time.Second || !set.Healthy() || set.Ready() {
-			t.Errorf("after %s: healthy %v, ready %v", took, set.Healthy(), set.Ready())
-		}
-	})
-}
-
-// A hanging issuer costs nobody but those who miss a key.
-func TestHangingIssuer(t *testing.T) {
-	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
-		b.slow(time.Hour)
-		b.want("b", issuer.ErrKeyPending)
-		began := time.Now()
-		for range 1000 {
-			b.want("a", nil)
-		}
-		if took := time.Since(began); took != 0 {
-			t.Errorf("a held key took %s", took)
-		}
-		b.pass(5 * time.Second)
-		stats := b.issuer.Stats()
-		if stats.Fetches[issuer.FetchTimeout] != 1 || stats.LastError != "no complete answer within 5s" {
-			t.Errorf("fetches %v, last error %q", stats.Fetches, stats.LastError)
 		}
 	})
 }

@@ -43,6 +43,7 @@ func TestIssuersShareNoKeys(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
+	unwritten := pipe(t, filepath.Join(t.TempDir(), "pipe"))
 	noPEM := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(noPEM, []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)
@@ -71,7 +72,10 @@ func TestMistakes(t *testing.T) {
 		{"opaque", func(c *config.Issuer) { c.JWKS.URI = "https:issuer.example" }, "is no absolute https URL"},
 		{"credentials", func(c *config.Issuer) { c.JWKS.URI = "https://u:hush@issuer.example/" }, "holds credentials"},
 		{"a key set file that is missing", func(c *config.Issuer) { c.JWKS.File = missing }, "issuers.main.jwks.file: the key set cannot be used: open "},
-		{"a directory as key set file", func(c *config.Issuer) { c.JWKS.File = filepath.Dir(missing) }, "issuers.main.jwks.file: the key set cannot be used: read "},
+		{"a directory as key set file", func(c *config.Issuer) { c.JWKS.File = filepath.Dir(missing) }, "issuers.main.jwks.file: the key set cannot be used: \"" + filepath.Dir(missing) + "\" is no regular file"},
+		{"a pipe as key set file", func(c *config.Issuer) { c.JWKS.File = unwritten }, "is no regular file, and must be one or a link to one"},
+		{"a device as key set file", func(c *config.Issuer) { c.JWKS.File = "/dev/zero" }, "\"/dev/zero\" is no regular file, and must be one or a link to one"},
+		{"a pipe as CA file", func(c *config.Issuer) { c.JWKS.CAFile = unwritten }, "issuers.main.jwks.ca_file: the CA file cannot be read: \"" + unwritten + "\" is no regular file"},
 		{"a CA file that is missing", func(c *config.Issuer) { c.JWKS.CAFile = missing }, "issuers.main.jwks.ca_file: the CA file cannot be read: open "},
 		{"a CA file without a certificate", func(c *config.Issuer) { c.JWKS.CAFile = noPEM }, "holds no PEM certificate"},
 		{"a proxy that is no URL", func(c *config.Issuer) { c.JWKS.Proxy = "proxy.example:3128" }, "issuers.main.jwks.proxy: the proxy is no URL"},
@@ -118,46 +122,6 @@ func TestSetThatWasNotStarted(t *testing.T) {
 			t.Errorf("after %s, %d fetches, healthy %v", took, s.fetches(), set.Healthy())
 		}
 	})
-}
-
-func TestKeySetFileIsReadAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
-		cfg.JWKS.UnknownKIDCooldown = time.Hour
-		lines := &logs{}
-		set := newSet(t, issuer.Options{Logger: lines.logger()}, cfg)
-		i := only(t, set)
-		want(t, i, "a", "EdDSA", nil) // before anything runs
-		set.Start()
-		rewrite := func(content string) {
-			if err := os.WriteFile(cfg.JWKS.File, []byte(content), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(15 * time.Minute)
-			synctest.Wait()
-		}
-		rewrite(document(t, edJWK("b", newEd(t))))
-		want(t, i, "b", "EdDSA", nil)
-		rewrite("{}")
-		want(t, i, "b", "EdDSA", nil)
-		if lines.count("WARN", "keys could not be fetched") != 1 {
-			t.Errorf("the log says\n%s", lines)
-		}
-		if got := i.Stats().Source; got != "file:"+cfg.JWKS.File {
-			t.Errorf("source %q", got)
-		}
-	})
-}
-
-// An unknown kid makes the file be read, too: no waiting for the timer.
-func TestUnknownKIDReadsTheFile(t *testing.T) {
-	cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
-	i := only(t, start(t, issuer.Options{}, cfg))
-	if err := os.WriteFile(cfg.JWKS.File, []byte(document(t, edJWK("b", newEd(t)))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	comes(t, i, "b")
-	refused(t, i, "c")
 }
 
 // On a reload an issuer whose keys come from the same place is taken over,

@@ -147,6 +147,39 @@ func TestWithdrawnKeyGoesWithinAMinuteThoughNothingConfirmsIt(t *testing.T) {
 	})
 }
 
+// Nor does one that is never answered.
+func TestWithdrawnKeyGoesWithinAMinuteThoughItsConfirmationHangs(t *testing.T) {
+	a, other := newEd(t), newEd(t)
+	inBubble(t, []jwk{edJWK("a", a), edJWK("b", other)}, func(cfg *config.Issuer, s *server) {
+		refreshing(cfg, s)
+		cfg.JWKS.RequestTimeout = 10 * time.Minute
+	}, func(b *bubble) {
+		b.issuer.Verified("a")
+		epoch := b.issuer.Epoch()
+		b.keys.publish(t, edJWK("b", other))
+		b.untilFetch()
+		b.slow(time.Hour)
+		b.pass(59 * time.Second)
+		b.want("a", nil)
+		if b.fetches(3, 3); b.issuer.Epoch() != epoch || !b.issuer.Stats().Fetching {
+			t.Errorf("epoch %d to %d, stats %+v", epoch, b.issuer.Epoch(), b.issuer.Stats())
+		}
+		b.pass(time.Second)
+		if b.issuer.Holds("a", "EdDSA", a) || b.issuer.Epoch() == epoch {
+			t.Error("the key is still trusted")
+		}
+		b.want("a", issuer.ErrKeyPending)
+		b.want("b", nil)
+		if stats := b.issuer.Stats(); !stats.Fetching || stats.WithdrawnInUse != 1 || b.logs.count("withdrawn while tokens were still signed", `"kid":"a"`) != 1 {
+			t.Errorf("stats %+v, log\n%s", stats, b.logs)
+		}
+		// An issuer that publishes the key again is believed, as ever.
+		b.keys.publish(t, edJWK("a", a), edJWK("b", other))
+		b.pass(11 * time.Minute)
+		b.want("a", nil)
+	})
+}
+
 // What the issuer says of a kid holds at once: another key, or that it may not
 // be used.
 func TestKeyReplacedUnderItsKIDGoesAtOnce(t *testing.T) {

@@ -1,0 +1,110 @@
+package issuer_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/issuer"
+)
+
+func TestKeySetFileIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
+		cfg.JWKS.UnknownKIDCooldown = time.Hour
+		lines := &logs{}
+		set := newSet(t, issuer.Options{Logger: lines.logger()}, cfg)
+		i := only(t, set)
+		want(t, i, "a", "EdDSA", nil) // before anything runs
+		set.Start()
+		rewrite := func(content string) {
+			if err := os.WriteFile(cfg.JWKS.File, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(15 * time.Minute)
+			synctest.Wait()
+		}
+		rewrite(document(t, edJWK("b", newEd(t))))
+		want(t, i, "b", "EdDSA", nil)
+		rewrite("{}")
+		want(t, i, "b", "EdDSA", nil)
+		if lines.count("WARN", "keys could not be fetched") != 1 {
+			t.Errorf("the log says\n%s", lines)
+		}
+		if got := i.Stats().Source; got != "file:"+cfg.JWKS.File {
+			t.Errorf("source %q", got)
+		}
+	})
+}
+
+// A pipe that comes in the file's place is refused, and holds up neither the next
+// file nor Close. A link to a file, as Kubernetes mounts it, is read.
+func TestKeySetFileThatBecomesAPipe(t *testing.T) {
+	fresh := newEd(t)
+	cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
+	cfg.JWKS.RefreshInterval = 20 * time.Millisecond
+	set := start(t, issuer.Options{}, cfg)
+	i := only(t, set)
+	becomesPipe := func() {
+		t.Helper()
+		if err := os.Remove(cfg.JWKS.File); err != nil {
+			t.Fatal(err)
+		}
+		pipe(t, cfg.JWKS.File)
+		eventually(t, 4*time.Second, "the pipe is refused", func() bool {
+			stats := i.Stats()
+			return stats.Failures > 0 && strings.Contains(stats.LastError, "is no regular file, and must be one")
+		})
+	}
+	becomesPipe()
+	want(t, i, "a", "EdDSA", nil)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(issuerOf(t, document(t, edJWK("b", fresh))).JWKS.File, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(link, cfg.JWKS.File); err != nil {
+		t.Fatal(err)
+	}
+	comes(t, i, "b")
+	becomesPipe()
+	set.Close()
+}
+
+// An unknown kid makes the file be read, too: no waiting for the timer.
+func TestUnknownKIDReadsTheFile(t *testing.T) {
+	cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
+	i := only(t, start(t, issuer.Options{}, cfg))
+	if err := os.WriteFile(cfg.JWKS.File, []byte(document(t, edJWK("b", newEd(t)))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	comes(t, i, "b")
+	refused(t, i, "c")
+}
+
+// pipe makes a named pipe that nobody writes to. Who waits for it all the same is
+// let go after a while, with nothing read.
+func pipe(t testing.TB, name string) string {
+	t.Helper()
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	release := func() {
+		if info, err := os.Lstat(name); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+			return // there is something else in its place by now
+		}
+		if writer, err := os.OpenFile(name, os.O_RDWR, 0); err == nil {
+			_, _ = os.Remove(name), writer.Close()
+		}
+	}
+	after := time.AfterFunc(5*time.Second, release)
+	t.Cleanup(func() {
+		if after.Stop() {
+			release()
+		}
+	})
+	return name
+}
