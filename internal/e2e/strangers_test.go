@@ -181,7 +181,9 @@ func TestClientsThatTakeNoAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const clients, each = 20, 2000
+	// More than the 1,000 calls that a connection may have under way, and no more: what
+	// is shown is what stays, not how fast two cores decide.
+	const clients, each = 10, 1200
 	before, peak, asked := f.gate.anonymousKiB(t), 0, 0
 	for range clients {
 		d := newDeaf(t, f.gate.address)
