@@ -12,3 +12,19 @@ func Deafen(w *Watcher) {
 		_ = w.events.Remove(dir)
 	}
 }
+
+// Look is what was seen of files.
+type Look = look
+
+// LookAt looks at one file.
+func LookAt(name string) Look { return look{name: read(name)} }
+
+// Torn is the same look, but that the file held this when it was read.
+func (l look) Torn(name, content string) Look {
+	torn := l[name]
+	torn.content = content
+	return look{name: torn}
+}
+
+// Replaced is replaced.
+func (l look) Replaced(before Look) bool { return l.replaced(before) }

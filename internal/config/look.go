@@ -107,7 +107,9 @@ func (l look) replaced(before look) bool {
 		case is.info == nil:
 		case !ok || was.info == nil:
 			return false
-		case was.info != nil && os.SameFile(is.info, was.info) && !untouched(was.info, is.info):
+		// A file's size and time are looked at before it is read, so that it may hold
+		// something else and seem untouched: then it is being written to.
+		case os.SameFile(is.info, was.info) && (!untouched(was.info, is.info) || is.content != was.content):
 			return false
 		}
 	}
