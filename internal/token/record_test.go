@@ -1,0 +1,150 @@
+package token_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// What is remembered says all that was said when it was verified.
+func TestMemorySaysTheSame(t *testing.T) {
+	hour := now.Add(time.Hour).Unix()
+	for name, claims := range map[string]map[string]any{
+		"little":                   {"sub": "a"},
+		"a fraction of a second":   {"exp": float64(hour) + 0.25, "nbf": float64(now.Unix()) - 0.5},
+		"the end of the year 9999": {"exp": 253402300799},
+		"no iat":                   {"iat": nil}, "iat": {"iat": now.Unix() - 5},
+		"groups and scopes":    {"groups": []string{"admin", "", "Zoë", "a,b"}, "scope": "read write"},
+		"empty lists":          {"groups": []string{}, "scope": ""},
+		"scopes in an array":   {"scope": []string{"read", "write all"}},
+		"a login":              {"auth_time": now.Unix() - 60, "acr": "gold"},
+		"a login that is none": {"auth_time": "yesterday"},
+		"ids":                  {"jti": "one", "origin_jti": "two", "client_id": "web", "azp": "web"},
+		"ids that are none":    {"jti": 1, "origin_jti": []string{"x"}},
+		"a program":            {"sub": "web", "client_id": "web"},
+		"long":                 {"padding": strings.Repeat("x", 3000), "sub": strings.Repeat("s", 300)},
+		"many groups":          {"groups": strings.Split(strings.Repeat("group,", 300), ",")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			memory, _ := newMemory(t, &keyring{keys: published()}, 10)
+			raw := mintRS256(claims)
+			first := says(known(t, memory, raw))
+			again, known, err := verify(t, memory, raw, now)
+			if err != nil || !known {
+				t.Fatalf("known %v, %v", known, err)
+			}
+			if got := says(again); !reflect.DeepEqual(got, first) {
+				t.Errorf("first %v\nagain %v", first, got)
+			}
+		})
+	}
+}
+
+// A token that is read into the memory of another has nothing of it.
+func TestMemoryOfAnother(t *testing.T) {
+	memory, _ := newMemory(t, &keyring{keys: published()}, 10)
+	rich := mintRS256(map[string]any{"sub": "rich", "groups": []string{"admin"}, "scope": "all", "acr": "gold", "auth_time": now.Unix(), "jti": "j", "client_id": "web"})
+	poor := mintRS256(map[string]any{"sub": "poor", "client_id": nil})
+	want := says(known(t, memory, poor))
+	var shared token.Token
+	for range 3 {
+		for _, raw := range []string{rich, poor} {
+			if _, err := memory.Verify(t.Context(), raw, now, &shared); err != nil {
+				t.Fatal(err)
+			}
+			shared.Claims()
+		}
+		if got := says(&shared); !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %v\nwant %v", got, want)
+		}
+		shared.Forget()
+	}
+}
+
+// A token that takes many times its own length in memory is verified each time: an
+// empty group is three bytes of it, and the issuer's prefix in what is remembered.
+func TestMemoryOfALongRecord(t *testing.T) {
+	issuer := apiIssuer()
+	issuer.Prefix = "the-longest-of-all-prefixes:"
+	verifier := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published()})
+	memory := must(token.NewMemory(verifier, 10))
+	for count, want := range map[int]bool{100: true, 2000: false} {
+		raw := mintRS256(map[string]any{"groups": make([]string, count)})
+		known(t, memory, raw)
+		got, again, err := verify(t, memory, raw, now)
+		if err != nil || again != want || len(got.Groups()) != count {
+			t.Errorf("%d groups: known %v, want %v; %v", count, again, want, err)
+		}
+	}
+}
+
+// What is kept with a token is there as long as the token is remembered, each under
+// its own key, and no more than a little of it.
+func TestKept(t *testing.T) {
+	memory, _ := newMemory(t, &keyring{keys: published()}, 10)
+	raw, other := mintRS256(nil), mintRS256(map[string]any{"sub": "bob"})
+	first := known(t, memory, raw).Entry()
+	if _, there := first.Kept(1); there || !first.Remembered() {
+		t.Errorf("a new token has something, or is not remembered")
+	}
+	keep := func(key uint64, value string) { memory.Keep(known(t, memory, raw).Entry(), key, value) }
+	kept := func(raw string, key uint64) string {
+		value, _ := known(t, memory, raw).Entry().Kept(key)
+		return value
+	}
+	for key := range uint64(4) {
+		keep(key, fmt.Sprint("value ", key))
+	}
+	keep(2, "another value")
+	for key := range uint64(4) {
+		if got, want := kept(raw, key), fmt.Sprint("value ", key); got != want {
+			t.Errorf("%d: %q, want %q", key, got, want)
+		}
+		if got := kept(other, key); got != "" {
+			t.Errorf("another token has %q", got)
+		}
+	}
+	if before, after := says(known(t, memory, raw)), says(known(t, memory, raw)); !reflect.DeepEqual(before, after) {
+		t.Error("the token says something else")
+	}
+	keep(4, "one too many")
+	if kept(raw, 4) != "one too many" || kept(raw, 0) != "" {
+		t.Error("what is too much is not replaced")
+	}
+	keep(5, strings.Repeat("x", 9<<10))
+	if kept(raw, 5) != "" || kept(raw, 4) == "" {
+		t.Error("what is too long is kept")
+	}
+	keep(6, strings.Repeat("x", 8<<10))
+	if kept(raw, 6) == "" || kept(raw, 4) != "" {
+		t.Error("more is kept than there is room for")
+	}
+	if _, there := first.Kept(6); there {
+		t.Error("an entry has changed")
+	}
+	memory.Keep(token.Entry{}, 1, "of nothing")
+	if memory.Len() != 2 {
+		t.Errorf("%d are remembered, want 2", memory.Len())
+	}
+}
+
+// What was kept by a request whose token was verified anew meanwhile is no harm: the
+// token is held to the keys as they are.
+func TestKeptOfAnEarlierEpoch(t *testing.T) {
+	ring := &keyring{keys: published()}
+	memory, _ := newMemory(t, ring, 10)
+	raw := mintRS256(nil)
+	earlier := known(t, memory, raw).Entry()
+	ring.epoch.Add(1)
+	known(t, memory, raw)
+	memory.Keep(earlier, 1, "late")
+	ring.keys = nil
+	if _, known, err := verify(t, memory, raw, now); known || err == nil {
+		t.Errorf("known %v, %v", known, err)
+	}
+}
