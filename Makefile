@@ -26,21 +26,22 @@ build: ## bin/jwtgate
 
 # The end-to-end tests run alone, since they hold real programs to real times.
 # -shuffle=on also keeps Go from answering out of its test cache, which does not
-# see that they depend on the program they build.
+# see that they depend on the program they build. They take four minutes, and
+# more where others use the machine: Go's own limit is ten.
 UNIT_PACKAGES = $$(go list ./... | grep -v '/internal/e2e$$')
 
 test: tools check ## check, then every test, a real Envoy, a Cognito emulator and promtool included
 	go test -shuffle=on $(TESTFLAGS) $(UNIT_PACKAGES)
-	go test -shuffle=on $(TESTFLAGS) ./internal/e2e
+	go test -shuffle=on -timeout 20m $(TESTFLAGS) ./internal/e2e
 
 race: tools ## every test under the race detector; needs a C compiler
 	@command -v "$$(go env CC)" >/dev/null || \
 		{ echo "make race: the race detector needs a C compiler, and $$(go env CC) is not there: install gcc or clang"; exit 1; }
 	CGO_ENABLED=1 go test -race -shuffle=on $(TESTFLAGS) $(UNIT_PACKAGES)
-	CGO_ENABLED=1 go test -race -shuffle=on $(TESTFLAGS) ./internal/e2e
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m $(TESTFLAGS) ./internal/e2e
 
 e2e: tools ## only the end-to-end tests
-	go test -shuffle=on $(TESTFLAGS) ./internal/e2e
+	go test -shuffle=on -timeout 20m $(TESTFLAGS) ./internal/e2e
 
 test-providers: ## the gate before a real identity provider, Keycloak; needs Maven and a JDK 17 or later
 	@$(call provide,envoy moto promtool keycloak)
