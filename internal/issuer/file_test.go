@@ -21,6 +21,7 @@ func TestKeySetFileIsReadAgain(t *testing.T) {
 		i := only(t, set)
 		want(t, i, "a", "EdDSA", nil) // before anything runs
 		set.Start()
+		synctest.Wait() // the first read is of the file as it is
 		rewrite := func(content string) {
 			if err := os.WriteFile(cfg.JWKS.File, []byte(content), 0o600); err != nil {
 				t.Fatal(err)
