@@ -113,13 +113,19 @@ func (l *lab) command(t *testing.T, service, folder string, env []string, args .
 	if user == "" {
 		user = imageUser
 	}
-	script := `set -e; mount --bind "$1" /etc/hosts; mount -t tmpfs none /tmp; mount -o remount,bind,ro /; shift 3
+	// The source may lie in /tmp itself: it is there again, read-only.
+	script := `set -e; mount --bind "$1" /etc/hosts; mount --bind "$3" /mnt; mount -t tmpfs none /tmp
+		mkdir -p "$3"; mount --bind /mnt "$3"; mount -o remount,bind,ro "$3"; umount /mnt; mount -o remount,bind,ro /; shift 4
 		exec setpriv --no-new-privs --reuid "${0%:*}" --regid "${0#*:}" --clear-groups --inh-caps=-all --bounding-set=-all "$@"`
 	if folder != "" {
-		script = `set -e; mount --bind "$2" "$2"; mount --bind "$1" "$2/etc/hosts"; mount -t proc none "$2/proc"; mount -o remount,bind,ro "$2"; root="$2"; shift 3
+		script = `set -e; mount --bind "$2" "$2"; mount --bind "$1" "$2/etc/hosts"; mount -t proc none "$2/proc"; mount -o remount,bind,ro "$2"; root="$2"; shift 4
 			exec setpriv --no-new-privs chroot --userspec="$0" --groups= "$root" "$@"`
 	}
-	call := append([]string{"netns", "exec", l.prefix + service, "sh", "-c", script, user, l.hosts(t, service), folder, "--"}, args...)
+	source, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := append([]string{"netns", "exec", l.prefix + service, "sh", "-c", script, user, l.hosts(t, service), folder, source, "--"}, args...)
 	cmd := exec.Command("ip", call...)
 	cmd.Dir = "/"
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/tmp"}, env...)
