@@ -92,7 +92,7 @@ func (g *Gate) swap(p *policy) {
 	g.swapping.Lock()
 	defer g.swapping.Unlock()
 	if list, err := readRevoked(p.cfg); err == nil {
-		p.revoke(list)
+		p.verifier.SetRevocations(list)
 	}
 	g.policy.Store(p)
 }

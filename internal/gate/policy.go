@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -23,7 +22,6 @@ type policy struct {
 	mapper   *identity.Mapper
 	issuers  *issuer.Set
 	removals removals
-	revoked  atomic.Int64 // lines of the list of what is revoked
 }
 
 // Check compiles a config and throws the result away. Nothing is fetched. The
@@ -95,14 +93,8 @@ func (p *policy) verify(revoked *token.Revocations) error {
 	if p.tokens, err = token.NewMemory(p.verifier, p.cfg.Tokens.CacheEntries); err != nil {
 		return err
 	}
-	p.revoke(revoked)
+	p.verifier.SetRevocations(revoked)
 	return nil
-}
-
-// revoke puts a list of what is revoked in force.
-func (p *policy) revoke(list *token.Revocations) {
-	p.verifier.SetRevocations(list)
-	p.revoked.Store(int64(list.Len()))
 }
 
 // awaitKeys waits until every issuer has keys or has failed a first fetch, for

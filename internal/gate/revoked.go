@@ -45,7 +45,7 @@ func (g *Gate) ReloadRevoked() error {
 	if err != nil {
 		return err
 	}
-	p.revoke(list)
+	p.verifier.SetRevocations(list)
 	return nil
 }
 
@@ -54,4 +54,4 @@ func (g *Gate) Remembered() int { return g.policy.Load().tokens.Len() }
 
 // Revoked returns how many values the list of what is revoked holds; two lines for
 // one value count once.
-func (g *Gate) Revoked() int { return int(g.policy.Load().revoked.Load()) }
+func (g *Gate) Revoked() int { return g.policy.Load().verifier.Revoked() }

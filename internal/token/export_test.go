@@ -19,3 +19,12 @@ func Moduli(m jwt.SigningMethod) (count int) {
 
 // MaxModuli is maxModuli.
 const MaxModuli = maxModuli
+
+// Revocation holds a token that was verified earlier to the list as it is now: a
+// *[Failure] that wraps [ErrTokenRevoked], or nil.
+func (v *Verifier) Revocation(t *Token) error {
+	if failure := v.revocation(t); failure != nil {
+		return failure
+	}
+	return nil
+}

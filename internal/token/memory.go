@@ -55,7 +55,8 @@ func NewMemory(v *Verifier, entries int) (*Memory, error) {
 // that is known costs none. On an error t holds nothing.
 func (m *Memory) Verify(ctx context.Context, raw string, now time.Time, t *Token) (known bool, err error) {
 	if m.entries == nil || len(raw) > m.verifier.maxBytes {
-		return false, m.anew(ctx, raw, now, t)
+		verified, err := m.verifier.Verify(ctx, raw, now)
+		return false, put(verified, err, t)
 	}
 	key := digestOf(raw)
 	if m.known(key, raw, now, t) {
@@ -64,11 +65,7 @@ func (m *Memory) Verify(ctx context.Context, raw string, now time.Time, t *Token
 	return m.first(ctx, key, raw, now, t)
 }
 
-func (m *Memory) anew(ctx context.Context, raw string, now time.Time, t *Token) error {
-	verified, err := m.verifier.Verify(ctx, raw, now)
-	return put(verified, err, t)
-}
-
+// put makes t what was verified; nothing on an error.
 func put(verified *Token, err error, t *Token) error {
 	if err != nil {
 		*t = Token{}
