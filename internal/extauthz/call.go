@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc/mem"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
@@ -74,9 +73,12 @@ func (c *call) read(message mem.BufferSlice) {
 func (c *call) render(d *gate.Decision, calls *calls) error {
 	c.answer = calls.answer()
 	if !allowed(d) {
-		var err error
-		c.answer.bytes, err = proto.MarshalOptions{}.MarshalAppend(c.answer.bytes, deny(d, fromGRPC(c.asked.Header("content-type"))))
-		return err
+		answer, valid := appendDenied(c.answer.bytes, d, fromGRPC(c.asked.Header("content-type")))
+		if !valid {
+			return errNotText
+		}
+		c.answer.bytes = answer
+		return nil
 	}
 	var kept bool
 	if c.answer.bytes, kept = d.Prepared.Append(c.answer.bytes, d.ID); kept {
@@ -93,7 +95,7 @@ func (c *call) render(d *gate.Decision, calls *calls) error {
 	return nil
 }
 
-// errNotText is of an answer with a name in it that is no UTF-8.
+// errNotText is of an answer with a text in it that is no UTF-8.
 var errNotText = errors.New("a text of the answer is no UTF-8")
 
 // answer is the bytes of one CheckResponse, in memory that grpc-go gives back

@@ -3,7 +3,7 @@
 //
 // It turns a CheckRequest into a [gate.Request] and a [gate.Decision] into a
 // CheckResponse, and observes each decision. It has no rule of its own, and is
-// the only package that sees Envoy's types.
+// the only package that knows Envoy's messages.
 //
 // Security invariants:
 //
@@ -28,8 +28,9 @@
 //  7. A span holds the decision and nothing of a token or its subject, and its
 //     parent is the caller of the RPC, never a header of the request that is
 //     decided (TestSpanOfACheck, TestTheClientsTraceContextIsNotOurs).
-//  8. An allowed answer, which is written byte by byte, is the message that
-//     protobuf makes of it (TestAllowedIsTheMessage, FuzzAllowed).
+//  8. An answer, which is written byte by byte, is the message that protobuf
+//     makes of it (TestAllowedIsTheMessage, TestDeniedIsTheMessage, FuzzAllowed,
+//     FuzzDenied).
 //  9. What is remembered of tokens and of their answers changes no answer
 //     (TestKnownTokensAreAnsweredAlike, TestAnEndThatMoves).
 package extauthz

@@ -38,10 +38,10 @@ func (i into) DecideInto(ctx context.Context, r *gate.Request, d *gate.Decision)
 
 // Response is a decision as it is sent, read by protobuf.
 func Response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
-	if !allowed(d) {
-		return deny(d, grpcClient)
+	data, valid := Denied(nil, d, grpcClient)
+	if allowed(d) {
+		data, _, valid = Allowed(nil, d)
 	}
-	data, _, valid := appendAllowed(nil, d)
 	if !valid {
 		return nil
 	}
@@ -54,6 +54,11 @@ func Response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 
 // Allowed is appendAllowed.
 func Allowed(to []byte, d *gate.Decision) ([]byte, gate.Layout, bool) { return appendAllowed(to, d) }
+
+// Denied is appendDenied.
+func Denied(to []byte, d *gate.Decision, grpcClient bool) ([]byte, bool) {
+	return appendDenied(to, d, grpcClient)
+}
 
 // Answer answers the CheckRequest that data holds as the server does.
 func Answer(ctx context.Context, g *gate.Gate, data []byte) *authv3.CheckResponse {

@@ -6,13 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
-	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/types/known/structpb"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
@@ -25,38 +19,13 @@ const MetadataKey = "jwtgate"
 // request pass.
 func allowed(d *gate.Decision) bool { return d.Verdict == gate.VerdictAllow && d.Denial == nil }
 
-// deny is the one constructor of denials. Both halves must say no: with a
-// status of OK Envoy lets a denied_response pass, and an error_response would
-// be let pass by failure_mode_allow.
-func deny(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
-	denial := d.Denial
-	if denial == nil || denial.Status < http.StatusBadRequest {
-		denial = &gate.Denial{Status: http.StatusServiceUnavailable, Title: http.StatusText(http.StatusServiceUnavailable)}
+// denialOf is what a decision that is not allowed is answered with: never what
+// Envoy would let pass, which a denied_response with a status of OK is.
+func denialOf(d *gate.Decision) *gate.Denial {
+	if d.Denial == nil || d.Denial.Status < http.StatusBadRequest {
+		return &gate.Denial{Status: http.StatusServiceUnavailable, Title: http.StatusText(http.StatusServiceUnavailable)}
 	}
-	fields := append([]gate.Header{{Name: "cache-control", Value: "no-store"}}, denial.CORS...)
-	if denial.Challenge != "" {
-		fields = append(fields, gate.Header{Name: "www-authenticate", Value: denial.Challenge})
-	}
-	if denial.RetryAfter > 0 {
-		fields = append(fields, gate.Header{Name: "retry-after", Value: strconv.Itoa(denial.RetryAfter)})
-	}
-	var body string
-	if grpcClient {
-		// Envoy makes grpc-message of the body, byte for byte.
-		body = denial.Detail + " (" + string(d.Reason) + ", decision " + d.ID.String() + ")"
-	} else {
-		body = problem(d, denial)
-		fields = append(fields, gate.Header{Name: "content-type", Value: "application/problem+json"})
-	}
-	return &authv3.CheckResponse{
-		Status: &rpcstatus.Status{Code: int32(rpcCode(denial.Status)), Message: string(d.Reason)},
-		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
-			Status:  &typev3.HttpStatus{Code: typev3.StatusCode(denial.Status)},
-			Headers: options(fields),
-			Body:    body,
-		}},
-		DynamicMetadata: dynamicMetadata(d),
-	}
+	return d.Denial
 }
 
 // rpcCode gives google.rpc.Status of a denial: never OK.
@@ -73,35 +42,48 @@ func rpcCode(status int) codes.Code {
 	}
 }
 
-// problem renders the body of a denial (RFC 9457).
-func problem(d *gate.Decision, denial *gate.Denial) string {
-	body, err := json.Marshal(struct {
-		Status   int         `json:"status"`
-		Title    string      `json:"title"`
-		Detail   string      `json:"detail"`
-		Reason   gate.Reason `json:"reason"`
-		Decision string      `json:"decision"`
-	}{denial.Status, denial.Title, denial.Detail, d.Reason, d.ID.String()})
-	if err != nil {
-		return "{}"
+// appendFields appends the header fields of a denial.
+func appendFields(to []gate.Header, denial *gate.Denial, grpcClient bool) []gate.Header {
+	to = append(append(to, gate.Header{Name: "cache-control", Value: "no-store"}), denial.CORS...)
+	if denial.Challenge != "" {
+		to = append(to, gate.Header{Name: "www-authenticate", Value: denial.Challenge})
 	}
-	return string(body)
+	if denial.RetryAfter > 0 {
+		to = append(to, gate.Header{Name: "retry-after", Value: strconv.Itoa(denial.RetryAfter)})
+	}
+	if !grpcClient {
+		to = append(to, gate.Header{Name: "content-type", Value: "application/problem+json"})
+	}
+	return to
 }
 
-// options renders header fields that overwrite. Envoy 1.40 reads append alone
-// and overwrites when it is false; later ones read append_action, whose zero
-// value appends to what the client sent. Both are set, so that both overwrite.
-func options(fields []gate.Header) []*corev3.HeaderValueOption {
-	list := make([]*corev3.HeaderValueOption, len(fields))
-	for i, h := range fields {
-		list[i] = &corev3.HeaderValueOption{
-			Header: &corev3.HeaderValue{Key: h.Name, Value: h.Value},
-			//lint:ignore SA1019 deprecated, and yet the one that Envoy 1.40 reads
-			Append:       wrapperspb.Bool(false),
-			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+// appendBody appends the body of a denial: a problem document (RFC 9457), or for
+// a client that speaks gRPC one line of text, since Envoy makes grpc-message of
+// it, byte for byte.
+func appendBody(to []byte, d *gate.Decision, denial *gate.Denial, id string, grpcClient bool) []byte {
+	if grpcClient {
+		to = append(append(to, denial.Detail...), " ("...)
+		to = append(append(to, d.Reason...), ", decision "...)
+		return append(append(to, id...), ')')
+	}
+	to = strconv.AppendInt(append(to, `{"status":`...), int64(denial.Status), 10)
+	to = appendJSON(append(to, `,"title":`...), denial.Title)
+	to = appendJSON(append(to, `,"detail":`...), denial.Detail)
+	to = appendJSON(append(to, `,"reason":`...), string(d.Reason))
+	to = appendJSON(append(to, `,"decision":`...), id)
+	return append(to, '}')
+}
+
+// appendJSON appends a text as encoding/json writes it. Nearly all are plain, and
+// are between their quotes what they are.
+func appendJSON(to []byte, text string) []byte {
+	for _, c := range []byte(text) {
+		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(text) // no text fails
+			return append(to, quoted...)
 		}
 	}
-	return list
+	return append(append(append(to, '"'), text...), '"')
 }
 
 // fact is one thing that the dynamic metadata says: a text, or a number.
@@ -145,21 +127,6 @@ func factsOf(d *gate.Decision, id string) (f facts) {
 		f.add(fact{name: "expires", number: float64(d.Expires.Unix())})
 	}
 	return f
-}
-
-// dynamicMetadata is what a denial says of itself.
-func dynamicMetadata(d *gate.Decision) *structpb.Struct {
-	facts := factsOf(d, d.ID.String())
-	fields := make(map[string]*structpb.Value, facts.count)
-	for _, f := range facts.list() {
-		fields[f.name] = structpb.NewStringValue(f.text)
-		if f.number != 0 {
-			fields[f.name] = structpb.NewNumberValue(f.number)
-		}
-	}
-	return &structpb.Struct{Fields: map[string]*structpb.Value{
-		MetadataKey: structpb.NewStructValue(&structpb.Struct{Fields: fields}),
-	}}
 }
 
 // fromGRPC reports whether a client speaks gRPC, and so reads no HTTP body.

@@ -170,7 +170,10 @@ type ID struct {
 const idDigits = 16
 
 // String returns the replica, a dash and 16 lower-case hex digits.
-func (id ID) String() string { return string(id.Append(nil)) }
+func (id ID) String() string {
+	var space [64]byte
+	return string(id.Append(space[:0]))
+}
 
 // Append appends the id's text.
 func (id ID) Append(text []byte) []byte {

@@ -32,11 +32,8 @@ func table() map[string]row {
 		"cmd/jwtgate": {own: []string{"*"}, modules: []string{"github.com/alecthomas/kong", "github.com/KimMachineGun/automemlimit", grpc}},
 
 		"internal/extauthz": {
-			own: []string{"internal/gate", "internal/audit", "internal/telemetry"},
-			modules: []string{
-				"github.com/envoyproxy/go-control-plane/envoy", grpc,
-				"google.golang.org/protobuf", "google.golang.org/genproto/googleapis/rpc",
-			},
+			own:     []string{"internal/gate", "internal/audit", "internal/telemetry"},
+			modules: []string{grpc, "google.golang.org/protobuf"},
 		},
 		"internal/audit":     {own: []string{"internal/gate", "internal/config"}, never: []string{network, webNetwork}},
 		"internal/telemetry": {modules: []string{"github.com/prometheus/client_golang", "go.opentelemetry.io/otel", "github.com/go-logr/logr"}},

@@ -147,8 +147,9 @@ func mutants() []mutant {
 		{"10 identity: prefix of groups", "internal/token/token.go", `return prefixed(t.by.prefix, groups), true`, `return groups, true`},
 		{"10 identity: encoding", "internal/identity/encode.go", `return escape(text, false), err`, `return text, err`},
 
-		{"answer: a denial says no twice", "internal/extauthz/response.go", `Code: int32(rpcCode(denial.Status))`, `Code: 0 * int32(rpcCode(denial.Status))`},
-		{"answer: headers overwrite", "internal/extauthz/response.go", `wrapperspb.Bool(false)`, `wrapperspb.Bool(true)`},
+		{"answer: a denial says no twice", "internal/extauthz/denied.go", `uint64(rpcCode(denial.Status))`, `0*uint64(rpcCode(denial.Status))`},
+		{"answer: a denial is none that Envoy lets pass", "internal/extauthz/response.go", `d.Denial.Status < http.StatusBadRequest`, `d.Denial.Status < 0`},
+		{"answer: headers overwrite", "internal/extauthz/writer.go", `byte(appendField)<<3 | byte(protowire.BytesType), 0,`, `byte(appendField+2)<<3 | byte(protowire.BytesType), 0,`},
 	}
 }
 

@@ -1,0 +1,283 @@
+package extauthz_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/jwtgate/jwtgate/internal/extauthz"
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// options are header fields that overwrite. Envoy 1.40 reads append alone and
+// overwrites when it is false; later ones read append_action, whose zero value
+// appends to what the client sent.
+func options(fields []gate.Header) (list []*corev3.HeaderValueOption) {
+	for _, h := range fields {
+		list = append(list, &corev3.HeaderValueOption{
+			Header: &corev3.HeaderValue{Key: h.Name, Value: h.Value},
+			//lint:ignore SA1019 deprecated, and yet the one that Envoy 1.40 reads
+			Append:       wrapperspb.Bool(false),
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		})
+	}
+	return list
+}
+
+// dynamicMetadata is what an answer says of its decision.
+func dynamicMetadata(d *gate.Decision) *structpb.Struct {
+	says := map[string]*structpb.Value{
+		"decision": structpb.NewStringValue(d.ID.String()), "route": structpb.NewStringValue(d.Route),
+		"verdict": structpb.NewStringValue(string(d.Verdict)), "reason": structpb.NewStringValue(string(d.Reason)),
+	}
+	if d.Reason == gate.ReasonAllowed || d.Verdict == gate.VerdictDeny {
+		for name, text := range map[string]string{"issuer": d.Issuer, "subject": d.Subject} {
+			if text != "" {
+				says[name] = structpb.NewStringValue(text)
+			}
+		}
+		if !d.Expires.IsZero() {
+			says["expires"] = structpb.NewNumberValue(float64(d.Expires.Unix()))
+		}
+	}
+	return &structpb.Struct{Fields: map[string]*structpb.Value{
+		extauthz.MetadataKey: structpb.NewStructValue(&structpb.Struct{Fields: says}),
+	}}
+}
+
+// allowedMessage is an allowed answer as protobuf's own types have it.
+func allowedMessage(d *gate.Decision) *authv3.CheckResponse {
+	return &authv3.CheckResponse{
+		Status: &rpcstatus.Status{},
+		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
+			Headers: options(d.Set), HeadersToRemove: d.Remove, QueryParametersToRemove: d.RemoveParameters,
+		}},
+		DynamicMetadata: dynamicMetadata(d),
+	}
+}
+
+// deniedMessage is a denied one, whose denial has a status of 400 or above.
+func deniedMessage(t testing.TB, d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
+	t.Helper()
+	fields := append([]gate.Header{{Name: "cache-control", Value: "no-store"}}, d.Denial.CORS...)
+	if d.Denial.Challenge != "" {
+		fields = append(fields, gate.Header{Name: "www-authenticate", Value: d.Denial.Challenge})
+	}
+	if d.Denial.RetryAfter > 0 {
+		fields = append(fields, gate.Header{Name: "retry-after", Value: fmt.Sprint(d.Denial.RetryAfter)})
+	}
+	body := fmt.Sprintf("%s (%s, decision %s)", d.Denial.Detail, d.Reason, d.ID)
+	if !grpcClient {
+		fields = append(fields, gate.Header{Name: "content-type", Value: "application/problem+json"})
+		problem, err := json.Marshal(struct {
+			Status   int         `json:"status"`
+			Title    string      `json:"title"`
+			Detail   string      `json:"detail"`
+			Reason   gate.Reason `json:"reason"`
+			Decision string      `json:"decision"`
+		}{d.Denial.Status, d.Denial.Title, d.Denial.Detail, d.Reason, d.ID.String()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = string(problem)
+	}
+	code, known := map[int]codes.Code{400: codes.InvalidArgument, 401: codes.Unauthenticated, 403: codes.PermissionDenied}[d.Denial.Status]
+	if !known {
+		code = codes.Unavailable
+	}
+	return &authv3.CheckResponse{
+		Status: &rpcstatus.Status{Code: int32(code), Message: string(d.Reason)},
+		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
+			Status: &typev3.HttpStatus{Code: typev3.StatusCode(d.Denial.Status)}, Headers: options(fields), Body: body,
+		}},
+		DynamicMetadata: dynamicMetadata(d),
+	}
+}
+
+// hold holds bytes that were written to the message that they are to be, if that
+// can be sent. It returns nil for what cannot.
+func hold(t testing.TB, written []byte, valid bool, want *authv3.CheckResponse) (answer []byte) {
+	t.Helper()
+	if _, err := proto.Marshal(want); err != nil {
+		if valid {
+			t.Fatalf("%v is sent, which is no text: %v", want, err)
+		}
+		return nil
+	}
+	answer, there := bytes.CutPrefix(written, []byte(before))
+	if !valid || !there {
+		t.Fatalf("not sent: %v", want)
+	}
+	var got authv3.CheckResponse
+	if err := (proto.UnmarshalOptions{}).Unmarshal(answer, &got); err != nil {
+		t.Fatalf("%v: %v", want, err)
+	}
+	if unknown(got.ProtoReflect()) || !proto.Equal(&got, want) {
+		t.Fatalf("got  %v\nwant %v", &got, want)
+	}
+	return answer
+}
+
+// before stands where an answer is appended.
+const before = "before"
+
+// unknown reports whether a field that nobody knows is anywhere in a message.
+func unknown(m protoreflect.Message) (found bool) {
+	found = len(m.GetUnknown()) > 0
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsMap() && f.MapValue().Message() != nil:
+			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+				found = found || unknown(v.Message())
+				return true
+			})
+		case f.IsList() && f.Message() != nil:
+			for i := range v.List().Len() {
+				found = found || unknown(v.List().Get(i).Message())
+			}
+		case !f.IsMap() && f.Message() != nil:
+			found = found || unknown(v.Message())
+		}
+		return true
+	})
+	return found
+}
+
+// holdDenied holds a denied answer, in both forms, to the message.
+func holdDenied(t testing.TB, d *gate.Decision) {
+	t.Helper()
+	for _, grpcClient := range []bool{false, true} {
+		written, valid := extauthz.Denied([]byte(before), d, grpcClient)
+		hold(t, written, valid, deniedMessage(t, d, grpcClient))
+	}
+}
+
+// holdAllowed holds an allowed answer, byte by byte, to the message.
+func holdAllowed(t testing.TB, d *gate.Decision) {
+	t.Helper()
+	written, at, valid := extauthz.Allowed([]byte(before), d)
+	answer := hold(t, written, valid, allowedMessage(d))
+	if answer == nil {
+		return
+	}
+	if id := d.ID.String(); string(answer[at.ID:at.ID+len(id)]) != id {
+		t.Errorf("where the id stands is %q", answer[at.ID:at.ID+len(id)])
+	}
+	removed, err := proto.Marshal(&authv3.OkHttpResponse{HeadersToRemove: d.Remove})
+	if err != nil || !bytes.Equal(answer[at.RemoveBegin:at.RemoveEnd], removed) {
+		t.Errorf("where the names to remove stand is %q, want %q (%v)", answer[at.RemoveBegin:at.RemoveEnd], removed, err)
+	}
+}
+
+// TestAllowedIsTheMessage: lengths of one, two and three bytes, and what may be
+// absent.
+func TestAllowedIsTheMessage(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("a", n) }
+	for _, size := range []int{0, 1, 60, 127, 128, 129, 300, 16_383, 16_384, 20_000} {
+		for _, reason := range []gate.Reason{gate.ReasonAllowed, gate.ReasonPublic} {
+			t.Run(fmt.Sprintf("%d bytes, %s", size, reason), func(t *testing.T) {
+				holdAllowed(t, &gate.Decision{
+					ID: gate.ID{Replica: "replica", Number: 0x123456789abcdef0}, Route: long(size), Verdict: gate.VerdictAllow, Reason: reason,
+					Issuer: "home", Subject: long(size), Expires: time.Unix(2_000_000_000, 0),
+					Set:    []gate.Header{{Name: "x-user-id", Value: long(size)}, {Name: "x-user-name", Value: "ann"}},
+					Remove: []string{"x-user-groups", "authorization", long(size)}, RemoveParameters: []string{"access_token", long(size)},
+				})
+			})
+		}
+	}
+	holdAllowed(t, &gate.Decision{ID: gate.ID{Replica: strings.Repeat("r", 100)}, Verdict: gate.VerdictAllow, Reason: gate.ReasonPreflight})
+	holdAllowed(t, &gate.Decision{Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed, Remove: []string{"x-user-\xff"}})
+	holdAllowed(t, &gate.Decision{Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed, Subject: "\xc3"})
+}
+
+func FuzzAllowed(f *testing.F) {
+	f.Add("r", "route", "sub", "x-user-id", "value", "x-user-name", uint64(1), int64(2_000_000_000), uint8(3))
+	f.Add("", "", "", "", "", "\xff", uint64(0), int64(0), uint8(0))
+	f.Fuzz(func(t *testing.T, replica, route, subject, name, value, removed string, number uint64, expires int64, count uint8) {
+		d := &gate.Decision{ID: gate.ID{Replica: replica, Number: number}, Route: route, Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed, Subject: subject}
+		if expires > 0 && expires < 253_402_300_800 {
+			d.Expires = time.Unix(expires, 0)
+		}
+		for range count % 8 {
+			d.Set = append(d.Set, gate.Header{Name: name, Value: value})
+			d.Remove = append(d.Remove, removed)
+		}
+		holdAllowed(t, d)
+	})
+}
+
+// TestDeniedIsTheMessage: every text long, short, absent and one that JSON has to
+// escape.
+func TestDeniedIsTheMessage(t *testing.T) {
+	texts := []string{"", "expired", strings.Repeat("a", 127), strings.Repeat("b", 2000), `"quoted" \ <b>&amp;`, "line\nfeed\x7f\x00", "Zoë \u2028 ☃"}
+	for _, text := range texts {
+		for _, status := range []int{400, 401, 403, 429, 500, 503, 599} {
+			holdDenied(t, &gate.Decision{
+				ID: gate.ID{Replica: text, Number: 7}, Route: text, Verdict: gate.VerdictDeny, Reason: gate.Reason(text),
+				Issuer: text, Subject: text, Expires: time.Unix(2_000_000_000, 0),
+				Denial: &gate.Denial{
+					Status: status, Title: text, Detail: text, Challenge: text, RetryAfter: len(text) % 31,
+					CORS: []gate.Header{{Name: "access-control-allow-origin", Value: text}, {Name: "vary", Value: "origin"}},
+				},
+			})
+		}
+	}
+	many := &gate.Decision{Verdict: gate.VerdictDeny, Denial: &gate.Denial{Status: 401, Challenge: "Bearer", RetryAfter: 30}}
+	for n := range 40 {
+		many.Denial.CORS = append(many.Denial.CORS, gate.Header{Name: fmt.Sprintf("x-%d", n), Value: "v"})
+	}
+	holdDenied(t, many)
+	for _, invalid := range []*gate.Decision{
+		{Verdict: gate.VerdictDeny, Reason: "\xff", Denial: &gate.Denial{Status: 401}},
+		{Verdict: gate.VerdictDeny, Subject: "\xc3", Denial: &gate.Denial{Status: 401}},
+		{Verdict: gate.VerdictDeny, Denial: &gate.Denial{Status: 401, Challenge: "\xc3"}},
+	} {
+		holdDenied(t, invalid)
+	}
+}
+
+func FuzzDenied(f *testing.F) {
+	f.Add("r", "route", "expired", "home", "sub", "Unauthorized", "the token has expired", "Bearer", "https://app.example", uint64(1), int64(2_000_000_000), uint16(401), uint8(0))
+	f.Add("", "", "", "", "", "", "\xff", "", "", uint64(0), int64(0), uint16(503), uint8(30))
+	f.Add("\"", "\\", "<", ">", "&", "\x00", "\u2028", "\x7f", "é", uint64(1)<<63, int64(1), uint16(599), uint8(255))
+	f.Fuzz(func(t *testing.T, replica, route, reason, issuer, subject, title, detail, challenge, origin string, number uint64, expires int64, status uint16, retry uint8) {
+		d := &gate.Decision{
+			ID: gate.ID{Replica: replica, Number: number}, Route: route, Verdict: gate.VerdictDeny, Reason: gate.Reason(reason), Issuer: issuer, Subject: subject,
+			Denial: &gate.Denial{Status: max(int(status), 400), Title: title, Detail: detail, Challenge: challenge, RetryAfter: int(retry)},
+		}
+		if expires > 0 && expires < 253_402_300_800 {
+			d.Expires = time.Unix(expires, 0)
+		}
+		if origin != "" {
+			d.Denial.CORS = []gate.Header{{Name: "access-control-allow-origin", Value: origin}}
+		}
+		holdDenied(t, d)
+	})
+}
+
+// TestAPIVersion: the numbers of fields are held to the types of this version.
+func TestAPIVersion(t *testing.T) {
+	const module = "github.com/envoyproxy/go-control-plane/envoy "
+	file, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(file), module)
+	if version, _, _ := strings.Cut(after, "\n"); !found || version != extauthz.APIVersion {
+		t.Errorf("go.mod requires %q, and APIVersion is %q", version, extauthz.APIVersion)
+	}
+}
