@@ -9,6 +9,8 @@
 //  1. No line holds a token, wherever a client put it, or a query
 //     (TestWriteHoldsNoToken).
 //  2. A line stays one line, whatever the request holds (TestWriteIsOneLine).
+//  3. What is remembered is a copy: nothing that later happens to a request's
+//     memory reaches it (TestMemoryHoldsCopies).
 package audit
 
 import (
@@ -16,6 +18,8 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -30,22 +34,20 @@ const maxText = 512
 // remembers those that somebody may ask about. It is safe for concurrent use.
 // Make one with [New].
 type Log struct {
-	targets map[config.AuditTarget]*slog.Logger
+	targets Targets
 	memory  *Memory
 	jwt     *regexp.Regexp // what may be a JWT, or the head of one
+	lines   sync.Pool      // of *[]slog.Attr
 }
 
-// Targets are the handlers of the places that decisions are written to.
+// Targets are the handlers of the places that decisions are written to. They keep
+// nothing of a record beyond Handle: its texts are views of a request.
 type Targets map[config.AuditTarget]slog.Handler
 
 // New returns a log that writes through the handler of each target, which
 // decides the format and the place, and remembers in memory.
 func New(targets Targets, memory *Memory) *Log {
-	l := &Log{memory: memory, targets: make(map[config.AuditTarget]*slog.Logger), jwt: regexp.MustCompile(gate.TokenPattern)}
-	for target, handler := range targets {
-		l.targets[target] = slog.New(handler)
-	}
-	return l
+	return &Log{targets: targets, memory: memory, jwt: regexp.MustCompile(gate.TokenPattern)}
 }
 
 // Write takes one decision down. A denial, and a request that was let go on
@@ -56,21 +58,25 @@ func (l *Log) Write(ctx context.Context, r *gate.Request, d *gate.Decision) {
 		return
 	}
 	record := l.record(r, d)
-	l.memory.add(record)
-	if logger := l.targets[d.To]; logger != nil && d.Record {
-		logger.LogAttrs(ctx, slog.LevelInfo, "decision", record.attributes()...)
+	l.memory.add(d.ID, &record)
+	if !d.Record {
+		return
 	}
+	line, reused := l.lines.Get().(*[]slog.Attr)
+	if !reused {
+		line = new([]slog.Attr)
+	}
+	*line = record.attributes((*line)[:0])
+	l.write(ctx, d.To, "decision", *line)
+	clear(*line) // of the views of a request
+	l.lines.Put(line)
 }
 
 // Differ writes down where a candidate config decides otherwise than the live
 // one.
 func (l *Log) Differ(ctx context.Context, r *gate.Request, difference gate.Difference) {
 	live, would := difference.Live, difference.Candidate
-	logger := l.targets[live.To]
-	if logger == nil {
-		return
-	}
-	logger.LogAttrs(ctx, slog.LevelInfo, "shadow",
+	l.write(ctx, live.To, "shadow", []slog.Attr{
 		slog.String("decision", live.ID.String()),
 		slog.String("request_id", l.clean(r.Header("x-request-id"))),
 		slog.String("route", live.Route),
@@ -88,19 +94,33 @@ func (l *Log) Differ(ctx context.Context, r *gate.Request, difference gate.Diffe
 		slog.String("path", l.clean(r.Path())),
 		slog.String("config", live.ConfigHash),
 		slog.String("candidate", would.ConfigHash),
-	)
+	})
+}
+
+// write has a line written. Its attributes stand in a group without a name, which
+// slog writes as if there were none: of attributes of its own a record would make
+// a copy.
+func (l *Log) write(ctx context.Context, to config.AuditTarget, message string, attributes []slog.Attr) {
+	handler := l.targets[to]
+	if handler == nil || !handler.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	line := slog.NewRecord(time.Now(), slog.LevelInfo, message, 0)
+	line.AddAttrs(slog.Attr{Value: slog.GroupValue(attributes...)})
+	_ = handler.Handle(ctx, line) // the writer counts the lines that it loses
 }
 
 // clean bounds a client's own text, and takes out of it what may be a token,
 // what is not UTF-8, and the control characters beyond ASCII, which JSON does not
-// escape and some readers of logs take for the end of a line.
+// escape and some readers of logs take for the end of a line. What it returns may
+// be a view of text.
 func (l *Log) clean(text string) string {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
 	// Nearly every text is plain, and looking is cheaper than mending.
 	if !strings.ContainsFunc(text, func(r rune) bool { return r >= 0x7f }) && !strings.Contains(text, "eyJ") {
-		return strings.Clone(text)
+		return text
 	}
 	text = strings.Map(func(r rune) rune {
 		if r >= 0x7f && unicode.IsControl(r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
@@ -108,6 +128,5 @@ func (l *Log) clean(text string) string {
 		}
 		return r
 	}, text)
-	// What is remembered must not hold on to the memory of a whole request.
-	return strings.Clone(l.jwt.ReplaceAllString(text, "(token)"))
+	return l.jwt.ReplaceAllString(text, "(token)")
 }

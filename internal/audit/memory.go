@@ -1,43 +1,51 @@
 package audit
 
-import "sync"
+import (
+	"slices"
+	"sync"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
 
 // Memory remembers the last records, up to a number, so that a decision can be
 // looked up by its id while it is fresh. It is safe for concurrent use. Make one
 // with [NewMemory].
 type Memory struct {
+	size int
+
 	mu      sync.Mutex
-	records []Record
-	next    int            // where the next record goes
-	at      map[string]int // by the decision's id
+	numbers []uint64 // of the decisions' ids
+	packed  [][]byte // their records
+	next    int      // where the next record goes
+	scratch []byte   // in which it is packed, so that it is known how long it is
 }
 
 // NewMemory returns a memory of the last size records.
-func NewMemory(size int) *Memory {
-	return &Memory{records: make([]Record, 0, size), at: make(map[string]int, size)}
-}
+func NewMemory(size int) *Memory { return &Memory{size: size} }
 
-// add remembers a record in the place of the oldest.
-func (m *Memory) add(r Record) {
+// add remembers the record of a decision in the place of the oldest, into whose
+// memory it is copied.
+func (m *Memory) add(id gate.ID, r *Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.records) < cap(m.records) {
-		m.records = append(m.records, r)
-	} else {
-		delete(m.at, m.records[m.next].Decision)
-		m.records[m.next] = r
+	if len(m.packed) < m.size {
+		m.numbers, m.packed = append(m.numbers, 0), append(m.packed, nil)
 	}
-	m.at[r.Decision] = m.next
-	m.next = (m.next + 1) % cap(m.records)
+	m.scratch = r.pack(m.scratch[:0])
+	m.numbers[m.next] = id.Number
+	m.packed[m.next] = append(m.packed[m.next][:0], m.scratch...)
+	m.next = (m.next + 1) % m.size
 }
 
 // Find returns the record of a decision, if it is still remembered.
 func (m *Memory) Find(decision string) (Record, bool) {
+	id, valid := gate.ParseID(decision)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	i, known := m.at[decision]
-	if !known {
+	i := slices.Index(m.numbers, id.Number)
+	if !valid || i < 0 {
 		return Record{}, false
 	}
-	return m.records[i], true
+	found := unpack(m.packed[i])
+	return found, found.Decision == decision
 }

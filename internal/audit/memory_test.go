@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+	"unsafe"
 
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -63,6 +65,54 @@ func TestMemoryIsShared(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestMemoryHoldsCopies: the memory of a request is used again for another.
+func TestMemoryHoldsCopies(t *testing.T) {
+	space := []byte("reused")
+	view := unsafe.String(&space[0], len(space))
+	memory := audit.NewMemory(1)
+	r, d := request(), denied()
+	r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value = view, view, view, view, view
+	d.Subject, d.KeyID, d.Detail = view, view, view
+	log(io.Discard, memory).Write(t.Context(), r, d)
+	before, _ := memory.Find(d.ID.String())
+	want, err := json.Marshal(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(space, "XXXXXX")
+	after, _ := memory.Find(d.ID.String())
+	if got, err := json.Marshal(after); err != nil || string(got) != string(want) || after.Method != "reused" {
+		t.Errorf("it has become %s (%v), and was %s", got, err, want)
+	}
+}
+
+// TestRecordIsPackedWhole: each field on its own, and all of them.
+func TestRecordIsPackedWhole(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	var all audit.Record
+	for i := range reflect.TypeFor[audit.Record]().NumField() {
+		var one audit.Record
+		for _, r := range []*audit.Record{&one, &all} {
+			switch f := reflect.ValueOf(r).Elem().Field(i); f.Kind() {
+			case reflect.String:
+				f.SetString(strings.Repeat("text", i*i))
+			case reflect.Int64:
+				f.SetInt(-7)
+			case reflect.Bool:
+				f.SetBool(true)
+			default:
+				f.Set(reflect.ValueOf(at))
+			}
+		}
+		if got := audit.Repacked(one); got != one {
+			t.Errorf("got  %+v\nwant %+v", got, one)
+		}
+	}
+	if got := audit.Repacked(all); got != all {
+		t.Errorf("got  %+v\nwant %+v", got, all)
+	}
 }
 
 // What is remembered is what is written: one record, in both places.

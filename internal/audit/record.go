@@ -1,10 +1,11 @@
 package audit
 
 import (
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -37,21 +38,59 @@ type Record struct {
 	Config     string      `json:"config"` // hex SHA-256
 }
 
-// record takes a decision down, with what a client wrote cut and cleaned.
+// texts are the record's texts, for all that treats one like another.
+func (r *Record) texts() [16]*string {
+	return [...]*string{
+		&r.Decision, &r.RequestID, &r.Route, (*string)(&r.Verdict), (*string)(&r.Reason), (*string)(&r.Shadow), &r.Detail, &r.Mend,
+		&r.Issuer, &r.Subject, &r.KeyID, &r.Method, &r.Host, &r.Path, &r.Source, &r.Config,
+	}
+}
+
+// pack appends the record as bytes that hold no pointer: of those that are
+// remembered a collection of garbage so looks at none.
+func (r *Record) pack(to []byte) []byte {
+	for _, text := range r.texts() {
+		to = append(binary.AppendUvarint(to, uint64(len(*text))), *text...)
+	}
+	for _, number := range [...]int64{r.Time.Unix(), int64(r.Time.Nanosecond()), r.DurationUS} {
+		to = binary.AppendVarint(to, number)
+	}
+	return strconv.AppendBool(to, r.Cached)
+}
+
+// unpack reads what pack has written.
+func unpack(packed []byte) (r Record) {
+	rest := string(packed) // of which the record's texts are parts
+	for _, text := range r.texts() {
+		size, width := binary.Uvarint([]byte(rest))
+		*text, rest = rest[width:width+int(size)], rest[width+int(size):]
+	}
+	var numbers [3]int64
+	for i := range numbers {
+		number, width := binary.Varint([]byte(rest))
+		numbers[i], rest = number, rest[width:]
+	}
+	r.Time, r.DurationUS = time.Unix(numbers[0], numbers[1]).UTC(), numbers[2]
+	r.Cached = rest == strconv.FormatBool(true)
+	return r
+}
+
+// record takes a decision down, with what a client wrote cut and cleaned. Its texts
+// may be views of the request.
 func (l *Log) record(r *gate.Request, d *gate.Decision) Record {
 	return Record{
 		Time: d.Time.UTC(), Decision: d.ID.String(), RequestID: l.clean(r.Header("x-request-id")),
 		Route: d.Route, Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused,
 		Detail: l.clean(d.Detail), Mend: l.clean(d.Mend),
 		Issuer: d.Issuer, Subject: l.clean(d.Subject), KeyID: l.clean(d.KeyID),
-		Method: l.clean(r.Method), Host: l.clean(r.Host), Path: l.clean(r.Path()), Source: strings.Clone(r.Source),
+		Method: l.clean(r.Method), Host: l.clean(r.Host), Path: l.clean(r.Path()), Source: r.Source,
 		DurationUS: d.Elapsed.Microseconds(), Cached: d.Cached, Config: d.ConfigHash,
 	}
 }
 
-// attributes are the record as slog writes it, which adds the time of its own.
-func (r *Record) attributes() []slog.Attr {
-	return []slog.Attr{
+// attributes appends the record as slog writes it, which adds the time of its own.
+func (r *Record) attributes(to []slog.Attr) []slog.Attr {
+	return append(to,
 		slog.String("decision", r.Decision),
 		slog.String("request_id", r.RequestID),
 		slog.String("route", r.Route),
@@ -70,7 +109,7 @@ func (r *Record) attributes() []slog.Attr {
 		slog.Int64("duration_us", r.DurationUS),
 		slog.Bool("cached", r.Cached),
 		slog.String("config", r.Config),
-	}
+	)
 }
 
 // Explain says how the recorded decision came about, as far as the record tells:

@@ -55,11 +55,30 @@ func TestQueueNeverWaits(t *testing.T) {
 
 func TestQueueCountsFailures(t *testing.T) {
 	q := telemetry.NewQueue(broken{})
-	_, _ = q.Write([]byte("line\n"))
+	for range 3 {
+		_, _ = q.Write([]byte("line\n"))
+	}
 	q.Close(10 * time.Second)
-	if q.Dropped() != 1 {
+	if q.Dropped() != 3 {
 		t.Errorf("%d dropped", q.Dropped())
 	}
+}
+
+// TestQueueIsBoundedInBytes: a few long lines are as much as many short ones.
+func TestQueueIsBoundedInBytes(t *testing.T) {
+	reader, writer := io.Pipe()
+	q := telemetry.NewQueue(writer)
+	line := []byte(strings.Repeat("x", 1<<20) + "\n")
+	for range 20 {
+		_, _ = q.Write(line)
+	}
+	if dropped := q.Dropped(); dropped < 12 || dropped > 17 {
+		t.Errorf("%d of 20 dropped", dropped)
+	}
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	q.Close(10 * time.Second)
 }
 
 type broken struct{}
