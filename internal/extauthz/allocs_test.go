@@ -2,8 +2,12 @@ package extauthz_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +96,38 @@ func BenchmarkDenied(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		check(context.Background(), message)
+	}
+}
+
+// BenchmarkUnknownKID is what a request costs whose token names a key that nobody
+// has, once that is certain.
+func BenchmarkUnknownKID(b *testing.B) {
+	w := start(b)
+	forged := func(kid string) mem.BufferSlice {
+		head, err := json.Marshal(map[string]string{"alg": "ES256", "typ": "at+jwt", "kid": kid})
+		if err != nil {
+			b.Fatal(err)
+		}
+		fine, err := w.home.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "scope": "orders/read"}, time.Hour)
+		if err != nil {
+			b.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(fine, ".")
+		data, err := proto.Marshal(browser(base64.RawURLEncoding.EncodeToString(head) + "." + rest))
+		if err != nil {
+			b.Fatal(err)
+		}
+		return mem.BufferSlice{mem.SliceBuffer(data)}
+	}
+	check := extauthz.Checker(w.gate, observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{})))
+	messages := make([]mem.BufferSlice, 256)
+	for i := range messages {
+		messages[i] = forged(fmt.Sprintf("nobody-%d", i))
+		check(b.Context(), messages[i]) // the first one waits for the fetch that it causes
+	}
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		check(context.Background(), messages[n%len(messages)])
 	}
 }
 

@@ -62,7 +62,7 @@ func mutants() []mutant {
 		{"3 credential: removal", check, `if rule.Forward || rule.Access == config.AccessPublic {`, `if rule.Forward || rule.Access == config.AccessPublic || true {`},
 		{"3 credential: removal of one that failed", check, `c.allow(reason, nil, token.Remove(c.message(), c.rule.TokensFrom))`, `c.allow(reason, nil, token.Removal{})`},
 
-		{"4 header: parameters", verify, `if _, there := object[name]; there {`, `if _, there := object[name]; there && false {`},
+		{"4 header: parameters", verify, `if m.there {`, `if m.there && false {`},
 		{"4 header: typ of any issuer", verify, `!v.types[h.typ] {`, `!v.types[h.typ] && text == "never" {`},
 		{"4 header: kid", verify, `h.kid == "" {`, `h.kid == "never" {`},
 		{"4 header: duplicate names", "internal/token/json.go", `if _, dup := object[name]; dup {`, `if _, dup := object[name]; dup && false {`},

@@ -49,15 +49,19 @@ func (u *unknownKIDs) seen(kid string, begun uint64) uint64 {
 // len is how many kids are remembered; one in both generations counts twice.
 func (u *unknownKIDs) len() int { return len(u.young) + len(u.aged) }
 
-// await answers for a kid that find has no key for: it sees to it that a fetch
-// is made, as the budget allows, and waits for it if it is under way or about
-// to begin. It never waits for the budget or for a back-off.
-func (k *keeper) await(ctx context.Context, kid, alg string) (*key, error) {
+// ready returns nil if there is a key for kid and alg, or what is known otherwise.
+// For one that find has no key for it sees to it that a fetch is made, as the
+// budget allows, and waits for it if it is under way or about to begin. It never
+// waits for the budget or for a back-off.
+func (k *keeper) ready(ctx context.Context, kid, alg string) error {
+	if _, err := k.find(kid, alg); err == nil || errors.Is(err, ErrKeyUnfit) {
+		return err
+	}
 	var timeout <-chan time.Time
 	for {
-		found, done, verdict := k.miss(kid, alg, timeout != nil)
+		done, verdict := k.miss(kid, alg, timeout != nil)
 		if done == nil {
-			return found, verdict
+			return verdict
 		}
 		if timeout == nil {
 			timer := time.NewTimer(waitFor(ctx))
@@ -68,10 +72,10 @@ func (k *keeper) await(ctx context.Context, kid, alg string) (*key, error) {
 		case <-done:
 		case <-timeout:
 			k.leave()
-			return nil, verdict
+			return verdict
 		case <-ctx.Done():
 			k.leave()
-			return nil, verdict
+			return verdict
 		}
 	}
 }
@@ -79,15 +83,15 @@ func (k *keeper) await(ctx context.Context, kid, alg string) (*key, error) {
 // miss looks the key up again under the lock, under which no new set can slip
 // in. If there is none, verdict says what is known of the kid by now, and a
 // done that is not nil closes when more may be known.
-func (k *keeper) miss(kid, alg string, waiting bool) (found *key, done <-chan struct{}, verdict error) {
+func (k *keeper) miss(kid, alg string, waiting bool) (done <-chan struct{}, verdict error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if waiting {
 		k.waiting--
 	}
-	found, verdict = k.find(kid, alg)
+	_, verdict = k.find(kid, alg)
 	if verdict == nil || errors.Is(verdict, ErrKeyUnfit) {
-		return found, nil, verdict
+		return nil, verdict
 	}
 	now := k.now()
 	coming := k.inFlight
@@ -101,24 +105,24 @@ func (k *keeper) miss(kid, alg string, waiting bool) (found *key, done <-chan st
 			// may have been answered before the key was published.
 			coming = k.inFlight && k.begun > first
 		case now.Sub(k.lastGood) < k.cfg.UnknownKIDCooldown:
-			return nil, nil, verdict
+			return nil, verdict
 		}
 		// Beyond the cooldown even a kid that is known to be unknown is asked
 		// about again: it may have been a guess at a key that is published
 		// only now.
 	}
 	if k.phase != running {
-		return nil, nil, verdict
+		return nil, verdict
 	}
 	if !coming && !k.schedule.wanted {
 		k.schedule.wanted = true
 		k.wake()
 	}
 	if !k.inFlight && k.schedule.due(now).After(now) || k.waiting >= maxWaiting {
-		return nil, nil, verdict
+		return nil, verdict
 	}
 	k.waiting++
-	return nil, k.done, verdict
+	return k.done, verdict
 }
 
 // leave is what a request does that has waited in vain.

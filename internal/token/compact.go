@@ -5,8 +5,9 @@ import "encoding/base64"
 // compact is a JWS in compact serialization (RFC 7515 section 7.1), with its
 // three parts decoded.
 type compact struct {
-	header, claims, signature []byte
-	signed                    string // header "." claims as sent: what the signature is over
+	header, claims string // what was encoded, be it text or not
+	signature      []byte
+	signed         string // header "." claims as sent: what the signature is over
 }
 
 // split takes a credential apart: exactly three runs of base64url bytes (RFC
@@ -41,14 +42,23 @@ func split(raw string, maxBytes int) (compact, error) {
 	if parts[0] == "" || parts[1] == "" {
 		return compact{}, fail(ErrMalformed, "an empty part")
 	}
-	var decoded [len(parts)][]byte
-	for i, part := range parts {
+	var space [2 << 10]byte
+	text := space[:]
+	if most := strictBase64.DecodedLen(dots[1]); most > len(text) {
+		text = make([]byte, most)
+	}
+	signature := make([]byte, strictBase64.DecodedLen(len(parts[2])))
+	var sizes [len(parts)]int
+	for i, to := range [...][]byte{text, text[strictBase64.DecodedLen(dots[0]):], signature} {
 		var err error
-		if decoded[i], err = strictBase64.DecodeString(part); err != nil {
+		if sizes[i], err = strictBase64.Decode(to, []byte(parts[i])); err != nil {
 			return compact{}, fail(ErrMalformed, "a part that is cut short or has spare bits")
 		}
 	}
-	return compact{header: decoded[0], claims: decoded[1], signature: decoded[2], signed: raw[:dots[1]]}, nil
+	both := string(text[:strictBase64.DecodedLen(dots[0])+sizes[1]])
+	return compact{
+		header: both[:sizes[0]], claims: both[len(both)-sizes[1]:], signature: signature[:sizes[2]], signed: raw[:dots[1]],
+	}, nil
 }
 
 func base64url(c byte) bool {

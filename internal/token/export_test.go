@@ -5,8 +5,24 @@ import "github.com/golang-jwt/jwt/v5"
 // ParseObject lets the tests at the strict JSON reader itself.
 func ParseObject(data string) (map[string]any, error) { return parseObject(data) }
 
-// Skim lets the tests at what is read of a token before its signature held.
-func Skim(data string, wanted ...string) (map[string]any, error) { return skim(data, wanted...) }
+// Skim lets the tests at what is read of a token before its signature held: by its
+// name the text of each member that is wanted and there, nil if it is none.
+func Skim(data string, wanted ...string) (map[string]any, error) {
+	kept, err := new(skimmers).skim(data, wanted)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]any)
+	for i, m := range kept {
+		switch {
+		case m.isText:
+			found[wanted[i]] = m.text
+		case m.there:
+			found[wanted[i]] = nil
+		}
+	}
+	return found, nil
+}
 
 // PKCS1 are the signing methods that are the gate's own, by their names.
 func PKCS1() map[string]jwt.SigningMethod { return pkcs1Methods() }

@@ -1,31 +1,65 @@
 package token
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
+
+// maxWanted is how many members a skim keeps at most.
+const maxWanted = 7
+
+// skimmers read JSON without building it. They are safe for concurrent use; the
+// zero value is ready.
+type skimmers struct {
+	pool sync.Pool // of *skimmer
+}
 
 // skim reads one JSON object as strictly as [parseObject] and keeps only the
-// members named in wanted: their text when they are strings, nil when they are
-// anything else. It builds nothing of the rest, since whoever forges a token
-// chooses what stands in it, and thousands of small values cost more to build
-// than a signature to verify.
-func skim(data string, wanted ...string) (map[string]any, error) {
+// members named in wanted, each in its place. It builds nothing of the rest, since
+// whoever forges a token chooses what stands in it, and thousands of small values
+// cost more to build than a signature to verify.
+func (r *skimmers) skim(data string, wanted []string) (kept [maxWanted]member, err error) {
 	p, err := begin(data)
 	if err != nil {
-		return nil, err
+		return kept, err
 	}
-	s := skimmer{parser: p, wanted: wanted, kept: make(map[string]any, len(wanted))}
+	s, reused := r.pool.Get().(*skimmer)
+	if !reused {
+		s = new(skimmer)
+	}
+	defer r.release(s)
+	s.parser, s.wanted = p, wanted
 	if err := s.object(1); err != nil {
-		return nil, err
+		return kept, err
 	}
 	return s.kept, s.end()
+}
+
+// member is what is kept of a member: its text if that is a string.
+type member struct {
+	there, isText bool
+	text          string
 }
 
 // skimmer is a parser that keeps next to nothing.
 type skimmer struct {
 	parser
 	wanted []string
-	kept   map[string]any
+	kept   [maxWanted]member
 	// names are those of the objects that are open, the innermost last.
 	names []string
+}
+
+// release takes a skimmer back, without anything of what it has read.
+func (r *skimmers) release(s *skimmer) {
+	const most = 64 // names
+	names := s.names[:cap(s.names)]
+	if len(names) > most {
+		names = nil
+	}
+	clear(names)
+	*s = skimmer{names: names[:0]}
+	r.pool.Put(s)
 }
 
 // value passes over any value; depth is that of the container it stands in.
@@ -96,14 +130,15 @@ func (s *skimmer) member(depth int) error {
 	}
 	s.at++
 	s.space()
-	if depth > 1 || !slices.Contains(s.wanted, name) {
+	at := slices.Index(s.wanted, name)
+	if depth > 1 || at < 0 {
 		return s.value(depth)
 	}
-	s.kept[name] = nil
-	if s.peek() != '"' {
+	kept := &s.kept[at]
+	if kept.there, kept.isText = true, s.peek() == '"'; !kept.isText {
 		return s.value(depth)
 	}
-	s.kept[name], err = s.string()
+	kept.text, err = s.string()
 	return err
 }
 

@@ -42,6 +42,7 @@ type Verifier struct {
 	// prefixes are the prefixes that name an issuer: no other issuer's value
 	// may begin with one.
 	prefixes []string
+	skimmers skimmers
 	// revocations is the list in force; nil revokes nothing.
 	revocations atomic.Pointer[Revocations]
 }
@@ -151,7 +152,6 @@ func (v *Verifier) Verify(ctx context.Context, raw string, now time.Time) (*Toke
 type candidate struct {
 	compact
 	header
-	text   string // the claims, as strict JSON
 	iss    string
 	issuer *trusted
 	key    crypto.PublicKey
@@ -170,7 +170,7 @@ func (v *Verifier) candidate(ctx context.Context, raw string) (*candidate, error
 	}
 	// All of the claims is read as strictly as it ever will be, but nothing is
 	// built of it before its signature held.
-	c := &candidate{compact: j, header: h, text: string(j.claims)}
+	c := &candidate{compact: j, header: h}
 	if failure := v.findKey(ctx, c); failure != nil {
 		failure.KeyID = cut(h.kid)
 		return nil, failure
@@ -180,11 +180,11 @@ func (v *Verifier) candidate(ctx context.Context, raw string) (*candidate, error
 
 // findKey does checks 5 and 6.
 func (v *Verifier) findKey(ctx context.Context, c *candidate) *Failure {
-	skimmed, err := skim(c.text, "iss")
+	kept, err := v.skimmers.skim(c.claims, []string{"iss"})
 	if err != nil {
 		return fail(ErrClaimsMalformed, err.Error())
 	}
-	iss, _ := skimmed["iss"].(string)
+	iss := kept[0].text
 	issuer := v.byISS[iss]
 	switch h := c.header; {
 	case issuer == nil:
@@ -221,7 +221,7 @@ func (v *Verifier) check(c *candidate, now time.Time) (*Token, *Failure) {
 		return nil, fail(ErrSignatureInvalid, "kid "+quoted(c.kid)+", alg "+c.alg)
 	}
 	issuer.keys.Verified(c.kid)
-	claims, err := parseObject(c.text)
+	claims, err := parseObject(c.claims)
 	if err != nil {
 		return nil, fail(ErrClaimsMalformed, err.Error())
 	}
@@ -242,6 +242,14 @@ func (v *Verifier) check(c *candidate, now time.Time) (*Token, *Failure) {
 	return token, nil
 }
 
+// headerParameters are those that are looked at. crit and b64 change what the
+// signature is over (RFC 7515 section 4.1.11, RFC 7797), zip and cty what the
+// claims are; none of them is understood here, and not to understand crit is to
+// refuse.
+func headerParameters() [maxWanted]string {
+	return [...]string{"alg", "typ", "kid", "crit", "b64", "zip", "cty"}
+}
+
 // header is what is read of a JOSE header.
 type header struct {
 	alg, kid string
@@ -251,37 +259,32 @@ type header struct {
 
 // header reads the JOSE header (RFC 7515 section 4) and refuses what no issuer
 // takes. Key material in it (jwk, jku, x5c, x5u) is never looked at.
-func (v *Verifier) header(decoded []byte) (header, error) {
-	notUnderstood := [...]string{"crit", "b64", "zip", "cty"}
-	object, err := skim(string(decoded), append(notUnderstood[:], "alg", "typ", "kid")...)
+func (v *Verifier) header(text string) (header, error) {
+	parameters := headerParameters()
+	kept, err := v.skimmers.skim(text, parameters[:])
 	if err != nil {
 		return header{}, fail(ErrMalformed, "the header: "+err.Error())
 	}
-	var h header
-	h.alg, _ = object["alg"].(string)
-	if v.algorithms[h.alg] == nil {
-		failure := fail(ErrAlgNotAllowed, "alg "+quoted(h.alg))
-		if v.methods[h.alg] != nil {
-			failure.Mend = "add " + h.alg + " to algorithms of the issuer that signs so"
+	alg, typ, kid, notUnderstood := kept[0], kept[1], kept[2], kept[3:]
+	if v.algorithms[alg.text] == nil {
+		failure := fail(ErrAlgNotAllowed, "alg "+quoted(alg.text))
+		if v.methods[alg.text] != nil {
+			failure.Mend = "add " + alg.text + " to algorithms of the issuer that signs so"
 		}
 		return header{}, failure
 	}
-	// crit and b64 change what the signature is over (RFC 7515 section 4.1.11,
-	// RFC 7797), zip and cty what the claims are; none is understood here, and
-	// not to understand crit is to refuse.
-	for _, name := range notUnderstood {
-		if _, there := object[name]; there {
-			return header{}, fail(ErrHeaderNotAllowed, name)
+	for i, m := range notUnderstood {
+		if m.there {
+			return header{}, fail(ErrHeaderNotAllowed, parameters[3+i])
 		}
 	}
-	var typ any
-	if typ, h.hasType = object["typ"]; h.hasType {
-		text, _ := typ.(string)
-		if h.typ = mediaType(text); !v.types[h.typ] {
-			return header{}, fail(ErrTypeNotAllowed, "typ "+quoted(text))
+	h := header{alg: alg.text, kid: kid.text, hasType: typ.there}
+	if h.hasType {
+		if h.typ = mediaType(typ.text); !v.types[h.typ] {
+			return header{}, fail(ErrTypeNotAllowed, "typ "+quoted(typ.text))
 		}
 	}
-	if h.kid, _ = object["kid"].(string); h.kid == "" {
+	if h.kid == "" {
 		return header{}, fail(ErrKIDMissing, "")
 	}
 	return h, nil
