@@ -18,11 +18,16 @@ import (
 // lives, collects a small heap many times a second and lets a large one grow to
 // twice its size; a fixed room for what is short-lived does neither.
 const (
-	// gcRoom is how much may pile up before it is collected, in bytes: at 10,000
-	// Checks a second two or three collections a second.
+	// gcRoom is how much may pile up at least before it is collected, in bytes: at
+	// 10,000 Checks a second two or three collections a second.
 	gcRoom = 20 << 20
-	// The bounds of GOGC, in percent of what lives.
-	leastGC, mostGC = 40, 600
+	// gcHeap is how large the heap may become in any case, in bytes. Requests that
+	// come during a collection wait for milliseconds, and where little lives there
+	// can be fewer collections for the same memory.
+	gcHeap = 32 << 20
+	// The bounds of GOGC, in percent of what lives; of the runtime's least heap, 4
+	// MB, the upper one makes gcHeap.
+	leastGC, mostGC = 40, 800
 	// memoryShare is how much of the container's memory may be used before
 	// collecting becomes more eager than that.
 	memoryShare = 0.9
@@ -76,5 +81,6 @@ func gcPercent(live uint64) int {
 	if live == 0 { // nothing has been collected yet
 		return 100
 	}
-	return int(min(max(100*gcRoom/live, leastGC), mostGC))
+	room := max(gcRoom, gcHeap-min(live, gcHeap))
+	return int(min(max(100*room/live, leastGC), mostGC))
 }
