@@ -49,9 +49,6 @@ func (k *keeper) settle(o outcome) {
 	for _, set := range tell {
 		set.broadcast()
 	}
-	if o.err == nil && k.cache != nil {
-		k.noteCache(k.cache.write(k.current.Load(), o.began))
-	}
 	k.log()
 }
 

@@ -24,6 +24,7 @@ var errNoCache = errors.New("there is no cache file")
 type cacheFile struct {
 	name   string
 	origin origin
+	sync   func(*os.File) error
 }
 
 // cached is what stands in a cache file.
@@ -37,7 +38,7 @@ type cached struct {
 const cacheVersion = 1
 
 // newCacheFile returns nil without a directory.
-func newCacheFile(dir string, o origin) *cacheFile {
+func newCacheFile(dir string, o origin, sync func(*os.File) error) *cacheFile {
 	if dir == "" {
 		return nil
 	}
@@ -49,7 +50,7 @@ func newCacheFile(dir string, o origin) *cacheFile {
 	}, o.Name)
 	hash := sha256.Sum256([]byte(strings.Join(append([]string{o.Name, o.URI}, o.ISS...), "\n")))
 	name := fmt.Sprintf("keys-%.40s-%s.json", readable, hex.EncodeToString(hash[:8]))
-	return &cacheFile{name: filepath.Join(dir, name), origin: o}
+	return &cacheFile{name: filepath.Join(dir, name), origin: o, sync: sync}
 }
 
 // marshalKeys renders the public members of the keys that stay.
@@ -65,8 +66,8 @@ func marshalKeys(s *keySet) jwkset.JWKSMarshal {
 
 // write replaces the file in one step: a reader, or a crash, meets the old
 // content or the new one. A key that the issuer no longer names is not kept.
-func (c *cacheFile) write(s *keySet, fetched time.Time) error {
-	text, err := json.Marshal(cached{Version: cacheVersion, origin: c.origin, Fetched: fetched.UTC(), Keys: marshalKeys(s)})
+func (c *cacheFile) write(s *keySet) error {
+	text, err := json.Marshal(cached{Version: cacheVersion, origin: c.origin, Fetched: s.fetched.UTC(), Keys: marshalKeys(s)})
 	if err != nil {
 		return fmt.Errorf("encode the keys: %w", err)
 	}
@@ -80,7 +81,7 @@ func (c *cacheFile) write(s *keySet, fetched time.Time) error {
 	}
 	_, err = temporary.Write(text)
 	if err == nil {
-		err = temporary.Sync()
+		err = c.sync(temporary)
 	}
 	if closeErr := temporary.Close(); err == nil {
 		err = closeErr

@@ -1,6 +1,10 @@
 package issuer_test
 
 import (
+	"net/http"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,4 +85,62 @@ func TestMaxStaleWhileAFetchHangs(t *testing.T) {
 		b.want("a", nil)
 		b.fetches(3, 3) // one at a time: that for the unknown kid came behind
 	})
+}
+
+// TestADiskThatHangs: keys that cannot be written to cache_dir hold up neither
+// those that come next nor the end of trust, and are written when the disk does.
+func TestADiskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, release, writes := t.TempDir(), make(chan struct{}), 0
+		a := newEd(t)
+		s, dial := newPipeServer(t, edJWK("a", a))
+		cfg := issuerAt("http://keys.example/")
+		cfg.JWKS.MaxStale, cfg.JWKS.RefreshInterval = 30*time.Minute, 10*time.Minute
+		b := &bubble{t: t, keys: s, logs: &logs{}, ctx: t.Context()}
+		b.set = newSet(t, issuer.Options{Dial: dial, Logger: b.logs.logger(), CacheDir: dir, Sync: func(f *os.File) error {
+			writes++
+			<-release
+			return f.Sync()
+		}}, cfg)
+		b.issuer = only(t, b.set)
+		b.set.Start()
+		synctest.Wait()
+		b.want("a", nil)
+
+		s.publish(t, edJWK("b", newEd(t)), edJWK("a", a))
+		b.pass(10 * time.Minute)
+		b.want("b", nil)
+		s.status(http.StatusInternalServerError)
+		b.pass(31 * time.Minute)
+		b.want("b", issuer.ErrKeysStale)
+		if writes != 1 {
+			t.Errorf("%d files are being written", writes)
+		}
+		if names := files(t, dir); slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, ".json") }) {
+			t.Errorf("the disk has %v", names)
+		}
+
+		close(release)
+		synctest.Wait()
+		if names := files(t, dir); writes != 2 || len(names) != 1 || !strings.HasSuffix(names[0], ".json") {
+			t.Errorf("after %d writes the disk has %v", writes, names)
+		}
+		again := newSet(t, issuer.Options{Dial: dial, CacheDir: dir, Now: func() time.Time { return time.Now().Add(-20 * time.Minute) }}, cfg)
+		if _, err := only(t, again).Key(t.Context(), "b", "EdDSA"); err != nil {
+			t.Errorf("the newest key was not kept: %v", err)
+		}
+	})
+}
+
+// files are the names in a folder.
+func files(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range found {
+		names = append(names, one.Name())
+	}
+	return names
 }

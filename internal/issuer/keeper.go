@@ -89,7 +89,7 @@ func newKeeper(id identity, source source, opt Options) *keeper {
 	now, cfg := opt.Now(), id.JWKS
 	k := &keeper{
 		identity: id, logger: opt.Logger.With("issuer", id.Name), now: opt.Now, start: now,
-		source: source, cache: newCacheFile(id.CacheDir, id.origin), cfg: cfg,
+		source: source, cache: newCacheFile(id.CacheDir, id.origin, opt.Sync), cfg: cfg,
 		poke: make(chan struct{}, 1), finished: make(chan struct{}),
 		holders: make(map[*Set]struct{}), done: make(chan struct{}),
 		unknown: newUnknownKIDs(),
@@ -160,13 +160,15 @@ func (k *keeper) wake() {
 }
 
 // loop begins the fetches, takes in what they bring and notes what time changes,
-// also while a fetch is in flight: an issuer that never answers must not keep
-// trust from ending.
+// also while a fetch is in flight or the disk writes: an issuer that never answers,
+// or a disk that hangs, must not keep trust from ending or new keys from coming.
 func (k *keeper) loop(ctx context.Context) {
 	defer close(k.finished)
 	var flight sync.WaitGroup
-	defer flight.Wait()
 	fetched := make(chan outcome, 1) // holds that of the fetch in flight, so that it never waits to hand it over
+	cached := make(chan error, 1)    // likewise what became of the keys that were written
+	var uncached *keySet             // what is to be written; the latest replaces what was before it
+	writing := false
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -175,12 +177,22 @@ func (k *keeper) loop(ctx context.Context) {
 			k.mu.Lock()
 			close(k.done) // nobody waits for a fetch that will never be taken in
 			k.mu.Unlock()
+			flight.Wait()
+			if uncached != nil {
+				k.noteCache(k.cache.write(uncached))
+				k.log()
+			}
 			return
 		case o := <-fetched:
 			if ctx.Err() != nil {
 				continue // stopped: what came back says nothing about the issuer
 			}
-			k.settle(o)
+			if k.settle(o); o.err == nil && k.cache != nil {
+				uncached = k.current.Load()
+			}
+		case err := <-cached:
+			writing = false
+			k.noteCache(err)
 		case <-timer.C:
 		case <-k.poke:
 		}
@@ -189,6 +201,11 @@ func (k *keeper) loop(ctx context.Context) {
 				o.answer, o.set, o.err = k.fetch(ctx, how)
 				fetched <- o
 			})
+		}
+		if uncached != nil && !writing {
+			keys := uncached
+			uncached, writing = nil, true
+			flight.Go(func() { cached <- k.cache.write(keys) })
 		}
 		k.log()
 		timer.Reset(k.untilEvent())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"reflect"
 	"strings"
 	"sync"
@@ -27,6 +28,9 @@ type Options struct {
 	// Dial makes the connections to issuers, or to their proxies; nil: the
 	// network's. It is for tests with a network of their own.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Sync has the disk take a file of CacheDir; nil: [os.File.Sync]. It is for
+	// tests with a disk that hangs.
+	Sync func(*os.File) error
 }
 
 // Mistake is one thing wrong with an issuer's config that only this package
@@ -68,6 +72,9 @@ type Set struct {
 func NewSet(issuers []config.Issuer, o Options) (*Set, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Sync == nil {
+		o.Sync = (*os.File).Sync
 	}
 	if o.Now == nil {
 		o.Now = time.Now
