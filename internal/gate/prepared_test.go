@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,39 +26,72 @@ func TestOddSpellingsShareNothing(t *testing.T) {
 	}
 }
 
-// TestKeptAnswers: an answer that was kept is given again for the same token under
-// the same rule, and not to a request with a name that it does not remove.
-func TestKeptAnswers(t *testing.T) {
-	w := start(t)
-	raw := bearer(mint(t, w.home, claims(nil)))
-	const before, behind = "own.", ".own "
-	keep := func(path string, more ...string) (d *gate.Decision, kept string) {
-		t.Helper()
-		d = w.decide(t, get(path, append([]string{raw}, more...)...))
-		if d.Reason != "allowed" {
-			t.Fatalf("%s: %s", path, d.Reason)
-		}
-		text, given := d.Prepared.Append(nil, d.ID)
-		if given {
-			return d, string(text)
-		}
-		removed := strings.Join(d.Remove, ",")
-		answer := before + removed + behind + d.Route + " " + d.ID.String()
-		d.Prepared.Keep([]byte(answer), gate.Layout{
-			RemoveBegin: len(before), RemoveEnd: len(before) + len(removed), ID: len(answer) - len(d.ID.String()),
-		})
-		return d, ""
+// keep decides a request of an allowed token, and keeps an answer for the next one
+// unless one was kept already, which it returns.
+func (w *world) keep(t *testing.T, r *gate.Request) (d *gate.Decision, kept string) {
+	t.Helper()
+	d = w.decide(t, r)
+	if d.Reason != "allowed" {
+		t.Fatalf("%s %s: %s", r.Host, r.Target, d.Reason)
 	}
-	for _, path := range []string{"/strict", "/readers"} {
-		keep(path) // verifies the token, or finds it with no answer yet
-		first, _ := keep(path)
-		d, kept := keep(path)
-		if want := before + strings.Join(first.Remove, ",") + behind + first.Route + " " + d.ID.String(); kept != want {
-			t.Errorf("%s: kept is\n\t%q, want\n\t%q", path, kept, want)
+	if text, given := d.Prepared.Append(nil, d.ID); given {
+		return d, string(text)
+	}
+	const before = "own."
+	removed := strings.Join(d.Remove, ",")
+	answer := before + removed + " " + d.Route + " " + d.ID.String()
+	d.Prepared.Keep([]byte(answer), gate.Layout{
+		RemoveBegin: len(before), RemoveEnd: len(before) + len(removed), ID: len(answer) - len(d.ID.String()),
+	})
+	return d, ""
+}
+
+// TestKeptAnswers: an answer that was kept is given again for the same token under
+// the same rule and relaxations, and not to a request with a name that it does not
+// remove.
+func TestKeptAnswers(t *testing.T) {
+	w := startWith(t, issuersYAML+`
+relax: {hosts: {old.example: [method_override]}}
+routes: [{name: strict, match: /strict, issuers: [home], groups: [admin]}, {name: readers, match: /readers, issuers: [home]}]
+`)
+	raw := bearer(mint(t, w.home, claims(nil)))
+	asked := func(host, path string, more ...string) *gate.Request {
+		r := get(path, append([]string{raw}, more...)...)
+		r.Host = host
+		return r
+	}
+	for _, host := range []string{"api.example", "old.example"} {
+		for _, path := range []string{"/strict", "/readers"} {
+			w.keep(t, asked(host, path)) // verifies the token, or finds it without this answer
+			first, _ := w.keep(t, asked(host, path))
+			d, kept := w.keep(t, asked(host, path))
+			if want := "own." + strings.Join(first.Remove, ",") + " " + path[1:] + " " + d.ID.String(); kept != want {
+				t.Errorf("%s%s: kept is\n\t%q, want\n\t%q", host, path, kept, want)
+			}
+			if removed := strings.Contains(kept, "x-http-method-override"); removed != (host == "api.example") {
+				t.Errorf("%s%s: kept is %q", host, path, kept)
+			}
+			odd, kept := w.keep(t, asked(host, path, "x~user~id: root"))
+			if kept != "" || !slices.Contains(odd.Remove, "x~user~id") {
+				t.Errorf("%s%s: with another spelling %q was kept, and %v is removed", host, path, kept, odd.Remove)
+			}
 		}
-		odd, kept := keep(path, "x~user~id: root")
-		if kept != "" || !strings.Contains(strings.Join(odd.Remove, ","), "x~user~id") {
-			t.Errorf("%s: with another spelling %q was kept, and %v is removed", path, kept, odd.Remove)
+	}
+}
+
+// TestAnswersThatAreNotKept: those that hold something of the request or its time.
+func TestAnswersThatAreNotKept(t *testing.T) {
+	w := startWith(t, issuersYAML+`
+routes:
+  - {match: /stream, end_streams_at_expiry: true}
+  - {match: /cookie, tokens_from: [bearer, {cookie: session}]}
+`)
+	raw := bearer(mint(t, w.home, claims(nil)))
+	for _, path := range []string{"/stream", "/cookie"} {
+		for range 4 {
+			if _, kept := w.keep(t, get(path, raw)); kept != "" {
+				t.Errorf("%s: %q was kept", path, kept)
+			}
 		}
 	}
 }
