@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
 type checkCommand struct {
@@ -44,14 +45,6 @@ func (cmd checkCommand) Run(c console, parsed *kong.Context) error {
 	for _, note := range envoyNotes(cfg) {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", file, note)
 	}
-	fmt.Fprintf(c.out, "%s: fine (%s, %s, default %s)\n", file, count(len(cfg.Issuers), "issuer"), count(len(cfg.Routes), "route"), cfg.Default)
+	fmt.Fprintf(c.out, "%s: fine (%s, %s, default %s)\n", file, terminal.Count(len(cfg.Issuers), "issuer"), terminal.Count(len(cfg.Routes), "route"), cfg.Default)
 	return nil
-}
-
-// count writes how many there are.
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

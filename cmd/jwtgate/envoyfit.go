@@ -51,24 +51,17 @@ func gateOf(cfg *config.Config) envoylint.Gate {
 // credentialHeaders are the headers that hold a credential only where a config
 // says so.
 func credentialHeaders() []string {
-	return []string{"authorization", "cookie", "sec-websocket-protocol"}
+	return []string{config.FieldAuthorization, config.FieldCookie, config.FieldWebSocketProtocol}
 }
 
 // noteCredentials notes the headers that tokens stand in and are taken out of.
 func noteCredentials(cfg *config.Config, needs *envoylint.Gate) {
 	note := func(from []config.TokenSource, forward bool) {
 		for _, source := range from {
-			name := source.Name
-			switch source.Kind {
-			case config.SourceQuery:
+			name := source.Field()
+			if name == "" {
 				needs.QueryTokens = true
 				continue
-			case config.SourceBearer:
-				name = "authorization"
-			case config.SourceCookie:
-				name = "cookie"
-			case config.SourceWebSocketProtocol:
-				name = "sec-websocket-protocol"
 			}
 			if !slices.Contains(needs.Tokens, name) {
 				needs.Tokens = append(needs.Tokens, name)

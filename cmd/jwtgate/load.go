@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
 // loadConfig reads a config file, or the environment when no file is named, and
@@ -70,6 +71,6 @@ func tellMistakes(w io.Writer, err error) error {
 	if !errors.As(err, &mistakes) {
 		return err
 	}
-	fmt.Fprintf(w, "%v\n%s\n", mistakes, count(len(mistakes), "mistake"))
+	fmt.Fprintf(w, "%v\n%s\n", mistakes, terminal.Count(len(mistakes), "mistake"))
 	return told{err}
 }

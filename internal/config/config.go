@@ -148,6 +148,16 @@ const (
 	SourceQuery             SourceKind = "query"              // a query parameter, RFC 6750 section 2.3
 )
 
+// The header fields that hold more than credentials, in lower case. Any other field
+// that is read for one holds nothing else.
+const (
+	FieldAuthorization = "authorization"
+	FieldCookie        = "cookie"
+	// FieldWebSocketProtocol holds the subprotocols of a WebSocket handshake (RFC
+	// 6455 section 4.1), and is the one field that a script in a browser can choose.
+	FieldWebSocketProtocol = "sec-websocket-protocol"
+)
+
 // TokenSource is one place a credential may stand in.
 type TokenSource struct {
 	Kind SourceKind
@@ -155,6 +165,23 @@ type TokenSource struct {
 	// Origins may send the cookie with requests that are not safe although
 	// they are other origins than the request's own.
 	Origins []string
+}
+
+// Field returns the header field that the credential stands in, in lower case, or
+// "" if it stands in the query.
+func (s TokenSource) Field() string {
+	switch s.Kind {
+	case SourceBearer:
+		return FieldAuthorization
+	case SourceCookie:
+		return FieldCookie
+	case SourceWebSocketProtocol:
+		return FieldWebSocketProtocol
+	case SourceHeader:
+		return s.Name
+	default:
+		return ""
+	}
 }
 
 // Identity is what the application is told, and what clients may not claim.

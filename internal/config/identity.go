@@ -162,7 +162,7 @@ func badHeader(text string) string {
 		return fmt.Sprintf("is no plain header name; write %s, which covers every spelling of it", strings.Trim(dashed, "-"))
 	case strings.Trim(name, "-") != name:
 		return "begins or ends with a dash; write a name such as x-user-id"
-	case name == "authorization" || name == "cookie":
+	case name == FieldAuthorization || name == FieldCookie:
 		return "is where credentials stand; tokens.forward decides about those, so write another name"
 	case reservedHeader(name):
 		return "is a header that carries the request itself; setting or removing it would break requests, so write another name"

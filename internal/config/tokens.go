@@ -164,11 +164,11 @@ func credentialHeader() form[string] {
 	const says = "a header name such as x-access-token"
 	return lowered(textOf(says, func(text string) string {
 		switch strings.ToLower(text) {
-		case "authorization":
+		case FieldAuthorization:
 			return "is where the word bearer reads; write bearer"
-		case "cookie":
+		case FieldCookie:
 			return "holds every cookie; write {cookie: NAME}"
-		case "sec-websocket-protocol":
+		case FieldWebSocketProtocol:
 			return "holds every protocol; write {websocket_protocol: NAME}"
 		}
 		if text == "" || len(text) > 128 || !madeOf(text, "-") {

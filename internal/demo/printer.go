@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
 // printer writes the tour's lines.
@@ -12,34 +14,22 @@ type printer struct {
 	color bool
 }
 
-// Terminal colours (ECMA-48 SGR).
-const (
-	plain = "\x1b[0m"
-	bold  = "\x1b[1m"
-	dim   = "\x1b[2m"
-	red   = "\x1b[31m"
-	green = "\x1b[32m"
-)
-
 // line writes one line. Nobody could be told that the terminal is gone.
 func (p *printer) line(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.out, format+"\n", args...)
 }
 
 // paint gives text a colour, if there are any.
-func (p *printer) paint(code, text string) string {
-	if !p.color {
-		return text
-	}
-	return code + text + plain
+func (p *printer) paint(color terminal.Color, text string) string {
+	return terminal.Palette(p.color).Paint(color, text)
 }
 
 // heading begins a part of the tour.
 func (p *printer) heading(title, detail string) {
 	if detail != "" {
-		detail = "  " + p.paint(dim, detail)
+		detail = "  " + p.paint(terminal.Dim, detail)
 	}
-	p.line("%s%s", p.paint(bold, title), detail)
+	p.line("%s%s", p.paint(terminal.Bold, title), detail)
 }
 
 // sentWidth is how wide the column is that says what was sent.
@@ -48,20 +38,20 @@ const sentWidth = 41
 // good is the line of a step that came out right.
 func (p *printer) good(sent, came, note string) {
 	if note != "" {
-		note = p.paint(dim, ", "+note)
+		note = p.paint(terminal.Dim, ", "+note)
 	}
-	p.line("  %s %-*s %s%s", p.paint(green, "✓"), sentWidth, sent, came, note)
+	p.line("  %s %-*s %s%s", p.paint(terminal.Green, "✓"), sentWidth, sent, came, note)
 }
 
 // bad is the two lines of a step that came out wrong.
 func (p *printer) bad(sent, want, got string) {
-	p.line("  %s %-*s expected %s", p.paint(red, "✗"), sentWidth, sent, want)
-	p.line("    %-*s %s", sentWidth, "", p.paint(red, "but got  "+got))
+	p.line("  %s %-*s expected %s", p.paint(terminal.Red, "✗"), sentWidth, sent, want)
+	p.line("    %-*s %s", sentWidth, "", p.paint(terminal.Red, "but got  "+got))
 }
 
 // command is a line to be copied, under what it is good for.
 func (p *printer) command(what, command string) {
-	p.line("  %s", p.paint(dim, "# "+what))
+	p.line("  %s", p.paint(terminal.Dim, "# "+what))
 	p.line("  %s", command)
 }
 

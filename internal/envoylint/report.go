@@ -6,15 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
-)
 
-// Terminal colours (ECMA-48 SGR).
-const (
-	plain  = "\x1b[0m"
-	bold   = "\x1b[1m"
-	dim    = "\x1b[2m"
-	red    = "\x1b[31m"
-	yellow = "\x1b[33m"
+	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
 // Report is what was found in a file.
@@ -36,11 +29,8 @@ type Layout struct {
 }
 
 // paint puts a colour around a text.
-func (l Layout) paint(code, text string) string {
-	if !l.Color || text == "" {
-		return text
-	}
-	return code + text + plain
+func (l Layout) paint(color terminal.Color, text string) string {
+	return terminal.Palette(l.Color).Paint(color, text)
 }
 
 // String renders `FILE:LINE:COL: path: what is wrong; why; what to write (id)`.
@@ -52,9 +42,9 @@ func (f Finding) render(l Layout) string {
 	if f.Note {
 		note = "note: "
 	}
-	code := map[Opens]string{Hole: red, Outage: yellow, Remark: dim}[f.opens()]
-	place, note := l.paint(bold, printable(f.Pos.String())), l.paint(code, note)
-	path, id := l.paint(dim, printable(cmp.Or(f.Path, "the file"))), l.paint(dim, "("+f.Rule.ID+")")
+	code := map[Opens]terminal.Color{Hole: terminal.Red, Outage: terminal.Yellow, Remark: terminal.Dim}[f.opens()]
+	place, note := l.paint(terminal.Bold, printable(f.Pos.String())), l.paint(code, note)
+	path, id := l.paint(terminal.Dim, printable(cmp.Or(f.Path, "the file"))), l.paint(terminal.Dim, "("+f.Rule.ID+")")
 	what := l.paint(code, printable(f.Text)) + "; " + f.Rule.Why
 	mend := printable(f.Mend)
 	if l.Terminal {
@@ -80,11 +70,11 @@ func (r *Report) WriteText(w io.Writer, layout Layout) error {
 			return err
 		}
 	}
-	looked := count(r.Managers, "HTTP connection manager")
+	looked := terminal.Count(r.Managers, "HTTP connection manager")
 	var found []string
 	for _, opens := range []Opens{Hole, Outage, Remark} {
 		if n := counts[opens]; n > 0 {
-			found = append(found, count(n, string(opens)))
+			found = append(found, terminal.Count(n, string(opens)))
 		}
 	}
 	if len(found) == 0 {
@@ -92,12 +82,4 @@ func (r *Report) WriteText(w io.Writer, layout Layout) error {
 	}
 	_, err := fmt.Fprintf(w, "%s: %s (%s looked at)\n", printable(r.File), strings.Join(found, ", "), looked)
 	return err
-}
-
-// count writes how many there are.
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

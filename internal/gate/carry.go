@@ -28,17 +28,18 @@ func (g *Gate) Carry(r *Request, raw string) {
 // WebSocket, which then takes no token. The caller's headers are not changed.
 func (r *Request) Carry(place config.TokenSource, raw string) {
 	r.Headers = slices.Clone(r.Headers)
+	field := place.Field()
 	add := func(name, value string) { r.Headers = append(r.Headers, Header{Name: name, Value: value}) }
 	switch place.Kind {
 	case config.SourceBearer:
-		add("authorization", "Bearer "+raw)
+		add(field, "Bearer "+raw)
 	case config.SourceHeader:
-		add(place.Name, raw)
+		add(field, raw)
 	case config.SourceCookie:
 		pair := place.Name + "=" + raw
-		at := slices.IndexFunc(r.Headers, func(h Header) bool { return strings.EqualFold(h.Name, "cookie") })
+		at := slices.IndexFunc(r.Headers, func(h Header) bool { return strings.EqualFold(h.Name, field) })
 		if at < 0 {
-			add("cookie", pair)
+			add(field, pair)
 		} else {
 			r.Headers[at].Value += "; " + pair // one field, as RFC 6265 section 5.4 has it
 		}
@@ -47,7 +48,7 @@ func (r *Request) Carry(place config.TokenSource, raw string) {
 			add("connection", "upgrade")
 			add("upgrade", "websocket")
 		}
-		add("sec-websocket-protocol", place.Name+", "+raw)
+		add(field, place.Name+", "+raw)
 	case config.SourceQuery:
 		separator := "?"
 		if strings.Contains(r.Target, "?") {

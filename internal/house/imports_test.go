@@ -49,9 +49,11 @@ func table() map[string]row {
 		},
 		"internal/config": {modules: []string{yaml, "github.com/fsnotify/fsnotify"}, never: []string{webNetwork}},
 
-		"internal/policytest": {own: []string{"internal/config", "internal/gate"}, modules: []string{yaml}, never: []string{webNetwork}},
+		"internal/policytest": {own: []string{"internal/config", "internal/gate", "internal/terminal"}, modules: []string{yaml}, never: []string{webNetwork}},
 
-		"internal/envoylint": {own: []string{"internal/config"}, modules: []string{yaml}, never: []string{network, webNetwork}},
+		"internal/envoylint": {own: []string{"internal/config", "internal/terminal"}, modules: []string{yaml}, never: []string{network, webNetwork}},
+
+		"internal/terminal": {never: []string{network, webNetwork}},
 
 		"internal/bench": {
 			own: []string{
@@ -70,7 +72,7 @@ func table() map[string]row {
 		"internal/tracesink": {modules: []string{"go.opentelemetry.io/proto/otlp", grpc, "google.golang.org/protobuf"}},
 
 		"internal/devidp": {modules: []string{jwt}},
-		"internal/demo":   {own: []string{"envoy", "internal/config", "internal/devidp"}, modules: []string{yaml}},
+		"internal/demo":   {own: []string{"envoy", "internal/config", "internal/devidp", "internal/terminal"}, modules: []string{yaml}},
 		"envoy":           {never: []string{webNetwork}},
 	}
 }

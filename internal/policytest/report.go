@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
 // Report is how the cases of one run came out.
@@ -39,7 +40,7 @@ func (r *Report) Failed() int {
 // Summary is the report in one line.
 func (r *Report) Summary() string {
 	text := fmt.Sprintf("%s, %d failed; %d of %s touched",
-		count(len(r.Results), "case"), r.Failed(), len(r.Routes)-len(r.Untouched), count(len(r.Routes), "route"))
+		terminal.Count(len(r.Results), "case"), r.Failed(), len(r.Routes)-len(r.Untouched), terminal.Count(len(r.Routes), "route"))
 	if len(r.Untouched) > 0 {
 		text += ", not touched: " + strings.Join(r.Untouched, ", ")
 	}

@@ -137,7 +137,7 @@ func (r *reader) settable() []string {
 		names = append(names, h.Name)
 	}
 	names = slices.Concat(names, r.cfg.Identity.Removed, r.cfg.Identity.Strip)
-	return append(names, "cookie", "sec-websocket-protocol", gate.StreamLimitHeader)
+	return append(names, config.FieldCookie, config.FieldWebSocketProtocol, gate.StreamLimitHeader)
 }
 
 // removed reads which headers the gate takes out of the request.

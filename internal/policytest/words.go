@@ -25,11 +25,3 @@ func oneLine(text string) string {
 	}
 	return shown(text)
 }
-
-// count writes how many there are.
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}

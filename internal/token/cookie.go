@@ -6,13 +6,15 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // cookies returns the values of all cookies of that name. It looks for the name
 // and not at every pair, of which a request can have thousands.
 func (m *Message) cookies(name string) []string {
 	var values []string
-	for _, line := range m.values("cookie") {
+	for _, line := range m.values(config.FieldCookie) {
 		separators := m.cookieSeparators()
 		for at := strings.Index(line, name); at >= 0; {
 			rest := line[at+len(name):]

@@ -103,7 +103,7 @@ func only(values []string, two string) (Credential, error) {
 func (m *Message) bearer() (Credential, error) {
 	value, seen := "", false
 	for _, h := range m.Headers {
-		if !strings.EqualFold(h.Name, "authorization") {
+		if !strings.EqualFold(h.Name, config.FieldAuthorization) {
 			continue
 		}
 		if seen || strings.Contains(h.Value, ",") {

@@ -25,7 +25,7 @@ func Remove(m Message, from []config.TokenSource) Removal {
 		switch place.Kind {
 		case config.SourceBearer:
 			if found, err := m.bearer(); found.Found || err != nil {
-				removal.Headers = append(removal.Headers, "authorization")
+				removal.Headers = append(removal.Headers, place.Field())
 			}
 		case config.SourceHeader:
 			if len(m.values(place.Name)) > 0 {
@@ -45,17 +45,17 @@ func Remove(m Message, from []config.TokenSource) Removal {
 	}
 	if len(cookies) > 0 {
 		var lines []string
-		for _, line := range m.values("cookie") {
+		for _, line := range m.values(config.FieldCookie) {
 			if line = withoutCookies(line, m.cookieSeparators(), cookies); line != "" {
 				lines = append(lines, line)
 			}
 		}
-		removal.replace("cookie", strings.Join(lines, "; "))
+		removal.replace(config.FieldCookie, strings.Join(lines, "; "))
 	}
 	if len(protocols) > 0 {
 		before := m.protocols()
 		if after := withoutTokens(before, protocols); len(after) < len(before) {
-			removal.replace(protocolField, strings.Join(after, ", "))
+			removal.replace(config.FieldWebSocketProtocol, strings.Join(after, ", "))
 		}
 	}
 	return removal

@@ -3,11 +3,9 @@ package token
 import (
 	"slices"
 	"strings"
-)
 
-// protocolField names the subprotocols of a WebSocket handshake (RFC 6455
-// section 4.1), the one header field that a script in a browser can choose.
-const protocolField = "sec-websocket-protocol"
+	"github.com/jwtgate/jwtgate/internal/config"
+)
 
 // protocol reads the item behind the one of that name. Only a WebSocket
 // handshake has one.
@@ -35,7 +33,7 @@ func (m *Message) handshake() bool {
 // protocols returns the items of all the fields, in order.
 func (m *Message) protocols() []string {
 	var items []string
-	for _, value := range m.values(protocolField) {
+	for _, value := range m.values(config.FieldWebSocketProtocol) {
 		for item := range strings.SplitSeq(value, ",") {
 			if item = strings.Trim(item, " \t"); item != "" {
 				items = append(items, item)
