@@ -49,20 +49,13 @@ func lintServiceRows(t *testing.T) []lintRow {
 		{id: "per-try-timeout", name: "too long", scripted: true, edits: []string{"max_interval: 0.25s", "max_interval: 2s"}, open: doing(hangs, lost)},
 		{id: "per-try-timeout", name: "too short", scripted: true, edits: []string{", max_interval: 0.25s", ""}, open: doing(slow, lost)},
 		{id: "retry-same-host", scripted: true, beside: []string{"no-health-check"}, always: []string{"no-health-check"},
-			// Two replicas, of which one is gone and nobody has noticed.
-			also:  []string{gateEndpoint, gateEndpoint + endpoint("65001"), healthChecks(t), ""},
+			also: []string{gateEndpoint, gateEndpoint + endpoint("65001"), healthChecks(t), ""}, finish: deadSecond,
 			edits: []string{between(t, "                  retry_host_predicate:\n", "                  host_selection"), ""},
-			finish: func(t *testing.T, _ *lintWorld, file string) string {
-				return strings.Replace(file, "port_value: 65001", "port_value: "+port(freeAddress(t)), 1)
-			},
-			open: func(t *testing.T, _ *lintWorld, p *envoyProxy) bool {
-				for range 60 {
-					if http1(t, p.address, call{line: "GET /"}).Status != http.StatusOK {
-						return true
-					}
-				}
-				return false
-			}},
+			open:  losesOneOf(60)},
+		{id: "retry-same-host", name: "few draws", scripted: true, beside: []string{"no-health-check"}, always: []string{"no-health-check"},
+			also: []string{gateEndpoint, gateEndpoint + endpoint("65001"), healthChecks(t), ""}, finish: deadSecond,
+			edits: []string{"                  host_selection_retry_max_attempts: 50\n", ""},
+			open:  losesOneOf(200)},
 		{id: "max-retries", scripted: true, edits: []string{", max_retries: 1000", ""},
 			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
 				const calls = 12
@@ -92,6 +85,24 @@ func lintServiceRows(t *testing.T) []lintRow {
 				body := strings.Repeat("a", 2000)
 				return http1(t, p.address, call{line: "POST /", headers: []string{"content-length: 2000"}, body: body}).Status == http.StatusRequestEntityTooLarge
 			}},
+	}
+}
+
+// deadSecond gives the gate's second replica an address where nobody is; nothing
+// looks after its health.
+func deadSecond(t *testing.T, _ *lintWorld, file string) string {
+	return strings.Replace(file, "port_value: 65001", "port_value: "+port(freeAddress(t)), 1)
+}
+
+// losesOneOf reports whether one of so many requests is not answered by the gate.
+func losesOneOf(requests int) func(*testing.T, *lintWorld, *envoyProxy) bool {
+	return func(t *testing.T, _ *lintWorld, p *envoyProxy) bool {
+		for range requests {
+			if http1(t, p.address, call{line: "GET /"}).Status != http.StatusOK {
+				return true
+			}
+		}
+		return false
 	}
 }
 

@@ -234,10 +234,15 @@ func (l *linter) retries(grpc *value, limit time.Duration) {
 	case try < 100*time.Millisecond:
 		l.report("per-try-timeout", at, "one try may last %v", try)
 	}
-	if at := policy.get("retry_host_predicate"); !slices.ContainsFunc(at.items, func(one *value) bool {
+	const fewDraws = 10
+	predicates, draws := policy.get("retry_host_predicate"), policy.get("host_selection_retry_max_attempts")
+	switch n := draws.number(1); {
+	case !slices.ContainsFunc(predicates.items, func(one *value) bool {
 		name, _ := one.get("typed_config").typed()
 		return short(name) == "PreviousHostsPredicate"
-	}) {
-		l.report("retry-same-host", at, "a retry may go where the first try went")
+	}):
+		l.report("retry-same-host", predicates, "a retry may go where the first try went")
+	case n < fewDraws:
+		l.report("retry-same-host", draws, "a retry draws another replica %v times at most, and then goes where the first try went", n)
 	}
 }
