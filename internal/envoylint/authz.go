@@ -234,7 +234,7 @@ func (l *linter) retries(grpc *value, limit time.Duration) {
 	case try < 100*time.Millisecond:
 		l.report("per-try-timeout", at, "one try may last %v", try)
 	}
-	const fewDraws = 10
+	const fewDraws = 5
 	predicates, draws := policy.get("retry_host_predicate"), policy.get("host_selection_retry_max_attempts")
 	switch n := draws.number(1); {
 	case !slices.ContainsFunc(predicates.items, func(one *value) bool {

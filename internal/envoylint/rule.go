@@ -266,7 +266,7 @@ func retryRules() []Rule {
 			Why:  "a hung replica takes the whole timeout with it; a try that is too short fails a gate that is well",
 			Mend: "write retry_back_off: { base_interval: 0.005s, max_interval: 0.25s } beside timeout: 0.8s"},
 		{ID: "retry-same-host", Opens: Outage,
-			What: "retry_host_predicate does not hold previous_hosts, or host_selection_retry_max_attempts is below 10 (1 if it is absent)",
+			What: "retry_host_predicate does not hold previous_hosts, or host_selection_retry_max_attempts is below 5 (1 if it is absent)",
 			Why:  "a retry goes to the replica that has just failed, which least-request draws again and again since nothing is under way there",
 			Mend: "add envoy.retry_host_predicates.previous_hosts, and host_selection_retry_max_attempts: 50"},
 		{ID: "max-retries", Opens: Outage,
