@@ -20,11 +20,15 @@ import (
 // errNoCache: nothing was ever written for this issuer.
 var errNoCache = errors.New("there is no cache file")
 
-// cacheFile keeps one issuer's keys across restarts.
+// cacheFile keeps one issuer's keys across restarts. Keepers that follow one
+// another share it.
 type cacheFile struct {
 	name   string
 	origin origin
 	sync   func(*os.File) error
+
+	turn   chan struct{} // holds one while the file is written
+	latest time.Time     // when the keys were fetched that were written last; of whose turn it is
 }
 
 // cached is what stands in a cache file.
@@ -50,7 +54,7 @@ func newCacheFile(dir string, o origin, sync func(*os.File) error) *cacheFile {
 	}, o.Name)
 	hash := sha256.Sum256([]byte(strings.Join(append([]string{o.Name, o.URI}, o.ISS...), "\n")))
 	name := fmt.Sprintf("keys-%.40s-%s.json", readable, hex.EncodeToString(hash[:8]))
-	return &cacheFile{name: filepath.Join(dir, name), origin: o, sync: sync}
+	return &cacheFile{name: filepath.Join(dir, name), origin: o, sync: sync, turn: make(chan struct{}, 1)}
 }
 
 // marshalKeys renders the public members of the keys that stay.
@@ -65,8 +69,14 @@ func marshalKeys(s *keySet) jwkset.JWKSMarshal {
 }
 
 // write replaces the file in one step: a reader, or a crash, meets the old
-// content or the new one. A key that the issuer no longer names is not kept.
+// content or the new one. A key that the issuer no longer names is not kept, and
+// keys that were fetched before those that are there replace nothing.
 func (c *cacheFile) write(s *keySet) error {
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
+	if s.fetched.Before(c.latest) {
+		return nil
+	}
 	text, err := json.Marshal(cached{Version: cacheVersion, origin: c.origin, Fetched: s.fetched.UTC(), Keys: marshalKeys(s)})
 	if err != nil {
 		return fmt.Errorf("encode the keys: %w", err)
@@ -92,6 +102,7 @@ func (c *cacheFile) write(s *keySet) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(temporary.Name()))
 	}
+	c.latest = s.fetched
 	return nil
 }
 

@@ -56,9 +56,11 @@
 //     TestManyIssuers).
 //  11. Keys on disk are used only if nobody else can have written them, they are
 //     the issuer's, and within max_stale; a withdrawn key is not among them
-//     (TestCacheFileRefused, TestCacheFileIsOurs, TestLeavingKeyIsNotKept).
+//     (TestCacheFileRefused, TestCacheFileIsOurs, TestLeavingKeyIsNotKept,
+//     TestOlderKeysReplaceNothingOnDisk).
 //  12. Errors, statistics and log lines hold bytes from outside only quoted and
 //     cut, and nothing of a URI's query (TestErrorsQuoteAndCutTheKID,
 //     TestErrorsHideTheQuery, TestLogCutsKIDs).
-//  13. Close leaves no goroutine (TestCloseLeavesNothing, TestManyIssuers).
+//  13. Close leaves no goroutine but one that waits for a disk which hangs
+//     (TestCloseLeavesNothing, TestManyIssuers, TestCloseWhileTheDiskHangs).
 package issuer

@@ -106,6 +106,13 @@ func TestADiskThatHangs(t *testing.T) {
 		b.set.Start()
 		synctest.Wait()
 		b.want("a", nil)
+		if got := b.issuer.Stats().CacheError; got != "" {
+			t.Errorf("at once: cache error %q", got)
+		}
+		b.pass(6 * time.Second)
+		if got := b.issuer.Stats().CacheError; got != "the disk has not taken them for 5s" {
+			t.Errorf("after a while: cache error %q", got)
+		}
 
 		s.publish(t, edJWK("b", newEd(t)), edJWK("a", a))
 		b.pass(10 * time.Minute)
@@ -128,6 +135,69 @@ func TestADiskThatHangs(t *testing.T) {
 		again := newSet(t, issuer.Options{Dial: dial, CacheDir: dir, Now: func() time.Time { return time.Now().Add(-20 * time.Minute) }}, cfg)
 		if _, err := only(t, again).Key(t.Context(), "b", "EdDSA"); err != nil {
 			t.Errorf("the newest key was not kept: %v", err)
+		}
+	})
+}
+
+// TestCloseWhileTheDiskHangs: what waits for a set to be closed, a reload or the
+// end of the program, does not wait for its disk.
+func TestCloseWhileTheDiskHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release, lines := make(chan struct{}), &logs{}
+		_, dial := newPipeServer(t, edJWK("a", newEd(t)))
+		set := newSet(t, issuer.Options{Dial: dial, Logger: lines.logger(), CacheDir: t.TempDir(), Sync: func(f *os.File) error {
+			<-release
+			return f.Sync()
+		}}, issuerAt("http://keys.example/"))
+		set.Start()
+		synctest.Wait()
+		began := time.Now()
+		set.Close()
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		if lines.count("WARN", "could not be written to cache_dir") != 1 {
+			t.Errorf("the log says\n%s", lines)
+		}
+		close(release)
+	})
+}
+
+// TestOlderKeysReplaceNothingOnDisk: a keeper whose disk was slow writes after the
+// one that has followed it.
+func TestOlderKeysReplaceNothingOnDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, release, writes := t.TempDir(), make(chan struct{}), 0
+		a := newEd(t)
+		s, dial := newPipeServer(t, edJWK("a", a), edJWK("gone", newEd(t)))
+		cfg := issuerAt("http://keys.example/")
+		options := issuer.Options{Dial: dial, CacheDir: dir, Sync: func(f *os.File) error {
+			if writes++; writes == 1 {
+				<-release
+			}
+			return f.Sync()
+		}}
+		old := newSet(t, options, cfg)
+		old.Start()
+		time.Sleep(cfg.JWKS.RefreshInterval) // keys that wait behind those that are being written
+		synctest.Wait()
+		s.publish(t, edJWK("a", a))
+		cfg.JWKS.RefreshInterval += time.Minute // a keeper of its own
+		options.Previous = old
+		next := newSet(t, options, cfg)
+		next.Start()
+		synctest.Wait()
+		closed := make(chan struct{})
+		go func() { old.Close(); close(closed) }()
+		synctest.Wait()
+		close(release)
+		<-closed
+		synctest.Wait()
+		options.Previous = nil
+		again := only(t, newSet(t, options, cfg))
+		want(t, again, "a", "EdDSA", nil)
+		if _, err := again.Key(t.Context(), "gone", "EdDSA"); err == nil {
+			t.Error("a withdrawn key is on the disk")
 		}
 	})
 }

@@ -83,7 +83,9 @@ func (i *Issuer) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, er
 	if kid == "" {
 		return nil, &keyError{ErrKeyUnknown, kid, "it is empty"}
 	}
-	if err := i.keys.ready(ctx, kid, alg); err != nil {
+	// First without keyfunc, which costs a flood of unknown kids several times what
+	// the answer does.
+	if _, err := i.keys.ready(ctx, kid, alg); err != nil {
 		return nil, err
 	}
 	found, err := f.KeyfuncCtx(ctx)(&jwt.Token{Header: map[string]any{jwkset.HeaderKID: kid, "alg": alg}})

@@ -166,9 +166,7 @@ func (k *keeper) loop(ctx context.Context) {
 	defer close(k.finished)
 	var flight sync.WaitGroup
 	fetched := make(chan outcome, 1) // holds that of the fetch in flight, so that it never waits to hand it over
-	cached := make(chan error, 1)    // likewise what became of the keys that were written
-	var uncached *keySet             // what is to be written; the latest replaces what was before it
-	writing := false
+	disk := newCacheWriter(k.cache)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -178,21 +176,21 @@ func (k *keeper) loop(ctx context.Context) {
 			close(k.done) // nobody waits for a fetch that will never be taken in
 			k.mu.Unlock()
 			flight.Wait()
-			if uncached != nil {
-				k.noteCache(k.cache.write(uncached))
-				k.log()
-			}
+			disk.finish(k.noteCache)
+			k.log()
 			return
 		case o := <-fetched:
 			if ctx.Err() != nil {
 				continue // stopped: what came back says nothing about the issuer
 			}
 			if k.settle(o); o.err == nil && k.cache != nil {
-				uncached = k.current.Load()
+				disk.write(k.current.Load())
 			}
-		case err := <-cached:
-			writing = false
+		case err := <-disk.done:
+			disk.settle()
 			k.noteCache(err)
+		case <-disk.late:
+			k.noteCache(errDiskHangs)
 		case <-timer.C:
 		case <-k.poke:
 		}
@@ -201,11 +199,6 @@ func (k *keeper) loop(ctx context.Context) {
 				o.answer, o.set, o.err = k.fetch(ctx, how)
 				fetched <- o
 			})
-		}
-		if uncached != nil && !writing {
-			keys := uncached
-			uncached, writing = nil, true
-			flight.Go(func() { cached <- k.cache.write(keys) })
 		}
 		k.log()
 		timer.Reset(k.untilEvent())

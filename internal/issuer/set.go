@@ -204,6 +204,9 @@ func (s *Set) keeperFor(id identity, source source, o Options) (*keeper, *Mistak
 		return before, nil
 	}
 	k := newKeeper(id, source, o)
+	if before != nil && before.cache != nil && k.cache != nil && before.cache.name == k.cache.name {
+		k.cache = before.cache // which may still be writing
+	}
 	k.retain(s)
 	if id.JWKS.File != "" {
 		return k, k.readFile()

@@ -22,9 +22,9 @@ func newView(keys *keeper, alg string) view {
 	return view{Storage: jwkset.NewMemoryStorage(), keys: keys, alg: alg}
 }
 
-// KeyRead finds the key among those that are there.
-func (v view) KeyRead(_ context.Context, kid string) (jwkset.JWK, error) {
-	found, err := v.keys.find(kid, v.alg)
+// KeyRead finds the key, waiting for a fetch as [Issuer.Key] says.
+func (v view) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
+	found, err := v.keys.ready(ctx, kid, v.alg)
 	if err != nil {
 		return jwkset.JWK{}, err
 	}

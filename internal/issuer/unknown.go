@@ -49,19 +49,19 @@ func (u *unknownKIDs) seen(kid string, begun uint64) uint64 {
 // len is how many kids are remembered; one in both generations counts twice.
 func (u *unknownKIDs) len() int { return len(u.young) + len(u.aged) }
 
-// ready returns nil if there is a key for kid and alg, or what is known otherwise.
+// ready returns the key for kid and alg, or what is known otherwise.
 // For one that find has no key for it sees to it that a fetch is made, as the
 // budget allows, and waits for it if it is under way or about to begin. It never
 // waits for the budget or for a back-off.
-func (k *keeper) ready(ctx context.Context, kid, alg string) error {
-	if _, err := k.find(kid, alg); err == nil || errors.Is(err, ErrKeyUnfit) {
-		return err
+func (k *keeper) ready(ctx context.Context, kid, alg string) (*key, error) {
+	if found, err := k.find(kid, alg); err == nil || errors.Is(err, ErrKeyUnfit) {
+		return found, err
 	}
 	var timeout <-chan time.Time
 	for {
-		done, verdict := k.miss(kid, alg, timeout != nil)
+		found, done, verdict := k.miss(kid, alg, timeout != nil)
 		if done == nil {
-			return verdict
+			return found, verdict
 		}
 		if timeout == nil {
 			timer := time.NewTimer(waitFor(ctx))
@@ -72,10 +72,10 @@ func (k *keeper) ready(ctx context.Context, kid, alg string) error {
 		case <-done:
 		case <-timeout:
 			k.leave()
-			return verdict
+			return nil, verdict
 		case <-ctx.Done():
 			k.leave()
-			return verdict
+			return nil, verdict
 		}
 	}
 }
@@ -83,15 +83,15 @@ func (k *keeper) ready(ctx context.Context, kid, alg string) error {
 // miss looks the key up again under the lock, under which no new set can slip
 // in. If there is none, verdict says what is known of the kid by now, and a
 // done that is not nil closes when more may be known.
-func (k *keeper) miss(kid, alg string, waiting bool) (done <-chan struct{}, verdict error) {
+func (k *keeper) miss(kid, alg string, waiting bool) (found *key, done <-chan struct{}, verdict error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if waiting {
 		k.waiting--
 	}
-	_, verdict = k.find(kid, alg)
+	found, verdict = k.find(kid, alg)
 	if verdict == nil || errors.Is(verdict, ErrKeyUnfit) {
-		return nil, verdict
+		return found, nil, verdict
 	}
 	now := k.now()
 	coming := k.inFlight
@@ -105,24 +105,24 @@ func (k *keeper) miss(kid, alg string, waiting bool) (done <-chan struct{}, verd
 			// may have been answered before the key was published.
 			coming = k.inFlight && k.begun > first
 		case now.Sub(k.lastGood) < k.cfg.UnknownKIDCooldown:
-			return nil, verdict
+			return nil, nil, verdict
 		}
 		// Beyond the cooldown even a kid that is known to be unknown is asked
 		// about again: it may have been a guess at a key that is published
 		// only now.
 	}
 	if k.phase != running {
-		return nil, verdict
+		return nil, nil, verdict
 	}
 	if !coming && !k.schedule.wanted {
 		k.schedule.wanted = true
 		k.wake()
 	}
 	if !k.inFlight && k.schedule.due(now).After(now) || k.waiting >= maxWaiting {
-		return nil, verdict
+		return nil, nil, verdict
 	}
 	k.waiting++
-	return k.done, verdict
+	return nil, k.done, verdict
 }
 
 // leave is what a request does that has waited in vain.
