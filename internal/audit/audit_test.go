@@ -153,6 +153,7 @@ func TestWriteHoldsNoToken(t *testing.T) {
 		"kid":        func(_ *gate.Request, d *gate.Decision, text string) { d.KeyID = text },
 		"detail":     func(_ *gate.Request, d *gate.Decision, text string) { d.Detail = "iss " + text },
 		"header":     func(r *gate.Request, _ *gate.Decision, text string) { r.Headers[1].Value = text },
+		"source":     func(r *gate.Request, _ *gate.Decision, text string) { r.Source = text },
 	}
 	for place, put := range places {
 		for name, text := range map[string]string{
@@ -210,7 +211,7 @@ func TestWriteIsOneLine(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, d := request(), denied()
-			r.Method, r.Host, r.Target, r.Headers[0].Value = text, text, "/"+text, text
+			r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value = text, text, "/"+text, text, text
 			d.Subject, d.KeyID, d.Detail = text, text, text
 			out, line := write(t, r, d)
 			if strings.Count(out, "\n") != 1 || !strings.HasSuffix(out, "}\n") {
@@ -247,10 +248,10 @@ func TestWriteIsBounded(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			long := strings.Repeat("x", size)
 			r, d := request(), denied()
-			r.Method, r.Host, r.Target, r.Headers[0].Value = long, long, long, long
+			r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value = long, long, long, long, long
 			d.Subject, d.KeyID, d.Detail = long, long, long
 			_, line := write(t, r, d)
-			for _, key := range []string{"method", "host", "path", "request_id", "subject", "kid", "detail"} {
+			for _, key := range []string{"method", "host", "path", "source", "request_id", "subject", "kid", "detail"} {
 				if got := len(line[key].(string)); got != min(size, most) {
 					t.Errorf("%s has %d bytes of %d, want at most %d", key, got, size, most)
 				}

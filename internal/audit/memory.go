@@ -32,10 +32,16 @@ func (m *Memory) add(id gate.ID, r *Record) {
 		m.numbers, m.packed = append(m.numbers, 0), append(m.packed, nil)
 	}
 	m.scratch = r.pack(m.scratch[:0])
-	m.numbers[m.next] = id.Number
-	m.packed[m.next] = append(m.packed[m.next][:0], m.scratch...)
+	place := m.packed[m.next][:0]
+	if cap(place) > 2*len(m.scratch)+spareBytes {
+		place = nil // a flood of long records is not paid for ever after
+	}
+	m.numbers[m.next], m.packed[m.next] = id.Number, append(place, m.scratch...)
 	m.next = (m.next + 1) % m.size
 }
+
+// spareBytes is by how much the memory of a record may exceed twice its size.
+const spareBytes = 256
 
 // Find returns the record of a decision, if it is still remembered.
 func (m *Memory) Find(decision string) (Record, bool) {

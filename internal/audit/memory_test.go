@@ -88,6 +88,31 @@ func TestMemoryHoldsCopies(t *testing.T) {
 	}
 }
 
+// TestMemoryShrinks: what long records took is given back once short ones come.
+func TestMemoryShrinks(t *testing.T) {
+	const size = 512
+	memory := audit.NewMemory(size)
+	l := log(io.Discard, memory)
+	write := func(text string) {
+		for n := range size {
+			r, d := request(), denied()
+			d.ID = numbered(n)
+			r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value, d.Subject, d.Detail = text, text, "/"+text, text, text, text, text
+			l.Write(t.Context(), r, d)
+		}
+	}
+	write("short")
+	least := memory.Bytes()
+	write(strings.Repeat("x", 1<<20))
+	if most := memory.Bytes(); most > size*8*1024 {
+		t.Errorf("long records take %d bytes", most)
+	}
+	write("short")
+	if got := memory.Bytes(); got > 2*least+size*256 {
+		t.Errorf("short records take %d bytes, and took %d before long ones came", got, least)
+	}
+}
+
 // TestRecordIsPackedWhole: each field on its own, and all of them.
 func TestRecordIsPackedWhole(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)

@@ -83,7 +83,7 @@ func (l *Log) record(r *gate.Request, d *gate.Decision) Record {
 		Route: d.Route, Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused,
 		Detail: l.clean(d.Detail), Mend: l.clean(d.Mend),
 		Issuer: d.Issuer, Subject: l.clean(d.Subject), KeyID: l.clean(d.KeyID),
-		Method: l.clean(r.Method), Host: l.clean(r.Host), Path: l.clean(r.Path()), Source: r.Source,
+		Method: l.clean(r.Method), Host: l.clean(r.Host), Path: l.clean(r.Path()), Source: l.clean(r.Source),
 		DurationUS: d.Elapsed.Microseconds(), Cached: d.Cached, Config: d.ConfigHash,
 	}
 }

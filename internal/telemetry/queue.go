@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"bytes"
 	"io"
 	"runtime"
 	"sync"
@@ -9,16 +10,19 @@ import (
 )
 
 const (
-	// The bounds of what waits: lines, and their bytes.
+	// The bounds of what waits or is being written: lines, and their bytes.
 	queueLines = 4096
 	queueBytes = 4 << 20
+	// pieceBytes is how much is written at once, unless one line is longer. A pipe
+	// takes so much whole, also when others write to it (PIPE_BUF of pipe(7)).
+	pieceBytes = 4096
 	// keptBytes is how much memory is kept for the next lines.
 	keptBytes = 64 << 10
 )
 
 // Queue is a writer that never waits: lines are written by a goroutine of its
-// own, as many at once as have come meanwhile, and dropped and counted while more
-// than a few thousand wait. A log that nobody reads, or a disk that is full, so
+// own, several at once when they come close together, and dropped and counted while
+// more than a few thousand wait. A log that nobody reads, or a disk that is full, so
 // holds nothing up. Make one with [NewQueue]. It is safe for concurrent use.
 type Queue struct {
 	more    chan struct{} // holds one: lines wait; closed by Close
@@ -28,7 +32,7 @@ type Queue struct {
 	mu      sync.Mutex // guards what follows
 	waiting []byte
 	lines   int // in waiting, and those that are being written
-	writing int // these alone
+	size    int // of these, in bytes
 	closed  bool
 }
 
@@ -40,15 +44,12 @@ func NewQueue(w io.Writer) *Queue {
 		var spare []byte
 		for range q.more {
 			runtime.Gosched() // whoever is about to write as well goes first
-			taken, lines := q.take(spare)
-			if lines == 0 {
-				spare = taken
-				continue
+			taken := q.take(spare)
+			for rest := taken; len(rest) > 0; {
+				piece := firstLines(rest)
+				rest = rest[len(piece):]
+				q.write(w, piece)
 			}
-			if _, err := w.Write(taken); err != nil {
-				q.lost.Add(uint64(lines))
-			}
-			q.done(lines)
 			if spare = taken[:0]; cap(spare) > keptBytes {
 				spare = nil
 			}
@@ -58,32 +59,52 @@ func NewQueue(w io.Writer) *Queue {
 }
 
 // take returns the lines that wait, and has the next ones wait in other memory.
-func (q *Queue) take(other []byte) (waiting []byte, lines int) {
+func (q *Queue) take(other []byte) (waiting []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	waiting, lines = q.waiting, q.lines-q.writing
-	q.waiting, q.writing = other, q.lines
-	return waiting, lines
+	waiting, q.waiting = q.waiting, other
+	return waiting
 }
 
-// done makes the room of lines free that have been written.
-func (q *Queue) done(lines int) {
+// firstLines returns the lines at the front that are written at once.
+func firstLines(rest []byte) []byte {
+	if len(rest) <= pieceBytes {
+		return rest
+	}
+	end := bytes.LastIndexByte(rest[:pieceBytes], '\n')
+	if end < 0 {
+		if end = bytes.IndexByte(rest, '\n'); end < 0 {
+			return rest
+		}
+	}
+	return rest[:end+1]
+}
+
+// write writes a piece, and makes its room free.
+func (q *Queue) write(w io.Writer, piece []byte) {
+	lines := countLines(piece)
+	if n, err := w.Write(piece); err != nil {
+		q.lost.Add(uint64(lines - countLines(piece[:min(max(n, 0), len(piece))])))
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.lines -= lines
-	q.writing -= lines
+	q.size -= len(piece)
 }
 
-// Write takes one line, which a line feed ends. It never fails and never waits.
+func countLines(text []byte) int { return bytes.Count(text, []byte{'\n'}) }
+
+// Write takes a line, which a line feed ends. It never fails and never waits.
 func (q *Queue) Write(line []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || q.lines == queueLines || len(q.waiting)+len(line) > queueBytes {
+	if q.closed || q.lines >= queueLines || q.size+len(line) > queueBytes {
 		q.lost.Add(1)
 		return len(line), nil
 	}
 	q.waiting = append(q.waiting, line...)
-	q.lines++
+	q.lines += countLines(line)
+	q.size += len(line)
 	select {
 	case q.more <- struct{}{}:
 	default:

@@ -81,6 +81,64 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	q.Close(10 * time.Second)
 }
 
+// TestQueueCountsWhatWasWritten: a disk that becomes full in the middle.
+func TestQueueCountsWhatWasWritten(t *testing.T) {
+	q := telemetry.NewQueue(&full{room: 1000})
+	const lines, size = 500, 10
+	for range lines {
+		_, _ = q.Write([]byte(strings.Repeat("x", size-1) + "\n"))
+	}
+	q.Close(10 * time.Second)
+	if want := uint64(lines - 1000/size); q.Dropped() != want {
+		t.Errorf("%d dropped, want %d", q.Dropped(), want)
+	}
+}
+
+// full takes so many bytes, and no more.
+type full struct{ room int }
+
+func (f *full) Write(p []byte) (int, error) {
+	if len(p) <= f.room {
+		f.room -= len(p)
+		return len(p), nil
+	}
+	n := f.room
+	f.room = 0
+	return n, errors.New("the disk is full")
+}
+
+// TestQueueWritesWholeLines: as much at once as a pipe takes whole, so that the
+// lines of another writer come between lines and not into one.
+func TestQueueWritesWholeLines(t *testing.T) {
+	var out pieces
+	q := telemetry.NewQueue(&out)
+	want := ""
+	for n := range 2000 {
+		line := strings.Repeat("x", n*7%600) + "\n"
+		if n == 1000 {
+			line = strings.Repeat("y", 10_000) + "\n"
+		}
+		want += line
+		_, _ = q.Write([]byte(line))
+	}
+	q.Close(10 * time.Second)
+	if strings.Join(out, "") != want || q.Dropped() != 0 {
+		t.Fatalf("%d dropped, or lines are not as they were", q.Dropped())
+	}
+	for _, piece := range out {
+		if !strings.HasSuffix(piece, "\n") || len(piece) > 4096 && strings.Count(piece, "\n") > 1 {
+			t.Errorf("%d bytes at once, of %d lines, end in %q", len(piece), strings.Count(piece, "\n"), piece[len(piece)-1:])
+		}
+	}
+}
+
+type pieces []string
+
+func (p *pieces) Write(b []byte) (int, error) {
+	*p = append(*p, string(b))
+	return len(b), nil
+}
+
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
