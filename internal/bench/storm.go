@@ -115,6 +115,7 @@ func (b *bench) weather(s *server, keys *keyServer, t tempest) error {
 	// for the time of the next call, for as much as ten milliseconds. Were there none
 	// left, answers would be read late, and the gate be blamed.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(stormRates + 1))
+	defer uncollected()()
 	proper, err := b.sending(s, t.proper, properRate, allowedAs(t.proper))
 	if err != nil {
 		return err
