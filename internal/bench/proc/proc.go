@@ -8,7 +8,8 @@
 //  1. A program that was started is ended and waited for by Kill, and ends with
 //     this process however that one ends (TestKill).
 //  2. CPU time is that of all threads of the process (TestCPU).
-//  3. A program runs on its core and nowhere else, where the system can be told
+//  3. A program that is frozen uses no CPU until it is thawed (TestFreeze).
+//  4. A program runs on its core and nowhere else, where the system can be told
 //     so (TestPinned).
 package proc
 
@@ -22,6 +23,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -82,6 +84,12 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // it may have ended already
 	<-p.done
+}
+
+// Freeze stops the process where it is, until the returned function is called.
+func (p *Process) Freeze() (thaw func()) {
+	_ = p.cmd.Process.Signal(syscall.SIGSTOP) // it may have ended already
+	return func() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
 }
 
 // Ready asks probe until it says nil, for at most limit. The error says what

@@ -56,6 +56,30 @@ func TestCPU(t *testing.T) {
 	}
 }
 
+func TestFreeze(t *testing.T) {
+	p := start(t, proc.Anywhere, "while :; do :; done")
+	state := func(want func(state string) bool) {
+		t.Helper()
+		for deadline := time.Now().Add(5 * time.Second); ; {
+			stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID()), "stat"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, rest, _ := strings.Cut(string(stat), ") ")
+			if want(rest[:1]) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("its state is %s", rest[:1])
+			}
+		}
+	}
+	thaw := p.Freeze()
+	state(func(state string) bool { return state == "T" })
+	thaw()
+	state(func(state string) bool { return state == "R" })
+}
+
 func TestPinned(t *testing.T) {
 	cores, err := proc.Cores()
 	if err != nil || len(cores) == 0 {
