@@ -42,23 +42,21 @@ func split(raw string, maxBytes int) (compact, error) {
 	if parts[0] == "" || parts[1] == "" {
 		return compact{}, fail(ErrMalformed, "an empty part")
 	}
+	// What is base64url to the last byte decodes to just so many.
+	header, claims := strictBase64.DecodedLen(len(parts[0])), strictBase64.DecodedLen(len(parts[1]))
 	var space [2 << 10]byte
 	text := space[:]
-	if most := strictBase64.DecodedLen(dots[1]); most > len(text) {
-		text = make([]byte, most)
+	if header+claims > len(text) {
+		text = make([]byte, header+claims)
 	}
 	signature := make([]byte, strictBase64.DecodedLen(len(parts[2])))
-	var sizes [len(parts)]int
-	for i, to := range [...][]byte{text, text[strictBase64.DecodedLen(dots[0]):], signature} {
-		var err error
-		if sizes[i], err = strictBase64.Decode(to, []byte(parts[i])); err != nil {
+	for i, to := range [...][]byte{text[:header], text[header : header+claims], signature} {
+		if _, err := strictBase64.Decode(to, []byte(parts[i])); err != nil {
 			return compact{}, fail(ErrMalformed, "a part that is cut short or has spare bits")
 		}
 	}
-	both := string(text[:strictBase64.DecodedLen(dots[0])+sizes[1]])
-	return compact{
-		header: both[:sizes[0]], claims: both[len(both)-sizes[1]:], signature: signature[:sizes[2]], signed: raw[:dots[1]],
-	}, nil
+	both := string(text[:header+claims])
+	return compact{header: both[:header], claims: both[header:], signature: signature, signed: raw[:dots[1]]}, nil
 }
 
 func base64url(c byte) bool {
