@@ -129,7 +129,7 @@ func (e Edit) changes() ([]change, error) {
 		faults = append(faults, err)
 		old, _ := namePattern(IdentityNames())
 		changes = append(changes, change{
-			mark: "identity", times: 3, find: regexp.MustCompile(regexp.QuoteMeta(old)), with: always(pattern),
+			mark: "identity", times: 4, find: regexp.MustCompile(regexp.QuoteMeta(old)), with: always(pattern),
 		})
 	}
 	more, fault := e.sent()

@@ -21,4 +21,8 @@
 //     (TestValuesThatCouldChangeTheFileAreRefused).
 //  4. [Sent] says what the shipped file sends jwtgate because it reads that from
 //     the file itself (TestSent); the end-to-end tests show it on a real Envoy.
+//  5. The file removes the headers that name another method, URL or host in every
+//     spelling, exactly those of jwtgate's own list, and lets jwtgate see and remove
+//     the same (TestTheOverridePatternIsTheListOfOverrides,
+//     TestTheOverridePatternIsTheSameEverywhere).
 package envoy

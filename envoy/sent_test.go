@@ -58,15 +58,17 @@ func TestSent(t *testing.T) {
 	}{
 		{"credentials", []string{"authorization", "cookie", "sec-websocket-protocol", "x-access-token", "token", "x-token-id"}, true},
 		{"what says how a request was meant", []string{
-			"origin", "sec-fetch-site", "upgrade", "access-control-request-method", "content-length", "content-type", "transfer-encoding", "trailer",
+			"origin", "sec-fetch-site", "upgrade", "access-control-request-method", "access-control-request-headers",
+			"content-length", "content-type", "transfer-encoding", "trailer", "connection",
 		}, true},
 		{"the request's id", []string{"x-request-id"}, true},
 		{"identity in every spelling", append(envoy.IdentityNames(), "x_user_id", "x.user.id", "x~user-roles"), true},
 		{"overrides in every spelling", []string{
 			"x-http-method-override", "x_http_method", "x.method.override", "x-original-url", "x-rewrite-url", "x-rewrite_url",
+			"forwarded", "script_name", "x-script.name",
 		}, true},
 		{"others", []string{
-			"", "user-agent", "accept", "x-user", "x-user-agent", "x-userid", "ax-user-id", "x-tenant", "x-http-methods", "x-original-uri",
+			"", "user-agent", "accept", "x-user", "x-user-agent", "x-userid", "ax-user-id", "x-tenant", "x-http-methods", "x-original-uris", "connections", "script",
 			"x-forwarded-for", "cookies", "cookie2", "originator", "authorizations", "x-request-id2", "patterns:", "encode_raw_headers", ".*",
 			"x-envoy-upstream-stream-duration-ms",
 		}, false},

@@ -72,6 +72,9 @@ func relaxations(cfg *config.Config) []relaxation {
 		}
 	}
 	open = append(open, shadows(cfg)...)
+	if cfg.CORS.Preflight == config.PreflightPass {
+		open = append(open, relaxation{"preflight_pass", "every host"})
+	}
 	for _, one := range cfg.Relax.All {
 		open = append(open, relaxation{string(one), "every host"})
 	}

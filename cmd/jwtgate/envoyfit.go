@@ -14,20 +14,28 @@ import (
 
 // gateOf says what an Envoy file has to fit for a config without mistakes.
 func gateOf(cfg *config.Config) envoylint.Gate {
-	anywhere := cfg.Relax.Anywhere()
+	anywhere, everywhere := cfg.Relax.Anywhere(), cfg.Relax.Everywhere()
 	needs := envoylint.Gate{
 		Identity:  identityNames(cfg.Identity),
-		Overrides: identity.OverrideNames(anywhere), Removed: identity.OverrideNames(cfg.Relax.Everywhere()),
-		AnswersCORS: len(cfg.CORS.Origins) > 0,
+		Overrides: overrideNames(cfg.Identity, anywhere), Removed: overrideNames(cfg.Identity, everywhere),
+		// With preflight: check, a browser's preflight is refused for its lack of a token.
+		AnswersCORS: len(cfg.CORS.Origins) > 0 && cfg.CORS.Preflight != config.PreflightCheck,
 		TLS:         cfg.Server.TLS.Enabled(), ClientTLS: cfg.Server.TLS.ClientCAFile != "",
-		EncodedSlash: anywhere.EncodedSlash, DoubleSlash: anywhere.DoubleSlash,
+		EncodedSlash: anywhere.EncodedSlash, DoubleSlash: anywhere.DoubleSlash, CaseSensitive: everywhere.CaseSensitive,
 	}
 	if _, port, err := net.SplitHostPort(cfg.Server.Listen); err == nil && !strings.HasPrefix(cfg.Server.Listen, "unix:") {
 		needs.Port = port
 	}
 	noteCredentials(cfg, &needs)
 	for _, name := range envoy.SentByName() {
-		if place := slices.Contains(credentialHeaders(), name); !place || slices.Contains(needs.Tokens, name) {
+		read := true
+		switch {
+		case slices.Contains(credentialHeaders(), name):
+			read = slices.Contains(needs.Tokens, name)
+		case name == "access-control-request-headers":
+			read = cfg.CORS.Preflight == config.PreflightAnswer
+		}
+		if read {
 			needs.Reads = append(needs.Reads, name)
 		}
 	}
@@ -46,6 +54,19 @@ func gateOf(cfg *config.Config) envoylint.Gate {
 		}
 	}
 	return needs
+}
+
+// overrideNames returns the override headers that the gate removes under a
+// relaxation, and those that the configuration strips whatever is relaxed.
+func overrideNames(section config.Identity, relaxed config.Relaxed) []string {
+	names := identity.OverrideNames(relaxed)
+	for _, name := range section.Strip {
+		if identity.Overrides(name) {
+			names = append(names, identity.Fold(name))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // credentialHeaders are the headers that hold a credential only where a config

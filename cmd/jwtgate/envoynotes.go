@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/identity"
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
@@ -33,18 +34,19 @@ func envoyEdit(cfg *config.Config) envoy.Edit {
 	return edit
 }
 
-// identityNames returns the header names that the gate sets or strips.
-func identityNames(identity config.Identity) []string {
-	names := make([]string, 0, len(identity.Headers))
-	for _, header := range identity.Headers {
+// identityNames returns the header names that the gate sets or strips, except
+// override headers, which the gate removes whether they are listed or not.
+func identityNames(section config.Identity) []string {
+	names := make([]string, 0, len(section.Headers))
+	for _, header := range section.Headers {
 		names = append(names, header.Name)
 	}
-	return slices.Concat(names, identity.Removed, identity.Strip)
+	return slices.DeleteFunc(slices.Concat(names, section.Removed, section.Strip), identity.Overrides)
 }
 
-// newIdentity returns those of them that the shipped envoy.yaml does not know.
-func newIdentity(identity config.Identity) []string {
-	return slices.DeleteFunc(identityNames(identity), func(name string) bool { return slices.Contains(envoy.IdentityNames(), name) })
+// newIdentity returns those of them that the shipped envoy.yaml does not have.
+func newIdentity(section config.Identity) []string {
+	return slices.DeleteFunc(identityNames(section), func(name string) bool { return slices.Contains(envoy.IdentityNames(), name) })
 }
 
 // tokenHeaders returns the header fields that tokens are taken from, by name.

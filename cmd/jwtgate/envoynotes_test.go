@@ -21,6 +21,7 @@ func envoyRows() []envoyRow {
 	return []envoyRow{
 		{name: "the defaults"},
 		{name: "the shipped file's extra name", config: "identity: {strip: [x-user-roles]}"},
+		{name: "override headers, in two spellings", config: "identity: {strip: [x-forwarded-host, script_name, FORWARDED]}"},
 		{name: "a default taken out", config: "identity: {headers: {x-user-email: null}}"},
 		{
 			name: "headers of one's own", config: `identity: {headers: {x-user-team: "custom:team"}, strip: [x-user-roles, x-tenant]}`,

@@ -67,7 +67,7 @@ func (i instantFlag) time(now time.Time) time.Time {
 
 // Help is the command's longer help.
 func (explainCommand) Help() string {
-	return `Takes one request through the very code that serves, and prints each check, the decision, and what to change. The token is never printed. Exits 0 when the request is allowed, 1 when it is denied, 2 when that could not be decided.
+	return `Takes one request through the very code that serves, and prints each check, the decision, and what to change. The token is never printed. Exits 0 when the request is allowed or answered by the gate itself, 1 when it is denied, 2 when that could not be decided.
 
 Examples:
   jwtgate explain --config jwtgate.yaml --path /api/admin/users --token-file token.jwt
@@ -90,7 +90,7 @@ func (cmd explainCommand) Run(ctx context.Context, c console, parsed *kong.Conte
 	switch d := explanation.Decision; {
 	case err != nil:
 		return err
-	case d.Verdict == gate.VerdictAllow:
+	case d.Verdict == gate.VerdictAllow, d.Verdict == gate.VerdictAnswer:
 		return nil
 	case undecided(d):
 		return told{errors.New("could not decide")}

@@ -117,68 +117,79 @@ func (e explainer) token(t *testing.T, i *devidp.Issuer, header, changed object)
 type question struct {
 	args  []string
 	token string // empty: none
+	cors  string // the section of the config; empty: none
 }
 
 // questions has a way to each reason that a request of the command line can come
 // to.
 func (e explainer) questions(t *testing.T) map[gate.Reason]question {
 	home := func(path string, changed object) question {
-		return question{[]string{"--path", path}, e.token(t, e.home, nil, changed)}
+		return question{args: []string{"--path", path}, token: e.token(t, e.home, nil, changed)}
 	}
 	with := func(header object) question {
-		return question{[]string{"--path", "/team"}, e.token(t, e.home, header, nil)}
+		return question{args: []string{"--path", "/team"}, token: e.token(t, e.home, header, nil)}
 	}
 	plain := func(args ...string) question { return question{args: args} }
+	send := func(token string, args ...string) question { return question{args: args, token: token} }
+	preflight := func(cors, origin string) question {
+		return question{cors: cors, args: []string{"--method", "OPTIONS", "--path", "/team", "--header", "Origin: " + origin,
+			"--header", "Access-Control-Request-Method: GET"}}
+	}
+	const answering = `cors: {origins: ["https://app.example"]}`
 	at := func(d time.Duration) int64 { return explained.Add(d).Unix() }
 	good := e.token(t, e.home, nil, nil)
 	dot := strings.LastIndexByte(good, '.') + 1
 	forged := good[:dot] + strings.Repeat("A", len(good)-dot)
 	return map[gate.Reason]question{
-		"allowed":              {[]string{"--path", "/team", "--host", "api.example", "--header", "X-User-Id: root"}, good},
-		"public":               plain("--path", "/open/x?a=b", "--header", "x-user-id: root"),
-		"preflight":            plain("--method", "OPTIONS", "--path", "/team", "--header", "Origin: https://app.example", "--header", "Access-Control-Request-Method: GET"),
-		"anonymous":            plain("--path", "/feed"),
-		"anonymous_invalid":    home("/lenient", object{"exp": at(-time.Hour)}),
-		"shadowed":             home("/shade", object{"groups": []string{"guests"}}),
-		"path_refused":         plain("--path", "/team/../open/x"),
-		"host_refused":         plain("--path", "/open/x", "--host", "a.example,b.example"),
-		"route_unknown":        plain("--path", "/open/x", "--route", "opne"),
-		"route_mismatch":       plain("--path", "/open/x", "--route", "team"),
-		"route_denied":         plain("--path", "/closed"),
-		"credential_ambiguous": {[]string{"--path", "/team", "--header", "Authorization: Bearer x"}, good},
-		"credential_missing":   plain("--path", "/team", "--header", "Authorization: Basic YTpi"),
-		"cross_site":           {[]string{"--method", "POST", "--path", "/page", "--header", "Origin: https://evil.example"}, good},
-		"token_malformed":      plain("--path", "/team", "--header", "Authorization: Bearer null"),
-		"token_too_large":      home("/team", object{"padding": strings.Repeat("x", 4096)}),
-		"alg_not_allowed":      with(object{"alg": "none"}),
-		"header_not_allowed":   with(object{"crit": []string{"exp"}}),
-		"type_not_allowed":     with(object{"typ": "logout+jwt"}),
-		"kid_missing":          with(object{"kid": nil}),
-		"issuer_unknown":       home("/team", object{"iss": "https://home.example"}),
-		"keys_unavailable":     home("/team", object{"iss": "http://127.0.0.1:1"}),
-		"key_unknown":          with(object{"kid": "gone"}),
-		"key_unfit":            with(object{"alg": "ES384"}),
-		"signature_invalid":    {[]string{"--path", "/team"}, forged},
-		"claims_malformed":     home("/team", object{"exp": "tomorrow"}),
-		"expiry_missing":       home("/team", object{"exp": nil}),
-		"expired":              home("/team", object{"exp": at(-time.Hour)}),
-		"not_yet_valid":        home("/team", object{"nbf": at(time.Hour)}),
-		"issued_in_future":     home("/team", object{"iat": at(time.Hour)}),
-		"lifetime_too_long":    home("/team", object{"exp": at(48 * time.Hour)}),
-		"audience_mismatch":    home("/team", object{"aud": "other-api"}),
-		"client_mismatch":      home("/team", object{"client_id": "billing"}),
-		"token_use_mismatch":   {[]string{"--path", "/feed"}, e.token(t, e.pool, nil, object{"token_use": "id", "aud": "web"})},
-		"subject_missing":      home("/team", object{"sub": nil}),
-		"token_revoked":        home("/team", object{"sub": "mallory"}),
-		"issuer_not_allowed":   {[]string{"--path", "/team"}, e.token(t, e.pool, nil, object{"token_use": "access"})},
-		"group_missing":        home("/team", object{"groups": []string{"guests", "staff"}}),
-		"scope_missing":        home("/team", object{"scope": "orders/read"}),
-		"client_not_allowed":   home("/team", object{"client_id": "mobile"}),
-		"login_too_old":        home("/fresh", object{"auth_time": at(-time.Hour), "acr": "gold"}),
-		"acr_too_weak":         home("/fresh", object{"auth_time": at(-time.Minute), "acr": "tin"}),
-		"condition_false":      home("/own/bob", nil),
-		"condition_error":      home("/level", nil),
-		"identity_too_large":   home("/team", object{"sub": strings.Repeat("x", 65)}),
+		"allowed":                   send(good, "--path", "/team", "--host", "api.example", "--header", "X-User-Id: root"),
+		"public":                    plain("--path", "/open/x?a=b", "--header", "x-user-id: root"),
+		"preflight":                 preflight("cors: {preflight: pass}", "https://app.example"),
+		"preflight_answered":        preflight(answering, "https://app.example"),
+		"preflight_refused":         preflight(answering, "https://evil.example"),
+		"method_refused":            plain("--method", "delete", "--path", "/open/x"),
+		"connection_header_refused": plain("--path", "/open/x", "--header", "Connection: upgrade, x-user-id"),
+		"anonymous":                 plain("--path", "/feed"),
+		"anonymous_invalid":         home("/lenient", object{"exp": at(-time.Hour)}),
+		"shadowed":                  home("/shade", object{"groups": []string{"guests"}}),
+		"path_refused":              plain("--path", "/team/../open/x"),
+		"host_refused":              plain("--path", "/open/x", "--host", "a.example,b.example"),
+		"route_unknown":             plain("--path", "/open/x", "--route", "opne"),
+		"route_mismatch":            plain("--path", "/open/x", "--route", "team"),
+		"route_denied":              plain("--path", "/closed"),
+		"credential_ambiguous":      send(good, "--path", "/team", "--header", "Authorization: Bearer x"),
+		"credential_missing":        plain("--path", "/team", "--header", "Authorization: Basic YTpi"),
+		"cross_site":                send(good, "--method", "POST", "--path", "/page", "--header", "Origin: https://evil.example"),
+		"token_malformed":           plain("--path", "/team", "--header", "Authorization: Bearer null"),
+		"token_too_large":           home("/team", object{"padding": strings.Repeat("x", 4096)}),
+		"alg_not_allowed":           with(object{"alg": "none"}),
+		"header_not_allowed":        with(object{"crit": []string{"exp"}}),
+		"type_not_allowed":          with(object{"typ": "logout+jwt"}),
+		"kid_missing":               with(object{"kid": nil}),
+		"issuer_unknown":            home("/team", object{"iss": "https://home.example"}),
+		"keys_unavailable":          home("/team", object{"iss": "http://127.0.0.1:1"}),
+		"key_unknown":               with(object{"kid": "gone"}),
+		"key_unfit":                 with(object{"alg": "ES384"}),
+		"signature_invalid":         send(forged, "--path", "/team"),
+		"claims_malformed":          home("/team", object{"exp": "tomorrow"}),
+		"expiry_missing":            home("/team", object{"exp": nil}),
+		"expired":                   home("/team", object{"exp": at(-time.Hour)}),
+		"not_yet_valid":             home("/team", object{"nbf": at(time.Hour)}),
+		"issued_in_future":          home("/team", object{"iat": at(time.Hour)}),
+		"lifetime_too_long":         home("/team", object{"exp": at(48 * time.Hour)}),
+		"audience_mismatch":         home("/team", object{"aud": "other-api"}),
+		"client_mismatch":           home("/team", object{"client_id": "billing"}),
+		"token_use_mismatch":        send(e.token(t, e.pool, nil, object{"token_use": "id", "aud": "web"}), "--path", "/feed"),
+		"subject_missing":           home("/team", object{"sub": nil}),
+		"token_revoked":             home("/team", object{"sub": "mallory"}),
+		"issuer_not_allowed":        send(e.token(t, e.pool, nil, object{"token_use": "access"}), "--path", "/team"),
+		"group_missing":             home("/team", object{"groups": []string{"guests", "staff"}}),
+		"scope_missing":             home("/team", object{"scope": "orders/read"}),
+		"client_not_allowed":        home("/team", object{"client_id": "mobile"}),
+		"login_too_old":             home("/fresh", object{"auth_time": at(-time.Hour), "acr": "gold"}),
+		"acr_too_weak":              home("/fresh", object{"auth_time": at(-time.Minute), "acr": "tin"}),
+		"condition_false":           home("/own/bob", nil),
+		"condition_error":           home("/level", nil),
+		"identity_too_large":        home("/team", object{"sub": strings.Repeat("x", 65)}),
 	}
 }
 
@@ -191,7 +202,11 @@ func unasked() []gate.Reason {
 // ask runs explain on a question.
 func (e explainer) ask(t *testing.T, q question, more ...string) outcome {
 	t.Helper()
-	args := append([]string{"explain", "--config", e.config, "--at", explained.Format(time.RFC3339)}, q.args...)
+	config := e.config
+	if q.cors != "" {
+		config = e.put(t, "cors.yaml", explainedYAML+q.cors+"\n")
+	}
+	args := append([]string{"explain", "--config", config, "--at", explained.Format(time.RFC3339)}, q.args...)
 	if q.token != "" {
 		args = append(args, "--token-file", e.put(t, "token.jwt", q.token+"\n"))
 	}
@@ -240,7 +255,7 @@ func TestExplainGolden(t *testing.T) {
 // exitOf is the exit code that belongs to a reason.
 func exitOf(m gate.Meaning) int {
 	switch {
-	case m.Verdict == gate.VerdictAllow:
+	case m.Verdict != gate.VerdictDeny:
 		return exitYes
 	case m.Outage || m.Fault == gate.FaultGate:
 		return exitFailure
@@ -318,6 +333,11 @@ func (e explainer) checkJSON(t *testing.T, q question, m gate.Meaning, text outc
 		}
 		if !strings.Contains(text.out, step.Text) {
 			t.Errorf("the text has no %q", step.Text)
+		}
+	}
+	for name, value := range view.ResponseHeaders {
+		if !strings.Contains(text.out, "  "+name+": "+value+"\n") {
+			t.Errorf("the text has no response header %s: %s", name, value)
 		}
 	}
 	for name, value := range view.Headers {

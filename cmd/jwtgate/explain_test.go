@@ -49,9 +49,9 @@ func TestExplainTokenAndTime(t *testing.T) {
 func TestExplainPutsTheTokenWhereTheRouteReadsIt(t *testing.T) {
 	e := newExplainer(t)
 	raw := e.token(t, e.home, nil, nil)
-	e.ask(t, question{[]string{"--path", "/page"}, raw}).
+	e.ask(t, question{args: []string{"--path", "/page"}, token: raw}).
 		holds(t, exitYes, []string{`a token in the cookie "session"`, "takes out cookie"}, nil)
-	e.ask(t, question{[]string{"--path", "/team"}, raw}).
+	e.ask(t, question{args: []string{"--path", "/team"}, token: raw}).
 		holds(t, exitYes, []string{"a token in Authorization: Bearer", "takes out authorization"}, nil)
 }
 

@@ -23,12 +23,19 @@ func writeExplanation(out io.Writer, e *gate.Explanation) error {
 	}
 	d := e.Decision
 	fmt.Fprintf(&text, "\n%s: %s", d.Verdict, d.Reason)
-	if d.Denial != nil {
-		fmt.Fprintf(&text, " (HTTP %d)", d.Denial.Status)
+	if d.Denial != nil || d.Answer != nil {
+		fmt.Fprintf(&text, " (HTTP %d)", d.Status())
+	}
+	if len(d.Further) > 0 && d.Denial != nil {
+		fmt.Fprintf(&text, " by route %s", d.Route)
 	}
 	fmt.Fprintf(&text, ", decision %s at %s\n", d.ID, d.Time.UTC().Format(time.RFC3339))
 	if d.Excused != "" {
-		fmt.Fprintf(&text, "let go on without identity; it would have been denied: %s\n", d.Excused)
+		how := "let go on without identity; "
+		if d.Reason == gate.ReasonAllowed {
+			how = "a route in shadow would refuse it; "
+		}
+		fmt.Fprintf(&text, "%sit would have been denied: %s\n", how, d.Excused)
 	}
 	switch texts := clientTexts(d); len(texts) {
 	case 0:
@@ -40,11 +47,10 @@ func writeExplanation(out io.Writer, e *gate.Explanation) error {
 	if d.Mend != "" {
 		fmt.Fprintf(&text, "to allow: %s\n", d.Mend)
 	}
-	if len(d.Set) > 0 {
-		text.WriteString("the application gets\n")
-		for _, h := range d.Set {
-			fmt.Fprintf(&text, "  %s: %s\n", h.Name, h.Value)
-		}
+	writeFields(&text, "the application gets", d.Set)
+	writeFields(&text, "the response gets, unless it has them", d.AddToResponse)
+	if d.Answer != nil {
+		writeFields(&text, "the client gets", d.Answer.Headers)
 	}
 	if len(d.RemoveParameters) > 0 {
 		fmt.Fprintf(&text, "without the parameters %s\n", strings.Join(d.RemoveParameters, ", "))
@@ -57,6 +63,16 @@ func writeExplanation(out io.Writer, e *gate.Explanation) error {
 	return err
 }
 
+// writeFields writes header fields under a title; without fields nothing.
+func writeFields(text *strings.Builder, title string, fields []gate.Header) {
+	for i, h := range fields {
+		if i == 0 {
+			text.WriteString(title + "\n")
+		}
+		fmt.Fprintf(text, "  %s: %s\n", h.Name, h.Value)
+	}
+}
+
 // explanationJSON is an explanation for programs.
 type explanationJSON struct {
 	Decision string       `json:"decision"`
@@ -65,6 +81,7 @@ type explanationJSON struct {
 	Reason   gate.Reason  `json:"reason"`
 	Shadow   gate.Reason  `json:"shadow,omitempty"`
 	Route    string       `json:"route"`
+	Further  []string     `json:"further,omitempty"`
 	Status   int          `json:"status,omitempty"`
 	Text     string       `json:"text,omitempty"` // what the client is told
 	Detail   string       `json:"detail,omitempty"`
@@ -76,7 +93,10 @@ type explanationJSON struct {
 	Steps    []gate.Step  `json:"steps"`
 	// Headers are set, Remove and RemoveParameters taken out, before the
 	// application gets the request.
-	Headers          map[string]string `json:"headers,omitempty"`
+	Headers map[string]string `json:"headers,omitempty"`
+	// ResponseHeaders are what the client gets beside the application's own, or in
+	// an answer of the gate's.
+	ResponseHeaders  map[string]string `json:"response_headers,omitempty"`
 	Remove           []string          `json:"remove,omitempty"`
 	RemoveParameters []string          `json:"remove_parameters,omitempty"`
 }
@@ -84,23 +104,33 @@ type explanationJSON struct {
 func writeExplanationJSON(out io.Writer, e *gate.Explanation) error {
 	d := e.Decision
 	view := explanationJSON{
-		Decision: d.ID.String(), Time: d.Time.UTC(), Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused, Route: d.Route,
+		Decision: d.ID.String(), Time: d.Time.UTC(), Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused, Route: d.Route, Further: d.Further,
 		Detail: d.Detail, Mend: d.Mend, Issuer: d.Issuer, Subject: d.Subject, KeyID: d.KeyID, Config: d.ConfigHash,
 		Steps: e.Steps, Remove: d.Remove, RemoveParameters: d.RemoveParameters,
 	}
 	if d.Denial != nil {
 		view.Status, view.Text = d.Denial.Status, d.Denial.Detail
-	} else if d.Verdict == gate.VerdictAllow {
-		view.Status = 200
+	} else if d.Verdict == gate.VerdictAllow || d.Answer != nil {
+		view.Status = d.Status()
 	}
-	for _, h := range d.Set {
-		if view.Headers == nil {
-			view.Headers = map[string]string{}
-		}
-		view.Headers[h.Name] = h.Value
+	view.Headers, view.ResponseHeaders = fieldMap(d.Set), fieldMap(d.AddToResponse)
+	if d.Answer != nil {
+		view.ResponseHeaders = fieldMap(d.Answer.Headers)
 	}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(view)
+}
+
+// fieldMap is header fields by their names; nil without any.
+func fieldMap(fields []gate.Header) map[string]string {
+	if len(fields) == 0 {
+		return nil
+	}
+	all := make(map[string]string, len(fields))
+	for _, h := range fields {
+		all[h.Name] = h.Value
+	}
+	return all
 }

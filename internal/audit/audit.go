@@ -54,7 +54,7 @@ func New(targets Targets, memory *Memory) *Log {
 // without identity, is remembered whether it is written or not: somebody holds
 // its id and may ask.
 func (l *Log) Write(ctx context.Context, r *gate.Request, d *gate.Decision) {
-	if !d.Record && d.Verdict == gate.VerdictAllow && d.Excused == "" {
+	if !d.Record && (d.Verdict == gate.VerdictAllow || d.Verdict == gate.VerdictAnswer) && d.Excused == "" {
 		return
 	}
 	record := l.record(r, d)

@@ -85,6 +85,19 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// The further rules that a request was held to stand in its line, and are remembered.
+func TestWriteOfFurtherRules(t *testing.T) {
+	d := denied()
+	d.Further = []string{"GET,HEAD /a", "admin"}
+	_, line := write(t, request(), d)
+	if got := fmt.Sprint(line["further"]); got != "[GET,HEAD /a admin]" {
+		t.Errorf("further is %s", got)
+	}
+	if text := (&audit.Record{Verdict: d.Verdict, Reason: d.Reason, Route: "own", Further: d.Further}).Explain().Steps[1].Text; !strings.Contains(text, "own; held to GET,HEAD /a, admin too") {
+		t.Errorf("explained as %q", text)
+	}
+}
+
 // A request of which nothing is known has a line with the same keys.
 func TestWriteOfWhatCouldNotBeRead(t *testing.T) {
 	_, full := write(t, request(), denied())
@@ -104,6 +117,7 @@ func TestWhichDecisionsAreKept(t *testing.T) {
 		written, remembered bool
 	}{
 		{"allowed", gate.Decision{Verdict: gate.VerdictAllow}, false, false},
+		{"answered", gate.Decision{Verdict: gate.VerdictAnswer}, false, false},
 		{"allowed, and recorded", gate.Decision{Verdict: gate.VerdictAllow, Record: true}, true, true},
 		{"excused", gate.Decision{Verdict: gate.VerdictAllow, Excused: gate.ReasonExpired}, false, true},
 		{"denied", gate.Decision{Verdict: gate.VerdictDeny}, false, true},

@@ -274,19 +274,28 @@ func (c Choice) Empty() bool { return len(c.Any) == 0 && len(c.All) == 0 }
 // PreflightMode says what becomes of a CORS preflight.
 type PreflightMode string
 
-// The two preflight modes.
+// The preflight modes.
 const (
-	PreflightPass  PreflightMode = "pass"
-	PreflightCheck PreflightMode = "check"
+	PreflightAnswer PreflightMode = "answer" // the gate answers it
+	PreflightCheck  PreflightMode = "check"  // it needs what its route needs
+	PreflightPass   PreflightMode = "pass"   // it reaches the application without a token
 )
 
-// CORS is how browsers' cross-origin requests are treated.
+// CORS is how browsers' cross-origin requests are treated (Fetch standard, CORS
+// protocol).
 type CORS struct {
-	// Origins may read our own denials; each is a web origin as browsers send
-	// it. Credentials: also those to requests with cookies.
+	// Origins may call, and read the answers; each is a web origin as browsers
+	// send it. Credentials: also with cookies.
 	Origins     []string
 	Credentials bool
-	Preflight   PreflightMode
+	// Methods and Headers are those that a preflight is answered with; empty:
+	// those that it asked for.
+	Methods []string
+	Headers []string // in lower case
+	MaxAge  time.Duration
+	// Preflight is, unless the file says otherwise, answer where there are
+	// origins and check where there are none.
+	Preflight PreflightMode
 }
 
 // Audit says which decisions are recorded, and where to.

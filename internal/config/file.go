@@ -71,22 +71,3 @@ func revokedObject() object[string] {
 		},
 	}
 }
-
-func corsObject() object[CORS] {
-	return object[CORS]{
-		says: "a mapping such as {preflight: pass}",
-		keys: []key[CORS]{
-			field("origins", "origins that may read our own denials, where no CORS filter runs before the gate",
-				setOf("a list such as [https://app.example]", originForm()), func(c *CORS) *[]string { return &c.Origins }),
-			field("credentials", "whether they may read the denials of requests with cookies too", truth(), func(c *CORS) *bool { return &c.Credentials }).or("false"),
-			field("preflight", "pass: a preflight goes on without a token; check: it needs what its route needs",
-				oneOf(PreflightPass, PreflightCheck), func(c *CORS) *PreflightMode { return &c.Preflight }).or("pass"),
-		},
-		check: func(d *decoder, at place, c *CORS) {
-			unread := c.Origins == nil && d.stated(at.below("origins")) // its mistakes were reported
-			if c.Credentials && len(c.Origins) == 0 && !unread {
-				d.wrong(at.below("credentials"), "needs origins, since no other origin may read anything; write origins, or leave it out")
-			}
-		},
-	}
-}

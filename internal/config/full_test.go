@@ -85,7 +85,7 @@ routes:
 include: [routes.d/*.yaml]
 default: required
 
-cors: {origins: [], credentials: false, preflight: pass}
+cors: {origins: ["https://app.example"], credentials: false, preflight: answer, methods: [GET, PUT], headers: [Authorization, content-type], max_age: 10m}
 relax: {all: [], hosts: {}}
 revoked: {file: revoked.jsonl}
 audit: {denied: all, allowed: none, to: stderr}
@@ -145,7 +145,10 @@ func TestFull(t *testing.T) {
 				TokensFrom: fromBearer(), Audit: recorded},
 		}},
 		{"default", c.Default, config.AccessRequired},
-		{"cors", c.CORS, config.CORS{Origins: []string{}, Preflight: config.PreflightPass}},
+		{"cors", c.CORS, config.CORS{
+			Origins: []string{"https://app.example"}, Preflight: config.PreflightAnswer,
+			Methods: []string{"GET", "PUT"}, Headers: []string{"authorization", "content-type"}, MaxAge: 10 * time.Minute,
+		}},
 		{"relax", c.Relax, config.Relax{All: []config.Relaxation{}}},
 		{"revoked", c.RevokedFile, filepath.Join(dir, "revoked.jsonl")},
 		{"audit", c.Audit, config.Audit{Sampling: recorded, To: config.AuditStderr}},

@@ -33,7 +33,7 @@ func identityObject() object[Identity] {
 				read:  readHeaders,
 				shape: headersShape,
 			},
-			field("strip", "further headers that clients may never send", setOf("a list such as [x-user-roles]", headerName()),
+			field("strip", "further headers that clients may never send", setOf("a list such as [x-user-roles]", strippedHeader()),
 				func(i *Identity) *[]string { return &i.Strip }),
 			field("max_value_bytes", "a request whose identity value is longer is denied", number("bytes", 64, 65536),
 				func(i *Identity) *int { return &i.MaxValueBytes }).or("8192"),
@@ -132,9 +132,15 @@ func jsonPointer(text string) bool {
 	return !strings.Contains(rest, "~")
 }
 
-// headerName is a header that may be set or stripped, in lower case.
-func headerName() form[string] {
-	return lowered(textOf("a header name such as x-user-roles", badHeader))
+// strippedHeader is a header that may be stripped, in lower case: one that may be
+// set, or one that overrides what was checked, in any spelling of it.
+func strippedHeader() form[string] {
+	return lowered(textOf("a header name such as x-user-roles", func(text string) string {
+		if overrideHeader(strings.ReplaceAll(strings.ToLower(text), "_", "-")) {
+			return ""
+		}
+		return badHeader(text)
+	}))
 }
 
 // badHeader says what is wrong with a header name, or nothing.
@@ -164,6 +170,8 @@ func badHeader(text string) string {
 		return "begins or ends with a dash; write a name such as x-user-id"
 	case name == FieldAuthorization || name == FieldCookie:
 		return "is where credentials stand; tokens.forward decides about those, so write another name"
+	case overrideHeader(name):
+		return "is a header by which a client names another method, URL or host than the one that was checked, and is removed anyway; write another name"
 	case reservedHeader(name):
 		return "is a header that carries the request itself; setting or removing it would break requests, so write another name"
 	}
@@ -177,8 +185,7 @@ func reservedHeader(name string) bool {
 	switch name {
 	case "host", "content-length", "content-type", "content-encoding", "transfer-encoding", "trailer",
 		"connection", "keep-alive", "te", "upgrade", "expect", "origin", "set-cookie",
-		"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port",
-		"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url":
+		"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port":
 		return true
 	}
 	for _, family := range []string{"x-envoy-", "proxy-", "sec-", "access-control-", "grpc-"} {

@@ -52,6 +52,7 @@ identity:
 
 func TestHeaderMistakes(t *testing.T) {
 	const reserved = " is a header that carries the request itself; setting or removing it would break requests, so write another name"
+	const override = " is a header by which a client names another method, URL or host than the one that was checked, and is removed anyway; write another name"
 	const credential = " is where credentials stand; tokens.forward decides about those, so write another name"
 	for _, row := range []struct{ name, header, want string }{
 		{"an underscore", "x_user_id: sub", `2:22: identity.headers.x_user_id is no plain header name; write x-user-id, which covers every spelling of it`},
@@ -65,7 +66,9 @@ func TestHeaderMistakes(t *testing.T) {
 		{"framing", "transfer-encoding: sub", `2:22: identity.headers.transfer-encoding` + reserved},
 		{"hop by hop", "proxy-connection: sub", `2:22: identity.headers.proxy-connection` + reserved},
 		{"Envoy's own", "x-envoy-original-path: sub", `2:22: identity.headers.x-envoy-original-path` + reserved},
-		{"an override", "x-original-url: sub", `2:22: identity.headers.x-original-url` + reserved},
+		{"an override", "x-original-url: sub", `2:22: identity.headers.x-original-url` + override},
+		{"an override of the host", "forwarded: sub", `2:22: identity.headers.forwarded` + override},
+		{"a header with the client's address", "x-forwarded-for: sub", `2:22: identity.headers.x-forwarded-for` + reserved},
 		{"a credential", "Authorization: sub", `2:22: identity.headers.Authorization` + credential},
 		{"cookies", "cookie: sub", `2:22: identity.headers.cookie` + credential},
 		{"the same in another case", "x-user-id: sub, X-USER-ID: email", `2:38: identity.headers.X-USER-ID names a header that stands here already, in another case; keep one of them`},
@@ -89,5 +92,11 @@ func TestHeaderMistakes(t *testing.T) {
 			`2:42: identity.strip[4] repeats an earlier item; remove it`,
 			`2:47: identity.strip[5]` + reserved,
 		})
+	})
+	t.Run("strip an override", func(t *testing.T) {
+		c := parse(t, pool+"identity: {strip: [X-Forwarded-Host, forwarded, SCRIPT_NAME, path-info, x-http-method]}\n")
+		if got, want := c.Identity.Strip, []string{"x-forwarded-host", "forwarded", "script_name", "path-info", "x-http-method"}; !slices.Equal(got, want) {
+			t.Errorf("stripped are %q, want %q", got, want)
+		}
 	})
 }

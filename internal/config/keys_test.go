@@ -80,7 +80,7 @@ routes:
     shadow: false
 include: [routes.d/*.yaml]
 default: required
-cors: {origins: [], credentials: false, preflight: pass}
+cors: {origins: ["https://app.example"], credentials: false, preflight: answer, methods: [GET, PUT], headers: [Authorization, content-type], max_age: 10m}
 relax: {all: [], hosts: {}}
 revoked: {file: F}
 audit: {denied: all, allowed: none, to: stderr}

@@ -98,6 +98,6 @@ func TestPlantedMistakes(t *testing.T) {
 		`43:3: issuers.nobody.prefix is missing; with more than one issuer each says its own, such as "nobody:", or "" to leave its users and groups bare`,
 		`43:44: issuers.nobody.token_types[0] is "application/jwt"; write "jwt", application/ is understood`,
 		`44:35: cors.origins[0] is "*", which would be every site; write each origin out, such as https://app.example`,
-		`45:15: relax.all[0] is "encoded_dot"; write encoded_slash, encoded_percent, semicolon, double_slash, ignore_case, method_override, original_url or unverified_email`,
+		`45:15: relax.all[0] is "encoded_dot"; write encoded_slash, encoded_percent, semicolon, double_slash, ignore_case, case_sensitive, slash_sensitive, method_override, original_url, forwarded_host or unverified_email`,
 	})
 }

@@ -28,30 +28,62 @@ const (
 	RelaxSemicolon       Relaxation = "semicolon"        // ; and what follows it in a segment is cut before matching
 	RelaxDoubleSlash     Relaxation = "double_slash"     // empty segments are dropped
 	RelaxIgnoreCase      Relaxation = "ignore_case"      // paths are matched without regard to case
-	RelaxMethodOverride  Relaxation = "method_override"  // X-HTTP-Method-Override and its kin reach the application
-	RelaxOriginalURL     Relaxation = "original_url"     // X-Original-URL and X-Rewrite-URL reach the application
+	RelaxCaseSensitive   Relaxation = "case_sensitive"   // the application distinguishes /a from /A
+	RelaxSlashSensitive  Relaxation = "slash_sensitive"  // the application distinguishes /a from /a/
+	RelaxMethodOverride  Relaxation = "method_override"  // headers and parameters that name another method reach the application
+	RelaxOriginalURL     Relaxation = "original_url"     // headers that name another URL reach the application
+	RelaxForwardedHost   Relaxation = "forwarded_host"   // headers that name another host reach the application
 	RelaxUnverifiedEmail Relaxation = "unverified_email" // an email address is told although it is not verified
 )
+
+// OverrideHeaders returns the headers that name another method, URL or host than
+// the one that was checked, and on which some applications act, in lower case. A
+// client's own are removed unless the relaxation is open.
+func OverrideHeaders() map[Relaxation][]string {
+	return map[Relaxation][]string{
+		RelaxMethodOverride: {
+			"x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-forwarded-method",
+		},
+		RelaxOriginalURL: {
+			"x-original-url", "x-rewrite-url", "x-original-uri", "x-forwarded-uri", "x-forwarded-path", "x-forwarded-prefix",
+			"x-script-name", "script-name", "path-info",
+		},
+		RelaxForwardedHost: {
+			"x-forwarded-host", "x-forwarded-server", "forwarded", "x-host", "x-original-host", "x-http-host-override",
+		},
+	}
+}
+
+// overrideHeader reports whether a header is one of [OverrideHeaders].
+func overrideHeader(name string) bool {
+	for _, names := range OverrideHeaders() {
+		if slices.Contains(names, name) {
+			return true
+		}
+	}
+	return false
+}
 
 // relaxations is the closed list, for the decoder.
 func relaxations() []Relaxation {
 	return []Relaxation{
 		RelaxEncodedSlash, RelaxEncodedPercent, RelaxSemicolon, RelaxDoubleSlash, RelaxIgnoreCase,
-		RelaxMethodOverride, RelaxOriginalURL, RelaxUnverifiedEmail,
+		RelaxCaseSensitive, RelaxSlashSensitive, RelaxMethodOverride, RelaxOriginalURL, RelaxForwardedHost, RelaxUnverifiedEmail,
 	}
 }
 
 // Relaxed is what is open for one request. The zero value is strict.
 type Relaxed struct {
 	EncodedSlash, EncodedPercent, Semicolon, DoubleSlash, IgnoreCase bool
-	MethodOverride, OriginalURL, UnverifiedEmail                     bool
+	CaseSensitive, SlashSensitive                                    bool
+	MethodOverride, OriginalURL, ForwardedHost, UnverifiedEmail      bool
 }
 
 // Bits is the same as a number, each hole one bit of it.
 func (r Relaxed) Bits() (bits uint16) {
 	for i, open := range [...]bool{
-		r.EncodedSlash, r.EncodedPercent, r.Semicolon, r.DoubleSlash, r.IgnoreCase,
-		r.MethodOverride, r.OriginalURL, r.UnverifiedEmail,
+		r.EncodedSlash, r.EncodedPercent, r.Semicolon, r.DoubleSlash, r.IgnoreCase, r.CaseSensitive, r.SlashSensitive,
+		r.MethodOverride, r.OriginalURL, r.ForwardedHost, r.UnverifiedEmail,
 	} {
 		if open {
 			bits |= 1 << i
@@ -98,6 +130,9 @@ func (r *Relaxed) add(opened []Relaxation) {
 	r.IgnoreCase = r.IgnoreCase || has(RelaxIgnoreCase)
 	r.MethodOverride = r.MethodOverride || has(RelaxMethodOverride)
 	r.OriginalURL = r.OriginalURL || has(RelaxOriginalURL)
+	r.ForwardedHost = r.ForwardedHost || has(RelaxForwardedHost)
+	r.CaseSensitive = r.CaseSensitive || has(RelaxCaseSensitive)
+	r.SlashSensitive = r.SlashSensitive || has(RelaxSlashSensitive)
 	r.UnverifiedEmail = r.UnverifiedEmail || has(RelaxUnverifiedEmail)
 }
 
@@ -118,7 +153,37 @@ func relaxObject() object[Relax] {
 			field("all", "opened on every host", relaxationList(), func(r *Relax) *[]Relaxation { return &r.All }),
 			field("hosts", "opened on single hosts", hostRelaxations(), func(r *Relax) *[]HostRelaxations { return &r.Hosts }),
 		},
+		check: checkCase,
 	}
+}
+
+// checkCase refuses to state of one host that its application ignores letter
+// case and that it does not.
+func checkCase(d *decoder, at place, r *Relax) {
+	if slices.Contains(r.All, RelaxIgnoreCase) && slices.Contains(r.All, RelaxCaseSensitive) {
+		d.wrong(at.below("all"), "%s", contraryCase)
+		return
+	}
+	everywhere := HostRelaxations{Relaxations: r.All}
+	for i, one := range r.Hosts {
+		for _, other := range append([]HostRelaxations{everywhere}, r.Hosts[:i+1]...) {
+			if other.Host != "" && !hostsMeet(one.Host, other.Host) {
+				continue
+			}
+			both := slices.Concat(one.Relaxations, other.Relaxations)
+			if slices.Contains(both, RelaxIgnoreCase) && slices.Contains(both, RelaxCaseSensitive) {
+				d.wrong(place{path: at.below("hosts")}.below(one.Host), "%s", contraryCase)
+				break
+			}
+		}
+	}
+}
+
+const contraryCase = "has ignore_case and case_sensitive on one host; keep the one that is true of its application"
+
+// hostsMeet reports whether there is a host that both patterns take.
+func hostsMeet(a, b string) bool {
+	return MatchHost(a, strings.TrimPrefix(b, "*")) || MatchHost(b, strings.TrimPrefix(a, "*")) || a == b
 }
 
 func relaxationList() form[[]Relaxation] {

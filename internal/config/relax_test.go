@@ -44,8 +44,11 @@ func holes() map[config.Relaxation]config.Relaxed {
 		"semicolon":        {Semicolon: true},
 		"double_slash":     {DoubleSlash: true},
 		"ignore_case":      {IgnoreCase: true},
+		"case_sensitive":   {CaseSensitive: true},
+		"slash_sensitive":  {SlashSensitive: true},
 		"method_override":  {MethodOverride: true},
 		"original_url":     {OriginalURL: true},
+		"forwarded_host":   {ForwardedHost: true},
 		"unverified_email": {UnverifiedEmail: true},
 	}
 }
@@ -106,7 +109,7 @@ relax:
 }
 
 func TestRelaxMistakes(t *testing.T) {
-	const words = `; write encoded_slash, encoded_percent, semicolon, double_slash, ignore_case, method_override, original_url or unverified_email`
+	const words = `; write encoded_slash, encoded_percent, semicolon, double_slash, ignore_case, case_sensitive, slash_sensitive, method_override, original_url, forwarded_host or unverified_email`
 	const list = `; write a list such as [encoded_slash]`
 	const hosts = `; write a mapping from hosts to lists, such as {api.example: [encoded_slash]}`
 	const noHost = `, which is no host (ASCII names, in xn-- form where they are not); write a host such as api.example or "*.example"`
@@ -136,6 +139,15 @@ func TestRelaxMistakes(t *testing.T) {
 			`2:32: relax.hosts["A.example"] names a host that stands here already, in another case; keep one of them`}},
 		{"a variable for a host", pool + "relax: {hosts: {'${HOST}': []}}\n", []string{
 			`2:17: the key "${HOST}" in relax.hosts is not expanded; write the key itself, variables stand in values only`}},
+	})
+	const contrary = " has ignore_case and case_sensitive on one host; keep the one that is true of its application"
+	check(t, []file{
+		{"contrary on all", pool + "relax: {all: [ignore_case, case_sensitive]}\n", []string{`2:9: relax.all` + contrary}},
+		{"contrary on a host", pool + "relax: {hosts: {a.example: [case_sensitive, ignore_case]}}\n", []string{`2:17: relax.hosts["a.example"]` + contrary}},
+		{"contrary on a host and all", pool + "relax: {all: [ignore_case], hosts: {a.example: [case_sensitive]}}\n", []string{`2:37: relax.hosts["a.example"]` + contrary}},
+		{"contrary under a wildcard", pool + "relax: {hosts: {a.example: [case_sensitive], '*.example': [ignore_case]}}\n", []string{`2:46: relax.hosts["*.example"]` + contrary}},
+		{"contrary under two wildcards", pool + "relax: {hosts: {'*.example': [ignore_case], '*.a.example': [case_sensitive]}}\n", []string{`2:45: relax.hosts["*.a.example"]` + contrary}},
+		{"on two hosts", pool + "relax: {all: [slash_sensitive], hosts: {a.example: [case_sensitive], b.example: [ignore_case], '*.a.example': [ignore_case]}}\n", nil},
 	})
 	long := strings.Repeat("a.", 127) + "a"
 	check(t, []file{{"a host too long", pool + "relax: {hosts: {" + long + ": []}}\n", []string{

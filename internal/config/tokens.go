@@ -136,10 +136,9 @@ func namedSource(o object[sourceFile], d *decoder, p place) (TokenSource, bool) 
 
 // tokenForm is a name made of RFC 9110's token bytes (section 5.6.2).
 func tokenForm(says string) form[string] {
-	const others = "!#$%&'*+-.^_`|~"
 	return freeText(says, func(text string) string {
-		if text == "" || len(text) > 128 || !madeOf(text, others) {
-			return fmt.Sprintf("is %s; write %s, 1 to 128 letters, digits and any of %s", shown(text), says, others)
+		if len(text) > 128 || !Token(text) {
+			return fmt.Sprintf("is %s; write %s, 1 to 128 letters, digits and any of %s", shown(text), says, tokenBytes)
 		}
 		return ""
 	})

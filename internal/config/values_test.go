@@ -48,7 +48,7 @@ func TestWrongValues(t *testing.T) {
 		{"default: optional", `2:10: default is "optional"; write required or deny`},
 		{"default: no", `2:10: default is "no"; write required or deny`},
 		{"default: false", `2:10: default is false, which is no string; write required or deny`},
-		{"cors: {preflight: skip}", `2:19: cors.preflight is "skip"; write pass or check`},
+		{"cors: {preflight: skip}", `2:19: cors.preflight is "skip"; write answer, check or pass`},
 		{"cache_dir: ''", `2:12: cache_dir is empty; write the path of a directory`},
 		{"cache_dir: ' x'", `2:12: cache_dir is " x", with white space around it or a control character in it; write the path of a directory`},
 		{"cache_dir: \"a\\0\"", `2:12: cache_dir is "a\x00", with white space around it or a control character in it; write the path of a directory`},

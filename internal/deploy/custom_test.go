@@ -120,14 +120,15 @@ func customRules(objects []object) findings {
 }
 
 // strippedByEnvoy are the two expressions of the shipped Envoy file for headers
-// that clients may never send.
+// that clients may never send. It removes by the same two from trailers.
 func strippedByEnvoy() ([]string, error) {
 	text, err := os.ReadFile(filepath.Join(root, "envoy/envoy.yaml"))
 	if err != nil {
 		return nil, err
 	}
+	early, _, _ := strings.Cut(string(text), "          http_filters:\n")
 	var all []string
-	for _, found := range regexp.MustCompile(`remove_on_match: .*regex: "([^"]+)"`).FindAllStringSubmatch(string(text), -1) {
+	for _, found := range regexp.MustCompile(`remove_on_match: .*regex: "([^"]+)"`).FindAllStringSubmatch(early, -1) {
 		all = append(all, found[1])
 	}
 	if len(all) != 2 {

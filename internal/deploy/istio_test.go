@@ -56,31 +56,31 @@ func filterRules(filter object) findings {
 	authz := map[string]any{"transport_api_version": "V3", "grpc_service": map[string]any{
 		"timeout": "0.8s", "envoy_grpc": map[string]any{"cluster_name": "jwtgate", "authority": "jwtgate"},
 	}}
+	var first []any // filters
 	cluster := map[string]any{"name": "jwtgate", "type": "STATIC", "load_assignment": map[string]any{"cluster_name": "jwtgate"}}
 	for _, p := range filter.list("spec.configPatches") {
-		if operation := p.text("patch.operation"); operation != "MERGE" {
-			found.add("EnvoyFilter: operation %s", operation)
-		}
 		value := mapping(plain(p.at("patch.value")))
-		switch p.text("applyTo") {
-		case "NETWORK_FILTER":
+		switch p.text("patch.operation") + " " + p.text("applyTo") {
+		case "MERGE NETWORK_FILTER":
 			merge(manager, value.within("typed_config"))
-		case "HTTP_FILTER":
+		case "MERGE HTTP_FILTER":
 			merge(authz, value.within("typed_config"))
-		case "CLUSTER":
+		case "INSERT_FIRST HTTP_FILTER":
+			first = append(first, map[string]any(value))
+		case "MERGE CLUSTER":
 			merge(cluster, value)
 		default:
-			found.add("EnvoyFilter: applyTo %s", p.text("applyTo"))
+			found.add("EnvoyFilter: %s of %s", p.text("patch.operation"), p.text("applyTo"))
 		}
 	}
 	// Istio's clusters speak HTTP/2 where the port of the Service is gRPC.
 	merge(cluster, map[string]any{"typed_extension_protocol_options": map[string]any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": map[string]any{
 		"@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions", "explicit_http_config": map[string]any{"http2_protocol_options": map[string]any{}},
 	}}})
-	manager["http_filters"] = []any{
+	manager["http_filters"] = append(first,
 		map[string]any{"name": "envoy.filters.http.ext_authz", "typed_config": authz},
 		map[string]any{"name": "envoy.filters.http.router", "typed_config": map[string]any{"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}},
-	}
+	)
 	text, err := yaml.Marshal(map[string]any{
 		"layered_runtime": map[string]any{"layers": []any{map[string]any{"name": "static", "static_layer": map[string]any{"re2.max_program_size.error_level": 32768}}}},
 		"static_resources": map[string]any{
@@ -140,10 +140,11 @@ func sameSettings(manager, authz, cluster map[string]any) findings {
 			"normalize_path", "merge_slashes", "path_with_escaped_slashes_action", "strip_any_host_port", "strip_trailing_host_dot",
 			"delayed_close_timeout", "early_header_mutation_extensions",
 		}},
-		{"ext_authz", shipped.within(filters + ".http_filters.1.typed_config"), authz, []string{
+		{"HTTP filter", shipped.within(filters + ".http_filters.0"), mapping(manager["http_filters"].([]any)[0]), []string{"name", "typed_config"}},
+		{"ext_authz", shipped.within(filters + ".http_filters.2.typed_config"), authz, []string{
 			"encode_raw_headers", "charge_cluster_response_stats", "validate_mutations",
 		}},
-		{"ext_authz.grpc_service", shipped.within(filters + ".http_filters.1.typed_config.grpc_service"), mapping(authz["grpc_service"]), []string{"timeout", "retry_policy"}},
+		{"ext_authz.grpc_service", shipped.within(filters + ".http_filters.2.typed_config.grpc_service"), mapping(authz["grpc_service"]), []string{"timeout", "retry_policy"}},
 		{"cluster", shipped.within("static_resources.clusters.0"), cluster, []string{
 			"connect_timeout", "lb_policy", "health_checks", "common_lb_config", "circuit_breakers",
 		}},

@@ -94,6 +94,7 @@ func plantedErrors() []planted {
 		{"Istio: a path that is not asked about", istio + "authorizationpolicy.yaml", "rules: [ {} ]", "rules: [ { to: [ { operation: { notPaths: [/a] } } ] } ]", istioRules, "spec.rules"},
 		{"Istio: an unknown field of Envoy's", istio + "envoyfilter.yaml", "merge_slashes", "merge_slashez", istioRules, "merge_slashez"},
 		{"Istio: another setting than the shipped one", istio + "envoyfilter.yaml", "REJECT_REQUEST", "UNESCAPE_AND_FORWARD", istioRules, "path_with_escaped_slashes_action of the shipped Envoy file"},
+		{"Istio: identity names in trailers", istio + "envoyfilter.yaml", "request_trailers_mutations", "request_mutations", istioRules, "HTTP filter.typed_config of the shipped Envoy file"},
 		{"Istio: the application is open", istio + "networkpolicy.yaml", "  - from: [ { podSelector: { matchLabels: { gateway.networking.k8s.io/gateway-name: jwtgate } } } ]", "  - {}", istioRules, "another pod may reach the application"},
 	}
 }

@@ -60,6 +60,9 @@ func startApplication(t *testing.T) *application {
 			default:
 				body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 				a.remember(r, string(body))
+				if r.URL.Path == "/cors" {
+					w.Header().Set("Access-Control-Allow-Origin", "https://application.example")
+				}
 				if r.URL.Path == "/cached" {
 					w.Header().Set("Cache-Control", "public, max-age=60")
 				}

@@ -34,9 +34,8 @@ func TestABrowserCanReadItsDenial(t *testing.T) {
 	}
 }
 
-// TestPreflights: Envoy answers for the allowed origin; any other preflight
-// reaches the application without an identity, and does not where nobody may do
-// what it asks for.
+// TestPreflights: Envoy answers for the allowed origin; any other preflight needs
+// what its route needs.
 func TestPreflights(t *testing.T) {
 	s := startStack(t)
 	preflight := func(origin, method string, more ...string) call {
@@ -51,13 +50,10 @@ func TestPreflights(t *testing.T) {
 			t.Error("the preflight reached the application")
 		}
 	})
-	t.Run("from another origin", func(t *testing.T) {
-		got := http1(t, s.shipped.address, preflight("https://other.example", "POST"))
-		if received := s.application.only(t); got.Status != http.StatusOK || received.Method != "OPTIONS" {
-			t.Errorf("answer %d, the application received %v", got.Status, received)
-		}
-		if allowed := got.Header.Get("Access-Control-Allow-Origin"); allowed != "" {
-			t.Errorf("access-control-allow-origin %q", allowed)
+	t.Run("from another origin, of a page that is public to GET alone", func(t *testing.T) {
+		got := http1(t, s.shipped.address, call{line: "OPTIONS /only-here", headers: []string{"host: docs.example", "origin: https://other.example", "access-control-request-method: GET"}})
+		if got.problem(t).Reason != "credential_missing" || len(s.application.take()) != 0 {
+			t.Errorf("answer %d %s", got.Status, got.Body)
 		}
 	})
 	denied := []struct {
@@ -65,7 +61,8 @@ func TestPreflights(t *testing.T) {
 		call call
 		want string
 	}{
-		{"for a method that is denied", preflight("https://other.example", "DELETE"), "route_denied"},
+		{"from another origin", preflight("https://other.example", "POST"), "credential_missing"},
+		{"from another origin, of an admin's page", call{line: "OPTIONS /api/admin/report", headers: []string{"origin: https://other.example", "access-control-request-method: GET"}}, "credential_missing"},
 		{"with a body", preflight("https://other.example", "POST", "content-length: 2"), "credential_missing"},
 		{"without an origin", call{line: "OPTIONS /api/messages/7", headers: []string{"access-control-request-method: POST"}}, "credential_missing"},
 		{"that asks for nothing", call{line: "OPTIONS /api/messages/7", headers: []string{"origin: https://other.example"}}, "credential_missing"},

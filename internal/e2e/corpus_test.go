@@ -53,9 +53,10 @@ type attack struct {
 	// Arrives is the target that the application receives, where the shipped
 	// Envoy has normalised what was sent; "none": nothing arrives.
 	Arrives string `yaml:"arrives"`
-	// Shipped is the reason behind the shipped Envoy, where that differs;
-	// "refused": Envoy itself lets nothing through.
+	// Shipped is the reason behind the shipped Envoy, Bare that behind the bare one,
+	// where they differ; "refused": Envoy itself lets nothing through.
 	Shipped string `yaml:"shipped"`
+	Bare    string `yaml:"bare"`
 }
 
 func readAttacks(t *testing.T) []attackClass {
@@ -133,17 +134,20 @@ func (a attack) fill(t *testing.T, i issuers) (s sent, expand func(string) strin
 	return s, expand
 }
 
+// reaches reports whether a request with this reason goes on to the application.
+func reaches(reason string) bool { return statuses()[reason] == 200 && reason != "preflight_answered" }
+
 // statuses are the HTTP statuses of the reasons that the corpus comes to, by the
-// table of answers; 200 is an allowed request.
+// table of answers; 200 is an allowed request, or one that the gate answers.
 func statuses() map[string]int {
 	all := map[string]int{}
 	for status, reasons := range map[int]string{
-		200: "allowed public anonymous anonymous_invalid preflight",
-		400: "path_refused host_refused credential_ambiguous",
+		200: "allowed public anonymous anonymous_invalid preflight_answered",
+		400: "method_refused path_refused host_refused connection_header_refused credential_ambiguous",
 		401: `credential_missing token_malformed token_too_large alg_not_allowed header_not_allowed type_not_allowed kid_missing
 			issuer_unknown key_unknown key_unfit signature_invalid claims_malformed expiry_missing expired not_yet_valid
 			issued_in_future lifetime_too_long audience_mismatch client_mismatch token_use_mismatch subject_missing`,
-		403: "route_denied issuer_not_allowed cross_site identity_too_large group_missing scope_missing client_not_allowed",
+		403: "route_denied preflight_refused issuer_not_allowed cross_site identity_too_large group_missing scope_missing client_not_allowed",
 		503: "request_malformed key_pending",
 	} {
 		for reason := range strings.FieldsSeq(reasons) {
@@ -224,6 +228,9 @@ func TestAttackCorpus(t *testing.T) {
 				t.Errorf("%s: %s: no reason is called %q", class.Class, row.Name, row.Want)
 			case status == 200:
 				proper++
+			case row.lacksToken():
+				t.Errorf("%s: %s: refused for want of a right, without a token that is good and lacks just that", class.Class, row.Name)
+				fallthrough
 			default:
 				attacks++
 			}
@@ -235,4 +242,14 @@ func TestAttackCorpus(t *testing.T) {
 		total += len(class.Rows)
 	}
 	t.Logf("%d rows", total)
+}
+
+// lacksToken reports whether a row is refused for a right that its user lacks and
+// sends no token that could lack it: such a row cannot fail.
+func (a attack) lacksToken() bool {
+	switch a.Want {
+	case "issuer_not_allowed", "group_missing", "scope_missing", "client_not_allowed":
+		return a.Token == nil
+	}
+	return false
 }

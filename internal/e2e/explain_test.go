@@ -82,7 +82,7 @@ func checkExplained(t *testing.T, e *gate.Explanation) {
 	t.Helper()
 	d := e.Decision
 	reason := d.Excused
-	if d.Verdict != gate.VerdictAllow {
+	if d.Verdict == gate.VerdictDeny {
 		reason = d.Reason
 	}
 	var failed []gate.Step
@@ -142,7 +142,7 @@ func TestExplainCommandOverTheCorpus(t *testing.T) {
 					t.Errorf("%d %s in %d steps, want %d %s", view.Status, view.Reason, len(view.Steps), statuses()[row.Want], row.Want)
 				}
 				want := 0
-				if view.Verdict != "allow" {
+				if view.Verdict == "deny" {
 					want = 1
 				}
 				if got.code != want {

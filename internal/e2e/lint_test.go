@@ -52,7 +52,8 @@ type lintWorld struct {
 	scripted *scriptedGate
 	other    *scriptedGate    // SERVING, and asked only by mistake
 	away     [2]*scriptedGate // NOT_SERVING
-	extra    string           // an address that a row may listen on
+	trailers *trailerApplication
+	extra    string // an address that a row may listen on
 	logFile  string
 	allowed  string // the header of a good token
 	// The shipped file, before jwtgate and before the scripted gate.
@@ -61,7 +62,7 @@ type lintWorld struct {
 
 func startLintWorld(t *testing.T) *lintWorld {
 	t.Helper()
-	w := &lintWorld{scripted: startScriptedGate(t), other: startScriptedGate(t)}
+	w := &lintWorld{scripted: startScriptedGate(t), other: startScriptedGate(t), trailers: startTrailerApplication(t)}
 	w.configured = configured{issuers: startIssuers(t), application: startApplication(t), file: writeFile(t, "jwtgate.yaml", twoIssuers+lintRoutes)}
 	w.configured.gate = startServe(t, freeAddress(t), freeAddress(t), []string{"--config", w.file}, w.issuers.environment())
 	w.configured.gate.waitServing(t)
@@ -90,6 +91,7 @@ func startLintWorld(t *testing.T) *lintWorld {
 const lintRoutes = `routes:
   - {name: known, match: /known}
   - {match: /query, tokens_from: [bearer]}
+  - {name: closed, access: deny}
 `
 
 // lint runs `jwtgate lint-envoy` and returns the ids that it finds, sorted, each

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,6 +42,7 @@ func openRoute(setting string) string {
 
 // lintAskedRows are about requests that the gate is not asked about.
 func lintAskedRows(t *testing.T) []lintRow {
+	vault := namedRoute("/vault", "{ jwtgate.route: closed }")
 	failing := func(context.Context, int) (*authv3.CheckResponse, error) {
 		return nil, grpcstatus.Error(codes.Internal, "fault")
 	}
@@ -87,6 +89,12 @@ func lintAskedRows(t *testing.T) []lintRow {
 			mend: []string{firstRoute, firstRoute + namedRoute("/", "{ jwtgate.route: known }")},
 			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
 				return http1(t, p.address, call{line: "GET /known", headers: []string{w.allowed}}).Status == http.StatusServiceUnavailable
+			}},
+		// No user may read /vault. Any user reads /Vault, unless Envoy ignores case too.
+		{id: "named-route-case", edits: []string{firstRoute, firstRoute + vault},
+			mend: []string{firstRoute, firstRoute + strings.Replace(vault, `"/vault"`, `"/vault", case_sensitive: false`, 1)},
+			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+				return w.reaches(t, p, call{line: "GET /Vault", headers: []string{w.allowed}}) && !w.reaches(t, p, call{line: "GET /vault", headers: []string{w.allowed}})
 			}},
 	}
 }
@@ -180,12 +188,22 @@ func lintEdgeRows(t *testing.T) []lintRow {
 }
 
 // lintHeaderRows are about the identity headers on their way.
-func lintHeaderRows(*testing.T) []lintRow {
+func lintHeaderRows(t *testing.T) []lintRow {
+	// The application that remembers trailers.
+	toTrailers := func(_ *testing.T, w *lintWorld, file string) string {
+		return strings.ReplaceAll(file, "port_value: "+port(w.application.address), "port_value: "+port(w.trailers.address))
+	}
+	trailer := func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+		return slices.Contains(w.trailers.trailers(t, p, "application/grpc", "x-user-id", "x-checksum"), "x-user-id")
+	}
 	const identity = "x[^a-z0-9]user[^a-z0-9](id|name|email|groups|scopes|client|kind|issuer|roles)"
-	const strips = `              - remove_on_match: { key_matcher: { safe_regex: { regex: "` + identity + "\" } } } # edit: identity\n"
+	const strips = "\n" + `              - remove_on_match: { key_matcher: { safe_regex: { regex: "` + identity + "\" } } } # edit: identity\n"
 	const sent = `                - safe_regex: { regex: "^` + identity + "\" } # edit: identity\n"
 	return []lintRow{
-		{id: "early-strip-missing", scripted: true, edits: []string{strips, ""}, open: arrives("X-User-Id", "x-user-id: forged")},
+		{id: "early-strip-missing", scripted: true, edits: []string{strips, "\n"}, open: arrives("X-User-Id", "x-user-id: forged")},
+		{id: "request-trailers", name: "over HTTP/2", scripted: true, edits: []string{trailersFilter(t), ""}, finish: toTrailers, open: trailer},
+		{id: "request-trailers", name: "over HTTP/1.1", scripted: true, edits: []string{trailersFilter(t), ""}, finish: toTrailers, open: trailer,
+			also: []string{"explicit_http_config: { http2_protocol_options: {} }", "explicit_http_config: { http_protocol_options: { enable_trailers: true } }"}},
 		{id: "early-strip-spellings", scripted: true, edits: []string{strips, strings.ReplaceAll(strips, "[^a-z0-9]", "-")}, open: arrives("X.user.id", "x.user.id: forged")},
 		{id: "early-strip-too-wide", scripted: true, edits: []string{strips, strings.Replace(strips, identity, "x[^a-z0-9](user|jwtgate|auth|jwt)[^a-z0-9].*", 1)},
 			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {

@@ -10,7 +10,8 @@ import (
 // not there, is an operator's fault and lets nobody through. Clients have no say
 // in it.
 func TestEnvoyNamesTheRoute(t *testing.T) {
-	c := startConfigured(t, `routes:
+	c := startConfigured(t, `cors: {preflight: pass}
+routes:
   - {name: open, match: '/**', access: public}
   - {name: reports, issuers: [cruddur], groups: [sales]}
   - {name: order, match: 'GET /orders/{id}', hosts: [api.example], issuers: [cruddur], when: token.subject == path.id}

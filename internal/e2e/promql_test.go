@@ -106,7 +106,7 @@ func isValue(of metric, label, value string) bool {
 	case "job", "instance":
 		return true
 	case "verdict", "from", "to":
-		return value == string(gate.VerdictAllow) || value == string(gate.VerdictDeny)
+		return slices.Contains([]gate.Verdict{gate.VerdictAllow, gate.VerdictDeny, gate.VerdictAnswer}, gate.Verdict(value))
 	case "reason":
 		_, known := gate.MeaningOf(gate.Reason(value))
 		return known

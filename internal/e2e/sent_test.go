@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 
 	"github.com/jwtgate/jwtgate/envoy"
 )
@@ -19,8 +21,9 @@ func sentFields() []string {
 		"authorization: Bearer a", "cookie: a=1", "cookie: b=2", "sec-websocket-protocol: jwt, a", "sec-websocket-protocol: b",
 		"x-access-token: a", "x-access-token: b", "my_token.1: a",
 		"origin: https://a.example", "sec-fetch-site: none", "sec-fetch-site: cross-site",
-		"access-control-request-method: PUT", "content-type: a/b", "trailer: a", "content-length: 0",
+		"access-control-request-method: PUT", "access-control-request-headers: x-a", "content-type: a/b", "trailer: a", "content-length: 0",
 		"x-http-method-override: DELETE", "x_http_method: DELETE", "x.method.override: DELETE", "x-original-url: /a", "x-rewrite_url: /a", "x~rewrite~url: /a",
+		"forwarded: host=a", "x-forwarded-host: a", "SCRIPT_NAME: /a", "path.info: /a", "x~host: a",
 	}
 	for _, name := range envoy.IdentityNames() { // no more than Envoy's hundred fields in all
 		fields = append(fields, name+": a", strings.ReplaceAll(name, "-", "_")+": b", strings.Replace(name, "-", ".", 1)+": c")
@@ -33,9 +36,9 @@ func sentFields() []string {
 func otherFields() []string {
 	return []string{
 		"user-agent: Mozilla/5.0", "accept: */*", "accept-language: en", "accept-encoding: gzip", "referer: https://a.example/", "cache-control: no-cache",
-		"sec-fetch-mode: cors", "sec-fetch-dest: empty", "sec-ch-ua: a", "access-control-request-headers: x-a", "if-none-match: a", "range: bytes=0-1",
-		"priority: u=1", "dnt: 1", "via: a", "forwarded: for=a", "x-forwarded-host: a", "x-real-ip: 192.0.2.1", "x-csrf: a", "traceparent: 00-a",
-		"x-user: a", "x-user-agent: a", "x-userid: a", "x-user-idx: a", "ax-user-id: a", "x-tenant: a", "x-http-methods: a", "x-original-uri: a",
+		"sec-fetch-mode: cors", "sec-fetch-dest: empty", "sec-ch-ua: a", "if-none-match: a", "range: bytes=0-1",
+		"priority: u=1", "dnt: 1", "via: a", "forwarded-for: a", "x-forwarded-hosts: a", "x-real-ip: 192.0.2.1", "x-csrf: a", "traceparent: 00-a",
+		"x-user: a", "x-user-agent: a", "x-userid: a", "x-user-idx: a", "ax-user-id: a", "x-tenant: a", "x-http-methods: a", "x-original-uris: a", "x-path-info: a",
 		"cookies: a", "cookie2: a", "authorizations: a", "originator: a", "content-types: a", "x-request-ids: a",
 	}
 }
@@ -71,16 +74,41 @@ func TestEnvoySendsWhatTheGateReads(t *testing.T) {
 	}
 }
 
-// TestEnvoySendsUpgrades: what only a handshake has.
+// TestEnvoySendsUpgrades: what only a handshake has. Envoy forwards the Connection
+// header of a handshake, with every name in it, and of no other request.
 func TestEnvoySendsUpgrades(t *testing.T) {
 	s := startScripted(t)
-	connection, _, response := open(t, s.shipped.address, call{line: "GET /ws", headers: []string{"connection: Upgrade", "upgrade: websocket", "sec-websocket-key: a"}})
-	_ = connection.Close()
-	if response.StatusCode != 101 {
-		t.Fatalf("status %d, want 101", response.StatusCode)
-	}
-	if got, want := seenFields(s.gate.last(t).GetRequest().GetHttp().GetHeaderMap()), []string{"upgrade: websocket", "x-request-id: (Envoy's own)"}; !slices.Equal(got, want) {
-		t.Errorf("of a handshake the gate is sent %q, want %q", got, want)
+	const websocket = "upgrade: websocket"
+	for _, row := range []struct {
+		name       string
+		headers    []string
+		want       []string // the gate is sent
+		wantStatus int
+	}{
+		{"a handshake", []string{"connection: Upgrade", websocket, "sec-websocket-key: a"},
+			[]string{"connection: Upgrade", websocket}, http.StatusSwitchingProtocols},
+		{"a handshake that names a header", []string{"connection: Upgrade, X-User-Id", websocket},
+			[]string{"connection: Upgrade, X-User-Id", websocket}, http.StatusSwitchingProtocols},
+		{"a handshake with two fields", []string{"connection: Upgrade", "connection: x-user-id", websocket},
+			[]string{"connection: Upgrade,x-user-id", websocket}, http.StatusSwitchingProtocols},
+		{"no handshake", []string{"connection: x-user-id"}, nil, http.StatusOK},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s.gate.says(allowing(&authv3.OkHttpResponse{}))
+			connection, _, response := open(t, s.shipped.address, call{line: "GET /ws", headers: row.headers})
+			_ = connection.Close()
+			if response.StatusCode != row.wantStatus {
+				t.Fatalf("status %d, want %d", response.StatusCode, row.wantStatus)
+			}
+			want := append(row.want, "x-request-id: (Envoy's own)")
+			if got := seenFields(s.gate.last(t).GetRequest().GetHttp().GetHeaderMap()); !slices.Equal(got, want) {
+				t.Errorf("the gate is sent %q, want %q", got, want)
+			}
+			received := s.application.only(t)
+			if forwarded := received.Header.Get("Connection"); (forwarded != "") != (len(row.want) > 0) {
+				t.Errorf("the application received the connection header %q", forwarded)
+			}
+		})
 	}
 }
 

@@ -103,11 +103,7 @@ func (l *linter) sent(m *manager, a *value) {
 	}
 	names := slices.Clone(l.gate.Reads)
 	for _, name := range append(slices.Clone(l.gate.Identity), l.gate.Removed...) {
-		underscores, dots := spellings(name)
-		names = append(names, name, dots)
-		if l.underscores(m).either("ALLOW", "0") {
-			names = append(names, underscores)
-		}
+		names = append(names, spellings(name, l.forwardsUnderscores(m))...)
 	}
 	at := allowed
 	if !at.there() {
@@ -158,8 +154,7 @@ func (l *linter) mutations(a *value) {
 func (l *linter) forbidden(rules *value) []string {
 	names := slices.Concat(l.gate.Sets, l.gate.TakenOut)
 	for _, name := range append(slices.Clone(l.gate.Identity), l.gate.Removed...) {
-		underscores, dots := spellings(name)
-		names = append(names, name, underscores, dots)
+		names = append(names, spellings(name, true)...)
 	}
 	return slices.DeleteFunc(names, func(name string) bool { return allows(rules, name) })
 }

@@ -19,8 +19,8 @@ func (l *linter) edge(m *manager) {
 	if at := h.get("path_with_escaped_slashes_action"); at.either("IMPLEMENTATION_SPECIFIC_DEFAULT", "0", "KEEP_UNCHANGED", "1") && !l.gate.EncodedSlash {
 		l.report("escaped-slashes", at, "%%2f and %%5c are left as they are")
 	}
-	if at := l.underscores(m); at.either("ALLOW", "0") {
-		l.report("underscore-headers", at, "headers with underscores are let through")
+	if l.forwardsUnderscores(m) {
+		l.report("underscore-headers", l.underscores(m), "headers with underscores are let through")
 	}
 	if at := h.get("use_remote_address"); !at.is() && !h.get("original_ip_detection_extensions").there() {
 		l.report("use-remote-address", at, "x-envoy-* headers and x-forwarded-for of clients are believed")
@@ -45,12 +45,16 @@ func (l *linter) underscores(m *manager) *value {
 	return m.hcm.get("common_http_protocol_options", "headers_with_underscores_action")
 }
 
+// forwardsUnderscores reports whether Envoy forwards headers with underscores.
+func (l *linter) forwardsUnderscores(m *manager) bool { return l.underscores(m).either("ALLOW", "0") }
+
 // innocents are headers that clients, browsers, gRPC-Web and proxies send and
 // that are nobody's identity.
 func innocents() []string {
 	return []string{
 		"authorization", "cookie", "content-type", "content-length", "accept", "user-agent", "origin", "referer", "range", "te",
 		"traceparent", "tracestate", "x-request-id", "x-requested-with", "x-csrf-token", "x-forwarded-for", "x-forwarded-proto",
+		"x-forwarded-port", "x-real-ip", "x-correlation-id",
 		"x-grpc-web", "x-user-agent", "x-auth-token", "x-auth-request-id", "x-api-key", "x-user-preferences",
 		"grpc-timeout", "sec-websocket-key", "sec-websocket-protocol", "upgrade", "if-none-match", "idempotency-key",
 	}
@@ -60,19 +64,8 @@ func innocents() []string {
 func (l *linter) earlyStrip(m *manager) {
 	extensions := m.hcm.get("early_header_mutation_extensions")
 	removed := func(name string) *value { return earlyRemoval(extensions, name) }
-	guarded := append(slices.Clone(l.gate.Identity), l.gate.Overrides...)
-	var missing, spelled []string
-	for _, name := range guarded {
-		underscores, dots := spellings(name)
-		switch {
-		case removed(name) == nil:
-			missing = append(missing, name)
-		case removed(dots) == nil:
-			spelled = append(spelled, dots)
-		case l.underscores(m).either("ALLOW", "0") && removed(underscores) == nil:
-			spelled = append(spelled, underscores)
-		}
-	}
+	guarded := slices.Concat(l.gate.Identity, l.gate.Overrides)
+	missing, spelled := l.left(m, guarded, func(name string) bool { return removed(name) != nil })
 	if len(missing) > 0 {
 		l.report("early-strip-missing", extensions, "%s of clients stay", some(missing))
 	}
@@ -91,6 +84,24 @@ func (l *linter) earlyStrip(m *manager) {
 	}
 }
 
+// left returns which of the names are not removed, and the spellings that are not
+// removed of names that are.
+func (l *linter) left(m *manager, names []string, removed func(string) bool) (missing, spelled []string) {
+	for _, name := range names {
+		if !removed(name) {
+			missing = append(missing, name)
+			continue
+		}
+		for _, spelling := range spellings(name, l.forwardsUnderscores(m)) {
+			if !removed(spelling) {
+				spelled = append(spelled, spelling)
+				break
+			}
+		}
+	}
+	return missing, spelled
+}
+
 // earlyRemoval finds what removes a header early; nil if nothing does.
 func earlyRemoval(extensions *value, name string) *value {
 	for _, one := range extensions.items {
@@ -98,13 +109,21 @@ func earlyRemoval(extensions *value, name string) *value {
 		if short(kind) != "HeaderMutation" {
 			continue
 		}
-		for _, mutation := range settings.get("mutations").items {
-			if at := mutation.get("remove"); at.there() && strings.EqualFold(at.text, name) {
-				return at
-			}
-			if at := mutation.get("remove_on_match", "key_matcher"); at.there() && at.matches(name) {
-				return at
-			}
+		if at := removal(settings.get("mutations"), name); at != nil {
+			return at
+		}
+	}
+	return nil
+}
+
+// removal finds what removes a header in a list of mutations; nil if nothing does.
+func removal(mutations *value, name string) *value {
+	for _, mutation := range mutations.items {
+		if at := mutation.get("remove"); at.there() && strings.EqualFold(at.text, name) {
+			return at
+		}
+		if at := mutation.get("remove_on_match", "key_matcher"); at.there() && at.matches(name) {
+			return at
 		}
 	}
 	return nil

@@ -1,24 +1,26 @@
 package envoylint_test
 
 import (
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/envoylint"
 )
 
 // plainGate is what a configuration with one issuer and nothing else needs.
 func plainGate() envoylint.Gate {
-	overrides := []string{"x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"}
+	overrides := slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(config.OverrideHeaders()))...)))
 	return envoylint.Gate{
 		Identity:  []string{"x-user-id", "x-user-name", "x-user-email", "x-user-groups", "x-user-scopes", "x-user-client", "x-user-kind", "x-user-issuer"},
 		Overrides: overrides, Removed: overrides,
 		Tokens: []string{"authorization"}, TakenOut: []string{"authorization"},
 		Reads: []string{
 			"authorization", "origin", "sec-fetch-site", "upgrade", "access-control-request-method",
-			"content-length", "content-type", "transfer-encoding", "trailer", "x-request-id",
+			"content-length", "content-type", "transfer-encoding", "trailer", "connection", "x-request-id",
 		},
 		Routes: []string{"known"}, Port: "9001",
 	}

@@ -14,7 +14,7 @@ import (
 type Gate struct {
 	Identity []string // set, or never believed of a client
 	// Overrides are headers by which a client makes applications act on another
-	// method or URL, as far as they are removed everywhere; Removed are all of
+	// method, URL or host, as far as they are removed everywhere; Removed are all of
 	// them that are removed somewhere.
 	Overrides, Removed []string
 	Tokens             []string // headers in which a token may stand
@@ -24,11 +24,12 @@ type Gate struct {
 	ReadsAny           bool     // and any other
 	QueryTokens        bool     // a token may stand in the query
 	Routes             []string // names
-	AnswersCORS        bool     // denials say themselves whose scripts may read them
+	AnswersCORS        bool     // scripts can read the gate's denials, and a preflight needs no token
 	TLS, ClientTLS     bool     // TLS is spoken, and a client certificate wanted
 	Port               string   // that is listened on; empty for a Unix socket
 	// Holes that are opened by name, in which Envoy has to follow.
 	EncodedSlash, DoubleSlash bool
+	CaseSensitive             bool // every application distinguishes /a from /A
 }
 
 // Finding is one setting that a rule is about.
@@ -138,6 +139,7 @@ func (l *linter) all(managers []*manager) {
 		l.order(m)
 		l.rewrites(m)
 		l.earlyStrip(m)
+		l.trailers(m)
 		l.localReplies(m)
 		for _, i := range m.gate {
 			l.authz(m, m.filters[i])

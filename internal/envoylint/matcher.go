@@ -58,8 +58,16 @@ func (v *value) matchesAny(text string) bool {
 	return false
 }
 
-// spellings are a header's name as it is written, and as servers that fold
-// separators (CGI, WSGI and others) take for the same.
-func spellings(name string) (underscores, dots string) {
-	return strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", ".")
+// spellings are a header's name as it is written, which is the first, and as
+// servers that fold separators (CGI, WSGI and others) take for the same, each
+// once. With underscores is a spelling only where Envoy forwards such headers.
+func spellings(name string, underscores bool) []string {
+	all := []string{name}
+	if !strings.Contains(name, "-") {
+		return all
+	}
+	if underscores {
+		all = append(all, strings.ReplaceAll(name, "-", "_"))
+	}
+	return append(all, strings.ReplaceAll(name, "-", "."))
 }

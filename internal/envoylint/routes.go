@@ -147,6 +147,31 @@ func (l *linter) asked(m *manager) {
 		for _, level := range h.levels {
 			l.checkSettings(m, level)
 		}
+		l.letterCase(m, h)
+	}
+}
+
+// letterCase looks at a route that names a route of the gate's and is chosen by
+// the letter case of a path. The gate then reads the path in no other way.
+func (l *linter) letterCase(m *manager, h hop) {
+	if l.gate.CaseSensitive {
+		return
+	}
+	match := h.entry().get("match")
+	if at := match.get("case_sensitive"); at.there() && !at.is() {
+		return
+	}
+	names := false
+	for _, i := range m.gate {
+		for _, level := range h.levels[:len(h.levels)-2] { // the virtual host's own are for every path
+			message, _ := setting(level, m.filters[i].name)
+			names = names || message.get("check_settings", "context_extensions").exactly("jwtgate.route").there()
+		}
+	}
+	for _, kind := range pathMatches() {
+		if at := match.get(kind); names && strings.ToUpper(at.text) != strings.ToLower(at.text) {
+			l.report("named-route-case", at, "%s in another letter case takes another route", at.text)
+		}
 	}
 }
 
@@ -167,17 +192,20 @@ func (f filter) on(h hop) (on bool, where *value) {
 	return true, nil
 }
 
+// entry is the route itself, of which a weighted cluster is a part.
+func (h hop) entry() *value { return h.levels[len(h.levels)-3] }
+
+// pathMatches are the matches of a route that hold a path as it is written.
+func pathMatches() []string { return []string{"path", "prefix", "path_separated_prefix"} }
+
 // name is how a route is known to its author.
 func (h hop) name() string {
-	route := h.levels[0]
-	if len(h.levels) > 3 {
-		route = h.levels[1]
-	}
+	route := h.entry()
 	if name := route.get("name"); name.there() {
 		return name.text
 	}
 	match := route.get("match")
-	for _, kind := range []string{"path", "prefix", "path_separated_prefix"} {
+	for _, kind := range pathMatches() {
 		if text := match.get(kind); text.there() {
 			return text.text
 		}

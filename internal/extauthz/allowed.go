@@ -14,6 +14,9 @@ func appendAllowed(to []byte, d *gate.Decision) ([]byte, gate.Layout, bool) {
 	for _, h := range d.Set {
 		size += sized(optionSize(h))
 	}
+	for _, h := range d.AddToResponse {
+		size += sized(addedSize(h))
+	}
 	for _, names := range [...][]string{d.Remove, d.RemoveParameters} {
 		for _, name := range names {
 			size += sized(len(name))
@@ -28,6 +31,9 @@ func appendAllowed(to []byte, d *gate.Decision) ([]byte, gate.Layout, bool) {
 		w.text(headersToRemoveField, name)
 	}
 	layout.RemoveEnd = len(w.bytes) - begin
+	for _, h := range d.AddToResponse {
+		w.added(h)
+	}
 	// Envoy takes these out by the bytes of their names.
 	for _, name := range d.RemoveParameters {
 		w.text(queryParametersToRemoveField, name)

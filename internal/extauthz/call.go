@@ -72,26 +72,27 @@ func (c *call) read(message mem.BufferSlice) {
 // render puts a decision into the form in which it is sent.
 func (c *call) render(d *gate.Decision, calls *calls) error {
 	c.answer = calls.answer()
-	if !allowed(d) {
-		answer, valid := appendDenied(c.answer.bytes, d, fromGRPC(c.asked.Header("content-type")))
-		if !valid {
-			return errNotText
+	var written []byte
+	var layout gate.Layout
+	var kept, valid bool
+	switch {
+	case answered(d):
+		written, valid = appendAnswered(c.answer.bytes, d)
+	case !allowed(d):
+		written, valid = appendDenied(c.answer.bytes, d, fromGRPC(c.asked.Header("content-type")))
+	default:
+		if written, kept = d.Prepared.Append(c.answer.bytes, d.ID); kept {
+			valid = true
+			break
 		}
-		c.answer.bytes = answer
-		return nil
+		if written, layout, valid = appendAllowed(c.answer.bytes, d); valid && !calls.setsAsked {
+			d.Prepared.Keep(written, layout)
+		}
 	}
-	var kept bool
-	if c.answer.bytes, kept = d.Prepared.Append(c.answer.bytes, d.ID); kept {
-		return nil
-	}
-	answer, layout, valid := appendAllowed(c.answer.bytes, d)
 	if !valid {
 		return errNotText
 	}
-	c.answer.bytes = answer
-	if !calls.setsAsked {
-		d.Prepared.Keep(answer, layout)
-	}
+	c.answer.bytes = written
 	return nil
 }
 

@@ -1,11 +1,13 @@
 package extauthz
 
-import "github.com/jwtgate/jwtgate/internal/gate"
+import (
+	"google.golang.org/grpc/codes"
 
-// appendDenied appends the CheckResponse of a decision that is not allowed. Both
-// halves of it say no: with a status of OK Envoy lets a denied_response pass, and
-// an error_response would be let pass by failure_mode_allow. False: it cannot be
-// sent.
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// appendDenied appends the CheckResponse of a decision that is neither allowed nor
+// answered. False: it cannot be sent.
 func appendDenied(to []byte, d *gate.Decision, grpcClient bool) ([]byte, bool) {
 	denial, id := denialOf(d), d.ID.String()
 	var space struct {
@@ -14,9 +16,23 @@ func appendDenied(to []byte, d *gate.Decision, grpcClient bool) ([]byte, bool) {
 	}
 	fields := appendFields(space.fields[:0], denial, grpcClient)
 	body := appendBody(space.body[:0], d, denial, id, grpcClient)
-	w := writer{bytes: to}
+	return appendLocal(to, d, id, rpcCode(denial.Status), denial.Status, fields, body)
+}
 
-	code, httpCode := uint64(rpcCode(denial.Status)), uint64(denial.Status)
+// appendAnswered appends the CheckResponse of a decision that the gate answers in
+// place of the application. To Envoy it is a denial with a status below 400.
+func appendAnswered(to []byte, d *gate.Decision) ([]byte, bool) {
+	var space [8]gate.Header
+	fields := append(append(space[:0], gate.Header{Name: "cache-control", Value: "no-store"}), d.Answer.Headers...)
+	return appendLocal(to, d, d.ID.String(), codes.PermissionDenied, d.Answer.Status, fields, d.Answer.Body)
+}
+
+// appendLocal appends a CheckResponse by which Envoy answers by itself. Both halves
+// of it say no: with a status of OK Envoy lets a denied_response pass, and an
+// error_response would be let pass by failure_mode_allow. False: it cannot be sent.
+func appendLocal(to []byte, d *gate.Decision, id string, rpc codes.Code, status int, fields []gate.Header, body []byte) ([]byte, bool) {
+	w := writer{bytes: to}
+	code, httpCode := uint64(rpc), uint64(status)
 	w.begin(statusField, numberSize(code)+sized(len(d.Reason)))
 	w.number(codeField, code)
 	w.text(messageField, string(d.Reason))

@@ -9,7 +9,8 @@
 //
 //  1. Each answer is an explicit CheckResponse: allowed only from a decision
 //     whose verdict is allow, and denied with a status code that is not OK
-//     otherwise, whatever the reason (TestNoDenialComesOutAsOK).
+//     otherwise, whatever the reason (TestNoDenialComesOutAsOK). Only a decision
+//     whose verdict is answer has an HTTP status below 400 (TestAnswered).
 //  2. The RPC never fails for what is in a request: what cannot be read is a
 //     denial, and so is a panic (TestMalformedIsDenied, TestPanicIsDenied,
 //     FuzzRequest). An RPC error would leave the verdict to Envoy's

@@ -39,8 +39,11 @@ func (i into) DecideInto(ctx context.Context, r *gate.Request, d *gate.Decision)
 // Response is a decision as it is sent, read by protobuf.
 func Response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 	data, valid := Denied(nil, d, grpcClient)
-	if allowed(d) {
+	switch {
+	case allowed(d):
 		data, _, valid = Allowed(nil, d)
+	case answered(d):
+		data, valid = appendAnswered(nil, d)
 	}
 	if !valid {
 		return nil
@@ -202,4 +205,9 @@ func headers(http *authv3.AttributeContext_HttpRequest) ([]gate.Header, error) {
 		}
 	}
 	return list, nil
+}
+
+// PreflightHints observes decisions as a server with this logger does.
+func PreflightHints(logger *slog.Logger) func(context.Context, *gate.Decision) {
+	return newPreflightHints(logger).observe
 }

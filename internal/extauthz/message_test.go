@@ -38,6 +38,17 @@ func options(fields []gate.Header) (list []*corev3.HeaderValueOption) {
 	return list
 }
 
+// added are header fields that a response gets unless it has them.
+func added(fields []gate.Header) (list []*corev3.HeaderValueOption) {
+	for _, h := range fields {
+		list = append(list, &corev3.HeaderValueOption{
+			Header:       &corev3.HeaderValue{Key: h.Name, Value: h.Value},
+			AppendAction: corev3.HeaderValueOption_ADD_IF_ABSENT,
+		})
+	}
+	return list
+}
+
 // dynamicMetadata is what an answer says of its decision.
 func dynamicMetadata(d *gate.Decision) *structpb.Struct {
 	says := map[string]*structpb.Value{
@@ -65,6 +76,7 @@ func allowedMessage(d *gate.Decision) *authv3.CheckResponse {
 		Status: &rpcstatus.Status{},
 		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
 			Headers: options(d.Set), HeadersToRemove: d.Remove, QueryParametersToRemove: d.RemoveParameters,
+			ResponseHeadersToAdd: added(d.AddToResponse),
 		}},
 		DynamicMetadata: dynamicMetadata(d),
 	}
@@ -195,6 +207,7 @@ func TestAllowedIsTheMessage(t *testing.T) {
 					Issuer: "home", Subject: long(size), Expires: time.Unix(2_000_000_000, 0),
 					Set:    []gate.Header{{Name: "x-user-id", Value: long(size)}, {Name: "x-user-name", Value: "ann"}},
 					Remove: []string{"x-user-groups", "authorization", long(size)}, RemoveParameters: []string{"access_token", long(size)},
+					AddToResponse: []gate.Header{{Name: "access-control-allow-origin", Value: long(size)}, {Name: "vary"}},
 				})
 			})
 		}
@@ -215,6 +228,7 @@ func FuzzAllowed(f *testing.F) {
 		for range count % 8 {
 			d.Set = append(d.Set, gate.Header{Name: name, Value: value})
 			d.Remove = append(d.Remove, removed)
+			d.AddToResponse = append(d.AddToResponse, gate.Header{Name: removed, Value: value})
 		}
 		holdAllowed(t, d)
 	})

@@ -17,7 +17,16 @@ const MetadataKey = "jwtgate"
 
 // allowed reports whether a decision is an explicit allow. Nothing else lets a
 // request pass.
-func allowed(d *gate.Decision) bool { return d.Verdict == gate.VerdictAllow && d.Denial == nil }
+func allowed(d *gate.Decision) bool {
+	return d.Verdict == gate.VerdictAllow && d.Denial == nil && d.Answer == nil
+}
+
+// answered reports whether a decision is explicitly answered by the gate, with a
+// status that is no error's.
+func answered(d *gate.Decision) bool {
+	return d.Verdict == gate.VerdictAnswer && d.Denial == nil && d.Answer != nil &&
+		d.Answer.Status >= http.StatusOK && d.Answer.Status < http.StatusBadRequest
+}
 
 // denialOf is what a decision that is not allowed is answered with: never what
 // Envoy would let pass, which a denied_response with a status of OK is.

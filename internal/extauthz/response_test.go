@@ -60,6 +60,12 @@ func TestNoDenialComesOutAsOK(t *testing.T) {
 		"allowed, and denied":            {Verdict: gate.VerdictAllow, Denial: &gate.Denial{Status: 403}},
 		"allowed, and an empty denial":   {Verdict: gate.VerdictAllow, Denial: &gate.Denial{}},
 		"an allowed reason, not allowed": {Reason: gate.ReasonAllowed},
+		"allowed, and answered":          {Verdict: gate.VerdictAllow, Answer: &gate.Answer{Status: 200}},
+		"answered with nothing":          {Verdict: gate.VerdictAnswer, Reason: gate.ReasonPreflightAnswered},
+		"answered, and denied":           {Verdict: gate.VerdictAnswer, Answer: &gate.Answer{Status: 200}, Denial: &gate.Denial{Status: 403}},
+		"answered with an error":         {Verdict: gate.VerdictAnswer, Answer: &gate.Answer{Status: 404}},
+		"answered with no status":        {Verdict: gate.VerdictAnswer, Answer: &gate.Answer{}},
+		"denied, with an answer":         {Verdict: gate.VerdictDeny, Answer: &gate.Answer{Status: 200}},
 	}
 	for _, status := range []int{-1, 0, 100, 200, 204, 302, 399} {
 		denied[fmt.Sprintf("denied with %d", status)] = &gate.Decision{Verdict: gate.VerdictDeny, Denial: &gate.Denial{Status: status}}
@@ -81,6 +87,29 @@ func TestNoDenialComesOutAsOK(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// An answer in place of the application: what the gate says, and to Envoy a denial.
+func TestAnswered(t *testing.T) {
+	d := &gate.Decision{
+		ID: gate.ID{Replica: "replica", Number: 1}, Route: "none", Verdict: gate.VerdictAnswer, Reason: gate.ReasonPreflightAnswered,
+		Answer: &gate.Answer{Status: 200, Headers: []gate.Header{{Name: "access-control-allow-origin", Value: "https://app.example"}}, Body: []byte("body")},
+	}
+	answer := extauthz.Response(d, false)
+	if answer.GetStatus().GetCode() == 0 {
+		t.Error("its code is OK, for which Envoy lets the request pass")
+	}
+	denied := answer.GetDeniedResponse()
+	if denied.GetStatus().GetCode() != 200 || denied.GetBody() != "body" {
+		t.Errorf("answered with %v", denied)
+	}
+	want := map[string]string{"cache-control": "no-store", "access-control-allow-origin": "https://app.example"}
+	if got := fields(t, denied.GetHeaders()); !maps.Equal(got, want) {
+		t.Errorf("fields %v, want %v", got, want)
+	}
+	if got := metadata(answer); got["verdict"] != "answer" || got["reason"] != "preflight_answered" {
+		t.Errorf("metadata %v", got)
 	}
 }
 
@@ -218,7 +247,7 @@ func TestSetOverwrites(t *testing.T) {
 			t.Errorf("%s is set and removed: Envoy removes last", name)
 		}
 	}
-	for _, name := range []string{"x_user_id", "x-user-groups", "x_user_groups", "authorization", "x-original-url"} {
+	for _, name := range []string{"x_user_id", "x-user-groups", "x_user_groups", "authorization"} {
 		if !slices.Contains(ok.GetHeadersToRemove(), name) {
 			t.Errorf("%s is not removed: %v", name, ok.GetHeadersToRemove())
 		}

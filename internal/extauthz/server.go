@@ -50,6 +50,8 @@ type Observers struct {
 	Candidate *gate.Candidate
 	// Traces are sent of each decision; nil when there are none.
 	Traces *telemetry.Traces
+
+	preflights *preflightHints
 }
 
 // observe tells the observers of a decision about a call that began then.
@@ -59,6 +61,7 @@ func (o Observers) observe(ctx context.Context, began time.Time, r *gate.Request
 		o.Metrics.Token(d.Cached)
 	}
 	o.Log.Write(ctx, r, d)
+	o.preflights.observe(ctx, d)
 	if o.Candidate != nil {
 		o.Candidate.Offer(r, d)
 	}
@@ -71,6 +74,7 @@ func (o Observers) observe(ctx context.Context, began time.Time, r *gate.Request
 // told of. It is NOT_SERVING until [Server.SetServing]. It speaks TLS and
 // nothing else with these certificates, and plain text if they are nil.
 func NewServer(g *gate.Gate, observers Observers, logger *slog.Logger, certificates *Certificates) *Server {
+	observers.preflights = newPreflightHints(logger)
 	var transport credentials.TransportCredentials
 	if certificates != nil {
 		transport = newHandshakes(certificates, logger, observers.Metrics)

@@ -36,6 +36,7 @@ const (
 	headersField protowire.Number = 2
 	// envoy.service.auth.v3.OkHttpResponse
 	headersToRemoveField         protowire.Number = 5
+	responseHeadersToAddField    protowire.Number = 6
 	queryParametersToRemoveField protowire.Number = 8
 	// envoy.config.core.v3.HeaderValueOption
 	headerField       protowire.Number = 1
@@ -112,6 +113,22 @@ func (w *writer) option(h gate.Header) {
 	w.text(valueField, h.Value)
 	how := overwrites()
 	w.bytes = append(w.bytes, how[:]...)
+}
+
+func addedSize(h gate.Header) int {
+	return sized(sized(len(h.Name))+sized(len(h.Value))) + numberSize(addIfAbsent)
+}
+
+// addIfAbsent is HeaderValueOption.append_action ADD_IF_ABSENT.
+const addIfAbsent = 1
+
+// added writes a header that the response gets unless it has it.
+func (w *writer) added(h gate.Header) {
+	w.begin(responseHeadersToAddField, addedSize(h))
+	w.begin(headerField, sized(len(h.Name))+sized(len(h.Value)))
+	w.text(keyField, h.Name)
+	w.text(valueField, h.Value)
+	w.number(appendActionField, addIfAbsent)
 }
 
 // metadata writes the dynamic metadata of a decision whose id has this text, and

@@ -87,10 +87,13 @@ func (r *Request) clone() *Request {
 // clone copies a decision with what it may share with its request.
 func (d *Decision) clone() *Decision {
 	copied := *d
-	copied.Set = cloneHeaders(d.Set)
+	copied.Set, copied.Further = cloneHeaders(d.Set), slices.Clone(d.Further)
 	copied.Remove, copied.RemoveParameters = cloneTexts(d.Remove), cloneTexts(d.RemoveParameters)
 	if d.Denial != nil {
 		copied.Denial = &Denial{Status: d.Denial.Status} // the rest may be the request's
+	}
+	if d.Answer != nil {
+		copied.Answer = &Answer{Status: d.Answer.Status, Headers: cloneHeaders(d.Answer.Headers), Body: slices.Clone(d.Answer.Body)}
 	}
 	return &copied
 }
@@ -150,9 +153,18 @@ func (c *Candidate) decide(ctx context.Context, one decided) {
 // client, to the application or in their reason. Ids, routes, the order of what
 // is changed, and what is removed of which the request has nothing do not count.
 func differ(r *Request, a, b *Decision) bool {
+	byName := func(x, y Header) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value)) }
 	return a.Verdict != b.Verdict || a.Reason != b.Reason || a.Status() != b.Status() ||
-		!alike(a.Set, b.Set, func(x, y Header) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value)) }) ||
+		!alike(a.Set, b.Set, byName) || !alike(a.AddToResponse, b.AddToResponse, byName) || !alike(a.answered(), b.answered(), byName) ||
 		!alike(r.having(a.Remove), r.having(b.Remove), strings.Compare) || !alike(a.RemoveParameters, b.RemoveParameters, strings.Compare)
+}
+
+// answered are the header fields of an answer, if the decision has one.
+func (d *Decision) answered() []Header {
+	if d.Answer == nil {
+		return nil
+	}
+	return d.Answer.Headers
 }
 
 // having returns those of the header names that the request has.

@@ -17,8 +17,8 @@ func (g *Gate) Carry(r *Request, raw string) {
 	if c.parseTarget() == nil {
 		_ = c.findRoute(false) // a route that is closed reads no token
 	}
-	if c.rule != nil && len(c.rule.TokensFrom) > 0 {
-		from = c.rule.TokensFrom
+	if c.governing != nil && len(c.governing.TokensFrom) > 0 {
+		from = c.governing.TokensFrom
 	}
 	r.Carry(from[0], raw)
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,19 +25,25 @@ type check struct {
 	relaxed    config.Relaxed
 	host       string // as route.ParseHost gives it
 	path       route.Path
-	rule       *route.Rule // nil before check 2
+	overrides  []string    // methods that the query names
+	rule       *route.Rule // the request's own; nil before check 2
+	further    []*route.Rule
+	governing  *route.Rule // whose credential, and what becomes of it; nil before check 2
 	credential token.Credential
 	token      *token.Token // nil unless it was verified
 	verified   token.Token  // what token points to
+	presented  bool         // it was looked for a credential, and invalid is what came of it
+	invalid    error        // why the credential does not count; nil if it does, or there is none
 	failure    error        // the first check that failed; nil when none did
+	failedRule *route.Rule  // whose check that was; nil for one of no rule
+	excused    Reason       // why the request goes on without identity; empty if it does not
 	facts      route.Facts
 	removed    token.Removal
 
 	decision *Decision
 }
 
-// run takes the request through the checks, in their order, to an allow or a
-// deny.
+// run takes the request through the checks, in their order, to a verdict.
 func (c *check) run(ctx context.Context) {
 	defer c.sample()
 	if ctx.Err() != nil {
@@ -51,86 +59,171 @@ func (c *check) run(ctx context.Context) {
 		return
 	}
 	preflight := ""
-	if c.policy.cfg.CORS.Preflight == config.PreflightPass {
+	if c.policy.cfg.CORS.Preflight != config.PreflightCheck {
 		preflight = c.request.preflightMethod()
+	}
+	if preflight != "" && c.policy.cfg.CORS.Preflight == config.PreflightAnswer {
+		c.answerPreflight(preflight)
+		return
 	}
 	if err := c.findRoute(preflight != ""); err != nil {
 		c.fail(err)
 		return
 	}
-	switch {
-	case preflight != "":
+	if preflight != "" {
 		c.passPreflight(preflight)
-	case c.rule.Access == config.AccessPublic:
-		c.allow(ReasonPublic, nil, token.Removal{})
-	default:
-		c.authenticate(ctx)
+		return
 	}
+	c.apply(ctx)
 }
 
-// parseTarget is check 1: the path and the host.
+// parseTarget is check 1: the method, the path, the host, and what would make a
+// proxy behind Envoy take another request out of this one.
 func (c *check) parseTarget() error {
+	if err := route.CheckMethod(c.request.Method); err != nil {
+		return err
+	}
 	var hostErr, err error
 	c.host, hostErr = route.ParseHost(c.request.Host)
 	c.relaxed = c.policy.cfg.Relax.For(c.host)
 	err = c.path.Parse(c.request.Target, c.relaxed)
-	return cmp.Or(err, hostErr)
-}
-
-// findRoute is check 2: the rule that Envoy names, and no other then, or the
-// first one that covers the request; nobody passes one that is closed.
-func (c *check) findRoute(preflight bool) error {
-	if name, named := c.request.NamedRoute(); named {
-		rule, known := c.policy.routes.Named(name)
-		if !known {
-			return fmt.Errorf("%w: %q", errRouteUnknown, name)
-		}
-		c.rule, c.decision.Route = rule, rule.Name
-		covered := rule.Covers(c.request.Method, c.host, c.path)
-		if preflight {
-			covered = rule.CoversPreflight(c.host, c.path)
-		}
-		if !covered {
-			return fmt.Errorf("%w: %q", errRouteMismatch, name)
-		}
-	} else {
-		c.rule = c.policy.routes.Match(c.request.Method, c.host, c.path)
-		c.decision.Route = c.rule.Name
+	if err = cmp.Or(err, hostErr); err != nil {
+		return err
 	}
-	if c.rule.Access == config.AccessDeny {
-		return fmt.Errorf("%w: %q", errRouteDenied, c.rule.Name)
+	if !c.relaxed.MethodOverride {
+		if c.overrides, err = route.AppendOverrides(c.overrides[:0], c.request.Method, c.request.query()); err != nil {
+			return err
+		}
+		if _, named := c.request.NamedRoute(); named && len(c.overrides) > 0 {
+			return fmt.Errorf("%w: its query names a method (_method), and Envoy has chosen the route", route.ErrMethodRefused)
+		}
+	}
+	for i := range c.request.Headers {
+		if h := &c.request.Headers[i]; strings.EqualFold(h.Name, "connection") && c.policy.mapper.Nominated(h.Value) {
+			return errConnectionHeader
+		}
 	}
 	return nil
 }
 
-// passPreflight lets a CORS preflight go on, which a browser sends without
-// credentials, unless the method that it asks for is denied to everybody.
-func (c *check) passPreflight(method string) {
-	rule := c.rule
-	if _, named := c.request.NamedRoute(); !named {
-		rule = c.policy.routes.Match(method, c.host, c.path)
+// findRoute is check 2: the rule that Envoy names, and no other then, or the rules
+// that the request selects.
+func (c *check) findRoute(preflight bool) error {
+	name, named := c.request.NamedRoute()
+	if !named {
+		c.selectRules(c.request.Method)
+		return nil
 	}
-	if rule.Access == config.AccessDeny {
-		c.rule, c.decision.Route = rule, rule.Name
-		c.deny(ReasonRouteDenied, "a preflight for a method that is denied")
-		return
+	rule, known := c.policy.routes.Named(name)
+	if !known {
+		return fmt.Errorf("%w: %q", errRouteUnknown, name)
 	}
-	// A browser repeats the URL, and with it a token in the query.
-	c.allow(ReasonPreflight, nil, c.removal(rule))
+	c.rule, c.governing, c.decision.Route = rule, rule, rule.Name
+	covered := rule.Covers(c.request.Method, c.host, c.path)
+	if preflight {
+		covered = rule.CoversPreflight(c.host, c.path)
+	}
+	if !covered {
+		return fmt.Errorf("%w: %q", errRouteMismatch, name)
+	}
+	return nil
 }
 
-// authenticate does checks 3 to 10 for a route that is optional or required.
-func (c *check) authenticate(ctx context.Context) {
-	err := c.identify(ctx)
+// selectRules finds the request's own rule and the further ones, as for a request
+// with this method.
+func (c *check) selectRules(method string) {
+	target := route.Target{Method: method, Overrides: c.overrides, Host: c.host, Path: c.path}
+	c.rule, c.further = c.policy.routes.Select(&target, c.further[:0])
+	c.decision.Route = c.rule.Name
+	c.governing = c.rule
+	if c.rule.Access != config.AccessPublic {
+		return
+	}
+	for _, rule := range c.further {
+		if rule.Access != config.AccessPublic {
+			c.governing = rule
+			return
+		}
+	}
+}
+
+// rules yields every rule that the request has to pass, in the order of the file.
+func (c *check) rules() iter.Seq[*route.Rule] {
+	return func(yield func(*route.Rule) bool) {
+		own := false
+		for _, rule := range c.further {
+			if !own && rule.Number() > c.rule.Number() {
+				if own = true; !yield(c.rule) {
+					return
+				}
+			}
+			if !yield(rule) {
+				return
+			}
+		}
+		if !own {
+			yield(c.rule)
+		}
+	}
+}
+
+// apply holds the request to its rules: checks 2 to 10.
+func (c *check) apply(ctx context.Context) {
+	for rule := range c.rules() {
+		if err := c.passRule(ctx, rule); err != nil {
+			c.failedRule = rule
+			c.fail(err)
+			return
+		}
+	}
+	c.permit()
+}
+
+// passRule is what one rule makes of the request. A denial that shadow or
+// if_invalid excuses is noted, and no error.
+func (c *check) passRule(ctx context.Context, rule *route.Rule) error {
+	switch rule.Access {
+	case config.AccessDeny:
+		return fmt.Errorf("%w: %q", errRouteDenied, rule.Name)
+	case config.AccessPublic:
+		return nil
+	}
+	err := c.authenticate(ctx)
+	if err == nil {
+		err = c.authorize(rule)
+	}
 	switch {
-	case err != nil && c.rule.AnonymousIfInvalid:
-		c.excuse(ReasonAnonymousInvalid, err)
+	case err == nil:
+	case rule.Access == config.AccessOptional && c.governing.AnonymousIfInvalid:
+		c.excuse(ReasonAnonymousInvalid, rule, err)
+	case rule.Shadow:
+		c.excuse(ReasonShadowed, rule, err)
+	default:
+		return err
+	}
+	return nil
+}
+
+// authorize holds a request that was authenticated, or has no credential, to one
+// rule.
+func (c *check) authorize(rule *route.Rule) error {
+	switch {
+	case rule.Access == config.AccessOptional:
+		return nil
+	case c.token == nil:
+		return fmt.Errorf("%w in %s", errCredentialMissing, places(c.governing.TokensFrom))
+	}
+	return rule.Authorize(c.token, &c.facts)
+}
+
+// permit lets a request go on that every rule lets pass.
+func (c *check) permit() {
+	switch {
+	case c.rule.Access == config.AccessPublic && c.governing == c.rule:
+		c.allow(ReasonPublic, nil, token.Removal{})
 		return
-	case err != nil && c.rule.Shadow:
-		c.excuse(ReasonShadowed, err)
-		return
-	case err != nil:
-		c.fail(err)
+	case c.excused != "":
+		c.allow(c.excused, nil, token.Remove(c.message(), c.governing.TokensFrom))
 		return
 	case c.token == nil:
 		c.allow(ReasonAnonymous, nil, token.Removal{})
@@ -144,25 +237,72 @@ func (c *check) authenticate(ctx context.Context) {
 		c.fail(err)
 		return
 	}
-	if c.rule.EndStreamsAtExpiry {
+	if c.governing.EndStreamsAtExpiry {
 		set = append(set, streamLimit(c.token.End(), c.decision.Time))
 	}
-	c.allow(ReasonAllowed, set, c.removal(c.rule))
+	c.allow(ReasonAllowed, set, c.removal(c.governing))
 	c.prepare(set)
 }
 
-// identify does checks 3 to 9. No error and no token: there was none, and none
-// was due.
-func (c *check) identify(ctx context.Context) error {
-	var err error
-	if c.credential, err = token.Extract(c.message(), c.rule.TokensFrom); err != nil {
-		return err
+// answerPreflight answers a CORS preflight in place of the application (Fetch
+// standard, CORS-preflight fetch).
+func (c *check) answerPreflight(method string) {
+	origin := c.request.Header("origin")
+	if !slices.Contains(c.policy.cfg.CORS.Origins, origin) {
+		c.deny(ReasonPreflightRefused, "the origin is not one of cors.origins")
+		return
 	}
-	if !c.credential.Found {
-		if c.rule.Access == config.AccessOptional {
-			return nil
+	c.decision.Verdict, c.decision.Reason = VerdictAnswer, ReasonPreflightAnswered
+	c.decision.Answer = &Answer{Status: http.StatusOK, Headers: c.policy.cors.preflight(origin, method, c.request.headers("access-control-request-headers"))}
+}
+
+// passPreflight lets a CORS preflight go on, which a browser sends without
+// credentials, unless a rule for it, or for the method that it asks for, is closed.
+func (c *check) passPreflight(method string) {
+	own := c.rule
+	if c.closed() {
+		return
+	}
+	if _, named := c.request.NamedRoute(); !named {
+		c.selectRules(method)
+		if c.closed() {
+			return
 		}
-		return fmt.Errorf("%w in %s", errCredentialMissing, places(c.rule.TokensFrom))
+	}
+	asked := c.governing
+	c.rule, c.governing, c.further, c.decision.Route = own, own, c.further[:0], own.Name
+	// A browser repeats the URL, and with it a token in the query.
+	c.allow(ReasonPreflight, nil, c.removal(asked))
+}
+
+// closed denies the request if one of its rules is closed, and reports whether.
+func (c *check) closed() bool {
+	for rule := range c.rules() {
+		if rule.Access == config.AccessDeny {
+			c.failedRule = rule
+			c.fail(fmt.Errorf("%w: %q", errRouteDenied, rule.Name))
+			return true
+		}
+	}
+	return false
+}
+
+// authenticate does checks 3 to 8, once for all rules. No error and no token: there
+// was none.
+func (c *check) authenticate(ctx context.Context) error {
+	if !c.presented {
+		c.presented = true
+		c.invalid = c.verify(ctx)
+	}
+	return c.invalid
+}
+
+// verify looks for a credential where the governing rule reads one, and verifies
+// the token in it.
+func (c *check) verify(ctx context.Context) error {
+	var err error
+	if c.credential, err = token.Extract(c.message(), c.governing.TokensFrom); err != nil || !c.credential.Found {
+		return err
 	}
 	c.decision.Presented = true
 	verified := &c.verified
@@ -174,12 +314,11 @@ func (c *check) identify(ctx context.Context) error {
 	c.decision.Issuer, c.decision.Subject = verified.Issuer, verified.Subject
 	c.decision.KeyID, c.decision.Expires = verified.KeyID, verified.Expiry
 	c.token = verified
-	_, query, _ := strings.Cut(c.request.Target, "?")
 	c.facts = route.Facts{
-		Now: c.decision.Time, Method: c.request.Method, Host: c.host, Path: c.path, Query: query,
+		Now: c.decision.Time, Method: c.request.Method, Host: c.host, Path: c.path, Query: c.request.query(),
 		Headers: c.request.Headers, Source: c.request.Source, Principal: c.request.Principal,
 	}
-	return c.rule.Authorize(verified, &c.facts)
+	return nil
 }
 
 // message is what of the request can hold a credential.
@@ -210,19 +349,24 @@ func streamLimit(end, now time.Time) Header {
 	return Header{Name: StreamLimitHeader, Value: strconv.FormatInt(left.Milliseconds(), 10)}
 }
 
-// excuse lets a request go on without identity or credential although a check
-// failed, and notes the failure.
-func (c *check) excuse(reason Reason, err error) {
+// excuse notes that a rule would have denied the request and does not. If it is the
+// governing rule, the request goes on without identity and credential.
+func (c *check) excuse(reason Reason, rule *route.Rule, err error) {
+	if rule == c.governing {
+		c.excused = reason
+	}
+	if c.decision.Excused != "" {
+		return // the first one is the reason
+	}
 	c.note(err)
 	c.decision.Excused = c.reasons.of(err)
 	c.decision.Mend = cmp.Or(c.decision.Mend, c.reasons.named[c.decision.Excused].Mend)
-	c.allow(reason, nil, token.Remove(c.message(), c.rule.TokensFrom))
 }
 
 // note notes what is known of a failure.
 func (c *check) note(err error) particulars {
 	c.failure = err
-	c.decision.Detail = err.Error()
+	c.decision.Detail, c.decision.Mend = err.Error(), ""
 	var more particulars
 	var failure *token.Failure
 	if errors.As(err, &failure) {
@@ -253,30 +397,21 @@ func (c *check) deny(reason Reason, detail string) {
 func (c *check) refuse(reason Reason, more particulars) {
 	d := c.decision
 	meaning, denial := c.reasons.denial(reason, more)
-	denial.CORS = c.corsFields()
-	d.Verdict, d.Reason, d.Denial = VerdictDeny, meaning.Reason, denial
+	denial.CORS = c.policy.cors.denied(c.request.Header("origin"))
+	d.Verdict, d.Reason, d.Denial, d.Excused = VerdictDeny, meaning.Reason, denial, ""
 	d.Mend = cmp.Or(d.Mend, meaning.Mend)
+	if c.failedRule != nil {
+		d.Route = c.failedRule.Name
+	}
+	d.PreflightChecked = c.policy.cfg.CORS.Preflight == config.PreflightCheck && c.request.preflightMethod() != ""
+	c.noteFurther()
 }
 
-// corsFields let a page of an origin that the config names read a denial (Fetch
-// standard, CORS protocol).
-func (c *check) corsFields() []Header {
-	cors := &c.policy.cfg.CORS
-	if len(cors.Origins) == 0 {
-		return nil
+// noteFurther notes the names of the further rules.
+func (c *check) noteFurther() {
+	for _, rule := range c.further {
+		c.decision.Further = append(c.decision.Further, rule.Name)
 	}
-	fields := []Header{{Name: "vary", Value: "Origin"}}
-	origin := c.request.Header("origin")
-	if !slices.Contains(cors.Origins, origin) {
-		return fields
-	}
-	fields = append(fields,
-		Header{Name: "access-control-allow-origin", Value: origin},
-		Header{Name: "access-control-expose-headers", Value: "WWW-Authenticate, Retry-After"})
-	if cors.Credentials {
-		fields = append(fields, Header{Name: "access-control-allow-credentials", Value: "true"})
-	}
-	return fields
 }
 
 // allow lets the request go on with the identity headers set, and stripped in
@@ -286,17 +421,22 @@ func (c *check) allow(reason Reason, set []Header, removal token.Removal) {
 	c.decision.Remove = slices.Concat(c.policy.mapper.Strip(c.request.Headers, set, c.relaxed), removal.Headers)
 	c.decision.Set = slices.Concat(set, removal.Set)
 	c.decision.RemoveParameters = removal.Parameters
+	c.decision.AddToResponse = c.policy.cors.allowed(c.request.Header("origin"))
+	c.noteFurther()
 }
 
-// sample says whether the decision is one to write down. A failure that was
-// excused counts with the denials.
+// sample says whether the decision is one to write down, by the rule that decided.
+// A failure that was excused counts with the denials.
 func (c *check) sample() {
 	sampling := c.policy.cfg.Audit.Sampling
-	if c.rule != nil {
+	switch {
+	case c.failedRule != nil && c.decision.Verdict == VerdictDeny:
+		sampling = c.failedRule.Audit
+	case c.rule != nil:
 		sampling = c.rule.Audit
 	}
 	oneIn := sampling.Allowed
-	if c.decision.Verdict != VerdictAllow || c.decision.Excused != "" {
+	if c.decision.Verdict == VerdictDeny || c.decision.Excused != "" {
 		oneIn = sampling.Denied
 	}
 	c.decision.Record = oneIn > 0 && c.decision.ID.Number%uint64(oneIn) == 0

@@ -6,9 +6,9 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// A page of an origin that the config names can read why it was denied; no other
-// can, and a cache is told that it depends.
-func TestCORSOfDenials(t *testing.T) {
+// A page of an origin that the config names can read what it was answered, and why
+// it was denied; no other can, and a cache is told that a denial depends on that.
+func TestCORSOfAnswers(t *testing.T) {
 	const (
 		vary    = "vary: Origin"
 		allowed = "access-control-allow-origin: https://app.example"
@@ -53,9 +53,17 @@ func TestCORSOfDenials(t *testing.T) {
 					}
 					checkFields(t, d.Denial.CORS, row.want)
 				}
-				if d := w.decide(t, get("/open/x", row.fields...)); d.Reason != gate.ReasonPublic || len(d.Set) > 0 {
+				d := w.decide(t, get("/open/x", row.fields...))
+				if d.Reason != gate.ReasonPublic || len(d.Set) > 0 {
 					t.Errorf("allowed (%s), and %v is set", d.Reason, d.Set)
 				}
+				// The response to an allowed request is for the same origins; whether it
+				// varies is for the application to say.
+				var want []string
+				if len(row.want) > 1 {
+					want = row.want[1:]
+				}
+				checkFields(t, d.AddToResponse, want)
 			})
 		}
 	}

@@ -15,15 +15,18 @@ import (
 // Verdict is what becomes of a request.
 type Verdict string
 
-// The two verdicts. The zero value is neither, and is answered as a denial.
+// The verdicts. The zero value is none of them, and is answered as a denial.
 const (
-	VerdictAllow Verdict = "allow"
+	VerdictAllow Verdict = "allow" // it goes on to the application
 	VerdictDeny  Verdict = "deny"
+	// VerdictAnswer: the gate answers it in place of the application, and nothing
+	// is wrong with it.
+	VerdictAnswer Verdict = "answer"
 )
 
 const (
-	// RouteNone stands for the route of a request that was refused before a
-	// route was looked for.
+	// RouteNone stands for the route of a request that was refused, or answered,
+	// before a route was looked for.
 	RouteNone = "none"
 	// RouteDefault is the route of requests that no configured one matches.
 	RouteDefault = route.DefaultName
@@ -35,7 +38,11 @@ type Decision struct {
 	ID      ID
 	Time    time.Time // when it began
 	Elapsed time.Duration
-	Route   string // the rule's name, or RouteNone
+	// Route is the name of the rule that decided, or RouteNone: of a denial the first
+	// one that refused, else the request's own. Further are the names of the further
+	// rules that the request was held to, in file order.
+	Route   string
+	Further []string
 	Verdict Verdict
 	Reason  Reason
 	// Detail is for operators: what was found against what was due. It never
@@ -45,8 +52,7 @@ type Decision struct {
 	// Empty when it was.
 	Mend string
 	// Excused is the reason for which the request would have been denied, had
-	// its route not let it go on without identity (if_invalid, shadow); empty
-	// otherwise.
+	// a rule not let it go on (if_invalid, shadow); empty otherwise.
 	Excused Reason
 	// ConfigHash is the hex SHA-256 of the config that decided.
 	ConfigHash string
@@ -67,8 +73,17 @@ type Decision struct {
 	// request.
 	RemoveParameters []string
 
-	// Denial is what a denied request is answered; nil when it is allowed.
+	// AddToResponse are the header fields that the response to an allowed request
+	// gets unless it has them. The list is shared.
+	AddToResponse []Header
+
+	// Denial is what a denied request is answered, Answer what one is that the gate
+	// answers in place of the application; nil otherwise.
 	Denial *Denial
+	Answer *Answer
+	// PreflightChecked: the request that was denied is a CORS preflight, which the
+	// config has treated as any other request.
+	PreflightChecked bool
 
 	// Prepared is what of the answer is the same whenever this token is allowed
 	// by this rule. Of an answer that was kept Set is empty: it stands in there.
@@ -85,10 +100,21 @@ type Decision struct {
 // Status returns the HTTP status that the decision stands for: 200 when it is
 // allowed.
 func (d *Decision) Status() int {
-	if d.Verdict == VerdictAllow {
-		return http.StatusOK
+	switch {
+	case d.Denial != nil:
+		return d.Denial.Status
+	case d.Answer != nil:
+		return d.Answer.Status
 	}
-	return d.Denial.Status
+	return http.StatusOK
+}
+
+// Answer is what a request is answered that does not reach the application. It may
+// hold parts of the request that were checked for their form.
+type Answer struct {
+	Status  int // HTTP, 200 to 399
+	Headers []Header
+	Body    []byte // nil: none
 }
 
 // Denial is what a denied request is answered with. It holds fixed texts only.

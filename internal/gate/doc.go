@@ -22,6 +22,8 @@
 //     (TestAnswersEchoNothing).
 //  6. Only Envoy names a route, and one that is named holds the request to its
 //     own methods, hosts and path (TestNamedRoute, TestContextExtensions).
+//     Otherwise a request passes every rule that it selects under some reading
+//     (TestFurtherRules).
 //  7. Shadow and if_invalid let no identity and no credential through, and
 //     neither opens a path, a closed route or one that does not fit
 //     (TestShadowRoute).

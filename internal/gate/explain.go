@@ -104,15 +104,17 @@ func (g *Gate) Explain(ctx context.Context, r *Request, at time.Time) *Explanati
 // decision itself and from what the checks found, by check; found may be nil.
 func Steps(d *Decision, found map[Stage]string) []Step {
 	decidedBy, excused := checkOf(d.Reason, d), checkOf(d.Excused, d)
+	passed := d.Verdict != VerdictDeny && d.Reason != ""
 	steps := make([]Step, 0, int(CheckIdentity))
 	for stage := CheckTarget; stage <= CheckIdentity; stage++ {
 		step := Step{Number: stage, Check: stage.String(), Outcome: Passed, Text: found[stage]}
 		switch {
-		case d.Excused != "" && stage == excused, d.Verdict != VerdictAllow && stage == decidedBy:
+		case d.Excused != "" && stage == excused, !passed && stage == decidedBy:
 			step.Outcome, step.Text = Failed, d.Detail
-		case d.Excused != "" && stage > excused && stage < CheckIdentity,
-			d.Verdict != VerdictAllow && stage > decidedBy,
-			d.Verdict == VerdictAllow && d.Excused == "" && stage > decidedBy && stage < CheckIdentity:
+		case d.Excused != "" && d.Reason != ReasonAllowed && stage > excused && stage < CheckIdentity,
+			!passed && stage > decidedBy,
+			d.Verdict == VerdictAnswer && stage > decidedBy,
+			passed && d.Excused == "" && stage > decidedBy && stage < CheckIdentity:
 			step.Outcome, step.Text = Skipped, ""
 		}
 		steps = append(steps, step)
@@ -134,12 +136,16 @@ func checkOf(reason Reason, d *Decision) Stage {
 // findings are what the checks that were done have found, in words.
 func (c *check) findings() map[Stage]string {
 	found := map[Stage]string{}
+	path := regexp.MustCompile(TokenPattern).ReplaceAllString(c.path.String(), "(token)")
 	if c.rule == nil {
+		if c.decision.Answer != nil || c.decision.Reason == ReasonPreflightRefused {
+			found[CheckTarget] = DescribeTarget(c.request.Method, c.host, path)
+			found[CheckRoute] = "a CORS preflight, which the gate answers without a look at the routes (cors.preflight: answer)"
+		}
 		return found
 	}
-	path := regexp.MustCompile(TokenPattern).ReplaceAllString(c.path.String(), "(token)")
 	found[CheckTarget] = DescribeTarget(c.request.Method, c.host, path)
-	found[CheckRoute] = c.describeRule()
+	found[CheckRoute] = c.describeRules()
 	if c.credential.Found {
 		found[CheckCredential] = "a token in " + place(c.credential.Source)
 	} else {
@@ -152,30 +158,41 @@ func (c *check) findings() map[Stage]string {
 	return found
 }
 
-// describeRule says which rule was found, and how.
-func (c *check) describeRule() string {
-	_, named := c.request.NamedRoute()
-	switch {
-	case c.rule.Name == route.DefaultName && named:
-		return fmt.Sprintf("default, access %s, named by Envoy", c.rule.Access)
-	case c.rule.Name == route.DefaultName:
-		return fmt.Sprintf("no route matches; default is %s", c.rule.Access)
-	}
-	text := c.rule.Name
-	for i := range c.policy.cfg.Routes {
-		if r := &c.policy.cfg.Routes[i]; r.Name == c.rule.Name {
-			at := c.policy.cfg.At(r.Path)
-			text += fmt.Sprintf(" (%s:%d)", at.File, at.Line)
-		}
-	}
-	text += fmt.Sprintf(", access %s", c.rule.Access)
-	if named {
-		text += ", named by Envoy"
+// describeRules says which rules were found, and how.
+func (c *check) describeRules() string {
+	text := c.describeRule(c.rule)
+	if _, named := c.request.NamedRoute(); named {
+		return text + ", named by Envoy"
 	}
 	if c.decision.Reason == ReasonPreflight {
 		text += "; a CORS preflight needs no credential"
 	}
+	for i, rule := range c.further {
+		if i == 0 {
+			text += "; an application may read the request otherwise, so it also has to pass "
+		} else {
+			text += ", "
+		}
+		text += c.describeRule(rule)
+	}
 	return text
+}
+
+func (c *check) describeRule(rule *route.Rule) string {
+	if rule.Name == route.DefaultName {
+		if _, named := c.request.NamedRoute(); named {
+			return fmt.Sprintf("default, access %s", rule.Access)
+		}
+		return fmt.Sprintf("no route matches; default is %s", rule.Access)
+	}
+	text := rule.Name
+	for i := range c.policy.cfg.Routes {
+		if r := &c.policy.cfg.Routes[i]; r.Name == rule.Name {
+			at := c.policy.cfg.At(r.Path)
+			text += fmt.Sprintf(" (%s:%d)", at.File, at.Line)
+		}
+	}
+	return text + fmt.Sprintf(", access %s", rule.Access)
 }
 
 // describeToken says what was read of a token, as far as the checks came.
@@ -200,7 +217,22 @@ func (c *check) describeToken(found map[Stage]string) {
 	}
 	left := t.End().Sub(c.decision.Time).Truncate(time.Second)
 	found[CheckClaims] = fmt.Sprintf("%s, accepted for another %s (exp %s)", text, left, t.Expiry.UTC().Format(time.RFC3339))
-	found[CheckRequirement] = describeRequirement(c.rule.Requirement())
+	found[CheckRequirement] = c.describeRequirements()
+}
+
+// describeRequirements says what the rules ask for, each that asks for something by
+// its name where there are several.
+func (c *check) describeRequirements() string {
+	if len(c.further) == 0 {
+		return describeRequirement(c.rule.Requirement())
+	}
+	var parts []string
+	for rule := range c.rules() {
+		if rule.Access == config.AccessRequired {
+			parts = append(parts, fmt.Sprintf("%s: %s", rule.Name, describeRequirement(rule.Requirement())))
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // describeSigner says whose key a signature holds by.

@@ -16,7 +16,7 @@ import (
 // moment: an explanation is of the decision that a client would get, and its
 // steps are those that led there.
 func TestExplainAgreesWithDecide(t *testing.T) {
-	const each = 2500
+	const each = 4000
 	seen := map[gate.Reason]int{}
 	for name, yaml := range agreeing() {
 		t.Run(name, func(t *testing.T) {
@@ -69,7 +69,8 @@ revoked: {file: testdata/revoked.jsonl}
 	const revoked = "revoked: {file: testdata/revoked.jsonl}\n"
 	routes := routesYAML[:len(routesYAML)-len(revoked)] + more
 	return map[string]string{
-		"plain":  issuersYAML + routes,
+		"plain":  issuersYAML + passYAML + routes,
+		"answer": issuersYAML + answerYAML + routes,
 		"cors":   issuersYAML + routes + "default: deny\ncors: {origins: [\"https://app.example\"], credentials: true, preflight: check}\naudit: {allowed: 1/3}\n",
 		"shadow": issuersYAML + routes + "shadow: true\nrelax: {all: [double_slash, ignore_case], hosts: {old.example: [encoded_slash, method_override]}}\n",
 	}
@@ -134,11 +135,15 @@ func (m *maker) request() *gate.Request {
 	r := request(m.one("GET", "GET", "GET", "POST", "DELETE", "HEAD", "OPTIONS", "get"), m.one(
 		"/open/x", "/optional/x", "/lenient/x", "/closed/x", "/fixed", "/elsewhere", "/strict", "/strict", "/strict", "/team", "/session/x", "/session/x", "/fresh", "/fresh", "/fresh",
 		"/readers", "/own/alice", "/own/bob", "/level", "/shadow", "/events", "/cookie/x", "/cookie/x", "/socket", "/any", "/hosted", "/nowhere", "/STRICT",
-		"/strict/", "/%73trict", "/a//b", "/a/../strict", "/a%2fb", "/strict;x", "strict", "/caf\xc3\xa9", "/strict%"))
+		"/strict/", "/Own/alice", "/%73trict", "/a//b", "/a/../strict", "/a%2fb", "/strict;x", "strict", "/caf\xc3\xa9", "/strict%"))
 	r.Host = m.one("api.example", "api.example", "api.example", "API.example:8443", "old.example", "api.example.", "a.example,b.example", "", "a b")
 	r.Apart = m.maybe(2)
 	if m.maybe(2) {
-		r.Target += m.one("?", "?a=b", "?a=b&a=c", "?access_token=null")
+		r.Target += m.one("?", "?a=b", "?a=b&a=c", "?access_token=null", "?_method=DELETE")
+	}
+	if m.maybe(10) { // a preflight
+		r.Method, r.Headers = "OPTIONS", get("/", m.one("origin: https://app.example", "origin: https://evil.example"), "access-control-request-method: GET").Headers
+		return r
 	}
 	if m.maybe(8) {
 		r.Name(m.one("strict", "team", "unlisted", "open", "closed", "default", "nowhere", "own", ""))
@@ -182,7 +187,7 @@ func (m *maker) fields() []string {
 	for _, field := range []string{
 		"origin: https://app.example", "origin: https://evil.example", "sec-fetch-site: same-origin", "sec-fetch-site: cross-site",
 		"access-control-request-method: GET", "access-control-request-method: DELETE", "x-user-id: root", "X_User_Groups: admin", "x-user-roles: root",
-		"x-http-method-override: DELETE", "content-length: 3", "upgrade: websocket", "x-request-id: 1", "cookie: c=d",
+		"x-http-method-override: DELETE", "connection: upgrade, x-user-id", "content-length: 3", "upgrade: websocket", "x-request-id: 1", "cookie: c=d",
 	} {
 		if m.maybe(7) {
 			fields = append(fields, field)

@@ -147,7 +147,7 @@ func (g *Gate) DecideInto(ctx context.Context, r *Request, d *Decision) {
 	c.run(ctx)
 	d.Elapsed = g.options.Now().Sub(d.Time)
 	c.verified.Forget()
-	*c = check{path: c.path, verified: c.verified} // its memory is used again
+	*c = c.reused()
 	g.checks.Put(c)
 }
 
@@ -171,9 +171,16 @@ func (g *Gate) check(r *Request, now time.Time) *check {
 // another is made.
 func (g *Gate) begin(c *check, r *Request, d *Decision, now time.Time) {
 	p := g.policy.Load()
-	*c = check{policy: p, reasons: g.reasons, request: r, decision: d, path: c.path, verified: c.verified}
+	*c = c.reused()
+	c.policy, c.reasons, c.request, c.decision = p, g.reasons, r, d
 	*d = Decision{
 		ID: ID{Replica: g.options.Replica, Number: rand.Uint64()}, Time: now, Route: RouteNone,
 		Verdict: VerdictDeny, Reason: ReasonInternal, ConfigHash: p.cfg.Hash,
 	}
+}
+
+// reused is a new check in the memory of one that has ended.
+func (c *check) reused() check {
+	clear(c.overrides)
+	return check{path: c.path, verified: c.verified, overrides: c.overrides[:0], further: c.further[:0]}
 }

@@ -252,8 +252,16 @@ func consistent(t *testing.T, d *gate.Decision) {
 		if d.Denial.Status < 400 || d.Denial.Status > 503 || d.Status() != d.Denial.Status {
 			t.Errorf("denied (%s) with status %d, decision says %d", d.Reason, d.Denial.Status, d.Status())
 		}
-		if len(d.Set) > 0 || len(d.Remove) > 0 || len(d.RemoveParameters) > 0 {
-			t.Errorf("denied (%s), yet it sets %v and removes %v and %v", d.Reason, d.Set, d.Remove, d.RemoveParameters)
+		if d.Answer != nil || len(d.Set)+len(d.Remove)+len(d.RemoveParameters)+len(d.AddToResponse) > 0 {
+			t.Errorf("denied (%s), yet it sets %v, removes %v and %v, adds %v to the response or answers %+v",
+				d.Reason, d.Set, d.Remove, d.RemoveParameters, d.AddToResponse, d.Answer)
+		}
+	case gate.VerdictAnswer:
+		if d.Answer == nil || d.Denial != nil || d.Status() != d.Answer.Status || d.Status() < 200 || d.Status() > 399 {
+			t.Errorf("answered (%s) with status %d, %+v, denial %+v", d.Reason, d.Status(), d.Answer, d.Denial)
+		}
+		if len(d.Set)+len(d.Remove)+len(d.RemoveParameters)+len(d.AddToResponse) > 0 {
+			t.Errorf("answered (%s), yet it changes a request that goes nowhere", d.Reason)
 		}
 	default:
 		t.Errorf("verdict %q of reason %s", d.Verdict, d.Reason)

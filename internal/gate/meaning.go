@@ -61,6 +61,10 @@ func allowed(reason Reason, check Stage) Meaning {
 	return Meaning{Reason: reason, Verdict: VerdictAllow, Status: http.StatusOK, Check: check}
 }
 
+func answered(reason Reason, check Stage) Meaning {
+	return Meaning{Reason: reason, Verdict: VerdictAnswer, Status: http.StatusOK, Check: check}
+}
+
 func badRequest(reason Reason, check Stage, code Code, err error, text, mend string) Meaning {
 	return Meaning{reason, VerdictDeny, http.StatusBadRequest, code, check, FaultClient, text, mend, false, err}
 }
@@ -97,6 +101,7 @@ func Meanings() []Meaning {
 		allowed(ReasonAnonymous, CheckCredential),
 		allowed(ReasonAnonymousInvalid, CheckNone),
 		allowed(ReasonShadowed, CheckNone),
+		answered(ReasonPreflightAnswered, CheckRoute),
 	}
 	table = append(table, requestMeanings()...)
 	table = append(table, tokenMeanings()...)
@@ -125,11 +130,19 @@ func MeaningOf(reason Reason) (Meaning, bool) {
 // requestMeanings are the reasons that lie in the request and its route.
 func requestMeanings() []Meaning {
 	return []Meaning{
+		badRequest(ReasonMethodRefused, CheckTarget, CodeNoChallenge, route.ErrMethodRefused,
+			"the method is one that servers read differently",
+			"send the method in capital letters, and no _method in the query; where an application needs that, open relax: method_override"),
 		badRequest(ReasonPathRefused, CheckTarget, CodeNoChallenge, route.ErrPathRefused,
 			"the path is spelled in a way that servers read differently",
 			"send the path in its plain spelling; where an application needs this one, open it by name under relax"),
 		badRequest(ReasonHostRefused, CheckTarget, CodeNoChallenge, route.ErrHostRefused,
 			"the request names no proper host", "send one Host field with a plain name and port"),
+		badRequest(ReasonConnectionRefused, CheckTarget, CodeNoChallenge, errConnectionHeader,
+			"the Connection header names a header that only the gate may set",
+			"send no Connection header that names an identity header"),
+		forbidden(ReasonPreflightRefused, CheckRoute, CodeNoChallenge, nil,
+			"this origin may not call from a browser", "list the origin under cors.origins, if its pages may call"),
 		unavailable(ReasonRouteUnknown, CheckRoute, FaultOperator, errRouteUnknown,
 			"the proxy names a route that the gate does not have",
 			"name a configured route in the Envoy route's context_extensions (jwtgate.route), or add the route"),
@@ -240,6 +253,7 @@ var (
 	errRouteUnknown      = errors.New("no route has that name")
 	errRouteMismatch     = errors.New("the request does not fit the route that was named")
 	errRouteDenied       = errors.New("the route is closed")
+	errConnectionHeader  = errors.New("a Connection header names an identity header")
 	errCredentialMissing = errors.New("no credential")
 )
 

@@ -22,7 +22,7 @@ routes:
 // A route that Envoy names is the one that decides: its own methods, hosts and
 // path hold all the same, and no other is looked for, whatever matches.
 func TestNamedRoute(t *testing.T) {
-	w := startWith(t, namedYAML)
+	w := startWith(t, passYAML+namedYAML)
 	admin := bearer(mint(t, w.home, claims(nil)))
 	guest := bearer(mint(t, w.home, claims(map[string]any{"groups": []string{"guests"}})))
 	on := func(host string, r *gate.Request) *gate.Request {
@@ -59,6 +59,9 @@ func TestNamedRoute(t *testing.T) {
 		{"the path guard holds", named("only", get("/any/..;/x", admin)), "path_refused", "none"},
 		{"the path guard holds before the name", named("nowhere", get("/a//b")), "path_refused", "none"},
 		{"the host guard holds", named("only", on("a.example,b.example", get("/any", admin))), "host_refused", "none"},
+		{"no further rules", named("hosted", get("/hosted")), "public", "hosted"},
+		{"a method in the query", named("only", request("POST", "/any?_method=DELETE", admin)), "method_refused", "none"},
+		{"the same of a GET", named("only", get("/any?_method=DELETE", admin)), "allowed", "only"},
 		{"if_invalid is its own", named("lax", get("/lax", bearer("null"))), "anonymous_invalid", "lax"},
 		{"if_invalid excuses no mismatch", named("lax", get("/open/x", bearer("null"))), "route_mismatch", "lax"},
 

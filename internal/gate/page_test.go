@@ -66,6 +66,12 @@ Written from the program; ` + "`go test ./internal/gate -run TestReasonsPage -up
 			fmt.Fprintf(&b, "| `%s` | %s |\n", m.Reason, whenAllowed()[m.Reason])
 		}
 	}
+	b.WriteString("\n## Answered\n\nThe gate answers these in place of the application; the verdict is `answer`.\n\n| reason | when |\n|---|---|\n")
+	for _, m := range gate.Meanings() {
+		if m.Verdict == gate.VerdictAnswer {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", m.Reason, whenAllowed()[m.Reason])
+		}
+	}
 	for stage := gate.CheckTarget; stage <= gate.CheckIdentity; stage++ {
 		writeDenials(&b, fmt.Sprintf("%d. %s", stage, capital(stage.String())), stage)
 	}
@@ -88,22 +94,23 @@ A mistake that is nearly right names itself, by its kind alone, in place of the 
 	return b.String()
 }
 
-// whenAllowed says when a request is allowed for each reason.
+// whenAllowed says when a request is allowed, or answered, for each reason.
 func whenAllowed() map[gate.Reason]string {
 	return map[gate.Reason]string{
-		"allowed":           "all checks passed; the application is told who calls",
-		"public":            "the route is public: no token is looked at, and identity headers are removed",
-		"preflight":         "a CORS preflight, which browsers send without credentials; identity headers are removed",
-		"anonymous":         "the route is optional and there was no token; the application is told of nobody",
-		"anonymous_invalid": "the token failed, and the route says `if_invalid: anonymous`: the request goes on without identity and without the token; the audit line's `shadow` has the reason of the failure",
-		"shadowed":          "it would have been denied, and the route or the gate is in `shadow`: the request goes on without identity and without the token; the audit line's `shadow` has the reason",
+		"allowed":            "all checks passed; the application is told who calls",
+		"preflight_answered": "a CORS preflight of an origin under `cors.origins`, with `cors.preflight: answer`: 200, and what the origin's pages may send",
+		"public":             "the route is public: no token is looked at, and identity headers are removed",
+		"preflight":          "a CORS preflight, with `cors.preflight: pass`; identity headers are removed",
+		"anonymous":          "the route is optional and there was no token; the application is told of nobody",
+		"anonymous_invalid":  "the token failed, and the route says `if_invalid: anonymous`: the request goes on without identity and without the token; the audit line's `shadow` has the reason of the failure",
+		"shadowed":           "it would have been denied, and the route or the gate is in `shadow`: the request goes on without identity and without the token; the audit line's `shadow` has the reason",
 	}
 }
 
 // writeDenials writes the denials of one check.
 func writeDenials(b *strings.Builder, title string, stage gate.Stage) {
 	denials := slices.DeleteFunc(gate.Meanings(), func(m gate.Meaning) bool {
-		return m.Check != stage || m.Verdict == gate.VerdictAllow
+		return m.Check != stage || m.Verdict != gate.VerdictDeny
 	})
 	if len(denials) == 0 {
 		return
@@ -128,7 +135,7 @@ func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 // the command line and Envoy give them, and each reason has such a text.
 func TestEveryDenialHasItsMend(t *testing.T) {
 	for _, m := range gate.Meanings() {
-		if m.Verdict == gate.VerdictAllow {
+		if m.Verdict != gate.VerdictDeny {
 			if m.Mend != "" || m.Fault != gate.FaultNone || m.Text != "" {
 				t.Errorf("%s is allowed: %+v", m.Reason, m)
 			}

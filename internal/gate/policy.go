@@ -20,6 +20,7 @@ type policy struct {
 	verifier *token.Verifier
 	tokens   *token.Memory // in front of verifier
 	mapper   *identity.Mapper
+	cors     *cors
 	issuers  *issuer.Set
 	removals removals
 }
@@ -48,7 +49,7 @@ func Warnings(cfg *config.Config) []config.Mistake {
 // compile builds a snapshot; nothing is started. Mistakes of all parts are
 // reported together.
 func compile(cfg *config.Config, options issuer.Options) (*policy, error) {
-	p := &policy{cfg: cfg, mapper: identity.New(cfg.Identity)}
+	p := &policy{cfg: cfg, mapper: identity.New(cfg.Identity), cors: newCORS(&cfg.CORS)}
 	var mistakes config.Mistakes
 	var err error
 	if p.routes, err = route.New(cfg); err != nil && !errors.As(err, &mistakes) {

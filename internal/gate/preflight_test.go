@@ -7,10 +7,17 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
+// passYAML has preflights reach the application, answerYAML has the gate answer
+// them.
+const (
+	passYAML   = "cors: {preflight: pass}\n"
+	answerYAML = "cors: {origins: [\"https://app.example\", \"http://localhost:3000\"]}\n"
+)
+
 // Browsers send a preflight without credentials, so it goes on; what only looks
 // like one, and which an application might act on, does not.
 func TestPreflight(t *testing.T) {
-	w := start(t)
+	w := startWith(t, issuersYAML+passYAML+routesYAML)
 	const origin, asks = "origin: https://app.example", "access-control-request-method: GET"
 	type row struct {
 		name   string
@@ -28,7 +35,7 @@ func TestPreflight(t *testing.T) {
 		{"with a token that is bad", request("OPTIONS", "/strict", origin, asks, "authorization: Bearer null"), "preflight", "strict"},
 
 		{"another method", request("GET", "/strict", origin, asks), "credential_missing", "strict"},
-		{"the method in lower case", request("options", "/strict", origin, asks), "credential_missing", "strict"},
+		{"the method in lower case", request("options", "/strict", origin, asks), "method_refused", "none"},
 		{"no origin", request("OPTIONS", "/strict", asks), "credential_missing", "strict"},
 		{"no method asked for", request("OPTIONS", "/strict", origin), "credential_missing", "strict"},
 		{"an empty method", request("OPTIONS", "/strict", origin, "access-control-request-method: "), "credential_missing", "strict"},
@@ -48,7 +55,7 @@ func TestPreflight(t *testing.T) {
 		{"a method that is denied", request("OPTIONS", "/fixed", origin, "access-control-request-method: DELETE"), "route_denied", "fixed"},
 		{"another method of that path", request("OPTIONS", "/fixed", origin, asks), "preflight", "default"},
 	}
-	for _, name := range []string{"X-HTTP-Method-Override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"} {
+	for _, name := range []string{"X-HTTP-Method-Override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "Forwarded", "x-forwarded-host", "SCRIPT_NAME"} {
 		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_"), strings.ToUpper(name), strings.ReplaceAll(name, "-", ".")} {
 			rows = append(rows, row{spelling, request("OPTIONS", "/strict", origin, asks, spelling+": DELETE"), "credential_missing", "strict"})
 		}
@@ -64,7 +71,7 @@ func TestPreflight(t *testing.T) {
 }
 
 func TestPreflightUnderDefaultDeny(t *testing.T) {
-	w := startWith(t, issuersYAML+`
+	w := startWith(t, issuersYAML+passYAML+`
 default: deny
 routes:
   - {name: read, match: GET /orders}
@@ -90,11 +97,81 @@ routes:
 }
 
 func TestPreflightCheck(t *testing.T) {
-	w := startWith(t, issuersYAML+"cors: {preflight: check}\nroutes: [{match: /open, access: public}]\n")
-	for target, want := range map[string]gate.Reason{"/orders": "credential_missing", "/open": "public"} {
-		d := w.decide(t, request("OPTIONS", target, "origin: https://app.example", "access-control-request-method: GET"))
-		if d.Reason != want {
-			t.Errorf("%s: %s, want %s", target, d.Reason, want)
+	for name, cors := range map[string]string{"stated": "cors: {preflight: check}\n", "by default": ""} {
+		w := startWith(t, issuersYAML+cors+"routes: [{match: /open, access: public}]\n")
+		for target, want := range map[string]gate.Reason{"/orders": "credential_missing", "/open": "public"} {
+			d := w.decide(t, request("OPTIONS", target, "origin: https://app.example", "access-control-request-method: GET"))
+			if d.Reason != want || d.PreflightChecked != (d.Verdict == gate.VerdictDeny) {
+				t.Errorf("%s, %s: %s, checked %v, want %s", name, target, d.Reason, d.PreflightChecked, want)
+			}
 		}
+		if d := w.decide(t, request("OPTIONS", "/orders", "origin: https://app.example")); d.PreflightChecked {
+			t.Errorf("%s: a request that is no preflight is taken for one", name)
+		}
+	}
+}
+
+// With answer the gate answers preflights itself, and consults no route.
+func TestPreflightAnswer(t *testing.T) {
+	w := startWith(t, issuersYAML+answerYAML+routesYAML)
+	const app, evil, asks = "origin: https://app.example", "origin: https://evil.example", "access-control-request-method: PUT"
+	for _, row := range []struct {
+		name string
+		r    *gate.Request
+		want gate.Reason
+		rule string
+	}{
+		{"a listed origin", request("OPTIONS", "/strict", app, asks), "preflight_answered", "none"},
+		{"on a closed route", request("OPTIONS", "/closed/x", app, asks), "preflight_answered", "none"},
+		{"where no route matches", request("OPTIONS", "/nowhere", app, asks), "preflight_answered", "none"},
+		{"with a route that Envoy names", named("nowhere", request("OPTIONS", "/x", app, asks)), "preflight_answered", "none"},
+		{"another origin", request("OPTIONS", "/strict", evil, asks), "preflight_refused", "none"},
+		{"another origin on a public route", request("OPTIONS", "/open/x", evil, asks), "preflight_refused", "none"},
+		{"an origin that only begins so", request("OPTIONS", "/open/x", app+".evil.example", asks), "preflight_refused", "none"},
+		{"no origin at all", request("OPTIONS", "/strict", "origin: null", asks), "preflight_refused", "none"},
+		{"a bad path", request("OPTIONS", "/a//b", app, asks), "path_refused", "none"},
+		{"a body", request("OPTIONS", "/strict", app, asks, "content-type: text/plain"), "credential_missing", "strict"},
+		{"no method asked for", request("OPTIONS", "/strict", app), "credential_missing", "strict"},
+		{"another method", request("GET", "/strict", app, asks), "credential_missing", "strict"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			d := w.decide(t, row.r)
+			if d.Reason != row.want || d.Route != row.rule || d.PreflightChecked {
+				t.Errorf("%s on route %s, checked %v, want %s on %s", d.Reason, d.Route, d.PreflightChecked, row.want, row.rule)
+			}
+		})
+	}
+}
+
+func TestPreflightFields(t *testing.T) {
+	const asks = "access-control-request-method: PUT"
+	const vary = "vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+	const origin = "access-control-allow-origin: https://app.example"
+	for _, row := range []struct {
+		name, cors string
+		fields     []string
+		want       []string
+	}{
+		{"what was asked for", "", []string{asks, "access-control-request-headers: authorization,x-csrf-token"},
+			[]string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT", "access-control-allow-headers: authorization, x-csrf-token"}},
+		{"no headers asked for", "", []string{asks}, []string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT"}},
+		{"in two fields", "", []string{asks, "access-control-request-headers: a", "Access-Control-Request-Headers: b ,, c"},
+			[]string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT", "access-control-allow-headers: a, b, c"}},
+		{"what is listed", ", methods: [GET, DELETE], headers: [authorization], max_age: 1h, credentials: true",
+			[]string{asks, "access-control-request-headers: x-csrf-token"},
+			[]string{vary, origin, "access-control-max-age: 3600", "access-control-allow-methods: GET, DELETE", "access-control-allow-headers: authorization", "access-control-allow-credentials: true"}},
+		{"what is not a name", "", []string{asks, "access-control-request-headers: a, <script>"}, []string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT"}},
+		{"more than is repeated", "", []string{asks, "access-control-request-headers: " + strings.Repeat("a,", 2000)}, []string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT"}},
+		{"what is not a method", "", []string{"access-control-request-method: <b>"}, []string{vary, origin, "access-control-max-age: 600"}},
+		{"never to be remembered", ", max_age: 0s", []string{asks}, []string{vary, origin, "access-control-max-age: 0", "access-control-allow-methods: PUT"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := startWith(t, issuersYAML+`cors: {origins: ["https://app.example"]`+row.cors+"}\n")
+			d := w.decide(t, request("OPTIONS", "/x", append([]string{"origin: https://app.example"}, row.fields...)...))
+			if d.Reason != gate.ReasonPreflightAnswered {
+				t.Fatal(d.Reason)
+			}
+			checkFields(t, d.Answer.Headers, row.want)
+		})
 	}
 }

@@ -153,12 +153,15 @@ func (c *check) allowPrepared() bool {
 	}
 	d.Verdict, d.Reason = VerdictAllow, ReasonAllowed
 	d.Remove = d.Prepared.removal.names
+	d.AddToResponse = c.policy.cors.allowed(c.request.Header("origin"))
 	return true
 }
 
 // repeatable reports whether the rule's answers may hold nothing of the request and
 // its time: a credential in another place is taken out of what came with it.
-func (c *check) repeatable() bool { return c.rule.BearerOnly() && !c.rule.EndStreamsAtExpiry }
+func (c *check) repeatable() bool {
+	return len(c.further) == 0 && c.rule.BearerOnly() && !c.rule.EndStreamsAtExpiry
+}
 
 // prepare lets an allowed answer be kept, if it is one that holds nothing of the
 // request.
@@ -179,8 +182,9 @@ func (c *check) prepare(set []Header) {
 	c.decision.Prepared = Prepared{removal: shared, tokens: c.policy.tokens, entry: entry, key: c.preparedKey()}
 }
 
-// preparedKey tells apart what one token comes to in one policy: by its rule, and
-// by what is relaxed.
+// preparedKey tells apart what one token comes to in one policy: by its rule, by the
+// origin whose pages may read the response, and by what is relaxed.
 func (c *check) preparedKey() uint64 {
-	return uint64(c.rule.Number())<<16 | uint64(c.relaxed.Bits())
+	origin := c.policy.cors.readers[c.request.Header("origin")].number
+	return uint64(c.rule.Number())<<40 | uint64(origin)<<16 | uint64(c.relaxed.Bits())
 }

@@ -39,7 +39,7 @@ func (w *world) keep(t *testing.T, r *gate.Request) (d *gate.Decision, kept stri
 	}
 	const before = "own."
 	removed := strings.Join(d.Remove, ",")
-	answer := before + removed + " " + d.Route + " " + d.ID.String()
+	answer := before + removed + " " + d.Route + " " + readBy(d) + " " + d.ID.String()
 	d.Prepared.Keep([]byte(answer), gate.Layout{
 		RemoveBegin: len(before), RemoveEnd: len(before) + len(removed), ID: len(answer) - len(d.ID.String()),
 	})
@@ -47,33 +47,61 @@ func (w *world) keep(t *testing.T, r *gate.Request) (d *gate.Decision, kept stri
 }
 
 // TestKeptAnswers: an answer that was kept is given again for the same token under
-// the same rule and relaxations, and not to a request with a name that it does not
-// remove.
+// the same rule and for the same origin, and not to a request with a name that it
+// does not remove.
 func TestKeptAnswers(t *testing.T) {
 	w := startWith(t, issuersYAML+`
-relax: {hosts: {old.example: [method_override]}}
+cors: {origins: ["https://app.example", "https://b.example"]}
 routes: [{name: strict, match: /strict, issuers: [home], groups: [admin]}, {name: readers, match: /readers, issuers: [home]}]
 `)
 	raw := bearer(mint(t, w.home, claims(nil)))
-	asked := func(host, path string, more ...string) *gate.Request {
-		r := get(path, append([]string{raw}, more...)...)
+	asked := func(origin, path string, more ...string) *gate.Request {
+		return get(path, append([]string{raw, "origin: " + origin}, more...)...)
+	}
+	for _, origin := range []string{"https://app.example", "https://b.example", "https://evil.example"} {
+		for _, path := range []string{"/strict", "/readers"} {
+			w.keep(t, asked(origin, path)) // verifies the token, or finds it without this answer
+			first, _ := w.keep(t, asked(origin, path))
+			d, kept := w.keep(t, asked(origin, path))
+			want := "own." + strings.Join(first.Remove, ",") + " " + path[1:] + " " + readBy(first) + " " + d.ID.String()
+			if kept != want || readBy(d) != readBy(first) {
+				t.Errorf("%s of %s: kept is\n\t%q for %s, want\n\t%q for %s", path, origin, kept, readBy(d), want, readBy(first))
+			}
+			if listed := origin != "https://evil.example"; (readBy(d) == origin) != listed || readBy(d) == "" == listed {
+				t.Errorf("%s of %s: the response may be read by %q", path, origin, readBy(d))
+			}
+			odd, kept := w.keep(t, asked(origin, path, "x~user~id: root"))
+			if kept != "" || !slices.Contains(odd.Remove, "x~user~id") {
+				t.Errorf("%s of %s: with another spelling %q was kept, and %v is removed", path, origin, kept, odd.Remove)
+			}
+		}
+	}
+}
+
+// readBy is the origin whose pages may read the response to an allowed request.
+func readBy(d *gate.Decision) string {
+	for _, h := range d.AddToResponse {
+		if h.Name == "access-control-allow-origin" {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+// TestKeptAnswersByRelaxation: what is relaxed tells kept answers apart.
+func TestKeptAnswersByRelaxation(t *testing.T) {
+	w := startWith(t, issuersYAML+"relax: {hosts: {old.example: [unverified_email]}}\n")
+	raw := bearer(mint(t, w.home, claims(map[string]any{"email": "a@b.example", "email_verified": false})))
+	asked := func(host string) *gate.Request {
+		r := get("/x", raw)
 		r.Host = host
 		return r
 	}
-	for _, host := range []string{"api.example", "old.example"} {
-		for _, path := range []string{"/strict", "/readers"} {
-			w.keep(t, asked(host, path)) // verifies the token, or finds it without this answer
-			first, _ := w.keep(t, asked(host, path))
-			d, kept := w.keep(t, asked(host, path))
-			if want := "own." + strings.Join(first.Remove, ",") + " " + path[1:] + " " + d.ID.String(); kept != want {
-				t.Errorf("%s%s: kept is\n\t%q, want\n\t%q", host, path, kept, want)
-			}
-			if removed := strings.Contains(kept, "x-http-method-override"); removed != (host == "api.example") {
-				t.Errorf("%s%s: kept is %q", host, path, kept)
-			}
-			odd, kept := w.keep(t, asked(host, path, "x~user~id: root"))
-			if kept != "" || !slices.Contains(odd.Remove, "x~user~id") {
-				t.Errorf("%s%s: with another spelling %q was kept, and %v is removed", host, path, kept, odd.Remove)
+	for range 3 {
+		for _, host := range []string{"api.example", "old.example"} {
+			d, kept := w.keep(t, asked(host))
+			if told := !slices.Contains(d.Remove, "x-user-email"); told != (host == "old.example") {
+				t.Errorf("%s: %q is kept, and %v removed", host, kept, d.Remove)
 			}
 		}
 	}

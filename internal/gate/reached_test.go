@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -27,26 +28,30 @@ func reached() map[gate.Reason]func(t *testing.T, w *world) *gate.Request {
 	type m = map[string]any
 	soon, ago := time.Now().Add(time.Hour).Unix(), time.Now().Add(-time.Hour).Unix()
 	return map[gate.Reason]func(*testing.T, *world) *gate.Request{
-		"allowed":              with(nil, nil),
-		"public":               plain(get("/open/"+hostile, "x-user-id: "+hostile)),
-		"anonymous":            plain(get("/optional/" + hostile)),
-		"anonymous_invalid":    plain(get("/lenient/x", bearer(hostile))),
-		"preflight":            plain(request("OPTIONS", "/strict", "origin: https://"+hostile+".example", "access-control-request-method: GET")),
-		"path_refused":         plain(get("/open/..;/" + hostile)),
-		"host_refused":         plain(&gate.Request{Method: "GET", Host: "a.example," + hostile, Target: "/open/x"}),
-		"route_denied":         plain(get("/closed/"+hostile, bearer(hostile))),
-		"credential_ambiguous": plain(get("/strict", bearer("a."+hostile+".c"), bearer("d.e.f"))),
-		"credential_missing":   plain(get("/strict?"+hostile, "authorization: Basic "+hostile)),
-		"cross_site":           plain(request("POST", "/session/x", "cookie: session="+hostile, "origin: https://"+hostile+".example")),
-		"token_malformed":      plain(get("/strict", bearer(hostile))),
-		"token_too_large":      with(nil, m{"padding": strings.Repeat(hostile, 500)}),
-		"alg_not_allowed":      with(m{"alg": hostile}, nil),
-		"header_not_allowed":   with(m{"crit": []string{hostile}, hostile: true}, nil),
-		"type_not_allowed":     with(m{"typ": hostile}, nil),
-		"kid_missing":          with(m{"kid": nil, hostile: "x"}, nil),
-		"issuer_unknown":       with(nil, m{"iss": "https://" + hostile + ".example/"}),
-		"key_unknown":          with(m{"kid": hostile}, nil),
-		"key_unfit":            with(m{"alg": "ES384"}, m{"sub": hostile}),
+		"allowed":                   with(nil, nil),
+		"public":                    plain(get("/open/"+hostile, "x-user-id: "+hostile)),
+		"anonymous":                 plain(get("/optional/" + hostile)),
+		"anonymous_invalid":         plain(get("/lenient/x", bearer(hostile))),
+		"preflight":                 plain(request("OPTIONS", "/strict", "origin: https://"+hostile+".example", "access-control-request-method: GET")),
+		"preflight_answered":        plain(request("OPTIONS", "/"+hostile, "origin: https://app.example", "access-control-request-method: GET")),
+		"preflight_refused":         plain(request("OPTIONS", "/strict", "origin: https://"+hostile+".example", "access-control-request-method: GET")),
+		"method_refused":            plain(request("get-"+hostile, "/open/x")),
+		"connection_header_refused": plain(get("/open/x", "connection: upgrade, x-user-id, "+hostile)),
+		"path_refused":              plain(get("/open/..;/" + hostile)),
+		"host_refused":              plain(&gate.Request{Method: "GET", Host: "a.example," + hostile, Target: "/open/x"}),
+		"route_denied":              plain(get("/closed/"+hostile, bearer(hostile))),
+		"credential_ambiguous":      plain(get("/strict", bearer("a."+hostile+".c"), bearer("d.e.f"))),
+		"credential_missing":        plain(get("/strict?"+hostile, "authorization: Basic "+hostile)),
+		"cross_site":                plain(request("POST", "/session/x", "cookie: session="+hostile, "origin: https://"+hostile+".example")),
+		"token_malformed":           plain(get("/strict", bearer(hostile))),
+		"token_too_large":           with(nil, m{"padding": strings.Repeat(hostile, 500)}),
+		"alg_not_allowed":           with(m{"alg": hostile}, nil),
+		"header_not_allowed":        with(m{"crit": []string{hostile}, hostile: true}, nil),
+		"type_not_allowed":          with(m{"typ": hostile}, nil),
+		"kid_missing":               with(m{"kid": nil, hostile: "x"}, nil),
+		"issuer_unknown":            with(nil, m{"iss": "https://" + hostile + ".example/"}),
+		"key_unknown":               with(m{"kid": hostile}, nil),
+		"key_unfit":                 with(m{"alg": "ES384"}, m{"sub": hostile}),
 		"signature_invalid": func(t *testing.T, w *world) *gate.Request {
 			return get("/strict", bearer(tampered(mint(t, w.home, claims(m{"sub": hostile})))))
 		},
@@ -99,6 +104,21 @@ func reached() map[gate.Reason]func(t *testing.T, w *world) *gate.Request {
 	}
 }
 
+// worldFor is the world in which a reason is reached: live, unless that takes another
+// config or moves the clock.
+func worldFor(t *testing.T, live *world, reason gate.Reason) *world {
+	t.Helper()
+	switch reason {
+	case "keys_stale":
+		return start(t)
+	case "preflight":
+		return startWith(t, issuersYAML+passYAML+routesYAML)
+	case "preflight_answered", "preflight_refused":
+		return startWith(t, issuersYAML+answerYAML+routesYAML)
+	}
+	return live
+}
+
 // unreachable are the reasons that no request of its own comes to.
 func unreachable() []gate.Reason {
 	return []gate.Reason{gate.ReasonDeadline, gate.ReasonRequestMalformed, gate.ReasonInternal}
@@ -113,10 +133,7 @@ func TestEveryReasonIsReached(t *testing.T) {
 	live := start(t)
 	for reason, ask := range reached() {
 		t.Run(string(reason), func(t *testing.T) {
-			w := live
-			if reason == "keys_stale" {
-				w = start(t) // it moves the clock
-			}
+			w := worldFor(t, live, reason)
 			d := w.decide(t, ask(t, w))
 			if d.Reason != reason {
 				t.Fatalf("reason %s (%s), want %s", d.Reason, d.Detail, reason)
@@ -138,15 +155,15 @@ func TestAnswersEchoNothing(t *testing.T) {
 	live := start(t)
 	for reason, ask := range reached() {
 		t.Run(string(reason), func(t *testing.T) {
-			w := live
-			if reason == "keys_stale" {
-				w = start(t)
-			}
+			w := worldFor(t, live, reason)
 			r := ask(t, w)
 			r.Headers = append(r.Headers, get("/", "x-request-id: "+hostile, "user-agent: "+hostile).Headers...)
 			d := w.decide(t, r)
 			if strings.Contains(d.ID.String()+d.Route+string(d.Reason), hostile) {
 				t.Errorf("id %q, route %q or reason %q holds what the client sent", d.ID, d.Route, d.Reason)
+			}
+			if d.Answer != nil && strings.Contains(fmt.Sprint(d.Answer), hostile) {
+				t.Errorf("the answer holds what the client sent: %+v", d.Answer)
 			}
 			if d.Denial == nil {
 				return

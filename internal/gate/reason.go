@@ -14,10 +14,16 @@ const (
 	ReasonShadowed         Reason = "shadowed"
 )
 
+// The reasons of requests that the gate answers in place of the application.
+const ReasonPreflightAnswered Reason = "preflight_answered"
+
 // The reasons of denied requests, in the order of the checks.
 const (
+	ReasonMethodRefused       Reason = "method_refused"
 	ReasonPathRefused         Reason = "path_refused"
 	ReasonHostRefused         Reason = "host_refused"
+	ReasonConnectionRefused   Reason = "connection_header_refused"
+	ReasonPreflightRefused    Reason = "preflight_refused"
 	ReasonRouteUnknown        Reason = "route_unknown"
 	ReasonRouteMismatch       Reason = "route_mismatch"
 	ReasonRouteDenied         Reason = "route_denied"

@@ -39,14 +39,14 @@ func answers() map[gate.Reason]answer {
 		"credential_missing":   {http.StatusUnauthorized, "none"},
 	}
 	for status, codes := range map[int]map[string]string{
-		http.StatusOK:         {"": "allowed public anonymous anonymous_invalid preflight shadowed"},
-		http.StatusBadRequest: {"": "path_refused host_refused"},
+		http.StatusOK:         {"": "allowed public anonymous anonymous_invalid preflight shadowed preflight_answered"},
+		http.StatusBadRequest: {"": "method_refused path_refused host_refused connection_header_refused"},
 		http.StatusUnauthorized: {"invalid_token": `token_malformed token_too_large alg_not_allowed header_not_allowed
 			type_not_allowed kid_missing issuer_unknown key_unknown key_unfit signature_invalid claims_malformed
 			expiry_missing expired not_yet_valid issued_in_future lifetime_too_long audience_mismatch client_mismatch
 			token_use_mismatch subject_missing token_revoked`, "insufficient_user_authentication": "login_too_old acr_too_weak"},
 		http.StatusForbidden: {
-			"":                   "route_denied cross_site issuer_not_allowed identity_too_large",
+			"":                   "route_denied preflight_refused cross_site issuer_not_allowed identity_too_large",
 			"insufficient_scope": "group_missing scope_missing client_not_allowed condition_false condition_error",
 		},
 		http.StatusServiceUnavailable: {"": "keys_unavailable keys_stale key_pending deadline request_malformed internal route_unknown route_mismatch"},
@@ -189,7 +189,7 @@ func checkRetryAfter(t *testing.T, reason gate.Reason, d *gate.Denial) {
 // of each.
 func failures() map[error]gate.Reason {
 	return map[error]gate.Reason{
-		route.ErrPathRefused: "path_refused", route.ErrHostRefused: "host_refused",
+		route.ErrMethodRefused: "method_refused", route.ErrPathRefused: "path_refused", route.ErrHostRefused: "host_refused",
 		route.ErrIssuerNotAllowed: "issuer_not_allowed", route.ErrGroupMissing: "group_missing",
 		route.ErrScopeMissing: "scope_missing", route.ErrClientNotAllowed: "client_not_allowed",
 		route.ErrLoginTooOld: "login_too_old", route.ErrACRTooWeak: "acr_too_weak",

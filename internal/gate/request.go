@@ -62,6 +62,22 @@ func (r *Request) Path() string {
 	return path
 }
 
+// query returns the target's query, as it was sent and without its question mark.
+func (r *Request) query() string {
+	_, query, _ := strings.Cut(r.Target, "?")
+	return query
+}
+
+// headers returns the values of a header field, in the order received.
+func (r *Request) headers(name string) (values []string) {
+	for _, h := range r.Headers {
+		if strings.EqualFold(h.Name, name) {
+			values = append(values, h.Value)
+		}
+	}
+	return values
+}
+
 // Header returns the first value of a header field, or "".
 func (r *Request) Header(name string) string {
 	value, _ := r.header(name)

@@ -51,9 +51,9 @@ func checkSteps(t *testing.T, e *gate.Explanation) {
 		case failed != gate.CheckNone && step.Number == failed:
 			want = gate.Failed
 		case step.Number == gate.CheckIdentity && d.Verdict == gate.VerdictAllow:
-		case d.Verdict != gate.VerdictAllow && step.Number > failed, // all, when no check decided
-			d.Excused != "" && step.Number > failed,
-			(d.Reason == "public" || d.Reason == "preflight") && step.Number > gate.CheckRoute,
+		case d.Verdict == gate.VerdictDeny && step.Number > failed, // all, when no check decided
+			d.Excused != "" && d.Reason != "allowed" && step.Number > failed,
+			(d.Reason == "public" || d.Reason == "preflight" || d.Reason == "preflight_answered") && step.Number > gate.CheckRoute,
 			d.Reason == "anonymous" && step.Number > gate.CheckCredential:
 			want = gate.Skipped
 		}
@@ -69,7 +69,7 @@ func checkSteps(t *testing.T, e *gate.Explanation) {
 // decidingCheck is the check that denied the request, or would have.
 func decidingCheck(d *gate.Decision) gate.Stage {
 	reason := d.Excused
-	if d.Verdict != gate.VerdictAllow {
+	if d.Verdict == gate.VerdictDeny {
 		reason = d.Reason
 	}
 	if reason == "claims_malformed" && d.Issuer == "" {

@@ -8,14 +8,23 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// guarded are the names that no client may send: those that are set, one that
-// was taken out, one of identity.strip, and the overrides.
-func guarded() []string {
+// identityNames are the names that only the gate may set: those that are set, one
+// that was taken out, and one of identity.strip.
+func identityNames() []string {
 	return []string{
 		"x-user-id", "x-user-name", "x-user-email", "x-user-groups", "x-user-scopes", "x-user-client", "x-user-kind", "x-user-issuer",
 		"x-user-roles",
-		"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url",
 	}
+}
+
+// guarded are the names that no client may send: the identity's, and the overrides.
+func guarded() []string {
+	return append(identityNames(),
+		"x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-forwarded-method",
+		"x-original-url", "x-rewrite-url", "x-original-uri", "x-forwarded-uri", "x-forwarded-path", "x-forwarded-prefix",
+		"x-script-name", "script-name", "path-info",
+		"x-forwarded-host", "x-forwarded-server", "forwarded", "x-host", "x-original-host", "x-http-host-override",
+	)
 }
 
 // forged is every guarded name in many spellings.
@@ -33,7 +42,7 @@ func forged() []string {
 }
 
 func TestDecideStripsOnEveryRoute(t *testing.T) {
-	w := start(t)
+	w := startWith(t, issuersYAML+passYAML+routesYAML)
 	raw := mint(t, w.home, claims(nil))
 	for reason, r := range map[gate.Reason]*gate.Request{
 		"public":            get("/open/x"),
@@ -83,7 +92,7 @@ func checkStripped(t *testing.T, w *world, r *gate.Request, reason gate.Reason) 
 	}
 }
 
-// checkAlwaysRemoved wants each guarded name set or removed in its dash and its
+// checkAlwaysRemoved wants each identity name set or removed in its dash and its
 // underscore spelling, seen or not: a header may reach the application by a way
 // that the gate was not shown.
 func checkAlwaysRemoved(t *testing.T, d *gate.Decision) {
@@ -92,7 +101,7 @@ func checkAlwaysRemoved(t *testing.T, d *gate.Decision) {
 	for _, h := range d.Set {
 		set[h.Name] = true
 	}
-	for _, name := range guarded() {
+	for _, name := range identityNames() {
 		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_")} {
 			if removed := slices.Contains(d.Remove, spelling); removed == set[spelling] {
 				t.Errorf("%s: %s is removed: %v, set: %v; want one of them", d.Reason, spelling, removed, set[spelling])

@@ -23,9 +23,14 @@ func mutants() []mutant {
 		verify, claims    = "internal/token/verify.go", "internal/token/claims.go"
 		authorize, method = "internal/route/authorize.go", "internal/token/method.go"
 		mapper, strip     = "internal/identity/mapper.go", "internal/identity/strip.go"
-		prepared          = "internal/gate/prepared.go"
+		prepared, reading = "internal/gate/prepared.go", "internal/route/reading.go"
 	)
 	return []mutant{
+		{"1 method: letters", "internal/route/method.go", `return 'a' <= r && r <= 'z' }) {`, `return r < 0 }) {`},
+		{"1 method: tokens", "internal/route/method.go", `if !config.Token(method) {`, `if method == "" {`},
+		{"1 method: how many the query names", "internal/route/method.go", `== maxOverrides {`, `< 0 {`},
+		{"1 method: the query's on a route that Envoy names", check, `named && len(c.overrides) > 0 {`, `named && false {`},
+		{"1 connection: identity headers", check, `&& c.policy.mapper.Nominated(h.Value) {`, `&& false {`},
 		{"1 path: dot segments", path, `part == "." || part == ".."`, `false`},
 		{"1 path: semicolons", path, `case c == ';' && !relaxed.Semicolon:`, `case c == ';' && false:`},
 		{"1 path: backslashes", path, `case c == '\\':`, `case c == '\\' && false:`},
@@ -45,13 +50,33 @@ func mutants() []mutant {
 		{"2 route: the first of the index", "internal/route/index.go", `if number >= best {`, `if number >= best && false {`},
 		{"2 route: one that Envoy names", check, `if !known {`, `if !known && false {`},
 		{"2 route: one that Envoy names has to fit", check, `if !covered {`, `if !covered && false {`},
-		{"2 route: deny", check, `if c.rule.Access == config.AccessDeny {`, `if c.rule.Access == config.AccessDeny && false {`},
-		{"2 route: deny of a preflight", check, `if rule.Access == config.AccessDeny {
-		c.rule,`, `if rule.Access == "never" {
-		c.rule,`},
+		{"2 route: deny", check, `case config.AccessDeny:`, `case "never":`},
+		{"2 route: deny of a preflight", check, `if rule.Access == config.AccessDeny {`, `if rule.Access == "never" {`},
+		{"2 route: deny of the method that a preflight asks for", check, `c.selectRules(method)
+		if c.closed() {`, `c.selectRules(method)
+		if false && c.closed() {`},
+		{"2 route: preflights of other origins", check, `if !slices.Contains(c.policy.cfg.CORS.Origins, origin) {`, `if false {`},
+		{"2 route: letter case of paths", reading, `look(t.folded, r.Path.folded(len(exact)))`, `look(t.exact, exact)`},
+		{"2 route: letter case of rules", reading, `t.exact == t.folded && r.Path.isFolded`, `r.Path.isFolded`},
+		{"2 route: a final slash", reading, `if hasSlashed && !r.Path.slashSensitive {
+		look(sent, slashed)`, `if false {
+		look(sent, slashed)`},
+		{"2 route: a final slash in another case", reading, `if hasSlashed && !r.Path.slashSensitive {
+		look(t.folded,`, `if false {
+		look(t.folded,`},
+		{"2 route: HEAD as GET", reading, `if r.Method == "HEAD" && !slices`, `if false && !slices`},
+		{"2 route: a method in the query", reading, `for _, method := range r.Overrides {`, `for _, method := range r.Overrides[:0] {`},
+		{"2 route: an earlier rule", reading, `number > own.number && found`, `found`},
+		{"2 route: a later rule that does not cover the request", reading, `number > own.number && found.Covers(r.Method, r.Host, r.Path)`, `number > own.number`},
+		{"2 route: every further rule", check, `	for rule := range c.rules() {
+		if err := c.passRule(ctx, rule); err != nil {`, `	for _, rule := range []*route.Rule{c.rule} {
+		if err := c.passRule(ctx, rule); err != nil {`},
+		{"2 route: a public page that a further rule protects", check, `if c.rule.Access != config.AccessPublic {
+		return`, `if true {
+		return`},
 		{"2 route: overrides of a preflight", "internal/gate/request.go", `if !origin || slices`, `if !origin || false && slices`},
 
-		{"3 credential: required", check, `if c.rule.Access == config.AccessOptional {`, `if true || c.rule.Access == config.AccessOptional {`},
+		{"3 credential: required", check, `case rule.Access == config.AccessOptional:`, `case rule.Access == config.AccessOptional || c.token == nil:`},
 		{"3 credential: two places", extract, `case found.Found && credential.Found:`, `case found.Found && credential.Found && false:`},
 		{"3 credential: two fields and commas", extract, `if seen || strings.Contains(h.Value, ",") {`, `if seen && false {`},
 		{"3 credential: two of a kind", extract, `if len(values) > 1 {`, `if len(values) > 1 && false {`},
@@ -60,7 +85,7 @@ func mutants() []mutant {
 		{"3 credential: size", compact, `if len(raw) > maxBytes {`, `if len(raw) > maxBytes && false {`},
 		{"3 credential: base64url bytes", compact, `if !base64url(c) {`, `if !base64url(c) && false {`},
 		{"3 credential: removal", check, `if rule.Forward || rule.Access == config.AccessPublic {`, `if rule.Forward || rule.Access == config.AccessPublic || true {`},
-		{"3 credential: removal of one that failed", check, `c.allow(reason, nil, token.Remove(c.message(), c.rule.TokensFrom))`, `c.allow(reason, nil, token.Removal{})`},
+		{"3 credential: removal of one that failed", check, `c.allow(c.excused, nil, token.Remove(c.message(), c.governing.TokensFrom))`, `c.allow(c.excused, nil, token.Removal{})`},
 
 		{"4 header: parameters", verify, `if m.there {`, `if m.there && false {`},
 		{"4 header: typ of any issuer", verify, `!v.types[h.typ] {`, `!v.types[h.typ] && text == "never" {`},
@@ -130,16 +155,39 @@ func mutants() []mutant {
 		{"9 requirement: scopes", authorize, `case !met(want.Scopes, t.Scopes()):`, `case false:`},
 		{"9 requirement: clients", authorize, `case !want.Clients.Empty() && `, `case false && !want.Clients.Empty() && `},
 
-		{"9 requirement: shadow is for checks 3 to 9", check, `case err != nil && c.rule.Shadow:`, `case err != nil && !c.rule.Shadow:`},
+		{"9 requirement: shadow is for checks 3 to 9", check, `case rule.Shadow:`, `case !rule.Shadow:`},
+		{"9 requirement: shadow of the governing rule alone", check, `if rule == c.governing {
+		c.excused`, `if true {
+		c.excused`},
 
 		{"10 identity: names seen of a known token", prepared, `if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.relaxed) {`, `if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.relaxed) && false {`},
 		{"10 identity: names seen of one that becomes known", prepared, `if !c.policy.mapper.Usual(c.request.Headers, set, c.relaxed) {`, `if !c.policy.mapper.Usual(c.request.Headers, set, c.relaxed) && false {`},
-		{"10 identity: one token, two routes", prepared, `uint64(c.rule.Number())<<16 | `, ``},
+		{"10 identity: one token, two routes", prepared, `uint64(c.rule.Number())<<40 | `, ``},
+		{"10 identity: one token, two origins", prepared, `uint64(origin)<<16 | `, `0*uint64(origin) | `},
+		{"10 identity: one token under further rules", prepared, `len(c.further) == 0 && `, ``},
 		{"10 identity: one token, two hosts", prepared, ` | uint64(c.relaxed.Bits())`, ``},
-		{"10 identity: an end that moves", prepared, ` && !c.rule.EndStreamsAtExpiry }`, ` }`},
-		{"10 identity: places other than bearer", prepared, `return c.rule.BearerOnly() && `, `return `},
-		{"10 identity: names seen", strip, `if !guarded || why.open(relaxed) {`, `if true || guarded && why.open(relaxed) {`},
-		{"10 identity: names unseen", strip, `if !one.kind.open(relaxed) && !isSet(set, one.name) {`, `if false {`},
+		{"10 identity: an end that moves", prepared, ` && !c.rule.EndStreamsAtExpiry`, ``},
+		{"10 identity: places other than bearer", prepared, `c.rule.BearerOnly() && `, ``},
+		{"10 identity: names seen", strip, `if !guarded || open(why, relaxed) {
+			continue
+		}
+		name`, `if true || guarded && open(why, relaxed) {
+			continue
+		}
+		name`},
+		{"10 identity: names unseen", strip, `if !isSet(set, name) {
+			remove`, `if false {
+			remove`},
+		{"10 identity: overrides of the method", strip, `return relaxed.MethodOverride
+`, `return true
+`},
+		{"10 identity: overrides of the URL", strip, `return relaxed.OriginalURL
+`, `return true
+`},
+		{"10 identity: overrides of the host", strip, `return relaxed.ForwardedHost
+`, `return true
+`},
+		{"10 identity: what the file strips", mapper, `if _, known := m.folded[dashed]; known {`, `if _, known := m.folded[dashed]; known && why == identityName {`},
 		{"10 identity: what is set stays", strip, `if !isSet(set, name) && !slices.Contains(remove, name) {`, `if !slices.Contains(remove, name) {`},
 		{"10 identity: unverified email", mapper, `&& !relaxed.UnverifiedEmail && !emailVerified(t)`, `&& false`},
 		{"10 identity: size", mapper, `case len(text) > m.maxBytes:`, `case false:`},
@@ -147,7 +195,9 @@ func mutants() []mutant {
 		{"10 identity: prefix of groups", "internal/token/token.go", `return prefixed(t.by.prefix, groups), true`, `return groups, true`},
 		{"10 identity: encoding", "internal/identity/encode.go", `return escape(text, false), err`, `return text, err`},
 
-		{"answer: a denial says no twice", "internal/extauthz/denied.go", `uint64(rpcCode(denial.Status))`, `0*uint64(rpcCode(denial.Status))`},
+		{"answer: a denial says no twice", "internal/extauthz/denied.go", `code, httpCode := uint64(rpc), uint64(status)`, `code, httpCode := 0*uint64(rpc), uint64(status)`},
+		{"answer: an answer is no error", "internal/extauthz/response.go", `d.Answer.Status >= http.StatusOK && d.Answer.Status < http.StatusBadRequest`, `d.Answer.Status >= 0`},
+		{"answer: what the application says stays", "internal/extauthz/writer.go", `addIfAbsent = 1`, `addIfAbsent = 2`},
 		{"answer: a denial is none that Envoy lets pass", "internal/extauthz/response.go", `d.Denial.Status < http.StatusBadRequest`, `d.Denial.Status < 0`},
 		{"answer: headers overwrite", "internal/extauthz/writer.go", `byte(appendField)<<3 | byte(protowire.BytesType), 0,`, `byte(appendField+2)<<3 | byte(protowire.BytesType), 0,`},
 	}

@@ -10,6 +10,9 @@
 //  1. On every allowed request each identity name is set by the gate or removed,
 //     in every spelling that a server may fold into the same name
 //     (TestStripEverySpelling, FuzzStrip).
+//     An override header arrives in no spelling unless its relaxation is open
+//     (TestStripRelaxed), and never if the configuration strips it
+//     (TestStripBeforeRelaxations).
 //  2. A name that is set is not removed as well: Envoy removes after it sets
 //     (TestStripSparesWhatIsSet).
 //  3. A header value holds bytes 0x20 to 0x7e only, and the text of a claim, or

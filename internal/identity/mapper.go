@@ -3,7 +3,6 @@ package identity
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -21,27 +20,23 @@ type Mapper struct {
 	headers  []config.IdentityHeader
 	maxBytes int
 
-	// always are the names to remove whether they were seen or not.
-	always []guardedName
-	// folded holds every name that clients may never send, as [Fold] has it.
-	folded            map[string]kind
+	// always are the names to remove whether they were received or not, in lower
+	// case.
+	always []string
+	// folded holds every name that clients may not send, as [Fold] has it, and the
+	// relaxation that lets it through.
+	folded            map[string]config.Relaxation
 	shortest, longest int // of folded, in bytes
 	// begins are the bytes that names of folded begin with, each once: what most
 	// headers of a request are told from them by.
 	begins string
 }
 
-// guardedName is a header name in lower case that clients may never send.
-type guardedName struct {
-	name string
-	kind kind
-}
-
 // New compiles the identity section of a config.
 func New(cfg config.Identity) *Mapper {
 	m := &Mapper{
 		headers: cfg.Headers, maxBytes: cfg.MaxValueBytes,
-		folded: make(map[string]kind),
+		folded: make(map[string]config.Relaxation),
 	}
 	for _, h := range cfg.Headers {
 		m.guard(h.Name, identityName)
@@ -49,24 +44,29 @@ func New(cfg config.Identity) *Mapper {
 	for _, name := range slices.Concat(cfg.Removed, cfg.Strip) {
 		m.guard(name, identityName)
 	}
-	for _, name := range slices.Sorted(maps.Keys(overrides())) {
-		m.guard(name, overrides()[name])
+	for why, names := range config.OverrideHeaders() {
+		for _, name := range names {
+			m.guard(name, why)
+		}
 	}
 	return m
 }
 
-// guard adds a name that clients may never send.
-func (m *Mapper) guard(name string, why kind) {
+// guard adds a name that clients may not send unless why lets it through. Of a name
+// that is given twice the first counts.
+func (m *Mapper) guard(name string, why config.Relaxation) {
 	name = strings.ToLower(name)
 	dashed := Fold(name)
 	if _, known := m.folded[dashed]; known {
 		return
 	}
 	m.folded[dashed] = why
-	m.always = append(m.always, guardedName{dashed, why})
-	for _, spelling := range []string{strings.Map(foldRune('_'), name), name} {
-		if spelling != dashed && spelling != m.always[len(m.always)-1].name {
-			m.always = append(m.always, guardedName{spelling, why})
+	if why == identityName {
+		m.always = append(m.always, dashed)
+		for _, spelling := range []string{strings.Map(foldRune('_'), name), name} {
+			if spelling != dashed && spelling != m.always[len(m.always)-1] {
+				m.always = append(m.always, spelling)
+			}
 		}
 	}
 	if m.shortest == 0 || len(dashed) < m.shortest {

@@ -9,36 +9,32 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// kind is why a header is guarded.
-type kind int
+// identityName is why a header is guarded that only the gate may set: no
+// relaxation lets it through. Any other guarded header is an override, and has the
+// relaxation that does.
+const identityName config.Relaxation = ""
 
-const (
-	identityName   kind = iota // only the gate may say who somebody is
-	methodOverride             // some applications act on this method instead of the one that was checked
-	urlOverride                // some act on this URL
-)
-
-// open reports whether a relaxation lets headers of this kind through.
-func (k kind) open(relaxed config.Relaxed) bool {
-	return k == methodOverride && relaxed.MethodOverride || k == urlOverride && relaxed.OriginalURL
-}
-
-// overrides are the headers by which a client can make some applications act on
-// another method or URL than the one that was checked.
-func overrides() map[string]kind {
-	return map[string]kind{
-		"x-http-method-override": methodOverride, "x-http-method": methodOverride, "x-method-override": methodOverride,
-		"x-original-url": urlOverride, "x-rewrite-url": urlOverride,
+// open reports whether relaxed lets the guarded headers of a relaxation through.
+func open(why config.Relaxation, relaxed config.Relaxed) bool {
+	switch why {
+	case config.RelaxMethodOverride:
+		return relaxed.MethodOverride
+	case config.RelaxOriginalURL:
+		return relaxed.OriginalURL
+	case config.RelaxForwardedHost:
+		return relaxed.ForwardedHost
 	}
+	return false
 }
 
 // OverrideNames returns the override headers that are removed from every request
-// under a relaxation, sorted.
+// under a relaxation, sorted: those by which a client makes some applications act
+// on another method, URL or host than the one that was checked.
 func OverrideNames(relaxed config.Relaxed) []string {
 	var names []string
-	for name, why := range overrides() {
-		if !why.open(relaxed) {
-			names = append(names, name)
+	for why, headers := range config.OverrideHeaders() {
+		if !open(why, relaxed) {
+			names = append(names, headers...)
 		}
 	}
 	slices.Sort(names)
@@ -65,21 +61,21 @@ func foldRune(separator rune) func(rune) rune {
 }
 
 // Strip returns the header names to remove from a request that is allowed: the
-// names that only the gate may set, and the override headers, in their dash and
-// underscore spelling whether they were seen or not, and in every other
-// spelling that was received. Names in set are left out, since Envoy removes
-// after it sets, and so are overrides that relaxed lets through. The slice is
-// the caller's.
+// names that only the gate may set, in their dash and underscore spelling whether
+// they were received or not, and in every other spelling that was received; and the
+// override headers, in every spelling that was received. Names in set are left out,
+// since Envoy removes after it sets, and so are overrides that relaxed lets
+// through. The slice is the caller's.
 func (m *Mapper) Strip(received, set []token.Header, relaxed config.Relaxed) []string {
 	remove := make([]string, 0, len(m.always))
-	for _, one := range m.always {
-		if !one.kind.open(relaxed) && !isSet(set, one.name) {
-			remove = append(remove, one.name)
+	for _, name := range m.always {
+		if !isSet(set, name) {
+			remove = append(remove, name)
 		}
 	}
 	for _, h := range received {
 		why, guarded := m.guarded(h.Name)
-		if !guarded || why.open(relaxed) {
+		if !guarded || open(why, relaxed) {
 			continue
 		}
 		name := strings.ToLower(h.Name)
@@ -95,24 +91,14 @@ func (m *Mapper) Strip(received, set []token.Header, relaxed config.Relaxed) []s
 func (m *Mapper) Usual(received, set []token.Header, relaxed config.Relaxed) bool {
 	for i := range received {
 		name := received[i].Name
-		if why, guarded := m.guarded(name); !guarded || why.open(relaxed) {
+		if why, guarded := m.guarded(name); !guarded || open(why, relaxed) {
 			continue
 		}
-		if !m.removesAlways(name) && !isSet(set, name) {
+		if !slices.Contains(m.always, name) && !isSet(set, name) {
 			return false
 		}
 	}
 	return true
-}
-
-// removesAlways reports whether a name is removed whether it was seen or not.
-func (m *Mapper) removesAlways(name string) bool {
-	for i := range m.always {
-		if m.always[i].name == name {
-			return true
-		}
-	}
-	return false
 }
 
 func isSet(set []token.Header, name string) bool {
@@ -126,12 +112,12 @@ func isSet(set []token.Header, name string) bool {
 
 // guarded reports whether a header name is, in some spelling, one that clients
 // may never send, and why.
-func (m *Mapper) guarded(name string) (why kind, guarded bool) {
+func (m *Mapper) guarded(name string) (why config.Relaxation, guarded bool) {
 	if len(name) < m.shortest || len(name) > m.longest {
-		return 0, false
+		return identityName, false
 	}
 	if strings.IndexByte(m.begins, byte(foldRune('-')(rune(name[0])))) < 0 {
-		return 0, false
+		return identityName, false
 	}
 	var buffer [64]byte
 	if len(name) > len(buffer) {
@@ -151,9 +137,26 @@ func (m *Mapper) guarded(name string) (why kind, guarded bool) {
 	return why, guarded
 }
 
+// Nominated reports whether the value of a Connection header field names a header,
+// in any spelling, that only the gate may set. A proxy behind Envoy that obeys RFC
+// 9110 section 7.6.1 would remove what the gate has set under that name.
+func (m *Mapper) Nominated(connection string) bool {
+	for option := range strings.SplitSeq(connection, ",") {
+		if why, guarded := m.guarded(strings.Trim(option, " \t")); guarded && why == identityName {
+			return true
+		}
+	}
+	return false
+}
+
 // Overrides reports whether a header, in any spelling, can make an application
-// act on another method or path than the one that was checked.
+// act on another method, URL or host than the one that was checked.
 func Overrides(name string) bool {
-	_, known := overrides()[Fold(name)]
-	return known
+	folded := Fold(name)
+	for _, headers := range config.OverrideHeaders() {
+		if slices.Contains(headers, folded) {
+			return true
+		}
+	}
+	return false
 }

@@ -15,7 +15,7 @@ import (
 // header names: plain ones, every spelling of guarded ones, and near misses.
 func TestUsual(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	bases := strings.Fields("x-user-id x-user-name x-user-roles x-http-method-override x-original-url x_team accept user-agent x-user x-user-idx x-us\u00e9r-id y-user-id")
+	bases := strings.Fields("x-user-id x-user-name x-user-roles x-http-method-override x-original-url forwarded x_team accept user-agent x-user x-user-idx x-us\u00e9r-id y-user-id")
 	mapper := identity.New(config.Identity{
 		Headers: []config.IdentityHeader{{Name: "x-user-id"}, {Name: "x-user-name"}, {Name: "x_team"}}, Strip: []string{"x-user-roles"}, MaxValueBytes: 100,
 	})
@@ -39,7 +39,7 @@ func TestUsual(t *testing.T) {
 				set = append(set, token.Header{Name: name})
 			}
 		}
-		relaxed := config.Relaxed{MethodOverride: random.IntN(2) == 0, OriginalURL: random.IntN(2) == 0}
+		relaxed := config.Relaxed{MethodOverride: random.IntN(2) == 0, OriginalURL: random.IntN(2) == 0, ForwardedHost: random.IntN(2) == 0}
 		same := slices.Equal(mapper.Strip(received, set, relaxed), mapper.Strip(nil, set, relaxed))
 		if mapper.Usual(received, set, relaxed) {
 			if usual++; !same {

@@ -45,6 +45,7 @@ type expectation struct {
 	verdict gate.Verdict
 	reason  gate.Reason
 	route   string
+	further []string // nil: not looked at
 	status  int
 	headers []headerWant
 	removed []string // lower case
@@ -141,11 +142,12 @@ func (r *reader) expectation(p place) expectation {
 	const says = "what is expected, such as {verdict: allow, headers: {x-user-id: alice}}"
 	stated, ok := r.object(p, says,
 		field{"verdict", func(at place) {
-			word, _ := r.oneOf(at, "a verdict", []string{string(gate.VerdictAllow), string(gate.VerdictDeny)})
+			word, _ := r.oneOf(at, "a verdict", []string{string(gate.VerdictAllow), string(gate.VerdictDeny), string(gate.VerdictAnswer)})
 			e.verdict = gate.Verdict(word)
 		}},
 		field{"reason", func(at place) { e.reason = r.reason(at) }},
 		field{"route", func(at place) { e.route, _ = r.oneOf(at, "a route", r.routes()) }},
+		field{"further", func(at place) { e.further = r.further(at) }},
 		field{"status", func(at place) { e.status = r.status(at) }},
 		field{"headers", func(at place) { e.headers = r.headerWants(at) }},
 		field{"removed", func(at place) { e.removed = r.removed(at) }},
@@ -170,8 +172,8 @@ func (r *reader) agree(p place, e expectation) {
 			r.fault(p, "expects status %d and reason %s, whose status is always %d; keep the one that you mean", e.status, e.reason, m.Status)
 		}
 	}
-	if e.verdict == gate.VerdictAllow && e.status != 0 && e.status != 200 {
-		r.fault(p, "expects verdict allow and status %d; a request that is allowed has 200 here, whatever the application answers", e.status)
+	if e.verdict != "" && e.verdict != gate.VerdictDeny && e.status != 0 && e.status != 200 {
+		r.fault(p, "expects verdict %s and status %d; a request that is not denied has 200 here, whatever the application answers", e.verdict, e.status)
 	}
 }
 
@@ -205,6 +207,19 @@ func (r *reader) routes() []string {
 		names = append(names, one.Name)
 	}
 	return append(names, gate.RouteDefault, gate.RouteNone)
+}
+
+// further reads the names of the further rules that a request is to be held to, in
+// any order; an empty list expects none.
+func (r *reader) further(p place) []string {
+	names := []string{}
+	items, _ := r.items(p, "a list of routes such as [admin], or [] for none")
+	for _, at := range items {
+		if name, ok := r.oneOf(at, "a route", r.routes()); ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (r *reader) status(p place) int {

@@ -20,7 +20,7 @@ type Failure struct {
 
 // Difference is one thing that did not come as expected.
 type Difference struct {
-	What      string // verdict, reason, route, status, a header, or removed
+	What      string // verdict, reason, route, further, status, a header, or removed
 	Want, Got string
 }
 
@@ -39,6 +39,9 @@ func judge(cfg *config.Config, c *Case, d *gate.Decision) *Failure {
 	compare("verdict", string(want.verdict), string(d.Verdict))
 	compare("reason", string(want.reason), string(d.Reason))
 	compare("route", want.route, d.Route)
+	if got := slices.Sorted(slices.Values(d.Further)); want.further != nil && !slices.Equal(slices.Sorted(slices.Values(want.further)), got) {
+		all = append(all, Difference{"further", list(want.further), list(got)})
+	}
 	if want.status != 0 {
 		compare("status", fmt.Sprint(want.status), fmt.Sprint(d.Status()))
 	}
@@ -74,6 +77,14 @@ func orNothing(value string) string {
 		return nothing
 	}
 	return shown(value)
+}
+
+// list names rules.
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(slices.Sorted(slices.Values(names)), ", ")
 }
 
 // setTo is what an allowed request's header is set to.
@@ -134,7 +145,7 @@ func hint(cfg *config.Config, c *Case, d *gate.Decision) string {
 	switch {
 	case want.route != "" && want.route != d.Route && c.request.route == "":
 		return otherRoute(want.route, d)
-	case d.Verdict == gate.VerdictAllow && wantsDenial(want):
+	case d.Verdict != gate.VerdictDeny && wantsDenial(want):
 		return tooOpen(cfg, d)
 	case d.Reason == gate.ReasonCredentialMissing && c.token == nil:
 		return "the case sends no token; give it one with token:"
@@ -194,6 +205,8 @@ func tooOpen(cfg *config.Config, d *gate.Decision) string {
 		return "the route is optional: it lets this through without identity"
 	case gate.ReasonShadowed:
 		return "shadow records would-be denials and enforces none"
+	case gate.ReasonPreflightAnswered:
+		return fmt.Sprintf("the gate answers a CORS preflight itself; see cors.preflight%s", standsAt(cfg, "cors.preflight"))
 	case gate.ReasonPreflight:
 		return fmt.Sprintf("a CORS preflight goes on without a token; see cors.preflight%s", standsAt(cfg, "cors.preflight"))
 	}

@@ -28,7 +28,7 @@ func (r *reader) request(p place) request {
 			return q
 		}
 		q.path = path
-		q.method = r.standardMethod(p, method)
+		q.method = method
 		return q
 	}
 	stated, ok := r.object(p, says,
@@ -51,18 +51,7 @@ func (r *reader) method(p place) string {
 	if ok && !isToken(text) {
 		r.fault(p, "is %s; write a method such as GET", shown(text))
 	}
-	return r.standardMethod(p, text)
-}
-
-// standardMethod refuses a standard method that is not in upper case: methods
-// are case-sensitive (RFC 9110 section 9.1), so that it would be another one.
-func (r *reader) standardMethod(p place, method string) string {
-	upper := strings.ToUpper(method)
-	standard := []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}
-	if method != upper && slices.Contains(standard, upper) {
-		r.fault(p, "has the method %s, and methods are case-sensitive; write %s", shown(method), upper)
-	}
-	return method
+	return text
 }
 
 // requestHeaders reads the request's header fields. A list of values stands for

@@ -49,6 +49,9 @@ func Run(ctx context.Context, cfg *config.Config, cases []Case) (_ *Report, err 
 			return nil, fmt.Errorf("%s: %w", cases[i].Pos, err)
 		}
 		touched[decision.Route] = true
+		for _, name := range decision.Further {
+			touched[name] = true
+		}
 		report.Results = append(report.Results, Result{
 			Name: cases[i].Name, Pos: cases[i].Pos, Elapsed: time.Since(began), Failure: judge(cfg, &cases[i], decision),
 		})
@@ -96,7 +99,7 @@ func (w *world) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 // attainable reports whether a reason lies in the request and the policy, so
 // that a case can bring it about, and not in an outage or a failure of the gate.
 func attainable(m gate.Meaning) bool {
-	return m.Verdict == gate.VerdictAllow || m.Check != gate.CheckNone && !m.Outage
+	return m.Verdict != gate.VerdictDeny || m.Check != gate.CheckNone && !m.Outage
 }
 
 // build makes the request without a token, as Envoy hands it on when it sends

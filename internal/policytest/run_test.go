@@ -152,8 +152,20 @@ tokens: {alice: {issuer: cruddur, claims: {sub: alice}}}
 cases:
   - {request: {path: /other, host: other.example}, token: alice, expect: {verdict: allow, route: other}}
   - {request: GET /other, token: alice, expect: {verdict: allow, route: default}}
-  - {request: {method: OPTIONS, path: /admin/1, headers: {origin: "https://a.example", access-control-request-method: PUT}}, expect: {reason: preflight}}
+  - {request: {method: OPTIONS, path: /admin/1, headers: {origin: "https://a.example", access-control-request-method: PUT}}, expect: {reason: credential_missing}}
+  - {request: delete /admin/1, token: alice, expect: {reason: method_refused, route: none}}
   - {request: {path: /api/health, headers: {X_User_Id: root, x-user-id: root}}, expect: {reason: public, headers: {x-user-id: null}, removed: [x_user_id, x-user-id]}}
+`},
+		"preflights that the gate answers": {both + "cors: {origins: [\"https://a.example\"]}\n", `
+cases:
+  - {request: {method: OPTIONS, path: /admin/1, headers: {origin: "https://a.example", access-control-request-method: PUT}}, expect: {verdict: answer, status: 200, route: none}}
+  - {request: {method: OPTIONS, path: /admin/1, headers: {origin: "https://b.example", access-control-request-method: PUT}}, expect: {reason: preflight_refused, status: 403}}
+`},
+		"further rules": {both, `
+tokens: {alice: {issuer: cruddur, claims: {sub: alice}}}
+cases:
+  - {request: GET /API/home, token: alice, expect: {verdict: allow, route: default, further: [home]}}
+  - {request: GET /api/home, token: alice, expect: {verdict: allow, further: []}}
 `},
 		"a route that Envoy names": {both, `
 tokens: {alice: {issuer: cruddur, claims: {sub: alice}}}

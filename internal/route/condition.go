@@ -52,6 +52,7 @@ type condition struct {
 	segments map[string]int
 	reads    headersRead
 	shown    []string // the variables of it whose values a denial may name
+	negates  []fault  // where it negates a path or a method, and what of them
 }
 
 // fault is a mistake in the text of a condition: line from 1, column from 0, in
@@ -104,7 +105,7 @@ func (c *compiler) compile(text string, p *pattern) (*condition, []fault) {
 	if err != nil {
 		return nil, []fault{{1, 0, "cannot be made ready to run; write it in a simpler way"}}
 	}
-	return &condition{text: text, program: program, segments: segments, reads: readsOf(ast), shown: shownOf(ast)}, nil
+	return &condition{text: text, program: program, segments: segments, reads: readsOf(ast), shown: shownOf(ast), negates: negationsOf(ast)}, nil
 }
 
 // deny holds a token and a request to the condition; nil allows.

@@ -1,6 +1,10 @@
 package route
 
-import "github.com/jwtgate/jwtgate/internal/config"
+import (
+	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
 
 // Segments shows how a path was taken apart, which is nobody's business but the
 // patterns' and the tests'.
@@ -36,5 +40,20 @@ func WarningsWithin(t *Table, cfg *config.Config, steps int) []config.Mistake {
 	return t.warnings(cfg, steps)
 }
 
-// Scan is [Table.Match] without the index.
-func (t *Table) Scan(method, host string, path Path) *Rule { return t.scan(method, host, path) }
+// Scan is [Table.Match] as it is meant: rule by rule.
+func (t *Table) Scan(method, host string, path Path) *Rule {
+	for _, r := range t.rules {
+		if !r.byNameOnly && r.Covers(method, host, path) {
+			return r
+		}
+	}
+	return t.fallback
+}
+
+// MatchOf is a rule's match as it was written, or the part of it that was parsed.
+func MatchOf(r *Rule) string {
+	if len(r.pattern.methods) == 0 {
+		return r.pattern.text()
+	}
+	return strings.Join(r.pattern.methods, ",") + " " + r.pattern.text()
+}

@@ -10,9 +10,10 @@ type index struct {
 	wildcards map[string]*tree // rules for all hosts below a name, by that name with the dot before it
 }
 
-// newIndex holds rules by their place in the list. Those that are reachable by
-// name only are left out.
-func newIndex(rules []*Rule) *index {
+// newIndex holds rules by their place in the list, under what fold makes of their
+// literal segments; nil: under those themselves. Rules that are reachable by name
+// only are left out.
+func newIndex(rules []*Rule, fold func(string) string) *index {
 	x := &index{any: &tree{}, hosts: map[string]*tree{}, wildcards: map[string]*tree{}}
 	below := func(in map[string]*tree, name string) *tree {
 		if in[name] == nil {
@@ -24,14 +25,18 @@ func newIndex(rules []*Rule) *index {
 		if r.byNameOnly {
 			continue
 		}
+		p := &r.pattern
+		if fold != nil {
+			p = p.folded(fold)
+		}
 		if len(r.hosts) == 0 {
-			x.any.insert(&r.pattern, number)
+			x.any.insert(p, number)
 		}
 		for _, host := range r.hosts {
 			if parent, wildcard := strings.CutPrefix(host, "*"); wildcard {
-				below(x.wildcards, parent).insert(&r.pattern, number)
+				below(x.wildcards, parent).insert(p, number)
 			} else {
-				below(x.hosts, host).insert(&r.pattern, number)
+				below(x.hosts, host).insert(p, number)
 			}
 		}
 	}

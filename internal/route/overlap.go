@@ -65,7 +65,7 @@ func (p *pattern) example() Path {
 	if len(segments) == 0 {
 		segments = []string{""}
 	}
-	return Path{segments: segments}
+	return newPath(segments, nil)
 }
 
 // text renders the pattern's path as it is written.

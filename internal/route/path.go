@@ -24,8 +24,36 @@ var ErrHostRefused = errors.New("host refused")
 type Path struct {
 	// segments are decoded once: ["admin"] for /admin, ["admin", ""] for
 	// /admin/, [""] for /.
-	segments   []string
-	ignoreCase bool
+	segments []string
+	// lowered are the segments folded, where they are not their own fold, and
+	// isFolded says that they are. Behind segments and behind lowered stands one
+	// empty segment more: the path with a final slash.
+	lowered  []string
+	isFolded bool
+
+	ignoreCase, caseSensitive, slashSensitive bool // as the relaxations say
+}
+
+// folded returns the path's segments folded, or with one more than it has those of
+// the path with a final slash, or with one less without it.
+func (p *Path) folded(n int) []string {
+	if p.isFolded {
+		return p.segments[:n]
+	}
+	return p.lowered[:n]
+}
+
+// otherSlash returns the segments of the path with a final slash if it has none,
+// and without it if it has one. The root has no other form.
+func (p *Path) otherSlash() (segments []string, ok bool) {
+	n := len(p.segments)
+	switch {
+	case n == 0 || n == 1 && p.segments[0] == "":
+		return nil, false
+	case p.segments[n-1] == "":
+		return p.segments[:n-1], true
+	}
+	return p.segments[:n+1], true
 }
 
 // String renders the path as it was matched: decoded, without its query. A slash
@@ -65,11 +93,34 @@ func ParsePath(target string, relaxed config.Relaxed) (Path, error) {
 // in use any more: after an error it is the path of no request.
 func (p *Path) Parse(target string, relaxed config.Relaxed) error {
 	segments, err := parseSegments(p.segments[:0], target, relaxed)
-	*p = Path{segments: segments, ignoreCase: relaxed.IgnoreCase}
 	if err != nil {
 		*p = Path{}
+		return err
 	}
-	return err
+	*p = newPath(segments, p.lowered)
+	p.ignoreCase, p.caseSensitive, p.slashSensitive = relaxed.IgnoreCase, relaxed.CaseSensitive, relaxed.SlashSensitive
+	return nil
+}
+
+// newPath returns the path of these segments, in the memory of both slices.
+func newPath(segments, lowered []string) Path {
+	n := len(segments)
+	p := Path{segments: append(segments, "")[:n], lowered: lowered, isFolded: true}
+	for i, segment := range segments {
+		folded := fold(segment)
+		if p.isFolded && folded == segment {
+			continue
+		}
+		if p.isFolded {
+			p.isFolded = false
+			p.lowered = append(p.lowered[:0], segments[:i]...)
+		}
+		p.lowered = append(p.lowered, folded)
+	}
+	if !p.isFolded {
+		p.lowered = append(p.lowered, "")[:n]
+	}
+	return p
 }
 
 // parseSegments appends the segments of a target's path.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // pattern is the compiled text of a route's match: [METHOD,...] PATH.
@@ -98,7 +100,7 @@ func parseMethods(text string) ([]string, error) {
 			return nil, fmt.Errorf("%q is no list of methods; write %q", text, strings.ReplaceAll(text, "|", ","))
 		case strings.Contains(method, "*"):
 			return nil, fmt.Errorf("%q is no method; write each method that is meant, or none to take any", method)
-		case method == "" || strings.ContainsFunc(method, notToken):
+		case !config.Token(method):
 			return nil, fmt.Errorf("%q is no list of methods; write them with commas and no spaces: GET,HEAD", text)
 		case method != strings.ToUpper(method):
 			return nil, fmt.Errorf("methods are case-sensitive and %q is not one that clients send; write %q", method, strings.ToUpper(method))
@@ -107,12 +109,6 @@ func parseMethods(text string) ([]string, error) {
 		}
 	}
 	return methods, nil
-}
-
-// notToken reports whether r may not stand in a method, a token of RFC 9110
-// section 5.6.2.
-func notToken(r rune) bool {
-	return r > 0x7e || r < 0x21 || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
 }
 
 func parsePatternSegment(text string, last bool) (segment, error) {
@@ -169,6 +165,21 @@ func (p *pattern) matchPath(path Path) bool {
 		}
 	}
 	return true
+}
+
+// hasCapitals reports whether a literal segment is another one when it is folded.
+func (p *pattern) hasCapitals() bool {
+	return slices.ContainsFunc(p.segments, func(one segment) bool { return fold(one.literal) != one.literal })
+}
+
+// folded returns the pattern with each literal segment folded.
+func (p *pattern) folded(fold func(string) string) *pattern {
+	copied := *p
+	copied.segments = slices.Clone(p.segments)
+	for i := range copied.segments {
+		copied.segments[i].literal = fold(copied.segments[i].literal)
+	}
+	return &copied
 }
 
 // matchMethod reports whether the pattern takes a method.

@@ -46,7 +46,9 @@ type Table struct {
 	rules    []*Rule
 	fallback *Rule
 	named    map[string]*Rule
-	index    *index
+	// exact finds rules by paths as they are, folded by paths of which each segment
+	// is folded. Where no rule tells letter cases apart the two are one.
+	exact, folded *index
 }
 
 // New compiles the routes of cfg. An error is [config.Mistakes]: everything
@@ -75,7 +77,11 @@ func New(cfg *config.Config) (*Table, error) {
 	if len(mistakes) > 0 {
 		return nil, mistakes
 	}
-	t.index = newIndex(t.rules)
+	t.exact = newIndex(t.rules, nil)
+	t.folded = t.exact
+	if slices.ContainsFunc(t.rules, func(r *Rule) bool { return r.pattern.hasCapitals() }) {
+		t.folded = newIndex(t.rules, fold)
+	}
 	return t, nil
 }
 
@@ -116,25 +122,14 @@ func newRule(cfg *config.Config, r *config.Route, conditions *compiler) (*Rule, 
 // method is compared case-sensitively (RFC 9110 section 9.1); host is in the
 // form of [ParseHost]. A route without a match is never found.
 //
-// What it costs grows with the path's length, not with the number of routes;
-// where a relaxation has paths matched without regard to case, every route is
-// looked at.
+// What it costs grows with the path's length, not with the number of routes.
 func (t *Table) Match(method, host string, path Path) *Rule {
+	in, segments := t.exact, path.segments
 	if path.ignoreCase {
-		return t.scan(method, host, path)
+		in, segments = t.folded, path.folded(len(segments))
 	}
-	if number := t.index.first(t.rules, method, host, path.segments, len(t.rules)); number < len(t.rules) {
+	if number := in.first(t.rules, method, host, segments, len(t.rules)); number < len(t.rules) {
 		return t.rules[number]
-	}
-	return t.fallback
-}
-
-// scan is Match as it is meant: rule by rule.
-func (t *Table) scan(method, host string, path Path) *Rule {
-	for _, r := range t.rules {
-		if !r.byNameOnly && r.Covers(method, host, path) {
-			return r
-		}
 	}
 	return t.fallback
 }

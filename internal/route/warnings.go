@@ -16,10 +16,11 @@ const maxSteps = 200_000_000
 
 // Warnings returns what in the routes of cfg, of which the table was made, is no
 // mistake and yet hardly meant: a route that can never match, a protected path
-// that an earlier and weaker route opens, a path that is held to less with a
-// slash at its end or without one, and a HEAD that is held to less than its GET.
-// Each names both routes and is at the place of the one to be changed, at most
-// one of each sort a route, in the order of the routes.
+// that an earlier and weaker route opens, a HEAD that a weaker route names beside
+// a protected GET, methods that no route names on a path whose other methods are
+// protected, and a condition that negates what applications read differently. Each
+// is at the place of what is to be changed, at most one of each sort a route, in
+// the order of the routes.
 //
 // An earlier route that is plainly narrower than a protected one (its path lies
 // inside the other's, or it names hosts where the other takes any) is an
@@ -42,9 +43,10 @@ func (t *Table) warnings(cfg *config.Config, steps int) []config.Mistake {
 		at, _ := slices.BinarySearch(meeting, i)
 		if earlier := meeting[:at]; !w.unreachable(r, earlier) {
 			w.uncovered(r, earlier)
+			w.unnamed(r)
 		}
-		w.slash(i)
 		w.head(r)
+		w.negated(r)
 		if w.left < 0 {
 			return append(w.found, cfg.Mistake(r.path, "the warnings end here: too many routes overlap to compare each with all others"))
 		}
@@ -192,63 +194,65 @@ func exception(earlier, r *Rule) bool {
 	return inside
 }
 
-// slash warns of a path that is held to something else with a slash at its end,
-// or without one, since many applications serve both alike.
-func (w *watch) slash(i int) {
-	r := w.table.rules[i]
-	if r.pattern.rest || len(r.pattern.segments) == 0 || r.weight < weightToken {
-		return
-	}
-	path := r.pattern.example()
-	sibling := Path{segments: append(slices.Clone(path.segments), "")}
-	if last := len(path.segments) - 1; path.segments[last] == "" {
-		if sibling.segments = path.segments[:last]; last == 0 {
-			return // the root has no other spelling
-		}
-	}
-	for _, method := range exampleMethods(r.pattern.methods) {
-		host := exampleHost(r.hosts)
-		other := w.decides(method, host, sibling)
-		differs := other.weight < r.weight ||
-			other.weight == r.weight && !reflect.DeepEqual(other.requirement, r.requirement) && !slices.Contains(w.table.rules[:i], other)
-		if !differs || w.decides(method, host, path) != r {
-			continue
-		}
-		less := other.weight.String()
-		if other.weight == r.weight {
-			less = "asks for something else"
-		}
-		w.say(r, "%s falls to %q and %s to %q, which %s, and many applications serve both alike; %s",
-			request(method, host, path), r.Name, request(method, host, sibling), other.Name, less, r.slashMend())
-		return
-	}
-}
-
-// slashMend says how to take both spellings of a path.
-func (r *Rule) slashMend() string {
-	path := r.pattern.text()
-	if strings.HasSuffix(path, "/") {
-		return fmt.Sprintf("write %s**, or add a route for %s", path, strings.TrimSuffix(path, "/"))
-	}
-	return fmt.Sprintf("write %s/**, or add a route for %[1]s/", path)
-}
-
-// head warns of a GET that is protected while the HEAD of the same path is held
-// to less: many frameworks answer HEAD by what they have for GET (RFC 9110
-// section 9.3.2).
+// head warns of a GET that is protected while a weaker route names the HEAD of the
+// same path: many frameworks answer HEAD by what they have for GET (RFC 9110
+// section 9.3.2). Where no route names HEAD it is read as GET.
 func (w *watch) head(r *Rule) {
 	if !slices.Contains(r.pattern.methods, "GET") || slices.Contains(r.pattern.methods, "HEAD") || r.weight < weightToken {
 		return
 	}
 	path, host := r.pattern.example(), exampleHost(r.hosts)
 	other := w.decides("HEAD", host, path)
-	if other.weight >= r.weight || w.decides("GET", host, path) != r {
+	if !slices.Contains(other.pattern.methods, "HEAD") || other.weight >= r.weight || w.decides("GET", host, path) != r {
 		return
 	}
 	methods := strings.Join(r.pattern.methods, ",")
 	w.say(r, "%s falls to %q, and %s to %q, which %s, and many frameworks answer HEAD as they answer GET; write %s",
 		request("GET", host, path), r.Name, request("HEAD", host, path), other.Name, other.weight,
 		strings.Replace(methods, "GET", "GET,HEAD", 1)+" "+r.pattern.text())
+}
+
+// unnamed warns of a path whose routes name what looks like all of its methods (GET
+// and one that changes something, or three that do) and protect them, while any
+// other method falls to less. Some handlers take every method, and treat one that
+// they do not know as they treat POST.
+func (w *watch) unnamed(r *Rule) {
+	if len(r.pattern.methods) == 0 || r.weight < weightToken {
+		return
+	}
+	path, host := r.pattern.example(), exampleHost(r.hosts)
+	other := w.decides(anyMethod, host, path)
+	if other.weight >= r.weight {
+		return
+	}
+	var protected []string
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+		one := w.decides(method, host, path)
+		if one == other || one.weight < weightToken || one.weight <= other.weight {
+			continue
+		}
+		if one.number < r.number {
+			return // the warning stands at that route
+		}
+		protected = append(protected, method)
+	}
+	if reads := len(protected) > 0 && protected[0] == "GET"; len(protected) < 2 || !reads && len(protected) < 3 {
+		return
+	}
+	w.say(r, "%s of %s are protected, and any other method falls to %q, which %s; add a route for %s without methods after them, such as one that is deny",
+		strings.Join(protected, ", "), request(anyMethod, host, path), other.Name, other.weight, r.pattern.text())
+}
+
+// negated warns of a condition that says of the path or the method what it must not
+// be: an application may read another spelling as the one that is ruled out.
+func (w *watch) negated(r *Rule) {
+	if r.when == nil || len(r.when.negates) == 0 || w.left < 0 {
+		return
+	}
+	one := r.when.negates[0]
+	w.found = append(w.found, w.cfg.MistakeWithin(r.path+".when", one.line, one.column,
+		"negates %s, and an application may read another spelling as the one that is ruled out (letter case, a final slash, another method); say what is allowed, or use a route of its own",
+		one.text))
 }
 
 // decides returns the rule that a request falls to.
