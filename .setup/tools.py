@@ -14,9 +14,15 @@
                              meshcheck and composecheck, built by Go
     tools.py crds            .tools/crds, the resource definitions of Envoy
                              Gateway and Istio, out of their Go modules
+    tools.py apps-python     .tools/apps-python, an environment with Django, Flask
+                             and their servers, for `make test-apps`
+    tools.py apps-node       .tools/apps-node/node_modules, Express; npm fetches it
+    tools.py apps-java       .tools/apps-java, the jars of an embedded Tomcat; Maven
+                             fetches them
 
-Every file is pinned by version and hash: in envoy.txt, moto.txt and manifests.txt, which
-lock.py writes, in keycloak.txt, in go.sum of promtool/ and gotools/, and in crds.txt. A tool is built aside and moved into place when it is complete,
+Every file is pinned by version and hash: in envoy.txt, moto.txt, manifests.txt and
+apps-python.txt, which lock.py writes, in keycloak.txt and apps-java.txt, in the lockfile
+of apps-node/, in go.sum of promtool/ and gotools/, and in crds.txt. A tool is built aside and moved into place when it is complete,
 so an interrupted run leaves nothing half made; a tool that is up to date is
 left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
 """
@@ -24,6 +30,7 @@ left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
 import contextlib
 import fcntl
 import hashlib
+import inspect
 import json
 import os
 import pathlib
@@ -32,13 +39,15 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 import zipfile
 
 ENVOY_VERSION = "1.40.0"
 MACHINES = ("x86_64", "aarch64")
 GLIBC = (2, 31)  # what the pinned Envoy is built for
 PYTHON = ((3, 10), (3, 14))  # what the pinned wheels are built for
-JAVA = 17  # what the pinned Keycloak runs on, or later
+JAVA = 17  # what the pinned Keycloak and the pinned Tomcat run on, or later
+NODE = 20  # what the pinned Express is tested on, or later
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 
 SETUP = pathlib.Path(__file__).resolve().parent
@@ -116,10 +125,10 @@ def build_moto(part):
     pip_install(part, SETUP / "moto.txt")
 
 
-def check_java():
-    """Raises Unable unless Maven and a JDK that Keycloak runs on are here."""
-    want = f"Keycloak needs Maven and a JDK {JAVA} or later (Debian and Ubuntu: maven and default-jdk-headless)"
-    for program in ("java", "mvn"):
+def check_java(user, *programs):
+    """Raises Unable unless these programs and a Java that the user runs on are here."""
+    want = f"{user} needs Maven and a JDK {JAVA} or later (Debian and Ubuntu: maven and default-jdk-headless)"
+    for program in programs:
         if not shutil.which(program):
             raise Unable(f"{want}; {program} is not there")
     said = subprocess.run(["java", "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
@@ -136,7 +145,8 @@ def maven_copy(requirement, directory):
     # Not here: a pom.xml or a .mvn of this or a higher folder would have a say.
     if subprocess.run(command, cwd=directory).returncode:
         raise Unable(f"Maven could not fetch {coordinates}: see its message above")
-    (file,) = directory.iterdir()
+    _, artifact, version, kind = coordinates.split(":")
+    file = directory / f"{artifact}-{version}.{kind}"
     if (found := hashlib.sha256(file.read_bytes()).hexdigest()) != digest:
         raise Unable(f"{coordinates} has the hash {found}, not the pinned {digest}")
     return file
@@ -144,7 +154,7 @@ def maven_copy(requirement, directory):
 
 def build_keycloak(part):
     """Leaves a Keycloak in part/server that is built for a database in memory."""
-    check_java()
+    check_java("Keycloak", "java", "mvn")
     (requirement,) = [line for line in (SETUP / "keycloak.txt").read_text().splitlines() if not line.startswith("#")]
     download = part / "download"
     download.mkdir()
@@ -209,6 +219,42 @@ def build_crds(part):
                 shutil.copyfile(folder / name, part / pathlib.Path(name).name)
 
 
+def build_apps_python(part):
+    """Leaves an environment in part with the Python frameworks and servers that test-apps runs."""
+    make_venv(part)
+    pip_install(part, SETUP / "apps-python.txt")
+
+
+def check_node():
+    """Raises Unable unless npm and a Node.js that Express is tested on are here."""
+    want = f"Express needs npm and Node.js {NODE} or later (Debian and Ubuntu: npm and nodejs)"
+    for program in ("node", "npm"):
+        if not shutil.which(program):
+            raise Unable(f"{want}; {program} is missing")
+    said = subprocess.run(["node", "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    version = re.match(r"v(\d+)\.", said)
+    if not version or int(version[1]) < NODE:
+        raise Unable(f"{want}; node is {said.splitlines()[0] if said else 'not working'}")
+
+
+def build_apps_node(part):
+    """Leaves Express in part/node_modules, exactly the files that the lockfile has hashes of."""
+    check_node()
+    for file in pins("apps-node"):
+        shutil.copy(file, part)
+    # A package that is not in the lockfile, or whose hash differs, ends the run.
+    if subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=part).returncode:
+        raise Unable("npm could not install apps-node: see its message above")
+
+
+def build_apps_java(part):
+    """Leaves the jars of an embedded Tomcat in part."""
+    check_java("Tomcat", "java", "javac", "mvn")
+    for line in (SETUP / "apps-java.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            maven_copy(line, part)
+
+
 BUILDERS = {
     "envoy": build_envoy,
     "moto": build_moto,
@@ -217,22 +263,49 @@ BUILDERS = {
     "manifests": build_manifests,
     "gotools": build_gotools,
     "crds": build_crds,
+    "apps-python": build_apps_python,
+    "apps-node": build_apps_node,
+    "apps-java": build_apps_java,
 }
 
 
 def pins(name):
     """Returns the files that a tool is pinned by."""
-    if name in ("gotools", "promtool"):
+    if name in ("gotools", "promtool", "apps-node"):
         return sorted(file for file in (SETUP / name).rglob("*") if file.is_file())
     return [SETUP / f"{name}.txt"]
 
 
+def sources(function, seen):
+    """Adds to seen the source of a function of this file, and all of this file that it uses."""
+    if function.__name__ in seen:
+        return
+    seen[function.__name__] = inspect.getsource(function)
+    codes = [function.__code__]
+    while codes:
+        code = codes.pop()
+        codes += [inner for inner in code.co_consts if isinstance(inner, types.CodeType)]
+        for name in code.co_names:
+            value = globals().get(name)
+            if isinstance(value, types.FunctionType):
+                sources(value, seen)
+            elif isinstance(value, (str, int, tuple)):
+                seen[name] = repr(value)
+
+
 def fingerprint(name):
-    """Returns what a tool was made from: when it changes the tool is made anew."""
+    """Returns a hash of what a tool is made from: when it changes, the tool is made again.
+
+    Of this file only the tool's own builder counts, so that a change of one tool
+    does not make all the others again.
+    """
     made_from = hashlib.sha256()
-    for file in (*pins(name), pathlib.Path(__file__)):
+    for file in pins(name):
         made_from.update(file.read_bytes())
-    if name in ("moto", "manifests"):  # a virtual environment is bound to its interpreter
+    used = {}
+    sources(BUILDERS[name], used)
+    made_from.update(json.dumps(used, sort_keys=True).encode())
+    if name in ("moto", "manifests", "apps-python"):  # a virtual environment is bound to its interpreter
         made_from.update(f"{sys.version} {os.path.realpath(sys.executable)}".encode())
     return made_from.hexdigest()
 
