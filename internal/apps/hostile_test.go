@@ -1,0 +1,194 @@
+//go:build apps
+
+package apps
+
+import "strings"
+
+// spellings returns a header's name as applications may fold it: CGI, WSGI and
+// PHP read - and _ alike, some also a dot.
+func spellings(name string) []string {
+	all := []string{name, strings.ToUpper(name)}
+	for _, separator := range []string{"_", "."} {
+		all = append(all, strings.ReplaceAll(name, "-", separator))
+	}
+	if strings.Count(name, "-") > 1 {
+		all = append(all, strings.Replace(name, "-", "_", 1))
+	}
+	return all
+}
+
+// methodRows ask for the deletion of what has a rule for DELETE of its own.
+func methodRows(closed, target string) []row {
+	var rows []row
+	add := func(trick string, r request) {
+		rows = append(rows, row{trick: trick, closed: closed, name: r.String(), request: r})
+	}
+	for _, method := range []string{"delete", "Delete", "dElETE", "DELETe", "get", "Post", "patch", "head", "foo", "options"} {
+		add(methodCase, to(method, target))
+	}
+	for _, method := range []string{"HEAD", "PUT", "PATCH", "FOO", "PURGE", "TRACE", "PROPFIND", "DELETEX", "OPTIONS"} {
+		add(methodOther, to(method, target))
+	}
+	for _, method := range []string{"GET", "POST", "PUT"} {
+		for _, query := range []string{
+			"_method=DELETE", "%5fmethod=DELETE", "%5Fmethod=DELETE", "_method=delete", "_method=Delete", "a=1&_method=DELETE",
+			"_method=DELETE&a=1", "_method=DELETE&_method=DELETE", "_method=GET&_method=DELETE", "_method=DELETE&_method=GET",
+			"_method=%44ELETE", "_method[]=DELETE", "_method%5B%5D=DELETE", "_METHOD=DELETE", "a=1;_method=DELETE", "_method=DELETE;a=1",
+			"_%6dethod=DELETE", "&_method=DELETE", "?_method=DELETE", "_method=DELETE%20", "_method=%20DELETE", "_method=DELETE#x",
+			"%00_method=DELETE", "_method%00=DELETE", "+_method=DELETE", "_method+=DELETE", ".method=DELETE", "_method=DELETE%00",
+		} {
+			add(methodQuery, to(method, target+"?"+query))
+		}
+	}
+	for _, name := range []string{
+		"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-Method", "X-Forwarded-Method", "X-Method",
+		"HTTP-Method-Override", "X-Rewrite-Method", "X-REST-Method",
+	} {
+		for _, spelled := range spellings(name) {
+			add(methodHeader, to("POST", target, spelled+": DELETE"))
+		}
+		add(methodHeader, to("POST", target, name+": delete"))
+		add(methodHeader, to("GET", target, name+": DELETE"))
+		add(methodHeader, to("POST", target, name+": GET", name+": DELETE"))
+	}
+	add(methodHeader, to("POST", target, "_method: DELETE"))
+	return rows
+}
+
+// pathHeaderRows ask for a public page, and for a closed one in a header that
+// some servers take the path from.
+func pathHeaderRows(public, handler, closed string) []row {
+	var rows []row
+	add := func(header string) {
+		r := to("GET", public, header)
+		rows = append(rows, row{trick: pathHeader, closed: handler, name: r.String(), request: r})
+	}
+	for _, name := range []string{
+		"X-Original-URL", "X-Rewrite-URL", "X-Original-URI", "X-Forwarded-Uri", "X-Forwarded-Path", "X-Forwarded-Prefix", "X-Script-Name",
+		"X-Request-URI", "X-Path-Info", "Script-Name", "Path-Info", "Request-URI", "Redirect-URL", "X-Envoy-Original-Path", "X-Original-Path",
+	} {
+		for _, spelled := range spellings(name) {
+			add(spelled + ": " + closed)
+		}
+		add(name + ": " + strings.ToUpper(closed))
+		// A prefix that a server cuts off the path.
+		add(name + ": " + public[:strings.Index(public[1:], "/")+1])
+	}
+	for _, spelled := range []string{"SCRIPT_NAME", "script_name", "PATH_INFO", "path_info", "REQUEST_URI"} {
+		add(spelled + ": " + closed)
+		add(spelled + ": " + public[:strings.Index(public[1:], "/")+1])
+	}
+	return rows
+}
+
+// hostRows ask for the page of the admins' host under another name of it.
+func hostRows() []row {
+	var rows []row
+	add := func(trick string, r request) {
+		closed := "tenant"
+		if r.host == "admin.example" {
+			closed = "" // reached without a trick
+		}
+		rows = append(rows, row{trick: trick, closed: closed, name: r.String(), request: r})
+	}
+	for _, name := range []string{
+		"X-Forwarded-Host", "X-Forwarded-Server", "X-Host", "X-Original-Host", "X-HTTP-Host-Override", "X-Forwarded-For-Host", "X-Real-Host",
+	} {
+		for _, spelled := range spellings(name) {
+			add(hostHeader, to("GET", "/tenant", spelled+": admin.example").at("public.example"))
+		}
+		for _, value := range []string{
+			"ADMIN.EXAMPLE", "admin.example:443", "admin.example.", "admin.example, public.example", "public.example, admin.example",
+		} {
+			add(hostHeader, to("GET", "/tenant", name+": "+value).at("public.example"))
+		}
+		add(hostHeader, to("GET", "/tenant", name+": admin.example").at("other.example"))
+		add(hostHeader, to("GET", "/tenant", name+": public.example").at("admin.example"))
+		add(hostHeader, to("GET", "/tenant", name+": public.example", name+": admin.example").at("public.example"))
+	}
+	for _, value := range []string{"host=admin.example", "for=192.0.2.1;host=admin.example", `for=192.0.2.1; Host="admin.example"`} {
+		add(hostHeader, to("GET", "/tenant", "Forwarded: "+value).at("public.example"))
+		add(hostHeader, to("GET", "/tenant", "X-Forwarded: "+value).at("public.example"))
+	}
+	for _, host := range []string{
+		"ADMIN.EXAMPLE", "Admin.Example", "admin.example:80", "admin.example:8080", "admin.example.", "admin.example.:80", "admin.example..",
+		"public.example, admin.example", "admin.example, public.example", "public.example@admin.example", "admin.example@public.example",
+		"public.example:@admin.example", "admin.example/", "admin.example#public.example", "admin.example?public.example", "admin.example%2e",
+		"%61dmin.example", "admin%2eexample", "xn--admin-.example", "admin.example:public.example", "public.example\tadmin.example", "",
+	} {
+		add(hostSpelling, to("GET", "/tenant").at(host))
+	}
+	// Over HTTP/2 these are a host header beside :authority, over HTTP/1.1 two of them.
+	add(hostSpelling, to("GET", "/tenant", "host: admin.example").at("public.example"))
+	add(hostSpelling, to("GET", "/tenant", "host: public.example").at("admin.example"))
+	add(hostSpelling, to("GET", "http://admin.example/tenant").at("public.example"))
+	add(hostSpelling, to("GET", "http://public.example/tenant").at("admin.example"))
+	add(hostSpelling, to("GET", "HTTP://ADMIN.EXAMPLE:80/tenant").at("public.example"))
+	add(hostSpelling, to("GET", "//admin.example/tenant").at("public.example"))
+	return rows
+}
+
+// preflightRows look like a browser's preflight, from an origin that the Envoy
+// file does not list and from one that it does.
+func preflightRows() []row {
+	var rows []row
+	for _, target := range []string{
+		"/api/admin/report", "/api/admin/report?drop=1", "/API/admin/report", "/api/admin/report/", "/api/admin/users",
+		"/api/users/victim/profile",
+	} {
+		for _, origin := range []string{"https://evil.example", "null", "http://localhost:3000"} {
+			for _, method := range []string{"GET", "POST", "DELETE"} {
+				ask := to("OPTIONS", target, "origin: "+origin, "access-control-request-method: "+method)
+				rows = append(rows, row{trick: preflight, closed: "admin-report", name: ask.String(), request: ask})
+				ask.body = `{"role":"admin"}`
+				rows = append(rows, row{trick: preflight, closed: "admin-report", name: ask.String(), request: ask})
+			}
+		}
+	}
+	for _, ask := range []request{
+		to("OPTIONS", "/api/admin/report"),
+		to("OPTIONS", "/api/admin/report", "origin: https://evil.example"),
+		to("OPTIONS", "/api/admin/report", "access-control-request-method: GET"),
+		to("options", "/api/admin/report", "origin: https://evil.example", "access-control-request-method: GET"),
+	} {
+		rows = append(rows, row{trick: preflight, closed: "admin-report", name: ask.String(), request: ask})
+	}
+	return rows
+}
+
+// identityRows write an identity header, or name one in Connection, which a
+// proxy behind Envoy then removes.
+func identityRows(c callers) []row {
+	var rows []row
+	for _, spelled := range append(spellings("X-User-Id"), "x-User_Id", "x-user.id", "X-User~Id") {
+		r := to("GET", "/api/health", spelled+": root")
+		rows = append(rows, row{trick: identity, closed: "any", name: r.String(), request: r})
+	}
+	for _, spelled := range spellings("X-User-Groups") {
+		r := to("GET", "/api/admin/users", spelled+": admin", "x-user-id: root")
+		rows = append(rows, row{trick: identity, closed: "any", name: r.String(), request: r})
+	}
+	for _, nominated := range []string{"x-user-id", "x-user-groups", "x-user-id, x-user-groups"} {
+		for _, r := range []request{
+			to("GET", "/messages/7", "connection: "+nominated+", close"),
+			to("GET", "/messages/7", "connection: upgrade, "+nominated, "upgrade: websocket"),
+			to("GET", "/messages/7", "connection: upgrade, "+nominated, "upgrade: h2c"),
+		} {
+			rows = append(rows, row{trick: nominating, name: r.String(), request: r, by: []caller{c.mallory, c.alice}, only: "HTTP/1.1"})
+		}
+	}
+	return rows
+}
+
+// bodyRows hold a second request in the body of one that may pass. They are the
+// last, since some servers drop the connection after them.
+func bodyRows() []row {
+	var rows []row
+	for _, r := range []request{
+		to("GET", "/api/health"), to("POST", "/posts/7"), to("PUT", "/messages/7"), to("OPTIONS", "/posts/7"), to("FOO", "/posts/7"),
+	} {
+		r.body = "GET /api/admin/users HTTP/1.1\r\nhost: api.example\r\nx-probe: second\r\nx-user-id: root\r\n\r\n"
+		rows = append(rows, row{trick: inBody, closed: "any", name: r.String(), request: r})
+	}
+	return rows
+}
