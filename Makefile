@@ -2,7 +2,7 @@
 # what else is needed is put into .tools/ by the commands themselves.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e test-providers soak test-deploy release release-files release-check scale fuzz mutate bench bench-check check tools clean
+.PHONY: help demo build test race e2e test-providers test-apps soak test-deploy release release-files release-check scale fuzz mutate bench bench-check check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -46,6 +46,10 @@ e2e: tools ## only the end-to-end tests
 test-providers: ## the gate before a real identity provider, Keycloak; needs Maven and a JDK 17 or later
 	@$(call provide,envoy moto promtool keycloak)
 	go test -shuffle=on $(TESTFLAGS) -tags providers -run '^TestProvider' ./internal/e2e
+
+test-apps: ## the gate in front of Express, Django, Flask, Go and Tomcat; needs Node.js, npm, Maven and a JDK 17 or later
+	@$(call provide,envoy apps-python apps-node apps-java)
+	go test -tags apps -count=1 $(TESTFLAGS) ./internal/apps
 
 # Ten minutes; SOAK=90s for a short one. Its figures are what it prints.
 SOAK ?= 10m
@@ -119,8 +123,8 @@ scale: ## how a fleet behaves, from 1 to 1,000 replicas: the tables of docs/scal
 check: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
-	go vet -tags providers,soak,deploy,release,scale ./...
-	go tool staticcheck -tags providers,soak,deploy,release,scale ./...
+	go vet -tags providers,apps,soak,deploy,release,scale ./...
+	go tool staticcheck -tags providers,apps,soak,deploy,release,scale ./...
 
 tools: ## put the pinned Envoy, Cognito emulator and promtool into .tools/
 	@$(call provide,envoy moto promtool)
