@@ -2,7 +2,10 @@
 
 package apps
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // spellings returns a header's name as applications may fold it: CGI, WSGI and
 // PHP read - and _ alike, some also a dot.
@@ -17,43 +20,57 @@ func spellings(name string) []string {
 	return all
 }
 
-// methodRows ask for the deletion of what has a rule for DELETE of its own.
-func methodRows(closed, target string) []row {
+// methodRows ask for what the method verb does to the target, under other methods.
+func methodRows(closed, verb, target string) []row {
 	var rows []row
 	add := func(trick string, r request) {
 		rows = append(rows, row{trick: trick, closed: closed, name: r.String(), request: r})
 	}
-	for _, method := range []string{"delete", "Delete", "dElETE", "DELETe", "get", "Post", "patch", "head", "foo", "options"} {
+	lower, title := strings.ToLower(verb), title(strings.ToLower(verb))
+	last := len(verb) - 1
+	for _, method := range []string{
+		lower, title, strings.ToLower(verb[:1]) + verb[1:], verb[:last] + lower[last:], "get", "Post", "patch", "head", "foo", "options",
+	} {
 		add(methodCase, to(method, target))
 	}
-	for _, method := range []string{"HEAD", "PUT", "PATCH", "FOO", "PURGE", "TRACE", "PROPFIND", "DELETEX", "OPTIONS"} {
+	for _, method := range []string{"HEAD", "PATCH", "FOO", "PURGE", "TRACE", "PROPFIND", "CONNECT", verb + "X", "OPTIONS"} {
 		add(methodOther, to(method, target))
 	}
-	for _, method := range []string{"GET", "POST", "PUT"} {
-		for _, query := range []string{
-			"_method=DELETE", "%5fmethod=DELETE", "%5Fmethod=DELETE", "_method=delete", "_method=Delete", "a=1&_method=DELETE",
-			"_method=DELETE&a=1", "_method=DELETE&_method=DELETE", "_method=GET&_method=DELETE", "_method=DELETE&_method=GET",
-			"_method=%44ELETE", "_method[]=DELETE", "_method%5B%5D=DELETE", "_METHOD=DELETE", "a=1;_method=DELETE", "_method=DELETE;a=1",
-			"_%6dethod=DELETE", "&_method=DELETE", "?_method=DELETE", "_method=DELETE%20", "_method=%20DELETE", "_method=DELETE#x",
-			"%00_method=DELETE", "_method%00=DELETE", "+_method=DELETE", "_method+=DELETE", ".method=DELETE", "_method=DELETE%00",
-		} {
-			add(methodQuery, to(method, target+"?"+query))
+	for _, method := range []string{"GET", "POST", "PATCH"} {
+		for query := range strings.FieldsSeq(methodQueries) {
+			add(methodQuery, to(method, target+"?"+strings.NewReplacer("VERB", verb, "verb", lower, "Verb", title, "HEX", hex(verb)).Replace(query)))
 		}
+	}
+	for _, spelled := range []string{strings.ToUpper(target), target + "/", "/" + target} {
+		add(methodQuery, to("POST", spelled+"?_method="+lower))
+		add(methodQuery, to("POST", spelled+"?_method="+verb))
 	}
 	for _, name := range []string{
 		"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-Method", "X-Forwarded-Method", "X-Method",
 		"HTTP-Method-Override", "X-Rewrite-Method", "X-REST-Method",
 	} {
 		for _, spelled := range spellings(name) {
-			add(methodHeader, to("POST", target, spelled+": DELETE"))
+			add(methodHeader, to("POST", target, spelled+": "+verb))
 		}
-		add(methodHeader, to("POST", target, name+": delete"))
-		add(methodHeader, to("GET", target, name+": DELETE"))
-		add(methodHeader, to("POST", target, name+": GET", name+": DELETE"))
+		add(methodHeader, to("POST", target, name+": "+lower))
+		add(methodHeader, to("GET", target, name+": "+verb))
+		add(methodHeader, to("POST", target, name+": GET", name+": "+verb))
 	}
-	add(methodHeader, to("POST", target, "_method: DELETE"))
+	add(methodHeader, to("POST", target, "_method: "+verb))
 	return rows
 }
+
+// methodQueries are query strings that name a method. HEX is the method with its
+// first letter encoded.
+const methodQueries = `_method=VERB %5fmethod=VERB %5Fmethod=VERB _method=verb _method=Verb a=1&_method=VERB _method=VERB&a=1
+	_method=VERB&_method=VERB _method=GET&_method=VERB _method=VERB&_method=GET _method=HEX _method[]=VERB _method[0]=VERB
+	_method%5B%5D=VERB _method%5b0%5d=VERB _METHOD=VERB a=1;_method=VERB _method=VERB;a=1 _%6dethod=VERB &_method=VERB ?_method=VERB
+	_method=VERB%20 _method=%20VERB _method=VERB#x %00_method=VERB _method%00=VERB +_method=VERB _method+=VERB .method=VERB
+	_method=VERB%00 %20_method=VERB _method%20=VERB _method==VERB _method=VERB= _method[x]=VERB _method=VERB,GET _method=GET,VERB
+	%25_method=VERB a=%26_method=VERB a=%&_method=VERB a=%zz&_method=VERB _method=%zz&_method=VERB %5f%6d%65%74%68%6f%64=VERB`
+
+// hex returns a word with its first letter encoded.
+func hex(word string) string { return fmt.Sprintf("%%%02x%s", word[0], word[1:]) }
 
 // pathHeaderRows ask for a public page, and for a closed one in a header that
 // some servers take the path from.
@@ -118,6 +135,12 @@ func hostRows() []row {
 	} {
 		add(hostSpelling, to("GET", "/tenant").at(host))
 	}
+	for _, r := range []request{
+		to("HEAD", "/tenant"), to("HEAD", "/TENANT/"), to("GET", "/tenant/"), to("GET", "/Tenant"), to("GET", "//tenant"), to("GET", "/%54enant"),
+		to("POST", "/tenant?_method=GET"), to("OPTIONS", "/tenant"), to("GET", "/tenant/."), to("GET", "/tenant;x"),
+	} {
+		rows = append(rows, row{trick: letterCase, closed: "tenant", name: r.at("admin.example").String(), request: r.at("admin.example")})
+	}
 	// Over HTTP/2 these are a host header beside :authority, over HTTP/1.1 two of them.
 	add(hostSpelling, to("GET", "/tenant", "host: admin.example").at("public.example"))
 	add(hostSpelling, to("GET", "/tenant", "host: public.example").at("admin.example"))
@@ -150,6 +173,12 @@ func preflightRows() []row {
 		to("OPTIONS", "/api/admin/report", "origin: https://evil.example"),
 		to("OPTIONS", "/api/admin/report", "access-control-request-method: GET"),
 		to("options", "/api/admin/report", "origin: https://evil.example", "access-control-request-method: GET"),
+		to("OPTIONS", "/api/admin/report", "origin: HTTP://LOCALHOST:3000", "access-control-request-method: GET"),
+		to("OPTIONS", "/api/admin/report", "origin: http://localhost:3000, https://evil.example", "access-control-request-method: GET"),
+		to("OPTIONS", "/api/admin/report", "origin: http://localhost:3000", "origin: https://evil.example", "access-control-request-method: GET"),
+		to("OPTIONS", "/api/admin/report", "origin: http://localhost:3000", "access-control-request-method:"),
+		to("OPTIONS", "/api/admin/report", "origin: http://localhost:3000.evil.example", "access-control-request-method: GET"),
+		to("GET", "/api/admin/report", "origin: https://evil.example", "access-control-request-method: GET"),
 	} {
 		rows = append(rows, row{trick: preflight, closed: "admin-report", name: ask.String(), request: ask})
 	}
@@ -176,6 +205,18 @@ func identityRows(c callers) []row {
 		} {
 			rows = append(rows, row{trick: nominating, name: r.String(), request: r, by: []caller{c.mallory, c.alice}, only: "HTTP/1.1"})
 		}
+	}
+	return rows
+}
+
+// streamRows ask for closed handlers as gRPC does: Envoy then speaks HTTP/2 to the
+// application, where that understands it.
+func streamRows(closed ...row) []row {
+	var rows []row
+	for _, r := range closed {
+		r.trick, r.headers = asGRPC, []string{"content-type: application/grpc", "te: trailers"}
+		r.name = r.String()
+		rows = append(rows, r)
 	}
 	return rows
 }

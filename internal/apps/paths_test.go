@@ -45,7 +45,7 @@ func pathSpellings(path string) []spelling {
 			all = append(all, spelling{trick, strings.NewReplacer("P", path, "U", upper, "T", trimmed).Replace(pattern)})
 		}
 	}
-	add(letterCase, "U U/ http://api.exampleU")
+	add(letterCase, "U U/ http://api.exampleU //U/ /.U/ U/. U//. /x/..U/")
 	all = append(all, spelling{letterCase, strings.ToUpper(trimmed)})
 	add(slashes, "T T/ T// /P //P /U U// http://api.exampleP http://api.example:80P")
 	add(dots, "/.P /x/..P P/. P/.. P/x/.. /..P /..;P /%2eP /x/%2e%2eP P/%2e P/x/%2e%2e")
@@ -54,6 +54,11 @@ func pathSpellings(path string) []spelling {
 	add(characters, "P%c2%a0 P%ef%bc%8f P\xff P%e3%80%82 P\\ P%5c P/index P/index.html P:80 P,x P!x P@x P$ P( P|x P^ P` P{x}")
 	all = append(all, spelling{characters, "\\" + path[1:]})
 	segments := strings.Split(trimmed[1:], "/")
+	upperHex := ""
+	for _, segment := range segments {
+		upperHex += "/" + hex(strings.ToUpper(segment))
+	}
+	add(letterCase, upperHex+" "+upperHex+"/ /"+upperHex)
 	for _, separator := range []string{"%2f", "%2F", "%252f", "%5c", "\\", "/./", ";/", "%00/"} {
 		all = append(all, spelling{encoded, "/" + strings.Join(segments, separator) + path[len(trimmed):]})
 	}

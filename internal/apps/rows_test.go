@@ -28,6 +28,7 @@ const (
 	preflight    = "preflight"
 	identity     = "identity header"
 	nominating   = "identity header named in Connection"
+	asGRPC       = "request as gRPC"
 	inBody       = "request in a body"
 )
 
@@ -79,10 +80,16 @@ func readmeRows(c callers) []row {
 	rows = append(rows, pathRows("admin-users", to("GET", "/api/admin/users"))...)
 	rows = append(rows, pathRows("admin-report", to("POST", "/api/admin/report"))...)
 	rows = append(rows, pathRows("profile", profile)...)
+	rows = append(rows, methodRows("profile", "PUT", profile.target)...)
 	rows = append(rows, ownerRows(c)...)
 	rows = append(rows, pathHeaderRows("/api/health", "admin-users", "/api/admin/users")...)
 	rows = append(rows, preflightRows()...)
 	rows = append(rows, identityRows(c)...)
+	rows = append(rows, streamRows(
+		row{closed: "admin-users", request: to("GET", "/api/admin/users")}, row{closed: "admin-report", request: to("POST", "/api/admin/report")},
+		row{closed: "admin-report", request: to("POST", "/API/admin/report")}, row{closed: "profile", request: profile},
+		row{closed: "admin-report", request: to("OPTIONS", "/api/admin/report")},
+	)...)
 	return append(rows, bodyRows()...)
 }
 
@@ -107,8 +114,8 @@ func probesRows(c callers) []row {
 			reason: "group_missing"},
 		{name: "the page for admins without the group", request: to("GET", "/admin/"), by: []caller{c.mallory}, reason: "group_missing"},
 	}
-	rows = append(rows, methodRows("post-delete", "/posts/7")...)
-	rows = append(rows, methodRows("message-delete", "/messages/7")...)
+	rows = append(rows, methodRows("post-delete", "DELETE", "/posts/7")...)
+	rows = append(rows, methodRows("message-delete", "DELETE", "/messages/7")...)
 	rows = append(rows, pathRows("post-delete", to("DELETE", "/posts/7"))...)
 	rows = append(rows, pathRows("message-delete", to("DELETE", "/messages/7"))...)
 	rows = append(rows, pathRows("admin-home", to("GET", "/admin/"))...)
