@@ -17,12 +17,12 @@ import (
 type application struct {
 	name  string
 	start func(t *testing.T, record string) (address string) // serves until the test ends
-	// actsOn are the tricks that reach a protected handler when no gate is in
-	// front, beside those of anyApplication.
-	actsOn []string
+	// reachedBy are the attacks that reach a protected handler when no gate is in
+	// front, in addition to those of anyApplication.
+	reachedBy []string
 }
 
-// anyApplication has the tricks that reach a protected handler in every
+// anyApplication has the attacks that reach a protected handler in every
 // application. Many of their spellings are the same path by the standard.
 func anyApplication() []string {
 	return []string{hostSpelling, identity, encoded, parameters, characters, preflight, ownName}

@@ -112,7 +112,7 @@ func judgeAll(t *testing.T, sent []exchange, rights policy, runs map[string][]ha
 	counts, faults := map[string]int{}, map[string][]string{}
 	for _, e := range sent {
 		for _, fault := range e.judge(rights, runs[e.probe]) {
-			what := fmt.Sprintf("%s: %s: %s", cmp.Or(e.row.trick, "plain request"), e.row.name, fault)
+			what := fmt.Sprintf("%s: %s: %s", cmp.Or(e.row.attack, "plain request"), e.row.name, fault)
 			faults[what] = append(faults[what], e.protocol+" by "+e.by.name())
 		}
 		switch reason := e.answer.reason(); {
@@ -135,11 +135,11 @@ func judgeAll(t *testing.T, sent []exchange, rights policy, runs map[string][]ha
 	t.Logf("%d requests: %s", len(sent), strings.Join(summary, ", "))
 }
 
-// TestSpellingsThatApplicationsActOn: sent to the applications directly, the
-// same requests reach protected handlers, by the tricks that each application is
-// known to act on. So the requests of TestApplications are real attacks, and the
-// tests read what the applications record.
-func TestSpellingsThatApplicationsActOn(t *testing.T) {
+// TestAttacksWithoutTheGate: sent to the applications directly, the
+// same requests reach protected handlers, by exactly the classes of attacks that
+// the table of applications names. So the requests of TestApplications are real
+// attacks, and the tests see what the applications record.
+func TestAttacksWithoutTheGate(t *testing.T) {
 	users := callers{mallory: caller{subject: "mallory"}, victim: caller{subject: "victim"}, alice: caller{subject: "alice"}}
 	var rows []row
 	for _, r := range append(readmeRows(users), probesRows(users)...) {
@@ -154,16 +154,16 @@ func TestSpellingsThatApplicationsActOn(t *testing.T) {
 			record := filepath.Join(t.TempDir(), "record")
 			sent := sendAll("", rows, nil, map[string]string{"HTTP/1.1": app.start(t, record)})
 			runs := readRuns(t, record)
-			acts := map[string]int{}
+			reached := map[string]int{}
 			for _, e := range sent {
 				if slices.ContainsFunc(runs[e.probe], e.row.reaches) {
-					acts[e.row.trick]++
+					reached[e.row.attack]++
 				}
 			}
-			t.Logf("requests that reach a protected handler: %v", acts)
-			got, want := slices.Sorted(maps.Keys(acts)), slices.Sorted(slices.Values(slices.Concat(anyApplication(), app.actsOn)))
+			t.Logf("requests that reach a protected handler: %v", reached)
+			got, want := slices.Sorted(maps.Keys(reached)), slices.Sorted(slices.Values(slices.Concat(anyApplication(), app.reachedBy)))
 			if !slices.Equal(got, want) {
-				t.Errorf("the application acts on\n\t%q\nexpected\n\t%q", got, want)
+				t.Errorf("the application is reached by\n\t%q\nexpected\n\t%q", got, want)
 			}
 		})
 	}

@@ -11,7 +11,7 @@
 // token that lacks exactly the right in question. Each handler of an application
 // writes to a file that it ran, for which user. The tests then read these files:
 // no handler may have run for a caller without the right to it, whatever the
-// status of the answer was. TestSpellingsThatApplicationsActOn sends the same
+// status of the answer was. TestAttacksWithoutTheGate sends the same
 // requests to the applications without Envoy and the gate, and expects protected
 // handlers to run there: it shows that the requests are real attacks.
 //

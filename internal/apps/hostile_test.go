@@ -23,8 +23,8 @@ func spellings(name string) []string {
 // methodRows ask for what the method verb does to the target, under other methods.
 func methodRows(closed, verb, target string) []row {
 	var rows []row
-	add := func(trick string, r request) {
-		rows = append(rows, row{trick: trick, closed: closed, name: r.String(), request: r})
+	add := func(attack string, r request) {
+		rows = append(rows, row{attack: attack, closed: closed, name: r.String(), request: r})
 	}
 	lower, title := strings.ToLower(verb), title(strings.ToLower(verb))
 	last := len(verb) - 1
@@ -78,7 +78,7 @@ func pathHeaderRows(public, handler, closed string) []row {
 	var rows []row
 	add := func(header string) {
 		r := to("GET", public, header)
-		rows = append(rows, row{trick: pathHeader, closed: handler, name: r.String(), request: r})
+		rows = append(rows, row{attack: pathHeader, closed: handler, name: r.String(), request: r})
 	}
 	for _, name := range []string{
 		"X-Original-URL", "X-Rewrite-URL", "X-Original-URI", "X-Forwarded-Uri", "X-Forwarded-Path", "X-Forwarded-Prefix", "X-Script-Name",
@@ -101,12 +101,12 @@ func pathHeaderRows(public, handler, closed string) []row {
 // hostRows ask for the page of the admins' host under another name of it.
 func hostRows() []row {
 	var rows []row
-	add := func(trick string, r request) {
+	add := func(attack string, r request) {
 		closed := "tenant"
 		if r.host == "admin.example" {
-			closed = "" // reached without a trick
+			closed = "" // the admins' host is asked for openly
 		}
-		rows = append(rows, row{trick: trick, closed: closed, name: r.String(), request: r})
+		rows = append(rows, row{attack: attack, closed: closed, name: r.String(), request: r})
 	}
 	for _, name := range []string{
 		"X-Forwarded-Host", "X-Forwarded-Server", "X-Host", "X-Original-Host", "X-HTTP-Host-Override", "X-Forwarded-For-Host", "X-Real-Host",
@@ -139,7 +139,7 @@ func hostRows() []row {
 		to("HEAD", "/tenant"), to("HEAD", "/TENANT/"), to("GET", "/tenant/"), to("GET", "/Tenant"), to("GET", "//tenant"), to("GET", "/%54enant"),
 		to("POST", "/tenant?_method=GET"), to("OPTIONS", "/tenant"), to("GET", "/tenant/."), to("GET", "/tenant;x"),
 	} {
-		rows = append(rows, row{trick: letterCase, closed: "tenant", name: r.at("admin.example").String(), request: r.at("admin.example")})
+		rows = append(rows, row{attack: hostSpelling, closed: "tenant", name: r.at("admin.example").String(), request: r.at("admin.example")})
 	}
 	// Over HTTP/2 these are a host header beside :authority, over HTTP/1.1 two of them.
 	add(hostSpelling, to("GET", "/tenant", "host: admin.example").at("public.example"))
@@ -162,9 +162,9 @@ func preflightRows() []row {
 		for _, origin := range []string{"https://evil.example", "null", "http://localhost:3000"} {
 			for _, method := range []string{"GET", "POST", "DELETE"} {
 				ask := to("OPTIONS", target, "origin: "+origin, "access-control-request-method: "+method)
-				rows = append(rows, row{trick: preflight, closed: "admin-report", name: ask.String(), request: ask})
+				rows = append(rows, row{attack: preflight, closed: "admin-report", name: ask.String(), request: ask})
 				ask.body = `{"role":"admin"}`
-				rows = append(rows, row{trick: preflight, closed: "admin-report", name: ask.String(), request: ask})
+				rows = append(rows, row{attack: preflight, closed: "admin-report", name: ask.String(), request: ask})
 			}
 		}
 	}
@@ -180,7 +180,7 @@ func preflightRows() []row {
 		to("OPTIONS", "/api/admin/report", "origin: http://localhost:3000.evil.example", "access-control-request-method: GET"),
 		to("GET", "/api/admin/report", "origin: https://evil.example", "access-control-request-method: GET"),
 	} {
-		rows = append(rows, row{trick: preflight, closed: "admin-report", name: ask.String(), request: ask})
+		rows = append(rows, row{attack: preflight, closed: "admin-report", name: ask.String(), request: ask})
 	}
 	return rows
 }
@@ -191,11 +191,11 @@ func identityRows(c callers) []row {
 	var rows []row
 	for _, spelled := range append(spellings("X-User-Id"), "x-User_Id", "x-user.id", "X-User~Id") {
 		r := to("GET", "/api/health", spelled+": root")
-		rows = append(rows, row{trick: identity, closed: "any", name: r.String(), request: r})
+		rows = append(rows, row{attack: identity, closed: "any", name: r.String(), request: r})
 	}
 	for _, spelled := range spellings("X-User-Groups") {
 		r := to("GET", "/api/admin/users", spelled+": admin", "x-user-id: root")
-		rows = append(rows, row{trick: identity, closed: "any", name: r.String(), request: r})
+		rows = append(rows, row{attack: identity, closed: "any", name: r.String(), request: r})
 	}
 	for _, nominated := range []string{"x-user-id", "x-user-groups", "x-user-id, x-user-groups"} {
 		for _, r := range []request{
@@ -203,7 +203,7 @@ func identityRows(c callers) []row {
 			to("GET", "/messages/7", "connection: upgrade, "+nominated, "upgrade: websocket"),
 			to("GET", "/messages/7", "connection: upgrade, "+nominated, "upgrade: h2c"),
 		} {
-			rows = append(rows, row{trick: nominating, name: r.String(), request: r, by: []caller{c.mallory, c.alice}, only: "HTTP/1.1"})
+			rows = append(rows, row{attack: nominating, name: r.String(), request: r, by: []caller{c.mallory, c.alice}, only: "HTTP/1.1"})
 		}
 	}
 	return rows
@@ -211,12 +211,14 @@ func identityRows(c callers) []row {
 
 // streamRows ask for closed handlers as gRPC does: Envoy then speaks HTTP/2 to the
 // application, where that understands it.
-func streamRows(closed ...row) []row {
+func streamRows() []row {
 	var rows []row
-	for _, r := range closed {
-		r.trick, r.headers = asGRPC, []string{"content-type: application/grpc", "te: trailers"}
-		r.name = r.String()
-		rows = append(rows, r)
+	for _, r := range []request{
+		to("GET", "/api/admin/users"), to("POST", "/api/admin/report"), to("POST", "/API/admin/report"), to("OPTIONS", "/api/admin/report"),
+		to("PUT", "/api/users/victim/profile"),
+	} {
+		r.headers = []string{"content-type: application/grpc", "te: trailers"}
+		rows = append(rows, row{attack: asGRPC, name: r.String(), request: r})
 	}
 	return rows
 }
@@ -229,7 +231,7 @@ func bodyRows() []row {
 		to("GET", "/api/health"), to("POST", "/posts/7"), to("PUT", "/messages/7"), to("OPTIONS", "/posts/7"), to("FOO", "/posts/7"),
 	} {
 		r.body = "GET /api/admin/users HTTP/1.1\r\nhost: api.example\r\nx-probe: second\r\nx-user-id: root\r\n\r\n"
-		rows = append(rows, row{trick: inBody, closed: "any", name: r.String(), request: r})
+		rows = append(rows, row{attack: inBody, closed: "any", name: r.String(), request: r})
 	}
 	return rows
 }

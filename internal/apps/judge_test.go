@@ -47,26 +47,26 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestRowsHaveNames: each request has a name of its own, and each trick that an
-// application acts on has requests.
+// TestRowsHaveNames: each request has a unique name, and each class of attacks
+// that reaches an application has requests.
 func TestRowsHaveNames(t *testing.T) {
-	tricks := map[string]bool{}
+	attacks := map[string]bool{}
 	for name, rows := range map[string][]row{"readme": readmeRows(callers{}), "probes": probesRows(callers{})} {
 		seen := map[string]bool{}
 		for _, r := range rows {
-			id := r.trick + ": " + r.name
+			id := r.attack + ": " + r.name
 			if r.name == "" || seen[id] {
-				t.Errorf("%s: the row %q has no name of its own", name, id)
+				t.Errorf("%s: the row %q has no unique name", name, id)
 			}
 			seen[id] = true
-			tricks[r.trick] = true
+			attacks[r.attack] = true
 		}
 		t.Logf("%s: %d rows", name, len(rows))
 	}
 	for _, app := range applications() {
-		for _, trick := range append(anyApplication(), app.actsOn...) {
-			if !tricks[trick] {
-				t.Errorf("%s acts on %q, and no row tries it", app.name, trick)
+		for _, attack := range append(anyApplication(), app.reachedBy...) {
+			if !attacks[attack] {
+				t.Errorf("%s is reached by %q, and no row tries it", app.name, attack)
 			}
 		}
 	}

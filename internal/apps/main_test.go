@@ -31,6 +31,12 @@ func run(m *testing.M) int {
 			return 1
 		}
 	}
+	for program, install := range map[string]string{"node": "nodejs", "java": "default-jdk-headless"} {
+		if _, err := exec.LookPath(program); err != nil {
+			fmt.Fprintf(os.Stderr, "%s is missing (Debian and Ubuntu: apt-get install %s)\n", program, install)
+			return 1
+		}
+	}
 	dir, err := os.MkdirTemp("", "jwtgate-apps-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -9,22 +9,22 @@ import (
 )
 
 // spelling is a path that an application may read as another one.
-type spelling struct{ trick, path string }
+type spelling struct{ attack, path string }
 
 // pathRows ask for the request's path in each spelling that an application may
 // read as that path.
 func pathRows(closed string, plain request) []row {
 	var rows []row
 	seen := map[string]bool{plain.target: true}
-	add := func(trick, method, target string) {
+	add := func(attack, method, target string) {
 		hostile := plain
 		hostile.method, hostile.target = method, target
-		rows = append(rows, row{trick: trick, closed: closed, name: hostile.String(), request: hostile})
+		rows = append(rows, row{attack: attack, closed: closed, name: hostile.String(), request: hostile})
 	}
 	for _, s := range append(pathSpellings(plain.target), segmentSpellings(plain.target)...) {
 		if !seen[s.path] {
 			seen[s.path] = true
-			add(s.trick, plain.method, s.path)
+			add(s.attack, plain.method, s.path)
 		}
 	}
 	add(methodCase, strings.ToLower(plain.method), strings.ToUpper(plain.target))
@@ -40,9 +40,9 @@ func pathSpellings(path string) []spelling {
 	upper := strings.ToUpper(path)
 	// In a pattern, P is the path, U the path in upper case and T the path without
 	// a final slash.
-	add := func(trick, patterns string) {
+	add := func(attack, patterns string) {
 		for pattern := range strings.FieldsSeq(patterns) {
-			all = append(all, spelling{trick, strings.NewReplacer("P", path, "U", upper, "T", trimmed).Replace(pattern)})
+			all = append(all, spelling{attack, strings.NewReplacer("P", path, "U", upper, "T", trimmed).Replace(pattern)})
 		}
 	}
 	add(letterCase, "U U/ http://api.exampleU //U/ /.U/ U/. U//. /x/..U/")
@@ -76,14 +76,14 @@ func segmentSpellings(path string) []spelling {
 		first := segment[0]
 		values := strings.NewReplacer("S", segment, "T", title(segment), "U", strings.ToUpper(segment),
 			"R", segment[1:], "B", fmt.Sprintf("%02x", first))
-		put := func(trick, text string) {
+		put := func(attack, text string) {
 			changed := slices.Clone(segments)
 			changed[i] = text
-			all = append(all, spelling{trick, "/" + strings.Join(changed, "/") + path[len(trimmed):]})
+			all = append(all, spelling{attack, "/" + strings.Join(changed, "/") + path[len(trimmed):]})
 		}
-		add := func(trick, patterns string) {
+		add := func(attack, patterns string) {
 			for pattern := range strings.FieldsSeq(patterns) {
-				put(trick, values.Replace(pattern))
+				put(attack, values.Replace(pattern))
 			}
 		}
 		add(slashes, "/S S/")
@@ -126,7 +126,7 @@ func ownerRows(c callers) []row {
 	} {
 		for _, folder := range []string{"/api/users/", "/api/Users/"} {
 			r := to("PUT", folder+target)
-			rows = append(rows, row{trick: ownName, closed: "profile", name: r.String(), request: r, by: []caller{c.mallory}})
+			rows = append(rows, row{attack: ownName, closed: "profile", name: r.String(), request: r, by: []caller{c.mallory}})
 		}
 	}
 	return rows

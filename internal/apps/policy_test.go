@@ -99,7 +99,7 @@ func (e exchange) judge(rights policy, runs []handlerRun) []string {
 		if got := e.answer.reason(); got != e.row.reason {
 			fault("status %d, reason %q; expected reason %q", e.answer.status, got, e.row.reason)
 		}
-	case strings.EqualFold(e.row.method, "OPTIONS") || e.row.trick == asGRPC:
+	case strings.EqualFold(e.row.method, "OPTIONS") || e.row.attack == asGRPC:
 		// Frameworks answer OPTIONS by themselves, and to gRPC a denial has status 200.
 	case len(runs) == 0 && e.answer.status >= 200 && e.answer.status < 300:
 		fault("status %d, and no handler recorded the request", e.answer.status)

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// The tricks: each is a class of requests that some application may read in
-// another way than the gate.
+// The classes of attacks. Some application may read such a request in another
+// way than the gate does.
 const (
 	letterCase   = "path in other letter case"
 	slashes      = "path with a slash more or less"
@@ -34,8 +34,8 @@ const (
 
 // row is one request, for each of its callers over each protocol.
 type row struct {
-	trick  string // what an application may read in another way; "" in a plain request
-	closed string // the handler that the trick is to reach
+	attack string // its class; "" in a plain request
+	closed string // the handler that the attack is to reach
 	name   string
 	request
 	by     []caller // default: nobody, and mallory with her valid token
@@ -85,11 +85,7 @@ func readmeRows(c callers) []row {
 	rows = append(rows, pathHeaderRows("/api/health", "admin-users", "/api/admin/users")...)
 	rows = append(rows, preflightRows()...)
 	rows = append(rows, identityRows(c)...)
-	rows = append(rows, streamRows(
-		row{closed: "admin-users", request: to("GET", "/api/admin/users")}, row{closed: "admin-report", request: to("POST", "/api/admin/report")},
-		row{closed: "admin-report", request: to("POST", "/API/admin/report")}, row{closed: "profile", request: profile},
-		row{closed: "admin-report", request: to("OPTIONS", "/api/admin/report")},
-	)...)
+	rows = append(rows, streamRows()...)
 	return append(rows, bodyRows()...)
 }
 
@@ -140,7 +136,7 @@ func (r request) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// reaches reports whether a run of a handler is the one that the row's trick is
+// reaches reports whether a run of a handler is the one that the row's attack is
 // to reach.
 func (r row) reaches(run handlerRun) bool {
 	switch r.closed {
