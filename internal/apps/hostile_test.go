@@ -66,7 +66,7 @@ const methodQueries = `_method=VERB %5fmethod=VERB %5Fmethod=VERB _method=verb _
 	_method=VERB&_method=VERB _method=GET&_method=VERB _method=VERB&_method=GET _method=HEX _method[]=VERB _method[0]=VERB
 	_method%5B%5D=VERB _method%5b0%5d=VERB _METHOD=VERB a=1;_method=VERB _method=VERB;a=1 _%6dethod=VERB &_method=VERB ?_method=VERB
 	_method=VERB%20 _method=%20VERB _method=VERB#x %00_method=VERB _method%00=VERB +_method=VERB _method+=VERB .method=VERB
-	_method=VERB%00 %20_method=VERB _method%20=VERB _method==VERB _method=VERB= _method[x]=VERB _method=VERB,GET _method=GET,VERB
+	_method=VERB%00 _method%00x=VERB _method%00%=VERB ++++++++++++++++++++_method=VERB %20_method=VERB _method%20=VERB _method==VERB _method=VERB= _method[x]=VERB _method=VERB,GET _method=GET,VERB
 	%25_method=VERB a=%26_method=VERB a=%&_method=VERB a=%zz&_method=VERB _method=%zz&_method=VERB %5f%6d%65%74%68%6f%64=VERB`
 
 // hex returns a word with its first letter encoded.
@@ -197,14 +197,21 @@ func identityRows(c callers) []row {
 		r := to("GET", "/api/admin/users", spelled+": admin", "x-user-id: root")
 		rows = append(rows, row{attack: identity, closed: "any", name: r.String(), request: r})
 	}
-	for _, nominated := range []string{"x-user-id", "x-user-groups", "x-user-id, x-user-groups"} {
-		for _, r := range []request{
-			to("GET", "/messages/7", "connection: "+nominated+", close"),
-			to("GET", "/messages/7", "connection: upgrade, "+nominated, "upgrade: websocket"),
-			to("GET", "/messages/7", "connection: upgrade, "+nominated, "upgrade: h2c"),
-		} {
-			rows = append(rows, row{attack: nominating, name: r.String(), request: r, by: []caller{c.mallory, c.alice}, only: "HTTP/1.1"})
-		}
+	for _, headers := range [][]string{
+		{"connection: x-user-id, x-user-groups, close"},
+		{"connection: upgrade, x-user-id", "upgrade: websocket"},
+		{"connection: upgrade, x-user-groups", "upgrade: websocket"},
+		{"connection: upgrade, x-user-id, x-user-groups", "upgrade: h2c"},
+		{"connection: X-User-Id,Upgrade,\tX-USER-GROUPS ,", "upgrade: websocket"},
+		{"connection: upgrade", "connection: x-user-id", "connection: x-user-groups", "upgrade: websocket"},
+		{"connection: x-user-groups", "connection: upgrade", "upgrade: websocket"},
+		{"connection: upgrade, x-user-groups", "connection: close", "upgrade: websocket"},
+		{"connection: upgrade, \"x-user-groups\"", "upgrade: websocket"},
+		{"connection: upgrade, connection, x-user-groups", "upgrade: websocket"},
+		{"connection: upgrade, connection", "proxy-connection: x-user-groups", "keep-alive: x-user-groups", "upgrade: websocket"},
+	} {
+		r := to("GET", "/messages/7", headers...)
+		rows = append(rows, row{attack: nominating, name: r.String(), request: r, by: []caller{c.mallory, c.alice}, only: "HTTP/1.1"})
 	}
 	return rows
 }
