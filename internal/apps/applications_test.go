@@ -40,7 +40,8 @@ func applications() []application {
 			[]string{methodCase, hostHeader}},
 		{"django-gunicorn", python("django", "", "-m gunicorn app:wsgi --bind 127.0.0.1:PORT"), []string{slashes, pathHeader}},
 		{"django-runserver", python("django", "", "app.py runserver 127.0.0.1:PORT --noreload"), []string{methodCase, slashes}},
-		{"flask-hypercorn", python("flask", "", "-m hypercorn app:asgi --bind 127.0.0.1:PORT"), []string{methodCase, slashes}},
+		// No worker process: one would survive tests that are killed.
+		{"flask-hypercorn", python("flask", "", "-m hypercorn app:asgi --workers 0 --bind 127.0.0.1:PORT"), []string{methodCase, slashes}},
 		{"flask-waitress", python("flask", "", "-m waitress --listen 127.0.0.1:PORT app:app"), []string{slashes}},
 		{"flask-werkzeug", python("flask", "", "-m flask --app app run --port PORT"), []string{methodCase, slashes}},
 		{"flask-werkzeug-behind-proxy", python("flask", "BEHIND_PROXY=1", "-m flask --app app run --port PORT"),

@@ -66,7 +66,8 @@ const methodQueries = `_method=VERB %5fmethod=VERB %5Fmethod=VERB _method=verb _
 	_method=VERB&_method=VERB _method=GET&_method=VERB _method=VERB&_method=GET _method=HEX _method[]=VERB _method[0]=VERB
 	_method%5B%5D=VERB _method%5b0%5d=VERB _METHOD=VERB a=1;_method=VERB _method=VERB;a=1 _%6dethod=VERB &_method=VERB ?_method=VERB
 	_method=VERB%20 _method=%20VERB _method=VERB#x %00_method=VERB _method%00=VERB +_method=VERB _method+=VERB .method=VERB
-	_method=VERB%00 _method%00x=VERB _method%00%=VERB ++++++++++++++++++++_method=VERB %20_method=VERB _method%20=VERB _method==VERB _method=VERB= _method[x]=VERB _method=VERB,GET _method=GET,VERB
+	_method=VERB%00 _method%00x=VERB _method%00%=VERB ++++++++++++++++++++_method=VERB %20_method=VERB _method%20=VERB
+	_method==VERB _method=VERB= _method[x]=VERB _method=VERB,GET _method=GET,VERB
 	%25_method=VERB a=%26_method=VERB a=%&_method=VERB a=%zz&_method=VERB _method=%zz&_method=VERB %5f%6d%65%74%68%6f%64=VERB`
 
 // hex returns a word with its first letter encoded.
