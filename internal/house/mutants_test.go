@@ -27,7 +27,7 @@ func mutants() []mutant {
 	)
 	return []mutant{
 		{"1 method: letters", "internal/route/method.go", `return 'a' <= r && r <= 'z' }) {`, `return r < 0 }) {`},
-		{"1 method: tokens", "internal/route/method.go", `if !config.Token(method) {`, `if method == "" {`},
+		{"1 method: tokens", "internal/route/method.go", `if !config.Token(method) {`, `if !config.Token(method) && method == "" {`},
 		{"1 method: how many the query names", "internal/route/method.go", `== maxOverrides {`, `< 0 {`},
 		{"1 method: the query's on a route that Envoy names", check, `named && len(c.overrides) > 0 {`, `named && false {`},
 		{"1 connection: identity headers", check, `&& c.policy.mapper.Nominated(h.Value) {`, `&& false {`},
@@ -66,8 +66,8 @@ func mutants() []mutant {
 		look(t.folded,`},
 		{"2 route: HEAD as GET", reading, `if r.Method == "HEAD" && !slices`, `if false && !slices`},
 		{"2 route: a method in the query", reading, `for _, method := range r.Overrides {`, `for _, method := range r.Overrides[:0] {`},
-		{"2 route: an earlier rule", reading, `number > own.number && found`, `found`},
-		{"2 route: a later rule that does not cover the request", reading, `number > own.number && found.Covers(r.Method, r.Host, r.Path)`, `number > own.number`},
+		{"2 route: a rule that covers the request comes later", reading, `found == own || found.Covers(r.Method, r.Host, r.Path)`, `found == own`},
+		{"2 route: a rule that does not cover the request", reading, `found.Covers(r.Method, r.Host, r.Path)`, `true`},
 		{"2 route: every further rule", check, `	for rule := range c.rules() {
 		if err := c.passRule(ctx, rule); err != nil {`, `	for _, rule := range []*route.Rule{c.rule} {
 		if err := c.passRule(ctx, rule); err != nil {`},

@@ -54,7 +54,7 @@ func (t *Table) readPaths(own *Rule, r *Target, method string, further []*Rule, 
 			return // the default: it covers every request, and comes last
 		}
 		found := t.rules[number]
-		if found == own || number > own.number && found.Covers(r.Method, r.Host, r.Path) {
+		if found == own || found.Covers(r.Method, r.Host, r.Path) {
 			return
 		}
 		further = insert(further, begin, found)
