@@ -99,7 +99,8 @@ func (c *check) parseTarget() error {
 		}
 	}
 	for i := range c.request.Headers {
-		if h := &c.request.Headers[i]; strings.EqualFold(h.Name, "connection") && c.policy.mapper.Nominated(h.Value) {
+		const field = "connection"
+		if h := &c.request.Headers[i]; len(h.Name) == len(field) && strings.EqualFold(h.Name, field) && c.policy.mapper.Nominated(h.Value) {
 			return errConnectionHeader
 		}
 	}

@@ -19,6 +19,9 @@ var ErrMethodRefused = errors.New("method refused")
 // frameworks execute delete as DELETE; no registered method has a lower-case
 // letter. What is not a token (section 5.6.2) is no method.
 func CheckMethod(method string) error {
+	if usual(method) {
+		return nil
+	}
 	if !config.Token(method) {
 		return fmt.Errorf("%w: it is not a token", ErrMethodRefused)
 	}
@@ -26,6 +29,16 @@ func CheckMethod(method string) error {
 		return fmt.Errorf("%w: it has a lower-case letter", ErrMethodRefused)
 	}
 	return nil
+}
+
+// usual reports whether a method is capital letters alone, as nearly all are.
+func usual(method string) bool {
+	for i := range len(method) {
+		if c := method[i]; c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	return method != ""
 }
 
 // maxOverrides bounds how many methods one query may name.
