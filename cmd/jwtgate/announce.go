@@ -12,10 +12,7 @@ import (
 // announce says what a config trusts and what of it is open.
 func announce(logger *slog.Logger, cfg *config.Config) {
 	for _, i := range cfg.Issuers {
-		attrs := []any{"name", i.Name, "iss", i.ISS, "prefix", i.Prefix, "clients", i.Clients, "audiences", i.Audiences, "algorithms", i.Algorithms, "keys", keysFrom(i)}
-		if i.Cognito != nil {
-			attrs = append(attrs, "token_use", i.Cognito.TokenUse)
-		}
+		attrs := []any{"name", i.Name, "iss", i.ISS, "prefix", i.Prefix, "clients", i.Clients, "audiences", i.Audiences, "algorithms", i.Algorithms, "keys", keysFrom(i), "token_use", i.TokenUse}
 		logger.Info("trusted issuer", attrs...)
 	}
 	for _, open := range relaxations(cfg) {
@@ -64,6 +61,12 @@ func relaxations(cfg *config.Config) []relaxation {
 	for _, i := range cfg.Issuers {
 		if i.AllowHTTP {
 			open = append(open, relaxation{"dangerously_allow_http", i.Path})
+		}
+		if i.BoundAsBearer {
+			open = append(open, relaxation{"bound_tokens", i.Path})
+		}
+		if i.EmailAssumed {
+			open = append(open, relaxation{"email_verified", i.Path})
 		}
 	}
 	for _, r := range cfg.Routes {

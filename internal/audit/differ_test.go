@@ -82,7 +82,7 @@ func TestRecordExplainsEachKind(t *testing.T) {
 		failed          gate.Stage
 		told            string
 	}{
-		{"a near miss, whose text is not known", func(d *gate.Decision) { d.Reason = gate.ReasonIssuerUnknown }, []gate.Stage{1, 2, 3, 4}, []gate.Stage{6, 10}, 5, ""},
+		{"a near miss, whose text is not known", func(d *gate.Decision) { d.Reason = gate.ReasonAudienceMismatch }, []gate.Stage{1, 2, 6, 7}, []gate.Stage{9, 10}, 8, ""},
 		{"claims that are no JSON", func(d *gate.Decision) { d.Reason, d.Issuer = gate.ReasonClaimsMalformed, "" },
 			[]gate.Stage{4}, []gate.Stage{6, 7, 8}, 5, "the token's claims are malformed"},
 		{"claims that are wrong", func(d *gate.Decision) { d.Reason = gate.ReasonClaimsMalformed }, []gate.Stage{5, 7}, []gate.Stage{9}, 8, "the token's claims are malformed"},

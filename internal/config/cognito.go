@@ -61,9 +61,9 @@ func cognitoSuffix(region string) string {
 // switched to it. Tokens of replicas carry the ORIGINAL form of their region.
 func (f *issuerFile) cognitoPreset() {
 	region, ok := poolRegion(f.pool)
-	f.Cognito = &Cognito{Pool: f.pool, Region: region, TokenUse: f.tokenUse}
-	if f.tokenUse == nil {
-		f.Cognito.TokenUse = []string{"access", "id"}
+	f.Cognito = &Cognito{Pool: f.pool, Region: region}
+	if f.TokenUse == nil {
+		f.TokenUse = []string{"access", "id"}
 	}
 	if f.GroupsClaim == nil {
 		f.GroupsClaim = []string{"cognito:groups"}
@@ -101,7 +101,7 @@ func checkCognito(d *decoder, at place, f *issuerFile) {
 		d.wrong(clients, "is an empty list; write the ids of your app clients, such as [3v5exampleclient]")
 	}
 	other := func(client string) bool { return !slices.Contains(f.Audiences, client) }
-	if len(f.Audiences) > 0 && slices.Contains(f.Cognito.TokenUse, "id") && slices.ContainsFunc(f.Clients, other) {
+	if len(f.Audiences) > 0 && slices.Contains(f.TokenUse, "id") && slices.ContainsFunc(f.Clients, other) {
 		d.warn(at.below("audiences"), "holds for no ID token, whose aud is its client: all of them are refused; token_use: [access] says so")
 	}
 }

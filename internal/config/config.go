@@ -94,6 +94,7 @@ type Issuer struct {
 	Audiences []string // aud must hold one of them; empty: not checked
 	Clients   []string // the token's client must be one of them; empty: not checked
 
+	TokenUse    []string // which kinds are accepted: "access", "id"; never empty
 	TokenTypes  []string // header typ, when present, must be one of them
 	Algorithms  []string // never empty, never none or HS*
 	GroupsClaim []string // claim names, the first that is there
@@ -103,15 +104,20 @@ type Issuer struct {
 	// MaxLifetime is how long exp less iat may be, and makes iat required;
 	// 0: no limit.
 	MaxLifetime time.Duration
-	AllowHTTP   bool // plain http to this issuer, opened by name
-	JWKS        JWKS
+	// BoundAsBearer: a token that is bound to a key (cnf) is taken as a bearer
+	// token.
+	BoundAsBearer bool
+	// EmailAssumed: an e-mail address counts as verified where the token does not
+	// say (email_verified).
+	EmailAssumed bool
+	AllowHTTP    bool // plain http to this issuer, opened by name
+	JWKS         JWKS
 }
 
 // Cognito is what only an AWS Cognito user pool has.
 type Cognito struct {
-	Pool     string   // us-west-1_6BpkgoczU
-	Region   string   // us-west-1, as the pool id names it
-	TokenUse []string // which kinds are accepted: "access", "id"
+	Pool   string // us-west-1_6BpkgoczU
+	Region string // us-west-1, as the pool id names it
 }
 
 // JWKS is where one issuer's keys come from and how they are kept.

@@ -15,9 +15,10 @@ func TestFromEnvironment(t *testing.T) {
 	const original = "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU"
 	want := config.Issuer{
 		Name: "cognito", Path: "issuers.cognito",
-		ISS:     []string{original, "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU"},
-		Cognito: &config.Cognito{Pool: "us-west-1_6BpkgoczU", Region: "us-west-1", TokenUse: []string{"access", "id"}},
-		Clients: []string{"web"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
+		ISS:      []string{original, "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU"},
+		Cognito:  &config.Cognito{Pool: "us-west-1_6BpkgoczU", Region: "us-west-1"},
+		TokenUse: []string{"access", "id"},
+		Clients:  []string{"web"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
 		GroupsClaim: []string{"cognito:groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second,
 		JWKS: config.JWKS{
 			URI: original + "/.well-known/jwks.json", RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second,

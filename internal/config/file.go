@@ -49,6 +49,7 @@ func checkFile(d *decoder, _ place, c *Config) {
 	d.included(c)
 	checkRoutes(d, c)
 	checkCredentialHeaders(d, c)
+	checkBareHeaders(d, c)
 }
 
 // config decodes the whole file into c.

@@ -30,6 +30,9 @@ issuers:
     audiences: [orders-api]
     clients: []
     prefix: "partner:"
+    token_use: [access]
+    bound_tokens: refuse
+    email_verified: required
     token_types: [JWT, at+jwt]
     algorithms: [RS256]
     groups_claim: [groups]
@@ -116,11 +119,12 @@ func TestFull(t *testing.T) {
 					"https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU",
 					"https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU",
 				},
-				Cognito: &config.Cognito{Pool: "us-west-1_6BpkgoczU", Region: "us-west-1", TokenUse: []string{"access", "id"}},
-				Clients: []string{"3v5exampleclient"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
+				Cognito:  &config.Cognito{Pool: "us-west-1_6BpkgoczU", Region: "us-west-1"},
+				TokenUse: []string{"access", "id"},
+				Clients:  []string{"3v5exampleclient"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
 				GroupsClaim: []string{"cognito:groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second, JWKS: cruddur},
 			{Name: "partner", Path: "issuers.partner", ISS: []string{"https://login.partner.example/"}, Prefix: "partner:",
-				Audiences: []string{"orders-api"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
+				Audiences: []string{"orders-api"}, TokenUse: []string{"access"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
 				GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second, MaxLifetime: 24 * time.Hour, JWKS: partner},
 		}},
 		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288, CacheEntries: 20000}},

@@ -81,7 +81,7 @@ func safe(t *testing.T, c *config.Config) {
 		if len(i.ISS) == 0 || len(i.Algorithms) == 0 || len(i.TokenTypes) == 0 || len(i.GroupsClaim) == 0 || len(i.Audiences)+len(i.Clients) == 0 {
 			t.Errorf("%s checks nothing of something: %+v", i.Path, i)
 		}
-		if i.Cognito != nil && (len(i.Clients) == 0 || len(i.Cognito.TokenUse) == 0) {
+		if i.Cognito != nil && (len(i.Clients) == 0 || len(i.TokenUse) == 0) {
 			t.Errorf("%s has no clients or kinds: %+v", i.Path, i)
 		}
 		for _, alg := range i.Algorithms {

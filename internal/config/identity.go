@@ -48,6 +48,66 @@ func identityObject() object[Identity] {
 	}
 }
 
+// SubjectClaims are the claims that name a token's subject, and so carry its issuer's
+// prefix.
+func SubjectClaims() []string {
+	return []string{"sub", "cognito:username", "username", "preferred_username"}
+}
+
+// NamesUser reports whether a header tells the application who the user is: each of
+// its values carries the prefix of the token's issuer, whatever claim it is made of.
+func NamesUser(header string) bool { return header == HeaderUserID || header == HeaderUserName }
+
+// The headers that name the user.
+const (
+	HeaderUserID   = "x-user-id"
+	HeaderUserName = "x-user-name"
+)
+
+// NamingClaims are the claims, or values of the gate, that those headers are made of.
+func (i *Identity) NamingClaims() []string {
+	var claims []string
+	for _, h := range i.Headers {
+		if NamesUser(h.Name) {
+			claims = append(claims, h.Claims...)
+		}
+	}
+	return claims
+}
+
+// checkBareHeaders warns of headers that the file maps to what carries no prefix,
+// where there are two issuers: each says what it likes of its users.
+func checkBareHeaders(d *decoder, c *Config) {
+	if len(c.Issuers) < 2 {
+		return
+	}
+	prefixed := SubjectClaims()
+	for _, one := range c.Issuers {
+		prefixed = append(prefixed, one.GroupsClaim...)
+	}
+	bare := func(claim string) bool {
+		switch claim {
+		case "$groups", "$kind", "$issuer":
+			return false
+		}
+		return !slices.Contains(prefixed, strings.TrimPrefix(claim, "/")) && !slices.Contains(prefixed, claim)
+	}
+	var defaults Identity
+	identityObject().defaults(&defaults)
+	for _, h := range c.Identity.Headers {
+		path := place{path: "identity.headers"}.below(h.Name)
+		if NamesUser(h.Name) || !d.stated(path) || slices.ContainsFunc(defaults.Headers, func(one IdentityHeader) bool {
+			return one.Name == h.Name && slices.Equal(one.Claims, h.Claims)
+		}) {
+			continue
+		}
+		if at := slices.IndexFunc(h.Claims, bare); at >= 0 {
+			d.warn(path, "is made of %s, which carries no prefix: each issuer says of its own users what it likes there; let the application look at x-user-issuer too",
+				h.Claims[at])
+		}
+	}
+}
+
 const headersSay = "a mapping from header names to claims, such as {x-user-email: email}"
 
 // readHeaders applies the mapping at p to the headers that t has: a value sets

@@ -11,10 +11,11 @@ import (
 // issuerFile is an issuer as the file has it, beside what becomes of it.
 type issuerFile struct {
 	Issuer
-	pool     string
-	url      string
-	tokenUse []string
-	replicas []string
+	pool          string
+	url           string
+	replicas      []string
+	boundTokens   string
+	emailVerified string
 }
 
 func issuerObject() object[issuerFile] {
@@ -36,8 +37,12 @@ func issuerObject() object[issuerFile] {
 				func(f *of) *[]string { return &f.Audiences }),
 			field("clients", "the token's client must be one of them", setOf("a list such as [3v5exampleclient]", word("a client id")),
 				func(f *of) *[]string { return &f.Clients }),
-			field("token_use", "Cognito: which kinds are accepted; by default both", listOf("a list such as [access, id]", oneOf("access", "id")),
-				func(f *of) *[]string { return &f.tokenUse }),
+			field("token_use", "which kinds of token are accepted; by default [access], for Cognito [access, id]",
+				listOf("a list such as [access, id]", oneOf("access", "id")), func(f *of) *[]string { return &f.TokenUse }),
+			field("bound_tokens", "what becomes of a token that is bound to a key (cnf), whose proof is not verified here", oneOf("refuse", "accept_as_bearer"),
+				func(f *of) *string { return &f.boundTokens }).or("refuse"),
+			field("email_verified", "assumed: an e-mail address counts as verified where the token does not say; required: it does not", oneOf("required", "assumed"),
+				func(f *of) *string { return &f.emailVerified }).or("required"),
 			field("token_types", "the token's typ, when it has one, must be one of them", listOf("a list such as [JWT, at+jwt]", typeForm()),
 				func(f *of) *[]string { return &f.TokenTypes }).or("[JWT, at+jwt]"),
 			field("algorithms", "what a token may be signed with", listOf("a list such as [RS256]", oneOf(algorithms()...)),
@@ -117,6 +122,7 @@ func checkIssuer(d *decoder, at place, f *issuerFile) {
 	default:
 		d.wrong(at.path, "names no issuer; write cognito: POOL, or issuer: URL")
 	}
+	f.BoundAsBearer, f.EmailAssumed = f.boundTokens == "accept_as_bearer", f.emailVerified == "assumed"
 	checkHTTP(d, at, f)
 	checkJWKS(d, at, f)
 	if len(f.Clients) == 0 {
@@ -132,13 +138,14 @@ func (f *issuerFile) generic() {
 	if f.GroupsClaim == nil {
 		f.GroupsClaim = []string{"groups"}
 	}
+	if f.TokenUse == nil {
+		f.TokenUse = []string{"access"}
+	}
 }
 
 func checkGeneric(d *decoder, at place, f *issuerFile) {
-	for _, name := range []string{"token_use", "replica_regions"} {
-		if d.stated(at.below(name)) {
-			d.wrong(at.below(name), "is for Cognito; leave it out beside issuer")
-		}
+	if replicas := at.below("replica_regions"); d.stated(replicas) {
+		d.wrong(replicas, "is for Cognito; leave it out beside issuer")
 	}
 	empty := f.Clients != nil && len(f.Clients) == 0 // nil: left out, or faulty
 	switch audiences := d.stated(at.below("audiences")); {
@@ -148,6 +155,9 @@ func checkGeneric(d *decoder, at place, f *issuerFile) {
 		d.wrong(at.below("clients"), "is an empty list and there are no audiences; write the clients whose tokens are taken, or audiences: [AUDIENCE]")
 	case empty:
 		d.warn(at.below("clients"), "is an empty list: only the audience of a token is checked, not its client")
+	case !audiences:
+		d.warn(at.below("clients"), "stands without audiences: a token that was issued to one of these clients for any other API is taken too, "+
+			"so that API can use what it was sent; write audiences: [AUDIENCE]")
 	}
 	if strings.Contains(f.url, "cognito-idp") && strings.Contains(f.url, ".amazonaws.") {
 		d.warn(at.below("issuer"), "is a Cognito user pool; cognito: POOL also takes its other issuer form and checks its kinds of token")

@@ -51,8 +51,8 @@ issuers:
     groups_claim: ["custom:groups"]
     jwks: {uri: "https://keys.example/set"}
 `).Issuers[0]
-	if i.JWKS.URI != "https://keys.example/set" || !slices.Equal(i.GroupsClaim, []string{"custom:groups"}) || !slices.Equal(i.Cognito.TokenUse, []string{"id"}) {
-		t.Errorf("got keys %q, groups %q, kinds %q", i.JWKS.URI, i.GroupsClaim, i.Cognito.TokenUse)
+	if i.JWKS.URI != "https://keys.example/set" || !slices.Equal(i.GroupsClaim, []string{"custom:groups"}) || !slices.Equal(i.TokenUse, []string{"id"}) {
+		t.Errorf("got keys %q, groups %q, kinds %q", i.JWKS.URI, i.GroupsClaim, i.TokenUse)
 	}
 	want := []string{
 		"https://cognito-idp.us-west-1.amazonaws.com/us-west-1_a", "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_a",
@@ -116,7 +116,9 @@ func TestIssuerMistakes(t *testing.T) {
 		{"both forms", `cognito: us-west-1_a, issuer: ▸"https://login.example/", clients: [web]`, `issuers.a.issuer stands beside cognito, which names the issuer already; keep one of them`},
 		{"OIDC without audience and client", `issuer: "https://login.example/"`,
 			`issuers.a needs audiences or clients, or it would take every token that this issuer signs for anyone; write audiences: [AUDIENCE]`},
-		{"OIDC with token_use", api + `, ▸token_use: [access]`, `issuers.a.token_use is for Cognito; leave it out beside issuer`},
+		{"OIDC with an unknown kind", api + `, token_use: [▸logout]`, `issuers.a.token_use[0] is "logout"; write access or id`},
+		{"an unknown way with bound tokens", api + `, bound_tokens: ▸accept`, `issuers.a.bound_tokens is "accept"; write refuse or accept_as_bearer`},
+		{"an unknown rule for e-mail addresses", api + `, email_verified: ▸ignored`, `issuers.a.email_verified is "ignored"; write required or assumed`},
 		{"OIDC with replicas", api + `, ▸replica_regions: [us-east-1]`, `issuers.a.replica_regions is for Cognito; leave it out beside issuer`},
 		{"no URL", `issuer: ▸login.example, audiences: [api]`, `issuers.a.issuer is no absolute URL with https://` + url},
 		{"another scheme", `issuer: ▸"ftp://login.example", audiences: [api]`, `issuers.a.issuer is no absolute URL with https://` + url},
@@ -264,6 +266,8 @@ func TestWarnings(t *testing.T) {
 		`2:54: issuers.a.clients is an empty list: only the audience of a token is checked, not its client`,
 		`2:91: issuers.a.dangerously_allow_http is on: whoever is between the gate and this issuer can put in keys of their own`,
 		`3:15: issuers.b.issuer is a Cognito user pool; cognito: POOL also takes its other issuer form and checks its kinds of token`,
+		`3:74: issuers.b.clients stands without audiences: a token that was issued to one of these clients for any other API is taken too, ` +
+			`so that API can use what it was sent; write audiences: [AUDIENCE]`,
 		`4:45: issuers.c.audiences holds for no ID token, whose aud is its client: all of them are refused; token_use: [access] says so`,
 		`4:103: issuers.c.jwks.proxy has no effect, since the keys are read from a file`,
 		`5:114: issuers.d.jwks.max_stale is 10m, shorter than refresh_interval (15m): good keys are refused between two fetches`,

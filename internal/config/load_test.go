@@ -110,14 +110,15 @@ routes: [{match: /a}]
 				"https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU",
 				"https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU",
 			},
-			Cognito: &config.Cognito{Pool: "us-west-1_6BpkgoczU", Region: "us-west-1", TokenUse: []string{"access", "id"}},
-			Clients: []string{"web"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
+			Cognito:  &config.Cognito{Pool: "us-west-1_6BpkgoczU", Region: "us-west-1"},
+			TokenUse: []string{"access", "id"},
+			Clients:  []string{"web"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
 			GroupsClaim: []string{"cognito:groups"}, ScopesClaim: []string{"scope", "scp"},
 			Leeway: 30 * time.Second, JWKS: poolKeys,
 		}},
 		{"an OIDC issuer", c.Issuers[1], config.Issuer{
 			Name: "other", Path: "issuers.other", ISS: []string{"https://login.example/"}, Prefix: "o:",
-			Audiences: []string{"api"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
+			Audiences: []string{"api"}, TokenUse: []string{"access"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
 			GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"},
 			Leeway: 30 * time.Second, JWKS: keys,
 		}},
@@ -143,6 +144,9 @@ issuers:
     prefix: "other:"
     audiences: [api]
     clients: [billing]
+    token_use: [id, access]
+    bound_tokens: accept_as_bearer
+    email_verified: assumed
     token_types: [at+jwt]
     algorithms: [ES256, EdDSA]
     groups_claim: [https://x.example/roles, /realm_access/roles]
@@ -227,12 +231,13 @@ func TestEveryIssuerKey(t *testing.T) {
 			"https://issuer-cognito-idp.us-gov-west-1.amazonaws.com/us-gov-west-1_AbC123",
 			"https://cognito-idp.us-gov-east-1.amazonaws.com/us-gov-west-1_AbC123",
 		}},
-		{"token_use", pool.Cognito.TokenUse, []string{"access"}},
+		{"token_use", pool.TokenUse, []string{"access"}},
 		{"keys from a file", pool.JWKS, config.JWKS{File: "keys.json", RefreshInterval: time.Minute, UnknownKIDCooldown: time.Second,
 			MaxStale: 2 * time.Hour, RequestTimeout: 5 * time.Second, Proxy: "none"}},
 		{"an OIDC issuer", other, config.Issuer{
 			Name: "other.example", Path: `issuers["other.example"]`, ISS: []string{"https://login.example/realm"}, Prefix: "other:",
-			Audiences: []string{"api"}, Clients: []string{"billing"}, TokenTypes: []string{"at+jwt"}, Algorithms: []string{"ES256", "EdDSA"},
+			Audiences: []string{"api"}, Clients: []string{"billing"}, TokenUse: []string{"id", "access"},
+			BoundAsBearer: true, EmailAssumed: true, TokenTypes: []string{"at+jwt"}, Algorithms: []string{"ES256", "EdDSA"},
 			GroupsClaim: []string{"https://x.example/roles", "/realm_access/roles"}, ScopesClaim: []string{"permissions"},
 			Leeway: time.Minute, MaxLifetime: 36 * time.Hour, AllowHTTP: true,
 			JWKS: config.JWKS{URI: "http://keys.example/jwks?v=1", RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second,

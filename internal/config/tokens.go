@@ -74,7 +74,7 @@ func sourceObject(query bool) object[sourceFile] {
 			field("cookie", "a cookie of this name", tokenForm("the cookie's name"), func(f *of) *string { return &f.cookie }),
 			field("origins", "beside cookie: further origins whose requests the cookie counts on",
 				setOf("a list such as [https://app.example]", originForm()), func(f *of) *[]string { return &f.origins }),
-			field("header", "a header of this name, which holds the token and nothing else", credentialHeader(), func(f *of) *string { return &f.header }),
+			field("header", "a header of this name, which holds the token and nothing else; authorization: without a scheme before it", credentialHeader(), func(f *of) *string { return &f.header }),
 			field("websocket_protocol", "the item after this one in Sec-WebSocket-Protocol, when a WebSocket is opened",
 				tokenForm("the protocol's name"), func(f *of) *string { return &f.protocol }),
 		},
@@ -163,12 +163,13 @@ func credentialHeader() form[string] {
 	const says = "a header name such as x-access-token"
 	return lowered(textOf(says, func(text string) string {
 		switch strings.ToLower(text) {
-		case FieldAuthorization:
-			return "is where the word bearer reads; write bearer"
 		case FieldCookie:
 			return "holds every cookie; write {cookie: NAME}"
 		case FieldWebSocketProtocol:
 			return "holds every protocol; write {websocket_protocol: NAME}"
+		}
+		if strings.EqualFold(text, FieldAuthorization) {
+			return ""
 		}
 		if text == "" || len(text) > 128 || !madeOf(text, "-") {
 			return fmt.Sprintf("is %s; write %s, 1 to 128 letters, digits and dashes", shown(text), says)

@@ -135,7 +135,6 @@ func TestTokenSourceMistakes(t *testing.T) {
 		{"two protocols in one", `[{websocket_protocol: ▸"a,b"}]`, `[0].websocket_protocol is "a,b"; write the protocol's name` + name},
 		{"a protocol in a list", `[{▸websocket_protocol: [a]}]`, `[0].websocket_protocol is a list; write the protocol's name`},
 
-		{"the Authorization header", `[{header: ▸Authorization}]`, `[0].header is where the word bearer reads; write bearer`},
 		{"the Cookie header", `[{header: ▸cookie}]`, `[0].header holds every cookie; write {cookie: NAME}`},
 		{"the protocols' header", `[{header: ▸Sec-WebSocket-Protocol}]`, `[0].header holds every protocol; write {websocket_protocol: NAME}`},
 		{"an underscore", `[{header: ▸x_token}]`, `[0].header is "x_token"; write a header name such as x-access-token, 1 to 128 letters, digits and dashes`},

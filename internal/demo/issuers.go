@@ -57,7 +57,7 @@ func usual(i config.Issuer) func(asked map[string]any) map[string]any {
 func usualCognito(i config.Issuer, asked map[string]any) map[string]any {
 	use, ok := asked["token_use"]
 	if !ok {
-		use = i.Cognito.TokenUse[0]
+		use = i.TokenUse[0]
 	}
 	name, ok := asked["sub"].(string)
 	if !ok {

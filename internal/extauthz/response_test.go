@@ -228,7 +228,7 @@ func TestGRPCClientsGetPlainText(t *testing.T) {
 // 1.40 and under those of later versions, and is not removed as well.
 func TestSetOverwrites(t *testing.T) {
 	w := start(t)
-	answer := w.ask(t, request("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"email": "a@example.com"}),
+	answer := w.ask(t, request("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"email": "a@example.com", "email_verified": true}),
 		"x-user-id: root", "X_User_Id: root", "x-user-email: root", "x-user-groups: root"))
 	ok := answer.GetOkResponse()
 	if ok == nil {

@@ -212,7 +212,10 @@ func (c *check) authorize(rule *route.Rule) error {
 	case rule.Access == config.AccessOptional:
 		return nil
 	case c.token == nil:
-		return fmt.Errorf("%w in %s", errCredentialMissing, places(c.governing.TokensFrom))
+		return fmt.Errorf("%w in %s", token.ErrMissing, places(c.governing.TokensFrom))
+	}
+	if err := c.policy.mapper.RequireUserID(c.token, c.relaxed); err != nil {
+		return err
 	}
 	return rule.Authorize(c.token, &c.facts)
 }

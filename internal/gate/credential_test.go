@@ -20,6 +20,8 @@ routes:
   - {name: socket,  match: /socket,  tokens_from: [{websocket_protocol: jwt}]}
   - {name: query,   match: /query,   tokens_from: [{query: access_token}, bearer]}
   - {name: kept,    match: /kept,    forward: true}
+  - {name: alone,   match: /alone,   tokens_from: [bearer, {header: authorization}]}
+  - {name: maybe,   match: /maybe,   access: optional}
 `)
 	raw := mint(t, w.home, claims(nil))
 	upgrade := []string{"connection: Upgrade", "upgrade: websocket"}
@@ -41,6 +43,15 @@ routes:
 
 		{"a header", get("/header", "x-token: "+raw), "allowed", "x-token", "", nil},
 		{"Authorization where it is not read", get("/header", "x-token: "+raw, bearer("null")), "allowed", "authorization", "Bearer null", nil},
+		{"a token without a scheme", get("/x", "authorization: "+raw), "credential_missing", "", "", nil},
+		{"a token of another scheme", get("/maybe", "authorization: DPoP "+raw), "credential_missing", "", "", nil},
+		{"a token without a scheme, which is taken out", get("/lenient", "authorization: "+raw), "anonymous_invalid", "authorization", "", nil},
+		{"another scheme without a token", get("/lenient", "authorization: Basic YTpi"), "anonymous", "authorization", "Basic YTpi", nil},
+		{"a token without a scheme beside a cookie", get("/x", "authorization: JWT "+raw, "cookie: session="+raw), "credential_missing", "", "", nil},
+		{"a token without a scheme where that is read", get("/alone", "authorization: "+raw), "allowed", "authorization", "", nil},
+		{"a Bearer token where both are read", get("/alone", bearer(raw)), "allowed", "authorization", "", nil},
+		{"a token without a scheme where it is not read", get("/header", "x-token: "+raw, "authorization: "+raw), "allowed", "authorization", raw, nil},
+
 		{"two headers", get("/header", "x-token: "+raw, "x-token: "+raw), "credential_ambiguous", "", "", nil},
 
 		{"a protocol", get("/socket", append(upgrade, "sec-websocket-protocol: jwt, "+raw+", chat")...), "allowed", "sec-websocket-protocol", "jwt, chat", nil},

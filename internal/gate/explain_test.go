@@ -98,6 +98,7 @@ func newMaker(t *testing.T, w *world) *maker {
 		{"groups": []string{"staff"}}, {"groups": "admin"}, {"groups": nil}, {"scope": "orders/read"}, {"auth_time": 1, "acr": "gold"},
 		{"auth_time": now.Unix(), "acr": "tin"}, {"auth_time": now.Unix()}, {"level": 1}, {"level": "high"}, {"iss": "https://evil.example/"}, {"iss": w.home.ISS() + "/"},
 		{"preferred_username": string(make([]byte, 65))}, {"padding": fmt.Sprintf("%05000d", 7)}, {"sub": "pool:alice"},
+		{"cnf": map[string]any{"jkt": "k"}},
 	} {
 		home(nil, changed)
 	}

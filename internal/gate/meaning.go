@@ -153,7 +153,7 @@ func requestMeanings() []Meaning {
 			"nobody may do this", "give the route another access than deny, or put a route before it"),
 		badRequest(ReasonCredentialAmbiguous, CheckCredential, CodeInvalidRequest, token.ErrAmbiguous,
 			"the request holds more than one credential", "send one token, in one place"),
-		unauthorized(ReasonCredentialMissing, CheckCredential, CodeNoError, errCredentialMissing,
+		unauthorized(ReasonCredentialMissing, CheckCredential, CodeNoError, token.ErrMissing,
 			"this needs a bearer token and the request has none",
 			"send a token in a place that the route reads, or make the route optional or public"),
 		forbidden(ReasonCrossSite, CheckCredential, CodeNoChallenge, token.ErrCrossSite,
@@ -215,9 +215,12 @@ func claimMeanings() []Meaning {
 		invalidToken(ReasonClientMismatch, CheckClaims, token.ErrClientMismatch,
 			"the token was issued to another client", "list the client in the issuer's clients, if it may call"),
 		invalidToken(ReasonTokenUseMismatch, CheckClaims, token.ErrTokenUseMismatch,
-			"this kind of token is not accepted here", "send the access token; or list the kind in the pool's token_use"),
+			"this kind of token is not accepted here", "send the access token; or list the kind in the issuer's token_use"),
+		invalidToken(ReasonTokenBound, CheckClaims, token.ErrTokenBound,
+			"the token is bound to a key, and proofs of keys are not accepted here",
+			"ask for a token that is not bound; or write bound_tokens: accept_as_bearer for its issuer"),
 		invalidToken(ReasonSubjectMissing, CheckClaims, token.ErrSubjectMissing,
-			"the token names no subject", "have the issuer put sub into its tokens"),
+			"the token names no subject", "have the issuer put sub into its tokens, or the claims that x-user-id is made of"),
 		invalidToken(ReasonTokenRevoked, CheckClaims, token.ErrTokenRevoked,
 			"the token has been revoked", "log in again; or take its line out of the revoked file"),
 	}
@@ -250,14 +253,15 @@ func requirementMeanings() []Meaning {
 
 // Failures of the gate's own, beside those of the packages below it.
 var (
-	errRouteUnknown      = errors.New("no route has that name")
-	errRouteMismatch     = errors.New("the request does not fit the route that was named")
-	errRouteDenied       = errors.New("the route is closed")
-	errConnectionHeader  = errors.New("a Connection header names an identity header")
-	errCredentialMissing = errors.New("no credential")
+	errRouteUnknown     = errors.New("no route has that name")
+	errRouteMismatch    = errors.New("the request does not fit the route that was named")
+	errRouteDenied      = errors.New("the route is closed")
+	errConnectionHeader = errors.New("a Connection header names an identity header")
 )
 
-// NearText is the public text of a near miss, in place of its reason's.
+// NearText is the public text of a near miss, in place of its reason's. One that
+// narrows down what is configured, before a signature has held, has none: it is told
+// to operators alone.
 type NearText struct {
 	Near    token.NearMiss
 	Reasons []Reason // that can be such a one
@@ -267,17 +271,13 @@ type NearText struct {
 // NearTexts returns the text of each near miss. They are the caller's own copy.
 func NearTexts() []NearText {
 	const (
-		issuer   = "the token's issuer is not trusted here; "
 		client   = "the token was issued to another client; "
 		audience = "the token is meant for another audience; "
 	)
 	return []NearText{
+		{token.NearNoScheme, []Reason{ReasonCredentialMissing}, "a JWT without the Bearer scheme"},
 		{token.NearIDToken, []Reason{ReasonTokenUseMismatch, ReasonAudienceMismatch}, "this is an ID token and an access token is needed"},
 		{token.NearAccessToken, []Reason{ReasonTokenUseMismatch}, "this is an access token and an ID token is needed"},
-		{token.NearIssuerSlash, []Reason{ReasonIssuerUnknown}, issuer + "one that is trusted differs by the slash at its end"},
-		{token.NearIssuerScheme, []Reason{ReasonIssuerUnknown}, issuer + "one that is trusted differs by http or https"},
-		{token.NearIssuerHost, []Reason{ReasonIssuerUnknown}, issuer + "one that is trusted differs by its host"},
-		{token.NearIssuerCognito, []Reason{ReasonIssuerUnknown}, issuer + "it is another form of a user pool that is"},
 		{token.NearClientInAudience, []Reason{ReasonClientMismatch}, client + "one that may call stands in its audience"},
 		{token.NearOtherIssuersClient, []Reason{ReasonClientMismatch}, client + "another issuer's tokens may name it"},
 		{token.NearOtherIssuersAudience, []Reason{ReasonAudienceMismatch}, audience + "another issuer's tokens may name it"},

@@ -87,7 +87,7 @@ func (p *policy) verify(revoked *token.Revocations) error {
 		keys[i.Name()] = i
 	}
 	var err error
-	p.verifier, err = token.NewVerifier(p.cfg.Issuers, p.cfg.Tokens.MaxBytes, func(name string) token.KeySource { return keys[name] })
+	p.verifier, err = token.NewVerifier(p.cfg.Issuers, p.cfg.Tokens.MaxBytes, p.cfg.Identity.NamingClaims(), func(name string) token.KeySource { return keys[name] })
 	if err != nil {
 		return err
 	}

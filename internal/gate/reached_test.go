@@ -63,6 +63,7 @@ func reached() map[gate.Reason]func(t *testing.T, w *world) *gate.Request {
 		"lifetime_too_long":  with(nil, m{"exp": time.Now().Add(25 * time.Hour).Unix(), "sub": hostile}),
 		"audience_mismatch":  with(nil, m{"aud": hostile}),
 		"client_mismatch":    with(nil, m{"client_id": hostile}),
+		"token_bound":        with(nil, m{"cnf": m{"jkt": hostile}}),
 		"subject_missing":    with(nil, m{"sub": nil, "name": hostile}),
 		"group_missing":      with(nil, m{"groups": []string{hostile}}),
 		"scope_missing":      with(nil, m{"scope": "orders/read " + hostile}),
@@ -261,6 +262,19 @@ issuers:
 			}
 			checkChallenge(t, d.Denial, "invalid_token")
 		})
+	}
+}
+
+// TestForgedTokenLearnsNothing: what a token nearly is, before its signature has held,
+// is told to operators alone.
+func TestForgedTokenLearnsNothing(t *testing.T) {
+	w := start(t)
+	d := w.decide(t, get("/strict", bearer(mint(t, w.home, claims(map[string]any{"iss": w.home.ISS() + "/"})))))
+	if d.Reason != gate.ReasonIssuerUnknown || d.Denial.Detail != "the token's issuer is not trusted here" {
+		t.Errorf("%s: the client is told %q", d.Reason, d.Denial.Detail)
+	}
+	if !strings.Contains(d.Detail, "issuer \"home\"") || !strings.Contains(d.Mend, "slash") {
+		t.Errorf("the operator is told %q, %q", d.Detail, d.Mend)
 	}
 }
 

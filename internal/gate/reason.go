@@ -52,6 +52,7 @@ const (
 	ReasonAudienceMismatch    Reason = "audience_mismatch"
 	ReasonClientMismatch      Reason = "client_mismatch"
 	ReasonTokenUseMismatch    Reason = "token_use_mismatch"
+	ReasonTokenBound          Reason = "token_bound"
 	ReasonSubjectMissing      Reason = "subject_missing"
 	ReasonTokenRevoked        Reason = "token_revoked"
 	ReasonIssuerNotAllowed    Reason = "issuer_not_allowed"

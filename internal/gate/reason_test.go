@@ -44,7 +44,7 @@ func answers() map[gate.Reason]answer {
 		http.StatusUnauthorized: {"invalid_token": `token_malformed token_too_large alg_not_allowed header_not_allowed
 			type_not_allowed kid_missing issuer_unknown key_unknown key_unfit signature_invalid claims_malformed
 			expiry_missing expired not_yet_valid issued_in_future lifetime_too_long audience_mismatch client_mismatch
-			token_use_mismatch subject_missing token_revoked`, "insufficient_user_authentication": "login_too_old acr_too_weak"},
+			token_use_mismatch token_bound subject_missing token_revoked`, "insufficient_user_authentication": "login_too_old acr_too_weak"},
 		http.StatusForbidden: {
 			"":                   "route_denied preflight_refused cross_site issuer_not_allowed identity_too_large",
 			"insufficient_scope": "group_missing scope_missing client_not_allowed condition_false condition_error",
@@ -194,7 +194,8 @@ func failures() map[error]gate.Reason {
 		route.ErrScopeMissing: "scope_missing", route.ErrClientNotAllowed: "client_not_allowed",
 		route.ErrLoginTooOld: "login_too_old", route.ErrACRTooWeak: "acr_too_weak",
 		identity.ErrTooLarge: "identity_too_large",
-		jwt.ErrAmbiguous:     "credential_ambiguous", jwt.ErrCrossSite: "cross_site", jwt.ErrLifetimeTooLong: "lifetime_too_long",
+		jwt.ErrMissing:       "credential_missing", jwt.ErrTokenBound: "token_bound",
+		jwt.ErrAmbiguous: "credential_ambiguous", jwt.ErrCrossSite: "cross_site", jwt.ErrLifetimeTooLong: "lifetime_too_long",
 		jwt.ErrMalformed: "token_malformed", jwt.ErrTooLarge: "token_too_large",
 		jwt.ErrAlgNotAllowed: "alg_not_allowed", jwt.ErrHeaderNotAllowed: "header_not_allowed",
 		jwt.ErrTypeNotAllowed: "type_not_allowed", jwt.ErrKIDMissing: "kid_missing", jwt.ErrIssuerUnknown: "issuer_unknown",

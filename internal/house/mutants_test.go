@@ -21,6 +21,7 @@ func mutants() []mutant {
 		check, memory     = "internal/gate/check.go", "internal/token/memory.go"
 		extract, compact  = "internal/token/extract.go", "internal/token/compact.go"
 		verify, claims    = "internal/token/verify.go", "internal/token/claims.go"
+		use               = "internal/token/use.go"
 		authorize, method = "internal/route/authorize.go", "internal/token/method.go"
 		mapper, strip     = "internal/identity/mapper.go", "internal/identity/strip.go"
 		prepared, reading = "internal/gate/prepared.go", "internal/route/reading.go"
@@ -82,6 +83,8 @@ func mutants() []mutant {
 		{"3 credential: two of a kind", extract, `if len(values) > 1 {`, `if len(values) > 1 && false {`},
 		{"3 credential: cross-site", extract, `&& !m.sameSite(credential.Source.Origins)`, `&& !m.sameSite(credential.Source.Origins) && false`},
 		{"3 credential: upgrades are not safe", "internal/token/cookie.go", `if len(m.values("upgrade")) == 0 {`, `if true {`},
+		{"3 credential: a JWT without the scheme", extract, `case !isBearer && holdsJWT(value) &&`, `case false && holdsJWT(value) &&`},
+		{"3 credential: the scheme where none is read", extract, `case isBearer && !reads(config.SourceBearer):`, `case false:`},
 		{"3 credential: size", compact, `if len(raw) > maxBytes {`, `if len(raw) > maxBytes && false {`},
 		{"3 credential: base64url bytes", compact, `if !base64url(c) {`, `if !base64url(c) && false {`},
 		{"3 credential: removal", check, `if rule.Forward || rule.Access == config.AccessPublic {`, `if rule.Forward || rule.Access == config.AccessPublic || true {`},
@@ -125,21 +128,38 @@ func mutants() []mutant {
 		{"8 claims: range of times", claims, `!(seconds >= 1 && seconds <= maxNumericDate)`, `seconds != seconds`},
 		{"8 claims: lifetime", claims, `expiry.Sub(issuedAt) > i.maxLifetime:`, `expiry.Sub(issuedAt) > i.maxLifetime && false:`},
 		{"8 claims: lifetime without iat", claims, `case i.maxLifetime > 0 && issuedAt.IsZero():`, `case false:`},
-		{"8 claims: audience", claims, `if len(i.audiences) == 0 {
-		return nil
+		{"8 claims: audience", claims, `if len(due) == 0 || slices`, `if true || slices`},
+		{"8 claims: audience of a Cognito access token", claims, `use == useAccess && there {`, `use == "never" && there {`},
+		{"8 claims: client of a Cognito access token", claims, `	case use == useID:
+		return []string{"aud"}
 	}
-	for`, `if len(i.audiences) >= 0 {
-		return nil
+	return []string{"client_id"}`, `	case use == useID:
+		return []string{"aud"}
 	}
-	for`},
+	return []string{"client_id", "azp"}`},
 		{"8 claims: client", claims, `if len(i.clients) > 0 && !slices.Contains(i.clients, client) {`, `if false {`},
 		{"8 claims: client of an ID token", claims, `if !slices.Contains(i.clients, t.Client) {`, `if false {`},
-		{"8 claims: token_use", claims, `if slices.Contains(i.cognito.TokenUse, use) {`, `if true || use == "" {`},
-		{"8 claims: ID tokens of others", claims, `for _, name := range [...]string{"nonce", "at_hash", "c_hash"} {`, `for _, name := range [...]string{"never"} {`},
+		{"8 claims: token_use", claims, `if !slices.Contains(i.tokenUse, use) {`, `if false {`},
+		{"8 claims: ID tokens of others", use, `for _, name := range [...]string{"nonce", "at_hash", "c_hash", "s_hash"} {`, `for _, name := range [...]string{"never"} {`},
+		{"8 claims: ID tokens of Keycloak", use, `strings.EqualFold(kind, "ID") {`, `kind == "never" {`},
+		{"8 claims: access tokens that look like ID tokens", use, `if saysAccess(claims, typ) || markOfIDToken`, `if markOfIDToken`},
+		{"8 claims: logout tokens", use, `case typ == "logout+jwt", strings.EqualFold(kind, "Logout"):`, `case false:`},
+		{"8 claims: security events", use, `case typ == "secevent+jwt", claims["events"] != nil:`, `case false:`},
+		{"8 claims: refresh tokens", use, `case strings.EqualFold(kind, "Refresh"), strings.EqualFold(kind, "Offline"):`, `case false:`},
+		{"8 claims: bound tokens", claims, `if !i.boundAsBearer && t.Claims()["cnf"] != nil {`, `if false {`},
 		{"8 claims: subject", claims, `if subject == "" {
 		return`, `if subject == "never" {
 		return`},
-		{"8 claims: another's prefix", claims, `if name := i.namesAnother(t.Claims()); name != "" {`, `if name := i.namesAnother(t.Claims()); name == "never" {`},
+		{"8 claims: another's prefix", claims, `if name := i.namesAnother(t); name != "" {`, `if name := i.namesAnother(t); name == "never" {`},
+		{"8 claims: another's prefix in a mapped claim", verify, `t.naming = append(t.naming, parseClaimPath(name))`, `_ = name`},
+		{"8 claims: another's prefix in the client", claims, `if i.namedByClient && strings`, `if false && strings`},
+		{"8 claims: no x-user-id", mapper, `if err != nil || value != "" {
+		return err
+	}
+	return &token`, `if err != nil || value == "" {
+		return err
+	}
+	return &token`},
 
 		{"8 claims: revoked", verify, `failure = v.revocation(token)`, `failure = nil`},
 
@@ -189,7 +209,10 @@ func mutants() []mutant {
 `},
 		{"10 identity: what the file strips", mapper, `if _, known := m.folded[dashed]; known {`, `if _, known := m.folded[dashed]; known && why == identityName {`},
 		{"10 identity: what is set stays", strip, `if !isSet(set, name) && !slices.Contains(remove, name) {`, `if !slices.Contains(remove, name) {`},
-		{"10 identity: unverified email", mapper, `&& !relaxed.UnverifiedEmail && !emailVerified(t)`, `&& false`},
+		{"10 identity: unverified email", mapper, `return verified || stated && relaxed.UnverifiedEmail`, `return true`},
+		{"10 identity: an email of which nothing is said", mapper, `stated && relaxed.UnverifiedEmail`, `relaxed.UnverifiedEmail`},
+		{"10 identity: prefix of what names the user", mapper, `if config.NamesUser(h.Name) {`, `if false {`},
+		{"10 identity: prefix of the client as a name", mapper, `return t.Name(text)`, `return text`},
 		{"10 identity: size", mapper, `case len(text) > m.maxBytes:`, `case false:`},
 		{"10 identity: prefix", "internal/token/token.go", `return t.by.prefix + text, true`, `return text, true`},
 		{"10 identity: prefix of groups", "internal/token/token.go", `return prefixed(t.by.prefix, groups), true`, `return groups, true`},

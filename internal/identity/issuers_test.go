@@ -20,6 +20,7 @@ const issuers = `
 issuers:
   shop:    {issuer: https://shop.example/, audiences: [shop], algorithms: [EdDSA], prefix: ""}
   partner: {issuer: https://partner.example/, audiences: [shop], algorithms: [EdDSA], prefix: "partner:"}
+  staff:   {issuer: https://staff.example/, audiences: [shop], algorithms: [EdDSA], prefix: "staff:", email_verified: assumed}
   pool:    {cognito: us-east-1_ExamplePool, clients: [3v5site], algorithms: [EdDSA], prefix: "pool:"}
 `
 
@@ -52,7 +53,7 @@ func newGate(t testing.TB, section string) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := token.NewVerifier(cfg.Issuers, 1<<20, func(string) token.KeySource { return oneKey{} })
+	verifier, err := token.NewVerifier(cfg.Issuers, 1<<20, cfg.Identity.NamingClaims(), func(string) token.KeySource { return oneKey{} })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +72,7 @@ func (g *gate) verified(t testing.TB, issuer string, more claims) *token.Token {
 	all := map[string]map[string]any{
 		"shop":    {"iss": "https://shop.example/", "aud": "shop", "sub": "alice"},
 		"partner": {"iss": "https://partner.example/", "aud": "shop", "sub": "alice"},
+		"staff":   {"iss": "https://staff.example/", "aud": "shop", "sub": "alice"},
 		"pool":    {"iss": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_ExamplePool", "sub": "7f0c"},
 	}[issuer]
 	all["exp"] = now.Unix() + 60

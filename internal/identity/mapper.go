@@ -27,6 +27,9 @@ type Mapper struct {
 	// relaxation that lets it through.
 	folded            map[string]config.Relaxation
 	shortest, longest int // of folded, in bytes
+	// userID is the header x-user-id if a valid token may lack what it is made of:
+	// each has a sub.
+	userID *config.IdentityHeader
 	// begins are the bytes that names of folded begin with, each once: what most
 	// headers of a request are told from them by.
 	begins string
@@ -38,8 +41,12 @@ func New(cfg config.Identity) *Mapper {
 		headers: cfg.Headers, maxBytes: cfg.MaxValueBytes,
 		folded: make(map[string]config.Relaxation),
 	}
-	for _, h := range cfg.Headers {
+	for i := range cfg.Headers {
+		h := &cfg.Headers[i]
 		m.guard(h.Name, identityName)
+		if h.Name == config.HeaderUserID && !slices.Contains(h.Claims, "sub") {
+			m.userID = h
+		}
 	}
 	for _, name := range slices.Concat(cfg.Removed, cfg.Strip) {
 		m.guard(name, identityName)
@@ -84,7 +91,7 @@ func (m *Mapper) guard(name string, why config.Relaxation) {
 func (m *Mapper) Map(t *token.Token, relaxed config.Relaxed) ([]token.Header, error) {
 	set := make([]token.Header, 0, len(m.headers))
 	for _, h := range m.headers {
-		value, err := m.value(t, h.Claims, relaxed)
+		value, err := m.value(t, &h, relaxed)
 		if err != nil {
 			return nil, fmt.Errorf("header %q: %w", h.Name, err)
 		}
@@ -95,10 +102,14 @@ func (m *Mapper) Map(t *token.Token, relaxed config.Relaxed) ([]token.Header, er
 	return set, nil
 }
 
-// value renders the first of the claims that is there.
-func (m *Mapper) value(t *token.Token, claims []string, relaxed config.Relaxed) (string, error) {
-	for _, name := range claims {
-		text, err := encode(lookup(t, name, relaxed))
+// value renders the first of a header's claims that is there.
+func (m *Mapper) value(t *token.Token, h *config.IdentityHeader, relaxed config.Relaxed) (string, error) {
+	find := lookup
+	if config.NamesUser(h.Name) {
+		find = lookupName
+	}
+	for _, name := range h.Claims {
+		text, err := encode(find(t, name, relaxed))
 		switch {
 		case err != nil:
 			return "", err
@@ -113,29 +124,74 @@ func (m *Mapper) value(t *token.Token, claims []string, relaxed config.Relaxed) 
 
 // lookup returns a claim, or what the gate made of the token under a $-name.
 func lookup(t *token.Token, name string, relaxed config.Relaxed) any {
-	switch name {
-	case "$groups":
-		return t.Groups()
-	case "$scopes":
-		return t.Scopes()
-	case "$client":
-		return t.Client
-	case "$kind":
-		return string(t.Kind)
-	case "$issuer":
-		return t.Issuer
+	if value, made := gateValue(t, name); made {
+		return value
 	}
 	value, _ := t.IdentityClaim(name)
-	if (name == "email" || name == "/email") && !relaxed.UnverifiedEmail && !emailVerified(t) {
+	if isEmail(name) && !mayTell(t, relaxed) {
 		return nil
 	}
 	return value
 }
 
-// emailVerified reports whether an issuer says nothing against the email
-// address (OpenID Connect Core section 5.1). Some issuers write the boolean as
-// a string.
-func emailVerified(t *token.Token) bool {
-	value, there := t.IdentityClaim("email_verified")
-	return !there || value == true || value == "true"
+// lookupName is lookup for a header that names the user.
+func lookupName(t *token.Token, name string, relaxed config.Relaxed) any {
+	switch value, made := gateValue(t, name); {
+	case made && name == "$groups":
+		return value
+	case made:
+		if text, isText := value.(string); isText && text != "" {
+			return t.Name(text)
+		}
+		return nil
+	}
+	if isEmail(name) && !mayTell(t, relaxed) {
+		return nil
+	}
+	value, _ := t.NamingClaim(name)
+	return value
+}
+
+// gateValue returns what the gate makes of a token under a $-name.
+func gateValue(t *token.Token, name string) (value any, made bool) {
+	switch name {
+	case "$groups":
+		return t.Groups(), true
+	case "$scopes":
+		return t.Scopes(), true
+	case "$client":
+		return t.Client, true
+	case "$kind":
+		return string(t.Kind), true
+	case "$issuer":
+		return t.Issuer, true
+	}
+	return nil, false
+}
+
+func isEmail(claim string) bool { return claim == "email" || claim == "/email" }
+
+// mayTell reports whether the application may be told the token's e-mail address: it
+// is verified, or it is said not to be and that is relaxed. One of which nothing is
+// said is not told: in some directories users write the address themselves.
+func mayTell(t *token.Token, relaxed config.Relaxed) bool {
+	verified, stated := t.EmailVerified()
+	return verified || stated && relaxed.UnverifiedEmail
+}
+
+// RequireUserID refuses a token of which no x-user-id can be made, where the
+// configuration has one: the application would take the user for nobody. The error
+// is a [token.Failure] of [token.ErrSubjectMissing], or [ErrTooLarge].
+func (m *Mapper) RequireUserID(t *token.Token, relaxed config.Relaxed) error {
+	if m.userID == nil {
+		return nil
+	}
+	value, err := m.value(t, m.userID, relaxed)
+	if err != nil || value != "" {
+		return err
+	}
+	return &token.Failure{
+		Err: token.ErrSubjectMissing, Detail: "it has no " + strings.Join(m.userID.Claims, " and no ") + ", of which x-user-id is made",
+		Mend: "have the issuer put that into its tokens, or add sub to the claims of x-user-id", KeyID: t.KeyID, Issuer: t.Issuer, Subject: t.Subject,
+	}
 }

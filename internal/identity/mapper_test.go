@@ -33,7 +33,7 @@ func TestMapDefaults(t *testing.T) {
 			},
 		},
 		{
-			"partner's token", "partner", claims{"preferred_username": "al", "email": "alice@example.com", "groups": []string{"staff"}, "scope": "read", "azp": "app"},
+			"partner's token", "partner", claims{"preferred_username": "al", "email": "alice@example.com", "email_verified": true, "groups": []string{"staff"}, "scope": "read", "azp": "app"},
 			map[string]string{
 				"x-user-id": "partner:alice", "x-user-name": "partner:al", "x-user-email": "alice@example.com", "x-user-groups": "partner:staff",
 				"x-user-scopes": "read", "x-user-client": "app", "x-user-kind": "user", "x-user-issuer": "partner",
@@ -127,28 +127,28 @@ func TestMapFirstClaim(t *testing.T) {
 	}
 }
 
-// An email address is passed on unless its issuer says that it is not verified,
-// or says nothing that can be understood.
+// An email address is passed on only if its issuer says that it is verified; where
+// it says nothing, only if that is assumed.
 func TestMapEmail(t *testing.T) {
 	const address = "alice@example.com"
 	for _, row := range []struct {
 		name     string
 		verified any // nil: absent
-		want     string
+		want     bool
 	}{
-		{"absent", nil, address},
-		{"true", true, address},
-		{"the string true", "true", address}, // as some issuers write the boolean
-		{"false", false, ""},
-		{"the string false", "false", ""},
-		{"null", null, ""},
-		{"empty", "", ""},
-		{"0", 0, ""},
-		{"1", 1, ""},
-		{"True", "True", ""},
-		{"yes", "yes", ""},
-		{"list", []bool{true}, ""},
-		{"object", claims{"value": true}, ""},
+		{"absent", nil, false},
+		{"true", true, true},
+		{"the string true", "true", true}, // as some issuers write the boolean
+		{"false", false, false},
+		{"the string false", "false", false},
+		{"null", null, false},
+		{"empty", "", false},
+		{"0", 0, false},
+		{"1", 1, false},
+		{"True", "True", false},
+		{"yes", "yes", false},
+		{"list", []bool{true}, false},
+		{"object", claims{"value": true}, false},
 	} {
 		more := claims{"email": address, "Email_verified": true}
 		if row.verified != nil {
@@ -156,11 +156,57 @@ func TestMapEmail(t *testing.T) {
 		}
 		for _, claim := range []string{"email", "/email"} {
 			g := newGate(t, "identity: {headers: {x-user-email: '"+claim+"', x-contact: [phone, '"+claim+"']}}")
-			got := g.headers(t, "shop", more)
-			if got["x-user-email"] != row.want || got["x-contact"] != row.want {
-				t.Errorf("email_verified %s, claim %s: %q and %q, want %q", row.name, claim, got["x-user-email"], got["x-contact"], row.want)
+			for issuer, told := range map[string]bool{"shop": row.want, "staff": row.want || row.verified == nil} {
+				want := ""
+				if told {
+					want = address
+				}
+				got := g.headers(t, issuer, more)
+				if got["x-user-email"] != want || got["x-contact"] != want {
+					t.Errorf("%s, email_verified %s, claim %s: %q and %q, want %q", issuer, row.name, claim, got["x-user-email"], got["x-contact"], want)
+				}
 			}
 		}
+	}
+}
+
+// Whatever claim names the user carries the prefix of its issuer, and what is not a
+// text or a number names nobody.
+func TestMapNames(t *testing.T) {
+	g := newGate(t, `identity: {headers: {x-user-id: ["custom:employee_id", sub], x-user-name: [nickname, $client], x-nick: nickname}}`)
+	for _, row := range []struct {
+		name     string
+		claims   claims
+		id, user string
+	}{
+		{"a text", claims{"custom:employee_id": "42", "nickname": "al"}, "42", "al"},
+		{"a number", claims{"custom:employee_id": 42}, "42", ""},
+		{"another's prefix", claims{"custom:employee_id": "staff:42"}, "staff:42", ""},
+		{"none, so the next", nil, "alice", ""},
+		{"an object, so the next", claims{"custom:employee_id": claims{"x": "42"}}, "alice", ""},
+		{"empty, so the next", claims{"custom:employee_id": ""}, "alice", ""},
+		{"the client", claims{"azp": "app"}, "alice", "app"},
+	} {
+		got := g.headers(t, "partner", row.claims)
+		if row.user != "" {
+			row.user = "partner:" + row.user
+		}
+		if got["x-user-id"] != "partner:"+row.id || got["x-user-name"] != row.user {
+			t.Errorf("%s: %q and %q, want %q and %q", row.name, got["x-user-id"], got["x-user-name"], "partner:"+row.id, row.user)
+		}
+		if nick, _ := row.claims["nickname"].(string); got["x-nick"] != nick {
+			t.Errorf("%s: x-nick is %q: only what names the user carries the prefix", row.name, got["x-nick"])
+		}
+	}
+}
+
+// An address of which nothing is said is not told by relaxing what is said to be
+// unverified.
+func TestMapEmailUnsaid(t *testing.T) {
+	g := newGate(t, "")
+	set, err := g.mapper.Map(g.verified(t, "shop", claims{"email": "eve@example.com"}), config.Relaxed{UnverifiedEmail: true})
+	if err != nil || slices.ContainsFunc(set, func(h token.Header) bool { return h.Name == "x-user-email" }) {
+		t.Errorf("%v, %v", set, err)
 	}
 }
 

@@ -115,6 +115,9 @@ func completeGeneric(issuer *config.Issuer, asked, claims map[string]any) {
 	if azp := asked["azp"]; len(issuer.Clients) > 0 && azp == nil {
 		claims["client_id"] = issuer.Clients[0]
 	}
+	if !slices.Contains(issuer.TokenUse, "access") {
+		claims["nonce"] = "n-0S6_WzA2Mj" // which makes an ID token of it
+	}
 }
 
 // completeCognito fills in what tells the pool's two kinds of token apart, and
@@ -123,8 +126,8 @@ func completeGeneric(issuer *config.Issuer, asked, claims map[string]any) {
 // its client, has none.
 func completeCognito(issuer *config.Issuer, asked, claims map[string]any) {
 	use := "access"
-	if !slices.Contains(issuer.Cognito.TokenUse, use) {
-		use = issuer.Cognito.TokenUse[0]
+	if !slices.Contains(issuer.TokenUse, use) {
+		use = issuer.TokenUse[0]
 	}
 	claims["token_use"] = use
 	if stated, ok := asked["token_use"].(string); ok {
@@ -136,6 +139,9 @@ func completeCognito(issuer *config.Issuer, asked, claims map[string]any) {
 	}
 	if use == "id" {
 		claims["aud"], claims["cognito:username"] = client, sub
+		if asked["email"] != nil {
+			claims["email_verified"] = true
+		}
 		return
 	}
 	claims["client_id"] = client

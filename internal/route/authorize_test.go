@@ -74,9 +74,10 @@ func verifiedAs(t testing.TB, issuer config.Issuer, claims []byte) *token.Token 
 	signed := encode([]byte(`{"alg":"EdDSA","kid":"1"}`)) + "." + encode(claims)
 	raw := signed + "." + encode(ed25519.Sign(signer(), []byte(signed)))
 	issuer.ISS = []string{"https://" + issuer.Name + ".example/"}
+	issuer.TokenUse = []string{"access"}
 	issuer.Audiences, issuer.Algorithms = []string{"shop"}, []string{"EdDSA"}
 	issuer.GroupsClaim, issuer.ScopesClaim = []string{"groups"}, []string{"scope"}
-	verifier, err := token.NewVerifier([]config.Issuer{issuer}, 65536, func(string) token.KeySource { return oneKey{} })
+	verifier, err := token.NewVerifier([]config.Issuer{issuer}, 65536, nil, func(string) token.KeySource { return oneKey{} })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,7 +146,7 @@ func corpusVerifier(t testing.TB) (*token.Verifier, *keyring) {
 
 func newVerifier(t testing.TB, issuers []config.Issuer, source token.KeySource) *token.Verifier {
 	t.Helper()
-	v, err := token.NewVerifier(issuers, maxBytes, func(string) token.KeySource { return source })
+	v, err := token.NewVerifier(issuers, maxBytes, nil, func(string) token.KeySource { return source })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func newVerifier(t testing.TB, issuers []config.Issuer, source token.KeySource) 
 // apiIssuer is a plain issuer of RS256 tokens for one audience.
 func apiIssuer() config.Issuer {
 	return config.Issuer{
-		Name: "api", ISS: []string{"https://api.example/"}, Audiences: []string{"orders-api"},
+		Name: "api", ISS: []string{"https://api.example/"}, Audiences: []string{"orders-api"}, TokenUse: []string{"access"},
 		TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
 		GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second,
 	}
@@ -205,6 +205,7 @@ func reasons() map[string]error {
 		"audience_mismatch":    token.ErrAudienceMismatch,
 		"client_mismatch":      token.ErrClientMismatch,
 		"token_use_mismatch":   token.ErrTokenUseMismatch,
+		"token_bound":          token.ErrTokenBound,
 		"subject_missing":      token.ErrSubjectMissing,
 		"token_revoked":        token.ErrTokenRevoked,
 	}

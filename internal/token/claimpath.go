@@ -3,6 +3,8 @@ package token
 import (
 	"slices"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // claimPath is where a claim stands: its whole name, or the steps of a JSON
@@ -48,12 +50,7 @@ func (p claimPath) find(claims map[string]any) (any, bool) {
 // namesSubject reports whether the claim there names the token's subject, so
 // that it carries the issuer's prefix.
 func (p claimPath) namesSubject() bool {
-	return len(p) == 1 && slices.Contains(subjectClaims(), p[0])
-}
-
-// subjectClaims are the claims that name a token's subject.
-func subjectClaims() []string {
-	return []string{"sub", "cognito:username", "username", "preferred_username"}
+	return len(p) == 1 && slices.Contains(config.SubjectClaims(), p[0])
 }
 
 // isOneOf reports whether the path is one of paths.

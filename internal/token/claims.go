@@ -12,9 +12,10 @@ import (
 const maxNumericDate = 253402300799
 
 // check holds a token whose signature is good to its issuer's rules (RFC 7519
-// section 4.1) and fills in what it says. The first rule broken is returned; what
-// of a mismatch was found is left to [Verifier.diagnose].
-func (i *trusted) check(t *Token, now time.Time) *Failure {
+// section 4.1) and fills in what it says. typ is that of its header, as mediaType
+// has it. The first rule broken is returned; what of a mismatch was found is left
+// to [Verifier.diagnose].
+func (i *trusted) check(t *Token, typ string, now time.Time) *Failure {
 	// The subject stands in the records of a refused token, too.
 	subject, _ := t.Claims()["sub"].(string)
 	if subject != "" {
@@ -23,19 +24,25 @@ func (i *trusted) check(t *Token, now time.Time) *Failure {
 	if failure := i.checkTimes(t, now); failure != nil {
 		return failure
 	}
-	if failure := i.checkAudience(t.Claims()); failure != nil {
+	use := i.use(t.Claims(), typ)
+	if failure := i.checkAudience(t.Claims(), use); failure != nil {
 		return failure
 	}
-	if failure := i.checkClient(t); failure != nil {
+	if failure := i.checkClient(t, use); failure != nil {
 		return failure
 	}
-	if failure := i.checkUse(t.Claims()); failure != nil {
-		return failure
+	if !slices.Contains(i.tokenUse, use) {
+		return fail(ErrTokenUseMismatch, "")
+	}
+	if !i.boundAsBearer && t.Claims()["cnf"] != nil {
+		return fail(ErrTokenBound, "cnf names the key of whoever may use it, and no proof of that key is verified here").
+			mend("ask for a token that is not bound, or write bound_tokens: accept_as_bearer for issuer " + quoted(i.name) +
+				": whoever has such a token can then use it")
 	}
 	if subject == "" {
 		return fail(ErrSubjectMissing, "")
 	}
-	if name := i.namesAnother(t.Claims()); name != "" {
+	if name := i.namesAnother(t); name != "" {
 		return fail(ErrClaimsMalformed, quoted(name)+" begins with another issuer's prefix").
 			mend("give issuer " + quoted(i.name) + " a prefix of its own, or let it name nobody so")
 	}
@@ -119,29 +126,28 @@ func audience(claims map[string]any) (list []string, there, ok bool) {
 	return list, there, ok || !there
 }
 
-// checkAudience holds aud to the configured audiences.
-func (i *trusted) checkAudience(claims map[string]any) *Failure {
-	audience, _, ok := audience(claims)
+// checkAudience holds aud to the configured audiences. That of a Cognito access
+// token is there where its client has asked for a resource (RFC 8707), which may be
+// one of the configured clients as well.
+func (i *trusted) checkAudience(claims map[string]any, use string) *Failure {
+	audience, there, ok := audience(claims)
 	if !ok {
 		return fail(ErrClaimsMalformed, "aud is not a string or an array of strings")
 	}
-	if len(i.audiences) == 0 {
-		return nil
+	due := i.audiences
+	if i.cognito != nil && use == useAccess && there {
+		due = slices.Concat(i.audiences, i.clients)
 	}
-	for _, one := range audience {
-		if slices.Contains(i.audiences, one) {
-			return nil
-		}
+	if len(due) == 0 || slices.ContainsFunc(audience, func(one string) bool { return slices.Contains(due, one) }) {
+		return nil
 	}
 	return fail(ErrAudienceMismatch, "")
 }
 
 // checkClient finds the client that the token was issued to and holds it to
-// the configured ones. Cognito names it in aud of an ID token and in client_id
-// of an access token; elsewhere it is client_id (RFC 9068 section 2.2) or azp
-// (OpenID Connect Core section 2), and both must fit when both are there.
-func (i *trusted) checkClient(t *Token) *Failure {
-	if i.cognito != nil && t.Claims()["token_use"] == "id" {
+// the configured ones.
+func (i *trusted) checkClient(t *Token, use string) *Failure {
+	if i.cognito != nil && use == useID {
 		t.Client, _ = t.Claims()["aud"].(string)
 		if !slices.Contains(i.clients, t.Client) {
 			return fail(ErrClientMismatch, "")
@@ -149,7 +155,7 @@ func (i *trusted) checkClient(t *Token) *Failure {
 		return nil
 	}
 	named := false
-	for _, name := range [...]string{"client_id", "azp"} {
+	for _, name := range i.clientClaims(use) {
 		value, there := t.Claims()[name]
 		if !there {
 			continue
@@ -171,42 +177,31 @@ func (i *trusted) checkClient(t *Token) *Failure {
 	return nil
 }
 
-// checkUse refuses a token of the wrong kind (RFC 8725 section 3.12). Cognito
-// says the kind in token_use. Elsewhere, where no audience tells an API's
-// tokens from an application's own, what only an ID token carries gives it away.
-func (i *trusted) checkUse(claims map[string]any) *Failure {
-	if i.cognito == nil {
-		if len(i.audiences) == 0 && markOfIDToken(claims) != "" {
-			return fail(ErrTokenUseMismatch, "")
-		}
-		return nil
+// clientClaims are the claims that name the client of a token of this use. Cognito
+// names it in aud of an ID token and in client_id of an access token; elsewhere it
+// is client_id (RFC 9068 section 2.2) or azp (OpenID Connect Core section 2), and
+// both must fit when both are there.
+func (i *trusted) clientClaims(use string) []string {
+	switch {
+	case i.cognito == nil:
+		return []string{"client_id", "azp"}
+	case use == useID:
+		return []string{"aud"}
 	}
-	use, _ := claims["token_use"].(string)
-	if slices.Contains(i.cognito.TokenUse, use) {
-		return nil
-	}
-	return fail(ErrTokenUseMismatch, "")
-}
-
-// markOfIDToken returns a claim that only ID tokens carry (OpenID Connect Core
-// sections 2 and 3.3.2.11), or "".
-func markOfIDToken(claims map[string]any) string {
-	for _, name := range [...]string{"nonce", "at_hash", "c_hash"} {
-		if _, there := claims[name]; there {
-			return name
-		}
-	}
-	return ""
+	return []string{"client_id"}
 }
 
 // namesAnother returns the claim of an issuer without a prefix that begins with
 // another issuer's prefix, and so would name another issuer's user or group.
-func (i *trusted) namesAnother(claims map[string]any) string {
+func (i *trusted) namesAnother(t *Token) string {
 	for _, prefix := range i.foreignPrefixes {
-		for _, path := range slices.Concat(parseClaimPaths(subjectClaims()), i.groupsClaim) {
-			if value, there := path.find(claims); there && begins(value, prefix) {
+		for _, path := range i.naming {
+			if value, there := path.find(t.Claims()); there && begins(value, prefix) {
 				return strings.Join(path, "/")
 			}
+		}
+		if i.namedByClient && strings.HasPrefix(t.Client, prefix) {
+			return "client_id"
 		}
 	}
 	return ""

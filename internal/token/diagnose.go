@@ -9,20 +9,25 @@ import (
 // diagnose completes the failure of a token that its issuer's rules refuse: what
 // was found against what was due, what it nearly was, and what can be changed.
 // It decides nothing; it is asked only once the token is refused.
-func (v *Verifier) diagnose(f *Failure, i *trusted, claims map[string]any) {
+func (v *Verifier) diagnose(f *Failure, i *trusted, claims map[string]any, typ string) {
 	switch {
 	case errors.Is(f.Err, ErrAudienceMismatch):
 		v.diagnoseAudience(f, i, claims)
 	case errors.Is(f.Err, ErrClientMismatch):
 		v.diagnoseClient(f, i, claims)
 	case errors.Is(f.Err, ErrTokenUseMismatch):
-		i.diagnoseUse(f, claims)
+		i.diagnoseUse(f, claims, typ)
 	}
 }
 
 func (v *Verifier) diagnoseAudience(f *Failure, i *trusted, claims map[string]any) {
 	found, there, _ := audience(claims)
 	clients := i.clientsOf(claims)
+	if len(i.audiences) == 0 { // Cognito's, whose aud is there since a resource was asked for
+		f.Detail = "aud is " + listed(found) + "; due is " + oneOf(i.clients) + ", or one of audiences"
+		f.Mend = "add the resource to audiences of issuer " + quoted(i.name) + " if it is this one, or ask for a token without a resource"
+		return
+	}
 	askFor := "ask for a token for " + oneOf(i.audiences)
 	switch {
 	case !there:
@@ -63,7 +68,7 @@ func (i *trusted) isIDToken(claims map[string]any, audience []string, clients []
 	}
 	switch {
 	case i.cognito != nil:
-		return claims["token_use"] == "id" && slices.ContainsFunc(audience, isClient)
+		return claims["token_use"] == useID && slices.ContainsFunc(audience, isClient)
 	case markOfIDToken(claims) == "" || len(audience) == 0:
 		return false
 	case len(i.clients) == 0 && len(clients) == 0:
@@ -76,7 +81,7 @@ func (v *Verifier) diagnoseClient(f *Failure, i *trusted, claims map[string]any)
 	audience, _, _ := audience(claims)
 	clients := i.clientsOf(claims)
 	askFor := "ask for a token as " + oneOf(i.clients)
-	idToken := i.cognito != nil && claims["token_use"] == "id"
+	idToken := i.cognito != nil && claims["token_use"] == useID
 	_, aud := claims["aud"].(string)
 	switch {
 	case idToken && !aud:
@@ -129,28 +134,35 @@ func (i *trusted) mendClientInAudience(client string) string {
 	return "the client stands in aud; configure it as an audience: write " + quoted(client) + " in audiences of issuer " + quoted(i.name) + ", not in clients"
 }
 
-func (i *trusted) diagnoseUse(f *Failure, claims map[string]any) {
-	if i.cognito == nil {
-		f.Near, f.Detail = NearIDToken, markOfIDToken(claims)+" shows an ID token; due is an access token"
-		f.Mend = "send the access token, not the ID token"
-		return
-	}
-	use, ok := claims["token_use"].(string)
-	switch _, there := claims["token_use"]; {
-	case !there:
-		f.Detail = "there is no token_use"
-	case !ok:
-		f.Detail = "token_use is no string"
-	default:
-		f.Detail = "token_use is " + quoted(use)
-	}
-	f.Detail += "; due is " + oneOf(i.cognito.TokenUse)
-	switch use {
-	case "id":
+func (i *trusted) diagnoseUse(f *Failure, claims map[string]any, typ string) {
+	switch use := i.use(claims, typ); {
+	case use == useID:
 		f.Near, f.Mend = NearIDToken, "send the access token, or add id to token_use of issuer "+quoted(i.name)
-	case "access":
+	case use == useAccess:
 		f.Near, f.Mend = NearAccessToken, "send the ID token, or add access to token_use of issuer "+quoted(i.name)
+	case i.cognito == nil:
+		f.Mend = "send the access token"
 	}
+	f.Detail = i.saysUse(claims, typ) + "; due is " + oneOf(i.tokenUse)
+}
+
+// saysUse says what a token is for, and by which claim.
+func (i *trusted) saysUse(claims map[string]any, typ string) string {
+	use, isText := claims["token_use"].(string)
+	_, there := claims["token_use"]
+	switch other := otherUse(claims, typ); {
+	case other != "":
+		return "it is a token for " + other + ", which is never accepted"
+	case i.cognito == nil && markOfIDToken(claims) != "":
+		return markOfIDToken(claims) + " shows an ID token"
+	case i.cognito == nil:
+		return "nothing shows an ID token"
+	case !there:
+		return "there is no token_use"
+	case !isText:
+		return "token_use is no string"
+	}
+	return "token_use is " + quoted(use)
 }
 
 // named is a client that a token names, and the claim that names it.
@@ -159,12 +171,9 @@ type named struct{ claim, value string }
 // clientsOf returns the clients that a token names: aud of a Cognito ID token,
 // when it is one string, and else client_id and azp.
 func (i *trusted) clientsOf(claims map[string]any) []named {
-	from := []string{"client_id", "azp"}
-	if i.cognito != nil && claims["token_use"] == "id" {
-		from = []string{"aud"}
-	}
+	use, _ := claims["token_use"].(string)
 	var found []named
-	for _, claim := range from {
+	for _, claim := range i.clientClaims(use) {
 		if value, ok := claims[claim].(string); ok {
 			found = append(found, named{claim, value})
 		}

@@ -159,10 +159,14 @@ func TestUseDiagnosis(t *testing.T) {
 		{name: "Cognito, in capitals", base: "pool access", claims: map[string]string{"iss": pool("AccessOnly"), "token_use": `"ID"`}, detail: `token_use is "ID"; due is "access"`},
 		{name: "Cognito, no string", base: "pool access", claims: map[string]string{"token_use": `["id"]`}, detail: `token_use is no string; due is one of "access", "id"`},
 		{name: "Cognito, none", base: "pool access", claims: map[string]string{"token_use": ""}, detail: `there is no token_use; due is one of "access", "id"`},
-		{name: "nonce", base: "web", claims: map[string]string{"nonce": `"n"`}, near: token.NearIDToken,
-			detail: "nonce shows an ID token; due is an access token", mend: "send the access token, not the ID token"},
-		{name: "c_hash", base: "web", claims: map[string]string{"c_hash": `null`}, near: token.NearIDToken,
-			detail: "c_hash shows an ID token; due is an access token", mend: "send the access token, not the ID token"},
+		{name: "nonce", base: "api", claims: map[string]string{"nonce": `"n"`}, near: token.NearIDToken,
+			detail: `nonce shows an ID token; due is "access"`, mend: `send the access token, or add id to token_use of issuer "api"`},
+		{name: "Keycloak's typ", base: "api", claims: map[string]string{"typ": `"ID"`}, near: token.NearIDToken,
+			detail: `typ shows an ID token; due is "access"`, mend: `send the access token, or add id to token_use of issuer "api"`},
+		{name: "an access token", base: "api", claims: map[string]string{"iss": `"https://front.example/"`}, near: token.NearAccessToken,
+			detail: `nothing shows an ID token; due is "id"`, mend: `send the ID token, or add access to token_use of issuer "front"`},
+		{name: "a logout token", base: "api", claims: map[string]string{"typ": `"Logout"`},
+			detail: `it is a token for logout, which is never accepted; due is "access"`, mend: "send the access token"},
 	} {
 		d.want = token.ErrTokenUseMismatch
 		t.Run(d.name, d.check)

@@ -11,6 +11,7 @@ import (
 // Why a credential was refused. Each is matched with errors.Is; the order is
 // the order of the checks.
 var (
+	ErrMissing          = errors.New("no credential")
 	ErrAmbiguous        = errors.New("more than one credential")
 	ErrCrossSite        = errors.New("a cookie from another site")
 	ErrMalformed        = errors.New("not a JWT")
@@ -30,6 +31,7 @@ var (
 	ErrAudienceMismatch = errors.New("audience mismatch")
 	ErrClientMismatch   = errors.New("client mismatch")
 	ErrTokenUseMismatch = errors.New("token use mismatch")
+	ErrTokenBound       = errors.New("token is bound to a key")
 	ErrSubjectMissing   = errors.New("subject missing")
 	ErrTokenRevoked     = errors.New("token revoked")
 )
@@ -45,6 +47,9 @@ const (
 	NearIDToken NearMiss = "id_token"
 	// NearAccessToken: an access token where an ID token is due.
 	NearAccessToken NearMiss = "access_token"
+
+	// NearNoScheme: a JWT in Authorization without the Bearer scheme.
+	NearNoScheme NearMiss = "no_scheme"
 
 	// NearIssuerSlash: an iss that is a configured one but for its final slash.
 	NearIssuerSlash NearMiss = "issuer_slash"

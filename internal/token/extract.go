@@ -1,6 +1,7 @@
 package token
 
 import (
+	"encoding/base64"
 	"slices"
 	"strings"
 
@@ -49,11 +50,12 @@ type Credential struct {
 // Extract takes the one credential out of a request, from the places in from.
 // Two, or one that could be two, is [ErrAmbiguous] (RFC 6750 section 2 allows
 // one method in a request). A cookie that another site may have had the browser
-// send is [ErrCrossSite].
+// send is [ErrCrossSite]. A JWT that stands in Authorization in a form that no place
+// reads is [ErrMissing]: the application might read it.
 func Extract(m Message, from []config.TokenSource) (Credential, error) {
 	var credential Credential
 	for _, place := range from {
-		found, err := extract(&m, place)
+		found, err := extract(&m, place, from)
 		switch {
 		case err != nil:
 			return Credential{}, err
@@ -70,10 +72,11 @@ func Extract(m Message, from []config.TokenSource) (Credential, error) {
 	return credential, nil
 }
 
-func extract(m *Message, place config.TokenSource) (Credential, error) {
+func extract(m *Message, place config.TokenSource, from []config.TokenSource) (Credential, error) {
+	if place.Field() == config.FieldAuthorization {
+		return m.authorization(place, from)
+	}
 	switch place.Kind {
-	case config.SourceBearer:
-		return m.bearer()
 	case config.SourceHeader:
 		return m.field(place.Name)
 	case config.SourceCookie:
@@ -97,10 +100,11 @@ func only(values []string, two string) (Credential, error) {
 	return Credential{Raw: values[0], Found: true}, nil
 }
 
-// bearer reads the Authorization field (RFC 6750 section 2.1, RFC 9110 section
-// 11.4). Envoy joins two fields with a comma, so a comma is as ambiguous as two
+// authorization reads the Authorization field (RFC 6750 section 2.1, RFC 9110 section
+// 11.4) for a place that is bearer, or the field by its name, where the token stands
+// alone. Envoy joins two fields with a comma, so a comma is as ambiguous as two
 // fields, whatever the scheme.
-func (m *Message) bearer() (Credential, error) {
+func (m *Message) authorization(place config.TokenSource, from []config.TokenSource) (Credential, error) {
 	value, seen := "", false
 	for _, h := range m.Headers {
 		if !strings.EqualFold(h.Name, config.FieldAuthorization) {
@@ -111,19 +115,57 @@ func (m *Message) bearer() (Credential, error) {
 		}
 		value, seen = h.Value, true
 	}
+	reads := func(kind config.SourceKind) bool {
+		return slices.ContainsFunc(from, func(one config.TokenSource) bool {
+			return one.Kind == kind && one.Field() == config.FieldAuthorization
+		})
+	}
+	alone := !strings.ContainsAny(value, " \t")
+	rest, isBearer := cutBearer(value)
+	switch {
+	case place.Kind == config.SourceBearer && isBearer:
+		raw := strings.TrimLeft(rest, " ")
+		if raw == "" || len(raw) == len(rest) {
+			return Credential{}, fail(ErrMalformed, "Bearer without a token behind spaces")
+		}
+		return Credential{Raw: raw, Found: true}, nil
+	case place.Kind == config.SourceHeader && alone && !isBearer:
+		return Credential{Raw: value, Found: value != ""}, nil
+	case isBearer && !reads(config.SourceBearer):
+		return Credential{}, fail(ErrMissing, "the Bearer scheme in Authorization, where the token has to stand alone")
+	case !isBearer && holdsJWT(value) && !(alone && reads(config.SourceHeader)):
+		return Credential{}, (&Failure{Err: ErrMissing, Near: NearNoScheme, Detail: "Authorization holds a JWT without the Bearer scheme"}).
+			mend("send Authorization: Bearer TOKEN; where clients send the token alone, write {header: authorization} in the places that are read")
+	}
+	return Credential{}, nil
+}
+
+// cutBearer returns what stands behind the Bearer scheme, if that is the scheme.
+func cutBearer(value string) (rest string, isBearer bool) {
 	const scheme = "bearer"
 	if len(value) < len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
-		return Credential{}, nil
+		return "", false
 	}
-	rest := value[len(scheme):]
-	if rest != "" && schemeByte(rest[0]) {
-		return Credential{}, nil // another scheme, with a longer name
+	rest = value[len(scheme):]
+	return rest, rest == "" || !schemeByte(rest[0]) // or another scheme, with a longer name
+}
+
+// holdsJWT reports whether one of the words of an Authorization field looks like a
+// JWT (RFC 7515 and 7516, compact serialization) to a lax reader: the first of its
+// three or five parts is a JSON object in some base64.
+func holdsJWT(value string) bool {
+	for word := range strings.FieldsSeq(value) {
+		header, _, _ := strings.Cut(word, ".")
+		if dots := strings.Count(word, "."); dots != 2 && dots != 4 {
+			continue
+		}
+		header = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(header, "="))
+		decoded, err := base64.RawURLEncoding.DecodeString(header)
+		if err == nil && strings.HasPrefix(strings.TrimLeft(string(decoded), " \t\r\n"), "{") {
+			return true
+		}
 	}
-	raw := strings.TrimLeft(rest, " ")
-	if raw == "" || len(raw) == len(rest) {
-		return Credential{}, fail(ErrMalformed, "Bearer without a token behind spaces")
-	}
-	return Credential{Raw: raw, Found: true}, nil
+	return false
 }
 
 // schemeByte reports whether c may stand in the name of a scheme, a token of

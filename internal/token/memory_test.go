@@ -19,7 +19,7 @@ import (
 // newMemory is a memory over a verifier whose keys are those of ring.
 func newMemory(t testing.TB, ring *keyring, entries int) (*token.Memory, *token.Verifier) {
 	t.Helper()
-	verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, func(string) token.KeySource { return ring })
+	verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, nil, func(string) token.KeySource { return ring })
 	if err != nil {
 		t.Fatal(err)
 	}

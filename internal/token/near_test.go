@@ -17,7 +17,7 @@ func nearIssuers() []config.Issuer {
 	}
 	pool := issuer("pool", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_ExamplePool")
 	pool.ISS = append(pool.ISS, "https://issuer-cognito-idp.us-east-1.amazonaws.com/us-east-1_ExamplePool")
-	pool.Cognito = &config.Cognito{Pool: "us-east-1_ExamplePool", Region: "us-east-1", TokenUse: []string{"access"}}
+	pool.Cognito = &config.Cognito{Pool: "us-east-1_ExamplePool", Region: "us-east-1"}
 	pool.Audiences, pool.Clients = nil, []string{"site"}
 	return []config.Issuer{
 		issuer("api", "https://api.example/"),

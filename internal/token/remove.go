@@ -1,6 +1,7 @@
 package token
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -22,11 +23,14 @@ func Remove(m Message, from []config.TokenSource) Removal {
 	var removal Removal
 	var cookies, protocols []string
 	for _, place := range from {
-		switch place.Kind {
-		case config.SourceBearer:
-			if found, err := m.bearer(); found.Found || err != nil {
+		if place.Field() == config.FieldAuthorization {
+			found, err := m.authorization(place, from)
+			if (found.Found || err != nil) && !slices.Contains(removal.Headers, place.Field()) {
 				removal.Headers = append(removal.Headers, place.Field())
 			}
+			continue
+		}
+		switch place.Kind {
 		case config.SourceHeader:
 			if len(m.values(place.Name)) > 0 {
 				removal.Headers = append(removal.Headers, place.Name)

@@ -131,6 +131,39 @@ func (t *Token) IdentityClaim(name string) (any, bool) {
 	return value, true
 }
 
+// NamingClaim is [Token.IdentityClaim] for a header that names the user: whatever
+// claim it is, its text, or each text of a list, carries the issuer's prefix. What is
+// neither is absent.
+func (t *Token) NamingClaim(name string) (any, bool) {
+	value, there := t.IdentityClaim(name)
+	path := parseClaimPath(name)
+	if !there || path.namesSubject() || path.isOneOf(t.by.groupsClaim) {
+		return value, there
+	}
+	if list, isList := stringList(value); isList {
+		return prefixed(t.by.prefix, list), true
+	}
+	if text := scalar(value); text != "" {
+		return t.Name(text), true
+	}
+	return nil, false
+}
+
+// Name puts the issuer's prefix before a text that names somebody.
+func (t *Token) Name(text string) string { return t.by.prefix + text }
+
+// EmailVerified returns what the issuer says of the token's e-mail address (OpenID
+// Connect Core section 5.1, email_verified); some issuers write the boolean as a
+// text. Where it says nothing, the address counts as verified only if the
+// configuration assumes that of this issuer.
+func (t *Token) EmailVerified() (verified, stated bool) {
+	value, there := t.Claims()["email_verified"]
+	if !there {
+		return t.by.emailAssumed, false
+	}
+	return value == true || value == "true", true
+}
+
 // scalar returns the text of a value that can be a name, or "".
 func scalar(value any) string {
 	switch v := value.(type) {

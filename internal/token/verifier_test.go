@@ -44,7 +44,7 @@ func TestNewVerifierRefuses(t *testing.T) {
 		newVerifierRefuses(t, `issuers "api" and "other" share the iss "https://api.example/"`, apiIssuer(), other)
 	})
 	t.Run("no keys", func(t *testing.T) {
-		_, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, func(string) token.KeySource { return nil })
+		_, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, nil, func(string) token.KeySource { return nil })
 		if err == nil || !strings.Contains(err.Error(), `issuer "api" has no keys`) {
 			t.Errorf("got %v", err)
 		}
@@ -53,7 +53,7 @@ func TestNewVerifierRefuses(t *testing.T) {
 
 func newVerifierRefuses(t *testing.T, wrong string, issuers ...config.Issuer) {
 	t.Helper()
-	v, err := token.NewVerifier(issuers, maxBytes, func(string) token.KeySource { return &keyring{} })
+	v, err := token.NewVerifier(issuers, maxBytes, nil, func(string) token.KeySource { return &keyring{} })
 	if v != nil || err == nil || !strings.Contains(err.Error(), wrong) {
 		t.Errorf("%v: got %v, want an error with %q", issuers, err, wrong)
 	}

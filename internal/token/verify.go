@@ -54,6 +54,9 @@ type trusted struct {
 	cognito         *config.Cognito
 	audiences       []string
 	clients         []string
+	tokenUse        []string
+	boundAsBearer   bool
+	emailAssumed    bool
 	tokenTypes      []string        // as configured
 	types           map[string]bool // normalized by mediaType
 	algorithms      []string
@@ -62,14 +65,18 @@ type trusted struct {
 	leeway          time.Duration
 	maxLifetime     time.Duration // 0: no limit
 	foreignPrefixes []string      // prefixes of other issuers, for an issuer without one
+	naming          []claimPath   // the claims that name somebody: no such prefix may begin them
+	namedByClient   bool          // and so does the client
 	keys            KeySource
 }
 
 // NewVerifier returns a verifier for those issuers and tokens of at most
-// maxBytes. keys is asked once for each issuer. An issuer that would accept
+// maxBytes. naming are the claims, or values of the gate, that the application is
+// told as somebody's name ([config.Identity.NamingClaims]). keys is asked once for
+// each issuer. An issuer that would accept
 // anything for want of a setting (no algorithm, neither audience nor client, no
 // iss, an empty one of these) is an error.
-func NewVerifier(issuers []config.Issuer, maxBytes int, keys func(issuer string) KeySource) (*Verifier, error) {
+func NewVerifier(issuers []config.Issuer, maxBytes int, naming []string, keys func(issuer string) KeySource) (*Verifier, error) {
 	v := &Verifier{
 		maxBytes:   maxBytes,
 		byISS:      make(map[string]*trusted),
@@ -78,13 +85,13 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, keys func(issuer string)
 		methods:    methods(),
 	}
 	for _, issuer := range issuers {
-		if len(issuer.ISS) == 0 || len(issuer.Algorithms) == 0 || len(issuer.Audiences)+len(issuer.Clients) == 0 {
-			return nil, fmt.Errorf("issuer %q lacks an iss, an algorithm, or both audiences and clients", issuer.Name)
+		if len(issuer.ISS) == 0 || len(issuer.Algorithms) == 0 || len(issuer.TokenUse) == 0 || len(issuer.Audiences)+len(issuer.Clients) == 0 {
+			return nil, fmt.Errorf("issuer %q lacks an iss, an algorithm, a token use, or both audiences and clients", issuer.Name)
 		}
 		if slices.Contains(slices.Concat(issuer.ISS, issuer.Audiences, issuer.Clients), "") {
 			return nil, fmt.Errorf("issuer %q has an empty iss, audience or client, which a token without one would match", issuer.Name)
 		}
-		t := newTrusted(issuer)
+		t := newTrusted(issuer, naming)
 		if t.keys = keys(issuer.Name); t.keys == nil {
 			return nil, fmt.Errorf("issuer %q has no keys to ask for", issuer.Name)
 		}
@@ -116,13 +123,20 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, keys func(issuer string)
 	return v, nil
 }
 
-func newTrusted(issuer config.Issuer) *trusted {
+func newTrusted(issuer config.Issuer, naming []string) *trusted {
 	t := &trusted{
 		name: issuer.Name, prefix: issuer.Prefix, cognito: issuer.Cognito,
 		audiences: issuer.Audiences, clients: issuer.Clients,
+		tokenUse: issuer.TokenUse, boundAsBearer: issuer.BoundAsBearer, emailAssumed: issuer.EmailAssumed,
 		tokenTypes: issuer.TokenTypes, types: make(map[string]bool), algorithms: issuer.Algorithms,
 		groupsClaim: parseClaimPaths(issuer.GroupsClaim), scopesClaim: parseClaimPaths(issuer.ScopesClaim),
 		leeway: issuer.Leeway, maxLifetime: issuer.MaxLifetime,
+	}
+	t.naming = slices.Concat(parseClaimPaths(config.SubjectClaims()), t.groupsClaim)
+	for _, name := range naming {
+		if t.namedByClient = t.namedByClient || name == "$client"; !strings.HasPrefix(name, "$") {
+			t.naming = append(t.naming, parseClaimPath(name))
+		}
 	}
 	for _, iss := range issuer.ISS {
 		t.forms = append(t.forms, splitISS(iss))
@@ -229,9 +243,9 @@ func (v *Verifier) check(c *candidate, now time.Time) (*Token, *Failure) {
 		Issuer: issuer.name, ISS: c.iss, KeyID: c.kid, Algorithm: c.alg,
 		by: issuer, claims: claims, epoch: c.epoch,
 	}
-	failure := issuer.check(token, now)
+	failure := issuer.check(token, c.typ, now)
 	if failure != nil {
-		v.diagnose(failure, issuer, token.Claims())
+		v.diagnose(failure, issuer, token.Claims(), c.typ)
 	} else {
 		failure = v.revocation(token)
 	}

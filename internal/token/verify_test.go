@@ -53,7 +53,7 @@ func TestExpiryKeepsFractions(t *testing.T) {
 // A token runs out as the clock goes on, at exp and the leeway exactly, and
 // comes into force as exactly.
 func TestVerifyByTheClock(t *testing.T) {
-	verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes,
+	verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, nil,
 		func(string) token.KeySource { return &keyring{keys: published()} })
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestVerifySize(t *testing.T) {
 		{"over the limit and malformed", strings.Repeat("=", 101), 100, token.ErrTooLarge},
 		{"at the limit and malformed", strings.Repeat("=", 100), 100, token.ErrMalformed},
 	} {
-		verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, row.limit, source)
+		verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, row.limit, nil, source)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestVerifyKeepsIssuersApart(t *testing.T) {
 			for _, ring := range rings {
 				ring.asked, ring.verified = nil, nil
 			}
-			verifier, err := token.NewVerifier([]config.Issuer{issuer("east"), issuer("west")}, maxBytes,
+			verifier, err := token.NewVerifier([]config.Issuer{issuer("east"), issuer("west")}, maxBytes, nil,
 				func(name string) token.KeySource { return rings[name] })
 			if err != nil {
 				t.Fatal(err)

@@ -1,0 +1,81 @@
+package token_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// TestExtractScheme: a JWT in Authorization that stands in a form which the route does
+// not read is a failed credential, and is taken out with the others.
+func TestExtractScheme(t *testing.T) {
+	const jwt, unsigned, jwe = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.", "eyJlbmMiOiJBMTI4R0NNIn0.a.b.c.d"
+	bearer := config.TokenSource{Kind: config.SourceBearer}
+	alone := config.TokenSource{Kind: config.SourceHeader, Name: config.FieldAuthorization}
+	only, both, reversed := []config.TokenSource{bearer}, []config.TokenSource{bearer, alone}, []config.TokenSource{alone, bearer}
+	for _, row := range []struct {
+		name, value string
+		from        []config.TokenSource
+		raw         string // found if it is not empty
+		wrong       error
+		near        token.NearMiss
+	}{
+		{"a JWT alone", jwt, only, "", token.ErrMissing, token.NearNoScheme},
+		{"an unsigned JWT alone", unsigned, only, "", token.ErrMissing, token.NearNoScheme},
+		{"an encrypted JWT alone", jwe, only, "", token.ErrMissing, token.NearNoScheme},
+		{"a JWT with padding", "eyJhbGciOiJub25lIiB9==.e30.", only, "", token.ErrMissing, token.NearNoScheme},
+		{"a JWT in the other base64", "eyI/Ij4+PiI6Pz4+In0.e30.a", only, "", token.ErrMissing, token.NearNoScheme},
+		{"a JWT with white space in its header", "IHsiYWxnIjoibm9uZSJ9.e30.", only, "", token.ErrMissing, token.NearNoScheme},
+		{"JWT", "JWT " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
+		{"Token", "Token " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
+		{"DPoP", "DPoP " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
+		{"a longer scheme", "BearerToken " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
+		{"a scheme and a tab", "JWT\t" + jwt, only, "", token.ErrMissing, token.NearNoScheme},
+		{"a scheme and spaces", "JWT   " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
+		{"two schemes", "JWT Bearer " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
+
+		{"Basic", "Basic YWxpY2U6c2VjcmV0", only, "", nil, ""},
+		{"an opaque token", "Token 7f0c4d1e", only, "", nil, ""},
+		{"three parts that are no JWT", "Token 10.0.1", only, "", nil, ""},
+		{"three parts, the first a JSON text", "Token ImEi.b.c", only, "", nil, ""},
+		{"two parts", "Token eyJhbGciOiJub25lIn0.e30", only, "", nil, ""},
+		{"a Bearer token", "Bearer " + jwt, only, jwt, nil, ""},
+
+		{"alone, where that is read too", jwt, both, jwt, nil, ""},
+		{"alone, where that is read first", jwt, reversed, jwt, nil, ""},
+		{"alone, where that alone is read", jwt, []config.TokenSource{alone}, jwt, nil, ""},
+		{"alone and no JWT", "null", both, "null", nil, ""},
+		{"Bearer, where both are read", "Bearer " + jwt, both, jwt, nil, ""},
+		{"Bearer, where both are read, alone first", "Bearer " + jwt, reversed, jwt, nil, ""},
+		{"Bearer without a token, where both are read", "Bearer", reversed, "", token.ErrMalformed, ""},
+		{"JWT, where both are read", "JWT " + jwt, both, "", token.ErrMissing, token.NearNoScheme},
+		{"a space behind, where both are read", jwt + " ", both, "", token.ErrMissing, token.NearNoScheme},
+		{"Basic, where both are read", "Basic YWxpY2U6c2VjcmV0", both, "", nil, ""},
+		{"Bearer, where it has to stand alone", "Bearer " + jwt, []config.TokenSource{alone}, "", token.ErrMissing, ""},
+		{"Bearer without a JWT, where it has to stand alone", "Bearer null", []config.TokenSource{alone}, "", token.ErrMissing, ""},
+		{"a comma, where it has to stand alone", jwt + ",", []config.TokenSource{alone}, "", token.ErrAmbiguous, ""},
+		{"empty, where both are read", "", both, "", nil, ""},
+		{"where neither is read", jwt, []config.TokenSource{{Kind: config.SourceHeader, Name: "x-token"}}, "", nil, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			m := token.Message{Headers: authorization(row.value)}
+			got, err := token.Extract(m, row.from)
+			if !errors.Is(err, row.wrong) || got.Raw != row.raw || got.Found != (row.raw != "") {
+				t.Fatalf("got %+v, %v; want %q, %v", got, err, row.raw, row.wrong)
+			}
+			if failure := new(token.Failure); errors.As(err, &failure) && failure.Near != row.near {
+				t.Errorf("near %q, want %q", failure.Near, row.near)
+			}
+			var removed []string
+			if row.wrong != nil || row.raw != "" {
+				removed = []string{config.FieldAuthorization}
+			}
+			if got := token.Remove(m, row.from); !slices.Equal(got.Headers, removed) {
+				t.Errorf("%v is removed, want %v", got.Headers, removed)
+			}
+		})
+	}
+}
