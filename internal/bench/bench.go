@@ -29,7 +29,7 @@ type bench struct {
 	self       string // this program
 	serverCore int
 	clientCore int
-	knowsCache bool // the gate has tokens.cache_entries
+	knowsCache bool // the gate has tokens.cache_bytes
 
 	key, fast *sample.Key // RS256, and EdDSA where many tokens are minted
 	keyFile   string

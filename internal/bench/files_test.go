@@ -51,13 +51,13 @@ func TestGateFilesAreValid(t *testing.T) {
 			t.Errorf("%s: %d routes, %d issuers", name, len(cfg.Routes), len(cfg.Issuers))
 		}
 	}
-	if text := (gateFile{noCache: true}).render("a", "b", true); !strings.Contains(text, "cache_entries: 0}") {
+	if text := (gateFile{noCache: true}).render("a", "b", true); !strings.Contains(text, "cache_bytes: 0}") {
 		t.Error("no cache is not said")
 	}
-	if text := (gateFile{cache: 7}).render("a", "b", true); !strings.Contains(text, "cache_entries: 7}") {
+	if text := (gateFile{cache: 7}).render("a", "b", true); !strings.Contains(text, "cache_bytes: 14336}") {
 		t.Error("the cache's size is not said")
 	}
-	if text := (gateFile{noCache: true}).render("a", "b", false); strings.Contains(text, "cache_entries") {
+	if text := (gateFile{noCache: true}).render("a", "b", false); strings.Contains(text, "cache_bytes") {
 		t.Error("a build that does not know the key is given it")
 	}
 }

@@ -12,7 +12,7 @@ import (
 type gateFile struct {
 	socket  bool   // listens on a Unix socket
 	noCache bool   // no token is remembered
-	cache   int    // how many tokens are remembered; 0: the default
+	cache   int    // how many tokens are to be remembered; 0: the default
 	audit   bool   // each allowed request is recorded
 	routes  int    // how many there are before the one that is asked for
 	issuers int    // how many there are before the one whose tokens are sent
@@ -21,13 +21,16 @@ type gateFile struct {
 	fillers string // path of the key set of the issuers before
 }
 
+// tokenBytes is more than one of the benchmark's tokens takes in the cache.
+const tokenBytes = 2 << 10
+
 // render writes the file, with the addresses and what the build knows of the
 // cache's key.
 func (g gateFile) render(listen, admin string, knowsCache bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "server: {listen: %q, drain_delay: 0s}\nadmin: {listen: %q}\n", listen, admin)
-	if entries := g.cache; knowsCache && (g.noCache || entries > 0) {
-		fmt.Fprintf(&b, "tokens: {cache_entries: %d}\n", entries)
+	if knowsCache && (g.noCache || g.cache > 0) {
+		fmt.Fprintf(&b, "tokens: {cache_bytes: %d}\n", g.cache*tokenBytes)
 	}
 	if g.audit {
 		b.WriteString("audit: {allowed: all}\n")

@@ -40,7 +40,7 @@ func (b *bench) probe() error {
 	}
 	b.knowsCache = exec.CommandContext(b.ctx, b.options.gate, "check", "--config", name).Run() == nil
 	if !b.knowsCache {
-		b.note("this jwtgate has no tokens.cache_entries: it verifies every token anew, and \"verified\" is \"first seen\" once more")
+		b.note("this jwtgate has no tokens.cache_bytes: it verifies every token anew, and \"verified\" is \"first seen\" once more")
 	}
 	return nil
 }

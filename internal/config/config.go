@@ -138,8 +138,9 @@ type Tokens struct {
 	From     []TokenSource
 	Forward  bool // false: the credential is removed where it was read
 	MaxBytes int
-	// CacheEntries is how many verified tokens are remembered; 0: none.
-	CacheEntries int
+	// CacheBytes is how much memory verified tokens that are remembered may take; 0:
+	// none is.
+	CacheBytes int
 }
 
 // SourceKind is a place in a request that can hold a credential.

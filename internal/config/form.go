@@ -122,6 +122,27 @@ func number(unit string, least, most int) form[int] {
 	}}
 }
 
+// size is a number of bytes, or of KiB, MiB or GiB, up to so many bytes.
+func size(example string, most int) form[int] {
+	units := map[string]int{"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+	says := fmt.Sprintf("a size such as %s (a whole number of bytes, or with KiB, MiB or GiB) up to %dGiB", example, most>>30)
+	shape := schema{"anyOf": []schema{{"type": "integer", "minimum": 0, "maximum": most}, {"type": "string", "pattern": "^(0|[1-9][0-9]{0,6})(KiB|MiB|GiB)$"}}}
+	return form[int]{says: says, shape: variableOr(shape), read: func(d *decoder, p place) (int, bool) {
+		text, kind, ok := d.scalar(p, says)
+		if !ok {
+			return 0, false
+		}
+		digits := strings.TrimRight(text, "KMGiB")
+		unit, known := units[text[len(digits):]]
+		n, err := strconv.Atoi(digits)
+		if (kind == numberScalar) != (unit == 1) || !known || err != nil || n < 0 || n > most/unit || strconv.Itoa(n) != digits {
+			d.fault(p, "is %s; write %s", shown(text), says)
+			return 0, false
+		}
+		return n * unit, true
+	}}
+}
+
 // duration is a length of time in Go's notation, in the range from least to
 // most.
 func duration(example string, least, most time.Duration) form[time.Duration] {

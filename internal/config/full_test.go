@@ -127,7 +127,7 @@ func TestFull(t *testing.T) {
 				Audiences: []string{"orders-api"}, TokenUse: []string{"access"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
 				GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second, MaxLifetime: 24 * time.Hour, JWKS: partner},
 		}},
-		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288, CacheEntries: 20000}},
+		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288, CacheBytes: 24 << 20}},
 		{"identity", c.Identity, config.Identity{Headers: defaultHeaders(), Strip: []string{"x-user-roles"}, MaxValueBytes: 8192}},
 		{"routes", c.Routes, []config.Route{
 			{

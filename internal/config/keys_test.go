@@ -47,7 +47,7 @@ tokens:
   from: [bearer, {cookie: NAME, origins: []}, {header: NAME}, {websocket_protocol: NAME}]
   forward: false
   max_bytes: 12288
-  cache_entries: 20000
+  cache_bytes: 24MiB
 identity:
   headers:
     x-user-id: sub

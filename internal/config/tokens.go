@@ -16,8 +16,9 @@ func tokensObject() object[Tokens] {
 				func(t *Tokens) *[]TokenSource { return &t.From }).or("[bearer]"),
 			field("forward", "false: the credential is removed where it was read; true: it goes on to the application", truth(), func(t *Tokens) *bool { return &t.Forward }).or("false"),
 			field("max_bytes", "a longer token is refused unread", number("bytes", 256, 65536), func(t *Tokens) *int { return &t.MaxBytes }).or("12288"),
-			field("cache_entries", "verified tokens that are remembered, so that one which comes again costs no signature; 0: none",
-				number("tokens", 0, 10_000_000), func(t *Tokens) *int { return &t.CacheEntries }).or("20000"),
+			field("cache_bytes", "memory for verified tokens that are remembered, so that one which comes again costs no signature; 0: none",
+				size("24MiB", 4<<30), func(t *Tokens) *int { return &t.CacheBytes }).or("24MiB"),
+			misplaced[Tokens]("cache_entries", "has become cache_bytes, a size in memory; write cache_bytes: 24MiB, which holds about 20,000 ordinary tokens"),
 		},
 	}
 }

@@ -13,6 +13,7 @@ import (
 // TestWrongValues gives each kind of value what it does not take.
 func TestWrongValues(t *testing.T) {
 	const listen, long = "; write host:port or unix:PATH, such as 127.0.0.1:9001", "; write a duration with its unit, such as 3s, from 0s to 10m"
+	const size = "a size such as 24MiB (a whole number of bytes, or with KiB, MiB or GiB) up to 4GiB"
 	for _, row := range []struct{ yaml, want string }{
 		{"server:", `2:1: server has no value; write a mapping such as {listen: 127.0.0.1:9001}, or leave the key out`},
 		{"server: []", `2:1: server is a list; write a mapping such as {listen: 127.0.0.1:9001}`},
@@ -45,6 +46,18 @@ func TestWrongValues(t *testing.T) {
 		{"tokens: {max_bytes: 1e4}", `2:21: tokens.max_bytes is "1e4"; write a whole number of bytes from 256 to 65536, without quotes`},
 		{"tokens: {max_bytes: 01000}", `2:21: tokens.max_bytes is "01000"; write a whole number of bytes from 256 to 65536, without quotes`},
 		{"tokens: {max_bytes: 12k}", `2:21: tokens.max_bytes is "12k"; write a whole number of bytes from 256 to 65536, without quotes`},
+		{"tokens: {cache_bytes: 24MB}", `2:23: tokens.cache_bytes is "24MB"; write ` + size},
+		{"tokens: {cache_bytes: 1.5GiB}", `2:23: tokens.cache_bytes is "1.5GiB"; write ` + size},
+		{"tokens: {cache_bytes: 24 MiB}", `2:23: tokens.cache_bytes is "24 MiB"; write ` + size},
+		{"tokens: {cache_bytes: -1}", `2:23: tokens.cache_bytes is "-1"; write ` + size},
+		{"tokens: {cache_bytes: 024MiB}", `2:23: tokens.cache_bytes is "024MiB"; write ` + size},
+		{"tokens: {cache_bytes: MiB}", `2:23: tokens.cache_bytes is "MiB"; write ` + size},
+		{"tokens: {cache_bytes: '24'}", `2:23: tokens.cache_bytes is "24"; write ` + size},
+		{"tokens: {cache_bytes: 5GiB}", `2:23: tokens.cache_bytes is "5GiB"; write ` + size},
+		{"tokens: {cache_bytes: 4294967297}", `2:23: tokens.cache_bytes is "4294967297"; write ` + size},
+		{"tokens: {cache_bytes: 9999999999999999999GiB}", `2:23: tokens.cache_bytes is "9999999999999999999GiB"; write ` + size},
+		{"tokens: {cache_bytes: 1KiBMiB}", `2:23: tokens.cache_bytes is "1KiBMiB"; write ` + size},
+		{"tokens: {cache_entries: 20000}", `2:10: tokens.cache_entries has become cache_bytes, a size in memory; write cache_bytes: 24MiB, which holds about 20,000 ordinary tokens`},
 		{"default: optional", `2:10: default is "optional"; write required or deny`},
 		{"default: no", `2:10: default is "no"; write required or deny`},
 		{"default: false", `2:10: default is false, which is no string; write required or deny`},

@@ -91,7 +91,7 @@ type soak struct {
 // is small, so that it is full soon.
 func soakFile(k *keyServer, list string, v variant) string {
 	issuer := fmt.Sprintf("  rotating: {issuer: %q, prefix: \"rotating:\", audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true, jwks: {uri: %q, refresh_interval: 2s, unknown_kid_cooldown: 1s}}\n", k.ISS(), k.url)
-	return "tokens: {cache_entries: 2000}\naudit: {denied: 1/100}\nrevoked: {file: " + list + "}\n" +
+	return "tokens: {cache_bytes: 2MiB}\naudit: {denied: 1/100}\nrevoked: {file: " + list + "}\n" +
 		strings.Replace(replicasFile, "issuers:\n", "issuers:\n"+issuer, 1) +
 		"  - {name: feature, match: GET /feature, issuers: [cruddur]" + [...]string{", groups: [beta]", ""}[v] + "}\n"
 }

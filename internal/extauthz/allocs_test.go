@@ -138,7 +138,7 @@ func BenchmarkFirstSeen(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	g := newGate(b, "tokens: {cache_entries: 0}\nissuers:\n  rsa: {issuer: \"${ISS}\", audiences: [orders-api], dangerously_allow_http: true}\n"+
+	g := newGate(b, "tokens: {cache_bytes: 0}\nissuers:\n  rsa: {issuer: \"${ISS}\", audiences: [orders-api], dangerously_allow_http: true}\n"+
 		"routes: [{match: /readers, scopes: [orders/read]}]\n", map[string]string{"ISS": signer.ISS()}, nil)
 	raw, err := signer.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "groups": []string{"admin", "staff"}, "scope": "orders/read"}, time.Hour)
 	if err != nil {

@@ -84,7 +84,7 @@ func blank(t testing.TB, g *gate.Gate, r *authv3.CheckRequest) *authv3.CheckResp
 func TestKnownTokensAreAnsweredAlike(t *testing.T) {
 	w := start(t)
 	variables := map[string]string{"ISS": w.home.ISS()}
-	forgetful := newGate(t, "tokens: {cache_entries: 0}"+knownYAML, variables, nil)
+	forgetful := newGate(t, "tokens: {cache_bytes: 0}"+knownYAML, variables, nil)
 	remembering := newGate(t, knownYAML, variables, nil)
 	requests := w.knownRequests(t)
 	var want []*authv3.CheckResponse

@@ -79,7 +79,9 @@ Written from the program; ` + "`go test ./internal/gate -run TestReasonsPage -up
 	b.WriteString(`
 ## Near misses
 
-A mistake that is nearly right names itself, by its kind alone, in place of the reason's own text.
+A mistake that is nearly right names itself, by its kind alone, in place of the reason's own text. What would tell a client something about
+your configuration before its signature has held, such as that a trusted issuer differs by a slash, is told only in the log and by
+the command explain.
 
 | the client is told | for the reasons |
 |---|---|

@@ -91,7 +91,7 @@ func (p *policy) verify(revoked *token.Revocations) error {
 	if err != nil {
 		return err
 	}
-	if p.tokens, err = token.NewMemory(p.verifier, p.cfg.Tokens.CacheEntries); err != nil {
+	if p.tokens, err = token.NewMemory(p.verifier, p.cfg.Tokens.CacheBytes); err != nil {
 		return err
 	}
 	p.verifier.SetRevocations(revoked)

@@ -1,6 +1,10 @@
 package token
 
-import "github.com/golang-jwt/jwt/v5"
+import (
+	"encoding/binary"
+
+	"github.com/golang-jwt/jwt/v5"
+)
 
 // ParseObject lets the tests at the strict JSON reader itself.
 func ParseObject(data string) (map[string]any, error) { return parseObject(data) }
@@ -43,4 +47,19 @@ func (v *Verifier) Revocation(t *Token) error {
 		return failure
 	}
 	return nil
+}
+
+// RememberAs remembers a token that was verified, as if it were the n-th of many that
+// say the same, with what is kept for it.
+func (m *Memory) RememberAs(n int, t *Token, kept string) {
+	var key digest
+	binary.LittleEndian.PutUint64(key[:], uint64(n))
+	m.remember(key, t)
+	m.Keep(t.entry, 1, kept)
+}
+
+// Weight is the memory that the remembered tokens take, as it is bounded.
+func (m *Memory) Weight() int {
+	m.entries.CleanUp()
+	return int(m.entries.WeightedSize())
 }

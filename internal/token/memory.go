@@ -37,18 +37,27 @@ func digestOf(raw string) digest {
 	return sha256.Sum256(unsafe.Slice(unsafe.StringData(raw), len(raw)))
 }
 
-// NewMemory returns a memory of about entries tokens at most in front of v; 0: none is
-// remembered. When it is full, those that come seldom go first, so that tokens
-// that are seen once drive out none that are seen often.
-func NewMemory(v *Verifier, entries int) (*Memory, error) {
+// NewMemory returns a memory in front of v that takes about so many bytes at most, all
+// that is kept for a token included; 0: none is remembered. When it is full, tokens
+// that come seldom go first, so that those that are seen once drive out none that are
+// seen often.
+func NewMemory(v *Verifier, bytes int) (*Memory, error) {
 	m := &Memory{verifier: v, underWay: make(map[digest]chan struct{})}
-	if entries <= 0 {
+	if bytes <= 0 {
 		return m, nil
 	}
 	var err error
-	m.entries, err = otter.New(&otter.Options[digest, record]{MaximumSize: entries})
+	m.entries, err = otter.New(&otter.Options[digest, record]{MaximumWeight: uint64(bytes), Weigher: weigh})
 	return m, err
 }
+
+// entryBytes is what one entry takes beside its record: its key, and its share of the
+// cache's tables (measured by TestMemoryTakesWhatItSays).
+const entryBytes = 192
+
+// weigh is the memory that a token takes. Go's allocator rounds a record up, by an
+// eighth at most.
+func weigh(_ digest, r record) uint32 { return uint32(entryBytes + len(r) + len(r)/16) }
 
 // Verify verifies one credential as [Verifier.Verify] does, or knows it again;
 // then known is true. What it says is put into t, whose memory is used: a token
@@ -134,7 +143,7 @@ func (m *Memory) first(ctx context.Context, key digest, raw string, now time.Tim
 
 // maxRecord bounds how long a record may be, in bytes: one that is many times the
 // token that it is of, which has thousands of empty groups behind a prefix, is not
-// remembered, so that a number of entries bounds their memory.
+// remembered.
 const maxRecord = 16 << 10
 
 func (m *Memory) remember(key digest, t *Token) {

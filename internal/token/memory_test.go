@@ -17,13 +17,14 @@ import (
 )
 
 // newMemory is a memory over a verifier whose keys are those of ring.
+// There is room for at least so many of the tests' tokens.
 func newMemory(t testing.TB, ring *keyring, entries int) (*token.Memory, *token.Verifier) {
 	t.Helper()
 	verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, nil, func(string) token.KeySource { return ring })
 	if err != nil {
 		t.Fatal(err)
 	}
-	memory, err := token.NewMemory(verifier, entries)
+	memory, err := token.NewMemory(verifier, entries<<10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,6 +234,53 @@ func TestMemoryIsBoundedAndResistsAScan(t *testing.T) {
 	if got := memory.Len(); got > entries+entries/10 { // what is over goes a moment later
 		t.Errorf("%d are remembered, want at most %d", got, entries)
 	}
+}
+
+// TestMemoryTakesWhatItSays: what is remembered takes no more memory than it is
+// counted for, and not much less; with long tokens and with short ones.
+func TestMemoryTakesWhatItSays(t *testing.T) {
+	groups := make([]string, 170)
+	for n := range groups {
+		groups[n] = fmt.Sprintf("%08d-0000-4000-8000-000000000000", n)
+	}
+	for name, row := range map[string]struct {
+		claims map[string]any
+		kept   int
+		bytes  int
+	}{
+		"ordinary":             {nil, 300, 8 << 20},
+		"a large directory's":  {map[string]any{"groups": groups}, 6500, 24 << 20},
+		"with next to nothing": {map[string]any{"groups": nil, "scope": nil}, 1, 8 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			memory, _ := newMemory(t, &keyring{keys: published()}, row.bytes>>10)
+			verified := known(t, memory, mintRS256(row.claims))
+			kept := strings.Repeat("k", row.kept)
+			before := heap()
+			for n := range 40_000 {
+				memory.RememberAs(n, verified, kept)
+			}
+			weight, took := memory.Weight(), heap()-before
+			runtime.KeepAlive(memory)
+			if weight > row.bytes || weight < row.bytes*9/10 {
+				t.Errorf("%d are counted, want nearly %d", weight, row.bytes)
+			}
+			if took > weight*11/10 || took < weight/2 {
+				t.Errorf("%d tokens take %d bytes and are counted as %d", memory.Len(), took, weight)
+			}
+			t.Logf("%d tokens, %d bytes each", memory.Len(), took/max(memory.Len(), 1))
+		})
+	}
+}
+
+// heap is what lives on the heap.
+func heap() int {
+	var m runtime.MemStats
+	for range 3 { // what a finalizer or a pool holds goes with a later one
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 // Many requests with one token that is new cost one signature.

@@ -72,7 +72,7 @@ func TestMemoryOfALongRecord(t *testing.T) {
 	issuer := apiIssuer()
 	issuer.Prefix = "the-longest-of-all-prefixes:"
 	verifier := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published()})
-	memory := must(token.NewMemory(verifier, 10))
+	memory := must(token.NewMemory(verifier, 1<<20))
 	for count, want := range map[int]bool{100: true, 2000: false} {
 		raw := mintRS256(map[string]any{"groups": make([]string, count)})
 		known(t, memory, raw)
