@@ -238,7 +238,7 @@ func (s *server) observe() {
 			Revoked: s.gate.Revoked(), Remembered: s.gate.Remembered(),
 		}
 	})
-	s.extauthz = extauthz.NewServer(s.gate, extauthz.Observers{Log: s.log, Metrics: s.metrics, Candidate: s.shadow, Traces: s.traces}, s.logger, s.certificates)
+	s.extauthz = extauthz.NewServer(s.gate, extauthz.Observers{Log: s.log, Metrics: s.metrics, Candidate: s.shadow, Traces: s.traces}, s.logger, s.certificates, s.cfg.Server.MaxConnections)
 	s.admin = telemetry.NewAdmin(s.metrics, telemetry.Views{
 		Ready:    s.readiness,
 		Issuers:  func() any { return issuersView(s.gate.Issuers().Stats()) },

@@ -53,6 +53,8 @@ type Server struct {
 	TLS        TLS           // the zero value: none
 	SocketMode fs.FileMode   // permission bits of a Unix socket
 	DrainDelay time.Duration // NOT_SERVING this long before connections close
+	// MaxConnections is how many there may be at a time.
+	MaxConnections int
 }
 
 // TLS names the files by which Envoy and the gate prove who they are. That the

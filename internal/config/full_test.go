@@ -14,6 +14,7 @@ const full = `server:
   tls: {cert_file: server.pem, key_file: /etc/jwtgate/server.key, client_ca_file: ca.pem, client_names: []}
   socket_mode: "0660"
   drain_delay: 3s
+  max_connections: 1000
 admin:
   listen: 127.0.0.1:9002
 cache_dir: /var/cache/jwtgate
@@ -101,7 +102,7 @@ func TestFull(t *testing.T) {
 	dir := files(t, map[string]string{"gate.yaml": full, "routes.d/shop.yaml": "hosts: [shop.example]\nroutes: [{match: /cart}]\n"})
 	c, wrong, warned := load(t, dir)
 	same(t, wrong, nil)
-	same(t, warned, []string{"20:5: issuers.partner.clients is an empty list: only the audience of a token is checked, not its client"})
+	same(t, warned, []string{"21:5: issuers.partner.clients is an empty list: only the audience of a token is checked, not its client"})
 	recorded := config.Sampling{Denied: 1}
 	keys := config.JWKS{RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour, RequestTimeout: 5 * time.Second, Proxy: "none"}
 	cruddur, partner := keys, keys
@@ -110,7 +111,7 @@ func TestFull(t *testing.T) {
 	compare(t, []valueRow{
 		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", TLS: config.TLS{
 			CertFile: filepath.Join(dir, "server.pem"), KeyFile: "/etc/jwtgate/server.key", ClientCAFile: filepath.Join(dir, "ca.pem"), ClientNames: []string{},
-		}, SocketMode: 0o660, DrainDelay: 3 * time.Second}},
+		}, SocketMode: 0o660, DrainDelay: 3 * time.Second, MaxConnections: 1000}},
 		{"admin", c.Admin, config.Admin{Listen: "127.0.0.1:9002"}},
 		{"cache_dir", c.CacheDir, "/var/cache/jwtgate"},
 		{"issuers", c.Issuers, []config.Issuer{

@@ -13,6 +13,7 @@ const everything = `server:
   tls: {cert_file: F, key_file: F, client_ca_file: F, client_names: []}
   socket_mode: "0660"
   drain_delay: 3s
+  max_connections: 1000
 admin:
   listen: 127.0.0.1:9002
 cache_dir: DIR

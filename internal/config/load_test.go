@@ -91,7 +91,7 @@ routes: [{match: /a}]
 	poolKeys := keys
 	poolKeys.URI = "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU/.well-known/jwks.json"
 	compare(t, []valueRow{
-		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", SocketMode: 0o660, DrainDelay: 3 * time.Second}},
+		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", SocketMode: 0o660, DrainDelay: 3 * time.Second, MaxConnections: 1000}},
 		{"admin", c.Admin, config.Admin{Listen: "127.0.0.1:9002"}},
 		{"cache_dir", c.CacheDir, ""},
 		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288, CacheBytes: 24 << 20}},
@@ -128,7 +128,7 @@ routes: [{match: /a}]
 // stated states every key of this version, each with another value than its
 // default.
 const stated = `
-server: {listen: "unix:/run/gate.sock", socket_mode: "0600", drain_delay: 0s, tls: {cert_file: server.pem, key_file: server.key}}
+server: {listen: "unix:/run/gate.sock", socket_mode: "0600", drain_delay: 0s, max_connections: 7, tls: {cert_file: server.pem, key_file: server.key}}
 admin: {listen: "[::1]:9102"}
 cache_dir: cache
 issuers:
@@ -194,7 +194,7 @@ func TestEveryKey(t *testing.T) {
 	recorded := config.Sampling{Denied: 2, Allowed: 1_000_000}
 	from := []config.TokenSource{{Kind: config.SourceCookie, Name: "session", Origins: []string{"https://app.example"}}, {Kind: config.SourceBearer}}
 	compare(t, []valueRow{
-		{"server", c.Server, config.Server{Listen: "unix:/run/gate.sock", SocketMode: 0o600, TLS: config.TLS{CertFile: "server.pem", KeyFile: "server.key"}}},
+		{"server", c.Server, config.Server{Listen: "unix:/run/gate.sock", SocketMode: 0o600, TLS: config.TLS{CertFile: "server.pem", KeyFile: "server.key"}, MaxConnections: 7}},
 		{"admin", c.Admin, config.Admin{Listen: "[::1]:9102"}},
 		{"cache_dir", c.CacheDir, "cache"},
 		{"tokens", c.Tokens, config.Tokens{From: from, Forward: true, MaxBytes: 4096, CacheBytes: 24 << 20}},

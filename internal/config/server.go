@@ -28,6 +28,8 @@ func serverObject() object[Server] {
 				func(s *Server) *fs.FileMode { return &s.SocketMode }).or(`"0660"`),
 			field("drain_delay", "NOT_SERVING this long before connections close", duration("3s", 0, 10*time.Minute),
 				func(s *Server) *time.Duration { return &s.DrainDelay }).or("3s"),
+			field("max_connections", "a further connection is closed at once", number("connections", 1, 100_000),
+				func(s *Server) *int { return &s.MaxConnections }).or("1000"),
 		},
 	}
 }

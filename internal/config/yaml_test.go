@@ -129,7 +129,7 @@ func TestSpaceBehindColon(t *testing.T) {
 		{"in an issuer", "issuers: {a: {cognito:us-west-1_abc, clients: [w]}}\n", []string{`1:15: the key "cognito:us-west-1_abc" is unknown in issuers.a` + mend}},
 		{"beside the key itself", pool + "routes: [{match: /a, match:/x}]\n", []string{`2:22: the key "match:/x" is unknown in routes[0]` + mend}},
 		{"behind a word that is no key", pool + "server: {'bind:all': x}\n", []string{
-			`2:10: the key "bind:all" is unknown in server; the keys here are listen, tls, socket_mode, drain_delay`}},
+			`2:10: the key "bind:all" is unknown in server; the keys here are listen, tls, socket_mode, drain_delay, max_connections`}},
 	})
 }
 

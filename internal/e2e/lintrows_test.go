@@ -157,6 +157,11 @@ func lintEdgeRows(t *testing.T) []lintRow {
 		{id: "underscore-headers", scripted: true, edits: []string{"DROP_HEADER", "ALLOW"}, open: arrives("X_other", "x_other: a")},
 		{id: "use-remote-address", scripted: true, edits: []string{"use_remote_address: true", "use_remote_address: false"}, open: arrives("X-Envoy-Original-Path", "x-envoy-original-path: /admin")},
 		{id: "client-cert-header", scripted: true, edits: []string{"SANITIZE", "ALWAYS_FORWARD_ONLY"}, open: arrives("X-Forwarded-Client-Cert", "x-forwarded-client-cert: By=me")},
+		{id: "question-too-long", edits: []string{"          request_headers_timeout: 10s\n", "          request_headers_timeout: 10s\n          max_request_headers_kb: 200\n"},
+			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+				long := []string{"x-long-0: " + strings.Repeat("a", 60<<10), "x-long-1: " + strings.Repeat("a", 60<<10), "x-long-2: " + strings.Repeat("a", 60<<10)}
+				return http1(t, p.address, call{line: "GET /", headers: long}).Status >= http.StatusInternalServerError
+			}},
 		{id: "request-headers-timeout", scripted: true, edits: []string{"          request_headers_timeout: 10s\n", ""},
 			mend: []string{"request_headers_timeout: 10s", "request_headers_timeout: 0.2s"},
 			open: func(t *testing.T, _ *lintWorld, p *envoyProxy) bool { return hangs(t, p) }},

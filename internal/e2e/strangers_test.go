@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -57,67 +59,97 @@ func mostConnections(t *testing.T, wanted int) int {
 	return n
 }
 
-// TestThousandsOfIdleConnections: ten thousand connections that say nothing more
-// than that they speak HTTP/2 take some memory each, and nothing from those who
-// ask.
+// TestThousandsOfIdleConnections: of ten thousand connections that say nothing more
+// than that they speak HTTP/2 no more are held than server.max_connections, and none
+// for long. Those who ask are served, over new connections too.
 func TestThousandsOfIdleConnections(t *testing.T) {
 	i := startIssuers(t)
 	f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile), i.environment()...))
-	wanted := 10_000
-	if raceEnabled { // the detector takes several times the memory for each
-		wanted = 2000
-	}
-	n := mostConnections(t, wanted)
+	const most = 1000 // server.max_connections by default
+	n := mostConnections(t, 10_000)
 	before := f.gate.anonymousKiB(t)
 	var idle []net.Conn
-	hangUp := func() {
+	defer func() {
 		for _, connection := range idle {
 			_ = connection.Close()
 		}
-		idle = nil
-	}
-	defer hangUp()
+	}()
+	held, opened := 0, time.Now()
 	for range n {
 		connection, err := net.DialTimeout("tcp", f.gate.address, clientTimeout)
 		if err != nil {
 			t.Fatalf("after %d connections: %v", len(idle), err)
 		}
 		idle = append(idle, connection)
-		if _, err := io.WriteString(connection, greeting); err != nil {
-			t.Fatal(err)
-		}
-		if len(idle)%200 == 0 { // as fast as they are taken
-			if err := connection.SetReadDeadline(time.Now().Add(clientTimeout)); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.ReadFull(connection, make([]byte, 9)); err != nil {
-				t.Fatalf("connection %d is not greeted: %v", len(idle), err)
-			}
+		_, _ = io.WriteString(connection, greeting) // it may be closed already
+		if len(idle)%500 == 0 {
+			held = max(held, openFiles(t, f.gate))
 		}
 	}
-	eventually(t, 20*time.Second, "the gate has them all", func() error {
-		if open := openFiles(t, f.gate); open < n {
-			return fmt.Errorf("%d files are open", open)
-		}
-		return nil
-	})
+	took := time.Since(opened)
 	f.goesOn(t)
-	grown := f.gate.anonymousKiB(t) - before
-	t.Logf("%d connections: memory %d %+d KiB, %d bytes each", n, before, grown, grown<<10/n)
-	if most := 32 * n; grown > most && !raceEnabled { // KiB
-		t.Errorf("the gate has grown by %d KiB, want at most %d", grown, most)
-	}
 	if err := f.gate.serving(t); err != nil {
 		t.Errorf("one connection more: %v", err)
 	}
-	hangUp()
-	eventually(t, 20*time.Second, "they are gone", func() error {
+	grown := f.gate.anonymousKiB(t) - before
+	t.Logf("%d connections in %v: %d files were open at most, memory %d %+d KiB", n, took, held, before, grown)
+	if held > most+100 {
+		t.Errorf("%d files were open", held)
+	}
+	if grown > 64<<10 && !raceEnabled { // KiB
+		t.Errorf("the gate has grown by %d KiB", grown)
+	}
+	eventually(t, 15*time.Second, "they are gone", func() error {
 		if open := openFiles(t, f.gate); open > 100 {
 			return fmt.Errorf("%d files are open", open)
 		}
 		return nil
 	})
 	f.end(t)
+}
+
+// TestStreamsThatStayOpen: streams that send nothing, and streams that hold back the
+// last byte of a message as long as may be, are bounded in memory, and their
+// connections closed, while Envoy is served.
+func TestStreamsThatStayOpen(t *testing.T) {
+	const clients, each, most = 20, 1000, 64 << 10 // KiB
+	for name, size := range map[string]int{"no message": 0, "all but a byte": 128<<10 - 1} {
+		t.Run(name, func(t *testing.T) {
+			i := startIssuers(t)
+			f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile), i.environment()...))
+			before, peak := f.gate.anonymousKiB(t), 0
+			var all sync.WaitGroup
+			began := time.Now()
+			var lasted atomic.Int64 // the longest of the connections
+			for range clients {
+				d := newDeaf(t, f.gate.address)
+				defer d.Close()
+				all.Go(func() {
+					d.hold(each, size)
+					lasted.Store(max(lasted.Load(), int64(time.Since(began))))
+				})
+			}
+			over := make(chan struct{})
+			go func() { all.Wait(); close(over) }()
+			for waiting := true; waiting; {
+				select {
+				case <-over:
+					waiting = false
+				case <-time.After(50 * time.Millisecond):
+					peak = max(peak, f.gate.anonymousKiB(t))
+				}
+			}
+			f.goesOn(t)
+			t.Logf("memory %d KiB before, %d at most; closed within %v", before, peak, time.Duration(lasted.Load()))
+			if peak > most && !raceEnabled {
+				t.Errorf("the gate took %d KiB of anonymous memory, want at most %d", peak, most)
+			}
+			if got := time.Duration(lasted.Load()); got > 10*time.Second {
+				t.Errorf("they were closed after %v", got)
+			}
+			f.end(t)
+		})
+	}
 }
 
 // deaf is a client that asks and takes no answer: its window is closed, and it
@@ -168,6 +200,35 @@ func (d *deaf) ask(message []byte) bool {
 	}
 	d.next += 2
 	return err == nil
+}
+
+// hold opens streams and leaves each without the end of its message, until the gate
+// closes the connection.
+func (d *deaf) hold(streams, size int) {
+	gone := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, d) // to its end, whatever that is
+		close(gone)
+	}()
+	begin := []byte{0, 0, 1 << 1, 0, 0} // of a message of 128 KiB
+	data := append(begin, make([]byte, max(size-len(begin), 0))...)
+	for range streams {
+		d.block.Reset()
+		for _, field := range [][2]string{
+			{":method", "POST"}, {":scheme", "http"}, {":path", authv3.Authorization_Check_FullMethodName}, {":authority", "jwtgate"},
+			{"content-type", "application/grpc"}, {"te", "trailers"},
+		} {
+			_ = d.header.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // into memory
+		}
+		err := d.frames.WriteHeaders(h2.HeadersFrameParam{StreamID: d.next, BlockFragment: d.block.Bytes(), EndHeaders: true})
+		for at := 0; at < len(data) && size > 0 && err == nil; at += 16 << 10 {
+			err = d.frames.WriteData(d.next, false, data[at:min(at+16<<10, len(data))])
+		}
+		if d.next += 2; err != nil {
+			break
+		}
+	}
+	<-gone
 }
 
 // TestClientsThatTakeNoAnswer: they ask by the thousand and never read. What is

@@ -19,8 +19,9 @@ import (
 func NewServerFor(d Decider) *Server {
 	return newServer(&service{
 		gate: into{d}, logger: slog.New(slog.DiscardHandler), calls: new(calls),
-		observe: func(context.Context, time.Time, *gate.Request, *gate.Decision) {},
-	}, nil)
+		observe:   func(context.Context, time.Time, *gate.Request, *gate.Decision) {},
+		oversized: func() {},
+	}, nil, newConnections(1000, slog.New(slog.DiscardHandler), func(string) {}))
 }
 
 // Decider decides in memory of its own.
@@ -211,3 +212,37 @@ func headers(http *authv3.AttributeContext_HttpRequest) ([]gate.Header, error) {
 func PreflightHints(logger *slog.Logger) func(context.Context, *gate.Decision) {
 	return newPreflightHints(logger).observe
 }
+
+// Sweep has the server look at its connections as it does each second.
+func (s *Server) Sweep() { s.connections.sweep() }
+
+// Unread returns how many bytes of unfinished messages the server has read, about.
+func (s *Server) Unread() (bytes int64) {
+	s.connections.mu.Lock()
+	defer s.connections.mu.Unlock()
+	for one := range s.connections.open {
+		bytes += one.unread.Load()
+	}
+	return bytes
+}
+
+// Unfinished returns how many streams have no whole message.
+func (s *Server) Unfinished() (streams int) {
+	s.connections.mu.Lock()
+	defer s.connections.mu.Unlock()
+	for one := range s.connections.open {
+		streams += int(one.pending.Load())
+	}
+	return streams
+}
+
+// Connections returns how many there are.
+func (s *Server) Connections() int { return s.connections.Open() }
+
+// What the server's connections are held to.
+const (
+	MaxMessageBytes = maxMessageBytes
+	MessageSweeps   = int(messageTime/sweepInterval) + 1
+	StreamSweeps    = int(firstStreamTime/sweepInterval) + 1
+	MostShare       = mostShare
+)

@@ -69,7 +69,7 @@ func start(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.gate = newGate(t, yaml, map[string]string{"ISS": w.home.ISS()}, nil)
-	w.serve(t, extauthz.NewServer(w.gate, observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil))
+	w.serve(t, extauthz.NewServer(w.gate, observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
 	return w
 }
 

@@ -3,30 +3,36 @@ package extauthz
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"runtime"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
-// Limits of the gRPC server. Envoy's own limits on what a client may send are
-// far below them; they bound what a stranger on the port can do.
+// Limits of the gRPC server, which with those of its connections bound what a
+// stranger on the port can do. Envoy's own limits on what a client may send are below
+// them; lint-envoy reports where they are not.
 const (
-	maxMessageBytes      = 4 << 20 // a CheckRequest holds one request's headers
-	maxConcurrentStreams = 1000    // in one connection
+	maxMessageBytes      = 128 << 10 // a CheckRequest holds one request's headers, of which Envoy takes 60 KiB by default
+	maxConcurrentStreams = 200       // in one connection
 	maxHeaderListBytes   = 16 << 10
 	windowBytes          = 1 << 20 // fixed, so that no pings measure a better one
-	streamWorkers        = 64      // goroutines a core that answer one Check after the other: more than Envoy has in flight, so that none grows a stack of its own (6 % of the CPU)
+	bufferBytes          = 16 << 10
+	streamWorkers        = 64 // goroutines a core that answer one Check after the other: more than Envoy has in flight, so that none grows a stack of its own (6 % of the CPU)
 	handshakeTimeout     = 5 * time.Second
 	minPingInterval      = 2 * time.Second // Envoy's shipped keepalive is 5 s
 	maxIdle              = 30 * time.Minute
@@ -38,8 +44,11 @@ const (
 
 // Server is the gRPC server that Envoy asks. Make one with [NewServer].
 type Server struct {
-	grpc   *grpc.Server
-	health *health.Server
+	grpc        *grpc.Server
+	health      *health.Server
+	connections *connections
+	stop        func() // ends the watch over the connections
+	stopped     chan struct{}
 }
 
 // Observers are told of each decision.
@@ -72,25 +81,40 @@ func (o Observers) observe(ctx context.Context, began time.Time, r *gate.Request
 
 // NewServer returns a server for the gate's decisions, which the observers are
 // told of. It is NOT_SERVING until [Server.SetServing]. It speaks TLS and
-// nothing else with these certificates, and plain text if they are nil.
-func NewServer(g *gate.Gate, observers Observers, logger *slog.Logger, certificates *Certificates) *Server {
+// nothing else with these certificates, and plain text if they are nil. It has at
+// most maxConnections connections at a time.
+func NewServer(g *gate.Gate, observers Observers, logger *slog.Logger, certificates *Certificates, maxConnections int) *Server {
 	observers.preflights = newPreflightHints(logger)
 	var transport credentials.TransportCredentials
 	if certificates != nil {
 		transport = newHandshakes(certificates, logger, observers.Metrics)
 	}
-	return newServer(&service{gate: g, logger: logger, observe: observers.observe, calls: &calls{setsAsked: observers.Candidate != nil}}, transport)
+	all := newConnections(maxConnections, logger, observers.Metrics.ConnectionClosed)
+	observers.Metrics.RegisterConnections(all.Open, maxConnections)
+	return newServer(&service{
+		gate: g, logger: logger, observe: observers.observe, calls: &calls{setsAsked: observers.Candidate != nil},
+		oversized: observers.Metrics.MessageRefused,
+	}, transport, all)
 }
 
 // newServer returns a server that speaks plain text if transport is nil.
-func newServer(s *service, transport credentials.TransportCredentials) *Server {
+func newServer(s *service, transport credentials.TransportCredentials, all *connections) *Server {
+	stopped := make(chan struct{})
 	server := &Server{
+		connections: all,
+		stopped:     stopped,
+		stop:        sync.OnceFunc(func() { close(stopped) }),
 		grpc: grpc.NewServer(
-			grpc.Creds(transport),
+			grpc.Creds(watched(transport)),
+			//lint:ignore SA1019 it is the one way to take no compression, which another package registers for all
+			grpc.RPCDecompressor(noCompression{}),
 			grpc.ForceServerCodecV2(newCodec(s.calls)),
 			grpc.MaxRecvMsgSize(maxMessageBytes),
 			grpc.MaxConcurrentStreams(maxConcurrentStreams),
 			grpc.MaxHeaderListSize(maxHeaderListBytes),
+			grpc.ReadBufferSize(bufferBytes),
+			grpc.SharedWriteBuffer(true), // none is held by a connection that has nothing to write
+			grpc.InTapHandle(takeStream),
 			grpc.NumStreamWorkers(uint32(streamWorkers*runtime.GOMAXPROCS(0))),
 			grpc.InitialWindowSize(windowBytes),
 			grpc.InitialConnWindowSize(windowBytes),
@@ -104,15 +128,28 @@ func newServer(s *service, transport credentials.TransportCredentials) *Server {
 		health: health.NewServer(),
 	}
 	server.SetServing(false)
-	healthpb.RegisterHealthServer(server.grpc, server.health)
+	server.grpc.RegisterService(watchedService(healthpb.Health_ServiceDesc), server.health)
 	server.grpc.RegisterService(description(), s)
 	return server
 }
 
+// noCompression refuses every message that says it is compressed: a small one could
+// stand for a large one.
+type noCompression struct{}
+
+var errCompressed = status.Error(codes.Unimplemented, "compressed messages are not taken")
+
+// Do refuses.
+func (noCompression) Do(io.Reader) ([]byte, error) { return nil, errCompressed }
+
+// Type is that of the one compression that could be there.
+func (noCompression) Type() string { return "gzip" }
+
 // Serve answers on the listener until [Server.Shutdown], or until the listener
 // fails. After a Shutdown it closes the listener and returns at once.
 func (s *Server) Serve(listener net.Listener) error {
-	if err := s.grpc.Serve(listener); !errors.Is(err, grpc.ErrServerStopped) {
+	go s.connections.watch(s.stopped)
+	if err := s.grpc.Serve(s.connections.listen(listener)); !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}
 	return nil
@@ -132,6 +169,7 @@ func (s *Server) SetServing(serving bool) {
 // what runs end, and closes what is left once ctx ends.
 func (s *Server) Shutdown(ctx context.Context, drain time.Duration) {
 	s.health.Shutdown()
+	defer s.stop()
 	wait := time.NewTimer(drain)
 	defer wait.Stop()
 	select {

@@ -32,7 +32,7 @@ func TestPanicIsDenied(t *testing.T) {
 		return time.Now()
 	})
 	w := &world{audit: &lines{}, logs: &lines{}}
-	w.serve(t, extauthz.NewServer(g, observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil))
+	w.serve(t, extauthz.NewServer(g, observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
 	fail.Store(true)
 	answer := w.ask(t, request("GET", "/x", "content-type: application/grpc"))
 	if got := reason(answer); got != "internal" || answer.GetStatus().GetCode() != 14 || answer.GetDeniedResponse().GetStatus().GetCode() != 503 {
@@ -62,7 +62,7 @@ func (brokenHandler) Handle(context.Context, slog.Record) error { panic("no spac
 func TestFaultOfTheAuditLogIsLoudOnly(t *testing.T) {
 	w := &world{logs: &lines{}}
 	g := newGate(t, "default: deny\nroutes: [{match: /open, access: public}]\n", nil, nil)
-	w.serve(t, extauthz.NewServer(g, observers(brokenHandler{slog.NewJSONHandler(io.Discard, nil)}, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil))
+	w.serve(t, extauthz.NewServer(g, observers(brokenHandler{slog.NewJSONHandler(io.Discard, nil)}, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
 	for path, want := range map[string]string{"/closed": "route_denied", "/open": "public"} {
 		if got := reason(w.ask(t, request("GET", path))); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
@@ -71,19 +71,6 @@ func TestFaultOfTheAuditLogIsLoudOnly(t *testing.T) {
 	logged := w.logs.all(t)
 	if len(logged) != 1 || logged[0]["level"] != "ERROR" || logged[0]["panic"] != "no space left" {
 		t.Errorf("logged %v", logged)
-	}
-}
-
-// A message that no Envoy sends is refused by the transport. It is the one RPC
-// that fails; the server goes on.
-func TestOversizedIsRefused(t *testing.T) {
-	w := start(t)
-	answer, err := w.check.Check(t.Context(), request("GET", "/open/x", "x-long: "+strings.Repeat("x", 4<<20)))
-	if got := code(err); got != "ResourceExhausted" || answer != nil {
-		t.Errorf("%s (%v), answer %v", got, err, answer)
-	}
-	if got := reason(w.ask(t, request("GET", "/open/x", "x-long: "+strings.Repeat("x", 3<<20)))); got != "public" {
-		t.Errorf("a smaller one: %s", got)
 	}
 }
 
@@ -274,7 +261,7 @@ func startBlocked(t *testing.T) (w *world, release chan struct{}, answered chan 
 	t.Helper()
 	b := blocking{slog.NewJSONHandler(io.Discard, nil), make(chan struct{}), make(chan struct{})}
 	w = &world{}
-	w.serve(t, extauthz.NewServer(newGate(t, "default: deny\n", nil, nil), observers(b, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), nil))
+	w.serve(t, extauthz.NewServer(newGate(t, "default: deny\n", nil, nil), observers(b, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), nil, 1000))
 	answered = make(chan *authv3.CheckResponse, 1)
 	go func() {
 		answer, _ := w.check.Check(context.Background(), request("GET", "/x"))
@@ -361,7 +348,7 @@ func TestDecisionsAreCounted(t *testing.T) {
 	metrics := telemetry.NewMetrics(telemetry.Build{})
 	w := &world{}
 	g := newGate(t, "default: deny\nroutes: [{name: open, match: /open, access: public}]\n", nil, nil)
-	w.serve(t, extauthz.NewServer(g, observers(slog.DiscardHandler, metrics), slog.New(slog.DiscardHandler), nil))
+	w.serve(t, extauthz.NewServer(g, observers(slog.DiscardHandler, metrics), slog.New(slog.DiscardHandler), nil, 1000))
 	for _, path := range []string{"/open", "/open", "/x", "//"} {
 		w.ask(t, request("GET", path))
 	}

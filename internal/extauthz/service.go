@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
@@ -27,6 +29,8 @@ type service struct {
 	observe func(ctx context.Context, began time.Time, asked *gate.Request, d *gate.Decision)
 	logger  *slog.Logger
 	calls   *calls
+	// oversized counts a message that is longer than maxMessageBytes.
+	oversized func()
 }
 
 // decider is the gate, or what a test puts in its place.
@@ -36,8 +40,8 @@ type decider interface {
 }
 
 // check reads one CheckRequest, has it decided and renders the answer. It never
-// fails and never panics: whatever goes wrong is a denial. The error is that of
-// a denial that cannot be put into bytes, which none is.
+// panics, and whatever goes wrong is a denial, but for a message that is longer than
+// any of Envoy's, or compressed: that is an error of the RPC.
 func (s *service) check(ctx context.Context, decode func(any) error) (c *call, err error) {
 	c = s.calls.begin(ctx)
 	defer func() {
@@ -46,7 +50,16 @@ func (s *service) check(ctx context.Context, decode func(any) error) (c *call, e
 			err = s.answer(ctx, c, s.gate.Refuse(gate.ReasonInternal, "a panic"))
 		}
 	}()
-	if err := decode(c); err != nil {
+	stream := begun(ctx)
+	err = decode(c)
+	stream.end(len(c.data))
+	if err != nil && ctx.Err() == nil { // its message is too long, or compressed
+		if status.Code(err) == codes.ResourceExhausted {
+			s.oversized()
+		}
+		return nil, err
+	}
+	if err != nil {
 		return c, s.answer(ctx, c, s.gate.Refuse(gate.ReasonDeadline, "the call ended before its question was read"))
 	}
 	if c.err != nil {

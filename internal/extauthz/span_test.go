@@ -50,7 +50,7 @@ func startTraced(t *testing.T, variables ...string) traced {
 	w := start(t)
 	to := observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{}))
 	to.Traces = traces
-	w.serve(t, extauthz.NewServer(w.gate, to, slog.New(slog.NewJSONHandler(w.logs, nil)), nil))
+	w.serve(t, extauthz.NewServer(w.gate, to, slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
 	return traced{w, traces, sink}
 }
 
@@ -161,7 +161,7 @@ func TestPanicHasASpan(t *testing.T) {
 	})
 	to := observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{}))
 	to.Traces = w.traces
-	w.serve(t, extauthz.NewServer(g, to, slog.New(slog.DiscardHandler), nil))
+	w.serve(t, extauthz.NewServer(g, to, slog.New(slog.DiscardHandler), nil, 1000))
 	w.ask(t, request("GET", "/x"))
 	spans := w.spans()
 	if len(spans) != 1 || spans[0].Attributes["jwtgate.reason"] != "internal" || spans[0].Status != "STATUS_CODE_ERROR" || !spans[0].Ended.After(spans[0].Began) {

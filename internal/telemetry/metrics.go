@@ -19,7 +19,8 @@ type Metrics struct {
 
 	candidateReloads, revokedReads, certificateReads *prometheus.CounterVec
 
-	refusedHandshakes prometheus.Counter
+	refusedHandshakes, refusedMessages prometheus.Counter
+	closedConnections                  *prometheus.CounterVec
 }
 
 // Build says what was built.
@@ -54,6 +55,17 @@ func NewMetrics(build Build) *Metrics {
 		Name: "jwtgate_tls_handshakes_refused_total",
 		Help: "Connections to the gRPC port whose TLS handshake failed.",
 	})
+	m.refusedMessages = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "jwtgate_messages_refused_total",
+		Help: "Messages to the gRPC port that were longer than 128 KiB.",
+	})
+	m.closedConnections = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "jwtgate_connections_closed_total",
+		Help: "Connections to the gRPC port that the gate closed, by reason: too_many, over server.max_connections; no_stream or no_message, of a client that left one out.",
+	}, []string{"reason"})
+	for _, reason := range []string{"too_many", "no_stream", "no_message"} {
+		m.closedConnections.WithLabelValues(reason)
+	}
 	m.shadow = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "jwtgate_shadow_differences_total",
 		Help: "Requests that the candidate configuration decides otherwise, by the live route, both verdicts and the candidate's reason.",
@@ -69,7 +81,7 @@ func NewMetrics(build Build) *Metrics {
 	}, []string{"version", "commit", "goversion"})
 	info.WithLabelValues(build.Version, build.Commit, build.GoVersion).Set(1)
 	m.registry.MustRegister(m.checks, m.duration, m.reloads, m.candidateReloads, m.revokedReads,
-		m.certificateReads, m.refusedHandshakes, m.shadow, tokens, info,
+		m.certificateReads, m.refusedHandshakes, m.refusedMessages, m.closedConnections, m.shadow, tokens, info,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -94,6 +106,24 @@ func (m *Metrics) RegisterDropped(dropped func() uint64) {
 
 // HandshakeRefused counts one connection whose TLS handshake failed.
 func (m *Metrics) HandshakeRefused() { m.refusedHandshakes.Inc() }
+
+// MessageRefused counts one message that was too long.
+func (m *Metrics) MessageRefused() { m.refusedMessages.Inc() }
+
+// ConnectionClosed counts one connection that the gate closed.
+func (m *Metrics) ConnectionClosed(reason string) { m.closedConnections.WithLabelValues(reason).Inc() }
+
+// RegisterConnections has the number of connections to the gRPC port taken from open
+// at each scrape, beside the most that there may be.
+func (m *Metrics) RegisterConnections(open func() int, most int) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "jwtgate_connections", Help: "Connections to the gRPC port.",
+		}, func() float64 { return float64(open()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "jwtgate_connections_max", Help: "How many connections to the gRPC port there may be (server.max_connections).",
+		}, func() float64 { return float64(most) }))
+}
 
 // Token counts one token that was looked at: remembered, or verified.
 func (m *Metrics) Token(remembered bool) {

@@ -250,6 +250,8 @@ func TestMetricNames(t *testing.T) {
 		"jwtgate_certificate_expiry_timestamp_seconds": "gauge",
 		"jwtgate_certificate_reads_total":              "counter",
 		"jwtgate_tls_handshakes_refused_total":         "counter",
+		"jwtgate_messages_refused_total":               "counter",
+		"jwtgate_connections":                          "gauge", "jwtgate_connections_max": "gauge", "jwtgate_connections_closed_total": "counter",
 		"jwtgate_shadow_config_reloads_total":          "counter", "jwtgate_shadow_differences_total": "counter",
 		"jwtgate_shadow_skipped_total": "counter",
 		"jwtgate_token_cache_entries":  "gauge", "jwtgate_token_cache_total": "counter",

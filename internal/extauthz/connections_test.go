@@ -1,0 +1,231 @@
+package extauthz_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding/gzip"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/jwtgate/jwtgate/internal/extauthz"
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+)
+
+// stranger is a client that leaves open what it likes.
+type stranger struct {
+	net.Conn
+	frames *http2.Framer
+	block  bytes.Buffer
+	header *hpack.Encoder
+	next   uint32
+}
+
+func (w *world) stranger(t *testing.T) *stranger {
+	t.Helper()
+	conn, err := net.Dial("tcp", w.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	s := &stranger{Conn: conn, frames: http2.NewFramer(conn, conn), next: 1}
+	s.header = hpack.NewEncoder(&s.block)
+	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.frames.WriteSettings(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// open opens a stream and sends data on it.
+func (s *stranger) open(t *testing.T, method string, data []byte) {
+	t.Helper()
+	s.block.Reset()
+	for _, field := range [][2]string{
+		{":method", "POST"}, {":scheme", "http"}, {":path", method}, {":authority", "jwtgate"}, {"content-type", "application/grpc"}, {"te", "trailers"},
+	} {
+		_ = s.header.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // into memory
+	}
+	err := s.frames.WriteHeaders(http2.HeadersFrameParam{StreamID: s.next, BlockFragment: s.block.Bytes(), EndHeaders: true})
+	for len(data) > 0 && err == nil {
+		part := data[:min(len(data), 16<<10)]
+		data = data[len(part):]
+		err = s.frames.WriteData(s.next, false, part)
+	}
+	if s.next += 2; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// closed waits for the end of the connection.
+func (s *stranger) closed(t *testing.T) {
+	t.Helper()
+	if err := s.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, s); err != nil && strings.Contains(err.Error(), "timeout") {
+		t.Fatal("the connection is still open")
+	}
+}
+
+// framed is a question, with a header of that size, as gRPC frames it.
+func framed(t *testing.T, size int) []byte {
+	t.Helper()
+	message, err := proto.Marshal(request("GET", "/open/x", "x-long: "+strings.Repeat("x", size)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(message)
+	return append([]byte{0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}, message...)
+}
+
+// until waits for what a connection of another goroutine comes to.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(20 * time.Second); !done(); {
+		if time.Now().After(limit) {
+			t.Fatalf("not within 20 s: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// TestUnfinishedIsClosed: a connection that opens a stream and does not send its whole
+// message, or opens none, is closed; one that asks stays.
+func TestUnfinishedIsClosed(t *testing.T) {
+	const check, health, watch = authv3.Authorization_Check_FullMethodName, healthpb.Health_Check_FullMethodName, healthpb.Health_Watch_FullMethodName
+	for name, row := range map[string]struct {
+		leave func(*testing.T, *stranger)
+		stays int // sweeps
+	}{
+		"no stream":              {func(*testing.T, *stranger) {}, extauthz.StreamSweeps - 1},
+		"no message":             {func(t *testing.T, s *stranger) { s.open(t, check, nil) }, extauthz.MessageSweeps - 1},
+		"half a message":         {func(t *testing.T, s *stranger) { s.open(t, check, framed(t, 1000)[:500]) }, extauthz.MessageSweeps - 1},
+		"all but a byte":         {func(t *testing.T, s *stranger) { m := framed(t, 100<<10); s.open(t, check, m[:len(m)-1]) }, extauthz.MessageSweeps - 1},
+		"no message of a health": {func(t *testing.T, s *stranger) { s.open(t, health, nil) }, extauthz.MessageSweeps - 1},
+		"no message of a watch":  {func(t *testing.T, s *stranger) { s.open(t, watch, nil) }, extauthz.MessageSweeps - 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			_ = w.ask(t, request("GET", "/open/x"))
+			if w.server.Unread() > 1<<10 { // but for frames that are of no stream
+				t.Errorf("%d bytes are unread behind a whole message", w.server.Unread())
+			}
+			s := w.stranger(t)
+			row.leave(t, s)
+			until(t, "both connections are there", func() bool { return w.server.Connections() == 2 && (name == "no stream" || w.server.Unfinished() == 1) })
+			for range row.stays {
+				w.server.Sweep()
+			}
+			if w.server.Connections() != 2 {
+				t.Error("it was closed too early")
+			}
+			w.server.Sweep()
+			w.server.Sweep() // the server's own may have come between
+			s.closed(t)
+			if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" || w.server.Connections() != 1 {
+				t.Errorf("behind it: %s, %d connections", got, w.server.Connections())
+			}
+		})
+	}
+}
+
+// TestUnreadIsBounded: of messages that are not whole no more is read than a share,
+// and what was left unread is read once there is room.
+func TestUnreadIsBounded(t *testing.T) {
+	w := start(t)
+	s := w.stranger(t)
+	whole := framed(t, 100<<10)
+	if err := s.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for range 150 { // 15 MB
+		s.block.Reset()
+		_ = s.header.WriteField(hpack.HeaderField{Name: ":method", Value: "POST"})
+		_ = s.header.WriteField(hpack.HeaderField{Name: ":scheme", Value: "http"})
+		_ = s.header.WriteField(hpack.HeaderField{Name: ":path", Value: authv3.Authorization_Check_FullMethodName})
+		_ = s.header.WriteField(hpack.HeaderField{Name: "content-type", Value: "application/grpc"})
+		err := s.frames.WriteHeaders(http2.HeadersFrameParam{StreamID: s.next, BlockFragment: s.block.Bytes(), EndHeaders: true})
+		for part := range whole[:len(whole)-1] {
+			if part%(16<<10) != 0 || err != nil {
+				continue
+			}
+			err = s.frames.WriteData(s.next, false, whole[part:min(part+16<<10, len(whole)-1)])
+		}
+		if s.next += 2; err != nil {
+			break // the server reads no more
+		}
+	}
+	if unread := w.server.Unread(); unread > extauthz.MostShare+64<<10 || unread < extauthz.MaxMessageBytes {
+		t.Errorf("%d bytes of unfinished messages were read", unread)
+	}
+	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+		t.Errorf("another connection meanwhile: %s", got)
+	}
+}
+
+// TestLongMessages: a message as long as may be is decided, and a longer one is an
+// error of its RPC, which is counted.
+func TestLongMessages(t *testing.T) {
+	w := start(t)
+	room := extauthz.MaxMessageBytes - len(framed(t, 100<<10)) + 5 + 100<<10
+	if got := reason(w.ask(t, request("GET", "/open/x", "x-long: "+strings.Repeat("x", room)))); got != "public" {
+		t.Errorf("as long as may be: %s", got)
+	}
+	if answer, err := w.check.Check(t.Context(), request("GET", "/open/x", "x-long: "+strings.Repeat("x", room+1))); code(err) != "ResourceExhausted" {
+		t.Errorf("a byte more: %v, answer %v", err, answer)
+	}
+	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+		t.Errorf("behind it: %s", got)
+	}
+}
+
+// TestNoCompression: a compressed message is refused, whatever it holds.
+func TestNoCompression(t *testing.T) {
+	w := start(t)
+	if answer, err := w.check.Check(t.Context(), request("GET", "/open/x"), grpc.UseCompressor(gzip.Name)); code(err) != "Internal" {
+		t.Errorf("%v, answer %v", err, answer)
+	}
+	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+		t.Errorf("behind it: %s", got)
+	}
+}
+
+// TestMaxConnections: one too many takes the place of one that has said nothing; where
+// all have asked, it is closed.
+func TestMaxConnections(t *testing.T) {
+	w := start(t)
+	g := newGate(t, "default: deny\nroutes: [{match: /open/**, access: public}]\n", nil, nil)
+	w.serve(t, extauthz.NewServer(g, observers(slog.DiscardHandler, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 2))
+	_ = w.ask(t, request("GET", "/open/x"))
+	silent := w.stranger(t)
+	until(t, "the first stranger is there", func() bool { return w.server.Connections() == 2 })
+	asks := w.stranger(t)
+	silent.closed(t)
+	asks.open(t, authv3.Authorization_Check_FullMethodName, nil)
+	until(t, "the second one asks", func() bool { return w.server.Unfinished() == 1 })
+	third, err := net.Dial("tcp", w.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	(&stranger{Conn: third}).closed(t)
+	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" || w.server.Connections() != 2 {
+		t.Errorf("%s, %d connections", got, w.server.Connections())
+	}
+	logged := fmt.Sprint(w.logs.all(t))
+	if !strings.Contains(logged, "server.max_connections") {
+		t.Errorf("logged %s", logged)
+	}
+}
