@@ -80,6 +80,16 @@ func (t TLS) Files() []string {
 // Admin is where operators and probes reach the gate.
 type Admin struct {
 	Listen string // host:port
+	// Hosts are names that a request's Host may have. Each is in lower case and
+	// without port and final dot, and may begin with "*." for all names below it.
+	// IP addresses and loopback names are allowed without being listed.
+	Hosts []string
+}
+
+// Names reports whether host is one of a.Hosts. It must be in lower case and
+// without port and final dot.
+func (a Admin) Names(host string) bool {
+	return slices.ContainsFunc(a.Hosts, func(pattern string) bool { return MatchHost(pattern, host) })
 }
 
 // Issuer is one trusted issuer: who may sign, for whom, with what.

@@ -17,6 +17,7 @@ const full = `server:
   max_connections: 1000
 admin:
   listen: 127.0.0.1:9002
+  hosts: []
 cache_dir: /var/cache/jwtgate
 
 issuers:
@@ -112,7 +113,7 @@ func TestFull(t *testing.T) {
 		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", TLS: config.TLS{
 			CertFile: filepath.Join(dir, "server.pem"), KeyFile: "/etc/jwtgate/server.key", ClientCAFile: filepath.Join(dir, "ca.pem"), ClientNames: []string{},
 		}, SocketMode: 0o660, DrainDelay: 3 * time.Second, MaxConnections: 1000}},
-		{"admin", c.Admin, config.Admin{Listen: "127.0.0.1:9002"}},
+		{"admin", c.Admin, config.Admin{Listen: "127.0.0.1:9002", Hosts: []string{}}},
 		{"cache_dir", c.CacheDir, "/var/cache/jwtgate"},
 		{"issuers", c.Issuers, []config.Issuer{
 			{Name: "cruddur", Path: "issuers.cruddur",

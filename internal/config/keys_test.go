@@ -16,6 +16,7 @@ const everything = `server:
   max_connections: 1000
 admin:
   listen: 127.0.0.1:9002
+  hosts: []
 cache_dir: DIR
 issuers:
   cruddur:

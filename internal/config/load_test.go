@@ -129,7 +129,7 @@ routes: [{match: /a}]
 // default.
 const stated = `
 server: {listen: "unix:/run/gate.sock", socket_mode: "0600", drain_delay: 0s, max_connections: 7, tls: {cert_file: server.pem, key_file: server.key}}
-admin: {listen: "[::1]:9102"}
+admin: {listen: "[::1]:9102", hosts: [JWTGate, "*.ops.example"]}
 cache_dir: cache
 issuers:
   pool:
@@ -195,7 +195,7 @@ func TestEveryKey(t *testing.T) {
 	from := []config.TokenSource{{Kind: config.SourceCookie, Name: "session", Origins: []string{"https://app.example"}}, {Kind: config.SourceBearer}}
 	compare(t, []valueRow{
 		{"server", c.Server, config.Server{Listen: "unix:/run/gate.sock", SocketMode: 0o600, TLS: config.TLS{CertFile: "server.pem", KeyFile: "server.key"}, MaxConnections: 7}},
-		{"admin", c.Admin, config.Admin{Listen: "[::1]:9102"}},
+		{"admin", c.Admin, config.Admin{Listen: "[::1]:9102", Hosts: []string{"jwtgate", "*.ops.example"}}},
 		{"cache_dir", c.CacheDir, "cache"},
 		{"tokens", c.Tokens, config.Tokens{From: from, Forward: true, MaxBytes: 4096, CacheBytes: 24 << 20}},
 		{"strip", c.Identity.Strip, []string{"x-user-roles"}},

@@ -153,3 +153,18 @@ func TestRelaxMistakes(t *testing.T) {
 	check(t, []file{{"a host too long", pool + "relax: {hosts: {" + long + ": []}}\n", []string{
 		`2:17: relax.hosts["` + long + `"] is "` + long[:80] + `"…` + noHost}}})
 }
+
+func TestAdminNames(t *testing.T) {
+	admin := parse(t, pool+"admin: {hosts: [Gate, '*.ops.example']}\n").Admin
+	for host, want := range map[string]bool{
+		"gate": true, "a.ops.example": true, "a.b.ops.example": true,
+		"": false, "gates": false, "a.gate": false, "ops.example": false, "xops.example": false,
+	} {
+		if got := admin.Names(host); got != want {
+			t.Errorf("%q: %v, want %v", host, got, want)
+		}
+	}
+	if (config.Admin{}).Names("") {
+		t.Error("an empty list names the empty host")
+	}
+}

@@ -40,6 +40,9 @@ func adminObject() object[Admin] {
 		keys: []key[Admin]{
 			field("listen", "where operators and probes ask", listenForm("host:port, such as "+exampleAdmin, parseAdmin),
 				func(a *Admin) *string { return &a.Listen }).or("127.0.0.1:9002"),
+			field("hosts", "host names by which clients reach the admin port; IP addresses and localhost need not be listed",
+				setOf(`a list such as [jwtgate, "*.jwtgate.svc"]`, hostForm("name each host, since any web page can choose a name of its own")),
+				func(a *Admin) *[]string { return &a.Hosts }),
 		},
 	}
 }

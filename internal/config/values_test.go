@@ -31,6 +31,13 @@ func TestWrongValues(t *testing.T) {
 		{"admin: {listen: 127.0.0.1:9001}", `2:17: admin.listen is "127.0.0.1:9001", which server.listen and admin.listen cannot share; write another port`},
 		{"admin: {listen: localhost}", `2:17: admin.listen is "localhost", which is no host and port; write host:port, such as 127.0.0.1:9002`},
 		{"admin: {listen: 'unix:/a'}", `2:17: admin.listen is "unix:/a", whose port is no number from 0 to 65535; write host:port, such as 127.0.0.1:9002`},
+		{"admin: {hosts: jwtgate}", `2:16: admin.hosts is the single value "jwtgate"; write a list such as [jwtgate, "*.jwtgate.svc"]`},
+		{"admin: {hosts: ['*']}", `2:17: admin.hosts[0] is "*"; name each host, since any web page can choose a name of its own`},
+		{"admin: {hosts: ['']}", `2:17: admin.hosts[0] is "", which is no host` +
+			` (ASCII names, in xn-- form where they are not); write a host such as api.example or "*.example"`},
+		{"admin: {hosts: ['gate:9002']}", `2:17: admin.hosts[0] is "gate:9002" with a port; write "gate"`},
+		{"admin: {hosts: [gate.]}", `2:17: admin.hosts[0] is "gate."; write it without the final dot`},
+		{"admin: {hosts: [gate, Gate]}", `2:23: admin.hosts[1] repeats an earlier item; remove it`},
 		{"server: {drain_delay: 3}", `2:23: server.drain_delay is "3" without a unit` + long},
 		{"server: {drain_delay: '0'}", `2:23: server.drain_delay is "0" without a unit` + long},
 		{"server: {drain_delay: 1.5}", `2:23: server.drain_delay is "1.5" without a unit` + long},
