@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -123,4 +124,44 @@ func TestReloadOfAddresses(t *testing.T) {
 	replace(t, file, strings.Replace(openRoute, `server: {listen: "127.0.0.1:0", drain_delay: 0s}`, `server: {listen: "127.0.0.1:0", drain_delay: 1ms}`, 1))
 	s.wait(t, reloaded)
 	s.wait(t, "server and admin have changed, and take effect at the next start only")
+}
+
+// TestReloadOfAdminHosts: the list of names is the one that the server started
+// with, and a change is logged.
+func TestReloadOfAdminHosts(t *testing.T) {
+	alone(t)
+	named := func(name string) string {
+		return strings.Replace(openRoute, `admin: {listen: "127.0.0.1:0"}`, `admin: {listen: "127.0.0.1:0", hosts: [`+name+`]}`, 1)
+	}
+	file := write(t, "jwtgate.yaml", named("Gate.example"))
+	s := serve(t, "--config", file)
+	check := func(when string) {
+		t.Helper()
+		for host, want := range map[string]int{"gate.example": http.StatusOK, "other.example": http.StatusMisdirectedRequest} {
+			if got := s.livez(t, host); got != want {
+				t.Errorf("%s, %s: %d, want %d", when, host, got, want)
+			}
+		}
+	}
+	check("at the start")
+	replace(t, file, named("other.example"))
+	s.wait(t, reloaded)
+	s.wait(t, "server and admin have changed, and take effect at the next start only")
+	check("after the change")
+}
+
+// livez returns the status of /livez, asked by this host name.
+func (s *served) livez(t *testing.T, host string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.admin+"/livez", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Host, request.Close = host, true
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
 }

@@ -243,7 +243,7 @@ func (s *server) observe() {
 		Ready:    s.readiness,
 		Issuers:  func() any { return issuersView(s.gate.Issuers().Stats()) },
 		Decision: func(id string) (any, bool) { return s.memory.Find(id) },
-	})
+	}, s.cfg.Admin.Names)
 }
 
 // close gives up what open has made, as far as it came.

@@ -271,7 +271,7 @@ func scrape(t *testing.T, m *telemetry.Metrics) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := telemetry.NewAdmin(m, telemetry.Views{})
+	admin := telemetry.NewAdmin(m, telemetry.Views{}, nil)
 	served := make(chan error, 1)
 	go func() { served <- admin.Serve(listener) }()
 	defer func() {

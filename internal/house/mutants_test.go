@@ -223,6 +223,10 @@ func mutants() []mutant {
 		{"answer: what the application says stays", "internal/extauthz/writer.go", `addIfAbsent = 1`, `addIfAbsent = 2`},
 		{"answer: a denial is none that Envoy lets pass", "internal/extauthz/response.go", `d.Denial.Status < http.StatusBadRequest`, `d.Denial.Status < 0`},
 		{"answer: headers overwrite", "internal/extauthz/writer.go", `byte(appendField)<<3 | byte(protowire.BytesType), 0,`, `byte(appendField+2)<<3 | byte(protowire.BytesType), 0,`},
+
+		{"admin: hosts", "internal/telemetry/host.go", `if !hostAllowed(r.Host, named) {`, `if false {`},
+		{"admin: names that are not listed", "internal/telemetry/host.go", `name != "" && named != nil && named(name)`, `true`},
+		{"admin: how many connections", "internal/telemetry/admin.go", `Listener(listener, maxConnections)`, `Listener(listener, 1<<20)`},
 	}
 }
 

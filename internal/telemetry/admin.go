@@ -9,6 +9,17 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
+)
+
+// Bounds of what clients of the admin server can hold.
+const (
+	// maxConnections is far more than probes, Prometheus and operators need, and
+	// leaves most of the process's files (1,024 on many systems) to the gRPC port.
+	maxConnections = 256
+	// silenceTimeout is how long a connection is held on which no whole request
+	// header arrives, before its first request as well as after it.
+	silenceTimeout = 5 * time.Second
 )
 
 // Readiness is what /readyz tells.
@@ -32,14 +43,18 @@ type Views struct {
 }
 
 // Admin is the HTTP server for operators and probes: /livez, /readyz, /metrics,
-// /issuers and /decisions/ID. Everything on it is read only. Make one with
+// /issuers and /decisions/ID. Everything on it is read only. It answers only
+// requests whose Host is an IP address, a loopback name, or a name that it was
+// given; a request with another Host, or without one, gets 421. Make one with
 // [NewAdmin].
 type Admin struct {
 	server *http.Server
 }
 
-// NewAdmin returns a server that shows m and the views.
-func NewAdmin(m *Metrics, views Views) *Admin {
+// NewAdmin returns a server that shows m and the views. named reports whether a
+// host name, in lower case and without port and final dot, is one of the server's
+// own; nil means none. IP addresses and loopback names are not passed to it.
+func NewAdmin(m *Metrics, views Views, named func(host string) bool) *Admin {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]bool{"live": true})
@@ -65,19 +80,22 @@ func NewAdmin(m *Metrics, views Views) *Admin {
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return &Admin{server: &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: 5 * time.Second,
+		Handler:           allowHosts(mux, named),
+		ReadHeaderTimeout: silenceTimeout,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       time.Minute,
+		IdleTimeout:       silenceTimeout,
 		MaxHeaderBytes:    16 << 10,
+		// Otherwise the server answers OPTIONS * itself, whatever the Host is.
+		DisableGeneralOptionsHandler: true,
 	}}
 }
 
 // Serve answers on the listener until [Admin.Shutdown], or until the listener
-// fails.
+// fails. It holds at most 256 connections; further ones wait until one is closed,
+// which takes at most 5 seconds where no requests arrive on them.
 func (a *Admin) Serve(listener net.Listener) error {
-	if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := a.server.Serve(netutil.LimitListener(listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

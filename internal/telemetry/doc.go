@@ -15,4 +15,9 @@
 //     TestReceiverRefuses, TestCloseIsBounded).
 //  4. What the OpenTelemetry SDK says of its variables does not tell their values
 //     (TestSDKLogHoldsNoSecret).
+//  5. No web page can read the admin server by having its own name resolve to it:
+//     a Host that is a name must be a loopback name or listed (TestAdminHost,
+//     TestAdminHostIsForEveryPage).
+//  6. The admin server holds at most 256 connections, and none without a request
+//     for longer than 5 seconds (TestAdminConnections).
 package telemetry

@@ -28,7 +28,14 @@ type admin struct {
 	client  *http.Client
 }
 
+// startAdmin starts one that has the name gate.example.
 func startAdmin(t *testing.T) *admin {
+	t.Helper()
+	// The server must refuse the empty host without calling this function.
+	return startAdminNamed(t, func(host string) bool { return host == "gate.example" || host == "" })
+}
+
+func startAdminNamed(t *testing.T, named func(host string) bool) *admin {
 	t.Helper()
 	a := &admin{
 		metrics: telemetry.NewMetrics(telemetry.Build{Version: "v1.2.3", Commit: "c0ffee", GoVersion: "go1.26"}),
@@ -42,7 +49,7 @@ func startAdmin(t *testing.T) *admin {
 	server := telemetry.NewAdmin(a.metrics, telemetry.Views{
 		Ready: func() telemetry.Readiness { return a.ready }, Issuers: func() any { return a.issuers },
 		Decision: func(id string) (any, bool) { return map[string]string{"decision": id}, id == "replica-1" },
-	})
+	}, named)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -66,6 +73,12 @@ func (a *admin) do(t *testing.T, method, path string) (*http.Response, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return a.read(t, answer)
+}
+
+// read returns an answer with its body.
+func (a *admin) read(t *testing.T, answer *http.Response) (*http.Response, string) {
+	t.Helper()
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
@@ -307,7 +320,7 @@ func TestAdminShutdown(t *testing.T) {
 		close(entered)
 		<-release
 		return telemetry.Readiness{}
-	}})
+	}}, nil)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	answered := make(chan error, 1)
@@ -339,7 +352,7 @@ func TestAdminTellsOfAListenerThatFails(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	server := telemetry.NewAdmin(telemetry.NewMetrics(telemetry.Build{}), telemetry.Views{})
+	server := telemetry.NewAdmin(telemetry.NewMetrics(telemetry.Build{}), telemetry.Views{}, nil)
 	if err := server.Serve(listener); err == nil {
 		t.Error("no error")
 	}

@@ -1,0 +1,134 @@
+package telemetry_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/telemetry"
+)
+
+// pipes is a listener whose connections are net.Pipe's, so that their deadlines
+// pass in a bubble of synctest. It counts those that the server holds.
+type pipes struct {
+	conns      chan net.Conn
+	once       sync.Once
+	closed     chan struct{}
+	held, most atomic.Int64
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case p.conns <- there:
+		return here, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		p.most.Store(max(p.most.Load(), p.held.Add(1))) // one goroutine accepts
+		return &pipe{Conn: conn, held: &p.held}, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
+
+// pipe is one connection as the server holds it.
+type pipe struct {
+	net.Conn
+	once sync.Once
+	held *atomic.Int64
+}
+
+func (p *pipe) Close() error {
+	p.once.Do(func() { p.held.Add(-1) })
+	return p.Conn.Close()
+}
+
+// Clients that open connections and send no request, or no second one, delay a
+// probe by at most 5 seconds and hold at most 256 connections.
+func TestAdminConnections(t *testing.T) {
+	const clients, most, patience = 300, 256, 5 * time.Second
+	for name, begin := range map[string]func(net.Conn) error{
+		"silent": func(net.Conn) error { return nil },
+		"silent inside a header": func(conn net.Conn) error {
+			_, err := io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: localhost\r\n")
+			return err
+		},
+		"silent after a request": func(conn net.Conn) error {
+			if _, err := io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+				return err
+			}
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				return err
+			}
+			_, err = io.Copy(io.Discard, answer.Body)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+				server := telemetry.NewAdmin(telemetry.NewMetrics(telemetry.Build{}), telemetry.Views{}, nil)
+				served := make(chan error, 1)
+				go func() { served <- server.Serve(p) }()
+				var wait sync.WaitGroup
+				for range clients {
+					wait.Go(func() {
+						conn, err := p.dial(t.Context(), "", "")
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						if err := begin(conn); err != nil {
+							t.Error(err)
+						}
+						_, _ = io.Copy(io.Discard, conn) // until the server closes it
+						_ = conn.Close()
+					})
+				}
+				synctest.Wait()
+				if held := p.held.Load(); held != most {
+					t.Errorf("%d connections are held, want %d", held, most)
+				}
+				since := time.Now()
+				client := &http.Client{Transport: &http.Transport{DialContext: p.dial, DisableKeepAlives: true}}
+				answer, err := client.Get("http://localhost/livez")
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = answer.Body.Close()
+				if took := time.Since(since); answer.StatusCode != http.StatusOK || took > patience {
+					t.Errorf("%d after %v, want 200 within %v", answer.StatusCode, took, patience)
+				}
+				wait.Wait()
+				if held := p.most.Load(); held != most {
+					t.Errorf("%d connections were held at once, want %d", held, most)
+				}
+				server.Shutdown(t.Context())
+				if err := <-served; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
