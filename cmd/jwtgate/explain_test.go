@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -149,6 +151,16 @@ func TestExplainDecision(t *testing.T) {
 			"no server knows decision " + forgotten + ", which replica 0123 made",
 			s.admin + " is replica " + strings.Split(id, "-")[0] + " and does not remember it", other.admin + " is replica ",
 			"127.0.0.1:1 could not be asked: ", "grep " + forgotten + " LOG | jwtgate explain --audit-line -",
+		})
+	})
+	t.Run("by a name that it does not allow", func(t *testing.T) {
+		proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: s.admin})
+			r.Out.Host = "gate.example"
+		}})
+		defer proxy.Close()
+		command(t, "explain", "--decision", id, "--server", proxy.URL).holds(t, exitFailure, nil, []string{
+			proxy.URL + " does not allow this host name; use its IP address, or add the name to admin.hosts in its configuration",
 		})
 	})
 	t.Run("another kind of server", func(t *testing.T) {
