@@ -90,7 +90,7 @@ release-check: ## are two builds in two places one, and do they say who they are
 # Every target that there is, one after the other; a failing input is kept under
 # the package's testdata/fuzz and is a test from then on.
 FUZZTIME ?= 1m
-fuzz: ## every fuzz target for a minute (FUZZTIME=10m for longer)
+fuzz: ## every fuzz target for a minute (FUZZTIME=5s for a glance)
 	@set -e; for package in $(UNIT_PACKAGES); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "$$package $$target"; \

@@ -41,15 +41,13 @@ func listenUnix(what, path string, mode fs.FileMode) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, fmt.Errorf("%s unix:%s: %w", what, path, err)
 	}
-	// Made for nobody else, so that it is never open wider than mode.
-	before := syscall.Umask(0o177)
+	// Made with its mode, so that it is never open wider, and nothing that took its
+	// place meanwhile is opened.
+	before := syscall.Umask(int(fs.ModePerm &^ mode))
 	listener, err := net.Listen("unix", path)
 	syscall.Umask(before)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	if err := os.Chmod(path, mode); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", what, err), listener.Close())
 	}
 	return listener, nil
 }

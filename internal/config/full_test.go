@@ -103,7 +103,7 @@ func TestFull(t *testing.T) {
 	dir := files(t, map[string]string{"gate.yaml": full, "routes.d/shop.yaml": "hosts: [shop.example]\nroutes: [{match: /cart}]\n"})
 	c, wrong, warned := load(t, dir)
 	same(t, wrong, nil)
-	same(t, warned, []string{"21:5: issuers.partner.clients is an empty list: only the audience of a token is checked, not its client"})
+	same(t, warned, []string{"22:5: issuers.partner.clients is an empty list: only the audience of a token is checked, not its client"})
 	recorded := config.Sampling{Denied: 1}
 	keys := config.JWKS{RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour, RequestTimeout: 5 * time.Second, Proxy: "none"}
 	cruddur, partner := keys, keys

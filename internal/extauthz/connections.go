@@ -350,8 +350,6 @@ func (w *watchedStream) Value(key any) any {
 	return w.Context.Value(key)
 }
 
-var errManyStreams = status.Error(codes.ResourceExhausted, "this connection has too many streams without a message")
-
 // takeStream notes a stream when its headers come, before it takes any memory of its
 // own. It refuses one where there are many that wait for their message, and its
 // connection has more than its share of them. A stream that grpc-go gives up before
@@ -364,7 +362,7 @@ func takeStream(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	case !watched || ctx.Err() != nil:
 		return ctx, nil
 	case info.of.all.pending.Load() >= manyStreams && info.of.pending.Load() >= info.of.all.streams.Load():
-		return nil, errManyStreams
+		return nil, status.Error(codes.ResourceExhausted, "this connection has too many streams without a message")
 	}
 	return &watchedStream{ctx, info.of.begin()}, nil
 }

@@ -94,11 +94,14 @@ func framed(t *testing.T, size int) []byte {
 // until waits for what a connection of another goroutine comes to.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for limit := time.Now().Add(20 * time.Second); !done(); {
-		if time.Now().After(limit) {
+	limit, look := time.After(20*time.Second), time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for !done() {
+		select {
+		case <-limit:
 			t.Fatalf("not within 20 s: %s", what)
+		case <-look.C:
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -15,7 +15,7 @@
 //     denial, and so is a panic (TestMalformedIsDenied, TestPanicIsDenied,
 //     FuzzRequest). An RPC error would leave the verdict to Envoy's
 //     failure_mode_allow; one is left, for a message above the size limit
-//     (TestOversizedIsRefused).
+//     (TestLongMessages).
 //  3. A header that is set overwrites the client's own, in every version of
 //     Envoy (TestSetOverwrites).
 //  4. A CheckRequest is read as any reader of Protobuf reads it, or refused

@@ -11,12 +11,10 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/status"
 
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -137,10 +135,10 @@ func newServer(s *service, transport credentials.TransportCredentials, all *conn
 // stand for a large one.
 type noCompression struct{}
 
-var errCompressed = status.Error(codes.Unimplemented, "compressed messages are not taken")
-
 // Do refuses.
-func (noCompression) Do(io.Reader) ([]byte, error) { return nil, errCompressed }
+func (noCompression) Do(io.Reader) ([]byte, error) {
+	return nil, errors.New("compressed messages are not taken")
+}
 
 // Type is that of the one compression that could be there.
 func (noCompression) Type() string { return "gzip" }

@@ -175,6 +175,9 @@ func TestMetricNames(t *testing.T) {
 	a.metrics.RevokedRead("ok")
 	a.metrics.CertificateRead("refused")
 	a.metrics.HandshakeRefused()
+	a.metrics.MessageRefused()
+	a.metrics.ConnectionClosed("no_stream")
+	a.metrics.RegisterConnections(func() int { return 3 }, 1000)
 	a.metrics.Differ("admin", "allow", "deny", "group_missing")
 	a.metrics.Token(true)
 	a.metrics.Token(true)
@@ -224,6 +227,11 @@ func TestMetricNames(t *testing.T) {
 		`jwtgate_certificate_reads_total{result="ok"} 0`,
 		`jwtgate_certificate_reads_total{result="refused"} 1`,
 		"jwtgate_tls_handshakes_refused_total 1",
+		"jwtgate_messages_refused_total 1",
+		"jwtgate_connections 3", "jwtgate_connections_max 1000",
+		`jwtgate_connections_closed_total{reason="no_message"} 0`,
+		`jwtgate_connections_closed_total{reason="no_stream"} 1`,
+		`jwtgate_connections_closed_total{reason="too_many"} 0`,
 		`jwtgate_shadow_config_reloads_total{result="ok"} 1`,
 		`jwtgate_shadow_config_reloads_total{result="refused"} 0`,
 		`jwtgate_shadow_differences_total{from="allow",reason="group_missing",route="admin",to="deny"} 1`,
@@ -265,7 +273,7 @@ func TestMetricNames(t *testing.T) {
 		"jwtgate_tls_handshakes_refused_total":         "counter",
 		"jwtgate_messages_refused_total":               "counter",
 		"jwtgate_connections":                          "gauge", "jwtgate_connections_max": "gauge", "jwtgate_connections_closed_total": "counter",
-		"jwtgate_shadow_config_reloads_total":          "counter", "jwtgate_shadow_differences_total": "counter",
+		"jwtgate_shadow_config_reloads_total": "counter", "jwtgate_shadow_differences_total": "counter",
 		"jwtgate_shadow_skipped_total": "counter",
 		"jwtgate_token_cache_entries":  "gauge", "jwtgate_token_cache_total": "counter",
 	}
