@@ -9,6 +9,19 @@ import (
 // ParseObject lets the tests at the strict JSON reader itself.
 func ParseObject(data string) (map[string]any, error) { return parseObject(data) }
 
+// Settle does the evictions that the cache has put off, and returns how much the
+// cache holds and may hold: in bytes if it is limited by weight, else in tokens.
+//
+// The cache evicts in a goroutine of its own. On one processor that goroutine does
+// not run before the caller blocks, so the cache may hold more for a while.
+func (m *Memory) Settle() (used, limit uint64) {
+	m.entries.CleanUp()
+	if m.entries.IsWeighted() {
+		return m.entries.WeightedSize(), m.entries.GetMaximum()
+	}
+	return uint64(m.entries.EstimatedSize()), m.entries.GetMaximum()
+}
+
 // Skim lets the tests at what is read of a token before its signature held: by its
 // name the text of each member that is wanted and there, nil if it is none.
 func Skim(data string, wanted ...string) (map[string]any, error) {
