@@ -28,7 +28,8 @@
 //  5. A token without a valid expiry does not pass (TestVerifyRefuses).
 //  6. No error holds a token, a key, or a claim other than iss, aud, client_id,
 //     azp, token_use, sub and times, and what a client wrote is quoted and cut
-//     (TestFailuresHoldNoSecrets, TestFailuresHoldNoClaims).
+//     (TestFailuresHoldNoSecrets, TestFailuresHoldNoClaims,
+//     TestFailuresOfAttacksHoldNoClaims).
 //  7. A request's credential is one, from one place, or none is taken; a cookie
 //     counts only on a request that another site cannot cause (TestExtract,
 //     TestExtractFromSeveralPlaces, TestExtractCookieCrossSite, FuzzExtract).

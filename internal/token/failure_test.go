@@ -3,6 +3,7 @@ package token_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"unicode"
@@ -90,6 +91,28 @@ func TestFailuresHoldNoClaims(t *testing.T) {
 			}
 		})
 	}
+}
+
+// No attack of the corpus gets a claim of its own choice into an error. Most attacks
+// fail before the signature holds, so their claims are a stranger's.
+func TestFailuresOfAttacksHoldNoClaims(t *testing.T) {
+	const canary = "canary-5e1f"
+	hostile := func(v vector) bool { return v.Want != "valid" }
+	bases := readBases(t)
+	eachVector(t, hostile, func(t *testing.T, v vector, _ string) {
+		claims := make(map[string]json.RawMessage)
+		for _, name := range []string{"email", "jti", "origin_jti", "name", "scope", canary} {
+			claims[name] = json.RawMessage(`"` + canary + `"`)
+		}
+		maps.Copy(claims, v.Claims)
+		v.Claims = claims
+		verifier, _ := corpusVerifier(t)
+		_, err := verifier.Verify(t.Context(), v.forge(t, bases), now)
+		failure := refusal(t, err, reasons()[v.Want])
+		if said := err.Error() + failure.Mend + failure.KeyID; strings.Contains(said, canary) {
+			t.Errorf("got %q; expected no claim in it", said)
+		}
+	})
 }
 
 // What is said of a failure's own words: which they were, quoted and cut.
