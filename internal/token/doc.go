@@ -43,5 +43,5 @@
 //     TestRSARefusesOtherForms, TestRSAKeysOfNoUse, FuzzRSA).
 //  11. A token that is known again says what it said when it was verified, and no
 //     longer than verifying it anew would (TestMemorySaysTheSame,
-//     TestMemoryHoldsNoLongerThanTheToken).
+//     TestMemoryHoldsNoLongerThanTheToken, TestMemoryOfAKeyWithdrawnMeanwhile).
 package token

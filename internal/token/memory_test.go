@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"reflect"
@@ -162,6 +163,32 @@ func TestMemoryOfATokenVerifiedUnderAnotherList(t *testing.T) {
 	_, _, err := verify(t, memory, raw, now)
 	if refusal(t, err, token.ErrTokenRevoked); first != nil {
 		refusal(t, first, token.ErrTokenRevoked)
+	}
+}
+
+// withdrawing is a key source that withdraws each key right after it returned it.
+type withdrawing struct{ *keyring }
+
+func (w withdrawing) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
+	key, err := w.keyring.Key(ctx, kid, alg)
+	w.keys = nil
+	w.epoch.Add(1)
+	return key, err
+}
+
+// The verifier reads the epoch before it asks for the key. In the other order a token
+// would be remembered with the epoch that withdrew its key.
+func TestMemoryOfAKeyWithdrawnMeanwhile(t *testing.T) {
+	source := withdrawing{&keyring{keys: published()}}
+	verifier := must(token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, nil, func(string) token.KeySource { return source }))
+	memory := must(token.NewMemory(verifier, 1<<20))
+	raw := mintRS256(nil)
+	if _, _, err := verify(t, memory, raw, now); err != nil {
+		t.Fatal(err)
+	}
+	_, known, err := verify(t, memory, raw, now)
+	if refusal(t, err, errKeyUnknown); known {
+		t.Error("the token is known; expected it to fall with its key")
 	}
 }
 
