@@ -35,4 +35,7 @@
 //     nothing of a request or of its time, and is kept by token, rule and what is
 //     relaxed (TestOddSpellingsShareNothing; package extauthz, which has answers
 //     kept, holds the rest).
+//  11. A token is verified with the keys of the issuer whose iss it names byte for
+//     byte, and a remembered token falls with its key (TestKeysAreOfTheExactIssuer,
+//     TestRememberedTokenFallsWithItsKey).
 package gate

@@ -16,8 +16,10 @@
 //
 // # Security invariants
 //
-//  1. A key comes from the issuer whose exact iss was looked up, and no issuer
-//     sees another's (TestLookupIsExact, TestIssuersShareNoKeys).
+//  1. No issuer sees another's keys (TestIssuersShareNoKeys), and an iss value is
+//     that of one issuer, byte for byte (TestLookupIsExact, TestMistakes). Package
+//     token looks up the iss of a token, and the tests of package gate show that its
+//     keys are then those of that issuer.
 //  2. A key is fit for the alg it is given for: by kty, curve, use, key_ops, its
 //     own alg, size and exponent, and the issuer's list of algorithms. Symmetric
 //     and private keys are never used (TestKeyFitsAlg, TestBadKeyAmongGood,
@@ -35,7 +37,8 @@
 //     TestBadKeyAmongGood).
 //  6. A key that left the set is trusted no longer: at once, or after a second
 //     answer without it if it was in use, within a minute in any case. Epoch
-//     tells who remembers tokens (TestWithdrawnKeyGoesAtOnceWhenItIsNotInUse,
+//     changes with it, which the tests of package gate show to reach remembered
+//     tokens (TestWithdrawnKeyGoesAtOnceWhenItIsNotInUse,
 //     TestWithdrawnKeyInUseGoesWhenASecondAnswerConfirmsIt, TestEpochAndHolds,
 //     TestWithdrawnKeyGoesWithinAMinuteThoughNothingConfirmsIt,
 //     TestWithdrawnKeyGoesWithinAMinuteThoughItsConfirmationHangs).

@@ -126,8 +126,8 @@ func publicOnly(found any, kid string) (crypto.PublicKey, error) {
 // one another.
 //
 // Who remembers verified tokens reads Epoch BEFORE Key and keeps it with the
-// token. While Epoch is the same, the key still stands; when it is not,
-// [Issuer.Holds] tells.
+// token. While Epoch is the same, the key still stands; when it is not, the
+// token has to be verified again.
 func (i *Issuer) Epoch() uint64 {
 	if s := i.keys.current.Load(); s != nil {
 		return s.epoch
