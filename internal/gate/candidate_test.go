@@ -3,7 +3,9 @@ package gate_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -193,6 +195,32 @@ func TestCandidateNeverBlocks(t *testing.T) {
 	}
 	if found.len() != room {
 		t.Errorf("%d differences after the end, want %d", found.len(), room)
+	}
+}
+
+// Several offers may see the last free place at once. Only one of them gets it, and
+// the others do not wait. Each has a request that takes a while to copy, so that all of
+// them look before the first one is done.
+func TestCandidateNeverBlocksAtTheLastPlace(t *testing.T) {
+	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
+	c := gate.NewCandidate(live, func(*gate.Request, gate.Difference) {})
+	d := live.Decide(t.Context(), get("/x"))
+	const room, at = 1024, 4
+	for range room - 1 {
+		c.Offer(get("/x"), d)
+	}
+	large := get("/x")
+	large.Headers = slices.Repeat([]gate.Header{{Name: "x-name", Value: "value"}}, 300_000)
+	var returned atomic.Int32
+	for range at {
+		go func() {
+			c.Offer(large, d)
+			returned.Add(1)
+		}()
+	}
+	wait(t, "each offer returns", func() bool { return returned.Load() == at })
+	if got := c.Skipped(); got != at-1 {
+		t.Errorf("got %d skipped; expected %d", got, at-1)
 	}
 }
 

@@ -30,7 +30,8 @@
 //  8. An explanation is of the decision that Decide makes, and holds no token
 //     (TestExplainAgreesWithDecide).
 //  9. A candidate changes no decision and holds none up
-//     (TestCandidateTellsDifferences, TestCandidateNeverBlocks).
+//     (TestCandidateTellsDifferences, TestCandidateNeverBlocks,
+//     TestCandidateNeverBlocksAtTheLastPlace).
 //  10. An answer that was prepared is the one that would be made anew: it holds
 //     nothing of a request or of its time, and is kept by token, rule and what is
 //     relaxed (TestOddSpellingsShareNothing; package extauthz, which has answers
