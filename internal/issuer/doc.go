@@ -65,5 +65,6 @@
 //     cut, and nothing of a URI's query (TestErrorsQuoteAndCutTheKID,
 //     TestErrorsHideTheQuery, TestLogCutsKIDs).
 //  13. Close leaves no goroutine but one that waits for a disk which hangs
-//     (TestCloseLeavesNothing, TestManyIssuers, TestCloseWhileTheDiskHangs).
+//     (TestCloseLeavesNothing, TestCloseWaitsForTheFetch, TestManyIssuers,
+//     TestCloseWhileTheDiskHangs).
 package issuer

@@ -1,8 +1,11 @@
 package issuer_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -315,6 +318,40 @@ func TestCloseLeavesNothing(t *testing.T) {
 		}
 		if took := <-waited; took != 0 {
 			t.Errorf("the request waited for %s", took)
+		}
+	})
+}
+
+// slowToClose is a connection that takes a minute to close, as TLS can that says goodbye
+// to a peer which reads nothing.
+type slowToClose struct{ net.Conn }
+
+func (c slowToClose) Close() error {
+	time.Sleep(time.Minute)
+	return c.Conn.Close()
+}
+
+// Close returns only once a fetch that it has cut off is over, however long that takes.
+func TestCloseWaitsForTheFetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, dial := newPipeServer(t)
+		s.answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		slow := func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			return slowToClose{conn}, err
+		}
+		set := newSet(t, issuer.Options{Dial: slow}, issuerAt("http://keys.example/"))
+		set.Start()
+		synctest.Wait()
+		if !only(t, set).Stats().Fetching {
+			t.Fatal("got no fetch in flight; expected one")
+		}
+		began := time.Now()
+		set.Close()
+		took := time.Since(began)
+		time.Sleep(time.Minute) // the fetch is over before the server closes, whatever Close did
+		if took < time.Minute {
+			t.Errorf("Close returned after %s; expected it to wait for the fetch, which ends after %s", took, time.Minute)
 		}
 	})
 }
