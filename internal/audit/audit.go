@@ -6,8 +6,8 @@
 //
 // Security invariants:
 //
-//  1. No line holds a token, wherever a client put it, or a query
-//     (TestWriteHoldsNoToken).
+//  1. No line holds a token, wherever a client put it (TestWriteHoldsNoToken), or a
+//     query (TestWrite, TestDiffer).
 //  2. A line stays one line, whatever the request holds (TestWriteIsOneLine).
 //  3. What is remembered is a copy: nothing that later happens to a request's
 //     memory reaches it (TestMemoryHoldsCopies).
