@@ -21,7 +21,7 @@ func mutants() []mutant {
 		check, memory     = "internal/gate/check.go", "internal/token/memory.go"
 		extract, compact  = "internal/token/extract.go", "internal/token/compact.go"
 		verify, claims    = "internal/token/verify.go", "internal/token/claims.go"
-		use               = "internal/token/use.go"
+		use, conns        = "internal/token/use.go", "internal/extauthz/connections.go"
 		authorize, method = "internal/route/authorize.go", "internal/token/method.go"
 		mapper, strip     = "internal/identity/mapper.go", "internal/identity/strip.go"
 		prepared, reading = "internal/gate/prepared.go", "internal/route/reading.go"
@@ -119,6 +119,8 @@ func mutants() []mutant {
 		{"7 signature", verify, `Verify(c.signed, c.signature, c.key); err != nil {`, `Verify(c.signed, c.signature, c.key); err != nil && false {`},
 		{"7 signature: RSA's block", "internal/token/rsa.go", `if !bytes.Equal(encoded, m.encode(signed, modulus.Size())) {`, `if !bytes.Equal(encoded, m.encode(signed, modulus.Size())) && false {`},
 		{"7 signature: RSA's length", "internal/token/rsa.go", `if len(signature) != modulus.Size() {`, `if len(signature) != modulus.Size() && false {`},
+		{"7 signature: no claim in its failure", verify, `"kid "+quoted(c.kid)+", alg "+c.alg)`,
+			`"kid "+quoted(c.kid)+", alg "+c.alg+c.claims)`},
 		{"7 signature: salt", method, `rsa.PSSSaltLengthEqualsHash`, `rsa.PSSSaltLengthAuto`},
 
 		{"8 claims: exp required", claims, `_, there := t.Claims()["exp"]; !there {`, `_, there := t.Claims()["exp"]; !there && false {`},
@@ -166,6 +168,13 @@ func mutants() []mutant {
 		{"8 memory: until exp", memory, `!now.Before(t.Expiry) || `, ``},
 		{"8 memory: from nbf and iat on", memory, `now.Before(t.begin) || `, ``},
 		{"8 memory: while the keys are the same", memory, ` || t.by.keys.Epoch() != t.epoch`, ``},
+		{"8 memory: the epoch is older than the key", verify,
+			`	c.iss, c.issuer, c.epoch = iss, issuer, issuer.keys.Epoch()
+	if c.key, err = issuer.keys.Key(ctx, c.kid, c.alg); err != nil {`,
+			`	c.iss, c.issuer = iss, issuer
+	c.key, err = issuer.keys.Key(ctx, c.kid, c.alg)
+	if c.epoch = issuer.keys.Epoch(); err != nil {`},
+		{"8 memory: each key set has its epoch", "internal/issuer/issuer.go", `return s.epoch`, `return 0 * s.epoch`},
 		{"8 memory: revoked meanwhile", memory, `return !revoked`, `return true || !revoked`},
 		{"8 memory: good ones only", memory, `if err == nil && now.Before(verified.Expiry) {`, `if err == nil {`},
 
@@ -224,9 +233,26 @@ func mutants() []mutant {
 		{"answer: a denial is none that Envoy lets pass", "internal/extauthz/response.go", `d.Denial.Status < http.StatusBadRequest`, `d.Denial.Status < 0`},
 		{"answer: headers overwrite", "internal/extauthz/writer.go", `byte(appendField)<<3 | byte(protowire.BytesType), 0,`, `byte(appendField+2)<<3 | byte(protowire.BytesType), 0,`},
 
+		{"connections: a message that does not come", conns, `if o.begun[(now-age)%epochs].Load() > 0 {`, `if false {`},
+		{"connections: a stream that does not come", conns, `if time.Duration(now-o.since)*sweepInterval > firstStreamTime {`, `if false {`},
+		{"connections: what is read of messages", conns, `return o.unread.Load() > o.limit.Load()`, `return false`},
+		{"connections: how many", conns, `full := len(c.open) >= c.most && silent == nil`, `full := false`},
+		{"connections: one that asks before one that does not", conns, `if !one.asked.Load() && (oldest`, `if false && (oldest`},
+		{"connections: a share of the streams", conns, `info.of.all.pending.Load() >= manyStreams && `, `false && `},
+		{"connections: how long a message", "internal/extauthz/server.go", `grpc.MaxRecvMsgSize(maxMessageBytes),`, `grpc.MaxRecvMsgSize(maxMessageBytes * 8),`},
+		{"connections: compression", "internal/extauthz/server.go", `func (noCompression) Type() string { return "gzip" }`, `func (noCompression) Type() string { return "none" }`},
 		{"admin: hosts", "internal/telemetry/host.go", `if !hostAllowed(r.Host, named) {`, `if false {`},
 		{"admin: names that are not listed", "internal/telemetry/host.go", `name != "" && named != nil && named(name)`, `true`},
 		{"admin: how many connections", "internal/telemetry/admin.go", `Listener(listener, maxConnections)`, `Listener(listener, 1<<20)`},
+		{"audit: no query", "internal/audit/record.go", `l.clean(r.Path())`, `l.clean(r.Target)`},
+		{"candidate: an offer does not wait", "internal/gate/candidate.go",
+			`	case c.waiting <- decided{r.clone(), live.clone()}:
+	default:
+		c.skipped.Add(1)
+	}`,
+			`	case c.waiting <- decided{r.clone(), live.clone()}:
+	}`},
+		{"keys: Close waits for the fetch", "internal/issuer/keeper.go", `flight.Wait()`, ``},
 	}
 }
 
