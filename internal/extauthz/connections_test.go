@@ -179,6 +179,52 @@ func TestUnreadIsBounded(t *testing.T) {
 	}
 }
 
+// TestManyStreams: where many streams wait for their message, a connection gets no more
+// than its share of them, and others are served.
+func TestManyStreams(t *testing.T) {
+	w := start(t)
+	_ = w.ask(t, request("GET", "/open/x"))
+	const strangers, each = 5, 200
+	var all []*stranger
+	for range strangers {
+		all = append(all, w.stranger(t))
+	}
+	until(t, "all are there", func() bool { return w.server.Connections() == strangers+1 })
+	for _, s := range all {
+		for range each {
+			s.open(t, authv3.Authorization_Check_FullMethodName, nil)
+		}
+		s.taken(t)
+	}
+	const share = extauthz.ManyStreams / (strangers + 1)
+	if got := w.server.Unfinished(); got > extauthz.ManyStreams+share || got < extauthz.ManyStreams {
+		t.Errorf("%d streams wait for their message, want %d and a share of %d", got, extauthz.ManyStreams, share)
+	}
+	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+		t.Errorf("another connection meanwhile: %s", got)
+	}
+}
+
+// taken waits until the server has read all that was sent.
+func (s *stranger) taken(t *testing.T) {
+	t.Helper()
+	if err := s.frames.WritePing(false, [8]byte{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		frame, err := s.frames.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ping, ok := frame.(*http2.PingFrame); ok && ping.IsAck() {
+			return
+		}
+	}
+}
+
 // TestLongMessages: a message as long as may be is decided, and a longer one is an
 // error of its RPC, which is counted.
 func TestLongMessages(t *testing.T) {

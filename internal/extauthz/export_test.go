@@ -245,4 +245,5 @@ const (
 	MessageSweeps   = int(messageTime/sweepInterval) + 1
 	StreamSweeps    = int(firstStreamTime/sweepInterval) + 1
 	MostShare       = mostShare
+	ManyStreams     = manyStreams
 )
