@@ -111,7 +111,6 @@ func newServer(s *service, transport credentials.TransportCredentials, all *conn
 			grpc.MaxConcurrentStreams(maxConcurrentStreams),
 			grpc.MaxHeaderListSize(maxHeaderListBytes),
 			grpc.ReadBufferSize(bufferBytes),
-			grpc.SharedWriteBuffer(true), // none is held by a connection that has nothing to write
 			grpc.InTapHandle(takeStream),
 			grpc.NumStreamWorkers(uint32(streamWorkers*runtime.GOMAXPROCS(0))),
 			grpc.InitialWindowSize(windowBytes),
