@@ -281,9 +281,9 @@ func (u unfinished) end(bytes int) {
 	u.of.begun[u.at].Add(-1)
 	u.of.all.pending.Add(-1)
 	last := u.of.pending.Add(-1) == 0
-	was := u.of.full()
+	var before int64
 	for {
-		before := u.of.unread.Load()
+		before = u.of.unread.Load()
 		after := max(before-int64(bytes)-overheadBytes, 0)
 		if last { // what was counted for frames and headers is none of a message
 			after = 0
@@ -292,7 +292,7 @@ func (u unfinished) end(bytes int) {
 			break
 		}
 	}
-	if was {
+	if before > u.of.limit.Load() { // somebody may wait for that
 		u.of.wake()
 	}
 }
@@ -356,10 +356,13 @@ func (w *watchedStream) Value(key any) any {
 // anybody looks at it, since its time is over already, stays noted: then its
 // connection is closed in the end.
 func takeStream(ctx context.Context, _ *tap.Info) (context.Context, error) {
-	from, _ := peer.FromContext(ctx)
+	from, known := peer.FromContext(ctx)
+	if !known || ctx.Err() != nil {
+		return ctx, nil
+	}
 	info, watched := from.AuthInfo.(watchedInfo)
 	switch {
-	case !watched || ctx.Err() != nil:
+	case !watched:
 		return ctx, nil
 	case info.of.all.pending.Load() >= manyStreams && info.of.pending.Load() >= info.of.all.streams.Load():
 		return nil, status.Error(codes.ResourceExhausted, "this connection has too many streams without a message")
@@ -373,6 +376,12 @@ func begun(ctx context.Context) unfinished {
 		return stream.unfinished
 	}
 	return unfinished{}
+}
+
+// unknownMethod answers for what the server does not have.
+func unknownMethod(_ any, stream grpc.ServerStream) error {
+	begun(stream.Context()).end(0)
+	return status.Error(codes.Unimplemented, "the server has no such method")
 }
 
 // watchedService is a service of which each stream is watched until its first message

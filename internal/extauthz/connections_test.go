@@ -145,6 +145,20 @@ func TestUnfinishedIsClosed(t *testing.T) {
 	}
 }
 
+// TestUnknownMethodStays: a client that asks for what the server does not have is told
+// so, and its connection stays.
+func TestUnknownMethodStays(t *testing.T) {
+	w := start(t)
+	for _, method := range []string{"/no.such.Service/Method", "/" + extauthz.ServiceName + "/Method"} {
+		if err := w.conn.Invoke(t.Context(), method, request("GET", "/open/x"), new(authv3.CheckResponse)); code(err) != "Unimplemented" {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+	if got := w.server.Unfinished(); got != 0 {
+		t.Errorf("%d streams count as unfinished", got)
+	}
+}
+
 // TestUnreadIsBounded: of messages that are not whole no more is read than a share,
 // and what was left unread is read once there is room.
 func TestUnreadIsBounded(t *testing.T) {

@@ -112,6 +112,7 @@ func newServer(s *service, transport credentials.TransportCredentials, all *conn
 			grpc.MaxHeaderListSize(maxHeaderListBytes),
 			grpc.ReadBufferSize(bufferBytes),
 			grpc.InTapHandle(takeStream),
+			grpc.UnknownServiceHandler(unknownMethod),
 			grpc.NumStreamWorkers(uint32(streamWorkers*runtime.GOMAXPROCS(0))),
 			grpc.InitialWindowSize(windowBytes),
 			grpc.InitialConnWindowSize(windowBytes),
