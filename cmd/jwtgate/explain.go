@@ -250,7 +250,7 @@ func askServer(ctx context.Context, client *http.Client, server, id string) (rec
 	case err != nil:
 		return record, "could not be asked: " + err.Error()
 	case status == http.StatusMisdirectedRequest:
-		return record, "does not allow this host name; use its IP address, or add the name to admin.hosts in its configuration"
+		return record, "does not allow this host name; use its IP address, or add the name to admin.hosts in its configuration and restart it"
 	case status != http.StatusNotFound:
 		return record, fmt.Sprintf("answered %d; is it the admin address?", status)
 	}

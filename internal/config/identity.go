@@ -102,7 +102,7 @@ func checkBareHeaders(d *decoder, c *Config) {
 			continue
 		}
 		if at := slices.IndexFunc(h.Claims, bare); at >= 0 {
-			d.warn(path, "is made of %s, which carries no prefix: each issuer says of its own users what it likes there; let the application look at x-user-issuer too",
+			d.warn(path, "uses %s, which carries no issuer prefix: two issuers can send the same value; let the application check the issuer ($issuer) too",
 				h.Claims[at])
 		}
 	}

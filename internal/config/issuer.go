@@ -41,7 +41,7 @@ func issuerObject() object[issuerFile] {
 				listOf("a list such as [access, id]", oneOf("access", "id")), func(f *of) *[]string { return &f.TokenUse }),
 			field("bound_tokens", "what becomes of a token that is bound to a key (cnf), whose proof is not verified here", oneOf("refuse", "accept_as_bearer"),
 				func(f *of) *string { return &f.boundTokens }).or("refuse"),
-			field("email_verified", "assumed: an e-mail address counts as verified where the token does not say; required: it does not", oneOf("required", "assumed"),
+			field("email_verified", "required: email is used only if the token says email_verified: true; assumed: also if email_verified is missing", oneOf("required", "assumed"),
 				func(f *of) *string { return &f.emailVerified }).or("required"),
 			field("token_types", "the token's typ, when it has one, must be one of them", listOf("a list such as [JWT, at+jwt]", typeForm()),
 				func(f *of) *[]string { return &f.TokenTypes }).or("[JWT, at+jwt]"),
@@ -156,8 +156,8 @@ func checkGeneric(d *decoder, at place, f *issuerFile) {
 	case empty:
 		d.warn(at.below("clients"), "is an empty list: only the audience of a token is checked, not its client")
 	case !audiences:
-		d.warn(at.below("clients"), "stands without audiences: a token that was issued to one of these clients for any other API is taken too, "+
-			"so that API can use what it was sent; write audiences: [AUDIENCE]")
+		d.warn(at.below("clients"), "is set without audiences: a token that was issued to one of these clients for another API is accepted too, "+
+			"so that API could replay it here; write audiences: [AUDIENCE]")
 	}
 	if strings.Contains(f.url, "cognito-idp") && strings.Contains(f.url, ".amazonaws.") {
 		d.warn(at.below("issuer"), "is a Cognito user pool; cognito: POOL also takes its other issuer form and checks its kinds of token")

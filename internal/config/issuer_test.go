@@ -266,8 +266,8 @@ func TestWarnings(t *testing.T) {
 		`2:54: issuers.a.clients is an empty list: only the audience of a token is checked, not its client`,
 		`2:91: issuers.a.dangerously_allow_http is on: whoever is between the gate and this issuer can put in keys of their own`,
 		`3:15: issuers.b.issuer is a Cognito user pool; cognito: POOL also takes its other issuer form and checks its kinds of token`,
-		`3:74: issuers.b.clients stands without audiences: a token that was issued to one of these clients for any other API is taken too, ` +
-			`so that API can use what it was sent; write audiences: [AUDIENCE]`,
+		`3:74: issuers.b.clients is set without audiences: a token that was issued to one of these clients for another API is accepted too, ` +
+			`so that API could replay it here; write audiences: [AUDIENCE]`,
 		`4:45: issuers.c.audiences holds for no ID token, whose aud is its client: all of them are refused; token_use: [access] says so`,
 		`4:103: issuers.c.jwks.proxy has no effect, since the keys are read from a file`,
 		`5:114: issuers.d.jwks.max_stale is 10m, shorter than refresh_interval (15m): good keys are refused between two fetches`,

@@ -28,7 +28,7 @@ func serverObject() object[Server] {
 				func(s *Server) *fs.FileMode { return &s.SocketMode }).or(`"0660"`),
 			field("drain_delay", "NOT_SERVING this long before connections close", duration("3s", 0, 10*time.Minute),
 				func(s *Server) *time.Duration { return &s.DrainDelay }).or("3s"),
-			field("max_connections", "a further connection is closed at once", number("connections", 1, 100_000),
+			field("max_connections", "maximum number of connections; a new one replaces the oldest without a stream, or is closed", number("connections", 1, 100_000),
 				func(s *Server) *int { return &s.MaxConnections }).or("1000"),
 		},
 	}

@@ -157,7 +157,7 @@ func lintEdgeRows(t *testing.T) []lintRow {
 		{id: "underscore-headers", scripted: true, edits: []string{"DROP_HEADER", "ALLOW"}, open: arrives("X_other", "x_other: a")},
 		{id: "use-remote-address", scripted: true, edits: []string{"use_remote_address: true", "use_remote_address: false"}, open: arrives("X-Envoy-Original-Path", "x-envoy-original-path: /admin")},
 		{id: "client-cert-header", scripted: true, edits: []string{"SANITIZE", "ALWAYS_FORWARD_ONLY"}, open: arrives("X-Forwarded-Client-Cert", "x-forwarded-client-cert: By=me")},
-		{id: "question-too-long", edits: []string{"          request_headers_timeout: 10s\n", "          request_headers_timeout: 10s\n          max_request_headers_kb: 200\n"},
+		{id: "check-request-too-large", edits: []string{"          request_headers_timeout: 10s\n", "          request_headers_timeout: 10s\n          max_request_headers_kb: 200\n"},
 			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
 				long := "cookie: a=" + strings.Repeat("a", 60<<10) // which the gate is sent
 				return http1(t, p.address, call{line: "GET /", headers: []string{long, long, long}}).Status >= http.StatusInternalServerError

@@ -44,22 +44,22 @@ func (l *linter) authz(m *manager, f filter) {
 // What the gate takes of a CheckRequest, and how much of it is no header and no body of
 // the request: addresses, names of headers, a client's certificate.
 const (
-	mostQuestion  = 128 << 10
-	aboutQuestion = 8 << 10
+	mostCheckRequest = 128 << 10
+	beyondHeaders    = 8 << 10
 )
 
 // size looks at how much one CheckRequest can hold.
 func (l *linter) size(m *manager, a *value) {
 	at := m.hcm.get("max_request_headers_kb")
-	bytes := at.number(60)*1024 + aboutQuestion
+	bytes := at.number(60)*1024 + beyondHeaders
 	if body := a.get("with_request_body"); body.there() {
 		bytes += body.get("max_request_bytes").number(0)
 		if !at.there() {
 			at = body
 		}
 	}
-	if bytes > mostQuestion {
-		l.report("question-too-long", at, "Envoy may ask with %.0f KiB, and the gate takes 128", bytes/1024)
+	if bytes > mostCheckRequest {
+		l.report("check-request-too-large", at, "a CheckRequest can have %.0f KiB, and jwtgate takes 128", bytes/1024)
 	}
 }
 

@@ -52,7 +52,7 @@ func (o *connection) wake() {
 	o.mu.Unlock()
 }
 
-// Close closes it, for whoever reads it too.
+// Close closes the connection, and ends a Read that waits.
 func (o *connection) Close() error {
 	if !o.ended.Swap(true) {
 		o.all.mu.Lock()

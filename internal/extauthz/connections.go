@@ -14,7 +14,7 @@ const (
 	messageTime     = 5 * time.Second  // from a stream's beginning to its whole message
 	firstStreamTime = 10 * time.Second // from a connection's beginning to its first stream
 	sweepInterval   = time.Second
-	epochs          = 8 // sweeps that a stream's beginning is told apart for; more than messageTime has
+	epochs          = 8 // sweeps for which the beginnings of streams are kept apart: more than messageTime has
 	// unreadBytes is how much of messages that are not whole yet is taken from all
 	// connections together; each has its share, and at least room for one message.
 	unreadBytes   = 16 << 20
@@ -27,14 +27,14 @@ const (
 	manyStreams = 800
 )
 
-// connections are those of the gRPC port. They bound what strangers can have the
-// server hold: a connection that leaves a message incomplete, or opens no stream, is
-// closed, and of unfinished messages no more than a share is read. It is safe for
-// concurrent use. Make one with newConnections.
+// connections are the connections of the gRPC port. They limit how much memory and how
+// many streams untrusted clients can hold: a connection that leaves a message
+// incomplete, or opens no stream, is closed, and of incomplete messages no more than a
+// share is read. It is safe for concurrent use. Make one with newConnections.
 type connections struct {
 	most   int // how many there may be
 	logger *slog.Logger
-	count  func(reason string) // of each that is closed or refused
+	count  func(reason string) // called for each connection that is closed or refused
 
 	epoch   atomic.Uint32 // counts sweeps
 	pending atomic.Int32  // streams without a whole message
@@ -100,7 +100,7 @@ func (c *connections) add(raw net.Conn) *connection {
 	}
 	c.mu.Unlock()
 	if tell {
-		c.logger.Warn("a connection was refused: there are as many as server.max_connections allows",
+		c.logger.Warn("connection refused: server.max_connections reached",
 			"peer", raw.RemoteAddr().String(), "max_connections", c.most)
 	}
 	if full {

@@ -83,6 +83,7 @@ func takeStream(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	case !watched:
 		return ctx, nil
 	case info.of.all.pending.Load() >= manyStreams && info.of.pending.Load() >= info.of.all.streams.Load():
+		info.of.all.count("too_many_streams")
 		return nil, status.Error(codes.ResourceExhausted, "this connection has too many streams without a message")
 	}
 	return &watchedStream{ctx, info.of.begin()}, nil

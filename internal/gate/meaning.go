@@ -217,10 +217,10 @@ func claimMeanings() []Meaning {
 		invalidToken(ReasonTokenUseMismatch, CheckClaims, token.ErrTokenUseMismatch,
 			"this kind of token is not accepted here", "send the access token; or list the kind in the issuer's token_use"),
 		invalidToken(ReasonTokenBound, CheckClaims, token.ErrTokenBound,
-			"the token is bound to a key, and proofs of keys are not accepted here",
-			"ask for a token that is not bound; or write bound_tokens: accept_as_bearer for its issuer"),
+			"the token is bound to a key, and proof of possession is not supported",
+			"request a token that is not bound; or write bound_tokens: accept_as_bearer for its issuer"),
 		invalidToken(ReasonSubjectMissing, CheckClaims, token.ErrSubjectMissing,
-			"the token names no subject", "have the issuer put sub into its tokens, or the claims that x-user-id is made of"),
+			"the token does not name the user", "have the issuer put sub into its tokens, or the claims that x-user-id is made of"),
 		invalidToken(ReasonTokenRevoked, CheckClaims, token.ErrTokenRevoked,
 			"the token has been revoked", "log in again; or take its line out of the revoked file"),
 	}
@@ -276,6 +276,7 @@ func NearTexts() []NearText {
 	)
 	return []NearText{
 		{token.NearNoScheme, []Reason{ReasonCredentialMissing}, "a JWT without the Bearer scheme"},
+		{token.NearScheme, []Reason{ReasonCredentialMissing}, "a token with the Bearer scheme, where one without it is needed"},
 		{token.NearIDToken, []Reason{ReasonTokenUseMismatch, ReasonAudienceMismatch}, "this is an ID token and an access token is needed"},
 		{token.NearAccessToken, []Reason{ReasonTokenUseMismatch}, "this is an access token and an ID token is needed"},
 		{token.NearClientInAudience, []Reason{ReasonClientMismatch}, client + "one that may call stands in its audience"},

@@ -79,9 +79,8 @@ Written from the program; ` + "`go test ./internal/gate -run TestReasonsPage -up
 	b.WriteString(`
 ## Near misses
 
-A mistake that is nearly right names itself, by its kind alone, in place of the reason's own text. What would tell a client something about
-your configuration before its signature has held, such as that a trusted issuer differs by a slash, is told only in the log and by
-the command explain.
+For some common mistakes the client gets a more specific text. Details that would reveal configuration before the signature is verified, such
+as an issuer that differs by a final slash, appear only in the log and in what the command explain prints.
 
 | the client is told | for the reasons |
 |---|---|

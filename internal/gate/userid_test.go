@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -18,6 +19,11 @@ routes:
   - {name: shadow,   match: /shadow,   shadow: true}
   - {name: groups,   match: /groups,   issuers: [home], groups: [admin]}
 `)
+	byEmail := startWith(t, issuersYAML+"identity: {headers: {x-user-id: email}}\n")
+	d := byEmail.decide(t, get("/x", bearer(mint(t, byEmail.home, claims(m{"email": "a@example.com"})))))
+	if d.Reason != "subject_missing" || !strings.Contains(d.Detail, "does not say email_verified: true") || !strings.Contains(d.Mend, "email_verified: assumed") {
+		t.Errorf("an address that nobody has verified: %s, %q, %q", d.Reason, d.Detail, d.Mend)
+	}
 	for _, row := range []struct {
 		name, path string
 		claims     m

@@ -158,10 +158,10 @@ func mutants() []mutant {
 		{"8 claims: no x-user-id", mapper, `if err != nil || value != "" {
 		return err
 	}
-	return &token`, `if err != nil || value == "" {
+	failure :=`, `if err != nil || value == "" {
 		return err
 	}
-	return &token`},
+	failure :=`},
 
 		{"8 claims: revoked", verify, `failure = v.revocation(token)`, `failure = nil`},
 

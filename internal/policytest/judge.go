@@ -147,7 +147,7 @@ func hint(cfg *config.Config, c *Case, d *gate.Decision) string {
 		return otherRoute(want.route, d)
 	case d.Verdict != gate.VerdictDeny && wantsDenial(want):
 		return tooOpen(cfg, d)
-	case d.Reason == gate.ReasonCredentialMissing && c.token == nil:
+	case d.Reason == gate.ReasonCredentialMissing && c.token == nil && len(c.request.headers) == 0:
 		return "the case sends no token; give it one with token:"
 	case d.Verdict != gate.VerdictAllow && wantsDenial(want):
 		return otherDenial(want, d)

@@ -61,9 +61,9 @@ func NewMetrics(build Build) *Metrics {
 	})
 	m.closedConnections = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "jwtgate_connections_closed_total",
-		Help: "Connections to the gRPC port that the gate closed, by reason: too_many, over server.max_connections; no_stream or no_message, of a client that left one out.",
+		Help: "Connections to the gRPC port that the gate closed, and streams that it refused, by reason: too_many, no_stream, no_message; too_many_streams.",
 	}, []string{"reason"})
-	for _, reason := range []string{"too_many", "no_stream", "no_message"} {
+	for _, reason := range []string{"too_many", "no_stream", "no_message", "too_many_streams"} {
 		m.closedConnections.WithLabelValues(reason)
 	}
 	m.shadow = prometheus.NewCounterVec(prometheus.CounterOpts{

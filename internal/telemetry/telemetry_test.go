@@ -232,6 +232,7 @@ func TestMetricNames(t *testing.T) {
 		`jwtgate_connections_closed_total{reason="no_message"} 0`,
 		`jwtgate_connections_closed_total{reason="no_stream"} 1`,
 		`jwtgate_connections_closed_total{reason="too_many"} 0`,
+		`jwtgate_connections_closed_total{reason="too_many_streams"} 0`,
 		`jwtgate_shadow_config_reloads_total{result="ok"} 1`,
 		`jwtgate_shadow_config_reloads_total{result="refused"} 0`,
 		`jwtgate_shadow_differences_total{from="allow",reason="group_missing",route="admin",to="deny"} 1`,

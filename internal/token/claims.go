@@ -85,7 +85,7 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *Failure {
 		return fail(ErrLifetimeTooLong, "there is no iat").
 			mend("let the issuer state iat, or leave max_lifetime of issuer " + quoted(i.name) + " out")
 	case i.maxLifetime > 0 && expiry.Sub(issuedAt) > i.maxLifetime:
-		return fail(ErrLifetimeTooLong, "it is "+expiry.Sub(issuedAt).String()+"; due is "+i.maxLifetime.String()+" at most").
+		return fail(ErrLifetimeTooLong, "it is "+expiry.Sub(issuedAt).String()+"; expected "+i.maxLifetime.String()+" at most").
 			mend("let the issuer sign for no longer, or raise max_lifetime of issuer " + quoted(i.name))
 	}
 	t.Expiry, t.issuedAt = expiry, issuedAt

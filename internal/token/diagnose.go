@@ -24,7 +24,7 @@ func (v *Verifier) diagnoseAudience(f *Failure, i *trusted, claims map[string]an
 	found, there, _ := audience(claims)
 	clients := i.clientsOf(claims)
 	if len(i.audiences) == 0 { // Cognito's, whose aud is there since a resource was asked for
-		f.Detail = "aud is " + listed(found) + "; due is " + oneOf(i.clients) + ", or one of audiences"
+		f.Detail = "aud is " + listed(found) + "; expected " + oneOf(i.clients) + ", or one of audiences"
 		f.Mend = "add the resource to audiences of issuer " + quoted(i.name) + " if it is this one, or ask for a token without a resource"
 		return
 	}
@@ -37,7 +37,7 @@ func (v *Verifier) diagnoseAudience(f *Failure, i *trusted, claims map[string]an
 	default:
 		f.Detail = "aud is " + listed(found)
 	}
-	f.Detail += "; due is " + oneOf(i.audiences)
+	f.Detail += "; expected " + oneOf(i.audiences)
 	f.Mend = "let the issuer put the audience into aud: " + askFor
 
 	configured := func(t *trusted) []string { return t.audiences }
@@ -100,7 +100,7 @@ func (v *Verifier) diagnoseClient(f *Failure, i *trusted, claims map[string]any)
 		}
 		f.Detail = strings.Join(said, ", ")
 	}
-	f.Detail += "; due is " + oneOf(i.clients)
+	f.Detail += "; expected " + oneOf(i.clients)
 	f.Mend = askFor
 
 	var wrong []string
@@ -135,15 +135,28 @@ func (i *trusted) mendClientInAudience(client string) string {
 }
 
 func (i *trusted) diagnoseUse(f *Failure, claims map[string]any, typ string) {
+	f.Detail = i.saysUse(claims, typ)
+	if otherUse(claims, typ) != "" {
+		f.Mend = "send the " + i.sent() + " token"
+		return
+	}
+	f.Detail += "; expected " + oneOf(i.tokenUse)
 	switch use := i.use(claims, typ); {
 	case use == useID:
 		f.Near, f.Mend = NearIDToken, "send the access token, or add id to token_use of issuer "+quoted(i.name)
+	case use == useAccess && i.cognito == nil:
+		f.Near, f.Mend = NearAccessToken, "send the ID token; if this is one, nothing in it shows that, so write token_use: [access, id] for issuer "+quoted(i.name)
 	case use == useAccess:
 		f.Near, f.Mend = NearAccessToken, "send the ID token, or add access to token_use of issuer "+quoted(i.name)
-	case i.cognito == nil:
-		f.Mend = "send the access token"
 	}
-	f.Detail = i.saysUse(claims, typ) + "; due is " + oneOf(i.tokenUse)
+}
+
+// sent is the kind of token that a client should send.
+func (i *trusted) sent() string {
+	if slices.Contains(i.tokenUse, useAccess) {
+		return "access"
+	}
+	return "ID"
 }
 
 // saysUse says what a token is for, and by which claim.
@@ -152,7 +165,9 @@ func (i *trusted) saysUse(claims map[string]any, typ string) string {
 	_, there := claims["token_use"]
 	switch other := otherUse(claims, typ); {
 	case other != "":
-		return "it is a token for " + other + ", which is never accepted"
+		return "it is a " + other + " token, which is always refused"
+	case i.cognito == nil && saysAccess(claims, typ):
+		return "the token says that it is an access token"
 	case i.cognito == nil && markOfIDToken(claims) != "":
 		return markOfIDToken(claims) + " shows an ID token"
 	case i.cognito == nil:

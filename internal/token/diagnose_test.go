@@ -40,7 +40,7 @@ func (d diagnosis) check(t *testing.T) {
 
 // TestAudienceDiagnosis: who a token is for instead, and whether that is nearly right.
 func TestAudienceDiagnosis(t *testing.T) {
-	const due = `; due is one of "orders-api", "invoices-api"`
+	const due = `; expected one of "orders-api", "invoices-api"`
 	const askFor = `ask for a token for one of "orders-api", "invoices-api"`
 	const notID = `send the access token, not the ID token: that one is for the client "site"`
 	long := strings.Repeat("x", 65)
@@ -50,23 +50,23 @@ func TestAudienceDiagnosis(t *testing.T) {
 		{name: "empty list", base: "api", claims: map[string]string{"aud": "[]"},
 			detail: "aud is empty" + due, mend: "let the issuer put the audience into aud: " + askFor},
 		{name: "another", base: "partner", claims: map[string]string{"aud": `"other-api"`},
-			detail: `aud is "other-api"; due is "orders-api"`, mend: `add "other-api" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+			detail: `aud is "other-api"; expected "orders-api"`, mend: `add "other-api" to audiences of issuer "partner", or ask for a token for "orders-api"`},
 		{name: "many, cut", base: "api", claims: map[string]string{"aud": `["` + long + `","\u0000","c","d","e","f"]`},
 			detail: `aud is "` + long[:64] + `"..., "\x00", "c", "d" and 2 more` + due,
 			mend:   `add "` + long[:64] + `"... to audiences of issuer "api", or ` + askFor},
 
 		{name: "another issuer's", base: "partner", claims: map[string]string{"aud": `"invoices-api"`}, near: token.NearOtherIssuersAudience,
-			detail: `aud is "invoices-api"; due is "orders-api"`,
+			detail: `aud is "invoices-api"; expected "orders-api"`,
 			mend:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or ask for a token for "orders-api"`},
 		{name: "another issuer's, second in a list", base: "partner", claims: map[string]string{"aud": `["x","invoices-api"]`}, near: token.NearOtherIssuersAudience,
-			detail: `aud is "x", "invoices-api"; due is "orders-api"`,
+			detail: `aud is "x", "invoices-api"; expected "orders-api"`,
 			mend:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or ask for a token for "orders-api"`},
 		{name: "another issuer's in capitals", base: "partner", claims: map[string]string{"aud": `"Invoices-API"`},
-			detail: `aud is "Invoices-API"; due is "orders-api"`, mend: `add "Invoices-API" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+			detail: `aud is "Invoices-API"; expected "orders-api"`, mend: `add "Invoices-API" to audiences of issuer "partner", or ask for a token for "orders-api"`},
 		{name: "another issuer's client", base: "partner", claims: map[string]string{"aud": `"site"`},
-			detail: `aud is "site"; due is "orders-api"`, mend: `add "site" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+			detail: `aud is "site"; expected "orders-api"`, mend: `add "site" to audiences of issuer "partner", or ask for a token for "orders-api"`},
 		{name: "another issuer's, behind all that are looked at", base: "partner", claims: map[string]string{"aud": `["a","b","c","d","invoices-api"]`},
-			detail: `aud is "a", "b", "c", "d" and 1 more; due is "orders-api"`, mend: `add "a" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+			detail: `aud is "a", "b", "c", "d" and 1 more; expected "orders-api"`, mend: `add "a" to audiences of issuer "partner", or ask for a token for "orders-api"`},
 
 		{name: "the audience is its client_id", base: "api", claims: map[string]string{"aud": `"account"`, "client_id": `"orders-api"`}, near: token.NearAudienceIsClient,
 			detail: `aud is "account"` + due + `; client_id is "orders-api"`,
@@ -82,9 +82,9 @@ func TestAudienceDiagnosis(t *testing.T) {
 		{name: "ID token", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`, "at_hash": `"h"`}, near: token.NearIDToken, detail: `aud is "site"` + due, mend: notID},
 		{name: "ID token without azp", base: "api", claims: map[string]string{"aud": `"site"`, "nonce": `"n"`}, near: token.NearIDToken, detail: `aud is "site"` + due, mend: notID},
 		{name: "ID token for a configured client", base: "both", claims: map[string]string{"aud": `"site"`, "client_id": "", "c_hash": `"h"`}, near: token.NearIDToken,
-			detail: `aud is "site"; due is "orders-api"`, mend: notID},
+			detail: `aud is "site"; expected "orders-api"`, mend: notID},
 		{name: "ID token for a client that is not configured", base: "both", claims: map[string]string{"aud": `"app"`, "client_id": "", "nonce": `"n"`},
-			detail: `aud is "app"; due is "orders-api"`, mend: `add "app" to audiences of issuer "both", or ask for a token for "orders-api"`},
+			detail: `aud is "app"; expected "orders-api"`, mend: `add "app" to audiences of issuer "both", or ask for a token for "orders-api"`},
 		{name: "access token with a nonce", base: "api", claims: map[string]string{"aud": `"account"`, "azp": `"site"`, "nonce": `"n"`},
 			detail: `aud is "account"` + due, mend: `add "account" to audiences of issuer "api", or ` + askFor},
 		{name: "access token for its client", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`},
@@ -100,9 +100,9 @@ func TestAudienceDiagnosis(t *testing.T) {
 // TestClientDiagnosis: which client a token was issued to instead, and whether
 // that is nearly right.
 func TestClientDiagnosis(t *testing.T) {
-	const due = `; due is one of "site", "cli"`
+	const due = `; expected one of "site", "cli"`
 	const get = `ask for a token as one of "site", "cli"`
-	const poolDue = `; due is one of "3v5site", "3v5mobile"`
+	const poolDue = `; expected one of "3v5site", "3v5mobile"`
 	const poolGet = `ask for a token as one of "3v5site", "3v5mobile"`
 	accessOnly := `"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AccessOnly"`
 	for _, d := range []diagnosis{
@@ -125,14 +125,14 @@ func TestClientDiagnosis(t *testing.T) {
 			mend:   `ask for a token as "3v5site": aud of an access token is chosen by whoever asked for it, and does not count`},
 
 		{name: "another issuer's", base: "both", claims: map[string]string{"client_id": `"cli"`}, near: token.NearOtherIssuersClient,
-			detail: `client_id is "cli"; due is "site"`, mend: `"cli" is a client of issuer "web": add it to clients of issuer "both", or ask for a token as "site"`},
+			detail: `client_id is "cli"; expected "site"`, mend: `"cli" is a client of issuer "web": add it to clients of issuer "both", or ask for a token as "site"`},
 		{name: "another issuer's azp", base: "both", claims: map[string]string{"azp": `"3v5mobile"`}, near: token.NearOtherIssuersClient,
-			detail: `client_id is "site", azp is "3v5mobile"; due is "site"`,
+			detail: `client_id is "site", azp is "3v5mobile"; expected "site"`,
 			mend:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "both", or ask for a token as "site"`},
 		{name: "another issuer's audience", base: "web", claims: map[string]string{"client_id": `"orders-api"`},
 			detail: `client_id is "orders-api"` + due, mend: `add "orders-api" to clients of issuer "web", or ` + get},
 		{name: "another pool's, by an ID token", base: "pool id", claims: map[string]string{"iss": accessOnly, "aud": `"3v5mobile"`}, near: token.NearOtherIssuersClient,
-			detail: `aud of this ID token is "3v5mobile"; due is "3v5site"`,
+			detail: `aud of this ID token is "3v5mobile"; expected "3v5site"`,
 			mend:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "pool-access", or ask for a token as "3v5site"`},
 
 		{name: "Cognito ID token of another", base: "pool id", claims: map[string]string{"aud": `"app"`},
@@ -152,21 +152,26 @@ func TestUseDiagnosis(t *testing.T) {
 	pool := func(id string) string { return `"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_` + id + `"` }
 	for _, d := range []diagnosis{
 		{name: "Cognito ID token", base: "pool id", claims: map[string]string{"iss": pool("AccessOnly")}, near: token.NearIDToken,
-			detail: `token_use is "id"; due is "access"`, mend: `send the access token, or add id to token_use of issuer "pool-access"`},
+			detail: `token_use is "id"; expected "access"`, mend: `send the access token, or add id to token_use of issuer "pool-access"`},
 		{name: "Cognito access token", base: "pool access", claims: map[string]string{"iss": pool("IdOnly")}, near: token.NearAccessToken,
-			detail: `token_use is "access"; due is "id"`, mend: `send the ID token, or add access to token_use of issuer "pool-id"`},
-		{name: "Cognito, another kind", base: "pool access", claims: map[string]string{"token_use": `"refresh"`}, detail: `token_use is "refresh"; due is one of "access", "id"`},
-		{name: "Cognito, in capitals", base: "pool access", claims: map[string]string{"iss": pool("AccessOnly"), "token_use": `"ID"`}, detail: `token_use is "ID"; due is "access"`},
-		{name: "Cognito, no string", base: "pool access", claims: map[string]string{"token_use": `["id"]`}, detail: `token_use is no string; due is one of "access", "id"`},
-		{name: "Cognito, none", base: "pool access", claims: map[string]string{"token_use": ""}, detail: `there is no token_use; due is one of "access", "id"`},
+			detail: `token_use is "access"; expected "id"`, mend: `send the ID token, or add access to token_use of issuer "pool-id"`},
+		{name: "Cognito, another kind", base: "pool access", claims: map[string]string{"token_use": `"refresh"`}, detail: `token_use is "refresh"; expected one of "access", "id"`},
+		{name: "Cognito, in capitals", base: "pool access", claims: map[string]string{"iss": pool("AccessOnly"), "token_use": `"ID"`}, detail: `token_use is "ID"; expected "access"`},
+		{name: "Cognito, no string", base: "pool access", claims: map[string]string{"token_use": `["id"]`}, detail: `token_use is no string; expected one of "access", "id"`},
+		{name: "Cognito, none", base: "pool access", claims: map[string]string{"token_use": ""}, detail: `there is no token_use; expected one of "access", "id"`},
 		{name: "nonce", base: "api", claims: map[string]string{"nonce": `"n"`}, near: token.NearIDToken,
-			detail: `nonce shows an ID token; due is "access"`, mend: `send the access token, or add id to token_use of issuer "api"`},
+			detail: `nonce shows an ID token; expected "access"`, mend: `send the access token, or add id to token_use of issuer "api"`},
 		{name: "Keycloak's typ", base: "api", claims: map[string]string{"typ": `"ID"`}, near: token.NearIDToken,
-			detail: `typ shows an ID token; due is "access"`, mend: `send the access token, or add id to token_use of issuer "api"`},
+			detail: `typ shows an ID token; expected "access"`, mend: `send the access token, or add id to token_use of issuer "api"`},
 		{name: "an access token", base: "api", claims: map[string]string{"iss": `"https://front.example/"`}, near: token.NearAccessToken,
-			detail: `nothing shows an ID token; due is "id"`, mend: `send the ID token, or add access to token_use of issuer "front"`},
+			detail: `nothing shows an ID token; expected "id"`, mend: `send the ID token; if this is one, nothing in it shows that, so write token_use: [access, id] for issuer "front"`},
+		{name: "an access token that says so", base: "api", claims: map[string]string{"iss": `"https://front.example/"`, "typ": `"Bearer"`, "nonce": `"n"`}, near: token.NearAccessToken,
+			detail: `the token says that it is an access token; expected "id"`,
+			mend:   `send the ID token; if this is one, nothing in it shows that, so write token_use: [access, id] for issuer "front"`},
+		{name: "a logout token where ID tokens are taken", base: "api", claims: map[string]string{"iss": `"https://front.example/"`, "typ": `"Logout"`},
+			detail: "it is a logout token, which is always refused", mend: "send the ID token"},
 		{name: "a logout token", base: "api", claims: map[string]string{"typ": `"Logout"`},
-			detail: `it is a token for logout, which is never accepted; due is "access"`, mend: "send the access token"},
+			detail: "it is a logout token, which is always refused", mend: "send the access token"},
 	} {
 		d.want = token.ErrTokenUseMismatch
 		t.Run(d.name, d.check)

@@ -51,6 +51,9 @@ const (
 	// NearNoScheme: a JWT in Authorization without the Bearer scheme.
 	NearNoScheme NearMiss = "no_scheme"
 
+	// NearScheme: a token with the Bearer scheme, where it is read without one.
+	NearScheme NearMiss = "scheme"
+
 	// NearIssuerSlash: an iss that is a configured one but for its final slash.
 	NearIssuerSlash NearMiss = "issuer_slash"
 	// NearIssuerScheme: an iss that is a configured one but for http, https, or

@@ -126,13 +126,14 @@ func (m *Message) authorization(place config.TokenSource, from []config.TokenSou
 	case place.Kind == config.SourceBearer && isBearer:
 		raw := strings.TrimLeft(rest, " ")
 		if raw == "" || len(raw) == len(rest) {
-			return Credential{}, fail(ErrMalformed, "Bearer without a token behind spaces")
+			return Credential{}, fail(ErrMalformed, "the Bearer scheme without a token")
 		}
 		return Credential{Raw: raw, Found: true}, nil
 	case place.Kind == config.SourceHeader && alone && !isBearer:
 		return Credential{Raw: value, Found: value != ""}, nil
 	case isBearer && !reads(config.SourceBearer):
-		return Credential{}, fail(ErrMissing, "the Bearer scheme in Authorization, where the token has to stand alone")
+		return Credential{}, (&Failure{Err: ErrMissing, Near: NearScheme, Detail: "Authorization has the Bearer scheme, and the token without a scheme is expected"}).
+			mend("send the token without Bearer, or add bearer to the places that are read")
 	case !isBearer && holdsJWT(value) && !(alone && reads(config.SourceHeader)):
 		return Credential{}, (&Failure{Err: ErrMissing, Near: NearNoScheme, Detail: "Authorization holds a JWT without the Bearer scheme"}).
 			mend("send Authorization: Bearer TOKEN; where clients send the token alone, write {header: authorization} in the places that are read")

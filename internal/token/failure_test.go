@@ -158,8 +158,8 @@ func TestFailureDetails(t *testing.T) {
 func TestLifetimeDetails(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	for detail, v := range map[string]vector{
-		"there is no iat":                     {Base: "brief", Drop: []string{"claims.iat"}},
-		"it is 1h0m1s; due is 1h0m0s at most": {Base: "brief", Claims: map[string]json.RawMessage{"exp": json.RawMessage(`"{{now+3601}}"`)}},
+		"there is no iat":                       {Base: "brief", Drop: []string{"claims.iat"}},
+		"it is 1h0m1s; expected 1h0m0s at most": {Base: "brief", Claims: map[string]json.RawMessage{"exp": json.RawMessage(`"{{now+3601}}"`)}},
 	} {
 		_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
 		if failure := refusal(t, err, token.ErrLifetimeTooLong); failure.Detail != detail {

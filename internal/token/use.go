@@ -35,7 +35,7 @@ func otherUse(claims map[string]any, typ string) string {
 	case typ == "logout+jwt", strings.EqualFold(kind, "Logout"):
 		return "logout"
 	case typ == "secevent+jwt", claims["events"] != nil: // RFC 8417 section 2.2
-		return "events"
+		return "security event"
 	case strings.EqualFold(kind, "Refresh"), strings.EqualFold(kind, "Offline"):
 		return "refresh"
 	}

@@ -204,10 +204,10 @@ func (v *Verifier) findKey(ctx context.Context, c *candidate) *Failure {
 	case issuer == nil:
 		return v.unknownIssuer(iss)
 	case !slices.Contains(issuer.algorithms, h.alg):
-		return fail(ErrAlgNotAllowed, "not for issuer "+quoted(issuer.name)+": alg "+quoted(h.alg)+"; due is "+oneOf(issuer.algorithms)).
+		return fail(ErrAlgNotAllowed, "not for issuer "+quoted(issuer.name)+": alg "+quoted(h.alg)+"; expected "+oneOf(issuer.algorithms)).
 			mend("add " + h.alg + " to algorithms of issuer " + quoted(issuer.name) + " if it signs so")
 	case h.hasType && !issuer.types[h.typ]:
-		return fail(ErrTypeNotAllowed, "not for issuer "+quoted(issuer.name)+": typ "+quoted(h.typ)+"; due is "+oneOf(issuer.tokenTypes)).
+		return fail(ErrTypeNotAllowed, "not for issuer "+quoted(issuer.name)+": typ "+quoted(h.typ)+"; expected "+oneOf(issuer.tokenTypes)).
 			mend("add " + quoted(h.typ) + " to token_types of issuer " + quoted(issuer.name) + " if its access tokens are such")
 	}
 	// Read before the key, so that a key which goes meanwhile is never taken for
