@@ -202,9 +202,9 @@ func issuerURL() form[string] {
 }
 
 func prefixForm() form[string] {
-	const says = `visible ASCII characters in quotes, such as "partner:", or ""`
+	const says = `visible ASCII characters without a comma, in quotes, such as "partner:", or ""`
 	return textOf(says, func(text string) string {
-		if len(text) > 64 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		if len(text) > 64 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ',' }) {
 			return fmt.Sprintf("is %s; write at most 64 %s", shown(text), says)
 		}
 		return ""

@@ -159,8 +159,9 @@ func TestIssuerValueMistakes(t *testing.T) {
 		{"a lifetime in days", web + `, max_lifetime: ▸1d`, `issuers.a.max_lifetime is "1d", which is no duration (the units are ms, s, m and h); write a duration with its unit, such as 24h, from 1s to 87600h`},
 		{"a lifetime without a unit", web + `, max_lifetime: ▸86400`, `issuers.a.max_lifetime is "86400" without a unit; write a duration with its unit, such as 24h, from 1s to 87600h`},
 		{"a lifetime that says no limit", web + `, max_lifetime: ▸null`, `issuers.a.max_lifetime has no value; write a duration with its unit, such as 24h, from 1s to 87600h, or leave the key out`},
-		{"a prefix with a space", web + `, prefix: ▸"a b"`, `issuers.a.prefix is "a b"; write at most 64 visible ASCII characters in quotes, such as "partner:", or ""`},
-		{"a prefix that is not ASCII", web + `, prefix: ▸"é"`, `issuers.a.prefix is "é"; write at most 64 visible ASCII characters in quotes, such as "partner:", or ""`},
+		{"a prefix with a space", web + `, prefix: ▸"a b"`, `issuers.a.prefix is "a b"; write at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
+		{"a prefix with a comma", web + `, prefix: ▸"p,q:"`, `issuers.a.prefix is "p,q:"; write at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
+		{"a prefix that is not ASCII", web + `, prefix: ▸"é"`, `issuers.a.prefix is "é"; write at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
 		{"groups from a gate value", web + `, groups_claim: [▸$groups]`, `issuers.a.groups_claim[0] is "$groups", which is no value of the gate; write a claim such as groups`},
 	})
 }
@@ -199,7 +200,7 @@ func TestEmptyIsNeverUnchecked(t *testing.T) {
 		{"issuer", "issuers: {a: {issuer: '', audiences: [a]}}\n",
 			[]string{`1:23: issuers.a.issuer is no absolute URL with https://; write the issuer's URL as its tokens have it, such as https://login.example/`}},
 		{"prefix", cognito + "clients: [c], prefix: }}\n", []string{
-			`1:51: issuers.a.prefix has no value; write visible ASCII characters in quotes, such as "partner:", or "", or leave the key out`}},
+			`1:51: issuers.a.prefix has no value; write visible ASCII characters without a comma, in quotes, such as "partner:", or "", or leave the key out`}},
 		{"a route's issuers", pool + "routes: [{match: /a, issuers: []}]\n", []string{`2:22: routes[0].issuers is an empty list; write a list such as [cruddur], or leave the key out`}},
 		{"a route's groups", pool + "routes: [{match: /a, groups: {all: []}}]\n", []string{`2:31: routes[0].groups.all is an empty list; write a list such as [admin], or leave the key out`}},
 		{"a route's scope", pool + "routes: [{match: /a, scopes: ['']}]\n", []string{`2:31: routes[0].scopes[0] is empty; write a scope`}},

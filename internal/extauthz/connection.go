@@ -12,6 +12,7 @@ type connection struct {
 	net.Conn
 	all *connections
 
+	number  uint64               // counts connections
 	since   uint32               // the epoch of its beginning
 	asked   atomic.Bool          // it has opened a stream
 	limit   atomic.Int64         // its share
@@ -35,14 +36,26 @@ func (o *connection) Read(into []byte) (int, error) {
 		o.mu.Unlock()
 	}
 	n, err := o.Conn.Read(into)
+	if o.pending.Load() == 0 {
+		o.unread.Store(0)
+	}
 	o.unread.Add(int64(n))
 	return n, err
 }
 
-func (o *connection) full() bool { return o.unread.Load() > o.limit.Load() }
+// full reports whether more than the share of incomplete messages has been read. What
+// is read while no stream waits for its message belongs to none: the rest of one that
+// was refused, and frames of the connection's own.
+func (o *connection) full() bool { return o.pending.Load() > 0 && o.unread.Load() > o.limit.Load() }
 
+// setShare sets the share, for a new sweep. A connection that is full gets room for one
+// message more: what is counted for headers and frames is an estimate, and the message
+// that is incomplete might be a proper one.
 func (o *connection) setShare(bytes int64) {
 	o.limit.Store(bytes)
+	if o.full() {
+		o.unread.Add(-maxMessageBytes)
+	}
 	o.wake()
 }
 
@@ -87,7 +100,9 @@ func (o *connection) begin() unfinished {
 	}
 	at := o.all.epoch.Load() % epochs
 	o.begun[at].Add(1)
-	o.pending.Add(1)
+	if o.pending.Add(1) == 1 {
+		o.all.active.Add(1)
+	}
 	o.all.pending.Add(1)
 	return unfinished{o, at}
 }
@@ -107,6 +122,9 @@ func (u unfinished) end(bytes int) {
 	u.of.begun[u.at].Add(-1)
 	u.of.all.pending.Add(-1)
 	last := u.of.pending.Add(-1) == 0
+	if last {
+		u.of.all.active.Add(-1)
+	}
 	var before int64
 	for {
 		before = u.of.unread.Load()

@@ -22,9 +22,13 @@ const (
 	mostShare     = 4 << 20
 	overheadBytes = 256 // of a message's headers and frames, about
 	// manyStreams is how many streams without a whole message are taken from all
-	// connections together, before each is held to its share of them. A stream that waits
-	// takes about 17 KB.
+	// connections together, before each of those that have any is held to its share of
+	// them, and fewStreams is the least of that. A stream that waits takes about 17 KB.
 	manyStreams = 800
+	fewStreams  = 16
+	// mostWatches is how many may watch the health of the server, which takes as much as a
+	// stream that waits. Envoy asks for it instead.
+	mostWatches = 100
 )
 
 // connections are the connections of the gRPC port. They limit how much memory and how
@@ -36,18 +40,18 @@ type connections struct {
 	logger *slog.Logger
 	count  func(reason string) // called for each connection that is closed or refused
 
-	epoch   atomic.Uint32 // counts sweeps
-	pending atomic.Int32  // streams without a whole message
-	streams atomic.Int32  // a connection's share of manyStreams
-	mu      sync.Mutex
-	open    map[*connection]struct{} // guarded by mu
-	told    time.Time                // when a refusal was logged; guarded by mu
+	epoch    atomic.Uint32 // counts sweeps
+	accepted atomic.Uint64 // connections
+	pending  atomic.Int32  // streams without a whole message
+	active   atomic.Int32  // connections that have such streams
+	watches  atomic.Int32  // streams that watch the health of the server
+	mu       sync.Mutex
+	open     map[*connection]struct{} // guarded by mu
+	told     time.Time                // when a refusal was logged; guarded by mu
 }
 
 func newConnections(most int, logger *slog.Logger, count func(reason string)) *connections {
-	c := &connections{most: most, logger: logger, count: count, open: make(map[*connection]struct{})}
-	c.streams.Store(manyStreams)
-	return c
+	return &connections{most: most, logger: logger, count: count, open: make(map[*connection]struct{})}
 }
 
 // Open returns how many there are.
@@ -85,6 +89,7 @@ func (l watchedListener) Accept() (net.Conn, error) {
 func (c *connections) add(raw net.Conn) *connection {
 	one := &connection{Conn: raw, all: c, since: c.epoch.Load()}
 	one.room.L = &one.mu
+	one.number = c.accepted.Add(1)
 	one.limit.Store(leastShare) // until the next sweep
 	c.mu.Lock()
 	silent := c.oldestSilent()
@@ -96,7 +101,6 @@ func (c *connections) add(raw net.Conn) *connection {
 	}
 	if !full {
 		c.open[one] = struct{}{}
-		c.streams.Store(max(int32(manyStreams/len(c.open)), 1))
 	}
 	c.mu.Unlock()
 	if tell {
@@ -122,7 +126,7 @@ func (c *connections) oldestSilent() *connection {
 	}
 	var oldest *connection
 	for one := range c.open {
-		if !one.asked.Load() && (oldest == nil || int32(one.since-oldest.since) < 0) {
+		if !one.asked.Load() && (oldest == nil || one.number < oldest.number) {
 			oldest = one
 		}
 	}
@@ -132,6 +136,12 @@ func (c *connections) oldestSilent() *connection {
 // share is how much of unfinished messages may be read from one connection, in bytes.
 func (c *connections) share() int64 {
 	return min(max(unreadBytes/int64(max(c.Open(), 1)), leastShare), mostShare)
+}
+
+// streamShare is how many streams may wait for their message in one connection, where
+// many do in all.
+func (c *connections) streamShare() int32 {
+	return max(manyStreams/max(c.active.Load(), 1), fewStreams)
 }
 
 // watch sweeps until done is closed.
@@ -152,18 +162,20 @@ func (c *connections) watch(done <-chan struct{}) {
 func (c *connections) sweep() {
 	now := c.epoch.Add(1)
 	share := c.share()
-	c.streams.Store(max(int32(manyStreams/max(c.Open(), 1)), 1))
 	c.mu.Lock()
 	overdue := make(map[*connection]string)
-	pending := int32(0)
+	pending, active := int32(0), int32(0)
 	for one := range c.open {
-		pending += one.pending.Load()
+		if waiting := one.pending.Load(); waiting > 0 {
+			pending, active = pending+waiting, active+1
+		}
 		if why := one.overdue(now); why != "" {
 			overdue[one] = why
 		}
 		one.setShare(share)
 	}
 	c.pending.Store(pending) // those of connections that have ended are none
+	c.active.Store(active)
 	c.mu.Unlock()
 	for one, why := range overdue {
 		c.count(why)

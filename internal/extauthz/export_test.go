@@ -246,4 +246,5 @@ const (
 	StreamSweeps    = int(firstStreamTime/sweepInterval) + 1
 	MostShare       = mostShare
 	ManyStreams     = manyStreams
+	MostWatches     = mostWatches
 )

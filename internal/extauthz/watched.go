@@ -82,7 +82,7 @@ func takeStream(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	switch {
 	case !watched:
 		return ctx, nil
-	case info.of.all.pending.Load() >= manyStreams && info.of.pending.Load() >= info.of.all.streams.Load():
+	case info.of.all.pending.Load() >= manyStreams && info.of.pending.Load() >= info.of.all.streamShare():
 		info.of.all.count("too_many_streams")
 		return nil, status.Error(codes.ResourceExhausted, "this connection has too many streams without a message")
 	}
@@ -122,6 +122,15 @@ func watchedService(service grpc.ServiceDesc) *grpc.ServiceDesc {
 	for i, one := range service.Streams {
 		streams[i] = one
 		streams[i].Handler = func(server any, stream grpc.ServerStream) error {
+			of := begun(stream.Context()).of
+			if of != nil && of.all.watches.Add(1) > mostWatches {
+				of.all.watches.Add(-1)
+				begun(stream.Context()).end(0)
+				return status.Error(codes.ResourceExhausted, "too many watch the server")
+			}
+			if of != nil {
+				defer of.all.watches.Add(-1)
+			}
 			first := &firstMessage{ServerStream: stream, unfinished: begun(stream.Context())}
 			defer first.once.Do(func() { first.end(0) })
 			return one.Handler(server, first)

@@ -235,7 +235,7 @@ func mutants() []mutant {
 
 		{"connections: a message that does not come", "internal/extauthz/connection.go", `if o.begun[(now-age)%epochs].Load() > 0 {`, `if false {`},
 		{"connections: a stream that does not come", "internal/extauthz/connection.go", `if time.Duration(now-o.since)*sweepInterval > firstStreamTime {`, `if false {`},
-		{"connections: what is read of messages", "internal/extauthz/connection.go", `return o.unread.Load() > o.limit.Load()`, `return false`},
+		{"connections: what is read of messages", "internal/extauthz/connection.go", `o.unread.Load() > o.limit.Load()`, `false`},
 		{"connections: how many", conns, `full := len(c.open) >= c.most && silent == nil`, `full := false`},
 		{"connections: one that asks before one that does not", conns, `if !one.asked.Load() && (oldest`, `if false && (oldest`},
 		{"connections: a share of the streams", "internal/extauthz/watched.go", `info.of.all.pending.Load() >= manyStreams && `, `false && `},

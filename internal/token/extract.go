@@ -151,22 +151,64 @@ func cutBearer(value string) (rest string, isBearer bool) {
 	return rest, rest == "" || !schemeByte(rest[0]) // or another scheme, with a longer name
 }
 
-// holdsJWT reports whether one of the words of an Authorization field looks like a
-// JWT (RFC 7515 and 7516, compact serialization) to a lax reader: the first of its
-// three or five parts is a JSON object in some base64.
+// holdsJWT reports whether an Authorization field holds what some lax reader might take
+// for a JWT, whole or in parts: beside a dot stands a JSON object in some base64. Such
+// a reader may decode the second part and look at no other, split at any byte, or skip
+// a byte order mark.
 func holdsJWT(value string) bool {
-	for word := range strings.FieldsSeq(value) {
-		header, _, _ := strings.Cut(word, ".")
-		if dots := strings.Count(word, "."); dots != 2 && dots != 4 {
+	for at := range len(value) {
+		if value[at] != '.' {
 			continue
 		}
-		header = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(header, "="))
-		decoded, err := base64.RawURLEncoding.DecodeString(header)
-		if err == nil && strings.HasPrefix(strings.TrimLeft(string(decoded), " \t\r\n"), "{") {
+		end := at + 1
+		for end < len(value) && base64Byte(value[end]) {
+			end++
+		}
+		begin := at
+		for begin > 0 && base64Byte(value[begin-1]) {
+			begin--
+		}
+		if holdsObject(value[begin:at]) || holdsObject(value[at+1:end]) {
 			return true
 		}
 	}
 	return false
+}
+
+func base64Byte(c byte) bool {
+	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-_+/", c) >= 0
+}
+
+// maxPrefixes is how many words before a JSON object, joined to it by a dash or an
+// underscore as in Bearer_TOKEN, are taken off.
+const maxPrefixes = 4
+
+// holdsObject reports whether text is the base64 of a JSON object, or what follows one
+// of its first dashes or underscores is.
+func holdsObject(text string) bool {
+	for range maxPrefixes {
+		if encodesObject(text) {
+			return true
+		}
+		at := strings.IndexAny(text, "-_")
+		if at < 0 {
+			return false
+		}
+		text = text[at+1:]
+	}
+	return false
+}
+
+func encodesObject(text string) bool {
+	const space = " \t\r\n"
+	text = strings.NewReplacer("+", "-", "/", "_").Replace(text)
+	if len(text)%4 == 1 {
+		text = text[:len(text)-1]
+	}
+	decoded, _ := base64.RawURLEncoding.DecodeString(text) // as far as it goes
+	object, found := strings.CutPrefix(strings.TrimLeft(strings.TrimPrefix(string(decoded), "\ufeff"), space), "{")
+	object = strings.TrimLeft(object, space)
+	return found && (object == "" || object[0] == '"' || object[0] == '}')
 }
 
 // schemeByte reports whether c may stand in the name of a scheme, a token of
