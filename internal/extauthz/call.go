@@ -59,6 +59,13 @@ func (p *calls) end(c *call) {
 	p.pool.Put(c)
 }
 
+// decode reads the call's message, and with that ends its stream's wait: for a message
+// that is refused, or that makes a reader panic, too.
+func (c *call) decode(stream unfinished, decode func(any) error) error {
+	defer func() { stream.end(len(c.data)) }()
+	return decode(c)
+}
+
 // read takes a CheckRequest as it came over the wire. What is wrong with it
 // stands in the call.
 func (c *call) read(message mem.BufferSlice) {

@@ -50,9 +50,7 @@ func (s *service) check(ctx context.Context, decode func(any) error) (c *call, e
 			err = s.answer(ctx, c, s.gate.Refuse(gate.ReasonInternal, "a panic"))
 		}
 	}()
-	stream := begun(ctx)
-	err = decode(c)
-	stream.end(len(c.data))             // of a message that is refused, too: what comes of it belongs to no stream
+	err = c.decode(begun(ctx), decode)
 	if err != nil && ctx.Err() == nil { // its message is too long, or compressed
 		if status.Code(err) == codes.ResourceExhausted {
 			s.oversized()

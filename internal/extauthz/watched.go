@@ -122,17 +122,14 @@ func watchedService(service grpc.ServiceDesc) *grpc.ServiceDesc {
 	for i, one := range service.Streams {
 		streams[i] = one
 		streams[i].Handler = func(server any, stream grpc.ServerStream) error {
-			of := begun(stream.Context()).of
-			if of != nil && of.all.watches.Add(1) > mostWatches {
-				of.all.watches.Add(-1)
-				begun(stream.Context()).end(0)
-				return status.Error(codes.ResourceExhausted, "too many watch the server")
-			}
-			if of != nil {
-				defer of.all.watches.Add(-1)
-			}
 			first := &firstMessage{ServerStream: stream, unfinished: begun(stream.Context())}
 			defer first.once.Do(func() { first.end(0) })
+			if first.of != nil {
+				defer first.of.all.watches.Add(-1)
+				if first.of.all.watches.Add(1) > mostWatches {
+					return status.Error(codes.ResourceExhausted, "too many watch the server")
+				}
+			}
 			return one.Handler(server, first)
 		}
 	}
