@@ -1,0 +1,4 @@
+package envoyproto
+
+// Read decompresses a set of file descriptors.
+var Read = read
