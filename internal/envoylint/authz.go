@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// authz looks at one filter that asks the gate.
-func (l *linter) authz(m *manager, f filter) {
-	a := f.authzSettings()
-	if a != f.settings {
+// authz looks at one filter that asks the gate, and at its settings.
+func (l *linter) authz(c *chain, f filter, a *value) {
+	if a != f.settings && a != f.fallback {
 		l.report("ext-authz-conditional", f.entry, "a matcher decides whether the gate is asked")
 	}
 	if at := a.get("failure_mode_allow"); at.is() {
@@ -34,9 +33,9 @@ func (l *linter) authz(m *manager, f filter) {
 	if at := a.get("with_request_body"); at.there() {
 		l.report("with-request-body", at, "bodies are held back and sent to the gate")
 	}
-	l.conditional(m, a)
-	l.size(m, a)
-	l.sent(m, a)
+	l.conditional(c, a)
+	l.size(c.manager, a)
+	l.sent(c.manager, a)
 	l.mutations(a)
 	l.service(a)
 }
@@ -73,12 +72,12 @@ func isServerError(at *value) bool {
 }
 
 // conditional looks for requests that are not asked about.
-func (l *linter) conditional(m *manager, a *value) {
+func (l *linter) conditional(c *chain, a *value) {
 	if a.get("deny_at_disable", "default_value").is() {
 		return // they are refused
 	}
 	if at := a.get("filter_enabled"); at.there() {
-		all := map[string]float64{"TEN_THOUSAND": 1e4, "1": 1e4, "MILLION": 1e6, "2": 1e6}[at.get("default_value", "denominator").text]
+		all := map[string]float64{"TEN_THOUSAND": 1e4, "MILLION": 1e6}[at.get("default_value", "denominator").text]
 		if all == 0 {
 			all = 100
 		}
@@ -86,16 +85,16 @@ func (l *linter) conditional(m *manager, a *value) {
 			l.report("ext-authz-conditional", at, "the gate is asked about %.4g %% of the requests", share*100)
 		}
 	}
-	if at := a.get("filter_enabled_metadata"); at.there() && !m.marksAll(at) {
+	if at := a.get("filter_enabled_metadata"); at.there() && !c.marksAll(at) {
 		l.report("ext-authz-conditional", at, "the gate is asked about requests with certain metadata only")
 	}
 }
 
 // marksAll reports whether the metadata that a filter goes by is put on every
 // request: Istio has the shadow rules of an RBAC filter say what is asked about.
-func (m *manager) marksAll(matcher *value) bool {
+func (c *chain) marksAll(matcher *value) bool {
 	prefix := matcher.get("value", "string_match", "prefix").text
-	for _, f := range m.filters {
+	for _, f := range c.filters {
 		if short(f.kind) != "RBAC" || matcher.get("filter").text != "envoy.filters.http.rbac" || prefix == "" {
 			continue
 		}
@@ -110,12 +109,16 @@ func (m *manager) marksAll(matcher *value) bool {
 
 // takesAll reports whether a permission or a principal is any.
 func takesAll(one *value) bool {
-	for _, all := range []*value{one.get("and_rules", "rules"), one.get("and_ids", "ids")} {
-		if len(all.items) > 0 {
-			return !slices.ContainsFunc(all.items, func(part *value) bool { return !takesAll(part) })
-		}
+	all := one.get("any")
+	switch {
+	case one.has("and_rules"):
+		all = one.get("and_rules", "rules")
+	case one.has("and_ids"):
+		all = one.get("and_ids", "ids")
+	default:
+		return all.is()
 	}
-	return one.get("any").is()
+	return !slices.ContainsFunc(all.items, func(part *value) bool { return !takesAll(part) })
 }
 
 // sent looks at which headers the gate is sent.

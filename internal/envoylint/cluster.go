@@ -33,7 +33,7 @@ func (l *linter) cluster(at *value) {
 func (l *linter) breakers(c *value) {
 	at := c.get("circuit_breakers", "thresholds")
 	for _, one := range at.items {
-		if one.get("priority").either("DEFAULT", "0") {
+		if one.get("priority").either("DEFAULT") {
 			at = one
 		}
 	}
@@ -48,14 +48,14 @@ func (l *linter) breakers(c *value) {
 // lookup looks at how the replicas' addresses are found.
 func (l *linter) lookup(c *value) {
 	kind := c.get("type")
-	byName := kind.either("STRICT_DNS", "1", "LOGICAL_DNS", "2")
+	byName := kind.either("STRICT_DNS", "LOGICAL_DNS")
 	family := c.get("dns_lookup_family")
 	if name, extension := c.get("cluster_type", "typed_config").typed(); short(name) == "DnsCluster" {
 		byName, family = true, extension.get("dns_lookup_family")
 	}
 	for _, address := range l.endpoints(c.get("name").text) {
 		host := address.get("socket_address", "address")
-		if byName && host.text == "localhost" && family.either("0", "AUTO", "UNSPECIFIED", "V6_ONLY") {
+		if byName && host.text == "localhost" && family.either("AUTO", "UNSPECIFIED", "V6_ONLY") {
 			l.report("dns-family", family, "localhost is looked up as ::1 first")
 		}
 		if pipe := address.get("pipe"); byName && pipe.there() {
@@ -64,9 +64,15 @@ func (l *linter) lookup(c *value) {
 	}
 }
 
+// options are the HTTP options of a cluster.
+func (v *value) options() *value {
+	_, options := v.get("typed_extension_protocol_options").exactly(protocolOptions).typed()
+	return options
+}
+
 // speaksHTTP2 reports whether a cluster is spoken to in HTTP/2.
 func speaksHTTP2(c *value) bool {
-	options := c.get("typed_extension_protocol_options").exactly(protocolOptions)
+	options := c.options()
 	return c.get("http2_protocol_options").there() || slices.ContainsFunc(
 		[]string{"explicit_http_config", "use_downstream_protocol_config", "auto_config"},
 		func(way string) bool { return options.get(way, "http2_protocol_options").there() },
@@ -80,8 +86,11 @@ func (l *linter) tls(c *value) {
 	}
 	socket := c.get("transport_socket")
 	kind, context := socket.get("typed_config").typed()
-	speaks := short(kind) == "UpstreamTlsContext"
-	common := context.get("common_tls_context")
+	speaks := context.isMessage(tlsType)
+	common := &value{}
+	if speaks {
+		common = context.get("common_tls_context")
+	}
 	switch {
 	case socket.there() && !speaks && !strings.Contains(kind, "raw_buffer"):
 		return // another transport, which is not ours to judge
@@ -107,7 +116,7 @@ func (l *linter) tls(c *value) {
 
 // autoALPN reports whether Envoy offers the protocols of a cluster by itself.
 func autoALPN(c *value) bool {
-	return c.get("typed_extension_protocol_options").exactly(protocolOptions).get("auto_config").there()
+	return c.options().get("auto_config").there()
 }
 
 // verifies reports whether a TLS context looks at who is on the other side.

@@ -12,12 +12,12 @@ import (
 // many routes.
 func dumpOf(routes int) []byte {
 	var b strings.Builder
-	b.WriteString(`{"static_resources":{"listeners":[{"filter_chains":[{"filters":[{"name":"hcm","typed_config":{"@type":"a/x.HttpConnectionManager","http_filters":[{"name":"authz","typed_config":{"@type":"a/x.http.ExtAuthz","grpc_service":{"envoy_grpc":{"cluster_name":"jwtgate"}}}}],"route_config":{"virtual_hosts":[{"routes":[`)
+	b.WriteString(`{"static_resources":{"listeners":[{"filter_chains":[{"filters":[{"name":"hcm","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","http_filters":[{"name":"authz","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz","grpc_service":{"envoy_grpc":{"cluster_name":"jwtgate"}}}}],"route_config":{"virtual_hosts":[{"routes":[`)
 	for i := range routes {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `{"name":"näme-%d","route":{"cluster":"app"},"typed_per_filter_config":{"authz":{"@type":"a/x.ExtAuthzPerRoute","disabled":true}}}`, i)
+		fmt.Fprintf(&b, `{"name":"näme-%d","route":{"cluster":"app"},"typed_per_filter_config":{"authz":{"@type":"type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute","disabled":true}}}`, i)
 	}
 	b.WriteString(`]}]}}}]}]}]}}`)
 	return []byte(b.String())

@@ -16,7 +16,7 @@ func (l *linter) edge(m *manager) {
 	if at := h.get("merge_slashes"); !at.is() && !l.gate.DoubleSlash {
 		l.report("slashes-not-merged", at, "// is left as it is")
 	}
-	if at := h.get("path_with_escaped_slashes_action"); at.either("IMPLEMENTATION_SPECIFIC_DEFAULT", "0", "KEEP_UNCHANGED", "1") && !l.gate.EncodedSlash {
+	if at := h.get("path_with_escaped_slashes_action"); at.either("IMPLEMENTATION_SPECIFIC_DEFAULT", "KEEP_UNCHANGED") && !l.gate.EncodedSlash {
 		l.report("escaped-slashes", at, "%%2f and %%5c are left as they are")
 	}
 	if l.forwardsUnderscores(m) {
@@ -25,13 +25,13 @@ func (l *linter) edge(m *manager) {
 	if at := h.get("use_remote_address"); !at.is() && !h.get("original_ip_detection_extensions").there() {
 		l.report("use-remote-address", at, "x-envoy-* headers and x-forwarded-for of clients are believed")
 	}
-	if at := h.get("forward_client_cert_details"); at.either("ALWAYS_FORWARD_ONLY", "4") {
+	if at := h.get("forward_client_cert_details"); at.either("ALWAYS_FORWARD_ONLY") {
 		l.report("client-cert-header", at, "a client's own x-forwarded-client-cert is forwarded")
 	}
 	if at := h.get("request_headers_timeout"); at.duration(0) <= 0 {
 		l.report("request-headers-timeout", at, "nothing bounds the time that a client takes for its headers")
 	}
-	if hosts := m.routes.get("virtual_hosts"); len(hosts.items) > 1 {
+	if slices.ContainsFunc(m.routes, func(one *value) bool { return len(one.get("virtual_hosts").items) > 1 }) {
 		for _, name := range []string{"strip_any_host_port", "strip_trailing_host_dot"} {
 			if at := h.get(name); !at.is() && !(name == "strip_any_host_port" && h.get("strip_matching_host_port").is()) {
 				l.report("host-spelling", at, "%s is off", name)
@@ -46,7 +46,7 @@ func (l *linter) underscores(m *manager) *value {
 }
 
 // forwardsUnderscores reports whether Envoy forwards headers with underscores.
-func (l *linter) forwardsUnderscores(m *manager) bool { return l.underscores(m).either("ALLOW", "0") }
+func (l *linter) forwardsUnderscores(m *manager) bool { return l.underscores(m).either("ALLOW") }
 
 // innocents are headers that clients, browsers, gRPC-Web and proxies send and
 // that are nobody's identity.
@@ -77,9 +77,13 @@ func (l *linter) earlyStrip(m *manager) {
 			l.report("early-strip-too-wide", at, "%s is removed too", name)
 		}
 	}
-	for _, i := range m.gate {
-		if at := m.filters[i].authzSettings().get("failure_mode_allow_header_add"); at.is() && removed("x-envoy-auth-failure-mode-allowed") == nil {
-			l.report("failure-mode-header", at, "x-envoy-auth-failure-mode-allowed of clients stays")
+	for _, c := range m.chains {
+		for _, i := range c.gate {
+			for _, settings := range c.filters[i].inside(extAuthzType) {
+				if at := settings.get("failure_mode_allow_header_add"); at.is() && removed("x-envoy-auth-failure-mode-allowed") == nil {
+					l.report("failure-mode-header", at, "x-envoy-auth-failure-mode-allowed of clients stays")
+				}
+			}
 		}
 	}
 }
@@ -106,7 +110,7 @@ func (l *linter) left(m *manager, names []string, removed func(string) bool) (mi
 func earlyRemoval(extensions *value, name string) *value {
 	for _, one := range extensions.items {
 		kind, settings := one.get("typed_config").typed()
-		if short(kind) != "HeaderMutation" {
+		if kind != earlyType {
 			continue
 		}
 		if at := removal(settings.get("mutations"), name); at != nil {
@@ -139,9 +143,9 @@ func some(names []string) string {
 }
 
 // rewrites looks for what changes identity headers behind the gate.
-func (l *linter) rewrites(m *manager) {
+func (l *linter) rewrites(c *chain) {
 	var levels []*value
-	for _, h := range m.hops() {
+	for _, h := range c.hops() {
 		levels = append(levels, h.levels...)
 	}
 	for _, level := range levels {
@@ -156,18 +160,48 @@ func (l *linter) rewrites(m *manager) {
 			}
 		}
 	}
-	for _, f := range m.filters[m.gate[0]+1:] {
-		if short(f.kind) != "HeaderMutation" {
-			continue
+	for _, f := range c.filters[c.gate[0]+1:] {
+		for _, settings := range f.inside(mutationType) {
+			l.rewritten(settings)
 		}
-		for _, mutation := range f.settings.get("mutations", "request_mutations").items {
-			for _, at := range []*value{mutation.get("remove"), mutation.get("append", "header", "key")} {
-				if l.isIdentity(at.text) {
-					l.report("identity-rewritten", at, "%s is changed behind the gate", at.text)
-				}
+		for _, level := range levels {
+			for _, settings := range level.get("typed_per_filter_config").exactly(f.name).messages(mutationRoute) {
+				l.rewritten(settings)
 			}
 		}
 	}
+	for _, h := range c.hops() {
+		for _, list := range l.upstreamFilters(c, h) {
+			for _, settings := range list.messages(mutationType) {
+				l.rewritten(settings)
+			}
+		}
+	}
+}
+
+// rewritten looks at the settings of a header_mutation filter behind the gate.
+func (l *linter) rewritten(settings *value) {
+	for _, mutation := range settings.get("mutations", "request_mutations").items {
+		for _, at := range []*value{mutation.get("remove"), mutation.get("append", "header", "key")} {
+			if l.isIdentity(at.text) {
+				l.report("identity-rewritten", at, "%s is changed behind the gate", at.text)
+			}
+		}
+	}
+}
+
+// upstreamFilters are the filters that a request of a hop takes behind the router.
+func (l *linter) upstreamFilters(c *chain, h hop) []*value {
+	var lists []*value
+	for _, f := range c.filters {
+		for _, router := range f.inside(routerType) {
+			lists = append(lists, router.get("upstream_http_filters"))
+		}
+	}
+	if cluster, ok := l.clusters[h.cluster()]; ok {
+		lists = append(lists, cluster.options().get("http_filters"))
+	}
+	return lists
 }
 
 // isIdentity reports whether a header is one that only the gate may set, however
@@ -185,6 +219,14 @@ func (l *linter) isIdentity(name string) bool {
 // logged is a header in a format of an access log.
 var logged = regexp.MustCompile(`%REQ(_WITHOUT_QUERY)?\(([^)]*)\)`)
 
+// grpcLogHeaders are the headers that an access log over gRPC holds.
+func grpcLogHeaders(kind string, settings *value) []*value {
+	if short(kind) != "HttpGrpcAccessLogConfig" {
+		return nil
+	}
+	return settings.get("additional_request_headers_to_log").items
+}
+
 // accessLogs looks for tokens in access logs.
 func (l *linter) accessLogs(m *manager) {
 	for _, log := range append(slices.Clone(m.hcm.get("access_log").items), m.listener.get("access_log").items...) {
@@ -201,13 +243,13 @@ func (l *linter) accessLogs(m *manager) {
 			}
 		})
 		kind, settings := log.get("typed_config").typed()
-		for _, at := range settings.get("additional_request_headers_to_log").items {
+		for _, at := range grpcLogHeaders(kind, settings) {
 			if slices.Contains(l.gate.Tokens, strings.ToLower(at.text)) {
 				l.report("token-logged", at, "%s is logged, and may hold a token", at.text)
 			}
 		}
 		usual := short(kind) == "StdoutAccessLog" || short(kind) == "StderrAccessLog" || short(kind) == "FileAccessLog"
-		if usual && l.gate.QueryTokens && !settings.get("log_format").there() && !settings.get("format").there() && !settings.get("json_format").there() {
+		if usual && l.gate.QueryTokens && !settings.has("log_format", "format", "json_format") {
 			l.report("token-logged", log, "Envoy's own format logs the path with its query, which may hold a token")
 		}
 	}

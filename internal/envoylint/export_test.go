@@ -1,5 +1,17 @@
 package envoylint
 
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+func init() {
+	misread = func(message protoreflect.MessageDescriptor, name string) {
+		panic(fmt.Sprintf("%s has no field %s", message.FullName(), name))
+	}
+}
+
 // WayNames returns the rules that the platforms' ways name.
 func WayNames() []string {
 	var names []string

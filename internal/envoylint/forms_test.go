@@ -41,10 +41,12 @@ func TestForms(t *testing.T) {
 		{"a listener that is warming", `configs: [ { "@type": ` + admin + "ListenersConfigDump, dynamic_listeners: [ { warming_state: { listener: " + listener + " }, active_state: { listener: " + quiet + " } } ] } ]", "", 1},
 		{"around a dump", `[ { ns: { pod-a: { configs: [ { "@type": ` + admin + "ListenersConfigDump, static_listeners: [ { listener: " + listener + " } ] } ] } } } ]", `[0].ns.pod-a.configs[0]`, 1},
 		{"a filter that is fetched", `configs: [ { "@type": ` + admin + "ListenersConfigDump, static_listeners: [ { listener: " + listenerWith("{ name: authz, config_discovery: {} }", inline) + ` } ] }, { "@type": ` + admin + `EcdsConfigDump, ecds_filters: [ { ecds_filter: { "@type": type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig, name: authz, typed_config: ` + failOpen + " } } ] } ]", "configs[1].ecds_filters[0].ecds_filter.typed_config.failure_mode_allow", 1},
-		{"a way out of a mesh", "static_resources: { listeners: [ " + strings.Replace(listener, "name: edge", "name: edge, traffic_direction: OUTBOUND", 1) + ", " + quiet + " ] }", "", 1},
+		{"a sidecar's outbound listener", "node: { id: sidecar~10.0.0.1~a.b~c }\nstatic_resources: { listeners: [ " + strings.Replace(listener, "name: edge", "name: edge, traffic_direction: OUTBOUND", 1) + ", " + quiet + " ] }", "", 1},
+		{"an outbound listener of a gateway", "node: { id: router~10.0.0.1~a.b~c }\nstatic_resources: { listeners: [ " + strings.Replace(listener, "name: edge", "name: edge, traffic_direction: OUTBOUND", 1) + " ] }", "static_resources.listeners[0]", 1},
+		{"an outbound listener of an Envoy by itself", "static_resources: { listeners: [ " + strings.Replace(listener, "name: edge", "name: edge, trafficDirection: 2", 1) + " ] }", "static_resources.listeners[0]", 1},
 		{"redirects alone", "static_resources: { listeners: [ " + quiet + " ] }", "", 1},
 		{"the last filter chain", "static_resources: { listeners: [ " + strings.TrimSuffix(strings.Replace(listener, "filter_chains: [ {", "default_filter_chain: {", 1), "] }") + "} ] }", "static_resources.listeners[0].default_filter_chain", 1},
-		{"an API listener", `static_resources: { listeners: [ { api_listener: { api_listener: { "@type": a.b/c.HttpConnectionManager, ` + inline + ", http_filters: [ " + authz + " ] } } } ] }", "static_resources.listeners[0].api_listener.api_listener.http_filters[0]", 1},
+		{"an API listener", `static_resources: { listeners: [ { api_listener: { api_listener: { "@type": a.b/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, ` + inline + ", http_filters: [ " + authz + " ] } } } ] }", "static_resources.listeners[0].api_listener.api_listener.http_filters[0]", 1},
 		{"two listeners", "static_resources: { listeners: [ " + quiet + ", " + listener + " ] }", "static_resources.listeners[1]", 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -106,7 +108,7 @@ func TestWhichFilterIsTheGates(t *testing.T) {
 // TestFoundOnce: what is met on many ways is found once; the same at another place
 // is another finding.
 func TestFoundOnce(t *testing.T) {
-	host := `{ typed_per_filter_config: { authz: { "@type": a/x.ExtAuthzPerRoute, disabled: true } }, routes: [ { route: { cluster: app } }, { route: { cluster: other } } ] }`
+	host := `{ typed_per_filter_config: { authz: { "@type": a/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, disabled: true } }, routes: [ { route: { cluster: app } }, { route: { cluster: other } } ] }`
 	listener := listenerWith("{ name: authz, typed_config: "+failOpen+" }", "route_config: { virtual_hosts: [ "+host+", "+host+" ] }")
 	report := lint(t, "static_resources: { listeners: [ "+listener+" ] }", plainGate(), envoylint.Plain)
 	var paths []string

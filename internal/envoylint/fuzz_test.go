@@ -11,14 +11,14 @@ import (
 // FuzzLint: whatever the bytes, there is a report or an error that names the file,
 // and every finding is of a rule, at a place in the file.
 func FuzzLint(f *testing.F) {
-	for _, name := range []string{"../../envoy/envoy.yaml", "../e2e/testdata/bare.yaml", "testdata/envoy-gateway.yaml", "testdata/istio.yaml"} {
+	for _, name := range []string{"../../envoy/envoy.yaml", "../e2e/testdata/bare.yaml", "testdata/envoy-gateway.yaml", "testdata/istio.yaml", "testdata/istio-sidecar.yaml"} {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(data)
 	}
-	f.Add([]byte(`{"static_resources": {"listeners": [{"api_listener": {"api_listener": {"@type": "a/x.HttpConnectionManager", "http_filters": [{"disabled": true}]}}}]}}`))
+	f.Add([]byte(`{"static_resources": {"listeners": [{"api_listener": {"api_listener": {"@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", "http_filters": [{"disabled": true}]}}}]}}`))
 	f.Add([]byte("static_resources: {listeners: [&a {filter_chains: [*a]}]}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, platform := range []envoylint.Platform{envoylint.Plain, envoylint.Gateway, envoylint.Istio} {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
 // Gate is what an Envoy file has to fit: what one jwtgate configuration reads,
@@ -67,15 +68,20 @@ func look(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 	for _, rule := range Rules() {
 		l.rules[rule.ID] = rule
 	}
-	managers := resources.managers()
-	if len(managers) == 0 {
+	looked, outbound := resources.split()
+	managers := resources.managersOf(looked)
+	skipped := namesOf(outbound)
+	switch {
+	case len(managers) == 0 && len(skipped) > 0:
+		return nil, fmt.Errorf("%s: all that speaks HTTP are a sidecar's outbound listeners (%s), which clients do not call; lint the Envoy that they call", file, some(skipped))
+	case len(managers) == 0:
 		return nil, fmt.Errorf("%s: %w", file, errNoHTTP)
 	}
-	l.all(managers)
+	l.all(looked, managers)
 	slices.SortStableFunc(l.found, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
 	})
-	return &Report{File: file, Findings: l.found, Managers: len(managers)}, nil
+	return &Report{File: file, Findings: l.found, Managers: len(managers), Skipped: skipped}, nil
 }
 
 // linter looks at one file.
@@ -122,34 +128,87 @@ func (l *linter) reportMend(id string, at *value, mend, format string, args ...a
 }
 
 // all makes every check.
-func (l *linter) all(managers []*manager) {
+func (l *linter) all(listeners []*value, managers []*manager) {
 	names := l.gateFilters(managers)
 	for _, m := range managers {
-		forwards := l.forwards(m)
-		if !forwards {
-			continue // it redirects, or answers by itself: there is no application behind it
-		}
-		l.edge(m)
-		l.accessLogs(m)
-		if len(m.gate) == 0 {
-			l.report("ext-authz-missing", m.hcm.get("http_filters"), "no ext_authz filter here asks the gate")
-			continue
-		}
-		l.asked(m)
-		l.order(m)
-		l.rewrites(m)
-		l.earlyStrip(m)
-		l.trailers(m)
-		l.localReplies(m)
-		for _, i := range m.gate {
-			l.authz(m, m.filters[i])
+		if l.forwards(m) { // else it redirects, or answers by itself: there is no application behind it
+			l.manager(m)
 		}
 	}
 	for _, name := range names {
 		l.cluster(name)
 	}
-	l.bypasses(managers)
+	l.bypasses(listeners, managers)
 	l.adminInterface()
+	l.unreads()
+}
+
+// manager looks at a connection manager that forwards to an application.
+func (l *linter) manager(m *manager) {
+	l.edge(m)
+	l.accessLogs(m)
+	asks := false
+	for _, c := range m.chains {
+		l.readable(c)
+		if len(c.gate) == 0 {
+			l.missing(c)
+			continue
+		}
+		asks = true
+		l.asked(c)
+		l.order(c)
+		l.rewrites(c)
+		l.trailers(c)
+		for _, i := range c.gate {
+			for _, settings := range c.filters[i].inside(extAuthzType) {
+				l.authz(c, c.filters[i], settings)
+			}
+		}
+	}
+	if asks {
+		l.earlyStrip(m)
+		l.localReplies(m)
+	}
+}
+
+// readable reports the filters of a chain of which nothing is known.
+func (l *linter) readable(c *chain) {
+	for _, f := range c.filters {
+		switch {
+		case f.absent:
+			l.report("not-read", f.entry.get("config_discovery"), "the configuration of the filter %s is fetched, and is not in this file", f.name)
+		case f.kind == "":
+			l.report("not-read", f.entry, "the filter %s has no typed_config", f.name)
+		}
+	}
+}
+
+// missing reports a chain in which the gate is not asked.
+func (l *linter) missing(c *chain) {
+	if c.upgrade == "" {
+		l.report("ext-authz-missing", c.at, "no ext_authz filter here asks the gate")
+		return
+	}
+	l.report("ext-authz-missing", c.at, "requests that upgrade to %s take these filters, and no ext_authz filter among them asks the gate", c.upgrade)
+}
+
+// unreads reports what could not be read: on the path of a request a finding,
+// since a way around the gate may be in it, and elsewhere a note.
+func (l *linter) unreads() {
+	if l.fetched != nil {
+		l.report("not-read", l.fetched, "Envoy fetches further listeners, which are not in this file")
+	}
+	for _, m := range l.unreadOrder {
+		text := m.text
+		if m.more > 0 {
+			text += fmt.Sprintf(" (and in %s more)", terminal.Count(m.more, "place"))
+		}
+		if m.path {
+			l.report("not-read", m.at, "%s", text)
+		} else {
+			l.report("unknown", m.at, "%s", text)
+		}
+	}
 }
 
 // adminInterface looks at where Envoy can be told what to do.
@@ -165,22 +224,40 @@ func loopback(host string) bool {
 }
 
 // bypasses looks for ways to an application that no request takes.
-func (l *linter) bypasses(managers []*manager) {
+func (l *linter) bypasses(listeners []*value, managers []*manager) {
 	applications := map[string]bool{}
 	for _, m := range managers {
 		for _, name := range m.clusters() {
-			applications[name] = true
+			applications[name] = name != ""
 		}
 	}
-	for _, listener := range l.listeners {
-		if listener.get("traffic_direction").either("OUTBOUND", "2") {
-			continue
-		}
-		for _, network := range networkFilters(listener) {
-			name, proxy := network.typed()
-			if to := proxy.get("cluster"); short(name) == "TcpProxy" && applications[to.text] {
-				l.report("tcp-bypass", to, "bytes are forwarded to %s, unchecked", to.text)
-			}
+	for _, listener := range listeners {
+		for _, part := range l.partsOf(listener) {
+			part.walk(func(v *value) bool {
+				if v.namesCluster() && applications[v.text] {
+					l.report("tcp-bypass", v, "bytes are forwarded to %s, unchecked", v.text)
+				}
+				return !v.isMessage(managerType) && !v.isMessage(accessLogType)
+			})
 		}
 	}
+}
+
+// namesCluster reports whether a value is the name of a cluster that a network
+// filter forwards to.
+func (v *value) namesCluster() bool {
+	if v.kind != scalar || v.field == nil {
+		return false
+	}
+	weighted := v.field.Name() == "name" && v.field.Parent().Name() == "ClusterWeight"
+	return v.field.Name() == "cluster" || weighted
+}
+
+// namesOf are the names of listeners, or where they stand.
+func namesOf(listeners []*value) []string {
+	var names []string
+	for _, one := range listeners {
+		names = append(names, cmp.Or(one.get("name").text, one.path()))
+	}
+	return names
 }

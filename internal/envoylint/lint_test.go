@@ -113,12 +113,12 @@ func TestVariants(t *testing.T) {
 		{name: "a matcher decides", edits: []string{
 			"              \"@type\": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz\n" + option,
 			"              \"@type\": type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher\n              extension_config: { name: a, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz, stat_prefix: jwtgate } }\n              rest: 1\n",
-		}, want: []string{"ext-authz-conditional", "status-on-error", "raw-headers", "validate-mutations", "mutation-rules-missing", "grpc-timeout", "no-retry"}},
+		}, want: []string{"ext-authz-conditional", "not-read", "status-on-error", "raw-headers", "validate-mutations", "mutation-rules-missing", "grpc-timeout", "no-retry"}},
 		{name: "asked about all of a million", edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 1000000, denominator: MILLION } }\n"}},
 		{name: "asked about half, the rest refused",
 			edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 50 } }\n              deny_at_disable: { default_value: true, runtime_key: a }\n"}},
 		{name: "asked about half", edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 50 } }\n"}, want: []string{"ext-authz-conditional"}},
-		{name: "another unknown filter before", edits: []string{authzFilter, "          - name: new\n            typed_config: { \"@type\": type.googleapis.com/envoy.new.v9.Thing, x: [ { y: 1 } ] }\n" + authzFilter}},
+		{name: "another unknown filter before", edits: []string{authzFilter, "          - name: new\n            typed_config: { \"@type\": type.googleapis.com/envoy.new.v9.Thing, x: [ { y: 1 } ] }\n" + authzFilter}, want: []string{"not-read"}},
 		{name: "a status by its name", edits: []string{"status_on_error: { code: 503 }", "status_on_error: { code: BadGateway }"}},
 		{name: "a status that is no error", edits: []string{"status_on_error: { code: 503 }", "status_on_error: { code: TooManyRequests }"}, want: []string{"status-on-error"}},
 
@@ -196,7 +196,7 @@ func TestVariants(t *testing.T) {
 			want: []string{"other-server"}},
 		{name: "a cache before", edits: []string{authzFilter, "          - name: cache\n            typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.cache_v2.v3.CacheV2Config }\n" + authzFilter}, want: []string{"answered-before-ext-authz"}},
 		{name: "a filter that no route can be seen to switch on", edits: []string{between(t, "          route_config:\n", "          http_filters:\n"), "          rds: { route_config_name: elsewhere }\n", authzFilter, authzFilter + "            disabled: true\n"},
-			want: []string{"routes-elsewhere?", "ext-authz-disabled"}},
+			want: []string{"routes-elsewhere", "ext-authz-disabled"}},
 		{name: "an admin interface for all", edits: []string{"socket_address: { address: 127.0.0.1, port_value: 9901 }", "socket_address: { address: \"::\", port_value: 9901 }"}, want: []string{"admin-open"}},
 		{name: "an admin interface on a socket", edits: []string{"socket_address: { address: 127.0.0.1, port_value: 9901 }", "pipe: { path: /run/admin.sock }"}},
 		{name: "a log of what an extension sends", edits: []string{"          access_log:\n", "          access_log:\n          - name: als\n            typed_config: { \"@type\": type.googleapis.com/envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig, additional_request_headers_to_log: [ Authorization ] }\n"}, want: []string{"token-logged"}},
@@ -231,7 +231,9 @@ func TestPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, indent := range []string{"\t", ""} {
-		data, err := json.MarshalIndent(map[string]any{"näme \\\"": "\U0001F600 \\", "rest": nil, "static_resources": tree.(map[string]any)["static_resources"]}, "", indent)
+		data, err := json.MarshalIndent(map[string]any{
+			"node": map[string]any{"metadata": map[string]any{"näme \\\"": "\U0001F600 \\", "rest": nil}}, "static_resources": tree.(map[string]any)["static_resources"],
+		}, "", indent)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +273,7 @@ func TestUnreadable(t *testing.T) {
 		{"another JSON file", `{"a": 1}`, "this is no Envoy file"},
 		{"a manifest", "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: SecurityPolicy\n", "this is a Kubernetes manifest (SecurityPolicy)"},
 		{"no listener", "static_resources: { clusters: [] }\n", "the file has no listener"},
-		{"fetched listeners", "dynamic_resources: { ads_config: {} }\n", "this bootstrap fetches its listeners"},
+		{"fetched listeners", "dynamic_resources: { lds_config: { ads: {} } }\n", "this bootstrap fetches its listeners"},
 		{"no HTTP", "static_resources: { listeners: [ { filter_chains: [ { filters: [ { name: tcp, typed_config: { \"@type\": a/b.TcpProxy } } ] } ] } ] }\n", "no listener has an HTTP connection manager"},
 		{"an empty dump", `{"configs": []}`, "this is no Envoy file"},
 		{"deep", "static_resources: " + deep, "nest"},

@@ -6,27 +6,27 @@ import (
 )
 
 // order looks at where the filters stand that ask the gate.
-func (l *linter) order(m *manager) {
-	first := m.gate[0]
-	for _, f := range m.filters[:first] {
+func (l *linter) order(c *chain) {
+	first := c.gate[0]
+	for _, f := range c.filters[:first] {
 		switch {
 		case answersItself(f.kind):
 			l.report("answered-before-ext-authz", f.entry, "%s answers before the gate is asked", f.name)
 		case actsOnIdentity(f.kind):
-			if name := l.mentions(m, f); name != "" {
+			if name := l.mentions(c, f); name != "" {
 				l.report("identity-before-ext-authz", f.entry, "%s acts on %s before the gate is asked", f.name, name)
 			}
 		}
 	}
-	for _, f := range m.filters[first+1:] {
-		if short(f.kind) == "Cors" && !l.gate.AnswersCORS && !m.corsBefore(first) {
+	for _, f := range c.filters[first+1:] {
+		if short(f.kind) == "Cors" && !l.gate.AnswersCORS && !c.corsBefore(first) {
 			l.report("cors-behind-ext-authz", f.entry, "%s stands behind ext_authz", f.name)
 		}
 	}
 }
 
-func (m *manager) corsBefore(first int) bool {
-	return slices.ContainsFunc(m.filters[:first], func(f filter) bool { return short(f.kind) == "Cors" })
+func (c *chain) corsBefore(first int) bool {
+	return slices.ContainsFunc(c.filters[:first], func(f filter) bool { return short(f.kind) == "Cors" })
 }
 
 // answersItself reports whether a filter of a kind answers requests without an
@@ -44,9 +44,20 @@ func actsOnIdentity(kind string) bool {
 	}, short(kind))
 }
 
+// rateLimits are the rate limits of a level.
+func rateLimits(level *value) *value {
+	switch {
+	case level.isMessage(virtualHostType):
+		return level.get("rate_limits")
+	case level.isMessage(routeType):
+		return level.get("route", "rate_limits")
+	}
+	return &value{}
+}
+
 // mentions returns the identity header, or the gate's metadata, that a filter or
 // the rate limits of the routes are about; empty if there is none.
-func (l *linter) mentions(m *manager, f filter) string {
+func (l *linter) mentions(c *chain, f filter) string {
 	found := ""
 	look := func(text string, _ *value) {
 		if l.isIdentity(text) || text == "envoy.filters.http.ext_authz" {
@@ -54,12 +65,11 @@ func (l *linter) mentions(m *manager, f filter) string {
 		}
 	}
 	f.settings.scalars(look)
-	for _, h := range m.hops() {
+	for _, h := range c.hops() {
 		for _, level := range h.levels {
 			level.get("typed_per_filter_config").exactly(f.name).scalars(look)
 			if strings.HasPrefix(short(f.kind), "RateLimit") {
-				level.get("rate_limits").scalars(look)
-				level.get("route", "rate_limits").scalars(look)
+				rateLimits(level).scalars(look)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func TestPlatforms(t *testing.T) {
 		{
 			"testdata/envoy-gateway.yaml", envoylint.Gateway,
 			[]string{
-				"early-strip-missing", "ext-authz-disabled", "max-retries", "mutation-rules-missing?", "no-health-check",
+				"cluster-elsewhere?", "early-strip-missing", "ext-authz-disabled", "max-retries", "mutation-rules-missing?", "no-health-check",
 				"no-retry", "raw-headers?", "request-headers-timeout?", "status-on-error?", "validate-mutations?",
 			},
 			[]string{
@@ -34,7 +34,7 @@ func TestPlatforms(t *testing.T) {
 		{
 			"testdata/istio.yaml", envoylint.Istio,
 			[]string{
-				"cors-behind-ext-authz?", "early-strip-missing?", "escaped-slashes", "grpc-timeout", "mutation-rules-missing?",
+				"cluster-elsewhere?", "cors-behind-ext-authz?", "early-strip-missing?", "escaped-slashes", "grpc-timeout", "mutation-rules-missing?",
 				"no-health-check?", "no-retry?", "raw-headers?", "request-headers-timeout?", "slashes-not-merged", "status-on-error", "underscore-headers?", "validate-mutations?",
 			},
 			[]string{
@@ -42,8 +42,20 @@ func TestPlatforms(t *testing.T) {
 				"list the origins under cors.origins in jwtgate.yaml", "an EnvoyFilter sets it",
 			},
 		},
+		{
+			"testdata/istio-sidecar.yaml", envoylint.Istio,
+			[]string{
+				"cluster-elsewhere?", "cors-behind-ext-authz?", "early-strip-missing?", "escaped-slashes", "grpc-timeout", "mutation-rules-missing?",
+				"no-health-check?", "no-retry?", "raw-headers?", "request-headers-timeout?", "slashes-not-merged", "status-on-error", "underscore-headers?", "validate-mutations?",
+			},
+			[]string{
+				"meshConfig.pathNormalization.normalization: MERGE_SLASHES", `meshConfig.extensionProviders[].envoyExtAuthzGrpc.statusOnError: "503"`,
+				"list the origins under cors.origins in jwtgate.yaml", "an EnvoyFilter sets it",
+				"1 HTTP connection manager looked at; skipped 1 outbound listener of this sidecar: 0.0.0.0_8080",
+			},
+		},
 	} {
-		t.Run(string(row.platform), func(t *testing.T) {
+		t.Run(row.file, func(t *testing.T) {
 			report := lint(t, read(t, row.file), plainGate(), row.platform)
 			holds(t, report, row.want...)
 			var text bytes.Buffer

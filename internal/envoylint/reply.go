@@ -72,11 +72,11 @@ func compares(comparison *value, status int) bool {
 		return true
 	}
 	switch op := comparison.get("op"); {
-	case op.either("GE", "1"):
+	case op.either("GE"):
 		return status >= want
-	case op.either("LE", "2"):
+	case op.either("LE"):
 		return status <= want
-	case op.either("NE", "3"):
+	case op.either("NE"):
 		return status != want
 	default:
 		return status == want

@@ -15,6 +15,7 @@ type Report struct {
 	File     string
 	Findings []Finding // in the order of the file
 	Managers int       // HTTP connection managers that were looked at
+	Skipped  []string  // listeners that were not: a sidecar's, for what its application calls
 }
 
 // Failed reports whether there is a finding that is no note.
@@ -70,7 +71,7 @@ func (r *Report) WriteText(w io.Writer, layout Layout) error {
 			return err
 		}
 	}
-	looked := terminal.Count(r.Managers, "HTTP connection manager")
+	looked := terminal.Count(r.Managers, "HTTP connection manager") + " looked at"
 	var found []string
 	for _, opens := range []Opens{Hole, Outage, Remark} {
 		if n := counts[opens]; n > 0 {
@@ -80,6 +81,9 @@ func (r *Report) WriteText(w io.Writer, layout Layout) error {
 	if len(found) == 0 {
 		found = []string{"nothing found"}
 	}
-	_, err := fmt.Fprintf(w, "%s: %s (%s looked at)\n", printable(r.File), strings.Join(found, ", "), looked)
+	if n := len(r.Skipped); n > 0 {
+		looked += fmt.Sprintf("; skipped %s of this sidecar: %s", terminal.Count(n, "outbound listener"), printable(some(r.Skipped)))
+	}
+	_, err := fmt.Fprintf(w, "%s: %s (%s)\n", printable(r.File), strings.Join(found, ", "), looked)
 	return err
 }

@@ -9,39 +9,60 @@ import (
 // settings of filters may stand, the most specific first.
 type hop struct {
 	route  *value
+	part   *value // the route, or the part of a weighted cluster
 	levels []*value
 }
 
 // hops returns the routes of a connection manager that forward requests. A
 // redirect and a direct response reach no application.
 func (m *manager) hops() []hop {
-	var all []hop
-	for _, host := range m.routes.get("virtual_hosts").items {
-		for _, route := range host.get("routes").items {
-			action := route.get("route")
-			if !action.there() {
-				continue
-			}
-			levels := []*value{route, host, m.routes}
-			weighted := action.get("weighted_clusters", "clusters").items
-			for _, one := range weighted {
-				all = append(all, hop{one, append([]*value{one}, levels...)})
-			}
-			if len(weighted) == 0 {
-				all = append(all, hop{route, levels})
+	if m.hopsKnown {
+		return m.known
+	}
+	m.hopsKnown = true
+	for _, config := range m.routes {
+		for _, host := range config.get("virtual_hosts").items {
+			for _, route := range routesOf(host) {
+				m.known = append(m.known, hopsOf(route, host, config)...)
 			}
 		}
+	}
+	return m.known
+}
+
+// routesOf are the routes of a virtual host: of its list and of its matcher.
+func routesOf(host *value) []*value {
+	return append(host.get("routes").messages(routeType), host.get("matcher").messages(routeType)...)
+}
+
+func hopsOf(route, host, config *value) []hop {
+	action := route.get("route")
+	if !action.there() {
+		return nil
+	}
+	levels := []*value{route, host, config}
+	weighted := action.get("weighted_clusters", "clusters").items
+	if len(weighted) == 0 {
+		return []hop{{route, route, levels}}
+	}
+	var all []hop
+	for _, one := range weighted {
+		all = append(all, hop{route, one, append([]*value{one}, levels...)})
 	}
 	return all
 }
 
-// cluster is where a hop leads; empty where a header or a plugin says.
-func (h hop) cluster() string {
-	if name := h.route.get("route", "cluster"); name.there() {
-		return name.text
+// target is where it is said to which cluster a hop leads; missing where a header
+// or a plugin says.
+func (h hop) target() *value {
+	if h.part != h.route {
+		return h.part.get("name")
 	}
-	return h.route.get("name").text // of a weighted cluster
+	return h.route.get("route", "cluster")
 }
+
+// cluster is the name of the cluster that a hop leads to; empty if it is unknown.
+func (h hop) cluster() string { return h.target().text }
 
 // clusters are those that a connection manager forwards to.
 func (m *manager) clusters() []string {
@@ -54,13 +75,30 @@ func (m *manager) clusters() []string {
 
 // forwards reports whether a connection manager leads to an application. Where
 // its routes are elsewhere it does, for all that is known. Envoy's own admin
-// interface, which platforms put behind a listener for metrics, is none.
+// interface, which platforms put behind a listener for metrics, is none, and a
+// listener of the same file is looked at by itself.
 func (l *linter) forwards(m *manager) bool {
-	if !m.routes.get("virtual_hosts").there() {
-		l.report("routes-elsewhere", m.routes.in, "the routes are not in this file")
-		return true
+	for _, at := range m.unread {
+		l.report("routes-elsewhere", at, "the routes are not in this file")
 	}
-	return slices.ContainsFunc(m.hops(), func(h hop) bool { return !l.isAdmin(h.cluster()) })
+	return len(m.unread) > 0 || slices.ContainsFunc(m.hops(), l.toApplication)
+}
+
+// toApplication reports whether a hop leads to an application, as far as is known.
+func (l *linter) toApplication(h hop) bool {
+	return !l.isAdmin(h.cluster()) && !l.isListener(h.cluster())
+}
+
+// isListener reports whether a cluster is other listeners of the file, which Envoy
+// calls without a network.
+func (l *linter) isListener(name string) bool {
+	endpoints := l.endpoints(name)
+	return len(endpoints) > 0 && !slices.ContainsFunc(endpoints, func(address *value) bool {
+		to := address.get("envoy_internal_address", "server_listener_name")
+		return !to.there() || !slices.ContainsFunc(l.listeners, func(listener *value) bool {
+			return listener.get("name").text == to.text && !l.sidecarOutbound(listener)
+		})
+	})
 }
 
 // isAdmin reports whether a cluster is Envoy's own admin interface.
@@ -88,23 +126,30 @@ func (l *linter) endpoints(name string) []*value {
 	return all
 }
 
-// setting is what a level says of a filter: the message, and where it is switched
-// off, if it is.
-func setting(level *value, filter string) (message, off *value) {
+// routeSetting is what a level says of a filter. The zero value of a field is one
+// that it does not say.
+type routeSetting struct {
+	message *value // of the filter's own type
+	off     *value // where it is switched off
+	on      bool   // it is switched on, or has a configuration, which does the same
+}
+
+// setting is what a level says of a filter.
+func setting(level *value, filter string) routeSetting {
 	entry := level.get("typed_per_filter_config").exactly(filter)
 	name, message := entry.typed()
-	if short(name) == "FilterConfig" {
-		if disabled := message.get("disabled"); disabled.is() {
-			return message, disabled
-		}
-		if inner := message.get("config"); inner.there() {
-			name, message = inner.typed()
-		}
+	said := routeSetting{message: message, off: &value{}, on: entry.there()}
+	if name != filterConfigType {
+		return said
 	}
-	if disabled := message.get("disabled"); short(name) == "ExtAuthzPerRoute" && disabled.is() {
-		return message, disabled
+	said.message = &value{}
+	if disabled := message.get("disabled"); disabled.is() {
+		said.off, said.on = disabled, false
 	}
-	return message, &value{}
+	if inner := message.get("config"); inner.there() {
+		_, said.message = inner.typed()
+	}
+	return said
 }
 
 // exactly is get for the keys of a map, which have one form only.
@@ -118,54 +163,49 @@ func (v *value) exactly(name string) *value {
 }
 
 // asked looks for routes on which the gate is not asked, or not the gate.
-func (l *linter) asked(m *manager) {
-	if !m.routes.get("virtual_hosts").there() {
-		for _, i := range m.gate {
-			if f := m.filters[i]; f.disabled && len(m.gate) == 1 {
-				l.report("ext-authz-disabled", f.entry.get("disabled"), "the filter is off wherever a route does not switch it on")
-			}
+func (l *linter) asked(c *chain) {
+	if len(c.unread) > 0 && len(c.gate) == 1 {
+		if f := c.filters[c.gate[0]]; f.disabled {
+			l.report("ext-authz-disabled", f.entry.get("disabled"), "the filter is off wherever a route does not switch it on")
 		}
-		return
 	}
-	for _, h := range m.hops() {
-		if l.isAdmin(h.cluster()) {
+	for _, h := range c.hops() {
+		if !l.toApplication(h) {
 			continue
 		}
 		asked := false
-		off := h.route
-		for _, i := range m.gate {
-			f := m.filters[i]
-			on, where := f.on(h)
+		off := h.part
+		for _, i := range c.gate {
+			on, where := c.filters[i].on(h)
 			asked = asked || on
 			if where != nil {
 				off = where
 			}
 		}
-		if !asked && len(m.gate) > 0 {
+		if !asked {
 			l.report("ext-authz-disabled", off, "ext_authz is off for the route %s", h.name())
 		}
 		for _, level := range h.levels {
-			l.checkSettings(m, level)
+			l.checkSettings(c, level)
 		}
-		l.letterCase(m, h)
+		l.letterCase(c, h)
 	}
 }
 
 // letterCase looks at a route that names a route of the gate's and is chosen by
 // the letter case of a path. The gate then reads the path in no other way.
-func (l *linter) letterCase(m *manager, h hop) {
+func (l *linter) letterCase(c *chain, h hop) {
 	if l.gate.CaseSensitive {
 		return
 	}
-	match := h.entry().get("match")
+	match := h.route.get("match")
 	if at := match.get("case_sensitive"); at.there() && !at.is() {
 		return
 	}
 	names := false
-	for _, i := range m.gate {
+	for _, i := range c.gate {
 		for _, level := range h.levels[:len(h.levels)-2] { // the virtual host's own are for every path
-			message, _ := setting(level, m.filters[i].name)
-			names = names || message.get("check_settings", "context_extensions").exactly("jwtgate.route").there()
+			names = names || setting(level, c.filters[i].name).checks().get("context_extensions").exactly("jwtgate.route").there()
 		}
 	}
 	for _, kind := range pathMatches() {
@@ -175,32 +215,44 @@ func (l *linter) letterCase(m *manager, h hop) {
 	}
 }
 
-// on reports whether a filter runs on a hop; where says what switched it off.
-func (f filter) on(h hop) (on bool, where *value) {
-	for _, level := range h.levels {
-		message, off := setting(level, f.name)
-		switch {
-		case off.there():
-			return false, off
-		case message.there():
-			return true, nil
-		}
+// checks are the settings of ext_authz for a route.
+func (s routeSetting) checks() *value {
+	if !s.message.isMessage(perRouteType) {
+		return &value{}
 	}
-	if f.disabled {
-		return false, nil // at the route, which could switch it on
-	}
-	return true, nil
+	return s.message.get("check_settings")
 }
 
-// entry is the route itself, of which a weighted cluster is a part.
-func (h hop) entry() *value { return h.levels[len(h.levels)-3] }
+// on reports whether a filter runs on a hop; where says what switched it off. Two
+// settings count, each where it stands at the most specific level: whether the
+// filter is in the chain (FilterConfig), and whether ext_authz asks
+// (ExtAuthzPerRoute).
+func (f filter) on(h hop) (on bool, where *value) {
+	inChain, decided := !f.disabled, false
+	for _, level := range h.levels {
+		said := setting(level, f.name)
+		if off := said.off; !decided && off.there() {
+			return false, off
+		}
+		if said.on && !decided {
+			inChain, decided = true, true
+		}
+		if said.message.isMessage(perRouteType) {
+			if off := said.message.get("disabled"); off.is() {
+				return false, off
+			}
+			break
+		}
+	}
+	return inChain, nil // if it is not, at the route, which could switch it on
+}
 
 // pathMatches are the matches of a route that hold a path as it is written.
 func pathMatches() []string { return []string{"path", "prefix", "path_separated_prefix"} }
 
 // name is how a route is known to its author.
 func (h hop) name() string {
-	route := h.entry()
+	route := h.route
 	if name := route.get("name"); name.there() {
 		return name.text
 	}
@@ -220,13 +272,12 @@ func (h hop) name() string {
 const redacted = "[redacted]"
 
 // checkSettings looks at what a level tells the gate, and whom it asks.
-func (l *linter) checkSettings(m *manager, level *value) {
-	for _, i := range m.gate {
-		f := m.filters[i]
-		message, _ := setting(level, f.name)
-		settings := message.get("check_settings")
+func (l *linter) checkSettings(c *chain, level *value) {
+	for _, i := range c.gate {
+		f := c.filters[i]
+		settings := setting(level, f.name).checks()
 		for _, kind := range []string{"grpc_service", "http_service"} {
-			if other := settings.get(kind); other.there() && target(other) != target(f.settings.get("grpc_service")) {
+			if other := settings.get(kind); other.there() && !slices.ContainsFunc(f.inside(extAuthzType), func(own *value) bool { return target(own.get("grpc_service")) == target(other) }) {
 				l.report("other-server", other, "%s is asked in the gate's place", target(other))
 			}
 		}
@@ -244,7 +295,11 @@ func (l *linter) checkSettings(m *manager, level *value) {
 
 // target names whom a service asks.
 func target(service *value) string {
-	for _, at := range [][]string{{"envoy_grpc", "cluster_name"}, {"google_grpc", "target_uri"}, {"server_uri", "cluster"}} {
+	ways := [][]string{{"envoy_grpc", "cluster_name"}, {"google_grpc", "target_uri"}}
+	if service.isMessage("envoy.extensions.filters.http.ext_authz.v3.HttpService") {
+		ways = [][]string{{"server_uri", "cluster"}}
+	}
+	for _, at := range ways {
 		if name := service.get(at...); name.there() {
 			return name.text
 		}
@@ -259,54 +314,47 @@ func target(service *value) string {
 func (l *linter) gateFilters(managers []*manager) []*value {
 	signed := false
 	for _, m := range managers {
-		for _, f := range m.filters {
-			signed = signed || f.authz() && l.signed(f)
+		for _, c := range m.chains {
+			for _, f := range c.filters {
+				signed = signed || l.signed(f)
+			}
 		}
 	}
 	var names []*value
 	for _, m := range managers {
-		for i, f := range m.filters {
-			if !f.authz() || signed && !l.signed(f) {
-				continue
-			}
-			m.gate = append(m.gate, i)
-			name := f.authzSettings().get("grpc_service", "envoy_grpc", "cluster_name")
-			if name.there() && !slices.ContainsFunc(names, func(one *value) bool { return one.text == name.text }) {
-				names = append(names, name)
+		for _, c := range m.chains {
+			for i, f := range c.filters {
+				asks := f.inside(extAuthzType)
+				if len(asks) == 0 || signed && !l.signed(f) {
+					continue
+				}
+				c.gate = append(c.gate, i)
+				for _, settings := range asks {
+					name := settings.get("grpc_service", "envoy_grpc", "cluster_name")
+					if name.there() && !slices.ContainsFunc(names, func(one *value) bool { return one.text == name.text }) {
+						names = append(names, name)
+					}
+				}
 			}
 		}
 	}
 	return names
 }
 
-// authz reports whether a filter is ext_authz, by itself or behind a matcher.
-func (f filter) authz() bool { return f.authzSettings() != nil }
-
-// authzSettings are the settings of an ext_authz filter; nil for another.
-func (f filter) authzSettings() *value {
-	kind, settings := f.kind, f.settings
-	if short(kind) == "ExtensionWithMatcher" {
-		kind, settings = settings.get("extension_config", "typed_config").typed()
-	}
-	if short(kind) != "ExtAuthz" || !strings.Contains(kind, ".http.") {
-		return nil
-	}
-	return settings
-}
-
-// signed reports whether an ext_authz filter shows that it asks the gate.
+// signed reports whether a filter is ext_authz and shows that it asks the gate.
 func (l *linter) signed(f filter) bool {
-	settings := f.authzSettings()
-	cluster := settings.get("grpc_service", "envoy_grpc", "cluster_name").text
-	for _, name := range []string{
-		f.name, settings.get("stat_prefix").text, cluster,
-		target(settings.get("grpc_service")), target(settings.get("http_service")),
-	} {
-		if strings.Contains(strings.ToLower(name), "jwtgate") {
-			return true
+	return slices.ContainsFunc(f.inside(extAuthzType), func(settings *value) bool {
+		cluster := settings.get("grpc_service", "envoy_grpc", "cluster_name").text
+		for _, name := range []string{
+			f.name, settings.get("stat_prefix").text, cluster,
+			target(settings.get("grpc_service")), target(settings.get("http_service")),
+		} {
+			if strings.Contains(strings.ToLower(name), "jwtgate") {
+				return true
+			}
 		}
-	}
-	return slices.ContainsFunc(l.endpoints(cluster), func(address *value) bool {
-		return l.gate.Port != "" && address.get("socket_address", "port_value").text == l.gate.Port
+		return slices.ContainsFunc(l.endpoints(cluster), func(address *value) bool {
+			return l.gate.Port != "" && address.get("socket_address", "port_value").text == l.gate.Port
+		})
 	})
 }

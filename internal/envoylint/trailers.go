@@ -4,18 +4,21 @@ import "slices"
 
 // trailers looks for identity and override names that clients can put into the
 // trailers of a request, which the gate never sees.
-func (l *linter) trailers(m *manager) {
-	for _, h := range m.hops() {
-		c, ok := l.clusters[h.cluster()]
-		if !ok || !forwardsTrailers(c) || l.isAdmin(h.cluster()) {
+func (l *linter) trailers(c *chain) {
+	for _, h := range c.hops() {
+		cluster, ok := l.clusters[h.cluster()]
+		if !ok && h.cluster() != "" {
+			l.report("cluster-elsewhere", h.target(), "the cluster %s is not in this file", h.cluster())
+		}
+		if !ok || !forwardsTrailers(cluster) || l.isAdmin(h.cluster()) {
 			continue
 		}
-		lists := m.trailerMutations(h)
-		missing, spelled := l.left(m, slices.Concat(l.gate.Identity, l.gate.Overrides), func(name string) bool {
+		lists := c.trailerMutations(h)
+		missing, spelled := l.left(c.manager, slices.Concat(l.gate.Identity, l.gate.Overrides), func(name string) bool {
 			return slices.ContainsFunc(lists, func(one *value) bool { return removal(one, name) != nil })
 		})
 		if names := append(missing, spelled...); len(names) > 0 {
-			l.report("request-trailers", m.hcm.get("http_filters"),
+			l.report("request-trailers", c.at,
 				"%s of clients stay in trailers, which the cluster %s is sent", some(names), h.cluster())
 			return
 		}
@@ -24,10 +27,10 @@ func (l *linter) trailers(m *manager) {
 
 // trailerMutations are the lists of what filters change in the trailers of a hop's
 // requests.
-func (m *manager) trailerMutations(h hop) []*value {
+func (c *chain) trailerMutations(h hop) []*value {
 	var lists []*value
-	for _, f := range m.filters {
-		if short(f.kind) != "HeaderMutation" {
+	for _, f := range c.filters {
+		if !f.is(mutationType) {
 			continue
 		}
 		if on, _ := f.on(h); !on {
@@ -35,8 +38,9 @@ func (m *manager) trailerMutations(h hop) []*value {
 		}
 		lists = append(lists, f.settings.get("mutations", "request_trailers_mutations"))
 		for _, level := range h.levels {
-			message, _ := setting(level, f.name)
-			lists = append(lists, message.get("mutations", "request_trailers_mutations"))
+			if message := setting(level, f.name).message; message.isMessage(mutationRoute) {
+				lists = append(lists, message.get("mutations", "request_trailers_mutations"))
+			}
 		}
 	}
 	return lists
@@ -45,7 +49,7 @@ func (m *manager) trailerMutations(h hop) []*value {
 // forwardsTrailers reports whether Envoy forwards the trailers of requests to a
 // cluster: it does over HTTP/2 and HTTP/3, and over HTTP/1.1 if it is asked to.
 func forwardsTrailers(c *value) bool {
-	options := c.get("typed_extension_protocol_options").exactly(protocolOptions)
+	options := c.options()
 	explicit := options.get("explicit_http_config")
 	asked := explicit.get("http_protocol_options", "enable_trailers").is() || c.get("http_protocol_options", "enable_trailers").is()
 	return asked || speaksHTTP2(c) || explicit.get("http3_protocol_options").there() ||

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
@@ -21,6 +23,11 @@ const (
 	mapping
 )
 
+// String names a kind for a message.
+func (k kind) String() string {
+	return [...]string{"nothing", "a single value", "a list", "a mapping"}[k]
+}
+
 // value is one value of the file, with its path and its place. It is never nil:
 // what is not there is a missing value, so that reading is one expression and a
 // finding about an absent field has a place all the same.
@@ -33,6 +40,10 @@ type value struct {
 	quoted bool
 	items  []*value
 	fields []field // in file order
+	// message is the type of a mapping, once the value has been typed; nil where
+	// the linter does not know it. field is the field that the value is one of.
+	message protoreflect.MessageDescriptor
+	field   protoreflect.FieldDescriptor
 	// expression is what a scalar is as a regular expression, once it was asked for.
 	expression *regexp.Regexp
 }
@@ -43,17 +54,24 @@ type field struct {
 	*value
 }
 
-// get returns the value that names lead to. Envoy takes the names of protobuf
-// fields in snake case and in camel case; names here are in snake case.
+// misread is called for a field that a rule reads and its message does not have;
+// the tests fail for it.
+var misread = func(protoreflect.MessageDescriptor, string) {}
+
+// get returns the value that names lead to, in snake case. Of a mapping without
+// a type, which may have its names in camel case too, it takes both.
 func (v *value) get(names ...string) *value {
 	for _, name := range names {
-		v = v.field(name)
+		v = v.one(name)
 	}
 	return v
 }
 
-func (v *value) field(name string) *value {
-	camel := camelCase(name)
+func (v *value) one(name string) *value {
+	camel := name
+	if v.message == nil {
+		camel = camelCase(name)
+	}
 	for _, f := range slices.Backward(v.fields) { // Envoy keeps the last of a repeated key
 		if f.name == name || f.name == camel {
 			return f.value
@@ -62,8 +80,69 @@ func (v *value) field(name string) *value {
 	return v.absent(name)
 }
 
-// absent is a field that is not there.
-func (v *value) absent(name string) *value { return &value{in: v, step: step(name), at: v.at} }
+// has reports whether one of the fields is there, of which the value's message
+// need not have all.
+func (v *value) has(names ...string) bool {
+	return slices.ContainsFunc(v.fields, func(f field) bool { return f.there() && slices.Contains(names, f.name) })
+}
+
+// absent is a field that is not there. It has the type that it would have.
+func (v *value) absent(name string) *value {
+	absent := &value{in: v, step: step(name), at: v.at}
+	if v.message == nil {
+		return absent
+	}
+	absent.field = v.message.Fields().ByName(protoreflect.Name(name))
+	switch f := absent.field; {
+	case f == nil && name != "@type":
+		misread(v.message, name)
+	case f != nil && f.Kind() == protoreflect.MessageKind && !f.IsList() && !f.IsMap() && f.Message().FullName() != anyType:
+		absent.message = f.Message()
+	}
+	return absent
+}
+
+// wrap makes a lone value, which stands where Envoy expects a list, a list of it.
+func (v *value) wrap() {
+	item := *v
+	item.in, item.step = v, ""
+	for _, f := range item.fields {
+		f.in = &item
+	}
+	v.kind, v.text, v.fields, v.items = list, "", nil, []*value{&item}
+}
+
+// isMessage reports whether the value is a message of that type.
+func (v *value) isMessage(name protoreflect.FullName) bool {
+	return v.message != nil && v.message.FullName() == name
+}
+
+// walk calls f with the value and with what is below it, where f says so.
+func (v *value) walk(f func(*value) (below bool)) {
+	if !f(v) {
+		return
+	}
+	for _, item := range v.items {
+		item.walk(f)
+	}
+	for _, one := range v.fields {
+		one.walk(f)
+	}
+}
+
+// messages returns the messages of a type that are the value or below it; what is
+// inside one of them is not looked at.
+func (v *value) messages(name protoreflect.FullName) []*value {
+	var all []*value
+	v.walk(func(one *value) bool {
+		if one.isMessage(name) {
+			all = append(all, one)
+			return false
+		}
+		return true
+	})
+	return all
+}
 
 // path leads to the value: static_resources.listeners[0].name. It is empty for
 // the whole file.
@@ -119,12 +198,12 @@ func (v *value) is() bool {
 	return false
 }
 
-// either reports whether the value is one of an enumeration's names or, as Envoy
-// takes it too, its number. What is absent is the enumeration's zero.
+// either reports whether the value is one of an enumeration's names. What is
+// absent is the enumeration's zero.
 func (v *value) either(names ...string) bool {
 	text := v.text
-	if !v.there() {
-		text = "0"
+	if !v.there() && v.field != nil && v.field.Enum() != nil {
+		text = string(v.field.Enum().Values().ByNumber(0).Name())
 	}
 	return slices.Contains(names, text)
 }

@@ -1,0 +1,233 @@
+package envoylint
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtgate/jwtgate/internal/envoyproto"
+)
+
+// typer gives each value of a tree the message type that Envoy reads it as. It
+// changes the tree into the one form that the rules read: fields have their names
+// in snake case, a lone value where a list is expected is a list of one, and an
+// enumeration's number is its name.
+//
+// What it cannot read it notes, once for each kind, with the first place.
+type typer struct {
+	notes       map[string]*unread
+	unreadOrder []*unread
+	err         error // of the embedded descriptions
+}
+
+// unread is something in the file that the linter does not read.
+type unread struct {
+	at   *value
+	text string
+	path bool // it is on the path of a request
+	more int  // places beside the first one
+}
+
+func newTyper() *typer { return &typer{notes: map[string]*unread{}} }
+
+func (t *typer) unread(at *value, path bool, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	key := fmt.Sprint(path, text)
+	if found, ok := t.notes[key]; ok {
+		found.more++
+		return
+	}
+	one := &unread{at: at, text: text, path: path}
+	t.notes[key] = one
+	t.unreadOrder = append(t.unreadOrder, one)
+}
+
+// root types a value as a message that is named.
+func (t *typer) root(v *value, name string) {
+	message, ok, err := envoyproto.Find(name)
+	if err != nil || !ok {
+		t.err = fmt.Errorf("Envoy's message %s is not described: %w", name, err)
+		return
+	}
+	t.message(v, message, false)
+}
+
+// onPath are the messages at which the path of a request begins: what is below
+// them decides whether and how the gate is asked.
+func onPath(name protoreflect.FullName) bool {
+	return slices.Contains([]protoreflect.FullName{
+		listenerType, routeConfigType, scopedRouteType, virtualHostType,
+	}, name)
+}
+
+// offPath are messages below those that no request's way depends on.
+func offPath(name protoreflect.FullName) bool {
+	return slices.Contains([]protoreflect.FullName{
+		accessLogType, "envoy.config.core.v3.TransportSocket", "envoy.config.core.v3.SocketOption",
+		managerType + ".Tracing",
+	}, name)
+}
+
+// message types a value as a message.
+func (t *typer) message(v *value, message protoreflect.MessageDescriptor, path bool) {
+	name := message.FullName()
+	path = (path || onPath(name)) && !offPath(name)
+	switch {
+	case !v.there() || message.IsPlaceholder() || scalarForm(name):
+		return
+	case name == anyType:
+		t.any(v, path)
+		return
+	case v.kind != mapping:
+		t.unread(v, path, "got %s where Envoy expects the message %s", v.kind, name)
+		return
+	}
+	t.fields(v, message, path)
+}
+
+// scalarForm reports whether a message of google.protobuf has a form of its own
+// in JSON: a scalar, or data of any shape.
+func scalarForm(name protoreflect.FullName) bool {
+	return name.Parent() == "google.protobuf" && name != anyType && name != "google.protobuf.Empty"
+}
+
+// fields types the fields of a mapping that is a message.
+func (t *typer) fields(v *value, message protoreflect.MessageDescriptor, path bool) {
+	v.message = message
+	seen := map[string]string{}
+	for i := range v.fields {
+		f := &v.fields[i]
+		description := message.Fields().ByName(protoreflect.Name(f.name))
+		if description == nil {
+			description = message.Fields().ByJSONName(f.name)
+		}
+		if description == nil {
+			if f.name != "@type" {
+				t.unread(f.value, path, "%s has no field %q in Envoy %s", message.FullName(), f.name, envoyproto.Version)
+			}
+			continue
+		}
+		written := f.name
+		f.name = string(description.Name())
+		if other, twice := seen[f.name]; twice && other != written {
+			t.unread(f.value, path, "%s and %s are the same field, and which one Envoy reads is not defined", other, written)
+		}
+		seen[f.name] = written
+		t.field(f.value, description, path)
+	}
+}
+
+// field types the value of a field.
+func (t *typer) field(v *value, description protoreflect.FieldDescriptor, path bool) {
+	v.field = description
+	if !v.there() {
+		return
+	}
+	switch {
+	case description.IsMap():
+		if v.kind != mapping {
+			t.unread(v, path, "got %s where Envoy expects a mapping", v.kind)
+			return
+		}
+		for _, f := range v.fields {
+			t.single(f.value, description.MapValue(), path)
+		}
+	case description.IsList():
+		if v.kind != list {
+			v.wrap()
+		}
+		for _, item := range v.items {
+			t.single(item, description, path)
+		}
+	default:
+		t.single(v, description, path)
+	}
+}
+
+// single types one value of a field's type.
+func (t *typer) single(v *value, description protoreflect.FieldDescriptor, path bool) {
+	switch {
+	case !v.there():
+	case description.Kind() == protoreflect.MessageKind:
+		t.message(v, description.Message(), path)
+	case v.kind != scalar:
+		t.unread(v, path, "got %s where Envoy expects a single value", v.kind)
+	case description.Kind() == protoreflect.EnumKind:
+		t.enum(v, description.Enum(), path)
+	}
+}
+
+// enum gives a value of an enumeration its name.
+func (t *typer) enum(v *value, description protoreflect.EnumDescriptor, path bool) {
+	if description.IsPlaceholder() || description.Values().ByName(protoreflect.Name(v.text)) != nil {
+		return
+	}
+	if number, err := strconv.ParseInt(v.text, 10, 32); err == nil {
+		if named := description.Values().ByNumber(protoreflect.EnumNumber(number)); named != nil {
+			v.text = string(named.Name())
+			return
+		}
+	}
+	t.unread(v, path, "%s has no value %q in Envoy %s", description.FullName(), v.text, envoyproto.Version)
+}
+
+// any types what a google.protobuf.Any holds. In a TypedStruct that is the value
+// under its key `value`.
+func (t *typer) any(v *value, path bool) {
+	if v.kind != mapping {
+		t.unread(v, path, "got %s where Envoy expects a mapping with @type", v.kind)
+		return
+	}
+	name, inner := v.typed()
+	v.field = nil
+	message, ok, err := envoyproto.Find(name)
+	switch {
+	case err != nil:
+		t.err = err
+	case len(v.fields) == 0 || opaque(name):
+	case name == "":
+		t.unread(v, path, "the configuration of an extension has no @type")
+	case !ok:
+		t.unread(v, path, "lint-envoy does not know %s", name)
+	case inner.there():
+		t.message(inner, message, path)
+	}
+}
+
+// opaque reports whether an extension is known not to touch whether the gate is
+// asked, though its fields are not described: those that Istio builds into its
+// proxies.
+func opaque(name string) bool {
+	return slices.Contains([]string{
+		"io.istio.http.peer_metadata.Config", "io.istio.network.set_filter_state.Config", "stats.PluginConfig",
+		"istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig", "istio.networking.envoy.filters.http.connect_authority.Config",
+		"io.istio.http.connect_authority.Config", "envoy.tcp.metadataexchange.config.MetadataExchange",
+	}, name) || strings.HasPrefix(name, "google.protobuf.") && name != string(anyType)
+}
+
+// The full names of the messages that the linter looks for.
+const (
+	anyType          protoreflect.FullName = "google.protobuf.Any"
+	bootstrapType                          = "envoy.config.bootstrap.v3.Bootstrap"
+	accessLogType    protoreflect.FullName = "envoy.config.accesslog.v3.AccessLog"
+	listenerType     protoreflect.FullName = "envoy.config.listener.v3.Listener"
+	clusterType      protoreflect.FullName = "envoy.config.cluster.v3.Cluster"
+	routeConfigType  protoreflect.FullName = "envoy.config.route.v3.RouteConfiguration"
+	scopedRouteType  protoreflect.FullName = "envoy.config.route.v3.ScopedRouteConfiguration"
+	virtualHostType  protoreflect.FullName = "envoy.config.route.v3.VirtualHost"
+	routeType        protoreflect.FullName = "envoy.config.route.v3.Route"
+	filterConfigType                       = "envoy.config.route.v3.FilterConfig"
+	extensionType    protoreflect.FullName = "envoy.config.core.v3.TypedExtensionConfig"
+	managerType      protoreflect.FullName = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+	tlsType          protoreflect.FullName = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+	networkFilter    protoreflect.FullName = "envoy.config.listener.v3.Filter"
+	extAuthzType     protoreflect.FullName = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
+	routerType       protoreflect.FullName = "envoy.extensions.filters.http.router.v3.Router"
+	perRouteType     protoreflect.FullName = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"
+	mutationType     protoreflect.FullName = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+	mutationRoute    protoreflect.FullName = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
+	earlyType                              = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+)
