@@ -31,3 +31,12 @@ func Walked(data []byte) (int, error) {
 	_, err := r.json()
 	return r.mark.walked, err
 }
+
+// MessageTypes are the messages that rules look for by name.
+func MessageTypes() []protoreflect.FullName {
+	return []protoreflect.FullName{
+		anyType, bootstrapType, listenerType, clusterType, routeConfigType, scopedRouteType, virtualHostType, routeType, filterConfigType,
+		extensionType, managerType, networkFilter, extAuthzType, perRouteType, mutationType, mutationRoute, earlyType, routerType, tlsType,
+		accessLogType, protocolOptions,
+	}
+}

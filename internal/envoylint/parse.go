@@ -112,6 +112,9 @@ func (r *reader) node(in *value, from string, n *yaml.Node, depth int) (*value, 
 		v.kind = mapping
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
+			if key.Tag == "!ignore" {
+				continue // as Envoy does
+			}
 			one, err := r.node(v, step(key.Value), n.Content[i+1], depth+1)
 			if err != nil {
 				return nil, err

@@ -76,7 +76,12 @@ func (t *typer) message(v *value, message protoreflect.MessageDescriptor, path b
 	name := message.FullName()
 	path = (path || onPath(name)) && !offPath(name)
 	switch {
-	case !v.there() || message.IsPlaceholder() || scalarForm(name):
+	case !v.there() || message.IsPlaceholder():
+		return
+	case scalarForm(name):
+		if wrapped := message.Fields().ByName("value"); wrapped != nil && v.kind == scalar {
+			v.text = canonical(v, wrapped.Kind())
+		}
 		return
 	case name == anyType:
 		t.any(v, path)
@@ -157,16 +162,66 @@ func (t *typer) single(v *value, description protoreflect.FieldDescriptor, path 
 		t.unread(v, path, "got %s where Envoy expects a single value", v.kind)
 	case description.Kind() == protoreflect.EnumKind:
 		t.enum(v, description.Enum(), path)
+	default:
+		v.text = canonical(v, description.Kind())
 	}
+}
+
+// canonical is the text of a scalar in one form for each value: true or false, or a
+// number in decimal digits. Envoy reads a file with yaml-cpp and hands what is in
+// it to protobuf's JSON reader, each of which takes more than one form
+// (TestScalarForms in the end-to-end tests).
+func canonical(v *value, kind protoreflect.Kind) string {
+	switch kind {
+	case protoreflect.BoolKind:
+		return boolText(v)
+	case protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Uint32Kind, protoreflect.Uint64Kind:
+		return numberText(v)
+	}
+	return v.text
+}
+
+func boolText(v *value) string {
+	switch text := strings.ToLower(v.text); {
+	case slices.Contains([]string{"true", "t", "yes", "y", "1"}, text), text == "on" && !v.quoted:
+		return "true"
+	case slices.Contains([]string{"false", "f", "no", "n", "0"}, text), text == "off" && !v.quoted:
+		return "false"
+	}
+	return v.text
+}
+
+// numberText also reads hexadecimal digits and, where YAML reads the number, octal
+// digits after a zero.
+func numberText(v *value) string {
+	digits := strings.TrimPrefix(v.text, "+")
+	base := 10
+	if hex, ok := strings.CutPrefix(strings.ToLower(digits), "0x"); ok {
+		digits, base = hex, 16
+	} else if len(digits) > 1 && digits[0] == '0' && !v.quoted {
+		digits, base = digits[1:], 8
+	}
+	if n, err := strconv.ParseInt(digits, base, 64); err == nil {
+		return strconv.FormatInt(n, 10)
+	}
+	if n, err := strconv.ParseFloat(digits, 64); err == nil && base == 10 {
+		return strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	return v.text
 }
 
 // enum gives a value of an enumeration its name.
 func (t *typer) enum(v *value, description protoreflect.EnumDescriptor, path bool) {
-	if description.IsPlaceholder() || description.Values().ByName(protoreflect.Name(v.text)) != nil {
+	values := description.Values()
+	if named := values.ByName(protoreflect.Name(strings.ToUpper(v.text))); named != nil {
+		v.text = string(named.Name())
 		return
 	}
-	if number, err := strconv.ParseInt(v.text, 10, 32); err == nil {
-		if named := description.Values().ByNumber(protoreflect.EnumNumber(number)); named != nil {
+	if description.IsPlaceholder() || values.ByName(protoreflect.Name(v.text)) != nil {
+		return // a few enumerations, such as that of HTTP statuses, have their names in camel case
+	}
+	if number, err := strconv.ParseInt(numberText(v), 10, 32); err == nil {
+		if named := values.ByNumber(protoreflect.EnumNumber(number)); named != nil {
 			v.text = string(named.Name())
 			return
 		}

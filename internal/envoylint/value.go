@@ -183,20 +183,11 @@ func step(key string) string {
 // there reports whether the value is in the file. Null is the same to Envoy as
 // a field that is absent.
 func (v *value) there() bool {
-	return v.kind != missing && (v.kind != scalar || v.quoted || v.text != "" && v.text != "null" && v.text != "~")
+	return v.kind != missing && (v.kind != scalar || v.quoted || !slices.Contains([]string{"", "~", "null", "Null", "NULL"}, v.text))
 }
 
-// is reports whether the value is a field that says true, in a word that
-// Envoy's YAML reader takes for it.
-func (v *value) is() bool {
-	switch strings.ToLower(v.text) {
-	case "true":
-		return true
-	case "yes", "on", "y":
-		return !v.quoted
-	}
-	return false
-}
+// is reports whether the value is a field that says true.
+func (v *value) is() bool { return v.text == "true" }
 
 // either reports whether the value is one of an enumeration's names. What is
 // absent is the enumeration's zero.

@@ -1,0 +1,136 @@
+package envoylint_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/envoylint"
+	"github.com/jwtgate/jwtgate/internal/envoyproto"
+)
+
+// TestMessageTypes: the messages that the linter looks for are described.
+func TestMessageTypes(t *testing.T) {
+	for _, name := range envoylint.MessageTypes() {
+		if _, ok, err := envoyproto.Find(string(name)); !ok || err != nil {
+			t.Errorf("%s: %v, %v", name, ok, err)
+		}
+	}
+}
+
+const (
+	hcmType      = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+	routerOnly   = `{ name: router, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } }`
+	authzType    = "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
+	listenersKey = "  listeners:\n"
+	routeConfig  = "          route_config:\n"
+	upgrades     = "          upgrade_configs: [ { upgrade_type: websocket } ]\n"
+	toApp        = "route: { cluster: app, timeout: 0s }"
+)
+
+// open is a listener that asks nobody, with its parts as the arguments say.
+func open(chains, filters, hosts, routes string) string {
+	part := func(form, inner string) string { return strings.Replace(form, "X", inner, 1) }
+	return `{ name: open, address: { socket_address: { address: 127.0.0.1, port_value: 81 } }, filter_chains: ` + part(chains,
+		`{ filters: `+part(filters, `{ name: hcm, typed_config: { "@type": `+hcmType+`, stat_prefix: open, normalize_path: true, merge_slashes: true,
+      path_with_escaped_slashes_action: REJECT_REQUEST, use_remote_address: true, request_headers_timeout: 10s,
+      common_http_protocol_options: { headers_with_underscores_action: DROP_HEADER },
+      route_config: { virtual_hosts: `+part(hosts, `{ name: a, domains: "*", routes: `+part(routes, `{ match: { prefix: / }, route: { cluster: app } }`)+` }`)+
+			` }, http_filters: `+routerOnly+` } }`)+` }`) + " }"
+}
+
+// TestEveryWayIsSeen: whatever form a way around the gate has, it is found.
+func TestEveryWayIsSeen(t *testing.T) {
+	const one, many = "X", "[ X ]"
+	second := func(listener string) []string { return []string{listenersKey, listenersKey + "  - " + listener + "\n"} }
+	typedStruct := func(kind, url, value string) string {
+		return `{ "@type": type.googleapis.com/` + kind + `, type_url: ` + url + `, value: ` + value + ` }`
+	}
+	routes := between(t, "              routes:\n", "          http_filters:\n")
+	matcher := func(action string) []string {
+		return []string{routes, `              matcher: { matcher_list: { matchers: [ { predicate: { single_predicate: {
+                input: { name: i, typed_config: { "@type": type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput, header_name: ":path" } },
+                value_match: { prefix: / } } }, on_match: { action: { name: a, typed_config: ` + action + " } } } ] } }\n"}
+	}
+	const off = `typed_per_filter_config: { envoy.filters.http.ext_authz: { ` + perRoute + `, disabled: true } }`
+	const routeURL = "type.googleapis.com/envoy.config.route.v3.Route"
+	openRoute := `{ "@type": ` + routeURL + `, match: { prefix: / }, route: { cluster: app }, ` + off + ` }`
+	composite := func(action string) []string {
+		return []string{authzFilter, `          - name: composite
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher
+              extension_config: { name: c, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.composite.v3.Composite } }
+              xds_matcher: { on_no_match: { action: { name: a, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.composite.v3.ExecuteFilterAction, ` + action + " } } } }\n" + authzFilter}
+	}
+	failOpenFilter := `{ name: jwtgate, typed_config: { "@type": ` + authzType + `, failure_mode_allow: true, grpc_service: { envoy_grpc: { cluster_name: jwtgate } } } }`
+	for _, row := range []lintRow{
+		{name: "a list of one filter chain", edits: second(open(one, many, many, many)), want: []string{"ext-authz-missing"}},
+		{name: "a list of one network filter", edits: second(open(many, one, many, many)), want: []string{"ext-authz-missing"}},
+		{name: "a list of one virtual host", edits: second(open(many, many, one, many)), want: []string{"ext-authz-missing"}},
+		{name: "a list of one route", edits: second(open(many, many, many, one)), want: []string{"ext-authz-missing"}},
+		{name: "lists of one everywhere", edits: second(open(one, one, one, one)), want: []string{"ext-authz-missing"}},
+		{name: "an outbound listener", edits: second(strings.Replace(open(many, many, many, many), "name: open", "name: open, traffic_direction: outbound", 1)), want: []string{"ext-authz-missing"}},
+		{name: "a connection manager as a TypedStruct", edits: second(`{ name: s, filter_chains: [ { filters: [ { name: hcm, typed_config: ` +
+			typedStruct("xds.type.v3.TypedStruct", hcmType, "{ normalizePath: true, mergeSlashes: true, pathWithEscapedSlashesAction: REJECT_REQUEST, useRemoteAddress: true, requestHeadersTimeout: 1s, commonHttpProtocolOptions: { headersWithUnderscoresAction: DROP_HEADER }, routeConfig: { virtualHosts: { name: a, routes: { route: { cluster: app } } } }, httpFilters: "+routerOnly+" }") + " } ] } ] }"),
+			want: []string{"ext-authz-missing"}},
+		{name: "an upgrade's own filters", edits: []string{upgrades, "          upgrade_configs: { upgrade_type: websocket, filters: " + routerOnly + " }\n"}, want: []string{"ext-authz-missing"}},
+		{name: "an upgrade's own filters ask the gate", edits: []string{upgrades, "          upgrade_configs: [ { upgrade_type: websocket, filters: [ " + failOpenFilter + ", " + routerOnly + " ] } ]\n"},
+			want: []string{"failure-mode-allow", "grpc-timeout", "mutation-rules-missing", "no-retry", "raw-headers", "request-trailers", "status-on-error", "validate-mutations"}},
+		{name: "a route of a matcher", edits: matcher(openRoute), want: []string{"ext-authz-disabled"}},
+		{name: "a list of routes of a matcher", edits: matcher(`{ "@type": type.googleapis.com/envoy.config.route.v3.RouteList, routes: { match: { prefix: / }, route: { cluster: app }, ` + off + ` } }`), want: []string{"ext-authz-disabled"}},
+		{name: "an action of a matcher that is not known", edits: matcher(`{ "@type": type.googleapis.com/new.v9.Action }`), want: []string{"not-read"}},
+		{name: "scoped routes in the file", edits: []string{between(t, routeConfig, "          http_filters:\n"), `          scoped_routes: { name: s, scope_key_builder: { fragments: [ { header_value_extractor: { name: x } } ] },
+            scoped_route_configurations_list: { scoped_route_configurations: { name: a, route_configuration: { name: r, virtual_hosts: { name: a, domains: [ "*" ], routes: { match: { prefix: / }, route: { cluster: app }, ` + off + ` } } } } } }
+`}, want: []string{"ext-authz-disabled"}},
+		{name: "scoped routes that are fetched", edits: []string{between(t, routeConfig, "          http_filters:\n"), "          scoped_routes: { name: s, scope_key_builder: {}, scoped_rds: {} }\n"}, want: []string{"routes-elsewhere"}},
+		{name: "virtual hosts that are fetched", edits: []string{routeConfig, routeConfig + "            vhds: { config_source: { ads: {} } }\n"}, want: []string{"routes-elsewhere"}},
+		{name: "no routes", edits: []string{between(t, routeConfig, "          http_filters:\n"), ""}, want: []string{"routes-elsewhere"}},
+		{name: "a part of a weighted cluster", edits: []string{toApp, "route: { weighted_clusters: { clusters: { name: app, weight: 1, " + off + " } } }"}, want: []string{"ext-authz-disabled"}},
+		{name: "off for the route configuration", edits: []string{routeConfig, routeConfig + "            " + off + "\n"}, want: []string{"ext-authz-disabled"}},
+		{name: "off for the host, in the chain for the route", edits: []string{"              typed_per_filter_config:\n", "              typed_per_filter_config:\n                envoy.filters.http.ext_authz: { " + perRoute + ", disabled: true }\n",
+			"route: { cluster: app, timeout: 0s }", `route: { cluster: app, timeout: 0s }
+                typed_per_filter_config: { envoy.filters.http.ext_authz: { "@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: false } }`}, want: []string{"ext-authz-disabled"}},
+		{name: "words for true", edits: []string{"failure_mode_allow: false", `failure_mode_allow: "1"`}, want: []string{"failure-mode-allow"}},
+		{name: "an enumeration in lower case", edits: []string{"REJECT_REQUEST", "keep_unchanged"}, want: []string{"escaped-slashes"}},
+		{name: "a hexadecimal number", edits: []string{upgrades, "          max_request_headers_kb: 0x80\n"}, want: []string{"check-request-too-large"}},
+		{name: "a key that Envoy ignores", edits: []string{"              validate_mutations: true", "              !ignore validate_mutations: true"}, want: []string{"validate-mutations"}},
+		{name: "another filter in a composite before", edits: composite(`typed_config: { name: x, typed_config: { "@type": type.googleapis.com/new.v9.Filter } }`), want: []string{"not-read"}},
+		{name: "a gate in a composite that fails open", edits: composite("typed_config: " + failOpenFilter),
+			want: []string{"ext-authz-conditional", "failure-mode-allow", "grpc-timeout", "mutation-rules-missing", "no-retry", "raw-headers", "status-on-error", "validate-mutations"}},
+		{name: "a chain of filters in a composite", edits: composite("filter_chain: { typed_config: " + failOpenFilter + " }"),
+			want: []string{"ext-authz-conditional", "failure-mode-allow", "grpc-timeout", "mutation-rules-missing", "no-retry", "raw-headers", "status-on-error", "validate-mutations"}},
+		{name: "a filter that is fetched", edits: []string{authzFilter, "          - { name: extra, config_discovery: { config_source: { ads: {} }, type_urls: [ a ] } }\n" + authzFilter}, want: []string{"not-read"}},
+		{name: "a filter without a type", edits: []string{authzFilter, "          - { name: envoy.filters.http.fault }\n" + authzFilter}, want: []string{"not-read"}},
+		{name: "a TCP proxy", edits: second(`{ name: tcp, filter_chains: { filters: { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: app } } } }`), want: []string{"tcp-bypass"}},
+		{name: "a TCP proxy with weights", edits: second(`{ name: tcp, filter_chains: { filters: { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, weighted_clusters: { clusters: [ { name: app, weight: 1 } ] } } } } }`), want: []string{"tcp-bypass"}},
+		{name: "a UDP proxy", edits: second(`{ name: udp, listener_filters: { name: udp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig, stat_prefix: t, cluster: app } } }`), want: []string{"tcp-bypass"}},
+		{name: "a network filter that is not known", edits: second(`{ name: new, filter_chains: { filters: { name: new, typed_config: { "@type": type.googleapis.com/new.v9.Network } } } }`), want: []string{"not-read"}},
+		{name: "an access log that is not known", edits: []string{"          access_log:\n", "          access_log:\n          - { name: x, typed_config: { \"@type\": type.googleapis.com/new.v9.Log, a: 1 } }\n"}, want: []string{"unknown?"}},
+		{name: "a field that is not known, on the way", edits: []string{upgrades, "          skip_filters: true\n"}, want: []string{"not-read"}},
+		{name: "a field that is not known, of a cluster", edits: []string{"    connect_timeout: 0.25s\n", "    connect_timeout: 0.25s\n    new_field: 1\n"}, want: []string{"unknown?"}},
+		{name: "a value that is not known", edits: []string{"REJECT_REQUEST", "IGNORE"}, want: []string{"not-read"}},
+		{name: "one field by two names", edits: []string{"merge_slashes: true", "merge_slashes: true\n          mergeSlashes: false"}, want: []string{"not-read", "slashes-not-merged"}},
+		{name: "a mapping in place of a text", edits: []string{"validate_mutations: true", "validate_mutations: { value: true }"}, want: []string{"not-read", "validate-mutations"}},
+		{name: "further listeners are fetched", edits: []string{"static_resources:\n", "dynamic_resources: { lds_config: { path_config_source: { path: lds.yaml } } }\nstatic_resources:\n"}, want: []string{"not-read"}},
+		{name: "a gate's cluster that is not there", edits: []string{"envoy_grpc: { cluster_name: jwtgate }", "envoy_grpc: { cluster_name: jwtgate_typo }"}, want: []string{"gate-cluster-elsewhere"}},
+		{name: "an application's cluster that is not there", edits: []string{toApp, "route: { cluster: other }"}, want: []string{"cluster-elsewhere?"}},
+		{name: "a lone header to remove", edits: []string{vhost, vhost + "              request_headers_to_remove: x-user-id\n"}, want: []string{"identity-rewritten"}},
+		{name: "a lone header to add", edits: []string{vhost, vhost + "              requestHeadersToAdd: { header: { key: x-user-id, value: root } }\n"}, want: []string{"identity-rewritten"}},
+		{name: "a filter of the router's changes identity headers", edits: []string{"{ \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }", `{ "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router, upstream_http_filters: [ { name: m, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation, mutations: { request_mutations: { remove: x-user-id } } } } ] }`}, want: []string{"identity-rewritten"}},
+		{name: "a route changes identity headers by a filter", edits: []string{router, "          - name: m\n            typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation }\n" + router,
+			toApp, toApp + `
+                typed_per_filter_config: { m: { "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute, mutations: { request_mutations: { append: { header: { key: x-user-id, value: root } } } } } }`}, want: []string{"identity-rewritten"}},
+	} {
+		t.Run(row.name, func(t *testing.T) { row.lints(t) })
+	}
+}
+
+// TestInternalListeners: a listener that leads to another of the same file is not
+// one that leads to an application.
+func TestInternalListeners(t *testing.T) {
+	front := strings.Replace(open("[ X ]", "[ X ]", "[ X ]", "[ X ]"), "cluster: app", "cluster: inside", 1)
+	inside := "    { name: inside, load_assignment: { endpoints: { lb_endpoints: { endpoint: { address: { envoy_internal_address: { server_listener_name: NAME } } } } } } }\n"
+	for name, want := range map[string][]string{"edge": nil, "elsewhere": {"ext-authz-missing"}} {
+		text := shippedWith(t, listenersKey, listenersKey+"  - "+front+"\n", "  clusters:\n", "  clusters:\n  -\n"+strings.Replace(inside, "NAME", name, 1))
+		holds(t, lint(t, text, plainGate(), envoylint.Plain), want...)
+	}
+}
