@@ -43,7 +43,7 @@ func TestLintEnvoy(t *testing.T) {
 		missing := filepath.Join(t.TempDir(), "missing.yaml")
 		command(t, "lint-envoy", "--config", file, missing).holds(t, exitFailure, nil, []string{"jwtgate: reading the Envoy file: open " + missing})
 		command(t, "lint-envoy", "--config", missing, shipped).holds(t, exitFailure, nil, []string{"jwtgate: reading the config: "})
-		command(t, "lint-envoy", "--config", file, file).holds(t, exitFailure, nil, []string{file + ":1:1: this is no Envoy file; write a bootstrap"})
+		command(t, "lint-envoy", "--config", file, file).holds(t, exitFailure, nil, []string{file + ":1:1: expected an Envoy bootstrap"})
 		command(t, "lint-envoy", "--config", file, t.TempDir()).holds(t, exitFailure, nil, []string{"jwtgate: reading the Envoy file: "})
 	})
 	t.Run("a configuration with mistakes", func(t *testing.T) {

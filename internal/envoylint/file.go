@@ -1,7 +1,6 @@
 package envoylint
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -43,23 +42,50 @@ func resourcesOf(file string, root *value) (*resources, error) {
 		return nil, fmt.Errorf("%s: this is a Kubernetes manifest (%s), not what Envoy runs; ask the proxy's pod for its /config_dump and lint that",
 			root.at, root.get("kind").text)
 	default:
-		return nil, fmt.Errorf("%s: this is no Envoy file; write a bootstrap (with static_resources), or the answer of the admin port: curl http://ADMIN/config_dump > dump.json", root.at)
+		return nil, fmt.Errorf("%s: expected an Envoy bootstrap (with static_resources), xDS resources (under resources) or the answer of the admin port; "+
+			"to get that: curl http://ADMIN/config_dump > dump.json", root.at)
 	}
 	if r.err != nil {
 		return nil, r.err
 	}
 	if len(r.listeners) == 0 {
 		what := "the file has no listener"
-		if r.fetched != nil {
+		switch {
+		case r.fetched != nil:
 			what = "this bootstrap fetches its listeners"
+		case len(r.unreadOrder) > 0:
+			what += " that lint-envoy can read (" + r.firstUnread() + ")"
 		}
 		return nil, fmt.Errorf("%s: %s, so there is nothing to look at; lint what Envoy runs: curl http://ADMIN/config_dump > dump.json", file, what)
 	}
 	return r, nil
 }
 
-// errNoHTTP is of a file whose listeners speak no HTTP.
-var errNoHTTP = errors.New("no listener has an HTTP connection manager, so no request could be checked; is it the Envoy that clients call?")
+// firstUnread is the first thing that could not be read, on the path of a request
+// if there is one.
+func (r *resources) firstUnread() string {
+	first := r.unreadOrder[0]
+	for _, one := range r.unreadOrder {
+		if one.path && !first.path {
+			first = one
+		}
+	}
+	return fmt.Sprintf("line %d: %s", first.at.at.Line, first.text)
+}
+
+// noHTTP is the error of a file in which no listener that clients call speaks
+// HTTP.
+func (r *resources) noHTTP(file string, outbound []*value) error {
+	what := ""
+	if len(r.unreadOrder) > 0 {
+		what = " that lint-envoy can read (" + r.firstUnread() + ")"
+	}
+	if len(r.managersOf(outbound)) > 0 {
+		return fmt.Errorf("%s: the only listeners with an HTTP connection manager%s are a sidecar's outbound ones (%s), which clients do not call; lint the Envoy that they call",
+			file, what, some(namesOf(outbound)))
+	}
+	return fmt.Errorf("%s: no listener has an HTTP connection manager%s, so no request could be checked; is it the Envoy that clients call?", file, what)
+}
 
 // dumpsIn finds the answers of /config_dump: tools put them under the names of
 // namespaces and pods.

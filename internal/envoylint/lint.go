@@ -3,6 +3,7 @@ package envoylint
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -71,11 +72,8 @@ func look(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 	looked, outbound := resources.split()
 	managers := resources.managersOf(looked)
 	skipped := namesOf(outbound)
-	switch {
-	case len(managers) == 0 && len(skipped) > 0:
-		return nil, fmt.Errorf("%s: all that speaks HTTP are a sidecar's outbound listeners (%s), which clients do not call; lint the Envoy that they call", file, some(skipped))
-	case len(managers) == 0:
-		return nil, fmt.Errorf("%s: %w", file, errNoHTTP)
+	if len(managers) == 0 {
+		return nil, resources.noHTTP(file, outbound)
 	}
 	l.all(looked, managers)
 	slices.SortStableFunc(l.found, func(a, b Finding) int {
@@ -129,6 +127,9 @@ func (l *linter) reportMend(id string, at *value, mend, format string, args ...a
 
 // all makes every check.
 func (l *linter) all(listeners []*value, managers []*manager) {
+	for _, listener := range listeners {
+		l.fetchedFilters(listener)
+	}
 	names := l.gateFilters(managers)
 	for _, m := range managers {
 		if l.forwards(m) { // else it redirects, or answers by itself: there is no application behind it
@@ -168,6 +169,15 @@ func (l *linter) manager(m *manager) {
 	if asks {
 		l.earlyStrip(m)
 		l.localReplies(m)
+	}
+}
+
+// fetchedFilters reports network filters whose configuration is not in the file.
+func (l *linter) fetchedFilters(listener *value) {
+	for _, network := range listener.messages(networkFilter) {
+		if at, name := network.get("config_discovery"), network.get("name").text; at.there() && l.filters[name] == nil {
+			l.report("not-read", at, "the configuration of the network filter %s is fetched, and is not in this file", name)
+		}
 	}
 }
 
@@ -225,22 +235,46 @@ func loopback(host string) bool {
 
 // bypasses looks for ways to an application that no request takes.
 func (l *linter) bypasses(listeners []*value, managers []*manager) {
-	applications := map[string]bool{}
+	applications := map[string]bool{} // :: name or address
 	for _, m := range managers {
-		for _, name := range m.clusters() {
-			applications[name] = name != ""
+		for _, h := range m.hops() {
+			if name := h.cluster(); name != "" && l.toApplication(h) {
+				applications[name] = true
+				for _, address := range l.addresses(name) {
+					applications[address] = true
+				}
+			}
 		}
 	}
 	for _, listener := range listeners {
 		for _, part := range l.partsOf(listener) {
 			part.walk(func(v *value) bool {
-				if v.namesCluster() && applications[v.text] {
+				if v.namesCluster() && slices.ContainsFunc(append(l.addresses(v.text), v.text), func(to string) bool { return applications[to] }) {
 					l.report("tcp-bypass", v, "bytes are forwarded to %s, unchecked", v.text)
 				}
 				return !v.isMessage(managerType) && !v.isMessage(accessLogType)
 			})
 		}
 	}
+}
+
+// addresses are those of a cluster's endpoints, each in one form.
+func (l *linter) addresses(name string) []string {
+	var all []string
+	for _, address := range l.endpoints(name) {
+		socket := address.get("socket_address")
+		host := strings.ToLower(socket.get("address").text)
+		if loopback(host) {
+			host = "localhost"
+		}
+		switch port := cmp.Or(socket.get("port_value").text, socket.get("named_port").text); {
+		case address.has("pipe"):
+			all = append(all, "unix:"+address.get("pipe", "path").text)
+		case host != "":
+			all = append(all, net.JoinHostPort(host, port))
+		}
+	}
+	return all
 }
 
 // namesCluster reports whether a value is the name of a cluster that a network

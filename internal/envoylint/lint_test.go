@@ -255,7 +255,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestUnreadable: what is no Envoy file is told so, with what to do.
+// TestUnreadable: a file that is not an Envoy file gets an error that says what to
+// do.
 func TestUnreadable(t *testing.T) {
 	deep := strings.Repeat("[", 300) + strings.Repeat("]", 300)
 	bomb := "a0: &a0 [ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 ]\n"
@@ -268,14 +269,20 @@ func TestUnreadable(t *testing.T) {
 		{"no YAML", "a: [\n", "neither YAML nor JSON"},
 		{"a tab", "a:\n\tb: 1\n", "envoy.yaml:2:"},
 		{"bytes", "\xff\xfe\x00", "the file is not UTF-8"},
-		{"a list", "- a\n", "this is no Envoy file"},
-		{"another YAML file", "issuers: {a: {}}\n", "this is no Envoy file; write a bootstrap (with static_resources), or the answer of the admin port"},
-		{"another JSON file", `{"a": 1}`, "this is no Envoy file"},
+		{"a list", "- a\n", "expected an Envoy bootstrap"},
+		{"another YAML file", "issuers: {a: {}}\n", "expected an Envoy bootstrap (with static_resources), xDS resources (under resources) or the answer of the admin port"},
+		{"another JSON file", `{"a": 1}`, "expected an Envoy bootstrap"},
 		{"a manifest", "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: SecurityPolicy\n", "this is a Kubernetes manifest (SecurityPolicy)"},
 		{"no listener", "static_resources: { clusters: [] }\n", "the file has no listener"},
 		{"fetched listeners", "dynamic_resources: { lds_config: { ads: {} } }\n", "this bootstrap fetches its listeners"},
 		{"no HTTP", "static_resources: { listeners: [ { filter_chains: [ { filters: [ { name: tcp, typed_config: { \"@type\": a/b.TcpProxy } } ] } ] } ] }\n", "no listener has an HTTP connection manager"},
-		{"an empty dump", `{"configs": []}`, "this is no Envoy file"},
+		{"the second version", "static_resources: { listeners: [ { filter_chains: [ { filters: [ { name: hcm, typed_config: { \"@type\": a/envoy.config.filter.network.http_connection_manager.v2.HttpConnectionManager } } ] } ] } ] }\n",
+			"no listener has an HTTP connection manager that lint-envoy can read (line 1: envoy.config.filter.network.http_connection_manager.v2.HttpConnectionManager belongs to version 2 of Envoy's API"},
+		{"a listener of the second version", "resources: [ { \"@type\": a/envoy.api.v2.Listener } ]\n", "no listener that lint-envoy can read (line 1: envoy.api.v2.Listener belongs to version 2"},
+		{"a sidecar's way out alone", "node: { id: sidecar~a }\nstatic_resources: { listeners: [ { name: out, traffic_direction: OUTBOUND, filter_chains: { filters: { name: hcm, typed_config: { \"@type\": " + hcmType + " } } } } ] }\n",
+			"the only listeners with an HTTP connection manager are a sidecar's outbound ones (out)"},
+		{"a sidecar's way out by TCP", "node: { id: sidecar~a }\nstatic_resources: { listeners: [ { name: out, traffic_direction: OUTBOUND } ] }\n", "no listener has an HTTP connection manager, so"},
+		{"an empty dump", `{"configs": []}`, "expected an Envoy bootstrap"},
 		{"deep", "static_resources: " + deep, "nest"},
 		{"deep JSON", `{"static_resources": ` + deep + `}`, "nest deeper than 200"},
 		{"aliases upon aliases", bomb + "static_resources: *a8\n", "its aliases stand for more than 100000 values"},

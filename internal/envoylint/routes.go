@@ -64,15 +64,6 @@ func (h hop) target() *value {
 // cluster is the name of the cluster that a hop leads to; empty if it is unknown.
 func (h hop) cluster() string { return h.target().text }
 
-// clusters are those that a connection manager forwards to.
-func (m *manager) clusters() []string {
-	var names []string
-	for _, h := range m.hops() {
-		names = append(names, h.cluster())
-	}
-	return names
-}
-
 // forwards reports whether a connection manager leads to an application. Where
 // its routes are elsewhere it does, for all that is known. Envoy's own admin
 // interface, which platforms put behind a listener for metrics, is none, and a

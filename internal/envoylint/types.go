@@ -2,6 +2,7 @@ package envoylint
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -245,12 +246,17 @@ func (t *typer) any(v *value, path bool) {
 	case len(v.fields) == 0 || opaque(name):
 	case name == "":
 		t.unread(v, path, "the configuration of an extension has no @type")
+	case !ok && versionTwo.MatchString(name):
+		t.unread(v, path, "%s belongs to version 2 of Envoy's API, which Envoy %s does not load", name, envoyproto.Version)
 	case !ok:
 		t.unread(v, path, "lint-envoy does not know %s", name)
 	case inner.there():
 		t.message(inner, message, path)
 	}
 }
+
+// versionTwo are the names of messages of the API that Envoy dropped in 1.18.
+var versionTwo = regexp.MustCompile(`^envoy\.(api\.v2|config\..*\.v2)\b`)
 
 // opaque reports whether an extension is known not to touch whether the gate is
 // asked, though its fields are not described: those that Istio builds into its
