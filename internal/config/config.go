@@ -213,6 +213,8 @@ type Identity struct {
 	Removed       []string
 	Strip         []string // further names that clients may never send
 	MaxValueBytes int      // of one encoded header value
+	// MaxTotalBytes is of the names and encoded values of all headers together.
+	MaxTotalBytes int
 }
 
 // IdentityHeader is one header that the application gets.

@@ -125,7 +125,8 @@ func safe(t *testing.T, c *config.Config) {
 			t.Errorf("route %q without any issuer", r.Name)
 		}
 	}
-	if len(c.Issuers) == 0 && c.Default != config.AccessDeny || c.Tokens.MaxBytes < 256 || len(c.Tokens.From) == 0 || c.Identity.MaxValueBytes < 64 {
+	if len(c.Issuers) == 0 && c.Default != config.AccessDeny || c.Tokens.MaxBytes < 256 || len(c.Tokens.From) == 0 ||
+		c.Identity.MaxValueBytes < 64 || c.Identity.MaxTotalBytes < 1024 {
 		t.Errorf("config %+v", c)
 	}
 	for _, h := range c.Identity.Headers {

@@ -37,8 +37,14 @@ func identityObject() object[Identity] {
 				func(i *Identity) *[]string { return &i.Strip }),
 			field("max_value_bytes", "a request whose identity value is longer is denied", number("bytes", 64, 65536),
 				func(i *Identity) *int { return &i.MaxValueBytes }).or("8192"),
+			field("max_total_bytes", "a request whose identity headers are longer, their names and values added up, is denied",
+				number("bytes", 1024, 1<<20), func(i *Identity) *int { return &i.MaxTotalBytes }).or("16384"),
 		},
-		check: func(_ *decoder, _ place, i *Identity) {
+		check: func(d *decoder, p place, i *Identity) {
+			if at := p.below("max_value_bytes"); i.MaxValueBytes > i.MaxTotalBytes && d.stated(at) {
+				d.warn(at, "is %d, but max_total_bytes allows only %d bytes for all identity headers together; raise max_total_bytes or lower max_value_bytes",
+					i.MaxValueBytes, i.MaxTotalBytes)
+			}
 			// Identity headers are stripped anyway: each name has one list.
 			i.Strip = slices.DeleteFunc(i.Strip, func(name string) bool {
 				return slices.Contains(i.Removed, name) ||

@@ -278,6 +278,23 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// TestIdentityLimitsWarning: a limit of one value above that of all headers has no
+// effect.
+func TestIdentityLimitsWarning(t *testing.T) {
+	for limits, warns := range map[string]bool{
+		"max_value_bytes: 16384": false, "max_value_bytes: 16385": true, "max_value_bytes: 65536": true,
+		"max_total_bytes: 1024":                          false, // the default of max_value_bytes is not the file's own
+		"max_value_bytes: 65536, max_total_bytes: 65536": false,
+	} {
+		t.Run(limits, func(t *testing.T) {
+			got := lines(parse(t, pool+"identity: {"+limits+"}\n").Warnings)
+			if (len(got) > 0) != warns || warns && !strings.Contains(got[0], "identity.max_value_bytes is ") {
+				t.Errorf("got %q; expected a warning: %v", got, warns)
+			}
+		})
+	}
+}
+
 // TestAdminWarning: whoever reaches the admin server reads it, so it is worth
 // saying when others may.
 func TestAdminWarning(t *testing.T) {

@@ -62,6 +62,7 @@ identity:
     x-user-issuer: $issuer
   strip: [x-user-roles]
   max_value_bytes: 8192
+  max_total_bytes: 16384
 routes:
   - name: admin
     match: GET,HEAD /admin/{id}/**

@@ -95,7 +95,7 @@ routes: [{match: /a}]
 		{"admin", c.Admin, config.Admin{Listen: "127.0.0.1:9002"}},
 		{"cache_dir", c.CacheDir, ""},
 		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288, CacheBytes: 24 << 20}},
-		{"identity", c.Identity, config.Identity{Headers: defaultHeaders(), MaxValueBytes: 8192}},
+		{"identity", c.Identity, config.Identity{Headers: defaultHeaders(), MaxValueBytes: 8192, MaxTotalBytes: 16384}},
 		{"route", c.Routes[0], config.Route{Name: "/a", Path: "routes[0]", Match: "/a", Access: config.AccessRequired, TokensFrom: fromBearer(), Audit: denials()}},
 		{"default", c.Default, config.AccessRequired},
 		{"cors", c.CORS, config.CORS{Preflight: config.PreflightCheck, MaxAge: 10 * time.Minute}},
@@ -160,6 +160,7 @@ identity:
   headers: {x-tenant: ["custom:tenant", /tenant/id], x-user-email: null}
   strip: [X-User-Roles]
   max_value_bytes: 64
+  max_total_bytes: 1024
 routes:
   - {name: one, match: "GET,HEAD /a/{id}/**", hosts: [API.example, "*.example", 10.0.0.1, "[::1]"], access: required, issuers: [pool, other.example],
      groups: {all: [a, b]}, scopes: [read], clients: [web], when: "token.subject == path.id && '${X}' != ''",
@@ -201,6 +202,7 @@ func TestEveryKey(t *testing.T) {
 		{"strip", c.Identity.Strip, []string{"x-user-roles"}},
 		{"removed", c.Identity.Removed, []string{"x-user-email"}},
 		{"max_value_bytes", c.Identity.MaxValueBytes, 64},
+		{"max_total_bytes", c.Identity.MaxTotalBytes, 1024},
 		{"route", c.Routes[0], config.Route{
 			Name: "one", Path: "routes[0]", Match: "GET,HEAD /a/{id}/**", Hosts: []string{"api.example", "*.example", "10.0.0.1", "[::1]"}, Access: config.AccessRequired,
 			TokensFrom: []config.TokenSource{{Kind: config.SourceQuery, Name: "access_token"}},

@@ -223,6 +223,8 @@ func mutants() []mutant {
 		{"10 identity: prefix of what names the user", mapper, `if config.NamesUser(h.Name) {`, `if false {`},
 		{"10 identity: prefix of the client as a name", mapper, `return t.Name(text)`, `return text`},
 		{"10 identity: size", mapper, `case len(text) > m.maxBytes:`, `case false:`},
+		{"10 identity: size of all headers", mapper, `if total > m.maxTotal {`, `if total > m.maxTotal && false {`},
+		{"10 identity: size of names", "internal/identity/size.go", `return len(h.Name) + len(h.Value)`, `return len(h.Value)`},
 		{"10 identity: prefix", "internal/token/token.go", `return t.by.prefix + text, true`, `return text, true`},
 		{"10 identity: prefix of groups", "internal/token/token.go", `return prefixed(t.by.prefix, groups), true`, `return groups, true`},
 		{"10 identity: encoding", "internal/identity/encode.go", `return escape(text, false), err`, `return text, err`},

@@ -17,7 +17,7 @@ func FuzzEncode(f *testing.F) {
 		f.Add(text, "b")
 		f.Add("b", text)
 	}
-	g := newGate(f, "identity: {max_value_bytes: 65536, headers: {x-text: text, x-list: list, x-object: object}}")
+	g := newGate(f, "identity: {max_value_bytes: 65536, max_total_bytes: 1048576, headers: {x-text: text, x-list: list, x-object: object}}")
 	f.Fuzz(func(t *testing.T, one, two string) {
 		if len(one)+len(two) > 4096 {
 			return // encoded it might be longer than a value may be

@@ -11,14 +11,16 @@ import (
 )
 
 // ErrTooLarge is why an identity cannot be told to the application: an encoded
-// header value is longer than max_value_bytes.
-var ErrTooLarge = errors.New("identity value too large")
+// header value is longer than max_value_bytes, or all headers together are longer
+// than max_total_bytes.
+var ErrTooLarge = errors.New("identity too large")
 
 // Mapper is the compiled identity section of one config. It never changes and
 // is safe for concurrent use.
 type Mapper struct {
 	headers  []config.IdentityHeader
-	maxBytes int
+	maxBytes int // of one encoded value
+	maxTotal int // of all names and encoded values together
 
 	// always are the names to remove whether they were received or not, in lower
 	// case.
@@ -38,7 +40,7 @@ type Mapper struct {
 // New compiles the identity section of a config.
 func New(cfg config.Identity) *Mapper {
 	m := &Mapper{
-		headers: cfg.Headers, maxBytes: cfg.MaxValueBytes,
+		headers: cfg.Headers, maxBytes: cfg.MaxValueBytes, maxTotal: cfg.MaxTotalBytes,
 		folded: make(map[string]config.Relaxation),
 	}
 	for i := range cfg.Headers {
@@ -87,17 +89,24 @@ func (m *Mapper) guard(name string, why config.Relaxation) {
 
 // Map returns the headers that the application gets for a verified token, in
 // the order of the config. A claim that is absent, null or empty sets nothing.
-// The error is [ErrTooLarge], naming the header, or a value that is no JSON.
+// The error is [ErrTooLarge], naming the header or the largest headers, or a value
+// that is no JSON.
 func (m *Mapper) Map(t *token.Token, relaxed config.Relaxed) ([]token.Header, error) {
 	set := make([]token.Header, 0, len(m.headers))
+	total := 0
 	for _, h := range m.headers {
 		value, err := m.value(t, &h, relaxed)
 		if err != nil {
 			return nil, fmt.Errorf("header %q: %w", h.Name, err)
 		}
 		if value != "" {
-			set = append(set, token.Header{Name: h.Name, Value: value})
+			one := token.Header{Name: h.Name, Value: value}
+			set = append(set, one)
+			total += size(one)
 		}
+	}
+	if total > m.maxTotal {
+		return nil, m.tooLarge(t, set, total)
 	}
 	return set, nil
 }
@@ -114,7 +123,7 @@ func (m *Mapper) value(t *token.Token, h *config.IdentityHeader, relaxed config.
 		case err != nil:
 			return "", err
 		case len(text) > m.maxBytes:
-			return "", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(text), m.maxBytes)
+			return "", fmt.Errorf("%w: got a value of %d bytes; expected at most %d (identity.max_value_bytes)", ErrTooLarge, len(text), m.maxBytes)
 		case text != "":
 			return text, nil
 		}

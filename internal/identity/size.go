@@ -1,0 +1,35 @@
+package identity
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// mostNamed is how many of the largest headers a failure names.
+const mostNamed = 3
+
+// size is what a header counts for: Envoy adds up names and values in the same way
+// when it compares a request with its limit (max_request_headers_kb).
+func size(h token.Header) int { return len(h.Name) + len(h.Value) }
+
+// tooLarge is the failure of a token whose headers are total bytes long, which is
+// more than max_total_bytes. It names the largest headers and never holds a value.
+func (m *Mapper) tooLarge(t *token.Token, set []token.Header, total int) error {
+	slices.SortStableFunc(set, func(a, b token.Header) int { return cmp.Compare(size(b), size(a)) })
+	var largest []string
+	for _, h := range set[:min(len(set), mostNamed)] {
+		largest = append(largest, fmt.Sprintf("%s (%d)", h.Name, size(h)))
+	}
+	return &token.Failure{
+		Err: ErrTooLarge,
+		Detail: fmt.Sprintf("got %d bytes in %d headers; expected at most %d (identity.max_total_bytes); the largest: %s",
+			total, len(set), m.maxTotal, strings.Join(largest, ", ")),
+		Mend: "map fewer groups, remove a header from identity.headers, or raise identity.max_total_bytes and, " +
+			"where requests can then exceed it, Envoy's max_request_headers_kb",
+		KeyID: t.KeyID, Issuer: t.Issuer, Subject: t.Subject,
+	}
+}
