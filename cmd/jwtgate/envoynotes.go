@@ -112,6 +112,9 @@ func envoyNotes(cfg *config.Config) []string {
 		notes = append(notes, "envoy.yaml as it is shipped sends the gate a list of headers, and a `when` reads request.headers by names that cannot be told beforehand: "+
 			"add those that it may look at to the list that is marked `edit: conditions` there, or - safe_regex: { regex: \".*\" } for all")
 	}
+	if note := headerLimitNote(cfg); note != "" {
+		notes = append(notes, note)
+	}
 	return notes
 }
 
