@@ -129,8 +129,8 @@ func TestRequestHeadersBeyondEnvoysLimit(t *testing.T) {
 	}
 }
 
-// allowedAnd500 holds a line of Envoy's access log to how a 500 after an allowed
-// decision is recognised, and to the gate's own words for it.
+// allowedAnd500 checks that a line of Envoy's access log shows a 500 after an allowed
+// decision, and that the gate explains this decision as allowed.
 func (c configured) allowedAnd500(t *testing.T, line map[string]any) {
 	t.Helper()
 	if line["status"] != 500.0 || line["details"] != "ext_authz_invalid" || line["flags"] != "UAEX" || line["verdict"] != "allow" || line["upstream"] != nil {

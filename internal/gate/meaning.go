@@ -247,7 +247,7 @@ func requirementMeanings() []Meaning {
 		forbidden(ReasonConditionError, CheckRequirement, CodeInsufficientScope, route.ErrConditionError,
 			"the route's condition could not be decided for this token", "let the route's when allow for what is absent, with has() or in"),
 		forbidden(ReasonIdentityTooLarge, CheckIdentity, CodeNoChallenge, identity.ErrTooLarge,
-			"the token holds more than can be passed on to the application",
+			"the token has more identity data than can be passed on",
 			"put less into the token's claims, remove headers from identity.headers, or raise identity.max_value_bytes (one value) or "+
 				"identity.max_total_bytes (all headers together)"),
 	}

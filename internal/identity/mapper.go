@@ -89,8 +89,8 @@ func (m *Mapper) guard(name string, why config.Relaxation) {
 
 // Map returns the headers that the application gets for a verified token, in
 // the order of the config. A claim that is absent, null or empty sets nothing.
-// The error is [ErrTooLarge], naming the header or the largest headers, or a value
-// that is no JSON.
+// The error is [ErrTooLarge], naming the header or the largest headers, or that
+// of a value that cannot be written as JSON.
 func (m *Mapper) Map(t *token.Token, relaxed config.Relaxed) ([]token.Header, error) {
 	set := make([]token.Header, 0, len(m.headers))
 	total := 0
