@@ -42,7 +42,8 @@ func identityObject() object[Identity] {
 		},
 		check: func(d *decoder, p place, i *Identity) {
 			if at := p.below("max_value_bytes"); i.MaxValueBytes > i.MaxTotalBytes && d.stated(at) {
-				d.warn(at, "is %d, but max_total_bytes allows only %d bytes for all identity headers together; raise max_total_bytes or lower max_value_bytes",
+				d.warn(at, "is %d, but max_total_bytes allows only %d bytes for all identity headers together; "+
+					"raise max_total_bytes or lower max_value_bytes",
 					i.MaxValueBytes, i.MaxTotalBytes)
 			}
 			// Identity headers are stripped anyway: each name has one list.

@@ -14,6 +14,7 @@ import (
 func TestWrongValues(t *testing.T) {
 	const listen, long = "; write host:port or unix:PATH, such as 127.0.0.1:9001", "; write a duration with its unit, such as 3s, from 0s to 10m"
 	const size = "a size such as 24MiB (a whole number of bytes, or with KiB, MiB or GiB) up to 4GiB"
+	const total = "a whole number of bytes from 1024 to 1048576, without quotes"
 	for _, row := range []struct{ yaml, want string }{
 		{"server:", `2:1: server has no value; write a mapping such as {listen: 127.0.0.1:9001}, or leave the key out`},
 		{"server: []", `2:1: server is a list; write a mapping such as {listen: 127.0.0.1:9001}`},
@@ -53,9 +54,9 @@ func TestWrongValues(t *testing.T) {
 		{"tokens: {max_bytes: 1e4}", `2:21: tokens.max_bytes is "1e4"; write a whole number of bytes from 256 to 65536, without quotes`},
 		{"tokens: {max_bytes: 01000}", `2:21: tokens.max_bytes is "01000"; write a whole number of bytes from 256 to 65536, without quotes`},
 		{"tokens: {max_bytes: 12k}", `2:21: tokens.max_bytes is "12k"; write a whole number of bytes from 256 to 65536, without quotes`},
-		{"identity: {max_total_bytes: 1023}", `2:29: identity.max_total_bytes is "1023"; write a whole number of bytes from 1024 to 1048576, without quotes`},
-		{"identity: {max_total_bytes: 1048577}", `2:29: identity.max_total_bytes is "1048577"; write a whole number of bytes from 1024 to 1048576, without quotes`},
-		{"identity: {max_total_bytes: 16KiB}", `2:29: identity.max_total_bytes is "16KiB"; write a whole number of bytes from 1024 to 1048576, without quotes`},
+		{"identity: {max_total_bytes: 1023}", `2:29: identity.max_total_bytes is "1023"; write ` + total},
+		{"identity: {max_total_bytes: 1048577}", `2:29: identity.max_total_bytes is "1048577"; write ` + total},
+		{"identity: {max_total_bytes: 16KiB}", `2:29: identity.max_total_bytes is "16KiB"; write ` + total},
 		{"tokens: {cache_bytes: 24MB}", `2:23: tokens.cache_bytes is "24MB"; write ` + size},
 		{"tokens: {cache_bytes: 1.5GiB}", `2:23: tokens.cache_bytes is "1.5GiB"; write ` + size},
 		{"tokens: {cache_bytes: 24 MiB}", `2:23: tokens.cache_bytes is "24 MiB"; write ` + size},

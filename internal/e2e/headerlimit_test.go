@@ -61,10 +61,12 @@ func TestIdentityTooLarge(t *testing.T) {
 	if reached := c.application.take(); len(reached) != 0 {
 		t.Errorf("the application received %v", reached)
 	}
-	if line := c.shipped.accessLog(t, 3)[2]; line["status"] != 403.0 || line["details"] != "ext_authz_denied" || line["reason"] != "identity_too_large" {
+	line := c.shipped.accessLog(t, 3)[2]
+	if line["status"] != 403.0 || line["details"] != "ext_authz_denied" || line["reason"] != "identity_too_large" {
 		t.Errorf("Envoy logs %v; expected status 403, ext_authz_denied and identity_too_large", line)
 	}
-	const detail = "got 16385 bytes in 7 headers; expected at most 16384 (identity.max_total_bytes); the largest: x-user-groups (8173), x-user-scopes (7933), x-user-name ("
+	const detail = "got 16385 bytes in 7 headers; expected at most 16384 (identity.max_total_bytes); " +
+		"the largest: x-user-groups (8173), x-user-scopes (7933), x-user-name ("
 	eventually(t, 2*time.Second, "the audit line", func() error {
 		for _, line := range c.gate.logged(t, "decision") {
 			if line["decision"] == told.Decision && line["reason"] == "identity_too_large" && strings.Contains(fmt.Sprint(line["detail"]), detail) {
@@ -74,7 +76,9 @@ func TestIdentityTooLarge(t *testing.T) {
 		return fmt.Errorf("no line of decision %s says %q", told.Decision, detail)
 	})
 	explained := jwtgate(t, nil, "explain", "--decision", told.Decision, "--server", c.gate.admin)
-	for _, want := range []string{"10 identity       failed", detail, "to allow: map fewer groups", "identity.max_total_bytes", "max_request_headers_kb"} {
+	for _, want := range []string{
+		"10 identity       failed", detail, "to allow: map fewer groups", "identity.max_total_bytes", "max_request_headers_kb",
+	} {
 		if !strings.Contains(explained.stdout, want) {
 			t.Errorf("explain does not say %q:\n%s%s", want, explained.stdout, explained.stderr)
 		}
@@ -113,7 +117,8 @@ func TestRequestHeadersBeyondEnvoysLimit(t *testing.T) {
 	}
 	c.allowedAnd500(t, c.shipped.accessLog(t, 4)[3])
 	// One token of the same size alone, so that it is the filler that was too much.
-	if got := http1(t, c.shipped.address, call{line: "GET /api/messages", headers: []string{token, filler(40000)}}); got.Status != http.StatusOK {
+	shorter := call{line: "GET /api/messages", headers: []string{token, filler(40000)}}
+	if got := http1(t, c.shipped.address, shorter); got.Status != http.StatusOK {
 		t.Errorf("got status %d for 40,000 bytes; expected 200", got.Status)
 	}
 
@@ -123,7 +128,8 @@ func TestRequestHeadersBeyondEnvoysLimit(t *testing.T) {
 		t.Errorf("got status %d, grpc-status %q; expected grpc-status 2", got.Status, got.Header.Get("Grpc-Status"))
 	}
 
-	raised := startEditedEnvoy(t, withLimit(t, "          request_headers_timeout: 10s\n", "          max_request_headers_kb: 96\n"), c.gate.address, c.application.address)
+	file := withLimit(t, "          request_headers_timeout: 10s\n", "          max_request_headers_kb: 96\n")
+	raised := startEditedEnvoy(t, file, c.gate.address, c.application.address)
 	if got := http1(t, raised.address, call{line: "GET /api/messages", headers: []string{token, long}}); got.Status != http.StatusOK {
 		t.Errorf("got status %d with max_request_headers_kb: 96; expected 200", got.Status)
 	}
@@ -133,7 +139,8 @@ func TestRequestHeadersBeyondEnvoysLimit(t *testing.T) {
 // decision, and that the gate explains this decision as allowed.
 func (c configured) allowedAnd500(t *testing.T, line map[string]any) {
 	t.Helper()
-	if line["status"] != 500.0 || line["details"] != "ext_authz_invalid" || line["flags"] != "UAEX" || line["verdict"] != "allow" || line["upstream"] != nil {
+	if line["status"] != 500.0 || line["details"] != "ext_authz_invalid" || line["flags"] != "UAEX" ||
+		 line["verdict"] != "allow" || line["upstream"] != nil {
 		t.Errorf("Envoy logs %v; expected status 500, ext_authz_invalid, UAEX, verdict allow and no upstream", line)
 	}
 	got := jwtgate(t, nil, "explain", "--decision", fmt.Sprint(line["decision"]), "--server", c.gate.admin)

@@ -109,7 +109,8 @@ func TestIdentityTotalSaysWhatToDo(t *testing.T) {
 		t.Errorf("a value is in %q, or a name or size in %q", d.Detail, d.Denial.Detail)
 	}
 	explained := w.gate.Explain(t.Context(), get("/required", bearer(w.noted(t, 1025))), w.clock.now())
-	if step := explained.Steps[len(explained.Steps)-1]; step.Number != gate.CheckIdentity || step.Outcome != gate.Failed || step.Text != d.Detail {
+	step := explained.Steps[len(explained.Steps)-1]
+	if step.Number != gate.CheckIdentity || step.Outcome != gate.Failed || step.Text != d.Detail {
 		t.Errorf("the explanation ends with %+v; expected check 10, failed, %q", step, d.Detail)
 	}
 	if d.Issuer != "home" || d.Subject != "alice" || d.KeyID == "" {
@@ -133,7 +134,9 @@ func TestIdentityTotalOfACandidate(t *testing.T) {
 	}
 	wait(t, "the candidate has decided", func() bool { return found.len() == 1 })
 	all, _ := found.sofar()
-	if d := all[0]; d.Live.Reason != gate.ReasonAllowed || d.Candidate.Reason != gate.ReasonIdentityTooLarge || !strings.Contains(d.Candidate.Detail, "got 1024 bytes") {
+	d := all[0]
+	if d.Live.Reason != gate.ReasonAllowed || d.Candidate.Reason != gate.ReasonIdentityTooLarge ||
+		 !strings.Contains(d.Candidate.Detail, "got 1024 bytes") {
 		t.Errorf("got %s live and %s (%s) for the candidate", d.Live.Reason, d.Candidate.Reason, d.Candidate.Detail)
 	}
 }

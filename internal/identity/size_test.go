@@ -20,6 +20,7 @@ const bareBytes = len("x-user-id"+"alice") + len("x-user-kind"+"user") + len("x-
 func TestMapTotalSize(t *testing.T) {
 	g := newGate(t, "identity: {max_value_bytes: 1000, max_total_bytes: 1024, headers: {x-note: note, x-list: list}}")
 	const free = 1024 - bareBytes - len("x-note") // for the value of x-note
+	const rest = free - len("x-list") - 400       // next to an x-list of 400 bytes
 	for _, row := range []struct {
 		name   string
 		claims claims
@@ -30,8 +31,8 @@ func TestMapTotalSize(t *testing.T) {
 		{"a byte over", claims{"note": strings.Repeat("x", free+1)}, 1025},
 		{"at the limit, encoded", claims{"note": strings.Repeat("é", 10) + strings.Repeat("x", free-60)}, 0},
 		{"a byte over, encoded", claims{"note": strings.Repeat("é", 10) + strings.Repeat("x", free-59)}, 1025},
-		{"two headers at the limit", claims{"note": strings.Repeat("x", free-len("x-list")-400), "list": []string{strings.Repeat("y", 199), strings.Repeat("z", 200)}}, 0},
-		{"two headers, a byte over", claims{"note": strings.Repeat("x", free-len("x-list")-400), "list": []string{strings.Repeat("y", 200), strings.Repeat("z", 200)}}, 1025},
+		{"two headers at the limit", claims{"note": strings.Repeat("x", rest), "list": []string{strings.Repeat("y", 199), strings.Repeat("z", 200)}}, 0},
+		{"two headers, a byte over", claims{"note": strings.Repeat("x", rest), "list": []string{strings.Repeat("y", 200), strings.Repeat("z", 200)}}, 1025},
 		{"a header without a value does not count", claims{"note": strings.Repeat("x", free), "list": []string{}}, 0},
 		{"a claim that is not mapped does not count", claims{"unused": strings.Repeat("x", 5000)}, 0},
 		{"a longer user, a byte over", claims{"sub": "alicia", "note": strings.Repeat("x", free)}, 1025},
@@ -89,7 +90,8 @@ func TestMapTotalSizeNamesTheLargest(t *testing.T) {
 	if !errors.As(err, &failure) {
 		t.Fatalf("got %v; expected a token.Failure", err)
 	}
-	const want = "identity too large: got 1219 bytes in 7 headers; expected at most 1024 (identity.max_total_bytes); the largest: x-b (403), x-c (303), x-d (253)"
+	const want = "identity too large: got 1219 bytes in 7 headers; expected at most 1024 (identity.max_total_bytes); " +
+		"the largest: x-b (403), x-c (303), x-d (253)"
 	if err.Error() != want {
 		t.Errorf("got  %q\nwant %q", err, want)
 	}
