@@ -131,7 +131,9 @@ func TestFull(t *testing.T) {
 				GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second, MaxLifetime: 24 * time.Hour, JWKS: partner},
 		}},
 		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288, CacheBytes: 24 << 20}},
-		{"identity", c.Identity, config.Identity{Headers: defaultHeaders(), Strip: []string{"x-user-roles"}, MaxValueBytes: 8192, MaxTotalBytes: 16384}},
+		{"identity", c.Identity, config.Identity{
+			Headers: defaultHeaders(), Strip: []string{"x-user-roles"}, MaxValueBytes: 8192, MaxTotalBytes: 16384,
+		}},
 		{"routes", c.Routes, []config.Route{
 			{
 				Name: "admin", Path: "routes[0]", Match: "GET,HEAD /admin/{id}/**", Hosts: []string{"api.example"}, Access: config.AccessRequired,

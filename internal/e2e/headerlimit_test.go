@@ -140,7 +140,7 @@ func TestRequestHeadersBeyondEnvoysLimit(t *testing.T) {
 func (c configured) allowedAnd500(t *testing.T, line map[string]any) {
 	t.Helper()
 	if line["status"] != 500.0 || line["details"] != "ext_authz_invalid" || line["flags"] != "UAEX" ||
-		 line["verdict"] != "allow" || line["upstream"] != nil {
+		line["verdict"] != "allow" || line["upstream"] != nil {
 		t.Errorf("Envoy logs %v; expected status 500, ext_authz_invalid, UAEX, verdict allow and no upstream", line)
 	}
 	got := jwtgate(t, nil, "explain", "--decision", fmt.Sprint(line["decision"]), "--server", c.gate.admin)

@@ -24,7 +24,8 @@ func TestTheFaultsTableHolds(t *testing.T) {
 		t.Fatal("there is no section about faults")
 	}
 	section, _, _ := strings.Cut(rest, "\n## ")
-	faultsHold(t, section, 19, "envoy.yaml", "ulimit -n", "cluster.jwtgate.upstream_rq_retry", "membership_healthy", "ext_authz_error", "request_header_limits_reached",
+	faultsHold(t, section, 19, "envoy.yaml", "ulimit -n", "cluster.jwtgate.upstream_rq_retry", "membership_healthy",
+		"ext_authz_error", "request_header_limits_reached",
 		"JwtgateAbsent", "process_open_fds", "process_max_fds", "process_resident_memory_bytes")
 }
 

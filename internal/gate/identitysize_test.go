@@ -136,7 +136,7 @@ func TestIdentityTotalOfACandidate(t *testing.T) {
 	all, _ := found.sofar()
 	d := all[0]
 	if d.Live.Reason != gate.ReasonAllowed || d.Candidate.Reason != gate.ReasonIdentityTooLarge ||
-		 !strings.Contains(d.Candidate.Detail, "got 1024 bytes") {
+		!strings.Contains(d.Candidate.Detail, "got 1024 bytes") {
 		t.Errorf("got %s live and %s (%s) for the candidate", d.Live.Reason, d.Candidate.Reason, d.Candidate.Detail)
 	}
 }

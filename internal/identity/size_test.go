@@ -21,6 +21,9 @@ func TestMapTotalSize(t *testing.T) {
 	g := newGate(t, "identity: {max_value_bytes: 1000, max_total_bytes: 1024, headers: {x-note: note, x-list: list}}")
 	const free = 1024 - bareBytes - len("x-note") // for the value of x-note
 	const rest = free - len("x-list") - 400       // next to an x-list of 400 bytes
+	two := func(listed int) claims { // a list has a comma between its two texts
+		return claims{"note": strings.Repeat("x", rest), "list": []string{strings.Repeat("y", listed-201), strings.Repeat("z", 200)}}
+	}
 	for _, row := range []struct {
 		name   string
 		claims claims
@@ -31,8 +34,8 @@ func TestMapTotalSize(t *testing.T) {
 		{"a byte over", claims{"note": strings.Repeat("x", free+1)}, 1025},
 		{"at the limit, encoded", claims{"note": strings.Repeat("é", 10) + strings.Repeat("x", free-60)}, 0},
 		{"a byte over, encoded", claims{"note": strings.Repeat("é", 10) + strings.Repeat("x", free-59)}, 1025},
-		{"two headers at the limit", claims{"note": strings.Repeat("x", rest), "list": []string{strings.Repeat("y", 199), strings.Repeat("z", 200)}}, 0},
-		{"two headers, a byte over", claims{"note": strings.Repeat("x", rest), "list": []string{strings.Repeat("y", 200), strings.Repeat("z", 200)}}, 1025},
+		{"two headers at the limit", two(400), 0},
+		{"two headers, a byte over", two(401), 1025},
 		{"a header without a value does not count", claims{"note": strings.Repeat("x", free), "list": []string{}}, 0},
 		{"a claim that is not mapped does not count", claims{"unused": strings.Repeat("x", 5000)}, 0},
 		{"a longer user, a byte over", claims{"sub": "alicia", "note": strings.Repeat("x", free)}, 1025},
