@@ -21,7 +21,7 @@ func TestMapTotalSize(t *testing.T) {
 	g := newGate(t, "identity: {max_value_bytes: 1000, max_total_bytes: 1024, headers: {x-note: note, x-list: list}}")
 	const free = 1024 - bareBytes - len("x-note") // for the value of x-note
 	const rest = free - len("x-list") - 400       // next to an x-list of 400 bytes
-	two := func(listed int) claims { // a list has a comma between its two texts
+	two := func(listed int) claims {              // a list has a comma between its two texts
 		return claims{"note": strings.Repeat("x", rest), "list": []string{strings.Repeat("y", listed-201), strings.Repeat("z", 200)}}
 	}
 	for _, row := range []struct {
