@@ -3,7 +3,6 @@ package envoylint
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 
@@ -271,7 +270,7 @@ func (l *linter) addresses(name string) []string {
 		case address.has("pipe"):
 			all = append(all, "unix:"+address.get("pipe", "path").text)
 		case host != "":
-			all = append(all, net.JoinHostPort(host, port))
+			all = append(all, host+":"+port)
 		}
 	}
 	return all

@@ -14,6 +14,6 @@
 //
 //  1. The embedded set is what the modules hold (TestDescriptorsAreCurrent; run it
 //     with -update after a change of a version).
-//  2. Every message type that the linter names is in it (TestMessageTypes in
-//     envoylint).
+//  2. A message is found by its full name and has the fields of its release; what
+//     is not a message is not found (TestFind).
 package envoyproto
