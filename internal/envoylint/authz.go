@@ -73,10 +73,15 @@ func isServerError(at *value) bool {
 
 // conditional looks for requests that are not asked about.
 func (l *linter) conditional(c *chain, a *value) {
-	if a.get("deny_at_disable", "default_value").is() {
+	deny := a.get("deny_at_disable")
+	if deny.get("default_value").is() && l.runtimeValue(deny.get("runtime_key").text) == nil {
 		return // they are refused
 	}
 	if at := a.get("filter_enabled"); at.there() {
+		key := at.get("runtime_key").text
+		if set := l.runtimeValue(key); set != nil {
+			l.report("ext-authz-conditional", set, "the runtime value %s replaces the share in filter_enabled", key)
+		}
 		all := map[string]float64{"TEN_THOUSAND": 1e4, "MILLION": 1e6}[at.get("default_value", "denominator").text]
 		if all == 0 {
 			all = 100

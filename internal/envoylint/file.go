@@ -2,6 +2,7 @@ package envoylint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,7 @@ type resources struct {
 	scopes    []*value          // scoped route configurations that are fetched
 	filters   map[string]*value // :: name -> configuration of a filter that is fetched by name
 	admin     *value            // missing where the file does not say
+	runtime   []*value          // the layers of runtime values that the file sets
 	node      string            // the id of the Envoy; empty where the file does not say
 	fetched   *value            // where a bootstrap says that listeners are fetched; nil if it does not
 	dump      bool              // an Envoy told it, and so resources are all there
@@ -118,13 +120,46 @@ func (r *resources) resourceList(all *value) {
 
 // bootstrap takes what a bootstrap, which has its types, itself holds.
 func (r *resources) bootstrap(root *value) {
-	r.admin = root.get("admin")
-	r.node = root.get("node", "id").text
+	r.about(root)
 	if lds := root.get("dynamic_resources", "lds_config"); lds.there() {
 		r.fetched = lds
 	}
 	r.collect(root.get("static_resources", "listeners"))
 	r.collect(root.get("static_resources", "clusters"))
+}
+
+// about takes what a bootstrap says of the Envoy itself.
+func (r *resources) about(bootstrap *value) {
+	r.admin, r.node, r.runtime = bootstrap.get("admin"), bootstrap.get("node", "id").text, nil
+	for _, layer := range bootstrap.get("layered_runtime", "layers").items {
+		r.runtime = append(r.runtime, layer.get("static_layer"))
+	}
+}
+
+// runtimeValue is the value that the file sets for a runtime key, in one field or
+// in one for each part of the key; nil if there is none.
+func (r *resources) runtimeValue(key string) *value {
+	for _, layer := range slices.Backward(r.runtime) {
+		if found := layer.dotted(key); found != nil && key != "" {
+			return found
+		}
+	}
+	return nil
+}
+
+// dotted is the value below a mapping whose keys, joined with dots, are the key.
+func (v *value) dotted(key string) *value {
+	for _, f := range v.fields {
+		if f.name == key {
+			return f.value
+		}
+		if rest, ok := strings.CutPrefix(key, f.name+"."); ok {
+			if found := f.dotted(rest); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
 }
 
 // readDump takes what an Envoy says that it runs. Of what is being replaced it takes
@@ -137,7 +172,7 @@ func (r *resources) readDump(configs *value) {
 		switch name, message := part.typed(); short(name) {
 		case "BootstrapConfigDump":
 			bootstrap = message.get("bootstrap")
-			r.admin, r.node = bootstrap.get("admin"), bootstrap.get("node", "id").text
+			r.about(bootstrap)
 		case "ListenersConfigDump":
 			own = true
 			r.collect(message)

@@ -87,9 +87,19 @@ func (l *linter) isListener(name string) bool {
 	return len(endpoints) > 0 && !slices.ContainsFunc(endpoints, func(address *value) bool {
 		to := address.get("envoy_internal_address", "server_listener_name")
 		return !to.there() || !slices.ContainsFunc(l.listeners, func(listener *value) bool {
-			return listener.get("name").text == to.text && !l.sidecarOutbound(listener)
+			return listener.get("name").text == to.text && !l.sidecarOutbound(listener) && !forwardsBytes(listener)
 		})
 	})
+}
+
+// forwardsBytes reports whether a listener forwards what it does not read as HTTP.
+func forwardsBytes(listener *value) bool {
+	found := false
+	listener.walk(func(v *value) bool {
+		found = found || v.namesCluster()
+		return !v.isMessage(managerType) && !v.isMessage(accessLogType)
+	})
+	return found
 }
 
 // isAdmin reports whether a cluster is Envoy's own admin interface.
@@ -180,6 +190,17 @@ func (l *linter) asked(c *chain) {
 			l.checkSettings(c, level)
 		}
 		l.letterCase(c, h)
+		l.tunnel(h)
+	}
+}
+
+// tunnel looks for a route that turns a CONNECT request into a connection of its
+// own, in which a client writes what it likes after the one check.
+func (l *linter) tunnel(h hop) {
+	for _, upgrade := range h.route.get("route", "upgrade_configs").items {
+		if at := upgrade.get("connect_config"); at.there() {
+			l.report("tcp-bypass", at, "after one check the bytes of a CONNECT tunnel are forwarded to %s, unchecked", h.cluster())
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ func (t *typer) unread(at *value, path bool, format string, args ...any) {
 func (t *typer) root(v *value, name string) {
 	message, ok, err := envoyproto.Find(name)
 	if err != nil || !ok {
-		t.err = fmt.Errorf("Envoy's message %s is not described: %w", name, err)
+		t.err = fmt.Errorf("the message %s of Envoy is not described: %w", name, err)
 		return
 	}
 	t.message(v, message, false)

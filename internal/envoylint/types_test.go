@@ -100,6 +100,11 @@ func TestEveryWayIsSeen(t *testing.T) {
 			want: []string{"ext-authz-conditional", "failure-mode-allow", "grpc-timeout", "mutation-rules-missing", "no-retry", "raw-headers", "status-on-error", "validate-mutations"}},
 		{name: "a filter that is fetched", edits: []string{authzFilter, "          - { name: extra, config_discovery: { config_source: { ads: {} }, type_urls: [ a ] } }\n" + authzFilter}, want: []string{"not-read"}},
 		{name: "a filter without a type", edits: []string{authzFilter, "          - { name: envoy.filters.http.fault }\n" + authzFilter}, want: []string{"not-read"}},
+		{name: "a share that the runtime sets", edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 100 }, runtime_key: x.gate }\n", "re2.max_program_size.error_level: 1000", "re2.max_program_size.error_level: 1000, x: { gate: 0 }"}, want: []string{"ext-authz-conditional"}},
+		{name: "a share that the runtime sets, in one key", edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 100 }, runtime_key: x.gate }\n", "re2.max_program_size.error_level: 1000", "re2.max_program_size.error_level: 1000, x.gate: { numerator: 0 }"}, want: []string{"ext-authz-conditional"}},
+		{name: "a share that the runtime may set, and does not", edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 100 }, runtime_key: x.gate }\n"}},
+		{name: "the rest refused, unless the runtime says otherwise", edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 0 }, runtime_key: y }\n              deny_at_disable: { default_value: true, runtime_key: x.deny }\n", "re2.max_program_size.error_level: 1000", "re2.max_program_size.error_level: 1000, x.deny: false"}, want: []string{"ext-authz-conditional"}},
+		{name: "a CONNECT tunnel", edits: []string{upgrades, "          upgrade_configs: [ { upgrade_type: CONNECT } ]\n", firstRoute, firstRoute + "              - { match: { connect_matcher: {} }, route: { cluster: app, upgrade_configs: { upgrade_type: CONNECT, connect_config: {} } } }\n"}, want: []string{"tcp-bypass"}},
 		{name: "a TCP proxy", edits: second(`{ name: tcp, filter_chains: { filters: { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: app } } } }`), want: []string{"tcp-bypass"}},
 		{name: "a TCP proxy with weights", edits: second(`{ name: tcp, filter_chains: { filters: { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, weighted_clusters: { clusters: [ { name: app, weight: 1 } ] } } } } }`), want: []string{"tcp-bypass"}},
 		{name: "a TCP proxy to the application by another name", edits: append(second(`{ name: tcp, filter_chains: { filters: { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: other } } } }`),
@@ -132,8 +137,9 @@ func TestEveryWayIsSeen(t *testing.T) {
 	}
 }
 
-// TestInternalListeners: a listener that leads to another of the same file is not
-// one that leads to an application.
+// TestInternalListeners: a listener that leads to another of the same file, which
+// is looked at by itself, does not lead to an application; one that forwards bytes
+// does.
 func TestInternalListeners(t *testing.T) {
 	front := strings.Replace(open("[ X ]", "[ X ]", "[ X ]", "[ X ]"), "cluster: app", "cluster: inside", 1)
 	inside := "    { name: inside, load_assignment: { endpoints: { lb_endpoints: { endpoint: { address: { envoy_internal_address: { server_listener_name: NAME } } } } } } }\n"
@@ -141,4 +147,8 @@ func TestInternalListeners(t *testing.T) {
 		text := shippedWith(t, listenersKey, listenersKey+"  - "+front+"\n", "  clusters:\n", "  clusters:\n  -\n"+strings.Replace(inside, "NAME", name, 1))
 		holds(t, lint(t, text, plainGate(), envoylint.Plain), want...)
 	}
+	proxy := `  - { name: bytes, internal_listener: {}, filter_chains: { filters: { name: t, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: other } } } }
+`
+	text := shippedWith(t, listenersKey, listenersKey+"  - "+front+"\n"+proxy, "  clusters:\n", "  clusters:\n  -\n"+strings.Replace(inside, "NAME", "bytes", 1))
+	holds(t, lint(t, text, plainGate(), envoylint.Plain), "ext-authz-missing")
 }
