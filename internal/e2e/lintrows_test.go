@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,6 +39,25 @@ func openRoute(setting string) string {
                 route: { cluster: app, timeout: 0s }
                 typed_per_filter_config: { envoy.filters.http.ext_authz: { ` + setting + ` } }
 `
+}
+
+const upgradeConfigs = "          upgrade_configs: [ { upgrade_type: websocket } ]\n"
+
+// forgedInTunnel reports whether an identity header that a client writes into a
+// CONNECT tunnel reaches the application.
+func forgedInTunnel(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+	t.Helper()
+	w.application.take()
+	connection, reader, response := open(t, p.address, call{line: "CONNECT app.example:80", headers: []string{"host: app.example:80"}})
+	defer connection.Close()
+	if response.StatusCode != http.StatusOK {
+		return false
+	}
+	if _, err := io.WriteString(connection, "GET / HTTP/1.1\r\nhost: a\r\nx-user-id: root\r\nconnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.ReadAll(reader)
+	return slices.ContainsFunc(w.application.take(), func(got received) bool { return got.Header.Get("x-user-id") == "root" })
 }
 
 // lintAskedRows are about requests that the gate is not asked about.
@@ -85,6 +105,17 @@ func lintAskedRows(t *testing.T) []lintRow {
 				attempt(w.extra)
 				return len(w.application.take()) > 0
 			}},
+		{id: "tcp-bypass", name: "by CONNECT", scripted: true,
+			edits: []string{upgradeConfigs, "          upgrade_configs: [ { upgrade_type: websocket }, { upgrade_type: CONNECT } ]\n",
+				firstRoute, firstRoute + "              - { match: { connect_matcher: {} }, route: { cluster: app, upgrade_configs: [ { upgrade_type: CONNECT, connect_config: {} } ] } }\n"},
+			mend: []string{upgradeConfigs, "          upgrade_configs: [ { upgrade_type: websocket }, { upgrade_type: CONNECT } ]\n",
+				firstRoute, firstRoute + "              - { match: { connect_matcher: {} }, direct_response: { status: 405 } }\n"},
+			open: forgedInTunnel},
+		{id: "ext-authz-conditional", name: "by the runtime",
+			edits: []string{authzOption, authzOption + "              filter_enabled: { default_value: { numerator: 100 }, runtime_key: gate.asked }\n",
+				"re2.max_program_size.error_level: 1000", "re2.max_program_size.error_level: 1000, gate: { asked: 0 }"},
+			mend: []string{authzOption, authzOption + "              filter_enabled: { default_value: { numerator: 100 }, runtime_key: gate.asked }\n"},
+			open: unasked("/")},
 		{id: "route-unknown", redacted: true, edits: []string{firstRoute, firstRoute + namedRoute("/", "{ jwtgate.route: nowhere }")},
 			mend: []string{firstRoute, firstRoute + namedRoute("/", "{ jwtgate.route: known }")},
 			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
