@@ -70,8 +70,14 @@ hostile through, an *outage* may refuse a proper request, a *note* is worth know
 
 - It reads a bootstrap (YAML or JSON), the answer of ` + "`/config_dump`" + ` (whole, or a part by ` + "`?resource=`" + `), what egctl and istioctl print
   around one, and a file of xDS resources. Listeners, routes and clusters that Envoy fetches are in a dump alone.
-- Every listener, filter chain, virtual host and route is looked at, but for a mesh proxy's outbound listeners, for those that only
-  redirect, and for those that lead to Envoy's own admin interface. What it does not know it passes over.
+- It reads each value as the message type that Envoy reads it as, in the version of Envoy's API that jwtgate was built with (1.40). So it sees
+  every connection manager, filter chain (those of upgrades, matchers and composites included) and route (those of matchers and scopes
+  included), wherever it stands and in whatever form Envoy accepts: a single mapping in place of a list, camelCase, a TypedStruct.
+- A field, a value or an extension that it does not know is a note. On the path of a request, from the listener to the router, it is the
+  finding ` + "`not-read`" + `: a way around the gate may be in it.
+- It skips three kinds of listeners: those that only redirect or answer by themselves, those that lead only to Envoy's own admin interface or
+  to another listener of the file, and the outbound listeners of a mesh's sidecar (` + "`node.id`" + ` begins with ` + "`sidecar~`" + `), which serve what the
+  application itself calls. The last line of the output counts and names the latter.
 - Of several ext_authz filters, the gate's are those whose cluster, name or stat_prefix has "jwtgate" in it or whose cluster has the
   port that jwtgate listens on; without such a sign, all of them.
 - It asks nobody and looks no name up. It cannot tell what a script in a filter does, nor who else reaches your application.
