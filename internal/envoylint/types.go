@@ -75,7 +75,6 @@ func offPath(name protoreflect.FullName) bool {
 // message types a value as a message.
 func (t *typer) message(v *value, message protoreflect.MessageDescriptor, path bool) {
 	name := message.FullName()
-	path = (path || onPath(name)) && !offPath(name)
 	switch {
 	case !v.there() || message.IsPlaceholder():
 		return
@@ -91,7 +90,7 @@ func (t *typer) message(v *value, message protoreflect.MessageDescriptor, path b
 		t.unread(v, path, "got %s where Envoy expects the message %s", v.kind, name)
 		return
 	}
-	t.fields(v, message, path)
+	t.fields(v, message, path, "")
 }
 
 // scalarForm reports whether a message of google.protobuf has a form of its own
@@ -100,9 +99,11 @@ func scalarForm(name protoreflect.FullName) bool {
 	return name.Parent() == "google.protobuf" && name != anyType && name != "google.protobuf.Empty"
 }
 
-// fields types the fields of a mapping that is a message.
-func (t *typer) fields(v *value, message protoreflect.MessageDescriptor, path bool) {
+// fields types the fields of a mapping that is a message; beside them it may have a
+// key of its form in an Any.
+func (t *typer) fields(v *value, message protoreflect.MessageDescriptor, path bool, beside string) {
 	v.message = message
+	path = (path || onPath(message.FullName())) && !offPath(message.FullName())
 	seen := map[string]string{}
 	for i := range v.fields {
 		f := &v.fields[i]
@@ -111,7 +112,7 @@ func (t *typer) fields(v *value, message protoreflect.MessageDescriptor, path bo
 			description = message.Fields().ByJSONName(f.name)
 		}
 		if description == nil {
-			if f.name != "@type" {
+			if f.name != beside {
 				t.unread(f.value, path, "%s has no field %q in Envoy %s", message.FullName(), f.name, envoyproto.Version)
 			}
 			continue
@@ -250,6 +251,8 @@ func (t *typer) any(v *value, path bool) {
 		t.unread(v, path, "%s belongs to version 2 of Envoy's API, which Envoy %s does not load", name, envoyproto.Version)
 	case !ok:
 		t.unread(v, path, "lint-envoy does not know %s", name)
+	case inner == v && !scalarForm(message.FullName()):
+		t.fields(v, message, path, "@type")
 	case inner.there():
 		t.message(inner, message, path)
 	}

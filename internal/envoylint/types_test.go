@@ -121,6 +121,7 @@ func TestEveryWayIsSeen(t *testing.T) {
 		{name: "a field that is not known, on the way", edits: []string{upgrades, "          skip_filters: true\n"}, want: []string{"not-read"}},
 		{name: "a field that is not known, of a cluster", edits: []string{"    connect_timeout: 0.25s\n", "    connect_timeout: 0.25s\n    new_field: 1\n"}, want: []string{"unknown?"}},
 		{name: "a value that is not known", edits: []string{"REJECT_REQUEST", "IGNORE"}, want: []string{"not-read"}},
+		{name: "a type that stands beside its configuration", edits: []string{authzFilter, "          - { name: x, typed_config: null, \"@type\": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault }\n" + authzFilter}, want: []string{"not-read"}},
 		{name: "one field by two names", edits: []string{"merge_slashes: true", "merge_slashes: true\n          mergeSlashes: false"}, want: []string{"not-read", "slashes-not-merged"}},
 		{name: "a mapping in place of a text", edits: []string{"validate_mutations: true", "validate_mutations: { value: true }"}, want: []string{"not-read", "validate-mutations"}},
 		{name: "further listeners are fetched", edits: []string{"static_resources:\n", "dynamic_resources: { lds_config: { path_config_source: { path: lds.yaml } } }\nstatic_resources:\n"}, want: []string{"not-read"}},
