@@ -39,6 +39,13 @@ type Edit struct {
 	// SendAll sends jwtgate every header field, for a `when` that reads fields
 	// whose names cannot be told beforehand.
 	SendAll bool
+
+	// EncodedSlash lets through %2F in a path, and DoubleSlash //, on every host.
+	EncodedSlash, DoubleSlash bool
+	// Overrides are the override headers that are removed from clients' requests, in
+	// place of [OverrideNames]; TrailerOverrides are those that are removed from
+	// their trailers. Empty but not nil removes none.
+	Overrides, TrailerOverrides []string
 }
 
 // IdentityNames returns the header names that the shipped file strips from
@@ -132,8 +139,11 @@ func (e Edit) changes() ([]change, error) {
 			mark: "identity", times: 4, find: regexp.MustCompile(regexp.QuoteMeta(old)), with: always(pattern),
 		})
 	}
-	more, fault := e.sent()
-	return append(changes, more...), errors.Join(append(faults, fault)...)
+	for _, further := range []func() ([]change, error){e.sent, e.relaxed} {
+		more, fault := further()
+		changes, faults = append(changes, more...), append(faults, fault)
+	}
+	return changes, errors.Join(faults...)
 }
 
 // addresses are the changes of who listens where.

@@ -46,7 +46,9 @@ func edits(t *testing.T) []edit {
 		listener = "static_resources.listeners[0]."
 		hcm      = listener + "filter_chains[0].filters[0].typed_config."
 		cors     = hcm + "route_config.virtual_hosts[0].typed_per_filter_config.envoy.filters.http.cors.allow_origin_string_match"
-		trailers = hcm + "http_filters[0].typed_config.mutations.request_trailers_mutations[0].remove_on_match.key_matcher.safe_regex.regex"
+		removed  = ".remove_on_match.key_matcher.safe_regex.regex"
+		early    = hcm + "early_header_mutation_extensions[0].typed_config.mutations"
+		trailer  = hcm + "http_filters[0].typed_config.mutations.request_trailers_mutations"
 		filter   = hcm + "http_filters[2].typed_config."
 		sent     = filter + "allowed_headers.patterns"
 		changed  = filter + "decoder_header_mutation_rules.allow_expression.regex"
@@ -96,8 +98,8 @@ func edits(t *testing.T) []edit {
 			name: "other identity headers",
 			edit: envoy.Edit{Identity: []string{"x-user-id", "x-user-name", "x-tenant", "remote_user"}},
 			want: map[string]string{
-				hcm + "early_header_mutation_extensions[0].typed_config.mutations[0].remove_on_match.key_matcher.safe_regex.regex": `x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
-				trailers:                       `x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
+				early + "[0]" + removed:        `x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
+				trailer + "[0]" + removed:      `x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
 				sent + "[14].safe_regex.regex": `^x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
 				changed:                        headers + `x[^a-z0-9]user[^a-z0-9](id|name)|x[^a-z0-9]tenant|remote[^a-z0-9]user`,
 			},
@@ -106,6 +108,27 @@ func edits(t *testing.T) []edit {
 			name: "a condition that may read anything",
 			edit: envoy.Edit{Conditions: []string{"x-tenant"}, SendAll: true},
 			want: map[string]string{sent + "[16].exact": "(gone)", sent + "[16].safe_regex.regex": ".*"},
+		},
+		{
+			name: "paths that jwtgate relaxes",
+			edit: envoy.Edit{EncodedSlash: true, DoubleSlash: true},
+			want: map[string]string{hcm + "merge_slashes": "false", hcm + "path_with_escaped_slashes_action": "KEEP_UNCHANGED"},
+		},
+		{
+			name: "override headers that jwtgate lets through",
+			edit: envoy.Edit{Overrides: []string{"forwarded", "x-host", "x-original-url", "x-original-uri"}, TrailerOverrides: []string{"path-info"}},
+			want: map[string]string{
+				early + "[1]" + removed:   `forwarded|x[^a-z0-9]host|x[^a-z0-9]original[^a-z0-9](url|uri)`,
+				trailer + "[1]" + removed: `path[^a-z0-9]info`,
+			},
+		},
+		{
+			name: "every override header let through",
+			edit: envoy.Edit{Overrides: []string{}, TrailerOverrides: []string{}},
+			want: map[string]string{
+				early + "[1]" + removed: "(gone)", early + "[1].remove": "x-envoy-auth-failure-mode-allowed", early + "[2].remove": "(gone)",
+				trailer + "[1]" + removed: "(gone)",
+			},
 		},
 		{
 			name: "jwtgate by its socket",
@@ -157,6 +180,10 @@ func TestAFileWithoutItsMarkersIsRefused(t *testing.T) {
 		{"one of the lists of tokens", `- contains: "token" # edit: tokens`, `- contains: "token"`, envoy.Edit{Tokens: []string{"x-jwt"}}, `1 lines are marked "edit: tokens", not 2`},
 		{"no list of what conditions read", ` # edit: conditions`, "", envoy.Edit{SendAll: true}, `0 lines are marked "edit: conditions", not 1`},
 		{"a cluster of another type", `type: STRICT_DNS # edit: gate-type`, "type: LOGICAL_DNS # edit: gate-type", envoy.Edit{Gate: "unix:/a"}, `marked "edit: gate-type" does not hold`},
+		{"slashes that are merged no longer", "merge_slashes: true", "merge_slashes: false", envoy.Edit{DoubleSlash: true}, `marked "edit: double_slash" does not hold`},
+		{"escaped slashes that are redirected", "REJECT_REQUEST", "UNESCAPE_AND_REDIRECT", envoy.Edit{EncodedSlash: true}, `marked "edit: encoded_slash" does not hold`},
+		{"no line of the overrides", " # edit: overrides", "", envoy.Edit{Overrides: []string{}}, `0 lines are marked "edit: overrides", not 1`},
+		{"no line of the trailers", " # edit: trailer_overrides", "", envoy.Edit{TrailerOverrides: []string{}}, `0 lines are marked "edit: trailer_overrides", not 1`},
 		{"no list of origins", `[ { exact: "http://localhost:3000" } ]`, "", envoy.Edit{Origins: []string{}}, `marked "edit: origins" does not hold`},
 	}
 	for _, test := range tests {
@@ -205,6 +232,8 @@ func TestValuesThatCouldChangeTheFileAreRefused(t *testing.T) {
 		{"a token's header that is a pattern", envoy.Edit{Tokens: []string{".*|a"}}, "is not a header name"},
 		{"a condition's header that ends the YAML value", envoy.Edit{Conditions: []string{`a" }`}}, "is not a header name"},
 		{"a condition's header with capitals", envoy.Edit{Conditions: []string{"X-A"}}, "is not a header name"},
+		{"an override that is none", envoy.Edit{Overrides: []string{"x-user-id"}}, `overrides: got "x-user-id"; expected an override header`},
+		{"an override that is a pattern", envoy.Edit{TrailerOverrides: []string{".*"}}, `overrides: got ".*"; expected`},
 		{"a relative socket", envoy.Edit{Gate: "unix:gate.sock"}, "a socket's path is absolute"},
 		{"a socket that ends the YAML value", envoy.Edit{Gate: `unix:/a" }`}, "a socket's path is absolute"},
 		{"a socket with a longer path than there can be", envoy.Edit{Gate: "unix:/" + strings.Repeat("a", 107)}, "at most 107 bytes"},

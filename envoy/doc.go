@@ -1,7 +1,8 @@
 // Package envoy ships the Envoy configuration that belongs to jwtgate, and
 // renders it for one user: other addresses or a Unix socket, other origins,
-// other identity headers, further headers that jwtgate is sent, and the three
-// files of `jwtgate init`.
+// other identity headers, further headers that jwtgate is sent, what jwtgate
+// relaxes, and the three files of `jwtgate init`. [Needs] is what one jwtgate
+// configuration needs of Envoy.
 //
 // envoy.yaml is the very file that the demo and the end-to-end tests run. What
 // is rendered from it differs only in the places that the file itself marks,
@@ -25,4 +26,8 @@
 //     spelling, exactly those of jwtgate's own list, and lets jwtgate see and remove
 //     the same (TestTheOverridePatternIsTheListOfOverrides,
 //     TestTheOverridePatternIsTheSameEverywhere).
+//  6. [Needs.Edit] opens no more than the needs say: without a need there is no
+//     edit, and an override header that jwtgate removes on some host stays
+//     removed from trailers, which jwtgate never sees
+//     (TestNeedsThatTheShippedFileHas, TestNeedsEdit).
 package envoy

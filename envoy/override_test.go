@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
@@ -36,6 +37,9 @@ func TestTheOverridePatternIsTheListOfOverrides(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("envoy.yaml removes\n\t%q\nwant\n\t%q", got, want)
 	}
+	if names := slices.Sorted(slices.Values(envoy.OverrideNames())); !slices.Equal(names, want) {
+		t.Errorf("OverrideNames are\n\t%q\nwant\n\t%q", names, want)
+	}
 	pattern := regexp.MustCompile("^(?:" + text + ")$")
 	for _, name := range want {
 		for _, separator := range []string{"-", "_", ".", "~", "+"} {
@@ -59,8 +63,8 @@ func TestTheOverridePatternIsTheListOfOverrides(t *testing.T) {
 func TestTheOverridePatternIsTheSameEverywhere(t *testing.T) {
 	text := overridePattern(t)
 	for _, line := range []string{
-		`              - remove_on_match: { key_matcher: { safe_regex: { regex: "` + text + `" } } }`,
-		`                - remove_on_match: { key_matcher: { safe_regex: { regex: "` + text + `" } } }`,
+		`              - remove_on_match: { key_matcher: { safe_regex: { regex: "` + text + `" } } } # edit: overrides`,
+		`                - remove_on_match: { key_matcher: { safe_regex: { regex: "` + text + `" } } } # edit: trailer_overrides`,
 		`                - safe_regex: { regex: "` + text + `" }`,
 	} {
 		if n := strings.Count(string(shipped(t)), "\n"+line+"\n"); n != 1 {

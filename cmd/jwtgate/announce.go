@@ -18,7 +18,7 @@ func announce(logger *slog.Logger, cfg *config.Config) {
 	for _, open := range relaxations(cfg) {
 		logger.Warn("open by configuration", "kind", open.kind, "where", open.where)
 	}
-	for _, note := range envoyNotes(cfg) {
+	for _, note := range envoyNotes(needsOf(cfg)) {
 		logger.Warn(note)
 	}
 	warnings := slices.Clone(cfg.Warnings)

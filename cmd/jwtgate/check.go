@@ -42,7 +42,7 @@ func (cmd checkCommand) Run(c console, parsed *kong.Context) error {
 	for _, warning := range gate.Warnings(cfg) {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
 	}
-	for _, note := range envoyNotes(cfg) {
+	for _, note := range envoyNotes(needsOf(cfg)) {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", file, note)
 	}
 	fmt.Fprintf(c.out, "%s: fine (%s, %s, default %s)\n", file, terminal.Count(len(cfg.Issuers), "issuer"), terminal.Count(len(cfg.Routes), "route"), cfg.Default)

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -49,7 +50,7 @@ func (cmd tourCommand) Run(ctx context.Context, c console) error {
 	}
 	err = demo.Run(ctx, demo.Options{
 		Executable: executable, Command: os.Args[0], Envoy: cmd.Envoy, Once: cmd.Once,
-		ConfigFile: cmd.Config, App: cmd.App, Check: gate.Check, EnvoyEdit: envoyEdit,
+		ConfigFile: cmd.Config, App: cmd.App, Check: gate.Check, EnvoyEdit: func(cfg *config.Config) envoy.Edit { return needsOf(cfg).Edit() },
 		Out: c.out, Color: colored(c.out, c.getenv), Getenv: c.getenv,
 	})
 	if errors.Is(err, demo.ErrSteps) || errors.As(err, new(config.Mistakes)) {

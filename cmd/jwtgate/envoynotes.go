@@ -6,94 +6,20 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/envoy"
-	"github.com/jwtgate/jwtgate/internal/config"
-	"github.com/jwtgate/jwtgate/internal/identity"
-	"github.com/jwtgate/jwtgate/internal/route"
 )
 
-// envoyEdit says what of the shipped envoy.yaml has to differ for a config
-// without mistakes: which headers Envoy lets the gate see and change. The zero
-// value: nothing.
-func envoyEdit(cfg *config.Config) envoy.Edit {
-	var edit envoy.Edit
-	if more := newIdentity(cfg.Identity); len(more) > 0 {
-		edit.Identity = append(envoy.IdentityNames(), more...)
-	}
-	edit.Tokens = notSent(tokenHeaders(cfg))
-	read, all := conditionHeaders(cfg)
-	edit.Conditions = slices.DeleteFunc(notSent(read), func(name string) bool {
-		if envoy.Plain(name) {
-			return slices.Contains(edit.Tokens, name)
-		}
-		// A name that no list of Envoy's can hold. One with capitals is never
-		// there, whatever Envoy sends.
-		all = all || name == strings.ToLower(name)
-		return true
-	})
-	edit.SendAll = all
-	return edit
-}
+// everyHost is what follows where only some hosts relax something, since Envoy's
+// settings are those of one listener: what jwtgate still does on the others.
+const everyHost = "; this opens Envoy for every host of this listener; jwtgate still %s on the others"
 
-// identityNames returns the header names that the gate sets or strips, except
-// override headers, which the gate removes whether they are listed or not.
-func identityNames(section config.Identity) []string {
-	names := make([]string, 0, len(section.Headers))
-	for _, header := range section.Headers {
-		names = append(names, header.Name)
-	}
-	return slices.DeleteFunc(slices.Concat(names, section.Removed, section.Strip), identity.Overrides)
-}
-
-// newIdentity returns those of them that the shipped envoy.yaml does not have.
-func newIdentity(section config.Identity) []string {
-	return slices.DeleteFunc(identityNames(section), func(name string) bool { return slices.Contains(envoy.IdentityNames(), name) })
-}
-
-// tokenHeaders returns the header fields that tokens are taken from, by name.
-func tokenHeaders(cfg *config.Config) []string {
-	var names []string
-	for _, from := range append([][]config.TokenSource{cfg.Tokens.From}, routeSources(cfg)...) {
-		for _, source := range from {
-			if source.Kind == config.SourceHeader && !slices.Contains(names, source.Name) {
-				names = append(names, source.Name)
-			}
-		}
-	}
-	return names
-}
-
-func routeSources(cfg *config.Config) [][]config.TokenSource {
-	sources := make([][]config.TokenSource, len(cfg.Routes))
-	for i, r := range cfg.Routes {
-		sources[i] = r.TokensFrom
-	}
-	return sources
-}
-
-// conditionHeaders returns the header fields that the routes' conditions read.
-func conditionHeaders(cfg *config.Config) (names []string, all bool) {
-	conditional := func(r config.Route) bool { return r.Requirement.When != "" }
-	if !slices.ContainsFunc(cfg.Routes, conditional) {
-		return nil, false // there is nothing to compile
-	}
-	table, err := route.New(cfg)
-	if err != nil {
-		return nil, false // its mistakes are told elsewhere
-	}
-	return table.HeadersRead()
-}
-
-// notSent returns the names that the shipped envoy.yaml does not send the gate.
-func notSent(names []string) []string { return slices.DeleteFunc(names, envoy.Sent) }
-
-// envoyNotes says what in envoy.yaml, as it is shipped, a config needs
-// otherwise, and what happens without: Envoy would refuse what the gate
-// answers, or keep from the gate what it is to decide by.
-func envoyNotes(cfg *config.Config) []string {
-	edit := envoyEdit(cfg)
+// envoyNotes says what has to differ in envoy.yaml, as it is shipped, for what a
+// configuration needs, and what happens without: Envoy would refuse what the gate
+// answers, keep from the gate what it is to decide by, or undo what it relaxes.
+func envoyNotes(needs envoy.Needs) []string {
+	edit := needs.Edit()
 	var notes []string
 	if edit.Identity != nil {
-		names := newIdentity(cfg.Identity)
+		names := slices.DeleteFunc(slices.Clone(edit.Identity), func(name string) bool { return slices.Contains(envoy.IdentityNames(), name) })
 		notes = append(notes, fmt.Sprintf(
 			"envoy.yaml as it is shipped does not let the gate change %s, and would answer 500: add %s to the lines marked `edit: identity` there",
 			strings.Join(names, ", "), spellings(names)))
@@ -112,10 +38,59 @@ func envoyNotes(cfg *config.Config) []string {
 		notes = append(notes, "envoy.yaml as it is shipped sends the gate a list of headers, and a `when` reads request.headers by names that cannot be told beforehand: "+
 			"add those that it may look at to the list that is marked `edit: conditions` there, or - safe_regex: { regex: \".*\" } for all")
 	}
-	if note := headerLimitNote(cfg); note != "" {
+	if note := headerLimitNote(needs.HeaderBytes); note != "" {
 		notes = append(notes, note)
 	}
+	return append(notes, relaxedNotes(needs, edit)...)
+}
+
+// relaxedNotes says what of the shipped envoy.yaml undoes a relaxation.
+func relaxedNotes(needs envoy.Needs, edit envoy.Edit) []string {
+	var notes []string
+	add := func(everywhere bool, otherwise, format string, args ...any) {
+		note := "envoy.yaml as it is shipped " + fmt.Sprintf(format, args...)
+		if !everywhere {
+			note += fmt.Sprintf(everyHost, otherwise)
+		}
+		notes = append(notes, note)
+	}
+	if edit.EncodedSlash {
+		add(needs.EncodedSlashEverywhere, "refuses it", "answers 400 to %%2F in a path before it asks the gate, so that `relax: encoded_slash` has no effect: "+
+			"write %s on the line marked `edit: encoded_slash` there", envoy.EscapedKept)
+	}
+	if edit.DoubleSlash {
+		add(needs.DoubleSlashEverywhere, "refuses it", "makes // in a path one slash before it asks the gate, so that `relax: double_slash` has no effect: "+
+			"write %s on the line marked `edit: double_slash` there", envoy.SlashesKept)
+	}
+	if edit.Overrides != nil {
+		names := needs.LetThrough()
+		everywhere := len(names) == len(needs.LetThroughEverywhere())
+		add(everywhere, "removes them", "removes %s from every request, so that `relax` for them has no effect: %s%s",
+			strings.Join(names, ", "), replaced("overrides", edit.Overrides), droppedAnyway(names))
+	}
+	if edit.TrailerOverrides != nil {
+		add(true, "", "removes %s from trailers too, where the gate lets them through on every host: %s",
+			strings.Join(needs.LetThroughEverywhere(), ", "), replaced("trailer_overrides", edit.TrailerOverrides))
+	}
 	return notes
+}
+
+// replaced says what to write on the line of a mark that removes override headers.
+func replaced(mark string, names []string) string {
+	item, err := envoy.Removal(names)
+	if err != nil || len(names) == 0 {
+		return fmt.Sprintf("delete the line marked `edit: %s` there", mark)
+	}
+	return fmt.Sprintf("write %s on the line marked `edit: %s` there", item, mark)
+}
+
+// droppedAnyway warns of names that applications spell with an underscore, which
+// Envoy drops whatever they are.
+func droppedAnyway(names []string) string {
+	if !slices.Contains(names, "script-name") {
+		return ""
+	}
+	return " (Envoy still drops names with an underscore: clients have to send Script-Name and Path-Info, not SCRIPT_NAME and PATH_INFO)"
 }
 
 // items writes names as the items of envoy.yaml's list.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,6 +77,59 @@ func envoyRows() []envoyRow {
 	}
 }
 
+// relaxedRows are configurations that relax what the shipped envoy.yaml undoes.
+func relaxedRows() []envoyRow {
+	const (
+		every     = "this opens Envoy for every host of this listener; jwtgate still "
+		allPaths  = "relax: {all: [encoded_slash, double_slash]}"
+		others    = "relax: {all: [encoded_percent, semicolon, ignore_case, slash_sensitive, unverified_email], hosts: {a.example: [semicolon]}}"
+		someHosts = "relax: {hosts: {files.example: [encoded_slash], '*.old.example': [double_slash, forwarded_host]}}"
+	)
+	methods := []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-forwarded-method"}
+	hosts := []string{"x-forwarded-host", "x-forwarded-server", "forwarded", "x-host", "x-original-host", "x-http-host-override"}
+	left := func(gone []string) []string {
+		return slices.DeleteFunc(envoy.OverrideNames(), func(name string) bool { return slices.Contains(gone, name) })
+	}
+	return []envoyRow{
+		{name: "relaxations that Envoy leaves alone", config: others},
+		{
+			name: "paths on every host", config: allPaths, want: envoy.Edit{EncodedSlash: true, DoubleSlash: true},
+			wantNotes: []string{
+				"answers 400 to %2F in a path before it asks the gate, so that `relax: encoded_slash` has no effect: " +
+					"write path_with_escaped_slashes_action: KEEP_UNCHANGED on the line marked `edit: encoded_slash` there\n",
+				"write merge_slashes: false on the line marked `edit: double_slash` there\n",
+			},
+		},
+		{
+			name: "on some hosts", config: someHosts, want: envoy.Edit{EncodedSlash: true, DoubleSlash: true, Overrides: left(hosts)},
+			wantNotes: []string{
+				"KEEP_UNCHANGED on the line marked `edit: encoded_slash` there; " + every + "refuses it on the others\n",
+				"merge_slashes: false on the line marked `edit: double_slash` there; " + every + "refuses it on the others\n",
+				"removes x-forwarded-host, x-forwarded-server, forwarded, x-host, x-original-host, x-http-host-override from every request, " +
+					"so that `relax` for them has no effect: write - remove_on_match: { key_matcher: { safe_regex: { regex: \"x[^a-z0-9]http[^a-z0-9]method[^a-z0-9]override|",
+			},
+		},
+		{
+			name: "a header on every host, but for one that is stripped", config: "relax: {all: [method_override]}\nidentity: {strip: [x_http_method]}",
+			want: envoy.Edit{Overrides: left(slices.Concat(methods[:1], methods[2:])), TrailerOverrides: left(slices.Concat(methods[:1], methods[2:]))},
+			wantNotes: []string{
+				"removes x-http-method-override, x-method-override, x-original-method, x-forwarded-method from every request",
+				"removes x-http-method-override, x-method-override, x-original-method, x-forwarded-method from trailers too",
+			},
+		},
+		{
+			name: "every header, some of them on one host", config: "relax: {all: [method_override, forwarded_host], hosts: {a.example: [original_url]}}",
+			want: envoy.Edit{Overrides: []string{}, TrailerOverrides: left(slices.Concat(methods, hosts))},
+			wantNotes: []string{
+				"has no effect: delete the line marked `edit: overrides` there (Envoy still drops names with an underscore: " +
+					"clients have to send Script-Name and Path-Info, not SCRIPT_NAME and PATH_INFO); " + every + "removes them on the others\n",
+				"x-host, x-original-host, x-http-host-override from trailers too, where the gate lets them through on every host: " +
+					"write - remove_on_match: { key_matcher: { safe_regex: { regex: \"x[^a-z0-9]original[^a-z0-9](url|uri)|",
+			},
+		},
+	}
+}
+
 // when is a route with a condition.
 func when(condition string) string { return "routes: [{match: /w, when: '" + condition + "'}]" }
 
@@ -86,13 +140,13 @@ func (r envoyRow) file() string {
 
 // TestEnvoyEdit: what is said to be needed can be rendered, and is then known.
 func TestEnvoyEdit(t *testing.T) {
-	for _, row := range envoyRows() {
+	for _, row := range append(envoyRows(), relaxedRows()...) {
 		t.Run(row.name, func(t *testing.T) {
 			cfg, err := config.Parse("jwtgate.yaml", []byte(row.file()), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			edit := envoyEdit(cfg)
+			edit := needsOf(cfg).Edit()
 			for _, list := range []*[]string{&edit.Tokens, &edit.Conditions} {
 				if len(*list) == 0 {
 					*list = nil
@@ -112,7 +166,7 @@ func TestEnvoyEdit(t *testing.T) {
 // not let it change, would deny everybody or leave a condition blind.
 func TestCheckTellsOfEnvoy(t *testing.T) {
 	alone(t)
-	for _, row := range envoyRows() {
+	for _, row := range append(envoyRows(), relaxedRows()...) {
 		t.Run(row.name, func(t *testing.T) {
 			file := write(t, "jwtgate.yaml", row.file())
 			got := command(t, "check", "--config", file)

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"fmt"
-
-	"github.com/jwtgate/jwtgate/internal/config"
-)
+import "fmt"
 
 // Envoy compares a request with its limit while the request has both its token and
 // the identity headers: it removes headers only after it has set others.
@@ -22,8 +18,7 @@ const (
 // headerLimitNote says what to change when a token and its identity headers, as large
 // as a config allows them to be, do not leave enough of Envoy's limit for the other
 // headers of a request. Empty: they do.
-func headerLimitNote(cfg *config.Config) string {
-	both := cfg.Tokens.MaxBytes + cfg.Identity.MaxTotalBytes
+func headerLimitNote(both int) string {
 	needed := both + otherHeaderBytes
 	if needed <= envoyHeaderBytes {
 		return ""
@@ -33,7 +28,7 @@ func headerLimitNote(cfg *config.Config) string {
 		fix += fmt.Sprintf(", or write max_request_headers_kb: %d next to request_headers_timeout there", (needed+1023)/1024)
 	}
 	return fmt.Sprintf("envoy.yaml as it is shipped accepts %d bytes of request headers (max_request_headers_kb: 60). "+
-		"A token (tokens.max_bytes: %d) and its identity headers (identity.max_total_bytes: %d) can take %d of them, "+
+		"A token (tokens.max_bytes) and its identity headers (identity.max_total_bytes) can take %d of them, "+
 		"and a request that exceeds the limit gets status 500: %s",
-		envoyHeaderBytes, cfg.Tokens.MaxBytes, cfg.Identity.MaxTotalBytes, both, fix)
+		envoyHeaderBytes, both, fix)
 }

@@ -34,7 +34,7 @@ func (cmd lintEnvoyCommand) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	report, err := envoylint.Lint(cmd.File, data, gateOf(cfg), envoylint.Platform(cmd.Platform))
+	report, err := envoylint.Lint(cmd.File, data, needsOf(cfg), envoylint.Platform(cmd.Platform))
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
-	"github.com/jwtgate/jwtgate/internal/envoylint"
 )
 
 const lintedYAML = "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"
@@ -51,16 +50,16 @@ func TestLintEnvoy(t *testing.T) {
 	})
 }
 
-// TestGateOf: what Envoy has to fit is what the gate makes of the config.
-func TestGateOf(t *testing.T) {
+// TestNeedsOf: what Envoy has to fit is what the gate makes of the config.
+func TestNeedsOf(t *testing.T) {
 	const requestHeaders = "access-control-request-headers"
-	gate := func(text string) envoylint.Gate {
+	gate := func(text string) envoy.Needs {
 		t.Helper()
 		cfg, err := config.Parse("jwtgate.yaml", []byte(lintedYAML+text), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return gateOf(cfg)
+		return needsOf(cfg)
 	}
 	usual := gate("")
 	if !slices.Equal(usual.Tokens, []string{"authorization"}) || !slices.Equal(usual.TakenOut, usual.Tokens) || usual.Port != "9001" || usual.QueryTokens || usual.TLS || usual.AnswersCORS || len(usual.Sets) > 0 || usual.ReadsAny || usual.CaseSensitive {

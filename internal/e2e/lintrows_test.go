@@ -183,8 +183,8 @@ func lintEdgeRows(t *testing.T) []lintRow {
 	}
 	return []lintRow{
 		{id: "path-not-normalized", scripted: true, edits: []string{"          normalize_path: true\n", ""}, open: uri("/public/../admin")},
-		{id: "slashes-not-merged", scripted: true, edits: []string{"          merge_slashes: true\n", ""}, open: uri("//admin")},
-		{id: "escaped-slashes", scripted: true, edits: []string{"          path_with_escaped_slashes_action: REJECT_REQUEST\n", ""}, open: uri("/public%2f..%2fadmin")},
+		{id: "slashes-not-merged", scripted: true, edits: []string{"          merge_slashes: true # edit: double_slash\n", ""}, open: uri("//admin")},
+		{id: "escaped-slashes", scripted: true, edits: []string{"          path_with_escaped_slashes_action: REJECT_REQUEST # edit: encoded_slash\n", ""}, open: uri("/public%2f..%2fadmin")},
 		{id: "underscore-headers", scripted: true, edits: []string{"DROP_HEADER", "ALLOW"}, open: arrives("X_other", "x_other: a")},
 		{id: "use-remote-address", scripted: true, edits: []string{"use_remote_address: true", "use_remote_address: false"}, open: arrives("X-Envoy-Original-Path", "x-envoy-original-path: /admin")},
 		{id: "client-cert-header", scripted: true, edits: []string{"SANITIZE", "ALWAYS_FORWARD_ONLY"}, open: arrives("X-Forwarded-Client-Cert", "x-forwarded-client-cert: By=me")},

@@ -6,32 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
 // Gate is what an Envoy file has to fit: what one jwtgate configuration reads,
-// sets and removes. Header names are in lower case.
-type Gate struct {
-	Identity []string // set, or never believed of a client
-	// Overrides are headers by which a client makes applications act on another
-	// method, URL or host, as far as they are removed everywhere; Removed are all of
-	// them that are removed somewhere.
-	Overrides, Removed []string
-	Tokens             []string // headers in which a token may stand
-	TakenOut           []string // headers that a token is taken out of
-	Sets               []string // what is set beside the identity headers
-	Reads              []string // beside those in Identity and Removed
-	ReadsAny           bool     // and any other
-	QueryTokens        bool     // a token may stand in the query
-	Routes             []string // names
-	AnswersCORS        bool     // scripts can read the gate's denials, and a preflight needs no token
-	TLS, ClientTLS     bool     // TLS is spoken, and a client certificate wanted
-	Port               string   // that is listened on; empty for a Unix socket
-	// Holes that are opened by name, in which Envoy has to follow.
-	EncodedSlash, DoubleSlash bool
-	CaseSensitive             bool // every application distinguishes /a from /A
-}
+// sets, removes and relaxes.
+type Gate = envoy.Needs
 
 // Finding is one setting that a rule is about.
 type Finding struct {

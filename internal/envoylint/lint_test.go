@@ -94,7 +94,7 @@ func TestVariants(t *testing.T) {
 		{name: "an enumeration's zero", edits: []string{"REJECT_REQUEST", "0"}, want: []string{"escaped-slashes"}},
 		{name: "redirected slashes", edits: []string{"REJECT_REQUEST", "UNESCAPE_AND_REDIRECT"}},
 		{name: "slashes that are kept", edits: []string{"REJECT_REQUEST", "KEEP_UNCHANGED"}, want: []string{"escaped-slashes"}},
-		{name: "slashes that jwtgate relaxes", edits: []string{"REJECT_REQUEST", "KEEP_UNCHANGED", "          merge_slashes: true\n", ""},
+		{name: "slashes that jwtgate relaxes", edits: []string{"REJECT_REQUEST", "KEEP_UNCHANGED", "          merge_slashes: true # edit: double_slash\n", ""},
 			gate: func(g *envoylint.Gate) { g.EncodedSlash, g.DoubleSlash = true, true }},
 		{name: "underscores that are refused", edits: []string{"DROP_HEADER", "REJECT_REQUEST"}},
 		{name: "addresses that an extension finds", edits: []string{"use_remote_address: true", "original_ip_detection_extensions: [ { name: a } ]"}},
@@ -212,7 +212,7 @@ func TestVariants(t *testing.T) {
 // TestPlaces: a finding stands where an editor is to go, in YAML and in JSON, and
 // its path leads to the value.
 func TestPlaces(t *testing.T) {
-	text := shippedWith(t, "failure_mode_allow: false", "failure_mode_allow: true", "          merge_slashes: true\n", "", `exact: "authorization"`, `exact: "authorisation"`)
+	text := shippedWith(t, "failure_mode_allow: false", "failure_mode_allow: true", "          merge_slashes: true # edit: double_slash\n", "", `exact: "authorization"`, `exact: "authorisation"`)
 	report := lint(t, text, plainGate(), envoylint.Plain)
 	holds(t, report, "failure-mode-allow", "slashes-not-merged", "headers-not-sent")
 	lines := strings.Split(text, "\n")

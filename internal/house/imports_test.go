@@ -52,7 +52,7 @@ func table() map[string]row {
 		"internal/policytest": {own: []string{"internal/config", "internal/gate", "internal/terminal"}, modules: []string{yaml}, never: []string{webNetwork}},
 
 		"internal/envoylint": {
-			own: []string{"internal/config", "internal/envoyproto", "internal/terminal"}, modules: []string{yaml, "google.golang.org/protobuf"},
+			own: []string{"envoy", "internal/config", "internal/envoyproto", "internal/terminal"}, modules: []string{yaml, "google.golang.org/protobuf"},
 			never: []string{network, webNetwork},
 		},
 		"internal/envoyproto": {modules: []string{"google.golang.org/protobuf"}, never: []string{network, webNetwork}},

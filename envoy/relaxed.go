@@ -1,0 +1,68 @@
+package envoy
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+)
+
+// EscapedKept is the setting that lets through %2F in a path, as it stands in a
+// rendered file.
+const EscapedKept = "path_with_escaped_slashes_action: KEEP_UNCHANGED"
+
+// SlashesKept is the setting that lets through // in a path, as it stands in a
+// rendered file.
+const SlashesKept = "merge_slashes: false"
+
+// What the shipped file has in the place of the two.
+const (
+	escapedRefused = "path_with_escaped_slashes_action: REJECT_REQUEST"
+	slashesMerged  = "merge_slashes: true"
+)
+
+// relaxed are the changes that let through what jwtgate relaxes.
+func (e Edit) relaxed() ([]change, error) {
+	var changes []change
+	if e.EncodedSlash {
+		changes = append(changes, change{mark: "encoded_slash", times: 1, find: regexp.MustCompile(escapedRefused), with: always(EscapedKept)})
+	}
+	if e.DoubleSlash {
+		changes = append(changes, change{mark: "double_slash", times: 1, find: regexp.MustCompile(slashesMerged), with: always(SlashesKept)})
+	}
+	var faults []error
+	for _, one := range []struct {
+		mark  string
+		names []string
+	}{{"overrides", e.Overrides}, {"trailer_overrides", e.TrailerOverrides}} {
+		if one.names == nil {
+			continue
+		}
+		item, err := Removal(one.names)
+		faults = append(faults, err)
+		changes = append(changes, change{mark: one.mark, times: 1, find: removalItem, with: always(item)})
+	}
+	return changes, errors.Join(faults...)
+}
+
+// removalItem is one item of a list of mutations, as [Removal] writes it.
+var removalItem = regexp.MustCompile(`- remove_on_match: \{ key_matcher: \{ safe_regex: \{ regex: "[^"]*" \} \} \}|` + regexp.QuoteMeta(nothingRemoved))
+
+// nothingRemoved stands in the place of an item that would remove no header.
+const nothingRemoved = "# no override header is removed here"
+
+// Removal returns the item of a list of mutations that removes override headers in
+// every spelling, as it stands in the shipped file; for none of them a comment. A
+// name that is not one of [OverrideNames] is an error.
+func Removal(names []string) (string, error) {
+	for _, name := range names {
+		if !slices.Contains(OverrideNames(), name) {
+			return "", fmt.Errorf("overrides: got %q; expected an override header, such as x-http-method-override", name)
+		}
+	}
+	if len(names) == 0 {
+		return nothingRemoved, nil
+	}
+	pattern, err := namePattern(names)
+	return fmt.Sprintf(`- remove_on_match: { key_matcher: { safe_regex: { regex: "%s" } } }`, pattern), err
+}
