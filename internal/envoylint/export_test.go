@@ -15,11 +15,10 @@ func init() {
 // WayNames returns the rules that the platforms' ways name.
 func WayNames() []string {
 	var names []string
-	for name := range gatewayWays() {
-		names = append(names, name)
-	}
-	for name := range istioWays() {
-		names = append(names, name)
+	for _, ways := range []map[string]Way{gatewayWays(), istioWays(), relaxedGatewayWays(), relaxedIstioWays()} {
+		for name := range ways {
+			names = append(names, name)
+		}
 	}
 	return names
 }

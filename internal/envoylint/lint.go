@@ -128,6 +128,7 @@ func (l *linter) all(listeners []*value, managers []*manager) {
 // manager looks at a connection manager that forwards to an application.
 func (l *linter) manager(m *manager) {
 	l.edge(m)
+	l.relaxed(m)
 	l.accessLogs(m)
 	asks := false
 	for _, c := range m.chains {

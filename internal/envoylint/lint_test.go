@@ -99,7 +99,8 @@ func TestVariants(t *testing.T) {
 		{name: "underscores that are refused", edits: []string{"DROP_HEADER", "REJECT_REQUEST"}},
 		{name: "addresses that an extension finds", edits: []string{"use_remote_address: true", "original_ip_detection_extensions: [ { name: a } ]"}},
 		{name: "relaxed overrides stay", gate: func(g *envoylint.Gate) { g.Overrides, g.Removed = nil, nil },
-			edits: []string{between(t, "              # Some applications act on these", "              # Envoy's own word"), ""}},
+			edits: []string{between(t, "              # Some applications act on these", "              # Envoy's own word"), "",
+				between(t, trailerOverrides, "          # Before ext_authz"), ""}},
 		{name: "an early removal by name", gate: func(g *envoylint.Gate) {
 			g.Overrides = []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "forwarded"}
 		}, edits: []string{between(t, "              # Some applications act on these", "              # Envoy's own word"),

@@ -1,5 +1,7 @@
 package envoylint
 
+import "maps"
+
 // Opens is what a setting costs.
 type Opens string
 
@@ -43,6 +45,7 @@ func Groups() []Group {
 	groups := []Group{
 		{"Requests that the gate is not asked about", askedRules()},
 		{"What becomes of a request before any filter", edgeRules()},
+		{"What jwtgate relaxes", relaxedRules()},
 		{"Identity headers on their way", headerRules()},
 		{"What the gate's answer may do", authzRules()},
 		{"What the client is told", answerRules()},
@@ -50,10 +53,13 @@ func Groups() []Group {
 		{"The gate's cluster", clusterRules()},
 		{"Notes", remarks()},
 	}
+	gateway, istio := gatewayWays(), istioWays()
+	maps.Copy(gateway, relaxedGatewayWays())
+	maps.Copy(istio, relaxedIstioWays())
 	for _, group := range groups {
 		for i := range group.Rules {
 			rule := &group.Rules[i]
-			rule.Gateway, rule.Istio = gatewayWays()[rule.ID], istioWays()[rule.ID]
+			rule.Gateway, rule.Istio = gateway[rule.ID], istio[rule.ID]
 		}
 	}
 	return groups

@@ -14,7 +14,7 @@ func (l *linter) trailers(c *chain) {
 			continue
 		}
 		lists := c.trailerMutations(h)
-		missing, spelled := l.left(c.manager, slices.Concat(l.gate.Identity, l.gate.Overrides), func(name string) bool {
+		missing, spelled := l.left(c.manager, slices.Concat(l.gate.Identity, l.gate.Removed), func(name string) bool {
 			return slices.ContainsFunc(lists, func(one *value) bool { return removal(one, name) != nil })
 		})
 		if names := append(missing, spelled...); len(names) > 0 {
