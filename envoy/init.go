@@ -2,6 +2,7 @@ package envoy
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -22,12 +23,17 @@ var templates embed.FS
 const EnvoyImage = "envoyproxy/envoy:v1.40.0"
 
 // InitOptions is what `jwtgate init` asks its user. Either Cognito and ClientID
-// are given, or Issuer and Audience.
+// are given, or Issuer and Audience, or a configuration that is there already.
 type InitOptions struct {
 	Cognito  string // user pool id, such as us-west-1_6BpkgoczU
 	ClientID string // the pool's app client
 	Issuer   string // the exact iss of any OIDC issuer, an https URL
 	Audience string // what aud must hold
+
+	// Needs derives what a jwtgate.yaml that was rendered needs of Envoy; nil: what
+	// the shipped file has.
+	Needs    func(config []byte) (Needs, error)
+	Existing *Existing // no jwtgate.yaml is rendered then
 
 	App     string   // host:port of the application
 	Dir     string   // where the files will be, as Next's commands name it; "": the working directory
@@ -43,7 +49,7 @@ type File struct {
 
 // Result is what [Init] has to give: files, and what their user does next.
 type Result struct {
-	Files []File   // jwtgate.yaml, envoy.yaml and compose.yaml, in this order
+	Files []File   // jwtgate.yaml unless there is one already, envoy.yaml and compose.yaml, in this order
 	Next  []string // one step a line, in order: a command, or what to do by hand
 }
 
@@ -63,27 +69,15 @@ func Init(o InitOptions) (Result, error) {
 		o.Image = "jwtgate"
 	}
 	appHost, _, _ := net.SplitHostPort(o.App)
-	view := struct {
-		InitOptions
-		AppHost, EnvoyImage string
-		OnHost              bool
-	}{o, appHost, EnvoyImage, !insideCompose(appHost)}
-
-	edit := Edit{App: o.App, Origins: append([]string{}, o.Origins...)}
-	howToRun := "envoy -c envoy.yaml, beside jwtgate serve --config jwtgate.yaml; or docker compose up"
-	if !view.OnHost {
-		edit.Listen, edit.Gate = "0.0.0.0:8080", "jwtgate:9001"
-		howToRun = "docker compose up; the names in here are known only inside its network"
+	view := initView{
+		InitOptions: o, AppHost: appHost, EnvoyImage: EnvoyImage, OnHost: !insideCompose(appHost),
+		Listen: o.listen(), SocketFolder: o.socketFolder(),
 	}
-	bootstrap, err := Bootstrap(edit)
+	files, needs, err := o.configuration(view)
 	if err != nil {
 		return Result{}, err
 	}
-	if bootstrap, err = personal(bootstrap, o.App); err != nil {
-		return Result{}, err
-	}
-	header := "# `jwtgate init` wrote this file once; it is yours to edit.\n# Next: " + howToRun + "\n#\n"
-	gate, err := render("jwtgate.yaml", view)
+	bootstrap, err := o.bootstrap(view, needs)
 	if err != nil {
 		return Result{}, err
 	}
@@ -91,24 +85,84 @@ func Init(o InitOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	next := o.next
+	if o.Existing != nil {
+		next = o.nextExisting
+	}
 	return Result{
-		Files: []File{
-			{Name: "jwtgate.yaml", Data: gate},
-			{Name: "envoy.yaml", Data: append([]byte(header), bootstrap...)},
-			{Name: "compose.yaml", Data: compose},
-		},
-		Next: o.next(appHost),
+		Files: append(files, File{Name: "envoy.yaml", Data: bootstrap}, File{Name: "compose.yaml", Data: compose}),
+		Next:  next(appHost),
 	}, nil
+}
+
+// initView is what the templates show.
+type initView struct {
+	InitOptions
+	AppHost, EnvoyImage  string
+	OnHost               bool   // the containers use the machine's own network
+	Listen, SocketFolder string // where jwtgate listens there
+}
+
+// configuration renders jwtgate.yaml, unless there is one, and says what it needs of
+// Envoy.
+func (o InitOptions) configuration(view initView) ([]File, Needs, error) {
+	if o.Existing != nil {
+		return nil, o.Existing.Needs, nil
+	}
+	config, err := render("jwtgate.yaml", view)
+	if err != nil {
+		return nil, Needs{}, err
+	}
+	needs := Needs{Overrides: OverrideNames(), Removed: OverrideNames()}
+	if o.Needs != nil {
+		if needs, err = o.Needs(config); err != nil {
+			return nil, Needs{}, err
+		}
+	}
+	return []File{{Name: "jwtgate.yaml", Data: config}}, needs, nil
+}
+
+// bootstrap renders envoy.yaml.
+func (o InitOptions) bootstrap(view initView, needs Needs) ([]byte, error) {
+	edit := needs.Edit()
+	edit.App, edit.Origins = o.App, append([]string{}, o.Origins...)
+	config := "--config jwtgate.yaml"
+	if o.Existing != nil {
+		config = "with your configuration"
+	}
+	howToRun := "envoy -c envoy.yaml, beside jwtgate serve " + config + "; or docker compose up"
+	if view.OnHost && view.Listen != defaultListen {
+		edit.Gate = view.Listen
+	}
+	if !view.OnHost {
+		edit.Listen, edit.Gate = "0.0.0.0:8080", "jwtgate:9001"
+		howToRun = "docker compose up; the names in here are known only inside its network"
+	}
+	file, err := Bootstrap(edit)
+	if err != nil {
+		return nil, err
+	}
+	if file, err = personal(file, o.App); err != nil {
+		return nil, err
+	}
+	header := "# `jwtgate init` wrote this file once; it is yours to edit.\n# Next: " + howToRun + "\n#\n"
+	return append([]byte(header), file...), nil
 }
 
 // next is what to do with the files. Names that only a compose network knows
 // leave containers as the one way to run them.
 func (o InitOptions) next(appHost string) []string {
-	config, compose := filepath.Join(o.Dir, "jwtgate.yaml"), filepath.Join(o.Dir, "compose.yaml")
-	steps := []string{"jwtgate check --config " + config}
+	config := filepath.Join(o.Dir, "jwtgate.yaml")
+	return append([]string{"jwtgate check --config " + config}, o.run(appHost, config)...)
+}
+
+// run is how to start what the files describe.
+func (o InitOptions) run(appHost, config string) []string {
 	if !insideCompose(appHost) {
-		return append(steps, "jwtgate serve --config "+config+"    and    envoy -c "+filepath.Join(o.Dir, "envoy.yaml"))
+		return []string{"jwtgate serve --config " + config + "    and    envoy -c " + filepath.Join(o.Dir, "envoy.yaml")}
 	}
+	compose := filepath.Join(o.Dir, "compose.yaml")
+	var steps []string
 	if appHost != dockerHost {
 		steps = append(steps, fmt.Sprintf("add your application to %s as the service %s, without ports", compose, appHost))
 	}
@@ -184,7 +238,12 @@ func yamlScalar(s string) (string, error) {
 
 // check names every option that is missing or of a wrong form.
 func (o InitOptions) check() error {
-	faults := []error{o.checkIssuer(), o.checkApp()}
+	faults := []error{o.checkApp()}
+	if o.Existing != nil {
+		faults = append(faults, o.checkExisting())
+	} else {
+		faults = append([]error{o.checkIssuer()}, faults...)
+	}
 	for _, origin := range o.Origins {
 		if err := checkOrigin(origin); err != nil {
 			faults = append(faults, fmt.Errorf("--origin: %w", err))
@@ -210,7 +269,8 @@ func (o InitOptions) checkApp() error {
 	if host, _, _ := net.SplitHostPort(o.App); !thisMachine(host) {
 		return nil
 	}
-	if owner := portOwner(port); owner != "" {
+	if owner := portOwner(port); owner != "" || strings.HasSuffix(o.listen(), fmt.Sprintf(":%d", port)) {
+		owner = cmp.Or(owner, "jwtgate")
 		return fmt.Errorf("--app: %q is where %s listens; give your application another port", o.App, owner)
 	}
 	return nil
@@ -223,13 +283,19 @@ func thisMachine(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && (ip.IsLoopback() || ip.IsUnspecified())
 }
 
+// The ports of Envoy in the shipped file.
+const (
+	envoyPort      = 8080
+	envoyAdminPort = 9901
+)
+
 // portOwner names what listens on a loopback port once the files are in use;
 // "" for a port that is free.
 func portOwner(port int) string {
 	switch port {
-	case 8080:
+	case envoyPort:
 		return "Envoy"
-	case 9901:
+	case envoyAdminPort:
 		return "Envoy's admin interface"
 	case 9001:
 		return "jwtgate"

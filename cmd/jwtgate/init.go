@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,31 +18,36 @@ type initCommand struct {
 	ClientID string   `name:"client-id" help:"The pool's app client id." placeholder:"ID"`
 	Issuer   string   `help:"Any OIDC issuer, exactly as its tokens' iss has it." placeholder:"URL" xor:"issuer"`
 	Audience string   `help:"What the tokens' aud must hold." placeholder:"A"`
+	Config   string   `help:"An existing configuration that envoy.yaml and compose.yaml are to fit; no jwtgate.yaml is written." placeholder:"FILE"`
 	App      string   `required:"" help:"Your application, as Envoy reaches it." placeholder:"HOST:PORT"`
-	Origin   []string `help:"A front end whose scripts may call; may be repeated." placeholder:"URL" sep:"none"`
+	Origin   []string `help:"A front end whose scripts may call; may be repeated. With --config: by default those of cors.origins." placeholder:"URL" sep:"none"`
 	Out      string   `help:"The directory to write to." placeholder:"DIR" default:"."`
 }
 
 // Help is the command's longer help.
 func (initCommand) Help() string {
-	return `Writes the files that the demo and the tests run, with your own names in them. It never overwrites a file.
+	return `Writes the files that the demo and the tests run, with your own names in them: jwtgate.yaml, and envoy.yaml and compose.yaml that fit it. With --config FILE it writes the last two so that they fit FILE, with the headers that it names and what it relaxes. It never overwrites a file.
 
 Examples:
   jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app 127.0.0.1:3000
-  jwtgate init --issuer https://login.example/ --audience orders-api --app app:3000`
+  jwtgate init --issuer https://login.example/ --audience orders-api --app app:3000
+  jwtgate init --config jwtgate.yaml --app 127.0.0.1:3000`
 }
 
 // Run writes the files, all or none.
 func (cmd initCommand) Run(c console) error {
-	result, err := envoy.Init(envoy.InitOptions{
+	options := envoy.InitOptions{
 		Cognito: cmd.Cognito, ClientID: cmd.ClientID, Issuer: cmd.Issuer, Audience: cmd.Audience,
-		App: cmd.App, Origins: cmd.Origin, Dir: cmd.Out,
-	})
+		App: cmd.App, Origins: cmd.Origin, Dir: cmd.Out, Needs: needsOfNew,
+	}
+	if cmd.Config != "" {
+		if err := cmd.fit(&options, c); err != nil {
+			return tellMistakes(c.out, err)
+		}
+	}
+	result, err := envoy.Init(options)
 	if err != nil {
 		return err
-	}
-	if _, err := config.Parse("jwtgate.yaml", result.Files[0].Data, nil); err != nil {
-		return fmt.Errorf("nothing was written, since the configuration would be wrong:\n%w", err)
 	}
 	if err := os.MkdirAll(cmd.Out, 0o755); err != nil {
 		return err
@@ -59,9 +65,42 @@ func (cmd initCommand) Run(c console) error {
 		}
 		fmt.Fprintf(c.out, "wrote  %s\n", name)
 	}
-	offline := "jwtgate demo --config " + filepath.Join(cmd.Out, "jwtgate.yaml") + "    to try it offline, with a sample application and tokens of any claims"
+	offline := "jwtgate demo --config " + cmp.Or(cmd.Config, filepath.Join(cmd.Out, "jwtgate.yaml")) + "    to try it offline, with a sample application and tokens of any claims"
 	fmt.Fprintf(c.out, "\nnext   %s\n", strings.Join(append(result.Next, offline), "\n       "))
 	return nil
+}
+
+// needsOfNew says what a configuration that was just rendered needs of Envoy.
+func needsOfNew(data []byte) (envoy.Needs, error) {
+	cfg, err := config.Parse("jwtgate.yaml", data, nil)
+	if err != nil {
+		return envoy.Needs{}, fmt.Errorf("nothing was written, since the configuration would be wrong:\n%w", err)
+	}
+	return needsOf(cfg), nil
+}
+
+// fit takes what the files have to fit from an existing configuration.
+func (cmd initCommand) fit(options *envoy.InitOptions, c console) error {
+	cfg, err := loadConfig(cmd.Config, c.getenv)
+	if err != nil {
+		return err
+	}
+	own := ownCORS(cfg.CORS)
+	if len(options.Origins) == 0 && !own {
+		options.Origins = cfg.CORS.Origins
+	}
+	options.Existing = &envoy.Existing{
+		File: cmd.Config, Needs: needsOf(cfg), Listen: cfg.Server.Listen, OwnCORS: own && len(options.Origins) == 0,
+	}
+	return nil
+}
+
+// ownCORS reports whether a configuration says of preflights what the CORS filter
+// of the shipped envoy.yaml, which answers those of the origins that it lists, would
+// take back: it has methods and headers of its own, and no credentials.
+func ownCORS(cors config.CORS) bool {
+	answers := cors.Preflight == config.PreflightAnswer
+	return len(cors.Origins) > 0 && (!answers || cors.Credentials || len(cors.Methods) > 0 || len(cors.Headers) > 0)
 }
 
 // writeNew writes a file that must not be there yet.
