@@ -64,8 +64,8 @@ func overrideHeader(name string) bool {
 	return false
 }
 
-// relaxations is the closed list, for the decoder.
-func relaxations() []Relaxation {
+// Relaxations returns the closed list.
+func Relaxations() []Relaxation {
 	return []Relaxation{
 		RelaxEncodedSlash, RelaxEncodedPercent, RelaxSemicolon, RelaxDoubleSlash, RelaxIgnoreCase,
 		RelaxCaseSensitive, RelaxSlashSensitive, RelaxMethodOverride, RelaxOriginalURL, RelaxForwardedHost, RelaxUnverifiedEmail,
@@ -187,7 +187,7 @@ func hostsMeet(a, b string) bool {
 }
 
 func relaxationList() form[[]Relaxation] {
-	return setOf("a list such as [encoded_slash]", oneOf(relaxations()...))
+	return setOf("a list such as [encoded_slash]", oneOf(Relaxations()...))
 }
 
 // hostRelaxations is the mapping from hosts to what is opened on them.
