@@ -30,4 +30,6 @@
 //     edit, and an override header that jwtgate removes on some host stays
 //     removed from trailers, which jwtgate never sees
 //     (TestNeedsThatTheShippedFileHas, TestNeedsEdit).
+//  7. [Needs.Arrival] says nothing of a request whose treatment the end-to-end
+//     tests do not show (TestArrival, TestArrivalThatIsNotKnown).
 package envoy

@@ -107,7 +107,7 @@ func undecided(d *gate.Decision) bool {
 
 // explain finds out which of the ways is asked for. What only another of them
 // reads is refused, since its user would believe that it had counted.
-func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.Context) (*gate.Explanation, error) {
+func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.Context) (*explanation, error) {
 	const request = "a request"
 	ofRequest := stated(parsed, "config", "method", "path", "host", "header", "token-file", "route", "at")
 	server := stated(parsed, "server")
@@ -128,9 +128,11 @@ func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.C
 	}
 	switch {
 	case cmd.AuditLine != "":
-		return readAuditLine(cmd.AuditLine, cmd.Decision, c.in)
+		e, err := readAuditLine(cmd.AuditLine, cmd.Decision, c.in)
+		return &explanation{Explanation: e}, err
 	case cmd.Decision != "":
-		return askServers(ctx, cmd.Decision, cmd.Server)
+		e, err := askServers(ctx, cmd.Decision, cmd.Server)
+		return &explanation{Explanation: e}, err
 	case cmd.Path != "":
 		return cmd.explainRequest(ctx, c)
 	}
@@ -138,7 +140,7 @@ func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.C
 }
 
 // explainRequest decides a request that the command line describes.
-func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*gate.Explanation, error) {
+func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*explanation, error) {
 	cfg, err := loadConfig(cmd.Config, c.getenv)
 	if err != nil {
 		if err = tellMistakes(c.err, err); errors.As(err, new(answerNo)) {
@@ -163,11 +165,11 @@ func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*gate.
 		g.Carry(r, raw)
 	}
 	g.AwaitKeys(ctx, explainKeys)
-	explanation := g.Explain(ctx, r, cmd.At.time(time.Now()))
-	if explanation.Decision.Reason == gate.ReasonKeysUnavailable {
+	e := &explanation{Explanation: g.Explain(ctx, r, cmd.At.time(time.Now())), before: beforeGate(needsOf(cfg), r.Method, r.Target)}
+	if e.Decision.Reason == gate.ReasonKeysUnavailable {
 		c.tellKeys(g.Issuers().Stats())
 	}
-	return explanation, nil
+	return e, nil
 }
 
 // tellKeys says whose keys could not be fetched, and why: there is no server whose

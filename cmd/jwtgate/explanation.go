@@ -11,8 +11,14 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
+// explanation is one of the gate's, and what happens before the gate is asked.
+type explanation struct {
+	*gate.Explanation
+	before *beforeJSON // nil: nothing that is known
+}
+
 // writeExplanation renders an explanation for people.
-func writeExplanation(out io.Writer, e *gate.Explanation) error {
+func writeExplanation(out io.Writer, e *explanation) error {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, step := range e.Steps {
@@ -30,6 +36,9 @@ func writeExplanation(out io.Writer, e *gate.Explanation) error {
 		fmt.Fprintf(&text, " by route %s", d.Route)
 	}
 	fmt.Fprintf(&text, ", decision %s at %s\n", d.ID, d.Time.UTC().Format(time.RFC3339))
+	if e.before != nil {
+		fmt.Fprintf(&text, "behind the shipped envoy.yaml: %s\n", e.before.Text)
+	}
 	if d.Excused != "" {
 		how := "let go on without identity; "
 		if d.Reason == gate.ReasonAllowed {
@@ -90,7 +99,9 @@ type explanationJSON struct {
 	Subject  string       `json:"subject,omitempty"`
 	KeyID    string       `json:"kid,omitempty"`
 	Config   string       `json:"config"`
-	Steps    []gate.Step  `json:"steps"`
+	// Envoy is what the shipped Envoy does before it asks, if it is more than to ask.
+	Envoy *beforeJSON `json:"envoy,omitempty"`
+	Steps []gate.Step `json:"steps"`
 	// Headers are set, Remove and RemoveParameters taken out, before the
 	// application gets the request.
 	Headers map[string]string `json:"headers,omitempty"`
@@ -101,12 +112,12 @@ type explanationJSON struct {
 	RemoveParameters []string          `json:"remove_parameters,omitempty"`
 }
 
-func writeExplanationJSON(out io.Writer, e *gate.Explanation) error {
+func writeExplanationJSON(out io.Writer, e *explanation) error {
 	d := e.Decision
 	view := explanationJSON{
 		Decision: d.ID.String(), Time: d.Time.UTC(), Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused, Route: d.Route, Further: d.Further,
 		Detail: d.Detail, Mend: d.Mend, Issuer: d.Issuer, Subject: d.Subject, KeyID: d.KeyID, Config: d.ConfigHash,
-		Steps: e.Steps, Remove: d.Remove, RemoveParameters: d.RemoveParameters,
+		Envoy: e.before, Steps: e.Steps, Remove: d.Remove, RemoveParameters: d.RemoveParameters,
 	}
 	if d.Denial != nil {
 		view.Status, view.Text = d.Denial.Status, d.Denial.Detail

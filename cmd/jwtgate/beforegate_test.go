@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+)
+
+// TestExplainGoldenEnvoy: what Envoy does before it asks is said beside what the
+// gate would answer, in the text and in the JSON. With -update the golden files are
+// written.
+func TestExplainGoldenEnvoy(t *testing.T) {
+	e := newExplainer(t)
+	for name, path := range map[string]string{
+		"envoy_normalises": "/open/./a/../b?c=d", "envoy_refuses": "/open/a%2Fb", "envoy_refuses_http1": "/open/caf\u00e9",
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := question{args: []string{"--path", path}}
+			got := e.ask(t, q)
+			golden(t, filepath.Join("testdata", "explain", name+".golden"), "$ jwtgate explain "+quote(q)+"\n"+e.normal(got.out))
+			m, _ := gate.MeaningOf(gate.ReasonPathRefused)
+			e.checkJSON(t, q, m, got)
+		})
+	}
+}
+
+// TestExplainSaysWhatEnvoyDoes: as the file that is rendered for the configuration
+// makes it; nothing where Envoy leaves a request as it is or where that is not known.
+func TestExplainSaysWhatEnvoyDoes(t *testing.T) {
+	e := newExplainer(t)
+	relaxed := e.put(t, "relaxed.yaml", explainedYAML+"relax: {hosts: {a.example: [encoded_slash, double_slash]}}\n")
+	const token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl"
+	for _, row := range []struct {
+		config, method, path string
+		want                 beforeJSON
+	}{
+		{e.config, "GET", "/open/a/../b", beforeJSON{Text: "Envoy normalises this path to /open/b before it asks jwtgate; explain --path /open/b says what becomes of it", Path: "/open/b"}},
+		{e.config, "GET", "//open/a", beforeJSON{Text: "Envoy normalises this path to /open/a before it asks jwtgate; explain --path /open/a says what becomes of it", Path: "/open/a"}},
+		{e.config, "GET", "/open/" + token + "/.?t=" + token, beforeJSON{
+			Text: "Envoy normalises this path to /open/(token)/ before it asks jwtgate; explain --path /open/(token)/ says what becomes of it", Path: "/open/(token)/"}},
+		{e.config, "GET", "/open/a%5Cb", beforeJSON{Text: "Envoy answers 400 itself (path_with_escaped_slashes_action)", Status: 400}},
+		{e.config, "GET", "/open/a#b", beforeJSON{Text: "Envoy answers 400 itself (a fragment in the path)", Status: 400}},
+		{e.config, "GET", "/open/a%00", beforeJSON{Text: "Envoy answers 400 itself (%00 in the path)", Status: 400}},
+		{e.config, "get", "/open/a", beforeJSON{Text: "over HTTP/1.1 Envoy answers 400 itself (a method that its HTTP/1.1 parser does not know)", Status: 400}},
+		{e.config, "GET", "/open/a?b=%2f", beforeJSON{}},
+		{e.config, "GET", "/open/a%", beforeJSON{}},
+		{e.config, "QUERY", "/open/a/../b", beforeJSON{}},
+		{relaxed, "GET", "/open/a%2Fb", beforeJSON{}},
+		{relaxed, "GET", "//open/a", beforeJSON{}},
+		{relaxed, "GET", "//open/../a", beforeJSON{Text: "Envoy normalises this path to //a before it asks jwtgate; explain --path //a says what becomes of it", Path: "//a"}},
+	} {
+		t.Run(row.method+" "+row.path, func(t *testing.T) {
+			args := []string{"explain", "--config", row.config, "--at", explained.Format(time.RFC3339), "--method", row.method, "--path", row.path}
+			text, encoded := command(t, args...), command(t, append(args, "--json")...)
+			var view struct{ Envoy beforeJSON }
+			if err := json.Unmarshal([]byte(encoded.out), &view); err != nil {
+				t.Fatalf("%v: %s", err, encoded.out)
+			}
+			if view.Envoy != row.want {
+				t.Errorf("it says %+v, want %+v", view.Envoy, row.want)
+			}
+			line := "behind the shipped envoy.yaml: " + row.want.Text + "\n"
+			if said := strings.Contains(text.out, "behind the shipped envoy.yaml"); said != (row.want.Text != "") || said && !strings.Contains(text.out, line) {
+				t.Errorf("the text does not say %q:\n%s", line, text.out)
+			}
+			holdsNoToken(t, token, text.out+encoded.out)
+		})
+	}
+}

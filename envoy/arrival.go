@@ -1,0 +1,204 @@
+package envoy
+
+import (
+	"slices"
+	"strings"
+)
+
+// Arrival is what becomes of a request's method and path at an Envoy with the
+// shipped file before jwtgate is asked.
+type Arrival struct {
+	// Path is the path, with its query, that jwtgate is asked about.
+	Path string
+	// Status is what Envoy answers itself, without asking jwtgate; 0: it asks.
+	Status int
+	// HTTP1 says that Envoy answers so over HTTP/1.1 only.
+	HTTP1 bool
+	// Why is what makes Envoy answer itself.
+	Why string
+}
+
+// Arrival says what an Envoy with the shipped file, rendered by [Needs.Edit], makes
+// of a method and of a path with its query. It is not known for every request: ok is
+// false for one whose treatment the end-to-end tests do not show. It does not say
+// what Envoy makes of the host, the headers or the size of a request.
+func (n Needs) Arrival(method, target string) (arrival Arrival, ok bool) {
+	known, others := methods()
+	if slices.Contains(others, method) || !isToken(method) {
+		return Arrival{}, false
+	}
+	arrival, ok = n.pathArrival(target)
+	if ok && arrival.Status == 0 && !slices.Contains(known, method) {
+		return Arrival{Status: 400, HTTP1: true, Why: "a method that its HTTP/1.1 parser does not know"}, true
+	}
+	return arrival, ok
+}
+
+// methods returns the methods that Envoy's HTTP/1.1 parser knows, and those that
+// Envoy treats in ways of their own. Envoy compares them with their case.
+func methods() (known, others []string) {
+	return strings.Fields("ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS PATCH POST " +
+			"PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE"),
+		[]string{"CONNECT", "QUERY", "PRI", "MSEARCH"}
+}
+
+// isToken reports whether a method is letters, digits and dashes alone, as all
+// methods are that the end-to-end tests send.
+func isToken(method string) bool {
+	return method != "" && !strings.ContainsFunc(method, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	})
+}
+
+// pathArrival is the part of [Needs.Arrival] about the path, in the order in which
+// Envoy does it: bytes, fragment, escaped slashes, parameters of dot segments, NUL,
+// normalisation, slashes.
+func (n Needs) pathArrival(target string) (Arrival, bool) {
+	path, query, hasQuery := strings.Cut(target, "?")
+	if hasQuery {
+		query = "?" + query
+	}
+	switch {
+	case strings.ContainsFunc(target, isControl):
+		return Arrival{}, false
+	case strings.ContainsFunc(target, func(r rune) bool { return r > '~' }):
+		return Arrival{Status: 400, HTTP1: true, Why: "a byte that is not ASCII"}, true
+	case !strings.HasPrefix(path, "/") && strings.Contains(path, ":"), path == "*", path == "":
+		return Arrival{}, false // a whole URL, or a request about the server
+	case !strings.HasPrefix(path, "/"):
+		return Arrival{Status: 400, HTTP1: true, Why: "a path that does not begin with /"}, true
+	case strings.Contains(target, "#"):
+		return Arrival{Status: 400, Why: "a fragment in the path"}, true
+	}
+	lower := strings.ToLower(path)
+	switch {
+	case !n.EncodedSlash && (strings.Contains(lower, "%2f") || strings.Contains(lower, "%5c")):
+		return Arrival{Status: 400, Why: "path_with_escaped_slashes_action"}, true
+	}
+	path = cutDotParameters(path)
+	switch {
+	case strings.Contains(path, "%00"):
+		return Arrival{Status: 400, Why: "%00 in the path"}, true
+	case brokenEscape(path):
+		return Arrival{}, false
+	}
+	path = normalize(path)
+	if !n.DoubleSlash {
+		path = mergeSlashes(path)
+	}
+	return Arrival{Path: path + query}, true
+}
+
+// isControl reports whether a client cannot send the byte, or ends the path by it.
+func isControl(r rune) bool { return r <= ' ' || r == 0x7f }
+
+// brokenEscape reports whether a percent sign begins no escape.
+func brokenEscape(path string) bool {
+	for i := range len(path) {
+		if path[i] == '%' && (i+2 >= len(path) || !isHex(path[i+1]) || !isHex(path[i+2])) {
+			return true
+		}
+	}
+	return false
+}
+
+// normalize is normalize_path: backslashes become slashes, escapes of unreserved
+// characters are decoded (RFC 3986 section 2.3), a few characters are escaped, and
+// dot segments are removed (section 5.2.4).
+func normalize(path string) string {
+	segments := strings.Split(strings.ReplaceAll(path, `\`, "/"), "/")[1:]
+	var kept []string
+	for i, segment := range segments {
+		last := i == len(segments)-1
+		switch dots(segment) {
+		case 1:
+		case 2:
+			if len(kept) > 0 {
+				kept = kept[:len(kept)-1]
+			}
+		default:
+			kept = append(kept, recode(segment))
+			continue
+		}
+		if last {
+			kept = append(kept, "") // what is left is a folder
+		}
+	}
+	return "/" + strings.Join(kept, "/")
+}
+
+// cutDotParameters cuts what follows a semicolon in segments such as "..;a", which
+// makes them dot segments. Envoy does so before it decodes anything and before it
+// takes backslashes for slashes: "%2e%2e;a" and the one of `\..;a` stay.
+func cutDotParameters(path string) string {
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		if plain, _, _ := strings.Cut(segment, ";"); plain == "." || plain == ".." {
+			segments[i] = plain
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// dots returns how many dots a dot segment has; 0 for any other segment.
+func dots(segment string) int {
+	switch decoded := strings.ReplaceAll(strings.ToLower(segment), "%2e", "."); decoded {
+	case ".", "..":
+		return len(decoded)
+	}
+	return 0
+}
+
+// recode decodes the escapes of unreserved characters and escapes what may not
+// stand in a path. The segment has no broken escape.
+func recode(segment string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := 0; i < len(segment); i++ {
+		c := segment[i]
+		switch {
+		case c == '%':
+			if decoded := unhex(segment[i+1])<<4 | unhex(segment[i+2]); isUnreserved(decoded) {
+				b.WriteByte(decoded)
+			} else {
+				b.WriteString(segment[i : i+3])
+			}
+			i += 2
+		case strings.IndexByte("\"<>^`{|}", c) >= 0:
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// mergeSlashes is merge_slashes: empty segments are dropped. A path of slashes
+// alone keeps two of them.
+func mergeSlashes(path string) string {
+	if !strings.Contains(path, "//") {
+		return path
+	}
+	merged := "/" + strings.Join(slices.DeleteFunc(strings.Split(path, "/"), func(segment string) bool { return segment == "" }), "/")
+	if strings.HasSuffix(path, "/") {
+		merged += "/"
+	}
+	return merged
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c&^0x20 - 'A' + 10
+}
+
+// isUnreserved reports whether a byte means the same escaped and plain (RFC 3986
+// section 2.3).
+func isUnreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
