@@ -37,8 +37,8 @@ func (n Needs) Arrival(method, target string) (arrival Arrival, ok bool) {
 // methods returns the methods that Envoy's HTTP/1.1 parser knows, and those that
 // Envoy treats in ways of their own. Envoy compares them with their case.
 func methods() (known, others []string) {
-	return strings.Fields("ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS PATCH POST " +
-			"PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE"),
+	return strings.Fields("ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS " +
+			"PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE"),
 		[]string{"CONNECT", "QUERY", "PRI", "MSEARCH"}
 }
 

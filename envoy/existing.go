@@ -53,7 +53,8 @@ func (o InitOptions) checkExisting() error {
 		{"--cognito", o.Cognito}, {"--client-id", o.ClientID}, {"--issuer", o.Issuer}, {"--audience", o.Audience},
 	} {
 		if one.value != "" {
-			faults = append(faults, fmt.Errorf("--config and %s: got both; expected either a configuration that is there or the issuer of a new one", one.flag))
+			const text = "--config and %s: got both; expected either a configuration that is there or the issuer of a new one"
+			faults = append(faults, fmt.Errorf(text, one.flag))
 		}
 	}
 	_, port, err := net.SplitHostPort(o.Existing.Listen)
@@ -75,11 +76,12 @@ func (o InitOptions) nextExisting(appHost string) []string {
 	bootstrap, compose := filepath.Join(o.Dir, "envoy.yaml"), filepath.Join(o.Dir, "compose.yaml")
 	steps := []string{"jwtgate lint-envoy --config " + file + " " + bootstrap}
 	if o.Existing.Needs.TLS {
-		steps = append(steps, fmt.Sprintf(
-			"server.tls is on: add a transport_socket with your certificate authority to the cluster jwtgate of %s; until then lint-envoy says what is missing", bootstrap))
+		steps = append(steps, fmt.Sprintf("server.tls is on: add a transport_socket with your certificate authority to the cluster jwtgate of %s; "+
+			"until then lint-envoy says what is missing", bootstrap))
 	}
 	if o.Existing.OwnCORS {
-		steps = append(steps, fmt.Sprintf("%s lists no origin for Envoy's CORS filter, so that jwtgate treats preflights as `cors` in %s says", bootstrap, file))
+		steps = append(steps, fmt.Sprintf("%s lists no origin for Envoy's CORS filter, so that jwtgate treats preflights as `cors` in %s says",
+			bootstrap, file))
 	}
 	if filepath.Clean(file) == filepath.Clean(mounted) {
 		steps = append(steps, fmt.Sprintf("for containers: %s mounts %s; add the other files and the variables that it reads", compose, mounted))

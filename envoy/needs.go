@@ -27,6 +27,9 @@ type Needs struct {
 	EncodedSlash, EncodedSlashEverywhere bool // with %2F
 	DoubleSlash, DoubleSlashEverywhere   bool // with //
 	CaseSensitive                        bool // every application distinguishes /a from /A
+	// PassesPreflights says that browsers' preflights are to reach the application,
+	// which answers them itself.
+	PassesPreflights bool
 
 	// HeaderBytes is how much of Envoy's limit for request headers a token and the
 	// identity headers can take together.

@@ -46,7 +46,9 @@ func (e Edit) relaxed() ([]change, error) {
 }
 
 // removalItem is one item of a list of mutations, as [Removal] writes it.
-var removalItem = regexp.MustCompile(`- remove_on_match: \{ key_matcher: \{ safe_regex: \{ regex: "[^"]*" \} \} \}|` + regexp.QuoteMeta(nothingRemoved))
+var removalItem = regexp.MustCompile(
+	`- remove_on_match: \{ key_matcher: \{ safe_regex: \{ regex: "[^"]*" \} \} \}|` + regexp.QuoteMeta(nothingRemoved),
+)
 
 // nothingRemoved stands in the place of an item that would remove no header.
 const nothingRemoved = "# no override header is removed here"

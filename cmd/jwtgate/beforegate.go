@@ -32,6 +32,7 @@ func beforeGate(needs envoy.Needs, method, target string) *beforeJSON {
 	path, _, _ := strings.Cut(arrival.Path, "?") // a query can hold a token
 	path = regexp.MustCompile(gate.TokenPattern).ReplaceAllString(path, "(token)")
 	return &beforeJSON{
-		Text: fmt.Sprintf("Envoy normalises this path to %s before it asks jwtgate; explain --path %s says what becomes of it", path, path), Path: path,
+		Text: fmt.Sprintf("Envoy normalises this path to %[1]s before it asks jwtgate; explain --path %[1]s says what becomes of it", path),
+		Path: path,
 	}
 }

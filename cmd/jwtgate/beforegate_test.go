@@ -28,6 +28,13 @@ func TestExplainGoldenEnvoy(t *testing.T) {
 	}
 }
 
+// normalised is what is said of a path that Envoy makes another one.
+func normalised(path string) beforeJSON {
+	return beforeJSON{
+		Text: "Envoy normalises this path to " + path + " before it asks jwtgate; explain --path " + path + " says what becomes of it", Path: path,
+	}
+}
+
 // TestExplainSaysWhatEnvoyDoes: as the file that is rendered for the configuration
 // makes it; nothing where Envoy leaves a request as it is or where that is not known.
 func TestExplainSaysWhatEnvoyDoes(t *testing.T) {
@@ -38,20 +45,21 @@ func TestExplainSaysWhatEnvoyDoes(t *testing.T) {
 		config, method, path string
 		want                 beforeJSON
 	}{
-		{e.config, "GET", "/open/a/../b", beforeJSON{Text: "Envoy normalises this path to /open/b before it asks jwtgate; explain --path /open/b says what becomes of it", Path: "/open/b"}},
-		{e.config, "GET", "//open/a", beforeJSON{Text: "Envoy normalises this path to /open/a before it asks jwtgate; explain --path /open/a says what becomes of it", Path: "/open/a"}},
-		{e.config, "GET", "/open/" + token + "/.?t=" + token, beforeJSON{
-			Text: "Envoy normalises this path to /open/(token)/ before it asks jwtgate; explain --path /open/(token)/ says what becomes of it", Path: "/open/(token)/"}},
+		{e.config, "GET", "/open/a/../b", normalised("/open/b")},
+		{e.config, "GET", "//open/a", normalised("/open/a")},
+		{e.config, "GET", "/open/" + token + "/.?t=" + token, normalised("/open/(token)/")},
 		{e.config, "GET", "/open/a%5Cb", beforeJSON{Text: "Envoy answers 400 itself (path_with_escaped_slashes_action)", Status: 400}},
 		{e.config, "GET", "/open/a#b", beforeJSON{Text: "Envoy answers 400 itself (a fragment in the path)", Status: 400}},
 		{e.config, "GET", "/open/a%00", beforeJSON{Text: "Envoy answers 400 itself (%00 in the path)", Status: 400}},
-		{e.config, "get", "/open/a", beforeJSON{Text: "over HTTP/1.1 Envoy answers 400 itself (a method that its HTTP/1.1 parser does not know)", Status: 400}},
+		{e.config, "get", "/open/a", beforeJSON{
+			Text: "over HTTP/1.1 Envoy answers 400 itself (a method that its HTTP/1.1 parser does not know)", Status: 400,
+		}},
 		{e.config, "GET", "/open/a?b=%2f", beforeJSON{}},
 		{e.config, "GET", "/open/a%", beforeJSON{}},
 		{e.config, "QUERY", "/open/a/../b", beforeJSON{}},
 		{relaxed, "GET", "/open/a%2Fb", beforeJSON{}},
 		{relaxed, "GET", "//open/a", beforeJSON{}},
-		{relaxed, "GET", "//open/../a", beforeJSON{Text: "Envoy normalises this path to //a before it asks jwtgate; explain --path //a says what becomes of it", Path: "//a"}},
+		{relaxed, "GET", "//open/../a", normalised("//a")},
 	} {
 		t.Run(row.method+" "+row.path, func(t *testing.T) {
 			args := []string{"explain", "--config", row.config, "--at", explained.Format(time.RFC3339), "--method", row.method, "--path", row.path}
@@ -64,7 +72,8 @@ func TestExplainSaysWhatEnvoyDoes(t *testing.T) {
 				t.Errorf("it says %+v, want %+v", view.Envoy, row.want)
 			}
 			line := "behind the shipped envoy.yaml: " + row.want.Text + "\n"
-			if said := strings.Contains(text.out, "behind the shipped envoy.yaml"); said != (row.want.Text != "") || said && !strings.Contains(text.out, line) {
+			said := strings.Contains(text.out, "behind the shipped envoy.yaml")
+			if said != (row.want.Text != "") || said && !strings.Contains(text.out, line) {
 				t.Errorf("the text does not say %q:\n%s", line, text.out)
 			}
 			holdsNoToken(t, token, text.out+encoded.out)

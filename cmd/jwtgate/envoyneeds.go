@@ -34,7 +34,8 @@ func deriveNeeds(cfg *config.Config, read []string, readsAny bool) envoy.Needs {
 		EncodedSlash: anywhere.EncodedSlash, EncodedSlashEverywhere: everywhere.EncodedSlash,
 		DoubleSlash: anywhere.DoubleSlash, DoubleSlashEverywhere: everywhere.DoubleSlash,
 		CaseSensitive: everywhere.CaseSensitive, ReadsAny: readsAny,
-		HeaderBytes: cfg.Tokens.MaxBytes + cfg.Identity.MaxTotalBytes,
+		PassesPreflights: cfg.CORS.Preflight == config.PreflightPass,
+		HeaderBytes:      cfg.Tokens.MaxBytes + cfg.Identity.MaxTotalBytes,
 	}
 	if _, port, err := net.SplitHostPort(cfg.Server.Listen); err == nil && !strings.HasPrefix(cfg.Server.Listen, "unix:") {
 		needs.Port = port

@@ -26,17 +26,19 @@ func envoyNotes(needs envoy.Needs) []string {
 	}
 	if names := edit.Tokens; len(names) > 0 {
 		notes = append(notes, fmt.Sprintf(
-			"envoy.yaml as it is shipped does not send the gate %s, and a token there would be no token: add %s to the list that is marked `edit: tokens` there, and |%s to the expression that is marked so",
+			"envoy.yaml as it is shipped does not send the gate %s, and a token there would be no token: "+
+				"add %s to the list that is marked `edit: tokens` there, and |%s to the expression that is marked so",
 			strings.Join(names, ", "), items(names), strings.Join(names, "|")))
 	}
 	if names := edit.Conditions; len(names) > 0 {
 		notes = append(notes, fmt.Sprintf(
-			"envoy.yaml as it is shipped does not send the gate %s, which a `when` reads and would never find: add %s to the list that is marked `edit: conditions` there",
+			"envoy.yaml as it is shipped does not send the gate %s, which a `when` reads and would never find: "+
+				"add %s to the list that is marked `edit: conditions` there",
 			strings.Join(names, ", "), items(names)))
 	}
 	if edit.SendAll {
-		notes = append(notes, "envoy.yaml as it is shipped sends the gate a list of headers, and a `when` reads request.headers by names that cannot be told beforehand: "+
-			"add those that it may look at to the list that is marked `edit: conditions` there, or - safe_regex: { regex: \".*\" } for all")
+		notes = append(notes, "envoy.yaml as it is shipped sends the gate a list of headers, "+
+			"and a `when` reads request.headers by names that cannot be told beforehand: add those that it may look at to the list that is marked `edit: conditions` there, or - safe_regex: { regex: \".*\" } for all")
 	}
 	if note := headerLimitNote(needs.HeaderBytes); note != "" {
 		notes = append(notes, note)
@@ -55,18 +57,22 @@ func relaxedNotes(needs envoy.Needs, edit envoy.Edit) []string {
 		notes = append(notes, note)
 	}
 	if edit.EncodedSlash {
-		add(needs.EncodedSlashEverywhere, "refuses it", "answers 400 to %%2F in a path before it asks the gate, so that `relax: encoded_slash` has no effect: "+
-			"write %s on the line marked `edit: encoded_slash` there", envoy.EscapedKept)
+		add(needs.EncodedSlashEverywhere, "refuses it", "answers 400 to %%2F in a path before it asks the gate, "+
+			"so that `relax: encoded_slash` has no effect: write %s on the line marked `edit: encoded_slash` there", envoy.EscapedKept)
 	}
 	if edit.DoubleSlash {
-		add(needs.DoubleSlashEverywhere, "refuses it", "makes // in a path one slash before it asks the gate, so that `relax: double_slash` has no effect: "+
-			"write %s on the line marked `edit: double_slash` there", envoy.SlashesKept)
+		add(needs.DoubleSlashEverywhere, "refuses it", "makes // in a path one slash before it asks the gate, "+
+			"so that `relax: double_slash` has no effect: write %s on the line marked `edit: double_slash` there", envoy.SlashesKept)
 	}
 	if edit.Overrides != nil {
 		names := needs.LetThrough()
 		everywhere := len(names) == len(needs.LetThroughEverywhere())
 		add(everywhere, "removes them", "removes %s from every request, so that `relax` for them has no effect: %s%s",
 			strings.Join(names, ", "), replaced("overrides", edit.Overrides), droppedAnyway(names))
+	}
+	if needs.PassesPreflights {
+		add(true, "", "answers the preflights of the origins that it lists, so that `cors.preflight: pass` has no effect for them: "+
+			"write [] in place of the list on the line marked `edit: origins` there")
 	}
 	if edit.TrailerOverrides != nil {
 		add(true, "", "removes %s from trailers too, where the gate lets them through on every host: %s",

@@ -93,6 +93,10 @@ func relaxedRows() []envoyRow {
 	return []envoyRow{
 		{name: "relaxations that Envoy leaves alone", config: others},
 		{
+			name: "preflights for the application", config: "cors: {preflight: pass}",
+			wantNotes: []string{"`cors.preflight: pass` has no effect for them: write [] in place of the list on the line marked `edit: origins` there\n"},
+		},
+		{
 			name: "paths on every host", config: allPaths, want: envoy.Edit{EncodedSlash: true, DoubleSlash: true},
 			wantNotes: []string{
 				"answers 400 to %2F in a path before it asks the gate, so that `relax: encoded_slash` has no effect: " +

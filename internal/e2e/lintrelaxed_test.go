@@ -55,6 +55,11 @@ func lintRelaxedRows(t *testing.T) []lintRow {
 			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
 				return !slices.Contains(w.trailers.trailers(t, p, "application/grpc", "x-method-override", "x-checksum"), "x-method-override")
 			}},
+		{id: "relaxed-preflight", scripted: true, config: "cors: {preflight: pass}\n",
+			mend: []string{`[ { exact: "http://localhost:3000" } ] # edit`, "[] # edit"},
+			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+				return !w.reaches(t, p, call{line: "OPTIONS /", headers: []string{"origin: http://localhost:3000", "access-control-request-method: GET"}})
+			}},
 		// A relaxation of one host is none of its trailers.
 		{id: "request-trailers", name: "of a host that does not relax it", scripted: true, config: "relax: {hosts: {a.example: [method_override]}}\n",
 			also: []string{early, without(early, "method")}, edits: []string{trailers, without(trailers, "method")},

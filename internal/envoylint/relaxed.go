@@ -22,6 +22,30 @@ func (l *linter) relaxed(m *manager) {
 		l.report("relaxed-double-slash", at, "// in a path becomes one slash, and jwtgate relaxes it (double_slash)")
 	}
 	l.relaxedHeaders(m)
+	if l.gate.PassesPreflights {
+		for _, c := range m.chains {
+			l.relaxedPreflights(c)
+		}
+	}
+}
+
+// relaxedPreflights looks for a CORS filter that answers preflights itself: it does
+// where its policy lists origins.
+func (l *linter) relaxedPreflights(c *chain) {
+	for _, f := range c.filters {
+		if short(f.kind) != "Cors" {
+			continue
+		}
+		for _, h := range c.hops() {
+			for _, level := range h.levels {
+				policy := setting(level, f.name).message
+				if policy.isMessage(corsPolicyType) && len(policy.get("allow_origin_string_match").items) > 0 {
+					l.report("relaxed-preflight", policy.get("allow_origin_string_match"),
+						"Envoy answers the preflights of these origins, and jwtgate lets preflights pass")
+				}
+			}
+		}
+	}
 }
 
 // relaxedHeaders looks for the removal of override headers that jwtgate lets
@@ -63,7 +87,8 @@ func (l *linter) relaxedTrailers(mutations *value) {
 			}
 		}
 		if len(names) > 0 {
-			l.report("relaxed-trailer-removed", removal(one, names[0]), "this removes %s from trailers, which jwtgate lets through on every host", some(names))
+			l.report("relaxed-trailer-removed", removal(one, names[0]),
+				"this removes %s from trailers, which jwtgate lets through on every host", some(names))
 		}
 	}
 }
@@ -86,11 +111,16 @@ func relaxedRules() []Rule {
 		{ID: "relaxed-header-removed", Opens: Outage,
 			What: "early_header_mutation_extensions removes an override header that relax in jwtgate.yaml lets through on some host",
 			Why:  "the header leaves before the gate is asked: the relaxation has no effect",
-			Mend: removalMend + "(edit: overrides); it is for every host of this connection manager, and jwtgate removes the header where it is not relaxed"},
+			Mend: removalMend + "(edit: overrides); it is for every host of this connection manager, " +
+				"and jwtgate removes the header where it is not relaxed"},
 		{ID: "relaxed-trailer-removed", Opens: Outage,
 			What: "a header_mutation filter removes from trailers an override header that relax in jwtgate.yaml lets through on every host",
 			Why:  "an application that reads the header from trailers misses it: the relaxation has no effect there",
 			Mend: removalMend + "(edit: trailer_overrides)"},
+		{ID: "relaxed-preflight", Opens: Outage,
+			What: "the policy of a CORS filter lists origins, and jwtgate.yaml has cors.preflight: pass",
+			Why:  "the filter answers the preflights of these origins, and the application, which is to answer them, never gets one",
+			Mend: "write allow_origin_string_match: [] (edit: origins), or leave cors.preflight out of jwtgate.yaml"},
 	}
 }
 
@@ -100,6 +130,7 @@ func relaxedGatewayWays() map[string]Way {
 		"relaxed-escaped-slash":   {Field: "ClientTrafficPolicy: path.escapedSlashesAction: KeepUnchanged"},
 		"relaxed-double-slash":    {Field: "ClientTrafficPolicy: path.disableMergeSlashes: true"},
 		"relaxed-header-removed":  {Field: "ClientTrafficPolicy: headers.earlyRequestHeaders.remove without the names that jwtgate lets through"},
+		"relaxed-preflight":       {Field: "SecurityPolicy without cors"},
 		"relaxed-trailer-removed": {Field: "an EnvoyPatchPolicy did that; take the names that jwtgate lets through out of it"},
 	}
 }
@@ -107,10 +138,12 @@ func relaxedGatewayWays() map[string]Way {
 // relaxedIstioWays are Istio's for them.
 func relaxedIstioWays() map[string]Way {
 	const filter = "; where an EnvoyFilter set it, as the one in deploy/istio does, "
+	const normalization = "meshConfig.pathNormalization.normalization: "
 	return map[string]Way{
-		"relaxed-escaped-slash":   {Field: "meshConfig.pathNormalization.normalization: MERGE_SLASHES in place of DECODE_AND_MERGE_SLASHES" + filter + envoy.EscapedKept + " there"},
-		"relaxed-double-slash":    {Field: "meshConfig.pathNormalization.normalization: BASE" + filter + envoy.SlashesKept + " there"},
+		"relaxed-escaped-slash":   {Field: normalization + "MERGE_SLASHES, not DECODE_AND_MERGE_SLASHES" + filter + envoy.EscapedKept + " there"},
+		"relaxed-double-slash":    {Field: normalization + "BASE" + filter + envoy.SlashesKept + " there"},
 		"relaxed-header-removed":  {Field: "take the names that jwtgate lets through out of the EnvoyFilter that removes them"},
+		"relaxed-preflight":       {Field: "VirtualService: http without corsPolicy"},
 		"relaxed-trailer-removed": {Field: "take the names that jwtgate lets through out of the EnvoyFilter that removes them from trailers"},
 	}
 }

@@ -57,7 +57,10 @@ func TestRelaxedVariants(t *testing.T) {
 	encoded := func(g *envoylint.Gate) { g.EncodedSlash = true }
 	one := func(g *envoylint.Gate) { g.Overrides = except("x-host") }
 	everywhere := func(g *envoylint.Gate) { g.Overrides, g.Removed = except("x-host"), except("x-host") }
-	early := []string{"              - remove: x-envoy-auth-failure-mode-allowed\n", "              - remove: x-envoy-auth-failure-mode-allowed\n              - remove: X-Host\n"}
+	// The gate's denials can be read without Envoy's filter then.
+	passes := func(g *envoylint.Gate) { g.PassesPreflights, g.AnswersCORS = true, true }
+	const last = "              - remove: x-envoy-auth-failure-mode-allowed\n"
+	early := []string{last, last + "              - remove: X-Host\n"}
 	edited := func(needs func(*envoylint.Gate), edits ...string) []string {
 		gate := plainGate()
 		needs(&gate)
@@ -76,9 +79,15 @@ func TestRelaxedVariants(t *testing.T) {
 		"        explicit_http_config: { http2_protocol_options: {} }", "        explicit_http_config: { http_protocol_options: {} }",
 	}
 	for _, row := range []lintRow{
+		{name: "preflights for the application", gate: passes, want: []string{"relaxed-preflight"}},
+		{name: "preflights for the application, behind a filter without origins", gate: passes,
+			edits: []string{`[ { exact: "http://localhost:3000" } ]`, "[]"}},
+		{name: "preflights for the application, and no filter", gate: passes,
+			edits: []string{between(t, "          - name: envoy.filters.http.cors\n", authzFilter), ""}},
 		{name: "redirected slashes", gate: encoded, edits: []string{"REJECT_REQUEST", "UNESCAPE_AND_REDIRECT"}, want: []string{"relaxed-escaped-slash"}},
 		{name: "unescaped slashes, by number", gate: encoded, edits: []string{"action: REJECT_REQUEST", "action: 4"}, want: []string{"relaxed-escaped-slash"}},
-		{name: "slashes that Envoy leaves by itself", gate: encoded, edits: []string{"          path_with_escaped_slashes_action: REJECT_REQUEST # edit: encoded_slash\n", ""}},
+		{name: "slashes that Envoy leaves by itself", gate: encoded,
+			edits: []string{"          path_with_escaped_slashes_action: REJECT_REQUEST # edit: encoded_slash\n", ""}},
 		{name: "the line that check prints", gate: one, edits: edited(one)},
 		{name: "a removal elsewhere", gate: one, edits: edited(one, early...), want: []string{"relaxed-header-removed"}},
 		{name: "trailers of hosts that do not relax it", gate: one, want: []string{"request-trailers"},

@@ -293,5 +293,6 @@ const (
 	perRouteType     protoreflect.FullName = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"
 	mutationType     protoreflect.FullName = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 	mutationRoute    protoreflect.FullName = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
+	corsPolicyType   protoreflect.FullName = "envoy.extensions.filters.http.cors.v3.CorsPolicy"
 	earlyType                              = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
 )
