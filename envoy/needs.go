@@ -1,6 +1,9 @@
 package envoy
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Needs is what one jwtgate configuration needs of the Envoy in front of it: what
 // Envoy has to send to jwtgate, let it change, strip from clients' requests, leave
@@ -55,6 +58,13 @@ func (n Needs) LetThrough() []string { return without(OverrideNames(), n.Overrid
 // LetThroughEverywhere returns the override headers that jwtgate lets through on
 // every host. jwtgate never sees trailers, so that only these may stay in them.
 func (n Needs) LetThroughEverywhere() []string { return without(OverrideNames(), n.Removed) }
+
+// Underscored returns the headers with an underscore in their name that jwtgate
+// reads. The shipped file drops all headers with one, since many
+// servers take x_user_id for x-user-id.
+func (n Needs) Underscored() []string {
+	return slices.DeleteFunc(slices.Clone(n.Reads), func(name string) bool { return !strings.Contains(name, "_") })
+}
 
 // Edit returns what of the shipped file has to differ for these needs, addresses
 // and origins aside. The zero value: nothing.

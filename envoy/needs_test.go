@@ -78,6 +78,14 @@ func TestNeedsEdit(t *testing.T) {
 	}
 }
 
+// TestUnderscored: an underscore anywhere in the name is enough for Envoy.
+func TestUnderscored(t *testing.T) {
+	needs := envoy.Needs{Reads: []string{"connection", "x_tenant", "x-user_id", "x.user.id"}}
+	if got := needs.Underscored(); !slices.Equal(got, []string{"x_tenant", "x-user_id"}) || len(needs.Reads) != 4 {
+		t.Errorf("%q of %q", got, needs.Reads)
+	}
+}
+
 // TestRemoval: what removes override headers is written as the shipped file has it,
 // for every selection of them.
 func TestRemoval(t *testing.T) {

@@ -43,6 +43,10 @@ func envoyNotes(needs envoy.Needs) []string {
 	if note := headerLimitNote(needs.HeaderBytes); note != "" {
 		notes = append(notes, note)
 	}
+	if names := needs.Underscored(); len(names) > 0 {
+		notes = append(notes, fmt.Sprintf("envoy.yaml as it is shipped drops %s, as it does every header with an underscore in its name, "+
+			"and a `when` that reads it would never find it: use a name with dashes", strings.Join(names, ", ")))
+	}
 	return append(notes, relaxedNotes(needs, edit)...)
 }
 

@@ -42,8 +42,8 @@ func envoyRows() []envoyRow {
 		{
 			name: "headers that may not fit", config: "tokens: {max_bytes: 36865}",
 			wantNotes: []string{"accepts 61440 bytes of request headers (max_request_headers_kb: 60). " +
-				"A token (tokens.max_bytes: 36865) and its identity headers " +
-				"(identity.max_total_bytes: 16384) can take 53249 of them, and a request that exceeds the limit gets status 500: " +
+				"A token (tokens.max_bytes) and its identity headers " +
+				"(identity.max_total_bytes) can take 53249 of them, and a request that exceeds the limit gets status 500: " +
 				"lower tokens.max_bytes or identity.max_total_bytes, or write max_request_headers_kb: 61 next to request_headers_timeout there"},
 		},
 		{name: "identity headers that just fit", config: "identity: {max_total_bytes: 40960}"},
@@ -53,7 +53,15 @@ func envoyRows() []envoyRow {
 			name: "more than Envoy may send", config: "identity: {max_total_bytes: 102401}",
 			wantNotes: []string{"gets status 500: lower tokens.max_bytes or identity.max_total_bytes\n"},
 		},
-		{name: "a condition on what is sent anyway", config: when(`request.headers["x-request-id"] != "" && has(request.headers.origin) && "x_user.id" in request.headers`)},
+		{name: "a condition on what is sent anyway", config: when(`request.headers["x-request-id"] != "" && has(request.headers.origin) && "x.user.id" in request.headers`)},
+		{
+			name: "names that Envoy drops", config: when(`"x_tenant" in request.headers`),
+			want: envoy.Edit{Conditions: []string{"x_tenant"}},
+			wantNotes: []string{
+				"does not send the gate x_tenant, which a `when` reads", "drops x_tenant, as it does every header with an underscore in its name, " +
+					"and a `when` that reads it would never find it: use a name with dashes\n",
+			},
+		},
 		{
 			name: "a condition on more", config: when(`request.headers["x-tenant"] == "a" || "x.team" in request.headers`),
 			want: envoy.Edit{Conditions: []string{"x-tenant", "x.team"}},
