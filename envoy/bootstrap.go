@@ -42,6 +42,8 @@ type Edit struct {
 
 	// EncodedSlash lets through %2F in a path, and DoubleSlash //, on every host.
 	EncodedSlash, DoubleSlash bool
+	// HeaderKB is the limit for request headers in KiB, 60 to 120.
+	HeaderKB int
 	// Overrides are the override headers that are removed from clients' requests, in
 	// place of [OverrideNames]; TrailerOverrides are those that are removed from
 	// their trailers. Empty but not nil removes none.
@@ -139,7 +141,7 @@ func (e Edit) changes() ([]change, error) {
 			mark: "identity", times: 4, find: regexp.MustCompile(regexp.QuoteMeta(old)), with: always(pattern),
 		})
 	}
-	for _, further := range []func() ([]change, error){e.sent, e.relaxed} {
+	for _, further := range []func() ([]change, error){e.sent, e.relaxed, e.headerLimit} {
 		more, fault := further()
 		changes, faults = append(changes, more...), append(faults, fault)
 	}

@@ -115,6 +115,10 @@ func edits(t *testing.T) []edit {
 			want: map[string]string{hcm + "merge_slashes": "false", hcm + "path_with_escaped_slashes_action": "KEEP_UNCHANGED"},
 		},
 		{
+			name: "more request headers", edit: envoy.Edit{HeaderKB: 84},
+			want: map[string]string{hcm + "max_request_headers_kb": "84"},
+		},
+		{
 			name: "override headers that jwtgate lets through",
 			edit: envoy.Edit{Overrides: []string{"forwarded", "x-host", "x-original-url", "x-original-uri"}, TrailerOverrides: []string{"path-info"}},
 			want: map[string]string{

@@ -85,6 +85,9 @@ func (n Needs) Edit() Edit {
 		}
 	}
 	edit.EncodedSlash, edit.DoubleSlash = n.EncodedSlash, n.DoubleSlash
+	if kb := n.HeaderKB(); kb > shippedHeaderKB {
+		edit.HeaderKB = min(kb, mostHeaderKB)
+	}
 	if len(n.LetThrough()) > 0 {
 		edit.Overrides = without(OverrideNames(), n.LetThrough())
 	}

@@ -40,14 +40,27 @@ func envoyNotes(needs envoy.Needs) []string {
 		notes = append(notes, "envoy.yaml as it is shipped sends the gate a list of headers, "+
 			"and a `when` reads request.headers by names that cannot be told beforehand: add those that it may look at to the list that is marked `edit: conditions` there, or - safe_regex: { regex: \".*\" } for all")
 	}
-	if note := headerLimitNote(needs.HeaderBytes); note != "" {
-		notes = append(notes, note)
+	if edit.HeaderKB != 0 {
+		notes = append(notes, headerLimitNote(needs))
 	}
 	if names := needs.Underscored(); len(names) > 0 {
 		notes = append(notes, fmt.Sprintf("envoy.yaml as it is shipped drops %s, as it does every header with an underscore in its name, "+
 			"and a `when` that reads it would never find it: use a name with dashes", strings.Join(names, ", ")))
 	}
 	return append(notes, relaxedNotes(needs, edit)...)
+}
+
+// headerLimitNote says what to change when a token and its identity headers, as large
+// as a config allows them to be, do not leave enough of Envoy's limit for the other
+// headers of a request.
+func headerLimitNote(needs envoy.Needs) string {
+	fix := "lower tokens.max_bytes or identity.max_total_bytes"
+	if needs.HeadersFit() {
+		fix += fmt.Sprintf(", or write max_request_headers_kb: %d on the line marked `edit: request_headers` there", needs.HeaderKB())
+	}
+	return fmt.Sprintf("envoy.yaml as it is shipped accepts 60 KiB of request headers. "+
+		"A token (tokens.max_bytes) and its identity headers (identity.max_total_bytes) can take %d bytes of them, "+
+		"and a request that exceeds the limit gets status 500: %s", needs.HeaderBytes, fix)
 }
 
 // relaxedNotes says what of the shipped envoy.yaml undoes a relaxation.

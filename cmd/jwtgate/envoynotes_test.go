@@ -41,16 +41,16 @@ func envoyRows() []envoyRow {
 		{name: "headers that just fit", config: "tokens: {max_bytes: 36864}"},
 		{
 			name: "headers that may not fit", config: "tokens: {max_bytes: 36865}",
-			wantNotes: []string{"accepts 61440 bytes of request headers (max_request_headers_kb: 60). " +
-				"A token (tokens.max_bytes) and its identity headers " +
-				"(identity.max_total_bytes) can take 53249 of them, and a request that exceeds the limit gets status 500: " +
-				"lower tokens.max_bytes or identity.max_total_bytes, or write max_request_headers_kb: 61 next to request_headers_timeout there"},
+			want: envoy.Edit{HeaderKB: 61},
+			wantNotes: []string{"accepts 60 KiB of request headers. A token (tokens.max_bytes) and its identity headers " +
+				"(identity.max_total_bytes) can take 53249 bytes of them, and a request that exceeds the limit gets status 500: " +
+				"lower tokens.max_bytes or identity.max_total_bytes, or write max_request_headers_kb: 61 on the line marked `edit: request_headers` there"},
 		},
 		{name: "identity headers that just fit", config: "identity: {max_total_bytes: 40960}"},
 		{name: "identity headers that may not fit", config: "identity: {max_total_bytes: 102400}",
-			wantNotes: []string{"or write max_request_headers_kb: 120 next to"}},
+			want: envoy.Edit{HeaderKB: 120}, wantNotes: []string{"or write max_request_headers_kb: 120 on the line"}},
 		{
-			name: "more than Envoy may send", config: "identity: {max_total_bytes: 102401}",
+			name: "more than Envoy may send", config: "identity: {max_total_bytes: 102401}", want: envoy.Edit{HeaderKB: 120},
 			wantNotes: []string{"gets status 500: lower tokens.max_bytes or identity.max_total_bytes\n"},
 		},
 		{name: "a condition on what is sent anyway", config: when(`request.headers["x-request-id"] != "" && has(request.headers.origin) && "x.user.id" in request.headers`)},

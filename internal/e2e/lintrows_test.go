@@ -188,11 +188,18 @@ func lintEdgeRows(t *testing.T) []lintRow {
 		{id: "underscore-headers", scripted: true, edits: []string{"DROP_HEADER", "ALLOW"}, open: arrives("X_other", "x_other: a")},
 		{id: "use-remote-address", scripted: true, edits: []string{"use_remote_address: true", "use_remote_address: false"}, open: arrives("X-Envoy-Original-Path", "x-envoy-original-path: /admin")},
 		{id: "client-cert-header", scripted: true, edits: []string{"SANITIZE", "ALWAYS_FORWARD_ONLY"}, open: arrives("X-Forwarded-Client-Cert", "x-forwarded-client-cert: By=me")},
-		{id: "check-request-too-large", edits: []string{"          request_headers_timeout: 10s\n", "          request_headers_timeout: 10s\n          max_request_headers_kb: 200\n"},
+		{id: "check-request-too-large", edits: []string{"max_request_headers_kb: 60", "max_request_headers_kb: 200"},
 			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
 				long := "cookie: a=" + strings.Repeat("a", 60<<10) // which the gate is sent
 				return http1(t, p.address, call{line: "GET /", headers: []string{long, long, long}}).Status >= http.StatusInternalServerError
 			}},
+		{id: "request-headers-too-small", scripted: true, config: "identity: {max_total_bytes: 61440, strip: [x-user-roles]}\n",
+			mend: []string{"max_request_headers_kb: 60", "max_request_headers_kb: 84"},
+			open: saying(allowing(&authv3.OkHttpResponse{Headers: []*corev3.HeaderValueOption{field("x-user-groups", strings.Repeat("a", 40<<10))}}),
+				func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+					long := "x-other: " + strings.Repeat("a", 30<<10)
+					return http1(t, p.address, call{line: "GET /", headers: []string{long}}).Status == http.StatusInternalServerError
+				})},
 		{id: "request-headers-timeout", scripted: true, edits: []string{"          request_headers_timeout: 10s\n", ""},
 			mend: []string{"request_headers_timeout: 10s", "request_headers_timeout: 0.2s"},
 			open: func(t *testing.T, _ *lintWorld, p *envoyProxy) bool { return hangs(t, p) }},

@@ -2,6 +2,7 @@ package envoylint
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,10 @@ func (l *linter) size(m *manager, a *value) {
 		if !at.there() {
 			at = body
 		}
+	}
+	if kb := m.hcm.get("max_request_headers_kb"); l.gate.HeadersFit() && kb.number(60) < float64(l.gate.HeaderKB()) {
+		l.reportMend("request-headers-too-small", kb, fmt.Sprintf("write max_request_headers_kb: %d, or lower tokens.max_bytes or identity.max_total_bytes in jwtgate.yaml", l.gate.HeaderKB()),
+			"requests may have %.0f KiB of headers, and a token and its identity headers can take %d bytes", kb.number(60), l.gate.HeaderBytes)
 	}
 	if bytes > mostCheckRequest {
 		l.report("check-request-too-large", at, "a CheckRequest can have %.0f KiB, and jwtgate takes 128", bytes/1024)

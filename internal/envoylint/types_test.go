@@ -91,7 +91,7 @@ func TestEveryWayIsSeen(t *testing.T) {
                 typed_per_filter_config: { envoy.filters.http.ext_authz: { "@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: false } }`}, want: []string{"ext-authz-disabled"}},
 		{name: "words for true", edits: []string{"failure_mode_allow: false", `failure_mode_allow: "1"`}, want: []string{"failure-mode-allow"}},
 		{name: "an enumeration in lower case", edits: []string{"REJECT_REQUEST", "keep_unchanged"}, want: []string{"escaped-slashes"}},
-		{name: "a hexadecimal number", edits: []string{upgrades, "          max_request_headers_kb: 0x80\n"}, want: []string{"check-request-too-large"}},
+		{name: "a hexadecimal number", edits: []string{"max_request_headers_kb: 60", "max_request_headers_kb: 0x80"}, want: []string{"check-request-too-large"}},
 		{name: "a key that Envoy ignores", edits: []string{"              validate_mutations: true", "              !ignore validate_mutations: true"}, want: []string{"validate-mutations"}},
 		{name: "another filter in a composite before", edits: composite(`typed_config: { name: x, typed_config: { "@type": type.googleapis.com/new.v9.Filter } }`), want: []string{"not-read"}},
 		{name: "a gate in a composite that fails open", edits: composite("typed_config: " + failOpenFilter),
