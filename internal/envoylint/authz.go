@@ -11,7 +11,7 @@ import (
 // authz looks at one filter that asks the gate, and at its settings.
 func (l *linter) authz(c *chain, f filter, a *value) {
 	if a != f.settings && a != f.fallback {
-		l.report("ext-authz-conditional", f.entry, "a matcher decides whether the gate is asked")
+		l.reportMend("ext-authz-conditional", f.entry, "write the ext_authz filter itself in its place", "a matcher decides whether the gate is asked")
 	}
 	if at := a.get("failure_mode_allow"); at.is() {
 		l.report("failure-mode-allow", at, "what cannot be checked is let through")
@@ -32,12 +32,18 @@ func (l *linter) authz(c *chain, f filter, a *value) {
 		l.report("denial-truncated", at, "denials are cut at %.0f bytes", at.number(0))
 	}
 	if at := a.get("with_request_body"); at.there() {
-		l.report("with-request-body", at, "bodies are held back and sent to the gate")
+		large := "larger ones are answered 413"
+		if at.get("allow_partial_message").is() {
+			large = "of larger ones the beginning"
+		}
+		l.report("with-request-body", at, "bodies of up to %s bytes are sent to the gate, %s", cmp.Or(at.get("max_request_bytes").text, "0"), large)
 	}
 	l.conditional(c, a)
 	l.size(c.manager, a)
 	l.sent(c.manager, a)
-	l.mutations(a)
+	if !a.get("http_service").there() { // of which an answer sets what allowed_upstream_headers says
+		l.mutations(a)
+	}
 	l.service(a)
 }
 

@@ -23,7 +23,7 @@ func (l *linter) edge(m *manager) {
 		l.report("underscore-headers", l.underscores(m), "headers with underscores are let through")
 	}
 	if at := h.get("use_remote_address"); !at.is() && !h.get("original_ip_detection_extensions").there() {
-		l.report("use-remote-address", at, "x-envoy-* headers and x-forwarded-for of clients are believed")
+		l.report("use-remote-address", at, "x-forwarded-for and some x-envoy-* headers of clients are believed")
 	}
 	if at := h.get("forward_client_cert_details"); at.either("ALWAYS_FORWARD_ONLY") {
 		l.report("client-cert-header", at, "a client's own x-forwarded-client-cert is forwarded")

@@ -9,16 +9,17 @@ import (
 // resources are the parts of a file that are looked at, wherever they stand in
 // it.
 type resources struct {
-	listeners []*value
-	clusters  map[string]*value // :: name -> cluster
-	routes    map[string]*value // :: name -> route configuration that is fetched by name
-	scopes    []*value          // scoped route configurations that are fetched
-	filters   map[string]*value // :: name -> configuration of a filter that is fetched by name
-	admin     *value            // missing where the file does not say
-	runtime   []*value          // the layers of runtime values that the file sets
-	node      string            // the id of the Envoy; empty where the file does not say
-	fetched   *value            // where a bootstrap says that listeners are fetched; nil if it does not
-	dump      bool              // an Envoy told it, and so resources are all there
+	listeners   []*value
+	clusters    map[string]*value // :: name -> cluster
+	assignments map[string]*value // :: name of a cluster or a service -> its endpoints, where they are fetched
+	routes      map[string]*value // :: name -> route configuration that is fetched by name
+	scopes      []*value          // scoped route configurations that are fetched
+	filters     map[string]*value // :: name -> configuration of a filter that is fetched by name
+	admin       *value            // missing where the file does not say
+	runtime     []*value          // the layers of runtime values that the file sets
+	node        string            // the id of the Envoy; empty where the file does not say
+	fetched     *value            // where a bootstrap says that listeners are fetched; nil if it does not
+	dump        bool              // an Envoy told it, and so resources are all there
 	*typer
 }
 
@@ -27,7 +28,7 @@ type resources struct {
 // and in a file of xDS resources.
 func resourcesOf(file string, root *value) (*resources, error) {
 	r := &resources{
-		clusters: map[string]*value{}, routes: map[string]*value{}, filters: map[string]*value{}, admin: &value{}, typer: newTyper(),
+		clusters: map[string]*value{}, assignments: map[string]*value{}, routes: map[string]*value{}, filters: map[string]*value{}, admin: &value{}, typer: newTyper(),
 	}
 	switch dumps := dumpsIn(root, 0); {
 	case len(dumps) > 0:
@@ -193,6 +194,8 @@ func (r *resources) collect(v *value) {
 			switch name := string(one.field.Name()); {
 			case strings.Contains(name, "warming"), name == "draining_state", name == "error_state":
 				return false
+			case name == "static_route_configs": // the listeners have them
+				return false
 			}
 		}
 		return !r.take(one)
@@ -206,6 +209,8 @@ func (r *resources) take(v *value) bool {
 		r.listeners = append(r.listeners, v)
 	case v.isMessage(clusterType):
 		r.clusters[v.get("name").text] = v
+	case v.isMessage(endpointsType):
+		r.assignments[v.get("cluster_name").text] = v
 	case v.isMessage(routeConfigType):
 		r.routes[v.get("name").text] = v
 	case v.isMessage(scopedRouteType):

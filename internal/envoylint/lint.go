@@ -46,21 +46,24 @@ func look(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 	if err != nil {
 		return nil, err
 	}
-	l := &linter{resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{}}
+	l := &linter{resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{}, managers: map[*value][]*manager{}}
 	for _, rule := range Rules() {
 		l.rules[rule.ID] = rule
 	}
 	looked, outbound := resources.split()
 	managers := resources.managersOf(looked)
 	skipped := namesOf(outbound)
+	for _, m := range managers {
+		l.managers[m.listener] = append(l.managers[m.listener], m)
+	}
 	if len(managers) == 0 {
 		return nil, resources.noHTTP(file, outbound)
 	}
-	l.all(looked, managers)
+	idle := l.all(looked, managers)
 	slices.SortStableFunc(l.found, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
 	})
-	return &Report{File: file, Findings: l.found, Managers: len(managers), Skipped: skipped}, nil
+	return &Report{File: file, Findings: l.found, Managers: len(managers) - idle, Idle: idle, Skipped: skipped}, nil
 }
 
 // linter looks at one file.
@@ -71,6 +74,7 @@ type linter struct {
 	rules    map[string]Rule // :: id -> rule
 	found    []Finding
 	reported map[key]bool
+	managers map[*value][]*manager // :: listener -> its connection managers
 }
 
 // key is what makes two findings the same one: what a virtual host sets is met
@@ -97,7 +101,11 @@ func (l *linter) reportMend(id string, at *value, mend, format string, args ...a
 		Rule: rule, Pos: at.at, Path: this.path, Text: fmt.Sprintf(format, args...),
 		Mend: cmp.Or(mend, rule.Mend), Note: rule.Opens == Remark,
 	}
-	switch way := rule.way(l.platform); {
+	way := rule.way(l.platform)
+	if strings.Contains(this.path, "static_resources") || strings.Contains(this.path, "static_listeners") {
+		way = Way{} // the platform's own fields do not reach what stands in the bootstrap
+	}
+	switch {
 	case way.Field != "":
 		f.Mend = way.Field
 	case way.Without != "":
@@ -106,15 +114,20 @@ func (l *linter) reportMend(id string, at *value, mend, format string, args ...a
 	l.found = append(l.found, f)
 }
 
-// all makes every check.
-func (l *linter) all(listeners []*value, managers []*manager) {
+// all makes every check. It returns how many of the managers reach no application.
+func (l *linter) all(listeners []*value, managers []*manager) (idle int) {
 	for _, listener := range listeners {
 		l.fetchedFilters(listener)
 	}
 	names := l.gateFilters(managers)
 	for _, m := range managers {
-		if l.forwards(m) { // else it redirects, or answers by itself: there is no application behind it
+		if l.behindOthers(m.listener) {
+			continue // what leads there has to ask the gate
+		}
+		if l.forwards(m) {
 			l.manager(m)
+		} else { // it redirects, or answers by itself: there is no application behind it
+			idle++
 		}
 	}
 	for _, name := range names {
@@ -123,6 +136,7 @@ func (l *linter) all(listeners []*value, managers []*manager) {
 	l.bypasses(listeners, managers)
 	l.adminInterface()
 	l.unreads()
+	return idle
 }
 
 // manager looks at a connection manager that forwards to an application.
@@ -158,7 +172,7 @@ func (l *linter) manager(m *manager) {
 func (l *linter) fetchedFilters(listener *value) {
 	for _, network := range listener.messages(networkFilter) {
 		if at, name := network.get("config_discovery"), network.get("name").text; at.there() && l.filters[name] == nil {
-			l.report("not-read", at, "the configuration of the network filter %s is fetched, and is not in this file", name)
+			l.reportMend("not-read", at, dumpMend, "the configuration of the network filter %s is fetched, and is not in this file", name)
 		}
 	}
 }
@@ -168,7 +182,9 @@ func (l *linter) readable(c *chain) {
 	for _, f := range c.filters {
 		switch {
 		case f.absent:
-			l.report("not-read", f.entry.get("config_discovery"), "the configuration of the filter %s is fetched, and is not in this file", f.name)
+			l.reportMend("not-read", f.entry.get("config_discovery"), dumpMend, "the configuration of the filter %s is fetched, and is not in this file", f.name)
+		case f.kind == "" && f.entry.get("typed_config").there():
+			l.report("not-read", f.entry.get("typed_config"), "the typed_config of the filter %s has no @type", f.name)
 		case f.kind == "":
 			l.report("not-read", f.entry, "the filter %s has no typed_config", f.name)
 		}
@@ -184,11 +200,14 @@ func (l *linter) missing(c *chain) {
 	l.report("ext-authz-missing", c.at, "requests that upgrade to %s take these filters, and no ext_authz filter among them asks the gate", c.upgrade)
 }
 
+// dumpMend is the way to what is not in the file.
+const dumpMend = "lint the running Envoy's /config_dump, which has it"
+
 // unreads reports what could not be read: on the path of a request a finding,
 // since a way around the gate may be in it, and elsewhere a note.
 func (l *linter) unreads() {
 	if l.fetched != nil {
-		l.report("not-read", l.fetched, "Envoy fetches further listeners, which are not in this file")
+		l.reportMend("not-read", l.fetched, dumpMend, "Envoy fetches further listeners, which are not in this file")
 	}
 	for _, m := range l.unreadOrder {
 		text := m.text
@@ -220,7 +239,10 @@ func (l *linter) bypasses(listeners []*value, managers []*manager) {
 	applications := map[string]bool{} // :: name or address
 	for _, m := range managers {
 		for _, h := range m.hops() {
-			if name := h.cluster(); name != "" && l.toApplication(h) {
+			if h.cluster() == "" || l.isAdmin(h.cluster()) {
+				continue
+			}
+			for _, name := range l.destinations(h.cluster(), true, nil) {
 				applications[name] = true
 				for _, address := range l.addresses(name) {
 					applications[address] = true
@@ -228,14 +250,24 @@ func (l *linter) bypasses(listeners []*value, managers []*manager) {
 			}
 		}
 	}
+	reachesOne := func(to *value) bool {
+		for _, name := range l.destinations(to.text, false, nil) {
+			if applications[name] || slices.ContainsFunc(l.addresses(name), func(address string) bool { return applications[address] }) {
+				return true
+			}
+		}
+		return false
+	}
 	for _, listener := range listeners {
+		if listener.get("internal_listener").there() {
+			continue // what leads there is looked at
+		}
 		for _, part := range l.partsOf(listener) {
-			part.walk(func(v *value) bool {
-				if v.namesCluster() && slices.ContainsFunc(append(l.addresses(v.text), v.text), func(to string) bool { return applications[to] }) {
-					l.report("tcp-bypass", v, "bytes are forwarded to %s, unchecked", v.text)
+			for _, to := range bytesTo(part) {
+				if reachesOne(to) {
+					l.report("tcp-bypass", to, "bytes are forwarded to %s, unchecked", to.text)
 				}
-				return !v.isMessage(managerType) && !v.isMessage(accessLogType)
-			})
+			}
 		}
 	}
 }

@@ -87,7 +87,7 @@ func TestVariants(t *testing.T) {
 	for _, row := range []lintRow{
 		{name: "names in camel case", edits: []string{"normalize_path: true", "normalizePath: true"}},
 		{name: "a word that YAML takes for true", edits: []string{"normalize_path: true", "normalize_path: On"}},
-		{name: "a text that is no such word", edits: []string{"normalize_path: true", `normalize_path: "on"`}, want: []string{"path-not-normalized"}},
+		{name: "a text that is no such word", edits: []string{"normalize_path: true", `normalize_path: "on"`}, want: []string{"not-read", "path-not-normalized"}},
 		{name: "the last of two keys counts", edits: []string{"normalize_path: true", "normalize_path: true\n          normalize_path: false"}, want: []string{"path-not-normalized"}},
 		{name: "null is nothing", edits: []string{"normalize_path: true", "normalize_path: null"}, want: []string{"path-not-normalized"}},
 		{name: "an enumeration's number", edits: []string{"REJECT_REQUEST", "2"}},

@@ -20,9 +20,20 @@ func (l *linter) order(c *chain) {
 	}
 	for _, f := range c.filters[first+1:] {
 		if short(f.kind) == "Cors" && !l.gate.AnswersCORS && !c.corsBefore(first) {
-			l.report("cors-behind-ext-authz", f.entry, "%s stands behind ext_authz", f.name)
+			mend := ""
+			if !c.corsPolicy(f) {
+				mend = "list the origins under cors.origins in jwtgate.yaml: the gate then answers preflights itself; no route here has a CORS policy"
+			}
+			l.reportMend("cors-behind-ext-authz", f.entry, mend, "%s stands behind ext_authz", f.name)
 		}
 	}
+}
+
+// corsPolicy reports whether some route has a policy for a CORS filter.
+func (c *chain) corsPolicy(f filter) bool {
+	return slices.ContainsFunc(c.hops(), func(h hop) bool {
+		return slices.ContainsFunc(h.levels, func(level *value) bool { return setting(level, f.name).message.isMessage(corsPolicyType) })
+	})
 }
 
 func (c *chain) corsBefore(first int) bool {

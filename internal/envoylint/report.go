@@ -15,6 +15,7 @@ type Report struct {
 	File     string
 	Findings []Finding // in the order of the file
 	Managers int       // HTTP connection managers that were looked at
+	Idle     int       // those that were not, since they reach no application
 	Skipped  []string  // listeners that were not: a sidecar's, for what its application calls
 }
 
@@ -80,6 +81,9 @@ func (r *Report) WriteText(w io.Writer, layout Layout) error {
 	}
 	if len(found) == 0 {
 		found = []string{"nothing found"}
+	}
+	if r.Idle > 0 {
+		looked += fmt.Sprintf(", %d without an application", r.Idle)
 	}
 	if n := len(r.Skipped); n > 0 {
 		looked += fmt.Sprintf("; skipped %s of this sidecar: %s", terminal.Count(n, "outbound listener"), printable(some(r.Skipped)))

@@ -1,6 +1,7 @@
 package envoylint
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -75,33 +76,6 @@ func (l *linter) forwards(m *manager) bool {
 	return len(m.unread) > 0 || slices.ContainsFunc(m.hops(), l.toApplication)
 }
 
-// toApplication reports whether a hop leads to an application, as far as is known.
-func (l *linter) toApplication(h hop) bool {
-	return !l.isAdmin(h.cluster()) && !l.isListener(h.cluster())
-}
-
-// isListener reports whether a cluster is other listeners of the file, which Envoy
-// calls without a network.
-func (l *linter) isListener(name string) bool {
-	endpoints := l.endpoints(name)
-	return len(endpoints) > 0 && !slices.ContainsFunc(endpoints, func(address *value) bool {
-		to := address.get("envoy_internal_address", "server_listener_name")
-		return !to.there() || !slices.ContainsFunc(l.listeners, func(listener *value) bool {
-			return listener.get("name").text == to.text && !l.sidecarOutbound(listener) && !forwardsBytes(listener)
-		})
-	})
-}
-
-// forwardsBytes reports whether a listener forwards what it does not read as HTTP.
-func forwardsBytes(listener *value) bool {
-	found := false
-	listener.walk(func(v *value) bool {
-		found = found || v.namesCluster()
-		return !v.isMessage(managerType) && !v.isMessage(accessLogType)
-	})
-	return found
-}
-
 // isAdmin reports whether a cluster is Envoy's own admin interface.
 func (l *linter) isAdmin(name string) bool {
 	own := l.admin.get("address", "socket_address")
@@ -118,8 +92,12 @@ func (l *linter) endpoints(name string) []*value {
 	if !ok {
 		return nil
 	}
+	assignment := cluster.get("load_assignment")
+	if found, ok := l.assignments[cmp.Or(cluster.get("eds_cluster_config", "service_name").text, name)]; ok && !assignment.there() {
+		assignment = found
+	}
 	var all []*value
-	for _, locality := range cluster.get("load_assignment", "endpoints").items {
+	for _, locality := range assignment.get("endpoints").items {
 		for _, one := range locality.get("lb_endpoints").items {
 			all = append(all, one.get("endpoint", "address"))
 		}

@@ -80,7 +80,7 @@ func (t *typer) message(v *value, message protoreflect.MessageDescriptor, path b
 		return
 	case scalarForm(name):
 		if wrapped := message.Fields().ByName("value"); wrapped != nil && v.kind == scalar {
-			v.text = canonical(v, wrapped.Kind())
+			t.scalar(v, wrapped.Kind(), path)
 		}
 		return
 	case name == anyType:
@@ -165,22 +165,26 @@ func (t *typer) single(v *value, description protoreflect.FieldDescriptor, path 
 	case description.Kind() == protoreflect.EnumKind:
 		t.enum(v, description.Enum(), path)
 	default:
-		v.text = canonical(v, description.Kind())
+		t.scalar(v, description.Kind(), path)
 	}
 }
 
-// canonical is the text of a scalar in one form for each value: true or false, or a
-// number in decimal digits. Envoy reads a file with yaml-cpp and hands what is in
-// it to protobuf's JSON reader, each of which takes more than one form
-// (TestScalarForms in the end-to-end tests).
-func canonical(v *value, kind protoreflect.Kind) string {
+// scalar gives a scalar one form for each value: true or false, or a number in
+// decimal digits. Envoy reads a file with yaml-cpp and hands what is in it to
+// protobuf's JSON reader, each of which takes more than one form (TestScalarForms in
+// the end-to-end tests).
+func (t *typer) scalar(v *value, kind protoreflect.Kind, path bool) {
 	switch kind {
 	case protoreflect.BoolKind:
-		return boolText(v)
+		if v.text = boolText(v); v.text != "true" && v.text != "false" {
+			t.unread(v, path, "got %q where Envoy expects true or false", v.text)
+		}
 	case protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.Uint32Kind, protoreflect.Uint64Kind:
-		return numberText(v)
+		v.text = numberText(v)
+		if _, err := strconv.ParseFloat(v.text, 64); err != nil {
+			t.unread(v, path, "got %q where Envoy expects a number", v.text)
+		}
 	}
-	return v.text
 }
 
 func boolText(v *value) string {
@@ -246,7 +250,7 @@ func (t *typer) any(v *value, path bool) {
 		t.err = err
 	case len(v.fields) == 0 || opaque(name):
 	case name == "":
-		t.unread(v, path, "the configuration of an extension has no @type")
+		t.unread(v, path, "expected a message with its @type, and there is none")
 	case !ok && versionTwo.MatchString(name):
 		t.unread(v, path, "%s belongs to version 2 of Envoy's API, which Envoy %s does not load", name, envoyproto.Version)
 	case !ok:
@@ -282,6 +286,7 @@ const (
 	routeConfigType  protoreflect.FullName = "envoy.config.route.v3.RouteConfiguration"
 	scopedRouteType  protoreflect.FullName = "envoy.config.route.v3.ScopedRouteConfiguration"
 	virtualHostType  protoreflect.FullName = "envoy.config.route.v3.VirtualHost"
+	endpointsType    protoreflect.FullName = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 	routeType        protoreflect.FullName = "envoy.config.route.v3.Route"
 	filterConfigType                       = "envoy.config.route.v3.FilterConfig"
 	extensionType    protoreflect.FullName = "envoy.config.core.v3.TypedExtensionConfig"

@@ -1,6 +1,7 @@
 package envoylint_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,18 +139,80 @@ func TestEveryWayIsSeen(t *testing.T) {
 	}
 }
 
-// TestInternalListeners: a listener that leads to another of the same file, which
-// is looked at by itself, does not lead to an application; one that forwards bytes
-// does.
+// TestInternalListeners: what leads into another listener of the same file is held to
+// what that one does: to nothing where it asks the gate itself, to the gate where it
+// does not, and to the application where it forwards bytes.
 func TestInternalListeners(t *testing.T) {
 	front := strings.Replace(open("[ X ]", "[ X ]", "[ X ]", "[ X ]"), "cluster: app", "cluster: inside", 1)
-	inside := "    { name: inside, load_assignment: { endpoints: { lb_endpoints: { endpoint: { address: { envoy_internal_address: { server_listener_name: NAME } } } } } } }\n"
-	for name, want := range map[string][]string{"edge": nil, "elsewhere": {"ext-authz-missing"}} {
-		text := shippedWith(t, listenersKey, listenersKey+"  - "+front+"\n", "  clusters:\n", "  clusters:\n  -\n"+strings.Replace(inside, "NAME", name, 1))
-		holds(t, lint(t, text, plainGate(), envoylint.Plain), want...)
+	cluster := func(listener string) string {
+		return "  - { name: inside, load_assignment: { endpoints: { lb_endpoints: { endpoint: { address: { envoy_internal_address: { server_listener_name: " + listener + " } } } } } } }\n"
 	}
-	proxy := `  - { name: bytes, internal_listener: {}, filter_chains: { filters: { name: t, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: other } } } }
-`
-	text := shippedWith(t, listenersKey, listenersKey+"  - "+front+"\n"+proxy, "  clusters:\n", "  clusters:\n  -\n"+strings.Replace(inside, "NAME", "bytes", 1))
-	holds(t, lint(t, text, plainGate(), envoylint.Plain), "ext-authz-missing")
+	open := strings.Replace(open("[ X ]", "[ X ]", "[ X ]", "[ X ]"), "name: open, address: { socket_address: { address: 127.0.0.1, port_value: 81 } }", "name: open-inside, internal_listener: {}", 1)
+	bytes := func(name, address, to string) string {
+		return `{ name: ` + name + `, ` + address + `, filter_chains: { filters: { name: t, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: ` + to + ` } } } }`
+	}
+	const internal, outside = "internal_listener: {}", "address: { socket_address: { address: 127.0.0.1, port_value: 82 } }"
+	const toInside = "route: { cluster: inside }"
+	for _, row := range []struct {
+		name      string
+		listeners []string
+		leadsTo   string   // of the cluster inside
+		edits     []string // of the shipped listener
+		want      []string
+	}{
+		{"one that asks the gate itself", []string{front}, "edge", nil, nil},
+		{"one that is not in the file", []string{front}, "elsewhere", nil, []string{"ext-authz-missing"}},
+		{"one that asks nobody", []string{front, open}, "open-inside", nil, []string{"ext-authz-missing"}},
+		{"one that asks nobody, behind the gate", []string{open}, "open-inside", []string{toApp, toInside}, nil},
+		{"one that asks nobody, to which bytes are forwarded", []string{bytes("raw", outside, "inside"), open}, "open-inside", []string{toApp, toInside}, []string{"ext-authz-missing"}},
+		{"one that nothing leads to", []string{open}, "edge", nil, []string{"ext-authz-missing"}},
+		{"one that forwards bytes", []string{front, bytes("bytes", internal, "other")}, "bytes", nil, []string{"ext-authz-missing"}},
+		{"one that forwards bytes, behind the gate", []string{bytes("bytes", internal, "other")}, "bytes", []string{toApp, toInside}, nil},
+		{"beside one that forwards bytes to the same, behind the gate", []string{bytes("raw", outside, "other"), bytes("bytes", internal, "other")}, "bytes", []string{toApp, toInside}, []string{"tcp-bypass"}},
+		{"bytes by way of one that forwards bytes", []string{bytes("raw", outside, "inside"), bytes("bytes", internal, "app")}, "bytes", nil, []string{"tcp-bypass"}},
+		{"bytes to one that asks the gate itself", []string{bytes("raw", outside, "inside")}, "edge", nil, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			edits := append([]string{listenersKey, listenersKey + "  - " + strings.Join(row.listeners, "\n  - ") + "\n", "  clusters:\n", "  clusters:\n" + cluster(row.leadsTo)}, row.edits...)
+			report := lint(t, shippedWith(t, edits...), plainGate(), envoylint.Plain)
+			got := slices.DeleteFunc(ids(report), func(id string) bool { return id == "cluster-elsewhere?" })
+			if !slices.Equal(got, row.want) {
+				t.Errorf("found %q, want %q: %v", got, row.want, report.Findings)
+			}
+		})
+	}
+}
+
+// TestDumps: what a dump has in parts of its own is read where it belongs.
+func TestDumps(t *testing.T) {
+	authz := "{ name: authz, typed_config: " + failOpen + " }"
+	dump := func(routes, parts string) string {
+		return `configs: [ { "@type": ` + admin + "ListenersConfigDump, static_listeners: [ { listener: " + listenerWith(authz, routes) + " } ] }, " + parts + " ]"
+	}
+	routeConfig := func(list, entry, off string) string {
+		return list + `: [ { route_config: { "@type": type.googleapis.com/envoy.config.route.v3.RouteConfiguration, name: r, virtual_hosts: { name: a, routes: { route: { cluster: app }, typed_per_filter_config: { ` + off + " } } } }" + entry + " } ]"
+	}
+	const off = `authz: { "@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true }`
+	both := func(first, second string) string {
+		return `{ "@type": ` + admin + "RoutesConfigDump, " + first + ", " + second + " }"
+	}
+	static, dynamic := routeConfig("static_route_configs", "", ""), routeConfig("dynamic_route_configs", "", off)
+	for name, text := range map[string]string{"static first": both(static, dynamic), "dynamic first": both(dynamic, static)} {
+		report := lint(t, dump("rds: { route_config_name: r }", text), plainGate(), envoylint.Plain)
+		if !slices.Contains(ids(report), "ext-authz-disabled") {
+			t.Errorf("%s: found %q", name, ids(report))
+		}
+	}
+	clusters := `{ "@type": ` + admin + `ClustersConfigDump, dynamic_active_clusters: [ { cluster: { "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: app, eds_cluster_config: { service_name: apps } } }, { cluster: { "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: other } } ] }`
+	endpoint := func(cluster, port string) string {
+		return `{ endpoint_config: { "@type": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, cluster_name: ` + cluster + `, endpoints: { lb_endpoints: { endpoint: { address: { socket_address: { address: 10.0.0.1, port_value: ` + port + ` } } } } } } }`
+	}
+	tcp := `{ "@type": ` + admin + `ListenersConfigDump, dynamic_listeners: [ { active_state: { listener: { "@type": type.googleapis.com/envoy.config.listener.v3.Listener, name: tcp, filter_chains: { filters: { name: t, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, cluster: other } } } } } } ] }`
+	for port, want := range map[string]bool{"80": true, "81": false} {
+		endpoints := `{ "@type": ` + admin + "EndpointsConfigDump, dynamic_endpoint_configs: [ " + endpoint("apps", "80") + ", " + endpoint("other", port) + " ] }"
+		report := lint(t, dump(inline, clusters+", "+endpoints+", "+tcp), plainGate(), envoylint.Plain)
+		if got := slices.Contains(ids(report), "tcp-bypass"); got != want {
+			t.Errorf("port %s: found %q", port, ids(report))
+		}
+	}
 }
