@@ -74,17 +74,20 @@ func startBareFile(t *testing.T, file []byte, gate, application string) *envoyPr
 	return startEnvoy(t, edited, address, admin)
 }
 
-// startEnvoy runs a bootstrap until the test ends, and waits until it serves.
-func startEnvoy(t *testing.T, bootstrap []byte, address, admin string) *envoyProxy {
+// startEnvoy runs a bootstrap until the test ends, with further flags, and waits
+// until it serves.
+func startEnvoy(t *testing.T, bootstrap []byte, address, admin string, flags ...string) *envoyProxy {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "envoy.yaml")
 	if err := os.WriteFile(file, bootstrap, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(envoyBinary, "--config-path", file, "--log-level", "warning",
+	cmd := exec.Command(envoyBinary, append([]string{
+		"--config-path", file, "--log-level", "warning",
 		"--disable-hot-restart", // several Envoys run at a time, and would share its memory
 		"--concurrency", "1",
-		"--file-flush-interval-msec", "100") // the access log is read while it runs
+		"--file-flush-interval-msec", "100", // the access log is read while it runs
+	}, flags...)...)
 	p := &envoyProxy{process: start(t, "envoy", cmd), address: address, admin: admin}
 	t.Cleanup(func() { p.quit(t) })
 	eventually(t, 15*time.Second, "Envoy serves", func() error {
