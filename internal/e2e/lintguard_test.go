@@ -1,0 +1,187 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The lint guard: one Envoy takes one mutant of the shipped file after another. If a request without a token reaches the application
+// and lint-envoy finds nothing in that file (exit code 0), lint-envoy has missed a hole.
+
+// trial is what became of a mutant.
+type trial struct {
+	*mutant
+	applied []bool // which operators changed it
+	outcome outcome
+	reached []string // requests that reached the application
+	code    int      // of lint-envoy, if a request did
+	found   string   // what lint-envoy printed
+}
+
+// missed reports whether lint-envoy misses a hole.
+func (r trial) missed() bool { return len(r.reached) > 0 && r.code == 0 }
+
+// beside reports whether lint-envoy found only what is beside the hole, as far as its ids say.
+func (r trial) beside() bool {
+	if len(r.reached) == 0 || r.code != 1 {
+		return false
+	}
+	return !slices.ContainsFunc([]string{"(ext-authz-", "(failure-mode-allow)", "(shadow-mode)", "(other-server)", "(tcp-bypass)", "(http-service)"},
+		func(id string) bool { return strings.Contains(r.found, id) })
+}
+
+// try runs a mutant.
+func (g *lintGuard) try(t *testing.T, seed uint64, names []string) trial {
+	t.Helper()
+	r := trial{}
+	r.mutant, r.applied = grow(t, seed, names)
+	r.outcome = g.apply(t, r.root)
+	if r.outcome != accepted {
+		return r
+	}
+	r.reached = g.reached(t, r.root)
+	if g.revive() {
+		r.outcome = crashed
+	}
+	if len(r.reached) > 0 {
+		r.code, r.found = g.lint(t, r.text(t))
+	}
+	return r
+}
+
+// lint runs lint-envoy on a file.
+func (g *lintGuard) lint(t *testing.T, file string) (code int, printed string) {
+	t.Helper()
+	got := jwtgate(t, g.issuers.environment(), "lint-envoy", "--config", g.config, writeFile(t, "envoy.yaml", file))
+	return got.code, got.stdout + got.stderr
+}
+
+// smallest drops every operator without which lint-envoy still misses a hole. It returns nil if lint-envoy misses none.
+func (g *lintGuard) smallest(t *testing.T, r trial) *trial {
+	t.Helper()
+	names := slices.Clone(r.operators)
+	var least *trial
+	if r.missed() {
+		least = &r
+	}
+	for i, name := range names {
+		names[i] = ""
+		if without := g.try(t, r.seed, slices.Clone(names)); without.missed() {
+			least = &without
+			continue
+		}
+		names[i] = name
+	}
+	return least
+}
+
+// confirm runs the file itself, in place of its listeners, and reports whether the request still gets through. Envoy reads some of
+// the forms only there, and refuses others.
+func (g *lintGuard) confirm(t *testing.T, r *trial) bool {
+	t.Helper()
+	file := r.text(t)
+	pairs := []string{"9001", port(g.gate.address), "9090", port(g.application.address)}
+	admin := freeAddress(t)
+	pairs = append(pairs, "9901", port(admin))
+	for _, shipped := range guardPorts() {
+		pairs = append(pairs, shipped, port(freeAddress(t)))
+	}
+	file = strings.NewReplacer(pairs...).Replace(file)
+	if output, err := exec.Command(envoyBinary, "--mode", "validate", "--log-level", "error", "--config-path", writeFile(t, "envoy.yaml", file)).CombinedOutput(); err != nil {
+		t.Logf("as a file Envoy refuses it: %s", lastLines(string(output), 1))
+		return false
+	}
+	whole := *g
+	whole.envoy = startEnvoy(t, []byte(file), "", admin)
+	return len(whole.reached(t, r.root)) > 0
+}
+
+// save writes a mutant that lint-envoy misses, as the shipped file is written: with its ports.
+func (r trial) save(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, fmt.Sprintf("seed-%d.yaml", r.seed))
+	head := fmt.Sprintf("# %v\n# reached by: %s\n", r.mutant, r.reached[0])
+	if r.file.before != "" || r.file.json {
+		head = "" // it would be another file
+	}
+	if err := os.WriteFile(path, []byte(head+r.text(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// chosen are mutants of each kind that lint-envoy finds. The seeds only choose among the variants of an operator.
+func chosen() map[uint64][]string {
+	return map[uint64][]string{
+		1:  {"ext-authz-removed", "camel-case-all"},
+		2:  {"second-listener", "json"},
+		3:  {"second-chain", "quoted"},
+		4:  {"default-chain", "flow"},
+		5:  {"second-listener-bytes"},
+		6:  {"internal-listener", "quoted-keys"},
+		7:  {"scoped-routes"},
+		8:  {"ext-authz-off", "bool-words"},
+		9:  {"ext-authz-renamed-type"},
+		10: {"filter-discovery"},
+		11: {"match-delegate", "typed-struct"},
+		12: {"composite"},
+		13: {"composite-chain"},
+		14: {"filter-enabled-none"},
+		15: {"shadow"},
+		16: {"allow-when-gone"},
+		17: {"asks-by-http"},
+		18: {"route-open", "any-prefix"},
+		19: {"off-weighted"},
+		20: {"off-but-on", "before-document"},
+	}
+}
+
+// TestLintGuardFiles: lint-envoy finds the hole in files of each kind, and in each file in which it once missed one.
+func TestLintGuardFiles(t *testing.T) {
+	g := startLintGuard(t)
+	if plain := g.try(t, 0, nil); plain.outcome != accepted || len(plain.reached) > 0 {
+		t.Fatalf("the shipped file: %v, reached by %q", plain.outcome, plain.reached)
+	}
+	if code, found := g.lint(t, read(t, "../../envoy/envoy.yaml")); code != 0 {
+		t.Fatalf("the shipped file: exit code %d\n%s", code, found)
+	}
+	for seed, names := range chosen() {
+		t.Run(fmt.Sprintf("seed=%d %s", seed, strings.Join(names, "+")), func(t *testing.T) {
+			r := g.try(t, seed, names)
+			if r.outcome != accepted || slices.Contains(r.applied, false) || len(r.reached) == 0 {
+				t.Fatalf("it is %v (operators that applied: %v), and reached by %q; expected an accepted file that lets a request through", r.outcome, r.applied, r.reached)
+			}
+			if r.code == 0 {
+				t.Errorf("lint-envoy finds nothing; the request that gets through: %s", r.reached[0])
+			}
+		})
+	}
+	files, err := filepath.Glob("testdata/lintguard/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are no fixtures: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) { g.fixture(t, read(t, file)) })
+	}
+}
+
+// fixture holds lint-envoy to a file that lets a request through.
+func (g *lintGuard) fixture(t *testing.T, file string) {
+	t.Helper()
+	root := parseTree(t, file)
+	if got := g.apply(t, root); got != accepted {
+		t.Fatalf("Envoy's verdict on the file: got %v; expected accepted", got)
+	}
+	reached := g.reached(t, root)
+	if len(reached) == 0 {
+		t.Error("no request without a token reaches the application; the file shows nothing")
+	}
+	if code, found := g.lint(t, file); code != 1 {
+		t.Errorf("lint-envoy: got exit code %d; expected 1. The request that gets through: %q\n%s", code, reached, found)
+	}
+}
