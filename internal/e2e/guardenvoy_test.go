@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,9 +26,10 @@ type lintGuard struct {
 	envoy       *envoyProxy
 	config      string // jwtgate.yaml
 	bootstrap   string
-	dir         string // of the file with the listeners
-	rehome      *strings.Replacer
-	applied     int // how many files were written
+	dir         string            // of the file with the listeners
+	rehome      *strings.Replacer // the shipped file's ports to those of this machine
+	unhome      *strings.Replacer // and back
+	applied     int               // how many files were written
 }
 
 // outcome is what Envoy made of a listener file.
@@ -47,6 +50,10 @@ func guardClusters() map[string]string {
 	return map[string]string{
 		"app_again": `{ name: app_again, type: STATIC, connect_timeout: 0.5s, load_assignment: { cluster_name: app_again, endpoints: [
   { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9090 } } } } ] } ] } }`,
+		"app_local": `{ name: app_local, type: STRICT_DNS, dns_lookup_family: V4_ONLY, connect_timeout: 0.5s, load_assignment: { cluster_name: app_local, endpoints: [
+  { lb_endpoints: [ { endpoint: { address: { socket_address: { address: localhost, port_value: 9090 } } } } ] } ] } }`,
+		"app_behind": `{ name: app_behind, connect_timeout: 0.5s, lb_policy: CLUSTER_PROVIDED, cluster_type: { name: envoy.clusters.aggregate, typed_config: {
+  "@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [ app ] } } }`,
 		"gone": `{ name: gone, type: STATIC, connect_timeout: 0.1s, load_assignment: { cluster_name: gone, endpoints: [
   { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9009 } } } } ] } ] },
   typed_extension_protocol_options: { envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {
@@ -74,6 +81,8 @@ func startLintGuard(t *testing.T) *lintGuard {
 		pairs = append(pairs, shipped, port(freeAddress(t)))
 	}
 	g.rehome = strings.NewReplacer(pairs...)
+	slices.Reverse(pairs)
+	g.unhome = strings.NewReplacer(pairs...)
 	g.bootstrap = g.rehome.Replace(g.withoutListeners(t))
 	g.start(admin)
 	return g
@@ -105,9 +114,10 @@ func (g *lintGuard) withoutListeners(t *testing.T) string {
 	root := shippedTree(t)
 	static := dig(root, "static_resources")
 	dropField(static, "listeners")
-	for _, cluster := range guardClusters() {
+	all := guardClusters()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		clusters := dig(static, "clusters")
-		clusters.Content = append(clusters.Content, node(t, "%s", cluster))
+		clusters.Content = append(clusters.Content, node(t, "%s", all[name]))
 	}
 	setField(root, "bootstrap_extensions", sequence(node(t, internalListenerExtension)))
 	setField(dig(root, "layered_runtime", "layers", 0, "static_layer"), "guard.none", text("0"))
@@ -130,20 +140,24 @@ func (g *lintGuard) write(t *testing.T, file string) {
 	}
 }
 
+// listenersIn are the listeners of a bootstrap, which has a list of them or one alone.
+func listenersIn(root *yaml.Node) []*yaml.Node {
+	listeners := dig(root, "static_resources", "listeners")
+	if listeners.Kind == yaml.MappingNode {
+		return []*yaml.Node{listeners}
+	}
+	return slices.DeleteFunc(slices.Clone(listeners.Content), func(n *yaml.Node) bool { return n.Kind != yaml.MappingNode })
+}
+
 // resourcesFile is the listeners of a bootstrap as Envoy takes them from a file.
 func resourcesFile(t *testing.T, root *yaml.Node) string {
 	t.Helper()
 	const kind = `"@type": type.googleapis.com/envoy.config.listener.v3.Listener`
-	listeners := cloneTree(dig(root, "static_resources", "listeners"))
-	all := []*yaml.Node{listeners}
-	if listeners.Kind == yaml.SequenceNode {
-		all = listeners.Content
+	root = cloneTree(root)
+	for _, listener := range listenersIn(root) {
+		listener.Content = append(node(t, kind).Content, listener.Content...)
 	}
-	for _, listener := range all {
-		if listener.Kind == yaml.MappingNode {
-			listener.Content = append(node(t, kind).Content, listener.Content...)
-		}
-	}
+	listeners := dig(root, "static_resources", "listeners")
 	return dumpTree(t, &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{text("resources"), listeners}})
 }
 
@@ -153,11 +167,8 @@ func (g *lintGuard) apply(t *testing.T, root *yaml.Node) outcome {
 	g.applied++
 	root = cloneTree(root)
 	// Each file has statistics of its own, so that Envoy replaces even a listener that did not change.
-	listeners := dig(root, "static_resources", "listeners")
-	for _, listener := range append([]*yaml.Node{listeners}, listeners.Content...) {
-		if listener.Kind == yaml.MappingNode {
-			setField(listener, "stat_prefix", text(fmt.Sprintf("file_%d", g.applied)))
-		}
+	for _, listener := range listenersIn(root) {
+		setField(listener, "stat_prefix", text(fmt.Sprintf("file_%d", g.applied)))
 	}
 	before := g.listenerStats(t)
 	g.write(t, resourcesFile(t, root))

@@ -155,7 +155,7 @@ func (m *mutation) lone(most int) bool {
 		p.set(resolved(p.value()).Content[0])
 		done = true
 	}
-	if static := dig(m.root, "static_resources"); most > 1 && m.listeners() != nil && m.listeners().Kind == yaml.SequenceNode && len(m.listeners().Content) == 1 {
+	if static := dig(m.root, "static_resources"); most > 1 && m.flip() && m.listeners() != nil && m.listeners().Kind == yaml.SequenceNode && len(m.listeners().Content) == 1 {
 		setField(static, "listeners", m.listeners().Content[0])
 	}
 	return done
@@ -293,11 +293,10 @@ func (m *mutation) copied(alias bool) bool {
 	if alias && !contains(to.to.node, from.node) {
 		from.node.Anchor = "message"
 		value = &yaml.Node{Kind: yaml.AliasNode, Value: "message", Alias: from.node}
-		name = m.pick(name, name, "<<")
 	}
 	list := dig(to.to.node, name)
 	switch {
-	case name == "<<" || !to.field.IsList():
+	case !to.field.IsList():
 		setField(to.to.node, name, value)
 	case list == nil || list.Kind != yaml.SequenceNode:
 		setField(to.to.node, name, sequence(value))

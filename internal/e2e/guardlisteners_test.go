@@ -36,6 +36,21 @@ func listenerHoles() []operator {
 			setField(l, "name", text(m.pick("virtualOutbound", "admin", "jwtgate", "virtualInbound")))
 		})},
 		{"second-listener-bytes", true, func(m *mutation) bool { return m.listener("bytes", "8081", m.proxyChain()) != nil }},
+		{"second-listener-bytes-by-state", true, func(m *mutation) bool { // a filter before says which cluster
+			l := m.listener("bytes", "8081", m.node(`filters: [ { name: state, typed_config: {
+  "@type": type.googleapis.com/envoy.extensions.filters.network.set_filter_state.v3.Config, on_new_connection: [ {
+    object_key: envoy.tcp_proxy.cluster, format_string: { text_format_source: { inline_string: app } } } ] } } ]`))
+			chain := m.proxyChain()
+			if l == nil {
+				return false
+			}
+			setField(dig(chain, "filters", 0, "typed_config"), "cluster", text("gone"))
+			dropField(dig(chain, "filters", 0, "typed_config"), "weighted_clusters")
+			m.cluster("gone")
+			filters := dig(l, "filter_chains", 0, "filters")
+			filters.Content = append(filters.Content, dig(chain, "filters", 0))
+			return true
+		}},
 		{"second-listener-bytes-outbound", true, func(m *mutation) bool {
 			l := m.listener("bytes", "8081", m.proxyChain())
 			if l != nil {
@@ -101,7 +116,7 @@ func (m *mutation) genericProxy() *yaml.Node {
     "@type": type.googleapis.com/envoy.extensions.filters.network.generic_proxy.router.v3.Router } } ],
   route_config: { name: generic, virtual_hosts: [ { name: any, hosts: [ "*" ], routes: { matcher_list: { matchers: [ {
     predicate: { single_predicate: { input: { name: host, typed_config: {
-      "@type": type.googleapis.com/envoy.extensions.filters.network.generic_proxy.matcher.v3.HostMatchInput } }, value_match: { safe_regex: { regex: ".*" } } } },
+      "@type": type.googleapis.com/envoy.extensions.filters.network.generic_proxy.matcher.v3.HostMatchInput } }, value_match: { safe_regex: { google_re2: {}, regex: ".*" } } } },
     on_match: { action: { name: route, typed_config: {
       "@type": type.googleapis.com/envoy.extensions.filters.network.generic_proxy.action.v3.RouteAction, cluster: app } } } } ] },
     on_no_match: { action: { name: route, typed_config: {

@@ -199,16 +199,14 @@ func (m *mutation) openChain() *yaml.Node {
 
 // proxyChain is a filter chain that forwards bytes to the application.
 func (m *mutation) proxyChain() *yaml.Node {
-	to := "cluster: app"
-	switch m.rng.IntN(4) {
-	case 0:
-		to = "cluster: app_again"
-		m.cluster("app_again")
-	case 1:
-		to = "weighted_clusters: { clusters: [ { name: app, weight: 1 } ] }"
-	case 2:
-		to = "weighted_clusters: { clusters: [ { name: app_again, weight: 1 }, { name: app, weight: 2 } ] }"
-		m.cluster("app_again")
+	to := "cluster: " + m.pick("app", "app", "app_grpc")
+	if m.flip() {
+		name := m.pick("app_again", "app_local", "app_behind")
+		m.cluster(name)
+		to = "cluster: " + name
+		if m.flip() {
+			to = "weighted_clusters: { clusters: [ { name: " + name + ", weight: 1 }, { name: app, weight: " + m.pick("1", "2") + " } ] }"
+		}
 	}
 	return m.node(`filters: [ { name: envoy.filters.network.tcp_proxy, typed_config: {
   "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: bytes, %s } } ]`, to)

@@ -64,15 +64,6 @@ func textForms() []operator {
 			p.key().Tag = "!ignore"
 			return true
 		}},
-		{"merge-key", false, func(m *mutation) bool {
-			s := m.site(nil)
-			if s == nil || len(s.node.Content) < 4 {
-				return false
-			}
-			half := &yaml.Node{Kind: yaml.MappingNode, Content: s.node.Content[:2:2]}
-			s.node.Content = append([]*yaml.Node{text("<<"), half}, s.node.Content[2:]...)
-			return true
-		}},
 		{"second-document", false, func(m *mutation) bool {
 			m.file.after = m.pick("---\n{}\n", "...\n", "---\nstatic_resources: {listeners: []}\n")
 			return true

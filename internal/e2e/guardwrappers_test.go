@@ -85,6 +85,29 @@ func wrapperHoles() []operator {
 			setField(m.authz(), "typed_config", wrapped)
 			return true
 		}},
+		{"composite-route", true, func(m *mutation) bool { // the route's matcher in place of the filter's
+			if m.authz() == nil || !m.composite(false) {
+				return false
+			}
+			return m.perFilter(m.pick("route", "host", "routes"), "envoy.filters.http.ext_authz", m.node(
+				`{ "@type": type.googleapis.com/envoy.extensions.filters.http.composite.v3.CompositePerRoute, matcher: { on_no_match: { action: { name: run, typed_config: {
+  "@type": type.googleapis.com/envoy.extensions.filters.http.composite.v3.ExecuteFilterAction, typed_config: { name: web, typed_config: {
+    "@type": type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb } } } } } } }`))
+		}},
+		{"composite-inside-out", true, func(m *mutation) bool { // ext_authz asks, until the matcher of a composite says otherwise
+			if m.authz() == nil {
+				return false
+			}
+			asks := m.authzConfig()
+			wrapped := m.node(`{ "@type": type.googleapis.com/envoy.extensions.filters.http.composite.v3.Composite, matcher: %s }`, m.pick(matchers(skipAction)...))
+			action := m.node(`action: { name: run, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.composite.v3.ExecuteFilterAction, typed_config: { name: ext_authz } } }`)
+			setField(dig(action, "action", "typed_config", "typed_config"), "typed_config", asks)
+			if dig(wrapped, "matcher", "on_no_match") == nil {
+				setField(dig(wrapped, "matcher"), "on_no_match", action)
+			}
+			setField(m.authz(), "typed_config", wrapped)
+			return true
+		}},
 		{"filter-chain", true, func(m *mutation) bool {
 			chain := m.chainFilter(m.authz())
 			return chain != nil && m.perFilter(m.pick("route", "host", "routes"), scalarOf(m.authz(), "name"), m.node(`{ "@type": type.googleapis.com/envoy.extensions.filters.http.filter_chain.v3.FilterChainConfigPerRoute,
