@@ -50,28 +50,33 @@ func guardClusters() map[string]string {
 	return map[string]string{
 		"app_again": `{ name: app_again, type: STATIC, connect_timeout: 0.5s, load_assignment: { cluster_name: app_again, endpoints: [
   { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9090 } } } } ] } ] } }`,
-		"app_local": `{ name: app_local, type: STRICT_DNS, dns_lookup_family: V4_ONLY, connect_timeout: 0.5s, load_assignment: { cluster_name: app_local, endpoints: [
+		"app_local": `{ name: app_local, type: STRICT_DNS, dns_lookup_family: V4_ONLY, connect_timeout: 0.5s, load_assignment: {
+  cluster_name: app_local, endpoints: [
   { lb_endpoints: [ { endpoint: { address: { socket_address: { address: localhost, port_value: 9090 } } } } ] } ] } }`,
-		"app_behind": `{ name: app_behind, connect_timeout: 0.5s, lb_policy: CLUSTER_PROVIDED, cluster_type: { name: envoy.clusters.aggregate, typed_config: {
-  "@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [ app ] } } }`,
+		"app_behind": `{ name: app_behind, connect_timeout: 0.5s, lb_policy: CLUSTER_PROVIDED, cluster_type: {
+  name: envoy.clusters.aggregate, typed_config: {
+  $ext.clusters.aggregate.v3.ClusterConfig, clusters: [ app ] } } }`,
 		"gone": `{ name: gone, type: STATIC, connect_timeout: 0.1s, load_assignment: { cluster_name: gone, endpoints: [
   { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9009 } } } } ] } ] },
   typed_extension_protocol_options: { envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {
-    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: { http2_protocol_options: {} } } } }`,
+    $ext.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: { http2_protocol_options: {} } } } }`,
 		"to_inner": `{ name: to_inner, type: STATIC, connect_timeout: 0.5s, load_assignment: { cluster_name: to_inner, endpoints: [
   { lb_endpoints: [ { endpoint: { address: { envoy_internal_address: { server_listener_name: inner } } } } ] } ] } }`,
 	}
 }
 
 const internalListenerExtension = `{ name: envoy.bootstrap.internal_listener, typed_config: {
-  "@type": type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener } }`
+  $ext.bootstrap.internal_listener.v3.InternalListener } }`
 
 // guardPorts are the ports of the shipped file and those that mutants add.
 func guardPorts() []string { return []string{"8080", "8081", "8082", "9009"} }
 
 func startLintGuard(t *testing.T) *lintGuard {
 	t.Helper()
-	g := &lintGuard{t: t, issuers: startIssuers(t), application: startApplication(t), config: writeFile(t, "jwtgate.yaml", twoIssuers), dir: t.TempDir()}
+	g := &lintGuard{
+		t: t, issuers: startIssuers(t), application: startApplication(t),
+		config: writeFile(t, "jwtgate.yaml", twoIssuers), dir: t.TempDir(),
+	}
 	g.gate = startServe(t, freeAddress(t), freeAddress(t), []string{"--config", g.config}, g.issuers.environment())
 	g.gate.waitServing(t)
 	g.gate.waitReady(t)
@@ -152,7 +157,7 @@ func listenersIn(root *yaml.Node) []*yaml.Node {
 // resourcesFile is the listeners of a bootstrap as Envoy takes them from a file.
 func resourcesFile(t *testing.T, root *yaml.Node) string {
 	t.Helper()
-	const kind = `"@type": type.googleapis.com/envoy.config.listener.v3.Listener`
+	const kind = `$envoy.config.listener.v3.Listener`
 	root = cloneTree(root)
 	for _, listener := range listenersIn(root) {
 		listener.Content = append(node(t, kind).Content, listener.Content...)

@@ -48,7 +48,8 @@ func messageForms() []operator {
 				return false
 			}
 			url := dig(s.node, "@type")
-			setField(s.node, "@type", text(m.pick("type.googleapis.com/", "type.googleapis.com/", "example.com/", "/")+url.Value[strings.LastIndexByte(url.Value, '/')+1:]))
+			prefix := m.pick("type.googleapis.com/", "type.googleapis.com/", "example.com/", "/")
+			setField(s.node, "@type", text(prefix+url.Value[strings.LastIndexByte(url.Value, '/')+1:]))
 			if m.flip() { // the last key in place of the first
 				value := fieldOf(s.node, "@type")
 				dropField(s.node, "@type")
@@ -155,8 +156,8 @@ func (m *mutation) lone(most int) bool {
 		p.set(resolved(p.value()).Content[0])
 		done = true
 	}
-	if static := dig(m.root, "static_resources"); most > 1 && m.flip() && m.listeners() != nil && m.listeners().Kind == yaml.SequenceNode && len(m.listeners().Content) == 1 {
-		setField(static, "listeners", m.listeners().Content[0])
+	if all := m.listeners(); most > 1 && m.flip() && all != nil && all.Kind == yaml.SequenceNode && len(all.Content) == 1 {
+		setField(dig(m.root, "static_resources"), "listeners", all.Content[0])
 	}
 	return done
 }
@@ -225,7 +226,8 @@ func (m *mutation) typedStruct() bool {
 	value := cloneTree(s.node)
 	url := dig(value, "@type")
 	dropField(value, "@type")
-	wrapped := m.node(`{ "@type": type.googleapis.com/%s, type_url: %s }`, m.pick("xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"), url.Value)
+	wrapped := m.node(`{ "@type": type.googleapis.com/%s,
+  type_url: %s }`, m.pick("xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"), url.Value)
 	if m.flip() {
 		wrapped = m.node(`{ "@type": type.googleapis.com/xds.type.v3.TypedStruct, typeUrl: %s }`, url.Value)
 	}

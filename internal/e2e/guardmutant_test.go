@@ -43,8 +43,8 @@ type mutation struct {
 
 // operators are all of them.
 func operators() []operator {
-	return slices.Concat(listenerHoles(), chainHoles(), managerHoles(), filterHoles(), wrapperHoles(), authzHoles(), routeHoles(), perRouteHoles(),
-		messageForms(), textForms())
+	return slices.Concat(listenerHoles(), chainHoles(), managerHoles(), filterHoles(), wrapperHoles(), authzHoles(), routeHoles(),
+		perRouteHoles(), messageForms(), textForms())
 }
 
 // grow makes a mutant by operators. A step whose operator is empty is left out; the other steps stay as they are.
@@ -115,7 +115,12 @@ func (m *mutant) text(t *testing.T) string {
 
 // String is what replays the mutant.
 func (m *mutant) String() string {
-	return fmt.Sprintf("seed=%d operators=%s", m.seed, strings.Join(slices.DeleteFunc(slices.Clone(m.operators), func(s string) bool { return s == "" }), "+"))
+	return fmt.Sprintf("seed=%d operators=%s", m.seed, m.kind())
+}
+
+// kind is the operators that the mutant has.
+func (m *mutant) kind() string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(m.operators), func(s string) bool { return s == "" }), "+")
 }
 
 // pick chooses one of some texts.
@@ -209,7 +214,7 @@ func (m *mutation) proxyChain() *yaml.Node {
 		}
 	}
 	return m.node(`filters: [ { name: envoy.filters.network.tcp_proxy, typed_config: {
-  "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: bytes, %s } } ]`, to)
+  $net.tcp_proxy.v3.TcpProxy, stat_prefix: bytes, %s } } ]`, to)
 }
 
 // listener adds a listener on a further port with this chain, and reports whether there was one.

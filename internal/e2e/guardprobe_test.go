@@ -17,7 +17,7 @@ import (
 )
 
 // probeTimeout bounds one request: the application that is reached has the request at once.
-const probeTimeout = 2 * time.Second
+const probeTimeout = 1 * time.Second
 
 // probe is a request without a token. Over HTTP/2 it is sent with prior knowledge.
 type probe struct {
@@ -56,11 +56,14 @@ func probes(root *yaml.Node) []probe {
 		{call: call{line: "GET " + openPath + openQuery, headers: []string{openHost, openHeader, openCookie}}},
 		{call: call{line: "POST " + openPath, headers: []string{"content-length: 2"}, body: "{}"}},
 		{call: call{line: "OPTIONS /", headers: []string{"origin: http://localhost:3000", "access-control-request-method: GET"}}},
-		{call: call{line: "GET /", headers: []string{"x-forwarded-for: 127.0.0.1", "x-forwarded-proto: https", "x-envoy-internal: true", "x-cluster: app"}}},
+		{call: call{line: "GET /", headers: []string{
+			"x-forwarded-for: 127.0.0.1", "x-forwarded-proto: https", "x-envoy-internal: true", "x-cluster: app"}}},
 		{call: call{line: "GET /"}, http2: true},
 		{call: call{line: "GET " + openPath, headers: []string{openHeader}}, http2: true},
-		{call: call{line: "POST /grpc.health.v1.Health/Check", headers: []string{"content-type: application/grpc", "te: trailers"}, body: "\x00\x00\x00\x00\x00"}, http2: true},
-		{call: call{line: "POST /grpc.health.v1.Health/Check", headers: []string{"content-type: application/grpc", openHeader}, body: "\x00\x00\x00\x00\x00"}, http2: true},
+	}
+	for _, header := range []string{"te: trailers", openHeader} {
+		all = append(all, probe{http2: true, call: call{line: "POST /grpc.health.v1.Health/Check",
+			headers: []string{"content-type: application/grpc", header}, body: "\x00\x00\x00\x00\x00"}})
 	}
 	names := namesIn(root)
 	for _, path := range names.paths {
@@ -84,7 +87,8 @@ func probes(root *yaml.Node) []probe {
 			probe{call: call{line: "CONNECT open.example:80", headers: []string{"host: open.example:80", openHeader}}, tunnel: through})
 	}
 	if names.proxied {
-		all = append(all, probe{call: call{line: "GET " + openPath, headers: []string{openHeader}}, before: "PROXY TCP4 127.0.0.1 127.0.0.1 1000 2000\r\n"})
+		all = append(all, probe{before: "PROXY TCP4 127.0.0.1 127.0.0.1 1000 2000\r\n",
+			call: call{line: "GET " + openPath, headers: []string{openHeader}}})
 	}
 	return all
 }

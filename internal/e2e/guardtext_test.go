@@ -1,31 +1,38 @@
 package e2e
 
 import (
-	"strings"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
+// style is an operator that changes half of the nodes that fit.
+func style(name string, fits func(m *mutation, n *yaml.Node) bool, change func(m *mutation, n *yaml.Node)) operator {
+	return operator{name, false, func(m *mutation) bool {
+		found := false
+		if m.listeners() == nil {
+			return false
+		}
+		eachNode(m.listeners(), func(n *yaml.Node) {
+			if fits(m, n) && m.flip() {
+				change(m, n)
+				found = true
+			}
+		})
+		return found
+	}}
+}
+
+// plain takes plain scalars with one of some values.
+func plain(values ...string) func(*mutation, *yaml.Node) bool {
+	return func(_ *mutation, n *yaml.Node) bool {
+		return n.Kind == yaml.ScalarNode && n.Style == 0 && slices.Contains(values, n.Value)
+	}
+}
+
 // textForms write the same values in other forms of YAML or JSON.
 func textForms() []operator {
-	style := func(name string, fits func(m *mutation, n *yaml.Node) bool, change func(m *mutation, n *yaml.Node)) operator {
-		return operator{name, false, func(m *mutation) bool {
-			found := false
-			eachNode(m.listeners(), func(n *yaml.Node) {
-				if fits(m, n) && m.flip() {
-					change(m, n)
-					found = true
-				}
-			})
-			return found
-		}}
-	}
-	plain := func(values ...string) func(*mutation, *yaml.Node) bool {
-		return func(_ *mutation, n *yaml.Node) bool {
-			return n.Kind == yaml.ScalarNode && n.Style == 0 && strings.Contains(" "+strings.Join(values, " ")+" ", " "+n.Value+" ")
-		}
-	}
 	return []operator{
 		{"json", false, func(m *mutation) bool { m.file.json = true; return true }},
 		style("quoted", plain("true", "false", "0", "100", "1000", "8080", "8081"), func(m *mutation, n *yaml.Node) {
@@ -44,7 +51,8 @@ func textForms() []operator {
 		style("numbers", plain("0", "100", "1000", "32768"), func(m *mutation, n *yaml.Node) {
 			n.Value = m.pick(n.Value+".0", "0"+n.Value, "+"+n.Value, n.Value+"e0")
 		}),
-		style("flow", func(_ *mutation, n *yaml.Node) bool { return n.Kind != yaml.ScalarNode && n.Kind != yaml.AliasNode }, func(_ *mutation, n *yaml.Node) { n.Style ^= yaml.FlowStyle }),
+		style("flow", func(_ *mutation, n *yaml.Node) bool { return n.Kind != yaml.ScalarNode && n.Kind != yaml.AliasNode },
+			func(_ *mutation, n *yaml.Node) { n.Style ^= yaml.FlowStyle }),
 		{"quoted-keys", false, func(m *mutation) bool {
 			eachNode(m.root, func(n *yaml.Node) {
 				for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {

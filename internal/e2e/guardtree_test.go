@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,8 +175,12 @@ func fieldOf(n *yaml.Node, name string) *yaml.Node {
 	return nil
 }
 
-// setField sets a mapping's field. The new value is at the end if the field is new.
+// setField sets a mapping's field. The new value is at the end if the field is new. Nothing happens if another operator has removed
+// the mapping.
 func setField(n *yaml.Node, name string, value *yaml.Node) {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return
+	}
 	if i := keyIndex(n, name); i >= 0 {
 		n.Content[i+1] = value
 		return
@@ -210,8 +215,14 @@ func camelName(name string) string {
 	return strings.Join(words, "")
 }
 
-// node reads a snippet of YAML; verbs are those of fmt.
+// node reads a snippet of YAML; verbs are those of fmt. $http.NAME is the "@type" of an HTTP filter's message, $net.NAME that of a
+// network filter's, $ext.NAME of another extension's, and $envoy.NAME of any other message.
 func node(t *testing.T, format string, args ...any) *yaml.Node {
 	t.Helper()
-	return parseTree(t, fmt.Sprintf(format, args...))
+	snippet := regexp.MustCompile(`\$(http|net|ext|envoy)\.`).ReplaceAllStringFunc(fmt.Sprintf(format, args...), func(short string) string {
+		return `"@type": type.googleapis.com/envoy.` + map[string]string{
+			"$http.": "extensions.filters.http.", "$net.": "extensions.filters.network.", "$ext.": "extensions.",
+		}[short]
+	})
+	return parseTree(t, snippet)
 }

@@ -95,10 +95,9 @@ func (g *lintGuard) judge(t *testing.T, c *tally, r trial) {
 	if least == nil {
 		return
 	}
-	names := slices.DeleteFunc(slices.Clone(least.operators), func(s string) bool { return s == "" })
-	kind := strings.Join(names, "+")
+	kind := least.kind()
 	switch seen, again := c.kinds[kind]; {
-	case slices.ContainsFunc(names, func(name string) bool { return slices.Contains(scripts(), name) }):
+	case slices.ContainsFunc(least.operators, func(name string) bool { return slices.Contains(scripts(), name) }):
 		return
 	case again:
 		t.Errorf("missed: %s, as with %s", kind, seen)
@@ -114,7 +113,8 @@ func (g *lintGuard) judge(t *testing.T, c *tally, r trial) {
 		}
 		c.dir = dir
 	}
-	t.Errorf("missed: a request without a token reaches the application, and lint-envoy exits with %d for the file, %d for Envoy's dump\n  seed %d, operators %s (all: %s)\n  request %s\n  file %s",
+	t.Errorf("missed: a request without a token reaches the application, and lint-envoy exits with %d for the file, %d for Envoy's dump\n"+
+		"  seed %d, operators %s (all: %s)\n  request %s\n  file %s",
 		least.code, least.dump, r.seed, kind, strings.Join(r.operators, "+"), least.reached[0], least.save(t, c.dir))
 }
 
@@ -130,7 +130,8 @@ func (c *tally) report(t *testing.T, took time.Duration) {
 			t.Errorf("the operator %s: Envoy accepted %d of its %d mutants; expected 2 or more", o.name, row[2], row[1])
 		}
 	}
-	t.Logf("%s%d mutants in %v: %v; %d let a request through, of which lint-envoy found %d, could not read %d, and found only other faults in %d; %d kinds missed",
+	t.Logf("%s%d mutants in %v: %v; %d let a request through, of which lint-envoy found %d, could not read %d, "+
+		"and found only other faults in %d; %d kinds missed",
 		table.String(), c.ran, took.Round(time.Second), c.outcomes, c.reached, c.found, c.unread, c.masked, len(c.kinds))
 	if least := c.ran / 2; c.outcomes[accepted] < least {
 		t.Errorf("Envoy accepted %d mutants of %d; expected %d or more", c.outcomes[accepted], c.ran, least)
