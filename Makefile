@@ -2,7 +2,7 @@
 # what else is needed is put into .tools/ by the commands themselves.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e test-providers test-apps soak test-deploy release release-files release-check scale fuzz mutate bench bench-check check tools clean
+.PHONY: help demo build test race e2e test-lint test-providers test-apps soak test-deploy release release-files release-check scale fuzz mutate bench bench-check check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -42,6 +42,13 @@ race: tools ## every test under the race detector; needs a C compiler
 
 e2e: tools ## only the end-to-end tests
 	go test -shuffle=on -timeout 20m $(TESTFLAGS) ./internal/e2e
+
+# Each mutant of the shipped Envoy file replaces the listeners of one running
+# Envoy. LINT_MUTANTS=5000 for more, LINT_SEED=7 to begin elsewhere.
+LINT_MUTANTS ?= 600
+LINT_SEED ?= 0
+test-lint: tools ## does lint-envoy find each mutant of the Envoy file that lets a request through? (LINT_MUTANTS=5000 for more)
+	LINT_MUTANTS=$(LINT_MUTANTS) LINT_SEED=$(LINT_SEED) go test -tags lintguard -count=1 -timeout 30m -run '^TestLintGuard$$' $(TESTFLAGS) ./internal/e2e
 
 test-providers: ## the gate before a real identity provider, Keycloak; needs Maven and a JDK 17 or later
 	@$(call provide,envoy moto promtool keycloak)
@@ -123,8 +130,8 @@ scale: ## how a fleet behaves, from 1 to 1,000 replicas: the tables of docs/scal
 check: ## gofmt, vet, staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
 		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
-	go vet -tags providers,apps,soak,deploy,release,scale ./...
-	go tool staticcheck -tags providers,apps,soak,deploy,release,scale ./...
+	go vet -tags providers,apps,soak,deploy,release,scale,lintguard ./...
+	go tool staticcheck -tags providers,apps,soak,deploy,release,scale,lintguard ./...
 
 tools: ## put the pinned Envoy, Cognito emulator and promtool into .tools/
 	@$(call provide,envoy moto promtool)

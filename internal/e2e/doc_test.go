@@ -14,5 +14,6 @@
 //
 // The build tag providers adds the tests with a real identity provider, which
 // take a JDK and a minute: `make test-providers` runs them. The tag soak adds
-// the one that lasts: `make soak`.
+// the one that lasts: `make soak`. The tag lintguard adds the one that runs many
+// mutants of the shipped Envoy file: `make test-lint`.
 package e2e

@@ -117,6 +117,7 @@ func filterHoles() []operator {
 		{"lua-before", true, (*mutation).mutateLuaBefore},
 		{"lua-calls", true, (*mutation).mutateLuaCalls},
 		{"lua-reroutes", true, (*mutation).mutateLuaReroutes},
+		{"decoy-filters", true, (*mutation).mutateDecoyFilters},
 		{"noise-before", true, (*mutation).mutateNoiseBefore},
 		{"ext-authz-renamed-type", true, (*mutation).mutateExtAuthzRenamedType},
 	}
@@ -230,5 +231,28 @@ func (m *mutation) mutateExtAuthzRenamedType() bool {
 		`{ $http.rbac.v3.RBAC, shadow_rules: { action: DENY, policies: { jwtgate: { permissions: [ { any: true } ], principals: [ {
   any: true } ] } } } }`,
 		`{ $http.ext_proc.v3.ExternalProcessor, failure_mode_allow: true, grpc_service: { envoy_grpc: { cluster_name: jwtgate } } }`)))
+	return true
+}
+
+// mutateDecoyFilters: the list that Envoy reads has no ext_authz; beside it stands one that has, which Envoy does not read.
+func (m *mutation) mutateDecoyFilters() bool {
+	if authzAt(m.filters()) < 0 {
+		return false
+	}
+	decoy := cloneTree(m.filters())
+	key := text("http_filters")
+	m.dropAuthz()
+	manager := m.manager()
+	if m.flip() {
+		key.Tag = "!ignore"
+		if m.flip() {
+			key.Value = "httpFilters"
+		}
+		if m.flip() {
+			manager.Content = append(manager.Content, key, decoy)
+			return true
+		}
+	}
+	manager.Content = append([]*yaml.Node{key, decoy}, manager.Content...)
 	return true
 }

@@ -67,43 +67,6 @@ func grow(t *testing.T, seed uint64, names []string) (m *mutant, applied []bool)
 	return m, applied
 }
 
-// choose picks the operators for a seed. Seeds in sequence begin with each operator in turn; what else is chosen is random: holes
-// in another form find what a reader misses, and two holes what one hides.
-func choose(seed uint64) []string {
-	rng := rand.New(rand.NewPCG(seed, 1<<32))
-	var holes, forms []string
-	for _, o := range operators() {
-		if o.hole {
-			holes = append(holes, o.name)
-		} else {
-			forms = append(forms, o.name)
-		}
-	}
-	all := slices.Concat(holes, forms)
-	first := all[int(seed)%len(all)]
-	pick := func(from []string) string { return from[rng.IntN(len(from))] }
-	isHole := slices.Contains(holes, first)
-	names := []string{first}
-	switch r := rng.IntN(10); {
-	case r < 3 && isHole: // by itself
-	case !isHole:
-		names = []string{pick(holes), first}
-		if r < 3 {
-			names = []string{first, pick(forms)}
-		}
-		if r > 7 {
-			names = append(names, pick(forms))
-		}
-	case r < 6:
-		names = append(names, pick(forms))
-	case r < 8:
-		names = append(names, pick(forms), pick(forms))
-	default:
-		names = append(names, pick(holes), pick(forms))
-	}
-	return names
-}
-
 // text is the mutant as the file that lint-envoy reads.
 func (m *mutant) text(t *testing.T) string {
 	t.Helper()

@@ -78,6 +78,9 @@ func TestLintGuard(t *testing.T) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			r := g.try(t, uint64(seed), choose(uint64(seed)))
 			c.add(r)
+			if r.outcome == crashed {
+				t.Logf("it ends Envoy: %v", r.mutant)
+			}
 			if r.missed() || r.beside() {
 				g.judge(t, c, r)
 			}
