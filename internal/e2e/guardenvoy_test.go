@@ -126,6 +126,7 @@ func (g *lintGuard) withoutListeners(t *testing.T) string {
 	}
 	setField(root, "bootstrap_extensions", sequence(node(t, internalListenerExtension)))
 	setField(dig(root, "layered_runtime", "layers", 0, "static_layer"), "guard.none", text("0"))
+	setField(dig(root, "layered_runtime", "layers", 0, "static_layer"), "guard.off", text("false"))
 	setField(root, "node", node(t, "{ id: guard, cluster: guard }"))
 	setField(root, "dynamic_resources", node(t, "lds_config: { resource_api_version: V3, path_config_source: { path: %q } }", g.ldsFile()))
 	return dumpTree(t, root)

@@ -22,6 +22,9 @@ func listenerHoles() []operator {
 			setField(l, "name", text(m.pick("virtualOutbound", "admin", "jwtgate", "virtualInbound")))
 		})},
 		{"second-listener-discovery", true, (*mutation).mutateSecondListenerDiscovery},
+		{"second-listener-pipe", true, openListener(func(m *mutation, l *yaml.Node) {
+			setField(l, "address", m.node(`pipe: { path: "@jwtgate-guard-9009" }`))
+		})},
 		{"second-listener-bytes", true, func(m *mutation) bool { return m.listener("bytes", "8081", m.proxyChain()) != nil }},
 		{"second-listener-bytes-by-state", true, (*mutation).mutateSecondListenerBytesByState},
 		{"second-listener-bytes-outbound", true, (*mutation).mutateSecondListenerBytesOutbound},

@@ -117,6 +117,8 @@ func filterHoles() []operator {
 		{"lua-before", true, (*mutation).mutateLuaBefore},
 		{"lua-calls", true, (*mutation).mutateLuaCalls},
 		{"lua-reroutes", true, (*mutation).mutateLuaReroutes},
+		{"mcp-router", true, (*mutation).mutateMCPRouter},
+		{"filter-optional", true, (*mutation).mutateFilterOptional},
 		{"decoy-filters", true, (*mutation).mutateDecoyFilters},
 		{"noise-before", true, (*mutation).mutateNoiseBefore},
 		{"ext-authz-renamed-type", true, (*mutation).mutateExtAuthzRenamedType},
@@ -254,5 +256,35 @@ func (m *mutation) mutateDecoyFilters() bool {
 		}
 	}
 	manager.Content = append([]*yaml.Node{key, decoy}, manager.Content...)
+	return true
+}
+
+// mutateFilterOptional: ext_authz has a type that Envoy does not know, and Envoy leaves out an optional filter that it does not know.
+func (m *mutation) mutateFilterOptional() bool {
+	entry := m.authz()
+	if entry == nil {
+		return false
+	}
+	config := m.authzConfig()
+	dropField(config, "@type")
+	wrapped := m.node(`{ "@type": type.googleapis.com/xds.type.v3.TypedStruct, type_url: type.googleapis.com/%s }`, m.pick(
+		"envoy.extensions.filters.http.ext_authz.v4.ExtAuthz", "envoy.config.filter.http.ext_authz.v2.ExtAuthz", "example.http.ExtAuthz"))
+	setField(wrapped, "value", config)
+	setField(entry, "typed_config", wrapped)
+	setField(entry, "is_optional", text("true"))
+	setField(entry, "name", text(m.pick("envoy.filters.http.ext_authz", "jwtgate")))
+	return true
+}
+
+// mutateMCPRouter: the last filter is another one than the router, and forwards by itself. The routes forward nothing, or what they did.
+func (m *mutation) mutateMCPRouter() bool {
+	if m.manager() == nil || m.host() == nil {
+		return false
+	}
+	setField(m.manager(), "http_filters", m.node(`[ { name: mcp, typed_config: { $http.mcp.v3.Mcp } }, { name: mcp_router, typed_config: {
+  $http.mcp_router.v3.McpRouter, servers: [ { name: app, mcp_cluster: { cluster: app, path: /mcp } } ] } } ]`))
+	if m.flip() {
+		setField(m.host(), "routes", m.node(`[ { match: { prefix: "/" }, direct_response: { status: 200 } } ]`))
+	}
 	return true
 }

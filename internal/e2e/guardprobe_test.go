@@ -86,6 +86,12 @@ func probes(root *yaml.Node) []probe {
 		all = append(all, probe{call: call{line: "CONNECT 127.0.0.1:9090"}, tunnel: through},
 			probe{call: call{line: "CONNECT open.example:80", headers: []string{"host: open.example:80", openHeader}}, tunnel: through})
 	}
+	if names.tools {
+		body := `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},` +
+			`"clientInfo":{"name":"probe","version":"1"}}}`
+		all = append(all, probe{call: call{line: "POST /mcp", body: body, headers: []string{"content-type: application/json",
+			"accept: application/json, text/event-stream", fmt.Sprintf("content-length: %d", len(body))}}})
+	}
 	if names.proxied {
 		all = append(all, probe{before: "PROXY TCP4 127.0.0.1 127.0.0.1 1000 2000\r\n",
 			call: call{line: "GET " + openPath, headers: []string{openHeader}}})
@@ -97,6 +103,7 @@ func probes(root *yaml.Node) []probe {
 type named struct {
 	paths, hosts, upgrades []string
 	connects, proxied      bool
+	tools                  bool // it routes the Model Context Protocol
 }
 
 func namesIn(root *yaml.Node) named {
@@ -125,6 +132,7 @@ func namesIn(root *yaml.Node) named {
 			case "connect_matcher", "connectMatcher", "connect_config", "connectConfig":
 				found.connects = true
 			case "@type":
+				found.tools = found.tools || strings.HasSuffix(value.Value, ".McpRouter")
 				found.proxied = found.proxied || strings.HasSuffix(value.Value, ".ProxyProtocol")
 			}
 			found.connects = found.connects || strings.EqualFold(value.Value, "CONNECT")

@@ -11,6 +11,7 @@ func authzHoles() []operator {
 	return []operator{
 		{"filter-enabled-none", true, (*mutation).mutateFilterEnabledNone},
 		{"filter-enabled-runtime", true, (*mutation).mutateFilterEnabledRuntime},
+		{"deny-at-disable-runtime", true, (*mutation).mutateDenyAtDisableRuntime},
 		{"filter-enabled-metadata", true, (*mutation).mutateFilterEnabledMetadata},
 		{"deny-at-disable", true, (*mutation).mutateDenyAtDisable},
 		{"shadow", true, func(m *mutation) bool { return m.setAuthz("shadow_mode", "true") }},
@@ -344,4 +345,13 @@ func (m *mutation) mutateAsksAnother() bool {
 			"grpc_service: { envoy_grpc: { cluster_name: gone } }",
 			"http_service: { server_uri: { uri: http://a, cluster: app, timeout: 1s } }",
 			"http_service: { server_uri: { uri: http://a, cluster: app, timeout: 1s } }, disable_request_body_buffering: true")))
+}
+
+// mutateDenyAtDisableRuntime: the runtime of the file says no to both.
+func (m *mutation) mutateDenyAtDisableRuntime() bool {
+	if !m.mutateFilterEnabledRuntime() {
+		return false
+	}
+	setField(dig(m.root, "layered_runtime", "layers", 0, "static_layer"), "guard.off", text("false"))
+	return m.setAuthz("deny_at_disable", "{ runtime_key: guard.off, default_value: true }")
 }
