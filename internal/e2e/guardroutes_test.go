@@ -162,7 +162,7 @@ func (m *mutation) mutateFilterEnabledMetadata() bool {
 
 func (m *mutation) mutateDenyAtDisable() bool {
 	return m.setAuthz("filter_enabled", "{ default_value: { numerator: 0 } }", "deny_at_disable", m.pick(
-		"{ default_value: false, runtime_key: a }", "{ runtime_key: a }", "{ default_value: false, runtime_key: true }"))
+		"{ default_value: false, runtime_key: a }", "{ default_value: no, runtime_key: a.b }"))
 }
 
 func (m *mutation) mutateAllowWhenGone() bool {

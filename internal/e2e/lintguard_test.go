@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // The lint guard: one Envoy takes one mutant of the shipped file after another. If a request without a token reaches the application
@@ -31,19 +33,32 @@ func (g *lintGuard) try(t *testing.T, seed uint64, names []string) trial {
 	t.Helper()
 	r := trial{}
 	r.mutant, r.applied = grow(t, seed, names)
-	r.outcome = g.apply(t, r.root)
-	if r.outcome != accepted {
-		return r
-	}
-	r.reached = g.reached(t, r.root)
-	if g.revive() {
-		r.outcome = crashed
-	}
+	r.outcome, r.reached = g.run(t, r.root)
 	if len(r.reached) > 0 {
 		r.code, r.found = g.lint(t, r.text(t))
 		r.dump, _ = g.lint(t, g.runs(t))
 	}
 	return r
+}
+
+// run lets Envoy take a file, and returns the requests that reached the application. Envoy 1.40 ends now and then while it replaces a
+// listener that still has connections, so a file that Envoy ends with is tried once more.
+func (g *lintGuard) run(t *testing.T, root *yaml.Node) (outcome, []string) {
+	t.Helper()
+	for range 2 {
+		got := g.apply(t, root)
+		if got == accepted {
+			reached := g.reached(t, root)
+			if !g.revive() {
+				return accepted, reached
+			}
+			got = crashed
+		}
+		if got != crashed {
+			return got, nil
+		}
+	}
+	return crashed, nil
 }
 
 // runs is what Envoy says that it runs, with the shipped file's ports.
@@ -122,10 +137,10 @@ func TestLintGuardFiles(t *testing.T) {
 func (g *lintGuard) fixture(t *testing.T, file string) {
 	t.Helper()
 	root := parseTree(t, file)
-	if got := g.apply(t, root); got != accepted {
+	got, reached := g.run(t, root)
+	if got != accepted {
 		t.Fatalf("Envoy's verdict on the file: got %v; expected accepted", got)
 	}
-	reached := g.reached(t, root)
 	if len(reached) == 0 {
 		t.Error("no request without a token reaches the application; the file shows nothing")
 	}
