@@ -269,7 +269,7 @@ func (m *mutation) duplicateKey() bool {
 	return true
 }
 
-// copied puts a copy of a message, or an alias of it, where another of its type can stand.
+// copied puts a copy of a message, or an alias of it, into a field or a list of the same type.
 func (m *mutation) copied(alias bool) bool {
 	all := sites(m.t, m.root)
 	from := m.site(nil)

@@ -102,7 +102,7 @@ func chainHoles() []operator {
 	}
 }
 
-// secondChain puts a chain that loopback takes beside the one that is there.
+// secondChain adds a filter chain that matches connections from loopback.
 func (m *mutation) secondChain(chain *yaml.Node) bool {
 	if chain == nil {
 		return false

@@ -236,7 +236,7 @@ func (m *mutation) mutateExtAuthzRenamedType() bool {
 	return true
 }
 
-// mutateDecoyFilters: the list that Envoy reads has no ext_authz; beside it stands one that has, which Envoy does not read.
+// mutateDecoyFilters: the list that Envoy reads has no ext_authz; Envoy ignores a second list, which has ext_authz.
 func (m *mutation) mutateDecoyFilters() bool {
 	if authzAt(m.filters()) < 0 {
 		return false

@@ -141,7 +141,7 @@ func namesIn(root *yaml.Node) named {
 	return found
 }
 
-// mark is the header by which the application's requests are told apart.
+// mark is a header of each probe. It names the file that the probe was sent for.
 func (g *lintGuard) mark() string { return fmt.Sprintf("x-probe: %d", g.applied) }
 
 // reached sends every probe of a file to every address that Envoy listens on, and returns those of the requests that reached the

@@ -124,7 +124,7 @@ func (m *mutation) routeAction(route *yaml.Node) *yaml.Node {
 	return action
 }
 
-// perRouteHoles switch ext_authz off, or ask another, at each level where that can stand.
+// perRouteHoles switch ext_authz off, or ask another, at each level of the routes.
 func perRouteHoles() []operator {
 	return []operator{
 		{"off-route", true, func(m *mutation) bool { return m.offAt("route") }},

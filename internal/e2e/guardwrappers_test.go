@@ -127,7 +127,7 @@ func (m *mutation) mutateMatchDelegateRoute() bool {
 	return true
 }
 
-// mutateCompositeLegacy: a matcher beside the filter chooses.
+// mutateCompositeLegacy: a matcher outside the composite filter chooses the filter.
 func (m *mutation) mutateCompositeLegacy() bool {
 	entry := m.authz()
 	if entry == nil {

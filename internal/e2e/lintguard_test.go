@@ -133,7 +133,7 @@ func TestLintGuardFiles(t *testing.T) {
 	}
 }
 
-// fixture holds lint-envoy to a file that lets a request through.
+// fixture fails the test unless a file lets a request through and lint-envoy finds that.
 func (g *lintGuard) fixture(t *testing.T, file string) {
 	t.Helper()
 	root := parseTree(t, file)

@@ -50,8 +50,8 @@ func choose(seed uint64) []string {
 	return names
 }
 
-// beside reports whether lint-envoy found only what is beside the hole, as far as its ids say.
-func (r trial) beside() bool {
+// masked reports whether, by the ids, lint-envoy found only other faults and not the hole.
+func (r trial) masked() bool {
 	if len(r.reached) == 0 || r.code != 1 {
 		return false
 	}

@@ -40,7 +40,7 @@ func (c *tally) add(r trial) {
 	c.reached += count(len(r.reached) > 0)
 	c.found += count(len(r.reached) > 0 && r.code == 1)
 	c.unread += count(len(r.reached) > 0 && r.code > 1)
-	c.masked += count(r.beside())
+	c.masked += count(r.masked())
 }
 
 func count(yes bool) int {
@@ -81,7 +81,7 @@ func TestLintGuard(t *testing.T) {
 			if r.outcome == crashed {
 				t.Logf("it ends Envoy: %v", r.mutant)
 			}
-			if r.missed() || r.beside() {
+			if r.missed() || r.masked() {
 				g.judge(t, c, r)
 			}
 		})
@@ -110,7 +110,7 @@ func (g *lintGuard) judge(t *testing.T, c *tally, r trial) {
 	}
 	c.kinds[kind] = t.Name()
 	if c.dir == "" {
-		dir, err := os.MkdirTemp("", "lintguard-") // it stays for whoever looks into the failure
+		dir, err := os.MkdirTemp("", "lintguard-") // not removed, so that the failure can be examined
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func (g *lintGuard) judge(t *testing.T, c *tally, r trial) {
 		least.code, least.dump, r.seed, kind, strings.Join(r.operators, "+"), least.reached[0], least.save(t, c.dir))
 }
 
-// report prints the figures, and holds the mutants to being of use.
+// report prints the figures, and fails the test if Envoy accepted too few mutants.
 func (c *tally) report(t *testing.T, took time.Duration) {
 	t.Helper()
 	var table strings.Builder
