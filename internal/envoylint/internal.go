@@ -32,7 +32,7 @@ func (l *linter) toApplication(h hop) bool {
 // asksItself reports whether all that comes into a listener is HTTP and asked about.
 func (l *linter) asksItself(listener *value) bool {
 	managers := l.managers[listener]
-	return len(managers) > 0 && len(bytesTo(listener)) == 0 && !slices.ContainsFunc(managers, func(m *manager) bool {
+	return len(managers) > 0 && len(l.bytesFrom(listener)) == 0 && !slices.ContainsFunc(managers, func(m *manager) bool {
 		return slices.ContainsFunc(m.chains, func(c *chain) bool { return len(c.gate) == 0 })
 	})
 }
@@ -49,7 +49,7 @@ func (l *linter) behindOthers(listener *value) bool {
 	}
 	byHTTP := false
 	for _, other := range l.listeners {
-		if slices.ContainsFunc(bytesTo(other), func(to *value) bool { return leadsHere(to.text) }) {
+		if slices.ContainsFunc(l.bytesFrom(other), func(to destination) bool { return leadsHere(to.cluster) }) {
 			return false
 		}
 		for _, m := range l.managers[other] {
@@ -59,31 +59,23 @@ func (l *linter) behindOthers(listener *value) bool {
 	return byHTTP
 }
 
-// bytesTo are the names of clusters to which a listener forwards what it does not
-// read as HTTP.
-func bytesTo(listener *value) []*value {
-	var all []*value
-	listener.walk(func(v *value) bool {
-		if v.namesCluster() {
-			all = append(all, v)
-		}
-		return !v.isMessage(managerType) && !v.isMessage(accessLogType)
-	})
-	return all
-}
-
 // destinations are the clusters outside of the file's own listeners that a cluster
-// leads to: by bytes, and where http is set also by routes.
+// leads to: by bytes, and where http is set also by routes. A cluster that is made
+// of others leads to those.
 func (l *linter) destinations(cluster string, http bool, visited []string) []string {
 	listeners, ok := l.inside(cluster)
-	if !ok || slices.Contains(visited, cluster) {
+	parts := l.partsOfCluster(cluster)
+	if !ok && len(parts) == 0 || slices.Contains(visited, cluster) {
 		return []string{cluster}
 	}
 	visited = append(visited, cluster)
 	var all []string
+	for _, part := range parts {
+		all = append(all, l.destinations(part, http, visited)...)
+	}
 	for _, listener := range listeners {
-		for _, to := range bytesTo(listener) {
-			all = append(all, l.destinations(to.text, http, visited)...)
+		for _, to := range l.bytesFrom(listener) {
+			all = append(all, l.destinations(to.cluster, http, visited)...)
 		}
 		if !http {
 			continue
@@ -95,4 +87,22 @@ func (l *linter) destinations(cluster string, http bool, visited []string) []str
 		}
 	}
 	return all
+}
+
+// partsOfCluster are the names of the clusters that an aggregate or a composite
+// cluster is made of.
+func (l *linter) partsOfCluster(name string) []string {
+	cluster, ok := l.clusters[name]
+	if !ok {
+		return nil
+	}
+	var names []string
+	if _, kind := cluster.get("cluster_type", "typed_config").typed(); kind.has("clusters") {
+		kind.get("clusters").scalars(func(text string, at *value) {
+			if at.kind == scalar && at.text == text {
+				names = append(names, text)
+			}
+		})
+	}
+	return names
 }

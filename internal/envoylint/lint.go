@@ -234,44 +234,6 @@ func loopback(host string) bool {
 	return host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.")
 }
 
-// bypasses looks for ways to an application that no request takes.
-func (l *linter) bypasses(listeners []*value, managers []*manager) {
-	applications := map[string]bool{} // :: name or address
-	for _, m := range managers {
-		for _, h := range m.hops() {
-			if h.cluster() == "" || l.isAdmin(h.cluster()) {
-				continue
-			}
-			for _, name := range l.destinations(h.cluster(), true, nil) {
-				applications[name] = true
-				for _, address := range l.addresses(name) {
-					applications[address] = true
-				}
-			}
-		}
-	}
-	reachesOne := func(to *value) bool {
-		for _, name := range l.destinations(to.text, false, nil) {
-			if applications[name] || slices.ContainsFunc(l.addresses(name), func(address string) bool { return applications[address] }) {
-				return true
-			}
-		}
-		return false
-	}
-	for _, listener := range listeners {
-		if listener.get("internal_listener").there() {
-			continue // what leads there is looked at
-		}
-		for _, part := range l.partsOf(listener) {
-			for _, to := range bytesTo(part) {
-				if reachesOne(to) {
-					l.report("tcp-bypass", to, "bytes are forwarded to %s, unchecked", to.text)
-				}
-			}
-		}
-	}
-}
-
 // addresses are those of a cluster's endpoints, each in one form.
 func (l *linter) addresses(name string) []string {
 	var all []string
@@ -289,16 +251,6 @@ func (l *linter) addresses(name string) []string {
 		}
 	}
 	return all
-}
-
-// namesCluster reports whether a value is the name of a cluster that a network
-// filter forwards to.
-func (v *value) namesCluster() bool {
-	if v.kind != scalar || v.field == nil {
-		return false
-	}
-	weighted := v.field.Name() == "name" && v.field.Parent().Name() == "ClusterWeight"
-	return v.field.Name() == "cluster" || weighted
 }
 
 // namesOf are the names of listeners, or where they stand.

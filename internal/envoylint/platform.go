@@ -87,6 +87,7 @@ func istioWays() map[string]Way {
 		"ext-authz-disabled":        {Field: "remove the EnvoyFilter that did that"},
 		"ext-authz-conditional":     {Field: "let the AuthorizationPolicy with action: CUSTOM have one empty rule (rules: [{}]), and give public paths a route with access: public in jwtgate.yaml"},
 		"failure-mode-allow":        {Field: provider + ".failOpen: false"},
+		"tcp-bypass":                {Without: "a sidecar forwards connections to ports that no Service names as they are; a PeerAuthentication and an AuthorizationPolicy of the workload limit who may connect"},
 		"path-not-normalized":       {Field: "meshConfig.pathNormalization.normalization: MERGE_SLASHES, or DECODE_AND_MERGE_SLASHES"},
 		"slashes-not-merged":        {Field: "meshConfig.pathNormalization.normalization: MERGE_SLASHES, or DECODE_AND_MERGE_SLASHES"},
 		"escaped-slashes":           {Field: "meshConfig.pathNormalization.normalization: DECODE_AND_MERGE_SLASHES; jwtgate refuses %2f all the same"},

@@ -73,7 +73,19 @@ func (l *linter) forwards(m *manager) bool {
 	for _, at := range m.unread {
 		l.report("routes-elsewhere", at, "the routes are not in this file")
 	}
-	return len(m.unread) > 0 || slices.ContainsFunc(m.hops(), l.toApplication)
+	return len(m.unread) > 0 || m.ownEnd() || slices.ContainsFunc(m.hops(), l.toApplication)
+}
+
+// ownEnd reports whether a chain ends with another filter than the router, which may
+// forward requests by itself.
+func (m *manager) ownEnd() bool {
+	return slices.ContainsFunc(m.chains, func(c *chain) bool {
+		if len(c.filters) == 0 {
+			return false
+		}
+		last := c.filters[len(c.filters)-1]
+		return !last.is(routerType) && (last.kind != "" || last.absent) // Envoy does not start with one without a type
+	})
 }
 
 // isAdmin reports whether a cluster is Envoy's own admin interface.

@@ -106,7 +106,7 @@ func askedRules() []Rule {
 			Why:  "it answers requests that the gate was never asked about, with what others were allowed to read",
 			Mend: "put it behind ext_authz"},
 		{ID: "tcp-bypass", Opens: Hole,
-			What: "a TCP proxy, another network filter or a CONNECT tunnel forwards to a cluster that requests are checked for elsewhere",
+			What: "a TCP proxy, another network filter or a CONNECT tunnel forwards to a cluster that requests are checked for elsewhere, or to an address that the client chooses",
 			Why:  "whoever connects there writes his own identity headers",
 			Mend: "remove the filter chain, or put an HTTP connection manager with ext_authz in its place"},
 		{ID: "routes-elsewhere", Opens: Hole,

@@ -292,6 +292,7 @@ const (
 	extensionType    protoreflect.FullName = "envoy.config.core.v3.TypedExtensionConfig"
 	managerType      protoreflect.FullName = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 	tlsType          protoreflect.FullName = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+	filterStateType  protoreflect.FullName = "envoy.extensions.filters.common.set_filter_state.v3.FilterStateValue"
 	networkFilter    protoreflect.FullName = "envoy.config.listener.v3.Filter"
 	extAuthzType     protoreflect.FullName = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 	routerType       protoreflect.FullName = "envoy.extensions.filters.http.router.v3.Router"

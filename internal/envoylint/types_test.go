@@ -39,6 +39,11 @@ func open(chains, filters, hosts, routes string) string {
 			` }, http_filters: `+routerOnly+` } }`)+` }`) + " }"
 }
 
+// tcpTo is a listener that forwards bytes to a cluster.
+func tcpTo(cluster string) string {
+	return `{ name: tcp, filter_chains: { filters: { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: ` + cluster + ` } } } }`
+}
+
 // TestEveryWayIsSeen: whatever form a way around the gate has, it is found.
 func TestEveryWayIsSeen(t *testing.T) {
 	const one, many = "X", "[ X ]"
@@ -116,6 +121,17 @@ func TestEveryWayIsSeen(t *testing.T) {
 		{name: "a network filter that is fetched, and runs another until then", edits: second(`{ name: n, filter_chains: { filters: { name: n, config_discovery: { config_source: { ads: {} }, type_urls: [ a ], default_config: { "@type": ` + hcmType + `, normalize_path: true, merge_slashes: true,
       path_with_escaped_slashes_action: REJECT_REQUEST, use_remote_address: true, request_headers_timeout: 10s, common_http_protocol_options: { headers_with_underscores_action: DROP_HEADER },
       route_config: { virtual_hosts: { name: a, routes: { route: { cluster: app } } } }, http_filters: ` + routerOnly + ` } } } } }`), want: []string{"ext-authz-missing", "not-read"}},
+		{name: "a TCP proxy to a cluster of others", edits: append(second(tcpTo("other")), "  clusters:\n", "  clusters:\n  - { name: other, cluster_type: { name: a, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [ app ] } } }\n"), want: []string{"tcp-bypass"}},
+		{name: "a TCP proxy to where the client was going", edits: append(second(tcpTo("other")), "  clusters:\n", "  clusters:\n  - { name: other, type: ORIGINAL_DST }\n"), want: []string{"tcp-bypass"}},
+		{name: "a TCP proxy to what a filter names", edits: second(`{ name: tcp, filter_chains: { filters: [ { name: s, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.set_filter_state.v3.Config, on_new_connection: [ { object_key: envoy.tcp_proxy.cluster, format_string: { text_format_source: { inline_string: app } } } ] } },
+      { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: gone } } ] } }`), want: []string{"tcp-bypass"}},
+		{name: "a TCP proxy to what the client names", edits: second(`{ name: tcp, filter_chains: { filters: [ { name: s, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.sni_cluster.v3.SniCluster } },
+      { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: gone } } ] } }`), want: []string{"tcp-bypass"}},
+		{name: "a generic proxy", edits: second(`{ name: g, filter_chains: { filters: { name: g, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.generic_proxy.v3.GenericProxy, stat_prefix: g, route_config: { name: r, routes: { matcher_list: { matchers: [ { on_match: { action: { name: a, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.generic_proxy.action.v3.RouteAction, cluster: app } } } } ] } } } } } } }`), want: []string{"tcp-bypass"}},
+		{name: "another end than the router", edits: []string{between(t, "          - name: envoy.filters.http.ext_authz\n", "  clusters:\n"), `          - name: mcp
+            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.mcp_router.v3.McpRouter }
+`, toApp, "direct_response: { status: 200 }", "route: { cluster: app_grpc, timeout: 0s }", "direct_response: { status: 200 }"}, want: []string{"ext-authz-missing"}},
+		{name: "an optional filter that Envoy leaves out", edits: []string{authzFilter, "          - name: envoy.filters.http.ext_authz\n            is_optional: true\n", "              \"@type\": " + authzType + "\n", "              \"@type\": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v4.ExtAuthz\n"}, want: []string{"ext-authz-missing", "not-read"}},
 		{name: "a UDP proxy", edits: second(`{ name: udp, listener_filters: { name: udp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig, stat_prefix: t, cluster: app } } }`), want: []string{"tcp-bypass"}},
 		{name: "a network filter that is not known", edits: second(`{ name: new, filter_chains: { filters: { name: new, typed_config: { "@type": type.googleapis.com/new.v9.Network } } } }`), want: []string{"not-read"}},
 		{name: "an access log that is not known", edits: []string{"          access_log:\n", "          access_log:\n          - { name: x, typed_config: { \"@type\": type.googleapis.com/new.v9.Log, a: 1 } }\n"}, want: []string{"unknown?"}},

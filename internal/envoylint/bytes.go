@@ -1,0 +1,103 @@
+package envoylint
+
+import (
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// destination is where a listener forwards what it does not read as HTTP.
+type destination struct {
+	at      *value // what says so
+	cluster string // empty where it is not said
+}
+
+// bytesFrom are the destinations of a listener.
+func (l *linter) bytesFrom(listener *value) []destination {
+	var all []destination
+	for _, part := range l.partsOf(listener) {
+		part.walk(func(v *value) bool {
+			switch {
+			case v.namesCluster():
+				all = append(all, destination{v, v.text})
+			case v.isMessage(filterStateType) && v.get("object_key").text == "envoy.tcp_proxy.cluster":
+				at := v.get("format_string", "text_format_source", "inline_string")
+				all = append(all, destination{at, at.text})
+			case clientChooses(v):
+				all = append(all, destination{at: v})
+			}
+			return !v.isMessage(managerType) && !v.isMessage(accessLogType)
+		})
+	}
+	return all
+}
+
+// clientChooses reports whether a value is the configuration of a filter that lets
+// a client choose where its bytes are forwarded to, or that fetches it.
+func clientChooses(v *value) bool {
+	return v.message != nil && (slices.Contains([]protoreflect.FullName{
+		"envoy.extensions.filters.network.sni_cluster.v3.SniCluster",
+		"envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig",
+		"envoy.extensions.filters.udp.udp_proxy.session.dynamic_forward_proxy.v3.FilterConfig",
+	}, v.message.FullName()) || v.has("generic_rds", "trds", "drds"))
+}
+
+// anywhere reports whether what a destination says may be any address: that of the
+// connection itself, or one that the client names.
+func (l *linter) anywhere(to destination) bool {
+	if to.cluster == "" || strings.Contains(to.cluster, "%") {
+		return true
+	}
+	cluster, ok := l.clusters[to.cluster]
+	if !ok {
+		return false
+	}
+	kind, _ := cluster.get("cluster_type", "typed_config").typed()
+	return cluster.get("type").either("ORIGINAL_DST") && cluster.get("type").there() || strings.Contains(kind, ".dynamic_forward_proxy.") ||
+		strings.Contains(kind, ".original_dst.")
+}
+
+// namesCluster reports whether a value is the name of a cluster that a network
+// filter forwards to.
+func (v *value) namesCluster() bool {
+	if v.kind != scalar || v.field == nil {
+		return false
+	}
+	weighted := v.field.Name() == "name" && v.field.Parent().Name() == "ClusterWeight"
+	return v.field.Name() == "cluster" || weighted
+}
+
+// bypasses looks for ways to an application that no request takes.
+func (l *linter) bypasses(listeners []*value, managers []*manager) {
+	applications := map[string]bool{} // :: name or address
+	for _, m := range managers {
+		for _, h := range m.hops() {
+			if h.cluster() == "" || l.isAdmin(h.cluster()) {
+				continue
+			}
+			for _, name := range l.destinations(h.cluster(), true, nil) {
+				applications[name] = true
+				for _, address := range l.addresses(name) {
+					applications[address] = true
+				}
+			}
+		}
+	}
+	reachesOne := func(name string) bool {
+		return applications[name] || slices.ContainsFunc(l.addresses(name), func(address string) bool { return applications[address] })
+	}
+	for _, listener := range listeners {
+		if listener.get("internal_listener").there() {
+			continue // what leads there is looked at
+		}
+		for _, to := range l.bytesFrom(listener) {
+			switch {
+			case l.anywhere(to):
+				l.report("tcp-bypass", to.at, "bytes are forwarded to whatever address the client calls or names, unchecked")
+			case slices.ContainsFunc(l.destinations(to.cluster, false, nil), reachesOne):
+				l.report("tcp-bypass", to.at, "bytes are forwarded to %s, unchecked", to.cluster)
+			}
+		}
+	}
+}
