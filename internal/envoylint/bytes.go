@@ -68,8 +68,9 @@ func (v *value) namesCluster() bool {
 	return v.field.Name() == "cluster" || weighted
 }
 
-// bypasses looks for ways to an application that no request takes.
-func (l *linter) bypasses(listeners []*value, managers []*manager) {
+// bypasses looks for ways to an application that no request takes. Where no route
+// leads to an application, every cluster may be one.
+func (l *linter) bypasses(listeners []*value, managers []*manager, gates []*value) {
 	applications := map[string]bool{} // :: name or address
 	for _, m := range managers {
 		for _, h := range m.hops() {
@@ -85,18 +86,23 @@ func (l *linter) bypasses(listeners []*value, managers []*manager) {
 		}
 	}
 	reachesOne := func(name string) bool {
-		return applications[name] || slices.ContainsFunc(l.addresses(name), func(address string) bool { return applications[address] })
+		return len(applications) == 0 || applications[name] || slices.ContainsFunc(l.addresses(name), func(address string) bool { return applications[address] })
 	}
 	for _, listener := range listeners {
 		if listener.get("internal_listener").there() {
 			continue // what leads there is looked at
 		}
 		for _, to := range l.bytesFrom(listener) {
+			ends := l.destinations(to.cluster, false, nil)
+			isGate := slices.ContainsFunc(gates, func(name *value) bool { return name.text == to.cluster })
 			switch {
 			case l.anywhere(to):
 				l.report("tcp-bypass", to.at, "bytes are forwarded to whatever address the client calls or names, unchecked")
-			case slices.ContainsFunc(l.destinations(to.cluster, false, nil), reachesOne):
+			case isGate, len(ends) == 0: // to a listener of the file that reads it as HTTP
+			case slices.ContainsFunc(ends, reachesOne):
 				l.report("tcp-bypass", to.at, "bytes are forwarded to %s, unchecked", to.cluster)
+			default:
+				l.report("tcp-unchecked", to.at, "bytes are forwarded to %s, to which no route leads", to.cluster)
 			}
 		}
 	}

@@ -133,7 +133,7 @@ func (l *linter) all(listeners []*value, managers []*manager) (idle int) {
 	for _, name := range names {
 		l.cluster(name)
 	}
-	l.bypasses(listeners, managers)
+	l.bypasses(listeners, managers, names)
 	l.adminInterface()
 	l.unreads()
 	return idle
