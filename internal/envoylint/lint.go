@@ -102,8 +102,8 @@ func (l *linter) reportMend(id string, at *value, mend, format string, args ...a
 		Mend: cmp.Or(mend, rule.Mend), Note: rule.Opens == Remark,
 	}
 	way := rule.way(l.platform)
-	if strings.Contains(this.path, "static_resources") || strings.Contains(this.path, "static_listeners") {
-		way = Way{} // the platform's own fields do not reach what stands in the bootstrap
+	if strings.Contains(this.path, "bootstrap.static_resources") || strings.Contains(this.path, "static_listeners") {
+		way = Way{} // the platform's own fields do not reach what a dump has from the bootstrap
 	}
 	switch {
 	case way.Field != "":
