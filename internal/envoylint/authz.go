@@ -85,13 +85,17 @@ func isServerError(at *value) bool {
 // conditional looks for requests that are not asked about.
 func (l *linter) conditional(c *chain, a *value) {
 	deny := a.get("deny_at_disable")
-	if deny.get("default_value").is() && l.runtimeValue(deny.get("runtime_key").text) == nil {
+	denyKey := deny.get("runtime_key").text
+	if deny.get("default_value").is() && l.runtimeValue(denyKey) == nil && !l.runtimeOpen(denyKey) {
 		return // they are refused
 	}
 	if at := a.get("filter_enabled"); at.there() {
 		key := at.get("runtime_key").text
 		if set := l.runtimeValue(key); set != nil {
 			l.report("ext-authz-conditional", set, "the runtime value %s replaces the share in filter_enabled", key)
+		} else if l.runtimeOpen(key) {
+			l.reportMend("ext-authz-conditional", at.get("runtime_key"), "remove filter_enabled, or the runtime layers that are read from elsewhere (disk_layer, rtds_layer)",
+				"the runtime value %s can replace the share, and is not in this file", key)
 		}
 		all := map[string]float64{"TEN_THOUSAND": 1e4, "MILLION": 1e6}[at.get("default_value", "denominator").text]
 		if all == 0 {

@@ -1,6 +1,7 @@
 package envoylint
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,28 +18,34 @@ type resources struct {
 	filters     map[string]*value // :: name -> configuration of a filter that is fetched by name
 	admin       *value            // missing where the file does not say
 	runtime     []*value          // the layers of runtime values that the file sets
-	node        string            // the id of the Envoy; empty where the file does not say
-	fetched     *value            // where a bootstrap says that listeners are fetched; nil if it does not
-	dump        bool              // an Envoy told it, and so resources are all there
+	// runtimeKnown: the file has all values that the runtime can have.
+	runtimeKnown bool
+	node         string // the id of the Envoy; empty where the file does not say
+	fetched      *value // where a bootstrap says that listeners are fetched; nil if it does not
+	dump         bool   // an Envoy told it, and so resources are all there
 	*typer
 }
 
-// resourcesOf finds the resources in a bootstrap, in the answer of /config_dump
-// (whole, or a part by ?resource=), in what tools print around such an answer,
-// and in a file of xDS resources.
-func resourcesOf(file string, root *value) (*resources, error) {
-	r := &resources{
-		clusters: map[string]*value{}, assignments: map[string]*value{}, routes: map[string]*value{}, filters: map[string]*value{}, admin: &value{}, typer: newTyper(),
+func newResources() *resources {
+	return &resources{
+		clusters: map[string]*value{}, assignments: map[string]*value{}, routes: map[string]*value{}, filters: map[string]*value{},
+		admin: &value{}, typer: newTyper(),
 	}
-	switch dumps := dumpsIn(root, 0); {
-	case len(dumps) > 0:
-		r.dump = true
-		for _, one := range dumps {
-			r.readDump(one)
-		}
+}
+
+// resourcesOf finds the resources in a bootstrap, in the answer of /config_dump
+// (whole, or a part by ?resource=), in what tools print around such answers of one
+// Envoy or of several, and in a file of xDS resources: those of each Envoy apart.
+func resourcesOf(file string, root *value) ([]*resources, error) {
+	r := newResources()
+	dumps := dumpsIn(root, 0)
+	switch {
 	case root.get("static_resources").there() || root.get("dynamic_resources").there():
+		// First: what else is in a bootstrap may look like a dump.
 		r.root(root, bootstrapType)
 		r.bootstrap(root)
+	case len(dumps) > 0:
+		return resourcesOfDumps(file, dumps)
 	case root.get("resources").there():
 		r.resourceList(root.get("resources"))
 	case root.get("kind").there() && root.get("api_version").there():
@@ -48,8 +55,37 @@ func resourcesOf(file string, root *value) (*resources, error) {
 		return nil, fmt.Errorf("%s: expected an Envoy bootstrap (with static_resources), xDS resources (under resources) or the answer of the admin port; "+
 			"to get that: curl http://ADMIN/config_dump > dump.json", root.at)
 	}
+	if err := r.empty(file); err != nil {
+		return nil, err
+	}
+	return []*resources{r}, nil
+}
+
+// resourcesOfDumps are the resources of each Envoy whose dump has listeners. The error
+// is that none has.
+func resourcesOfDumps(file string, dumps []*value) ([]*resources, error) {
+	var all []*resources
+	var empty error
+	for _, dump := range dumps {
+		r := newResources()
+		r.dump = true
+		r.readDump(dump)
+		if err := r.empty(file); err != nil {
+			empty = cmp.Or(empty, err)
+		} else {
+			all = append(all, r)
+		}
+	}
+	if len(all) == 0 {
+		return nil, empty
+	}
+	return all, nil
+}
+
+// empty is the error of resources that cannot be read, or have no listener.
+func (r *resources) empty(file string) error {
 	if r.err != nil {
-		return nil, r.err
+		return r.err
 	}
 	if len(r.listeners) == 0 {
 		what := "the file has no listener"
@@ -59,9 +95,9 @@ func resourcesOf(file string, root *value) (*resources, error) {
 		case len(r.unreadOrder) > 0:
 			what += " that lint-envoy can read (" + r.firstUnread() + ")"
 		}
-		return nil, fmt.Errorf("%s: %s, so there is nothing to look at; lint what Envoy runs: curl http://ADMIN/config_dump > dump.json", file, what)
+		return fmt.Errorf("%s: %s, so there is nothing to look at; lint what Envoy runs: curl http://ADMIN/config_dump > dump.json", file, what)
 	}
-	return r, nil
+	return nil
 }
 
 // firstUnread is the first thing that could not be read, on the path of a request
@@ -122,8 +158,10 @@ func (r *resources) resourceList(all *value) {
 // bootstrap takes what a bootstrap, which has its types, itself holds.
 func (r *resources) bootstrap(root *value) {
 	r.about(root)
-	if lds := root.get("dynamic_resources", "lds_config"); lds.there() {
-		r.fetched = lds
+	for _, name := range []string{"lds_config", "lds_resources_locator"} {
+		if lds := root.get("dynamic_resources", name); lds.there() {
+			r.fetched = lds
+		}
 	}
 	r.collect(root.get("static_resources", "listeners"))
 	r.collect(root.get("static_resources", "clusters"))
@@ -131,11 +169,17 @@ func (r *resources) bootstrap(root *value) {
 
 // about takes what a bootstrap says of the Envoy itself.
 func (r *resources) about(bootstrap *value) {
-	r.admin, r.node, r.runtime = bootstrap.get("admin"), bootstrap.get("node", "id").text, nil
+	r.admin, r.node, r.runtime, r.runtimeKnown = bootstrap.get("admin"), bootstrap.get("node", "id").text, nil, true
 	for _, layer := range bootstrap.get("layered_runtime", "layers").items {
 		r.runtime = append(r.runtime, layer.get("static_layer"))
+		// What the admin interface sets is for whoever may use that.
+		r.runtimeKnown = r.runtimeKnown && !hasAny(layer, "disk_layer", "rtds_layer")
 	}
 }
+
+// runtimeOpen reports whether a runtime key may have a value that the file does not
+// show.
+func (r *resources) runtimeOpen(key string) bool { return key != "" && !r.runtimeKnown }
 
 // runtimeValue is the value that the file sets for a runtime key, in one field or
 // in one for each part of the key; nil if there is none.

@@ -58,6 +58,7 @@ func (r *reader) token(in *value, from string, decoder *json.Decoder, depth int)
 }
 
 func (r *reader) object(v *value, decoder *json.Decoder, depth int) error {
+	seen := map[string]bool{}
 	for decoder.More() {
 		token, err := decoder.Token()
 		if err != nil {
@@ -65,6 +66,10 @@ func (r *reader) object(v *value, decoder *json.Decoder, depth int) error {
 		}
 		name, _ := token.(string)
 		at := r.offset(decoder.InputOffset(), token)
+		if seen[name] {
+			return fmt.Errorf("%s: the name %q is repeated in one object; which value counts depends on who reads it", at, name)
+		}
+		seen[name] = true
 		one, err := r.token(v, step(name), decoder, depth+1)
 		if err != nil {
 			return err

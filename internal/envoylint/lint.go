@@ -3,6 +3,7 @@ package envoylint
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -42,28 +43,44 @@ func look(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 	if err != nil {
 		return nil, err
 	}
-	resources, err := resourcesOf(file, root)
+	all, err := resourcesOf(file, root)
 	if err != nil {
 		return nil, err
 	}
+	report := &Report{File: file}
+	var failed error
+	for _, one := range all {
+		if err := report.add(file, one, gate, platform); err != nil {
+			failed = cmp.Or(failed, err)
+		}
+	}
+	if report.Managers+report.Idle == 0 {
+		return nil, failed
+	}
+	slices.SortStableFunc(report.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
+	})
+	return report, nil
+}
+
+// add looks at what one Envoy has.
+func (r *Report) add(file string, resources *resources, gate Gate, platform Platform) error {
 	l := &linter{resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{}, managers: map[*value][]*manager{}}
 	for _, rule := range Rules() {
 		l.rules[rule.ID] = rule
 	}
 	looked, outbound := resources.split()
 	managers := resources.managersOf(looked)
-	skipped := namesOf(outbound)
+	r.Skipped = append(r.Skipped, namesOf(outbound)...)
 	for _, m := range managers {
 		l.managers[m.listener] = append(l.managers[m.listener], m)
 	}
 	if len(managers) == 0 {
-		return nil, resources.noHTTP(file, outbound)
+		return resources.noHTTP(file, outbound)
 	}
 	idle := l.all(looked, managers)
-	slices.SortStableFunc(l.found, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
-	})
-	return &Report{File: file, Findings: l.found, Managers: len(managers) - idle, Idle: idle, Skipped: skipped}, nil
+	r.Findings, r.Managers, r.Idle = append(r.Findings, l.found...), r.Managers+len(managers)-idle, r.Idle+idle
+	return nil
 }
 
 // linter looks at one file.
@@ -121,6 +138,7 @@ func (l *linter) all(listeners []*value, managers []*manager) (idle int) {
 	}
 	names := l.gateFilters(managers)
 	for _, m := range managers {
+		l.adminRoutes(m)
 		if l.behindOthers(m.listener) {
 			continue // what leads there has to ask the gate
 		}
@@ -230,9 +248,41 @@ func (l *linter) adminInterface() {
 	}
 }
 
-func loopback(host string) bool {
-	return host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.")
+// adminRoutes looks for routes that lead clients to the admin interface without a
+// check, beyond what metrics and probes need.
+func (l *linter) adminRoutes(m *manager) {
+	for _, h := range m.hops() {
+		if !l.isAdmin(h.cluster()) || slices.ContainsFunc(m.chains, func(c *chain) bool { return len(c.gate) > 0 }) {
+			continue
+		}
+		match := h.route.get("match")
+		harmless := slices.ContainsFunc([]string{"path", "prefix", "path_separated_prefix"}, func(kind string) bool {
+			path := match.get(kind).text
+			return strings.HasPrefix(path, "/stats") || strings.HasPrefix(path, "/ready")
+		})
+		if !harmless {
+			l.report("admin-open", match, "a route leads clients to the admin interface")
+		}
+	}
 }
+
+// sameHost reports whether two addresses are one, as far as they say.
+func sameHost(a, b string) bool {
+	one := func(host string) string {
+		if host = strings.ToLower(host); host == "localhost" {
+			return "127.0.0.1"
+		}
+		return host
+	}
+	return one(a) == one(b)
+}
+
+func loopback(host string) bool {
+	return host == "localhost" || host == "::1" || loopbackV4.MatchString(host)
+}
+
+// loopbackV4 are the addresses of 127.0.0.0/8.
+var loopbackV4 = regexp.MustCompile(`^127(\.[0-9]{1,3}){3}$`)
 
 // addresses are those of a cluster's endpoints, each in one form.
 func (l *linter) addresses(name string) []string {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"unicode/utf8"
 
@@ -57,6 +58,11 @@ func parse(file string, data []byte) (*value, error) {
 
 // yaml reads YAML; aliases stand for what they name, as with Envoy.
 func (r *reader) yaml() (*value, error) {
+	if at := otherBreaks.FindIndex(r.data); at != nil {
+		line := 1 + bytes.Count(r.data[:at[0]], []byte("\n"))
+		return nil, fmt.Errorf("%s: line %d has the character %U, which ends a line for some readers of YAML and not for Envoy's; remove it",
+			r.file, line, []rune(string(r.data[at[0]:at[1]]))[0])
+	}
 	loader, err := yaml.NewLoader(bytes.NewReader(r.data), yaml.WithUniqueKeys(false))
 	if err != nil {
 		return nil, err
@@ -112,8 +118,13 @@ func (r *reader) node(in *value, from string, n *yaml.Node, depth int) (*value, 
 		v.kind = mapping
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
-			if key.Tag == "!ignore" {
-				continue // as Envoy does
+			for key.Kind == yaml.AliasNode {
+				key = key.Alias
+			}
+			if ignored, err := r.ignored(key); err != nil {
+				return nil, err
+			} else if ignored {
+				continue
 			}
 			one, err := r.node(v, step(key.Value), n.Content[i+1], depth+1)
 			if err != nil {
@@ -125,6 +136,35 @@ func (r *reader) node(in *value, from string, n *yaml.Node, depth int) (*value, 
 	}
 	return v, nil
 }
+
+// ignored reports whether Envoy leaves a key out, since it has the tag !ignore. Other
+// keys that Envoy's YAML reader and this one could read differently are an error.
+func (r *reader) ignored(key *yaml.Node) (bool, error) {
+	switch tagged := key.Style&yaml.TaggedStyle != 0; {
+	case key.Kind != yaml.ScalarNode:
+		return false, fmt.Errorf("%s: got a key that is not a single value; Envoy would not start with it", r.pos(key.Line, key.Column))
+	case !tagged:
+		return false, nil
+	case key.Tag == "!ignore" && r.literally("!ignore", key):
+		return true, nil
+	default:
+		return false, fmt.Errorf("%s: the key %q has a tag; remove it, or write !ignore for a key that Envoy is to leave out", r.pos(key.Line, key.Column), key.Value)
+	}
+}
+
+// literally reports whether a tag stands before a key as it is, and not escaped.
+func (r *reader) literally(tag string, key *yaml.Node) bool {
+	lines := bytes.SplitN(r.data, []byte("\n"), key.Line+1)
+	if key.Line > len(lines) || key.Column-1 > len(lines[key.Line-1]) {
+		return false
+	}
+	before, after := lines[key.Line-1][:key.Column-1], lines[key.Line-1][key.Column-1:]
+	return bytes.HasPrefix(after, []byte(tag+" ")) || bytes.HasSuffix(bytes.TrimRight(before, " "), []byte(tag))
+}
+
+// otherBreaks are characters that end a line for one reader of YAML and not for
+// another: NEL, LINE SEPARATOR and PARAGRAPH SEPARATOR.
+var otherBreaks = regexp.MustCompile("[\u0085\u2028\u2029]")
 
 // index is the part of a path that an item is.
 func index(i int) string { return "[" + strconv.Itoa(i) + "]" }

@@ -94,7 +94,9 @@ func (l *linter) isAdmin(name string) bool {
 	endpoints := l.endpoints(name)
 	return own.there() && len(endpoints) > 0 && !slices.ContainsFunc(endpoints, func(address *value) bool {
 		socket := address.get("socket_address")
-		return socket.get("port_value").text != own.get("port_value").text || !loopback(socket.get("address").text)
+		host, adminHost := socket.get("address").text, own.get("address").text
+		anyHost := adminHost == "0.0.0.0" || adminHost == "::"
+		return socket.get("port_value").text != own.get("port_value").text || !sameHost(host, adminHost) && !(anyHost && loopback(host))
 	})
 }
 

@@ -98,6 +98,8 @@ func TestEveryWayIsSeen(t *testing.T) {
 		{name: "words for true", edits: []string{"failure_mode_allow: false", `failure_mode_allow: "1"`}, want: []string{"failure-mode-allow"}},
 		{name: "an enumeration in lower case", edits: []string{"REJECT_REQUEST", "keep_unchanged"}, want: []string{"escaped-slashes"}},
 		{name: "a hexadecimal number", edits: []string{"max_request_headers_kb: 60", "max_request_headers_kb: 0x80"}, want: []string{"check-request-too-large"}},
+		{name: "a key by an alias", edits: []string{"merge_slashes: true", "merge_slashes: true\n          server_name: &off disabled", toApp, toApp + `
+                typed_per_filter_config: { envoy.filters.http.ext_authz: { "@type": type.googleapis.com/envoy.config.route.v3.FilterConfig, *off : true } }`}, want: []string{"ext-authz-disabled"}},
 		{name: "a key that Envoy ignores", edits: []string{"              validate_mutations: true", "              !ignore validate_mutations: true"}, want: []string{"validate-mutations"}},
 		{name: "another filter in a composite before", edits: composite(`typed_config: { name: x, typed_config: { "@type": type.googleapis.com/new.v9.Filter } }`), want: []string{"not-read"}},
 		{name: "a gate in a composite that fails open", edits: composite("typed_config: " + failOpenFilter),
@@ -110,6 +112,13 @@ func TestEveryWayIsSeen(t *testing.T) {
 		{name: "a share that the runtime sets, in one key", edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 100 }, runtime_key: x.gate }\n", "re2.max_program_size.error_level: 1000", "re2.max_program_size.error_level: 1000, x.gate: { numerator: 0 }"}, want: []string{"ext-authz-conditional"}},
 		{name: "a share that the runtime may set, and does not", edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 100 }, runtime_key: x.gate }\n"}},
 		{name: "the rest refused, unless the runtime says otherwise", edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 0 }, runtime_key: y }\n              deny_at_disable: { default_value: true, runtime_key: x.deny }\n", "re2.max_program_size.error_level: 1000", "re2.max_program_size.error_level: 1000, x.deny: false"}, want: []string{"ext-authz-conditional"}},
+		{name: "a share that a runtime on disk may set", edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 100 }, runtime_key: x.gate }\n", "  - { name: static, static_layer", "  - { name: disk, disk_layer: { symlink_root: /tmp } }\n  - { name: static, static_layer"}, want: []string{"ext-authz-conditional"}},
+		{name: "the rest refused, unless a runtime that is fetched says otherwise", edits: []string{option, option + "              filter_enabled: { default_value: { numerator: 0 }, runtime_key: y }\n              deny_at_disable: { default_value: true, runtime_key: x.deny }\n", "  - { name: static, static_layer", "  - { name: r, rtds_layer: { name: a } }\n  - { name: static, static_layer"}, want: []string{"ext-authz-conditional"}},
+		{name: "listeners by a locator", edits: []string{"static_resources:\n", "dynamic_resources: { lds_resources_locator: \"file:///a\" }\nstatic_resources:\n"}, want: []string{"not-read"}},
+		{name: "what looks like a dump in a bootstrap", edits: append(second(open(many, many, many, many)), "admin:\n", "node: { metadata: { configs: [ { \"@type\": "+admin+"ListenersConfigDump } ] } }\nadmin:\n"), want: []string{"ext-authz-missing"}},
+		{name: "an application at the admin interface's port", edits: append(second(open(many, many, many, many)), "socket_address: { address: 127.0.0.1, port_value: 9901 }", "socket_address: { address: 127.0.0.2, port_value: 9090 }"), want: []string{"ext-authz-missing"}},
+		{name: "the admin interface by a route", edits: append(second(strings.Replace(open(many, many, many, many), "cluster: app", "cluster: own", 1)), "  clusters:\n", "  clusters:\n  - { name: own, load_assignment: { endpoints: { lb_endpoints: { endpoint: { address: { socket_address: { address: localhost, port_value: 9901 } } } } } } }\n"), want: []string{"admin-open"}},
+		{name: "metrics by a route", edits: append(second(strings.Replace(strings.Replace(open(many, many, many, many), "cluster: app", "cluster: own", 1), "prefix: / }", "prefix: /stats/prometheus }", 1)), "  clusters:\n", "  clusters:\n  - { name: own, load_assignment: { endpoints: { lb_endpoints: { endpoint: { address: { socket_address: { address: localhost, port_value: 9901 } } } } } } }\n")},
 		{name: "a CONNECT tunnel", edits: []string{upgrades, "          upgrade_configs: [ { upgrade_type: CONNECT } ]\n", firstRoute, firstRoute + "              - { match: { connect_matcher: {} }, route: { cluster: app, upgrade_configs: { upgrade_type: CONNECT, connect_config: {} } } }\n"}, want: []string{"tcp-bypass"}},
 		{name: "a TCP proxy", edits: second(`{ name: tcp, filter_chains: { filters: { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: app } } } }`), want: []string{"tcp-bypass"}},
 		{name: "a TCP proxy with weights", edits: second(`{ name: tcp, filter_chains: { filters: { name: tcp, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, weighted_clusters: { clusters: [ { name: app, weight: 1 } ] } } } } }`), want: []string{"tcp-bypass"}},
@@ -219,6 +228,15 @@ func TestDumps(t *testing.T) {
 		if !slices.Contains(ids(report), "ext-authz-disabled") {
 			t.Errorf("%s: found %q", name, ids(report))
 		}
+	}
+	// Of several Envoys each is judged by what it has itself.
+	of := func(parts string) string {
+		return "{ configs: [ " + strings.TrimSuffix(strings.TrimPrefix(dump("rds: { route_config_name: r }", parts), "configs: [ "), " ]") + " ] }"
+	}
+	two := "pods: [ " + of(both(dynamic, dynamic)) + ", " + of(`{ "@type": `+admin+"ClustersConfigDump }") + " ]"
+	report := lint(t, two, plainGate(), envoylint.Plain)
+	if got := ids(report); !slices.Contains(got, "ext-authz-disabled") || !slices.Contains(got, "routes-elsewhere") || report.Managers != 2 {
+		t.Errorf("two Envoys: found %q of %d", got, report.Managers)
 	}
 	clusters := `{ "@type": ` + admin + `ClustersConfigDump, dynamic_active_clusters: [ { cluster: { "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: app, eds_cluster_config: { service_name: apps } } }, { cluster: { "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: other } } ] }`
 	endpoint := func(cluster, port string) string {
