@@ -13,6 +13,9 @@ func (l *linter) authz(c *chain, f filter, a *value) {
 	if a != f.settings && a != f.fallback {
 		l.reportMend("ext-authz-conditional", f.entry, "write the ext_authz filter itself in its place", "a matcher decides whether the gate is asked")
 	}
+	if at := f.entry.get("is_optional"); at.is() {
+		l.reportMend("ext-authz-conditional", at, "remove is_optional", "an Envoy that does not know the filter leaves it out")
+	}
 	if at := a.get("failure_mode_allow"); at.is() {
 		l.report("failure-mode-allow", at, "what cannot be checked is let through")
 	}
@@ -112,19 +115,40 @@ func (l *linter) conditional(c *chain, a *value) {
 
 // marksAll reports whether the metadata that a filter goes by is put on every
 // request: Istio has the shadow rules of an RBAC filter say what is asked about.
+// Anything else about the two than what Istio writes, and it does not count.
 func (c *chain) marksAll(matcher *value) bool {
+	path := matcher.get("path").items
 	prefix := matcher.get("value", "string_match", "prefix").text
-	for _, f := range c.filters {
-		if short(f.kind) != "RBAC" || matcher.get("filter").text != "envoy.filters.http.rbac" || prefix == "" {
-			continue
-		}
-		for _, policy := range f.settings.get("shadow_rules", "policies").fields {
-			if strings.HasPrefix(policy.name, prefix) && slices.ContainsFunc(policy.get("permissions").items, takesAll) && slices.ContainsFunc(policy.get("principals").items, takesAll) {
-				return true
-			}
+	if matcher.get("filter").text != "envoy.filters.http.rbac" || matcher.get("invert").is() || len(path) != 1 || prefix == "" {
+		return false
+	}
+	for _, f := range c.filters[:c.gate[0]] {
+		if f.is(rbacType) && !f.disabled && f.marks(path[0].get("key").text, prefix) && !slices.ContainsFunc(c.hops(), func(h hop) bool {
+			return slices.ContainsFunc(h.levels, func(level *value) bool { return setting(level, f.name).there })
+		}) {
+			return true
 		}
 	}
 	return false
+}
+
+// marks reports whether an RBAC filter writes for every request, at that key, the name
+// of a policy that begins with a prefix.
+func (f filter) marks(key, prefix string) bool {
+	rules := f.settings.get("shadow_rules", "policies")
+	if key != f.settings.get("shadow_rules_stat_prefix").text+"shadow_effective_policy_id" {
+		return false
+	}
+	all := false
+	for _, policy := range rules.fields {
+		if !strings.HasPrefix(policy.name, prefix) {
+			return false // it may be the one that is found
+		}
+		unconditional := !hasAny(policy.value, "condition", "checked_condition", "cel_config")
+		all = all || unconditional && slices.ContainsFunc(policy.get("permissions").items, takesAll) &&
+			slices.ContainsFunc(policy.get("principals").items, takesAll)
+	}
+	return all
 }
 
 // takesAll reports whether a permission or a principal is any.

@@ -85,6 +85,9 @@ func (l *linter) bypasses(listeners []*value, managers []*manager, gates []*valu
 			}
 		}
 	}
+	for _, m := range managers {
+		l.sideCalls(m, applications)
+	}
 	reachesOne := func(name string) bool {
 		return len(applications) == 0 || applications[name] || slices.ContainsFunc(l.addresses(name), func(address string) bool { return applications[address] })
 	}
@@ -104,6 +107,26 @@ func (l *linter) bypasses(listeners []*value, managers []*manager, gates []*valu
 			default:
 				l.report("tcp-unchecked", to.at, "bytes are forwarded to %s, to which no route leads", to.cluster)
 			}
+		}
+	}
+}
+
+// sideCalls looks for filters before the gate that call an application by themselves,
+// with what a client sent.
+func (l *linter) sideCalls(m *manager, applications map[string]bool) {
+	for _, c := range m.chains {
+		before := len(c.filters)
+		if len(c.gate) > 0 {
+			before = c.gate[0]
+		}
+		for _, f := range c.filters[:before] {
+			f.settings.walk(func(v *value) bool {
+				calls := v.kind == scalar && isMessageNamed(v, "cluster", "cluster_name")
+				if calls && slices.ContainsFunc(append(l.addresses(v.text), v.text), func(to string) bool { return applications[to] }) {
+					l.report("filter-calls-application", v, "%s calls %s before the gate is asked", f.name, v.text)
+				}
+				return true
+			})
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // edge looks at what the connection manager makes of a request before any
@@ -161,33 +163,70 @@ func (l *linter) rewrites(c *chain) {
 		}
 	}
 	for _, f := range c.filters[c.gate[0]+1:] {
-		for _, settings := range f.inside(mutationType) {
-			l.rewritten(settings)
+		l.rewritten(f.settings)
+		if f.fallback != nil {
+			l.rewritten(f.fallback)
 		}
 		for _, level := range levels {
-			for _, settings := range level.get("typed_per_filter_config").exactly(f.name).messages(mutationRoute) {
-				l.rewritten(settings)
-			}
+			l.rewritten(level.get("typed_per_filter_config").exactly(f.name))
 		}
 	}
 	for _, h := range c.hops() {
 		for _, list := range l.upstreamFilters(c, h) {
-			for _, settings := range list.messages(mutationType) {
-				l.rewritten(settings)
+			l.rewritten(list)
+		}
+	}
+}
+
+// rewritten looks in the settings of a filter behind the gate for identity headers
+// that it changes.
+func (l *linter) rewritten(settings *value) {
+	settings.walk(func(v *value) bool {
+		if changesHeader(v) && l.isIdentity(v.text) {
+			l.report("identity-rewritten", v, "%s is changed behind the gate", v.text)
+		}
+		if v.isMessage("envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse") {
+			l.allowedUpstream(v)
+		}
+		return !v.isMessage(accessLogType) && !isMessageNamed(v, "response_mutations", "response_trailers_mutations", "response_headers_to_add")
+	})
+}
+
+// isMessageNamed reports whether a value is a field of one of these names.
+func isMessageNamed(v *value, names ...string) bool {
+	return v.field != nil && slices.Contains(names, string(v.field.Name()))
+}
+
+// allowedUpstream looks at which headers another authorization server behind the gate
+// may set.
+func (l *linter) allowedUpstream(response *value) {
+	for _, list := range []string{"allowed_upstream_headers", "allowed_upstream_headers_to_append"} {
+		at := response.get(list)
+		for _, name := range l.gate.Identity {
+			if at.matchesAny(name) {
+				l.report("identity-rewritten", at, "an authorization server behind the gate may set %s", name)
+				break
 			}
 		}
 	}
 }
 
-// rewritten looks at the settings of a header_mutation filter behind the gate.
-func (l *linter) rewritten(settings *value) {
-	for _, mutation := range settings.get("mutations", "request_mutations").items {
-		for _, at := range []*value{mutation.get("remove"), mutation.get("append", "header", "key")} {
-			if l.isIdentity(at.text) {
-				l.report("identity-rewritten", at, "%s is changed behind the gate", at.text)
-			}
-		}
+// changesHeader reports whether a value is the name of a request header that a filter
+// sets or removes.
+func changesHeader(v *value) bool {
+	if v.kind != scalar || v.field == nil {
+		return false
 	}
+	parent, ok := v.field.Parent().(protoreflect.MessageDescriptor)
+	return ok && slices.Contains([]string{
+		"envoy.config.core.v3.HeaderValue.key", "envoy.config.common.mutation_rules.v3.HeaderMutation.remove",
+		"envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.forward_payload_header",
+		"envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader.header_name",
+		"envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement.verification_status_header",
+		"envoy.extensions.filters.http.basic_auth.v3.BasicAuth.forward_username_header",
+		"envoy.extensions.filters.http.api_key_auth.v3.Forwarding.header",
+		"envoy.extensions.http.injected_credentials.generic.v3.Generic.header",
+	}, string(parent.FullName())+"."+string(v.field.Name()))
 }
 
 // upstreamFilters are the filters that a request of a hop takes behind the router.

@@ -252,17 +252,26 @@ func (r *resources) take(v *value) bool {
 	case v.isMessage(listenerType):
 		r.listeners = append(r.listeners, v)
 	case v.isMessage(clusterType):
-		r.clusters[v.get("name").text] = v
+		r.once(r.clusters, "clusters", v.get("name").text, v)
 	case v.isMessage(endpointsType):
 		r.assignments[v.get("cluster_name").text] = v
 	case v.isMessage(routeConfigType):
-		r.routes[v.get("name").text] = v
+		r.once(r.routes, "route configurations", v.get("name").text, v)
 	case v.isMessage(scopedRouteType):
 		r.scopes = append(r.scopes, v)
 	case v.isMessage(extensionType):
-		r.filters[v.get("name").text] = v.get("typed_config")
+		r.once(r.filters, "fetched filters", v.get("name").text, v.get("typed_config"))
 	default:
 		return false
 	}
 	return true
+}
+
+// once notes a resource by its name. Which of two that have one name serves where is
+// not known.
+func (r *resources) once(known map[string]*value, kind, name string, v *value) {
+	if _, twice := known[name]; twice {
+		r.unread(v, true, "there are two %s of the name %q, and which one serves where is not known", kind, name)
+	}
+	known[name] = v
 }

@@ -152,6 +152,7 @@ func (l *linter) all(listeners []*value, managers []*manager) (idle int) {
 		l.cluster(name)
 	}
 	l.bypasses(listeners, managers, names)
+	l.guards()
 	l.adminInterface()
 	l.unreads()
 	return idle
@@ -252,7 +253,10 @@ func (l *linter) adminInterface() {
 // check, beyond what metrics and probes need.
 func (l *linter) adminRoutes(m *manager) {
 	for _, h := range m.hops() {
-		if !l.isAdmin(h.cluster()) || slices.ContainsFunc(m.chains, func(c *chain) bool { return len(c.gate) > 0 }) {
+		asked := !slices.ContainsFunc(m.chains, func(c *chain) bool {
+			return !slices.ContainsFunc(c.gate, func(i int) bool { on, _ := c.filters[i].on(h); return on })
+		})
+		if !l.isAdmin(h.cluster()) || asked {
 			continue
 		}
 		match := h.route.get("match")
@@ -263,6 +267,22 @@ func (l *linter) adminRoutes(m *manager) {
 		if !harmless {
 			l.report("admin-open", match, "a route leads clients to the admin interface")
 		}
+	}
+}
+
+// guards looks for runtime guards, which change how Envoy reads and forwards requests.
+func (l *linter) guards() {
+	var look func(v *value, key string)
+	look = func(v *value, key string) {
+		if v.kind == scalar && strings.HasPrefix(key, "envoy.reloadable_features.") {
+			l.report("not-read", v, "the runtime guard %s changes what Envoy does, and lint-envoy does not know how", key)
+		}
+		for _, f := range v.fields {
+			look(f.value, strings.TrimPrefix(key+"."+f.name, "."))
+		}
+	}
+	for _, layer := range l.runtime {
+		look(layer, "")
 	}
 }
 

@@ -86,10 +86,15 @@ func TestPlatforms(t *testing.T) {
 func TestIstioAsksAboutSome(t *testing.T) {
 	text := read(t, "testdata/istio.yaml")
 	for name, edited := range map[string]string{
-		"by path":      strings.Replace(text, "rules: [ { any: true } ]", "rules: [ { any: true }, { url_path: { path: { prefix: /admin } } } ]", 1),
-		"by principal": strings.Replace(text, "ids: [ { any: true } ]", "ids: [ { header: { name: a } } ]", 1),
-		"by another":   strings.Replace(text, "istio-ext-authz-ns-gate-rule-0", "other", 1),
-		"by no filter": strings.Replace(text, "filter: envoy.filters.http.rbac", "filter: other", 1),
+		"by path":                 strings.Replace(text, "rules: [ { any: true } ]", "rules: [ { any: true }, { url_path: { path: { prefix: /admin } } } ]", 1),
+		"by principal":            strings.Replace(text, "ids: [ { any: true } ]", "ids: [ { header: { name: a } } ]", 1),
+		"by another":              strings.Replace(text, "istio-ext-authz-ns-gate-rule-0", "other", 1),
+		"by the rest":             strings.Replace(text, "value: { string_match: { prefix: istio-ext-authz } }", "value: { string_match: { prefix: istio-ext-authz } }\n                    invert: true", 1),
+		"by a rule before":        strings.Replace(text, "policies: { istio", "policies: { a: { permissions: [ { url_path: { path: { prefix: /b } } } ], principals: [ { any: true } ] }, istio", 1),
+		"by another key":          strings.Replace(text, "istio_ext_authz_shadow_effective_policy_id", "istio_dry_run_shadow_effective_policy_id", 1),
+		"by a condition":          strings.Replace(text, "ids: [ { any: true } ] } } ]", "ids: [ { any: true } ] } } ], condition: { const_expr: { bool_value: false } }", 1),
+		"by a filter that is off": strings.Replace(text, "              - name: envoy.filters.http.rbac\n", "              - name: envoy.filters.http.rbac\n                disabled: true\n", 1),
+		"by no filter":            strings.Replace(text, "filter: envoy.filters.http.rbac", "filter: other", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if edited == text {

@@ -125,13 +125,14 @@ type routeSetting struct {
 	message *value // of the filter's own type
 	off     *value // where it is switched off
 	on      bool   // it is switched on, or has a configuration, which does the same
+	there   bool   // it says something
 }
 
 // setting is what a level says of a filter.
 func setting(level *value, filter string) routeSetting {
 	entry := level.get("typed_per_filter_config").exactly(filter)
 	name, message := entry.typed()
-	said := routeSetting{message: message, off: &value{}, on: entry.there()}
+	said := routeSetting{message: message, off: &value{}, on: entry.there(), there: entry.there()}
 	if name != filterConfigType {
 		return said
 	}
@@ -183,6 +184,7 @@ func (l *linter) asked(c *chain) {
 		}
 		l.letterCase(c, h)
 		l.tunnel(h)
+		l.clientsPath(h)
 	}
 }
 
@@ -193,6 +195,20 @@ func (l *linter) tunnel(h hop) {
 		if at := upgrade.get("connect_config"); at.there() {
 			l.report("tcp-bypass", at, "after one check the bytes of a CONNECT tunnel are forwarded to %s, unchecked", h.cluster())
 		}
+	}
+}
+
+// clientsPath looks for a route that takes the path or the host that the application
+// gets from a header, which the gate did not check.
+func (l *linter) clientsPath(h hop) {
+	action := h.route.get("route")
+	for _, name := range []string{"path_rewrite", "host_rewrite"} {
+		if at := action.get(name); strings.Contains(at.text, "%REQ") {
+			l.report("rewritten-by-client", at, "%s takes what a client writes into a header", name)
+		}
+	}
+	if at := action.get("host_rewrite_header"); at.there() {
+		l.report("rewritten-by-client", at, "the host that the application gets is what a client writes into %s", at.text)
 	}
 }
 
@@ -329,7 +345,7 @@ func (l *linter) gateFilters(managers []*manager) []*value {
 		for _, c := range m.chains {
 			for i, f := range c.filters {
 				asks := f.inside(extAuthzType)
-				if len(asks) == 0 || signed && !l.signed(f) {
+				if !f.asksAlways() || signed && !l.signed(f) {
 					continue
 				}
 				c.gate = append(c.gate, i)
@@ -343,6 +359,13 @@ func (l *linter) gateFilters(managers []*manager) []*value {
 		}
 	}
 	return names
+}
+
+// asksAlways reports whether a filter asks some server, whichever of its
+// configurations it runs.
+func (f filter) asksAlways() bool {
+	asks := len(f.settings.messages(extAuthzType)) > 0
+	return asks && (f.fallback == nil || len(f.fallback.messages(extAuthzType)) > 0)
 }
 
 // signed reports whether a filter is ext_authz and shows that it asks the gate.

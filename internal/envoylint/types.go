@@ -243,6 +243,10 @@ func (t *typer) any(v *value, path bool) {
 		return
 	}
 	name, inner := v.typed()
+	if inner != v && slices.ContainsFunc(v.fields, func(f field) bool { return f.name == "type_url" }) &&
+		slices.ContainsFunc(v.fields, func(f field) bool { return f.name == "typeUrl" }) {
+		t.unread(v, path, "type_url and typeUrl are the same field, and which one Envoy reads is not defined")
+	}
 	v.field = nil
 	message, ok, err := envoyproto.Find(name)
 	switch {
@@ -299,6 +303,7 @@ const (
 	perRouteType     protoreflect.FullName = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute"
 	mutationType     protoreflect.FullName = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 	mutationRoute    protoreflect.FullName = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute"
+	rbacType         protoreflect.FullName = "envoy.extensions.filters.http.rbac.v3.RBAC"
 	corsPolicyType   protoreflect.FullName = "envoy.extensions.filters.http.cors.v3.CorsPolicy"
 	earlyType                              = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
 )
