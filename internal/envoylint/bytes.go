@@ -70,7 +70,7 @@ func (v *value) namesCluster() bool {
 
 // bypasses looks for ways to an application that no request takes. Where no route
 // leads to an application, every cluster may be one.
-func (l *linter) bypasses(listeners []*value, managers []*manager, gates []*value) {
+func (l *linter) bypasses(listeners []*value, managers []*manager) {
 	applications := map[string]bool{} // :: name or address
 	for _, m := range managers {
 		for _, h := range m.hops() {
@@ -97,13 +97,15 @@ func (l *linter) bypasses(listeners []*value, managers []*manager, gates []*valu
 		}
 		for _, to := range l.bytesFrom(listener) {
 			ends := l.destinations(to.cluster, false, nil)
-			isGate := slices.ContainsFunc(gates, func(name *value) bool { return name.text == to.cluster })
 			switch {
 			case l.anywhere(to):
 				l.report("tcp-bypass", to.at, "bytes are forwarded to whatever address the client calls or names, unchecked")
-			case isGate, len(ends) == 0: // to a listener of the file that reads it as HTTP
+			case l.gates[to.cluster], len(ends) == 0: // to a listener of the file that reads it as HTTP
 			case slices.ContainsFunc(ends, reachesOne):
 				l.report("tcp-bypass", to.at, "bytes are forwarded to %s, unchecked", to.cluster)
+			case slices.ContainsFunc(ends, func(name string) bool { return len(l.addresses(name)) == 0 }):
+				l.reportMend("not-read", to.at, "lint a dump with the endpoints (/config_dump?include_eds), or make sure that no application which trusts identity headers listens there",
+					"bytes are forwarded to %s, whose addresses are not in this file", to.cluster)
 			default:
 				l.report("tcp-unchecked", to.at, "bytes are forwarded to %s, to which no route leads", to.cluster)
 			}

@@ -30,6 +30,12 @@ func (l *linter) edge(m *manager) {
 	if at := h.get("forward_client_cert_details"); at.either("ALWAYS_FORWARD_ONLY") {
 		l.report("client-cert-header", at, "a client's own x-forwarded-client-cert is forwarded")
 	}
+	h.get("forward_client_cert_matcher").walk(func(v *value) bool {
+		if v.text == "ALWAYS_FORWARD_ONLY" {
+			l.report("client-cert-header", v, "a client's own x-forwarded-client-cert is forwarded")
+		}
+		return true
+	})
 	if at := h.get("request_headers_timeout"); at.duration(0) <= 0 {
 		l.report("request-headers-timeout", at, "nothing bounds the time that a client takes for its headers")
 	}
@@ -162,7 +168,16 @@ func (l *linter) rewrites(c *chain) {
 			}
 		}
 	}
-	for _, f := range c.filters[c.gate[0]+1:] {
+	first := 0
+	if len(c.gate) > 0 {
+		first = c.gate[0] + 1
+	}
+	for _, f := range c.filters[:first] { // no filter before the gate may add to trailers either
+		for _, list := range []*value{f.settings, f.fallback} {
+			l.appendedTrailers(list)
+		}
+	}
+	for _, f := range c.filters[first:] {
 		l.rewritten(f.settings)
 		if f.fallback != nil {
 			l.rewritten(f.fallback)
@@ -188,7 +203,27 @@ func (l *linter) rewritten(settings *value) {
 		if v.isMessage("envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse") {
 			l.allowedUpstream(v)
 		}
-		return !v.isMessage(accessLogType) && !isMessageNamed(v, "response_mutations", "response_trailers_mutations", "response_headers_to_add")
+		return !v.isMessage(accessLogType) &&
+			!isMessageNamed(v, "request_trailers_mutations", "response_mutations", "response_trailers_mutations", "response_headers_to_add")
+	})
+	l.appendedTrailers(settings)
+}
+
+// appendedTrailers looks for identity headers that a filter adds to the trailers of
+// requests.
+func (l *linter) appendedTrailers(settings *value) {
+	if settings == nil {
+		return
+	}
+	settings.walk(func(v *value) bool {
+		if isMessageNamed(v, "request_trailers_mutations") {
+			for _, mutation := range v.items {
+				if at := mutation.get("append", "header", "key"); l.isIdentity(at.text) {
+					l.report("identity-rewritten", at, "%s is added to trailers", at.text)
+				}
+			}
+		}
+		return true
 	})
 }
 
@@ -226,6 +261,7 @@ func changesHeader(v *value) bool {
 		"envoy.extensions.filters.http.basic_auth.v3.BasicAuth.forward_username_header",
 		"envoy.extensions.filters.http.api_key_auth.v3.Forwarding.header",
 		"envoy.extensions.http.injected_credentials.generic.v3.Generic.header",
+		"envoy.extensions.filters.http.ip_tagging.v3.IPTagging.IpTagHeader.header",
 	}, string(parent.FullName())+"."+string(v.field.Name()))
 }
 

@@ -43,10 +43,7 @@ func (l *linter) behindOthers(listener *value) bool {
 	if !listener.get("internal_listener").there() {
 		return false
 	}
-	leadsHere := func(cluster string) bool {
-		listeners, _ := l.inside(cluster)
-		return slices.Contains(listeners, listener)
-	}
+	leadsHere := func(cluster string) bool { return l.leadsTo(cluster, listener, nil) }
 	byHTTP := false
 	for _, other := range l.listeners {
 		if slices.ContainsFunc(l.bytesFrom(other), func(to destination) bool { return leadsHere(to.cluster) }) {
@@ -87,6 +84,21 @@ func (l *linter) destinations(cluster string, http bool, visited []string) []str
 		}
 	}
 	return all
+}
+
+// leadsTo reports whether some part of a cluster leads to a listener of the file.
+func (l *linter) leadsTo(cluster string, listener *value, visited []string) bool {
+	if slices.Contains(visited, cluster) {
+		return false
+	}
+	for _, address := range l.endpoints(cluster) {
+		if name := address.get("envoy_internal_address", "server_listener_name"); name.there() && name.text == listener.get("name").text {
+			return true
+		}
+	}
+	return slices.ContainsFunc(l.partsOfCluster(cluster), func(part string) bool {
+		return l.leadsTo(part, listener, append(visited, cluster))
+	})
 }
 
 // partsOfCluster are the names of the clusters that an aggregate or a composite

@@ -65,7 +65,7 @@ func look(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 
 // add looks at what one Envoy has.
 func (r *Report) add(file string, resources *resources, gate Gate, platform Platform) error {
-	l := &linter{resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{}, managers: map[*value][]*manager{}}
+	l := &linter{resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{}, managers: map[*value][]*manager{}, gates: map[string]bool{}}
 	for _, rule := range Rules() {
 		l.rules[rule.ID] = rule
 	}
@@ -92,6 +92,7 @@ type linter struct {
 	found    []Finding
 	reported map[key]bool
 	managers map[*value][]*manager // :: listener -> its connection managers
+	gates    map[string]bool       // :: name of a cluster of the gate
 }
 
 // key is what makes two findings the same one: what a virtual host sets is met
@@ -137,10 +138,14 @@ func (l *linter) all(listeners []*value, managers []*manager) (idle int) {
 		l.fetchedFilters(listener)
 	}
 	names := l.gateFilters(managers)
+	for _, name := range names {
+		l.gates[name.text] = true
+	}
 	for _, m := range managers {
 		l.adminRoutes(m)
-		if l.behindOthers(m.listener) {
-			continue // what leads there has to ask the gate
+		if l.behindOthers(m.listener) { // what leads there has to ask the gate
+			l.behind(m)
+			continue
 		}
 		if l.forwards(m) {
 			l.manager(m)
@@ -151,7 +156,7 @@ func (l *linter) all(listeners []*value, managers []*manager) (idle int) {
 	for _, name := range names {
 		l.cluster(name)
 	}
-	l.bypasses(listeners, managers, names)
+	l.bypasses(listeners, managers)
 	l.guards()
 	l.adminInterface()
 	l.unreads()
@@ -193,6 +198,15 @@ func (l *linter) fetchedFilters(listener *value) {
 		if at, name := network.get("config_discovery"), network.get("name").text; at.there() && l.filters[name] == nil {
 			l.reportMend("not-read", at, dumpMend, "the configuration of the network filter %s is fetched, and is not in this file", name)
 		}
+	}
+}
+
+// behind looks at a connection manager to which only others lead.
+func (l *linter) behind(m *manager) {
+	for _, c := range m.chains {
+		l.readable(c)
+		l.rewrites(c)
+		l.trailers(c)
 	}
 }
 
@@ -310,7 +324,7 @@ func (l *linter) addresses(name string) []string {
 	for _, address := range l.endpoints(name) {
 		socket := address.get("socket_address")
 		host := strings.ToLower(socket.get("address").text)
-		if loopback(host) {
+		if host = strings.TrimPrefix(host, "::ffff:"); loopback(host) || host == "0.0.0.0" || host == "::" {
 			host = "localhost"
 		}
 		switch port := cmp.Or(socket.get("port_value").text, socket.get("named_port").text); {

@@ -65,8 +65,8 @@ func (l *linter) relaxedHeaders(m *manager) {
 	}
 	for _, c := range m.chains {
 		for _, h := range c.hops() {
-			if cluster, ok := l.clusters[h.cluster()]; !ok || !forwardsTrailers(cluster) {
-				continue // it is sent none
+			if _, sent := l.sentTrailers(h.cluster()); !sent {
+				continue
 			}
 			for _, mutations := range c.trailerMutations(h) {
 				l.relaxedTrailers(mutations)

@@ -100,20 +100,33 @@ func (l *linter) isAdmin(name string) bool {
 	})
 }
 
-// endpoints are the addresses of a cluster, as far as the file has them.
+// endpoints are the addresses of a cluster, as far as the file has them and Envoy
+// uses them.
 func (l *linter) endpoints(name string) []*value {
 	cluster, ok := l.clusters[name]
 	if !ok {
 		return nil
 	}
 	assignment := cluster.get("load_assignment")
-	if found, ok := l.assignments[cmp.Or(cluster.get("eds_cluster_config", "service_name").text, name)]; ok && !assignment.there() {
-		assignment = found
+	kind, _ := cluster.get("cluster_type", "typed_config").typed()
+	switch discovered := cluster.get("type"); {
+	case kind != "" && short(kind) != "DnsCluster", kind == "" && cluster.get("cluster_type").there():
+		return nil // of clusters of its own making
+	case kind == "" && discovered.either("EDS"):
+		assignment = &value{}
+		if found, ok := l.assignments[cmp.Or(cluster.get("eds_cluster_config", "service_name").text, name)]; ok {
+			assignment = found
+		}
+	case kind == "" && !discovered.either("STATIC", "STRICT_DNS", "LOGICAL_DNS"):
+		return nil
 	}
 	var all []*value
 	for _, locality := range assignment.get("endpoints").items {
 		for _, one := range locality.get("lb_endpoints").items {
 			all = append(all, one.get("endpoint", "address"))
+			for _, more := range one.get("endpoint", "additional_addresses").items {
+				all = append(all, more.get("address"))
+			}
 		}
 	}
 	return all
@@ -185,6 +198,7 @@ func (l *linter) asked(c *chain) {
 		l.letterCase(c, h)
 		l.tunnel(h)
 		l.clientsPath(h)
+		l.pool(h)
 	}
 }
 
@@ -194,6 +208,22 @@ func (l *linter) tunnel(h hop) {
 	for _, upgrade := range h.route.get("route", "upgrade_configs").items {
 		if at := upgrade.get("connect_config"); at.there() {
 			l.report("tcp-bypass", at, "after one check the bytes of a CONNECT tunnel are forwarded to %s, unchecked", h.cluster())
+		}
+	}
+}
+
+// pool looks for a cluster that is sent the bodies of requests as they are, and not as
+// HTTP.
+func (l *linter) pool(h hop) {
+	for _, name := range append(l.partsOfCluster(h.cluster()), h.cluster()) {
+		cluster, ok := l.clusters[name]
+		if !ok {
+			continue
+		}
+		config := cluster.get("upstream_config")
+		kind, _ := config.get("typed_config").typed()
+		if config.there() && !strings.Contains(kind, ".upstreams.http.http.") && !strings.Contains(kind, ".upstreams.http.generic.") {
+			l.report("tcp-bypass", config, "the bodies of requests are forwarded to %s as they are, unchecked", name)
 		}
 	}
 }
@@ -343,7 +373,11 @@ func (l *linter) gateFilters(managers []*manager) []*value {
 	var names []*value
 	for _, m := range managers {
 		for _, c := range m.chains {
+			byPort := slices.ContainsFunc(c.filters, func(f filter) bool { return slices.ContainsFunc(f.inside(extAuthzType), l.asksPort) })
 			for i, f := range c.filters {
+				if byPort && !slices.ContainsFunc(f.inside(extAuthzType), l.asksPort) {
+					continue // a name alone is a weaker sign
+				}
 				asks := f.inside(extAuthzType)
 				if !f.asksAlways() || signed && !l.signed(f) {
 					continue
@@ -380,8 +414,14 @@ func (l *linter) signed(f filter) bool {
 				return true
 			}
 		}
-		return slices.ContainsFunc(l.endpoints(cluster), func(address *value) bool {
-			return l.gate.Port != "" && address.get("socket_address", "port_value").text == l.gate.Port
-		})
+		return l.asksPort(settings)
+	})
+}
+
+// asksPort reports whether the settings of ext_authz ask a cluster that has the port
+// which the gate listens on.
+func (l *linter) asksPort(settings *value) bool {
+	return slices.ContainsFunc(l.endpoints(settings.get("grpc_service", "envoy_grpc", "cluster_name").text), func(address *value) bool {
+		return l.gate.Port != "" && address.get("socket_address", "port_value").text == l.gate.Port
 	})
 }

@@ -1,16 +1,20 @@
 package envoylint
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // trailers looks for identity and override names that clients can put into the
 // trailers of a request, which the gate never sees.
 func (l *linter) trailers(c *chain) {
 	for _, h := range c.hops() {
-		cluster, ok := l.clusters[h.cluster()]
-		if !ok && h.cluster() != "" {
-			l.report("cluster-elsewhere", h.target(), "the cluster %s is not in this file", h.cluster())
+		name := h.cluster()
+		if _, ok := l.clusters[name]; !ok && name != "" {
+			l.report("cluster-elsewhere", h.target(), "the cluster %s is not in this file", name)
 		}
-		if !ok || !forwardsTrailers(cluster) || l.isAdmin(h.cluster()) {
+		to, sent := l.sentTrailers(name)
+		if !sent {
 			continue
 		}
 		lists := c.trailerMutations(h)
@@ -19,10 +23,27 @@ func (l *linter) trailers(c *chain) {
 		})
 		if names := append(missing, spelled...); len(names) > 0 {
 			l.report("request-trailers", c.at,
-				"%s of clients stay in trailers, which the cluster %s is sent", some(names), h.cluster())
+				"%s of clients stay in trailers, which the cluster %s is sent", some(names), to)
 			return
 		}
 	}
+}
+
+// sentTrailers returns the cluster to which a hop to a cluster sends trailers. Where a
+// header or a plugin names the cluster it may be any.
+func (l *linter) sentTrailers(name string) (to string, sent bool) {
+	names := append(l.partsOfCluster(name), name)
+	if name == "" {
+		names = slices.Sorted(maps.Keys(l.clusters))
+	}
+	i := slices.IndexFunc(names, func(name string) bool {
+		cluster, ok := l.clusters[name]
+		return ok && forwardsTrailers(cluster) && !l.isAdmin(name) && !l.gates[name]
+	})
+	if i < 0 {
+		return "", false
+	}
+	return names[i], true
 }
 
 // trailerMutations are the lists of what filters change in the trailers of a hop's
