@@ -98,6 +98,8 @@ func (l *linter) bypasses(listeners []*value, managers []*manager) {
 		for _, to := range l.bytesFrom(listener) {
 			ends := l.destinations(to.cluster, false, nil)
 			switch {
+			case l.platform == Istio && strings.HasPrefix(to.cluster, "InboundPassthroughCluster"):
+				l.report("tcp-unchecked", to.at, "bytes to ports that no Service names are forwarded as they are")
 			case l.anywhere(to):
 				l.report("tcp-bypass", to.at, "bytes are forwarded to whatever address the client calls or names, unchecked")
 			case l.gates[to.cluster], len(ends) == 0: // to a listener of the file that reads it as HTTP

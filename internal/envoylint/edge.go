@@ -189,6 +189,11 @@ func (l *linter) rewrites(c *chain) {
 	for _, h := range c.hops() {
 		for _, list := range l.upstreamFilters(c, h) {
 			l.rewritten(list)
+			for _, filter := range list.items {
+				if at := filter.get("config_discovery"); at.there() {
+					l.reportMend("not-read", at, dumpMend, "a filter behind the router is fetched, and not read")
+				}
+			}
 		}
 	}
 }

@@ -44,13 +44,26 @@ func (l *linter) behindOthers(listener *value) bool {
 		return false
 	}
 	leadsHere := func(cluster string) bool { return l.leadsTo(cluster, listener, nil) }
+	asked := func(m *manager, h hop) bool {
+		return !slices.ContainsFunc(m.chains, func(c *chain) bool {
+			return !slices.ContainsFunc(c.gate, func(i int) bool { on, _ := c.filters[i].on(h); return on })
+		})
+	}
 	byHTTP := false
 	for _, other := range l.listeners {
 		if slices.ContainsFunc(l.bytesFrom(other), func(to destination) bool { return leadsHere(to.cluster) }) {
 			return false
 		}
 		for _, m := range l.managers[other] {
-			byHTTP = byHTTP || slices.ContainsFunc(m.hops(), func(h hop) bool { return leadsHere(h.cluster()) })
+			for _, h := range m.hops() {
+				if !leadsHere(h.cluster()) {
+					continue
+				}
+				if !asked(m, h) {
+					return false // this listener has to ask by itself
+				}
+				byHTTP = true
+			}
 		}
 	}
 	return byHTTP

@@ -194,6 +194,9 @@ func (l *linter) manager(m *manager) {
 
 // fetchedFilters reports network filters whose configuration is not in the file.
 func (l *linter) fetchedFilters(listener *value) {
+	if at := listener.get("fcds_config"); at.there() {
+		l.reportMend("not-read", at, dumpMend, "Envoy fetches filter chains of this listener, which are not read")
+	}
 	for _, network := range listener.messages(networkFilter) {
 		if at, name := network.get("config_discovery"), network.get("name").text; at.there() && l.filters[name] == nil {
 			l.reportMend("not-read", at, dumpMend, "the configuration of the network filter %s is fetched, and is not in this file", name)
@@ -213,6 +216,12 @@ func (l *linter) behind(m *manager) {
 // readable reports the filters of a chain of which nothing is known.
 func (l *linter) readable(c *chain) {
 	for _, f := range c.filters {
+		f.settings.walk(func(v *value) bool { // those of composites and of the router
+			if isMessageNamed(v, "config_discovery") && v.there() {
+				l.reportMend("not-read", v, dumpMend, "the filter %s runs others whose configurations are fetched, and are not read", f.name)
+			}
+			return true
+		})
 		switch {
 		case f.absent:
 			l.reportMend("not-read", f.entry.get("config_discovery"), dumpMend, "the configuration of the filter %s is fetched, and is not in this file", f.name)

@@ -24,7 +24,7 @@ func TestPlatforms(t *testing.T) {
 			"testdata/envoy-gateway.yaml", envoylint.Gateway,
 			[]string{
 				"cluster-elsewhere?", "early-strip-missing", "ext-authz-disabled", "max-retries", "mutation-rules-missing?", "no-health-check",
-				"no-retry", "raw-headers?", "request-headers-timeout?", "status-on-error?", "validate-mutations?",
+				"no-retry", "raw-headers?", "request-headers-timeout?", "request-trailers?", "status-on-error?", "validate-mutations?",
 			},
 			[]string{
 				"ext_authz is off for the route httproute/default/admin/rule/0", "let the SecurityPolicy with extAuth.grpc target the Gateway",
@@ -35,7 +35,7 @@ func TestPlatforms(t *testing.T) {
 			"testdata/istio.yaml", envoylint.Istio,
 			[]string{
 				"cluster-elsewhere?", "cors-behind-ext-authz?", "early-strip-missing?", "escaped-slashes", "grpc-timeout", "mutation-rules-missing?",
-				"no-health-check?", "no-retry?", "raw-headers?", "request-headers-timeout?", "slashes-not-merged", "status-on-error", "underscore-headers?", "validate-mutations?",
+				"no-health-check?", "no-retry?", "raw-headers?", "request-headers-timeout?", "request-trailers?", "slashes-not-merged", "status-on-error", "underscore-headers?", "validate-mutations?",
 			},
 			[]string{
 				"meshConfig.pathNormalization.normalization: MERGE_SLASHES", `meshConfig.extensionProviders[].envoyExtAuthzGrpc.statusOnError: "503"`,
@@ -46,7 +46,7 @@ func TestPlatforms(t *testing.T) {
 			"testdata/istio-sidecar.yaml", envoylint.Istio,
 			[]string{
 				"cluster-elsewhere?", "cors-behind-ext-authz?", "early-strip-missing?", "escaped-slashes", "grpc-timeout", "mutation-rules-missing?",
-				"no-health-check?", "no-retry?", "raw-headers?", "request-headers-timeout?", "slashes-not-merged", "status-on-error", "underscore-headers?", "validate-mutations?",
+				"no-health-check?", "no-retry?", "raw-headers?", "request-headers-timeout?", "request-trailers?", "slashes-not-merged", "status-on-error", "underscore-headers?", "validate-mutations?",
 			},
 			[]string{
 				"meshConfig.pathNormalization.normalization: MERGE_SLASHES", `meshConfig.extensionProviders[].envoyExtAuthzGrpc.statusOnError: "503"`,

@@ -23,14 +23,14 @@ func (l *linter) trailers(c *chain) {
 		})
 		if names := append(missing, spelled...); len(names) > 0 {
 			l.report("request-trailers", c.at,
-				"%s of clients stay in trailers, which the cluster %s is sent", some(names), to)
+				"%s of clients stay in trailers, which the cluster %s may be sent", some(names), to)
 			return
 		}
 	}
 }
 
-// sentTrailers returns the cluster to which a hop to a cluster sends trailers. Where a
-// header or a plugin names the cluster it may be any.
+// sentTrailers returns the cluster to which a hop to a cluster sends trailers, or may.
+// Where a header or a plugin names the cluster it may be any.
 func (l *linter) sentTrailers(name string) (to string, sent bool) {
 	names := append(l.partsOfCluster(name), name)
 	if name == "" {
@@ -38,7 +38,7 @@ func (l *linter) sentTrailers(name string) (to string, sent bool) {
 	}
 	i := slices.IndexFunc(names, func(name string) bool {
 		cluster, ok := l.clusters[name]
-		return ok && forwardsTrailers(cluster) && !l.isAdmin(name) && !l.gates[name]
+		return !l.isAdmin(name) && !l.gates[name] && (!ok && name != "" || ok && forwardsTrailers(cluster))
 	})
 	if i < 0 {
 		return "", false
