@@ -15,6 +15,9 @@ type destination struct {
 
 // bytesFrom are the destinations of a listener.
 func (l *linter) bytesFrom(listener *value) []destination {
+	if known, ok := l.bytes[listener]; ok {
+		return known
+	}
 	var all []destination
 	for _, part := range l.partsOf(listener) {
 		part.walk(func(v *value) bool {
@@ -30,6 +33,7 @@ func (l *linter) bytesFrom(listener *value) []destination {
 			return !v.isMessage(managerType) && !v.isMessage(accessLogType)
 		})
 	}
+	l.bytes[listener] = all
 	return all
 }
 
@@ -77,7 +81,7 @@ func (l *linter) bypasses(listeners []*value, managers []*manager) {
 			if h.cluster() == "" || l.isAdmin(h.cluster()) {
 				continue
 			}
-			for _, name := range l.destinations(h.cluster(), true, nil) {
+			for _, name := range l.destinations(h.cluster(), true, map[string]bool{}) {
 				applications[name] = true
 				for _, address := range l.addresses(name) {
 					applications[address] = true
@@ -96,7 +100,7 @@ func (l *linter) bypasses(listeners []*value, managers []*manager) {
 			continue // what leads there is looked at
 		}
 		for _, to := range l.bytesFrom(listener) {
-			ends := l.destinations(to.cluster, false, nil)
+			ends := l.destinations(to.cluster, false, map[string]bool{})
 			switch {
 			case l.platform == Istio && strings.HasPrefix(to.cluster, "InboundPassthroughCluster"):
 				l.report("tcp-unchecked", to.at, "bytes to ports that no Service names are forwarded as they are")

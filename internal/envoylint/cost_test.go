@@ -73,3 +73,15 @@ func BenchmarkLint(b *testing.B) {
 		})
 	}
 }
+
+// TestNestedClusters: clusters that are made of clusters are followed once, however
+// often they occur.
+func TestNestedClusters(t *testing.T) {
+	var clusters strings.Builder
+	const depth = 60
+	for i := range depth {
+		fmt.Fprintf(&clusters, `  - { name: n%d, cluster_type: { name: a, typed_config: { "@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [ n%d, n%d ] } } }`+"\n", i, i+1, i+2)
+	}
+	text := shippedWith(t, listenersKey, listenersKey+"  - "+tcpTo("n0")+"\n", "  clusters:\n", "  clusters:\n"+clusters.String())
+	holds(t, lint(t, text, plainGate(), envoylint.Plain), "not-read")
+}

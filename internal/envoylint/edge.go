@@ -178,6 +178,12 @@ func (l *linter) rewrites(c *chain) {
 		}
 	}
 	for _, f := range c.filters[first:] {
+		f.settings.walk(func(v *value) bool {
+			if isMessageNamed(v, "clear_route_cache") && v.is() {
+				l.report("clear-route-cache", v, "a filter behind the gate sends the request to another route")
+			}
+			return true
+		})
 		l.rewritten(f.settings)
 		if f.fallback != nil {
 			l.rewritten(f.fallback)

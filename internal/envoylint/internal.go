@@ -7,13 +7,11 @@ import "slices"
 func (l *linter) inside(cluster string) (listeners []*value, ok bool) {
 	for _, address := range l.endpoints(cluster) {
 		name := address.get("envoy_internal_address", "server_listener_name")
-		i := slices.IndexFunc(l.listeners, func(listener *value) bool {
-			return name.there() && listener.get("name").text == name.text && !l.sidecarOutbound(listener)
-		})
-		if i < 0 {
+		named := l.byName[name.text]
+		if !name.there() || len(named) == 0 {
 			return nil, false
 		}
-		listeners = append(listeners, l.listeners[i])
+		listeners = append(listeners, named...)
 	}
 	return listeners, len(listeners) > 0
 }
@@ -38,47 +36,75 @@ func (l *linter) asksItself(listener *value) bool {
 }
 
 // behindOthers reports whether all that comes into a listener has come through
-// connection managers of the file, each of which has to ask the gate.
+// connection managers of the file that have asked the gate.
 func (l *linter) behindOthers(listener *value) bool {
 	if !listener.get("internal_listener").there() {
 		return false
 	}
-	leadsHere := func(cluster string) bool { return l.leadsTo(cluster, listener, nil) }
-	asked := func(m *manager, h hop) bool {
-		return !slices.ContainsFunc(m.chains, func(c *chain) bool {
-			return !slices.ContainsFunc(c.gate, func(i int) bool { on, _ := c.filters[i].on(h); return on })
-		})
+	if l.ways == nil {
+		l.findWays()
 	}
-	byHTTP := false
-	for _, other := range l.listeners {
-		if slices.ContainsFunc(l.bytesFrom(other), func(to destination) bool { return leadsHere(to.cluster) }) {
-			return false
+	found := l.ways[listener]
+	return found.asked && !found.unasked
+}
+
+// ways are how requests come into a listener of the file from others.
+type ways struct{ asked, unasked bool }
+
+// findWays finds the ways into all listeners, once.
+func (l *linter) findWays() {
+	l.ways = map[*value]ways{}
+	note := func(cluster string, asked bool) {
+		for _, listener := range l.leadsTo(cluster, map[string]bool{}) {
+			found := l.ways[listener]
+			l.ways[listener] = ways{found.asked || asked, found.unasked || !asked}
 		}
-		for _, m := range l.managers[other] {
+	}
+	for _, listener := range l.listeners {
+		for _, to := range l.bytesFrom(listener) {
+			note(to.cluster, false)
+		}
+		for _, m := range l.managers[listener] {
 			for _, h := range m.hops() {
-				if !leadsHere(h.cluster()) {
-					continue
-				}
-				if !asked(m, h) {
-					return false // this listener has to ask by itself
-				}
-				byHTTP = true
+				note(h.cluster(), !slices.ContainsFunc(m.chains, func(c *chain) bool {
+					return !slices.ContainsFunc(c.gate, func(i int) bool { on, _ := c.filters[i].on(h); return on })
+				}))
 			}
 		}
 	}
-	return byHTTP
+}
+
+// leadsTo returns the listeners of the file to which some part of a cluster leads.
+func (l *linter) leadsTo(cluster string, visited map[string]bool) []*value {
+	if visited[cluster] {
+		return nil
+	}
+	visited[cluster] = true
+	var all []*value
+	for _, address := range l.endpoints(cluster) {
+		if name := address.get("envoy_internal_address", "server_listener_name"); name.there() {
+			all = append(all, l.byName[name.text]...)
+		}
+	}
+	for _, part := range l.partsOfCluster(cluster) {
+		all = append(all, l.leadsTo(part, visited)...)
+	}
+	return all
 }
 
 // destinations are the clusters outside of the file's own listeners that a cluster
 // leads to: by bytes, and where http is set also by routes. A cluster that is made
 // of others leads to those.
-func (l *linter) destinations(cluster string, http bool, visited []string) []string {
+func (l *linter) destinations(cluster string, http bool, visited map[string]bool) []string {
+	if visited[cluster] {
+		return nil
+	}
+	visited[cluster] = true
 	listeners, ok := l.inside(cluster)
 	parts := l.partsOfCluster(cluster)
-	if !ok && len(parts) == 0 || slices.Contains(visited, cluster) {
+	if !ok && len(parts) == 0 {
 		return []string{cluster}
 	}
-	visited = append(visited, cluster)
 	var all []string
 	for _, part := range parts {
 		all = append(all, l.destinations(part, http, visited)...)
@@ -97,21 +123,6 @@ func (l *linter) destinations(cluster string, http bool, visited []string) []str
 		}
 	}
 	return all
-}
-
-// leadsTo reports whether some part of a cluster leads to a listener of the file.
-func (l *linter) leadsTo(cluster string, listener *value, visited []string) bool {
-	if slices.Contains(visited, cluster) {
-		return false
-	}
-	for _, address := range l.endpoints(cluster) {
-		if name := address.get("envoy_internal_address", "server_listener_name"); name.there() && name.text == listener.get("name").text {
-			return true
-		}
-	}
-	return slices.ContainsFunc(l.partsOfCluster(cluster), func(part string) bool {
-		return l.leadsTo(part, listener, append(visited, cluster))
-	})
 }
 
 // partsOfCluster are the names of the clusters that an aggregate or a composite

@@ -65,11 +65,14 @@ func look(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 
 // add looks at what one Envoy has.
 func (r *Report) add(file string, resources *resources, gate Gate, platform Platform) error {
-	l := &linter{resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{}, managers: map[*value][]*manager{}, gates: map[string]bool{}}
+	l := &linter{resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{}, managers: map[*value][]*manager{}, gates: map[string]bool{}, byName: map[string][]*value{}, bytes: map[*value][]destination{}}
 	for _, rule := range Rules() {
 		l.rules[rule.ID] = rule
 	}
 	looked, outbound := resources.split()
+	for _, listener := range looked {
+		l.byName[listener.get("name").text] = append(l.byName[listener.get("name").text], listener)
+	}
 	managers := resources.managersOf(looked)
 	r.Skipped = append(r.Skipped, namesOf(outbound)...)
 	for _, m := range managers {
@@ -93,6 +96,9 @@ type linter struct {
 	reported map[key]bool
 	managers map[*value][]*manager // :: listener -> its connection managers
 	gates    map[string]bool       // :: name of a cluster of the gate
+	byName   map[string][]*value   // :: name -> listeners that clients call
+	bytes    map[*value][]destination
+	ways     map[*value]ways // nil until it is asked for
 }
 
 // key is what makes two findings the same one: what a virtual host sets is met

@@ -237,6 +237,17 @@ func (l *linter) clientsPath(h hop) {
 			l.report("rewritten-by-client", at, "%s takes what a client writes into a header", name)
 		}
 	}
+	if at := action.get("cluster_header"); at.there() {
+		l.report("rewritten-by-client", at, "the cluster is what a client writes into %s", at.text)
+	}
+	cluster, ok := l.clusters[h.cluster()]
+	if !ok {
+		cluster = &value{}
+	}
+	kind, _ := cluster.get("cluster_type", "typed_config").typed()
+	if strings.Contains(kind, ".dynamic_forward_proxy.") || cluster.get("original_dst_lb_config", "use_http_header").is() {
+		l.report("rewritten-by-client", h.target(), "a client chooses the address that the cluster %s leads to", h.cluster())
+	}
 	if at := action.get("host_rewrite_header"); at.there() {
 		l.report("rewritten-by-client", at, "the host that the application gets is what a client writes into %s", at.text)
 	}

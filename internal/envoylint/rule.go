@@ -122,8 +122,8 @@ func askedRules() []Rule {
 			Why:  "its call carries the method, the path and headers of a request that was not checked to the application",
 			Mend: "let it call a server of its own"},
 		{ID: "rewritten-by-client", Opens: Hole,
-			What: "path_rewrite, host_rewrite or host_rewrite_header of a route takes the path or the host from a request header",
-			Why:  "the gate checked another path or host than the application gets",
+			What: "a route takes the path, the host or the cluster from a request header (path_rewrite, host_rewrite, host_rewrite_header, cluster_header), or its cluster is the address that a client names (dynamic forward proxy, ORIGINAL_DST by a header)",
+			Why:  "the gate checked another path or host than what the client reaches, which may be Envoy's admin interface",
 			Mend: "remove it; prefix_rewrite and regex_rewrite make the new path of the one that was checked"},
 		{ID: "route-unknown", Opens: Outage,
 			What: "context_extensions name a jwtgate route that the configuration does not have, or another key that begins with jwtgate. (Envoy's dump does not say: it holds [redacted])",
@@ -252,8 +252,8 @@ func authzRules() []Rule {
 			Why:  "a change that is not allowed is left out without a word, the removal of a token too",
 			Mend: "write disallow_is_error: true"},
 		{ID: "clear-route-cache", Opens: Hole,
-			What: "clear_route_cache is on, and the rules let an answer change what routes are chosen by",
-			Why:  "the request is routed anew, to a route that the gate was not asked about",
+			What: "clear_route_cache is on, and the rules let an answer change what routes are chosen by; or it is on in a filter behind ext_authz",
+			Why:  "the request is routed again, to a route that the gate was not asked about",
 			Mend: "write clear_route_cache: false"},
 	}
 }
