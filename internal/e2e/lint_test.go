@@ -231,14 +231,12 @@ func (w *lintWorld) mend(t *testing.T, row lintRow) *envoyProxy {
 // lintElsewhere are the rules that no running Envoy can show, and why.
 func lintElsewhere() map[string]string {
 	return map[string]string{
-		"routes-elsewhere":         "about what is not in the file: TestLintDynamic",
-		"gate-cluster-elsewhere":   "about what is not in the file: Envoy does not start without the cluster, and a dump has it",
-		"cluster-elsewhere":        "about what is not in the file: Envoy does not start without the cluster, and a dump has it",
-		"not-read":                 "about what the linter does not know: TestEveryWayIsSeen in envoylint",
-		"filter-calls-application": "TestEveryWayIsSeen in envoylint; seen once on a real Envoy",
-		"rewritten-by-client":      "TestEveryWayIsSeen in envoylint; seen once on a real Envoy",
-		"tcp-unchecked":            "about what jwtgate does not check: TestEveryWayIsSeen in envoylint",
-		"unknown":                  "about what the linter does not know: TestEveryWayIsSeen in envoylint",
+		"routes-elsewhere":       "about what is not in the file: TestLintDynamic",
+		"gate-cluster-elsewhere": "about what is not in the file: Envoy does not start without the cluster, and a dump has it",
+		"cluster-elsewhere":      "about what is not in the file: Envoy does not start without the cluster, and a dump has it",
+		"not-read":               "about what the linter does not know: TestEveryWayIsSeen in envoylint",
+		"tcp-unchecked":          "about what jwtgate does not check: TestEveryWayIsSeen in envoylint",
+		"unknown":                "about what the linter does not know: TestEveryWayIsSeen in envoylint",
 	}
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -116,6 +117,14 @@ func lintAskedRows(t *testing.T) []lintRow {
 				"re2.max_program_size.error_level: 1000", "re2.max_program_size.error_level: 1000, gate: { asked: 0 }"},
 			mend: []string{authzOption, authzOption + "              filter_enabled: { default_value: { numerator: 100 }, runtime_key: gate.asked }\n"},
 			open: unasked("/")},
+		// The gate checks /moved, and the application gets what the client wrote.
+		{id: "rewritten-by-client", edits: []string{firstRoute, firstRoute + fmt.Sprintf(movedRoute, `path_rewrite: "%REQ(x-path?:path)%"`)},
+			mend: []string{firstRoute, firstRoute + fmt.Sprintf(movedRoute, "prefix_rewrite: /new")},
+			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+				got := w.received(t, p, call{line: "GET /moved", headers: []string{w.allowed, "x-path: /secret"}})
+				return got != nil && got.URI == "/secret"
+			}},
+		{id: "filter-calls-application", edits: []string{authzFilter, callingFilter + authzFilter}, open: unasked("/")},
 		{id: "route-unknown", redacted: true, edits: []string{firstRoute, firstRoute + namedRoute("/", "{ jwtgate.route: nowhere }")},
 			mend: []string{firstRoute, firstRoute + namedRoute("/", "{ jwtgate.route: known }")},
 			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
@@ -131,6 +140,13 @@ func lintAskedRows(t *testing.T) []lintRow {
 }
 
 const (
+	movedRoute = `              - { match: { path: /moved }, route: { cluster: app, timeout: 0s, %s } }
+`
+	callingFilter = `          - name: another
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+              http_service: { server_uri: { uri: http://127.0.0.1, cluster: app, timeout: 1s } }
+`
 	otherCluster = `  - name: other
     type: STATIC
     load_assignment: { cluster_name: other, endpoints: [ { lb_endpoints: [ { endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 65001 } } } } ] } ] }
