@@ -4,7 +4,6 @@ package house
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,5 +65,5 @@ func run(command, overlay string, packages ...string) (string, error) {
 	cmd := exec.Command("go", append(arguments, packages...)...)
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
-	return fmt.Sprintf("%s", out), err
+	return string(out), err
 }
