@@ -120,6 +120,8 @@ func TestEveryWayIsSeen(t *testing.T) {
 		{name: "the admin interface by a route", edits: append(second(strings.Replace(open(many, many, many, many), "cluster: app", "cluster: own", 1)), "  clusters:\n", "  clusters:\n  - { name: own, load_assignment: { endpoints: { lb_endpoints: { endpoint: { address: { socket_address: { address: localhost, port_value: 9901 } } } } } } }\n"), want: []string{"admin-open"}},
 		{name: "metrics by a route", edits: append(second(strings.Replace(strings.Replace(open(many, many, many, many), "cluster: app", "cluster: own", 1), "prefix: / }", "prefix: /stats/prometheus }", 1)), "  clusters:\n", "  clusters:\n  - { name: own, load_assignment: { endpoints: { lb_endpoints: { endpoint: { address: { socket_address: { address: localhost, port_value: 9901 } } } } } } }\n")},
 		{name: "a runtime guard", edits: []string{"re2.max_program_size.error_level: 1000", "re2.max_program_size.error_level: 1000, envoy: { reloadable_features.x: false }"}, want: []string{"not-read"}},
+		{name: "a runtime guard of the OAuth2 filter's cookies", edits: []string{"re2.max_program_size.error_level: 1000",
+			"re2.max_program_size.error_level: 1000, envoy.reloadable_features.oauth2_use_gcm_encryption: true"}},
 		{name: "a runtime guard in one key", edits: []string{"re2.max_program_size.error_level: 1000", "re2.max_program_size.error_level: 1000, envoy.reloadable_features.x: false"}, want: []string{"not-read"}},
 		{name: "the gate as an optional filter", edits: []string{authzFilter, authzFilter + "            is_optional: true\n"}, want: []string{"ext-authz-conditional"}},
 		{name: "a path from a header", edits: []string{toApp, "route: { cluster: app, path_rewrite: \"%REQ(x-path?:path)%\" }"}, want: []string{"rewritten-by-client"}},
