@@ -10,7 +10,8 @@ import (
 )
 
 // announce says what a config trusts and what of it is open.
-func announce(logger *slog.Logger, cfg *config.Config) {
+func announce(logger *slog.Logger, policy *gate.Policy) {
+	cfg := policy.Config()
 	for _, i := range cfg.Issuers {
 		attrs := []any{"name", i.Name, "iss", i.ISS, "prefix", i.Prefix, "clients", i.Clients, "audiences", i.Audiences, "algorithms", i.Algorithms, "keys", keysFrom(i), "token_use", i.TokenUse}
 		logger.Info("trusted issuer", attrs...)
@@ -18,14 +19,14 @@ func announce(logger *slog.Logger, cfg *config.Config) {
 	for _, open := range relaxations(cfg) {
 		logger.Warn("open by configuration", "kind", open.kind, "where", open.where)
 	}
-	for _, note := range envoyNotes(needsOf(cfg)) {
+	for _, note := range envoyNotes(needsOf(policy)) {
 		logger.Warn(note)
 	}
 	warnings := slices.Clone(cfg.Warnings)
-	// To find them the routes are compiled once more and compared with each other:
-	// `check` can wait for that however many there are, a start or reload cannot.
+	// To find them the routes are compared with each other: `check` can wait for that
+	// however many there are, a start or reload cannot.
 	if len(cfg.Routes) <= mostCompared {
-		warnings = append(warnings, gate.Warnings(cfg)...)
+		warnings = append(warnings, policy.Warnings()...)
 	}
 	for _, warning := range warnings {
 		logger.Warn("configuration", "at", warning.Pos.String(), "warning", warning.Text)

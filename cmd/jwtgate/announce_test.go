@@ -63,7 +63,7 @@ func TestWarningsAreAnnounced(t *testing.T) {
 	text := "default: deny\nroutes:\n  - {name: all, match: /**, access: public}\n  - {name: never, match: /a, access: public}\n"
 	said := func(text string) string {
 		var log bytes.Buffer
-		announce(slog.New(slog.NewTextHandler(&log, nil)), parse(t, text))
+		announce(slog.New(slog.NewTextHandler(&log, nil)), compiled(t, parse(t, text)))
 		return log.String()
 	}
 	const at = "msg=configuration at=jwtgate.yaml:4:"

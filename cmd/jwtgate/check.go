@@ -7,7 +7,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
@@ -32,17 +31,18 @@ func (cmd checkCommand) Run(c console, parsed *kong.Context) error {
 	if file == "" {
 		return errors.New("no configuration is named; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help")
 	}
-	cfg, err := loadServed(file, c.getenv)
+	cfg, policy, err := source{file: file, getenv: c.getenv, compile: c.compile, further: certificateMistakes}.load()
 	if err != nil {
 		return tellMistakes(c.out, err)
 	}
+	defer policy.Close()
 	for _, warning := range cfg.Warnings {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
 	}
-	for _, warning := range gate.Warnings(cfg) {
+	for _, warning := range policy.Warnings() {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
 	}
-	for _, note := range envoyNotes(needsOf(cfg)) {
+	for _, note := range envoyNotes(needsOf(policy)) {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", file, note)
 	}
 	fmt.Fprintf(c.out, "%s: fine (%s, %s, default %s)\n", file, terminal.Count(len(cfg.Issuers), "issuer"), terminal.Count(len(cfg.Routes), "route"), cfg.Default)

@@ -8,6 +8,9 @@ import (
 	"slices"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
 // console is what a command talks to.
@@ -18,6 +21,8 @@ type console struct {
 	// hangup begins to take the signals that a server lives on with, and returns
 	// where it is told to read its configuration again; nil: nobody asks.
 	hangup func() <-chan os.Signal
+	// compile compiles a configuration for check and serve; nil: gate.Compile.
+	compile func(*config.Config, gate.CompileOptions) (*gate.Policy, error)
 }
 
 // commands is the command line: each flag's name, variable, default and help

@@ -39,6 +39,17 @@ type tourCommand struct {
 	Envoy  string `help:"The Envoy binary; otherwise .tools/envoy/bin/envoy, then the PATH." placeholder:"FILE"`
 }
 
+// compileForEnvoy compiles a configuration, and says what the shipped Envoy file needs
+// for it.
+func compileForEnvoy(cfg *config.Config) (envoy.Edit, error) {
+	policy, err := gate.Compile(cfg, gate.CompileOptions{})
+	if err != nil {
+		return envoy.Edit{}, err
+	}
+	defer policy.Close()
+	return needsOf(policy).Edit(), nil
+}
+
 // Run runs the demo.
 func (cmd tourCommand) Run(ctx context.Context, c console) error {
 	// A terminal that is closed ends the demo as Ctrl-C does.
@@ -50,7 +61,7 @@ func (cmd tourCommand) Run(ctx context.Context, c console) error {
 	}
 	err = demo.Run(ctx, demo.Options{
 		Executable: executable, Command: os.Args[0], Envoy: cmd.Envoy, Once: cmd.Once,
-		ConfigFile: cmd.Config, App: cmd.App, Check: gate.Check, EnvoyEdit: func(cfg *config.Config) envoy.Edit { return needsOf(cfg).Edit() },
+		ConfigFile: cmd.Config, App: cmd.App, Compile: compileForEnvoy,
 		Out: c.out, Color: colored(c.out, c.getenv), Getenv: c.getenv,
 	})
 	if errors.Is(err, demo.ErrSteps) || errors.As(err, new(config.Mistakes)) {

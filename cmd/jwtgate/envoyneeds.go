@@ -9,16 +9,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/identity"
-	"github.com/jwtgate/jwtgate/internal/route"
 )
 
-// needsOf says what a config without mistakes needs of Envoy. It is the one place
+// needsOf says what a policy needs of Envoy. It is the one place
 // where that is derived: `init` and `demo` render it, `check` and `serve` say what
 // the shipped envoy.yaml lacks of it, `lint-envoy` compares a file with it, and
 // `explain` says by it what Envoy does with a request before jwtgate is asked.
-func needsOf(cfg *config.Config) envoy.Needs {
-	read, all := conditionHeaders(cfg)
-	return deriveNeeds(cfg, read, all)
+func needsOf(policy *gate.Policy) envoy.Needs {
+	read, all := policy.HeadersRead()
+	return deriveNeeds(policy.Config(), read, all)
 }
 
 // deriveNeeds derives what Envoy has to do from a config and from the header
@@ -79,19 +78,6 @@ func identityNames(section config.Identity) []string {
 		names = append(names, header.Name)
 	}
 	return slices.DeleteFunc(slices.Concat(names, section.Removed, section.Strip), identity.Overrides)
-}
-
-// conditionHeaders returns the header fields that the routes' conditions read.
-func conditionHeaders(cfg *config.Config) (names []string, all bool) {
-	conditional := func(r config.Route) bool { return r.Requirement.When != "" }
-	if !slices.ContainsFunc(cfg.Routes, conditional) {
-		return nil, false // there is nothing to compile
-	}
-	table, err := route.New(cfg)
-	if err != nil {
-		return nil, false // its mistakes are told elsewhere
-	}
-	return table.HeadersRead()
 }
 
 // overrideNames returns the override headers that the gate removes under a

@@ -158,7 +158,7 @@ func TestEnvoyEdit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			edit := needsOf(cfg).Edit()
+			edit := needsOf(compiled(t, cfg)).Edit()
 			for _, list := range []*[]string{&edit.Tokens, &edit.Conditions} {
 				if len(*list) == 0 {
 					*list = nil

@@ -55,7 +55,7 @@ func TestExamplesAreValid(t *testing.T) {
 		files = append(files, name)
 	}
 	for _, name := range files {
-		if _, err := loadConfig(name, func(string) (string, bool) { return "", false }); err != nil {
+		if _, err := loadPolicy(name, func(string) (string, bool) { return "", false }); err != nil {
 			t.Errorf("%s:\n%v", name, err)
 		}
 	}

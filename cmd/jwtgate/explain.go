@@ -141,22 +141,19 @@ func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.C
 
 // explainRequest decides a request that the command line describes.
 func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*explanation, error) {
-	cfg, err := loadConfig(cmd.Config, c.getenv)
+	policy, err := loadPolicy(cmd.Config, c.getenv)
 	if err != nil {
 		if err = tellMistakes(c.err, err); errors.As(err, new(answerNo)) {
 			return nil, told{errors.New("the configuration has mistakes")} // nothing was decided
 		}
 		return nil, err
 	}
-	r, err := cmd.request(cfg)
-	if err != nil {
-		return nil, err
-	}
-	g, err := gate.New(cfg, gate.Options{Replica: "explain", Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return nil, err
-	}
+	g := gate.New(policy, gate.Options{Replica: "explain", Logger: slog.New(slog.DiscardHandler)})
 	defer g.Close()
+	r, err := cmd.request(policy.Config())
+	if err != nil {
+		return nil, err
+	}
 	if cmd.TokenFile != "" {
 		raw, err := readToken(cmd.TokenFile, c.in)
 		if err != nil {
@@ -165,7 +162,7 @@ func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*expla
 		g.Carry(r, raw)
 	}
 	g.AwaitKeys(ctx, explainKeys)
-	e := &explanation{Explanation: g.Explain(ctx, r, cmd.At.time(time.Now())), before: beforeGate(needsOf(cfg), r.Method, r.Target)}
+	e := &explanation{Explanation: g.Explain(ctx, r, cmd.At.time(time.Now())), before: beforeGate(needsOf(policy), r.Method, r.Target)}
 	if e.Decision.Reason == gate.ReasonKeysUnavailable {
 		c.tellKeys(g.Issuers().Stats())
 	}

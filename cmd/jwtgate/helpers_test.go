@@ -15,6 +15,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
 // alone takes out of the environment what the machine has set there for
@@ -134,7 +135,13 @@ type served struct {
 // serve runs `jwtgate serve` with these arguments until it listens.
 func serve(t *testing.T, args ...string) *served {
 	t.Helper()
-	s := begin(t, args...)
+	return serveBy(t, nil, args...)
+}
+
+// serveBy is serve with another way to compile configurations.
+func serveBy(t *testing.T, compile func(*config.Config, gate.CompileOptions) (*gate.Policy, error), args ...string) *served {
+	t.Helper()
+	s := beginBy(t, compile, args...)
 	line := s.wait(t, "jwtgate "+version)
 	s.listen, s.admin = line["listen"].(string), line["admin"].(string)
 	return s
@@ -143,10 +150,17 @@ func serve(t *testing.T, args ...string) *served {
 // begin runs `jwtgate serve`, which may not come to listen.
 func begin(t *testing.T, args ...string) *served {
 	t.Helper()
+	return beginBy(t, nil, args...)
+}
+
+func beginBy(t *testing.T, compile func(*config.Config, gate.CompileOptions) (*gate.Policy, error), args ...string) *served {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &served{log: newTail(), cancel: cancel, hangup: make(chan os.Signal, 1), ended: make(chan int, 1)}
 	go func() {
-		s.ended <- run(ctx, append([]string{"serve"}, args...), console{out: io.Discard, err: s.log, getenv: os.LookupEnv, hangup: func() <-chan os.Signal { return s.hangup }})
+		s.ended <- run(ctx, append([]string{"serve"}, args...), console{
+			out: io.Discard, err: s.log, getenv: os.LookupEnv, hangup: func() <-chan os.Signal { return s.hangup }, compile: compile,
+		})
 	}()
 	t.Cleanup(func() { s.stop(t) })
 	return s
@@ -232,4 +246,15 @@ func addIssuer(t *testing.T, idp *devidp.Server, name string, c devidp.IssuerCon
 		t.Fatal(err)
 	}
 	return i
+}
+
+// compiled compiles a configuration.
+func compiled(t *testing.T, cfg *config.Config) *gate.Policy {
+	t.Helper()
+	policy, err := gate.Compile(cfg, gate.CompileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(policy.Close)
+	return policy
 }

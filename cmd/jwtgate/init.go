@@ -11,6 +11,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
 type initCommand struct {
@@ -76,21 +77,28 @@ func needsOfNew(data []byte) (envoy.Needs, error) {
 	if err != nil {
 		return envoy.Needs{}, fmt.Errorf("nothing was written, since the configuration would be wrong:\n%w", err)
 	}
-	return needsOf(cfg), nil
+	policy, err := gate.Compile(cfg, gate.CompileOptions{})
+	if err != nil {
+		return envoy.Needs{}, fmt.Errorf("nothing was written, since the configuration would be wrong:\n%w", err)
+	}
+	defer policy.Close()
+	return needsOf(policy), nil
 }
 
 // fit takes what the files have to fit from an existing configuration.
 func (cmd initCommand) fit(options *envoy.InitOptions, c console) error {
-	cfg, err := loadConfig(cmd.Config, c.getenv)
+	policy, err := loadPolicy(cmd.Config, c.getenv)
 	if err != nil {
 		return err
 	}
+	defer policy.Close()
+	cfg := policy.Config()
 	own := ownCORS(cfg.CORS)
 	if len(options.Origins) == 0 && !own {
 		options.Origins = cfg.CORS.Origins
 	}
 	options.Existing = &envoy.Existing{
-		File: cmd.Config, Needs: needsOf(cfg), Listen: cfg.Server.Listen, OwnCORS: own && len(options.Origins) == 0,
+		File: cmd.Config, Needs: needsOf(policy), Listen: cfg.Server.Listen, OwnCORS: own && len(options.Origins) == 0,
 	}
 	return nil
 }

@@ -26,15 +26,16 @@ Examples:
 
 // Run lints.
 func (cmd lintEnvoyCommand) Run(c console) error {
-	cfg, err := loadConfig(cmd.Config, c.getenv)
+	policy, err := loadPolicy(cmd.Config, c.getenv)
 	if err != nil {
 		return tellMistakes(c.out, err)
 	}
+	defer policy.Close()
 	data, err := readEnvoyFile(cmd.File, c.in)
 	if err != nil {
 		return err
 	}
-	report, err := envoylint.Lint(cmd.File, data, needsOf(cfg), envoylint.Platform(cmd.Platform))
+	report, err := envoylint.Lint(cmd.File, data, needsOf(policy), envoylint.Platform(cmd.Platform))
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func TestNeedsOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return needsOf(cfg)
+		return needsOf(compiled(t, cfg))
 	}
 	usual := gate("")
 	if !slices.Equal(usual.Tokens, []string{"authorization"}) || !slices.Equal(usual.TakenOut, usual.Tokens) || usual.Port != "9001" || usual.QueryTokens || usual.TLS || usual.AnswersCORS || len(usual.Sets) > 0 || usual.ReadsAny || usual.CaseSensitive {

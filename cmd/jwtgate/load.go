@@ -4,64 +4,74 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
-// loadConfig reads a config file, or the environment when no file is named, and
-// compiles it, so that every mistake is known together. Mistakes come as
-// config.Mistakes, marked as an answer.
-func loadConfig(file string, getenv func(string) (string, bool)) (*config.Config, error) {
-	cfg, err := tryConfig(file, getenv)
-	if err != nil {
-		return nil, err
-	}
-	return cfg, nil
+// source is where a configuration is read from, and how it is compiled.
+type source struct {
+	file    string // empty: the environment
+	getenv  func(string) (string, bool)
+	options gate.CompileOptions
+	compile func(*config.Config, gate.CompileOptions) (*gate.Policy, error) // nil: gate.Compile
+	// further returns the mistakes of what a policy does not have.
+	further func(*config.Config) config.Mistakes
 }
 
-// tryConfig is loadConfig, but that a config with mistakes comes back beside
-// them, as far as it could be read.
-func tryConfig(file string, getenv func(string) (string, bool)) (*config.Config, error) {
-	cfg, err := readConfig(file, getenv)
-	var mistakes config.Mistakes
-	if err != nil && !errors.As(err, &mistakes) {
-		return cfg, err
-	}
-	if cfg != nil {
-		err := gate.Check(cfg)
-		var more config.Mistakes
-		if err != nil && !errors.As(err, &more) && len(mistakes) == 0 {
-			return cfg, err
-		}
-		mistakes = append(mistakes, more...)
-	}
-	if len(mistakes) > 0 {
-		return cfg, answerNo{mistakes.Sorted()}
-	}
-	return cfg, nil
-}
-
-func readConfig(file string, getenv func(string) (string, bool)) (*config.Config, error) {
-	if file == "" {
-		return config.FromEnvironment(getenv)
-	}
-	return config.Load(file, getenv)
-}
-
-// loadServed is loadConfig for a server's own config, whose certificates have to
-// be there as well.
-func loadServed(file string, getenv func(string) (string, bool)) (*config.Config, error) {
-	cfg, err := tryConfig(file, getenv)
+// load reads a configuration and compiles it, once, so that every mistake is known
+// together. Mistakes come as config.Mistakes, marked as an answer, and beside them
+// the configuration, as far as it could be read.
+func (s source) load() (*config.Config, *gate.Policy, error) {
+	cfg, err := s.parse()
 	var mistakes config.Mistakes
 	if err != nil && !errors.As(err, &mistakes) || cfg == nil {
-		return nil, err
+		return cfg, nil, markMistakes(err)
 	}
-	if mistakes = append(mistakes, certificateMistakes(cfg)...); len(mistakes) > 0 {
-		return nil, answerNo{mistakes.Sorted()}
+	compile := s.compile
+	if compile == nil {
+		compile = gate.Compile
 	}
-	return cfg, nil
+	policy, err := compile(cfg, s.options)
+	var more config.Mistakes
+	if err != nil && !errors.As(err, &more) && len(mistakes) == 0 {
+		return cfg, nil, err
+	}
+	mistakes = append(mistakes, more...)
+	if s.further != nil {
+		mistakes = append(mistakes, s.further(cfg)...)
+	}
+	if len(mistakes) == 0 {
+		return cfg, policy, nil
+	}
+	if policy != nil {
+		policy.Close()
+	}
+	return cfg, nil, answerNo{mistakes.Sorted()}
+}
+
+func (s source) parse() (*config.Config, error) {
+	if s.file == "" {
+		return config.FromEnvironment(s.getenv)
+	}
+	return config.Load(s.file, s.getenv)
+}
+
+// markMistakes marks mistakes as an answer.
+func markMistakes(err error) error {
+	var mistakes config.Mistakes
+	if errors.As(err, &mistakes) {
+		return answerNo{mistakes.Sorted()}
+	}
+	return err
+}
+
+// loadPolicy loads a configuration for a command that serves nothing.
+func loadPolicy(file string, getenv func(string) (string, bool)) (*gate.Policy, error) {
+	_, policy, err := source{file: file, getenv: getenv, options: gate.CompileOptions{Logger: slog.New(slog.DiscardHandler)}}.load()
+	return policy, err
 }
 
 // tellMistakes prints the mistakes of a config, one a line, and how many there

@@ -32,10 +32,12 @@ Example: jwtgate test --config jwtgate.yaml cases.yaml`
 
 // Run runs the cases.
 func (cmd testCommand) Run(ctx context.Context, c console) error {
-	cfg, err := loadConfig(cmd.Config, c.getenv)
+	policy, err := loadPolicy(cmd.Config, c.getenv)
 	if err != nil {
 		return tellMistakes(c.out, err)
 	}
+	policy.Close() // the cases run with keys of their own
+	cfg := policy.Config()
 	cases, err := policytest.Load(cmd.Cases, cfg)
 	if err != nil {
 		if errors.As(err, new(config.Mistakes)) {

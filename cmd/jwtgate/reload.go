@@ -110,24 +110,24 @@ func refusedFiles(followers []*follower) map[string]bool {
 }
 
 // followConfig keeps a gate at what a configuration file says. after is called
-// with each config that has gone live.
-func (f *follower) followConfig(g *gate.Gate, file string, getenv func(string) (string, bool), after func(*config.Config)) {
+// with each policy that has gone live.
+func (f *follower) followConfig(g *gate.Gate, from source, after func(*gate.Policy)) {
 	f.watch(g.Config().Files...)
+	from.options.Keys = g
+	from.further = nil // the certificates have a follower of their own
 	f.load = func(ctx context.Context) (func(), error) {
-		cfg, err := tryConfig(file, getenv)
-		if err == nil {
-			err = g.Reload(ctx, cfg)
-		}
+		cfg, policy, err := from.load()
 		if err != nil {
 			// What is wrong may stand in any file that it reads, or in one that is
 			// not there yet.
 			f.watch(slices.Concat(g.Config().Files, readBy(cfg))...)
 			return nil, err
 		}
+		g.Reload(ctx, policy)
 		f.watch(cfg.Files...)
 		return func() {
-			f.logger.Info(f.what+" was reloaded", "file", file, "config", cfg.Hash)
-			after(cfg)
+			f.logger.Info(f.what+" was reloaded", "file", from.file, "config", cfg.Hash)
+			after(policy)
 		}, nil
 	}
 }

@@ -2,13 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
@@ -164,4 +169,43 @@ func (s *served) livez(t *testing.T, host string) int {
 	}
 	_ = answer.Body.Close()
 	return answer.StatusCode
+}
+
+// TestCompilesOnce: `check`, a start and a reload compile the configuration once each,
+// and a candidate configuration once each too.
+func TestCompilesOnce(t *testing.T) {
+	alone(t)
+	file := write(t, "jwtgate.yaml", openRoute)
+	candidate := write(t, "candidate.yaml", shutRoute)
+	var compiled sync.Map // :: hash of the config -> *atomic.Int64
+	count := func(cfg *config.Config, o gate.CompileOptions) (*gate.Policy, error) {
+		n, _ := compiled.LoadOrStore(cfg.Hash, new(atomic.Int64))
+		n.(*atomic.Int64).Add(1)
+		return gate.Compile(cfg, o)
+	}
+	took := func(what string, configs int) {
+		t.Helper()
+		compiled.Range(func(hash, n any) bool {
+			configs--
+			if n := n.(*atomic.Int64).Load(); n != 1 {
+				t.Errorf("%s compiles %v %d times, want once", what, hash, n)
+			}
+			return true
+		})
+		compiled.Clear()
+		if configs != 0 {
+			t.Errorf("%s compiles %d configurations too few", what, configs)
+		}
+	}
+	if code := run(t.Context(), []string{"check", "--config", file}, console{out: io.Discard, err: io.Discard, getenv: os.LookupEnv, compile: count}); code != exitYes {
+		t.Fatalf("check: exit code %d", code)
+	}
+	took("check", 1)
+	s := serveBy(t, count, "--config", file, "--shadow-config", candidate)
+	s.wait(t, "serving")
+	took("a start", 2)
+	s.hangup <- syscall.SIGHUP
+	s.wait(t, reloaded)
+	s.wait(t, "the candidate configuration was reloaded")
+	took("a reload", 2)
 }

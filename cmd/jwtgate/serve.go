@@ -82,7 +82,7 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 	out := telemetry.NewQueue(c.out)
 	defer out.Close(flushTimeout)
 	s := &server{
-		logger: slog.New(telemetry.NewHandler(queue, cmd.LogLevel.Level)), getenv: c.getenv,
+		logger: slog.New(telemetry.NewHandler(queue, cmd.LogLevel.Level)), getenv: c.getenv, compile: c.compile,
 		metrics: telemetry.NewMetrics(telemetry.Build{Version: version, Commit: commit, GoVersion: runtime.Version()}),
 		memory:  audit.NewMemory(remembered),
 	}
@@ -104,6 +104,7 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 type server struct {
 	logger  *slog.Logger
 	getenv  func(string) (string, bool)
+	compile func(*config.Config, gate.CompileOptions) (*gate.Policy, error)
 	metrics *telemetry.Metrics
 	log     *audit.Log
 	memory  *audit.Memory
@@ -147,9 +148,15 @@ func (s *server) open(cmd serveCommand) (err error) {
 	if cmd.Config != "" {
 		s.config = newFollower("config", "the configuration", s.logger, config.NewWatcher, cmd.Config)
 	}
-	if s.cfg, err = loadServed(cmd.Config, s.getenv); err != nil {
+	var policy *gate.Policy
+	if s.cfg, policy, err = s.source(cmd.Config).load(); err != nil {
 		return err
 	}
+	defer func() {
+		if s.gate == nil {
+			policy.Close()
+		}
+	}()
 	s.written = listens{s.cfg.Server, s.cfg.Admin}
 	s.cfg.Server.Listen = cmp.Or(cmd.Listen, s.cfg.Server.Listen)
 	s.cfg.Admin.Listen = cmp.Or(cmd.AdminListen, s.cfg.Admin.Listen)
@@ -163,9 +170,7 @@ func (s *server) open(cmd serveCommand) (err error) {
 		return err
 	}
 	s.replica = replicaName(s.grpc.Addr().String())
-	if s.gate, err = gate.New(s.cfg, gate.Options{Replica: s.replica, Logger: s.logger}); err != nil {
-		return err
-	}
+	s.gate = gate.New(policy, gate.Options{Replica: s.replica, Logger: s.logger})
 	if cmd.ShadowConfig != "" {
 		if err := s.openCandidate(cmd.ShadowConfig); err != nil {
 			return err
@@ -177,18 +182,22 @@ func (s *server) open(cmd serveCommand) (err error) {
 	return nil
 }
 
+// source is that of the server's own configuration, whose certificates have to be
+// there as well.
+func (s *server) source(file string) source {
+	return source{file: file, getenv: s.getenv, compile: s.compile, options: gate.CompileOptions{Logger: s.logger}, further: certificateMistakes}
+}
+
 // openCandidate makes the gate that decides by a candidate config, with the keys
 // that the live one has.
 func (s *server) openCandidate(file string) error {
 	s.candidateConfig = newFollower("shadow_config", "the candidate configuration", s.logger, config.NewWatcher, file)
-	cfg, err := loadConfig(file, s.getenv)
+	from := source{file: file, getenv: s.getenv, compile: s.compile, options: gate.CompileOptions{Logger: s.logger, Keys: s.gate}}
+	cfg, policy, err := from.load()
 	if err != nil {
 		return err
 	}
-	s.candidate, err = gate.New(cfg, gate.Options{Replica: s.replica, Logger: s.logger, Keys: s.gate})
-	if err != nil {
-		return err
-	}
+	s.candidate = gate.New(policy, gate.Options{Replica: s.replica, Logger: s.logger})
 	s.shadow = gate.NewCandidate(s.candidate, func(r *gate.Request, d gate.Difference) {
 		s.metrics.Differ(d.Live.Route, string(d.Live.Verdict), string(d.Candidate.Verdict), string(d.Candidate.Reason))
 		s.log.Differ(context.Background(), r, d)
@@ -198,7 +207,7 @@ func (s *server) openCandidate(file string) error {
 	s.candidateRevoked = newFollower("shadow_revoked", "the candidate's list of what is revoked", s.logger, config.NewPromptWatcher)
 	s.candidateRevoked.count = s.metrics.CandidateReloaded
 	s.candidateRevoked.followRevoked(s.candidate)
-	s.candidateConfig.followConfig(s.candidate, file, s.getenv, func(*config.Config) { s.candidateRevoked.rewatchRevoked(s.candidate) })
+	s.candidateConfig.followConfig(s.candidate, from, func(*gate.Policy) { s.candidateRevoked.rewatchRevoked(s.candidate) })
 	s.logger.Info("a candidate configuration decides too, and changes nothing", "file", file, "config", cfg.Hash)
 	return nil
 }
@@ -213,12 +222,13 @@ func (s *server) follow(file string) {
 	}
 	warnIgnored(s.logger, s.getenv)
 	s.config.count = s.metrics.Reloaded
-	s.config.followConfig(s.gate, file, s.getenv, func(cfg *config.Config) {
+	s.config.followConfig(s.gate, s.source(file), func(policy *gate.Policy) {
+		cfg := policy.Config()
 		s.revoked.rewatchRevoked(s.gate)
 		if !reflect.DeepEqual(s.written, listens{cfg.Server, cfg.Admin}) {
 			s.logger.Warn("server and admin have changed, and take effect at the next start only")
 		}
-		announce(s.logger, cfg)
+		announce(s.logger, policy)
 	})
 }
 
@@ -270,7 +280,7 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	s.logger.Info("jwtgate "+version,
 		"listen", s.grpc.Addr().String(), "admin", s.http.Addr().String(),
 		"source", s.cfg.Source, "config", s.cfg.Hash, "replica", s.replica)
-	announce(s.logger, s.cfg)
+	announce(s.logger, s.gate.Policy())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.extauthz.Serve(s.grpc) })
 	group.Go(func() error { return s.admin.Serve(s.http) })

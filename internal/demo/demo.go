@@ -34,12 +34,10 @@ type Options struct {
 	ConfigFile string
 	// App is HOST:PORT of the user's own application; empty: the sample.
 	App string
-	// Check looks for the mistakes of a configuration that only its meaning
-	// shows, which come as config.Mistakes; nil: none are looked for.
-	Check func(*config.Config) error
-	// EnvoyEdit says which headers the shipped Envoy file has to know for a
-	// configuration beside those that it knows; nil: none.
-	EnvoyEdit func(*config.Config) envoy.Edit
+	// Compile compiles a configuration, and returns what of the shipped Envoy file has
+	// to differ for it. Its mistakes come as config.Mistakes. Nil: nothing is compiled,
+	// and nothing differs.
+	Compile func(*config.Config) (envoy.Edit, error)
 	// Out is where the tour is told.
 	Out io.Writer
 	// Color marks the tour's lines by terminal colours.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
 	"github.com/jwtgate/jwtgate/internal/devidp"
@@ -84,10 +85,11 @@ func TestRewriteKeepsTheMeaningOfPaths(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, copied)
 	}
-	g, err := gate.New(cfg, gate.Options{Logger: slog.New(slog.DiscardHandler)})
+	policy, err := gate.Compile(cfg, gate.CompileOptions{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, copied)
 	}
+	g := gate.New(policy, gate.Options{Logger: slog.New(slog.DiscardHandler)})
 	defer g.Close()
 	g.AwaitKeys(t.Context(), 10*time.Second)
 	for _, row := range []struct {
@@ -132,7 +134,7 @@ func TestMistakesAreInTheUsersOwnFiles(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			left := aside(t)
 			put(t, map[string]string{row.file: row.text})
-			err := demo.Run(t.Context(), demo.Options{ConfigFile: "jwtgate.yaml", Check: gate.Check, Out: &transcript{}, Getenv: without})
+			err := demo.Run(t.Context(), demo.Options{ConfigFile: "jwtgate.yaml", Compile: compiles, Out: &transcript{}, Getenv: without})
 			mistakes, ok := errors.AsType[config.Mistakes](err)
 			if !ok || len(mistakes) != 1 || !strings.HasPrefix(mistakes[0].Error(), row.want) {
 				t.Errorf("error %v, want one mistake at %s", err, row.want)
@@ -151,7 +153,7 @@ func TestTheDemosGateReadsTheUsersFiles(t *testing.T) {
 	copied := filepath.Join(t.TempDir(), "copy.yaml")
 	out := &transcript{}
 	err := demo.Run(t.Context(), demo.Options{
-		Executable: program(t, "PLAY_COPY="+copied), Envoy: program(t), ConfigFile: "jwtgate.yaml", Check: gate.Check,
+		Executable: program(t, "PLAY_COPY="+copied), Envoy: program(t), ConfigFile: "jwtgate.yaml", Compile: compiles,
 		Once: true, Out: out, Getenv: without,
 	})
 	if err != nil {
@@ -168,4 +170,13 @@ func TestTheDemosGateReadsTheUsersFiles(t *testing.T) {
 	if !names["health"] || !names["admin"] || !names["more"] || c.RevokedFile != filepath.Join(dir, "lists", "revoked.jsonl") || c.Default != config.AccessRequired {
 		t.Errorf("routes %v, revoked file %q, default %s", names, c.RevokedFile, c.Default)
 	}
+}
+
+// compiles compiles a configuration, which needs no other Envoy file.
+func compiles(cfg *config.Config) (envoy.Edit, error) {
+	policy, err := gate.Compile(cfg, gate.CompileOptions{})
+	if err == nil {
+		policy.Close()
+	}
+	return envoy.Edit{}, err
 }

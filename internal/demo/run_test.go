@@ -150,8 +150,8 @@ func runMine(t *testing.T, during func(issuers, gate string)) (said, file string
 	err := demo.Run(ctx, demo.Options{
 		Executable: program(t, "PLAY_COPY="+copied), Command: "bin/jwtgate", Envoy: program(t),
 		ConfigFile: file, App: "127.0.0.1:1", Out: out, Getenv: without,
-		EnvoyEdit: func(c *config.Config) envoy.Edit {
-			return envoy.Edit{Conditions: []string{"x-read-of-" + c.Issuers[1].Name}}
+		Compile: func(c *config.Config) (envoy.Edit, error) {
+			return envoy.Edit{Conditions: []string{"x-read-of-" + c.Issuers[1].Name}}, nil
 		},
 	})
 	if err != nil {

@@ -28,6 +28,7 @@ var shippedConfig []byte
 // stack is everything that the demo runs. It is filled by start, in the order
 // of its fields, and taken down by close as far as it came.
 type stack struct {
+	edit       envoy.Edit              // what of the shipped Envoy file differs for config
 	fail       context.CancelCauseFunc // told when a process ends by itself
 	dir        string                  // configurations and logs
 	config     *config.Config          // as it was written, not the rewritten copy
@@ -79,7 +80,7 @@ func (s *stack) start(ctx context.Context, o Options) error {
 	if err := s.startGate(ctx, o.Executable, file, beside); err != nil {
 		return err
 	}
-	if err := s.startEnvoy(ctx, program, o.EnvoyEdit); err != nil {
+	if err := s.startEnvoy(ctx, program); err != nil {
 		return err
 	}
 	s.watch()
@@ -97,8 +98,8 @@ func (s *stack) load(o Options) (file []byte, beside paths, err error) {
 		}
 	}
 	s.config, err = config.Parse(name, file, o.Getenv)
-	if err == nil && o.Check != nil {
-		err = o.Check(withoutKeys(s.config))
+	if err == nil && o.Compile != nil {
+		s.edit, err = o.Compile(withoutKeys(s.config))
 	}
 	if err != nil {
 		return nil, paths{}, fmt.Errorf("the configuration has mistakes:\n%w", err)
@@ -166,11 +167,8 @@ func (s *stack) startGate(ctx context.Context, executable string, file []byte, b
 // startEnvoy starts Envoy on the shipped file, moved to where the parts listen
 // and with the headers that editOf says the configuration needs, and waits until
 // it has found jwtgate healthy.
-func (s *stack) startEnvoy(ctx context.Context, program string, editOf func(*config.Config) envoy.Edit) error {
-	var edit envoy.Edit
-	if editOf != nil {
-		edit = editOf(s.config)
-	}
+func (s *stack) startEnvoy(ctx context.Context, program string) error {
+	edit := s.edit
 	edit.Listen, edit.Admin, edit.Gate, edit.App = s.ports.envoy, s.ports.envoyAdmin, s.ports.gate, s.appAddress
 	bootstrap, err := envoy.Bootstrap(edit)
 	if err != nil {

@@ -68,10 +68,11 @@ func corpusGate(t *testing.T, i issuers) *gate.Gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := gate.New(cfg, gate.Options{Replica: "explain", Logger: slog.New(slog.DiscardHandler)})
+	policy, err := gate.Compile(cfg, gate.CompileOptions{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	g := gate.New(policy, gate.Options{Replica: "explain", Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(g.Close)
 	g.AwaitKeys(t.Context(), awaited)
 	return g

@@ -90,10 +90,11 @@ func newGate(t testing.TB, yaml string, variables map[string]string, now func() 
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := gate.New(cfg, gate.Options{Replica: "replica", Now: now, Logger: slog.New(slog.DiscardHandler)})
+	policy, err := gate.Compile(cfg, gate.CompileOptions{Now: now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	g := gate.New(policy, gate.Options{Replica: "replica", Now: now, Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(g.Close)
 	for limit := time.After(20 * time.Second); ; {
 		changed := g.Issuers().Changed()

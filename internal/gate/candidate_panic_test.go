@@ -16,9 +16,9 @@ func TestCandidatePanics(t *testing.T) {
 	w := startWith(t, liveYAML)
 	var log bytes.Buffer
 	var fail atomic.Bool
-	would := open(t, parse(t, candidateYAML, map[string]string{
+	would := openSharing(t, w.gate, parse(t, candidateYAML, map[string]string{
 		"HOME_ISS": w.home.ISS(), "POOL_KEYS": w.pool.JWKSURL(), "DARK_ISS": w.dark.ISS(), "DIM_ISS": w.dim.ISS(),
-	}), gate.Options{Replica: "candidate", Keys: w.gate, Logger: slog.New(slog.NewJSONHandler(&log, nil)), Now: time.Now})
+	}), gate.Options{Replica: "candidate", Logger: slog.New(slog.NewJSONHandler(&log, nil)), Now: time.Now})
 	var found told
 	c := gate.NewCandidate(would, func(r *gate.Request, d gate.Difference) {
 		if fail.Swap(false) {

@@ -102,7 +102,7 @@ func TestCandidateTellsDifferences(t *testing.T) {
 	cfg := parse(t, candidateYAML, map[string]string{
 		"HOME_ISS": w.home.ISS(), "POOL_KEYS": w.pool.JWKSURL(), "DARK_ISS": w.dark.ISS(), "DIM_ISS": w.dim.ISS(),
 	})
-	would := open(t, cfg, gate.Options{Replica: "candidate", Now: w.clock.now, Logger: quiet(), Keys: w.gate})
+	would := openSharing(t, w.gate, cfg, gate.Options{Replica: "candidate", Now: w.clock.now, Logger: quiet()})
 	var found told
 	c := gate.NewCandidate(would, found.differ)
 	begin(t, c)
@@ -172,7 +172,7 @@ func TestCandidateTellsDifferences(t *testing.T) {
 // and what there is room for is decided once it is somebody's turn.
 func TestCandidateNeverBlocks(t *testing.T) {
 	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
-	would := open(t, parse(t, "default: deny\n", nil), gate.Options{Logger: quiet(), Keys: live})
+	would := openSharing(t, live, parse(t, "default: deny\n", nil), gate.Options{Logger: quiet()})
 	var found told
 	c := gate.NewCandidate(would, found.differ)
 	const offered, room = 3000, 1024
@@ -249,8 +249,8 @@ func TestCandidateConcurrently(t *testing.T) {
 // doing so when the live gate has another config, or has ended.
 func TestCandidateOutlivesTheLiveConfig(t *testing.T) {
 	w := startWith(t, liveYAML)
-	would := open(t, w.cfg, gate.Options{Logger: quiet(), Now: w.clock.now, Keys: w.gate})
-	if err := w.gate.Reload(t.Context(), parse(t, publicYAML, nil)); err != nil {
+	would := openSharing(t, w.gate, w.cfg, gate.Options{Logger: quiet(), Now: w.clock.now})
+	if err := reload(t.Context(), w.gate, parse(t, publicYAML, nil)); err != nil {
 		t.Fatal(err)
 	}
 	w.gate.Close()

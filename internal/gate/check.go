@@ -19,7 +19,7 @@ import (
 
 // check is one request on its way through the checks, and what they found.
 type check struct {
-	policy     *policy
+	policy     *Policy
 	reasons    *reasons
 	request    *Request
 	relaxed    config.Relaxed

@@ -22,7 +22,7 @@ func TestExplainAgreesWithDecide(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := startWith(t, yaml)
 			var frozen atomic.Int64
-			g := open(t, w.cfg, gate.Options{Keys: w.gate, Logger: quiet(), Now: func() time.Time {
+			g := openSharing(t, w.gate, w.cfg, gate.Options{Logger: quiet(), Now: func() time.Time {
 				if at := frozen.Load(); at != 0 {
 					return time.Unix(0, at)
 				}

@@ -16,31 +16,30 @@ import (
 type Options struct {
 	// Replica names this process in decision ids.
 	Replica string
-	// Logger is told of changes in the issuers' keys. Nil: slog's default.
+	// Logger reports faults of the gate itself. Nil: slog's default.
 	Logger *slog.Logger
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
-	// Keys is a gate whose issuers' keys are shared by those issuers here that
-	// have theirs from the same place. Nil: all are fetched anew.
-	Keys *Gate
 }
 
 // Gate decides requests by one config. It is safe for concurrent use.
 type Gate struct {
 	options Options
 	reasons *reasons
-	policy  atomic.Pointer[policy]
+	policy  atomic.Pointer[Policy]
 	checks  sync.Pool // of *check, not in use
 
 	reloading sync.Mutex // one Reload or Close at a time
 	swapping  sync.Mutex // one change of the policy, or of its list of what is revoked, at a time
+	// revokedReads counts the lists of what is revoked that were read after a policy
+	// was compiled.
+	revokedReads atomic.Uint64
 }
 
-// New compiles cfg and begins to fetch the issuers' keys in the background. It
-// waits for nothing: requests can be decided at once, and tokens of an issuer
-// without keys are denied as unavailable. The error is [config.Mistakes] when
-// the config is at fault. [Gate.Close] ends the fetching.
-func New(cfg *config.Config, options Options) (*Gate, error) {
+// New makes a gate that decides by p, and begins to fetch the issuers' keys in the
+// background. It waits for nothing: requests can be decided at once, and tokens of
+// an issuer without keys are denied as unavailable. [Gate.Close] ends the fetching.
+func New(p *Policy, options Options) *Gate {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -48,51 +47,39 @@ func New(cfg *config.Config, options Options) (*Gate, error) {
 		options.Logger = slog.Default()
 	}
 	g := &Gate{options: options, reasons: newReasons()}
-	var shared *issuer.Set
-	if options.Keys != nil {
-		shared = options.Keys.Issuers()
-	}
-	p, err := g.compile(cfg, shared)
-	if err != nil {
-		return nil, err
-	}
 	p.issuers.Start()
 	g.policy.Store(p)
-	return g, nil
+	return g
 }
 
 // firstFetch bounds how long a new config waits for the keys of issuers that
 // are new in it.
 const firstFetch = 2 * time.Second
 
-// Reload puts another config in the place of the live one, at once and as a
-// whole: a request is decided by one or the other. Issuers whose keys come from
-// the same place keep them. Those that are new get a moment to fetch theirs
-// first, so that their tokens are not denied as unavailable; that the fetch
-// fails stops nothing. On an error ([config.Mistakes] when the config is at
-// fault) nothing has changed. It is safe for concurrent use.
-func (g *Gate) Reload(ctx context.Context, cfg *config.Config) error {
+// Reload replaces the live policy by p, at once and as a whole: a request is
+// decided by one or the other. Issuers that share their keys with those of the live
+// one ([CompileOptions]) keep them. Those that are new get a moment to fetch theirs
+// first, so that their tokens are not denied as unavailable; a fetch that fails
+// stops nothing. It is safe for concurrent use.
+func (g *Gate) Reload(ctx context.Context, p *Policy) {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
 	old := g.policy.Load()
-	p, err := g.compile(cfg, old.issuers)
-	if err != nil {
-		return err
-	}
 	p.issuers.Start()
 	p.awaitKeys(ctx, firstFetch)
 	g.swap(p)
 	old.issuers.Close()
-	return nil
 }
 
-// swap makes p the live policy, with the list of what is revoked as it is now:
-// it may have changed while keys were awaited.
-func (g *Gate) swap(p *policy) {
+// swap makes p the live policy. If a list of what is revoked was read since p was
+// compiled, p's own is older, and is read again.
+func (g *Gate) swap(p *Policy) {
 	g.swapping.Lock()
 	defer g.swapping.Unlock()
-	if list, err := readRevoked(p.cfg); err == nil {
-		p.verifier.SetRevocations(list)
+	if g.revokedReads.Load() != p.revokedReads {
+		if list, err := readRevoked(p.cfg); err == nil {
+			p.verifier.SetRevocations(list)
+		}
 	}
 	g.policy.Store(p)
 }
@@ -101,13 +88,6 @@ func (g *Gate) swap(p *policy) {
 // first fetch, until ctx ends, and for limit at most.
 func (g *Gate) AwaitKeys(ctx context.Context, limit time.Duration) {
 	g.policy.Load().awaitKeys(ctx, limit)
-}
-
-// compile builds a snapshot of cfg that takes over what it can of previous.
-func (g *Gate) compile(cfg *config.Config, previous *issuer.Set) (*policy, error) {
-	return compile(cfg, issuer.Options{
-		Logger: g.options.Logger, Now: g.options.Now, CacheDir: cfg.CacheDir, Previous: previous,
-	})
 }
 
 // Close ends the fetching of keys and waits for it. Requests can still be
@@ -120,6 +100,9 @@ func (g *Gate) Close() {
 
 // Issuers returns the live trusted issuers, for probes and operators.
 func (g *Gate) Issuers() *issuer.Set { return g.policy.Load().issuers }
+
+// Policy returns the live policy.
+func (g *Gate) Policy() *Policy { return g.policy.Load() }
 
 // Config returns the live config. It must not be changed.
 func (g *Gate) Config() *config.Config { return g.policy.Load().cfg }

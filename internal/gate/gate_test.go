@@ -46,9 +46,9 @@ routes:
 			}
 		}
 	}
-	t.Run("Check", func(t *testing.T) { check(t, gate.Check(cfg)) })
+	t.Run("Check", func(t *testing.T) { check(t, compiles(cfg)) })
 	t.Run("New", func(t *testing.T) {
-		g, err := gate.New(cfg, gate.Options{})
+		g, err := newGate(cfg, gate.Options{})
 		if g != nil {
 			t.Error("there is a gate beside the mistakes")
 		}
@@ -63,10 +63,10 @@ func TestIssuerThatWouldTakeAnythingIsRefused(t *testing.T) {
 	cfg := *w.cfg
 	cfg.Issuers = slices.Clone(cfg.Issuers)
 	cfg.Issuers[0].Audiences, cfg.Issuers[0].Clients = nil, nil
-	if g, err := gate.New(&cfg, gate.Options{Logger: quiet()}); err == nil || g != nil {
+	if g, err := newGate(&cfg, gate.Options{Logger: quiet()}); err == nil || g != nil {
 		t.Errorf("a gate: %v, error %v", g != nil, err)
 	}
-	if err := gate.Check(&cfg); err == nil || !strings.Contains(err.Error(), `issuer "home" lacks`) {
+	if err := compiles(&cfg); err == nil || !strings.Contains(err.Error(), `issuer "home" lacks`) {
 		t.Errorf("Check: %v", err)
 	}
 }
@@ -74,7 +74,7 @@ func TestIssuerThatWouldTakeAnythingIsRefused(t *testing.T) {
 func TestCheckFetchesNothing(t *testing.T) {
 	w := start(t)
 	before := w.home.Fetches()
-	if err := gate.Check(w.cfg); err != nil {
+	if err := compiles(w.cfg); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.home.Fetches(); got != before {
@@ -112,7 +112,7 @@ func TestDecidesAtOnce(t *testing.T) {
 issuers: {home: {issuer: "${ISS}", audiences: [a], algorithms: [ES256], dangerously_allow_http: true}}
 routes: [{match: /open, access: public}]
 `, map[string]string{"ISS": home.ISS()})
-	g, err := gate.New(cfg, gate.Options{Logger: quiet()})
+	g, err := newGate(cfg, gate.Options{Logger: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}

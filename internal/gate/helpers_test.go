@@ -103,10 +103,17 @@ func startWith(t *testing.T, yaml string) *world {
 // open makes a gate and waits until every issuer has keys or has failed.
 func open(t *testing.T, cfg *config.Config, o gate.Options) *gate.Gate {
 	t.Helper()
-	g, err := gate.New(cfg, o)
+	return openSharing(t, nil, cfg, o)
+}
+
+// openSharing is open with another gate's keys.
+func openSharing(t *testing.T, keys *gate.Gate, cfg *config.Config, o gate.Options) *gate.Gate {
+	t.Helper()
+	p, err := gate.Compile(cfg, gate.CompileOptions{Logger: o.Logger, Now: o.Now, Keys: keys})
 	if err != nil {
 		t.Fatal(err)
 	}
+	g := gate.New(p, o)
 	t.Cleanup(g.Close)
 	limit := time.After(20 * time.Second)
 	for {

@@ -77,7 +77,7 @@ func TestIdentityTotalOfARememberedToken(t *testing.T) {
 	}
 	lower := *w.cfg
 	lower.Identity.MaxTotalBytes = 1023
-	if err := w.gate.Reload(t.Context(), &lower); err != nil {
+	if err := reload(t.Context(), w.gate, &lower); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -124,7 +124,7 @@ func TestIdentityTotalOfACandidate(t *testing.T) {
 	w := startWith(t, sizedYAML)
 	lower := *w.cfg
 	lower.Identity = config.Identity{Headers: w.cfg.Identity.Headers, MaxValueBytes: w.cfg.Identity.MaxValueBytes, MaxTotalBytes: 1023}
-	would := open(t, &lower, gate.Options{Replica: "candidate", Now: w.clock.now, Logger: quiet(), Keys: w.gate})
+	would := openSharing(t, w.gate, &lower, gate.Options{Replica: "candidate", Now: w.clock.now, Logger: quiet()})
 	var found told
 	c := gate.NewCandidate(would, found.differ)
 	begin(t, c)

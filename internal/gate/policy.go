@@ -1,8 +1,10 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -12,9 +14,10 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// policy is one config compiled: an immutable snapshot, but for the keys, which
-// the issuers' key sets refresh.
-type policy struct {
+// Policy is one config compiled: an immutable snapshot, except for the keys, which
+// the issuers' key sets refresh, and the list of what is revoked. A gate decides by
+// it after [New] or [Gate.Reload]; until then nothing of it runs.
+type Policy struct {
 	cfg      *config.Config
 	routes   *route.Table
 	verifier *token.Verifier
@@ -23,33 +26,36 @@ type policy struct {
 	cors     *cors
 	issuers  *issuer.Set
 	removals removals
+	// revokedReads is how often its gate had read a list of what is revoked when this
+	// one was compiled.
+	revokedReads uint64
 }
 
-// Check compiles a config and throws the result away. Nothing is fetched. The
-// error is [config.Mistakes] when the config is at fault.
-func Check(cfg *config.Config) error {
-	p, err := compile(cfg, issuer.Options{})
-	if err != nil {
-		return err
+// CompileOptions are what a config is compiled with.
+type CompileOptions struct {
+	// Logger reports changes of the issuers' keys, and Now is the clock. Nil: those of
+	// the gate Keys, or else slog's default and time.Now.
+	Logger *slog.Logger
+	Now    func() time.Time
+	// Keys is a gate whose issuers' keys are shared by those issuers here that
+	// have theirs from the same place. Nil: all are fetched again.
+	Keys *Gate
+}
+
+// Compile builds a policy. It reads the files that the config names, and starts and
+// fetches nothing. Mistakes of all parts are reported together: the error is
+// [config.Mistakes] when the config is at fault. [Policy.Close] gives up a policy
+// that no gate has taken.
+func Compile(cfg *config.Config, o CompileOptions) (*Policy, error) {
+	options := issuer.Options{Logger: o.Logger, Now: o.Now, CacheDir: cfg.CacheDir}
+	p := &Policy{cfg: cfg, mapper: identity.New(cfg.Identity), cors: newCORS(&cfg.CORS)}
+	if g := o.Keys; g != nil {
+		options.Previous, p.revokedReads = g.Issuers(), g.revokedReads.Load()
+		options.Logger, options.Now = cmp.Or(o.Logger, g.options.Logger), o.Now
+		if options.Now == nil {
+			options.Now = g.options.Now
+		}
 	}
-	p.issuers.Close()
-	return nil
-}
-
-// Warnings says what of a config without mistakes is likely not meant, in the
-// order of the file.
-func Warnings(cfg *config.Config) []config.Mistake {
-	routes, err := route.New(cfg)
-	if err != nil {
-		return nil
-	}
-	return routes.Warnings(cfg)
-}
-
-// compile builds a snapshot; nothing is started. Mistakes of all parts are
-// reported together.
-func compile(cfg *config.Config, options issuer.Options) (*policy, error) {
-	p := &policy{cfg: cfg, mapper: identity.New(cfg.Identity), cors: newCORS(&cfg.CORS)}
 	var mistakes config.Mistakes
 	var err error
 	if p.routes, err = route.New(cfg); err != nil && !errors.As(err, &mistakes) {
@@ -76,12 +82,30 @@ func compile(cfg *config.Config, options issuer.Options) (*policy, error) {
 	if err != nil && p.issuers != nil {
 		p.issuers.Close()
 	}
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
+
+// Config returns the config. It must not be changed.
+func (p *Policy) Config() *config.Config { return p.cfg }
+
+// Warnings says what of the config is likely not meant, in the order of the file.
+// Routes are compared with each other, which takes time where there are thousands.
+func (p *Policy) Warnings() []config.Mistake { return p.routes.Warnings(p.cfg) }
+
+// HeadersRead returns the names of the header fields that the routes' conditions
+// read, and whether they may read any other.
+func (p *Policy) HeadersRead() (names []string, all bool) { return p.routes.HeadersRead() }
+
+// Close ends what the policy holds open. Of a policy that a gate decides by,
+// [Gate.Close] does so.
+func (p *Policy) Close() { p.issuers.Close() }
 
 // verify makes the snapshot's verifier over its issuers' keys, and what is
 // revoked.
-func (p *policy) verify(revoked *token.Revocations) error {
+func (p *Policy) verify(revoked *token.Revocations) error {
 	keys := make(map[string]token.KeySource)
 	for _, i := range p.issuers.All() {
 		keys[i.Name()] = i
@@ -100,7 +124,7 @@ func (p *policy) verify(revoked *token.Revocations) error {
 
 // awaitKeys waits until every issuer has keys or has failed a first fetch, for
 // limit at most.
-func (p *policy) awaitKeys(ctx context.Context, limit time.Duration) {
+func (p *Policy) awaitKeys(ctx context.Context, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {

@@ -21,7 +21,7 @@ func TestReloadTakesIssuersOver(t *testing.T) {
 	next.Hash = "next"
 	next.Issuers = slices.DeleteFunc(slices.Clone(next.Issuers), func(i config.Issuer) bool { return i.Name == "pool" })
 	next.Routes = slices.DeleteFunc(slices.Clone(next.Routes), func(r config.Route) bool { return r.Name == "elsewhere" })
-	if err := w.gate.Reload(t.Context(), &next); err != nil {
+	if err := reload(t.Context(), w.gate, &next); err != nil {
 		t.Fatal(err)
 	}
 	for name, row := range map[string]struct {
@@ -58,7 +58,7 @@ func TestReloadWaitsForNewIssuers(t *testing.T) {
 		next := parse(t, `issuers: {home: {issuer: "${ISS}", audiences: [a], algorithms: [ES256], dangerously_allow_http: true}}`,
 			map[string]string{"ISS": home.ISS()})
 		raw := mint(t, home, map[string]any{"aud": "a", "sub": "s"})
-		if err := g.Reload(t.Context(), next); err != nil {
+		if err := reload(t.Context(), g, next); err != nil {
 			t.Fatal(err)
 		}
 		if d := g.Decide(t.Context(), get("/x", bearer(raw))); d.Reason != gate.ReasonAllowed {
@@ -87,7 +87,7 @@ func TestReloadDoesNotWaitForever(t *testing.T) {
 issuers: {home: {issuer: "${ISS}", audiences: [a], dangerously_allow_http: true}}
 routes: [{name: new, match: /**, access: public}]
 `, map[string]string{"ISS": hung.URL})
-	if err := g.Reload(ctx, next); err != nil {
+	if err := reload(ctx, g, next); err != nil {
 		t.Fatal(err)
 	}
 	if d := g.Decide(t.Context(), get("/x")); d.Route != "new" {
@@ -97,7 +97,7 @@ routes: [{name: new, match: /**, access: public}]
 	again.Hash = "again"
 	again.Issuers = slices.Clone(next.Issuers)
 	again.Issuers[0].JWKS.RequestTimeout *= 2 // fetched in another way, so it is asked anew
-	if err := g.Reload(t.Context(), &again); err != nil {
+	if err := reload(t.Context(), g, &again); err != nil {
 		t.Fatal(err)
 	}
 	if d := g.Decide(t.Context(), get("/x")); d.ConfigHash != "again" {

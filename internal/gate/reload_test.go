@@ -29,7 +29,7 @@ issuers: {home: {issuer: "${ISS}", audiences: [orders-api], algorithms: [ES256],
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Reload(t.Context(), second); err != nil {
+	if err := reload(t.Context(), g, second); err != nil {
 		t.Fatal(err)
 	}
 	if d := g.Decide(t.Context(), r); d.Reason != gate.ReasonGroupMissing || d.Route != "two" || d.ConfigHash != second.Hash {
@@ -42,7 +42,7 @@ func TestReloadRefused(t *testing.T) {
 	g := open(t, parse(t, "routes: [{name: one, match: /x, access: public}]\ndefault: deny\n", nil), gate.Options{Logger: quiet()})
 	bad := parse(t, "routes: [{name: two, match: x, access: public}]\ndefault: deny\n", nil)
 	var mistakes config.Mistakes
-	if err := g.Reload(t.Context(), bad); !errors.As(err, &mistakes) || !strings.Contains(err.Error(), `"x" does not begin with /`) {
+	if err := reload(t.Context(), g, bad); !errors.As(err, &mistakes) || !strings.Contains(err.Error(), `"x" does not begin with /`) {
 		t.Fatalf("error %v", err)
 	}
 	if d := g.Decide(t.Context(), get("/x")); d.Route != "one" {
@@ -78,7 +78,7 @@ func TestReloadSwapsWhole(t *testing.T) {
 		})
 	}
 	for i := range 100 {
-		if err := g.Reload(t.Context(), configs[(i+1)%2]); err != nil {
+		if err := reload(t.Context(), g, configs[(i+1)%2]); err != nil {
 			t.Error(err)
 		}
 	}

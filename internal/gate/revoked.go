@@ -45,6 +45,7 @@ func (g *Gate) ReloadRevoked() error {
 	if err != nil {
 		return err
 	}
+	g.revokedReads.Add(1)
 	p.verifier.SetRevocations(list)
 	return nil
 }

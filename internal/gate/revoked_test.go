@@ -83,10 +83,10 @@ func TestBrokenRevokedKeepsTheOldList(t *testing.T) {
 			putFile(t, file, row.list)
 			for way, reload := range map[string]func() error{
 				"ReloadRevoked": w.gate.ReloadRevoked,
-				"Reload":        func() error { return w.gate.Reload(t.Context(), &next) },
-				"Check":         func() error { return gate.Check(&next) },
+				"Reload":        func() error { return reload(t.Context(), w.gate, &next) },
+				"Check":         func() error { return compiles(&next) },
 				"New": func() error {
-					g, err := gate.New(&next, gate.Options{Logger: quiet()})
+					g, err := newGate(&next, gate.Options{Logger: quiet()})
 					if g != nil {
 						t.Error("there is a gate beside the mistakes")
 					}
@@ -116,7 +116,7 @@ func TestMissingRevoked(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	for way, err := range map[string]error{"ReloadRevoked": w.gate.ReloadRevoked(), "Check": gate.Check(w.cfg)} {
+	for way, err := range map[string]error{"ReloadRevoked": w.gate.ReloadRevoked(), "Check": compiles(w.cfg)} {
 		got := mistakesOf(t, err)
 		if len(got) != 1 || !strings.HasPrefix(got[0], "gate.yaml:") || !strings.Contains(got[0], "revoked.file cannot be read") || !strings.Contains(got[0], "no such file") {
 			t.Errorf("%s: %q", way, got)
@@ -136,7 +136,7 @@ func TestRevokedThatBecomesAPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	pipe(t, file)
-	for way, err := range map[string]error{"ReloadRevoked": w.gate.ReloadRevoked(), "Check": gate.Check(w.cfg)} {
+	for way, err := range map[string]error{"ReloadRevoked": w.gate.ReloadRevoked(), "Check": compiles(w.cfg)} {
 		got := mistakesOf(t, err)
 		if len(got) != 1 || !strings.HasPrefix(got[0], "gate.yaml:") || !strings.Contains(got[0], "revoked.file cannot be read: ") ||
 			!strings.Contains(got[0], "is no regular file, and must be one or a link to one") {
@@ -187,7 +187,7 @@ func TestRevokedFollowsTheConfig(t *testing.T) {
 	raw := bearer(mint(t, w.home, claims(nil)))
 	next := *w.cfg
 	next.RevokedFile = ""
-	if err := w.gate.Reload(t.Context(), &next); err != nil {
+	if err := reload(t.Context(), w.gate, &next); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.gate.ReloadRevoked(); err != nil {
@@ -196,7 +196,7 @@ func TestRevokedFollowsTheConfig(t *testing.T) {
 	if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonAllowed || w.gate.Revoked() != 0 {
 		t.Errorf("%s, %d lines", d.Reason, w.gate.Revoked())
 	}
-	if err := w.gate.Reload(t.Context(), w.cfg); err != nil {
+	if err := reload(t.Context(), w.gate, w.cfg); err != nil {
 		t.Fatal(err)
 	}
 	if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonTokenRevoked || w.gate.Revoked() != 1 {

@@ -229,6 +229,33 @@ func embedded(doc *ast.CommentGroup) bool {
 	return doc != nil && slices.ContainsFunc(doc.List, func(c *ast.Comment) bool { return strings.HasPrefix(c.Text, "//go:embed ") })
 }
 
+// TestOneCompiler: the parts of a configuration are compiled in one function, so that
+// whoever wants to know something about it asks the policy that it returns.
+func TestOneCompiler(t *testing.T) {
+	seen := map[string]int{}
+	for _, s := range code(sources(t)) {
+		ast.Inspect(s.File, func(n ast.Node) bool {
+			for _, part := range [][2]string{{"route", "New"}, {"issuer", "NewSet"}, {"identity", "New"}, {"token", "NewVerifier"}} {
+				if isCall(n, part[0], part[1]) {
+					seen[part[0]+"."+part[1]]++
+					if s.name != "internal/gate/policy.go" {
+						t.Errorf("%s: %s is called outside of gate.Compile", s.at(n), part[0]+"."+part[1])
+					}
+				}
+			}
+			return true
+		})
+	}
+	for name, n := range seen {
+		if n != 1 {
+			t.Errorf("%s is called %d times, want once", name, n)
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("of the four parts there are %v", seen)
+	}
+}
+
 // What does not fit on a screen has two ideas in it.
 func TestFunctionsFitOnAScreen(t *testing.T) {
 	const most = 60

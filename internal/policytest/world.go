@@ -31,7 +31,10 @@ func newWorld(cfg *config.Config) (*world, error) {
 		return nil, fmt.Errorf("make a directory for the key sets: %w", err)
 	}
 	if w.cfg, err = w.withOwnKeys(cfg); err == nil {
-		w.gate, err = gate.New(w.cfg, gate.Options{Replica: "test", Logger: slog.New(slog.DiscardHandler)})
+		var policy *gate.Policy
+		if policy, err = gate.Compile(w.cfg, gate.CompileOptions{Logger: slog.New(slog.DiscardHandler)}); err == nil {
+			w.gate = gate.New(policy, gate.Options{Replica: "test", Logger: slog.New(slog.DiscardHandler)})
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.close())
