@@ -38,10 +38,7 @@
 //     (TestRevoked, TestSetRevocations, TestParseRevocationsRefuses).
 //  9. What a refused token nearly was is looked for only once it is refused, and
 //     is no reason to take it (TestVerifyRefuses, TestNearIssuers).
-//  10. An RSA signature is good when crypto/rsa says so, and no other
-//     (TestRSAAsTheStandardLibrary, TestRSARefusesOtherBlocks,
-//     TestRSARefusesOtherForms, TestRSAKeysOfNoUse, FuzzRSA).
-//  11. A token that is known again says what it said when it was verified, and no
+//  10. A token that is known again says what it said when it was verified, and no
 //     longer than verifying it anew would (TestMemorySaysTheSame,
 //     TestMemoryHoldsNoLongerThanTheToken, TestMemoryOfAKeyWithdrawnMeanwhile).
 package token

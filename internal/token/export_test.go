@@ -2,8 +2,6 @@ package token
 
 import (
 	"encoding/binary"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // ParseObject lets the tests at the strict JSON reader itself.
@@ -40,18 +38,6 @@ func Skim(data string, wanted ...string) (map[string]any, error) {
 	}
 	return found, nil
 }
-
-// PKCS1 are the signing methods that are the gate's own, by their names.
-func PKCS1() map[string]jwt.SigningMethod { return pkcs1Methods() }
-
-// Moduli is how many moduli a method of PKCS1 keeps.
-func Moduli(m jwt.SigningMethod) (count int) {
-	m.(*pkcs1).moduli.known.Range(func(any, any) bool { count++; return true })
-	return count
-}
-
-// MaxModuli is maxModuli.
-const MaxModuli = maxModuli
 
 // Revocation holds a token that was verified earlier to the list as it is now: a
 // *[Failure] that wraps [ErrTokenRevoked], or nil.

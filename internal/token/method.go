@@ -3,7 +3,6 @@ package token
 import (
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"maps"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -12,7 +11,10 @@ import (
 // RFC 8037), each verifying as strictly as its RFC says. Symmetric algorithms
 // and none are not among them, so that no configuration can name them.
 func methods() map[string]jwt.SigningMethod {
-	all := map[string]jwt.SigningMethod{
+	return map[string]jwt.SigningMethod{
+		"RS256": jwt.SigningMethodRS256,
+		"RS384": jwt.SigningMethodRS384,
+		"RS512": jwt.SigningMethodRS512,
 		"PS256": strictPSS(jwt.SigningMethodPS256),
 		"PS384": strictPSS(jwt.SigningMethodPS384),
 		"PS512": strictPSS(jwt.SigningMethodPS512),
@@ -21,8 +23,6 @@ func methods() map[string]jwt.SigningMethod {
 		"ES512": curveBound{jwt.SigningMethodES512},
 		"EdDSA": jwt.SigningMethodEdDSA,
 	}
-	maps.Copy(all, pkcs1Methods())
-	return all
 }
 
 // strictPSS holds the salt to the length of the hash (RFC 7518 section 3.5);
