@@ -43,8 +43,9 @@ func regionForm() form[string] {
 	})
 }
 
-// cognitoSuffix is the domain of a region's partition.
-func cognitoSuffix(region string) string {
+// CognitoDomain returns the domain of the partition of an AWS region, without a dot in
+// front.
+func CognitoDomain(region string) string {
 	switch {
 	case strings.HasPrefix(region, "eusc-"):
 		return "amazonaws.eu"
@@ -72,11 +73,11 @@ func (f *issuerFile) cognitoPreset() {
 		return
 	}
 	original := func(region string) string {
-		return fmt.Sprintf("https://cognito-idp.%s.%s/%s", region, cognitoSuffix(region), f.pool)
+		return fmt.Sprintf("https://cognito-idp.%s.%s/%s", region, CognitoDomain(region), f.pool)
 	}
 	f.ISS = []string{
 		original(region),
-		fmt.Sprintf("https://issuer-cognito-idp.%s.%s/%s", region, cognitoSuffix(region), f.pool),
+		fmt.Sprintf("https://issuer-cognito-idp.%s.%s/%s", region, CognitoDomain(region), f.pool),
 	}
 	for _, replica := range f.replicas {
 		f.ISS = append(f.ISS, original(replica))

@@ -3,6 +3,8 @@ package token
 import (
 	"strconv"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // maxNearISS bounds, in bytes, the iss that is compared with the configured
@@ -40,7 +42,7 @@ func (f *issForm) pool() (pool, region string, updated, ok bool) {
 	host, updated := strings.CutPrefix(f.host, "issuer-")
 	host, ok = strings.CutPrefix(host, "cognito-idp.")
 	region, domain, _ := strings.Cut(host, ".")
-	if !ok || f.scheme != "https" || region == "" || domain != "amazonaws.com" && domain != "amazonaws.eu" {
+	if !ok || f.scheme != "https" || region == "" || domain != config.CognitoDomain(region) {
 		return "", "", false, false
 	}
 	pool, ok = strings.CutPrefix(f.path, "/")

@@ -26,6 +26,7 @@ func nearIssuers() []config.Issuer {
 		issuer("plain", "http://plain.example/a/b/"),
 		pool,
 		issuer("handmade", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ByHand"),
+		issuer("china", "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_ByHand"),
 	}
 }
 
@@ -91,6 +92,10 @@ func TestNearIssuers(t *testing.T) {
 			`write cognito: "eu-west-1_ByHand" for issuer "handmade" in place of issuer, which takes both forms of the pool`},
 		{"another region of a pool configured by its URL", "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-1_ByHand", token.NearIssuerCognito,
 			`write cognito: "eu-west-1_ByHand" for issuer "handmade" in place of issuer, which takes both forms of the pool, and replica_regions: ["eu-west-2"] if the pool has a replica there`},
+		{"another region of China's partition", "https://cognito-idp.cn-northwest-1.amazonaws.com.cn/cn-north-1_ByHand", token.NearIssuerCognito,
+			`write cognito: "cn-north-1_ByHand" for issuer "china" in place of issuer, which takes both forms of the pool, and replica_regions: ["cn-northwest-1"] if the pool has a replica there`},
+		{"a region of China's in another partition's domain", "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand", token.NearIssuerHost,
+			`write issuer: "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand" if you trust it, or let the issuer sign as "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_ByHand"`},
 		{"another pool", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Another", "", ""},
 		{"the pool in capitals", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLEPOOL", "", ""},
 		{"another region, by http", "http://cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", "", ""},
