@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/audit"
@@ -26,7 +25,7 @@ const (
 
 // readAuditLine explains the decision id among the lines of a log, or its only
 // decision when id is empty. The log is read as a stream.
-func readAuditLine(name, id string, in io.Reader) (*gate.Explanation, error) {
+func readAuditLine(name, id string, in io.Reader) (*explanation, error) {
 	if name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
@@ -98,23 +97,28 @@ func parseRecord(line []byte) *audit.Record {
 
 // explainRecord explains a record, unless no decision of this version can be what
 // it says: it is another program's, or was changed.
-func explainRecord(record *audit.Record) (*gate.Explanation, error) {
+func explainRecord(record *audit.Record) (*explanation, error) {
 	if err := checkID(record.Decision); err != nil {
 		return nil, err
 	}
 	const unknown = "decision %s has the reason %.80q, which is unknown here; was it made by another version?"
 	m, known := gate.MeaningOf(record.Reason)
-	_, excuse := gate.MeaningOf(record.Shadow)
+	_, excuse := gate.MeaningOf(record.WouldDeny)
 	switch {
 	case !known:
 		return nil, fmt.Errorf(unknown, record.Decision, record.Reason)
-	case record.Shadow != "" && !excuse:
-		return nil, fmt.Errorf(unknown, record.Decision, record.Shadow)
+	case record.WouldDeny != "" && !excuse:
+		return nil, fmt.Errorf(unknown, record.Decision, record.WouldDeny)
 	case record.Verdict != m.Verdict:
 		return nil, fmt.Errorf("decision %s has the verdict %.80q, and %s is a reason to %s; the line has been changed",
 			record.Decision, record.Verdict, record.Reason, m.Verdict)
 	}
-	return record.Explain(), nil
+	if record.Status == 0 { // a line of an earlier version
+		record.Status = m.Status
+	}
+	made := &explanation{Record: *record, Steps: record.Steps(), recorded: true}
+	made.Level, made.Message = "", ""
+	return made, nil
 }
 
 // checkID says what is wrong with a decision's id.
@@ -123,26 +127,6 @@ func checkID(id string) error {
 		return fmt.Errorf("%.80q is no decision's id; it is such as 3f2a9c01-5d41e8c2b7a90f36, as a denial's body and its audit line have it", id)
 	}
 	return nil
-}
-
-// clientTexts is what the client of a recorded denial was told, or the texts of
-// which it was told one: which of them a reason with near misses had is not
-// recorded.
-func clientTexts(d *gate.Decision) []string {
-	if d.Denial == nil {
-		return nil
-	}
-	if d.Denial.Detail != "" {
-		return []string{d.Denial.Detail}
-	}
-	m, _ := gate.MeaningOf(d.Reason)
-	texts := []string{m.Text}
-	for _, near := range gate.NearTexts() {
-		if slices.Contains(near.Reasons, d.Reason) {
-			texts = append(texts, near.Text)
-		}
-	}
-	return texts
 }
 
 // noPlace says that flags of one way to explain stand beside those of another.

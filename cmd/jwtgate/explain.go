@@ -87,12 +87,12 @@ func (cmd explainCommand) Run(ctx context.Context, c console, parsed *kong.Conte
 	} else {
 		err = writeExplanation(c.out, explanation)
 	}
-	switch d := explanation.Decision; {
+	switch {
 	case err != nil:
 		return err
-	case d.Verdict == gate.VerdictAllow, d.Verdict == gate.VerdictAnswer:
+	case explanation.Verdict == gate.VerdictAllow, explanation.Verdict == gate.VerdictAnswer:
 		return nil
-	case undecided(d):
+	case undecided(explanation.Reason):
 		return told{errors.New("could not decide")}
 	}
 	return told{answerNo{errors.New("denied")}}
@@ -100,8 +100,8 @@ func (cmd explainCommand) Run(ctx context.Context, c console, parsed *kong.Conte
 
 // undecided reports whether a request was denied for want of an answer: by an
 // outage of its issuer, or by a failure of the gate.
-func undecided(d *gate.Decision) bool {
-	m, known := gate.MeaningOf(d.Reason)
+func undecided(reason gate.Reason) bool {
+	m, known := gate.MeaningOf(reason)
 	return known && (m.Outage || m.Fault == gate.FaultGate)
 }
 
@@ -128,11 +128,9 @@ func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.C
 	}
 	switch {
 	case cmd.AuditLine != "":
-		e, err := readAuditLine(cmd.AuditLine, cmd.Decision, c.in)
-		return &explanation{Explanation: e}, err
+		return readAuditLine(cmd.AuditLine, cmd.Decision, c.in)
 	case cmd.Decision != "":
-		e, err := askServers(ctx, cmd.Decision, cmd.Server)
-		return &explanation{Explanation: e}, err
+		return askServers(ctx, cmd.Decision, cmd.Server)
 	case cmd.Path != "":
 		return cmd.explainRequest(ctx, c)
 	}
@@ -162,8 +160,9 @@ func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*expla
 		g.Carry(r, raw)
 	}
 	g.AwaitKeys(ctx, explainKeys)
-	e := &explanation{Explanation: g.Explain(ctx, r, cmd.At.time(time.Now())), before: beforeGate(needsOf(policy), r.Method, r.Target)}
-	if e.Decision.Reason == gate.ReasonKeysUnavailable {
+	e := explainDecision(r, g.Explain(ctx, r, cmd.At.time(time.Now())))
+	e.before = beforeGate(needsOf(policy), r.Method, r.Target)
+	if e.Reason == gate.ReasonKeysUnavailable {
 		c.tellKeys(g.Issuers().Stats())
 	}
 	return e, nil
@@ -221,7 +220,7 @@ func readToken(name string, in io.Reader) (string, error) {
 }
 
 // askServers explains a decision that one of the servers remembers.
-func askServers(ctx context.Context, id string, servers []string) (*gate.Explanation, error) {
+func askServers(ctx context.Context, id string, servers []string) (*explanation, error) {
 	client := &http.Client{Timeout: 5 * time.Second}
 	var problems []string
 	for _, server := range servers {

@@ -346,7 +346,7 @@ func (e explainer) checkJSON(t *testing.T, q question, m gate.Meaning, text outc
 			t.Errorf("the text has no header %s: %s", name, value)
 		}
 	}
-	for _, one := range []string{view.Text, view.Mend, view.Detail} {
+	for _, one := range []string{view.Detail, view.Hint, view.InternalDetail} {
 		if !strings.Contains(text.out, one) {
 			t.Errorf("the text has no %q", one)
 		}

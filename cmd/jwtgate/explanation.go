@@ -8,13 +8,34 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// explanation is one of the gate's, and what happens before the gate is asked.
+// explanation is how a decision came about: its record and its steps, and of one that
+// was made for the command also what becomes of the request.
 type explanation struct {
-	*gate.Explanation
-	before *beforeJSON // nil: nothing that is known
+	audit.Record
+	Steps []gate.Step
+	// recorded: the decision was made by a server, and is known from its record.
+	recorded                 bool
+	before                   *beforeJSON // nil: nothing that is known
+	set, response            []gate.Header
+	remove, removeParameters []string
+}
+
+// explainDecision explains a decision that the gate has just made about a request.
+func explainDecision(r *gate.Request, e *gate.Explanation) *explanation {
+	d := e.Decision
+	made := &explanation{
+		Record: audit.NewRecord(r, d, ""), Steps: e.Steps,
+		set: d.Set, response: d.AddToResponse, remove: d.Remove, removeParameters: d.RemoveParameters,
+	}
+	made.Level, made.Message, made.DurationUS = "", "", 0
+	if d.Answer != nil {
+		made.response = d.Answer.Headers
+	}
+	return made
 }
 
 // writeExplanation renders an explanation for people.
@@ -27,42 +48,41 @@ func writeExplanation(out io.Writer, e *explanation) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	d := e.Decision
-	fmt.Fprintf(&text, "\n%s: %s", d.Verdict, d.Reason)
-	if d.Denial != nil || d.Answer != nil {
-		fmt.Fprintf(&text, " (HTTP %d)", d.Status())
+	fmt.Fprintf(&text, "\n%s: %s", e.Verdict, e.Reason)
+	if e.Verdict != gate.VerdictAllow {
+		fmt.Fprintf(&text, " (HTTP %d)", e.Status)
 	}
-	if len(d.Further) > 0 && d.Denial != nil {
-		fmt.Fprintf(&text, " by route %s", d.Route)
+	if len(e.Further) > 0 && e.Verdict == gate.VerdictDeny {
+		fmt.Fprintf(&text, " by route %s", e.Route)
 	}
-	fmt.Fprintf(&text, ", decision %s at %s\n", d.ID, d.Time.UTC().Format(time.RFC3339))
+	fmt.Fprintf(&text, ", decision %s at %s\n", e.Decision, e.Time.Format(time.RFC3339))
 	if e.before != nil {
 		fmt.Fprintf(&text, "behind the shipped envoy.yaml: %s\n", e.before.Text)
 	}
-	if d.Excused != "" {
+	if e.WouldDeny != "" {
 		how := "let go on without identity; "
-		if d.Reason == gate.ReasonAllowed {
+		if e.Reason == gate.ReasonAllowed {
 			how = "a route in shadow would refuse it; "
 		}
-		fmt.Fprintf(&text, "%sit would have been denied: %s\n", how, d.Excused)
+		fmt.Fprintf(&text, "%sit would have been denied: %s\n", how, e.WouldDeny)
 	}
-	switch texts := clientTexts(d); len(texts) {
-	case 0:
-	case 1:
-		fmt.Fprintf(&text, "the client is told: %s\n", texts[0])
-	default:
-		fmt.Fprintf(&text, "the client is told: one of\n  %s\n", strings.Join(texts, "\n  "))
+	if e.Detail != "" {
+		fmt.Fprintf(&text, "the client is told: %s\n", e.Detail)
 	}
-	if d.Mend != "" {
-		fmt.Fprintf(&text, "to allow: %s\n", d.Mend)
+	if e.Hint != "" {
+		fmt.Fprintf(&text, "to allow: %s\n", e.Hint)
 	}
-	writeFields(&text, "the application gets", d.Set)
-	writeFields(&text, "the response gets, unless it has them", d.AddToResponse)
-	if d.Answer != nil {
-		writeFields(&text, "the client gets", d.Answer.Headers)
+	writeFields(&text, "the application gets", e.set)
+	title := "the response gets, unless it has them"
+	if e.Verdict == gate.VerdictAnswer {
+		title = "the client gets"
 	}
-	if len(d.RemoveParameters) > 0 {
-		fmt.Fprintf(&text, "without the parameters %s\n", strings.Join(d.RemoveParameters, ", "))
+	writeFields(&text, title, e.response)
+	if len(e.removeParameters) > 0 {
+		fmt.Fprintf(&text, "without the parameters %s\n", strings.Join(e.removeParameters, ", "))
+	}
+	if e.recorded {
+		writeRest(&text, &e.Record)
 	}
 	lines := strings.Split(text.String(), "\n")
 	for i, line := range lines {
@@ -70,6 +90,24 @@ func writeExplanation(out io.Writer, e *explanation) error {
 	}
 	_, err := io.WriteString(out, strings.Join(lines, "\n"))
 	return err
+}
+
+// writeRest writes what a record has beyond what its steps say.
+func writeRest(text *strings.Builder, r *audit.Record) {
+	for _, one := range []struct{ name, value string }{
+		{"internal detail", r.InternalDetail}, {"issuer", r.Issuer}, {"subject", r.Subject}, {"kid", r.KeyID},
+		{"request id", r.RequestID}, {"trace id", r.TraceID}, {"source", r.Source}, {"config", r.Config},
+	} {
+		if one.value != "" {
+			fmt.Fprintf(text, "%s: %s\n", one.name, one.value)
+		}
+	}
+	if r.Cached {
+		text.WriteString("the token was remembered from an earlier request\n")
+	}
+	if r.DurationUS > 0 {
+		fmt.Fprintf(text, "decided in %d µs\n", r.DurationUS)
+	}
 }
 
 // writeFields writes header fields under a title; without fields nothing.
@@ -82,23 +120,9 @@ func writeFields(text *strings.Builder, title string, fields []gate.Header) {
 	}
 }
 
-// explanationJSON is an explanation for programs.
+// explanationJSON is an explanation for programs: the record, and what goes beyond it.
 type explanationJSON struct {
-	Decision string       `json:"decision"`
-	Time     time.Time    `json:"time"`
-	Verdict  gate.Verdict `json:"verdict"`
-	Reason   gate.Reason  `json:"reason"`
-	Shadow   gate.Reason  `json:"shadow,omitempty"`
-	Route    string       `json:"route"`
-	Further  []string     `json:"further,omitempty"`
-	Status   int          `json:"status,omitempty"`
-	Text     string       `json:"text,omitempty"` // what the client is told
-	Detail   string       `json:"detail,omitempty"`
-	Mend     string       `json:"mend,omitempty"`
-	Issuer   string       `json:"issuer,omitempty"`
-	Subject  string       `json:"subject,omitempty"`
-	KeyID    string       `json:"kid,omitempty"`
-	Config   string       `json:"config"`
+	audit.Record
 	// Envoy is what the shipped Envoy does before it asks, if it is more than to ask.
 	Envoy *beforeJSON `json:"envoy,omitempty"`
 	Steps []gate.Step `json:"steps"`
@@ -113,25 +137,13 @@ type explanationJSON struct {
 }
 
 func writeExplanationJSON(out io.Writer, e *explanation) error {
-	d := e.Decision
-	view := explanationJSON{
-		Decision: d.ID.String(), Time: d.Time.UTC(), Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused, Route: d.Route, Further: d.Further,
-		Detail: d.Detail, Mend: d.Mend, Issuer: d.Issuer, Subject: d.Subject, KeyID: d.KeyID, Config: d.ConfigHash,
-		Envoy: e.before, Steps: e.Steps, Remove: d.Remove, RemoveParameters: d.RemoveParameters,
-	}
-	if d.Denial != nil {
-		view.Status, view.Text = d.Denial.Status, d.Denial.Detail
-	} else if d.Verdict == gate.VerdictAllow || d.Answer != nil {
-		view.Status = d.Status()
-	}
-	view.Headers, view.ResponseHeaders = fieldMap(d.Set), fieldMap(d.AddToResponse)
-	if d.Answer != nil {
-		view.ResponseHeaders = fieldMap(d.Answer.Headers)
-	}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(view)
+	return encoder.Encode(explanationJSON{
+		Record: e.Record, Envoy: e.before, Steps: e.Steps, Headers: fieldMap(e.set), ResponseHeaders: fieldMap(e.response),
+		Remove: e.remove, RemoveParameters: e.removeParameters,
+	})
 }
 
 // fieldMap is header fields by their names; nil without any.

@@ -57,7 +57,7 @@ func TestRefusalsAreToldApart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := serve(t, "--config", path("live.yaml"), "--shadow-config", path("next.yaml"))
+	s := serve(t, "--config", path("live.yaml"), "--candidate-config", path("next.yaml"))
 	for _, row := range []struct{ file, broken, mended, says string }{
 		{"live.jsonl", "{}\n", "\n\n", "the list of what is revoked: "},
 		{"next.jsonl", "{}\n", "\n\n", "the candidate's list of what is revoked: "},

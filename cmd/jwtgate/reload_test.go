@@ -201,7 +201,7 @@ func TestCompilesOnce(t *testing.T) {
 		t.Fatalf("check: exit code %d", code)
 	}
 	took("check", 1)
-	s := serveBy(t, count, "--config", file, "--shadow-config", candidate)
+	s := serveBy(t, count, "--config", file, "--candidate-config", candidate)
 	s.wait(t, "serving")
 	took("a start", 2)
 	s.hangup <- syscall.SIGHUP

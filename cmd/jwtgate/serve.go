@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -40,11 +41,11 @@ const (
 )
 
 type serveCommand struct {
-	Config       string   `help:"The configuration; without one, a Cognito pool from the environment." placeholder:"FILE" env:"JWTGATE_CONFIG"`
-	Listen       string   `help:"Where Envoy asks: host:port or unix:PATH; before server.listen." placeholder:"A" env:"JWTGATE_LISTEN"`
-	AdminListen  string   `help:"Where probes and operators ask: host:port; before admin.listen." placeholder:"A" env:"JWTGATE_ADMIN_LISTEN"`
-	ShadowConfig string   `help:"A candidate configuration that decides each request too, changes no answer, and records where it would differ." placeholder:"FILE"`
-	LogLevel     logLevel `help:"DEBUG, INFO, WARN or ERROR." placeholder:"L" default:"INFO" env:"JWTGATE_LOG_LEVEL"`
+	Config          string   `help:"The configuration; without one, a Cognito pool from the environment." placeholder:"FILE" env:"JWTGATE_CONFIG"`
+	Listen          string   `help:"Where Envoy asks: host:port or unix:PATH; before server.listen." placeholder:"A" env:"JWTGATE_LISTEN"`
+	AdminListen     string   `help:"Where probes and operators ask: host:port; before admin.listen." placeholder:"A" env:"JWTGATE_ADMIN_LISTEN"`
+	CandidateConfig string   `help:"A candidate configuration that decides each request too, changes no answer, and records where it would differ." placeholder:"FILE"`
+	LogLevel        logLevel `help:"DEBUG, INFO, WARN or ERROR." placeholder:"L" default:"INFO" env:"JWTGATE_LOG_LEVEL"`
 }
 
 // logLevel is a level of slog. An empty one, such as a variable that is set to
@@ -86,11 +87,11 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 		metrics: telemetry.NewMetrics(telemetry.Build{Version: version, Commit: commit, GoVersion: runtime.Version()}),
 		memory:  audit.NewMemory(remembered),
 	}
-	// Decisions are recorded whatever the level of what the program says of itself.
+	// Decisions are recorded whatever the level of what the program logs of itself.
 	s.log = audit.New(audit.Targets{
-		config.AuditStderr: telemetry.NewHandler(queue, slog.LevelInfo),
-		config.AuditStdout: telemetry.NewHandler(out, slog.LevelInfo),
-	}, s.memory)
+		config.AuditStderr: queue,
+		config.AuditStdout: out,
+	}, s.memory, extauthz.TraceID)
 	s.metrics.RegisterDropped(func() uint64 { return queue.Dropped() + out.Dropped() })
 	if err := s.open(cmd); err != nil {
 		return tellMistakes(c.err, err)
@@ -171,8 +172,8 @@ func (s *server) open(cmd serveCommand) (err error) {
 	}
 	s.replica = replicaName(s.grpc.Addr().String())
 	s.gate = gate.New(policy, gate.Options{Replica: s.replica, Logger: s.logger})
-	if cmd.ShadowConfig != "" {
-		if err := s.openCandidate(cmd.ShadowConfig); err != nil {
+	if cmd.CandidateConfig != "" {
+		if err := s.openCandidate(cmd.CandidateConfig); err != nil {
 			return err
 		}
 	}
@@ -191,7 +192,7 @@ func (s *server) source(file string) source {
 // openCandidate makes the gate that decides by a candidate config, with the keys
 // that the live one has.
 func (s *server) openCandidate(file string) error {
-	s.candidateConfig = newFollower("shadow_config", "the candidate configuration", s.logger, config.NewWatcher, file)
+	s.candidateConfig = newFollower("candidate_config", "the candidate configuration", s.logger, config.NewWatcher, file)
 	from := source{file: file, getenv: s.getenv, compile: s.compile, options: gate.CompileOptions{Logger: s.logger, Keys: s.gate}}
 	cfg, policy, err := from.load()
 	if err != nil {
@@ -200,11 +201,11 @@ func (s *server) openCandidate(file string) error {
 	s.candidate = gate.New(policy, gate.Options{Replica: s.replica, Logger: s.logger})
 	s.shadow = gate.NewCandidate(s.candidate, func(r *gate.Request, d gate.Difference) {
 		s.metrics.Differ(d.Live.Route, string(d.Live.Verdict), string(d.Candidate.Verdict), string(d.Candidate.Reason))
-		s.log.Differ(context.Background(), r, d)
+		s.log.Differ(r, d)
 	})
 	s.metrics.RegisterSkipped(s.shadow.Skipped)
 	s.candidateConfig.count = s.metrics.CandidateReloaded
-	s.candidateRevoked = newFollower("shadow_revoked", "the candidate's list of what is revoked", s.logger, config.NewPromptWatcher)
+	s.candidateRevoked = newFollower("candidate_revoked", "the candidate's list of what is revoked", s.logger, config.NewPromptWatcher)
 	s.candidateRevoked.count = s.metrics.CandidateReloaded
 	s.candidateRevoked.followRevoked(s.candidate)
 	s.candidateConfig.followConfig(s.candidate, from, func(*gate.Policy) { s.candidateRevoked.rewatchRevoked(s.candidate) })
@@ -250,9 +251,12 @@ func (s *server) observe() {
 	})
 	s.extauthz = extauthz.NewServer(s.gate, extauthz.Observers{Log: s.log, Metrics: s.metrics, Candidate: s.shadow, Traces: s.traces}, s.logger, s.certificates, s.cfg.Server.MaxConnections)
 	s.admin = telemetry.NewAdmin(s.metrics, telemetry.Views{
-		Ready:    s.readiness,
-		Issuers:  func() any { return issuersView(s.gate.Issuers().Stats()) },
-		Decision: func(id string) (any, bool) { return s.memory.Find(id) },
+		Ready:   s.readiness,
+		Issuers: func() any { return issuersView(s.gate.Issuers().Stats()) },
+		Decision: func(id string) (any, bool) {
+			line, found := s.memory.Find(id)
+			return json.RawMessage(line), found
+		},
 	}, s.cfg.Admin.Names)
 }
 

@@ -2,7 +2,8 @@
 //
 // A line says who asked for what, what was decided and why. It never holds a
 // token, a query, or a header value other than x-request-id; what a client wrote
-// is cut.
+// is cut. The same line is written to the log, remembered for /decisions/ID, and
+// read again by `jwtgate explain`.
 //
 // Security invariants:
 //
@@ -11,11 +12,15 @@
 //  2. A line stays one line, whatever the request holds (TestWriteIsOneLine).
 //  3. What is remembered is a copy: nothing that later happens to a request's
 //     memory reaches it (TestMemoryHoldsCopies).
+//  4. What is remembered is the line that is written, and each field of a record
+//     stands in it (TestEveryFieldIsWritten).
 package audit
 
 import (
+	"bytes"
 	"context"
-	"log/slog"
+	"encoding/json"
+	"io"
 	"regexp"
 	"strings"
 	"sync"
@@ -36,89 +41,124 @@ const maxText = 512
 type Log struct {
 	targets Targets
 	memory  *Memory
-	jwt     *regexp.Regexp // what may be a JWT, or the head of one
-	lines   sync.Pool      // of *[]slog.Attr
+	traceID func(context.Context) string
+	pool    sync.Pool // of *encoder
 }
 
-// Targets are the handlers of the places that decisions are written to. They keep
-// nothing of a record beyond Handle: its texts are views of a request.
-type Targets map[config.AuditTarget]slog.Handler
+// Targets are the writers of the places that decisions are written to. Each line is
+// one Write, of memory that is used again.
+type Targets map[config.AuditTarget]io.Writer
 
-// New returns a log that writes through the handler of each target, which
-// decides the format and the place, and remembers in memory.
-func New(targets Targets, memory *Memory) *Log {
-	return &Log{targets: targets, memory: memory, jwt: regexp.MustCompile(gate.TokenPattern)}
+// New returns a log that writes to the targets and remembers in memory. traceID
+// returns the trace id of the call that a context belongs to, or ""; nil: no line has
+// one.
+func New(targets Targets, memory *Memory, traceID func(context.Context) string) *Log {
+	if traceID == nil {
+		traceID = func(context.Context) string { return "" }
+	}
+	return &Log{targets: targets, memory: memory, traceID: traceID}
 }
 
-// Write takes one decision down. A denial, and a request that was let go on
-// without identity, is remembered whether it is written or not: somebody holds
-// its id and may ask.
+// Write records one decision. A denial, and a request that was let go on without
+// identity, is remembered whether it is written or not: somebody holds its id and
+// may ask.
 func (l *Log) Write(ctx context.Context, r *gate.Request, d *gate.Decision) {
 	if !d.Record && (d.Verdict == gate.VerdictAllow || d.Verdict == gate.VerdictAnswer) && d.Excused == "" {
 		return
 	}
-	record := l.record(r, d)
-	l.memory.add(d.ID, &record)
-	if !d.Record {
-		return
-	}
-	line, reused := l.lines.Get().(*[]slog.Attr)
+	e, reused := l.pool.Get().(*encoder)
 	if !reused {
-		line = new([]slog.Attr)
+		e = newEncoder()
 	}
-	*line = record.attributes((*line)[:0])
-	l.write(ctx, d.To, "decision", *line)
-	clear(*line) // of the views of a request
-	l.lines.Put(line)
+	defer l.pool.Put(e)
+	record := NewRecord(r, d, l.traceID(ctx))
+	line := e.encode(&record)
+	l.memory.add(d.ID, line)
+	if d.Record {
+		l.write(d.To, line)
+	}
+}
+
+// write writes a line. The writer counts those that it loses.
+func (l *Log) write(to config.AuditTarget, line []byte) {
+	if w := l.targets[to]; w != nil {
+		_, _ = w.Write(line)
+	}
+}
+
+// encoder encodes lines, one after the other, in memory of its own.
+type encoder struct {
+	bytes bytes.Buffer
+	json  *json.Encoder
+}
+
+func newEncoder() *encoder {
+	e := new(encoder)
+	e.json = json.NewEncoder(&e.bytes)
+	e.json.SetEscapeHTML(false)
+	return e
+}
+
+// encode returns the line, which is good until the next call.
+func (e *encoder) encode(value any) []byte {
+	e.bytes.Reset()
+	_ = e.json.Encode(value) // texts, numbers and times: none fails
+	return e.bytes.Bytes()
+}
+
+// levelInfo is the level of every line, as slog writes it.
+const levelInfo = "INFO"
+
+// difference is the line of a decision that a candidate config would have made
+// otherwise than the live one.
+type difference struct {
+	Time           time.Time    `json:"time"`
+	Level          string       `json:"level"`
+	Message        string       `json:"msg"`
+	Decision       string       `json:"decision"`
+	RequestID      string       `json:"request_id,omitempty"`
+	Route          string       `json:"route"`
+	From           gate.Verdict `json:"from"`
+	To             gate.Verdict `json:"to"`
+	Reason         gate.Reason  `json:"reason"`
+	LiveReason     gate.Reason  `json:"live_reason"`
+	CandidateRoute string       `json:"candidate_route"`
+	InternalDetail string       `json:"internal_detail,omitempty"`
+	Hint           string       `json:"hint,omitempty"`
+	Issuer         string       `json:"issuer,omitempty"`
+	Subject        string       `json:"subject,omitempty"`
+	Method         string       `json:"method,omitempty"`
+	Host           string       `json:"host,omitempty"`
+	Path           string       `json:"path,omitempty"`
+	Config         string       `json:"config"`
+	Candidate      string       `json:"candidate"`
 }
 
 // Differ writes down where a candidate config decides otherwise than the live
 // one.
-func (l *Log) Differ(ctx context.Context, r *gate.Request, difference gate.Difference) {
-	live, would := difference.Live, difference.Candidate
-	l.write(ctx, live.To, "shadow", []slog.Attr{
-		slog.String("decision", live.ID.String()),
-		slog.String("request_id", l.clean(r.Header("x-request-id"))),
-		slog.String("route", live.Route),
-		slog.String("from", string(live.Verdict)),
-		slog.String("to", string(would.Verdict)),
-		slog.String("reason", string(would.Reason)),
-		slog.String("live_reason", string(live.Reason)),
-		slog.String("candidate_route", would.Route),
-		slog.String("detail", l.clean(would.Detail)),
-		slog.String("mend", l.clean(would.Mend)),
-		slog.String("issuer", would.Issuer),
-		slog.String("subject", l.clean(would.Subject)),
-		slog.String("method", l.clean(r.Method)),
-		slog.String("host", l.clean(r.Host)),
-		slog.String("path", l.clean(r.Path())),
-		slog.String("config", live.ConfigHash),
-		slog.String("candidate", would.ConfigHash),
-	})
+func (l *Log) Differ(r *gate.Request, d gate.Difference) {
+	live, would := d.Live, d.Candidate
+	l.write(live.To, newEncoder().encode(&difference{
+		Time: time.Now().UTC(), Level: levelInfo, Message: "candidate difference",
+		Decision: live.ID.String(), RequestID: clean(r.Header("x-request-id")), Route: live.Route,
+		From: live.Verdict, To: would.Verdict, Reason: would.Reason, LiveReason: live.Reason, CandidateRoute: would.Route,
+		InternalDetail: clean(would.Detail), Hint: clean(would.Mend), Issuer: would.Issuer, Subject: clean(would.Subject),
+		Method: clean(r.Method), Host: clean(r.Host), Path: clean(r.Path()), Config: live.ConfigHash, Candidate: would.ConfigHash,
+	}))
 }
 
-// write has a line written. Its attributes stand in a group without a name, which
-// slog writes as if there were none: of attributes of its own a record would make
-// a copy.
-func (l *Log) write(ctx context.Context, to config.AuditTarget, message string, attributes []slog.Attr) {
-	handler := l.targets[to]
-	if handler == nil || !handler.Enabled(ctx, slog.LevelInfo) {
-		return
-	}
-	line := slog.NewRecord(time.Now(), slog.LevelInfo, message, 0)
-	line.AddAttrs(slog.Attr{Value: slog.GroupValue(attributes...)})
-	_ = handler.Handle(ctx, line) // the writer counts the lines that it loses
-}
+// mayBeToken is what may be a JWT, or the head of one.
+var mayBeToken = regexp.MustCompile(gate.TokenPattern)
 
 // clean bounds a client's own text, and takes out of it what may be a token,
 // what is not UTF-8, and the control characters beyond ASCII, which JSON does not
 // escape and some readers of logs take for the end of a line. What it returns may
 // be a view of text.
-func (l *Log) clean(text string) string {
+func clean(text string) string {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
-	// Nearly every text is plain, and looking is cheaper than mending.
+	// Nearly every text is plain, and looking costs less than replacing.
 	if !strings.ContainsFunc(text, func(r rune) bool { return r >= 0x7f }) && !strings.Contains(text, "eyJ") {
 		return text
 	}
@@ -128,5 +168,5 @@ func (l *Log) clean(text string) string {
 		}
 		return r
 	}, text)
-	return l.jwt.ReplaceAllString(text, "(token)")
+	return mayBeToken.ReplaceAllString(text, "(token)")
 }

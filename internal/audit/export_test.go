@@ -1,13 +1,10 @@
 package audit
 
-// Repacked is a record that was packed and unpacked.
-func Repacked(r Record) Record { return unpack(r.pack(nil)) }
-
-// Bytes is how much memory the records take.
+// Bytes is how much memory the lines take.
 func (m *Memory) Bytes() (sum int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, one := range m.packed {
+	for _, one := range m.lines {
 		sum += cap(one)
 	}
 	return sum

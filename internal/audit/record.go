@@ -1,155 +1,75 @@
 package audit
 
 import (
-	"encoding/binary"
 	"fmt"
-	"log/slog"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// Record is one decision as it is written down, remembered and explained later:
-// the line of the log and the answer of /decisions/ID are the same record. It
-// holds no token and no query.
+// Record is one decision as it is logged, remembered and explained: the line of the
+// log, the answer of /decisions/ID and what `jwtgate explain` prints are this one
+// value, and its JSON form is the one form. It holds no token and no query. A value
+// that a decision does not have is left out.
 type Record struct {
-	Time      time.Time `json:"time"`
-	Decision  string    `json:"decision"`
-	RequestID string    `json:"request_id"`
-	Route     string    `json:"route"`
+	Time time.Time `json:"time"`
+	// Level and Message are those of a line of the log.
+	Level     string `json:"level,omitempty"`
+	Message   string `json:"msg,omitempty"`
+	Decision  string `json:"decision"`
+	RequestID string `json:"request_id,omitempty"`
+	// TraceID is that of the proxy's call (W3C Trace Context), 32 hex digits.
+	TraceID string `json:"trace_id,omitempty"`
+	Route   string `json:"route"`
 	// Further are the names of the further rules that the request was held to.
 	Further []string     `json:"further,omitempty"`
 	Verdict gate.Verdict `json:"verdict"`
 	Reason  gate.Reason  `json:"reason"`
-	// Shadow is the reason for which the request would have been denied, had it
-	// not been let go on without identity.
-	Shadow     gate.Reason `json:"shadow"`
-	Detail     string      `json:"detail"`
-	Mend       string      `json:"mend"`
-	Issuer     string      `json:"issuer"`
-	Subject    string      `json:"subject"`
-	KeyID      string      `json:"kid"`
-	Method     string      `json:"method"`
-	Host       string      `json:"host"`
-	Path       string      `json:"path"`
-	Source     string      `json:"source"`
-	DurationUS int64       `json:"duration_us"`
-	Cached     bool        `json:"cached"`
-	Config     string      `json:"config"` // hex SHA-256
+	// Status is the HTTP status that the decision stands for: 200 when it is allowed,
+	// whatever the application answers then.
+	Status int `json:"status"`
+	// WouldDeny is the reason for which the request would have been denied, had shadow
+	// or if_invalid not let it go on.
+	WouldDeny gate.Reason `json:"would_deny,omitempty"`
+	// Detail is the text that the client received. InternalDetail and Hint, what to
+	// change, are for operators alone.
+	Detail         string `json:"detail,omitempty"`
+	InternalDetail string `json:"internal_detail,omitempty"`
+	Hint           string `json:"hint,omitempty"`
+	Issuer         string `json:"issuer,omitempty"`
+	Subject        string `json:"subject,omitempty"`
+	KeyID          string `json:"kid,omitempty"`
+	Method         string `json:"method,omitempty"`
+	Host           string `json:"host,omitempty"`
+	Path           string `json:"path,omitempty"`
+	Source         string `json:"source,omitempty"`
+	DurationUS     int64  `json:"duration_us"`
+	// Cached: the token was remembered from an earlier request.
+	Cached bool   `json:"cached,omitempty"`
+	Config string `json:"config"` // hex SHA-256
 }
 
-// texts are the record's texts, for all that treats one like another.
-func (r *Record) texts() [16]*string {
-	return [...]*string{
-		&r.Decision, &r.RequestID, &r.Route, (*string)(&r.Verdict), (*string)(&r.Reason), (*string)(&r.Shadow), &r.Detail, &r.Mend,
-		&r.Issuer, &r.Subject, &r.KeyID, &r.Method, &r.Host, &r.Path, &r.Source, &r.Config,
-	}
-}
-
-// pack appends the record as bytes that hold no pointer: of those that are
-// remembered a collection of garbage so looks at none.
-func (r *Record) pack(to []byte) []byte {
-	further := strings.Join(r.Further, furtherSeparator)
-	to = append(binary.AppendUvarint(to, uint64(len(further))), further...)
-	for _, text := range r.texts() {
-		to = append(binary.AppendUvarint(to, uint64(len(*text))), *text...)
-	}
-	for _, number := range [...]int64{r.Time.Unix(), int64(r.Time.Nanosecond()), r.DurationUS} {
-		to = binary.AppendVarint(to, number)
-	}
-	return strconv.AppendBool(to, r.Cached)
-}
-
-// furtherSeparator stands in no route's name, whose characters can be printed.
-const furtherSeparator = "\n"
-
-// unpack reads what pack has written.
-func unpack(packed []byte) (r Record) {
-	rest := string(packed) // of which the record's texts are parts
-	next := func() (text string) {
-		size, width := binary.Uvarint([]byte(rest))
-		text, rest = rest[width:width+int(size)], rest[width+int(size):]
-		return text
-	}
-	if further := next(); further != "" {
-		r.Further = strings.Split(further, furtherSeparator)
-	}
-	for _, text := range r.texts() {
-		*text = next()
-	}
-	var numbers [3]int64
-	for i := range numbers {
-		number, width := binary.Varint([]byte(rest))
-		numbers[i], rest = number, rest[width:]
-	}
-	r.Time, r.DurationUS = time.Unix(numbers[0], numbers[1]).UTC(), numbers[2]
-	r.Cached = rest == strconv.FormatBool(true)
-	return r
-}
-
-// record takes a decision down, with what a client wrote cut and cleaned. Its texts
-// may be views of the request.
-func (l *Log) record(r *gate.Request, d *gate.Decision) Record {
-	return Record{
-		Time: d.Time.UTC(), Decision: d.ID.String(), RequestID: l.clean(r.Header("x-request-id")),
-		Route: d.Route, Further: d.Further, Verdict: d.Verdict, Reason: d.Reason, Shadow: d.Excused,
-		Detail: l.clean(d.Detail), Mend: l.clean(d.Mend),
-		Issuer: d.Issuer, Subject: l.clean(d.Subject), KeyID: l.clean(d.KeyID),
-		Method: l.clean(r.Method), Host: l.clean(r.Host), Path: l.clean(r.Path()), Source: l.clean(r.Source),
+// NewRecord returns the record of a decision about a request. What a client wrote is
+// cut and cleaned.
+func NewRecord(r *gate.Request, d *gate.Decision, traceID string) Record {
+	record := Record{
+		Time: d.Time.UTC(), Level: levelInfo, Message: "decision", Decision: d.ID.String(), RequestID: clean(r.Header("x-request-id")), TraceID: traceID,
+		Route: d.Route, Further: d.Further, Verdict: d.Verdict, Reason: d.Reason, Status: d.Status(), WouldDeny: d.Excused,
+		InternalDetail: clean(d.Detail), Hint: clean(d.Mend),
+		Issuer: d.Issuer, Subject: clean(d.Subject), KeyID: clean(d.KeyID),
+		Method: clean(r.Method), Host: clean(r.Host), Path: clean(r.Path()), Source: clean(r.Source),
 		DurationUS: d.Elapsed.Microseconds(), Cached: d.Cached, Config: d.ConfigHash,
 	}
+	if d.Denial != nil {
+		record.Detail = d.Denial.Detail
+	}
+	return record
 }
 
-// attributes appends the record as slog writes it, which adds the time of its own.
-func (r *Record) attributes(to []slog.Attr) []slog.Attr {
-	to = append(to,
-		slog.String("decision", r.Decision),
-		slog.String("request_id", r.RequestID),
-		slog.String("route", r.Route),
-	)
-	if len(r.Further) > 0 {
-		to = append(to, slog.Any("further", r.Further))
-	}
-	return append(to,
-		slog.String("verdict", string(r.Verdict)),
-		slog.String("reason", string(r.Reason)),
-		slog.String("shadow", string(r.Shadow)),
-		slog.String("detail", r.Detail),
-		slog.String("mend", r.Mend),
-		slog.String("issuer", r.Issuer),
-		slog.String("subject", r.Subject),
-		slog.String("kid", r.KeyID),
-		slog.String("method", r.Method),
-		slog.String("host", r.Host),
-		slog.String("path", r.Path),
-		slog.String("source", r.Source),
-		slog.Int64("duration_us", r.DurationUS),
-		slog.Bool("cached", r.Cached),
-		slog.String("config", r.Config),
-	)
-}
-
-// Explain says how the recorded decision came about, as far as the record tells:
-// the checks before the one that decided passed.
-func (r *Record) Explain() *gate.Explanation {
-	id, _ := gate.ParseID(r.Decision)
-	d := &gate.Decision{
-		ID: id, Time: r.Time, Route: r.Route, Further: r.Further, Verdict: r.Verdict, Reason: r.Reason, Excused: r.Shadow,
-		Detail: r.Detail, Mend: r.Mend, Issuer: r.Issuer, Subject: r.Subject, KeyID: r.KeyID,
-		ConfigHash: r.Config, Cached: r.Cached,
-	}
-	if meaning, known := gate.MeaningOf(r.Reason); known && r.Verdict == gate.VerdictAnswer {
-		d.Answer = &gate.Answer{Status: meaning.Status}
-	} else if known && r.Verdict != gate.VerdictAllow {
-		d.Denial = &gate.Denial{Status: meaning.Status, Detail: meaning.Text}
-		// Which of a reason's texts it was is not recorded.
-		if slices.ContainsFunc(gate.NearTexts(), func(one gate.NearText) bool { return slices.Contains(one.Reasons, r.Reason) }) {
-			d.Denial.Detail = ""
-		}
-	}
+// Steps says how the recorded decision came about, as far as the record tells: the
+// checks before the one that decided passed.
+func (r *Record) Steps() []gate.Step {
 	found := map[gate.Stage]string{
 		gate.CheckTarget: gate.DescribeTarget(r.Method, r.Host, r.Path),
 		gate.CheckRoute:  r.rules(),
@@ -161,7 +81,10 @@ func (r *Record) Explain() *gate.Explanation {
 	if r.Subject != "" {
 		found[gate.CheckClaims] = fmt.Sprintf("subject %q", r.Subject)
 	}
-	return &gate.Explanation{Decision: d, Steps: gate.Steps(d, found)}
+	return gate.Steps(&gate.Decision{
+		Verdict: r.Verdict, Reason: r.Reason, Excused: r.WouldDeny, Detail: r.InternalDetail, Issuer: r.Issuer, Subject: r.Subject,
+		KeyID: r.KeyID, Cached: r.Cached,
+	}, found)
 }
 
 // rules names the rules that the request was held to.

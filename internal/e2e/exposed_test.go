@@ -42,7 +42,7 @@ func exposed(t *testing.T) map[string]metric {
 		"routes: [{name: open, match: /open, groups: [a], issuers: [cruddur]}, {match: /public, access: public}]\n"
 	candidate := twoIssuers + "routes: [{name: open, match: /open, access: public}]\n"
 	plain := startServe(t, freeAddress(t), freeAddress(t),
-		[]string{"--config", writeFile(t, "jwtgate.yaml", live), "--shadow-config", writeFile(t, "candidate.yaml", candidate)}, environment)
+		[]string{"--config", writeFile(t, "jwtgate.yaml", live), "--candidate-config", writeFile(t, "candidate.yaml", candidate)}, environment)
 	plain.waitServing(t)
 	plain.waitReady(t)
 	if err := plain.answers(t); err != nil {
@@ -54,7 +54,7 @@ func exposed(t *testing.T) map[string]metric {
 	withTLS.waitReady(t)
 
 	all := map[string]metric{}
-	for of, last := range map[*gateProcess]string{plain: "jwtgate_shadow_differences_total", withTLS: "jwtgate_certificate_expiry_timestamp_seconds"} {
+	for of, last := range map[*gateProcess]string{plain: "jwtgate_candidate_differences_total", withTLS: "jwtgate_certificate_expiry_timestamp_seconds"} {
 		var found map[string]*dto.MetricFamily
 		eventually(t, 5*time.Second, last, func() (err error) {
 			if found, err = of.families(t); err == nil && found[last] == nil {

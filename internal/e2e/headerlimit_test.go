@@ -69,7 +69,7 @@ func TestIdentityTooLarge(t *testing.T) {
 		"the largest: x-user-groups (8173), x-user-scopes (7933), x-user-name ("
 	eventually(t, 2*time.Second, "the audit line", func() error {
 		for _, line := range c.gate.logged(t, "decision") {
-			if line["decision"] == told.Decision && line["reason"] == "identity_too_large" && strings.Contains(fmt.Sprint(line["detail"]), detail) {
+			if line["decision"] == told.Decision && line["reason"] == "identity_too_large" && strings.Contains(fmt.Sprint(line["internal_detail"]), detail) {
 				return nil
 			}
 		}

@@ -29,7 +29,7 @@ func passesInShadow(t *testing.T, c configured, one call, reason string) {
 		if len(lines) != before+1 {
 			return fmt.Errorf("%d lines, want 1", len(lines)-before)
 		}
-		if line := lines[before]; line["verdict"] != "allow" || line["reason"] != "shadowed" || line["shadow"] != reason {
+		if line := lines[before]; line["verdict"] != "allow" || line["reason"] != "shadowed" || line["would_deny"] != reason {
 			t.Errorf("the audit line is %v, want a shadowed %s", line, reason)
 		}
 		return nil
@@ -95,7 +95,7 @@ const (
 
 // differences is the metric of the candidate's differences.
 func differences(route, from, to, reason string) string {
-	return fmt.Sprintf(`jwtgate_shadow_differences_total{from=%q,reason=%q,route=%q,to=%q}`, from, reason, route, to)
+	return fmt.Sprintf(`jwtgate_candidate_differences_total{from=%q,reason=%q,route=%q,to=%q}`, from, reason, route, to)
 }
 
 // TestCandidateConfiguration: a candidate changes no answer, and what it would
@@ -103,7 +103,7 @@ func differences(route, from, to, reason string) string {
 // the last good one.
 func TestCandidateConfiguration(t *testing.T) {
 	candidate := writeFile(t, "candidate.yaml", twoIssuers+candidateRoutes)
-	c := startConfigured(t, liveRoutes, "--shadow-config", candidate)
+	c := startConfigured(t, liveRoutes, "--candidate-config", candidate)
 	ann := c.user(t, nil)
 	get := func(path string, headers ...string) call { return call{line: "GET " + path, headers: headers} }
 	asLive := func() {
@@ -118,7 +118,7 @@ func TestCandidateConfiguration(t *testing.T) {
 	stricter, laxer := differences("orders", "allow", "deny", "group_missing"), differences("admin", "deny", "allow", "allowed")
 	c.gate.metricBecomes(t, stricter, 1)
 	c.gate.metricBecomes(t, laxer, 1)
-	lines := c.gate.logged(t, "shadow")
+	lines := c.gate.logged(t, "candidate difference")
 	if len(lines) != 2 {
 		t.Fatalf("%d differences are told, want 2: %v", len(lines), lines)
 	}
@@ -133,7 +133,7 @@ func TestCandidateConfiguration(t *testing.T) {
 	}
 
 	// It is followed: from here on it differs in another way.
-	const reloads = `jwtgate_shadow_config_reloads_total{result=%q}`
+	const reloads = `jwtgate_candidate_config_reloads_total{result=%q}`
 	replaceFile(t, candidate, twoIssuers+strings.Replace(candidateRoutes, "groups: [sales]", "scopes: [orders/write]", 1))
 	c.gate.metricBecomes(t, fmt.Sprintf(reloads, "ok"), 1)
 	asLive()
@@ -151,7 +151,7 @@ func TestCandidateConfiguration(t *testing.T) {
 	}
 	// All that was asked before is decided by now: it is decided in turn.
 	_, metrics, err := c.gate.adminGet(t, "/metrics")
-	if err != nil || strings.Contains(metrics, `jwtgate_shadow_differences_total{from="allow",reason="allowed"`) {
+	if err != nil || strings.Contains(metrics, `jwtgate_candidate_differences_total{from="allow",reason="allowed"`) {
 		t.Errorf("the two differ where both allow the same (%v)", err)
 	}
 }
@@ -162,12 +162,12 @@ func TestABadCandidateStartsNothing(t *testing.T) {
 	i := startIssuers(t)
 	live := writeFile(t, "jwtgate.yaml", twoIssuers+liveRoutes)
 	candidate := writeFile(t, "candidate.yaml", twoIssuers+"routes: [{match: api}]\n")
-	got := jwtgate(t, i.environment(), "serve", "--config", live, "--listen", freeAddress(t), "--admin-listen", freeAddress(t), "--shadow-config", candidate)
+	got := jwtgate(t, i.environment(), "serve", "--config", live, "--listen", freeAddress(t), "--admin-listen", freeAddress(t), "--candidate-config", candidate)
 	if got.code != 1 || !strings.Contains(got.stderr, candidate+`:16:18: "api" does not begin with /`) {
 		t.Errorf("exit code %d, want 1 and the mistake's place:\n%s", got.code, got.stderr)
 	}
 	missing := filepath.Join(filepath.Dir(candidate), "missing.yaml")
-	got = jwtgate(t, i.environment(), "serve", "--config", live, "--listen", freeAddress(t), "--admin-listen", freeAddress(t), "--shadow-config", missing)
+	got = jwtgate(t, i.environment(), "serve", "--config", live, "--listen", freeAddress(t), "--admin-listen", freeAddress(t), "--candidate-config", missing)
 	if got.code != 2 || !strings.Contains(got.stderr, missing) || !strings.Contains(got.stderr, "no such file") {
 		t.Errorf("exit code %d, want 2 and the file's name:\n%s", got.code, got.stderr)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +48,7 @@ func checkerTold(t testing.TB, traces *telemetry.Traces) (check func(context.Con
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{}))
+	to := observers(io.Discard, telemetry.NewMetrics(telemetry.Build{}))
 	to.Traces = traces
 	check = extauthz.Checker(w.gate, to)
 	message = mem.BufferSlice{mem.SliceBuffer(data)}
@@ -119,7 +118,7 @@ func BenchmarkUnknownKID(b *testing.B) {
 		}
 		return mem.BufferSlice{mem.SliceBuffer(data)}
 	}
-	check := extauthz.Checker(w.gate, observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{})))
+	check := extauthz.Checker(w.gate, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})))
 	messages := make([]mem.BufferSlice, 256)
 	for i := range messages {
 		messages[i] = forged(fmt.Sprintf("nobody-%d", i))
@@ -151,7 +150,7 @@ func BenchmarkFirstSeen(b *testing.B) {
 	if got := reason(extauthz.Answer(b.Context(), g, data)); got != "allowed" {
 		b.Fatalf("the request is %s", got)
 	}
-	check := extauthz.Checker(g, observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{})))
+	check := extauthz.Checker(g, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})))
 	message := mem.BufferSlice{mem.SliceBuffer(data)}
 	b.ReportAllocs()
 	for b.Loop() {

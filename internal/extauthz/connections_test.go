@@ -328,7 +328,7 @@ func TestNoCompression(t *testing.T) {
 func TestMaxConnections(t *testing.T) {
 	w := start(t)
 	g := newGate(t, "default: deny\nroutes: [{match: /open/**, access: public}]\n", nil, nil)
-	w.serve(t, extauthz.NewServer(g, observers(slog.DiscardHandler, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 2))
+	w.serve(t, extauthz.NewServer(g, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 2))
 	_ = w.ask(t, request("GET", "/open/x"))
 	silent := w.stranger(t)
 	until(t, "the first stranger is there", func() bool { return w.server.Connections() == 2 })

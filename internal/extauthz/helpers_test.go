@@ -69,14 +69,14 @@ func start(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.gate = newGate(t, yaml, map[string]string{"ISS": w.home.ISS()}, nil)
-	w.serve(t, extauthz.NewServer(w.gate, observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
+	w.serve(t, extauthz.NewServer(w.gate, observers(w.audit, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
 	return w
 }
 
-// observers are those of a server whose decisions are written through handler.
-func observers(handler slog.Handler, metrics *telemetry.Metrics) extauthz.Observers {
+// observers are those of a server whose decisions are written to out.
+func observers(out io.Writer, metrics *telemetry.Metrics) extauthz.Observers {
 	return extauthz.Observers{
-		Log: audit.New(audit.Targets{config.AuditStderr: handler}, audit.NewMemory(16)), Metrics: metrics,
+		Log: audit.New(audit.Targets{config.AuditStderr: out}, audit.NewMemory(16), extauthz.TraceID), Metrics: metrics,
 	}
 }
 

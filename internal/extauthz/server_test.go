@@ -32,7 +32,7 @@ func TestPanicIsDenied(t *testing.T) {
 		return time.Now()
 	})
 	w := &world{audit: &lines{}, logs: &lines{}}
-	w.serve(t, extauthz.NewServer(g, observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
+	w.serve(t, extauthz.NewServer(g, observers(w.audit, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
 	fail.Store(true)
 	answer := w.ask(t, request("GET", "/x", "content-type: application/grpc"))
 	if got := reason(answer); got != "internal" || answer.GetStatus().GetCode() != 14 || answer.GetDeniedResponse().GetStatus().GetCode() != 503 {
@@ -53,16 +53,16 @@ func TestPanicIsDenied(t *testing.T) {
 	}
 }
 
-// brokenHandler is a place for audit lines that fails by a panic.
-type brokenHandler struct{ slog.Handler }
+// brokenWriter is a place for audit lines that fails by a panic.
+type brokenWriter struct{}
 
-func (brokenHandler) Handle(context.Context, slog.Record) error { panic("no space left") }
+func (brokenWriter) Write([]byte) (int, error) { panic("no space left") }
 
 // What becomes of a decision's record changes nothing of the decision.
 func TestFaultOfTheAuditLogIsLoudOnly(t *testing.T) {
 	w := &world{logs: &lines{}}
 	g := newGate(t, "default: deny\nroutes: [{match: /open, access: public}]\n", nil, nil)
-	w.serve(t, extauthz.NewServer(g, observers(brokenHandler{slog.NewJSONHandler(io.Discard, nil)}, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
+	w.serve(t, extauthz.NewServer(g, observers(brokenWriter{}, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
 	for path, want := range map[string]string{"/closed": "route_denied", "/open": "public"} {
 		if got := reason(w.ask(t, request("GET", path))); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
@@ -244,22 +244,19 @@ func TestShutdownTellsEnvoyFirst(t *testing.T) {
 }
 
 // blocking is a place for audit lines that blocks until it is let go.
-type blocking struct {
-	slog.Handler
-	entered, release chan struct{}
-}
+type blocking struct{ entered, release chan struct{} }
 
-func (b blocking) Handle(context.Context, slog.Record) error {
+func (b blocking) Write(line []byte) (int, error) {
 	close(b.entered)
 	<-b.release
-	return nil
+	return len(line), nil
 }
 
 // startBlocked serves with one question under way, which is answered once
 // release is closed.
 func startBlocked(t *testing.T) (w *world, release chan struct{}, answered chan *authv3.CheckResponse) {
 	t.Helper()
-	b := blocking{slog.NewJSONHandler(io.Discard, nil), make(chan struct{}), make(chan struct{})}
+	b := blocking{make(chan struct{}), make(chan struct{})}
 	w = &world{}
 	w.serve(t, extauthz.NewServer(newGate(t, "default: deny\n", nil, nil), observers(b, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), nil, 1000))
 	answered = make(chan *authv3.CheckResponse, 1)
@@ -348,7 +345,7 @@ func TestDecisionsAreCounted(t *testing.T) {
 	metrics := telemetry.NewMetrics(telemetry.Build{})
 	w := &world{}
 	g := newGate(t, "default: deny\nroutes: [{name: open, match: /open, access: public}]\n", nil, nil)
-	w.serve(t, extauthz.NewServer(g, observers(slog.DiscardHandler, metrics), slog.New(slog.DiscardHandler), nil, 1000))
+	w.serve(t, extauthz.NewServer(g, observers(io.Discard, metrics), slog.New(slog.DiscardHandler), nil, 1000))
 	for _, path := range []string{"/open", "/open", "/x", "//"} {
 		w.ask(t, request("GET", path))
 	}

@@ -48,7 +48,7 @@ func startTraced(t *testing.T, variables ...string) traced {
 		t.Fatalf("traces %v: %v", traces, err)
 	}
 	w := start(t)
-	to := observers(slog.NewJSONHandler(w.audit, nil), telemetry.NewMetrics(telemetry.Build{}))
+	to := observers(w.audit, telemetry.NewMetrics(telemetry.Build{}))
 	to.Traces = traces
 	w.serve(t, extauthz.NewServer(w.gate, to, slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
 	return traced{w, traces, sink}
@@ -159,7 +159,7 @@ func TestPanicHasASpan(t *testing.T) {
 		}
 		return time.Now()
 	})
-	to := observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{}))
+	to := observers(io.Discard, telemetry.NewMetrics(telemetry.Build{}))
 	to.Traces = w.traces
 	w.serve(t, extauthz.NewServer(g, to, slog.New(slog.DiscardHandler), nil, 1000))
 	w.ask(t, request("GET", "/x"))
@@ -205,5 +205,40 @@ func BenchmarkTraced(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		check(context.Background(), message)
+	}
+}
+
+// TestLinesHaveTheTraceID: a decision's line names the trace of Envoy's call, and never
+// one that a client names, in the request or by a traceparent of another form.
+func TestLinesHaveTheTraceID(t *testing.T) {
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	for name, row := range map[string]struct {
+		metadata []string
+		want     any
+	}{
+		"Envoy's":          {[]string{"00-" + id + "-00f067aa0ba902b7-01"}, id},
+		"not sampled":      {[]string{"00-" + id + "-00f067aa0ba902b7-00"}, id},
+		"none":             {nil, nil},
+		"two":              {[]string{"00-" + id + "-00f067aa0ba902b7-01", "00-" + id + "-00f067aa0ba902b7-01"}, nil},
+		"all zero":         {[]string{"00-" + strings.Repeat("0", 32) + "-00f067aa0ba902b7-01"}, nil},
+		"in capitals":      {[]string{"00-" + strings.ToUpper(id) + "-00f067aa0ba902b7-01"}, nil},
+		"too short":        {[]string{"00-4bf9-00f067aa0ba902b7-01"}, nil},
+		"no hex":           {[]string{"00-" + strings.Repeat("x", 32) + "-00f067aa0ba902b7-01"}, nil},
+		"of another shape": {[]string{id}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			ctx := t.Context()
+			for _, parent := range row.metadata {
+				ctx = grpcmetadata.AppendToOutgoingContext(ctx, "traceparent", parent)
+			}
+			if _, err := w.check.Check(ctx, request("GET", "/closed", "traceparent: 00-"+strings.Repeat("c", 32)+"-cccccccccccccccc-01")); err != nil {
+				t.Fatal(err)
+			}
+			lines := w.audit.all(t)
+			if len(lines) != 1 || lines[0]["trace_id"] != row.want {
+				t.Errorf("lines %v, want the trace %v", lines, row.want)
+			}
+		})
 	}
 }

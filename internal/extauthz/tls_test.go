@@ -111,7 +111,7 @@ func secured(t *testing.T, certificates *extauthz.Certificates) (address string)
 		t.Fatal(err)
 	}
 	gate := newGate(t, "default: deny\nroutes: [{name: open, match: /open, access: public}]\n", nil, nil)
-	s := extauthz.NewServer(gate, observers(slog.NewJSONHandler(io.Discard, nil), telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), certificates, 1000)
+	s := extauthz.NewServer(gate, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), certificates, 1000)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(listener) }()
 	t.Cleanup(func() {

@@ -103,8 +103,8 @@ func whenAllowed() map[gate.Reason]string {
 		"public":             "the route is public: no token is looked at, and identity headers are removed",
 		"preflight":          "a CORS preflight, with `cors.preflight: pass`; identity headers are removed",
 		"anonymous":          "the route is optional and there was no token; the application is told of nobody",
-		"anonymous_invalid":  "the token failed, and the route says `if_invalid: anonymous`: the request goes on without identity and without the token; the audit line's `shadow` has the reason of the failure",
-		"shadowed":           "it would have been denied, and the route or the gate is in `shadow`: the request goes on without identity and without the token; the audit line's `shadow` has the reason",
+		"anonymous_invalid":  "the token failed, and the route says `if_invalid: anonymous`: the request goes on without identity and without the token; the audit line's `would_deny` has the reason of the failure",
+		"shadowed":           "it would have been denied, and the route or the gate is in `shadow`: the request goes on without identity and without the token; the audit line's `would_deny` has the reason",
 	}
 }
 

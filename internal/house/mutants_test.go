@@ -244,7 +244,7 @@ func mutants() []mutant {
 		{"admin: hosts", "internal/telemetry/host.go", `if !hostAllowed(r.Host, named) {`, `if false {`},
 		{"admin: names that are not listed", "internal/telemetry/host.go", `name != "" && named != nil && named(name)`, `true`},
 		{"admin: how many connections", "internal/telemetry/admin.go", `Listener(listener, maxConnections)`, `Listener(listener, 1<<20)`},
-		{"audit: no query", "internal/audit/record.go", `l.clean(r.Path())`, `l.clean(r.Target)`},
+		{"audit: no query", "internal/audit/record.go", `clean(r.Path())`, `clean(r.Target)`},
 		{"candidate: an offer does not wait", "internal/gate/candidate.go",
 			`	case c.waiting <- decided{r.clone(), live.clone()}:
 	default:

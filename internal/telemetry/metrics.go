@@ -48,7 +48,7 @@ func NewMetrics(build Build) *Metrics {
 		}),
 	}
 	m.reloads = byResult("jwtgate_config_reloads_total", "Configurations read again while running, by result: ok or refused.")
-	m.candidateReloads = byResult("jwtgate_shadow_config_reloads_total", "Candidate configurations read again while running, by result: ok or refused.")
+	m.candidateReloads = byResult("jwtgate_candidate_config_reloads_total", "Candidate configurations read again while running, by result: ok or refused.")
 	m.revokedReads = byResult("jwtgate_revoked_reads_total", "Lists of what is revoked read again while running, by result: ok or refused.")
 	m.certificateReads = byResult("jwtgate_certificate_reads_total", "Certificates of the gRPC port read again while running, by result: ok or refused.")
 	m.refusedHandshakes = prometheus.NewCounter(prometheus.CounterOpts{
@@ -67,7 +67,7 @@ func NewMetrics(build Build) *Metrics {
 		m.closedConnections.WithLabelValues(reason)
 	}
 	m.shadow = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "jwtgate_shadow_differences_total",
+		Name: "jwtgate_candidate_differences_total",
 		Help: "Requests that the candidate configuration decides otherwise, by the live route, both verdicts and the candidate's reason.",
 	}, []string{"route", "from", "to", "reason"})
 	tokens := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -138,7 +138,7 @@ func (m *Metrics) Token(remembered bool) {
 // not come to taken from skipped at each scrape.
 func (m *Metrics) RegisterSkipped(skipped func() uint64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "jwtgate_shadow_skipped_total",
+		Name: "jwtgate_candidate_skipped_total",
 		Help: "Requests that the candidate configuration did not decide, for want of time.",
 	}, func() float64 { return float64(skipped()) }))
 }

@@ -233,10 +233,10 @@ func TestMetricNames(t *testing.T) {
 		`jwtgate_connections_closed_total{reason="no_stream"} 1`,
 		`jwtgate_connections_closed_total{reason="too_many"} 0`,
 		`jwtgate_connections_closed_total{reason="too_many_streams"} 0`,
-		`jwtgate_shadow_config_reloads_total{result="ok"} 1`,
-		`jwtgate_shadow_config_reloads_total{result="refused"} 0`,
-		`jwtgate_shadow_differences_total{from="allow",reason="group_missing",route="admin",to="deny"} 1`,
-		`jwtgate_shadow_skipped_total 8`,
+		`jwtgate_candidate_config_reloads_total{result="ok"} 1`,
+		`jwtgate_candidate_config_reloads_total{result="refused"} 0`,
+		`jwtgate_candidate_differences_total{from="allow",reason="group_missing",route="admin",to="deny"} 1`,
+		`jwtgate_candidate_skipped_total 8`,
 		`jwtgate_key_fetches_total{issuer="dark",result="ok"} 0`,
 		`jwtgate_key_fetches_total{issuer="dark",result="unreachable"} 7`,
 		`jwtgate_key_fetches_total{issuer="home",result="ok"} 3`,
@@ -274,9 +274,9 @@ func TestMetricNames(t *testing.T) {
 		"jwtgate_tls_handshakes_refused_total":         "counter",
 		"jwtgate_messages_refused_total":               "counter",
 		"jwtgate_connections":                          "gauge", "jwtgate_connections_max": "gauge", "jwtgate_connections_closed_total": "counter",
-		"jwtgate_shadow_config_reloads_total": "counter", "jwtgate_shadow_differences_total": "counter",
-		"jwtgate_shadow_skipped_total": "counter",
-		"jwtgate_token_cache_entries":  "gauge", "jwtgate_token_cache_total": "counter",
+		"jwtgate_candidate_config_reloads_total": "counter", "jwtgate_candidate_differences_total": "counter",
+		"jwtgate_candidate_skipped_total": "counter",
+		"jwtgate_token_cache_entries":     "gauge", "jwtgate_token_cache_total": "counter",
 	}
 	if !maps.Equal(types, kinds) {
 		t.Errorf("types %v, want %v", types, kinds)
