@@ -42,11 +42,16 @@ func table() map[string]row {
 		},
 		"internal/identity": {own: []string{"internal/config", "internal/token"}, never: []string{network, webNetwork, "time"}},
 		"internal/route":    {own: []string{"internal/config", "internal/token"}, modules: []string{"cel.dev/cel-go"}, never: []string{network, webNetwork}},
-		"internal/token":    {own: []string{"internal/config"}, modules: []string{jwt, "github.com/maypok86/otter/v2"}, never: []string{network, webNetwork}},
+		"internal/token": {
+			own:     []string{"internal/config", "internal/strictjson"},
+			modules: []string{jwt, "github.com/maypok86/otter/v2"}, never: []string{network, webNetwork},
+		},
 		"internal/issuer": {
 			own:     []string{"internal/config"},
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},
 		},
+		"internal/strictjson": {never: []string{network, webNetwork, "time"}},
+
 		"internal/config": {modules: []string{yaml, "github.com/fsnotify/fsnotify"}, never: []string{webNetwork}},
 
 		"internal/policytest": {own: []string{"internal/config", "internal/gate", "internal/terminal"}, modules: []string{yaml}, never: []string{webNetwork}},

@@ -22,6 +22,7 @@ func mutants() []mutant {
 		extract, compact  = "internal/token/extract.go", "internal/token/compact.go"
 		verify, claims    = "internal/token/verify.go", "internal/token/claims.go"
 		use, conns        = "internal/token/use.go", "internal/extauthz/connections.go"
+		strictReader      = "internal/strictjson/strictjson.go"
 		authorize, method = "internal/route/authorize.go", "internal/token/method.go"
 		mapper, strip     = "internal/identity/mapper.go", "internal/identity/strip.go"
 		prepared, reading = "internal/gate/prepared.go", "internal/route/reading.go"
@@ -90,16 +91,15 @@ func mutants() []mutant {
 		{"3 credential: removal", check, `if rule.Forward || rule.Access == config.AccessPublic {`, `if rule.Forward || rule.Access == config.AccessPublic || true {`},
 		{"3 credential: removal of one that failed", check, `c.allow(c.excused, nil, token.Remove(c.message(), c.governing.TokensFrom))`, `c.allow(c.excused, nil, token.Removal{})`},
 
-		{"4 header: parameters", verify, `if m.there {`, `if m.there && false {`},
+		{"4 header: parameters", verify, `if m.Present {`, `if m.Present && false {`},
 		{"4 header: typ of any issuer", verify, `!v.types[h.typ] {`, `!v.types[h.typ] && text == "never" {`},
 		{"4 header: kid", verify, `h.kid == "" {`, `h.kid == "never" {`},
-		{"4 header: duplicate names", "internal/token/json.go", `if _, dup := object[name]; dup {`, `if _, dup := object[name]; dup && false {`},
-		{"4 header: duplicate names before the signature", "internal/token/skim.go", `if duplicates(s.names[first:]) {`, `if duplicates(s.names[first:]) && false {`},
-		{"4 header: something behind the object", "internal/token/json.go", `if p.at != len(p.data) {`, `if p.at != len(p.data) && false {`},
-		{"4 header: depth of arrays", "internal/token/json.go", `func (p *parser) array(depth int) ([]any, error) {
-	if depth > maxDepth {`, `func (p *parser) array(depth int) ([]any, error) {
+		{"4 header: duplicate names", strictReader, `if found && (depth == 1 || !r.tolerant) {`, `if found && r.tolerant {`},
+		{"4 header: something behind the object", strictReader, `if r.at != len(r.text) {`, `if r.at != len(r.text) && false {`},
+		{"4 header: depth of arrays", strictReader, `func (r *reader) array(depth int) (any, error) {
+	if depth > maxDepth {`, `func (r *reader) array(depth int) (any, error) {
 	if depth > maxDepth && false {`},
-		{"4 header: UTF-8", "internal/token/json.go", `if !utf8.ValidString(data) {`, `if !utf8.ValidString(data) && false {`},
+		{"4 header: UTF-8", strictReader, `if !utf8.ValidString(r.text) {`, `if !utf8.ValidString(r.text) && false {`},
 
 		{"5 issuer: exact iss", verify, `issuer := v.byISS[iss]`, `issuer := v.byISS[strings.TrimSuffix(iss, "/")]`},
 		{"5 issuer: one that is configured", verify, `issuer := v.byISS[iss]`, `issuer := v.byISS[iss]

@@ -17,8 +17,9 @@
 //  1. Nothing is decoded before the whole credential has been seen to be three
 //     runs of base64url bytes within the size limit
 //     (TestVerifyRefuses, TestShapeIsCheckedBeforeDecoding).
-//  2. JSON has no duplicate names, no invalid UTF-8, nothing behind the object
-//     and bounded depth; names are compared exactly (TestParseObject, FuzzParseObject).
+//  2. The JSON of a header and of claims has no duplicate names, no invalid UTF-8,
+//     no data after the object and bounded depth; names are compared exactly
+//     (TestVerifyRefuses, FuzzVerifyClaims; package strictjson).
 //  3. A token is verified only with keys of the issuer whose configured iss its
 //     own equals byte for byte, and names nobody that another issuer with a
 //     prefix names (TestVerifyKeepsIssuersApart, TestVerifyRefuses, TestIdentityClaim).

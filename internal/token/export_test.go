@@ -1,11 +1,6 @@
 package token
 
-import (
-	"encoding/binary"
-)
-
-// ParseObject lets the tests at the strict JSON reader itself.
-func ParseObject(data string) (map[string]any, error) { return parseObject(data) }
+import "encoding/binary"
 
 // Settle does the evictions that the cache has put off, and returns how much the
 // cache holds and may hold: in bytes if it is limited by weight, else in tokens.
@@ -18,25 +13,6 @@ func (m *Memory) Settle() (used, limit uint64) {
 		return m.entries.WeightedSize(), m.entries.GetMaximum()
 	}
 	return uint64(m.entries.EstimatedSize()), m.entries.GetMaximum()
-}
-
-// Skim lets the tests at what is read of a token before its signature held: by its
-// name the text of each member that is wanted and there, nil if it is none.
-func Skim(data string, wanted ...string) (map[string]any, error) {
-	kept, err := new(skimmers).skim(data, wanted)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[string]any)
-	for i, m := range kept {
-		switch {
-		case m.isText:
-			found[wanted[i]] = m.text
-		case m.there:
-			found[wanted[i]] = nil
-		}
-	}
-	return found, nil
 }
 
 // Revocation holds a token that was verified earlier to the list as it is now: a

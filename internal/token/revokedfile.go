@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
 // Bounds of a list of revocations.
@@ -140,7 +142,7 @@ func (r *Revocations) parse(line string, issuers []string) string {
 	if strings.Trim(line, " \t\r") == "" {
 		return ""
 	}
-	object, err := parseObject(line)
+	object, err := strictjson.Object(line)
 	if err != nil {
 		return "is not one JSON object: " + err.Error() + `; write it as {"issuer": "NAME", "sub": "VALUE"}`
 	}

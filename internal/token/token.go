@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
 // Kind says whether a person or a program stands behind a token.
@@ -51,14 +53,14 @@ type Token struct {
 	entry Entry
 }
 
-// Claims returns the claims as they were signed, in the form of the strict JSON
-// reader (nil, bool, string, json.Number, []any, map[string]any), no prefix put
-// before any of them. Neither the map nor what it holds may be changed or kept.
+// Claims returns the claims as they were signed, with the types of
+// [strictjson.Object] (nil, bool, string, json.Number, []any, map[string]any) and
+// without any prefix. Neither the map nor what it holds may be changed or kept.
 func (t *Token) Claims() map[string]any {
 	if t.claims == nil && t.raw != "" {
 		// It is byte for byte the token that was verified, so that neither can fail.
 		if parts, err := split(t.raw, len(t.raw)); err == nil {
-			t.claims, _ = parseObject(string(parts.claims))
+			t.claims, _ = strictjson.Object(parts.claims)
 		}
 	}
 	return t.claims
@@ -106,7 +108,7 @@ func (t *Token) Scopes() []string { return t.scopes }
 // string) is absent, and so is an object that holds the groups of an issuer
 // with a prefix.
 //
-// Values are those that the strict JSON reader makes (nil, bool, string,
+// Values are those of [strictjson.Object] (nil, bool, string,
 // json.Number, []any, map[string]any), or []string for groups. They must be
 // neither changed nor kept.
 func (t *Token) IdentityClaim(name string) (any, bool) {

@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
 // KeySource gives the public keys of one issuer. Key returns a key that fits
@@ -42,7 +43,6 @@ type Verifier struct {
 	// prefixes are the prefixes that name an issuer: no other issuer's value
 	// may begin with one.
 	prefixes []string
-	skimmers skimmers
 	// revocations is the list in force; nil revokes nothing.
 	revocations atomic.Pointer[Revocations]
 }
@@ -194,11 +194,12 @@ func (v *Verifier) candidate(ctx context.Context, raw string) (*candidate, error
 
 // findKey does checks 5 and 6.
 func (v *Verifier) findKey(ctx context.Context, c *candidate) *Failure {
-	kept, err := v.skimmers.skim(c.claims, []string{"iss"})
+	members := [...]strictjson.Member{{Name: "iss"}}
+	err := strictjson.Pick(c.claims, members[:])
 	if err != nil {
 		return fail(ErrClaimsMalformed, err.Error())
 	}
-	iss := kept[0].text
+	iss := members[0].Text
 	issuer := v.byISS[iss]
 	switch h := c.header; {
 	case issuer == nil:
@@ -235,7 +236,7 @@ func (v *Verifier) check(c *candidate, now time.Time) (*Token, *Failure) {
 		return nil, fail(ErrSignatureInvalid, "kid "+quoted(c.kid)+", alg "+c.alg)
 	}
 	issuer.keys.Verified(c.kid)
-	claims, err := parseObject(c.claims)
+	claims, err := strictjson.Object(c.claims)
 	if err != nil {
 		return nil, fail(ErrClaimsMalformed, err.Error())
 	}
@@ -256,12 +257,14 @@ func (v *Verifier) check(c *candidate, now time.Time) (*Token, *Failure) {
 	return token, nil
 }
 
-// headerParameters are those that are looked at. crit and b64 change what the
-// signature is over (RFC 7515 section 4.1.11, RFC 7797), zip and cty what the
-// claims are; none of them is understood here, and not to understand crit is to
-// refuse.
-func headerParameters() [maxWanted]string {
-	return [...]string{"alg", "typ", "kid", "crit", "b64", "zip", "cty"}
+// headerParameters are those that are read. crit and b64 change what the signature
+// covers (RFC 7515 section 4.1.11, RFC 7797); zip and cty change what the claims
+// are. None of these four is supported, and a recipient that does not support crit
+// must refuse the token.
+func headerParameters() [7]strictjson.Member {
+	return [...]strictjson.Member{
+		{Name: "alg"}, {Name: "typ"}, {Name: "kid"}, {Name: "crit"}, {Name: "b64"}, {Name: "zip"}, {Name: "cty"},
+	}
 }
 
 // header is what is read of a JOSE header.
@@ -275,27 +278,26 @@ type header struct {
 // takes. Key material in it (jwk, jku, x5c, x5u) is never looked at.
 func (v *Verifier) header(text string) (header, error) {
 	parameters := headerParameters()
-	kept, err := v.skimmers.skim(text, parameters[:])
-	if err != nil {
+	if err := strictjson.Pick(text, parameters[:]); err != nil {
 		return header{}, fail(ErrMalformed, "the header: "+err.Error())
 	}
-	alg, typ, kid, notUnderstood := kept[0], kept[1], kept[2], kept[3:]
-	if v.algorithms[alg.text] == nil {
-		failure := fail(ErrAlgNotAllowed, "alg "+quoted(alg.text))
-		if v.methods[alg.text] != nil {
-			failure.Mend = "add " + alg.text + " to algorithms of the issuer that signs so"
+	alg, typ, kid, unsupported := parameters[0], parameters[1], parameters[2], parameters[3:]
+	if v.algorithms[alg.Text] == nil {
+		failure := fail(ErrAlgNotAllowed, "alg "+quoted(alg.Text))
+		if v.methods[alg.Text] != nil {
+			failure.Mend = "add " + alg.Text + " to algorithms of the issuer that signs so"
 		}
 		return header{}, failure
 	}
-	for i, m := range notUnderstood {
-		if m.there {
-			return header{}, fail(ErrHeaderNotAllowed, parameters[3+i])
+	for _, m := range unsupported {
+		if m.Present {
+			return header{}, fail(ErrHeaderNotAllowed, m.Name)
 		}
 	}
-	h := header{alg: alg.text, kid: kid.text, hasType: typ.there}
+	h := header{alg: alg.Text, kid: kid.Text, hasType: typ.Present}
 	if h.hasType {
-		if h.typ = mediaType(typ.text); !v.types[h.typ] {
-			return header{}, fail(ErrTypeNotAllowed, "typ "+quoted(typ.text))
+		if h.typ = mediaType(typ.Text); !v.types[h.typ] {
+			return header{}, fail(ErrTypeNotAllowed, "typ "+quoted(typ.Text))
 		}
 	}
 	if h.kid == "" {

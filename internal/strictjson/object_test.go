@@ -1,18 +1,19 @@
-package token_test
+package strictjson_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
-	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
-// What the reader says is wrong with a text.
+// The errors of the reader.
 const (
 	syntax    = "invalid JSON"
 	badUTF8   = "invalid UTF-8"
@@ -22,8 +23,8 @@ const (
 	notObject = "not an object"
 )
 
-// objectTexts are what the reader takes and refuses: the table of the test, and
-// the seeds of the fuzzing.
+// objectTexts are texts that the reader accepts or refuses. They are the table of
+// the tests and the seeds of the fuzz targets.
 func objectTexts() []struct{ name, text, wrong string } {
 	return []struct{ name, text, wrong string }{
 		{"empty object", `{}`, ""},
@@ -143,6 +144,9 @@ func objectTexts() []struct{ name, text, wrong string } {
 		{"tab in a string", "{\"a\":\"x\ty\"}", syntax},
 		{"NUL in a string", "{\"a\":\"x\x00y\"}", syntax},
 		{"control byte behind an escape", "{\"a\":\"\\n\x01\"}", syntax},
+		{"last control byte", "{\"a\":\"\x1f\"}", syntax},
+		{"last control byte after an escape", "{\"a\":\"\\n\x1f\"}", syntax},
+		{"duplicate among many", `{` + names(40) + `"b":1,"b":2}`, duplicate},
 		{"unknown escape", `{"a":"\x41"}`, syntax},
 		{"escaped single quote", `{"a":"\'"}`, syntax},
 		{"escape in capitals", `{"a":"\N"}`, syntax},
@@ -162,17 +166,17 @@ func nested(open, inner, shut string, depth int) string {
 	return strings.Repeat(open, depth) + inner + strings.Repeat(shut, depth)
 }
 
-func TestParseObject(t *testing.T) {
+func TestObject(t *testing.T) {
 	for _, row := range objectTexts() {
 		t.Run(row.name, func(t *testing.T) {
-			got, err := token.ParseObject(row.text)
+			got, err := strictjson.Object(row.text)
 			switch {
 			case row.wrong == "" && err != nil:
 				t.Fatalf("refused: %v", err)
 			case row.wrong == "":
 				sameAsStandard(t, row.text, got)
 			case err == nil:
-				t.Fatalf("taken as %v, want %q", got, row.wrong)
+				t.Fatalf("accepted as %v, want %q", got, row.wrong)
 			case err.Error() != row.wrong:
 				t.Fatalf("%q, want %q", err, row.wrong)
 			case got != nil:
@@ -182,9 +186,9 @@ func TestParseObject(t *testing.T) {
 	}
 }
 
-// A name has the value that its own text has, and a number keeps its digits.
-func TestParseObjectValues(t *testing.T) {
-	got, err := token.ParseObject(`{"\u0073ub":"\u00e9\ud83d\ude00\/\"","big":12345678901234567890.10,"list":[null,true,"a",[],{}]}`)
+// Escapes are decoded in names and values, and a number keeps its digits.
+func TestObjectValues(t *testing.T) {
+	got, err := strictjson.Object(`{"\u0073ub":"\u00e9\ud83d\ude00\/\"","big":12345678901234567890.10,"list":[null,true,"a",[],{}]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,59 +201,109 @@ func TestParseObjectValues(t *testing.T) {
 	}
 }
 
-// sameAsStandard holds a value that the reader made of text to what
-// encoding/json makes of it, and to its having each name once.
+// sameAsStandard requires that encoding/json reads the same value, and that no
+// name in the text occurs twice.
 func sameAsStandard(t *testing.T, text string, got map[string]any) {
 	t.Helper()
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.UseNumber()
-	var want map[string]any
-	if err := decoder.Decode(&want); err != nil {
-		t.Fatalf("the reader takes %q, encoding/json does not: %v", text, err)
+	want, err := standard(text)
+	if err != nil {
+		t.Fatalf("the reader accepts %q, encoding/json does not: %v", text, err)
 	}
-	if !reflect.DeepEqual(got, want) {
+	if !reflect.DeepEqual(any(got), want) {
 		t.Fatalf("%q is %#v, by encoding/json %#v", text, got, want)
 	}
-	// Had a name stood twice, its first value would be lost: the text has more
-	// tokens than the value when that is written again.
-	again, err := json.Marshal(got)
+	if repeatsName(t, text, got) {
+		t.Fatalf("a name occurs twice in %q", text)
+	}
+}
+
+// standard is the value that encoding/json reads.
+func standard(text string) (value any, err error) {
+	if !json.Valid([]byte(text)) { // a decoder ignores what follows the first value
+		return nil, errors.New("not valid")
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	err = decoder.Decode(&value)
+	return value, err
+}
+
+// repeatsName reports whether a name occurs twice in a text that has this value by
+// encoding/json. The first of two equal names is lost, so that the text has more
+// tokens than the value when it is written again.
+func repeatsName(t *testing.T, text string, value any) bool {
+	t.Helper()
+	again, err := json.Marshal(value)
 	if err != nil {
 		t.Fatalf("the value of %q cannot be written: %v", text, err)
 	}
-	if n, m := countTokens(t, []byte(text)), countTokens(t, again); n != m {
-		t.Fatalf("%q has %d tokens, its value %d: %s", text, n, m, again)
-	}
+	n, _ := measure(t, text)
+	m, _ := measure(t, string(again))
+	return n != m
 }
 
-func countTokens(t *testing.T, text []byte) int {
+// measure counts the tokens of a valid text and returns how deep it is nested.
+func measure(t *testing.T, text string) (tokens, deepest int) {
 	t.Helper()
-	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
-	for n := 0; ; n++ {
-		_, err := decoder.Token()
+	for depth := 0; ; tokens++ {
+		read, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
-			return n
+			return tokens, deepest
+		}
+		switch read {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+			deepest = max(deepest, depth)
+		case json.Delim('}'), json.Delim(']'):
+			depth--
 		}
 		if err != nil {
-			t.Fatalf("reading the tokens of %q: %v", text, err)
+			t.Fatalf("read the tokens of %q: %v", text, err)
 		}
 	}
 }
 
-// Whatever the reader takes, encoding/json takes too and reads as the same
-// value, and no name stands in it twice.
-func FuzzParseObject(f *testing.F) {
+// excused requires a reason for refusing what encoding/json accepts as this value.
+func excused(t *testing.T, text string, value any, refused error) {
+	t.Helper()
+	good := false
+	switch refused.Error() {
+	case notObject:
+		_, isObject := value.(map[string]any)
+		good = !isObject
+	case badUTF8: // encoding/json replaces it by U+FFFD
+		good = !utf8.ValidString(text) || strings.Contains(fmt.Sprint(value), "\ufffd")
+	case tooDeep:
+		_, depth := measure(t, text)
+		good = depth > 32
+	case duplicate:
+		good = repeatsName(t, text, value)
+	}
+	if !good {
+		t.Fatalf("refused %q (%v), encoding/json accepts it", text, refused)
+	}
+}
+
+// The reader and encoding/json are compared in both directions: what the reader
+// accepts has the same value, and it refuses a valid object only because of a
+// repeated name, UTF-8 or depth.
+func FuzzObject(f *testing.F) {
 	for _, row := range objectTexts() {
 		f.Add(row.text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := token.ParseObject(text)
-		if err != nil {
-			if got != nil {
-				t.Fatalf("refused %q and returned %v", text, got)
-			}
+		got, err := strictjson.Object(text)
+		if err == nil {
+			sameAsStandard(t, text, got)
 			return
 		}
-		sameAsStandard(t, text, got)
+		if got != nil {
+			t.Fatalf("refused %q and returned %v", text, got)
+		}
+		if value, wrong := standard(text); wrong == nil {
+			excused(t, text, value, err)
+		}
 	})
 }
