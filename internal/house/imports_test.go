@@ -47,7 +47,7 @@ func table() map[string]row {
 			modules: []string{jwt, "github.com/maypok86/otter/v2"}, never: []string{network, webNetwork},
 		},
 		"internal/issuer": {
-			own:     []string{"internal/config"},
+			own:     []string{"internal/config", "internal/strictjson"},
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},
 		},
 		"internal/strictjson": {never: []string{network, webNetwork, "time"}},

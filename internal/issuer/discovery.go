@@ -2,11 +2,12 @@ package issuer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
 // discovery finds the key set's URI in the issuer's OpenID Connect discovery
@@ -51,11 +52,11 @@ func (d *discovery) keySetURI(ctx context.Context, r *remote) (uri string, note,
 // configured one is what keeps a document of someone else's from supplying the
 // keys (OpenID Connect Discovery 1.0 section 4.3).
 func (d *discovery) parse(body []byte) (string, error) {
-	var document map[string]json.RawMessage
-	if err := json.Unmarshal(body, &document); err != nil || document == nil {
-		return "", invalid("the discovery document is no JSON object")
+	document, err := strictjson.Document(string(body))
+	if err != nil {
+		return "", invalid("the discovery document is not a valid JSON object: %w", err)
 	}
-	m := members{values: document}
+	m := members(document)
 	if iss := m.text("issuer"); !slices.Contains(d.issuers, iss) {
 		return "", invalid("the discovery document's issuer is %q, not %q", clip(iss), d.issuers[0])
 	}

@@ -97,8 +97,16 @@ func TestDiscovery(t *testing.T) {
 		{"the key set itself", "", func(string) map[string]string {
 			return map[string]string{wellKnown: keySet}
 		}, `issuer is ""`},
-		{"HTML", "", func(string) map[string]string { return map[string]string{wellKnown: "<html>"} }, "no JSON object"},
-		{"null", "", func(string) map[string]string { return map[string]string{wellKnown: "null"} }, "no JSON object"},
+		{"HTML", "", func(string) map[string]string { return map[string]string{wellKnown: "<html>"} }, "not an object at byte 0"},
+		{"null", "", func(string) map[string]string { return map[string]string{wellKnown: "null"} }, "not a valid JSON object"},
+		{"issuer twice", "", func(url string) map[string]string {
+			twice := strings.Replace(metadata(t, "issuer", url, "jwks_uri", url+"/k"), "{", `{"issuer":"https://evil.example",`, 1)
+			return map[string]string{wellKnown: twice, "/k": keySet}
+		}, "not a valid JSON object: duplicate name at byte"},
+		{"jwks_uri twice, once escaped", "", func(url string) map[string]string {
+			twice := strings.Replace(metadata(t, "issuer", url, "jwks_uri", url+"/k"), "{", `{"jwks\u005furi":"https://evil.example/k",`, 1)
+			return map[string]string{wellKnown: twice, "/k": keySet}
+		}, "not a valid JSON object: duplicate name at byte"},
 		{"more than 1 MiB", "", func(url string) map[string]string {
 			return map[string]string{wellKnown: metadata(t, "issuer", url, "jwks_uri", url+"/k", "pad", strings.Repeat("x", 1<<20)), "/k": keySet}
 		}, "more than 1048576 bytes"},

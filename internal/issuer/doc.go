@@ -34,7 +34,8 @@
 //     TestRedirectFromHTTPSToHTTPIsRefused).
 //  5. An answer without a usable key changes nothing, and a bad key costs only
 //     itself (TestAnswerWithoutAUsableKeyChangesNothing, TestUnusableDocument,
-//     TestBadKeyAmongGood).
+//     TestBadKeyAmongGood). No member of a key, or of a document's outermost
+//     object, occurs twice (the same tests, TestDiscovery).
 //  6. A key that left the set is trusted no longer: at once, or after a second
 //     answer without it if it was in use, within a minute in any case. Epoch
 //     changes with it, which the tests of package gate show to reach remembered

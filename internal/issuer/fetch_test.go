@@ -34,11 +34,11 @@ func TestFaultAndRecovery(t *testing.T) {
 		{"204", status(204), issuer.FetchStatus, "status 204"},
 		{"201 with keys", statusWith(201, stolen), issuer.FetchStatus, "status 201"},
 		{"503 with keys", statusWith(503, stolen), issuer.FetchStatus, "status 503"},
-		{"HTML", statusWith(200, "<!doctype html><title>down</title>"), issuer.FetchInvalid, "no JSON object"},
+		{"HTML", statusWith(200, "<!doctype html><title>down</title>"), issuer.FetchInvalid, "not a valid JSON object"},
 		{"error object", statusWith(200, `{"error":"server_error"}`), issuer.FetchInvalid, `no member "keys"`},
 		{"empty set", statusWith(200, `{"keys":[]}`), issuer.FetchInvalid, "empty"},
-		{"null", statusWith(200, "null"), issuer.FetchInvalid, `no member "keys"`},
-		{"truncated JSON", statusWith(200, `{"keys":[{"kty":"OKP"`), issuer.FetchInvalid, "no JSON object"},
+		{"null", statusWith(200, "null"), issuer.FetchInvalid, "not a valid JSON object"},
+		{"truncated JSON", statusWith(200, `{"keys":[{"kty":"OKP"`), issuer.FetchInvalid, "not a valid JSON object"},
 		{"broken off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			fmt.Fprint(w, `{"keys":[`)

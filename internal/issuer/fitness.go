@@ -4,13 +4,14 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"math/big"
 	"slices"
 	"strings"
 
 	"github.com/MicahParks/jwkset"
+
+	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
 // The sizes that an RSA modulus may have, in bits: RFC 7518 section 3.3 asks
@@ -47,11 +48,15 @@ func privateMembers() []string {
 // parseKey makes a key of one element of a key set, or says why not. Only the
 // members that make up the public key are looked at: a certificate (x5c, x5u)
 // adds no trust here, so a broken one costs nothing.
-func parseKey(raw json.RawMessage, algorithms []string) (*key, *Skipped) {
-	var m members
-	if err := json.Unmarshal(raw, &m.values); err != nil || m.values == nil {
+func parseKey(element any, algorithms []string) (*key, *Skipped) {
+	if ambiguous, ok := element.(strictjson.Ambiguous); ok {
+		return nil, &Skipped{Reason: SkipMalformed, Detail: fmt.Sprintf("its member %q occurs more than once", clip(ambiguous.Name))}
+	}
+	object, ok := element.(map[string]any)
+	if !ok {
 		return nil, &Skipped{Reason: SkipMalformed, Detail: "it is no JSON object"}
 	}
+	m := members(object)
 	k := &key{kid: m.text("kid"), kty: m.text("kty"), alg: m.text("alg"), curve: m.text("crv")}
 	if reason, detail := k.declared(m, algorithms); reason != "" {
 		return nil, &Skipped{KID: k.kid, Reason: reason, Detail: detail}
@@ -153,31 +158,27 @@ func unsound(material any) (reason, detail string) {
 	return "", ""
 }
 
-// members are a JWK's members by their exact names.
-type members struct{ values map[string]json.RawMessage }
+// members are the members of a JWK or of a discovery document.
+type members map[string]any
 
-// has reports whether the member is there and not null.
-func (m members) has(name string) bool {
-	raw, ok := m.values[name]
-	return ok && string(raw) != "null"
-}
+// has reports whether the member is present and not null.
+func (m members) has(name string) bool { return m[name] != nil }
 
-// text is the member's string; empty when it is absent or no string.
+// text is the member's string, or empty if it is absent or not a string. It does
+// not share the memory of the document, which a key would otherwise keep alive.
 func (m members) text(name string) string {
-	var s string
-	if !m.has(name) || json.Unmarshal(m.values[name], &s) != nil {
-		return ""
-	}
-	return s
+	s, _ := m[name].(string)
+	return strings.Clone(s)
 }
 
 // list is the member's array of strings.
-func (m members) list(name string) ([]string, bool) {
-	var list []string
-	if !m.has(name) || json.Unmarshal(m.values[name], &list) != nil {
-		return nil, false
+func (m members) list(name string) (list []string, ok bool) {
+	items, ok := m[name].([]any)
+	for _, item := range items {
+		s, isText := item.(string)
+		list, ok = append(list, s), ok && isText
 	}
-	return list, true
+	return list, ok
 }
 
 // knownAlg reports whether some kind of key can verify alg.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
 const (
@@ -41,27 +43,25 @@ const (
 // only itself. A set with a key that is published more than once holds it
 // once. It is an error if no key is left: such an answer says nothing.
 func parseKeySet(body []byte, algorithms []string) (*keySet, error) {
-	var document map[string]json.RawMessage
-	if err := json.Unmarshal(body, &document); err != nil {
-		return nil, fmt.Errorf("the answer is no JSON object: %w", plainJSONError(err))
+	document, err := strictjson.Document(string(body))
+	if err != nil {
+		return nil, fmt.Errorf("the response is not a valid JSON object: %w", err)
 	}
-	// A map holds names as they are written; encoding/json's structs would
-	// take "Keys" for "keys".
 	member, ok := document["keys"]
 	if !ok {
 		return nil, errors.New("the answer is no key set: it has no member \"keys\"")
 	}
-	var raws []json.RawMessage
-	if err := json.Unmarshal(member, &raws); err != nil {
+	elements, ok := member.([]any)
+	if !ok && member != nil {
 		return nil, errors.New("the answer is no key set: its member \"keys\" is no array")
 	}
-	if len(raws) > maxKeys {
-		return nil, fmt.Errorf("the key set has %d keys, at most %d are taken", len(raws), maxKeys)
+	if len(elements) > maxKeys {
+		return nil, fmt.Errorf("the key set has %d keys, at most %d are taken", len(elements), maxKeys)
 	}
 	var keys []*key
 	var skipped []Skipped
-	for _, raw := range raws {
-		parsed, skip := parseKey(raw, algorithms)
+	for _, element := range elements {
+		parsed, skip := parseKey(element, algorithms)
 		switch {
 		case skip != nil:
 			skipped = append(skipped, *skip)

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -46,6 +47,9 @@ func TestBadKeyAmongGood(t *testing.T) {
 		{"no object", issuer.SkipMalformed, "no JSON object", "key"},
 		{"null", issuer.SkipMalformed, "no JSON object", nil},
 		{"array", issuer.SkipMalformed, "no JSON object", []int{1}},
+		{"repeated kid", issuer.SkipMalformed, `"kid" occurs more than once`, repeated(t, good, `"kid":"other"`)},
+		{"repeated use, once escaped", issuer.SkipMalformed, `"use" occurs`, repeated(t, good.with("use", "enc"), `"us\u0065":"sig"`)},
+		{"repeated alg with the same value", issuer.SkipMalformed, `"alg" occurs`, repeated(t, good.with("alg", "RS256"), `"alg":"RS256"`)},
 		{"no kid", issuer.SkipNoKID, "no kid", good.with("kid", nil)},
 		{"empty kid", issuer.SkipNoKID, "no kid", good.with("kid", "")},
 		{"numeric kid", issuer.SkipNoKID, "no kid", good.with("kid", 7)},
@@ -67,6 +71,7 @@ func TestBadKeyAmongGood(t *testing.T) {
 		{"key_ops without verify", issuer.SkipKeyOps, "verify", good.with("key_ops", []string{"encrypt"})},
 		{"key_ops only sign", issuer.SkipKeyOps, "verify", good.with("key_ops", []string{"sign"})},
 		{"key_ops empty", issuer.SkipKeyOps, "verify", good.with("key_ops", []string{})},
+		{"key_ops with a number", issuer.SkipKeyOps, "verify", good.with("key_ops", []any{"verify", 1})},
 		{"key_ops no array", issuer.SkipKeyOps, "verify", good.with("key_ops", "verify")},
 		{"alg for encryption", issuer.SkipAlg, `"RSA-OAEP"`, good.with("alg", "RSA-OAEP")},
 		{"unknown alg", issuer.SkipAlg, `"FOO"`, good.with("alg", "FOO")},
@@ -127,6 +132,16 @@ func TestBadKeyAmongGood(t *testing.T) {
 	}
 }
 
+// repeated is a key with one more member.
+func repeated(t *testing.T, key jwk, member string) json.RawMessage {
+	t.Helper()
+	text, err := json.Marshal(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return json.RawMessage(strings.TrimSuffix(string(text), "}") + "," + member + "}")
+}
+
 func even(k *rsa.PublicKey) *rsa.PublicKey {
 	k.N.SetBit(k.N, 0, 0)
 	return k
@@ -143,6 +158,7 @@ func TestOddButGoodKey(t *testing.T) {
 		{"use null", "RS256", good.with("use", nil, "use", json.RawMessage("null"))},
 		{"key_ops verify", "RS256", good.with("key_ops", []string{"verify"})},
 		{"key_ops with an unregistered one", "RS256", good.with("key_ops", []string{"x", "verify"})},
+		{"repeated name in an unknown member", "RS256", good.with("meta", json.RawMessage(`{"a":1,"a":2}`))},
 		{"unknown members", "RS256", good.with("exp", 1, "nested", map[string]any{"a": []int{1}})},
 		{"broken x5c", "RS256", good.with("x5c", []string{"no certificate"}, "x5t", "x")},
 		{"x5u over http", "RS256", good.with("x5u", "http://127.0.0.1:1/cert")},
@@ -183,16 +199,23 @@ func TestUnusableDocument(t *testing.T) {
 	for n := range many {
 		many[n] = edJWK(fmt.Sprint(n), newEd(t))
 	}
+	one := document(t, edJWK("k", newEd(t)))
 	for _, row := range []struct{ name, content, text string }{
-		{"nothing", "", "no JSON object"},
+		{"nothing", "", "not a valid JSON object"},
 		{"an empty object", "{}", `no member "keys"`},
-		{"null", "null", `no member "keys"`},
+		{"null", "null", "not a valid JSON object: not an object at byte 0"},
 		{"an error object", `{"error":"temporarily_unavailable"}`, `no member "keys"`},
-		{"HTML", "<html><body>502</body></html>", "no JSON object: invalid at byte 1"},
-		{"an array", "[]", "another JSON value"},
-		{"truncated", document(t, edJWK("k", newEd(t)))[:40], "no JSON object: invalid at byte"},
-		{"garbage behind", document(t, edJWK("k", newEd(t))) + "x", "no JSON object: invalid at byte"},
-		{"two documents", document(t, edJWK("k", newEd(t))) + "{}", "no JSON object: invalid at byte"},
+		{"HTML", "<html><body>502</body></html>", "not a valid JSON object: not an object at byte 0"},
+		{"an array", "[]", "not a valid JSON object: not an object at byte 0"},
+		{"truncated", one[:40], "not a valid JSON object: invalid JSON at byte 40"},
+		{"garbage behind", one + "x", "not a valid JSON object: something behind the object at byte"},
+		{"two documents", one + "{}", "not a valid JSON object: something behind the object at byte"},
+		{"keys twice", strings.Replace(one, `{`, `{"keys":[],`, 1), "not a valid JSON object: duplicate name at byte"},
+		{"keys twice, once escaped", strings.Replace(one, `{`, `{"k\u0065ys":[],`, 1), "not a valid JSON object: duplicate name at byte"},
+		{"only a key with a repeated member", `{"keys":[{"kid":"a","kid":"b"}]}`, `the first (kid ""): its member "kid" occurs more than once`},
+		{"invalid UTF-8", one + "\xff", "not a valid JSON object: invalid UTF-8"},
+		{"an unpaired surrogate", strings.Replace(one, `{`, `{"x":"\ud800",`, 1), "not a valid JSON object: invalid UTF-8"},
+		{"33 levels", strings.Replace(one, `{`, `{"x":`+strings.Repeat("[", 32)+strings.Repeat("]", 32)+`,`, 1), "nested too deep at byte"},
 		{"keys in capitals", strings.Replace(document(t, edJWK("k", newEd(t))), "keys", "Keys", 1), `no member "keys"`},
 		{"keys no array", `{"keys":{}}`, `"keys" is no array`},
 		{"keys null", `{"keys":null}`, "empty"},
@@ -214,6 +237,25 @@ func TestUnusableDocument(t *testing.T) {
 	})
 }
 
+// Keys do not keep the memory of the document that they were read from.
+func TestKeysDoNotKeepTheirDocument(t *testing.T) {
+	content := document(t, edJWK("k", newEd(t)).with("pad", strings.Repeat("x", 1_000_000)))
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for range 20 {
+		i := only(t, newSet(t, issuer.Options{}, issuerOf(t, content)))
+		want(t, i, "k", "EdDSA", nil)
+	}
+	if after := heap(); after > before+10_000_000 {
+		t.Errorf("20 key sets keep %d bytes", after-before)
+	}
+}
+
 // Whatever a key set holds, reading it ends well, and every key that comes out
 // is fit for the alg that it is given for.
 func FuzzKeySet(f *testing.F) {
@@ -223,6 +265,7 @@ func FuzzKeySet(f *testing.F) {
 	f.Add(document(f, rsaKey.with("use", "enc"), rsaKey.with("key_ops", []string{"verify"}), jwk{"kid": "o", "kty": "oct", "k": "AA"}))
 	f.Add(`{"keys":[{"kid":"a","kty":"EC","crv":"P-384","x":"AA","y":"AA"},null,[],1]}`)
 	f.Add(`{"keys":null}`)
+	f.Add(`{"keys":[{"kid":"a","kid":"b"},{"kty":"EC","k\u0074y":"EC"}],"keys":[]}`)
 	name := filepath.Join(f.TempDir(), "keys.json")
 	f.Fuzz(func(t *testing.T, content string) {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
