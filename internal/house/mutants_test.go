@@ -252,7 +252,7 @@ func mutants() []mutant {
 	}`,
 			`	case c.waiting <- decided{r.clone(), live.clone()}:
 	}`},
-		{"keys: Close waits for the fetch", "internal/issuer/keeper.go", `flight.Wait()`, ``},
+		{"keys: Close waits for the fetch", "internal/issuer/refresher.go", `flight.Wait()`, ``},
 	}
 }
 

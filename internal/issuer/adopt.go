@@ -26,69 +26,69 @@ type outcome struct {
 
 // settle takes in what a fetch brought, lets those who wait for it look again,
 // and tells the sets if the issuer's health changed.
-func (k *keeper) settle(o outcome) {
-	k.mu.Lock()
-	now := k.now()
-	healthyBefore := k.healthyLocked()
-	k.inFlight, k.tried = false, true
+func (r *refresher) settle(o outcome) {
+	r.mu.Lock()
+	now := r.now()
+	healthyBefore := r.healthyLocked()
+	r.inFlight, r.tried = false, true
 	if o.err != nil {
-		k.schedule.failed(now, o.err, o.charged)
-		k.noteFailure(o.err, now)
+		r.schedule.failed(now, o.err, o.charged)
+		r.noteFailure(o.err, now)
 	} else {
-		k.accept(o, now)
+		r.accept(o, now)
 	}
-	k.age(now)
-	close(k.done)
-	k.done = make(chan struct{})
+	r.age(now)
+	close(r.done)
+	r.done = make(chan struct{})
 	var tell []*Set
-	if k.healthyLocked() != healthyBefore {
-		tell = slices.Collect(maps.Keys(k.holders))
+	if r.healthyLocked() != healthyBefore {
+		tell = slices.Collect(maps.Keys(r.holders))
 	}
-	k.mu.Unlock()
+	r.mu.Unlock()
 
 	for _, set := range tell {
 		set.broadcast()
 	}
-	k.log()
+	r.log()
 }
 
 // accept makes a good answer the issuer's keys.
-func (k *keeper) accept(o outcome, now time.Time) {
-	k.answered, k.lastGood = o.number, o.began
-	k.noteSuccess(o, now)
-	k.schedule.succeeded(now, o.answer, k.cfg.RefreshInterval)
-	k.held = o.answer.validator
+func (r *refresher) accept(o outcome, now time.Time) {
+	r.answered, r.lastGood = o.number, o.began
+	r.noteSuccess(o, now)
+	r.schedule.succeeded(now, o.answer, r.cfg.RefreshInterval)
+	r.held = o.answer.validator
 	next := o.set
 	if next == nil {
-		clone := *k.current.Load()
+		clone := *r.current.Load()
 		next = &clone
 		next.expired = false
 	}
 	next.fetched = o.began
-	k.publish(next, now)
+	r.publish(next, now)
 }
 
 // publish makes next the trusted keys. It carries over the usage of kids that
 // stay, and the keys that may not go yet.
-func (k *keeper) publish(next *keySet, now time.Time) {
-	old := k.current.Load()
+func (r *refresher) publish(next *keySet, now time.Time) {
+	old := r.current.Load()
 	if old == nil {
 		old = newKeySet(nil, nil)
 	}
 	next.carryUsage(old)
-	for _, one := range k.mayNotGo(old, next, now) {
+	for _, one := range r.mayNotGo(old, next, now) {
 		next.hold(one)
 	}
 	next.epoch = old.epoch
 	if !next.keeps(old) {
 		next.epoch++
 	}
-	k.schedule.confirmAt = time.Time{}
+	r.schedule.confirmAt = time.Time{}
 	if first, ok := next.firstMissed(); ok {
-		k.schedule.confirmAt = later(first.Add(confirmDelay), now)
+		r.schedule.confirmAt = later(first.Add(confirmDelay), now)
 	}
-	k.current.Store(next)
-	k.noteKeys(old, next, now)
+	r.current.Store(next)
+	r.noteKeys(old, next, now)
 }
 
 // mayNotGo returns the keys of old, with the time when they were first missed,
@@ -97,7 +97,7 @@ func (k *keeper) publish(next *keySet, now time.Time) {
 // since a stale edge of the issuer's CDN must not refuse proper users. A kid
 // that the answer has with another key, or as unusable, is the issuer's word
 // and holds at once.
-func (k *keeper) mayNotGo(old, next *keySet, now time.Time) []missedKey {
+func (r *refresher) mayNotGo(old, next *keySet, now time.Time) []missedKey {
 	var held []missedKey
 	for _, one := range old.keys {
 		if next.mentions(one.kid) {
@@ -107,7 +107,7 @@ func (k *keeper) mayNotGo(old, next *keySet, now time.Time) []missedKey {
 		switch {
 		case before && next.fetched.Sub(since) < confirmDelay:
 			held = append(held, missedKey{one, since})
-		case !before && k.sinceUse(one.usage, now) <= recentUse+usageGrain:
+		case !before && r.sinceUse(one.usage, now) <= recentUse+usageGrain:
 			held = append(held, missedKey{one, next.fetched})
 		}
 	}
@@ -115,8 +115,8 @@ func (k *keeper) mayNotGo(old, next *keySet, now time.Time) []missedKey {
 }
 
 // leaving returns the kids that are to be confirmed.
-func (k *keeper) leaving() map[string]time.Time {
-	if s := k.current.Load(); s != nil {
+func (r *refresher) leaving() map[string]time.Time {
+	if s := r.current.Load(); s != nil {
 		return s.leaving
 	}
 	return nil

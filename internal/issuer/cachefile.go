@@ -20,7 +20,7 @@ import (
 // errNoCache: nothing was ever written for this issuer.
 var errNoCache = errors.New("there is no cache file")
 
-// cacheFile keeps one issuer's keys across restarts. Keepers that follow one
+// cacheFile keeps one issuer's keys across restarts. Refreshers that follow one
 // another share it.
 type cacheFile struct {
 	name   string

@@ -163,7 +163,7 @@ func TestCloseWhileTheDiskHangs(t *testing.T) {
 	})
 }
 
-// TestOlderKeysReplaceNothingOnDisk: a keeper whose disk was slow writes after the
+// TestOlderKeysReplaceNothingOnDisk: a refresher whose disk was slow writes after the
 // one that has followed it.
 func TestOlderKeysReplaceNothingOnDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestOlderKeysReplaceNothingOnDisk(t *testing.T) {
 		time.Sleep(cfg.JWKS.RefreshInterval) // keys that wait behind those that are being written
 		synctest.Wait()
 		s.publish(t, edJWK("a", a))
-		cfg.JWKS.RefreshInterval += time.Minute // a keeper of its own
+		cfg.JWKS.RefreshInterval += time.Minute // a refresher of its own
 		options.Previous = old
 		next := newSet(t, options, cfg)
 		next.Start()

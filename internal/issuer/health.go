@@ -3,15 +3,15 @@ package issuer
 // health is what a set's health is made of.
 type health struct{ keys, tried bool }
 
-// healthyLocked is the keeper's part in its sets' health. The caller holds mu.
-func (k *keeper) healthyLocked() health {
-	return health{keys: k.current.Load() != nil, tried: k.tried}
+// healthyLocked is the refresher's part in its sets' health. The caller holds mu.
+func (r *refresher) healthyLocked() health {
+	return health{keys: r.current.Load() != nil, tried: r.tried}
 }
 
-func (k *keeper) health() health {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.healthyLocked()
+func (r *refresher) health() health {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.healthyLocked()
 }
 
 // Healthy reports whether every issuer has keys or has failed a first fetch.

@@ -42,11 +42,11 @@ var (
 // was closed; then its keys are no longer refreshed.
 type Issuer struct {
 	cfg      config.Issuer
-	keys     *keeper
+	keys     *refresher
 	keyfuncs map[string]keyfunc.Keyfunc // :: alg -> the keys that may verify it
 }
 
-func newIssuer(cfg config.Issuer, keys *keeper) (*Issuer, error) {
+func newIssuer(cfg config.Issuer, keys *refresher) (*Issuer, error) {
 	i := &Issuer{cfg: cfg, keys: keys, keyfuncs: make(map[string]keyfunc.Keyfunc, len(cfg.Algorithms))}
 	for _, alg := range cfg.Algorithms {
 		f, err := keyfunc.New(keyfunc.Options{Storage: newView(keys, alg)})

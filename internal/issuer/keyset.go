@@ -38,7 +38,7 @@ func (k *key) same(o *key) bool {
 type usage struct {
 	tokens atomic.Uint64
 	// last is when a token was verified last, in nanoseconds after the
-	// keeper's start and at most usageGrain too early; 0: never.
+	// refresher's start and at most usageGrain too early; 0: never.
 	last atomic.Int64
 }
 

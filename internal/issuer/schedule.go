@@ -62,7 +62,7 @@ func (b *budget) take(now time.Time) {
 // any kid.
 func (b *budget) giveBack() { b.level = min(b.level+1, burst) }
 
-// schedule is when an issuer is fetched. The keeper's mu guards it.
+// schedule is when an issuer is fetched. The refresher's mu guards it.
 type schedule struct {
 	refreshAt time.Time // the next fetch, whoever asks or not
 	confirmAt time.Time // the next fetch for the sake of leaving keys; zero: none

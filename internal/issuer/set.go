@@ -105,7 +105,7 @@ func (s *Set) add(cfg config.Issuer, o Options) Mistakes {
 		mistake.Path = cfg.Path + "." + mistake.Path
 		return Mistakes{*mistake}
 	}
-	keys, mistake := s.keeperFor(id, source, o)
+	keys, mistake := s.refresherFor(id, source, o)
 	if mistake != nil {
 		mistake.Path = cfg.Path + "." + mistake.Path
 		return Mistakes{*mistake}
@@ -196,14 +196,14 @@ func newSource(id identity, o Options) (source, *Mistake) {
 	return r, nil
 }
 
-// keeperFor takes the issuer's keeper over from the previous set, or makes a
+// refresherFor takes the issuer's refresher over from the previous set, or makes a
 // new one with what keys there are already.
-func (s *Set) keeperFor(id identity, source source, o Options) (*keeper, *Mistake) {
-	before := o.Previous.keeperOf(id)
+func (s *Set) refresherFor(id identity, source source, o Options) (*refresher, *Mistake) {
+	before := o.Previous.refresherOf(id)
 	if before != nil && reflect.DeepEqual(before.identity, id) && before.retain(s) {
 		return before, nil
 	}
-	k := newKeeper(id, source, o)
+	k := newRefresher(id, source, o)
 	if before != nil && before.cache != nil && k.cache != nil && before.cache.name == k.cache.name {
 		k.cache = before.cache // which may still be writing
 	}
@@ -233,24 +233,24 @@ func (s *Set) keeperFor(id identity, source source, o Options) (*keeper, *Mistak
 
 // readFile reads a key set file before anything runs, so that a config with a
 // bad one is refused as a whole.
-func (k *keeper) readFile() *Mistake {
-	began := k.now()
-	_, set, err := k.fetch(context.Background(), ask{})
+func (r *refresher) readFile() *Mistake {
+	began := r.now()
+	_, set, err := r.fetch(context.Background(), ask{})
 	if err != nil {
 		return &Mistake{Path: "jwks.file", Text: fmt.Sprintf("the key set cannot be used: %s", err)}
 	}
 	set.fetched = began
-	defer k.log()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.publish(set, began)
+	defer r.log()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.publish(set, began)
 	return nil
 }
 
-// keeperOf returns the keeper of the issuer with the same origin, nil without
+// refresherOf returns the refresher of the issuer with the same origin, nil without
 // one. Keys that may have come over plain http are not handed on to an issuer
 // that forbids it.
-func (s *Set) keeperOf(id identity) *keeper {
+func (s *Set) refresherOf(id identity) *refresher {
 	if s == nil {
 		return nil
 	}

@@ -87,7 +87,7 @@ func (i *Issuer) Stats() Stats {
 	return stats
 }
 
-func (k *keeper) keyStats(stats *Stats, s *keySet, now time.Time) {
+func (r *refresher) keyStats(stats *Stats, s *keySet, now time.Time) {
 	for _, one := range s.keys {
 		_, leaving := s.leaving[one.kid]
 		row := KeyStats{
@@ -95,7 +95,7 @@ func (k *keeper) keyStats(stats *Stats, s *keySet, now time.Time) {
 			Tokens: one.usage.tokens.Load(), Leaving: leaving,
 		}
 		if row.Tokens > 0 {
-			row.LastUsed = now.Add(-k.sinceUse(one.usage, now))
+			row.LastUsed = now.Add(-r.sinceUse(one.usage, now))
 		}
 		stats.Keys = append(stats.Keys, row)
 	}

@@ -14,11 +14,11 @@ import (
 // keyfunc would try every key on such a token, whatever their alg and use.
 type view struct {
 	jwkset.Storage
-	keys *keeper
+	keys *refresher
 	alg  string
 }
 
-func newView(keys *keeper, alg string) view {
+func newView(keys *refresher, alg string) view {
 	return view{Storage: jwkset.NewMemoryStorage(), keys: keys, alg: alg}
 }
 

@@ -53,13 +53,13 @@ func (u *unknownKIDs) len() int { return len(u.young) + len(u.aged) }
 // For one that find has no key for it sees to it that a fetch is made, as the
 // budget allows, and waits for it if it is under way or about to begin. It never
 // waits for the budget or for a back-off.
-func (k *keeper) ready(ctx context.Context, kid, alg string) (*key, error) {
-	if found, err := k.find(kid, alg); err == nil || errors.Is(err, ErrKeyUnfit) {
+func (r *refresher) ready(ctx context.Context, kid, alg string) (*key, error) {
+	if found, err := r.find(kid, alg); err == nil || errors.Is(err, ErrKeyUnfit) {
 		return found, err
 	}
 	var timeout <-chan time.Time
 	for {
-		found, done, verdict := k.miss(kid, alg, timeout != nil)
+		found, done, verdict := r.miss(kid, alg, timeout != nil)
 		if done == nil {
 			return found, verdict
 		}
@@ -71,10 +71,10 @@ func (k *keeper) ready(ctx context.Context, kid, alg string) (*key, error) {
 		select {
 		case <-done:
 		case <-timeout:
-			k.leave()
+			r.leave()
 			return nil, verdict
 		case <-ctx.Done():
-			k.leave()
+			r.leave()
 			return nil, verdict
 		}
 	}
@@ -83,53 +83,53 @@ func (k *keeper) ready(ctx context.Context, kid, alg string) (*key, error) {
 // miss looks the key up again under the lock, under which no new set can slip
 // in. If there is none, verdict says what is known of the kid by now, and a
 // done that is not nil closes when more may be known.
-func (k *keeper) miss(kid, alg string, waiting bool) (found *key, done <-chan struct{}, verdict error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+func (r *refresher) miss(kid, alg string, waiting bool) (found *key, done <-chan struct{}, verdict error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if waiting {
-		k.waiting--
+		r.waiting--
 	}
-	found, verdict = k.find(kid, alg)
+	found, verdict = r.find(kid, alg)
 	if verdict == nil || errors.Is(verdict, ErrKeyUnfit) {
 		return found, nil, verdict
 	}
-	now := k.now()
-	coming := k.inFlight
+	now := r.now()
+	coming := r.inFlight
 	if errors.Is(verdict, ErrKeyUnknown) {
-		k.report.missed(kid)
-		first := k.unknown.seen(kid, k.begun)
+		r.report.missed(kid)
+		first := r.unknown.seen(kid, r.begun)
 		switch {
-		case k.answered <= first:
+		case r.answered <= first:
 			verdict = &keyError{kind: ErrKeyPending, kid: kid}
 			// A fetch that was in flight already when the kid was first seen
 			// may have been answered before the key was published.
-			coming = k.inFlight && k.begun > first
-		case now.Sub(k.lastGood) < k.cfg.UnknownKIDCooldown:
+			coming = r.inFlight && r.begun > first
+		case now.Sub(r.lastGood) < r.cfg.UnknownKIDCooldown:
 			return nil, nil, verdict
 		}
 		// Beyond the cooldown even a kid that is known to be unknown is asked
 		// about again: it may have been a guess at a key that is published
 		// only now.
 	}
-	if k.phase != running {
+	if r.phase != running {
 		return nil, nil, verdict
 	}
-	if !coming && !k.schedule.wanted {
-		k.schedule.wanted = true
-		k.wake()
+	if !coming && !r.schedule.wanted {
+		r.schedule.wanted = true
+		r.wake()
 	}
-	if !k.inFlight && k.schedule.due(now).After(now) || k.waiting >= maxWaiting {
+	if !r.inFlight && r.schedule.due(now).After(now) || r.waiting >= maxWaiting {
 		return nil, nil, verdict
 	}
-	k.waiting++
-	return nil, k.done, verdict
+	r.waiting++
+	return nil, r.done, verdict
 }
 
 // leave is what a request does that has waited in vain.
-func (k *keeper) leave() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.waiting--
+func (r *refresher) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting--
 }
 
 // waitFor is how long a request may wait: at most maxWait, and at most half of

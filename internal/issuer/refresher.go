@@ -20,8 +20,8 @@ type origin struct {
 	URI  string   `json:"uri"` // of the key set, else of the discovery document, else file:PATH
 }
 
-// identity is all that decides which keys a keeper holds and how it gets them:
-// two sets share a keeper if it is the same.
+// identity is all that decides which keys a refresher holds and how it gets them:
+// two sets share a refresher if it is the same.
 type identity struct {
 	origin
 	Algorithms []string
@@ -38,11 +38,11 @@ func (id identity) source() string {
 	return redact(id.URI)
 }
 
-// keeper keeps the keys of one issuer: one goroutine that decides, a second one
+// refresher keeps the keys of one issuer: one goroutine that decides, a second one
 // for as long as a fetch takes, and readers that load a pointer. Sets that follow
-// one another share the keeper of an issuer whose keys come from the same place
+// one another share the refresher of an issuer whose keys come from the same place
 // in the same way.
-type keeper struct {
+type refresher struct {
 	identity identity
 	logger   *slog.Logger
 	now      func() time.Time
@@ -85,9 +85,9 @@ const (
 	stopped
 )
 
-func newKeeper(id identity, source source, opt Options) *keeper {
+func newRefresher(id identity, source source, opt Options) *refresher {
 	now, cfg := opt.Now(), id.JWKS
-	k := &keeper{
+	k := &refresher{
 		identity: id, logger: opt.Logger.With("issuer", id.Name), now: opt.Now, start: now,
 		source: source, cache: newCacheFile(id.CacheDir, id.origin, opt.Sync), cfg: cfg,
 		poke: make(chan struct{}, 1), finished: make(chan struct{}),
@@ -102,59 +102,59 @@ func newKeeper(id identity, source source, opt Options) *keeper {
 	return k
 }
 
-// retain makes a set a holder of the keeper, unless it was stopped already.
-func (k *keeper) retain(s *Set) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.phase == stopped {
+// retain makes a set a holder of the refresher, unless it was stopped already.
+func (r *refresher) retain(s *Set) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.phase == stopped {
 		return false
 	}
-	k.holders[s] = struct{}{}
+	r.holders[s] = struct{}{}
 	return true
 }
 
-// release ends a set's hold. The last one stops the keeper; wait then returns
+// release ends a set's hold. The last one stops the refresher; wait then returns
 // when its goroutine has ended.
-func (k *keeper) release(s *Set) (wait func()) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	delete(k.holders, s)
-	if len(k.holders) > 0 || k.phase == stopped {
+func (r *refresher) release(s *Set) (wait func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.holders, s)
+	if len(r.holders) > 0 || r.phase == stopped {
 		return func() {}
 	}
-	was := k.phase
-	k.phase = stopped
+	was := r.phase
+	r.phase = stopped
 	if was == idle {
 		return func() {}
 	}
-	k.cancel()
-	return func() { <-k.finished }
+	r.cancel()
+	return func() { <-r.finished }
 }
 
-// run starts the goroutine if it is not running. A keeper of a file that runs
+// run starts the goroutine if it is not running. A refresher of a file that runs
 // already reads it again at once: who reloads the config wants that.
-func (k *keeper) run() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	switch k.phase {
+func (r *refresher) run() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch r.phase {
 	case idle:
-		k.phase = running
+		r.phase = running
 		ctx, cancel := context.WithCancel(context.Background())
-		k.cancel = cancel
-		go k.loop(ctx)
+		r.cancel = cancel
+		go r.loop(ctx)
 	case running:
-		if k.cfg.File != "" {
-			k.schedule.refreshAt = k.now()
-			k.wake()
+		if r.cfg.File != "" {
+			r.schedule.refreshAt = r.now()
+			r.wake()
 		}
 	case stopped:
 	}
 }
 
 // wake makes the goroutine look at its schedule anew.
-func (k *keeper) wake() {
+func (r *refresher) wake() {
 	select {
-	case k.poke <- struct{}{}:
+	case r.poke <- struct{}{}:
 	default:
 	}
 }
@@ -162,80 +162,80 @@ func (k *keeper) wake() {
 // loop begins the fetches, takes in what they bring and notes what time changes,
 // also while a fetch is in flight or the disk writes: an issuer that never answers,
 // or a disk that hangs, must not keep trust from ending or new keys from coming.
-func (k *keeper) loop(ctx context.Context) {
-	defer close(k.finished)
+func (r *refresher) loop(ctx context.Context) {
+	defer close(r.finished)
 	var flight sync.WaitGroup
 	fetched := make(chan outcome, 1) // holds that of the fetch in flight, so that it never waits to hand it over
-	disk := newCacheWriter(k.cache)
+	disk := newCacheWriter(r.cache)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			k.mu.Lock()
-			close(k.done) // nobody waits for a fetch that will never be taken in
-			k.mu.Unlock()
+			r.mu.Lock()
+			close(r.done) // nobody waits for a fetch that will never be taken in
+			r.mu.Unlock()
 			flight.Wait()
-			disk.finish(k.noteCache)
-			k.log()
+			disk.finish(r.noteCache)
+			r.log()
 			return
 		case o := <-fetched:
 			if ctx.Err() != nil {
 				continue // stopped: what came back says nothing about the issuer
 			}
-			if k.settle(o); o.err == nil && k.cache != nil {
-				disk.write(k.current.Load())
+			if r.settle(o); o.err == nil && r.cache != nil {
+				disk.write(r.current.Load())
 			}
 		case err := <-disk.done:
 			disk.settle()
-			k.noteCache(err)
+			r.noteCache(err)
 		case <-disk.late:
-			k.noteCache(errDiskHangs)
+			r.noteCache(errDiskHangs)
 		case <-timer.C:
-		case <-k.poke:
+		case <-r.poke:
 		}
-		if o, how, due := k.beginIfDue(); due {
+		if o, how, due := r.beginIfDue(); due {
 			flight.Go(func() {
-				o.answer, o.set, o.err = k.fetch(ctx, how)
+				o.answer, o.set, o.err = r.fetch(ctx, how)
 				fetched <- o
 			})
 		}
-		k.log()
-		timer.Reset(k.untilEvent())
+		r.log()
+		timer.Reset(r.untilEvent())
 	}
 }
 
 // beginIfDue notes what time has changed, and that a fetch begins if one is due
 // and none is in flight. Its outcome is to be completed and settled.
-func (k *keeper) beginIfDue() (begun outcome, how ask, due bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := k.now()
-	k.age(now)
-	if k.inFlight || k.schedule.due(now).After(now) {
+func (r *refresher) beginIfDue() (begun outcome, how ask, due bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	r.age(now)
+	if r.inFlight || r.schedule.due(now).After(now) {
 		return outcome{}, ask{}, false
 	}
-	how = ask{held: k.held, origin: k.schedule.wanted}
-	if len(k.leaving()) > 0 {
+	how = ask{held: r.held, origin: r.schedule.wanted}
+	if len(r.leaving()) > 0 {
 		how.held, how.origin = validator{}, true
 	}
-	charged := k.schedule.begin(now)
-	k.begun++
-	k.inFlight = true
-	return outcome{number: k.begun, began: now, charged: charged}, how, true
+	charged := r.schedule.begin(now)
+	r.begun++
+	r.inFlight = true
+	return outcome{number: r.begun, began: now, charged: charged}, how, true
 }
 
 // fetch gets the key set and reads it; set is nil when the held one stands.
-func (k *keeper) fetch(ctx context.Context, ask ask) (got answer, set *keySet, failed *fetchError) {
+func (r *refresher) fetch(ctx context.Context, ask ask) (got answer, set *keySet, failed *fetchError) {
 	defer func() {
 		// One issuer's answer must not end the process, whatever it holds.
 		if bug := recover(); bug != nil {
 			got, set, failed = answer{}, nil, invalid("the answer could not be read: %T", bug)
 		}
 	}()
-	got, err := k.source.fetch(ctx, ask)
+	got, err := r.source.fetch(ctx, ask)
 	if err == nil && !got.notModified {
-		set, err = parseKeySet(got.body, k.identity.Algorithms)
+		set, err = parseKeySet(got.body, r.identity.Algorithms)
 	}
 	if err != nil {
 		if failed, ok := errors.AsType[*fetchError](err); ok {
@@ -248,61 +248,61 @@ func (k *keeper) fetch(ctx context.Context, ask ask) (got answer, set *keySet, f
 }
 
 // untilEvent is how long the goroutine may sleep.
-func (k *keeper) untilEvent() time.Duration {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := k.now()
-	at := k.nextAge(now)
-	if !k.inFlight { // else what is due waits for that fetch
-		at = earlier(at, k.schedule.due(now))
+func (r *refresher) untilEvent() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	at := r.nextAge(now)
+	if !r.inFlight { // else what is due waits for that fetch
+		at = earlier(at, r.schedule.due(now))
 	}
 	return max(at.Sub(now), 0)
 }
 
 // untilFetch is how long it is to the next fetch; zero while one is in flight.
-func (k *keeper) untilFetch() time.Duration {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.inFlight {
+func (r *refresher) untilFetch() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.inFlight {
 		return 0
 	}
-	now := k.now()
-	return max(k.schedule.due(now).Sub(now), 0)
+	now := r.now()
+	return max(r.schedule.due(now).Sub(now), 0)
 }
 
 // find looks a key up in the current set. It takes no lock and causes no
 // fetch.
-func (k *keeper) find(kid, alg string) (*key, error) {
-	s := k.current.Load()
+func (r *refresher) find(kid, alg string) (*key, error) {
+	s := r.current.Load()
 	if s == nil {
 		return nil, &keyError{kind: ErrKeysUnavailable, kid: kid}
 	}
-	if age := k.now().Sub(s.fetched); age > k.cfg.MaxStale {
+	if age := r.now().Sub(s.fetched); age > r.cfg.MaxStale {
 		return nil, &keyError{ErrKeysStale, kid, fmt.Sprintf("they are %s old", age.Round(time.Second))}
 	}
 	return s.find(kid, alg)
 }
 
 // verified counts a token; it takes no lock.
-func (k *keeper) verified(kid string) {
-	s := k.current.Load()
+func (r *refresher) verified(kid string) {
+	s := r.current.Load()
 	if s == nil || len(s.byKID[kid]) == 0 {
 		return
 	}
 	use := s.byKID[kid][0].usage
 	use.tokens.Add(1)
 	// The time is stored once in a while only: all cores share this word.
-	now := int64(k.now().Sub(k.start)) + 1
+	now := int64(r.now().Sub(r.start)) + 1
 	if last := use.last.Load(); last == 0 || now-last > int64(usageGrain) {
 		use.last.Store(max(now, 1))
 	}
 }
 
 // sinceUse is how long ago a key of this usage verified a token.
-func (k *keeper) sinceUse(use *usage, now time.Time) time.Duration {
+func (r *refresher) sinceUse(use *usage, now time.Time) time.Duration {
 	last := use.last.Load()
 	if last == 0 {
 		return math.MaxInt64
 	}
-	return now.Sub(k.start) - time.Duration(last-1)
+	return now.Sub(r.start) - time.Duration(last-1)
 }
