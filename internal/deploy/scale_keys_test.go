@@ -133,7 +133,7 @@ func startReplicas(t *testing.T, n int, house *keyHouse) *replicas {
 	}
 	r := &replicas{}
 	for range n {
-		set, err := issuer.NewSet(cfg.Issuers, issuer.Options{Dial: dial})
+		set, err := issuer.NewSet(cfg, issuer.Options{Dial: dial})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,11 +159,7 @@ func (r *replicas) ask(t *testing.T, kid string) int {
 	found := 0
 	for _, set := range r.sets {
 		group.Go(func() {
-			i, ok := set.Lookup("http://keys.example")
-			if !ok {
-				return
-			}
-			if _, err := i.Key(t.Context(), kid, "EdDSA"); err == nil {
+			if _, err := set.All()[0].Key(t.Context(), kid, "EdDSA"); err == nil {
 				mu.Lock()
 				found++
 				mu.Unlock()

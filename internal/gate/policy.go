@@ -47,7 +47,7 @@ type CompileOptions struct {
 // [config.Mistakes] when the config is at fault. [Policy.Close] gives up a policy
 // that no gate has taken.
 func Compile(cfg *config.Config, o CompileOptions) (*Policy, error) {
-	options := issuer.Options{Logger: o.Logger, Now: o.Now, CacheDir: cfg.CacheDir}
+	options := issuer.Options{Logger: o.Logger, Now: o.Now}
 	p := &Policy{cfg: cfg, mapper: identity.New(cfg.Identity), cors: newCORS(&cfg.CORS)}
 	if g := o.Keys; g != nil {
 		options.Previous, p.revokedReads = g.Issuers(), g.revokedReads.Load()
@@ -61,13 +61,11 @@ func Compile(cfg *config.Config, o CompileOptions) (*Policy, error) {
 	if p.routes, err = route.New(cfg); err != nil && !errors.As(err, &mistakes) {
 		return nil, err
 	}
-	var atIssuers issuer.Mistakes
-	if p.issuers, err = issuer.NewSet(cfg.Issuers, options); err != nil && !errors.As(err, &atIssuers) {
+	var atIssuers config.Mistakes
+	if p.issuers, err = issuer.NewSet(cfg, options); err != nil && !errors.As(err, &atIssuers) {
 		return nil, err
 	}
-	for _, m := range atIssuers {
-		mistakes = append(mistakes, cfg.Mistake(m.Path, "%s", m.Text))
-	}
+	mistakes = append(mistakes, atIssuers...)
 	revoked, err := readRevoked(cfg)
 	var atRevoked config.Mistakes
 	if err != nil && !errors.As(err, &atRevoked) {

@@ -33,9 +33,8 @@ type oneKey struct{}
 func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
 	return signer().Public(), nil
 }
-func (oneKey) Verified(string)           {}
-func (oneKey) RetryAfter() time.Duration { return 0 }
-func (oneKey) Epoch() uint64             { return 0 }
+func (oneKey) Verified(string) {}
+func (oneKey) Epoch() uint64   { return 0 }
 
 // gate is what a config makes of tokens and headers.
 type gate struct {

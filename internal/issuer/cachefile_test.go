@@ -20,7 +20,7 @@ func kept(t *testing.T, keys ...jwk) (dir, name string, cfg config.Issuer, s *se
 	dir = filepath.Join(t.TempDir(), "made", "on", "demand")
 	s = newServer(t, keys...)
 	cfg = issuerAt(s.URL)
-	set := start(t, issuer.Options{CacheDir: dir}, cfg)
+	set := startIn(t, dir, issuer.Options{}, cfg)
 	eventually(t, 5*time.Second, "the keys are on disk", func() bool {
 		found, err := filepath.Glob(filepath.Join(dir, "keys-main-*.json"))
 		if err == nil && len(found) == 1 {
@@ -42,7 +42,7 @@ func TestRestartDuringAnOutage(t *testing.T) {
 	})
 	t.Run("with cache_dir", func(t *testing.T) {
 		lines := &logs{}
-		set := newSet(t, issuer.Options{CacheDir: dir, Logger: lines.logger()}, cfg)
+		set := newSetIn(t, dir, issuer.Options{Logger: lines.logger()}, cfg)
 		if key := want(t, only(t, set), "a", "EdDSA", nil); !a.Equal(key) {
 			t.Error("another key was restored")
 		}
@@ -192,7 +192,7 @@ func TestCacheFileRefused(t *testing.T) {
 			dir, name, cfg, _ := kept(t, edJWK("a", newEd(t)))
 			row.change(t, file{name})
 			lines := &logs{}
-			set := newSet(t, issuer.Options{CacheDir: dir, Logger: lines.logger()}, cfg)
+			set := newSetIn(t, dir, issuer.Options{Logger: lines.logger()}, cfg)
 			if row.served {
 				want(t, only(t, set), "a", "EdDSA", nil)
 				return
@@ -211,7 +211,7 @@ func TestRestoredKeysGrowStaleInTime(t *testing.T) {
 	clock := time.Now()
 	now := func() time.Time { return clock }
 	clock = clock.Add(20 * time.Hour)
-	set := newSet(t, issuer.Options{CacheDir: dir, Now: now}, cfg)
+	set := newSetIn(t, dir, issuer.Options{Now: now}, cfg)
 	want(t, only(t, set), "a", "EdDSA", nil)
 	if age := only(t, set).Stats().Age; age < 20*time.Hour || age > 20*time.Hour+time.Minute {
 		t.Errorf("age %s", age)
@@ -224,7 +224,7 @@ func TestRestoredKeysGrowStaleInTime(t *testing.T) {
 func TestNoCacheFileYet(t *testing.T) {
 	lines := &logs{}
 	keys := newServer(t, edJWK("a", newEd(t)))
-	newSet(t, issuer.Options{CacheDir: t.TempDir(), Logger: lines.logger()}, issuerAt(keys.URL))
+	newSetIn(t, t.TempDir(), issuer.Options{Logger: lines.logger()}, issuerAt(keys.URL))
 	if lines.String() != "" {
 		t.Errorf("the log says %s", lines)
 	}
@@ -240,7 +240,7 @@ func TestCacheDirThatCannotBeWritten(t *testing.T) {
 	keys := newServer(t, edJWK("a", newEd(t)))
 	cfg := issuerAt(keys.URL)
 	cfg.JWKS.RefreshInterval = 10 * time.Millisecond
-	i := only(t, start(t, issuer.Options{CacheDir: dir, Logger: lines.logger()}, cfg))
+	i := only(t, startIn(t, dir, issuer.Options{Logger: lines.logger()}, cfg))
 	eventually(t, 5*time.Second, "five fetches", func() bool { return keys.fetches() > 5 })
 	want(t, i, "a", "EdDSA", nil)
 	eventually(t, 5*time.Second, "the trouble is in the log", func() bool { return lines.count("could not be written to cache_dir") > 0 })
@@ -264,14 +264,14 @@ func TestLeavingKeyIsNotKept(t *testing.T) {
 	keys := newServer(t, edJWK("a", a), edJWK("b", other))
 	cfg := issuerAt(keys.URL)
 	cfg.JWKS.UnknownKIDCooldown = time.Millisecond
-	set := start(t, issuer.Options{CacheDir: dir}, cfg)
+	set := startIn(t, dir, issuer.Options{}, cfg)
 	i := only(t, set)
 	i.Verified("a")
 	keys.publish(t, edJWK("b", other))
 	refused(t, i, "x")
 	want(t, i, "a", "EdDSA", nil)
 	set.Close()
-	again := only(t, newSet(t, issuer.Options{CacheDir: dir}, cfg))
+	again := only(t, newSetIn(t, dir, issuer.Options{}, cfg))
 	want(t, again, "b", "EdDSA", nil)
 	if again.Holds("a", "EdDSA", a) {
 		t.Error("the withdrawn key came back")

@@ -41,10 +41,10 @@ type client struct {
 	caPEM  []byte // what caFile held when the client was built last
 }
 
-func newClient(cfg config.JWKS, dial dialFunc) (*client, *Mistake) {
+func newClient(cfg config.JWKS, dial dialFunc) (*client, *wrong) {
 	proxy, err := proxyOf(cfg.Proxy)
 	if err != nil {
-		return nil, &Mistake{Path: "jwks.proxy", Text: err.Error()}
+		return nil, &wrong{"jwks.proxy", err.Error()}
 	}
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: cfg.RequestTimeout}).DialContext
@@ -70,7 +70,7 @@ func newClient(cfg config.JWKS, dial dialFunc) (*client, *Mistake) {
 		return c, nil
 	}
 	if err := c.loadCA(); err != nil {
-		return nil, &Mistake{Path: "jwks.ca_file", Text: err.Error()}
+		return nil, &wrong{"jwks.ca_file", err.Error()}
 	}
 	return c, nil
 }

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/base64"
@@ -75,11 +76,7 @@ func parseKey(element any, algorithms []string) (*key, *Skipped) {
 	if reason, detail := unsound(jwk.Key()); reason != "" {
 		return nil, &Skipped{KID: k.kid, Reason: reason, Detail: detail}
 	}
-	public, ok := jwk.Key().(publicKey)
-	if !ok {
-		return nil, &Skipped{KID: k.kid, Reason: SkipMalformed, Detail: fmt.Sprintf("it is no valid %s key", k.kty)}
-	}
-	k.jwk, k.public, k.usage = jwk, public, new(usage)
+	k.jwk, k.public, k.usage = jwk, jwk.Key().(publicKey), new(usage)
 	return k, nil
 }
 
@@ -136,7 +133,7 @@ func soundExponent(e string) bool {
 	return exponent.BitLen() <= 31 && exponent.Int64() >= 3 && exponent.Bit(0) == 1
 }
 
-// unsound judges the key itself. jwkset has made sure that an EC point is on
+// unsound judges the key itself, and takes no other kind than these three. jwkset has made sure that an EC point is on
 // its curve, and that the numbers are what the JWK holds.
 func unsound(material any) (reason, detail string) {
 	switch public := material.(type) {
@@ -154,6 +151,9 @@ func unsound(material any) (reason, detail string) {
 		if len(public) != ed25519.PublicKeySize {
 			return SkipMalformed, "it is no valid OKP key"
 		}
+	case *ecdsa.PublicKey:
+	default:
+		return SkipMalformed, fmt.Sprintf("it is a %T; expected an RSA, ECDSA or Ed25519 public key", material)
 	}
 	return "", ""
 }

@@ -97,7 +97,7 @@ func TestADiskThatHangs(t *testing.T) {
 		cfg := issuerAt("http://keys.example/")
 		cfg.JWKS.MaxStale, cfg.JWKS.RefreshInterval = 30*time.Minute, 10*time.Minute
 		b := &bubble{t: t, keys: s, logs: &logs{}, ctx: t.Context()}
-		b.set = newSet(t, issuer.Options{Dial: dial, Logger: b.logs.logger(), CacheDir: dir, Sync: func(f *os.File) error {
+		b.set = newSetIn(t, dir, issuer.Options{Dial: dial, Logger: b.logs.logger(), Sync: func(f *os.File) error {
 			writes++
 			<-release
 			return f.Sync()
@@ -132,7 +132,7 @@ func TestADiskThatHangs(t *testing.T) {
 		if names := files(t, dir); writes != 2 || len(names) != 1 || !strings.HasSuffix(names[0], ".json") {
 			t.Errorf("after %d writes the disk has %v", writes, names)
 		}
-		again := newSet(t, issuer.Options{Dial: dial, CacheDir: dir, Now: func() time.Time { return time.Now().Add(-20 * time.Minute) }}, cfg)
+		again := newSetIn(t, dir, issuer.Options{Dial: dial, Now: func() time.Time { return time.Now().Add(-20 * time.Minute) }}, cfg)
 		if _, err := only(t, again).Key(t.Context(), "b", "EdDSA"); err != nil {
 			t.Errorf("the newest key was not kept: %v", err)
 		}
@@ -145,7 +145,7 @@ func TestCloseWhileTheDiskHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release, lines := make(chan struct{}), &logs{}
 		_, dial := newPipeServer(t, edJWK("a", newEd(t)))
-		set := newSet(t, issuer.Options{Dial: dial, Logger: lines.logger(), CacheDir: t.TempDir(), Sync: func(f *os.File) error {
+		set := newSetIn(t, t.TempDir(), issuer.Options{Dial: dial, Logger: lines.logger(), Sync: func(f *os.File) error {
 			<-release
 			return f.Sync()
 		}}, issuerAt("http://keys.example/"))
@@ -171,20 +171,20 @@ func TestOlderKeysReplaceNothingOnDisk(t *testing.T) {
 		a := newEd(t)
 		s, dial := newPipeServer(t, edJWK("a", a), edJWK("gone", newEd(t)))
 		cfg := issuerAt("http://keys.example/")
-		options := issuer.Options{Dial: dial, CacheDir: dir, Sync: func(f *os.File) error {
+		options := issuer.Options{Dial: dial, Sync: func(f *os.File) error {
 			if writes++; writes == 1 {
 				<-release
 			}
 			return f.Sync()
 		}}
-		old := newSet(t, options, cfg)
+		old := newSetIn(t, dir, options, cfg)
 		old.Start()
 		time.Sleep(cfg.JWKS.RefreshInterval) // keys that wait behind those that are being written
 		synctest.Wait()
 		s.publish(t, edJWK("a", a))
 		cfg.JWKS.RefreshInterval += time.Minute // a refresher of its own
 		options.Previous = old
-		next := newSet(t, options, cfg)
+		next := newSetIn(t, dir, options, cfg)
 		next.Start()
 		synctest.Wait()
 		closed := make(chan struct{})
@@ -194,7 +194,7 @@ func TestOlderKeysReplaceNothingOnDisk(t *testing.T) {
 		<-closed
 		synctest.Wait()
 		options.Previous = nil
-		again := only(t, newSet(t, options, cfg))
+		again := only(t, newSetIn(t, dir, options, cfg))
 		want(t, again, "a", "EdDSA", nil)
 		if _, err := again.Key(t.Context(), "gone", "EdDSA"); err == nil {
 			t.Error("a withdrawn key is on the disk")

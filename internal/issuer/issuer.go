@@ -3,11 +3,9 @@ package issuer
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"errors"
-	"fmt"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -41,20 +39,19 @@ var (
 // with, and its keys. It may be used from any goroutine, also after its set
 // was closed; then its keys are no longer refreshed.
 type Issuer struct {
-	cfg      config.Issuer
-	keys     *refresher
-	keyfuncs map[string]keyfunc.Keyfunc // :: alg -> the keys that may verify it
+	cfg     config.Issuer
+	keys    *refresher
+	keyfunc keyfunc.Keyfunc // over keys
+	lookups sync.Pool       // of *lookup
 }
 
 func newIssuer(cfg config.Issuer, keys *refresher) (*Issuer, error) {
-	i := &Issuer{cfg: cfg, keys: keys, keyfuncs: make(map[string]keyfunc.Keyfunc, len(cfg.Algorithms))}
-	for _, alg := range cfg.Algorithms {
-		f, err := keyfunc.New(keyfunc.Options{Storage: newView(keys, alg)})
-		if err != nil {
-			return nil, fmt.Errorf("keyfunc for %q: %w", alg, err)
-		}
-		i.keyfuncs[alg] = f
+	f, err := keyfunc.New(keyfunc.Options{Storage: storage{jwkset.NewMemoryStorage(), keys}})
+	if err != nil {
+		return nil, err
 	}
+	i := &Issuer{cfg: cfg, keys: keys, keyfunc: f}
+	i.lookups.New = func() any { return &lookup{token: jwt.Token{Header: make(map[string]any, 2)}} }
 	return i, nil
 }
 
@@ -73,49 +70,16 @@ func (i *Issuer) Config() config.Issuer { return i.cfg }
 // kid Key may wait for a fetch that is under way or starts now, at most 200 ms
 // and at most half of the time left on ctx.
 //
-// Errors are one of the sentinels of this package, to be told apart with
-// [errors.Is].
+// Errors wrap one of the sentinels of this package, to be told apart with
+// [errors.Is]. One that is not the token's fault also has a method RetryAfter.
 func (i *Issuer) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
-	f, ok := i.keyfuncs[alg]
-	if !ok {
-		return nil, &keyError{ErrKeyUnfit, kid, fmt.Sprintf("alg %q is not one of the issuer's algorithms", clip(alg))}
+	l := i.lookups.Get().(*lookup)
+	defer i.lookups.Put(l)
+	public, missing := l.ask(ctx, i.keyfunc, kid, alg)
+	if missing.kind != nil {
+		return nil, &missing
 	}
-	if kid == "" {
-		return nil, &keyError{ErrKeyUnknown, kid, "it is empty"}
-	}
-	// First without keyfunc, which costs a flood of unknown kids several times what
-	// the answer does.
-	if _, err := i.keys.ready(ctx, kid, alg); err != nil {
-		return nil, err
-	}
-	found, err := f.KeyfuncCtx(ctx)(&jwt.Token{Header: map[string]any{jwkset.HeaderKID: kid, "alg": alg}})
-	if err != nil {
-		if own, ok := errors.AsType[*keyError](err); ok {
-			return nil, own
-		}
-		return nil, fmt.Errorf("%w: %w", ErrKeyUnfit, err)
-	}
-	return publicOnly(found, kid)
-}
-
-// publicOnly lets nothing but the three kinds of public key through, and no
-// nil pointer: golang-jwt panics on one.
-func publicOnly(found any, kid string) (crypto.PublicKey, error) {
-	switch key := found.(type) {
-	case *rsa.PublicKey:
-		if key != nil {
-			return key, nil
-		}
-	case *ecdsa.PublicKey:
-		if key != nil {
-			return key, nil
-		}
-	case ed25519.PublicKey:
-		if len(key) == ed25519.PublicKeySize {
-			return key, nil
-		}
-	}
-	return nil, &keyError{ErrKeyUnfit, kid, fmt.Sprintf("a %T verifies nothing", found)}
+	return public, nil
 }
 
 // Epoch is a number that changes whenever something that [Issuer.Key]
@@ -135,37 +99,28 @@ func (i *Issuer) Epoch() uint64 {
 	return 0
 }
 
-// Holds reports whether Key would answer kid and alg with this very key now,
-// without waiting or fetching.
-func (i *Issuer) Holds(kid, alg string, key crypto.PublicKey) bool {
-	held, err := i.keys.find(kid, alg)
-	return err == nil && held.public.Equal(key)
-}
-
 // Verified notes that a token signed with this kid was accepted, be it by its
 // signature or because it is remembered. It counts the token, and marks the
 // key as in use now, so that a key set which loses it is confirmed before the
 // key goes. It takes no lock.
 func (i *Issuer) Verified(kid string) { i.keys.verified(kid) }
 
-// RetryAfter says when it is worth asking again after one of the errors that
-// are no fault of the token: the time to the issuer's next fetch, from 1 to 30
-// seconds.
-func (i *Issuer) RetryAfter() time.Duration {
-	return min(max(i.keys.untilFetch(), time.Second), 30*time.Second)
+// keyError is why there is no key for a kid: one of the sentinels, and perhaps
+// the particulars. A flood makes many of them, so the text is composed only
+// when it is read.
+type keyError struct {
+	kind  error
+	kid   string
+	why   string
+	retry time.Duration
 }
 
-// keyError is why there is no key for a kid: one of the sentinels, and perhaps
-// the particulars. A flood makes many of them that nobody reads, so the text is
-// put together only when it is asked for.
-type keyError struct {
-	kind error
-	kid  string
-	why  string
-}
+// fetchable reports whether a fetch may bring the key. A kid that the issuer
+// publishes as unfit stays unfit.
+func (e keyError) fetchable() bool { return e.kind != nil && e.kind != ErrKeyUnfit }
 
 func (e *keyError) Error() string {
-	text := fmt.Sprintf("%s: kid %q", e.kind, clip(e.kid))
+	text := e.kind.Error() + ": kid " + strconv.Quote(clip(e.kid))
 	if e.why != "" {
 		text += ": " + e.why
 	}
@@ -173,3 +128,7 @@ func (e *keyError) Error() string {
 }
 
 func (e *keyError) Unwrap() error { return e.kind }
+
+// RetryAfter is how long it was to the issuer's next fetch, from 1 to 30
+// seconds; 0 if no fetch can help the token.
+func (e *keyError) RetryAfter() time.Duration { return e.retry }

@@ -225,8 +225,8 @@ func TestUnusableDocument(t *testing.T) {
 		{"more than 1 MiB", document(t, edJWK("k", newEd(t)).with("pad", strings.Repeat("x", 1<<20))), "more than 1048576 bytes"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			_, err := issuer.NewSet(issuers(issuerOf(t, row.content)), issuer.Options{})
-			if err == nil || !strings.Contains(err.Error(), "issuers.main.jwks.file: ") || !strings.Contains(err.Error(), row.text) {
+			_, err := issuer.NewSet(configOf(issuerOf(t, row.content)), issuer.Options{})
+			if err == nil || !strings.Contains(err.Error(), "the key set cannot be used: ") || !strings.Contains(err.Error(), row.text) {
 				t.Errorf("got %v, want it to say %s", err, row.text)
 			}
 		})
@@ -273,7 +273,7 @@ func FuzzKeySet(f *testing.F) {
 		}
 		cfg := issuerAt("")
 		cfg.JWKS.File = name
-		set, err := issuer.NewSet(issuers(cfg), issuer.Options{})
+		set, err := issuer.NewSet(configOf(cfg), issuer.Options{})
 		if err != nil {
 			if strings.ContainsAny(err.Error(), "\n\r\x1b") || len(err.Error()) > 1000 {
 				t.Fatalf("the error shows the input: %.1000q", err)

@@ -88,13 +88,13 @@ func (s *keySet) mentions(kid string) bool {
 // find picks the one key that a token with this kid and alg may be verified
 // with. The error is ErrKeyUnfit, or ErrKeyUnknown for a kid that the issuer
 // does not publish.
-func (s *keySet) find(kid, alg string) (*key, error) {
+func (s *keySet) find(kid, alg string) (*key, keyError) {
 	held, ok := s.byKID[kid]
 	if !ok {
 		if why, ok := s.unfit[kid]; ok {
-			return nil, &keyError{ErrKeyUnfit, kid, why}
+			return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: why}
 		}
-		return nil, &keyError{kind: ErrKeyUnknown, kid: kid}
+		return nil, keyError{kind: ErrKeyUnknown, kid: kid}
 	}
 	var fit *key
 	for _, k := range held {
@@ -103,15 +103,15 @@ func (s *keySet) find(kid, alg string) (*key, error) {
 		case fit != nil && !fit.public.Equal(k.public):
 			// Which of the two the signer means cannot be told, and to try
 			// both would let one stand in for the other.
-			return nil, &keyError{ErrKeyUnfit, kid, "it stands for two keys that both fit " + alg}
+			return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: "it stands for two keys that both fit " + alg}
 		default:
 			fit = k
 		}
 	}
 	if fit == nil {
-		return nil, &keyError{ErrKeyUnfit, kid, fmt.Sprintf("it is a key for %s, not for %s", held[0].algs, alg)}
+		return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: fmt.Sprintf("it is a key for %s, not for %s", held[0].algs, alg)}
 	}
-	return fit, nil
+	return fit, keyError{}
 }
 
 // keeps reports whether every key of old is found in s under the same kid and

@@ -1,6 +1,7 @@
 package issuer_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -164,20 +165,41 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// An error that is not the token's fault says how long to wait, within bounds.
 func TestRetryAfterHint(t *testing.T) {
-	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
-		if got := b.issuer.RetryAfter(); got != 30*time.Second {
-			t.Errorf("long before the next fetch: %s", got)
+	hint := func(b *bubble, kid, alg string, sentinel error, want time.Duration) {
+		b.t.Helper()
+		_, err := b.issuer.Key(b.ctx, kid, alg)
+		later, ok := errors.AsType[interface {
+			error
+			RetryAfter() time.Duration
+		}](err)
+		if !errors.Is(err, sentinel) || !ok || later.RetryAfter() != want {
+			b.t.Errorf("kid %q: got %v, retry after %v; expected %v after %s", kid, err, later, sentinel, want)
 		}
+	}
+	inBubble(t, []jwk{edJWK("a", newEd(t))}, func(cfg *config.Issuer, _ *server) {
+		cfg.JWKS.MaxStale = time.Hour
+	}, func(b *bubble) {
+		hint(b, "a", "RS256", issuer.ErrKeyUnfit, 0)
+		hint(b, "b", "EdDSA", issuer.ErrKeyUnknown, 0)
 		b.keys.status(http.StatusTooManyRequests, "Retry-After", "7")
-		b.want("b", issuer.ErrKeyPending)
-		if got := b.issuer.RetryAfter(); got != 7*time.Second {
-			t.Errorf("when the issuer asked for 7 s: %s", got)
-		}
+		hint(b, "c", "EdDSA", issuer.ErrKeyPending, 7*time.Second)
 		b.pass(6900 * time.Millisecond)
-		if got := b.issuer.RetryAfter(); got != time.Second {
-			t.Errorf("just before the next fetch: %s", got)
-		}
+		hint(b, "c", "EdDSA", issuer.ErrKeyPending, time.Second) // just before the next fetch
+		b.pass(time.Hour)
+		b.keys.status(http.StatusTooManyRequests, "Retry-After", "45")
+		b.pass(time.Minute)
+		hint(b, "a", "EdDSA", issuer.ErrKeysStale, 30*time.Second)
+	})
+	inBubble(t, []jwk{edJWK("a", newEd(t))}, func(_ *config.Issuer, keys *server) {
+		keys.status(http.StatusTooManyRequests, "Retry-After", "9")
+	}, func(b *bubble) {
+		hint(b, "a", "EdDSA", issuer.ErrKeysUnavailable, 9*time.Second)
+		b.keys.publish(t, edJWK("b", newEd(t)))
+		b.slow(time.Second)
+		b.pass(9 * time.Second)
+		hint(b, "a", "EdDSA", issuer.ErrKeysUnavailable, time.Second) // the fetch is in flight
 	})
 }
 

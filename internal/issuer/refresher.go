@@ -87,19 +87,19 @@ const (
 
 func newRefresher(id identity, source source, opt Options) *refresher {
 	now, cfg := opt.Now(), id.JWKS
-	k := &refresher{
+	r := &refresher{
 		identity: id, logger: opt.Logger.With("issuer", id.Name), now: opt.Now, start: now,
 		source: source, cache: newCacheFile(id.CacheDir, id.origin, opt.Sync), cfg: cfg,
 		poke: make(chan struct{}, 1), finished: make(chan struct{}),
 		holders: make(map[*Set]struct{}), done: make(chan struct{}),
 		unknown: newUnknownKIDs(),
 	}
-	k.schedule = schedule{refreshAt: now, budget: newBudget(cfg.UnknownKIDCooldown, now)}
-	k.report.fetches = make(map[string]uint64)
+	r.schedule = schedule{refreshAt: now, budget: newBudget(cfg.UnknownKIDCooldown, now)}
+	r.report.fetches = make(map[string]uint64)
 	for _, result := range fetchResults() {
-		k.report.fetches[result] = 0
+		r.report.fetches[result] = 0
 	}
-	return k
+	return r
 }
 
 // retain makes a set a holder of the refresher, unless it was stopped already.
@@ -260,25 +260,23 @@ func (r *refresher) untilEvent() time.Duration {
 }
 
 // untilFetch is how long it is to the next fetch; zero while one is in flight.
-func (r *refresher) untilFetch() time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// The caller holds mu.
+func (r *refresher) untilFetch(now time.Time) time.Duration {
 	if r.inFlight {
 		return 0
 	}
-	now := r.now()
 	return max(r.schedule.due(now).Sub(now), 0)
 }
 
 // find looks a key up in the current set. It takes no lock and causes no
 // fetch.
-func (r *refresher) find(kid, alg string) (*key, error) {
+func (r *refresher) find(kid, alg string, now time.Time) (*key, keyError) {
 	s := r.current.Load()
 	if s == nil {
-		return nil, &keyError{kind: ErrKeysUnavailable, kid: kid}
+		return nil, keyError{kind: ErrKeysUnavailable, kid: kid}
 	}
-	if age := r.now().Sub(s.fetched); age > r.cfg.MaxStale {
-		return nil, &keyError{ErrKeysStale, kid, fmt.Sprintf("they are %s old", age.Round(time.Second))}
+	if age := now.Sub(s.fetched); age > r.cfg.MaxStale {
+		return nil, keyError{kind: ErrKeysStale, kid: kid, why: fmt.Sprintf("they are %s old", age.Round(time.Second))}
 	}
 	return s.find(kid, alg)
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,8 +20,6 @@ import (
 type Options struct {
 	Logger *slog.Logger     // changes of state only, never a request; nil: nothing is logged
 	Now    func() time.Time // nil: time.Now. In-process ages survive clock steps if its times are monotonic
-	// CacheDir is where last-good keys outlive a restart; empty: nowhere.
-	CacheDir string
 	// Previous is the set that this one follows, nil for the first. An issuer
 	// whose keys come from the same place in the same way is taken over,
 	// running; one whose fetching is tuned otherwise begins with its keys.
@@ -28,48 +27,26 @@ type Options struct {
 	// Dial makes the connections to issuers, or to their proxies; nil: the
 	// network's. It is for tests with a network of their own.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Sync has the disk take a file of CacheDir; nil: [os.File.Sync]. It is for
+	// Sync has the disk take a file of cache_dir; nil: [os.File.Sync]. It is for
 	// tests with a disk that hangs.
 	Sync func(*os.File) error
-}
-
-// Mistake is one thing wrong with an issuer's config that only this package
-// can see. Text is lower case and has no full stop.
-type Mistake struct {
-	Path string // the config value, such as `issuers.cruddur.jwks.file`
-	Text string // what is wrong
-}
-
-// Error renders the path and the text.
-func (m Mistake) Error() string { return m.Path + ": " + m.Text }
-
-// Mistakes is everything wrong with the issuers of a config.
-type Mistakes []Mistake
-
-// Error renders one mistake a line.
-func (m Mistakes) Error() string {
-	lines := make([]string, len(m))
-	for i, one := range m {
-		lines[i] = one.Error()
-	}
-	return strings.Join(lines, "\n")
 }
 
 // Set is the trusted issuers of one config. All methods may be called from
 // any goroutine.
 type Set struct {
-	issuers []*Issuer
-	byISS   map[string]*Issuer // :: exact iss value -> who signs as it
+	issuers []*Issuer // each with a name of its own
 	close   func()
 
 	mu      sync.Mutex // guards changed
 	changed chan struct{}
 }
 
-// NewSet makes a set. It reads key set and CA files and cached keys, but
-// makes no connection and starts no goroutine; that is [Set.Start]'s. Errors
-// are [Mistakes]. A set that was made must be closed, started or not.
-func NewSet(issuers []config.Issuer, o Options) (*Set, error) {
+// NewSet makes a set of the config's issuers. It reads key set and CA files and
+// cached keys, but makes no connection and starts no goroutine; that is
+// [Set.Start]'s. Errors are [config.Mistakes]. A set that was made must be
+// closed, started or not.
+func NewSet(cfg *config.Config, o Options) (*Set, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -79,12 +56,13 @@ func NewSet(issuers []config.Issuer, o Options) (*Set, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Set{byISS: make(map[string]*Issuer), changed: make(chan struct{})}
+	s := &Set{changed: make(chan struct{})}
 	s.close = sync.OnceFunc(s.release)
-	var mistakes Mistakes
-	for _, cfg := range issuers {
-		if found := s.add(cfg, o); len(found) > 0 {
-			mistakes = append(mistakes, found...)
+	var mistakes config.Mistakes
+	for _, one := range cfg.Issuers {
+		for _, wrong := range s.add(one, cfg.CacheDir, o) {
+			path := strings.TrimSuffix(one.Path+"."+wrong.path, ".")
+			mistakes = append(mistakes, cfg.Mistake(path, "%s", wrong.text))
 		}
 	}
 	if len(mistakes) > 0 {
@@ -94,51 +72,51 @@ func NewSet(issuers []config.Issuer, o Options) (*Set, error) {
 	return s, nil
 }
 
-func (s *Set) add(cfg config.Issuer, o Options) Mistakes {
-	mistakes := s.check(cfg)
-	if len(mistakes) > 0 {
-		return mistakes
+// wrong is one thing wrong with an issuer's config that only this package can
+// see. text is lower case and has no full stop.
+type wrong struct {
+	path string // of the value, below the issuer; empty: the issuer itself
+	text string
+}
+
+// add makes an issuer and its keys, or says why not.
+func (s *Set) add(cfg config.Issuer, cacheDir string, o Options) []wrong {
+	if found := s.check(cfg); len(found) > 0 {
+		return found
 	}
-	id := identityOf(cfg, o.CacheDir)
-	source, mistake := newSource(id, o)
-	if mistake != nil {
-		mistake.Path = cfg.Path + "." + mistake.Path
-		return Mistakes{*mistake}
+	id := identityOf(cfg, cacheDir)
+	source, found := newSource(id, o)
+	if found != nil {
+		return []wrong{*found}
 	}
-	keys, mistake := s.refresherFor(id, source, o)
-	if mistake != nil {
-		mistake.Path = cfg.Path + "." + mistake.Path
-		return Mistakes{*mistake}
+	keys, found := s.refresherFor(id, source, o)
+	if found != nil {
+		return []wrong{*found}
 	}
 	i, err := newIssuer(cfg, keys)
 	if err != nil {
 		keys.release(s)()
-		return Mistakes{{Path: cfg.Path + ".algorithms", Text: err.Error()}}
+		return []wrong{{"algorithms", err.Error()}}
 	}
 	s.issuers = append(s.issuers, i)
-	for _, iss := range cfg.ISS {
-		s.byISS[iss] = i
-	}
 	return nil
 }
 
 // check refuses what would open the gate or never end: no part of it trusts
 // another package to have looked.
-func (s *Set) check(cfg config.Issuer) Mistakes {
-	var mistakes Mistakes
+func (s *Set) check(cfg config.Issuer) []wrong {
+	var found []wrong
 	complain := func(path, format string, args ...any) {
-		mistakes = append(mistakes, Mistake{Path: strings.TrimSuffix(cfg.Path+"."+path, "."), Text: fmt.Sprintf(format, args...)})
+		found = append(found, wrong{path, fmt.Sprintf(format, args...)})
+	}
+	if slices.ContainsFunc(s.issuers, func(i *Issuer) bool { return i.Name() == cfg.Name }) {
+		complain("", "another issuer has the name %q already", cfg.Name)
 	}
 	if len(cfg.ISS) == 0 {
 		complain("", "the issuer signs as no iss value")
 	}
-	for _, iss := range cfg.ISS {
-		if iss == "" {
-			complain("", "an iss value is empty")
-		}
-		if other, taken := s.byISS[iss]; taken {
-			complain("", "the iss value %q is the issuer %q's already", iss, other.Name())
-		}
+	if slices.Contains(cfg.ISS, "") {
+		complain("", "an iss value is empty")
 	}
 	if len(cfg.Algorithms) == 0 {
 		complain("algorithms", "the list is empty, so no token could be verified")
@@ -159,7 +137,7 @@ func (s *Set) check(cfg config.Issuer) Mistakes {
 			complain("jwks."+d.name, "%s is not more than zero", d.value)
 		}
 	}
-	return mistakes
+	return found
 }
 
 func identityOf(cfg config.Issuer, cacheDir string) identity {
@@ -174,7 +152,7 @@ func identityOf(cfg config.Issuer, cacheDir string) identity {
 	return identity{origin: o, Algorithms: cfg.Algorithms, AllowHTTP: cfg.AllowHTTP, JWKS: cfg.JWKS, CacheDir: cacheDir}
 }
 
-func newSource(id identity, o Options) (source, *Mistake) {
+func newSource(id identity, o Options) (source, *wrong) {
 	if id.JWKS.File != "" {
 		return file{name: id.JWKS.File}, nil
 	}
@@ -183,11 +161,11 @@ func newSource(id identity, o Options) (source, *Mistake) {
 		if id.JWKS.URI == "" {
 			path = "issuer"
 		}
-		return nil, &Mistake{Path: path, Text: err.Error()}
+		return nil, &wrong{path, err.Error()}
 	}
-	client, mistake := newClient(id.JWKS, o.Dial)
-	if mistake != nil {
-		return nil, mistake
+	client, found := newClient(id.JWKS, o.Dial)
+	if found != nil {
+		return nil, found
 	}
 	r := &remote{client: client, timeout: id.JWKS.RequestTimeout, now: o.Now, uri: id.JWKS.URI}
 	if r.uri == "" {
@@ -198,46 +176,46 @@ func newSource(id identity, o Options) (source, *Mistake) {
 
 // refresherFor takes the issuer's refresher over from the previous set, or makes a
 // new one with what keys there are already.
-func (s *Set) refresherFor(id identity, source source, o Options) (*refresher, *Mistake) {
+func (s *Set) refresherFor(id identity, source source, o Options) (*refresher, *wrong) {
 	before := o.Previous.refresherOf(id)
 	if before != nil && reflect.DeepEqual(before.identity, id) && before.retain(s) {
 		return before, nil
 	}
-	k := newRefresher(id, source, o)
-	if before != nil && before.cache != nil && k.cache != nil && before.cache.name == k.cache.name {
-		k.cache = before.cache // which may still be writing
+	r := newRefresher(id, source, o)
+	if before != nil && before.cache != nil && r.cache != nil && before.cache.name == r.cache.name {
+		r.cache = before.cache // which may still be writing
 	}
-	k.retain(s)
+	r.retain(s)
 	if id.JWKS.File != "" {
-		return k, k.readFile()
+		return r, r.readFile()
 	}
 	if before != nil {
 		if kept := before.current.Load(); kept != nil {
 			if keys, err := reparse(marshalKeys(kept), id.Algorithms); err == nil {
 				keys.fetched = kept.fetched
-				k.restore(keys, "the config before")
-				return k, nil
+				r.restore(keys, "the config before")
+				return r, nil
 			}
 		}
 	}
-	if k.cache != nil {
-		keys, err := k.cache.read(o.Now(), id.JWKS.MaxStale, id.Algorithms)
+	if r.cache != nil {
+		keys, err := r.cache.read(o.Now(), id.JWKS.MaxStale, id.Algorithms)
 		if err != nil {
-			k.refuseCache(err)
-			return k, nil
+			r.refuseCache(err)
+			return r, nil
 		}
-		k.restore(keys, "cache_dir")
+		r.restore(keys, "cache_dir")
 	}
-	return k, nil
+	return r, nil
 }
 
 // readFile reads a key set file before anything runs, so that a config with a
 // bad one is refused as a whole.
-func (r *refresher) readFile() *Mistake {
+func (r *refresher) readFile() *wrong {
 	began := r.now()
 	_, set, err := r.fetch(context.Background(), ask{})
 	if err != nil {
-		return &Mistake{Path: "jwks.file", Text: fmt.Sprintf("the key set cannot be used: %s", err)}
+		return &wrong{"jwks.file", fmt.Sprintf("the key set cannot be used: %s", err)}
 	}
 	set.fetched = began
 	defer r.log()
@@ -282,12 +260,6 @@ func (s *Set) release() {
 	for _, wait := range waits {
 		wait()
 	}
-}
-
-// Lookup returns the issuer that signs as exactly this iss.
-func (s *Set) Lookup(iss string) (*Issuer, bool) {
-	i, ok := s.byISS[iss]
-	return i, ok
 }
 
 // All returns the issuers in the order of the config. The slice is the

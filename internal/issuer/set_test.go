@@ -18,30 +18,20 @@ import (
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
-func TestLookupIsExact(t *testing.T) {
-	set := newSet(t, issuer.Options{}, issuerAt("https://issuer.example/jwks"))
-	if i, ok := set.Lookup("https://issuer.example/"); !ok || i.Name() != "main" || i.Config().Path != "issuers.main" {
-		t.Errorf("got %v, %v", i, ok)
-	}
-	for _, iss := range []string{"", "https://issuer.example", "https://issuer.example//", "HTTPS://issuer.example/", "http://issuer.example/", "https://issuer.example/ ", "https://issuer.example/\x00"} {
-		if _, ok := set.Lookup(iss); ok {
-			t.Errorf("%q is taken for an issuer", iss)
-		}
-	}
-}
-
 // Two issuers with the same kid never see one another's keys.
 func TestIssuersShareNoKeys(t *testing.T) {
 	one, two := newEd(t), newEd(t)
 	a, b := issuerOf(t, document(t, edJWK("k", one))), issuerOf(t, document(t, edJWK("k", two), edJWK("only-two", two)))
 	b.Name, b.Path, b.ISS = "two", "issuers.two", []string{"https://two.example/"}
 	set := newSet(t, issuer.Options{}, a, b)
-	first, _ := set.Lookup("https://issuer.example/")
-	second, _ := set.Lookup("https://two.example/")
+	first, second := set.All()[0], set.All()[1]
 	if !one.Equal(want(t, first, "k", "EdDSA", nil)) || !two.Equal(want(t, second, "k", "EdDSA", nil)) {
 		t.Error("a key came from the other issuer")
 	}
 	want(t, first, "only-two", "EdDSA", issuer.ErrKeyPending)
+	if first.Name() != "main" || second.Name() != "two" {
+		t.Errorf("got issuers %q and %q; expected the order of the config", first.Name(), second.Name())
+	}
 }
 
 func TestMistakes(t *testing.T) {
@@ -52,44 +42,47 @@ func TestMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, row := range []struct {
-		name   string
-		change func(*config.Issuer)
-		want   string
+		name       string
+		change     func(*config.Issuer)
+		path, text string // of the mistake
 	}{
-		{"no iss", func(c *config.Issuer) { c.ISS = nil }, "issuers.main: the issuer signs as no iss value"},
-		{"an empty iss", func(c *config.Issuer) { c.ISS = []string{""} }, `issuers.main: an iss value is empty`},
-		{"no algorithms", func(c *config.Issuer) { c.Algorithms = nil }, "issuers.main.algorithms: the list is empty"},
-		{"alg none", func(c *config.Issuer) { c.Algorithms = []string{"RS256", "none"} }, `issuers.main.algorithms: "none" is no signature algorithm`},
-		{"alg HS256", func(c *config.Issuer) { c.Algorithms = []string{"HS256"} }, `issuers.main.algorithms: "HS256" is no signature algorithm`},
-		{"refresh_interval", func(c *config.Issuer) { c.JWKS.RefreshInterval = 0 }, "issuers.main.jwks.refresh_interval: 0s is not more than zero"},
-		{"unknown_kid_cooldown", func(c *config.Issuer) { c.JWKS.UnknownKIDCooldown = 0 }, "issuers.main.jwks.unknown_kid_cooldown: 0s is not"},
-		{"max_stale", func(c *config.Issuer) { c.JWKS.MaxStale = -1 }, "issuers.main.jwks.max_stale: -1ns is not"},
-		{"request_timeout", func(c *config.Issuer) { c.JWKS.RequestTimeout = 0 }, "issuers.main.jwks.request_timeout: 0s is not"},
-		{"plain http", func(c *config.Issuer) { c.AllowHTTP, c.JWKS.URI = false, "http://issuer.example/jwks?k=hush" }, `issuers.main.jwks.uri: "http://issuer.example/jwks" is plain http`},
+		{"no iss", func(c *config.Issuer) { c.ISS = nil }, "", "the issuer signs as no iss value"},
+		{"an empty iss", func(c *config.Issuer) { c.ISS = []string{""} }, "", `an iss value is empty`},
+		{"no algorithms", func(c *config.Issuer) { c.Algorithms = nil }, "algorithms", "the list is empty"},
+		{"alg none", func(c *config.Issuer) { c.Algorithms = []string{"RS256", "none"} }, "algorithms", `"none" is no signature algorithm`},
+		{"alg HS256", func(c *config.Issuer) { c.Algorithms = []string{"HS256"} }, "algorithms", `"HS256" is no signature algorithm`},
+		{"refresh_interval", func(c *config.Issuer) { c.JWKS.RefreshInterval = 0 }, "jwks.refresh_interval", "0s is not more than zero"},
+		{"unknown_kid_cooldown", func(c *config.Issuer) { c.JWKS.UnknownKIDCooldown = 0 }, "jwks.unknown_kid_cooldown", "0s is not"},
+		{"max_stale", func(c *config.Issuer) { c.JWKS.MaxStale = -1 }, "jwks.max_stale", "-1ns is not"},
+		{"request_timeout", func(c *config.Issuer) { c.JWKS.RequestTimeout = 0 }, "jwks.request_timeout", "0s is not"},
+		{"plain http", func(c *config.Issuer) { c.AllowHTTP, c.JWKS.URI = false, "http://issuer.example/jwks?k=hush" }, "jwks.uri", `"http://issuer.example/jwks" is plain http`},
 		{"plain http by discovery", func(c *config.Issuer) {
 			c.AllowHTTP, c.JWKS.URI, c.ISS = false, "", []string{"http://issuer.example"}
-		}, `issuers.main.issuer: "http://issuer.example/.well-known/openid-configuration" is plain http`},
-		{"no URL", func(c *config.Issuer) { c.JWKS.URI = "http://[::1" }, "issuers.main.jwks.uri: it is no URL"},
-		{"another scheme", func(c *config.Issuer) { c.JWKS.URI = "ftp://issuer.example/" }, "issuers.main.jwks.uri: \"ftp://issuer.example/\" is no absolute https URL"},
-		{"no host", func(c *config.Issuer) { c.JWKS.URI = "https:///jwks" }, "issuers.main.jwks.uri: \"https:///jwks\" is no absolute https URL"},
-		{"opaque", func(c *config.Issuer) { c.JWKS.URI = "https:issuer.example" }, "is no absolute https URL"},
-		{"credentials", func(c *config.Issuer) { c.JWKS.URI = "https://u:hush@issuer.example/" }, "holds credentials"},
-		{"a key set file that is missing", func(c *config.Issuer) { c.JWKS.File = missing }, "issuers.main.jwks.file: the key set cannot be used: open "},
-		{"a directory as key set file", func(c *config.Issuer) { c.JWKS.File = filepath.Dir(missing) }, "issuers.main.jwks.file: the key set cannot be used: \"" + filepath.Dir(missing) + "\" is no regular file"},
-		{"a pipe as key set file", func(c *config.Issuer) { c.JWKS.File = unwritten }, "is no regular file, and must be one or a link to one"},
-		{"a device as key set file", func(c *config.Issuer) { c.JWKS.File = "/dev/zero" }, "\"/dev/zero\" is no regular file, and must be one or a link to one"},
-		{"a pipe as CA file", func(c *config.Issuer) { c.JWKS.CAFile = unwritten }, "issuers.main.jwks.ca_file: the CA file cannot be read: \"" + unwritten + "\" is no regular file"},
-		{"a CA file that is missing", func(c *config.Issuer) { c.JWKS.CAFile = missing }, "issuers.main.jwks.ca_file: the CA file cannot be read: open "},
-		{"a CA file without a certificate", func(c *config.Issuer) { c.JWKS.CAFile = noPEM }, "holds no PEM certificate"},
-		{"a proxy that is no URL", func(c *config.Issuer) { c.JWKS.Proxy = "proxy.example:3128" }, "issuers.main.jwks.proxy: the proxy is no URL"},
+		}, "issuer", `"http://issuer.example/.well-known/openid-configuration" is plain http`},
+		{"no URL", func(c *config.Issuer) { c.JWKS.URI = "http://[::1" }, "jwks.uri", "it is no URL"},
+		{"another scheme", func(c *config.Issuer) { c.JWKS.URI = "ftp://issuer.example/" }, "jwks.uri", "\"ftp://issuer.example/\" is no absolute https URL"},
+		{"no host", func(c *config.Issuer) { c.JWKS.URI = "https:///jwks" }, "jwks.uri", "\"https:///jwks\" is no absolute https URL"},
+		{"opaque", func(c *config.Issuer) { c.JWKS.URI = "https:issuer.example" }, "jwks.uri", "is no absolute https URL"},
+		{"credentials", func(c *config.Issuer) { c.JWKS.URI = "https://u:hush@issuer.example/" }, "jwks.uri", "holds credentials"},
+		{"a key set file that is missing", func(c *config.Issuer) { c.JWKS.File = missing }, "jwks.file", "the key set cannot be used: open "},
+		{"a directory as key set file", func(c *config.Issuer) { c.JWKS.File = filepath.Dir(missing) }, "jwks.file", "the key set cannot be used: \"" + filepath.Dir(missing) + "\" is no regular file"},
+		{"a pipe as key set file", func(c *config.Issuer) { c.JWKS.File = unwritten }, "jwks.file", "is no regular file, and must be one or a link to one"},
+		{"a device as key set file", func(c *config.Issuer) { c.JWKS.File = "/dev/zero" }, "jwks.file", "\"/dev/zero\" is no regular file, and must be one or a link to one"},
+		{"a pipe as CA file", func(c *config.Issuer) { c.JWKS.CAFile = unwritten }, "jwks.ca_file", "the CA file cannot be read: \"" + unwritten + "\" is no regular file"},
+		{"a CA file that is missing", func(c *config.Issuer) { c.JWKS.CAFile = missing }, "jwks.ca_file", "the CA file cannot be read: open "},
+		{"a CA file without a certificate", func(c *config.Issuer) { c.JWKS.CAFile = noPEM }, "jwks.ca_file", "holds no PEM certificate"},
+		{"a proxy that is no URL", func(c *config.Issuer) { c.JWKS.Proxy = "proxy.example:3128" }, "jwks.proxy", "the proxy is no URL"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			cfg := issuerAt("https://issuer.example/jwks")
-			row.change(&cfg)
-			set, err := issuer.NewSet(issuers(cfg), issuer.Options{})
-			mistakes, ok := errors.AsType[issuer.Mistakes](err)
-			if set != nil || !ok || len(mistakes) != 1 || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "hush") {
-				t.Errorf("got %v, want %s", err, row.want)
+			one := issuerAt("https://issuer.example/jwks")
+			row.change(&one)
+			cfg := placed(t, one)
+			set, err := issuer.NewSet(cfg, issuer.Options{})
+			at := cfg.At(strings.TrimSuffix("issuers.main."+row.path, ".")).String() + ": "
+			mistakes, ok := errors.AsType[config.Mistakes](err)
+			if set != nil || !ok || len(mistakes) != 1 || !strings.HasPrefix(err.Error(), at) || !strings.Contains(err.Error(), row.text) ||
+				strings.Contains(err.Error(), "hush") {
+				t.Errorf("got %v; expected %s%s", err, at, row.text)
 			}
 		})
 	}
@@ -97,13 +90,46 @@ func TestMistakes(t *testing.T) {
 		one, two, three := issuerAt("http://issuer.example/"), issuerAt("https://issuer.example/"), issuerAt("https://issuer.example/")
 		one.AllowHTTP = false
 		three.Path, three.Algorithms = "issuers.three", nil
-		_, err := issuer.NewSet(issuers(one, two, three), issuer.Options{})
-		mistakes, _ := errors.AsType[issuer.Mistakes](err)
-		if len(mistakes) != 3 || mistakes[1].Path != "issuers.three" || !strings.Contains(mistakes[1].Text, `"https://issuer.example/" is the issuer "main"'s already`) ||
-			mistakes[2].Path != "issuers.three.algorithms" || strings.Count(err.Error(), "\n") != 2 {
+		cfg := placed(t, one, two, three)
+		_, err := issuer.NewSet(cfg, issuer.Options{})
+		mistakes, _ := errors.AsType[config.Mistakes](err)
+		if len(mistakes) != 3 || mistakes[0].Pos != cfg.At("issuers.main.jwks.uri") ||
+			mistakes[1] != cfg.Mistake("issuers.three", `another issuer has the name "main" already`) ||
+			mistakes[2].Pos != cfg.At("issuers.three.algorithms") {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// placed is a config of these issuers in which each value that a mistake may
+// name has a line of its own.
+func placed(t *testing.T, issuers ...config.Issuer) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse("gate.yaml", []byte(`issuers:
+  main:
+    issuer: https://main.example
+    prefix: "main:"
+    audiences: [a]
+    algorithms: [RS256]
+    jwks:
+      uri: https://main.example/jwks
+      refresh_interval: 15m
+      unknown_kid_cooldown: 5s
+      max_stale: 24h
+      request_timeout: 5s
+      proxy: none
+      ca_file: ca.pem
+  three:
+    issuer: https://three.example
+    prefix: "three:"
+    audiences: [a]
+    algorithms: [RS256]
+`), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Issuers = issuers
+	return cfg
 }
 
 func TestNoIssuers(t *testing.T) {
@@ -173,7 +199,7 @@ func TestTakingOverThatIsTakenBack(t *testing.T) {
 	next.Close()
 	bad := issuerAt("ftp://issuer.example/")
 	bad.Name, bad.ISS = "bad", []string{"https://bad.example/"}
-	if _, err := issuer.NewSet(issuers(issuerAt(keys.URL), bad), issuer.Options{Previous: old}); err == nil {
+	if _, err := issuer.NewSet(configOf(issuerAt(keys.URL), bad), issuer.Options{Previous: old}); err == nil {
 		t.Fatal("the bad config was taken")
 	}
 	keys.publish(t, a, edJWK("b", newEd(t)))

@@ -60,29 +60,26 @@ func (s *Set) Stats() []Stats {
 
 // Stats returns the issuer's state.
 func (i *Issuer) Stats() Stats {
-	k := i.keys
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := k.now()
+	r := i.keys
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
 	stats := Stats{
-		Issuer: i.cfg.Name, ISS: i.cfg.ISS, Source: k.identity.source(),
-		NextFetch: max(k.schedule.due(now).Sub(now), 0), Fetching: k.inFlight,
-		Fetches: maps.Clone(k.report.fetches), Failures: k.schedule.failures,
-		LastError: k.report.lastError, LastErrorAt: k.report.lastErrorAt, CacheError: k.report.cacheError,
-		UnknownKIDs: k.unknown.len(), WithdrawnInUse: k.report.withdrawnInUse,
+		Issuer: i.cfg.Name, ISS: i.cfg.ISS, Source: r.identity.source(),
+		NextFetch: r.untilFetch(now), Fetching: r.inFlight,
+		Fetches: maps.Clone(r.report.fetches), Failures: r.schedule.failures,
+		LastError: r.report.lastError, LastErrorAt: r.report.lastErrorAt, CacheError: r.report.cacheError,
+		UnknownKIDs: r.unknown.len(), WithdrawnInUse: r.report.withdrawnInUse,
 	}
-	for _, w := range k.report.withdrawn {
+	for _, w := range r.report.withdrawn {
 		w.KID = clip(w.KID)
 		stats.Withdrawn = append(stats.Withdrawn, w)
 	}
-	if stats.Fetching {
-		stats.NextFetch = 0
-	}
-	if s := k.current.Load(); s != nil {
+	if s := r.current.Load(); s != nil {
 		stats.HasKeys = true
 		stats.Age = now.Sub(s.fetched)
-		stats.Stale = stats.Age > k.cfg.MaxStale
-		k.keyStats(&stats, s, now)
+		stats.Stale = stats.Age > r.cfg.MaxStale
+		r.keyStats(&stats, s, now)
 	}
 	return stats
 }

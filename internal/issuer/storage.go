@@ -2,31 +2,70 @@ package issuer
 
 import (
 	"context"
+	"crypto"
+	"fmt"
+	"slices"
 
 	"github.com/MicahParks/jwkset"
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/golang-jwt/jwt/v5"
 )
 
-// view is an issuer's keys as keyfunc reads them for one alg: keyfunc hands
-// the kid on but not the alg, and one kid may stand for keys of two kinds.
+// storage is an issuer's keys as keyfunc reads them.
 //
-// The embedded storage is empty and stays so. Of its methods keyfunc calls
-// only KeyReadAll, for a token without a kid; it must return nothing, since
-// keyfunc would try every key on such a token, whatever their alg and use.
-type view struct {
+// The embedded storage is empty and stays empty. Of its methods keyfunc calls
+// only KeyReadAll, for a token without a kid. It must return nothing: keyfunc
+// would try every key on such a token.
+type storage struct {
 	jwkset.Storage
 	keys *refresher
-	alg  string
 }
 
-func newView(keys *refresher, alg string) view {
-	return view{Storage: jwkset.NewMemoryStorage(), keys: keys, alg: alg}
+// lookup is one question to keyfunc, and the context of its KeyRead. keyfunc's
+// interface cannot carry two things. It passes KeyRead the kid but not the alg,
+// and one kid may stand for keys of two kinds. And it formats every error that
+// KeyRead returns, which costs a flood of unknown kids as much again as the
+// answer itself. Lookups are used again for the same reason.
+type lookup struct {
+	context.Context
+	token   jwt.Token // with a kid and an alg, and nothing else
+	missing keyError  // set by KeyRead: why there is no key
 }
 
-// KeyRead finds the key, waiting for a fetch as [Issuer.Key] says.
-func (v view) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
-	found, err := v.keys.ready(ctx, kid, v.alg)
+// ask asks keyfunc for a key. missing has no kind if there is one.
+func (l *lookup) ask(ctx context.Context, f keyfunc.Keyfunc, kid, alg string) (public crypto.PublicKey, missing keyError) {
+	l.Context, l.missing = ctx, keyError{}
+	l.token.Header[jwkset.HeaderKID], l.token.Header["alg"] = kid, alg
+	public, err := f.KeyfuncCtx(l)(&l.token)
+	l.Context = nil
+	clear(l.token.Header)
 	if err != nil {
-		return jwkset.JWK{}, err
+		return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: err.Error()}
+	}
+	return public, l.missing
+}
+
+// KeyRead is the whole policy of a lookup, which ctx has to be. A kid that is
+// held is answered at once. For any other kid it has a fetch made, as the budget
+// for unknown kids allows, and waits for that fetch within bounds. If there is no
+// key, it returns an empty JWK, and the lookup says why.
+func (s storage) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
+	l := ctx.(*lookup)
+	alg := l.token.Header["alg"].(string)
+	var found *key
+	switch {
+	case !slices.Contains(s.keys.identity.Algorithms, alg):
+		l.missing = keyError{kind: ErrKeyUnfit, kid: kid, why: fmt.Sprintf("alg %q is not one of the issuer's algorithms", clip(alg))}
+	case kid == "":
+		l.missing = keyError{kind: ErrKeyUnknown, why: "it is empty"}
+	default:
+		found, l.missing = s.keys.find(kid, alg, s.keys.now())
+		if l.missing.fetchable() {
+			found, l.missing = s.keys.await(ctx, kid, alg)
+		}
+	}
+	if found == nil {
+		return jwkset.JWK{}, nil
 	}
 	return found.jwk, nil
 }

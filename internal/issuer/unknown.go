@@ -2,7 +2,6 @@ package issuer
 
 import (
 	"context"
-	"errors"
 	"hash/maphash"
 	"time"
 )
@@ -49,19 +48,15 @@ func (u *unknownKIDs) seen(kid string, begun uint64) uint64 {
 // len is how many kids are remembered; one in both generations counts twice.
 func (u *unknownKIDs) len() int { return len(u.young) + len(u.aged) }
 
-// ready returns the key for kid and alg, or what is known otherwise.
-// For one that find has no key for it sees to it that a fetch is made, as the
-// budget allows, and waits for it if it is under way or about to begin. It never
-// waits for the budget or for a back-off.
-func (r *refresher) ready(ctx context.Context, kid, alg string) (*key, error) {
-	if found, err := r.find(kid, alg); err == nil || errors.Is(err, ErrKeyUnfit) {
-		return found, err
-	}
+// await sees to it that a fetch is made for a kid that is not held, and waits
+// for it if it is under way or about to begin. It never waits for the budget or
+// for a back-off.
+func (r *refresher) await(ctx context.Context, kid, alg string) (*key, keyError) {
 	var timeout <-chan time.Time
 	for {
-		found, done, verdict := r.miss(kid, alg, timeout != nil)
+		found, missing, done := r.miss(kid, alg, timeout != nil)
 		if done == nil {
-			return found, verdict
+			return found, missing
 		}
 		if timeout == nil {
 			timer := time.NewTimer(waitFor(ctx))
@@ -70,59 +65,67 @@ func (r *refresher) ready(ctx context.Context, kid, alg string) (*key, error) {
 		}
 		select {
 		case <-done:
+			continue
 		case <-timeout:
-			r.leave()
-			return nil, verdict
 		case <-ctx.Done():
-			r.leave()
-			return nil, verdict
 		}
+		r.leave()
+		return nil, missing
 	}
 }
 
 // miss looks the key up again under the lock, under which no new set can slip
-// in. If there is none, verdict says what is known of the kid by now, and a
+// in. If there is none, missing says what is known of the kid by now, and a
 // done that is not nil closes when more may be known.
-func (r *refresher) miss(kid, alg string, waiting bool) (found *key, done <-chan struct{}, verdict error) {
+func (r *refresher) miss(kid, alg string, waiting bool) (found *key, missing keyError, done <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if waiting {
 		r.waiting--
 	}
-	found, verdict = r.find(kid, alg)
-	if verdict == nil || errors.Is(verdict, ErrKeyUnfit) {
-		return found, nil, verdict
-	}
 	now := r.now()
+	if found, missing = r.find(kid, alg, now); !missing.fetchable() {
+		return found, missing, nil
+	}
+	if r.want(&missing, now) {
+		done = r.done
+		r.waiting++
+	}
+	if missing.kind != ErrKeyUnknown {
+		missing.retry = min(max(r.untilFetch(now), time.Second), 30*time.Second)
+	}
+	return nil, missing, done
+}
+
+// want asks for the fetch that a missing key needs, and reports whether it is
+// worth waiting for. It turns an unknown kid into a pending one if no fetch has
+// answered since the kid was first seen. The caller holds mu.
+func (r *refresher) want(missing *keyError, now time.Time) bool {
 	coming := r.inFlight
-	if errors.Is(verdict, ErrKeyUnknown) {
-		r.report.missed(kid)
-		first := r.unknown.seen(kid, r.begun)
+	if missing.kind == ErrKeyUnknown {
+		r.report.missed(missing.kid)
+		first := r.unknown.seen(missing.kid, r.begun)
 		switch {
 		case r.answered <= first:
-			verdict = &keyError{kind: ErrKeyPending, kid: kid}
+			missing.kind = ErrKeyPending
 			// A fetch that was in flight already when the kid was first seen
 			// may have been answered before the key was published.
 			coming = r.inFlight && r.begun > first
 		case now.Sub(r.lastGood) < r.cfg.UnknownKIDCooldown:
-			return nil, nil, verdict
+			return false
 		}
 		// Beyond the cooldown even a kid that is known to be unknown is asked
 		// about again: it may have been a guess at a key that is published
 		// only now.
 	}
 	if r.phase != running {
-		return nil, nil, verdict
+		return false
 	}
 	if !coming && !r.schedule.wanted {
 		r.schedule.wanted = true
 		r.wake()
 	}
-	if !r.inFlight && r.schedule.due(now).After(now) || r.waiting >= maxWaiting {
-		return nil, nil, verdict
-	}
-	r.waiting++
-	return nil, r.done, verdict
+	return (r.inFlight || !r.schedule.due(now).After(now)) && r.waiting < maxWaiting
 }
 
 // leave is what a request does that has waited in vain.

@@ -28,9 +28,8 @@ type oneKey struct{}
 func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
 	return signer().Public(), nil
 }
-func (oneKey) Verified(string)           {}
-func (oneKey) RetryAfter() time.Duration { return 0 }
-func (oneKey) Epoch() uint64             { return 0 }
+func (oneKey) Verified(string) {}
+func (oneKey) Epoch() uint64   { return 0 }
 
 // instant is the time of these tests.
 func instant() time.Time { return time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC) }

@@ -94,7 +94,7 @@ func (k *keyring) Key(_ context.Context, kid, alg string) (crypto.PublicKey, err
 	key, ok := k.keys[kid]
 	switch {
 	case k.down:
-		return nil, errKeysUnavailable
+		return nil, outage{errKeysUnavailable}
 	case !ok:
 		return nil, errKeyUnknown
 	case !k.careless && !fits(key, alg):
@@ -114,8 +114,13 @@ func (k *keyring) Verified(kid string) {
 // Epoch is what the test says.
 func (k *keyring) Epoch() uint64 { return k.epoch.Load() }
 
+// outage is an error of a key source that is not the token's fault.
+type outage struct{ error }
+
+func (o outage) Unwrap() error { return o.error }
+
 // RetryAfter is a time that no other place has.
-func (k *keyring) RetryAfter() time.Duration { return 7 * time.Second }
+func (outage) RetryAfter() time.Duration { return 7 * time.Second }
 
 // fits reports whether a key is of the kind and curve of alg.
 func fits(key crypto.PublicKey, alg string) bool {

@@ -92,8 +92,8 @@ type Failure struct {
 	// names that the config has. It is for operators and as tight as Detail;
 	// empty where the kind says it all.
 	Mend string
-	// RetryAfter is when a key that could not be had may be there; it is set
-	// when the error is the KeySource's.
+	// RetryAfter is when a key that could not be had may be there, as the error
+	// of the KeySource says.
 	RetryAfter time.Duration
 	// KeyID is the kid of the header, cut to 64 bytes; it proves nothing.
 	KeyID string

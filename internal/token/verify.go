@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,16 +17,15 @@ import (
 )
 
 // KeySource gives the public keys of one issuer. Key returns a key that fits
-// alg in type, curve and size, or an error that says why there is none; Epoch
-// changes whenever a key that Key has returned may not be trusted any more;
-// Verified tells it that a token signed by that key was accepted; RetryAfter
-// says when to ask again for a key that could not be had. All must be safe for
-// concurrent use.
+// alg in type, curve and size, or an error that says why there is none. Where
+// the token is not at fault, the error has a method RetryAfter() time.Duration:
+// how long to wait before asking again. Epoch changes whenever a key that Key
+// has returned may not be trusted any more. Verified tells the source that a
+// token signed by that key was accepted. All must be safe for concurrent use.
 type KeySource interface {
 	Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error)
 	Epoch() uint64
 	Verified(kid string)
-	RetryAfter() time.Duration
 }
 
 // Verifier verifies tokens of a fixed list of issuers. It is safe for
@@ -215,7 +215,14 @@ func (v *Verifier) findKey(ctx context.Context, c *candidate) *Failure {
 	// one of the epoch behind it.
 	c.iss, c.issuer, c.epoch = iss, issuer, issuer.keys.Epoch()
 	if c.key, err = issuer.keys.Key(ctx, c.kid, c.alg); err != nil {
-		return &Failure{Err: err, Detail: "issuer " + quoted(issuer.name), RetryAfter: issuer.keys.RetryAfter()}
+		failure := fail(err, "issuer "+quoted(issuer.name))
+		if later, ok := errors.AsType[interface {
+			error
+			RetryAfter() time.Duration
+		}](err); ok {
+			failure.RetryAfter = later.RetryAfter()
+		}
+		return failure
 	}
 	return nil
 }

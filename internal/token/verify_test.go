@@ -252,14 +252,19 @@ func TestVerifyHoldsACarelessKeySource(t *testing.T) {
 	}
 }
 
-// Why there is no key comes from the key source as it is, with the time to wait.
+// Why there is no key comes from the key source as it is, with the time to wait
+// if its error has one.
 func TestVerifyPassesKeyErrorsOn(t *testing.T) {
 	ring := &keyring{keys: published(), down: true}
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, ring)
 	_, err := verifier.Verify(t.Context(), mintRS256(nil), now)
 	failure := refusal(t, err, errKeysUnavailable)
-	if failure.RetryAfter != ring.RetryAfter() || failure.KeyID != "rsa-2048" {
+	if failure.RetryAfter != 7*time.Second || failure.KeyID != "rsa-2048" {
 		t.Errorf("retry after %v, key id %q", failure.RetryAfter, failure.KeyID)
+	}
+	_, err = newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{}).Verify(t.Context(), mintRS256(nil), now)
+	if failure := refusal(t, err, errKeyUnknown); failure.RetryAfter != 0 {
+		t.Errorf("key unknown: got retry after %v; expected none", failure.RetryAfter)
 	}
 	if len(ring.verified) > 0 {
 		t.Error("a signature was said to have held")
