@@ -16,10 +16,10 @@
 //
 // # Security invariants
 //
-//  1. No issuer sees another's keys (TestIssuersShareNoKeys), and an iss value is
-//     that of one issuer, byte for byte (TestLookupIsExact, TestMistakes). Package
-//     token looks up the iss of a token, and the tests of package gate show that its
-//     keys are then those of that issuer.
+//  1. An issuer answers with keys from its own source only (TestIssuersShareNoKeys),
+//     and no two issuers of a set have the same name (TestMistakes). This package
+//     never sees the iss of a token: package token finds the issuer by it, byte for
+//     byte, and asks for keys by that issuer's name (its invariant 3).
 //  2. A key is fit for the alg it is given for: by kty, curve, use, key_ops, its
 //     own alg, size and exponent, and the issuer's list of algorithms. Symmetric
 //     and private keys are never used (TestKeyFitsAlg, TestBadKeyAmongGood,
@@ -37,12 +37,14 @@
 //     TestBadKeyAmongGood). No member of a key, or of a document's outermost
 //     object, occurs twice (the same tests, TestDiscovery).
 //  6. A key that left the set is trusted no longer: at once, or after a second
-//     answer without it if it was in use, within a minute in any case. Epoch
-//     changes with it, which the tests of package gate show to reach remembered
-//     tokens (TestWithdrawnKeyGoesAtOnceWhenItIsNotInUse,
-//     TestWithdrawnKeyInUseGoesWhenASecondAnswerConfirmsIt, TestEpochAndHolds,
+//     answer without it if it was in use, within a minute in any case
+//     (TestWithdrawnKeyGoesAtOnceWhenItIsNotInUse,
+//     TestWithdrawnKeyInUseGoesWhenASecondAnswerConfirmsIt,
 //     TestWithdrawnKeyGoesWithinAMinuteThoughNothingConfirmsIt,
-//     TestWithdrawnKeyGoesWithinAMinuteThoughItsConfirmationHangs).
+//     TestWithdrawnKeyGoesWithinAMinuteThoughItsConfirmationHangs). Epoch changes
+//     whenever Key stops answering a kid with the key that it had
+//     (TestEpochChangesWithTheAnswers, TestMaxStale). Package token then forgets the
+//     tokens that it remembers of this issuer (its invariant 10).
 //  7. Keys older than max_stale are not used (TestMaxStale,
 //     TestMaxStaleWhileAFetchHangs, TestRestoredKeysGrowStaleInTime).
 //  8. A kid is called unknown only once a fetch that began after it was first
@@ -65,7 +67,7 @@
 //  12. Errors, statistics and log lines hold bytes from outside only quoted and
 //     cut, and nothing of a URI's query (TestErrorsQuoteAndCutTheKID,
 //     TestErrorsHideTheQuery, TestLogCutsKIDs).
-//  13. Close leaves no goroutine but one that waits for a disk which hangs
-//     (TestCloseLeavesNothing, TestCloseWaitsForTheFetch, TestManyIssuers,
-//     TestCloseWhileTheDiskHangs).
+//  13. When Close returns, no goroutine of the set runs (TestCloseWaitsForTheFetch)
+//     or is left to run later (TestCloseLeavesNothing, TestManyIssuers), but for one
+//     that waits for a disk which hangs (TestCloseWhileTheDiskHangs).
 package issuer

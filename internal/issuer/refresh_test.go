@@ -189,7 +189,9 @@ func TestRetryAfterHint(t *testing.T) {
 		hint(b, "c", "EdDSA", issuer.ErrKeyPending, time.Second) // just before the next fetch
 		b.pass(time.Hour)
 		b.keys.status(http.StatusTooManyRequests, "Retry-After", "45")
-		b.pass(time.Minute)
+		for fetches := b.keys.fetches(); b.keys.fetches() == fetches; {
+			b.pass(time.Second)
+		}
 		hint(b, "a", "EdDSA", issuer.ErrKeysStale, 30*time.Second)
 	})
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, func(_ *config.Issuer, keys *server) {

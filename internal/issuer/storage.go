@@ -34,15 +34,16 @@ type lookup struct {
 
 // ask asks keyfunc for a key. missing has no kind if there is one.
 func (l *lookup) ask(ctx context.Context, f keyfunc.Keyfunc, kid, alg string) (public crypto.PublicKey, missing keyError) {
-	l.Context, l.missing = ctx, keyError{}
+	l.Context = ctx
 	l.token.Header[jwkset.HeaderKID], l.token.Header["alg"] = kid, alg
 	public, err := f.KeyfuncCtx(l)(&l.token)
-	l.Context = nil
-	clear(l.token.Header)
-	if err != nil {
-		return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: err.Error()}
+	if missing = l.missing; err != nil {
+		missing = keyError{kind: ErrKeyUnfit, kid: kid, why: err.Error()}
 	}
-	return public, l.missing
+	// A lookup that is used again keeps nothing of a request.
+	l.Context, l.missing = nil, keyError{}
+	clear(l.token.Header)
+	return public, missing
 }
 
 // KeyRead is the whole policy of a lookup, which ctx has to be. A kid that is
