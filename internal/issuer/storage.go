@@ -21,11 +21,11 @@ type storage struct {
 	keys *refresher
 }
 
-// lookup is one question to keyfunc, and the context of its KeyRead. keyfunc's
-// interface cannot carry two things. It passes KeyRead the kid but not the alg,
-// and one kid may stand for keys of two kinds. And it formats every error that
-// KeyRead returns, which costs a flood of unknown kids as much again as the
-// answer itself. Lookups are used again for the same reason.
+// lookup is one question to keyfunc, and the context of its KeyRead. It carries
+// what keyfunc's interface cannot. keyfunc passes KeyRead the kid but not the alg,
+// and one kid may stand for keys of two kinds. And keyfunc formats each error that
+// KeyRead returns, whether it is read or not, which doubles the cost of an unknown
+// kid. Lookups are reused, so that a flood of such kids allocates no more of them.
 type lookup struct {
 	context.Context
 	token   jwt.Token // with a kid and an alg, and nothing else

@@ -87,18 +87,20 @@ func (r *refresher) miss(kid, alg string, waiting bool) (found *key, missing key
 	if found, missing = r.find(kid, alg, now); !missing.fetchable() {
 		return found, missing, nil
 	}
-	if r.want(&missing, now) {
+	wanted := r.want(&missing, now)
+	wait := r.untilFetch(now)
+	if wanted && wait == 0 && r.waiting < maxWaiting {
 		done = r.done
 		r.waiting++
 	}
 	if missing.kind != ErrKeyUnknown {
-		missing.retry = min(max(r.untilFetch(now), time.Second), 30*time.Second)
+		missing.retry = min(max(wait, time.Second), 30*time.Second)
 	}
 	return nil, missing, done
 }
 
-// want asks for the fetch that a missing key needs, and reports whether it is
-// worth waiting for. It turns an unknown kid into a pending one if no fetch has
+// want asks for the fetch that a missing key needs, and reports whether there
+// will be one. It turns an unknown kid into a pending one if no fetch has
 // answered since the kid was first seen. The caller holds mu.
 func (r *refresher) want(missing *keyError, now time.Time) bool {
 	coming := r.inFlight
@@ -125,7 +127,7 @@ func (r *refresher) want(missing *keyError, now time.Time) bool {
 		r.schedule.wanted = true
 		r.wake()
 	}
-	return (r.inFlight || !r.schedule.due(now).After(now)) && r.waiting < maxWaiting
+	return true
 }
 
 // leave is what a request does that has waited in vain.
