@@ -6,6 +6,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/extauthz"
+	"github.com/jwtgate/jwtgate/internal/filewatch"
 )
 
 // tlsFiles are the files that server.tls names.
@@ -51,7 +52,7 @@ func (s *server) openCertificates() (err error) {
 		return nil
 	}
 	// Watched before they are read, so that no change is missed.
-	s.certificate = newFollower("certificate", "the server's certificate", s.logger, config.NewWatcher, t.Files()...)
+	s.certificate = newFollower("certificate", "the server's certificate", s.logger, filewatch.New, t.Files()...)
 	s.certificate.count = s.metrics.CertificateRead
 	if s.certificates, err = extauthz.ReadCertificates(tlsFiles(t)); err != nil {
 		return err

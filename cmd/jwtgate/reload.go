@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/filewatch"
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
@@ -19,7 +20,7 @@ type follower struct {
 	what    string // of a sentence: "the configuration"
 	label   string // of a metric: "config"
 	logger  *slog.Logger
-	watcher *config.Watcher // nil when files cannot be watched
+	watcher *filewatch.Watcher // nil when files cannot be watched
 	// load reads the files and puts what they hold in force. What it returns
 	// tells of it, once all else shows it.
 	load func(ctx context.Context) (tell func(), err error)
@@ -31,7 +32,7 @@ type follower struct {
 
 // newFollower begins to watch files that are about to be read. Files that cannot
 // be watched can still be read again by hand.
-func newFollower(label, what string, logger *slog.Logger, watch func(files ...string) (*config.Watcher, error), files ...string) *follower {
+func newFollower(label, what string, logger *slog.Logger, watch func(files ...string) (*filewatch.Watcher, error), files ...string) *follower {
 	watcher, err := watch(files...)
 	if err != nil {
 		logger.Error(what+" is not watched; have it read again by SIGHUP", "error", err)

@@ -22,6 +22,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/extauthz"
+	"github.com/jwtgate/jwtgate/internal/filewatch"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
@@ -147,7 +148,7 @@ func (s *server) open(cmd serveCommand) (err error) {
 	}()
 	// Watched before it is read, so that no change is missed.
 	if cmd.Config != "" {
-		s.config = newFollower("config", "the configuration", s.logger, config.NewWatcher, cmd.Config)
+		s.config = newFollower("config", "the configuration", s.logger, filewatch.New, cmd.Config)
 	}
 	var policy *gate.Policy
 	if s.cfg, policy, err = s.source(cmd.Config).load(); err != nil {
@@ -192,7 +193,7 @@ func (s *server) source(file string) source {
 // openCandidate makes the gate that decides by a candidate config, with the keys
 // that the live one has.
 func (s *server) openCandidate(file string) error {
-	s.candidateConfig = newFollower("candidate_config", "the candidate configuration", s.logger, config.NewWatcher, file)
+	s.candidateConfig = newFollower("candidate_config", "the candidate configuration", s.logger, filewatch.New, file)
 	from := source{file: file, getenv: s.getenv, compile: s.compile, options: gate.CompileOptions{Logger: s.logger, Keys: s.gate}}
 	cfg, policy, err := from.load()
 	if err != nil {
@@ -205,7 +206,7 @@ func (s *server) openCandidate(file string) error {
 	})
 	s.metrics.RegisterSkipped(s.shadow.Skipped)
 	s.candidateConfig.count = s.metrics.CandidateReloaded
-	s.candidateRevoked = newFollower("candidate_revoked", "the candidate's list of what is revoked", s.logger, config.NewPromptWatcher)
+	s.candidateRevoked = newFollower("candidate_revoked", "the candidate's list of what is revoked", s.logger, filewatch.NewPrompt)
 	s.candidateRevoked.count = s.metrics.CandidateReloaded
 	s.candidateRevoked.followRevoked(s.candidate)
 	s.candidateConfig.followConfig(s.candidate, from, func(*gate.Policy) { s.candidateRevoked.rewatchRevoked(s.candidate) })
@@ -215,7 +216,7 @@ func (s *server) openCandidate(file string) error {
 
 // follow keeps the live gate at what its files say.
 func (s *server) follow(file string) {
-	s.revoked = newFollower("revoked", "the list of what is revoked", s.logger, config.NewPromptWatcher)
+	s.revoked = newFollower("revoked", "the list of what is revoked", s.logger, filewatch.NewPrompt)
 	s.revoked.count = s.metrics.RevokedRead
 	s.revoked.followRevoked(s.gate)
 	if s.config == nil {

@@ -4,25 +4,27 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-func auditObject() object[Audit] {
-	return object[Audit]{
-		says: "a mapping such as {denied: all, allowed: 1/100}",
-		keys: []key[Audit]{
-			field("denied", "how many of the denied requests are recorded", oneIn(), func(a *Audit) *OneIn { return &a.Denied }).or("all"),
-			field("allowed", "how many of the allowed requests are recorded", oneIn(), func(a *Audit) *OneIn { return &a.Allowed }).or("none"),
-			field("to", "where they are recorded", oneOf(AuditStderr, AuditStdout), func(a *Audit) *AuditTarget { return &a.To }).or("stderr"),
+func auditObject() yamlform.Object[Audit] {
+	return yamlform.Object[Audit]{
+		Form: "a mapping such as {denied: all, allowed: 1/100}",
+		Fields: []yamlform.FieldOf[Audit]{
+			yamlform.Field("denied", "how many of the denied requests are recorded", oneIn(), func(a *Audit) *OneIn { return &a.Denied }).Or("all"),
+			yamlform.Field("allowed", "how many of the allowed requests are recorded", oneIn(), func(a *Audit) *OneIn { return &a.Allowed }).Or("none"),
+			yamlform.Field("to", "where they are recorded", yamlform.Enum(AuditStderr, AuditStdout), func(a *Audit) *AuditTarget { return &a.To }).Or("stderr"),
 		},
 	}
 }
 
 // oneIn is all, none, or one in so many.
-func oneIn() form[OneIn] {
+func oneIn() yamlform.Codec[OneIn] {
 	const most = 1_000_000
-	says := fmt.Sprintf("all, none, or 1/N with N from 2 to %d", most)
-	return form[OneIn]{says: says, shape: variableOr(schema{"type": "string", "pattern": "^(all|none|1/[1-9][0-9]{0,6})$"}), read: func(d *decoder, p place) (OneIn, bool) {
-		text, ok := d.text(p, says, "")
+	form := fmt.Sprintf("all, none, or 1/N with N from 2 to %d", most)
+	return yamlform.Codec[OneIn]{Form: form, Shape: yamlform.OrVariable(yamlform.Schema{"type": "string", "pattern": "^(all|none|1/[1-9][0-9]{0,6})$"}), Read: func(d *yamlform.Decoder, p yamlform.Place) (OneIn, bool) {
+		text, ok := d.Text(p, form, "")
 		if !ok {
 			return 0, false
 		}
@@ -35,7 +37,7 @@ func oneIn() form[OneIn] {
 		digits, _ := strings.CutPrefix(text, "1/")
 		n, err := strconv.Atoi(digits)
 		if err != nil || n < 2 || n > most || text != "1/"+strconv.Itoa(n) {
-			d.fault(p, "is %s; write %s", shown(text), says)
+			d.Fault(p, "is %s; write %s", yamlform.Quote(text), form)
 			return 0, false
 		}
 		return OneIn(n), true

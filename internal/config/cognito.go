@@ -5,14 +5,16 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// poolForm is a Cognito user pool's id, which names its region.
-func poolForm() form[string] {
-	const says = "a user pool id such as us-west-1_6BpkgoczU"
-	return textOf(says, func(text string) string {
+// poolCodec is a Cognito user pool's id, which names its region.
+func poolCodec() yamlform.Codec[string] {
+	const form = "a user pool id such as us-west-1_6BpkgoczU"
+	return yamlform.String(form, func(text string) string {
 		if _, ok := poolRegion(text); !ok {
-			return fmt.Sprintf("is %s, which is no user pool id; write %s", shown(text), says)
+			return fmt.Sprintf("is %s, which is no user pool id; write %s", yamlform.Quote(text), form)
 		}
 		return ""
 	})
@@ -33,11 +35,11 @@ func isRegion(text string) bool {
 	return regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`).MatchString(text)
 }
 
-func regionForm() form[string] {
-	const says = "an AWS region such as us-east-1"
-	return textOf(says, func(text string) string {
+func regionCodec() yamlform.Codec[string] {
+	const form = "an AWS region such as us-east-1"
+	return yamlform.String(form, func(text string) string {
 		if !isRegion(text) {
-			return fmt.Sprintf("is %s, which is no region; write %s", shown(text), says)
+			return fmt.Sprintf("is %s, which is no region; write %s", yamlform.Quote(text), form)
 		}
 		return ""
 	})
@@ -91,18 +93,18 @@ func (f *issuerFile) cognitoPreset() {
 // pool at url.
 func keysBelow(url string) string { return url + "/.well-known/jwks.json" }
 
-func checkCognito(d *decoder, at place, f *issuerFile) {
+func checkCognito(d *yamlform.Decoder, at yamlform.Place, f *issuerFile) {
 	if i := slices.Index(f.replicas, f.Cognito.Region); i >= 0 && f.Cognito.Region != "" {
-		d.wrong(fmt.Sprintf("%s[%d]", at.below("replica_regions"), i), "is the pool's own region; write the others only")
+		d.FaultAt(fmt.Sprintf("%s[%d]", at.Below("replica_regions"), i), "is the pool's own region; write the others only")
 	}
-	switch clients := at.below("clients"); {
-	case !d.stated(clients):
-		d.wrong(at.path, "needs clients, the ids of your app clients, or it would take the tokens of every app of this pool; write clients: [CLIENT]")
+	switch clients := at.Below("clients"); {
+	case !d.Stated(clients):
+		d.FaultAt(at.Path, "needs clients, the ids of your app clients, or it would take the tokens of every app of this pool; write clients: [CLIENT]")
 	case f.Clients != nil && len(f.Clients) == 0:
-		d.wrong(clients, "is an empty list; write the ids of your app clients, such as [3v5exampleclient]")
+		d.FaultAt(clients, "is an empty list; write the ids of your app clients, such as [3v5exampleclient]")
 	}
 	other := func(client string) bool { return !slices.Contains(f.Audiences, client) }
 	if len(f.Audiences) > 0 && slices.Contains(f.TokenUse, "id") && slices.ContainsFunc(f.Clients, other) {
-		d.warn(at.below("audiences"), "holds for no ID token, whose aud is its client: all of them are refused; token_use: [access] says so")
+		d.Warn(at.Below("audiences"), "holds for no ID token, whose aud is its client: all of them are refused; token_use: [access] says so")
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"slices"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // Config is a whole configuration, validated in itself and with every preset
@@ -40,11 +42,9 @@ type Config struct {
 
 	Warnings []Mistake // worth saying aloud, but no reason to refuse the file
 
-	include   []include
-	issuers   []string // the names of all that were written
-	roots     []string // what the paths in included files begin with
-	positions map[string]Pos
-	texts     map[string]scalarText
+	include []include
+	issuers issuerList
+	places  *yamlform.Places // nil without a file
 }
 
 // Server is where Envoy reaches the gate.

@@ -6,20 +6,19 @@
 // One table per object (server.go, issuer.go, route.go and so on) names its
 // keys, what each is for, what form its value has and its default. The decoder,
 // the reference that [Keys] returns and the [Schema] for editors are all made
-// from these tables.
+// from these tables, by package yamlform.
 //
 // What the package never does: it opens no network connection, starts no
-// goroutine, opens no file but those that it is given to read or to watch and
-// those that a configuration includes, and gives no meaning to a match pattern or
-// a condition (package route), to a key file (package issuer) or to a list of
-// revoked tokens.
+// goroutine, opens no file but those that it is given to read and those that a
+// configuration includes, and gives no meaning to a match pattern or a condition
+// (package route), to a key file (package issuer) or to a list of revoked
+// tokens.
 //
 // Security invariants, each with the test that holds it:
 //
-//  1. Nothing in a file is ignored: an unknown or repeated key, a second
-//     document, an anchor, an alias, a merge key and a tag are mistakes, and so
-//     is a key that would have no effect on its route (TestPlantedMistakes,
-//     TestEverythingStated, TestRefusedYAML, TestCredentialsWithoutUse).
+//  1. Nothing in a file is ignored: package yamlform reads it strictly, and a key
+//     that would have no effect on its route is a mistake (TestPlantedMistakes,
+//     TestEverythingStated, TestCredentialsWithoutUse).
 //  2. A variable's value stays inside the scalar that names it: it can never
 //     add a key, an item or a document (TestExpansionStaysInItsScalar). A
 //     condition holds what is written, whatever the environment says
@@ -49,10 +48,6 @@
 //     those of the file that includes it; no other included file has these hosts,
 //     and one that cannot be read is a mistake (TestInclude, TestIncludeMistakes,
 //     TestIncludePatterns, TestIncludeBrokenLink, TestIncludeOverlap).
-//  12. No change of a watched file is lost, however it comes, nor one between
-//     reading a file and watching it (TestWatch, TestWatchPatterns,
-//     TestWatchOthers, TestPromptWatch, TestPromptWatchHiddenChange,
-//     TestPromptWatchBusyFile).
-//  13. No TLS is not what a server.tls with a slip in it means, and a name of a
+//  12. No TLS is not what a server.tls with a slip in it means, and a name of a
 //     client that could never be one is a mistake (TestTLSMistakes).
 package config

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // The variables of environment mode. The first name of an alias pair is the one
@@ -57,13 +59,13 @@ func FromEnvironment(getenv func(string) (string, bool)) (*Config, error) {
 	}
 
 	var f issuerFile
-	issuerObject().defaults(&f)
+	issuerObject().Defaults(&f)
 	f.Name, f.Path = "cognito", "issuers.cognito"
 	f.pool, f.Clients, f.AllowHTTP, f.JWKS.URI = pool, []string{client}, plain, keys
 	f.cognitoPreset()
 
 	c := &Config{Source: environmentSource, Hash: e.hash(), Issuers: []Issuer{f.Issuer}}
-	fileObject().defaults(c)
+	fileObject().Defaults(c)
 	if plain && !loopback(keys) {
 		c.Warnings = Mistakes{mistaken("%s is on: whoever is between the gate and %s can put in keys of their own", varAllowHTTP, varEndpoint)}
 	}
@@ -102,7 +104,7 @@ func (e *environment) either(name, alias string) (used, value string) {
 	case value == "" && other != "":
 		return alias, other
 	case other != "" && value != other:
-		e.fault("%s is %s and %s is %s; they mean the same, so set one of them", name, shown(value), alias, shown(other))
+		e.fault("%s is %s and %s is %s; they mean the same, so set one of them", name, yamlform.Quote(value), alias, yamlform.Quote(other))
 	}
 	return name, value
 }
@@ -115,11 +117,11 @@ func (e *environment) checkPool(name, pool string) {
 	}
 	region, ok := poolRegion(pool)
 	if !ok {
-		e.fault("%s is %s, which is no user pool id; set it to one such as us-west-1_6BpkgoczU", name, shown(pool))
+		e.fault("%s is %s, which is no user pool id; set it to one such as us-west-1_6BpkgoczU", name, yamlform.Quote(pool))
 		return
 	}
 	if set := e.variable(varRegion); set != "" && set != region {
-		e.fault("%s is %s, but the user pool %s is in %s; set it to %s, or unset it", varRegion, shown(set), pool, region, region)
+		e.fault("%s is %s, but the user pool %s is in %s; set it to %s, or unset it", varRegion, yamlform.Quote(set), pool, region, region)
 	}
 }
 
@@ -128,10 +130,10 @@ func (e *environment) checkClient(name, client string) {
 		e.fault("%s (or %s) is missing; set it to the id of your app client", varClient, varClientAlias)
 		return
 	}
-	if wrong := badWord(client); wrong != "" {
+	if wrong := yamlform.BadIdentifier(client); wrong != "" {
 		e.fault("%s %s; set it to the id of your app client", name, wrong)
 	} else if strings.ContainsAny(client, ", ") {
-		e.fault("%s is %s; set it to the id of one app client (a config file can name several)", name, shown(client))
+		e.fault("%s is %s; set it to the id of one app client (a config file can name several)", name, yamlform.Quote(client))
 	}
 }
 
@@ -140,7 +142,7 @@ func (e *environment) checkClient(name, client string) {
 func (e *environment) endpoint(pool string) (keys string, plain bool) {
 	allow := e.variable(varAllowHTTP)
 	if allow != "" && allow != "true" && allow != "false" {
-		e.fault("%s is %s; set it to true or false", varAllowHTTP, shown(allow))
+		e.fault("%s is %s; set it to true or false", varAllowHTTP, yamlform.Quote(allow))
 	}
 	url := e.variable(varEndpoint)
 	if url == "" {
@@ -152,7 +154,7 @@ func (e *environment) endpoint(pool string) (keys string, plain bool) {
 	}
 	plain = plainHTTP(url)
 	if plain && allow != "true" && !loopback(url) {
-		e.fault("%s is %s, which is not encrypted; set it to an https URL, or set %s=true", varEndpoint, shown(url), varAllowHTTP)
+		e.fault("%s is %s, which is not encrypted; set it to an https URL, or set %s=true", varEndpoint, yamlform.Quote(url), varAllowHTTP)
 	}
 	return keysBelow(strings.TrimRight(url, "/") + "/" + pool), plain
 }

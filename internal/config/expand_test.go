@@ -5,50 +5,6 @@ import (
 	"testing"
 )
 
-func TestExpansion(t *testing.T) {
-	set := []string{"A=one", "B=two", "EMPTY=", "_x9=under", "DOLLAR=${A}"}
-	for _, row := range []struct{ name, text, want string }{
-		{"a variable", "${A}", "one"},
-		{"several", "a-${A}-${B}-c", "a-one-two-c"},
-		{"a default that is not needed", "${A:-x}", "one"},
-		{"a default for unset", "${C:-x y}", "x y"},
-		{"a default for empty", "${EMPTY:-x}", "x"},
-		{"an empty variable", "a${EMPTY}b", "ab"},
-		{"an empty default", "a${C:-}b", "ab"},
-		{"a default with a colon", "${C:-a:-b}", "a:-b"},
-		{"underscore and digits", "${_x9}", "under"},
-		{"a literal", "$${A}", "${A}"},
-		{"a literal beside a variable", "$${A}${A}", "${A}one"},
-		{"a literal after a dollar", "$$${A}", "$${A}"},
-		{"a dollar alone", "$A $ $$", "$A $ $$"},
-		{"a value is not expanded again", "${DOLLAR}", "${A}"},
-		{"braces alone", "{A}", "{A}"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			c := parse(t, pool+"routes:\n  - {match: /a, name: \""+row.text+"\"}\n", set...)
-			if got := c.Routes[0].Name; got != row.want {
-				t.Errorf("%s is %q, want %q", row.text, got, row.want)
-			}
-		})
-	}
-}
-
-func TestExpansionMistakes(t *testing.T) {
-	for _, row := range []struct{ name, text, want string }{
-		{"unset", "${NOT_SET}", `needs the variable NOT_SET, which is not set; set it, or write ${NOT_SET:-default}`},
-		{"not closed", "a${A", `has "${A" without its }; write ${VAR}, or $${ for a literal ${`},
-		{"no name", "${}", `has "${}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
-		{"no name but a default", "${:-x}", `has "${:-x}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
-		{"a digit first", "${1A}", `has "${1A}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
-		{"another operator", "${A-x}", `has "${A-x}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
-		{"a variable in a default", "${C:-${A}}", `has a variable inside the default of C; write the default itself`},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			same(t, mistakes(t, pool+"routes:\n  - {match: /a, name: \""+row.text+"\"}\n", "A=one"), []string{"3:23: routes[0].name " + row.want})
-		})
-	}
-}
-
 // TestTypedAfterExpansion: an unquoted scalar is typed by what it becomes.
 func TestTypedAfterExpansion(t *testing.T) {
 	c := parse(t, pool+`

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
-	yaml "go.yaml.in/yaml/v4"
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // defaultHeaders is what the application is told when the file says nothing.
@@ -21,28 +22,28 @@ const defaultHeaders = `{
   x-user-issuer: $issuer,
 }`
 
-func identityObject() object[Identity] {
-	return object[Identity]{
-		says: "a mapping such as {headers: {x-user-id: sub}}",
-		keys: []key[Identity]{
+func identityObject() yamlform.Object[Identity] {
+	return yamlform.Object[Identity]{
+		Form: "a mapping such as {headers: {x-user-id: sub}}",
+		Fields: []yamlform.FieldOf[Identity]{
 			{
-				Key: Key{
-					Path: "headers", Form: headersSay, Default: defaultHeaders,
+				Key: yamlform.Key{
+					Path: "headers", Form: headersForm, Default: defaultHeaders,
 					Doc: "the headers that the application gets; these are added to the defaults, and null removes one",
 				},
-				read:  readHeaders,
-				shape: headersShape,
+				Read:  readHeaders,
+				Shape: headersShape,
 			},
-			field("strip", "further headers that clients may never send", setOf("a list such as [x-user-roles]", strippedHeader()),
+			yamlform.Field("strip", "further headers that clients may never send", yamlform.Set("a list such as [x-user-roles]", strippedHeader()),
 				func(i *Identity) *[]string { return &i.Strip }),
-			field("max_value_bytes", "a request whose identity value is longer is denied", number("bytes", 64, 65536),
-				func(i *Identity) *int { return &i.MaxValueBytes }).or("8192"),
-			field("max_total_bytes", "a request whose identity headers are longer, their names and values added up, is denied",
-				number("bytes", 1024, 1<<20), func(i *Identity) *int { return &i.MaxTotalBytes }).or("16384"),
+			yamlform.Field("max_value_bytes", "a request whose identity value is longer is denied", yamlform.Integer("bytes", 64, 65536),
+				func(i *Identity) *int { return &i.MaxValueBytes }).Or("8192"),
+			yamlform.Field("max_total_bytes", "a request whose identity headers are longer, their names and values added up, is denied",
+				yamlform.Integer("bytes", 1024, 1<<20), func(i *Identity) *int { return &i.MaxTotalBytes }).Or("16384"),
 		},
-		check: func(d *decoder, p place, i *Identity) {
-			if at := p.below("max_value_bytes"); i.MaxValueBytes > i.MaxTotalBytes && d.stated(at) {
-				d.warn(at, "is %d, but max_total_bytes allows only %d bytes for all identity headers together; "+
+		Check: func(d *yamlform.Decoder, p yamlform.Place, i *Identity) {
+			if at := p.Below("max_value_bytes"); i.MaxValueBytes > i.MaxTotalBytes && d.Stated(at) {
+				d.Warn(at, "is %d, but max_total_bytes allows only %d bytes for all identity headers together; "+
 					"raise max_total_bytes or lower max_value_bytes",
 					i.MaxValueBytes, i.MaxTotalBytes)
 			}
@@ -84,7 +85,7 @@ func (i *Identity) NamingClaims() []string {
 
 // checkBareHeaders warns of headers that the file maps to what carries no prefix,
 // where there are two issuers: each says what it likes of its users.
-func checkBareHeaders(d *decoder, c *Config) {
+func checkBareHeaders(d *yamlform.Decoder, c *Config) {
 	if len(c.Issuers) < 2 {
 		return
 	}
@@ -100,54 +101,54 @@ func checkBareHeaders(d *decoder, c *Config) {
 		return !slices.Contains(prefixed, strings.TrimPrefix(claim, "/")) && !slices.Contains(prefixed, claim)
 	}
 	var defaults Identity
-	identityObject().defaults(&defaults)
+	identityObject().Defaults(&defaults)
 	for _, h := range c.Identity.Headers {
-		path := place{path: "identity.headers"}.below(h.Name)
-		if NamesUser(h.Name) || !d.stated(path) || slices.ContainsFunc(defaults.Headers, func(one IdentityHeader) bool {
+		path := yamlform.Join("identity.headers", h.Name)
+		if NamesUser(h.Name) || !d.Stated(path) || slices.ContainsFunc(defaults.Headers, func(one IdentityHeader) bool {
 			return one.Name == h.Name && slices.Equal(one.Claims, h.Claims)
 		}) {
 			continue
 		}
 		if at := slices.IndexFunc(h.Claims, bare); at >= 0 {
-			d.warn(path, "uses %s, which carries no issuer prefix: two issuers can send the same value; let the application check the issuer ($issuer) too",
+			d.Warn(path, "uses %s, which carries no issuer prefix: two issuers can send the same value; let the application check the issuer ($issuer) too",
 				h.Claims[at])
 		}
 	}
 }
 
-const headersSay = "a mapping from header names to claims, such as {x-user-email: email}"
+const headersForm = "a mapping from header names to claims, such as {x-user-email: email}"
 
 // readHeaders applies the mapping at p to the headers that t has: a value sets
 // or replaces a header, null takes one out.
-func readHeaders(d *decoder, p place, t *Identity) {
-	entries, ok := d.entries(p, headersSay)
+func readHeaders(d *yamlform.Decoder, p yamlform.Place, t *Identity) {
+	entries, ok := d.Entries(p, headersForm)
 	if !ok {
 		return
 	}
 	given := map[string]bool{}
 	for _, entry := range entries {
-		at := d.at(entry.key.Line, entry.key.Column)
-		name := strings.ToLower(entry.key.Value)
-		if wrong := badHeader(entry.key.Value); wrong != "" {
-			d.report(at, "%s %s", entry.path, wrong)
+		at := d.KeyPos(entry)
+		name := strings.ToLower(entry.Name())
+		if wrong := badHeader(entry.Name()); wrong != "" {
+			d.Report(at, "%s %s", entry.Path, wrong)
 			continue
 		}
 		if given[name] {
-			d.report(at, "%s names a header that stands here already, in another case; keep one of them", entry.path)
+			d.Report(at, "%s names a header that stands here already, in another case; keep one of them", entry.Path)
 			continue
 		}
 		given[name] = true
 		old := slices.IndexFunc(t.Headers, func(h IdentityHeader) bool { return h.Name == name })
-		if d.isNull(entry) {
+		if d.IsNull(entry) {
 			if old < 0 {
-				d.report(at, "%s is null, but no default header has this name; write a claim, or put the name under identity.strip", entry.path)
+				d.Report(at, "%s is null, but no default header has this name; write a claim, or put the name under identity.strip", entry.Path)
 				continue
 			}
 			t.Headers = slices.Delete(t.Headers, old, old+1)
 			t.Removed = append(t.Removed, name)
 			continue
 		}
-		claims, ok := claimsForm().read(d, entry)
+		claims, ok := claimsCodec().Read(d, entry)
 		switch {
 		case !ok:
 		case old >= 0:
@@ -160,15 +161,15 @@ func readHeaders(d *decoder, p place, t *Identity) {
 	slices.Sort(t.Removed)
 }
 
-// claimsForm is one claim or the list of those of which the first is used.
-func claimsForm() form[[]string] {
-	says := "a claim such as email, one of " + strings.Join(gateValues(), " ") + ", or a list of them"
-	one, many := claimName(says, true), listOf(says, claimName(says, true))
-	return form[[]string]{says: says, shape: anyOfShapes(one.outline, many.outline), read: func(d *decoder, p place) ([]string, bool) {
-		if p.node.Kind == yaml.SequenceNode {
-			return many.read(d, p)
+// claimsCodec is one claim or the list of those of which the first is used.
+func claimsCodec() yamlform.Codec[[]string] {
+	form := "a claim such as email, one of " + strings.Join(gateValues(), " ") + ", or a list of them"
+	one, many := claimName(form, true), yamlform.NonEmptySet(form, claimName(form, true))
+	return yamlform.Codec[[]string]{Form: form, Shape: yamlform.AnyOf(one.Outline, many.Outline), Read: func(d *yamlform.Decoder, p yamlform.Place) ([]string, bool) {
+		if p.IsList() {
+			return many.Read(d, p)
 		}
-		claim, ok := one.read(d, p)
+		claim, ok := one.Read(d, p)
 		return []string{claim}, ok
 	}}
 }
@@ -178,16 +179,16 @@ func gateValues() []string { return []string{"$groups", "$scopes", "$client", "$
 
 // claimName is a claim's whole name, or a JSON Pointer (RFC 6901) when it
 // begins with a slash; with made, also one of the values that the gate makes.
-func claimName(says string, made bool) form[string] {
-	return freeText(says, func(text string) string {
+func claimName(form string, made bool) yamlform.Codec[string] {
+	return yamlform.Text(form, func(text string) string {
 		const most = 256
 		switch {
-		case text == "" || len(text) > most || strings.ContainsFunc(text, isControl) || !utf8.ValidString(text):
-			return fmt.Sprintf("is %s, which is no name of 1 to %d printable characters; write %s", shown(text), most, says)
+		case text == "" || len(text) > most || strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
+			return fmt.Sprintf("is %s, which is no name of 1 to %d printable characters; write %s", yamlform.Quote(text), most, form)
 		case text[0] == '$' && !(made && slices.Contains(gateValues(), text)):
-			return fmt.Sprintf("is %s, which is no value of the gate; write %s", shown(text), says)
+			return fmt.Sprintf("is %s, which is no value of the gate; write %s", yamlform.Quote(text), form)
 		case text[0] == '/' && !jsonPointer(text):
-			return fmt.Sprintf("is %s, which is no JSON Pointer; write ~0 for ~ and ~1 for / inside a name", shown(text))
+			return fmt.Sprintf("is %s, which is no JSON Pointer; write ~0 for ~ and ~1 for / inside a name", yamlform.Quote(text))
 		}
 		return ""
 	})
@@ -201,8 +202,8 @@ func jsonPointer(text string) bool {
 
 // strippedHeader is a header that may be stripped, in lower case: one that may be
 // set, or one that overrides what was checked, in any spelling of it.
-func strippedHeader() form[string] {
-	return lowered(textOf("a header name such as x-user-roles", func(text string) string {
+func strippedHeader() yamlform.Codec[string] {
+	return yamlform.Lower(yamlform.String("a header name such as x-user-roles", func(text string) string {
 		if overrideHeader(strings.ReplaceAll(strings.ToLower(text), "_", "-")) {
 			return ""
 		}
@@ -221,7 +222,7 @@ func badHeader(text string) string {
 	const most = 128
 	name := strings.ToLower(text)
 	dashed := strings.Map(func(r rune) rune {
-		if r < 0x80 && letterOrDigit(byte(r)) {
+		if yamlform.ASCIIWord(string(r), "") {
 			return r
 		}
 		return '-'

@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/filewatch"
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // include is one pattern of files with further routes.
@@ -30,36 +33,34 @@ type hostedRoutes struct {
 	hosts  []string
 	routes []Route
 	root   string // what the paths of its values begin with
+	label  string // as messages name the file
 }
 
-// globMeta are the characters that make a path a pattern of [filepath.Match].
-const globMeta = `*?[\`
-
-func includeForm() form[[]include] {
-	pattern := word("a path or pattern such as routes.d/*.yaml")
-	item := form[include]{says: pattern.says, read: func(d *decoder, p place) (include, bool) {
-		text, ok := pattern.read(d, p)
+func includeCodec() yamlform.Codec[[]include] {
+	pattern := yamlform.Identifier("a path or pattern such as routes.d/*.yaml")
+	item := yamlform.Codec[include]{Form: pattern.Form, Read: func(d *yamlform.Decoder, p yamlform.Place) (include, bool) {
+		text, ok := pattern.Read(d, p)
 		if !ok {
 			return include{}, false
 		}
 		if _, err := filepath.Match(text, ""); err != nil {
-			d.fault(p, "is %s, which is no proper pattern; write %s", shown(text), pattern.says)
+			d.Fault(p, "is %s, which is no proper pattern; write %s", yamlform.Quote(text), pattern.Form)
 			return include{}, false
 		}
-		return include{path: p.path, written: text, pattern: d.besidePattern(text)}, true
+		return include{path: p.Path, written: text, pattern: besidePattern(d, text)}, true
 	}}
-	return rows("a list of patterns such as [routes.d/*.yaml]", item)
+	return yamlform.List("a list of patterns such as [routes.d/*.yaml]", item)
 }
 
-// besidePattern is beside for a pattern: what the directory of the file is
+// besidePattern is d.Beside for a pattern: what the directory of the file is
 // called stays literal.
-func (d *decoder) besidePattern(pattern string) string {
+func besidePattern(d *yamlform.Decoder, pattern string) string {
 	if filepath.IsAbs(pattern) {
 		return pattern
 	}
 	var dir strings.Builder
-	for _, r := range filepath.Dir(d.source) {
-		if strings.ContainsRune(globMeta, r) {
+	for _, r := range d.Dir() {
+		if strings.ContainsRune(filewatch.Meta, r) {
 			dir.WriteByte('\\')
 		}
 		dir.WriteRune(r)
@@ -69,29 +70,29 @@ func (d *decoder) besidePattern(pattern string) string {
 
 // included reads the files that c includes, and puts their routes behind its
 // own.
-func (d *decoder) included(c *Config) {
+func (l *loader) included(c *Config) {
 	var files []includedFile
 	for _, one := range c.include {
 		c.Files = append(c.Files, one.pattern)
-		files = append(files, d.matches(one)...)
+		files = append(files, l.matches(one)...)
 	}
 	slices.SortStableFunc(files, func(a, b includedFile) int { return cmp.Compare(a.name, b.name) })
 	files = slices.CompactFunc(files, func(a, b includedFile) bool { return a.name == b.name })
 	var all []hostedRoutes
 	for _, file := range files {
-		data, err := d.reads.read(file.name)
-		if errors.Is(err, errIrregular) { // a pipe would be waited for
-			d.wrong(file.by, "names %s, which %v", shown(file.says), err)
+		data, err := l.reads.read(file.name)
+		if errors.Is(err, filewatch.ErrIrregular) { // a pipe would be waited for
+			l.FaultAt(file.by, "names %s, which %v", yamlform.Quote(file.says), err)
 			continue
 		}
 		if err != nil {
-			d.wrong(file.by, "names a file that cannot be read: %v", err)
+			l.FaultAt(file.by, "names a file that cannot be read: %v", err)
 			continue
 		}
 		// No text in YAML holds a NUL, so no two sets of files read alike.
-		fmt.Fprintf(d.sum, "\x00%s\x00%s", file.says, data)
-		if one, ok := d.hosted(file, data); ok {
-			checkOverlap(d, all, one)
+		fmt.Fprintf(l.sum, "\x00%s\x00%s", file.says, data)
+		if one, ok := l.hosted(file, data); ok {
+			checkOverlap(l.Decoder, all, one)
 			all = append(all, one)
 			c.Routes = append(c.Routes, one.routes...)
 		}
@@ -99,28 +100,28 @@ func (d *decoder) included(c *Config) {
 }
 
 // matches lists the files of one pattern.
-func (d *decoder) matches(one include) []includedFile {
-	glob := strings.ContainsAny(one.written, globMeta)
+func (l *loader) matches(one include) []includedFile {
+	glob := strings.ContainsAny(one.written, filewatch.Meta)
 	names, err := filepath.Glob(one.pattern)
 	if err == nil && len(names) == 0 && glob {
 		err = unreadable(one.pattern) // which Glob takes for empty
 	}
 	switch {
 	case err != nil:
-		d.wrong(one.path, "cannot be looked for: %v", err)
+		l.FaultAt(one.path, "cannot be looked for: %v", err)
 	case len(names) == 0 && glob:
-		d.warn(one.path, "is %s, which matches no file", shown(one.written))
+		l.Warn(one.path, "is %s, which matches no file", yamlform.Quote(one.written))
 	case len(names) == 0:
-		d.wrong(one.path, "is %s, and there is no such file; write its path relative to this file, or a pattern such as routes.d/*.yaml", shown(one.written))
+		l.FaultAt(one.path, "is %s, and there is no such file; write its path relative to this file, or a pattern such as routes.d/*.yaml", yamlform.Quote(one.written))
 	}
 	var files []includedFile
 	for _, name := range names {
-		if sameFile(name, d.source) {
-			d.wrong(one.path, "is %s, which this file is one of; keep included files in a directory of their own, such as routes.d", shown(one.written))
+		if sameFile(name, l.source) {
+			l.FaultAt(one.path, "is %s, which this file is one of; keep included files in a directory of their own, such as routes.d", yamlform.Quote(one.written))
 			continue
 		}
 		says := name
-		if relative, err := filepath.Rel(filepath.Dir(d.source), name); err == nil && !filepath.IsAbs(one.written) {
+		if relative, err := filepath.Rel(filepath.Dir(l.source), name); err == nil && !filepath.IsAbs(one.written) {
 			says = relative
 		}
 		files = append(files, includedFile{by: one.path, name: name, says: says})
@@ -132,7 +133,7 @@ func (d *decoder) matches(one include) []includedFile {
 // nil when it can, or is not there.
 func unreadable(pattern string) error {
 	dir := pattern
-	for strings.ContainsAny(dir, globMeta) {
+	for strings.ContainsAny(dir, filewatch.Meta) {
 		dir = filepath.Dir(dir)
 	}
 	if _, err := os.ReadDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -143,47 +144,40 @@ func unreadable(pattern string) error {
 
 // hosted decodes one included file. Its values stand under paths of their own,
 // and its mistakes among those of the file that includes it.
-func (d *decoder) hosted(file includedFile, data []byte) (hostedRoutes, bool) {
-	in := &decoder{
-		source: file.name, getenv: d.getenv, keys: "hosts and routes", root: file.says + fileMark,
-		positions: d.positions, texts: d.texts,
-	}
-	in.roots = []string{in.root}
-	d.roots = append(d.roots, in.root)
-	held := hostedRoutes{root: in.root}
-	root, ok := in.tree(data)
+func (l *loader) hosted(file includedFile, data []byte) (hostedRoutes, bool) {
+	in := l.Include(file.name, file.says, "hosts and routes")
+	held := hostedRoutes{root: in.Root(), label: file.says}
+	root, ok := in.Tree(data)
 	if ok {
-		hostedObject(filepath.Base(d.source)).read(in, root, &held)
+		hostedObject(filepath.Base(l.source)).Read(in, root, &held)
 	}
-	d.mistakes = append(d.mistakes, in.mistakes...)
-	d.warnings = append(d.warnings, in.warnings...)
 	return held, ok
 }
 
 // hostedObject is a whole included file. Includer is the name of the file that
 // includes it.
-func hostedObject(includer string) object[hostedRoutes] {
-	const says = "a mapping with the keys hosts and routes"
-	o := object[hostedRoutes]{
-		says: says,
-		keys: []key[hostedRoutes]{
-			field("hosts", "the hosts that every route of the file is for",
-				listOf("a list such as [shop.example]", hostForm("name the hosts that the routes are for, since another file may have others")),
-				func(h *hostedRoutes) *[]string { return &h.hosts }).must(),
-			field("routes", "what each request to these hosts needs", routesForm(), func(h *hostedRoutes) *[]Route { return &h.routes }).must(),
+func hostedObject(includer string) yamlform.Object[hostedRoutes] {
+	const form = "a mapping with the keys hosts and routes"
+	o := yamlform.Object[hostedRoutes]{
+		Form: form,
+		Fields: []yamlform.FieldOf[hostedRoutes]{
+			yamlform.Field("hosts", "the hosts that every route of the file is for",
+				yamlform.NonEmptySet("a list such as [shop.example]", hostCodec("name the hosts that the routes are for, since another file may have others")),
+				func(h *hostedRoutes) *[]string { return &h.hosts }).Must(),
+			yamlform.Field("routes", "what each request to these hosts needs", routesCodec(), func(h *hostedRoutes) *[]Route { return &h.routes }).Must(),
 		},
-		check: func(d *decoder, _ place, h *hostedRoutes) {
+		Check: func(d *yamlform.Decoder, _ yamlform.Place, h *hostedRoutes) {
 			for i, r := range h.routes {
-				if own := r.Path + ".hosts"; d.stated(own) {
-					d.wrong(own, "has no place in an included file, whose hosts at the top are those of each of its routes; leave it out")
+				if own := r.Path + ".hosts"; d.Stated(own) {
+					d.FaultAt(own, "has no place in an included file, whose hosts at the top are those of each of its routes; leave it out")
 				}
 				h.routes[i].Hosts = h.hosts
 			}
 		},
 	}
-	for _, k := range fileObject().keys {
-		if o.index(k.Path) < 0 {
-			o.keys = append(o.keys, misplaced[hostedRoutes](k.Path, "has no place in an included file, which is "+says+"; write it in "+includer))
+	for _, k := range fileObject().Fields {
+		if !o.Has(k.Path) {
+			o.Fields = append(o.Fields, yamlform.Misplaced[hostedRoutes](k.Path, "has no place in an included file, which is "+form+"; write it in "+includer))
 		}
 	}
 	return o
@@ -191,13 +185,13 @@ func hostedObject(includer string) object[hostedRoutes] {
 
 // checkOverlap refuses hosts that an earlier file has too: which of the two
 // decides would hang on their names.
-func checkOverlap(d *decoder, earlier []hostedRoutes, one hostedRoutes) {
+func checkOverlap(d *yamlform.Decoder, earlier []hostedRoutes, one hostedRoutes) {
 	for i, host := range one.hosts {
 		for _, other := range earlier {
 			at := slices.IndexFunc(other.hosts, func(taken string) bool { return MatchHost(taken, host) || MatchHost(host, taken) })
 			if at >= 0 {
-				d.wrong(fmt.Sprintf("%shosts[%d]", one.root, i), "is %s, and %s has %s; a host has its routes in one included file, so move them together",
-					shown(host), strings.TrimSuffix(other.root, fileMark), shown(other.hosts[at]))
+				d.FaultAt(fmt.Sprintf("%shosts[%d]", one.root, i), "is %s, and %s has %s; a host has its routes in one included file, so move them together",
+					yamlform.Quote(host), other.label, yamlform.Quote(other.hosts[at]))
 			}
 		}
 	}

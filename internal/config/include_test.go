@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -25,6 +26,13 @@ func files(t *testing.T, texts map[string]string) string {
 		write(t, name, text)
 	}
 	return dir
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // load reads gate.yaml in dir, and returns its mistakes and warnings without the
@@ -153,6 +161,16 @@ func TestIncludeMistakes(t *testing.T) {
 			same(t, warned, row.warns)
 		})
 	}
+}
+
+// TestIncludePipe: what cannot be read to its end is not begun.
+func TestIncludePipe(t *testing.T) {
+	dir := files(t, map[string]string{"gate.yaml": pool + "include: [pipe]\n"})
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, wrong, _ := load(t, dir)
+	same(t, wrong, []string{`2:11: include[0] names "pipe", which is no regular file`})
 }
 
 // TestIncludePatterns: what a pattern does not find is never passed over in

@@ -6,12 +6,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/jwtgate/jwtgate/internal/filewatch"
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // maxBytes bounds a configuration file, so that a wrong path (a log, a disk
@@ -39,9 +41,9 @@ func Load(file string, getenv func(string) (string, bool)) (*Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the config: %w", err)
 		}
-		d := newDecoder(file, getenv)
-		c, err := d.parse(data)
-		if c == nil || len(c.include) == 0 || d.unchanged(c.include, data) {
+		l := newLoader(file, getenv)
+		c, err := l.parse(data)
+		if c == nil || len(c.include) == 0 || l.unchanged(c.include, data) {
 			return c, err
 		}
 	}
@@ -53,21 +55,21 @@ func Load(file string, getenv func(string) (string, bool)) (*Config, error) {
 // at the moment between the two rounds every one of them was what it was read as.
 // A main file that is no regular one, such as a pipe, cannot be read again and is
 // taken for the same.
-func (d *decoder) unchanged(included []include, main []byte) bool {
+func (l *loader) unchanged(included []include, main []byte) bool {
 	again := reads{}
 	for _, one := range included {
 		names, _ := filepath.Glob(one.pattern)
 		for _, name := range names {
-			if !sameFile(name, d.source) {
+			if !sameFile(name, l.source) {
 				_, _ = again.read(name)
 			}
 		}
 	}
-	if !maps.Equal(again, d.reads) {
+	if !maps.Equal(again, l.reads) {
 		return false
 	}
-	data, err := readRegular(d.source)
-	return errors.Is(err, errIrregular) || err == nil && bytes.Equal(data, main)
+	data, err := readRegular(l.source)
+	return errors.Is(err, filewatch.ErrIrregular) || err == nil && bytes.Equal(data, main)
 }
 
 // reads is what files held when they were read, by their names.
@@ -80,46 +82,12 @@ func (r reads) read(name string) ([]byte, error) {
 	return data, err
 }
 
-// errIrregular is of a file that is read only once, if it ever ends: a pipe, say.
-var errIrregular = errors.New("is no regular file")
-
-// OpenRegular opens a file that is read again and again while the program runs,
-// or a link to one. What is no regular file is an error and is not waited for: a
-// pipe that nobody writes to would hold its reader up for ever.
-func OpenRegular(name string) (*os.File, error) {
-	file, _, err := openRegular(name)
-	if errors.Is(err, errIrregular) {
-		return nil, fmt.Errorf("%q %w, and must be one or a link to one, since it is read again and again", name, err)
-	}
-	return file, err
-}
-
-// openRegular is OpenRegular, and says what there is under the name, if the error
-// is errIrregular too.
-func openRegular(name string) (*os.File, fs.FileInfo, error) {
-	// To be opened is something that a pipe's writer, or a device, can notice.
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, info, errIrregular
-	}
-	// What is in its place by now does not hold us up either, and is not read.
-	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errIrregular
-	}
-	if err != nil {
-		_ = file.Close()
-		return nil, info, err
-	}
-	return file, info, nil
-}
+// OpenRegular is [filewatch.OpenRegular].
+func OpenRegular(name string) (*os.File, error) { return filewatch.OpenRegular(name) }
 
 // readRegular is readFile for a file that may be read as often as one likes.
 func readRegular(name string) ([]byte, error) {
-	file, _, err := openRegular(name)
+	file, _, err := filewatch.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -149,31 +117,46 @@ func readMost(f *os.File) ([]byte, error) { return io.ReadAll(io.LimitReader(f, 
 // mistakes are reported under; relative paths in the file are taken from its
 // directory, and so are the files that it includes, which are read from disk.
 func Parse(source string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
-	return newDecoder(source, getenv).parse(data)
+	return newLoader(source, getenv).parse(data)
 }
 
-func (d *decoder) parse(data []byte) (*Config, error) {
-	root, ok := d.tree(data)
-	if !ok {
-		return nil, d.mistakes.Sorted()
+// loader reads one configuration file and those that it includes.
+type loader struct {
+	*yamlform.Decoder
+	source string
+	sum    hash.Hash // over every file read
+	reads  reads     // the included files
+}
+
+func newLoader(source string, getenv func(string) (string, bool)) *loader {
+	d := yamlform.NewDecoder(yamlform.File{
+		Name: source, Noun: "the config", Keys: "issuers and routes", MaxBytes: maxBytes, Getenv: orNone(getenv), Reference: Keys,
+	})
+	return &loader{Decoder: d, source: source, sum: sha256.New(), reads: reads{}}
+}
+
+// orNone lets a nil getenv know no variable.
+func orNone(getenv func(string) (string, bool)) func(string) (string, bool) {
+	if getenv == nil {
+		return func(string) (string, bool) { return "", false }
 	}
-	d.sum.Write(data)
-	c := &Config{Source: d.source, Files: []string{d.source}, positions: d.positions, texts: d.texts}
-	d.config(root, c)
-	c.issuers, c.roots = d.issuers, d.roots
-	c.Hash = hex.EncodeToString(d.sum.Sum(nil))
-	c.Warnings = Mistakes(d.warnings).Sorted()
-	if len(d.mistakes) > 0 {
-		return c, d.mistakes.Sorted()
+	return getenv
+}
+
+func (l *loader) parse(data []byte) (*Config, error) {
+	root, ok := l.Tree(data)
+	if !ok {
+		return nil, l.Mistakes()
+	}
+	l.sum.Write(data)
+	c := &Config{Source: l.source, Files: []string{l.source}, places: l.Places()}
+	fileObject().Read(l.Decoder, root, c)
+	c.Issuers, c.issuers.read = c.issuers.read, nil
+	l.check(c)
+	c.Hash = hex.EncodeToString(l.sum.Sum(nil))
+	c.Warnings = l.Warnings()
+	if l.Faults() > 0 {
+		return c, l.Mistakes()
 	}
 	return c, nil
-}
-
-// beside takes a path in the file as relative to the file's own directory, so
-// that a configuration means the same wherever the program was started.
-func (d *decoder) beside(path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(filepath.Dir(d.source), path)
 }

@@ -4,14 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -319,65 +317,3 @@ func TestNoConfigAtAll(t *testing.T) {
 func fromBearer() []config.TokenSource { return []config.TokenSource{{Kind: config.SourceBearer}} }
 
 func denials() config.Sampling { return config.Sampling{Denied: 1} }
-
-// TestOpenRegular: what could be waited for is not opened; a link to a file is,
-// also one through a directory that is a link, as Kubernetes mounts files.
-func TestOpenRegular(t *testing.T) {
-	dir := files(t, map[string]string{"..one/list": "text"})
-	in := func(name string) string { return filepath.Join(dir, name) }
-	if err := errors.Join(os.Symlink("..one", in("..data")), os.Symlink("..data/list", in("list")), os.Symlink("pipe", in("link to a pipe")), os.Symlink("/dev/zero", in("link to a device"))); err != nil {
-		t.Fatal(err)
-	}
-	pipe(t, in("pipe"))
-	for _, row := range []struct{ name, want string }{
-		{in("..one/list"), ""},
-		{in("list"), ""},
-		{in("missing"), "no such file"},
-		{in("pipe"), "is no regular file, and must be one or a link to one"},
-		{in("link to a pipe"), "is no regular file, and must be one or a link to one"},
-		{in("link to a device"), "is no regular file, and must be one or a link to one"},
-		{"/dev/null", `"/dev/null" is no regular file, and must be one or a link to one`},
-		{dir, "is no regular file, and must be one or a link to one"},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			file, err := config.OpenRegular(row.name)
-			if row.want != "" {
-				if err == nil || file != nil || !strings.Contains(err.Error(), row.want) {
-					t.Errorf("%v, %v, want %q", file, err, row.want)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = file.Close() }()
-			if text, err := io.ReadAll(file); string(text) != "text" || err != nil {
-				t.Errorf("%q, %v", text, err)
-			}
-		})
-	}
-}
-
-// pipe makes a named pipe that nobody writes to. Who waits for it all the same is
-// let go after a while, with nothing read.
-func pipe(t testing.TB, name string) string {
-	t.Helper()
-	if err := syscall.Mkfifo(name, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	release := func() {
-		if info, err := os.Lstat(name); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
-			return // there is something else in its place by now
-		}
-		if writer, err := os.OpenFile(name, os.O_RDWR, 0); err == nil {
-			_, _ = os.Remove(name), writer.Close()
-		}
-	}
-	after := time.AfterFunc(5*time.Second, release)
-	t.Cleanup(func() {
-		if after.Stop() {
-			release()
-		}
-	})
-	return name
-}

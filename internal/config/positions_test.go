@@ -86,20 +86,3 @@ func TestAtWithoutFile(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
-
-func TestMistakesSorted(t *testing.T) {
-	at := func(file string, line, column int, text string) config.Mistake {
-		return config.Mistake{Pos: config.Pos{File: file, Line: line, Column: column}, Text: text}
-	}
-	mixed := config.Mistakes{
-		at("b", 1, 1, "6"), at("a", 2, 1, "4"), at("a", 1, 9, "2"), at("a", 2, 1, "5"),
-		at("a", 1, 10, "3"), at("a", 1, 2, "1"), at("a", 1, 9, "2"),
-	}
-	want := "a:1:2: 1\na:1:9: 2\na:1:10: 3\na:2:1: 4\na:2:1: 5\nb:1:1: 6"
-	if got := mixed.Sorted().Error(); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-	if mixed[0].Text != "6" {
-		t.Error("sorting changed the list that it was given")
-	}
-}

@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // Relax holds the holes in the strict reading of requests that are opened by
@@ -146,22 +148,22 @@ func MatchHost(pattern, host string) bool {
 	return host == pattern
 }
 
-func relaxObject() object[Relax] {
-	return object[Relax]{
-		says: "a mapping such as {all: [encoded_slash]} or {hosts: {api.example: [encoded_slash]}}",
-		keys: []key[Relax]{
-			field("all", "opened on every host", relaxationList(), func(r *Relax) *[]Relaxation { return &r.All }),
-			field("hosts", "opened on single hosts", hostRelaxations(), func(r *Relax) *[]HostRelaxations { return &r.Hosts }),
+func relaxObject() yamlform.Object[Relax] {
+	return yamlform.Object[Relax]{
+		Form: "a mapping such as {all: [encoded_slash]} or {hosts: {api.example: [encoded_slash]}}",
+		Fields: []yamlform.FieldOf[Relax]{
+			yamlform.Field("all", "opened on every host", relaxationList(), func(r *Relax) *[]Relaxation { return &r.All }),
+			yamlform.Field("hosts", "opened on single hosts", hostRelaxations(), func(r *Relax) *[]HostRelaxations { return &r.Hosts }),
 		},
-		check: checkCase,
+		Check: checkCase,
 	}
 }
 
 // checkCase refuses to state of one host that its application ignores letter
 // case and that it does not.
-func checkCase(d *decoder, at place, r *Relax) {
+func checkCase(d *yamlform.Decoder, at yamlform.Place, r *Relax) {
 	if slices.Contains(r.All, RelaxIgnoreCase) && slices.Contains(r.All, RelaxCaseSensitive) {
-		d.wrong(at.below("all"), "%s", contraryCase)
+		d.FaultAt(at.Below("all"), "%s", contraryCase)
 		return
 	}
 	everywhere := HostRelaxations{Relaxations: r.All}
@@ -172,7 +174,7 @@ func checkCase(d *decoder, at place, r *Relax) {
 			}
 			both := slices.Concat(one.Relaxations, other.Relaxations)
 			if slices.Contains(both, RelaxIgnoreCase) && slices.Contains(both, RelaxCaseSensitive) {
-				d.wrong(place{path: at.below("hosts")}.below(one.Host), "%s", contraryCase)
+				d.FaultAt(yamlform.Join(at.Below("hosts"), one.Host), "%s", contraryCase)
 				break
 			}
 		}
@@ -186,29 +188,29 @@ func hostsMeet(a, b string) bool {
 	return MatchHost(a, strings.TrimPrefix(b, "*")) || MatchHost(b, strings.TrimPrefix(a, "*")) || a == b
 }
 
-func relaxationList() form[[]Relaxation] {
-	return setOf("a list such as [encoded_slash]", oneOf(Relaxations()...))
+func relaxationList() yamlform.Codec[[]Relaxation] {
+	return yamlform.Set("a list such as [encoded_slash]", yamlform.Enum(Relaxations()...))
 }
 
 // hostRelaxations is the mapping from hosts to what is opened on them.
-func hostRelaxations() form[[]HostRelaxations] {
-	const says = "a mapping from hosts to lists, such as {api.example: [encoded_slash]}"
-	host, list := hostForm("write what is opened on every host under all"), relaxationList()
-	shape := func() schema { return namesShape("", list.outline()) }
-	return form[[]HostRelaxations]{says: says, shape: shape, read: func(d *decoder, p place) ([]HostRelaxations, bool) {
-		entries, ok := d.entries(p, says)
+func hostRelaxations() yamlform.Codec[[]HostRelaxations] {
+	const form = "a mapping from hosts to lists, such as {api.example: [encoded_slash]}"
+	host, list := hostCodec("write what is opened on every host under all"), relaxationList()
+	shape := func() yamlform.Schema { return yamlform.NamesSchema("", list.Outline()) }
+	return yamlform.Codec[[]HostRelaxations]{Form: form, Shape: shape, Read: func(d *yamlform.Decoder, p yamlform.Place) ([]HostRelaxations, bool) {
+		entries, ok := d.Entries(p, form)
 		if !ok {
 			return nil, false
 		}
 		var all []HostRelaxations
 		given := map[string]bool{}
 		for _, entry := range entries {
-			name, named := host.read(d, place{path: entry.path, node: entry.key})
-			opened, read := list.read(d, entry)
+			name, named := host.Read(d, entry.Key())
+			opened, read := list.Read(d, entry)
 			switch {
 			case !named:
 			case given[name]:
-				d.report(d.at(entry.key.Line, entry.key.Column), "%s names a host that stands here already, in another case; keep one of them", entry.path)
+				d.Report(d.KeyPos(entry), "%s names a host that stands here already, in another case; keep one of them", entry.Path)
 			case read:
 				all = append(all, HostRelaxations{Host: name, Relaxations: opened})
 			}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // routeFile is a route as the file has it, beside what becomes of it.
@@ -15,59 +17,59 @@ type routeFile struct {
 	audit     OneIn
 }
 
-const matchSays = "[METHOD,...] PATH, such as GET /api/health"
+const matchForm = "[METHOD,...] PATH, such as GET /api/health"
 
-const routeSays = "a route such as {match: GET /api/health, access: public}"
+const routeForm = "a route such as {match: GET /api/health, access: public}"
 
-func routeObject() object[routeFile] {
+func routeObject() yamlform.Object[routeFile] {
 	type of = routeFile
 	const methods = "is no key: methods stand before the path in match, such as GET,HEAD /x"
-	return object[of]{
-		says:  routeSays,
-		slips: map[string]string{"role": "groups", "roles": "groups", "path": "match", "scope": "scopes"},
-		keys: slices.Concat([]key[of]{
-			field("name", "used in metrics and audit lines; by default the text of match", routeName(), func(f *of) *string { return &f.Name }),
-			field("match", "the requests that the route is for: {name} stands for one segment, ** for the rest; a route without it is reached by its name only, when Envoy names it",
-				word(matchSays), func(f *of) *string { return &f.Match }),
-			field("hosts", "the hosts that the route is for; by default any", listOf("a list such as [api.example]", hostForm("leave hosts out to take any host")),
+	return yamlform.Object[of]{
+		Form:     routeForm,
+		Synonyms: map[string]string{"role": "groups", "roles": "groups", "path": "match", "scope": "scopes"},
+		Fields: slices.Concat([]yamlform.FieldOf[of]{
+			yamlform.Field("name", "used in metrics and audit lines; by default the text of match", routeName(), func(f *of) *string { return &f.Name }),
+			yamlform.Field("match", "the requests that the route is for: {name} stands for one segment, ** for the rest; a route without it is reached by its name only, when Envoy names it",
+				yamlform.Identifier(matchForm), func(f *of) *string { return &f.Match }),
+			yamlform.Field("hosts", "the hosts that the route is for; by default any", yamlform.NonEmptySet("a list such as [api.example]", hostCodec("leave hosts out to take any host")),
 				func(f *of) *[]string { return &f.Hosts }),
-			field("access", "what the route asks for", oneOf(AccessPublic, AccessOptional, AccessRequired, AccessDeny),
-				func(f *of) *Access { return &f.Access }).or("required"),
-			field("if_invalid", "with access: optional, what becomes of a token that fails; by default deny", oneOf("deny", "anonymous"),
+			yamlform.Field("access", "what the route asks for", yamlform.Enum(AccessPublic, AccessOptional, AccessRequired, AccessDeny),
+				func(f *of) *Access { return &f.Access }).Or("required"),
+			yamlform.Field("if_invalid", "with access: optional, what becomes of a token that fails; by default deny", yamlform.Enum("deny", "anonymous"),
 				func(f *of) *string { return &f.ifInvalid }),
-		}, alternativeKeys(func(f *of) *Alternative { return &f.Requirement.Alternative }), []key[of]{
-			field("any_of", "alternatives, of which one must fit beside the rest", alternatives(), func(f *of) *[]Alternative { return &f.Requirement.AnyOf }),
-			field("when", "a condition that must hold beside the rest; variables are not expanded in it", condition(), func(f *of) *string { return &f.Requirement.When }),
-			field("max_auth_age", "the login may not be older", duration("1h", time.Second, 365*24*time.Hour),
+		}, alternativeKeys(func(f *of) *Alternative { return &f.Requirement.Alternative }), []yamlform.FieldOf[of]{
+			yamlform.Field("any_of", "alternatives, of which one must fit beside the rest", alternatives(), func(f *of) *[]Alternative { return &f.Requirement.AnyOf }),
+			yamlform.Field("when", "a condition that must hold beside the rest; variables are not expanded in it", condition(), func(f *of) *string { return &f.Requirement.When }),
+			yamlform.Field("max_auth_age", "the login may not be older", yamlform.Duration("1h", time.Second, 365*24*time.Hour),
 				func(f *of) *time.Duration { return &f.Requirement.MaxAuthAge }),
-			field("acr", "the login must be of one of these classes", listOf("a list such as [gold]", acrForm()), func(f *of) *[]string { return &f.Requirement.ACR }),
-			field("tokens_from", "instead of tokens.from", tokenSources(true), func(f *of) *[]TokenSource { return &f.TokensFrom }),
-			field("forward", "instead of tokens.forward", truth(), func(f *of) *bool { return &f.Forward }),
-			field("end_streams_at_expiry", "what is streamed to the client (SSE, gRPC, WebSocket) ends when the token does: at its exp and the issuer's leeway behind it", truth(),
-				func(f *of) *bool { return &f.EndStreamsAtExpiry }).or("false"),
-			field("audit", "instead of audit.denied and audit.allowed", oneIn(), func(f *of) *OneIn { return &f.audit }),
-			field("shadow", "instead of the file's shadow: would-be denials are recorded, not enforced", truth(), func(f *of) *bool { return &f.Shadow }),
-			misplaced[of]("method", methods),
-			misplaced[of]("methods", methods),
+			yamlform.Field("acr", "the login must be of one of these classes", yamlform.NonEmptySet("a list such as [gold]", acrCodec()), func(f *of) *[]string { return &f.Requirement.ACR }),
+			yamlform.Field("tokens_from", "instead of tokens.from", tokenSources(true), func(f *of) *[]TokenSource { return &f.TokensFrom }),
+			yamlform.Field("forward", "instead of tokens.forward", yamlform.Boolean(), func(f *of) *bool { return &f.Forward }),
+			yamlform.Field("end_streams_at_expiry", "what is streamed to the client (SSE, gRPC, WebSocket) ends when the token does: at its exp and the issuer's leeway behind it", yamlform.Boolean(),
+				func(f *of) *bool { return &f.EndStreamsAtExpiry }).Or("false"),
+			yamlform.Field("audit", "instead of audit.denied and audit.allowed", oneIn(), func(f *of) *OneIn { return &f.audit }),
+			yamlform.Field("shadow", "instead of the file's shadow: would-be denials are recorded, not enforced", yamlform.Boolean(), func(f *of) *bool { return &f.Shadow }),
+			yamlform.Misplaced[of]("method", methods),
+			yamlform.Misplaced[of]("methods", methods),
 		}),
-		check: checkRoute,
+		Check: checkRoute,
 	}
 }
 
-func routesForm() form[[]Route] {
-	route := group(routeObject())
-	item := form[Route]{says: routeSays, below: route.below, shape: routeShape(route.outline), read: func(d *decoder, p place) (Route, bool) {
-		f, ok := route.read(d, p)
+func routesCodec() yamlform.Codec[[]Route] {
+	route := yamlform.Mapping(routeObject())
+	item := yamlform.Codec[Route]{Form: routeForm, Below: route.Below, Shape: routeShape(route.Outline), Read: func(d *yamlform.Decoder, p yamlform.Place) (Route, bool) {
+		f, ok := route.Read(d, p)
 		return f.Route, ok
 	}}
-	return rows("a list of routes, each "+strings.TrimPrefix(routeSays, "a route "), item)
+	return yamlform.List("a list of routes, each "+strings.TrimPrefix(routeForm, "a route "), item)
 }
 
-func routeName() form[string] {
-	const says = "a name such as admin"
-	return freeText(says, func(text string) string {
+func routeName() yamlform.Codec[string] {
+	const form = "a name such as admin"
+	return yamlform.Text(form, func(text string) string {
 		if wrong := badLabel(text); wrong != "" {
-			return wrong + "; write " + says
+			return wrong + "; write " + form
 		}
 		return ""
 	})
@@ -79,22 +81,22 @@ func badLabel(text string) string {
 	const most = 128
 	switch {
 	case text == "" || strings.TrimSpace(text) != text:
-		return fmt.Sprintf("is %s, empty or with white space around it", shown(text))
+		return fmt.Sprintf("is %s, empty or with white space around it", yamlform.Quote(text))
 	case len(text) > most:
 		return fmt.Sprintf("is longer than %d bytes", most)
 	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }):
-		return fmt.Sprintf("is %s, with a character that cannot be printed", shown(text))
+		return fmt.Sprintf("is %s, with a character that cannot be printed", yamlform.Quote(text))
 	}
 	return ""
 }
 
 // checkRoute holds the rules of one route.
-func checkRoute(d *decoder, at place, f *routeFile) {
-	f.Path = at.path
+func checkRoute(d *yamlform.Decoder, at yamlform.Place, f *routeFile) {
+	f.Path = at.Path
 	f.Audit = Sampling{Denied: f.audit, Allowed: f.audit}
 	checkRouteName(d, at, f)
-	if d.stated(at.below("if_invalid")) && f.Access != AccessOptional {
-		d.wrong(at.below("if_invalid"), "is for access: optional, and this route is %s; leave it out", f.Access)
+	if d.Stated(at.Below("if_invalid")) && f.Access != AccessOptional {
+		d.FaultAt(at.Below("if_invalid"), "is for access: optional, and this route is %s; leave it out", f.Access)
 	}
 	f.AnonymousIfInvalid = f.Access == AccessOptional && f.ifInvalid == "anonymous"
 	if f.Access == AccessPublic || f.Access == AccessDeny {
@@ -104,102 +106,102 @@ func checkRoute(d *decoder, at place, f *routeFile) {
 		return
 	}
 	for _, name := range []string{"issuers", "groups", "scopes", "clients", "any_of", "when", "max_auth_age", "acr"} {
-		if d.stated(at.below(name)) {
-			d.wrong(at.below(name), "asks for something of a token, but this route is %s; write access: required, or leave it out", f.Access)
+		if d.Stated(at.Below(name)) {
+			d.FaultAt(at.Below(name), "asks for something of a token, but this route is %s; write access: required, or leave it out", f.Access)
 		}
 	}
 }
 
 // checkRouteName gives a route its name, which is its match where no other is
 // written. One of the two is how requests come to it.
-func checkRouteName(d *decoder, at place, f *routeFile) {
-	name, match := at.below("name"), at.below("match")
+func checkRouteName(d *yamlform.Decoder, at yamlform.Place, f *routeFile) {
+	name, match := at.Below("name"), at.Below("match")
 	switch {
-	case d.stated(name):
-	case !d.stated(match):
-		d.wrong(match, "is missing; write %s, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions", matchSays)
+	case d.Stated(name):
+	case !d.Stated(match):
+		d.FaultAt(match, "is missing; write %s, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions", matchForm)
 	case f.Match != "":
 		f.Name = f.Match
 		if wrong := badLabel(f.Name); wrong != "" {
-			d.wrong(match, "%s, so it cannot be the route's name too; write a name", wrong)
+			d.FaultAt(match, "%s, so it cannot be the route's name too; write a name", wrong)
 		}
 	}
 }
 
 // checkTokenless refuses what has no effect on a route that looks at no token.
-func checkTokenless(d *decoder, at place, f *routeFile) {
+func checkTokenless(d *yamlform.Decoder, at yamlform.Place, f *routeFile) {
 	for _, name := range []string{"tokens_from", "forward", "end_streams_at_expiry"} {
-		if d.stated(at.below(name)) {
-			d.wrong(at.below(name), "has no meaning here, since no token is looked at on a route that is %s; leave it out", f.Access)
+		if d.Stated(at.Below(name)) {
+			d.FaultAt(at.Below(name), "has no meaning here, since no token is looked at on a route that is %s; leave it out", f.Access)
 		}
 	}
-	if shadow := at.below("shadow"); d.stated(shadow) {
-		d.warn(shadow, "has no effect on a route that is %s: it covers the credential, the token and the requirement; leave it out", f.Access)
+	if shadow := at.Below("shadow"); d.Stated(shadow) {
+		d.Warn(shadow, "has no effect on a route that is %s: it covers the credential, the token and the requirement; leave it out", f.Access)
 	}
 }
 
 // checkRoutes holds the rules between routes, and between them and the issuers.
-func checkRoutes(d *decoder, c *Config) {
+func checkRoutes(d *yamlform.Decoder, c *Config) {
 	names := map[string]*Route{}
 	for i := range c.Routes {
 		r := &c.Routes[i]
 		inherit(d, c, r)
 		if first, taken := names[r.Name]; taken && r.Name != "" {
-			d.sameName(first, r)
+			sameName(d, first, r)
 		} else {
 			names[r.Name] = r
 		}
 		checkRouteIssuers(d, c, r)
 	}
-	if len(c.Issuers) > 0 || c.Issuers == nil && d.stated("issuers") { // nil: its mistakes were reported
+	if len(c.Issuers) > 0 || c.Issuers == nil && d.Stated("issuers") { // nil: its mistakes were reported
 		return
 	}
 	open := func(r Route) bool { return r.Access != AccessPublic }
 	if c.Default != AccessDeny || slices.ContainsFunc(c.Routes, open) {
-		d.wrong("issuers", "is missing, so no token could ever be valid; write an issuer, or make every route public and write default: deny")
+		d.FaultAt("issuers", "is missing, so no token could ever be valid; write an issuer, or make every route public and write default: deny")
 	}
 }
 
 // sameName reports a route that has the name of an earlier one. If its match gives
 // it that name, another name would not make it decide anything where the earlier
 // route takes all that it would.
-func (d *decoder) sameName(first, r *Route) {
-	named := func(r *Route) bool { return d.stated(r.Path + ".name") }
+func sameName(d *yamlform.Decoder, first, r *Route) {
+	named := func(r *Route) bool { return d.Stated(r.Path + ".name") }
 	path := r.Path + ".match"
 	if named(r) {
 		path = r.Path + ".name"
 	}
-	covered := len(first.Hosts) == 0 && !d.stated(first.Path+".hosts") // those with a mistake are not known
+	covered := len(first.Hosts) == 0 && !d.Stated(first.Path+".hosts") // those with a mistake are not known
 	if !covered && len(r.Hosts) > 0 {
 		covered = !slices.ContainsFunc(r.Hosts, func(host string) bool {
 			return !slices.ContainsFunc(first.Hosts, func(taken string) bool { return MatchHost(taken, host) })
 		})
 	}
 	if covered && !named(first) && !named(r) {
-		d.wrong(path, "is %s, and so is that of %s, which stands before it and takes every such request, so that this route never decides; take one of them out", shown(r.Match), first.Path)
+		d.FaultAt(path, "is %s, and so is that of %s, which stands before it and takes every such request, so that this route never decides; take one of them out", yamlform.Quote(r.Match), first.Path)
 		return
 	}
-	d.wrong(path, "gives the route the name %s, which %s has already; write a name of its own", shown(r.Name), first.Path)
+	d.FaultAt(path, "gives the route the name %s, which %s has already; write a name of its own", yamlform.Quote(r.Name), first.Path)
 }
 
 // inherit fills what a route does not state from the rest of the file.
-func inherit(d *decoder, c *Config, r *Route) {
+func inherit(d *yamlform.Decoder, c *Config, r *Route) {
 	if r.TokensFrom == nil {
 		r.TokensFrom = c.Tokens.From
 	}
-	if !d.stated(r.Path + ".forward") {
+	if !d.Stated(r.Path + ".forward") {
 		r.Forward = c.Tokens.Forward
 	}
-	if !d.stated(r.Path + ".audit") {
+	if !d.Stated(r.Path + ".audit") {
 		r.Audit = c.Audit.Sampling
 	}
-	if !d.stated(r.Path + ".shadow") {
+	if !d.Stated(r.Path + ".shadow") {
 		r.Shadow = c.Shadow
 	}
 }
 
 // matchless tells whether a route has lost its match, or its name too, to a
 // mistake. One that was written without a match is reached by its name.
-func matchless(d *decoder, r Route) bool {
-	return r.Match == "" && (r.Name == "" || d.stated(r.Path+".match"))
+func matchless(d *yamlform.Decoder, r Route) bool {
+	return r.Match == "" && (r.Name == "" || d.Stated(r.Path+".match"))
 }

@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // The addresses that mistakes suggest.
@@ -16,48 +19,48 @@ const (
 	exampleAdmin  = "127.0.0.1:9002"
 )
 
-func serverObject() object[Server] {
-	return object[Server]{
-		says:  "a mapping such as {listen: 127.0.0.1:9001}",
-		slips: map[string]string{"port": "listen", "address": "listen"},
-		keys: []key[Server]{
-			field("listen", "where Envoy asks", listenForm("host:port or unix:PATH, such as "+exampleListen, ParseListen),
-				func(s *Server) *string { return &s.Listen }).or("127.0.0.1:9001"),
-			field("tls", "certificates of the gate and of its clients; without it there is no TLS", group(tlsObject()), func(s *Server) *TLS { return &s.TLS }),
-			field("socket_mode", "permissions of a Unix socket", modeForm(),
-				func(s *Server) *fs.FileMode { return &s.SocketMode }).or(`"0660"`),
-			field("drain_delay", "NOT_SERVING this long before connections close", duration("3s", 0, 10*time.Minute),
-				func(s *Server) *time.Duration { return &s.DrainDelay }).or("3s"),
-			field("max_connections", "maximum number of connections; a new one replaces the oldest without a stream, or is closed", number("connections", 1, 100_000),
-				func(s *Server) *int { return &s.MaxConnections }).or("1000"),
+func serverObject() yamlform.Object[Server] {
+	return yamlform.Object[Server]{
+		Form:     "a mapping such as {listen: 127.0.0.1:9001}",
+		Synonyms: map[string]string{"port": "listen", "address": "listen"},
+		Fields: []yamlform.FieldOf[Server]{
+			yamlform.Field("listen", "where Envoy asks", listenCodec("host:port or unix:PATH, such as "+exampleListen, ParseListen),
+				func(s *Server) *string { return &s.Listen }).Or("127.0.0.1:9001"),
+			yamlform.Field("tls", "certificates of the gate and of its clients; without it there is no TLS", yamlform.Mapping(tlsObject()), func(s *Server) *TLS { return &s.TLS }),
+			yamlform.Field("socket_mode", "permissions of a Unix socket", modeCodec(),
+				func(s *Server) *fs.FileMode { return &s.SocketMode }).Or(`"0660"`),
+			yamlform.Field("drain_delay", "NOT_SERVING this long before connections close", yamlform.Duration("3s", 0, 10*time.Minute),
+				func(s *Server) *time.Duration { return &s.DrainDelay }).Or("3s"),
+			yamlform.Field("max_connections", "maximum number of connections; a new one replaces the oldest without a stream, or is closed", yamlform.Integer("connections", 1, 100_000),
+				func(s *Server) *int { return &s.MaxConnections }).Or("1000"),
 		},
 	}
 }
 
-func adminObject() object[Admin] {
-	return object[Admin]{
-		says: "a mapping such as {listen: 127.0.0.1:9002}",
-		keys: []key[Admin]{
-			field("listen", "where operators and probes ask", listenForm("host:port, such as "+exampleAdmin, parseAdmin),
-				func(a *Admin) *string { return &a.Listen }).or("127.0.0.1:9002"),
-			field("hosts", "host names by which clients reach the admin port; IP addresses and localhost need not be listed",
-				setOf(`a list such as [jwtgate, "*.jwtgate.svc"]`, hostForm("name each host, since any web page can choose a name of its own")),
+func adminObject() yamlform.Object[Admin] {
+	return yamlform.Object[Admin]{
+		Form: "a mapping such as {listen: 127.0.0.1:9002}",
+		Fields: []yamlform.FieldOf[Admin]{
+			yamlform.Field("listen", "where operators and probes ask", listenCodec("host:port, such as "+exampleAdmin, parseAdmin),
+				func(a *Admin) *string { return &a.Listen }).Or("127.0.0.1:9002"),
+			yamlform.Field("hosts", "host names by which clients reach the admin port; IP addresses and localhost need not be listed",
+				yamlform.Set(`a list such as [jwtgate, "*.jwtgate.svc"]`, hostCodec("name each host, since any web page can choose a name of its own")),
 				func(a *Admin) *[]string { return &a.Hosts }),
 		},
 	}
 }
 
-// modeForm is the permission bits of a file, in octal.
-func modeForm() form[fs.FileMode] {
-	const says = `three octal digits behind a zero in quotes, such as "0660"`
-	text := textOf(says, func(text string) string {
+// modeCodec is the permission bits of a file, in octal.
+func modeCodec() yamlform.Codec[fs.FileMode] {
+	const form = `three octal digits behind a zero in quotes, such as "0660"`
+	text := yamlform.String(form, func(text string) string {
 		if _, err := strconv.ParseUint(text, 8, 9); err != nil || len(text) != 4 || text[0] != '0' {
-			return fmt.Sprintf("is %s; write %s", shown(text), says)
+			return fmt.Sprintf("is %s; write %s", yamlform.Quote(text), form)
 		}
 		return ""
 	})
-	return form[fs.FileMode]{says: says, read: func(d *decoder, p place) (fs.FileMode, bool) {
-		octal, ok := text.read(d, p)
+	return yamlform.Codec[fs.FileMode]{Form: form, Read: func(d *yamlform.Decoder, p yamlform.Place) (fs.FileMode, bool) {
+		octal, ok := text.Read(d, p)
 		if !ok {
 			return 0, false
 		}
@@ -66,8 +69,8 @@ func modeForm() form[fs.FileMode] {
 	}}
 }
 
-func listenForm(says string, parse func(string) (string, string, error)) form[string] {
-	return textOf(says, func(text string) string {
+func listenCodec(form string, parse func(string) (string, string, error)) yamlform.Codec[string] {
+	return yamlform.String(form, func(text string) string {
 		if _, _, err := parse(text); err != nil {
 			return err.Error()
 		}
@@ -85,8 +88,8 @@ func ParseListen(text string) (network, address string, err error) {
 		return parseHostPort(text, exampleListen)
 	}
 	const most = 107 // sockaddr_un.sun_path, less its final NUL (unix(7))
-	if path == "" || len(path) > most || strings.ContainsFunc(path, isControl) {
-		return "", "", fmt.Errorf("is %s; write unix:PATH with a path of 1 to %d bytes", shown(text), most)
+	if path == "" || len(path) > most || strings.ContainsFunc(path, unicode.IsControl) {
+		return "", "", fmt.Errorf("is %s; write unix:PATH with a path of 1 to %d bytes", yamlform.Quote(text), most)
 	}
 	return "unix", path, nil
 }
@@ -96,17 +99,17 @@ func parseAdmin(text string) (network, address string, err error) {
 }
 
 func parseHostPort(text, example string) (network, address string, err error) {
-	mend := "write host:port, such as " + example
+	hint := "write host:port, such as " + example
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return "", "", fmt.Errorf("is %s, which is no host and port; %s", shown(text), mend)
+		return "", "", fmt.Errorf("is %s, which is no host and port; %s", yamlform.Quote(text), hint)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
-		return "", "", fmt.Errorf("is %s, whose port is no number from 0 to 65535; %s", shown(text), mend)
+		return "", "", fmt.Errorf("is %s, whose port is no number from 0 to 65535; %s", yamlform.Quote(text), hint)
 	}
 	if host != "" && !hostName(host) {
 		if _, err := netip.ParseAddr(host); err != nil {
-			return "", "", fmt.Errorf("is %s, whose host is neither a name nor an IP address; %s", shown(text), mend)
+			return "", "", fmt.Errorf("is %s, whose host is neither a name nor an IP address; %s", yamlform.Quote(text), hint)
 		}
 	}
 	return "tcp", text, nil
@@ -132,10 +135,8 @@ func hostName(name string) bool {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
 		}
-		for _, c := range []byte(label) {
-			if !letterOrDigit(c) && c != '-' && c != '_' {
-				return false
-			}
+		if !yamlform.ASCIIWord(label, "-_") {
+			return false
 		}
 	}
 	return true

@@ -7,14 +7,16 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // webURL is an absolute http or https URL. Whether plain http may be used is
 // decided where dangerously_allow_http is known, by [plainHTTP].
-func webURL(says string, query bool) form[string] {
-	return textOf(says, func(text string) string {
+func webURL(form string, query bool) yamlform.Codec[string] {
+	return yamlform.String(form, func(text string) string {
 		if wrong := badURL(text, query); wrong != "" {
-			return wrong + "; write " + says
+			return wrong + "; write " + form
 		}
 		return ""
 	})
@@ -34,9 +36,9 @@ func badURL(text string, query bool) string {
 	case u.Hostname() == "" || !validPort(u.Port()) || strings.HasSuffix(u.Host, ":"):
 		return "names no proper host"
 	case strings.Contains(text, "#"):
-		return fmt.Sprintf("is %s, with a fragment (#)", shown(text))
+		return fmt.Sprintf("is %s, with a fragment (#)", yamlform.Quote(text))
 	case !query && strings.Contains(text, "?"):
-		return fmt.Sprintf("is %s, with a query (?)", shown(text))
+		return fmt.Sprintf("is %s, with a query (?)", yamlform.Quote(text))
 	}
 	return ""
 }
@@ -68,49 +70,49 @@ func loopbackHost(host string) bool {
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
-// proxyForm says how the key server is reached. A proxy's URL may hold a
+// proxyCodec says how the key server is reached. A proxy's URL may hold a
 // password, so no mistake shows it.
-func proxyForm() form[string] {
-	const says = "none, environment, or a URL such as http://proxy.example:3128"
-	return textOf(says, func(text string) string {
+func proxyCodec() yamlform.Codec[string] {
+	const form = "none, environment, or a URL such as http://proxy.example:3128"
+	return yamlform.String(form, func(text string) string {
 		if text == "none" || text == "environment" {
 			return ""
 		}
 		u, err := url.Parse(text)
 		if err != nil || u.Hostname() == "" || !validPort(u.Port()) || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
-			return "is no proxy; write " + says
+			return "is no proxy; write " + form
 		}
 		switch u.Scheme {
 		case "http", "https", "socks5", "socks5h":
 			return ""
 		}
-		return "has a scheme other than http, https and socks5; write " + says
+		return "has a scheme other than http, https and socks5; write " + form
 	})
 }
 
-// hostForm is a host: a name, an IP address, or *. before a name for all below
+// hostCodec is a host: a name, an IP address, or *. before a name for all below
 // it. Hosts are compared without port and final dot. anyHost says what to write
 // instead of a * alone.
-func hostForm(anyHost string) form[string] {
-	const says = "a host such as api.example or \"*.example\""
-	return lowered(textOf(says, func(text string) string {
+func hostCodec(anyHost string) yamlform.Codec[string] {
+	const form = "a host such as api.example or \"*.example\""
+	return yamlform.Lower(yamlform.String(form, func(text string) string {
 		name := strings.TrimPrefix(text, "*.")
 		bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
 		switch _, err := netip.ParseAddr(bare); {
 		case err == nil && (bare != text) == strings.Contains(bare, ":"):
 			return spelled(text, bare)
 		case err == nil:
-			return fmt.Sprintf("is %s; write an IPv6 address in [ ], and an IPv4 address without", shown(text))
+			return fmt.Sprintf("is %s; write an IPv6 address in [ ], and an IPv4 address without", yamlform.Quote(text))
 		case text == "*":
 			return "is \"*\"; " + anyHost
 		case strings.HasSuffix(text, "."):
-			return fmt.Sprintf("is %s; write it without the final dot", shown(text))
+			return fmt.Sprintf("is %s; write it without the final dot", yamlform.Quote(text))
 		}
 		if host, port, err := net.SplitHostPort(text); err == nil && validPort(port) {
-			return fmt.Sprintf("is %s with a port; write %s", shown(text), shown(host))
+			return fmt.Sprintf("is %s with a port; write %s", yamlform.Quote(text), yamlform.Quote(host))
 		}
 		if !hostName(name) {
-			return fmt.Sprintf("is %s, which is no host (ASCII names, in xn-- form where they are not); write %s", shown(text), says)
+			return fmt.Sprintf("is %s, which is no host (ASCII names, in xn-- form where they are not); write %s", yamlform.Quote(text), form)
 		}
 		return ""
 	}))
@@ -121,40 +123,40 @@ func hostForm(anyHost string) form[string] {
 func spelled(text, bare string) string {
 	address, err := netip.ParseAddr(bare)
 	if err != nil || address.Zone() != "" {
-		return fmt.Sprintf("is %s; write an IP address without a zone", shown(text))
+		return fmt.Sprintf("is %s; write an IP address without a zone", yamlform.Quote(text))
 	}
 	want := address.String()
 	if bare != text {
 		want = "[" + want + "]"
 	}
 	if strings.ToLower(text) != want {
-		return fmt.Sprintf("is %s; write %s", shown(text), want)
+		return fmt.Sprintf("is %s; write %s", yamlform.Quote(text), want)
 	}
 	return ""
 }
 
-// originForm is a web origin as browsers send it (RFC 6454 section 6.2): scheme
+// originCodec is a web origin as browsers send it (RFC 6454 section 6.2): scheme
 // and host in lower case, and a port that is not the scheme's own.
-func originForm() form[string] {
-	const says = "an origin such as https://app.example or http://localhost:3000"
-	return textOf(says, func(text string) string {
+func originCodec() yamlform.Codec[string] {
+	const form = "an origin such as https://app.example or http://localhost:3000"
+	return yamlform.String(form, func(text string) string {
 		if text == "*" {
 			return `is "*", which would be every site; write each origin out, such as https://app.example`
 		}
 		if wrong := badURL(text, false); wrong != "" {
-			return wrong + "; write " + says
+			return wrong + "; write " + form
 		}
 		u, err := url.Parse(text)
 		if err != nil || u.Path != "" {
-			return fmt.Sprintf("is %s, with a path; write %s", shown(text), says)
+			return fmt.Sprintf("is %s, with a path; write %s", yamlform.Quote(text), form)
 		}
 		if _, err := netip.ParseAddr(u.Hostname()); err != nil && !hostName(u.Hostname()) {
-			return fmt.Sprintf("is %s, whose host is neither a name nor an IP address; write each origin out, such as https://app.example", shown(text))
+			return fmt.Sprintf("is %s, whose host is neither a name nor an IP address; write each origin out, such as https://app.example", yamlform.Quote(text))
 		}
 		port := u.Port()
 		own := port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http"
 		if own || text != strings.ToLower(text) || strings.HasPrefix(port, "0") {
-			return fmt.Sprintf("is %s, which no browser sends; write it in lower case and without the scheme's own port", shown(text))
+			return fmt.Sprintf("is %s, which no browser sends; write it in lower case and without the scheme's own port", yamlform.Quote(text))
 		}
 		return ""
 	})

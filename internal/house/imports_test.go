@@ -51,10 +51,13 @@ func table() map[string]row {
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},
 		},
 		"internal/strictjson": {never: []string{network, webNetwork, "time"}},
+		"internal/config":     {own: []string{"internal/filewatch", "internal/yamlform"}, never: []string{webNetwork}},
+		"internal/filewatch":  {modules: []string{"github.com/fsnotify/fsnotify"}, never: []string{network, webNetwork}},
+		"internal/yamlform":   {modules: []string{yaml}, never: []string{network, webNetwork, "os"}},
 
-		"internal/config": {modules: []string{yaml, "github.com/fsnotify/fsnotify"}, never: []string{webNetwork}},
-
-		"internal/policytest": {own: []string{"internal/config", "internal/gate", "internal/terminal"}, modules: []string{yaml}, never: []string{webNetwork}},
+		"internal/policytest": {
+			own: []string{"internal/config", "internal/gate", "internal/terminal", "internal/yamlform"}, modules: []string{yaml}, never: []string{webNetwork},
+		},
 
 		"internal/envoylint": {
 			own: []string{"envoy", "internal/config", "internal/envoyproto", "internal/terminal"}, modules: []string{yaml, "google.golang.org/protobuf"},

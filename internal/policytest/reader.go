@@ -9,6 +9,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // reader reads one case file. It collects mistakes instead of stopping at the
@@ -82,7 +83,7 @@ func (r *reader) object(p place, says string, fields ...field) (stated []string,
 			continue
 		}
 		mend := "the keys here are " + strings.Join(known, ", ")
-		if near := config.Closest(name, known); near != "" {
+		if near := yamlform.Closest(name, known); near != "" {
 			mend = "did you mean " + near + "?"
 		}
 		r.report(r.at(e.key), "the key %s is unknown in %s; %s", shown(name), p.where(), mend)
@@ -167,7 +168,7 @@ func (r *reader) oneOf(p place, what string, known []string) (string, bool) {
 		return text, ok
 	}
 	mend := "write one of " + strings.Join(known, ", ")
-	if near := config.Closest(text, known); near != "" {
+	if near := yamlform.Closest(text, known); near != "" {
 		mend = "did you mean " + near + "?"
 	}
 	r.fault(p, "is %s, which is not %s; %s", shown(text), what, mend)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // defaultHost is the host of a request that names none.
@@ -103,7 +104,7 @@ func (r *reader) headerWants(p place) []headerWant {
 		want := headerWant{name: strings.ToLower(e.key.Value)}
 		if !slices.Contains(known, want.name) {
 			mend := "it sets " + strings.Join(known, ", ")
-			if near := config.Closest(want.name, known); near != "" {
+			if near := yamlform.Closest(want.name, known); near != "" {
 				mend = "did you mean " + near + "?"
 			}
 			r.report(r.at(e.key), "%s: the gate never sets %s; %s", p.path, shown(e.key.Value), mend)

@@ -6,7 +6,7 @@ import (
 
 	yaml "go.yaml.in/yaml/v4"
 
-	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // noToken says that a request carries no token.
@@ -49,7 +49,7 @@ func (r *reader) caseToken(p place) *token {
 	}
 	slices.Sort(names)
 	mend := "write it under tokens, or none"
-	if near := config.Closest(name, names); near != "" {
+	if near := yamlform.Closest(name, names); near != "" {
 		mend = "did you mean " + near + "?"
 	}
 	r.fault(p, "is %s, and there is no token of that name; %s", shown(name), mend)

@@ -1,4 +1,4 @@
-package config
+package yamlform
 
 import (
 	"errors"
@@ -10,69 +10,70 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 )
 
-// scalarKind is what a scalar's text means by YAML 1.2's core schema
-// (section 10.3.2). A quoted scalar is always a string.
-type scalarKind int
+// Kind is what a scalar's text means by YAML 1.2's core schema (section 10.3.2).
+// A quoted scalar is always a string.
+type Kind int
 
+// The kinds of scalars.
 const (
-	stringScalar scalarKind = iota
-	nullScalar
-	boolScalar
-	numberScalar
+	KindString Kind = iota
+	KindNull
+	KindBool
+	KindNumber
 )
 
-// scalar expands the scalar at p and types it; it is not null. False means that
+// Scalar expands the scalar at p and types it; it is not null. False means that
 // a mistake was reported.
-func (d *decoder) scalar(p place, says string) (string, scalarKind, bool) {
-	if p.node.Kind != yaml.ScalarNode {
-		d.unfit(p, says)
+func (d *Decoder) Scalar(p Place, form string) (string, Kind, bool) {
+	if !p.IsScalar() {
+		d.Unfit(p, form)
 		return "", 0, false
 	}
-	text, err := expand(p.node.Value, d.getenv)
+	text, err := d.expand(p.node.Value)
 	if err != nil {
-		d.fault(p, "%v", err)
+		d.Fault(p, "%v", err)
 		return "", 0, false
 	}
 	kind := kindOf(text, p.node.Style)
-	if kind == nullScalar {
-		d.nothing(p, says)
+	if kind == KindNull {
+		d.null(p, form)
 	}
-	return text, kind, kind != nullScalar
+	return text, kind, kind != KindNull
 }
 
-// isNull tells whether p is a null, without reporting anything.
-func (d *decoder) isNull(p place) bool {
-	if p.node.Kind != yaml.ScalarNode {
+// IsNull reports whether the value at p is null. It reports no mistake.
+func (d *Decoder) IsNull(p Place) bool {
+	if !p.IsScalar() {
 		return false
 	}
-	text, err := expand(p.node.Value, d.getenv)
-	return err == nil && kindOf(text, p.node.Style) == nullScalar
+	text, err := d.expand(p.node.Value)
+	return err == nil && kindOf(text, p.node.Style) == KindNull
 }
 
-// text reads the string at p. Quotes is what else to say where an unquoted
-// number or boolean stands there.
-func (d *decoder) text(p place, says, quotes string) (string, bool) {
-	text, kind, ok := d.scalar(p, says)
-	if ok && kind != stringScalar {
-		d.fault(p, "is %s, which is no string; write %s%s", text, says, quotes)
+// Text reads the string at p. Quotes is what to add to form for an unquoted
+// number or boolean.
+func (d *Decoder) Text(p Place, form, quotes string) (string, bool) {
+	text, kind, ok := d.Scalar(p, form)
+	if ok && kind != KindString {
+		d.Fault(p, "is %s, which is no string; write %s%s", text, form, quotes)
 	}
-	return text, ok && kind == stringScalar
+	return text, ok && kind == KindString
 }
 
 // kindOf types the text of a scalar.
-func kindOf(text string, style yaml.Style) scalarKind {
+func kindOf(text string, style yaml.Style) Kind {
 	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle | yaml.TaggedStyle
 	switch {
 	case style&quoted != 0:
-		return stringScalar
+		return KindString
 	case slices.Contains([]string{"", "~", "null", "Null", "NULL"}, text):
-		return nullScalar
+		return KindNull
 	case slices.Contains([]string{"true", "True", "TRUE", "false", "False", "FALSE"}, text):
-		return boolScalar
+		return KindBool
 	case isNumber(text):
-		return numberScalar
+		return KindNumber
 	default:
-		return stringScalar
+		return KindString
 	}
 }
 
@@ -100,6 +101,14 @@ func isNumber(text string) bool {
 	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
+// expand is expand with the variables of d, if it has any.
+func (d *Decoder) expand(text string) (string, error) {
+	if d.file.Getenv == nil {
+		return text, nil
+	}
+	return expand(text, d.file.Getenv)
+}
+
 // expand replaces ${VAR} and ${VAR:-default} in a scalar's text, and $${ by a
 // literal ${. The default stands for a variable that is unset or empty, as in a
 // shell; nothing inside a default is expanded.
@@ -120,7 +129,7 @@ func expand(text string, getenv func(string) (string, bool)) (string, error) {
 		out.WriteString(text[:i])
 		inner, rest, closed := strings.Cut(text[i+2:], "}")
 		if !closed {
-			return "", fmt.Errorf("has %s without its }; write ${VAR}, or $${ for a literal ${", shown(text[i:]))
+			return "", fmt.Errorf("has %s without its }; write ${VAR}, or $${ for a literal ${", Quote(text[i:]))
 		}
 		value, err := variable(inner, getenv)
 		if err != nil {
@@ -135,7 +144,7 @@ func expand(text string, getenv func(string) (string, bool)) (string, error) {
 func variable(inner string, getenv func(string) (string, bool)) (string, error) {
 	name, fallback, hasFallback := strings.Cut(inner, ":-")
 	if !variableName(name) {
-		return "", fmt.Errorf("has %s, which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${", shown("${"+inner+"}"))
+		return "", fmt.Errorf("has %s, which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${", Quote("${"+inner+"}"))
 	}
 	if strings.Contains(fallback, "${") {
 		return "", fmt.Errorf("has a variable inside the default of %s; write the default itself", name)
@@ -152,10 +161,5 @@ func variable(inner string, getenv func(string) (string, bool)) (string, error) 
 }
 
 func variableName(name string) bool {
-	for i, c := range []byte(name) {
-		if !letterOrDigit(c) && c != '_' || i == 0 && c >= '0' && c <= '9' {
-			return false
-		}
-	}
-	return name != ""
+	return name != "" && ASCIIWord(name, "_") && (name[0] < '0' || name[0] > '9')
 }

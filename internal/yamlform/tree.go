@@ -1,4 +1,4 @@
-package config
+package yamlform
 
 import (
 	"bytes"
@@ -16,17 +16,17 @@ import (
 // maxDepth is far more than any configuration nests.
 const maxDepth = 32
 
-// tree reads data as one YAML document that is a mapping. False means that
+// Tree reads data as one YAML document that is a mapping. False means that
 // there is nothing to decode, and that the mistakes say why.
-func (d *decoder) tree(data []byte) (place, bool) {
-	none := place{}
-	if len(data) > maxBytes {
-		d.report(d.at(1, 1), "the file is larger than %d bytes; is it the config?", maxBytes)
+func (d *Decoder) Tree(data []byte) (Place, bool) {
+	none := Place{}
+	if len(data) > d.file.MaxBytes {
+		d.Report(d.at(1, 1), "the file is larger than %d bytes; is it %s?", d.file.MaxBytes, d.file.Noun)
 		return none, false
 	}
 	end, wrong := foreign(data)
 	if wrong != "" {
-		d.report(d.at(end.Line, end.Column), "%s", wrong)
+		d.Report(d.at(end.Line, end.Column), "%s", wrong)
 		return none, false
 	}
 	d.end = d.at(end.Line, end.Column)
@@ -35,12 +35,12 @@ func (d *decoder) tree(data []byte) (place, bool) {
 		yaml.WithUniqueKeys(false), // ours names both places
 		yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
 	if err != nil {
-		d.report(d.at(1, 1), "%v", err)
+		d.Report(d.at(1, 1), "%v", err)
 		return none, false
 	}
 	var doc yaml.Node
 	if err := loader.Load(&doc); errors.Is(err, io.EOF) {
-		d.report(d.at(1, 1), "the file is empty; write %s", d.keys)
+		d.Report(d.at(1, 1), "the file is empty; write %s", d.file.Keys)
 		return none, false
 	} else if err != nil {
 		d.syntax(err)
@@ -48,17 +48,17 @@ func (d *decoder) tree(data []byte) (place, bool) {
 	}
 	var more yaml.Node
 	if err := loader.Load(&more); err == nil {
-		d.report(d.at(more.Line, more.Column), "a second YAML document begins here; write one document in a file")
+		d.Report(d.at(more.Line, more.Column), "a second YAML document begins here; write one document in a file")
 	} else if !errors.Is(err, io.EOF) {
 		d.syntax(err)
 	}
-	root := place{path: d.root, node: doc.Content[0]}
-	if root.node.Kind != yaml.MappingNode {
-		d.report(d.pos(root), "the file is %s; write a mapping with keys such as %s", kindName(root.node), d.keys)
+	root := Place{Path: d.root, node: doc.Content[0]}
+	if !root.IsMapping() {
+		d.Report(d.Pos(root), "the file is %s; write a mapping with keys such as %s", kindName(root.node), d.file.Keys)
 		return none, false
 	}
 	d.survey(root.node)
-	d.positions[d.root] = d.pos(root)
+	d.places.positions[d.root] = d.Pos(root)
 	return root, true
 }
 
@@ -92,10 +92,10 @@ func foreign(data []byte) (Pos, string) {
 }
 
 // syntax reports an error of the YAML reader at its place.
-func (d *decoder) syntax(err error) {
+func (d *Decoder) syntax(err error) {
 	var le *yaml.LoadError
 	if !errors.As(err, &le) || le.Mark.Line == 0 {
-		d.report(d.at(1, 1), "not valid YAML: %v", err)
+		d.Report(d.at(1, 1), "not valid YAML: %v", err)
 		return
 	}
 	at := d.at(le.Mark.Line, max(le.Mark.Column, 1))
@@ -131,7 +131,7 @@ func (d *decoder) syntax(err error) {
 	case strings.Contains(le.Message, "<document start>"):
 		text = "not valid YAML: there is text behind the end of the document; remove it"
 	}
-	d.report(at, "%s", text)
+	d.Report(at, "%s", text)
 }
 
 // quoteEnds tells whether a text that something unexpected follows ends with a
@@ -151,7 +151,7 @@ func linesOf(data []byte) []string {
 }
 
 // around returns the text of the line before and from a place on.
-func (d *decoder) around(at Pos) (before, after string) {
+func (d *Decoder) around(at Pos) (before, after string) {
 	line := []rune(d.lines[at.Line-1]) // at is in the file
 	cut := min(at.Column-1, len(line))
 	return string(line[:cut]), string(line[cut:])
@@ -159,18 +159,26 @@ func (d *decoder) around(at Pos) (before, after string) {
 
 // survey reports, anywhere below n, the features of YAML that make a value mean
 // something else than it seems to.
-func (d *decoder) survey(n *yaml.Node) {
+func (d *Decoder) survey(n *yaml.Node) {
 	at := d.at(n.Line, n.Column)
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.report(at, "the alias %s is not taken; write the value out", shown("*"+n.Value))
+		d.Report(at, "the alias %s is not taken; write the value out%s", Quote("*"+n.Value), d.sharing())
 		return
 	case n.Anchor != "":
-		d.report(at, "the anchor %s is not taken; write the value out where it is used", shown("&"+n.Anchor))
+		d.Report(at, "the anchor %s is not taken; write the value out where it is used%s", Quote("&"+n.Anchor), d.sharing())
 	case n.Style&yaml.TaggedStyle != 0:
-		d.report(at, "the tag %s is not taken; put a string in quotes instead", shown(n.Tag))
+		d.Report(at, "the tag %s is not taken; put a string in quotes instead", Quote(n.Tag))
 	}
 	for _, below := range n.Content {
 		d.survey(below)
 	}
+}
+
+// sharing is a further hint for an alias or an anchor.
+func (d *Decoder) sharing() string {
+	if d.file.Sharing == "" {
+		return ""
+	}
+	return ", or " + d.file.Sharing
 }

@@ -1,4 +1,4 @@
-package config
+package filewatch
 
 import (
 	"crypto/sha256"
@@ -48,7 +48,7 @@ func (w *Watcher) look(before look) look {
 // files are those that an entry stands for. One that is no pattern, or a file's
 // own name, stands for itself whether it is there or not.
 func files(entry string) []string {
-	if !strings.ContainsAny(entry, globMeta) {
+	if !strings.ContainsAny(entry, Meta) {
 		return []string{entry}
 	}
 	if _, err := os.Lstat(entry); err == nil {
@@ -66,8 +66,8 @@ func files(entry string) []string {
 func read(name string) state {
 	// The file's time comes before its content: what is written in between is
 	// seen the next time.
-	file, info, err := openRegular(name)
-	if errors.Is(err, errIrregular) {
+	file, info, err := Open(name)
+	if errors.Is(err, ErrIrregular) {
 		return state{content: info.Mode().String(), info: info}
 	}
 	if err != nil {
@@ -134,7 +134,7 @@ func directories(entries []string) []string {
 	var dirs []string
 	for _, entry := range entries {
 		dir := filepath.Dir(entry)
-		for ; strings.ContainsAny(dir, globMeta) && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		for ; strings.ContainsAny(dir, Meta) && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 			dirs = append(dirs, files(dir)...)
 		}
 		dirs = append(dirs, dir)

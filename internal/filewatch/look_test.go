@@ -1,10 +1,10 @@
-package config_test
+package filewatch_test
 
 import (
 	"path/filepath"
 	"testing"
 
-	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/filewatch"
 )
 
 // TestReplacedIsNotWritten: a file that was read just while it was written to, whose
@@ -12,12 +12,12 @@ import (
 func TestReplacedIsNotWritten(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "gate.yaml")
 	write(t, name, "whole")
-	before := config.LookAt(name)
+	before := filewatch.LookAt(name)
 	if before.Torn(name, "half of it").Replaced(before) {
 		t.Error("half a file is taken for one that was put in place")
 	}
 	rename(t, name, "other")
-	if !config.LookAt(name).Replaced(before) {
+	if !filewatch.LookAt(name).Replaced(before) {
 		t.Error("a file that was put in place is taken for one that is written to")
 	}
 }

@@ -1,4 +1,4 @@
-package config
+package filewatch
 
 import (
 	"context"
@@ -42,8 +42,8 @@ func promptPace() pace {
 	}
 }
 
-// Watcher tells of changes of files. Make one with [NewWatcher] or
-// [NewPromptWatcher].
+// Watcher tells of changes of files. Make one with [New] or
+// [NewPrompt].
 type Watcher struct {
 	pace   pace
 	events *fsnotify.Watcher
@@ -62,7 +62,7 @@ type Watcher struct {
 	checked time.Time // when the content was read last, changed or not
 }
 
-// NewWatcher begins to watch files: what becomes of them from here on is told by
+// New begins to watch files: what becomes of them from here on is told by
 // [Watcher.Run], so that nothing is missed of files that are read behind this
 // call. One with *, ?, [ or \ in it is a pattern of [filepath.Match], for each
 // file that matches it whenever that is looked for, so that new files count. The
@@ -70,17 +70,17 @@ type Watcher struct {
 //
 // A file that is written to where it stands counts once it has been left alone
 // for a second: it is the pace of configurations.
-func NewWatcher(files ...string) (*Watcher, error) { return newWatcher(calmPace(), files) }
+func New(files ...string) (*Watcher, error) { return newPaced(calmPace(), files) }
 
-// NewPromptWatcher is NewWatcher for files that must take effect within a second
+// NewPrompt is New for files that must take effect within a second
 // of a change, and that may be read in the middle of one: a file that is written
 // to where it stands counts after 100 ms, or after 300 ms if it is never left
 // alone, and is looked at four times a second where no events come. A change
 // that keeps a file's size, time and inode, and sends no event, counts within
 // five seconds.
-func NewPromptWatcher(files ...string) (*Watcher, error) { return newWatcher(promptPace(), files) }
+func NewPrompt(files ...string) (*Watcher, error) { return newPaced(promptPace(), files) }
 
-func newWatcher(pace pace, files []string) (*Watcher, error) {
+func newPaced(pace pace, files []string) (*Watcher, error) {
 	events, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watching files: %w", err)

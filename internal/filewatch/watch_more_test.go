@@ -1,13 +1,12 @@
-package config_test
+package filewatch_test
 
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/filewatch"
 )
 
 // silent holds that no change is told of for a while.
@@ -70,15 +69,9 @@ func TestWatchPatterns(t *testing.T) {
 
 // TestWatchPipe: what cannot be read to its end is not begun.
 func TestWatchPipe(t *testing.T) {
-	dir := files(t, map[string]string{"gate.yaml": pool + "include: [pipe]\n"})
-	pipe := filepath.Join(dir, "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	calls := watched(t, pipe)
-	_, wrong, _ := load(t, dir)
-	same(t, wrong, []string{`2:11: include[0] names "pipe", which is no regular file`})
-	rename(t, pipe, "a file in its place")
+	name := pipe(t, filepath.Join(t.TempDir(), "pipe"))
+	calls := watched(t, name)
+	rename(t, name, "a file in its place")
 	called(t, calls)
 }
 
@@ -88,7 +81,7 @@ func TestWatchOthers(t *testing.T) {
 	t.Parallel()
 	dir := files(t, map[string]string{"gate.yaml": "a", "routes.d/a.yaml": "a", "other.d/a.yaml": "a"})
 	gate, routes, other := filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "routes.d", "*.yaml"), filepath.Join(dir, "other.d", "*.yaml")
-	w := watcher(t, config.NewPromptWatcher, gate)
+	w := watcher(t, filewatch.NewPrompt, gate)
 	calls := run(t, w)
 	// Nothing tells a file that changed before the call from one that did not.
 	w.Watch(gate, routes)
@@ -114,7 +107,7 @@ func TestWatchOthers(t *testing.T) {
 func TestWatchOthersKeepsChanges(t *testing.T) {
 	t.Parallel()
 	dir := files(t, map[string]string{"gate.yaml": "a", "routes.d/a.yaml": "a"})
-	w := watcher(t, config.NewWatcher, filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "routes.d", "*.yaml"))
+	w := watcher(t, filewatch.New, filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "routes.d", "*.yaml"))
 	if err := os.Remove(filepath.Join(dir, "routes.d", "a.yaml")); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +121,7 @@ func TestWatchInsideChanged(t *testing.T) {
 	t.Parallel()
 	dir := files(t, map[string]string{"gate.yaml": "a"})
 	gate := filepath.Join(dir, "gate.yaml")
-	w := watcher(t, config.NewPromptWatcher, gate)
+	w := watcher(t, filewatch.NewPrompt, gate)
 	calls, ended := make(chan struct{}, 100), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -170,9 +163,9 @@ func TestPromptWatch(t *testing.T) {
 				if err := os.Chtimes(file, early, early); err != nil {
 					t.Fatal(err)
 				}
-				w := watcher(t, config.NewPromptWatcher, file)
+				w := watcher(t, filewatch.NewPrompt, file)
 				if deaf {
-					config.Deafen(w)
+					filewatch.Deafen(w)
 				}
 				calls := run(t, w)
 				change(t, file)
@@ -196,8 +189,8 @@ func TestPromptWatchHiddenChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := watcher(t, config.NewPromptWatcher, file)
-	config.Deafen(w)
+	w := watcher(t, filewatch.NewPrompt, file)
+	filewatch.Deafen(w)
 	calls := run(t, w)
 	write(t, file, "CONTENT")
 	if err := os.Chtimes(file, info.ModTime(), info.ModTime()); err != nil {
@@ -214,9 +207,9 @@ func TestPromptWatchBusyFile(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "revoked.jsonl")
 			write(t, file, "content")
-			w := watcher(t, config.NewPromptWatcher, file)
+			w := watcher(t, filewatch.NewPrompt, file)
 			if deaf {
-				config.Deafen(w)
+				filewatch.Deafen(w)
 			}
 			calls := run(t, w)
 			busy := time.NewTicker(20 * time.Millisecond)

@@ -1,4 +1,4 @@
-package config_test
+package filewatch_test
 
 import (
 	"context"
@@ -8,16 +8,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/filewatch"
 )
 
 // watched watches files and returns what it is told.
 func watched(t *testing.T, files ...string) <-chan struct{} {
 	t.Helper()
-	return run(t, watcher(t, config.NewWatcher, files...))
+	return run(t, watcher(t, filewatch.New, files...))
 }
 
-func watcher(t *testing.T, begin func(...string) (*config.Watcher, error), files ...string) *config.Watcher {
+func watcher(t *testing.T, begin func(...string) (*filewatch.Watcher, error), files ...string) *filewatch.Watcher {
 	t.Helper()
 	w, err := begin(files...)
 	if err != nil {
@@ -27,7 +27,7 @@ func watcher(t *testing.T, begin func(...string) (*config.Watcher, error), files
 }
 
 // run lets a watcher run until the test ends, and returns what it is told.
-func run(t *testing.T, w *config.Watcher) <-chan struct{} {
+func run(t *testing.T, w *filewatch.Watcher) <-chan struct{} {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	calls, ended := make(chan struct{}, 100), make(chan struct{})
@@ -40,6 +40,20 @@ func run(t *testing.T, w *config.Watcher) <-chan struct{} {
 		<-ended
 	})
 	return calls
+}
+
+// files writes files by their names below a new directory and returns it.
+func files(t *testing.T, texts map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range texts {
+		name = filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, name, text)
+	}
+	return dir
 }
 
 func write(t *testing.T, file, text string) {
@@ -156,11 +170,11 @@ func TestWatchWaitsForTheWholeFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "jwtgate.yaml")
 	write(t, file, "the old file")
-	w, err := config.NewWatcher(file)
+	w, err := filewatch.New(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.LeaveAloneFor(w, 4*time.Second) // far more than this machine may stall
+	filewatch.LeaveAloneFor(w, 4*time.Second) // far more than this machine may stall
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := make(chan string, 10)
 	var watching sync.WaitGroup

@@ -1,0 +1,174 @@
+package yamlform_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/jwtgate/jwtgate/internal/yamlform"
+)
+
+// TestUnknownKeys: a key that the table does not have leads to the one that was
+// meant, or to where it belongs.
+func TestUnknownKeys(t *testing.T) {
+	const all = "the keys here are name, when, file, mode, on, count, room, wait, list, set, words, dish, dishes"
+	check(t, []row{
+		{"a typing mistake", "nmae: a\n", []string{`1:1: the key "nmae" is unknown in the file; did you mean name?`}},
+		{"another word for it", "dish: {title: a, label: a}\n", []string{`1:18: the key "label" is unknown in dish; did you mean title?`}},
+		{"a key of another mapping", "tags: a\n", []string{`1:1: the key "tags" is unknown in the file; it belongs at dish.tags or dishes[].tags`}},
+		{"nothing like it", "frobnicate: a\n", []string{`1:1: the key "frobnicate" is unknown in the file; ` + all}},
+		{"a colon without a space", "dish: {title:soup}\n", []string{`1:8: the key "title:soup" is unknown in dish; write a space after the colon`}},
+		{"a misplaced key", "dish: {title: a, price: 1}\n", []string{`1:18: dish.price has no place here; write it on the bill`}},
+		{"names that are not indented", "dish:\nsoup: {title: a}\nomelette: {title: b}\n", []string{
+			`2:1: indent "soup" by two spaces to put it under dish`, `3:1: indent "omelette" by two spaces to put it under dish`,
+		}},
+		{"nothing to indent", "dish:\nsoup: a\n", []string{
+			`1:1: dish has no value; write a dish such as {title: soup}, or leave the key out`, `2:1: the key "soup" is unknown in the file; ` + all,
+		}},
+	})
+}
+
+func TestClosest(t *testing.T) {
+	known := []string{"allow", "deny", "answer"}
+	for word, want := range map[string]string{"allw": "allow", "ALLOW": "allow", "dney": "deny", "x": "", "": "", strings.Repeat("a", 100): ""} {
+		if got := yamlform.Closest(word, known); got != want {
+			t.Errorf("%q is closest to %q, want %q", word, got, want)
+		}
+	}
+	if got := yamlform.DidYouMean("x", known, "write one"); got != "write one" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestAllAtOnce: mistakes do not hide one another, and what is not affected is
+// read.
+func TestAllAtOnce(t *testing.T) {
+	const yaml = "mode: hot\nname: a\ncount: 0\nname: b\nfrobnicate: 1\ndishes:\n  - {tags: [a]}\n  - {title: pie}\nwait: 0s\n"
+	mistaken(t, yaml, []string{
+		`1:7: mode is "hot"; write warm or cold`,
+		`3:8: count is "0"; write a whole number of guests from 1 to 99, without quotes`,
+		`4:1: the key "name" in the file stands at 2:1 already; keep one of them`,
+		`5:1: the key "frobnicate" is unknown in the file; the keys here are name, when, file, mode, on, count, room, wait, list, set, words, dish, dishes`,
+		`7:5: dishes[0].title is missing; write a title`,
+	})
+	m, d := decode(yaml)
+	if m.Name != "a" || m.Mode != "warm" || m.Count != 2 || len(m.Dishes) != 2 || m.Dishes[1].Title != "pie" {
+		t.Errorf("beside mistakes: %+v", m)
+	}
+	if got, want := d.Warnings().Error(), "dir/menu.yaml:9:7: wait is no time at all"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestOneTable: the decoder, the reference and the schema have the same keys and
+// defaults.
+func TestOneTable(t *testing.T) {
+	text, err := json.Marshal(menuTable().Shape())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shape struct {
+		Properties map[string]struct {
+			Description string
+			Default     any
+		}
+		AdditionalProperties bool
+	}
+	if err := json.Unmarshal(text, &shape); err != nil {
+		t.Fatal(err)
+	}
+	top := 0
+	for _, k := range keys() {
+		if strings.ContainsAny(k.Path, ".[") {
+			continue
+		}
+		top++
+		one, there := shape.Properties[k.Path]
+		if !there || one.Description != k.Doc+"; "+k.Form || (one.Default == nil) != (k.Default == "") {
+			t.Errorf("%s: the schema has %+v, and the reference %+v", k.Path, one, k)
+		}
+		_, d := decode(k.Path + ": {}\n")
+		if slices.ContainsFunc(d.Mistakes(), func(m yamlform.Mistake) bool { return strings.Contains(m.Text, "unknown in the file") }) {
+			t.Errorf("%s is in the reference, and the decoder does not know it", k.Path)
+		}
+	}
+	if top != len(shape.Properties) || top != len(menuTable().Fields) || shape.AdditionalProperties {
+		t.Errorf("%d keys in the reference, %d in the schema, %d in the table", top, len(shape.Properties), len(menuTable().Fields))
+	}
+	want := []string{"dish", "dish.title", "dish.tags", "dishes", "dishes[].title", "dishes[].tags"}
+	var got []string
+	for _, k := range keys()[11:] {
+		got = append(got, k.Path)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the reference ends with %q, want %q", got, want)
+	}
+}
+
+// TestInclude: the values of an included file have paths of their own, and its
+// mistakes and places join those of the file that includes it.
+func TestInclude(t *testing.T) {
+	_, d := decode("name: a\n")
+	in := d.Include("dir/more.d/a.yaml", "more.d/a.yaml", "title")
+	root, ok := in.Tree([]byte("title: a\nnone: b\n"))
+	if !ok {
+		t.Fatal(d.Mistakes())
+	}
+	var m dish
+	dishTable().Read(in, root, &m)
+	in.FaultAt(in.Root()+"title", "is %q", m.Title)
+	want := "dir/more.d/a.yaml:1:8: title is \"a\"\n" + `dir/more.d/a.yaml:2:1: the key "none" is unknown in the file; the keys here are title, tags`
+	if got := d.Mistakes().Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	places := d.Places()
+	for path, want := range map[string]string{
+		"more.d/a.yaml: title": "dir/more.d/a.yaml:1:8", "more.d/a.yaml: tags[1]": "dir/more.d/a.yaml:1:1", "name": "dir/menu.yaml:1:7", "dish.title": "dir/menu.yaml:1:1",
+	} {
+		if got := places.At(path).String(); got != want {
+			t.Errorf("%q is at %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestMistakesSorted(t *testing.T) {
+	at := func(file string, line, column int, text string) yamlform.Mistake {
+		return yamlform.Mistake{Pos: yamlform.Pos{File: file, Line: line, Column: column}, Text: text}
+	}
+	mixed := yamlform.Mistakes{
+		at("b", 1, 1, "6"), at("a", 2, 1, "4"), at("a", 1, 9, "2"), at("a", 2, 1, "5"),
+		at("a", 1, 10, "3"), at("a", 1, 2, "1"), at("a", 1, 9, "2"),
+	}
+	want := "a:1:2: 1\na:1:9: 2\na:1:10: 3\na:2:1: 4\na:2:1: 5\nb:1:1: 6"
+	if got := mixed.Sorted().Error(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if mixed[0].Text != "6" {
+		t.Error("sorting changed the list that it was given")
+	}
+}
+
+// FuzzDecode: whatever a file holds, each mistake is at a place that the file
+// has, and says something on one line.
+func FuzzDecode(f *testing.F) {
+	for _, yaml := range []string{
+		"", "name: a", "dish: {title: a, tags: [a]}\ndishes: [{}, {title: b}]", "when: |\n  a\n  b\n", "set: [a, a]\nwords: []", "name: ${A:-b}\n${A}: b", "a: [",
+		"list: &a [*a]", "? [a]\n: b", "<<: {}", "--- a\n--- b", "dish:\nsoup: {}\n", "dish: {title:a}", "\"\\x00\": 1", "name: !!str a",
+	} {
+		f.Add(yaml)
+	}
+	f.Fuzz(func(t *testing.T, yaml string) {
+		_, d := decode(yaml, "A=a")
+		lines := strings.Split(yaml, "\n")
+		for _, m := range d.Mistakes() {
+			if m.Pos.Line < 1 || m.Pos.Line > len(lines) || m.Pos.Column < 1 || m.Text == "" || strings.ContainsAny(m.Text, "\n\r") {
+				t.Fatalf("mistake %+v in %d lines", m, len(lines))
+			}
+			if most := utf8.RuneCountInString(lines[m.Pos.Line-1]) + 1; utf8.ValidString(yaml) && m.Pos.Column > most {
+				t.Fatalf("mistake %+v in a line of %d characters", m, most-1)
+			}
+		}
+	})
+}

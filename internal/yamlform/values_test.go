@@ -1,0 +1,198 @@
+package yamlform_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/yamlform"
+)
+
+func TestExpansion(t *testing.T) {
+	set := []string{"A=one", "B=two", "EMPTY=", "_x9=under", "DOLLAR=${A}"}
+	for _, row := range []struct{ name, text, want string }{
+		{"a variable", "${A}", "one"},
+		{"several", "a-${A}-${B}-c", "a-one-two-c"},
+		{"a default that is not needed", "${A:-x}", "one"},
+		{"a default for unset", "${C:-x y}", "x y"},
+		{"a default for empty", "${EMPTY:-x}", "x"},
+		{"an empty variable", "a${EMPTY}b", "ab"},
+		{"an empty default", "a${C:-}b", "ab"},
+		{"a default with a colon", "${C:-a:-b}", "a:-b"},
+		{"underscore and digits", "${_x9}", "under"},
+		{"a literal", "$${A}", "${A}"},
+		{"a literal beside a variable", "$${A}${A}", "${A}one"},
+		{"a literal after a dollar", "$$${A}", "$${A}"},
+		{"a dollar alone", "$A $ $$", "$A $ $$"},
+		{"a value is not expanded again", "${DOLLAR}", "${A}"},
+		{"braces alone", "{A}", "{A}"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := read(t, "name: \""+row.text+"\"\n", set...).Name; got != row.want {
+				t.Errorf("%s is %q, want %q", row.text, got, row.want)
+			}
+		})
+	}
+}
+
+func TestExpansionMistakes(t *testing.T) {
+	for _, row := range []struct{ name, text, want string }{
+		{"unset", "${NOT_SET}", `needs the variable NOT_SET, which is not set; set it, or write ${NOT_SET:-default}`},
+		{"not closed", "a${A", `has "${A" without its }; write ${VAR}, or $${ for a literal ${`},
+		{"no name", "${}", `has "${}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
+		{"no name but a default", "${:-x}", `has "${:-x}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
+		{"a digit first", "${1A}", `has "${1A}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
+		{"another operator", "${A-x}", `has "${A-x}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
+		{"a variable in a default", "${C:-${A}}", `has a variable inside the default of C; write the default itself`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			mistaken(t, "name: \""+row.text+"\"\n", []string{"1:7: name " + row.want}, "A=one")
+		})
+	}
+}
+
+// TestExpansionStaysInItsScalar: whatever a variable holds, it is one value of
+// the key that names it.
+func TestExpansionStaysInItsScalar(t *testing.T) {
+	for _, hostile := range []string{
+		"a, b", "a]\nmode: cold", "{all: [a]}", "[a, b]", "*a", "&a b", "!!str a", "a: b", "# a", "a #b", "'a'", "---\na: b", "${A}", "$${A}", "<<",
+	} {
+		t.Run(hostile, func(t *testing.T) {
+			m := read(t, "name: ${X}\n", "X="+hostile)
+			if m.Name != hostile || m.Mode != "warm" {
+				t.Errorf("the name is %q and the mode %q, want %q alone", m.Name, m.Mode, hostile)
+			}
+		})
+	}
+	mistaken(t, "on: ${X}\ncount: \"${N}\"\nfile: ${N}\nwait: ${EMPTY}\n", []string{
+		`1:5: on is "true]"; write true or false, without quotes`,
+		`2:8: count is "5"; write a whole number of guests from 1 to 99, without quotes`,
+		`3:7: file is 5, which is no string; write the path of a file, in quotes where it looks like a number, true or false`,
+		`4:7: wait has no value; write a duration with its unit, such as 3s, from 0s to 1h, or leave the key out`,
+	}, "X=true]", "N=5", "EMPTY=")
+}
+
+// TestTakenAsWritten: without variables, and in a verbatim text, "${" means
+// itself.
+func TestTakenAsWritten(t *testing.T) {
+	if got := read(t, "name: \"${A} $${A} ${\"\nwhen: ${A}\n"); got.Name != "${A} $${A} ${" || got.When != "${A}" {
+		t.Errorf("got %q and %q, want the text of the file", got.Name, got.When)
+	}
+	if got := read(t, "when: '\"${A}\" != \"$${A}\"'\n", "A=one").When; got != `"${A}" != "$${A}"` {
+		t.Errorf("got %q, want the text of the file", got)
+	}
+	const write = "; write a condition such as a == b"
+	for yaml, want := range map[string]string{
+		"when:":      "1:1: when has no value" + write + ", or leave the key out",
+		"when: ' '":  "1:7: when is empty" + write,
+		"when: [a]":  "1:1: when is a list" + write,
+		"when: true": "1:7: when is true, which is no string" + write,
+	} {
+		mistaken(t, yaml, []string{want}, "A=one")
+	}
+}
+
+// TestPlainScalars types unquoted scalars by YAML 1.2's core schema: what YAML
+// 1.1 took for a number or a boolean is a string here.
+func TestPlainScalars(t *testing.T) {
+	for _, text := range []string{
+		"yes", "no", "on", "off", "y", "n", "1_000", "1:30", "2026-01-01", "e3", "1e", "0b1", "0x", "-0x1", "1.2.3", ".", "+", "-+5", "tRue", "nUll", "inf",
+		"Infinity", "nan",
+	} {
+		if got := read(t, "name: "+text+"\n").Name; got != text {
+			t.Errorf("got %q, want %q", got, text)
+		}
+	}
+	for _, text := range []string{"1", "-1", "+1", "007", "0o17", "0xfF", "1.5", ".5", "5.", "1e9", "1e999", "-.inf", ".NaN", "true", "False"} {
+		mistaken(t, "name: "+text+"\n", []string{
+			"1:7: name is " + text + ", which is no string; write a name, in quotes where it looks like a number, true or false",
+		})
+		if got := read(t, "name: '"+text+"'\n").Name; got != text {
+			t.Errorf("in quotes: got %q, want %q", got, text)
+		}
+	}
+}
+
+// TestValues: each kind of value, as it is read.
+func TestValues(t *testing.T) {
+	m := read(t, "{file: a/b, mode: cold, on: True, count: 99, room: 3MiB, wait: 1.5s, dish: {title: 'So up', tags: [Milk]}}")
+	if m.File != "dir/a/b" || m.Mode != "cold" || !m.On || m.Count != 99 || m.Room != 3<<20 || m.Wait != 1500*time.Millisecond ||
+		m.Dish.Title != "So up" || !slices.Equal(m.Dish.Tags, []string{"milk"}) {
+		t.Errorf("got %+v", m)
+	}
+	if got := read(t, "file: /a").File; got != "/a" {
+		t.Errorf("an absolute path is %q, want /a", got)
+	}
+	if got := read(t, "room: 1024").Room; got != 1024 {
+		t.Errorf("a size in bytes is %d, want 1024", got)
+	}
+	if m := read(t, "{}"); m.Mode != "warm" || m.Count != 2 || m.Room != 1024 || m.Wait != 90*time.Second || !slices.Equal(m.Set, []string{"a", "b"}) {
+		t.Errorf("the defaults are %+v", m)
+	}
+}
+
+// TestWrongValues gives each kind of value what it does not take.
+func TestWrongValues(t *testing.T) {
+	const long = "; write a duration with its unit, such as 3s, from 0s to 1h"
+	const guests, size = "; write a whole number of guests from 1 to 99, without quotes",
+		"; write a size such as 1MiB (a whole number of bytes, or with KiB, MiB or GiB) up to 1GiB"
+	for yaml, want := range map[string]string{
+		"name: ''":                          `7: name is empty; write a name`,
+		"name: {}":                          `1: name is a mapping; write a name`,
+		"file: ''":                          `7: file is empty; write the path of a file`,
+		"file: ' x'":                        `7: file is " x", with white space around it or a control character in it; write the path of a file`,
+		"file: " + strings.Repeat("x", 513): `7: file is longer than 512 bytes; write the path of a file`,
+		"mode: hot":                         `7: mode is "hot"; write warm or cold`,
+		"mode: 1":                           `7: mode is 1, which is no string; write warm or cold`,
+		"on: 'true'":                        `5: on is "true"; write true or false, without quotes`,
+		"on: [true]":                        `1: on is a list; write true or false, without quotes`,
+		"count: 0":                          `8: count is "0"` + guests,
+		"count: 100":                        `8: count is "100"` + guests,
+		"count: 1e1":                        `8: count is "1e1"` + guests,
+		"count: []":                         `1: count is a list` + guests,
+		"room: 1MB":                         `7: room is "1MB"` + size,
+		"room: '1'":                         `7: room is "1"` + size,
+		"room: 2GiB":                        `7: room is "2GiB"` + size,
+		"room: {}":                          `1: room is a mapping` + size,
+		"wait: 3":                           `7: wait is "3" without a unit` + long,
+		"wait: soon":                        `7: wait is "soon", which is no duration (the units are ms, s, m and h)` + long,
+		"wait: 2h":                          `7: wait is "2h", out of its range` + long,
+		"wait: {}":                          `1: wait is a mapping` + long,
+		"wait: ~":                           `7: wait has no value` + long + `, or leave the key out`,
+		"list: [~]":                         `8: list[0] has no value; write a word, or remove the item`,
+		"dish: soup":                        `7: dish is the single value "soup"; write a dish such as {title: soup}`,
+		"dish: ''":                          `7: dish is empty; write a dish such as {title: soup}`,
+		"dish: {title: }":                   `8: dish.title has no value; write a title`,
+		"dish: {tags: [a]}":                 `1: dish.title is missing; write a title`,
+		"dishes: [{}]":                      `10: dishes[0].title is missing; write a title`,
+	} {
+		t.Run(yaml, func(t *testing.T) { mistaken(t, yaml+"\n", []string{"1:" + want}) })
+	}
+}
+
+// TestLists: a list takes anything, a set each value once, and where a list must
+// not be empty it is never read as empty.
+func TestLists(t *testing.T) {
+	m := read(t, "{list: [a, a], set: [], words: [a, b]}")
+	if !slices.Equal(m.List, []string{"a", "a"}) || m.Set == nil || len(m.Set) > 0 || !slices.Equal(m.Words, []string{"a", "b"}) {
+		t.Errorf("got %+v", m)
+	}
+	check(t, []row{
+		{"an item twice", "set: [a, b, a]\n", []string{"1:13: set[2] repeats an earlier item; remove it"}},
+		{"an empty list", "words: []\n", []string{"1:1: words is an empty list; write a list such as [a], or leave the key out"}},
+		{"an item with a mistake", "words: ['', b]\n", []string{"1:9: words[0] is empty; write a word"}},
+		{"a word for a list", "words: a\n", []string{`1:8: words is the single value "a"; write a list such as [a]`}},
+	})
+	if m, _ := decode("{set: ['', b], list: ['', b]}"); !slices.Equal(m.Set, []string{"a", "b"}) || !slices.Equal(m.List, []string{"b"}) {
+		t.Errorf("beside mistakes the set is %q and the list %q, want the default and the rest", m.Set, m.List)
+	}
+}
+
+func TestFormatDuration(t *testing.T) {
+	for want, length := range map[string]time.Duration{"1h": time.Hour, "1m": time.Minute, "1m30s": 90 * time.Second, "0s": 0, "1h0m1s": time.Hour + time.Second} {
+		if got := yamlform.FormatDuration(length); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
