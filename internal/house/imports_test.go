@@ -56,7 +56,7 @@ func table() map[string]row {
 		"internal/yamlform":   {modules: []string{yaml}, never: []string{network, webNetwork, "os"}},
 
 		"internal/policytest": {
-			own: []string{"internal/config", "internal/gate", "internal/terminal", "internal/yamlform"}, modules: []string{yaml}, never: []string{webNetwork},
+			own: []string{"internal/config", "internal/gate", "internal/terminal", "internal/yamlform"}, never: []string{webNetwork},
 		},
 
 		"internal/envoylint": {

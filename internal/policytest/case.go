@@ -2,11 +2,11 @@ package policytest
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // Case is one request and what is expected of it. It is made by [Load] and not
@@ -58,122 +58,118 @@ type headerWant struct {
 	value string // empty: the gate must not set it
 }
 
-const (
-	fileSays = "a mapping with cases: and a list of them"
-	caseSays = "a case such as {request: GET /api/health, expect: {verdict: allow}}"
-)
+// file is a whole case file.
+type file struct{ cases []Case }
 
-// root reads the whole file.
-func (r *reader) root(p place) []Case {
-	var cases []Case
-	stated, ok := r.object(p, fileSays,
-		field{"tokens", r.sharedTokens},
-		field{"cases", func(at place) { cases = r.cases(at) }},
-	)
-	if ok && !slices.Contains(stated, "cases") {
-		r.fault(p, "cases is missing; write cases: and a list of them")
-	}
-	return cases
+// file reads the whole file.
+func (r *reader) file(p yamlform.Place) []Case {
+	var f file
+	yamlform.Object[file]{
+		Fields: []yamlform.FieldOf[file]{
+			key("tokens", func(at yamlform.Place, _ *file) { r.sharedTokens(at) }),
+			required("cases", "cases: and a list of them", func(at yamlform.Place, f *file) { f.cases = r.cases(at) }),
+		},
+	}.Read(r.Decoder, p, &f)
+	return f.cases
 }
 
-func (r *reader) cases(p place) []Case {
-	const says = "a list of cases, each such as {request: GET /api/health, expect: {verdict: allow}}"
-	items, ok := r.items(p, says)
+func (r *reader) cases(p yamlform.Place) []Case {
+	const form = "a list of cases, each such as {request: GET /api/health, expect: {verdict: allow}}"
+	items, ok := r.Items(p, form)
 	if ok && len(items) == 0 {
-		r.fault(p, "is an empty list; write %s", says)
+		r.Fault(p, "is an empty list; write %s", form)
 	}
 	var cases []Case
-	names := map[string]config.Pos{} // :: a stated name -> where
+	table := r.caseTable(map[string]config.Pos{})
 	for _, at := range items {
-		if c, ok := r.oneCase(at, names); ok {
+		c, before := Case{Pos: r.Pos(at)}, r.Faults()
+		if table.Read(r.Decoder, at, &c) && r.Faults() == before {
 			cases = append(cases, c)
 		}
 	}
 	return cases
 }
 
-// oneCase reads one case. names are those that cases before it were given.
-func (r *reader) oneCase(p place, names map[string]config.Pos) (Case, bool) {
-	c := Case{Pos: r.at(p.node)}
-	before := len(r.mistakes)
-	stated, ok := r.object(p, caseSays,
-		field{"name", func(at place) { c.Name = r.caseName(at, names) }},
-		field{"request", func(at place) { c.request = r.request(at) }},
-		field{"token", func(at place) { c.token = r.caseToken(at) }},
-		field{"in", func(at place) { c.in = r.source(at, c.token) }},
-		field{"at", func(at place) { c.at, _ = r.duration(at, "how long after now, such as +2h, or before, such as -5m") }},
-		field{"expect", func(at place) { c.expect = r.expectation(at) }},
-	)
-	if !ok {
-		return c, false
+// caseTable is the keys of a case. names maps the names that the cases before it
+// were given to their places.
+func (r *reader) caseTable(names map[string]config.Pos) yamlform.Object[Case] {
+	const shift = "how long after now, such as +2h, or before, such as -5m"
+	return yamlform.Object[Case]{
+		Form: "a case such as {request: GET /api/health, expect: {verdict: allow}}",
+		Fields: []yamlform.FieldOf[Case]{
+			key("name", func(at yamlform.Place, c *Case) { c.Name = r.caseName(at, names) }),
+			required("request", "request: GET /path", func(at yamlform.Place, c *Case) { c.request = r.request(at) }),
+			key("token", func(at yamlform.Place, c *Case) { c.token = r.caseToken(at) }),
+			key("in", func(at yamlform.Place, c *Case) { c.in = r.source(at, c.token) }),
+			key("at", func(at yamlform.Place, c *Case) { c.at, _ = r.duration(at, shift) }),
+			required("expect", "expect: and at least a verdict or a reason", func(at yamlform.Place, c *Case) { c.expect = r.expectation(at) }),
+		},
+		Check: func(_ *yamlform.Decoder, _ yamlform.Place, c *Case) {
+			if c.Name == "" {
+				c.Name = oneLine(c.request.method + " " + c.request.path)
+			}
+		},
 	}
-	if !slices.Contains(stated, "request") {
-		r.fault(p, "has no request; write request: GET /path")
-	}
-	if !slices.Contains(stated, "expect") {
-		r.fault(p, "has no expect; write expect: and at least a verdict or a reason")
-	}
-	if c.Name == "" {
-		c.Name = oneLine(c.request.method + " " + c.request.path)
-	}
-	return c, len(r.mistakes) == before
 }
 
-func (r *reader) caseName(p place, names map[string]config.Pos) string {
+func (r *reader) caseName(p yamlform.Place, names map[string]config.Pos) string {
 	const most = 200
 	name, ok := r.printable(p, "a name such as an admin may list")
 	if !ok {
 		return ""
 	}
 	if len(name) > most {
-		r.fault(p, "is longer than %d bytes; write a shorter name", most)
+		r.Fault(p, "is longer than %d bytes; write a shorter name", most)
 	}
 	if first, taken := names[name]; taken {
-		r.fault(p, "is %s, the name of the case at %d:%d; write a name of its own", shown(name), first.Line, first.Column)
+		r.Fault(p, "is %s, the name of the case at %d:%d; write a name of its own", yamlform.Quote(name), first.Line, first.Column)
 	} else {
-		names[name] = r.pos(p)
+		names[name] = r.Pos(p)
 	}
 	return name
 }
 
 // expectation reads what a decision is held to.
-func (r *reader) expectation(p place) expectation {
+func (r *reader) expectation(p yamlform.Place) expectation {
 	var e expectation
-	const says = "what is expected, such as {verdict: allow, headers: {x-user-id: alice}}"
-	stated, ok := r.object(p, says,
-		field{"verdict", func(at place) {
-			word, _ := r.oneOf(at, "a verdict", []string{string(gate.VerdictAllow), string(gate.VerdictDeny), string(gate.VerdictAnswer)})
-			e.verdict = gate.Verdict(word)
-		}},
-		field{"reason", func(at place) { e.reason = r.reason(at) }},
-		field{"route", func(at place) { e.route, _ = r.oneOf(at, "a route", r.routes()) }},
-		field{"further", func(at place) { e.further = r.further(at) }},
-		field{"status", func(at place) { e.status = r.status(at) }},
-		field{"headers", func(at place) { e.headers = r.headerWants(at) }},
-		field{"removed", func(at place) { e.removed = r.removed(at) }},
-	)
-	if ok && !slices.Contains(stated, "verdict") && !slices.Contains(stated, "reason") {
-		r.fault(p, "expects neither a verdict nor a reason; write verdict: allow or verdict: deny")
-	}
-	if ok {
-		r.agree(p, e)
-	}
+	verdicts := []string{string(gate.VerdictAllow), string(gate.VerdictDeny), string(gate.VerdictAnswer)}
+	yamlform.Object[expectation]{
+		Form: "what is expected, such as {verdict: allow, headers: {x-user-id: alice}}",
+		Fields: []yamlform.FieldOf[expectation]{
+			key("verdict", func(at yamlform.Place, e *expectation) {
+				word, _ := r.enum(at, "a verdict", verdicts)
+				e.verdict = gate.Verdict(word)
+			}),
+			key("reason", func(at yamlform.Place, e *expectation) { e.reason = r.reason(at) }),
+			key("route", func(at yamlform.Place, e *expectation) { e.route, _ = r.enum(at, "a route", r.routes()) }),
+			key("further", func(at yamlform.Place, e *expectation) { e.further = r.further(at) }),
+			key("status", func(at yamlform.Place, e *expectation) { e.status = r.status(at) }),
+			key("headers", func(at yamlform.Place, e *expectation) { e.headers = r.headerWants(at) }),
+			key("removed", func(at yamlform.Place, e *expectation) { e.removed = r.removed(at) }),
+		},
+		Check: func(_ *yamlform.Decoder, at yamlform.Place, e *expectation) {
+			if !r.Stated(at.Below("verdict")) && !r.Stated(at.Below("reason")) {
+				r.Fault(at, "expects neither a verdict nor a reason; write verdict: allow or verdict: deny")
+			}
+			r.agree(at, *e)
+		},
+	}.Read(r.Decoder, p, &e)
 	return e
 }
 
 // agree refuses what can never be: a reason has one verdict and one status.
-func (r *reader) agree(p place, e expectation) {
+func (r *reader) agree(p yamlform.Place, e expectation) {
 	for _, m := range r.meanings {
 		switch {
 		case m.Reason != e.reason:
 		case e.verdict != "" && e.verdict != m.Verdict:
-			r.fault(p, "expects verdict %s and reason %s, which is always %s; keep the one that you mean", e.verdict, e.reason, m.Verdict)
+			r.Fault(p, "expects verdict %s and reason %s, which is always %s; keep the one that you mean", e.verdict, e.reason, m.Verdict)
 		case e.status != 0 && e.status != m.Status:
-			r.fault(p, "expects status %d and reason %s, whose status is always %d; keep the one that you mean", e.status, e.reason, m.Status)
+			r.Fault(p, "expects status %d and reason %s, whose status is always %d; keep the one that you mean", e.status, e.reason, m.Status)
 		}
 	}
 	if e.verdict != "" && e.verdict != gate.VerdictDeny && e.status != 0 && e.status != 200 {
-		r.fault(p, "expects verdict %s and status %d; a request that is not denied has 200 here, whatever the application answers", e.verdict, e.status)
+		r.Fault(p, "expects verdict %s and status %d; a request that is not denied has 200 here, whatever the application answers", e.verdict, e.status)
 	}
 }
 
@@ -189,14 +185,14 @@ func (r *reader) reasons() []string {
 }
 
 // reason reads a reason of the closed list.
-func (r *reader) reason(p place) gate.Reason {
+func (r *reader) reason(p yamlform.Place) gate.Reason {
 	for _, m := range r.meanings {
-		if p.node.Value == string(m.Reason) && !attainable(m) {
-			r.fault(p, "is %s, an outage or a failure of the gate, which no case can bring about; write another reason", shown(p.node.Value))
+		if text := string(m.Reason); p.Is(text) && !attainable(m) {
+			r.Fault(p, "is %s, an outage or a failure of the gate, which no case can bring about; write another reason", yamlform.Quote(text))
 			return ""
 		}
 	}
-	word, _ := r.oneOf(p, "a reason", r.reasons())
+	word, _ := r.enum(p, "a reason", r.reasons())
 	return gate.Reason(word)
 }
 
@@ -211,26 +207,26 @@ func (r *reader) routes() []string {
 
 // further reads the names of the further rules that a request is to be held to, in
 // any order; an empty list expects none.
-func (r *reader) further(p place) []string {
+func (r *reader) further(p yamlform.Place) []string {
 	names := []string{}
-	items, _ := r.items(p, "a list of routes such as [admin], or [] for none")
+	items, _ := r.Items(p, "a list of routes such as [admin], or [] for none")
 	for _, at := range items {
-		if name, ok := r.oneOf(at, "a route", r.routes()); ok {
+		if name, ok := r.enum(at, "a route", r.routes()); ok {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-func (r *reader) status(p place) int {
-	const says = "an HTTP status such as 403"
-	text, ok := r.text(p, says)
+func (r *reader) status(p yamlform.Place) int {
+	const form = "an HTTP status such as 403"
+	text, ok := r.text(p, form)
 	if !ok {
 		return 0
 	}
 	var status int
 	if _, err := fmt.Sscanf(text, "%d", &status); err != nil || fmt.Sprint(status) != text || status < 100 || status > 599 {
-		r.fault(p, "is %s; write %s", shown(text), says)
+		r.Fault(p, "is %s; write %s", yamlform.Quote(text), form)
 		return 0
 	}
 	return status

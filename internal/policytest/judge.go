@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // Failure is why a case failed. It holds no token.
@@ -76,7 +77,7 @@ func orNothing(value string) string {
 	if value == "" {
 		return nothing
 	}
-	return shown(value)
+	return yamlform.Quote(value)
 }
 
 // list names rules.

@@ -20,14 +20,14 @@ const okay = "expect: {verdict: allow}"
 func TestMistakes(t *testing.T) {
 	cfg := configOf(t, twoIssuers+someRoutes)
 	for name, row := range map[string]struct{ file, want string }{
-		"no mapping":    {"- a", `cases.yaml:1:1: the file is a list; write a mapping with cases: and a list of them`},
+		"no mapping":    {"- a", `cases.yaml:1:1: the file is a list; write a mapping with keys such as cases`},
 		"no cases":      {"tokens: {}", `cases.yaml:1:1: cases is missing; write cases: and a list of them`},
 		"an empty list": {"cases: []", `cases.yaml:1:1: cases is an empty list; write a list of cases, each such as {request: GET /api/health, expect: {verdict: allow}}`},
 		"no list":       {"cases: {a: b}", `cases.yaml:1:1: cases is a mapping; write a list of cases, each such as {request: GET /api/health, expect: {verdict: allow}}`},
 		"no value":      {"cases:", `cases.yaml:1:1: cases has no value; write a list of cases, each such as {request: GET /api/health, expect: {verdict: allow}}`},
 		"no case":       {"cases: [x]", `cases.yaml:1:9: cases[0] is the single value "x"; write a case such as {request: GET /api/health, expect: {verdict: allow}}`},
-		"nothing in it": {"cases: [{}]", `cases.yaml:1:9: cases[0] has no request; write request: GET /path
-cases.yaml:1:9: cases[0] has no expect; write expect: and at least a verdict or a reason`},
+		"nothing in it": {"cases: [{}]", `cases.yaml:1:9: cases[0].request is missing; write request: GET /path
+cases.yaml:1:9: cases[0].expect is missing; write expect: and at least a verdict or a reason`},
 		"an unknown key":           {one("request: GET /", "expct: {verdict: allow}", okay), `cases.yaml:3:5: the key "expct" is unknown in cases[0]; did you mean expect?`},
 		"a far key":                {one("request: GET /", okay, "frobnicate: 1"), `cases.yaml:4:5: the key "frobnicate" is unknown in cases[0]; the keys here are name, request, token, in, at, expect`},
 		"a key of the file":        {"case: 1\n" + one("request: GET /", okay), `cases.yaml:1:1: the key "case" is unknown in the file; did you mean cases?`},
@@ -43,18 +43,18 @@ cases.yaml:1:9: cases[0] has no expect; write expect: and at least a verdict or 
 		"a request in a list":        {one("request: [GET, /x]", okay), `cases.yaml:2:5: cases[0].request is a list; write a request such as GET /api/health, or {method: GET, path: /api/health, host: api.example}`},
 		"no request":                 {one("request:", okay), `cases.yaml:2:5: cases[0].request has no value; write a request such as GET /api/health, or {method: GET, path: /api/health, host: api.example}`},
 		"a method that is none":      {one("request: {method: 'G T', path: /}", okay), `cases.yaml:2:23: cases[0].request.method is "G T"; write a method such as GET`},
-		"no path":                    {one("request: {method: GET}", okay), `cases.yaml:2:5: cases[0].request has no path; write path: /api/health`},
+		"no path":                    {one("request: {method: GET}", okay), `cases.yaml:2:5: cases[0].request.path is missing; write path: /api/health`},
 		"a header that is none":      {one("request: {path: /, headers: {'a b': c}}", okay), `cases.yaml:2:41: cases[0].request.headers["a b"] is no name of a header; write one such as x-request-id`},
 		"the host as a header":       {one("request: {path: /, headers: {Host: c}}", okay), `cases.yaml:2:40: cases[0].request.headers.Host is the request's host; write host: beside headers`},
 		"a header with a line break": {one(`request: {path: /, headers: {a: "b\r\nc"}}`, okay), `cases.yaml:2:37: cases[0].request.headers.a is "b\r\nc", with a control character, which no header has`},
-		"a header without a value":   {one("request: {path: /, headers: {a: }}", okay), `cases.yaml:2:34: cases[0].request.headers.a has no value; write a value, in quotes if it is empty`},
+		"a header without a value":   {one("request: {path: /, headers: {a: }}", okay), `cases.yaml:2:34: cases[0].request.headers.a has no value; write a value, in quotes if it is empty, or leave the key out`},
 		"a route with a line break":  {one(`request: {path: /, route: "a\nb"}`, okay), `cases.yaml:2:31: cases[0].request.route is "a\nb", with a control character; write the route that Envoy names in jwtgate.route, such as admin`},
 
 		"a token that is not there":             {"tokens: {alice: {issuer: cruddur}}\n" + one("request: GET /", "token: alcie", okay), `cases.yaml:4:12: cases[0].token is "alcie", and there is no token of that name; did you mean alice?`},
 		"a place for a token that is not there": {one("request: GET /", "token: alcie", "in: bearer", okay), `cases.yaml:3:12: cases[0].token is "alcie", and there is no token of that name; write it under tokens, or none`},
 		"a long value":                          {one("request: GET /", "in: bearer", "token: "+strings.Repeat("x", 81), okay), `cases.yaml:4:12: cases[0].token is "` + strings.Repeat("x", 80) + `"…, and there is no token of that name; write it under tokens, or none`},
 		"a token far from any":                  {one("request: GET /", "token: somebodyelse", okay), `cases.yaml:3:12: cases[0].token is "somebodyelse", and there is no token of that name; write it under tokens, or none`},
-		"no token":                              {one("request: GET /", "token:", okay), `cases.yaml:3:5: cases[0].token has no value; write the name of a token under tokens, none, or a token such as {issuer: NAME, claims: {sub: alice}}, or {raw: TEXT}`},
+		"no token":                              {one("request: GET /", "token:", okay), `cases.yaml:3:5: cases[0].token has no value; write the name of a token under tokens, none, or a token such as {issuer: NAME, claims: {sub: alice}}, or {raw: TEXT}, or leave the key out`},
 		"a token named none":                    {"tokens: {none: {issuer: cruddur}}\n" + one("request: GET /", okay), `cases.yaml:1:10: tokens.none is what a case says when it sends no token; write another name`},
 		"a shared token in words":               {"tokens: {alice: x}\n" + one("request: GET /", okay), `cases.yaml:1:17: tokens.alice is the single value "x"; write a token such as {issuer: NAME, claims: {sub: alice}}, or {raw: TEXT}`},
 		"no issuer":                             {one("request: GET /", "token: {}", okay), `cases.yaml:3:5: cases[0].token names no issuer, and there is more than one; write issuer: cruddur or issuer: partner`},
@@ -95,7 +95,7 @@ cases.yaml:3:47: cases[0].expect.removed[1] is a mapping; write a header such as
 		"several at once": {"tokens: {a: {issuer: x}}\ncases:\n- {request: GET /, tokn: a, expect: {verdict: allow}}\n- {expect: {reason: expird}}\n",
 			`cases.yaml:1:22: tokens.a.issuer is "x", which is not an issuer of the config; write one of cruddur, partner
 cases.yaml:3:20: the key "tokn" is unknown in cases[0]; did you mean token?
-cases.yaml:4:3: cases[1] has no request; write request: GET /path
+cases.yaml:4:3: cases[1].request is missing; write request: GET /path
 cases.yaml:4:21: cases[1].expect.reason is "expird", which is not a reason; did you mean expired?`},
 	} {
 		t.Run(name, func(t *testing.T) { mistaken(t, cfg, row.file, row.want) })
@@ -127,17 +127,17 @@ func TestMistakesWithoutIssuers(t *testing.T) {
 func TestRefusedYAML(t *testing.T) {
 	cfg := configOf(t, twoIssuers+someRoutes)
 	for name, row := range map[string]struct{ file, want string }{
-		"empty":         {"", `cases.yaml:1:1: the file is empty; write cases: and a list of them`},
-		"a mark":        {"---", `cases.yaml:1:4: the file is empty; write a mapping with cases: and a list of them`},
-		"a comment":     {"# nothing\n", `cases.yaml:1:1: the file is empty; write cases: and a list of them`},
-		"not UTF-8":     {"cases: \xff", `cases.yaml:1:1: the file is not UTF-8; save it as UTF-8`},
+		"empty":         {"", `cases.yaml:1:1: the file is empty; write cases`},
+		"a mark":        {"---", `cases.yaml:1:4: the file is empty; write a mapping with keys such as cases`},
+		"a comment":     {"# nothing\n", `cases.yaml:1:1: the file is empty; write cases`},
+		"not UTF-8":     {"cases: \xff", `cases.yaml:1:8: the file is not UTF-8; save it as UTF-8`},
 		"too large":     {strings.Repeat("#", 8<<20+1), `cases.yaml:1:1: the file is larger than 8388608 bytes; is it a file of cases?`},
 		"too deep":      {"cases: " + strings.Repeat("[", 40), `cases.yaml:1:40: not valid here: lists and mappings nest deeper than 32`},
 		"an alias":      {"tokens: {a: &x {issuer: cruddur}, b: *x}\n" + one("request: GET /", okay), "cases.yaml:1:13: the anchor \"&x\" is not taken; write the value out where it is used, or share a token under tokens\ncases.yaml:1:38: the alias \"*x\" is not taken; write the value out, or share a token under tokens"},
 		"a merge":       {one("<<: {}", "request: GET /", okay), `cases.yaml:2:5: the merge key << in cases[0] is not taken; write the keys out`},
 		"a tag":         {one("request: !x GET /", okay), `cases.yaml:2:14: the tag "!x" is not taken; put a string in quotes instead`},
 		"two documents": {one("request: GET /", okay) + "---\na: b\n", `cases.yaml:4:1: a second YAML document begins here; write one document in a file`},
-		"an open list":  {"cases: [", `cases.yaml:1:9: not valid YAML: did not find expected node content; check the indentation, and put a value that holds { } [ ] or , in quotes`},
+		"an open list":  {"cases: [", `cases.yaml:1:9: not valid YAML: did not find expected node content`},
 		"a colon":       {"cases: a: b", `cases.yaml:1:9: not valid YAML: mapping values are not allowed in this context; put a value that holds ": " or ends with ":" in quotes, and check the indentation`},
 		"an at sign":    {"cases: @x", `cases.yaml:1:8: not valid YAML: found character that cannot start any token; indent with spaces, and put a value that begins with @, ` + "`" + ` or % in quotes`},
 	} {

@@ -5,9 +5,11 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/terminal"
+	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 // Report is how the cases of one run came out.
@@ -102,4 +104,15 @@ func shift(d time.Duration) string {
 		return "+" + text
 	}
 	return text
+}
+
+// isControl reports whether a character would garble a line of a report.
+func isControl(c rune) bool { return !unicode.IsPrint(c) && c != unicode.ReplacementChar }
+
+// oneLine is text that may hold anything, fit for a line of a report.
+func oneLine(text string) string {
+	if !strings.ContainsFunc(text, isControl) {
+		return text
+	}
+	return yamlform.Quote(text)
 }

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	yaml "go.yaml.in/yaml/v4"
-
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/yamlform"
@@ -15,62 +13,64 @@ import (
 const defaultHost = "app.example"
 
 // request reads a request: a line such as GET /api/health, or a mapping.
-func (r *reader) request(p place) request {
-	const says = "a request such as GET /api/health, or {method: GET, path: /api/health, host: api.example}"
+func (r *reader) request(p yamlform.Place) request {
+	const form = "a request such as GET /api/health, or {method: GET, path: /api/health, host: api.example}"
 	q := request{method: "GET", host: defaultHost}
-	if p.node.Kind == yaml.ScalarNode {
-		line, ok := r.text(p, says)
+	if p.IsScalar() {
+		line, ok := r.text(p, form)
 		if !ok {
 			return q
 		}
 		method, path, found := strings.Cut(line, " ")
 		if !found || path == "" || !isToken(method) {
-			r.fault(p, "is %s; write %s", shown(line), says)
+			r.Fault(p, "is %s; write %s", yamlform.Quote(line), form)
 			return q
 		}
 		q.path = path
 		q.method = method
 		return q
 	}
-	stated, ok := r.object(p, says,
-		field{"method", func(at place) { q.method = r.method(at) }},
-		field{"path", func(at place) { q.path, _ = r.text(at, "a path such as /api/health, with its query if it has one") }},
-		field{"host", func(at place) { q.host, _ = r.text(at, "a host such as api.example") }},
-		field{"headers", func(at place) { q.headers = r.requestHeaders(at) }},
-		field{"route", func(at place) {
-			q.route, _ = r.printable(at, "the route that Envoy names in jwtgate.route, such as admin")
-		}},
-	)
-	if ok && !slices.Contains(stated, "path") {
-		r.fault(p, "has no path; write path: /api/health")
-	}
+	yamlform.Object[request]{
+		Form: form,
+		Fields: []yamlform.FieldOf[request]{
+			key("method", func(at yamlform.Place, q *request) { q.method = r.method(at) }),
+			required("path", "path: /api/health", func(at yamlform.Place, q *request) {
+				q.path, _ = r.text(at, "a path such as /api/health, with its query if it has one")
+			}),
+			key("host", func(at yamlform.Place, q *request) { q.host, _ = r.text(at, "a host such as api.example") }),
+			key("headers", func(at yamlform.Place, q *request) { q.headers = r.requestHeaders(at) }),
+			key("route", func(at yamlform.Place, q *request) {
+				q.route, _ = r.printable(at, "the route that Envoy names in jwtgate.route, such as admin")
+			}),
+		},
+	}.Read(r.Decoder, p, &q)
 	return q
 }
 
-func (r *reader) method(p place) string {
+func (r *reader) method(p yamlform.Place) string {
 	text, ok := r.text(p, "a method such as GET")
 	if ok && !isToken(text) {
-		r.fault(p, "is %s; write a method such as GET", shown(text))
+		r.Fault(p, "is %s; write a method such as GET", yamlform.Quote(text))
 	}
 	return text
 }
 
 // requestHeaders reads the request's header fields. A list of values stands for
 // as many fields of that name.
-func (r *reader) requestHeaders(p place) []gate.Header {
-	entries, _ := r.entries(p, "the request's headers, such as {origin: https://app.example}")
+func (r *reader) requestHeaders(p yamlform.Place) []gate.Header {
+	entries, _ := r.Entries(p, "the request's headers, such as {origin: https://app.example}")
 	var headers []gate.Header
 	for _, e := range entries {
-		name := e.key.Value
+		name := e.Name()
 		switch {
 		case !isToken(name):
-			r.fault(e, "is no name of a header; write one such as x-request-id")
+			r.Fault(e, "is no name of a header; write one such as x-request-id")
 		case strings.EqualFold(name, "host"):
-			r.fault(e, "is the request's host; write host: beside headers")
+			r.Fault(e, "is the request's host; write host: beside headers")
 		}
-		values := []place{e}
-		if e.node.Kind == yaml.SequenceNode {
-			values, _ = r.items(e, "")
+		values := []yamlform.Place{e}
+		if e.IsList() {
+			values, _ = r.Items(e, "")
 		}
 		for _, at := range values {
 			if value, ok := r.headerValue(at); ok {
@@ -83,34 +83,28 @@ func (r *reader) requestHeaders(p place) []gate.Header {
 
 // headerValue reads a value that a header field can have (RFC 9110 section
 // 5.5); it may be empty.
-func (r *reader) headerValue(p place) (string, bool) {
-	if !isPlain(p.node) && p.node.Kind == yaml.ScalarNode && p.node.Value == "" {
-		return "", true
-	}
-	text, ok := r.text(p, "a value, in quotes if it is empty")
+func (r *reader) headerValue(p yamlform.Place) (string, bool) {
+	text, _, ok := r.Scalar(p, "a value, in quotes if it is empty")
 	if ok && strings.ContainsFunc(text, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
-		r.fault(p, "is %s, with a control character, which no header has", shown(text))
+		r.Fault(p, "is %s, with a control character, which no header has", yamlform.Quote(text))
 		return "", false
 	}
 	return text, ok
 }
 
 // headerWants reads which headers the application gets from the gate.
-func (r *reader) headerWants(p place) []headerWant {
-	entries, _ := r.entries(p, "headers with the value expected of each, such as {x-user-id: alice}, or null where the gate sets none")
+func (r *reader) headerWants(p yamlform.Place) []headerWant {
+	entries, _ := r.Entries(p, "headers with the value expected of each, such as {x-user-id: alice}, or null where the gate sets none")
 	known := r.settable()
 	var wants []headerWant
 	for _, e := range entries {
-		want := headerWant{name: strings.ToLower(e.key.Value)}
+		want := headerWant{name: strings.ToLower(e.Name())}
 		if !slices.Contains(known, want.name) {
-			mend := "it sets " + strings.Join(known, ", ")
-			if near := yamlform.Closest(want.name, known); near != "" {
-				mend = "did you mean " + near + "?"
-			}
-			r.report(r.at(e.key), "%s: the gate never sets %s; %s", p.path, shown(e.key.Value), mend)
+			r.Report(r.KeyPos(e), "%s: the gate never sets %s; %s", p.Path, yamlform.Quote(e.Name()),
+				yamlform.DidYouMean(want.name, known, "it sets "+strings.Join(known, ", ")))
 			continue
 		}
-		if !isNull(e.node) {
+		if !r.IsNull(e) {
 			want.value, _ = r.text(e, "the value, or null where the gate sets none")
 		}
 		wants = append(wants, want)
@@ -131,13 +125,13 @@ func (r *reader) settable() []string {
 }
 
 // removed reads which headers the gate takes out of the request.
-func (r *reader) removed(p place) []string {
-	items, _ := r.items(p, "a list of headers that are taken out, such as [x-user-id]")
+func (r *reader) removed(p yamlform.Place) []string {
+	items, _ := r.Items(p, "a list of headers that are taken out, such as [x-user-id]")
 	var names []string
 	for _, at := range items {
 		name, ok := r.text(at, "a header such as x-user-id")
 		if ok && !isToken(name) {
-			r.fault(at, "is %s, no name of a header; write one such as x-user-id", shown(name))
+			r.Fault(at, "is %s, no name of a header; write one such as x-user-id", yamlform.Quote(name))
 			continue
 		}
 		names = append(names, strings.ToLower(name))
@@ -146,34 +140,34 @@ func (r *reader) removed(p place) []string {
 }
 
 // source reads where a case's token is put, as in tokens.from of the config.
-func (r *reader) source(p place, carried *token) *config.TokenSource {
-	const says = "bearer, {cookie: NAME}, {header: NAME}, {query: NAME} or {websocket_protocol: NAME}"
+func (r *reader) source(p yamlform.Place, carried *token) *config.TokenSource {
+	const form = "bearer, {cookie: NAME}, {header: NAME}, {query: NAME} or {websocket_protocol: NAME}"
 	if carried == nil {
-		r.fault(p, "says where the token is put, and the case has none; write token:, or leave it out")
+		r.Fault(p, "says where the token is put, and the case has none; write token:, or leave it out")
 	}
-	if p.node.Kind == yaml.ScalarNode {
-		if _, ok := r.oneOf(p, "a place of tokens.from", []string{string(config.SourceBearer)}); !ok {
+	if p.IsScalar() {
+		if _, ok := r.enum(p, "a place of tokens.from", []string{string(config.SourceBearer)}); !ok {
 			return nil
 		}
 		return &config.TokenSource{Kind: config.SourceBearer}
 	}
-	var found []config.TokenSource
-	var fields []field
+	type sources = []config.TokenSource
+	table := yamlform.Object[sources]{Form: form}
 	for _, kind := range []config.SourceKind{config.SourceCookie, config.SourceHeader, config.SourceQuery, config.SourceWebSocketProtocol} {
-		fields = append(fields, field{string(kind), func(at place) {
+		table.Fields = append(table.Fields, key(string(kind), func(at yamlform.Place, found *sources) {
 			name, ok := r.text(at, "a name such as access_token")
 			if ok && !isToken(name) {
-				r.fault(at, "is %s, no plain name; write one such as access_token", shown(name))
+				r.Fault(at, "is %s, no plain name; write one such as access_token", yamlform.Quote(name))
 			}
-			found = append(found, config.TokenSource{Kind: kind, Name: name})
-		}})
+			*found = append(*found, config.TokenSource{Kind: kind, Name: name})
+		}))
 	}
-	stated, ok := r.object(p, says, fields...)
-	if !ok {
+	var found sources
+	if !table.Read(r.Decoder, p, &found) {
 		return nil
 	}
-	if len(stated) != 1 || len(found) != 1 {
-		r.fault(p, "has to name one place; write %s", says)
+	if len(found) != 1 {
+		r.Fault(p, "has to name one place; write %s", form)
 		return nil
 	}
 	return &found[0]

@@ -39,6 +39,9 @@ func (p Place) IsMapping() bool { return p.node.Kind == yaml.MappingNode }
 // IsScalar reports whether the value is a single one.
 func (p Place) IsScalar() bool { return p.node.Kind == yaml.ScalarNode }
 
+// Is reports whether the file has this text as the value.
+func (p Place) Is(text string) bool { return p.IsScalar() && p.node.Value == text }
+
 // Len is how many items a list has, or keys a mapping.
 func (p Place) Len() int {
 	if p.IsMapping() {

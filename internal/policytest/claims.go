@@ -1,0 +1,77 @@
+package policytest
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/yamlform"
+)
+
+// jsonNumber is RFC 8259 section 6.
+var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+
+// json reads any value as what JSON makes of it. Numbers keep their digits.
+func (r *reader) json(p yamlform.Place) any {
+	switch {
+	case p.IsMapping():
+		object := map[string]any{}
+		entries, _ := r.Entries(p, "")
+		for _, e := range entries {
+			object[e.Name()] = r.json(e)
+		}
+		return object
+	case p.IsList():
+		list := []any{}
+		items, _ := r.Items(p, "")
+		for _, item := range items {
+			list = append(list, r.json(item))
+		}
+		return list
+	case r.IsNull(p):
+		return nil
+	}
+	switch text, kind, _ := r.Scalar(p, ""); {
+	case kind == yamlform.KindBool:
+		return strings.EqualFold(text, "true")
+	case kind != yamlform.KindNumber:
+		return text
+	case jsonNumber.MatchString(text):
+		return json.Number(text)
+	default:
+		r.Fault(p, "is %s, a number that JSON does not have; write it as JSON does, or in quotes", text)
+		return nil
+	}
+}
+
+// members reads the mapping at p as a JSON object.
+func (r *reader) members(p yamlform.Place, form string) map[string]any {
+	if !p.IsMapping() {
+		r.Unfit(p, form)
+		return nil
+	}
+	object, _ := r.json(p).(map[string]any)
+	return object
+}
+
+// maxShift is how far from now a case can be, or a token expire.
+const maxShift = 10 * 365 * 24 * time.Hour
+
+// duration reads a duration, which may be negative.
+func (r *reader) duration(p yamlform.Place, form string) (time.Duration, bool) {
+	text, ok := r.text(p, form)
+	if !ok {
+		return 0, false
+	}
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		r.Fault(p, "is %s; write %s", yamlform.Quote(text), form)
+	case d.Abs() > maxShift:
+		r.Fault(p, "is %s, more than ten years; write %s", yamlform.Quote(text), form)
+	default:
+		return d, true
+	}
+	return 0, false
+}
