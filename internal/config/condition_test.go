@@ -58,57 +58,49 @@ func TestConditionMistakes(t *testing.T) {
 	parse(t, two+"routes: [{match: /a, when: x, issuers: [b]}]\n")
 }
 
-// TestMistakeWithin: the ▸ in each condition is where its mistake is, and where
-// the file's reader is sent to; ▪ stands where that is the start of the text
-// instead.
+// TestMistakeWithin: the ▸ in each condition is where its mistake is. In a
+// condition on one line without quotes, an editor goes there; in any other, to
+// the beginning, and the mistake says the place in words.
 func TestMistakeWithin(t *testing.T) {
 	for _, row := range []struct {
 		name, when   string
 		line, column int
+		words        string
 	}{
-		{"plain", "token.subject ▸== path.id", 1, 14},
-		{"plain, first character", "▸token.subject", 1, 0},
-		{"plain, behind the last", "token.subject▸", 1, 13},
-		{"plain, far behind", "token.subject▸", 1, 100},
-		{"plain, a line too many", "token.subject▸", 2, 3},
-		{"plain, with more than ASCII", "x != 'été' ▸== x", 1, 11},
-		{"plain, over two lines", "▪token.subject\n      == path.id", 1, 17},
-		{"plain, with a comment", "a ▸== b # c", 1, 2},
-		{"single quotes", "'a ▸== b'", 1, 2},
-		{"single quotes, behind the last", "'a == b▸'", 1, 6},
-		{"single quotes with quotes", "'a == ''b'' ▸&& c'", 1, 9},
-		{"single quotes with quotes, at one", "'a == ▸''b'''", 1, 5},
-		{"single quotes over two lines", "▪'a ==\n      b'", 1, 5},
-		{"double quotes", `"a ▸== b"`, 1, 2},
-		{"double quotes with quotes", `"a == \"b\" ▸&& c"`, 1, 9},
-		{"double quotes with more escapes", `"\x61 == \"\u00e9\\\/\U0001F600\t\" ▸&& c"`, 1, 13},
-		{"double quotes with a line break", `"a ==\n▸b"`, 2, 0},
-		{"double quotes with an escape that few know", `▪"a == '\a' && c"`, 1, 10},
-		{"double quotes over two lines", "▪\"a ==\n      b\"", 1, 5},
-		{"a block", "|\n      a ==\n      b ▸|| c\n", 2, 2},
-		{"a block, first line", "|\n      a ▸==\n      b || c\n", 1, 2},
-		{"a block with a deeper line", "|-\n      a ==\n        b ▸|| c\n", 2, 4},
-		{"a block with its indentation written", "|2\n        a ▸== b\n", 1, 4},
-		{"a block with a comment", "| # why\n      a ▸== b\n", 1, 2},
-		{"a block with an empty line", "|\n      a ==\n\n      ▸b\n", 3, 0},
-		{"a block that begins with an empty line", "|\n\n      a ▸== b\n", 2, 2},
-		{"a block, behind its last line", "|\n      a ==▸\n", 2, 0},
-		{"a block with more than ASCII", "|\n      'été' ▸== x\n", 1, 6},
-		{"folded, on one line", ">\n      a ▸== b\n", 1, 2},
-		{"folded, over two lines", "▪>\n      a ==\n      b\n", 1, 5},
-		{"no line", "▪a == b", 0, 3},
-		{"no column", "▪a == b", 1, -1},
+		{"plain", "token.subject ▸== path.id", 1, 14, ""},
+		{"plain, first character", "▸token.subject", 1, 0, ""},
+		{"plain, behind the last", "token.subject▸", 1, 13, ""},
+		{"plain, far behind", "token.subject▸", 1, 100, ""},
+		{"plain, a line too many", "token.subject▸", 2, 3, ""},
+		{"plain, with more than ASCII", "x != 'été' ▸== x", 1, 11, ""},
+		{"plain, with a comment", "a ▸== b # c", 1, 2, ""},
+		{"plain, over two lines", "▸token.subject\n      == path.id", 1, 17, "line 1, column 18"},
+		{"single quotes", "▸'a == ''b'' && c'", 1, 9, "line 1, column 10"},
+		{"single quotes, the beginning", "▸'a == b'", 1, 0, ""},
+		{"single quotes, far behind", "▸'a == b'", 2, 100, "line 1, column 7"},
+		{"double quotes", `▸"a == \"\u00e9\" && c"`, 1, 9, "line 1, column 10"},
+		{"double quotes with a line break", `▸"a ==\n\nb"`, 3, 0, "line 3, column 1"},
+		{"a block", "▸|\n      a ==\n      b || c\n", 2, 2, "line 2, column 3"},
+		{"a block, behind its last line", "▸|\n      a ==\n", 2, 0, "line 1, column 5"},
+		{"folded", "▸>\n      a ==\n      b\n", 1, 5, "line 1, column 6"},
+		{"no line", "▸a == b", 0, 3, ""},
+		{"no column", "▸'a == b'", 1, -1, ""},
 	} {
 		for name, ends := range map[string]string{row.name: "\n", row.name + ", Windows line ends": "\r\n"} {
 			t.Run(name, func(t *testing.T) {
 				marked := pool + "routes:\n  - match: /a\n    when: " + row.when + "\n    forward: true\n"
 				before, _, _ := strings.Cut(marked, "▸")
-				before, _, _ = strings.Cut(before, "▪")
-				want := config.Pos{File: "gate.yaml", Line: strings.Count(before, "\n") + 1, Column: len([]rune(before[strings.LastIndex(before, "\n"):]))}
-				clean := strings.NewReplacer("▸", "", "▪", "", "\n", ends).Replace(marked)
+				pos := config.Pos{
+					File: "gate.yaml", Line: strings.Count(before, "\n") + 1, Column: len([]rune(before[strings.LastIndex(before, "\n"):])),
+				}
+				want := "routes[0].when: no such thing"
+				if row.words != "" {
+					want = "routes[0].when: " + row.words + " of the condition: no such thing"
+				}
+				clean := strings.NewReplacer("▸", "", "\n", ends).Replace(marked)
 				m := parse(t, clean).MistakeWithin("routes[0].when", row.line, row.column, "no such %s", "thing")
-				if m.Pos != want || m.Text != "routes[0].when: no such thing" {
-					t.Errorf("%q is at %v, want %v", m.Text, m.Pos, want)
+				if m.Pos != pos || m.Text != want {
+					t.Errorf("got %v %q, want %v %q", m.Pos, m.Text, pos, want)
 				}
 			})
 		}

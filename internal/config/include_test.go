@@ -100,7 +100,7 @@ func TestInclude(t *testing.T) {
 		}
 	}
 	m := c.MistakeWithin("routes.d/a.yaml: routes[0].when", 1, 7, "wrong")
-	if got, want := strings.TrimPrefix(m.Error(), dir+"/"), "routes.d/a.yaml:2:60: routes[0].when: wrong"; got != want {
+	if got, want := strings.TrimPrefix(m.Error(), dir+"/"), "routes.d/a.yaml:2:52: routes[0].when: line 1, column 8 of the condition: wrong"; got != want {
 		t.Errorf("inside a condition: %s, want %s", got, want)
 	}
 }

@@ -23,13 +23,12 @@ func (c *Config) Mistake(path, format string, args ...any) Mistake {
 	return c.where().Mistake(path, format, args...)
 }
 
-// MistakeWithin makes a mistake at a place inside the text that path names, such
-// as an error in a condition; the path begins its text. Line counts from 1 and column from 0, in
-// characters of the text. Where the file has the text in another form than it
-// means (folded, or with escapes over several lines), or the text has no such
-// place, it is where the text begins.
+// MistakeWithin makes a mistake at a place inside the condition that path names;
+// the path begins its text. Line counts from 1 and column from 0, in characters
+// of the condition. In a condition in quotes or over several lines the mistake is
+// at its beginning, and says the place in words.
 func (c *Config) MistakeWithin(path string, line, column int, format string, args ...any) Mistake {
-	return c.where().MistakeWithin(path, line, column, format, args...)
+	return c.where().MistakeWithin(path, "condition", line, column, format, args...)
 }
 
 // At returns the place of the value that path names, or of its nearest parent

@@ -196,17 +196,18 @@ func Verbatim(form string) Codec[string] {
 			d.Unfit(p, form)
 			return "", false
 		}
-		text := p.node.Value
-		switch kind := kindOf(text, p.node.Style); {
+		value := p.node.Value
+		switch kind := kindOf(value, p.node.Style); {
 		case kind == KindNull:
 			d.null(p, form)
 		case kind != KindString:
-			d.Fault(p, "is %s, which is no string; write %s", text, form)
-		case strings.TrimSpace(text) == "":
+			d.Fault(p, "is %s, which is no string; write %s", value, form)
+		case strings.TrimSpace(value) == "":
 			d.Fault(p, "is empty; write %s", form)
 		default:
-			d.places.texts[p.Path] = scalarText{node: p.node, at: d.Pos(p), lines: d.lines}
-			return text, true
+			_, after := d.around(d.Pos(p))
+			d.places.texts[p.Path] = text{value: value, plain: p.node.Style == 0 && strings.HasPrefix(after, value)}
+			return value, true
 		}
 		return "", false
 	}}

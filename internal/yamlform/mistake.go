@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// Pos is a place in a configuration file. Line and Column count from 1; the
-// zero Pos is no place at all (the environment has none).
+// Pos is a place in a file. Line and Column count from 1; the
+// zero Pos is no place at all.
 type Pos struct {
 	File         string
 	Line, Column int
@@ -26,7 +27,7 @@ func (p Pos) String() string {
 	}
 }
 
-// Mistake is one thing wrong with a configuration: where, and what to write
+// Mistake is one thing wrong with a file: where, and what to write
 // instead. Text is lower case, has no full stop, and quotes values with %q.
 type Mistake struct {
 	Pos  Pos
@@ -36,7 +37,7 @@ type Mistake struct {
 // Error renders `FILE:LINE:COL: what is wrong, and what to write instead`.
 func (m Mistake) Error() string { return m.Pos.String() + ": " + m.Text }
 
-// Mistakes is everything wrong with a configuration, never empty when it is
+// Mistakes is everything wrong with a file, never empty when it is
 // returned as an error.
 type Mistakes []Mistake
 
@@ -65,14 +66,14 @@ func (m Mistakes) Sorted() Mistakes {
 // Places is where the values of a file are, and of those that it includes.
 type Places struct {
 	source    string
-	positions map[string]Pos        // path of a value that the file has -> its place
-	texts     map[string]scalarText // path of a value that mistakes can be inside of
-	roots     []string              // what the paths of values in included files begin with
+	positions map[string]Pos  // path of a value that the file has -> its place
+	texts     map[string]text // path of a text that mistakes can be inside of
+	roots     []string        // what the paths of values in included files begin with
 }
 
 // NewPlaces returns the places of a source in which no value has one.
 func NewPlaces(source string) *Places {
-	return &Places{source: source, positions: map[string]Pos{}, texts: map[string]scalarText{}}
+	return &Places{source: source, positions: map[string]Pos{}, texts: map[string]text{}}
 }
 
 // Mistake makes a mistake at the value that path names (`routes[2].match`), or
@@ -81,14 +82,36 @@ func (p *Places) Mistake(path, format string, args ...any) Mistake {
 	return Mistake{Pos: p.At(path), Text: fmt.Sprintf(format, args...)}
 }
 
+// text is a text that mistakes can be inside of.
+type text struct {
+	value string
+	plain bool // the file has it without quotes, on one line
+}
+
 // MistakeWithin makes a mistake at a place inside the text that path names, such
 // as an error in a condition; the path begins its text. Line counts from 1 and
-// column from 0, in characters of the text.
-func (p *Places) MistakeWithin(path string, line, column int, format string, args ...any) Mistake {
+// column from 0, in characters of the text. The mistake is at that very place
+// where the file has the text without quotes on one line. Elsewhere it is at the
+// beginning of the text, and says the place in words, with noun for the text.
+func (p *Places) MistakeWithin(path, noun string, line, column int, format string, args ...any) Mistake {
 	m := p.Mistake(path, "%s: %s", p.inFile(path), fmt.Sprintf(format, args...))
-	if text, ok := p.texts[path]; ok {
-		m.Pos = text.pos(line, column)
+	in, ok := p.texts[path]
+	if !ok || line < 1 || column < 0 {
+		return m
 	}
+	lines := strings.Split(strings.TrimRight(in.value, "\n"), "\n")
+	if line > len(lines) {
+		line, column = len(lines), len(in.value)
+	}
+	column = min(column, utf8.RuneCountInString(lines[line-1]))
+	switch {
+	case in.plain:
+		m.Pos.Column += column
+		return m
+	case line == 1 && column == 0:
+		return m
+	}
+	m.Text = fmt.Sprintf("%s: line %d, column %d of the %s: %s", p.inFile(path), line, column+1, noun, fmt.Sprintf(format, args...))
 	return m
 }
 
