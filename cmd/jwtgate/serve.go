@@ -290,9 +290,6 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	group.Go(func() error { return s.extauthz.Serve(s.grpc) })
 	group.Go(func() error { return s.admin.Serve(s.http) })
 	group.Go(func() error { s.reportHealth(ctx); return nil })
-	if _, chosen := s.getenv("GOGC"); !chosen {
-		defer paceGC()()
-	}
 	if s.shadow != nil {
 		group.Go(func() error { s.shadow.Run(ctx); return nil })
 	}

@@ -13,8 +13,10 @@ func auditObject() yamlform.Object[Audit] {
 		Form: "a mapping such as {denied: all, allowed: 1/100}",
 		Fields: []yamlform.FieldOf[Audit]{
 			yamlform.Field("denied", "how many of the denied requests are recorded", oneIn(), func(a *Audit) *OneIn { return &a.Denied }).Or("all"),
-			yamlform.Field("allowed", "how many of the allowed requests are recorded", oneIn(), func(a *Audit) *OneIn { return &a.Allowed }).Or("none"),
-			yamlform.Field("to", "where they are recorded", yamlform.Enum(AuditStderr, AuditStdout), func(a *Audit) *AuditTarget { return &a.To }).Or("stderr"),
+			yamlform.Field("allowed", "how many of the allowed requests are recorded", oneIn(),
+				func(a *Audit) *OneIn { return &a.Allowed }).Or("none"),
+			yamlform.Field("to", "where they are recorded", yamlform.Enum(AuditStderr, AuditStdout),
+				func(a *Audit) *AuditTarget { return &a.To }).Or("stderr"),
 		},
 	}
 }
@@ -23,7 +25,8 @@ func auditObject() yamlform.Object[Audit] {
 func oneIn() yamlform.Codec[OneIn] {
 	const most = 1_000_000
 	form := fmt.Sprintf("all, none, or 1/N with N from 2 to %d", most)
-	return yamlform.Codec[OneIn]{Form: form, Shape: yamlform.OrVariable(yamlform.Schema{"type": "string", "pattern": "^(all|none|1/[1-9][0-9]{0,6})$"}), Read: func(d *yamlform.Decoder, p yamlform.Place) (OneIn, bool) {
+	shape := yamlform.OrVariable(yamlform.Schema{"type": "string", "pattern": "^(all|none|1/[1-9][0-9]{0,6})$"})
+	return yamlform.Codec[OneIn]{Form: form, Shape: shape, Read: func(d *yamlform.Decoder, p yamlform.Place) (OneIn, bool) {
 		text, ok := d.Text(p, form, "")
 		if !ok {
 			return 0, false

@@ -99,7 +99,8 @@ func checkCognito(d *yamlform.Decoder, at yamlform.Place, f *issuerFile) {
 	}
 	switch clients := at.Below("clients"); {
 	case !d.Stated(clients):
-		d.FaultAt(at.Path, "needs clients, the ids of your app clients, or it would take the tokens of every app of this pool; write clients: [CLIENT]")
+		d.FaultAt(at.Path,
+			"needs clients, the ids of your app clients, or it would take the tokens of every app of this pool; write clients: [CLIENT]")
 	case f.Clients != nil && len(f.Clients) == 0:
 		d.FaultAt(clients, "is an empty list; write the ids of your app clients, such as [3v5exampleclient]")
 	}

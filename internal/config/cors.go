@@ -14,9 +14,11 @@ func corsObject() yamlform.Object[CORS] {
 		Fields: []yamlform.FieldOf[CORS]{
 			yamlform.Field("origins", "origins whose pages may call, and read the answers, where no CORS filter runs before the gate",
 				yamlform.Set("a list such as [https://app.example]", originCodec()), func(c *CORS) *[]string { return &c.Origins }),
-			yamlform.Field("credentials", "whether they may do so with cookies too", yamlform.Boolean(), func(c *CORS) *bool { return &c.Credentials }).Or("false"),
-			yamlform.Field("preflight", "answer: the gate answers it, yes to the origins and no to any other; check: it needs what its route needs; "+
-				"pass: it reaches the application without a token. By default answer where there are origins, else check",
+			yamlform.Field("credentials", "whether they may do so with cookies too", yamlform.Boolean(),
+				func(c *CORS) *bool { return &c.Credentials }).Or("false"),
+			yamlform.Field("preflight",
+				"answer: the gate answers it, yes to the origins and no to any other; check: it needs what its route needs; "+
+					"pass: it reaches the application without a token. By default answer where there are origins, else check",
 				yamlform.Enum(PreflightAnswer, PreflightCheck, PreflightPass), func(c *CORS) *PreflightMode { return &c.Preflight }),
 			yamlform.Field("methods", "the methods that a preflight is answered with; by default the one that it asks for",
 				yamlform.Set("a list such as [GET, PUT]", methodCodec()), func(c *CORS) *[]string { return &c.Methods }),
@@ -48,7 +50,8 @@ func checkCORS(d *yamlform.Decoder, at yamlform.Place, c *CORS) {
 	}
 	for _, name := range []string{"methods", "headers"} {
 		if d.Stated(at.Below(name)) && c.Preflight != PreflightAnswer && c.Preflight != "" {
-			d.FaultAt(at.Below(name), "is what a preflight is answered with, and preflight is %s; write preflight: answer, or leave it out", c.Preflight)
+			d.FaultAt(at.Below(name), "is what a preflight is answered with, and preflight is %s; write preflight: answer, or leave it out",
+				c.Preflight)
 		}
 	}
 }

@@ -110,7 +110,8 @@ func checkBareHeaders(d *yamlform.Decoder, c *Config) {
 			continue
 		}
 		if at := slices.IndexFunc(h.Claims, bare); at >= 0 {
-			d.Warn(path, "uses %s, which carries no issuer prefix: two issuers can send the same value; let the application check the issuer ($issuer) too",
+			d.Warn(path,
+				"uses %s, which carries no issuer prefix: two issuers can send the same value; let the application check the issuer ($issuer) too",
 				h.Claims[at])
 		}
 	}
@@ -165,13 +166,14 @@ func readHeaders(d *yamlform.Decoder, p yamlform.Place, t *Identity) {
 func claimsCodec() yamlform.Codec[[]string] {
 	form := "a claim such as email, one of " + strings.Join(gateValues(), " ") + ", or a list of them"
 	one, many := claimName(form, true), yamlform.NonEmptySet(form, claimName(form, true))
-	return yamlform.Codec[[]string]{Form: form, Shape: yamlform.AnyOf(one.Outline, many.Outline), Read: func(d *yamlform.Decoder, p yamlform.Place) ([]string, bool) {
-		if p.IsList() {
-			return many.Read(d, p)
-		}
-		claim, ok := one.Read(d, p)
-		return []string{claim}, ok
-	}}
+	return yamlform.Codec[[]string]{Form: form, Shape: yamlform.AnyOf(one.Outline, many.Outline),
+		Read: func(d *yamlform.Decoder, p yamlform.Place) ([]string, bool) {
+			if p.IsList() {
+				return many.Read(d, p)
+			}
+			claim, ok := one.Read(d, p)
+			return []string{claim}, ok
+		}}
 }
 
 // gateValues are the values that the gate itself makes of a token.
@@ -239,7 +241,8 @@ func badHeader(text string) string {
 	case name == FieldAuthorization || name == FieldCookie:
 		return "is where credentials stand; tokens.forward decides about those, so write another name"
 	case overrideHeader(name):
-		return "is a header by which a client names another method, URL or host than the one that was checked, and is removed anyway; write another name"
+		return "is a header by which a client names another method, URL or host than the one that was checked, " +
+			"and is removed anyway; write another name"
 	case reservedHeader(name):
 		return "is a header that carries the request itself; setting or removing it would break requests, so write another name"
 	}

@@ -112,12 +112,14 @@ func (l *loader) matches(one include) []includedFile {
 	case len(names) == 0 && glob:
 		l.Warn(one.path, "is %s, which matches no file", yamlform.Quote(one.written))
 	case len(names) == 0:
-		l.FaultAt(one.path, "is %s, and there is no such file; write its path relative to this file, or a pattern such as routes.d/*.yaml", yamlform.Quote(one.written))
+		l.FaultAt(one.path, "is %s, and there is no such file; write its path relative to this file, or a pattern such as routes.d/*.yaml",
+			yamlform.Quote(one.written))
 	}
 	var files []includedFile
 	for _, name := range names {
 		if sameFile(name, l.source) {
-			l.FaultAt(one.path, "is %s, which this file is one of; keep included files in a directory of their own, such as routes.d", yamlform.Quote(one.written))
+			l.FaultAt(one.path, "is %s, which this file is one of; keep included files in a directory of their own, such as routes.d",
+				yamlform.Quote(one.written))
 			continue
 		}
 		says := name
@@ -162,9 +164,11 @@ func hostedObject(includer string) yamlform.Object[hostedRoutes] {
 		Form: form,
 		Fields: []yamlform.FieldOf[hostedRoutes]{
 			yamlform.Field("hosts", "the hosts that every route of the file is for",
-				yamlform.NonEmptySet("a list such as [shop.example]", hostCodec("name the hosts that the routes are for, since another file may have others")),
+				yamlform.NonEmptySet("a list such as [shop.example]",
+					hostCodec("name the hosts that the routes are for, since another file may have others")),
 				func(h *hostedRoutes) *[]string { return &h.hosts }).Must(),
-			yamlform.Field("routes", "what each request to these hosts needs", routesCodec(), func(h *hostedRoutes) *[]Route { return &h.routes }).Must(),
+			yamlform.Field("routes", "what each request to these hosts needs", routesCodec(),
+				func(h *hostedRoutes) *[]Route { return &h.routes }).Must(),
 		},
 		Check: func(d *yamlform.Decoder, _ yamlform.Place, h *hostedRoutes) {
 			for i, r := range h.routes {
@@ -177,7 +181,8 @@ func hostedObject(includer string) yamlform.Object[hostedRoutes] {
 	}
 	for _, k := range fileObject().Fields {
 		if !o.Has(k.Path) {
-			o.Fields = append(o.Fields, yamlform.Misplaced[hostedRoutes](k.Path, "has no place in an included file, which is "+form+"; write it in "+includer))
+			o.Fields = append(o.Fields,
+				yamlform.Misplaced[hostedRoutes](k.Path, "has no place in an included file, which is "+form+"; write it in "+includer))
 		}
 	}
 	return o
@@ -190,7 +195,8 @@ func checkOverlap(d *yamlform.Decoder, earlier []hostedRoutes, one hostedRoutes)
 		for _, other := range earlier {
 			at := slices.IndexFunc(other.hosts, func(taken string) bool { return MatchHost(taken, host) || MatchHost(host, taken) })
 			if at >= 0 {
-				d.FaultAt(fmt.Sprintf("%shosts[%d]", one.root, i), "is %s, and %s has %s; a host has its routes in one included file, so move them together",
+				d.FaultAt(fmt.Sprintf("%shosts[%d]", one.root, i),
+					"is %s, and %s has %s; a host has its routes in one included file, so move them together",
 					yamlform.Quote(host), other.label, yamlform.Quote(other.hosts[at]))
 			}
 		}

@@ -33,32 +33,48 @@ func issuerObject() yamlform.Object[issuerFile] {
 			yamlform.Field("cognito", "a user pool; stands for both of its issuer forms", poolCodec(), func(f *of) *string { return &f.pool }),
 			yamlform.Field("issuer", "an OIDC issuer: the iss of its tokens, byte for byte", issuerURL(),
 				func(f *of) *string { return &f.url }),
-			yamlform.Field("prefix", "stands before the subject, the user names and each group", prefixCodec(), func(f *of) *string { return &f.Prefix }),
+			yamlform.Field("prefix", "stands before the subject, the user names and each group", prefixCodec(),
+				func(f *of) *string { return &f.Prefix }),
 			yamlform.Field("replica_regions", "Cognito: regions of the pool's replicas, whose issuer forms are accepted too",
 				yamlform.Set("a list such as [us-east-1]", regionCodec()), func(f *of) *[]string { return &f.replicas }),
-			yamlform.Field("audiences", "aud must hold one of them", yamlform.NonEmptySet("a list such as [orders-api]", yamlform.Identifier("an audience")),
+			yamlform.Field("audiences", "aud must hold one of them",
+				yamlform.NonEmptySet("a list such as [orders-api]", yamlform.Identifier("an audience")),
 				func(f *of) *[]string { return &f.Audiences }),
-			yamlform.Field("clients", "the token's client must be one of them", yamlform.Set("a list such as [3v5exampleclient]", yamlform.Identifier("a client id")),
+			yamlform.Field("clients", "the token's client must be one of them",
+				yamlform.Set("a list such as [3v5exampleclient]", yamlform.Identifier("a client id")),
 				func(f *of) *[]string { return &f.Clients }),
 			yamlform.Field("token_use", "which kinds of token are accepted; by default [access], for Cognito [access, id]",
 				yamlform.NonEmptySet("a list such as [access, id]", yamlform.Enum("access", "id")), func(f *of) *[]string { return &f.TokenUse }),
-			yamlform.Field("bound_tokens", "what becomes of a token that is bound to a key (cnf), whose proof is not verified here", yamlform.Enum("refuse", "accept_as_bearer"),
+			yamlform.Field("bound_tokens", "what becomes of a token that is bound to a key (cnf), whose proof is not verified here",
+				yamlform.Enum("refuse", "accept_as_bearer"),
 				func(f *of) *string { return &f.boundTokens }).Or("refuse"),
-			yamlform.Field("email_verified", "required: email is used only if the token says email_verified: true; assumed: also if email_verified is missing", yamlform.Enum("required", "assumed"),
+			yamlform.Field("email_verified",
+				"required: email is used only if the token says email_verified: true; assumed: also if email_verified is missing",
+				yamlform.Enum("required", "assumed"),
 				func(f *of) *string { return &f.emailVerified }).Or("required"),
-			yamlform.Field("token_types", "the token's typ, when it has one, must be one of them", yamlform.NonEmptySet("a list such as [JWT, at+jwt]", typeCodec()),
+			yamlform.Field("token_types", "the token's typ, when it has one, must be one of them",
+				yamlform.NonEmptySet("a list such as [JWT, at+jwt]", typeCodec()),
 				func(f *of) *[]string { return &f.TokenTypes }).Or("[JWT, at+jwt]"),
-			yamlform.Field("algorithms", "what a token may be signed with", yamlform.NonEmptySet("a list such as [RS256]", yamlform.Enum(algorithms()...)),
+			yamlform.Field("algorithms", "what a token may be signed with",
+				yamlform.NonEmptySet("a list such as [RS256]", yamlform.Enum(algorithms()...)),
 				func(f *of) *[]string { return &f.Algorithms }).Or("[RS256]"),
-			yamlform.Field("groups_claim", "the claim that holds the groups, the first that is there; by default [groups], for Cognito [cognito:groups]",
-				yamlform.NonEmptySet("a list such as [groups]", claimName("a claim such as groups", false)), func(f *of) *[]string { return &f.GroupsClaim }),
+			yamlform.Field("groups_claim",
+				"the claim that holds the groups, the first that is there; by default [groups], for Cognito [cognito:groups]",
+				yamlform.NonEmptySet("a list such as [groups]", claimName("a claim such as groups", false)),
+				func(f *of) *[]string { return &f.GroupsClaim }),
 			yamlform.Field("scopes_claim", "the claim that holds the scopes, the first that is there",
-				yamlform.NonEmptySet("a list such as [scope, scp]", claimName("a claim such as scope", false)), func(f *of) *[]string { return &f.ScopesClaim }).Or("[scope, scp]"),
-			yamlform.Field("leeway", "how far clocks may differ", yamlform.Duration("30s", 0, time.Minute), func(f *of) *time.Duration { return &f.Leeway }).Or("30s"),
-			yamlform.Field("max_lifetime", "a token that is good for longer, from iat to exp, is refused, and so is one without iat; by default there is no limit", yamlform.Duration("24h", time.Second, 10*365*24*time.Hour),
+				yamlform.NonEmptySet("a list such as [scope, scp]", claimName("a claim such as scope", false)),
+				func(f *of) *[]string { return &f.ScopesClaim }).Or("[scope, scp]"),
+			yamlform.Field("leeway", "how far clocks may differ", yamlform.Duration("30s", 0, time.Minute),
+				func(f *of) *time.Duration { return &f.Leeway }).Or("30s"),
+			yamlform.Field("max_lifetime",
+				"a token that is good for longer, from iat to exp, is refused, and so is one without iat; by default there is no limit",
+				yamlform.Duration("24h", time.Second, 10*365*24*time.Hour),
 				func(f *of) *time.Duration { return &f.MaxLifetime }),
-			yamlform.Field("dangerously_allow_http", "plain http to this issuer: discovery, keys", yamlform.Boolean(), func(f *of) *bool { return &f.AllowHTTP }).Or("false"),
-			yamlform.Field("jwks", "where the keys come from and how they are kept", yamlform.Mapping(jwksObject()), func(f *of) *JWKS { return &f.JWKS }).Or("{}"),
+			yamlform.Field("dangerously_allow_http", "plain http to this issuer: discovery, keys", yamlform.Boolean(),
+				func(f *of) *bool { return &f.AllowHTTP }).Or("false"),
+			yamlform.Field("jwks", "where the keys come from and how they are kept", yamlform.Mapping(jwksObject()),
+				func(f *of) *JWKS { return &f.JWKS }).Or("{}"),
 		},
 		Check: checkIssuer,
 	}
@@ -166,9 +182,11 @@ func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerFile) {
 	empty := f.Clients != nil && len(f.Clients) == 0 // nil: left out, or faulty
 	switch audiences := d.Stated(at.Below("audiences")); {
 	case !audiences && !d.Stated(at.Below("clients")):
-		d.FaultAt(at.Path, "needs audiences or clients, or it would take every token that this issuer signs for anyone; write audiences: [AUDIENCE]")
+		d.FaultAt(at.Path,
+			"needs audiences or clients, or it would take every token that this issuer signs for anyone; write audiences: [AUDIENCE]")
 	case !audiences && empty:
-		d.FaultAt(at.Below("clients"), "is an empty list and there are no audiences; write the clients whose tokens are taken, or audiences: [AUDIENCE]")
+		d.FaultAt(at.Below("clients"),
+			"is an empty list and there are no audiences; write the clients whose tokens are taken, or audiences: [AUDIENCE]")
 	case empty:
 		d.Warn(at.Below("clients"), "is an empty list: only the audience of a token is checked, not its client")
 	case !audiences:
@@ -255,7 +273,8 @@ func checkIssuers(d *yamlform.Decoder, c *Config) {
 			owners[iss] = one.Path
 		}
 		if len(c.Issuers) > 1 && !d.Stated(one.Path+".prefix") {
-			d.FaultAt(one.Path+".prefix", "is missing; with more than one issuer each says its own, such as \"%s:\", or \"\" to leave its users and groups bare", one.Name)
+			d.FaultAt(one.Path+".prefix",
+				"is missing; with more than one issuer each says its own, such as \"%s:\", or \"\" to leave its users and groups bare", one.Name)
 		}
 		clash := slices.IndexFunc(c.Issuers[:i], func(other Issuer) bool {
 			return one.Prefix != "" && other.Prefix != "" &&
@@ -263,7 +282,8 @@ func checkIssuers(d *yamlform.Decoder, c *Config) {
 		})
 		if clash >= 0 {
 			other := c.Issuers[clash]
-			d.FaultAt(one.Path+".prefix", "is %s and that of %s is %s; no prefix may equal or begin with another", yamlform.Quote(one.Prefix), other.Path, yamlform.Quote(other.Prefix))
+			d.FaultAt(one.Path+".prefix", "is %s and that of %s is %s; no prefix may equal or begin with another", yamlform.Quote(one.Prefix),
+				other.Path, yamlform.Quote(other.Prefix))
 		}
 	}
 }

@@ -12,7 +12,8 @@ func jwksObject() yamlform.Object[JWKS] {
 		Fields: []yamlform.FieldOf[JWKS]{
 			yamlform.Field("uri", "where the keys are; by default what the discovery document says, for Cognito the pool's own",
 				webURL("the key set's URL, such as https://login.example/jwks.json", true), func(j *JWKS) *string { return &j.URI }),
-			yamlform.Field("file", "a key set on disk instead of uri", yamlform.FilePath("the path of a key set"), func(j *JWKS) *string { return &j.File }),
+			yamlform.Field("file", "a key set on disk instead of uri", yamlform.FilePath("the path of a key set"),
+				func(j *JWKS) *string { return &j.File }),
 			yamlform.Field("refresh_interval", "keys are fetched anew this often, or sooner if the issuer says so",
 				yamlform.Duration("15m", time.Second, 24*time.Hour), func(j *JWKS) *time.Duration { return &j.RefreshInterval }).Or("15m"),
 			yamlform.Field("unknown_kid_cooldown", "tokens with an unknown key cause one fetch in this time, after a burst of 3",

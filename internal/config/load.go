@@ -47,7 +47,8 @@ func Load(file string, getenv func(string) (string, bool)) (*Config, error) {
 			return c, err
 		}
 	}
-	return nil, errors.New("reading the config: its files change all the time while they are read; put them in place together, and have them read again")
+	return nil, errors.New("reading the config: its files change all the time while they are read; " +
+		"put them in place together, and have them read again")
 }
 
 // unchanged reports whether the files are still those that were read, and so

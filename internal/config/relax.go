@@ -197,25 +197,26 @@ func hostRelaxations() yamlform.Codec[[]HostRelaxations] {
 	const form = "a mapping from hosts to lists, such as {api.example: [encoded_slash]}"
 	host, list := hostCodec("write what is opened on every host under all"), relaxationList()
 	shape := func() yamlform.Schema { return yamlform.NamesSchema("", list.Outline()) }
-	return yamlform.Codec[[]HostRelaxations]{Form: form, Shape: shape, Read: func(d *yamlform.Decoder, p yamlform.Place) ([]HostRelaxations, bool) {
-		entries, ok := d.Entries(p, form)
-		if !ok {
-			return nil, false
-		}
-		var all []HostRelaxations
-		given := map[string]bool{}
-		for _, entry := range entries {
-			name, named := host.Read(d, entry.Key())
-			opened, read := list.Read(d, entry)
-			switch {
-			case !named:
-			case given[name]:
-				d.Report(d.KeyPos(entry), "%s names a host that stands here already, in another case; keep one of them", entry.Path)
-			case read:
-				all = append(all, HostRelaxations{Host: name, Relaxations: opened})
+	return yamlform.Codec[[]HostRelaxations]{Form: form, Shape: shape,
+		Read: func(d *yamlform.Decoder, p yamlform.Place) ([]HostRelaxations, bool) {
+			entries, ok := d.Entries(p, form)
+			if !ok {
+				return nil, false
 			}
-			given[name] = named
-		}
-		return all, true
-	}}
+			var all []HostRelaxations
+			given := map[string]bool{}
+			for _, entry := range entries {
+				name, named := host.Read(d, entry.Key())
+				opened, read := list.Read(d, entry)
+				switch {
+				case !named:
+				case given[name]:
+					d.Report(d.KeyPos(entry), "%s names a host that stands here already, in another case; keep one of them", entry.Path)
+				case read:
+					all = append(all, HostRelaxations{Host: name, Relaxations: opened})
+				}
+				given[name] = named
+			}
+			return all, true
+		}}
 }

@@ -12,11 +12,15 @@ import (
 // in each alternative of any_of.
 func alternativeKeys[T any](in func(*T) *Alternative) []yamlform.FieldOf[T] {
 	return []yamlform.FieldOf[T]{
-		yamlform.Field("issuers", "whose tokens are taken; by default every issuer's", yamlform.NonEmptySet("a list such as [cruddur]", yamlform.Identifier("an issuer's name under issuers")),
+		yamlform.Field("issuers", "whose tokens are taken; by default every issuer's",
+			yamlform.NonEmptySet("a list such as [cruddur]", yamlform.Identifier("an issuer's name under issuers")),
 			func(t *T) *[]string { return &in(t).Issuers }),
-		yamlform.Field("groups", "the user must be in one of them", choice("admin", yamlform.Identifier("a group")), func(t *T) *Choice { return &in(t).Groups }),
-		yamlform.Field("scopes", "the token must have one of them", choice("orders/read", scopeCodec()), func(t *T) *Choice { return &in(t).Scopes }),
-		yamlform.Field("clients", "the token's client must be one of them", choice("billing", yamlform.Identifier("a client id")), func(t *T) *Choice { return &in(t).Clients }),
+		yamlform.Field("groups", "the user must be in one of them", choice("admin", yamlform.Identifier("a group")),
+			func(t *T) *Choice { return &in(t).Groups }),
+		yamlform.Field("scopes", "the token must have one of them", choice("orders/read", scopeCodec()),
+			func(t *T) *Choice { return &in(t).Scopes }),
+		yamlform.Field("clients", "the token's client must be one of them", choice("billing", yamlform.Identifier("a client id")),
+			func(t *T) *Choice { return &in(t).Clients }),
 	}
 }
 
@@ -58,7 +62,8 @@ func scopeCodec() yamlform.Codec[string] {
 			return wrong + "; write " + form
 		}
 		if strings.ContainsFunc(text, notInScope) {
-			return fmt.Sprintf("is %s, which is no scope; write each one as an item of its own, in ASCII without spaces, quotes and backslashes", yamlform.Quote(text))
+			return fmt.Sprintf("is %s, which is no scope; write each one as an item of its own, in ASCII without spaces, quotes and backslashes",
+				yamlform.Quote(text))
 		}
 		return ""
 	})
@@ -79,18 +84,19 @@ func choice(example string, item yamlform.Codec[string]) yamlform.Codec[Choice] 
 		},
 	}
 	anyOf := yamlform.NonEmptySet(form, item)
-	return yamlform.Codec[Choice]{Form: form, Below: all.Reference, Shape: yamlform.AnyOf(anyOf.Outline, all.Shape), Read: func(d *yamlform.Decoder, p yamlform.Place) (Choice, bool) {
-		var c Choice
-		var ok bool
-		if one, only := p.Only("any"); only {
-			d.Fault(one, "is no key: any one of a plain list will do; write %s", written(one.Words(), example))
-		} else if p.IsMapping() {
-			ok = all.Read(d, p, &c)
-		} else {
-			c.Any, ok = anyOf.Read(d, p)
-		}
-		return c, ok
-	}}
+	return yamlform.Codec[Choice]{Form: form, Below: all.Reference, Shape: yamlform.AnyOf(anyOf.Outline, all.Shape),
+		Read: func(d *yamlform.Decoder, p yamlform.Place) (Choice, bool) {
+			var c Choice
+			var ok bool
+			if one, only := p.Only("any"); only {
+				d.Fault(one, "is no key: any one of a plain list will do; write %s", written(one.Words(), example))
+			} else if p.IsMapping() {
+				ok = all.Read(d, p, &c)
+			} else {
+				c.Any, ok = anyOf.Read(d, p)
+			}
+			return c, ok
+		}}
 }
 
 // written is a short list of words as a file has it, or else an example.
@@ -132,7 +138,8 @@ func checkRouteIssuers(d *yamlform.Decoder, c *Config, r *Route) {
 	}
 	hint := "write issuers: [" + strings.Join(known, ", ") + "] or those of them that you mean"
 	if !want.Groups.Empty() || !want.Scopes.Empty() || !want.Clients.Empty() || want.MaxAuthAge > 0 || len(want.ACR) > 0 || want.When != "" {
-		d.FaultAt(r.Path, "needs issuers beside its groups, scopes, clients, when, max_auth_age or acr, since there is more than one issuer; %s", hint)
+		d.FaultAt(r.Path,
+			"needs issuers beside its groups, scopes, clients, when, max_auth_age or acr, since there is more than one issuer; %s", hint)
 	} else if !allSay {
 		d.FaultAt(r.Path+".any_of", "needs issuers on the route or in every alternative, since there is more than one issuer; %s", hint)
 	}

@@ -28,27 +28,38 @@ func routeObject() yamlform.Object[routeFile] {
 		Form:     routeForm,
 		Synonyms: map[string]string{"role": "groups", "roles": "groups", "path": "match", "scope": "scopes"},
 		Fields: slices.Concat([]yamlform.FieldOf[of]{
-			yamlform.Field("name", "used in metrics and audit lines; by default the text of match", routeName(), func(f *of) *string { return &f.Name }),
-			yamlform.Field("match", "the requests that the route is for: {name} stands for one segment, ** for the rest; a route without it is reached by its name only, when Envoy names it",
+			yamlform.Field("name", "used in metrics and audit lines; by default the text of match", routeName(),
+				func(f *of) *string { return &f.Name }),
+			yamlform.Field("match",
+				"the requests that the route is for: {name} stands for one segment, ** for the rest; "+
+					"a route without it is reached by its name only, when Envoy names it",
 				yamlform.Identifier(matchForm), func(f *of) *string { return &f.Match }),
-			yamlform.Field("hosts", "the hosts that the route is for; by default any", yamlform.NonEmptySet("a list such as [api.example]", hostCodec("leave hosts out to take any host")),
+			yamlform.Field("hosts", "the hosts that the route is for; by default any",
+				yamlform.NonEmptySet("a list such as [api.example]", hostCodec("leave hosts out to take any host")),
 				func(f *of) *[]string { return &f.Hosts }),
 			yamlform.Field("access", "what the route asks for", yamlform.Enum(AccessPublic, AccessOptional, AccessRequired, AccessDeny),
 				func(f *of) *Access { return &f.Access }).Or("required"),
-			yamlform.Field("if_invalid", "with access: optional, what becomes of a token that fails; by default deny", yamlform.Enum("deny", "anonymous"),
+			yamlform.Field("if_invalid", "with access: optional, what becomes of a token that fails; by default deny",
+				yamlform.Enum("deny", "anonymous"),
 				func(f *of) *string { return &f.ifInvalid }),
 		}, alternativeKeys(func(f *of) *Alternative { return &f.Requirement.Alternative }), []yamlform.FieldOf[of]{
-			yamlform.Field("any_of", "alternatives, of which one must fit beside the rest", alternatives(), func(f *of) *[]Alternative { return &f.Requirement.AnyOf }),
-			yamlform.Field("when", "a condition that must hold beside the rest; variables are not expanded in it", condition(), func(f *of) *string { return &f.Requirement.When }),
+			yamlform.Field("any_of", "alternatives, of which one must fit beside the rest", alternatives(),
+				func(f *of) *[]Alternative { return &f.Requirement.AnyOf }),
+			yamlform.Field("when", "a condition that must hold beside the rest; variables are not expanded in it", condition(),
+				func(f *of) *string { return &f.Requirement.When }),
 			yamlform.Field("max_auth_age", "the login may not be older", yamlform.Duration("1h", time.Second, 365*24*time.Hour),
 				func(f *of) *time.Duration { return &f.Requirement.MaxAuthAge }),
-			yamlform.Field("acr", "the login must be of one of these classes", yamlform.NonEmptySet("a list such as [gold]", acrCodec()), func(f *of) *[]string { return &f.Requirement.ACR }),
+			yamlform.Field("acr", "the login must be of one of these classes", yamlform.NonEmptySet("a list such as [gold]", acrCodec()),
+				func(f *of) *[]string { return &f.Requirement.ACR }),
 			yamlform.Field("tokens_from", "instead of tokens.from", tokenSources(true), func(f *of) *[]TokenSource { return &f.TokensFrom }),
 			yamlform.Field("forward", "instead of tokens.forward", yamlform.Boolean(), func(f *of) *bool { return &f.Forward }),
-			yamlform.Field("end_streams_at_expiry", "what is streamed to the client (SSE, gRPC, WebSocket) ends when the token does: at its exp and the issuer's leeway behind it", yamlform.Boolean(),
+			yamlform.Field("end_streams_at_expiry",
+				"what is streamed to the client (SSE, gRPC, WebSocket) ends when the token does: at its exp and the issuer's leeway behind it",
+				yamlform.Boolean(),
 				func(f *of) *bool { return &f.EndStreamsAtExpiry }).Or("false"),
 			yamlform.Field("audit", "instead of audit.denied and audit.allowed", oneIn(), func(f *of) *OneIn { return &f.audit }),
-			yamlform.Field("shadow", "instead of the file's shadow: would-be denials are recorded, not enforced", yamlform.Boolean(), func(f *of) *bool { return &f.Shadow }),
+			yamlform.Field("shadow", "instead of the file's shadow: would-be denials are recorded, not enforced", yamlform.Boolean(),
+				func(f *of) *bool { return &f.Shadow }),
 			yamlform.Misplaced[of]("method", methods),
 			yamlform.Misplaced[of]("methods", methods),
 		}),
@@ -58,10 +69,11 @@ func routeObject() yamlform.Object[routeFile] {
 
 func routesCodec() yamlform.Codec[[]Route] {
 	route := yamlform.Mapping(routeObject())
-	item := yamlform.Codec[Route]{Form: routeForm, Below: route.Below, Shape: routeShape(route.Outline), Read: func(d *yamlform.Decoder, p yamlform.Place) (Route, bool) {
-		f, ok := route.Read(d, p)
-		return f.Route, ok
-	}}
+	item := yamlform.Codec[Route]{Form: routeForm, Below: route.Below, Shape: routeShape(route.Outline),
+		Read: func(d *yamlform.Decoder, p yamlform.Place) (Route, bool) {
+			f, ok := route.Read(d, p)
+			return f.Route, ok
+		}}
 	return yamlform.List("a list of routes, each "+strings.TrimPrefix(routeForm, "a route "), item)
 }
 
@@ -119,7 +131,8 @@ func checkRouteName(d *yamlform.Decoder, at yamlform.Place, f *routeFile) {
 	switch {
 	case d.Stated(name):
 	case !d.Stated(match):
-		d.FaultAt(match, "is missing; write %s, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions", matchForm)
+		d.FaultAt(match, "is missing; write %s, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions",
+			matchForm)
 	case f.Match != "":
 		f.Name = f.Match
 		if wrong := badLabel(f.Name); wrong != "" {
@@ -178,7 +191,8 @@ func sameName(d *yamlform.Decoder, first, r *Route) {
 		})
 	}
 	if covered && !named(first) && !named(r) {
-		d.FaultAt(path, "is %s, and so is that of %s, which stands before it and takes every such request, so that this route never decides; take one of them out", yamlform.Quote(r.Match), first.Path)
+		d.FaultAt(path, "is %s, and so is that of %s, which stands before it and takes every such request, "+
+			"so that this route never decides; take one of them out", yamlform.Quote(r.Match), first.Path)
 		return
 	}
 	d.FaultAt(path, "gives the route the name %s, which %s has already; write a name of its own", yamlform.Quote(r.Name), first.Path)

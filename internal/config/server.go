@@ -26,12 +26,14 @@ func serverObject() yamlform.Object[Server] {
 		Fields: []yamlform.FieldOf[Server]{
 			yamlform.Field("listen", "where Envoy asks", listenCodec("host:port or unix:PATH, such as "+exampleListen, ParseListen),
 				func(s *Server) *string { return &s.Listen }).Or("127.0.0.1:9001"),
-			yamlform.Field("tls", "certificates of the gate and of its clients; without it there is no TLS", yamlform.Mapping(tlsObject()), func(s *Server) *TLS { return &s.TLS }),
+			yamlform.Field("tls", "certificates of the gate and of its clients; without it there is no TLS", yamlform.Mapping(tlsObject()),
+				func(s *Server) *TLS { return &s.TLS }),
 			yamlform.Field("socket_mode", "permissions of a Unix socket", modeCodec(),
 				func(s *Server) *fs.FileMode { return &s.SocketMode }).Or(`"0660"`),
 			yamlform.Field("drain_delay", "NOT_SERVING this long before connections close", yamlform.Duration("3s", 0, 10*time.Minute),
 				func(s *Server) *time.Duration { return &s.DrainDelay }).Or("3s"),
-			yamlform.Field("max_connections", "maximum number of connections; a new one replaces the oldest without a stream, or is closed", yamlform.Integer("connections", 1, 100_000),
+			yamlform.Field("max_connections", "maximum number of connections; a new one replaces the oldest without a stream, or is closed",
+				yamlform.Integer("connections", 1, 100_000),
 				func(s *Server) *int { return &s.MaxConnections }).Or("1000"),
 		},
 	}

@@ -14,11 +14,15 @@ func tokensObject() yamlform.Object[Tokens] {
 		Fields: []yamlform.FieldOf[Tokens]{
 			yamlform.Field("from", "the places that a credential is read from", tokenSources(false),
 				func(t *Tokens) *[]TokenSource { return &t.From }).Or("[bearer]"),
-			yamlform.Field("forward", "false: the credential is removed where it was read; true: it goes on to the application", yamlform.Boolean(), func(t *Tokens) *bool { return &t.Forward }).Or("false"),
-			yamlform.Field("max_bytes", "a longer token is refused unread", yamlform.Integer("bytes", 256, 65536), func(t *Tokens) *int { return &t.MaxBytes }).Or("12288"),
-			yamlform.Field("cache_bytes", "memory for verified tokens that are remembered, so that one which comes again costs no signature; 0: none",
+			yamlform.Field("forward", "false: the credential is removed where it was read; true: it goes on to the application",
+				yamlform.Boolean(), func(t *Tokens) *bool { return &t.Forward }).Or("false"),
+			yamlform.Field("max_bytes", "a longer token is refused unread", yamlform.Integer("bytes", 256, 65536),
+				func(t *Tokens) *int { return &t.MaxBytes }).Or("12288"),
+			yamlform.Field("cache_bytes",
+				"memory for verified tokens that are remembered, so that one which comes again costs no signature; 0: none",
 				yamlform.Size("24MiB", 4<<30), func(t *Tokens) *int { return &t.CacheBytes }).Or("24MiB"),
-			yamlform.Misplaced[Tokens]("cache_entries", "has become cache_bytes, a size in memory; write cache_bytes: 24MiB, which holds about 20,000 ordinary tokens"),
+			yamlform.Misplaced[Tokens]("cache_entries",
+				"has become cache_bytes, a size in memory; write cache_bytes: 24MiB, which holds about 20,000 ordinary tokens"),
 		},
 	}
 }
@@ -30,19 +34,20 @@ func tokenSources(query bool) yamlform.Codec[[]TokenSource] {
 	form := "a list such as [bearer, {cookie: session}]"
 	source := tokenSource(query)
 	list := yamlform.NonEmpty(yamlform.List(form, source))
-	return yamlform.Codec[[]TokenSource]{Form: form, Below: list.Below, Shape: list.Shape, Read: func(d *yamlform.Decoder, p yamlform.Place) ([]TokenSource, bool) {
-		all, ok := list.Read(d, p)
-		if !ok || len(all) != p.Len() {
-			return nil, false
-		}
-		for i, one := range all {
-			twice := func(other TokenSource) bool { return other.Kind == one.Kind && other.Name == one.Name }
-			if slices.ContainsFunc(all[:i], twice) {
-				d.FaultAt(fmt.Sprintf("%s[%d]", p.Path, i), "repeats an earlier item; remove it")
+	return yamlform.Codec[[]TokenSource]{Form: form, Below: list.Below, Shape: list.Shape,
+		Read: func(d *yamlform.Decoder, p yamlform.Place) ([]TokenSource, bool) {
+			all, ok := list.Read(d, p)
+			if !ok || len(all) != p.Len() {
+				return nil, false
 			}
-		}
-		return all, true
-	}}
+			for i, one := range all {
+				twice := func(other TokenSource) bool { return other.Kind == one.Kind && other.Name == one.Name }
+				if slices.ContainsFunc(all[:i], twice) {
+					d.FaultAt(fmt.Sprintf("%s[%d]", p.Path, i), "repeats an earlier item; remove it")
+				}
+			}
+			return all, true
+		}}
 }
 
 // sourceFile is a place as the file has it: one of the names is given.
@@ -71,7 +76,8 @@ func sourceObject(query bool) yamlform.Object[sourceFile] {
 			yamlform.Field("cookie", "a cookie of this name", tokenCodec("the cookie's name"), func(f *of) *string { return &f.cookie }),
 			yamlform.Field("origins", "beside cookie: further origins whose requests the cookie counts on",
 				yamlform.Set("a list such as [https://app.example]", originCodec()), func(f *of) *[]string { return &f.origins }),
-			yamlform.Field("header", "a header of this name, which holds the token and nothing else; authorization: without a scheme before it", credentialHeader(), func(f *of) *string { return &f.header }),
+			yamlform.Field("header", "a header of this name, which holds the token and nothing else; authorization: without a scheme before it",
+				credentialHeader(), func(f *of) *string { return &f.header }),
 			yamlform.Field("websocket_protocol", "the item after this one in Sec-WebSocket-Protocol, when a WebSocket is opened",
 				tokenCodec("the protocol's name"), func(f *of) *string { return &f.protocol }),
 		},
@@ -82,7 +88,8 @@ func sourceObject(query bool) yamlform.Object[sourceFile] {
 		return o
 	}
 	o.Form = "bearer, {cookie: NAME}, {header: NAME}, {websocket_protocol: NAME} or {query: NAME}"
-	o.Fields = append(o.Fields, yamlform.Field("query", "a query parameter of this name", queryCodec(), func(f *of) *string { return &f.query }))
+	o.Fields = append(o.Fields,
+		yamlform.Field("query", "a query parameter of this name", queryCodec(), func(f *of) *string { return &f.query }))
 	return o
 }
 
@@ -91,17 +98,18 @@ func sourceObject(query bool) yamlform.Object[sourceFile] {
 func tokenSource(query bool) yamlform.Codec[TokenSource] {
 	named := sourceObject(query)
 	bearer := yamlform.Enum(SourceBearer)
-	return yamlform.Codec[TokenSource]{Form: named.Form, Below: named.Reference, Shape: yamlform.AnyOf(bearer.Outline, named.Shape), Read: func(d *yamlform.Decoder, p yamlform.Place) (TokenSource, bool) {
-		if p.IsMapping() {
-			return namedSource(named, d, p)
-		}
-		text, ok := d.Text(p, named.Form, "")
-		if ok && text != string(SourceBearer) {
-			d.Fault(p, "is %s; write %s", yamlform.Quote(text), named.Form)
-			return TokenSource{}, false
-		}
-		return TokenSource{Kind: SourceBearer}, ok
-	}}
+	return yamlform.Codec[TokenSource]{Form: named.Form, Below: named.Reference, Shape: yamlform.AnyOf(bearer.Outline, named.Shape),
+		Read: func(d *yamlform.Decoder, p yamlform.Place) (TokenSource, bool) {
+			if p.IsMapping() {
+				return namedSource(named, d, p)
+			}
+			text, ok := d.Text(p, named.Form, "")
+			if ok && text != string(SourceBearer) {
+				d.Fault(p, "is %s; write %s", yamlform.Quote(text), named.Form)
+				return TokenSource{}, false
+			}
+			return TokenSource{Kind: SourceBearer}, ok
+		}}
 }
 
 // namedSource reads a mapping that names exactly one place.

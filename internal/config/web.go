@@ -151,7 +151,8 @@ func originCodec() yamlform.Codec[string] {
 			return fmt.Sprintf("is %s, with a path; write %s", yamlform.Quote(text), form)
 		}
 		if _, err := netip.ParseAddr(u.Hostname()); err != nil && !hostName(u.Hostname()) {
-			return fmt.Sprintf("is %s, whose host is neither a name nor an IP address; write each origin out, such as https://app.example", yamlform.Quote(text))
+			return fmt.Sprintf("is %s, whose host is neither a name nor an IP address; write each origin out, such as https://app.example",
+				yamlform.Quote(text))
 		}
 		port := u.Port()
 		own := port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http"

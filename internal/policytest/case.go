@@ -169,7 +169,8 @@ func (r *reader) agree(p yamlform.Place, e expectation) {
 		}
 	}
 	if e.verdict != "" && e.verdict != gate.VerdictDeny && e.status != 0 && e.status != 200 {
-		r.Fault(p, "expects verdict %s and status %d; a request that is not denied has 200 here, whatever the application answers", e.verdict, e.status)
+		r.Fault(p, "expects verdict %s and status %d; a request that is not denied has 200 here, whatever the application answers", e.verdict,
+			e.status)
 	}
 }
 

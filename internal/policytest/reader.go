@@ -68,6 +68,7 @@ func (r *reader) enum(p yamlform.Place, what string, known []string) (string, bo
 	if !ok || slices.Contains(known, text) {
 		return text, ok
 	}
-	r.Fault(p, "is %s, which is not %s; %s", yamlform.Quote(text), what, yamlform.DidYouMean(text, known, "write one of "+strings.Join(known, ", ")))
+	r.Fault(p, "is %s, which is not %s; %s", yamlform.Quote(text), what,
+		yamlform.DidYouMean(text, known, "write one of "+strings.Join(known, ", ")))
 	return "", false
 }

@@ -46,7 +46,8 @@ func (r *reader) caseToken(p yamlform.Place) *token {
 		names = append(names, known)
 	}
 	slices.Sort(names)
-	r.Fault(p, "is %s, and there is no token of that name; %s", yamlform.Quote(name), yamlform.DidYouMean(name, names, "write it under tokens, or none"))
+	r.Fault(p, "is %s, and there is no token of that name; %s", yamlform.Quote(name),
+		yamlform.DidYouMean(name, names, "write it under tokens, or none"))
 	return &token{}
 }
 

@@ -106,25 +106,27 @@ func Boolean() Codec[bool] {
 // Integer is a whole number of the given unit in the range from least to most.
 func Integer(unit string, least, most int) Codec[int] {
 	form := fmt.Sprintf("a whole number of %s from %d to %d, without quotes", unit, least, most)
-	return Codec[int]{Form: form, Shape: OrVariable(Schema{"type": "integer", "minimum": least, "maximum": most}), Read: func(d *Decoder, p Place) (int, bool) {
-		text, kind, ok := d.Scalar(p, form)
-		if !ok {
-			return 0, false
-		}
-		n, err := strconv.Atoi(text)
-		if kind != KindNumber || err != nil || n < least || n > most || strconv.Itoa(n) != text {
-			d.Fault(p, "is %s; write %s", Quote(text), form)
-			return 0, false
-		}
-		return n, true
-	}}
+	return Codec[int]{Form: form, Shape: OrVariable(Schema{"type": "integer", "minimum": least, "maximum": most}),
+		Read: func(d *Decoder, p Place) (int, bool) {
+			text, kind, ok := d.Scalar(p, form)
+			if !ok {
+				return 0, false
+			}
+			n, err := strconv.Atoi(text)
+			if kind != KindNumber || err != nil || n < least || n > most || strconv.Itoa(n) != text {
+				d.Fault(p, "is %s; write %s", Quote(text), form)
+				return 0, false
+			}
+			return n, true
+		}}
 }
 
 // Size is a number of bytes, or of KiB, MiB or GiB, up to so many bytes.
 func Size(example string, most int) Codec[int] {
 	units := map[string]int{"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 	form := fmt.Sprintf("a size such as %s (a whole number of bytes, or with KiB, MiB or GiB) up to %dGiB", example, most>>30)
-	shape := Schema{"anyOf": []Schema{{"type": "integer", "minimum": 0, "maximum": most}, {"type": "string", "pattern": "^(0|[1-9][0-9]{0,6})(KiB|MiB|GiB)$"}}}
+	shape := Schema{"anyOf": []Schema{{"type": "integer", "minimum": 0, "maximum": most},
+		{"type": "string", "pattern": "^(0|[1-9][0-9]{0,6})(KiB|MiB|GiB)$"}}}
 	return Codec[int]{Form: form, Shape: OrVariable(shape), Read: func(d *Decoder, p Place) (int, bool) {
 		text, kind, ok := d.Scalar(p, form)
 		if !ok {
@@ -145,24 +147,25 @@ func Size(example string, most int) Codec[int] {
 // most.
 func Duration(example string, least, most time.Duration) Codec[time.Duration] {
 	form := fmt.Sprintf("a duration with its unit, such as %s, from %s to %s", example, FormatDuration(least), FormatDuration(most))
-	return Codec[time.Duration]{Form: form, Shape: OrVariable(Schema{"type": "string", "pattern": `^([0-9]+(\.[0-9]*)?(ms|s|m|h))+$`}), Read: func(d *Decoder, p Place) (time.Duration, bool) {
-		text, _, ok := d.Scalar(p, form)
-		if !ok {
+	return Codec[time.Duration]{Form: form, Shape: OrVariable(Schema{"type": "string", "pattern": `^([0-9]+(\.[0-9]*)?(ms|s|m|h))+$`}),
+		Read: func(d *Decoder, p Place) (time.Duration, bool) {
+			text, _, ok := d.Scalar(p, form)
+			if !ok {
+				return 0, false
+			}
+			length, err := time.ParseDuration(text)
+			switch {
+			case text != "" && strings.Trim(text, "+-.0123456789") == "":
+				d.Fault(p, "is %s without a unit; write %s", Quote(text), form)
+			case err != nil:
+				d.Fault(p, "is %s, which is no duration (the units are ms, s, m and h); write %s", Quote(text), form)
+			case length < least || length > most:
+				d.Fault(p, "is %s, out of its range; write %s", Quote(text), form)
+			default:
+				return length, true
+			}
 			return 0, false
-		}
-		length, err := time.ParseDuration(text)
-		switch {
-		case text != "" && strings.Trim(text, "+-.0123456789") == "":
-			d.Fault(p, "is %s without a unit; write %s", Quote(text), form)
-		case err != nil:
-			d.Fault(p, "is %s, which is no duration (the units are ms, s, m and h); write %s", Quote(text), form)
-		case length < least || length > most:
-			d.Fault(p, "is %s, out of its range; write %s", Quote(text), form)
-		default:
-			return length, true
-		}
-		return 0, false
-	}}
+		}}
 }
 
 // Enum is one word of a closed list, exactly as the list has it.

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Pos is a place in a file. Line and Column count from 1; the
-// zero Pos is no place at all.
+// Pos is a place in a file. Line and Column count from 1; the zero Pos is no
+// place at all.
 type Pos struct {
 	File         string
 	Line, Column int
@@ -27,8 +27,8 @@ func (p Pos) String() string {
 	}
 }
 
-// Mistake is one thing wrong with a file: where, and what to write
-// instead. Text is lower case, has no full stop, and quotes values with %q.
+// Mistake is one thing wrong with a file: where, and what to write instead. Text
+// is lower case, has no full stop, and quotes values with %q.
 type Mistake struct {
 	Pos  Pos
 	Text string
@@ -37,8 +37,8 @@ type Mistake struct {
 // Error renders `FILE:LINE:COL: what is wrong, and what to write instead`.
 func (m Mistake) Error() string { return m.Pos.String() + ": " + m.Text }
 
-// Mistakes is everything wrong with a file, never empty when it is
-// returned as an error.
+// Mistakes is everything wrong with a file, never empty when it is returned as an
+// error.
 type Mistakes []Mistake
 
 // Error renders one mistake a line, in the order of their places.

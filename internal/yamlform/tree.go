@@ -115,7 +115,8 @@ func (d *Decoder) syntax(err error) {
 	case quoteEnds(before) && strings.Contains(le.Message, "did not find expected"):
 		text += "; put all of a value that begins with a quote in quotes of the other kind, or in a block behind |"
 	case strings.Contains(le.Message, "did not find expected key"), strings.Contains(le.Message, "did not find expected '-' indicator"):
-		text += "; indent the line as those are that it belongs to, and put a value that begins with a quote, [ or { and goes on behind its end in quotes as a whole"
+		text += "; indent the line as those are that it belongs to, " +
+			"and put a value that begins with a quote, [ or { and goes on behind its end in quotes as a whole"
 	case strings.HasPrefix(le.Message, "unknown anchor"):
 		text = "not valid YAML: a value that begins with * must be in quotes"
 	case strings.HasPrefix(le.Message, "mapping values are not allowed"):
