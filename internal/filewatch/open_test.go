@@ -18,7 +18,8 @@ import (
 func TestOpenRegular(t *testing.T) {
 	dir := files(t, map[string]string{"..one/list": "text"})
 	in := func(name string) string { return filepath.Join(dir, name) }
-	if err := errors.Join(os.Symlink("..one", in("..data")), os.Symlink("..data/list", in("list")), os.Symlink("pipe", in("link to a pipe")), os.Symlink("/dev/zero", in("link to a device"))); err != nil {
+	if err := errors.Join(os.Symlink("..one", in("..data")), os.Symlink("..data/list", in("list")), os.Symlink("pipe", in("link to a pipe")),
+		os.Symlink("/dev/zero", in("link to a device"))); err != nil {
 		t.Fatal(err)
 	}
 	pipe(t, in("pipe"))

@@ -22,6 +22,7 @@
 //     has and on one line (TestAllAtOnce, FuzzDecode).
 //  4. The decoder, the reference and the schema have the same keys and defaults
 //     (TestOneTable).
-//  5. A list that must not be empty is never read as empty, and a set never holds
+//  5. Values have different paths, and a path leads to its own value (TestPlaces).
+//  6. A list that must not be empty is never read as empty, and a set never holds
 //     a value twice (TestLists).
 package yamlform

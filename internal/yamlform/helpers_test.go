@@ -94,7 +94,8 @@ func env(pairs []string) func(string) (string, bool) {
 // decode reads a menu. Without pairs, no variable is expanded.
 func decode(yaml string, pairs ...string) (menu, *yamlform.Decoder) {
 	d := yamlform.NewDecoder(yamlform.File{
-		Name: "dir/menu.yaml", Noun: "a menu", Keys: "name and dishes", MaxBytes: 1 << 16, Getenv: env(pairs), Reference: keys, Sharing: "say it once",
+		Name: "dir/menu.yaml", Noun: "a menu", Keys: "name and dishes", MaxBytes: 1 << 16,
+		Getenv: env(pairs), Reference: keys, Sharing: "say it once",
 	})
 	var m menu
 	if root, ok := d.Tree([]byte(yaml)); ok {

@@ -17,9 +17,11 @@ func TestUnknownKeys(t *testing.T) {
 	check(t, []row{
 		{"a typing mistake", "nmae: a\n", []string{`1:1: the key "nmae" is unknown in the file; did you mean name?`}},
 		{"another word for it", "dish: {title: a, label: a}\n", []string{`1:18: the key "label" is unknown in dish; did you mean title?`}},
-		{"a key of another mapping", "tags: a\n", []string{`1:1: the key "tags" is unknown in the file; it belongs at dish.tags or dishes[].tags`}},
+		{"a key of another mapping", "tags: a\n",
+			[]string{`1:1: the key "tags" is unknown in the file; it belongs at dish.tags or dishes[].tags`}},
 		{"nothing like it", "frobnicate: a\n", []string{`1:1: the key "frobnicate" is unknown in the file; ` + all}},
-		{"a colon without a space", "dish: {title:soup}\n", []string{`1:8: the key "title:soup" is unknown in dish; write a space after the colon`}},
+		{"a colon without a space", "dish: {title:soup}\n",
+			[]string{`1:8: the key "title:soup" is unknown in dish; write a space after the colon`}},
 		{"a misplaced key", "dish: {title: a, price: 1}\n", []string{`1:18: dish.price has no place here; write it on the bill`}},
 		{"names that are not indented", "dish:\nsoup: {title: a}\nomelette: {title: b}\n", []string{
 			`2:1: indent "soup" by two spaces to put it under dish`, `3:1: indent "omelette" by two spaces to put it under dish`,
@@ -32,7 +34,8 @@ func TestUnknownKeys(t *testing.T) {
 
 func TestClosest(t *testing.T) {
 	known := []string{"allow", "deny", "answer"}
-	for word, want := range map[string]string{"allw": "allow", "ALLOW": "allow", "dney": "deny", "x": "", "": "", strings.Repeat("a", 100): ""} {
+	for word, want := range map[string]string{"allw": "allow", "ALLOW": "allow", "dney": "deny", "x": "", "": "",
+		strings.Repeat("a", 100): ""} {
 		if got := yamlform.Closest(word, known); got != want {
 			t.Errorf("%q is closest to %q, want %q", word, got, want)
 		}
@@ -50,7 +53,8 @@ func TestAllAtOnce(t *testing.T) {
 		`1:7: mode is "hot"; write warm or cold`,
 		`3:8: count is "0"; write a whole number of guests from 1 to 99, without quotes`,
 		`4:1: the key "name" in the file stands at 2:1 already; keep one of them`,
-		`5:1: the key "frobnicate" is unknown in the file; the keys here are name, when, file, mode, on, count, room, wait, list, set, words, dish, dishes`,
+		`5:1: the key "frobnicate" is unknown in the file; the keys here are name, when, file, mode, on, count, room, wait, list, set, ` +
+			`words, dish, dishes`,
 		`7:5: dishes[0].title is missing; write a title`,
 	})
 	m, d := decode(yaml)
@@ -119,17 +123,77 @@ func TestInclude(t *testing.T) {
 	var m dish
 	dishTable().Read(in, root, &m)
 	in.FaultAt(in.Root()+"title", "is %q", m.Title)
-	want := "dir/more.d/a.yaml:1:8: title is \"a\"\n" + `dir/more.d/a.yaml:2:1: the key "none" is unknown in the file; the keys here are title, tags`
+	want := "dir/more.d/a.yaml:1:8: title is \"a\"\n" + `dir/more.d/a.yaml:2:1: the key "none" is unknown in the file; the keys ` +
+		`here are title, tags`
 	if got := d.Mistakes().Error(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	places := d.Places()
 	for path, want := range map[string]string{
-		"more.d/a.yaml: title": "dir/more.d/a.yaml:1:8", "more.d/a.yaml: tags[1]": "dir/more.d/a.yaml:1:1", "name": "dir/menu.yaml:1:7", "dish.title": "dir/menu.yaml:1:1",
+		"more.d/a.yaml: title": "dir/more.d/a.yaml:1:8", "more.d/a.yaml: tags[1]": "dir/more.d/a.yaml:1:1",
+		"name": "dir/menu.yaml:1:7", "dish.title": "dir/menu.yaml:1:1",
 	} {
 		if got := places.At(path).String(); got != want {
 			t.Errorf("%q is at %s, want %s", path, got, want)
 		}
+	}
+}
+
+// TestPlaces: a path leads to its value, and a mistake inside a text to its
+// character, or in words where the file has the text in another form.
+func TestPlaces(t *testing.T) {
+	_, d := decode("when: a == b\ndish: {\"a.b\": 1, \"c]\": 2}\n")
+	for path, want := range map[string]string{
+		`dish["a.b"]`: "2:15", `dish["c]"]`: "2:24", "dish.a.b": "2:1", "dish.d": "2:1", "when": "1:7", "dish[1]": "2:1",
+	} {
+		if got := d.Places().At(path).String(); got != "dir/menu.yaml:"+want {
+			t.Errorf("%q is at %s, want %s", path, got, want)
+		}
+	}
+	for yaml, want := range map[string]string{
+		"when: a == b":           "1:9: when: no",
+		"when: a == b # c":       "1:9: when: no",
+		"when: 'a == b'":         "1:7: when: line 1, column 3 of the text: no",
+		"when: |\n  a == b":      "1:7: when: line 1, column 3 of the text: no",
+		"when: a\n  == b":        "1:7: when: line 1, column 3 of the text: no",
+		"name: a":                "1:1: when: no",
+		"when: ['a == b']":       "1:1: when: no",
+		"when: \"a\\u0020== b\"": "1:7: when: line 1, column 3 of the text: no",
+	} {
+		_, d := decode(yaml + "\n")
+		if got := d.Places().MistakeWithin("when", "text", 1, 2, "no").Error(); got != "dir/menu.yaml:"+want {
+			t.Errorf("%q: got %s, want %s", yaml, got, want)
+		}
+	}
+}
+
+// TestPlaceQueries: what a codec of another package can ask about a value.
+func TestPlaceQueries(t *testing.T) {
+	d := yamlform.NewDecoder(yamlform.File{Name: "a.yaml", MaxBytes: 1 << 10})
+	root, ok := d.Tree([]byte("list: [a, 'b c']\nmixed: [a, []]\none: {all: [x]}\nword: w\nnull: ~\n"))
+	if !ok {
+		t.Fatal(d.Mistakes())
+	}
+	entries, _ := d.Entries(root, "")
+	by := map[string]yamlform.Place{}
+	for _, e := range entries {
+		by[e.Name()] = e
+	}
+	if got := by["list"].Words(); !slices.Equal(got, []string{"a", "b c"}) || by["mixed"].Words() != nil || by["word"].Words() != nil {
+		t.Errorf("the words of the list are %q; of the others there must be none", got)
+	}
+	all, only := by["one"].Only("all")
+	if _, other := by["one"].Only("any"); !only || other || all.Path != "one.all" || all.Name() != "" || d.Pos(all).String() != "a.yaml:3:12" {
+		t.Errorf("the only value is %v at %v, %t", all.Path, d.Pos(all), only)
+	}
+	if !by["word"].Is("w") || by["word"].Is("v") || by["list"].Is("") || !by["word"].IsScalar() || !by["list"].IsList() || !root.IsMapping() {
+		t.Error("a value is of another kind than it is")
+	}
+	if by["list"].Len() != 2 || root.Len() != 5 || !d.IsNull(by["null"]) || d.IsNull(by["word"]) || d.IsNull(by["list"]) {
+		t.Error("a length or a null is wrong")
+	}
+	if key := by["word"].Key(); !key.Is("word") || d.KeyPos(by["word"]) != d.Pos(key) || d.Faults() != 0 {
+		t.Errorf("the key of the word is at %v", d.Pos(key))
 	}
 }
 
@@ -154,7 +218,8 @@ func TestMistakesSorted(t *testing.T) {
 // has, and says something on one line.
 func FuzzDecode(f *testing.F) {
 	for _, yaml := range []string{
-		"", "name: a", "dish: {title: a, tags: [a]}\ndishes: [{}, {title: b}]", "when: |\n  a\n  b\n", "set: [a, a]\nwords: []", "name: ${A:-b}\n${A}: b", "a: [",
+		"", "name: a", "dish: {title: a, tags: [a]}\ndishes: [{}, {title: " +
+			"b}]", "when: |\n  a\n  b\n", "set: [a, a]\nwords: []", "name: ${A:-b}\n${A}: b", "a: [",
 		"list: &a [*a]", "? [a]\n: b", "<<: {}", "--- a\n--- b", "dish:\nsoup: {}\n", "dish: {title:a}", "\"\\x00\": 1", "name: !!str a",
 	} {
 		f.Add(yaml)

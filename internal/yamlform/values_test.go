@@ -56,7 +56,8 @@ func TestExpansionMistakes(t *testing.T) {
 // the key that names it.
 func TestExpansionStaysInItsScalar(t *testing.T) {
 	for _, hostile := range []string{
-		"a, b", "a]\nmode: cold", "{all: [a]}", "[a, b]", "*a", "&a b", "!!str a", "a: b", "# a", "a #b", "'a'", "---\na: b", "${A}", "$${A}", "<<",
+		"a, b", "a]\nmode: cold", "{all: [a]}", "[a, b]", "*a", "&a b", "!!str a", "a: b", "# a",
+		"a #b", "'a'", "---\na: b", "${A}", "$${A}", "<<",
 	} {
 		t.Run(hostile, func(t *testing.T) {
 			m := read(t, "name: ${X}\n", "X="+hostile)
@@ -97,14 +98,16 @@ func TestTakenAsWritten(t *testing.T) {
 // 1.1 took for a number or a boolean is a string here.
 func TestPlainScalars(t *testing.T) {
 	for _, text := range []string{
-		"yes", "no", "on", "off", "y", "n", "1_000", "1:30", "2026-01-01", "e3", "1e", "0b1", "0x", "-0x1", "1.2.3", ".", "+", "-+5", "tRue", "nUll", "inf",
+		"yes", "no", "on", "off", "y", "n", "1_000", "1:30", "2026-01-01", "e3", "1e", "0b1", "0x", "-0x1", "1.2.3", ".",
+		"+", "-+5", "tRue", "nUll", "inf",
 		"Infinity", "nan",
 	} {
 		if got := read(t, "name: "+text+"\n").Name; got != text {
 			t.Errorf("got %q, want %q", got, text)
 		}
 	}
-	for _, text := range []string{"1", "-1", "+1", "007", "0o17", "0xfF", "1.5", ".5", "5.", "1e9", "1e999", "-.inf", ".NaN", "true", "False"} {
+	for _, text := range []string{"1", "-1", "+1", "007", "0o17", "0xfF", "1.5", ".5", "5.", "1e9", "1e999", "-.inf", ".NaN", "true",
+		"False"} {
 		mistaken(t, "name: "+text+"\n", []string{
 			"1:7: name is " + text + ", which is no string; write a name, in quotes where it looks like a number, true or false",
 		})
@@ -127,7 +130,8 @@ func TestValues(t *testing.T) {
 	if got := read(t, "room: 1024").Room; got != 1024 {
 		t.Errorf("a size in bytes is %d, want 1024", got)
 	}
-	if m := read(t, "{}"); m.Mode != "warm" || m.Count != 2 || m.Room != 1024 || m.Wait != 90*time.Second || !slices.Equal(m.Set, []string{"a", "b"}) {
+	if m := read(t, "{}"); m.Mode != "warm" || m.Count != 2 || m.Room != 1024 || m.Wait != 90*time.Second || !slices.Equal(m.Set,
+		[]string{"a", "b"}) {
 		t.Errorf("the defaults are %+v", m)
 	}
 }
@@ -190,7 +194,8 @@ func TestLists(t *testing.T) {
 }
 
 func TestFormatDuration(t *testing.T) {
-	for want, length := range map[string]time.Duration{"1h": time.Hour, "1m": time.Minute, "1m30s": 90 * time.Second, "0s": 0, "1h0m1s": time.Hour + time.Second} {
+	for want, length := range map[string]time.Duration{"1h": time.Hour, "1m": time.Minute, "1m30s": 90 * time.Second, "0s": 0,
+		"1h0m1s": time.Hour + time.Second} {
 		if got := yamlform.FormatDuration(length); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
