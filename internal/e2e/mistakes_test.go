@@ -26,7 +26,7 @@ func TestTwentyPlantedMistakes(t *testing.T) {
 		{"jwtgate.yaml:20:26", "** stands for the rest", "write it last"},
 		{"jwtgate.yaml:21:53", `routes[2].issuers[0] is "pol"`, "did you mean pool?"},
 		{"jwtgate.yaml:22:52", "routes[3].scopes asks for something of a token", "write access: required"},
-		{"jwtgate.yaml:28:24", `there is no "path.user"`, "there are path.id"},
+		{"jwtgate.yaml:26:11", `line 2, column 18 of the condition: there is no "path.user"`, "there are path.id"},
 		{"jwtgate.yaml:29:61", "must be true or false", "compare it"},
 		{"jwtgate.yaml:30:28", `include[1] is "missing.yaml"`, "write its path"},
 		{"jwtgate.yaml:31:18", `cors.origins[0] is "*"`, "such as https://app.example"},
