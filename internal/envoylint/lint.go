@@ -299,18 +299,16 @@ func (l *linter) adminRoutes(m *manager) {
 	}
 }
 
-// guardsElsewhere are runtime guards that no way around the gate can come of: they
-// say how the OAuth2 filter encrypts its cookies. Envoy Gateway sets them everywhere.
-var guardsElsewhere = []string{
-	"envoy.reloadable_features.oauth2_legacy_cbc_decrypt_compat",
-	"envoy.reloadable_features.oauth2_use_gcm_encryption",
-}
-
 // guards looks for runtime guards, which change how Envoy reads and forwards requests.
+// Two are known not to: they say how the OAuth2 filter encrypts its cookies, and
+// Envoy Gateway sets them everywhere.
 func (l *linter) guards() {
 	var look func(v *value, key string)
 	look = func(v *value, key string) {
-		if v.kind == scalar && strings.HasPrefix(key, "envoy.reloadable_features.") && !slices.Contains(guardsElsewhere, key) {
+		switch feature, guard := strings.CutPrefix(key, "envoy.reloadable_features."); {
+		case !guard || v.kind != scalar:
+		case feature == "oauth2_legacy_cbc_decrypt_compat", feature == "oauth2_use_gcm_encryption":
+		default:
 			l.report("not-read", v, "the runtime guard %s changes what Envoy does, and lint-envoy does not know how", key)
 		}
 		for _, f := range v.fields {
