@@ -53,11 +53,8 @@ func (l *linter) anywhere(to destination) bool {
 	if to.cluster == "" || strings.Contains(to.cluster, "%") {
 		return true
 	}
-	cluster, ok := l.clusters[to.cluster]
-	if !ok {
-		return false
-	}
-	kind, _ := cluster.get("cluster_type", "typed_config").typed()
+	cluster := l.clusterOf(to.cluster)
+	kind, _ := cluster.extension()
 	return cluster.get("type").either("ORIGINAL_DST") && cluster.get("type").there() || strings.Contains(kind, ".dynamic_forward_proxy.") ||
 		strings.Contains(kind, ".original_dst.")
 }
@@ -129,7 +126,7 @@ func (l *linter) sideCalls(m *manager, applications map[string]bool) {
 		}
 		for _, f := range c.filters[:before] {
 			f.settings.walk(func(v *value) bool {
-				calls := v.kind == scalar && isMessageNamed(v, "cluster", "cluster_name")
+				calls := v.kind == scalar && isField(v, "cluster", "cluster_name")
 				if calls && slices.ContainsFunc(append(l.addresses(v.text), v.text), func(to string) bool { return applications[to] }) {
 					l.report("filter-calls-application", v, "%s calls %s before the gate is asked", f.name, v.text)
 				}

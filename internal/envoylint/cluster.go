@@ -50,7 +50,7 @@ func (l *linter) lookup(c *value) {
 	kind := c.get("type")
 	byName := kind.either("STRICT_DNS", "LOGICAL_DNS")
 	family := c.get("dns_lookup_family")
-	if name, extension := c.get("cluster_type", "typed_config").typed(); short(name) == "DnsCluster" {
+	if name, extension := c.extension(); short(name) == "DnsCluster" {
 		byName, family = true, extension.get("dns_lookup_family")
 	}
 	for _, address := range l.endpoints(c.get("name").text) {
@@ -62,6 +62,20 @@ func (l *linter) lookup(c *value) {
 			l.report("unix-static", kind, "a socket's path is looked up as a name")
 		}
 	}
+}
+
+// clusterOf is the cluster of a name; missing if the file does not have it.
+func (r *resources) clusterOf(name string) *value {
+	if cluster, ok := r.clusters[name]; ok {
+		return cluster
+	}
+	return &value{}
+}
+
+// extension is what a cluster of a type of its own is made by: the full name of the
+// type and its configuration.
+func (v *value) extension() (kind string, settings *value) {
+	return v.get("cluster_type", "typed_config").typed()
 }
 
 // options are the HTTP options of a cluster.

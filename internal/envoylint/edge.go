@@ -173,20 +173,19 @@ func (l *linter) rewrites(c *chain) {
 		first = c.gate[0] + 1
 	}
 	for _, f := range c.filters[:first] { // no filter before the gate may add to trailers either
-		for _, list := range []*value{f.settings, f.fallback} {
-			l.appendedTrailers(list)
+		for _, settings := range f.configurations() {
+			l.appendedTrailers(settings)
 		}
 	}
 	for _, f := range c.filters[first:] {
 		f.settings.walk(func(v *value) bool {
-			if isMessageNamed(v, "clear_route_cache") && v.is() {
+			if isField(v, "clear_route_cache") && v.is() {
 				l.report("clear-route-cache", v, "a filter behind the gate sends the request to another route")
 			}
 			return true
 		})
-		l.rewritten(f.settings)
-		if f.fallback != nil {
-			l.rewritten(f.fallback)
+		for _, settings := range f.configurations() {
+			l.rewritten(settings)
 		}
 		for _, level := range levels {
 			l.rewritten(level.get("typed_per_filter_config").exactly(f.name))
@@ -215,7 +214,7 @@ func (l *linter) rewritten(settings *value) {
 			l.allowedUpstream(v)
 		}
 		return !v.isMessage(accessLogType) &&
-			!isMessageNamed(v, "request_trailers_mutations", "response_mutations", "response_trailers_mutations", "response_headers_to_add")
+			!isField(v, "request_trailers_mutations", "response_mutations", "response_trailers_mutations", "response_headers_to_add")
 	})
 	l.appendedTrailers(settings)
 }
@@ -223,11 +222,8 @@ func (l *linter) rewritten(settings *value) {
 // appendedTrailers looks for identity headers that a filter adds to the trailers of
 // requests.
 func (l *linter) appendedTrailers(settings *value) {
-	if settings == nil {
-		return
-	}
 	settings.walk(func(v *value) bool {
-		if isMessageNamed(v, "request_trailers_mutations") {
+		if isField(v, "request_trailers_mutations") {
 			for _, mutation := range v.items {
 				if at := mutation.get("append", "header", "key"); l.isIdentity(at.text) {
 					l.report("identity-rewritten", at, "%s is added to trailers", at.text)
@@ -238,8 +234,8 @@ func (l *linter) appendedTrailers(settings *value) {
 	})
 }
 
-// isMessageNamed reports whether a value is a field of one of these names.
-func isMessageNamed(v *value, names ...string) bool {
+// isField reports whether a value is a field of one of these names.
+func isField(v *value, names ...string) bool {
 	return v.field != nil && slices.Contains(names, string(v.field.Name()))
 }
 
@@ -284,10 +280,7 @@ func (l *linter) upstreamFilters(c *chain, h hop) []*value {
 			lists = append(lists, router.get("upstream_http_filters"))
 		}
 	}
-	if cluster, ok := l.clusters[h.cluster()]; ok {
-		lists = append(lists, cluster.options().get("http_filters"))
-	}
-	return lists
+	return append(lists, l.clusterOf(h.cluster()).options().get("http_filters"))
 }
 
 // isIdentity reports whether a header is one that only the gate may set, however

@@ -66,9 +66,7 @@ func (l *linter) findWays() {
 		}
 		for _, m := range l.managers[listener] {
 			for _, h := range m.hops() {
-				note(h.cluster(), !slices.ContainsFunc(m.chains, func(c *chain) bool {
-					return !slices.ContainsFunc(c.gate, func(i int) bool { on, _ := c.filters[i].on(h); return on })
-				}))
+				note(h.cluster(), m.asks(h))
 			}
 		}
 	}
@@ -128,12 +126,8 @@ func (l *linter) destinations(cluster string, http bool, visited map[string]bool
 // partsOfCluster are the names of the clusters that an aggregate or a composite
 // cluster is made of.
 func (l *linter) partsOfCluster(name string) []string {
-	cluster, ok := l.clusters[name]
-	if !ok {
-		return nil
-	}
 	var names []string
-	if _, kind := cluster.get("cluster_type", "typed_config").typed(); kind.has("clusters") {
+	if _, kind := l.clusterOf(name).extension(); kind.has("clusters") {
 		kind.get("clusters").scalars(func(text string, at *value) {
 			if at.kind == scalar && at.text == text {
 				names = append(names, text)

@@ -65,7 +65,10 @@ func look(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 
 // add looks at what one Envoy has.
 func (r *Report) add(file string, resources *resources, gate Gate, platform Platform) error {
-	l := &linter{resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{}, managers: map[*value][]*manager{}, gates: map[string]bool{}, byName: map[string][]*value{}, bytes: map[*value][]destination{}}
+	l := &linter{
+		resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{},
+		managers: map[*value][]*manager{}, gates: map[string]bool{}, byName: map[string][]*value{}, bytes: map[*value][]destination{},
+	}
 	for _, rule := range Rules() {
 		l.rules[rule.ID] = rule
 	}
@@ -223,7 +226,7 @@ func (l *linter) behind(m *manager) {
 func (l *linter) readable(c *chain) {
 	for _, f := range c.filters {
 		f.settings.walk(func(v *value) bool { // those of composites and of the router
-			if isMessageNamed(v, "config_discovery") && v.there() {
+			if isField(v, "config_discovery") && v.there() {
 				l.reportMend("not-read", v, dumpMend, "the filter %s runs others whose configurations are fetched, and are not read", f.name)
 			}
 			return true
@@ -282,14 +285,11 @@ func (l *linter) adminInterface() {
 // check, beyond what metrics and probes need.
 func (l *linter) adminRoutes(m *manager) {
 	for _, h := range m.hops() {
-		asked := !slices.ContainsFunc(m.chains, func(c *chain) bool {
-			return !slices.ContainsFunc(c.gate, func(i int) bool { on, _ := c.filters[i].on(h); return on })
-		})
-		if !l.isAdmin(h.cluster()) || asked {
+		if !l.isAdmin(h.cluster()) || m.asks(h) {
 			continue
 		}
 		match := h.route.get("match")
-		harmless := slices.ContainsFunc([]string{"path", "prefix", "path_separated_prefix"}, func(kind string) bool {
+		harmless := slices.ContainsFunc(pathMatches(), func(kind string) bool {
 			path := match.get(kind).text
 			return strings.HasPrefix(path, "/stats") || strings.HasPrefix(path, "/ready")
 		})

@@ -164,11 +164,20 @@ func (r *resources) chain(m *manager, at *value, upgrade string) *chain {
 // inside returns the messages of a type that a filter may run: itself, what
 // matchers and composites choose from, and what it runs until it is fetched.
 func (f filter) inside(name protoreflect.FullName) []*value {
-	all := f.settings.messages(name)
-	if f.fallback != nil && f.fallback != f.settings {
-		all = append(all, f.fallback.messages(name)...)
+	var all []*value
+	for _, settings := range f.configurations() {
+		all = append(all, settings.messages(name)...)
 	}
 	return all
+}
+
+// configurations are what a filter may run: its settings, and what it runs until
+// they are fetched.
+func (f filter) configurations() []*value {
+	if f.fallback == nil || f.fallback == f.settings {
+		return []*value{f.settings}
+	}
+	return []*value{f.settings, f.fallback}
 }
 
 // is reports whether a filter is of a type, and not one that may run it.

@@ -1,7 +1,7 @@
 package envoylint
 
 import (
-	"slices"
+	"cmp"
 
 	"github.com/jwtgate/jwtgate/envoy"
 )
@@ -53,12 +53,9 @@ func (l *linter) relaxedPreflights(c *chain) {
 // jwtgate never sees, where it does so on every host.
 func (l *linter) relaxedHeaders(m *manager) {
 	extensions := m.hcm.get("early_header_mutation_extensions")
-	for _, name := range l.gate.LetThrough() {
-		if at := earlyRemoval(extensions, name); at != nil {
-			names := slices.DeleteFunc(l.gate.LetThrough(), func(name string) bool { return earlyRemoval(extensions, name) == nil })
-			l.report("relaxed-header-removed", at, "this removes %s, which jwtgate lets through", some(names))
-			break
-		}
+	early := func(name string) *value { return earlyRemoval(extensions, name) }
+	if names, at := removedOf(l.gate.LetThrough(), early); at != nil {
+		l.report("relaxed-header-removed", at, "this removes %s, which jwtgate lets through", some(names))
 	}
 	if len(l.gate.LetThroughEverywhere()) == 0 {
 		return
@@ -80,17 +77,23 @@ func (l *linter) relaxedHeaders(m *manager) {
 func (l *linter) relaxedTrailers(mutations *value) {
 	for _, mutation := range mutations.items {
 		one := &value{items: []*value{mutation}}
-		var names []string
-		for _, name := range l.gate.LetThroughEverywhere() {
-			if removal(one, name) != nil {
-				names = append(names, name)
-			}
-		}
-		if len(names) > 0 {
-			l.report("relaxed-trailer-removed", removal(one, names[0]),
+		here := func(name string) *value { return removal(one, name) }
+		if names, at := removedOf(l.gate.LetThroughEverywhere(), here); at != nil {
+			l.report("relaxed-trailer-removed", at,
 				"this removes %s from trailers, which jwtgate lets through on every host", some(names))
 		}
 	}
+}
+
+// removedOf returns which of the names are removed, and where the first of them is;
+// nil if none is.
+func removedOf(names []string, removal func(name string) *value) (removed []string, first *value) {
+	for _, name := range names {
+		if at := removal(name); at != nil {
+			removed, first = append(removed, name), cmp.Or(first, at)
+		}
+	}
+	return removed, first
 }
 
 // removalMend is what the removal of one override header is mended by.

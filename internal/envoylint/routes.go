@@ -103,12 +103,9 @@ func (l *linter) isAdmin(name string) bool {
 // endpoints are the addresses of a cluster, as far as the file has them and Envoy
 // uses them.
 func (l *linter) endpoints(name string) []*value {
-	cluster, ok := l.clusters[name]
-	if !ok {
-		return nil
-	}
+	cluster := l.clusterOf(name)
 	assignment := cluster.get("load_assignment")
-	kind, _ := cluster.get("cluster_type", "typed_config").typed()
+	kind, _ := cluster.extension()
 	switch discovered := cluster.get("type"); {
 	case kind != "" && short(kind) != "DnsCluster", kind == "" && cluster.get("cluster_type").there():
 		return nil // of clusters of its own making
@@ -216,11 +213,7 @@ func (l *linter) tunnel(h hop) {
 // HTTP.
 func (l *linter) pool(h hop) {
 	for _, name := range append(l.partsOfCluster(h.cluster()), h.cluster()) {
-		cluster, ok := l.clusters[name]
-		if !ok {
-			continue
-		}
-		config := cluster.get("upstream_config")
+		config := l.clusterOf(name).get("upstream_config")
 		kind, _ := config.get("typed_config").typed()
 		if config.there() && !strings.Contains(kind, ".upstreams.http.http.") && !strings.Contains(kind, ".upstreams.http.generic.") {
 			l.report("tcp-bypass", config, "the bodies of requests are forwarded to %s as they are, unchecked", name)
@@ -240,12 +233,8 @@ func (l *linter) clientsPath(h hop) {
 	if at := action.get("cluster_header"); at.there() {
 		l.report("rewritten-by-client", at, "the cluster is what a client writes into %s", at.text)
 	}
-	cluster, ok := l.clusters[h.cluster()]
-	if !ok {
-		cluster = &value{}
-	}
-	kind, _ := cluster.get("cluster_type", "typed_config").typed()
-	if strings.Contains(kind, ".dynamic_forward_proxy.") || cluster.get("original_dst_lb_config", "use_http_header").is() {
+	cluster := l.clusterOf(h.cluster())
+	if kind, _ := cluster.extension(); strings.Contains(kind, ".dynamic_forward_proxy.") || cluster.get("original_dst_lb_config", "use_http_header").is() {
 		l.report("rewritten-by-client", h.target(), "a client chooses the address that the cluster %s leads to", h.cluster())
 	}
 	if at := action.get("host_rewrite_header"); at.there() {
@@ -306,6 +295,14 @@ func (f filter) on(h hop) (on bool, where *value) {
 		}
 	}
 	return inChain, nil // if it is not, at the route, which could switch it on
+}
+
+// asks reports whether the gate is asked about the requests of a hop, whichever chain
+// of filters they take.
+func (m *manager) asks(h hop) bool {
+	return !slices.ContainsFunc(m.chains, func(c *chain) bool {
+		return !slices.ContainsFunc(c.gate, func(i int) bool { on, _ := c.filters[i].on(h); return on })
+	})
 }
 
 // pathMatches are the matches of a route that hold a path as it is written.
