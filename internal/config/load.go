@@ -83,9 +83,6 @@ func (r reads) read(name string) ([]byte, error) {
 	return data, err
 }
 
-// OpenRegular is [filewatch.OpenRegular].
-func OpenRegular(name string) (*os.File, error) { return filewatch.OpenRegular(name) }
-
 // readRegular is readFile for a file that may be read as often as one likes.
 func readRegular(name string) ([]byte, error) {
 	file, _, err := filewatch.Open(name)

@@ -8,11 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/filewatch"
 )
 
 // TLSFiles are the PEM files by which the two sides of the gRPC port prove who
@@ -161,30 +161,18 @@ func named(leaf *x509.Certificate, wanted []string) error {
 	return fmt.Errorf("the client's certificate has none of client_names; its names are %.100q", names[:min(len(names), most)])
 }
 
-func contents(key, file string) ([]byte, error) {
-	text, err := readRegular(file)
+// contents reads a file of a key of the configuration.
+func contents(key, name string) ([]byte, error) {
+	file, err := filewatch.OpenRegular(name)
+	if err != nil {
+		return nil, &FileError{key, err}
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(file)
 	if err != nil {
 		return nil, &FileError{key, err}
 	}
 	return text, nil
-}
-
-// readRegular reads a file, or what a link leads to. It does not wait for a pipe
-// that nobody writes to: what is no regular file is an error.
-func readRegular(name string) ([]byte, error) {
-	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%q is no regular file, and must be one or a link to one, since it is read again and again", name)
-	}
-	return io.ReadAll(file)
 }
 
 // certificatesIn returns the certificates in a file, at least one, and the file.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/filewatch"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -14,7 +15,7 @@ func readRevoked(cfg *config.Config) (*token.Revocations, error) {
 	if cfg.RevokedFile == "" {
 		return nil, nil
 	}
-	file, err := config.OpenRegular(cfg.RevokedFile)
+	file, err := filewatch.OpenRegular(cfg.RevokedFile)
 	if err != nil {
 		return nil, config.Mistakes{cfg.Mistake("revoked.file", "revoked.file cannot be read: %v; write the path of a file of JSON lines, which may be empty", err)}
 	}

@@ -32,13 +32,13 @@ func table() map[string]row {
 		"cmd/jwtgate": {own: []string{"*"}, modules: []string{"github.com/alecthomas/kong", "github.com/KimMachineGun/automemlimit", grpc}},
 
 		"internal/extauthz": {
-			own:     []string{"internal/gate", "internal/audit", "internal/telemetry"},
+			own:     []string{"internal/gate", "internal/audit", "internal/filewatch", "internal/telemetry"},
 			modules: []string{grpc, "google.golang.org/protobuf"},
 		},
 		"internal/audit":     {own: []string{"internal/gate", "internal/config"}, never: []string{network, webNetwork}},
 		"internal/telemetry": {modules: []string{"github.com/prometheus/client_golang", "go.opentelemetry.io/otel", "github.com/go-logr/logr"}},
 		"internal/gate": {
-			own: []string{"internal/config", "internal/issuer", "internal/token", "internal/route", "internal/identity"},
+			own: []string{"internal/config", "internal/filewatch", "internal/issuer", "internal/token", "internal/route", "internal/identity"},
 		},
 		"internal/identity": {own: []string{"internal/config", "internal/token"}, never: []string{network, webNetwork, "time"}},
 		"internal/route":    {own: []string{"internal/config", "internal/token"}, modules: []string{"cel.dev/cel-go"}, never: []string{network, webNetwork}},
@@ -47,7 +47,7 @@ func table() map[string]row {
 			modules: []string{jwt, "github.com/maypok86/otter/v2"}, never: []string{network, webNetwork},
 		},
 		"internal/issuer": {
-			own:     []string{"internal/config", "internal/strictjson"},
+			own:     []string{"internal/config", "internal/filewatch", "internal/strictjson"},
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},
 		},
 		"internal/strictjson": {never: []string{network, webNetwork, "time"}},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/filewatch"
 )
 
 const (
@@ -77,7 +78,7 @@ func newClient(cfg config.JWKS, dial dialFunc) (*client, *wrong) {
 
 // loadCA trusts what the CA file holds now.
 func (c *client) loadCA() error {
-	opened, err := config.OpenRegular(c.caFile)
+	opened, err := filewatch.OpenRegular(c.caFile)
 	if err != nil {
 		return fmt.Errorf("the CA file cannot be read: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/filewatch"
 )
 
 // maxBody is how many bytes one answer may have.
@@ -184,7 +184,7 @@ func transportError(err error, timeout time.Duration) *fetchError {
 type file struct{ name string }
 
 func (f file) fetch(context.Context, ask) (answer, error) {
-	opened, err := config.OpenRegular(f.name)
+	opened, err := filewatch.OpenRegular(f.name)
 	if err != nil {
 		return answer{}, &fetchError{result: FetchUnreachable, err: err}
 	}

@@ -90,16 +90,9 @@ func (f *Failure) lines() []string {
 	return lines
 }
 
-// shift writes a duration without the units that are zero: 2h instead of
-// 2h0m0s.
+// shift writes a duration with its sign.
 func shift(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
+	text := yamlform.FormatDuration(d)
 	if d > 0 {
 		return "+" + text
 	}
