@@ -26,30 +26,25 @@ type source struct {
 // the configuration, as far as it could be read.
 func (s source) load() (*config.Config, *gate.Policy, error) {
 	cfg, err := s.parse()
-	var mistakes config.Mistakes
-	if err != nil && !errors.As(err, &mistakes) || cfg == nil {
+	if _, wrong := errors.AsType[config.Mistakes](err); err != nil && !wrong || cfg == nil {
 		return cfg, nil, markMistakes(err)
 	}
 	compile := s.compile
 	if compile == nil {
 		compile = gate.Compile
 	}
-	policy, err := compile(cfg, s.options)
-	var more config.Mistakes
-	if err != nil && !errors.As(err, &more) && len(mistakes) == 0 {
-		return cfg, nil, err
-	}
-	mistakes = append(mistakes, more...)
+	policy, atPolicy := compile(cfg, s.options)
+	all := []error{err, atPolicy}
 	if s.further != nil {
-		mistakes = append(mistakes, s.further(cfg)...)
+		all = append(all, s.further(cfg))
 	}
-	if len(mistakes) == 0 {
+	if err = config.Together(all...); err == nil {
 		return cfg, policy, nil
 	}
 	if policy != nil {
 		policy.Close()
 	}
-	return cfg, nil, answerNo{mistakes.Sorted()}
+	return cfg, nil, markMistakes(err)
 }
 
 func (s source) parse() (*config.Config, error) {

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
@@ -15,6 +17,25 @@ type Mistake = yamlform.Mistake
 // Mistakes is everything wrong with a configuration, never empty when it is
 // returned as an error.
 type Mistakes = yamlform.Mistakes
+
+// Together returns the mistakes of several errors as one [Mistakes]. If there are
+// none, it returns the first of the errors; nil if all are.
+func Together(errs ...error) error {
+	var all Mistakes
+	var first error
+	for _, err := range errs {
+		var mistakes Mistakes
+		if errors.As(err, &mistakes) {
+			all = append(all, mistakes...)
+		} else if first == nil {
+			first = err
+		}
+	}
+	if len(all) > 0 {
+		return all
+	}
+	return first
+}
 
 // Mistake makes a mistake at the value that path names (`routes[2].match`), or
 // at its nearest parent that the file has. It is how the packages that give

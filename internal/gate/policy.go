@@ -3,7 +3,6 @@ package gate
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -56,34 +55,21 @@ func Compile(cfg *config.Config, o CompileOptions) (*Policy, error) {
 			options.Now = g.options.Now
 		}
 	}
-	var mistakes config.Mistakes
-	var err error
-	if p.routes, err = route.New(cfg); err != nil && !errors.As(err, &mistakes) {
-		return nil, err
-	}
-	var atIssuers config.Mistakes
-	if p.issuers, err = issuer.NewSet(cfg, options); err != nil && !errors.As(err, &atIssuers) {
-		return nil, err
-	}
-	mistakes = append(mistakes, atIssuers...)
-	revoked, err := readRevoked(cfg)
-	var atRevoked config.Mistakes
-	if err != nil && !errors.As(err, &atRevoked) {
-		return nil, err
-	}
-	mistakes = append(mistakes, atRevoked...)
-	if len(mistakes) == 0 {
+	var atRoutes, atIssuers error
+	p.routes, atRoutes = route.New(cfg)
+	p.issuers, atIssuers = issuer.NewSet(cfg, options)
+	revoked, atRevoked := readRevoked(cfg)
+	err := config.Together(atRoutes, atIssuers, atRevoked)
+	if err == nil {
 		err = p.verify(revoked)
-	} else {
-		err = mistakes
 	}
-	if err != nil && p.issuers != nil {
+	if err == nil {
+		return p, nil
+	}
+	if p.issuers != nil {
 		p.issuers.Close()
 	}
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
+	return nil, err
 }
 
 // Config returns the config. It must not be changed.
