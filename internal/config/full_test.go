@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // full states every key of this version at once, as its place in a real file is.
@@ -101,7 +102,7 @@ shadow: false
 // TestFull: a file that states everything loads, and each of its values lands
 // where it should.
 func TestFull(t *testing.T) {
-	dir := files(t, map[string]string{"gate.yaml": full, "routes.d/shop.yaml": "hosts: [shop.example]\nroutes: [{match: /cart}]\n"})
+	dir := testutil.Files(t, map[string]string{"gate.yaml": full, "routes.d/shop.yaml": "hosts: [shop.example]\nroutes: [{match: /cart}]\n"})
 	c, wrong, warned := load(t, dir)
 	same(t, wrong, nil)
 	same(t, warned, []string{"22:5: issuers.partner.clients is an empty list: only the audience of a token is checked, not its client"})

@@ -12,28 +12,8 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
-
-// files writes files by their names below a new directory and returns it.
-func files(t *testing.T, texts map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range texts {
-		name = filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		write(t, name, text)
-	}
-	return dir
-}
-
-func write(t *testing.T, file, text string) {
-	t.Helper()
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // load reads gate.yaml in dir, and returns its mistakes and warnings without the
 // directory's name.
@@ -66,7 +46,7 @@ const (
 // names of their files, for the hosts of their files.
 func TestInclude(t *testing.T) {
 	main := pool + "include: ['routes.d/*.yaml', 'more/${WHICH}.yaml', routes.d/b.yaml]\nroutes: [{match: /own}]\ntokens: {forward: true}\naudit: {allowed: all}\nshadow: true\n"
-	dir := files(t, map[string]string{
+	dir := testutil.Files(t, map[string]string{
 		"gate.yaml": main, "routes.d/b.yaml": shop, "routes.d/a.yaml": admin, "more/x.yaml": "hosts: [x.example]\nroutes: []\n", "routes.d/c.txt": "no YAML",
 	})
 	c, wrong, warned := load(t, dir, "GROUP=owner", "WHICH=x")
@@ -156,7 +136,7 @@ func TestIncludeMistakes(t *testing.T) {
 			if row.b != "" {
 				texts["routes.d/b.yaml"] = row.b
 			}
-			_, wrong, warned := load(t, files(t, texts))
+			_, wrong, warned := load(t, testutil.Files(t, texts))
 			same(t, wrong, row.wrong)
 			same(t, warned, row.warns)
 		})
@@ -165,7 +145,7 @@ func TestIncludeMistakes(t *testing.T) {
 
 // TestIncludePipe: what cannot be read to its end is not begun.
 func TestIncludePipe(t *testing.T) {
-	dir := files(t, map[string]string{"gate.yaml": pool + "include: [pipe]\n"})
+	dir := testutil.Files(t, map[string]string{"gate.yaml": pool + "include: [pipe]\n"})
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +176,7 @@ func TestIncludePatterns(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			texts["gate.yaml"] = pool + "include: " + row.include + "\n"
-			_, wrong, warned := load(t, files(t, texts), "GROUP=a")
+			_, wrong, warned := load(t, testutil.Files(t, texts), "GROUP=a")
 			same(t, wrong, row.wrong)
 			same(t, warned, row.warns)
 		})
@@ -206,7 +186,7 @@ func TestIncludePatterns(t *testing.T) {
 // TestIncludeBrokenLink: a pattern matches names, and what cannot be read under
 // one of them is not passed over.
 func TestIncludeBrokenLink(t *testing.T) {
-	dir := files(t, map[string]string{"gate.yaml": pool + "include: ['routes.d/*.yaml']\n", "routes.d/a.yaml": shop})
+	dir := testutil.Files(t, map[string]string{"gate.yaml": pool + "include: ['routes.d/*.yaml']\n", "routes.d/a.yaml": shop})
 	if err := os.Symlink("gone", filepath.Join(dir, "routes.d", "b.yaml")); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +204,7 @@ func TestIncludeOverlap(t *testing.T) {
 		{"*.a.example", "x.y.a.example"},
 	} {
 		t.Run(row.a+" and "+row.b, func(t *testing.T) {
-			dir := files(t, map[string]string{"gate.yaml": pool + "include: ['*.d/*']\n",
+			dir := testutil.Files(t, map[string]string{"gate.yaml": pool + "include: ['*.d/*']\n",
 				"x.d/1": "hosts: ['" + row.a + "']\nroutes: []\n", "x.d/2": "hosts: [other.example, '" + row.b + "']\nroutes: []\n"})
 			_, wrong, _ := load(t, dir)
 			same(t, wrong, []string{"x.d/2:1:24: hosts[1] is " + quoted(strings.ToLower(row.b)) + ", and x.d/1 has " + quoted(strings.ToLower(row.a)) +
@@ -235,7 +215,7 @@ func TestIncludeOverlap(t *testing.T) {
 		{"x.example", "y.example"}, {"*.a.example", "a.example"}, {"*.a.example", "*.b.example"}, {"*.a.example", "*.ba.example"}, {"a.example", "*.x.a.example"},
 	} {
 		t.Run(row.a+" beside "+row.b, func(t *testing.T) {
-			dir := files(t, map[string]string{"gate.yaml": pool + "include: ['*.d/*']\n",
+			dir := testutil.Files(t, map[string]string{"gate.yaml": pool + "include: ['*.d/*']\n",
 				"x.d/1": "hosts: ['" + row.a + "']\nroutes: []\n", "x.d/2": "hosts: ['" + row.b + "']\nroutes: []\n"})
 			_, wrong, _ := load(t, dir)
 			same(t, wrong, nil)
@@ -249,7 +229,7 @@ func TestIncludeHash(t *testing.T) {
 	main := pool + "include: ['routes.d/*.yaml']\n"
 	hash := func(texts map[string]string) string {
 		texts["gate.yaml"] = main
-		c, wrong, _ := load(t, files(t, texts), "GROUP=a")
+		c, wrong, _ := load(t, testutil.Files(t, texts), "GROUP=a")
 		same(t, wrong, nil)
 		return c.Hash
 	}
@@ -280,7 +260,7 @@ func TestIncludeHash(t *testing.T) {
 // TestIncludeBesideOddDirectory: what the file's directory is called is no part
 // of the pattern.
 func TestIncludeBesideOddDirectory(t *testing.T) {
-	dir := files(t, map[string]string{"o[d]d*/gate.yaml": pool + "include: ['routes.d/*.yaml']\n", "o[d]d*/routes.d/a.yaml": shop, "odd/routes.d/z.yaml": "no routes"})
+	dir := testutil.Files(t, map[string]string{"o[d]d*/gate.yaml": pool + "include: ['routes.d/*.yaml']\n", "o[d]d*/routes.d/a.yaml": shop, "odd/routes.d/z.yaml": "no routes"})
 	c, wrong, warned := load(t, filepath.Join(dir, "o[d]d*"))
 	same(t, append(wrong, warned...), nil)
 	if len(c.Routes) != 2 || c.Routes[0].Path != "routes.d/a.yaml: routes[0]" {
@@ -296,7 +276,7 @@ func TestLoadIsOfOneMoment(t *testing.T) {
 		return pool + "include: ['routes.d/*.yaml']\nroutes: [{match: " + match + "}, {match: '/${X}'}]\n"
 	}
 	hosted := func(match string) string { return "hosts: [shop.example]\nroutes: [{match: " + match + "}]\n" }
-	dir := files(t, map[string]string{"gate.yaml": mainFile("/old"), "routes.d/a.yaml": hosted("/old-cart")})
+	dir := testutil.Files(t, map[string]string{"gate.yaml": mainFile("/old"), "routes.d/a.yaml": hosted("/old-cart")})
 	main, shop := filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "routes.d/a.yaml")
 	matches := func(c *config.Config) (all []string) {
 		for _, r := range c.Routes {
@@ -312,17 +292,17 @@ func TestLoadIsOfOneMoment(t *testing.T) {
 	}{
 		{"both change once, in the middle", func(n int) {
 			if n == 1 {
-				write(t, main, mainFile("/new"))
-				write(t, shop, hosted("/new-cart"))
+				testutil.Write(t, main, mainFile("/new"))
+				testutil.Write(t, shop, hosted("/new-cart"))
 			}
 		}, []string{"/new", "/x", "/new-cart"}, ""},
 		{"an included file comes", func(n int) {
 			if n == 1 {
-				write(t, filepath.Join(dir, "routes.d/b.yaml"), "hosts: [b.example]\nroutes: [{match: /b}]\n")
-				write(t, main, mainFile("/newer"))
+				testutil.Write(t, filepath.Join(dir, "routes.d/b.yaml"), "hosts: [b.example]\nroutes: [{match: /b}]\n")
+				testutil.Write(t, main, mainFile("/newer"))
 			}
 		}, []string{"/newer", "/x", "/new-cart", "/b"}, ""},
-		{"they never rest", func(n int) { write(t, main, mainFile("/"+strings.Repeat("n", n))) }, nil, "change all the time"},
+		{"they never rest", func(n int) { testutil.Write(t, main, mainFile("/"+strings.Repeat("n", n))) }, nil, "change all the time"},
 	} {
 		lookups := 0
 		c, err := config.Load(main, func(string) (string, bool) { lookups++; row.swap(lookups); return "x", true })

@@ -18,7 +18,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -29,6 +28,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/extauthz"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // authority signs certificates.
@@ -263,7 +263,7 @@ func TestFileThatIsAPipe(t *testing.T) {
 			if err := os.Rename(name, there); err != nil {
 				t.Fatal(err)
 			}
-			pipe(t, name)
+			testutil.NamedPipe(t, name)
 			err := certificates.Reload()
 			if wrong, ok := errors.AsType[*extauthz.FileError](err); !ok || wrong.Key != key || !strings.Contains(err.Error(), "is no regular file, and must be one or a link to one") {
 				t.Errorf("%v", err)
@@ -273,28 +273,4 @@ func TestFileThatIsAPipe(t *testing.T) {
 			}
 		})
 	}
-}
-
-// pipe makes a named pipe that nobody writes to. Who waits for it all the same is
-// let go after a while, with nothing read.
-func pipe(t testing.TB, name string) string {
-	t.Helper()
-	if err := syscall.Mkfifo(name, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	release := func() {
-		if info, err := os.Lstat(name); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
-			return // there is something else in its place by now
-		}
-		if writer, err := os.OpenFile(name, os.O_RDWR, 0); err == nil {
-			_, _ = os.Remove(name), writer.Close()
-		}
-	}
-	after := time.AfterFunc(5*time.Second, release)
-	t.Cleanup(func() {
-		if after.Stop() {
-			release()
-		}
-	})
-	return name
 }

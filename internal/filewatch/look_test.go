@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/filewatch"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestReplacedIsNotWritten: a file that was read just while it was written to, whose
 // size and time are still those from before, is not one that was put in its place.
 func TestReplacedIsNotWritten(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "gate.yaml")
-	write(t, name, "whole")
+	testutil.Write(t, name, "whole")
 	before := filewatch.LookAt(name)
 	if before.Torn(name, "half of it").Replaced(before) {
 		t.Error("half a file is taken for one that was put in place")

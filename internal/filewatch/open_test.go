@@ -6,23 +6,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jwtgate/jwtgate/internal/filewatch"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestOpenRegular: what could be waited for is not opened; a link to a file is,
 // also one through a directory that is a link, as Kubernetes mounts files.
 func TestOpenRegular(t *testing.T) {
-	dir := files(t, map[string]string{"..one/list": "text"})
+	dir := testutil.Files(t, map[string]string{"..one/list": "text"})
 	in := func(name string) string { return filepath.Join(dir, name) }
 	if err := errors.Join(os.Symlink("..one", in("..data")), os.Symlink("..data/list", in("list")), os.Symlink("pipe", in("link to a pipe")),
 		os.Symlink("/dev/zero", in("link to a device"))); err != nil {
 		t.Fatal(err)
 	}
-	pipe(t, in("pipe"))
+	testutil.NamedPipe(t, in("pipe"))
 	for _, row := range []struct{ name, want string }{
 		{in("..one/list"), ""},
 		{in("list"), ""},
@@ -50,28 +49,4 @@ func TestOpenRegular(t *testing.T) {
 			}
 		})
 	}
-}
-
-// pipe makes a named pipe that nobody writes to. Who waits for it all the same is
-// let go after a while, with nothing read.
-func pipe(t testing.TB, name string) string {
-	t.Helper()
-	if err := syscall.Mkfifo(name, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	release := func() {
-		if info, err := os.Lstat(name); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
-			return // there is something else in its place by now
-		}
-		if writer, err := os.OpenFile(name, os.O_RDWR, 0); err == nil {
-			_, _ = os.Remove(name), writer.Close()
-		}
-	}
-	after := time.AfterFunc(5*time.Second, release)
-	t.Cleanup(func() {
-		if after.Stop() {
-			release()
-		}
-	})
-	return name
 }

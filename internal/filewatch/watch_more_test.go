@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/filewatch"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // silent holds that no change is told of for a while.
@@ -22,7 +23,7 @@ func silent(t *testing.T, calls <-chan struct{}, why string) {
 // rename puts a file with this text in the place of another.
 func rename(t *testing.T, file, text string) {
 	t.Helper()
-	write(t, file+".new", text)
+	testutil.Write(t, file+".new", text)
 	if err := os.Rename(file+".new", file); err != nil {
 		t.Fatal(err)
 	}
@@ -44,11 +45,11 @@ func grow(t *testing.T, file, text string) {
 // new ones among them, counts.
 func TestWatchPatterns(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, dir string){
-		"a new file":                func(t *testing.T, dir string) { write(t, filepath.Join(dir, "routes.d", "new.yaml"), "new") },
+		"a new file":                func(t *testing.T, dir string) { testutil.Write(t, filepath.Join(dir, "routes.d", "new.yaml"), "new") },
 		"a new file, put in place":  func(t *testing.T, dir string) { rename(t, filepath.Join(dir, "routes.d", "new.yaml"), "new") },
-		"one that changes":          func(t *testing.T, dir string) { write(t, filepath.Join(dir, "routes.d", "a.yaml"), "other") },
-		"one in an odd directory":   func(t *testing.T, dir string) { write(t, filepath.Join(dir, "o[d]d", "a.yaml"), "other") },
-		"a name that is no pattern": func(t *testing.T, dir string) { write(t, filepath.Join(dir, "o[d]d", "b[1].yaml"), "other") },
+		"one that changes":          func(t *testing.T, dir string) { testutil.Write(t, filepath.Join(dir, "routes.d", "a.yaml"), "other") },
+		"one in an odd directory":   func(t *testing.T, dir string) { testutil.Write(t, filepath.Join(dir, "o[d]d", "a.yaml"), "other") },
+		"a name that is no pattern": func(t *testing.T, dir string) { testutil.Write(t, filepath.Join(dir, "o[d]d", "b[1].yaml"), "other") },
 		"one that goes": func(t *testing.T, dir string) {
 			if err := os.Remove(filepath.Join(dir, "routes.d", "a.yaml")); err != nil {
 				t.Fatal(err)
@@ -57,9 +58,9 @@ func TestWatchPatterns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := files(t, map[string]string{"routes.d/a.yaml": "a", "o[d]d/a.yaml": "a", "o[d]d/b[1].yaml": "b"})
+			dir := testutil.Files(t, map[string]string{"routes.d/a.yaml": "a", "o[d]d/a.yaml": "a", "o[d]d/b[1].yaml": "b"})
 			calls := watched(t, filepath.Join(dir, "routes.d", "*.yaml"), filepath.Join(dir, `o\[d\]d`, "*.yaml"), filepath.Join(dir, "o[d]d", "b[1].yaml"))
-			write(t, filepath.Join(dir, "routes.d", "a.txt"), "nobody's business")
+			testutil.Write(t, filepath.Join(dir, "routes.d", "a.txt"), "nobody's business")
 			change(t, dir)
 			called(t, calls)
 			silent(t, calls, "it was told of already")
@@ -69,7 +70,7 @@ func TestWatchPatterns(t *testing.T) {
 
 // TestWatchPipe: what cannot be read to its end is not begun.
 func TestWatchPipe(t *testing.T) {
-	name := pipe(t, filepath.Join(t.TempDir(), "pipe"))
+	name := testutil.NamedPipe(t, filepath.Join(t.TempDir(), "pipe"))
 	calls := watched(t, name)
 	rename(t, name, "a file in its place")
 	called(t, calls)
@@ -79,7 +80,7 @@ func TestWatchPipe(t *testing.T) {
 // the reading of a file and the call is not lost.
 func TestWatchOthers(t *testing.T) {
 	t.Parallel()
-	dir := files(t, map[string]string{"gate.yaml": "a", "routes.d/a.yaml": "a", "other.d/a.yaml": "a"})
+	dir := testutil.Files(t, map[string]string{"gate.yaml": "a", "routes.d/a.yaml": "a", "other.d/a.yaml": "a"})
 	gate, routes, other := filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "routes.d", "*.yaml"), filepath.Join(dir, "other.d", "*.yaml")
 	w := watcher(t, filewatch.NewPrompt, gate)
 	calls := run(t, w)
@@ -89,16 +90,16 @@ func TestWatchOthers(t *testing.T) {
 	silent(t, calls, "the new files count once")
 	w.Watch(gate, routes)
 	silent(t, calls, "the same files once more")
-	write(t, filepath.Join(dir, "routes.d", "b.yaml"), "b")
+	testutil.Write(t, filepath.Join(dir, "routes.d", "b.yaml"), "b")
 	called(t, calls)
 	w.Watch(gate)
-	write(t, filepath.Join(dir, "routes.d", "b.yaml"), "c")
+	testutil.Write(t, filepath.Join(dir, "routes.d", "b.yaml"), "c")
 	silent(t, calls, "a file that is watched no longer")
 	w.Watch(other)
 	called(t, calls)
-	write(t, gate, "b")
+	testutil.Write(t, gate, "b")
 	silent(t, calls, "the config is watched no longer")
-	write(t, filepath.Join(dir, "other.d", "a.yaml"), "b")
+	testutil.Write(t, filepath.Join(dir, "other.d", "a.yaml"), "b")
 	called(t, calls)
 }
 
@@ -106,7 +107,7 @@ func TestWatchOthers(t *testing.T) {
 // when others leave.
 func TestWatchOthersKeepsChanges(t *testing.T) {
 	t.Parallel()
-	dir := files(t, map[string]string{"gate.yaml": "a", "routes.d/a.yaml": "a"})
+	dir := testutil.Files(t, map[string]string{"gate.yaml": "a", "routes.d/a.yaml": "a"})
 	w := watcher(t, filewatch.New, filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "routes.d", "*.yaml"))
 	if err := os.Remove(filepath.Join(dir, "routes.d", "a.yaml")); err != nil {
 		t.Fatal(err)
@@ -119,7 +120,7 @@ func TestWatchOthersKeepsChanges(t *testing.T) {
 // from now on.
 func TestWatchInsideChanged(t *testing.T) {
 	t.Parallel()
-	dir := files(t, map[string]string{"gate.yaml": "a"})
+	dir := testutil.Files(t, map[string]string{"gate.yaml": "a"})
 	gate := filepath.Join(dir, "gate.yaml")
 	w := watcher(t, filewatch.NewPrompt, gate)
 	calls, ended := make(chan struct{}, 100), make(chan struct{})
@@ -133,7 +134,7 @@ func TestWatchInsideChanged(t *testing.T) {
 	rename(t, gate, "b")
 	called(t, calls)
 	called(t, calls) // the pattern was not watched before
-	write(t, filepath.Join(dir, "a.more"), "a")
+	testutil.Write(t, filepath.Join(dir, "a.more"), "a")
 	called(t, calls)
 	t.Cleanup(func() { <-ended }) // the context of the test ends before
 }
@@ -146,8 +147,8 @@ func TestPromptWatch(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, file string){
 		"replaced":           func(t *testing.T, file string) { rename(t, file, "other") },
 		"appended to":        func(t *testing.T, file string) { grow(t, file, "more") },
-		"rewritten in place": func(t *testing.T, file string) { write(t, file, "rewritten") },
-		"the same length":    func(t *testing.T, file string) { write(t, file, "CONTENT") },
+		"rewritten in place": func(t *testing.T, file string) { testutil.Write(t, file, "rewritten") },
+		"the same length":    func(t *testing.T, file string) { testutil.Write(t, file, "CONTENT") },
 		"removed": func(t *testing.T, file string) {
 			if err := os.Remove(file); err != nil {
 				t.Fatal(err)
@@ -158,7 +159,7 @@ func TestPromptWatch(t *testing.T) {
 			t.Run(name+", "+events, func(t *testing.T) {
 				t.Parallel()
 				file := filepath.Join(t.TempDir(), "revoked.jsonl")
-				write(t, file, "content")
+				testutil.Write(t, file, "content")
 				early := time.Now().Add(-time.Hour)
 				if err := os.Chtimes(file, early, early); err != nil {
 					t.Fatal(err)
@@ -184,7 +185,7 @@ func TestPromptWatch(t *testing.T) {
 func TestPromptWatchHiddenChange(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "revoked.jsonl")
-	write(t, file, "content")
+	testutil.Write(t, file, "content")
 	info, err := os.Stat(file)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +193,7 @@ func TestPromptWatchHiddenChange(t *testing.T) {
 	w := watcher(t, filewatch.NewPrompt, file)
 	filewatch.Deafen(w)
 	calls := run(t, w)
-	write(t, file, "CONTENT")
+	testutil.Write(t, file, "CONTENT")
 	if err := os.Chtimes(file, info.ModTime(), info.ModTime()); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +207,7 @@ func TestPromptWatchBusyFile(t *testing.T) {
 		t.Run(events, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "revoked.jsonl")
-			write(t, file, "content")
+			testutil.Write(t, file, "content")
 			w := watcher(t, filewatch.NewPrompt, file)
 			if deaf {
 				filewatch.Deafen(w)

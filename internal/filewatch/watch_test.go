@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/filewatch"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // watched watches files and returns what it is told.
@@ -42,27 +43,6 @@ func run(t *testing.T, w *filewatch.Watcher) <-chan struct{} {
 	return calls
 }
 
-// files writes files by their names below a new directory and returns it.
-func files(t *testing.T, texts map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range texts {
-		name = filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		write(t, name, text)
-	}
-	return dir
-}
-
-func write(t *testing.T, file, text string) {
-	t.Helper()
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func called(t *testing.T, calls <-chan struct{}) {
 	t.Helper()
 	select {
@@ -74,9 +54,9 @@ func called(t *testing.T, calls <-chan struct{}) {
 
 func TestWatch(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, dir, file string){
-		"written to": func(t *testing.T, _, file string) { write(t, file, "other content") },
+		"written to": func(t *testing.T, _, file string) { testutil.Write(t, file, "other content") },
 		"replaced by a rename": func(t *testing.T, dir, file string) {
-			write(t, filepath.Join(dir, "new"), "new content")
+			testutil.Write(t, filepath.Join(dir, "new"), "new content")
 			if err := os.Rename(filepath.Join(dir, "new"), file); err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +71,7 @@ func TestWatch(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			file := filepath.Join(dir, "jwtgate.yaml")
-			write(t, file, "content")
+			testutil.Write(t, file, "content")
 			calls := watched(t, file)
 			change(t, dir, file)
 			called(t, calls)
@@ -108,7 +88,7 @@ func TestWatchConfigMap(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, version), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(dir, version, "jwtgate.yaml"), "same size "+version)
+		testutil.Write(t, filepath.Join(dir, version, "jwtgate.yaml"), "same size "+version)
 	}
 	link := func(target, name string) {
 		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
@@ -130,10 +110,10 @@ func TestWatchIgnoresOthers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "jwtgate.yaml")
-	write(t, file, "content")
+	testutil.Write(t, file, "content")
 	calls := watched(t, file)
-	write(t, filepath.Join(dir, "other.yaml"), "content")
-	write(t, file, "changed after the other one")
+	testutil.Write(t, filepath.Join(dir, "other.yaml"), "content")
+	testutil.Write(t, file, "changed after the other one")
 	called(t, calls)
 	select {
 	case <-calls:
@@ -148,13 +128,13 @@ func TestWatchSameSizeAndTime(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "jwtgate.yaml")
-	write(t, file, "groups: [admin]")
+	testutil.Write(t, file, "groups: [admin]")
 	info, err := os.Stat(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	calls := watched(t, file)
-	write(t, file+".new", "groups: [owner]")
+	testutil.Write(t, file+".new", "groups: [owner]")
 	if err := os.Chtimes(file+".new", info.ModTime(), info.ModTime()); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +149,7 @@ func TestWatchSameSizeAndTime(t *testing.T) {
 func TestWatchWaitsForTheWholeFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "jwtgate.yaml")
-	write(t, file, "the old file")
+	testutil.Write(t, file, "the old file")
 	w, err := filewatch.New(file)
 	if err != nil {
 		t.Fatal(err)

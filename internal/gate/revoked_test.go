@@ -6,29 +6,21 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // revocable is a gate whose list of what is revoked a test writes.
 func revocable(t *testing.T, list string) (*world, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "revoked.jsonl")
-	putFile(t, file, list)
+	testutil.Write(t, file, list)
 	return startWith(t, issuersYAML+`
 routes: [{name: team, match: /team, issuers: [home], groups: [admin]}]
 revoked: {file: `+file+"}\n"), file
-}
-
-func putFile(t *testing.T, name, text string) {
-	t.Helper()
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // mistakesOf returns what is wrong, one mistake a line.
@@ -48,7 +40,7 @@ func TestReloadRevoked(t *testing.T) {
 	raw := mint(t, w.home, claims(map[string]any{"jti": "one"}))
 	step := func(list string, n int, want gate.Reason) {
 		t.Helper()
-		putFile(t, file, list)
+		testutil.Write(t, file, list)
 		if err := w.gate.ReloadRevoked(); err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +72,7 @@ func TestBrokenRevokedKeepsTheOldList(t *testing.T) {
 		"two lines": {"{}\n\n" + kept + `{"issuer": "nobody", "sub": "x"}`, []string{file + ":1:1: says not what is revoked", file + ":4:1: names the issuer \"nobody\""}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			putFile(t, file, row.list)
+			testutil.Write(t, file, row.list)
 			for way, reload := range map[string]func() error{
 				"ReloadRevoked": w.gate.ReloadRevoked,
 				"Reload":        func() error { return reload(t.Context(), w.gate, &next) },
@@ -135,7 +127,7 @@ func TestRevokedThatBecomesAPipe(t *testing.T) {
 	if err := os.Rename(file, list); err != nil {
 		t.Fatal(err)
 	}
-	pipe(t, file)
+	testutil.NamedPipe(t, file)
 	for way, err := range map[string]error{"ReloadRevoked": w.gate.ReloadRevoked(), "Check": compiles(w.cfg)} {
 		got := mistakesOf(t, err)
 		if len(got) != 1 || !strings.HasPrefix(got[0], "gate.yaml:") || !strings.Contains(got[0], "revoked.file cannot be read: ") ||
@@ -147,37 +139,13 @@ func TestRevokedThatBecomesAPipe(t *testing.T) {
 	if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonTokenRevoked {
 		t.Errorf("%s, want the old list in force", d.Reason)
 	}
-	putFile(t, list, "")
+	testutil.Write(t, list, "")
 	if err := errors.Join(os.Remove(file), os.Symlink(list, file), w.gate.ReloadRevoked()); err != nil {
 		t.Fatal(err)
 	}
 	if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonAllowed {
 		t.Errorf("%s, want the list behind the link in force", d.Reason)
 	}
-}
-
-// pipe makes a named pipe that nobody writes to. Who waits for it all the same is
-// let go after a while, with nothing read.
-func pipe(t testing.TB, name string) string {
-	t.Helper()
-	if err := syscall.Mkfifo(name, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	release := func() {
-		if info, err := os.Lstat(name); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
-			return // there is something else in its place by now
-		}
-		if writer, err := os.OpenFile(name, os.O_RDWR, 0); err == nil {
-			_, _ = os.Remove(name), writer.Close()
-		}
-	}
-	after := time.AfterFunc(5*time.Second, release)
-	t.Cleanup(func() {
-		if after.Stop() {
-			release()
-		}
-	})
-	return name
 }
 
 // A gate without a list has nothing to read and revokes nothing; with a new
@@ -221,7 +189,7 @@ func TestReloadRevokedWhileDeciding(t *testing.T) {
 		})
 	}
 	for i := range 30 {
-		putFile(t, file, []string{"", `{"issuer": "home", "sub": "alice"}`}[i%2])
+		testutil.Write(t, file, []string{"", `{"issuer": "home", "sub": "alice"}`}[i%2])
 		if err := w.gate.ReloadRevoked(); err != nil {
 			t.Error(err)
 		}

@@ -81,6 +81,8 @@ func table() map[string]row {
 		"internal/bench/proc": {},
 		"internal/bench/stat": {},
 
+		"internal/testutil": {never: []string{network, webNetwork}},
+
 		"internal/tracesink": {modules: []string{"go.opentelemetry.io/proto/otlp", grpc, "google.golang.org/protobuf"}},
 
 		"internal/devidp": {modules: []string{jwt}},

@@ -4,12 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 func TestKeySetFileIsReadAgain(t *testing.T) {
@@ -55,7 +55,7 @@ func TestKeySetFileThatBecomesAPipe(t *testing.T) {
 		if err := os.Remove(cfg.JWKS.File); err != nil {
 			t.Fatal(err)
 		}
-		pipe(t, cfg.JWKS.File)
+		testutil.NamedPipe(t, cfg.JWKS.File)
 		eventually(t, 4*time.Second, "the pipe is refused", func() bool {
 			stats := i.Stats()
 			return stats.Failures > 0 && strings.Contains(stats.LastError, "is no regular file, and must be one")
@@ -84,28 +84,4 @@ func TestUnknownKIDReadsTheFile(t *testing.T) {
 	}
 	comes(t, i, "b")
 	refused(t, i, "c")
-}
-
-// pipe makes a named pipe that nobody writes to. Who waits for it all the same is
-// let go after a while, with nothing read.
-func pipe(t testing.TB, name string) string {
-	t.Helper()
-	if err := syscall.Mkfifo(name, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	release := func() {
-		if info, err := os.Lstat(name); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
-			return // there is something else in its place by now
-		}
-		if writer, err := os.OpenFile(name, os.O_RDWR, 0); err == nil {
-			_, _ = os.Remove(name), writer.Close()
-		}
-	}
-	after := time.AfterFunc(5*time.Second, release)
-	t.Cleanup(func() {
-		if after.Stop() {
-			release()
-		}
-	})
-	return name
 }

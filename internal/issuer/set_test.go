@@ -16,6 +16,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // Two issuers with the same kid never see one another's keys.
@@ -36,7 +37,7 @@ func TestIssuersShareNoKeys(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
-	unwritten := pipe(t, filepath.Join(t.TempDir(), "pipe"))
+	unwritten := testutil.NamedPipe(t, filepath.Join(t.TempDir(), "pipe"))
 	noPEM := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(noPEM, []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)
