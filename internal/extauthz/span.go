@@ -26,17 +26,7 @@ func span(began time.Time, d *gate.Decision) telemetry.Span {
 
 // TraceID returns the trace id of the proxy's call that a context belongs to, in its 32
 // hex digits (W3C Trace Context, traceparent); "" if it has none.
-func TraceID(ctx context.Context) string {
-	parent := metadata.ValueFromIncomingContext(ctx, "traceparent")
-	if len(parent) != 1 {
-		return ""
-	}
-	parts := strings.Split(parent[0], "-")
-	if len(parts) < 4 || len(parts[1]) != 32 || strings.Trim(parts[1], "0123456789abcdef") != "" || strings.Trim(parts[1], "0") == "" {
-		return ""
-	}
-	return parts[1]
-}
+func TraceID(ctx context.Context) string { return telemetry.TraceID(parentOf(ctx)) }
 
 // parentOf reads the trace context that Envoy has sent with a Check, in the
 // metadata of the call. The headers in the CheckRequest are the client's own, who

@@ -135,7 +135,7 @@ type Span struct {
 // context that the caller of the RPC has sent by these names (W3C Trace Context).
 // It never waits.
 func (t *Traces) Check(parent func(name string) string, s Span) {
-	ctx := propagation.TraceContext{}.Extract(context.Background(), carrier(parent))
+	ctx := callers(parent)
 	// Its attributes are there at once, so that a sampler may ask for them.
 	_, span := t.tracer.Start(ctx, s.Method, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(s.Began), trace.WithAttributes(
 		semconv.RPCSystemNameGRPC, semconv.RPCMethod(s.Method),
@@ -151,6 +151,20 @@ func (t *Traces) Check(parent func(name string) string, s Span) {
 		span.SetAttributes(semconv.ErrorTypeKey.String(s.Reason))
 		span.SetStatus(codes.Error, s.Reason)
 	}
+}
+
+// TraceID returns the trace id of a caller's trace context (see [Traces.Check]) in its
+// 32 hex digits; "" if it has none, or one that the standard does not allow.
+func TraceID(parent func(name string) string) string {
+	if id := trace.SpanContextFromContext(callers(parent)).TraceID(); id.IsValid() {
+		return id.String()
+	}
+	return ""
+}
+
+// callers is a context with the trace context that a caller has sent.
+func callers(parent func(name string) string) context.Context {
+	return propagation.TraceContext{}.Extract(context.Background(), carrier(parent))
 }
 
 // Close sends what waits, for limit at most. Later spans are gone.
