@@ -71,8 +71,7 @@ func (n Needs) pathArrival(target string) (Arrival, bool) {
 		return Arrival{Status: 400, Why: "a fragment in the path"}, true
 	}
 	lower := strings.ToLower(path)
-	switch {
-	case !n.EncodedSlash && (strings.Contains(lower, "%2f") || strings.Contains(lower, "%5c")):
+	if !n.EncodedSlash && (strings.Contains(lower, "%2f") || strings.Contains(lower, "%5c")) {
 		return Arrival{Status: 400, Why: "path_with_escaped_slashes_action"}, true
 	}
 	path = cutDotParameters(path)

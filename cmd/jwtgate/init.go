@@ -73,11 +73,11 @@ func (cmd initCommand) Run(c console) error {
 
 // needsOfNew says what a configuration that was just rendered needs of Envoy.
 func needsOfNew(data []byte) (envoy.Needs, error) {
+	var policy *gate.Policy
 	cfg, err := config.Parse("jwtgate.yaml", data, nil)
-	if err != nil {
-		return envoy.Needs{}, fmt.Errorf("nothing was written, since the configuration would be wrong:\n%w", err)
+	if err == nil {
+		policy, err = gate.Compile(cfg, gate.CompileOptions{})
 	}
-	policy, err := gate.Compile(cfg, gate.CompileOptions{})
 	if err != nil {
 		return envoy.Needs{}, fmt.Errorf("nothing was written, since the configuration would be wrong:\n%w", err)
 	}

@@ -234,7 +234,7 @@ func (l *linter) appendedTrailers(settings *value) {
 	})
 }
 
-// isField reports whether a value is a field of one of these names.
+// isField reports whether a value is that of a field of one of these names.
 func isField(v *value, names ...string) bool {
 	return v.field != nil && slices.Contains(names, string(v.field.Name()))
 }
