@@ -243,19 +243,28 @@ func checkOrigin(origin string) error {
 // fieldName takes the header names that a jwtgate configuration can hold.
 var fieldName = regexp.MustCompile(`^[a-z0-9]+([-_][a-z0-9]+)*$`)
 
-// namePattern returns a regular expression for names in every spelling: each
-// byte that is no letter and no digit stands for any such byte. Names that
-// share all but their last word share a group, which keeps the file readable.
+// namePattern returns the expression of [everySpelling], or an error if one of the
+// names could change more of the file than itself.
 func namePattern(names []string) (string, error) {
 	if len(names) == 0 {
 		return "", errors.New("identity: no header name is given")
 	}
-	var stems []string
-	words := map[string][]string{} // stem, with its separator -> last words
 	for _, name := range names {
 		if !fieldName.MatchString(name) {
 			return "", fmt.Errorf("identity: %q is not a header name of lower-case letters, digits and single dashes", name)
 		}
+	}
+	return everySpelling(names), nil
+}
+
+// everySpelling returns a regular expression for header names in every spelling that a
+// server may take for them: a separator in a name matches any byte other than a letter
+// or digit. Names that differ only in their last word share a group, to keep the file
+// readable.
+func everySpelling(names []string) string {
+	var stems []string
+	words := map[string][]string{} // :: stem, with its separator -> last words
+	for _, name := range names {
 		cut := strings.LastIndexAny(name, "-_") + 1
 		stem := strings.NewReplacer("-", "[^a-z0-9]", "_", "[^a-z0-9]").Replace(name[:cut])
 		if words[stem] == nil {
@@ -270,5 +279,5 @@ func namePattern(names []string) (string, error) {
 			stems[i] = stem + group[0]
 		}
 	}
-	return strings.Join(stems, "|"), nil
+	return strings.Join(stems, "|")
 }

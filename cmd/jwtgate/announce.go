@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/envoyneeds"
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
@@ -19,7 +20,7 @@ func announce(logger *slog.Logger, policy *gate.Policy) {
 	for _, open := range relaxations(cfg) {
 		logger.Warn("open by configuration", "kind", open.kind, "where", open.where)
 	}
-	for _, note := range envoyNotes(needsOf(policy)) {
+	for _, note := range envoyneeds.Of(policy).Notes() {
 		logger.Warn(note)
 	}
 	warnings := slices.Clone(cfg.Warnings)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/jwtgate/jwtgate/internal/envoyneeds"
 	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
@@ -42,7 +43,7 @@ func (cmd checkCommand) Run(c console, parsed *kong.Context) error {
 	for _, warning := range policy.Warnings() {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
 	}
-	for _, note := range envoyNotes(needsOf(policy)) {
+	for _, note := range envoyneeds.Of(policy).Notes() {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", file, note)
 	}
 	fmt.Fprintf(c.out, "%s: fine (%s, %s, default %s)\n", file, terminal.Count(len(cfg.Issuers), "issuer"), terminal.Count(len(cfg.Routes), "route"), cfg.Default)

@@ -17,6 +17,13 @@ func TestCheck(t *testing.T) {
 		file := write(t, "jwtgate.yaml", "issuers: {home: {issuer: 'http://home.example/', audiences: [a], dangerously_allow_http: true}}\n")
 		command(t, "check", "--config", file).holds(t, exitYes, []string{file + ":1:", ": warning: issuers.home.dangerously_allow_http is on: ", ": fine ("}, nil)
 	})
+	t.Run("with a need that the shipped envoy.yaml does not meet", func(t *testing.T) {
+		file := write(t, "jwtgate.yaml", "identity: {headers: {x-team: team}}\n"+
+			"issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n")
+		command(t, "check", "--config", file).holds(t, exitYes, []string{
+			file + ": warning: the shipped envoy.yaml does not allow jwtgate to change x-team, ", ": fine (",
+		}, nil)
+	})
 	t.Run("every mistake at once", func(t *testing.T) {
 		// Of the config, of the routes and of the issuers' files together.
 		file := write(t, "jwtgate.yaml", `issuers:

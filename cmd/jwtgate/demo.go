@@ -12,6 +12,7 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
+	"github.com/jwtgate/jwtgate/internal/envoyneeds"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/policytest"
 )
@@ -47,7 +48,7 @@ func compileForEnvoy(cfg *config.Config) (envoy.Edit, error) {
 		return envoy.Edit{}, err
 	}
 	defer policy.Close()
-	return needsOf(policy).Edit(), nil
+	return envoyneeds.Of(policy).Edit(), nil
 }
 
 // Run runs the demo.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/envoyneeds"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
@@ -161,7 +162,7 @@ func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*expla
 	}
 	g.AwaitKeys(ctx, explainKeys)
 	e := explainDecision(r, g.Explain(ctx, r, cmd.At.time(time.Now())))
-	e.before = beforeGate(needsOf(policy), r.Method, r.Target)
+	e.before = beforeGate(envoyneeds.Of(policy), r.Method, r.Target)
 	if e.Reason == gate.ReasonKeysUnavailable {
 		c.tellKeys(g.Issuers().Stats())
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/envoyneeds"
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
@@ -82,7 +83,7 @@ func needsOfNew(data []byte) (envoy.Needs, error) {
 		return envoy.Needs{}, fmt.Errorf("nothing was written, since the configuration would be wrong:\n%w", err)
 	}
 	defer policy.Close()
-	return needsOf(policy), nil
+	return envoyneeds.Of(policy), nil
 }
 
 // fit takes what the files have to fit from an existing configuration.
@@ -98,7 +99,7 @@ func (cmd initCommand) fit(options *envoy.InitOptions, c console) error {
 		options.Origins = cfg.CORS.Origins
 	}
 	options.Existing = &envoy.Existing{
-		File: cmd.Config, Needs: needsOf(policy), Listen: cfg.Server.Listen, OwnCORS: own && len(options.Origins) == 0,
+		File: cmd.Config, Needs: envoyneeds.Of(policy), Listen: cfg.Server.Listen, OwnCORS: own && len(options.Origins) == 0,
 	}
 	return nil
 }

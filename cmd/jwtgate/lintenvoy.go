@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/jwtgate/jwtgate/internal/envoylint"
+	"github.com/jwtgate/jwtgate/internal/envoyneeds"
 )
 
 type lintEnvoyCommand struct {
@@ -35,7 +36,7 @@ func (cmd lintEnvoyCommand) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	report, err := envoylint.Lint(cmd.File, data, needsOf(policy), envoylint.Platform(cmd.Platform))
+	report, err := envoylint.Lint(cmd.File, data, envoyneeds.Of(policy), envoylint.Platform(cmd.Platform))
 	if err != nil {
 		return err
 	}

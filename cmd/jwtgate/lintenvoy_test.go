@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/envoyneeds"
 )
 
 const lintedYAML = "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"
@@ -59,7 +60,7 @@ func TestNeedsOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return needsOf(compiled(t, cfg))
+		return envoyneeds.Of(compiled(t, cfg))
 	}
 	usual := gate("")
 	if !slices.Equal(usual.Tokens, []string{"authorization"}) || !slices.Equal(usual.TakenOut, usual.Tokens) || usual.Port != "9001" || usual.QueryTokens || usual.TLS || usual.AnswersCORS || len(usual.Sets) > 0 || usual.ReadsAny || usual.CaseSensitive {

@@ -63,6 +63,9 @@ func table() map[string]row {
 			own: []string{"envoy", "internal/config", "internal/envoyproto", "internal/terminal"}, modules: []string{yaml, "google.golang.org/protobuf"},
 			never: []string{network, webNetwork},
 		},
+		"internal/envoyneeds": {
+			own: []string{"envoy", "internal/config", "internal/gate", "internal/identity"}, never: []string{webNetwork, "os"},
+		},
 		"internal/envoyproto": {modules: []string{"google.golang.org/protobuf"}, never: []string{network, webNetwork}},
 
 		"internal/terminal": {never: []string{network, webNetwork}},
