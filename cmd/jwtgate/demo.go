@@ -84,7 +84,7 @@ func (cmd tokenCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	policytest.Moments(claims, time.Now())
+	policytest.ResolveTimes(claims, time.Now())
 	token, err := demo.Token(ctx, cmd.Server, cmd.Issuer, claims, cmd.Expires)
 	if err != nil {
 		return err

@@ -10,24 +10,24 @@ import (
 
 func auditObject() yamlform.Object[Audit] {
 	return yamlform.Object[Audit]{
-		Form: "a mapping such as {denied: all, allowed: 1/100}",
+		Expected: "a mapping such as {denied: all, allowed: 1/100}",
 		Fields: []yamlform.FieldOf[Audit]{
-			yamlform.Field("denied", "how many of the denied requests are recorded", oneIn(), func(a *Audit) *OneIn { return &a.Denied }).Or("all"),
-			yamlform.Field("allowed", "how many of the allowed requests are recorded", oneIn(),
-				func(a *Audit) *OneIn { return &a.Allowed }).Or("none"),
+			yamlform.Field("denied", "how many of the denied requests are recorded", oneInCodec(), func(a *Audit) *OneIn { return &a.Denied }).WithDefault("all"),
+			yamlform.Field("allowed", "how many of the allowed requests are recorded", oneInCodec(),
+				func(a *Audit) *OneIn { return &a.Allowed }).WithDefault("none"),
 			yamlform.Field("to", "where they are recorded", yamlform.Enum(AuditStderr, AuditStdout),
-				func(a *Audit) *AuditTarget { return &a.To }).Or("stderr"),
+				func(a *Audit) *AuditTarget { return &a.To }).WithDefault("stderr"),
 		},
 	}
 }
 
 // oneIn is all, none, or one in so many.
-func oneIn() yamlform.Codec[OneIn] {
-	const most = 1_000_000
-	form := fmt.Sprintf("all, none, or 1/N with N from 2 to %d", most)
-	shape := yamlform.OrVariable(yamlform.Schema{"type": "string", "pattern": "^(all|none|1/[1-9][0-9]{0,6})$"})
-	return yamlform.Codec[OneIn]{Form: form, Shape: shape, Read: func(d *yamlform.Decoder, p yamlform.Place) (OneIn, bool) {
-		text, ok := d.Text(p, form, "")
+func oneInCodec() yamlform.Codec[OneIn] {
+	const limit = 1_000_000
+	expected := fmt.Sprintf("all, none, or 1/N with N from 2 to %d", limit)
+	shape := yamlform.SchemaOrVariable(yamlform.Schema{"type": "string", "pattern": "^(all|none|1/[1-9][0-9]{0,6})$"})
+	return yamlform.Codec[OneIn]{Expected: expected, Schema: shape, Read: func(d *yamlform.Decoder, p yamlform.Place) (OneIn, bool) {
+		text, ok := d.Text(p, expected, "")
 		if !ok {
 			return 0, false
 		}
@@ -39,8 +39,8 @@ func oneIn() yamlform.Codec[OneIn] {
 		}
 		digits, _ := strings.CutPrefix(text, "1/")
 		n, err := strconv.Atoi(digits)
-		if err != nil || n < 2 || n > most || text != "1/"+strconv.Itoa(n) {
-			d.Fault(p, "is %s; write %s", yamlform.Quote(text), form)
+		if err != nil || n < 2 || n > limit || text != "1/"+strconv.Itoa(n) {
+			d.Report(p, "is %s; write %s", yamlform.Quote(text), expected)
 			return 0, false
 		}
 		return OneIn(n), true

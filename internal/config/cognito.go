@@ -11,10 +11,10 @@ import (
 
 // poolCodec is a Cognito user pool's id, which names its region.
 func poolCodec() yamlform.Codec[string] {
-	const form = "a user pool id such as us-west-1_6BpkgoczU"
-	return yamlform.String(form, func(text string) string {
+	const expected = "a user pool id such as us-west-1_6BpkgoczU"
+	return yamlform.String(expected, func(text string) string {
 		if _, ok := poolRegion(text); !ok {
-			return fmt.Sprintf("is %s, which is no user pool id; write %s", yamlform.Quote(text), form)
+			return fmt.Sprintf("is %s, which is no user pool id; write %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	})
@@ -36,10 +36,10 @@ func isRegion(text string) bool {
 }
 
 func regionCodec() yamlform.Codec[string] {
-	const form = "an AWS region such as us-east-1"
-	return yamlform.String(form, func(text string) string {
+	const expected = "an AWS region such as us-east-1"
+	return yamlform.String(expected, func(text string) string {
 		if !isRegion(text) {
-			return fmt.Sprintf("is %s, which is no region; write %s", yamlform.Quote(text), form)
+			return fmt.Sprintf("is %s, which is no region; write %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	})
@@ -62,7 +62,7 @@ func CognitoDomain(region string) string {
 // form comes first: its host answers for every pool, while that of the UPDATED
 // form (IssuerConfigurationType in the Cognito API) refuses pools that were not
 // switched to it. Tokens of replicas carry the ORIGINAL form of their region.
-func (f *issuerFile) cognitoPreset() {
+func (f *issuerInput) cognitoPreset() {
 	region, ok := poolRegion(f.pool)
 	f.Cognito = &Cognito{Pool: f.pool, Region: region}
 	if f.TokenUse == nil {
@@ -85,27 +85,27 @@ func (f *issuerFile) cognitoPreset() {
 		f.ISS = append(f.ISS, original(replica))
 	}
 	if f.JWKS.URI == "" && f.JWKS.File == "" {
-		f.JWKS.URI = keysBelow(original(region))
+		f.JWKS.URI = keySetURL(original(region))
 	}
 }
 
 // keysBelow is where Cognito, and an emulator of it, serves the keys of the
 // pool at url.
-func keysBelow(url string) string { return url + "/.well-known/jwks.json" }
+func keySetURL(url string) string { return url + "/.well-known/jwks.json" }
 
-func checkCognito(d *yamlform.Decoder, at yamlform.Place, f *issuerFile) {
+func checkCognito(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	if i := slices.Index(f.replicas, f.Cognito.Region); i >= 0 && f.Cognito.Region != "" {
-		d.FaultAt(fmt.Sprintf("%s[%d]", at.Below("replica_regions"), i), "is the pool's own region; write the others only")
+		d.ReportPath(fmt.Sprintf("%s[%d]", at.Child("replica_regions"), i), "is the pool's own region; write the others only")
 	}
-	switch clients := at.Below("clients"); {
-	case !d.Stated(clients):
-		d.FaultAt(at.Path,
+	switch clients := at.Child("clients"); {
+	case !d.IsSet(clients):
+		d.ReportPath(at.Path,
 			"needs clients, the ids of your app clients, or it would take the tokens of every app of this pool; write clients: [CLIENT]")
 	case f.Clients != nil && len(f.Clients) == 0:
-		d.FaultAt(clients, "is an empty list; write the ids of your app clients, such as [3v5exampleclient]")
+		d.ReportPath(clients, "is an empty list; write the ids of your app clients, such as [3v5exampleclient]")
 	}
 	other := func(client string) bool { return !slices.Contains(f.Audiences, client) }
 	if len(f.Audiences) > 0 && slices.Contains(f.TokenUse, "id") && slices.ContainsFunc(f.Clients, other) {
-		d.Warn(at.Below("audiences"), "holds for no ID token, whose aud is its client: all of them are refused; token_use: [access] says so")
+		d.Warn(at.Child("audiences"), "holds for no ID token, whose aud is its client: all of them are refused; token_use: [access] says so")
 	}
 }

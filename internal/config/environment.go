@@ -45,9 +45,9 @@ var ErrNoConfig = errors.New("there is nothing to start with: name a file by --c
 // Wrong or missing variables come back at once, as [Mistakes]; when neither a
 // pool nor a client is set, the error is [ErrNoConfig].
 func FromEnvironment(getenv func(string) (string, bool)) (*Config, error) {
-	e := environment{getenv: orNone(getenv), used: map[string]string{}}
-	poolName, pool := e.either(varPool, varPoolAlias)
-	clientName, client := e.either(varClient, varClientAlias)
+	e := environment{getenv: orEmpty(getenv), used: map[string]string{}}
+	poolName, pool := e.lookupEither(varPool, varPoolAlias)
+	clientName, client := e.lookupEither(varClient, varClientAlias)
 	if len(e.used) == 0 {
 		return nil, ErrNoConfig
 	}
@@ -58,16 +58,16 @@ func FromEnvironment(getenv func(string) (string, bool)) (*Config, error) {
 		return nil, e.mistakes
 	}
 
-	var f issuerFile
+	var f issuerInput
 	issuerObject().Defaults(&f)
 	f.Name, f.Path = "cognito", "issuers.cognito"
 	f.pool, f.Clients, f.AllowHTTP, f.JWKS.URI = pool, []string{client}, plain, keys
 	f.cognitoPreset()
 
 	c := &Config{Source: environmentSource, Hash: e.hash(), Issuers: []Issuer{f.Issuer}}
-	fileObject().Defaults(c)
+	rootObject().Defaults(c)
 	if plain && !loopback(keys) {
-		c.Warnings = Mistakes{mistaken("%s is on: whoever is between the gate and %s can put in keys of their own", varAllowHTTP, varEndpoint)}
+		c.Warnings = Mistakes{environmentMistake("%s is on: whoever is between the gate and %s can put in keys of their own", varAllowHTTP, varEndpoint)}
 	}
 	return c, nil
 }
@@ -79,12 +79,12 @@ type environment struct {
 	mistakes Mistakes
 }
 
-func mistaken(format string, args ...any) Mistake {
+func environmentMistake(format string, args ...any) Mistake {
 	return Mistake{Pos: Pos{File: environmentSource}, Text: fmt.Sprintf(format, args...)}
 }
 
-func (e *environment) fault(format string, args ...any) {
-	e.mistakes = append(e.mistakes, mistaken(format, args...))
+func (e *environment) report(format string, args ...any) {
+	e.mistakes = append(e.mistakes, environmentMistake(format, args...))
 }
 
 // variable is a variable's value, or empty when it is unset.
@@ -98,13 +98,13 @@ func (e *environment) variable(name string) string {
 
 // either is the value of a variable that has two names, and the name that it
 // was found under.
-func (e *environment) either(name, alias string) (used, value string) {
+func (e *environment) lookupEither(name, alias string) (used, value string) {
 	value, other := e.variable(name), e.variable(alias)
 	switch {
 	case value == "" && other != "":
 		return alias, other
 	case other != "" && value != other:
-		e.fault("%s is %s and %s is %s; they mean the same, so set one of them", name, yamlform.Quote(value), alias, yamlform.Quote(other))
+		e.report("%s is %s and %s is %s; they mean the same, so set one of them", name, yamlform.Quote(value), alias, yamlform.Quote(other))
 	}
 	return name, value
 }
@@ -112,28 +112,28 @@ func (e *environment) either(name, alias string) (used, value string) {
 // checkPool holds the pool id to its form and to the region, if one is set.
 func (e *environment) checkPool(name, pool string) {
 	if pool == "" {
-		e.fault("%s (or %s) is missing; set it to the user pool's id, such as us-west-1_6BpkgoczU", varPool, varPoolAlias)
+		e.report("%s (or %s) is missing; set it to the user pool's id, such as us-west-1_6BpkgoczU", varPool, varPoolAlias)
 		return
 	}
 	region, ok := poolRegion(pool)
 	if !ok {
-		e.fault("%s is %s, which is no user pool id; set it to one such as us-west-1_6BpkgoczU", name, yamlform.Quote(pool))
+		e.report("%s is %s, which is no user pool id; set it to one such as us-west-1_6BpkgoczU", name, yamlform.Quote(pool))
 		return
 	}
 	if set := e.variable(varRegion); set != "" && set != region {
-		e.fault("%s is %s, but the user pool %s is in %s; set it to %s, or unset it", varRegion, yamlform.Quote(set), pool, region, region)
+		e.report("%s is %s, but the user pool %s is in %s; set it to %s, or unset it", varRegion, yamlform.Quote(set), pool, region, region)
 	}
 }
 
 func (e *environment) checkClient(name, client string) {
 	if client == "" {
-		e.fault("%s (or %s) is missing; set it to the id of your app client", varClient, varClientAlias)
+		e.report("%s (or %s) is missing; set it to the id of your app client", varClient, varClientAlias)
 		return
 	}
-	if wrong := yamlform.BadIdentifier(client); wrong != "" {
-		e.fault("%s %s; set it to the id of your app client", name, wrong)
+	if problem := yamlform.BadIdentifier(client); problem != "" {
+		e.report("%s %s; set it to the id of your app client", name, problem)
 	} else if strings.ContainsAny(client, ", ") {
-		e.fault("%s is %s; set it to the id of one app client (a config file can name several)", name, yamlform.Quote(client))
+		e.report("%s is %s; set it to the id of one app client (a config file can name several)", name, yamlform.Quote(client))
 	}
 }
 
@@ -142,21 +142,21 @@ func (e *environment) checkClient(name, client string) {
 func (e *environment) endpoint(pool string) (keys string, plain bool) {
 	allow := e.variable(varAllowHTTP)
 	if allow != "" && allow != "true" && allow != "false" {
-		e.fault("%s is %s; set it to true or false", varAllowHTTP, yamlform.Quote(allow))
+		e.report("%s is %s; set it to true or false", varAllowHTTP, yamlform.Quote(allow))
 	}
 	url := e.variable(varEndpoint)
 	if url == "" {
 		return "", false
 	}
-	if wrong := badURL(url, false); wrong != "" {
-		e.fault("%s %s; set it to a URL such as http://127.0.0.1:5055", varEndpoint, wrong)
+	if problem := badURL(url, false); problem != "" {
+		e.report("%s %s; set it to a URL such as http://127.0.0.1:5055", varEndpoint, problem)
 		return "", false
 	}
 	plain = plainHTTP(url)
 	if plain && allow != "true" && !loopback(url) {
-		e.fault("%s is %s, which is not encrypted; set it to an https URL, or set %s=true", varEndpoint, yamlform.Quote(url), varAllowHTTP)
+		e.report("%s is %s, which is not encrypted; set it to an https URL, or set %s=true", varEndpoint, yamlform.Quote(url), varAllowHTTP)
 	}
-	return keysBelow(strings.TrimRight(url, "/") + "/" + pool), plain
+	return keySetURL(strings.TrimRight(url, "/") + "/" + pool), plain
 }
 
 // hash is that of the variables in use, in the order of their names.

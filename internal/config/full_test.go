@@ -103,8 +103,8 @@ shadow: false
 // where it should.
 func TestFull(t *testing.T) {
 	dir := testutil.Files(t, map[string]string{"gate.yaml": full, "routes.d/shop.yaml": "hosts: [shop.example]\nroutes: [{match: /cart}]\n"})
-	c, wrong, warned := load(t, dir)
-	same(t, wrong, nil)
+	c, problem, warned := load(t, dir)
+	same(t, problem, nil)
 	same(t, warned, []string{"22:5: issuers.partner.clients is an empty list: only the audience of a token is checked, not its client"})
 	recorded := config.Sampling{Denied: 1}
 	keys := config.JWKS{RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour, RequestTimeout: 5 * time.Second, Proxy: "none"}

@@ -24,25 +24,25 @@ const defaultHeaders = `{
 
 func identityObject() yamlform.Object[Identity] {
 	return yamlform.Object[Identity]{
-		Form: "a mapping such as {headers: {x-user-id: sub}}",
+		Expected: "a mapping such as {headers: {x-user-id: sub}}",
 		Fields: []yamlform.FieldOf[Identity]{
 			{
 				Key: yamlform.Key{
-					Path: "headers", Form: headersForm, Default: defaultHeaders,
+					Path: "headers", Expected: headersForm, Default: defaultHeaders,
 					Doc: "the headers that the application gets; these are added to the defaults, and null removes one",
 				},
-				Read:  readHeaders,
-				Shape: headersShape,
+				Read:   readHeaders,
+				Schema: headersShape,
 			},
-			yamlform.Field("strip", "further headers that clients may never send", yamlform.Set("a list such as [x-user-roles]", strippedHeader()),
+			yamlform.Field("strip", "further headers that clients may never send", yamlform.Set("a list such as [x-user-roles]", strippedHeaderCodec()),
 				func(i *Identity) *[]string { return &i.Strip }),
 			yamlform.Field("max_value_bytes", "a request whose identity value is longer is denied", yamlform.Integer("bytes", 64, 65536),
-				func(i *Identity) *int { return &i.MaxValueBytes }).Or("8192"),
+				func(i *Identity) *int { return &i.MaxValueBytes }).WithDefault("8192"),
 			yamlform.Field("max_total_bytes", "a request whose identity headers are longer, their names and values added up, is denied",
-				yamlform.Integer("bytes", 1024, 1<<20), func(i *Identity) *int { return &i.MaxTotalBytes }).Or("16384"),
+				yamlform.Integer("bytes", 1024, 1<<20), func(i *Identity) *int { return &i.MaxTotalBytes }).WithDefault("16384"),
 		},
 		Check: func(d *yamlform.Decoder, p yamlform.Place, i *Identity) {
-			if at := p.Below("max_value_bytes"); i.MaxValueBytes > i.MaxTotalBytes && d.Stated(at) {
+			if at := p.Child("max_value_bytes"); i.MaxValueBytes > i.MaxTotalBytes && d.IsSet(at) {
 				d.Warn(at, "is %d, but max_total_bytes allows only %d bytes for all identity headers together; "+
 					"raise max_total_bytes or lower max_value_bytes",
 					i.MaxValueBytes, i.MaxTotalBytes)
@@ -85,7 +85,7 @@ func (i *Identity) NamingClaims() []string {
 
 // checkBareHeaders warns of headers that the file maps to what carries no prefix,
 // where there are two issuers: each says what it likes of its users.
-func checkBareHeaders(d *yamlform.Decoder, c *Config) {
+func checkUnprefixedHeaders(d *yamlform.Decoder, c *Config) {
 	if len(c.Issuers) < 2 {
 		return
 	}
@@ -103,8 +103,8 @@ func checkBareHeaders(d *yamlform.Decoder, c *Config) {
 	var defaults Identity
 	identityObject().Defaults(&defaults)
 	for _, h := range c.Identity.Headers {
-		path := yamlform.Join("identity.headers", h.Name)
-		if NamesUser(h.Name) || !d.Stated(path) || slices.ContainsFunc(defaults.Headers, func(one IdentityHeader) bool {
+		path := yamlform.JoinPath("identity.headers", h.Name)
+		if NamesUser(h.Name) || !d.IsSet(path) || slices.ContainsFunc(defaults.Headers, func(one IdentityHeader) bool {
 			return one.Name == h.Name && slices.Equal(one.Claims, h.Claims)
 		}) {
 			continue
@@ -130,19 +130,19 @@ func readHeaders(d *yamlform.Decoder, p yamlform.Place, t *Identity) {
 	for _, entry := range entries {
 		at := d.KeyPos(entry)
 		name := strings.ToLower(entry.Name())
-		if wrong := badHeader(entry.Name()); wrong != "" {
-			d.Report(at, "%s %s", entry.Path, wrong)
+		if problem := badHeader(entry.Name()); problem != "" {
+			d.ReportPos(at, "%s %s", entry.Path, problem)
 			continue
 		}
 		if given[name] {
-			d.Report(at, "%s names a header that stands here already, in another case; keep one of them", entry.Path)
+			d.ReportPos(at, "%s names a header that stands here already, in another case; keep one of them", entry.Path)
 			continue
 		}
 		given[name] = true
 		old := slices.IndexFunc(t.Headers, func(h IdentityHeader) bool { return h.Name == name })
 		if d.IsNull(entry) {
 			if old < 0 {
-				d.Report(at, "%s is null, but no default header has this name; write a claim, or put the name under identity.strip", entry.Path)
+				d.ReportPos(at, "%s is null, but no default header has this name; write a claim, or put the name under identity.strip", entry.Path)
 				continue
 			}
 			t.Headers = slices.Delete(t.Headers, old, old+1)
@@ -164,9 +164,9 @@ func readHeaders(d *yamlform.Decoder, p yamlform.Place, t *Identity) {
 
 // claimsCodec is one claim or the list of those of which the first is used.
 func claimsCodec() yamlform.Codec[[]string] {
-	form := "a claim such as email, one of " + strings.Join(gateValues(), " ") + ", or a list of them"
-	one, many := claimName(form, true), yamlform.NonEmptySet(form, claimName(form, true))
-	return yamlform.Codec[[]string]{Form: form, Shape: yamlform.AnyOf(one.Outline, many.Outline),
+	expected := "a claim such as email, one of " + strings.Join(derivedValues(), " ") + ", or a list of them"
+	one, many := claimNameCodec(expected, true), yamlform.NonEmptySet(expected, claimNameCodec(expected, true))
+	return yamlform.Codec[[]string]{Expected: expected, Schema: yamlform.AnyOfSchemas(one.JSONSchema, many.JSONSchema),
 		Read: func(d *yamlform.Decoder, p yamlform.Place) ([]string, bool) {
 			if p.IsList() {
 				return many.Read(d, p)
@@ -177,18 +177,18 @@ func claimsCodec() yamlform.Codec[[]string] {
 }
 
 // gateValues are the values that the gate itself makes of a token.
-func gateValues() []string { return []string{"$groups", "$scopes", "$client", "$kind", "$issuer"} }
+func derivedValues() []string { return []string{"$groups", "$scopes", "$client", "$kind", "$issuer"} }
 
 // claimName is a claim's whole name, or a JSON Pointer (RFC 6901) when it
 // begins with a slash; with made, also one of the values that the gate makes.
-func claimName(form string, made bool) yamlform.Codec[string] {
-	return yamlform.Text(form, func(text string) string {
-		const most = 256
+func claimNameCodec(expected string, made bool) yamlform.Codec[string] {
+	return yamlform.Text(expected, func(text string) string {
+		const limit = 256
 		switch {
-		case text == "" || len(text) > most || strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
-			return fmt.Sprintf("is %s, which is no name of 1 to %d printable characters; write %s", yamlform.Quote(text), most, form)
-		case text[0] == '$' && !(made && slices.Contains(gateValues(), text)):
-			return fmt.Sprintf("is %s, which is no value of the gate; write %s", yamlform.Quote(text), form)
+		case text == "" || len(text) > limit || strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
+			return fmt.Sprintf("is %s, which is no name of 1 to %d printable characters; write %s", yamlform.Quote(text), limit, expected)
+		case text[0] == '$' && !(made && slices.Contains(derivedValues(), text)):
+			return fmt.Sprintf("is %s, which is no value of the gate; write %s", yamlform.Quote(text), expected)
 		case text[0] == '/' && !jsonPointer(text):
 			return fmt.Sprintf("is %s, which is no JSON Pointer; write ~0 for ~ and ~1 for / inside a name", yamlform.Quote(text))
 		}
@@ -204,7 +204,7 @@ func jsonPointer(text string) bool {
 
 // strippedHeader is a header that may be stripped, in lower case: one that may be
 // set, or one that overrides what was checked, in any spelling of it.
-func strippedHeader() yamlform.Codec[string] {
+func strippedHeaderCodec() yamlform.Codec[string] {
 	return yamlform.Lower(yamlform.String("a header name such as x-user-roles", func(text string) string {
 		if overrideHeader(strings.ReplaceAll(strings.ToLower(text), "_", "-")) {
 			return ""
@@ -221,7 +221,7 @@ func strippedHeader() yamlform.Codec[string] {
 // different names are different to every application, and the spellings that
 // are stripped are all of one name.
 func badHeader(text string) string {
-	const most = 128
+	const limit = 128
 	name := strings.ToLower(text)
 	dashed := strings.Map(func(r rune) rune {
 		if yamlform.ASCIIWord(string(r), "") {
@@ -230,8 +230,8 @@ func badHeader(text string) string {
 		return '-'
 	}, name)
 	switch {
-	case name == "" || len(name) > most:
-		return fmt.Sprintf("is no header name; write 1 to %d letters, digits and dashes", most)
+	case name == "" || len(name) > limit:
+		return fmt.Sprintf("is no header name; write 1 to %d letters, digits and dashes", limit)
 	case strings.HasPrefix(name, ":"):
 		return "is a pseudo-header, which holds the request itself; write a name such as x-user-id"
 	case name != dashed && strings.Trim(dashed, "-") != "":

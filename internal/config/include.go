@@ -23,13 +23,13 @@ type include struct {
 
 // includedFile is a file that a pattern matches.
 type includedFile struct {
-	by   string // the path of the pattern
-	name string // as it is opened
-	says string // as messages name it: relative as its pattern is
+	patternPath string // the path of the pattern
+	name        string // as it is opened
+	label       string // as messages name it: relative as its pattern is
 }
 
 // hostedRoutes is what an included file holds.
-type hostedRoutes struct {
+type includedRoutes struct {
 	hosts  []string
 	routes []Route
 	root   string // what the paths of its values begin with
@@ -38,23 +38,23 @@ type hostedRoutes struct {
 
 func includeCodec() yamlform.Codec[[]include] {
 	pattern := yamlform.Identifier("a path or pattern such as routes.d/*.yaml")
-	item := yamlform.Codec[include]{Form: pattern.Form, Read: func(d *yamlform.Decoder, p yamlform.Place) (include, bool) {
+	item := yamlform.Codec[include]{Expected: pattern.Expected, Read: func(d *yamlform.Decoder, p yamlform.Place) (include, bool) {
 		text, ok := pattern.Read(d, p)
 		if !ok {
 			return include{}, false
 		}
 		if _, err := filepath.Match(text, ""); err != nil {
-			d.Fault(p, "is %s, which is no proper pattern; write %s", yamlform.Quote(text), pattern.Form)
+			d.Report(p, "is %s, which is no proper pattern; write %s", yamlform.Quote(text), pattern.Expected)
 			return include{}, false
 		}
-		return include{path: p.Path, written: text, pattern: besidePattern(d, text)}, true
+		return include{path: p.Path, written: text, pattern: resolvePattern(d, text)}, true
 	}}
 	return yamlform.List("a list of patterns such as [routes.d/*.yaml]", item)
 }
 
 // besidePattern is d.Beside for a pattern: what the directory of the file is
 // called stays literal.
-func besidePattern(d *yamlform.Decoder, pattern string) string {
+func resolvePattern(d *yamlform.Decoder, pattern string) string {
 	if filepath.IsAbs(pattern) {
 		return pattern
 	}
@@ -78,20 +78,20 @@ func (l *loader) included(c *Config) {
 	}
 	slices.SortStableFunc(files, func(a, b includedFile) int { return cmp.Compare(a.name, b.name) })
 	files = slices.CompactFunc(files, func(a, b includedFile) bool { return a.name == b.name })
-	var all []hostedRoutes
+	var all []includedRoutes
 	for _, file := range files {
 		data, err := l.reads.read(file.name)
 		if errors.Is(err, filewatch.ErrIrregular) { // a pipe would be waited for
-			l.FaultAt(file.by, "names %s, which %v", yamlform.Quote(file.says), err)
+			l.ReportPath(file.patternPath, "names %s, which %v", yamlform.Quote(file.label), err)
 			continue
 		}
 		if err != nil {
-			l.FaultAt(file.by, "names a file that cannot be read: %v", err)
+			l.ReportPath(file.patternPath, "names a file that cannot be read: %v", err)
 			continue
 		}
 		// No text in YAML holds a NUL, so no two sets of files read alike.
-		fmt.Fprintf(l.sum, "\x00%s\x00%s", file.says, data)
-		if one, ok := l.hosted(file, data); ok {
+		fmt.Fprintf(l.sum, "\x00%s\x00%s", file.label, data)
+		if one, ok := l.readIncluded(file, data); ok {
 			checkOverlap(l.Decoder, all, one)
 			all = append(all, one)
 			c.Routes = append(c.Routes, one.routes...)
@@ -108,17 +108,17 @@ func (l *loader) matches(one include) []includedFile {
 	}
 	switch {
 	case err != nil:
-		l.FaultAt(one.path, "cannot be looked for: %v", err)
+		l.ReportPath(one.path, "cannot be looked for: %v", err)
 	case len(names) == 0 && glob:
 		l.Warn(one.path, "is %s, which matches no file", yamlform.Quote(one.written))
 	case len(names) == 0:
-		l.FaultAt(one.path, "is %s, and there is no such file; write its path relative to this file, or a pattern such as routes.d/*.yaml",
+		l.ReportPath(one.path, "is %s, and there is no such file; write its path relative to this file, or a pattern such as routes.d/*.yaml",
 			yamlform.Quote(one.written))
 	}
 	var files []includedFile
 	for _, name := range names {
 		if sameFile(name, l.source) {
-			l.FaultAt(one.path, "is %s, which this file is one of; keep included files in a directory of their own, such as routes.d",
+			l.ReportPath(one.path, "is %s, which this file is one of; keep included files in a directory of their own, such as routes.d",
 				yamlform.Quote(one.written))
 			continue
 		}
@@ -126,7 +126,7 @@ func (l *loader) matches(one include) []includedFile {
 		if relative, err := filepath.Rel(filepath.Dir(l.source), name); err == nil && !filepath.IsAbs(one.written) {
 			says = relative
 		}
-		files = append(files, includedFile{by: one.path, name: name, says: says})
+		files = append(files, includedFile{patternPath: one.path, name: name, label: says})
 	}
 	return files
 }
@@ -146,43 +146,43 @@ func unreadable(pattern string) error {
 
 // hosted decodes one included file. Its values stand under paths of their own,
 // and its mistakes among those of the file that includes it.
-func (l *loader) hosted(file includedFile, data []byte) (hostedRoutes, bool) {
-	in := l.Include(file.name, file.says, "hosts and routes")
-	held := hostedRoutes{root: in.Root(), label: file.says}
-	root, ok := in.Tree(data)
+func (l *loader) readIncluded(file includedFile, data []byte) (includedRoutes, bool) {
+	in := l.Include(file.name, file.label, "hosts and routes")
+	held := includedRoutes{root: in.Root(), label: file.label}
+	root, ok := in.Parse(data)
 	if ok {
-		hostedObject(filepath.Base(l.source)).Read(in, root, &held)
+		includedObject(filepath.Base(l.source)).Read(in, root, &held)
 	}
 	return held, ok
 }
 
 // hostedObject is a whole included file. Includer is the name of the file that
 // includes it.
-func hostedObject(includer string) yamlform.Object[hostedRoutes] {
-	const form = "a mapping with the keys hosts and routes"
-	o := yamlform.Object[hostedRoutes]{
-		Form: form,
-		Fields: []yamlform.FieldOf[hostedRoutes]{
+func includedObject(includer string) yamlform.Object[includedRoutes] {
+	const expected = "a mapping with the keys hosts and routes"
+	o := yamlform.Object[includedRoutes]{
+		Expected: expected,
+		Fields: []yamlform.FieldOf[includedRoutes]{
 			yamlform.Field("hosts", "the hosts that every route of the file is for",
 				yamlform.NonEmptySet("a list such as [shop.example]",
 					hostCodec("name the hosts that the routes are for, since another file may have others")),
-				func(h *hostedRoutes) *[]string { return &h.hosts }).Must(),
+				func(h *includedRoutes) *[]string { return &h.hosts }).MustBeSet(),
 			yamlform.Field("routes", "what each request to these hosts needs", routesCodec(),
-				func(h *hostedRoutes) *[]Route { return &h.routes }).Must(),
+				func(h *includedRoutes) *[]Route { return &h.routes }).MustBeSet(),
 		},
-		Check: func(d *yamlform.Decoder, _ yamlform.Place, h *hostedRoutes) {
+		Check: func(d *yamlform.Decoder, _ yamlform.Place, h *includedRoutes) {
 			for i, r := range h.routes {
-				if own := r.Path + ".hosts"; d.Stated(own) {
-					d.FaultAt(own, "has no place in an included file, whose hosts at the top are those of each of its routes; leave it out")
+				if own := r.Path + ".hosts"; d.IsSet(own) {
+					d.ReportPath(own, "has no place in an included file, whose hosts at the top are those of each of its routes; leave it out")
 				}
 				h.routes[i].Hosts = h.hosts
 			}
 		},
 	}
-	for _, k := range fileObject().Fields {
+	for _, k := range rootObject().Fields {
 		if !o.Has(k.Path) {
 			o.Fields = append(o.Fields,
-				yamlform.Misplaced[hostedRoutes](k.Path, "has no place in an included file, which is "+form+"; write it in "+includer))
+				yamlform.Misplaced[includedRoutes](k.Path, "has no place in an included file, which is "+expected+"; write it in "+includer))
 		}
 	}
 	return o
@@ -190,12 +190,12 @@ func hostedObject(includer string) yamlform.Object[hostedRoutes] {
 
 // checkOverlap refuses hosts that an earlier file has too: which of the two
 // decides would hang on their names.
-func checkOverlap(d *yamlform.Decoder, earlier []hostedRoutes, one hostedRoutes) {
+func checkOverlap(d *yamlform.Decoder, earlier []includedRoutes, one includedRoutes) {
 	for i, host := range one.hosts {
 		for _, other := range earlier {
 			at := slices.IndexFunc(other.hosts, func(taken string) bool { return MatchHost(taken, host) || MatchHost(host, taken) })
 			if at >= 0 {
-				d.FaultAt(fmt.Sprintf("%shosts[%d]", one.root, i),
+				d.ReportPath(fmt.Sprintf("%shosts[%d]", one.root, i),
 					"is %s, and %s has %s; a host has its routes in one included file, so move them together",
 					yamlform.Quote(host), other.label, yamlform.Quote(other.hosts[at]))
 			}

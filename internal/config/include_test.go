@@ -17,7 +17,7 @@ import (
 
 // load reads gate.yaml in dir, and returns its mistakes and warnings without the
 // directory's name.
-func load(t *testing.T, dir string, pairs ...string) (c *config.Config, wrong, warned []string) {
+func load(t *testing.T, dir string, pairs ...string) (c *config.Config, problem, warned []string) {
 	t.Helper()
 	short := func(all []config.Mistake) []string {
 		texts := lines(all)
@@ -49,8 +49,8 @@ func TestInclude(t *testing.T) {
 	dir := testutil.Files(t, map[string]string{
 		"gate.yaml": main, "routes.d/b.yaml": shop, "routes.d/a.yaml": admin, "more/x.yaml": "hosts: [x.example]\nroutes: []\n", "routes.d/c.txt": "no YAML",
 	})
-	c, wrong, warned := load(t, dir, "GROUP=owner", "WHICH=x")
-	same(t, append(wrong, warned...), nil)
+	c, problem, warned := load(t, dir, "GROUP=owner", "WHICH=x")
+	same(t, append(problem, warned...), nil)
 	all := config.Sampling{Denied: 1, Allowed: 1}
 	compare(t, []valueRow{
 		{"routes", c.Routes, []config.Route{
@@ -136,8 +136,8 @@ func TestIncludeMistakes(t *testing.T) {
 			if row.b != "" {
 				texts["routes.d/b.yaml"] = row.b
 			}
-			_, wrong, warned := load(t, testutil.Files(t, texts))
-			same(t, wrong, row.wrong)
+			_, problem, warned := load(t, testutil.Files(t, texts))
+			same(t, problem, row.wrong)
 			same(t, warned, row.warns)
 		})
 	}
@@ -149,8 +149,8 @@ func TestIncludePipe(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, wrong, _ := load(t, dir)
-	same(t, wrong, []string{`2:11: include[0] names "pipe", which is no regular file`})
+	_, problem, _ := load(t, dir)
+	same(t, problem, []string{`2:11: include[0] names "pipe", which is no regular file`})
 }
 
 // TestIncludePatterns: what a pattern does not find is never passed over in
@@ -176,8 +176,8 @@ func TestIncludePatterns(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			texts["gate.yaml"] = pool + "include: " + row.include + "\n"
-			_, wrong, warned := load(t, testutil.Files(t, texts), "GROUP=a")
-			same(t, wrong, row.wrong)
+			_, problem, warned := load(t, testutil.Files(t, texts), "GROUP=a")
+			same(t, problem, row.wrong)
 			same(t, warned, row.warns)
 		})
 	}
@@ -190,8 +190,8 @@ func TestIncludeBrokenLink(t *testing.T) {
 	if err := os.Symlink("gone", filepath.Join(dir, "routes.d", "b.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	_, wrong, _ := load(t, dir)
-	same(t, wrong, []string{"2:11: include[0] names a file that cannot be read: open routes.d/b.yaml: no such file or directory"})
+	_, problem, _ := load(t, dir)
+	same(t, problem, []string{"2:11: include[0] names a file that cannot be read: open routes.d/b.yaml: no such file or directory"})
 }
 
 // TestIncludeOverlap: a host belongs to one included file, or the order of their
@@ -206,8 +206,8 @@ func TestIncludeOverlap(t *testing.T) {
 		t.Run(row.a+" and "+row.b, func(t *testing.T) {
 			dir := testutil.Files(t, map[string]string{"gate.yaml": pool + "include: ['*.d/*']\n",
 				"x.d/1": "hosts: ['" + row.a + "']\nroutes: []\n", "x.d/2": "hosts: [other.example, '" + row.b + "']\nroutes: []\n"})
-			_, wrong, _ := load(t, dir)
-			same(t, wrong, []string{"x.d/2:1:24: hosts[1] is " + quoted(strings.ToLower(row.b)) + ", and x.d/1 has " + quoted(strings.ToLower(row.a)) +
+			_, problem, _ := load(t, dir)
+			same(t, problem, []string{"x.d/2:1:24: hosts[1] is " + quoted(strings.ToLower(row.b)) + ", and x.d/1 has " + quoted(strings.ToLower(row.a)) +
 				"; a host has its routes in one included file, so move them together"})
 		})
 	}
@@ -217,8 +217,8 @@ func TestIncludeOverlap(t *testing.T) {
 		t.Run(row.a+" beside "+row.b, func(t *testing.T) {
 			dir := testutil.Files(t, map[string]string{"gate.yaml": pool + "include: ['*.d/*']\n",
 				"x.d/1": "hosts: ['" + row.a + "']\nroutes: []\n", "x.d/2": "hosts: ['" + row.b + "']\nroutes: []\n"})
-			_, wrong, _ := load(t, dir)
-			same(t, wrong, nil)
+			_, problem, _ := load(t, dir)
+			same(t, problem, nil)
 		})
 	}
 }
@@ -229,8 +229,8 @@ func TestIncludeHash(t *testing.T) {
 	main := pool + "include: ['routes.d/*.yaml']\n"
 	hash := func(texts map[string]string) string {
 		texts["gate.yaml"] = main
-		c, wrong, _ := load(t, testutil.Files(t, texts), "GROUP=a")
-		same(t, wrong, nil)
+		c, problem, _ := load(t, testutil.Files(t, texts), "GROUP=a")
+		same(t, problem, nil)
 		return c.Hash
 	}
 	sum := sha256.Sum256([]byte(main))
@@ -261,8 +261,8 @@ func TestIncludeHash(t *testing.T) {
 // of the pattern.
 func TestIncludeBesideOddDirectory(t *testing.T) {
 	dir := testutil.Files(t, map[string]string{"o[d]d*/gate.yaml": pool + "include: ['routes.d/*.yaml']\n", "o[d]d*/routes.d/a.yaml": shop, "odd/routes.d/z.yaml": "no routes"})
-	c, wrong, warned := load(t, filepath.Join(dir, "o[d]d*"))
-	same(t, append(wrong, warned...), nil)
+	c, problem, warned := load(t, filepath.Join(dir, "o[d]d*"))
+	same(t, append(problem, warned...), nil)
 	if len(c.Routes) != 2 || c.Routes[0].Path != "routes.d/a.yaml: routes[0]" {
 		t.Errorf("routes are %+v", c.Routes)
 	}

@@ -11,27 +11,27 @@ import (
 )
 
 // issuerFile is an issuer as the file has it, beside what becomes of it.
-type issuerFile struct {
+type issuerInput struct {
 	Issuer
 	pool          string
 	url           string
 	replicas      []string
 	boundTokens   string
 	emailVerified string
-	keyless       bool // there is a mistake about its keys
+	keyMistake    bool // there is a mistake about its keys
 }
 
-func issuerObject() yamlform.Object[issuerFile] {
-	type of = issuerFile
+func issuerObject() yamlform.Object[issuerInput] {
+	type of = issuerInput
 	return yamlform.Object[of]{
-		Form: issuerForm,
+		Expected: issuerForm,
 		Synonyms: map[string]string{
 			"region": "cognito", "pool": "cognito", "user_pool": "cognito", "user_pool_id": "cognito",
 			"client": "clients", "client_id": "clients", "audience": "audiences", "url": "issuer",
 		},
 		Fields: []yamlform.FieldOf[of]{
 			yamlform.Field("cognito", "a user pool; stands for both of its issuer forms", poolCodec(), func(f *of) *string { return &f.pool }),
-			yamlform.Field("issuer", "an OIDC issuer: the iss of its tokens, byte for byte", issuerURL(),
+			yamlform.Field("issuer", "an OIDC issuer: the iss of its tokens, byte for byte", issuerURLCodec(),
 				func(f *of) *string { return &f.url }),
 			yamlform.Field("prefix", "stands before the subject, the user names and each group", prefixCodec(),
 				func(f *of) *string { return &f.Prefix }),
@@ -47,34 +47,34 @@ func issuerObject() yamlform.Object[issuerFile] {
 				yamlform.NonEmptySet("a list such as [access, id]", yamlform.Enum("access", "id")), func(f *of) *[]string { return &f.TokenUse }),
 			yamlform.Field("bound_tokens", "what becomes of a token that is bound to a key (cnf), whose proof is not verified here",
 				yamlform.Enum("refuse", "accept_as_bearer"),
-				func(f *of) *string { return &f.boundTokens }).Or("refuse"),
+				func(f *of) *string { return &f.boundTokens }).WithDefault("refuse"),
 			yamlform.Field("email_verified",
 				"required: email is used only if the token says email_verified: true; assumed: also if email_verified is missing",
 				yamlform.Enum("required", "assumed"),
-				func(f *of) *string { return &f.emailVerified }).Or("required"),
+				func(f *of) *string { return &f.emailVerified }).WithDefault("required"),
 			yamlform.Field("token_types", "the token's typ, when it has one, must be one of them",
 				yamlform.NonEmptySet("a list such as [JWT, at+jwt]", typeCodec()),
-				func(f *of) *[]string { return &f.TokenTypes }).Or("[JWT, at+jwt]"),
+				func(f *of) *[]string { return &f.TokenTypes }).WithDefault("[JWT, at+jwt]"),
 			yamlform.Field("algorithms", "what a token may be signed with",
 				yamlform.NonEmptySet("a list such as [RS256]", yamlform.Enum(algorithms()...)),
-				func(f *of) *[]string { return &f.Algorithms }).Or("[RS256]"),
+				func(f *of) *[]string { return &f.Algorithms }).WithDefault("[RS256]"),
 			yamlform.Field("groups_claim",
 				"the claim that holds the groups, the first that is there; by default [groups], for Cognito [cognito:groups]",
-				yamlform.NonEmptySet("a list such as [groups]", claimName("a claim such as groups", false)),
+				yamlform.NonEmptySet("a list such as [groups]", claimNameCodec("a claim such as groups", false)),
 				func(f *of) *[]string { return &f.GroupsClaim }),
 			yamlform.Field("scopes_claim", "the claim that holds the scopes, the first that is there",
-				yamlform.NonEmptySet("a list such as [scope, scp]", claimName("a claim such as scope", false)),
-				func(f *of) *[]string { return &f.ScopesClaim }).Or("[scope, scp]"),
+				yamlform.NonEmptySet("a list such as [scope, scp]", claimNameCodec("a claim such as scope", false)),
+				func(f *of) *[]string { return &f.ScopesClaim }).WithDefault("[scope, scp]"),
 			yamlform.Field("leeway", "how far clocks may differ", yamlform.Duration("30s", 0, time.Minute),
-				func(f *of) *time.Duration { return &f.Leeway }).Or("30s"),
+				func(f *of) *time.Duration { return &f.Leeway }).WithDefault("30s"),
 			yamlform.Field("max_lifetime",
 				"a token that is good for longer, from iat to exp, is refused, and so is one without iat; by default there is no limit",
 				yamlform.Duration("24h", time.Second, 10*365*24*time.Hour),
 				func(f *of) *time.Duration { return &f.MaxLifetime }),
 			yamlform.Field("dangerously_allow_http", "plain http to this issuer: discovery, keys", yamlform.Boolean(),
-				func(f *of) *bool { return &f.AllowHTTP }).Or("false"),
+				func(f *of) *bool { return &f.AllowHTTP }).WithDefault("false"),
 			yamlform.Field("jwks", "where the keys come from and how they are kept", yamlform.Mapping(jwksObject()),
-				func(f *of) *JWKS { return &f.JWKS }).Or("{}"),
+				func(f *of) *JWKS { return &f.JWKS }).WithDefault("{}"),
 		},
 		Check: checkIssuer,
 	}
@@ -91,33 +91,33 @@ func algorithms() []string {
 
 // issuerList is the issuers of a file, in its order.
 type issuerList struct {
-	read    []Issuer        // nil when none of those that the file has could be read
-	names   []string        // of all, faulty or not
-	keyless map[string]bool // paths of those about whose keys there is a mistake
+	read        []Issuer        // nil when none of those that the file has could be read
+	names       []string        // of all, faulty or not
+	keyMistakes map[string]bool // paths of those about whose keys there is a mistake
 }
 
 // issuersCodec is the mapping from the user's names to issuers.
 func issuersCodec() yamlform.Codec[issuerList] {
-	const form = "a mapping from a name of yours to " + issuerForm
+	const expected = "a mapping from a name of yours to " + issuerForm
 	issuer := issuerObject()
 	return yamlform.Codec[issuerList]{
-		Form: form,
+		Expected: expected,
 		Read: func(d *yamlform.Decoder, p yamlform.Place) (issuerList, bool) {
-			entries, ok := d.Entries(p, form)
+			entries, ok := d.Entries(p, expected)
 			if !ok {
 				return issuerList{}, false
 			}
-			all, list := make([]Issuer, 0, len(entries)), issuerList{keyless: map[string]bool{}}
+			all, list := make([]Issuer, 0, len(entries)), issuerList{keyMistakes: map[string]bool{}}
 			for _, entry := range entries {
 				if !issuerName(entry.Name()) {
-					d.Report(d.KeyPos(entry),
+					d.ReportPos(d.KeyPos(entry),
 						"%s is no issuer name; write 1 to 64 letters, digits, dots, dashes and underscores", entry.Path)
 				}
 				list.names = append(list.names, entry.Name())
-				var f issuerFile
+				var f issuerInput
 				if issuer.Read(d, entry, &f) {
 					all = append(all, f.Issuer)
-					list.keyless[f.Path] = f.keyless
+					list.keyMistakes[f.Path] = f.keyMistake
 				}
 			}
 			if len(all) == len(entries) || len(all) > 0 {
@@ -125,9 +125,9 @@ func issuersCodec() yamlform.Codec[issuerList] {
 			}
 			return list, true
 		},
-		Below: func(path string) []yamlform.Key { return issuer.Reference(path + ".*") },
-		Shape: func() yamlform.Schema {
-			return yamlform.NamesSchema(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`, issuer.Shape())
+		Keys: func(path string) []yamlform.Key { return issuer.Reference(path + ".*") },
+		Schema: func() yamlform.Schema {
+			return yamlform.NamesSchema(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`, issuer.Schema())
 		},
 	}
 }
@@ -139,12 +139,12 @@ func issuerName(name string) bool {
 }
 
 // checkIssuer holds the rules of one issuer, and expands its preset.
-func checkIssuer(d *yamlform.Decoder, at yamlform.Place, f *issuerFile) {
+func checkIssuer(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	f.Name, f.Path = at.Name(), at.Path
-	cognito, generic := d.Stated(at.Below("cognito")), d.Stated(at.Below("issuer"))
+	cognito, generic := d.IsSet(at.Child("cognito")), d.IsSet(at.Child("issuer"))
 	switch {
 	case cognito && generic:
-		d.FaultAt(at.Below("issuer"), "stands beside cognito, which names the issuer already; keep one of them")
+		d.ReportPath(at.Child("issuer"), "stands beside cognito, which names the issuer already; keep one of them")
 	case cognito:
 		f.cognitoPreset()
 		checkCognito(d, at, f)
@@ -152,7 +152,7 @@ func checkIssuer(d *yamlform.Decoder, at yamlform.Place, f *issuerFile) {
 		f.generic()
 		checkGeneric(d, at, f)
 	default:
-		d.FaultAt(at.Path, "names no issuer; write cognito: POOL, or issuer: URL")
+		d.ReportPath(at.Path, "names no issuer; write cognito: POOL, or issuer: URL")
 	}
 	f.BoundAsBearer, f.EmailAssumed = f.boundTokens == "accept_as_bearer", f.emailVerified == "assumed"
 	checkHTTP(d, at, f)
@@ -163,7 +163,7 @@ func checkIssuer(d *yamlform.Decoder, at yamlform.Place, f *issuerFile) {
 }
 
 // generic fills in what an OIDC issuer has by default.
-func (f *issuerFile) generic() {
+func (f *issuerInput) generic() {
 	if f.url != "" {
 		f.ISS = []string{f.url}
 	}
@@ -175,39 +175,39 @@ func (f *issuerFile) generic() {
 	}
 }
 
-func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerFile) {
-	if replicas := at.Below("replica_regions"); d.Stated(replicas) {
-		d.FaultAt(replicas, "is for Cognito; leave it out beside issuer")
+func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
+	if replicas := at.Child("replica_regions"); d.IsSet(replicas) {
+		d.ReportPath(replicas, "is for Cognito; leave it out beside issuer")
 	}
 	empty := f.Clients != nil && len(f.Clients) == 0 // nil: left out, or faulty
-	switch audiences := d.Stated(at.Below("audiences")); {
-	case !audiences && !d.Stated(at.Below("clients")):
-		d.FaultAt(at.Path,
+	switch audiences := d.IsSet(at.Child("audiences")); {
+	case !audiences && !d.IsSet(at.Child("clients")):
+		d.ReportPath(at.Path,
 			"needs audiences or clients, or it would take every token that this issuer signs for anyone; write audiences: [AUDIENCE]")
 	case !audiences && empty:
-		d.FaultAt(at.Below("clients"),
+		d.ReportPath(at.Child("clients"),
 			"is an empty list and there are no audiences; write the clients whose tokens are taken, or audiences: [AUDIENCE]")
 	case empty:
-		d.Warn(at.Below("clients"), "is an empty list: only the audience of a token is checked, not its client")
+		d.Warn(at.Child("clients"), "is an empty list: only the audience of a token is checked, not its client")
 	case !audiences:
-		d.Warn(at.Below("clients"), "is set without audiences: a token that was issued to one of these clients for another API is accepted too, "+
+		d.Warn(at.Child("clients"), "is set without audiences: a token that was issued to one of these clients for another API is accepted too, "+
 			"so that API could replay it here; write audiences: [AUDIENCE]")
 	}
 	if strings.Contains(f.url, "cognito-idp") && strings.Contains(f.url, ".amazonaws.") {
-		d.Warn(at.Below("issuer"), "is a Cognito user pool; cognito: POOL also takes its other issuer form and checks its kinds of token")
+		d.Warn(at.Child("issuer"), "is a Cognito user pool; cognito: POOL also takes its other issuer form and checks its kinds of token")
 	}
 }
 
-func checkHTTP(d *yamlform.Decoder, at yamlform.Place, f *issuerFile) {
+func checkHTTP(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	if f.AllowHTTP {
-		d.Warn(at.Below("dangerously_allow_http"), "is on: whoever is between the gate and this issuer can put in keys of their own")
+		d.Warn(at.Child("dangerously_allow_http"), "is on: whoever is between the gate and this issuer can put in keys of their own")
 		return
 	}
-	urls := map[string]string{at.Below("issuer"): f.url, at.Below("jwks") + ".uri": f.JWKS.URI}
+	urls := map[string]string{at.Child("issuer"): f.url, at.Child("jwks") + ".uri": f.JWKS.URI}
 	for path, url := range urls {
 		if url != "" && plainHTTP(url) {
-			d.FaultAt(path, "is %s, which is not encrypted; write https://, or dangerously_allow_http: true for this issuer", yamlform.Quote(url))
-			f.keyless = true
+			d.ReportPath(path, "is %s, which is not encrypted; write https://, or dangerously_allow_http: true for this issuer", yamlform.Quote(url))
+			f.keyMistake = true
 		}
 	}
 }
@@ -215,19 +215,19 @@ func checkHTTP(d *yamlform.Decoder, at yamlform.Place, f *issuerFile) {
 // issuerURL is what tokens have as their iss. It is easily taken for the address
 // of a document about the issuer (OpenID Connect Discovery section 4, RFC 8414
 // section 3) or of its keys.
-func issuerURL() yamlform.Codec[string] {
-	const form = "the issuer's URL as its tokens have it, such as https://login.example/"
-	f := webURL(form, false)
+func issuerURLCodec() yamlform.Codec[string] {
+	const expected = "the issuer's URL as its tokens have it, such as https://login.example/"
+	f := urlCodec(expected, false)
 	read := f.Read
 	f.Read = func(d *yamlform.Decoder, p yamlform.Place) (string, bool) {
 		text, ok := read(d, p)
 		switch {
 		case !ok:
 		case regexp.MustCompile(`/\.well-known/(openid-configuration|oauth-authorization-server|jwks\.json)(/|$)`).MatchString(text):
-			d.Fault(p, "is %s, the address of a document; leave /.well-known/... out and write %s", yamlform.Quote(text), form)
+			d.Report(p, "is %s, the address of a document; leave /.well-known/... out and write %s", yamlform.Quote(text), expected)
 			return "", false
 		case strings.HasSuffix(text, "jwks.json"):
-			d.Fault(p, "is %s, the address of a key set, which belongs at jwks.uri; write %s", yamlform.Quote(text), form)
+			d.Report(p, "is %s, the address of a key set, which belongs at jwks.uri; write %s", yamlform.Quote(text), expected)
 			return "", false
 		}
 		return text, ok
@@ -236,10 +236,10 @@ func issuerURL() yamlform.Codec[string] {
 }
 
 func prefixCodec() yamlform.Codec[string] {
-	const form = `visible ASCII characters without a comma, in quotes, such as "partner:", or ""`
-	return yamlform.String(form, func(text string) string {
+	const expected = `visible ASCII characters without a comma, in quotes, such as "partner:", or ""`
+	return yamlform.String(expected, func(text string) string {
 		if len(text) > 64 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ',' }) {
-			return fmt.Sprintf("is %s; write at most 64 %s", yamlform.Quote(text), form)
+			return fmt.Sprintf("is %s; write at most 64 %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	})
@@ -267,13 +267,13 @@ func checkIssuers(d *yamlform.Decoder, c *Config) {
 	for i, one := range c.Issuers {
 		for _, iss := range one.ISS {
 			if owner, taken := owners[iss]; taken && owner != one.Path {
-				d.FaultAt(one.issuerPath(), "signs as %s, which %s does too; an iss belongs to one issuer", yamlform.Quote(iss), owner)
+				d.ReportPath(one.issuerPath(), "signs as %s, which %s does too; an iss belongs to one issuer", yamlform.Quote(iss), owner)
 				break
 			}
 			owners[iss] = one.Path
 		}
-		if len(c.Issuers) > 1 && !d.Stated(one.Path+".prefix") {
-			d.FaultAt(one.Path+".prefix",
+		if len(c.Issuers) > 1 && !d.IsSet(one.Path+".prefix") {
+			d.ReportPath(one.Path+".prefix",
 				"is missing; with more than one issuer each says its own, such as \"%s:\", or \"\" to leave its users and groups bare", one.Name)
 		}
 		clash := slices.IndexFunc(c.Issuers[:i], func(other Issuer) bool {
@@ -282,7 +282,7 @@ func checkIssuers(d *yamlform.Decoder, c *Config) {
 		})
 		if clash >= 0 {
 			other := c.Issuers[clash]
-			d.FaultAt(one.Path+".prefix", "is %s and that of %s is %s; no prefix may equal or begin with another", yamlform.Quote(one.Prefix),
+			d.ReportPath(one.Path+".prefix", "is %s and that of %s is %s; no prefix may equal or begin with another", yamlform.Quote(one.Prefix),
 				other.Path, yamlform.Quote(other.Prefix))
 		}
 	}

@@ -101,7 +101,7 @@ func TestKeys(t *testing.T) {
 		if _, twice := keys[k.Path]; twice {
 			t.Errorf("%s is listed twice", k.Path)
 		}
-		if k.Doc == "" || k.Form == "" {
+		if k.Doc == "" || k.Expected == "" {
 			t.Errorf("%s does not say what it is for and what to write: %+v", k.Path, k)
 		}
 		keys[k.Path] = k
@@ -114,25 +114,25 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	for _, row := range []config.Key{
-		{Path: "server.drain_delay", Default: "3s", Form: "a duration with its unit, such as 3s, from 0s to 10m"},
-		{Path: "routes[].access", Default: "required", Form: "public, optional, required or deny"},
-		{Path: "routes[].when", Form: "a condition in CEL, such as token.subject == path.id"},
-		{Path: "routes[].audit", Form: "all, none, or 1/N with N from 2 to 1000000"},
-		{Path: "audit.denied", Default: "all", Form: "all, none, or 1/N with N from 2 to 1000000"},
-		{Path: "revoked.file", Form: "the path of a file", Required: true},
-		{Path: "include", Form: "a list of patterns such as [routes.d/*.yaml]"},
-		{Path: "server.tls", Form: "a mapping such as {cert_file: server.pem, key_file: server.key}"},
-		{Path: "server.tls.cert_file", Form: "the path of a PEM file", Required: true},
-		{Path: "server.tls.client_names", Form: "a list such as [spiffe://prod.example/envoy]"},
-		{Path: "routes[].groups.all", Form: "a list such as [admin]", Required: true},
-		{Path: "routes[].match", Form: "[METHOD,...] PATH, such as GET /api/health"},
-		{Path: "tokens.from", Default: "[bearer]", Form: "a list such as [bearer, {cookie: session}]"},
-		{Path: "routes[].tokens_from[].query", Form: "the parameter's name"},
+		{Path: "server.drain_delay", Default: "3s", Expected: "a duration with its unit, such as 3s, from 0s to 10m"},
+		{Path: "routes[].access", Default: "required", Expected: "public, optional, required or deny"},
+		{Path: "routes[].when", Expected: "a condition in CEL, such as token.subject == path.id"},
+		{Path: "routes[].audit", Expected: "all, none, or 1/N with N from 2 to 1000000"},
+		{Path: "audit.denied", Default: "all", Expected: "all, none, or 1/N with N from 2 to 1000000"},
+		{Path: "revoked.file", Expected: "the path of a file", Required: true},
+		{Path: "include", Expected: "a list of patterns such as [routes.d/*.yaml]"},
+		{Path: "server.tls", Expected: "a mapping such as {cert_file: server.pem, key_file: server.key}"},
+		{Path: "server.tls.cert_file", Expected: "the path of a PEM file", Required: true},
+		{Path: "server.tls.client_names", Expected: "a list such as [spiffe://prod.example/envoy]"},
+		{Path: "routes[].groups.all", Expected: "a list such as [admin]", Required: true},
+		{Path: "routes[].match", Expected: "[METHOD,...] PATH, such as GET /api/health"},
+		{Path: "tokens.from", Default: "[bearer]", Expected: "a list such as [bearer, {cookie: session}]"},
+		{Path: "routes[].tokens_from[].query", Expected: "the parameter's name"},
 		{Path: "tokens.from[].query"},
-		{Path: "issuers.*.jwks.proxy", Default: "none", Form: "none, environment, or a URL such as http://proxy.example:3128"},
+		{Path: "issuers.*.jwks.proxy", Default: "none", Expected: "none, environment, or a URL such as http://proxy.example:3128"},
 	} {
 		got := keys[row.Path]
-		if got.Default != row.Default || got.Form != row.Form || got.Required != row.Required {
+		if got.Default != row.Default || got.Expected != row.Expected || got.Required != row.Required {
 			t.Errorf("%s is %+v, want %+v", row.Path, got, row)
 		}
 	}

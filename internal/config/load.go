@@ -21,7 +21,7 @@ import (
 const maxBytes = 1 << 20
 
 // mostReads is how often files that change while they are read are read again.
-const mostReads = 5
+const maxReads = 5
 
 // Load reads the configuration file named file, and the files that it includes,
 // all as they were at one moment: a swap in the middle must not make a
@@ -36,7 +36,7 @@ const mostReads = 5
 // mapping at all. A file that cannot be read is another error, and no Mistakes; an
 // included one that cannot is a mistake.
 func Load(file string, getenv func(string) (string, bool)) (*Config, error) {
-	for range mostReads {
+	for range maxReads {
 		data, err := readFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("reading the config: %w", err)
@@ -90,7 +90,7 @@ func readRegular(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	return readMost(file)
+	return readLimited(file)
 }
 
 func sameFile(a, b string) bool {
@@ -106,10 +106,10 @@ func readFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return readMost(f)
+	return readLimited(f)
 }
 
-func readMost(f *os.File) ([]byte, error) { return io.ReadAll(io.LimitReader(f, maxBytes+1)) }
+func readLimited(f *os.File) ([]byte, error) { return io.ReadAll(io.LimitReader(f, maxBytes+1)) }
 
 // Parse does what [Load] does, with bytes already read. Source is the name that
 // mistakes are reported under; relative paths in the file are taken from its
@@ -128,13 +128,13 @@ type loader struct {
 
 func newLoader(source string, getenv func(string) (string, bool)) *loader {
 	d := yamlform.NewDecoder(yamlform.File{
-		Name: source, Noun: "the config", Keys: "issuers and routes", MaxBytes: maxBytes, Getenv: orNone(getenv), Reference: Keys,
+		Name: source, Kind: "the config", TopKeys: "issuers and routes", MaxBytes: maxBytes, Getenv: orEmpty(getenv), Reference: Keys,
 	})
 	return &loader{Decoder: d, source: source, sum: sha256.New(), reads: reads{}}
 }
 
 // orNone lets a nil getenv know no variable.
-func orNone(getenv func(string) (string, bool)) func(string) (string, bool) {
+func orEmpty(getenv func(string) (string, bool)) func(string) (string, bool) {
 	if getenv == nil {
 		return func(string) (string, bool) { return "", false }
 	}
@@ -142,18 +142,18 @@ func orNone(getenv func(string) (string, bool)) func(string) (string, bool) {
 }
 
 func (l *loader) parse(data []byte) (*Config, error) {
-	root, ok := l.Tree(data)
+	root, ok := l.Parse(data)
 	if !ok {
 		return nil, l.Mistakes()
 	}
 	l.sum.Write(data)
 	c := &Config{Source: l.source, Files: []string{l.source}, places: l.Places()}
-	fileObject().Read(l.Decoder, root, c)
+	rootObject().Read(l.Decoder, root, c)
 	c.Issuers, c.issuers.read = c.issuers.read, nil
 	l.check(c)
 	c.Hash = hex.EncodeToString(l.sum.Sum(nil))
 	c.Warnings = l.Warnings()
-	if l.Faults() > 0 {
+	if l.MistakeCount() > 0 {
 		return c, l.Mistakes()
 	}
 	return c, nil

@@ -41,7 +41,7 @@ func Together(errs ...error) error {
 // at its nearest parent that the file has. It is how the packages that give
 // config values their meaning report what is wrong with one.
 func (c *Config) Mistake(path, format string, args ...any) Mistake {
-	return c.where().Mistake(path, format, args...)
+	return c.positions().Mistake(path, format, args...)
 }
 
 // MistakeWithin makes a mistake at a place inside the condition that path names;
@@ -49,16 +49,16 @@ func (c *Config) Mistake(path, format string, args ...any) Mistake {
 // of the condition. In a condition in quotes or over several lines the mistake is
 // at its beginning, and says the place in words.
 func (c *Config) MistakeWithin(path string, line, column int, format string, args ...any) Mistake {
-	return c.where().MistakeWithin(path, "condition", line, column, format, args...)
+	return c.positions().MistakeWithin(path, "condition", line, column, format, args...)
 }
 
 // At returns the place of the value that path names, or of its nearest parent
 // that the file has.
-func (c *Config) At(path string) Pos { return c.where().At(path) }
+func (c *Config) At(path string) Pos { return c.positions().At(path) }
 
 // where is where the values of c are: a configuration without a file has only
 // its source.
-func (c *Config) where() *yamlform.Places {
+func (c *Config) positions() *yamlform.Places {
 	if c.places == nil {
 		return yamlform.NewPlaces(c.Source)
 	}

@@ -87,7 +87,7 @@ func table(keys []config.Key, path string) string {
 		case k.Default != "" && k.Default != "{}":
 			fallback = "`" + k.Default + "`"
 		}
-		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s |\n", k.Path, escape(k.Form), fallback, escape(k.Doc))
+		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s |\n", k.Path, escape(k.Expected), fallback, escape(k.Doc))
 	}
 	return rows.String() + long.String()
 }

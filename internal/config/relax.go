@@ -150,10 +150,10 @@ func MatchHost(pattern, host string) bool {
 
 func relaxObject() yamlform.Object[Relax] {
 	return yamlform.Object[Relax]{
-		Form: "a mapping such as {all: [encoded_slash]} or {hosts: {api.example: [encoded_slash]}}",
+		Expected: "a mapping such as {all: [encoded_slash]} or {hosts: {api.example: [encoded_slash]}}",
 		Fields: []yamlform.FieldOf[Relax]{
-			yamlform.Field("all", "opened on every host", relaxationList(), func(r *Relax) *[]Relaxation { return &r.All }),
-			yamlform.Field("hosts", "opened on single hosts", hostRelaxations(), func(r *Relax) *[]HostRelaxations { return &r.Hosts }),
+			yamlform.Field("all", "opened on every host", relaxationListCodec(), func(r *Relax) *[]Relaxation { return &r.All }),
+			yamlform.Field("hosts", "opened on single hosts", hostRelaxationsCodec(), func(r *Relax) *[]HostRelaxations { return &r.Hosts }),
 		},
 		Check: checkCase,
 	}
@@ -163,18 +163,18 @@ func relaxObject() yamlform.Object[Relax] {
 // case and that it does not.
 func checkCase(d *yamlform.Decoder, at yamlform.Place, r *Relax) {
 	if slices.Contains(r.All, RelaxIgnoreCase) && slices.Contains(r.All, RelaxCaseSensitive) {
-		d.FaultAt(at.Below("all"), "%s", contraryCase)
+		d.ReportPath(at.Child("all"), "%s", contraryCase)
 		return
 	}
 	everywhere := HostRelaxations{Relaxations: r.All}
 	for i, one := range r.Hosts {
 		for _, other := range append([]HostRelaxations{everywhere}, r.Hosts[:i+1]...) {
-			if other.Host != "" && !hostsMeet(one.Host, other.Host) {
+			if other.Host != "" && !hostsOverlap(one.Host, other.Host) {
 				continue
 			}
 			both := slices.Concat(one.Relaxations, other.Relaxations)
 			if slices.Contains(both, RelaxIgnoreCase) && slices.Contains(both, RelaxCaseSensitive) {
-				d.FaultAt(yamlform.Join(at.Below("hosts"), one.Host), "%s", contraryCase)
+				d.ReportPath(yamlform.JoinPath(at.Child("hosts"), one.Host), "%s", contraryCase)
 				break
 			}
 		}
@@ -184,22 +184,22 @@ func checkCase(d *yamlform.Decoder, at yamlform.Place, r *Relax) {
 const contraryCase = "has ignore_case and case_sensitive on one host; keep the one that is true of its application"
 
 // hostsMeet reports whether there is a host that both patterns take.
-func hostsMeet(a, b string) bool {
+func hostsOverlap(a, b string) bool {
 	return MatchHost(a, strings.TrimPrefix(b, "*")) || MatchHost(b, strings.TrimPrefix(a, "*")) || a == b
 }
 
-func relaxationList() yamlform.Codec[[]Relaxation] {
+func relaxationListCodec() yamlform.Codec[[]Relaxation] {
 	return yamlform.Set("a list such as [encoded_slash]", yamlform.Enum(Relaxations()...))
 }
 
 // hostRelaxations is the mapping from hosts to what is opened on them.
-func hostRelaxations() yamlform.Codec[[]HostRelaxations] {
-	const form = "a mapping from hosts to lists, such as {api.example: [encoded_slash]}"
-	host, list := hostCodec("write what is opened on every host under all"), relaxationList()
-	shape := func() yamlform.Schema { return yamlform.NamesSchema("", list.Outline()) }
-	return yamlform.Codec[[]HostRelaxations]{Form: form, Shape: shape,
+func hostRelaxationsCodec() yamlform.Codec[[]HostRelaxations] {
+	const expected = "a mapping from hosts to lists, such as {api.example: [encoded_slash]}"
+	host, list := hostCodec("write what is opened on every host under all"), relaxationListCodec()
+	shape := func() yamlform.Schema { return yamlform.NamesSchema("", list.JSONSchema()) }
+	return yamlform.Codec[[]HostRelaxations]{Expected: expected, Schema: shape,
 		Read: func(d *yamlform.Decoder, p yamlform.Place) ([]HostRelaxations, bool) {
-			entries, ok := d.Entries(p, form)
+			entries, ok := d.Entries(p, expected)
 			if !ok {
 				return nil, false
 			}
@@ -211,7 +211,7 @@ func hostRelaxations() yamlform.Codec[[]HostRelaxations] {
 				switch {
 				case !named:
 				case given[name]:
-					d.Report(d.KeyPos(entry), "%s names a host that stands here already, in another case; keep one of them", entry.Path)
+					d.ReportPos(d.KeyPos(entry), "%s names a host that stands here already, in another case; keep one of them", entry.Path)
 				case read:
 					all = append(all, HostRelaxations{Host: name, Relaxations: opened})
 				}

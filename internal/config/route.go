@@ -11,7 +11,7 @@ import (
 )
 
 // routeFile is a route as the file has it, beside what becomes of it.
-type routeFile struct {
+type routeInput struct {
 	Route
 	ifInvalid string
 	audit     OneIn
@@ -21,14 +21,14 @@ const matchForm = "[METHOD,...] PATH, such as GET /api/health"
 
 const routeForm = "a route such as {match: GET /api/health, access: public}"
 
-func routeObject() yamlform.Object[routeFile] {
-	type of = routeFile
+func routeObject() yamlform.Object[routeInput] {
+	type of = routeInput
 	const methods = "is no key: methods stand before the path in match, such as GET,HEAD /x"
 	return yamlform.Object[of]{
-		Form:     routeForm,
+		Expected: routeForm,
 		Synonyms: map[string]string{"role": "groups", "roles": "groups", "path": "match", "scope": "scopes"},
 		Fields: slices.Concat([]yamlform.FieldOf[of]{
-			yamlform.Field("name", "used in metrics and audit lines; by default the text of match", routeName(),
+			yamlform.Field("name", "used in metrics and audit lines; by default the text of match", routeNameCodec(),
 				func(f *of) *string { return &f.Name }),
 			yamlform.Field("match",
 				"the requests that the route is for: {name} stands for one segment, ** for the rest; "+
@@ -38,26 +38,26 @@ func routeObject() yamlform.Object[routeFile] {
 				yamlform.NonEmptySet("a list such as [api.example]", hostCodec("leave hosts out to take any host")),
 				func(f *of) *[]string { return &f.Hosts }),
 			yamlform.Field("access", "what the route asks for", yamlform.Enum(AccessPublic, AccessOptional, AccessRequired, AccessDeny),
-				func(f *of) *Access { return &f.Access }).Or("required"),
+				func(f *of) *Access { return &f.Access }).WithDefault("required"),
 			yamlform.Field("if_invalid", "with access: optional, what becomes of a token that fails; by default deny",
 				yamlform.Enum("deny", "anonymous"),
 				func(f *of) *string { return &f.ifInvalid }),
-		}, alternativeKeys(func(f *of) *Alternative { return &f.Requirement.Alternative }), []yamlform.FieldOf[of]{
-			yamlform.Field("any_of", "alternatives, of which one must fit beside the rest", alternatives(),
+		}, alternativeFields(func(f *of) *Alternative { return &f.Requirement.Alternative }), []yamlform.FieldOf[of]{
+			yamlform.Field("any_of", "alternatives, of which one must fit beside the rest", alternativesCodec(),
 				func(f *of) *[]Alternative { return &f.Requirement.AnyOf }),
-			yamlform.Field("when", "a condition that must hold beside the rest; variables are not expanded in it", condition(),
+			yamlform.Field("when", "a condition that must hold beside the rest; variables are not expanded in it", conditionCodec(),
 				func(f *of) *string { return &f.Requirement.When }),
 			yamlform.Field("max_auth_age", "the login may not be older", yamlform.Duration("1h", time.Second, 365*24*time.Hour),
 				func(f *of) *time.Duration { return &f.Requirement.MaxAuthAge }),
 			yamlform.Field("acr", "the login must be of one of these classes", yamlform.NonEmptySet("a list such as [gold]", acrCodec()),
 				func(f *of) *[]string { return &f.Requirement.ACR }),
-			yamlform.Field("tokens_from", "instead of tokens.from", tokenSources(true), func(f *of) *[]TokenSource { return &f.TokensFrom }),
+			yamlform.Field("tokens_from", "instead of tokens.from", tokenSourcesCodec(true), func(f *of) *[]TokenSource { return &f.TokensFrom }),
 			yamlform.Field("forward", "instead of tokens.forward", yamlform.Boolean(), func(f *of) *bool { return &f.Forward }),
 			yamlform.Field("end_streams_at_expiry",
 				"what is streamed to the client (SSE, gRPC, WebSocket) ends when the token does: at its exp and the issuer's leeway behind it",
 				yamlform.Boolean(),
-				func(f *of) *bool { return &f.EndStreamsAtExpiry }).Or("false"),
-			yamlform.Field("audit", "instead of audit.denied and audit.allowed", oneIn(), func(f *of) *OneIn { return &f.audit }),
+				func(f *of) *bool { return &f.EndStreamsAtExpiry }).WithDefault("false"),
+			yamlform.Field("audit", "instead of audit.denied and audit.allowed", oneInCodec(), func(f *of) *OneIn { return &f.audit }),
 			yamlform.Field("shadow", "instead of the file's shadow: would-be denials are recorded, not enforced", yamlform.Boolean(),
 				func(f *of) *bool { return &f.Shadow }),
 			yamlform.Misplaced[of]("method", methods),
@@ -69,7 +69,7 @@ func routeObject() yamlform.Object[routeFile] {
 
 func routesCodec() yamlform.Codec[[]Route] {
 	route := yamlform.Mapping(routeObject())
-	item := yamlform.Codec[Route]{Form: routeForm, Below: route.Below, Shape: routeShape(route.Outline),
+	item := yamlform.Codec[Route]{Expected: routeForm, Keys: route.Keys, Schema: routeShape(route.JSONSchema),
 		Read: func(d *yamlform.Decoder, p yamlform.Place) (Route, bool) {
 			f, ok := route.Read(d, p)
 			return f.Route, ok
@@ -77,11 +77,11 @@ func routesCodec() yamlform.Codec[[]Route] {
 	return yamlform.List("a list of routes, each "+strings.TrimPrefix(routeForm, "a route "), item)
 }
 
-func routeName() yamlform.Codec[string] {
-	const form = "a name such as admin"
-	return yamlform.Text(form, func(text string) string {
-		if wrong := badLabel(text); wrong != "" {
-			return wrong + "; write " + form
+func routeNameCodec() yamlform.Codec[string] {
+	const expected = "a name such as admin"
+	return yamlform.Text(expected, func(text string) string {
+		if problem := badLabel(text); problem != "" {
+			return problem + "; write " + expected
 		}
 		return ""
 	})
@@ -90,12 +90,12 @@ func routeName() yamlform.Codec[string] {
 // badLabel says why a text cannot be a metric label and stand in a log line, or
 // nothing.
 func badLabel(text string) string {
-	const most = 128
+	const limit = 128
 	switch {
 	case text == "" || strings.TrimSpace(text) != text:
 		return fmt.Sprintf("is %s, empty or with white space around it", yamlform.Quote(text))
-	case len(text) > most:
-		return fmt.Sprintf("is longer than %d bytes", most)
+	case len(text) > limit:
+		return fmt.Sprintf("is longer than %d bytes", limit)
 	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }):
 		return fmt.Sprintf("is %s, with a character that cannot be printed", yamlform.Quote(text))
 	}
@@ -103,52 +103,52 @@ func badLabel(text string) string {
 }
 
 // checkRoute holds the rules of one route.
-func checkRoute(d *yamlform.Decoder, at yamlform.Place, f *routeFile) {
+func checkRoute(d *yamlform.Decoder, at yamlform.Place, f *routeInput) {
 	f.Path = at.Path
 	f.Audit = Sampling{Denied: f.audit, Allowed: f.audit}
 	checkRouteName(d, at, f)
-	if d.Stated(at.Below("if_invalid")) && f.Access != AccessOptional {
-		d.FaultAt(at.Below("if_invalid"), "is for access: optional, and this route is %s; leave it out", f.Access)
+	if d.IsSet(at.Child("if_invalid")) && f.Access != AccessOptional {
+		d.ReportPath(at.Child("if_invalid"), "is for access: optional, and this route is %s; leave it out", f.Access)
 	}
 	f.AnonymousIfInvalid = f.Access == AccessOptional && f.ifInvalid == "anonymous"
 	if f.Access == AccessPublic || f.Access == AccessDeny {
-		checkTokenless(d, at, f)
+		checkWithoutToken(d, at, f)
 	}
 	if f.Access == AccessRequired {
 		return
 	}
 	for _, name := range []string{"issuers", "groups", "scopes", "clients", "any_of", "when", "max_auth_age", "acr"} {
-		if d.Stated(at.Below(name)) {
-			d.FaultAt(at.Below(name), "asks for something of a token, but this route is %s; write access: required, or leave it out", f.Access)
+		if d.IsSet(at.Child(name)) {
+			d.ReportPath(at.Child(name), "asks for something of a token, but this route is %s; write access: required, or leave it out", f.Access)
 		}
 	}
 }
 
 // checkRouteName gives a route its name, which is its match where no other is
 // written. One of the two is how requests come to it.
-func checkRouteName(d *yamlform.Decoder, at yamlform.Place, f *routeFile) {
-	name, match := at.Below("name"), at.Below("match")
+func checkRouteName(d *yamlform.Decoder, at yamlform.Place, f *routeInput) {
+	name, match := at.Child("name"), at.Child("match")
 	switch {
-	case d.Stated(name):
-	case !d.Stated(match):
-		d.FaultAt(match, "is missing; write %s, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions",
+	case d.IsSet(name):
+	case !d.IsSet(match):
+		d.ReportPath(match, "is missing; write %s, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions",
 			matchForm)
 	case f.Match != "":
 		f.Name = f.Match
-		if wrong := badLabel(f.Name); wrong != "" {
-			d.FaultAt(match, "%s, so it cannot be the route's name too; write a name", wrong)
+		if problem := badLabel(f.Name); problem != "" {
+			d.ReportPath(match, "%s, so it cannot be the route's name too; write a name", problem)
 		}
 	}
 }
 
 // checkTokenless refuses what has no effect on a route that looks at no token.
-func checkTokenless(d *yamlform.Decoder, at yamlform.Place, f *routeFile) {
+func checkWithoutToken(d *yamlform.Decoder, at yamlform.Place, f *routeInput) {
 	for _, name := range []string{"tokens_from", "forward", "end_streams_at_expiry"} {
-		if d.Stated(at.Below(name)) {
-			d.FaultAt(at.Below(name), "has no meaning here, since no token is looked at on a route that is %s; leave it out", f.Access)
+		if d.IsSet(at.Child(name)) {
+			d.ReportPath(at.Child(name), "has no meaning here, since no token is looked at on a route that is %s; leave it out", f.Access)
 		}
 	}
-	if shadow := at.Below("shadow"); d.Stated(shadow) {
+	if shadow := at.Child("shadow"); d.IsSet(shadow) {
 		d.Warn(shadow, "has no effect on a route that is %s: it covers the credential, the token and the requirement; leave it out", f.Access)
 	}
 }
@@ -160,42 +160,42 @@ func checkRoutes(d *yamlform.Decoder, c *Config) {
 		r := &c.Routes[i]
 		inherit(d, c, r)
 		if first, taken := names[r.Name]; taken && r.Name != "" {
-			sameName(d, first, r)
+			reportDuplicateName(d, first, r)
 		} else {
 			names[r.Name] = r
 		}
 		checkRouteIssuers(d, c, r)
 	}
-	if len(c.Issuers) > 0 || c.Issuers == nil && d.Stated("issuers") { // nil: its mistakes were reported
+	if len(c.Issuers) > 0 || c.Issuers == nil && d.IsSet("issuers") { // nil: its mistakes were reported
 		return
 	}
 	open := func(r Route) bool { return r.Access != AccessPublic }
 	if c.Default != AccessDeny || slices.ContainsFunc(c.Routes, open) {
-		d.FaultAt("issuers", "is missing, so no token could ever be valid; write an issuer, or make every route public and write default: deny")
+		d.ReportPath("issuers", "is missing, so no token could ever be valid; write an issuer, or make every route public and write default: deny")
 	}
 }
 
 // sameName reports a route that has the name of an earlier one. If its match gives
 // it that name, another name would not make it decide anything where the earlier
 // route takes all that it would.
-func sameName(d *yamlform.Decoder, first, r *Route) {
-	named := func(r *Route) bool { return d.Stated(r.Path + ".name") }
+func reportDuplicateName(d *yamlform.Decoder, first, r *Route) {
+	named := func(r *Route) bool { return d.IsSet(r.Path + ".name") }
 	path := r.Path + ".match"
 	if named(r) {
 		path = r.Path + ".name"
 	}
-	covered := len(first.Hosts) == 0 && !d.Stated(first.Path+".hosts") // those with a mistake are not known
+	covered := len(first.Hosts) == 0 && !d.IsSet(first.Path+".hosts") // those with a mistake are not known
 	if !covered && len(r.Hosts) > 0 {
 		covered = !slices.ContainsFunc(r.Hosts, func(host string) bool {
 			return !slices.ContainsFunc(first.Hosts, func(taken string) bool { return MatchHost(taken, host) })
 		})
 	}
 	if covered && !named(first) && !named(r) {
-		d.FaultAt(path, "is %s, and so is that of %s, which stands before it and takes every such request, "+
+		d.ReportPath(path, "is %s, and so is that of %s, which stands before it and takes every such request, "+
 			"so that this route never decides; take one of them out", yamlform.Quote(r.Match), first.Path)
 		return
 	}
-	d.FaultAt(path, "gives the route the name %s, which %s has already; write a name of its own", yamlform.Quote(r.Name), first.Path)
+	d.ReportPath(path, "gives the route the name %s, which %s has already; write a name of its own", yamlform.Quote(r.Name), first.Path)
 }
 
 // inherit fills what a route does not state from the rest of the file.
@@ -203,19 +203,19 @@ func inherit(d *yamlform.Decoder, c *Config, r *Route) {
 	if r.TokensFrom == nil {
 		r.TokensFrom = c.Tokens.From
 	}
-	if !d.Stated(r.Path + ".forward") {
+	if !d.IsSet(r.Path + ".forward") {
 		r.Forward = c.Tokens.Forward
 	}
-	if !d.Stated(r.Path + ".audit") {
+	if !d.IsSet(r.Path + ".audit") {
 		r.Audit = c.Audit.Sampling
 	}
-	if !d.Stated(r.Path + ".shadow") {
+	if !d.IsSet(r.Path + ".shadow") {
 		r.Shadow = c.Shadow
 	}
 }
 
 // matchless tells whether a route has lost its match, or its name too, to a
 // mistake. One that was written without a match is reached by its name.
-func matchless(d *yamlform.Decoder, r Route) bool {
-	return r.Match == "" && (r.Name == "" || d.Stated(r.Path+".match"))
+func lostMatch(d *yamlform.Decoder, r Route) bool {
+	return r.Match == "" && (r.Name == "" || d.IsSet(r.Path+".match"))
 }

@@ -11,7 +11,7 @@ type Key = yamlform.Key
 
 // Keys lists every key that a configuration may have, in the order in which
 // they are documented.
-func Keys() []Key { return fileObject().Reference("") }
+func Keys() []Key { return rootObject().Reference("") }
 
 // Schema returns the JSON Schema (draft 2020-12) of a configuration file, made
 // from the tables that decode it, for editors; $defs/included is that of an
@@ -19,10 +19,10 @@ func Keys() []Key { return fileObject().Reference("") }
 // mistake is refused: rules between values, and what a word must look like, are
 // the decoder's alone.
 func Schema() ([]byte, error) {
-	whole := fileObject().Shape()
+	whole := rootObject().Schema()
 	whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	whole["title"] = "the configuration of jwtgate"
-	whole["$defs"] = yamlform.Schema{"included": hostedObject("the file that includes it").Shape()}
+	whole["$defs"] = yamlform.Schema{"included": includedObject("the file that includes it").Schema()}
 	return json.MarshalIndent(whole, "", "  ")
 }
 
@@ -38,5 +38,5 @@ func routeShape(route func() yamlform.Schema) func() yamlform.Schema {
 // headersShape is that of the identity headers, of which null removes one.
 func headersShape() yamlform.Schema {
 	null := func() yamlform.Schema { return yamlform.Schema{"type": "null"} }
-	return yamlform.NamesSchema("^[A-Za-z0-9-]+$", yamlform.AnyOf(claimsCodec().Outline, null)())
+	return yamlform.NamesSchema("^[A-Za-z0-9-]+$", yamlform.AnyOfSchemas(claimsCodec().JSONSchema, null)())
 }

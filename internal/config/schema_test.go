@@ -151,7 +151,7 @@ func TestSchemaDescribes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range config.Keys() {
-		description, err := json.Marshal(k.Doc + "; " + k.Form)
+		description, err := json.Marshal(k.Doc + "; " + k.Expected)
 		if err != nil {
 			t.Fatal(err)
 		}

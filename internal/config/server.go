@@ -21,30 +21,30 @@ const (
 
 func serverObject() yamlform.Object[Server] {
 	return yamlform.Object[Server]{
-		Form:     "a mapping such as {listen: 127.0.0.1:9001}",
+		Expected: "a mapping such as {listen: 127.0.0.1:9001}",
 		Synonyms: map[string]string{"port": "listen", "address": "listen"},
 		Fields: []yamlform.FieldOf[Server]{
 			yamlform.Field("listen", "where Envoy asks", listenCodec("host:port or unix:PATH, such as "+exampleListen, ParseListen),
-				func(s *Server) *string { return &s.Listen }).Or("127.0.0.1:9001"),
+				func(s *Server) *string { return &s.Listen }).WithDefault("127.0.0.1:9001"),
 			yamlform.Field("tls", "certificates of the gate and of its clients; without it there is no TLS", yamlform.Mapping(tlsObject()),
 				func(s *Server) *TLS { return &s.TLS }),
 			yamlform.Field("socket_mode", "permissions of a Unix socket", modeCodec(),
-				func(s *Server) *fs.FileMode { return &s.SocketMode }).Or(`"0660"`),
+				func(s *Server) *fs.FileMode { return &s.SocketMode }).WithDefault(`"0660"`),
 			yamlform.Field("drain_delay", "NOT_SERVING this long before connections close", yamlform.Duration("3s", 0, 10*time.Minute),
-				func(s *Server) *time.Duration { return &s.DrainDelay }).Or("3s"),
+				func(s *Server) *time.Duration { return &s.DrainDelay }).WithDefault("3s"),
 			yamlform.Field("max_connections", "maximum number of connections; a new one replaces the oldest without a stream, or is closed",
 				yamlform.Integer("connections", 1, 100_000),
-				func(s *Server) *int { return &s.MaxConnections }).Or("1000"),
+				func(s *Server) *int { return &s.MaxConnections }).WithDefault("1000"),
 		},
 	}
 }
 
 func adminObject() yamlform.Object[Admin] {
 	return yamlform.Object[Admin]{
-		Form: "a mapping such as {listen: 127.0.0.1:9002}",
+		Expected: "a mapping such as {listen: 127.0.0.1:9002}",
 		Fields: []yamlform.FieldOf[Admin]{
 			yamlform.Field("listen", "where operators and probes ask", listenCodec("host:port, such as "+exampleAdmin, parseAdmin),
-				func(a *Admin) *string { return &a.Listen }).Or("127.0.0.1:9002"),
+				func(a *Admin) *string { return &a.Listen }).WithDefault("127.0.0.1:9002"),
 			yamlform.Field("hosts", "host names by which clients reach the admin port; IP addresses and localhost need not be listed",
 				yamlform.Set(`a list such as [jwtgate, "*.jwtgate.svc"]`, hostCodec("name each host, since any web page can choose a name of its own")),
 				func(a *Admin) *[]string { return &a.Hosts }),
@@ -54,14 +54,14 @@ func adminObject() yamlform.Object[Admin] {
 
 // modeCodec is the permission bits of a file, in octal.
 func modeCodec() yamlform.Codec[fs.FileMode] {
-	const form = `three octal digits behind a zero in quotes, such as "0660"`
-	text := yamlform.String(form, func(text string) string {
+	const expected = `three octal digits behind a zero in quotes, such as "0660"`
+	text := yamlform.String(expected, func(text string) string {
 		if _, err := strconv.ParseUint(text, 8, 9); err != nil || len(text) != 4 || text[0] != '0' {
-			return fmt.Sprintf("is %s; write %s", yamlform.Quote(text), form)
+			return fmt.Sprintf("is %s; write %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	})
-	return yamlform.Codec[fs.FileMode]{Form: form, Read: func(d *yamlform.Decoder, p yamlform.Place) (fs.FileMode, bool) {
+	return yamlform.Codec[fs.FileMode]{Expected: expected, Read: func(d *yamlform.Decoder, p yamlform.Place) (fs.FileMode, bool) {
 		octal, ok := text.Read(d, p)
 		if !ok {
 			return 0, false
@@ -71,8 +71,8 @@ func modeCodec() yamlform.Codec[fs.FileMode] {
 	}}
 }
 
-func listenCodec(form string, parse func(string) (string, string, error)) yamlform.Codec[string] {
-	return yamlform.String(form, func(text string) string {
+func listenCodec(expected string, parse func(string) (string, string, error)) yamlform.Codec[string] {
+	return yamlform.String(expected, func(text string) string {
 		if _, _, err := parse(text); err != nil {
 			return err.Error()
 		}
@@ -89,9 +89,9 @@ func ParseListen(text string) (network, address string, err error) {
 	if !unix {
 		return parseHostPort(text, exampleListen)
 	}
-	const most = 107 // sockaddr_un.sun_path, less its final NUL (unix(7))
-	if path == "" || len(path) > most || strings.ContainsFunc(path, unicode.IsControl) {
-		return "", "", fmt.Errorf("is %s; write unix:PATH with a path of 1 to %d bytes", yamlform.Quote(text), most)
+	const limit = 107 // sockaddr_un.sun_path, less its final NUL (unix(7))
+	if path == "" || len(path) > limit || strings.ContainsFunc(path, unicode.IsControl) {
+		return "", "", fmt.Errorf("is %s; write unix:PATH with a path of 1 to %d bytes", yamlform.Quote(text), limit)
 	}
 	return "unix", path, nil
 }

@@ -10,17 +10,17 @@ import (
 
 func tokensObject() yamlform.Object[Tokens] {
 	return yamlform.Object[Tokens]{
-		Form: "a mapping such as {from: [bearer]}",
+		Expected: "a mapping such as {from: [bearer]}",
 		Fields: []yamlform.FieldOf[Tokens]{
-			yamlform.Field("from", "the places that a credential is read from", tokenSources(false),
-				func(t *Tokens) *[]TokenSource { return &t.From }).Or("[bearer]"),
+			yamlform.Field("from", "the places that a credential is read from", tokenSourcesCodec(false),
+				func(t *Tokens) *[]TokenSource { return &t.From }).WithDefault("[bearer]"),
 			yamlform.Field("forward", "false: the credential is removed where it was read; true: it goes on to the application",
-				yamlform.Boolean(), func(t *Tokens) *bool { return &t.Forward }).Or("false"),
+				yamlform.Boolean(), func(t *Tokens) *bool { return &t.Forward }).WithDefault("false"),
 			yamlform.Field("max_bytes", "a longer token is refused unread", yamlform.Integer("bytes", 256, 65536),
-				func(t *Tokens) *int { return &t.MaxBytes }).Or("12288"),
+				func(t *Tokens) *int { return &t.MaxBytes }).WithDefault("12288"),
 			yamlform.Field("cache_bytes",
 				"memory for verified tokens that are remembered, so that one which comes again costs no signature; 0: none",
-				yamlform.Size("24MiB", 4<<30), func(t *Tokens) *int { return &t.CacheBytes }).Or("24MiB"),
+				yamlform.Size("24MiB", 4<<30), func(t *Tokens) *int { return &t.CacheBytes }).WithDefault("24MiB"),
 			yamlform.Misplaced[Tokens]("cache_entries",
 				"has become cache_bytes, a size in memory; write cache_bytes: 24MiB, which holds about 20,000 ordinary tokens"),
 		},
@@ -30,11 +30,11 @@ func tokensObject() yamlform.Object[Tokens] {
 // tokenSources is a list of places, none of them twice. A token in a query ends
 // up in logs and histories (RFC 6750 section 5.3), so that place has to be
 // named by the routes that need it.
-func tokenSources(query bool) yamlform.Codec[[]TokenSource] {
-	form := "a list such as [bearer, {cookie: session}]"
-	source := tokenSource(query)
-	list := yamlform.NonEmpty(yamlform.List(form, source))
-	return yamlform.Codec[[]TokenSource]{Form: form, Below: list.Below, Shape: list.Shape,
+func tokenSourcesCodec(query bool) yamlform.Codec[[]TokenSource] {
+	expected := "a list such as [bearer, {cookie: session}]"
+	source := tokenSourceCodec(query)
+	list := yamlform.NonEmpty(yamlform.List(expected, source))
+	return yamlform.Codec[[]TokenSource]{Expected: expected, Keys: list.Keys, Schema: list.Schema,
 		Read: func(d *yamlform.Decoder, p yamlform.Place) ([]TokenSource, bool) {
 			all, ok := list.Read(d, p)
 			if !ok || len(all) != p.Len() {
@@ -43,7 +43,7 @@ func tokenSources(query bool) yamlform.Codec[[]TokenSource] {
 			for i, one := range all {
 				twice := func(other TokenSource) bool { return other.Kind == one.Kind && other.Name == one.Name }
 				if slices.ContainsFunc(all[:i], twice) {
-					d.FaultAt(fmt.Sprintf("%s[%d]", p.Path, i), "repeats an earlier item; remove it")
+					d.ReportPath(fmt.Sprintf("%s[%d]", p.Path, i), "repeats an earlier item; remove it")
 				}
 			}
 			return all, true
@@ -51,13 +51,13 @@ func tokenSources(query bool) yamlform.Codec[[]TokenSource] {
 }
 
 // sourceFile is a place as the file has it: one of the names is given.
-type sourceFile struct {
+type sourceInput struct {
 	cookie, header, protocol, query string
 	origins                         []string
 }
 
 // places returns what the names stand for.
-func (f *sourceFile) places() []TokenSource {
+func (f *sourceInput) places() []TokenSource {
 	all := []TokenSource{
 		{Kind: SourceCookie, Name: f.cookie, Origins: f.origins},
 		{Kind: SourceHeader, Name: f.header},
@@ -67,17 +67,17 @@ func (f *sourceFile) places() []TokenSource {
 	return slices.DeleteFunc(all, func(one TokenSource) bool { return one.Name == "" })
 }
 
-func sourceObject(query bool) yamlform.Object[sourceFile] {
-	type of = sourceFile
+func sourceObject(query bool) yamlform.Object[sourceInput] {
+	type of = sourceInput
 	o := yamlform.Object[of]{
-		Form: "bearer, {cookie: NAME}, {header: NAME} or {websocket_protocol: NAME}",
+		Expected: "bearer, {cookie: NAME}, {header: NAME} or {websocket_protocol: NAME}",
 		Fields: []yamlform.FieldOf[of]{
 			yamlform.Misplaced[of](string(SourceBearer), "has no name of its own; write the word bearer alone"),
 			yamlform.Field("cookie", "a cookie of this name", tokenCodec("the cookie's name"), func(f *of) *string { return &f.cookie }),
 			yamlform.Field("origins", "beside cookie: further origins whose requests the cookie counts on",
 				yamlform.Set("a list such as [https://app.example]", originCodec()), func(f *of) *[]string { return &f.origins }),
 			yamlform.Field("header", "a header of this name, which holds the token and nothing else; authorization: without a scheme before it",
-				credentialHeader(), func(f *of) *string { return &f.header }),
+				credentialHeaderCodec(), func(f *of) *string { return &f.header }),
 			yamlform.Field("websocket_protocol", "the item after this one in Sec-WebSocket-Protocol, when a WebSocket is opened",
 				tokenCodec("the protocol's name"), func(f *of) *string { return &f.protocol }),
 		},
@@ -87,7 +87,7 @@ func sourceObject(query bool) yamlform.Object[sourceFile] {
 			"is read only on routes that name it, since a URL ends up in logs and histories; write it in a route's tokens_from"))
 		return o
 	}
-	o.Form = "bearer, {cookie: NAME}, {header: NAME}, {websocket_protocol: NAME} or {query: NAME}"
+	o.Expected = "bearer, {cookie: NAME}, {header: NAME}, {websocket_protocol: NAME} or {query: NAME}"
 	o.Fields = append(o.Fields,
 		yamlform.Field("query", "a query parameter of this name", queryCodec(), func(f *of) *string { return &f.query }))
 	return o
@@ -95,17 +95,17 @@ func sourceObject(query bool) yamlform.Object[sourceFile] {
 
 // tokenSource is one place of a credential: a word, or a mapping for the places
 // that have a name.
-func tokenSource(query bool) yamlform.Codec[TokenSource] {
+func tokenSourceCodec(query bool) yamlform.Codec[TokenSource] {
 	named := sourceObject(query)
 	bearer := yamlform.Enum(SourceBearer)
-	return yamlform.Codec[TokenSource]{Form: named.Form, Below: named.Reference, Shape: yamlform.AnyOf(bearer.Outline, named.Shape),
+	return yamlform.Codec[TokenSource]{Expected: named.Expected, Keys: named.Reference, Schema: yamlform.AnyOfSchemas(bearer.JSONSchema, named.Schema),
 		Read: func(d *yamlform.Decoder, p yamlform.Place) (TokenSource, bool) {
 			if p.IsMapping() {
 				return namedSource(named, d, p)
 			}
-			text, ok := d.Text(p, named.Form, "")
+			text, ok := d.Text(p, named.Expected, "")
 			if ok && text != string(SourceBearer) {
-				d.Fault(p, "is %s; write %s", yamlform.Quote(text), named.Form)
+				d.Report(p, "is %s; write %s", yamlform.Quote(text), named.Expected)
 				return TokenSource{}, false
 			}
 			return TokenSource{Kind: SourceBearer}, ok
@@ -113,37 +113,37 @@ func tokenSource(query bool) yamlform.Codec[TokenSource] {
 }
 
 // namedSource reads a mapping that names exactly one place.
-func namedSource(o yamlform.Object[sourceFile], d *yamlform.Decoder, p yamlform.Place) (TokenSource, bool) {
-	before := d.Faults()
-	var f sourceFile
+func namedSource(o yamlform.Object[sourceInput], d *yamlform.Decoder, p yamlform.Place) (TokenSource, bool) {
+	before := d.MistakeCount()
+	var f sourceInput
 	o.Read(d, p, &f)
-	if d.Faults() > before {
+	if d.MistakeCount() > before {
 		return TokenSource{}, false
 	}
 	places := f.places()
 	switch {
 	case len(places) == 0:
-		d.Fault(p, "names no place; write %s", o.Form)
+		d.Report(p, "names no place; write %s", o.Expected)
 		return TokenSource{}, false
 	case len(places) > 1:
 		items := make([]string, len(places))
 		for i, one := range places {
 			items[i] = fmt.Sprintf("{%s: %s}", one.Kind, one.Name)
 		}
-		d.Fault(p, "names %d places; write an item for each: %s", len(places), strings.Join(items, ", "))
+		d.Report(p, "names %d places; write an item for each: %s", len(places), strings.Join(items, ", "))
 		return TokenSource{}, false
 	case f.origins != nil && places[0].Kind != SourceCookie:
-		d.FaultAt(p.Below("origins"), "is for a cookie; leave it out")
+		d.ReportPath(p.Child("origins"), "is for a cookie; leave it out")
 		return TokenSource{}, false
 	}
 	return places[0], true
 }
 
 // tokenCodec is a name made of RFC 9110's token bytes (section 5.6.2).
-func tokenCodec(form string) yamlform.Codec[string] {
-	return yamlform.Text(form, func(text string) string {
+func tokenCodec(expected string) yamlform.Codec[string] {
+	return yamlform.Text(expected, func(text string) string {
 		if len(text) > 128 || !Token(text) {
-			return fmt.Sprintf("is %s; write %s, 1 to 128 letters, digits and any of %s", yamlform.Quote(text), form, tokenBytes)
+			return fmt.Sprintf("is %s; write %s, 1 to 128 letters, digits and any of %s", yamlform.Quote(text), expected, tokenBytes)
 		}
 		return ""
 	})
@@ -152,11 +152,11 @@ func tokenCodec(form string) yamlform.Codec[string] {
 // queryCodec is a parameter's name, of bytes that no client percent-encodes (RFC
 // 3986 section 2.3): in another spelling it would be neither found nor removed.
 func queryCodec() yamlform.Codec[string] {
-	const form = "the parameter's name"
+	const expected = "the parameter's name"
 	const others = "-._~"
-	return yamlform.Text(form, func(text string) string {
+	return yamlform.Text(expected, func(text string) string {
 		if text == "" || len(text) > 64 || !yamlform.ASCIIWord(text, others) {
-			return fmt.Sprintf("is %s; write %s, 1 to 64 letters, digits and any of %s", yamlform.Quote(text), form, others)
+			return fmt.Sprintf("is %s; write %s, 1 to 64 letters, digits and any of %s", yamlform.Quote(text), expected, others)
 		}
 		return ""
 	})
@@ -164,9 +164,9 @@ func queryCodec() yamlform.Codec[string] {
 
 // credentialHeader is a header that holds a token and nothing else, in lower
 // case. Unlike an identity header it is read in the one spelling that is given.
-func credentialHeader() yamlform.Codec[string] {
-	const form = "a header name such as x-access-token"
-	return yamlform.Lower(yamlform.String(form, func(text string) string {
+func credentialHeaderCodec() yamlform.Codec[string] {
+	const expected = "a header name such as x-access-token"
+	return yamlform.Lower(yamlform.String(expected, func(text string) string {
 		switch strings.ToLower(text) {
 		case FieldCookie:
 			return "holds every cookie; write {cookie: NAME}"
@@ -177,7 +177,7 @@ func credentialHeader() yamlform.Codec[string] {
 			return ""
 		}
 		if text == "" || len(text) > 128 || !yamlform.ASCIIWord(text, "-") {
-			return fmt.Sprintf("is %s; write %s, 1 to 128 letters, digits and dashes", yamlform.Quote(text), form)
+			return fmt.Sprintf("is %s; write %s, 1 to 128 letters, digits and dashes", yamlform.Quote(text), expected)
 		}
 		return badHeader(text)
 	}))
@@ -193,13 +193,13 @@ func checkCredentialHeaders(d *yamlform.Decoder, c *Config) {
 	check := func(path string, from []TokenSource) {
 		for i, one := range from {
 			if one.Kind == SourceHeader && guarded(one.Name) {
-				d.FaultAt(fmt.Sprintf("%s[%d].header", path, i), "is %s, which identity sets or strips; write another header", yamlform.Quote(one.Name))
+				d.ReportPath(fmt.Sprintf("%s[%d].header", path, i), "is %s, which identity sets or strips; write another header", yamlform.Quote(one.Name))
 			}
 		}
 	}
 	check("tokens.from", c.Tokens.From)
 	for _, r := range c.Routes {
-		if d.Stated(r.Path + ".tokens_from") {
+		if d.IsSet(r.Path + ".tokens_from") {
 			check(r.Path+".tokens_from", r.TokensFrom)
 		}
 	}

@@ -99,12 +99,12 @@ func TestParseListen(t *testing.T) {
 		{"unix:" + strings.Repeat("a", 108), "", "", fmt.Sprintf("is \"unix:%s\"…; write unix:PATH with a path of 1 to 107 bytes", strings.Repeat("a", 75))},
 	} {
 		network, address, err := config.ParseListen(row.text)
-		wrong := ""
+		problem := ""
 		if err != nil {
-			wrong = err.Error()
+			problem = err.Error()
 		}
-		if network != row.network || address != row.address || wrong != row.wrong {
-			t.Errorf("%q is %q %q %q, want %q %q %q", row.text, network, address, wrong, row.network, row.address, row.wrong)
+		if network != row.network || address != row.address || problem != row.wrong {
+			t.Errorf("%q is %q %q %q, want %q %q %q", row.text, network, address, problem, row.network, row.address, row.wrong)
 		}
 	}
 }

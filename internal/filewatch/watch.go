@@ -14,22 +14,22 @@ import (
 type pace struct {
 	// replaced is how long a file that was put in another's place must have been
 	// left alone before it counts: it was whole when it came.
-	replaced time.Duration
+	replaceDelay time.Duration
 	// written is the same for a file that was written to where it stands: what
 	// is there may be a part of what is to come, and still be valid.
-	written time.Duration
+	writeDelay time.Duration
 	// most is how long a file that is never left alone can put that off; 0: for
 	// ever.
-	most time.Duration
+	maxDelay time.Duration
 	// stat is how often size, time and inode are looked at without an event, for
 	// file systems that send none; what the files hold is read when those have
 	// changed, or after the time read.
-	stat, read time.Duration
+	statInterval, readInterval time.Duration
 }
 
 // calmPace is that of a configuration: half of one must never go live.
 func calmPace() pace {
-	return pace{replaced: 100 * time.Millisecond, written: time.Second, stat: 5 * time.Second}
+	return pace{replaceDelay: 100 * time.Millisecond, writeDelay: time.Second, statInterval: 5 * time.Second}
 }
 
 // promptPace is that of a list whose lines each stand for themselves, and which
@@ -37,8 +37,8 @@ func calmPace() pace {
 // takes a part of that second too.
 func promptPace() pace {
 	return pace{
-		replaced: 100 * time.Millisecond, written: 100 * time.Millisecond, most: 300 * time.Millisecond,
-		stat: 250 * time.Millisecond, read: 5 * time.Second,
+		replaceDelay: 100 * time.Millisecond, writeDelay: 100 * time.Millisecond, maxDelay: 300 * time.Millisecond,
+		statInterval: 250 * time.Millisecond, readInterval: 5 * time.Second,
 	}
 }
 
@@ -47,19 +47,19 @@ func promptPace() pace {
 type Watcher struct {
 	pace   pace
 	events *fsnotify.Watcher
-	woken  chan struct{} // holds one item when next was set
+	wake   chan struct{} // holds one item when next was set
 
-	mu   sync.Mutex
-	next []string // what Watch asked for last; guarded by mu
+	mu        sync.Mutex
+	requested []string // what Watch asked for last; guarded by mu
 
 	// Only Run's goroutine uses the rest, once it runs.
-	files   []string
-	seen    look      // as they were when they were told of last
-	fresh   bool      // some of files were read before they were watched
-	found   look      // as they were when they were looked at last
-	since   time.Time // from when on they are as found
-	first   time.Time // when they were first found to differ from seen; zero when they do not
-	checked time.Time // when the content was read last, changed or not
+	files        []string
+	reported     snapshot  // as they were when they were told of last
+	added        bool      // some of files were read before they were watched
+	latest       snapshot  // as they were when they were looked at last
+	latestSince  time.Time // from when on they are as found
+	pendingSince time.Time // when they were first found to differ from seen; zero when they do not
+	readAt       time.Time // when the content was read last, changed or not
 }
 
 // New begins to watch files: what becomes of them from here on is told by
@@ -85,11 +85,11 @@ func newPaced(pace pace, files []string) (*Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watching files: %w", err)
 	}
-	w := &Watcher{pace: pace, events: events, woken: make(chan struct{}, 1), files: slices.Clone(files)}
-	w.follow()
-	w.seen = w.look(nil)
-	w.found = w.seen
-	w.checked = time.Now()
+	w := &Watcher{pace: pace, events: events, wake: make(chan struct{}, 1), files: slices.Clone(files)}
+	w.watchDirectories()
+	w.reported = w.snapshot(nil)
+	w.latest = w.reported
+	w.readAt = time.Now()
 	return w, nil
 }
 
@@ -99,10 +99,10 @@ func newPaced(pace pace, files []string) (*Watcher, error) {
 // watched until now, that counts as a change, so that its reader reads once more.
 func (w *Watcher) Watch(files ...string) {
 	w.mu.Lock()
-	w.next = slices.Clone(files)
+	w.requested = slices.Clone(files)
 	w.mu.Unlock()
 	select {
-	case w.woken <- struct{}{}:
+	case w.wake <- struct{}{}:
 	default: // Run has not taken the one before, and will take this one with it
 	}
 }
@@ -114,7 +114,7 @@ func (w *Watcher) Watch(files ...string) {
 // one call at a time.
 func (w *Watcher) Run(ctx context.Context, changed func()) {
 	defer func() { _ = w.events.Close() }()
-	poll := time.NewTicker(w.pace.stat)
+	poll := time.NewTicker(w.pace.statInterval)
 	defer poll.Stop()
 	quiet := time.NewTimer(0)
 	defer quiet.Stop()
@@ -124,13 +124,13 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 		case <-ctx.Done():
 			return
 		case <-w.events.Events:
-			quiet.Reset(w.within(w.pace.replaced))
+			quiet.Reset(w.limitDelay(w.pace.replaceDelay))
 			continue
 		case <-w.events.Errors: // events may have been lost: look
-		case <-w.woken:
-			w.exchange()
+		case <-w.wake:
+			w.applyRequest()
 		case <-poll.C:
-			whole = time.Since(w.checked) >= w.pace.read
+			whole = time.Since(w.readAt) >= w.pace.readInterval
 		case <-quiet.C:
 		}
 		switch rest, differs := w.check(whole); {
@@ -138,8 +138,8 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 		case rest > 0:
 			quiet.Reset(rest)
 		default:
-			w.seen, w.fresh, w.first = w.found, false, time.Time{}
-			w.follow()
+			w.reported, w.added, w.pendingSince = w.latest, false, time.Time{}
+			w.watchDirectories()
 			changed()
 		}
 	}
@@ -150,54 +150,54 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 // whole is true, what a file holds is taken for unchanged while its size, time
 // and inode are.
 func (w *Watcher) check(whole bool) (rest time.Duration, differs bool) {
-	before := w.found
+	before := w.latest
 	if whole {
-		w.found, w.checked = w.look(nil), time.Now()
+		w.latest, w.readAt = w.snapshot(nil), time.Now()
 	} else {
-		w.found = w.look(before)
+		w.latest = w.snapshot(before)
 	}
-	if !w.found.same(before) {
-		w.since = time.Now()
+	if !w.latest.equal(before) {
+		w.latestSince = time.Now()
 	}
-	if !w.fresh && w.found.same(w.seen) {
-		w.first = time.Time{}
+	if !w.added && w.latest.equal(w.reported) {
+		w.pendingSince = time.Time{}
 		return 0, false
 	}
-	if w.first.IsZero() {
-		w.first = time.Now()
+	if w.pendingSince.IsZero() {
+		w.pendingSince = time.Now()
 	}
-	if !w.fresh && w.found.replaced(w.seen) {
+	if !w.added && w.latest.replaced(w.reported) {
 		return 0, true
 	}
-	return w.within(w.pace.written - time.Since(w.since)), true
+	return w.limitDelay(w.pace.writeDelay - time.Since(w.latestSince)), true
 }
 
 // within cuts a wait to what is left of the longest one.
-func (w *Watcher) within(wait time.Duration) time.Duration {
-	if w.pace.most > 0 && !w.first.IsZero() {
-		wait = min(wait, w.pace.most-time.Since(w.first))
+func (w *Watcher) limitDelay(wait time.Duration) time.Duration {
+	if w.pace.maxDelay > 0 && !w.pendingSince.IsZero() {
+		wait = min(wait, w.pace.maxDelay-time.Since(w.pendingSince))
 	}
 	return max(wait, 0)
 }
 
 // exchange takes what [Watcher.Watch] asked for last.
-func (w *Watcher) exchange() {
+func (w *Watcher) applyRequest() {
 	w.mu.Lock()
-	next := w.next
+	next := w.requested
 	w.mu.Unlock()
 	for _, file := range next {
 		if !slices.Contains(w.files, file) {
-			w.fresh, w.since = true, time.Now()
+			w.added, w.latestSince = true, time.Now()
 		}
 	}
-	w.seen, w.found = w.seen.of(next), w.found.of(next)
+	w.reported, w.latest = w.reported.only(next), w.latest.only(next)
 	w.files = next
-	w.follow()
+	w.watchDirectories()
 }
 
 // follow watches the directories of the files as their links lead now, and no
 // others. One that cannot be watched is still polled.
-func (w *Watcher) follow() {
+func (w *Watcher) watchDirectories() {
 	dirs := directories(w.files)
 	for _, dir := range dirs {
 		_ = w.events.Add(dir)

@@ -154,7 +154,7 @@ func TestWatchWaitsForTheWholeFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	filewatch.LeaveAloneFor(w, 4*time.Second) // far more than this machine may stall
+	filewatch.SetWriteDelay(w, 4*time.Second) // far more than this machine may stall
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := make(chan string, 10)
 	var watching sync.WaitGroup

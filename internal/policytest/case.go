@@ -31,13 +31,13 @@ type request struct {
 
 // token is a credential to be made for a request.
 type token struct {
-	name    string // under tokens; empty: written out in its case
-	raw     string // what is sent instead of a token; empty: one is minted
-	issuer  string // its name in the config
-	claims  map[string]any
-	header  map[string]any // nil as a value leaves the member out
-	expires time.Duration
-	lasts   bool // expires was stated
+	name       string // under tokens; empty: written out in its case
+	raw        string // what is sent instead of a token; empty: one is minted
+	issuer     string // its name in the config
+	claims     map[string]any
+	header     map[string]any // nil as a value leaves the member out
+	expires    time.Duration
+	expiresSet bool // expires was stated
 }
 
 // expectation is what a decision is held to. What is empty is not looked at.
@@ -74,16 +74,16 @@ func (r *reader) file(p yamlform.Place) []Case {
 }
 
 func (r *reader) cases(p yamlform.Place) []Case {
-	const form = "a list of cases, each such as {request: GET /api/health, expect: {verdict: allow}}"
-	items, ok := r.Items(p, form)
+	const expected = "a list of cases, each such as {request: GET /api/health, expect: {verdict: allow}}"
+	items, ok := r.Items(p, expected)
 	if ok && len(items) == 0 {
-		r.Fault(p, "is an empty list; write %s", form)
+		r.Report(p, "is an empty list; write %s", expected)
 	}
 	var cases []Case
 	table := r.caseTable(map[string]config.Pos{})
 	for _, at := range items {
-		c, before := Case{Pos: r.Pos(at)}, r.Faults()
-		if table.Read(r.Decoder, at, &c) && r.Faults() == before {
+		c, before := Case{Pos: r.Pos(at)}, r.MistakeCount()
+		if table.Read(r.Decoder, at, &c) && r.MistakeCount() == before {
 			cases = append(cases, c)
 		}
 	}
@@ -95,7 +95,7 @@ func (r *reader) cases(p yamlform.Place) []Case {
 func (r *reader) caseTable(names map[string]config.Pos) yamlform.Object[Case] {
 	const shift = "how long after now, such as +2h, or before, such as -5m"
 	return yamlform.Object[Case]{
-		Form: "a case such as {request: GET /api/health, expect: {verdict: allow}}",
+		Expected: "a case such as {request: GET /api/health, expect: {verdict: allow}}",
 		Fields: []yamlform.FieldOf[Case]{
 			key("name", func(at yamlform.Place, c *Case) { c.Name = r.caseName(at, names) }),
 			required("request", "request: GET /path", func(at yamlform.Place, c *Case) { c.request = r.request(at) }),
@@ -113,16 +113,16 @@ func (r *reader) caseTable(names map[string]config.Pos) yamlform.Object[Case] {
 }
 
 func (r *reader) caseName(p yamlform.Place, names map[string]config.Pos) string {
-	const most = 200
+	const limit = 200
 	name, ok := r.printable(p, "a name such as an admin may list")
 	if !ok {
 		return ""
 	}
-	if len(name) > most {
-		r.Fault(p, "is longer than %d bytes; write a shorter name", most)
+	if len(name) > limit {
+		r.Report(p, "is longer than %d bytes; write a shorter name", limit)
 	}
 	if first, taken := names[name]; taken {
-		r.Fault(p, "is %s, the name of the case at %d:%d; write a name of its own", yamlform.Quote(name), first.Line, first.Column)
+		r.Report(p, "is %s, the name of the case at %d:%d; write a name of its own", yamlform.Quote(name), first.Line, first.Column)
 	} else {
 		names[name] = r.Pos(p)
 	}
@@ -134,7 +134,7 @@ func (r *reader) expectation(p yamlform.Place) expectation {
 	var e expectation
 	verdicts := []string{string(gate.VerdictAllow), string(gate.VerdictDeny), string(gate.VerdictAnswer)}
 	yamlform.Object[expectation]{
-		Form: "what is expected, such as {verdict: allow, headers: {x-user-id: alice}}",
+		Expected: "what is expected, such as {verdict: allow, headers: {x-user-id: alice}}",
 		Fields: []yamlform.FieldOf[expectation]{
 			key("verdict", func(at yamlform.Place, e *expectation) {
 				word, _ := r.enum(at, "a verdict", verdicts)
@@ -148,28 +148,28 @@ func (r *reader) expectation(p yamlform.Place) expectation {
 			key("removed", func(at yamlform.Place, e *expectation) { e.removed = r.removed(at) }),
 		},
 		Check: func(_ *yamlform.Decoder, at yamlform.Place, e *expectation) {
-			if !r.Stated(at.Below("verdict")) && !r.Stated(at.Below("reason")) {
-				r.Fault(at, "expects neither a verdict nor a reason; write verdict: allow or verdict: deny")
+			if !r.IsSet(at.Child("verdict")) && !r.IsSet(at.Child("reason")) {
+				r.Report(at, "expects neither a verdict nor a reason; write verdict: allow or verdict: deny")
 			}
-			r.agree(at, *e)
+			r.checkConsistency(at, *e)
 		},
 	}.Read(r.Decoder, p, &e)
 	return e
 }
 
 // agree refuses what can never be: a reason has one verdict and one status.
-func (r *reader) agree(p yamlform.Place, e expectation) {
+func (r *reader) checkConsistency(p yamlform.Place, e expectation) {
 	for _, m := range r.meanings {
 		switch {
 		case m.Reason != e.reason:
 		case e.verdict != "" && e.verdict != m.Verdict:
-			r.Fault(p, "expects verdict %s and reason %s, which is always %s; keep the one that you mean", e.verdict, e.reason, m.Verdict)
+			r.Report(p, "expects verdict %s and reason %s, which is always %s; keep the one that you mean", e.verdict, e.reason, m.Verdict)
 		case e.status != 0 && e.status != m.Status:
-			r.Fault(p, "expects status %d and reason %s, whose status is always %d; keep the one that you mean", e.status, e.reason, m.Status)
+			r.Report(p, "expects status %d and reason %s, whose status is always %d; keep the one that you mean", e.status, e.reason, m.Status)
 		}
 	}
 	if e.verdict != "" && e.verdict != gate.VerdictDeny && e.status != 0 && e.status != 200 {
-		r.Fault(p, "expects verdict %s and status %d; a request that is not denied has 200 here, whatever the application answers", e.verdict,
+		r.Report(p, "expects verdict %s and status %d; a request that is not denied has 200 here, whatever the application answers", e.verdict,
 			e.status)
 	}
 }
@@ -178,7 +178,7 @@ func (r *reader) agree(p yamlform.Place, e expectation) {
 func (r *reader) reasons() []string {
 	var names []string
 	for _, m := range r.meanings {
-		if attainable(m) {
+		if reachable(m) {
 			names = append(names, string(m.Reason))
 		}
 	}
@@ -188,8 +188,8 @@ func (r *reader) reasons() []string {
 // reason reads a reason of the closed list.
 func (r *reader) reason(p yamlform.Place) gate.Reason {
 	for _, m := range r.meanings {
-		if text := string(m.Reason); p.Is(text) && !attainable(m) {
-			r.Fault(p, "is %s, an outage or a failure of the gate, which no case can bring about; write another reason", yamlform.Quote(text))
+		if text := string(m.Reason); p.HasText(text) && !reachable(m) {
+			r.Report(p, "is %s, an outage or a failure of the gate, which no case can bring about; write another reason", yamlform.Quote(text))
 			return ""
 		}
 	}
@@ -220,14 +220,14 @@ func (r *reader) further(p yamlform.Place) []string {
 }
 
 func (r *reader) status(p yamlform.Place) int {
-	const form = "an HTTP status such as 403"
-	text, ok := r.text(p, form)
+	const expected = "an HTTP status such as 403"
+	text, ok := r.text(p, expected)
 	if !ok {
 		return 0
 	}
 	var status int
 	if _, err := fmt.Sscanf(text, "%d", &status); err != nil || fmt.Sprint(status) != text || status < 100 || status > 599 {
-		r.Fault(p, "is %s; write %s", yamlform.Quote(text), form)
+		r.Report(p, "is %s; write %s", yamlform.Quote(text), expected)
 		return 0
 	}
 	return status

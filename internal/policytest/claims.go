@@ -40,15 +40,15 @@ func (r *reader) json(p yamlform.Place) any {
 	case jsonNumber.MatchString(text):
 		return json.Number(text)
 	default:
-		r.Fault(p, "is %s, a number that JSON does not have; write it as JSON does, or in quotes", text)
+		r.Report(p, "is %s, a number that JSON does not have; write it as JSON does, or in quotes", text)
 		return nil
 	}
 }
 
 // members reads the mapping at p as a JSON object.
-func (r *reader) members(p yamlform.Place, form string) map[string]any {
+func (r *reader) members(p yamlform.Place, expected string) map[string]any {
 	if !p.IsMapping() {
-		r.Unfit(p, form)
+		r.ReportKind(p, expected)
 		return nil
 	}
 	object, _ := r.json(p).(map[string]any)
@@ -56,20 +56,20 @@ func (r *reader) members(p yamlform.Place, form string) map[string]any {
 }
 
 // maxShift is how far from now a case can be, or a token expire.
-const maxShift = 10 * 365 * 24 * time.Hour
+const maxDuration = 10 * 365 * 24 * time.Hour
 
 // duration reads a duration, which may be negative.
-func (r *reader) duration(p yamlform.Place, form string) (time.Duration, bool) {
-	text, ok := r.text(p, form)
+func (r *reader) duration(p yamlform.Place, expected string) (time.Duration, bool) {
+	text, ok := r.text(p, expected)
 	if !ok {
 		return 0, false
 	}
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		r.Fault(p, "is %s; write %s", yamlform.Quote(text), form)
-	case d.Abs() > maxShift:
-		r.Fault(p, "is %s, more than ten years; write %s", yamlform.Quote(text), form)
+		r.Report(p, "is %s; write %s", yamlform.Quote(text), expected)
+	case d.Abs() > maxDuration:
+		r.Report(p, "is %s, more than ten years; write %s", yamlform.Quote(text), expected)
 	default:
 		return d, true
 	}

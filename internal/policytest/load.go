@@ -68,10 +68,10 @@ func readFile(name string) ([]byte, error) {
 func Parse(file string, data []byte, cfg *config.Config) ([]Case, error) {
 	r := newReader(file, cfg)
 	var cases []Case
-	if root, ok := r.Tree(data); ok {
+	if root, ok := r.Parse(data); ok {
 		cases = r.file(root)
 	}
-	if r.Faults() > 0 {
+	if r.MistakeCount() > 0 {
 		return cases, r.Mistakes()
 	}
 	return cases, nil

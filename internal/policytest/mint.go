@@ -19,7 +19,7 @@ const (
 )
 
 // mint makes the credential that a case sends.
-func (w *world) mint(t *token) (string, error) {
+func (w *runner) mint(t *token) (string, error) {
 	if t.raw != "" {
 		return t.raw, nil
 	}
@@ -47,11 +47,11 @@ func tokenType(issuer *config.Issuer) any {
 // leave something open, what the issuer's rules ask for. A claim that is null
 // stays out.
 func complete(issuer *config.Issuer, t *token, now time.Time) map[string]any {
-	claims := times(issuer, t, now)
+	claims := validity(issuer, t, now)
 	claims["iss"] = issuer.ISS[0]
 	claims["sub"] = subject
 	asked := maps.Clone(t.claims)
-	Moments(asked, now)
+	ResolveTimes(asked, now)
 	if issuer.Cognito != nil {
 		completeCognito(issuer, asked, claims)
 	} else {
@@ -63,17 +63,17 @@ func complete(issuer *config.Issuer, t *token, now time.Time) map[string]any {
 }
 
 // times are iat and exp. A token that is to have expired was issued before that.
-func times(issuer *config.Issuer, t *token, now time.Time) map[string]any {
+func validity(issuer *config.Issuer, t *token, now time.Time) map[string]any {
 	lasts := lifetime
 	if issuer.MaxLifetime > 0 {
 		lasts = min(lasts, issuer.MaxLifetime)
 	}
 	issued := now
 	switch {
-	case t.lasts && t.expires <= 0:
+	case t.expiresSet && t.expires <= 0:
 		issued = now.Add(t.expires - lasts)
 		lasts = now.Add(t.expires).Sub(issued)
-	case t.lasts:
+	case t.expiresSet:
 		lasts = t.expires
 	}
 	return map[string]any{"iat": number(issued), "exp": number(issued.Add(lasts))}
@@ -85,22 +85,22 @@ func number(at time.Time) json.Number { return json.Number(fmt.Sprint(at.Unix())
 // Moments puts in place of each signed duration that claims have as exp, nbf, iat
 // or auth_time, such as -10m, that moment as seen from now. Whatever else
 // they hold stays.
-func Moments(claims map[string]any, now time.Time) {
+func ResolveTimes(claims map[string]any, now time.Time) {
 	for _, name := range []string{"exp", "nbf", "iat", "auth_time"} {
-		if moment, ok := relative(claims[name], now); ok {
+		if moment, ok := resolveTime(claims[name], now); ok {
 			claims[name] = moment
 		}
 	}
 }
 
 // relative reads a signed duration, such as -10m, as that moment.
-func relative(value any, now time.Time) (json.Number, bool) {
+func resolveTime(value any, now time.Time) (json.Number, bool) {
 	text, ok := value.(string)
 	if !ok || text == "" || !strings.Contains("+-", text[:1]) {
 		return "", false
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil || d.Abs() > maxShift {
+	if err != nil || d.Abs() > maxDuration {
 		return "", false
 	}
 	return number(now.Add(d)), true

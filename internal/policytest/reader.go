@@ -20,7 +20,7 @@ type reader struct {
 func newReader(file string, cfg *config.Config) *reader {
 	return &reader{
 		Decoder: yamlform.NewDecoder(yamlform.File{
-			Name: file, Noun: "a file of cases", Keys: "cases", MaxBytes: maxBytes, Sharing: "share a token under tokens",
+			Name: file, Kind: "a file of cases", TopKeys: "cases", MaxBytes: maxBytes, Sharing: "share a token under tokens",
 		}),
 		cfg: cfg, meanings: gate.Meanings(), named: map[string]*token{},
 	}
@@ -35,28 +35,28 @@ func key[T any](name string, read func(at yamlform.Place, t *T)) yamlform.FieldO
 }
 
 // required declares a key that may not be left out; form is what to write.
-func required[T any](name, form string, read func(at yamlform.Place, t *T)) yamlform.FieldOf[T] {
+func required[T any](name, expected string, read func(at yamlform.Place, t *T)) yamlform.FieldOf[T] {
 	k := key(name, read)
-	k.Form = form
-	return k.Must()
+	k.Expected = expected
+	return k.MustBeSet()
 }
 
 // text reads a single value, of whatever kind, as the text that it is written
 // as.
-func (r *reader) text(p yamlform.Place, form string) (string, bool) {
-	text, _, ok := r.Scalar(p, form)
+func (r *reader) text(p yamlform.Place, expected string) (string, bool) {
+	text, _, ok := r.Scalar(p, expected)
 	if ok && text == "" {
-		r.Fault(p, "is empty; write %s", form)
+		r.Report(p, "is empty; write %s", expected)
 		return "", false
 	}
 	return text, ok
 }
 
 // printable reads a text that can stand in a report and in a request line.
-func (r *reader) printable(p yamlform.Place, form string) (string, bool) {
-	text, ok := r.text(p, form)
+func (r *reader) printable(p yamlform.Place, expected string) (string, bool) {
+	text, ok := r.text(p, expected)
 	if ok && strings.ContainsFunc(text, isControl) {
-		r.Fault(p, "is %s, with a control character; write %s", yamlform.Quote(text), form)
+		r.Report(p, "is %s, with a control character; write %s", yamlform.Quote(text), expected)
 		return "", false
 	}
 	return text, ok
@@ -68,7 +68,7 @@ func (r *reader) enum(p yamlform.Place, what string, known []string) (string, bo
 	if !ok || slices.Contains(known, text) {
 		return text, ok
 	}
-	r.Fault(p, "is %s, which is not %s; %s", yamlform.Quote(text), what,
+	r.Report(p, "is %s, which is not %s; %s", yamlform.Quote(text), what,
 		yamlform.DidYouMean(text, known, "write one of "+strings.Join(known, ", ")))
 	return "", false
 }

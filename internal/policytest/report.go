@@ -91,7 +91,7 @@ func (f *Failure) lines() []string {
 }
 
 // shift writes a duration with its sign.
-func shift(d time.Duration) string {
+func signedDuration(d time.Duration) string {
 	text := yamlform.FormatDuration(d)
 	if d > 0 {
 		return "+" + text

@@ -14,16 +14,16 @@ const defaultHost = "app.example"
 
 // request reads a request: a line such as GET /api/health, or a mapping.
 func (r *reader) request(p yamlform.Place) request {
-	const form = "a request such as GET /api/health, or {method: GET, path: /api/health, host: api.example}"
+	const expected = "a request such as GET /api/health, or {method: GET, path: /api/health, host: api.example}"
 	q := request{method: "GET", host: defaultHost}
 	if p.IsScalar() {
-		line, ok := r.text(p, form)
+		line, ok := r.text(p, expected)
 		if !ok {
 			return q
 		}
 		method, path, found := strings.Cut(line, " ")
 		if !found || path == "" || !isToken(method) {
-			r.Fault(p, "is %s; write %s", yamlform.Quote(line), form)
+			r.Report(p, "is %s; write %s", yamlform.Quote(line), expected)
 			return q
 		}
 		q.path = path
@@ -31,7 +31,7 @@ func (r *reader) request(p yamlform.Place) request {
 		return q
 	}
 	yamlform.Object[request]{
-		Form: form,
+		Expected: expected,
 		Fields: []yamlform.FieldOf[request]{
 			key("method", func(at yamlform.Place, q *request) { q.method = r.method(at) }),
 			required("path", "path: /api/health", func(at yamlform.Place, q *request) {
@@ -50,7 +50,7 @@ func (r *reader) request(p yamlform.Place) request {
 func (r *reader) method(p yamlform.Place) string {
 	text, ok := r.text(p, "a method such as GET")
 	if ok && !isToken(text) {
-		r.Fault(p, "is %s; write a method such as GET", yamlform.Quote(text))
+		r.Report(p, "is %s; write a method such as GET", yamlform.Quote(text))
 	}
 	return text
 }
@@ -64,9 +64,9 @@ func (r *reader) requestHeaders(p yamlform.Place) []gate.Header {
 		name := e.Name()
 		switch {
 		case !isToken(name):
-			r.Fault(e, "is no name of a header; write one such as x-request-id")
+			r.Report(e, "is no name of a header; write one such as x-request-id")
 		case strings.EqualFold(name, "host"):
-			r.Fault(e, "is the request's host; write host: beside headers")
+			r.Report(e, "is the request's host; write host: beside headers")
 		}
 		values := []yamlform.Place{e}
 		if e.IsList() {
@@ -86,7 +86,7 @@ func (r *reader) requestHeaders(p yamlform.Place) []gate.Header {
 func (r *reader) headerValue(p yamlform.Place) (string, bool) {
 	text, _, ok := r.Scalar(p, "a value, in quotes if it is empty")
 	if ok && strings.ContainsFunc(text, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
-		r.Fault(p, "is %s, with a control character, which no header has", yamlform.Quote(text))
+		r.Report(p, "is %s, with a control character, which no header has", yamlform.Quote(text))
 		return "", false
 	}
 	return text, ok
@@ -100,7 +100,7 @@ func (r *reader) headerWants(p yamlform.Place) []headerWant {
 	for _, e := range entries {
 		want := headerWant{name: strings.ToLower(e.Name())}
 		if !slices.Contains(known, want.name) {
-			r.Report(r.KeyPos(e), "%s: the gate never sets %s; %s", p.Path, yamlform.Quote(e.Name()),
+			r.ReportPos(r.KeyPos(e), "%s: the gate never sets %s; %s", p.Path, yamlform.Quote(e.Name()),
 				yamlform.DidYouMean(want.name, known, "it sets "+strings.Join(known, ", ")))
 			continue
 		}
@@ -131,7 +131,7 @@ func (r *reader) removed(p yamlform.Place) []string {
 	for _, at := range items {
 		name, ok := r.text(at, "a header such as x-user-id")
 		if ok && !isToken(name) {
-			r.Fault(at, "is %s, no name of a header; write one such as x-user-id", yamlform.Quote(name))
+			r.Report(at, "is %s, no name of a header; write one such as x-user-id", yamlform.Quote(name))
 			continue
 		}
 		names = append(names, strings.ToLower(name))
@@ -141,9 +141,9 @@ func (r *reader) removed(p yamlform.Place) []string {
 
 // source reads where a case's token is put, as in tokens.from of the config.
 func (r *reader) source(p yamlform.Place, carried *token) *config.TokenSource {
-	const form = "bearer, {cookie: NAME}, {header: NAME}, {query: NAME} or {websocket_protocol: NAME}"
+	const expected = "bearer, {cookie: NAME}, {header: NAME}, {query: NAME} or {websocket_protocol: NAME}"
 	if carried == nil {
-		r.Fault(p, "says where the token is put, and the case has none; write token:, or leave it out")
+		r.Report(p, "says where the token is put, and the case has none; write token:, or leave it out")
 	}
 	if p.IsScalar() {
 		if _, ok := r.enum(p, "a place of tokens.from", []string{string(config.SourceBearer)}); !ok {
@@ -152,12 +152,12 @@ func (r *reader) source(p yamlform.Place, carried *token) *config.TokenSource {
 		return &config.TokenSource{Kind: config.SourceBearer}
 	}
 	type sources = []config.TokenSource
-	table := yamlform.Object[sources]{Form: form}
+	table := yamlform.Object[sources]{Expected: expected}
 	for _, kind := range []config.SourceKind{config.SourceCookie, config.SourceHeader, config.SourceQuery, config.SourceWebSocketProtocol} {
 		table.Fields = append(table.Fields, key(string(kind), func(at yamlform.Place, found *sources) {
 			name, ok := r.text(at, "a name such as access_token")
 			if ok && !isToken(name) {
-				r.Fault(at, "is %s, no plain name; write one such as access_token", yamlform.Quote(name))
+				r.Report(at, "is %s, no plain name; write one such as access_token", yamlform.Quote(name))
 			}
 			*found = append(*found, config.TokenSource{Kind: kind, Name: name})
 		}))
@@ -167,7 +167,7 @@ func (r *reader) source(p yamlform.Place, carried *token) *config.TokenSource {
 		return nil
 	}
 	if len(found) != 1 {
-		r.Fault(p, "has to name one place; write %s", form)
+		r.Report(p, "has to name one place; write %s", expected)
 		return nil
 	}
 	return &found[0]

@@ -31,7 +31,7 @@ func Run(ctx context.Context, cfg *config.Config, cases []Case) (_ *Report, err 
 	if len(cases) > MaxCases {
 		return nil, fmt.Errorf("%d cases are more than %d; split them over several runs", len(cases), MaxCases)
 	}
-	w, err := newWorld(cfg)
+	w, err := newRunner(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func Run(ctx context.Context, cfg *config.Config, cases []Case) (_ *Report, err 
 			touched[name] = true
 		}
 		report.Results = append(report.Results, Result{
-			Name: cases[i].Name, Pos: cases[i].Pos, Elapsed: time.Since(began), Failure: judge(cfg, &cases[i], decision),
+			Name: cases[i].Name, Pos: cases[i].Pos, Elapsed: time.Since(began), Failure: compare(cfg, &cases[i], decision),
 		})
 	}
 	report.Untouched = slices.DeleteFunc(slices.Clone(report.Routes), func(name string) bool { return touched[name] })
@@ -61,7 +61,7 @@ func Run(ctx context.Context, cfg *config.Config, cases []Case) (_ *Report, err 
 }
 
 // decide is where a case meets the gate.
-func (w *world) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
+func (w *runner) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, caseLimit)
 	defer cancel()
 	request := c.request.build()
@@ -88,7 +88,7 @@ func (w *world) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 			case <-time.After(retryEvery):
 			case <-ctx.Done():
 			}
-		case !attainable(meaning(why)):
+		case !reachable(meaning(why)):
 			return nil, fmt.Errorf("the case could not be decided (%s): %s", why, decision.Detail)
 		default:
 			return decision, nil
@@ -98,7 +98,7 @@ func (w *world) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 
 // attainable reports whether a reason lies in the request and the policy, so
 // that a case can bring it about, and not in an outage or a failure of the gate.
-func attainable(m gate.Meaning) bool {
+func reachable(m gate.Meaning) bool {
 	return m.Verdict != gate.VerdictDeny || m.Check != gate.CheckNone && !m.Outage
 }
 

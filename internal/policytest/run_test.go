@@ -226,7 +226,7 @@ func TestMoments(t *testing.T) {
 		"exp": "+1h", "nbf": "-1h", "iat": "+0s", "auth_time": "-1m",
 		"level": "-1m",
 	}
-	policytest.Moments(claims, now)
+	policytest.ResolveTimes(claims, now)
 	want := map[string]any{
 		"exp": json.Number("1003600"), "nbf": json.Number("996400"), "iat": json.Number("1000000"), "auth_time": json.Number("999940"),
 		"level": "-1m",
@@ -236,11 +236,11 @@ func TestMoments(t *testing.T) {
 	}
 	for _, kept := range []any{"1h", "-soon", "", nil, json.Number("5"), "-99999999h"} {
 		claims := map[string]any{"exp": kept}
-		if policytest.Moments(claims, now); claims["exp"] != kept {
+		if policytest.ResolveTimes(claims, now); claims["exp"] != kept {
 			t.Errorf("%v has become %v", kept, claims["exp"])
 		}
 	}
-	policytest.Moments(nil, now)
+	policytest.ResolveTimes(nil, now)
 }
 
 func TestDefaultRouteIsTheGates(t *testing.T) {

@@ -17,7 +17,7 @@ func (r *reader) sharedTokens(p yamlform.Place) {
 	entries, _ := r.Entries(p, "tokens by name, such as {alice: {claims: {sub: alice}}}")
 	for _, e := range entries {
 		if e.Name() == noToken {
-			r.Fault(e, "is what a case says when it sends no token; write another name")
+			r.Report(e, "is what a case says when it sends no token; write another name")
 		}
 		t := r.token(e)
 		t.name = e.Name()
@@ -46,7 +46,7 @@ func (r *reader) caseToken(p yamlform.Place) *token {
 		names = append(names, known)
 	}
 	slices.Sort(names)
-	r.Fault(p, "is %s, and there is no token of that name; %s", yamlform.Quote(name),
+	r.Report(p, "is %s, and there is no token of that name; %s", yamlform.Quote(name),
 		yamlform.DidYouMean(name, names, "write it under tokens, or none"))
 	return &token{}
 }
@@ -56,7 +56,7 @@ func (r *reader) token(p yamlform.Place) *token {
 	const lasts = "how long the token lasts, such as 1h, or -1h for one that expired then"
 	t := &token{}
 	yamlform.Object[token]{
-		Form: tokenForm,
+		Expected: tokenForm,
 		Fields: []yamlform.FieldOf[token]{
 			key("raw", func(at yamlform.Place, t *token) { t.raw, _ = r.headerValue(at) }),
 			key("issuer", func(at yamlform.Place, t *token) { t.issuer = r.issuer(at) }),
@@ -64,7 +64,7 @@ func (r *reader) token(p yamlform.Place) *token {
 			key("header", func(at yamlform.Place, t *token) {
 				t.header = r.members(at, "members of the token's header, such as {typ: at+jwt}")
 			}),
-			key("expires", func(at yamlform.Place, t *token) { t.expires, t.lasts = r.duration(at, lasts) }),
+			key("expires", func(at yamlform.Place, t *token) { t.expires, t.expiresSet = r.duration(at, lasts) }),
 		},
 		Check: func(_ *yamlform.Decoder, at yamlform.Place, t *token) { r.checkToken(at, t) },
 	}.Read(r.Decoder, p, t)
@@ -73,19 +73,19 @@ func (r *reader) token(p yamlform.Place) *token {
 
 // checkToken holds the rules that span the keys of a token.
 func (r *reader) checkToken(p yamlform.Place, t *token) {
-	if r.Stated(p.Below("raw")) {
+	if r.IsSet(p.Child("raw")) {
 		if p.Len() > 1 {
-			r.Fault(p, "has raw beside other keys; raw is sent as it is, so leave the others out")
+			r.Report(p, "has raw beside other keys; raw is sent as it is, so leave the others out")
 		}
 		if t.raw == "" {
-			r.Fault(p, "has an empty raw; write the text that is sent, or token: none")
+			r.Report(p, "has an empty raw; write the text that is sent, or token: none")
 		}
 		return
 	}
-	if _, both := t.claims["exp"]; both && t.lasts {
-		r.Fault(p, "has expires and the claim exp; keep one of them")
+	if _, both := t.claims["exp"]; both && t.expiresSet {
+		r.Report(p, "has expires and the claim exp; keep one of them")
 	}
-	if t.issuer == "" && !r.Stated(p.Below("issuer")) {
+	if t.issuer == "" && !r.IsSet(p.Child("issuer")) {
 		t.issuer = r.onlyIssuer(p)
 	}
 }
@@ -100,7 +100,7 @@ func (r *reader) issuers() []string {
 
 func (r *reader) issuer(p yamlform.Place) string {
 	if len(r.cfg.Issuers) == 0 {
-		r.Fault(p, "names an issuer, and the config has none; write {raw: TEXT}, or token: none")
+		r.Report(p, "names an issuer, and the config has none; write {raw: TEXT}, or token: none")
 		return ""
 	}
 	name, _ := r.enum(p, "an issuer of the config", r.issuers())
@@ -111,11 +111,11 @@ func (r *reader) issuer(p yamlform.Place) string {
 func (r *reader) onlyIssuer(p yamlform.Place) string {
 	switch names := r.issuers(); len(names) {
 	case 0:
-		r.Fault(p, "needs an issuer to sign it, and the config has none; write {raw: TEXT}, or token: none")
+		r.Report(p, "needs an issuer to sign it, and the config has none; write {raw: TEXT}, or token: none")
 	case 1:
 		return names[0]
 	default:
-		r.Fault(p, "names no issuer, and there is more than one; write issuer: %s", strings.Join(names, " or issuer: "))
+		r.Report(p, "names no issuer, and there is more than one; write issuer: %s", strings.Join(names, " or issuer: "))
 	}
 	return ""
 }

@@ -27,10 +27,10 @@ type dish struct {
 
 func dishTable() yamlform.Object[dish] {
 	return yamlform.Object[dish]{
-		Form:     "a dish such as {title: soup}",
+		Expected: "a dish such as {title: soup}",
 		Synonyms: map[string]string{"label": "title"},
 		Fields: []yamlform.FieldOf[dish]{
-			yamlform.Field("title", "what it is called", yamlform.Identifier("a title"), func(d *dish) *string { return &d.Title }).Must(),
+			yamlform.Field("title", "what it is called", yamlform.Identifier("a title"), func(d *dish) *string { return &d.Title }).MustBeSet(),
 			yamlform.Field("tags", "what it is made of", yamlform.Set("a list such as [milk]", yamlform.Lower(yamlform.Identifier("a tag"))),
 				func(d *dish) *[]string { return &d.Tags }),
 			yamlform.Misplaced[dish]("price", "has no place here; write it on the bill"),
@@ -46,20 +46,20 @@ func menuTable() yamlform.Object[menu] {
 		return ""
 	}
 	return yamlform.Object[menu]{
-		Form:  "a menu such as {name: lunch}",
-		Names: "dish",
+		Expected:    "a menu such as {name: lunch}",
+		NestedNames: "dish",
 		Fields: []yamlform.FieldOf[menu]{
 			yamlform.Field("name", "what the menu is called", yamlform.Text("a name", refuseEmpty), func(m *menu) *string { return &m.Name }),
 			yamlform.Field("when", "a condition", yamlform.Verbatim("a condition such as a == b"), func(m *menu) *string { return &m.When }),
 			yamlform.Field("file", "a file", yamlform.FilePath("the path of a file"), func(m *menu) *string { return &m.File }),
-			yamlform.Field("mode", "one of two", yamlform.Enum("warm", "cold"), func(m *menu) *string { return &m.Mode }).Or("warm"),
-			yamlform.Field("on", "whether", yamlform.Boolean(), func(m *menu) *bool { return &m.On }).Or("false"),
-			yamlform.Field("count", "how many", yamlform.Integer("guests", 1, 99), func(m *menu) *int { return &m.Count }).Or("2"),
-			yamlform.Field("room", "how much", yamlform.Size("1MiB", 1<<30), func(m *menu) *int { return &m.Room }).Or("1KiB"),
-			yamlform.Field("wait", "how long", yamlform.Duration("3s", 0, time.Hour), func(m *menu) *time.Duration { return &m.Wait }).Or("1m30s"),
+			yamlform.Field("mode", "one of two", yamlform.Enum("warm", "cold"), func(m *menu) *string { return &m.Mode }).WithDefault("warm"),
+			yamlform.Field("on", "whether", yamlform.Boolean(), func(m *menu) *bool { return &m.On }).WithDefault("false"),
+			yamlform.Field("count", "how many", yamlform.Integer("guests", 1, 99), func(m *menu) *int { return &m.Count }).WithDefault("2"),
+			yamlform.Field("room", "how much", yamlform.Size("1MiB", 1<<30), func(m *menu) *int { return &m.Room }).WithDefault("1KiB"),
+			yamlform.Field("wait", "how long", yamlform.Duration("3s", 0, time.Hour), func(m *menu) *time.Duration { return &m.Wait }).WithDefault("1m30s"),
 			yamlform.Field("list", "any words", yamlform.List("a list", yamlform.Identifier("a word")), func(m *menu) *[]string { return &m.List }),
 			yamlform.Field("set", "different words", yamlform.Set("a list of different words", yamlform.Identifier("a word")),
-				func(m *menu) *[]string { return &m.Set }).Or("[a, b]"),
+				func(m *menu) *[]string { return &m.Set }).WithDefault("[a, b]"),
 			yamlform.Field("words", "at least one word", yamlform.NonEmptySet("a list such as [a]", yamlform.Identifier("a word")),
 				func(m *menu) *[]string { return &m.Words }),
 			yamlform.Field("dish", "a single dish", yamlform.Mapping(dishTable()), func(m *menu) *dish { return &m.Dish }),
@@ -67,7 +67,7 @@ func menuTable() yamlform.Object[menu] {
 				func(m *menu) *[]dish { return &m.Dishes }),
 		},
 		Check: func(d *yamlform.Decoder, at yamlform.Place, m *menu) {
-			if path := at.Below("wait"); m.Wait == 0 && d.Stated(path) {
+			if path := at.Child("wait"); m.Wait == 0 && d.IsSet(path) {
 				d.Warn(path, "is no time at all")
 			}
 		},
@@ -94,11 +94,11 @@ func env(pairs []string) func(string) (string, bool) {
 // decode reads a menu. Without pairs, no variable is expanded.
 func decode(yaml string, pairs ...string) (menu, *yamlform.Decoder) {
 	d := yamlform.NewDecoder(yamlform.File{
-		Name: "dir/menu.yaml", Noun: "a menu", Keys: "name and dishes", MaxBytes: 1 << 16,
+		Name: "dir/menu.yaml", Kind: "a menu", TopKeys: "name and dishes", MaxBytes: 1 << 16,
 		Getenv: env(pairs), Reference: keys, Sharing: "say it once",
 	})
 	var m menu
-	if root, ok := d.Tree([]byte(yaml)); ok {
+	if root, ok := d.Parse([]byte(yaml)); ok {
 		menuTable().Read(d, root, &m)
 	}
 	return m, d

@@ -1,11 +1,11 @@
 package yamlform
 
 // List is a list of any length. Items with mistakes are left out of it.
-func List[V any](form string, item Codec[V]) Codec[[]V] {
+func List[V any](expected string, item Codec[V]) Codec[[]V] {
 	return Codec[[]V]{
-		Form: form,
+		Expected: expected,
 		Read: func(d *Decoder, p Place) ([]V, bool) {
-			items, ok := d.Items(p, form)
+			items, ok := d.Items(p, expected)
 			if !ok {
 				return nil, false
 			}
@@ -17,8 +17,8 @@ func List[V any](form string, item Codec[V]) Codec[[]V] {
 			}
 			return all, true
 		},
-		Below: below(item),
-		Shape: func() Schema { return Schema{"type": "array", "items": item.Outline()} },
+		Keys:   itemKeys(item),
+		Schema: func() Schema { return Schema{"type": "array", "items": item.JSONSchema()} },
 	}
 }
 
@@ -28,28 +28,28 @@ func NonEmpty[V any](list Codec[[]V]) Codec[[]V] {
 	read := list.Read
 	list.Read = func(d *Decoder, p Place) ([]V, bool) {
 		if p.IsList() && p.Len() == 0 {
-			d.Fault(p, "is an empty list; write %s, or leave the key out", list.Form)
+			d.Report(p, "is an empty list; write %s, or leave the key out", list.Expected)
 			return nil, false
 		}
 		return read(d, p)
 	}
-	list.Shape = notEmpty(list.Shape)
+	list.Schema = nonEmptySchema(list.Schema)
 	return list
 }
 
 // NonEmptySet is a list of one or more different values.
-func NonEmptySet[V comparable](form string, item Codec[V]) Codec[[]V] {
-	return NonEmpty(Set(form, item))
+func NonEmptySet[V comparable](expected string, item Codec[V]) Codec[[]V] {
+	return NonEmpty(Set(expected, item))
 }
 
 // Set is a list of different values that may be empty, but is never nil. An
 // item with a mistake makes the whole list unread, so that the items of a list
 // that was read have the indices that they have in the file.
-func Set[V comparable](form string, item Codec[V]) Codec[[]V] {
-	f := Codec[[]V]{Form: form, Below: below(item)}
-	f.Shape = func() Schema { return Schema{"type": "array", "items": item.Outline(), "uniqueItems": true} }
+func Set[V comparable](expected string, item Codec[V]) Codec[[]V] {
+	f := Codec[[]V]{Expected: expected, Keys: itemKeys(item)}
+	f.Schema = func() Schema { return Schema{"type": "array", "items": item.JSONSchema(), "uniqueItems": true} }
 	f.Read = func(d *Decoder, p Place) ([]V, bool) {
-		items, ok := d.Items(p, form)
+		items, ok := d.Items(p, expected)
 		if !ok {
 			return nil, false
 		}
@@ -59,7 +59,7 @@ func Set[V comparable](form string, item Codec[V]) Codec[[]V] {
 			switch {
 			case !ok:
 			case seen[v]:
-				d.Fault(one, "repeats an earlier item; remove it")
+				d.Report(one, "repeats an earlier item; remove it")
 			default:
 				seen[v] = true
 				all = append(all, v)
@@ -71,23 +71,23 @@ func Set[V comparable](form string, item Codec[V]) Codec[[]V] {
 }
 
 // below is the reference of a list's items.
-func below[V any](item Codec[V]) func(path string) []Key {
-	if item.Below == nil {
+func itemKeys[V any](item Codec[V]) func(path string) []Key {
+	if item.Keys == nil {
 		return nil
 	}
-	return func(path string) []Key { return item.Below(path + "[]") }
+	return func(path string) []Key { return item.Keys(path + "[]") }
 }
 
 // Mapping is a mapping with known keys.
 func Mapping[T any](o Object[T]) Codec[T] {
 	return Codec[T]{
-		Form: o.Form,
+		Expected: o.Expected,
 		Read: func(d *Decoder, p Place) (T, bool) {
 			var t T
 			ok := o.Read(d, p, &t)
 			return t, ok
 		},
-		Below: o.Reference,
-		Shape: o.Shape,
+		Keys:   o.Reference,
+		Schema: o.Schema,
 	}
 }

@@ -94,7 +94,7 @@ type text struct {
 // where the file has the text without quotes on one line. Elsewhere it is at the
 // beginning of the text, and says the place in words, with noun for the text.
 func (p *Places) MistakeWithin(path, noun string, line, column int, format string, args ...any) Mistake {
-	m := p.Mistake(path, "%s: %s", p.inFile(path), fmt.Sprintf(format, args...))
+	m := p.Mistake(path, "%s: %s", p.pathInFile(path), fmt.Sprintf(format, args...))
 	in, ok := p.texts[path]
 	if !ok || line < 1 || column < 0 {
 		return m
@@ -111,12 +111,12 @@ func (p *Places) MistakeWithin(path, noun string, line, column int, format strin
 	case line == 1 && column == 0:
 		return m
 	}
-	m.Text = fmt.Sprintf("%s: line %d, column %d of the %s: %s", p.inFile(path), line, column+1, noun, fmt.Sprintf(format, args...))
+	m.Text = fmt.Sprintf("%s: line %d, column %d of the %s: %s", p.pathInFile(path), line, column+1, noun, fmt.Sprintf(format, args...))
 	return m
 }
 
 // inFile is a path without what it begins with in an included file.
-func (p *Places) inFile(path string) string {
+func (p *Places) pathInFile(path string) string {
 	for _, root := range p.roots {
 		if inside, ok := strings.CutPrefix(path, root); ok {
 			return inside

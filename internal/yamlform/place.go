@@ -40,7 +40,7 @@ func (p Place) IsMapping() bool { return p.node.Kind == yaml.MappingNode }
 func (p Place) IsScalar() bool { return p.node.Kind == yaml.ScalarNode }
 
 // Is reports whether the file has this text as the value.
-func (p Place) Is(text string) bool { return p.IsScalar() && p.node.Value == text }
+func (p Place) HasText(text string) bool { return p.IsScalar() && p.node.Value == text }
 
 // Len is how many items a list has, or keys a mapping.
 func (p Place) Len() int {
@@ -51,16 +51,16 @@ func (p Place) Len() int {
 }
 
 // Only returns the value of the key name in a mapping that has no other key.
-func (p Place) Only(name string) (Place, bool) {
+func (p Place) OnlyValue(name string) (Place, bool) {
 	if !p.IsMapping() || len(p.node.Content) != 2 || p.node.Content[0].Value != name {
 		return Place{}, false
 	}
-	return Place{Path: p.Below(name), node: p.node.Content[1]}, true
+	return Place{Path: p.Child(name), node: p.node.Content[1]}, true
 }
 
 // Words returns the items of a list of single values as the file has them; nil
 // for any other value.
-func (p Place) Words() []string {
+func (p Place) Strings() []string {
 	if !p.IsList() {
 		return nil
 	}
@@ -75,11 +75,11 @@ func (p Place) Words() []string {
 }
 
 // Below is the path of the value that key names inside p.
-func (p Place) Below(key string) string { return Join(p.Path, key) }
+func (p Place) Child(key string) string { return JoinPath(p.Path, key) }
 
 // Join is the path of the value that key names inside the mapping at path. A key
 // that is not a plain word is quoted, so that no two values share a path.
-func Join(path, key string) string {
+func JoinPath(path, key string) string {
 	switch {
 	case path == "" || strings.HasSuffix(path, fileMark):
 		return path + key
@@ -92,7 +92,7 @@ func Join(path, key string) string {
 
 // written reports whether the file has the value as a single one that is not
 // left out.
-func (p Place) written() bool { return p.IsScalar() && (p.node.Value != "" || p.node.Style != 0) }
+func (p Place) isWritten() bool { return p.IsScalar() && (p.node.Value != "" || p.node.Style != 0) }
 
 // kindName describes a node for a mistake.
 func kindName(n *yaml.Node) string {

@@ -24,19 +24,19 @@ const (
 
 // Scalar expands the scalar at p and types it; it is not null. False means that
 // a mistake was reported.
-func (d *Decoder) Scalar(p Place, form string) (string, Kind, bool) {
+func (d *Decoder) Scalar(p Place, expected string) (string, Kind, bool) {
 	if !p.IsScalar() {
-		d.Unfit(p, form)
+		d.ReportKind(p, expected)
 		return "", 0, false
 	}
 	text, err := d.expand(p.node.Value)
 	if err != nil {
-		d.Fault(p, "%v", err)
+		d.Report(p, "%v", err)
 		return "", 0, false
 	}
 	kind := kindOf(text, p.node.Style)
 	if kind == KindNull {
-		d.null(p, form)
+		d.reportNull(p, expected)
 	}
 	return text, kind, kind != KindNull
 }
@@ -52,10 +52,10 @@ func (d *Decoder) IsNull(p Place) bool {
 
 // Text reads the string at p. Quotes is what to add to form for an unquoted
 // number or boolean.
-func (d *Decoder) Text(p Place, form, quotes string) (string, bool) {
-	text, kind, ok := d.Scalar(p, form)
+func (d *Decoder) Text(p Place, expected, quotes string) (string, bool) {
+	text, kind, ok := d.Scalar(p, expected)
 	if ok && kind != KindString {
-		d.Fault(p, "is %s, which is no string; write %s%s", text, form, quotes)
+		d.Report(p, "is %s, which is no string; write %s%s", text, expected, quotes)
 	}
 	return text, ok && kind == KindString
 }

@@ -10,23 +10,23 @@ import (
 type Schema map[string]any
 
 // Outline is the schema of a value; one that says nothing else is a string.
-func (f Codec[V]) Outline() Schema {
-	if f.Shape == nil {
+func (f Codec[V]) JSONSchema() Schema {
+	if f.Schema == nil {
 		return Schema{"type": "string"}
 	}
-	return f.Shape()
+	return f.Schema()
 }
 
 // Shape is the schema of the object.
-func (o Object[T]) Shape() Schema {
+func (o Object[T]) Schema() Schema {
 	keys := Schema{}
 	var required []string
 	for _, k := range o.Fields {
 		if k.hint != "" {
 			continue
 		}
-		one := k.Shape()
-		one["description"] = k.Doc + "; " + k.Form
+		one := k.Schema()
+		one["description"] = k.Doc + "; " + k.Expected
 		var fallback any
 		if err := yaml.Unmarshal([]byte(k.Default), &fallback); err == nil && fallback != nil {
 			one["default"] = fallback
@@ -45,19 +45,19 @@ func (o Object[T]) Shape() Schema {
 
 // OrVariable is the shape of a scalar, for which a text with a variable in it
 // can stand.
-func OrVariable(one Schema) func() Schema {
+func SchemaOrVariable(one Schema) func() Schema {
 	return func() Schema {
 		return Schema{"anyOf": []Schema{maps.Clone(one), {"type": "string", "pattern": `\$\{`}}}
 	}
 }
 
 // AnyOf is the shape of a value that is written in one way or another.
-func AnyOf(one, other func() Schema) func() Schema {
+func AnyOfSchemas(one, other func() Schema) func() Schema {
 	return func() Schema { return Schema{"anyOf": []Schema{one(), other()}} }
 }
 
 // notEmpty is the shape of a list that holds something.
-func notEmpty(list func() Schema) func() Schema {
+func nonEmptySchema(list func() Schema) func() Schema {
 	return func() Schema {
 		s := list()
 		s["minItems"] = 1

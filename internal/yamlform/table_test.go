@@ -69,7 +69,7 @@ func TestAllAtOnce(t *testing.T) {
 // TestOneTable: the decoder, the reference and the schema have the same keys and
 // defaults.
 func TestOneTable(t *testing.T) {
-	text, err := json.Marshal(menuTable().Shape())
+	text, err := json.Marshal(menuTable().Schema())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestOneTable(t *testing.T) {
 		}
 		top++
 		one, there := shape.Properties[k.Path]
-		if !there || one.Description != k.Doc+"; "+k.Form || (one.Default == nil) != (k.Default == "") {
+		if !there || one.Description != k.Doc+"; "+k.Expected || (one.Default == nil) != (k.Default == "") {
 			t.Errorf("%s: the schema has %+v, and the reference %+v", k.Path, one, k)
 		}
 		_, d := decode(k.Path + ": {}\n")
@@ -116,13 +116,13 @@ func TestOneTable(t *testing.T) {
 func TestInclude(t *testing.T) {
 	_, d := decode("name: a\n")
 	in := d.Include("dir/more.d/a.yaml", "more.d/a.yaml", "title")
-	root, ok := in.Tree([]byte("title: a\nnone: b\n"))
+	root, ok := in.Parse([]byte("title: a\nnone: b\n"))
 	if !ok {
 		t.Fatal(d.Mistakes())
 	}
 	var m dish
 	dishTable().Read(in, root, &m)
-	in.FaultAt(in.Root()+"title", "is %q", m.Title)
+	in.ReportPath(in.Root()+"title", "is %q", m.Title)
 	want := "dir/more.d/a.yaml:1:8: title is \"a\"\n" + `dir/more.d/a.yaml:2:1: the key "none" is unknown in the file; the keys ` +
 		`here are title, tags`
 	if got := d.Mistakes().Error(); got != want {
@@ -170,7 +170,7 @@ func TestPlaces(t *testing.T) {
 // TestPlaceQueries: what a codec of another package can ask about a value.
 func TestPlaceQueries(t *testing.T) {
 	d := yamlform.NewDecoder(yamlform.File{Name: "a.yaml", MaxBytes: 1 << 10})
-	root, ok := d.Tree([]byte("list: [a, 'b c']\nmixed: [a, []]\none: {all: [x]}\nword: w\nnull: ~\n"))
+	root, ok := d.Parse([]byte("list: [a, 'b c']\nmixed: [a, []]\none: {all: [x]}\nword: w\nnull: ~\n"))
 	if !ok {
 		t.Fatal(d.Mistakes())
 	}
@@ -179,20 +179,20 @@ func TestPlaceQueries(t *testing.T) {
 	for _, e := range entries {
 		by[e.Name()] = e
 	}
-	if got := by["list"].Words(); !slices.Equal(got, []string{"a", "b c"}) || by["mixed"].Words() != nil || by["word"].Words() != nil {
+	if got := by["list"].Strings(); !slices.Equal(got, []string{"a", "b c"}) || by["mixed"].Strings() != nil || by["word"].Strings() != nil {
 		t.Errorf("the words of the list are %q; of the others there must be none", got)
 	}
-	all, only := by["one"].Only("all")
-	if _, other := by["one"].Only("any"); !only || other || all.Path != "one.all" || all.Name() != "" || d.Pos(all).String() != "a.yaml:3:12" {
+	all, only := by["one"].OnlyValue("all")
+	if _, other := by["one"].OnlyValue("any"); !only || other || all.Path != "one.all" || all.Name() != "" || d.Pos(all).String() != "a.yaml:3:12" {
 		t.Errorf("the only value is %v at %v, %t", all.Path, d.Pos(all), only)
 	}
-	if !by["word"].Is("w") || by["word"].Is("v") || by["list"].Is("") || !by["word"].IsScalar() || !by["list"].IsList() || !root.IsMapping() {
+	if !by["word"].HasText("w") || by["word"].HasText("v") || by["list"].HasText("") || !by["word"].IsScalar() || !by["list"].IsList() || !root.IsMapping() {
 		t.Error("a value is of another kind than it is")
 	}
 	if by["list"].Len() != 2 || root.Len() != 5 || !d.IsNull(by["null"]) || d.IsNull(by["word"]) || d.IsNull(by["list"]) {
 		t.Error("a length or a null is wrong")
 	}
-	if key := by["word"].Key(); !key.Is("word") || d.KeyPos(by["word"]) != d.Pos(key) || d.Faults() != 0 {
+	if key := by["word"].Key(); !key.HasText("word") || d.KeyPos(by["word"]) != d.Pos(key) || d.MistakeCount() != 0 {
 		t.Errorf("the key of the word is at %v", d.Pos(key))
 	}
 }
@@ -231,8 +231,8 @@ func FuzzDecode(f *testing.F) {
 			if m.Pos.Line < 1 || m.Pos.Line > len(lines) || m.Pos.Column < 1 || m.Text == "" || strings.ContainsAny(m.Text, "\n\r") {
 				t.Fatalf("mistake %+v in %d lines", m, len(lines))
 			}
-			if most := utf8.RuneCountInString(lines[m.Pos.Line-1]) + 1; utf8.ValidString(yaml) && m.Pos.Column > most {
-				t.Fatalf("mistake %+v in a line of %d characters", m, most-1)
+			if limit := utf8.RuneCountInString(lines[m.Pos.Line-1]) + 1; utf8.ValidString(yaml) && m.Pos.Column > limit {
+				t.Fatalf("mistake %+v in a line of %d characters", m, limit-1)
 			}
 		}
 	})

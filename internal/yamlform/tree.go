@@ -18,46 +18,46 @@ const maxDepth = 32
 
 // Tree reads data as one YAML document that is a mapping. False means that
 // there is nothing to decode, and that the mistakes say why.
-func (d *Decoder) Tree(data []byte) (Place, bool) {
+func (d *Decoder) Parse(data []byte) (Place, bool) {
 	none := Place{}
 	if len(data) > d.file.MaxBytes {
-		d.Report(d.at(1, 1), "the file is larger than %d bytes; is it %s?", d.file.MaxBytes, d.file.Noun)
+		d.ReportPos(d.position(1, 1), "the file is larger than %d bytes; is it %s?", d.file.MaxBytes, d.file.Kind)
 		return none, false
 	}
-	end, wrong := foreign(data)
-	if wrong != "" {
-		d.Report(d.at(end.Line, end.Column), "%s", wrong)
+	end, problem := invalidText(data)
+	if problem != "" {
+		d.ReportPos(d.position(end.Line, end.Column), "%s", problem)
 		return none, false
 	}
-	d.end = d.at(end.Line, end.Column)
+	d.end = d.position(end.Line, end.Column)
 	d.lines = linesOf(data)
 	loader, err := yaml.NewLoader(bytes.NewReader(data),
 		yaml.WithUniqueKeys(false), // ours names both places
 		yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
 	if err != nil {
-		d.Report(d.at(1, 1), "%v", err)
+		d.ReportPos(d.position(1, 1), "%v", err)
 		return none, false
 	}
 	var doc yaml.Node
 	if err := loader.Load(&doc); errors.Is(err, io.EOF) {
-		d.Report(d.at(1, 1), "the file is empty; write %s", d.file.Keys)
+		d.ReportPos(d.position(1, 1), "the file is empty; write %s", d.file.TopKeys)
 		return none, false
 	} else if err != nil {
-		d.syntax(err)
+		d.reportSyntax(err)
 		return none, false
 	}
 	var more yaml.Node
 	if err := loader.Load(&more); err == nil {
-		d.Report(d.at(more.Line, more.Column), "a second YAML document begins here; write one document in a file")
+		d.ReportPos(d.position(more.Line, more.Column), "a second YAML document begins here; write one document in a file")
 	} else if !errors.Is(err, io.EOF) {
-		d.syntax(err)
+		d.reportSyntax(err)
 	}
 	root := Place{Path: d.root, node: doc.Content[0]}
 	if !root.IsMapping() {
-		d.Report(d.Pos(root), "the file is %s; write a mapping with keys such as %s", kindName(root.node), d.file.Keys)
+		d.ReportPos(d.Pos(root), "the file is %s; write a mapping with keys such as %s", kindName(root.node), d.file.TopKeys)
 		return none, false
 	}
-	d.survey(root.node)
+	d.checkFeatures(root.node)
 	d.places.positions[d.root] = d.Pos(root)
 	return root, true
 }
@@ -66,7 +66,7 @@ func (d *Decoder) Tree(data []byte) (Place, bool) {
 // there is none, its place is the end of the text. YAML allows more line breaks
 // than editors count; refusing those keeps the lines of our mistakes the lines
 // that the reader sees.
-func foreign(data []byte) (Pos, string) {
+func invalidText(data []byte) (Pos, string) {
 	at := Pos{Line: 1, Column: 1}
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
@@ -92,18 +92,18 @@ func foreign(data []byte) (Pos, string) {
 }
 
 // syntax reports an error of the YAML reader at its place.
-func (d *Decoder) syntax(err error) {
+func (d *Decoder) reportSyntax(err error) {
 	var le *yaml.LoadError
 	if !errors.As(err, &le) || le.Mark.Line == 0 {
-		d.Report(d.at(1, 1), "not valid YAML: %v", err)
+		d.ReportPos(d.position(1, 1), "not valid YAML: %v", err)
 		return
 	}
-	at := d.at(le.Mark.Line, max(le.Mark.Column, 1))
+	at := d.position(le.Mark.Line, max(le.Mark.Column, 1))
 	text := "not valid YAML: " + le.Message
-	if begin := d.at(le.ContextMark.Line, le.ContextMark.Column); le.ContextMark.Line > 0 && begin != at {
+	if begin := d.position(le.ContextMark.Line, le.ContextMark.Column); le.ContextMark.Line > 0 && begin != at {
 		text += fmt.Sprintf(" (%s that begins at %d:%d)", le.ContextMsg, begin.Line, begin.Column)
 	}
-	before, after := d.around(at)
+	before, after := d.splitLine(at)
 	switch {
 	case strings.HasPrefix(after, "\t") && strings.TrimSpace(before) == "":
 		text = "not valid YAML: a tab in the indentation; indent with spaces"
@@ -112,7 +112,7 @@ func (d *Decoder) syntax(err error) {
 		text = "not valid YAML: a variable inside [ ] or { } must be in quotes; write \"${VAR}\""
 	case strings.HasPrefix(after, "{") && strings.Contains(le.Message, "did not find expected"):
 		text += "; inside [ ] and { } put a value that holds { or } in quotes"
-	case quoteEnds(before) && strings.Contains(le.Message, "did not find expected"):
+	case endsQuoted(before) && strings.Contains(le.Message, "did not find expected"):
 		text += "; put all of a value that begins with a quote in quotes of the other kind, or in a block behind |"
 	case strings.Contains(le.Message, "did not find expected key"), strings.Contains(le.Message, "did not find expected '-' indicator"):
 		text += "; indent the line as those are that it belongs to, " +
@@ -132,12 +132,12 @@ func (d *Decoder) syntax(err error) {
 	case strings.Contains(le.Message, "<document start>"):
 		text = "not valid YAML: there is text behind the end of the document; remove it"
 	}
-	d.Report(at, "%s", text)
+	d.ReportPos(at, "%s", text)
 }
 
 // quoteEnds tells whether a text that something unexpected follows ends with a
 // quote.
-func quoteEnds(before string) bool {
+func endsQuoted(before string) bool {
 	before = strings.TrimRight(before, " ")
 	return strings.HasSuffix(before, `"`) || strings.HasSuffix(before, "'")
 }
@@ -152,7 +152,7 @@ func linesOf(data []byte) []string {
 }
 
 // around returns the text of the line before and from a place on.
-func (d *Decoder) around(at Pos) (before, after string) {
+func (d *Decoder) splitLine(at Pos) (before, after string) {
 	line := []rune(d.lines[at.Line-1]) // at is in the file
 	cut := min(at.Column-1, len(line))
 	return string(line[:cut]), string(line[cut:])
@@ -160,24 +160,24 @@ func (d *Decoder) around(at Pos) (before, after string) {
 
 // survey reports, anywhere below n, the features of YAML that make a value mean
 // something else than it seems to.
-func (d *Decoder) survey(n *yaml.Node) {
-	at := d.at(n.Line, n.Column)
+func (d *Decoder) checkFeatures(n *yaml.Node) {
+	at := d.position(n.Line, n.Column)
 	switch {
 	case n.Kind == yaml.AliasNode:
-		d.Report(at, "the alias %s is not taken; write the value out%s", Quote("*"+n.Value), d.sharing())
+		d.ReportPos(at, "the alias %s is not taken; write the value out%s", Quote("*"+n.Value), d.sharingHint())
 		return
 	case n.Anchor != "":
-		d.Report(at, "the anchor %s is not taken; write the value out where it is used%s", Quote("&"+n.Anchor), d.sharing())
+		d.ReportPos(at, "the anchor %s is not taken; write the value out where it is used%s", Quote("&"+n.Anchor), d.sharingHint())
 	case n.Style&yaml.TaggedStyle != 0:
-		d.Report(at, "the tag %s is not taken; put a string in quotes instead", Quote(n.Tag))
+		d.ReportPos(at, "the tag %s is not taken; put a string in quotes instead", Quote(n.Tag))
 	}
 	for _, below := range n.Content {
-		d.survey(below)
+		d.checkFeatures(below)
 	}
 }
 
 // sharing is a further hint for an alias or an anchor.
-func (d *Decoder) sharing() string {
+func (d *Decoder) sharingHint() string {
 	if d.file.Sharing == "" {
 		return ""
 	}

@@ -13,12 +13,12 @@ import (
 func TestReplacedIsNotWritten(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "gate.yaml")
 	testutil.Write(t, name, "whole")
-	before := filewatch.LookAt(name)
-	if before.Torn(name, "half of it").Replaced(before) {
+	before := filewatch.SnapshotOf(name)
+	if before.WithContent(name, "half of it").Replaced(before) {
 		t.Error("half a file is taken for one that was put in place")
 	}
 	rename(t, name, "other")
-	if !filewatch.LookAt(name).Replaced(before) {
+	if !filewatch.SnapshotOf(name).Replaced(before) {
 		t.Error("a file that was put in place is taken for one that is written to")
 	}
 }

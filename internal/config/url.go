@@ -13,10 +13,10 @@ import (
 
 // webURL is an absolute http or https URL. Whether plain http may be used is
 // decided where dangerously_allow_http is known, by [plainHTTP].
-func webURL(form string, query bool) yamlform.Codec[string] {
-	return yamlform.String(form, func(text string) string {
-		if wrong := badURL(text, query); wrong != "" {
-			return wrong + "; write " + form
+func urlCodec(expected string, query bool) yamlform.Codec[string] {
+	return yamlform.String(expected, func(text string) string {
+		if problem := badURL(text, query); problem != "" {
+			return problem + "; write " + expected
 		}
 		return ""
 	})
@@ -73,20 +73,20 @@ func loopbackHost(host string) bool {
 // proxyCodec says how the key server is reached. A proxy's URL may hold a
 // password, so no mistake shows it.
 func proxyCodec() yamlform.Codec[string] {
-	const form = "none, environment, or a URL such as http://proxy.example:3128"
-	return yamlform.String(form, func(text string) string {
+	const expected = "none, environment, or a URL such as http://proxy.example:3128"
+	return yamlform.String(expected, func(text string) string {
 		if text == "none" || text == "environment" {
 			return ""
 		}
 		u, err := url.Parse(text)
 		if err != nil || u.Hostname() == "" || !validPort(u.Port()) || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
-			return "is no proxy; write " + form
+			return "is no proxy; write " + expected
 		}
 		switch u.Scheme {
 		case "http", "https", "socks5", "socks5h":
 			return ""
 		}
-		return "has a scheme other than http, https and socks5; write " + form
+		return "has a scheme other than http, https and socks5; write " + expected
 	})
 }
 
@@ -94,13 +94,13 @@ func proxyCodec() yamlform.Codec[string] {
 // it. Hosts are compared without port and final dot. anyHost says what to write
 // instead of a * alone.
 func hostCodec(anyHost string) yamlform.Codec[string] {
-	const form = "a host such as api.example or \"*.example\""
-	return yamlform.Lower(yamlform.String(form, func(text string) string {
+	const expected = "a host such as api.example or \"*.example\""
+	return yamlform.Lower(yamlform.String(expected, func(text string) string {
 		name := strings.TrimPrefix(text, "*.")
 		bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
 		switch _, err := netip.ParseAddr(bare); {
 		case err == nil && (bare != text) == strings.Contains(bare, ":"):
-			return spelled(text, bare)
+			return checkAddress(text, bare)
 		case err == nil:
 			return fmt.Sprintf("is %s; write an IPv6 address in [ ], and an IPv4 address without", yamlform.Quote(text))
 		case text == "*":
@@ -112,7 +112,7 @@ func hostCodec(anyHost string) yamlform.Codec[string] {
 			return fmt.Sprintf("is %s with a port; write %s", yamlform.Quote(text), yamlform.Quote(host))
 		}
 		if !hostName(name) {
-			return fmt.Sprintf("is %s, which is no host (ASCII names, in xn-- form where they are not); write %s", yamlform.Quote(text), form)
+			return fmt.Sprintf("is %s, which is no host (ASCII names, in xn-- form where they are not); write %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	}))
@@ -120,7 +120,7 @@ func hostCodec(anyHost string) yamlform.Codec[string] {
 
 // spelled says how to write an IP address that has other spellings: hosts are
 // compared in one.
-func spelled(text, bare string) string {
+func checkAddress(text, bare string) string {
 	address, err := netip.ParseAddr(bare)
 	if err != nil || address.Zone() != "" {
 		return fmt.Sprintf("is %s; write an IP address without a zone", yamlform.Quote(text))
@@ -138,17 +138,17 @@ func spelled(text, bare string) string {
 // originCodec is a web origin as browsers send it (RFC 6454 section 6.2): scheme
 // and host in lower case, and a port that is not the scheme's own.
 func originCodec() yamlform.Codec[string] {
-	const form = "an origin such as https://app.example or http://localhost:3000"
-	return yamlform.String(form, func(text string) string {
+	const expected = "an origin such as https://app.example or http://localhost:3000"
+	return yamlform.String(expected, func(text string) string {
 		if text == "*" {
 			return `is "*", which would be every site; write each origin out, such as https://app.example`
 		}
-		if wrong := badURL(text, false); wrong != "" {
-			return wrong + "; write " + form
+		if problem := badURL(text, false); problem != "" {
+			return problem + "; write " + expected
 		}
 		u, err := url.Parse(text)
 		if err != nil || u.Path != "" {
-			return fmt.Sprintf("is %s, with a path; write %s", yamlform.Quote(text), form)
+			return fmt.Sprintf("is %s, with a path; write %s", yamlform.Quote(text), expected)
 		}
 		if _, err := netip.ParseAddr(u.Hostname()); err != nil && !hostName(u.Hostname()) {
 			return fmt.Sprintf("is %s, whose host is neither a name nor an IP address; write each origin out, such as https://app.example",

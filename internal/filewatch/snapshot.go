@@ -16,10 +16,10 @@ import (
 const maxWatched = 64 << 20
 
 // look is files as they were at one moment, by their names.
-type look map[string]state
+type snapshot map[string]fileState
 
 // state is one file at one moment.
-type state struct {
+type fileState struct {
 	entry   string      // the name or pattern that it is watched by
 	content string      // tells what it held from anything else
 	gone    bool        // there was none
@@ -27,12 +27,12 @@ type state struct {
 }
 
 // look reads the files, but for those that seem to be as they were before.
-func (w *Watcher) look(before look) look {
-	now := look{}
+func (w *Watcher) snapshot(before snapshot) snapshot {
+	now := snapshot{}
 	for _, entry := range w.files {
-		for _, name := range files(entry) {
+		for _, name := range expand(entry) {
 			was := before[name]
-			if info, err := os.Stat(name); err != nil || was.info == nil || !untouched(was.info, info) {
+			if info, err := os.Stat(name); err != nil || was.info == nil || !sameStat(was.info, info) {
 				was = read(name)
 			}
 			if was.gone && name != entry {
@@ -47,7 +47,7 @@ func (w *Watcher) look(before look) look {
 
 // files are those that an entry stands for. One that is no pattern, or a file's
 // own name, stands for itself whether it is there or not.
-func files(entry string) []string {
+func expand(entry string) []string {
 	if !strings.ContainsAny(entry, Meta) {
 		return []string{entry}
 	}
@@ -63,30 +63,30 @@ func files(entry string) []string {
 
 // read looks at one file. What is no regular file, a pipe say, is not read:
 // that could wait for ever.
-func read(name string) state {
+func read(name string) fileState {
 	// The file's time comes before its content: what is written in between is
 	// seen the next time.
 	file, info, err := Open(name)
 	if errors.Is(err, ErrIrregular) {
-		return state{content: info.Mode().String(), info: info}
+		return fileState{content: info.Mode().String(), info: info}
 	}
 	if err != nil {
-		return state{content: err.Error(), gone: errors.Is(err, fs.ErrNotExist)}
+		return fileState{content: err.Error(), gone: errors.Is(err, fs.ErrNotExist)}
 	}
 	defer func() { _ = file.Close() }()
 	sum := sha256.New()
 	size, err := io.Copy(sum, io.LimitReader(file, maxWatched))
-	return state{content: fmt.Sprintf("%x %d %v", sum.Sum(nil), size, err), info: info}
+	return fileState{content: fmt.Sprintf("%x %d %v", sum.Sum(nil), size, err), info: info}
 }
 
 // untouched tells whether a file is the same one as it was, and was not written
 // to as far as its size and time tell.
-func untouched(was, is fs.FileInfo) bool {
+func sameStat(was, is fs.FileInfo) bool {
 	return os.SameFile(was, is) && was.Size() == is.Size() && was.ModTime().Equal(is.ModTime())
 }
 
 // same tells whether two looks saw the same files with the same content.
-func (l look) same(other look) bool {
+func (l snapshot) equal(other snapshot) bool {
 	if len(l) != len(other) {
 		return false
 	}
@@ -100,7 +100,7 @@ func (l look) same(other look) bool {
 
 // replaced reports whether each file that differs is another one in its place,
 // or gone, rather than the same one written to, or one that may be growing.
-func (l look) replaced(before look) bool {
+func (l snapshot) replaced(before snapshot) bool {
 	for name, is := range l {
 		was, ok := before[name]
 		switch {
@@ -109,7 +109,7 @@ func (l look) replaced(before look) bool {
 			return false
 		// A file's size and time are looked at before it is read, so that it may hold
 		// something else and seem untouched: then it is being written to.
-		case os.SameFile(is.info, was.info) && (!untouched(was.info, is.info) || is.content != was.content):
+		case os.SameFile(is.info, was.info) && (!sameStat(was.info, is.info) || is.content != was.content):
 			return false
 		}
 	}
@@ -117,8 +117,8 @@ func (l look) replaced(before look) bool {
 }
 
 // of is what was seen of the files that are watched by these entries.
-func (l look) of(entries []string) look {
-	kept := look{}
+func (l snapshot) only(entries []string) snapshot {
+	kept := snapshot{}
 	for name, one := range l {
 		if slices.Contains(entries, one.entry) {
 			kept[name] = one
@@ -135,10 +135,10 @@ func directories(entries []string) []string {
 	for _, entry := range entries {
 		dir := filepath.Dir(entry)
 		for ; strings.ContainsAny(dir, Meta) && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-			dirs = append(dirs, files(dir)...)
+			dirs = append(dirs, expand(dir)...)
 		}
 		dirs = append(dirs, dir)
-		for _, name := range files(entry) {
+		for _, name := range expand(entry) {
 			if real, err := filepath.EvalSymlinks(name); err == nil {
 				dirs = append(dirs, filepath.Dir(real))
 			}

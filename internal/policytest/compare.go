@@ -26,10 +26,10 @@ type Difference struct {
 }
 
 // nothing stands for a header that the gate did not set.
-const nothing = "nothing"
+const notSet = "nothing"
 
 // judge holds a decision to what its case expects; nil: it is as expected.
-func judge(cfg *config.Config, c *Case, d *gate.Decision) *Failure {
+func compare(cfg *config.Config, c *Case, d *gate.Decision) *Failure {
 	var all []Difference
 	want := &c.expect
 	compare := func(what, want, got string) {
@@ -47,7 +47,7 @@ func judge(cfg *config.Config, c *Case, d *gate.Decision) *Failure {
 		compare("status", fmt.Sprint(want.status), fmt.Sprint(d.Status()))
 	}
 	for _, h := range want.headers {
-		compare("header "+h.name, orNothing(h.value), setTo(d, h.name))
+		compare("header "+h.name, orNotSet(h.value), headerValue(d, h.name))
 	}
 	for _, name := range want.removed {
 		if !slices.ContainsFunc(d.Remove, func(removed string) bool { return strings.EqualFold(removed, name) }) {
@@ -57,7 +57,7 @@ func judge(cfg *config.Config, c *Case, d *gate.Decision) *Failure {
 	if len(all) == 0 {
 		return nil
 	}
-	f := &Failure{Sent: c.sent(), Differences: all, Route: whereIs(cfg, d.Route), Detail: oneLine(d.Detail)}
+	f := &Failure{Sent: c.sent(), Differences: all, Route: routeLocation(cfg, d.Route), Detail: oneLine(d.Detail)}
 	f.Hint = oneLine(hint(cfg, c, d))
 	// What every difference is to be read with.
 	if d.Verdict != gate.VerdictAllow && !slices.ContainsFunc(all, func(one Difference) bool { return one.What == "reason" }) {
@@ -73,9 +73,9 @@ func reasoned(reason gate.Reason, detail string) string {
 	return strings.TrimSuffix(string(reason)+": "+detail, ": ")
 }
 
-func orNothing(value string) string {
+func orNotSet(value string) string {
 	if value == "" {
-		return nothing
+		return notSet
 	}
 	return yamlform.Quote(value)
 }
@@ -89,13 +89,13 @@ func list(names []string) string {
 }
 
 // setTo is what an allowed request's header is set to.
-func setTo(d *gate.Decision, name string) string {
+func headerValue(d *gate.Decision, name string) string {
 	for _, h := range d.Set {
 		if strings.EqualFold(h.Name, name) {
-			return orNothing(h.Value)
+			return orNotSet(h.Value)
 		}
 	}
-	return nothing
+	return notSet
 }
 
 // sent is the case's request in short, without its token.
@@ -115,24 +115,24 @@ func (c *Case) sent() string {
 		text += ", a token of " + c.token.issuer
 	}
 	if c.at != 0 {
-		text += fmt.Sprintf(", decided at %s", shift(c.at))
+		text += fmt.Sprintf(", decided at %s", signedDuration(c.at))
 	}
 	return oneLine(text)
 }
 
 // whereIs names a route and its place in the config.
-func whereIs(cfg *config.Config, route string) string {
+func routeLocation(cfg *config.Config, route string) string {
 	if route == gate.RouteNone {
 		return "none: it was refused before a route was looked for"
 	}
 	if i := slices.IndexFunc(cfg.Routes, func(r config.Route) bool { return r.Name == route }); i >= 0 {
-		return route + standsAt(cfg, cfg.Routes[i].Path)
+		return route + location(cfg, cfg.Routes[i].Path)
 	}
-	return route + standsAt(cfg, "default")
+	return route + location(cfg, "default")
 }
 
 // standsAt is where a value of the config stands, in brackets, if it is written there.
-func standsAt(cfg *config.Config, path string) string {
+func location(cfg *config.Config, path string) string {
 	pos := cfg.At(path)
 	if pos == cfg.At("") {
 		return ""
@@ -145,13 +145,13 @@ func hint(cfg *config.Config, c *Case, d *gate.Decision) string {
 	want := &c.expect
 	switch {
 	case want.route != "" && want.route != d.Route && c.request.route == "":
-		return otherRoute(want.route, d)
+		return routeHint(want.route, d)
 	case d.Verdict != gate.VerdictDeny && wantsDenial(want):
-		return tooOpen(cfg, d)
+		return allowedHint(cfg, d)
 	case d.Reason == gate.ReasonCredentialMissing && c.token == nil && len(c.request.headers) == 0:
 		return "the case sends no token; give it one with token:"
 	case d.Verdict != gate.VerdictAllow && wantsDenial(want):
-		return otherDenial(want, d)
+		return denialHint(want, d)
 	case d.Verdict != gate.VerdictAllow:
 		return d.Mend
 	case want.reason != "" && want.reason != d.Reason:
@@ -160,14 +160,14 @@ func hint(cfg *config.Config, c *Case, d *gate.Decision) string {
 		name := overwritten(want, d)
 		return fmt.Sprintf("the gate sets %s itself, over whatever the client sent; expect its value under headers, not removed", name)
 	default:
-		return fmt.Sprintf("what the application gets is what identity.headers says%s", standsAt(cfg, "identity.headers"))
+		return fmt.Sprintf("what the application gets is what identity.headers says%s", location(cfg, "identity.headers"))
 	}
 }
 
 // overwritten is the first header that a case expects to be taken out and that
 // the gate sets instead, or "".
 func overwritten(want *expectation, d *gate.Decision) string {
-	i := slices.IndexFunc(want.removed, func(name string) bool { return setTo(d, name) != nothing })
+	i := slices.IndexFunc(want.removed, func(name string) bool { return headerValue(d, name) != notSet })
 	if i < 0 {
 		return ""
 	}
@@ -188,7 +188,7 @@ func meaning(reason gate.Reason) gate.Meaning {
 	return m
 }
 
-func otherRoute(want string, d *gate.Decision) string {
+func routeHint(want string, d *gate.Decision) string {
 	switch d.Route {
 	case gate.RouteNone:
 		return d.Mend
@@ -198,7 +198,7 @@ func otherRoute(want string, d *gate.Decision) string {
 	return fmt.Sprintf("the first route that matches decides: either %s stands before %s, or %[2]s does not match the request", d.Route, want)
 }
 
-func tooOpen(cfg *config.Config, d *gate.Decision) string {
+func allowedHint(cfg *config.Config, d *gate.Decision) string {
 	switch d.Reason {
 	case gate.ReasonPublic:
 		return "the route is public: no token is asked for or looked at"
@@ -207,15 +207,15 @@ func tooOpen(cfg *config.Config, d *gate.Decision) string {
 	case gate.ReasonShadowed:
 		return "shadow records would-be denials and enforces none"
 	case gate.ReasonPreflightAnswered:
-		return fmt.Sprintf("the gate answers a CORS preflight itself; see cors.preflight%s", standsAt(cfg, "cors.preflight"))
+		return fmt.Sprintf("the gate answers a CORS preflight itself; see cors.preflight%s", location(cfg, "cors.preflight"))
 	case gate.ReasonPreflight:
-		return fmt.Sprintf("a CORS preflight goes on without a token; see cors.preflight%s", standsAt(cfg, "cors.preflight"))
+		return fmt.Sprintf("a CORS preflight goes on without a token; see cors.preflight%s", location(cfg, "cors.preflight"))
 	}
 	return "the token meets all that the route asks for"
 }
 
 // otherDenial compares two reasons by the order of the checks.
-func otherDenial(want *expectation, d *gate.Decision) string {
+func denialHint(want *expectation, d *gate.Decision) string {
 	due, done := meaning(want.reason).Check, meaning(d.Reason).Check
 	switch {
 	case due == gate.CheckNone || done == gate.CheckNone || due == done:

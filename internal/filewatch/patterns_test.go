@@ -166,7 +166,7 @@ func TestPromptWatch(t *testing.T) {
 				}
 				w := watcher(t, filewatch.NewPrompt, file)
 				if deaf {
-					filewatch.Deafen(w)
+					filewatch.DropEvents(w)
 				}
 				calls := run(t, w)
 				change(t, file)
@@ -191,7 +191,7 @@ func TestPromptWatchHiddenChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := watcher(t, filewatch.NewPrompt, file)
-	filewatch.Deafen(w)
+	filewatch.DropEvents(w)
 	calls := run(t, w)
 	testutil.Write(t, file, "CONTENT")
 	if err := os.Chtimes(file, info.ModTime(), info.ModTime()); err != nil {
@@ -210,7 +210,7 @@ func TestPromptWatchBusyFile(t *testing.T) {
 			testutil.Write(t, file, "content")
 			w := watcher(t, filewatch.NewPrompt, file)
 			if deaf {
-				filewatch.Deafen(w)
+				filewatch.DropEvents(w)
 			}
 			calls := run(t, w)
 			busy := time.NewTicker(20 * time.Millisecond)

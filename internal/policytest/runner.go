@@ -15,7 +15,7 @@ import (
 
 // world is a gate over a copy of the user's config in which each issuer's keys
 // are those of a signer of ours.
-type world struct {
+type runner struct {
 	cfg     *config.Config // the copy
 	gate    *gate.Gate
 	signers map[string]*signer // :: name of the issuer -> who signs for it
@@ -24,13 +24,13 @@ type world struct {
 }
 
 // newWorld makes the keys and the gate. The world must be closed.
-func newWorld(cfg *config.Config) (*world, error) {
-	w := &world{signers: map[string]*signer{}, now: time.Now().Truncate(time.Second)}
+func newRunner(cfg *config.Config) (*runner, error) {
+	w := &runner{signers: map[string]*signer{}, now: time.Now().Truncate(time.Second)}
 	var err error
 	if w.dir, err = os.MkdirTemp("", "jwtgate-test-*"); err != nil { // mode 0700
 		return nil, fmt.Errorf("make a directory for the key sets: %w", err)
 	}
-	if w.cfg, err = w.withOwnKeys(cfg); err == nil {
+	if w.cfg, err = w.withTestKeys(cfg); err == nil {
 		var policy *gate.Policy
 		if policy, err = gate.Compile(w.cfg, gate.CompileOptions{Logger: slog.New(slog.DiscardHandler)}); err == nil {
 			w.gate = gate.New(policy, gate.Options{Replica: "test", Logger: slog.New(slog.DiscardHandler)})
@@ -43,7 +43,7 @@ func newWorld(cfg *config.Config) (*world, error) {
 }
 
 // close ends the gate and takes the key sets away.
-func (w *world) close() error {
+func (w *runner) close() error {
 	if w.gate != nil {
 		w.gate.Close()
 	}
@@ -54,12 +54,12 @@ func (w *world) close() error {
 }
 
 // withOwnKeys returns a copy of cfg whose issuers' keys are in files of ours.
-func (w *world) withOwnKeys(cfg *config.Config) (*config.Config, error) {
+func (w *runner) withTestKeys(cfg *config.Config) (*config.Config, error) {
 	own := *cfg
 	own.CacheDir = "" // keys of ours must never outlive the run
 	own.Issuers = slices.Clone(cfg.Issuers)
 	for i := range own.Issuers {
-		if err := w.ownKeys(&own.Issuers[i]); err != nil {
+		if err := w.replaceKeys(&own.Issuers[i]); err != nil {
 			return nil, fmt.Errorf("make keys for issuer %q: %w", own.Issuers[i].Name, err)
 		}
 	}
@@ -67,7 +67,7 @@ func (w *world) withOwnKeys(cfg *config.Config) (*config.Config, error) {
 }
 
 // ownKeys makes a signer for an issuer, and its key set the issuer's.
-func (w *world) ownKeys(issuer *config.Issuer) error {
+func (w *runner) replaceKeys(issuer *config.Issuer) error {
 	s, err := newSigner(issuer.Algorithms[0])
 	if err != nil {
 		return err

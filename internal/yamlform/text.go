@@ -8,9 +8,9 @@ import (
 
 // Quote quotes a value for a mistake, cut to a length that fits on a line.
 func Quote(value string) string {
-	const most = 80
-	if len(value) > most {
-		return fmt.Sprintf("%q…", strings.ToValidUTF8(value[:most], ""))
+	const limit = 80
+	if len(value) > limit {
+		return fmt.Sprintf("%q…", strings.ToValidUTF8(value[:limit], ""))
 	}
 	return fmt.Sprintf("%q", value)
 }
@@ -60,9 +60,9 @@ func Closest(word string, known []string) string {
 
 // edits is the Levenshtein distance of two short words.
 func edits(a, b string) int {
-	const most = 64
-	if len(a) > most || len(b) > most {
-		return most
+	const limit = 64
+	if len(a) > limit || len(b) > limit {
+		return limit
 	}
 	row := make([]int, len(b)+1)
 	for j := range row {
