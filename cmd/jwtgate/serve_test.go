@@ -337,7 +337,7 @@ routes: [{match: /open, access: public}]
 	if status, _ := s.get(t, "/livez"); status != 200 {
 		t.Errorf("/livez: %d", status)
 	}
-	if len(s.log.lines(t, "keys could not be fetched")) == 0 {
+	if len(s.log.lines(t, "key fetch failed")) == 0 {
 		t.Errorf("the outage is not in the log:\n%s", s.log)
 	}
 }

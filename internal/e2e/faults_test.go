@@ -72,7 +72,7 @@ func TestKeysThatCannotBeKept(t *testing.T) {
 	file := writeFile(t, "jwtgate.yaml", fmt.Sprintf("cache_dir: %q\n", dir)+replicasFile)
 	gate := startUnder(t, `ulimit -f 0; exec "$@"`, file, i.environment())
 	f := startFaulty(t, i, gate)
-	eventually(t, 10*time.Second, "the log says so", func() error { return says(gate, "could not be written to cache_dir") })
+	eventually(t, 10*time.Second, "the log says so", func() error { return says(gate, "writing keys to cache_dir failed") })
 	if _, body, err := gate.adminGet(t, "/issuers"); err != nil || !strings.Contains(body, `"cache_error"`) || !strings.Contains(body, "file too large") {
 		t.Errorf("/issuers does not say why: %v\n%s", err, body)
 	}

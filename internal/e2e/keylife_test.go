@@ -61,7 +61,7 @@ func TestKeysPastMaxStale(t *testing.T) {
 	token := k.token(t)
 	proper := startTraffic(t, c, 10*time.Millisecond, always(token))
 	k.play(cutOff)
-	eventually(t, 10*time.Second, "a warning that keys grow stale", func() error { return says(gate, `"keys are growing stale"`) })
+	eventually(t, 10*time.Second, "a warning that keys grow stale", func() error { return says(gate, `"keys are becoming stale"`) })
 	proper.stop()
 	eventually(t, 10*time.Second, "keys past max_stale", func() error {
 		got := c.get(t, "/", token)
@@ -70,7 +70,7 @@ func TestKeysPastMaxStale(t *testing.T) {
 		}
 		return want(got, 503, "keys_stale")
 	})
-	eventually(t, 2*time.Second, "the log says so", func() error { return says(gate, `"keys are past max_stale and trusted no longer"`) })
+	eventually(t, 2*time.Second, "the log says so", func() error { return says(gate, `"keys are past max_stale and no longer trusted"`) })
 	if state := gate.issuerStates(t)["ageing"]; !state.Stale || state.AgeSeconds < 3 {
 		t.Errorf("/issuers says stale %v, age %v s", state.Stale, state.AgeSeconds)
 	}
@@ -97,7 +97,7 @@ func TestWithdrawnKeyIsRefused(t *testing.T) {
 	began := time.Now()
 	eventually(t, 15*time.Second, "the withdrawn key is refused", func() error { return want(c.get(t, "/", old), 401, "key_unknown") })
 	t.Logf("refused %v after it was withdrawn, in use until then", time.Since(began).Round(time.Millisecond))
-	for _, line := range []string{`"a key in use is missing from the issuer's answer; a second fetch will confirm it"`, `"a key was withdrawn while tokens were still signed with it"`} {
+	for _, line := range []string{`"a key in use is missing from the issuer's key set; a second fetch will confirm its removal"`, `"a key was withdrawn while tokens were still signed with it"`} {
 		if err := says(gate, line); err != nil {
 			t.Error(err)
 		}

@@ -7,55 +7,55 @@ import (
 )
 
 const (
-	// recentUse is how lately a key must have verified a token for its loss to
-	// be confirmed.
+	// recentUse is how long after its last use a key still counts as in use, so
+	// that its removal has to be confirmed.
 	recentUse = time.Minute
-	// usageGrain is how exactly the last use of a key is known.
+	// usageGrain is the precision of the last use of a key.
 	usageGrain = time.Second
 )
 
-// outcome is what came of one fetch.
+// outcome is the outcome of one fetch.
 type outcome struct {
 	number  uint64
 	began   time.Time
 	charged bool
 	answer  answer
-	set     *keySet // nil: the held keys stand, or err
+	set     *keySet // nil: the keys were not modified, or err
 	err     *fetchError
 }
 
-// settle takes in what a fetch brought, lets those who wait for it look again,
-// and tells the sets if the issuer's health changed.
+// settle applies the outcome of a fetch, wakes the requests that wait for it, and
+// notifies the sets if the issuer's health changed.
 func (r *refresher) settle(o outcome) {
 	r.mu.Lock()
 	now := r.now()
-	healthyBefore := r.healthyLocked()
+	healthyBefore := r.healthLocked()
 	r.inFlight, r.tried = false, true
 	if o.err != nil {
 		r.schedule.failed(now, o.err, o.charged)
-		r.noteFailure(o.err, now)
+		r.recordFailure(o.err, now)
 	} else {
 		r.accept(o, now)
 	}
-	r.age(now)
+	r.expire(now)
 	close(r.done)
 	r.done = make(chan struct{})
-	var tell []*Set
-	if r.healthyLocked() != healthyBefore {
-		tell = slices.Collect(maps.Keys(r.holders))
+	var notify []*Set
+	if r.healthLocked() != healthyBefore {
+		notify = slices.Collect(maps.Keys(r.owners))
 	}
 	r.mu.Unlock()
 
-	for _, set := range tell {
+	for _, set := range notify {
 		set.broadcast()
 	}
 	r.log()
 }
 
-// accept makes a good answer the issuer's keys.
+// accept publishes the keys of a good response.
 func (r *refresher) accept(o outcome, now time.Time) {
 	r.answered, r.lastGood = o.number, o.began
-	r.noteSuccess(o, now)
+	r.recordSuccess(o, now)
 	r.schedule.succeeded(now, o.answer, r.cfg.RefreshInterval)
 	r.held = o.answer.validator
 	next := o.set
@@ -68,19 +68,19 @@ func (r *refresher) accept(o outcome, now time.Time) {
 	r.publish(next, now)
 }
 
-// publish makes next the trusted keys. It carries over the usage of kids that
-// stay, and the keys that may not go yet.
+// publish makes next the trusted keys. It carries over the usage of the kids that
+// remain, and the keys whose removal is not confirmed yet.
 func (r *refresher) publish(next *keySet, now time.Time) {
 	old := r.current.Load()
 	if old == nil {
 		old = newKeySet(nil, nil)
 	}
 	next.carryUsage(old)
-	for _, one := range r.mayNotGo(old, next, now) {
-		next.hold(one)
+	for _, one := range r.unconfirmed(old, next, now) {
+		next.retain(one)
 	}
 	next.epoch = old.epoch
-	if !next.keeps(old) {
+	if !next.includes(old) {
 		next.epoch++
 	}
 	r.schedule.confirmAt = time.Time{}
@@ -88,16 +88,15 @@ func (r *refresher) publish(next *keySet, now time.Time) {
 		r.schedule.confirmAt = later(first.Add(confirmDelay), now)
 	}
 	r.current.Store(next)
-	r.noteKeys(old, next, now)
+	r.recordKeys(old, next, now)
 }
 
-// mayNotGo returns the keys of old, with the time when they were first missed,
-// that were in use within the last minute and whose kid next's answer lacks:
-// they are trusted until an answer asked for confirmDelay later lacks them too,
-// since a stale edge of the issuer's CDN must not refuse proper users. A kid
-// that the answer has with another key, or as unusable, is the issuer's word
-// and holds at once.
-func (r *refresher) mayNotGo(old, next *keySet, now time.Time) []missedKey {
+// unconfirmed returns the keys of old that were used within the last minute and
+// whose kid next lacks, with the time when they were first missed. They are trusted
+// until a second response, requested confirmDelay later, lacks them too. Otherwise
+// one stale server of the issuer's CDN would cause valid tokens to be denied. If
+// next has the kid with another key, or with an unusable one, that applies at once.
+func (r *refresher) unconfirmed(old, next *keySet, now time.Time) []missedKey {
 	var held []missedKey
 	for _, one := range old.keys {
 		if next.mentions(one.kid) {
@@ -114,7 +113,7 @@ func (r *refresher) mayNotGo(old, next *keySet, now time.Time) []missedKey {
 	return held
 }
 
-// leaving returns the kids that are to be confirmed.
+// leaving returns the kids whose removal is not confirmed yet.
 func (r *refresher) leaving() map[string]time.Time {
 	if s := r.current.Load(); s != nil {
 		return s.leaving

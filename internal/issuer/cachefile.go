@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"reflect"
 	"strings"
 	"syscall"
 	"time"
@@ -17,21 +17,21 @@ import (
 	"github.com/MicahParks/jwkset"
 )
 
-// errNoCache: nothing was ever written for this issuer.
-var errNoCache = errors.New("there is no cache file")
+// errNoCache means that no keys of this issuer were ever written.
+var errNoCache = errors.New("the cache file does not exist")
 
-// cacheFile keeps one issuer's keys across restarts. Refreshers that follow one
-// another share it.
+// cacheFile stores one issuer's keys across restarts. Successive refreshers share
+// it.
 type cacheFile struct {
 	name   string
 	origin origin
 	sync   func(*os.File) error
 
-	turn   chan struct{} // holds one while the file is written
-	latest time.Time     // when the keys were fetched that were written last; of whose turn it is
+	lock   chan struct{} // capacity 1; full while the file is being written
+	latest time.Time     // when the keys that were written last were fetched; guarded by lock
 }
 
-// cached is what stands in a cache file.
+// cached is the content of a cache file.
 type cached struct {
 	Version int `json:"version"`
 	origin
@@ -41,7 +41,7 @@ type cached struct {
 
 const cacheVersion = 1
 
-// newCacheFile returns nil without a directory.
+// newCacheFile returns nil if dir is empty.
 func newCacheFile(dir string, o origin, sync func(*os.File) error) *cacheFile {
 	if dir == "" {
 		return nil
@@ -54,10 +54,10 @@ func newCacheFile(dir string, o origin, sync func(*os.File) error) *cacheFile {
 	}, o.Name)
 	hash := sha256.Sum256([]byte(strings.Join(append([]string{o.Name, o.URI}, o.ISS...), "\n")))
 	name := fmt.Sprintf("keys-%.40s-%s.json", readable, hex.EncodeToString(hash[:8]))
-	return &cacheFile{name: filepath.Join(dir, name), origin: o, sync: sync, turn: make(chan struct{}, 1)}
+	return &cacheFile{name: filepath.Join(dir, name), origin: o, sync: sync, lock: make(chan struct{}, 1)}
 }
 
-// marshalKeys renders the public members of the keys that stay.
+// marshalKeys returns the public members of the keys that are not leaving.
 func marshalKeys(s *keySet) jwkset.JWKSMarshal {
 	var keys jwkset.JWKSMarshal
 	for _, k := range s.keys {
@@ -68,12 +68,11 @@ func marshalKeys(s *keySet) jwkset.JWKSMarshal {
 	return keys
 }
 
-// write replaces the file in one step: a reader, or a crash, meets the old
-// content or the new one. A key that the issuer no longer names is not kept, and
-// keys that were fetched before those that are there replace nothing.
+// write replaces the file atomically. It leaves out keys that the issuer no longer
+// publishes, and does nothing if the file already has keys that were fetched later.
 func (c *cacheFile) write(s *keySet) error {
-	c.turn <- struct{}{}
-	defer func() { <-c.turn }()
+	c.lock <- struct{}{}
+	defer func() { <-c.lock }()
 	if s.fetched.Before(c.latest) {
 		return nil
 	}
@@ -84,7 +83,7 @@ func (c *cacheFile) write(s *keySet) error {
 	if err := os.MkdirAll(filepath.Dir(c.name), 0o700); err != nil {
 		return err
 	}
-	// CreateTemp makes the file 0600.
+	// CreateTemp creates the file with mode 0600.
 	temporary, err := os.CreateTemp(filepath.Dir(c.name), ".keys-*.tmp")
 	if err != nil {
 		return err
@@ -106,26 +105,26 @@ func (c *cacheFile) write(s *keySet) error {
 	return nil
 }
 
-// read returns the keys as they were kept, if nobody else can have written
-// them, and they are this issuer's and within maxStale by the wall clock: no
-// other clock outlives a restart.
+// read returns the stored keys, if no other user can have written them, they
+// belong to this issuer, and they are within maxStale. It uses the wall clock,
+// since a monotonic clock does not survive a restart.
 func (c *cacheFile) read(now time.Time, maxStale time.Duration, algorithms []string) (*keySet, error) {
 	text, err := c.readOwn()
 	if err != nil {
 		return nil, err
 	}
-	var kept cached
-	if err := json.Unmarshal(text, &kept); err != nil {
+	var stored cached
+	if err := json.Unmarshal(text, &stored); err != nil {
 		return nil, fmt.Errorf("%s is damaged: %w", c.name, plainJSONError(err))
 	}
-	if kept.Version != cacheVersion || kept.Name != c.origin.Name || kept.URI != c.origin.URI || !slices.Equal(kept.ISS, c.origin.ISS) {
-		return nil, fmt.Errorf("%s holds the keys of another issuer, or of another version", c.name)
+	if stored.Version != cacheVersion || !reflect.DeepEqual(stored.origin, c.origin) {
+		return nil, fmt.Errorf("%s is from another issuer, or has another version", c.name)
 	}
-	age := now.Round(0).Sub(kept.Fetched)
+	age := now.Round(0).Sub(stored.Fetched)
 	if age > maxStale || age < -maxStale {
-		return nil, fmt.Errorf("%s is %s old by the clock, max_stale is %s", c.name, age.Round(time.Second), maxStale)
+		return nil, fmt.Errorf("%s is %s old by the clock; max_stale is %s", c.name, age.Round(time.Second), maxStale)
 	}
-	s, err := reparse(kept.Keys, algorithms)
+	s, err := reparse(stored.Keys, algorithms)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -133,7 +132,7 @@ func (c *cacheFile) read(now time.Time, maxStale time.Duration, algorithms []str
 	return s, nil
 }
 
-// reparse holds keys that were kept to the same checks as fetched ones.
+// reparse applies the checks of fetched keys to stored keys.
 func reparse(keys jwkset.JWKSMarshal, algorithms []string) (*keySet, error) {
 	text, err := json.Marshal(keys)
 	if err != nil {
@@ -142,8 +141,8 @@ func reparse(keys jwkset.JWKSMarshal, algorithms []string) (*keySet, error) {
 	return parseKeySet(text, algorithms)
 }
 
-// readOwn reads the file if it is a regular file of ours that only we can
-// write. The checks are made on the opened file, not on its name.
+// readOwn reads the file if it is a regular file that this user owns and no other
+// user can write. It checks the opened file, not its name.
 func (c *cacheFile) readOwn() ([]byte, error) {
 	opened, err := os.OpenFile(c.name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -160,11 +159,11 @@ func (c *cacheFile) readOwn() ([]byte, error) {
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no regular file", c.name)
+		return nil, fmt.Errorf("%s is not a regular file", c.name)
 	case !ok || int(owner.Uid) != os.Geteuid():
 		return nil, fmt.Errorf("%s belongs to another user", c.name)
 	case info.Mode().Perm()&0o022 != 0:
-		return nil, fmt.Errorf("%s can be written by others (mode %04o)", c.name, info.Mode().Perm())
+		return nil, fmt.Errorf("%s is writable by other users (mode %04o)", c.name, info.Mode().Perm())
 	}
 	text, err := readBounded(opened)
 	if errors.Is(err, errTooLong) {

@@ -167,24 +167,24 @@ func TestCacheFileRefused(t *testing.T) {
 		{"cut off", "is damaged", content(`{"version":1,"issuer":"ma`), false},
 		{"another JSON value", "is damaged", content(`[]`), false},
 		{"too long", "more than 1048576 bytes", content(strings.Repeat(" ", 1<<20+1)), false},
-		{"an empty object", "of another issuer", content(`{}`), false},
+		{"an empty object", "is from another issuer", content(`{}`), false},
 		{"no keys", "the key set is empty", func(t *testing.T, f file) {
 			edit(`"key_set":{"keys":[`, `"key_set":{"keys":[],"were":[`)(t, f)
 		}, false},
 		{"another version", "another version", edit(`"version":1`, `"version":2`), false},
-		{"another issuer's name", "of another issuer", edit(`"issuer":"main"`, `"issuer":"other"`), false},
-		{"another iss", "of another issuer", edit(`https://issuer.example/`, `https://issuer.example`), false},
-		{"another uri", "of another issuer", edit(`"uri":"http`, `"uri":"https`), false},
+		{"another issuer's name", "is from another issuer", edit(`"issuer":"main"`, `"issuer":"other"`), false},
+		{"another iss", "is from another issuer", edit(`https://issuer.example/`, `https://issuer.example`), false},
+		{"another uri", "is from another issuer", edit(`"uri":"http`, `"uri":"https`), false},
 		{"an unusable key", "none of the key set's 1 keys is usable", edit(`"crv":"Ed25519"`, `"crv":"Ed448"`), false},
 		{"older than max_stale", "max_stale is 24h0m0s", fetched(25 * time.Hour), false},
 		{"nearly as old as max_stale", "", fetched(23 * time.Hour), true},
 		{"from the future, by an hour", "", fetched(-time.Hour), true},
 		{"from the far future", "max_stale is 24h0m0s", fetched(-25 * time.Hour), false},
-		{"world-writable", "written by others (mode 0602)", mode(0o602), false},
-		{"group-writable", "written by others (mode 0620)", mode(0o620), false},
+		{"world-writable", "is writable by other users (mode 0602)", mode(0o602), false},
+		{"group-writable", "is writable by other users (mode 0620)", mode(0o620), false},
 		{"readable by others", "", mode(0o644), true},
 		{"a symbolic link", "too many levels of symbolic links", link, false},
-		{"a directory", "no regular file", directory, false},
+		{"a directory", "is not a regular file", directory, false},
 		// Only root can make a file another user's.
 		{"another user's", map[bool]string{true: "belongs to another user"}[root], foreign, !root},
 	} {
@@ -243,14 +243,14 @@ func TestCacheDirThatCannotBeWritten(t *testing.T) {
 	i := only(t, startIn(t, dir, issuer.Options{Logger: lines.logger()}, cfg))
 	eventually(t, 5*time.Second, "five fetches", func() bool { return keys.fetches() > 5 })
 	want(t, i, "a", "EdDSA", nil)
-	eventually(t, 5*time.Second, "the trouble is in the log", func() bool { return lines.count("could not be written to cache_dir") > 0 })
-	if lines.count("could not be written to cache_dir") != 1 || !strings.Contains(i.Stats().CacheError, "not a directory") {
+	eventually(t, 5*time.Second, "the trouble is in the log", func() bool { return lines.count("writing keys to cache_dir failed") > 0 })
+	if lines.count("writing keys to cache_dir failed") != 1 || !strings.Contains(i.Stats().CacheError, "not a directory") {
 		t.Errorf("cache error %q, log\n%s", i.Stats().CacheError, lines)
 	}
 	if err := os.Remove(dir); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Second, "the cache is written again", func() bool { return lines.count("written to cache_dir again") == 1 })
+	eventually(t, 5*time.Second, "the cache is written again", func() bool { return lines.count("writing keys to cache_dir recovered") == 1 })
 	if got := i.Stats().CacheError; got != "" {
 		t.Errorf("cache error %q", got)
 	}

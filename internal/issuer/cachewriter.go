@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// diskLimit is how long a disk may take before that is told, and how long the end
-// of an issuer waits for one.
+// diskLimit is how long a write may take before it is reported, and how long a
+// stopping refresher waits for one.
 const diskLimit = 5 * time.Second
 
-// errDiskHangs is of keys that are still being written.
-var errDiskHangs = errors.New("the disk has not taken them for " + diskLimit.String())
+// errDiskHangs is reported while a write takes longer than diskLimit.
+var errDiskHangs = errors.New("the write has not finished within " + diskLimit.String())
 
-// cacheWriter writes keys beside the goroutine that has them, whose own it is
-// otherwise: one set at a time, and of those that come meanwhile the newest. A disk
-// that hangs so holds up nothing.
+// cacheWriter writes key sets in a goroutine of its own, so that a hanging disk
+// delays nothing else. It writes one set at a time, and then the newest of those
+// that arrived in the meantime. Only the refresher's goroutine uses it.
 type cacheWriter struct {
 	file    *cacheFile
-	next    *keySet          // what is to be written
-	writing bool             // a set is
-	done    chan error       // holds what became of that
-	late    <-chan time.Time // it takes long
+	next    *keySet          // to be written next
+	writing bool             // a write is in progress
+	done    chan error       // receives the result of that write
+	late    <-chan time.Time // fires when it has taken diskLimit
 }
 
 func newCacheWriter(file *cacheFile) *cacheWriter {
 	return &cacheWriter{file: file, done: make(chan error, 1)}
 }
 
-// write writes keys once what is under way has been written.
+// write writes keys, after the write in progress has finished.
 func (w *cacheWriter) write(keys *keySet) {
 	w.next = keys
 	w.begin()
@@ -42,23 +42,23 @@ func (w *cacheWriter) begin() {
 	go func() { w.done <- w.file.write(keys) }()
 }
 
-// settle notes that what was under way has been written, or could not be.
+// settle records that the write in progress has finished, and begins the next.
 func (w *cacheWriter) settle() {
 	w.writing, w.late = false, nil
 	w.begin()
 }
 
-// finish has all of it written, and each outcome noted. It leaves a disk that hangs
-// to itself.
-func (w *cacheWriter) finish(note func(error)) {
+// finish waits until everything is written and passes each result to record. It
+// gives up after diskLimit.
+func (w *cacheWriter) finish(record func(error)) {
 	limit := time.After(diskLimit)
 	for w.writing {
 		select {
 		case err := <-w.done:
 			w.settle()
-			note(err)
+			record(err)
 		case <-limit:
-			note(errDiskHangs)
+			record(errDiskHangs)
 			return
 		}
 	}

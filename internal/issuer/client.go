@@ -32,33 +32,33 @@ const (
 // dialFunc makes a connection, as net.Dialer.DialContext does.
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// client speaks HTTP to one issuer and to nobody else: no cookies, no
-// credentials, no redirect to another host, no proxy but the configured one.
-// It is used by one goroutine at a time.
+// client is the HTTP client for one issuer. It sends no cookies and no
+// credentials, follows no redirect to another host, and uses no proxy except the
+// configured one. Only one goroutine may use it at a time.
 type client struct {
 	http   *http.Client
 	build  func(roots *x509.CertPool) *http.Transport
 	caFile string
-	caPEM  []byte // what caFile held when the client was built last
+	caPEM  []byte // the content of caFile that the transport uses
 }
 
-func newClient(cfg config.JWKS, dial dialFunc) (*client, *wrong) {
+func newClient(cfg config.JWKS, dial dialFunc) (*client, *mistake) {
 	proxy, err := proxyOf(cfg.Proxy)
 	if err != nil {
-		return nil, &wrong{"jwks.proxy", err.Error()}
+		return nil, &mistake{"jwks.proxy", err.Error()}
 	}
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: cfg.RequestTimeout}).DialContext
 	}
-	c := &client{caFile: cfg.CAFile, http: &http.Client{CheckRedirect: stayOnHost}}
+	c := &client{caFile: cfg.CAFile, http: &http.Client{CheckRedirect: checkRedirect}}
 	c.build = func(roots *x509.CertPool) *http.Transport {
 		return &http.Transport{
 			Proxy:       proxy,
 			DialContext: dial,
-			// A fetch is rare and a connection that has been idle for minutes is
-			// often dead, so each fetch makes its own and leaves nothing behind.
+			// Fetches are rare, and a connection that was idle for minutes is often
+			// dead, so each fetch uses a new one.
 			DisableKeepAlives: true,
-			// A compressed answer could grow a thousandfold behind the limit.
+			// A compressed body could expand to a thousand times the size limit.
 			DisableCompression:     true,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 			TLSHandshakeTimeout:    cfg.RequestTimeout,
@@ -71,12 +71,12 @@ func newClient(cfg config.JWKS, dial dialFunc) (*client, *wrong) {
 		return c, nil
 	}
 	if err := c.loadCA(); err != nil {
-		return nil, &wrong{"jwks.ca_file", err.Error()}
+		return nil, &mistake{"jwks.ca_file", err.Error()}
 	}
 	return c, nil
 }
 
-// loadCA trusts what the CA file holds now.
+// loadCA reads the CA file and trusts its certificates.
 func (c *client) loadCA() error {
 	opened, err := filewatch.OpenRegular(c.caFile)
 	if err != nil {
@@ -92,14 +92,14 @@ func (c *client) loadCA() error {
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("the CA file %q holds no PEM certificate", c.caFile)
+		return fmt.Errorf("the CA file %q has no PEM certificate", c.caFile)
 	}
 	c.caPEM, c.http.Transport = pem, c.build(roots)
 	return nil
 }
 
-// do sends one request. A CA file that was replaced is in force from here on;
-// one that cannot be read leaves the trust as it was.
+// do sends one request. It reloads a CA file that has changed; if the file cannot
+// be read, the previous certificates stay trusted.
 func (c *client) do(request *http.Request) (*http.Response, error) {
 	if c.caFile != "" {
 		if err := c.loadCA(); err != nil {
@@ -122,7 +122,7 @@ func proxyOf(setting string) (func(*http.Request) (*url.URL, error), error) {
 	}
 	u, err := url.Parse(setting)
 	if err != nil || u.Host == "" {
-		return nil, errors.New(`the proxy is no URL; write none, environment, or a URL such as http://proxy.example:3128`)
+		return nil, errors.New(`the proxy is invalid; expected none, environment, or a URL such as http://proxy.example:3128`)
 	}
 	return http.ProxyURL(u), nil
 }
@@ -130,9 +130,9 @@ func proxyOf(setting string) (func(*http.Request) (*url.URL, error), error) {
 // errRedirect marks a redirect that is not followed.
 var errRedirect = errors.New("redirect refused")
 
-// stayOnHost follows a redirect only on the host that was asked, and never
-// from https to http: whoever can bend a redirect could else supply the keys.
-func stayOnHost(next *http.Request, via []*http.Request) error {
+// checkRedirect allows redirects on the same host only, and none from https to
+// http. Otherwise an attacker who controls a redirect could supply the keys.
+func checkRedirect(next *http.Request, via []*http.Request) error {
 	first := via[0].URL
 	switch {
 	case len(via) > maxRedirects:
@@ -145,35 +145,36 @@ func stayOnHost(next *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// checkURL holds a URL that keys or a discovery document come from to https,
-// or http where the operator opened it by name.
+// checkURL returns an error unless the URL of a key set or discovery document is
+// an https URL, or an http URL and allowHTTP is set.
 func checkURL(raw string, allowHTTP bool) error {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
-		return errors.New("it is no URL")
+		return errors.New("the URL is invalid")
 	case u.Scheme == schemeHTTP && !allowHTTP:
-		return fmt.Errorf("%q is plain http: whoever is on the way could supply the keys; it needs https, or dangerously_allow_http", clip(redact(raw)))
+		return fmt.Errorf("%q is plain http, so an attacker on the network path could replace the keys; use https or set dangerously_allow_http",
+			clip(redact(raw)))
 	case u.Scheme != schemeHTTPS && u.Scheme != schemeHTTP, u.Host == "", u.Opaque != "":
-		return fmt.Errorf("%q is no absolute https URL", clip(redact(raw)))
+		return fmt.Errorf("%q is not an absolute https URL", clip(redact(raw)))
 	case u.User != nil:
-		return fmt.Errorf("%q holds credentials, which are not sent", clip(redact(raw)))
+		return fmt.Errorf("%q contains credentials, which are not supported", clip(redact(raw)))
 	}
 	return nil
 }
 
-// redact is a URL without what may be secret in it: user information, query
-// and fragment.
+// redact returns a URL without the parts that may be secret: user information,
+// query and fragment.
 func redact(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "a URL that cannot be read"
+		return "an invalid URL"
 	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, Opaque: u.Opaque}).String()
 }
 
-// freshness is how long an answer may be taken for current, RFC 9111 section
-// 4.2.1; false if it does not say. no-store and no-cache count as zero.
+// freshness returns how long a response stays fresh (RFC 9111 section 4.2.1), and
+// false if its header does not say. no-store and no-cache count as zero.
 func freshness(header http.Header) (time.Duration, bool) {
 	age, said := time.Duration(0), false
 	for _, line := range header.Values("Cache-Control") {
@@ -195,8 +196,8 @@ func freshness(header http.Header) (time.Duration, bool) {
 	return age, said
 }
 
-// retryAfter is how long the issuer asks to be left alone, RFC 9110 section
-// 10.2.3; zero if it does not say.
+// retryAfter returns the wait that the issuer asks for (RFC 9110 section 10.2.3),
+// or zero.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	value := header.Get("Retry-After")
 	if wait, ok := deltaSeconds(value); ok {
@@ -208,8 +209,8 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// deltaSeconds reads RFC 9111 section 1.2.2's delta-seconds; more than a year
-// is a year.
+// deltaSeconds parses delta-seconds (RFC 9111 section 1.2.2). Values above a year
+// count as a year.
 func deltaSeconds(s string) (time.Duration, bool) {
 	const year = 365 * 24 * 60 * 60
 	if s == "" {

@@ -83,7 +83,7 @@ func TestErrorsHideTheQuery(t *testing.T) {
 			t.Errorf("the statistics say %s", text)
 		}
 	}
-	eventually(t, 5*time.Second, "both failures are in the log", func() bool { return lines.count("could not be fetched") == 2 })
+	eventually(t, 5*time.Second, "both failures are in the log", func() bool { return lines.count("key fetch failed") == 2 })
 	if strings.Contains(lines.String(), "hush") {
 		t.Errorf("the log says %s", lines)
 	}

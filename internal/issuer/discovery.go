@@ -11,26 +11,26 @@ import (
 )
 
 // discovery finds the key set's URI in the issuer's OpenID Connect discovery
-// document. The document is read for every fetch, since the URI can move.
+// document. It reads the document for every fetch, since the URI can change.
 type discovery struct {
 	uri       string
-	issuers   []string // what the document may call its issuer, exactly
+	issuers   []string // the values that the document's issuer may have
 	allowHTTP bool
-	keep      time.Duration // how long a URI is used while the document cannot be had
+	keep      time.Duration // how long the last URI is used while the document is unavailable
 
-	last   string // the key set URI that the document named last
+	last   string // the key set URI in the last good document
 	lastAt time.Time
 }
 
-// discoveryURI is where an issuer's document is, OpenID Connect Discovery 1.0
-// section 4: behind the issuer, without its final slash.
+// discoveryURI returns the URI of an issuer's document: the path is appended to
+// the issuer, without a final slash (OpenID Connect Discovery 1.0 section 4).
 func discoveryURI(iss string) string {
 	return strings.TrimSuffix(iss, "/") + wellKnownDocument
 }
 
-// keySetURI returns the key set's URI. While the document cannot be had, the
-// URI that it named last still serves, and note says why; a document that is
-// there but wrong is an error, and nothing is fetched.
+// keySetURI returns the key set's URI. While the document is unavailable, it
+// returns the last known URI, and note is the error. An invalid document is an
+// error, so that no keys are fetched.
 func (d *discovery) keySetURI(ctx context.Context, r *remote) (uri string, note, err error) {
 	got, err := r.get(ctx, d.uri, ask{})
 	if err != nil {
@@ -48,9 +48,9 @@ func (d *discovery) keySetURI(ctx context.Context, r *remote) (uri string, note,
 	return uri, nil, nil
 }
 
-// parse holds the document to its issuer. That the issuer in it is exactly the
-// configured one is what keeps a document of someone else's from supplying the
-// keys (OpenID Connect Discovery 1.0 section 4.3).
+// parse returns the document's jwks_uri. The document's issuer must be exactly the
+// configured one; otherwise the document of another issuer could supply the keys
+// (OpenID Connect Discovery 1.0 section 4.3).
 func (d *discovery) parse(body []byte) (string, error) {
 	document, err := strictjson.Document(string(body))
 	if err != nil {
@@ -58,7 +58,7 @@ func (d *discovery) parse(body []byte) (string, error) {
 	}
 	m := members(document)
 	if iss := m.text("issuer"); !slices.Contains(d.issuers, iss) {
-		return "", invalid("the discovery document's issuer is %q, not %q", clip(iss), d.issuers[0])
+		return "", invalid("the discovery document's issuer is %q; expected %q", clip(iss), d.issuers[0])
 	}
 	uri := m.text("jwks_uri")
 	if uri == "" {

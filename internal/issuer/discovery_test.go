@@ -72,7 +72,7 @@ func TestDiscovery(t *testing.T) {
 		}, "the discovery document's issuer is"},
 		{"another issuer's document", "", func(url string) map[string]string {
 			return map[string]string{wellKnown: metadata(t, "issuer", "https://evil.example", "jwks_uri", url+"/k"), "/k": keySet}
-		}, `issuer is "https://evil.example", not "`},
+		}, `issuer is "https://evil.example"; expected "`},
 		{"the issuer in capitals", "", func(url string) map[string]string {
 			return map[string]string{wellKnown: metadata(t, "issuer", strings.ToUpper(url), "jwks_uri", url+"/k"), "/k": keySet}
 		}, "the discovery document's issuer is"},
@@ -87,13 +87,13 @@ func TestDiscovery(t *testing.T) {
 		}, "no jwks_uri"},
 		{"jwks_uri no URL", "", func(url string) map[string]string {
 			return map[string]string{wellKnown: metadata(t, "issuer", url, "jwks_uri", "file:///etc/passwd")}
-		}, "no absolute https URL"},
+		}, "is not an absolute https URL"},
 		{"jwks_uri without a scheme", "", func(url string) map[string]string {
 			return map[string]string{wellKnown: metadata(t, "issuer", url, "jwks_uri", "/k"), "/k": keySet}
-		}, "no absolute https URL"},
+		}, "is not an absolute https URL"},
 		{"jwks_uri with credentials", "", func(url string) map[string]string {
 			return map[string]string{wellKnown: metadata(t, "issuer", url, "jwks_uri", strings.Replace(url, "//", "//u:p@", 1)+"/k"), "/k": keySet}
-		}, "holds credentials"},
+		}, "contains credentials"},
 		{"the key set itself", "", func(string) map[string]string {
 			return map[string]string{wellKnown: keySet}
 		}, `issuer is ""`},
@@ -184,10 +184,10 @@ func TestDiscoveryOutage(t *testing.T) {
 	if got := i.Stats().LastError; !strings.Contains(got, wellKnown+" answered with status 404") {
 		t.Errorf("last error %q", got)
 	}
-	eventually(t, 5*time.Second, "the outage is in the log", func() bool { return lines.count("WARN", "its last jwks_uri serves on") == 1 })
+	eventually(t, 5*time.Second, "the outage is in the log", func() bool { return lines.count("WARN", "using its last jwks_uri") == 1 })
 	s.serves(map[string]string{wellKnown: metadata(t, "issuer", s.URL, "jwks_uri", s.URL+"/old"), "/old": document(t, edJWK("c", newEd(t)))})
 	comes(t, i, "c")
-	eventually(t, 5*time.Second, "its end is in the log", func() bool { return lines.count("the discovery document is fetched again") == 1 })
+	eventually(t, 5*time.Second, "its end is in the log", func() bool { return lines.count("discovery document fetching recovered") == 1 })
 }
 
 // A document that is there but wrong is no outage: nothing is fetched by it,

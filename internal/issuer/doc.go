@@ -1,18 +1,18 @@
-// Package issuer holds the trusted issuers and their keys: it fetches each
-// issuer's key set (RFC 7517), keeps it fresh while it rotates, and lends it
-// out, behind keyfunc, to whoever verifies tokens.
+// Package issuer holds the trusted issuers and their keys. It fetches each
+// issuer's key set (RFC 7517), follows its rotations, and returns keys for
+// verification through keyfunc.
 //
-// A key set is fetched in the background, one fetch at a time for an issuer:
-// at start, on a timer, and when a token names a kid that is not held. A
-// request never fetches. It waits for a fetch only if its kid is not held, a
-// fifth of a second at most. While an issuer cannot be reached its last good
-// keys serve on, up to max_stale.
+// A key set is fetched in the background, with at most one fetch per issuer in
+// flight: at start, on a timer, and when a token has an unknown kid. A request
+// never fetches. It waits for a fetch only if its kid is unknown, for at most
+// 200 ms. While an issuer is unreachable, its last good keys stay in use, up to
+// max_stale.
 //
 // # What it never does
 //
 // It never sees a token's claims or signature, and never uses key material
-// that came with a token. A key from here says nothing of a token, not even
-// that it is the issuer's: that is for the signature to prove.
+// from a token. A key that this package returns proves nothing about a token,
+// not even that the issuer signed it. Only the signature proves that.
 //
 // # Security invariants
 //
@@ -20,54 +20,56 @@
 //     and no two issuers of a set have the same name (TestMistakes). This package
 //     never sees the iss of a token: package token finds the issuer by it, byte for
 //     byte, and asks for keys by that issuer's name (its invariant 3).
-//  2. A key is fit for the alg it is given for: by kty, curve, use, key_ops, its
-//     own alg, size and exponent, and the issuer's list of algorithms. Symmetric
-//     and private keys are never used (TestKeyFitsAlg, TestBadKeyAmongGood,
-//     TestKeyRefusesAlgBeyondTheIssuersList, FuzzKeySet).
-//  3. A token names its key: no kid, no key; and a kid that could mean two keys
-//     means none (TestKeyWithoutKID, TestDuplicateKID).
-//  4. Keys come over https from the configured place, or from the one that the
+//  2. A key is returned only for an alg that it fits, by kty, curve, use, key_ops,
+//     its own alg, size and exponent, and by the issuer's list of algorithms.
+//     Symmetric and private keys are never used (TestKeyFitsAlg,
+//     TestBadKeyAmongGood, TestKeyRefusesAlgBeyondTheIssuersList, FuzzKeySet).
+//  3. A token without a kid gets no key, and neither does one whose kid is
+//     ambiguous (TestKeyWithoutKID, TestDuplicateKID).
+//  4. Keys come over https from the configured URL, or from the one that the
 //     issuer's own discovery document names: no redirect to another host, no
-//     proxy that was not configured, no plain http that was not opened by name
+//     proxy that was not configured, no plain http without dangerously_allow_http
 //     (TestMistakes, TestDiscovery, TestDiscoveryMayNotLeadToPlainHTTP,
 //     TestDiscoveryThatTurnsHostile, TestFaultAndRecovery, TestTLS, TestProxy,
 //     TestRedirectFromHTTPSToHTTPIsRefused).
-//  5. An answer without a usable key changes nothing, and a bad key costs only
-//     itself (TestAnswerWithoutAUsableKeyChangesNothing, TestUnusableDocument,
-//     TestBadKeyAmongGood). No member of a key, or of a document's outermost
-//     object, occurs twice (the same tests, TestDiscovery).
-//  6. A key that left the set is trusted no longer: at once, or after a second
-//     answer without it if it was in use, within a minute in any case
+//  5. A response without a usable key changes nothing, and an unusable key does
+//     not affect the other keys (TestAnswerWithoutAUsableKeyChangesNothing,
+//     TestUnusableDocument, TestBadKeyAmongGood). A key with a repeated member is
+//     unusable, and so is a document whose outermost object has one (the same
+//     tests, TestDiscovery).
+//  6. A key that left the set is no longer trusted: at once, or, if it was in use,
+//     after a second response without it, but within a minute
 //     (TestWithdrawnKeyGoesAtOnceWhenItIsNotInUse,
 //     TestWithdrawnKeyInUseGoesWhenASecondAnswerConfirmsIt,
 //     TestWithdrawnKeyGoesWithinAMinuteThoughNothingConfirmsIt,
 //     TestWithdrawnKeyGoesWithinAMinuteThoughItsConfirmationHangs). Epoch changes
-//     whenever Key stops answering a kid with the key that it had
-//     (TestEpochChangesWithTheAnswers, TestMaxStale). Package token then forgets the
-//     tokens that it remembers of this issuer (its invariant 10).
+//     whenever Key no longer returns the key that it returned for a kid before
+//     (TestEpochChangesWithTheAnswers, TestMaxStale). Package token then discards
+//     its cached tokens of this issuer (its invariant 10).
 //  7. Keys older than max_stale are not used (TestMaxStale,
 //     TestMaxStaleWhileAFetchHangs, TestRestoredKeysGrowStaleInTime).
-//  8. A kid is called unknown only once a fetch that began after it was first
-//     seen has come back without it; a fetch that failed says nothing
+//  8. ErrKeyUnknown needs a fetch that began after the kid was first seen and
+//     returned keys without it; a failed fetch proves nothing about a kid
 //     (TestOnlyAFetchThatBeganLaterMakesAKIDUnknown,
 //     TestFailedFetchSaysNothingOfAKID).
-//  9. A flood of unknown kids causes one fetch per cooldown after a burst of 3,
-//     fewer while they fail, grows no memory, slows nobody else, and delays a
-//     true rotation by no more than the cooldown (TestUnknownKIDsBudget,
-//     TestRotationDuringAFlood, TestKIDThatWasGuessedBeforeItsKey,
-//     TestFloodCannotDefeatTheBackOff, TestWaitersAreBounded, TestStorm).
-//  10. An answer is bounded in time, size and number of keys, so is the wait for
-//     one, and one issuer's failure is no other's (TestFaultAndRecovery,
-//     TestEndlessBodyTakesNoMemory, TestWaitIsBounded, TestHangingIssuer,
-//     TestManyIssuers).
-//  11. Keys on disk are used only if nobody else can have written them, they are
-//     the issuer's, and within max_stale; a withdrawn key is not among them
-//     (TestCacheFileRefused, TestCacheFileIsOurs, TestLeavingKeyIsNotKept,
+//  9. A flood of unknown kids causes a burst of 3 fetches and then one per
+//     cooldown, fewer while fetches fail. It uses a bounded amount of memory, does
+//     not delay tokens with known kids, and delays a rotation by at most the
+//     cooldown (TestUnknownKIDsBudget, TestRotationDuringAFlood,
+//     TestKIDThatWasGuessedBeforeItsKey, TestFloodCannotDefeatTheBackOff,
+//     TestWaitersAreBounded, TestStorm).
+//  10. A response is bounded in time, size and number of keys; the wait for it is
+//     bounded too, and the failure of one issuer does not affect another
+//     (TestFaultAndRecovery, TestEndlessBodyTakesNoMemory, TestWaitIsBounded,
+//     TestHangingIssuer, TestManyIssuers).
+//  11. Keys on disk are used only if no other user can have written them, they
+//     belong to this issuer, and they are within max_stale; withdrawn keys are not
+//     written (TestCacheFileRefused, TestCacheFileIsOurs, TestLeavingKeyIsNotKept,
 //     TestOlderKeysReplaceNothingOnDisk).
-//  12. Errors, statistics and log lines hold bytes from outside only quoted and
-//     cut, and nothing of a URI's query (TestErrorsQuoteAndCutTheKID,
+//  12. Errors, statistics and log lines contain external bytes only quoted and
+//     truncated, and never a URI's query (TestErrorsQuoteAndCutTheKID,
 //     TestErrorsHideTheQuery, TestLogCutsKIDs).
 //  13. When Close returns, no goroutine of the set runs (TestCloseWaitsForTheFetch)
-//     or is left to run later (TestCloseLeavesNothing, TestManyIssuers), but for one
-//     that waits for a disk which hangs (TestCloseWhileTheDiskHangs).
+//     or will run later (TestCloseLeavesNothing, TestManyIssuers), except one that
+//     waits for a hanging disk (TestCloseWhileTheDiskHangs).
 package issuer

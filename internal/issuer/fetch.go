@@ -13,53 +13,54 @@ import (
 	"github.com/jwtgate/jwtgate/internal/filewatch"
 )
 
-// maxBody is how many bytes one answer may have.
+// maxBody is how many bytes the body of one response may have.
 const maxBody = 1 << 20
 
-// What came of a fetch, a closed list fit for a metric's label.
+// The results of a fetch: a closed list, so that it may be a metric's label.
 const (
-	FetchOK          = "ok"           // an answer with a usable key
-	FetchNotModified = "not_modified" // the keys that are held still stand
-	FetchUnreachable = "unreachable"  // DNS, connection, TLS, or it broke off; for a file: unreadable
+	FetchOK          = "ok"           // a response with a usable key
+	FetchNotModified = "not_modified" // the keys have not changed
+	FetchUnreachable = "unreachable"  // DNS, connection or TLS failed, or the connection broke; for a file: unreadable
 	FetchTimeout     = "timeout"      // not complete within request_timeout
 	FetchStatus      = "status"       // an HTTP status other than 200 and 304
-	FetchInvalid     = "invalid"      // an answer that may not be used
+	FetchInvalid     = "invalid"      // a response that must not be used
 )
 
-// fetchResults lists what can come of a fetch.
+// fetchResults lists the results of a fetch.
 func fetchResults() []string {
 	return []string{FetchOK, FetchNotModified, FetchUnreachable, FetchTimeout, FetchStatus, FetchInvalid}
 }
 
-// source is where an issuer's key set comes from. It is used by one goroutine
-// at a time.
+// source is where an issuer's key set comes from. Only one goroutine uses it at a
+// time.
 type source interface {
-	// fetch gets the key set; its errors are *fetchError.
+	// fetch fetches the key set; its errors are *fetchError.
 	fetch(ctx context.Context, ask ask) (answer, error)
 }
 
-// ask says how to fetch.
+// ask are the parameters of a fetch.
 type ask struct {
-	held validator // of the answer that is held; zero: get it whole
-	// origin asks caches on the way to check with the issuer, RFC 9111 section
-	// 5.2.1.4: a cached set is of no use to a kid that it lacks.
+	held validator // of the current keys, for a conditional request; zero: unconditional
+	// origin makes caches revalidate with the issuer (RFC 9111 section 5.2.1.4),
+	// since a cached key set cannot contain the key of a new kid.
 	origin bool
 }
 
-// validator names the answer that is held, RFC 9110 section 8.8.3.
+// validator identifies the response that the current keys came from (RFC 9110
+// section 8.8.3).
 type validator struct{ uri, etag string }
 
-// answer is an issuer's key set, or its word that the held one stands.
+// answer is an issuer's key set, or its response that the set was not modified.
 type answer struct {
 	body        []byte
 	notModified bool
 	validator   validator
-	fresh       time.Duration // by Cache-Control; meaningful only with bounded
+	fresh       time.Duration // from Cache-Control; valid only with bounded
 	bounded     bool
-	note        error // what went wrong without spoiling the answer
+	note        error // a problem that did not prevent the fetch
 }
 
-// fetchError is why there is no answer.
+// fetchError is the error of a failed fetch.
 type fetchError struct {
 	result string        // one of the Fetch constants
 	wait   time.Duration // the issuer's Retry-After; zero: none
@@ -73,14 +74,14 @@ func invalid(format string, args ...any) *fetchError {
 	return &fetchError{result: FetchInvalid, err: fmt.Errorf(format, args...)}
 }
 
-// remote gets a key set over HTTP, from a fixed URI or from the one that the
-// issuer's discovery document names.
+// remote fetches a key set over HTTP, from a fixed URI or from the one in the
+// issuer's discovery document.
 type remote struct {
 	client    *client
-	timeout   time.Duration // of each request with its answer
+	timeout   time.Duration // of each request, with its response
 	now       func() time.Time
-	uri       string     // of the key set; empty: by discovery
-	discovery *discovery // nil with uri
+	uri       string     // of the key set; empty: use discovery
+	discovery *discovery // nil if uri is set
 }
 
 func (r *remote) fetch(ctx context.Context, ask ask) (answer, error) {
@@ -102,13 +103,13 @@ func (r *remote) fetch(ctx context.Context, ask ask) (answer, error) {
 	return got, nil
 }
 
-// get makes one request, bounded in time and size.
+// get makes one request, with limits on time and size.
 func (r *remote) get(ctx context.Context, uri string, ask ask) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
-		return answer{}, invalid("%q is no URL", clip(redact(uri)))
+		return answer{}, invalid("%q is not a valid URL", clip(redact(uri)))
 	}
 	request.Header.Set("User-Agent", userAgent)
 	request.Header.Set("Accept", "application/json, application/jwk-set+json")
@@ -138,8 +139,9 @@ func (r *remote) read(response *http.Response, uri string, ask ask) (answer, err
 			result: FetchStatus, wait: retryAfter(response.Header, r.now()),
 			err: fmt.Errorf("%s answered with status %d", redact(uri), response.StatusCode),
 		}
-	case response.Header.Get("Content-Encoding") != "" && response.Header.Get("Content-Encoding") != "identity":
-		return answer{}, invalid("%s answered with Content-Encoding %q, which was not asked for", redact(uri), clip(response.Header.Get("Content-Encoding")))
+	}
+	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return answer{}, invalid("%s answered with Content-Encoding %q, which was not requested", redact(uri), clip(coding))
 	}
 	body, err := readBounded(response.Body)
 	if err != nil {
@@ -152,7 +154,7 @@ func (r *remote) read(response *http.Response, uri string, ask ask) (answer, err
 	return got, nil
 }
 
-// errTooLong marks an answer beyond maxBody.
+// errTooLong is returned for more than maxBody bytes.
 var errTooLong = errors.New("too long")
 
 func readBounded(r io.Reader) ([]byte, error) {
@@ -163,7 +165,8 @@ func readBounded(r io.Reader) ([]byte, error) {
 	return body, err
 }
 
-// transportError is err without the URL, which may hold a secret in its query.
+// transportError classifies err. It drops the URL from its text, since the query
+// may contain a secret.
 func transportError(err error, timeout time.Duration) *fetchError {
 	if errors.Is(err, errRedirect) {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
@@ -172,7 +175,7 @@ func transportError(err error, timeout time.Duration) *fetchError {
 		return &fetchError{result: FetchInvalid, err: err}
 	}
 	if network, ok := errors.AsType[net.Error](err); errors.Is(err, context.DeadlineExceeded) || ok && network.Timeout() {
-		return &fetchError{result: FetchTimeout, err: fmt.Errorf("no complete answer within %s", timeout)}
+		return &fetchError{result: FetchTimeout, err: fmt.Errorf("no complete response within %s", timeout)}
 	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err

@@ -82,8 +82,8 @@ func TestFaultAndRecovery(t *testing.T) {
 					_ = http.NewResponseController(w).Flush()
 				}
 			}
-		}, issuer.FetchTimeout, "no complete answer within"},
-		{"hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, issuer.FetchTimeout, "no complete answer within"},
+		}, issuer.FetchTimeout, "no complete response within"},
+		{"hang", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, issuer.FetchTimeout, "no complete response within"},
 		{"redirect to another host", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL, http.StatusFound)
 		}, issuer.FetchInvalid, "it leads to another host"},

@@ -33,7 +33,7 @@ func TestKeySetFileIsReadAgain(t *testing.T) {
 		want(t, i, "b", "EdDSA", nil)
 		rewrite("{}")
 		want(t, i, "b", "EdDSA", nil)
-		if lines.count("WARN", "keys could not be fetched") != 1 {
+		if lines.count("WARN", "key fetch failed") != 1 {
 			t.Errorf("the log says\n%s", lines)
 		}
 		if got := i.Stats().Source; got != "file:"+cfg.JWKS.File {

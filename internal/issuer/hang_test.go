@@ -51,7 +51,7 @@ func TestHangingIssuer(t *testing.T) {
 		}
 		b.pass(5 * time.Second)
 		stats := b.issuer.Stats()
-		if stats.Fetches[issuer.FetchTimeout] != 1 || stats.LastError != "no complete answer within 5s" {
+		if stats.Fetches[issuer.FetchTimeout] != 1 || stats.LastError != "no complete response within 5s" {
 			t.Errorf("fetches %v, last error %q", stats.Fetches, stats.LastError)
 		}
 	})
@@ -77,7 +77,7 @@ func TestMaxStaleWhileAFetchHangs(t *testing.T) {
 		if b.fetches(2, 2); !b.issuer.Stats().Fetching || b.issuer.Holds("a", "EdDSA", a) || b.issuer.Epoch() == epoch {
 			t.Error("past max_stale a remembered token must fall while the fetch hangs")
 		}
-		if b.logs.count("WARN", "growing stale") != 1 || b.logs.count("ERROR", "past max_stale") != 1 {
+		if b.logs.count("WARN", "becoming stale") != 1 || b.logs.count("ERROR", "past max_stale") != 1 {
 			t.Errorf("the log says\n%s", b.logs)
 		}
 		b.want("b", issuer.ErrKeysStale)
@@ -110,7 +110,7 @@ func TestADiskThatHangs(t *testing.T) {
 			t.Errorf("at once: cache error %q", got)
 		}
 		b.pass(6 * time.Second)
-		if got := b.issuer.Stats().CacheError; got != "the disk has not taken them for 5s" {
+		if got := b.issuer.Stats().CacheError; got != "the write has not finished within 5s" {
 			t.Errorf("after a while: cache error %q", got)
 		}
 
@@ -156,7 +156,7 @@ func TestCloseWhileTheDiskHangs(t *testing.T) {
 		if took := time.Since(began); took != 5*time.Second {
 			t.Errorf("it took %s", took)
 		}
-		if lines.count("WARN", "could not be written to cache_dir") != 1 {
+		if lines.count("WARN", "writing keys to cache_dir failed") != 1 {
 			t.Errorf("the log says\n%s", lines)
 		}
 		close(release)

@@ -1,21 +1,21 @@
 package issuer
 
-// health is what a set's health is made of.
+// health is the state of one refresher that its sets' health depends on.
 type health struct{ keys, tried bool }
 
-// healthyLocked is the refresher's part in its sets' health. The caller holds mu.
-func (r *refresher) healthyLocked() health {
+// healthLocked is health for a caller that holds mu.
+func (r *refresher) healthLocked() health {
 	return health{keys: r.current.Load() != nil, tried: r.tried}
 }
 
 func (r *refresher) health() health {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.healthyLocked()
+	return r.healthLocked()
 }
 
-// Healthy reports whether every issuer has keys or has failed a first fetch.
-// Once true it stays true: an issuer's outage later does not change it.
+// Healthy reports whether every issuer has keys or a failed first fetch. Once true
+// it stays true: a later outage of an issuer does not change it.
 func (s *Set) Healthy() bool {
 	for _, i := range s.issuers {
 		if h := i.keys.health(); !h.keys && !h.tried {
@@ -25,7 +25,7 @@ func (s *Set) Healthy() bool {
 	return true
 }
 
-// Ready reports whether at least one issuer has keys, or there are no issuers.
+// Ready reports whether at least one issuer has keys, or the set has no issuers.
 // Once true it stays true: keys past max_stale count as keys.
 func (s *Set) Ready() bool {
 	for _, i := range s.issuers {
@@ -36,8 +36,8 @@ func (s *Set) Ready() bool {
 	return len(s.issuers) == 0
 }
 
-// Changed returns a channel that is closed at the next change in what Healthy
-// and Ready are made of. Take it before asking them:
+// Changed returns a channel that is closed when the result of Healthy or Ready may
+// have changed. Call it before Healthy and Ready:
 //
 //	for changed := set.Changed(); !set.Healthy(); changed = set.Changed() {
 //		<-changed

@@ -15,29 +15,29 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// The reasons why there is no key for a token. Errors of [Issuer.Key] wrap
-// exactly one of them; what they say besides is for operators and holds
-// bytes of the token only quoted and cut short.
+// The errors of [Issuer.Key]; each of its errors wraps exactly one of them. The
+// text around it is for operators and contains bytes of the token only quoted
+// and truncated.
 var (
-	// ErrKeyUnknown: a fetch that began after the kid was first seen came
-	// back without it. The token is at fault.
+	// ErrKeyUnknown: a fetch that began after the kid was first seen returned
+	// keys without it. The token is at fault.
 	ErrKeyUnknown = errors.New("no key of the issuer has this kid")
 	// ErrKeyUnfit: the issuer publishes the kid, but no single key under it
 	// may verify this alg. The token, or the issuer, is at fault.
 	ErrKeyUnfit = errors.New("the issuer's key does not fit the token")
-	// ErrKeysUnavailable: the issuer's keys were never loaded. Nobody can say
-	// anything about the token.
+	// ErrKeysUnavailable: the issuer's keys were never loaded. The token cannot
+	// be verified.
 	ErrKeysUnavailable = errors.New("the issuer's keys were never loaded")
-	// ErrKeysStale: the issuer's last answer is older than max_stale.
+	// ErrKeysStale: the issuer's last good response is older than max_stale.
 	ErrKeysStale = errors.New("the issuer's keys are older than max_stale")
-	// ErrKeyPending: the kid is unknown, and no fetch that began since it was
-	// first seen has come back yet. The token may be proper.
-	ErrKeyPending = errors.New("the kid is unknown, a fetch is due")
+	// ErrKeyPending: the kid is unknown, and no fetch that began after it was
+	// first seen has finished yet. The token may be valid.
+	ErrKeyPending = errors.New("the kid is unknown and a key fetch is pending")
 )
 
-// Issuer is one trusted issuer of one [Set]: its config as the set was built
-// with, and its keys. It may be used from any goroutine, also after its set
-// was closed; then its keys are no longer refreshed.
+// Issuer is one trusted issuer of one [Set]: its config and its keys. It is safe
+// for concurrent use, also after its set was closed; then its keys are no longer
+// refreshed.
 type Issuer struct {
 	cfg     config.Issuer
 	keys    *refresher
@@ -58,40 +58,38 @@ func newIssuer(cfg config.Issuer, keys *refresher) (*Issuer, error) {
 // Name returns the issuer's name in the config.
 func (i *Issuer) Name() string { return i.cfg.Name }
 
-// Config returns the issuer's config. Its slices are shared and must not be
-// changed.
+// Config returns the issuer's config. Callers must not modify its slices.
 func (i *Issuer) Config() config.Issuer { return i.cfg }
 
-// Key returns the public key that verifies a token of this issuer with this
-// kid and alg: a *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey that is
-// fit for the alg. It proves nothing about the token.
+// Key returns the public key that verifies tokens of this issuer with this kid
+// and alg: an *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey that fits the
+// alg. It proves nothing about the token.
 //
-// A kid that is held is answered at once and without a lock. For any other
-// kid Key may wait for a fetch that is under way or starts now, at most 200 ms
-// and at most half of the time left on ctx.
+// For a known kid, Key returns at once and takes no lock. For any other kid it
+// may wait for a fetch that is in flight or starts now, at most 200 ms and at
+// most half of the time until ctx's deadline.
 //
-// Errors wrap one of the sentinels of this package, to be told apart with
-// [errors.Is]. One that is not the token's fault also has a method RetryAfter.
+// Errors wrap one of the errors of this package; use [errors.Is]. They also have
+// a method RetryAfter, which returns 0 if a later fetch cannot help the token.
 func (i *Issuer) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
 	l := i.lookups.Get().(*lookup)
 	defer i.lookups.Put(l)
-	public, missing := l.ask(ctx, i.keyfunc, kid, alg)
+	public, missing := l.key(ctx, i.keyfunc, kid, alg)
 	if missing.kind != nil {
 		return nil, &missing
 	}
 	return public, nil
 }
 
-// Epoch is a number that changes whenever something that [Issuer.Key]
-// answered before may be answered otherwise now: a key left the set, its kid
-// became ambiguous, or the keys went stale. It is one atomic load.
+// Epoch returns a number that changes whenever [Issuer.Key] may no longer return
+// a key that it returned before: a key left the set, its kid became ambiguous, or
+// the keys became stale. It is one atomic load.
 //
-// Epochs of two issuers, or of one issuer in two sets, have nothing to do with
-// one another.
+// Epochs of two issuers, or of one issuer in two sets, must not be compared.
 //
-// Who remembers verified tokens reads Epoch BEFORE Key and keeps it with the
-// token. While Epoch is the same, the key still stands; when it is not, the
-// token has to be verified again.
+// A cache of verified tokens must read Epoch BEFORE it calls Key, and store it
+// with the token. While Epoch has that value, the key is still trusted; otherwise
+// the token must be verified again.
 func (i *Issuer) Epoch() uint64 {
 	if s := i.keys.current.Load(); s != nil {
 		return s.epoch
@@ -99,15 +97,14 @@ func (i *Issuer) Epoch() uint64 {
 	return 0
 }
 
-// Verified notes that a token signed with this kid was accepted, be it by its
-// signature or because it is remembered. It counts the token, and marks the
-// key as in use now, so that a key set which loses it is confirmed before the
-// key goes. It takes no lock.
+// Verified records that a token with this kid was accepted, by its signature or
+// from a cache. It counts the token and marks the key as in use now: if a later
+// response lacks the key, a second response must confirm that before the key is
+// dropped. It takes no lock.
 func (i *Issuer) Verified(kid string) { i.keys.verified(kid) }
 
-// keyError is why there is no key for a kid: one of the sentinels, and perhaps
-// the particulars. A flood makes many of them, so the text is composed only
-// when it is read.
+// keyError says why there is no key for a kid. A flood creates many of them, so
+// Error builds the text only when it is called.
 type keyError struct {
 	kind  error
 	kid   string
@@ -115,8 +112,8 @@ type keyError struct {
 	retry time.Duration
 }
 
-// fetchable reports whether a fetch may bring the key. A kid that the issuer
-// publishes as unfit stays unfit.
+// fetchable reports whether a fetch may return the key. It cannot for a kid that
+// the issuer publishes with an unfit key.
 func (e keyError) fetchable() bool { return e.kind != nil && e.kind != ErrKeyUnfit }
 
 func (e *keyError) Error() string {
@@ -129,6 +126,6 @@ func (e *keyError) Error() string {
 
 func (e *keyError) Unwrap() error { return e.kind }
 
-// RetryAfter is how long it was to the issuer's next fetch, from 1 to 30
-// seconds; 0 if no fetch can help the token.
+// RetryAfter returns the time until the issuer's next fetch, from 1 to 30
+// seconds, or 0 if no fetch can help the token.
 func (e *keyError) RetryAfter() time.Duration { return e.retry }

@@ -44,9 +44,9 @@ func TestBadKeyAmongGood(t *testing.T) {
 		name, reason, detail string
 		key                  any
 	}{
-		{"no object", issuer.SkipMalformed, "no JSON object", "key"},
-		{"null", issuer.SkipMalformed, "no JSON object", nil},
-		{"array", issuer.SkipMalformed, "no JSON object", []int{1}},
+		{"no object", issuer.SkipMalformed, "it is not a JSON object", "key"},
+		{"null", issuer.SkipMalformed, "it is not a JSON object", nil},
+		{"array", issuer.SkipMalformed, "it is not a JSON object", []int{1}},
 		{"repeated kid", issuer.SkipMalformed, `"kid" occurs more than once`, repeated(t, good, `"kid":"other"`)},
 		{"repeated use, once escaped", issuer.SkipMalformed, `"use" occurs`, repeated(t, good.with("use", "enc"), `"us\u0065":"sig"`)},
 		{"repeated alg with the same value", issuer.SkipMalformed, `"alg" occurs`, repeated(t, good.with("alg", "RS256"), `"alg":"RS256"`)},
@@ -217,11 +217,11 @@ func TestUnusableDocument(t *testing.T) {
 		{"an unpaired surrogate", strings.Replace(one, `{`, `{"x":"\ud800",`, 1), "not a valid JSON object: invalid UTF-8"},
 		{"33 levels", strings.Replace(one, `{`, `{"x":`+strings.Repeat("[", 32)+strings.Repeat("]", 32)+`,`, 1), "nested too deep at byte"},
 		{"keys in capitals", strings.Replace(document(t, edJWK("k", newEd(t))), "keys", "Keys", 1), `no member "keys"`},
-		{"keys no array", `{"keys":{}}`, `"keys" is no array`},
+		{"keys no array", `{"keys":{}}`, `"keys" is not an array`},
 		{"keys null", `{"keys":null}`, "empty"},
 		{"no keys", `{"keys":[]}`, "empty"},
-		{"only unusable keys", document(t, rsaJWK("a", newRSA(t)).with("use", "enc"), jwk{"kid": "b", "kty": "oct", "k": "AA"}), `none of the key set's 2 keys is usable, the first (kid "a"): its use is "enc"`},
-		{"101 keys", document(t, many...), "101 keys, at most 100"},
+		{"only unusable keys", document(t, rsaJWK("a", newRSA(t)).with("use", "enc"), jwk{"kid": "b", "kty": "oct", "k": "AA"}), `none of the key set's 2 keys is usable; the first (kid "a"): its use is "enc"`},
+		{"101 keys", document(t, many...), "101 keys; the maximum is 100"},
 		{"more than 1 MiB", document(t, edJWK("k", newEd(t)).with("pad", strings.Repeat("x", 1<<20))), "more than 1048576 bytes"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

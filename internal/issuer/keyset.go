@@ -11,52 +11,52 @@ import (
 	"github.com/MicahParks/jwkset"
 )
 
-// publicKey is what every key kind of the standard library can do.
+// publicKey is implemented by every public key type of the standard library.
 type publicKey interface {
 	Equal(crypto.PublicKey) bool
 }
 
-// key is one usable key of an issuer. It is never changed once it is in a
+// key is one usable key of an issuer. It is immutable once it is part of a
 // published keySet.
 type key struct {
 	kid    string
 	kty    string
-	alg    string   // as published; empty: not said
+	alg    string   // as published; empty: absent
 	curve  string   // empty for RSA
-	algs   []string // those of the issuer's algorithms that it may verify
+	algs   []string // those of the issuer's algorithms that the key may verify
 	jwk    jwkset.JWK
 	public publicKey
-	usage  *usage // shared by all keys with this kid, and carried from set to set
+	usage  *usage // shared by all keys with this kid, also across key sets
 }
 
-// same reports whether both are one key published twice, or again.
+// same reports whether k and o are the same key, published twice or again.
 func (k *key) same(o *key) bool {
 	return k.kid == o.kid && k.alg == o.alg && k.public.Equal(o.public)
 }
 
-// usage counts what the keys of one kid verified.
+// usage counts the tokens that the keys of one kid verified.
 type usage struct {
 	tokens atomic.Uint64
-	// last is when a token was verified last, in nanoseconds after the
+	// last is the time of the last verified token, in nanoseconds since the
 	// refresher's start and at most usageGrain too early; 0: never.
 	last atomic.Int64
 }
 
-// keySet is an issuer's keys at one moment. A published keySet is never
-// changed; readers load the pointer once.
+// keySet is a snapshot of an issuer's keys. A published keySet is immutable;
+// readers load the pointer once.
 type keySet struct {
-	keys    []*key            // in the order they were published
-	byKID   map[string][]*key // :: kid -> the usable keys under it, never empty
-	unfit   map[string]string // :: kid with no usable key -> why
+	keys    []*key            // in the order of the response
+	byKID   map[string][]*key // :: kid -> its usable keys, never empty
+	unfit   map[string]string // :: kid without a usable key -> why
 	skipped []Skipped
 
-	// leaving holds the kids that the issuer's last answer lacks, but that are
-	// trusted until a second answer confirms it. :: kid -> when first missed
+	// leaving contains the kids that the issuer's last response lacked. They are
+	// trusted until a second response confirms that. :: kid -> when first missed
 	leaving map[string]time.Time
 
-	fetched time.Time // when the fetch began that this set, or its confirmation, came from
+	fetched time.Time // when the fetch began that returned or last confirmed this set
 	epoch   uint64
-	expired bool // past max_stale, and noted as such
+	expired bool // older than max_stale, and logged
 }
 
 func newKeySet(keys []*key, skipped []Skipped) *keySet {
@@ -78,16 +78,16 @@ func newKeySet(keys []*key, skipped []Skipped) *keySet {
 	return s
 }
 
-// mentions reports whether the issuer publishes the kid at all, usable or not.
+// mentions reports whether the issuer publishes the kid, with a usable key or not.
 func (s *keySet) mentions(kid string) bool {
 	_, usable := s.byKID[kid]
 	_, unfit := s.unfit[kid]
 	return usable || unfit
 }
 
-// find picks the one key that a token with this kid and alg may be verified
-// with. The error is ErrKeyUnfit, or ErrKeyUnknown for a kid that the issuer
-// does not publish.
+// find returns the only key that may verify a token with this kid and alg. The
+// error is ErrKeyUnfit, or ErrKeyUnknown for a kid that the issuer does not
+// publish.
 func (s *keySet) find(kid, alg string) (*key, keyError) {
 	held, ok := s.byKID[kid]
 	if !ok {
@@ -101,23 +101,22 @@ func (s *keySet) find(kid, alg string) (*key, keyError) {
 		switch {
 		case !slices.Contains(k.algs, alg):
 		case fit != nil && !fit.public.Equal(k.public):
-			// Which of the two the signer means cannot be told, and to try
-			// both would let one stand in for the other.
-			return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: "it stands for two keys that both fit " + alg}
+			// The kid is ambiguous. Trying both keys would let one of them verify
+			// a token that was meant for the other.
+			return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: "two keys have it, and both fit " + alg}
 		default:
 			fit = k
 		}
 	}
 	if fit == nil {
-		return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: fmt.Sprintf("it is a key for %s, not for %s", held[0].algs, alg)}
+		return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: fmt.Sprintf("its key is for %s, not for %s", held[0].algs, alg)}
 	}
 	return fit, keyError{}
 }
 
-// keeps reports whether every key of old is found in s under the same kid and
-// in the same company, so that nothing verified by old would be judged
-// otherwise by s.
-func (s *keySet) keeps(old *keySet) bool {
+// includes reports whether each kid of old has the same keys in s, so that s
+// verifies every token that old verified.
+func (s *keySet) includes(old *keySet) bool {
 	for kid, held := range old.byKID {
 		now := s.byKID[kid]
 		if len(now) != len(held) {
@@ -132,8 +131,8 @@ func (s *keySet) keeps(old *keySet) bool {
 	return true
 }
 
-// kidsBeyond returns the kids with usable keys in s that other lacks, in
-// order. A nil other lacks them all.
+// kidsBeyond returns, in order, the kids with usable keys in s that have none in
+// other. other may be nil.
 func (s *keySet) kidsBeyond(other *keySet) []string {
 	var kids []string
 	for _, k := range s.keys {
@@ -147,23 +146,23 @@ func (s *keySet) kidsBeyond(other *keySet) []string {
 	return kids
 }
 
-// missedKey is a key that the issuer's last answer lacked.
+// missedKey is a key that the issuer's last response lacked.
 type missedKey struct {
 	*key
 	since time.Time // when it was first missed
 }
 
-// The methods below build a keySet and are called before it is published.
+// The methods below build a keySet. They are called before it is published.
 
-// hold adds a key that is trusted until it is confirmed to be gone.
-func (s *keySet) hold(k missedKey) {
+// retain adds a key that is trusted until its removal is confirmed.
+func (s *keySet) retain(k missedKey) {
 	s.keys = append(s.keys, k.key)
 	s.byKID[k.kid] = append(s.byKID[k.kid], k.key)
 	s.leaving[k.kid] = k.since
 }
 
-// carryUsage makes all keys of one kid count together, and go on where the
-// kid's keys in old were.
+// carryUsage makes all keys of one kid share one usage: that of the kid in old, if
+// old has it.
 func (s *keySet) carryUsage(old *keySet) {
 	for kid, held := range s.byKID {
 		shared := held[0].usage
@@ -171,8 +170,8 @@ func (s *keySet) carryUsage(old *keySet) {
 			shared = was[0].usage
 		}
 		for _, k := range held {
-			// A set that is published anew holds keys that readers have: those
-			// count together already, and must not be written to.
+			// A set that is published again contains keys that readers use. They
+			// share a usage already and must not be written to.
 			if k.usage != shared {
 				k.usage = shared
 			}
@@ -180,7 +179,7 @@ func (s *keySet) carryUsage(old *keySet) {
 	}
 }
 
-// without is s without some kids.
+// without returns a copy of s without some kids.
 func (s *keySet) without(kids []string) *keySet {
 	keys := slices.DeleteFunc(slices.Clone(s.keys), func(k *key) bool { return slices.Contains(kids, k.kid) })
 	next := newKeySet(keys, s.skipped)
@@ -192,7 +191,8 @@ func (s *keySet) without(kids []string) *keySet {
 	return next
 }
 
-// firstMissed is when the first of the leaving kids was first missed.
+// firstMissed returns the earliest time at which one of the leaving kids was
+// first missed.
 func (s *keySet) firstMissed() (first time.Time, ok bool) {
 	for _, since := range s.leaving {
 		if !ok || since.Before(first) {

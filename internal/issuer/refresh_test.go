@@ -305,7 +305,7 @@ func TestMaxStale(t *testing.T) {
 		if !b.issuer.Holds("a", "EdDSA", ed) || b.issuer.Epoch() != epoch {
 			t.Error("within max_stale the key must stand")
 		}
-		if b.logs.count("WARN", "growing stale") != 1 || b.logs.count("ERROR") != 0 {
+		if b.logs.count("WARN", "becoming stale") != 1 || b.logs.count("ERROR") != 0 {
 			t.Errorf("before max_stale the log says\n%s", b.logs)
 		}
 		b.pass(2 * time.Second)
@@ -330,7 +330,7 @@ func TestMaxStale(t *testing.T) {
 			t.Error("after the outage the key must stand again")
 		}
 		b.pass(2 * time.Hour)
-		if b.logs.count("ERROR") != 1 || b.logs.count("growing stale") != 1 {
+		if b.logs.count("ERROR") != 1 || b.logs.count("becoming stale") != 1 {
 			t.Errorf("after the outage the log says\n%s", b.logs)
 		}
 	})

@@ -13,15 +13,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// origin is who an issuer is and where its keys come from.
+// origin identifies an issuer and the place where its keys come from.
 type origin struct {
 	Name string   `json:"issuer"`
 	ISS  []string `json:"iss"`
 	URI  string   `json:"uri"` // of the key set, else of the discovery document, else file:PATH
 }
 
-// identity is all that decides which keys a refresher holds and how it gets them:
-// two sets share a refresher if it is the same.
+// identity is everything that determines which keys a refresher holds and how it
+// fetches them. Two sets share a refresher if its identity is the same in both.
 type identity struct {
 	origin
 	Algorithms []string
@@ -30,7 +30,7 @@ type identity struct {
 	CacheDir   string
 }
 
-// source says where the keys come from, without what may be secret in a URL.
+// source returns where the keys come from, without the secret parts of a URL.
 func (id identity) source() string {
 	if id.JWKS.File != "" {
 		return id.URI
@@ -38,39 +38,38 @@ func (id identity) source() string {
 	return redact(id.URI)
 }
 
-// refresher keeps the keys of one issuer: one goroutine that decides, a second one
-// for as long as a fetch takes, and readers that load a pointer. Sets that follow
-// one another share the refresher of an issuer whose keys come from the same place
-// in the same way.
+// refresher keeps the keys of one issuer up to date. One goroutine makes the
+// decisions, a second one runs during a fetch, and readers load a pointer.
+// Successive sets share the refresher of an issuer whose identity is the same.
 type refresher struct {
 	identity identity
 	logger   *slog.Logger
 	now      func() time.Time
 	start    time.Time // what usage.last counts from
-	source   source    // used by the fetch in flight alone once the goroutine runs
+	source   source    // used only by the fetch in flight once the goroutine runs
 	cache    *cacheFile
 	cfg      config.JWKS
 
-	// current is the keys that are trusted now; nil: there never were any. It
-	// is stored under mu and loaded without.
+	// current holds the keys that are trusted now; nil: none were ever loaded. It
+	// is stored under mu and loaded without it.
 	current atomic.Pointer[keySet]
 
-	poke     chan struct{} // holds one; wakes the goroutine to look at its schedule anew
+	recheck  chan struct{} // capacity 1; the goroutine checks its schedule again
 	finished chan struct{} // closed when the goroutine has ended
 
-	mu      sync.Mutex // guards all that follows
-	holders map[*Set]struct{}
-	phase   phase
-	cancel  context.CancelFunc
+	mu     sync.Mutex // guards all that follows
+	owners map[*Set]struct{}
+	phase  phase
+	cancel context.CancelFunc
 
 	schedule schedule
 	held     validator
-	begun    uint64        // fetches begun; a fetch's number is what begun was raised to
-	answered uint64        // the number of the newest fetch that came back with an answer
+	begun    uint64        // number of fetches begun, and so the number of the latest one
+	answered uint64        // number of the latest fetch that returned keys or "not modified"
 	lastGood time.Time     // when that fetch began
-	inFlight bool          // a fetch is
-	done     chan struct{} // closed when the fetch in flight, or else the next, has been taken in
-	tried    bool          // a fetch has come back, with whatever result
+	inFlight bool          // a fetch is in flight
+	done     chan struct{} // closed when the outcome of the fetch in flight, or of the next one, is settled
+	tried    bool          // a fetch has finished, with any result
 	waiting  int           // requests that wait on done
 
 	unknown unknownKIDs
@@ -90,8 +89,8 @@ func newRefresher(id identity, source source, opt Options) *refresher {
 	r := &refresher{
 		identity: id, logger: opt.Logger.With("issuer", id.Name), now: opt.Now, start: now,
 		source: source, cache: newCacheFile(id.CacheDir, id.origin, opt.Sync), cfg: cfg,
-		poke: make(chan struct{}, 1), finished: make(chan struct{}),
-		holders: make(map[*Set]struct{}), done: make(chan struct{}),
+		recheck: make(chan struct{}, 1), finished: make(chan struct{}),
+		owners: make(map[*Set]struct{}), done: make(chan struct{}),
 		unknown: newUnknownKIDs(),
 	}
 	r.schedule = schedule{refreshAt: now, budget: newBudget(cfg.UnknownKIDCooldown, now)}
@@ -102,24 +101,25 @@ func newRefresher(id identity, source source, opt Options) *refresher {
 	return r
 }
 
-// retain makes a set a holder of the refresher, unless it was stopped already.
+// retain makes a set an owner of the refresher. It reports false if the refresher
+// was stopped already.
 func (r *refresher) retain(s *Set) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.phase == stopped {
 		return false
 	}
-	r.holders[s] = struct{}{}
+	r.owners[s] = struct{}{}
 	return true
 }
 
-// release ends a set's hold. The last one stops the refresher; wait then returns
-// when its goroutine has ended.
+// release removes a set from the owners. If it was the last, release stops the
+// refresher, and wait returns when its goroutine has ended.
 func (r *refresher) release(s *Set) (wait func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.holders, s)
-	if len(r.holders) > 0 || r.phase == stopped {
+	delete(r.owners, s)
+	if len(r.owners) > 0 || r.phase == stopped {
 		return func() {}
 	}
 	was := r.phase
@@ -131,8 +131,9 @@ func (r *refresher) release(s *Set) (wait func()) {
 	return func() { <-r.finished }
 }
 
-// run starts the goroutine if it is not running. A refresher of a file that runs
-// already reads it again at once: who reloads the config wants that.
+// run starts the goroutine if it is not running. If it is running and the keys
+// come from a file, run has the file read again now, since a config reload should
+// also reload the keys.
 func (r *refresher) run() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -151,21 +152,22 @@ func (r *refresher) run() {
 	}
 }
 
-// wake makes the goroutine look at its schedule anew.
+// wake makes the goroutine check its schedule again.
 func (r *refresher) wake() {
 	select {
-	case r.poke <- struct{}{}:
+	case r.recheck <- struct{}{}:
 	default:
 	}
 }
 
-// loop begins the fetches, takes in what they bring and notes what time changes,
-// also while a fetch is in flight or the disk writes: an issuer that never answers,
-// or a disk that hangs, must not keep trust from ending or new keys from coming.
+// loop starts fetches, settles their outcomes and applies what changes with time.
+// It also does so while a fetch or a write to the disk is in progress: an issuer
+// that never answers, or a disk that hangs, must not keep expired keys trusted or
+// delay new keys.
 func (r *refresher) loop(ctx context.Context) {
 	defer close(r.finished)
 	var flight sync.WaitGroup
-	fetched := make(chan outcome, 1) // holds that of the fetch in flight, so that it never waits to hand it over
+	fetched := make(chan outcome, 1) // one slot, so that the fetch in flight never waits to send
 	disk := newCacheWriter(r.cache)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -173,26 +175,26 @@ func (r *refresher) loop(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			r.mu.Lock()
-			close(r.done) // nobody waits for a fetch that will never be taken in
+			close(r.done) // wake the requests that wait: no further fetch will settle
 			r.mu.Unlock()
 			flight.Wait()
-			disk.finish(r.noteCache)
+			disk.finish(r.recordCache)
 			r.log()
 			return
 		case o := <-fetched:
 			if ctx.Err() != nil {
-				continue // stopped: what came back says nothing about the issuer
+				continue // stopped: the outcome says nothing about the issuer
 			}
 			if r.settle(o); o.err == nil && r.cache != nil {
 				disk.write(r.current.Load())
 			}
 		case err := <-disk.done:
 			disk.settle()
-			r.noteCache(err)
+			r.recordCache(err)
 		case <-disk.late:
-			r.noteCache(errDiskHangs)
+			r.recordCache(errDiskHangs)
 		case <-timer.C:
-		case <-r.poke:
+		case <-r.recheck:
 		}
 		if o, how, due := r.beginIfDue(); due {
 			flight.Go(func() {
@@ -205,13 +207,14 @@ func (r *refresher) loop(ctx context.Context) {
 	}
 }
 
-// beginIfDue notes what time has changed, and that a fetch begins if one is due
-// and none is in flight. Its outcome is to be completed and settled.
+// beginIfDue applies what time has changed. If a fetch is due and none is in
+// flight, it records that one begins and returns an outcome, which the caller
+// completes and settles.
 func (r *refresher) beginIfDue() (begun outcome, how ask, due bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	r.age(now)
+	r.expire(now)
 	if r.inFlight || r.schedule.due(now).After(now) {
 		return outcome{}, ask{}, false
 	}
@@ -225,12 +228,12 @@ func (r *refresher) beginIfDue() (begun outcome, how ask, due bool) {
 	return outcome{number: r.begun, began: now, charged: charged}, how, true
 }
 
-// fetch gets the key set and reads it; set is nil when the held one stands.
+// fetch fetches and parses the key set; set is nil if it was not modified.
 func (r *refresher) fetch(ctx context.Context, ask ask) (got answer, set *keySet, failed *fetchError) {
 	defer func() {
-		// One issuer's answer must not end the process, whatever it holds.
+		// The response of one issuer must not crash the process.
 		if bug := recover(); bug != nil {
-			got, set, failed = answer{}, nil, invalid("the answer could not be read: %T", bug)
+			got, set, failed = answer{}, nil, invalid("parsing the response panicked: %T", bug)
 		}
 	}()
 	got, err := r.source.fetch(ctx, ask)
@@ -247,20 +250,20 @@ func (r *refresher) fetch(ctx context.Context, ask ask) (got answer, set *keySet
 	return got, set, nil
 }
 
-// untilEvent is how long the goroutine may sleep.
+// untilEvent returns how long the goroutine may sleep.
 func (r *refresher) untilEvent() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	at := r.nextAge(now)
-	if !r.inFlight { // else what is due waits for that fetch
+	at := r.nextExpiry(now)
+	if !r.inFlight { // otherwise the next fetch waits for this one
 		at = earlier(at, r.schedule.due(now))
 	}
 	return max(at.Sub(now), 0)
 }
 
-// untilFetch is how long it is to the next fetch; zero while one is in flight.
-// The caller holds mu.
+// untilFetch returns the time until the next fetch, or zero while one is in
+// flight. The caller holds mu.
 func (r *refresher) untilFetch(now time.Time) time.Duration {
 	if r.inFlight {
 		return 0
@@ -268,8 +271,7 @@ func (r *refresher) untilFetch(now time.Time) time.Duration {
 	return max(r.schedule.due(now).Sub(now), 0)
 }
 
-// find looks a key up in the current set. It takes no lock and causes no
-// fetch.
+// find finds a key in the current set. It takes no lock and causes no fetch.
 func (r *refresher) find(kid, alg string, now time.Time) (*key, keyError) {
 	s := r.current.Load()
 	if s == nil {
@@ -281,7 +283,7 @@ func (r *refresher) find(kid, alg string, now time.Time) (*key, keyError) {
 	return s.find(kid, alg)
 }
 
-// verified counts a token; it takes no lock.
+// verified counts a token. It takes no lock.
 func (r *refresher) verified(kid string) {
 	s := r.current.Load()
 	if s == nil || len(s.byKID[kid]) == 0 {
@@ -289,14 +291,14 @@ func (r *refresher) verified(kid string) {
 	}
 	use := s.byKID[kid][0].usage
 	use.tokens.Add(1)
-	// The time is stored once in a while only: all cores share this word.
+	// Store the time only once per usageGrain, since all cores share this word.
 	now := int64(r.now().Sub(r.start)) + 1
 	if last := use.last.Load(); last == 0 || now-last > int64(usageGrain) {
 		use.last.Store(max(now, 1))
 	}
 }
 
-// sinceUse is how long ago a key of this usage verified a token.
+// sinceUse returns the time since a key of this usage last verified a token.
 func (r *refresher) sinceUse(use *usage, now time.Time) time.Duration {
 	last := use.last.Load()
 	if last == 0 {

@@ -2,7 +2,6 @@ package issuer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -12,20 +11,21 @@ import (
 // maxWithdrawn is how many withdrawn kids are remembered for operators.
 const maxWithdrawn = 16
 
-// report is what operators are told. The refresher's mu guards it.
+// report is the state of an issuer that is logged or shown to operators. The
+// refresher's mu guards it.
 type report struct {
 	fetches map[string]uint64 // :: Fetch constant -> how many
 
 	lastError   string
 	lastErrorAt time.Time
-	failing     string // the result that was logged as failing; empty: fetches succeed
-	note        string // what was logged as wrong beside an answer
+	failing     string // the result of the failure that was logged; empty: fetches succeed
+	note        string // the answer's note that was logged; empty: none
 	cacheError  string
-	warned      bool // the keys were said to grow stale
+	warned      bool // that the keys become stale was logged
 
-	lines []line // to be logged when mu is free
+	lines []line // to be logged when mu is unlocked
 
-	skipped        []Skipped // as they were logged last
+	skipped        []Skipped // the ones that were logged last
 	withdrawn      []Withdrawn
 	withdrawnInUse uint64
 }
@@ -37,13 +37,13 @@ type line struct {
 	args  []any
 }
 
-// say keeps a line for the log. The caller holds mu, under which nothing is
-// written: a log that nobody reads must not stop requests.
-func (r *refresher) say(level slog.Level, text string, args ...any) {
+// logLater queues a line for [refresher.log]. The caller holds mu. No line is
+// written under mu, so that a log that blocks does not block requests.
+func (r *refresher) logLater(level slog.Level, text string, args ...any) {
 	r.report.lines = append(r.report.lines, line{level, text, args})
 }
 
-// log writes the lines that were kept. The caller does not hold mu.
+// log writes the queued lines. The caller does not hold mu.
 func (r *refresher) log() {
 	r.mu.Lock()
 	lines := r.report.lines
@@ -54,7 +54,7 @@ func (r *refresher) log() {
 	}
 }
 
-// missed notes a token whose kid is not held.
+// missed records a token whose kid is unknown.
 func (r *report) missed(kid string) {
 	for i := range r.withdrawn {
 		if r.withdrawn[i].KID == kid {
@@ -63,19 +63,19 @@ func (r *report) missed(kid string) {
 	}
 }
 
-// noteFailure counts a failed fetch, and logs it when it is the first or of
-// another kind than the one before.
-func (r *refresher) noteFailure(err *fetchError, now time.Time) {
+// recordFailure counts a failed fetch. It logs the first of several failures, and
+// each one whose result differs from the previous failure's.
+func (r *refresher) recordFailure(err *fetchError, now time.Time) {
 	report := &r.report
 	report.fetches[err.result]++
 	report.lastError, report.lastErrorAt = err.Error(), now
 	if report.failing != err.result {
 		report.failing = err.result
-		r.say(slog.LevelWarn, "keys could not be fetched", "result", err.result, "error", err, "held", r.heldText(now))
+		r.logLater(slog.LevelWarn, "key fetch failed", "result", err.result, "error", err, "held", r.heldText(now))
 	}
 }
 
-// heldText says what stands between users and an outage.
+// heldText describes the keys that stay in use during an outage.
 func (r *refresher) heldText(now time.Time) string {
 	s := r.current.Load()
 	if s == nil {
@@ -84,8 +84,8 @@ func (r *refresher) heldText(now time.Time) string {
 	return fmt.Sprintf("%d keys, %s old", len(s.keys), now.Sub(s.fetched).Round(time.Second))
 }
 
-// noteSuccess counts a good answer, and logs the end of an outage.
-func (r *refresher) noteSuccess(o outcome, now time.Time) {
+// recordSuccess counts a good response, and logs the end of an outage.
+func (r *refresher) recordSuccess(o outcome, now time.Time) {
 	report := &r.report
 	if o.answer.notModified {
 		report.fetches[FetchNotModified]++
@@ -93,7 +93,7 @@ func (r *refresher) noteSuccess(o outcome, now time.Time) {
 		report.fetches[FetchOK]++
 	}
 	if report.failing != "" {
-		r.say(slog.LevelInfo, "keys are fetched again", "outage", now.Sub(r.schedule.failingSince).Round(time.Second))
+		r.logLater(slog.LevelInfo, "key fetching recovered", "outage", now.Sub(r.schedule.failingSince).Round(time.Second))
 	}
 	report.failing, report.warned = "", false
 	note := ""
@@ -103,43 +103,44 @@ func (r *refresher) noteSuccess(o outcome, now time.Time) {
 	}
 	if (note == "") != (report.note == "") {
 		if note != "" {
-			r.say(slog.LevelWarn, "the discovery document could not be fetched, its last jwks_uri serves on", "error", note)
+			r.logLater(slog.LevelWarn, "discovery document fetch failed; using its last jwks_uri", "error", note)
 		} else {
-			r.say(slog.LevelInfo, "the discovery document is fetched again")
+			r.logLater(slog.LevelInfo, "discovery document fetching recovered")
 		}
 	}
 	report.note = note
 }
 
-// noteKeys logs what a new set changed, and remembers keys that were withdrawn
-// while in use.
-func (r *refresher) noteKeys(old, next *keySet, now time.Time) {
+// recordKeys logs the differences between two sets, and remembers keys that were
+// withdrawn while in use.
+func (r *refresher) recordKeys(old, next *keySet, now time.Time) {
 	added, removed := next.kidsBeyond(old), old.kidsBeyond(next)
 	if len(old.keys) == 0 {
-		r.say(slog.LevelInfo, "keys loaded", "kids", clipAll(added), "skipped", len(next.skipped))
+		r.logLater(slog.LevelInfo, "keys loaded", "kids", clipAll(added), "skipped", len(next.skipped))
 	} else if len(added) > 0 || len(removed) > 0 {
-		r.say(slog.LevelInfo, "keys replaced", "added", clipAll(added), "removed", clipAll(removed), "held", len(next.keys))
+		r.logLater(slog.LevelInfo, "keys replaced", "added", clipAll(added), "removed", clipAll(removed), "held", len(next.keys))
 	} else if next.epoch != old.epoch {
-		r.say(slog.LevelWarn, "keys replaced under the kids that they had", "held", len(next.keys))
+		r.logLater(slog.LevelWarn, "keys replaced without a change of kid", "held", len(next.keys))
 	}
 	for kid := range next.leaving {
 		if _, known := old.leaving[kid]; !known {
-			r.say(slog.LevelWarn, "a key in use is missing from the issuer's answer; a second fetch will confirm it", "kid", clip(kid))
+			r.logLater(slog.LevelWarn, "a key in use is missing from the issuer's key set; a second fetch will confirm its removal",
+				"kid", clip(kid))
 		}
 	}
 	for _, kid := range removed {
-		r.noteWithdrawn(kid, old, now)
+		r.recordWithdrawn(kid, old, now)
 	}
 	r.report.withdrawn = slices.DeleteFunc(r.report.withdrawn, func(w Withdrawn) bool { return next.byKID[w.KID] != nil })
 	if !slices.Equal(r.report.skipped, next.skipped) {
 		r.report.skipped = next.skipped
 		for _, skip := range next.skipped {
-			r.say(slog.LevelWarn, "a published key is not used", "kid", clip(skip.KID), "reason", skip.Reason, "detail", skip.Detail)
+			r.logLater(slog.LevelWarn, "a published key cannot be used", "kid", clip(skip.KID), "reason", skip.Reason, "detail", skip.Detail)
 		}
 	}
 }
 
-func (r *refresher) noteWithdrawn(kid string, old *keySet, now time.Time) {
+func (r *refresher) recordWithdrawn(kid string, old *keySet, now time.Time) {
 	use := old.byKID[kid][0].usage
 	since := r.sinceUse(use, now)
 	if since > recentUse+confirmLimit {
@@ -151,11 +152,13 @@ func (r *refresher) noteWithdrawn(kid string, old *keySet, now time.Time) {
 		report.withdrawn = report.withdrawn[1:]
 	}
 	report.withdrawn = append(report.withdrawn, Withdrawn{KID: kid, At: now, Tokens: use.tokens.Load()})
-	r.say(slog.LevelWarn, "a key was withdrawn while tokens were still signed with it", "kid", clip(kid), "last_used", since.Round(time.Second))
+	r.logLater(slog.LevelWarn, "a key was withdrawn while tokens were still signed with it",
+		"kid", clip(kid), "last_used", since.Round(time.Second))
 }
 
-// noteCache notes whether the keys can be kept on disk, and logs a change.
-func (r *refresher) noteCache(err error) {
+// recordCache records whether the keys could be written to disk, and logs a
+// change of that.
+func (r *refresher) recordCache(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := ""
@@ -164,9 +167,9 @@ func (r *refresher) noteCache(err error) {
 	}
 	switch {
 	case text != "" && r.report.cacheError == "":
-		r.say(slog.LevelWarn, "keys could not be written to cache_dir; a restart in an outage would have none", "error", err)
+		r.logLater(slog.LevelWarn, "writing keys to cache_dir failed; a restart during an outage would start without keys", "error", err)
 	case text == "" && r.report.cacheError != "":
-		r.say(slog.LevelInfo, "keys are written to cache_dir again")
+		r.logLater(slog.LevelInfo, "writing keys to cache_dir recovered")
 	}
 	r.report.cacheError = text
 }
@@ -179,21 +182,14 @@ func clipAll(kids []string) []string {
 	return clipped
 }
 
-// restore installs keys that were trusted before: from cache_dir, or from the
-// set that this one follows. They count as old as they are.
+// restore publishes keys from cache_dir or from the previous set, with the age
+// that they have.
 func (r *refresher) restore(s *keySet, from string) {
 	defer r.log()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.carryUsage(s)
 	r.current.Store(s)
-	r.say(slog.LevelInfo, "keys restored", "from", from, "kids", clipAll(s.kidsBeyond(nil)), "age", r.now().Sub(s.fetched).Round(time.Second))
-}
-
-// refuseCache logs why a cache file was not used. That there is none is no
-// reason for a warning.
-func (r *refresher) refuseCache(err error) {
-	if !errors.Is(err, errNoCache) {
-		r.logger.Warn("the keys in cache_dir were not used", "error", err)
-	}
+	r.logLater(slog.LevelInfo, "keys restored",
+		"from", from, "kids", clipAll(s.kidsBeyond(nil)), "age", r.now().Sub(s.fetched).Round(time.Second))
 }

@@ -54,7 +54,7 @@ func TestLogSaysEachChangeOnce(t *testing.T) {
 		says(`"result":"invalid"`)
 		b.keys.publish(t, a, bad)
 		b.pass(10 * time.Minute)
-		says("keys are fetched again", `"msg":"keys replaced","issuer":"main","added":[],"removed":["b"]`)
+		says("key fetching recovered", `"msg":"keys replaced","issuer":"main","added":[],"removed":["b"]`)
 		b.keys.publish(t, a)
 		b.pass(10 * time.Minute)
 		b.keys.publish(t, a, bad)

@@ -2,8 +2,7 @@ package issuer
 
 import "math/big"
 
-// rocaPrimes are the odd primes up to 167, over which the moduli of the flawed
-// generator betray themselves.
+// rocaPrimes returns the odd primes up to 167, the moduli of the test.
 func rocaPrimes() []int64 {
 	return []int64{
 		3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109,
@@ -14,8 +13,8 @@ func rocaPrimes() []int64 {
 // roca reports whether an RSA modulus has the fingerprint of CVE-2017-15361
 // (Nemec et al., "The Return of Coppersmith's Attack", section 3): its primes
 // are k*M + (65537^a mod M) with M a product of small primes, so the modulus is
-// a power of 65537 modulo each of them. For an honest modulus the chance of
-// that is under 2^-25.
+// a power of 65537 modulo each of them. For a random modulus the probability of
+// that is below 2^-25.
 func roca(modulus *big.Int) bool {
 	var rest big.Int
 	for _, p := range rocaPrimes() {

@@ -8,27 +8,27 @@ import (
 const (
 	// burst is how many fetches unknown kids may cause at once.
 	burst = 3
-	// minFresh is the least time that Cache-Control can ask for.
+	// minFresh is the shortest refresh interval that Cache-Control can set.
 	minFresh = time.Minute
 	// The bounds of the back-off after failures.
 	minBackoff = time.Second
 	maxBackoff = time.Minute
-	// confirmDelay is how long after a key was first missed the fetch comes
-	// that confirms it.
+	// confirmDelay is the time from the first response that lacks a key to the
+	// fetch that confirms its removal.
 	confirmDelay = 3 * time.Second
-	// confirmLimit is how long a missed key is trusted at most when that fetch
-	// keeps failing: the issuer's last word was that the key is gone.
+	// confirmLimit is how long such a key is trusted at most while that fetch
+	// keeps failing, since the issuer's last response lacked the key.
 	confirmLimit = time.Minute
 	// never is far enough ahead that no timer waits for it.
 	never = 365 * 24 * time.Hour
 )
 
-// budget is a token bucket: one fetch for unknown kids per cooldown, after a
-// burst of 3.
+// budget is a token bucket for the fetches that unknown kids cause: a burst of 3,
+// then one per cooldown.
 type budget struct {
 	cooldown time.Duration
 	level    int
-	since    time.Time // when level was last exact; the next token comes a cooldown later
+	since    time.Time // when level was last exact; the next token is added a cooldown later
 }
 
 func newBudget(cooldown time.Duration, now time.Time) budget {
@@ -45,7 +45,7 @@ func (b *budget) fill(now time.Time) {
 	}
 }
 
-// ready is when the next fetch may begin.
+// ready returns when the next fetch may begin.
 func (b *budget) ready(now time.Time) time.Time {
 	if b.fill(now); b.level > 0 {
 		return now
@@ -58,25 +58,26 @@ func (b *budget) take(now time.Time) {
 	b.level--
 }
 
-// giveBack returns the token of a fetch that failed: it has said nothing about
-// any kid.
-func (b *budget) giveBack() { b.level = min(b.level+1, burst) }
+// refund returns the token of a fetch that failed, since such a fetch proves
+// nothing about any kid.
+func (b *budget) refund() { b.level = min(b.level+1, burst) }
 
-// schedule is when an issuer is fetched. The refresher's mu guards it.
+// schedule determines when the keys of an issuer are fetched. The refresher's mu
+// guards it.
 type schedule struct {
-	refreshAt time.Time // the next fetch, whoever asks or not
-	confirmAt time.Time // the next fetch for the sake of leaving keys; zero: none
-	notBefore time.Time // the issuer asked for this (Retry-After)
+	refreshAt time.Time // the next scheduled fetch
+	confirmAt time.Time // the next fetch to confirm that leaving keys are gone; zero: none
+	notBefore time.Time // from the issuer's Retry-After
 	budget    budget
 
-	wanted  bool      // an unknown kid asks for a fetch
+	wanted  bool      // an unknown kid needs a fetch
 	wantMin time.Time // while fetches fail: the earliest one for an unknown kid
 
 	failures     int // in a row
 	failingSince time.Time
 }
 
-// due is when the next fetch begins.
+// due returns when the next fetch begins.
 func (s *schedule) due(now time.Time) time.Time {
 	at := s.refreshAt
 	if s.wanted {
@@ -88,8 +89,8 @@ func (s *schedule) due(now time.Time) time.Time {
 	return later(at, s.notBefore)
 }
 
-// begin notes that a fetch begins now, and reports whether it is charged to
-// the unknown kids' budget: it is if nothing else would have caused it.
+// begin records that a fetch begins now. It reports whether the fetch is charged
+// to the budget, which it is if only an unknown kid caused it.
 func (s *schedule) begin(now time.Time) (charged bool) {
 	scheduled := !s.refreshAt.After(now) || !s.confirmAt.IsZero() && !s.confirmAt.After(now)
 	charged = s.wanted && !scheduled
@@ -100,7 +101,8 @@ func (s *schedule) begin(now time.Time) (charged bool) {
 	return charged
 }
 
-// succeeded plans the next fetch within the bounds that the answer may set.
+// succeeded plans the next fetch after a good response. Cache-Control may shorten
+// the interval, but not below minFresh.
 func (s *schedule) succeeded(now time.Time, got answer, interval time.Duration) {
 	if got.bounded {
 		interval = min(max(got.fresh, minFresh), interval)
@@ -109,13 +111,13 @@ func (s *schedule) succeeded(now time.Time, got answer, interval time.Duration) 
 	s.refreshAt = now.Add(jitter(interval, 10))
 }
 
-// failed plans the next attempt: the back-off doubles from a second to a
-// minute. A request that misses a key may bring it forward, but by no more
-// than to a quarter of the time that the outage has lasted, so that an outage
-// of minutes is not met by an attempt per cooldown.
+// failed plans the next attempt. The back-off doubles from a second to a minute.
+// An unknown kid may cause an earlier attempt, after the cooldown or a quarter of
+// the outage's duration so far, whichever is longer: a long outage must not cause
+// one attempt per cooldown.
 func (s *schedule) failed(now time.Time, err *fetchError, charged bool) {
 	if charged {
-		s.budget.giveBack()
+		s.budget.refund()
 	}
 	if s.failures++; s.failures == 1 {
 		s.failingSince = now
@@ -132,8 +134,8 @@ func (s *schedule) failed(now time.Time, err *fetchError, charged bool) {
 	}
 }
 
-// jitter takes up to percent off d at random, so that replicas that were
-// started together do not fetch together.
+// jitter reduces d by a random amount of up to percent, so that replicas that
+// started together do not fetch at the same times.
 func jitter(d time.Duration, percent int64) time.Duration {
 	span := int64(d) / 100 * percent
 	if span <= 0 {

@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -15,37 +16,35 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// Options are the parts of a [Set] that do not come from the config of its
-// issuers. The zero value serves.
+// Options configures a [Set] beyond the config of its issuers. The zero value is
+// ready to use.
 type Options struct {
 	Logger *slog.Logger     // changes of state only, never a request; nil: nothing is logged
-	Now    func() time.Time // nil: time.Now. In-process ages survive clock steps if its times are monotonic
-	// Previous is the set that this one follows, nil for the first. An issuer
-	// whose keys come from the same place in the same way is taken over,
-	// running; one whose fetching is tuned otherwise begins with its keys.
+	Now    func() time.Time // nil: time.Now. With monotonic times, ages of keys are not affected by clock steps
+	// Previous is the set that this one replaces, nil for the first. The new set
+	// shares the running refresher of an issuer whose source and settings are the
+	// same. If only the settings differ, it starts with that issuer's keys.
 	Previous *Set
-	// Dial makes the connections to issuers, or to their proxies; nil: the
-	// network's. It is for tests with a network of their own.
+	// Dial connects to issuers or to their proxies; nil: net.Dialer. It is for
+	// tests with an in-memory network.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Sync has the disk take a file of cache_dir; nil: [os.File.Sync]. It is for
+	// Sync flushes a file of cache_dir to the disk; nil: [os.File.Sync]. It is for
 	// tests with a disk that hangs.
 	Sync func(*os.File) error
 }
 
-// Set is the trusted issuers of one config. All methods may be called from
-// any goroutine.
+// Set is the trusted issuers of one config. It is safe for concurrent use.
 type Set struct {
-	issuers []*Issuer // each with a name of its own
+	issuers []*Issuer // with distinct names
 	close   func()
 
 	mu      sync.Mutex // guards changed
 	changed chan struct{}
 }
 
-// NewSet makes a set of the config's issuers. It reads key set and CA files and
-// cached keys, but makes no connection and starts no goroutine; that is
-// [Set.Start]'s. Errors are [config.Mistakes]. A set that was made must be
-// closed, started or not.
+// NewSet returns a set of the config's issuers. It reads key set files, CA files
+// and cached keys, but opens no connection and starts no goroutine; [Set.Start]
+// does. Its errors are [config.Mistakes]. The set must be closed, started or not.
 func NewSet(cfg *config.Config, o Options) (*Set, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -60,9 +59,9 @@ func NewSet(cfg *config.Config, o Options) (*Set, error) {
 	s.close = sync.OnceFunc(s.release)
 	var mistakes config.Mistakes
 	for _, one := range cfg.Issuers {
-		for _, wrong := range s.add(one, cfg.CacheDir, o) {
-			path := strings.TrimSuffix(one.Path+"."+wrong.path, ".")
-			mistakes = append(mistakes, cfg.Mistake(path, "%s", wrong.text))
+		for _, m := range s.add(one, cfg.CacheDir, o) {
+			path := strings.TrimSuffix(one.Path+"."+m.path, ".")
+			mistakes = append(mistakes, cfg.Mistake(path, "%s", m.text))
 		}
 	}
 	if len(mistakes) > 0 {
@@ -72,58 +71,58 @@ func NewSet(cfg *config.Config, o Options) (*Set, error) {
 	return s, nil
 }
 
-// wrong is one thing wrong with an issuer's config that only this package can
-// see. text is lower case and has no full stop.
-type wrong struct {
+// mistake is a mistake in an issuer's config that only this package can detect.
+// text is lower case and has no full stop.
+type mistake struct {
 	path string // of the value, below the issuer; empty: the issuer itself
 	text string
 }
 
-// add makes an issuer and its keys, or says why not.
-func (s *Set) add(cfg config.Issuer, cacheDir string, o Options) []wrong {
-	if found := s.check(cfg); len(found) > 0 {
+// add creates an issuer and its keys, or returns what is wrong with its config.
+func (s *Set) add(cfg config.Issuer, cacheDir string, o Options) []mistake {
+	if found := s.validate(cfg); len(found) > 0 {
 		return found
 	}
 	id := identityOf(cfg, cacheDir)
 	source, found := newSource(id, o)
 	if found != nil {
-		return []wrong{*found}
+		return []mistake{*found}
 	}
 	keys, found := s.refresherFor(id, source, o)
 	if found != nil {
-		return []wrong{*found}
+		return []mistake{*found}
 	}
 	i, err := newIssuer(cfg, keys)
 	if err != nil {
 		keys.release(s)()
-		return []wrong{{"algorithms", err.Error()}}
+		return []mistake{{"algorithms", err.Error()}}
 	}
 	s.issuers = append(s.issuers, i)
 	return nil
 }
 
-// check refuses what would open the gate or never end: no part of it trusts
-// another package to have looked.
-func (s *Set) check(cfg config.Issuer) []wrong {
-	var found []wrong
-	complain := func(path, format string, args ...any) {
-		found = append(found, wrong{path, fmt.Sprintf(format, args...)})
+// validate rejects a config that would accept tokens it must not, or loop
+// without pause. It does not rely on the checks of package config.
+func (s *Set) validate(cfg config.Issuer) []mistake {
+	var found []mistake
+	report := func(path, format string, args ...any) {
+		found = append(found, mistake{path, fmt.Sprintf(format, args...)})
 	}
 	if slices.ContainsFunc(s.issuers, func(i *Issuer) bool { return i.Name() == cfg.Name }) {
-		complain("", "another issuer has the name %q already", cfg.Name)
+		report("", "another issuer already has the name %q", cfg.Name)
 	}
 	if len(cfg.ISS) == 0 {
-		complain("", "the issuer signs as no iss value")
+		report("", "the issuer has no iss value")
 	}
 	if slices.Contains(cfg.ISS, "") {
-		complain("", "an iss value is empty")
+		report("", "an iss value is empty")
 	}
 	if len(cfg.Algorithms) == 0 {
-		complain("algorithms", "the list is empty, so no token could be verified")
+		report("algorithms", "the list is empty, so no token could be verified")
 	}
 	for _, alg := range cfg.Algorithms {
 		if !knownAlg(alg) {
-			complain("algorithms", "%q is no signature algorithm that is known here", alg)
+			report("algorithms", "%q is not a supported signature algorithm", alg)
 		}
 	}
 	for _, d := range []struct {
@@ -134,7 +133,7 @@ func (s *Set) check(cfg config.Issuer) []wrong {
 		{"max_stale", cfg.JWKS.MaxStale}, {"request_timeout", cfg.JWKS.RequestTimeout},
 	} {
 		if d.value <= 0 {
-			complain("jwks."+d.name, "%s is not more than zero", d.value)
+			report("jwks."+d.name, "%s is not greater than zero", d.value)
 		}
 	}
 	return found
@@ -145,14 +144,14 @@ func identityOf(cfg config.Issuer, cacheDir string) identity {
 	switch {
 	case cfg.JWKS.File != "":
 		o.URI = "file:" + cfg.JWKS.File
-		cacheDir = "" // the file is there after a restart anyway
+		cacheDir = "" // a restart reads the file again
 	case o.URI == "":
 		o.URI = discoveryURI(cfg.ISS[0])
 	}
 	return identity{origin: o, Algorithms: cfg.Algorithms, AllowHTTP: cfg.AllowHTTP, JWKS: cfg.JWKS, CacheDir: cacheDir}
 }
 
-func newSource(id identity, o Options) (source, *wrong) {
+func newSource(id identity, o Options) (source, *mistake) {
 	if id.JWKS.File != "" {
 		return file{name: id.JWKS.File}, nil
 	}
@@ -161,7 +160,7 @@ func newSource(id identity, o Options) (source, *wrong) {
 		if id.JWKS.URI == "" {
 			path = "issuer"
 		}
-		return nil, &wrong{path, err.Error()}
+		return nil, &mistake{path, err.Error()}
 	}
 	client, found := newClient(id.JWKS, o.Dial)
 	if found != nil {
@@ -174,9 +173,9 @@ func newSource(id identity, o Options) (source, *wrong) {
 	return r, nil
 }
 
-// refresherFor takes the issuer's refresher over from the previous set, or makes a
-// new one with what keys there are already.
-func (s *Set) refresherFor(id identity, source source, o Options) (*refresher, *wrong) {
+// refresherFor shares the refresher of the previous set, or creates one and gives
+// it the keys of the previous set or of cache_dir.
+func (s *Set) refresherFor(id identity, source source, o Options) (*refresher, *mistake) {
 	before := o.Previous.refresherOf(id)
 	if before != nil && reflect.DeepEqual(before.identity, id) && before.retain(s) {
 		return before, nil
@@ -200,22 +199,23 @@ func (s *Set) refresherFor(id identity, source source, o Options) (*refresher, *
 	}
 	if r.cache != nil {
 		keys, err := r.cache.read(o.Now(), id.JWKS.MaxStale, id.Algorithms)
-		if err != nil {
-			r.refuseCache(err)
-			return r, nil
+		switch {
+		case err == nil:
+			r.restore(keys, "cache_dir")
+		case !errors.Is(err, errNoCache):
+			r.logger.Warn("the keys in cache_dir were not used", "error", err)
 		}
-		r.restore(keys, "cache_dir")
 	}
 	return r, nil
 }
 
-// readFile reads a key set file before anything runs, so that a config with a
-// bad one is refused as a whole.
-func (r *refresher) readFile() *wrong {
+// readFile reads a key set file when the set is built, so that NewSet rejects a
+// config with an invalid one.
+func (r *refresher) readFile() *mistake {
 	began := r.now()
 	_, set, err := r.fetch(context.Background(), ask{})
 	if err != nil {
-		return &wrong{"jwks.file", fmt.Sprintf("the key set cannot be used: %s", err)}
+		return &mistake{"jwks.file", fmt.Sprintf("the key set cannot be used: %s", err)}
 	}
 	set.fetched = began
 	defer r.log()
@@ -225,9 +225,9 @@ func (r *refresher) readFile() *wrong {
 	return nil
 }
 
-// refresherOf returns the refresher of the issuer with the same origin, nil without
-// one. Keys that may have come over plain http are not handed on to an issuer
-// that forbids it.
+// refresherOf returns the refresher of the issuer with the same origin, or nil.
+// Keys that may have come over plain http are not passed to an issuer that
+// forbids plain http.
 func (s *Set) refresherOf(id identity) *refresher {
 	if s == nil {
 		return nil
@@ -240,15 +240,15 @@ func (s *Set) refresherOf(id identity) *refresher {
 	return nil
 }
 
-// Start begins to fetch, in the background and all issuers at once, for those
-// issuers that do not run yet. It returns at once.
+// Start starts the background fetches of all issuers that do not run yet. It does
+// not wait for them.
 func (s *Set) Start() {
 	for _, i := range s.issuers {
 		i.keys.run()
 	}
 }
 
-// Close ends the issuers that no other set holds, and waits for their
+// Close stops the issuers that no other set shares, and waits for their
 // goroutines. It may be called more than once.
 func (s *Set) Close() { s.close() }
 
@@ -262,6 +262,6 @@ func (s *Set) release() {
 	}
 }
 
-// All returns the issuers in the order of the config. The slice is the
-// caller's.
-func (s *Set) All() []*Issuer { return append([]*Issuer(nil), s.issuers...) }
+// All returns the issuers in the order of the config. The caller may modify the
+// slice.
+func (s *Set) All() []*Issuer { return slices.Clone(s.issuers) }

@@ -47,12 +47,12 @@ func TestMistakes(t *testing.T) {
 		change     func(*config.Issuer)
 		path, text string // of the mistake
 	}{
-		{"no iss", func(c *config.Issuer) { c.ISS = nil }, "", "the issuer signs as no iss value"},
+		{"no iss", func(c *config.Issuer) { c.ISS = nil }, "", "the issuer has no iss value"},
 		{"an empty iss", func(c *config.Issuer) { c.ISS = []string{""} }, "", `an iss value is empty`},
 		{"no algorithms", func(c *config.Issuer) { c.Algorithms = nil }, "algorithms", "the list is empty"},
-		{"alg none", func(c *config.Issuer) { c.Algorithms = []string{"RS256", "none"} }, "algorithms", `"none" is no signature algorithm`},
-		{"alg HS256", func(c *config.Issuer) { c.Algorithms = []string{"HS256"} }, "algorithms", `"HS256" is no signature algorithm`},
-		{"refresh_interval", func(c *config.Issuer) { c.JWKS.RefreshInterval = 0 }, "jwks.refresh_interval", "0s is not more than zero"},
+		{"alg none", func(c *config.Issuer) { c.Algorithms = []string{"RS256", "none"} }, "algorithms", `"none" is not a supported signature algorithm`},
+		{"alg HS256", func(c *config.Issuer) { c.Algorithms = []string{"HS256"} }, "algorithms", `"HS256" is not a supported signature algorithm`},
+		{"refresh_interval", func(c *config.Issuer) { c.JWKS.RefreshInterval = 0 }, "jwks.refresh_interval", "0s is not greater than zero"},
 		{"unknown_kid_cooldown", func(c *config.Issuer) { c.JWKS.UnknownKIDCooldown = 0 }, "jwks.unknown_kid_cooldown", "0s is not"},
 		{"max_stale", func(c *config.Issuer) { c.JWKS.MaxStale = -1 }, "jwks.max_stale", "-1ns is not"},
 		{"request_timeout", func(c *config.Issuer) { c.JWKS.RequestTimeout = 0 }, "jwks.request_timeout", "0s is not"},
@@ -60,19 +60,19 @@ func TestMistakes(t *testing.T) {
 		{"plain http by discovery", func(c *config.Issuer) {
 			c.AllowHTTP, c.JWKS.URI, c.ISS = false, "", []string{"http://issuer.example"}
 		}, "issuer", `"http://issuer.example/.well-known/openid-configuration" is plain http`},
-		{"no URL", func(c *config.Issuer) { c.JWKS.URI = "http://[::1" }, "jwks.uri", "it is no URL"},
-		{"another scheme", func(c *config.Issuer) { c.JWKS.URI = "ftp://issuer.example/" }, "jwks.uri", "\"ftp://issuer.example/\" is no absolute https URL"},
-		{"no host", func(c *config.Issuer) { c.JWKS.URI = "https:///jwks" }, "jwks.uri", "\"https:///jwks\" is no absolute https URL"},
-		{"opaque", func(c *config.Issuer) { c.JWKS.URI = "https:issuer.example" }, "jwks.uri", "is no absolute https URL"},
-		{"credentials", func(c *config.Issuer) { c.JWKS.URI = "https://u:hush@issuer.example/" }, "jwks.uri", "holds credentials"},
+		{"no URL", func(c *config.Issuer) { c.JWKS.URI = "http://[::1" }, "jwks.uri", "the URL is invalid"},
+		{"another scheme", func(c *config.Issuer) { c.JWKS.URI = "ftp://issuer.example/" }, "jwks.uri", "\"ftp://issuer.example/\" is not an absolute https URL"},
+		{"no host", func(c *config.Issuer) { c.JWKS.URI = "https:///jwks" }, "jwks.uri", "\"https:///jwks\" is not an absolute https URL"},
+		{"opaque", func(c *config.Issuer) { c.JWKS.URI = "https:issuer.example" }, "jwks.uri", "is not an absolute https URL"},
+		{"credentials", func(c *config.Issuer) { c.JWKS.URI = "https://u:hush@issuer.example/" }, "jwks.uri", "contains credentials"},
 		{"a key set file that is missing", func(c *config.Issuer) { c.JWKS.File = missing }, "jwks.file", "the key set cannot be used: open "},
 		{"a directory as key set file", func(c *config.Issuer) { c.JWKS.File = filepath.Dir(missing) }, "jwks.file", "the key set cannot be used: \"" + filepath.Dir(missing) + "\" is no regular file"},
 		{"a pipe as key set file", func(c *config.Issuer) { c.JWKS.File = unwritten }, "jwks.file", "is no regular file, and must be one or a link to one"},
 		{"a device as key set file", func(c *config.Issuer) { c.JWKS.File = "/dev/zero" }, "jwks.file", "\"/dev/zero\" is no regular file, and must be one or a link to one"},
 		{"a pipe as CA file", func(c *config.Issuer) { c.JWKS.CAFile = unwritten }, "jwks.ca_file", "the CA file cannot be read: \"" + unwritten + "\" is no regular file"},
 		{"a CA file that is missing", func(c *config.Issuer) { c.JWKS.CAFile = missing }, "jwks.ca_file", "the CA file cannot be read: open "},
-		{"a CA file without a certificate", func(c *config.Issuer) { c.JWKS.CAFile = noPEM }, "jwks.ca_file", "holds no PEM certificate"},
-		{"a proxy that is no URL", func(c *config.Issuer) { c.JWKS.Proxy = "proxy.example:3128" }, "jwks.proxy", "the proxy is no URL"},
+		{"a CA file without a certificate", func(c *config.Issuer) { c.JWKS.CAFile = noPEM }, "jwks.ca_file", "has no PEM certificate"},
+		{"a proxy that is no URL", func(c *config.Issuer) { c.JWKS.Proxy = "proxy.example:3128" }, "jwks.proxy", "the proxy is invalid"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			one := issuerAt("https://issuer.example/jwks")
@@ -95,7 +95,7 @@ func TestMistakes(t *testing.T) {
 		_, err := issuer.NewSet(cfg, issuer.Options{})
 		mistakes, _ := errors.AsType[config.Mistakes](err)
 		if len(mistakes) != 3 || mistakes[0].Pos != cfg.At("issuers.main.jwks.uri") ||
-			mistakes[1] != cfg.Mistake("issuers.three", `another issuer has the name "main" already`) ||
+			mistakes[1] != cfg.Mistake("issuers.three", `another issuer already has the name "main"`) ||
 			mistakes[2].Pos != cfg.At("issuers.three.algorithms") {
 			t.Errorf("got %v", err)
 		}

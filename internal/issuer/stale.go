@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// age notes what time alone has changed: keys that grow stale or went stale,
-// and leaving keys that no answer has confirmed in time. The caller holds mu.
-func (r *refresher) age(now time.Time) {
+// expire applies the changes that time alone causes: it removes leaving keys that
+// no response confirmed in time, stops trusting keys past max_stale, and logs keys
+// that are past half of it. The caller holds mu.
+func (r *refresher) expire(now time.Time) {
 	s := r.current.Load()
 	if s == nil {
 		return
@@ -20,7 +21,7 @@ func (r *refresher) age(now time.Time) {
 			r.schedule.confirmAt = later(first.Add(confirmDelay), r.schedule.refreshAt)
 		}
 		r.current.Store(s)
-		r.noteKeys(old, s, now)
+		r.recordKeys(old, s, now)
 	}
 	old := now.Sub(s.fetched)
 	if old > r.cfg.MaxStale && !s.expired {
@@ -28,16 +29,16 @@ func (r *refresher) age(now time.Time) {
 		clone.expired = true
 		clone.epoch++
 		r.current.Store(&clone)
-		r.say(slog.LevelError, "keys are past max_stale and trusted no longer", "age", old.Round(time.Second), "max_stale", r.cfg.MaxStale)
+		r.logLater(slog.LevelError, "keys are past max_stale and no longer trusted", "age", old.Round(time.Second), "max_stale", r.cfg.MaxStale)
 		return
 	}
 	if old >= r.cfg.MaxStale/2 && !s.expired && !r.report.warned {
 		r.report.warned = true
-		r.say(slog.LevelWarn, "keys are growing stale", "age", old.Round(time.Second), "max_stale", r.cfg.MaxStale)
+		r.logLater(slog.LevelWarn, "keys are becoming stale", "age", old.Round(time.Second), "max_stale", r.cfg.MaxStale)
 	}
 }
 
-// overdue returns the leaving kids that have waited for an answer too long.
+// overdue returns the leaving kids that have been missing for confirmLimit.
 func (s *keySet) overdue(now time.Time) []string {
 	var kids []string
 	for kid, since := range s.leaving {
@@ -48,8 +49,8 @@ func (s *keySet) overdue(now time.Time) []string {
 	return kids
 }
 
-// nextAge is when age has something to note next. The caller holds mu.
-func (r *refresher) nextAge(now time.Time) time.Time {
+// nextExpiry returns when expire next has something to do. The caller holds mu.
+func (r *refresher) nextExpiry(now time.Time) time.Time {
 	at := now.Add(never)
 	s := r.current.Load()
 	if s == nil {

@@ -5,48 +5,48 @@ import (
 	"time"
 )
 
-// Stats is what operators see of one issuer, at one moment. Values that came
-// from outside are cut to 64 bytes.
+// Stats is the state of one issuer at one moment, for operators. External values
+// are truncated to 64 bytes.
 type Stats struct {
 	Issuer string   // its name in the config
-	ISS    []string // the iss values it signs as
+	ISS    []string // its iss values
 	Source string   // where its keys come from, without a query
 
-	HasKeys bool          // there are keys, stale or not
+	HasKeys bool          // keys are loaded, stale or not
 	Stale   bool          // they are past max_stale and not trusted
-	Age     time.Duration // since the fetch that the keys come from, or that confirmed them, began; 0 without keys
-	Keys    []KeyStats    // in the order they were published
+	Age     time.Duration // since the fetch began that returned or last confirmed the keys; 0 without keys
+	Keys    []KeyStats    // in the order of the response
 	Skipped []Skipped     // published keys that are not used
 
 	NextFetch   time.Duration     // until the next fetch; 0 while one is in flight
 	Fetching    bool              // a fetch is in flight
-	Fetches     map[string]uint64 // :: Fetch constant -> how many since start, every constant present
-	Failures    int               // failed fetches in a row
-	LastError   string            // of the last fetch that failed, also when later ones succeeded; empty: none
+	Fetches     map[string]uint64 // :: Fetch constant -> how many since start; contains every constant
+	Failures    int               // consecutive failed fetches
+	LastError   string            // of the last failed fetch, even if later ones succeeded; empty: none
 	LastErrorAt time.Time
-	CacheError  string // why the keys are not kept in cache_dir; empty: they are, or it is not configured
+	CacheError  string // why the keys are not in cache_dir; empty: they are, or it is not configured
 
 	UnknownKIDs    int         // unknown kids remembered
 	WithdrawnInUse uint64      // keys withdrawn while in use, since start
-	Withdrawn      []Withdrawn // the last 16 of them that did not come back
+	Withdrawn      []Withdrawn // the last 16 of them that were not published again
 }
 
 // KeyStats is one trusted key.
 type KeyStats struct {
 	KID, KTY string
-	ALG      string   // as published; empty: not said
-	Algs     []string // what it may verify
-	Tokens   uint64   // signatures that held, of all keys with this kid
+	ALG      string   // as published; empty: absent
+	Algs     []string // the algs that it may verify
+	Tokens   uint64   // accepted tokens, of all keys with this kid
 	LastUsed time.Time
-	Leaving  bool // missing from the issuer's last answer, not confirmed yet
+	Leaving  bool // missing from the issuer's last response, not confirmed yet
 }
 
 // Withdrawn is a key that left the set while tokens were signed with it.
 type Withdrawn struct {
 	KID         string
 	At          time.Time
-	Tokens      uint64 // that it had verified
-	TokensSince uint64 // that still came with its kid
+	Tokens      uint64 // accepted before
+	TokensSince uint64 // received with its kid since
 }
 
 // Stats returns the state of every issuer, in the order of the config.

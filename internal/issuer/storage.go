@@ -13,43 +13,44 @@ import (
 
 // storage is an issuer's keys as keyfunc reads them.
 //
-// The embedded storage is empty and stays empty. Of its methods keyfunc calls
-// only KeyReadAll, for a token without a kid. It must return nothing: keyfunc
-// would try every key on such a token.
+// The embedded storage is always empty. Of its methods keyfunc calls only
+// KeyReadAll, for a token without a kid. KeyReadAll must return no keys, since
+// keyfunc would try every key on such a token.
 type storage struct {
 	jwkset.Storage
 	keys *refresher
 }
 
-// lookup is one question to keyfunc, and the context of its KeyRead. It carries
-// what keyfunc's interface cannot. keyfunc passes KeyRead the kid but not the alg,
-// and one kid may stand for keys of two kinds. And keyfunc formats each error that
-// KeyRead returns, whether it is read or not, which doubles the cost of an unknown
-// kid. Lookups are reused, so that a flood of such kids allocates no more of them.
+// lookup is one call of keyfunc, and the context of its KeyRead. It passes two
+// values that keyfunc's interface does not. keyfunc gives KeyRead the kid but not
+// the alg, and one kid may name keys of two types. And keyfunc formats each error
+// that KeyRead returns, even if the text is never used, which doubles the cost of
+// an unknown kid. Lookups are reused, so that a flood of unknown kids does not
+// allocate them.
 type lookup struct {
 	context.Context
 	token   jwt.Token // with a kid and an alg, and nothing else
-	missing keyError  // set by KeyRead: why there is no key
+	missing keyError  // set by KeyRead if there is no key
 }
 
-// ask asks keyfunc for a key. missing has no kind if there is one.
-func (l *lookup) ask(ctx context.Context, f keyfunc.Keyfunc, kid, alg string) (public crypto.PublicKey, missing keyError) {
+// key gets a key from keyfunc. missing.kind is nil if there is one.
+func (l *lookup) key(ctx context.Context, f keyfunc.Keyfunc, kid, alg string) (public crypto.PublicKey, missing keyError) {
 	l.Context = ctx
 	l.token.Header[jwkset.HeaderKID], l.token.Header["alg"] = kid, alg
 	public, err := f.KeyfuncCtx(l)(&l.token)
 	if missing = l.missing; err != nil {
 		missing = keyError{kind: ErrKeyUnfit, kid: kid, why: err.Error()}
 	}
-	// A lookup that is used again keeps nothing of a request.
+	// Keep nothing of this request for the next one.
 	l.Context, l.missing = nil, keyError{}
 	clear(l.token.Header)
 	return public, missing
 }
 
-// KeyRead is the whole policy of a lookup, which ctx has to be. A kid that is
-// held is answered at once. For any other kid it has a fetch made, as the budget
-// for unknown kids allows, and waits for that fetch within bounds. If there is no
-// key, it returns an empty JWK, and the lookup says why.
+// KeyRead implements the whole policy of a lookup; ctx must be a *lookup. It
+// returns a known key at once. For an unknown kid it requests a fetch, if the
+// budget for unknown kids allows one, and waits for it for a limited time. If
+// there is no key, it returns an empty JWK and sets the lookup's missing.
 func (s storage) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
 	l := ctx.(*lookup)
 	alg := l.token.Header["alg"].(string)

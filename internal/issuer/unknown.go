@@ -11,50 +11,49 @@ const (
 	maxUnknown = 4096
 	// maxWait is how long a request waits for a fetch at most.
 	maxWait = 200 * time.Millisecond
-	// maxWaiting is how many requests wait at once; the others are answered
-	// as if they had waited in vain.
+	// maxWaiting is how many requests may wait at once; further requests do not
+	// wait.
 	maxWaiting = 1024
 )
 
-// unknownKIDs remembers for each unknown kid how many fetches had begun when
-// it was first seen. It holds hashes, so a long kid costs no more than a short
-// one, and two generations, so that a flood pushes old kids out at no cost. A
-// kid that was pushed out is merely seen for the first time again.
+// unknownKIDs remembers for each unknown kid how many fetches had begun when the
+// kid was first seen. It stores hashes, so that a long kid needs no more memory
+// than a short one, and two generations, so that it discards old kids in constant
+// time. A kid that was discarded counts as not seen before.
 type unknownKIDs struct {
-	seed        maphash.Seed // secret, so that nobody can make two kids collide
-	young, aged map[uint64]uint64
+	seed          maphash.Seed // secret, so that clients cannot construct collisions
+	recent, older map[uint64]uint64
 }
 
 func newUnknownKIDs() unknownKIDs { return unknownKIDs{seed: maphash.MakeSeed()} }
 
-// seen returns how many fetches had begun when kid was first seen, which is
-// now unless it is remembered.
-func (u *unknownKIDs) seen(kid string, begun uint64) uint64 {
+// firstSeen returns how many fetches had begun when kid was first seen. If kid is
+// not remembered, that is now: firstSeen stores begun for it.
+func (u *unknownKIDs) firstSeen(kid string, begun uint64) uint64 {
 	hash := maphash.String(u.seed, kid)
-	first, ok := u.young[hash]
+	first, ok := u.recent[hash]
 	if ok {
 		return first
 	}
-	if first, ok = u.aged[hash]; !ok {
+	if first, ok = u.older[hash]; !ok {
 		first = begun
 	}
-	if u.young == nil || len(u.young) >= maxUnknown/2 {
-		u.aged, u.young = u.young, make(map[uint64]uint64)
+	if u.recent == nil || len(u.recent) >= maxUnknown/2 {
+		u.older, u.recent = u.recent, make(map[uint64]uint64)
 	}
-	u.young[hash] = first
+	u.recent[hash] = first
 	return first
 }
 
-// len is how many kids are remembered; one in both generations counts twice.
-func (u *unknownKIDs) len() int { return len(u.young) + len(u.aged) }
+// len returns how many kids are remembered; one in both generations counts twice.
+func (u *unknownKIDs) len() int { return len(u.recent) + len(u.older) }
 
-// await sees to it that a fetch is made for a kid that is not held, and waits
-// for it if it is under way or about to begin. It never waits for the budget or
-// for a back-off.
+// await requests a fetch for an unknown kid and waits for it if it is in flight or
+// begins now. It does not wait while the budget or a back-off delays the fetch.
 func (r *refresher) await(ctx context.Context, kid, alg string) (*key, keyError) {
 	var timeout <-chan time.Time
 	for {
-		found, missing, done := r.miss(kid, alg, timeout != nil)
+		found, missing, done := r.findOrRequest(kid, alg, timeout != nil)
 		if done == nil {
 			return found, missing
 		}
@@ -69,15 +68,15 @@ func (r *refresher) await(ctx context.Context, kid, alg string) (*key, keyError)
 		case <-timeout:
 		case <-ctx.Done():
 		}
-		r.leave()
+		r.stopWaiting()
 		return nil, missing
 	}
 }
 
-// miss looks the key up again under the lock, under which no new set can slip
-// in. If there is none, missing says what is known of the kid by now, and a
-// done that is not nil closes when more may be known.
-func (r *refresher) miss(kid, alg string, waiting bool) (found *key, missing keyError, done <-chan struct{}) {
+// findOrRequest finds the key under mu, so that no new set is published in
+// between. If the key is missing, it requests a fetch. missing is the error for
+// the present; a non-nil done is closed when the caller should try again.
+func (r *refresher) findOrRequest(kid, alg string, waiting bool) (found *key, missing keyError, done <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if waiting {
@@ -87,7 +86,7 @@ func (r *refresher) miss(kid, alg string, waiting bool) (found *key, missing key
 	if found, missing = r.find(kid, alg, now); !missing.fetchable() {
 		return found, missing, nil
 	}
-	wanted := r.want(&missing, now)
+	wanted := r.requestFetch(&missing, now)
 	wait := r.untilFetch(now)
 	if wanted && wait == 0 && r.waiting < maxWaiting {
 		done = r.done
@@ -99,26 +98,26 @@ func (r *refresher) miss(kid, alg string, waiting bool) (found *key, missing key
 	return nil, missing, done
 }
 
-// want asks for the fetch that a missing key needs, and reports whether there
-// will be one. It turns an unknown kid into a pending one if no fetch has
-// answered since the kid was first seen. The caller holds mu.
-func (r *refresher) want(missing *keyError, now time.Time) bool {
+// requestFetch requests the fetch that a missing key needs, and reports whether
+// there will be one. It changes ErrKeyUnknown to ErrKeyPending if no fetch that
+// began after the kid was first seen has succeeded. The caller holds mu.
+func (r *refresher) requestFetch(missing *keyError, now time.Time) bool {
 	coming := r.inFlight
 	if missing.kind == ErrKeyUnknown {
 		r.report.missed(missing.kid)
-		first := r.unknown.seen(missing.kid, r.begun)
+		first := r.unknown.firstSeen(missing.kid, r.begun)
 		switch {
 		case r.answered <= first:
 			missing.kind = ErrKeyPending
-			// A fetch that was in flight already when the kid was first seen
-			// may have been answered before the key was published.
+			// If a fetch was already in flight when the kid was first seen, the
+			// issuer may have answered it before it published the key.
 			coming = r.inFlight && r.begun > first
 		case now.Sub(r.lastGood) < r.cfg.UnknownKIDCooldown:
 			return false
 		}
-		// Beyond the cooldown even a kid that is known to be unknown is asked
-		// about again: it may have been a guess at a key that is published
-		// only now.
+		// After the cooldown, fetch even for a kid that an earlier response
+		// lacked: a client may have guessed the kid of a key that the issuer
+		// published later.
 	}
 	if r.phase != running {
 		return false
@@ -130,15 +129,15 @@ func (r *refresher) want(missing *keyError, now time.Time) bool {
 	return true
 }
 
-// leave is what a request does that has waited in vain.
-func (r *refresher) leave() {
+// stopWaiting records that a request no longer waits.
+func (r *refresher) stopWaiting() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting--
 }
 
-// waitFor is how long a request may wait: at most maxWait, and at most half of
-// the time that its caller has left, so that there is time to answer.
+// waitFor returns how long a request may wait: at most maxWait, and at most half
+// of the time until ctx's deadline, so that there is time left to respond.
 func waitFor(ctx context.Context) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {

@@ -74,7 +74,7 @@ func TestWithdrawnKeyInUseGoesWhenASecondAnswerConfirmsIt(t *testing.T) {
 		if len(stats.Withdrawn) != 1 || stats.WithdrawnInUse != 1 || stats.Withdrawn[0].KID != "a" || stats.Withdrawn[0].Tokens != 6 || stats.Withdrawn[0].TokensSince == 0 {
 			t.Errorf("withdrawn %+v", stats.Withdrawn)
 		}
-		if b.logs.count("missing from the issuer's answer", `"kid":"a"`) != 1 || b.logs.count("withdrawn while tokens were still signed", `"kid":"a"`) != 1 {
+		if b.logs.count("missing from the issuer's key set", `"kid":"a"`) != 1 || b.logs.count("withdrawn while tokens were still signed", `"kid":"a"`) != 1 {
 			t.Errorf("the log says\n%s", b.logs)
 		}
 	})
@@ -226,7 +226,7 @@ func TestAnswerWithoutAUsableKeyChangesNothing(t *testing.T) {
 				if b.issuer.Epoch() != epoch || stats.Fetches[issuer.FetchInvalid] < 10 || stats.LastError == "" {
 					t.Errorf("epoch %d to %d, stats %+v", epoch, b.issuer.Epoch(), stats)
 				}
-				if n := b.logs.count("keys could not be fetched"); n != 1 {
+				if n := b.logs.count("key fetch failed"); n != 1 {
 					t.Errorf("the failure was logged %d times", n)
 				}
 			})

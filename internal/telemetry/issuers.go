@@ -50,7 +50,7 @@ func issuerMetrics() []issuerMetric {
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return float64(s.Keys) }),
 		metric("jwtgate_keys_skipped", "Keys that an issuer publishes and that are not used.",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return float64(s.Skipped) }),
-		metric("jwtgate_keys_stale", "Whether an issuer's keys are past max_stale and trusted no longer: 1 or 0.",
+		metric("jwtgate_keys_stale", "Whether an issuer's keys are past max_stale and no longer trusted: 1 or 0.",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return oneIf(s.Stale) }),
 		metric("jwtgate_keys_max_stale_seconds", "The age at which an issuer's keys are trusted no longer.",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return s.MaxStale.Seconds() }),
