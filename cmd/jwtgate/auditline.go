@@ -102,8 +102,8 @@ func explainRecord(record *audit.Record) (*explanation, error) {
 		return nil, err
 	}
 	const unknown = "decision %s has the reason %.80q, which is unknown here; was it made by another version?"
-	m, known := gate.MeaningOf(record.Reason)
-	_, excuse := gate.MeaningOf(record.WouldDeny)
+	m, known := gate.LookupReason(record.Reason)
+	_, excuse := gate.LookupReason(record.WouldDeny)
 	switch {
 	case !known:
 		return nil, fmt.Errorf(unknown, record.Decision, record.Reason)

@@ -22,7 +22,7 @@ func TestExplainGoldenEnvoy(t *testing.T) {
 			q := question{args: []string{"--path", path}}
 			got := e.ask(t, q)
 			golden(t, filepath.Join("testdata", "explain", name+".golden"), "$ jwtgate explain "+quote(q)+"\n"+e.normal(got.out))
-			m, _ := gate.MeaningOf(gate.ReasonPathRefused)
+			m, _ := gate.LookupReason(gate.ReasonPathRefused)
 			e.checkJSON(t, q, m, got)
 		})
 	}

@@ -102,7 +102,7 @@ func (cmd explainCommand) Run(ctx context.Context, c console, parsed *kong.Conte
 // undecided reports whether a request was denied for want of an answer: by an
 // outage of its issuer, or by a failure of the gate.
 func undecided(reason gate.Reason) bool {
-	m, known := gate.MeaningOf(reason)
+	m, known := gate.LookupReason(reason)
 	return known && (m.Outage || m.Fault == gate.FaultGate)
 }
 

@@ -229,7 +229,7 @@ func (e explainer) normal(text string) string {
 func TestExplainGolden(t *testing.T) {
 	e := newExplainer(t)
 	questions := e.questions(t)
-	for _, m := range gate.Meanings() {
+	for _, m := range gate.Reasons() {
 		if _, asked := questions[m.Reason]; asked == slices.Contains(unasked(), m.Reason) {
 			t.Errorf("%s: asked %v", m.Reason, asked)
 		}
@@ -237,7 +237,7 @@ func TestExplainGolden(t *testing.T) {
 	for reason, q := range questions {
 		t.Run(string(reason), func(t *testing.T) {
 			got := e.ask(t, q)
-			m, _ := gate.MeaningOf(reason)
+			m, _ := gate.LookupReason(reason)
 			said := ""
 			if reason == gate.ReasonKeysUnavailable { // there is no server to ask why
 				said = "jwtgate: the keys of issuer dark could not be fetched: "
@@ -254,7 +254,7 @@ func TestExplainGolden(t *testing.T) {
 }
 
 // exitOf is the exit code that belongs to a reason.
-func exitOf(m gate.Meaning) int {
+func exitOf(m gate.ReasonInfo) int {
 	switch {
 	case m.Verdict != gate.VerdictDeny:
 		return exitYes
@@ -312,7 +312,7 @@ func holdsNoToken(t *testing.T, raw, text string) {
 }
 
 // checkJSON holds what --json prints to the text of the same question.
-func (e explainer) checkJSON(t *testing.T, q question, m gate.Meaning, text outcome) {
+func (e explainer) checkJSON(t *testing.T, q question, m gate.ReasonInfo, text outcome) {
 	t.Helper()
 	got := e.ask(t, q, "--json")
 	holdsNoToken(t, q.token, got.out)

@@ -63,7 +63,7 @@ func New(targets Targets, memory *Memory, traceID func(context.Context) string) 
 // identity, is remembered whether it is written or not: somebody holds its id and
 // may ask.
 func (l *Log) Write(ctx context.Context, r *gate.Request, d *gate.Decision) {
-	if !d.Record && (d.Verdict == gate.VerdictAllow || d.Verdict == gate.VerdictAnswer) && d.Excused == "" {
+	if !d.Record && (d.Verdict == gate.VerdictAllow || d.Verdict == gate.VerdictAnswer) && d.WouldDeny == "" {
 		return
 	}
 	e, reused := l.pool.Get().(*encoder)
@@ -142,7 +142,7 @@ func (l *Log) Differ(r *gate.Request, d gate.Difference) {
 		Time: time.Now().UTC(), Level: levelInfo, Message: "candidate difference",
 		Decision: live.ID.String(), RequestID: clean(r.Header("x-request-id")), Route: live.Route,
 		From: live.Verdict, To: would.Verdict, Reason: would.Reason, LiveReason: live.Reason, CandidateRoute: would.Route,
-		InternalDetail: clean(would.Detail), Hint: clean(would.Mend), Issuer: would.Issuer, Subject: clean(would.Subject),
+		InternalDetail: clean(would.InternalDetail), Hint: clean(would.Hint), Issuer: would.Issuer, Subject: clean(would.Subject),
 		Method: clean(r.Method), Host: clean(r.Host), Path: clean(r.Path()), Config: live.ConfigHash, Candidate: would.ConfigHash,
 	}))
 }

@@ -50,7 +50,7 @@ func log(out io.Writer, memory *audit.Memory) *audit.Log {
 func denied() *gate.Decision {
 	return &gate.Decision{
 		ID: gate.ID{Replica: "replica", Number: 0x0123456789abcdef}, Route: "admin", Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing,
-		Detail: "group missing", Mend: "add the user", Record: true, To: config.AuditStderr, ConfigHash: "c0ffee", Issuer: "home", Subject: "alice", KeyID: "key-1",
+		InternalDetail: "group missing", Hint: "add the user", Record: true, To: config.AuditStderr, ConfigHash: "c0ffee", Issuer: "home", Subject: "alice", KeyID: "key-1",
 		Elapsed: 1234 * time.Microsecond, Denial: &gate.Denial{Status: 403, Detail: "you are not in the group"},
 	}
 }
@@ -122,7 +122,7 @@ func TestWhichDecisionsAreKept(t *testing.T) {
 		{"allowed", gate.Decision{Verdict: gate.VerdictAllow}, false, false},
 		{"answered", gate.Decision{Verdict: gate.VerdictAnswer}, false, false},
 		{"allowed, and recorded", gate.Decision{Verdict: gate.VerdictAllow, Record: true}, true, true},
-		{"excused", gate.Decision{Verdict: gate.VerdictAllow, Excused: gate.ReasonExpired}, false, true},
+		{"excused", gate.Decision{Verdict: gate.VerdictAllow, WouldDeny: gate.ReasonExpired}, false, true},
 		{"denied", gate.Decision{Verdict: gate.VerdictDeny}, false, true},
 		{"denied, and recorded", gate.Decision{Verdict: gate.VerdictDeny, Record: true}, true, true},
 		{"no verdict", gate.Decision{}, false, true},
@@ -168,7 +168,7 @@ func TestWriteHoldsNoToken(t *testing.T) {
 		"request id": func(r *gate.Request, _ *gate.Decision, text string) { r.Headers[0].Value = text },
 		"subject":    func(_ *gate.Request, d *gate.Decision, text string) { d.Subject = text },
 		"kid":        func(_ *gate.Request, d *gate.Decision, text string) { d.KeyID = text },
-		"detail":     func(_ *gate.Request, d *gate.Decision, text string) { d.Detail = "iss " + text },
+		"detail":     func(_ *gate.Request, d *gate.Decision, text string) { d.InternalDetail = "iss " + text },
 		"header":     func(r *gate.Request, _ *gate.Decision, text string) { r.Headers[1].Value = text },
 		"source":     func(r *gate.Request, _ *gate.Decision, text string) { r.Source = text },
 	}
@@ -229,7 +229,7 @@ func TestWriteIsOneLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, d := request(), denied()
 			r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value = text, text, "/"+text, text, text
-			d.Subject, d.KeyID, d.Detail = text, text, text
+			d.Subject, d.KeyID, d.InternalDetail = text, text, text
 			out, line := write(t, r, d)
 			if strings.Count(out, "\n") != 1 || !strings.HasSuffix(out, "}\n") {
 				t.Errorf("more than one line: %q", out)
@@ -266,7 +266,7 @@ func TestWriteIsBounded(t *testing.T) {
 			long := strings.Repeat("x", size)
 			r, d := request(), denied()
 			r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value = long, long, long, long, long
-			d.Subject, d.KeyID, d.Detail = long, long, long
+			d.Subject, d.KeyID, d.InternalDetail = long, long, long
 			_, line := write(t, r, d)
 			for _, key := range []string{"method", "host", "path", "source", "request_id", "subject", "kid", "internal_detail"} {
 				if got := len(line[key].(string)); got != min(size, most) {

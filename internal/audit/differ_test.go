@@ -18,7 +18,7 @@ func difference() gate.Difference {
 	return gate.Difference{
 		Live: &gate.Decision{ID: gate.ID{Replica: "replica", Number: 1}, Route: "old", Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed, ConfigHash: "live", To: config.AuditStderr},
 		Candidate: &gate.Decision{
-			ID: gate.ID{Replica: "candidate", Number: 2}, Route: "new", Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing, Detail: "group missing", Mend: "add the user",
+			ID: gate.ID{Replica: "candidate", Number: 2}, Route: "new", Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing, InternalDetail: "group missing", Hint: "add the user",
 			Issuer: "home", Subject: "alice", ConfigHash: "next", To: config.AuditStdout, Denial: &gate.Denial{Status: 403},
 		},
 	}
@@ -53,7 +53,7 @@ func TestDifferIsCleaned(t *testing.T) {
 	}, audit.NewMemory(1), nil)
 	r, d := request(), difference()
 	r.Target, r.Method, r.Host, r.Headers[0].Value = "/reset/"+jwt+"?"+jwt, jwt, jwt, jwt+"\n"
-	d.Candidate.Subject, d.Candidate.Detail, d.Candidate.Mend = jwt, jwt, jwt
+	d.Candidate.Subject, d.Candidate.InternalDetail, d.Candidate.Hint = jwt, jwt, jwt
 	l.Differ(r, d)
 	if stdout.Len() > 0 || strings.Count(stderr.String(), "\n") != 1 {
 		t.Errorf("stderr %q, stdout %q", stderr.String(), stdout.String())
@@ -85,7 +85,7 @@ func TestRecordExplainsEachKind(t *testing.T) {
 		{"claims that are wrong", func(d *gate.Decision) { d.Reason = gate.ReasonClaimsMalformed }, []gate.Stage{5, 7}, []gate.Stage{9}, 8},
 		{"no check", func(d *gate.Decision) { d.Reason = gate.ReasonDeadline }, nil, []gate.Stage{1, 5, 10}, gate.CheckNone},
 		{"excused", func(d *gate.Decision) {
-			d.Verdict, d.Reason, d.Excused = gate.VerdictAllow, gate.ReasonShadowed, gate.ReasonExpired
+			d.Verdict, d.Reason, d.WouldDeny = gate.VerdictAllow, gate.ReasonShadowed, gate.ReasonExpired
 		},
 			[]gate.Stage{1, 7, 10}, []gate.Stage{9}, 8},
 		{"public", func(d *gate.Decision) { d.Verdict, d.Reason = gate.VerdictAllow, gate.ReasonPublic }, []gate.Stage{1, 2, 10}, []gate.Stage{3, 9}, gate.CheckNone},

@@ -74,7 +74,7 @@ func TestMemoryHoldsCopies(t *testing.T) {
 	memory := audit.NewMemory(1)
 	r, d := request(), denied()
 	r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value = view, view, view, view, view
-	d.Subject, d.KeyID, d.Detail = view, view, view
+	d.Subject, d.KeyID, d.InternalDetail = view, view, view
 	log(io.Discard, memory).Write(t.Context(), r, d)
 	want, _ := memory.Find(d.ID.String())
 	copy(space, "XXXXXX")
@@ -97,7 +97,7 @@ func TestMemoryShrinks(t *testing.T) {
 		for n := range size {
 			r, d := request(), denied()
 			d.ID = numbered(n)
-			r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value, d.Subject, d.Detail = text, text, "/"+text, text, text, text, text
+			r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value, d.Subject, d.InternalDetail = text, text, "/"+text, text, text, text, text
 			l.Write(t.Context(), r, d)
 		}
 	}

@@ -55,8 +55,8 @@ type Record struct {
 func NewRecord(r *gate.Request, d *gate.Decision, traceID string) Record {
 	record := Record{
 		Time: d.Time.UTC(), Level: levelInfo, Message: "decision", Decision: d.ID.String(), RequestID: clean(r.Header("x-request-id")), TraceID: traceID,
-		Route: d.Route, Further: d.Further, Verdict: d.Verdict, Reason: d.Reason, Status: d.Status(), WouldDeny: d.Excused,
-		InternalDetail: clean(d.Detail), Hint: clean(d.Mend),
+		Route: d.Route, Further: d.Further, Verdict: d.Verdict, Reason: d.Reason, Status: d.Status(), WouldDeny: d.WouldDeny,
+		InternalDetail: clean(d.InternalDetail), Hint: clean(d.Hint),
 		Issuer: d.Issuer, Subject: clean(d.Subject), KeyID: clean(d.KeyID),
 		Method: clean(r.Method), Host: clean(r.Host), Path: clean(r.Path()), Source: clean(r.Source),
 		DurationUS: d.Elapsed.Microseconds(), Cached: d.Cached, Config: d.ConfigHash,
@@ -82,7 +82,7 @@ func (r *Record) Steps() []gate.Step {
 		found[gate.CheckClaims] = fmt.Sprintf("subject %q", r.Subject)
 	}
 	return gate.Steps(&gate.Decision{
-		Verdict: r.Verdict, Reason: r.Reason, Excused: r.WouldDeny, Detail: r.InternalDetail, Issuer: r.Issuer, Subject: r.Subject,
+		Verdict: r.Verdict, Reason: r.Reason, WouldDeny: r.WouldDeny, InternalDetail: r.InternalDetail, Issuer: r.Issuer, Subject: r.Subject,
 		KeyID: r.KeyID, Cached: r.Cached,
 	}, found)
 }

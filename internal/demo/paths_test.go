@@ -114,7 +114,7 @@ func TestRewriteKeepsTheMeaningOfPaths(t *testing.T) {
 			g.Carry(r, raw)
 		}
 		if d := g.Decide(t.Context(), r); d.Reason != row.want {
-			t.Errorf("%s%s %v: %s (%s), want %s", row.host, row.path, row.claims, d.Reason, d.Detail, row.want)
+			t.Errorf("%s%s %v: %s (%s), want %s", row.host, row.path, row.claims, d.Reason, d.InternalDetail, row.want)
 		}
 	}
 }

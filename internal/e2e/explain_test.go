@@ -45,7 +45,7 @@ func TestExplainCorpus(t *testing.T) {
 				})
 				d := e.Decision
 				if string(d.Reason) != row.Want || d.Status() != statuses()[row.Want] {
-					t.Fatalf("%d %s (%s), want %d %s", d.Status(), d.Reason, d.Detail, statuses()[row.Want], row.Want)
+					t.Fatalf("%d %s (%s), want %d %s", d.Status(), d.Reason, d.InternalDetail, statuses()[row.Want], row.Want)
 				}
 				checkExplained(t, e)
 			})
@@ -82,7 +82,7 @@ func corpusGate(t *testing.T, i issuers) *gate.Gate {
 func checkExplained(t *testing.T, e *gate.Explanation) {
 	t.Helper()
 	d := e.Decision
-	reason := d.Excused
+	reason := d.WouldDeny
 	if d.Verdict == gate.VerdictDeny {
 		reason = d.Reason
 	}
@@ -91,7 +91,7 @@ func checkExplained(t *testing.T, e *gate.Explanation) {
 		if step.Outcome == gate.Failed {
 			failed = append(failed, step)
 		}
-		if len(failed) > 0 && step.Outcome == gate.Passed && (step.Number != gate.CheckIdentity || d.Excused == "") {
+		if len(failed) > 0 && step.Outcome == gate.Passed && (step.Number != gate.CheckIdentity || d.WouldDeny == "") {
 			t.Errorf("%s passed behind %s, which failed", step.Check, failed[0].Check)
 		}
 		if found := tokenShaped.FindString(step.Text); found != "" {
@@ -104,10 +104,10 @@ func checkExplained(t *testing.T, e *gate.Explanation) {
 		}
 		return
 	}
-	m, _ := gate.MeaningOf(reason)
+	m, _ := gate.LookupReason(reason)
 	early := reason == gate.ReasonClaimsMalformed && len(failed) == 1 && failed[0].Number == gate.CheckIssuer && d.Issuer == ""
-	if len(failed) != 1 || failed[0].Number != m.Check && !early || failed[0].Text != d.Detail {
-		t.Errorf("%s (%s), and these failed: %+v", reason, d.Detail, failed)
+	if len(failed) != 1 || failed[0].Number != m.Check && !early || failed[0].Text != d.InternalDetail {
+		t.Errorf("%s (%s), and these failed: %+v", reason, d.InternalDetail, failed)
 	}
 }
 

@@ -108,7 +108,7 @@ func isValue(of metric, label, value string) bool {
 	case "verdict", "from", "to":
 		return slices.Contains([]gate.Verdict{gate.VerdictAllow, gate.VerdictDeny, gate.VerdictAnswer}, gate.Verdict(value))
 	case "reason":
-		_, known := gate.MeaningOf(gate.Reason(value))
+		_, known := gate.LookupReason(gate.Reason(value))
 		return known
 	default:
 		return of.labels[label][value]

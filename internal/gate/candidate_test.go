@@ -133,7 +133,7 @@ func TestCandidateTellsDifferences(t *testing.T) {
 			live := w.decide(t, row.r)
 			copied := *live
 			if live.Reason != row.live {
-				t.Fatalf("live: %s (%s), want %s", live.Reason, live.Detail, row.live)
+				t.Fatalf("live: %s (%s), want %s", live.Reason, live.InternalDetail, row.live)
 			}
 			c.Offer(row.r, live)
 			// One that differs for certain, so that the one before it is done.
@@ -259,7 +259,7 @@ func TestCandidateOutlivesTheLiveConfig(t *testing.T) {
 	}
 	d := would.Decide(t.Context(), get("/same", bearer(mint(t, w.home, claims(nil)))))
 	if d.Reason != gate.ReasonAllowed {
-		t.Errorf("%s (%s), want allowed by the rotated key", d.Reason, d.Detail)
+		t.Errorf("%s (%s), want allowed by the rotated key", d.Reason, d.InternalDetail)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -359,51 +360,47 @@ func (c *check) excuse(reason Reason, rule *route.Rule, err error) {
 	if rule == c.governing {
 		c.excused = reason
 	}
-	if c.decision.Excused != "" {
+	if c.decision.WouldDeny != "" {
 		return // the first one is the reason
 	}
 	c.note(err)
-	c.decision.Excused = c.reasons.of(err)
-	c.decision.Mend = cmp.Or(c.decision.Mend, c.reasons.named[c.decision.Excused].Mend)
+	c.decision.WouldDeny = c.reasons.of(err)
+	c.decision.Hint = cmp.Or(c.decision.Hint, c.reasons.named[c.decision.WouldDeny].Hint)
 }
 
 // note notes what is known of a failure.
-func (c *check) note(err error) particulars {
+func (c *check) note(err error) *denial.Error {
 	c.failure = err
-	c.decision.Detail, c.decision.Mend = err.Error(), ""
-	var more particulars
-	var failure *token.Failure
-	if errors.As(err, &failure) {
+	c.decision.InternalDetail, c.decision.Hint = err.Error(), ""
+	failure, ok := errors.AsType[*denial.Error](err)
+	if !ok {
+		return new(denial.Error)
+	}
+	if c.token == nil {
 		c.decision.Issuer, c.decision.Subject, c.decision.KeyID = failure.Issuer, failure.Subject, failure.KeyID
-		c.decision.Mend = failure.Mend
-		more.near, more.retryAfter = failure.Near, failure.RetryAfter
 	}
-	var denial *route.Denial
-	if errors.As(err, &denial) {
-		c.decision.Mend = denial.Mend
-		more.scopes, more.maxAge, more.acrValues = denial.Scopes, denial.MaxAge, denial.ACRValues
-	}
-	return more
+	c.decision.Hint = failure.Hint
+	return failure
 }
 
 // fail denies for the reason of a failure.
 func (c *check) fail(err error) {
-	more := c.note(err)
-	c.refuse(c.reasons.of(err), more)
+	failure := c.note(err)
+	c.refuse(c.reasons.of(err), failure)
 }
 
 // deny denies for a reason that no error stands for.
 func (c *check) deny(reason Reason, detail string) {
-	c.decision.Detail = detail
-	c.refuse(reason, particulars{})
+	c.decision.InternalDetail = detail
+	c.refuse(reason, new(denial.Error))
 }
 
-func (c *check) refuse(reason Reason, more particulars) {
+func (c *check) refuse(reason Reason, failure *denial.Error) {
 	d := c.decision
-	meaning, denial := c.reasons.denial(reason, more)
-	denial.CORS = c.policy.cors.denied(c.request.Header("origin"))
-	d.Verdict, d.Reason, d.Denial, d.Excused = VerdictDeny, meaning.Reason, denial, ""
-	d.Mend = cmp.Or(d.Mend, meaning.Mend)
+	info, answer := c.reasons.denial(reason, failure)
+	answer.CORS = c.policy.cors.denied(c.request.Header("origin"))
+	d.Verdict, d.Reason, d.Denial, d.WouldDeny = VerdictDeny, info.Reason, answer, ""
+	d.Hint = cmp.Or(d.Hint, info.Hint)
 	if c.failedRule != nil {
 		d.Route = c.failedRule.Name
 	}
@@ -440,7 +437,7 @@ func (c *check) sample() {
 		sampling = c.rule.Audit
 	}
 	oneIn := sampling.Allowed
-	if c.decision.Verdict == VerdictDeny || c.decision.Excused != "" {
+	if c.decision.Verdict == VerdictDeny || c.decision.WouldDeny != "" {
 		oneIn = sampling.Denied
 	}
 	c.decision.Record = oneIn > 0 && c.decision.ID.Number%uint64(oneIn) == 0

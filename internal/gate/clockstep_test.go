@@ -66,7 +66,7 @@ issuers:
 		for name, raw := range map[string]string{"current": current, "known": known, "old": old} {
 			for range 2 { // verified, and then remembered
 				if d := w.decide(t, get("/x", bearer(raw))); d.Reason != want[name] {
-					t.Errorf("%s, the %s token: %s (%s), want %s", when, name, d.Reason, d.Detail, want[name])
+					t.Errorf("%s, the %s token: %s (%s), want %s", when, name, d.Reason, d.InternalDetail, want[name])
 				}
 			}
 		}
@@ -109,7 +109,7 @@ func rotates(t *testing.T, w *world, token func() string) {
 			return
 		}
 		if d.Reason != gate.ReasonKeyPending {
-			t.Fatalf("a token of a new key: %s (%s)", d.Reason, d.Detail)
+			t.Fatalf("a token of a new key: %s (%s)", d.Reason, d.InternalDetail)
 		}
 		select {
 		case <-limit:

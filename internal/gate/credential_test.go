@@ -64,7 +64,7 @@ routes:
 		t.Run(row.name, func(t *testing.T) {
 			d := w.decide(t, row.r)
 			if d.Reason != row.reason {
-				t.Fatalf("%s (%s), want %s", d.Reason, d.Detail, row.reason)
+				t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, row.reason)
 			}
 			if !slices.Equal(d.RemoveParameters, row.parameters) {
 				t.Errorf("parameters %v are removed, want %v", d.RemoveParameters, row.parameters)
@@ -119,7 +119,7 @@ routes:
 			r := request(row.method, row.target, fields...)
 			d := w.decide(t, r)
 			if d.Reason != row.want {
-				t.Fatalf("%s (%s), want %s", d.Reason, d.Detail, row.want)
+				t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
 			if d.Verdict == gate.VerdictAllow && len(forwarded(d, r)["cookie"]) > 0 {
 				t.Error("the credential goes on")
@@ -153,7 +153,7 @@ routes: [{name: open, match: /open/**, access: public}, {name: admin, match: /ad
 			r := get(row.target)
 			r.Host = row.host
 			if d := w.decide(t, r); d.Reason != row.want {
-				t.Errorf("%s (%s), want %s", d.Reason, d.Detail, row.want)
+				t.Errorf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
 		})
 	}

@@ -83,13 +83,13 @@ func TestFirstFailureIsTheReason(t *testing.T) {
 			r := get(d.target, append(d.more, bearer(raw+d.behind))...)
 			r.Host = d.host
 			if got := w.decide(t, r); got.Reason != one.reason || got.Verdict != gate.VerdictDeny {
-				t.Errorf("%s for %s (%s), want a denial for %s", got.Verdict, got.Reason, got.Detail, one.reason)
+				t.Errorf("%s for %s (%s), want a denial for %s", got.Verdict, got.Reason, got.InternalDetail, one.reason)
 			}
 		})
 	}
 	t.Run("none broken", func(t *testing.T) {
 		if got := w.decide(t, get("/strict", bearer(mint(t, w.home, claims(nil))))); got.Reason != gate.ReasonAllowed {
-			t.Errorf("%s (%s), want allowed", got.Reason, got.Detail)
+			t.Errorf("%s (%s), want allowed", got.Reason, got.InternalDetail)
 		}
 	})
 }
@@ -159,7 +159,7 @@ func TestAccess(t *testing.T) {
 				r := get(row.target, append(slices.Clone(credentials[name]), "x-user-id: root", "x-trace: 1")...)
 				d := w.decide(t, r)
 				if d.Reason != want {
-					t.Fatalf("%s (%s), want %s", d.Reason, d.Detail, want)
+					t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, want)
 				}
 				if d.Verdict == gate.VerdictAllow {
 					checkForwarded(t, d, r)
@@ -213,7 +213,7 @@ func TestRequirement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := w.decide(t, get(row.target, bearer(sign(t, w.home, nil, claims(row.changed)))))
 			if d.Reason != row.want {
-				t.Errorf("%s (%s), want %s", d.Reason, d.Detail, row.want)
+				t.Errorf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
 		})
 	}

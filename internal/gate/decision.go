@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/route"
-	"github.com/jwtgate/jwtgate/internal/token"
 )
 
 // Verdict is what becomes of a request.
@@ -45,15 +45,15 @@ type Decision struct {
 	Further []string
 	Verdict Verdict
 	Reason  Reason
-	// Detail is for operators: what was found against what was due. It never
+	// InternalDetail is for operators: what was found against what was due. It never
 	// goes to the client, and never holds a token.
-	Detail string
-	// Mend is for operators too: what to change so that it would be allowed.
+	InternalDetail string
+	// Hint is for operators too: what to change so that it would be allowed.
 	// Empty when it was.
-	Mend string
-	// Excused is the reason for which the request would have been denied, had
+	Hint string
+	// WouldDeny is the reason for which the request would have been denied, had
 	// a rule not let it go on (if_invalid, shadow); empty otherwise.
-	Excused Reason
+	WouldDeny Reason
 	// ConfigHash is the hex SHA-256 of the config that decided.
 	ConfigHash string
 
@@ -134,36 +134,27 @@ type Denial struct {
 // 11.5).
 const realm = "jwtgate"
 
-// particulars are what a denial says beyond its reason's row.
-type particulars struct {
-	near       token.NearMiss // picks a closer text
-	scopes     []string       // those that the route asks for
-	maxAge     time.Duration  // of the login; 0: any
-	acrValues  []string       // of the login; empty: any
-	retryAfter time.Duration  // when an outage may be over; 0: not known
-}
-
 // denial renders a reason's row for a client. A reason that has no row, or that
 // of an allowed request, becomes internal: the row that is returned is the one
 // that the denial is for.
-func (r *reasons) denial(reason Reason, more particulars) (Meaning, *Denial) {
+func (r *reasons) denial(reason Reason, failure *denial.Error) (ReasonInfo, *Denial) {
 	m, known := r.named[reason]
 	if !known || m.Status < http.StatusBadRequest {
 		m = r.named[ReasonInternal]
 	}
 	d := &Denial{Status: m.Status, Title: http.StatusText(m.Status), Detail: m.Text}
-	if text := r.near[more.near]; text != "" {
+	if text := r.near[failure.Near]; text != "" {
 		d.Detail = text
 	}
 	if m.Outage {
-		d.RetryAfter = min(max(int(math.Ceil(more.retryAfter.Seconds())), 1), 30)
+		d.RetryAfter = min(max(int(math.Ceil(failure.RetryAfter.Seconds())), 1), 30)
 	}
-	d.Challenge = challenge(m.Code, d.Detail, more)
+	d.Challenge = challenge(m.Code, d.Detail, failure)
 	return m, d
 }
 
 // challenge renders WWW-Authenticate (RFC 6750 section 3, RFC 9470 section 3).
-func challenge(c Code, text string, more particulars) string {
+func challenge(c Code, text string, failure *denial.Error) string {
 	const scheme = `Bearer realm="` + realm + `"`
 	switch c {
 	case CodeNoChallenge:
@@ -174,14 +165,14 @@ func challenge(c Code, text string, more particulars) string {
 		return scheme + `, error="` + string(c) + `", error_description="` + text + `"`
 	}
 	value := scheme + `, error="` + string(c) + `"`
-	if len(more.scopes) > 0 {
-		value += `, scope="` + strings.Join(more.scopes, " ") + `"`
+	if len(failure.Scopes) > 0 {
+		value += `, scope="` + strings.Join(failure.Scopes, " ") + `"`
 	}
-	if more.maxAge > 0 {
-		value += ", max_age=" + strconv.FormatInt(int64(more.maxAge.Seconds()), 10)
+	if failure.MaxAge > 0 {
+		value += ", max_age=" + strconv.FormatInt(int64(failure.MaxAge.Seconds()), 10)
 	}
-	if len(more.acrValues) > 0 {
-		value += `, acr_values="` + strings.Join(more.acrValues, " ") + `"`
+	if len(failure.ACRValues) > 0 {
+		value += `, acr_values="` + strings.Join(failure.ACRValues, " ") + `"`
 	}
 	return value
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/route"
-	"github.com/jwtgate/jwtgate/internal/token"
 )
 
 // Stage is one of the ten checks, by its number; they are done in this order,
@@ -103,18 +103,18 @@ func (g *Gate) Explain(ctx context.Context, r *Request, at time.Time) *Explanati
 // Steps says how a decision came about as far as it can be known from the
 // decision itself and from what the checks found, by check; found may be nil.
 func Steps(d *Decision, found map[Stage]string) []Step {
-	decidedBy, excused := checkOf(d.Reason, d), checkOf(d.Excused, d)
+	decidedBy, excused := checkOf(d.Reason, d), checkOf(d.WouldDeny, d)
 	passed := d.Verdict != VerdictDeny && d.Reason != ""
 	steps := make([]Step, 0, int(CheckIdentity))
 	for stage := CheckTarget; stage <= CheckIdentity; stage++ {
 		step := Step{Number: stage, Check: stage.String(), Outcome: Passed, Text: found[stage]}
 		switch {
-		case d.Excused != "" && stage == excused, !passed && stage == decidedBy:
-			step.Outcome, step.Text = Failed, d.Detail
-		case d.Excused != "" && d.Reason != ReasonAllowed && stage > excused && stage < CheckIdentity,
+		case d.WouldDeny != "" && stage == excused, !passed && stage == decidedBy:
+			step.Outcome, step.Text = Failed, d.InternalDetail
+		case d.WouldDeny != "" && d.Reason != ReasonAllowed && stage > excused && stage < CheckIdentity,
 			!passed && stage > decidedBy,
 			d.Verdict == VerdictAnswer && stage > decidedBy,
-			passed && d.Excused == "" && stage > decidedBy && stage < CheckIdentity:
+			passed && d.WouldDeny == "" && stage > decidedBy && stage < CheckIdentity:
 			step.Outcome, step.Text = Skipped, ""
 		}
 		steps = append(steps, step)
@@ -129,7 +129,7 @@ func checkOf(reason Reason, d *Decision) Stage {
 	if reason == ReasonClaimsMalformed && d.Issuer == "" {
 		return CheckIssuer
 	}
-	m, _ := MeaningOf(reason)
+	m, _ := LookupReason(reason)
 	return m.Check
 }
 
@@ -199,7 +199,7 @@ func (c *check) describeRule(rule *route.Rule) string {
 func (c *check) describeToken(found map[Stage]string) {
 	t := c.token
 	if t == nil {
-		var failure *token.Failure
+		var failure *denial.Error
 		if errors.As(c.failure, &failure) && failure.KeyID != "" {
 			found[CheckHeader] = fmt.Sprintf("kid %q", failure.KeyID)
 			if failure.Issuer != "" {

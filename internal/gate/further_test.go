@@ -79,7 +79,7 @@ func TestFurtherRules(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			d := w.decide(t, row.r)
 			if d.Reason != row.want || d.Route != row.onRoute || strings.Join(d.Further, " ") != row.further {
-				t.Errorf("%s on %s with %v (%s), want %s on %s with %s", d.Reason, d.Route, d.Further, d.Detail, row.want, row.onRoute, row.further)
+				t.Errorf("%s on %s with %v (%s), want %s on %s with %s", d.Reason, d.Route, d.Further, d.InternalDetail, row.want, row.onRoute, row.further)
 			}
 			if recorded := row.onRoute == "admin"; d.Record != recorded {
 				t.Errorf("recorded: %v, by the sampling of another rule than %s", d.Record, row.onRoute)
@@ -109,8 +109,8 @@ func TestWhatAFurtherRuleChanges(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			d := w.decide(t, row.r)
 			got := forwarded(d, row.r)
-			if user := strings.Join(got["x-user-id"], ","); d.Verdict != gate.VerdictAllow || user != row.user || d.Excused != row.excused {
-				t.Errorf("%s %s: x-user-id %q, excused %q, want %q and %q", d.Verdict, d.Reason, user, d.Excused, row.user, row.excused)
+			if user := strings.Join(got["x-user-id"], ","); d.Verdict != gate.VerdictAllow || user != row.user || d.WouldDeny != row.excused {
+				t.Errorf("%s %s: x-user-id %q, excused %q, want %q and %q", d.Verdict, d.Reason, user, d.WouldDeny, row.user, row.excused)
 			}
 			if _, there := got["authorization"]; there != row.forwarded {
 				t.Errorf("the token goes on: %v", there)
@@ -129,8 +129,8 @@ routes:
 `)
 	r := get("/a", bearer(mint(t, w.home, claims(nil))))
 	d := w.decide(t, r)
-	if d.Reason != "shadowed" || d.Excused != "group_missing" || d.Route != "own" || len(identityOf(forwarded(d, r))) > 0 {
-		t.Errorf("%s, excused %s, on %s: %v", d.Reason, d.Excused, d.Route, d.Set)
+	if d.Reason != "shadowed" || d.WouldDeny != "group_missing" || d.Route != "own" || len(identityOf(forwarded(d, r))) > 0 {
+		t.Errorf("%s, excused %s, on %s: %v", d.Reason, d.WouldDeny, d.Route, d.Set)
 	}
 }
 

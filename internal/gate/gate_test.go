@@ -132,7 +132,7 @@ func TestClosedGateDecidesByTheKeysAtHand(t *testing.T) {
 	w.gate.Close()
 	w.gate.Close() // a second time does nothing
 	if d := w.decide(t, get("/strict", bearer(mint(t, w.home, claims(nil))))); d.Reason != gate.ReasonAllowed {
-		t.Errorf("%s (%s)", d.Reason, d.Detail)
+		t.Errorf("%s (%s)", d.Reason, d.InternalDetail)
 	}
 }
 
@@ -145,10 +145,10 @@ func TestRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := w.decide(t, get("/strict", bearer(mint(t, w.home, claims(nil))))); d.Reason != gate.ReasonAllowed {
-		t.Errorf("the new key: %s (%s)", d.Reason, d.Detail)
+		t.Errorf("the new key: %s (%s)", d.Reason, d.InternalDetail)
 	}
 	if d := w.decide(t, get("/strict", bearer(old))); d.Reason != gate.ReasonKeyUnknown {
-		t.Errorf("the old key: %s (%s)", d.Reason, d.Detail)
+		t.Errorf("the old key: %s (%s)", d.Reason, d.InternalDetail)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestRefuse(t *testing.T) {
 	for _, reason := range []gate.Reason{gate.ReasonRequestMalformed, gate.ReasonInternal, gate.ReasonDeadline} {
 		d := w.gate.Refuse(reason, "what happened")
 		consistent(t, d)
-		if d.Verdict != gate.VerdictDeny || d.Reason != reason || d.Detail != "what happened" || d.Route != gate.RouteNone {
+		if d.Verdict != gate.VerdictDeny || d.Reason != reason || d.InternalDetail != "what happened" || d.Route != gate.RouteNone {
 			t.Errorf("%s: %+v", reason, d)
 		}
 		if strings.Contains(d.Denial.Detail+d.Denial.Challenge, "what happened") {

@@ -47,8 +47,8 @@ func TestIdentityTotal(t *testing.T) {
 			}
 			for range 3 {
 				d := w.decide(t, get(path, credential))
-				if d.Reason != want || d.Excused != "" {
-					t.Errorf("%s, %d bytes: got %s, excused %q (%s); expected %s", path, bytes, d.Reason, d.Excused, d.Detail, want)
+				if d.Reason != want || d.WouldDeny != "" {
+					t.Errorf("%s, %d bytes: got %s, excused %q (%s); expected %s", path, bytes, d.Reason, d.WouldDeny, d.InternalDetail, want)
 				}
 			}
 		}
@@ -96,22 +96,22 @@ func TestIdentityTotalSaysWhatToDo(t *testing.T) {
 		t.Fatalf("got %s, %+v; expected identity_too_large with status 403", d.Reason, d.Denial)
 	}
 	for _, want := range []string{"got 1025 bytes in 7 headers", "at most 1024", "x-note (", "x-user-scopes (37)", "x-user-groups (24)"} {
-		if !strings.Contains(d.Detail, want) {
-			t.Errorf("the detail is %q; expected it to contain %q", d.Detail, want)
+		if !strings.Contains(d.InternalDetail, want) {
+			t.Errorf("the detail is %q; expected it to contain %q", d.InternalDetail, want)
 		}
 	}
 	for _, want := range []string{"map fewer groups", "identity.headers", "identity.max_total_bytes", "max_request_headers_kb"} {
-		if !strings.Contains(d.Mend, want) {
-			t.Errorf("the hint is %q; expected it to contain %q", d.Mend, want)
+		if !strings.Contains(d.Hint, want) {
+			t.Errorf("the hint is %q; expected it to contain %q", d.Hint, want)
 		}
 	}
-	if strings.Contains(d.Detail, "nnn") || strings.Contains(d.Denial.Detail, "x-note") || strings.Contains(d.Denial.Detail, "1025") {
-		t.Errorf("a value is in %q, or a name or size in %q", d.Detail, d.Denial.Detail)
+	if strings.Contains(d.InternalDetail, "nnn") || strings.Contains(d.Denial.Detail, "x-note") || strings.Contains(d.Denial.Detail, "1025") {
+		t.Errorf("a value is in %q, or a name or size in %q", d.InternalDetail, d.Denial.Detail)
 	}
 	explained := w.gate.Explain(t.Context(), get("/required", bearer(w.noted(t, 1025))), w.clock.now())
 	step := explained.Steps[len(explained.Steps)-1]
-	if step.Number != gate.CheckIdentity || step.Outcome != gate.Failed || step.Text != d.Detail {
-		t.Errorf("the explanation ends with %+v; expected check 10, failed, %q", step, d.Detail)
+	if step.Number != gate.CheckIdentity || step.Outcome != gate.Failed || step.Text != d.InternalDetail {
+		t.Errorf("the explanation ends with %+v; expected check 10, failed, %q", step, d.InternalDetail)
 	}
 	if d.Issuer != "home" || d.Subject != "alice" || d.KeyID == "" {
 		t.Errorf("got issuer %q, subject %q, key %q; expected those of the token", d.Issuer, d.Subject, d.KeyID)
@@ -136,7 +136,7 @@ func TestIdentityTotalOfACandidate(t *testing.T) {
 	all, _ := found.sofar()
 	d := all[0]
 	if d.Live.Reason != gate.ReasonAllowed || d.Candidate.Reason != gate.ReasonIdentityTooLarge ||
-		!strings.Contains(d.Candidate.Detail, "got 1024 bytes") {
-		t.Errorf("got %s live and %s (%s) for the candidate", d.Live.Reason, d.Candidate.Reason, d.Candidate.Detail)
+		!strings.Contains(d.Candidate.InternalDetail, "got 1024 bytes") {
+		t.Errorf("got %s live and %s (%s) for the candidate", d.Live.Reason, d.Candidate.Reason, d.Candidate.InternalDetail)
 	}
 }

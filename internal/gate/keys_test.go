@@ -39,7 +39,7 @@ issuers:
 			raw := sign(t, row.signer, map[string]any{"kid": row.kid}, claims(map[string]any{"iss": row.iss}))
 			d := g.Decide(t.Context(), get("/x", bearer(raw)))
 			if d.Reason != row.want || d.Subject != row.subject {
-				t.Errorf("got %s (%s), subject %q; expected %s, %q", d.Reason, d.Detail, d.Subject, row.want, row.subject)
+				t.Errorf("got %s (%s), subject %q; expected %s, %q", d.Reason, d.InternalDetail, d.Subject, row.want, row.subject)
 			}
 		})
 	}
@@ -52,7 +52,7 @@ func TestRememberedTokenFallsWithItsKey(t *testing.T) {
 	request := get("/readers", bearer(mint(t, w.home, claims(nil))))
 	for _, cached := range []bool{false, true} {
 		if d := w.decide(t, request); d.Reason != gate.ReasonAllowed || d.Cached != cached {
-			t.Fatalf("got %s (%s), cached %v; expected allowed, cached %v", d.Reason, d.Detail, d.Cached, cached)
+			t.Fatalf("got %s (%s), cached %v; expected allowed, cached %v", d.Reason, d.InternalDetail, d.Cached, cached)
 		}
 	}
 	// A key that was in use within the last minute is withdrawn only by a second answer.

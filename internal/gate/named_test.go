@@ -75,7 +75,7 @@ func TestNamedRoute(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			d := w.decide(t, row.r)
 			if d.Reason != row.want || d.Route != row.onRoute {
-				t.Errorf("%s on route %s (%s), want %s on %s", d.Reason, d.Route, d.Detail, row.want, row.onRoute)
+				t.Errorf("%s on route %s (%s), want %s on %s", d.Reason, d.Route, d.InternalDetail, row.want, row.onRoute)
 			}
 		})
 	}
@@ -91,7 +91,7 @@ routes: [{name: bounded, hosts: [api.example], access: public}]
 		t.Errorf("%s on route %s", d.Reason, d.Route)
 	}
 	if d := w.decide(t, named("bounded", get("/any"))); d.Reason != gate.ReasonPublic {
-		t.Errorf("by its name: %s (%s)", d.Reason, d.Detail)
+		t.Errorf("by its name: %s (%s)", d.Reason, d.InternalDetail)
 	}
 }
 
@@ -117,10 +117,10 @@ func TestContextExtensions(t *testing.T) {
 			r.Extensions = row.extensions
 			d := w.decide(t, r)
 			if d.Reason != row.want {
-				t.Errorf("%s (%s), want %s", d.Reason, d.Detail, row.want)
+				t.Errorf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
-			if d.Verdict == gate.VerdictDeny && (d.Route != gate.RouteNone || d.Mend == "") {
-				t.Errorf("route %s, mend %q", d.Route, d.Mend)
+			if d.Verdict == gate.VerdictDeny && (d.Route != gate.RouteNone || d.Hint == "") {
+				t.Errorf("route %s, mend %q", d.Route, d.Hint)
 			}
 		})
 	}

@@ -61,13 +61,13 @@ Written from the program; ` + "`go test ./internal/gate -run TestReasonsPage -up
 | reason | when |
 |---|---|
 `)
-	for _, m := range gate.Meanings() {
+	for _, m := range gate.Reasons() {
 		if m.Verdict == gate.VerdictAllow {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", m.Reason, whenAllowed()[m.Reason])
 		}
 	}
 	b.WriteString("\n## Answered\n\nThe gate answers these in place of the application; the verdict is `answer`.\n\n| reason | when |\n|---|---|\n")
-	for _, m := range gate.Meanings() {
+	for _, m := range gate.Reasons() {
 		if m.Verdict == gate.VerdictAnswer {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", m.Reason, whenAllowed()[m.Reason])
 		}
@@ -110,7 +110,7 @@ func whenAllowed() map[gate.Reason]string {
 
 // writeDenials writes the denials of one check.
 func writeDenials(b *strings.Builder, title string, stage gate.Stage) {
-	denials := slices.DeleteFunc(gate.Meanings(), func(m gate.Meaning) bool {
+	denials := slices.DeleteFunc(gate.Reasons(), func(m gate.ReasonInfo) bool {
 		return m.Check != stage || m.Verdict != gate.VerdictDeny
 	})
 	if len(denials) == 0 {
@@ -126,7 +126,7 @@ func writeDenials(b *strings.Builder, title string, stage gate.Stage) {
 		if m.Outage {
 			status += ", Retry-After"
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s | %s |\n", m.Reason, status, code, m.Text, m.Fault, m.Mend)
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s | %s |\n", m.Reason, status, code, m.Text, m.Fault, m.Hint)
 	}
 }
 
@@ -135,18 +135,18 @@ func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 // What an operator is told to change names things by the names that the config,
 // the command line and Envoy give them, and each reason has such a text.
 func TestEveryDenialHasItsMend(t *testing.T) {
-	for _, m := range gate.Meanings() {
+	for _, m := range gate.Reasons() {
 		if m.Verdict != gate.VerdictDeny {
-			if m.Mend != "" || m.Fault != gate.FaultNone || m.Text != "" {
+			if m.Hint != "" || m.Fault != gate.FaultNone || m.Text != "" {
 				t.Errorf("%s is allowed: %+v", m.Reason, m)
 			}
 			continue
 		}
-		if m.Mend == "" || m.Text == "" || m.Fault == gate.FaultNone {
-			t.Errorf("%s: text %q, fault %q, mend %q", m.Reason, m.Text, m.Fault, m.Mend)
+		if m.Hint == "" || m.Text == "" || m.Fault == gate.FaultNone {
+			t.Errorf("%s: text %q, fault %q, mend %q", m.Reason, m.Text, m.Fault, m.Hint)
 		}
-		if strings.ContainsAny(m.Mend+m.Text, "|\n") || strings.HasSuffix(m.Mend, ".") {
-			t.Errorf("%s: %q or %q breaks a table, or has a full stop", m.Reason, m.Mend, m.Text)
+		if strings.ContainsAny(m.Hint+m.Text, "|\n") || strings.HasSuffix(m.Hint, ".") {
+			t.Errorf("%s: %q or %q breaks a table, or has a full stop", m.Reason, m.Hint, m.Text)
 		}
 	}
 }

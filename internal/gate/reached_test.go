@@ -137,7 +137,7 @@ func TestEveryReasonIsReached(t *testing.T) {
 			w := worldFor(t, live, reason)
 			d := w.decide(t, ask(t, w))
 			if d.Reason != reason {
-				t.Fatalf("reason %s (%s), want %s", d.Reason, d.Detail, reason)
+				t.Fatalf("reason %s (%s), want %s", d.Reason, d.InternalDetail, reason)
 			}
 			want := answers()[reason]
 			if d.Status() != want.status {
@@ -179,8 +179,8 @@ func TestAnswersEchoNothing(t *testing.T) {
 					continue
 				}
 				for part := range strings.SplitSeq(raw, ".") {
-					if len(part) > 8 && strings.Contains(told+d.Detail, part) {
-						t.Errorf("a part of the token stands in %q or %q", told, d.Detail)
+					if len(part) > 8 && strings.Contains(told+d.InternalDetail, part) {
+						t.Errorf("a part of the token stands in %q or %q", told, d.InternalDetail)
 					}
 				}
 			}
@@ -273,8 +273,8 @@ func TestForgedTokenLearnsNothing(t *testing.T) {
 	if d.Reason != gate.ReasonIssuerUnknown || d.Denial.Detail != "the token's issuer is not trusted here" {
 		t.Errorf("%s: the client is told %q", d.Reason, d.Denial.Detail)
 	}
-	if !strings.Contains(d.Detail, "issuer \"home\"") || !strings.Contains(d.Mend, "slash") {
-		t.Errorf("the operator is told %q, %q", d.Detail, d.Mend)
+	if !strings.Contains(d.InternalDetail, "issuer \"home\"") || !strings.Contains(d.Hint, "slash") {
+		t.Errorf("the operator is told %q, %q", d.InternalDetail, d.Hint)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/identity"
 	"github.com/jwtgate/jwtgate/internal/issuer"
@@ -232,16 +233,16 @@ func TestEveryFailureHasItsReason(t *testing.T) {
 			for _, err := range []error{
 				failure,
 				fmt.Errorf("in context: %w", failure),
-				&jwt.Failure{Err: failure, Detail: "found"},
-				&route.Denial{Err: failure},
+				&denial.Error{Kind: failure, Internal: "found"},
+				&denial.Error{Kind: failure},
 			} {
 				d := w.gate.Fail(err)
 				consistent(t, d)
 				if d.Reason != reason || d.Verdict != gate.VerdictDeny {
 					t.Errorf("%T is %s (%s), want a denial for %s", err, d.Reason, d.Verdict, reason)
 				}
-				if d.Detail != err.Error() {
-					t.Errorf("operators are told %q, want %q", d.Detail, err)
+				if d.InternalDetail != err.Error() {
+					t.Errorf("operators are told %q, want %q", d.InternalDetail, err)
 				}
 			}
 		})
@@ -256,13 +257,13 @@ func TestRetryAfter(t *testing.T) {
 		7 * time.Second: 7, 30 * time.Second: 30, 31 * time.Second: 30, time.Hour: 30,
 	} {
 		for _, err := range []error{issuer.ErrKeysUnavailable, issuer.ErrKeysStale, issuer.ErrKeyPending} {
-			d := w.gate.Fail(&jwt.Failure{Err: err, RetryAfter: after})
+			d := w.gate.Fail(&denial.Error{Kind: err, RetryAfter: after})
 			if d.Denial.RetryAfter != want {
 				t.Errorf("%s in %v: Retry-After %d, want %d", d.Reason, after, d.Denial.RetryAfter, want)
 			}
 		}
 	}
-	if d := w.gate.Fail(&jwt.Failure{Err: issuer.ErrKeyUnknown, RetryAfter: time.Minute}); d.Denial.RetryAfter != 0 {
+	if d := w.gate.Fail(&denial.Error{Kind: issuer.ErrKeyUnknown, RetryAfter: time.Minute}); d.Denial.RetryAfter != 0 {
 		t.Errorf("%s: Retry-After %d", d.Reason, d.Denial.RetryAfter)
 	}
 }
@@ -272,8 +273,8 @@ func TestUnknownFailureIsDenied(t *testing.T) {
 	for name, err := range map[string]error{
 		"a new error":              errors.New("nobody has heard of this"),
 		"an error without text":    errors.New(""),
-		"a failure of no kind":     &jwt.Failure{Err: errors.New("new")},
-		"a denial of no kind":      &route.Denial{Err: errors.New("new")},
+		"a failure of no kind":     &denial.Error{Kind: errors.New("new")},
+		"a denial of no kind":      &denial.Error{Kind: errors.New("new")},
 		"a context's own":          context.Canceled,
 		"a text that names a kind": errors.New(jwt.ErrExpired.Error()),
 	} {

@@ -34,7 +34,7 @@ func TestReloadTakesIssuersOver(t *testing.T) {
 		"gone":                {mint(t, w.pool, map[string]any{"token_use": "access", "client_id": "web", "sub": "a"}), "issuer_unknown"},
 	} {
 		if d := w.decide(t, get("/optional/x", bearer(row.raw))); d.Reason != row.want || d.ConfigHash != "next" {
-			t.Errorf("%s: %s (%s) by config %s, want %s", name, d.Reason, d.Detail, d.ConfigHash, row.want)
+			t.Errorf("%s: %s (%s) by config %s, want %s", name, d.Reason, d.InternalDetail, d.ConfigHash, row.want)
 		}
 	}
 	if got := w.home.Fetches(); got != fetches {
@@ -45,7 +45,7 @@ func TestReloadTakesIssuersOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := w.decide(t, get("/strict", bearer(mint(t, w.home, claims(nil))))); d.Reason != gate.ReasonAllowed {
-		t.Errorf("after a rotation: %s (%s)", d.Reason, d.Detail)
+		t.Errorf("after a rotation: %s (%s)", d.Reason, d.InternalDetail)
 	}
 }
 
@@ -62,7 +62,7 @@ func TestReloadWaitsForNewIssuers(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d := g.Decide(t.Context(), get("/x", bearer(raw))); d.Reason != gate.ReasonAllowed {
-			t.Errorf("%s (%s), want allowed", d.Reason, d.Detail)
+			t.Errorf("%s (%s), want allowed", d.Reason, d.InternalDetail)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func TestReloadRevoked(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d := w.decide(t, get("/team", bearer(raw))); d.Reason != want || w.gate.Revoked() != n {
-			t.Errorf("after %q: %s (%s), %d lines, want %s and %d", list, d.Reason, d.Detail, w.gate.Revoked(), want, n)
+			t.Errorf("after %q: %s (%s), %d lines, want %s and %d", list, d.Reason, d.InternalDetail, w.gate.Revoked(), want, n)
 		}
 	}
 	step("", 0, "allowed")
@@ -183,7 +183,7 @@ func TestReloadRevokedWhileDeciding(t *testing.T) {
 			for range 300 {
 				d := w.gate.Decide(t.Context(), get("/team", raw))
 				if d.Reason != gate.ReasonAllowed && d.Reason != gate.ReasonTokenRevoked {
-					t.Errorf("%s (%s)", d.Reason, d.Detail)
+					t.Errorf("%s (%s)", d.Reason, d.InternalDetail)
 				}
 			}
 		})

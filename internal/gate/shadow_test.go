@@ -52,8 +52,8 @@ routes:
 		t.Run(row.name, func(t *testing.T) {
 			row.r.Headers = append(row.r.Headers, get("/", forged()...).Headers...)
 			d := w.decide(t, row.r)
-			if d.Reason != row.want || d.Excused != row.excused {
-				t.Fatalf("%s, excused %q (%s), want %s and %q", d.Reason, d.Excused, d.Detail, row.want, row.excused)
+			if d.Reason != row.want || d.WouldDeny != row.excused {
+				t.Fatalf("%s, excused %q (%s), want %s and %q", d.Reason, d.WouldDeny, d.InternalDetail, row.want, row.excused)
 			}
 			if d.Verdict != gate.VerdictAllow {
 				return
@@ -82,8 +82,8 @@ func checkExcused(t *testing.T, d *gate.Decision, r *gate.Request) {
 	if strings.Contains(r.Target, "access_token=") != slices.Contains(d.RemoveParameters, "access_token") {
 		t.Errorf("of %.20s... the parameters %v are taken out", r.Target, d.RemoveParameters)
 	}
-	if d.Detail == "" || d.Mend == "" || d.Denial != nil {
-		t.Errorf("detail %q, mend %q, denial %+v", d.Detail, d.Mend, d.Denial)
+	if d.InternalDetail == "" || d.Hint == "" || d.Denial != nil {
+		t.Errorf("detail %q, mend %q, denial %+v", d.InternalDetail, d.Hint, d.Denial)
 	}
 }
 
@@ -103,8 +103,8 @@ routes:
 		"/enforced": {"credential_missing", ""},
 		"/closed":   {"route_denied", ""},
 	} {
-		if d := w.decide(t, get(path)); d.Reason != row.want || d.Excused != row.excused {
-			t.Errorf("%s: %s, excused %q, want %+v", path, d.Reason, d.Excused, row)
+		if d := w.decide(t, get(path)); d.Reason != row.want || d.WouldDeny != row.excused {
+			t.Errorf("%s: %s, excused %q, want %+v", path, d.Reason, d.WouldDeny, row)
 		}
 	}
 	deny := startWith(t, issuersYAML+"shadow: true\ndefault: deny\n")

@@ -52,7 +52,7 @@ func checkSteps(t *testing.T, e *gate.Explanation) {
 			want = gate.Failed
 		case step.Number == gate.CheckIdentity && d.Verdict == gate.VerdictAllow:
 		case d.Verdict == gate.VerdictDeny && step.Number > failed, // all, when no check decided
-			d.Excused != "" && d.Reason != "allowed" && step.Number > failed,
+			d.WouldDeny != "" && d.Reason != "allowed" && step.Number > failed,
 			(d.Reason == "public" || d.Reason == "preflight" || d.Reason == "preflight_answered") && step.Number > gate.CheckRoute,
 			d.Reason == "anonymous" && step.Number > gate.CheckCredential:
 			want = gate.Skipped
@@ -60,22 +60,22 @@ func checkSteps(t *testing.T, e *gate.Explanation) {
 		if step.Outcome != want || step.Number != gate.Stage(i+1) || step.Check != step.Number.String() {
 			t.Errorf("%s: step %d is %d %s %s, want it %s", d.Reason, i+1, step.Number, step.Check, step.Outcome, want)
 		}
-		if step.Outcome == gate.Failed && step.Text != d.Detail || step.Outcome == gate.Skipped && step.Text != "" {
-			t.Errorf("%s: step %s %s says %q, the detail is %q", d.Reason, step.Check, step.Outcome, step.Text, d.Detail)
+		if step.Outcome == gate.Failed && step.Text != d.InternalDetail || step.Outcome == gate.Skipped && step.Text != "" {
+			t.Errorf("%s: step %s %s says %q, the detail is %q", d.Reason, step.Check, step.Outcome, step.Text, d.InternalDetail)
 		}
 	}
 }
 
 // decidingCheck is the check that denied the request, or would have.
 func decidingCheck(d *gate.Decision) gate.Stage {
-	reason := d.Excused
+	reason := d.WouldDeny
 	if d.Verdict == gate.VerdictDeny {
 		reason = d.Reason
 	}
 	if reason == "claims_malformed" && d.Issuer == "" {
 		return gate.CheckIssuer // claims that are no JSON have no iss
 	}
-	m, _ := gate.MeaningOf(reason)
+	m, _ := gate.LookupReason(reason)
 	return m.Check
 }
 
@@ -83,7 +83,7 @@ func decidingCheck(d *gate.Decision) gate.Stage {
 // an explanation.
 func (m *maker) checkNoToken(t *testing.T, e *gate.Explanation) {
 	t.Helper()
-	text := steps(e) + e.Decision.Detail + "\n" + e.Decision.Mend
+	text := steps(e) + e.Decision.InternalDetail + "\n" + e.Decision.Hint
 	for i := range len(text) - 8 {
 		if m.grams[text[i:i+9]] {
 			t.Errorf("%q of a token stands in it", text[i:i+9])
@@ -192,7 +192,7 @@ func TestExplainAtAnotherTime(t *testing.T) {
 		at := time.Now().Add(ahead)
 		e := w.gate.Explain(t.Context(), get("/strict", raw), at)
 		if e.Decision.Reason != want || !e.Decision.Time.Equal(at) {
-			t.Errorf("%v from now: %s (%s) at %v, want %s", ahead, e.Decision.Reason, e.Decision.Detail, e.Decision.Time, want)
+			t.Errorf("%v from now: %s (%s) at %v, want %s", ahead, e.Decision.Reason, e.Decision.InternalDetail, e.Decision.Time, want)
 		}
 	}
 }
@@ -231,7 +231,7 @@ routes:
 		t.Run(row.r.Target, func(t *testing.T) {
 			w.gate.Carry(row.r, raw)
 			if d := w.decide(t, row.r); d.Reason != row.want {
-				t.Errorf("%s (%s), want %s", d.Reason, d.Detail, row.want)
+				t.Errorf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
 			if row.field != "" && !strings.Contains(row.r.Header(row.field), raw) {
 				t.Errorf("%s does not hold it: %q", row.field, row.r.Header(row.field))

@@ -52,7 +52,7 @@ func TestEndStreamsAtExpiry(t *testing.T) {
 			d := g.Decide(t.Context(), row.r)
 			consistent(t, d)
 			if d.Reason != row.want {
-				t.Fatalf("%s (%s), want %s", d.Reason, d.Detail, row.want)
+				t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
 			got := ""
 			for _, h := range d.Set {

@@ -72,7 +72,7 @@ func checkStripped(t *testing.T, w *world, r *gate.Request, reason gate.Reason) 
 	r.Headers = append(r.Headers, get("/", append(forged(), "x-user: kept", "x-users-id: kept")...).Headers...)
 	d := w.decide(t, r)
 	if d.Reason != reason {
-		t.Fatalf("%s (%s), want %s", d.Reason, d.Detail, reason)
+		t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, reason)
 	}
 	checkAlwaysRemoved(t, d)
 	got := forwarded(d, r)
@@ -120,7 +120,7 @@ func TestStripWithoutBeingSent(t *testing.T) {
 		t.Run(string(reason), func(t *testing.T) {
 			d := w.decide(t, r)
 			if d.Reason != reason {
-				t.Fatalf("%s (%s)", d.Reason, d.Detail)
+				t.Fatalf("%s (%s)", d.Reason, d.InternalDetail)
 			}
 			checkAlwaysRemoved(t, d)
 		})
@@ -156,7 +156,7 @@ func TestCredentialIsRemoved(t *testing.T) {
 			}
 			d := row.w.decide(t, r)
 			if d.Reason != row.reason {
-				t.Fatalf("%s (%s), want %s", d.Reason, d.Detail, row.reason)
+				t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, row.reason)
 			}
 			if _, kept := forwarded(d, r)["authorization"]; kept == row.removed {
 				t.Errorf("the credential goes on: %v", kept)

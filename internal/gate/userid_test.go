@@ -21,8 +21,8 @@ routes:
 `)
 	byEmail := startWith(t, issuersYAML+"identity: {headers: {x-user-id: email}}\n")
 	d := byEmail.decide(t, get("/x", bearer(mint(t, byEmail.home, claims(m{"email": "a@example.com"})))))
-	if d.Reason != "subject_missing" || !strings.Contains(d.Detail, "does not say email_verified: true") || !strings.Contains(d.Mend, "email_verified: assumed") {
-		t.Errorf("an address that nobody has verified: %s, %q, %q", d.Reason, d.Detail, d.Mend)
+	if d.Reason != "subject_missing" || !strings.Contains(d.InternalDetail, "does not say email_verified: true") || !strings.Contains(d.Hint, "email_verified: assumed") {
+		t.Errorf("an address that nobody has verified: %s, %q, %q", d.Reason, d.InternalDetail, d.Hint)
 	}
 	for _, row := range []struct {
 		name, path string
@@ -46,7 +46,7 @@ routes:
 			r := get(row.path, bearer(mint(t, w.home, claims(row.claims))))
 			d := w.decide(t, r)
 			if d.Reason != row.reason {
-				t.Fatalf("%s (%s), want %s", d.Reason, d.Detail, row.reason)
+				t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, row.reason)
 			}
 			var want []string
 			if row.id != "" {
@@ -55,8 +55,8 @@ routes:
 			if d.Denial == nil && !slices.Equal(forwarded(d, r)["x-user-id"], want) {
 				t.Errorf("x-user-id %q, want %q", forwarded(d, r)["x-user-id"], want)
 			}
-			if row.reason == "subject_missing" && (d.Issuer != "home" || d.Subject != "alice" || d.Detail != "subject missing: it has no custom:employee_id, of which x-user-id is made") {
-				t.Errorf("noted: issuer %q, subject %q, %q", d.Issuer, d.Subject, d.Detail)
+			if row.reason == "subject_missing" && (d.Issuer != "home" || d.Subject != "alice" || d.InternalDetail != "subject missing: it has no custom:employee_id, of which x-user-id is made") {
+				t.Errorf("noted: issuer %q, subject %q, %q", d.Issuer, d.Subject, d.InternalDetail)
 			}
 		})
 	}
@@ -73,7 +73,7 @@ identity: {headers: {x-user-id: [$client, sub]}}
 `)
 	for client, want := range map[string]gate.Reason{"web": "allowed", "dark:web": "claims_malformed"} {
 		if d := w.decide(t, get("/x", bearer(mint(t, w.home, claims(map[string]any{"client_id": client}))))); d.Reason != want {
-			t.Errorf("%s: %s (%s), want %s", client, d.Reason, d.Detail, want)
+			t.Errorf("%s: %s (%s), want %s", client, d.Reason, d.InternalDetail, want)
 		}
 	}
 }

@@ -62,7 +62,7 @@ routes:
 		t.Run(row.name, func(t *testing.T) {
 			d := w.decide(t, row.r)
 			if d.Reason != row.want {
-				t.Fatalf("%s (%s), want %s", d.Reason, d.Detail, row.want)
+				t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
 			if strings.HasPrefix(string(row.want), "condition_") {
 				checkCondition(t, d)
@@ -84,8 +84,8 @@ func checkCondition(t *testing.T, d *gate.Decision) {
 			t.Errorf("the client is told %q, with %q in it", told, word)
 		}
 	}
-	if d.Mend == "" || strings.Contains(d.Mend, "alice") {
-		t.Errorf("detail %q, mend %q", d.Detail, d.Mend)
+	if d.Hint == "" || strings.Contains(d.Hint, "alice") {
+		t.Errorf("detail %q, mend %q", d.InternalDetail, d.Hint)
 	}
 }
 
@@ -106,9 +106,9 @@ routes:
 	for _, path := range []string{"/index", "/key", "/type", "/parse", "/time"} {
 		d := w.decide(t, get(path, raw))
 		if d.Reason != gate.ReasonConditionError {
-			t.Errorf("%s: %s (%s)", path, d.Reason, d.Detail)
+			t.Errorf("%s: %s (%s)", path, d.Reason, d.InternalDetail)
 		}
-		if text := d.Detail + d.Mend + d.Denial.Detail + d.Denial.Challenge; strings.Contains(text, hostile) {
+		if text := d.InternalDetail + d.Hint + d.Denial.Detail + d.Denial.Challenge; strings.Contains(text, hostile) {
 			t.Errorf("%s: a claim stands in %q", path, text)
 		}
 	}

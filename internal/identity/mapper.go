@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -190,7 +191,7 @@ func mayTell(t *token.Token, relaxed config.Relaxed) bool {
 
 // RequireUserID refuses a token of which no x-user-id can be made, where the
 // configuration has one: the application would treat the user as anonymous. The error
-// is a [token.Failure] of [token.ErrSubjectMissing], or [ErrTooLarge].
+// is a [denial.Error] of [token.ErrSubjectMissing], or [ErrTooLarge].
 func (m *Mapper) RequireUserID(t *token.Token, relaxed config.Relaxed) error {
 	if m.userID == nil {
 		return nil
@@ -199,13 +200,13 @@ func (m *Mapper) RequireUserID(t *token.Token, relaxed config.Relaxed) error {
 	if err != nil || value != "" {
 		return err
 	}
-	failure := &token.Failure{
-		Err: token.ErrSubjectMissing, Detail: "it has no " + strings.Join(m.userID.Claims, " and no ") + ", of which x-user-id is made",
-		Mend: "have the issuer put that into its tokens, or add sub to the claims of x-user-id", KeyID: t.KeyID, Issuer: t.Issuer, Subject: t.Subject,
+	failure := &denial.Error{
+		Kind: token.ErrSubjectMissing, Internal: "it has no " + strings.Join(m.userID.Claims, " and no ") + ", of which x-user-id is made",
+		Hint: "have the issuer put that into its tokens, or add sub to the claims of x-user-id", KeyID: t.KeyID, Issuer: t.Issuer, Subject: t.Subject,
 	}
 	if address, there := t.IdentityClaim("email"); there && address != "" && slices.ContainsFunc(m.userID.Claims, isEmail) {
-		failure.Detail = "x-user-id is made of email, and the token does not say email_verified: true"
-		failure.Mend = "have the issuer verify addresses and say so, write email_verified: assumed if it does not say so, or add sub to the claims of x-user-id"
+		failure.Internal = "x-user-id is made of email, and the token does not say email_verified: true"
+		failure.Hint = "have the issuer verify addresses and say so, write email_verified: assumed if it does not say so, or add sub to the claims of x-user-id"
 	}
 	return failure
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -24,11 +25,11 @@ func (m *Mapper) tooLarge(t *token.Token, set []token.Header, total int) error {
 	for _, h := range set[:min(len(set), mostNamed)] {
 		largest = append(largest, fmt.Sprintf("%s (%d)", h.Name, size(h)))
 	}
-	return &token.Failure{
-		Err: ErrTooLarge,
-		Detail: fmt.Sprintf("got %d bytes in %d headers; expected at most %d (identity.max_total_bytes); the largest: %s",
+	return &denial.Error{
+		Kind: ErrTooLarge,
+		Internal: fmt.Sprintf("got %d bytes in %d headers; expected at most %d (identity.max_total_bytes); the largest: %s",
 			total, len(set), m.maxTotal, strings.Join(largest, ", ")),
-		Mend: "map fewer groups, remove a header from identity.headers, or raise identity.max_total_bytes and, " +
+		Hint: "map fewer groups, remove a header from identity.headers, or raise identity.max_total_bytes and, " +
 			"where requests can then exceed it, Envoy's max_request_headers_kb",
 		KeyID: t.KeyID, Issuer: t.Issuer, Subject: t.Subject,
 	}

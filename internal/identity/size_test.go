@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/identity"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -89,17 +90,17 @@ func TestMapTotalSizeNamesTheLargest(t *testing.T) {
 		"a": strings.Repeat("v", 200), "b": strings.Repeat("v", 400), "c": strings.Repeat("v", 300), "d": strings.Repeat("v", 250),
 	})
 	_, err := g.mapper.Map(verified, config.Relaxed{})
-	var failure *token.Failure
+	var failure *denial.Error
 	if !errors.As(err, &failure) {
-		t.Fatalf("got %v; expected a token.Failure", err)
+		t.Fatalf("got %v; expected a denial.Error", err)
 	}
 	const want = "identity too large: got 1219 bytes in 7 headers; expected at most 1024 (identity.max_total_bytes); " +
 		"the largest: x-b (403), x-c (303), x-d (253)"
 	if err.Error() != want {
 		t.Errorf("got  %q\nwant %q", err, want)
 	}
-	if !strings.Contains(failure.Mend, "identity.max_total_bytes") || !strings.Contains(failure.Mend, "max_request_headers_kb") {
-		t.Errorf("the hint is %q; expected it to name both limits", failure.Mend)
+	if !strings.Contains(failure.Hint, "identity.max_total_bytes") || !strings.Contains(failure.Hint, "max_request_headers_kb") {
+		t.Errorf("the hint is %q; expected it to name both limits", failure.Hint)
 	}
 	if failure.Issuer != "partner" || failure.Subject != "partner:alice" || failure.KeyID != verified.KeyID {
 		t.Errorf("got issuer %q, subject %q, key %q", failure.Issuer, failure.Subject, failure.KeyID)

@@ -57,7 +57,7 @@ func compare(cfg *config.Config, c *Case, d *gate.Decision) *Failure {
 	if len(all) == 0 {
 		return nil
 	}
-	f := &Failure{Sent: c.sent(), Differences: all, Route: routeLocation(cfg, d.Route), Detail: oneLine(d.Detail)}
+	f := &Failure{Sent: c.sent(), Differences: all, Route: routeLocation(cfg, d.Route), Detail: oneLine(d.InternalDetail)}
 	f.Hint = oneLine(hint(cfg, c, d))
 	// What every difference is to be read with.
 	if d.Verdict != gate.VerdictAllow && !slices.ContainsFunc(all, func(one Difference) bool { return one.What == "reason" }) {
@@ -153,7 +153,7 @@ func hint(cfg *config.Config, c *Case, d *gate.Decision) string {
 	case d.Verdict != gate.VerdictAllow && wantsDenial(want):
 		return denialHint(want, d)
 	case d.Verdict != gate.VerdictAllow:
-		return d.Mend
+		return d.Hint
 	case want.reason != "" && want.reason != d.Reason:
 		return fmt.Sprintf("it was let through as %s; see the access of the route", d.Reason)
 	case overwritten(want, d) != "":
@@ -183,15 +183,15 @@ func wantsDenial(want *expectation) bool {
 }
 
 // meaning is a reason's row; the zero Meaning without one.
-func meaning(reason gate.Reason) gate.Meaning {
-	m, _ := gate.MeaningOf(reason)
+func meaning(reason gate.Reason) gate.ReasonInfo {
+	m, _ := gate.LookupReason(reason)
 	return m
 }
 
 func routeHint(want string, d *gate.Decision) string {
 	switch d.Route {
 	case gate.RouteNone:
-		return d.Mend
+		return d.Hint
 	case gate.RouteDefault:
 		return fmt.Sprintf("no route matches the request, so route %s does not either: compare methods, path and hosts", want)
 	}
@@ -219,9 +219,9 @@ func denialHint(want *expectation, d *gate.Decision) string {
 	due, done := meaning(want.reason).Check, meaning(d.Reason).Check
 	switch {
 	case due == gate.CheckNone || done == gate.CheckNone || due == done:
-		return d.Mend
+		return d.Hint
 	case done < due:
-		return fmt.Sprintf("check %d (%s) comes before check %d (%s) and failed first: %s", done, done, due, due, d.Mend)
+		return fmt.Sprintf("check %d (%s) comes before check %d (%s) and failed first: %s", done, done, due, due, d.Hint)
 	default:
 		return fmt.Sprintf("check %d (%s), which %s is of, was passed", due, due, want.reason)
 	}

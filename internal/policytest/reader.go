@@ -13,7 +13,7 @@ import (
 type reader struct {
 	*yamlform.Decoder
 	cfg      *config.Config
-	meanings []gate.Meaning    // the table of reasons
+	meanings []gate.ReasonInfo // the table of reasons
 	named    map[string]*token // the file's shared tokens
 }
 
@@ -22,7 +22,7 @@ func newReader(file string, cfg *config.Config) *reader {
 		Decoder: yamlform.NewDecoder(yamlform.File{
 			Name: file, Kind: "a file of cases", TopKeys: "cases", MaxBytes: maxBytes, Sharing: "share a token under tokens",
 		}),
-		cfg: cfg, meanings: gate.Meanings(), named: map[string]*token{},
+		cfg: cfg, meanings: gate.Reasons(), named: map[string]*token{},
 	}
 }
 

@@ -79,7 +79,7 @@ func (w *runner) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 	}
 	for {
 		decision := w.gate.Explain(ctx, request, at).Decision
-		why := cmp.Or(decision.Excused, decision.Reason)
+		why := cmp.Or(decision.WouldDeny, decision.Reason)
 		switch {
 		case why == gate.ReasonKeyPending && ctx.Err() == nil:
 			// The key set's file is being read again for this kid. A client would
@@ -89,7 +89,7 @@ func (w *runner) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 			case <-ctx.Done():
 			}
 		case !reachable(meaning(why)):
-			return nil, fmt.Errorf("the case could not be decided (%s): %s", why, decision.Detail)
+			return nil, fmt.Errorf("the case could not be decided (%s): %s", why, decision.InternalDetail)
 		default:
 			return decision, nil
 		}
@@ -98,7 +98,7 @@ func (w *runner) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 
 // attainable reports whether a reason lies in the request and the policy, so
 // that a case can bring it about, and not in an outage or a failure of the gate.
-func reachable(m gate.Meaning) bool {
+func reachable(m gate.ReasonInfo) bool {
 	return m.Verdict != gate.VerdictDeny || m.Check != gate.CheckNone && !m.Outage
 }
 

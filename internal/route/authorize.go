@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -39,7 +40,7 @@ type Facts struct {
 
 // Authorize holds a verified token to the rule's requirement: issuer, groups,
 // scopes, clients, alternatives, age and class of the login, condition, in this
-// order. The error is a *[Denial] with the first that fails, or nil. If no
+// order. The error is a *[denial.Error] with the first that fails, or nil. If no
 // alternative fits, its error is that of the one that came furthest, the first of
 // equals, and its texts say what each lacks. It does not look at the rule's access. It is safe for concurrent use;
 // a condition reads facts, and nothing keeps them.
@@ -51,12 +52,12 @@ func (r *Rule) Authorize(t *token.Token, facts *Facts) error {
 	if failed, which := fitsAny(want.AnyOf, t); failed != fitting {
 		return noneFits(failed, which, want.AnyOf, t)
 	}
-	if denial := fitsLogin(want, t, facts.Now); denial != nil {
-		return denial
+	if failure := fitsLogin(want, t, facts.Now); failure != nil {
+		return failure
 	}
 	if r.when != nil {
-		if denial := r.when.deny(t, facts); denial != nil {
-			return denial
+		if failure := r.when.deny(t, facts); failure != nil {
+			return failure
 		}
 	}
 	return nil
@@ -108,7 +109,7 @@ func fitsAny(alternatives []config.Alternative, t *token.Token) (stage, int) {
 // fitsLogin holds the login behind a token to its age and class (RFC 9470). A
 // token that does not say when or how its user logged in does not meet what
 // asks for it.
-func fitsLogin(want *config.Requirement, t *token.Token, now time.Time) *Denial {
+func fitsLogin(want *config.Requirement, t *token.Token, now time.Time) *denial.Error {
 	if want.MaxAuthAge > 0 {
 		if age, known := t.AuthAge(now); !known || age > want.MaxAuthAge {
 			return tooOld(want, age, known)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -171,12 +172,12 @@ func TestAuthorize(t *testing.T) {
 				}
 				return
 			}
-			var denial *route.Denial
-			if !errors.As(err, &denial) || !errors.Is(err, row.denied) || !strings.HasPrefix(err.Error(), row.denied.Error()+": ") {
+			var failure *denial.Error
+			if !errors.As(err, &failure) || !errors.Is(err, row.denied) || !strings.HasPrefix(err.Error(), row.denied.Error()+": ") {
 				t.Fatalf("got %v, want %v", err, row.denied)
 			}
-			if !slices.Equal(denial.Scopes, row.scopes) {
-				t.Errorf("scopes %q, want %q", denial.Scopes, row.scopes)
+			if !slices.Equal(failure.Scopes, row.scopes) {
+				t.Errorf("scopes %q, want %q", failure.Scopes, row.scopes)
 			}
 		})
 	}
@@ -193,11 +194,11 @@ func TestAuthorizeAllowsWithNil(t *testing.T) {
 func TestDenialIsACopy(t *testing.T) {
 	r := rule(t, config.Alternative{Scopes: anyOf("read")})
 	for range 2 {
-		var denial *route.Denial
-		if !errors.As(r.Authorize(verified(t, "shop", nil), &route.Facts{Now: instant()}), &denial) || denial.Scopes[0] != "read" {
-			t.Fatalf("%+v", denial)
+		var failure *denial.Error
+		if !errors.As(r.Authorize(verified(t, "shop", nil), &route.Facts{Now: instant()}), &failure) || failure.Scopes[0] != "read" {
+			t.Fatalf("%+v", failure)
 		}
-		denial.Scopes[0] = "admin"
+		failure.Scopes[0] = "admin"
 	}
 }
 
@@ -241,9 +242,9 @@ func TestAuthorizeAnyOf(t *testing.T) {
 			if !errors.Is(err, row.want) || (err == nil) != (row.want == nil) {
 				t.Fatalf("got %v, want %v", err, row.want)
 			}
-			var denial *route.Denial
-			if errors.As(err, &denial) && !slices.Equal(denial.Scopes, row.scopes) {
-				t.Errorf("scopes %q, want %q", denial.Scopes, row.scopes)
+			var failure *denial.Error
+			if errors.As(err, &failure) && !slices.Equal(failure.Scopes, row.scopes) {
+				t.Errorf("scopes %q, want %q", failure.Scopes, row.scopes)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/interpreter"
 
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -109,14 +110,14 @@ func (c *compiler) compile(text string, p *pattern) (*condition, []fault) {
 }
 
 // deny holds a token and a request to the condition; nil allows.
-func (c *condition) deny(t *token.Token, facts *Facts) *Denial {
+func (c *condition) deny(t *token.Token, facts *Facts) *denial.Error {
 	holds, kind := c.evaluate(t, facts)
 	text := quoted(c.text)
 	switch {
 	case kind != "":
-		return &Denial{Err: ErrConditionError, Detail: kind + " in " + text, Mend: faultMend(kind)}
+		return &denial.Error{Kind: ErrConditionError, Internal: kind + " in " + text, Hint: faultMend(kind)}
 	case !holds:
-		return &Denial{Err: ErrConditionFalse, Detail: oneLine(c.text) + c.found(t, facts), Mend: "make this hold: " + text}
+		return &denial.Error{Kind: ErrConditionFalse, Internal: oneLine(c.text) + c.found(t, facts), Hint: "make this hold: " + text}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -191,12 +192,12 @@ func TestConditionErrors(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			err := held(t, "/**", row.when, row.token, factsOf(t, "/", config.Relaxed{}))
-			var denial *route.Denial
-			if !errors.As(err, &denial) || !errors.Is(err, route.ErrConditionError) {
+			var failure *denial.Error
+			if !errors.As(err, &failure) || !errors.Is(err, route.ErrConditionError) {
 				t.Fatalf("got %v", err)
 			}
-			if !strings.HasPrefix(denial.Detail, row.kind+" in \"") || !strings.Contains(denial.Mend, row.mend) {
-				t.Errorf("detail %q, mend %q, want %q, %q", denial.Detail, denial.Mend, row.kind, row.mend)
+			if !strings.HasPrefix(failure.Internal, row.kind+" in \"") || !strings.Contains(failure.Hint, row.mend) {
+				t.Errorf("detail %q, mend %q, want %q, %q", failure.Internal, failure.Hint, row.kind, row.mend)
 			}
 		})
 	}
@@ -235,16 +236,16 @@ func TestConditionDenialsQuoteNothing(t *testing.T) {
 		"claims.secret < 1", "bool(claims.secret)", "now.getHours(claims.secret) == 1",
 	} {
 		err := held(t, "/**", when, tok, factsOf(t, "/", config.Relaxed{}))
-		var denial *route.Denial
-		if !errors.As(err, &denial) {
+		var failure *denial.Error
+		if !errors.As(err, &failure) {
 			t.Errorf("%s: %v", when, err)
 			continue
 		}
-		if all := fmt.Sprintf("%+v %s", *denial, err); strings.Contains(all, secret) {
+		if all := fmt.Sprintf("%+v %s", *failure, err); strings.Contains(all, secret) {
 			t.Errorf("%s: %s", when, all)
 		}
-		if !strings.Contains(denial.Detail, strings.ReplaceAll(when, `"`, `\"`)) {
-			t.Errorf("%s: its text is not in %s", when, denial.Detail)
+		if !strings.Contains(failure.Internal, strings.ReplaceAll(when, `"`, `\"`)) {
+			t.Errorf("%s: its text is not in %s", when, failure.Internal)
 		}
 	}
 }

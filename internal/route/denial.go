@@ -9,85 +9,54 @@ import (
 	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// Denial is why a verified token does not meet a rule. It unwraps to one of the
-// package's errors.
-type Denial struct {
-	Err error
-	// Detail is what was found against what was due, and Mend what to change so
-	// that this would be allowed. Both are for operators, never for clients: they
-	// name groups, scopes, the client, the issuer and the login of the token. Of
-	// a condition they hold its text and, where it is false, its subject, client,
-	// kind, path and host, but no claim, no header and no query.
-	Detail string
-	Mend   string
-	// Scopes are those that the route asks for, when scopes are what is missing
-	// (RFC 6750 section 3, scope attribute).
-	Scopes []string
-	// MaxAge and ACRValues are what a new login has to meet, when the login is
-	// what is wrong (RFC 9470 section 3); zero and nil when they are not asked
-	// for.
-	MaxAge    time.Duration
-	ACRValues []string
-}
-
-// Error renders the kind and the detail.
-func (d *Denial) Error() string {
-	if d.Detail == "" {
-		return d.Err.Error()
-	}
-	return d.Err.Error() + ": " + d.Detail
-}
-
-// Unwrap returns the kind, for errors.Is.
-func (d *Denial) Unwrap() error { return d.Err }
-
 // denied says why a token failed an alternative.
-func denied(failed stage, want *config.Alternative, t *token.Token) *Denial {
+func denied(failed stage, want *config.Alternative, t *token.Token) *denial.Error {
 	switch failed {
 	case failedIssuer:
-		return &Denial{
-			Err:    ErrIssuerNotAllowed,
-			Detail: fmt.Sprintf("is of issuer %s, needs one of %s", quote(t.Issuer), list(want.Issuers)),
-			Mend:   fmt.Sprintf("list issuer %s in this route's issuers", quote(t.Issuer)),
+		return &denial.Error{
+			Kind:     ErrIssuerNotAllowed,
+			Internal: fmt.Sprintf("is of issuer %s, needs one of %s", quote(t.Issuer), list(want.Issuers)),
+			Hint:     fmt.Sprintf("list issuer %s in this route's issuers", quote(t.Issuer)),
 		}
 	case failedGroups:
 		who := "user"
 		if t.Kind == token.KindClient {
 			who = "client"
 		}
-		return &Denial{
-			Err:    ErrGroupMissing,
-			Detail: against("groups", t.Groups(), want.Groups),
-			Mend:   "add this " + who + " to " + missing("group", want.Groups, t.Groups()),
+		return &denial.Error{
+			Kind:     ErrGroupMissing,
+			Internal: against("groups", t.Groups(), want.Groups),
+			Hint:     "add this " + who + " to " + missing("group", want.Groups, t.Groups()),
 		}
 	case failedScopes:
-		return &Denial{
-			Err:    ErrScopeMissing,
-			Detail: against("scopes", t.Scopes(), want.Scopes),
-			Mend:   "ask the issuer for " + missing("scope", want.Scopes, t.Scopes()),
-			Scopes: slices.Concat(want.Scopes.Any, want.Scopes.All),
+		return &denial.Error{
+			Kind:     ErrScopeMissing,
+			Internal: against("scopes", t.Scopes(), want.Scopes),
+			Hint:     "ask the issuer for " + missing("scope", want.Scopes, t.Scopes()),
+			Scopes:   slices.Concat(want.Scopes.Any, want.Scopes.All),
 		}
 	default:
-		denial := &Denial{
-			Err:    ErrClientNotAllowed,
-			Detail: "names no client, " + due(want.Clients),
-			Mend:   "use a token that names its client in client_id or azp",
+		failure := &denial.Error{
+			Kind:     ErrClientNotAllowed,
+			Internal: "names no client, " + due(want.Clients),
+			Hint:     "use a token that names its client in client_id or azp",
 		}
 		if t.Client != "" {
-			denial.Detail = fmt.Sprintf("is of client %s, %s", quote(t.Client), due(want.Clients))
-			denial.Mend = fmt.Sprintf("list client %s in this route's clients", quote(t.Client))
+			failure.Internal = fmt.Sprintf("is of client %s, %s", quote(t.Client), due(want.Clients))
+			failure.Hint = fmt.Sprintf("list client %s in this route's clients", quote(t.Client))
 		}
-		return denial
+		return failure
 	}
 }
 
 // noneFits says what each alternative lacks: of more than four the first three,
 // and the one that says why. To be of another issuer is no way to be allowed,
 // unless that is all that is wrong.
-func noneFits(failed stage, furthest int, alternatives []config.Alternative, t *token.Token) *Denial {
+func noneFits(failed stage, furthest int, alternatives []config.Alternative, t *token.Token) *denial.Error {
 	const most = 4
 	shown, more := alternatives, ""
 	if len(alternatives) > most {
@@ -100,45 +69,45 @@ func noneFits(failed stage, furthest int, alternatives []config.Alternative, t *
 	for i := range shown {
 		how := fits(&shown[i], t)
 		lacks := denied(how, &shown[i], t)
-		if !slices.Contains(details, lacks.Detail) {
-			details = append(details, lacks.Detail)
+		if !slices.Contains(details, lacks.Internal) {
+			details = append(details, lacks.Internal)
 		}
-		if (how != failedIssuer || failed == failedIssuer) && !slices.Contains(mends, lacks.Mend) {
-			mends = append(mends, lacks.Mend)
+		if (how != failedIssuer || failed == failedIssuer) && !slices.Contains(mends, lacks.Hint) {
+			mends = append(mends, lacks.Hint)
 		}
 	}
-	denial := denied(failed, &alternatives[furthest], t)
-	denial.Detail, denial.Mend = strings.Join(details, "; or ")+more, strings.Join(mends, ", or ")
-	return denial
+	failure := denied(failed, &alternatives[furthest], t)
+	failure.Internal, failure.Hint = strings.Join(details, "; or ")+more, strings.Join(mends, ", or ")
+	return failure
 }
 
 // tooOld says that the login is older than the rule takes, or of no known age.
-func tooOld(want *config.Requirement, age time.Duration, known bool) *Denial {
-	denial := loginDenial(ErrLoginTooOld, want)
+func tooOld(want *config.Requirement, age time.Duration, known bool) *denial.Error {
+	failure := loginDenial(ErrLoginTooOld, want)
 	if known {
-		denial.Detail = fmt.Sprintf("logged in %s ago, at most %s", short(age), want.MaxAuthAge)
-		denial.Mend = "log in again"
-		return denial
+		failure.Internal = fmt.Sprintf("logged in %s ago, at most %s", short(age), want.MaxAuthAge)
+		failure.Hint = "log in again"
+		return failure
 	}
-	denial.Detail = fmt.Sprintf("does not say when the login was (auth_time), at most %s ago", want.MaxAuthAge)
-	denial.Mend = "have the issuer put auth_time into its tokens, and log in again"
-	return denial
+	failure.Internal = fmt.Sprintf("does not say when the login was (auth_time), at most %s ago", want.MaxAuthAge)
+	failure.Hint = "have the issuer put auth_time into its tokens, and log in again"
+	return failure
 }
 
 // tooWeak says that the login is of none of the classes that the rule takes.
-func tooWeak(want *config.Requirement, acr string) *Denial {
-	denial := loginDenial(ErrACRTooWeak, want)
+func tooWeak(want *config.Requirement, acr string) *denial.Error {
+	failure := loginDenial(ErrACRTooWeak, want)
 	found := "has no acr"
 	if acr != "" {
 		found = "has acr " + quote(acr)
 	}
-	denial.Detail = found + ", needs one of " + list(want.ACR)
-	denial.Mend = "log in with acr " + list(want.ACR)
-	return denial
+	failure.Internal = found + ", needs one of " + list(want.ACR)
+	failure.Hint = "log in with acr " + list(want.ACR)
+	return failure
 }
 
-func loginDenial(err error, want *config.Requirement) *Denial {
-	return &Denial{Err: err, MaxAge: want.MaxAuthAge, ACRValues: slices.Clone(want.ACR)}
+func loginDenial(err error, want *config.Requirement) *denial.Error {
+	return &denial.Error{Kind: err, MaxAge: want.MaxAuthAge, ACRValues: slices.Clone(want.ACR)}
 }
 
 // against renders what a token has and what it needs.

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
 // denialOf holds a token with these claims to a requirement that it must not meet.
-func denialOf(t *testing.T, want config.Requirement, claims map[string]any) *route.Denial {
+func denialOf(t *testing.T, want config.Requirement, claims map[string]any) *denial.Error {
 	t.Helper()
 	compiled, err := route.New(&config.Config{Routes: []config.Route{{Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: want}}})
 	if err != nil {
@@ -20,11 +21,11 @@ func denialOf(t *testing.T, want config.Requirement, claims map[string]any) *rou
 	}
 	rule, _ := compiled.Named("x")
 	err = rule.Authorize(verified(t, "shop", claims), &route.Facts{Now: instant()})
-	var denial *route.Denial
-	if !errors.As(err, &denial) {
+	var failure *denial.Error
+	if !errors.As(err, &failure) {
 		t.Fatalf("got %v", err)
 	}
-	return denial
+	return failure
 }
 
 func alternative(one config.Alternative) config.Requirement {
@@ -113,16 +114,16 @@ func TestDenialSaysWhy(t *testing.T) {
 			`token.subject == '` + strings.Repeat("b", 238) + `..., with token.subject "alice"`, `make this hold: "token.subject == '` + strings.Repeat("b", 238) + `..."`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			denial := denialOf(t, row.want, row.claims)
-			if denial.Detail != row.detail || denial.Mend != row.mend {
-				t.Errorf("got  %s | %s\nwant %s | %s", denial.Detail, denial.Mend, row.detail, row.mend)
+			failure := denialOf(t, row.want, row.claims)
+			if failure.Internal != row.detail || failure.Hint != row.mend {
+				t.Errorf("got  %s | %s\nwant %s | %s", failure.Internal, failure.Hint, row.detail, row.mend)
 			}
-			if want := denial.Err.Error() + ": " + row.detail; denial.Error() != want {
-				t.Errorf("renders %q, want %q", denial.Error(), want)
+			if want := failure.Kind.Error() + ": " + row.detail; failure.Error() != want {
+				t.Errorf("renders %q, want %q", failure.Error(), want)
 			}
 		})
 	}
-	if got := (&route.Denial{Err: route.ErrGroupMissing}).Error(); got != "group missing" {
+	if got := (&denial.Error{Kind: route.ErrGroupMissing}).Error(); got != "group missing" {
 		t.Errorf("without a detail it renders %q", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -39,19 +40,19 @@ func TestConditionFalseShows(t *testing.T) {
 			facts.Method, facts.Host, facts.Query = "GET", "shop.example", secret
 			facts.Headers = []token.Header{{Name: "x-secret", Value: secret}}
 			err := held(t, "/users/{id}/{rest}", row.when, tok, facts)
-			var denial *route.Denial
-			if !errors.As(err, &denial) || !errors.Is(err, route.ErrConditionFalse) {
+			var failure *denial.Error
+			if !errors.As(err, &failure) || !errors.Is(err, route.ErrConditionFalse) {
 				t.Fatalf("got %v", err)
 			}
 			want := row.when
 			if row.with != "" {
 				want += ", with " + row.with
 			}
-			if denial.Detail != want {
-				t.Errorf("got  %s\nwant %s", denial.Detail, want)
+			if failure.Internal != want {
+				t.Errorf("got  %s\nwant %s", failure.Internal, want)
 			}
-			if strings.Contains(denial.Error()+denial.Mend, secret) {
-				t.Errorf("%v holds what it must not", denial)
+			if strings.Contains(failure.Error()+failure.Hint, secret) {
+				t.Errorf("%v holds what it must not", failure)
 			}
 		})
 	}

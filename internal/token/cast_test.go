@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -168,9 +169,9 @@ func apiIssuer() config.Issuer {
 }
 
 // refusal fails the test unless err is the failure wanted and no other.
-func refusal(t testing.TB, err, want error) *token.Failure {
+func refusal(t testing.TB, err, want error) *denial.Error {
 	t.Helper()
-	var failure *token.Failure
+	var failure *denial.Error
 	if !errors.As(err, &failure) {
 		t.Fatalf("got %v, want a failure: %v", err, want)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/denial"
 )
 
 // maxNumericDate is the last second of the year 9999; times beyond it overflow
@@ -15,7 +17,7 @@ const maxNumericDate = 253402300799
 // section 4.1) and fills in what it says. typ is that of its header, as mediaType
 // has it. The first rule broken is returned; what of a mismatch was found is left
 // to [Verifier.diagnose].
-func (i *trusted) check(t *Token, typ string, now time.Time) *Failure {
+func (i *trusted) check(t *Token, typ string, now time.Time) *denial.Error {
 	// The subject stands in the records of a refused token, too.
 	subject, _ := t.Claims()["sub"].(string)
 	if subject != "" {
@@ -36,7 +38,7 @@ func (i *trusted) check(t *Token, typ string, now time.Time) *Failure {
 	}
 	if !i.boundAsBearer && t.Claims()["cnf"] != nil {
 		return fail(ErrTokenBound, "cnf names the key of whoever may use it, and no proof of that key is verified here").
-			mend("ask for a token that is not bound, or write bound_tokens: accept_as_bearer for issuer " + quoted(i.name) +
+			WithHint("ask for a token that is not bound, or write bound_tokens: accept_as_bearer for issuer " + quoted(i.name) +
 				": whoever has such a token can then use it")
 	}
 	if subject == "" {
@@ -44,7 +46,7 @@ func (i *trusted) check(t *Token, typ string, now time.Time) *Failure {
 	}
 	if name := i.namesAnother(t); name != "" {
 		return fail(ErrClaimsMalformed, quoted(name)+" begins with another issuer's prefix").
-			mend("give issuer " + quoted(i.name) + " a prefix of its own, or let it name nobody so")
+			WithHint("give issuer " + quoted(i.name) + " a prefix of its own, or let it name nobody so")
 	}
 	t.Kind = i.kind(t.Claims(), t.Client)
 	t.ACR, _ = t.Claims()["acr"].(string)
@@ -58,13 +60,13 @@ func (i *trusted) check(t *Token, typ string, now time.Time) *Failure {
 	return nil
 }
 
-func (i *trusted) checkTimes(t *Token, now time.Time) *Failure {
+func (i *trusted) checkTimes(t *Token, now time.Time) *denial.Error {
 	if _, there := t.Claims()["exp"]; !there {
 		return fail(ErrExpiryMissing, "")
 	}
 	var dates [3]time.Time // the zero time is one that is absent
 	for n, name := range [...]string{"exp", "nbf", "iat"} {
-		var failure *Failure
+		var failure *denial.Error
 		if dates[n], failure = numericDate(t.Claims(), name); failure != nil {
 			return failure
 		}
@@ -74,19 +76,19 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *Failure {
 	switch {
 	case !now.Before(expiry.Add(i.leeway)):
 		return fail(ErrExpired, "exp was "+expiry.UTC().Format(time.RFC3339)).
-			mend("get a new token; this one ended " + span(now.Sub(expiry)) + " ago")
+			WithHint("get a new token; this one ended " + span(now.Sub(expiry)) + " ago")
 	case notBefore.After(latest):
 		return fail(ErrNotYetValid, "nbf is "+notBefore.UTC().Format(time.RFC3339)).
-			mend("wait until then, or set the clocks right: it is " + span(notBefore.Sub(now)) + " ahead")
+			WithHint("wait until then, or set the clocks right: it is " + span(notBefore.Sub(now)) + " ahead")
 	case issuedAt.After(latest):
 		return fail(ErrIssuedInFuture, "iat is "+issuedAt.UTC().Format(time.RFC3339)).
-			mend("set the clocks right, the issuer's or the one here: it is " + span(issuedAt.Sub(now)) + " ahead")
+			WithHint("set the clocks right, the issuer's or the one here: it is " + span(issuedAt.Sub(now)) + " ahead")
 	case i.maxLifetime > 0 && issuedAt.IsZero():
 		return fail(ErrLifetimeTooLong, "there is no iat").
-			mend("let the issuer state iat, or leave max_lifetime of issuer " + quoted(i.name) + " out")
+			WithHint("let the issuer state iat, or leave max_lifetime of issuer " + quoted(i.name) + " out")
 	case i.maxLifetime > 0 && expiry.Sub(issuedAt) > i.maxLifetime:
 		return fail(ErrLifetimeTooLong, "it is "+expiry.Sub(issuedAt).String()+"; expected "+i.maxLifetime.String()+" at most").
-			mend("let the issuer sign for no longer, or raise max_lifetime of issuer " + quoted(i.name))
+			WithHint("let the issuer sign for no longer, or raise max_lifetime of issuer " + quoted(i.name))
 	}
 	t.Expiry, t.issuedAt = expiry, issuedAt
 	if t.begin = notBefore; issuedAt.After(notBefore) {
@@ -99,7 +101,7 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *Failure {
 // numericDate reads a NumericDate (RFC 7519 section 2), which may have a
 // fraction, from 1970-01-01T00:00:01Z to the end of the year 9999. One that is
 // absent is the zero time, which lies before all of these.
-func numericDate(claims map[string]any, name string) (time.Time, *Failure) {
+func numericDate(claims map[string]any, name string) (time.Time, *denial.Error) {
 	value, there := claims[name]
 	if !there {
 		return time.Time{}, nil
@@ -129,7 +131,7 @@ func audience(claims map[string]any) (list []string, there, ok bool) {
 // checkAudience holds aud to the configured audiences. That of a Cognito access
 // token is there where its client has asked for a resource (RFC 8707), which may be
 // one of the configured clients as well.
-func (i *trusted) checkAudience(claims map[string]any, use string) *Failure {
+func (i *trusted) checkAudience(claims map[string]any, use string) *denial.Error {
 	audience, there, ok := audience(claims)
 	if !ok {
 		return fail(ErrClaimsMalformed, "aud is not a string or an array of strings")
@@ -146,7 +148,7 @@ func (i *trusted) checkAudience(claims map[string]any, use string) *Failure {
 
 // checkClient finds the client that the token was issued to and holds it to
 // the configured ones.
-func (i *trusted) checkClient(t *Token, use string) *Failure {
+func (i *trusted) checkClient(t *Token, use string) *denial.Error {
 	if i.cognito != nil && use == useID {
 		t.Client, _ = t.Claims()["aud"].(string)
 		if !slices.Contains(i.clients, t.Client) {

@@ -4,57 +4,59 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/denial"
 )
 
 // diagnose completes the failure of a token that its issuer's rules refuse: what
 // was found against what was due, what it nearly was, and what can be changed.
 // It decides nothing; it is asked only once the token is refused.
-func (v *Verifier) diagnose(f *Failure, i *trusted, claims map[string]any, typ string) {
+func (v *Verifier) diagnose(f *denial.Error, i *trusted, claims map[string]any, typ string) {
 	switch {
-	case errors.Is(f.Err, ErrAudienceMismatch):
+	case errors.Is(f.Kind, ErrAudienceMismatch):
 		v.diagnoseAudience(f, i, claims)
-	case errors.Is(f.Err, ErrClientMismatch):
+	case errors.Is(f.Kind, ErrClientMismatch):
 		v.diagnoseClient(f, i, claims)
-	case errors.Is(f.Err, ErrTokenUseMismatch):
+	case errors.Is(f.Kind, ErrTokenUseMismatch):
 		i.diagnoseUse(f, claims, typ)
 	}
 }
 
-func (v *Verifier) diagnoseAudience(f *Failure, i *trusted, claims map[string]any) {
+func (v *Verifier) diagnoseAudience(f *denial.Error, i *trusted, claims map[string]any) {
 	found, there, _ := audience(claims)
 	clients := i.clientsOf(claims)
 	if len(i.audiences) == 0 { // Cognito's, whose aud is there since a resource was asked for
-		f.Detail = "aud is " + listed(found) + "; expected " + oneOf(i.clients) + ", or one of audiences"
-		f.Mend = "add the resource to audiences of issuer " + quoted(i.name) + " if it is this one, or ask for a token without a resource"
+		f.Internal = "aud is " + listed(found) + "; expected " + oneOf(i.clients) + ", or one of audiences"
+		f.Hint = "add the resource to audiences of issuer " + quoted(i.name) + " if it is this one, or ask for a token without a resource"
 		return
 	}
 	askFor := "ask for a token for " + oneOf(i.audiences)
 	switch {
 	case !there:
-		f.Detail = "there is no aud"
+		f.Internal = "there is no aud"
 	case len(found) == 0:
-		f.Detail = "aud is empty"
+		f.Internal = "aud is empty"
 	default:
-		f.Detail = "aud is " + listed(found)
+		f.Internal = "aud is " + listed(found)
 	}
-	f.Detail += "; expected " + oneOf(i.audiences)
-	f.Mend = "let the issuer put the audience into aud: " + askFor
+	f.Internal += "; expected " + oneOf(i.audiences)
+	f.Hint = "let the issuer put the audience into aud: " + askFor
 
 	configured := func(t *trusted) []string { return t.audiences }
 	as := slices.IndexFunc(clients, func(c named) bool { return slices.Contains(i.audiences, c.value) })
 	switch {
 	case i.isIDToken(claims, found, clients):
-		f.Near = NearIDToken
-		f.Mend = "send the access token, not the ID token: that one is for the client " + listed(found)
+		f.Near = denial.NearIDToken
+		f.Hint = "send the access token, not the ID token: that one is for the client " + listed(found)
 	case as >= 0:
-		f.Near = NearAudienceIsClient
-		f.Detail += "; " + clients[as].claim + " is " + quoted(clients[as].value)
-		f.Mend = quoted(clients[as].value) + " is the token's client: write it in clients of issuer " + quoted(i.name) + ", not in audiences"
+		f.Near = denial.NearAudienceIsClient
+		f.Internal += "; " + clients[as].claim + " is " + quoted(clients[as].value)
+		f.Hint = quoted(clients[as].value) + " is the token's client: write it in clients of issuer " + quoted(i.name) + ", not in audiences"
 	case len(found) > 0:
-		f.Mend = "add " + quoted(found[0]) + " to audiences of issuer " + quoted(i.name) + ", or " + askFor
+		f.Hint = "add " + quoted(found[0]) + " to audiences of issuer " + quoted(i.name) + ", or " + askFor
 		if value, other := v.others(i, found, configured); other != nil {
-			f.Near = NearOtherIssuersAudience
-			f.Mend = quoted(value) + " is an audience of issuer " + quoted(other.name) + ": add it to audiences of issuer " + quoted(i.name) + ", or " + askFor
+			f.Near = denial.NearOtherIssuersAudience
+			f.Hint = quoted(value) + " is an audience of issuer " + quoted(other.name) + ": add it to audiences of issuer " + quoted(i.name) + ", or " + askFor
 		}
 	}
 }
@@ -77,7 +79,7 @@ func (i *trusted) isIDToken(claims map[string]any, audience []string, clients []
 	return slices.ContainsFunc(audience, isClient)
 }
 
-func (v *Verifier) diagnoseClient(f *Failure, i *trusted, claims map[string]any) {
+func (v *Verifier) diagnoseClient(f *denial.Error, i *trusted, claims map[string]any) {
 	audience, _, _ := audience(claims)
 	clients := i.clientsOf(claims)
 	askFor := "ask for a token as " + oneOf(i.clients)
@@ -85,23 +87,23 @@ func (v *Verifier) diagnoseClient(f *Failure, i *trusted, claims map[string]any)
 	_, aud := claims["aud"].(string)
 	switch {
 	case idToken && !aud:
-		f.Detail = "aud of this ID token is not one string"
+		f.Internal = "aud of this ID token is not one string"
 		if len(audience) > 0 {
-			f.Detail += ", but " + listed(audience)
+			f.Internal += ", but " + listed(audience)
 		}
 	case idToken:
-		f.Detail = "aud of this ID token is " + listed(audience)
+		f.Internal = "aud of this ID token is " + listed(audience)
 	case len(clients) == 0:
-		f.Detail = "there is neither client_id nor azp"
+		f.Internal = "there is neither client_id nor azp"
 	default:
 		said := make([]string, len(clients))
 		for n, c := range clients {
 			said[n] = c.claim + " is " + quoted(c.value)
 		}
-		f.Detail = strings.Join(said, ", ")
+		f.Internal = strings.Join(said, ", ")
 	}
-	f.Detail += "; expected " + oneOf(i.clients)
-	f.Mend = askFor
+	f.Internal += "; expected " + oneOf(i.clients)
+	f.Hint = askFor
 
 	var wrong []string
 	for _, c := range clients {
@@ -110,44 +112,44 @@ func (v *Verifier) diagnoseClient(f *Failure, i *trusted, claims map[string]any)
 		}
 	}
 	if len(wrong) > 0 {
-		f.Mend = "add " + quoted(wrong[0]) + " to clients of issuer " + quoted(i.name) + ", or " + askFor
+		f.Hint = "add " + quoted(wrong[0]) + " to clients of issuer " + quoted(i.name) + ", or " + askFor
 	}
 	configured := func(t *trusted) []string { return t.clients }
 	at := slices.IndexFunc(audience, func(one string) bool { return slices.Contains(i.clients, one) })
 	switch value, other := v.others(i, wrong, configured); {
 	case idToken && !aud:
-		f.Mend = "let the issuer write one string, the client, into aud"
+		f.Hint = "let the issuer write one string, the client, into aud"
 	case at >= 0 && !idToken:
-		f.Near = NearClientInAudience
-		f.Detail += "; aud is " + listed(audience)
-		f.Mend = i.mendClientInAudience(audience[at])
+		f.Near = denial.NearClientInAudience
+		f.Internal += "; aud is " + listed(audience)
+		f.Hint = i.hintClientInAudience(audience[at])
 	case other != nil:
-		f.Near = NearOtherIssuersClient
-		f.Mend = quoted(value) + " is a client of issuer " + quoted(other.name) + ": add it to clients of issuer " + quoted(i.name) + ", or " + askFor
+		f.Near = denial.NearOtherIssuersClient
+		f.Hint = quoted(value) + " is a client of issuer " + quoted(other.name) + ": add it to clients of issuer " + quoted(i.name) + ", or " + askFor
 	}
 }
 
-func (i *trusted) mendClientInAudience(client string) string {
+func (i *trusted) hintClientInAudience(client string) string {
 	if i.cognito != nil {
 		return "ask for a token as " + quoted(client) + ": aud of an access token is chosen by whoever asked for it, and does not count"
 	}
 	return "the client stands in aud; configure it as an audience: write " + quoted(client) + " in audiences of issuer " + quoted(i.name) + ", not in clients"
 }
 
-func (i *trusted) diagnoseUse(f *Failure, claims map[string]any, typ string) {
-	f.Detail = i.saysUse(claims, typ)
+func (i *trusted) diagnoseUse(f *denial.Error, claims map[string]any, typ string) {
+	f.Internal = i.saysUse(claims, typ)
 	if otherUse(claims, typ) != "" {
-		f.Mend = "send the " + i.sent() + " token"
+		f.Hint = "send the " + i.sent() + " token"
 		return
 	}
-	f.Detail += "; expected " + oneOf(i.tokenUse)
+	f.Internal += "; expected " + oneOf(i.tokenUse)
 	switch use := i.use(claims, typ); {
 	case use == useID:
-		f.Near, f.Mend = NearIDToken, "send the access token, or add id to token_use of issuer "+quoted(i.name)
+		f.Near, f.Hint = denial.NearIDToken, "send the access token, or add id to token_use of issuer "+quoted(i.name)
 	case use == useAccess && i.cognito == nil:
-		f.Near, f.Mend = NearAccessToken, "send the ID token; if this is one, nothing in it shows that, so write token_use: [access, id] for issuer "+quoted(i.name)
+		f.Near, f.Hint = denial.NearAccessToken, "send the ID token; if this is one, nothing in it shows that, so write token_use: [access, id] for issuer "+quoted(i.name)
 	case use == useAccess:
-		f.Near, f.Mend = NearAccessToken, "send the ID token, or add access to token_use of issuer "+quoted(i.name)
+		f.Near, f.Hint = denial.NearAccessToken, "send the ID token, or add access to token_use of issuer "+quoted(i.name)
 	}
 }
 

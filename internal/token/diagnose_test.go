@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -17,7 +18,7 @@ type diagnosis struct {
 	name, base string
 	claims     map[string]string // laid over the base's; empty takes one out
 	want       error
-	near       token.NearMiss
+	near       denial.NearMiss
 	detail     string
 	mend       string
 }
@@ -33,8 +34,8 @@ func (d diagnosis) check(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
 	failure := refusal(t, err, d.want)
-	if failure.Near != d.near || failure.Detail != d.detail || failure.Mend != d.mend {
-		t.Errorf("near miss %q, detail, mend:\n%s\n%s\nwant %q:\n%s\n%s", failure.Near, failure.Detail, failure.Mend, d.near, d.detail, d.mend)
+	if failure.Near != d.near || failure.Internal != d.detail || failure.Hint != d.mend {
+		t.Errorf("near miss %q, detail, mend:\n%s\n%s\nwant %q:\n%s\n%s", failure.Near, failure.Internal, failure.Hint, d.near, d.detail, d.mend)
 	}
 }
 
@@ -55,10 +56,10 @@ func TestAudienceDiagnosis(t *testing.T) {
 			detail: `aud is "` + long[:64] + `"..., "\x00", "c", "d" and 2 more` + due,
 			mend:   `add "` + long[:64] + `"... to audiences of issuer "api", or ` + askFor},
 
-		{name: "another issuer's", base: "partner", claims: map[string]string{"aud": `"invoices-api"`}, near: token.NearOtherIssuersAudience,
+		{name: "another issuer's", base: "partner", claims: map[string]string{"aud": `"invoices-api"`}, near: denial.NearOtherIssuersAudience,
 			detail: `aud is "invoices-api"; expected "orders-api"`,
 			mend:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or ask for a token for "orders-api"`},
-		{name: "another issuer's, second in a list", base: "partner", claims: map[string]string{"aud": `["x","invoices-api"]`}, near: token.NearOtherIssuersAudience,
+		{name: "another issuer's, second in a list", base: "partner", claims: map[string]string{"aud": `["x","invoices-api"]`}, near: denial.NearOtherIssuersAudience,
 			detail: `aud is "x", "invoices-api"; expected "orders-api"`,
 			mend:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or ask for a token for "orders-api"`},
 		{name: "another issuer's in capitals", base: "partner", claims: map[string]string{"aud": `"Invoices-API"`},
@@ -68,10 +69,10 @@ func TestAudienceDiagnosis(t *testing.T) {
 		{name: "another issuer's, behind all that are looked at", base: "partner", claims: map[string]string{"aud": `["a","b","c","d","invoices-api"]`},
 			detail: `aud is "a", "b", "c", "d" and 1 more; expected "orders-api"`, mend: `add "a" to audiences of issuer "partner", or ask for a token for "orders-api"`},
 
-		{name: "the audience is its client_id", base: "api", claims: map[string]string{"aud": `"account"`, "client_id": `"orders-api"`}, near: token.NearAudienceIsClient,
+		{name: "the audience is its client_id", base: "api", claims: map[string]string{"aud": `"account"`, "client_id": `"orders-api"`}, near: denial.NearAudienceIsClient,
 			detail: `aud is "account"` + due + `; client_id is "orders-api"`,
 			mend:   `"orders-api" is the token's client: write it in clients of issuer "api", not in audiences`},
-		{name: "the audience is its azp, and there is no aud", base: "api", claims: map[string]string{"aud": "", "azp": `"invoices-api"`}, near: token.NearAudienceIsClient,
+		{name: "the audience is its azp, and there is no aud", base: "api", claims: map[string]string{"aud": "", "azp": `"invoices-api"`}, near: denial.NearAudienceIsClient,
 			detail: `there is no aud` + due + `; azp is "invoices-api"`,
 			mend:   `"invoices-api" is the token's client: write it in clients of issuer "api", not in audiences`},
 		{name: "the audience is nearly its azp", base: "api", claims: map[string]string{"aud": `"account"`, "azp": `"orders-api2"`},
@@ -79,9 +80,9 @@ func TestAudienceDiagnosis(t *testing.T) {
 		{name: "the audience is its sub", base: "api", claims: map[string]string{"aud": `"account"`, "sub": `"orders-api"`},
 			detail: `aud is "account"` + due, mend: `add "account" to audiences of issuer "api", or ` + askFor},
 
-		{name: "ID token", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`, "at_hash": `"h"`}, near: token.NearIDToken, detail: `aud is "site"` + due, mend: notID},
-		{name: "ID token without azp", base: "api", claims: map[string]string{"aud": `"site"`, "nonce": `"n"`}, near: token.NearIDToken, detail: `aud is "site"` + due, mend: notID},
-		{name: "ID token for a configured client", base: "both", claims: map[string]string{"aud": `"site"`, "client_id": "", "c_hash": `"h"`}, near: token.NearIDToken,
+		{name: "ID token", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`, "at_hash": `"h"`}, near: denial.NearIDToken, detail: `aud is "site"` + due, mend: notID},
+		{name: "ID token without azp", base: "api", claims: map[string]string{"aud": `"site"`, "nonce": `"n"`}, near: denial.NearIDToken, detail: `aud is "site"` + due, mend: notID},
+		{name: "ID token for a configured client", base: "both", claims: map[string]string{"aud": `"site"`, "client_id": "", "c_hash": `"h"`}, near: denial.NearIDToken,
 			detail: `aud is "site"; expected "orders-api"`, mend: notID},
 		{name: "ID token for a client that is not configured", base: "both", claims: map[string]string{"aud": `"app"`, "client_id": "", "nonce": `"n"`},
 			detail: `aud is "app"; expected "orders-api"`, mend: `add "app" to audiences of issuer "both", or ask for a token for "orders-api"`},
@@ -112,26 +113,26 @@ func TestClientDiagnosis(t *testing.T) {
 		{name: "another azp", base: "web", claims: map[string]string{"azp": `"app"`},
 			detail: `client_id is "site", azp is "app"` + due, mend: `add "app" to clients of issuer "web", or ` + get},
 
-		{name: "in aud, and no client", base: "web", claims: map[string]string{"client_id": "", "aud": `"site"`}, near: token.NearClientInAudience,
+		{name: "in aud, and no client", base: "web", claims: map[string]string{"client_id": "", "aud": `"site"`}, near: denial.NearClientInAudience,
 			detail: `there is neither client_id nor azp` + due + `; aud is "site"`,
 			mend:   `the client stands in aud; configure it as an audience: write "site" in audiences of issuer "web", not in clients`},
-		{name: "in a list in aud, and another client", base: "web", claims: map[string]string{"client_id": `"app"`, "aud": `["x","cli"]`}, near: token.NearClientInAudience,
+		{name: "in a list in aud, and another client", base: "web", claims: map[string]string{"client_id": `"app"`, "aud": `["x","cli"]`}, near: denial.NearClientInAudience,
 			detail: `client_id is "app"` + due + `; aud is "x", "cli"`,
 			mend:   `the client stands in aud; configure it as an audience: write "cli" in audiences of issuer "web", not in clients`},
 		{name: "nearly in aud", base: "web", claims: map[string]string{"client_id": "", "aud": `"Site"`},
 			detail: `there is neither client_id nor azp` + due, mend: get},
-		{name: "in aud of a Cognito access token", base: "pool access", claims: map[string]string{"client_id": `"app"`, "aud": `"3v5site"`}, near: token.NearClientInAudience,
+		{name: "in aud of a Cognito access token", base: "pool access", claims: map[string]string{"client_id": `"app"`, "aud": `"3v5site"`}, near: denial.NearClientInAudience,
 			detail: `client_id is "app"` + poolDue + `; aud is "3v5site"`,
 			mend:   `ask for a token as "3v5site": aud of an access token is chosen by whoever asked for it, and does not count`},
 
-		{name: "another issuer's", base: "both", claims: map[string]string{"client_id": `"cli"`}, near: token.NearOtherIssuersClient,
+		{name: "another issuer's", base: "both", claims: map[string]string{"client_id": `"cli"`}, near: denial.NearOtherIssuersClient,
 			detail: `client_id is "cli"; expected "site"`, mend: `"cli" is a client of issuer "web": add it to clients of issuer "both", or ask for a token as "site"`},
-		{name: "another issuer's azp", base: "both", claims: map[string]string{"azp": `"3v5mobile"`}, near: token.NearOtherIssuersClient,
+		{name: "another issuer's azp", base: "both", claims: map[string]string{"azp": `"3v5mobile"`}, near: denial.NearOtherIssuersClient,
 			detail: `client_id is "site", azp is "3v5mobile"; expected "site"`,
 			mend:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "both", or ask for a token as "site"`},
 		{name: "another issuer's audience", base: "web", claims: map[string]string{"client_id": `"orders-api"`},
 			detail: `client_id is "orders-api"` + due, mend: `add "orders-api" to clients of issuer "web", or ` + get},
-		{name: "another pool's, by an ID token", base: "pool id", claims: map[string]string{"iss": accessOnly, "aud": `"3v5mobile"`}, near: token.NearOtherIssuersClient,
+		{name: "another pool's, by an ID token", base: "pool id", claims: map[string]string{"iss": accessOnly, "aud": `"3v5mobile"`}, near: denial.NearOtherIssuersClient,
 			detail: `aud of this ID token is "3v5mobile"; expected "3v5site"`,
 			mend:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "pool-access", or ask for a token as "3v5site"`},
 
@@ -151,21 +152,21 @@ func TestClientDiagnosis(t *testing.T) {
 func TestUseDiagnosis(t *testing.T) {
 	pool := func(id string) string { return `"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_` + id + `"` }
 	for _, d := range []diagnosis{
-		{name: "Cognito ID token", base: "pool id", claims: map[string]string{"iss": pool("AccessOnly")}, near: token.NearIDToken,
+		{name: "Cognito ID token", base: "pool id", claims: map[string]string{"iss": pool("AccessOnly")}, near: denial.NearIDToken,
 			detail: `token_use is "id"; expected "access"`, mend: `send the access token, or add id to token_use of issuer "pool-access"`},
-		{name: "Cognito access token", base: "pool access", claims: map[string]string{"iss": pool("IdOnly")}, near: token.NearAccessToken,
+		{name: "Cognito access token", base: "pool access", claims: map[string]string{"iss": pool("IdOnly")}, near: denial.NearAccessToken,
 			detail: `token_use is "access"; expected "id"`, mend: `send the ID token, or add access to token_use of issuer "pool-id"`},
 		{name: "Cognito, another kind", base: "pool access", claims: map[string]string{"token_use": `"refresh"`}, detail: `token_use is "refresh"; expected one of "access", "id"`},
 		{name: "Cognito, in capitals", base: "pool access", claims: map[string]string{"iss": pool("AccessOnly"), "token_use": `"ID"`}, detail: `token_use is "ID"; expected "access"`},
 		{name: "Cognito, no string", base: "pool access", claims: map[string]string{"token_use": `["id"]`}, detail: `token_use is no string; expected one of "access", "id"`},
 		{name: "Cognito, none", base: "pool access", claims: map[string]string{"token_use": ""}, detail: `there is no token_use; expected one of "access", "id"`},
-		{name: "nonce", base: "api", claims: map[string]string{"nonce": `"n"`}, near: token.NearIDToken,
+		{name: "nonce", base: "api", claims: map[string]string{"nonce": `"n"`}, near: denial.NearIDToken,
 			detail: `nonce shows an ID token; expected "access"`, mend: `send the access token, or add id to token_use of issuer "api"`},
-		{name: "Keycloak's typ", base: "api", claims: map[string]string{"typ": `"ID"`}, near: token.NearIDToken,
+		{name: "Keycloak's typ", base: "api", claims: map[string]string{"typ": `"ID"`}, near: denial.NearIDToken,
 			detail: `typ shows an ID token; expected "access"`, mend: `send the access token, or add id to token_use of issuer "api"`},
-		{name: "an access token", base: "api", claims: map[string]string{"iss": `"https://front.example/"`}, near: token.NearAccessToken,
+		{name: "an access token", base: "api", claims: map[string]string{"iss": `"https://front.example/"`}, near: denial.NearAccessToken,
 			detail: `nothing shows an ID token; expected "id"`, mend: `send the ID token; if this is one, nothing in it shows that, so write token_use: [access, id] for issuer "front"`},
-		{name: "an access token that says so", base: "api", claims: map[string]string{"iss": `"https://front.example/"`, "typ": `"Bearer"`, "nonce": `"n"`}, near: token.NearAccessToken,
+		{name: "an access token that says so", base: "api", claims: map[string]string{"iss": `"https://front.example/"`, "typ": `"Bearer"`, "nonce": `"n"`}, near: denial.NearAccessToken,
 			detail: `the token says that it is an access token; expected "id"`,
 			mend:   `send the ID token; if this is one, nothing in it shows that, so write token_use: [access, id] for issuer "front"`},
 		{name: "a logout token where ID tokens are taken", base: "api", claims: map[string]string{"iss": `"https://front.example/"`, "typ": `"Logout"`},
@@ -178,9 +179,9 @@ func TestUseDiagnosis(t *testing.T) {
 	}
 }
 
-// TestMends: what can be changed where a token fails for something else, with
+// TestHints: what can be changed where a token fails for something else, with
 // times by the clock of the decision.
-func TestMends(t *testing.T) {
+func TestHints(t *testing.T) {
 	at := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
 	for _, row := range []struct {
 		name, base     string
@@ -221,19 +222,19 @@ func TestMends(t *testing.T) {
 			}
 			verifier, _ := corpusVerifier(t)
 			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
-			if failure := refusal(t, err, row.want); failure.Mend != row.mend {
-				t.Errorf("%q, want %q", failure.Mend, row.mend)
+			if failure := refusal(t, err, row.want); failure.Hint != row.mend {
+				t.Errorf("%q, want %q", failure.Hint, row.mend)
 			}
 		})
 	}
 }
 
 // An algorithm that could be configured, and is by no issuer, says so.
-func TestMendOfAnAlgorithmThatNobodyTakes(t *testing.T) {
+func TestHintOfAnAlgorithmThatNobodyTakes(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
 	raw := mint("ES256", privateKeys()["p-256"], `{"alg":"ES256","kid":"p-256"}`, `{"iss":"https://api.example/"}`)
 	_, err := verifier.Verify(t.Context(), raw, now)
-	if failure := refusal(t, err, token.ErrAlgNotAllowed); failure.Mend != "add ES256 to algorithms of the issuer that signs so" {
-		t.Errorf("%q", failure.Mend)
+	if failure := refusal(t, err, token.ErrAlgNotAllowed); failure.Hint != "add ES256 to algorithms of the issuer that signs so" {
+		t.Errorf("%q", failure.Hint)
 	}
 }

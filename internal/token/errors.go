@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/denial"
 )
 
 // Why a credential was refused. Each is matched with errors.Is; the order is
@@ -36,91 +38,9 @@ var (
 	ErrTokenRevoked     = errors.New("token revoked")
 )
 
-// NearMiss names a mistake that is nearly right by its kind, so that a client's
-// developer can be told what to change without being told anything of the
-// token. The zero value is no near miss.
-type NearMiss string
-
-// The near misses.
-const (
-	// NearIDToken: an ID token where an access token is due.
-	NearIDToken NearMiss = "id_token"
-	// NearAccessToken: an access token where an ID token is due.
-	NearAccessToken NearMiss = "access_token"
-
-	// NearNoScheme: a JWT in Authorization without the Bearer scheme.
-	NearNoScheme NearMiss = "no_scheme"
-
-	// NearScheme: a token with the Bearer scheme, where it is read without one.
-	NearScheme NearMiss = "scheme"
-
-	// NearIssuerSlash: an iss that is a configured one but for its final slash.
-	NearIssuerSlash NearMiss = "issuer_slash"
-	// NearIssuerScheme: an iss that is a configured one but for http, https, or
-	// neither in front.
-	NearIssuerScheme NearMiss = "issuer_scheme"
-	// NearIssuerHost: an iss that is a configured one but for its host, and has a
-	// path; or but for the host's case.
-	NearIssuerHost NearMiss = "issuer_host"
-	// NearIssuerCognito: an iss that is another form, or another region's, of a
-	// Cognito user pool that is configured.
-	NearIssuerCognito NearMiss = "issuer_cognito"
-
-	// NearClientInAudience: the client that is due stands in aud, and not in
-	// client_id or azp.
-	NearClientInAudience NearMiss = "client_in_audience"
-	// NearOtherIssuersClient: the client is one of another configured issuer.
-	NearOtherIssuersClient NearMiss = "other_issuers_client"
-	// NearOtherIssuersAudience: aud holds an audience of another configured issuer.
-	NearOtherIssuersAudience NearMiss = "other_issuers_audience"
-	// NearAudienceIsClient: what is configured as an audience is the token's client.
-	NearAudienceIsClient NearMiss = "audience_is_client"
-)
-
-// Failure is why a token was refused, with what an operator may know of it.
-// It unwraps to one of the package's errors, or to the error of the
-// [KeySource] when no key could be had.
-type Failure struct {
-	Err  error
-	Near NearMiss
-	// Detail says what was found against what was due. It is for operators: what
-	// a client wrote is quoted and cut in it, of a list no more than four items
-	// stand there, and of claims it holds iss, aud, client_id, azp, token_use, sub
-	// and times only.
-	Detail string
-	// Mend says what the operator, or the client's developer, can change, by the
-	// names that the config has. It is for operators and as tight as Detail;
-	// empty where the kind says it all.
-	Mend string
-	// RetryAfter is when a key that could not be had may be there, as the error
-	// of the KeySource says.
-	RetryAfter time.Duration
-	// KeyID is the kid of the header, cut to 64 bytes; it proves nothing.
-	KeyID string
-	// Issuer (its name in the config) and Subject (with its prefix) are set
-	// only when the signature held.
-	Issuer  string
-	Subject string
-}
-
-// Error renders the kind and the detail.
-func (f *Failure) Error() string {
-	if f.Detail == "" {
-		return f.Err.Error()
-	}
-	return f.Err.Error() + ": " + f.Detail
-}
-
-// Unwrap returns the kind, for errors.Is.
-func (f *Failure) Unwrap() error { return f.Err }
-
-func fail(err error, detail string) *Failure { return &Failure{Err: err, Detail: detail} }
-
-// mend adds what can be changed.
-func (f *Failure) mend(text string) *Failure {
-	f.Mend = text
-	return f
-}
+// fail returns a failure of this kind. Its internal text names claims only of iss, aud,
+// client_id, azp, token_use, sub and times, and of a list at most four items.
+func fail(kind error, internal string) *denial.Error { return denial.New(kind, internal) }
 
 // maxQuoted bounds, in bytes, what of a client's own text stands in a detail.
 const maxQuoted = 64

@@ -1,6 +1,8 @@
 package token
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+)
 
 // Settle does the evictions that the cache has put off, and returns how much the
 // cache holds and may hold: in bytes if it is limited by weight, else in tokens.
@@ -16,7 +18,7 @@ func (m *Memory) Settle() (used, limit uint64) {
 }
 
 // Revocation holds a token that was verified earlier to the list as it is now: a
-// *[Failure] that wraps [ErrTokenRevoked], or nil.
+// *[denial.Error] that wraps [ErrTokenRevoked], or nil.
 func (v *Verifier) Revocation(t *Token) error {
 	if failure := v.revocation(t); failure != nil {
 		return failure

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 )
 
 // Header is one header field as Envoy sent it.
@@ -132,11 +133,11 @@ func (m *Message) authorization(place config.TokenSource, from []config.TokenSou
 	case place.Kind == config.SourceHeader && alone && !isBearer:
 		return Credential{Raw: value, Found: value != ""}, nil
 	case isBearer && !reads(config.SourceBearer):
-		return Credential{}, (&Failure{Err: ErrMissing, Near: NearScheme, Detail: "Authorization has the Bearer scheme, and the token without a scheme is expected"}).
-			mend("send the token without Bearer, or add bearer to the places that are read")
+		return Credential{}, (&denial.Error{Kind: ErrMissing, Near: denial.NearScheme, Internal: "Authorization has the Bearer scheme, and the token without a scheme is expected"}).
+			WithHint("send the token without Bearer, or add bearer to the places that are read")
 	case !isBearer && holdsJWT(value) && !(alone && reads(config.SourceHeader)):
-		return Credential{}, (&Failure{Err: ErrMissing, Near: NearNoScheme, Detail: "Authorization holds a JWT without the Bearer scheme"}).
-			mend("send Authorization: Bearer TOKEN; where clients send the token alone, write {header: authorization} in the places that are read")
+		return Credential{}, (&denial.Error{Kind: ErrMissing, Near: denial.NearNoScheme, Internal: "Authorization holds a JWT without the Bearer scheme"}).
+			WithHint("send Authorization: Bearer TOKEN; where clients send the token alone, write {header: authorization} in the places that are read")
 	}
 	return Credential{}, nil
 }

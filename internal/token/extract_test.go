@@ -124,8 +124,8 @@ func TestExtractReadsOnlyItsSources(t *testing.T) {
 // section 2).
 func TestExtractTakesOneCredential(t *testing.T) {
 	_, err := token.Extract(token.Message{Headers: authorization("Bearer a.b.c")}, append(fromBearer(), fromBearer()...))
-	if failure := refusal(t, err, token.ErrAmbiguous); failure.Detail != "tokens in two places" {
-		t.Errorf("detail %q", failure.Detail)
+	if failure := refusal(t, err, token.ErrAmbiguous); failure.Internal != "tokens in two places" {
+		t.Errorf("detail %q", failure.Internal)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -32,11 +33,11 @@ func TestFailuresHoldNoSecrets(t *testing.T) {
 	eachVector(t, hostile, func(t *testing.T, _ vector, raw string) {
 		verifier, _ := corpusVerifier(t)
 		_, err := verifier.Verify(t.Context(), raw, now)
-		var failure *token.Failure
+		var failure *denial.Error
 		if !errors.As(err, &failure) || len(failure.KeyID) > 64 {
 			t.Fatalf("%v, with a key id that is not cut", err)
 		}
-		for _, said := range []string{err.Error(), failure.Mend} {
+		for _, said := range []string{err.Error(), failure.Hint} {
 			fitForALog(t, said)
 			for _, part := range strings.Split(raw, ".") {
 				if len(part) > 24 && strings.Contains(said, part[:24]) {
@@ -86,7 +87,7 @@ func TestFailuresHoldNoClaims(t *testing.T) {
 			verifier.SetRevocations(must(token.ParseRevocations(strings.NewReader(`{"issuer":"api","sub":"gone"}`), []string{"api"})))
 			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
 			failure := refusal(t, err, reasons()[row.want])
-			if said := err.Error() + failure.Detail + failure.Mend; strings.Contains(said, canary) {
+			if said := err.Error() + failure.Internal + failure.Hint; strings.Contains(said, canary) {
 				t.Errorf("%q holds a claim", said)
 			}
 		})
@@ -109,7 +110,7 @@ func TestFailuresOfAttacksHoldNoClaims(t *testing.T) {
 		verifier, _ := corpusVerifier(t)
 		_, err := verifier.Verify(t.Context(), v.forge(t, bases), now)
 		failure := refusal(t, err, reasons()[v.Want])
-		if said := err.Error() + failure.Mend + failure.KeyID; strings.Contains(said, canary) {
+		if said := err.Error() + failure.Hint + failure.KeyID; strings.Contains(said, canary) {
 			t.Errorf("got %q; expected no claim in it", said)
 		}
 	})
@@ -162,8 +163,8 @@ func TestLifetimeDetails(t *testing.T) {
 		"it is 1h0m1s; expected 1h0m0s at most": {Base: "brief", Claims: map[string]json.RawMessage{"exp": json.RawMessage(`"{{now+3601}}"`)}},
 	} {
 		_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
-		if failure := refusal(t, err, token.ErrLifetimeTooLong); failure.Detail != detail {
-			t.Errorf("%q, want %q", failure.Detail, detail)
+		if failure := refusal(t, err, token.ErrLifetimeTooLong); failure.Internal != detail {
+			t.Errorf("%q, want %q", failure.Internal, detail)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -57,7 +58,7 @@ func FuzzVerify(f *testing.F) {
 			}
 			return
 		}
-		var failure *token.Failure
+		var failure *denial.Error
 		if got != nil || !errors.As(err, &failure) {
 			t.Fatalf("got %v and %T", got, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 )
 
 // maxNearISS bounds, in bytes, the iss that is compared with the configured
@@ -51,26 +52,26 @@ func (f *issForm) pool() (pool, region string, updated, ok bool) {
 
 // near says how an iss that is not due differs from due when it differs in one
 // thing only.
-func (f *issForm) near(due *issForm, cognito bool) NearMiss {
+func (f *issForm) near(due *issForm, cognito bool) denial.NearMiss {
 	sameScheme, samePath := f.scheme == due.scheme, f.path == due.path
 	switch {
 	case f.host == due.host && sameScheme:
 		if strings.TrimSuffix(f.path, "/") == strings.TrimSuffix(due.path, "/") {
-			return NearIssuerSlash
+			return denial.NearIssuerSlash
 		}
 	case f.host == due.host && samePath:
 		if f.scheme == "" || webScheme(f.scheme) {
-			return NearIssuerScheme
+			return denial.NearIssuerScheme
 		}
 	case !sameScheme || !samePath:
 	case len(f.path) <= len("/"):
 		if strings.EqualFold(f.host, due.host) {
-			return NearIssuerHost
+			return denial.NearIssuerHost
 		}
 	case f.samePool(due, cognito):
-		return NearIssuerCognito
+		return denial.NearIssuerCognito
 	default:
-		return NearIssuerHost
+		return denial.NearIssuerHost
 	}
 	return ""
 }
@@ -90,7 +91,7 @@ func webScheme(scheme string) bool {
 // unknownIssuer is the failure for an iss that is not configured. The configured
 // ones are gone through once, and nothing but the failure is made of an iss that
 // is near none of them.
-func (v *Verifier) unknownIssuer(iss string) *Failure {
+func (v *Verifier) unknownIssuer(iss string) *denial.Error {
 	failure := fail(ErrIssuerUnknown, "iss "+quoted(iss))
 	if iss == "" || len(iss) > maxNearISS {
 		return failure
@@ -103,62 +104,62 @@ func (v *Verifier) unknownIssuer(iss string) *Failure {
 			form := &issuer.forms[n]
 			switch near := found.near(form, issuer.cognito != nil); {
 			case near == "":
-			case near != NearIssuerHost:
-				return failure.nearIssuer(near, issuer, &found, form)
+			case near != denial.NearIssuerHost:
+				return issuer.nearMiss(failure, near, &found, form)
 			case by == nil:
 				by, due = issuer, form
 			}
 		}
 	}
 	if by != nil {
-		return failure.nearIssuer(NearIssuerHost, by, &found, due)
+		return by.nearMiss(failure, denial.NearIssuerHost, &found, due)
 	}
 	return failure
 }
 
-// nearIssuer adds what an unknown iss nearly is.
-func (f *Failure) nearIssuer(near NearMiss, issuer *trusted, found, due *issForm) *Failure {
+// nearMiss adds to a failure how an unknown iss differs from one of the issuer's.
+func (i *trusted) nearMiss(f *denial.Error, near denial.NearMiss, found, due *issForm) *denial.Error {
 	f.Near = near
-	f.Detail += "; issuer " + quoted(issuer.name) + " is " + quoted(due.iss)
-	if near == NearIssuerCognito {
-		f.Mend = issuer.mendCognito(found)
+	f.Internal += "; issuer " + quoted(i.name) + " is " + quoted(due.iss)
+	if near == denial.NearIssuerCognito {
+		f.Hint = i.hintCognito(found)
 		return f
 	}
-	f.Mend = "let the issuer sign as " + strconv.QuoteToASCII(due.iss)
+	f.Hint = "let the issuer sign as " + strconv.QuoteToASCII(due.iss)
 	// No setting gives a Cognito pool other forms, or takes an iss that is no URL.
-	if issuer.cognito != nil || !webScheme(found.scheme) {
+	if i.cognito != nil || !webScheme(found.scheme) {
 		return f
 	}
 	// But for its host, such an iss is as long as the configured one at most, and
 	// by a few bytes more: there is no need to cut it.
 	write := "write issuer: " + strconv.QuoteToASCII(found.iss)
 	switch {
-	case near == NearIssuerHost:
+	case near == denial.NearIssuerHost:
 		write = "write issuer: " + quoted(found.iss)
-	case near == NearIssuerSlash && len(found.iss) > len(due.iss):
+	case near == denial.NearIssuerSlash && len(found.iss) > len(due.iss):
 		write += " (with the slash)"
-	case near == NearIssuerSlash:
+	case near == denial.NearIssuerSlash:
 		write += " (without the slash)"
 	}
-	f.Mend = write + " if you trust it, or " + f.Mend
+	f.Hint = write + " if you trust it, or " + f.Hint
 	return f
 }
 
-// mendCognito says what takes another form of the issuer's user pool.
-func (i *trusted) mendCognito(found *issForm) string {
+// hintCognito says how to accept another form of the issuer's user pool.
+func (i *trusted) hintCognito(found *issForm) string {
 	pool, region, updated, _ := found.pool()
 	home, _, _ := strings.Cut(pool, "_")
-	mend := ""
+	hint := ""
 	if i.cognito == nil {
-		mend = "write cognito: " + quoted(pool) + " for issuer " + quoted(i.name) + " in place of issuer, which takes both forms of the pool"
+		hint = "write cognito: " + quoted(pool) + " for issuer " + quoted(i.name) + " in place of issuer, which takes both forms of the pool"
 	}
 	switch {
 	case region == home:
-		return mend
+		return hint
 	case updated:
 		return "get the token from the pool's own region: the UPDATED form names " + quoted(home) + " always"
-	case mend == "":
+	case hint == "":
 		return "add " + quoted(region) + " to replica_regions of issuer " + quoted(i.name)
 	}
-	return mend + ", and replica_regions: [" + quoted(region) + "] if the pool has a replica there"
+	return hint + ", and replica_regions: [" + quoted(region) + "] if the pool has a replica there"
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -36,45 +37,45 @@ func TestNearIssuers(t *testing.T) {
 	const pool = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_ExamplePool"
 	for _, row := range []struct {
 		name, iss string
-		near      token.NearMiss
+		near      denial.NearMiss
 		mend      string
 	}{
-		{"a slash too few", "https://api.example", token.NearIssuerSlash,
+		{"a slash too few", "https://api.example", denial.NearIssuerSlash,
 			`write issuer: "https://api.example" (without the slash) if you trust it, or let the issuer sign as "https://api.example/"`},
-		{"a slash too many", "https://bare.example/", token.NearIssuerSlash,
+		{"a slash too many", "https://bare.example/", denial.NearIssuerSlash,
 			`write issuer: "https://bare.example/" (with the slash) if you trust it, or let the issuer sign as "https://bare.example"`},
-		{"a slash too many behind a path", "https://sso.example/realms/main/", token.NearIssuerSlash,
+		{"a slash too many behind a path", "https://sso.example/realms/main/", denial.NearIssuerSlash,
 			`write issuer: "https://sso.example/realms/main/" (with the slash) if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
-		{"a slash too many behind a pool", pool + "/", token.NearIssuerSlash, `let the issuer sign as "` + pool + `"`},
+		{"a slash too many behind a pool", pool + "/", denial.NearIssuerSlash, `let the issuer sign as "` + pool + `"`},
 		{"two slashes too many", "https://bare.example//", "", ""},
 		{"a slash too many in front of a path", "https://sso.example//realms/main", "", ""},
 		{"a question mark too many", "https://api.example/?", "", ""},
 
-		{"http", "http://api.example/", token.NearIssuerScheme,
+		{"http", "http://api.example/", denial.NearIssuerScheme,
 			`write issuer: "http://api.example/" if you trust it, or let the issuer sign as "https://api.example/"`},
-		{"https", "https://plain.example/a/b/", token.NearIssuerScheme,
+		{"https", "https://plain.example/a/b/", denial.NearIssuerScheme,
 			`write issuer: "https://plain.example/a/b/" if you trust it, or let the issuer sign as "http://plain.example/a/b/"`},
-		{"HTTPS", "HTTPS://api.example/", token.NearIssuerScheme,
+		{"HTTPS", "HTTPS://api.example/", denial.NearIssuerScheme,
 			`write issuer: "HTTPS://api.example/" if you trust it, or let the issuer sign as "https://api.example/"`},
-		{"no scheme", "sso.example/realms/main", token.NearIssuerScheme, `let the issuer sign as "https://sso.example/realms/main"`},
-		{"no scheme and no path", "bare.example", token.NearIssuerScheme, `let the issuer sign as "https://bare.example"`},
-		{"http of a pool", "http" + strings.TrimPrefix(pool, "https"), token.NearIssuerScheme, `let the issuer sign as "` + pool + `"`},
+		{"no scheme", "sso.example/realms/main", denial.NearIssuerScheme, `let the issuer sign as "https://sso.example/realms/main"`},
+		{"no scheme and no path", "bare.example", denial.NearIssuerScheme, `let the issuer sign as "https://bare.example"`},
+		{"http of a pool", "http" + strings.TrimPrefix(pool, "https"), denial.NearIssuerScheme, `let the issuer sign as "` + pool + `"`},
 		{"http and a slash too few", "http://api.example", "", ""},
 		{"another scheme", "ftp://api.example/", "", ""},
 		{"a scheme of many letters", strings.Repeat("s", 300) + "://api.example/", "", ""},
 
-		{"another host", "https://login.example/realms/main", token.NearIssuerHost,
+		{"another host", "https://login.example/realms/main", denial.NearIssuerHost,
 			`write issuer: "https://login.example/realms/main" if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
-		{"a port", "https://sso.example:8443/realms/main", token.NearIssuerHost,
+		{"a port", "https://sso.example:8443/realms/main", denial.NearIssuerHost,
 			`write issuer: "https://sso.example:8443/realms/main" if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
-		{"no host", "https:///realms/main", token.NearIssuerHost,
+		{"no host", "https:///realms/main", denial.NearIssuerHost,
 			`write issuer: "https:///realms/main" if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
-		{"the host in capitals", "https://API.example/", token.NearIssuerHost,
+		{"the host in capitals", "https://API.example/", denial.NearIssuerHost,
 			`write issuer: "https://API.example/" if you trust it, or let the issuer sign as "https://api.example/"`},
-		{"the host in capitals without a path", "https://BARE.example", token.NearIssuerHost,
+		{"the host in capitals without a path", "https://BARE.example", denial.NearIssuerHost,
 			`write issuer: "https://BARE.example" if you trust it, or let the issuer sign as "https://bare.example"`},
-		{"another host of a pool", "https://cognito-idp-fips.us-east-1.amazonaws.com/us-east-1_ExamplePool", token.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
-		{"a host that is long", "https://" + strings.Repeat("h", 99) + "/realms/main", token.NearIssuerHost,
+		{"another host of a pool", "https://cognito-idp-fips.us-east-1.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
+		{"a host that is long", "https://" + strings.Repeat("h", 99) + "/realms/main", denial.NearIssuerHost,
 			`write issuer: "https://` + strings.Repeat("h", 56) + `"... if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
 		{"another host with no path", "https://other.example", "", ""},
 		{"another host with a slash for a path", "https://other.example/", "", ""},
@@ -84,24 +85,24 @@ func TestNearIssuers(t *testing.T) {
 		{"another host and scheme", "http://login.example/realms/main", "", ""},
 		{"user information", "https://api.example/@evil.example/", "", ""},
 
-		{"another region of a pool", "https://cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", token.NearIssuerCognito,
+		{"another region of a pool", "https://cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerCognito,
 			`add "eu-west-2" to replica_regions of issuer "pool"`},
-		{"another region of a pool, UPDATED", "https://issuer-cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", token.NearIssuerCognito,
+		{"another region of a pool, UPDATED", "https://issuer-cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerCognito,
 			`get the token from the pool's own region: the UPDATED form names "us-east-1" always`},
-		{"UPDATED, of a pool configured by its URL", "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ByHand", token.NearIssuerCognito,
+		{"UPDATED, of a pool configured by its URL", "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ByHand", denial.NearIssuerCognito,
 			`write cognito: "eu-west-1_ByHand" for issuer "handmade" in place of issuer, which takes both forms of the pool`},
-		{"another region of a pool configured by its URL", "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-1_ByHand", token.NearIssuerCognito,
+		{"another region of a pool configured by its URL", "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-1_ByHand", denial.NearIssuerCognito,
 			`write cognito: "eu-west-1_ByHand" for issuer "handmade" in place of issuer, which takes both forms of the pool, and replica_regions: ["eu-west-2"] if the pool has a replica there`},
-		{"another region of China's partition", "https://cognito-idp.cn-northwest-1.amazonaws.com.cn/cn-north-1_ByHand", token.NearIssuerCognito,
+		{"another region of China's partition", "https://cognito-idp.cn-northwest-1.amazonaws.com.cn/cn-north-1_ByHand", denial.NearIssuerCognito,
 			`write cognito: "cn-north-1_ByHand" for issuer "china" in place of issuer, which takes both forms of the pool, and replica_regions: ["cn-northwest-1"] if the pool has a replica there`},
-		{"a region of China's in another partition's domain", "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand", token.NearIssuerHost,
+		{"a region of China's in another partition's domain", "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand", denial.NearIssuerHost,
 			`write issuer: "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand" if you trust it, or let the issuer sign as "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_ByHand"`},
 		{"another pool", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Another", "", ""},
 		{"the pool in capitals", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLEPOOL", "", ""},
 		{"another region, by http", "http://cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", "", ""},
-		{"a region of two labels", "https://cognito-idp.eu.west.amazonaws.com/us-east-1_ExamplePool", token.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
-		{"no region", "https://cognito-idp..amazonaws.com/us-east-1_ExamplePool", token.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
-		{"a domain of somebody else", "https://cognito-idp.eu-west-2.amazonaws.com.evil.example/us-east-1_ExamplePool", token.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
+		{"a region of two labels", "https://cognito-idp.eu.west.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
+		{"no region", "https://cognito-idp..amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
+		{"a domain of somebody else", "https://cognito-idp.eu-west-2.amazonaws.com.evil.example/us-east-1_ExamplePool", denial.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
 
 		{"nothing", "", "", ""},
 		{"a name", "api", "", ""},
@@ -112,14 +113,14 @@ func TestNearIssuers(t *testing.T) {
 			verifier := newVerifier(t, nearIssuers(), &keyring{keys: published()})
 			_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"iss": row.iss}), now)
 			failure := refusal(t, err, token.ErrIssuerUnknown)
-			if failure.Near != row.near || failure.Mend != row.mend {
-				t.Errorf("near miss %q, mend %s, want %q, %s", failure.Near, failure.Mend, row.near, row.mend)
+			if failure.Near != row.near || failure.Hint != row.mend {
+				t.Errorf("near miss %q, mend %s, want %q, %s", failure.Near, failure.Hint, row.near, row.mend)
 			}
-			if named := strings.Contains(failure.Detail, "; issuer "); named != (row.near != "") {
-				t.Errorf("detail %q", failure.Detail)
+			if named := strings.Contains(failure.Internal, "; issuer "); named != (row.near != "") {
+				t.Errorf("detail %q", failure.Internal)
 			}
 			fitForALog(t, err.Error())
-			fitForALog(t, failure.Mend)
+			fitForALog(t, failure.Hint)
 		})
 	}
 }
@@ -134,8 +135,8 @@ func TestNearestIssuer(t *testing.T) {
 		_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"iss": "https://staging.example/realms/main"}), now)
 		failure := refusal(t, err, token.ErrIssuerUnknown)
 		const detail = `iss "https://staging.example/realms/main"; issuer "staging" is "http://staging.example/realms/main"`
-		if failure.Near != token.NearIssuerScheme || failure.Detail != detail {
-			t.Errorf("near miss %q, detail %s", failure.Near, failure.Detail)
+		if failure.Near != denial.NearIssuerScheme || failure.Internal != detail {
+			t.Errorf("near miss %q, detail %s", failure.Near, failure.Internal)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package token
 import (
 	"math"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/denial"
 )
 
 // Revocations is a list of tokens that are refused although all else about them
@@ -101,7 +103,7 @@ func (v *Verifier) SetRevocations(list *Revocations) { v.revocations.Store(list)
 // Revoked is how many values the list in force revokes.
 func (v *Verifier) Revoked() int { return v.revocations.Load().Len() }
 
-func (v *Verifier) revocation(t *Token) *Failure {
+func (v *Verifier) revocation(t *Token) *denial.Error {
 	how, revoked := v.revocations.Load().Revoked(t)
 	if !revoked {
 		return nil
@@ -110,11 +112,11 @@ func (v *Verifier) revocation(t *Token) *Failure {
 	failure.Issuer, failure.Subject, failure.KeyID = t.Issuer, t.Subject, cut(t.KeyID)
 	switch how {
 	case "jti":
-		failure.Mend = "get a new token; this one alone is revoked"
+		failure.Hint = "get a new token; this one alone is revoked"
 	case "origin_jti":
-		failure.Mend = "sign in again; all tokens of that sign-in are revoked"
+		failure.Hint = "sign in again; all tokens of that sign-in are revoked"
 	default:
-		failure.Mend = "if it should not be revoked, take its line, \"" + how + "\" of issuer " + quoted(t.Issuer) +
+		failure.Hint = "if it should not be revoked, take its line, \"" + how + "\" of issuer " + quoted(t.Issuer) +
 			", off the list; where that line has issued_before, a new token will do"
 	}
 	return failure

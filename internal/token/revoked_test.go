@@ -99,7 +99,7 @@ func TestRevoked(t *testing.T) {
 					continue
 				}
 				failure := refusal(t, err, token.ErrTokenRevoked)
-				if failure.Detail != "by its "+row.how || failure.Issuer != "api" || failure.Subject != "alice" || failure.KeyID != "rsa-2048" {
+				if failure.Internal != "by its "+row.how || failure.Issuer != "api" || failure.Subject != "alice" || failure.KeyID != "rsa-2048" {
 					t.Errorf("%+v", failure)
 				}
 			}
@@ -128,13 +128,13 @@ func TestRevokedClientOfACognitoIDToken(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	verifier.SetRevocations(revocations(t, `{"issuer":"pool","client":"3v5site"}`))
 	_, err := verifier.Verify(t.Context(), vector{Base: "pool id"}.forge(t, readBases(t)), now)
-	if failure := refusal(t, err, token.ErrTokenRevoked); failure.Detail != "by its client" {
+	if failure := refusal(t, err, token.ErrTokenRevoked); failure.Internal != "by its client" {
 		t.Errorf("%+v", failure)
 	}
 }
 
 // What can be done about it depends on what is revoked.
-func TestRevokedMend(t *testing.T) {
+func TestRevokedHint(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	for line, mend := range map[string]string{
 		`{"issuer":"api","jti":"j-1"}`:        "get a new token; this one alone is revoked",
@@ -143,8 +143,8 @@ func TestRevokedMend(t *testing.T) {
 	} {
 		verifier.SetRevocations(revocations(t, line))
 		_, err := verifier.Verify(t.Context(), minted10(nil), now)
-		if failure := refusal(t, err, token.ErrTokenRevoked); failure.Mend != mend {
-			t.Errorf("%s: %q, want %q", line, failure.Mend, mend)
+		if failure := refusal(t, err, token.ErrTokenRevoked); failure.Hint != mend {
+			t.Errorf("%s: %q, want %q", line, failure.Hint, mend)
 		}
 	}
 }

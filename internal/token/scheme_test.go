@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -21,40 +22,40 @@ func TestExtractScheme(t *testing.T) {
 		from        []config.TokenSource
 		raw         string // found if it is not empty
 		wrong       error
-		near        token.NearMiss
+		near        denial.NearMiss
 	}{
-		{"a JWT alone", jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"an unsigned JWT alone", unsigned, only, "", token.ErrMissing, token.NearNoScheme},
-		{"an encrypted JWT alone", jwe, only, "", token.ErrMissing, token.NearNoScheme},
-		{"a JWT with padding", "eyJhbGciOiJub25lIiB9==.e30.", only, "", token.ErrMissing, token.NearNoScheme},
-		{"a JWT in the other base64", "eyI/Ij4+PiI6Pz4+In0.e30.a", only, "", token.ErrMissing, token.NearNoScheme},
-		{"a JWT with white space in its header", "IHsiYWxnIjoibm9uZSJ9.e30.", only, "", token.ErrMissing, token.NearNoScheme},
-		{"JWT", "JWT " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"Token", "Token " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"DPoP", "DPoP " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"a longer scheme", "BearerToken " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"a scheme and a tab", "JWT\t" + jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"a scheme and spaces", "JWT   " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"two schemes", "JWT Bearer " + jwt, only, "", token.ErrMissing, token.NearNoScheme},
+		{"a JWT alone", jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"an unsigned JWT alone", unsigned, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"an encrypted JWT alone", jwe, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a JWT with padding", "eyJhbGciOiJub25lIiB9==.e30.", only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a JWT in the other base64", "eyI/Ij4+PiI6Pz4+In0.e30.a", only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a JWT with white space in its header", "IHsiYWxnIjoibm9uZSJ9.e30.", only, "", token.ErrMissing, denial.NearNoScheme},
+		{"JWT", "JWT " + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"Token", "Token " + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"DPoP", "DPoP " + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a longer scheme", "BearerToken " + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a scheme and a tab", "JWT\t" + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a scheme and spaces", "JWT   " + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"two schemes", "JWT Bearer " + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
 
-		{"a scheme and a no-break space", "JWT\u00a0" + jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"a scheme and a colon", "JWT:" + jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"a scheme and an underscore", "Bearer_" + jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"a scheme and a dash", "Bearer-" + jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"in quotes", `JWT "` + jwt + `"`, only, "", token.ErrMissing, token.NearNoScheme},
-		{"a parameter, as Rails takes it", "Token token=" + jwt, only, "", token.ErrMissing, token.NearNoScheme},
-		{"a parameter in quotes", `Token token="` + jwt + `"`, only, "", token.ErrMissing, token.NearNoScheme},
-		{"claims alone", "JWT x.eyJzdWIiOiJhIn0.x", only, "", token.ErrMissing, token.NearNoScheme},
-		{"claims between dots", "JWT .eyJzdWIiOiJhIn0.", only, "", token.ErrMissing, token.NearNoScheme},
-		{"claims behind a dot", "x.eyJzdWIiOiJhIn0", only, "", token.ErrMissing, token.NearNoScheme},
-		{"two parts", "JWT eyJhbGciOiJub25lIn0.e30", only, "", token.ErrMissing, token.NearNoScheme},
-		{"four parts", "JWT " + jwt + ".x", only, "", token.ErrMissing, token.NearNoScheme},
-		{"a byte order mark", "JWT 77u_eyJhbGciOiJub25lIn0.e30.", only, "", token.ErrMissing, token.NearNoScheme},
+		{"a scheme and a no-break space", "JWT\u00a0" + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a scheme and a colon", "JWT:" + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a scheme and an underscore", "Bearer_" + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a scheme and a dash", "Bearer-" + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"in quotes", `JWT "` + jwt + `"`, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a parameter, as Rails takes it", "Token token=" + jwt, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a parameter in quotes", `Token token="` + jwt + `"`, only, "", token.ErrMissing, denial.NearNoScheme},
+		{"claims alone", "JWT x.eyJzdWIiOiJhIn0.x", only, "", token.ErrMissing, denial.NearNoScheme},
+		{"claims between dots", "JWT .eyJzdWIiOiJhIn0.", only, "", token.ErrMissing, denial.NearNoScheme},
+		{"claims behind a dot", "x.eyJzdWIiOiJhIn0", only, "", token.ErrMissing, denial.NearNoScheme},
+		{"two parts", "JWT eyJhbGciOiJub25lIn0.e30", only, "", token.ErrMissing, denial.NearNoScheme},
+		{"four parts", "JWT " + jwt + ".x", only, "", token.ErrMissing, denial.NearNoScheme},
+		{"a byte order mark", "JWT 77u_eyJhbGciOiJub25lIn0.e30.", only, "", token.ErrMissing, denial.NearNoScheme},
 
 		{"Basic", "Basic YWxpY2U6c2VjcmV0", only, "", nil, ""},
 		{"a name with dots", "Token e2e.example.com", only, "", nil, ""},
 		{"a dot and nothing", "Token .", only, "", nil, ""},
-		{"an odd byte in a part, which some readers skip", "Token eyJ!.eyJ!", only, "", token.ErrMissing, token.NearNoScheme},
+		{"an odd byte in a part, which some readers skip", "Token eyJ!.eyJ!", only, "", token.ErrMissing, denial.NearNoScheme},
 		{"an opaque token", "Token 7f0c4d1e", only, "", nil, ""},
 		{"three parts that are no JWT", "Token 10.0.1", only, "", nil, ""},
 		{"three parts, the first a JSON text", "Token ImEi.b.c", only, "", nil, ""},
@@ -67,11 +68,11 @@ func TestExtractScheme(t *testing.T) {
 		{"Bearer, where both are read", "Bearer " + jwt, both, jwt, nil, ""},
 		{"Bearer, where both are read, alone first", "Bearer " + jwt, reversed, jwt, nil, ""},
 		{"Bearer without a token, where both are read", "Bearer", reversed, "", token.ErrMalformed, ""},
-		{"JWT, where both are read", "JWT " + jwt, both, "", token.ErrMissing, token.NearNoScheme},
-		{"a space behind, where both are read", jwt + " ", both, "", token.ErrMissing, token.NearNoScheme},
+		{"JWT, where both are read", "JWT " + jwt, both, "", token.ErrMissing, denial.NearNoScheme},
+		{"a space behind, where both are read", jwt + " ", both, "", token.ErrMissing, denial.NearNoScheme},
 		{"Basic, where both are read", "Basic YWxpY2U6c2VjcmV0", both, "", nil, ""},
-		{"Bearer, where it has to stand alone", "Bearer " + jwt, []config.TokenSource{alone}, "", token.ErrMissing, token.NearScheme},
-		{"Bearer without a JWT, where it has to stand alone", "Bearer null", []config.TokenSource{alone}, "", token.ErrMissing, token.NearScheme},
+		{"Bearer, where it has to stand alone", "Bearer " + jwt, []config.TokenSource{alone}, "", token.ErrMissing, denial.NearScheme},
+		{"Bearer without a JWT, where it has to stand alone", "Bearer null", []config.TokenSource{alone}, "", token.ErrMissing, denial.NearScheme},
 		{"a comma, where it has to stand alone", jwt + ",", []config.TokenSource{alone}, "", token.ErrAmbiguous, ""},
 		{"empty, where both are read", "", both, "", nil, ""},
 		{"where neither is read", jwt, []config.TokenSource{{Kind: config.SourceHeader, Name: "x-token"}}, "", nil, ""},
@@ -82,7 +83,7 @@ func TestExtractScheme(t *testing.T) {
 			if !errors.Is(err, row.wrong) || got.Raw != row.raw || got.Found != (row.raw != "") {
 				t.Fatalf("got %+v, %v; want %q, %v", got, err, row.raw, row.wrong)
 			}
-			if failure := new(token.Failure); errors.As(err, &failure) && failure.Near != row.near {
+			if failure := new(denial.Error); errors.As(err, &failure) && failure.Near != row.near {
 				t.Errorf("near %q, want %q", failure.Near, row.near)
 			}
 			var removed []string

@@ -263,8 +263,8 @@ func TestExtractFromSeveralPlaces(t *testing.T) {
 			}
 			both := token.Message{Target: one.Target + two.Target, Headers: slices.Concat(one.Headers, two.Headers)}
 			_, err := token.Extract(both, everywhere)
-			if failure := refusal(t, err, token.ErrAmbiguous); failure.Detail != "tokens in two places" {
-				t.Errorf("%s and %s: %q", name, other, failure.Detail)
+			if failure := refusal(t, err, token.ErrAmbiguous); failure.Internal != "tokens in two places" {
+				t.Errorf("%s and %s: %q", name, other, failure.Internal)
 			}
 		}
 	}

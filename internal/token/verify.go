@@ -13,6 +13,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
@@ -148,7 +149,7 @@ func newTrusted(issuer config.Issuer, naming []string) *trusted {
 }
 
 // Verify verifies one credential as it is at now, and returns what it says. ctx
-// bounds the wait for a key; nothing else waits. An error is always a *[Failure].
+// bounds the wait for a key; nothing else waits. An error is always a *[denial.Error].
 //
 // A returned token proves that a configured issuer signed it, for an audience
 // or client that is configured, and that it is in force now. It proves nothing
@@ -193,7 +194,7 @@ func (v *Verifier) candidate(ctx context.Context, raw string) (*candidate, error
 }
 
 // findKey does checks 5 and 6.
-func (v *Verifier) findKey(ctx context.Context, c *candidate) *Failure {
+func (v *Verifier) findKey(ctx context.Context, c *candidate) *denial.Error {
 	members := [...]strictjson.Member{{Name: "iss"}}
 	err := strictjson.Pick(c.claims, members[:])
 	if err != nil {
@@ -206,10 +207,10 @@ func (v *Verifier) findKey(ctx context.Context, c *candidate) *Failure {
 		return v.unknownIssuer(iss)
 	case !slices.Contains(issuer.algorithms, h.alg):
 		return fail(ErrAlgNotAllowed, "not for issuer "+quoted(issuer.name)+": alg "+quoted(h.alg)+"; expected "+oneOf(issuer.algorithms)).
-			mend("add " + h.alg + " to algorithms of issuer " + quoted(issuer.name) + " if it signs so")
+			WithHint("add " + h.alg + " to algorithms of issuer " + quoted(issuer.name) + " if it signs so")
 	case h.hasType && !issuer.types[h.typ]:
 		return fail(ErrTypeNotAllowed, "not for issuer "+quoted(issuer.name)+": typ "+quoted(h.typ)+"; expected "+oneOf(issuer.tokenTypes)).
-			mend("add " + quoted(h.typ) + " to token_types of issuer " + quoted(issuer.name) + " if its access tokens are such")
+			WithHint("add " + quoted(h.typ) + " to token_types of issuer " + quoted(issuer.name) + " if its access tokens are such")
 	}
 	// Read before the key, so that a key which goes meanwhile is never taken for
 	// one of the epoch behind it.
@@ -237,7 +238,7 @@ func (v *Verifier) finish(c *candidate, now time.Time) (*Token, error) {
 	return token, nil
 }
 
-func (v *Verifier) check(c *candidate, now time.Time) (*Token, *Failure) {
+func (v *Verifier) check(c *candidate, now time.Time) (*Token, *denial.Error) {
 	issuer := c.issuer
 	if err := v.algorithms[c.alg].Verify(c.signed, c.signature, c.key); err != nil {
 		return nil, fail(ErrSignatureInvalid, "kid "+quoted(c.kid)+", alg "+c.alg)
@@ -292,7 +293,7 @@ func (v *Verifier) header(text string) (header, error) {
 	if v.algorithms[alg.Text] == nil {
 		failure := fail(ErrAlgNotAllowed, "alg "+quoted(alg.Text))
 		if v.methods[alg.Text] != nil {
-			failure.Mend = "add " + alg.Text + " to algorithms of the issuer that signs so"
+			failure.Hint = "add " + alg.Text + " to algorithms of the issuer that signs so"
 		}
 		return header{}, failure
 	}

@@ -96,8 +96,8 @@ func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
 		{"signature that is not whole behind a header that is no JSON", "AA.AA.A", "a part that is cut short or has spare bits"},
 	} {
 		_, err := verifier.Verify(t.Context(), row.raw, now)
-		if failure := refusal(t, err, token.ErrMalformed); failure.Detail != row.detail {
-			t.Errorf("%s: %q, want %q", row.name, failure.Detail, row.detail)
+		if failure := refusal(t, err, token.ErrMalformed); failure.Internal != row.detail {
+			t.Errorf("%s: %q, want %q", row.name, failure.Internal, row.detail)
 		}
 	}
 	if len(ring.asked) > 0 {

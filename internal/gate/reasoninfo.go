@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/identity"
 	"github.com/jwtgate/jwtgate/internal/issuer"
 	"github.com/jwtgate/jwtgate/internal/route"
@@ -34,8 +35,8 @@ const (
 	CodeInsufficientLogin Code = "insufficient_user_authentication" // RFC 9470 section 3
 )
 
-// Meaning is what a reason means: a row of the one table of reasons.
-type Meaning struct {
+// ReasonInfo is what a reason means: a row of the one table of reasons.
+type ReasonInfo struct {
 	Reason  Reason
 	Verdict Verdict
 	Status  int // HTTP
@@ -47,9 +48,9 @@ type Meaning struct {
 	// client. It stands in a quoted-string, so it has neither quotes nor
 	// backslashes. Empty when the request is allowed.
 	Text string
-	// Mend is what to change so that the request would be allowed, for those
+	// Hint is what to change so that the request would be allowed, for those
 	// who run the gate. A failure can know a closer one.
-	Mend string
+	Hint string
 	// Outage: the issuer's, which may be over soon, so that it is worth asking
 	// again.
 	Outage bool
@@ -57,44 +58,44 @@ type Meaning struct {
 	err error // the failure that has this reason, if one does
 }
 
-func allowed(reason Reason, check Stage) Meaning {
-	return Meaning{Reason: reason, Verdict: VerdictAllow, Status: http.StatusOK, Check: check}
+func allowed(reason Reason, check Stage) ReasonInfo {
+	return ReasonInfo{Reason: reason, Verdict: VerdictAllow, Status: http.StatusOK, Check: check}
 }
 
-func answered(reason Reason, check Stage) Meaning {
-	return Meaning{Reason: reason, Verdict: VerdictAnswer, Status: http.StatusOK, Check: check}
+func answered(reason Reason, check Stage) ReasonInfo {
+	return ReasonInfo{Reason: reason, Verdict: VerdictAnswer, Status: http.StatusOK, Check: check}
 }
 
-func badRequest(reason Reason, check Stage, code Code, err error, text, mend string) Meaning {
-	return Meaning{reason, VerdictDeny, http.StatusBadRequest, code, check, FaultClient, text, mend, false, err}
+func badRequest(reason Reason, check Stage, code Code, err error, text, mend string) ReasonInfo {
+	return ReasonInfo{reason, VerdictDeny, http.StatusBadRequest, code, check, FaultClient, text, mend, false, err}
 }
 
-func unauthorized(reason Reason, check Stage, code Code, err error, text, mend string) Meaning {
-	return Meaning{reason, VerdictDeny, http.StatusUnauthorized, code, check, FaultClient, text, mend, false, err}
+func unauthorized(reason Reason, check Stage, code Code, err error, text, mend string) ReasonInfo {
+	return ReasonInfo{reason, VerdictDeny, http.StatusUnauthorized, code, check, FaultClient, text, mend, false, err}
 }
 
-func invalidToken(reason Reason, check Stage, err error, text, mend string) Meaning {
+func invalidToken(reason Reason, check Stage, err error, text, mend string) ReasonInfo {
 	return unauthorized(reason, check, CodeInvalidToken, err, text, mend)
 }
 
-func forbidden(reason Reason, check Stage, code Code, err error, text, mend string) Meaning {
-	return Meaning{reason, VerdictDeny, http.StatusForbidden, code, check, FaultClient, text, mend, false, err}
+func forbidden(reason Reason, check Stage, code Code, err error, text, mend string) ReasonInfo {
+	return ReasonInfo{reason, VerdictDeny, http.StatusForbidden, code, check, FaultClient, text, mend, false, err}
 }
 
-func unavailable(reason Reason, check Stage, fault Fault, err error, text, mend string) Meaning {
-	return Meaning{reason, VerdictDeny, http.StatusServiceUnavailable, CodeNoChallenge, check, fault, text, mend, false, err}
+func unavailable(reason Reason, check Stage, fault Fault, err error, text, mend string) ReasonInfo {
+	return ReasonInfo{reason, VerdictDeny, http.StatusServiceUnavailable, CodeNoChallenge, check, fault, text, mend, false, err}
 }
 
-func outage(reason Reason, fault Fault, err error, text, mend string) Meaning {
+func outage(reason Reason, fault Fault, err error, text, mend string) ReasonInfo {
 	m := unavailable(reason, CheckKey, fault, err, text, mend)
 	m.Outage = true
 	return m
 }
 
-// Meanings returns the one table of reasons, in the order of the checks. It is
+// Reasons returns the one table of reasons, in the order of the checks. It is
 // the caller's own copy.
-func Meanings() []Meaning {
-	table := []Meaning{
+func Reasons() []ReasonInfo {
+	table := []ReasonInfo{
 		allowed(ReasonAllowed, CheckIdentity),
 		allowed(ReasonPublic, CheckRoute),
 		allowed(ReasonPreflight, CheckRoute),
@@ -117,19 +118,19 @@ func Meanings() []Meaning {
 	)
 }
 
-// MeaningOf returns the row of a reason, if it has one.
-func MeaningOf(reason Reason) (Meaning, bool) {
-	for _, m := range Meanings() {
+// LookupReason returns the row of a reason, if it has one.
+func LookupReason(reason Reason) (ReasonInfo, bool) {
+	for _, m := range Reasons() {
 		if m.Reason == reason {
 			return m, true
 		}
 	}
-	return Meaning{}, false
+	return ReasonInfo{}, false
 }
 
 // requestMeanings are the reasons that lie in the request and its route.
-func requestMeanings() []Meaning {
-	return []Meaning{
+func requestMeanings() []ReasonInfo {
+	return []ReasonInfo{
 		badRequest(ReasonMethodRefused, CheckTarget, CodeNoChallenge, route.ErrMethodRefused,
 			"the method is one that servers read differently",
 			"send the method in capital letters, and no _method in the query; where an application needs that, open relax: method_override"),
@@ -162,8 +163,8 @@ func requestMeanings() []Meaning {
 }
 
 // tokenMeanings are the reasons that lie in a token's form, issuer and key.
-func tokenMeanings() []Meaning {
-	return []Meaning{
+func tokenMeanings() []ReasonInfo {
+	return []ReasonInfo{
 		invalidToken(ReasonTokenMalformed, CheckCredential, token.ErrMalformed,
 			"the credential is not a JWT", "send the token itself: three base64url parts with dots between them"),
 		invalidToken(ReasonTokenTooLarge, CheckCredential, token.ErrTooLarge,
@@ -196,8 +197,8 @@ func tokenMeanings() []Meaning {
 }
 
 // claimMeanings are the reasons that lie in what a token says.
-func claimMeanings() []Meaning {
-	return []Meaning{
+func claimMeanings() []ReasonInfo {
+	return []ReasonInfo{
 		invalidToken(ReasonClaimsMalformed, CheckClaims, token.ErrClaimsMalformed,
 			"the token's claims are malformed", "have the issuer write its claims as RFC 7519 has them"),
 		invalidToken(ReasonExpiryMissing, CheckClaims, token.ErrExpiryMissing,
@@ -228,8 +229,8 @@ func claimMeanings() []Meaning {
 
 // requirementMeanings are the reasons that lie in what a route asks for, and in
 // what the application is told.
-func requirementMeanings() []Meaning {
-	return []Meaning{
+func requirementMeanings() []ReasonInfo {
+	return []ReasonInfo{
 		forbidden(ReasonIssuerNotAllowed, CheckRequirement, CodeNoChallenge, route.ErrIssuerNotAllowed,
 			"tokens of this issuer are not taken here", "list the issuer in the route's issuers"),
 		forbidden(ReasonGroupMissing, CheckRequirement, CodeInsufficientScope, route.ErrGroupMissing,
@@ -265,7 +266,7 @@ var (
 // narrows down what is configured, before a signature has held, has none: it is told
 // to operators alone.
 type NearText struct {
-	Near    token.NearMiss
+	Near    denial.NearMiss
 	Reasons []Reason // that can be such a one
 	Text    string
 }
@@ -277,26 +278,26 @@ func NearTexts() []NearText {
 		audience = "the token is meant for another audience; "
 	)
 	return []NearText{
-		{token.NearNoScheme, []Reason{ReasonCredentialMissing}, "a JWT without the Bearer scheme"},
-		{token.NearScheme, []Reason{ReasonCredentialMissing}, "a token with the Bearer scheme, where one without it is needed"},
-		{token.NearIDToken, []Reason{ReasonTokenUseMismatch, ReasonAudienceMismatch}, "this is an ID token and an access token is needed"},
-		{token.NearAccessToken, []Reason{ReasonTokenUseMismatch}, "this is an access token and an ID token is needed"},
-		{token.NearClientInAudience, []Reason{ReasonClientMismatch}, client + "one that may call stands in its audience"},
-		{token.NearOtherIssuersClient, []Reason{ReasonClientMismatch}, client + "another issuer's tokens may name it"},
-		{token.NearOtherIssuersAudience, []Reason{ReasonAudienceMismatch}, audience + "another issuer's tokens may name it"},
-		{token.NearAudienceIsClient, []Reason{ReasonAudienceMismatch}, audience + "the one that is needed is its client"},
+		{denial.NearNoScheme, []Reason{ReasonCredentialMissing}, "a JWT without the Bearer scheme"},
+		{denial.NearScheme, []Reason{ReasonCredentialMissing}, "a token with the Bearer scheme, where one without it is needed"},
+		{denial.NearIDToken, []Reason{ReasonTokenUseMismatch, ReasonAudienceMismatch}, "this is an ID token and an access token is needed"},
+		{denial.NearAccessToken, []Reason{ReasonTokenUseMismatch}, "this is an access token and an ID token is needed"},
+		{denial.NearClientInAudience, []Reason{ReasonClientMismatch}, client + "one that may call stands in its audience"},
+		{denial.NearOtherIssuersClient, []Reason{ReasonClientMismatch}, client + "another issuer's tokens may name it"},
+		{denial.NearOtherIssuersAudience, []Reason{ReasonAudienceMismatch}, audience + "another issuer's tokens may name it"},
+		{denial.NearAudienceIsClient, []Reason{ReasonAudienceMismatch}, audience + "the one that is needed is its client"},
 	}
 }
 
 // reasons answers questions about the table of reasons.
 type reasons struct {
-	table []Meaning
-	named map[Reason]Meaning
-	near  map[token.NearMiss]string
+	table []ReasonInfo
+	named map[Reason]ReasonInfo
+	near  map[denial.NearMiss]string
 }
 
 func newReasons() *reasons {
-	r := &reasons{table: Meanings(), named: make(map[Reason]Meaning), near: make(map[token.NearMiss]string)}
+	r := &reasons{table: Reasons(), named: make(map[Reason]ReasonInfo), near: make(map[denial.NearMiss]string)}
 	for _, one := range NearTexts() {
 		r.near[one.Near] = one.Text
 	}
