@@ -14,11 +14,11 @@ import (
 // Field is a header field, its name in lower case.
 type Field struct{ Name, Value string }
 
-// Host is what the calls are for.
+// Host is the host of the calls.
 const Host = "api.example.com"
 
-// Fields returns what a browser sends beside its token, and Envoy adds, with
-// pseudo-headers: 20, and authorization is the 21st.
+// Fields returns 20 header fields: those that a browser sends, except
+// authorization, and those that Envoy adds, pseudo-headers included.
 func Fields(path string) []Field {
 	return []Field{
 		{":method", "GET"},
@@ -44,8 +44,8 @@ func Fields(path string) []Field {
 	}
 }
 
-// DefaultPath is the path of the calls. Its query fills the CheckRequest up to
-// the length that Envoy's has for such a call.
+// DefaultPath is the path of the calls. Its query makes the CheckRequest as long
+// as that of Envoy for such a call.
 const DefaultPath = "/api/orders/42?expand=items&cursor="
 
 // Path returns [DefaultPath] with the cursor that makes the request 2,090 bytes.
@@ -53,14 +53,14 @@ func Path() string { return DefaultPath + strings.Repeat("c", cursorBytes) }
 
 const cursorBytes = 50
 
-// Request is a CheckRequest into which tokens are patched. It is read-only.
+// Request is a CheckRequest into which tokens are copied. It is immutable.
 type Request struct {
-	before, after []byte // of the token; after is empty in one without
+	before, after []byte // the bytes around the token; after is empty without one
 	size          int    // of the token
 }
 
-// NewRequest makes the CheckRequest of a call to path with a token of so many
-// bytes, as Envoy sends it with encode_raw_headers; 0 is a call without a token.
+// NewRequest returns the CheckRequest that Envoy sends with encode_raw_headers
+// for a call to path with a token of tokenBytes bytes; 0: without a token.
 func NewRequest(path string, tokenBytes int) (*Request, error) {
 	placeholder := []byte(strings.Repeat("t", tokenBytes))
 	whole, err := proto.MarshalOptions{Deterministic: true}.Marshal(message(path, placeholder))
@@ -72,13 +72,12 @@ func NewRequest(path string, tokenBytes int) (*Request, error) {
 	}
 	before, after, found := bytes.Cut(whole, placeholder)
 	if !found || bytes.Contains(after, placeholder) {
-		return nil, fmt.Errorf("a token of %d bytes has no place of its own in the CheckRequest", tokenBytes)
+		return nil, fmt.Errorf("cannot find the place of a token of %d bytes in the CheckRequest", tokenBytes)
 	}
 	return &Request{before: before, after: after, size: tokenBytes}, nil
 }
 
-// Append appends the request with that token, which must have the length that
-// the request was made for.
+// Append appends the request with a token of the length that [NewRequest] got.
 func (r *Request) Append(to, token []byte) []byte {
 	if r.size == 0 {
 		return append(to, r.before...)
@@ -86,7 +85,7 @@ func (r *Request) Append(to, token []byte) []byte {
 	return append(append(append(to, r.before...), token...), r.after...)
 }
 
-// Len is the length of the request with its token.
+// Len returns the length of the request with its token.
 func (r *Request) Len() int { return len(r.before) + r.size + len(r.after) }
 
 func message(path string, token []byte) *authv3.CheckRequest {

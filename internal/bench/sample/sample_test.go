@@ -64,7 +64,7 @@ func parse(t *testing.T, data []byte) *authv3.CheckRequest {
 	return &message
 }
 
-func TestPatchedIsMarshalled(t *testing.T) {
+func TestAppendWritesWhatProtobufWrites(t *testing.T) {
 	for _, size := range []int{0, 100, 1085, 4000, 12000} {
 		request, err := sample.NewRequest("/x", size)
 		if err != nil {
@@ -73,12 +73,12 @@ func TestPatchedIsMarshalled(t *testing.T) {
 		token := []byte(strings.Repeat("u", size))
 		got := request.Append([]byte("kept"), token)
 		if !bytes.HasPrefix(got, []byte("kept")) || len(got) != 4+request.Len() {
-			t.Fatalf("%d: %d bytes were appended, and Len says %d", size, len(got)-4, request.Len())
+			t.Fatalf("%d: %d bytes were appended; Len returns %d", size, len(got)-4, request.Len())
 		}
 		message := parse(t, got[4:])
 		again, err := proto.MarshalOptions{Deterministic: true}.Marshal(message)
 		if err != nil || !bytes.Equal(again, got[4:]) {
-			t.Errorf("%d: protobuf makes other bytes of the same request (%v)", size, err)
+			t.Errorf("%d: protobuf writes different bytes for the same request (%v)", size, err)
 		}
 		var seen string
 		for _, h := range message.GetAttributes().GetRequest().GetHttp().GetHeaderMap().GetHeaders() {
@@ -92,8 +92,8 @@ func TestPatchedIsMarshalled(t *testing.T) {
 	}
 }
 
-// verify tells what a token says, and whether its signature holds.
-func verify(t *testing.T, public crypto.PublicKey, token []byte) (header, claims map[string]any, holds bool) {
+// verify decodes a token and reports whether its signature is valid.
+func verify(t *testing.T, public crypto.PublicKey, token []byte) (header, claims map[string]any, valid bool) {
 	t.Helper()
 	parts := strings.Split(string(token), ".")
 	if len(parts) != 3 {
@@ -116,11 +116,11 @@ func verify(t *testing.T, public crypto.PublicKey, token []byte) (header, claims
 	switch public := public.(type) {
 	case *rsa.PublicKey:
 		sum := sha256.Sum256(signed)
-		holds = rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], decoded[2]) == nil
+		valid = rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], decoded[2]) == nil
 	case ed25519.PublicKey:
-		holds = ed25519.Verify(public, signed, decoded[2])
+		valid = ed25519.Verify(public, signed, decoded[2])
 	}
-	return header, claims, holds
+	return header, claims, valid
 }
 
 func TestTokens(t *testing.T) {
@@ -129,12 +129,12 @@ func TestTokens(t *testing.T) {
 		name    string
 		key     *sample.Key
 		kind    sample.Kind
-		holds   bool
+		valid   bool
 		expired bool
-		known   bool // kid is the key's
+		known   bool // the kid is that of the key
 	}{
-		{"sound", rsaKey, sample.Kind{}, true, false, true},
-		{"sound, EdDSA, of another issuer", edKey, sample.Kind{Issuer: "https://other.example", Bytes: 900}, true, false, true},
+		{"valid", rsaKey, sample.Kind{}, true, false, true},
+		{"valid, EdDSA, another issuer", edKey, sample.Kind{Issuer: "https://other.example", Bytes: 900}, true, false, true},
 		{"large", rsaKey, sample.Kind{Bytes: 8000}, true, false, true},
 		{"expired", rsaKey, sample.Kind{Fault: sample.Expired}, true, true, true},
 		{"forged", rsaKey, sample.Kind{Fault: sample.Forged}, false, false, true},
@@ -149,23 +149,23 @@ func TestTokens(t *testing.T) {
 		}
 		seen := map[string]bool{}
 		for n := range uint64(20) {
-			header, claims, holds := verify(t, row.key.Public(), tokens.At(n))
+			header, claims, valid := verify(t, row.key.Public(), tokens.At(n))
 			seen[string(tokens.At(n))] = true
-			if holds != row.holds {
-				t.Errorf("%s: the signature holds: %t", row.name, holds)
+			if valid != row.valid {
+				t.Errorf("%s: the signature is valid: %t", row.name, valid)
 			}
 			if claims["sub"] != tokens.Subject(n) {
-				t.Errorf("%s: sub is %v, and Subject says %s", row.name, claims["sub"], tokens.Subject(n))
+				t.Errorf("%s: sub is %v; Subject returns %s", row.name, claims["sub"], tokens.Subject(n))
 			}
 			if past := claims["exp"].(float64) < float64(time.Now().Unix()); past != row.expired {
 				t.Errorf("%s: expired: %t", row.name, past)
 			}
 			if known := header["kid"] == row.key.ID; known != row.known {
-				t.Errorf("%s: the kid is the key's: %t", row.name, known)
+				t.Errorf("%s: the kid is that of the key: %t", row.name, known)
 			}
 		}
 		if len(seen) != 20 {
-			t.Errorf("%s: only %d of 20 differ", row.name, len(seen))
+			t.Errorf("%s: only %d of 20 tokens are different", row.name, len(seen))
 		}
 	}
 }
@@ -174,18 +174,19 @@ func TestTokensAreSentInTurn(t *testing.T) {
 	tokens := mint(t, newKey(t, "EdDSA"), sample.Kind{}, 5)
 	for n := range uint64(12) {
 		if string(tokens.At(n)) != string(tokens.At(n%5)) || tokens.Subject(n) != tokens.Subject(n%5) {
-			t.Errorf("the %d-th is not the one that its turn brings", n)
+			t.Errorf("call %d does not have the token that follows the one before", n)
 		}
 	}
-	if two := tokens.First(2); two.Len() != 2 || string(two.At(2)) != string(tokens.At(0)) || string(two.At(3)) != string(tokens.At(1)) {
-		t.Error("the first two do not take turns")
+	two := tokens.First(2)
+	if two.Len() != 2 || string(two.At(2)) != string(tokens.At(0)) || string(two.At(3)) != string(tokens.At(1)) {
+		t.Error("the first two tokens are not sent in turn")
 	}
 	if n := (sample.Tokens{}).Len(); n != 0 {
-		t.Errorf("the empty set has %d", n)
+		t.Errorf("the empty set has %d tokens", n)
 	}
 }
 
-func TestMintingStopsInTime(t *testing.T) {
+func TestMintStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	tokens, err := sample.Mint(ctx, newKey(t, "EdDSA"), sample.Kind{}, 100_000)
@@ -194,8 +195,9 @@ func TestMintingStopsInTime(t *testing.T) {
 	}
 }
 
-func TestASizeThatCannotBe(t *testing.T) {
-	if _, err := sample.Mint(t.Context(), newKey(t, "RS256"), sample.Kind{Bytes: 300}, 1); err == nil || !strings.Contains(err.Error(), "the shortest has") {
+func TestATokenCannotBeTooShort(t *testing.T) {
+	_, err := sample.Mint(t.Context(), newKey(t, "RS256"), sample.Kind{Bytes: 300}, 1)
+	if err == nil || !strings.Contains(err.Error(), "the shortest has") {
 		t.Errorf("%v", err)
 	}
 }

@@ -13,38 +13,38 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Fault is what is wrong with a set's tokens.
+// Fault is what is wrong with the tokens of a set.
 type Fault int
 
 // The faults.
 const (
-	Sound      Fault = iota
-	Expired          // an hour ago; the signature holds
-	Forged           // signed by another key, under this one's id
-	UnknownKID       // each with an id of its own that no key has
+	Valid      Fault = iota
+	Expired          // expired an hour ago; the signature is valid
+	Forged           // signed by another key, with the id of the set's key
+	UnknownKID       // each with another key id, which no key has
 )
 
-// Kind says what a set of tokens is like.
+// Kind describes a set of tokens.
 type Kind struct {
-	Issuer string // Issuer of this package when empty
+	Issuer string // empty: the constant Issuer
 	Bytes  int    // of each token, as far as base64 allows; 0: DefaultBytes
 	Fault  Fault
 }
 
-// DefaultBytes is the length of an access token of a Cognito pool with a group
-// and a few scopes.
+// DefaultBytes is the length of a Cognito access token with one group and a few
+// scopes.
 const DefaultBytes = 1085
 
-// Tokens is a set of tokens, all of one length. Its zero value is an empty set.
-// It is one block of memory, so that a million of them cost the garbage
-// collector of the program that measures nothing.
+// Tokens is a set of tokens of the same length. Its zero value is an empty set.
+// It is one block of memory, so that the garbage collector of the benchmark has
+// no work with 100,000 tokens.
 type Tokens struct {
 	all      []byte
 	size     int
 	subjects func(i int) string
 }
 
-// Len is the number of tokens.
+// Len returns the number of tokens.
 func (t Tokens) Len() int {
 	if t.size == 0 {
 		return 0
@@ -52,17 +52,17 @@ func (t Tokens) Len() int {
 	return len(t.all) / t.size
 }
 
-// Size is the length of each token in bytes.
+// Size returns the length of each token in bytes.
 func (t Tokens) Size() int { return t.size }
 
-// At returns the token that is the n-th to be sent: they are sent in turn, and
-// after the last one the first again. The set must not be empty.
+// At returns the token of the n-th call: after the last token the first one
+// follows again. The set must not be empty.
 func (t Tokens) At(n uint64) []byte {
 	i := int(n % uint64(t.Len()))
 	return t.all[i*t.size : (i+1)*t.size : (i+1)*t.size]
 }
 
-// Subject returns the sub of the token that [Tokens.At] returns for n.
+// Subject returns the sub claim of the token that [Tokens.At] returns for n.
 func (t Tokens) Subject(n uint64) string { return t.subjects(int(n % uint64(t.Len()))) }
 
 // First returns the set of the first n tokens.
@@ -71,8 +71,8 @@ func (t Tokens) First(n int) Tokens {
 	return t
 }
 
-// Mint signs tokens on all cores, at most count of them: it stops when ctx ends,
-// and then returns as many as it has, which is no error.
+// Mint signs count tokens on all cores. If ctx ends before, it returns the tokens
+// that it has, without an error.
 func Mint(ctx context.Context, key *Key, kind Kind, count int) (Tokens, error) {
 	signer := key
 	if kind.Fault == Forged {
@@ -86,7 +86,7 @@ func Mint(ctx context.Context, key *Key, kind Kind, count int) (Tokens, error) {
 	if m.kind.Issuer == "" {
 		m.kind.Issuer = Issuer
 	}
-	if err := m.fit(); err != nil {
+	if err := m.setPadding(); err != nil {
 		return Tokens{}, err
 	}
 	first, err := m.token(0)
@@ -95,7 +95,7 @@ func Mint(ctx context.Context, key *Key, kind Kind, count int) (Tokens, error) {
 	}
 	set := Tokens{all: make([]byte, count*len(first)), size: len(first), subjects: subject}
 	const chunk = 256
-	var next, done atomic.Int64 // chunks handed out are a prefix, so what is done is one as well
+	var next, done atomic.Int64 // chunks are taken in order, so the finished ones are a prefix
 	var group errgroup.Group
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() error {
@@ -123,7 +123,7 @@ func Mint(ctx context.Context, key *Key, kind Kind, count int) (Tokens, error) {
 	return set.First(int(done.Load())), nil
 }
 
-// subject is a UUID that tells the i-th user from all others.
+// subject returns the UUID of the i-th user.
 func subject(i int) string { return fmt.Sprintf("6c2f0a4e-91d7-4b1e-8f35-%012x", i) }
 
 type minter struct {
@@ -131,12 +131,12 @@ type minter struct {
 	signer *Key
 	kind   Kind
 	now    time.Time
-	pad    int // bytes in a claim that nobody reads
+	pad    int // length of the padding claim
 }
 
-// fit chooses the padding with which the token has the length that was asked
-// for, or comes nearest to it from above: base64 has no text of 4n+1 characters.
-func (m *minter) fit() error {
+// setPadding chooses the length of the padding claim so that a token has the
+// wanted length, or one byte more: base64 has no text of 4n+1 characters.
+func (m *minter) setPadding() error {
 	want := m.kind.Bytes
 	if want == 0 {
 		want = DefaultBytes
@@ -146,7 +146,7 @@ func (m *minter) fit() error {
 		return err
 	}
 	if len(bare) > want {
-		return fmt.Errorf("a token of %d bytes was asked for, and the shortest has %d", want, len(bare))
+		return fmt.Errorf("a token cannot have %d bytes; the shortest has %d", want, len(bare))
 	}
 	for m.pad = (want-len(bare))*3/4 - 3; ; m.pad++ {
 		m.pad = max(m.pad, 0)
@@ -160,7 +160,7 @@ func (m *minter) fit() error {
 	}
 }
 
-// token makes the i-th token, which depends on nothing but i.
+// token returns the i-th token.
 func (m *minter) token(i int) ([]byte, error) {
 	kid := m.key.ID
 	if m.kind.Fault == UnknownKID {
