@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,53 +23,63 @@ type bench struct {
 	options options
 	log     io.Writer
 	run     Run
+	builds  []build // the measured one, and the one of -against
 
 	dir        string // of configurations, sockets and logs; removed at the end
 	self       string // this program
 	serverCore int
 	clientCore int
-	knowsCache bool // the gate has tokens.cache_bytes
 
-	key, fast *sample.Key // RS256, and EdDSA where many tokens are minted
+	key, fast *sample.Key // RS256, and EdDSA where many tokens are signed
 	keyFile   string
 	jwks      []byte
 	tokens    map[string]sample.Tokens
 	servers   map[string]*server
 	cells     []cell
-	edgeOf    map[string]edge         // :: variant -> its listener; nil until Envoy runs
+	listeners map[string]string       // :: variant -> its address in Envoy; nil until Envoy runs
 	each      []func(round int) error // measured in each round after the cells
 }
 
-// cell is one variant with all that measuring it takes.
+// build is one jwtgate program.
+type build struct {
+	program string
+	prefix  string // of the names of its variants and servers
+	entries bool   // it has tokens.cache_entries, which cache_bytes has replaced
+}
+
+// otherPrefix is the prefix of the build that -against names.
+const otherPrefix = "other: "
+
+// cell is one variant with everything that measuring it needs.
 type cell struct {
 	Row
 	spec      load.Spec
-	processes []*proc.Process // whose CPU counts
-	fill      int             // calls before the first round, so that its tokens are known
+	processes []*proc.Process // whose CPU time counts
+	fill      int             // calls before the first round, so that the tokens are cached
 }
 
-// sections are what -only chooses from, in the table's order.
+// sections returns the sections of the table in their order.
 func sections() []string {
 	return []string{"direct", "rate", "envoy", "tokens", "growth", "memory", "storm"}
 }
 
-// needed reports whether a section is to be measured; the goals need fewer.
+// needed reports whether a section is measured. No goal needs the tokens section.
 func (b *bench) needed(section string) bool {
 	if b.options.only != "" {
 		return slices.Contains(strings.Split(b.options.only, ","), section)
 	}
-	return !b.options.check || section != "growth" && section != "tokens"
+	return !b.options.check || section != "tokens"
 }
 
-// chosen reports whether a variant is to be measured: all are, or those whose name
-// holds one of the texts that were asked for, and what they are compared with.
+// chosen reports whether -variants names a variant; a base is always chosen.
 func (o options) chosen(r Row) bool {
 	return r.Variant == r.Base || slices.ContainsFunc(strings.Split(o.variants, ";"), func(text string) bool {
 		return strings.Contains(r.Variant, text)
 	})
 }
 
-// windows are how long a variant is measured in each round, and is run before.
+// windows returns how long a variant runs in each round before it is measured,
+// and how long it is measured.
 func (b *bench) windows() (warm, window time.Duration) {
 	if b.options.quick {
 		return 150 * time.Millisecond, 600 * time.Millisecond
@@ -78,22 +87,23 @@ func (b *bench) windows() (warm, window time.Duration) {
 	return 400 * time.Millisecond, 2 * time.Second
 }
 
+// quiet is the share of the CPU that other programs may use.
+const quiet = 0.05
+
 func newBench(ctx context.Context, o options, log io.Writer) (*bench, error) {
-	for _, section := range strings.Split(o.only, ",") {
-		if o.only != "" && !slices.Contains(sections(), section) {
-			return nil, fmt.Errorf("there is no section %q; there are %s", section, strings.Join(sections(), ", "))
-		}
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	for _, program := range []*string{&o.gate, &o.envoy} {
+	for _, program := range []*string{&o.gate, &o.against, &o.envoy} {
+		if *program == "" {
+			continue
+		}
 		if *program, err = filepath.Abs(*program); err != nil {
 			return nil, err
 		}
 		if _, err := os.Stat(*program); err != nil {
-			return nil, fmt.Errorf("%w: `make bench` sets it up", err)
+			return nil, fmt.Errorf("%w; `make bench` builds jwtgate and installs Envoy", err)
 		}
 	}
 	cores, err := proc.Cores()
@@ -101,47 +111,56 @@ func newBench(ctx context.Context, o options, log io.Writer) (*bench, error) {
 		return nil, err
 	}
 	b := &bench{
-		ctx: ctx, options: o, log: log, self: self, run: describe(o, command(o)),
+		ctx: ctx, options: o, log: log, self: self, run: describe(o, command(o)), builds: []build{{program: o.gate}},
 		serverCore: cores[0], clientCore: cores[len(cores)-1],
 		tokens: map[string]sample.Tokens{}, servers: map[string]*server{},
 	}
-	if len(cores) == 1 {
-		b.note("ONE CORE: server and load generator share it, so no ratio means what it says")
+	if o.against != "" {
+		b.builds = append(b.builds, build{program: o.against, prefix: otherPrefix})
 	}
-	if load := loadAverage(); load > quiet {
-		b.note("the machine was busy when the run began (load %.1f): figures are noisy", load)
+	if len(cores) == 1 {
+		b.notef("ONE CORE: the servers and the load generator share it, so the ratios are wrong")
+	}
+	if err := b.checkQuiet(); err != nil {
+		return nil, err
 	}
 	if b.dir, err = os.MkdirTemp("", "jwtgate-bench-"); err != nil {
-		return nil, fmt.Errorf("make a folder for the run: %w", err)
+		return nil, fmt.Errorf("create a directory for the run: %w", err)
 	}
 	return b, nil
 }
 
-// quiet is the load average up to which figures are worth something.
-const quiet = 1.0
-
-// loadAverage is the system's, of the last minute; 0 where it is not known.
-func loadAverage() float64 {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return 0
+// checkQuiet notes that other programs use the machine; no page is written then.
+func (b *bench) checkQuiet() error {
+	before := readCPUTicks()
+	if err := b.pause(2 * time.Second); err != nil {
+		return err
 	}
-	one, _, _ := strings.Cut(string(text), " ")
-	load, err := strconv.ParseFloat(one, 64)
-	if err != nil {
-		return 0
+	share := busyShare(before, readCPUTicks())
+	if share <= quiet {
+		return nil
 	}
-	return load
+	if b.options.markdown != "" {
+		return fmt.Errorf("other programs use %.0f %% of the CPU; expected at most %.0f %% for a documentation page", share*100, quiet*100)
+	}
+	b.notef("other programs used %.0f %% of the CPU when the run began: the results are not precise", share*100)
+	return nil
 }
 
-// command is how the run can be made again.
-func command(o options) []string {
+// command returns the command that repeats the run.
+func command(o options) string {
 	words := []string{"make bench"}
-	if o.check {
+	switch {
+	case o.check:
 		words = []string{"make bench-check"}
+	case o.markdown != "":
+		words = []string{"make bench-pages"}
 	}
 	if o.quick {
 		words = append(words, "BENCH=quick")
+	}
+	if o.against != "" {
+		words = append(words, "AGAINST=PROGRAM")
 	}
 	if o.only != "" {
 		words = append(words, "(only "+o.only+")")
@@ -149,39 +168,42 @@ func command(o options) []string {
 	if o.variants != "" {
 		words = append(words, "(variants: "+o.variants+")")
 	}
-	return words
+	return strings.Join(words, " ")
 }
 
-// note says something that the figures are to be read with, now and below them.
-func (b *bench) note(format string, args ...any) {
+// notef logs something that a reader of the results must know, and adds it to the
+// report.
+func (b *bench) notef(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	fmt.Fprintf(b.log, "bench: NOTE: %s\n", text)
+	b.logf("NOTE: %s", text)
 	b.run.Notes = append(b.run.Notes, text)
 }
 
-func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.log, "bench: "+format+"\n", args...) }
+func (b *bench) logf(format string, args ...any) { fmt.Fprintf(b.log, "bench: "+format+"\n", args...) }
 
 // close ends every program that was started.
 func (b *bench) close() {
 	for _, s := range b.servers {
 		s.process.Kill()
 	}
-	_ = os.RemoveAll(b.dir) // it is in the system's folder for what is temporary
+	_ = os.RemoveAll(b.dir) // in the system's temporary directory
 }
 
-// prepare makes tokens on all cores, starts the servers, and then keeps to one
-// core itself.
+// prepare signs tokens on all cores, restricts this process to one core, and
+// starts the servers.
 func (b *bench) prepare() error {
 	if err := b.mint(); err != nil {
 		return err
 	}
-	runtime.GOMAXPROCS(2) // one waits for the time of the next call, one reads
+	runtime.GOMAXPROCS(2) // at a fixed rate one goroutine sleeps in its thread while another reads
 	if err := proc.PinSelf(b.clientCore); err != nil {
 		return err
 	}
-	b.say("starting servers on core %d; the load comes from core %d", b.serverCore, b.clientCore)
-	if err := b.probe(); err != nil {
-		return err
+	b.logf("starting servers on core %d; the load generator runs on core %d", b.serverCore, b.clientCore)
+	for i := range b.builds {
+		if err := b.probe(&b.builds[i]); err != nil {
+			return err
+		}
 	}
 	for _, section := range []struct {
 		name string
@@ -198,43 +220,64 @@ func (b *bench) prepare() error {
 		}
 	}
 	for i := range b.cells {
-		if err := b.warm(&b.cells[i]); err != nil {
+		if err := b.fill(&b.cells[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rounds measures every variant once a round, one after the other, so that all
-// see the machine at its good and at its bad times.
+// rounds measures every variant once in each round, one after the other, so that
+// all variants meet the machine's fast and slow times alike.
 func (b *bench) rounds() error {
+	warm, window := b.windows()
+	least := time.Duration(len(b.cells)*b.options.rounds) * (warm + window)
+	b.logf("%d variants in %d rounds take %v; memory and storm take up to 20 s a round and build more",
+		len(b.cells), b.options.rounds, least.Round(time.Second))
 	for round := range b.options.rounds {
 		begin := time.Now()
-		for _, c := range b.cells {
+		for _, c := range ordered(round, b.cells) {
 			if err := b.measureTwice(c); err != nil {
 				return fmt.Errorf("%s, %s: %w", c.Section, c.Variant, err)
 			}
 		}
-		for _, more := range b.each {
-			if err := more(round); err != nil {
+		for _, measure := range b.each {
+			if err := measure(round); err != nil {
 				return err
 			}
 		}
-		b.say("round %d of %d took %.0f s", round+1, b.options.rounds, time.Since(begin).Seconds())
+		b.logf("round %d of %d took %.0f s", round+1, b.options.rounds, time.Since(begin).Seconds())
 	}
 	return nil
 }
 
-// add takes a variant into the table and the rounds, if it was asked for.
-func (b *bench) add(c cell) {
-	if !b.options.chosen(c.Row) {
-		return
+// ordered returns the list for a round: backwards in every second one, so that
+// neither of two builds is always measured first.
+func ordered[T any](round int, list []T) []T {
+	list = slices.Clone(list)
+	if round%2 == 1 {
+		slices.Reverse(list)
 	}
+	return list
+}
+
+// row returns the row of a variant of a build. The row of the measured build also
+// names the same variant of the other build.
+func (b *bench) row(g build, section, prefix, name, base string) Row {
+	r := Row{Section: section, Variant: prefix + g.prefix + name, Base: base}
+	if len(b.builds) > 1 && g.prefix == "" {
+		r.Other = prefix + otherPrefix + name
+	}
+	return r
+}
+
+// add adds a variant to the table and to the rounds.
+func (b *bench) add(c cell) {
 	b.cells = append(b.cells, c)
 	b.run.Rows = append(b.run.Rows, c.Row)
 }
 
-// pause waits, unless the run is to end.
+// pause waits, unless the run is interrupted.
 func (b *bench) pause(d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

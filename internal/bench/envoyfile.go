@@ -11,24 +11,23 @@ import (
 	"github.com/jwtgate/jwtgate/internal/bench/sample"
 )
 
-// seenHeader tells in Envoy's answers who the application would have been told
-// that calls.
-const seenHeader = "x-seen-user"
+// userHeader is the header of Envoy's answers with the user that the application
+// would get.
+const userHeader = "x-seen-user"
 
-// edge is one listener of the Envoy that is measured.
-type edge struct {
-	Name    string
-	Port    string
-	Filter  string // YAML of the filter that authenticates; empty: none
-	address string
+// listener is one listener of Envoy.
+type listener struct {
+	Name   string
+	Port   string
+	Filter string // YAML of the authentication filter; empty: none
 }
 
-// upstream is a server that ext_authz asks.
+// upstream is a server that ext_authz calls.
 type upstream struct{ Name, Endpoint string }
 
-// authz is the ext_authz filter of the shipped Envoy file, line for line, but
-// for the server that it asks and, in a slim one, which headers it sends.
-func authz(cluster string, slim bool) (string, error) {
+// extAuthz returns the ext_authz filter of the shipped Envoy file. Only the
+// cluster differs, and with slim the headers that it sends.
+func extAuthz(cluster string, slim bool) (string, error) {
 	file, err := envoy.Bootstrap(envoy.Edit{})
 	if err != nil {
 		return "", err
@@ -36,28 +35,30 @@ func authz(cluster string, slim bool) (string, error) {
 	_, rest, found := strings.Cut(string(file), "- name: envoy.filters.http.ext_authz\n")
 	filter, _, end := strings.Cut(rest, "          - name: envoy.filters.http.router\n")
 	if !found || !end || strings.Count(filter, "cluster_name: jwtgate") != 1 {
-		return "", errors.New("the shipped Envoy file holds no ext_authz filter before its router")
+		return "", errors.New("the shipped Envoy file has no ext_authz filter before its router")
 	}
-	filter = withoutAllowed(filter)
+	filter = withoutAllowedHeaders(filter)
 	const first = "              transport_api_version: V3\n"
 	if slim {
 		var names strings.Builder
-		for _, name := range read() {
+		for _, name := range headersRead() {
 			fmt.Fprintf(&names, "                - { exact: %s }\n", name)
 		}
-		for _, part := range parts() {
+		for _, part := range nameParts() {
 			fmt.Fprintf(&names, "                - { contains: %s }\n", part)
 		}
-		filter = strings.Replace(filter, first, first+"              allowed_headers:\n                patterns:\n"+names.String(), 1)
+		filter = strings.Replace(filter, first,
+			first+"              allowed_headers:\n                patterns:\n"+names.String(), 1)
 	}
-	return "- name: envoy.filters.http.ext_authz\n" + strings.Replace(filter, "cluster_name: jwtgate", "cluster_name: "+cluster, 1), nil
+	filter = strings.Replace(filter, "cluster_name: jwtgate", "cluster_name: "+cluster, 1)
+	return "- name: envoy.filters.http.ext_authz\n" + filter, nil
 }
 
-// withoutAllowed takes allowed_headers, and all that is indented below it, out
-// of the filter.
-func withoutAllowed(filter string) string {
+// withoutAllowedHeaders removes allowed_headers, and everything that is indented
+// below it, from the filter.
+func withoutAllowedHeaders(filter string) string {
 	var kept strings.Builder
-	inside := -1 // the indentation of what is taken out
+	inside := -1 // the indentation of what is removed
 	for line := range strings.Lines(filter) {
 		indent := len(line) - len(strings.TrimLeft(line, " "))
 		if inside >= 0 && indent > inside {
@@ -73,21 +74,21 @@ func withoutAllowed(filter string) string {
 	return kept.String()
 }
 
-// parts stand in the names of identity headers and of overrides in whatever
-// spelling, which the gate has to see so that it can remove them. A regular
-// expression of them costs Envoy more than the headers that it keeps back.
-func parts() []string { return []string{"user", "method", "original", "rewrite"} }
+// nameParts returns parts of the names of identity headers and of overrides, in
+// any spelling. The gate must get these headers so that it can remove them. A
+// regular expression would cost Envoy more than it saves.
+func nameParts() []string { return []string{"user", "method", "original", "rewrite"} }
 
-// read are the other headers that the gate reads.
-func read() []string {
+// headersRead returns the other headers that the gate reads.
+func headersRead() []string {
 	return []string{
 		"authorization", "origin", "sec-fetch-site", "access-control-request-method", "content-length",
 		"transfer-encoding", "content-type", "upgrade", "x-request-id",
 	}
 }
 
-// jwtFilter is Envoy's own jwt_authn, which sets three headers of a verified
-// token's claims. settings are further lines of the provider.
+// jwtFilter returns Envoy's jwt_authn filter, which sets three headers from the
+// claims of a verified token. settings are further lines of the provider.
 func jwtFilter(jwks []byte, settings ...string) string {
 	lines := append([]string{
 		"issuer: " + sample.Issuer,
@@ -103,7 +104,7 @@ func jwtFilter(jwks []byte, settings ...string) string {
 		"              rules:\n              - { match: { prefix: / }, requires: { provider_name: measured } }\n"
 }
 
-// endpoint renders an address for Envoy.
+// endpoint returns an address in Envoy's configuration.
 func endpoint(network, address string) (string, error) {
 	if network == "unix" {
 		return fmt.Sprintf("pipe: { path: %q }", address), nil
@@ -115,22 +116,22 @@ func endpoint(network, address string) (string, error) {
 	return fmt.Sprintf("socket_address: { address: %s, port_value: %s }", host, port), nil
 }
 
-// bootstrap renders Envoy's whole file.
-func bootstrap(admin string, edges []edge, upstreams []upstream) (string, error) {
+// bootstrap returns the whole configuration file of Envoy.
+func bootstrap(admin string, listeners []listener, upstreams []upstream) (string, error) {
 	_, port, err := net.SplitHostPort(admin)
 	if err != nil {
 		return "", err
 	}
 	t, err := template.New("envoy").Parse(bootstrapTemplate)
 	if err != nil {
-		return "", fmt.Errorf("read the template of Envoy's file: %w", err)
+		return "", fmt.Errorf("parse the template of Envoy's file: %w", err)
 	}
 	var b strings.Builder
-	err = t.Execute(&b, map[string]any{"Admin": port, "Edges": edges, "Upstreams": upstreams, "Seen": seenHeader})
+	err = t.Execute(&b, map[string]any{"Admin": port, "Listeners": listeners, "Upstreams": upstreams, "User": userHeader})
 	return b.String(), err
 }
 
-// The application is Envoy itself: what is measured is what stands before one.
+// Envoy itself answers for the application, whose cost is not measured.
 const bootstrapTemplate = `
 admin: { address: { socket_address: { address: 127.0.0.1, port_value: {{.Admin}} } } }
 layered_runtime:
@@ -138,7 +139,7 @@ layered_runtime:
   - { name: static, static_layer: { re2.max_program_size.error_level: 1000 } }
 static_resources:
   listeners:
-{{- range .Edges}}
+{{- range .Listeners}}
   - name: {{.Name}}
     address: { socket_address: { address: 127.0.0.1, port_value: {{.Port}} } }
     filter_chains:
@@ -158,7 +159,7 @@ static_resources:
               - match: { prefix: / }
                 direct_response: { status: 200 }
                 response_headers_to_add:
-                - { header: { key: {{$.Seen}}, value: "%REQ(x-user-id)%" } }
+                - { header: { key: {{$.User}}, value: "%REQ(x-user-id)%" } }
           http_filters:
           {{.Filter}}
           - name: envoy.filters.http.router
@@ -169,7 +170,8 @@ static_resources:
   - name: {{.Name}}
     type: STATIC
     connect_timeout: 1s
-    circuit_breakers: { thresholds: [ { max_connections: 1000, max_pending_requests: 10000, max_requests: 10000, max_retries: 1000 } ] }
+    circuit_breakers:
+      thresholds: [ { max_connections: 1000, max_pending_requests: 10000, max_requests: 10000, max_retries: 1000 } ]
     load_assignment:
       cluster_name: {{.Name}}
       endpoints: [ { lb_endpoints: [ { endpoint: { address: { {{.Endpoint}} } } } ] } ]

@@ -7,29 +7,33 @@ import (
 	"github.com/jwtgate/jwtgate/internal/bench/sample"
 )
 
-// gateFile is a configuration of jwtgate, as far as variants differ in it. The
-// zero value is that of most.
+// gateFile is a configuration of jwtgate. The zero value is the one that most
+// variants use. Except for the size of the cache it has only keys that older builds
+// accept too (-against).
 type gateFile struct {
 	socket  bool   // listens on a Unix socket
-	noCache bool   // no token is remembered
-	cache   int    // how many tokens are to be remembered; 0: the default
-	audit   bool   // each allowed request is recorded
-	routes  int    // how many there are before the one that is asked for
-	issuers int    // how many there are before the one whose tokens are sent
-	plain   string // an issuer's URL in place of the pool, with keys at this URL if not from a file
-	keys    string // path of the key set; with plain it may be a URL
+	noCache bool   // caches no token
+	cache   int    // how many tokens fit into the cache; 0: the default
+	audit   bool   // writes an audit line for each allowed request
+	routes  int    // number of routes before the one that matches
+	issuers int    // number of issuers before the one of the tokens
+	plain   string // URL of an issuer that replaces the Cognito pool
+	keys    string // path of the key set, or its URL
 	fillers string // path of the key set of the issuers before
 }
 
-// tokenBytes is more than one of the benchmark's tokens takes in the cache.
+// tokenBytes is more than one of the benchmark's tokens uses in the cache.
 const tokenBytes = 2 << 10
 
-// render writes the file, with the addresses and what the build knows of the
-// cache's key.
-func (g gateFile) render(listen, admin string, knowsCache bool) string {
+// render returns the configuration file with the addresses, for builds that limit
+// the cache by entries or by bytes.
+func (g gateFile) render(listen, admin string, entries bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "server: {listen: %q, drain_delay: 0s}\nadmin: {listen: %q}\n", listen, admin)
-	if knowsCache && (g.noCache || g.cache > 0) {
+	switch limited := g.noCache || g.cache > 0; {
+	case limited && entries:
+		fmt.Fprintf(&b, "tokens: {cache_entries: %d}\n", g.cache)
+	case limited:
 		fmt.Fprintf(&b, "tokens: {cache_bytes: %d}\n", g.cache*tokenBytes)
 	}
 	if g.audit {
@@ -41,10 +45,9 @@ func (g gateFile) render(listen, admin string, knowsCache bool) string {
 			"    audiences: [orders]\n    algorithms: [EdDSA]\n    jwks: {file: %[2]q}\n", i, g.fillers)
 	}
 	b.WriteString("  measured:\n    prefix: \"\"\n    clients: [" + sample.ClientID + "]\n")
-	switch {
-	case g.plain == "":
+	if g.plain == "" {
 		fmt.Fprintf(&b, "    cognito: %s\n", sample.Pool)
-	default:
+	} else {
 		fmt.Fprintf(&b, "    issuer: %s\n    algorithms: [RS256, EdDSA]\n", g.plain)
 	}
 	if strings.HasPrefix(g.keys, "http:") {
@@ -58,6 +61,7 @@ func (g gateFile) render(listen, admin string, knowsCache bool) string {
 	}
 	b.WriteString("  - {match: '/api/orders/**'}\n" +
 		"  - {match: '/api/admin/**', issuers: [measured], groups: [admin]}\n" +
-		"  - {match: '/api/users/{id}/**', issuers: [measured], when: '\"" + sample.Group + "\" in token.groups && token.subject != path.id'}\n")
+		"  - {match: '/api/users/{id}/**', issuers: [measured], " +
+		"when: '\"" + sample.Group + "\" in token.groups && token.subject != path.id'}\n")
 	return b.String()
 }

@@ -2,31 +2,33 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/bench/proc"
 	"github.com/jwtgate/jwtgate/internal/bench/sample"
 )
 
-// The memory of a gate of its own.
+// The variants of the memory section, whose servers are new in each round.
 const (
 	memoryIdle = "memory, idle"
-	memoryHeld = "memory, 10,000 verified tokens held"
+	memoryHeld = "memory, 10,000 cached tokens"
 )
 
-// plainIssuer is whose tokens are minted by the hundred thousand, for EdDSA.
+// plainIssuer is the issuer of the many EdDSA tokens.
 const plainIssuer = "https://plain.example"
 
-func claimSizes() []int { return []int{sample.DefaultBytes, 2000, 4000, 8000} }
+func tokenSizes() []int { return []int{sample.DefaultBytes, 2000, 4000, 8000} }
 
-func sizeName(bytes int) string { return fmt.Sprintf("growth: tokens of %d bytes", bytes) }
+func routesName(n int) string     { return fmt.Sprintf("growth: %d routes", n) }
+func issuersName(n int) string    { return fmt.Sprintf("growth: %d issuers", n) }
+func sizeName(bytes int) string   { return fmt.Sprintf("growth: tokens of %d bytes", bytes) }
+func cachedName(n int) string     { return fmt.Sprintf("growth: %d cached tokens", n) }
+func memoryOf(name string) string { return "memory, " + name }
 
-// growth shows what a verified Check costs as the configuration, the tokens
-// that are remembered, and the tokens themselves grow.
+// growth measures a verified Check with more and more routes, issuers and cached
+// tokens, and with longer and longer tokens.
 func (b *bench) growth() error {
-	one := b.tokens[sound].First(1)
+	one := b.tokens[valid].First(1)
 	fillers, err := sample.JWKS(b.fast)
 	if err != nil {
 		return err
@@ -36,41 +38,34 @@ func (b *bench) growth() error {
 		return err
 	}
 	for _, n := range []int{1, 100, 10_000} {
-		file := gateFile{routes: n - 1}
-		if err := b.grown("routes", fmt.Sprintf("growth: %d routes", n), "growth: 1 routes", file, one); err != nil {
+		v := variant{name: routesName(n), base: routesName(1), file: gateFile{routes: n - 1}, tokens: one}
+		if err := b.addGrowth("routes", v); err != nil {
 			return err
 		}
 	}
 	for _, n := range []int{1, 100} {
-		file := gateFile{issuers: n - 1, fillers: fillerFile}
-		if err := b.grown("issuers", fmt.Sprintf("growth: %d issuers", n), "growth: 1 issuers", file, one); err != nil {
+		v := variant{name: issuersName(n), base: issuersName(1), file: gateFile{issuers: n - 1, fillers: fillerFile}, tokens: one}
+		if err := b.addGrowth("issuers", v); err != nil {
 			return err
 		}
 	}
-	for _, size := range claimSizes() {
-		if err := b.grown("token size", sizeName(size), sizeName(claimSizes()[0]), gateFile{}, b.tokens[sizeName(size)]); err != nil {
+	for _, size := range tokenSizes() {
+		v := variant{name: sizeName(size), base: sizeName(tokenSizes()[0]), tokens: b.tokens[sizeName(size)]}
+		if err := b.addGrowth("token size", v); err != nil {
 			return err
 		}
 	}
-	return b.rememberedTokens(fillerFile)
+	return b.cachedTokens(fillerFile)
 }
 
-// rememberedTokens holds ever more tokens, each number of them in a gate of its
-// own, and asks with all in turn.
-func (b *bench) rememberedTokens(keys string) error {
-	counts := []int{1, 100, 10_000, 100_000, 1_000_000}
-	if b.options.quick {
-		counts = counts[:4]
-	}
-	most := counts[len(counts)-1]
-	if !b.knowsCache {
-		counts, most = counts[:3], counts[2]
-		b.note("more than %d cached tokens were left out: there is no cache whose size could be set", most)
-	}
-	if err := proc.PinSelf(b.allCores()...); err != nil {
+// cachedTokens measures servers with more and more cached tokens, all of which
+// are used in turn, and their memory.
+func (b *bench) cachedTokens(keys string) error {
+	counts := []int{1, 100, 10_000, 100_000}
+	if err := proc.PinSelf(b.serverCore, b.clientCore); err != nil {
 		return err
 	}
-	tokens, err := b.minted(b.fast, sample.Kind{Issuer: plainIssuer, Bytes: 800}, most, time.Minute)
+	tokens, err := b.minted(b.fast, sample.Kind{Issuer: plainIssuer, Bytes: 800}, counts[len(counts)-1])
 	if err := proc.PinSelf(b.clientCore); err != nil {
 		return err
 	}
@@ -78,108 +73,33 @@ func (b *bench) rememberedTokens(keys string) error {
 		return err
 	}
 	for _, n := range counts {
-		n = min(n, tokens.Len())
-		name := fmt.Sprintf("growth: %d cached tokens", n)
-		file := gateFile{plain: plainIssuer, keys: keys, cache: max(2*n, 1000)}
-		if err := b.grown("cached tokens (EdDSA)", name, "growth: 1 cached tokens", file, tokens.First(n)); err != nil {
+		v := variant{
+			name: cachedName(n), base: cachedName(1), tokens: tokens.First(min(n, tokens.Len())),
+			file: gateFile{plain: plainIssuer, keys: keys, cache: max(2*n, 1000)},
+		}
+		if err := b.addGrowth("cached tokens (EdDSA)", v); err != nil {
 			return err
 		}
-		held, err := b.watchMemory(name)
-		if err != nil {
-			return err
-		}
-		if n == tokens.Len() {
-			break
-		}
-		// The next step holds ten times as many.
-		if room := availableMemory(); 10*held.Anonymous > room/2 {
-			b.note("more than %d cached tokens were left out: they take %d MB, and %d MB are free", n, held.Anonymous>>20, room>>20)
-			break
+		for _, g := range b.builds {
+			if s, running := b.servers[fileName(g.prefix+v.name)]; running {
+				b.run.Rows = append(b.run.Rows, b.row(g, memorySection, "", memoryOf(v.name), ""))
+				b.each = append(b.each, func(int) error { return b.putMemory(g.prefix+memoryOf(v.name), s) })
+			}
 		}
 	}
 	return nil
 }
 
-func (b *bench) allCores() []int {
-	if b.serverCore == b.clientCore {
-		return []int{b.serverCore}
-	}
-	return []int{b.serverCore, b.clientCore}
-}
-
-// grown adds one variant, saturated and at a fixed rate, in a gate of its own.
-func (b *bench) grown(axis, name, base string, file gateFile, tokens sample.Tokens) error {
-	v := direct{
-		name:   name,
-		server: func(core int) (*server, error) { return b.gate(plainName(name), core, file) },
-		tokens: tokens, judge: allowedAs(tokens),
-	}
-	first, err := b.cellOf("", "", base, v)
-	if err != nil {
+// addGrowth adds a variant with its own server, saturated and at a fixed rate.
+func (b *bench) addGrowth(axis string, v variant) error {
+	v.gate, v.validate, v.fill = v.name, allowedAs(v.tokens), v.tokens.Len()
+	if err := b.addVariant("Growth, "+axis+", saturated", "", v); err != nil {
 		return err
 	}
-	known, err := b.send(first.spec, uint64(tokens.Len()), fillLimit)
-	if err != nil {
-		return fmt.Errorf("%s, before the first round: %w", name, err)
-	}
-	if known := int(known); known < tokens.Len() {
-		v.tokens, v.name = tokens.First(known), fmt.Sprintf("%s, of which %d became known in %v", name, known, fillLimit)
-		v.judge = allowedAs(v.tokens)
-	}
-	for _, prefix := range []string{"", atRate} {
-		section := "Growth, " + axis + ", saturated"
-		if prefix != "" {
-			section = "Growth, " + axis + ", at 4,000/s"
-		}
-		c, err := b.cellOf(section, prefix, base, v)
-		if err != nil {
-			return err
-		}
-		if prefix != "" {
-			c.spec.Rate = openLoop
-		}
-		b.add(c)
-	}
-	return nil
+	return b.addVariant("Growth, "+axis+", at 4,000/s", atRate, v)
 }
 
-// plainName is a variant's name as part of a file's.
-func plainName(name string) string {
-	plain := []byte(name)
-	for i, c := range plain {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			plain[i] = '-'
-		}
-	}
-	return string(plain)
-}
-
-// watchMemory notes in each round what the gate of a grown variant holds, and
-// returns what it holds now.
-func (b *bench) watchMemory(name string) (proc.Memory, error) {
-	s := b.servers[plainName(name)]
-	row := "memory, " + name
-	b.run.Rows = append(b.run.Rows, Row{Section: "Memory", Variant: row, Base: "none"})
-	b.each = append(b.each, func(int) error { return b.noteMemory(row, s) })
-	return s.process.Memory()
-}
-
-// availableMemory is what the system could give, in bytes (MemAvailable of
-// /proc/meminfo); 0 where it is not known.
-func availableMemory() int64 {
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return 0
-	}
-	var kib int64
-	_, rest, _ := strings.Cut(string(text), "MemAvailable:")
-	if _, err := fmt.Sscan(rest, &kib); err != nil {
-		return 0
-	}
-	return kib << 10
-}
-
-func (b *bench) noteMemory(row string, s *server) error {
+func (b *bench) putMemory(row string, s *server) error {
 	m, err := s.process.Memory()
 	if err != nil {
 		return err
@@ -189,34 +109,44 @@ func (b *bench) noteMemory(row string, s *server) error {
 	return nil
 }
 
-// memory measures a fresh gate in each round: idle, and when it has verified
+// memory measures a new server in each round: idle, and after it has verified
 // 10,000 tokens, each twice.
 func (b *bench) memory() error {
-	for _, row := range []string{memoryIdle, memoryHeld} {
-		b.run.Rows = append(b.run.Rows, Row{Section: "Memory", Variant: row, Base: "none"})
+	for _, name := range []string{memoryIdle, memoryHeld} {
+		for _, g := range b.builds {
+			b.run.Rows = append(b.run.Rows, b.row(g, memorySection, "", name, ""))
+		}
 	}
-	tokens := b.tokens[sound]
 	b.each = append(b.each, func(round int) error {
-		name := fmt.Sprintf("memory-%d", round)
-		s, err := b.gate(name, b.serverCore, gateFile{})
-		if err != nil {
-			return err
+		for _, g := range ordered(round, b.builds) {
+			if err := b.measureMemory(g, fmt.Sprintf("memory-%d", round)); err != nil {
+				return err
+			}
 		}
-		defer b.stop(name)
-		if err := b.pause(time.Second); err != nil { // what it does at its start is over
-			return err
-		}
-		if err := b.noteMemory(memoryIdle, s); err != nil {
-			return err
-		}
-		spec, err := check(s, sample.Path(), tokens, allowedAs(tokens))
-		if err != nil {
-			return err
-		}
-		if _, err := b.send(spec, 2*manyTokens, fillLimit); err != nil {
-			return fmt.Errorf("%s: %w", memoryHeld, err)
-		}
-		return b.noteMemory(memoryHeld, s)
+		return nil
 	})
 	return nil
+}
+
+func (b *bench) measureMemory(g build, name string) error {
+	s, err := b.gate(g, name, b.serverCore, gateFile{})
+	if err != nil {
+		return err
+	}
+	defer b.end(g, name)
+	if err := b.pause(time.Second); err != nil { // until its start is over
+		return err
+	}
+	if err := b.putMemory(g.prefix+memoryIdle, s); err != nil {
+		return err
+	}
+	tokens := b.tokens[valid]
+	spec, err := checks(s, sample.Path(), tokens, allowedAs(tokens))
+	if err != nil {
+		return err
+	}
+	if _, err := b.send(spec, 2*tokenCount); err != nil {
+		return fmt.Errorf("%s: %w", memoryHeld, err)
+	}
+	return b.putMemory(g.prefix+memoryHeld, s)
 }

@@ -1,23 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"math"
 	"os"
-	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
+
+	"github.com/jwtgate/jwtgate/internal/bench/stat"
 )
 
-// Run is all that came of one run, as -json writes it.
+// Run is everything that one run produced, as -json writes it.
 type Run struct {
 	Date    string
 	CPU     string
@@ -25,179 +20,185 @@ type Run struct {
 	Go      string
 	Envoy   string
 	Jwtgate string
+	Other   string // version of the build of -against
 	Command string
 	Seconds float64
 	Rounds  int
-	Notes   []string // what the figures are to be read with
+	Notes   []string // what a reader of the results must know
 	Rows    []Row
 	Results Results
 }
 
-// Row is one line of the table.
+// Row is one line of a table.
 type Row struct {
 	Section string
 	Variant string
 	Base    string // the variant that it is compared with
+	Other   string // the same variant of the other build
 }
+
+// Sections with columns of their own.
+const (
+	memorySection = "Memory"
+	stormSection  = "Unknown key ids"
+)
 
 // grouped puts the rows of each section together, in the order in which the
 // sections first appear.
 func grouped(rows []Row) []Row {
-	at := map[string]int{} // :: section -> its place
+	place := map[string]int{} // :: section -> its place
 	for _, r := range rows {
-		if _, known := at[r.Section]; !known {
-			at[r.Section] = len(at)
+		if _, known := place[r.Section]; !known {
+			place[r.Section] = len(place)
 		}
 	}
 	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b Row) int { return at[a.Section] - at[b.Section] })
+	slices.SortStableFunc(sorted, func(a, b Row) int { return place[a.Section] - place[b.Section] })
 	return sorted
 }
 
-// describe says where and with what a run was made.
-func describe(o options, args []string) Run {
-	return Run{
-		Date: time.Now().UTC().Format(time.DateOnly), CPU: cpuModel(), Kernel: firstLine("uname", "-sr"),
-		Go: runtime.Version(), Envoy: envoyVersion(firstLine(o.envoy, "--version")), Jwtgate: firstLine(o.gate, "version"),
-		Command: strings.Join(args, " "), Rounds: o.rounds, Results: Results{},
-	}
+// table is a rendered table.
+type table struct {
+	title string
+	head  []string
+	rows  [][]string
 }
 
-func cpuModel() string {
-	file, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return "unknown"
-	}
-	defer func() { _ = file.Close() }()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if name, value, _ := strings.Cut(lines.Text(), ":"); strings.TrimSpace(name) == "model name" {
-			return fmt.Sprintf("%s, %d cores", strings.TrimSpace(value), runtime.NumCPU())
+// column is a column of a table of results.
+type column struct {
+	head string
+	cell func(r Results, row Row) string
+}
+
+// columns returns the columns of a section, except the first one.
+func columns(section string) []column {
+	switch section {
+	case memorySection:
+		return []column{
+			{"anonymous, MB [min-max]", spread(Anonymous, 1e6)}, {"resident, MB [min-max]", spread(Resident, 1e6)},
+		}
+	case stormSection:
+		return []column{
+			{"p99, x before [min-max]", spread(Storm, 1)}, {"p99 us", median(P99, 0)}, {"new key used after, s", spread(Rotation, 1)},
 		}
 	}
-	return "unknown"
-}
-
-// firstLine is the first line with text that a program prints.
-func firstLine(program string, args ...string) string {
-	out, err := exec.Command(program, args...).Output()
-	if err != nil {
-		return "unknown"
+	return []column{
+		{"checks/s, x base [min-max]", ratio(Rate)}, {"CPU, x base [min-max]", ratio(CPU)}, {"CPU us", median(CPU, 1)},
+		{"checks/s", median(Rate, 0)}, {"p50 us", median(P50, 0)}, {"p99 us", median(P99, 0)}, {"generator us", median(Generator, 1)},
 	}
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	return strings.Join(strings.Fields(line), " ")
 }
 
-// envoyVersion takes the number out of what `envoy --version` prints:
-// PROGRAM version: COMMIT/NUMBER/...
-func envoyVersion(line string) string {
-	_, version, _ := strings.Cut(line, "version: ")
-	if parts := strings.Split(version, "/"); len(parts) > 1 {
-		return parts[1]
+// comparison returns the columns that compare two builds.
+func comparison() []column {
+	return []column{
+		{"checks/s [min-max]", versus(Rate)}, {"CPU [min-max]", versus(CPU)}, {"p99 [min-max]", versus(P99)},
+		{"anonymous memory [min-max]", versus(Anonymous)},
 	}
-	return "unknown"
 }
 
-// columns are what the table shows of a variant: the ratio first.
-func columns() []string {
-	return []string{"variant", "checks/s, x base [min-max]", "CPU, x base [min-max]", "CPU us", "checks/s", "p50 us", "p99 us", "generator us"}
+func ratio(m Metric) func(Results, Row) string {
+	return func(r Results, row Row) string { return render(1)(r.ratio(m, row.Variant, row.Base)) }
 }
 
-// cells renders one row.
-func (run Run) cells(r Row) []string {
-	ratio := func(m Metric) string {
-		s, ok := run.Results.ratio(m, r.Variant, r.Base)
+func versus(m Metric) func(Results, Row) string {
+	return func(r Results, row Row) string { return render(1)(r.ratio(m, row.Variant, row.Other)) }
+}
+
+func spread(m Metric, unit float64) func(Results, Row) string {
+	return func(r Results, row Row) string { return render(unit)(r.spread(row.Variant, m)) }
+}
+
+func median(m Metric, decimals int) func(Results, Row) string {
+	return func(r Results, row Row) string {
+		s, ok := r.spread(row.Variant, m)
 		if !ok {
 			return ""
 		}
-		return fmt.Sprintf("%.2f [%.2f-%.2f]", s.Median, s.Min, s.Max)
+		return fmt.Sprintf("%.*f", decimals, s.Median)
 	}
-	number := func(m Metric, format string) string {
-		v := run.Results.median(r.Variant, m)
-		if math.IsNaN(v) {
+}
+
+// render renders a spread, or nothing if there is none.
+func render(unit float64) func(s stat.Spread, ok bool) string {
+	return func(s stat.Spread, ok bool) string {
+		if !ok {
 			return ""
 		}
-		return fmt.Sprintf(format, v)
-	}
-	if s, ok := run.Results.spread(r.Variant, Anonymous); ok && run.Results[r.Variant][Rate] == nil {
-		return []string{r.Variant, fmt.Sprintf("RssAnon %.1f MB, RSS %.1f MB", s.Median/1e6, run.Results.median(r.Variant, Resident)/1e6), "", "", "", "", "", ""}
-	}
-	if s, ok := run.Results.spread(r.Variant, Storm); ok {
-		return []string{r.Variant, fmt.Sprintf("p99 x before: %.2f [%.2f-%.2f]", s.Median, s.Min, s.Max),
-			fmt.Sprintf("rotation seen after %.1f s", run.Results.median(r.Variant, Seconds)), "", "", "", "", ""}
-	}
-	return []string{
-		r.Variant, ratio(Rate), ratio(CPU), number(CPU, "%.1f"), number(Rate, "%.0f"),
-		number(P50, "%.0f"), number(P99, "%.0f"), number(Generator, "%.1f"),
+		return fmt.Sprintf("%.2f [%.2f-%.2f]", s.Median/unit, s.Min/unit, s.Max/unit)
 	}
 }
 
-// writeTable prints the table for people.
-func writeTable(out io.Writer, run Run) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	section := ""
-	for _, r := range run.Rows {
-		if r.Section != section {
-			section = r.Section
-			fmt.Fprintf(table, "\n%s (base: %s)\n%s\n", section, r.Base, strings.Join(columns(), "\t"))
+// tables renders the results: a table for each section, and one that compares the
+// two builds.
+func (run Run) tables() []table {
+	var tables []table
+	compared := table{title: fmt.Sprintf("Ratios of two builds: %s / %s (other)", run.Jwtgate, run.Other), head: heads(comparison())}
+	for i, r := range run.Rows {
+		list := columns(r.Section)
+		if i == 0 || r.Section != run.Rows[i-1].Section {
+			title := r.Section
+			if r.Base != "" {
+				title += "; the base is " + r.Base
+			}
+			tables = append(tables, table{title: title, head: heads(list)})
 		}
-		fmt.Fprintf(table, "%s\n", strings.Join(run.cells(r), "\t"))
+		last := &tables[len(tables)-1]
+		last.rows = append(last.rows, run.row(r, list))
+		if r.Other != "" {
+			compared.rows = append(compared.rows, run.row(r, comparison()))
+		}
+	}
+	if len(compared.rows) > 0 {
+		tables = append(tables, compared)
+	}
+	return tables
+}
+
+func heads(columns []column) []string {
+	list := []string{"variant"}
+	for _, c := range columns {
+		list = append(list, c.head)
+	}
+	return list
+}
+
+func (run Run) row(r Row, columns []column) []string {
+	cells := []string{r.Variant}
+	for _, c := range columns {
+		cells = append(cells, c.cell(run.Results, r))
+	}
+	return cells
+}
+
+// writeText prints the results and the goals.
+func writeText(out io.Writer, run Run, verdicts []verdict, all bool) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, t := range append(run.tables(), goalTable(verdicts, all)) {
+		fmt.Fprintf(w, "\n%s\n", t.title)
+		for _, row := range append([][]string{t.head}, t.rows...) {
+			fmt.Fprintf(w, "%s\n", strings.Join(row, "\t"))
+		}
 	}
 	for _, note := range run.Notes {
-		fmt.Fprintf(table, "note: %s\n", note)
+		fmt.Fprintf(w, "note: %s\n", note)
 	}
-	fmt.Fprintf(table, "%s; %s; %s; Envoy %s; %s; %d rounds in %.0f s\n", run.CPU, run.Kernel, run.Go, run.Envoy, run.Jwtgate, run.Rounds, run.Seconds)
-	return table.Flush()
+	fmt.Fprintf(w, "%s; %d rounds in %.0f s\n", run.environment(), run.Rounds, run.Seconds)
+	return w.Flush()
 }
 
-// writeFiles writes what was asked for on the command line.
-func writeFiles(run Run, o options) error {
-	var faults []error
-	if o.json != "" {
-		data, err := json.MarshalIndent(run, "", "\t")
-		if err == nil {
-			err = os.WriteFile(o.json, append(data, '\n'), 0o644)
-		}
-		faults = append(faults, err)
-	}
-	if o.markdown != "" {
-		faults = append(faults, writeMarkdown(o.markdown, markdown(run)))
-	}
-	return errors.Join(faults...)
+// environment describes the machine and the programs.
+func (run Run) environment() string {
+	return fmt.Sprintf("%s; %s; %s; Envoy %s; %s", run.CPU, run.Kernel, run.Go, run.Envoy, run.Jwtgate)
 }
 
-// The marks between which a page carries the table.
-const beginMark, endMark = "<!-- bench -->\n", "<!-- /bench -->\n"
-
-// writeMarkdown writes the table to a file of its own, or into a page that has
-// marks for it.
-func writeMarkdown(path, table string) error {
-	page, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+// writeJSON writes the run, unless path is empty.
+func writeJSON(run Run, path string) error {
+	if path == "" {
+		return nil
 	}
-	before, rest, begins := strings.Cut(string(page), beginMark)
-	_, after, ends := strings.Cut(rest, endMark)
-	if begins && ends {
-		table = before + beginMark + "\n" + table + "\n" + endMark + after
+	data, err := json.MarshalIndent(run, "", "\t")
+	if err != nil {
+		return fmt.Errorf("encode the results: %w", err)
 	}
-	return os.WriteFile(path, []byte(table), 0o644)
-}
-
-// markdown renders the table for the documentation.
-func markdown(run Run) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Measured on %s with `%s`: %s; %s; %s; Envoy %s; %s; median of %d rounds, with the smallest and the largest.\n",
-		run.Date, run.Command, run.CPU, run.Kernel, run.Go, run.Envoy, run.Jwtgate, run.Rounds)
-	section := ""
-	for _, r := range run.Rows {
-		if r.Section != section {
-			section = r.Section
-			fmt.Fprintf(&b, "\n%s; the base is %s.\n\n| %s |\n|%s\n", section, r.Base, strings.Join(columns(), " | "), strings.Repeat("---|", len(columns())))
-		}
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(run.cells(r), " | "))
-	}
-	for _, note := range run.Notes {
-		fmt.Fprintf(&b, "\n- %s\n", note)
-	}
-	return b.String()
+	return os.WriteFile(path, append(data, '\n'), 0o644)
 }

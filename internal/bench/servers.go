@@ -12,16 +12,16 @@ import (
 	"github.com/jwtgate/jwtgate/internal/bench/proc"
 )
 
-// server is a program that answers.
+// server is a running server.
 type server struct {
 	process          *proc.Process
 	network, address string
 }
 
-const readyWithin = 30 * time.Second
+const startTimeout = 30 * time.Second
 
-// freeAddress is a port of loopback that nobody uses now. It can be lost before
-// its user has it, which then ends the run.
+// freeAddress returns a free port of loopback. If another program takes it before
+// the server does, the run fails.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -30,22 +30,29 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// probe asks the gate whether it knows the key that its cache is set by. One
-// that does not remembers no token.
-func (b *bench) probe() error {
-	name := filepath.Join(b.dir, "probe.yaml")
-	file := gateFile{keys: b.keyFile, noCache: true}.render("127.0.0.1:1", "127.0.0.1:2", true)
-	if err := os.WriteFile(name, []byte(file), 0o600); err != nil {
+// probe finds out by which key a build limits its cache.
+func (b *bench) probe(g *build) error {
+	path, err := b.write("probe.yaml", []byte(gateFile{keys: b.keyFile, noCache: true}.render("127.0.0.1:1", "127.0.0.1:2", true)))
+	if err != nil {
 		return err
 	}
-	b.knowsCache = exec.CommandContext(b.ctx, b.options.gate, "check", "--config", name).Run() == nil
-	if !b.knowsCache {
-		b.note("this jwtgate has no tokens.cache_bytes: it verifies every token anew, and \"verified\" is \"first seen\" once more")
-	}
+	g.entries = exec.CommandContext(b.ctx, g.program, "check", "--config", path).Run() == nil
 	return nil
 }
 
-// peer starts, or finds, one of the servers that jwtgate is compared with.
+// start starts a program and waits until it is ready.
+func (b *bench) start(name string, core int, s *server, ready func() error, program string, args ...string) (*server, error) {
+	var err error
+	s.process, err = proc.Start(name, filepath.Join(b.dir, name+".log"), core, []string{"GOMAXPROCS=1"}, program, args...)
+	if err != nil {
+		return nil, err
+	}
+	b.servers[name] = s
+	return s, s.process.Ready(b.ctx, startTimeout, ready)
+}
+
+// peer returns one of the servers that jwtgate is compared with, and starts it
+// if it does not run yet.
 func (b *bench) peer(kind string, core int) (*server, error) {
 	name := fmt.Sprintf("%s-%d", kind, core)
 	if s, running := b.servers[name]; running {
@@ -55,17 +62,14 @@ func (b *bench) peer(kind string, core int) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := proc.Start(name, filepath.Join(b.dir, name+".log"), core, []string{"GOMAXPROCS=1"}, b.self, peerArgument, kind, address, b.keyFile)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{process: p, network: "tcp", address: address}
-	b.servers[name] = s
-	return s, p.Ready(b.ctx, readyWithin, func() error { return dial(s) })
+	s := &server{network: "tcp", address: address}
+	return b.start(name, core, s, func() error { return dial(s) }, b.self, peerArgument, kind, address, b.keyFile)
 }
 
-// gate starts jwtgate with a configuration, or finds it by its name.
-func (b *bench) gate(name string, core int, file gateFile) (*server, error) {
+// gate returns the jwtgate of a build with that name, and starts it with the
+// configuration if it does not run yet.
+func (b *bench) gate(g build, name string, core int, file gateFile) (*server, error) {
+	name = fileName(g.prefix + name)
 	if s, running := b.servers[name]; running {
 		return s, nil
 	}
@@ -85,29 +89,44 @@ func (b *bench) gate(name string, core int, file gateFile) (*server, error) {
 	if file.keys == "" {
 		file.keys = b.keyFile
 	}
-	path := filepath.Join(b.dir, name+".yaml")
-	if err := os.WriteFile(path, []byte(file.render(listen, admin, b.knowsCache)), 0o600); err != nil {
-		return nil, err
-	}
-	s.process, err = proc.Start(name, filepath.Join(b.dir, name+".log"), core, []string{"GOMAXPROCS=1"}, b.options.gate, "serve", "--config", path)
+	path, err := b.write(name+".yaml", []byte(file.render(listen, admin, g.entries)))
 	if err != nil {
 		return nil, err
 	}
-	b.servers[name] = s
-	return s, s.process.Ready(b.ctx, readyWithin, func() error {
-		if err := answers("http://" + admin + "/readyz"); err != nil {
+	ready := func() error {
+		if err := getOK("http://" + admin + "/readyz"); err != nil {
 			return err
 		}
 		return dial(s)
-	})
+	}
+	return b.start(name, core, s, ready, g.program, "serve", "--config", path)
 }
 
-// stop ends a server before the run does.
-func (b *bench) stop(name string) {
+// end ends the gate of a build before the run ends.
+func (b *bench) end(g build, name string) {
+	name = fileName(g.prefix + name)
 	if s, running := b.servers[name]; running {
 		s.process.Kill()
 		delete(b.servers, name)
 	}
+}
+
+// fileName replaces the characters of a variant's name that file names and names
+// of Envoy's clusters should not have.
+func fileName(name string) string {
+	plain := []byte(name)
+	for i, c := range plain {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			plain[i] = '-'
+		}
+	}
+	return string(plain)
+}
+
+// write writes a file into the directory of the run.
+func (b *bench) write(name string, data []byte) (path string, err error) {
+	path = filepath.Join(b.dir, name)
+	return path, os.WriteFile(path, data, 0o600)
 }
 
 func dial(s *server) error {
@@ -118,8 +137,8 @@ func dial(s *server) error {
 	return c.Close()
 }
 
-// answers wants a 200 of a URL on loopback.
-func answers(url string) error {
+// getOK returns nil if the URL answers 200.
+func getOK(url string) error {
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Get(url)
 	if err != nil {
@@ -129,7 +148,7 @@ func answers(url string) error {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s", response.Status)
+		return fmt.Errorf("%s: got %s; expected 200", url, response.Status)
 	}
 	return nil
 }

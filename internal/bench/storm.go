@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -15,81 +14,80 @@ import (
 	"github.com/jwtgate/jwtgate/internal/bench/stat"
 )
 
-// The storm: 10,000 tokens with key ids that nobody has, while proper tokens go
-// on and the issuer changes its key.
+// The storm: 10,000 tokens with unknown key ids arrive, while other clients use
+// valid tokens and the issuer changes its key.
 const (
-	storm         = "10,000 unknown kids"
-	stormKIDs     = 10_000
-	stormRate     = 2000 // a second; the server has room left
-	properRate    = 1000
+	storm         = "10,000 unknown key ids"
+	stormTokens   = 10_000
+	stormRate     = 2000 // a second, which does not saturate the server
+	validRate     = 1000
 	rotationRate  = 50
-	stormCooldown = 5 * time.Second // unknown_kid_cooldown's default
-	stormRates    = 3               // loads that are sent at a rate at once
+	stormCooldown = 5 * time.Second // default of unknown_kid_cooldown
+	stormLoads    = 3               // loads that are sent at a fixed rate at the same time
 )
 
-// keyServer is the issuer's: it publishes a key set that can be replaced.
+// keyServer is the issuer: it publishes a key set that can be replaced.
 type keyServer struct {
 	url  string
 	jwks atomic.Pointer[[]byte]
 	http *http.Server
 }
 
-func startKeyServer(jwks []byte) (*keyServer, error) {
+func startKeyServer() (*keyServer, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the issuer: %w", err)
 	}
 	k := &keyServer{url: "http://" + listener.Addr().String()}
-	k.jwks.Store(&jwks)
 	k.http = &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write(*k.jwks.Load()) // a caller who leaves is no fault
+		_, _ = w.Write(*k.jwks.Load()) // a client may close the connection
 	})}
 	go func() { _ = k.http.Serve(listener) }() // until Close
 	return k, nil
 }
 
-// tempest is what one round of the storm needs.
-type tempest struct {
-	proper, unknown, rotated sample.Tokens
-	before, after            []byte // key sets
+// stormInput is what one round of the storm needs.
+type stormInput struct {
+	valid, unknown, rotated sample.Tokens
+	before, after           []byte // key sets
 }
 
-// storm measures in each round a gate that knows no key id yet but the proper one.
+// storm measures in each round a new server, which knows only one key.
 func (b *bench) storm() error {
-	b.run.Rows = append(b.run.Rows, Row{Section: "Unknown key ids", Variant: storm, Base: "before it"})
+	for _, g := range b.builds {
+		b.run.Rows = append(b.run.Rows, b.row(g, stormSection, "", storm, ""))
+	}
 	b.each = append(b.each, func(round int) error {
-		keys, err := startKeyServer(nil)
+		issuer, err := startKeyServer()
 		if err != nil {
 			return err
 		}
-		defer func() { _ = keys.http.Close() }()
-		t, err := b.tempest(keys.url)
+		defer func() { _ = issuer.http.Close() }()
+		input, err := b.stormInput(issuer.url)
 		if err != nil {
 			return err
 		}
-		keys.jwks.Store(&t.before)
-		// Others hold what a collection of their garbage takes a tenth of a second
-		// for, on the core of the one that is measured.
+		// A garbage collection of another server takes up to a tenth of a second on
+		// the core of the measured one.
 		for _, other := range b.servers {
-			defer other.process.Freeze()()
+			defer other.process.Stop()()
 		}
-		name := fmt.Sprintf("storm-%d", round)
-		s, err := b.gate(name, b.serverCore, gateFile{plain: keys.url, keys: keys.url + "/keys.json"})
-		if err != nil {
-			return err
+		for _, g := range ordered(round, b.builds) {
+			if err := b.measureStorm(g, fmt.Sprintf("storm-%d", round), issuer, input); err != nil {
+				return err
+			}
 		}
-		defer b.stop(name)
-		return b.weather(s, keys, t)
+		return nil
 	})
 	return nil
 }
 
-// tempest mints for an issuer. Nobody looks at the signature of a token whose
-// key id is unknown, so those are made the quick way.
-func (b *bench) tempest(issuer string) (t tempest, err error) {
+// stormInput signs tokens of an issuer. The gate verifies no signature of a token
+// with an unknown key id, so those are EdDSA tokens, which are signed quickly.
+func (b *bench) stormInput(issuer string) (input stormInput, err error) {
 	next, err := sample.NewKey("EdDSA")
 	if err != nil {
-		return t, err
+		return input, err
 	}
 	for _, set := range []struct {
 		to    *sample.Tokens
@@ -97,31 +95,36 @@ func (b *bench) tempest(issuer string) (t tempest, err error) {
 		kind  sample.Kind
 		count int
 	}{
-		{&t.proper, b.key, sample.Kind{Issuer: issuer}, 100},
-		{&t.unknown, b.fast, sample.Kind{Issuer: issuer, Fault: sample.UnknownKID}, stormKIDs},
-		{&t.rotated, next, sample.Kind{Issuer: issuer}, 10},
+		{&input.valid, b.key, sample.Kind{Issuer: issuer}, 100},
+		{&input.unknown, b.fast, sample.Kind{Issuer: issuer, Fault: sample.UnknownKID}, stormTokens},
+		{&input.rotated, next, sample.Kind{Issuer: issuer}, 10},
 	} {
-		if *set.to, err = b.minted(set.key, set.kind, set.count, 30*time.Second); err != nil {
-			return t, err
+		if *set.to, err = b.minted(set.key, set.kind, set.count); err != nil {
+			return input, err
 		}
 	}
-	if t.before, err = sample.JWKS(b.key); err != nil {
-		return t, err
+	if input.before, err = sample.JWKS(b.key); err != nil {
+		return input, err
 	}
-	t.after, err = sample.JWKS(b.key, next)
-	return t, err
+	input.after, err = sample.JWKS(b.key, next)
+	return input, err
 }
 
-// weather measures the proper tokens alone, then in the storm, into whose middle
-// the rotation falls.
-func (b *bench) weather(s *server, keys *keyServer, t tempest) error {
-	length := stormKIDs * time.Second / stormRate
-	// Whoever sends at a rate holds one of the runtime's processors while it waits
-	// for the time of the next call, for as much as ten milliseconds. Were there none
-	// left, answers would be read late, and the gate be blamed.
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(stormRates + 1))
-	defer uncollected()()
-	proper, err := b.sending(s, t.proper, properRate, allowedAs(t.proper))
+// measureStorm measures the valid tokens alone, and then during the storm. The
+// issuer changes its key in the middle of the storm.
+func (b *bench) measureStorm(g build, name string, issuer *keyServer, input stormInput) error {
+	issuer.jwks.Store(&input.before)
+	s, err := b.gate(g, name, b.serverCore, gateFile{plain: issuer.url, keys: issuer.url + "/keys.json"})
+	if err != nil {
+		return err
+	}
+	defer b.end(g, name)
+	length := stormTokens * time.Second / stormRate
+	// Each load at a fixed rate occupies one of the runtime's processors while it
+	// sleeps, for up to ten milliseconds. One more is needed to read answers in time.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(stormLoads + 1))
+	defer pauseGC()()
+	proper, err := b.sending(s, input.valid, validRate, allowedAs(input.valid))
 	if err != nil {
 		return err
 	}
@@ -133,8 +136,8 @@ func (b *bench) weather(s *server, keys *keyServer, t tempest) error {
 	if err := b.pause(length); err != nil {
 		return err
 	}
-	calm := proper.Stop()
-	unknown, err := b.sending(s, t.unknown, stormRate, deniedFor(0, "key_unknown", "key_pending"))
+	before := proper.Stop()
+	unknown, err := b.sending(s, input.unknown, stormRate, deniedFor(0, "key_unknown", "key_pending"))
 	if err != nil {
 		return err
 	}
@@ -143,8 +146,8 @@ func (b *bench) weather(s *server, keys *keyServer, t tempest) error {
 	if err := b.pause(length / 2); err != nil {
 		return err
 	}
-	keys.jwks.Store(&t.after)
-	seen, stop, err := b.rotation(s, t.rotated)
+	issuer.jwks.Store(&input.after)
+	used, stop, err := b.rotation(s, input.rotated)
 	if err != nil {
 		return err
 	}
@@ -152,31 +155,38 @@ func (b *bench) weather(s *server, keys *keyServer, t tempest) error {
 	if err := b.pause(length - length/2); err != nil {
 		return err
 	}
-	rough := proper.Stop()
+	during := proper.Stop()
 	var took time.Duration
 	select {
-	case took = <-seen:
-	case <-time.After(2 * stormCooldown):
-		return errors.New("the new key was not seen, long after the cooldown")
+	case took = <-used:
+	case <-time.After(stormCooldown + time.Second):
+		return fmt.Errorf("%s: the new key was not used within the cooldown", g.prefix+storm)
 	case <-b.ctx.Done():
 		return context.Cause(b.ctx)
 	}
-	for _, w := range []load.Window{calm, rough, unknown.Stop()} {
+	b.run.Results.put(g.prefix+storm, Rotation, took.Seconds())
+	return b.run.Results.putStorm(g.prefix+storm, before, during, unknown.Stop())
+}
+
+// putStorm adds the results of one round, unless an answer was wrong.
+func (r Results) putStorm(variant string, before, during, unknown load.Window) error {
+	for _, w := range []load.Window{before, during, unknown} {
 		if w.Failed > 0 {
-			return fmt.Errorf("%s: %d answers were not as they should be, the first one: %w", storm, w.Failed, w.Failure)
+			return fmt.Errorf("%s: %d wrong answers, the first one: %w", variant, w.Failed, w.Failure)
 		}
 	}
-	if len(calm.Latencies) == 0 || len(rough.Latencies) == 0 {
-		return fmt.Errorf("%s: no proper token was answered", storm)
+	if before.Done == 0 || during.Done == 0 {
+		return fmt.Errorf("%s: no valid token was answered", variant)
 	}
-	b.run.Results.put(storm, Storm, float64(stat.Percentile(rough.Latencies, 99))/float64(stat.Percentile(calm.Latencies, 99)))
-	b.run.Results.put(storm, Seconds, took.Seconds())
+	p99 := stat.Percentile(during.Latencies, 99)
+	r.put(variant, P99, micros(p99))
+	r.put(variant, Storm, float64(p99)/float64(stat.Percentile(before.Latencies, 99)))
 	return nil
 }
 
-// sending begins an open loop.
-func (b *bench) sending(s *server, tokens sample.Tokens, rate float64, judge judgement) (*load.Run, error) {
-	spec, err := check(s, sample.Path(), tokens, judge)
+// sending begins to send at a fixed rate.
+func (b *bench) sending(s *server, tokens sample.Tokens, rate float64, validate validator) (*load.Run, error) {
+	spec, err := checks(s, sample.Path(), tokens, validate)
 	if err != nil {
 		return nil, err
 	}
@@ -184,21 +194,21 @@ func (b *bench) sending(s *server, tokens sample.Tokens, rate float64, judge jud
 	return load.Begin(spec)
 }
 
-// rotation sends tokens of the new key, and tells how long it took until the
-// first one was allowed. Until then they are an outage, and no bad login.
-func (b *bench) rotation(s *server, tokens sample.Tokens) (seen <-chan time.Duration, stop func(), err error) {
+// rotation sends tokens of the new key, and sends to used how long it took until
+// the first one was allowed. Until then the gate answers 503, not 401.
+func (b *bench) rotation(s *server, tokens sample.Tokens) (used <-chan time.Duration, stop func(), err error) {
 	begin := time.Now()
 	first := make(chan time.Duration, 1)
 	pending, allowed := deniedFor(503, "key_pending"), allowedAs(tokens)
-	spec, err := check(s, sample.Path(), tokens, func(n uint64, a load.Answer) error {
-		if allowed(n, a) == nil {
-			select {
-			case first <- time.Since(begin):
-			default:
-			}
-			return nil
+	spec, err := checks(s, sample.Path(), tokens, func(n uint64, a load.Answer) error {
+		if allowed(n, a) != nil {
+			return pending(n, a)
 		}
-		return pending(n, a)
+		select {
+		case first <- time.Since(begin):
+		default:
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, nil, err

@@ -79,7 +79,9 @@ func table() map[string]row {
 			own: []string{
 				"envoy", "internal/bench/load", "internal/bench/peer", "internal/bench/proc", "internal/bench/sample", "internal/bench/stat",
 			},
-			modules: []string{"github.com/envoyproxy/go-control-plane/envoy", grpc, "google.golang.org/protobuf"},
+			modules: []string{
+				"github.com/MicahParks/keyfunc/v3", "github.com/envoyproxy/go-control-plane/envoy", grpc, "google.golang.org/protobuf",
+			},
 		},
 		"internal/bench/load":   {own: []string{"internal/bench/sample"}},
 		"internal/bench/sample": {modules: []string{"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/protobuf"}},

@@ -1,25 +1,27 @@
-// Package load is the benchmark's load generator: an HTTP/2 client that sends
-// the same call with ever another token, over a few connections, either as fast
-// as answers come back or at a fixed rate.
+// Package load is the load generator of the benchmark: an HTTP/2 client that
+// sends one call again and again, each time with another token, over a few
+// connections. It sends either as fast as answers arrive (a closed loop) or at a
+// fixed rate (an open loop).
 //
-// It is made to cost little beside what it measures: the header fields that all
-// calls share are encoded once and indexed, tokens are patched into a message
-// that stands ready, and one goroutine a connection both reads and writes.
-// It looks at every answer (its statuses and its length) and has the caller look
-// into those that are of a new shape and into one of 512 of the others. It
-// never retries, follows a redirect, or measures CPU.
+// It must use much less CPU than the servers that it measures, which no general
+// client does: grpc-go's client uses as much as its server. So the header fields
+// that all calls share are encoded once and indexed, tokens are copied into a
+// prepared message, and one goroutine for each connection reads and writes.
+// It checks the statuses and the length of every answer. The caller checks the
+// content of the first answer of each shape, and of one answer in 512 after it.
+// It never retries, follows a redirect, or measures CPU.
 //
 // Invariants:
 //
-//  1. Every answer is matched with its own call, and one that is not as it
-//     should be is counted as failed and told of
+//  1. Every answer is matched with its own call, and every wrong answer that is
+//     found counts as failed and is reported
 //     (TestAnswersBelongToTheirCalls, TestWrongAnswersAreFound).
-//  2. Calls take their numbers in turn over all connections: each number is sent
-//     once (TestEachNumberIsSentOnce).
-//  3. The server's flow control is respected: a call waits for the window, and
-//     nothing spins (TestASmallWindow).
-//  4. At a fixed rate the latency of a call counts from the moment at which it
-//     was due, so a stalled server cannot hide what it delayed
-//     (TestLatencyCountsFromWhenACallWasDue).
-//  5. Nothing outlives Close (TestCloseEndsEverything).
+//  2. Calls are numbered over all connections, and each number is sent once
+//     (TestEachNumberIsSentOnce).
+//  3. The server's flow control is respected: a call waits for the window
+//     without spinning (TestASmallWindow).
+//  4. At a fixed rate the latency of a call includes the time that it waited to
+//     be sent, so a server that stalls cannot hide the delay
+//     (TestLatencyIncludesTheWaitToBeSent).
+//  5. No goroutine outlives Close (TestCloseEndsEverything).
 package load

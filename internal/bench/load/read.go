@@ -9,18 +9,18 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// read reads answers until the connection ends, and says why it did. In a
-// closed loop it sends the next call for each.
+// read reads answers until the connection ends, and returns why it ended. In a
+// closed loop it sends the next call after each answer.
 func (c *conn) read() error {
 	for {
 		frame, err := c.frames.ReadFrame()
 		if err != nil {
 			return err
 		}
-		if err := c.take(frame); err != nil {
+		if err := c.handle(frame); err != nil {
 			return err
 		}
-		// All that came in one read is answered by one write.
+		// One write sends the next calls for all answers of one read.
 		if c.input.Buffered() == 0 {
 			c.mu.Lock()
 			err := c.output.Flush()
@@ -32,10 +32,13 @@ func (c *conn) read() error {
 	}
 }
 
-func (c *conn) take(frame http2.Frame) error {
+func (c *conn) handle(frame http2.Frame) error {
 	switch f := frame.(type) {
 	case *http2.HeadersFrame:
-		c.begin(f.StreamID, f.StreamEnded())
+		c.mu.Lock()
+		c.current = c.calls[f.StreamID]
+		c.mu.Unlock()
+		c.blockOf, c.blockEnds = f.StreamID, f.StreamEnded()
 		return c.block(f.HeaderBlockFragment(), f.HeadersEnded())
 	case *http2.ContinuationFrame:
 		return c.block(f.HeaderBlockFragment(), f.HeadersEnded())
@@ -44,13 +47,13 @@ func (c *conn) take(frame http2.Frame) error {
 	case *http2.SettingsFrame:
 		return c.settings(f)
 	case *http2.WindowUpdateFrame:
+		if f.StreamID != 0 {
+			return nil // a call is sent only if all of it fits into the window of a new stream
+		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if f.StreamID != 0 {
-			return nil // a call is sent only when a fresh stream's window has room for all of it
-		}
 		c.window += int64(f.Increment)
-		return c.catchUp()
+		return c.sendQueued()
 	case *http2.PingFrame:
 		if f.IsAck() {
 			return nil
@@ -59,19 +62,11 @@ func (c *conn) take(frame http2.Frame) error {
 		defer c.mu.Unlock()
 		return c.frames.WritePing(true, f.Data)
 	case *http2.RSTStreamFrame:
-		return c.land(f.StreamID, fmt.Errorf("the server reset the stream: %v", f.ErrCode))
+		return c.finish(f.StreamID, fmt.Errorf("the server reset the stream: %v", f.ErrCode))
 	case *http2.GoAwayFrame:
-		return fmt.Errorf("the server says to go away: %v %q", f.ErrCode, f.DebugData())
+		return fmt.Errorf("the server sent GOAWAY: %v %q", f.ErrCode, f.DebugData())
 	}
 	return nil
-}
-
-// begin looks up whose header block comes now.
-func (c *conn) begin(stream uint32, ends bool) {
-	c.mu.Lock()
-	c.current = c.flights[stream]
-	c.mu.Unlock()
-	c.blockOf, c.blockEnds = stream, ends
 }
 
 func (c *conn) block(fragment []byte, last bool) error {
@@ -85,12 +80,12 @@ func (c *conn) block(fragment []byte, last bool) error {
 		return fmt.Errorf("read a header block: %w", err)
 	}
 	if c.blockEnds {
-		return c.land(c.blockOf, nil)
+		return c.finish(c.blockOf, nil)
 	}
 	return nil
 }
 
-// field notes the fields that are looked at.
+// field keeps the fields that an [Answer] has.
 func (c *conn) field(f hpack.HeaderField) {
 	if c.current == nil {
 		return
@@ -106,26 +101,21 @@ func (c *conn) field(f hpack.HeaderField) {
 }
 
 func (c *conn) data(f *http2.DataFrame) error {
-	c.received += int(f.Length)
-	if c.received >= receiveWindow/2 {
-		c.mu.Lock()
-		err := c.frames.WriteWindowUpdate(0, uint32(c.received))
-		c.mu.Unlock()
-		if err != nil {
-			return err
-		}
+	c.mu.Lock()
+	current := c.calls[f.StreamID]
+	var err error
+	if c.received += int(f.Length); c.received >= receiveWindow/2 {
+		err = c.frames.WriteWindowUpdate(0, uint32(c.received))
 		c.received = 0
 	}
-	c.mu.Lock()
-	flight := c.flights[f.StreamID]
 	c.mu.Unlock()
-	if flight != nil {
-		flight.answer.Body = append(flight.answer.Body, f.Data()...)
+	if current != nil {
+		current.answer.Body = append(current.answer.Body, f.Data()...)
 	}
-	if f.StreamEnded() {
-		return c.land(f.StreamID, nil)
+	if err != nil || !f.StreamEnded() {
+		return err
 	}
-	return nil
+	return c.finish(f.StreamID, nil)
 }
 
 func (c *conn) settings(f *http2.SettingsFrame) error {
@@ -142,7 +132,7 @@ func (c *conn) settings(f *http2.SettingsFrame) error {
 			c.streams = int(s.Val)
 		case http2.SettingHeaderTableSize:
 			if s.Val < 4096 {
-				return errors.New("the server's header table is smaller than what this client fills")
+				return errors.New("the server's header table is smaller than the one that this client fills")
 			}
 		}
 		return nil
@@ -150,20 +140,20 @@ func (c *conn) settings(f *http2.SettingsFrame) error {
 	return errors.Join(err, c.frames.WriteSettingsAck())
 }
 
-// land ends a call: its answer is judged, and in a closed loop another is sent.
-func (c *conn) land(stream uint32, err error) error {
+// finish ends a call: its answer is validated, and a closed loop sends another.
+func (c *conn) finish(stream uint32, err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f, known := c.flights[stream]
+	ended, known := c.calls[stream]
 	if !known {
 		return nil
 	}
-	delete(c.flights, stream)
+	delete(c.calls, stream)
 	now := time.Now()
-	c.run.finish(f, now, err)
-	c.free = append(c.free, f)
+	c.run.count(ended, now, err)
+	c.free = append(c.free, ended)
 	if c.run.spec.Rate == 0 && !c.run.stopping.Load() {
-		c.late = append(c.late, late{c.run.number(), now}) // behind those that wait already
+		c.queue = append(c.queue, queued{c.run.number(), now}) // after the calls that wait already
 	}
-	return c.catchUp()
+	return c.sendQueued()
 }

@@ -15,39 +15,39 @@ import (
 // Field is a header field.
 type Field = sample.Field
 
-// Spec says what is sent, where, and how fast.
+// Spec describes the calls, the server, and the rate.
 type Spec struct {
 	Network, Address string // as for net.Dial
 	Connections      int
 	InFlight         int     // on each connection, when Rate is 0
-	Rate             float64 // calls per second over all connections; 0: as fast as answers come
+	Rate             float64 // calls per second over all connections; 0: as fast as answers arrive
 
 	Fields []Field // of every call, pseudo-headers first
-	// Message appends the n-th call's gRPC message; nil: calls have no body.
+	// Message appends the gRPC message of the n-th call; nil: calls have no body.
 	Message func(to []byte, n uint64) []byte
-	// Extra appends, encoded by [Literal], the fields that are the n-th call's
-	// alone; only without Message. nil: none.
+	// Extra appends the fields, encoded by [Literal], that only the n-th call has;
+	// nil: none. It cannot be used together with Message.
 	Extra func(to []byte, n uint64) []byte
 
-	Echo string // the response header that Answer.Echo is to hold
-	// Judge says what is wrong with the n-th call's answer. It is asked about
-	// each answer whose statuses and lengths are new, and about every Sample-th of
-	// those that are not (0: every 512th), by one goroutine at a time. The answer
-	// is valid until it returns.
-	Judge  func(n uint64, a Answer) error
-	Sample int
+	Echo string // the response header that Answer.Echo takes
+	// Validate returns what is wrong with the answer to the n-th call. It is called
+	// for the first answer of each shape (statuses and lengths) and for every
+	// Sample-th answer of that shape (0: every 512th), by one goroutine at a time.
+	// The answer is valid until it returns.
+	Validate func(n uint64, a Answer) error
+	Sample   int
 }
 
-// Answer is what came back.
+// Answer is what the server answered.
 type Answer struct {
 	Status, GRPCStatus, Echo string
 	Body                     []byte // gRPC messages with their prefixes
 }
 
-// shape is what is looked at in every answer.
+// shape is what is compared in every answer.
 type shape struct {
 	status, grpcStatus string
-	body, echo         int
+	body, echo         int // lengths
 }
 
 const defaultSample = 512
@@ -55,13 +55,13 @@ const defaultSample = 512
 // Window is what was measured between [Run.Start] and [Run.Stop].
 type Window struct {
 	Elapsed   time.Duration
-	Done      int             // answers that came, and were as they should be
+	Done      int             // right answers
 	Latencies []time.Duration // of those, ascending
 	Failed    int             // since the run began, not only in the window
 	Failure   error           // the first one
 }
 
-// Run is load that is being sent. Make one with [Begin].
+// Run is load that is being sent. Create one with [Begin].
 type Run struct {
 	spec     Spec
 	conns    []*conn
@@ -69,16 +69,16 @@ type Run struct {
 	numbers  atomic.Uint64
 	answered atomic.Uint64
 	stopping atomic.Bool
-	pacer    chan struct{} // closed once the pacer has ended; nil without one
+	sender   chan struct{} // closed after the sender at a fixed rate has ended; nil without one
 
 	mu        sync.Mutex // guards what follows
 	measuring bool
 	from      time.Time
 	window    Window
-	shapes    map[shape]int // :: shape that is right -> how many came
+	shapes    map[shape]int // :: shape of right answers -> how many there were
 }
 
-// Begin connects and starts to send. The caller closes the run.
+// Begin connects and starts to send. The caller must close the run.
 func Begin(spec Spec) (*Run, error) {
 	r := &Run{spec: spec, shapes: map[shape]int{}}
 	for range spec.Connections {
@@ -90,20 +90,21 @@ func Begin(spec Spec) (*Run, error) {
 		r.conns = append(r.conns, c)
 	}
 	for _, c := range r.conns {
-		if err := r.launch(c); err != nil {
+		if err := r.start(c); err != nil {
 			r.Close()
 			return nil, err
 		}
 	}
 	if spec.Rate > 0 {
-		r.pacer = make(chan struct{})
-		go r.pace()
+		r.sender = make(chan struct{})
+		go r.sendAtRate()
 	}
 	return r, nil
 }
 
-// launch starts a connection's reader, and fills it with calls in a closed loop.
-func (r *Run) launch(c *conn) error {
+// start starts the reader of a connection and, in a closed loop, sends the first
+// calls.
+func (r *Run) start(c *conn) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r.readers.Go(func() {
@@ -123,7 +124,7 @@ func (r *Run) launch(c *conn) error {
 	return c.output.Flush()
 }
 
-// number gives each call its own, in turn.
+// number returns the number of the next call.
 func (r *Run) number() uint64 { return r.numbers.Add(1) - 1 }
 
 // Start begins to measure.
@@ -135,8 +136,8 @@ func (r *Run) Start() {
 	r.measuring, r.from = true, time.Now()
 }
 
-// Stop ends what [Run.Start] began and returns what was measured. The load goes
-// on.
+// Stop ends what [Run.Start] began and returns what was measured. The run
+// continues to send.
 func (r *Run) Stop() Window {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -150,50 +151,50 @@ func (r *Run) Stop() Window {
 	return w
 }
 
-// Sent is how many calls have been begun.
+// Sent returns how many calls were begun.
 func (r *Run) Sent() uint64 { return r.numbers.Load() }
 
-// Failure is what was wrong with the first answer that was not as it should be,
-// or ended the run; nil while all is well.
+// Failure returns what was wrong with the first wrong answer, or the error that
+// ended the run; nil if there was neither.
 func (r *Run) Failure() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.window.Failure
 }
 
-// Answered is how many calls have ended, however they did.
+// Answered returns how many calls have ended, with a right answer or not.
 func (r *Run) Answered() uint64 { return r.answered.Load() }
 
-// Close ends the load and waits until nothing of it is left.
+// Close ends the run and waits for its goroutines.
 func (r *Run) Close() {
 	r.stopping.Store(true)
-	if r.pacer != nil {
-		<-r.pacer
+	if r.sender != nil {
+		<-r.sender
 	}
 	for _, c := range r.conns {
-		_ = c.net.Close() // calls under way are given up
+		_ = c.net.Close() // calls in flight are abandoned
 	}
 	r.readers.Wait()
 }
 
-// finish judges an answer and counts it.
-func (r *Run) finish(f *flight, now time.Time, err error) {
-	a := &f.answer
+// count validates an answer and counts it.
+func (r *Run) count(ended *call, now time.Time, err error) {
+	a := &ended.answer
 	s := shape{a.Status, a.GRPCStatus, len(a.Body), len(a.Echo)}
 	r.answered.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil && r.shapes[s]%cmp.Or(r.spec.Sample, defaultSample) == 0 {
-		err = r.spec.Judge(f.number, *a)
+		err = r.spec.Validate(ended.number, *a)
 	}
 	if err != nil {
-		r.failed(fmt.Errorf("call %d: %w", f.number, err))
+		r.failed(fmt.Errorf("call %d: %w", ended.number, err))
 		return
 	}
 	r.shapes[s]++
 	if r.measuring {
 		r.window.Done++
-		r.window.Latencies = append(r.window.Latencies, now.Sub(f.due))
+		r.window.Latencies = append(r.window.Latencies, now.Sub(ended.due))
 	}
 }
 
@@ -210,10 +211,10 @@ func (r *Run) failed(err error) {
 	}
 }
 
-// pace sends calls when they are due. It sleeps in a thread of its own, since
-// the runtime's timers round up to a millisecond when nothing else runs.
-func (r *Run) pace() {
-	defer close(r.pacer)
+// sendAtRate sends each call at its time. It sleeps in its own thread, since the
+// runtime's timers are up to a millisecond late in an idle program.
+func (r *Run) sendAtRate() {
+	defer close(r.sender)
 	sleep, release := preciseSleep()
 	defer release()
 	every := time.Duration(float64(time.Second) / r.spec.Rate)

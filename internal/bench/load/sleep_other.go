@@ -4,7 +4,7 @@ package load
 
 import "time"
 
-// preciseSleep returns a sleep; here it is as precise as the runtime's.
+// preciseSleep returns a sleep that is as precise as the runtime's timers.
 func preciseSleep() (sleep func(time.Duration), release func()) {
 	return time.Sleep, func() {}
 }

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// NewBytes returns a server that allows every call without reading it: what it
-// costs is what grpc-go itself costs with its default options.
+// NewBytes returns a server that allows every call without decoding it. Its cost
+// is the cost of grpc-go with its default options.
 func NewBytes() *grpc.Server {
 	server := grpc.NewServer(grpc.ForceServerCodecV2(unread{encoding.GetCodecV2(proto.Name)}))
 	server.RegisterService(&grpc.ServiceDesc{
@@ -20,7 +20,7 @@ func NewBytes() *grpc.Server {
 		Methods: []grpc.MethodDesc{{
 			MethodName: "Check",
 			Handler: func(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-				return answered{}, decode(answered{})
+				return noMessage{}, decode(noMessage{})
 			},
 		}},
 	}, nil)
@@ -28,22 +28,22 @@ func NewBytes() *grpc.Server {
 	return server
 }
 
-// answered stands for a message that is neither read nor built.
-type answered struct{}
+// noMessage replaces the messages of Check, which are neither decoded nor encoded.
+type noMessage struct{}
 
-// unread is grpc-go's codec, but for a Check's messages.
+// unread is the codec of grpc-go, except for [noMessage].
 type unread struct{ encoding.CodecV2 }
 
 func (c unread) Unmarshal(data mem.BufferSlice, v any) error {
-	if _, check := v.(answered); check {
+	if _, check := v.(noMessage); check {
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, v)
 }
 
-// Marshal answers with a status of OK and an ok_response, both empty.
+// Marshal encodes noMessage as an empty status (OK) and an empty ok_response.
 func (c unread) Marshal(v any) (mem.BufferSlice, error) {
-	if _, check := v.(answered); check {
+	if _, check := v.(noMessage); check {
 		return mem.BufferSlice{mem.SliceBuffer("\x0a\x00\x1a\x00")}, nil
 	}
 	return c.CodecV2.Marshal(v)

@@ -1,24 +1,21 @@
-// Package peer is the servers that jwtgate is compared with: one that does
-// nothing, one that does not even read what it is asked, and one written the usual
-// way.
+// Package peer has the servers that jwtgate is compared with: one that allows
+// every request, one that does not even decode the request, and a simple one that
+// verifies tokens.
 //
-// They are there to be measured, never to protect anything. What they skip is
-// what the usual server skips; what they do, they do as their libraries'
-// examples have it, with the default options of grpc-go.
+// They are written as in the examples of their libraries, with the default options
+// of grpc-go. They never protect anything.
 //
 // Invariants:
 //
-//  1. The server that does nothing reads the whole CheckRequest, and answers OK
-//     with nothing in it; the one that reads nothing answers the same (TestNothing).
-//  2. The naive one allows a sound token with the identity in three headers, and
-//     no other (TestNaive).
+//  1. The server that allows every request decodes the whole CheckRequest and
+//     answers with an empty ok_response; the one that decodes nothing gives the
+//     same answer (TestNoop).
+//  2. The simple server allows a valid token, with the identity in three headers,
+//     and denies every other request (TestNaive).
 package peer
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -32,18 +29,18 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// NewNothing returns a server that allows every call without a look at it.
-func NewNothing() *grpc.Server { return serverOf(nothing{}) }
+// NewNoop returns a server that decodes and allows every call.
+func NewNoop() *grpc.Server { return serverOf(noop{}) }
 
-// Expected is what the naive server wants of a token.
+// Expected is what the naive server expects of a token.
 type Expected struct {
 	Issuer   string
 	ClientID string
 	Keys     jwt.Keyfunc
 }
 
-// NewNaive returns a server that verifies each call's bearer token anew and sets
-// x-user-id, x-user-name and x-user-groups.
+// NewNaive returns a server that verifies the bearer token of each call, without
+// a cache, and sets x-user-id, x-user-name and x-user-groups.
 func NewNaive(expected Expected) *grpc.Server { return serverOf(naive{expected: expected}) }
 
 func serverOf(service authv3.AuthorizationServer) *grpc.Server {
@@ -53,11 +50,11 @@ func serverOf(service authv3.AuthorizationServer) *grpc.Server {
 	return server
 }
 
-type nothing struct {
+type noop struct {
 	authv3.UnimplementedAuthorizationServer
 }
 
-func (nothing) Check(context.Context, *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+func (noop) Check(context.Context, *authv3.CheckRequest) (*authv3.CheckResponse, error) {
 	return &authv3.CheckResponse{
 		Status:       &rpcstatus.Status{Code: int32(codes.OK)},
 		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{}},
@@ -78,10 +75,10 @@ func (s naive) Check(_ context.Context, request *authv3.CheckRequest) (*authv3.C
 	_, err := jwt.ParseWithClaims(raw, claims, s.expected.Keys,
 		jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(s.expected.Issuer), jwt.WithExpirationRequired())
 	if err != nil {
-		return denied("the token is not valid"), nil
+		return denied("the token is invalid"), nil
 	}
 	if claims["client_id"] != s.expected.ClientID || claims["token_use"] != "access" {
-		return denied("the token is another client's"), nil
+		return denied("the token was issued for another client"), nil
 	}
 	subject, err := claims.GetSubject()
 	if err != nil || subject == "" {
@@ -108,7 +105,7 @@ func groups(claims jwt.MapClaims) string {
 	return strings.Join(names, ",")
 }
 
-// authorization is the field's value, in either form in which Envoy sends headers.
+// authorization returns the header's value, in either form in which Envoy sends it.
 func authorization(request *authv3.CheckRequest) string {
 	http := request.GetAttributes().GetRequest().GetHttp()
 	if value, there := http.GetHeaders()["authorization"]; there {
@@ -129,44 +126,11 @@ func set(name, value string) *corev3.HeaderValueOption {
 	}
 }
 
-func denied(why string) *authv3.CheckResponse {
+func denied(reason string) *authv3.CheckResponse {
 	return &authv3.CheckResponse{
 		Status: &rpcstatus.Status{Code: int32(codes.Unauthenticated)},
 		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
-			Status: &typev3.HttpStatus{Code: typev3.StatusCode_Unauthorized}, Body: why,
+			Status: &typev3.HttpStatus{Code: typev3.StatusCode_Unauthorized}, Body: reason,
 		}},
 	}
-}
-
-// Keys returns the keys of a key set by their ids, as keyfunc does, from its
-// JSON.
-func Keys(jwks []byte) (jwt.Keyfunc, error) {
-	var set struct {
-		Keys []map[string]string `json:"keys"`
-	}
-	if err := json.Unmarshal(jwks, &set); err != nil {
-		return nil, fmt.Errorf("read the key set: %w", err)
-	}
-	keys := map[string]any{}
-	for _, jwk := range set.Keys {
-		if jwk["kty"] != "RSA" {
-			continue
-		}
-		key, err := rsaKey(jwk["n"], jwk["e"])
-		if err != nil {
-			return nil, err
-		}
-		keys[jwk["kid"]] = key
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("the key set holds no RSA key")
-	}
-	return func(token *jwt.Token) (any, error) {
-		kid, _ := token.Header["kid"].(string)
-		key, known := keys[kid]
-		if !known {
-			return nil, fmt.Errorf("key %q is not known", kid)
-		}
-		return key, nil
-	}, nil
 }

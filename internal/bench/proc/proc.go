@@ -1,16 +1,15 @@
-// Package proc runs the programs that the benchmark measures: each on a core of
-// its own, its CPU time and memory as the operating system has them.
+// Package proc runs the programs that the benchmark measures, each on one core,
+// and reads their CPU time and memory from the operating system.
 //
 // It never ends a process that it did not start.
 //
 // Invariants:
 //
-//  1. A program that was started is ended and waited for by Kill, and ends with
-//     this process however that one ends (TestKill).
-//  2. CPU time is that of all threads of the process (TestCPU).
-//  3. A program that is frozen uses no CPU until it is thawed (TestFreeze).
-//  4. A program runs on its core and nowhere else, where the system can be told
-//     so (TestPinned).
+//  1. Kill ends a program and waits for its end; on Linux the kernel also ends
+//     it when this process ends (TestKill).
+//  2. CPU time includes all threads of the process (TestCPU).
+//  3. A stopped program uses no CPU until it is continued (TestStop).
+//  4. A program runs only on its core (TestPinned).
 package proc
 
 import (
@@ -27,7 +26,7 @@ import (
 	"time"
 )
 
-// Process is a program that runs. Make one with [Start].
+// Process is a running program. Create one with [Start].
 type Process struct {
 	name string
 	log  string
@@ -35,12 +34,11 @@ type Process struct {
 	done chan struct{} // closed once it has ended
 }
 
-// Anywhere is no core in particular.
+// Anywhere lets the kernel choose the core.
 const Anywhere = -1
 
-// Start starts a program on a core, or [Anywhere]; what it prints goes to the
-// file log. env is added to this process's own. The program is killed when this
-// process ends, where the system can do that.
+// Start starts a program on a core, or [Anywhere]. Its output goes to the file
+// log. env is added to the environment of this process.
 func Start(name, log string, core int, env []string, program string, args ...string) (*Process, error) {
 	file, err := os.Create(log)
 	if err != nil {
@@ -53,9 +51,9 @@ func Start(name, log string, core int, env []string, program string, args ...str
 	p.cmd.SysProcAttr = attributes()
 	started := make(chan error)
 	go func() {
-		// The thread is kept while the program runs, since the program is tied to
-		// it, and given up with its affinity, which the program inherits: a locked
-		// goroutine that ends takes its thread along.
+		// The program inherits the thread's core, and the kernel ends the program
+		// when the thread ends. So this goroutine keeps the thread until the program
+		// has ended, and does not unlock it: then the runtime ends the thread too.
 		runtime.LockOSThread()
 		if core != Anywhere {
 			if err := pinThread(core); err != nil {
@@ -68,7 +66,7 @@ func Start(name, log string, core int, env []string, program string, args ...str
 			return
 		}
 		started <- nil
-		_ = p.cmd.Wait() // how it ended is in the log
+		_ = p.cmd.Wait() // the log says why it ended
 		close(p.done)
 	}()
 	if err := <-started; err != nil {
@@ -77,7 +75,7 @@ func Start(name, log string, core int, env []string, program string, args ...str
 	return p, nil
 }
 
-// PID is the process's id.
+// PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Kill ends the process and waits until it has ended.
@@ -86,14 +84,14 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// Freeze stops the process where it is, until the returned function is called.
-func (p *Process) Freeze() (thaw func()) {
+// Stop stops the process (SIGSTOP) until the returned function is called.
+func (p *Process) Stop() (resume func()) {
 	_ = p.cmd.Process.Signal(syscall.SIGSTOP) // it may have ended already
 	return func() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
 }
 
-// Ready asks probe until it says nil, for at most limit. The error says what
-// probe said last and how the program's log ends.
+// Ready calls probe until it returns nil, for at most limit. The error contains
+// the last error of probe and the end of the program's log.
 func (p *Process) Ready(ctx context.Context, limit time.Duration, probe func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -106,7 +104,7 @@ func (p *Process) Ready(ctx context.Context, limit time.Duration, probe func() e
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s ended by itself:\n%s", p.name, p.tail())
+			return fmt.Errorf("%s exited:\n%s", p.name, p.tail())
 		case <-ctx.Done():
 			return fmt.Errorf("%s is not ready: %w: %w\n%s", p.name, err, context.Cause(ctx), p.tail())
 		case <-every.C:
@@ -114,7 +112,7 @@ func (p *Process) Ready(ctx context.Context, limit time.Duration, probe func() e
 	}
 }
 
-// tail is the end of the program's log.
+// tail returns the last lines of the program's log.
 func (p *Process) tail() string {
 	data, err := os.ReadFile(p.log)
 	if err != nil {
@@ -124,10 +122,10 @@ func (p *Process) tail() string {
 	return strings.Join(lines[max(0, len(lines)-8):], "\n")
 }
 
-// Memory is a process's, in bytes, as /proc/PID/status has it.
+// Memory is the memory of a process in bytes, from /proc/PID/status.
 type Memory struct {
 	Resident  int64 // VmRSS
-	Anonymous int64 // RssAnon: without what the system can drop and read again
+	Anonymous int64 // RssAnon: without the pages of files
 }
 
 // Memory reads the process's memory.
@@ -139,7 +137,7 @@ func (p *Process) Memory() (Memory, error) {
 	return ParseMemory(status)
 }
 
-// ParseMemory reads what /proc/PID/status says.
+// ParseMemory parses the contents of /proc/PID/status.
 func ParseMemory(status []byte) (Memory, error) {
 	var m Memory
 	for line := range bytes.Lines(status) {
@@ -156,12 +154,12 @@ func ParseMemory(status []byte) (Memory, error) {
 		text, unit, _ := strings.Cut(strings.TrimSpace(rest), " ")
 		kib, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || unit != "kB" {
-			return Memory{}, fmt.Errorf("%s is %q, not a number of kB", name, strings.TrimSpace(rest))
+			return Memory{}, fmt.Errorf("%s is %q; expected a number of kB", name, strings.TrimSpace(rest))
 		}
 		*field = kib << 10
 	}
 	if m.Resident == 0 || m.Anonymous == 0 {
-		return Memory{}, errors.New("the status holds no VmRSS or no RssAnon")
+		return Memory{}, errors.New("VmRSS or RssAnon is missing in the status of the process")
 	}
 	return m, nil
 }

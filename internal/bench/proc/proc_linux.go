@@ -11,13 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attributes ties a process to this one, and keeps the terminal's Ctrl-C from
-// it, so that this process ends it in its own time.
+// attributes make the kernel end the program with this process, and put it into
+// a process group of its own, so that Ctrl-C reaches only this process.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
-// pinThread keeps the calling thread, and what it starts, on one core.
+// pinThread restricts the calling thread, and the programs that it starts, to one
+// core.
 func pinThread(core int) error { return pin(0, core) }
 
 func pin(thread int, cores ...int) error {
@@ -31,8 +32,8 @@ func pin(thread int, cores ...int) error {
 	return nil
 }
 
-// PinSelf keeps all threads of this process on the cores. Those that are made
-// later are on the core of the thread that makes them.
+// PinSelf restricts all threads of this process to the cores. A new thread
+// inherits the cores of the thread that creates it.
 func PinSelf(cores ...int) error {
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -43,18 +44,18 @@ func PinSelf(cores ...int) error {
 		if err != nil {
 			return fmt.Errorf("list the threads of this process: %w", err)
 		}
-		if err := pin(thread, cores...); err != nil && !errors.Is(err, unix.ESRCH) { // it has ended
+		if err := pin(thread, cores...); err != nil && !errors.Is(err, unix.ESRCH) { // the thread has ended
 			return err
 		}
 	}
 	return nil
 }
 
-// Cores lists the cores that this process may use.
+// Cores returns the cores that this process may use.
 func Cores() ([]int, error) {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		return nil, fmt.Errorf("ask which cores there are: %w", err)
+		return nil, fmt.Errorf("read the cores of this process: %w", err)
 	}
 	var cores []int
 	for core := 0; len(cores) < set.Count(); core++ {
@@ -65,16 +66,16 @@ func Cores() ([]int, error) {
 	return cores, nil
 }
 
-// CPU is the time that all threads of the process have run, user and system, to
-// the nanosecond: the process's CPU clock (clock_getcpuclockid(3)), whose number
-// the kernel makes of the process id.
+// CPU returns the CPU time of all threads of the process, user and system, from
+// its CPU clock, whose number is computed from the process id
+// (clock_getcpuclockid(3)).
 func (p *Process) CPU() (time.Duration, error) { return cpu(p.PID()) }
 
-// SelfCPU is the time that this process has run.
+// SelfCPU returns the CPU time of this process.
 func SelfCPU() (time.Duration, error) { return cpu(os.Getpid()) }
 
 func cpu(pid int) (time.Duration, error) {
-	const scheduler = 2 // CPUCLOCK_SCHED: the clock of what was scheduled
+	const scheduler = 2 // CPUCLOCK_SCHED
 	var now unix.Timespec
 	if err := unix.ClockGettime(int32(^pid<<3|scheduler), &now); err != nil {
 		return 0, fmt.Errorf("read the CPU clock of process %d: %w", pid, err)

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-var errNotLinux = errors.New("the benchmark needs Linux: CPU time by process, and cores to pin to")
+var errNotLinux = errors.New("the benchmark needs Linux, for CPU clocks of processes and for core affinity")
 
 func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
 
 func pinThread(int) error { return errNotLinux }
 
-// PinSelf is for Linux only.
+// PinSelf is implemented on Linux only.
 func PinSelf(...int) error { return errNotLinux }
 
-// Cores is for Linux only.
+// Cores is implemented on Linux only.
 func Cores() ([]int, error) { return nil, errNotLinux }
 
-// CPU is for Linux only.
+// CPU is implemented on Linux only.
 func (p *Process) CPU() (time.Duration, error) { return 0, errNotLinux }
 
-// SelfCPU is for Linux only.
+// SelfCPU is implemented on Linux only.
 func SelfCPU() (time.Duration, error) { return 0, errNotLinux }

@@ -13,7 +13,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/bench/proc"
 )
 
-// start runs the shell until the test ends.
+// start runs a shell script until the test ends.
 func start(t *testing.T, core int, script string) *proc.Process {
 	t.Helper()
 	p, err := proc.Start("shell", filepath.Join(t.TempDir(), "log"), core, []string{"SAID=hello"}, "/bin/sh", "-c", script)
@@ -28,9 +28,9 @@ func TestKill(t *testing.T) {
 	p := start(t, proc.Anywhere, "while :; do sleep 1; done")
 	p.Kill()
 	if _, err := p.Memory(); err == nil {
-		t.Error("the process is still there")
+		t.Error("the process still exists")
 	}
-	p.Kill() // once more is nothing
+	p.Kill() // the second call does nothing
 }
 
 func TestCPU(t *testing.T) {
@@ -56,9 +56,9 @@ func TestCPU(t *testing.T) {
 	}
 }
 
-func TestFreeze(t *testing.T) {
+func TestStop(t *testing.T) {
 	p := start(t, proc.Anywhere, "while :; do :; done")
-	state := func(want func(state string) bool) {
+	expect := func(want string) {
 		t.Helper()
 		for deadline := time.Now().Add(5 * time.Second); ; {
 			stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID()), "stat"))
@@ -66,18 +66,18 @@ func TestFreeze(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, rest, _ := strings.Cut(string(stat), ") ")
-			if want(rest[:1]) {
+			if rest[:1] == want {
 				return
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("its state is %s", rest[:1])
+				t.Fatalf("the state of the process is %s; expected %s", rest[:1], want)
 			}
 		}
 	}
-	thaw := p.Freeze()
-	state(func(state string) bool { return state == "T" })
-	thaw()
-	state(func(state string) bool { return state == "R" })
+	resume := p.Stop()
+	expect("T")
+	resume()
+	expect("R")
 }
 
 func TestPinned(t *testing.T) {
@@ -96,19 +96,20 @@ func TestPinned(t *testing.T) {
 		}
 	}
 	if now, err := proc.Cores(); err != nil || !slices.Equal(now, cores) {
-		t.Errorf("this process may use %v, and could use %v", now, cores)
+		t.Errorf("this process may use the cores %v now; before it could use %v", now, cores)
 	}
 }
 
 func TestReady(t *testing.T) {
 	p := start(t, proc.Anywhere, `echo "$SAID" from the log`)
-	asked := 0
-	err := p.Ready(t.Context(), 5*time.Second, func() error { asked++; return errors.New("not yet") })
-	if err == nil || !strings.Contains(err.Error(), "ended by itself:\nhello from the log") || asked == 0 {
-		t.Errorf("asked %d times: %v", asked, err)
+	probes := 0
+	err := p.Ready(t.Context(), 5*time.Second, func() error { probes++; return errors.New("not yet") })
+	if err == nil || !strings.Contains(err.Error(), "exited:\nhello from the log") || probes == 0 {
+		t.Errorf("after %d probes: %v", probes, err)
 	}
 	p = start(t, proc.Anywhere, "while :; do sleep 1; done")
-	if err := p.Ready(t.Context(), time.Millisecond, func() error { return errors.New("not yet") }); err == nil || !strings.Contains(err.Error(), "not ready: not yet") {
+	err = p.Ready(t.Context(), time.Millisecond, func() error { return errors.New("not yet") })
+	if err == nil || !strings.Contains(err.Error(), "not ready: not yet") {
 		t.Errorf("%v", err)
 	}
 	if err := p.Ready(t.Context(), time.Second, func() error { return nil }); err != nil {
@@ -116,8 +117,9 @@ func TestReady(t *testing.T) {
 	}
 }
 
-func TestAProgramThatIsNotThere(t *testing.T) {
-	if _, err := proc.Start("ghost", filepath.Join(t.TempDir(), "log"), proc.Anywhere, nil, "/nowhere/ghost"); err == nil || !strings.Contains(err.Error(), "start ghost") {
+func TestAMissingProgram(t *testing.T) {
+	_, err := proc.Start("missing", filepath.Join(t.TempDir(), "log"), proc.Anywhere, nil, "/nowhere/missing")
+	if err == nil || !strings.Contains(err.Error(), "start missing") {
 		t.Errorf("%v", err)
 	}
 }
