@@ -2,11 +2,10 @@ package main
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/jwtgate/jwtgate/envoy"
-	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // beforeJSON is what an Envoy with the shipped envoy.yaml, as it is rendered for a
@@ -30,7 +29,7 @@ func beforeGate(needs envoy.Needs, method, target string) *beforeJSON {
 		return &beforeJSON{Text: fmt.Sprintf("Envoy answers %d itself (%s)", arrival.Status, arrival.Why), Status: arrival.Status}
 	}
 	path, _, _ := strings.Cut(arrival.Path, "?") // a query can hold a token
-	path = regexp.MustCompile(gate.TokenPattern).ReplaceAllString(path, "(token)")
+	path = quote.Redact(path)
 	return &beforeJSON{
 		Text: fmt.Sprintf("Envoy normalises this path to %[1]s before it asks jwtgate; explain --path %[1]s says what becomes of it", path),
 		Path: path,

@@ -21,7 +21,7 @@ func TestExplainGoldenEnvoy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			q := question{args: []string{"--path", path}}
 			got := e.ask(t, q)
-			golden(t, filepath.Join("testdata", "explain", name+".golden"), "$ jwtgate explain "+quote(q)+"\n"+e.normal(got.out))
+			golden(t, filepath.Join("testdata", "explain", name+".golden"), "$ jwtgate explain "+commandLine(q)+"\n"+e.normal(got.out))
 			m, _ := gate.LookupReason(gate.ReasonPathRefused)
 			e.checkJSON(t, q, m, got)
 		})

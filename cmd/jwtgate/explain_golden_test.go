@@ -246,7 +246,7 @@ func TestExplainGolden(t *testing.T) {
 				t.Errorf("exit code %d, want %d; %s", got.code, want, got.err)
 			}
 			holdsNoToken(t, q.token, got.out)
-			text := fmt.Sprintf("$ jwtgate explain %s\n%s$ echo $?\n%d\n", quote(q), e.normal(got.out), got.code)
+			text := fmt.Sprintf("$ jwtgate explain %s\n%s$ echo $?\n%d\n", commandLine(q), e.normal(got.out), got.code)
 			golden(t, filepath.Join("testdata", "explain", string(reason)+".golden"), text)
 			e.checkJSON(t, q, m, got)
 		})
@@ -264,8 +264,8 @@ func exitOf(m gate.ReasonInfo) int {
 	return exitNo
 }
 
-// quote writes a question as it is typed.
-func quote(q question) string {
+// commandLine writes a question as it is typed.
+func commandLine(q question) string {
 	var b strings.Builder
 	for i := 0; i < len(q.args); i += 2 {
 		value := q.args[i+1]

@@ -21,15 +21,12 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"regexp"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // maxText bounds, in bytes, what of a client's own text stands in a line.
@@ -147,26 +144,5 @@ func (l *Log) Differ(r *gate.Request, d gate.Difference) {
 	}))
 }
 
-// mayBeToken is what may be a JWT, or the head of one.
-var mayBeToken = regexp.MustCompile(gate.TokenPattern)
-
-// clean bounds a client's own text, and takes out of it what may be a token,
-// what is not UTF-8, and the control characters beyond ASCII, which JSON does not
-// escape and some readers of logs take for the end of a line. What it returns may
-// be a view of text.
-func clean(text string) string {
-	if len(text) > maxText {
-		text = text[:maxText]
-	}
-	// Nearly every text is plain, and looking costs less than replacing.
-	if !strings.ContainsFunc(text, func(r rune) bool { return r >= 0x7f }) && !strings.Contains(text, "eyJ") {
-		return text
-	}
-	text = strings.Map(func(r rune) rune {
-		if r >= 0x7f && unicode.IsControl(r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
-			return '?'
-		}
-		return r
-	}, text)
-	return mayBeToken.ReplaceAllString(text, "(token)")
-}
+// clean returns a client's own text as a line may contain it.
+func clean(text string) string { return quote.Plain(text, maxText) }

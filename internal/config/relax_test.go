@@ -151,7 +151,7 @@ func TestRelaxMistakes(t *testing.T) {
 	})
 	long := strings.Repeat("a.", 127) + "a"
 	check(t, []file{{"a host too long", pool + "relax: {hosts: {" + long + ": []}}\n", []string{
-		`2:17: relax.hosts["` + long + `"] is "` + long[:80] + `"…` + noHost}}})
+		`2:17: relax.hosts["` + long + `"] is "` + long[:80] + `"...` + noHost}}})
 }
 
 func TestAdminNames(t *testing.T) {

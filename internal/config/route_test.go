@@ -79,9 +79,9 @@ func TestHostMistakes(t *testing.T) {
 		{"a wildcard over nothing", pool + "routes: [{match: /a, hosts: ['*.']}]\n", []string{`2:30: routes[0].hosts[0] is "*."; write it without the final dot`}},
 		{"half a label", pool + "routes: [{match: /a, hosts: ['*a.example']}]\n", []string{`2:30: routes[0].hosts[0] is "*a.example"` + host}},
 		{"a host too long", pool + "routes: [{match: /a, hosts: [" + strings.Repeat("a.", 127) + "]}]\n", []string{
-			`2:30: routes[0].hosts[0] is "` + strings.Repeat("a.", 40) + `"…; write it without the final dot`}},
+			`2:30: routes[0].hosts[0] is "` + strings.Repeat("a.", 40) + `"...; write it without the final dot`}},
 		{"a name too long for DNS", pool + "routes: [{match: /a, hosts: [" + strings.Repeat("a.", 127) + "a]}]\n", []string{
-			`2:30: routes[0].hosts[0] is "` + strings.Repeat("a.", 40) + `"…` + host}},
+			`2:30: routes[0].hosts[0] is "` + strings.Repeat("a.", 40) + `"...` + host}},
 		{"a URL", pool + "routes: [{match: /a, hosts: ['https://a.example']}]\n", []string{`2:30: routes[0].hosts[0] is "https://a.example"` + host}},
 		{"a host that is not ASCII", pool + "routes: [{match: /a, hosts: [bücher.example]}]\n", []string{`2:30: routes[0].hosts[0] is "bücher.example"` + host}},
 		{"IPv6 without brackets", pool + "routes: [{match: /a, hosts: ['::1']}]\n", []string{`2:30: routes[0].hosts[0] is "::1"; write an IPv6 address in [ ], and an IPv4 address without`}},

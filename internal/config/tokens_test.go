@@ -131,7 +131,7 @@ func TestTokenSourceMistakes(t *testing.T) {
 		{"a cookie with its value", `[{cookie: ▸a=b}]`, `[0].cookie is "a=b"; write the cookie's name` + name},
 		{"a cookie that is not ASCII", `[{cookie: ▸ö}]`, `[0].cookie is "ö"; write the cookie's name` + name},
 		{"a cookie with a tab", `[{cookie: ▸"a\t"}]`, `[0].cookie is "a\t"; write the cookie's name` + name},
-		{"a cookie too long", `[{cookie: ▸` + long + `}]`, `[0].cookie is "` + long[:80] + `"…; write the cookie's name` + name},
+		{"a cookie too long", `[{cookie: ▸` + long + `}]`, `[0].cookie is "` + long[:80] + `"...; write the cookie's name` + name},
 		{"two protocols in one", `[{websocket_protocol: ▸"a,b"}]`, `[0].websocket_protocol is "a,b"; write the protocol's name` + name},
 		{"a protocol in a list", `[{▸websocket_protocol: [a]}]`, `[0].websocket_protocol is a list; write the protocol's name`},
 

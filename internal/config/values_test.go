@@ -96,7 +96,7 @@ func TestParseListen(t *testing.T) {
 		{"a b:1", "", "", `is "a b:1", whose host is neither a name nor an IP address; write host:port, such as 127.0.0.1:9001`},
 		{"a..b:1", "", "", `is "a..b:1", whose host is neither a name nor an IP address; write host:port, such as 127.0.0.1:9001`},
 		{"unix:a\x00b", "", "", `is "unix:a\x00b"; write unix:PATH with a path of 1 to 107 bytes`},
-		{"unix:" + strings.Repeat("a", 108), "", "", fmt.Sprintf("is \"unix:%s\"…; write unix:PATH with a path of 1 to 107 bytes", strings.Repeat("a", 75))},
+		{"unix:" + strings.Repeat("a", 108), "", "", fmt.Sprintf("is \"unix:%s\"...; write unix:PATH with a path of 1 to 107 bytes", strings.Repeat("a", 75))},
 	} {
 		network, address, err := config.ParseListen(row.text)
 		problem := ""

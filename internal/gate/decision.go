@@ -58,7 +58,7 @@ type Decision struct {
 	ConfigHash string
 
 	// Issuer (its name) and Subject are set once a signature held; KeyID is
-	// what the token named, cut to 64 bytes, and proves nothing.
+	// what the token named, cut to 80 bytes, and proves nothing.
 	Issuer  string
 	Subject string
 	KeyID   string

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
@@ -79,12 +79,6 @@ type Step struct {
 	Text string `json:"text,omitempty"`
 }
 
-// TokenPattern matches what may be a JWT, or the head of one: `{"` in base64url,
-// and no less than the shortest JOSE header has behind it. Every library writes
-// its headers so. It keeps tokens that stand where none belongs, such as in a
-// path, out of what is written down and shown.
-const TokenPattern = `eyJ[A-Za-z0-9_-]{16}[A-Za-z0-9_.-]*`
-
 // Explanation is a decision and how it came about. It holds no token.
 type Explanation struct {
 	Decision *Decision
@@ -136,7 +130,7 @@ func checkOf(reason Reason, d *Decision) Stage {
 // findings are what the checks that were done have found, in words.
 func (c *check) findings() map[Stage]string {
 	found := map[Stage]string{}
-	path := regexp.MustCompile(TokenPattern).ReplaceAllString(c.path.String(), "(token)")
+	path := quote.Redact(c.path.String())
 	if c.rule == nil {
 		if c.decision.Answer != nil || c.decision.Reason == ReasonPreflightRefused {
 			found[CheckTarget] = DescribeTarget(c.request.Method, c.host, path)

@@ -35,30 +35,33 @@ func table() map[string]row {
 			own:     []string{"internal/gate", "internal/audit", "internal/filewatch", "internal/telemetry"},
 			modules: []string{grpc, "google.golang.org/protobuf"},
 		},
-		"internal/audit":     {own: []string{"internal/gate", "internal/config"}, never: []string{network, webNetwork}},
+		"internal/audit":     {own: []string{"internal/gate", "internal/config", "internal/quote"}, never: []string{network, webNetwork}},
 		"internal/telemetry": {modules: []string{"github.com/prometheus/client_golang", "go.opentelemetry.io/otel", "github.com/go-logr/logr"}},
 		"internal/gate": {
 			own: []string{
-				"internal/config", "internal/denial", "internal/filewatch", "internal/issuer", "internal/token", "internal/route", "internal/identity",
+				"internal/config", "internal/denial", "internal/filewatch", "internal/issuer", "internal/quote", "internal/token", "internal/route",
+				"internal/identity",
 			},
 		},
 		"internal/identity": {own: []string{"internal/config", "internal/denial", "internal/token"}, never: []string{network, webNetwork, "time"}},
 		"internal/route": {
-			own: []string{"internal/config", "internal/denial", "internal/token"}, modules: []string{"cel.dev/cel-go"}, never: []string{network, webNetwork},
+			own:     []string{"internal/config", "internal/denial", "internal/quote", "internal/token"},
+			modules: []string{"cel.dev/cel-go"}, never: []string{network, webNetwork},
 		},
 		"internal/token": {
-			own:     []string{"internal/config", "internal/denial", "internal/strictjson"},
+			own:     []string{"internal/config", "internal/denial", "internal/quote", "internal/strictjson"},
 			modules: []string{jwt, "github.com/maypok86/otter/v2"}, never: []string{network, webNetwork},
 		},
 		"internal/issuer": {
-			own:     []string{"internal/config", "internal/filewatch", "internal/strictjson"},
+			own:     []string{"internal/config", "internal/filewatch", "internal/quote", "internal/strictjson"},
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},
 		},
 		"internal/denial":     {never: []string{network, webNetwork}},
 		"internal/strictjson": {never: []string{network, webNetwork, "time"}},
+		"internal/quote":      {never: []string{network, webNetwork, "os"}},
 		"internal/config":     {own: []string{"internal/filewatch", "internal/yamlform"}, never: []string{webNetwork}},
 		"internal/filewatch":  {modules: []string{"github.com/fsnotify/fsnotify"}, never: []string{network, webNetwork}},
-		"internal/yamlform":   {modules: []string{yaml}, never: []string{network, webNetwork, "os"}},
+		"internal/yamlform":   {own: []string{"internal/quote"}, modules: []string{yaml}, never: []string{network, webNetwork, "os"}},
 
 		"internal/policytest": {
 			own: []string{"internal/config", "internal/gate", "internal/terminal", "internal/yamlform"}, never: []string{webNetwork},

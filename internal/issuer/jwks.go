@@ -5,17 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"unicode/utf8"
 
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
-const (
-	// maxKeys is how many keys one key set may have.
-	maxKeys = 100
-	// maxClip is how many bytes of an external value are shown.
-	maxClip = 64
-)
+// maxKeys is how many keys one key set may have.
+const maxKeys = 100
 
 // Skipped is a key that an issuer publishes and that is not used.
 type Skipped struct {
@@ -93,13 +89,4 @@ func plainJSONError(err error) error {
 }
 
 // clip truncates an external value for use in a log line.
-func clip(s string) string {
-	if len(s) <= maxClip {
-		return s
-	}
-	cut := maxClip
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
+func clip(s string) string { return quote.Plain(s, quote.Max) }

@@ -52,7 +52,7 @@ cases.yaml:1:9: cases[0].expect is missing; write expect: and at least a verdict
 
 		"a token that is not there":             {"tokens: {alice: {issuer: cruddur}}\n" + one("request: GET /", "token: alcie", okay), `cases.yaml:4:12: cases[0].token is "alcie", and there is no token of that name; did you mean alice?`},
 		"a place for a token that is not there": {one("request: GET /", "token: alcie", "in: bearer", okay), `cases.yaml:3:12: cases[0].token is "alcie", and there is no token of that name; write it under tokens, or none`},
-		"a long value":                          {one("request: GET /", "in: bearer", "token: "+strings.Repeat("x", 81), okay), `cases.yaml:4:12: cases[0].token is "` + strings.Repeat("x", 80) + `"…, and there is no token of that name; write it under tokens, or none`},
+		"a long value":                          {one("request: GET /", "in: bearer", "token: "+strings.Repeat("x", 81), okay), `cases.yaml:4:12: cases[0].token is "` + strings.Repeat("x", 80) + `"..., and there is no token of that name; write it under tokens, or none`},
 		"a token far from any":                  {one("request: GET /", "token: somebodyelse", okay), `cases.yaml:3:12: cases[0].token is "somebodyelse", and there is no token of that name; write it under tokens, or none`},
 		"no token":                              {one("request: GET /", "token:", okay), `cases.yaml:3:5: cases[0].token has no value; write the name of a token under tokens, none, or a token such as {issuer: NAME, claims: {sub: alice}}, or {raw: TEXT}, or leave the key out`},
 		"a token named none":                    {"tokens: {none: {issuer: cruddur}}\n" + one("request: GET /", okay), `cases.yaml:1:10: tokens.none is what a case says when it sends no token; write another name`},

@@ -3,13 +3,12 @@ package route
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -19,8 +18,8 @@ func denied(failed stage, want *config.Alternative, t *token.Token) *denial.Erro
 	case failedIssuer:
 		return &denial.Error{
 			Kind:     ErrIssuerNotAllowed,
-			Internal: fmt.Sprintf("is of issuer %s, needs one of %s", quote(t.Issuer), list(want.Issuers)),
-			Hint:     fmt.Sprintf("list issuer %s in this route's issuers", quote(t.Issuer)),
+			Internal: fmt.Sprintf("is of issuer %s, needs one of %s", quote.Text(t.Issuer), list(want.Issuers)),
+			Hint:     fmt.Sprintf("list issuer %s in this route's issuers", quote.Text(t.Issuer)),
 		}
 	case failedGroups:
 		who := "user"
@@ -46,8 +45,8 @@ func denied(failed stage, want *config.Alternative, t *token.Token) *denial.Erro
 			Hint:     "use a token that names its client in client_id or azp",
 		}
 		if t.Client != "" {
-			failure.Internal = fmt.Sprintf("is of client %s, %s", quote(t.Client), due(want.Clients))
-			failure.Hint = fmt.Sprintf("list client %s in this route's clients", quote(t.Client))
+			failure.Internal = fmt.Sprintf("is of client %s, %s", quote.Text(t.Client), due(want.Clients))
+			failure.Hint = fmt.Sprintf("list client %s in this route's clients", quote.Text(t.Client))
 		}
 		return failure
 	}
@@ -85,11 +84,11 @@ func noneFits(failed stage, furthest int, alternatives []config.Alternative, t *
 func tooOld(want *config.Requirement, age time.Duration, known bool) *denial.Error {
 	failure := loginDenial(ErrLoginTooOld, want)
 	if known {
-		failure.Internal = fmt.Sprintf("logged in %s ago, at most %s", short(age), want.MaxAuthAge)
+		failure.Internal = fmt.Sprintf("logged in %s ago, at most %s", short(age), short(want.MaxAuthAge))
 		failure.Hint = "log in again"
 		return failure
 	}
-	failure.Internal = fmt.Sprintf("does not say when the login was (auth_time), at most %s ago", want.MaxAuthAge)
+	failure.Internal = fmt.Sprintf("does not say when the login was (auth_time), at most %s ago", short(want.MaxAuthAge))
 	failure.Hint = "have the issuer put auth_time into its tokens, and log in again"
 	return failure
 }
@@ -99,7 +98,7 @@ func tooWeak(want *config.Requirement, acr string) *denial.Error {
 	failure := loginDenial(ErrACRTooWeak, want)
 	found := "has no acr"
 	if acr != "" {
-		found = "has acr " + quote(acr)
+		found = "has acr " + quote.Text(acr)
 	}
 	failure.Internal = found + ", needs one of " + list(want.ACR)
 	failure.Hint = "log in with acr " + list(want.ACR)
@@ -152,44 +151,8 @@ func missing(what string, want config.Choice, have []string) string {
 	return strings.Join(parts, " and ")
 }
 
-// list renders names, each quoted and at most eight of them: a token may have
-// thousands, and a log line is read by people.
-func list(names []string) string {
-	const most = 8
-	var b strings.Builder
-	for i, name := range names {
-		if i == most {
-			fmt.Fprintf(&b, " and %d more", len(names)-most)
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(quote(name))
-	}
-	return b.String()
-}
+func list(names []string) string { return quote.List(names) }
 
-// quote quotes a name and cuts it to 64 bytes.
-func quote(name string) string { return strconv.Quote(cut(name, 64)) }
+func cut(text string, most int) string { return quote.Cut(text, most) }
 
-// cut cuts a text to a number of bytes, and to whole characters.
-func cut(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
-	}
-	return text[:most] + "..."
-}
-
-// short renders a duration in whole seconds, and in whole minutes without a
-// zero behind them.
-func short(d time.Duration) string {
-	text := d.Truncate(time.Second).String()
-	if strings.HasSuffix(text, "m0s") {
-		return strings.TrimSuffix(text, "0s")
-	}
-	return text
-}
+func short(d time.Duration) string { return quote.Duration(d.Truncate(time.Second)) }

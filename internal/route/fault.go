@@ -10,6 +10,8 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/operators"
+
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // explainer says in the words of this program what CEL finds wrong with a
@@ -211,7 +213,7 @@ func (e explainer) literal(line, column int) string {
 	if written == "" {
 		return ""
 	}
-	return quote(written[1:len(written)-1]) + " "
+	return quote.Text(written[1:len(written)-1]) + " "
 }
 
 // operatorName returns a function's name as it is written in a condition.

@@ -8,6 +8,7 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -39,16 +40,6 @@ func shownOf(compiled *cel.Ast) []string {
 	return shown
 }
 
-// shownValue quotes a value, unless some of it may be a token, whose text begins
-// with `{"` in base64url: one can stand in a path, and what is left of it when it
-// is cut would be known for a token by nobody else.
-func shownValue(text string) string {
-	if strings.Contains(text, "eyJ") {
-		return "(token)"
-	}
-	return quote(text)
-}
-
 // found renders what those variables were, at most eight of them, behind the
 // text of the condition.
 func (c *condition) found(t *token.Token, facts *Facts) string {
@@ -58,7 +49,7 @@ func (c *condition) found(t *token.Token, facts *Facts) string {
 	for _, name := range c.shown[:min(most, len(c.shown))] {
 		value, _ := s.ResolveName(name)
 		if text, ok := value.(string); ok {
-			parts = append(parts, name+" "+shownValue(text))
+			parts = append(parts, name+" "+quote.Text(text))
 		}
 	}
 	if len(parts) == 0 {

@@ -2,11 +2,13 @@ package route_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -16,15 +18,15 @@ import (
 // in the order of the text, and never a claim, a header or the query.
 func TestConditionFalseShows(t *testing.T) {
 	const secret = "sesame"
-	long := strings.Repeat("x", 65)
+	long := strings.Repeat("x", quote.Max+1)
 	for _, row := range []struct{ name, when, with string }{
 		{"subject and variable", "token.subject == path.id", `token.subject "alice", path.id "me"`},
 		{"in the order of the text", "path.id == token.subject", `path.id "me", token.subject "alice"`},
 		{"each once", "path.id == 'x' || path.id == 'y'", `path.id "me"`},
 		{"client and kind", "token.client == 'x' && token.kind == 'client'", `token.client "site", token.kind "user"`},
 		{"the request's line", "request.method == 'PUT' || request.host == 'x' || request.path == '/'",
-			`request.method "GET", request.host "shop.example", request.path "/users/me/` + strings.Repeat("x", 54) + `..."`},
-		{"a long one", "path.rest == 'x'", `path.rest "` + long[:64] + `..."`},
+			`request.method "GET", request.host "shop.example", request.path "/users/me/` + strings.Repeat("x", quote.Max-10) + `"...`},
+		{"a long one", "path.rest == 'x'", `path.rest "` + long[:quote.Max] + `"...`},
 		{"as an argument", "path.id.startsWith('x')", `path.id "me"`},
 		{"inside a walk", "token.groups.exists(g, g == path.id)", `path.id "me"`},
 		{"beside a claim", "claims.secret == path.id", `path.id "me"`},
@@ -61,9 +63,14 @@ func TestConditionFalseShows(t *testing.T) {
 // A token that stands in a path, wherever, is not shown, and no part of it.
 func TestConditionFalseShowsNoToken(t *testing.T) {
 	const text = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
-	for _, target := range []string{"/" + text, "/x&access_token=" + text, "/" + strings.Repeat("x", 60) + text, "/%65yJ" + text[3:]} {
+	for target, shown := range map[string]string{
+		"/" + text:                           "(token)",
+		"/x&access_token=" + text:            "x&access_token=(token)",
+		"/" + strings.Repeat("x", 70) + text: strings.Repeat("x", 70) + "(token)",
+		"/%65yJ" + text[3:]:                  "(token)",
+	} {
 		err := held(t, "/{id}", "path.id == 'x' || request.path == 'x' || token.subject == 'x'", verified(t, "shop", nil), factsOf(t, target, config.Relaxed{}))
-		const want = `, with path.id (token), request.path (token), token.subject "alice"`
+		want := fmt.Sprintf(`, with path.id "%s", request.path "/%[1]s", token.subject "alice"`, shown)
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", target, err, want)
 		}

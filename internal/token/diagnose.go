@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // diagnose completes the failure of a token that its issuer's rules refuse: what
@@ -202,7 +203,7 @@ func (i *trusted) clientsOf(claims map[string]any) []named {
 // i, and that issuer. A token may hold thousands of values: no more of them are
 // looked at than stand in a detail.
 func (v *Verifier) others(i *trusted, values []string, configured func(*trusted) []string) (string, *trusted) {
-	for _, value := range values[:min(len(values), maxListed)] {
+	for _, value := range values[:min(len(values), quote.MaxListed)] {
 		for _, issuer := range v.issuers {
 			if issuer != i && slices.Contains(configured(issuer), value) {
 				return value, issuer

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -44,7 +45,7 @@ func TestAudienceDiagnosis(t *testing.T) {
 	const due = `; expected one of "orders-api", "invoices-api"`
 	const askFor = `ask for a token for one of "orders-api", "invoices-api"`
 	const notID = `send the access token, not the ID token: that one is for the client "site"`
-	long := strings.Repeat("x", 65)
+	long := strings.Repeat("x", quote.Max+1)
 	for _, d := range []diagnosis{
 		{name: "no aud", base: "api", claims: map[string]string{"aud": ""},
 			detail: "there is no aud" + due, mend: "let the issuer put the audience into aud: " + askFor},
@@ -52,9 +53,9 @@ func TestAudienceDiagnosis(t *testing.T) {
 			detail: "aud is empty" + due, mend: "let the issuer put the audience into aud: " + askFor},
 		{name: "another", base: "partner", claims: map[string]string{"aud": `"other-api"`},
 			detail: `aud is "other-api"; expected "orders-api"`, mend: `add "other-api" to audiences of issuer "partner", or ask for a token for "orders-api"`},
-		{name: "many, cut", base: "api", claims: map[string]string{"aud": `["` + long + `","\u0000","c","d","e","f"]`},
-			detail: `aud is "` + long[:64] + `"..., "\x00", "c", "d" and 2 more` + due,
-			mend:   `add "` + long[:64] + `"... to audiences of issuer "api", or ` + askFor},
+		{name: "many, cut", base: "api", claims: map[string]string{"aud": `["` + long + `","\u0000","c","d","e","f","g","h","i","j"]`},
+			detail: `aud is "` + long[:quote.Max] + `"..., "\x00", "c", "d", "e", "f", "g", "h" and 2 more` + due,
+			mend:   `add "` + long[:quote.Max] + `"... to audiences of issuer "api", or ` + askFor},
 
 		{name: "another issuer's", base: "partner", claims: map[string]string{"aud": `"invoices-api"`}, near: denial.NearOtherIssuersAudience,
 			detail: `aud is "invoices-api"; expected "orders-api"`,
@@ -66,8 +67,8 @@ func TestAudienceDiagnosis(t *testing.T) {
 			detail: `aud is "Invoices-API"; expected "orders-api"`, mend: `add "Invoices-API" to audiences of issuer "partner", or ask for a token for "orders-api"`},
 		{name: "another issuer's client", base: "partner", claims: map[string]string{"aud": `"site"`},
 			detail: `aud is "site"; expected "orders-api"`, mend: `add "site" to audiences of issuer "partner", or ask for a token for "orders-api"`},
-		{name: "another issuer's, behind all that are looked at", base: "partner", claims: map[string]string{"aud": `["a","b","c","d","invoices-api"]`},
-			detail: `aud is "a", "b", "c", "d" and 1 more; expected "orders-api"`, mend: `add "a" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+		{name: "another issuer's, behind all that are looked at", base: "partner", claims: map[string]string{"aud": `["a","b","c","d","e","f","g","h","invoices-api"]`},
+			detail: `aud is "a", "b", "c", "d", "e", "f", "g", "h" and 1 more; expected "orders-api"`, mend: `add "a" to audiences of issuer "partner", or ask for a token for "orders-api"`},
 
 		{name: "the audience is its client_id", base: "api", claims: map[string]string{"aud": `"account"`, "client_id": `"orders-api"`}, near: denial.NearAudienceIsClient,
 			detail: `aud is "account"` + due + `; client_id is "orders-api"`,

@@ -2,12 +2,10 @@ package token
 
 import (
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // Why a credential was refused. Each is matched with errors.Is; the order is
@@ -39,65 +37,15 @@ var (
 )
 
 // fail returns a failure of this kind. Its internal text names claims only of iss, aud,
-// client_id, azp, token_use, sub and times, and of a list at most four items.
+// client_id, azp, token_use, sub and times, as package quote writes them.
 func fail(kind error, internal string) *denial.Error { return denial.New(kind, internal) }
 
-// maxQuoted bounds, in bytes, what of a client's own text stands in a detail.
-const maxQuoted = 64
+func cut(s string) string { return quote.Cut(s, quote.Max) }
 
-// cut bounds a client's own text to maxQuoted bytes.
-func cut(s string) string {
-	if len(s) > maxQuoted {
-		return s[:maxQuoted]
-	}
-	return s
-}
+func quoted(s string) string { return quote.Text(s) }
 
-// quoted renders a client's own text so that it can neither break a line nor
-// fill a log.
-func quoted(s string) string {
-	if len(s) > maxQuoted {
-		return strconv.QuoteToASCII(s[:maxQuoted]) + "..."
-	}
-	return strconv.QuoteToASCII(s)
-}
+func listed(items []string) string { return quote.List(items) }
 
-// maxListed bounds how many items of a list stand in a detail.
-const maxListed = 4
+func oneOf(items []string) string { return quote.OneOf(items) }
 
-// listed renders items, each quoted and cut, and counts those that are left out.
-func listed(items []string) string {
-	var text strings.Builder
-	for i, item := range items[:min(len(items), maxListed)] {
-		if i > 0 {
-			text.WriteString(", ")
-		}
-		text.WriteString(quoted(item))
-	}
-	if more := len(items) - maxListed; more > 0 {
-		fmt.Fprintf(&text, " and %d more", more)
-	}
-	return text.String()
-}
-
-// oneOf renders items of which one is meant.
-func oneOf(items []string) string {
-	if len(items) == 1 {
-		return listed(items)
-	}
-	return "one of " + listed(items)
-}
-
-// span renders a time that has gone by, or will, in its largest unit.
-func span(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d >= 2*day:
-		return strconv.Itoa(int(d/day)) + " days"
-	case d >= time.Hour:
-		return strconv.Itoa(int(d/time.Hour)) + "h"
-	case d >= time.Minute:
-		return strconv.Itoa(int(d/time.Minute)) + "m"
-	}
-	return strconv.Itoa(int(d/time.Second)) + "s"
-}
+func span(d time.Duration) string { return quote.Age(d) }

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -34,7 +35,7 @@ func TestFailuresHoldNoSecrets(t *testing.T) {
 		verifier, _ := corpusVerifier(t)
 		_, err := verifier.Verify(t.Context(), raw, now)
 		var failure *denial.Error
-		if !errors.As(err, &failure) || len(failure.KeyID) > 64 {
+		if !errors.As(err, &failure) || len(failure.KeyID) > quote.Max {
 			t.Fatalf("%v, with a key id that is not cut", err)
 		}
 		for _, said := range []string{err.Error(), failure.Hint} {
@@ -118,19 +119,19 @@ func TestFailuresOfAttacksHoldNoClaims(t *testing.T) {
 
 // What is said of a failure's own words: which they were, quoted and cut.
 func TestFailureDetails(t *testing.T) {
-	long := strings.Repeat("x", 65)
+	long := strings.Repeat("x", quote.Max+1)
 	for _, row := range []struct {
 		name           string
 		header, claims map[string]string
 		text           string
 	}{
 		{"algorithm", map[string]string{"alg": `"no\nne"`}, nil, `algorithm not allowed: alg "no\nne"`},
-		{"algorithm, cut", map[string]string{"alg": `"` + long + `"`}, nil, `algorithm not allowed: alg "` + long[:64] + `"...`},
+		{"algorithm, cut", map[string]string{"alg": `"` + long + `"`}, nil, `algorithm not allowed: alg "` + long[:quote.Max] + `"...`},
 		{"algorithm in no alphabet of ours", map[string]string{"alg": `"ñone"`}, nil, `algorithm not allowed: alg "\u00f1one"`},
 		{"type", map[string]string{"typ": `"secevent+jwt"`}, nil, `token type not allowed: typ "secevent+jwt"`},
 		{"parameter", map[string]string{"crit": `["exp"]`}, nil, `header parameter not allowed: crit`},
 		{"issuer", nil, map[string]string{"iss": `"https://evil.example/\u0000"`}, `issuer unknown: iss "https://evil.example/\x00"`},
-		{"issuer, cut", nil, map[string]string{"iss": `"` + long + `"`}, `issuer unknown: iss "` + long[:64] + `"...`},
+		{"issuer, cut", nil, map[string]string{"iss": `"` + long + `"`}, `issuer unknown: iss "` + long[:quote.Max] + `"...`},
 		{"expiry", nil, map[string]string{"exp": `1`}, `token expired: exp was 1970-01-01T00:00:01Z`},
 		{"not before", nil, map[string]string{"nbf": `253402300799`}, `token not yet valid: nbf is 9999-12-31T23:59:59Z`},
 		{"issued at", nil, map[string]string{"iat": `253402300799`}, `token issued in the future: iat is 9999-12-31T23:59:59Z`},

@@ -76,7 +76,7 @@ func TestNearIssuers(t *testing.T) {
 			`write issuer: "https://BARE.example" if you trust it, or let the issuer sign as "https://bare.example"`},
 		{"another host of a pool", "https://cognito-idp-fips.us-east-1.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
 		{"a host that is long", "https://" + strings.Repeat("h", 99) + "/realms/main", denial.NearIssuerHost,
-			`write issuer: "https://` + strings.Repeat("h", 56) + `"... if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
+			`write issuer: "https://` + strings.Repeat("h", 72) + `"... if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
 		{"another host with no path", "https://other.example", "", ""},
 		{"another host with a slash for a path", "https://other.example/", "", ""},
 		{"another host and path", "https://login.example/realms/other", "", ""},

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -75,7 +76,7 @@ func TestParseRevocations(t *testing.T) {
 // write instead, and no value stands there at length.
 func TestParseRevocationsRefuses(t *testing.T) {
 	const example = `; write it as {"issuer": "NAME", "sub": "VALUE"}`
-	long := strings.Repeat("x", 65)
+	long := strings.Repeat("x", quote.Max+1)
 	for _, row := range []struct{ name, line, text string }{
 		{"no JSON", `api alice`, "is not one JSON object: not an object" + example},
 		{"a list", `["api"]`, "is not one JSON object: not an object" + example},
@@ -92,13 +93,13 @@ func TestParseRevocationsRefuses(t *testing.T) {
 		{"two kinds", `{"issuer":"api","sub":"a","jti":"b"}`, `says "jti", "sub" at once; write one of them to a line`},
 		{"a key that nobody knows", `{"issuer":"api","sub":"a","why":"left"}`, `has the key "why"; write "issuer", one of "sub", "client", "jti", "origin_jti", and "issued_before" only`},
 		{"a key in capitals", `{"issuer":"api","SUB":"a"}`, `has the key "SUB"; write "issuer", one of "sub", "client", "jti", "origin_jti", and "issued_before" only`},
-		{"a long key", `{"` + long + `":"a"}`, `has the key "` + long[:64] + `"...; write "issuer", one of "sub", "client", "jti", "origin_jti", and "issued_before" only`},
+		{"a long key", `{"` + long + `":"a"}`, `has the key "` + long[:quote.Max] + `"...; write "issuer", one of "sub", "client", "jti", "origin_jti", and "issued_before" only`},
 		{"no issuer", `{"sub":"a"}`, `has no "issuer"; write "issuer": "..."`},
 		{"an issuer that is null", `{"issuer":null,"sub":"a"}`, `has a "issuer" that is no string; write it in quotes`},
 		{"an issuer that is empty", `{"issuer":"","sub":"a"}`, `has an empty "issuer"; write what is meant`},
 		{"an issuer of another config", `{"issuer":"partner","sub":"a"}`, `names the issuer "partner", which is not configured; write the name of one of "api", "pool"`},
 		{"an issuer by its iss", `{"issuer":"https://api.example/","sub":"a"}`, `names the issuer "https://api.example/", which is not configured; write the name of one of "api", "pool"`},
-		{"a long issuer", `{"issuer":"` + long + `","sub":"a"}`, `names the issuer "` + long[:64] + `"..., which is not configured; write the name of one of "api", "pool"`},
+		{"a long issuer", `{"issuer":"` + long + `","sub":"a"}`, `names the issuer "` + long[:quote.Max] + `"..., which is not configured; write the name of one of "api", "pool"`},
 		{"a value that is empty", `{"issuer":"api","jti":""}`, `has an empty "jti"; write what is meant`},
 		{"a value that is a number", `{"issuer":"api","client":5}`, `has a "client" that is no string; write it in quotes`},
 		{"a value that is a list", `{"issuer":"api","sub":["a"]}`, `has a "sub" that is no string; write it in quotes`},

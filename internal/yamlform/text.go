@@ -1,32 +1,17 @@
 package yamlform
 
 import (
-	"fmt"
 	"strings"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
-// Quote quotes a value for a mistake, cut to a length that fits on a line.
-func Quote(value string) string {
-	const limit = 80
-	if len(value) > limit {
-		return fmt.Sprintf("%q…", strings.ToValidUTF8(value[:limit], ""))
-	}
-	return fmt.Sprintf("%q", value)
-}
+// Quote quotes a value for a mistake.
+func Quote(value string) string { return quote.Readable(value) }
 
-// FormatDuration writes a duration without the zero parts that time.Duration
-// prints.
-func FormatDuration(length time.Duration) string {
-	text := length.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
+// FormatDuration writes a duration as [quote.Duration] does.
+func FormatDuration(length time.Duration) string { return quote.Duration(length) }
 
 // ASCIIWord reports whether text consists of ASCII letters, digits and the bytes
 // of others.

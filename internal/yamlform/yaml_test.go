@@ -11,7 +11,7 @@ func TestRefusedYAML(t *testing.T) {
 	check(t, []row{
 		{"a key far too long", "name: a\n" + strings.Repeat("k", 100) + ": 1\n", []string{
 			`2:1: the key "` + strings.Repeat("k", 80) +
-				`"… is unknown in the file; the keys here are name, when, file, mode, on, count, room, wait, list, set, words, dish, dishes`}},
+				`"... is unknown in the file; the keys here are name, when, file, mode, on, count, room, wait, list, set, words, dish, dishes`}},
 		{"a repeated key", "name: a\nlist: []\nlist: []\n", []string{`3:1: the key "list" in the file stands at 2:1 already; keep one of them`}},
 		{"a repeated key further in", "dish:\n  title: a\n  title: b\n",
 			[]string{`3:3: the key "title" in dish stands at 2:3 already; keep one of them`}},
