@@ -11,8 +11,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
-// bubble is one running issuer with its key server, inside a synctest bubble:
-// its clock moves only when everything waits.
+// bubble is one running issuer with its key server, inside a synctest bubble, whose
+// clock advances only when all goroutines wait.
 type bubble struct {
 	t      *testing.T
 	keys   *server
@@ -22,8 +22,8 @@ type bubble struct {
 	ctx    context.Context
 }
 
-// inBubble runs a test of what time does. change may bend the issuer's config
-// and prepare the server before the first fetch.
+// inBubble runs a test in a bubble. change may change the issuer's config and prepare
+// the server before the first fetch.
 func inBubble(t *testing.T, keys []jwk, change func(*config.Issuer, *server), test func(b *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -41,27 +41,27 @@ func inBubble(t *testing.T, keys []jwk, change func(*config.Issuer, *server), te
 	})
 }
 
-// pass lets time go by, and everything that comes due with it happen.
+// pass waits for d, and for everything that happens in that time.
 func (b *bubble) pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// want holds a look-up to an outcome, as [want] does.
+// want checks the result of one call of Key, as [want] does.
 func (b *bubble) want(kid string, sentinel error) {
 	b.t.Helper()
 	want(b.t, b.issuer, kid, "EdDSA", sentinel)
 }
 
-// fetches holds the number of fetches so far to a range.
+// fetches checks that the number of fetches so far is in a range.
 func (b *bubble) fetches(least, most int) {
 	b.t.Helper()
 	if n := b.keys.fetches(); n < least || n > most {
-		b.t.Errorf("after %d fetches, want %d to %d", n, least, most)
+		b.t.Errorf("got %d fetches; expected %d to %d", n, least, most)
 	}
 }
 
-// gaps is the time between one fetch and the next, from the given one on.
+// gaps returns the times between successive fetches, beginning with fetch from.
 func (b *bubble) gaps(from int) []time.Duration {
 	times := b.keys.times()
 	var gaps []time.Duration
@@ -71,7 +71,7 @@ func (b *bubble) gaps(from int) []time.Duration {
 	return gaps
 }
 
-// slow makes the server answer like before, only later.
+// slow delays all further responses of the server by d.
 func (b *bubble) slow(d time.Duration) {
 	b.keys.mu.Lock()
 	defer b.keys.mu.Unlock()

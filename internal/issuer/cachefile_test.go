@@ -7,42 +7,41 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
-// kept runs an issuer once so that its keys are in a cache directory, and
-// returns that, the file in it, and the issuer's config, whose server is down.
-func kept(t *testing.T, keys ...jwk) (dir, name string, cfg config.Issuer, s *server) {
+// writeCache runs an issuer once, in the bubble of a test, so that its keys are in
+// a cache directory. It returns the directory, the file in it, and the issuer's
+// config.
+func writeCache(t *testing.T, keys ...jwk) (dir, name string, cfg config.Issuer) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "made", "on", "demand")
-	s = newServer(t, keys...)
-	cfg = issuerAt(s.URL)
-	set := startIn(t, dir, issuer.Options{}, cfg)
-	eventually(t, 5*time.Second, "the keys are on disk", func() bool {
-		found, err := filepath.Glob(filepath.Join(dir, "keys-main-*.json"))
-		if err == nil && len(found) == 1 {
-			name = found[0]
-		}
-		return name != ""
-	})
-	set.Close()
-	s.status(http.StatusServiceUnavailable)
-	return dir, name, cfg, s
+	_, dial := newPipeServer(t, keys...)
+	cfg = issuerAt("http://keys.example/")
+	startIn(t, dir, issuer.Options{Dial: dial}, cfg).Close()
+	found, err := filepath.Glob(filepath.Join(dir, "keys-main-*.json"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("got cache files %v, error %v; expected one file", found, err)
+	}
+	return dir, found[0], cfg
 }
 
 func TestRestartDuringAnOutage(t *testing.T) {
-	a := newEd(t)
-	dir, _, cfg, s := kept(t, edJWK("a", a), edJWK("enc", newEd(t)).with("use", "enc"))
-	t.Run("without cache_dir", func(t *testing.T) {
-		set := start(t, issuer.Options{}, cfg)
-		want(t, only(t, set), "a", "EdDSA", issuer.ErrKeysUnavailable)
-	})
-	t.Run("with cache_dir", func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newEd(t)
+		dir, _, cfg := writeCache(t, edJWK("a", a), edJWK("enc", newEd(t)).with("use", "enc"))
+		s, dial := newPipeServer(t)
+		s.status(http.StatusServiceUnavailable)
+		empty := start(t, issuer.Options{Dial: dial}, cfg)
+		want(t, only(t, empty), "a", "EdDSA", issuer.ErrKeysUnavailable) // without cache_dir
+		empty.Close()
+
 		lines := &logs{}
-		set := newSetIn(t, dir, issuer.Options{Logger: lines.logger()}, cfg)
+		set := newSetIn(t, dir, issuer.Options{Dial: dial, Logger: lines.logger()}, cfg)
 		if key := want(t, only(t, set), "a", "EdDSA", nil); !a.Equal(key) {
 			t.Error("another key was restored")
 		}
@@ -51,18 +50,26 @@ func TestRestartDuringAnOutage(t *testing.T) {
 		}
 		before := s.fetches()
 		set.Start()
-		eventually(t, 5*time.Second, "a fetch is tried at once all the same", func() bool { return s.fetches() > before })
-		want(t, only(t, set), "b", "EdDSA", issuer.ErrKeyPending) // the cache says nothing of other kids
+		synctest.Wait()
+		if s.fetches() == before {
+			t.Error("no fetch began at once")
+		}
+		want(t, only(t, set), "b", "EdDSA", issuer.ErrKeyPending) // the cache proves nothing about other kids
 		s.publish(t, edJWK("b", newEd(t)))
-		eventually(t, 5*time.Second, "the issuer's word replaces the cache's", func() bool {
-			_, err := only(t, set).Key(t.Context(), "b", "EdDSA")
-			return err == nil && !only(t, set).Holds("a", "EdDSA", a)
-		})
+		time.Sleep(time.Second)
+		want(t, only(t, set), "b", "EdDSA", nil)
+		if only(t, set).Holds("a", "EdDSA", a) {
+			t.Error("a restored key stayed although the issuer no longer publishes it")
+		}
 	})
 }
 
 func TestCacheFileIsOurs(t *testing.T) {
-	_, name, cfg, _ := kept(t, edJWK("a", newEd(t)))
+	synctest.Test(t, cacheFileIsOurs)
+}
+
+func cacheFileIsOurs(t *testing.T) {
+	_, name, cfg := writeCache(t, edJWK("a", newEd(t)))
 	info, err := os.Stat(name)
 	if err != nil {
 		t.Fatal(err)
@@ -83,12 +90,12 @@ func TestCacheFileIsOurs(t *testing.T) {
 	}
 	rest, err := os.ReadDir(filepath.Dir(name))
 	if err != nil || len(rest) != 1 {
-		t.Errorf("beside it lie %v (%v)", rest, err)
+		t.Errorf("got files %v, error %v; expected the cache file only", rest, err)
 	}
 }
 
-// Each row is a cache file that must not be used: a warning, and a start
-// without keys.
+// Unless served is set, each row is a cache file that must not be used: the log has
+// a warning, and the set starts without keys.
 func TestCacheFileRefused(t *testing.T) {
 	type file struct{ name string }
 	edit := func(from, to string) func(*testing.T, file) {
@@ -189,38 +196,40 @@ func TestCacheFileRefused(t *testing.T) {
 		{"another user's", map[bool]string{true: "belongs to another user"}[root], foreign, !root},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			dir, name, cfg, _ := kept(t, edJWK("a", newEd(t)))
-			row.change(t, file{name})
-			lines := &logs{}
-			set := newSetIn(t, dir, issuer.Options{Logger: lines.logger()}, cfg)
-			if row.served {
-				want(t, only(t, set), "a", "EdDSA", nil)
-				return
-			}
-			want(t, only(t, set), "a", "EdDSA", issuer.ErrKeysUnavailable)
-			if lines.count("WARN", "the keys in cache_dir were not used", row.warning) != 1 {
-				t.Errorf("the log says\n%s", lines)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				dir, name, cfg := writeCache(t, edJWK("a", newEd(t)))
+				row.change(t, file{name})
+				lines := &logs{}
+				set := newSetIn(t, dir, issuer.Options{Logger: lines.logger()}, cfg)
+				if row.served {
+					want(t, only(t, set), "a", "EdDSA", nil)
+					return
+				}
+				want(t, only(t, set), "a", "EdDSA", issuer.ErrKeysUnavailable)
+				if lines.count("WARN", "the keys in cache_dir were not used", row.warning) != 1 {
+					t.Errorf("the log says\n%s", lines)
+				}
+			})
 		})
 	}
 }
 
-// Restored keys are as old as they were: a restart does not make them young.
+// A restart does not change the age of keys.
 func TestRestoredKeysGrowStaleInTime(t *testing.T) {
-	dir, _, cfg, _ := kept(t, edJWK("a", newEd(t)))
-	clock := time.Now()
-	now := func() time.Time { return clock }
-	clock = clock.Add(20 * time.Hour)
-	set := newSetIn(t, dir, issuer.Options{Now: now}, cfg)
-	want(t, only(t, set), "a", "EdDSA", nil)
-	if age := only(t, set).Stats().Age; age < 20*time.Hour || age > 20*time.Hour+time.Minute {
-		t.Errorf("age %s", age)
-	}
-	clock = clock.Add(4 * time.Hour)
-	want(t, only(t, set), "a", "EdDSA", issuer.ErrKeysStale)
+	synctest.Test(t, func(t *testing.T) {
+		dir, _, cfg := writeCache(t, edJWK("a", newEd(t)))
+		time.Sleep(20 * time.Hour)
+		set := newSetIn(t, dir, issuer.Options{}, cfg)
+		want(t, only(t, set), "a", "EdDSA", nil)
+		if age := only(t, set).Stats().Age; age != 20*time.Hour {
+			t.Errorf("got age %s; expected %s", age, 20*time.Hour)
+		}
+		time.Sleep(4*time.Hour + time.Second)
+		want(t, only(t, set), "a", "EdDSA", issuer.ErrKeysStale)
+	})
 }
 
-// A first start has no cache file, and nothing to warn of.
+// A missing cache file, as at the first start, causes no warning.
 func TestNoCacheFileYet(t *testing.T) {
 	lines := &logs{}
 	keys := newServer(t, edJWK("a", newEd(t)))
@@ -230,50 +239,54 @@ func TestNoCacheFileYet(t *testing.T) {
 	}
 }
 
-// A directory that cannot be written to costs nothing but the cache.
+// A directory that cannot be written to affects the cache only.
 func TestCacheDirThatCannotBeWritten(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(dir, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	lines := &logs{}
-	keys := newServer(t, edJWK("a", newEd(t)))
-	cfg := issuerAt(keys.URL)
-	cfg.JWKS.RefreshInterval = 10 * time.Millisecond
-	i := only(t, startIn(t, dir, issuer.Options{Logger: lines.logger()}, cfg))
-	eventually(t, 5*time.Second, "five fetches", func() bool { return keys.fetches() > 5 })
-	want(t, i, "a", "EdDSA", nil)
-	eventually(t, 5*time.Second, "the trouble is in the log", func() bool { return lines.count("writing keys to cache_dir failed") > 0 })
-	if lines.count("writing keys to cache_dir failed") != 1 || !strings.Contains(i.Stats().CacheError, "not a directory") {
-		t.Errorf("cache error %q, log\n%s", i.Stats().CacheError, lines)
-	}
-	if err := os.Remove(dir); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, 5*time.Second, "the cache is written again", func() bool { return lines.count("writing keys to cache_dir recovered") == 1 })
-	if got := i.Stats().CacheError; got != "" {
-		t.Errorf("cache error %q", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(dir, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		lines := &logs{}
+		keys, dial := newPipeServer(t, edJWK("a", newEd(t)))
+		cfg := issuerAt("http://keys.example/")
+		cfg.JWKS.RefreshInterval = time.Minute
+		i := only(t, startIn(t, dir, issuer.Options{Dial: dial, Logger: lines.logger()}, cfg))
+		time.Sleep(5*time.Minute + time.Second)
+		want(t, i, "a", "EdDSA", nil)
+		if keys.fetches() < 6 || lines.count("writing keys to cache_dir failed") != 1 ||
+			!strings.Contains(i.Stats().CacheError, "not a directory") {
+			t.Errorf("%d fetches, cache error %q, log\n%s", keys.fetches(), i.Stats().CacheError, lines)
+		}
+		if err := os.Remove(dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := i.Stats().CacheError; got != "" || lines.count("writing keys to cache_dir recovered") != 1 {
+			t.Errorf("cache error %q, log\n%s", got, lines)
+		}
+	})
 }
 
-// A key that the issuer no longer names must not come back with a restart, not
-// even while it waits to be confirmed.
+// A key that the issuer no longer publishes must not come back after a restart, not
+// even if its removal was not confirmed yet.
 func TestLeavingKeyIsNotKept(t *testing.T) {
-	dir := t.TempDir()
-	a, other := newEd(t), newEd(t)
-	keys := newServer(t, edJWK("a", a), edJWK("b", other))
-	cfg := issuerAt(keys.URL)
-	cfg.JWKS.UnknownKIDCooldown = time.Millisecond
-	set := startIn(t, dir, issuer.Options{}, cfg)
-	i := only(t, set)
-	i.Verified("a")
-	keys.publish(t, edJWK("b", other))
-	refused(t, i, "x")
-	want(t, i, "a", "EdDSA", nil)
-	set.Close()
-	again := only(t, newSetIn(t, dir, issuer.Options{}, cfg))
-	want(t, again, "b", "EdDSA", nil)
-	if again.Holds("a", "EdDSA", a) {
-		t.Error("the withdrawn key came back")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		a, other := newEd(t), newEd(t)
+		keys, dial := newPipeServer(t, edJWK("a", a), edJWK("b", other))
+		cfg := issuerAt("http://keys.example/")
+		set := startIn(t, dir, issuer.Options{Dial: dial}, cfg)
+		i := only(t, set)
+		i.Verified("a")
+		keys.publish(t, edJWK("b", other))
+		want(t, i, "x", "EdDSA", issuer.ErrKeyUnknown)
+		want(t, i, "a", "EdDSA", nil)
+		set.Close()
+		again := only(t, newSetIn(t, dir, issuer.Options{}, cfg))
+		want(t, again, "b", "EdDSA", nil)
+		if again.Holds("a", "EdDSA", a) {
+			t.Error("the withdrawn key came back")
+		}
+	})
 }

@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -68,24 +67,24 @@ func TestRedirectOnTheSameHostIsFollowed(t *testing.T) {
 	want(t, only(t, start(t, issuer.Options{}, issuerAt(keys.URL+"/"))), "a", "EdDSA", nil)
 }
 
-// What the operator reads of a failure holds nothing of the URI's query.
+// Neither the statistics nor the log contain the URI's query after a failed fetch.
 func TestErrorsHideTheQuery(t *testing.T) {
-	lines := &logs{}
 	for _, answer := range []http.HandlerFunc{status(500), func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, _ := w.(http.Hijacker).Hijack()
 		_ = conn.Close()
 	}} {
-		keys := newServer(t)
-		keys.answers(answer)
-		i := only(t, start(t, issuer.Options{Logger: lines.logger()}, issuerAt(keys.URL+"/jwks?code=hush")))
-		stats := i.Stats()
-		if text := fmt.Sprintf("%+v", stats); strings.Contains(text, "hush") || stats.LastError == "" {
-			t.Errorf("the statistics say %s", text)
-		}
-	}
-	eventually(t, 5*time.Second, "both failures are in the log", func() bool { return lines.count("key fetch failed") == 2 })
-	if strings.Contains(lines.String(), "hush") {
-		t.Errorf("the log says %s", lines)
+		inBubble(t, nil, func(cfg *config.Issuer, keys *server) {
+			cfg.JWKS.URI += "?code=hush"
+			keys.answers(answer)
+		}, func(b *bubble) {
+			stats := b.issuer.Stats()
+			if text := fmt.Sprintf("%+v", stats); strings.Contains(text, "hush") || stats.LastError == "" {
+				t.Errorf("the statistics say %s", text)
+			}
+			if b.logs.count("key fetch failed") != 1 || strings.Contains(b.logs.String(), "hush") {
+				t.Errorf("the log says %s", b.logs)
+			}
+		})
 	}
 }
 
@@ -93,7 +92,7 @@ func TestUnreachable(t *testing.T) {
 	noDNS := &net.DNSError{Err: "no such host", Name: "issuer.example", IsNotFound: true}
 	for _, row := range []struct {
 		name string
-		dial func(context.Context, string, string) (net.Conn, error)
+		dial dialFunc
 		text string
 	}{
 		{"no such host", func(context.Context, string, string) (net.Conn, error) { return nil, noDNS }, "no such host"},
@@ -112,9 +111,9 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// tlsServer serves keys over TLS with a certificate of its own for
-// example.com, which dial leads to it.
-func tlsServer(t *testing.T, keys ...jwk) (s *server, caFile string, dial func(context.Context, string, string) (net.Conn, error)) {
+// tlsServer serves keys over TLS with a self-signed certificate for example.com.
+// dial connects to it.
+func tlsServer(t *testing.T, keys ...jwk) (s *server, caFile string, dial dialFunc) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -175,17 +174,11 @@ func TestTLS(t *testing.T) {
 		i := only(t, start(t, issuer.Options{Dial: dial}, cfg))
 		want(t, i, "a", "EdDSA", issuer.ErrKeysUnavailable)
 		replace(t, caFile, cfg.JWKS.CAFile)
-		eventually(t, 5*time.Second, "the new CA is trusted", func() bool {
-			_, err := i.Key(t.Context(), "a", "EdDSA")
-			return err == nil
-		})
+		retry(t, i, "a", nil)
 		if err := os.Remove(cfg.JWKS.CAFile); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 5*time.Second, "a CA file that is gone leaves the trust as it was", func() bool {
-			_, err := i.Key(t.Context(), "b", "EdDSA")
-			return errors.Is(err, issuer.ErrKeyUnknown)
-		})
+		retry(t, i, "b", issuer.ErrKeyUnknown) // without the file, the certificates stay trusted
 	})
 }
 
@@ -213,8 +206,8 @@ func TestRedirectFromHTTPSToHTTPIsRefused(t *testing.T) {
 	}
 }
 
-// A proxy is asked if it is configured, and the environment's only if the
-// config says so.
+// A fetch uses the configured proxy, and that of the environment only if the config
+// says so.
 func TestProxy(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://env-proxy.example:3128") // net/http reads it once
 	for _, row := range []struct{ setting, dialled string }{

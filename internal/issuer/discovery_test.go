@@ -2,7 +2,6 @@ package issuer_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,14 +12,14 @@ import (
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
-// discovered is an issuer whose keys are found by discovery on this server.
+// discovered returns an issuer that uses discovery on this server.
 func discovered(s *server, path string) config.Issuer {
 	cfg := issuerAt("")
 	cfg.ISS = []string{s.URL + path}
 	return cfg
 }
 
-// serves makes the server answer by path; a path that is missing is 404.
+// serves makes the server answer by path, with 404 for a path that is missing.
 func (s *server) serves(paths map[string]string) {
 	s.answers(func(w http.ResponseWriter, r *http.Request) {
 		text, ok := paths[r.URL.Path]
@@ -142,7 +141,7 @@ func TestDiscoveryMayNotLeadToPlainHTTP(t *testing.T) {
 	}
 }
 
-// A document may be signed by any of the forms that the issuer is known by.
+// A document may have any of the issuer's configured iss values.
 func TestDiscoveryAcceptsEachFormOfTheIssuer(t *testing.T) {
 	s := newServer(t)
 	cfg := discovered(s, "/us-west-1_pool")
@@ -155,84 +154,91 @@ func TestDiscoveryAcceptsEachFormOfTheIssuer(t *testing.T) {
 	want(t, only(t, set), "a", "EdDSA", nil)
 }
 
-// impatient is an issuer by discovery that may be asked for unknown kids all
-// the time.
-func impatient(t *testing.T) (*server, *issuer.Issuer, *logs) {
+// base is the issuer of inDiscovery.
+const base = "http://keys.example"
+
+// inDiscovery runs a test in a bubble, with an issuer whose discovery document
+// names the key set /old with the key a.
+func inDiscovery(t *testing.T, test func(b *bubble)) {
 	t.Helper()
-	s, lines := newServer(t), &logs{}
-	s.serves(map[string]string{wellKnown: metadata(t, "issuer", s.URL, "jwks_uri", s.URL+"/old"), "/old": document(t, edJWK("a", newEd(t)))})
-	cfg := discovered(s, "")
-	cfg.JWKS.UnknownKIDCooldown = time.Millisecond
-	return s, only(t, start(t, issuer.Options{Logger: lines.logger()}, cfg)), lines
+	inBubble(t, nil, func(cfg *config.Issuer, keys *server) {
+		cfg.ISS, cfg.JWKS.URI = []string{base}, ""
+		keys.serves(map[string]string{
+			wellKnown: metadata(t, "issuer", base, "jwks_uri", base+"/old"), "/old": document(t, edJWK("a", newEd(t))),
+		})
+	}, test)
 }
 
 func TestKeySetThatMoves(t *testing.T) {
-	s, i, _ := impatient(t)
-	s.serves(map[string]string{
-		wellKnown: metadata(t, "issuer", s.URL, "jwks_uri", s.URL+"/new"), "/old": document(t, edJWK("a", newEd(t))),
-		"/new": document(t, edJWK("b", newEd(t))),
+	inDiscovery(t, func(b *bubble) {
+		b.keys.serves(map[string]string{
+			wellKnown: metadata(t, "issuer", base, "jwks_uri", base+"/new"), "/old": document(t, edJWK("a", newEd(t))),
+			"/new": document(t, edJWK("b", newEd(t))),
+		})
+		b.want("b", nil)
 	})
-	comes(t, i, "b")
 }
 
-// While the document cannot be had, the key set that it named last serves on,
-// and the operator reads of it.
+// While the document is unavailable, the last known key set URI stays in use, and
+// the log says so.
 func TestDiscoveryOutage(t *testing.T) {
-	s, i, lines := impatient(t)
-	s.serves(map[string]string{"/old": document(t, edJWK("b", newEd(t)))})
-	comes(t, i, "b")
-	if got := i.Stats().LastError; !strings.Contains(got, wellKnown+" answered with status 404") {
-		t.Errorf("last error %q", got)
-	}
-	eventually(t, 5*time.Second, "the outage is in the log", func() bool { return lines.count("WARN", "using its last jwks_uri") == 1 })
-	s.serves(map[string]string{wellKnown: metadata(t, "issuer", s.URL, "jwks_uri", s.URL+"/old"), "/old": document(t, edJWK("c", newEd(t)))})
-	comes(t, i, "c")
-	eventually(t, 5*time.Second, "its end is in the log", func() bool { return lines.count("discovery document fetching recovered") == 1 })
+	inDiscovery(t, func(b *bubble) {
+		b.keys.serves(map[string]string{"/old": document(t, edJWK("b", newEd(t)))})
+		b.want("b", nil)
+		if got := b.issuer.Stats().LastError; !strings.Contains(got, wellKnown+" answered with status 404") {
+			t.Errorf("last error %q", got)
+		}
+		if b.logs.count("WARN", "using its last jwks_uri") != 1 {
+			t.Errorf("the log says\n%s", b.logs)
+		}
+		b.keys.serves(map[string]string{
+			wellKnown: metadata(t, "issuer", base, "jwks_uri", base+"/old"), "/old": document(t, edJWK("c", newEd(t))),
+		})
+		b.want("c", nil)
+		if b.logs.count("discovery document fetching recovered") != 1 {
+			t.Errorf("the log says\n%s", b.logs)
+		}
+	})
 }
 
-// A document that is there but wrong is no outage: nothing is fetched by it,
-// nor by the one before.
+// An invalid document is not an outage: no key set is fetched, neither from its URI
+// nor from the last known one.
 func TestDiscoveryThatTurnsHostile(t *testing.T) {
 	for _, row := range []struct {
 		name   string
-		answer func(url string) http.HandlerFunc
+		answer http.HandlerFunc
 	}{
-		{"it names another issuer", func(url string) http.HandlerFunc {
-			return statusWith(200, metadata(t, "issuer", "https://evil.example", "jwks_uri", url+"/new"))
+		{"it names another issuer", statusWith(200, metadata(t, "issuer", "https://evil.example", "jwks_uri", base+"/new"))},
+		{"it redirects to another host", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://evil.example"+wellKnown, http.StatusFound)
 		}},
-		{"it leads to another host", func(string) http.HandlerFunc {
-			return func(w http.ResponseWriter, r *http.Request) {
-				http.Redirect(w, r, "http://127.0.0.1:1"+wellKnown, http.StatusFound)
-			}
-		}},
-		{"it is too long", func(url string) http.HandlerFunc {
-			return statusWith(200, metadata(t, "issuer", url, "jwks_uri", url+"/new", "pad", strings.Repeat("x", 1<<20)))
-		}},
+		{"it is too long", statusWith(200, metadata(t, "issuer", base, "jwks_uri", base+"/new", "pad", strings.Repeat("x", 1<<20)))},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			s, i, _ := impatient(t)
-			answer, keySet := row.answer(s.URL), document(t, edJWK("b", newEd(t)))
-			s.answers(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path == wellKnown {
-					answer(w, r)
-					return
+			inDiscovery(t, func(b *bubble) {
+				keySet := document(t, edJWK("b", newEd(t)))
+				b.keys.answers(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == wellKnown {
+						row.answer(w, r)
+						return
+					}
+					fmt.Fprint(w, keySet)
+				})
+				for range 60 {
+					b.want("b", issuer.ErrKeyPending)
+					b.pass(time.Second)
 				}
-				fmt.Fprint(w, keySet)
-			})
-			eventually(t, 5*time.Second, "the document is refused", func() bool {
-				if _, err := i.Key(t.Context(), "b", "EdDSA"); !errors.Is(err, issuer.ErrKeyPending) {
-					t.Fatalf("got %v", err)
+				if n := b.issuer.Stats().Fetches[issuer.FetchInvalid]; n < 2 {
+					t.Errorf("got %d invalid fetches; expected several", n)
 				}
-				return i.Stats().Fetches[issuer.FetchInvalid] > 1
+				b.want("a", nil)
 			})
-			want(t, i, "a", "EdDSA", nil)
 		})
 	}
 }
 
-// The ETag of one key set must not vouch for another.
+// The ETag of one key set must not validate another.
 func TestETagBelongsToItsURI(t *testing.T) {
-	s, i, _ := impatient(t)
 	tagged := func(text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("ETag", `"same"`)
@@ -243,17 +249,17 @@ func TestETagBelongsToItsURI(t *testing.T) {
 			fmt.Fprint(w, text)
 		}
 	}
-	route := func(uri string, handler http.HandlerFunc) {
-		s.answers(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == wellKnown {
-				fmt.Fprint(w, metadata(t, "issuer", s.URL, "jwks_uri", s.URL+uri))
-				return
-			}
-			handler(w, r)
-		})
-	}
-	route("/one", tagged(document(t, edJWK("b", newEd(t)))))
-	comes(t, i, "b")
-	route("/two", tagged(document(t, edJWK("c", newEd(t)))))
-	comes(t, i, "c")
+	inDiscovery(t, func(b *bubble) {
+		for _, kid := range []string{"b", "c"} {
+			handler := tagged(document(t, edJWK(kid, newEd(t))))
+			b.keys.answers(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == wellKnown {
+					fmt.Fprint(w, metadata(t, "issuer", base, "jwks_uri", base+"/"+kid))
+					return
+				}
+				handler(w, r)
+			})
+			b.want(kid, nil)
+		}
+	})
 }

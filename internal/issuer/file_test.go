@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/filewatch"
 	"github.com/jwtgate/jwtgate/internal/issuer"
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
@@ -19,9 +20,9 @@ func TestKeySetFileIsReadAgain(t *testing.T) {
 		lines := &logs{}
 		set := newSet(t, issuer.Options{Logger: lines.logger()}, cfg)
 		i := only(t, set)
-		want(t, i, "a", "EdDSA", nil) // before anything runs
+		want(t, i, "a", "EdDSA", nil) // before Start
 		set.Start()
-		synctest.Wait() // the first read is of the file as it is
+		synctest.Wait() // for the first read of the running set
 		rewrite := func(content string) {
 			if err := os.WriteFile(cfg.JWKS.File, []byte(content), 0o600); err != nil {
 				t.Fatal(err)
@@ -42,46 +43,54 @@ func TestKeySetFileIsReadAgain(t *testing.T) {
 	})
 }
 
-// A pipe that comes in the file's place is refused, and holds up neither the next
-// file nor Close. A link to a file, as Kubernetes mounts it, is read.
+// A pipe that replaces the file is rejected, and delays neither the next read nor
+// Close. A symbolic link to a file, as Kubernetes creates it, is read.
 func TestKeySetFileThatBecomesAPipe(t *testing.T) {
-	fresh := newEd(t)
-	cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
-	cfg.JWKS.RefreshInterval = 20 * time.Millisecond
-	set := start(t, issuer.Options{}, cfg)
-	i := only(t, set)
-	becomesPipe := func() {
-		t.Helper()
-		if err := os.Remove(cfg.JWKS.File); err != nil {
+	pipe := testutil.NamedPipe(t, filepath.Join(t.TempDir(), "pipe")) // outside the bubble, whose clock would release it
+	synctest.Test(t, func(t *testing.T) {
+		cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
+		set := start(t, issuer.Options{}, cfg)
+		i := only(t, set)
+		becomesPipe := func() {
+			t.Helper()
+			if err := os.Remove(cfg.JWKS.File); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Link(pipe, cfg.JWKS.File); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(15 * time.Minute)
+			synctest.Wait()
+			if stats := i.Stats(); stats.Failures == 0 || !strings.Contains(stats.LastError, filewatch.ErrIrregular.Error()) {
+				t.Errorf("got %d failures, last error %q; expected the pipe to be rejected", stats.Failures, stats.LastError)
+			}
+		}
+		becomesPipe()
+		want(t, i, "a", "EdDSA", nil)
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(issuerOf(t, document(t, edJWK("b", newEd(t)))).JWKS.File, link); err != nil {
 			t.Fatal(err)
 		}
-		testutil.NamedPipe(t, cfg.JWKS.File)
-		eventually(t, 4*time.Second, "the pipe is refused", func() bool {
-			stats := i.Stats()
-			return stats.Failures > 0 && strings.Contains(stats.LastError, "is no regular file, and must be one")
-		})
-	}
-	becomesPipe()
-	want(t, i, "a", "EdDSA", nil)
-	link := filepath.Join(t.TempDir(), "link")
-	if err := os.Symlink(issuerOf(t, document(t, edJWK("b", fresh))).JWKS.File, link); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(link, cfg.JWKS.File); err != nil {
-		t.Fatal(err)
-	}
-	comes(t, i, "b")
-	becomesPipe()
-	set.Close()
+		if err := os.Rename(link, cfg.JWKS.File); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		want(t, i, "b", "EdDSA", nil)
+		becomesPipe()
+		set.Close()
+	})
 }
 
-// An unknown kid makes the file be read, too: no waiting for the timer.
+// An unknown kid also causes the file to be read before the timer does.
 func TestUnknownKIDReadsTheFile(t *testing.T) {
-	cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
-	i := only(t, start(t, issuer.Options{}, cfg))
-	if err := os.WriteFile(cfg.JWKS.File, []byte(document(t, edJWK("b", newEd(t)))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	comes(t, i, "b")
-	refused(t, i, "c")
+	synctest.Test(t, func(t *testing.T) {
+		cfg := issuerOf(t, document(t, edJWK("a", newEd(t))))
+		i := only(t, start(t, issuer.Options{}, cfg))
+		synctest.Wait()
+		if err := os.WriteFile(cfg.JWKS.File, []byte(document(t, edJWK("b", newEd(t)))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want(t, i, "b", "EdDSA", nil)
+		want(t, i, "c", "EdDSA", issuer.ErrKeyUnknown)
+	})
 }

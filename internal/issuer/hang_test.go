@@ -13,7 +13,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
-// An issuer that hangs from the start keeps nothing from starting.
+// An issuer that hangs from the start does not block the start.
 func TestHangingAtStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dial := newPipeServer(t, edJWK("a", newEd(t)))
@@ -37,7 +37,7 @@ func TestHangingAtStart(t *testing.T) {
 	})
 }
 
-// A hanging issuer costs nobody but those who miss a key.
+// A hanging issuer delays only requests with an unknown kid.
 func TestHangingIssuer(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
 		b.slow(time.Hour)
@@ -47,7 +47,7 @@ func TestHangingIssuer(t *testing.T) {
 			b.want("a", nil)
 		}
 		if took := time.Since(began); took != 0 {
-			t.Errorf("a held key took %s", took)
+			t.Errorf("a known key took %s", took)
 		}
 		b.pass(5 * time.Second)
 		stats := b.issuer.Stats()
@@ -57,8 +57,8 @@ func TestHangingIssuer(t *testing.T) {
 	})
 }
 
-// Time goes on while a fetch hangs: keys that pass max_stale in the middle of one
-// fall at once, for remembered tokens too, and its answer raises them again.
+// Keys that pass max_stale during a hanging fetch are no longer trusted at once, also
+// for cached tokens. The response of that fetch makes them trusted again.
 func TestMaxStaleWhileAFetchHangs(t *testing.T) {
 	a := newEd(t)
 	inBubble(t, []jwk{edJWK("a", a)}, func(cfg *config.Issuer, _ *server) {
@@ -70,12 +70,12 @@ func TestMaxStaleWhileAFetchHangs(t *testing.T) {
 		epoch := b.issuer.Epoch()
 		b.pass(30*time.Minute - time.Second)
 		if b.fetches(2, 2); !b.issuer.Stats().Fetching || !b.issuer.Holds("a", "EdDSA", a) || b.issuer.Epoch() != epoch {
-			t.Error("within max_stale the key must stand while the fetch hangs")
+			t.Error("the key is not trusted within max_stale while the fetch hangs")
 		}
 		b.want("b", issuer.ErrKeyPending)
 		b.pass(2 * time.Second)
 		if b.fetches(2, 2); !b.issuer.Stats().Fetching || b.issuer.Holds("a", "EdDSA", a) || b.issuer.Epoch() == epoch {
-			t.Error("past max_stale a remembered token must fall while the fetch hangs")
+			t.Error("a cached token is still valid past max_stale while the fetch hangs")
 		}
 		if b.logs.count("WARN", "becoming stale") != 1 || b.logs.count("ERROR", "past max_stale") != 1 {
 			t.Errorf("the log says\n%s", b.logs)
@@ -83,12 +83,12 @@ func TestMaxStaleWhileAFetchHangs(t *testing.T) {
 		b.want("b", issuer.ErrKeysStale)
 		b.pass(5 * time.Minute)
 		b.want("a", nil)
-		b.fetches(3, 3) // one at a time: that for the unknown kid came behind
+		b.fetches(3, 3) // the fetch for the unknown kid began after the hanging one
 	})
 }
 
-// TestADiskThatHangs: keys that cannot be written to cache_dir hold up neither
-// those that come next nor the end of trust, and are written when the disk does.
+// While a write to cache_dir hangs, new keys are loaded and old keys expire. The
+// keys are written when the disk works again.
 func TestADiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, release, writes := t.TempDir(), make(chan struct{}), 0
@@ -107,11 +107,11 @@ func TestADiskThatHangs(t *testing.T) {
 		synctest.Wait()
 		b.want("a", nil)
 		if got := b.issuer.Stats().CacheError; got != "" {
-			t.Errorf("at once: cache error %q", got)
+			t.Errorf("before 5 seconds: cache error %q", got)
 		}
 		b.pass(6 * time.Second)
 		if got := b.issuer.Stats().CacheError; got != "the write has not finished within 5s" {
-			t.Errorf("after a while: cache error %q", got)
+			t.Errorf("after 5 seconds: cache error %q", got)
 		}
 
 		s.publish(t, edJWK("b", newEd(t)), edJWK("a", a))
@@ -134,13 +134,13 @@ func TestADiskThatHangs(t *testing.T) {
 		}
 		again := newSetIn(t, dir, issuer.Options{Dial: dial, Now: func() time.Time { return time.Now().Add(-20 * time.Minute) }}, cfg)
 		if _, err := only(t, again).Key(t.Context(), "b", "EdDSA"); err != nil {
-			t.Errorf("the newest key was not kept: %v", err)
+			t.Errorf("the newest key was not written: %v", err)
 		}
 	})
 }
 
-// TestCloseWhileTheDiskHangs: what waits for a set to be closed, a reload or the
-// end of the program, does not wait for its disk.
+// Close, and so a reload or the end of the program, waits for a hanging disk for at
+// most 5 seconds.
 func TestCloseWhileTheDiskHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release, lines := make(chan struct{}), &logs{}
@@ -163,8 +163,7 @@ func TestCloseWhileTheDiskHangs(t *testing.T) {
 	})
 }
 
-// TestOlderKeysReplaceNothingOnDisk: a refresher whose disk was slow writes after the
-// one that has followed it.
+// A refresher whose write was slow does not overwrite the keys of its successor.
 func TestOlderKeysReplaceNothingOnDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, release, writes := t.TempDir(), make(chan struct{}), 0
@@ -179,10 +178,10 @@ func TestOlderKeysReplaceNothingOnDisk(t *testing.T) {
 		}}
 		old := newSetIn(t, dir, options, cfg)
 		old.Start()
-		time.Sleep(cfg.JWKS.RefreshInterval) // keys that wait behind those that are being written
+		time.Sleep(cfg.JWKS.RefreshInterval) // for keys that wait for the write in progress
 		synctest.Wait()
 		s.publish(t, edJWK("a", a))
-		cfg.JWKS.RefreshInterval += time.Minute // a refresher of its own
+		cfg.JWKS.RefreshInterval += time.Minute // so that next has a refresher of its own
 		options.Previous = old
 		next := newSetIn(t, dir, options, cfg)
 		next.Start()
@@ -202,7 +201,7 @@ func TestOlderKeysReplaceNothingOnDisk(t *testing.T) {
 	})
 }
 
-// files are the names in a folder.
+// files returns the names of the files in a directory.
 func files(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	found, err := os.ReadDir(dir)

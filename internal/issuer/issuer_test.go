@@ -27,7 +27,9 @@ func TestKeyFitsAlg(t *testing.T) {
 		"p521":      {"ES512"},
 		"ed":        {"EdDSA"},
 	}
-	public := map[string]interface{ Equal(crypto.PublicKey) bool }{"rsa": rsaKey, "rsa-ps384": rsaKey, "p256": p256, "p384": p384, "p521": p521, "ed": ed}
+	public := map[string]interface{ Equal(crypto.PublicKey) bool }{
+		"rsa": rsaKey, "rsa-ps384": rsaKey, "p256": p256, "p384": p384, "p521": p521, "ed": ed,
+	}
 	for kid, able := range fits {
 		for _, alg := range algorithms() {
 			t.Run(kid+" "+alg, func(t *testing.T) {
@@ -62,6 +64,7 @@ func TestKeyWithoutKID(t *testing.T) {
 
 func TestDuplicateKID(t *testing.T) {
 	one, two, ec := newRSA(t), newRSA(t), newEC(t, elliptic.P256())
+	first, second, third := rsaJWK("k", one), rsaJWK("k", two), ecJWK(t, "k", ec)
 	for _, row := range []struct {
 		name string
 		keys []jwk
@@ -69,16 +72,16 @@ func TestDuplicateKID(t *testing.T) {
 		err  error
 		key  interface{ Equal(crypto.PublicKey) bool }
 	}{
-		{"two kinds, the RSA one fits", []jwk{rsaJWK("k", one), ecJWK(t, "k", ec)}, "RS256", nil, one},
-		{"two kinds, the EC one fits", []jwk{rsaJWK("k", one), ecJWK(t, "k", ec)}, "ES256", nil, ec},
-		{"two RSA keys, neither with alg", []jwk{rsaJWK("k", one), rsaJWK("k", two)}, "RS256", issuer.ErrKeyUnfit, nil},
-		{"two RSA keys with one alg", []jwk{rsaJWK("k", one).with("alg", "RS256"), rsaJWK("k", two).with("alg", "RS256")}, "RS256", issuer.ErrKeyUnfit, nil},
-		{"two RSA keys, one with alg and one that could", []jwk{rsaJWK("k", one).with("alg", "RS256"), rsaJWK("k", two)}, "RS256", issuer.ErrKeyUnfit, nil},
-		{"two RSA keys told apart by alg", []jwk{rsaJWK("k", one).with("alg", "RS256"), rsaJWK("k", two).with("alg", "PS256")}, "PS256", nil, two},
-		{"neither fits", []jwk{rsaJWK("k", one), ecJWK(t, "k", ec)}, "EdDSA", issuer.ErrKeyUnfit, nil},
-		{"the other is for encryption", []jwk{rsaJWK("k", one).with("use", "enc"), rsaJWK("k", two)}, "RS256", nil, two},
-		{"one key published twice", []jwk{rsaJWK("k", one), rsaJWK("k", one)}, "RS256", nil, one},
-		{"one key published with and without alg", []jwk{rsaJWK("k", one), rsaJWK("k", one).with("alg", "RS256")}, "RS256", nil, one},
+		{"two types, the RSA key fits", []jwk{first, third}, "RS256", nil, one},
+		{"two types, the EC key fits", []jwk{first, third}, "ES256", nil, ec},
+		{"two RSA keys, neither with alg", []jwk{first, second}, "RS256", issuer.ErrKeyUnfit, nil},
+		{"two RSA keys with one alg", []jwk{first.with("alg", "RS256"), second.with("alg", "RS256")}, "RS256", issuer.ErrKeyUnfit, nil},
+		{"two RSA keys, one of them with alg", []jwk{first.with("alg", "RS256"), second}, "RS256", issuer.ErrKeyUnfit, nil},
+		{"two RSA keys that differ in alg", []jwk{first.with("alg", "RS256"), second.with("alg", "PS256")}, "PS256", nil, two},
+		{"neither fits", []jwk{first, third}, "EdDSA", issuer.ErrKeyUnfit, nil},
+		{"the other is for encryption", []jwk{first.with("use", "enc"), second}, "RS256", nil, two},
+		{"one key published twice", []jwk{first, first}, "RS256", nil, one},
+		{"one key published with and without alg", []jwk{first, first.with("alg", "RS256")}, "RS256", nil, one},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			set := newSet(t, issuer.Options{}, issuerOf(t, document(t, row.keys...)))
@@ -90,8 +93,8 @@ func TestDuplicateKID(t *testing.T) {
 	}
 }
 
-// A kid that the issuer publishes but that may not be used is an unfit key,
-// not an unknown one: no fetch could change it.
+// A kid with an unusable key gives ErrKeyUnfit, not ErrKeyUnknown, since no fetch can
+// change that.
 func TestSkippedKeyIsUnfitAndCausesNoFetch(t *testing.T) {
 	keys := newServer(t, edJWK("good", newEd(t)), rsaJWK("enc", newRSA(t)).with("use", "enc"))
 	set := start(t, issuer.Options{}, issuerAt(keys.URL))
@@ -103,7 +106,7 @@ func TestSkippedKeyIsUnfitAndCausesNoFetch(t *testing.T) {
 	}
 }
 
-// keyfunc is in the path, so its storage's errors must come back whole.
+// Errors are not lost on their way through keyfunc.
 func TestErrorsComeBackThroughKeyfunc(t *testing.T) {
 	i := only(t, newSet(t, issuer.Options{}, issuerOf(t, document(t, rsaJWK("a", newRSA(t))))))
 	_, err := jwt.Parse("eyJhbGciOiJSUzI1NiIsImtpZCI6ImIifQ.e30.AAAA", func(token *jwt.Token) (any, error) {
@@ -124,22 +127,22 @@ func TestErrorsQuoteAndCutTheKID(t *testing.T) {
 	}
 }
 
-// The epoch changes with every change of the key set after which Key answers a
-// kid that it gave a key for with another key or none, and with no other.
+// The epoch changes if and only if Key no longer returns the key that it returned for
+// a kid before.
 func TestEpochChangesWithTheAnswers(t *testing.T) {
 	one, two, three := newRSA(t), newRSA(t), newRSA(t)
 	for _, row := range []struct {
-		name  string
-		after []jwk // instead of one and two
-		falls bool  // what one verified
+		name    string
+		after   []jwk // instead of one and two
+		invalid bool  // one no longer verifies tokens
 	}{
 		{"nothing", []jwk{rsaJWK("one", one), rsaJWK("two", two)}, false},
 		{"another order", []jwk{rsaJWK("two", two), rsaJWK("one", one)}, false},
-		{"a key comes", []jwk{rsaJWK("one", one), rsaJWK("two", two), rsaJWK("three", three)}, false},
-		{"a key that is not used comes", []jwk{rsaJWK("one", one), rsaJWK("two", two), rsaJWK("three", three).with("use", "enc")}, false},
-		{"the key goes", []jwk{rsaJWK("two", two)}, true},
+		{"a key is added", []jwk{rsaJWK("one", one), rsaJWK("two", two), rsaJWK("three", three)}, false},
+		{"an unusable key is added", []jwk{rsaJWK("one", one), rsaJWK("two", two), rsaJWK("three", three).with("use", "enc")}, false},
+		{"the key is removed", []jwk{rsaJWK("two", two)}, true},
 		{"its kid has another key", []jwk{rsaJWK("one", three), rsaJWK("two", two)}, true},
-		{"its kid stands for two keys", []jwk{rsaJWK("one", one), rsaJWK("one", three), rsaJWK("two", two)}, true},
+		{"two keys have its kid", []jwk{rsaJWK("one", one), rsaJWK("one", three), rsaJWK("two", two)}, true},
 		{"it is for another alg", []jwk{rsaJWK("one", one).with("alg", "PS256"), rsaJWK("two", two)}, true},
 		{"it is for encryption", []jwk{rsaJWK("one", one).with("use", "enc"), rsaJWK("two", two)}, true},
 	} {
@@ -153,8 +156,9 @@ func TestEpochChangesWithTheAnswers(t *testing.T) {
 				b.pass(15 * time.Minute)
 				b.fetches(2, 2)
 				key, err := b.issuer.Key(b.ctx, "one", "RS256")
-				if falls := err != nil || !one.Equal(key); falls != row.falls || (b.issuer.Epoch() != epoch) != falls {
-					t.Errorf("got key %v, error %v, epoch %d after %d; expected the key to fall: %v", key, err, b.issuer.Epoch(), epoch, row.falls)
+				if invalid := err != nil || !one.Equal(key); invalid != row.invalid || (b.issuer.Epoch() != epoch) != invalid {
+					t.Errorf("got key %v, error %v, epoch %d after %d; expected another result: %v",
+						key, err, b.issuer.Epoch(), epoch, row.invalid)
 				}
 			})
 		})

@@ -8,15 +8,14 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
-// rocaModulus is a modulus with the fingerprint: a power of 65537 modulo the
-// product of the small primes, of this many bits.
+// rocaModulus returns a modulus of this many bits with the fingerprint: a power of
+// 65537 modulo the product of the small primes.
 func rocaModulus(bits int) *rsa.PublicKey {
 	product := big.NewInt(1)
 	for p := int64(3); p <= 167; p += 2 {
@@ -34,8 +33,8 @@ func rocaModulus(bits int) *rsa.PublicKey {
 	return &rsa.PublicKey{N: n, E: 65537}
 }
 
-// Each row is one key that stands among good ones: it alone is skipped, for
-// that reason, and the good ones verify.
+// Each row is an unusable key between two usable ones. Only that key is skipped, for
+// the given reason.
 func TestBadKeyAmongGood(t *testing.T) {
 	good, ec, ed := rsaJWK("bad", newRSA(t)), ecJWK(t, "bad", newEC(t, elliptic.P256())), edJWK("bad", newEd(t))
 	offCurve := ec.with("x", ec["y"], "y", ec["x"])
@@ -132,7 +131,7 @@ func TestBadKeyAmongGood(t *testing.T) {
 	}
 }
 
-// repeated is a key with one more member.
+// repeated returns a key with one more member.
 func repeated(t *testing.T, key jwk, member string) json.RawMessage {
 	t.Helper()
 	text, err := json.Marshal(key)
@@ -147,8 +146,8 @@ func even(k *rsa.PublicKey) *rsa.PublicKey {
 	return k
 }
 
-// Each row is a key that must load: what is odd about it is no fault.
-func TestOddButGoodKey(t *testing.T) {
+// Each row is an unusual but valid key, which must load.
+func TestUnusualButValidKey(t *testing.T) {
 	good, ec, ed := rsaJWK("k", newRSA(t)), ecJWK(t, "k", newEC(t, elliptic.P256())), edJWK("k", newEd(t))
 	for _, row := range []struct {
 		name, alg string
@@ -178,9 +177,10 @@ func TestOddButGoodKey(t *testing.T) {
 	}
 }
 
-// Cognito and many others sign by RS256 only; a set may hold other keys too.
+// Cognito and many others sign with RS256 only; their key sets may have other keys.
 func TestKeyForNoneOfTheIssuersAlgorithms(t *testing.T) {
-	cfg := issuerOf(t, document(t, rsaJWK("rsa", newRSA(t)), ecJWK(t, "ec", newEC(t, elliptic.P256())), rsaJWK("ps", newRSA(t)).with("alg", "PS256")))
+	cfg := issuerOf(t, document(t,
+		rsaJWK("rsa", newRSA(t)), ecJWK(t, "ec", newEC(t, elliptic.P256())), rsaJWK("ps", newRSA(t)).with("alg", "PS256")))
 	cfg.Algorithms = []string{"RS256"}
 	i := only(t, newSet(t, issuer.Options{}, cfg))
 	want(t, i, "rsa", "RS256", nil)
@@ -193,7 +193,7 @@ func TestKeyForNoneOfTheIssuersAlgorithms(t *testing.T) {
 	}
 }
 
-// Each row is a whole answer without a usable key, and what an operator reads.
+// Each row is a response without a usable key, and its error.
 func TestUnusableDocument(t *testing.T) {
 	many := make([]jwk, 101)
 	for n := range many {
@@ -220,7 +220,8 @@ func TestUnusableDocument(t *testing.T) {
 		{"keys no array", `{"keys":{}}`, `"keys" is not an array`},
 		{"keys null", `{"keys":null}`, "empty"},
 		{"no keys", `{"keys":[]}`, "empty"},
-		{"only unusable keys", document(t, rsaJWK("a", newRSA(t)).with("use", "enc"), jwk{"kid": "b", "kty": "oct", "k": "AA"}), `none of the key set's 2 keys is usable; the first (kid "a"): its use is "enc"`},
+		{"only unusable keys", document(t, rsaJWK("a", newRSA(t)).with("use", "enc"), jwk{"kid": "b", "kty": "oct", "k": "AA"}),
+			`none of the key set's 2 keys is usable; the first (kid "a"): its use is "enc"`},
 		{"101 keys", document(t, many...), "101 keys; the maximum is 100"},
 		{"more than 1 MiB", document(t, edJWK("k", newEd(t)).with("pad", strings.Repeat("x", 1<<20))), "more than 1048576 bytes"},
 	} {
@@ -231,21 +232,15 @@ func TestUnusableDocument(t *testing.T) {
 			}
 		})
 	}
-	t.Run("100 keys are taken", func(t *testing.T) {
+	t.Run("100 keys are allowed", func(t *testing.T) {
 		i := only(t, newSet(t, issuer.Options{}, issuerOf(t, document(t, many[:100]...))))
 		want(t, i, "99", "EdDSA", nil)
 	})
 }
 
-// Keys do not keep the memory of the document that they were read from.
+// Keys do not keep their document in memory.
 func TestKeysDoNotKeepTheirDocument(t *testing.T) {
 	content := document(t, edJWK("k", newEd(t)).with("pad", strings.Repeat("x", 1_000_000)))
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
 	before := heap()
 	for range 20 {
 		i := only(t, newSet(t, issuer.Options{}, issuerOf(t, content)))
@@ -256,8 +251,8 @@ func TestKeysDoNotKeepTheirDocument(t *testing.T) {
 	}
 }
 
-// Whatever a key set holds, reading it ends well, and every key that comes out
-// is fit for the alg that it is given for.
+// NewSet does not panic, whatever the key set is, and Key returns only keys that fit
+// the alg.
 func FuzzKeySet(f *testing.F) {
 	rsaKey := rsaJWK("rsa", newRSA(f))
 	f.Add(document(f, rsaKey, rsaKey.with("e", "AA"), ecJWK(f, "ec", newEC(f, elliptic.P256())), edJWK("ed", newEd(f))))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -15,37 +16,38 @@ import (
 // gap is the time from the first fetch to the second.
 func gap(b *bubble) time.Duration {
 	b.t.Helper()
-	for range 3 * 3600 {
+	for range 3600 {
 		if b.keys.fetches() > 1 {
 			return b.gaps(0)[0]
 		}
 		b.pass(time.Second)
 	}
-	b.t.Fatal("no second fetch within three hours")
+	b.t.Fatal("got no second fetch within an hour")
 	return 0
 }
 
 func TestRefreshInterval(t *testing.T) {
+	cached := func(control string) []string { return []string{"Cache-Control", control} }
 	for _, row := range []struct {
 		name        string
 		header      []string
 		interval    time.Duration
 		least, most time.Duration
 	}{
-		{"the configured one", nil, 15 * time.Minute, 13*time.Minute + 30*time.Second, 15 * time.Minute},
+		{"the configured one", nil, 15 * time.Minute, 810 * time.Second, 900 * time.Second},
 		{"a short one", nil, 2 * time.Second, 1800 * time.Millisecond, 2 * time.Second},
-		{"max-age within the bounds", []string{"Cache-Control", "public, max-age=300"}, 15 * time.Minute, 270 * time.Second, 300 * time.Second},
-		{"max-age less what a cache has used up", []string{"Cache-Control", "max-age=300", "Age", "180"}, 15 * time.Minute, 108 * time.Second, 120 * time.Second},
-		{"max-age too long", []string{"Cache-Control", "max-age=86400"}, 15 * time.Minute, 810 * time.Second, 900 * time.Second},
-		{"max-age absurd", []string{"Cache-Control", "max-age=99999999999999999999999"}, 15 * time.Minute, 810 * time.Second, 900 * time.Second},
-		{"max-age too short", []string{"Cache-Control", "max-age=1"}, 15 * time.Minute, 54 * time.Second, 60 * time.Second},
-		{"no-cache", []string{"Cache-Control", "No-Cache, max-age=600"}, 15 * time.Minute, 54 * time.Second, 60 * time.Second},
-		{"no-store", []string{"Cache-Control", "no-store"}, 15 * time.Minute, 54 * time.Second, 60 * time.Second},
-		{"two of them: the shorter", []string{"Cache-Control", "max-age=600, max-age=120"}, 15 * time.Minute, 108 * time.Second, 120 * time.Second},
-		{"quoted", []string{"Cache-Control", `max-age="120"`}, 15 * time.Minute, 108 * time.Second, 120 * time.Second},
-		{"no number", []string{"Cache-Control", "max-age=soon"}, 15 * time.Minute, 810 * time.Second, 900 * time.Second},
-		{"negative", []string{"Cache-Control", "max-age=-1"}, 15 * time.Minute, 810 * time.Second, 900 * time.Second},
-		{"the least is not above a short interval", []string{"Cache-Control", "max-age=1"}, 10 * time.Second, 9 * time.Second, 10 * time.Second},
+		{"max-age within the bounds", cached("public, max-age=300"), 15 * time.Minute, 270 * time.Second, 300 * time.Second},
+		{"max-age minus Age", append(cached("max-age=300"), "Age", "180"), 15 * time.Minute, 108 * time.Second, 120 * time.Second},
+		{"max-age too long", cached("max-age=86400"), 15 * time.Minute, 810 * time.Second, 900 * time.Second},
+		{"max-age absurd", cached("max-age=99999999999999999999999"), 15 * time.Minute, 810 * time.Second, 900 * time.Second},
+		{"max-age too short", cached("max-age=1"), 15 * time.Minute, 54 * time.Second, 60 * time.Second},
+		{"no-cache", cached("No-Cache, max-age=600"), 15 * time.Minute, 54 * time.Second, 60 * time.Second},
+		{"no-store", cached("no-store"), 15 * time.Minute, 54 * time.Second, 60 * time.Second},
+		{"two of them: the shorter", cached("max-age=600, max-age=120"), 15 * time.Minute, 108 * time.Second, 120 * time.Second},
+		{"quoted", cached(`max-age="120"`), 15 * time.Minute, 108 * time.Second, 120 * time.Second},
+		{"not a number", cached("max-age=soon"), 15 * time.Minute, 810 * time.Second, 900 * time.Second},
+		{"negative", cached("max-age=-1"), 15 * time.Minute, 810 * time.Second, 900 * time.Second},
+		{"the minimum does not lengthen a short interval", cached("max-age=1"), 10 * time.Second, 9 * time.Second, 10 * time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			text := document(t, edJWK("a", newEd(t)))
@@ -79,8 +81,8 @@ func TestRefreshesAreJittered(t *testing.T) {
 	})
 }
 
-// A first fetch that fails is repeated after 1, 2, 4 seconds and so on, up to
-// a minute, and not sooner for anybody's asking than the cooldown.
+// A failed first fetch is retried after 1, 2, 4 seconds and so on, up to a minute.
+// A request does not cause an earlier retry than the cooldown allows.
 func TestBackOff(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, func(_ *config.Issuer, keys *server) {
 		keys.status(http.StatusInternalServerError)
@@ -140,7 +142,9 @@ func TestRetryAfter(t *testing.T) {
 		least, most time.Duration
 	}{
 		{"seconds", func() string { return "30" }, 30 * time.Second, 30 * time.Second},
-		{"a date", func() string { return time.Now().Add(20 * time.Second).UTC().Format(http.TimeFormat) }, 18 * time.Second, 20 * time.Second},
+		{"a date", func() string {
+			return time.Now().Add(20 * time.Second).UTC().Format(http.TimeFormat)
+		}, 18 * time.Second, 20 * time.Second},
 		{"more than a minute", func() string { return "3600" }, time.Minute, time.Minute},
 		{"a date long gone", func() string { return "Sat, 02 Jan 1999 15:04:05 GMT" }, 750 * time.Millisecond, time.Second},
 		{"nonsense", func() string { return "soon" }, 750 * time.Millisecond, time.Second},
@@ -153,7 +157,7 @@ func TestRetryAfter(t *testing.T) {
 					w.WriteHeader(http.StatusTooManyRequests)
 				})
 			}, func(b *bubble) {
-				for b.keys.fetches() < 2 { // nobody's asking brings it forward
+				for b.keys.fetches() < 2 { // requests do not cause an earlier fetch
 					_, _ = b.issuer.Key(b.ctx, "a", "EdDSA")
 					b.pass(10 * time.Millisecond)
 				}
@@ -165,7 +169,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// An error that is not the token's fault says how long to wait, within bounds.
+// An error that is not the token's fault has a RetryAfter within the bounds.
 func TestRetryAfterHint(t *testing.T) {
 	hint := func(b *bubble, kid, alg string, sentinel error, want time.Duration) {
 		b.t.Helper()
@@ -219,19 +223,19 @@ func TestETag(t *testing.T) {
 		})
 	}, func(b *bubble) {
 		b.pass(time.Hour)
-		b.want("a", nil) // past max_stale, had a 304 not made the keys fresh
+		b.want("a", nil) // past max_stale, if a 304 did not confirm the keys
 		stats := b.issuer.Stats()
 		if stats.Fetches[issuer.FetchOK] != 1 || stats.Fetches[issuer.FetchNotModified] < 3 || stats.Age > 15*time.Minute {
 			t.Errorf("fetches %v, age %s", stats.Fetches, stats.Age)
 		}
-		b.want("b", issuer.ErrKeyUnknown) // a 304 says that the kid is not there
+		b.want("b", issuer.ErrKeyUnknown) // a 304 proves that the kid is not published
 		if got := b.keys.lastRequest().Header.Get("Cache-Control"); got != "no-cache" {
-			t.Errorf("a fetch for an unknown kid asks caches for %q", got)
+			t.Errorf("a fetch for an unknown kid has Cache-Control %q; expected no-cache", got)
 		}
 	})
 }
 
-// Keys that a 304 made fresh after they had gone stale go stale again.
+// Stale keys that a 304 confirmed become stale again.
 func TestStaleTwice(t *testing.T) {
 	text := document(t, edJWK("a", newEd(t)))
 	up := func(w http.ResponseWriter, r *http.Request) {
@@ -261,8 +265,8 @@ func TestStaleTwice(t *testing.T) {
 	})
 }
 
-// Without a validator in the request a 304 says nothing.
-func TestNotModifiedThatNobodyAskedFor(t *testing.T) {
+// A 304 in response to a request without a validator is an error.
+func TestNotModifiedWithoutAValidator(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
 		b.keys.status(http.StatusNotModified)
 		b.want("b", issuer.ErrKeyPending)
@@ -272,8 +276,8 @@ func TestNotModifiedThatNobodyAskedFor(t *testing.T) {
 	})
 }
 
-// An answer that was refused must not be the one that the next 304 confirms.
-func TestETagOfARefusedAnswerIsForgotten(t *testing.T) {
+// The ETag of a rejected response is not used, so that no 304 can confirm it.
+func TestETagOfARejectedResponseIsNotUsed(t *testing.T) {
 	inBubble(t, nil, func(_ *config.Issuer, keys *server) {
 		keys.answers(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("ETag", `"empty"`)
@@ -303,7 +307,7 @@ func TestMaxStale(t *testing.T) {
 		b.pass(2*time.Hour - time.Second)
 		b.want("a", nil)
 		if !b.issuer.Holds("a", "EdDSA", ed) || b.issuer.Epoch() != epoch {
-			t.Error("within max_stale the key must stand")
+			t.Error("the key is not trusted within max_stale")
 		}
 		if b.logs.count("WARN", "becoming stale") != 1 || b.logs.count("ERROR") != 0 {
 			t.Errorf("before max_stale the log says\n%s", b.logs)
@@ -312,7 +316,7 @@ func TestMaxStale(t *testing.T) {
 		b.want("a", issuer.ErrKeysStale)
 		b.want("b", issuer.ErrKeysStale)
 		if b.issuer.Holds("a", "EdDSA", ed) || b.issuer.Epoch() == epoch {
-			t.Error("past max_stale a remembered token must fall too")
+			t.Error("a cached token is still valid past max_stale")
 		}
 		if stats := b.issuer.Stats(); !stats.Stale || !stats.HasKeys || len(stats.Keys) != 1 {
 			t.Errorf("stats %+v", stats)
@@ -321,13 +325,13 @@ func TestMaxStale(t *testing.T) {
 			t.Errorf("past max_stale the log says\n%s", b.logs)
 		}
 		if !b.set.Ready() || !b.set.Healthy() {
-			t.Error("an outage must not change readiness or health")
+			t.Error("an outage changed readiness or health")
 		}
 		b.keys.publish(t, edJWK("a", ed))
 		b.pass(time.Minute)
 		b.want("a", nil)
 		if !b.issuer.Holds("a", "EdDSA", ed) || b.issuer.Stats().Stale {
-			t.Error("after the outage the key must stand again")
+			t.Error("the key is not trusted after the outage")
 		}
 		b.pass(2 * time.Hour)
 		if b.logs.count("ERROR") != 1 || b.logs.count("becoming stale") != 1 {
@@ -336,21 +340,23 @@ func TestMaxStale(t *testing.T) {
 	})
 }
 
-// A clock that is set, and whose times carry nothing else, disturbs nobody:
-// keys that are held serve, and kids that are not are looked for.
+// After a clock without monotonic readings is set, known keys stay in use, and
+// unknown kids still cause fetches.
 func TestClockIsSet(t *testing.T) {
 	for _, step := range []time.Duration{-time.Hour, -48 * time.Hour, time.Hour, 23 * time.Hour} {
 		t.Run(step.String(), func(t *testing.T) {
-			var offset atomic.Int64
-			now := func() time.Time { return time.Now().Round(0).Add(time.Duration(offset.Load())) }
-			keys := newServer(t, edJWK("a", newEd(t)))
-			i := only(t, start(t, issuer.Options{Now: now}, issuerAt(keys.URL)))
-			offset.Store(int64(step))
-			want(t, i, "a", "EdDSA", nil)
-			keys.publish(t, edJWK("a", newEd(t)), edJWK("b", newEd(t)))
-			comes(t, i, "b")
-			refused(t, i, "c")
-			want(t, i, "a", "EdDSA", nil)
+			synctest.Test(t, func(t *testing.T) {
+				var offset atomic.Int64
+				now := func() time.Time { return time.Now().Round(0).Add(time.Duration(offset.Load())) }
+				keys, dial := newPipeServer(t, edJWK("a", newEd(t)))
+				i := only(t, start(t, issuer.Options{Now: now, Dial: dial}, issuerAt("http://keys.example/")))
+				offset.Store(int64(step))
+				want(t, i, "a", "EdDSA", nil)
+				keys.publish(t, edJWK("a", newEd(t)), edJWK("b", newEd(t)))
+				want(t, i, "b", "EdDSA", nil)
+				want(t, i, "c", "EdDSA", issuer.ErrKeyUnknown)
+				want(t, i, "a", "EdDSA", nil)
+			})
 		})
 	}
 }

@@ -3,6 +3,7 @@ package issuer_test
 import (
 	"log/slog"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -13,8 +14,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
-// What does not change is not logged, however often it is fetched or asked
-// for.
+// Each change is logged once, however often the keys are fetched or looked up.
 func TestLogSaysEachChangeOnce(t *testing.T) {
 	a, bad := edJWK("a", newEd(t)), rsaJWK("enc", newRSA(t)).with("use", "enc")
 	inBubble(t, []jwk{a, bad}, refreshing, func(b *bubble) {
@@ -63,18 +63,18 @@ func TestLogSaysEachChangeOnce(t *testing.T) {
 	})
 }
 
-// stuck is a log that nobody reads.
-type stuck chan struct{}
+// blockedLog is a log whose writes block until the channel is closed.
+type blockedLog chan struct{}
 
-func (s stuck) Write(p []byte) (int, error) {
-	<-s
+func (b blockedLog) Write(p []byte) (int, error) {
+	<-b
 	return len(p), nil
 }
 
-func TestLogThatNobodyReadsStopsNoRequest(t *testing.T) {
+func TestBlockedLogBlocksNoRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, dial := newPipeServer(t, edJWK("a", newEd(t)))
-		log := make(stuck)
+		log := make(blockedLog)
 		set := newSet(t, issuer.Options{Dial: dial, Logger: slog.New(slog.NewJSONHandler(log, nil))}, issuerAt("http://keys.example/"))
 		set.Start()
 		synctest.Wait()
@@ -97,8 +97,9 @@ func TestLogCutsKIDs(t *testing.T) {
 	lines := &logs{}
 	set := newSet(t, issuer.Options{Logger: lines.logger()}, issuerOf(t, document(t,
 		edJWK(long, newEd(t)), edJWK("line\nfeed", newEd(t)), edJWK(long+"2", newEd(t)).with("use", strings.Repeat("u", 500)))))
-	if strings.Contains(lines.String(), strings.Repeat("é", 41)) || strings.Contains(lines.String(), strings.Repeat("u", 81)) || strings.Count(lines.String(), "\n") != 2 {
-		t.Errorf("the log says\n%s", lines)
+	text := lines.String()
+	if strings.Contains(text, strings.Repeat("é", 41)) || strings.Contains(text, strings.Repeat("u", 81)) || strings.Count(text, "\n") != 2 {
+		t.Errorf("the log says\n%s", text)
 	}
 	stats := only(t, set).Stats()
 	for _, kid := range []string{stats.Keys[0].KID, stats.Skipped[0].KID} {
@@ -106,11 +107,12 @@ func TestLogCutsKIDs(t *testing.T) {
 			t.Errorf("kid %q", kid)
 		}
 	}
-	want(t, only(t, set), long, "EdDSA", nil) // it is only shown cut
+	want(t, only(t, set), long, "EdDSA", nil) // only the output is truncated
 }
 
 func TestStats(t *testing.T) {
-	inBubble(t, []jwk{edJWK("a", newEd(t)).with("alg", "EdDSA"), edJWK("x", newEd(t)).with("crv", "X25519")}, func(cfg *config.Issuer, keys *server) {
+	a, x := edJWK("a", newEd(t)).with("alg", "EdDSA"), edJWK("x", newEd(t)).with("crv", "X25519")
+	inBubble(t, []jwk{a, x}, func(cfg *config.Issuer, keys *server) {
 		cfg.JWKS.URI += "?code=hush"
 	}, func(b *bubble) {
 		b.pass(time.Minute)
@@ -126,8 +128,9 @@ func TestStats(t *testing.T) {
 		if !got.HasKeys || got.Stale || got.Age != 0 || got.NextFetch < 13*time.Minute || got.NextFetch > 15*time.Minute || got.Fetching {
 			t.Errorf("when: %+v", got)
 		}
-		if len(got.Keys) != 1 || got.Keys[0].KID != "a" || got.Keys[0].KTY != "OKP" || got.Keys[0].ALG != "EdDSA" || !slices.Equal(got.Keys[0].Algs, []string{"EdDSA"}) {
-			t.Errorf("keys: %+v", got.Keys)
+		want := []issuer.KeyStats{{KID: "a", KTY: "OKP", ALG: "EdDSA", Algs: []string{"EdDSA"}}}
+		if !reflect.DeepEqual(got.Keys, want) {
+			t.Errorf("got keys %+v; expected %+v", got.Keys, want)
 		}
 		if len(got.Skipped) != 1 || got.Skipped[0].KID != "x" || got.Skipped[0].Reason != issuer.SkipCurve {
 			t.Errorf("skipped: %+v", got.Skipped)

@@ -6,12 +6,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 )
 
-// server is an issuer's key server that can be made to answer anything.
+// server is an issuer's key server. Tests determine its responses.
 type server struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -46,14 +47,14 @@ func (s *server) publish(t testing.TB, keys ...jwk) {
 	s.answers(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, text) })
 }
 
-// answers makes the server answer so from now on.
+// answers makes answer the server's handler.
 func (s *server) answers(answer http.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = answer
 }
 
-// status makes the server answer with a status and no keys.
+// status makes the server answer with a status and an empty body.
 func (s *server) status(code int, header ...string) {
 	s.answers(func(w http.ResponseWriter, _ *http.Request) {
 		for i := 0; i < len(header); i += 2 {
@@ -63,29 +64,33 @@ func (s *server) status(code int, header ...string) {
 	})
 }
 
-// fetches is how many requests came so far.
-func (s *server) fetches() int {
+// fetches returns how many requests the server received.
+func (s *server) fetches() int { return len(s.received()) }
+
+// received returns the requests that the server received.
+func (s *server) received() []*http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.requests)
+	return slices.Clone(s.requests)
 }
 
-// times is when each request came.
+// times returns when the server received each request.
 func (s *server) times() []time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]time.Time(nil), s.at...)
+	return slices.Clone(s.at)
 }
 
 func (s *server) lastRequest() *http.Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.requests[len(s.requests)-1]
+	requests := s.received()
+	return requests[len(requests)-1]
 }
 
-// newPipeServer serves keys over a network of pipes, which makes no system
-// call: inside a synctest bubble its time is the bubble's. dial reaches it.
-func newPipeServer(t testing.TB, keys ...jwk) (s *server, dial func(context.Context, string, string) (net.Conn, error)) {
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// newPipeServer serves keys over in-memory connections, so that it can be used
+// inside a synctest bubble. dial connects to it, whatever the address is.
+func newPipeServer(t testing.TB, keys ...jwk) (s *server, dial dialFunc) {
 	t.Helper()
 	s = &server{}
 	s.publish(t, keys...)
@@ -96,7 +101,7 @@ func newPipeServer(t testing.TB, keys ...jwk) (s *server, dial func(context.Cont
 	return s, pipes.dial
 }
 
-// pipes is a listener whose connections are net.Pipe's.
+// pipes is a listener for connections of net.Pipe.
 type pipes struct {
 	conns  chan net.Conn
 	once   sync.Once

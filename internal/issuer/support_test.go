@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
-// jwk is one JWK as a document holds it.
+// jwk is one JWK of a document.
 type jwk map[string]any
 
 // with returns the JWK with members set, or removed where a value is nil.
@@ -63,7 +64,7 @@ func edJWK(kid string, public ed25519.PublicKey) jwk {
 	return jwk{"kid": kid, "kty": "OKP", "crv": "Ed25519", "x": b64(public)}
 }
 
-// newEd makes an Ed25519 key: the cheapest kind, where the kind is no matter.
+// newEd returns an Ed25519 key, the cheapest kind.
 func newEd(t testing.TB) ed25519.PublicKey {
 	t.Helper()
 	public, _, err := ed25519.GenerateKey(rand.Reader)
@@ -91,8 +92,8 @@ func newRSA(t testing.TB) *rsa.PublicKey {
 	return &private.PublicKey
 }
 
-// modulus makes a number of exactly this many bits that looks like an RSA
-// modulus; nobody needs its factors.
+// modulus returns an RSA key whose modulus is a random odd number of exactly this
+// many bits, since no test needs the private key.
 func modulus(t testing.TB, bits int) *rsa.PublicKey {
 	t.Helper()
 	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), uint(bits-1)))
@@ -115,12 +116,12 @@ func document(t testing.TB, keys ...jwk) string {
 	return string(text)
 }
 
-// algorithms is every alg that can be configured.
+// algorithms returns every alg that can be configured.
 func algorithms() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 
-// issuerAt is an issuer whose key set is at uri, with the defaults of the
+// issuerAt returns an issuer whose key set is at uri, with the defaults of package
 // config.
 func issuerAt(uri string) config.Issuer {
 	return config.Issuer{
@@ -132,7 +133,7 @@ func issuerAt(uri string) config.Issuer {
 	}
 }
 
-// issuerOf is an issuer whose key set is a file with this content.
+// issuerOf returns an issuer whose key set is a file with this content.
 func issuerOf(t testing.TB, content string) config.Issuer {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "keys.json")
@@ -144,10 +145,10 @@ func issuerOf(t testing.TB, content string) config.Issuer {
 	return cfg
 }
 
-// configOf is a config of these issuers.
+// configOf returns a config with these issuers.
 func configOf(issuers ...config.Issuer) *config.Config { return &config.Config{Issuers: issuers} }
 
-// newSet makes a set that is closed when the test ends.
+// newSet returns a set that is closed when the test ends.
 func newSet(t testing.TB, o issuer.Options, issuers ...config.Issuer) *issuer.Set {
 	t.Helper()
 	return newSetIn(t, "", o, issuers...)
@@ -166,7 +167,7 @@ func newSetIn(t testing.TB, dir string, o issuer.Options, issuers ...config.Issu
 	return set
 }
 
-// start makes and starts a set, and waits until each issuer has been tried.
+// start returns a started set, after the first fetch of each issuer.
 func start(t testing.TB, o issuer.Options, issuers ...config.Issuer) *issuer.Set {
 	t.Helper()
 	return startIn(t, "", o, issuers...)
@@ -193,20 +194,6 @@ func settle(t testing.TB, set *issuer.Set) {
 	}
 }
 
-// eventually waits for something that another goroutine brings about.
-func eventually(t testing.TB, within time.Duration, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(within)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", within, what)
-		}
-		<-tick.C
-	}
-}
-
 // only returns the set's only issuer.
 func only(t testing.TB, set *issuer.Set) *issuer.Issuer {
 	t.Helper()
@@ -217,7 +204,7 @@ func only(t testing.TB, set *issuer.Set) *issuer.Issuer {
 	return all[0]
 }
 
-// want holds one look-up to an outcome: nil for a key, else a sentinel.
+// want checks the result of one call of Key: nil for a key, else an error.
 func want(t testing.TB, i *issuer.Issuer, kid, alg string, sentinel error) crypto.PublicKey {
 	t.Helper()
 	key, err := i.Key(t.Context(), kid, alg)
@@ -230,29 +217,21 @@ func want(t testing.TB, i *issuer.Issuer, kid, alg string, sentinel error) crypt
 	return key
 }
 
-// comes waits until the key of a kid is there. A single look may end before
-// the fetch that it caused: on a busy machine that takes its time.
-func comes(t testing.TB, i *issuer.Issuer, kid string) {
+// retry calls Key until the key fetch that it waits for has finished, as a client
+// does. It is for issuers with real connections, whose fetches may take longer than
+// a request waits.
+func retry(t testing.TB, i *issuer.Issuer, kid string, sentinel error) {
 	t.Helper()
-	eventually(t, 20*time.Second, "kid "+kid+" is known", func() bool {
+	for {
 		_, err := i.Key(t.Context(), kid, "EdDSA")
-		if errors.Is(err, issuer.ErrKeyUnfit) {
-			t.Fatal(err)
+		if !errors.Is(err, issuer.ErrKeyPending) && !errors.Is(err, issuer.ErrKeysUnavailable) {
+			if !errors.Is(err, sentinel) {
+				t.Errorf("kid %q: got error %v; expected %v", kid, err, sentinel)
+			}
+			return
 		}
-		return err == nil
-	})
-}
-
-// refused waits until a kid is known to be unknown.
-func refused(t testing.TB, i *issuer.Issuer, kid string) {
-	t.Helper()
-	eventually(t, 20*time.Second, "kid "+kid+" is refused", func() bool {
-		_, err := i.Key(t.Context(), kid, "EdDSA")
-		if err == nil {
-			t.Fatalf("there is a key for kid %q", kid)
-		}
-		return errors.Is(err, issuer.ErrKeyUnknown)
-	})
+		runtime.Gosched()
+	}
 }
 
 // logs collects log lines.
@@ -290,7 +269,7 @@ func (l *logs) count(parts ...string) int {
 	return n
 }
 
-// fit is an oracle of its own for which key may verify which alg.
+// fit reports whether a key may verify an alg, independently of the package.
 func fit(k crypto.PublicKey, alg string) bool {
 	switch k := k.(type) {
 	case *rsa.PublicKey:

@@ -16,10 +16,10 @@ import (
 
 func TestUnknownKIDIsUnknownOnceAFetchHasSaidSo(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
-		b.want("b", issuer.ErrKeyUnknown) // it waited for the fetch that it caused
+		b.want("b", issuer.ErrKeyUnknown) // after waiting for the fetch that it caused
 		b.fetches(2, 2)
 		b.want("b", issuer.ErrKeyUnknown)
-		b.fetches(2, 2) // and is remembered
+		b.fetches(2, 2) // the kid is remembered
 		b.want("a", nil)
 	})
 }
@@ -83,12 +83,13 @@ func TestWaiterLeavesWhenItsRequestEnds(t *testing.T) {
 			t.Errorf("after %s: %v", took, err)
 		}
 		b.pass(time.Second)
-		b.want("b", nil) // the fetch that it caused went on without it
+		b.want("b", nil) // the fetch that the first request caused continued
 		b.fetches(2, 2)
 	})
 }
 
-// A fetch that was in flight when the kid was first seen proves nothing.
+// A fetch that was in flight when the kid was first seen does not prove that the kid
+// is unknown.
 func TestOnlyAFetchThatBeganLaterMakesAKIDUnknown(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
 		b.slow(100 * time.Millisecond)
@@ -103,7 +104,7 @@ func TestOnlyAFetchThatBeganLaterMakesAKIDUnknown(t *testing.T) {
 	})
 }
 
-// Also when the request that saw the kid has left, the later fetch comes.
+// The later fetch also happens if the request with the kid no longer waits.
 func TestKIDSeenDuringAFetchGetsOneOfItsOwn(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
 		b.slow(500 * time.Millisecond)
@@ -121,7 +122,7 @@ func TestKIDSeenDuringAFetchGetsOneOfItsOwn(t *testing.T) {
 
 func TestWaitersShareOneFetch(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
-		for n := range 3 { // more than may wait at once, all in all
+		for n := range 3 { // in total, more than may wait at once
 			kid := fmt.Sprint("rotated-", n)
 			b.keys.publish(t, edJWK(kid, newEd(t)))
 			b.slow(100 * time.Millisecond)
@@ -164,7 +165,7 @@ func TestWaitersAreBounded(t *testing.T) {
 		began := time.Now()
 		_, _ = b.issuer.Key(b.ctx, "b", "EdDSA")
 		if time.Since(began) == 0 {
-			t.Error("after they left, nobody may wait any more")
+			t.Error("a request does not wait although all others have left")
 		}
 	})
 }
@@ -197,8 +198,7 @@ func TestUnknownKIDsBudget(t *testing.T) {
 	})
 }
 
-// A kid that nobody asks about again still gets its answer when the budget
-// allows.
+// A requested fetch happens once the budget allows it, without another request.
 func TestWantedFetchComesWithoutAnotherRequest(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
 		for n := range 4 {
@@ -213,9 +213,8 @@ func TestWantedFetchComesWithoutAnotherRequest(t *testing.T) {
 	})
 }
 
-// During a flood, and however its kids push one another out, a key that the
-// issuer really rotated in is accepted within a cooldown, and refused for good
-// never.
+// During a flood, a rotated key is accepted within a cooldown, and its kid is never
+// called unknown, even though the flood makes the issuer forget kids.
 func TestRotationDuringAFlood(t *testing.T) {
 	const cooldown = 5 * time.Second
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
@@ -250,13 +249,13 @@ func TestRotationDuringAFlood(t *testing.T) {
 	})
 }
 
-// A kid can be guessed before its key is published. Being known as unknown
-// must not keep the true key out beyond the cooldown.
+// A client can guess a kid before its key is published. That delays the key by at
+// most the cooldown.
 func TestKIDThatWasGuessedBeforeItsKey(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
 		b.want("next", issuer.ErrKeyUnknown)
 		b.keys.publish(t, edJWK("a", newEd(t)), edJWK("next", newEd(t)))
-		b.want("next", issuer.ErrKeyUnknown) // within the cooldown the last answer stands
+		b.want("next", issuer.ErrKeyUnknown) // no second fetch within the cooldown
 		b.fetches(2, 2)
 		b.pass(5 * time.Second)
 		b.want("next", nil)
@@ -264,8 +263,8 @@ func TestKIDThatWasGuessedBeforeItsKey(t *testing.T) {
 	})
 }
 
-// Tokens with a kid that never comes cost one fetch per cooldown and leave the
-// burst to kids that are new.
+// Tokens with a kid that is never published cause one fetch per cooldown. They leave
+// the burst to new kids.
 func TestRetiredKIDLeavesTheBurst(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
 		for range 600 {
@@ -273,7 +272,7 @@ func TestRetiredKIDLeavesTheBurst(t *testing.T) {
 			b.pass(100 * time.Millisecond)
 		}
 		b.fetches(1+10, 1+13)
-		b.want("new", issuer.ErrKeyUnknown) // and not pending: there was budget left
+		b.want("new", issuer.ErrKeyUnknown) // not pending, since the budget was not empty
 	})
 }
 
@@ -288,8 +287,8 @@ func TestRefreshBringsAKIDThatIsKnownToBeUnknown(t *testing.T) {
 	})
 }
 
-// A fetch that fails has said nothing about any kid: it is not charged, and
-// the kid stays pending. It is not repeated at every request either.
+// A failed fetch proves nothing about any kid: it is not charged, and the kid stays
+// pending. Requests do not repeat it at once.
 func TestFailedFetchSaysNothingOfAKID(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
 		b.keys.status(http.StatusInternalServerError)
@@ -310,19 +309,18 @@ func TestFailedFetchSaysNothingOfAKID(t *testing.T) {
 		if took := time.Since(recovered); took > 6*time.Second {
 			t.Errorf("the recovery was noticed after %s", took)
 		}
-		// The failures cost nothing: but for the fetch that succeeded the burst
-		// is whole.
+		// Only the fetch that succeeded was charged to the burst.
 		for n := range 2 {
 			b.want(fmt.Sprint(n), issuer.ErrKeyUnknown)
 		}
 	})
 }
 
-// A failed fetch gives back what it took, and when the outage is over nothing
-// of it holds back the fetches for unknown kids.
-func TestOutageLeavesTheBudgetWhole(t *testing.T) {
+// A failed fetch is refunded, so that an outage does not delay the fetches for
+// unknown kids after it.
+func TestFailedFetchIsRefunded(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, func(cfg *config.Issuer, _ *server) {
-		cfg.JWKS.UnknownKIDCooldown = time.Hour // nothing comes back by itself
+		cfg.JWKS.UnknownKIDCooldown = time.Hour // no token is added during the test
 	}, func(b *bubble) {
 		b.keys.status(http.StatusInternalServerError)
 		b.want("b", issuer.ErrKeyPending)
@@ -335,7 +333,7 @@ func TestOutageLeavesTheBudgetWhole(t *testing.T) {
 	})
 }
 
-// An outage of an hour under a flood is not met by a fetch per cooldown.
+// During an outage of an hour, a flood does not cause one fetch per cooldown.
 func TestFloodCannotDefeatTheBackOff(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, func(cfg *config.Issuer, _ *server) {
 		cfg.JWKS.UnknownKIDCooldown = time.Second
@@ -348,7 +346,7 @@ func TestFloodCannotDefeatTheBackOff(t *testing.T) {
 		b.fetches(60, 120)
 		for _, gap := range b.gaps(40) {
 			if gap < 40*time.Second || gap > time.Minute {
-				t.Errorf("deep in the outage two fetches are %s apart", gap)
+				t.Errorf("late in the outage, two fetches are %s apart", gap)
 			}
 		}
 	})

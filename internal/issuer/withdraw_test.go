@@ -9,14 +9,16 @@ import (
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
-// refreshing makes the issuer fetch every minute, so that the next fetch is
-// never far.
+// withdrawn is part of a log message.
+const withdrawn = "withdrawn while tokens were still signed"
+
+// refreshing sets a refresh interval of one minute.
 func refreshing(cfg *config.Issuer, _ *server) {
 	cfg.JWKS.RefreshInterval = time.Minute
 	cfg.JWKS.UnknownKIDCooldown = time.Hour // no other fetches
 }
 
-// untilFetch lets time go by until the next fetch has come back.
+// untilFetch waits until the next fetch has finished.
 func (b *bubble) untilFetch() {
 	b.t.Helper()
 	for before := b.keys.fetches(); b.keys.fetches() == before; {
@@ -71,16 +73,19 @@ func TestWithdrawnKeyInUseGoesWhenASecondAnswerConfirmsIt(t *testing.T) {
 		}
 		_, _ = b.issuer.Key(b.ctx, "a", "EdDSA")
 		stats := b.issuer.Stats()
-		if len(stats.Withdrawn) != 1 || stats.WithdrawnInUse != 1 || stats.Withdrawn[0].KID != "a" || stats.Withdrawn[0].Tokens != 6 || stats.Withdrawn[0].TokensSince == 0 {
-			t.Errorf("withdrawn %+v", stats.Withdrawn)
+		if len(stats.Withdrawn) != 1 || stats.WithdrawnInUse != 1 {
+			t.Fatalf("got %d withdrawn keys, %+v; expected one", stats.WithdrawnInUse, stats.Withdrawn)
 		}
-		if b.logs.count("missing from the issuer's key set", `"kid":"a"`) != 1 || b.logs.count("withdrawn while tokens were still signed", `"kid":"a"`) != 1 {
+		if w := stats.Withdrawn[0]; w.KID != "a" || w.Tokens != 6 || w.TokensSince == 0 {
+			t.Errorf("withdrawn %+v", w)
+		}
+		if b.logs.count("missing from the issuer's key set", `"kid":"a"`) != 1 || b.logs.count(withdrawn, `"kid":"a"`) != 1 {
 			t.Errorf("the log says\n%s", b.logs)
 		}
 	})
 }
 
-// A stale edge of the issuer's CDN answers once without the key.
+// One response lacks the key, as if from a stale server of the issuer's CDN.
 func TestKeyInUseThatCameBackStays(t *testing.T) {
 	a, other := newEd(t), newEd(t)
 	inBubble(t, []jwk{edJWK("a", a), edJWK("b", other)}, refreshing, func(b *bubble) {
@@ -101,8 +106,8 @@ func TestKeyInUseThatCameBackStays(t *testing.T) {
 	})
 }
 
-// An answer that comes sooner than the confirming one may be the same stale
-// edge's; it counts for nothing.
+// A response within confirmDelay may be from the same stale server, so it does not
+// confirm that the key is gone.
 func TestFetchesInQuickSuccessionConfirmNothing(t *testing.T) {
 	a, other := newEd(t), newEd(t)
 	inBubble(t, []jwk{edJWK("a", a), edJWK("b", other)}, func(cfg *config.Issuer, _ *server) {
@@ -124,8 +129,8 @@ func TestFetchesInQuickSuccessionConfirmNothing(t *testing.T) {
 	})
 }
 
-// The issuer's last word was that the key is gone: a fetch that cannot be had
-// does not keep it for ever.
+// A key whose removal cannot be confirmed, because fetches fail, is trusted for a
+// minute only.
 func TestWithdrawnKeyGoesWithinAMinuteThoughNothingConfirmsIt(t *testing.T) {
 	a, other := newEd(t), newEd(t)
 	inBubble(t, []jwk{edJWK("a", a), edJWK("b", other)}, refreshing, func(b *bubble) {
@@ -147,7 +152,7 @@ func TestWithdrawnKeyGoesWithinAMinuteThoughNothingConfirmsIt(t *testing.T) {
 	})
 }
 
-// Nor does one that is never answered.
+// The same, if the issuer never answers the fetch.
 func TestWithdrawnKeyGoesWithinAMinuteThoughItsConfirmationHangs(t *testing.T) {
 	a, other := newEd(t), newEd(t)
 	inBubble(t, []jwk{edJWK("a", a), edJWK("b", other)}, func(cfg *config.Issuer, s *server) {
@@ -170,18 +175,18 @@ func TestWithdrawnKeyGoesWithinAMinuteThoughItsConfirmationHangs(t *testing.T) {
 		}
 		b.want("a", issuer.ErrKeyPending)
 		b.want("b", nil)
-		if stats := b.issuer.Stats(); !stats.Fetching || stats.WithdrawnInUse != 1 || b.logs.count("withdrawn while tokens were still signed", `"kid":"a"`) != 1 {
+		if stats := b.issuer.Stats(); !stats.Fetching || stats.WithdrawnInUse != 1 || b.logs.count(withdrawn, `"kid":"a"`) != 1 {
 			t.Errorf("stats %+v, log\n%s", stats, b.logs)
 		}
-		// An issuer that publishes the key again is believed, as ever.
+		// If the issuer publishes the key again, it is trusted again.
 		b.keys.publish(t, edJWK("a", a), edJWK("b", other))
 		b.pass(11 * time.Minute)
 		b.want("a", nil)
 	})
 }
 
-// What the issuer says of a kid holds at once: another key, or that it may not
-// be used.
+// If the issuer publishes a kid with another key, or with an unusable one, that
+// applies at once.
 func TestKeyReplacedUnderItsKIDGoesAtOnce(t *testing.T) {
 	old, fresh := newEd(t), newEd(t)
 	for _, row := range []struct {
@@ -207,7 +212,7 @@ func TestKeyReplacedUnderItsKIDGoesAtOnce(t *testing.T) {
 	}
 }
 
-// Each row is an answer that changes nothing, however often it comes.
+// Each row is a response that changes nothing, however often it is repeated.
 func TestAnswerWithoutAUsableKeyChangesNothing(t *testing.T) {
 	for name, content := range map[string]string{
 		"every key withdrawn": `{"keys":[]}`, "an empty object": `{}`, "null": `null`, "an error object": `{"error":"x"}`,
@@ -221,7 +226,7 @@ func TestAnswerWithoutAUsableKeyChangesNothing(t *testing.T) {
 				b.keys.answers(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(content)) })
 				b.pass(time.Hour)
 				b.want("a", nil)
-				b.want("b", issuer.ErrKeyPending) // such an answer says nothing of a kid either
+				b.want("b", issuer.ErrKeyPending) // such a response proves nothing about a kid
 				stats := b.issuer.Stats()
 				if b.issuer.Epoch() != epoch || stats.Fetches[issuer.FetchInvalid] < 10 || stats.LastError == "" {
 					t.Errorf("epoch %d to %d, stats %+v", epoch, b.issuer.Epoch(), stats)
