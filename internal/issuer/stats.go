@@ -6,7 +6,7 @@ import (
 )
 
 // Stats is the state of one issuer at one moment, for operators. External values
-// are truncated to 64 bytes.
+// are truncated to 80 bytes.
 type Stats struct {
 	Issuer string   // its name in the config
 	ISS    []string // its iss values
