@@ -34,7 +34,10 @@ test: tools check ## check, then every test, a real Envoy, a Cognito emulator an
 	go test -shuffle=on $(TESTFLAGS) $(UNIT_PACKAGES)
 	go test -shuffle=on -timeout 20m $(TESTFLAGS) ./internal/e2e
 
-race: tools ## every test under the race detector; needs a C compiler
+# Of the end-to-end tests, the files that begin with "//go:build !race" have those
+# that the race detector does not run: see internal/e2e/doc_test.go. Without them
+# all of it takes at most eight minutes on two cores.
+race: tools ## unit tests and concurrent end-to-end tests under the race detector; needs a C compiler
 	@command -v "$$(go env CC)" >/dev/null || \
 		{ echo "make race: the race detector needs a C compiler, and $$(go env CC) is not there: install gcc or clang"; exit 1; }
 	CGO_ENABLED=1 go test -race -shuffle=on $(TESTFLAGS) $(UNIT_PACKAGES)

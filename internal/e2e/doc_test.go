@@ -16,4 +16,10 @@
 // take a JDK and a minute: `make test-providers` runs them. The tag soak adds
 // the one that lasts: `make soak`. The tag lintguard adds the one that runs many
 // mutants of the shipped Envoy file: `make test-lint`.
+//
+// `make race` builds the program and the tests with the race detector, and runs
+// the tests of what happens at the same time in the gate: reload, key rotation,
+// shutdown and the like. The files that begin with "//go:build !race" have the
+// other tests: those that measure load, memory or time, and those that send one
+// request after the other.
 package e2e

@@ -4,8 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,7 +25,7 @@ type storm struct {
 // so what it does to others is the gate's doing.
 func startStorm(t *testing.T, c *caller, k *keyServer, tokens int, kid func(n int64) string) *storm {
 	t.Helper()
-	const clients, perSecond = 50, 1500
+	const clients, perSecond = 50, 1500 / slowdown
 	s := &storm{verdicts: map[string]int{}}
 	parts := strings.Split(k.token(t), ".")
 	pace := time.NewTicker(time.Second / perSecond)
@@ -47,32 +45,13 @@ func startStorm(t *testing.T, c *caller, k *keyServer, tokens int, kid func(n in
 	return s
 }
 
-// residentKiB is the gate's resident memory.
-func (g *gateProcess) residentKiB(t *testing.T) int {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
-	fields := strings.Fields(rest)
-	if len(fields) == 0 {
-		t.Fatalf("no VmRSS in %s", status)
-	}
-	kib, err := strconv.Atoi(fields[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kib
-}
-
 // TestStormOfUnknownKIDs: ten thousand of them, while proper requests run and
 // the issuer really rotates, in the storm and right behind it. No proper request
 // is refused; a new key is accepted within the cooldown and a second, and until
 // then its tokens are an outage and no bad login; the issuer is asked no more
 // than the budget allows, and no memory is kept.
 func TestStormOfUnknownKIDs(t *testing.T) {
-	const kids, cooldown = 10_000, time.Second
+	const kids, cooldown = 10_000 / slowdown, time.Second
 	k := newKeyServer(t, startDevIDP(t), "stormed")
 	gate := startGate(t, keysConfig(t, "", "unknown_kid_cooldown: "+cooldown.String(), k))
 	gate.waitReady(t)
@@ -115,9 +94,7 @@ func TestStormOfUnknownKIDs(t *testing.T) {
 		t.Errorf("the issuer was asked %d times in %v, want at most %d", n, lasted, most)
 	}
 	grown := gate.residentKiB(t) - memory
-	if most := 24 << 10; grown > most && !raceEnabled { // the race detector keeps a shadow of all memory
-		t.Errorf("the gate has grown by %d KiB in the storm, want at most %d", grown, most)
-	}
+	wantMemory(t, grown, 24<<10)
 	t.Logf("storm of %v: %v, %d fetches, rotations accepted after %v and %v, memory %d %+d KiB; proper p99 %v before (%d), %v during (%d), ratio %.2f",
 		lasted.Round(time.Millisecond), s.verdicts, k.fetches()-asked, rotated.Round(time.Millisecond), after.Round(time.Millisecond), memory, grown,
 		before.percentile(99), len(before), during.percentile(99), len(during), float64(during.percentile(99))/float64(before.percentile(99)))

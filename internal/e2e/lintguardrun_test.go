@@ -1,4 +1,4 @@
-//go:build lintguard
+//go:build lintguard && !race
 
 package e2e
 

@@ -2,6 +2,10 @@
 
 package e2e
 
-// raceEnabled: the program under test is built with the race detector when the
-// tests are.
-const raceEnabled = false
+// raceEnabled tells whether the tests, and so the gate that they build, have the
+// race detector. It makes the gate several times slower: tests with a heavy load
+// divide it by slowdown.
+const (
+	raceEnabled = false
+	slowdown    = 1
+)

@@ -226,8 +226,9 @@ func TestReloadUnderLoad(t *testing.T) {
 	defer stop()
 
 	r.swapFiles(t)
-	eventually(t, 40*time.Second, "10,000 requests", func() error {
-		if sent := r.sent.Load(); sent < 10_000 {
+	const requests = 10_000 / slowdown
+	eventually(t, 40*time.Second, fmt.Sprintf("%d requests", requests), func() error {
+		if sent := r.sent.Load(); sent < requests {
 			return fmt.Errorf("%d requests", sent)
 		}
 		return nil

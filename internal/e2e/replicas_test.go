@@ -217,10 +217,7 @@ func (p *process) signal(t *testing.T, signal syscall.Signal) {
 // that is right for it, with the shipped settings of Envoy. Behind Unix sockets,
 // where connections fail in another way, those that go without a word do.
 func TestReplicasLoseNoRequest(t *testing.T) {
-	perSecond, least := 700, 5000
-	if raceEnabled { // the detector makes the gates several times slower
-		perSecond, least = 300, 2000
-	}
+	const perSecond, least = 700 / slowdown, 5000 / slowdown
 	for network, played := range map[string]string{"tcp": "killed drained hung rolled", "unix": "killed hung"} {
 		r := startReplicas(t, network, writeFile(t, "jwtgate.yaml", replicasFile))
 		questions := mixed(t, r.issuers)

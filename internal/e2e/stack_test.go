@@ -262,3 +262,13 @@ func writeFile(t *testing.T, name, text string) string {
 	}
 	return path
 }
+
+// read returns the text of a file.
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -1,3 +1,5 @@
+//go:build !race
+
 package e2e
 
 import (
@@ -76,9 +78,7 @@ func tokensFit(t *testing.T, tokens, rounds, remembered int, claims map[string]a
 	if failed.Load() > 0 {
 		t.Errorf("%d requests failed", failed.Load())
 	}
-	if peak.Load() > container && !raceEnabled {
-		t.Errorf("the gate took %d KiB of anonymous memory, want less than %d", peak.Load(), container)
-	}
+	wantMemory(t, int(peak.Load()), container)
 	if collections > float64(rounds*tokens/50) {
 		t.Errorf("%v collections for %d requests", collections, rounds*tokens)
 	}

@@ -1,3 +1,5 @@
+//go:build !race
+
 package e2e
 
 import (
@@ -110,13 +112,4 @@ func TestInitSaysWhatItLacks(t *testing.T) {
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("something was written: %v %v", entries, err)
 	}
-}
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
