@@ -47,7 +47,7 @@ func TestLintEnvoyOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := write(t, "envoy.yaml", strings.Replace(string(shipped), "failure_mode_allow: false", "failure_mode_allow: true", 1))
-	three := regexp.MustCompile(`^\S+envoy\.yaml:\d+:\d+: static_resources\.\S+\.failure_mode_allow \(failure-mode-allow\)\n  what cannot be .*; while .*\n  write failure_mode_allow: false\n\S+: 1 hole \(.*\)\n$`)
+	three := regexp.MustCompile(`^\S+envoy\.yaml:\d+:\d+: static_resources\.\S+\.failure_mode_allow \(failure-mode-allow\)\n  Envoy allows requests .*; while .*\n  write failure_mode_allow: false\n\S+: 1 hole \(.*\)\n$`)
 	for name, plain := range map[string]string{"in colours": "", "in plain text": "1"} {
 		t.Run(name, func(t *testing.T) {
 			person, program := terminalPair(t)

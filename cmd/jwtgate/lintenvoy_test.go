@@ -26,9 +26,9 @@ func TestLintEnvoy(t *testing.T) {
 	open := write(t, "envoy.yaml", strings.Replace(string(text), "failure_mode_allow: false", "failure_mode_allow: true", 1))
 	noted := write(t, "envoy.yaml", strings.Replace(string(text), "encode_raw_headers: true", "#", 1))
 
-	command(t, "lint-envoy", "--config", file, shipped).holds(t, exitYes, []string{shipped + ": nothing found (1 HTTP connection manager looked at)\n"}, nil)
+	command(t, "lint-envoy", "--config", file, shipped).holds(t, exitYes, []string{shipped + ": nothing found (1 HTTP connection manager checked)\n"}, nil)
 	command(t, "lint-envoy", "--config", file, open).holds(t, exitNo, []string{
-		open + ":", "http_filters[2].typed_config.failure_mode_allow: what cannot be checked is let through; while the gate", "; write failure_mode_allow: false (failure-mode-allow)\n", ": 1 hole (",
+		open + ":", "http_filters[2].typed_config.failure_mode_allow: Envoy allows requests that the gate cannot check; while Envoy", "; write failure_mode_allow: false (failure-mode-allow)\n", ": 1 hole (",
 	}, nil)
 	command(t, "lint-envoy", "--config", file, "--platform", "envoy-gateway", open).holds(t, exitNo, []string{"; SecurityPolicy: extAuth.failOpen: false (failure-mode-allow)"}, nil)
 	command(t, "lint-envoy", "--config", file, noted).holds(t, exitNo, []string{"(raw-headers)", ": 1 outage ("}, nil)
@@ -39,7 +39,7 @@ func TestLintEnvoy(t *testing.T) {
 		code := run(t.Context(), []string{"lint-envoy", "--config", file, "-"}, console{in: bytes.NewReader(text), out: &out, err: &errs, getenv: os.LookupEnv})
 		outcome{code, out.String(), errs.String()}.holds(t, exitYes, []string{"-: nothing found"}, nil)
 	})
-	t.Run("what cannot be looked at", func(t *testing.T) {
+	t.Run("a file that cannot be checked", func(t *testing.T) {
 		missing := filepath.Join(t.TempDir(), "missing.yaml")
 		command(t, "lint-envoy", "--config", file, missing).holds(t, exitFailure, nil, []string{"jwtgate: reading the Envoy file: open " + missing})
 		command(t, "lint-envoy", "--config", missing, shipped).holds(t, exitFailure, nil, []string{"jwtgate: reading the config: "})

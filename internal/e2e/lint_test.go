@@ -236,9 +236,9 @@ func lintElsewhere() map[string]string {
 		"routes-elsewhere":       "about what is not in the file: TestLintDynamic",
 		"gate-cluster-elsewhere": "about what is not in the file: Envoy does not start without the cluster, and a dump has it",
 		"cluster-elsewhere":      "about what is not in the file: Envoy does not start without the cluster, and a dump has it",
-		"not-read":               "about what the linter does not know: TestEveryWayIsSeen in envoylint",
-		"tcp-unchecked":          "about what jwtgate does not check: TestEveryWayIsSeen in envoylint",
-		"unknown":                "about what the linter does not know: TestEveryWayIsSeen in envoylint",
+		"not-read":               "about what the linter does not know: TestEveryBypassIsFound in envoylint",
+		"tcp-unchecked":          "about what jwtgate does not check: TestEveryBypassIsFound in envoylint",
+		"unknown":                "about what the linter does not know: TestEveryBypassIsFound in envoylint",
 	}
 }
 

@@ -44,7 +44,7 @@ func TestLintWhatInitWrites(t *testing.T) {
 			}
 			for _, file := range append(shipped, own, writeFile(t, "socket.yaml", string(socket))) {
 				got := jwtgate(t, nil, "lint-envoy", "--config", config, file)
-				if want := file + ": nothing found (1 HTTP connection manager looked at)\n"; got.code != 0 || got.stdout != want || got.stderr != "" {
+				if want := file + ": nothing found (1 HTTP connection manager checked)\n"; got.code != 0 || got.stdout != want || got.stderr != "" {
 					t.Errorf("%d %s%s, want %s", got.code, got.stdout, got.stderr, want)
 				}
 			}

@@ -7,13 +7,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// destination is where a listener forwards what it does not read as HTTP.
+// destination is a cluster to which a listener forwards raw bytes, without reading them
+// as HTTP.
 type destination struct {
-	at      *value // what says so
-	cluster string // empty where it is not said
+	at      *value // the setting that names it
+	cluster string // empty if the setting does not name it
 }
 
-// bytesFrom are the destinations of a listener.
+// bytesFrom returns the destinations of a listener.
 func (l *linter) bytesFrom(listener *value) []destination {
 	if known, ok := l.bytes[listener]; ok {
 		return known
@@ -37,8 +38,8 @@ func (l *linter) bytesFrom(listener *value) []destination {
 	return all
 }
 
-// clientChooses reports whether a value is the configuration of a filter that lets
-// a client choose where its bytes are forwarded to, or that fetches it.
+// clientChooses reports whether a value configures a filter whose destination the client
+// chooses or Envoy fetches.
 func clientChooses(v *value) bool {
 	return v.message != nil && (slices.Contains([]protoreflect.FullName{
 		"envoy.extensions.filters.network.sni_cluster.v3.SniCluster",
@@ -47,8 +48,8 @@ func clientChooses(v *value) bool {
 	}, v.message.FullName()) || v.has("generic_rds", "trds", "drds"))
 }
 
-// anywhere reports whether what a destination says may be any address: that of the
-// connection itself, or one that the client names.
+// anywhere reports whether a destination may be any address: the connection's original
+// destination, or one that the client names.
 func (l *linter) anywhere(to destination) bool {
 	if to.cluster == "" || strings.Contains(to.cluster, "%") {
 		return true
@@ -59,8 +60,8 @@ func (l *linter) anywhere(to destination) bool {
 		strings.Contains(kind, ".original_dst.")
 }
 
-// namesCluster reports whether a value is the name of a cluster that a network
-// filter forwards to.
+// namesCluster reports whether a value is the name of the cluster to which a network
+// filter forwards.
 func (v *value) namesCluster() bool {
 	if v.kind != scalar || v.field == nil {
 		return false
@@ -69,8 +70,8 @@ func (v *value) namesCluster() bool {
 	return v.field.Name() == "cluster" || weighted
 }
 
-// bypasses looks for ways to an application that no request takes. Where no route
-// leads to an application, every cluster may be one.
+// bypasses reports listeners that forward raw bytes to an application. If no route leads
+// to an application, any cluster may be one.
 func (l *linter) bypasses(listeners []*value, managers []*manager) {
 	applications := map[string]bool{} // :: name or address
 	for _, m := range managers {
@@ -89,35 +90,37 @@ func (l *linter) bypasses(listeners []*value, managers []*manager) {
 	for _, m := range managers {
 		l.sideCalls(m, applications)
 	}
+	isApplication := func(nameOrAddress string) bool { return applications[nameOrAddress] }
 	reachesOne := func(name string) bool {
-		return len(applications) == 0 || applications[name] || slices.ContainsFunc(l.addresses(name), func(address string) bool { return applications[address] })
+		return len(applications) == 0 || applications[name] || slices.ContainsFunc(l.addresses(name), isApplication)
 	}
 	for _, listener := range listeners {
 		if listener.get("internal_listener").there() {
-			continue // what leads there is looked at
+			continue // the check is on the clusters that lead there
 		}
 		for _, to := range l.bytesFrom(listener) {
 			ends := l.destinations(to.cluster, false, map[string]bool{})
 			switch {
 			case l.platform == Istio && strings.HasPrefix(to.cluster, "InboundPassthroughCluster"):
-				l.report("tcp-unchecked", to.at, "bytes to ports that no Service names are forwarded as they are")
+				l.report("tcp-unchecked", to.at, "Envoy forwards raw bytes to ports that no Service names")
 			case l.anywhere(to):
-				l.report("tcp-bypass", to.at, "bytes are forwarded to whatever address the client calls or names, unchecked")
-			case l.gates[to.cluster], len(ends) == 0: // to a listener of the file that reads it as HTTP
+				l.report("tcp-bypass", to.at, "Envoy forwards raw bytes to any address that the client names, unchecked")
+			case l.gates[to.cluster], len(ends) == 0: // a listener of the file reads them as HTTP
 			case slices.ContainsFunc(ends, reachesOne):
-				l.report("tcp-bypass", to.at, "bytes are forwarded to %s, unchecked", to.cluster)
+				l.report("tcp-bypass", to.at, "Envoy forwards raw bytes to %s, unchecked", to.cluster)
 			case slices.ContainsFunc(ends, func(name string) bool { return len(l.addresses(name)) == 0 }):
-				l.reportMend("not-read", to.at, "lint a dump with the endpoints (/config_dump?include_eds), or make sure that no application which trusts identity headers listens there",
-					"bytes are forwarded to %s, whose addresses are not in this file", to.cluster)
+				l.reportFix("not-read", to.at, "lint a dump with the endpoints (/config_dump?include_eds), "+
+					"or make sure that no application there trusts identity headers",
+					"Envoy forwards raw bytes to %s, whose addresses are not in this file", to.cluster)
 			default:
-				l.report("tcp-unchecked", to.at, "bytes are forwarded to %s, to which no route leads", to.cluster)
+				l.report("tcp-unchecked", to.at, "Envoy forwards raw bytes to %s, to which no route leads", to.cluster)
 			}
 		}
 	}
 }
 
-// sideCalls looks for filters before the gate that call an application by themselves,
-// with what a client sent.
+// sideCalls reports filters before the gate that call an application themselves, with
+// data from a client.
 func (l *linter) sideCalls(m *manager, applications map[string]bool) {
 	for _, c := range m.chains {
 		before := len(c.filters)
@@ -128,7 +131,7 @@ func (l *linter) sideCalls(m *manager, applications map[string]bool) {
 			f.settings.walk(func(v *value) bool {
 				calls := v.kind == scalar && isField(v, "cluster", "cluster_name")
 				if calls && slices.ContainsFunc(append(l.addresses(v.text), v.text), func(to string) bool { return applications[to] }) {
-					l.report("filter-calls-application", v, "%s calls %s before the gate is asked", f.name, v.text)
+					l.report("filter-calls-application", v, "%s calls %s before Envoy calls the gate", f.name, v.text)
 				}
 				return true
 			})

@@ -8,24 +8,30 @@ import (
 	"github.com/jwtgate/jwtgate/internal/envoylint"
 )
 
-// dumpOf is a dump in one line, as curl writes it, in which ext_authz is off for so
-// many routes.
+// dumpOf returns a dump in one line, as curl writes it, with a number of routes for which
+// ext_authz is off.
 func dumpOf(routes int) []byte {
 	var b strings.Builder
-	b.WriteString(`{"static_resources":{"listeners":[{"filter_chains":[{"filters":[{"name":"hcm","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager","http_filters":[{"name":"authz","typed_config":{"@type":"type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz","grpc_service":{"envoy_grpc":{"cluster_name":"jwtgate"}}}}],"route_config":{"virtual_hosts":[{"routes":[`)
+	const manager = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+	const authz = "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
+	b.WriteString(`{"static_resources":{"listeners":[{"filter_chains":[{"filters":[{"name":"hcm","typed_config":{` +
+		`"@type":"` + manager + `","http_filters":[{"name":"authz","typed_config":{` +
+		`"@type":"` + authz + `","grpc_service":{"envoy_grpc":{"cluster_name":"jwtgate"}}}}],` +
+		`"route_config":{"virtual_hosts":[{"routes":[`)
 	for i := range routes {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `{"name":"näme-%d","route":{"cluster":"app"},"typed_per_filter_config":{"authz":{"@type":"type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute","disabled":true}}}`, i)
+		fmt.Fprintf(&b, `{"name":"näme-%d","route":{"cluster":"app"},"typed_per_filter_config":{"authz":{`+
+			`"@type":"%sPerRoute","disabled":true}}}`, i, authz)
 	}
 	b.WriteString(`]}]}}}]}]}]}}`)
 	return []byte(b.String())
 }
 
-// TestCountingGoesOn: the place of a token is counted from the last one, and not
-// from the begin of its line.
-func TestCountingGoesOn(t *testing.T) {
+// TestCountingLinesIsLinear: counting continues from the previous token, and not from the
+// beginning of the line.
+func TestCountingLinesIsLinear(t *testing.T) {
 	for _, routes := range []int{1, 1000} {
 		data := dumpOf(routes)
 		walked, err := envoylint.Walked(data)
@@ -33,20 +39,19 @@ func TestCountingGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		if walked < len(data)/2 || walked > len(data) {
-			t.Errorf("%d routes: of %d bytes %d are looked at", routes, len(data), walked)
+			t.Errorf("%d routes, a file of %d bytes: counted %d", routes, len(data), walked)
 		}
 	}
 }
 
-// TestFindingsCostTheSame: what is already found is not gone through again for each
-// finding. Four times the routes are about four times the work; sixteen times would
-// be the square.
-func TestFindingsCostTheSame(t *testing.T) {
+// TestFindingsCostIsLinear: four times as many routes cost about four times the work, and
+// not sixteen times.
+func TestFindingsCostIsLinear(t *testing.T) {
 	allocs := func(routes int) float64 {
 		data := dumpOf(routes)
 		report := lint(t, string(data), plainGate(), envoylint.Plain)
 		if len(report.Findings) < routes {
-			t.Fatalf("%d routes, and %d findings", routes, len(report.Findings))
+			t.Fatalf("got %d routes and %d findings", routes, len(report.Findings))
 		}
 		return testing.AllocsPerRun(1, func() {
 			if _, err := envoylint.Lint("envoy.json", data, plainGate(), envoylint.Plain); err != nil {
@@ -59,7 +64,7 @@ func TestFindingsCostTheSame(t *testing.T) {
 	}
 }
 
-// BenchmarkLint shows that the time for a route does not grow with their number.
+// BenchmarkLint measures the time per route, which does not grow with their number.
 func BenchmarkLint(b *testing.B) {
 	for _, routes := range []int{1000, 4000, 16000} {
 		data := dumpOf(routes)
@@ -74,14 +79,15 @@ func BenchmarkLint(b *testing.B) {
 	}
 }
 
-// TestNestedClusters: clusters that are made of clusters are followed once, however
-// often they occur.
+// TestNestedClusters: a cluster that several aggregate clusters contain is visited once.
 func TestNestedClusters(t *testing.T) {
 	var clusters strings.Builder
 	const depth = 60
 	for i := range depth {
-		fmt.Fprintf(&clusters, `  - { name: n%d, cluster_type: { name: a, typed_config: { "@type": type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [ n%d, n%d ] } } }`+"\n", i, i+1, i+2)
+		fmt.Fprintf(&clusters,
+			`  - { name: n%d, cluster_type: { name: a, typed_config: { "@type": `+
+				`type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [ n%d, n%d ] } } }`+"\n", i, i+1, i+2)
 	}
 	text := shippedWith(t, listenersKey, listenersKey+"  - "+tcpTo("n0")+"\n", "  clusters:\n", "  clusters:\n"+clusters.String())
-	holds(t, lint(t, text, plainGate(), envoylint.Plain), "not-read")
+	wantFindings(t, lint(t, text, plainGate(), envoylint.Plain), "not-read")
 }

@@ -8,36 +8,36 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// edge looks at what the connection manager makes of a request before any
-// filter.
+// edge checks what the connection manager does to a request before the filters.
 func (l *linter) edge(m *manager) {
 	h := m.hcm
 	if at := h.get("normalize_path"); !at.is() {
-		l.report("path-not-normalized", at, "dot segments and escapes of paths are left as they are")
+		l.report("path-not-normalized", at, "Envoy does not decode paths and keeps dot segments")
 	}
 	if at := h.get("merge_slashes"); !at.is() && !l.gate.DoubleSlash {
-		l.report("slashes-not-merged", at, "// is left as it is")
+		l.report("slashes-not-merged", at, "Envoy keeps // in paths")
 	}
-	if at := h.get("path_with_escaped_slashes_action"); at.either("IMPLEMENTATION_SPECIFIC_DEFAULT", "KEEP_UNCHANGED") && !l.gate.EncodedSlash {
-		l.report("escaped-slashes", at, "%%2f and %%5c are left as they are")
+	at := h.get("path_with_escaped_slashes_action")
+	if at.either("IMPLEMENTATION_SPECIFIC_DEFAULT", "KEEP_UNCHANGED") && !l.gate.EncodedSlash {
+		l.report("escaped-slashes", at, "Envoy keeps %%2f and %%5c in paths")
 	}
 	if l.forwardsUnderscores(m) {
-		l.report("underscore-headers", l.underscores(m), "headers with underscores are let through")
+		l.report("underscore-headers", l.underscores(m), "Envoy forwards headers with underscores")
 	}
 	if at := h.get("use_remote_address"); !at.is() && !h.get("original_ip_detection_extensions").there() {
-		l.report("use-remote-address", at, "x-forwarded-for and some x-envoy-* headers of clients are believed")
+		l.report("use-remote-address", at, "Envoy believes x-forwarded-for and some x-envoy-* headers of clients")
 	}
 	if at := h.get("forward_client_cert_details"); at.either("ALWAYS_FORWARD_ONLY") {
-		l.report("client-cert-header", at, "a client's own x-forwarded-client-cert is forwarded")
+		l.report("client-cert-header", at, "Envoy forwards a client's own x-forwarded-client-cert")
 	}
 	h.get("forward_client_cert_matcher").walk(func(v *value) bool {
 		if v.text == "ALWAYS_FORWARD_ONLY" {
-			l.report("client-cert-header", v, "a client's own x-forwarded-client-cert is forwarded")
+			l.report("client-cert-header", v, "Envoy forwards a client's own x-forwarded-client-cert")
 		}
 		return true
 	})
 	if at := h.get("request_headers_timeout"); at.duration(0) <= 0 {
-		l.report("request-headers-timeout", at, "nothing bounds the time that a client takes for its headers")
+		l.report("request-headers-timeout", at, "a client can take any time to send its headers")
 	}
 	if slices.ContainsFunc(m.routes, func(one *value) bool { return len(one.get("virtual_hosts").items) > 1 }) {
 		for _, name := range []string{"strip_any_host_port", "strip_trailing_host_dot"} {
@@ -48,7 +48,7 @@ func (l *linter) edge(m *manager) {
 	}
 }
 
-// underscores is what becomes of headers with underscores.
+// underscores is the action for headers with underscores.
 func (l *linter) underscores(m *manager) *value {
 	return m.hcm.get("common_http_protocol_options", "headers_with_underscores_action")
 }
@@ -56,9 +56,9 @@ func (l *linter) underscores(m *manager) *value {
 // forwardsUnderscores reports whether Envoy forwards headers with underscores.
 func (l *linter) forwardsUnderscores(m *manager) bool { return l.underscores(m).either("ALLOW") }
 
-// innocents are headers that clients, browsers, gRPC-Web and proxies send and
-// that are nobody's identity.
-func innocents() []string {
+// ordinaryHeaders are headers that clients, browsers, gRPC-Web and proxies send and
+// that carry no identity.
+func ordinaryHeaders() []string {
 	return []string{
 		"authorization", "cookie", "content-type", "content-length", "accept", "user-agent", "origin", "referer", "range", "te",
 		"traceparent", "tracestate", "x-request-id", "x-requested-with", "x-csrf-token", "x-forwarded-for", "x-forwarded-proto",
@@ -68,37 +68,38 @@ func innocents() []string {
 	}
 }
 
-// earlyStrip looks at what leaves before anything reads it.
+// earlyStrip checks which headers Envoy removes before it reads them.
 func (l *linter) earlyStrip(m *manager) {
 	extensions := m.hcm.get("early_header_mutation_extensions")
 	removed := func(name string) *value { return earlyRemoval(extensions, name) }
 	guarded := slices.Concat(l.gate.Identity, l.gate.Overrides)
-	missing, spelled := l.left(m, guarded, func(name string) bool { return removed(name) != nil })
+	missing, spelled := l.notRemoved(m, guarded, func(name string) bool { return removed(name) != nil })
 	if len(missing) > 0 {
-		l.report("early-strip-missing", extensions, "%s of clients stay", some(missing))
+		l.report("early-strip-missing", extensions, "Envoy keeps %s of clients", some(missing))
 	}
 	if len(spelled) > 0 {
-		l.report("early-strip-spellings", extensions, "%s of clients stay", some(spelled))
+		l.report("early-strip-spellings", extensions, "Envoy keeps %s of clients", some(spelled))
 	}
-	for _, name := range append(innocents(), l.gate.Reads...) {
+	for _, name := range append(ordinaryHeaders(), l.gate.Reads...) {
 		if at := removed(name); at != nil && !slices.Contains(guarded, name) && !slices.Contains(l.gate.Removed, name) {
-			l.report("early-strip-too-wide", at, "%s is removed too", name)
+			l.report("early-strip-too-wide", at, "Envoy removes %s too", name)
 		}
 	}
 	for _, c := range m.chains {
 		for _, i := range c.gate {
 			for _, settings := range c.filters[i].inside(extAuthzType) {
-				if at := settings.get("failure_mode_allow_header_add"); at.is() && removed("x-envoy-auth-failure-mode-allowed") == nil {
-					l.report("failure-mode-header", at, "x-envoy-auth-failure-mode-allowed of clients stays")
+				at := settings.get("failure_mode_allow_header_add")
+				if at.is() && removed("x-envoy-auth-failure-mode-allowed") == nil {
+					l.report("failure-mode-header", at, "Envoy keeps x-envoy-auth-failure-mode-allowed of clients")
 				}
 			}
 		}
 	}
 }
 
-// left returns which of the names are not removed, and the spellings that are not
-// removed of names that are.
-func (l *linter) left(m *manager, names []string, removed func(string) bool) (missing, spelled []string) {
+// notRemoved returns which of the names are not removed, and for the names that are, the
+// first spelling that is not.
+func (l *linter) notRemoved(m *manager, names []string, removed func(string) bool) (missing, spelled []string) {
 	for _, name := range names {
 		if !removed(name) {
 			missing = append(missing, name)
@@ -114,7 +115,7 @@ func (l *linter) left(m *manager, names []string, removed func(string) bool) (mi
 	return missing, spelled
 }
 
-// earlyRemoval finds what removes a header early; nil if nothing does.
+// earlyRemoval finds the early mutation that removes a header; nil if there is none.
 func earlyRemoval(extensions *value, name string) *value {
 	for _, one := range extensions.items {
 		kind, settings := one.get("typed_config").typed()
@@ -128,7 +129,7 @@ func earlyRemoval(extensions *value, name string) *value {
 	return nil
 }
 
-// removal finds what removes a header in a list of mutations; nil if nothing does.
+// removal finds the mutation of a list that removes a header; nil if there is none.
 func removal(mutations *value, name string) *value {
 	for _, mutation := range mutations.items {
 		if at := mutation.get("remove"); at.there() && strings.EqualFold(at.text, name) {
@@ -141,7 +142,7 @@ func removal(mutations *value, name string) *value {
 	return nil
 }
 
-// some names the first few of many.
+// some lists the first few names.
 func some(names []string) string {
 	const most = 6
 	if len(names) > most {
@@ -150,7 +151,7 @@ func some(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// rewrites looks for what changes identity headers behind the gate.
+// rewrites reports changes of identity headers after the gate.
 func (l *linter) rewrites(c *chain) {
 	var levels []*value
 	for _, h := range c.hops() {
@@ -159,12 +160,12 @@ func (l *linter) rewrites(c *chain) {
 	for _, level := range levels {
 		for _, at := range level.get("request_headers_to_remove").items {
 			if l.isIdentity(at.text) {
-				l.report("identity-rewritten", at, "%s is removed behind the gate", at.text)
+				l.report("identity-rewritten", at, "Envoy removes %s after the gate", at.text)
 			}
 		}
 		for _, option := range level.get("request_headers_to_add").items {
 			if at := option.get("header", "key"); l.isIdentity(at.text) {
-				l.report("identity-rewritten", at, "%s is set behind the gate", at.text)
+				l.report("identity-rewritten", at, "Envoy sets %s after the gate", at.text)
 			}
 		}
 	}
@@ -172,7 +173,7 @@ func (l *linter) rewrites(c *chain) {
 	if len(c.gate) > 0 {
 		first = c.gate[0] + 1
 	}
-	for _, f := range c.filters[:first] { // no filter before the gate may add to trailers either
+	for _, f := range c.filters[:first] { // the gate does not see trailers, so adding to them counts here too
 		for _, settings := range f.configurations() {
 			l.appendedTrailers(settings)
 		}
@@ -180,35 +181,34 @@ func (l *linter) rewrites(c *chain) {
 	for _, f := range c.filters[first:] {
 		f.settings.walk(func(v *value) bool {
 			if isField(v, "clear_route_cache") && v.is() {
-				l.report("clear-route-cache", v, "a filter behind the gate sends the request to another route")
+				l.report("clear-route-cache", v, "a filter after the gate sends the request to another route")
 			}
 			return true
 		})
 		for _, settings := range f.configurations() {
-			l.rewritten(settings)
+			l.filterRewrites(settings)
 		}
 		for _, level := range levels {
-			l.rewritten(level.get("typed_per_filter_config").exactly(f.name))
+			l.filterRewrites(level.get("typed_per_filter_config").entry(f.name))
 		}
 	}
 	for _, h := range c.hops() {
 		for _, list := range l.upstreamFilters(c, h) {
-			l.rewritten(list)
+			l.filterRewrites(list)
 			for _, filter := range list.items {
 				if at := filter.get("config_discovery"); at.there() {
-					l.reportMend("not-read", at, dumpMend, "a filter behind the router is fetched, and not read")
+					l.reportFix("not-read", at, dumpFix, "Envoy fetches a filter after the router, which is not in this file")
 				}
 			}
 		}
 	}
 }
 
-// rewritten looks in the settings of a filter behind the gate for identity headers
-// that it changes.
-func (l *linter) rewritten(settings *value) {
+// filterRewrites reports identity headers that a filter after the gate changes.
+func (l *linter) filterRewrites(settings *value) {
 	settings.walk(func(v *value) bool {
 		if changesHeader(v) && l.isIdentity(v.text) {
-			l.report("identity-rewritten", v, "%s is changed behind the gate", v.text)
+			l.report("identity-rewritten", v, "a filter after the gate changes %s", v.text)
 		}
 		if v.isMessage("envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse") {
 			l.allowedUpstream(v)
@@ -219,14 +219,13 @@ func (l *linter) rewritten(settings *value) {
 	l.appendedTrailers(settings)
 }
 
-// appendedTrailers looks for identity headers that a filter adds to the trailers of
-// requests.
+// appendedTrailers reports identity headers that a filter adds to request trailers.
 func (l *linter) appendedTrailers(settings *value) {
 	settings.walk(func(v *value) bool {
 		if isField(v, "request_trailers_mutations") {
 			for _, mutation := range v.items {
 				if at := mutation.get("append", "header", "key"); l.isIdentity(at.text) {
-					l.report("identity-rewritten", at, "%s is added to trailers", at.text)
+					l.report("identity-rewritten", at, "a filter adds %s to trailers", at.text)
 				}
 			}
 		}
@@ -234,27 +233,27 @@ func (l *linter) appendedTrailers(settings *value) {
 	})
 }
 
-// isField reports whether a value is that of a field of one of these names.
+// isField reports whether a value belongs to a field with one of these names.
 func isField(v *value, names ...string) bool {
 	return v.field != nil && slices.Contains(names, string(v.field.Name()))
 }
 
-// allowedUpstream looks at which headers another authorization server behind the gate
-// may set.
+// allowedUpstream reports identity headers that another authorization server after the
+// gate may set.
 func (l *linter) allowedUpstream(response *value) {
 	for _, list := range []string{"allowed_upstream_headers", "allowed_upstream_headers_to_append"} {
 		at := response.get(list)
 		for _, name := range l.gate.Identity {
 			if at.matchesAny(name) {
-				l.report("identity-rewritten", at, "an authorization server behind the gate may set %s", name)
+				l.report("identity-rewritten", at, "an authorization server after the gate may set %s", name)
 				break
 			}
 		}
 	}
 }
 
-// changesHeader reports whether a value is the name of a request header that a filter
-// sets or removes.
+// changesHeader reports whether a value names a request header that a filter sets or
+// removes.
 func changesHeader(v *value) bool {
 	if v.kind != scalar || v.field == nil {
 		return false
@@ -272,7 +271,7 @@ func changesHeader(v *value) bool {
 	}, string(parent.FullName())+"."+string(v.field.Name()))
 }
 
-// upstreamFilters are the filters that a request of a hop takes behind the router.
+// upstreamFilters returns the filters that a request of a hop takes after the router.
 func (l *linter) upstreamFilters(c *chain, h hop) []*value {
 	var lists []*value
 	for _, f := range c.filters {
@@ -283,8 +282,8 @@ func (l *linter) upstreamFilters(c *chain, h hop) []*value {
 	return append(lists, l.clusterOf(h.cluster()).options().get("http_filters"))
 }
 
-// isIdentity reports whether a header is one that only the gate may set, however
-// it is spelled.
+// isIdentity reports whether a header, in any spelling, is one that only the gate may
+// set.
 func (l *linter) isIdentity(name string) bool {
 	folded := strings.Map(func(r rune) rune {
 		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
@@ -295,10 +294,10 @@ func (l *linter) isIdentity(name string) bool {
 	return slices.Contains(l.gate.Identity, folded)
 }
 
-// logged is a header in a format of an access log.
+// logged matches a header in the format of an access log.
 var logged = regexp.MustCompile(`%REQ(_WITHOUT_QUERY)?\(([^)]*)\)`)
 
-// grpcLogHeaders are the headers that an access log over gRPC holds.
+// grpcLogHeaders returns the headers that an access log over gRPC contains.
 func grpcLogHeaders(kind string, settings *value) []*value {
 	if short(kind) != "HttpGrpcAccessLogConfig" {
 		return nil
@@ -306,7 +305,7 @@ func grpcLogHeaders(kind string, settings *value) []*value {
 	return settings.get("additional_request_headers_to_log").items
 }
 
-// accessLogs looks for tokens in access logs.
+// accessLogs reports access logs that may contain tokens.
 func (l *linter) accessLogs(m *manager) {
 	for _, log := range append(slices.Clone(m.hcm.get("access_log").items), m.listener.get("access_log").items...) {
 		log.scalars(func(text string, at *value) {
@@ -314,9 +313,9 @@ func (l *linter) accessLogs(m *manager) {
 				for name := range strings.SplitSeq(strings.ToLower(found[2]), "?") {
 					switch {
 					case slices.Contains(l.gate.Tokens, name):
-						l.report("token-logged", at, "%s is logged, and may hold a token", name)
+						l.report("token-logged", at, "the log contains %s, which may contain a token", name)
 					case l.gate.QueryTokens && found[1] == "" && (name == ":path" || name == "x-envoy-original-path"):
-						l.report("token-logged", at, "the path is logged with its query, which may hold a token")
+						l.report("token-logged", at, "the log contains the query of the path, which may contain a token")
 					}
 				}
 			}
@@ -324,12 +323,12 @@ func (l *linter) accessLogs(m *manager) {
 		kind, settings := log.get("typed_config").typed()
 		for _, at := range grpcLogHeaders(kind, settings) {
 			if slices.Contains(l.gate.Tokens, strings.ToLower(at.text)) {
-				l.report("token-logged", at, "%s is logged, and may hold a token", at.text)
+				l.report("token-logged", at, "the log contains %s, which may contain a token", at.text)
 			}
 		}
 		usual := short(kind) == "StdoutAccessLog" || short(kind) == "StderrAccessLog" || short(kind) == "FileAccessLog"
 		if usual && l.gate.QueryTokens && !settings.has("log_format", "format", "json_format") {
-			l.report("token-logged", log, "Envoy's own format logs the path with its query, which may hold a token")
+			l.report("token-logged", log, "Envoy's default format contains the query of the path, which may contain a token")
 		}
 	}
 }

@@ -12,26 +12,29 @@ func init() {
 	}
 }
 
-// WayNames returns the rules that the platforms' ways name.
-func WayNames() []string {
+// String renders a finding in one line.
+func (f Finding) String() string { return f.render(Layout{}) }
+
+// PlatformRules returns the names of the rules for which a platform has a fix.
+func PlatformRules() []string {
 	var names []string
-	for _, ways := range []map[string]Way{gatewayWays(), istioWays(), relaxedGatewayWays(), relaxedIstioWays()} {
-		for name := range ways {
+	for _, fixes := range []map[string]PlatformFix{gatewayFixes(), istioFixes(), relaxedGatewayFixes(), relaxedIstioFixes()} {
+		for name := range fixes {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// Walked returns how many bytes reading a JSON file looks at to count lines and
-// columns.
+// Walked returns how many bytes the reader counts lines and columns of, for a JSON
+// file.
 func Walked(data []byte) (int, error) {
 	r := &reader{file: "envoy.json", data: data}
 	_, err := r.json()
 	return r.mark.walked, err
 }
 
-// MessageTypes are the messages that rules look for by name.
+// MessageTypes returns the messages that rules look for by name.
 func MessageTypes() []protoreflect.FullName {
 	return []protoreflect.FullName{
 		anyType, bootstrapType, listenerType, clusterType, routeConfigType, scopedRouteType, virtualHostType, routeType, filterConfigType,

@@ -11,11 +11,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/envoylint"
 )
 
-// plainGate is what a configuration with one issuer and nothing else needs.
+// plainGate returns what a configuration with one issuer and nothing else needs.
 func plainGate() envoylint.Gate {
 	overrides := slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(config.OverrideHeaders()))...)))
 	return envoylint.Gate{
-		Identity:  []string{"x-user-id", "x-user-name", "x-user-email", "x-user-groups", "x-user-scopes", "x-user-client", "x-user-kind", "x-user-issuer"},
+		Identity: []string{"x-user-id", "x-user-name", "x-user-email", "x-user-groups", "x-user-scopes", "x-user-client",
+			"x-user-kind", "x-user-issuer"},
 		Overrides: overrides, Removed: overrides,
 		Tokens: []string{"authorization"}, TakenOut: []string{"authorization"},
 		Reads: []string{
@@ -35,21 +36,21 @@ func read(t *testing.T, name string) string {
 	return string(data)
 }
 
-// shippedWith is the shipped file with edits: pairs of a text that stands in it
-// once and what takes its place.
+// shippedWith returns the shipped file with edits: pairs of a text that occurs once and
+// its replacement.
 func shippedWith(t *testing.T, edits ...string) string {
 	t.Helper()
 	text := read(t, "../../envoy/envoy.yaml")
 	for i := 0; i < len(edits); i += 2 {
 		if n := strings.Count(text, edits[i]); n != 1 {
-			t.Fatalf("the shipped file has %d times, not once:\n%s", n, edits[i])
+			t.Fatalf("the shipped file contains this text %d times, want once:\n%s", n, edits[i])
 		}
 		text = strings.Replace(text, edits[i], edits[i+1], 1)
 	}
 	return text
 }
 
-// between is the part of the shipped file from one text to before another.
+// between returns the part of the shipped file from one text to before another.
 func between(t *testing.T, from, to string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(read(t, "../../envoy/envoy.yaml"), from)
@@ -69,7 +70,8 @@ func lint(t *testing.T, text string, gate envoylint.Gate, platform envoylint.Pla
 	return report
 }
 
-// ids are what was found, sorted, each once; a note has a question mark behind it.
+// ids returns the rules of the findings, sorted, each once; notes end with a question
+// mark.
 func ids(report *envoylint.Report) []string {
 	var all []string
 	for _, f := range report.Findings {
@@ -83,8 +85,8 @@ func ids(report *envoylint.Report) []string {
 	return slices.Compact(all)
 }
 
-// holds checks what was found.
-func holds(t *testing.T, report *envoylint.Report, want ...string) {
+// wantFindings compares the rules of the findings.
+func wantFindings(t *testing.T, report *envoylint.Report, want ...string) {
 	t.Helper()
 	slices.Sort(want)
 	if got := ids(report); !slices.Equal(got, want) {

@@ -2,9 +2,9 @@ package envoylint
 
 import "slices"
 
-// inside returns the listeners of the file that a cluster leads to without a
-// network; ok is false for a cluster that leads elsewhere, or that may.
-func (l *linter) inside(cluster string) (listeners []*value, ok bool) {
+// internalListeners returns the listeners of the file to which a cluster leads inside
+// Envoy; ok is false for a cluster that leads, or may lead, elsewhere.
+func (l *linter) internalListeners(cluster string) (listeners []*value, ok bool) {
 	for _, address := range l.endpoints(cluster) {
 		name := address.get("envoy_internal_address", "server_listener_name")
 		named := l.byName[name.text]
@@ -16,63 +16,63 @@ func (l *linter) inside(cluster string) (listeners []*value, ok bool) {
 	return listeners, len(listeners) > 0
 }
 
-// toApplication reports whether a hop leads to an application, as far as is known.
-// A listener of the file that asks the gate itself is none: it is looked at by
-// itself.
+// toApplication reports whether a hop may lead to an application. A listener of the file
+// that calls the gate itself is not an application: it has its own check.
 func (l *linter) toApplication(h hop) bool {
 	if l.isAdmin(h.cluster()) {
 		return false
 	}
-	listeners, ok := l.inside(h.cluster())
-	return !ok || slices.ContainsFunc(listeners, func(listener *value) bool { return !l.asksItself(listener) })
+	listeners, ok := l.internalListeners(h.cluster())
+	return !ok || slices.ContainsFunc(listeners, func(listener *value) bool { return !l.checksAll(listener) })
 }
 
-// asksItself reports whether all that comes into a listener is HTTP and asked about.
-func (l *linter) asksItself(listener *value) bool {
+// checksAll reports whether a listener accepts only HTTP and all its chains call the
+// gate.
+func (l *linter) checksAll(listener *value) bool {
 	managers := l.managers[listener]
 	return len(managers) > 0 && len(l.bytesFrom(listener)) == 0 && !slices.ContainsFunc(managers, func(m *manager) bool {
 		return slices.ContainsFunc(m.chains, func(c *chain) bool { return len(c.gate) == 0 })
 	})
 }
 
-// behindOthers reports whether all that comes into a listener has come through
-// connection managers of the file that have asked the gate.
-func (l *linter) behindOthers(listener *value) bool {
+// alreadyChecked reports whether all requests of a listener come from connection
+// managers of the file that have called the gate.
+func (l *linter) alreadyChecked(listener *value) bool {
 	if !listener.get("internal_listener").there() {
 		return false
 	}
-	if l.ways == nil {
-		l.findWays()
+	if l.entries == nil {
+		l.findEntries()
 	}
-	found := l.ways[listener]
-	return found.asked && !found.unasked
+	found := l.entries[listener]
+	return found.checked && !found.unchecked
 }
 
-// ways are how requests come into a listener of the file from others.
-type ways struct{ asked, unasked bool }
+// entries says whether checked and unchecked requests enter a listener from others.
+type entries struct{ checked, unchecked bool }
 
-// findWays finds the ways into all listeners, once.
-func (l *linter) findWays() {
-	l.ways = map[*value]ways{}
-	note := func(cluster string, asked bool) {
+// findEntries finds the entries of all listeners.
+func (l *linter) findEntries() {
+	l.entries = map[*value]entries{}
+	add := func(cluster string, checked bool) {
 		for _, listener := range l.leadsTo(cluster, map[string]bool{}) {
-			found := l.ways[listener]
-			l.ways[listener] = ways{found.asked || asked, found.unasked || !asked}
+			found := l.entries[listener]
+			l.entries[listener] = entries{found.checked || checked, found.unchecked || !checked}
 		}
 	}
 	for _, listener := range l.listeners {
 		for _, to := range l.bytesFrom(listener) {
-			note(to.cluster, false)
+			add(to.cluster, false)
 		}
 		for _, m := range l.managers[listener] {
 			for _, h := range m.hops() {
-				note(h.cluster(), m.asks(h))
+				add(h.cluster(), m.asks(h))
 			}
 		}
 	}
 }
 
-// leadsTo returns the listeners of the file to which some part of a cluster leads.
+// leadsTo returns the listeners of the file to which a part of a cluster leads.
 func (l *linter) leadsTo(cluster string, visited map[string]bool) []*value {
 	if visited[cluster] {
 		return nil
@@ -90,15 +90,15 @@ func (l *linter) leadsTo(cluster string, visited map[string]bool) []*value {
 	return all
 }
 
-// destinations are the clusters outside of the file's own listeners that a cluster
-// leads to: by bytes, and where http is set also by routes. A cluster that is made
-// of others leads to those.
+// destinations returns the clusters to which a cluster leads, through the file's own
+// listeners: by raw bytes, and if http is set also by routes. A cluster that consists of
+// others leads to those.
 func (l *linter) destinations(cluster string, http bool, visited map[string]bool) []string {
 	if visited[cluster] {
 		return nil
 	}
 	visited[cluster] = true
-	listeners, ok := l.inside(cluster)
+	listeners, ok := l.internalListeners(cluster)
 	parts := l.partsOfCluster(cluster)
 	if !ok && len(parts) == 0 {
 		return []string{cluster}
@@ -123,8 +123,7 @@ func (l *linter) destinations(cluster string, http bool, visited map[string]bool
 	return all
 }
 
-// partsOfCluster are the names of the clusters that an aggregate or a composite
-// cluster is made of.
+// partsOfCluster returns the names of the clusters in an aggregate or composite cluster.
 func (l *linter) partsOfCluster(name string) []string {
 	var names []string
 	if _, kind := l.clusterOf(name).extension(); kind.has("clusters") {

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// json reads JSON with its own reader: YAML's refuses some of it (tabs, escaped
-// surrogates), and takes its time over the megabytes of a dump.
+// json reads JSON with a JSON decoder: YAML's rejects some JSON (tabs, escaped
+// surrogates), and is slow for a dump of megabytes.
 func (r *reader) json() (*value, error) {
 	r.mark = mark{line: 1, column: 1}
 	decoder := json.NewDecoder(bytes.NewReader(r.data))
@@ -18,16 +18,16 @@ func (r *reader) json() (*value, error) {
 	return r.token(nil, "", decoder, 0)
 }
 
-// token is the next value of JSON that is known to be valid.
+// token reads the next value of valid JSON.
 func (r *reader) token(in *value, from string, decoder *json.Decoder, depth int) (*value, error) {
-	if err := r.room(depth); err != nil {
+	if err := r.count(depth); err != nil {
 		return nil, err
 	}
 	token, err := decoder.Token()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.file, err)
 	}
-	v := &value{in: in, step: from, at: r.offset(decoder.InputOffset(), token)}
+	v := &value{in: in, step: from, at: r.position(decoder.InputOffset(), token)}
 	switch t := token.(type) {
 	case json.Delim:
 		if t == '[' {
@@ -65,9 +65,9 @@ func (r *reader) object(v *value, decoder *json.Decoder, depth int) error {
 			return fmt.Errorf("%s: %w", r.file, err)
 		}
 		name, _ := token.(string)
-		at := r.offset(decoder.InputOffset(), token)
+		at := r.position(decoder.InputOffset(), token)
 		if seen[name] {
-			return fmt.Errorf("%s: the name %q is repeated in one object; which value counts depends on who reads it", at, name)
+			return fmt.Errorf("%s: the name %q is repeated in one object; parsers differ in which value they use", at, name)
 		}
 		seen[name] = true
 		one, err := r.token(v, step(name), decoder, depth+1)
@@ -80,8 +80,8 @@ func (r *reader) object(v *value, decoder *json.Decoder, depth int) error {
 	return nil
 }
 
-// offset is where a token begins that ends there.
-func (r *reader) offset(end int64, token json.Token) config.Pos {
+// position is where a token begins that ends at an offset.
+func (r *reader) position(end int64, token json.Token) config.Pos {
 	begin := int(end) - 1
 	switch t := token.(type) {
 	case string:
@@ -97,15 +97,15 @@ func (r *reader) offset(end int64, token json.Token) config.Pos {
 	return r.pos(r.mark.line, r.mark.column)
 }
 
-// mark is how far lines and columns are counted. Tokens come in the order of the
-// file, so that counting goes on from the last one: a dump is often one line of
-// megabytes, which counting from its begin would read once for each token.
+// mark is a counted position. Counting continues from the previous token: a dump is
+// often one line of megabytes, which counting from its beginning would read once for
+// each token.
 type mark struct {
 	offset, line, column int
-	walked               int // bytes that were looked at, for the test
+	walked               int // how many bytes were counted, for the test
 }
 
-// move counts on to a later offset.
+// move continues to a later offset.
 func (m *mark) move(data []byte, to int) {
 	part := data[m.offset:to]
 	if lines := bytes.Count(part, []byte("\n")); lines > 0 {
@@ -117,7 +117,7 @@ func (m *mark) move(data []byte, to int) {
 	m.offset = to
 }
 
-// quote is where the string begins whose last quote stands before end.
+// quote is the offset of the opening quote of a string that ends at end.
 func (r *reader) quote(end int) int {
 	for i := end - 2; i >= 0; i-- {
 		if r.data[i] != '"' {

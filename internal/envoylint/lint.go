@@ -12,33 +12,33 @@ import (
 	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
-// Gate is what an Envoy file has to fit: what one jwtgate configuration reads,
-// sets, removes and relaxes.
+// Gate is what one jwtgate configuration reads, sets, removes and relaxes, and
+// therefore needs from Envoy.
 type Gate = envoy.Needs
 
-// Finding is one setting that a rule is about.
+// Finding is one setting that violates a rule.
 type Finding struct {
 	Rule Rule
 	Pos  config.Pos
 	Path string // static_resources.listeners[0].name
-	Text string // what is found here
-	Mend string // what to write here
-	// Note marks what is no reason to fail: a remark, or what the platform
-	// cannot set.
+	Text string // what is wrong here
+	Fix  string // what to write here
+	// Note is set for a finding that does not change the exit code: its severity is
+	// Note, or the platform has no field for it.
 	Note bool
 }
 
-// Lint reads an Envoy file and returns what it finds in it. An error is of a file
-// that cannot be looked at; it says what to do.
+// Lint reads an Envoy file and returns its findings. An error means that the file
+// cannot be checked, and says what to do.
 func Lint(file string, data []byte, gate Gate, platform Platform) (*Report, error) {
-	report, err := look(file, data, gate, platform)
+	report, err := lint(file, data, gate, platform)
 	if err != nil {
 		return nil, printableError{err}
 	}
 	return report, nil
 }
 
-func look(file string, data []byte, gate Gate, platform Platform) (*Report, error) {
+func lint(file string, data []byte, gate Gate, platform Platform) (*Report, error) {
 	root, err := parse(file, data)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func look(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 	return report, nil
 }
 
-// add looks at what one Envoy has.
+// add checks the resources of one Envoy.
 func (r *Report) add(file string, resources *resources, gate Gate, platform Platform) error {
 	l := &linter{
 		resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{},
@@ -72,11 +72,11 @@ func (r *Report) add(file string, resources *resources, gate Gate, platform Plat
 	for _, rule := range Rules() {
 		l.rules[rule.ID] = rule
 	}
-	looked, outbound := resources.split()
-	for _, listener := range looked {
+	inbound, outbound := resources.split()
+	for _, listener := range inbound {
 		l.byName[listener.get("name").text] = append(l.byName[listener.get("name").text], listener)
 	}
-	managers := resources.managersOf(looked)
+	managers := resources.managersOf(inbound)
 	r.Skipped = append(r.Skipped, namesOf(outbound)...)
 	for _, m := range managers {
 		l.managers[m.listener] = append(l.managers[m.listener], m)
@@ -84,12 +84,12 @@ func (r *Report) add(file string, resources *resources, gate Gate, platform Plat
 	if len(managers) == 0 {
 		return resources.noHTTP(file, outbound)
 	}
-	idle := l.all(looked, managers)
+	idle := l.run(inbound, managers)
 	r.Findings, r.Managers, r.Idle = append(r.Findings, l.found...), r.Managers+len(managers)-idle, r.Idle+idle
 	return nil
 }
 
-// linter looks at one file.
+// linter checks the resources of one Envoy.
 type linter struct {
 	*resources
 	gate     Gate
@@ -98,51 +98,51 @@ type linter struct {
 	found    []Finding
 	reported map[key]bool
 	managers map[*value][]*manager // :: listener -> its connection managers
-	gates    map[string]bool       // :: name of a cluster of the gate
-	byName   map[string][]*value   // :: name -> listeners that clients call
+	gates    map[string]bool       // :: names of the gate's clusters
+	byName   map[string][]*value   // :: name -> inbound listeners
 	bytes    map[*value][]destination
-	ways     map[*value]ways // nil until it is asked for
+	entries  map[*value]entries // nil until it is needed
 }
 
-// key is what makes two findings the same one: what a virtual host sets is met
-// with each of its routes.
+// key identifies a finding, so that a setting of a virtual host, which the linter
+// visits with each of the host's routes, is reported once.
 type key struct {
 	id, path string
 	pos      config.Pos
 }
 
-// report notes what a rule is about at a value, once.
+// report adds a finding at a value, once.
 func (l *linter) report(id string, at *value, format string, args ...any) {
-	l.reportMend(id, at, "", format, args...)
+	l.reportFix(id, at, "", format, args...)
 }
 
-// reportMend is report with a mend for this one place.
-func (l *linter) reportMend(id string, at *value, mend, format string, args ...any) {
+// reportFix is report with a fix for this one place.
+func (l *linter) reportFix(id string, at *value, fix, format string, args ...any) {
 	this := key{id, at.path(), at.at}
 	if l.reported[this] {
 		return
 	}
 	l.reported[this] = true
-	rule := l.rules[id] // there is one for each id (TestRulesAreWhole)
+	rule := l.rules[id] // each id has a rule (TestRulesAreComplete)
 	f := Finding{
 		Rule: rule, Pos: at.at, Path: this.path, Text: fmt.Sprintf(format, args...),
-		Mend: cmp.Or(mend, rule.Mend), Note: rule.Opens == Remark,
+		Fix: cmp.Or(fix, rule.Fix), Note: rule.Severity == Note,
 	}
-	way := rule.way(l.platform)
+	platform := rule.fix(l.platform)
 	if strings.Contains(this.path, "bootstrap.static_resources") || strings.Contains(this.path, "static_listeners") {
-		way = Way{} // the platform's own fields do not reach what a dump has from the bootstrap
+		platform = PlatformFix{} // the platform's fields do not change the bootstrap's part of a dump
 	}
 	switch {
-	case way.Field != "":
-		f.Mend = way.Field
-	case way.Without != "":
-		f.Mend, f.Note = way.Without, true
+	case platform.Field != "":
+		f.Fix = platform.Field
+	case platform.Without != "":
+		f.Fix, f.Note = platform.Without, true
 	}
 	l.found = append(l.found, f)
 }
 
-// all makes every check. It returns how many of the managers reach no application.
-func (l *linter) all(listeners []*value, managers []*manager) (idle int) {
+// run makes every check. It returns how many of the managers reach no application.
+func (l *linter) run(listeners []*value, managers []*manager) (idle int) {
 	for _, listener := range listeners {
 		l.fetchedFilters(listener)
 	}
@@ -152,13 +152,12 @@ func (l *linter) all(listeners []*value, managers []*manager) (idle int) {
 	}
 	for _, m := range managers {
 		l.adminRoutes(m)
-		if l.behindOthers(m.listener) { // what leads there has to ask the gate
-			l.behind(m)
-			continue
-		}
-		if l.forwards(m) {
+		switch {
+		case l.alreadyChecked(m.listener):
+			l.internalManager(m)
+		case l.forwards(m):
 			l.manager(m)
-		} else { // it redirects, or answers by itself: there is no application behind it
+		default: // it only redirects or answers requests itself
 			idle++
 		}
 	}
@@ -168,24 +167,24 @@ func (l *linter) all(listeners []*value, managers []*manager) (idle int) {
 	l.bypasses(listeners, managers)
 	l.guards()
 	l.adminInterface()
-	l.unreads()
+	l.reportUnread()
 	return idle
 }
 
-// manager looks at a connection manager that forwards to an application.
+// manager checks a connection manager that forwards to an application.
 func (l *linter) manager(m *manager) {
 	l.edge(m)
 	l.relaxed(m)
 	l.accessLogs(m)
 	asks := false
 	for _, c := range m.chains {
-		l.readable(c)
+		l.unreadFilters(c)
 		if len(c.gate) == 0 {
-			l.missing(c)
+			l.reportMissing(c)
 			continue
 		}
 		asks = true
-		l.asked(c)
+		l.hopsOfChain(c)
 		l.order(c)
 		l.rewrites(c)
 		l.trailers(c)
@@ -204,36 +203,40 @@ func (l *linter) manager(m *manager) {
 // fetchedFilters reports network filters whose configuration is not in the file.
 func (l *linter) fetchedFilters(listener *value) {
 	if at := listener.get("fcds_config"); at.there() {
-		l.reportMend("not-read", at, dumpMend, "Envoy fetches filter chains of this listener, which are not read")
+		l.reportFix("not-read", at, dumpFix, "Envoy fetches filter chains of this listener, which are not in this file")
 	}
 	for _, network := range listener.messages(networkFilter) {
 		if at, name := network.get("config_discovery"), network.get("name").text; at.there() && l.filters[name] == nil {
-			l.reportMend("not-read", at, dumpMend, "the configuration of the network filter %s is fetched, and is not in this file", name)
+			l.reportFix("not-read", at, dumpFix, "Envoy fetches the configuration of the network filter %s, which is not in this file", name)
 		}
 	}
 }
 
-// behind looks at a connection manager to which only others lead.
-func (l *linter) behind(m *manager) {
+// internalManager checks a connection manager whose requests have all been checked by
+// another one of the file.
+func (l *linter) internalManager(m *manager) {
 	for _, c := range m.chains {
-		l.readable(c)
+		l.unreadFilters(c)
 		l.rewrites(c)
 		l.trailers(c)
 	}
 }
 
-// readable reports the filters of a chain of which nothing is known.
-func (l *linter) readable(c *chain) {
+// unreadFilters reports the filters of a chain whose type or configuration is not in
+// the file.
+func (l *linter) unreadFilters(c *chain) {
 	for _, f := range c.filters {
-		f.settings.walk(func(v *value) bool { // those of composites and of the router
+		f.settings.walk(func(v *value) bool { // filters of composites and of the router
 			if isField(v, "config_discovery") && v.there() {
-				l.reportMend("not-read", v, dumpMend, "the filter %s runs others whose configurations are fetched, and are not read", f.name)
+				l.reportFix("not-read", v, dumpFix,
+					"the filter %s runs filters whose configurations Envoy fetches, and which are not in this file", f.name)
 			}
 			return true
 		})
 		switch {
 		case f.absent:
-			l.reportMend("not-read", f.entry.get("config_discovery"), dumpMend, "the configuration of the filter %s is fetched, and is not in this file", f.name)
+			l.reportFix("not-read", f.entry.get("config_discovery"), dumpFix,
+				"Envoy fetches the configuration of the filter %s, which is not in this file", f.name)
 		case f.kind == "" && f.entry.get("typed_config").there():
 			l.report("not-read", f.entry.get("typed_config"), "the typed_config of the filter %s has no @type", f.name)
 		case f.kind == "":
@@ -242,23 +245,24 @@ func (l *linter) readable(c *chain) {
 	}
 }
 
-// missing reports a chain in which the gate is not asked.
-func (l *linter) missing(c *chain) {
+// reportMissing reports a chain without a filter that calls the gate.
+func (l *linter) reportMissing(c *chain) {
 	if c.upgrade == "" {
-		l.report("ext-authz-missing", c.at, "no ext_authz filter here asks the gate")
+		l.report("ext-authz-missing", c.at, "no ext_authz filter here calls the gate")
 		return
 	}
-	l.report("ext-authz-missing", c.at, "requests that upgrade to %s take these filters, and no ext_authz filter among them asks the gate", c.upgrade)
+	l.report("ext-authz-missing", c.at,
+		"requests that upgrade to %s take these filters, none of which is an ext_authz filter that calls the gate", c.upgrade)
 }
 
-// dumpMend is the way to what is not in the file.
-const dumpMend = "lint the running Envoy's /config_dump, which has it"
+// dumpFix is the fix for parts of the configuration that are not in the file.
+const dumpFix = "lint the running Envoy's /config_dump, which has it"
 
-// unreads reports what could not be read: on the path of a request a finding,
-// since a way around the gate may be in it, and elsewhere a note.
-func (l *linter) unreads() {
+// reportUnread reports what the typer could not read. On the path of a request that is
+// a finding, since requests may bypass the gate there, and elsewhere a note.
+func (l *linter) reportUnread() {
 	if l.fetched != nil {
-		l.reportMend("not-read", l.fetched, dumpMend, "Envoy fetches further listeners, which are not in this file")
+		l.reportFix("not-read", l.fetched, dumpFix, "Envoy fetches further listeners, which are not in this file")
 	}
 	for _, m := range l.unreadOrder {
 		text := m.text
@@ -273,7 +277,7 @@ func (l *linter) unreads() {
 	}
 }
 
-// adminInterface looks at where Envoy can be told what to do.
+// adminInterface checks the address of Envoy's admin interface.
 func (l *linter) adminInterface() {
 	socket := l.admin.get("address", "socket_address")
 	if address := socket.get("address"); address.there() && !loopback(address.text) {
@@ -281,8 +285,8 @@ func (l *linter) adminInterface() {
 	}
 }
 
-// adminRoutes looks for routes that lead clients to the admin interface without a
-// check, beyond what metrics and probes need.
+// adminRoutes reports routes that lead clients to the admin interface without a check,
+// except for metrics and probes.
 func (l *linter) adminRoutes(m *manager) {
 	for _, h := range m.hops() {
 		if !l.isAdmin(h.cluster()) || m.asks(h) {
@@ -299,9 +303,9 @@ func (l *linter) adminRoutes(m *manager) {
 	}
 }
 
-// guards looks for runtime guards, which change how Envoy reads and forwards requests.
-// Two are known not to: they say how the OAuth2 filter encrypts its cookies, and
-// Envoy Gateway sets them everywhere.
+// guards reports runtime guards, which change how Envoy reads and forwards requests.
+// Two are harmless: they change how the OAuth2 filter encrypts its cookies, and Envoy
+// Gateway always sets them.
 func (l *linter) guards() {
 	var look func(v *value, key string)
 	look = func(v *value, key string) {
@@ -320,7 +324,7 @@ func (l *linter) guards() {
 	}
 }
 
-// sameHost reports whether two addresses are one, as far as they say.
+// sameHost reports whether two hosts are the same, without looking up names.
 func sameHost(a, b string) bool {
 	one := func(host string) string {
 		if host = strings.ToLower(host); host == "localhost" {
@@ -338,7 +342,7 @@ func loopback(host string) bool {
 // loopbackV4 are the addresses of 127.0.0.0/8.
 var loopbackV4 = regexp.MustCompile(`^127(\.[0-9]{1,3}){3}$`)
 
-// addresses are those of a cluster's endpoints, each in one form.
+// addresses returns those of a cluster's endpoints, each in one form.
 func (l *linter) addresses(name string) []string {
 	var all []string
 	for _, address := range l.endpoints(name) {
@@ -357,7 +361,7 @@ func (l *linter) addresses(name string) []string {
 	return all
 }
 
-// namesOf are the names of listeners, or where they stand.
+// namesOf returns the names of listeners, or the paths of those without a name.
 func namesOf(listeners []*value) []string {
 	var names []string
 	for _, one := range listeners {

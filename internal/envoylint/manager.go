@@ -6,25 +6,25 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// manager is one HTTP connection manager with what belongs to it.
+// manager is one HTTP connection manager with its chains and routes.
 type manager struct {
 	listener, hcm *value
 	chains        []*chain
-	// routes are its route configurations, as far as the file has them; unread are
-	// the places of those that it does not have.
+	// routes are its route configurations that are in the file; unread are the places
+	// that name the others.
 	routes, unread []*value
 	hopsKnown      bool
 	known          []hop
 }
 
-// chain is a list of HTTP filters that requests of a connection manager take:
-// its own, or that of a protocol which requests upgrade to.
+// chain is a list of HTTP filters of a connection manager: the manager's own list, or
+// the list for requests that upgrade to a protocol.
 type chain struct {
 	*manager
 	at      *value // the list
 	upgrade string // the protocol; empty for the manager's own
 	filters []filter
-	gate    []int // which filters ask the gate
+	gate    []int // indices of the filters that call the gate
 }
 
 // filter is one HTTP filter.
@@ -33,35 +33,34 @@ type filter struct {
 	entry    *value
 	kind     string // the full name of its message
 	settings *value
-	disabled bool // by default: routes switch it on
-	// fallback is what it runs until its configuration has been fetched; nil if it
-	// is not fetched, or waits.
+	disabled bool // by default; routes can enable it
+	// fallback is its configuration until Envoy has fetched the other one; nil if there
+	// is none.
 	fallback *value
-	// absent is set for a filter that is fetched and not in the file.
+	// absent is set if Envoy fetches the configuration and the file does not have it.
 	absent bool
 }
 
-// sidecarOutbound reports whether a listener is one of a mesh's sidecar for what
-// the application itself calls. The gateways of Istio mark their listeners in the
-// same way, and clients call those.
+// sidecarOutbound reports whether a listener of a sidecar is for the application's own
+// calls. Istio's gateways mark their listeners in the same way, although clients connect
+// to them.
 func (r *resources) sidecarOutbound(listener *value) bool {
 	return listener.get("traffic_direction").either("OUTBOUND") && strings.HasPrefix(r.node, "sidecar~")
 }
 
-// split returns the listeners that clients call, and those that are skipped.
-func (r *resources) split() (looked, skipped []*value) {
+// split returns the listeners to which clients connect, and a sidecar's outbound ones.
+func (r *resources) split() (inbound, outbound []*value) {
 	for _, listener := range r.listeners {
 		if r.sidecarOutbound(listener) {
-			skipped = append(skipped, listener)
+			outbound = append(outbound, listener)
 		} else {
-			looked = append(looked, listener)
+			inbound = append(inbound, listener)
 		}
 	}
-	return looked, skipped
+	return inbound, outbound
 }
 
-// managersOf returns every HTTP connection manager of listeners, wherever in them
-// it stands.
+// managersOf returns every HTTP connection manager in listeners, at any depth.
 func (r *resources) managersOf(listeners []*value) []*manager {
 	var all []*manager
 	for _, listener := range listeners {
@@ -74,8 +73,8 @@ func (r *resources) managersOf(listeners []*value) []*manager {
 	return all
 }
 
-// partsOf is a listener, and the configurations of those of its network filters
-// that are fetched by name.
+// partsOf returns a listener, and the configurations of its network filters that Envoy
+// fetches by name.
 func (r *resources) partsOf(listener *value) []*value {
 	parts := []*value{listener}
 	for _, network := range listener.messages(networkFilter) {
@@ -161,8 +160,8 @@ func (r *resources) chain(m *manager, at *value, upgrade string) *chain {
 	return c
 }
 
-// inside returns the messages of a type that a filter may run: itself, what
-// matchers and composites choose from, and what it runs until it is fetched.
+// inside returns the messages of a type that a filter may run: itself, the choices of
+// matchers and composites, and its fallback.
 func (f filter) inside(name protoreflect.FullName) []*value {
 	var all []*value
 	for _, settings := range f.configurations() {
@@ -171,8 +170,7 @@ func (f filter) inside(name protoreflect.FullName) []*value {
 	return all
 }
 
-// configurations are what a filter may run: its settings, and what it runs until
-// they are fetched.
+// configurations returns the settings of a filter, and its fallback.
 func (f filter) configurations() []*value {
 	if f.fallback == nil || f.fallback == f.settings {
 		return []*value{f.settings}
@@ -180,5 +178,5 @@ func (f filter) configurations() []*value {
 	return []*value{f.settings, f.fallback}
 }
 
-// is reports whether a filter is of a type, and not one that may run it.
+// is reports whether a filter itself is of a type.
 func (f filter) is(name protoreflect.FullName) bool { return f.settings.isMessage(name) }

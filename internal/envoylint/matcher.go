@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// matches reports whether one of Envoy's string matchers takes a text, as it
-// does with header names: they come in lower case.
+// matches reports whether one of Envoy's string matchers matches a header name, which is
+// in lower case.
 func (v *value) matches(text string) bool {
 	fold := func(s string) string { return s }
 	if v.get("ignore_case").is() {
@@ -28,12 +28,12 @@ func (v *value) matches(text string) bool {
 	if want, ok := at("contains"); ok {
 		return strings.Contains(fold(text), want)
 	}
-	return v.get("safe_regex").fits(text)
+	return v.get("safe_regex").fullMatch(text)
 }
 
-// fits reports whether a regular expression takes the whole of a text. One that
-// cannot be read takes nothing.
-func (v *value) fits(text string) bool {
+// fullMatch reports whether a regular expression matches a whole text. An invalid one
+// matches nothing.
+func (v *value) fullMatch(text string) bool {
 	pattern := v.get("regex")
 	if !pattern.there() {
 		return false
@@ -48,7 +48,7 @@ func (v *value) fits(text string) bool {
 	return pattern.expression.MatchString(text)
 }
 
-// matchesAny reports whether one of a list of matchers takes a text.
+// matchesAny reports whether one of a list of matchers matches a text.
 func (v *value) matchesAny(text string) bool {
 	for _, pattern := range v.get("patterns").items {
 		if pattern.matches(text) {
@@ -58,9 +58,9 @@ func (v *value) matchesAny(text string) bool {
 	return false
 }
 
-// spellings are a header's name as it is written, which is the first, and as
-// servers that fold separators (CGI, WSGI and others) take for the same, each
-// once. With underscores is a spelling only where Envoy forwards such headers.
+// spellings returns a header's name as it is written, and then the other names that
+// servers which fold separators (CGI, WSGI and others) read as the same. Spellings with
+// underscores count only if Envoy forwards such headers.
 func spellings(name string, underscores bool) []string {
 	all := []string{name}
 	if !strings.Contains(name, "-") {

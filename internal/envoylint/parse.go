@@ -16,14 +16,13 @@ import (
 )
 
 const (
-	// MaxBytes bounds a file: the dump of an Envoy with thousands of routes has
-	// room in it, a disk image has not.
+	// MaxBytes is the largest size of a file. The dump of an Envoy with thousands of
+	// routes fits, a disk image does not.
 	MaxBytes = 64 << 20
-	// maxDepth is more than Envoy nests anything.
+	// maxDepth is deeper than any configuration of Envoy.
 	maxDepth  = 200
 	maxValues = 4 << 20
-	// maxAliased bounds what YAML's aliases stand for, which can make much of
-	// little.
+	// maxAliased limits how many values the aliases of a small YAML file can expand to.
 	maxAliased = 100_000
 )
 
@@ -32,35 +31,36 @@ type reader struct {
 	file   string
 	data   []byte
 	values int
-	// aliased counts the values that aliases stand for; within is how many aliases
-	// deep the reader is.
+	// aliased counts the values inside aliases; within is the number of aliases around
+	// the current value.
 	aliased, within int
-	mark            mark // of JSON
+	mark            mark // for JSON
 }
 
-// parse reads a file as Envoy does: JSON if it begins so, else YAML. Its errors
-// name the place and what to do.
+// parse reads a file as JSON if it is valid JSON, and else as YAML. Its errors say where
+// the problem is and what to do.
 func parse(file string, data []byte) (*value, error) {
 	r := &reader{file: file, data: data}
 	begin := config.Pos{File: file, Line: 1, Column: 1}
 	switch {
 	case len(data) > MaxBytes:
-		return nil, fmt.Errorf("%s: the file is larger than %d MiB; write a dump without its endpoints (/config_dump without ?include_eds), or name one part of it with ?resource=", file, MaxBytes>>20)
+		return nil, fmt.Errorf("%s: the file is larger than %d MiB; dump without the endpoints (/config_dump without ?include_eds), "+
+			"or one part with ?resource=", file, MaxBytes>>20)
 	case !utf8.Valid(data):
-		return nil, fmt.Errorf("%s: the file is not UTF-8; is it Envoy's bootstrap, or the answer of its /config_dump?", begin)
+		return nil, fmt.Errorf("%s: the file is not valid UTF-8; expected Envoy's bootstrap or the answer of its /config_dump", begin)
 	case len(bytes.TrimSpace(data)) == 0:
-		return nil, fmt.Errorf("%s: the file is empty; write Envoy's bootstrap or the answer of its /config_dump into it", begin)
+		return nil, fmt.Errorf("%s: the file is empty; expected Envoy's bootstrap or the answer of its /config_dump", begin)
 	case json.Valid(data):
 		return r.json()
 	}
 	return r.yaml()
 }
 
-// yaml reads YAML; aliases stand for what they name, as with Envoy.
+// yaml reads YAML, with aliases expanded as Envoy does.
 func (r *reader) yaml() (*value, error) {
 	if at := otherBreaks.FindIndex(r.data); at != nil {
 		line := 1 + bytes.Count(r.data[:at[0]], []byte("\n"))
-		return nil, fmt.Errorf("%s: line %d has the character %U, which ends a line for some readers of YAML and not for Envoy's; remove it",
+		return nil, fmt.Errorf("%s: line %d has the character %U, which is a line break for some YAML parsers and not for Envoy's; remove it",
 			r.file, line, []rune(string(r.data[at[0]:at[1]]))[0])
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(r.data), yaml.WithUniqueKeys(false))
@@ -72,18 +72,18 @@ func (r *reader) yaml() (*value, error) {
 		return nil, r.syntax(err)
 	}
 	if len(document.Content) == 0 {
-		return nil, fmt.Errorf("%s: the file holds no value; write Envoy's bootstrap or the answer of its /config_dump into it", r.pos(1, 1))
+		return nil, fmt.Errorf("%s: the file has no value; expected Envoy's bootstrap or the answer of its /config_dump", r.pos(1, 1))
 	}
 	return r.node(nil, "", document.Content[0], 0)
 }
 
-// syntax says what is wrong with the YAML, at its place.
+// syntax makes an error with its place from the YAML library's.
 func (r *reader) syntax(err error) error {
 	var fault *yaml.LoadError
 	if !errors.As(err, &fault) || fault.Mark.Line == 0 {
 		return fmt.Errorf("%s: neither YAML nor JSON: %w", r.pos(1, 1), err)
 	}
-	return fmt.Errorf("%s: neither YAML nor JSON: %s; Envoy would not start with it either (envoy --mode validate -c FILE)",
+	return fmt.Errorf("%s: neither YAML nor JSON: %s; Envoy cannot load it either (envoy --mode validate -c FILE)",
 		r.pos(fault.Mark.Line, max(fault.Mark.Column, 1)), fault.Message)
 }
 
@@ -91,9 +91,9 @@ func (r *reader) pos(line, column int) config.Pos {
 	return config.Pos{File: r.file, Line: line, Column: column}
 }
 
-// node is the value of a YAML node.
+// node converts a YAML node to a value.
 func (r *reader) node(in *value, from string, n *yaml.Node, depth int) (*value, error) {
-	if err := r.room(depth); err != nil {
+	if err := r.count(depth); err != nil {
 		return nil, err
 	}
 	v := &value{in: in, step: from, at: r.pos(n.Line, n.Column)}
@@ -130,29 +130,31 @@ func (r *reader) node(in *value, from string, n *yaml.Node, depth int) (*value, 
 			if err != nil {
 				return nil, err
 			}
-			one.at = r.pos(key.Line, key.Column) // where an editor is to go
+			one.at = r.pos(key.Line, key.Column) // the place to edit
 			v.fields = append(v.fields, field{key.Value, one})
 		}
 	}
 	return v, nil
 }
 
-// ignored reports whether Envoy leaves a key out, since it has the tag !ignore. Other
-// keys that Envoy's YAML reader and this one could read differently are an error.
+// ignored reports whether a key has the tag !ignore, with which Envoy skips it. Other
+// keys that Envoy's YAML parser and this one could read differently are an error.
 func (r *reader) ignored(key *yaml.Node) (bool, error) {
 	switch tagged := key.Style&yaml.TaggedStyle != 0; {
 	case key.Kind != yaml.ScalarNode:
-		return false, fmt.Errorf("%s: got a key that is not a single value; Envoy would not start with it", r.pos(key.Line, key.Column))
+		return false, fmt.Errorf("%s: got a key that is not a single value, with which Envoy cannot load the file", r.pos(key.Line, key.Column))
 	case !tagged:
 		return false, nil
 	case key.Tag == "!ignore" && r.literally("!ignore", key):
 		return true, nil
 	default:
-		return false, fmt.Errorf("%s: the key %q has a tag; remove it, or write !ignore for a key that Envoy is to leave out", r.pos(key.Line, key.Column), key.Value)
+		return false, fmt.Errorf("%s: the key %q has a tag; remove it, or write !ignore for a key that Envoy should skip",
+			r.pos(key.Line, key.Column), key.Value)
 	}
 }
 
-// literally reports whether a tag stands before a key as it is, and not escaped.
+// literally reports whether the file has the tag before the key, and not an escaped
+// form of it.
 func (r *reader) literally(tag string, key *yaml.Node) bool {
 	lines := bytes.SplitN(r.data, []byte("\n"), key.Line+1)
 	if key.Line > len(lines) || key.Column-1 > len(lines[key.Line-1]) {
@@ -162,26 +164,26 @@ func (r *reader) literally(tag string, key *yaml.Node) bool {
 	return bytes.HasPrefix(after, []byte(tag+" ")) || bytes.HasSuffix(bytes.TrimRight(before, " "), []byte(tag))
 }
 
-// otherBreaks are characters that end a line for one reader of YAML and not for
-// another: NEL, LINE SEPARATOR and PARAGRAPH SEPARATOR.
+// otherBreaks are characters that are line breaks for some YAML parsers only: NEL, LINE
+// SEPARATOR and PARAGRAPH SEPARATOR.
 var otherBreaks = regexp.MustCompile("[\u0085\u2028\u2029]")
 
-// index is the part of a path that an item is.
+// index is the step of a path to an item of a list.
 func index(i int) string { return "[" + strconv.Itoa(i) + "]" }
 
-// room counts a value, and fails when there are too many or too deep.
-func (r *reader) room(depth int) error {
+// count counts a value, and fails when there are too many or they nest too deeply.
+func (r *reader) count(depth int) error {
 	r.values++
 	if r.within > 0 {
 		r.aliased++
 	}
 	switch {
 	case r.aliased > maxAliased:
-		return fmt.Errorf("%s: its aliases stand for more than %d values; write them out", r.file, maxAliased)
+		return fmt.Errorf("%s: its aliases expand to more than %d values; write the values instead", r.file, maxAliased)
 	case depth > maxDepth:
-		return fmt.Errorf("%s: values nest deeper than %d; is it an Envoy file?", r.file, maxDepth)
+		return fmt.Errorf("%s: values nest deeper than %d; expected Envoy's bootstrap or the answer of its /config_dump", r.file, maxDepth)
 	case r.values > maxValues:
-		return fmt.Errorf("%s: there are more than %d values; name one part of the dump with ?resource=", r.file, maxValues)
+		return fmt.Errorf("%s: there are more than %d values; dump one part with ?resource=", r.file, maxValues)
 	}
 	return nil
 }

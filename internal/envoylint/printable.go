@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// printable is text from a file, fit for a line of a terminal. A dump is what many
-// people wrote: a line feed in the name of a route would forge a finding, and an
-// escape sequence wipe one. Characters that change the direction of writing go too.
+// printable escapes text from a file for a line of a terminal. Many people write parts
+// of a dump: a line feed in the name of a route could forge a finding, and an escape
+// sequence could hide one. It also escapes characters that change the text direction.
 func printable(text string) string {
 	var b strings.Builder
 	for i, r := range text {
 		switch {
 		case r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)):
-			fmt.Fprintf(&b, `\x%02x`, text[i]) // no UTF-8, as a file's name may be
+			fmt.Fprintf(&b, `\x%02x`, text[i]) // not UTF-8, which the name of a file may be
 		case unicode.IsPrint(r):
 			b.WriteRune(r)
 		case r <= 0xff:
@@ -29,7 +29,7 @@ func printable(text string) string {
 	return b.String()
 }
 
-// printableError is an error with its text made printable: it quotes the file.
+// printableError escapes the text of an error that quotes the file.
 type printableError struct{ err error }
 
 func (e printableError) Error() string { return printable(e.err.Error()) }

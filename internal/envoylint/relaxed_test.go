@@ -9,21 +9,23 @@ import (
 	"github.com/jwtgate/jwtgate/internal/envoylint"
 )
 
-// trailerOverrides begins the line that removes override headers from trailers.
+// trailerOverrides is the beginning of the line that removes override headers from
+// trailers.
 const trailerOverrides = `                - remove_on_match: { key_matcher: { safe_regex: { regex: "x[^a-z0-9](http`
 
-// except are the override headers but for some.
+// except returns the override headers except some.
 func except(gone ...string) []string {
 	return slices.DeleteFunc(envoy.OverrideNames(), func(name string) bool { return slices.Contains(gone, name) })
 }
 
-// relaxedRows are needs that the shipped file does not meet; with [envoy.Needs.Edit]
-// it does.
+// relaxedRows returns needs that the shipped file meets only with the edits of
+// [envoy.Needs.Edit].
 func relaxedRows() []lintRow {
 	return []lintRow{
 		{name: "encoded slashes", gate: func(g *envoylint.Gate) { g.EncodedSlash = true }, want: []string{"relaxed-escaped-slash"}},
 		{name: "double slashes", gate: func(g *envoylint.Gate) { g.DoubleSlash = true }, want: []string{"relaxed-double-slash"}},
-		{name: "a header on some host", gate: func(g *envoylint.Gate) { g.Overrides = except("forwarded") }, want: []string{"relaxed-header-removed"}},
+		{name: "a header on some host", gate: func(g *envoylint.Gate) { g.Overrides = except("forwarded") },
+			want: []string{"relaxed-header-removed"}},
 		{name: "headers on every host", gate: func(g *envoylint.Gate) { g.Overrides, g.Removed = nil, nil },
 			want: []string{"relaxed-header-removed", "relaxed-trailer-removed"}},
 		{name: "all at once", gate: func(g *envoylint.Gate) {
@@ -32,32 +34,32 @@ func relaxedRows() []lintRow {
 	}
 }
 
-// TestRelaxationsThatEnvoyUndoes: each is found in the shipped file, on each
-// platform, and neither in the file that is rendered for it nor without the
-// relaxation.
+// TestRelaxationsThatEnvoyUndoes: on each platform the shipped file has a finding for each
+// relaxation; the file that is rendered for the relaxation has none, nor has the shipped
+// file without the relaxation.
 func TestRelaxationsThatEnvoyUndoes(t *testing.T) {
 	for _, row := range relaxedRows() {
 		t.Run(row.name, func(t *testing.T) {
 			gate := plainGate()
 			row.gate(&gate)
 			for _, platform := range []envoylint.Platform{envoylint.Plain, envoylint.Gateway, envoylint.Istio} {
-				holds(t, lint(t, shippedWith(t), gate, platform), row.want...)
+				wantFindings(t, lint(t, shippedWith(t), gate, platform), row.want...)
 			}
 			file, err := envoy.Bootstrap(gate.Edit())
 			if err != nil {
 				t.Fatal(err)
 			}
-			holds(t, lint(t, string(file), gate, envoylint.Plain))
+			wantFindings(t, lint(t, string(file), gate, envoylint.Plain))
 		})
 	}
 }
 
-// TestRelaxedVariants: other ways to undo a relaxation, and what does not.
+// TestRelaxedVariants: other settings that undo a relaxation, and some that do not.
 func TestRelaxedVariants(t *testing.T) {
 	encoded := func(g *envoylint.Gate) { g.EncodedSlash = true }
 	one := func(g *envoylint.Gate) { g.Overrides = except("x-host") }
 	everywhere := func(g *envoylint.Gate) { g.Overrides, g.Removed = except("x-host"), except("x-host") }
-	// The gate's denials can be read without Envoy's filter then.
+	// Scripts can then read the gate's denials without Envoy's filter.
 	passes := func(g *envoylint.Gate) { g.PassesPreflights, g.AnswersCORS = true, true }
 	const last = "              - remove: x-envoy-auth-failure-mode-allowed\n"
 	early := []string{last, last + "              - remove: X-Host\n"}
@@ -67,7 +69,8 @@ func TestRelaxedVariants(t *testing.T) {
 		edit := gate.Edit()
 		if edit.Overrides != nil {
 			item, _ := envoy.Removal(edit.Overrides)
-			edits = append(edits, between(t, "              # Some applications act on these", "              # Envoy's own word"), "              "+item+"\n")
+			edits = append(edits, between(t, "              # Some applications act on these", "              # Envoy's own word"),
+				"              "+item+"\n")
 		}
 		if edit.TrailerOverrides != nil {
 			item, _ := envoy.Removal(edit.TrailerOverrides)
@@ -80,13 +83,15 @@ func TestRelaxedVariants(t *testing.T) {
 	}
 	for _, row := range []lintRow{
 		{name: "preflights for the application", gate: passes, want: []string{"relaxed-preflight"}},
-		{name: "preflights for the application, behind a filter without origins", gate: passes,
+		{name: "preflights for the application, after a filter without origins", gate: passes,
 			edits: []string{`[ { exact: "http://localhost:3000" } ]`, "[]"}},
 		{name: "preflights for the application, and no filter", gate: passes,
 			edits: []string{between(t, "          - name: envoy.filters.http.cors\n", authzFilter), ""}},
-		{name: "redirected slashes", gate: encoded, edits: []string{"REJECT_REQUEST", "UNESCAPE_AND_REDIRECT"}, want: []string{"relaxed-escaped-slash"}},
-		{name: "unescaped slashes, by number", gate: encoded, edits: []string{"action: REJECT_REQUEST", "action: 4"}, want: []string{"relaxed-escaped-slash"}},
-		{name: "slashes that Envoy leaves by itself", gate: encoded,
+		{name: "redirected slashes", gate: encoded, edits: []string{"REJECT_REQUEST", "UNESCAPE_AND_REDIRECT"},
+			want: []string{"relaxed-escaped-slash"}},
+		{name: "unescaped slashes, by number", gate: encoded, edits: []string{"action: REJECT_REQUEST", "action: 4"},
+			want: []string{"relaxed-escaped-slash"}},
+		{name: "slashes that Envoy keeps by default", gate: encoded,
 			edits: []string{"          path_with_escaped_slashes_action: REJECT_REQUEST # edit: encoded_slash\n", ""}},
 		{name: "the line that check prints", gate: one, edits: edited(one)},
 		{name: "a removal elsewhere", gate: one, edits: edited(one, early...), want: []string{"relaxed-header-removed"}},
@@ -99,18 +104,18 @@ func TestRelaxedVariants(t *testing.T) {
 	}
 }
 
-// TestRelaxedNames: a finding names the headers, and stands at what removes them.
+// TestRelaxedNames: a finding names the headers, and its place is the removal.
 func TestRelaxedNames(t *testing.T) {
 	gate := plainGate()
 	gate.Overrides, gate.Removed = except("forwarded", "x-host"), except("forwarded")
 	report := lint(t, shippedWith(t), gate, envoylint.Plain)
-	holds(t, report, "relaxed-header-removed", "relaxed-trailer-removed")
+	wantFindings(t, report, "relaxed-header-removed", "relaxed-trailer-removed")
 	for i, want := range []string{
-		"mutations[1].remove_on_match.key_matcher: this removes forwarded, x-host, which jwtgate lets through; ",
-		"request_trailers_mutations[1].remove_on_match.key_matcher: this removes forwarded from trailers, which jwtgate lets through on every host; ",
+		"mutations[1].remove_on_match.key_matcher: this removes forwarded, x-host, which jwtgate forwards; ",
+		"request_trailers_mutations[1].remove_on_match.key_matcher: this removes forwarded from trailers, which jwtgate forwards on every host; ",
 	} {
 		if text := report.Findings[i].String(); !strings.Contains(text, want) {
-			t.Errorf("the finding is %s, want %q", text, want)
+			t.Errorf("got the finding %s, want %q", text, want)
 		}
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// localReplies looks for rewriting of denials: to Envoy each of them is a reply
-// of its own, with the flag UAEX.
+// localReplies reports rewriting of denials, which are local replies of Envoy with the
+// flag UAEX.
 func (l *linter) localReplies(m *manager) {
 	replies := m.hcm.get("local_reply_config")
 	if at := replies.get("body_format"); at.there() && !keepsBody(at) {
-		l.report("local-reply-overwrites", at, "every reply of Envoy's gets this body, denials too")
+		l.report("local-reply-overwrites", at, "every local reply gets this body, including denials")
 	}
 	for _, mapper := range replies.get("mappers").items {
 		if !mayBeDenial(mapper.get("filter")) {
@@ -19,40 +19,39 @@ func (l *linter) localReplies(m *manager) {
 		}
 		for _, name := range []string{"status_code", "body", "body_format_override"} {
 			if at := mapper.get(name); at.there() && !(name == "body_format_override" && keepsBody(at)) {
-				l.report("local-reply-overwrites", at, "this takes the place of what a denial says")
+				l.report("local-reply-overwrites", at, "this replaces a part of denials")
 			}
 		}
 	}
 }
 
-// keepsBody reports whether a format has the reply's own body in it, and does
-// not make it part of another document.
+// keepsBody reports whether a format is only the reply's own body.
 func keepsBody(format *value) bool {
 	text := format.get("text_format_source", "inline_string").text + format.get("text_format").text
 	return strings.TrimSpace(text) == "%LOCAL_REPLY_BODY%"
 }
 
-// statuses are those of denials.
+// statuses returns the statuses of denials.
 func statuses() []int { return []int{400, 401, 403, 503} }
 
-// mayBeDenial reports whether a mapper's filter may take a denial.
+// mayBeDenial reports whether a mapper's filter may match a denial.
 func mayBeDenial(filter *value) bool {
-	return slices.ContainsFunc(statuses(), func(status int) bool { return takes(filter, status) })
+	return slices.ContainsFunc(statuses(), func(status int) bool { return mayMatch(filter, status) })
 }
 
-// takes reports whether an access log filter may take a denial of a status. What
-// cannot be told may.
-func takes(filter *value, status int) bool {
+// mayMatch reports whether an access log filter may match a denial with a status. An
+// unknown filter may.
+func mayMatch(filter *value, status int) bool {
 	if any := filter.get("or_filter", "filters"); any.there() {
-		return slices.ContainsFunc(any.items, func(one *value) bool { return takes(one, status) })
+		return slices.ContainsFunc(any.items, func(one *value) bool { return mayMatch(one, status) })
 	}
 	for _, one := range filter.get("and_filter", "filters").items {
-		if !takes(one, status) {
+		if !mayMatch(one, status) {
 			return false
 		}
 	}
 	if comparison := filter.get("status_code_filter", "comparison"); comparison.there() {
-		return compares(comparison, status)
+		return compare(comparison, status)
 	}
 	if flags := filter.get("response_flag_filter", "flags"); len(flags.items) > 0 {
 		return slices.ContainsFunc(flags.items, func(flag *value) bool { return flag.text == "UAEX" })
@@ -65,8 +64,8 @@ func takes(filter *value, status int) bool {
 	return true
 }
 
-// compares is Envoy's comparison of a status.
-func compares(comparison *value, status int) bool {
+// compare makes Envoy's comparison of a status.
+func compare(comparison *value, status int) bool {
 	want, err := strconv.Atoi(comparison.get("value", "default_value").text)
 	if err != nil {
 		return true

@@ -11,8 +11,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/envoylint"
 )
 
-// TestWriteText: a line for each finding and one that counts, and three lines on a
-// terminal; colours only where they are asked for.
+// TestWriteText: there is a line for each finding, or three on a terminal, and a summary
+// line; colours only if requested.
 func TestWriteText(t *testing.T) {
 	report := lint(t, shippedWith(t, "failure_mode_allow: false", "failure_mode_allow: true", ", max_retries: 1000", "",
 		option, option+"              with_request_body: { max_request_bytes: 1 }\n"), plainGate(), envoylint.Plain)
@@ -24,7 +24,7 @@ func TestWriteText(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(plain.String(), "\n"), "\n")
-	if len(lines) != 4 || lines[3] != "envoy.yaml: 1 hole, 1 outage, 1 note (1 HTTP connection manager looked at)" || !report.Failed() {
+	if len(lines) != 4 || lines[3] != "envoy.yaml: 1 hole, 1 outage, 1 note (1 HTTP connection manager checked)" || !report.Failed() {
 		t.Errorf("printed\n%s", &plain)
 	}
 	for i, f := range report.Findings {
@@ -54,35 +54,38 @@ func TestWriteText(t *testing.T) {
 		for j, want := range []string{
 			fmt.Sprintf("%s: %s%s (%s)", f.Pos, note, f.Path, f.Rule.ID),
 			"  " + f.Text + "; " + f.Rule.Why,
-			"  " + f.Mend,
+			"  " + f.Fix,
 		} {
 			if three[3*i+j] != want {
 				t.Errorf("printed %q, want %q", three[3*i+j], want)
 			}
 		}
 	}
-	for _, text := range []string{"\x1b[31mwhat cannot be checked is let through\x1b[0m; while", "\x1b[33m3 requests", "\x1b[2mnote: \x1b[0m", "\x1b[2m(max-retries)\x1b[0m"} {
+	for _, text := range []string{"\x1b[31mEnvoy allows requests that the gate cannot check\x1b[0m; while",
+		"\x1b[33mEnvoy retries at most 3 requests", "\x1b[2mnote: \x1b[0m", "\x1b[2m(max-retries)\x1b[0m"} {
 		if !strings.Contains(colored.String(), text) {
-			t.Errorf("there is no %q in\n%s", text, &colored)
+			t.Errorf("%q is missing in\n%s", text, &colored)
 		}
 	}
 }
 
-// TestWriteTextOfHostileNames: what stands in the file cannot forge a line, nor wipe
-// one, in a report or in an error.
+// TestWriteTextOfHostileNames: text from the file can neither forge nor hide a line of a
+// report or of an error.
 func TestWriteTextOfHostileNames(t *testing.T) {
 	const hostile = "a\\n-: nothing found\\u001b[2J\\r\\u007f\\u0085\\u202e\\ue0001\\U000E0001é" // in YAML's escapes
 	const shown = `a\x0a-: nothing found\x1b[2J\x0d\x7f\x85\u202e\ue0001\U000e0001é`
-	route := firstRoute + `              - name: "` + hostile + `"` + "\n                match: { prefix: /a }\n                route: { cluster: app }\n" +
+	route := firstRoute + `              - name: "` + hostile + `"` +
+		"\n                match: { prefix: /a }\n                route: { cluster: app }\n" +
 		`                typed_per_filter_config: { envoy.filters.http.ext_authz: { ` + perRoute + ", disabled: true } }\n"
 	text := shippedWith(t, firstRoute, route, "failure_mode_allow: false", `failure_mode_allow: true`)
 	report, err := envoylint.Lint("en\x1bvoy\n\xff.yaml", []byte(text), plainGate(), envoylint.Plain)
 	if err != nil {
 		t.Fatal(err)
 	}
-	holds(t, report, "ext-authz-disabled", "failure-mode-allow")
-	report.Findings = append(report.Findings, envoylint.Finding{Path: "a\x00b", Mend: "c\td"})
-	for name, layout := range map[string]envoylint.Layout{"piped": {}, "on a terminal": {Terminal: true}, "in colours": {Terminal: true, Color: true}} {
+	wantFindings(t, report, "ext-authz-disabled", "failure-mode-allow")
+	report.Findings = append(report.Findings, envoylint.Finding{Path: "a\x00b", Fix: "c\td"})
+	for name, layout := range map[string]envoylint.Layout{"piped": {}, "on a terminal": {Terminal: true},
+		"in colours": {Terminal: true, Color: true}} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			if err := report.WriteText(&out, layout); err != nil {
@@ -91,7 +94,7 @@ func TestWriteTextOfHostileNames(t *testing.T) {
 			got := regexp.MustCompile("\x1b\\[[0-9]*m").ReplaceAllString(out.String(), "")
 			for _, want := range []string{"ext_authz is off for the route " + shown, `en\x1bvoy\x0a\xff.yaml:`, `a\x00b`, `c\x09d`} {
 				if !strings.Contains(got, want) {
-					t.Errorf("there is no %q in\n%q", want, got)
+					t.Errorf("%q is missing in\n%q", want, got)
 				}
 			}
 			lines := len(report.Findings) + 1
@@ -104,7 +107,7 @@ func TestWriteTextOfHostileNames(t *testing.T) {
 		})
 	}
 	_, err = envoylint.Lint("envoy\x1b.yaml", []byte(`{apiVersion: a, kind: "`+hostile+`"}`), plainGate(), envoylint.Plain)
-	if want := `envoy\x1b.yaml:1:1: this is a Kubernetes manifest (` + shown + `)`; err == nil || !strings.HasPrefix(err.Error(), want) {
+	if want := `envoy\x1b.yaml:1:1: got a Kubernetes manifest (` + shown + `)`; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%q, want %q", err, want)
 	}
 }

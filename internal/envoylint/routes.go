@@ -6,16 +6,15 @@ import (
 	"strings"
 )
 
-// hop is one route on the way to an application, with the levels at which
-// settings of filters may stand, the most specific first.
+// hop is one route that forwards requests, to one cluster.
 type hop struct {
 	route  *value
-	part   *value // the route, or the part of a weighted cluster
-	levels []*value
+	part   *value   // the route, or the part of a weighted cluster
+	levels []*value // with settings of filters, the most specific first
 }
 
-// hops returns the routes of a connection manager that forward requests. A
-// redirect and a direct response reach no application.
+// hops returns the routes of a connection manager that forward requests, which
+// redirects and direct responses do not.
 func (m *manager) hops() []hop {
 	if m.hopsKnown {
 		return m.known
@@ -31,7 +30,7 @@ func (m *manager) hops() []hop {
 	return m.known
 }
 
-// routesOf are the routes of a virtual host: of its list and of its matcher.
+// routesOf returns the routes of a virtual host, from its list and from its matcher.
 func routesOf(host *value) []*value {
 	return append(host.get("routes").messages(routeType), host.get("matcher").messages(routeType)...)
 }
@@ -53,8 +52,8 @@ func hopsOf(route, host, config *value) []hop {
 	return all
 }
 
-// target is where it is said to which cluster a hop leads; missing where a header
-// or a plugin says.
+// target is the value that names the cluster of a hop; missing if a header or a plugin
+// chooses the cluster.
 func (h hop) target() *value {
 	if h.part != h.route {
 		return h.part.get("name")
@@ -62,29 +61,29 @@ func (h hop) target() *value {
 	return h.route.get("route", "cluster")
 }
 
-// cluster is the name of the cluster that a hop leads to; empty if it is unknown.
+// cluster is the name of the cluster of a hop; empty if it is unknown.
 func (h hop) cluster() string { return h.target().text }
 
-// forwards reports whether a connection manager leads to an application. Where
-// its routes are elsewhere it does, for all that is known. Envoy's own admin
-// interface, which platforms put behind a listener for metrics, is none, and a
-// listener of the same file is looked at by itself.
+// forwards reports whether a connection manager forwards requests to an application.
+// If its routes are not in the file, it may. Envoy's own admin interface, which
+// platforms expose by a listener for metrics, is not an application, nor is a
+// listener of the same file, which has its own check.
 func (l *linter) forwards(m *manager) bool {
 	for _, at := range m.unread {
 		l.report("routes-elsewhere", at, "the routes are not in this file")
 	}
-	return len(m.unread) > 0 || m.ownEnd() || slices.ContainsFunc(m.hops(), l.toApplication)
+	return len(m.unread) > 0 || m.endsWithoutRouter() || slices.ContainsFunc(m.hops(), l.toApplication)
 }
 
-// ownEnd reports whether a chain ends with another filter than the router, which may
-// forward requests by itself.
-func (m *manager) ownEnd() bool {
+// endsWithoutRouter reports whether a chain ends with another filter than the router,
+// which may forward requests itself.
+func (m *manager) endsWithoutRouter() bool {
 	return slices.ContainsFunc(m.chains, func(c *chain) bool {
 		if len(c.filters) == 0 {
 			return false
 		}
 		last := c.filters[len(c.filters)-1]
-		return !last.is(routerType) && (last.kind != "" || last.absent) // Envoy does not start with one without a type
+		return !last.is(routerType) && (last.kind != "" || last.absent) // Envoy does not start if it has no type
 	})
 }
 
@@ -100,15 +99,14 @@ func (l *linter) isAdmin(name string) bool {
 	})
 }
 
-// endpoints are the addresses of a cluster, as far as the file has them and Envoy
-// uses them.
+// endpoints returns the addresses of a cluster that are in the file and that Envoy uses.
 func (l *linter) endpoints(name string) []*value {
 	cluster := l.clusterOf(name)
 	assignment := cluster.get("load_assignment")
 	kind, _ := cluster.extension()
 	switch discovered := cluster.get("type"); {
 	case kind != "" && short(kind) != "DnsCluster", kind == "" && cluster.get("cluster_type").there():
-		return nil // of clusters of its own making
+		return nil // an extension makes the addresses
 	case kind == "" && discovered.either("EDS"):
 		assignment = &value{}
 		if found, ok := l.assignments[cmp.Or(cluster.get("eds_cluster_config", "service_name").text, name)]; ok {
@@ -129,20 +127,19 @@ func (l *linter) endpoints(name string) []*value {
 	return all
 }
 
-// routeSetting is what a level says of a filter. The zero value of a field is one
-// that it does not say.
+// routeSetting is a level's setting of a filter.
 type routeSetting struct {
 	message *value // of the filter's own type
-	off     *value // where it is switched off
-	on      bool   // it is switched on, or has a configuration, which does the same
-	there   bool   // it says something
+	off     *value // what disables the filter
+	on      bool   // the filter is enabled, explicitly or by a configuration
+	exists  bool   // the level has a setting
 }
 
-// setting is what a level says of a filter.
+// setting returns a level's setting of a filter.
 func setting(level *value, filter string) routeSetting {
-	entry := level.get("typed_per_filter_config").exactly(filter)
+	entry := level.get("typed_per_filter_config").entry(filter)
 	name, message := entry.typed()
-	said := routeSetting{message: message, off: &value{}, on: entry.there(), there: entry.there()}
+	said := routeSetting{message: message, off: &value{}, on: entry.there(), exists: entry.there()}
 	if name != filterConfigType {
 		return said
 	}
@@ -156,8 +153,8 @@ func setting(level *value, filter string) routeSetting {
 	return said
 }
 
-// exactly is get for the keys of a map, which have one form only.
-func (v *value) exactly(name string) *value {
+// entry is get for the keys of a map, which have one form only.
+func (v *value) entry(name string) *value {
 	for _, f := range slices.Backward(v.fields) {
 		if f.name == name {
 			return f.value
@@ -166,11 +163,11 @@ func (v *value) exactly(name string) *value {
 	return v.absent(name)
 }
 
-// asked looks for routes on which the gate is not asked, or not the gate.
-func (l *linter) asked(c *chain) {
+// hopsOfChain checks how a chain treats the requests of each route.
+func (l *linter) hopsOfChain(c *chain) {
 	if len(c.unread) > 0 && len(c.gate) == 1 {
 		if f := c.filters[c.gate[0]]; f.disabled {
-			l.report("ext-authz-disabled", f.entry.get("disabled"), "the filter is off wherever a route does not switch it on")
+			l.report("ext-authz-disabled", f.entry.get("disabled"), "the filter is off unless a route enables it")
 		}
 	}
 	for _, h := range c.hops() {
@@ -194,56 +191,58 @@ func (l *linter) asked(c *chain) {
 		}
 		l.letterCase(c, h)
 		l.tunnel(h)
-		l.clientsPath(h)
-		l.pool(h)
+		l.clientRewrites(h)
+		l.upstreamPool(h)
 	}
 }
 
-// tunnel looks for a route that turns a CONNECT request into a connection of its
-// own, in which a client writes what it likes after the one check.
+// tunnel reports a route that turns a CONNECT request into a connection of its own,
+// whose bytes nothing checks.
 func (l *linter) tunnel(h hop) {
 	for _, upgrade := range h.route.get("route", "upgrade_configs").items {
 		if at := upgrade.get("connect_config"); at.there() {
-			l.report("tcp-bypass", at, "after one check the bytes of a CONNECT tunnel are forwarded to %s, unchecked", h.cluster())
+			l.report("tcp-bypass", at, "Envoy forwards the bytes of a CONNECT tunnel to %s, unchecked after the CONNECT request", h.cluster())
 		}
 	}
 }
 
-// pool looks for a cluster that is sent the bodies of requests as they are, and not as
-// HTTP.
-func (l *linter) pool(h hop) {
+// upstreamPool reports a cluster that gets the bodies of requests as raw bytes, and not
+// as HTTP.
+func (l *linter) upstreamPool(h hop) {
 	for _, name := range append(l.partsOfCluster(h.cluster()), h.cluster()) {
 		config := l.clusterOf(name).get("upstream_config")
 		kind, _ := config.get("typed_config").typed()
 		if config.there() && !strings.Contains(kind, ".upstreams.http.http.") && !strings.Contains(kind, ".upstreams.http.generic.") {
-			l.report("tcp-bypass", config, "the bodies of requests are forwarded to %s as they are, unchecked", name)
+			l.report("tcp-bypass", config, "Envoy forwards the bodies of requests to %s as raw bytes, unchecked", name)
 		}
 	}
 }
 
-// clientsPath looks for a route that takes the path or the host that the application
-// gets from a header, which the gate did not check.
-func (l *linter) clientsPath(h hop) {
+// clientRewrites reports a route that takes the application's path, host or address from
+// a header, which the gate did not check.
+func (l *linter) clientRewrites(h hop) {
 	action := h.route.get("route")
 	for _, name := range []string{"path_rewrite", "host_rewrite"} {
 		if at := action.get(name); strings.Contains(at.text, "%REQ") {
-			l.report("rewritten-by-client", at, "%s takes what a client writes into a header", name)
+			l.report("rewritten-by-client", at, "%s takes the value of a client's header", name)
 		}
 	}
 	if at := action.get("cluster_header"); at.there() {
-		l.report("rewritten-by-client", at, "the cluster is what a client writes into %s", at.text)
+		l.report("rewritten-by-client", at, "the cluster is the value of a client's header %s", at.text)
 	}
 	cluster := l.clusterOf(h.cluster())
-	if kind, _ := cluster.extension(); strings.Contains(kind, ".dynamic_forward_proxy.") || cluster.get("original_dst_lb_config", "use_http_header").is() {
-		l.report("rewritten-by-client", h.target(), "a client chooses the address that the cluster %s leads to", h.cluster())
+	if kind,
+		_ := cluster.extension(); strings.Contains(kind, ".dynamic_forward_proxy.") ||
+		cluster.get("original_dst_lb_config", "use_http_header").is() {
+		l.report("rewritten-by-client", h.target(), "a client chooses the address of the cluster %s", h.cluster())
 	}
 	if at := action.get("host_rewrite_header"); at.there() {
-		l.report("rewritten-by-client", at, "the host that the application gets is what a client writes into %s", at.text)
+		l.report("rewritten-by-client", at, "the application's host is the value of a client's header %s", at.text)
 	}
 }
 
-// letterCase looks at a route that names a route of the gate's and is chosen by
-// the letter case of a path. The gate then reads the path in no other way.
+// letterCase reports a route that names one of the gate's routes and matches the path
+// with its letter case: the gate then considers no other spelling of the path.
 func (l *linter) letterCase(c *chain, h hop) {
 	if l.gate.CaseSensitive {
 		return
@@ -254,18 +253,18 @@ func (l *linter) letterCase(c *chain, h hop) {
 	}
 	names := false
 	for _, i := range c.gate {
-		for _, level := range h.levels[:len(h.levels)-2] { // the virtual host's own are for every path
-			names = names || setting(level, c.filters[i].name).checks().get("context_extensions").exactly("jwtgate.route").there()
+		for _, level := range h.levels[:len(h.levels)-2] { // the virtual host's apply to every path
+			names = names || setting(level, c.filters[i].name).checks().get("context_extensions").entry("jwtgate.route").there()
 		}
 	}
 	for _, kind := range pathMatches() {
 		if at := match.get(kind); names && strings.ToUpper(at.text) != strings.ToLower(at.text) {
-			l.report("named-route-case", at, "%s in another letter case takes another route", at.text)
+			l.report("named-route-case", at, "%s in another letter case does not match this route", at.text)
 		}
 	}
 }
 
-// checks are the settings of ext_authz for a route.
+// checks returns the settings of ext_authz for a route.
 func (s routeSetting) checks() *value {
 	if !s.message.isMessage(perRouteType) {
 		return &value{}
@@ -273,11 +272,10 @@ func (s routeSetting) checks() *value {
 	return s.message.get("check_settings")
 }
 
-// on reports whether a filter runs on a hop; where says what switched it off. Two
-// settings count, each where it stands at the most specific level: whether the
-// filter is in the chain (FilterConfig), and whether ext_authz asks
-// (ExtAuthzPerRoute).
-func (f filter) on(h hop) (on bool, where *value) {
+// on reports whether a filter runs on a hop; off is what disabled it. Two settings
+// count, each at the most specific level that has it: whether the filter is in the
+// chain (FilterConfig), and whether ext_authz is disabled (ExtAuthzPerRoute).
+func (f filter) on(h hop) (on bool, off *value) {
 	inChain, decided := !f.disabled, false
 	for _, level := range h.levels {
 		said := setting(level, f.name)
@@ -294,21 +292,21 @@ func (f filter) on(h hop) (on bool, where *value) {
 			break
 		}
 	}
-	return inChain, nil // if it is not, at the route, which could switch it on
+	return inChain, nil // if it is not, the place is the route, which could enable it
 }
 
-// asks reports whether the gate is asked about the requests of a hop, whichever chain
-// of filters they take.
+// asks reports whether Envoy calls the gate for the requests of a hop, in every chain of
+// filters.
 func (m *manager) asks(h hop) bool {
 	return !slices.ContainsFunc(m.chains, func(c *chain) bool {
 		return !slices.ContainsFunc(c.gate, func(i int) bool { on, _ := c.filters[i].on(h); return on })
 	})
 }
 
-// pathMatches are the matches of a route that hold a path as it is written.
+// pathMatches returns the fields of a route's match that contain a literal path.
 func pathMatches() []string { return []string{"path", "prefix", "path_separated_prefix"} }
 
-// name is how a route is known to its author.
+// name describes a route for its author.
 func (h hop) name() string {
 	route := h.route
 	if name := route.get("name"); name.there() {
@@ -326,32 +324,34 @@ func (h hop) name() string {
 	return route.path()
 }
 
-// redacted is what Envoy writes into a dump in place of what may be a secret.
+// redacted is what Envoy writes into a dump instead of values that may be secret.
 const redacted = "[redacted]"
 
-// checkSettings looks at what a level tells the gate, and whom it asks.
+// checkSettings checks what a level sends to the gate, and which server it calls.
 func (l *linter) checkSettings(c *chain, level *value) {
 	for _, i := range c.gate {
 		f := c.filters[i]
 		settings := setting(level, f.name).checks()
 		for _, kind := range []string{"grpc_service", "http_service"} {
-			if other := settings.get(kind); other.there() && !slices.ContainsFunc(f.inside(extAuthzType), func(own *value) bool { return target(own.get("grpc_service")) == target(other) }) {
-				l.report("other-server", other, "%s is asked in the gate's place", target(other))
+			other := settings.get(kind)
+			isGate := func(own *value) bool { return target(own.get("grpc_service")) == target(other) }
+			if other.there() && !slices.ContainsFunc(f.inside(extAuthzType), isGate) {
+				l.report("other-server", other, "Envoy calls %s instead of the gate", target(other))
 			}
 		}
 		for _, one := range settings.get("context_extensions").fields {
 			switch {
-			case one.text == redacted: // a dump does not tell
+			case one.text == redacted:
 			case one.name == "jwtgate.route" && !slices.Contains(l.gate.Routes, one.text):
-				l.report("route-unknown", one.value, "jwtgate.route names %q, and there is no such route", one.text)
+				l.report("route-unknown", one.value, "jwtgate.route names %q, which is not a route of jwtgate.yaml", one.text)
 			case one.name != "jwtgate.route" && strings.HasPrefix(one.name, "jwtgate."):
-				l.report("route-unknown", one.value, "there is no key %q", one.name)
+				l.report("route-unknown", one.value, "unknown key %q; expected jwtgate.route", one.name)
 			}
 		}
 	}
 }
 
-// target names whom a service asks.
+// target names the server that a service calls.
 func target(service *value) string {
 	ways := [][]string{{"envoy_grpc", "cluster_name"}, {"google_grpc", "target_uri"}}
 	if service.isMessage("envoy.extensions.filters.http.ext_authz.v3.HttpService") {
@@ -362,13 +362,13 @@ func target(service *value) string {
 			return name.text
 		}
 	}
-	return "nobody"
+	return "no server"
 }
 
-// gateFilters finds the filters that ask the gate, and returns the names of the
-// clusters that they ask, each once. Where several servers are asked, the gate is the one whose cluster,
-// filter or statistics have its name, or whose port it listens on; without such
-// a sign every ext_authz filter is taken for it.
+// gateFilters finds the filters that call the gate, and returns the names of the
+// clusters that they call, each once. If ext_authz filters call several servers, the
+// gate's are those whose cluster, name or statistics contain its name, or whose port it
+// listens on; without such a sign, every ext_authz filter is the gate's.
 func (l *linter) gateFilters(managers []*manager) []*value {
 	signed := false
 	for _, m := range managers {
@@ -381,17 +381,14 @@ func (l *linter) gateFilters(managers []*manager) []*value {
 	var names []*value
 	for _, m := range managers {
 		for _, c := range m.chains {
-			byPort := slices.ContainsFunc(c.filters, func(f filter) bool { return slices.ContainsFunc(f.inside(extAuthzType), l.asksPort) })
+			callsPort := func(f filter) bool { return slices.ContainsFunc(f.inside(extAuthzType), l.callsPort) }
+			byPort := slices.ContainsFunc(c.filters, callsPort) // a stronger sign than a name
 			for i, f := range c.filters {
-				if byPort && !slices.ContainsFunc(f.inside(extAuthzType), l.asksPort) {
-					continue // a name alone is a weaker sign
-				}
-				asks := f.inside(extAuthzType)
-				if !f.asksAlways() || signed && !l.signed(f) {
+				if byPort && !callsPort(f) || !f.alwaysCalls() || signed && !l.signed(f) {
 					continue
 				}
 				c.gate = append(c.gate, i)
-				for _, settings := range asks {
+				for _, settings := range f.inside(extAuthzType) {
 					name := settings.get("grpc_service", "envoy_grpc", "cluster_name")
 					if name.there() && !slices.ContainsFunc(names, func(one *value) bool { return one.text == name.text }) {
 						names = append(names, name)
@@ -403,14 +400,13 @@ func (l *linter) gateFilters(managers []*manager) []*value {
 	return names
 }
 
-// asksAlways reports whether a filter asks some server, whichever of its
-// configurations it runs.
-func (f filter) asksAlways() bool {
+// alwaysCalls reports whether a filter calls a server in each of its configurations.
+func (f filter) alwaysCalls() bool {
 	asks := len(f.settings.messages(extAuthzType)) > 0
 	return asks && (f.fallback == nil || len(f.fallback.messages(extAuthzType)) > 0)
 }
 
-// signed reports whether a filter is ext_authz and shows that it asks the gate.
+// signed reports whether a filter is ext_authz and has a sign that it calls the gate.
 func (l *linter) signed(f filter) bool {
 	return slices.ContainsFunc(f.inside(extAuthzType), func(settings *value) bool {
 		cluster := settings.get("grpc_service", "envoy_grpc", "cluster_name").text
@@ -422,14 +418,15 @@ func (l *linter) signed(f filter) bool {
 				return true
 			}
 		}
-		return l.asksPort(settings)
+		return l.callsPort(settings)
 	})
 }
 
-// asksPort reports whether the settings of ext_authz ask a cluster that has the port
-// which the gate listens on.
-func (l *linter) asksPort(settings *value) bool {
-	return slices.ContainsFunc(l.endpoints(settings.get("grpc_service", "envoy_grpc", "cluster_name").text), func(address *value) bool {
+// callsPort reports whether the settings of ext_authz name a cluster with the port that
+// the gate listens on.
+func (l *linter) callsPort(settings *value) bool {
+	name := settings.get("grpc_service", "envoy_grpc", "cluster_name").text
+	return slices.ContainsFunc(l.endpoints(name), func(address *value) bool {
 		return l.gate.Port != "" && address.get("socket_address", "port_value").text == l.gate.Port
 	})
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// trailers looks for identity and override names that clients can put into the
-// trailers of a request, which the gate never sees.
+// trailers reports identity and override names that clients can put into the trailers of
+// a request, which the gate never sees.
 func (l *linter) trailers(c *chain) {
 	for _, h := range c.hops() {
 		name := h.cluster()
@@ -18,19 +18,19 @@ func (l *linter) trailers(c *chain) {
 			continue
 		}
 		lists := c.trailerMutations(h)
-		missing, spelled := l.left(c.manager, slices.Concat(l.gate.Identity, l.gate.Removed), func(name string) bool {
+		missing, spelled := l.notRemoved(c.manager, slices.Concat(l.gate.Identity, l.gate.Removed), func(name string) bool {
 			return slices.ContainsFunc(lists, func(one *value) bool { return removal(one, name) != nil })
 		})
 		if names := append(missing, spelled...); len(names) > 0 {
 			l.report("request-trailers", c.at,
-				"%s of clients stay in trailers, which the cluster %s may be sent", some(names), to)
+				"Envoy keeps %s in clients' trailers, which it may forward to the cluster %s", some(names), to)
 			return
 		}
 	}
 }
 
-// sentTrailers returns the cluster to which a hop to a cluster sends trailers, or may.
-// Where a header or a plugin names the cluster it may be any.
+// sentTrailers returns the cluster to which Envoy may forward trailers on a hop to a
+// cluster. A header or a plugin can choose any cluster.
 func (l *linter) sentTrailers(name string) (to string, sent bool) {
 	names := append(l.partsOfCluster(name), name)
 	if name == "" {
@@ -46,8 +46,8 @@ func (l *linter) sentTrailers(name string) (to string, sent bool) {
 	return names[i], true
 }
 
-// trailerMutations are the lists of what filters change in the trailers of a hop's
-// requests.
+// trailerMutations returns the lists of changes that filters make to the trailers of a
+// hop's requests.
 func (c *chain) trailerMutations(h hop) []*value {
 	var lists []*value
 	for _, f := range c.filters {
@@ -68,11 +68,11 @@ func (c *chain) trailerMutations(h hop) []*value {
 }
 
 // forwardsTrailers reports whether Envoy forwards the trailers of requests to a
-// cluster: it does over HTTP/2 and HTTP/3, and over HTTP/1.1 if it is asked to.
+// cluster: it does over HTTP/2 and HTTP/3, and over HTTP/1.1 with enable_trailers.
 func forwardsTrailers(c *value) bool {
 	options := c.options()
 	explicit := options.get("explicit_http_config")
-	asked := explicit.get("http_protocol_options", "enable_trailers").is() || c.get("http_protocol_options", "enable_trailers").is()
-	return asked || speaksHTTP2(c) || explicit.get("http3_protocol_options").there() ||
+	enabled := explicit.get("http_protocol_options", "enable_trailers").is() || c.get("http_protocol_options", "enable_trailers").is()
+	return enabled || usesHTTP2(c) || explicit.get("http3_protocol_options").there() ||
 		hasAny(options, "use_downstream_protocol_config", "auto_config")
 }

@@ -12,24 +12,24 @@ import (
 	"github.com/jwtgate/jwtgate/internal/envoyproto"
 )
 
-// typer gives each value of a tree the message type that Envoy reads it as. It
-// changes the tree into the one form that the rules read: fields have their names
-// in snake case, a lone value where a list is expected is a list of one, and an
-// enumeration's number is its name.
+// typer gives each value of a tree the message type that Envoy reads it as. It changes
+// the tree into one form for the rules: fields have their names in snake case, a single
+// value where Envoy expects a list becomes a list, and the number of an enumeration
+// becomes its name.
 //
-// What it cannot read it notes, once for each kind, with the first place.
+// It collects what it cannot read, once for each text, with the first place.
 type typer struct {
 	notes       map[string]*unread
 	unreadOrder []*unread
 	err         error // of the embedded descriptions
 }
 
-// unread is something in the file that the linter does not read.
+// unread is something in the file that the typer could not read.
 type unread struct {
 	at   *value
 	text string
 	path bool // it is on the path of a request
-	more int  // places beside the first one
+	more int  // number of further places
 }
 
 func newTyper() *typer { return &typer{notes: map[string]*unread{}} }
@@ -46,25 +46,25 @@ func (t *typer) unread(at *value, path bool, format string, args ...any) {
 	t.unreadOrder = append(t.unreadOrder, one)
 }
 
-// root types a value as a message that is named.
+// root types a value as the message with a name.
 func (t *typer) root(v *value, name string) {
 	message, ok, err := envoyproto.Find(name)
 	if err != nil || !ok {
-		t.err = fmt.Errorf("the message %s of Envoy is not described: %w", name, err)
+		t.err = fmt.Errorf("envoyproto has no description of %s: %w", name, err)
 		return
 	}
 	t.message(v, message, false)
 }
 
-// onPath are the messages at which the path of a request begins: what is below
-// them decides whether and how the gate is asked.
+// onPath reports whether the path of a request begins at a message: the settings below
+// it decide whether and how Envoy calls the gate.
 func onPath(name protoreflect.FullName) bool {
 	return slices.Contains([]protoreflect.FullName{
 		listenerType, routeConfigType, scopedRouteType, virtualHostType,
 	}, name)
 }
 
-// offPath are messages below those that no request's way depends on.
+// offPath reports whether a message below those has no effect on the path of a request.
 func offPath(name protoreflect.FullName) bool {
 	return slices.Contains([]protoreflect.FullName{
 		accessLogType, "envoy.config.core.v3.TransportSocket", "envoy.config.core.v3.SocketOption",
@@ -93,15 +93,15 @@ func (t *typer) message(v *value, message protoreflect.MessageDescriptor, path b
 	t.fields(v, message, path, "")
 }
 
-// scalarForm reports whether a message of google.protobuf has a form of its own
-// in JSON: a scalar, or data of any shape.
+// scalarForm reports whether a message of google.protobuf has a special form in JSON: a
+// scalar, or data of any shape.
 func scalarForm(name protoreflect.FullName) bool {
 	return name.Parent() == "google.protobuf" && name != anyType && name != "google.protobuf.Empty"
 }
 
-// fields types the fields of a mapping that is a message; beside them it may have a
-// key of its form in an Any.
-func (t *typer) fields(v *value, message protoreflect.MessageDescriptor, path bool, beside string) {
+// fields types the fields of a mapping that is a message. The mapping may also have the
+// key extra, which is @type in an Any.
+func (t *typer) fields(v *value, message protoreflect.MessageDescriptor, path bool, extra string) {
 	v.message = message
 	path = (path || onPath(message.FullName())) && !offPath(message.FullName())
 	seen := map[string]string{}
@@ -112,7 +112,7 @@ func (t *typer) fields(v *value, message protoreflect.MessageDescriptor, path bo
 			description = message.Fields().ByJSONName(f.name)
 		}
 		if description == nil {
-			if f.name != beside {
+			if f.name != extra {
 				t.unread(f.value, path, "%s has no field %q in Envoy %s", message.FullName(), f.name, envoyproto.Version)
 			}
 			continue
@@ -120,7 +120,7 @@ func (t *typer) fields(v *value, message protoreflect.MessageDescriptor, path bo
 		written := f.name
 		f.name = string(description.Name())
 		if other, twice := seen[f.name]; twice && other != written {
-			t.unread(f.value, path, "%s and %s are the same field, and which one Envoy reads is not defined", other, written)
+			t.unread(f.value, path, "%s and %s are the same field; it is undefined which one Envoy reads", other, written)
 		}
 		seen[f.name] = written
 		t.field(f.value, description, path)
@@ -169,10 +169,9 @@ func (t *typer) single(v *value, description protoreflect.FieldDescriptor, path 
 	}
 }
 
-// scalar gives a scalar one form for each value: true or false, or a number in
-// decimal digits. Envoy reads a file with yaml-cpp and hands what is in it to
-// protobuf's JSON reader, each of which takes more than one form (TestScalarForms in
-// the end-to-end tests).
+// scalar gives a boolean or a number one form: true or false, or decimal digits. Envoy
+// reads a file with yaml-cpp and then with protobuf's JSON parser, both of which accept
+// several forms (TestScalarForms in the end-to-end tests).
 func (t *typer) scalar(v *value, kind protoreflect.Kind, path bool) {
 	switch kind {
 	case protoreflect.BoolKind:
@@ -197,7 +196,7 @@ func boolText(v *value) string {
 	return v.text
 }
 
-// numberText also reads hexadecimal digits and, where YAML reads the number, octal
+// numberText also reads hexadecimal digits and, in a number that is not quoted, octal
 // digits after a zero.
 func numberText(v *value) string {
 	digits := strings.TrimPrefix(v.text, "+")
@@ -216,7 +215,7 @@ func numberText(v *value) string {
 	return v.text
 }
 
-// enum gives a value of an enumeration its name.
+// enum gives a value of an enumeration the form of its name.
 func (t *typer) enum(v *value, description protoreflect.EnumDescriptor, path bool) {
 	values := description.Values()
 	if named := values.ByName(protoreflect.Name(strings.ToUpper(v.text))); named != nil {
@@ -224,7 +223,7 @@ func (t *typer) enum(v *value, description protoreflect.EnumDescriptor, path boo
 		return
 	}
 	if description.IsPlaceholder() || values.ByName(protoreflect.Name(v.text)) != nil {
-		return // a few enumerations, such as that of HTTP statuses, have their names in camel case
+		return // the names of a few enumerations, such as that of HTTP statuses, are in camel case
 	}
 	if number, err := strconv.ParseInt(numberText(v), 10, 32); err == nil {
 		if named := values.ByNumber(protoreflect.EnumNumber(number)); named != nil {
@@ -235,8 +234,8 @@ func (t *typer) enum(v *value, description protoreflect.EnumDescriptor, path boo
 	t.unread(v, path, "%s has no value %q in Envoy %s", description.FullName(), v.text, envoyproto.Version)
 }
 
-// any types what a google.protobuf.Any holds. In a TypedStruct that is the value
-// under its key `value`.
+// any types the message in a google.protobuf.Any. The message in a TypedStruct is its
+// field `value`.
 func (t *typer) any(v *value, path bool) {
 	if v.kind != mapping {
 		t.unread(v, path, "got %s where Envoy expects a mapping with @type", v.kind)
@@ -245,7 +244,7 @@ func (t *typer) any(v *value, path bool) {
 	name, inner := v.typed()
 	if inner != v && slices.ContainsFunc(v.fields, func(f field) bool { return f.name == "type_url" }) &&
 		slices.ContainsFunc(v.fields, func(f field) bool { return f.name == "typeUrl" }) {
-		t.unread(v, path, "type_url and typeUrl are the same field, and which one Envoy reads is not defined")
+		t.unread(v, path, "type_url and typeUrl are the same field; it is undefined which one Envoy reads")
 	}
 	v.field = nil
 	message, ok, err := envoyproto.Find(name)
@@ -254,7 +253,7 @@ func (t *typer) any(v *value, path bool) {
 		t.err = err
 	case len(v.fields) == 0 || opaque(name):
 	case name == "":
-		t.unread(v, path, "expected a message with its @type, and there is none")
+		t.unread(v, path, "got a message without @type")
 	case !ok && versionTwo.MatchString(name):
 		t.unread(v, path, "%s belongs to version 2 of Envoy's API, which Envoy %s does not load", name, envoyproto.Version)
 	case !ok:
@@ -266,12 +265,11 @@ func (t *typer) any(v *value, path bool) {
 	}
 }
 
-// versionTwo are the names of messages of the API that Envoy dropped in 1.18.
+// versionTwo matches the messages of the API that Envoy removed in 1.18.
 var versionTwo = regexp.MustCompile(`^envoy\.(api\.v2|config\..*\.v2)\b`)
 
-// opaque reports whether an extension is known not to touch whether the gate is
-// asked, though its fields are not described: those that Istio builds into its
-// proxies.
+// opaque reports whether an extension is known not to affect the calls to the gate,
+// although envoyproto does not describe its fields: those of Istio's proxies.
 func opaque(name string) bool {
 	return slices.Contains([]string{
 		"io.istio.http.peer_metadata.Config", "io.istio.network.set_filter_state.Config", "stats.PluginConfig",

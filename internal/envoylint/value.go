@@ -13,38 +13,38 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// kind is what a value is.
+// kind is the kind of a value.
 type kind int
 
 const (
-	missing kind = iota // not in the file; it stands where its parent does
+	missing kind = iota // not in the file; its place is that of its parent
 	scalar
 	list
 	mapping
 )
 
-// String names a kind for a message.
+// String names a kind for an error message.
 func (k kind) String() string {
 	return [...]string{"nothing", "a single value", "a list", "a mapping"}[k]
 }
 
-// value is one value of the file, with its path and its place. It is never nil:
-// what is not there is a missing value, so that reading is one expression and a
-// finding about an absent field has a place all the same.
+// value is one value of the file, with its path and its place. An absent field is a
+// missing value and not nil, so that one expression reads a nested field, and a finding
+// about an absent field has a place.
 type value struct {
 	kind   kind
-	in     *value // what it stands in; nil for the whole file
-	step   string // from there: .name or [0]
+	in     *value // the parent; nil for the whole file
+	step   string // from the parent: .name or [0]
 	at     config.Pos
 	text   string // of a scalar
 	quoted bool
 	items  []*value
 	fields []field // in file order
-	// message is the type of a mapping, once the value has been typed; nil where
-	// the linter does not know it. field is the field that the value is one of.
+	// message is the type of a mapping, once the typer has run; nil if it is unknown.
+	// field is the field to which the value belongs.
 	message protoreflect.MessageDescriptor
 	field   protoreflect.FieldDescriptor
-	// expression is what a scalar is as a regular expression, once it was asked for.
+	// expression is the scalar compiled as a regular expression, once it was needed.
 	expression *regexp.Regexp
 }
 
@@ -54,12 +54,12 @@ type field struct {
 	*value
 }
 
-// misread is called for a field that a rule reads and its message does not have;
-// the tests fail for it.
+// misread is called for a field that a rule reads and its message does not have; the
+// tests set it to panic.
 var misread = func(protoreflect.MessageDescriptor, string) {}
 
-// get returns the value that names lead to, in snake case. Of a mapping without
-// a type, which may have its names in camel case too, it takes both.
+// get returns the value at a path of names in snake case. In a mapping without a type it
+// also finds names in camel case.
 func (v *value) get(names ...string) *value {
 	for _, name := range names {
 		v = v.one(name)
@@ -80,13 +80,13 @@ func (v *value) one(name string) *value {
 	return v.absent(name)
 }
 
-// has reports whether one of the fields is there, of which the value's message
-// need not have all.
+// has reports whether the value has one of the fields, which its message may not
+// define.
 func (v *value) has(names ...string) bool {
 	return slices.ContainsFunc(v.fields, func(f field) bool { return f.there() && slices.Contains(names, f.name) })
 }
 
-// absent is a field that is not there. It has the type that it would have.
+// absent returns the missing value of a field, with the field's type.
 func (v *value) absent(name string) *value {
 	absent := &value{in: v, step: step(name), at: v.at}
 	if v.message == nil {
@@ -102,7 +102,7 @@ func (v *value) absent(name string) *value {
 	return absent
 }
 
-// wrap makes a lone value, which stands where Envoy expects a list, a list of it.
+// wrap changes a single value, where Envoy expects a list, to a list with that value.
 func (v *value) wrap() {
 	item := *v
 	item.in, item.step = v, ""
@@ -117,7 +117,7 @@ func (v *value) isMessage(name protoreflect.FullName) bool {
 	return v.message != nil && v.message.FullName() == name
 }
 
-// walk calls f with the value and with what is below it, where f says so.
+// walk calls f with the value, and with the values below it if f returns true.
 func (v *value) walk(f func(*value) (below bool)) {
 	if !f(v) {
 		return
@@ -130,8 +130,8 @@ func (v *value) walk(f func(*value) (below bool)) {
 	}
 }
 
-// messages returns the messages of a type that are the value or below it; what is
-// inside one of them is not looked at.
+// messages returns the outermost messages of a type, which are the value itself or below
+// it.
 func (v *value) messages(name protoreflect.FullName) []*value {
 	var all []*value
 	v.walk(func(one *value) bool {
@@ -144,8 +144,8 @@ func (v *value) messages(name protoreflect.FullName) []*value {
 	return all
 }
 
-// path leads to the value: static_resources.listeners[0].name. It is empty for
-// the whole file.
+// path is the path of the value, such as static_resources.listeners[0].name. It is empty
+// for the whole file.
 func (v *value) path() string {
 	var steps []string
 	for at := v; at != nil; at = at.in {
@@ -155,7 +155,7 @@ func (v *value) path() string {
 	return strings.TrimPrefix(strings.Join(steps, ""), ".")
 }
 
-// camelCase is a field's name in protobuf's JSON form.
+// camelCase returns the JSON name of a field.
 func camelCase(name string) string {
 	if !strings.Contains(name, "_") {
 		return name
@@ -169,7 +169,7 @@ func camelCase(name string) string {
 	return strings.Join(words, "")
 }
 
-// step is the part of a path that a key is.
+// step is the step of a path to a key of a mapping.
 func step(key string) string {
 	plain := key != "" && !strings.ContainsFunc(key, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
@@ -180,17 +180,17 @@ func step(key string) string {
 	return fmt.Sprintf("[%q]", key)
 }
 
-// there reports whether the value is in the file. Null is the same to Envoy as
-// a field that is absent.
+// there reports whether the value is in the file. For Envoy, null is the same as an
+// absent field.
 func (v *value) there() bool {
 	return v.kind != missing && (v.kind != scalar || v.quoted || !slices.Contains([]string{"", "~", "null", "Null", "NULL"}, v.text))
 }
 
-// is reports whether the value is a field that says true.
+// is reports whether the value is true.
 func (v *value) is() bool { return v.text == "true" }
 
-// either reports whether the value is one of an enumeration's names. What is
-// absent is the enumeration's zero.
+// either reports whether the value is one of an enumeration's names. A missing value is
+// the enumeration's zero.
 func (v *value) either(names ...string) bool {
 	text := v.text
 	if !v.there() && v.field != nil && v.field.Enum() != nil {
@@ -199,7 +199,7 @@ func (v *value) either(names ...string) bool {
 	return slices.Contains(names, text)
 }
 
-// number reads a number; what is absent or no number is the fallback.
+// number reads a number; it returns the fallback for any other value.
 func (v *value) number(fallback float64) float64 {
 	if n, err := strconv.ParseFloat(v.text, 64); err == nil {
 		return n
@@ -207,8 +207,8 @@ func (v *value) number(fallback float64) float64 {
 	return fallback
 }
 
-// duration reads a time as protobuf's JSON has it (seconds, with an s behind);
-// what is absent or no time is the fallback.
+// duration reads a duration in its JSON form, seconds followed by s; it returns the
+// fallback for any other value.
 func (v *value) duration(fallback time.Duration) time.Duration {
 	seconds, ok := strings.CutSuffix(v.text, "s")
 	if n, err := strconv.ParseFloat(seconds, 64); ok && err == nil {
@@ -217,8 +217,8 @@ func (v *value) duration(fallback time.Duration) time.Duration {
 	return fallback
 }
 
-// typed returns the full name of the message in a typed_config, and the message.
-// A TypedStruct is what it stands for.
+// typed returns the full name of the message in a typed_config, and the message; for a
+// TypedStruct, those of the message that it contains.
 func (v *value) typed() (string, *value) {
 	name := typeName(v.get("@type").text)
 	if strings.HasSuffix(name, ".TypedStruct") {
@@ -227,14 +227,13 @@ func (v *value) typed() (string, *value) {
 	return name, v
 }
 
-// typeName is the name of a message behind the slash of its type URL.
+// typeName is the name of a message after the slash of its type URL.
 func typeName(url string) string { return url[strings.LastIndexByte(url, '/')+1:] }
 
 // short is the last part of a message's full name.
 func short(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
-// scalars calls f with every scalar below the value, itself included, and every
-// name of a field.
+// scalars calls f with every scalar and every field name in the value.
 func (v *value) scalars(f func(text string, at *value)) {
 	if v.kind == scalar {
 		f(v.text, v)
