@@ -7,7 +7,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/jwtgate/jwtgate/internal/engine"
 	"github.com/jwtgate/jwtgate/internal/envoyneeds"
+	"github.com/jwtgate/jwtgate/internal/server"
 	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
@@ -32,9 +34,9 @@ func (cmd checkCommand) Run(c console, parsed *kong.Context) error {
 	if file == "" {
 		return errors.New("no configuration is named; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help")
 	}
-	cfg, policy, err := source{file: file, getenv: c.getenv, compile: c.compile, further: certificateMistakes}.load()
+	cfg, policy, err := engine.Source{File: file, Getenv: c.getenv, Compile: c.compile, Validate: server.CheckCertificates}.Load()
 	if err != nil {
-		return tellMistakes(c.out, err)
+		return reportMistakes(c.out, err)
 	}
 	defer policy.Close()
 	for _, warning := range cfg.Warnings {

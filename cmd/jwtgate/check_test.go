@@ -1,10 +1,14 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
 func TestCheck(t *testing.T) {
@@ -64,6 +68,22 @@ defualt: deny
 		file := write(t, "jwtgate.yaml", "[]\n")
 		command(t, "check", "--config", file).holds(t, exitNo, []string{"\n1 mistake\n"}, nil)
 	})
+}
+
+// TestCheckCompilesOnce: one run compiles the configuration once.
+func TestCheckCompilesOnce(t *testing.T) {
+	alone(t)
+	n := 0
+	code := run(t.Context(), []string{"check", "--config", write(t, "jwtgate.yaml", publicYAML)}, console{
+		out: io.Discard, err: io.Discard, getenv: os.LookupEnv,
+		compile: func(cfg *config.Config, o gate.CompileOptions) (*gate.Policy, error) {
+			n++
+			return gate.Compile(cfg, o)
+		},
+	})
+	if code != exitYes || n != 1 {
+		t.Errorf("exit code %d, %d compilations; expected one", code, n)
+	}
 }
 
 // place is what stands before the second colon and the column: the line, so

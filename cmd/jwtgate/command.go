@@ -18,9 +18,9 @@ type console struct {
 	in       io.Reader
 	out, err io.Writer
 	getenv   func(string) (string, bool)
-	// hangup begins to take the signals that a server lives on with, and returns
-	// where it is told to read its configuration again; nil: nobody asks.
-	hangup func() <-chan os.Signal
+	// reloadSignal makes a server survive its signals, and returns the channel of those
+	// that ask for a reload; nil: there are none.
+	reloadSignal func() <-chan os.Signal
 	// compile compiles a configuration for check and serve; nil: gate.Compile.
 	compile func(*config.Config, gate.CompileOptions) (*gate.Policy, error)
 }

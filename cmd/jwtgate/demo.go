@@ -66,7 +66,7 @@ func (cmd tourCommand) Run(ctx context.Context, c console) error {
 		Out: c.out, Color: colored(c.out, c.getenv), Getenv: c.getenv,
 	})
 	if errors.Is(err, demo.ErrSteps) || errors.As(err, new(config.Mistakes)) {
-		return answerNo{tellMistakes(c.err, err)}
+		return exitError{exitNo, reportMistakes(c.err, err)}
 	}
 	return err
 }

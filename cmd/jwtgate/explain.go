@@ -94,9 +94,9 @@ func (cmd explainCommand) Run(ctx context.Context, c console, parsed *kong.Conte
 	case explanation.Verdict == gate.VerdictAllow, explanation.Verdict == gate.VerdictAnswer:
 		return nil
 	case undecided(explanation.Reason):
-		return told{errors.New("could not decide")}
+		return reported(errors.New("could not decide"))
 	}
-	return told{answerNo{errors.New("denied")}}
+	return reported(exitError{exitNo, errors.New("denied")})
 }
 
 // undecided reports whether a request was denied for want of an answer: by an
@@ -142,8 +142,8 @@ func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.C
 func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*explanation, error) {
 	policy, err := loadPolicy(cmd.Config, c.getenv)
 	if err != nil {
-		if err = tellMistakes(c.err, err); errors.As(err, new(answerNo)) {
-			return nil, told{errors.New("the configuration has mistakes")} // nothing was decided
+		if err = reportMistakes(c.err, err); errors.As(err, new(exitError)) {
+			return nil, reported(errors.New("the configuration has mistakes")) // exit code 2: nothing was decided
 		}
 		return nil, err
 	}

@@ -109,10 +109,10 @@ func TestExplainMistakes(t *testing.T) {
 // decision's audit line.
 func (s *served) deny(t *testing.T, path string) map[string]any {
 	t.Helper()
-	before := len(s.log.lines(t, "decision"))
-	ask(t, s.listen, path, "")
-	s.until(t, "decision", func() bool { return len(s.log.lines(t, "decision")) > before })
-	return s.log.lines(t, "decision")[before]
+	before := len(s.log.Lines(t, "decision"))
+	ask(t, s.listen, path)
+	s.log.Until(t, s.ended, "decision", func() bool { return len(s.log.Lines(t, "decision")) > before })
+	return s.log.Lines(t, "decision")[before]
 }
 
 // Who has only a denial's decision finds out why, from the server while it

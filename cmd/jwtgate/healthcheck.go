@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func (cmd healthcheckCommand) Run(ctx context.Context, c console) error {
 	case err != nil:
 		return fmt.Errorf("no answer from %s: %w", address, err)
 	case answer.GetStatus() != healthpb.HealthCheckResponse_SERVING:
-		return answerNo{fmt.Errorf("%s says %s", address, answer.GetStatus())}
+		return exitError{exitNo, fmt.Errorf("%s says %s", address, answer.GetStatus())}
 	}
 	fmt.Fprintf(c.out, "%s is serving\n", address)
 	return nil
@@ -85,4 +86,17 @@ func target(address string) string {
 		return address
 	}
 	return "passthrough:///" + address
+}
+
+// dialable returns the address to connect to for a listen address: an unspecified host
+// becomes this machine.
+func dialable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
 }

@@ -74,10 +74,14 @@ issuers: {home: {issuer: "${ISS}", audiences: [a], dangerously_allow_http: true,
 `))
 	<-asked
 	command(t, "healthcheck", "--addr", s.listen).holds(t, exitNo, nil, []string{"jwtgate: " + s.listen + " says NOT_SERVING"})
-	if status, _ := s.get(t, "/readyz"); status != 503 {
-		t.Errorf("/readyz: %d", status)
+	ready, err := http.Get("http://" + s.admin + "/readyz")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if code := s.stop(t); code != exitYes || len(s.log.lines(t, "serving")) > 0 {
+	if _ = ready.Body.Close(); ready.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("/readyz: %d", ready.StatusCode)
+	}
+	if code := s.stop(t); code != exitYes || len(s.log.Lines(t, "serving")) > 0 {
 		t.Errorf("%d:\n%s", code, s.log)
 	}
 }

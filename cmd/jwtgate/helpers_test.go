@@ -3,19 +3,21 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // alone takes out of the environment what the machine has set there for
@@ -84,118 +86,41 @@ default: deny
 routes: [{name: open, match: /open, access: public}]
 `
 
-// tail is a stream of JSON lines that a test waits on.
-type tail struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	changed chan struct{}
-}
-
-func newTail() *tail { return &tail{changed: make(chan struct{})} }
-
-func (l *tail) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	close(l.changed)
-	l.changed = make(chan struct{})
-	return l.text.Write(p)
-}
-
-func (l *tail) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-// lines returns the log lines with this message so far.
-func (l *tail) lines(t *testing.T, msg string) []map[string]any {
-	t.Helper()
-	var found []map[string]any
-	for text := range strings.Lines(l.String()) {
-		var line map[string]any
-		if err := json.Unmarshal([]byte(text), &line); err != nil {
-			t.Fatalf("%q is no JSON line", text)
-		}
-		if line["msg"] == msg {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
 // served is a `jwtgate serve` that runs in this process.
 type served struct {
-	log           *tail
+	log           *testutil.Log
 	listen, admin string
 	cancel        context.CancelFunc
-	hangup        chan os.Signal
-	ended         chan int // holds the exit code once it has ended
+	ended         chan struct{}
+	code          int // its exit code; set before ended is closed
 }
 
-// serve runs `jwtgate serve` with these arguments until it listens.
-func serve(t *testing.T, args ...string) *served {
+// begin runs `jwtgate serve` with these arguments until the test ends.
+func begin(t *testing.T, args ...string) *served {
 	t.Helper()
-	return serveBy(t, nil, args...)
-}
-
-// serveBy is serve with another way to compile configurations.
-func serveBy(t *testing.T, compile func(*config.Config, gate.CompileOptions) (*gate.Policy, error), args ...string) *served {
-	t.Helper()
-	s := beginBy(t, compile, args...)
-	line := s.wait(t, "jwtgate "+version)
-	s.listen, s.admin = line["listen"].(string), line["admin"].(string)
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &served{log: testutil.NewLog(), cancel: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(s.ended)
+		s.code = run(ctx, append([]string{"serve"}, args...), console{out: io.Discard, err: s.log, getenv: os.LookupEnv})
+	}()
+	t.Cleanup(func() { s.stop(t) })
 	return s
 }
 
-// begin runs `jwtgate serve`, which may not come to listen.
-func begin(t *testing.T, args ...string) *served {
+// serve runs `jwtgate serve`, and waits until it listens.
+func serve(t *testing.T, args ...string) *served {
 	t.Helper()
-	return beginBy(t, nil, args...)
-}
-
-func beginBy(t *testing.T, compile func(*config.Config, gate.CompileOptions) (*gate.Policy, error), args ...string) *served {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &served{log: newTail(), cancel: cancel, hangup: make(chan os.Signal, 1), ended: make(chan int, 1)}
-	go func() {
-		s.ended <- run(ctx, append([]string{"serve"}, args...), console{
-			out: io.Discard, err: s.log, getenv: os.LookupEnv, hangup: func() <-chan os.Signal { return s.hangup }, compile: compile,
-		})
-	}()
-	t.Cleanup(func() { s.stop(t) })
+	s := begin(t, args...)
+	line := s.wait(t, "jwtgate "+version)
+	s.listen, s.admin = line["listen"].(string), line["admin"].(string)
 	return s
 }
 
 // wait returns the first log line with this message.
 func (s *served) wait(t *testing.T, msg string) map[string]any {
 	t.Helper()
-	s.until(t, msg, func() bool { return len(s.log.lines(t, msg)) > 0 })
-	return s.log.lines(t, msg)[0]
-}
-
-// until waits for something that it says.
-func (s *served) until(t *testing.T, what string, said func() bool) {
-	t.Helper()
-	limit := time.After(20 * time.Second)
-	for ended := false; ; {
-		s.log.mu.Lock()
-		changed := s.log.changed
-		s.log.mu.Unlock()
-		switch {
-		case said():
-			return
-		case ended:
-			t.Fatalf("it ended and never said %q:\n%s", what, s.log)
-		}
-		select {
-		case <-changed:
-		case code := <-s.ended:
-			s.ended <- code
-			ended = true
-		case <-limit:
-			t.Fatalf("it does not say %q:\n%s", what, s.log)
-		}
-	}
+	return s.log.Wait(t, s.ended, msg)
 }
 
 // stop ends it as a signal does, and returns the exit code.
@@ -203,29 +128,30 @@ func (s *served) stop(t *testing.T) int {
 	t.Helper()
 	s.cancel()
 	select {
-	case code := <-s.ended:
-		s.ended <- code
-		return code
+	case <-s.ended:
+		return s.code
 	case <-time.After(20 * time.Second):
-		t.Fatalf("it did not end:\n%s", s.log)
+		t.Fatalf("it does not end:\n%s", s.log)
 		return 0
 	}
 }
 
-// get returns what the admin server says.
-func (s *served) get(t *testing.T, path string) (int, string) {
+// ask sends an authorization request to a server.
+func ask(t *testing.T, address, path string) {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get("http://" + s.admin + path)
+	conn, err := grpc.NewClient(target(address), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	body, err := io.ReadAll(answer.Body)
+	defer func() { _ = conn.Close() }()
+	_, err = authv3.NewAuthorizationClient(conn).Check(t.Context(), &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
+		Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{
+			Method: "GET", Host: "api.example", Path: path,
+		}},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer.StatusCode, string(body)
 }
 
 // startIDP returns a server of issuers on loopback.

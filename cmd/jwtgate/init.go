@@ -44,7 +44,7 @@ func (cmd initCommand) Run(c console) error {
 	}
 	if cmd.Config != "" {
 		if err := cmd.fit(&options, c); err != nil {
-			return tellMistakes(c.out, err)
+			return reportMistakes(c.out, err)
 		}
 	}
 	result, err := envoy.Init(options)
@@ -57,7 +57,7 @@ func (cmd initCommand) Run(c console) error {
 	for _, file := range result.Files {
 		name := filepath.Join(cmd.Out, file.Name)
 		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-			return answerNo{fmt.Errorf("%s is there already and nothing was written; move it away, or name another directory with --out", name)}
+			return exitError{exitNo, fmt.Errorf("%s exists and nothing was written; move it away, or name another directory with --out", name)}
 		}
 	}
 	for _, file := range result.Files {

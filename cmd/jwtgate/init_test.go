@@ -57,7 +57,7 @@ func TestInitNeverOverwrites(t *testing.T) {
 			if err := os.WriteFile(mine, []byte("mine"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			command(t, append(args, dir)...).holds(t, exitNo, nil, []string{mine + " is there already and nothing was written"})
+			command(t, append(args, dir)...).holds(t, exitNo, nil, []string{mine + " exists and nothing was written"})
 			entries, err := os.ReadDir(dir)
 			if err != nil || len(entries) != 1 {
 				t.Errorf("%d files, %v", len(entries), err)
@@ -73,7 +73,7 @@ func TestInitNeverOverwrites(t *testing.T) {
 		if err := os.Symlink(target, filepath.Join(dir, "envoy.yaml")); err != nil {
 			t.Fatal(err)
 		}
-		command(t, append(args, dir)...).holds(t, exitNo, nil, []string{"envoy.yaml is there already"})
+		command(t, append(args, dir)...).holds(t, exitNo, nil, []string{"envoy.yaml exists"})
 		if _, err := os.Lstat(target); err == nil {
 			t.Error("it was written through the link")
 		}
@@ -81,7 +81,7 @@ func TestInitNeverOverwrites(t *testing.T) {
 	t.Run("a second time", func(t *testing.T) {
 		dir := t.TempDir()
 		command(t, append(args, dir)...).holds(t, exitYes, []string{"wrote"}, nil)
-		command(t, append(args, dir)...).holds(t, exitNo, nil, []string{"jwtgate.yaml is there already"})
+		command(t, append(args, dir)...).holds(t, exitNo, nil, []string{"jwtgate.yaml exists"})
 	})
 }
 

@@ -29,7 +29,7 @@ Examples:
 func (cmd lintEnvoyCommand) Run(c console) error {
 	policy, err := loadPolicy(cmd.Config, c.getenv)
 	if err != nil {
-		return tellMistakes(c.out, err)
+		return reportMistakes(c.out, err)
 	}
 	defer policy.Close()
 	data, err := readEnvoyFile(cmd.File, c.in)
@@ -44,7 +44,7 @@ func (cmd lintEnvoyCommand) Run(c console) error {
 		return err
 	}
 	if report.Failed() {
-		return told{answerNo{errors.New("something was found")}}
+		return reported(exitError{exitNo, errors.New("something was found")})
 	}
 	return nil
 }

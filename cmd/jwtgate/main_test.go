@@ -53,7 +53,7 @@ func TestUsageMistakes(t *testing.T) {
 		"serve --confg x":              {`unknown flag --confg, did you mean "--config"?`, "see jwtgate serve --help"},
 		"serve --config":               {"--config", "see jwtgate serve --help"},
 		"serve extra":                  {"unexpected argument extra; see jwtgate serve --help"},
-		"serve --log-level loud":       {`--log-level: "loud" is no level; write DEBUG, INFO, WARN or ERROR`},
+		"serve --log-level loud":       {`--log-level: invalid log level "loud"; expected DEBUG, INFO, WARN or ERROR`},
 		"serve --listen 9001":          {"there is nothing to start with"},
 		"check":                        {"no configuration is named; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help"},
 		"check a.yaml --config b.yaml": {"both --config b.yaml and a.yaml are named; name one; see jwtgate check --help"},
@@ -80,20 +80,22 @@ func TestUsageMistakes(t *testing.T) {
 func TestExitCodes(t *testing.T) {
 	fault := errors.New("fault")
 	for name, row := range map[string]struct {
-		err error
-		no  bool
+		err  error
+		want int
 	}{
-		"a failure":               {fault, false},
-		"an answer":               {answerNo{fault}, true},
-		"an answer that was told": {told{answerNo{fault}}, true},
-		"a failure in context":    {fmt.Errorf("doing: %w", fault), false},
+		"a failure":               {fault, exitFailure},
+		"a failure in context":    {fmt.Errorf("reading: %w", fault), exitFailure},
+		"a reported failure":      {reported(fault), exitFailure},
+		"a negative answer":       {exitError{exitNo, fault}, exitNo},
+		"a reported answer":       {reported(exitError{exitNo, fault}), exitNo},
+		"an answer that reported": {exitError{exitNo, reported(fault)}, exitNo},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := errors.As(row.err, new(answerNo)); got != row.no {
-				t.Errorf("is an answer: %v, want %v", got, row.no)
+			if got := exitCode(row.err); got != row.want {
+				t.Errorf("exit code: got %d; expected %d", got, row.want)
 			}
 			if !errors.Is(row.err, fault) {
-				t.Error("the fault is not found in it")
+				t.Error("the error does not wrap its cause")
 			}
 		})
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/policytest"
 )
 
@@ -34,16 +33,13 @@ Example: jwtgate test --config jwtgate.yaml cases.yaml`
 func (cmd testCommand) Run(ctx context.Context, c console) error {
 	policy, err := loadPolicy(cmd.Config, c.getenv)
 	if err != nil {
-		return tellMistakes(c.out, err)
+		return reportMistakes(c.out, err)
 	}
 	policy.Close() // the cases run with keys of their own
 	cfg := policy.Config()
 	cases, err := policytest.Load(cmd.Cases, cfg)
 	if err != nil {
-		if errors.As(err, new(config.Mistakes)) {
-			err = answerNo{err}
-		}
-		return tellMistakes(c.out, err)
+		return reportMistakes(c.out, err)
 	}
 	report, err := policytest.Run(ctx, cfg, cases)
 	if err != nil {
@@ -58,7 +54,7 @@ func (cmd testCommand) Run(ctx context.Context, c console) error {
 		}
 	}
 	if report.Failed() > 0 {
-		return told{answerNo{errors.New("a case failed")}}
+		return reported(exitError{exitNo, errors.New("a case failed")})
 	}
 	return nil
 }

@@ -29,7 +29,22 @@ const (
 // nothing else. A package that is not here does not exist.
 func table() map[string]row {
 	return map[string]row{
-		"cmd/jwtgate": {own: []string{"*"}, modules: []string{"github.com/alecthomas/kong", "github.com/KimMachineGun/automemlimit", grpc}},
+		"cmd/jwtgate": {own: []string{"*"}, modules: []string{"github.com/alecthomas/kong", grpc}},
+
+		"internal/server": {
+			own: []string{
+				"internal/audit", "internal/config", "internal/engine", "internal/extauthz", "internal/gate", "internal/telemetry",
+			},
+			modules: []string{"github.com/KimMachineGun/automemlimit"},
+		},
+		// Without extauthz, gRPC and the network: any front end can use it.
+		"internal/engine": {
+			own: []string{
+				"internal/audit", "internal/config", "internal/envoyneeds", "internal/filewatch", "internal/gate", "internal/issuer",
+				"internal/telemetry",
+			},
+			never: []string{network, webNetwork, "os/signal"},
+		},
 
 		"internal/extauthz": {
 			own:     []string{"internal/gate", "internal/audit", "internal/filewatch", "internal/telemetry"},

@@ -1,4 +1,4 @@
-package main
+package engine
 
 import (
 	"time"
@@ -87,8 +87,8 @@ func timeOrNone(t time.Time) *time.Time {
 }
 
 // issuerSamples renders the issuers' state for a scrape.
-func (s *server) issuerSamples() []telemetry.IssuerSample {
-	set := s.gate.Issuers()
+func (e *Engine) issuerSamples() []telemetry.IssuerSample {
+	set := e.Gate.Issuers()
 	issuers := set.All()
 	samples := make([]telemetry.IssuerSample, len(issuers))
 	for i, one := range issuers {

@@ -5,7 +5,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,42 +55,4 @@ func TestHealthcheckByTLS(t *testing.T) {
 	} {
 		command(t, append([]string{"healthcheck"}, args...)...).holds(t, exitFailure, nil, []string{says})
 	}
-}
-
-// A certificate that cannot be used is a mistake at its key, for check and serve;
-// a new one that cannot be changes nothing, and is loud.
-func TestCertificateFiles(t *testing.T) {
-	alone(t)
-	cert, key := certificate(t)
-	broken := write(t, "broken.yaml", tlsYAML(cert, cert))
-	for _, name := range []string{"check", "serve"} {
-		got := command(t, name, "--config", broken)
-		if got.code != exitNo || !strings.Contains(got.out+got.err, "broken.yaml:1:") || !strings.Contains(got.out+got.err, "server.tls.key_file") {
-			t.Errorf("%s: %+v", name, got)
-		}
-	}
-	file := write(t, "jwtgate.yaml", tlsYAML(cert, key))
-	s := serve(t, "--config", file)
-	s.wait(t, "serving")
-	before, err := os.ReadFile(cert)
-	if err != nil {
-		t.Fatal(err)
-	}
-	replace(t, cert, "no PEM")
-	s.until(t, "the refusal", func() bool { return strings.Contains(s.readiness(t).Refused, "the server's certificate: ") })
-	command(t, "healthcheck", "--addr", s.listen, "--ca", write(t, "ca.pem", string(before))).holds(t, exitYes, []string{"is serving"}, nil)
-	if _, metrics := s.get(t, "/metrics"); !strings.Contains(metrics, `jwtgate_certificate_reads_total{result="refused"} 1`) ||
-		!strings.Contains(metrics, `jwtgate_reload_refused{file="certificate"} 1`) {
-		t.Errorf("metrics:\n%s", metrics)
-	}
-	block, _ := pem.Decode(before)
-	leaf, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, metrics := s.get(t, "/metrics"); !strings.Contains(metrics, fmt.Sprintf("\njwtgate_certificate_expiry_timestamp_seconds %v\n", float64(leaf.NotAfter.Unix()))) {
-		t.Errorf("metrics have no end %v:\n%s", leaf.NotAfter, metrics)
-	}
-	replace(t, cert, string(before))
-	s.until(t, "the recovery", func() bool { return s.readiness(t).Refused == "" })
 }

@@ -1,4 +1,4 @@
-package main
+package engine_test
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/engine"
+	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
 func parse(t *testing.T, text string) *config.Config {
@@ -20,8 +22,7 @@ func parse(t *testing.T, text string) *config.Config {
 	return cfg
 }
 
-// What is in shadow is counted once: the whole gate, or each route that could
-// deny a token.
+// TestShadowIsCountedOnce: either the whole gate, or each route that could deny a token.
 func TestShadowIsCountedOnce(t *testing.T) {
 	const routes = `issuers: {home: {issuer: "https://home.example/", audiences: [api]}}
 routes:
@@ -42,38 +43,43 @@ routes:
 		t.Run(row.name, func(t *testing.T) {
 			cfg := parse(t, row.text)
 			var got []string
-			for _, open := range relaxations(cfg) {
-				if open.kind == "shadow" {
-					got = append(got, open.where)
+			for _, r := range engine.Relaxations(cfg) {
+				if r.Kind() == "shadow" {
+					got = append(got, r.Where())
 				}
 			}
 			if !slices.Equal(got, row.want) {
-				t.Errorf("in shadow %q, want %q", got, row.want)
+				t.Errorf("in shadow mode: got %q; expected %q", got, row.want)
 			}
-			if n := relaxationCounts(cfg)["shadow"]; n != len(row.want) {
-				t.Errorf("%d are counted, want %d", n, len(row.want))
+			if n := engine.CountRelaxations(cfg)["shadow"]; n != len(row.want) {
+				t.Errorf("counted: got %d; expected %d", n, len(row.want))
 			}
 		})
 	}
 }
 
-// What `check` warns of is logged too, unless there are so many routes that a
-// reload would wait for it.
-func TestWarningsAreAnnounced(t *testing.T) {
+// TestWarningsAreLogged: what `check` warns of is also logged, except warnings about
+// routes when there are so many routes that a reload would have to wait.
+func TestWarningsAreLogged(t *testing.T) {
 	text := "default: deny\nroutes:\n  - {name: all, match: /**, access: public}\n  - {name: never, match: /a, access: public}\n"
-	said := func(text string) string {
+	logged := func(text string) string {
+		policy, err := gate.Compile(parse(t, text), gate.CompileOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer policy.Close()
 		var log bytes.Buffer
-		announce(slog.New(slog.NewTextHandler(&log, nil)), compiled(t, parse(t, text)))
+		engine.LogPolicy(slog.New(slog.NewTextHandler(&log, nil)), policy)
 		return log.String()
 	}
-	const at = "msg=configuration at=jwtgate.yaml:4:"
-	if got := said(text); strings.Count(got, at) != 1 {
-		t.Errorf("there is not one %q in\n%s", at, got)
+	const at = `msg="configuration warning" at=jwtgate.yaml:4:`
+	if got := logged(text); strings.Count(got, at) != 1 {
+		t.Errorf("expected %q once:\n%s", at, got)
 	}
-	for i := range mostCompared - 1 {
+	for i := range engine.MaxCompared - 1 {
 		text += fmt.Sprintf("  - {name: r%d, match: /r%d, access: public}\n", i, i)
 	}
-	if got := said(text); strings.Contains(got, at) {
-		t.Errorf("%d routes were compared", mostCompared+1)
+	if got := logged(text); strings.Contains(got, at) {
+		t.Errorf("%d routes were compared", engine.MaxCompared+1)
 	}
 }

@@ -1,0 +1,250 @@
+package engine_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/engine"
+	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil"
+)
+
+// TestReload: a changed file becomes active; a wrong one changes no decision, and is
+// reported at /readyz and in metrics until a reload succeeds.
+func TestReload(t *testing.T) {
+	file := write(t, "jwtgate.yaml", openRoute)
+	e := start(t, engine.Source{File: file}, "")
+	first := e.ready().Config
+	if got := e.reason(t, "/open"); got != gate.ReasonPublic {
+		t.Fatalf("before: %s", got)
+	}
+
+	replace(t, file, otherRoute)
+	line := e.wait(t, reloaded)
+	if got := e.reason(t, "/open"); got != gate.ReasonRouteDenied {
+		t.Errorf("after the reload: %s", got)
+	}
+	second := e.ready()
+	if second.Config == first || second.Refused != "" || line["config"] != second.Config || line["file"] != file {
+		t.Errorf("after the reload: %+v, %v", second, line)
+	}
+
+	replace(t, file, "routes: [{match: open}]\nbogus: 1\n")
+	e.wait(t, failed)
+	if got := e.reason(t, "/other"); got != gate.ReasonPublic {
+		t.Errorf("after the failed reload: %s", got)
+	}
+	third := e.ready()
+	if third.Config != second.Config || !strings.HasPrefix(third.Refused, "configuration: ") ||
+		!strings.Contains(third.Refused, `:2:1: the key "bogus" is unknown`) || !strings.Contains(third.Refused, `"open" does not begin with /`) {
+		t.Errorf("after the failed reload: %+v", third)
+	}
+	if missing := e.lacks(t,
+		`jwtgate_config_reloads_total{result="ok"} 1`, `jwtgate_config_reloads_total{result="refused"} 1`,
+		`jwtgate_config_info{sha256="`+second.Config+`"} 1`, `jwtgate_relaxations{kind="public"} 1`,
+		`jwtgate_reload_refused{file="config"} 1`, `jwtgate_reload_refused{file="revoked"} 0`,
+	); missing != nil {
+		t.Errorf("the metrics lack %q", missing)
+	}
+
+	replace(t, file, strings.Replace(openRoute, "/open", "/again", 1)+"tokens: {max_bytes: 4096}\n")
+	e.until(t, "a second reload", func() bool { return len(e.log.Lines(t, reloaded)) == 2 })
+	if got := e.reason(t, "/again"); got != gate.ReasonPublic || e.ready().Refused != "" {
+		t.Errorf("after the recovery: %s, %+v", got, e.ready())
+	}
+	if missing := e.lacks(t, `jwtgate_reload_refused{file="config"} 0`); missing != nil {
+		t.Errorf("the metrics lack %q", missing)
+	}
+}
+
+// TestReloadOnRequest: the configuration is read again although no file has changed.
+func TestReloadOnRequest(t *testing.T) {
+	file := write(t, "jwtgate.yaml", openRoute)
+	e := start(t, engine.Source{File: file}, "")
+	e.reload <- syscall.SIGHUP
+	e.wait(t, reloaded)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	e.wait(t, failed)
+	if got := e.reason(t, "/open"); got != gate.ReasonPublic {
+		t.Errorf("without its file: %s", got)
+	}
+}
+
+// TestReloadOfListeners: settings that need a restart are logged.
+func TestReloadOfListeners(t *testing.T) {
+	for name, more := range map[string]string{
+		"server": "server: {drain_delay: 1ms}\n", "admin": "admin: {hosts: [gate.example]}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := write(t, "jwtgate.yaml", openRoute)
+			e := start(t, engine.Source{File: file}, "")
+			const msg = "server or admin has changed; the change takes effect after a restart"
+			replace(t, file, openRoute+"tokens: {max_bytes: 4096}\n")
+			e.wait(t, reloaded)
+			replace(t, file, openRoute+more)
+			e.wait(t, msg)
+			if n := len(e.log.Lines(t, msg)); n != 1 {
+				t.Errorf("logged %d times; expected once", n)
+			}
+		})
+	}
+}
+
+// TestReloadAfterAFix: a configuration that is wrong because of a file that it names is
+// reloaded once that file is fixed, whatever file it is, also if it was missing.
+func TestReloadAfterAFix(t *testing.T) {
+	for name, row := range map[string]struct{ more, file, broken, fixed string }{
+		"an included file": {
+			"include: [routes.d/*.yaml]\n", "routes.d/a.yaml",
+			"hosts: [a.example]\n", "hosts: [a.example]\nroutes: [{match: /x, access: public}]\n",
+		},
+		"a missing list":        {"revoked: {file: revoked.jsonl}\n", "revoked.jsonl", "", "\n"},
+		"a list with a mistake": {"revoked: {file: revoked.jsonl}\n", "revoked.jsonl", "{}\n", "\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := write(t, "jwtgate.yaml", openRoute)
+			other := filepath.Join(filepath.Dir(file), row.file)
+			if err := os.MkdirAll(filepath.Dir(other), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			e := start(t, engine.Source{File: file}, "")
+			if row.broken != "" {
+				replace(t, other, row.broken)
+			}
+			replace(t, file, otherRoute+row.more)
+			e.wait(t, failed)
+			if why := e.ready().Refused; !strings.HasPrefix(why, "configuration: ") || !strings.Contains(why, filepath.Base(row.file)) {
+				t.Errorf("reported: %s", why)
+			}
+			replace(t, other, row.fixed)
+			e.wait(t, reloaded)
+			if got := e.reason(t, "/other"); got != gate.ReasonPublic || e.ready().Refused != "" {
+				t.Errorf("after the fix: %s, %+v", got, e.ready())
+			}
+		})
+	}
+}
+
+// TestFailuresAreSeparate: failures of the live revocation list, of the candidate and of
+// its list are reported separately. A list that the configuration no longer names is not
+// reported.
+func TestFailuresAreSeparate(t *testing.T) {
+	dir := testutil.Files(t, map[string]string{
+		"live.yaml": openRoute + "revoked: {file: live.jsonl}\n", "live.jsonl": "\n",
+		"next.yaml": openRoute + "revoked: {file: next.jsonl}\n", "next.jsonl": "\n",
+	})
+	path := func(name string) string { return filepath.Join(dir, name) }
+	e := start(t, engine.Source{File: path("live.yaml")}, path("next.yaml"))
+	for _, row := range []struct{ file, broken, fixed, prefix string }{
+		{"live.jsonl", "{}\n", "\n\n", "revocation list: "},
+		{"next.jsonl", "{}\n", "\n\n", "candidate revocation list: "},
+		{"next.yaml", "bogus: 1\n", openRoute, "candidate configuration: "},
+	} {
+		replace(t, path(row.file), row.broken)
+		e.until(t, row.prefix, func() bool { return strings.HasPrefix(e.ready().Refused, row.prefix) })
+		replace(t, path(row.file), row.fixed)
+		e.until(t, "no failure", func() bool { return e.ready().Refused == "" })
+	}
+	replace(t, path("live.jsonl"), "{}\n")
+	e.until(t, "a failure of the list", func() bool { return e.ready().Refused != "" })
+	replace(t, path("live.yaml"), openRoute)
+	e.until(t, "no failure", func() bool { return e.ready().Refused == "" })
+}
+
+// TestCompilesOnce: a start and a reload compile the live and the candidate
+// configuration once each.
+func TestCompilesOnce(t *testing.T) {
+	file, candidate := write(t, "jwtgate.yaml", openRoute), write(t, "candidate.yaml", otherRoute)
+	var compiled sync.Map // :: hash of the config -> *atomic.Int64
+	count := func(cfg *config.Config, o gate.CompileOptions) (*gate.Policy, error) {
+		n, _ := compiled.LoadOrStore(cfg.Hash, new(atomic.Int64))
+		n.(*atomic.Int64).Add(1)
+		return gate.Compile(cfg, o)
+	}
+	check := func(what string) {
+		t.Helper()
+		configs := 0
+		compiled.Range(func(hash, n any) bool {
+			configs++
+			if n := n.(*atomic.Int64).Load(); n != 1 {
+				t.Errorf("%s compiles %v %d times; expected once", what, hash, n)
+			}
+			return true
+		})
+		compiled.Clear()
+		if configs != 2 {
+			t.Errorf("%s compiles %d configurations; expected 2", what, configs)
+		}
+	}
+	e := start(t, engine.Source{File: file, Compile: count}, candidate)
+	check("a start")
+	e.reload <- syscall.SIGHUP
+	e.wait(t, reloaded)
+	e.wait(t, "candidate configuration reloaded")
+	check("a reload")
+}
+
+// TestChangeDuringTheStart: a file that changes while it is read for the first time is
+// read again.
+func TestChangeDuringTheStart(t *testing.T) {
+	file := write(t, "jwtgate.yaml", openRoute)
+	var once sync.Once
+	e := start(t, engine.Source{File: file, Compile: func(cfg *config.Config, o gate.CompileOptions) (*gate.Policy, error) {
+		once.Do(func() { replace(t, file, otherRoute) })
+		return gate.Compile(cfg, o)
+	}}, "")
+	e.wait(t, reloaded)
+	if got := e.reason(t, "/other"); got != gate.ReasonPublic {
+		t.Errorf("got %s; expected the changed file to be active", got)
+	}
+}
+
+// TestStaysReady: an engine that had keys stays ready when a reload leaves it without.
+func TestStaysReady(t *testing.T) {
+	idp, err := devidp.Start(devidp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = idp.Close() }()
+	home, err := idp.Add("home", devidp.IssuerConfig{Algorithm: "ES256"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := write(t, "jwtgate.yaml", "issuers: {home: {issuer: '"+home.ISS()+"', audiences: [a], algorithms: [ES256], dangerously_allow_http: true}}\n")
+	e := start(t, engine.Source{File: file}, "")
+	e.Gate.AwaitKeys(t.Context(), keysTimeout)
+	if state := e.ready(); !state.Ready || state.Detail != "" {
+		t.Fatalf("with keys: %+v", state)
+	}
+	replace(t, file, "issuers: {other: {issuer: 'https://127.0.0.1:1/', audiences: [a]}}\n")
+	e.wait(t, reloaded)
+	if state := e.ready(); !state.Ready || state.Detail != "no issuer has keys; see /issuers" {
+		t.Errorf("without keys: %+v", state)
+	}
+}
+
+// TestMistakes: a wrong configuration, or a wrong candidate, is not served.
+func TestMistakes(t *testing.T) {
+	wrong := write(t, "wrong.yaml", openRoute+"bogus: 1\n")
+	for name, row := range map[string]struct{ file, candidate string }{
+		"configuration": {wrong, ""}, "candidate": {write(t, "jwtgate.yaml", openRoute), wrong},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := open(t, engine.Source{File: row.file}, testutil.NewLog(), row.candidate)
+			mistakes, ok := errors.AsType[config.Mistakes](err)
+			if !ok || len(mistakes) != 1 || !strings.Contains(err.Error(), wrong+":3:1: ") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

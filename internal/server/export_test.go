@@ -1,0 +1,4 @@
+package server
+
+// ReplicaName is replicaName.
+var ReplicaName = replicaName
