@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	initialWindow    = 65_535 // RFC 9113 section 6.9.2
-	receiveWindow    = 1 << 30
-	messagePrefix    = 5      // of a gRPC message: a flag and a length
-	maxFrame         = 16_384 // RFC 9113 section 6.5.2: what every server accepts
-	maxInFlight      = 8192   // on one connection at a fixed rate; further calls wait
+	initialWindow    = 65_535  // RFC 9113 section 6.9.2
+	receiveWindow    = 1 << 30 // bytes of answers on a connection; more than one ever gets
+	messagePrefix    = 5       // of a gRPC message: a flag and a length
+	maxFrame         = 16_384  // RFC 9113 section 6.5.2: what every server accepts
+	maxInFlight      = 8192    // on one connection at a fixed rate; further calls wait
 	defaultStreams   = 1 << 20
 	handshakeTimeout = 5 * time.Second
 )
@@ -39,11 +39,8 @@ type conn struct {
 	input  *bufio.Reader
 
 	// Used by the reader alone.
-	decoder   *hpack.Decoder
-	current   *call // whose header block is being read; nil if it has ended
-	received  int   // bytes since the last update of the connection's window
-	blockEnds bool  // the stream ends with the header block that is being read
-	blockOf   uint32
+	decoder *hpack.Decoder
+	current *call // whose header block is being read; nil if it has ended
 
 	mu        sync.Mutex
 	output    *bufio.Writer

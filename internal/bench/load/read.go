@@ -35,13 +35,7 @@ func (c *conn) read() error {
 func (c *conn) handle(frame http2.Frame) error {
 	switch f := frame.(type) {
 	case *http2.HeadersFrame:
-		c.mu.Lock()
-		c.current = c.calls[f.StreamID]
-		c.mu.Unlock()
-		c.blockOf, c.blockEnds = f.StreamID, f.StreamEnded()
-		return c.block(f.HeaderBlockFragment(), f.HeadersEnded())
-	case *http2.ContinuationFrame:
-		return c.block(f.HeaderBlockFragment(), f.HeadersEnded())
+		return c.headers(f)
 	case *http2.DataFrame:
 		return c.data(f)
 	case *http2.SettingsFrame:
@@ -69,18 +63,19 @@ func (c *conn) handle(frame http2.Frame) error {
 	return nil
 }
 
-func (c *conn) block(fragment []byte, last bool) error {
-	if _, err := c.decoder.Write(fragment); err != nil {
+func (c *conn) headers(f *http2.HeadersFrame) error {
+	if !f.HeadersEnded() {
+		return errors.New("a header block of the server is longer than one frame, which is not supported")
+	}
+	c.mu.Lock()
+	c.current = c.calls[f.StreamID]
+	c.mu.Unlock()
+	_, err := c.decoder.Write(f.HeaderBlockFragment())
+	if err := errors.Join(err, c.decoder.Close()); err != nil {
 		return fmt.Errorf("read a header block: %w", err)
 	}
-	if !last {
-		return nil
-	}
-	if err := c.decoder.Close(); err != nil {
-		return fmt.Errorf("read a header block: %w", err)
-	}
-	if c.blockEnds {
-		return c.finish(c.blockOf, nil)
+	if f.StreamEnded() {
+		return c.finish(f.StreamID, nil)
 	}
 	return nil
 }
@@ -103,19 +98,14 @@ func (c *conn) field(f hpack.HeaderField) {
 func (c *conn) data(f *http2.DataFrame) error {
 	c.mu.Lock()
 	current := c.calls[f.StreamID]
-	var err error
-	if c.received += int(f.Length); c.received >= receiveWindow/2 {
-		err = c.frames.WriteWindowUpdate(0, uint32(c.received))
-		c.received = 0
-	}
 	c.mu.Unlock()
 	if current != nil {
 		current.answer.Body = append(current.answer.Body, f.Data()...)
 	}
-	if err != nil || !f.StreamEnded() {
-		return err
+	if f.StreamEnded() {
+		return c.finish(f.StreamID, nil)
 	}
-	return c.finish(f.StreamID, nil)
+	return nil
 }
 
 func (c *conn) settings(f *http2.SettingsFrame) error {

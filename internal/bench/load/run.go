@@ -151,9 +151,6 @@ func (r *Run) Stop() Window {
 	return w
 }
 
-// Sent returns how many calls were begun.
-func (r *Run) Sent() uint64 { return r.numbers.Load() }
-
 // Failure returns what was wrong with the first wrong answer, or the error that
 // ended the run; nil if there was neither.
 func (r *Run) Failure() error {

@@ -25,8 +25,6 @@ import (
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/health"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // NewNoop returns a server that decodes and allows every call.
@@ -46,7 +44,6 @@ func NewNaive(expected Expected) *grpc.Server { return serverOf(naive{expected: 
 func serverOf(service authv3.AuthorizationServer) *grpc.Server {
 	server := grpc.NewServer()
 	authv3.RegisterAuthorizationServer(server, service)
-	healthpb.RegisterHealthServer(server, health.NewServer())
 	return server
 }
 
@@ -105,13 +102,10 @@ func groups(claims jwt.MapClaims) string {
 	return strings.Join(names, ",")
 }
 
-// authorization returns the header's value, in either form in which Envoy sends it.
+// authorization returns the value of the header that Envoy sends with
+// encode_raw_headers.
 func authorization(request *authv3.CheckRequest) string {
-	http := request.GetAttributes().GetRequest().GetHttp()
-	if value, there := http.GetHeaders()["authorization"]; there {
-		return value
-	}
-	for _, h := range http.GetHeaderMap().GetHeaders() {
+	for _, h := range request.GetAttributes().GetRequest().GetHttp().GetHeaderMap().GetHeaders() {
 		if h.GetKey() == "authorization" {
 			return string(h.GetRawValue())
 		}

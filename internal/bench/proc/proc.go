@@ -34,11 +34,8 @@ type Process struct {
 	done chan struct{} // closed once it has ended
 }
 
-// Anywhere lets the kernel choose the core.
-const Anywhere = -1
-
-// Start starts a program on a core, or [Anywhere]. Its output goes to the file
-// log. env is added to the environment of this process.
+// Start starts a program on a core. Its output goes to the file log. env is added
+// to the environment of this process.
 func Start(name, log string, core int, env []string, program string, args ...string) (*Process, error) {
 	file, err := os.Create(log)
 	if err != nil {
@@ -55,11 +52,9 @@ func Start(name, log string, core int, env []string, program string, args ...str
 		// when the thread ends. So this goroutine keeps the thread until the program
 		// has ended, and does not unlock it: then the runtime ends the thread too.
 		runtime.LockOSThread()
-		if core != Anywhere {
-			if err := pinThread(core); err != nil {
-				started <- err
-				return
-			}
+		if err := pinThread(core); err != nil {
+			started <- err
+			return
 		}
 		if err := p.cmd.Start(); err != nil {
 			started <- err

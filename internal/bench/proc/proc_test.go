@@ -13,8 +13,13 @@ import (
 	"github.com/jwtgate/jwtgate/internal/bench/proc"
 )
 
-// start runs a shell script until the test ends.
-func start(t *testing.T, core int, script string) *proc.Process {
+// start runs a shell script on the first core until the test ends.
+func start(t *testing.T, script string) *proc.Process {
+	t.Helper()
+	return startOn(t, cores(t)[0], script)
+}
+
+func startOn(t *testing.T, core int, script string) *proc.Process {
 	t.Helper()
 	p, err := proc.Start("shell", filepath.Join(t.TempDir(), "log"), core, []string{"SAID=hello"}, "/bin/sh", "-c", script)
 	if err != nil {
@@ -24,8 +29,17 @@ func start(t *testing.T, core int, script string) *proc.Process {
 	return p
 }
 
+func cores(t *testing.T) []int {
+	t.Helper()
+	cores, err := proc.Cores()
+	if err != nil || len(cores) == 0 {
+		t.Fatal(cores, err)
+	}
+	return cores
+}
+
 func TestKill(t *testing.T) {
-	p := start(t, proc.Anywhere, "while :; do sleep 1; done")
+	p := start(t, "while :; do sleep 1; done")
 	p.Kill()
 	if _, err := p.Memory(); err == nil {
 		t.Error("the process still exists")
@@ -34,7 +48,7 @@ func TestKill(t *testing.T) {
 }
 
 func TestCPU(t *testing.T) {
-	p := start(t, proc.Anywhere, "while :; do :; done")
+	p := start(t, "while :; do :; done")
 	begin, err := p.CPU()
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +71,7 @@ func TestCPU(t *testing.T) {
 }
 
 func TestStop(t *testing.T) {
-	p := start(t, proc.Anywhere, "while :; do :; done")
+	p := start(t, "while :; do :; done")
 	expect := func(want string) {
 		t.Helper()
 		for deadline := time.Now().Add(5 * time.Second); ; {
@@ -81,12 +95,9 @@ func TestStop(t *testing.T) {
 }
 
 func TestPinned(t *testing.T) {
-	cores, err := proc.Cores()
-	if err != nil || len(cores) == 0 {
-		t.Fatal(cores, err)
-	}
+	cores := cores(t)
 	for _, core := range cores {
-		p := start(t, core, "while :; do sleep 1; done")
+		p := startOn(t, core, "while :; do sleep 1; done")
 		allowed, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.PID()), "status"))
 		if err != nil {
 			t.Fatal(err)
@@ -101,13 +112,13 @@ func TestPinned(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	p := start(t, proc.Anywhere, `echo "$SAID" from the log`)
+	p := start(t, `echo "$SAID" from the log`)
 	probes := 0
 	err := p.Ready(t.Context(), 5*time.Second, func() error { probes++; return errors.New("not yet") })
 	if err == nil || !strings.Contains(err.Error(), "exited:\nhello from the log") || probes == 0 {
 		t.Errorf("after %d probes: %v", probes, err)
 	}
-	p = start(t, proc.Anywhere, "while :; do sleep 1; done")
+	p = start(t, "while :; do sleep 1; done")
 	err = p.Ready(t.Context(), time.Millisecond, func() error { return errors.New("not yet") })
 	if err == nil || !strings.Contains(err.Error(), "not ready: not yet") {
 		t.Errorf("%v", err)
@@ -118,7 +129,7 @@ func TestReady(t *testing.T) {
 }
 
 func TestAMissingProgram(t *testing.T) {
-	_, err := proc.Start("missing", filepath.Join(t.TempDir(), "log"), proc.Anywhere, nil, "/nowhere/missing")
+	_, err := proc.Start("missing", filepath.Join(t.TempDir(), "log"), cores(t)[0], nil, "/nowhere/missing")
 	if err == nil || !strings.Contains(err.Error(), "start missing") {
 		t.Errorf("%v", err)
 	}

@@ -44,14 +44,9 @@ func Fields(path string) []Field {
 	}
 }
 
-// DefaultPath is the path of the calls. Its query makes the CheckRequest as long
-// as that of Envoy for such a call.
-const DefaultPath = "/api/orders/42?expand=items&cursor="
-
-// Path returns [DefaultPath] with the cursor that makes the request 2,090 bytes.
-func Path() string { return DefaultPath + strings.Repeat("c", cursorBytes) }
-
-const cursorBytes = 50
+// Path returns the path of the calls. Its query makes the CheckRequest as long as
+// that of Envoy for such a call.
+func Path() string { return "/api/orders/42?expand=items&cursor=" + strings.Repeat("c", 50) }
 
 // Request is a CheckRequest into which tokens are copied. It is immutable.
 type Request struct {

@@ -1,0 +1,4 @@
+package load
+
+// Sent returns how many calls were begun.
+func (r *Run) Sent() uint64 { return r.numbers.Load() }
