@@ -112,7 +112,7 @@ mutate: ## switch off each check in turn: some test must fail for it
 	go test -tags mutate -run '^TestMutants$$' -count=1 -timeout 60m -v ./internal/house
 
 # The results are precise only on a machine that runs nothing else. BENCH=quick
-# takes 3 minutes instead of 12. AGAINST=PROGRAM also measures another build of
+# takes 3 minutes instead of 10. AGAINST=PROGRAM also measures another build of
 # jwtgate, which takes twice as long. ARGS are flags of internal/bench.
 BENCH ?= full
 AGAINST ?=

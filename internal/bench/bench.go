@@ -228,7 +228,7 @@ func (b *bench) prepare() error {
 }
 
 // rounds measures every variant once in each round, one after the other, so that
-// all variants meet the machine's fast and slow times alike.
+// a time at which the machine is slow affects all variants.
 func (b *bench) rounds() error {
 	warm, window := b.windows()
 	least := time.Duration(len(b.cells)*b.options.rounds) * (warm + window)
