@@ -15,6 +15,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/bench/load"
 	"github.com/jwtgate/jwtgate/internal/bench/proc"
 	"github.com/jwtgate/jwtgate/internal/bench/sample"
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
 // bench is one run.
@@ -30,7 +31,7 @@ type bench struct {
 	serverCore int
 	clientCore int
 
-	key, fast *sample.Key // RS256, and EdDSA where many tokens are signed
+	key, fast *signer.Key // RS256, and EdDSA where many tokens are signed
 	keyFile   string
 	jwks      []byte
 	tokens    map[string]sample.Tokens

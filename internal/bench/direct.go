@@ -8,6 +8,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/bench/load"
 	"github.com/jwtgate/jwtgate/internal/bench/proc"
 	"github.com/jwtgate/jwtgate/internal/bench/sample"
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
 // The variants that goals and other variants are compared with.
@@ -41,13 +42,13 @@ const (
 func (b *bench) mint() error {
 	b.logf("creating keys and tokens")
 	var err error
-	if b.key, err = sample.NewKey("RS256"); err != nil {
+	if b.key, err = signer.New("RS256"); err != nil {
 		return err
 	}
-	if b.fast, err = sample.NewKey("EdDSA"); err != nil {
+	if b.fast, err = signer.New("EdDSA"); err != nil {
 		return err
 	}
-	if b.jwks, err = sample.JWKS(b.key); err != nil {
+	if b.jwks, err = signer.KeySet(b.key); err != nil {
 		return err
 	}
 	if b.keyFile, err = b.write("keys.json", b.jwks); err != nil {
@@ -77,7 +78,7 @@ func (b *bench) mint() error {
 }
 
 // minted signs tokens for at most a minute, and notes if that was too short.
-func (b *bench) minted(key *sample.Key, kind sample.Kind, count int) (sample.Tokens, error) {
+func (b *bench) minted(key *signer.Key, kind sample.Kind, count int) (sample.Tokens, error) {
 	const limit = time.Minute
 	ctx, cancel := context.WithTimeout(b.ctx, limit)
 	defer cancel()

@@ -11,18 +11,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jwtgate/jwtgate/internal/bench/sample"
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
 // jwtgate accepts every configuration that is measured.
 func TestGateFilesAreValid(t *testing.T) {
 	dir := t.TempDir()
-	key, err := sample.NewKey("EdDSA")
+	key, err := signer.New("EdDSA")
 	if err != nil {
 		t.Fatal(err)
 	}
-	jwks, err := sample.JWKS(key)
+	jwks, err := signer.KeySet(key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/bench/proc"
 	"github.com/jwtgate/jwtgate/internal/bench/sample"
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
 // The variants of the memory section, whose servers are new in each round.
@@ -29,7 +30,7 @@ func memoryOf(name string) string { return "memory, " + name }
 // tokens, and with longer and longer tokens.
 func (b *bench) growth() error {
 	one := b.tokens[valid].First(1)
-	fillers, err := sample.JWKS(b.fast)
+	fillers, err := signer.KeySet(b.fast)
 	if err != nil {
 		return err
 	}

@@ -16,11 +16,12 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/bench/load"
 	"github.com/jwtgate/jwtgate/internal/bench/sample"
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
 func tokens(t *testing.T, count int) sample.Tokens {
 	t.Helper()
-	key, err := sample.NewKey("EdDSA")
+	key, err := signer.New("EdDSA")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/bench/load"
 	"github.com/jwtgate/jwtgate/internal/bench/sample"
 	"github.com/jwtgate/jwtgate/internal/bench/stat"
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
 // The storm: 10,000 tokens with unknown key ids arrive, while other clients use
@@ -85,13 +86,13 @@ func (b *bench) storm() error {
 // stormInput signs tokens of an issuer. The gate verifies no signature of a token
 // with an unknown key id, so those are EdDSA tokens, which are signed quickly.
 func (b *bench) stormInput(issuer string) (input stormInput, err error) {
-	next, err := sample.NewKey("EdDSA")
+	next, err := signer.New("EdDSA")
 	if err != nil {
 		return input, err
 	}
 	for _, set := range []struct {
 		to    *sample.Tokens
-		key   *sample.Key
+		key   *signer.Key
 		kind  sample.Kind
 		count int
 	}{
@@ -103,10 +104,10 @@ func (b *bench) stormInput(issuer string) (input stormInput, err error) {
 			return input, err
 		}
 	}
-	if input.before, err = sample.JWKS(b.key); err != nil {
+	if input.before, err = signer.KeySet(b.key); err != nil {
 		return input, err
 	}
-	input.after, err = sample.JWKS(b.key, next)
+	input.after, err = signer.KeySet(b.key, next)
 	return input, err
 }
 

@@ -56,7 +56,7 @@ func issuerObject() yamlform.Object[issuerInput] {
 				yamlform.NonEmptySet("a list such as [JWT, at+jwt]", typeCodec()),
 				func(f *of) *[]string { return &f.TokenTypes }).WithDefault("[JWT, at+jwt]"),
 			yamlform.Field("algorithms", "what a token may be signed with",
-				yamlform.NonEmptySet("a list such as [RS256]", yamlform.Enum(algorithms()...)),
+				yamlform.NonEmptySet("a list such as [RS256]", yamlform.Enum(Algorithms()...)),
 				func(f *of) *[]string { return &f.Algorithms }).WithDefault("[RS256]"),
 			yamlform.Field("groups_claim",
 				"the claim that holds the groups, the first that is there; by default [groups], for Cognito [cognito:groups]",
@@ -82,10 +82,10 @@ func issuerObject() yamlform.Object[issuerInput] {
 
 const issuerForm = "an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}"
 
-// algorithms is the closed list of what a token may be signed with (RFC 7518
+// Algorithms is the closed list of what a token may be signed with (RFC 7518
 // section 3.1 and RFC 8037): asymmetric ones only, so that a public key can
 // never be taken for a secret.
-func algorithms() []string {
+func Algorithms() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 

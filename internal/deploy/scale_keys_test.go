@@ -4,13 +4,9 @@ package deploy
 
 import (
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,6 +14,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
 // pipes is a network in memory: inside a synctest bubble its time is the
@@ -41,21 +38,21 @@ type keyHouse struct {
 	asked []time.Time
 	down  bool
 	body  string
-	keys  map[string]string // kid -> JWK
+	keys  map[string]*signer.Key
 }
 
 // newKeyHouse is one with the keys a and b, of which it publishes a.
 func newKeyHouse(t *testing.T) *keyHouse {
 	t.Helper()
-	k := &keyHouse{keys: map[string]string{}}
+	k := &keyHouse{keys: map[string]*signer.Key{}}
 	for _, kid := range []string{"a", "b"} {
-		public, _, err := ed25519.GenerateKey(rand.Reader)
+		key, err := signer.New("EdDSA")
 		if err != nil {
 			t.Fatal(err)
 		}
-		k.keys[kid] = fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","use":"sig","alg":"EdDSA","kid":%q,"x":%q}`, kid, base64.RawURLEncoding.EncodeToString(public))
+		key.ID, k.keys[kid] = kid, key
 	}
-	k.set(false, "a")
+	k.set(t, false, "a")
 	return k
 }
 
@@ -71,14 +68,19 @@ func (k *keyHouse) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 }
 
 // set changes what is answered from now on.
-func (k *keyHouse) set(down bool, kids ...string) {
+func (k *keyHouse) set(t *testing.T, down bool, kids ...string) {
+	t.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var keys []string
+	var keys []*signer.Key
 	for _, kid := range kids {
 		keys = append(keys, k.keys[kid])
 	}
-	k.down, k.body = down, `{"keys":[`+strings.Join(keys, ",")+`]}`
+	set, err := signer.KeySet(keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.down, k.body = down, string(set)
 }
 
 // during lets time go by and counts what came in it.
@@ -185,12 +187,12 @@ func TestScaleKeys(t *testing.T) {
 			pass(30 * time.Second)
 			first, _ := house.since(began)
 			calm, calmPeak := house.during(time.Hour)
-			house.set(true, "a")
+			house.set(t, true, "a")
 			pass(15 * time.Minute) // the longest time between two fetches: now all fail
 			failing, failingPeak := house.during(10 * time.Minute)
-			house.set(false, "a")
+			house.set(t, false, "a")
 			pass(2 * time.Minute)
-			house.set(false, "a", "b")
+			house.set(t, false, "a", "b")
 			rotated := time.Now()
 			at := 0 // seconds after which every replica has the new key
 			for second := range 10 {

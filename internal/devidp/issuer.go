@@ -1,14 +1,13 @@
 package devidp
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
 // DefaultTTL is how long a token lives when nobody says.
@@ -67,14 +66,14 @@ func (i *Issuer) JWKSURL() string { return i.url + "/.well-known/jwks.json" }
 func (i *Issuer) Fetches() int { return int(i.fetches.Load()) }
 
 // KeyID is the kid of the key that signs now.
-func (i *Issuer) KeyID() string { return i.keys.signer().kid }
+func (i *Issuer) KeyID() string { return i.keys.signer().ID }
 
 // KeyIDs lists the kids of the published key set in the order in which they
 // joined it.
 func (i *Issuer) KeyIDs() []string {
 	var kids []string
 	for _, k := range i.keys.snapshot() {
-		kids = append(kids, k.kid)
+		kids = append(kids, k.ID)
 	}
 	return kids
 }
@@ -125,39 +124,18 @@ func (i *Issuer) Mint(claims map[string]any, ttl time.Duration) (string, error) 
 // is always the signing key's own algorithm, so a header that lies is easily
 // had.
 func (i *Issuer) Sign(header, claims map[string]any) (string, error) {
-	k := i.keys.signer()
-	full := map[string]any{"alg": k.alg, "kid": k.kid, "typ": i.typ}
+	full := map[string]any{"typ": i.typ}
 	maps.Copy(full, header)
-	maps.DeleteFunc(full, func(_ string, value any) bool { return value == nil })
-	var parts []string
-	for _, part := range []map[string]any{full, claims} {
-		if part == nil {
-			part = map[string]any{}
-		}
-		data, err := json.Marshal(part)
-		if err != nil {
-			return "", fmt.Errorf("encode the token as JSON: %w", err)
-		}
-		parts = append(parts, base64.RawURLEncoding.EncodeToString(data))
+	if claims == nil {
+		claims = map[string]any{}
 	}
-	signature, err := k.method.Sign(strings.Join(parts, "."), k.signer)
-	if err != nil {
-		return "", fmt.Errorf("sign with %s: %w", k.alg, err)
-	}
-	return strings.Join(append(parts, base64.RawURLEncoding.EncodeToString(signature)), "."), nil
+	return i.keys.signer().Token(full, claims)
 }
 
-// keySet renders the published keys as a JWK set (RFC 7517 section 5).
+// keySet returns the published keys as a JWK set (RFC 7517 section 5).
 func (i *Issuer) keySet() (any, error) {
-	keys := []map[string]string{}
-	for _, k := range i.keys.snapshot() {
-		jwk, err := k.jwk()
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, jwk)
-	}
-	return map[string]any{"keys": keys}, nil
+	set, err := signer.KeySet(i.keys.snapshot()...)
+	return json.RawMessage(set), err
 }
 
 // discovery renders the members of OpenID Connect Discovery 1.0 section 3 that
@@ -166,8 +144,8 @@ func (i *Issuer) keySet() (any, error) {
 func (i *Issuer) discovery() any {
 	var algs []string
 	for _, k := range i.keys.snapshot() {
-		if !slices.Contains(algs, k.alg) {
-			algs = append(algs, k.alg)
+		if !slices.Contains(algs, k.Alg) {
+			algs = append(algs, k.Alg)
 		}
 	}
 	return map[string]any{

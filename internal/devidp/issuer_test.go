@@ -239,7 +239,7 @@ func TestSignWritesWhatItIsTold(t *testing.T) {
 	if got := part(t, mint(t, typed, nil, 0), 0)["typ"]; got != "at+jwt" {
 		t.Errorf("typ %q, want the issuer's own", got)
 	}
-	if _, err := i.Sign(nil, map[string]any{"f": func() {}}); err == nil || !strings.Contains(err.Error(), "encode the token as JSON") {
+	if _, err := i.Sign(nil, map[string]any{"f": func() {}}); err == nil || !strings.Contains(err.Error(), "claims as JSON") {
 		t.Errorf("a claim with no JSON form: %v", err)
 	}
 }
@@ -306,7 +306,7 @@ func TestKeysAreRefusedByName(t *testing.T) {
 	if err := i.RemoveKey("nobody"); err == nil || err.Error() != `no published key with id "nobody"` {
 		t.Errorf("remove: %v", err)
 	}
-	if _, err := i.AddKey("HS256"); err == nil || !strings.Contains(err.Error(), `algorithm "HS256" is not one of`) {
+	if _, err := i.AddKey("HS256"); err == nil || !strings.Contains(err.Error(), `unsupported algorithm "HS256"`) {
 		t.Errorf("add: %v", err)
 	}
 	if err := i.RemoveKey(i.KeyID()); err != nil {

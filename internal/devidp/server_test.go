@@ -152,8 +152,8 @@ func TestAddRefuses(t *testing.T) {
 		{"two segments", "a/b", devidp.IssuerConfig{}, `issuer name "a/b" cannot be one segment`},
 		{"a control character", "a\nb", devidp.IssuerConfig{}, `issuer name "a\nb" cannot be one segment`},
 		{"a second of a name", "first", devidp.IssuerConfig{Algorithm: "EdDSA"}, `there is an issuer named "first" already`},
-		{"no signature", "none", devidp.IssuerConfig{Algorithm: "none"}, `issuer "none": algorithm "none" is not one of`},
-		{"a shared secret", "hmac", devidp.IssuerConfig{Algorithm: "HS256"}, `algorithm "HS256" is not one of`},
+		{"no signature", "none", devidp.IssuerConfig{Algorithm: "none"}, `issuer "none": unsupported algorithm "none"`},
+		{"a shared secret", "hmac", devidp.IssuerConfig{Algorithm: "HS256"}, `unsupported algorithm "HS256"`},
 		{"shared keys of another kind", "twin", devidp.IssuerConfig{KeysOf: first, Algorithm: "ES256"},
 			`issuer "twin" shares the keys of "first"`},
 	} {

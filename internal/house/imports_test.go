@@ -79,7 +79,7 @@ func table() map[string]row {
 		"internal/yamlform":   {own: []string{"internal/quote"}, modules: []string{yaml}, never: []string{network, webNetwork, "os"}},
 
 		"internal/policytest": {
-			own: []string{"internal/config", "internal/gate", "internal/terminal", "internal/yamlform"}, never: []string{webNetwork},
+			own: []string{"internal/config", "internal/gate", "internal/signer", "internal/terminal", "internal/yamlform"}, never: []string{webNetwork},
 		},
 
 		"internal/envoylint": {
@@ -96,24 +96,26 @@ func table() map[string]row {
 		"internal/bench": {
 			own: []string{
 				"envoy", "internal/bench/load", "internal/bench/peer", "internal/bench/proc", "internal/bench/sample", "internal/bench/stat",
+				"internal/signer",
 			},
 			modules: []string{
 				"github.com/MicahParks/keyfunc/v3", "github.com/envoyproxy/go-control-plane/envoy", grpc, "google.golang.org/protobuf",
 			},
 		},
 		"internal/bench/load":   {own: []string{"internal/bench/sample"}},
-		"internal/bench/sample": {modules: []string{"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/protobuf"}},
+		"internal/bench/sample": {own: []string{"internal/signer"}, modules: []string{"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/protobuf"}},
 		"internal/bench/peer": {modules: []string{
 			"github.com/envoyproxy/go-control-plane/envoy", grpc, jwt, "google.golang.org/genproto/googleapis/rpc",
 		}},
 		"internal/bench/proc": {},
 		"internal/bench/stat": {},
 
+		"internal/signer":   {modules: []string{jwt, "github.com/MicahParks/jwkset"}, never: []string{network, webNetwork}},
 		"internal/testutil": {never: []string{network, webNetwork}},
 
 		"internal/tracesink": {modules: []string{"go.opentelemetry.io/proto/otlp", grpc, "google.golang.org/protobuf"}},
 
-		"internal/devidp": {modules: []string{jwt}},
+		"internal/devidp": {own: []string{"internal/signer"}},
 		"internal/demo":   {own: []string{"envoy", "internal/config", "internal/devidp", "internal/terminal"}, modules: []string{yaml}},
 		"envoy":           {never: []string{webNetwork}},
 	}
@@ -186,6 +188,18 @@ func TestTestPackagesHaveNoCode(t *testing.T) {
 	}
 }
 
+// What serves never signs. Tokens are signed by what plays an issuer.
+func TestOnlyIssuersSign(t *testing.T) {
+	allowed := regexp.MustCompile(`^internal/(devidp|policytest|bench(/.*)?)$`)
+	for _, s := range code(sources(t)) {
+		for _, spec := range s.Imports {
+			if imported(spec) == modulePath+"/internal/signer" && !allowed.MatchString(s.dir) {
+				t.Errorf("%s imports %s", s.at(spec), imported(spec))
+			}
+		}
+	}
+}
+
 // What serves never needs what mints tokens or shows the program off.
 func TestOnlyTheDemoCommandKnowsTheDemo(t *testing.T) {
 	for _, s := range code(sources(t)) {
@@ -217,7 +231,7 @@ func TestOnlyTestsKnowTheSink(t *testing.T) {
 func TestWhatIsUsedOfTheTokenLibrary(t *testing.T) {
 	for dir, allowed := range map[string]*regexp.Regexp{
 		"internal/issuer": regexp.MustCompile(`^Token$`),
-		"internal/token":  regexp.MustCompile(`^(SigningMethod|Err)`),
+		"internal/token":  regexp.MustCompile(`^(GetSigningMethod|SigningMethod|Err)`),
 	} {
 		used := map[string]string{} // :: name -> where
 		for _, s := range code(packages(sources(t))[dir]) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/ed25519"
-	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/identity"
+	"github.com/jwtgate/jwtgate/internal/signer"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -24,14 +24,16 @@ issuers:
   pool:    {cognito: us-east-1_ExamplePool, clients: [3v5site], algorithms: [EdDSA], prefix: "pool:"}
 `
 
-// signer is the one key of all of them.
-func signer() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }
+// key is the one key of all of them.
+func key() *signer.Key {
+	return signer.With(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "EdDSA", "1")
+}
 
 // oneKey is a key source with that key.
 type oneKey struct{}
 
 func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
-	return signer().Public(), nil
+	return key().Public(), nil
 }
 func (oneKey) Verified(string) {}
 func (oneKey) Epoch() uint64   { return 0 }
@@ -76,15 +78,10 @@ func (g *gate) verified(t testing.TB, issuer string, more claims) *token.Token {
 	}[issuer]
 	all["exp"] = now.Unix() + 60
 	maps.Copy(all, more)
-	part := func(v any) string {
-		text, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return base64.RawURLEncoding.EncodeToString(text)
+	raw, err := key().Token(nil, all)
+	if err != nil {
+		t.Fatal(err)
 	}
-	signed := part(map[string]string{"alg": "EdDSA", "kid": "1"}) + "." + part(all)
-	raw := signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(signer(), []byte(signed)))
 	got, err := g.verifier.Verify(t.Context(), raw, now)
 	if err != nil {
 		t.Fatal(err)

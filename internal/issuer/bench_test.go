@@ -3,7 +3,6 @@ package issuer_test
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
 func BenchmarkKey(b *testing.B) {
@@ -42,16 +42,16 @@ func BenchmarkUnknownKID(b *testing.B) {
 // and while ten thousand unknown kids arrive within a second. It reports the ratio of
 // the 99th percentiles.
 func BenchmarkValidTokensInAStorm(b *testing.B) {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	private, err := signer.New("RS256")
 	if err != nil {
 		b.Fatal(err)
 	}
 	hash := sha256.Sum256([]byte("a token"))
-	signature, err := rsa.SignPKCS1v15(nil, private, crypto.SHA256, hash[:])
+	signature, err := private.Sign("a token")
 	if err != nil {
 		b.Fatal(err)
 	}
-	keys := newServer(b, rsaJWK("a", &private.PublicKey))
+	keys := newServer(b, rsaJWK("a", private.Public().(*rsa.PublicKey)))
 	i := only(b, start(b, issuer.Options{}, issuerAt(keys.URL)))
 	p99 := func() time.Duration {
 		var took []time.Duration

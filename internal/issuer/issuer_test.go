@@ -10,6 +10,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
@@ -31,7 +32,7 @@ func TestKeyFitsAlg(t *testing.T) {
 		"rsa": rsaKey, "rsa-ps384": rsaKey, "p256": p256, "p384": p384, "p521": p521, "ed": ed,
 	}
 	for kid, able := range fits {
-		for _, alg := range algorithms() {
+		for _, alg := range config.Algorithms() {
 			t.Run(kid+" "+alg, func(t *testing.T) {
 				fit := strings.Contains(" "+strings.Join(able, " ")+" ", " "+alg+" ")
 				if !fit {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
@@ -282,7 +283,7 @@ func FuzzKeySet(f *testing.F) {
 			t.Fatalf("%d keys, %d skipped", len(stats.Keys), len(stats.Skipped))
 		}
 		for _, held := range stats.Keys {
-			for _, alg := range algorithms() {
+			for _, alg := range config.Algorithms() {
 				key, err := i.Key(t.Context(), held.KID, alg)
 				if err == nil && !fit(key, alg) {
 					t.Fatalf("kid %q: a %T for %s", held.KID, key, alg)

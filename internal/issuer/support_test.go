@@ -116,16 +116,11 @@ func document(t testing.TB, keys ...jwk) string {
 	return string(text)
 }
 
-// algorithms returns every alg that can be configured.
-func algorithms() []string {
-	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
-}
-
 // issuerAt returns an issuer whose key set is at uri, with the defaults of package
 // config.
 func issuerAt(uri string) config.Issuer {
 	return config.Issuer{
-		Name: "main", Path: "issuers.main", ISS: []string{"https://issuer.example/"}, Algorithms: algorithms(), AllowHTTP: true,
+		Name: "main", Path: "issuers.main", ISS: []string{"https://issuer.example/"}, Algorithms: config.Algorithms(), AllowHTTP: true,
 		JWKS: config.JWKS{
 			URI: uri, RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour,
 			RequestTimeout: 5 * time.Second, Proxy: "none",

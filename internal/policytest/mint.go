@@ -28,11 +28,19 @@ func (w *runner) mint(t *token) (string, error) {
 		return "", fmt.Errorf("the config has no issuer %q; were the cases loaded for another one?", t.issuer)
 	}
 	issuer := &w.cfg.Issuers[i]
-	raw, err := w.signers[t.issuer].sign(t.header, complete(issuer, t, w.now), tokenType(issuer))
+	raw, err := w.keys[t.issuer].Token(header(issuer, t), complete(issuer, t, w.now))
 	if err != nil {
 		return "", fmt.Errorf("mint a token of %q: %w", t.issuer, err)
 	}
 	return raw, nil
+}
+
+// header returns the header of a token: what is stated, and else the typ that its
+// issuer's rules accept.
+func header(issuer *config.Issuer, t *token) map[string]any {
+	full := map[string]any{"typ": tokenType(issuer)}
+	maps.Copy(full, t.header)
+	return full
 }
 
 // tokenType is the typ of a token that its issuer's rules take; nil: none.

@@ -11,21 +11,22 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
-// world is a gate over a copy of the user's config in which each issuer's keys
-// are those of a signer of ours.
+// runner is a gate over a copy of the user's config in which each issuer has a key
+// that was made for this run and is never written anywhere.
 type runner struct {
-	cfg     *config.Config // the copy
-	gate    *gate.Gate
-	signers map[string]*signer // :: name of the issuer -> who signs for it
-	now     time.Time          // when all tokens are made; whole seconds, as NumericDate counts
-	dir     string             // holds the key sets
+	cfg  *config.Config // the copy
+	gate *gate.Gate
+	keys map[string]*signer.Key // :: name of the issuer -> its key
+	now  time.Time              // when all tokens are made; whole seconds, as NumericDate counts
+	dir  string                 // holds the key sets
 }
 
-// newWorld makes the keys and the gate. The world must be closed.
+// newRunner makes the keys and the gate. The runner must be closed.
 func newRunner(cfg *config.Config) (*runner, error) {
-	w := &runner{signers: map[string]*signer{}, now: time.Now().Truncate(time.Second)}
+	w := &runner{keys: map[string]*signer.Key{}, now: time.Now().Truncate(time.Second)}
 	var err error
 	if w.dir, err = os.MkdirTemp("", "jwtgate-test-*"); err != nil { // mode 0700
 		return nil, fmt.Errorf("make a directory for the key sets: %w", err)
@@ -53,7 +54,7 @@ func (w *runner) close() error {
 	return nil
 }
 
-// withOwnKeys returns a copy of cfg whose issuers' keys are in files of ours.
+// withTestKeys returns a copy of cfg whose issuers' keys are in files of ours.
 func (w *runner) withTestKeys(cfg *config.Config) (*config.Config, error) {
 	own := *cfg
 	own.CacheDir = "" // keys of ours must never outlive the run
@@ -66,21 +67,21 @@ func (w *runner) withTestKeys(cfg *config.Config) (*config.Config, error) {
 	return &own, nil
 }
 
-// ownKeys makes a signer for an issuer, and its key set the issuer's.
+// replaceKeys makes a key for an issuer, and the issuer's key set a file with it.
 func (w *runner) replaceKeys(issuer *config.Issuer) error {
-	s, err := newSigner(issuer.Algorithms[0])
+	key, err := signer.New(issuer.Algorithms[0])
 	if err != nil {
 		return err
 	}
-	keys, err := s.keySet()
+	set, err := signer.KeySet(key)
 	if err != nil {
 		return err
 	}
 	file := filepath.Join(w.dir, issuer.Name+".json")
-	if err := os.WriteFile(file, keys, 0o600); err != nil {
+	if err := os.WriteFile(file, set, 0o600); err != nil {
 		return err
 	}
-	w.signers[issuer.Name] = s
+	w.keys[issuer.Name] = key
 	issuer.JWKS.URI, issuer.JWKS.File = "", file
 	// Each kid that is not there is looked for again at once: a file can bear that.
 	issuer.JWKS.UnknownKIDCooldown = retryEvery

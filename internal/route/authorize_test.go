@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/ed25519"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,17 +16,20 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/route"
+	"github.com/jwtgate/jwtgate/internal/signer"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// signer is the one key of every issuer of these tests.
-func signer() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }
+// key is the one key of every issuer of these tests.
+func key() *signer.Key {
+	return signer.With(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "EdDSA", "1")
+}
 
 // oneKey is a key source with that key.
 type oneKey struct{}
 
 func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
-	return signer().Public(), nil
+	return key().Public(), nil
 }
 func (oneKey) Verified(string) {}
 func (oneKey) Epoch() uint64   { return 0 }
@@ -70,9 +72,10 @@ func verifiedText(t testing.TB, claim string) *token.Token {
 // verifiedAs signs claims and verifies them as the issuer's.
 func verifiedAs(t testing.TB, issuer config.Issuer, claims []byte) *token.Token {
 	t.Helper()
-	encode := base64.RawURLEncoding.EncodeToString
-	signed := encode([]byte(`{"alg":"EdDSA","kid":"1"}`)) + "." + encode(claims)
-	raw := signed + "." + encode(ed25519.Sign(signer(), []byte(signed)))
+	raw, err := key().Token(nil, json.RawMessage(claims))
+	if err != nil {
+		t.Fatal(err)
+	}
 	issuer.ISS = []string{"https://" + issuer.Name + ".example/"}
 	issuer.TokenUse = []string{"access"}
 	issuer.Audiences, issuer.Algorithms = []string{"shop"}, []string{"EdDSA"}

@@ -5,24 +5,26 @@ import (
 	"crypto/rsa"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// methods are the algorithms that can be configured (RFC 7518 section 3.1 and
-// RFC 8037), each verifying as strictly as its RFC says. Symmetric algorithms
-// and none are not among them, so that no configuration can name them.
+// methods returns the algorithms that can be configured (RFC 7518 section 3.1 and
+// RFC 8037), each verifying as strictly as its RFC says.
+// Symmetric algorithms and none are never among them.
 func methods() map[string]jwt.SigningMethod {
-	return map[string]jwt.SigningMethod{
-		"RS256": jwt.SigningMethodRS256,
-		"RS384": jwt.SigningMethodRS384,
-		"RS512": jwt.SigningMethodRS512,
-		"PS256": strictPSS(jwt.SigningMethodPS256),
-		"PS384": strictPSS(jwt.SigningMethodPS384),
-		"PS512": strictPSS(jwt.SigningMethodPS512),
-		"ES256": curveBound{jwt.SigningMethodES256},
-		"ES384": curveBound{jwt.SigningMethodES384},
-		"ES512": curveBound{jwt.SigningMethodES512},
-		"EdDSA": jwt.SigningMethodEdDSA,
+	all := make(map[string]jwt.SigningMethod)
+	for _, alg := range config.Algorithms() {
+		switch method := jwt.GetSigningMethod(alg).(type) {
+		case *jwt.SigningMethodRSAPSS:
+			all[alg] = strictPSS(method)
+		case *jwt.SigningMethodECDSA:
+			all[alg] = curveBound{method}
+		case *jwt.SigningMethodRSA, *jwt.SigningMethodEd25519:
+			all[alg] = method
+		}
 	}
+	return all
 }
 
 // strictPSS holds the salt to the length of the hash (RFC 7518 section 3.5);

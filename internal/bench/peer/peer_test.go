@@ -12,6 +12,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/bench/peer"
 	"github.com/jwtgate/jwtgate/internal/bench/sample"
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
 // client serves until the test ends and returns a client of the server.
@@ -59,11 +60,11 @@ func TestNoop(t *testing.T) {
 }
 
 func TestNaive(t *testing.T) {
-	key, err := sample.NewKey("RS256")
+	key, err := signer.New("RS256")
 	if err != nil {
 		t.Fatal(err)
 	}
-	jwks, err := sample.JWKS(key)
+	jwks, err := signer.KeySet(key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// Package sample creates what the benchmark sends: keys, tokens like those of a
+// Package sample creates what the benchmark sends: tokens like those of a
 // Cognito pool, and the CheckRequest that Envoy sends for one API call.
 //
 // It never sends anything, and no private key leaves the process.

@@ -17,18 +17,19 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jwtgate/jwtgate/internal/bench/sample"
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
-func newKey(t *testing.T, alg string) *sample.Key {
+func newKey(t *testing.T, alg string) *signer.Key {
 	t.Helper()
-	key, err := sample.NewKey(alg)
+	key, err := signer.New(alg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return key
 }
 
-func mint(t *testing.T, key *sample.Key, kind sample.Kind, count int) sample.Tokens {
+func mint(t *testing.T, key *signer.Key, kind sample.Kind, count int) sample.Tokens {
 	t.Helper()
 	tokens, err := sample.Mint(t.Context(), key, kind, count)
 	if err != nil {
@@ -127,7 +128,7 @@ func TestTokens(t *testing.T) {
 	rsaKey, edKey := newKey(t, "RS256"), newKey(t, "EdDSA")
 	for _, row := range []struct {
 		name    string
-		key     *sample.Key
+		key     *signer.Key
 		kind    sample.Kind
 		valid   bool
 		expired bool

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
 // Fault is what is wrong with the tokens of a set.
@@ -73,16 +75,16 @@ func (t Tokens) First(n int) Tokens {
 
 // Mint signs count tokens on all cores. If ctx ends before, it returns the tokens
 // that it has, without an error.
-func Mint(ctx context.Context, key *Key, kind Kind, count int) (Tokens, error) {
-	signer := key
+func Mint(ctx context.Context, key *signer.Key, kind Kind, count int) (Tokens, error) {
+	by := key
 	if kind.Fault == Forged {
-		other, err := NewKey(key.Alg)
+		other, err := signer.New(key.Alg)
 		if err != nil {
 			return Tokens{}, err
 		}
-		signer = other
+		by = other
 	}
-	m := minter{key: key, signer: signer, kind: kind, now: time.Now()}
+	m := minter{key: key, by: by, kind: kind, now: time.Now()}
 	if m.kind.Issuer == "" {
 		m.kind.Issuer = Issuer
 	}
@@ -127,11 +129,11 @@ func Mint(ctx context.Context, key *Key, kind Kind, count int) (Tokens, error) {
 func subject(i int) string { return fmt.Sprintf("6c2f0a4e-91d7-4b1e-8f35-%012x", i) }
 
 type minter struct {
-	key    *Key // named in the header
-	signer *Key
-	kind   Kind
-	now    time.Time
-	pad    int // length of the padding claim
+	key  *signer.Key // named in the header
+	by   *signer.Key // signs
+	kind Kind
+	now  time.Time
+	pad  int // length of the padding claim
 }
 
 // setPadding chooses the length of the padding claim so that a token has the
@@ -181,7 +183,7 @@ func (m *minter) token(i int) ([]byte, error) {
 	token := encode.AppendEncode(nil, []byte(header))
 	token = append(token, '.')
 	token = encode.AppendEncode(token, []byte(claims.String()))
-	signature, err := m.signer.sign(token)
+	signature, err := m.by.Sign(string(token))
 	if err != nil {
 		return nil, fmt.Errorf("sign a token: %w", err)
 	}
