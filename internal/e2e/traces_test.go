@@ -136,7 +136,7 @@ func TestTracesThatCannotBe(t *testing.T) {
 	if err := gate.answers(t); err != nil {
 		t.Fatal(err)
 	}
-	if lines := gate.logged(t, "tracing is disabled"); len(lines) != 1 || lines[0]["level"] != "ERROR" || lines[0]["error"] != `OTEL_TRACES_EXPORTER is "zipkin"; write otlp or none` {
+	if lines := gate.logged(t, "tracing is disabled"); len(lines) != 1 || lines[0]["level"] != "ERROR" || lines[0]["error"] != `OTEL_TRACES_EXPORTER is "zipkin"; expected otlp or none` {
 		t.Errorf("logged %v", lines)
 	}
 	if _, body, err := gate.adminGet(t, "/metrics"); err != nil || strings.Contains(body, "jwtgate_spans_total") {

@@ -12,48 +12,48 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// Bounds of what clients of the admin server can hold.
+// The limits for clients of the admin server.
 const (
-	// maxConnections is far more than probes, Prometheus and operators need, and
-	// leaves most of the process's files (1,024 on many systems) to the gRPC port.
+	// maxConnections is far more than probes, Prometheus and operators need. It
+	// leaves most of the process's file descriptors (1,024 on many systems) to the
+	// gRPC port.
 	maxConnections = 256
-	// silenceTimeout is how long a connection is held on which no whole request
-	// header arrives, before its first request as well as after it.
+	// silenceTimeout is how long a connection is kept while no complete request
+	// header arrives, before its first request and after it.
 	silenceTimeout = 5 * time.Second
 )
 
-// Readiness is what /readyz tells.
+// Readiness is the content of /readyz.
 type Readiness struct {
 	Ready   bool   `json:"ready"`
 	Detail  string `json:"detail,omitempty"`
 	Replica string `json:"replica"`
 	Config  string `json:"config"` // hex SHA-256 of the live config
-	// Refused is why what is in a followed file is not in force, a line each; empty
-	// when all is.
+	// Refused has one line for each watched file whose current contents were
+	// rejected, with the reason.
 	Refused string `json:"refused,omitempty"`
 }
 
-// Views are what the admin server shows beside the metrics, each as it is at the
-// time. What they return renders as JSON.
+// Views are the functions that the admin server calls for its pages. Their results
+// are encoded as JSON.
 type Views struct {
 	Ready   func() Readiness
 	Issuers func() any
-	// Decision finds a decision by its id, if it is still remembered.
+	// Decision returns a recent decision by its id, or false if it is not in memory.
 	Decision func(id string) (any, bool)
 }
 
 // Admin is the HTTP server for operators and probes: /livez, /readyz, /metrics,
-// /issuers and /decisions/ID. Everything on it is read only. It answers only
-// requests whose Host is an IP address, a loopback name, or a name that it was
-// given; a request with another Host, or without one, gets 421. Make one with
-// [NewAdmin].
+// /issuers and /decisions/ID. It is read-only. It serves a request only if its Host
+// is an IP address, a loopback name or a configured name; otherwise it answers 421.
+// Create one with [NewAdmin].
 type Admin struct {
 	server *http.Server
 }
 
-// NewAdmin returns a server that shows m and the views. named reports whether a
-// host name, in lower case and without port and final dot, is one of the server's
-// own; nil means none. IP addresses and loopback names are not passed to it.
+// NewAdmin returns a server for m and views. named reports whether a host name, in
+// lower case and without port and final dot, is configured; nil means that none is.
+// It is not called for IP addresses and loopback names.
 func NewAdmin(m *Metrics, views Views, named func(host string) bool) *Admin {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
@@ -73,7 +73,7 @@ func NewAdmin(m *Metrics, views Views, named func(host string) bool) *Admin {
 	mux.HandleFunc("GET /decisions/{id}", func(w http.ResponseWriter, r *http.Request) {
 		decision, known := views.Decision(r.PathValue("id"))
 		if !known {
-			writeJSON(w, http.StatusNotFound, map[string]string{"error": "this server does not remember that decision"})
+			writeJSON(w, http.StatusNotFound, map[string]string{"error": "decision not found; this server keeps only recent decisions in memory"})
 			return
 		}
 		writeJSON(w, http.StatusOK, decision)
@@ -86,14 +86,14 @@ func NewAdmin(m *Metrics, views Views, named func(host string) bool) *Admin {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       silenceTimeout,
 		MaxHeaderBytes:    16 << 10,
-		// Otherwise the server answers OPTIONS * itself, whatever the Host is.
+		// Otherwise net/http answers OPTIONS * itself, without the check of Host.
 		DisableGeneralOptionsHandler: true,
 	}}
 }
 
-// Serve answers on the listener until [Admin.Shutdown], or until the listener
-// fails. It holds at most 256 connections; further ones wait until one is closed,
-// which takes at most 5 seconds where no requests arrive on them.
+// Serve serves the listener until [Admin.Shutdown] or an error of the listener. It
+// holds at most 256 connections; further ones wait until one is closed. Connections
+// without requests are closed after 5 seconds.
 func (a *Admin) Serve(listener net.Listener) error {
 	if err := a.server.Serve(netutil.LimitListener(listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -101,10 +101,11 @@ func (a *Admin) Serve(listener net.Listener) error {
 	return nil
 }
 
-// Shutdown lets what runs end until ctx ends, and closes the listener.
+// Shutdown closes the listener and waits for the requests in progress until ctx
+// ends; then it closes their connections.
 func (a *Admin) Shutdown(ctx context.Context) {
 	if err := a.server.Shutdown(ctx); err != nil {
-		_ = a.server.Close() // what is still open has had its time
+		_ = a.server.Close()
 	}
 }
 
@@ -114,5 +115,5 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.WriteHeader(status)
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(value) // a client that went away is no fault of ours
+	_ = encoder.Encode(value) // it fails only if the client has disconnected
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
-// pipes is a listener whose connections are net.Pipe's, so that their deadlines
-// pass in a bubble of synctest. It counts those that the server holds.
+// pipes is a listener for connections of net.Pipe, whose deadlines work in a synctest
+// bubble. It counts the connections that the server holds.
 type pipes struct {
 	conns      chan net.Conn
 	once       sync.Once
@@ -51,7 +51,7 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
-// pipe is one connection as the server holds it.
+// pipe is the server's side of a connection.
 type pipe struct {
 	net.Conn
 	once sync.Once
@@ -63,8 +63,8 @@ func (p *pipe) Close() error {
 	return p.Conn.Close()
 }
 
-// Clients that open connections and send no request, or no second one, delay a
-// probe by at most 5 seconds and hold at most 256 connections.
+// Clients that open connections and send no request, or no second one, delay a probe
+// by at most 5 seconds, and the server holds at most 256 of them.
 func TestAdminConnections(t *testing.T) {
 	const clients, most, patience = 300, 256, 5 * time.Second
 	for name, begin := range map[string]func(net.Conn) error{
@@ -108,7 +108,7 @@ func TestAdminConnections(t *testing.T) {
 				}
 				synctest.Wait()
 				if held := p.held.Load(); held != most {
-					t.Errorf("%d connections are held, want %d", held, most)
+					t.Errorf("the server holds %d connections, want %d", held, most)
 				}
 				since := time.Now()
 				client := &http.Client{Transport: &http.Transport{DialContext: p.dial, DisableKeepAlives: true}}
@@ -122,7 +122,7 @@ func TestAdminConnections(t *testing.T) {
 				}
 				wait.Wait()
 				if held := p.most.Load(); held != most {
-					t.Errorf("%d connections were held at once, want %d", held, most)
+					t.Errorf("the server held %d connections at once, want %d", held, most)
 				}
 				server.Shutdown(t.Context())
 				if err := <-served; err != nil {

@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// wrongHost is the answer to a Host that is not allowed.
+// wrongHost is the error for a Host that is not allowed.
 const wrongHost = "the name in Host is not allowed: use an IP address or localhost, or add the name to admin.hosts and restart jwtgate"
 
 // allowHosts passes a request to next if [hostAllowed] allows its Host, and
 // otherwise answers 421 (RFC 9110 section 15.5.20).
 //
-// A web page can have its own name resolve to any address, such as this
-// server's (DNS rebinding), and then the browser lets it read the answers. Host
-// still holds the page's name.
+// The owner of a web page can make its name resolve to this server's address (DNS
+// rebinding). The browser then lets the page read the responses, but sends the
+// page's name as Host.
 func allowHosts(next http.Handler, named func(host string) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !hostAllowed(r.Host, named) {
-			w.Header().Set("Connection", "close") // frees its place among maxConnections
+			w.Header().Set("Connection", "close") // so that it does not count for maxConnections any longer
 			writeJSON(w, http.StatusMisdirectedRequest, map[string]string{"error": wrongHost})
 			return
 		}
@@ -31,8 +31,8 @@ func allowHosts(next http.Handler, named func(host string) bool) http.Handler {
 // 6.3), or a name that named reports. Its port, letter case and final dot are
 // ignored. A Host that is missing (HTTP/1.0), empty or malformed is not allowed.
 //
-// An IP address needs no list: DNS rebinding needs a name. It does not prove that
-// the client is on this machine.
+// IP addresses are always allowed, since DNS rebinding needs a name. They do not
+// prove that the client is on this machine.
 func hostAllowed(host string, named func(host string) bool) bool {
 	name := host
 	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// send sends one request as it is written here, and returns the answer's status.
+// send sends the bytes of one request, and returns the response's status.
 func (a *admin) send(t *testing.T, request string) int {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
@@ -24,10 +24,10 @@ func (a *admin) send(t *testing.T, request string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer.StatusCode // its body goes with the connection
+	return answer.StatusCode
 }
 
-// The rows differ in Host alone, so a refusal has no other reason.
+// The rows differ in Host only, so that nothing else can be the reason for a 421.
 func TestAdminHost(t *testing.T) {
 	const allowed, refused = http.StatusOK, http.StatusMisdirectedRequest
 	a := startAdmin(t)
@@ -71,7 +71,7 @@ func TestAdminHostIsForEveryPage(t *testing.T) {
 			}
 		}
 	}
-	// The refusal does not tell which pages and methods exist.
+	// A 421 does not depend on whether the page and the method exist.
 	for _, line := range []string{"GET /", "POST /livez", "OPTIONS *"} {
 		if got := a.send(t, line+" HTTP/1.1\r\nHost: attacker.example\r\n\r\n"); got != http.StatusMisdirectedRequest {
 			t.Errorf("%s: %d, want 421", line, got)
@@ -79,8 +79,8 @@ func TestAdminHostIsForEveryPage(t *testing.T) {
 	}
 }
 
-// The host of a request is also that of an absolute target, and a request of
-// HTTP/1.0 needs none.
+// The host of a request can also be in an absolute target, and a request of HTTP/1.0
+// may have none.
 func TestAdminHostElsewhere(t *testing.T) {
 	a := startAdmin(t)
 	for _, row := range []struct {
@@ -100,7 +100,7 @@ func TestAdminHostElsewhere(t *testing.T) {
 	}
 }
 
-// The answer says what to do, and frees the connection's place.
+// The 421 response has a hint, and closes the connection.
 func TestAdminWrongHostSaysWhatToDo(t *testing.T) {
 	a := startAdmin(t)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.url+"/metrics", nil)

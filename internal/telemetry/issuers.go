@@ -11,30 +11,30 @@ type IssuerSample struct {
 	Issuer         string
 	Keys           int           // trusted
 	Skipped        int           // published but unusable
-	Age            time.Duration // since the keys were last confirmed; meaningless without keys
-	MaxStale       time.Duration // the age at which they are trusted no longer
-	Stale          bool          // they are past it
+	Age            time.Duration // since the issuer last confirmed the keys; meaningless without keys
+	MaxStale       time.Duration // the age from which the keys are no longer trusted
+	Stale          bool          // the keys are older than MaxStale
 	NextFetch      time.Duration
 	FailuresInRow  int
 	UnknownKIDs    int               // remembered
-	WithdrawnInUse uint64            // keys withdrawn while tokens came with them, since start
+	WithdrawnInUse uint64            // keys withdrawn while tokens were signed with them, since start
 	Fetches        map[string]uint64 // :: result -> count since start
 }
 
-// RegisterIssuers has the metrics of the issuers' keys taken from sample at each
-// scrape.
+// RegisterIssuers registers the metrics of the issuers' keys. It calls sample at
+// each scrape.
 func (m *Metrics) RegisterIssuers(sample func() []IssuerSample) {
 	m.registry.MustRegister(&issuerCollector{
 		sample: sample,
 		values: issuerMetrics(),
 		age: prometheus.NewDesc("jwtgate_keys_age_seconds",
-			"Seconds since an issuer's keys were last confirmed by the issuer; absent without keys.", []string{"issuer"}, nil),
+			"Seconds since the issuer last confirmed its keys; absent without keys.", []string{"issuer"}, nil),
 		fetches: prometheus.NewDesc("jwtgate_key_fetches_total",
-			"Fetches of an issuer's keys, by result.", []string{"issuer", "result"}, nil),
+			"Number of key fetches, by result.", []string{"issuer", "result"}, nil),
 	})
 }
 
-// issuerMetric is one metric that every issuer has.
+// issuerMetric is one metric of an issuer.
 type issuerMetric struct {
 	desc  *prometheus.Desc
 	kind  prometheus.ValueType
@@ -46,34 +46,33 @@ func issuerMetrics() []issuerMetric {
 		return issuerMetric{prometheus.NewDesc(name, help, []string{"issuer"}, nil), kind, value}
 	}
 	return []issuerMetric{
-		metric("jwtgate_keys", "Keys held of an issuer.",
+		metric("jwtgate_keys", "Number of the issuer's usable keys.",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return float64(s.Keys) }),
-		metric("jwtgate_keys_skipped", "Keys that an issuer publishes and that are not used.",
+		metric("jwtgate_keys_skipped", "Number of published keys that cannot be used.",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return float64(s.Skipped) }),
-		metric("jwtgate_keys_stale", "Whether an issuer's keys are past max_stale and no longer trusted: 1 or 0.",
+		metric("jwtgate_keys_stale", "1 if the issuer's keys are past max_stale and no longer trusted, else 0.",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return oneIf(s.Stale) }),
-		metric("jwtgate_keys_max_stale_seconds", "The age at which an issuer's keys are trusted no longer.",
+		metric("jwtgate_keys_max_stale_seconds", "Age from which the issuer's keys are no longer trusted (max_stale).",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return s.MaxStale.Seconds() }),
-		metric("jwtgate_key_next_fetch_seconds", "Seconds until an issuer's keys are fetched next; 0 while they are.",
+		metric("jwtgate_key_next_fetch_seconds", "Seconds until the next key fetch; 0 while a fetch is in flight.",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return s.NextFetch.Seconds() }),
-		metric("jwtgate_key_fetch_failures_in_row", "Fetches of an issuer's keys that failed since the last that did not.",
+		metric("jwtgate_key_fetch_failures_in_row", "Number of consecutive failed key fetches.",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return float64(s.FailuresInRow) }),
-		metric("jwtgate_unknown_kids", "Key ids of tokens, unknown to the issuer, that are remembered.",
+		metric("jwtgate_unknown_kids", "Number of remembered key ids that tokens had and the issuer does not publish.",
 			prometheus.GaugeValue, func(s IssuerSample) float64 { return float64(s.UnknownKIDs) }),
-		metric("jwtgate_keys_withdrawn_in_use_total", "Keys that an issuer withdrew while tokens came with them.",
+		metric("jwtgate_keys_withdrawn_in_use_total", "Number of keys that the issuer withdrew while tokens were still signed with them.",
 			prometheus.CounterValue, func(s IssuerSample) float64 { return float64(s.WithdrawnInUse) }),
 	}
 }
 
-// issuerCollector reads the issuers' state at the time of a scrape, so that
-// there is no second copy of it.
+// issuerCollector collects the metrics of the issuers' keys.
 type issuerCollector struct {
 	sample       func() []IssuerSample
 	values       []issuerMetric
 	age, fetches *prometheus.Desc
 }
 
-// Describe sends the descriptions of the metrics.
+// Describe implements [prometheus.Collector].
 func (c *issuerCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, metric := range c.values {
 		out <- metric.desc
@@ -82,7 +81,7 @@ func (c *issuerCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- c.fetches
 }
 
-// Collect sends the metrics as they are now.
+// Collect implements [prometheus.Collector].
 func (c *issuerCollector) Collect(out chan<- prometheus.Metric) {
 	for _, s := range c.sample() {
 		for _, metric := range c.values {

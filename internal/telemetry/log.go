@@ -5,9 +5,8 @@ import (
 	"log/slog"
 )
 
-// NewHandler returns the JSON log handler of everything that the program says
-// about itself, at level and above. The time key is "time", in UTC; durations
-// are text such as "1m30s".
+// NewHandler returns a JSON handler for the program's log. It writes times in UTC
+// and durations as text such as "1m30s".
 func NewHandler(w io.Writer, level slog.Leveler) slog.Handler {
 	return slog.NewJSONHandler(w, &slog.HandlerOptions{
 		Level: level,
@@ -15,7 +14,7 @@ func NewHandler(w io.Writer, level slog.Leveler) slog.Handler {
 			if len(groups) == 0 && a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime {
 				return slog.Time(slog.TimeKey, a.Value.Time().UTC())
 			}
-			if a.Value.Kind() == slog.KindDuration { // slog's own form is nanoseconds
+			if a.Value.Kind() == slog.KindDuration { // slog writes nanoseconds
 				return slog.String(a.Key, a.Value.Duration().String())
 			}
 			return a

@@ -10,29 +10,31 @@ import (
 )
 
 const (
-	// The bounds of what waits or is being written: lines, and their bytes.
+	// The maximum number of lines, and of their bytes, that wait or are being
+	// written.
 	queueLines = 4096
 	queueBytes = 4 << 20
-	// pieceBytes is how much is written at once, unless one line is longer. A pipe
-	// takes so much whole, also when others write to it (PIPE_BUF of pipe(7)).
+	// pieceBytes is the most that one call of Write gets, unless a line is longer. A
+	// write of this size to a pipe is atomic, even if other processes also write to
+	// it (PIPE_BUF of pipe(7)).
 	pieceBytes = 4096
-	// keptBytes is how much memory is kept for the next lines.
+	// keptBytes is the largest buffer that is reused.
 	keptBytes = 64 << 10
 )
 
-// Queue is a writer that never waits: lines are written by a goroutine of its
-// own, several at once when they come close together, and dropped and counted while
-// more than a few thousand wait. A log that nobody reads, or a disk that is full, so
-// holds nothing up. Make one with [NewQueue]. It is safe for concurrent use.
+// Queue is a writer that never blocks. Its goroutine writes the lines, several at
+// once if they arrive at a high rate. While more than a few thousand wait, further
+// lines are dropped and counted. So a log that is not read, or a full disk, delays
+// nothing. Create one with [NewQueue]. It is safe for concurrent use.
 type Queue struct {
-	more    chan struct{} // holds one: lines wait; closed by Close
-	written chan struct{} // closed when the last line has been
+	more    chan struct{} // capacity 1: lines wait; closed by Close
+	written chan struct{} // closed when the last line was written
 	lost    atomic.Uint64
 
 	mu      sync.Mutex // guards what follows
 	waiting []byte
 	lines   int // in waiting, and those that are being written
-	size    int // of these, in bytes
+	size    int // of these lines, in bytes
 	closed  bool
 }
 
@@ -43,7 +45,7 @@ func NewQueue(w io.Writer) *Queue {
 		defer close(q.written)
 		var spare []byte
 		for range q.more {
-			runtime.Gosched() // whoever is about to write as well goes first
+			runtime.Gosched() // let other writers add their lines first
 			taken := q.take(spare)
 			for rest := taken; len(rest) > 0; {
 				piece := firstLines(rest)
@@ -58,15 +60,15 @@ func NewQueue(w io.Writer) *Queue {
 	return q
 }
 
-// take returns the lines that wait, and has the next ones wait in other memory.
-func (q *Queue) take(other []byte) (waiting []byte) {
+// take returns the waiting lines. The queue then collects lines in spare.
+func (q *Queue) take(spare []byte) (waiting []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	waiting, q.waiting = q.waiting, other
+	waiting, q.waiting = q.waiting, spare
 	return waiting
 }
 
-// firstLines returns the lines at the front that are written at once.
+// firstLines returns the first lines of rest, which are written at once.
 func firstLines(rest []byte) []byte {
 	if len(rest) <= pieceBytes {
 		return rest
@@ -80,7 +82,7 @@ func firstLines(rest []byte) []byte {
 	return rest[:end+1]
 }
 
-// write writes a piece, and makes its room free.
+// write writes one piece and removes it from the counts.
 func (q *Queue) write(w io.Writer, piece []byte) {
 	lines := countLines(piece)
 	if n, err := w.Write(piece); err != nil {
@@ -94,7 +96,8 @@ func (q *Queue) write(w io.Writer, piece []byte) {
 
 func countLines(text []byte) int { return bytes.Count(text, []byte{'\n'}) }
 
-// Write takes a line, which a line feed ends. It never fails and never waits.
+// Write queues a line, which must end in a line feed. It never fails and never
+// blocks.
 func (q *Queue) Write(line []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -112,11 +115,12 @@ func (q *Queue) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Dropped returns how many lines were not written, because too many waited or
-// because writing failed.
+// Dropped returns how many lines were lost, because too many waited or because
+// writing failed.
 func (q *Queue) Dropped() uint64 { return q.lost.Load() }
 
-// Close writes what waits, for limit at most. Later lines are dropped.
+// Close waits until all lines are written, but at most for limit. Later lines are
+// dropped.
 func (q *Queue) Close(limit time.Duration) {
 	q.mu.Lock()
 	if !q.closed {

@@ -19,7 +19,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
-// admin is an admin server on loopback with what its functions return.
+// admin is an admin server on loopback, with the results of its views.
 type admin struct {
 	metrics *telemetry.Metrics
 	ready   telemetry.Readiness
@@ -28,10 +28,10 @@ type admin struct {
 	client  *http.Client
 }
 
-// startAdmin starts one that has the name gate.example.
+// startAdmin starts an admin server with the name gate.example.
 func startAdmin(t *testing.T) *admin {
 	t.Helper()
-	// The server must refuse the empty host without calling this function.
+	// The server must reject an empty host without calling this function.
 	return startAdminNamed(t, func(host string) bool { return host == "gate.example" || host == "" })
 }
 
@@ -62,7 +62,7 @@ func startAdminNamed(t *testing.T, named func(host string) bool) *admin {
 	return a
 }
 
-// do returns the answer to one request, with its body.
+// do sends a request, and returns the response with its body.
 func (a *admin) do(t *testing.T, method, path string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, a.url+path, strings.NewReader(""))
@@ -76,7 +76,7 @@ func (a *admin) do(t *testing.T, method, path string) (*http.Response, string) {
 	return a.read(t, answer)
 }
 
-// read returns an answer with its body.
+// read returns a response with its body.
 func (a *admin) read(t *testing.T, answer *http.Response) (*http.Response, string) {
 	t.Helper()
 	defer func() { _ = answer.Body.Close() }()
@@ -119,12 +119,14 @@ func TestProbes(t *testing.T) {
 		want       string
 	}{
 		{"alive", "/livez", telemetry.Readiness{}, nil, 200, `{"live":true}`},
-		{"ready", "/readyz", telemetry.Readiness{Ready: true, Replica: "r", Config: "abc"}, nil, 200, `{"ready":true,"replica":"r","config":"abc"}`},
+		{"ready", "/readyz", telemetry.Readiness{Ready: true, Replica: "r", Config: "abc"}, nil, 200,
+			`{"ready":true,"replica":"r","config":"abc"}`},
 		{"not ready", "/readyz", telemetry.Readiness{Detail: "no keys", Replica: "r", Config: "abc"}, nil, 503,
 			`{"ready":false,"detail":"no keys","replica":"r","config":"abc"}`},
 		{"issuers", "/issuers", telemetry.Readiness{}, []map[string]any{{"Issuer": "home", "Keys": 2}}, 200, `[{"Issuer":"home","Keys":2}]`},
 		{"a decision", "/decisions/replica-1", telemetry.Readiness{}, nil, 200, `{"decision":"replica-1"}`},
-		{"a decision that is forgotten", "/decisions/replica-2", telemetry.Readiness{}, nil, 404, `{"error":"this server does not remember that decision"}`},
+		{"an unknown decision", "/decisions/replica-2", telemetry.Readiness{}, nil, 404,
+			`{"error":"decision not found; this server keeps only recent decisions in memory"}`},
 		{"no issuers", "/issuers", telemetry.Readiness{}, []string{}, 200, `[]`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -145,7 +147,7 @@ func TestProbes(t *testing.T) {
 	}
 }
 
-// What is asked at the time of a request is what is answered: nothing is kept.
+// Each request calls the view again; nothing is cached.
 func TestProbesAreLive(t *testing.T) {
 	a := startAdmin(t)
 	for _, ready := range []bool{true, false, true} {
@@ -184,7 +186,10 @@ func TestMetricNames(t *testing.T) {
 	a.metrics.Token(false)
 	a.metrics.RegisterSkipped(func() uint64 { return 8 })
 	a.metrics.RegisterConfig(func() telemetry.ConfigSample {
-		return telemetry.ConfigSample{Hash: "abc", Relaxations: map[string]int{"public": 2}, Revoked: 9, Remembered: 12, Refused: map[string]bool{"config": true, "revoked": false}}
+		return telemetry.ConfigSample{
+			Hash: "abc", Relaxations: map[string]int{"public": 2}, Revoked: 9, Remembered: 12,
+			Refused: map[string]bool{"config": true, "revoked": false},
+		}
 	})
 	a.metrics.RegisterDropped(func() uint64 { return 4 })
 	a.metrics.RegisterCertificate(func() time.Time { return time.Unix(1764000000, 5) })
@@ -241,7 +246,7 @@ func TestMetricNames(t *testing.T) {
 		`jwtgate_key_fetches_total{issuer="dark",result="unreachable"} 7`,
 		`jwtgate_key_fetches_total{issuer="home",result="ok"} 3`,
 		`jwtgate_key_fetches_total{issuer="home",result="unreachable"} 1`,
-		`jwtgate_keys_age_seconds{issuer="home"} 90`, // without keys there is no age
+		`jwtgate_keys_age_seconds{issuer="home"} 90`, // the issuer dark has no keys and so no age
 	}
 	for name, values := range map[string][2]string{ // home, dark
 		"jwtgate_keys":                        {"2", "0"},
@@ -273,8 +278,10 @@ func TestMetricNames(t *testing.T) {
 		"jwtgate_certificate_reads_total":              "counter",
 		"jwtgate_tls_handshakes_refused_total":         "counter",
 		"jwtgate_messages_refused_total":               "counter",
-		"jwtgate_connections":                          "gauge", "jwtgate_connections_max": "gauge", "jwtgate_connections_closed_total": "counter",
-		"jwtgate_candidate_config_reloads_total": "counter", "jwtgate_candidate_differences_total": "counter",
+		"jwtgate_connections":                          "gauge",
+		"jwtgate_connections_max":                      "gauge",
+		"jwtgate_connections_closed_total":             "counter",
+		"jwtgate_candidate_config_reloads_total":       "counter", "jwtgate_candidate_differences_total": "counter",
 		"jwtgate_candidate_skipped_total": "counter",
 		"jwtgate_token_cache_entries":     "gauge", "jwtgate_token_cache_total": "counter",
 	}
@@ -282,19 +289,18 @@ func TestMetricNames(t *testing.T) {
 		t.Errorf("types %v, want %v", types, kinds)
 	}
 	for name := range kinds {
-		if !regexp.MustCompile(`(?m)^# HELP ` + name + ` [A-Z].+\.$`).MatchString(body) {
-			t.Errorf("%s has no help that is a sentence", name)
+		if !regexp.MustCompile(`(?m)^# HELP ` + name + ` [A-Z1].+\.$`).MatchString(body) {
+			t.Errorf("the help of %s is missing or not a sentence", name)
 		}
 	}
 	for _, other := range []string{"go_goroutines ", "process_resident_memory_bytes "} {
 		if !strings.Contains(body, "\n"+other) {
-			t.Errorf("there is no %s", other)
+			t.Errorf("%s is missing", other)
 		}
 	}
 }
 
-// A check's time falls between buckets that tell a remembered token, a
-// signature and a wait for a key apart.
+// A cached token, a signature and a wait for a key are in different buckets.
 func TestDurationBuckets(t *testing.T) {
 	a := startAdmin(t)
 	for _, elapsed := range []time.Duration{0, 4 * time.Microsecond, 90 * time.Microsecond, 200 * time.Millisecond, time.Minute} {
@@ -303,21 +309,21 @@ func TestDurationBuckets(t *testing.T) {
 	_, body := a.do(t, "GET", "/metrics")
 	for _, want := range []string{`le="1e-06"} 1`, `le="5e-06"} 2`, `le="0.0001"} 3`, `le="0.25"} 4`, `le="1"} 4`, `le="+Inf"} 5`} {
 		if !strings.Contains(body, "jwtgate_check_duration_seconds_bucket{"+want+"\n") {
-			t.Errorf("there is no bucket %s", want)
+			t.Errorf("bucket %s is missing", want)
 		}
 	}
 }
 
-// Two sets of metrics share nothing: there is no global registry.
-func TestMetricsAreApart(t *testing.T) {
+// Two Metrics share nothing, such as a global registry.
+func TestMetricsAreIndependent(t *testing.T) {
 	one, other := startAdmin(t), startAdmin(t)
 	one.metrics.Check("r", "allow", "allowed", 0)
 	if _, body := other.do(t, "GET", "/metrics"); strings.Contains(body, "jwtgate_checks_total{") {
-		t.Error("a check that was counted here is seen there")
+		t.Error("the other metrics have the check")
 	}
 }
 
-// A client that never ends its request is let go, and does not hold others up.
+// Shutdown closes the connection of a request that does not end in time.
 func TestAdminShutdown(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -348,15 +354,15 @@ func TestAdminShutdown(t *testing.T) {
 		t.Errorf("Serve: %v", err)
 	}
 	if err := <-answered; err == nil {
-		t.Error("the request that hung was answered")
+		t.Error("the hanging request got a response")
 	}
 	if _, err := net.Dial("tcp", listener.Addr().String()); err == nil {
 		t.Error("the listener is open")
 	}
 }
 
-// A listener that fails is an error.
-func TestAdminTellsOfAListenerThatFails(t *testing.T) {
+// Serve returns the listener's error.
+func TestAdminReturnsTheListenersError(t *testing.T) {
 	listener := httptest.NewUnstartedServer(nil).Listener
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
@@ -389,8 +395,9 @@ func TestLogHandler(t *testing.T) {
 		if len(all) != 1 || all[0]["level"] != "WARN" || all[0]["msg"] != "two\nlines" || all[0]["a"] != float64(1) || all[0]["b"] != "x" {
 			t.Fatalf("%v", all)
 		}
-		if at, err := time.Parse(time.RFC3339Nano, all[0]["time"].(string)); err != nil || !strings.HasSuffix(all[0]["time"].(string), "Z") || time.Since(at) > time.Minute {
-			t.Errorf("time %v (%v)", all[0]["time"], err)
+		text := all[0]["time"].(string)
+		if at, err := time.Parse(time.RFC3339Nano, text); err != nil || !strings.HasSuffix(text, "Z") || time.Since(at) > time.Minute {
+			t.Errorf("time %v (%v)", text, err)
 		}
 	})
 	t.Run("another attribute named time stays", func(t *testing.T) {
@@ -414,7 +421,7 @@ func TestLogHandler(t *testing.T) {
 	})
 }
 
-// Durations are for people: slog's own form is a number of nanoseconds.
+// Durations are readable; slog itself writes nanoseconds.
 func TestLogDurations(t *testing.T) {
 	var out bytes.Buffer
 	slog.New(telemetry.NewHandler(&out, slog.LevelInfo)).Info("x", "age", 90*time.Second)

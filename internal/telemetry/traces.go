@@ -20,43 +20,42 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Scope names what makes the spans (the instrumentation scope).
+// Scope is the instrumentation scope of the spans.
 const Scope = "github.com/jwtgate/jwtgate"
 
 // The protocols of OTLP.
 const (
 	protocolGRPC     = "grpc"
-	protocolProtobuf = "http/protobuf" // unless told otherwise
+	protocolProtobuf = "http/protobuf" // the default
 	protocolJSON     = "http/json"
 )
 
-// Service is what spans say of the program that makes them, unless the variables
-// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say otherwise.
+// Service identifies the program in its spans. The variables OTEL_SERVICE_NAME and
+// OTEL_RESOURCE_ATTRIBUTES override it.
 type Service struct {
 	Name, Version, Instance string
 }
 
-// Traces sends a span of each check to a receiver that speaks OTLP. It is set by
-// the variables of OpenTelemetry, most of which its SDK reads by itself. Make one
-// with [NewTraces]. It is safe for concurrent use.
+// Traces sends a span of each check to an OTLP receiver. The environment variables
+// of OpenTelemetry configure it; its SDK reads most of them. Create one with
+// [NewTraces]. It is safe for concurrent use.
 type Traces struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
-	tally    *tally
+	counter  *spanCounter
 	protocol string
 }
 
-// NewTraces returns nil unless a receiver is configured: an endpoint, or the
-// exporter otlp, which then means the receiver on this machine. What is wrong with
-// the variables is an error only where it leaves no way to send anything. That the
-// receiver is not there is none.
+// NewTraces returns nil unless the variables set an endpoint, or the exporter otlp,
+// whose default endpoint is on this machine. An invalid variable is an error only if
+// no spans could be sent at all. An unreachable receiver is not an error.
 func NewTraces(ctx context.Context, getenv func(string) (string, bool), logger *slog.Logger, service Service) (*Traces, error) {
 	protocol, err := exporterOf(getenv)
 	if protocol == "" || err != nil {
 		return nil, err
 	}
-	// The SDK tells what is wrong by way of these two alone, which are the
-	// process's, and else writes to standard error.
+	// The SDK reports its errors only through these two handlers of the process.
+	// Without them it writes to standard error.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn("traces", "error", err) }))
 	otel.SetLogger(logr.FromSlogHandler(sdkLog{logger.Handler()}))
 
@@ -72,20 +71,22 @@ func NewTraces(ctx context.Context, getenv func(string) (string, bool), logger *
 	from, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(
 		semconv.ServiceName(service.Name), semconv.ServiceVersion(service.Version), semconv.ServiceInstanceID(service.Instance),
 	), resource.WithFromEnv())
-	if err != nil { // what could be read of it stands
+	if err != nil { // from has the valid attributes
 		logger.Warn("traces", "error", err)
 	}
-	t := &tally{SpanExporter: exporter, logger: logger}
-	batches := sdktrace.NewBatchSpanProcessor(t, func(o *sdktrace.BatchSpanProcessorOptions) { t.most = int64(o.MaxQueueSize) })
-	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(from), sdktrace.WithSpanProcessor(counted{batches, t}))
+	counter := &spanCounter{SpanExporter: exporter, logger: logger}
+	batches := sdktrace.NewBatchSpanProcessor(counter, func(o *sdktrace.BatchSpanProcessorOptions) {
+		counter.most = int64(o.MaxQueueSize)
+	})
+	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(from), sdktrace.WithSpanProcessor(spanQueue{batches, counter}))
 	return &Traces{
-		provider: provider, tally: t, protocol: protocol,
+		provider: provider, counter: counter, protocol: protocol,
 		tracer: provider.Tracer(Scope, trace.WithInstrumentationVersion(service.Version), trace.WithSchemaURL(semconv.SchemaURL)),
 	}, nil
 }
 
-// exporterOf returns the protocol in which spans are sent, or nothing. The SDK
-// leaves this choice to the program.
+// exporterOf returns the protocol for sending spans, or "" if none are to be sent.
+// The SDK leaves this choice to the program.
 func exporterOf(getenv func(string) (string, bool)) (protocol string, err error) {
 	first := func(names ...string) string {
 		for _, name := range names {
@@ -107,7 +108,7 @@ func exporterOf(getenv func(string) (string, bool)) (protocol string, err error)
 			return "", nil
 		}
 	default:
-		return "", fmt.Errorf("OTEL_TRACES_EXPORTER is %q; write otlp or none", exporter)
+		return "", fmt.Errorf("OTEL_TRACES_EXPORTER is %q; expected otlp or none", exporter)
 	}
 	switch protocol := first("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"); protocol {
 	case "":
@@ -115,28 +116,27 @@ func exporterOf(getenv func(string) (string, bool)) (protocol string, err error)
 	case protocolGRPC, protocolProtobuf, protocolJSON:
 		return protocol, nil
 	default:
-		return "", fmt.Errorf("the OTLP protocol is %q; write %s, %s or %s", protocol, protocolGRPC, protocolProtobuf, protocolJSON)
+		return "", fmt.Errorf("the OTLP protocol is %q; expected %s, %s or %s", protocol, protocolGRPC, protocolProtobuf, protocolJSON)
 	}
 }
 
-// Protocol is that in which spans are sent.
+// Protocol returns the OTLP protocol that is used.
 func (t *Traces) Protocol() string { return t.protocol }
 
-// Span is what is told of one check. It never holds anything of a token.
+// Span describes one check. It must not contain any part of a token.
 type Span struct {
 	Method                 string // of the RPC, with its service
 	Began                  time.Time
 	Route, Verdict, Reason string
 	Decision               fmt.Stringer // its id
-	Failed                 bool         // for a reason that is not the client's
+	Failed                 bool         // for a reason that is not the client's fault
 }
 
-// Check sends the span of a check that is decided. parent returns the trace
-// context that the caller of the RPC has sent by these names (W3C Trace Context).
-// It never waits.
+// Check queues the span of a decided check. parent returns the headers of W3C Trace
+// Context that the caller of the RPC sent, by name. Check never blocks.
 func (t *Traces) Check(parent func(name string) string, s Span) {
-	ctx := callers(parent)
-	// Its attributes are there at once, so that a sampler may ask for them.
+	ctx := parentContext(parent)
+	// Set the attributes at the start, so that a sampler can use them.
 	_, span := t.tracer.Start(ctx, s.Method, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(s.Began), trace.WithAttributes(
 		semconv.RPCSystemNameGRPC, semconv.RPCMethod(s.Method),
 		attribute.String("jwtgate.route", s.Route), attribute.String("jwtgate.verdict", s.Verdict), attribute.String("jwtgate.reason", s.Reason),
@@ -145,7 +145,7 @@ func (t *Traces) Check(parent func(name string) string, s Span) {
 	if !span.IsRecording() {
 		return
 	}
-	// The RPC never fails: a denial is its answer.
+	// A denial is not an error of the RPC.
 	span.SetAttributes(attribute.String("jwtgate.decision", s.Decision.String()), semconv.RPCResponseStatusCode("OK"))
 	if s.Failed {
 		span.SetAttributes(semconv.ErrorTypeKey.String(s.Reason))
@@ -153,57 +153,57 @@ func (t *Traces) Check(parent func(name string) string, s Span) {
 	}
 }
 
-// TraceID returns the trace id of a caller's trace context (see [Traces.Check]) in its
-// 32 hex digits; "" if it has none, or one that the standard does not allow.
+// TraceID returns the trace id of a caller's trace context (see [Traces.Check]) as 32
+// hex digits, or "" if there is none or it is invalid.
 func TraceID(parent func(name string) string) string {
-	if id := trace.SpanContextFromContext(callers(parent)).TraceID(); id.IsValid() {
+	if id := trace.SpanContextFromContext(parentContext(parent)).TraceID(); id.IsValid() {
 		return id.String()
 	}
 	return ""
 }
 
-// callers is a context with the trace context that a caller has sent.
-func callers(parent func(name string) string) context.Context {
+// parentContext returns a context with the caller's trace context.
+func parentContext(parent func(name string) string) context.Context {
 	return propagation.TraceContext{}.Extract(context.Background(), carrier(parent))
 }
 
-// Close sends what waits, for limit at most. Later spans are gone.
+// Close sends the queued spans, but waits at most for limit. Later spans are lost.
 func (t *Traces) Close(limit time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	if err := t.provider.Shutdown(ctx); err != nil {
-		t.tally.logger.Warn("the last traces were not sent", "error", err)
+		t.counter.logger.Warn("the last traces were not sent", "error", err)
 	}
 }
 
-// carrier is a trace context that is only read.
+// carrier is a read-only [propagation.TextMapCarrier].
 type carrier func(name string) string
 
-// Get returns a value.
+// Get returns a header.
 func (c carrier) Get(name string) string { return c(name) }
 
-// Set does nothing.
+// Set does nothing; only Inject calls it.
 func (carrier) Set(string, string) {}
 
-// Keys knows none.
+// Keys returns nothing; TraceContext does not call it.
 func (carrier) Keys() []string { return nil }
 
-// sdkLog takes what the SDK says of itself into the program's log, without the
-// values that it adds: one may be a header with a secret.
+// sdkLog writes the SDK's log to the program's log, without the attributes other
+// than the error: one of them may be a header with a secret.
 type sdkLog struct{ slog.Handler }
 
-// Enabled leaves out all but warnings and errors.
+// Enabled reports true for warnings and errors only.
 func (h sdkLog) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
 }
 
-// WithAttrs is never asked for.
+// WithAttrs drops the attributes.
 func (h sdkLog) WithAttrs([]slog.Attr) slog.Handler { return h }
 
-// WithGroup is never asked for.
+// WithGroup drops the group.
 func (h sdkLog) WithGroup(string) slog.Handler { return h }
 
-// Handle writes the message and its error.
+// Handle logs the message and its error.
 func (h sdkLog) Handle(ctx context.Context, r slog.Record) error {
 	bare := slog.NewRecord(r.Time, r.Level, "traces: "+r.Message, r.PC)
 	r.Attrs(func(a slog.Attr) bool {

@@ -19,7 +19,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/tracesink"
 )
 
-// soon has the SDK send what it has at once, as far as it can be told to.
+// soon makes the SDK send spans after 20 ms.
 const soon = "OTEL_BSP_SCHEDULE_DELAY=20"
 
 func startSink(t *testing.T) *tracesink.Sink {
@@ -32,12 +32,12 @@ func startSink(t *testing.T) *tracesink.Sink {
 	return sink
 }
 
-// setOnly has the environment hold these variables of OpenTelemetry and no other.
+// setOnly sets these variables of OpenTelemetry and unsets all others.
 func setOnly(t *testing.T, variables ...string) {
 	t.Helper()
 	for _, one := range os.Environ() {
 		if name, _, _ := strings.Cut(one, "="); strings.HasPrefix(name, "OTEL_") {
-			t.Setenv(name, "") // which the SDK takes for unset
+			t.Setenv(name, "") // for the SDK, the same as unset
 		}
 	}
 	for _, one := range variables {
@@ -64,7 +64,7 @@ func (l *logged) String() string {
 	return l.text.String()
 }
 
-// newTraces makes those that the environment asks for.
+// newTraces returns the Traces that the environment configures.
 func newTraces(t *testing.T, log io.Writer) *telemetry.Traces {
 	t.Helper()
 	traces, err := telemetry.NewTraces(t.Context(), os.LookupEnv, slog.New(telemetry.NewHandler(log, slog.LevelInfo)),
@@ -73,21 +73,21 @@ func newTraces(t *testing.T, log io.Writer) *telemetry.Traces {
 		t.Fatal(err)
 	}
 	if traces == nil {
-		t.Fatal("no traces are sent")
+		t.Fatal("NewTraces returned nil")
 	}
 	t.Cleanup(func() { traces.Close(10 * time.Second) })
 	return traces
 }
 
-// id is a decision's.
+// id is the id of a decision.
 type id string
 
 func (i id) String() string { return string(i) }
 
-// root is the parent of a check that has none.
+// root is an empty trace context.
 func root(string) string { return "" }
 
-// parent is a trace context.
+// parent returns a trace context.
 func parent(traceparent, tracestate string) func(string) string {
 	return func(name string) string {
 		return map[string]string{"traceparent": traceparent, "tracestate": tracestate}[name]
@@ -101,7 +101,7 @@ func denied(reason string, failed bool) telemetry.Span {
 	}
 }
 
-// await returns n spans.
+// await waits for n spans.
 func await(t *testing.T, sink *tracesink.Sink, n int) []tracesink.Span {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -113,8 +113,8 @@ func await(t *testing.T, sink *tracesink.Sink, n int) []tracesink.Span {
 	return spans
 }
 
-// TestSpans: a span has the names of the conventions for RPC servers and those of
-// a decision, and is a child of what the caller's trace context says.
+// A span has the attributes of the conventions for RPC servers and those of a
+// decision, and its parent is the one in the caller's trace context.
 func TestSpans(t *testing.T) {
 	sink := startSink(t)
 	setOnly(t, soon, "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.HTTP())
@@ -122,7 +122,7 @@ func TestSpans(t *testing.T) {
 	const trace, above = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 	traces.Check(parent("00-"+trace+"-"+above+"-01", "vendor=1"), denied("expired", false))
 	traces.Check(root, denied("keys_stale", true))
-	// One that is not sampled, and contexts that are none.
+	// A context that is not sampled, and two invalid ones.
 	traces.Check(parent("00-"+trace+"-"+above+"-00", ""), denied("expired", false))
 	traces.Check(parent("00-"+trace+"-"+above+"-01,00-"+trace+"-"+above+"-01", ""), denied("expired", false))
 	traces.Check(parent("nonsense", ""), denied("expired", false))
@@ -135,7 +135,8 @@ func TestSpans(t *testing.T) {
 	if child.TraceID != trace || child.Parent != above || child.State != "vendor=1" {
 		t.Errorf("the child's context is %s %s %q", child.TraceID, child.Parent, child.State)
 	}
-	if child.Name != "service/Check" || child.Kind != "SPAN_KIND_SERVER" || child.Status != "STATUS_CODE_UNSET" || child.Scope != telemetry.Scope {
+	if child.Name != "service/Check" || child.Kind != "SPAN_KIND_SERVER" || child.Status != "STATUS_CODE_UNSET" ||
+		child.Scope != telemetry.Scope {
 		t.Errorf("the child is %+v", child)
 	}
 	if took := child.Ended.Sub(child.Began); took < time.Millisecond || took > 20*time.Second {
@@ -148,21 +149,23 @@ func TestSpans(t *testing.T) {
 	if !maps.Equal(child.Attributes, want) {
 		t.Errorf("attributes %v, want %v", child.Attributes, want)
 	}
-	if failed.Parent != "" || failed.Status != "STATUS_CODE_ERROR" || failed.Message != "keys_stale" || failed.Attributes["error.type"] != "keys_stale" {
+	if failed.Parent != "" || failed.Status != "STATUS_CODE_ERROR" || failed.Message != "keys_stale" ||
+		failed.Attributes["error.type"] != "keys_stale" {
 		t.Errorf("the failed one is %+v", failed)
 	}
 	for _, s := range spans[2:] {
 		if s.Parent != "" || s.TraceID == trace {
-			t.Errorf("a context that is none became %s %s", s.TraceID, s.Parent)
+			t.Errorf("an invalid context became %s %s", s.TraceID, s.Parent)
 		}
 	}
 }
 
-// TestTracesEnvironment: what the variables of OpenTelemetry do.
+// The variables of OpenTelemetry configure the traces.
 func TestTracesEnvironment(t *testing.T) {
 	sink := startSink(t)
 	toGRPC, toHTTP := "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.GRPC(), "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.HTTP()
 	service := func(s tracesink.Span) any { return s.Resource["service.name"] }
+	header := func(tracesink.Span) any { return sink.Headers()["x-key"][0] }
 	for _, row := range []struct {
 		name      string
 		variables []string
@@ -172,7 +175,8 @@ func TestTracesEnvironment(t *testing.T) {
 	}{
 		{"nothing", nil, "", nil, nil},
 		{"an endpoint that is empty", []string{"OTEL_EXPORTER_OTLP_ENDPOINT="}, "", nil, nil},
-		{"other settings alone", []string{"OTEL_SERVICE_NAME=x", "OTEL_TRACES_SAMPLER=always_on", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}, "", nil, nil},
+		{"only other variables", []string{"OTEL_SERVICE_NAME=x", "OTEL_TRACES_SAMPLER=always_on", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"},
+			"", nil, nil},
 		{"the exporter none", []string{toHTTP, "OTEL_TRACES_EXPORTER=none"}, "", nil, nil},
 		{"disabled", []string{toHTTP, "OTEL_SDK_DISABLED=True"}, "", nil, nil},
 		{"not disabled", []string{toHTTP, "OTEL_SDK_DISABLED=false"}, "http/protobuf", service, "jwtgate"},
@@ -181,17 +185,19 @@ func TestTracesEnvironment(t *testing.T) {
 		{"over gRPC", []string{toGRPC, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}, "grpc", service, "jwtgate"},
 		{"as JSON", []string{toHTTP, "OTEL_EXPORTER_OTLP_PROTOCOL=http/json"}, "http/json", service, "jwtgate"},
 		{
-			"those for traces come first",
+			"the variables for traces take precedence",
 			[]string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
 				"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=" + sink.GRPC(), "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc"},
 			"grpc", service, "jwtgate",
 		},
-		{"the endpoint for traces as it is", []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=" + sink.HTTP() + "/v1/traces"}, "http/protobuf", service, "jwtgate"},
-		{"headers", []string{toHTTP, "OTEL_EXPORTER_OTLP_HEADERS=x-key=a%20b"}, "http/protobuf", func(tracesink.Span) any { return sink.Headers()["x-key"][0] }, "a b"},
-		{"headers over gRPC", []string{toGRPC, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_HEADERS=x-key=k"}, "grpc", func(tracesink.Span) any { return sink.Headers()["x-key"][0] }, "k"},
+		{"the endpoint for traces is used unchanged", []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=" + sink.HTTP() + "/v1/traces"},
+			"http/protobuf", service, "jwtgate"},
+		{"headers", []string{toHTTP, "OTEL_EXPORTER_OTLP_HEADERS=x-key=a%20b"}, "http/protobuf", header, "a b"},
+		{"headers over gRPC", []string{toGRPC, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_HEADERS=x-key=k"}, "grpc", header, "k"},
 		{"compressed", []string{toGRPC, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip"}, "grpc", service, "jwtgate"},
 		{"the service's name", []string{toHTTP, "OTEL_SERVICE_NAME=edge"}, "http/protobuf", service, "edge"},
-		{"the service's name among its attributes", []string{toHTTP, "OTEL_RESOURCE_ATTRIBUTES=service.name=edge"}, "http/protobuf", service, "edge"},
+		{"the service's name among its attributes", []string{toHTTP, "OTEL_RESOURCE_ATTRIBUTES=service.name=edge"},
+			"http/protobuf", service, "edge"},
 		{
 			"attributes", []string{toHTTP, "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=prod,service.version=9"}, "http/protobuf",
 			func(s tracesink.Span) any {
@@ -222,12 +228,12 @@ func TestTracesEnvironment(t *testing.T) {
 	}
 }
 
-// TestTracesMistakes: what leaves no way to send anything is an error that says
-// what to write.
+// Variables with which no spans could be sent are an error, with the expected values.
 func TestTracesMistakes(t *testing.T) {
 	for _, row := range []struct{ name, variables, want string }{
-		{"another exporter", "OTEL_TRACES_EXPORTER=zipkin", `OTEL_TRACES_EXPORTER is "zipkin"; write otlp or none`},
-		{"another protocol", "OTEL_TRACES_EXPORTER=otlp OTEL_EXPORTER_OTLP_PROTOCOL=udp", `the OTLP protocol is "udp"; write grpc, http/protobuf or http/json`},
+		{"another exporter", "OTEL_TRACES_EXPORTER=zipkin", `OTEL_TRACES_EXPORTER is "zipkin"; expected otlp or none`},
+		{"another protocol", "OTEL_TRACES_EXPORTER=otlp OTEL_EXPORTER_OTLP_PROTOCOL=udp",
+			`the OTLP protocol is "udp"; expected grpc, http/protobuf or http/json`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			setOnly(t, strings.Fields(row.variables)...)
@@ -239,7 +245,7 @@ func TestTracesMistakes(t *testing.T) {
 	}
 }
 
-// TestSampler: which checks have spans is the sampler's to say, or the parent's.
+// The sampler, or the parent span, determines which checks have spans.
 func TestSampler(t *testing.T) {
 	sampled, unsampled := strings.Repeat("a", 32), strings.Repeat("b", 32) // traces
 	for _, row := range []struct{ name, sampler, argument, want string }{
@@ -256,7 +262,7 @@ func TestSampler(t *testing.T) {
 			traces.Check(parent("00-"+sampled+"-00f067aa0ba902b7-01", ""), denied("expired", false))
 			traces.Check(parent("00-"+unsampled+"-00f067aa0ba902b7-00", ""), denied("expired", false))
 			traces.Check(root, denied("expired", false))
-			traces.Close(10 * time.Second) // which sends all there are
+			traces.Close(10 * time.Second) // sends all spans
 			var got []string
 			for _, s := range sink.Spans() {
 				of, known := map[string]string{sampled: "sampled", unsampled: "unsampled"}[s.TraceID]
@@ -273,7 +279,7 @@ func TestSampler(t *testing.T) {
 	}
 }
 
-// counts are the samples of jwtgate_spans_total.
+// counts returns the samples of jwtgate_spans_total.
 func counts(t *testing.T, a *admin) string {
 	t.Helper()
 	_, body := a.do(t, "GET", "/metrics")
@@ -287,8 +293,8 @@ func counts(t *testing.T, a *admin) string {
 	return strings.Join(lines, " ")
 }
 
-// TestReceiverHangs: a receiver that hangs holds nobody up and takes no memory
-// beyond the queue; what is too much is dropped and counted, to the span.
+// A hanging receiver delays no check and uses no memory beyond the queue. Each span
+// for which the queue has no room is dropped and counted.
 func TestReceiverHangs(t *testing.T) {
 	sink := startSink(t)
 	sink.Hang()
@@ -314,7 +320,7 @@ func TestReceiverHangs(t *testing.T) {
 	}
 }
 
-// TestReceiverRefuses: what is not taken is counted, told once, and so is its end.
+// Rejected spans are counted, and the first failure and the recovery are logged.
 func TestReceiverRefuses(t *testing.T) {
 	sink := startSink(t)
 	sink.Refuse()
@@ -342,12 +348,13 @@ func TestReceiverRefuses(t *testing.T) {
 		}
 		messages = append(messages, one.Level+" "+one.Msg)
 	}
-	if want := []string{"WARN traces are not sent, and requests are decided without", "INFO traces are sent again"}; !slices.Equal(messages, want) {
+	want := []string{"WARN sending traces failed; requests are still decided", "INFO sending traces recovered"}
+	if !slices.Equal(messages, want) {
 		t.Errorf("logged %q, want %q", messages, want)
 	}
 }
 
-// TestCloseIsBounded: a receiver that hangs does not hold up the end.
+// Close does not wait for a hanging receiver longer than its limit.
 func TestCloseIsBounded(t *testing.T) {
 	sink := startSink(t)
 	sink.Hang()
@@ -365,8 +372,8 @@ func TestCloseIsBounded(t *testing.T) {
 	}
 }
 
-// TestSDKLogHoldsNoSecret: what the SDK says of a variable that it cannot read is
-// told in the program's own log, without the value.
+// The SDK's errors about invalid variables are in the program's log, without the
+// variables' values.
 func TestSDKLogHoldsNoSecret(t *testing.T) {
 	sink := startSink(t)
 	setOnly(t, "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.HTTP(), "OTEL_EXPORTER_OTLP_HEADERS=hunter2", "OTEL_TRACES_SAMPLER=sometimes")
