@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// Arrival is what becomes of a request's method and path at an Envoy with the
-// shipped file before jwtgate is asked.
+// Arrival is what an Envoy with the shipped file does with a request's method and path
+// before it calls jwtgate.
 type Arrival struct {
-	// Path is the path, with its query, that jwtgate is asked about.
+	// Path is the path, with its query, that jwtgate checks.
 	Path string
-	// Status is what Envoy answers itself, without asking jwtgate; 0: it asks.
+	// Status is the status with which Envoy answers itself; 0 if it calls jwtgate.
 	Status int
-	// HTTP1 says that Envoy answers so over HTTP/1.1 only.
+	// HTTP1 is set if Envoy gives this answer over HTTP/1.1 only.
 	HTTP1 bool
-	// Why is what makes Envoy answer itself.
+	// Why is the reason for Envoy's own answer.
 	Why string
 }
 
-// Arrival says what an Envoy with the shipped file, rendered by [Needs.Edit], makes
-// of a method and of a path with its query. It is not known for every request: ok is
-// false for one whose treatment the end-to-end tests do not show. It does not say
-// what Envoy makes of the host, the headers or the size of a request.
+// Arrival returns what an Envoy with the shipped file, rendered by [Needs.Edit], does
+// with a method and a path with its query. It is false for a request that the
+// end-to-end tests do not cover. It ignores the host, the headers and the size of a
+// request.
 func (n Needs) Arrival(method, target string) (arrival Arrival, ok bool) {
 	known, others := methods()
 	if slices.Contains(others, method) || !isToken(method) {
@@ -34,25 +34,24 @@ func (n Needs) Arrival(method, target string) (arrival Arrival, ok bool) {
 	return arrival, ok
 }
 
-// methods returns the methods that Envoy's HTTP/1.1 parser knows, and those that
-// Envoy treats in ways of their own. Envoy compares them with their case.
+// methods returns the methods that Envoy's HTTP/1.1 parser knows, and those that Envoy
+// treats specially. Envoy distinguishes case.
 func methods() (known, others []string) {
 	return strings.Fields("ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS " +
 			"PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE"),
 		[]string{"CONNECT", "QUERY", "PRI", "MSEARCH"}
 }
 
-// isToken reports whether a method is letters, digits and dashes alone, as all
-// methods are that the end-to-end tests send.
+// isToken reports whether a method consists of letters, digits, dashes and underscores,
+// as all methods in the end-to-end tests do.
 func isToken(method string) bool {
 	return method != "" && !strings.ContainsFunc(method, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
 	})
 }
 
-// pathArrival is the part of [Needs.Arrival] about the path, in the order in which
-// Envoy does it: bytes, fragment, escaped slashes, parameters of dot segments, NUL,
-// normalisation, slashes.
+// pathArrival is [Needs.Arrival] for the path, with Envoy's steps in their order: bytes,
+// fragment, escaped slashes, parameters of dot segments, NUL, normalization, slashes.
 func (n Needs) pathArrival(target string) (Arrival, bool) {
 	path, query, hasQuery := strings.Cut(target, "?")
 	if hasQuery {
@@ -88,10 +87,10 @@ func (n Needs) pathArrival(target string) (Arrival, bool) {
 	return Arrival{Path: path + query}, true
 }
 
-// isControl reports whether a client cannot send the byte, or ends the path by it.
+// isControl reports whether the byte is not allowed in a path, or ends it.
 func isControl(r rune) bool { return r <= ' ' || r == 0x7f }
 
-// brokenEscape reports whether a percent sign begins no escape.
+// brokenEscape reports whether a percent sign is not the beginning of an escape.
 func brokenEscape(path string) bool {
 	for i := range len(path) {
 		if path[i] == '%' && (i+2 >= len(path) || !isHex(path[i+1]) || !isHex(path[i+2])) {
@@ -120,15 +119,15 @@ func normalize(path string) string {
 			continue
 		}
 		if last {
-			kept = append(kept, "") // what is left is a folder
+			kept = append(kept, "") // a final slash
 		}
 	}
 	return "/" + strings.Join(kept, "/")
 }
 
-// cutDotParameters cuts what follows a semicolon in segments such as "..;a", which
-// makes them dot segments. Envoy does so before it decodes anything and before it
-// takes backslashes for slashes: "%2e%2e;a" and the one of `\..;a` stay.
+// cutDotParameters removes the semicolon and the rest of segments such as "..;a", which
+// makes them dot segments. Envoy does this before it decodes escapes and before it
+// changes backslashes to slashes: "%2e%2e;a" and the one of `\..;a` remain.
 func cutDotParameters(path string) string {
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
@@ -148,8 +147,8 @@ func dots(segment string) int {
 	return 0
 }
 
-// recode decodes the escapes of unreserved characters and escapes what may not
-// stand in a path. The segment has no broken escape.
+// recode decodes the escapes of unreserved characters and escapes characters that a path
+// may not contain. The segment has no broken escape.
 func recode(segment string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
@@ -172,13 +171,14 @@ func recode(segment string) string {
 	return b.String()
 }
 
-// mergeSlashes is merge_slashes: empty segments are dropped. A path of slashes
-// alone keeps two of them.
+// mergeSlashes is merge_slashes: it removes empty segments. A path of only slashes keeps
+// two of them.
 func mergeSlashes(path string) string {
 	if !strings.Contains(path, "//") {
 		return path
 	}
-	merged := "/" + strings.Join(slices.DeleteFunc(strings.Split(path, "/"), func(segment string) bool { return segment == "" }), "/")
+	segments := slices.DeleteFunc(strings.Split(path, "/"), func(segment string) bool { return segment == "" })
+	merged := "/" + strings.Join(segments, "/")
 	if strings.HasSuffix(path, "/") {
 		merged += "/"
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-// TestArrival: what is said of Envoy, in short; TestWhatEnvoyMakesOfAPath of the
-// end-to-end tests holds the same function to a real Envoy.
+// TestArrival: some examples; TestWhatEnvoyMakesOfAPath of the end-to-end tests compares
+// the same function with a real Envoy.
 func TestArrival(t *testing.T) {
 	strict, encoded, double := envoy.Needs{}, envoy.Needs{EncodedSlash: true}, envoy.Needs{DoubleSlash: true}
 	const (
@@ -55,22 +55,24 @@ func TestArrival(t *testing.T) {
 	}
 }
 
-// TestArrivalThatIsNotKnown: where the end-to-end tests show nothing, nothing is
-// said.
-func TestArrivalThatIsNotKnown(t *testing.T) {
+// TestUnknownArrival: there is no answer for requests that the end-to-end tests do not
+// cover.
+func TestUnknownArrival(t *testing.T) {
 	for _, row := range [][2]string{
-		{"GET", ""}, {"GET", "*"}, {"GET", "?a"}, {"GET", "http://a.example/../b"}, {"GET", "/a b"}, {"GET", "/a\tb"}, {"GET", "/a\r\nb"}, {"GET", "/a\x00"},
-		{"GET", "/a\x7f"}, {"GET", "/a%"}, {"GET", "/a%2"}, {"GET", "/%%32e"}, {"GET", "/a%zz/../b"}, {"CONNECT", "/a"}, {"QUERY", "/a%2fb"}, {"", "/a"},
+		{"GET", ""}, {"GET", "*"}, {"GET", "?a"}, {"GET", "http://a.example/../b"}, {"GET", "/a b"}, {"GET", "/a\tb"},
+		{"GET", "/a\r\nb"}, {"GET", "/a\x00"},
+		{"GET", "/a\x7f"}, {"GET", "/a%"}, {"GET", "/a%2"}, {"GET", "/%%32e"}, {"GET", "/a%zz/../b"}, {"CONNECT", "/a"},
+		{"QUERY", "/a%2fb"}, {"", "/a"},
 		{"G T", "/a"}, {"G\"T", "/a"},
 	} {
 		if got, ok := (envoy.Needs{}).Arrival(row[0], row[1]); ok || got != (envoy.Arrival{}) {
-			t.Errorf("%s %q: %+v is said", row[0], row[1], got)
+			t.Errorf("%s %q: got %+v, want no answer", row[0], row[1], got)
 		}
 	}
 }
 
-// FuzzArrival: nothing that a path holds makes it fail, and of what jwtgate is asked
-// about it can say what a client that sends it gets.
+// FuzzArrival: no path makes it panic, and the path that jwtgate checks has an arrival
+// too.
 func FuzzArrival(f *testing.F) {
 	for _, target := range []string{"/", "/a/../b", "//", `/\`, "/%2e%2e;/a", "/a%", "/%c3%a9?x#", "/a/..;", "a:b"} {
 		f.Add("GET", target, false, false)

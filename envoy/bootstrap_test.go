@@ -32,7 +32,7 @@ func TestTheZeroEditChangesNothing(t *testing.T) {
 	}
 }
 
-// edit is an edit and all that it changes.
+// edit is an edit and all its changes.
 type edit struct {
 	name string
 	edit envoy.Edit
@@ -120,7 +120,8 @@ func edits(t *testing.T) []edit {
 		},
 		{
 			name: "override headers that jwtgate lets through",
-			edit: envoy.Edit{Overrides: []string{"forwarded", "x-host", "x-original-url", "x-original-uri"}, TrailerOverrides: []string{"path-info"}},
+			edit: envoy.Edit{Overrides: []string{"forwarded", "x-host", "x-original-url", "x-original-uri"},
+				TrailerOverrides: []string{"path-info"}},
 			want: map[string]string{
 				early + "[1]" + removed:   `forwarded|x[^a-z0-9]host|x[^a-z0-9]original[^a-z0-9](url|uri)`,
 				trailer + "[1]" + removed: `path[^a-z0-9]info`,
@@ -147,8 +148,7 @@ func edits(t *testing.T) []edit {
 	}
 }
 
-// TestAnEditChangesMarkedPlacesOnly compares the parsed trees, and so sees a
-// change wherever it is.
+// TestAnEditChangesMarkedPlacesOnly compares the parsed trees, which shows every change.
 func TestAnEditChangesMarkedPlacesOnly(t *testing.T) {
 	before := leaves(t, shipped(t))
 	for _, test := range edits(t) {
@@ -169,88 +169,98 @@ func TestAnEditChangesMarkedPlacesOnly(t *testing.T) {
 	}
 }
 
-func TestAFileWithoutItsMarkersIsRefused(t *testing.T) {
+func TestAFileWithoutItsMarkersIsRejected(t *testing.T) {
 	tests := []struct {
 		name      string
 		old, new  string
 		edit      envoy.Edit
 		wantFault string
 	}{
-		{"missing", " # edit: listen", "", envoy.Edit{Listen: "127.0.0.1:1"}, `0 lines are marked "edit: listen", not 1`},
-		{"doubled", " # edit: admin", " # edit: gate", envoy.Edit{Gate: "127.0.0.1:1"}, `2 lines are marked "edit: gate", not 1`},
-		{"one of the application's two", "# edit: app\n  - name", "\n  - name", envoy.Edit{App: "127.0.0.1:1"}, `1 lines are marked "edit: app", not 2`},
-		{"another shape", "port_value: 9001 }", "pipe: gate }", envoy.Edit{Gate: "127.0.0.1:1"}, `marked "edit: gate" does not hold`},
-		{"other identity names already", "(id|name|email", "(name|email", envoy.Edit{Identity: []string{"x-tenant"}}, `marked "edit: identity" does not hold`},
-		{"one of the lists of tokens", `- contains: "token" # edit: tokens`, `- contains: "token"`, envoy.Edit{Tokens: []string{"x-jwt"}}, `1 lines are marked "edit: tokens", not 2`},
-		{"no list of what conditions read", ` # edit: conditions`, "", envoy.Edit{SendAll: true}, `0 lines are marked "edit: conditions", not 1`},
-		{"a cluster of another type", `type: STRICT_DNS # edit: gate-type`, "type: LOGICAL_DNS # edit: gate-type", envoy.Edit{Gate: "unix:/a"}, `marked "edit: gate-type" does not hold`},
-		{"slashes that are merged no longer", "merge_slashes: true", "merge_slashes: false", envoy.Edit{DoubleSlash: true}, `marked "edit: double_slash" does not hold`},
-		{"escaped slashes that are redirected", "REJECT_REQUEST", "UNESCAPE_AND_REDIRECT", envoy.Edit{EncodedSlash: true}, `marked "edit: encoded_slash" does not hold`},
-		{"no line of the overrides", " # edit: overrides", "", envoy.Edit{Overrides: []string{}}, `0 lines are marked "edit: overrides", not 1`},
-		{"no line of the trailers", " # edit: trailer_overrides", "", envoy.Edit{TrailerOverrides: []string{}}, `0 lines are marked "edit: trailer_overrides", not 1`},
-		{"no list of origins", `[ { exact: "http://localhost:3000" } ]`, "", envoy.Edit{Origins: []string{}}, `marked "edit: origins" does not hold`},
+		{"missing", " # edit: listen", "", envoy.Edit{Listen: "127.0.0.1:1"}, `got 0 lines marked "edit: listen"; expected 1`},
+		{"doubled", " # edit: admin", " # edit: gate", envoy.Edit{Gate: "127.0.0.1:1"}, `got 2 lines marked "edit: gate"; expected 1`},
+		{"one of the application's two", "# edit: app\n  - name", "\n  - name", envoy.Edit{App: "127.0.0.1:1"},
+			`got 1 lines marked "edit: app"; expected 2`},
+		{"another shape", "port_value: 9001 }", "pipe: gate }", envoy.Edit{Gate: "127.0.0.1:1"}, `marked "edit: gate" does not contain`},
+		{"other identity names already", "(id|name|email", "(name|email", envoy.Edit{Identity: []string{"x-tenant"}},
+			`marked "edit: identity" does not contain`},
+		{"one of the lists of tokens", `- contains: "token" # edit: tokens`, `- contains: "token"`,
+			envoy.Edit{Tokens: []string{"x-jwt"}}, `got 1 lines marked "edit: tokens"; expected 2`},
+		{"no list of what conditions read", ` # edit: conditions`, "", envoy.Edit{SendAll: true},
+			`got 0 lines marked "edit: conditions"; expected 1`},
+		{"a cluster of another type", `type: STRICT_DNS # edit: gate-type`, "type: LOGICAL_DNS # edit: gate-type",
+			envoy.Edit{Gate: "unix:/a"}, `marked "edit: gate-type" does not contain`},
+		{"slashes that are merged no longer", "merge_slashes: true", "merge_slashes: false", envoy.Edit{DoubleSlash: true},
+			`marked "edit: double_slash" does not contain`},
+		{"escaped slashes that are redirected", "REJECT_REQUEST", "UNESCAPE_AND_REDIRECT", envoy.Edit{EncodedSlash: true},
+			`marked "edit: encoded_slash" does not contain`},
+		{"no line of the overrides", " # edit: overrides", "", envoy.Edit{Overrides: []string{}},
+			`got 0 lines marked "edit: overrides"; expected 1`},
+		{"no line of the trailers", " # edit: trailer_overrides", "", envoy.Edit{TrailerOverrides: []string{}},
+			`got 0 lines marked "edit: trailer_overrides"; expected 1`},
+		{"no list of origins", `[ { exact: "http://localhost:3000" } ]`, "", envoy.Edit{Origins: []string{}},
+			`marked "edit: origins" does not contain`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			file := strings.Replace(string(shipped(t)), test.old, test.new, 1)
 			if file == string(shipped(t)) {
-				t.Fatalf("envoy.yaml holds no %q", test.old)
+				t.Fatalf("envoy.yaml does not contain %q", test.old)
 			}
 			got, err := envoy.Apply([]byte(file), test.edit)
 			if err == nil || !strings.Contains(err.Error(), test.wantFault) {
-				t.Errorf("error %v, want one that says %q", err, test.wantFault)
+				t.Errorf("error %v, want one with %q", err, test.wantFault)
 			}
 			if got != nil {
-				t.Error("a file came back beside the error")
+				t.Error("got a file in addition to the error")
 			}
 		})
 	}
 }
 
-func TestValuesThatCouldChangeTheFileAreRefused(t *testing.T) {
+func TestValuesThatCouldChangeTheFileAreRejected(t *testing.T) {
 	tests := []struct {
 		name      string
 		edit      envoy.Edit
 		wantFault string
 	}{
-		{"an address without a port", envoy.Edit{Listen: "127.0.0.1"}, "is not HOST:PORT"},
-		{"an address without a host", envoy.Edit{Listen: ":8080"}, "neither an IP address nor a host name"},
-		{"port 0", envoy.Edit{Gate: "127.0.0.1:0"}, "a number from 1 to 65535"},
-		{"port by name", envoy.Edit{Gate: "127.0.0.1:http"}, "a number from 1 to 65535"},
-		{"port too large", envoy.Edit{Gate: "127.0.0.1:65536"}, "a number from 1 to 65535"},
-		{"a host that ends the YAML value", envoy.Edit{App: "a, b }:80"}, "neither an IP address nor a host name"},
-		{"a host with a line break", envoy.Edit{App: "a\nb:80"}, "neither an IP address nor a host name"},
-		{"a host with a comment", envoy.Edit{Admin: "a #b:80"}, "neither an IP address nor a host name"},
-		{"an origin with a path", envoy.Edit{Origins: []string{"https://app.example/"}}, "as browsers send it"},
-		{"an origin without a scheme", envoy.Edit{Origins: []string{"app.example"}}, "as browsers send it"},
-		{"any origin", envoy.Edit{Origins: []string{"*"}}, "as browsers send it"},
-		{"the null origin", envoy.Edit{Origins: []string{"null"}}, "as browsers send it"},
+		{"an address without a port", envoy.Edit{Listen: "127.0.0.1"}, "expected HOST:PORT"},
+		{"an address without a host", envoy.Edit{Listen: ":8080"}, "expected an IP address or a host name"},
+		{"port 0", envoy.Edit{Gate: "127.0.0.1:0"}, "expected a port from 1 to 65535"},
+		{"port by name", envoy.Edit{Gate: "127.0.0.1:http"}, "expected a port from 1 to 65535"},
+		{"port too large", envoy.Edit{Gate: "127.0.0.1:65536"}, "expected a port from 1 to 65535"},
+		{"a host that ends the YAML value", envoy.Edit{App: "a, b }:80"}, "expected an IP address or a host name"},
+		{"a host with a line break", envoy.Edit{App: "a\nb:80"}, "expected an IP address or a host name"},
+		{"a host with a comment", envoy.Edit{Admin: "a #b:80"}, "expected an IP address or a host name"},
+		{"an origin with a path", envoy.Edit{Origins: []string{"https://app.example/"}}, "expected the form that browsers send"},
+		{"an origin without a scheme", envoy.Edit{Origins: []string{"app.example"}}, "expected the form that browsers send"},
+		{"any origin", envoy.Edit{Origins: []string{"*"}}, "expected the form that browsers send"},
+		{"the null origin", envoy.Edit{Origins: []string{"null"}}, "expected the form that browsers send"},
 		{"an origin with capitals", envoy.Edit{Origins: []string{"https://App.example"}}, "in lower case"},
-		{"an origin with a wildcard", envoy.Edit{Origins: []string{"https://*.example"}}, "must be a name"},
-		{"an origin with its scheme's own port", envoy.Edit{Origins: []string{"https://app.example:443"}}, "leave out"},
-		{"an origin that ends the YAML value", envoy.Edit{Origins: []string{`https://a" } ] #`}}, "as browsers send it"},
-		{"no identity header", envoy.Edit{Identity: []string{}}, "no header name is given"},
-		{"a header name that is a pattern", envoy.Edit{Identity: []string{"x-.*"}}, "is not a header name"},
-		{"a header name with capitals", envoy.Edit{Identity: []string{"X-User-Id"}}, "is not a header name"},
-		{"an empty header name", envoy.Edit{Identity: []string{""}}, "is not a header name"},
-		{"a token's header that is a pattern", envoy.Edit{Tokens: []string{".*|a"}}, "is not a header name"},
-		{"a condition's header that ends the YAML value", envoy.Edit{Conditions: []string{`a" }`}}, "is not a header name"},
-		{"a condition's header with capitals", envoy.Edit{Conditions: []string{"X-A"}}, "is not a header name"},
+		{"an origin with a wildcard", envoy.Edit{Origins: []string{"https://*.example"}}, "expected a host name"},
+		{"an origin with its scheme's own port", envoy.Edit{Origins: []string{"https://app.example:443"}}, "without the scheme's default port"},
+		{"an origin that ends the YAML value", envoy.Edit{Origins: []string{`https://a" } ] #`}}, "expected the form that browsers send"},
+		{"no identity header", envoy.Edit{Identity: []string{}}, "a header name is missing"},
+		{"a header name that is a pattern", envoy.Edit{Identity: []string{"x-.*"}}, "expected a header name"},
+		{"a header name with capitals", envoy.Edit{Identity: []string{"X-User-Id"}}, "expected a header name"},
+		{"an empty header name", envoy.Edit{Identity: []string{""}}, "expected a header name"},
+		{"a token's header that is a pattern", envoy.Edit{Tokens: []string{".*|a"}}, "expected a header name"},
+		{"a condition's header that ends the YAML value", envoy.Edit{Conditions: []string{`a" }`}}, "expected a header name"},
+		{"a condition's header with capitals", envoy.Edit{Conditions: []string{"X-A"}}, "expected a header name"},
 		{"an override that is none", envoy.Edit{Overrides: []string{"x-user-id"}}, `overrides: got "x-user-id"; expected an override header`},
 		{"an override that is a pattern", envoy.Edit{TrailerOverrides: []string{".*"}}, `overrides: got ".*"; expected`},
-		{"a relative socket", envoy.Edit{Gate: "unix:gate.sock"}, "a socket's path is absolute"},
-		{"a socket that ends the YAML value", envoy.Edit{Gate: `unix:/a" }`}, "a socket's path is absolute"},
+		{"a relative socket", envoy.Edit{Gate: "unix:gate.sock"}, "expected the absolute path of a socket"},
+		{"a socket that ends the YAML value", envoy.Edit{Gate: `unix:/a" }`}, "expected the absolute path of a socket"},
 		{"a socket with a longer path than there can be", envoy.Edit{Gate: "unix:/" + strings.Repeat("a", 107)}, "at most 107 bytes"},
-		{"a socket for clients", envoy.Edit{Listen: "unix:/a"}, "the port must be a number"},
+		{"a socket for clients", envoy.Edit{Listen: "unix:/a"}, "expected a port"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := envoy.Bootstrap(test.edit)
 			if err == nil || !strings.Contains(err.Error(), test.wantFault) {
-				t.Errorf("error %v, want one that says %q", err, test.wantFault)
+				t.Errorf("error %v, want one with %q", err, test.wantFault)
 			}
 			if got != nil {
-				t.Error("a file came back beside the error")
+				t.Error("got a file in addition to the error")
 			}
 		})
 	}
@@ -265,22 +275,23 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 	}
 }
 
-// TestTheIdentityPatternFoldsSpellings holds the pattern to what jwtgate means
-// by a spelling: every byte that is no letter and no digit counts as the same.
+// TestTheIdentityPatternFoldsSpellings: the pattern matches jwtgate's spellings of a name,
+// in which all bytes except letters and digits are the same.
 func TestTheIdentityPatternFoldsSpellings(t *testing.T) {
 	text := string(shipped(t))
 	start := strings.Index(text, `regex: "x[^a-z0-9]user`) + len(`regex: "`)
 	pattern := regexp.MustCompile("^(?:" + text[start:start+strings.Index(text[start:], `"`)] + ")$")
 	for _, name := range envoy.IdentityNames() {
-		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", "."), strings.Replace(name, "-", "~", 1)} {
+		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", "."),
+			strings.Replace(name, "-", "~", 1)} {
 			if !pattern.MatchString(spelling) {
-				t.Errorf("%q is not stripped", spelling)
+				t.Errorf("%q is not removed", spelling)
 			}
 		}
 	}
 	for _, other := range []string{"x-user-agent", "x-user", "x-userid", "x-user-id-token", "x-auth-token", "ax-user-id"} {
 		if pattern.MatchString(other) {
-			t.Errorf("%q is stripped, though it is no identity header", other)
+			t.Errorf("%q is removed, and is not an identity header", other)
 		}
 	}
 }

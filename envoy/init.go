@@ -22,45 +22,44 @@ var templates embed.FS
 // for and is tested with.
 const EnvoyImage = "envoyproxy/envoy:v1.40.0"
 
-// InitOptions is what `jwtgate init` asks its user. Either Cognito and ClientID
-// are given, or Issuer and Audience, or a configuration that is there already.
+// InitOptions are the options of `jwtgate init`: either Cognito and ClientID, or Issuer
+// and Audience, or an existing configuration.
 type InitOptions struct {
 	Cognito  string // user pool id, such as us-west-1_6BpkgoczU
 	ClientID string // the pool's app client
 	Issuer   string // the exact iss of any OIDC issuer, an https URL
-	Audience string // what aud must hold
+	Audience string // that aud must contain
 
-	// Needs derives what a jwtgate.yaml that was rendered needs of Envoy; nil: what
-	// the shipped file has.
+	// Needs derives what a rendered jwtgate.yaml needs from Envoy; nil means what the
+	// shipped file has.
 	Needs    func(config []byte) (Needs, error)
-	Existing *Existing // no jwtgate.yaml is rendered then
+	Existing *Existing // if set, no jwtgate.yaml is rendered
 
 	App     string   // host:port of the application
-	Dir     string   // where the files will be, as Next's commands name it; "": the working directory
-	Origins []string // of front ends in a browser; none: no other origin's scripts may read answers
-	Image   string   // jwtgate's own container image; "": jwtgate, built locally
+	Dir     string   // folder of the files, for the commands of Next; "" is the working directory
+	Origins []string // of front ends whose scripts may read answers
+	Image   string   // jwtgate's container image; "" is jwtgate, built locally
 }
 
-// File is one file to be written.
+// File is one file to write.
 type File struct {
 	Name string // a bare file name
 	Data []byte
 }
 
-// Result is what [Init] has to give: files, and what their user does next.
+// Result is the result of [Init].
 type Result struct {
-	Files []File   // jwtgate.yaml unless there is one already, envoy.yaml and compose.yaml, in this order
-	Next  []string // one step a line, in order: a command, or what to do by hand
+	Files []File   // jwtgate.yaml, unless it exists, envoy.yaml and compose.yaml
+	Next  []string // the next steps, each a command or a text
 }
 
-// Init renders the user's files. It writes nothing. Its error names every option that is missing or of
-// a wrong form, one a line, by the flag that gives it; it does not prove that
-// a pool, an issuer or an application is there.
+// Init renders the user's files. It writes nothing. Its error names every missing or
+// invalid option, one a line, by its flag; it does not check whether a pool, an issuer or
+// an application exists.
 //
-// An application on loopback gets containers on the machine's own network, and
-// an envoy.yaml that serves without containers too. An application that has a
-// bare name is one of the compose file's own services, and Envoy then finds
-// jwtgate by its service name.
+// For an application on loopback the containers use the machine's own network, and
+// envoy.yaml also works without containers. An application with a bare name is one of
+// the compose file's services, and Envoy then finds jwtgate by its service name.
 func Init(o InitOptions) (Result, error) {
 	if err := o.check(); err != nil {
 		return Result{}, err
@@ -95,15 +94,15 @@ func Init(o InitOptions) (Result, error) {
 	}, nil
 }
 
-// initView is what the templates show.
+// initView is the data of the templates.
 type initView struct {
 	InitOptions
 	AppHost, EnvoyImage  string
 	OnHost               bool   // the containers use the machine's own network
-	Listen, SocketFolder string // where jwtgate listens there
+	Listen, SocketFolder string // of jwtgate on that network
 }
 
-// configuration renders jwtgate.yaml, unless there is one, and says what it needs of
+// configuration renders jwtgate.yaml, unless it exists, and returns what it needs from
 // Envoy.
 func (o InitOptions) configuration(view initView) ([]File, Needs, error) {
 	if o.Existing != nil {
@@ -130,13 +129,13 @@ func (o InitOptions) bootstrap(view initView, needs Needs) ([]byte, error) {
 	if o.Existing != nil {
 		config = "with your configuration"
 	}
-	howToRun := "envoy -c envoy.yaml, beside jwtgate serve " + config + "; or docker compose up"
+	howToRun := "envoy -c envoy.yaml, and jwtgate serve " + config + "; or docker compose up"
 	if view.OnHost && view.Listen != defaultListen {
 		edit.Gate = view.Listen
 	}
 	if !view.OnHost {
 		edit.Listen, edit.Gate = "0.0.0.0:8080", "jwtgate:9001"
-		howToRun = "docker compose up; the names in here are known only inside its network"
+		howToRun = "docker compose up; the names in this file resolve only inside its network"
 	}
 	file, err := Bootstrap(edit)
 	if err != nil {
@@ -149,14 +148,14 @@ func (o InitOptions) bootstrap(view initView, needs Needs) ([]byte, error) {
 	return append([]byte(header), file...), nil
 }
 
-// next is what to do with the files. Names that only a compose network knows
-// leave containers as the one way to run them.
+// next returns the next steps with the files.
 func (o InitOptions) next(appHost string) []string {
 	config := filepath.Join(o.Dir, "jwtgate.yaml")
 	return append([]string{"jwtgate check --config " + config}, o.run(appHost, config)...)
 }
 
-// run is how to start what the files describe.
+// run returns the steps to start Envoy and jwtgate: in containers if names of the files
+// resolve only in a compose network.
 func (o InitOptions) run(appHost, config string) []string {
 	if !insideCompose(appHost) {
 		return []string{"jwtgate serve --config " + config + "    and    envoy -c " + filepath.Join(o.Dir, "envoy.yaml")}
@@ -171,21 +170,21 @@ func (o InitOptions) run(appHost, config string) []string {
 		"docker compose -f "+compose+" up")
 }
 
-// What the comment at the top of the shipped file says of the shipped file
-// alone.
+// The parts of the comment at the top of the shipped file that do not apply to a user's
+// file.
 const (
 	shippedApp = "your application :9090"
-	shippedUse = "# It is used as it stands by the demo and by the end-to-end tests: the addresses\n" +
-		"# among those lines are all that the tests change.\n#\n"
+	shippedUse = "# The demo and the end-to-end tests use this file unchanged, except for the\n" +
+		"# addresses on those lines.\n#\n"
 )
 
-// personal makes the comment at the top of the file true of a user's own.
+// personal adapts the comment at the top of the file to a user's file.
 func personal(file []byte, app string) ([]byte, error) {
 	for _, change := range []struct{ old, now string }{
 		{shippedApp, "your application " + app}, {shippedUse, ""},
 	} {
 		if bytes.Count(file, []byte(change.old)) != 1 {
-			return nil, fmt.Errorf("envoy file: the comment does not say %q once", change.old)
+			return nil, fmt.Errorf("envoy file: the comment does not contain %q once", change.old)
 		}
 		file = bytes.Replace(file, []byte(change.old), []byte(change.now), 1)
 	}
@@ -195,8 +194,8 @@ func personal(file []byte, app string) ([]byte, error) {
 // dockerHost is the name of the machine itself, seen from a container.
 const dockerHost = "host.docker.internal"
 
-// insideCompose reports whether a host means something only, or something
-// else, inside a compose network: a bare name is a service there.
+// insideCompose reports whether a host resolves only, or differently, inside a compose
+// network, where a bare name is a service.
 func insideCompose(host string) bool {
 	if host == dockerHost {
 		return true
@@ -217,12 +216,12 @@ func render(name string, view any) ([]byte, error) {
 	return []byte(out.String()), nil
 }
 
-// plainScalar takes what YAML reads as the same string when it is not quoted,
-// wherever it stands. A digit in front could make it a number or a date.
+// plainScalar matches strings that need no quotes in YAML. A leading digit could make a
+// number or a date.
 var plainScalar = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_./-]*$`)
 
-// yamlScalar renders s so that a jwtgate configuration reads exactly s: quoted
-// unless that is needless, and with `${`, which would be expanded, escaped.
+// yamlScalar renders s so that a jwtgate configuration reads exactly s: in quotes if
+// necessary, and with `${` escaped, which would be expanded.
 func yamlScalar(s string) (string, error) {
 	s = strings.ReplaceAll(s, "${", "$${")
 	switch strings.ToLower(s) {
@@ -236,7 +235,7 @@ func yamlScalar(s string) (string, error) {
 	return string(quoted), err
 }
 
-// check names every option that is missing or of a wrong form.
+// check returns an error that names every missing or invalid option.
 func (o InitOptions) check() error {
 	faults := []error{o.checkApp()}
 	if o.Existing != nil {
@@ -250,17 +249,16 @@ func (o InitOptions) check() error {
 		}
 	}
 	if o.Image != "" && !imageName.MatchString(o.Image) {
-		faults = append(faults, fmt.Errorf("image %q is not the name of a container image", o.Image))
+		faults = append(faults, fmt.Errorf("got the image %q; expected the name of a container image", o.Image))
 	}
 	return errors.Join(faults...)
 }
 
-// checkApp holds the application's address to its form, and off the ports that
-// Envoy and jwtgate take on the machine's loopback: there Envoy would call
-// itself.
+// checkApp checks the form of the application's address, and that it is not one of the
+// ports on loopback that Envoy and jwtgate use, where Envoy would call itself.
 func (o InitOptions) checkApp() error {
 	if o.App == "" {
-		return errors.New("--app HOST:PORT is missing: where your application listens, such as 127.0.0.1:4567")
+		return errors.New("--app HOST:PORT is missing; expected the address of your application, such as 127.0.0.1:4567")
 	}
 	_, port, err := splitAddress(o.App)
 	if err != nil {
@@ -271,13 +269,13 @@ func (o InitOptions) checkApp() error {
 	}
 	if owner := portOwner(port); owner != "" || strings.HasSuffix(o.listen(), fmt.Sprintf(":%d", port)) {
 		owner = cmp.Or(owner, "jwtgate")
-		return fmt.Errorf("--app: %q is where %s listens; give your application another port", o.App, owner)
+		return fmt.Errorf("--app: got %q, where %s listens; expected another port for your application", o.App, owner)
 	}
 	return nil
 }
 
-// thisMachine reports whether a host is loopback, or the unspecified address,
-// to which a connection ends up on loopback.
+// thisMachine reports whether a host is loopback or the unspecified address, which
+// connects to loopback.
 func thisMachine(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && (ip.IsLoopback() || ip.IsUnspecified())
@@ -289,8 +287,8 @@ const (
 	envoyAdminPort = 9901
 )
 
-// portOwner names what listens on a loopback port once the files are in use;
-// "" for a port that is free.
+// portOwner names the listener of a loopback port in the shipped files; "" for a free
+// port.
 func portOwner(port int) string {
 	switch port {
 	case envoyPort:
@@ -306,30 +304,29 @@ func portOwner(port int) string {
 	}
 }
 
-// The forms of what is written into files: Cognito's pool ids (their region,
-// then letters and digits) and app client ids, and image references.
+// The forms of Cognito's pool ids (a region, then letters and digits), its app client
+// ids, and image references.
 var (
 	poolID    = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+_[A-Za-z0-9]+$`)
 	clientID  = regexp.MustCompile(`^[A-Za-z0-9_+]{1,128}$`)
 	imageName = regexp.MustCompile(`^[a-z0-9][a-z0-9._/:@-]*$`)
 )
 
-// checkIssuer holds the four options that say who signs to one of their two
-// pairs.
+// checkIssuer checks that the options name the issuer in one of the two ways.
 func (o InitOptions) checkIssuer() error {
 	cognito := o.Cognito != "" || o.ClientID != ""
 	generic := o.Issuer != "" || o.Audience != ""
 	switch {
 	case cognito == generic:
-		return errors.New("say who signs the tokens: either --cognito POOL --client-id ID, or --issuer URL --audience A")
+		return errors.New("the issuer of the tokens is missing; expected either --cognito POOL --client-id ID, or --issuer URL --audience A")
 	case cognito && (o.Cognito == "" || o.ClientID == ""):
-		return errors.New("--cognito and --client-id belong together: give both")
+		return errors.New("--cognito and --client-id: got one; expected both")
 	case generic && (o.Issuer == "" || o.Audience == ""):
-		return errors.New("--issuer and --audience belong together: give both")
+		return errors.New("--issuer and --audience: got one; expected both")
 	case cognito && (!poolID.MatchString(o.Cognito) || len(o.Cognito) > 55):
-		return fmt.Errorf("--cognito: %q is not a user pool id, such as us-west-1_6BpkgoczU", o.Cognito)
+		return fmt.Errorf("--cognito: got %q; expected a user pool id, such as us-west-1_6BpkgoczU", o.Cognito)
 	case cognito && !clientID.MatchString(o.ClientID):
-		return fmt.Errorf("--client-id: %q is not the id of an app client", o.ClientID)
+		return fmt.Errorf("--client-id: got %q; expected the id of an app client", o.ClientID)
 	case generic:
 		return o.checkGeneric()
 	}
@@ -340,11 +337,12 @@ func (o InitOptions) checkIssuer() error {
 // an https URL without query and fragment) and an audience.
 func (o InitOptions) checkGeneric() error {
 	u, err := url.Parse(o.Issuer)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(o.Issuer, "?#") || !printable(o.Issuer) {
-		return fmt.Errorf("--issuer: %q is not an https URL without user, query and fragment; write it exactly as iss stands in a token", o.Issuer)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
+		strings.ContainsAny(o.Issuer, "?#") || !printable(o.Issuer) {
+		return fmt.Errorf("--issuer: got %q; expected an https URL without user, query and fragment, exactly as in iss of a token", o.Issuer)
 	}
 	if !printable(o.Audience) {
-		return fmt.Errorf("--audience: %q holds a space or a character that is not ASCII", o.Audience)
+		return fmt.Errorf("--audience: got %q; expected ASCII without spaces", o.Audience)
 	}
 	return nil
 }

@@ -26,14 +26,14 @@ func rendered(t *testing.T, o envoy.InitOptions) (files map[string]string, trees
 	for _, file := range made.Files {
 		var tree map[string]any
 		if err := yaml.Unmarshal(file.Data, &tree); err != nil {
-			t.Fatalf("%s is no YAML: %v\n%s", file.Name, err, file.Data)
+			t.Fatalf("%s is not YAML: %v\n%s", file.Name, err, file.Data)
 		}
 		files[file.Name], trees[file.Name] = string(file.Data), tree
 	}
 	return files, trees
 }
 
-func TestInitWritesThreeFilesThatSayWhatToDoNext(t *testing.T) {
+func TestInitWritesThreeFilesWithNextSteps(t *testing.T) {
 	for _, app := range []string{"127.0.0.1:4567", "backend:4567", "host.docker.internal:4567"} {
 		o := cognito
 		o.App = app
@@ -43,16 +43,16 @@ func TestInitWritesThreeFilesThatSayWhatToDoNext(t *testing.T) {
 		}
 		for name, text := range files {
 			if !strings.HasPrefix(text, "# ") || !strings.Contains(text, "# Next: ") {
-				t.Errorf("app %s: %s does not begin by saying what it is and what to do next:\n%.200s", app, name, text)
+				t.Errorf("app %s: %s does not begin with a description and the next step:\n%.200s", app, name, text)
 			}
 			if strings.Contains(text, "<no value>") || strings.Contains(text, "{{") {
-				t.Errorf("app %s: %s has an unfilled place", app, name)
+				t.Errorf("app %s: %s has an empty placeholder", app, name)
 			}
 		}
 	}
 }
 
-func TestInitSaysWhoSigns(t *testing.T) {
+func TestInitWritesTheIssuer(t *testing.T) {
 	tests := []struct {
 		name string
 		o    envoy.InitOptions
@@ -124,7 +124,7 @@ func TestInitFitsWhereTheApplicationIs(t *testing.T) {
 			}
 			for _, want := range []string{wantGate, wantListen} {
 				if !strings.Contains(files["envoy.yaml"], want) {
-					t.Errorf("envoy.yaml does not say %q", want)
+					t.Errorf("envoy.yaml does not contain %q", want)
 				}
 			}
 			_, mapped := services["envoy"].(map[string]any)["extra_hosts"]
@@ -146,8 +146,9 @@ func TestInitTakesOnlyTheOriginsItIsGiven(t *testing.T) {
 	}
 	o.Origins = []string{"https://app.example", "http://localhost:5173"}
 	files, _ = rendered(t, o)
-	if want := `allow_origin_string_match: [ { exact: "https://app.example" }, { exact: "http://localhost:5173" } ] #`; !strings.Contains(files["envoy.yaml"], want) {
-		t.Errorf("envoy.yaml does not say %s", want)
+	if want := `allow_origin_string_match: [ { exact: "https://app.example" }, { exact: ` +
+		`"http://localhost:5173" } ] #`; !strings.Contains(files["envoy.yaml"], want) {
+		t.Errorf("envoy.yaml does not contain %s", want)
 	}
 }
 
@@ -158,7 +159,7 @@ func TestInitEnvoyFileCanBeEditedOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Contains(got, []byte("port_value: 18080")) || bytes.Count(got, []byte("port_value: 19090")) != 2 {
-		t.Error("the edit did not reach init's envoy.yaml")
+		t.Error("init's envoy.yaml lacks the edit")
 	}
 }
 
@@ -169,33 +170,46 @@ func TestInitNamesTheOptionThatIsWrong(t *testing.T) {
 		o    envoy.InitOptions
 		want []string
 	}{
-		{"nothing", envoy.InitOptions{}, []string{"either --cognito POOL --client-id ID, or --issuer URL --audience A", "--app HOST:PORT is missing"}},
-		{"both kinds", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "b", Issuer: "https://c", Audience: "d", App: app}, []string{"either --cognito"}},
-		{"a pool without a client", envoy.InitOptions{Cognito: "us-west-1_a", App: app}, []string{"--cognito and --client-id belong together"}},
-		{"a client without a pool", envoy.InitOptions{ClientID: "a", App: app}, []string{"--cognito and --client-id belong together"}},
-		{"an issuer without an audience", envoy.InitOptions{Issuer: "https://a", App: app}, []string{"--issuer and --audience belong together"}},
-		{"a pool name for its id", envoy.InitOptions{Cognito: "CruddurUserPool", ClientID: "a", App: app}, []string{`--cognito: "CruddurUserPool"`, "us-west-1_6BpkgoczU"}},
-		{"a client with a space", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a b", App: app}, []string{`--client-id: "a b"`}},
-		{"an issuer over http", envoy.InitOptions{Issuer: "http://a", Audience: "b", App: app}, []string{`--issuer: "http://a"`, "https"}},
+		{"nothing", envoy.InitOptions{},
+			[]string{"either --cognito POOL --client-id ID, or --issuer URL --audience A", "--app HOST:PORT is missing"}},
+		{"both kinds", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "b", Issuer: "https://c", Audience: "d", App: app},
+			[]string{"either --cognito"}},
+		{"a pool without a client", envoy.InitOptions{Cognito: "us-west-1_a", App: app},
+			[]string{"--cognito and --client-id: got one; expected both"}},
+		{"a client without a pool", envoy.InitOptions{ClientID: "a", App: app}, []string{"--cognito and --client-id: got one; expected both"}},
+		{"an issuer without an audience", envoy.InitOptions{Issuer: "https://a", App: app},
+			[]string{"--issuer and --audience: got one; expected both"}},
+		{"a pool name for its id", envoy.InitOptions{Cognito: "CruddurUserPool", ClientID: "a", App: app},
+			[]string{`--cognito: got "CruddurUserPool"`, "us-west-1_6BpkgoczU"}},
+		{"a client with a space", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a b", App: app}, []string{`--client-id: got "a b"`}},
+		{"an issuer over http", envoy.InitOptions{Issuer: "http://a", Audience: "b", App: app}, []string{`--issuer: got "http://a"`, "https"}},
 		{"an issuer with a query", envoy.InitOptions{Issuer: "https://a/?b", Audience: "b", App: app}, []string{"--issuer:"}},
 		{"an audience with a line break", envoy.InitOptions{Issuer: "https://a", Audience: "a\nb", App: app}, []string{"--audience:"}},
-		{"an application without a port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "backend"}, []string{`--app: address "backend" is not HOST:PORT`}},
-		{"Envoy's own port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "localhost:8080"}, []string{`--app: "localhost:8080" is where Envoy listens`, "another port"}},
-		{"the port of Envoy's admin", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "127.0.0.1:9901"}, []string{`"127.0.0.1:9901" is where Envoy's admin interface listens`}},
-		{"jwtgate's own port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "[::1]:9001"}, []string{`"[::1]:9001" is where jwtgate listens`}},
-		{"the port of jwtgate's admin", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "0.0.0.0:9002"}, []string{`"0.0.0.0:9002" is where jwtgate's admin server listens`}},
-		{"an origin with a path", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: app, Origins: []string{"http://a/"}}, []string{`--origin: origin "http://a/"`}},
-		{"an image with a line break", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: app, Image: "a\nb"}, []string{"not the name of a container image"}},
+		{"an application without a port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "backend"},
+			[]string{`--app: got the address "backend"; expected HOST:PORT`}},
+		{"Envoy's own port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "localhost:8080"},
+			[]string{`--app: got "localhost:8080", where Envoy listens`, "another port"}},
+		{"the port of Envoy's admin", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "127.0.0.1:9901"},
+			[]string{`"127.0.0.1:9901", where Envoy's admin interface listens`}},
+		{"jwtgate's own port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "[::1]:9001"},
+			[]string{`"[::1]:9001", where jwtgate listens`}},
+		{"the port of jwtgate's admin", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "0.0.0.0:9002"},
+			[]string{`"0.0.0.0:9002", where jwtgate's admin server listens`}},
+		{"an origin with a path",
+			envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: app, Origins: []string{"http://a/"}},
+			[]string{`--origin: got the origin "http://a/"`}},
+		{"an image with a line break", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: app, Image: "a\nb"},
+			[]string{"expected the name of a container image"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			result, err := envoy.Init(test.o)
 			if result.Files != nil || result.Next != nil {
-				t.Error("a result came back beside the error")
+				t.Error("got a result in addition to the error")
 			}
 			for _, want := range test.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
-					t.Errorf("error %v, want one that says %q", err, want)
+					t.Errorf("error %v, want one with %q", err, want)
 				}
 			}
 		})
@@ -207,12 +221,12 @@ func TestInitTakesEnvoysPortElsewhere(t *testing.T) {
 		o := cognito
 		o.App = app
 		if _, err := envoy.Init(o); err != nil {
-			t.Errorf("%s: %v, though it is another machine's port", app, err)
+			t.Errorf("%s: %v, want none for another machine's port", app, err)
 		}
 	}
 }
 
-func TestInitSaysTheNextSteps(t *testing.T) {
+func TestInitReturnsTheNextSteps(t *testing.T) {
 	const (
 		check = "jwtgate check --config new/jwtgate.yaml"
 		build = "docker build -t jwtgate https://github.com/jwtgate/jwtgate.git"
@@ -240,9 +254,9 @@ func TestInitSaysTheNextSteps(t *testing.T) {
 			files, _ := rendered(t, o)
 			serve := strings.Contains(files["jwtgate.yaml"], "then jwtgate serve")
 			if want := test.app == "127.0.0.1:4567"; serve != want {
-				t.Errorf("jwtgate.yaml says that serve is next: %v, want %v", serve, want)
+				t.Errorf("jwtgate.yaml names serve as the next step: %v, want %v", serve, want)
 			}
-			service := strings.Contains(files["compose.yaml"], "as a\n# service of that name")
+			service := strings.Contains(files["compose.yaml"], "as a service\n# of that name")
 			if want := test.app == "backend:4567"; service != want {
 				t.Errorf("compose.yaml asks for a service: %v, want %v", service, want)
 			}
@@ -250,14 +264,14 @@ func TestInitSaysTheNextSteps(t *testing.T) {
 	}
 }
 
-func TestInitEnvoyFileSpeaksOfTheUsersOwn(t *testing.T) {
+func TestInitEnvoyFileNamesTheUsersApplication(t *testing.T) {
 	files, _ := rendered(t, cognito)
 	if want := "#   client -> Envoy :8080 -> your application 127.0.0.1:4567\n"; !strings.Contains(files["envoy.yaml"], want) {
-		t.Errorf("envoy.yaml does not say %q", want)
+		t.Errorf("envoy.yaml does not contain %q", want)
 	}
 	for _, other := range []string{"9090", "the demo", "end-to-end"} {
 		if strings.Contains(files["envoy.yaml"], other) {
-			t.Errorf("envoy.yaml speaks of %q, which is the shipped file's", other)
+			t.Errorf("envoy.yaml contains %q from the shipped file", other)
 		}
 	}
 }

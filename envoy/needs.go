@@ -5,43 +5,41 @@ import (
 	"strings"
 )
 
-// Needs is what one jwtgate configuration needs of the Envoy in front of it: what
-// Envoy has to send to jwtgate, let it change, strip from clients' requests, leave
-// as it is, and accept. Header names are in lower case.
+// Needs is what one jwtgate configuration needs from the Envoy in front of it: what
+// Envoy has to send to jwtgate, let it change, remove from clients' requests, keep
+// unchanged, and accept. Header names are in lower case.
 type Needs struct {
-	Identity []string // set by jwtgate, or never believed of a client
-	// Overrides are headers by which a client makes applications act on another
-	// method, URL or host, as far as jwtgate removes them on every host; Removed
-	// are all of them that it removes on some host. Those of [OverrideNames] that
-	// are not in Overrides are let through on some host.
+	Identity []string // set by jwtgate, or never believed from a client
+	// Overrides are the headers by which clients make applications use another method,
+	// URL or host and which jwtgate removes on every host; Removed are those that it
+	// removes on some host. jwtgate allows the others of [OverrideNames] on some host.
 	Overrides, Removed []string
-	Tokens             []string // headers in which a token may stand
-	TakenOut           []string // headers that a token is taken out of
-	Sets               []string // what is set beside the identity headers
-	Reads              []string // beside those in Identity and Removed
-	ReadsAny           bool     // and any other
-	QueryTokens        bool     // a token may stand in the query
-	Routes             []string // names
+	Tokens             []string // headers that can contain a token
+	TakenOut           []string // headers from which jwtgate removes a token
+	Sets               []string // headers that jwtgate sets, except identity headers
+	Reads              []string // headers that jwtgate reads, except those in Identity and Removed
+	ReadsAny           bool     // it reads any other header too
+	QueryTokens        bool     // the query can contain a token
+	Routes             []string // names of routes
 	AnswersCORS        bool     // scripts can read the gate's denials, and a preflight needs no token
-	TLS, ClientTLS     bool     // TLS is spoken, and a client certificate wanted
-	Port               string   // that is listened on; empty for a Unix socket
+	TLS, ClientTLS     bool     // jwtgate listens with TLS, and requires a client certificate
+	Port               string   // on which it listens; empty for a Unix socket
 
-	// Paths that jwtgate accepts on some host, and whether it does so on every host.
+	// Paths that jwtgate accepts on some host, and whether it does on every host.
 	EncodedSlash, EncodedSlashEverywhere bool // with %2F
 	DoubleSlash, DoubleSlashEverywhere   bool // with //
 	CaseSensitive                        bool // every application distinguishes /a from /A
-	// PassesPreflights says that browsers' preflights are to reach the application,
-	// which answers them itself.
+	// PassesPreflights is set if the application answers browsers' preflights.
 	PassesPreflights bool
 
-	// HeaderBytes is how much of Envoy's limit for request headers a token and the
-	// identity headers can take together.
+	// HeaderBytes is the largest size of a token and the identity headers together, to
+	// which Envoy's limit for request headers applies.
 	HeaderBytes int
 }
 
-// OverrideNames returns the headers that name another method, URL or host than the
-// one that was checked. The shipped file removes them from clients' requests, and
-// lets jwtgate see and remove them.
+// OverrideNames returns the headers that name another method, URL or host than the one
+// that jwtgate checks. The shipped file removes them from clients' requests, and lets
+// jwtgate see and remove them.
 func OverrideNames() []string {
 	return []string{
 		"x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-forwarded-method",
@@ -51,23 +49,23 @@ func OverrideNames() []string {
 	}
 }
 
-// LetThrough returns the override headers that jwtgate lets through on some host,
-// so that Envoy may not remove them from a request.
+// LetThrough returns the override headers that jwtgate allows on some host, so that Envoy
+// must not remove them from requests.
 func (n Needs) LetThrough() []string { return without(OverrideNames(), n.Overrides) }
 
-// LetThroughEverywhere returns the override headers that jwtgate lets through on
-// every host. jwtgate never sees trailers, so that only these may stay in them.
+// LetThroughEverywhere returns the override headers that jwtgate allows on every host.
+// Only these may remain in trailers, which jwtgate never sees.
 func (n Needs) LetThroughEverywhere() []string { return without(OverrideNames(), n.Removed) }
 
-// Underscored returns the headers with an underscore in their name that jwtgate
-// reads. The shipped file drops all headers with one, since many
-// servers take x_user_id for x-user-id.
+// Underscored returns the headers that jwtgate reads and that have an underscore in their
+// name. The shipped file drops all such headers, since many servers read x_user_id as
+// x-user-id.
 func (n Needs) Underscored() []string {
 	return slices.DeleteFunc(slices.Clone(n.Reads), func(name string) bool { return !strings.Contains(name, "_") })
 }
 
-// Edit returns what of the shipped file has to differ for these needs, addresses
-// and origins aside. The zero value: nothing.
+// Edit returns the changes to the shipped file for these needs, except addresses and
+// origins. For the zero value there is no change.
 func (n Needs) Edit() Edit {
 	var edit Edit
 	if more := without(n.Identity, IdentityNames()); len(more) > 0 {
@@ -80,13 +78,13 @@ func (n Needs) Edit() Edit {
 		case Sent(name) || slices.Contains(edit.Tokens, name):
 		case Plain(name):
 			edit.Conditions = append(edit.Conditions, name)
-		default: // a name that no list of Envoy's can hold
+		default: // a name that Apply does not accept
 			edit.SendAll = true
 		}
 	}
 	edit.EncodedSlash, edit.DoubleSlash = n.EncodedSlash, n.DoubleSlash
 	if kb := n.HeaderKB(); kb > shippedHeaderKB {
-		edit.HeaderKB = min(kb, mostHeaderKB)
+		edit.HeaderKB = min(kb, maxHeaderKB)
 	}
 	if len(n.LetThrough()) > 0 {
 		edit.Overrides = without(OverrideNames(), n.LetThrough())

@@ -10,7 +10,7 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-// strict are the needs of a configuration that relaxes nothing.
+// strict returns the needs of a configuration without relaxations.
 func strict() envoy.Needs {
 	return envoy.Needs{
 		Identity: envoy.IdentityNames(), Overrides: envoy.OverrideNames(), Removed: envoy.OverrideNames(),
@@ -18,13 +18,14 @@ func strict() envoy.Needs {
 	}
 }
 
-// TestNeedsThatTheShippedFileHas: nothing is edited for what the file does anyway.
+// TestNeedsThatTheShippedFileHas: there is no edit for needs that the shipped file meets.
 func TestNeedsThatTheShippedFileHas(t *testing.T) {
 	for name, needs := range map[string]envoy.Needs{
 		"nothing relaxed": strict(),
 		"less than there is": {
-			Identity: []string{"x-user-id"}, Overrides: envoy.OverrideNames(), Removed: envoy.OverrideNames(), Tokens: []string{"cookie", "x-access-token"},
-			Reads: []string{"x-request-id", "x_user.id"}, CaseSensitive: true, TLS: true, Port: "1", Routes: []string{"a"},
+			Identity: []string{"x-user-id"}, Overrides: envoy.OverrideNames(), Removed: envoy.OverrideNames(),
+			Tokens: []string{"cookie", "x-access-token"},
+			Reads:  []string{"x-request-id", "x_user.id"}, CaseSensitive: true, TLS: true, Port: "1", Routes: []string{"a"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -33,13 +34,13 @@ func TestNeedsThatTheShippedFileHas(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(file, shipped(t)) {
-				t.Errorf("the shipped file is edited: %+v", needs.Edit())
+				t.Errorf("got the edit %+v, want none", needs.Edit())
 			}
 		})
 	}
 }
 
-// TestNeedsEdit: each need that the shipped file does not have is an edit.
+// TestNeedsEdit: each need that the shipped file does not meet is an edit.
 func TestNeedsEdit(t *testing.T) {
 	except := func(gone ...string) []string {
 		return slices.DeleteFunc(envoy.OverrideNames(), func(name string) bool { return slices.Contains(gone, name) })
@@ -49,18 +50,23 @@ func TestNeedsEdit(t *testing.T) {
 		needs func(*envoy.Needs)
 		want  envoy.Edit
 	}{
-		{"an identity header", func(n *envoy.Needs) { n.Identity = []string{"x-user-id", "x-team"} }, envoy.Edit{Identity: append(envoy.IdentityNames(), "x-team")}},
-		{"a token in another header, which is read as well", func(n *envoy.Needs) { n.Tokens, n.Reads = append(n.Tokens, "x-jwt"), append(n.Reads, "x-jwt") },
+		{"an identity header", func(n *envoy.Needs) { n.Identity = []string{"x-user-id", "x-team"} },
+			envoy.Edit{Identity: append(envoy.IdentityNames(), "x-team")}},
+		{"a token in another header, which is read as well",
+			func(n *envoy.Needs) { n.Tokens, n.Reads = append(n.Tokens, "x-jwt"), append(n.Reads, "x-jwt") },
 			envoy.Edit{Tokens: []string{"x-jwt"}}},
 		{"a condition", func(n *envoy.Needs) { n.Reads = append(n.Reads, "x-tenant") }, envoy.Edit{Conditions: []string{"x-tenant"}}},
-		{"a condition on a name that no list can hold", func(n *envoy.Needs) { n.Reads = append(n.Reads, "x~tenant") }, envoy.Edit{SendAll: true}},
+		{"a condition on a name that no list can hold", func(n *envoy.Needs) { n.Reads = append(n.Reads, "x~tenant") },
+			envoy.Edit{SendAll: true}},
 		{"a condition on any name", func(n *envoy.Needs) { n.ReadsAny = true }, envoy.Edit{SendAll: true}},
 		{"tokens and identities that fit", func(n *envoy.Needs) { n.HeaderBytes = 52 << 10 }, envoy.Edit{}},
 		{"tokens and identities that need more", func(n *envoy.Needs) { n.HeaderBytes = 52<<10 + 1 }, envoy.Edit{HeaderKB: 61}},
 		{"tokens and identities that nothing fits", func(n *envoy.Needs) { n.HeaderBytes = 1 << 20 }, envoy.Edit{HeaderKB: 120}},
 		{"encoded slashes on some host", func(n *envoy.Needs) { n.EncodedSlash = true }, envoy.Edit{EncodedSlash: true}},
-		{"double slashes on every host", func(n *envoy.Needs) { n.DoubleSlash, n.DoubleSlashEverywhere = true, true }, envoy.Edit{DoubleSlash: true}},
-		{"an override header on some host", func(n *envoy.Needs) { n.Overrides = except("forwarded") }, envoy.Edit{Overrides: except("forwarded")}},
+		{"double slashes on every host", func(n *envoy.Needs) { n.DoubleSlash, n.DoubleSlashEverywhere = true, true },
+			envoy.Edit{DoubleSlash: true}},
+		{"an override header on some host", func(n *envoy.Needs) { n.Overrides = except("forwarded") },
+			envoy.Edit{Overrides: except("forwarded")}},
 		{"override headers on every host", func(n *envoy.Needs) { n.Overrides, n.Removed = nil, except("x-host", "forwarded") },
 			envoy.Edit{Overrides: []string{}, TrailerOverrides: except("x-host", "forwarded")}},
 	} {
@@ -72,16 +78,16 @@ func TestNeedsEdit(t *testing.T) {
 				got.Tokens = nil
 			}
 			if !reflect.DeepEqual(got, row.want) {
-				t.Errorf("the edit is %+v, want %+v", got, row.want)
+				t.Errorf("got the edit %+v, want %+v", got, row.want)
 			}
 			if _, err := envoy.Bootstrap(got); err != nil {
-				t.Errorf("it cannot be rendered: %v", err)
+				t.Errorf("the edit cannot be applied: %v", err)
 			}
 		})
 	}
 }
 
-// TestUnderscored: an underscore anywhere in the name is enough for Envoy.
+// TestUnderscored: Envoy drops headers with an underscore anywhere in the name.
 func TestUnderscored(t *testing.T) {
 	needs := envoy.Needs{Reads: []string{"connection", "x_tenant", "x-user_id", "x.user.id"}}
 	if got := needs.Underscored(); !slices.Equal(got, []string{"x_tenant", "x-user_id"}) || len(needs.Reads) != 4 {
@@ -89,11 +95,12 @@ func TestUnderscored(t *testing.T) {
 	}
 }
 
-// TestRemoval: what removes override headers is written as the shipped file has it,
-// for every selection of them.
+// TestRemoval: the removal of any selection of override headers has the form of the
+// shipped file.
 func TestRemoval(t *testing.T) {
 	all, err := envoy.Removal(envoy.OverrideNames())
-	if err != nil || !strings.HasPrefix(all, "- remove_on_match: { key_matcher: { safe_regex: { regex: \"x[^a-z0-9]http[^a-z0-9]method[^a-z0-9]override|") {
+	if err != nil ||
+		!strings.HasPrefix(all, "- remove_on_match: { key_matcher: { safe_regex: { regex: \"x[^a-z0-9]http[^a-z0-9]method[^a-z0-9]override|") {
 		t.Errorf("%q, %v", all, err)
 	}
 	none, err := envoy.Removal(nil)

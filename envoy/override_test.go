@@ -23,8 +23,8 @@ func overridePattern(t *testing.T) string {
 	return string(found[1])
 }
 
-// TestTheOverridePatternIsTheListOfOverrides: the expression stands for the names
-// that jwtgate removes, in every spelling, and for no other name.
+// TestTheOverridePatternIsTheListOfOverrides: the expression matches the names that
+// jwtgate removes, in every spelling, and no other name.
 func TestTheOverridePatternIsTheListOfOverrides(t *testing.T) {
 	text := overridePattern(t)
 	tree, err := syntax.Parse(strings.ReplaceAll(text, "[^a-z0-9]", "-"), syntax.Perl)
@@ -53,13 +53,13 @@ func TestTheOverridePatternIsTheListOfOverrides(t *testing.T) {
 		"x-original-urn", "x-path-info", "script", "path", "xforwarded-host", "x--host", "ax-host", "forwarded-for", "x-http", "x-http-host", "",
 	} {
 		if pattern.MatchString(name) {
-			t.Errorf("%q is removed, and is no override header", name)
+			t.Errorf("%q is removed, and is not an override header", name)
 		}
 	}
 }
 
-// TestTheOverridePatternIsTheSameEverywhere: what leaves early, what leaves the
-// trailers, what the gate is sent and what it may remove.
+// TestTheOverridePatternIsTheSameEverywhere: Envoy removes the same headers early and from
+// trailers, sends them to the gate, and lets the gate remove them.
 func TestTheOverridePatternIsTheSameEverywhere(t *testing.T) {
 	text := overridePattern(t)
 	for _, line := range []string{
@@ -68,15 +68,15 @@ func TestTheOverridePatternIsTheSameEverywhere(t *testing.T) {
 		`                - safe_regex: { regex: "` + text + `" }`,
 	} {
 		if n := strings.Count(string(shipped(t)), "\n"+line+"\n"); n != 1 {
-			t.Errorf("envoy.yaml has this line %d times, not once:\n%s", n, line)
+			t.Errorf("envoy.yaml contains this line %d times, want once:\n%s", n, line)
 		}
 	}
 	if n := strings.Count(string(shipped(t)), text); n != 4 || !strings.Contains(string(shipped(t)), "|"+text+"|") {
-		t.Errorf("envoy.yaml has the expression %d times, not 4 with the one of allow_expression", n)
+		t.Errorf("envoy.yaml contains the expression %d times, want 4 times, including allow_expression", n)
 	}
 }
 
-// words returns what an expression matches that matches finitely many texts.
+// words returns the texts that an expression matches, which must be finitely many.
 func words(t *testing.T, tree *syntax.Regexp) []string {
 	t.Helper()
 	switch tree.Op {
@@ -115,6 +115,6 @@ func words(t *testing.T, tree *syntax.Regexp) []string {
 		}
 		return all
 	}
-	t.Fatalf("the expression has %v, which this test does not know", tree)
+	t.Fatalf("the expression contains %v, which this test does not support", tree)
 	return nil
 }

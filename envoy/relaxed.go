@@ -7,25 +7,23 @@ import (
 	"slices"
 )
 
-// EscapedKept is the setting that lets through %2F in a path, as it stands in a
-// rendered file.
+// EscapedKept is the setting that keeps %2F in a path, as in a rendered file.
 const EscapedKept = "path_with_escaped_slashes_action: KEEP_UNCHANGED"
 
-// SlashesKept is the setting that lets through // in a path, as it stands in a
-// rendered file.
+// SlashesKept is the setting that keeps // in a path, as in a rendered file.
 const SlashesKept = "merge_slashes: false"
 
-// What the shipped file has in the place of the two.
+// The same settings in the shipped file.
 const (
-	escapedRefused = "path_with_escaped_slashes_action: REJECT_REQUEST"
-	slashesMerged  = "merge_slashes: true"
+	escapedRejected = "path_with_escaped_slashes_action: REJECT_REQUEST"
+	slashesMerged   = "merge_slashes: true"
 )
 
-// relaxed are the changes that let through what jwtgate relaxes.
+// relaxed returns the changes for what jwtgate relaxes.
 func (e Edit) relaxed() ([]change, error) {
 	var changes []change
 	if e.EncodedSlash {
-		changes = append(changes, change{mark: "encoded_slash", times: 1, find: regexp.MustCompile(escapedRefused), with: always(EscapedKept)})
+		changes = append(changes, change{mark: "encoded_slash", times: 1, find: regexp.MustCompile(escapedRejected), with: always(EscapedKept)})
 	}
 	if e.DoubleSlash {
 		changes = append(changes, change{mark: "double_slash", times: 1, find: regexp.MustCompile(slashesMerged), with: always(SlashesKept)})
@@ -45,17 +43,17 @@ func (e Edit) relaxed() ([]change, error) {
 	return changes, errors.Join(faults...)
 }
 
-// removalItem is one item of a list of mutations, as [Removal] writes it.
+// removalItem matches an item of a list of mutations, as [Removal] writes it.
 var removalItem = regexp.MustCompile(
 	`- remove_on_match: \{ key_matcher: \{ safe_regex: \{ regex: "[^"]*" \} \} \}|` + regexp.QuoteMeta(nothingRemoved),
 )
 
-// nothingRemoved stands in the place of an item that would remove no header.
+// nothingRemoved replaces an item that would remove no header.
 const nothingRemoved = "# no override header is removed here"
 
-// Removal returns the item of a list of mutations that removes override headers in
-// every spelling, as it stands in the shipped file; for none of them a comment. A
-// name that is not one of [OverrideNames] is an error.
+// Removal returns the item of a list of mutations that removes override headers in every
+// spelling, as in the shipped file; for an empty list, a comment. A name that is not one
+// of [OverrideNames] is an error.
 func Removal(names []string) (string, error) {
 	for _, name := range names {
 		if !slices.Contains(OverrideNames(), name) {

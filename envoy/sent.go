@@ -6,21 +6,19 @@ import (
 	"strings"
 )
 
-// listIndent stands before each of the patterns of allowed_headers.
+// listIndent is the indentation of the patterns of allowed_headers.
 const listIndent = "                "
 
-// plainName takes header names that can be written into the file's lists: those
-// that a jwtgate configuration takes tokens from, and those that a `when` reads,
-// which are anybody's.
+// plainName matches the header names that [Apply] writes into the file's lists. It is
+// wider than fieldName, since a `when` can read any header.
 var plainName = regexp.MustCompile(`^[a-z0-9._-]+$`)
 
-// Plain reports whether a header name is of the form that [Edit.Tokens] and
-// [Edit.Conditions] take.
+// Plain reports whether a header name has the form that [Edit.Tokens] and
+// [Edit.Conditions] require.
 func Plain(name string) bool { return plainName.MatchString(name) }
 
-// Sent reports whether the shipped file sends jwtgate the header field of that
-// name, which is in lower case as Envoy has all names. What is not sent does
-// not exist for jwtgate.
+// Sent reports whether, with the shipped file, Envoy sends jwtgate the header field with
+// a name in lower case. jwtgate acts as if clients had not sent the others.
 func Sent(name string) bool {
 	for _, item := range sentItems() {
 		switch {
@@ -33,9 +31,9 @@ func Sent(name string) bool {
 	return false
 }
 
-// SentByName returns the header fields that the shipped file sends jwtgate by
-// their whole names: what a credential stands in, and what jwtgate reads of every
-// request beside the identity and override headers.
+// SentByName returns the header fields that the shipped file lists by their whole names:
+// those with a credential, and those that jwtgate reads from every request, except
+// identity and override headers.
 func SentByName() []string {
 	var names []string
 	for _, item := range sentItems() {
@@ -56,7 +54,7 @@ func sentItems() []sentItem {
 		line = strings.TrimSpace(line)
 		found := sentPattern.FindStringSubmatch(line)
 		if found == nil && line != "patterns:" && !strings.HasPrefix(line, "#") {
-			break // the list has ended
+			break // the end of the list
 		}
 		if found != nil {
 			items = append(items, sentItem{found[1], found[2]})
@@ -65,21 +63,21 @@ func sentItems() []sentItem {
 	return items
 }
 
-// sentPattern is one item of the shipped file's allowed_headers.
+// sentPattern matches an item of the shipped file's allowed_headers.
 var sentPattern = regexp.MustCompile(`^- (?:safe_regex: \{ )?(exact|contains|regex): "([^"]*)"`)
 
-// sent are the changes of what jwtgate is sent. Names are put before the marked
-// item, a line each.
+// sent returns the changes of the headers that Envoy sends to jwtgate. They insert a line
+// for each name before the marked item.
 func (e Edit) sent() ([]change, error) {
 	for _, name := range append(append([]string{}, e.Tokens...), e.Conditions...) {
 		if !Plain(name) {
-			return nil, fmt.Errorf("headers: %q is not a header name of lower-case letters, digits, dots, dashes and underscores", name)
+			return nil, fmt.Errorf("headers: got %q; expected a header name of lower-case letters, digits, dots, dashes and underscores", name)
 		}
 	}
 	var changes []change
 	if len(e.Tokens) > 0 {
-		// The same mark stands at the list of what is sent and at the expression of
-		// what may be taken out.
+		// The list of headers to send and the expression of headers that jwtgate may
+		// remove have the same mark.
 		const inExpression = ".*token.*"
 		changes = append(changes, change{
 			mark: "tokens", times: 2, find: regexp.MustCompile(`- contains: "token"|\.\*token\.\*`),
@@ -96,13 +94,13 @@ func (e Edit) sent() ([]change, error) {
 	case e.SendAll:
 		changes = append(changes, change{mark: "conditions", times: 1, find: item, with: always(`- safe_regex: { regex: ".*" }`)})
 	case len(e.Conditions) > 0:
-		changes = append(changes, change{mark: "conditions", times: 1, find: item, with: func(found string) string { return before(found, e.Conditions) }})
+		changes = append(changes, change{mark: "conditions", times: 1, find: item,
+			with: func(found string) string { return before(found, e.Conditions) }})
 	}
 	return changes, nil
 }
 
-// before puts an item of allowed_headers for each name before the one that was
-// found.
+// before inserts an item of allowed_headers for each name before an item.
 func before(found string, names []string) string {
 	var items strings.Builder
 	for _, name := range names {

@@ -8,8 +8,8 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-// TestAnEditAddsHeadersThatAreSent: each name is an item of its own, before the
-// marked one; what is taken out again leaves the shipped file, byte for byte.
+// TestAnEditAddsHeadersThatAreSent: each name is an item of its own before the marked
+// one; without these items the file is the shipped one, byte for byte.
 func TestAnEditAddsHeadersThatAreSent(t *testing.T) {
 	const indent = "                "
 	for _, row := range []struct {
@@ -34,12 +34,12 @@ func TestAnEditAddsHeadersThatAreSent(t *testing.T) {
 			without := file
 			for _, added := range row.added {
 				if bytes.Count(without, []byte(added)) != 1 {
-					t.Fatalf("the file does not hold %q once", added)
+					t.Fatalf("the file does not contain %q once", added)
 				}
 				without = bytes.Replace(without, []byte(added), nil, 1)
 			}
 			if !bytes.Equal(without, shipped(t)) {
-				t.Error("something else was changed")
+				t.Error("the edit changed something else")
 			}
 			leaves(t, file) // it is YAML
 			again, err := envoy.Apply(file, row.edit)
@@ -68,7 +68,8 @@ func TestSent(t *testing.T) {
 			"forwarded", "script_name", "x-script.name",
 		}, true},
 		{"others", []string{
-			"", "user-agent", "accept", "x-user", "x-user-agent", "x-userid", "ax-user-id", "x-tenant", "x-http-methods", "x-original-uris", "connections", "script",
+			"", "user-agent", "accept", "x-user", "x-user-agent", "x-userid", "ax-user-id", "x-tenant", "x-http-methods",
+			"x-original-uris", "connections", "script",
 			"x-forwarded-for", "cookies", "cookie2", "originator", "authorizations", "x-request-id2", "patterns:", "encode_raw_headers", ".*",
 			"x-envoy-upstream-stream-duration-ms",
 		}, false},

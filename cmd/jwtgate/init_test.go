@@ -92,9 +92,9 @@ func TestInitMistakes(t *testing.T) {
 		texts []string
 	}{
 		"nobody signs":   {[]string{"--app", "a:1"}, []string{"--cognito POOL --client-id ID, or --issuer URL --audience A"}},
-		"half of a pool": {[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU"}, []string{"--cognito and --client-id belong together"}},
+		"half of a pool": {[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU"}, []string{"--cognito and --client-id: got one; expected both"}},
 		"both":           {[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU", "--issuer", "https://a/"}, []string{"--cognito", "--issuer"}},
-		"two mistakes":   {[]string{"--app", "nowhere", "--cognito", "pool", "--client-id", "c"}, []string{"--app", `"pool" is not a user pool id`}},
+		"two mistakes":   {[]string{"--app", "nowhere", "--cognito", "pool", "--client-id", "c"}, []string{"--app", `got "pool"; expected a user pool id`}},
 		"no origin":      {[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c", "--origin", "*"}, []string{"--origin"}},
 	} {
 		t.Run(name, func(t *testing.T) {

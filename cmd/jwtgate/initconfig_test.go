@@ -42,7 +42,7 @@ func TestInitFitsAConfiguration(t *testing.T) {
 		{name: "other origins", config: "cors: {origins: ['https://app.example']}\n", args: []string{"--origin", "https://b.example"},
 			envoy: []string{`[ { exact: "https://b.example" } ] # edit: origins`}},
 		{name: "preflights of its own", config: "cors: {origins: ['https://app.example'], credentials: true}\n",
-			envoy: []string{"[] # edit: origins"}, next: []string{"lists no origin for Envoy's CORS filter, so that jwtgate treats preflights as `cors` in "}},
+			envoy: []string{"[] # edit: origins"}, next: []string{"lists no origin for Envoy's CORS filter, so that the `cors` settings of "}},
 		{name: "preflights that need a token", config: "cors: {origins: ['https://app.example'], preflight: check}\n", envoy: []string{"[] # edit: origins"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestInitFitsNothing(t *testing.T) {
 		texts []string
 	}{
 		{"a new issuer as well", []string{"--config", plain, "--issuer", "https://a.example/", "--audience", "a"}, exitFailure, []string{
-			"--config and --issuer: got both; expected either a configuration that is there or the issuer of a new one", "--config and --audience: got both",
+			"--config and --issuer: got both; expected either an existing configuration or the issuer of a new one", "--config and --audience: got both",
 		}},
 		{"a new pool as well", []string{"--config", plain, "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c"}, exitFailure,
 			[]string{"--config and --cognito: got both", "--config and --client-id: got both"}},
@@ -114,9 +114,9 @@ func TestInitFitsNothing(t *testing.T) {
 		{"Envoy's own port", []string{"--config", write(t, "jwtgate.yaml", initYAML+"server: {listen: '127.0.0.1:8080'}\n")}, exitFailure,
 			[]string{`server.listen: got "127.0.0.1:8080", the port of Envoy in envoy.yaml; expected another port`}},
 		{"the application's port", []string{"--config", write(t, "jwtgate.yaml", initYAML+"server: {listen: '127.0.0.1:3000'}\n")}, exitFailure,
-			[]string{`--app: "127.0.0.1:3000" is where jwtgate listens`}},
+			[]string{`--app: got "127.0.0.1:3000", where jwtgate listens; expected another port`}},
 		{"a socket with a relative path", []string{"--config", write(t, "jwtgate.yaml", initYAML+"server: {listen: 'unix:gate.sock'}\n")}, exitFailure,
-			[]string{"a socket's path is absolute"}},
+			[]string{"expected the absolute path of a socket"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			dir := t.TempDir()

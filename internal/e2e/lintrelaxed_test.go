@@ -28,7 +28,7 @@ func lintRelaxedRows(t *testing.T) []lintRow {
 			return !arrives(header, header+": a")(t, w, p)
 		}
 	}
-	early := between(t, `              - remove_on_match: { key_matcher: { safe_regex: { regex: "x[^a-z0-9](http`, "              # Envoy's own word")
+	early := between(t, `              - remove_on_match: { key_matcher: { safe_regex: { regex: "x[^a-z0-9](http`, "              # Envoy sets this header")
 	trailers := between(t, `                - remove_on_match: { key_matcher: { safe_regex: { regex: "x[^a-z0-9](http`, "          # Before ext_authz")
 	without := func(line, gone string) string {
 		item, err := envoy.Removal(slices.DeleteFunc(envoy.OverrideNames(), func(name string) bool { return strings.Contains(name, gone) }))

@@ -21,7 +21,7 @@ const (
 	authzFilter  = "          - name: envoy.filters.http.ext_authz\n"
 	authzOption  = "              transport_api_version: V3\n"
 	vhostOptions = "              domains: [ \"*\" ]\n"
-	clustersEnd  = "  # Your application, once for each protocol that Envoy speaks to it.\n"
+	clustersEnd  = "  # Your application, once for each protocol that Envoy uses to it.\n"
 	perRouteType = `"@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute`
 )
 

@@ -45,7 +45,7 @@ func lintServiceRows(t *testing.T) []lintRow {
 			finish: func(_ *testing.T, w *lintWorld, file string) string {
 				return strings.Replace(file, "127.0.0.1:65001", w.scripted.address, 1)
 			}, open: doing(goes, lost)},
-		{id: "grpc-timeout", scripted: true, edits: []string{"timeout: 0.8s # for all tries together", "timeout: 0.2s"}, beside: []string{"per-try-timeout"}, open: doing(hangs, lost)},
+		{id: "grpc-timeout", scripted: true, edits: []string{"timeout: 0.8s # for all attempts together", "timeout: 0.2s"}, beside: []string{"per-try-timeout"}, open: doing(hangs, lost)},
 		{id: "no-retry", scripted: true, edits: []string{policy, ""}, open: doing(goes, lost)},
 		{id: "no-retry", name: "of one that goes", scripted: true, edits: []string{"refused-stream,unavailable,reset", "refused-stream,reset"}, open: doing(goes, lost)},
 		{id: "per-try-timeout", name: "too long", scripted: true, edits: []string{"max_interval: 0.25s", "max_interval: 2s"}, open: doing(hangs, lost)},

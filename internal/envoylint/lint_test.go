@@ -78,7 +78,7 @@ func TestVariants(t *testing.T) {
 	disabled := func(level string) []string {
 		return []string{firstRoute, firstRoute + level}
 	}
-	timeout := func(text string) []string { return []string{"timeout: 0.8s # for all tries together", text} }
+	timeout := func(text string) []string { return []string{"timeout: 0.8s # for all attempts together", text} }
 	expression := func(text string) string {
 		return `{ extension_filter: { name: cel, typed_config: { "@type": ` +
 			`type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter, expression: "` + text + `" } } }`
@@ -114,11 +114,11 @@ func TestVariants(t *testing.T) {
 		{name: "addresses that an extension finds",
 			edits: []string{"use_remote_address: true", "original_ip_detection_extensions: [ { name: a } ]"}},
 		{name: "relaxed overrides stay", gate: func(g *envoylint.Gate) { g.Overrides, g.Removed = nil, nil },
-			edits: []string{between(t, "              # Some applications act on these", "              # Envoy's own word"), "",
+			edits: []string{between(t, "              # Some applications use these headers", "              # Envoy sets this header"), "",
 				between(t, trailerOverrides, "          # Before ext_authz"), ""}},
 		{name: "an early removal by name", gate: func(g *envoylint.Gate) {
 			g.Overrides = []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "forwarded"}
-		}, edits: []string{between(t, "              # Some applications act on these", "              # Envoy's own word"),
+		}, edits: []string{between(t, "              # Some applications use these headers", "              # Envoy sets this header"),
 			"              - remove: X-HTTP-Method-Override\n              - remove: x-http-method\n" +
 				"              - remove: x-method-override\n              - remove: x-original-url\n" +
 				"              - remove: Forwarded\n              - remove_on_match: { key_matcher: { prefix: X-REWRITE, ignore_case: true } }\n"},
@@ -308,7 +308,7 @@ func TestVariants(t *testing.T) {
 			edits: tlsWith("combined_validation_context: {}, alpn_protocols: [ h2 ], tls_certificate_sds_secret_configs: [ { name: own } ]")},
 		{name: "names that an extension looks up",
 			edits: []string{"    type: STRICT_DNS # edit: gate-type\n" +
-				"    dns_lookup_family: V4_PREFERRED # by default localhost would be ::1, where nobody listens\n",
+				"    dns_lookup_family: V4_PREFERRED # the default resolves localhost to ::1, where nothing listens\n",
 				"    cluster_type: { name: dns, typed_config: { \"@type\": " +
 					"type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster } }\n",
 				"{ address: 127.0.0.1, port_value: 9001 }", "{ address: localhost, port_value: 9001 }"},

@@ -69,7 +69,7 @@ func TestRelaxedVariants(t *testing.T) {
 		edit := gate.Edit()
 		if edit.Overrides != nil {
 			item, _ := envoy.Removal(edit.Overrides)
-			edits = append(edits, between(t, "              # Some applications act on these", "              # Envoy's own word"),
+			edits = append(edits, between(t, "              # Some applications use these headers", "              # Envoy sets this header"),
 				"              "+item+"\n")
 		}
 		if edit.TrailerOverrides != nil {
