@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
@@ -87,7 +89,7 @@ func requestHeaderCodec() yamlform.Codec[string] {
 
 // Token reports whether text is a token of RFC 9110 section 5.6.2, the form of
 // methods and of field names.
-func Token(text string) bool { return text != "" && yamlform.ASCIIWord(text, tokenBytes) }
+func Token(text string) bool { return httpguts.ValidHeaderFieldName(text) }
 
-// tokenBytes are the bytes of a token beside letters and digits.
+// tokenBytes are the bytes of a token other than letters and digits, for messages.
 const tokenBytes = "!#$%&'*+-.^_`|~"

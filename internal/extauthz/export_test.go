@@ -7,6 +7,7 @@ import (
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"golang.org/x/net/http/httpguts"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -185,7 +186,7 @@ func headers(http *authv3.AttributeContext_HttpRequest) ([]gate.Header, error) {
 		switch {
 		case strings.HasPrefix(name, ":"):
 			return nil
-		case !fieldName(name):
+		case !httpguts.ValidHeaderFieldName(name):
 			return errHeaderName
 		}
 		list = append(list, gate.Header{Name: name, Value: value})

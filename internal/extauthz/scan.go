@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 	"unsafe"
 
+	"golang.org/x/net/http/httpguts"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -289,7 +290,7 @@ func (s *scanner) isHeader(name string) bool {
 	if strings.HasPrefix(name, ":") {
 		return false
 	}
-	if !fieldName(name) {
+	if !httpguts.ValidHeaderFieldName(name) {
 		s.badName = true
 		return false
 	}

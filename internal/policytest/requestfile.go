@@ -22,7 +22,7 @@ func (r *reader) request(p yamlform.Place) request {
 			return q
 		}
 		method, path, found := strings.Cut(line, " ")
-		if !found || path == "" || !isToken(method) {
+		if !found || path == "" || !config.Token(method) {
 			r.Report(p, "is %s; write %s", yamlform.Quote(line), expected)
 			return q
 		}
@@ -49,7 +49,7 @@ func (r *reader) request(p yamlform.Place) request {
 
 func (r *reader) method(p yamlform.Place) string {
 	text, ok := r.text(p, "a method such as GET")
-	if ok && !isToken(text) {
+	if ok && !config.Token(text) {
 		r.Report(p, "is %s; write a method such as GET", yamlform.Quote(text))
 	}
 	return text
@@ -63,7 +63,7 @@ func (r *reader) requestHeaders(p yamlform.Place) []gate.Header {
 	for _, e := range entries {
 		name := e.Name()
 		switch {
-		case !isToken(name):
+		case !config.Token(name):
 			r.Report(e, "is no name of a header; write one such as x-request-id")
 		case strings.EqualFold(name, "host"):
 			r.Report(e, "is the request's host; write host: beside headers")
@@ -130,7 +130,7 @@ func (r *reader) removed(p yamlform.Place) []string {
 	var names []string
 	for _, at := range items {
 		name, ok := r.text(at, "a header such as x-user-id")
-		if ok && !isToken(name) {
+		if ok && !config.Token(name) {
 			r.Report(at, "is %s, no name of a header; write one such as x-user-id", yamlform.Quote(name))
 			continue
 		}
@@ -156,7 +156,7 @@ func (r *reader) source(p yamlform.Place, carried *token) *config.TokenSource {
 	for _, kind := range []config.SourceKind{config.SourceCookie, config.SourceHeader, config.SourceQuery, config.SourceWebSocketProtocol} {
 		table.Fields = append(table.Fields, key(string(kind), func(at yamlform.Place, found *sources) {
 			name, ok := r.text(at, "a name such as access_token")
-			if ok && !isToken(name) {
+			if ok && !config.Token(name) {
 				r.Report(at, "is %s, no plain name; write one such as access_token", yamlform.Quote(name))
 			}
 			*found = append(*found, config.TokenSource{Kind: kind, Name: name})
@@ -171,12 +171,4 @@ func (r *reader) source(p yamlform.Place, carried *token) *config.TokenSource {
 		return nil
 	}
 	return &found[0]
-}
-
-// isToken reports whether text is a token of RFC 9110 section 5.6.2, as methods
-// and names of headers are.
-func isToken(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(c rune) bool {
-		return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
-	})
 }

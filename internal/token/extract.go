@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 )
@@ -149,7 +151,7 @@ func cutBearer(value string) (rest string, isBearer bool) {
 		return "", false
 	}
 	rest = value[len(scheme):]
-	return rest, rest == "" || !schemeByte(rest[0]) // or another scheme, with a longer name
+	return rest, rest == "" || !httpguts.IsTokenRune(rune(rest[0])) // or another scheme, with a longer name
 }
 
 // holdsJWT reports whether an Authorization field holds what some lax reader might take
@@ -210,13 +212,6 @@ func encodesObject(text string) bool {
 	object, found := strings.CutPrefix(strings.TrimLeft(strings.TrimPrefix(string(decoded), "\ufeff"), space), "{")
 	object = strings.TrimLeft(object, space)
 	return found && (object == "" || object[0] == '"' || object[0] == '}')
-}
-
-// schemeByte reports whether c may stand in the name of a scheme, a token of
-// RFC 9110 section 5.6.2.
-func schemeByte(c byte) bool {
-	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' ||
-		strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // field reads a header field that holds a token and nothing else.
