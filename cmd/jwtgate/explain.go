@@ -19,6 +19,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/envoyneeds"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // explainKeys bounds how long an explanation waits for the issuers' keys.
@@ -158,7 +159,7 @@ func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*expla
 		if err != nil {
 			return nil, err
 		}
-		g.Carry(r, raw)
+		g.AddToken(r, raw)
 	}
 	g.AwaitKeys(ctx, explainKeys)
 	e := explainDecision(r, g.Explain(ctx, r, cmd.At.time(time.Now())))
@@ -180,17 +181,17 @@ func (c console) tellKeys(issuers []issuer.Stats) {
 }
 
 // request is the one that the command line describes, without its token.
-func (cmd explainCommand) request(cfg *config.Config) (*gate.Request, error) {
-	r := &gate.Request{Method: cmd.Method, Host: cmd.Host, Target: cmd.Path, Apart: true}
+func (cmd explainCommand) request(cfg *config.Config) (*request.Request, error) {
+	r := &request.Request{Method: cmd.Method, Authority: cmd.Host, Target: cmd.Path, RawHeaders: true}
 	for _, field := range cmd.Header {
 		name, value, ok := strings.Cut(field, ":")
 		if !ok || strings.TrimSpace(name) != name || name == "" {
 			return nil, fmt.Errorf("--header %q is no field; write 'name: value'", field)
 		}
-		r.Headers = append(r.Headers, gate.Header{Name: strings.ToLower(name), Value: strings.TrimSpace(value)})
+		r.Headers = append(r.Headers, request.Header{Name: strings.ToLower(name), Value: strings.TrimSpace(value)})
 	}
 	if cmd.Route != "" {
-		r.Name(cmd.Route)
+		r.SetRoute(cmd.Route)
 	}
 	return r, nil
 }

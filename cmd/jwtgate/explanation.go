@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // explanation is how a decision came about: its record and its steps, and of one that
@@ -20,12 +21,12 @@ type explanation struct {
 	// recorded: the decision was made by a server, and is known from its record.
 	recorded                 bool
 	before                   *beforeJSON // nil: nothing that is known
-	set, response            []gate.Header
+	set, response            []request.Header
 	remove, removeParameters []string
 }
 
 // explainDecision explains a decision that the gate has just made about a request.
-func explainDecision(r *gate.Request, e *gate.Explanation) *explanation {
+func explainDecision(r *request.Request, e *gate.Explanation) *explanation {
 	d := e.Decision
 	made := &explanation{
 		Record: audit.NewRecord(r, d, ""), Steps: e.Steps,
@@ -111,7 +112,7 @@ func writeRest(text *strings.Builder, r *audit.Record) {
 }
 
 // writeFields writes header fields under a title; without fields nothing.
-func writeFields(text *strings.Builder, title string, fields []gate.Header) {
+func writeFields(text *strings.Builder, title string, fields []request.Header) {
 	for i, h := range fields {
 		if i == 0 {
 			text.WriteString(title + "\n")
@@ -147,7 +148,7 @@ func writeExplanationJSON(out io.Writer, e *explanation) error {
 }
 
 // fieldMap is header fields by their names; nil without any.
-func fieldMap(fields []gate.Header) map[string]string {
+func fieldMap(fields []request.Header) map[string]string {
 	if len(fields) == 0 {
 		return nil
 	}

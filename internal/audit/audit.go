@@ -27,6 +27,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/quote"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // maxText bounds, in bytes, what of a client's own text stands in a line.
@@ -59,7 +60,7 @@ func New(targets Targets, memory *Memory, traceID func(context.Context) string) 
 // Write records one decision. A denial, and a request that was let go on without
 // identity, is remembered whether it is written or not: somebody holds its id and
 // may ask.
-func (l *Log) Write(ctx context.Context, r *gate.Request, d *gate.Decision) {
+func (l *Log) Write(ctx context.Context, r *request.Request, d *gate.Decision) {
 	if !d.Record && (d.Verdict == gate.VerdictAllow || d.Verdict == gate.VerdictAnswer) && d.WouldDeny == "" {
 		return
 	}
@@ -133,14 +134,14 @@ type difference struct {
 
 // Differ writes down where a candidate config decides otherwise than the live
 // one.
-func (l *Log) Differ(r *gate.Request, d gate.Difference) {
+func (l *Log) Differ(r *request.Request, d gate.Difference) {
 	live, would := d.Live, d.Candidate
 	l.write(live.To, newEncoder().encode(&difference{
 		Time: time.Now().UTC(), Level: levelInfo, Message: "candidate difference",
 		Decision: live.ID.String(), RequestID: clean(r.Header("x-request-id")), Route: live.Route,
 		From: live.Verdict, To: would.Verdict, Reason: would.Reason, LiveReason: live.Reason, CandidateRoute: would.Route,
 		InternalDetail: clean(would.InternalDetail), Hint: clean(would.Hint), Issuer: would.Issuer, Subject: clean(would.Subject),
-		Method: clean(r.Method), Host: clean(r.Host), Path: clean(r.Path()), Config: live.ConfigHash, Candidate: would.ConfigHash,
+		Method: clean(r.Method), Host: clean(r.Authority), Path: clean(r.RawPath()), Config: live.ConfigHash, Candidate: would.ConfigHash,
 	}))
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // A JWT as it is sent, of no key that anybody has.
@@ -27,7 +28,7 @@ const (
 )
 
 // write returns what is written of a decision, as text and as JSON.
-func write(t *testing.T, r *gate.Request, d *gate.Decision) (string, map[string]any) {
+func write(t *testing.T, r *request.Request, d *gate.Decision) (string, map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
 	log(&out, audit.NewMemory(1)).Write(t.Context(), r, d)
@@ -55,10 +56,10 @@ func denied() *gate.Decision {
 	}
 }
 
-func request() *gate.Request {
-	return &gate.Request{
-		Method: "GET", Host: "api.example", Target: "/admin/1?code=secret&token=" + jwt, Source: "192.0.2.7",
-		Headers: []gate.Header{
+func newRequest() *request.Request {
+	return &request.Request{
+		Method: "GET", Authority: "api.example", Target: "/admin/1?code=secret&token=" + jwt, Source: "192.0.2.7",
+		Headers: []request.Header{
 			{Name: "X-Request-ID", Value: "abc"}, {Name: "authorization", Value: "Bearer " + jwt},
 			{Name: "cookie", Value: "session=" + jwt}, {Name: "user-agent", Value: "agent"},
 		},
@@ -68,7 +69,7 @@ func request() *gate.Request {
 func TestWrite(t *testing.T) {
 	d := denied()
 	d.Time = time.Now()
-	_, line := write(t, request(), d)
+	_, line := write(t, newRequest(), d)
 	at, err := time.Parse(time.RFC3339, line["time"].(string))
 	if err != nil || time.Since(at) > time.Minute || !strings.HasSuffix(line["time"].(string), "Z") {
 		t.Errorf("time %v", line["time"])
@@ -91,7 +92,7 @@ func TestWrite(t *testing.T) {
 func TestWriteOfFurtherRules(t *testing.T) {
 	d := denied()
 	d.Further = []string{"GET,HEAD /a", "admin"}
-	_, line := write(t, request(), d)
+	_, line := write(t, newRequest(), d)
 	if got := fmt.Sprint(line["further"]); got != "[GET,HEAD /a admin]" {
 		t.Errorf("further is %s", got)
 	}
@@ -103,7 +104,7 @@ func TestWriteOfFurtherRules(t *testing.T) {
 // A request of which nothing is known has a line with the keys that every decision
 // has.
 func TestWriteOfWhatCouldNotBeRead(t *testing.T) {
-	_, empty := write(t, &gate.Request{}, &gate.Decision{Record: true, To: config.AuditStderr})
+	_, empty := write(t, &request.Request{}, &gate.Decision{Record: true, To: config.AuditStderr})
 	want := []string{"config", "decision", "duration_us", "level", "msg", "reason", "route", "status", "time", "trace_id", "verdict"}
 	if got := slices.Sorted(maps.Keys(empty)); !slices.Equal(got, want) {
 		t.Errorf("keys %v, want %v", got, want)
@@ -131,7 +132,7 @@ func TestWhichDecisionsAreKept(t *testing.T) {
 			var out bytes.Buffer
 			memory := audit.NewMemory(4)
 			row.decision.ID, row.decision.To = denied().ID, config.AuditStderr
-			log(&out, memory).Write(t.Context(), request(), &row.decision)
+			log(&out, memory).Write(t.Context(), newRequest(), &row.decision)
 			if written := out.Len() > 0; written != row.written {
 				t.Errorf("written: %q", out.String())
 			}
@@ -151,7 +152,7 @@ func TestTargets(t *testing.T) {
 	}, audit.NewMemory(1), nil)
 	d := denied()
 	d.To = config.AuditStdout
-	l.Write(t.Context(), request(), d)
+	l.Write(t.Context(), newRequest(), d)
 	if stderr.Len() > 0 || stdout.Len() == 0 {
 		t.Errorf("stderr %q, stdout %q", stderr.String(), stdout.String())
 	}
@@ -160,17 +161,17 @@ func TestTargets(t *testing.T) {
 // Clients put tokens where none belongs: into a path, a request id, the name of
 // a method. What is written down of them is read by many.
 func TestWriteHoldsNoToken(t *testing.T) {
-	places := map[string]func(r *gate.Request, d *gate.Decision, text string){
-		"query":      func(r *gate.Request, _ *gate.Decision, text string) { r.Target = "/a?" + text },
-		"path":       func(r *gate.Request, _ *gate.Decision, text string) { r.Target = "/reset/" + text + "/x" },
-		"method":     func(r *gate.Request, _ *gate.Decision, text string) { r.Method = text },
-		"host":       func(r *gate.Request, _ *gate.Decision, text string) { r.Host = text },
-		"request id": func(r *gate.Request, _ *gate.Decision, text string) { r.Headers[0].Value = text },
-		"subject":    func(_ *gate.Request, d *gate.Decision, text string) { d.Subject = text },
-		"kid":        func(_ *gate.Request, d *gate.Decision, text string) { d.KeyID = text },
-		"detail":     func(_ *gate.Request, d *gate.Decision, text string) { d.InternalDetail = "iss " + text },
-		"header":     func(r *gate.Request, _ *gate.Decision, text string) { r.Headers[1].Value = text },
-		"source":     func(r *gate.Request, _ *gate.Decision, text string) { r.Source = text },
+	places := map[string]func(r *request.Request, d *gate.Decision, text string){
+		"query":      func(r *request.Request, _ *gate.Decision, text string) { r.Target = "/a?" + text },
+		"path":       func(r *request.Request, _ *gate.Decision, text string) { r.Target = "/reset/" + text + "/x" },
+		"method":     func(r *request.Request, _ *gate.Decision, text string) { r.Method = text },
+		"host":       func(r *request.Request, _ *gate.Decision, text string) { r.Authority = text },
+		"request id": func(r *request.Request, _ *gate.Decision, text string) { r.Headers[0].Value = text },
+		"subject":    func(_ *request.Request, d *gate.Decision, text string) { d.Subject = text },
+		"kid":        func(_ *request.Request, d *gate.Decision, text string) { d.KeyID = text },
+		"detail":     func(_ *request.Request, d *gate.Decision, text string) { d.InternalDetail = "iss " + text },
+		"header":     func(r *request.Request, _ *gate.Decision, text string) { r.Headers[1].Value = text },
+		"source":     func(r *request.Request, _ *gate.Decision, text string) { r.Source = text },
 	}
 	for place, put := range places {
 		for name, text := range map[string]string{
@@ -184,7 +185,7 @@ func TestWriteHoldsNoToken(t *testing.T) {
 			"with a slash before it": "token=/" + jwt,
 		} {
 			t.Run(place+"/"+name, func(t *testing.T) {
-				r, d := request(), denied()
+				r, d := newRequest(), denied()
 				put(r, d, text)
 				line, _ := write(t, r, d)
 				// The least of a token that says anything.
@@ -200,7 +201,7 @@ func TestWriteHoldsNoToken(t *testing.T) {
 		for _, text := range []string{
 			"/eyes/eyJ", "/keyJournal/entries", "/a.b.c", "/v1.2.3/file-name_x.tar.gz", "/9d1f0a7e-7a55-4f5c-8f3e-1a2b3c4d5e6f",
 		} {
-			r := request()
+			r := newRequest()
 			r.Target = text
 			if _, line := write(t, r, denied()); line["path"] != text {
 				t.Errorf("path %q was written as %q", text, line["path"])
@@ -227,8 +228,8 @@ func TestWriteIsOneLine(t *testing.T) {
 		"half of a character":    strings.Repeat("x", 511) + "ü",
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, d := request(), denied()
-			r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value = text, text, "/"+text, text, text
+			r, d := newRequest(), denied()
+			r.Method, r.Authority, r.Target, r.Source, r.Headers[0].Value = text, text, "/"+text, text, text
 			d.Subject, d.KeyID, d.InternalDetail = text, text, text
 			out, line := write(t, r, d)
 			if strings.Count(out, "\n") != 1 || !strings.HasSuffix(out, "}\n") {
@@ -250,7 +251,7 @@ func TestWriteIsOneLine(t *testing.T) {
 		})
 	}
 	t.Run("what can be escaped stays", func(t *testing.T) {
-		r := request()
+		r := newRequest()
 		r.Method = "a\r\n\x1b\"\\ü"
 		if _, line := write(t, r, denied()); line["method"] != r.Method {
 			t.Errorf("%q was written as %q", r.Method, line["method"])
@@ -264,8 +265,8 @@ func TestWriteIsBounded(t *testing.T) {
 	for _, size := range []int{most - 1, most, most + 1, 1 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			long := strings.Repeat("x", size)
-			r, d := request(), denied()
-			r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value = long, long, long, long, long
+			r, d := newRequest(), denied()
+			r.Method, r.Authority, r.Target, r.Source, r.Headers[0].Value = long, long, long, long, long
 			d.Subject, d.KeyID, d.InternalDetail = long, long, long
 			_, line := write(t, r, d)
 			for _, key := range []string{"method", "host", "path", "source", "request_id", "subject", "kid", "internal_detail"} {

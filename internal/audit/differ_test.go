@@ -29,7 +29,7 @@ func difference() gate.Difference {
 // decided.
 func TestDiffer(t *testing.T) {
 	var out bytes.Buffer
-	log(&out, audit.NewMemory(1)).Differ(request(), difference())
+	log(&out, audit.NewMemory(1)).Differ(newRequest(), difference())
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatalf("%v: %s", err, out.String())
@@ -51,8 +51,8 @@ func TestDifferIsCleaned(t *testing.T) {
 	l := audit.New(audit.Targets{
 		config.AuditStderr: &stderr, config.AuditStdout: &stdout,
 	}, audit.NewMemory(1), nil)
-	r, d := request(), difference()
-	r.Target, r.Method, r.Host, r.Headers[0].Value = "/reset/"+jwt+"?"+jwt, jwt, jwt, jwt+"\n"
+	r, d := newRequest(), difference()
+	r.Target, r.Method, r.Authority, r.Headers[0].Value = "/reset/"+jwt+"?"+jwt, jwt, jwt, jwt+"\n"
 	d.Candidate.Subject, d.Candidate.InternalDetail, d.Candidate.Hint = jwt, jwt, jwt
 	l.Differ(r, d)
 	if stdout.Len() > 0 || strings.Count(stderr.String(), "\n") != 1 {
@@ -95,7 +95,7 @@ func TestRecordExplainsEachKind(t *testing.T) {
 			memory := audit.NewMemory(1)
 			d := denied()
 			row.change(d)
-			log(io.Discard, memory).Write(t.Context(), request(), d)
+			log(io.Discard, memory).Write(t.Context(), newRequest(), d)
 			record, _ := find(t, memory, d.ID.String())
 			want := map[gate.Stage]gate.Outcome{row.failed: gate.Failed}
 			for _, stage := range row.passed {

@@ -23,7 +23,7 @@ func remember(t *testing.T, l *audit.Log, from, to int) {
 	for n := from; n <= to; n++ {
 		d := denied()
 		d.ID = numbered(n)
-		l.Write(t.Context(), request(), d)
+		l.Write(t.Context(), newRequest(), d)
 	}
 }
 
@@ -72,8 +72,8 @@ func TestMemoryHoldsCopies(t *testing.T) {
 	space := []byte("reused")
 	view := unsafe.String(&space[0], len(space))
 	memory := audit.NewMemory(1)
-	r, d := request(), denied()
-	r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value = view, view, view, view, view
+	r, d := newRequest(), denied()
+	r.Method, r.Authority, r.Target, r.Source, r.Headers[0].Value = view, view, view, view, view
 	d.Subject, d.KeyID, d.InternalDetail = view, view, view
 	log(io.Discard, memory).Write(t.Context(), r, d)
 	want, _ := memory.Find(d.ID.String())
@@ -95,9 +95,9 @@ func TestMemoryShrinks(t *testing.T) {
 	l := log(io.Discard, memory)
 	write := func(text string) {
 		for n := range size {
-			r, d := request(), denied()
+			r, d := newRequest(), denied()
 			d.ID = numbered(n)
-			r.Method, r.Host, r.Target, r.Source, r.Headers[0].Value, d.Subject, d.InternalDetail = text, text, "/"+text, text, text, text, text
+			r.Method, r.Authority, r.Target, r.Source, r.Headers[0].Value, d.Subject, d.InternalDetail = text, text, "/"+text, text, text, text, text
 			l.Write(t.Context(), r, d)
 		}
 	}
@@ -169,7 +169,7 @@ func TestEveryFieldIsWritten(t *testing.T) {
 func TestRecordIsTheLine(t *testing.T) {
 	memory := audit.NewMemory(1)
 	var out strings.Builder
-	log(&out, memory).Write(t.Context(), request(), denied())
+	log(&out, memory).Write(t.Context(), newRequest(), denied())
 	line, found := memory.Find(denied().ID.String())
 	if !found || string(line) != out.String() {
 		t.Errorf("remembered\n\t%s\nwritten\n\t%s", line, out.String())
@@ -183,7 +183,7 @@ func TestRecordIsTheLine(t *testing.T) {
 // would have come after was not looked at.
 func TestRecordExplains(t *testing.T) {
 	memory := audit.NewMemory(1)
-	log(io.Discard, memory).Write(t.Context(), request(), denied())
+	log(io.Discard, memory).Write(t.Context(), newRequest(), denied())
 	record, _ := find(t, memory, denied().ID.String())
 	if record.Reason != gate.ReasonGroupMissing || record.Hint != "add the user" || record.Status != 403 || record.Detail != "you are not in the group" {
 		t.Errorf("record %+v", record)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // Record is one decision as it is logged, remembered and explained: the line of the
@@ -52,13 +53,13 @@ type Record struct {
 
 // NewRecord returns the record of a decision about a request. What a client wrote is
 // cut and cleaned.
-func NewRecord(r *gate.Request, d *gate.Decision, traceID string) Record {
+func NewRecord(r *request.Request, d *gate.Decision, traceID string) Record {
 	record := Record{
 		Time: d.Time.UTC(), Level: levelInfo, Message: "decision", Decision: d.ID.String(), RequestID: clean(r.Header("x-request-id")), TraceID: traceID,
 		Route: d.Route, Further: d.Further, Verdict: d.Verdict, Reason: d.Reason, Status: d.Status(), WouldDeny: d.WouldDeny,
 		InternalDetail: clean(d.InternalDetail), Hint: clean(d.Hint),
 		Issuer: d.Issuer, Subject: clean(d.Subject), KeyID: clean(d.KeyID),
-		Method: clean(r.Method), Host: clean(r.Host), Path: clean(r.Path()), Source: clean(r.Source),
+		Method: clean(r.Method), Host: clean(r.Authority), Path: clean(r.RawPath()), Source: clean(r.Source),
 		DurationUS: d.Elapsed.Microseconds(), Cached: d.Cached, Config: d.ConfigHash,
 	}
 	if d.Denial != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/demo"
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // spread is a configuration over several files, with paths relative to itself.
@@ -105,13 +106,13 @@ func TestRewriteKeepsTheMeaningOfPaths(t *testing.T) {
 		{"shop.example", "/admin/1", map[string]any{"sub": "alice", "groups": []string{"admin"}}, "allowed"},
 		{"other.example", "/x", map[string]any{"sub": "mallory"}, "token_revoked"},
 	} {
-		r := &gate.Request{Method: "GET", Host: row.host, Target: row.path}
+		r := &request.Request{Method: "GET", Authority: row.host, Target: row.path}
 		if row.claims != nil {
 			raw, err := hosted["pool"].Mint(row.claims, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			g.Carry(r, raw)
+			g.AddToken(r, raw)
 		}
 		if d := g.Decide(t.Context(), r); d.Reason != row.want {
 			t.Errorf("%s%s %v: %s (%s), want %s", row.host, row.path, row.claims, d.Reason, d.InternalDetail, row.want)

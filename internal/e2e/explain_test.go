@@ -13,13 +13,14 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // request is the request as the gate is given it, each field by itself.
-func (s sent) request() *gate.Request {
-	r := &gate.Request{Method: s.method, Host: s.host, Target: s.target, Apart: true}
+func (s sent) request() *request.Request {
+	r := &request.Request{Method: s.method, Authority: s.host, Target: s.target, RawHeaders: true}
 	for _, h := range s.headers {
-		r.Headers = append(r.Headers, gate.Header{Name: strings.ToLower(h[0]), Value: h[1]})
+		r.Headers = append(r.Headers, request.Header{Name: strings.ToLower(h[0]), Value: h[1]})
 	}
 	return r
 }

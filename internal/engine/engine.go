@@ -13,6 +13,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
@@ -114,7 +115,7 @@ func (e *Engine) addCandidate(source Source, file string) error {
 		return err
 	}
 	e.candidateGate = gate.New(loaded.Policy, gate.Options{Replica: e.replica, Logger: e.logger})
-	e.Candidate = gate.NewCandidate(e.candidateGate, func(r *gate.Request, d gate.Difference) {
+	e.Candidate = gate.NewCandidate(e.candidateGate, func(r *request.Request, d gate.Difference) {
 		e.Metrics.Differ(d.Live.Route, string(d.Live.Verdict), string(d.Candidate.Verdict), string(d.Candidate.Reason))
 		e.Log.Differ(r, d)
 	})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/engine"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
@@ -98,7 +99,7 @@ func start(t *testing.T, source engine.Source, candidate string) *running {
 // reason decides a request without a token, and returns the reason.
 func (r *running) reason(t *testing.T, path string) gate.Reason {
 	t.Helper()
-	return r.Gate.Decide(t.Context(), &gate.Request{Method: "GET", Host: "api.example", Target: path}).Reason
+	return r.Gate.Decide(t.Context(), &request.Request{Method: "GET", Authority: "api.example", Target: path}).Reason
 }
 
 // wait returns the first log line with this message.

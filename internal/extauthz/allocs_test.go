@@ -22,7 +22,7 @@ import (
 // browser is a request as Envoy sends one of a browser: with what the gate reads,
 // and a good deal that it does not.
 func browser(raw string) *authv3.CheckRequest {
-	return request("GET", "/readers?page=2&sort=name", "authorization: Bearer "+raw,
+	return newRequest("GET", "/readers?page=2&sort=name", "authorization: Bearer "+raw,
 		"x-forwarded-for: 203.0.113.9", "x-forwarded-proto: https", "x-request-id: 5f0c6a52-9a1b-4c3e-8d2f-7a6b5c4d3e2f",
 		"user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36",
 		"accept: application/json, text/plain, */*", "accept-language: en-US,en;q=0.9", "accept-encoding: gzip, deflate, br",

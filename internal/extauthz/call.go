@@ -9,15 +9,16 @@ import (
 	"google.golang.org/grpc/mem"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // call is one Check on its way through the server, from the bytes that came to
 // the bytes that go. Its memory is used again for another call once it is sent,
 // so that a token which is known costs none.
 type call struct {
-	data     []byte       // the CheckRequest as it came
-	asked    gate.Request // its strings are views of data
-	err      error        // why there is nothing in asked
+	data     []byte          // the CheckRequest as it came
+	asked    request.Request // its strings are views of data
+	err      error           // why there is nothing in asked
 	decision gate.Decision
 	budget   budget
 	answer   *answer
@@ -55,7 +56,7 @@ func (p *calls) end(c *call) {
 	if cap(c.data) > most {
 		return
 	}
-	*c = call{data: c.data[:0], asked: gate.Request{Headers: c.asked.Headers[:0]}}
+	*c = call{data: c.data[:0], asked: request.Request{Headers: c.asked.Headers[:0]}}
 	p.pool.Put(c)
 }
 

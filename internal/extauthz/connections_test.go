@@ -88,7 +88,7 @@ func (s *stranger) closed(t *testing.T) {
 // framed is a question, with a header of that size, as gRPC frames it.
 func framed(t *testing.T, size int) []byte {
 	t.Helper()
-	message, err := proto.Marshal(request("GET", "/open/x", "x-long: "+strings.Repeat("x", size)))
+	message, err := proto.Marshal(newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", size)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestUnfinishedIsClosed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
-			_ = w.ask(t, request("GET", "/open/x"))
+			_ = w.ask(t, newRequest("GET", "/open/x"))
 			if w.server.Unread() > 1<<10 { // but for frames that are of no stream
 				t.Errorf("%d bytes are unread behind a whole message", w.server.Unread())
 			}
@@ -143,7 +143,7 @@ func TestUnfinishedIsClosed(t *testing.T) {
 			w.server.Sweep()
 			w.server.Sweep() // the server's own may have come between
 			s.closed(t)
-			if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" || w.server.Connections() != 1 {
+			if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" || w.server.Connections() != 1 {
 				t.Errorf("behind it: %s, %d connections", got, w.server.Connections())
 			}
 		})
@@ -155,7 +155,7 @@ func TestUnfinishedIsClosed(t *testing.T) {
 func TestUnknownMethodStays(t *testing.T) {
 	w := start(t)
 	for _, method := range []string{"/no.such.Service/Method", "/" + extauthz.ServiceName + "/Method"} {
-		if err := w.conn.Invoke(t.Context(), method, request("GET", "/open/x"), new(authv3.CheckResponse)); code(err) != "Unimplemented" {
+		if err := w.conn.Invoke(t.Context(), method, newRequest("GET", "/open/x"), new(authv3.CheckResponse)); code(err) != "Unimplemented" {
 			t.Errorf("%s: %v", method, err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestUnreadIsBounded(t *testing.T) {
 	if unread := w.server.Unread(); unread > extauthz.MostShare+4*extauthz.MaxMessageBytes || unread < extauthz.MaxMessageBytes {
 		t.Errorf("%d bytes of unfinished messages were read, %d connections, %d streams", unread, w.server.Connections(), w.server.Unfinished())
 	}
-	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("another connection meanwhile: %s", got)
 	}
 }
@@ -189,7 +189,7 @@ func TestUnreadIsBounded(t *testing.T) {
 // than its share of them, and others are served.
 func TestManyStreams(t *testing.T) {
 	w := start(t)
-	_ = w.ask(t, request("GET", "/open/x"))
+	_ = w.ask(t, newRequest("GET", "/open/x"))
 	const strangers, each = 5, 200
 	var all []*stranger
 	for range strangers {
@@ -206,7 +206,7 @@ func TestManyStreams(t *testing.T) {
 	if got := w.server.Unfinished(); got > extauthz.ManyStreams+share || got < extauthz.ManyStreams {
 		t.Errorf("%d streams wait for their message, want %d and a share of %d", got, extauthz.ManyStreams, share)
 	}
-	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("another connection meanwhile: %s", got)
 	}
 }
@@ -271,7 +271,7 @@ func TestFewWatch(t *testing.T) {
 	if refused != 20 {
 		t.Errorf("%d were refused, want 20", refused)
 	}
-	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("meanwhile: %s", got)
 	}
 }
@@ -301,13 +301,13 @@ func (s *stranger) taken(t *testing.T) {
 func TestLongMessages(t *testing.T) {
 	w := start(t)
 	room := extauthz.MaxMessageBytes - len(framed(t, 100<<10)) + 5 + 100<<10
-	if got := reason(w.ask(t, request("GET", "/open/x", "x-long: "+strings.Repeat("x", room)))); got != "public" {
+	if got := reason(w.ask(t, newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", room)))); got != "public" {
 		t.Errorf("as long as may be: %s", got)
 	}
-	if answer, err := w.check.Check(t.Context(), request("GET", "/open/x", "x-long: "+strings.Repeat("x", room+1))); code(err) != "ResourceExhausted" {
+	if answer, err := w.check.Check(t.Context(), newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", room+1))); code(err) != "ResourceExhausted" {
 		t.Errorf("a byte more: %v, answer %v", err, answer)
 	}
-	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("behind it: %s", got)
 	}
 }
@@ -315,10 +315,10 @@ func TestLongMessages(t *testing.T) {
 // TestNoCompression: a compressed message is refused, whatever it holds.
 func TestNoCompression(t *testing.T) {
 	w := start(t)
-	if answer, err := w.check.Check(t.Context(), request("GET", "/open/x"), grpc.UseCompressor(gzip.Name)); code(err) != "Internal" {
+	if answer, err := w.check.Check(t.Context(), newRequest("GET", "/open/x"), grpc.UseCompressor(gzip.Name)); code(err) != "Internal" {
 		t.Errorf("%v, answer %v", err, answer)
 	}
-	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("behind it: %s", got)
 	}
 }
@@ -329,7 +329,7 @@ func TestMaxConnections(t *testing.T) {
 	w := start(t)
 	g := newGate(t, "default: deny\nroutes: [{match: /open/**, access: public}]\n", nil, nil)
 	w.serve(t, extauthz.NewServer(g, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 2))
-	_ = w.ask(t, request("GET", "/open/x"))
+	_ = w.ask(t, newRequest("GET", "/open/x"))
 	silent := w.stranger(t)
 	until(t, "the first stranger is there", func() bool { return w.server.Connections() == 2 })
 	asks := w.stranger(t)
@@ -341,7 +341,7 @@ func TestMaxConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	(&stranger{Conn: third}).closed(t)
-	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" || w.server.Connections() != 2 {
+	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" || w.server.Connections() != 2 {
 		t.Errorf("%s, %d connections", got, w.server.Connections())
 	}
 	logged := fmt.Sprint(w.logs.all(t))

@@ -4,6 +4,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // appendDenied appends the CheckResponse of a decision that is neither allowed nor
@@ -11,7 +12,7 @@ import (
 func appendDenied(to []byte, d *gate.Decision, grpcClient bool) ([]byte, bool) {
 	denial, id := denialOf(d), d.ID.String()
 	var space struct {
-		fields [8]gate.Header
+		fields [8]request.Header
 		body   [1 << 10]byte
 	}
 	fields := appendFields(space.fields[:0], denial, grpcClient)
@@ -22,15 +23,15 @@ func appendDenied(to []byte, d *gate.Decision, grpcClient bool) ([]byte, bool) {
 // appendAnswered appends the CheckResponse of a decision that the gate answers in
 // place of the application. To Envoy it is a denial with a status below 400.
 func appendAnswered(to []byte, d *gate.Decision) ([]byte, bool) {
-	var space [8]gate.Header
-	fields := append(append(space[:0], gate.Header{Name: "cache-control", Value: "no-store"}), d.Answer.Headers...)
+	var space [8]request.Header
+	fields := append(append(space[:0], request.Header{Name: "cache-control", Value: "no-store"}), d.Answer.Headers...)
 	return appendLocal(to, d, d.ID.String(), codes.PermissionDenied, d.Answer.Status, fields, d.Answer.Body)
 }
 
 // appendLocal appends a CheckResponse by which Envoy answers by itself. Both halves
 // of it say no: with a status of OK Envoy lets a denied_response pass, and an
 // error_response would be let pass by failure_mode_allow. False: it cannot be sent.
-func appendLocal(to []byte, d *gate.Decision, id string, rpc codes.Code, status int, fields []gate.Header, body []byte) ([]byte, bool) {
+func appendLocal(to []byte, d *gate.Decision, id string, rpc codes.Code, status int, fields []request.Header, body []byte) ([]byte, bool) {
 	w := writer{bytes: to}
 	code, httpCode := uint64(rpc), uint64(status)
 	w.begin(statusField, numberSize(code)+sized(len(d.Reason)))

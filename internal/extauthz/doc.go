@@ -1,7 +1,7 @@
 // Package extauthz speaks Envoy's external authorization protocol
 // (envoy.service.auth.v3) for the gate.
 //
-// It turns a CheckRequest into a [gate.Request] and a [gate.Decision] into a
+// It turns a CheckRequest into a [request.Request] and a [gate.Decision] into a
 // CheckResponse, and observes each decision. It has no rule of its own, and is
 // the only package that knows Envoy's messages.
 //

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // NewServerFor is NewServer for another decider than a gate; nothing is
@@ -20,21 +21,21 @@ import (
 func NewServerFor(d Decider) *Server {
 	return newServer(&service{
 		gate: into{d}, logger: slog.New(slog.DiscardHandler), calls: new(calls),
-		observe:   func(context.Context, time.Time, *gate.Request, *gate.Decision) {},
+		observe:   func(context.Context, time.Time, *request.Request, *gate.Decision) {},
 		oversized: func() {},
 	}, nil, newConnections(1000, slog.New(slog.DiscardHandler), func(string) {}))
 }
 
 // Decider decides in memory of its own.
 type Decider interface {
-	Decide(context.Context, *gate.Request) *gate.Decision
+	Decide(context.Context, *request.Request) *gate.Decision
 	Refuse(gate.Reason, string) *gate.Decision
 }
 
 // into decides in the caller's memory.
 type into struct{ Decider }
 
-func (i into) DecideInto(ctx context.Context, r *gate.Request, d *gate.Decision) {
+func (i into) DecideInto(ctx context.Context, r *request.Request, d *gate.Decision) {
 	*d = *i.Decide(ctx, r)
 }
 
@@ -69,7 +70,7 @@ func Denied(to []byte, d *gate.Decision, grpcClient bool) ([]byte, bool) {
 func Answer(ctx context.Context, g *gate.Gate, data []byte) *authv3.CheckResponse {
 	s := &service{
 		gate: g, logger: slog.New(slog.DiscardHandler), calls: new(calls),
-		observe: func(context.Context, time.Time, *gate.Request, *gate.Decision) {},
+		observe: func(context.Context, time.Time, *request.Request, *gate.Decision) {},
 	}
 	message, err := answerOf(ctx, s, data)
 	if err != nil {
@@ -95,7 +96,7 @@ func answerOf(ctx context.Context, s *service, data []byte) (mem.BufferSlice, er
 
 // Forgotten reads a message into a call, ends that, and returns the memory that
 // the call has read it into.
-func Forgotten(message []byte) (before int, after []byte, headers []gate.Header) {
+func Forgotten(message []byte) (before int, after []byte, headers []request.Header) {
 	calls := new(calls)
 	c := calls.begin(context.Background())
 	c.read(mem.BufferSlice{mem.SliceBuffer(message)})
@@ -133,15 +134,15 @@ func Checker(g *gate.Gate, o Observers) func(ctx context.Context, data mem.Buffe
 const FewHeaders = fewHeaders
 
 // Scan is scan.
-func Scan(data []byte, into *gate.Request) error { return scan(data, into) }
+func Scan(data []byte, into *request.Request) error { return scan(data, into) }
 
 // Unmarshal reads data by way of the message, as a second reader.
-func Unmarshal(data []byte) (*authv3.CheckRequest, *gate.Request, error) {
+func Unmarshal(data []byte) (*authv3.CheckRequest, *request.Request, error) {
 	var check authv3.CheckRequest
 	if err := proto.Unmarshal(data, &check); err != nil {
 		return nil, nil, errWire
 	}
-	read, err := request(&check)
+	read, err := newRequest(&check)
 	return &check, read, err
 }
 
@@ -155,7 +156,7 @@ func ScannedField(at uint64, num protowire.Number) (kind string, of uint64) {
 
 // request reads what the gate needs of a CheckRequest that was decoded as usual:
 // it is what [scan] is held to.
-func request(check *authv3.CheckRequest) (*gate.Request, error) {
+func newRequest(check *authv3.CheckRequest) (*request.Request, error) {
 	http := check.GetAttributes().GetRequest().GetHttp()
 	switch {
 	case http == nil:
@@ -167,9 +168,9 @@ func request(check *authv3.CheckRequest) (*gate.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gate.Request{
-		Method: http.GetMethod(), Host: http.GetHost(), Target: http.GetPath(),
-		Headers: headers, Apart: len(http.GetHeaders()) == 0,
+	return &request.Request{
+		Method: http.GetMethod(), Authority: http.GetHost(), Target: http.GetPath(),
+		Headers: headers, RawHeaders: len(http.GetHeaders()) == 0,
 		Source:     check.GetAttributes().GetSource().GetAddress().GetSocketAddress().GetAddress(),
 		Principal:  check.GetAttributes().GetSource().GetPrincipal(),
 		Extensions: check.GetAttributes().GetContextExtensions(),
@@ -180,8 +181,8 @@ func request(check *authv3.CheckRequest) (*gate.Request, error) {
 // encode_raw_headers, where duplicates stay apart, and headers without, where
 // they are joined with a comma. Pseudo-headers are left out: their values stand
 // in fields of their own.
-func headers(http *authv3.AttributeContext_HttpRequest) ([]gate.Header, error) {
-	list := make([]gate.Header, 0, len(http.GetHeaders())+len(http.GetHeaderMap().GetHeaders()))
+func headers(http *authv3.AttributeContext_HttpRequest) ([]request.Header, error) {
+	list := make([]request.Header, 0, len(http.GetHeaders())+len(http.GetHeaderMap().GetHeaders()))
 	add := func(name, value string) error {
 		switch {
 		case strings.HasPrefix(name, ":"):
@@ -189,7 +190,7 @@ func headers(http *authv3.AttributeContext_HttpRequest) ([]gate.Header, error) {
 		case !httpguts.ValidHeaderFieldName(name):
 			return errHeaderName
 		}
-		list = append(list, gate.Header{Name: name, Value: value})
+		list = append(list, request.Header{Name: name, Value: value})
 		return nil
 	}
 	for name, value := range http.GetHeaders() {

@@ -33,11 +33,11 @@ routes:
 `, map[string]string{"KEYS": keys}, nil)
 	for _, r := range []*authv3.CheckRequest{
 		{},
-		request("GET", "/open/x", "x-user-id: root", "X_User_Id: root", "x.user-id: root"),
-		request("GET", "/lenient/x", "authorization: Bearer eyJhbGciOiJub25lIn0.e30."),
-		request("POST", "/x", "authorization: Bearer null", "content-type: application/grpc"),
-		request("OPTIONS", "/x", "origin: null", "access-control-request-method: GET"),
-		request("GET", "/open/%2e%2e/x"),
+		newRequest("GET", "/open/x", "x-user-id: root", "X_User_Id: root", "x.user-id: root"),
+		newRequest("GET", "/lenient/x", "authorization: Bearer eyJhbGciOiJub25lIn0.e30."),
+		newRequest("POST", "/x", "authorization: Bearer null", "content-type: application/grpc"),
+		newRequest("OPTIONS", "/x", "origin: null", "access-control-request-method: GET"),
+		newRequest("GET", "/open/%2e%2e/x"),
 		asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Host: "a,b", Path: "/open/x?y", Headers: map[string]string{"x-user-id": "root"}}),
 		asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/open/x", HeaderMap: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{nil, {Key: "a b"}}}}),
 	} {

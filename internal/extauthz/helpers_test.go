@@ -215,7 +215,7 @@ func explicit(t testing.TB, r *authv3.CheckResponse) {
 }
 
 // request is a question with headers in the form of encode_raw_headers.
-func request(method, path string, fields ...string) *authv3.CheckRequest {
+func newRequest(method, path string, fields ...string) *authv3.CheckRequest {
 	http := &authv3.AttributeContext_HttpRequest{Method: method, Host: "api.example", Path: path, HeaderMap: &corev3.HeaderMap{}}
 	for _, field := range fields {
 		name, value, _ := strings.Cut(field, ": ")

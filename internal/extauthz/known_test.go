@@ -47,15 +47,15 @@ func (w *world) knownRequests(t *testing.T) []*authv3.CheckRequest {
 					nil, {"x-user-id: root"}, {"X_User_Id: root", "x.user.team: red"}, {"x-user-team: red"}, {"x-http-method-override: DELETE"},
 					{"X-HTTP_Method-Override: DELETE"}, {"accept: text/html", "cookie: session=other; a=1"},
 				} {
-					r := request("GET", path, append([]string{"authorization: Bearer " + token}, more...)...)
+					r := newRequest("GET", path, append([]string{"authorization: Bearer " + token}, more...)...)
 					r.Attributes.Request.Http.Host = host
 					all = append(all, r)
 				}
 			}
 		}
 		for n := range 3 { // in other places, beside what differs from request to request
-			all = append(all, request("GET", fmt.Sprintf("/elsewhere?n=%d&access_token=%s", n, token)),
-				request("GET", "/elsewhere", fmt.Sprintf("cookie: n=%d; session=%s", n, token)))
+			all = append(all, newRequest("GET", fmt.Sprintf("/elsewhere?n=%d&access_token=%s", n, token)),
+				newRequest("GET", "/elsewhere", fmt.Sprintf("cookie: n=%d; session=%s", n, token)))
 		}
 	}
 	return all
@@ -118,7 +118,7 @@ func TestAnEndThatMoves(t *testing.T) {
 	w := start(t)
 	at := time.Now()
 	g := newGate(t, knownYAML, map[string]string{"ISS": w.home.ISS()}, func() time.Time { return at })
-	asked := request("GET", "/short", "authorization: Bearer "+w.mint(t, nil))
+	asked := newRequest("GET", "/short", "authorization: Bearer "+w.mint(t, nil))
 	seen := map[string]bool{}
 	for range 3 {
 		ok := blank(t, g, asked).GetOkResponse()

@@ -21,12 +21,13 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/extauthz"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // options are header fields that overwrite. Envoy 1.40 reads append alone and
 // overwrites when it is false; later ones read append_action, whose zero value
 // appends to what the client sent.
-func options(fields []gate.Header) (list []*corev3.HeaderValueOption) {
+func options(fields []request.Header) (list []*corev3.HeaderValueOption) {
 	for _, h := range fields {
 		list = append(list, &corev3.HeaderValueOption{
 			Header: &corev3.HeaderValue{Key: h.Name, Value: h.Value},
@@ -39,7 +40,7 @@ func options(fields []gate.Header) (list []*corev3.HeaderValueOption) {
 }
 
 // added are header fields that a response gets unless it has them.
-func added(fields []gate.Header) (list []*corev3.HeaderValueOption) {
+func added(fields []request.Header) (list []*corev3.HeaderValueOption) {
 	for _, h := range fields {
 		list = append(list, &corev3.HeaderValueOption{
 			Header:       &corev3.HeaderValue{Key: h.Name, Value: h.Value},
@@ -85,16 +86,16 @@ func allowedMessage(d *gate.Decision) *authv3.CheckResponse {
 // deniedMessage is a denied one, whose denial has a status of 400 or above.
 func deniedMessage(t testing.TB, d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 	t.Helper()
-	fields := append([]gate.Header{{Name: "cache-control", Value: "no-store"}}, d.Denial.CORS...)
+	fields := append([]request.Header{{Name: "cache-control", Value: "no-store"}}, d.Denial.CORS...)
 	if d.Denial.Challenge != "" {
-		fields = append(fields, gate.Header{Name: "www-authenticate", Value: d.Denial.Challenge})
+		fields = append(fields, request.Header{Name: "www-authenticate", Value: d.Denial.Challenge})
 	}
 	if d.Denial.RetryAfter > 0 {
-		fields = append(fields, gate.Header{Name: "retry-after", Value: fmt.Sprint(d.Denial.RetryAfter)})
+		fields = append(fields, request.Header{Name: "retry-after", Value: fmt.Sprint(d.Denial.RetryAfter)})
 	}
 	body := fmt.Sprintf("%s (%s, decision %s)", d.Denial.Detail, d.Reason, d.ID)
 	if !grpcClient {
-		fields = append(fields, gate.Header{Name: "content-type", Value: "application/problem+json"})
+		fields = append(fields, request.Header{Name: "content-type", Value: "application/problem+json"})
 		problem, err := json.Marshal(struct {
 			Status   int         `json:"status"`
 			Title    string      `json:"title"`
@@ -205,9 +206,9 @@ func TestAllowedIsTheMessage(t *testing.T) {
 				holdAllowed(t, &gate.Decision{
 					ID: gate.ID{Replica: "replica", Number: 0x123456789abcdef0}, Route: long(size), Verdict: gate.VerdictAllow, Reason: reason,
 					Issuer: "home", Subject: long(size), Expires: time.Unix(2_000_000_000, 0),
-					Set:    []gate.Header{{Name: "x-user-id", Value: long(size)}, {Name: "x-user-name", Value: "ann"}},
+					Set:    []request.Header{{Name: "x-user-id", Value: long(size)}, {Name: "x-user-name", Value: "ann"}},
 					Remove: []string{"x-user-groups", "authorization", long(size)}, RemoveParameters: []string{"access_token", long(size)},
-					AddToResponse: []gate.Header{{Name: "access-control-allow-origin", Value: long(size)}, {Name: "vary"}},
+					AddToResponse: []request.Header{{Name: "access-control-allow-origin", Value: long(size)}, {Name: "vary"}},
 				})
 			})
 		}
@@ -226,9 +227,9 @@ func FuzzAllowed(f *testing.F) {
 			d.Expires = time.Unix(expires, 0)
 		}
 		for range count % 8 {
-			d.Set = append(d.Set, gate.Header{Name: name, Value: value})
+			d.Set = append(d.Set, request.Header{Name: name, Value: value})
 			d.Remove = append(d.Remove, removed)
-			d.AddToResponse = append(d.AddToResponse, gate.Header{Name: removed, Value: value})
+			d.AddToResponse = append(d.AddToResponse, request.Header{Name: removed, Value: value})
 		}
 		holdAllowed(t, d)
 	})
@@ -245,14 +246,14 @@ func TestDeniedIsTheMessage(t *testing.T) {
 				Issuer: text, Subject: text, Expires: time.Unix(2_000_000_000, 0),
 				Denial: &gate.Denial{
 					Status: status, Title: text, Detail: text, Challenge: text, RetryAfter: len(text) % 31,
-					CORS: []gate.Header{{Name: "access-control-allow-origin", Value: text}, {Name: "vary", Value: "origin"}},
+					CORS: []request.Header{{Name: "access-control-allow-origin", Value: text}, {Name: "vary", Value: "origin"}},
 				},
 			})
 		}
 	}
 	many := &gate.Decision{Verdict: gate.VerdictDeny, Denial: &gate.Denial{Status: 401, Challenge: "Bearer", RetryAfter: 30}}
 	for n := range 40 {
-		many.Denial.CORS = append(many.Denial.CORS, gate.Header{Name: fmt.Sprintf("x-%d", n), Value: "v"})
+		many.Denial.CORS = append(many.Denial.CORS, request.Header{Name: fmt.Sprintf("x-%d", n), Value: "v"})
 	}
 	holdDenied(t, many)
 	for _, invalid := range []*gate.Decision{
@@ -277,7 +278,7 @@ func FuzzDenied(f *testing.F) {
 			d.Expires = time.Unix(expires, 0)
 		}
 		if origin != "" {
-			d.Denial.CORS = []gate.Header{{Name: "access-control-allow-origin", Value: origin}}
+			d.Denial.CORS = []request.Header{{Name: "access-control-allow-origin", Value: origin}}
 		}
 		holdDenied(t, d)
 	})

@@ -89,7 +89,7 @@ func TestBothHeaderEncodings(t *testing.T) {
 		}
 	})
 	t.Run("bytes that are no UTF-8", func(t *testing.T) {
-		answer := w.ask(t, request("GET", "/open/x", "x-name: caf\xe9\xff", "x_user_id: \xff"))
+		answer := w.ask(t, newRequest("GET", "/open/x", "x-name: caf\xe9\xff", "x_user_id: \xff"))
 		if got := reason(answer); got != "public" {
 			t.Errorf("%s, want public", got)
 		}
@@ -109,7 +109,7 @@ func contains(list []string, want string) bool {
 // from no header that a client writes.
 func TestRequestFields(t *testing.T) {
 	w := start(t)
-	answer := w.ask(t, request("GET", "/readers?token=secret", "x-request-id: abc", ":authority: evil.example", ":path: /open/x",
+	answer := w.ask(t, newRequest("GET", "/readers?token=secret", "x-request-id: abc", ":authority: evil.example", ":path: /open/x",
 		"x-forwarded-for: 198.51.100.1", "x-original-url: /open/x"))
 	lines := w.audit.all(t)
 	if reason(answer) != "credential_missing" || len(lines) != 1 {
@@ -157,7 +157,7 @@ func TestMalformedIsDenied(t *testing.T) {
 	named := func(name string) []byte {
 		return wire(asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/open/x", Headers: map[string]string{name: "1"}}))
 	}
-	good := wire(request("GET", "/open/x"))
+	good := wire(newRequest("GET", "/open/x"))
 	for name, data := range map[string][]byte{
 		"no protobuf":             []byte("GET / HTTP/1.1\r\n\r\n"),
 		"cut short":               good[:len(good)-1],

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // MetadataKey is the key that holds the decision in the dynamic metadata of
@@ -52,16 +53,16 @@ func rpcCode(status int) codes.Code {
 }
 
 // appendFields appends the header fields of a denial.
-func appendFields(to []gate.Header, denial *gate.Denial, grpcClient bool) []gate.Header {
-	to = append(append(to, gate.Header{Name: "cache-control", Value: "no-store"}), denial.CORS...)
+func appendFields(to []request.Header, denial *gate.Denial, grpcClient bool) []request.Header {
+	to = append(append(to, request.Header{Name: "cache-control", Value: "no-store"}), denial.CORS...)
 	if denial.Challenge != "" {
-		to = append(to, gate.Header{Name: "www-authenticate", Value: denial.Challenge})
+		to = append(to, request.Header{Name: "www-authenticate", Value: denial.Challenge})
 	}
 	if denial.RetryAfter > 0 {
-		to = append(to, gate.Header{Name: "retry-after", Value: strconv.Itoa(denial.RetryAfter)})
+		to = append(to, request.Header{Name: "retry-after", Value: strconv.Itoa(denial.RetryAfter)})
 	}
 	if !grpcClient {
-		to = append(to, gate.Header{Name: "content-type", Value: "application/problem+json"})
+		to = append(to, request.Header{Name: "content-type", Value: "application/problem+json"})
 	}
 	return to
 }

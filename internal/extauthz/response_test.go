@@ -19,6 +19,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/extauthz"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // reasons returns every reason that package gate declares.
@@ -94,7 +95,7 @@ func TestNoDenialComesOutAsOK(t *testing.T) {
 func TestAnswered(t *testing.T) {
 	d := &gate.Decision{
 		ID: gate.ID{Replica: "replica", Number: 1}, Route: "none", Verdict: gate.VerdictAnswer, Reason: gate.ReasonPreflightAnswered,
-		Answer: &gate.Answer{Status: 200, Headers: []gate.Header{{Name: "access-control-allow-origin", Value: "https://app.example"}}, Body: []byte("body")},
+		Answer: &gate.Answer{Status: 200, Headers: []request.Header{{Name: "access-control-allow-origin", Value: "https://app.example"}}, Body: []byte("body")},
 	}
 	answer := extauthz.Response(d, false)
 	if answer.GetStatus().GetCode() == 0 {
@@ -141,18 +142,18 @@ func TestDenialOverTheWire(t *testing.T) {
 		title          string
 		fields         map[string]string
 	}{
-		{"credential_missing", "this needs a bearer token and the request has none", request("GET", "/readers"), 401, "Unauthorized",
+		{"credential_missing", "this needs a bearer token and the request has none", newRequest("GET", "/readers"), 401, "Unauthorized",
 			map[string]string{"www-authenticate": `Bearer realm="jwtgate"`}},
-		{"expired", "the token has expired", request("GET", "/readers", "authorization: Bearer "+old), 401, "Unauthorized",
+		{"expired", "the token has expired", newRequest("GET", "/readers", "authorization: Bearer "+old), 401, "Unauthorized",
 			map[string]string{"www-authenticate": `Bearer realm="jwtgate", error="invalid_token", error_description="the token has expired"`}},
 		{"credential_ambiguous", "the request holds more than one credential",
-			request("GET", "/readers", "authorization: Bearer a", "authorization: Bearer b"), 400, "Bad Request",
+			newRequest("GET", "/readers", "authorization: Bearer a", "authorization: Bearer b"), 400, "Bad Request",
 			map[string]string{"www-authenticate": `Bearer realm="jwtgate", error="invalid_request"`}},
 		{"scope_missing", "the token lacks a scope that this needs",
-			request("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"scope": "other"})), 403, "Forbidden",
+			newRequest("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"scope": "other"})), 403, "Forbidden",
 			map[string]string{"www-authenticate": `Bearer realm="jwtgate", error="insufficient_scope", scope="orders/read"`}},
-		{"route_denied", "nobody may do this", request("GET", "/closed"), 403, "Forbidden", nil},
-		{"path_refused", "the path is spelled in a way that servers read differently", request("GET", "/open/%2e%2e/closed"), 400, "Bad Request", nil},
+		{"route_denied", "nobody may do this", newRequest("GET", "/closed"), 403, "Forbidden", nil},
+		{"path_refused", "the path is spelled in a way that servers read differently", newRequest("GET", "/open/%2e%2e/closed"), 400, "Bad Request", nil},
 		{"request_malformed", "the proxy's question could not be read", &authv3.CheckRequest{}, 503, "Service Unavailable", nil},
 	} {
 		t.Run(row.reason, func(t *testing.T) {
@@ -204,7 +205,7 @@ func TestGRPCClientsGetPlainText(t *testing.T) {
 		"application/json, application/grpc": false,
 	} {
 		t.Run(contentType, func(t *testing.T) {
-			answer := w.ask(t, request("POST", "/orders.Orders/List", "content-type: "+contentType))
+			answer := w.ask(t, newRequest("POST", "/orders.Orders/List", "content-type: "+contentType))
 			denied := answer.GetDeniedResponse()
 			got := fields(t, denied.GetHeaders())
 			if !plain {
@@ -228,7 +229,7 @@ func TestGRPCClientsGetPlainText(t *testing.T) {
 // 1.40 and under those of later versions, and is not removed as well.
 func TestSetOverwrites(t *testing.T) {
 	w := start(t)
-	answer := w.ask(t, request("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"email": "a@example.com", "email_verified": true}),
+	answer := w.ask(t, newRequest("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"email": "a@example.com", "email_verified": true}),
 		"x-user-id: root", "X_User_Id: root", "x-user-email: root", "x-user-groups: root"))
 	ok := answer.GetOkResponse()
 	if ok == nil {
@@ -264,11 +265,11 @@ func TestSetOverwrites(t *testing.T) {
 func TestCredentialIsTakenOut(t *testing.T) {
 	w := start(t)
 	raw := w.mint(t, nil)
-	query := w.ask(t, request("GET", "/stream?a=1&access_token="+raw)).GetOkResponse()
+	query := w.ask(t, newRequest("GET", "/stream?a=1&access_token="+raw)).GetOkResponse()
 	if got := query.GetQueryParametersToRemove(); !slices.Equal(got, []string{"access_token"}) || len(query.GetQueryParametersToSet()) > 0 {
 		t.Errorf("parameters %v are removed, %v set", got, query.GetQueryParametersToSet())
 	}
-	cookie := w.ask(t, request("GET", "/stream", "cookie: a=1; session="+raw)).GetOkResponse()
+	cookie := w.ask(t, newRequest("GET", "/stream", "cookie: a=1; session="+raw)).GetOkResponse()
 	if got := fields(t, cookie.GetHeaders())["cookie"]; got != "a=1" || slices.Contains(cookie.GetHeadersToRemove(), "cookie") {
 		t.Errorf("the cookies are set to %q, and removed: %v", got, cookie.GetHeadersToRemove())
 	}
@@ -288,22 +289,22 @@ func TestDynamicMetadata(t *testing.T) {
 		r    *authv3.CheckRequest
 		want map[string]any
 	}{
-		{request("GET", "/open/x"), map[string]any{"route": "open", "verdict": "allow", "reason": "public"}},
-		{request("GET", "/readers"), map[string]any{"route": "readers", "verdict": "deny", "reason": "credential_missing"}},
-		{request("GET", "//"), map[string]any{"route": "none", "verdict": "deny", "reason": "path_refused"}},
-		{request("GET", "/readers", "authorization: Bearer "+fine), map[string]any{
+		{newRequest("GET", "/open/x"), map[string]any{"route": "open", "verdict": "allow", "reason": "public"}},
+		{newRequest("GET", "/readers"), map[string]any{"route": "readers", "verdict": "deny", "reason": "credential_missing"}},
+		{newRequest("GET", "//"), map[string]any{"route": "none", "verdict": "deny", "reason": "path_refused"}},
+		{newRequest("GET", "/readers", "authorization: Bearer "+fine), map[string]any{
 			"route": "readers", "verdict": "allow", "reason": "allowed", "issuer": "home", "subject": "alice", "expires": float64(expiry.Unix()),
 		}},
-		{request("GET", "/readers", "authorization: Bearer "+fine[:dot]+other+fine[dot+1:]), map[string]any{
+		{newRequest("GET", "/readers", "authorization: Bearer "+fine[:dot]+other+fine[dot+1:]), map[string]any{
 			"route": "readers", "verdict": "deny", "reason": "signature_invalid",
 		}},
-		{request("GET", "/lenient/x", "authorization: Bearer "+fine[:dot]+other+fine[dot+1:]), map[string]any{
+		{newRequest("GET", "/lenient/x", "authorization: Bearer "+fine[:dot]+other+fine[dot+1:]), map[string]any{
 			"route": "lenient", "verdict": "allow", "reason": "anonymous_invalid",
 		}},
-		{request("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"aud": "another"})), map[string]any{
+		{newRequest("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"aud": "another"})), map[string]any{
 			"route": "readers", "verdict": "deny", "reason": "audience_mismatch", "issuer": "home", "subject": "alice",
 		}},
-		{request("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"scope": "", "exp": expiry.Unix(), "sub": "Zoë\n"})), map[string]any{
+		{newRequest("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"scope": "", "exp": expiry.Unix(), "sub": "Zoë\n"})), map[string]any{
 			"route": "readers", "verdict": "deny", "reason": "scope_missing", "issuer": "home", "subject": "Zoë\n", "expires": float64(expiry.Unix()),
 		}},
 	} {

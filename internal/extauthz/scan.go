@@ -9,7 +9,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 var errWire = errors.New("the CheckRequest cannot be decoded")
@@ -38,7 +38,7 @@ const (
 // error. Of that
 // there are two exceptions, both of form: headers that came as a map stand in
 // the order of the wire, and of the context extensions only those stand in
-// Extensions that begin with [gate.ExtensionPrefix].
+// Extensions that begin with [request.ExtensionPrefix].
 //
 // It does not trust what it does not read: each string, in whatever field that
 // the protocol defines, is held to UTF-8, each message to its form and all of
@@ -50,10 +50,10 @@ const (
 // into held before is gone, but that the memory of its Headers and Extensions is
 // used again, so that a Request that is kept for the next call allocates neither.
 // After an error it is empty. Calls that share neither may run at the same time.
-func scan(data []byte, into *gate.Request) error {
+func scan(data []byte, into *request.Request) error {
 	s := scanner{headers: into.Headers[:0], spare: into.Extensions}
 	clear(s.spare)
-	*into = gate.Request{Headers: s.headers}
+	*into = request.Request{Headers: s.headers}
 	if !s.message(data, inCheckRequest, protowire.DefaultRecursionLimit) {
 		return errWire
 	}
@@ -68,9 +68,9 @@ func scan(data []byte, into *gate.Request) error {
 	case s.badName:
 		return errHeaderName
 	}
-	*into = gate.Request{
-		Method: s.texts[takeMethod], Host: s.texts[takeHost], Target: s.texts[takePath],
-		Headers: s.headers, Apart: !s.joined,
+	*into = request.Request{
+		Method: s.texts[takeMethod], Authority: s.texts[takeHost], Target: s.texts[takePath],
+		Headers: s.headers, RawHeaders: !s.joined,
 		Source: s.texts[takeSource], Principal: s.texts[takePrincipal],
 		Extensions: s.extensions,
 	}
@@ -86,7 +86,7 @@ type scanner struct {
 	http    bool // there is an HTTP request
 	badName bool // a header name is no field name
 
-	headers []gate.Header
+	headers []request.Header
 	forms   forms          // which forms of headers are taken
 	joined  bool           // the map form holds a header
 	mixed   bool           // a header of the map form came behind one of header_map
@@ -268,7 +268,7 @@ func (s *scanner) mapHeader(name, value string) {
 		if s.index != nil {
 			s.index[name] = s.mapped
 		}
-		s.headers = append(s.headers, gate.Header{Name: name, Value: value})
+		s.headers = append(s.headers, request.Header{Name: name, Value: value})
 		s.mapped++
 	}
 }
@@ -280,7 +280,7 @@ func (s *scanner) listHeader(name, value, raw string) {
 		value = raw
 	}
 	if s.isHeader(name) {
-		s.headers = append(s.headers, gate.Header{Name: name, Value: value})
+		s.headers = append(s.headers, request.Header{Name: name, Value: value})
 	}
 }
 
@@ -330,7 +330,7 @@ func (s *scanner) separate(data []byte) {
 }
 
 func (s *scanner) extension(name, value string) {
-	if !strings.HasPrefix(name, gate.ExtensionPrefix) {
+	if !strings.HasPrefix(name, request.ExtensionPrefix) {
 		return
 	}
 	if s.extensions == nil {

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jwtgate/jwtgate/internal/extauthz"
-	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // usual is a request as Envoy sends one, with an access token of a usual size.
@@ -52,7 +52,7 @@ func usual(t testing.TB, apart bool) []byte {
 func TestScanAllocatesNothing(t *testing.T) {
 	for name, apart := range map[string]bool{"headers": false, "header_map": true} {
 		t.Run(name, func(t *testing.T) {
-			data, into := usual(t, apart), &gate.Request{}
+			data, into := usual(t, apart), &request.Request{}
 			if allocs := testing.AllocsPerRun(100, func() {
 				if err := extauthz.Scan(data, into); err != nil {
 					t.Fatal(err)
@@ -60,7 +60,7 @@ func TestScanAllocatesNothing(t *testing.T) {
 			}); allocs != 0 {
 				t.Errorf("%v allocations", allocs)
 			}
-			if len(into.Headers) != 17 || into.Apart != apart || into.Extensions["jwtgate.route"] != "home" {
+			if len(into.Headers) != 17 || into.RawHeaders != apart || into.Extensions["jwtgate.route"] != "home" {
 				t.Errorf("read %+v", into)
 			}
 			agree(t, data)
@@ -78,7 +78,7 @@ func TestScanForgets(t *testing.T) {
 		if err := extauthz.Scan(asks(get()), into); err != nil {
 			t.Fatal(err)
 		}
-		if into.Method != "GET" || withoutLists(into) != withoutLists(&gate.Request{Method: "GET", Apart: true}) || len(into.Headers) != 0 || into.Extensions != nil {
+		if into.Method != "GET" || withoutLists(into) != withoutLists(&request.Request{Method: "GET", RawHeaders: true}) || len(into.Headers) != 0 || into.Extensions != nil {
 			t.Errorf("left is %+v", into)
 		}
 	}
@@ -112,7 +112,7 @@ func TestScanManyHeaders(t *testing.T) {
 		data, least := many(n), time.Hour
 		for range 9 {
 			start := time.Now()
-			if err := extauthz.Scan(data, &gate.Request{}); err != nil {
+			if err := extauthz.Scan(data, &request.Request{}); err != nil {
 				t.Fatal(err)
 			}
 			least = min(least, time.Since(start))
@@ -129,7 +129,7 @@ func BenchmarkScan(b *testing.B) {
 	for name, apart := range map[string]bool{"headers": false, "header_map": true} {
 		data := usual(b, apart)
 		b.Run(name+"/scan", func(b *testing.B) {
-			into := &gate.Request{}
+			into := &request.Request{}
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := extauthz.Scan(data, into); err != nil {

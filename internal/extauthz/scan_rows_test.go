@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // wire is a message in the making.
@@ -46,7 +46,7 @@ func from(parts ...[]byte) wire {
 func get() wire { return wire{}.text(2, "GET") }
 
 // headerFields are headers as "name: value".
-func headerFields(r *gate.Request) string {
+func headerFields(r *request.Request) string {
 	var list []string
 	for _, h := range r.Headers {
 		list = append(list, h.Name+": "+h.Value)
@@ -57,15 +57,15 @@ func headerFields(r *gate.Request) string {
 // scanRow is a message, and what of it the gate reads.
 type scanRow struct {
 	data []byte
-	read func(*gate.Request) string
+	read func(*request.Request) string
 	want string
 }
 
 func scanned() map[string]scanRow {
-	method := func(r *gate.Request) string { return r.Method }
-	source := func(r *gate.Request) string { return r.Source }
-	extension := func(r *gate.Request) string { return fmt.Sprint(r.Extensions) }
-	apart := func(r *gate.Request) string { return strconv.FormatBool(r.Apart) }
+	method := func(r *request.Request) string { return r.Method }
+	source := func(r *request.Request) string { return r.Source }
+	extension := func(r *request.Request) string { return fmt.Sprint(r.Extensions) }
+	apart := func(r *request.Request) string { return strconv.FormatBool(r.RawHeaders) }
 	socket := func(address string) wire { return wire{}.text(2, address) }
 	unknown := wire{}.text(99, "\xff").number(98, 7).raw(protowire.AppendTag(nil, 97, protowire.StartGroupType)...).
 		text(1, "x").raw(protowire.AppendTag(nil, 97, protowire.EndGroupType)...)
@@ -79,7 +79,7 @@ func scanned() map[string]scanRow {
 	return map[string]scanRow{
 		"the last method": {asks(get().text(2, "PUT")), method, "PUT"},
 		"an HTTP request in two parts": {append(asks(wire{}.text(2, "PUT").text(5, "h")), asks(wire{}.text(4, "/p"))...),
-			func(r *gate.Request) string { return r.Method + r.Host + r.Target }, "PUTh/p"},
+			func(r *request.Request) string { return r.Method + r.Authority + r.Target }, "PUTh/p"},
 		"a method of another wire type": {asks(get().number(2, 5)), method, "GET"},
 		"unknown fields":                {append(append(wire{}, unknown...), append(attributes(unknown), asks(unknown, get())...)...), method, "GET"},
 		"a tag and a length of more bytes than they need": {wire{}.raw(0x8a, 0x80, 0x00, 0x89, 0x80, 0x00).
@@ -114,7 +114,7 @@ func scanned() map[string]scanRow {
 		"source: a pipe between":     {from(wire{}.of(1, wire{}.of(1, socket("s")).of(2).of(1, wire{}.number(3, 80)))), source, ""},
 		"source: a pipe of no bytes": {from(wire{}.of(1, wire{}.of(1, socket("s")).number(2, 1))), source, "s"},
 		"source: a pipe elsewhere":   {append(from(wire{}.of(1, wire{}.of(1, socket("s")))), attributes(wire{}.of(2, wire{}.of(1, wire{}.of(2))))...), source, "s"},
-		"source: the principal":      {from(wire{}.text(4, "p")), func(r *gate.Request) string { return r.Principal }, "p"},
+		"source: the principal":      {from(wire{}.text(4, "p")), func(r *request.Request) string { return r.Principal }, "p"},
 
 		"extensions: none":       {asks(get()), extension, "map[]"},
 		"extensions: of others":  {append(asks(get()), attributes(wire{}.of(10, pair("x", "1")).of(10, pair("jwtgate", "1")))...), extension, "map[]"},

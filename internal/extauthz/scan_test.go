@@ -13,21 +13,21 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/jwtgate/jwtgate/internal/extauthz"
-	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // used is a request as an earlier call has left it, of which nothing may show.
-func used() *gate.Request {
-	return &gate.Request{
-		Method: "USED", Host: "used", Target: "/used", Apart: true, Source: "used", Principal: "used",
-		Headers:    []gate.Header{{Name: "used", Value: "used"}, {Name: "authorization", Value: "used"}},
+func used() *request.Request {
+	return &request.Request{
+		Method: "USED", Authority: "used", Target: "/used", RawHeaders: true, Source: "used", Principal: "used",
+		Headers:    []request.Header{{Name: "used", Value: "used"}, {Name: "authorization", Value: "used"}},
 		Extensions: map[string]string{"jwtgate.used": "used"},
 	}
 }
 
 // agree has data read both ways and reports what differs. It returns the
 // request, or nil when it was refused.
-func agree(t *testing.T, data []byte) *gate.Request {
+func agree(t *testing.T, data []byte) *request.Request {
 	t.Helper()
 	check, want, wantErr := extauthz.Unmarshal(data)
 	before, got := bytes.Clone(data), used()
@@ -39,7 +39,7 @@ func agree(t *testing.T, data []byte) *gate.Request {
 		t.Fatalf("error %v, want %v, for %x", err, wantErr, data)
 	}
 	if err != nil {
-		if len(got.Headers) != 0 || got.Extensions != nil || got.Method+got.Host+got.Target+got.Source+got.Principal != "" || got.Apart {
+		if len(got.Headers) != 0 || got.Extensions != nil || got.Method+got.Authority+got.Target+got.Source+got.Principal != "" || got.RawHeaders {
 			t.Fatalf("refused, and yet %+v for %x", got, data)
 		}
 		return nil
@@ -75,9 +75,9 @@ func agree(t *testing.T, data []byte) *gate.Request {
 	return got
 }
 
-func byName(a, b gate.Header) int { return strings.Compare(a.Name, b.Name) }
+func byName(a, b request.Header) int { return strings.Compare(a.Name, b.Name) }
 
-func withoutLists(r *gate.Request) string {
+func withoutLists(r *request.Request) string {
 	plain := *r
 	plain.Headers, plain.Extensions = nil, nil
 	return fmt.Sprintf("%#v", plain)

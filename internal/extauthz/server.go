@@ -18,6 +18,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
@@ -62,7 +63,7 @@ type Observers struct {
 }
 
 // observe tells the observers of a decision about a call that began then.
-func (o Observers) observe(ctx context.Context, began time.Time, r *gate.Request, d *gate.Decision) {
+func (o Observers) observe(ctx context.Context, began time.Time, r *request.Request, d *gate.Decision) {
 	o.Metrics.Check(d.Route, string(d.Verdict), string(d.Reason), d.Elapsed)
 	if d.Presented {
 		o.Metrics.Token(d.Cached)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/extauthz"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
@@ -34,7 +35,7 @@ func TestPanicIsDenied(t *testing.T) {
 	w := &world{audit: &lines{}, logs: &lines{}}
 	w.serve(t, extauthz.NewServer(g, observers(w.audit, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
 	fail.Store(true)
-	answer := w.ask(t, request("GET", "/x", "content-type: application/grpc"))
+	answer := w.ask(t, newRequest("GET", "/x", "content-type: application/grpc"))
 	if got := reason(answer); got != "internal" || answer.GetStatus().GetCode() != 14 || answer.GetDeniedResponse().GetStatus().GetCode() != 503 {
 		t.Errorf("%s with %v", got, answer.GetStatus())
 	}
@@ -48,7 +49,7 @@ func TestPanicIsDenied(t *testing.T) {
 	if recorded := w.audit.all(t); len(recorded) != 1 || recorded[0]["reason"] != "internal" || recorded[0]["path"] != "/x" {
 		t.Errorf("recorded %v", recorded)
 	}
-	if got := reason(w.ask(t, request("GET", "/x"))); got != "public" {
+	if got := reason(w.ask(t, newRequest("GET", "/x"))); got != "public" {
 		t.Errorf("the next one: %s", got)
 	}
 }
@@ -64,7 +65,7 @@ func TestFaultOfTheAuditLogIsLoudOnly(t *testing.T) {
 	g := newGate(t, "default: deny\nroutes: [{match: /open, access: public}]\n", nil, nil)
 	w.serve(t, extauthz.NewServer(g, observers(brokenWriter{}, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
 	for path, want := range map[string]string{"/closed": "route_denied", "/open": "public"} {
-		if got := reason(w.ask(t, request("GET", path))); got != want {
+		if got := reason(w.ask(t, newRequest("GET", path))); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
 	}
@@ -94,7 +95,7 @@ type noting struct {
 	deadlines chan time.Time
 }
 
-func (n noting) Decide(ctx context.Context, r *gate.Request) *gate.Decision {
+func (n noting) Decide(ctx context.Context, r *request.Request) *gate.Decision {
 	deadline, _ := ctx.Deadline()
 	n.deadlines <- deadline
 	return n.Gate.Decide(ctx, r)
@@ -133,7 +134,7 @@ func TestBudgetIsThatOfThisTry(t *testing.T) {
 			if row.metadata != "" {
 				ctx = grpcmetadata.AppendToOutgoingContext(ctx, "x-envoy-expected-rq-timeout-ms", row.metadata)
 			}
-			answer, err := w.check.Check(ctx, request("GET", "/x"))
+			answer, err := w.check.Check(ctx, newRequest("GET", "/x"))
 			if err != nil || reason(answer) != "public" {
 				t.Fatalf("%v, %v", answer, err)
 			}
@@ -198,7 +199,7 @@ func TestHealthAtFirst(t *testing.T) {
 	if got := w.healthOf(t, extauthz.ServiceName); got != "NOT_SERVING" {
 		t.Errorf("%s before SetServing", got)
 	}
-	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("a question before SetServing: %s", got)
 	}
 }
@@ -228,7 +229,7 @@ func TestShutdownTellsEnvoyFirst(t *testing.T) {
 	if got := w.healthOf(t, ""); got != "NOT_SERVING" {
 		t.Errorf("health is %s while it drains", got)
 	}
-	if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("a question while it drains: %s", got)
 	}
 	select {
@@ -238,7 +239,7 @@ func TestShutdownTellsEnvoyFirst(t *testing.T) {
 	}
 	end()
 	<-done
-	if _, err := w.check.Check(t.Context(), request("GET", "/open/x")); code(err) != "Unavailable" {
+	if _, err := w.check.Check(t.Context(), newRequest("GET", "/open/x")); code(err) != "Unavailable" {
 		t.Errorf("a question after it: %v", err)
 	}
 }
@@ -261,7 +262,7 @@ func startBlocked(t *testing.T) (w *world, release chan struct{}, answered chan 
 	w.serve(t, extauthz.NewServer(newGate(t, "default: deny\n", nil, nil), observers(b, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), nil, 1000))
 	answered = make(chan *authv3.CheckResponse, 1)
 	go func() {
-		answer, _ := w.check.Check(context.Background(), request("GET", "/x"))
+		answer, _ := w.check.Check(context.Background(), newRequest("GET", "/x"))
 		answered <- answer
 	}()
 	<-b.entered
@@ -347,7 +348,7 @@ func TestDecisionsAreCounted(t *testing.T) {
 	g := newGate(t, "default: deny\nroutes: [{name: open, match: /open, access: public}]\n", nil, nil)
 	w.serve(t, extauthz.NewServer(g, observers(io.Discard, metrics), slog.New(slog.DiscardHandler), nil, 1000))
 	for _, path := range []string{"/open", "/open", "/x", "//"} {
-		w.ask(t, request("GET", path))
+		w.ask(t, newRequest("GET", path))
 	}
 	text := scrape(t, metrics)
 	for _, want := range []string{

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // ServiceName is the gRPC service that Envoy asks, and the name that its health
@@ -26,7 +27,7 @@ type checker interface {
 // service answers Envoy's Check calls with the gate's decisions.
 type service struct {
 	gate    decider
-	observe func(ctx context.Context, began time.Time, asked *gate.Request, d *gate.Decision)
+	observe func(ctx context.Context, began time.Time, asked *request.Request, d *gate.Decision)
 	logger  *slog.Logger
 	calls   *calls
 	// oversized counts a message that is longer than maxMessageBytes.
@@ -35,7 +36,7 @@ type service struct {
 
 // decider is the gate, or what a test puts in its place.
 type decider interface {
-	DecideInto(context.Context, *gate.Request, *gate.Decision)
+	DecideInto(context.Context, *request.Request, *gate.Decision)
 	Refuse(gate.Reason, string) *gate.Decision
 }
 

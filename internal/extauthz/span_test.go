@@ -74,11 +74,11 @@ func TestSpanOfACheck(t *testing.T) {
 		name, route, verdict, reason, status string
 		ask                                  *authv3.CheckRequest
 	}{
-		{"allowed", "readers", "allow", "allowed", "STATUS_CODE_UNSET", request("GET", "/readers", "authorization: Bearer "+raw)},
-		{"allowed by what is remembered", "readers", "allow", "allowed", "STATUS_CODE_UNSET", request("GET", "/readers", "authorization: Bearer "+raw)},
-		{"public", "open", "allow", "public", "STATUS_CODE_UNSET", request("GET", "/open/x")},
-		{"denied", "readers", "deny", "credential_missing", "STATUS_CODE_UNSET", request("GET", "/readers")},
-		{"before a route", "none", "deny", "path_refused", "STATUS_CODE_UNSET", request("GET", "/a;b")},
+		{"allowed", "readers", "allow", "allowed", "STATUS_CODE_UNSET", newRequest("GET", "/readers", "authorization: Bearer "+raw)},
+		{"allowed by what is remembered", "readers", "allow", "allowed", "STATUS_CODE_UNSET", newRequest("GET", "/readers", "authorization: Bearer "+raw)},
+		{"public", "open", "allow", "public", "STATUS_CODE_UNSET", newRequest("GET", "/open/x")},
+		{"denied", "readers", "deny", "credential_missing", "STATUS_CODE_UNSET", newRequest("GET", "/readers")},
+		{"before a route", "none", "deny", "path_refused", "STATUS_CODE_UNSET", newRequest("GET", "/a;b")},
 		{"our fault", "none", "deny", "request_malformed", "STATUS_CODE_ERROR", &authv3.CheckRequest{}},
 	}
 	decisions := make([]any, len(rows))
@@ -126,7 +126,7 @@ func TestTheClientsTraceContextIsNotOurs(t *testing.T) {
 	clients := "traceparent: 00-" + clientsTrace + "-cccccccccccccccc-01"
 	ctx := grpcmetadata.AppendToOutgoingContext(t.Context(), "traceparent", "00-"+envoysTrace+"-"+envoysSpan+"-01", "tracestate", "a=1", "tracestate", "b=2")
 	for name, of := range map[string]context.Context{"of Envoy": ctx, "without": t.Context()} {
-		if _, err := w.check.Check(of, request("GET", "/open/"+name[:2], clients, "tracestate: client=1")); err != nil {
+		if _, err := w.check.Check(of, newRequest("GET", "/open/"+name[:2], clients, "tracestate: client=1")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -162,7 +162,7 @@ func TestPanicHasASpan(t *testing.T) {
 	to := observers(io.Discard, telemetry.NewMetrics(telemetry.Build{}))
 	to.Traces = w.traces
 	w.serve(t, extauthz.NewServer(g, to, slog.New(slog.DiscardHandler), nil, 1000))
-	w.ask(t, request("GET", "/x"))
+	w.ask(t, newRequest("GET", "/x"))
 	spans := w.spans()
 	if len(spans) != 1 || spans[0].Attributes["jwtgate.reason"] != "internal" || spans[0].Status != "STATUS_CODE_ERROR" || !spans[0].Ended.After(spans[0].Began) {
 		t.Errorf("%+v", spans)
@@ -177,7 +177,7 @@ func TestReceiverDelaysNoCheck(t *testing.T) {
 	slowest := func() (longest time.Duration) {
 		for range 200 {
 			began := time.Now()
-			if got := reason(w.ask(t, request("GET", "/open/x"))); got != "public" {
+			if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 				t.Fatalf("decided %s", got)
 			}
 			longest = max(longest, time.Since(began))
@@ -232,7 +232,7 @@ func TestLinesHaveTheTraceID(t *testing.T) {
 			for _, parent := range row.metadata {
 				ctx = grpcmetadata.AppendToOutgoingContext(ctx, "traceparent", parent)
 			}
-			if _, err := w.check.Check(ctx, request("GET", "/closed", "traceparent: 00-"+strings.Repeat("c", 32)+"-cccccccccccccccc-01")); err != nil {
+			if _, err := w.check.Check(ctx, newRequest("GET", "/closed", "traceparent: 00-"+strings.Repeat("c", 32)+"-cccccccccccccccc-01")); err != nil {
 				t.Fatal(err)
 			}
 			lines := w.audit.all(t)

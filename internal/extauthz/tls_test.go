@@ -135,7 +135,7 @@ func greets(t *testing.T, address string, transport credentials.TransportCredent
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	answer, err := authv3.NewAuthorizationClient(conn).Check(ctx, request("GET", "/open"))
+	answer, err := authv3.NewAuthorizationClient(conn).Check(ctx, newRequest("GET", "/open"))
 	if err == nil && reason(answer) != "public" {
 		t.Errorf("the answer is %v", answer)
 	}

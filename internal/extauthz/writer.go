@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // Answers are written byte by byte: to build the message and marshal it costs
@@ -101,12 +102,12 @@ func numberSize(n uint64) int { return 1 + protowire.SizeVarint(n) }
 // All of the fields above have tags of one byte.
 func sized(size int) int { return 1 + protowire.SizeBytes(size) }
 
-func optionSize(h gate.Header) int {
+func optionSize(h request.Header) int {
 	return sized(sized(len(h.Name))+sized(len(h.Value))) + overwritesSize
 }
 
 // option writes a header that is set.
-func (w *writer) option(h gate.Header) {
+func (w *writer) option(h request.Header) {
 	w.begin(headersField, optionSize(h))
 	w.begin(headerField, sized(len(h.Name))+sized(len(h.Value)))
 	w.text(keyField, h.Name)
@@ -115,7 +116,7 @@ func (w *writer) option(h gate.Header) {
 	w.bytes = append(w.bytes, how[:]...)
 }
 
-func addedSize(h gate.Header) int {
+func addedSize(h request.Header) int {
 	return sized(sized(len(h.Name))+sized(len(h.Value))) + numberSize(addIfAbsent)
 }
 
@@ -123,7 +124,7 @@ func addedSize(h gate.Header) int {
 const addIfAbsent = 1
 
 // added writes a header that the response gets unless it has it.
-func (w *writer) added(h gate.Header) {
+func (w *writer) added(h request.Header) {
 	w.begin(responseHeadersToAddField, addedSize(h))
 	w.begin(headerField, sized(len(h.Name))+sized(len(h.Value)))
 	w.text(keyField, h.Name)

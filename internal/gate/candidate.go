@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // Limits of a candidate. It must not take from the live gate what that needs:
@@ -29,25 +31,25 @@ type Difference struct {
 // answer. Make one with [NewCandidate]. It is safe for concurrent use.
 type Candidate struct {
 	gate    *Gate
-	differ  func(*Request, Difference)
+	differ  func(*request.Request, Difference)
 	waiting chan decided
 	skipped atomic.Uint64
 }
 
 type decided struct {
-	request *Request
+	request *request.Request
 	live    *Decision
 }
 
 // NewCandidate returns a candidate that decides by g and tells differences to
 // differ, from one goroutine.
-func NewCandidate(g *Gate, differ func(*Request, Difference)) *Candidate {
+func NewCandidate(g *Gate, differ func(*request.Request, Difference)) *Candidate {
 	return &Candidate{gate: g, differ: differ, waiting: make(chan decided, candidateWaiting)}
 }
 
 // Offer hands over a request and its live decision, of which it keeps copies. It
 // never waits: what there is no room for is left out and counted.
-func (c *Candidate) Offer(r *Request, live *Decision) {
+func (c *Candidate) Offer(r *request.Request, live *Decision) {
 	if undecided(live) {
 		return
 	}
@@ -56,7 +58,7 @@ func (c *Candidate) Offer(r *Request, live *Decision) {
 		return
 	}
 	select {
-	case c.waiting <- decided{r.clone(), live.clone()}:
+	case c.waiting <- decided{clone(r), live.clone()}:
 	default:
 		c.skipped.Add(1)
 	}
@@ -69,9 +71,9 @@ func undecided(d *Decision) bool {
 }
 
 // clone copies a request with all that it shares with its caller.
-func (r *Request) clone() *Request {
+func clone(r *request.Request) *request.Request {
 	copied := *r
-	for _, text := range []*string{&copied.Method, &copied.Host, &copied.Target, &copied.Source, &copied.Principal} {
+	for _, text := range []*string{&copied.Method, &copied.Authority, &copied.Target, &copied.Source, &copied.Principal} {
 		*text = strings.Clone(*text)
 	}
 	copied.Headers = cloneHeaders(r.Headers)
@@ -106,10 +108,10 @@ func cloneTexts(texts []string) []string {
 	return copied
 }
 
-func cloneHeaders(headers []Header) []Header {
-	copied := make([]Header, len(headers))
+func cloneHeaders(headers []request.Header) []request.Header {
+	copied := make([]request.Header, len(headers))
 	for i, h := range headers {
-		copied[i] = Header{Name: strings.Clone(h.Name), Value: strings.Clone(h.Value)}
+		copied[i] = request.Header{Name: strings.Clone(h.Name), Value: strings.Clone(h.Value)}
 	}
 	return copied
 }
@@ -152,15 +154,17 @@ func (c *Candidate) decide(ctx context.Context, one decided) {
 // differ reports whether two decisions on one request are different to the
 // client, to the application or in their reason. Ids, routes, the order of what
 // is changed, and what is removed of which the request has nothing do not count.
-func differ(r *Request, a, b *Decision) bool {
-	byName := func(x, y Header) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value)) }
+func differ(r *request.Request, a, b *Decision) bool {
+	byName := func(x, y request.Header) int {
+		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value))
+	}
 	return a.Verdict != b.Verdict || a.Reason != b.Reason || a.Status() != b.Status() ||
 		!alike(a.Set, b.Set, byName) || !alike(a.AddToResponse, b.AddToResponse, byName) || !alike(a.answered(), b.answered(), byName) ||
-		!alike(r.having(a.Remove), r.having(b.Remove), strings.Compare) || !alike(a.RemoveParameters, b.RemoveParameters, strings.Compare)
+		!alike(having(r, a.Remove), having(r, b.Remove), strings.Compare) || !alike(a.RemoveParameters, b.RemoveParameters, strings.Compare)
 }
 
 // answered are the header fields of an answer, if the decision has one.
-func (d *Decision) answered() []Header {
+func (d *Decision) answered() []request.Header {
 	if d.Answer == nil {
 		return nil
 	}
@@ -168,9 +172,9 @@ func (d *Decision) answered() []Header {
 }
 
 // having returns those of the header names that the request has.
-func (r *Request) having(names []string) []string {
+func having(r *request.Request, names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		_, has := r.header(name)
+		_, has := r.Lookup(name)
 		return !has
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // A candidate that panics ends nothing: it is told, counted, and goes on.
@@ -20,7 +21,7 @@ func TestCandidatePanics(t *testing.T) {
 		"HOME_ISS": w.home.ISS(), "POOL_KEYS": w.pool.JWKSURL(), "DARK_ISS": w.dark.ISS(), "DIM_ISS": w.dim.ISS(),
 	}), gate.Options{Replica: "candidate", Logger: slog.New(slog.NewJSONHandler(&log, nil)), Now: time.Now})
 	var found told
-	c := gate.NewCandidate(would, func(r *gate.Request, d gate.Difference) {
+	c := gate.NewCandidate(would, func(r *request.Request, d gate.Difference) {
 		if fail.Swap(false) {
 			panic("no more ink")
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 const liveYAML = issuersYAML + `
@@ -38,10 +39,10 @@ identity: {headers: {x-user-email: null, x-team: team}}
 type told struct {
 	mu    sync.Mutex
 	all   []gate.Difference
-	asked []*gate.Request
+	asked []*request.Request
 }
 
-func (o *told) differ(r *gate.Request, d gate.Difference) {
+func (o *told) differ(r *request.Request, d gate.Difference) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.all, o.asked = append(o.all, d), append(o.asked, r)
@@ -52,7 +53,7 @@ func (o *told) len() int {
 	return len(all)
 }
 
-func (o *told) sofar() ([]gate.Difference, []*gate.Request) {
+func (o *told) sofar() ([]gate.Difference, []*request.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.all, o.asked
@@ -111,7 +112,7 @@ func TestCandidateTellsDifferences(t *testing.T) {
 	teamed := bearer(mint(t, w.home, claims(map[string]any{"team": "red"})))
 	for _, row := range []struct {
 		name            string
-		r               *gate.Request
+		r               *request.Request
 		live, candidate gate.Reason // candidate: "" when there is no difference
 	}{
 		{"allowed by both", get("/same", admin), "allowed", ""},
@@ -203,14 +204,14 @@ func TestCandidateNeverBlocks(t *testing.T) {
 // them look before the first one is done.
 func TestCandidateNeverBlocksAtTheLastPlace(t *testing.T) {
 	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
-	c := gate.NewCandidate(live, func(*gate.Request, gate.Difference) {})
+	c := gate.NewCandidate(live, func(*request.Request, gate.Difference) {})
 	d := live.Decide(t.Context(), get("/x"))
 	const room, at = 1024, 4
 	for range room - 1 {
 		c.Offer(get("/x"), d)
 	}
 	large := get("/x")
-	large.Headers = slices.Repeat([]gate.Header{{Name: "x-name", Value: "value"}}, 300_000)
+	large.Headers = slices.Repeat([]request.Header{{Name: "x-name", Value: "value"}}, 300_000)
 	var returned atomic.Int32
 	for range at {
 		go func() {
@@ -275,7 +276,7 @@ func TestCandidateKeepsCopies(t *testing.T) {
 	id := d.ID
 	c.Offer(r, d)
 	r.Target, r.Headers[0].Value = "/other", "2"
-	r.Name("default")
+	r.SetRoute("default")
 	*d = gate.Decision{}
 	begin(t, c)
 	wait(t, "the candidate has decided", func() bool { return found.len() == 1 })

@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/credential"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -22,15 +24,12 @@ import (
 type check struct {
 	policy     *Policy
 	reasons    *reasons
-	request    *Request
-	relaxed    config.Relaxed
-	host       string // as route.ParseHost gives it
-	path       route.Path
-	overrides  []string    // methods that the query names
+	request    *request.Request
+	parsed     request.Parsed
 	rule       *route.Rule // the request's own; nil before check 2
 	further    []*route.Rule
 	governing  *route.Rule // whose credential, and what becomes of it; nil before check 2
-	credential token.Credential
+	credential credential.Credential
 	token      *token.Token // nil unless it was verified
 	verified   token.Token  // what token points to
 	presented  bool         // it was looked for a credential, and invalid is what came of it
@@ -38,8 +37,7 @@ type check struct {
 	failure    error        // the first check that failed; nil when none did
 	failedRule *route.Rule  // whose check that was; nil for one of no rule
 	excused    Reason       // why the request goes on without identity; empty if it does not
-	facts      route.Facts
-	removed    token.Removal
+	removed    credential.Removal
 
 	decision *Decision
 }
@@ -51,7 +49,7 @@ func (c *check) run(ctx context.Context) {
 		c.deny(ReasonDeadline, "the request had ended before it was decided")
 		return
 	}
-	if c.request.strangeExtension() {
+	if c.request.UnknownExtension() {
 		c.deny(ReasonRequestMalformed, "a context extension jwtgate.* other than jwtgate.route")
 		return
 	}
@@ -61,7 +59,7 @@ func (c *check) run(ctx context.Context) {
 	}
 	preflight := ""
 	if c.policy.cfg.CORS.Preflight != config.PreflightCheck {
-		preflight = c.request.preflightMethod()
+		preflight = preflightMethod(c.request)
 	}
 	if preflight != "" && c.policy.cfg.CORS.Preflight == config.PreflightAnswer {
 		c.answerPreflight(preflight)
@@ -81,23 +79,11 @@ func (c *check) run(ctx context.Context) {
 // parseTarget is check 1: the method, the path, the host, and what would make a
 // proxy behind Envoy take another request out of this one.
 func (c *check) parseTarget() error {
-	if err := route.CheckMethod(c.request.Method); err != nil {
+	if err := c.parsed.Parse(c.request, &c.policy.cfg.Relax); err != nil {
 		return err
 	}
-	var hostErr, err error
-	c.host, hostErr = route.ParseHost(c.request.Host)
-	c.relaxed = c.policy.cfg.Relax.For(c.host)
-	err = c.path.Parse(c.request.Target, c.relaxed)
-	if err = cmp.Or(err, hostErr); err != nil {
-		return err
-	}
-	if !c.relaxed.MethodOverride {
-		if c.overrides, err = route.AppendOverrides(c.overrides[:0], c.request.Method, c.request.query()); err != nil {
-			return err
-		}
-		if _, named := c.request.NamedRoute(); named && len(c.overrides) > 0 {
-			return fmt.Errorf("%w: its query names a method (_method), and Envoy has chosen the route", route.ErrMethodRefused)
-		}
+	if _, named := c.request.NamedRoute(); named && len(c.parsed.Overrides) > 0 {
+		return fmt.Errorf("%w: its query names a method (_method), and Envoy has chosen the route", request.ErrMethodRefused)
 	}
 	for i := range c.request.Headers {
 		const field = "connection"
@@ -121,9 +107,9 @@ func (c *check) findRoute(preflight bool) error {
 		return fmt.Errorf("%w: %q", errRouteUnknown, name)
 	}
 	c.rule, c.governing, c.decision.Route = rule, rule, rule.Name
-	covered := rule.Covers(c.request.Method, c.host, c.path)
+	covered := rule.Covers(c.request.Method, c.parsed.Host, &c.parsed.Path)
 	if preflight {
-		covered = rule.CoversPreflight(c.host, c.path)
+		covered = rule.CoversPreflight(c.parsed.Host, &c.parsed.Path)
 	}
 	if !covered {
 		return fmt.Errorf("%w: %q", errRouteMismatch, name)
@@ -134,8 +120,7 @@ func (c *check) findRoute(preflight bool) error {
 // selectRules finds the request's own rule and the further ones, as for a request
 // with this method.
 func (c *check) selectRules(method string) {
-	target := route.Target{Method: method, Overrides: c.overrides, Host: c.host, Path: c.path}
-	c.rule, c.further = c.policy.routes.Select(&target, c.further[:0])
+	c.rule, c.further = c.policy.routes.Select(method, &c.parsed, c.further[:0])
 	c.decision.Route = c.rule.Name
 	c.governing = c.rule
 	if c.rule.Access != config.AccessPublic {
@@ -213,31 +198,31 @@ func (c *check) authorize(rule *route.Rule) error {
 	case rule.Access == config.AccessOptional:
 		return nil
 	case c.token == nil:
-		return fmt.Errorf("%w in %s", token.ErrMissing, places(c.governing.TokensFrom))
+		return fmt.Errorf("%w in %s", credential.ErrMissing, places(c.governing.TokensFrom))
 	}
-	if err := c.policy.mapper.RequireUserID(c.token, c.relaxed); err != nil {
+	if err := c.policy.mapper.RequireUserID(c.token, c.parsed.Relaxed); err != nil {
 		return err
 	}
-	return rule.Authorize(c.token, &c.facts)
+	return rule.Authorize(c.token, &c.parsed, c.decision.Time)
 }
 
 // permit lets a request go on that every rule lets pass.
 func (c *check) permit() {
 	switch {
 	case c.rule.Access == config.AccessPublic && c.governing == c.rule:
-		c.allow(ReasonPublic, nil, token.Removal{})
+		c.allow(ReasonPublic, nil, credential.Removal{})
 		return
 	case c.excused != "":
-		c.allow(c.excused, nil, token.Remove(c.message(), c.governing.TokensFrom))
+		c.allow(c.excused, nil, credential.Remove(&c.parsed, c.governing.TokensFrom))
 		return
 	case c.token == nil:
-		c.allow(ReasonAnonymous, nil, token.Removal{})
+		c.allow(ReasonAnonymous, nil, credential.Removal{})
 		return
 	}
 	if c.allowPrepared() {
 		return
 	}
-	set, err := c.policy.mapper.Map(c.token, c.relaxed)
+	set, err := c.policy.mapper.Map(c.token, c.parsed.Relaxed)
 	if err != nil {
 		c.fail(err)
 		return
@@ -258,7 +243,7 @@ func (c *check) answerPreflight(method string) {
 		return
 	}
 	c.decision.Verdict, c.decision.Reason = VerdictAnswer, ReasonPreflightAnswered
-	c.decision.Answer = &Answer{Status: http.StatusOK, Headers: c.policy.cors.preflight(origin, method, c.request.headers("access-control-request-headers"))}
+	c.decision.Answer = &Answer{Status: http.StatusOK, Headers: c.policy.cors.preflight(origin, method, c.request.Values("access-control-request-headers"))}
 }
 
 // passPreflight lets a CORS preflight go on, which a browser sends without
@@ -306,7 +291,7 @@ func (c *check) authenticate(ctx context.Context) error {
 // the token in it.
 func (c *check) verify(ctx context.Context) error {
 	var err error
-	if c.credential, err = token.Extract(c.message(), c.governing.TokensFrom); err != nil || !c.credential.Found {
+	if c.credential, err = credential.Extract(&c.parsed, c.governing.TokensFrom); err != nil || !c.credential.Found {
 		return err
 	}
 	c.decision.Presented = true
@@ -319,27 +304,16 @@ func (c *check) verify(ctx context.Context) error {
 	c.decision.Issuer, c.decision.Subject = verified.Issuer, verified.Subject
 	c.decision.KeyID, c.decision.Expires = verified.KeyID, verified.Expiry
 	c.token = verified
-	c.facts = route.Facts{
-		Now: c.decision.Time, Method: c.request.Method, Host: c.host, Path: c.path, Query: c.request.query(),
-		Headers: c.request.Headers, Source: c.request.Source, Principal: c.request.Principal,
-	}
 	return nil
-}
-
-// message is what of the request can hold a credential.
-func (c *check) message() token.Message {
-	return token.Message{
-		Method: c.request.Method, Host: c.host, Target: c.request.Target, Headers: c.request.Headers, Apart: c.request.Apart,
-	}
 }
 
 // removal takes the credential out of the places that a rule reads, unless it
 // is to be forwarded.
-func (c *check) removal(rule *route.Rule) token.Removal {
+func (c *check) removal(rule *route.Rule) credential.Removal {
 	if rule.Forward || rule.Access == config.AccessPublic {
-		return token.Removal{}
+		return credential.Removal{}
 	}
-	return token.Remove(c.message(), rule.TokensFrom)
+	return credential.Remove(&c.parsed, rule.TokensFrom)
 }
 
 // StreamLimitHeader has Envoy end what it streams to the client after so many
@@ -348,10 +322,10 @@ const StreamLimitHeader = "x-envoy-upstream-stream-duration-ms"
 
 // streamLimit ends a stream at end. Envoy takes 0 and less for no limit, and a
 // year is more than any stream lasts.
-func streamLimit(end, now time.Time) Header {
+func streamLimit(end, now time.Time) request.Header {
 	const most = 365 * 24 * time.Hour
 	left := min(max(end.Sub(now), time.Millisecond), most)
-	return Header{Name: StreamLimitHeader, Value: strconv.FormatInt(left.Milliseconds(), 10)}
+	return request.Header{Name: StreamLimitHeader, Value: strconv.FormatInt(left.Milliseconds(), 10)}
 }
 
 // excuse notes that a rule would have denied the request and does not. If it is the
@@ -404,7 +378,7 @@ func (c *check) refuse(reason Reason, failure *denial.Error) {
 	if c.failedRule != nil {
 		d.Route = c.failedRule.Name
 	}
-	d.PreflightChecked = c.policy.cfg.CORS.Preflight == config.PreflightCheck && c.request.preflightMethod() != ""
+	d.PreflightChecked = c.policy.cfg.CORS.Preflight == config.PreflightCheck && preflightMethod(c.request) != ""
 	c.noteFurther()
 }
 
@@ -417,9 +391,9 @@ func (c *check) noteFurther() {
 
 // allow lets the request go on with the identity headers set, and stripped in
 // every other spelling, and without the credentials of removal.
-func (c *check) allow(reason Reason, set []Header, removal token.Removal) {
+func (c *check) allow(reason Reason, set []request.Header, removal credential.Removal) {
 	c.decision.Verdict, c.decision.Reason, c.removed = VerdictAllow, reason, removal
-	c.decision.Remove = slices.Concat(c.policy.mapper.Strip(c.request.Headers, set, c.relaxed), removal.Headers)
+	c.decision.Remove = slices.Concat(c.policy.mapper.Strip(c.request.Headers, set, c.parsed.Relaxed), removal.Headers)
 	c.decision.Set = slices.Concat(set, removal.Set)
 	c.decision.RemoveParameters = removal.Parameters
 	c.decision.AddToResponse = c.policy.cors.allowed(c.request.Header("origin"))

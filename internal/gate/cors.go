@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // cors is a config's section on browsers' cross-origin requests, compiled (Fetch
@@ -18,7 +19,7 @@ type cors struct {
 // readers are the fields that let an origin's pages read an answer.
 type readers struct {
 	number          int // from 1
-	allowed, denied []Header
+	allowed, denied []request.Header
 }
 
 // exposed are the fields of our own answers that a page may read.
@@ -27,12 +28,12 @@ const exposed = "WWW-Authenticate, Retry-After"
 func newCORS(cfg *config.CORS) *cors {
 	c := &cors{config: cfg, readers: make(map[string]readers, len(cfg.Origins))}
 	for i, origin := range cfg.Origins {
-		fields := []Header{
+		fields := []request.Header{
 			{Name: "access-control-allow-origin", Value: origin},
 			{Name: "access-control-expose-headers", Value: exposed},
 		}
 		if cfg.Credentials {
-			fields = append(fields, Header{Name: "access-control-allow-credentials", Value: "true"})
+			fields = append(fields, request.Header{Name: "access-control-allow-credentials", Value: "true"})
 		}
 		c.readers[origin] = readers{number: i + 1, allowed: fields, denied: slices.Insert(slices.Clone(fields), 0, varies())}
 	}
@@ -40,21 +41,21 @@ func newCORS(cfg *config.CORS) *cors {
 }
 
 // varies says that an answer depends on who asks.
-func varies() Header { return Header{Name: "vary", Value: "Origin"} }
+func varies() request.Header { return request.Header{Name: "vary", Value: "Origin"} }
 
 // allowed are the fields that an allowed request's response gets unless it has
 // them; none for an origin that is not listed.
-func (c *cors) allowed(origin string) []Header { return c.readers[origin].allowed }
+func (c *cors) allowed(origin string) []request.Header { return c.readers[origin].allowed }
 
 // denied are the fields of a denial; nil where no origin is listed.
-func (c *cors) denied(origin string) []Header {
+func (c *cors) denied(origin string) []request.Header {
 	if len(c.readers) == 0 {
 		return nil
 	}
 	if r, listed := c.readers[origin]; listed {
 		return r.denied
 	}
-	return []Header{varies()}
+	return []request.Header{varies()}
 }
 
 // maxAskedHeaders bounds the names, in bytes, that a preflight is answered with
@@ -64,7 +65,7 @@ const maxAskedHeaders = 4096
 // preflight are the fields of the answer to a preflight of a listed origin, which
 // asks for a method and for header names. Of what the client wrote only tokens of
 // RFC 9110 section 5.6.2 are repeated to it.
-func (c *cors) preflight(origin, method string, asked []string) []Header {
+func (c *cors) preflight(origin, method string, asked []string) []request.Header {
 	methods, names := strings.Join(c.config.Methods, ", "), strings.Join(c.config.Headers, ", ")
 	if methods == "" && config.Token(method) {
 		methods = method
@@ -72,19 +73,19 @@ func (c *cors) preflight(origin, method string, asked []string) []Header {
 	if names == "" {
 		names = askedNames(asked)
 	}
-	fields := []Header{
+	fields := []request.Header{
 		{Name: "vary", Value: "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"},
 		{Name: "access-control-allow-origin", Value: origin},
 		{Name: "access-control-max-age", Value: strconv.FormatInt(int64(c.config.MaxAge.Seconds()), 10)},
 	}
 	if methods != "" {
-		fields = append(fields, Header{Name: "access-control-allow-methods", Value: methods})
+		fields = append(fields, request.Header{Name: "access-control-allow-methods", Value: methods})
 	}
 	if names != "" {
-		fields = append(fields, Header{Name: "access-control-allow-headers", Value: names})
+		fields = append(fields, request.Header{Name: "access-control-allow-headers", Value: names})
 	}
 	if c.config.Credentials {
-		fields = append(fields, Header{Name: "access-control-allow-credentials", Value: "true"})
+		fields = append(fields, request.Header{Name: "access-control-allow-credentials", Value: "true"})
 	}
 	return fields
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // A page of an origin that the config names can read what it was answered, and why
@@ -69,7 +70,7 @@ func TestCORSOfAnswers(t *testing.T) {
 	}
 }
 
-func checkFields(t *testing.T, got []gate.Header, want []string) {
+func checkFields(t *testing.T, got []request.Header, want []string) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("fields %v, want %q", got, want)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // A route reads its own places and no others; what was read is taken out there,
@@ -27,7 +28,7 @@ routes:
 	upgrade := []string{"connection: Upgrade", "upgrade: websocket"}
 	for _, row := range []struct {
 		name   string
-		r      *gate.Request
+		r      *request.Request
 		reason gate.Reason
 		// what the application receives of a field; nothing: the field is gone
 		field, left string
@@ -116,7 +117,7 @@ routes:
 			if row.fields != "" {
 				fields = append(fields, strings.Split(row.fields, "|")...)
 			}
-			r := request(row.method, row.target, fields...)
+			r := requestOf(row.method, row.target, fields...)
 			d := w.decide(t, r)
 			if d.Reason != row.want {
 				t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
@@ -151,7 +152,7 @@ routes: [{name: open, match: /open/**, access: public}, {name: admin, match: /ad
 	} {
 		t.Run(row.host+row.target, func(t *testing.T) {
 			r := get(row.target)
-			r.Host = row.host
+			r.Authority = row.host
 			if d := w.decide(t, r); d.Reason != row.want {
 				t.Errorf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
@@ -159,7 +160,7 @@ routes: [{name: open, match: /open/**, access: public}, {name: admin, match: /ad
 	}
 	for host, open := range map[string]bool{"new.example": false, "old.example": true} {
 		r := get("/open/x", "X-HTTP-Method-Override: PUT", "x_original_url: /admin", "x-user-id: root")
-		r.Host = host
+		r.Authority = host
 		got := forwarded(w.decide(t, r), r)
 		for _, name := range []string{"x-http-method-override", "x_original_url"} {
 			if _, kept := got[name]; kept != open {

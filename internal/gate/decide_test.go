@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
-	jwt "github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // draft is a request that is being spoiled.
@@ -81,7 +81,7 @@ func TestFirstFailureIsTheReason(t *testing.T) {
 				raw = tampered(raw)
 			}
 			r := get(d.target, append(d.more, bearer(raw+d.behind))...)
-			r.Host = d.host
+			r.Authority = d.host
 			if got := w.decide(t, r); got.Reason != one.reason || got.Verdict != gate.VerdictDeny {
 				t.Errorf("%s for %s (%s), want a denial for %s", got.Verdict, got.Reason, got.InternalDetail, one.reason)
 			}
@@ -171,7 +171,7 @@ func TestAccess(t *testing.T) {
 
 // checkForwarded holds what the application receives to the reason that the
 // request was allowed for: who the user is, and whether the credential is there.
-func checkForwarded(t *testing.T, d *gate.Decision, r *gate.Request) {
+func checkForwarded(t *testing.T, d *gate.Decision, r *request.Request) {
 	t.Helper()
 	got := forwarded(d, r)
 	users, known := identityOf(got), d.Reason == gate.ReasonAllowed
@@ -256,7 +256,7 @@ func TestIdentityOfProgramsAndPeople(t *testing.T) {
 			if got := identityOf(forwarded(d, r)); d.Reason != gate.ReasonAllowed || !maps.Equal(got, row.want) {
 				t.Errorf("%s: the application is told\n\t%v\nwant\n\t%v", d.Reason, got, row.want)
 			}
-			set := slices.IndexFunc(d.Set, func(h jwt.Header) bool { return slices.Contains(d.Remove, h.Name) })
+			set := slices.IndexFunc(d.Set, func(h request.Header) bool { return slices.Contains(d.Remove, h.Name) })
 			if set >= 0 {
 				t.Errorf("%s is set and removed: Envoy removes last", d.Set[set].Name)
 			}

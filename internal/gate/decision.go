@@ -9,6 +9,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
@@ -67,7 +68,7 @@ type Decision struct {
 
 	// Set and Remove are the changes to an allowed request's headers. No name
 	// stands in both.
-	Set    []Header
+	Set    []request.Header
 	Remove []string
 	// RemoveParameters are the query parameters to take out of an allowed
 	// request.
@@ -75,7 +76,7 @@ type Decision struct {
 
 	// AddToResponse are the header fields that the response to an allowed request
 	// gets unless it has them. The list is shared.
-	AddToResponse []Header
+	AddToResponse []request.Header
 
 	// Denial is what a denied request is answered, Answer what one is that the gate
 	// answers in place of the application; nil otherwise.
@@ -113,7 +114,7 @@ func (d *Decision) Status() int {
 // hold parts of the request that were checked for their form.
 type Answer struct {
 	Status  int // HTTP, 200 to 399
-	Headers []Header
+	Headers []request.Header
 	Body    []byte // nil: none
 }
 
@@ -124,7 +125,7 @@ type Denial struct {
 	RetryAfter int    // seconds, 1 to 30; 0 for none
 	// CORS are the fields by which a browser lets its page read the denial;
 	// empty where the config names no origins.
-	CORS []Header
+	CORS []request.Header
 	// Title and Detail are those of a problem document (RFC 9457 section 3.1).
 	Title  string
 	Detail string

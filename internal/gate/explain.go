@@ -11,6 +11,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/quote"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
@@ -87,7 +88,7 @@ type Explanation struct {
 
 // Explain decides one request as [Gate.Decide] would at the time of at, by the
 // very same checks, and says what they found. The keys are those of now.
-func (g *Gate) Explain(ctx context.Context, r *Request, at time.Time) *Explanation {
+func (g *Gate) Explain(ctx context.Context, r *request.Request, at time.Time) *Explanation {
 	c := g.check(r, at)
 	c.run(ctx)
 	found := c.findings()
@@ -130,15 +131,15 @@ func checkOf(reason Reason, d *Decision) Stage {
 // findings are what the checks that were done have found, in words.
 func (c *check) findings() map[Stage]string {
 	found := map[Stage]string{}
-	path := quote.Redact(c.path.String())
+	path := quote.Redact(c.parsed.Path.String())
 	if c.rule == nil {
 		if c.decision.Answer != nil || c.decision.Reason == ReasonPreflightRefused {
-			found[CheckTarget] = DescribeTarget(c.request.Method, c.host, path)
+			found[CheckTarget] = DescribeTarget(c.request.Method, c.parsed.Host, path)
 			found[CheckRoute] = "a CORS preflight, which the gate answers without a look at the routes (cors.preflight: answer)"
 		}
 		return found
 	}
-	found[CheckTarget] = DescribeTarget(c.request.Method, c.host, path)
+	found[CheckTarget] = DescribeTarget(c.request.Method, c.parsed.Host, path)
 	found[CheckRoute] = c.describeRules()
 	if c.credential.Found {
 		found[CheckCredential] = "a token in " + place(c.credential.Source)
@@ -262,7 +263,7 @@ func (c *check) describeIdentity() string {
 	return text
 }
 
-func headerNames(headers []Header) []string {
+func headerNames(headers []request.Header) []string {
 	names := make([]string, len(headers))
 	for i, h := range headers {
 		names[i] = h.Name

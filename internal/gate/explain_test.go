@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // TestExplainAgreesWithDecide takes thousands of requests, each both ways at one
@@ -132,13 +133,13 @@ func (m *maker) one(list ...string) string { return list[m.random.IntN(len(list)
 func (m *maker) maybe(n int) bool { return m.random.IntN(n) == 0 }
 
 // request makes one request, which most often is nearly a proper one.
-func (m *maker) request() *gate.Request {
-	r := request(m.one("GET", "GET", "GET", "POST", "DELETE", "HEAD", "OPTIONS", "get"), m.one(
+func (m *maker) request() *request.Request {
+	r := requestOf(m.one("GET", "GET", "GET", "POST", "DELETE", "HEAD", "OPTIONS", "get"), m.one(
 		"/open/x", "/optional/x", "/lenient/x", "/closed/x", "/fixed", "/elsewhere", "/strict", "/strict", "/strict", "/team", "/session/x", "/session/x", "/fresh", "/fresh", "/fresh",
 		"/readers", "/own/alice", "/own/bob", "/level", "/shadow", "/events", "/cookie/x", "/cookie/x", "/socket", "/any", "/hosted", "/nowhere", "/STRICT",
 		"/strict/", "/Own/alice", "/%73trict", "/a//b", "/a/../strict", "/a%2fb", "/strict;x", "strict", "/caf\xc3\xa9", "/strict%"))
-	r.Host = m.one("api.example", "api.example", "api.example", "API.example:8443", "old.example", "api.example.", "a.example,b.example", "", "a b")
-	r.Apart = m.maybe(2)
+	r.Authority = m.one("api.example", "api.example", "api.example", "API.example:8443", "old.example", "api.example.", "a.example,b.example", "", "a b")
+	r.RawHeaders = m.maybe(2)
 	if m.maybe(2) {
 		r.Target += m.one("?", "?a=b", "?a=b&a=c", "?access_token=null", "?_method=DELETE")
 	}
@@ -147,7 +148,7 @@ func (m *maker) request() *gate.Request {
 		return r
 	}
 	if m.maybe(8) {
-		r.Name(m.one("strict", "team", "unlisted", "open", "closed", "default", "nowhere", "own", ""))
+		r.SetRoute(m.one("strict", "team", "unlisted", "open", "closed", "default", "nowhere", "own", ""))
 	}
 	if m.maybe(60) {
 		r.Extensions = map[string]string{"jwtgate.rote": "strict"}
@@ -162,9 +163,9 @@ func (m *maker) request() *gate.Request {
 }
 
 // carry puts a token somewhere.
-func (m *maker) carry(r *gate.Request) {
+func (m *maker) carry(r *request.Request) {
 	raw := m.one(m.tokens...)
-	add := func(name, value string) { r.Headers = append(r.Headers, gate.Header{Name: name, Value: value}) }
+	add := func(name, value string) { r.Headers = append(r.Headers, request.Header{Name: name, Value: value}) }
 	switch m.random.IntN(12) {
 	case 0:
 		add("cookie", "a=b; session="+raw+"; c=d")

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // furtherYAML has rules that a request selects under another reading only.
@@ -38,7 +39,7 @@ func TestFurtherRules(t *testing.T) {
 	old := bearer(sign(t, w.home, nil, claims(map[string]any{"exp": 1})))
 	for _, row := range []struct {
 		name    string
-		r       *gate.Request
+		r       *request.Request
 		want    gate.Reason
 		onRoute string
 		further string
@@ -51,8 +52,8 @@ func TestFurtherRules(t *testing.T) {
 		{"in capitals, with the group", get("/api/Admin/x", admin), "allowed", "default", "admin"},
 		{"in capitals, without a token", get("/api/Admin/x"), "credential_missing", "admin", "admin"},
 		{"with a capital that folds from beyond ASCII", get("/api/adm%C4%B1n/x", admin), "allowed", "default", ""},
-		{"the condition has the path of its own rule", request("PUT", "/api/Users/alice/profile", admin), "allowed", "default", "profile"},
-		{"the condition does not hold", request("PUT", "/api/Users/bob/profile", admin), "condition_false", "profile", "profile"},
+		{"the condition has the path of its own rule", requestOf("PUT", "/api/Users/alice/profile", admin), "allowed", "default", "profile"},
+		{"the condition does not hold", requestOf("PUT", "/api/Users/bob/profile", admin), "condition_false", "profile", "profile"},
 
 		{"a public page whose other form is protected, without a token", get("/panel"), "credential_missing", "panel", "panel"},
 		{"the same without the group", get("/panel", staff), "group_missing", "panel", "panel"},
@@ -61,14 +62,14 @@ func TestFurtherRules(t *testing.T) {
 		{"the same with an old token", get("/maybe", old), "anonymous_invalid", "page", "maybe"},
 		{"a public page whose other form is closed", get("/closed", admin), "route_denied", "closed", "closed"},
 
-		{"HEAD of what a later rule takes, without the scope", request("HEAD", "/orders",
+		{"HEAD of what a later rule takes, without the scope", requestOf("HEAD", "/orders",
 			bearer(mint(t, w.home, claims(map[string]any{"scope": "x"})))), "scope_missing", "read", "page read"},
-		{"HEAD with the scope", request("HEAD", "/orders", admin), "allowed", "lenient", "page read"},
-		{"HEAD without a token", request("HEAD", "/orders"), "credential_missing", "read", "page read"},
-		{"HEAD with an old token: the further rule excuses nothing", request("HEAD", "/orders", old), "expired", "read", "page read"},
+		{"HEAD with the scope", requestOf("HEAD", "/orders", admin), "allowed", "lenient", "page read"},
+		{"HEAD without a token", requestOf("HEAD", "/orders"), "credential_missing", "read", "page read"},
+		{"HEAD with an old token: the further rule excuses nothing", requestOf("HEAD", "/orders", old), "expired", "read", "page read"},
 
-		{"an overriding method without the group", request("POST", "/posts/7?_method=DELETE", admin), "group_missing", "remove", "remove"},
-		{"no overriding method", request("POST", "/posts/7?method=DELETE", admin), "allowed", "post", ""},
+		{"an overriding method without the group", requestOf("POST", "/posts/7?_method=DELETE", admin), "group_missing", "remove", "remove"},
+		{"no overriding method", requestOf("POST", "/posts/7?method=DELETE", admin), "allowed", "post", ""},
 
 		{"a rule in shadow refuses nothing", get("/api/trial", admin), "allowed", "tried", "trial"},
 		{"and another refuses all the same", get("/api/trial", staff), "group_missing", "tried", "trial"},
@@ -96,7 +97,7 @@ func TestWhatAFurtherRuleChanges(t *testing.T) {
 	old := bearer(sign(t, w.home, nil, claims(map[string]any{"exp": 1})))
 	for _, row := range []struct {
 		name      string
-		r         *gate.Request
+		r         *request.Request
 		user      string // x-user-id; empty: none
 		forwarded bool   // the token
 		excused   gate.Reason
@@ -148,7 +149,7 @@ relax: {hosts: {exact.example: [case_sensitive, slash_sensitive], case.example: 
 		var refused []string
 		for _, target := range []string{"/ADMIN", "/admin/"} {
 			r := get(target, admin)
-			r.Host = host
+			r.Authority = host
 			if d := w.decide(t, r); d.Reason == "route_denied" {
 				refused = append(refused, target)
 			}
@@ -162,8 +163,8 @@ relax: {hosts: {exact.example: [case_sensitive, slash_sensitive], case.example: 
 routes: [{name: remove, match: DELETE /x, access: deny}]
 relax: {hosts: {post.example: [method_override]}}
 `)
-		r := request("POST", "/x?_method=DELETE", bearer(mint(t, w.home, claims(nil))))
-		r.Host = host
+		r := requestOf("POST", "/x?_method=DELETE", bearer(mint(t, w.home, claims(nil))))
+		r.Authority = host
 		if d := w.decide(t, r); d.Reason != want {
 			t.Errorf("%s: %s, want %s", host, d.Reason, want)
 		}
@@ -195,7 +196,7 @@ func TestConnectionHeader(t *testing.T) {
 	w := start(t)
 	for _, row := range []struct {
 		name string
-		r    *gate.Request
+		r    *request.Request
 		want gate.Reason
 	}{
 		{"an upgrade", get("/open/x", "connection: Upgrade", "upgrade: websocket"), "public"},

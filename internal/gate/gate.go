@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // Options are what a gate is given beside its config.
@@ -112,7 +113,7 @@ func (g *Gate) Routes() []string { return g.policy.Load().routes.Names() }
 
 // Decide decides one request. ctx bounds the wait for a key that has to be
 // fetched. The decision is never nil and always has a verdict.
-func (g *Gate) Decide(ctx context.Context, r *Request) *Decision {
+func (g *Gate) Decide(ctx context.Context, r *request.Request) *Decision {
 	d := new(Decision)
 	g.DecideInto(ctx, r, d)
 	return d
@@ -121,7 +122,7 @@ func (g *Gate) Decide(ctx context.Context, r *Request) *Decision {
 // DecideInto is [Gate.Decide] in the caller's memory: a token that is remembered
 // is so allowed without any new one. What d held before is gone. It may hold
 // parts of the request's strings.
-func (g *Gate) DecideInto(ctx context.Context, r *Request, d *Decision) {
+func (g *Gate) DecideInto(ctx context.Context, r *request.Request, d *Decision) {
 	c, reused := g.checks.Get().(*check)
 	if !reused {
 		c = new(check)
@@ -137,14 +138,14 @@ func (g *Gate) DecideInto(ctx context.Context, r *Request, d *Decision) {
 // Refuse returns the denial of a request that could not be put to Decide: it
 // could not be read, or deciding it failed. detail is for operators.
 func (g *Gate) Refuse(reason Reason, detail string) *Decision {
-	c := g.check(&Request{}, g.options.Now())
+	c := g.check(&request.Request{}, g.options.Now())
 	c.deny(reason, detail)
 	c.sample()
 	return c.decision
 }
 
 // check begins to decide a request as it is at now.
-func (g *Gate) check(r *Request, now time.Time) *check {
+func (g *Gate) check(r *request.Request, now time.Time) *check {
 	c := new(check)
 	g.begin(c, r, new(Decision), now)
 	return c
@@ -152,7 +153,7 @@ func (g *Gate) check(r *Request, now time.Time) *check {
 
 // begin makes c the check of a request, with a decision that denies until
 // another is made.
-func (g *Gate) begin(c *check, r *Request, d *Decision, now time.Time) {
+func (g *Gate) begin(c *check, r *request.Request, d *Decision, now time.Time) {
 	p := g.policy.Load()
 	*c = c.reused()
 	c.policy, c.reasons, c.request, c.decision = p, g.reasons, r, d
@@ -164,6 +165,6 @@ func (g *Gate) begin(c *check, r *Request, d *Decision, now time.Time) {
 
 // reused is a new check in the memory of one that has ended.
 func (c *check) reused() check {
-	clear(c.overrides)
-	return check{path: c.path, verified: c.verified, overrides: c.overrides[:0], further: c.further[:0]}
+	c.parsed.Reset()
+	return check{parsed: c.parsed, verified: c.verified, further: c.further[:0]}
 }

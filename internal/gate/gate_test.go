@@ -217,10 +217,10 @@ func TestZeroOptions(t *testing.T) {
 
 func TestRequest(t *testing.T) {
 	r := get("/a/b?c=d?e", "X-One: first", "x-one: second", "x-empty: ")
-	if got := r.Path(); got != "/a/b" {
+	if got := r.RawPath(); got != "/a/b" {
 		t.Errorf("path %q", got)
 	}
-	if got := get("/a").Path(); got != "/a" {
+	if got := get("/a").RawPath(); got != "/a" {
 		t.Errorf("path without a query %q", got)
 	}
 	for name, want := range map[string]string{"x-one": "first", "X-ONE": "first", "x-empty": "", "x-none": ""} {

@@ -12,7 +12,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/identity"
-	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // hostile stands in every value that a hostile client can choose, so that a
@@ -213,22 +213,22 @@ func tampered(raw string) string {
 }
 
 // get is a GET of target with header fields, each written `name: value`.
-func get(target string, fields ...string) *gate.Request {
-	return request("GET", target, fields...)
+func get(target string, fields ...string) *request.Request {
+	return requestOf("GET", target, fields...)
 }
 
-func request(method, target string, fields ...string) *gate.Request {
-	r := &gate.Request{Method: method, Host: "api.example", Target: target, Source: "192.0.2.7"}
+func requestOf(method, target string, fields ...string) *request.Request {
+	r := &request.Request{Method: method, Authority: "api.example", Target: target, Source: "192.0.2.7"}
 	for _, field := range fields {
 		name, value, _ := strings.Cut(field, ": ")
-		r.Headers = append(r.Headers, token.Header{Name: name, Value: value})
+		r.Headers = append(r.Headers, request.Header{Name: name, Value: value})
 	}
 	return r
 }
 
 // named is a request whose route Envoy has chosen.
-func named(route string, r *gate.Request) *gate.Request {
-	r.Name(route)
+func named(route string, r *request.Request) *request.Request {
+	r.SetRoute(route)
 	return r
 }
 
@@ -236,7 +236,7 @@ func named(route string, r *gate.Request) *gate.Request {
 func bearer(raw string) string { return "authorization: Bearer " + raw }
 
 // decide decides and holds the decision to what every decision must be.
-func (w *world) decide(t *testing.T, r *gate.Request) *gate.Decision {
+func (w *world) decide(t *testing.T, r *request.Request) *gate.Decision {
 	t.Helper()
 	d := w.gate.Decide(t.Context(), r)
 	consistent(t, d)
@@ -277,7 +277,7 @@ func consistent(t *testing.T, d *gate.Decision) {
 
 // forwarded is what the application receives of an allowed request: Envoy sets
 // first, overwriting, and then removes, both without regard to case.
-func forwarded(d *gate.Decision, r *gate.Request) map[string][]string {
+func forwarded(d *gate.Decision, r *request.Request) map[string][]string {
 	got := map[string][]string{}
 	for _, h := range r.Headers {
 		name := strings.ToLower(h.Name)

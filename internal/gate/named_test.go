@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 const namedYAML = issuersYAML + `
@@ -25,14 +26,14 @@ func TestNamedRoute(t *testing.T) {
 	w := startWith(t, passYAML+namedYAML)
 	admin := bearer(mint(t, w.home, claims(nil)))
 	guest := bearer(mint(t, w.home, claims(map[string]any{"groups": []string{"guests"}})))
-	on := func(host string, r *gate.Request) *gate.Request {
-		r.Host = host
+	on := func(host string, r *request.Request) *request.Request {
+		r.Authority = host
 		return r
 	}
 	const origin, asks = "origin: https://app.example", "access-control-request-method: DELETE"
 	for _, row := range []struct {
 		name    string
-		r       *gate.Request
+		r       *request.Request
 		want    gate.Reason
 		onRoute string
 	}{
@@ -40,12 +41,12 @@ func TestNamedRoute(t *testing.T) {
 		{"before one that matches", named("own", get("/first/alice", admin)), "allowed", "own"},
 		{"its condition has its path", named("own", get("/first/bob", admin)), "condition_false", "own"},
 		{"its condition is not passed by without a token", named("own", get("/first/alice")), "credential_missing", "own"},
-		{"another method", named("open", request("POST", "/open/x")), "route_mismatch", "open"},
+		{"another method", named("open", requestOf("POST", "/open/x")), "route_mismatch", "open"},
 		{"another path", named("open", get("/first/x")), "route_mismatch", "open"},
 		{"a path that is public under another route", named("own", get("/first/x/y")), "route_mismatch", "own"},
 		{"its host", named("hosted", get("/hosted")), "public", "hosted"},
 		{"another host", named("hosted", on("other.example", get("/hosted"))), "route_mismatch", "hosted"},
-		{"without a match, any path", named("only", request("DELETE", "/any/where", admin)), "allowed", "only"},
+		{"without a match, any path", named("only", requestOf("DELETE", "/any/where", admin)), "allowed", "only"},
 		{"without a match, its requirement", named("only", get("/any", guest)), "group_missing", "only"},
 		{"without a match, its hosts", named("bounded", on("a.inside.example", get("/any"))), "public", "bounded"},
 		{"without a match, another host", named("bounded", get("/any")), "route_mismatch", "bounded"},
@@ -60,17 +61,17 @@ func TestNamedRoute(t *testing.T) {
 		{"the path guard holds before the name", named("nowhere", get("/a//b")), "path_refused", "none"},
 		{"the host guard holds", named("only", on("a.example,b.example", get("/any", admin))), "host_refused", "none"},
 		{"no further rules", named("hosted", get("/hosted")), "public", "hosted"},
-		{"a method in the query", named("only", request("POST", "/any?_method=DELETE", admin)), "method_refused", "none"},
+		{"a method in the query", named("only", requestOf("POST", "/any?_method=DELETE", admin)), "method_refused", "none"},
 		{"the same of a GET", named("only", get("/any?_method=DELETE", admin)), "allowed", "only"},
 		{"if_invalid is its own", named("lax", get("/lax", bearer("null"))), "anonymous_invalid", "lax"},
 		{"if_invalid excuses no mismatch", named("lax", get("/open/x", bearer("null"))), "route_mismatch", "lax"},
 
-		{"a preflight of another method", named("open", request("OPTIONS", "/open/x", origin, asks)), "preflight", "open"},
-		{"a preflight is not held to what another route denies", named("only", request("OPTIONS", "/closed", origin, asks)), "preflight", "only"},
-		{"a preflight of another path", named("open", request("OPTIONS", "/first/x", origin, asks)), "route_mismatch", "open"},
-		{"a preflight of another host", named("hosted", on("other.example", request("OPTIONS", "/hosted", origin, asks))), "route_mismatch", "hosted"},
-		{"a preflight of a closed one", named("closed", request("OPTIONS", "/closed", origin, asks)), "route_denied", "closed"},
-		{"a preflight of none", named("nowhere", request("OPTIONS", "/open/x", origin, asks)), "route_unknown", "none"},
+		{"a preflight of another method", named("open", requestOf("OPTIONS", "/open/x", origin, asks)), "preflight", "open"},
+		{"a preflight is not held to what another route denies", named("only", requestOf("OPTIONS", "/closed", origin, asks)), "preflight", "only"},
+		{"a preflight of another path", named("open", requestOf("OPTIONS", "/first/x", origin, asks)), "route_mismatch", "open"},
+		{"a preflight of another host", named("hosted", on("other.example", requestOf("OPTIONS", "/hosted", origin, asks))), "route_mismatch", "hosted"},
+		{"a preflight of a closed one", named("closed", requestOf("OPTIONS", "/closed", origin, asks)), "route_denied", "closed"},
+		{"a preflight of none", named("nowhere", requestOf("OPTIONS", "/open/x", origin, asks)), "route_unknown", "none"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			d := w.decide(t, row.r)

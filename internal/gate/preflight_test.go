@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // passYAML has preflights reach the application, answerYAML has the gate answer
@@ -21,43 +22,43 @@ func TestPreflight(t *testing.T) {
 	const origin, asks = "origin: https://app.example", "access-control-request-method: GET"
 	type row struct {
 		name   string
-		r      *gate.Request
+		r      *request.Request
 		want   gate.Reason
 		onRule string
 	}
 	rows := []row{
-		{"as browsers send it", request("OPTIONS", "/strict", origin, asks), "preflight", "strict"},
-		{"with requested headers", request("OPTIONS", "/strict", origin, asks, "access-control-request-headers: authorization,x-user-id"), "preflight", "strict"},
-		{"an empty body", request("OPTIONS", "/strict", origin, asks, "content-length: 0"), "preflight", "strict"},
-		{"names in any case", request("OPTIONS", "/strict", "Origin: null", "Access-Control-Request-Method: PUT"), "preflight", "strict"},
-		{"on a public route", request("OPTIONS", "/open/x", origin, asks), "preflight", "open"},
-		{"where no route matches", request("OPTIONS", "/nowhere", origin, asks), "preflight", "default"},
-		{"with a token that is bad", request("OPTIONS", "/strict", origin, asks, "authorization: Bearer null"), "preflight", "strict"},
+		{"as browsers send it", requestOf("OPTIONS", "/strict", origin, asks), "preflight", "strict"},
+		{"with requested headers", requestOf("OPTIONS", "/strict", origin, asks, "access-control-request-headers: authorization,x-user-id"), "preflight", "strict"},
+		{"an empty body", requestOf("OPTIONS", "/strict", origin, asks, "content-length: 0"), "preflight", "strict"},
+		{"names in any case", requestOf("OPTIONS", "/strict", "Origin: null", "Access-Control-Request-Method: PUT"), "preflight", "strict"},
+		{"on a public route", requestOf("OPTIONS", "/open/x", origin, asks), "preflight", "open"},
+		{"where no route matches", requestOf("OPTIONS", "/nowhere", origin, asks), "preflight", "default"},
+		{"with a token that is bad", requestOf("OPTIONS", "/strict", origin, asks, "authorization: Bearer null"), "preflight", "strict"},
 
-		{"another method", request("GET", "/strict", origin, asks), "credential_missing", "strict"},
-		{"the method in lower case", request("options", "/strict", origin, asks), "method_refused", "none"},
-		{"no origin", request("OPTIONS", "/strict", asks), "credential_missing", "strict"},
-		{"no method asked for", request("OPTIONS", "/strict", origin), "credential_missing", "strict"},
-		{"an empty method", request("OPTIONS", "/strict", origin, "access-control-request-method: "), "credential_missing", "strict"},
-		{"two methods in two fields", request("OPTIONS", "/strict", origin, asks, asks), "credential_missing", "strict"},
-		{"an empty method and another", request("OPTIONS", "/strict", origin, "access-control-request-method: ", asks), "credential_missing", "strict"},
-		{"two methods in one field", request("OPTIONS", "/strict", origin, "access-control-request-method: GET,PUT"), "credential_missing", "strict"},
-		{"two methods with a space", request("OPTIONS", "/strict", origin, "access-control-request-method: GET PUT"), "credential_missing", "strict"},
-		{"a body", request("OPTIONS", "/strict", origin, asks, "content-length: 1"), "credential_missing", "strict"},
-		{"a body of odd length", request("OPTIONS", "/strict", origin, asks, "content-length: 00"), "credential_missing", "strict"},
-		{"a channel", request("OPTIONS", "/strict", origin, asks, "upgrade: websocket", "connection: upgrade"), "credential_missing", "strict"},
-		{"a body that HTTP/2 does not announce", request("OPTIONS", "/strict", origin, asks, "content-type: text/plain"), "credential_missing", "strict"},
-		{"trailers", request("OPTIONS", "/strict", origin, asks, "trailer: x-user-id"), "credential_missing", "strict"},
-		{"a chunked body", request("OPTIONS", "/strict", origin, asks, "transfer-encoding: chunked"), "credential_missing", "strict"},
-		{"a bad path", request("OPTIONS", "/strict/../x", origin, asks), "path_refused", "none"},
+		{"another method", requestOf("GET", "/strict", origin, asks), "credential_missing", "strict"},
+		{"the method in lower case", requestOf("options", "/strict", origin, asks), "method_refused", "none"},
+		{"no origin", requestOf("OPTIONS", "/strict", asks), "credential_missing", "strict"},
+		{"no method asked for", requestOf("OPTIONS", "/strict", origin), "credential_missing", "strict"},
+		{"an empty method", requestOf("OPTIONS", "/strict", origin, "access-control-request-method: "), "credential_missing", "strict"},
+		{"two methods in two fields", requestOf("OPTIONS", "/strict", origin, asks, asks), "credential_missing", "strict"},
+		{"an empty method and another", requestOf("OPTIONS", "/strict", origin, "access-control-request-method: ", asks), "credential_missing", "strict"},
+		{"two methods in one field", requestOf("OPTIONS", "/strict", origin, "access-control-request-method: GET,PUT"), "credential_missing", "strict"},
+		{"two methods with a space", requestOf("OPTIONS", "/strict", origin, "access-control-request-method: GET PUT"), "credential_missing", "strict"},
+		{"a body", requestOf("OPTIONS", "/strict", origin, asks, "content-length: 1"), "credential_missing", "strict"},
+		{"a body of odd length", requestOf("OPTIONS", "/strict", origin, asks, "content-length: 00"), "credential_missing", "strict"},
+		{"a channel", requestOf("OPTIONS", "/strict", origin, asks, "upgrade: websocket", "connection: upgrade"), "credential_missing", "strict"},
+		{"a body that HTTP/2 does not announce", requestOf("OPTIONS", "/strict", origin, asks, "content-type: text/plain"), "credential_missing", "strict"},
+		{"trailers", requestOf("OPTIONS", "/strict", origin, asks, "trailer: x-user-id"), "credential_missing", "strict"},
+		{"a chunked body", requestOf("OPTIONS", "/strict", origin, asks, "transfer-encoding: chunked"), "credential_missing", "strict"},
+		{"a bad path", requestOf("OPTIONS", "/strict/../x", origin, asks), "path_refused", "none"},
 
-		{"a route that denies", request("OPTIONS", "/closed/x", origin, asks), "route_denied", "closed"},
-		{"a method that is denied", request("OPTIONS", "/fixed", origin, "access-control-request-method: DELETE"), "route_denied", "fixed"},
-		{"another method of that path", request("OPTIONS", "/fixed", origin, asks), "preflight", "default"},
+		{"a route that denies", requestOf("OPTIONS", "/closed/x", origin, asks), "route_denied", "closed"},
+		{"a method that is denied", requestOf("OPTIONS", "/fixed", origin, "access-control-request-method: DELETE"), "route_denied", "fixed"},
+		{"another method of that path", requestOf("OPTIONS", "/fixed", origin, asks), "preflight", "default"},
 	}
 	for _, name := range []string{"X-HTTP-Method-Override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "Forwarded", "x-forwarded-host", "SCRIPT_NAME"} {
 		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_"), strings.ToUpper(name), strings.ReplaceAll(name, "-", ".")} {
-			rows = append(rows, row{spelling, request("OPTIONS", "/strict", origin, asks, spelling+": DELETE"), "credential_missing", "strict"})
+			rows = append(rows, row{spelling, requestOf("OPTIONS", "/strict", origin, asks, spelling+": DELETE"), "credential_missing", "strict"})
 		}
 	}
 	for _, row := range rows {
@@ -88,7 +89,7 @@ routes:
 		"a method that is never a token": {"/orders", "GET;", "route_denied", "default"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := w.decide(t, request("OPTIONS", row.target, "origin: https://app.example", "access-control-request-method: "+row.method))
+			d := w.decide(t, requestOf("OPTIONS", row.target, "origin: https://app.example", "access-control-request-method: "+row.method))
 			if d.Reason != row.want || d.Route != row.onRule {
 				t.Errorf("%s on route %s, want %s on %s", d.Reason, d.Route, row.want, row.onRule)
 			}
@@ -100,12 +101,12 @@ func TestPreflightCheck(t *testing.T) {
 	for name, cors := range map[string]string{"stated": "cors: {preflight: check}\n", "by default": ""} {
 		w := startWith(t, issuersYAML+cors+"routes: [{match: /open, access: public}]\n")
 		for target, want := range map[string]gate.Reason{"/orders": "credential_missing", "/open": "public"} {
-			d := w.decide(t, request("OPTIONS", target, "origin: https://app.example", "access-control-request-method: GET"))
+			d := w.decide(t, requestOf("OPTIONS", target, "origin: https://app.example", "access-control-request-method: GET"))
 			if d.Reason != want || d.PreflightChecked != (d.Verdict == gate.VerdictDeny) {
 				t.Errorf("%s, %s: %s, checked %v, want %s", name, target, d.Reason, d.PreflightChecked, want)
 			}
 		}
-		if d := w.decide(t, request("OPTIONS", "/orders", "origin: https://app.example")); d.PreflightChecked {
+		if d := w.decide(t, requestOf("OPTIONS", "/orders", "origin: https://app.example")); d.PreflightChecked {
 			t.Errorf("%s: a request that is no preflight is taken for one", name)
 		}
 	}
@@ -117,22 +118,22 @@ func TestPreflightAnswer(t *testing.T) {
 	const app, evil, asks = "origin: https://app.example", "origin: https://evil.example", "access-control-request-method: PUT"
 	for _, row := range []struct {
 		name string
-		r    *gate.Request
+		r    *request.Request
 		want gate.Reason
 		rule string
 	}{
-		{"a listed origin", request("OPTIONS", "/strict", app, asks), "preflight_answered", "none"},
-		{"on a closed route", request("OPTIONS", "/closed/x", app, asks), "preflight_answered", "none"},
-		{"where no route matches", request("OPTIONS", "/nowhere", app, asks), "preflight_answered", "none"},
-		{"with a route that Envoy names", named("nowhere", request("OPTIONS", "/x", app, asks)), "preflight_answered", "none"},
-		{"another origin", request("OPTIONS", "/strict", evil, asks), "preflight_refused", "none"},
-		{"another origin on a public route", request("OPTIONS", "/open/x", evil, asks), "preflight_refused", "none"},
-		{"an origin that only begins so", request("OPTIONS", "/open/x", app+".evil.example", asks), "preflight_refused", "none"},
-		{"no origin at all", request("OPTIONS", "/strict", "origin: null", asks), "preflight_refused", "none"},
-		{"a bad path", request("OPTIONS", "/a//b", app, asks), "path_refused", "none"},
-		{"a body", request("OPTIONS", "/strict", app, asks, "content-type: text/plain"), "credential_missing", "strict"},
-		{"no method asked for", request("OPTIONS", "/strict", app), "credential_missing", "strict"},
-		{"another method", request("GET", "/strict", app, asks), "credential_missing", "strict"},
+		{"a listed origin", requestOf("OPTIONS", "/strict", app, asks), "preflight_answered", "none"},
+		{"on a closed route", requestOf("OPTIONS", "/closed/x", app, asks), "preflight_answered", "none"},
+		{"where no route matches", requestOf("OPTIONS", "/nowhere", app, asks), "preflight_answered", "none"},
+		{"with a route that Envoy names", named("nowhere", requestOf("OPTIONS", "/x", app, asks)), "preflight_answered", "none"},
+		{"another origin", requestOf("OPTIONS", "/strict", evil, asks), "preflight_refused", "none"},
+		{"another origin on a public route", requestOf("OPTIONS", "/open/x", evil, asks), "preflight_refused", "none"},
+		{"an origin that only begins so", requestOf("OPTIONS", "/open/x", app+".evil.example", asks), "preflight_refused", "none"},
+		{"no origin at all", requestOf("OPTIONS", "/strict", "origin: null", asks), "preflight_refused", "none"},
+		{"a bad path", requestOf("OPTIONS", "/a//b", app, asks), "path_refused", "none"},
+		{"a body", requestOf("OPTIONS", "/strict", app, asks, "content-type: text/plain"), "credential_missing", "strict"},
+		{"no method asked for", requestOf("OPTIONS", "/strict", app), "credential_missing", "strict"},
+		{"another method", requestOf("GET", "/strict", app, asks), "credential_missing", "strict"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			d := w.decide(t, row.r)
@@ -167,7 +168,7 @@ func TestPreflightFields(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := startWith(t, issuersYAML+`cors: {origins: ["https://app.example"]`+row.cors+"}\n")
-			d := w.decide(t, request("OPTIONS", "/x", append([]string{"origin: https://app.example"}, row.fields...)...))
+			d := w.decide(t, requestOf("OPTIONS", "/x", append([]string{"origin: https://app.example"}, row.fields...)...))
 			if d.Reason != gate.ReasonPreflightAnswered {
 				t.Fatal(d.Reason)
 			}

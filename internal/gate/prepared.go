@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -76,7 +77,7 @@ func (p *Prepared) read(kept string, known []*removal) {
 type removal struct {
 	number   int // among the removals
 	names    []string
-	set      []Header // without values
+	set      []request.Header // without values
 	rendered atomic.Pointer[[]byte]
 }
 
@@ -102,7 +103,7 @@ const maxRemovals = 1024
 
 // of returns the removal of these names beside those that are set; nil when there
 // are too many others.
-func (r *removals) of(names []string, set []Header) *removal {
+func (r *removals) of(names []string, set []request.Header) *removal {
 	key := strings.Join(names, ",") + ";"
 	for _, h := range set {
 		key += h.Name + ","
@@ -115,7 +116,7 @@ func (r *removals) of(names []string, set []Header) *removal {
 	if len(r.known) >= maxRemovals {
 		return nil
 	}
-	made := &removal{number: len(r.known), names: names, set: make([]Header, len(set))}
+	made := &removal{number: len(r.known), names: names, set: make([]request.Header, len(set))}
 	for i, h := range set {
 		made.set[i].Name = h.Name
 	}
@@ -147,7 +148,7 @@ func (c *check) allowPrepared() bool {
 	}
 	d := c.decision
 	d.Prepared.read(kept, c.policy.removals.list())
-	if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.relaxed) {
+	if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.parsed.Relaxed) {
 		d.Prepared = Prepared{}
 		return false
 	}
@@ -165,14 +166,14 @@ func (c *check) repeatable() bool {
 
 // prepare lets an allowed answer be kept, if it is one that holds nothing of the
 // request.
-func (c *check) prepare(set []Header) {
+func (c *check) prepare(set []request.Header) {
 	entry := c.token.Entry()
 	if !c.repeatable() || !entry.Remembered() {
 		return
 	}
 	// Before it is shared: names that only this client has spelled so are views of
 	// its request, and would take the places of lists that many tokens share.
-	if !c.policy.mapper.Usual(c.request.Headers, set, c.relaxed) {
+	if !c.policy.mapper.Usual(c.request.Headers, set, c.parsed.Relaxed) {
 		return
 	}
 	shared := c.policy.removals.of(c.decision.Remove, set)
@@ -186,5 +187,5 @@ func (c *check) prepare(set []Header) {
 // origin whose pages may read the response, and by what is relaxed.
 func (c *check) preparedKey() uint64 {
 	origin := c.policy.cors.readers[c.request.Header("origin")].number
-	return uint64(c.rule.Number())<<40 | uint64(origin)<<16 | uint64(c.relaxed.Bits())
+	return uint64(c.rule.Number())<<40 | uint64(origin)<<16 | uint64(c.parsed.Relaxed.Bits())
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // What one client alone spells so takes no place of what many tokens share.
@@ -28,11 +29,11 @@ func TestOddSpellingsShareNothing(t *testing.T) {
 
 // keep decides a request of an allowed token, and keeps an answer for the next one
 // unless one was kept already, which it returns.
-func (w *world) keep(t *testing.T, r *gate.Request) (d *gate.Decision, kept string) {
+func (w *world) keep(t *testing.T, r *request.Request) (d *gate.Decision, kept string) {
 	t.Helper()
 	d = w.decide(t, r)
 	if d.Reason != "allowed" {
-		t.Fatalf("%s %s: %s", r.Host, r.Target, d.Reason)
+		t.Fatalf("%s %s: %s", r.Authority, r.Target, d.Reason)
 	}
 	if text, given := d.Prepared.Append(nil, d.ID); given {
 		return d, string(text)
@@ -55,7 +56,7 @@ cors: {origins: ["https://app.example", "https://b.example"]}
 routes: [{name: strict, match: /strict, issuers: [home], groups: [admin]}, {name: readers, match: /readers, issuers: [home]}]
 `)
 	raw := bearer(mint(t, w.home, claims(nil)))
-	asked := func(origin, path string, more ...string) *gate.Request {
+	asked := func(origin, path string, more ...string) *request.Request {
 		return get(path, append([]string{raw, "origin: " + origin}, more...)...)
 	}
 	for _, origin := range []string{"https://app.example", "https://b.example", "https://evil.example"} {
@@ -92,9 +93,9 @@ func readBy(d *gate.Decision) string {
 func TestKeptAnswersByRelaxation(t *testing.T) {
 	w := startWith(t, issuersYAML+"relax: {hosts: {old.example: [unverified_email]}}\n")
 	raw := bearer(mint(t, w.home, claims(map[string]any{"email": "a@b.example", "email_verified": false})))
-	asked := func(host string) *gate.Request {
+	asked := func(host string) *request.Request {
 		r := get("/x", raw)
-		r.Host = host
+		r.Authority = host
 		return r
 	}
 	for range 3 {

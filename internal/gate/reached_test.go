@@ -11,38 +11,39 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // reached has, for each reason, a way for a real request to come to it. What a
 // hostile client can choose holds the marker.
-func reached() map[gate.Reason]func(t *testing.T, w *world) *gate.Request {
+func reached() map[gate.Reason]func(t *testing.T, w *world) *request.Request {
 	// with is a token of home for /strict, changed as said.
-	with := func(header, changed map[string]any) func(*testing.T, *world) *gate.Request {
-		return func(t *testing.T, w *world) *gate.Request {
+	with := func(header, changed map[string]any) func(*testing.T, *world) *request.Request {
+		return func(t *testing.T, w *world) *request.Request {
 			return get("/strict?"+hostile, bearer(sign(t, w.home, header, claims(changed))))
 		}
 	}
-	plain := func(r *gate.Request) func(*testing.T, *world) *gate.Request {
-		return func(*testing.T, *world) *gate.Request { return r }
+	plain := func(r *request.Request) func(*testing.T, *world) *request.Request {
+		return func(*testing.T, *world) *request.Request { return r }
 	}
 	type m = map[string]any
 	soon, ago := time.Now().Add(time.Hour).Unix(), time.Now().Add(-time.Hour).Unix()
-	return map[gate.Reason]func(*testing.T, *world) *gate.Request{
+	return map[gate.Reason]func(*testing.T, *world) *request.Request{
 		"allowed":                   with(nil, nil),
 		"public":                    plain(get("/open/"+hostile, "x-user-id: "+hostile)),
 		"anonymous":                 plain(get("/optional/" + hostile)),
 		"anonymous_invalid":         plain(get("/lenient/x", bearer(hostile))),
-		"preflight":                 plain(request("OPTIONS", "/strict", "origin: https://"+hostile+".example", "access-control-request-method: GET")),
-		"preflight_answered":        plain(request("OPTIONS", "/"+hostile, "origin: https://app.example", "access-control-request-method: GET")),
-		"preflight_refused":         plain(request("OPTIONS", "/strict", "origin: https://"+hostile+".example", "access-control-request-method: GET")),
-		"method_refused":            plain(request("get-"+hostile, "/open/x")),
+		"preflight":                 plain(requestOf("OPTIONS", "/strict", "origin: https://"+hostile+".example", "access-control-request-method: GET")),
+		"preflight_answered":        plain(requestOf("OPTIONS", "/"+hostile, "origin: https://app.example", "access-control-request-method: GET")),
+		"preflight_refused":         plain(requestOf("OPTIONS", "/strict", "origin: https://"+hostile+".example", "access-control-request-method: GET")),
+		"method_refused":            plain(requestOf("get-"+hostile, "/open/x")),
 		"connection_header_refused": plain(get("/open/x", "connection: upgrade, x-user-id, "+hostile)),
 		"path_refused":              plain(get("/open/..;/" + hostile)),
-		"host_refused":              plain(&gate.Request{Method: "GET", Host: "a.example," + hostile, Target: "/open/x"}),
+		"host_refused":              plain(&request.Request{Method: "GET", Authority: "a.example," + hostile, Target: "/open/x"}),
 		"route_denied":              plain(get("/closed/"+hostile, bearer(hostile))),
 		"credential_ambiguous":      plain(get("/strict", bearer("a."+hostile+".c"), bearer("d.e.f"))),
 		"credential_missing":        plain(get("/strict?"+hostile, "authorization: Basic "+hostile)),
-		"cross_site":                plain(request("POST", "/session/x", "cookie: session="+hostile, "origin: https://"+hostile+".example")),
+		"cross_site":                plain(requestOf("POST", "/session/x", "cookie: session="+hostile, "origin: https://"+hostile+".example")),
 		"token_malformed":           plain(get("/strict", bearer(hostile))),
 		"token_too_large":           with(nil, m{"padding": strings.Repeat(hostile, 500)}),
 		"alg_not_allowed":           with(m{"alg": hostile}, nil),
@@ -52,7 +53,7 @@ func reached() map[gate.Reason]func(t *testing.T, w *world) *gate.Request {
 		"issuer_unknown":            with(nil, m{"iss": "https://" + hostile + ".example/"}),
 		"key_unknown":               with(m{"kid": hostile}, nil),
 		"key_unfit":                 with(m{"alg": "ES384"}, m{"sub": hostile}),
-		"signature_invalid": func(t *testing.T, w *world) *gate.Request {
+		"signature_invalid": func(t *testing.T, w *world) *request.Request {
 			return get("/strict", bearer(tampered(mint(t, w.home, claims(m{"sub": hostile})))))
 		},
 		"claims_malformed":   with(nil, m{"exp": hostile}),
@@ -68,16 +69,16 @@ func reached() map[gate.Reason]func(t *testing.T, w *world) *gate.Request {
 		"group_missing":      with(nil, m{"groups": []string{hostile}}),
 		"scope_missing":      with(nil, m{"scope": "orders/read " + hostile}),
 		"client_not_allowed": with(nil, m{"client_id": "mobile", "sub": hostile}),
-		"login_too_old": func(t *testing.T, w *world) *gate.Request {
+		"login_too_old": func(t *testing.T, w *world) *request.Request {
 			return get("/fresh", bearer(mint(t, w.home, claims(m{"auth_time": ago, "acr": "gold", "sub": hostile}))))
 		},
-		"acr_too_weak": func(t *testing.T, w *world) *gate.Request {
+		"acr_too_weak": func(t *testing.T, w *world) *request.Request {
 			return get("/fresh", bearer(mint(t, w.home, claims(m{"auth_time": time.Now().Unix(), "acr": hostile}))))
 		},
-		"condition_false": func(t *testing.T, w *world) *gate.Request {
+		"condition_false": func(t *testing.T, w *world) *request.Request {
 			return get("/own/bob", bearer(mint(t, w.home, claims(m{"sub": hostile}))))
 		},
-		"condition_error": func(t *testing.T, w *world) *gate.Request {
+		"condition_error": func(t *testing.T, w *world) *request.Request {
 			return get("/level", bearer(mint(t, w.home, claims(m{"sub": hostile, "level": hostile}))))
 		},
 		"token_revoked":      with(nil, m{"sub": "mallory", "jti": hostile}),
@@ -85,19 +86,19 @@ func reached() map[gate.Reason]func(t *testing.T, w *world) *gate.Request {
 		"route_unknown":      plain(named("nowhere", get("/open/x", "x-user-id: "+hostile))),
 		"route_mismatch":     plain(named("strict", get("/open/"+hostile))),
 		"identity_too_large": with(nil, m{"sub": strings.Repeat(hostile, 7)}),
-		"token_use_mismatch": func(t *testing.T, w *world) *gate.Request {
+		"token_use_mismatch": func(t *testing.T, w *world) *request.Request {
 			return get("/strict", bearer(mint(t, w.pool, m{"token_use": "id", "aud": "web", "sub": hostile})))
 		},
-		"issuer_not_allowed": func(t *testing.T, w *world) *gate.Request {
+		"issuer_not_allowed": func(t *testing.T, w *world) *request.Request {
 			return get("/strict", bearer(mint(t, w.pool, m{"token_use": "access", "client_id": "web", "sub": hostile})))
 		},
-		"keys_unavailable": func(t *testing.T, w *world) *gate.Request {
+		"keys_unavailable": func(t *testing.T, w *world) *request.Request {
 			return get("/strict", bearer(mint(t, w.dark, m{"aud": "orders-api", "sub": hostile})))
 		},
-		"key_pending": func(t *testing.T, w *world) *gate.Request {
+		"key_pending": func(t *testing.T, w *world) *request.Request {
 			return get("/strict", bearer(sign(t, w.dim, m{"kid": hostile}, m{"aud": "orders-api"})))
 		},
-		"keys_stale": func(t *testing.T, w *world) *gate.Request {
+		"keys_stale": func(t *testing.T, w *world) *request.Request {
 			raw := mint(t, w.dim, m{"aud": "orders-api", "sub": hostile})
 			w.clock.ahead.Store(int64(25 * time.Hour)) // past max_stale, while the issuer is down
 			return get("/strict", bearer(raw))
@@ -310,7 +311,7 @@ func TestDeadline(t *testing.T) {
 	w := start(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for name, r := range map[string]*gate.Request{
+	for name, r := range map[string]*request.Request{
 		"with a proper token": get("/strict", bearer(mint(t, w.home, claims(nil)))),
 		"on a public route":   get("/open/x"),
 		"with a bad path":     get("/a//b"),

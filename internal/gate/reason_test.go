@@ -17,10 +17,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/credential"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/identity"
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 	jwt "github.com/jwtgate/jwtgate/internal/token"
 )
@@ -190,13 +192,13 @@ func checkRetryAfter(t *testing.T, reason gate.Reason, d *gate.Denial) {
 // of each.
 func failures() map[error]gate.Reason {
 	return map[error]gate.Reason{
-		route.ErrMethodRefused: "method_refused", route.ErrPathRefused: "path_refused", route.ErrHostRefused: "host_refused",
+		request.ErrMethodRefused: "method_refused", request.ErrPathRefused: "path_refused", request.ErrHostRefused: "host_refused",
 		route.ErrIssuerNotAllowed: "issuer_not_allowed", route.ErrGroupMissing: "group_missing",
 		route.ErrScopeMissing: "scope_missing", route.ErrClientNotAllowed: "client_not_allowed",
 		route.ErrLoginTooOld: "login_too_old", route.ErrACRTooWeak: "acr_too_weak",
-		identity.ErrTooLarge: "identity_too_large",
-		jwt.ErrMissing:       "credential_missing", jwt.ErrTokenBound: "token_bound",
-		jwt.ErrAmbiguous: "credential_ambiguous", jwt.ErrCrossSite: "cross_site", jwt.ErrLifetimeTooLong: "lifetime_too_long",
+		identity.ErrTooLarge:  "identity_too_large",
+		credential.ErrMissing: "credential_missing", jwt.ErrTokenBound: "token_bound",
+		credential.ErrAmbiguous: "credential_ambiguous", credential.ErrCrossSite: "cross_site", jwt.ErrLifetimeTooLong: "lifetime_too_long",
 		jwt.ErrMalformed: "token_malformed", jwt.ErrTooLarge: "token_too_large",
 		jwt.ErrAlgNotAllowed: "alg_not_allowed", jwt.ErrHeaderNotAllowed: "header_not_allowed",
 		jwt.ErrTypeNotAllowed: "type_not_allowed", jwt.ErrKIDMissing: "kid_missing", jwt.ErrIssuerUnknown: "issuer_unknown",
@@ -216,7 +218,7 @@ func failures() map[error]gate.Reason {
 func TestEveryFailureHasItsReason(t *testing.T) {
 	w := start(t)
 	exported := 0
-	for _, dir := range []string{"../token", "../route", "../identity", "../issuer"} {
+	for _, dir := range []string{"../request", "../credential", "../token", "../route", "../identity", "../issuer"} {
 		eachSpec(t, dir, token.VAR, func(spec *ast.ValueSpec) {
 			for _, name := range spec.Names {
 				if strings.HasPrefix(name.Name, "Err") {

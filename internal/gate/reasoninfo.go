@@ -4,9 +4,11 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/jwtgate/jwtgate/internal/credential"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/identity"
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -131,13 +133,13 @@ func LookupReason(reason Reason) (ReasonInfo, bool) {
 // requestMeanings are the reasons that lie in the request and its route.
 func requestMeanings() []ReasonInfo {
 	return []ReasonInfo{
-		badRequest(ReasonMethodRefused, CheckTarget, CodeNoChallenge, route.ErrMethodRefused,
+		badRequest(ReasonMethodRefused, CheckTarget, CodeNoChallenge, request.ErrMethodRefused,
 			"the method is one that servers read differently",
 			"send the method in capital letters, and no _method in the query; where an application needs that, open relax: method_override"),
-		badRequest(ReasonPathRefused, CheckTarget, CodeNoChallenge, route.ErrPathRefused,
+		badRequest(ReasonPathRefused, CheckTarget, CodeNoChallenge, request.ErrPathRefused,
 			"the path is spelled in a way that servers read differently",
 			"send the path in its plain spelling; where an application needs this one, open it by name under relax"),
-		badRequest(ReasonHostRefused, CheckTarget, CodeNoChallenge, route.ErrHostRefused,
+		badRequest(ReasonHostRefused, CheckTarget, CodeNoChallenge, request.ErrHostRefused,
 			"the request names no proper host", "send one Host field with a plain name and port"),
 		badRequest(ReasonConnectionRefused, CheckTarget, CodeNoChallenge, errConnectionHeader,
 			"the Connection header names a header that only the gate may set",
@@ -152,12 +154,12 @@ func requestMeanings() []ReasonInfo {
 			"let the Envoy route and the route that it names (jwtgate.route) agree on methods, hosts and path"),
 		forbidden(ReasonRouteDenied, CheckRoute, CodeNoChallenge, errRouteDenied,
 			"nobody may do this", "give the route another access than deny, or put a route before it"),
-		badRequest(ReasonCredentialAmbiguous, CheckCredential, CodeInvalidRequest, token.ErrAmbiguous,
+		badRequest(ReasonCredentialAmbiguous, CheckCredential, CodeInvalidRequest, credential.ErrAmbiguous,
 			"the request holds more than one credential", "send one token, in one place"),
-		unauthorized(ReasonCredentialMissing, CheckCredential, CodeNoError, token.ErrMissing,
+		unauthorized(ReasonCredentialMissing, CheckCredential, CodeNoError, credential.ErrMissing,
 			"this needs a bearer token and the request has none",
 			"send a token in a place that the route reads, or make the route optional or public"),
-		forbidden(ReasonCrossSite, CheckCredential, CodeNoChallenge, token.ErrCrossSite,
+		forbidden(ReasonCrossSite, CheckCredential, CodeNoChallenge, credential.ErrCrossSite,
 			"the cookie may have been sent by another site", "send the request from the site itself, or list its origin under the cookie's origins"),
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // A route in shadow lets go on what fails checks 3 to 9, without an identity or a
@@ -27,7 +28,7 @@ routes:
 	dark := mint(t, w.dark, map[string]any{"aud": "orders-api", "sub": "a"})
 	for _, row := range []struct {
 		name          string
-		r             *gate.Request
+		r             *request.Request
 		want, excused gate.Reason
 	}{
 		{"nothing to excuse", get("/shadow/x", bearer(good)), "allowed", ""},
@@ -35,7 +36,7 @@ routes:
 		{"no JWT", get("/shadow/x", bearer("null")), "shadowed", "token_malformed"},
 		{"two tokens", get("/shadow/x", bearer(good), bearer(guest)), "shadowed", "credential_ambiguous"},
 		{"two places", get("/shadow/x?access_token="+good, bearer(good)), "shadowed", "credential_ambiguous"},
-		{"a cookie of another site", request("POST", "/shadow/x", "cookie: a=b; session="+good, "origin: https://evil.example"), "shadowed", "cross_site"},
+		{"a cookie of another site", requestOf("POST", "/shadow/x", "cookie: a=b; session="+good, "origin: https://evil.example"), "shadowed", "cross_site"},
 		{"a tampered token", get("/shadow/x", bearer(tampered(good))), "shadowed", "signature_invalid"},
 		{"an issuer without keys", get("/shadow/x", bearer(dark)), "shadowed", "keys_unavailable"},
 		{"not in the group", get("/shadow/x?access_token=" + guest), "shadowed", "group_missing"},
@@ -68,7 +69,7 @@ routes:
 
 // checkExcused: neither identity nor credential goes on, and who runs the gate is
 // told why, and what to change.
-func checkExcused(t *testing.T, d *gate.Decision, r *gate.Request) {
+func checkExcused(t *testing.T, d *gate.Decision, r *request.Request) {
 	t.Helper()
 	received := forwarded(d, r)
 	if told := identityOf(received); len(told) > 0 {
@@ -133,7 +134,7 @@ func TestAuditSampling(t *testing.T) {
 	good := bearer(mint(t, w.home, claims(nil)))
 	for _, row := range []struct {
 		name string
-		r    *gate.Request
+		r    *request.Request
 		want gate.Reason
 		kept bool
 	}{

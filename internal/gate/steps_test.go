@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // checkAgrees holds two decisions of one request at one moment to each other.
@@ -19,7 +20,7 @@ func checkAgrees(t *testing.T, decided, explained *gate.Decision) {
 		// Of this decision alone, by chance, or by the clock.
 		p.ID, p.Elapsed, p.Record, p.Cached = gate.ID{}, 0, false, false
 		p.Remove = slices.Sorted(slices.Values(p.Remove))
-		p.Set = slices.SortedFunc(slices.Values(p.Set), func(a, b gate.Header) int { return strings.Compare(a.Name, b.Name) })
+		p.Set = slices.SortedFunc(slices.Values(p.Set), func(a, b request.Header) int { return strings.Compare(a.Name, b.Name) })
 		if d.Denial != nil {
 			denial := *d.Denial
 			denial.RetryAfter = 0
@@ -116,7 +117,7 @@ routes:
 	kid := w.home.KeyID()
 	for _, row := range []struct {
 		name string
-		r    *gate.Request
+		r    *request.Request
 		want map[gate.Stage]string // the beginning of what is said
 	}{
 		{"public", get("/open", "x-user-id: root", "X_User_Id: root"), map[gate.Stage]string{
@@ -124,8 +125,8 @@ routes:
 		{"default", get("/x", bearer(good)), map[gate.Stage]string{2: "no route matches; default is required", 9: "any valid token"}},
 		{"default by its name", named("default", get("/x", bearer(good))), map[gate.Stage]string{2: "default, access required, named by Envoy"}},
 		{"by name", named("open", get("/open")), map[gate.Stage]string{2: "open (gate.yaml:"}},
-		{"no host", &gate.Request{Method: "GET", Target: "/a//b"}, map[gate.Stage]string{1: "path refused"}},
-		{"a preflight", request("OPTIONS", "/feed", "origin: https://app.example", "access-control-request-method: GET"), map[gate.Stage]string{
+		{"no host", &request.Request{Method: "GET", Target: "/a//b"}, map[gate.Stage]string{1: "path refused"}},
+		{"a preflight", requestOf("OPTIONS", "/feed", "origin: https://app.example", "access-control-request-method: GET"), map[gate.Stage]string{
 			1: "OPTIONS /feed on host api.example", 2: "feed (gate.yaml:", 10: "no identity is set"}},
 		{"no token", get("/page"), map[gate.Stage]string{
 			3: `no credential in the cookie "session", the query "t", the header "x-t", Sec-WebSocket-Protocol, behind bearer`}},
@@ -167,7 +168,7 @@ routes: [{name: page, match: /page, access: optional, if_invalid: anonymous, tok
 `)
 	for _, row := range []struct {
 		name, want string
-		r          *gate.Request
+		r          *request.Request
 	}{
 		{"a cookie", "no identity is set; takes the token out of cookie", get("/page", "cookie: a=b; session=null")},
 		{"a cookie alone", "no identity is set; takes out cookie", get("/page", "cookie: session=null")},
@@ -212,7 +213,7 @@ routes:
 `)
 	raw := mint(t, w.home, claims(nil))
 	for _, row := range []struct {
-		r     *gate.Request
+		r     *request.Request
 		want  gate.Reason
 		field string // that holds it, if one does
 	}{
@@ -229,7 +230,7 @@ routes:
 		{named("nowhere", get("/bearer")), "route_unknown", "x-general"},
 	} {
 		t.Run(row.r.Target, func(t *testing.T) {
-			w.gate.Carry(row.r, raw)
+			w.gate.AddToken(row.r, raw)
 			if d := w.decide(t, row.r); d.Reason != row.want {
 				t.Errorf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}

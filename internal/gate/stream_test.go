@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 const streamsYAML = `
@@ -34,7 +35,7 @@ func TestEndStreamsAtExpiry(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	for _, row := range []struct {
 		name string
-		r    *gate.Request
+		r    *request.Request
 		want gate.Reason
 		ms   string
 	}{

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // identityNames are the names that only the gate may set: those that are set, one
@@ -44,7 +45,7 @@ func forged() []string {
 func TestDecideStripsOnEveryRoute(t *testing.T) {
 	w := startWith(t, issuersYAML+passYAML+routesYAML)
 	raw := mint(t, w.home, claims(nil))
-	for reason, r := range map[gate.Reason]*gate.Request{
+	for reason, r := range map[gate.Reason]*request.Request{
 		"public":            get("/open/x"),
 		"anonymous":         get("/optional/x"),
 		"anonymous_invalid": get("/lenient/x", bearer("null")),
@@ -54,7 +55,7 @@ func TestDecideStripsOnEveryRoute(t *testing.T) {
 	}
 	t.Run("preflight", func(t *testing.T) {
 		// An override header makes it an ordinary request, so those are left out.
-		r := request("OPTIONS", "/strict", "origin: https://app.example", "access-control-request-method: GET")
+		r := requestOf("OPTIONS", "/strict", "origin: https://app.example", "access-control-request-method: GET")
 		users := slices.DeleteFunc(forged(), func(field string) bool { return !strings.Contains(strings.ToLower(field), "user") })
 		r.Headers = append(r.Headers, get("/", users...).Headers...)
 		d := w.decide(t, r)
@@ -67,7 +68,7 @@ func TestDecideStripsOnEveryRoute(t *testing.T) {
 
 // checkStripped sends every spelling of every guarded name along and looks at
 // what the application receives.
-func checkStripped(t *testing.T, w *world, r *gate.Request, reason gate.Reason) {
+func checkStripped(t *testing.T, w *world, r *request.Request, reason gate.Reason) {
 	t.Helper()
 	r.Headers = append(r.Headers, get("/", append(forged(), "x-user: kept", "x-users-id: kept")...).Headers...)
 	d := w.decide(t, r)
@@ -112,7 +113,7 @@ func checkAlwaysRemoved(t *testing.T, d *gate.Decision) {
 
 func TestStripWithoutBeingSent(t *testing.T) {
 	w := start(t)
-	for reason, r := range map[gate.Reason]*gate.Request{
+	for reason, r := range map[gate.Reason]*request.Request{
 		"public":    get("/open/x"),
 		"anonymous": get("/optional/x"),
 		"allowed":   get("/strict", bearer(mint(t, w.home, claims(nil)))),

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // A condition sees the path's variables, the request, its source and the token,
@@ -23,17 +24,17 @@ routes:
 `)
 	raw := func(changed map[string]any) string { return bearer(mint(t, w.home, claims(changed))) }
 	type m = map[string]any
-	from := func(address, principal string, r *gate.Request) *gate.Request {
+	from := func(address, principal string, r *request.Request) *request.Request {
 		r.Source, r.Principal = address, principal
 		return r
 	}
-	on := func(host string, r *gate.Request) *gate.Request {
-		r.Host = host
+	on := func(host string, r *request.Request) *request.Request {
+		r.Authority = host
 		return r
 	}
 	for _, row := range []struct {
 		name string
-		r    *gate.Request
+		r    *request.Request
 		want gate.Reason
 	}{
 		{"its own path", get("/own/alice/x", raw(nil)), "allowed"},
@@ -43,7 +44,7 @@ routes:
 		{"another's path in other letters", get("/own/Alice", raw(nil)), "condition_false"},
 		{"the request", get("/request/x?a=b", raw(nil), "X-One: 1", "x-one: 2"), "allowed"},
 		{"the host with a port and in capitals", on("API.example:8443", get("/request/x?a=b", raw(nil), "X-One: 1", "x-one: 2")), "allowed"},
-		{"another method", request("POST", "/request/x?a=b", raw(nil), "x-one: 1,2"), "condition_false"},
+		{"another method", requestOf("POST", "/request/x?a=b", raw(nil), "x-one: 1,2"), "condition_false"},
 		{"another query", get("/request/x?a=c", raw(nil), "x-one: 1,2"), "condition_false"},
 		{"a header that is not there", get("/request/x?a=b", raw(nil)), "condition_error"},
 		{"the source", from("192.0.2.7", "spiffe://mesh/web", get("/source", raw(nil))), "allowed"},

@@ -41,26 +41,26 @@ func table() map[string]row {
 		"internal/engine": {
 			own: []string{
 				"internal/audit", "internal/config", "internal/envoyneeds", "internal/filewatch", "internal/gate", "internal/issuer",
-				"internal/telemetry",
+				"internal/request", "internal/telemetry",
 			},
 			never: []string{network, webNetwork, "os/signal"},
 		},
 
 		"internal/extauthz": {
-			own:     []string{"internal/gate", "internal/audit", "internal/filewatch", "internal/telemetry"},
+			own:     []string{"internal/gate", "internal/audit", "internal/filewatch", "internal/request", "internal/telemetry"},
 			modules: []string{grpc, "google.golang.org/protobuf"},
 		},
-		"internal/audit":     {own: []string{"internal/gate", "internal/config", "internal/quote"}, never: []string{network, webNetwork}},
+		"internal/audit":     {own: []string{"internal/gate", "internal/config", "internal/quote", "internal/request"}, never: []string{network, webNetwork}},
 		"internal/telemetry": {modules: []string{"github.com/prometheus/client_golang", "go.opentelemetry.io/otel", "github.com/go-logr/logr"}},
 		"internal/gate": {
 			own: []string{
-				"internal/config", "internal/denial", "internal/filewatch", "internal/issuer", "internal/quote", "internal/token", "internal/route",
-				"internal/identity",
+				"internal/config", "internal/credential", "internal/denial", "internal/filewatch", "internal/identity", "internal/issuer",
+				"internal/quote", "internal/request", "internal/route", "internal/token",
 			},
 		},
-		"internal/identity": {own: []string{"internal/config", "internal/denial", "internal/token"}, never: []string{network, webNetwork, "time"}},
+		"internal/identity": {own: []string{"internal/config", "internal/denial", "internal/request", "internal/token"}, never: []string{network, webNetwork, "time"}},
 		"internal/route": {
-			own:     []string{"internal/config", "internal/denial", "internal/quote", "internal/token"},
+			own:     []string{"internal/config", "internal/denial", "internal/quote", "internal/request", "internal/token"},
 			modules: []string{"cel.dev/cel-go"}, never: []string{network, webNetwork},
 		},
 		"internal/token": {
@@ -71,6 +71,8 @@ func table() map[string]row {
 			own:     []string{"internal/config", "internal/filewatch", "internal/quote", "internal/strictjson"},
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},
 		},
+		"internal/credential": {own: []string{"internal/config", "internal/denial", "internal/request", "internal/token"}, never: []string{network, webNetwork}},
+		"internal/request":    {own: []string{"internal/config"}, never: []string{network, webNetwork}},
 		"internal/denial":     {never: []string{network, webNetwork}},
 		"internal/strictjson": {never: []string{network, webNetwork, "time"}},
 		"internal/quote":      {never: []string{network, webNetwork, "os"}},
@@ -79,7 +81,8 @@ func table() map[string]row {
 		"internal/yamlform":   {own: []string{"internal/quote"}, modules: []string{yaml}, never: []string{network, webNetwork, "os"}},
 
 		"internal/policytest": {
-			own: []string{"internal/config", "internal/gate", "internal/signer", "internal/terminal", "internal/yamlform"}, never: []string{webNetwork},
+			own:   []string{"internal/config", "internal/gate", "internal/request", "internal/signer", "internal/terminal", "internal/yamlform"},
+			never: []string{webNetwork},
 		},
 
 		"internal/envoylint": {

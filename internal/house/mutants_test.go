@@ -17,9 +17,9 @@ type mutant struct {
 // mutants switches off each check in turn, in the order in which they are made.
 func mutants() []mutant {
 	const (
-		path, table       = "internal/route/path.go", "internal/route/table.go"
+		path, table       = "internal/request/path.go", "internal/route/table.go"
 		check, memory     = "internal/gate/check.go", "internal/token/memory.go"
-		extract, compact  = "internal/token/extract.go", "internal/token/compact.go"
+		extract, compact  = "internal/credential/extract.go", "internal/token/compact.go"
 		verify, claims    = "internal/token/verify.go", "internal/token/claims.go"
 		use, conns        = "internal/token/use.go", "internal/extauthz/connections.go"
 		strictReader      = "internal/strictjson/strictjson.go"
@@ -28,10 +28,10 @@ func mutants() []mutant {
 		prepared, reading = "internal/gate/prepared.go", "internal/route/reading.go"
 	)
 	return []mutant{
-		{"1 method: letters", "internal/route/method.go", `return 'a' <= r && r <= 'z' }) {`, `return r < 0 }) {`},
-		{"1 method: tokens", "internal/route/method.go", `if !config.Token(method) {`, `if !config.Token(method) && method == "" {`},
-		{"1 method: how many the query names", "internal/route/method.go", `== maxOverrides {`, `< 0 {`},
-		{"1 method: the query's on a route that Envoy names", check, `named && len(c.overrides) > 0 {`, `named && false {`},
+		{"1 method: letters", "internal/request/method.go", `return 'a' <= r && r <= 'z' }) {`, `return r < 0 }) {`},
+		{"1 method: tokens", "internal/request/method.go", `if !config.Token(method) {`, `if !config.Token(method) && method == "" {`},
+		{"1 method: how many the query names", "internal/request/method.go", `== maxOverrides {`, `< 0 {`},
+		{"1 method: the query's on a route that Envoy names", check, `named && len(c.parsed.Overrides) > 0 {`, `named && false {`},
 		{"1 connection: identity headers", check, `&& c.policy.mapper.Nominated(h.Value) {`, `&& false {`},
 		{"1 path: dot segments", path, `part == "." || part == ".."`, `false`},
 		{"1 path: semicolons", path, `case c == ';' && !relaxed.Semicolon:`, `case c == ';' && false:`},
@@ -41,7 +41,7 @@ func mutants() []mutant {
 		{"1 path: empty segments", path, `case segment == "" && more:`, `case segment == "" && more && false:`},
 		{"1 path: encoded control characters", path, `case strings.ContainsFunc(whole, unicode.IsControl):`, `case false && unicode.IsControl(0):`},
 		{"1 path: invalid UTF-8", path, `case !utf8.ValidString(whole):`, `case !utf8.ValidString(whole) && false:`},
-		{"1 host: two hosts", path, `if strings.ContainsFunc(label, notHostByte) {`, `if strings.ContainsFunc(label, notHostByte) && false {`},
+		{"1 host: two hosts", "internal/request/host.go", `if strings.ContainsFunc(label, notHostByte) {`, `if strings.ContainsFunc(label, notHostByte) && false {`},
 
 		{"2 route: methods", table, `r.pattern.matchMethod(method) && `, ``},
 		{"2 route: hosts", table, ` && matchHost(r.hosts, host)`, ``},
@@ -58,38 +58,38 @@ func mutants() []mutant {
 		if c.closed() {`, `c.selectRules(method)
 		if false && c.closed() {`},
 		{"2 route: preflights of other origins", check, `if !slices.Contains(c.policy.cfg.CORS.Origins, origin) {`, `if false {`},
-		{"2 route: letter case of paths", reading, `look(t.folded, r.Path.folded(len(exact)))`, `look(t.exact, exact)`},
-		{"2 route: letter case of rules", reading, `t.exact == t.folded && r.Path.isFolded`, `r.Path.isFolded`},
-		{"2 route: a final slash", reading, `if hasSlashed && !r.Path.slashSensitive {
+		{"2 route: letter case of paths", reading, `look(t.folded, r.Path.Folded(len(exact)))`, `look(t.exact, exact)`},
+		{"2 route: letter case of rules", reading, `t.exact == t.folded && r.Path.IsFolded()`, `r.Path.IsFolded()`},
+		{"2 route: a final slash", reading, `if hasSlashed && !r.Path.SlashSensitive() {
 		look(sent, slashed)`, `if false {
 		look(sent, slashed)`},
-		{"2 route: a final slash in another case", reading, `if hasSlashed && !r.Path.slashSensitive {
+		{"2 route: a final slash in another case", reading, `if hasSlashed && !r.Path.SlashSensitive() {
 		look(t.folded,`, `if false {
 		look(t.folded,`},
-		{"2 route: HEAD as GET", reading, `if r.Method == "HEAD" && !slices`, `if false && !slices`},
-		{"2 route: a method in the query", reading, `for _, method := range r.Overrides {`, `for _, method := range r.Overrides[:0] {`},
-		{"2 route: a rule that covers the request comes later", reading, `found == own || found.Covers(r.Method, r.Host, r.Path)`, `found == own`},
-		{"2 route: a rule that does not cover the request", reading, `found.Covers(r.Method, r.Host, r.Path)`, `true`},
+		{"2 route: HEAD as GET", reading, `if method == "HEAD" && !slices`, `if false && !slices`},
+		{"2 route: a method in the query", reading, `for _, as := range r.Overrides {`, `for _, as := range r.Overrides[:0] {`},
+		{"2 route: a rule that covers the request comes later", reading, `found == own || found.Covers(method, r.Host, &r.Path)`, `found == own`},
+		{"2 route: a rule that does not cover the request", reading, `found.Covers(method, r.Host, &r.Path)`, `true`},
 		{"2 route: every further rule", check, `	for rule := range c.rules() {
 		if err := c.passRule(ctx, rule); err != nil {`, `	for _, rule := range []*route.Rule{c.rule} {
 		if err := c.passRule(ctx, rule); err != nil {`},
 		{"2 route: a public page that a further rule protects", check, `if c.rule.Access != config.AccessPublic {
 		return`, `if true {
 		return`},
-		{"2 route: overrides of a preflight", "internal/gate/request.go", `if !origin || slices`, `if !origin || false && slices`},
+		{"2 route: overrides of a preflight", "internal/gate/preflight.go", `if !origin || slices`, `if !origin || false && slices`},
 
 		{"3 credential: required", check, `case rule.Access == config.AccessOptional:`, `case rule.Access == config.AccessOptional || c.token == nil:`},
 		{"3 credential: two places", extract, `case found.Found && credential.Found:`, `case found.Found && credential.Found && false:`},
 		{"3 credential: two fields and commas", extract, `if seen || strings.Contains(h.Value, ",") {`, `if seen && false {`},
 		{"3 credential: two of a kind", extract, `if len(values) > 1 {`, `if len(values) > 1 && false {`},
-		{"3 credential: cross-site", extract, `&& !m.sameSite(credential.Source.Origins)`, `&& !m.sameSite(credential.Source.Origins) && false`},
-		{"3 credential: upgrades are not safe", "internal/token/cookie.go", `if len(m.values("upgrade")) == 0 {`, `if true {`},
+		{"3 credential: cross-site", extract, `&& !sameSite(r, credential.Source.Origins)`, `&& !sameSite(r, credential.Source.Origins) && false`},
+		{"3 credential: upgrades are not safe", "internal/credential/cookie.go", `if len(r.Values("upgrade")) == 0 {`, `if true {`},
 		{"3 credential: a JWT without the scheme", extract, `case !isBearer && holdsJWT(value) &&`, `case false && holdsJWT(value) &&`},
 		{"3 credential: the scheme where none is read", extract, `case isBearer && !reads(config.SourceBearer):`, `case false:`},
 		{"3 credential: size", compact, `if len(raw) > maxBytes {`, `if len(raw) > maxBytes && false {`},
 		{"3 credential: base64url bytes", compact, `if !base64url(c) {`, `if !base64url(c) && false {`},
 		{"3 credential: removal", check, `if rule.Forward || rule.Access == config.AccessPublic {`, `if rule.Forward || rule.Access == config.AccessPublic || true {`},
-		{"3 credential: removal of one that failed", check, `c.allow(c.excused, nil, token.Remove(c.message(), c.governing.TokensFrom))`, `c.allow(c.excused, nil, token.Removal{})`},
+		{"3 credential: removal of one that failed", check, `c.allow(c.excused, nil, credential.Remove(&c.parsed, c.governing.TokensFrom))`, `c.allow(c.excused, nil, credential.Removal{})`},
 
 		{"4 header: parameters", verify, `if m.Present {`, `if m.Present && false {`},
 		{"4 header: typ of any issuer", verify, `!v.types[h.typ] {`, `!v.types[h.typ] && text == "never" {`},
@@ -187,12 +187,12 @@ func mutants() []mutant {
 		c.excused`, `if true {
 		c.excused`},
 
-		{"10 identity: names seen of a known token", prepared, `if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.relaxed) {`, `if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.relaxed) && false {`},
-		{"10 identity: names seen of one that becomes known", prepared, `if !c.policy.mapper.Usual(c.request.Headers, set, c.relaxed) {`, `if !c.policy.mapper.Usual(c.request.Headers, set, c.relaxed) && false {`},
+		{"10 identity: names seen of a known token", prepared, `if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.parsed.Relaxed) {`, `if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.parsed.Relaxed) && false {`},
+		{"10 identity: names seen of one that becomes known", prepared, `if !c.policy.mapper.Usual(c.request.Headers, set, c.parsed.Relaxed) {`, `if !c.policy.mapper.Usual(c.request.Headers, set, c.parsed.Relaxed) && false {`},
 		{"10 identity: one token, two routes", prepared, `uint64(c.rule.Number())<<40 | `, ``},
 		{"10 identity: one token, two origins", prepared, `uint64(origin)<<16 | `, `0*uint64(origin) | `},
 		{"10 identity: one token under further rules", prepared, `len(c.further) == 0 && `, ``},
-		{"10 identity: one token, two hosts", prepared, ` | uint64(c.relaxed.Bits())`, ``},
+		{"10 identity: one token, two hosts", prepared, ` | uint64(c.parsed.Relaxed.Bits())`, ``},
 		{"10 identity: an end that moves", prepared, ` && !c.rule.EndStreamsAtExpiry`, ``},
 		{"10 identity: places other than bearer", prepared, `c.rule.BearerOnly() && `, ``},
 		{"10 identity: names seen", strip, `if !guarded || open(why, relaxed) {
@@ -244,13 +244,13 @@ func mutants() []mutant {
 		{"admin: hosts", "internal/telemetry/host.go", `if !hostAllowed(r.Host, named) {`, `if false {`},
 		{"admin: names that are not listed", "internal/telemetry/host.go", `name != "" && named != nil && named(name)`, `true`},
 		{"admin: how many connections", "internal/telemetry/admin.go", `Listener(listener, maxConnections)`, `Listener(listener, 1<<20)`},
-		{"audit: no query", "internal/audit/record.go", `clean(r.Path())`, `clean(r.Target)`},
+		{"audit: no query", "internal/audit/record.go", `clean(r.RawPath())`, `clean(r.Target)`},
 		{"candidate: an offer does not wait", "internal/gate/candidate.go",
-			`	case c.waiting <- decided{r.clone(), live.clone()}:
+			`	case c.waiting <- decided{clone(r), live.clone()}:
 	default:
 		c.skipped.Add(1)
 	}`,
-			`	case c.waiting <- decided{r.clone(), live.clone()}:
+			`	case c.waiting <- decided{clone(r), live.clone()}:
 	}`},
 		{"keys: Close waits for the fetch", "internal/issuer/refresher.go", `flight.Wait()`, ``},
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/identity"
-	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // Whatever a claim holds, its header value is safe to send, and the text comes
@@ -64,12 +64,12 @@ func FuzzStrip(f *testing.F) {
 		f.Add(strings.Replace(name, "-", "~", 1), strings.Replace(name, "-", "--", 1), "accept")
 	}
 	f.Fuzz(func(t *testing.T, name1, name2, name3 string) {
-		var received []token.Header
+		var received []request.Header
 		for _, name := range []string{name1, name2, name3} {
 			if !isToken(name) {
 				return // Envoy lets nobody send what is no field name
 			}
-			received = append(received, token.Header{Name: name, Value: "forged"})
+			received = append(received, request.Header{Name: name, Value: "forged"})
 		}
 		checkApplied(t, guarded, received, set, g.mapper.Strip(received, set, config.Relaxed{}))
 	})
@@ -84,7 +84,7 @@ func isToken(name string) bool {
 
 // checkApplied fails the test unless the headers that reach the application are
 // those that we set and those of the received that are none of ours.
-func checkApplied(t *testing.T, guarded map[string]bool, received, set []token.Header, remove []string) {
+func checkApplied(t *testing.T, guarded map[string]bool, received, set []request.Header, remove []string) {
 	t.Helper()
 	ours := make(map[string]string)
 	for _, h := range set {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -92,8 +93,8 @@ func (m *Mapper) guard(name string, why config.Relaxation) {
 // the order of the config. A claim that is absent, null or empty sets nothing.
 // The error is [ErrTooLarge], naming the header or the largest headers, or that
 // of a value that cannot be written as JSON.
-func (m *Mapper) Map(t *token.Token, relaxed config.Relaxed) ([]token.Header, error) {
-	set := make([]token.Header, 0, len(m.headers))
+func (m *Mapper) Map(t *token.Token, relaxed config.Relaxed) ([]request.Header, error) {
+	set := make([]request.Header, 0, len(m.headers))
 	total := 0
 	for _, h := range m.headers {
 		value, err := m.value(t, &h, relaxed)
@@ -101,7 +102,7 @@ func (m *Mapper) Map(t *token.Token, relaxed config.Relaxed) ([]token.Header, er
 			return nil, fmt.Errorf("header %q: %w", h.Name, err)
 		}
 		if value != "" {
-			one := token.Header{Name: h.Name, Value: value}
+			one := request.Header{Name: h.Name, Value: value}
 			set = append(set, one)
 			total += size(one)
 		}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/identity"
-	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // What an application gets by default, of each kind of token.
@@ -205,7 +205,7 @@ func TestMapNames(t *testing.T) {
 func TestMapEmailUnsaid(t *testing.T) {
 	g := newGate(t, "")
 	set, err := g.mapper.Map(g.verified(t, "shop", claims{"email": "eve@example.com"}), config.Relaxed{UnverifiedEmail: true})
-	if err != nil || slices.ContainsFunc(set, func(h token.Header) bool { return h.Name == "x-user-email" }) {
+	if err != nil || slices.ContainsFunc(set, func(h request.Header) bool { return h.Name == "x-user-email" }) {
 		t.Errorf("%v, %v", set, err)
 	}
 }
@@ -223,7 +223,7 @@ func TestMapUnverifiedEmailRelaxed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := slices.Contains(set, token.Header{Name: "x-user-email", Value: "eve@example.com"}); got != want {
+		if got := slices.Contains(set, request.Header{Name: "x-user-email", Value: "eve@example.com"}); got != want {
 			t.Errorf("%+v: %v", relaxed, set)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -15,12 +16,12 @@ const mostNamed = 3
 
 // size is what a header counts for: Envoy adds up names and values in the same way
 // when it compares a request with its limit (max_request_headers_kb).
-func size(h token.Header) int { return len(h.Name) + len(h.Value) }
+func size(h request.Header) int { return len(h.Name) + len(h.Value) }
 
 // tooLarge is the failure of a token whose headers are total bytes long, which is
 // more than max_total_bytes. It names the largest headers and never holds a value.
-func (m *Mapper) tooLarge(t *token.Token, set []token.Header, total int) error {
-	slices.SortStableFunc(set, func(a, b token.Header) int { return cmp.Compare(size(b), size(a)) })
+func (m *Mapper) tooLarge(t *token.Token, set []request.Header, total int) error {
+	slices.SortStableFunc(set, func(a, b request.Header) int { return cmp.Compare(size(b), size(a)) })
 	var largest []string
 	for _, h := range set[:min(len(set), mostNamed)] {
 		largest = append(largest, fmt.Sprintf("%s (%d)", h.Name, size(h)))

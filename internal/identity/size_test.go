@@ -9,7 +9,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/identity"
-	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // What a bare token of shop sets in addition to the headers of a test: x-user-id:
@@ -59,7 +59,7 @@ func TestMapTotalSize(t *testing.T) {
 	}
 }
 
-func total(set []token.Header) int {
+func total(set []request.Header) int {
 	sum := 0
 	for _, h := range set {
 		sum += len(h.Name) + len(h.Value)

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/config"
-	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // identityName is why a header is guarded that only the gate may set: no
@@ -66,7 +66,7 @@ func foldRune(separator rune) func(rune) rune {
 // override headers, in every spelling that was received. Names in set are left out,
 // since Envoy removes after it sets, and so are overrides that relaxed lets
 // through. The slice is the caller's.
-func (m *Mapper) Strip(received, set []token.Header, relaxed config.Relaxed) []string {
+func (m *Mapper) Strip(received, set []request.Header, relaxed config.Relaxed) []string {
 	remove := make([]string, 0, len(m.always))
 	for _, name := range m.always {
 		if !isSet(set, name) {
@@ -88,7 +88,7 @@ func (m *Mapper) Strip(received, set []token.Header, relaxed config.Relaxed) []s
 
 // Usual reports whether [Mapper.Strip] has nothing to remove of what was
 // received beside what it always removes. It allocates nothing.
-func (m *Mapper) Usual(received, set []token.Header, relaxed config.Relaxed) bool {
+func (m *Mapper) Usual(received, set []request.Header, relaxed config.Relaxed) bool {
 	for i := range received {
 		name := received[i].Name
 		if why, guarded := m.guarded(name); !guarded || open(why, relaxed) {
@@ -101,7 +101,7 @@ func (m *Mapper) Usual(received, set []token.Header, relaxed config.Relaxed) boo
 	return true
 }
 
-func isSet(set []token.Header, name string) bool {
+func isSet(set []request.Header, name string) bool {
 	for i := range set {
 		if set[i].Name == name {
 			return true

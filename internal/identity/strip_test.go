@@ -7,7 +7,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/identity"
-	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // The headers by which some applications let a client change the method, URL or
@@ -56,9 +56,9 @@ func guardedNames(g *gate) map[string]bool {
 
 // asEnvoy does to the received headers what Envoy does with an allowed answer:
 // it overwrites what is set, and then removes without regard to case.
-func asEnvoy(received, set []token.Header, remove []string) []token.Header {
-	without := func(headers []token.Header, name string) []token.Header {
-		return slices.DeleteFunc(headers, func(h token.Header) bool { return strings.EqualFold(h.Name, name) })
+func asEnvoy(received, set []request.Header, remove []string) []request.Header {
+	without := func(headers []request.Header, name string) []request.Header {
+		return slices.DeleteFunc(headers, func(h request.Header) bool { return strings.EqualFold(h.Name, name) })
 	}
 	left := slices.Clone(received)
 	for _, h := range set {
@@ -99,10 +99,10 @@ func TestStripEverySpelling(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var all []token.Header
+		var all []request.Header
 		for name := range guarded {
 			for _, spelling := range spellings(name) {
-				one := []token.Header{{Name: spelling, Value: "forged"}, {Name: "accept", Value: "*/*"}, {Name: spelling, Value: "again"}}
+				one := []request.Header{{Name: spelling, Value: "forged"}, {Name: "accept", Value: "*/*"}, {Name: spelling, Value: "again"}}
 				all = append(all, one...)
 				checkApplied(t, guarded, one, set, g.mapper.Strip(one, set, config.Relaxed{}))
 				checkApplied(t, guarded, one, nil, g.mapper.Strip(one, nil, config.Relaxed{}))
@@ -143,8 +143,8 @@ func TestStripUnseen(t *testing.T) {
 // other spellings are.
 func TestStripSparesWhatIsSet(t *testing.T) {
 	g := newGate(t, "")
-	set := []token.Header{{Name: "x-user-id", Value: "alice"}}
-	received := []token.Header{{Name: "X-User-Id", Value: "root"}, {Name: "x-user_id", Value: "root"}, {Name: "x-user-id", Value: "root"}}
+	set := []request.Header{{Name: "x-user-id", Value: "alice"}}
+	received := []request.Header{{Name: "X-User-Id", Value: "root"}, {Name: "x-user_id", Value: "root"}, {Name: "x-user-id", Value: "root"}}
 	got := g.mapper.Strip(received, set, config.Relaxed{})
 	if slices.Contains(got, "x-user-id") {
 		t.Error("x-user-id is set and removed")
@@ -167,7 +167,7 @@ func TestStripSparesOthers(t *testing.T) {
 		"x-user-agent", "x-role", "x-roles-2", "tenants", "x-tenant", "x-city-name", "x-auth-request-user", "x-http", "x-url",
 		"authorization", "cookie", "host", ":path", "accept", "content-type", "x-request-id", "x-forwarded-for", "",
 	} {
-		if got := g.mapper.Strip([]token.Header{{Name: name, Value: "x"}}, nil, config.Relaxed{}); slices.Contains(got, strings.ToLower(name)) {
+		if got := g.mapper.Strip([]request.Header{{Name: name, Value: "x"}}, nil, config.Relaxed{}); slices.Contains(got, strings.ToLower(name)) {
 			t.Errorf("%q is removed", name)
 		}
 	}
@@ -177,7 +177,7 @@ func TestStripSparesOthers(t *testing.T) {
 // removed once.
 func TestStripOnce(t *testing.T) {
 	g := newGate(t, "identity: {strip: [tenant, x-user-email, x-user-id], headers: {x-user-email: null}}")
-	got := g.mapper.Strip([]token.Header{{Name: "Tenant"}, {Name: "tenant"}, {Name: "x.user.email"}, {Name: "X.User.Email"}}, nil, config.Relaxed{})
+	got := g.mapper.Strip([]request.Header{{Name: "Tenant"}, {Name: "tenant"}, {Name: "x.user.email"}, {Name: "X.User.Email"}}, nil, config.Relaxed{})
 	for _, name := range []string{"tenant", "x-user-email", "x_user_email", "x.user.email", "x-user-id"} {
 		if n := len(slices.DeleteFunc(slices.Clone(got), func(one string) bool { return one != name })); n != 1 {
 			t.Errorf("%s is removed %d times", name, n)
@@ -243,7 +243,7 @@ func TestStripRelaxed(t *testing.T) {
 		{"what is no header's", config.Relaxed{EncodedSlash: true, Semicolon: true, UnverifiedEmail: true}, nil, overrides()},
 	} {
 		removed := func(name string) bool {
-			got := g.mapper.Strip([]token.Header{{Name: name, Value: "x"}}, nil, row.relaxed)
+			got := g.mapper.Strip([]request.Header{{Name: name, Value: "x"}}, nil, row.relaxed)
 			return slices.Contains(got, strings.ToLower(name))
 		}
 		for _, name := range row.through {
@@ -271,7 +271,7 @@ func TestStripBeforeRelaxations(t *testing.T) {
 		"x-forwarded-host": true, "X_Forwarded.Host": true, "forwarded": true, "script-name": true, "SCRIPT_NAME": true,
 		"x-host": false, "path-info": false,
 	} {
-		got := g.mapper.Strip([]token.Header{{Name: name, Value: "x"}}, nil, relaxed)
+		got := g.mapper.Strip([]request.Header{{Name: name, Value: "x"}}, nil, relaxed)
 		if slices.Contains(got, strings.ToLower(name)) != want {
 			t.Errorf("%s: removed %v, want %v", name, !want, want)
 		}

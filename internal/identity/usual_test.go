@@ -8,7 +8,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/identity"
-	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // What is usual is what Strip makes no difference for, in thousands of lists of
@@ -21,7 +21,7 @@ func TestUsual(t *testing.T) {
 	})
 	usual, strange := 0, 0
 	for range 20_000 {
-		var received, set []token.Header
+		var received, set []request.Header
 		for range random.IntN(4) {
 			name := []rune(bases[random.IntN(len(bases))])
 			for i := range name {
@@ -32,11 +32,11 @@ func TestUsual(t *testing.T) {
 					name[i] = []rune(strings.ToUpper(string(name[i])))[0]
 				}
 			}
-			received = append(received, token.Header{Name: string(name)})
+			received = append(received, request.Header{Name: string(name)})
 		}
 		for _, name := range []string{"x-user-id", "x_team"} {
 			if random.IntN(2) == 0 {
-				set = append(set, token.Header{Name: name})
+				set = append(set, request.Header{Name: name})
 			}
 		}
 		relaxed := config.Relaxed{MethodOverride: random.IntN(2) == 0, OriginalURL: random.IntN(2) == 0, ForwardedHost: random.IntN(2) == 0}
@@ -45,14 +45,14 @@ func TestUsual(t *testing.T) {
 			if usual++; !same {
 				t.Fatalf("%v with %v set and %+v is no usual request", received, set, relaxed)
 			}
-		} else if strange++; same && !slices.ContainsFunc(received, func(h token.Header) bool { return h.Name != strings.ToLower(h.Name) }) {
+		} else if strange++; same && !slices.ContainsFunc(received, func(h request.Header) bool { return h.Name != strings.ToLower(h.Name) }) {
 			t.Fatalf("%v with %v set and %+v is a usual request", received, set, relaxed)
 		}
 	}
 	if usual < 1000 || strange < 1000 {
 		t.Errorf("%d usual, %d not", usual, strange)
 	}
-	received := []token.Header{{Name: "accept"}, {Name: "x-user-id"}, {Name: "x_user_id"}, {Name: "user-agent"}}
+	received := []request.Header{{Name: "accept"}, {Name: "x-user-id"}, {Name: "x_user_id"}, {Name: "user-agent"}}
 	if n := testing.AllocsPerRun(100, func() { mapper.Usual(received, nil, config.Relaxed{}) }); n > 0 {
 		t.Errorf("%.1f allocations", n)
 	}

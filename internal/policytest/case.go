@@ -6,6 +6,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
@@ -15,17 +16,17 @@ type Case struct {
 	Name string     // as the file says, or the method and the path
 	Pos  config.Pos // where the case begins
 
-	request request
+	request requestSpec
 	token   *token              // nil: the request carries none
 	in      *config.TokenSource // where the token is put; nil: where the route looks first
 	at      time.Duration       // from when the token is made to when the request is decided
 	expect  expectation
 }
 
-// request is what is sent beside the token.
-type request struct {
+// requestSpec is the request of a case, without its token.
+type requestSpec struct {
 	method, path, host string
-	headers            []gate.Header
+	headers            []request.Header
 	route              string // as Envoy would name it; empty: it names none
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
@@ -13,9 +14,9 @@ import (
 const defaultHost = "app.example"
 
 // request reads a request: a line such as GET /api/health, or a mapping.
-func (r *reader) request(p yamlform.Place) request {
+func (r *reader) request(p yamlform.Place) requestSpec {
 	const expected = "a request such as GET /api/health, or {method: GET, path: /api/health, host: api.example}"
-	q := request{method: "GET", host: defaultHost}
+	q := requestSpec{method: "GET", host: defaultHost}
 	if p.IsScalar() {
 		line, ok := r.text(p, expected)
 		if !ok {
@@ -30,16 +31,16 @@ func (r *reader) request(p yamlform.Place) request {
 		q.method = method
 		return q
 	}
-	yamlform.Object[request]{
+	yamlform.Object[requestSpec]{
 		Expected: expected,
-		Fields: []yamlform.FieldOf[request]{
-			key("method", func(at yamlform.Place, q *request) { q.method = r.method(at) }),
-			required("path", "path: /api/health", func(at yamlform.Place, q *request) {
+		Fields: []yamlform.FieldOf[requestSpec]{
+			key("method", func(at yamlform.Place, q *requestSpec) { q.method = r.method(at) }),
+			required("path", "path: /api/health", func(at yamlform.Place, q *requestSpec) {
 				q.path, _ = r.text(at, "a path such as /api/health, with its query if it has one")
 			}),
-			key("host", func(at yamlform.Place, q *request) { q.host, _ = r.text(at, "a host such as api.example") }),
-			key("headers", func(at yamlform.Place, q *request) { q.headers = r.requestHeaders(at) }),
-			key("route", func(at yamlform.Place, q *request) {
+			key("host", func(at yamlform.Place, q *requestSpec) { q.host, _ = r.text(at, "a host such as api.example") }),
+			key("headers", func(at yamlform.Place, q *requestSpec) { q.headers = r.requestHeaders(at) }),
+			key("route", func(at yamlform.Place, q *requestSpec) {
 				q.route, _ = r.printable(at, "the route that Envoy names in jwtgate.route, such as admin")
 			}),
 		},
@@ -57,9 +58,9 @@ func (r *reader) method(p yamlform.Place) string {
 
 // requestHeaders reads the request's header fields. A list of values stands for
 // as many fields of that name.
-func (r *reader) requestHeaders(p yamlform.Place) []gate.Header {
+func (r *reader) requestHeaders(p yamlform.Place) []request.Header {
 	entries, _ := r.Entries(p, "the request's headers, such as {origin: https://app.example}")
-	var headers []gate.Header
+	var headers []request.Header
 	for _, e := range entries {
 		name := e.Name()
 		switch {
@@ -74,7 +75,7 @@ func (r *reader) requestHeaders(p yamlform.Place) []gate.Header {
 		}
 		for _, at := range values {
 			if value, ok := r.headerValue(at); ok {
-				headers = append(headers, gate.Header{Name: name, Value: value})
+				headers = append(headers, request.Header{Name: name, Value: value})
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 const (
@@ -64,7 +65,7 @@ func Run(ctx context.Context, cfg *config.Config, cases []Case) (_ *Report, err 
 func (w *runner) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, caseLimit)
 	defer cancel()
-	request := c.request.build()
+	sent := c.request.build()
 	at := w.now.Add(c.at)
 	if c.token != nil {
 		raw, err := w.mint(c.token)
@@ -72,13 +73,13 @@ func (w *runner) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 			return nil, err
 		}
 		if c.in == nil {
-			w.gate.Carry(request, raw)
+			w.gate.AddToken(sent, raw)
 		} else {
-			request.Carry(*c.in, raw)
+			sent.AddToken(*c.in, raw)
 		}
 	}
 	for {
-		decision := w.gate.Explain(ctx, request, at).Decision
+		decision := w.gate.Explain(ctx, sent, at).Decision
 		why := cmp.Or(decision.WouldDeny, decision.Reason)
 		switch {
 		case why == gate.ReasonKeyPending && ctx.Err() == nil:
@@ -96,7 +97,7 @@ func (w *runner) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 	}
 }
 
-// attainable reports whether a reason lies in the request and the policy, so
+// reachable reports whether a reason lies in the request and the policy, so
 // that a case can bring it about, and not in an outage or a failure of the gate.
 func reachable(m gate.ReasonInfo) bool {
 	return m.Verdict != gate.VerdictDeny || m.Check != gate.CheckNone && !m.Outage
@@ -104,13 +105,13 @@ func reachable(m gate.ReasonInfo) bool {
 
 // build makes the request without a token, as Envoy hands it on when it sends
 // each header field apart (encode_raw_headers).
-func (q *request) build() *gate.Request {
-	r := &gate.Request{
-		Method: q.method, Host: q.host, Target: q.path,
-		Headers: slices.Clone(q.headers), Apart: true, Source: "192.0.2.1",
+func (q *requestSpec) build() *request.Request {
+	r := &request.Request{
+		Method: q.method, Authority: q.host, Target: q.path,
+		Headers: slices.Clone(q.headers), RawHeaders: true, Source: "192.0.2.1",
 	}
 	if q.route != "" {
-		r.Name(q.route)
+		r.SetRoute(q.route)
 	}
 	return r
 }

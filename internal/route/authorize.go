@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -23,28 +24,13 @@ var (
 	ErrConditionError   = errors.New("condition failed to evaluate")
 )
 
-// Facts are what a rule's requirement may look at beside the token.
-type Facts struct {
-	Now    time.Time
-	Method string
-	Host   string // in the form of [ParseHost]
-	Path   Path
-	Query  string // as it was sent, without its question mark
-	// Headers are in the order received; a name may stand more than once.
-	Headers []token.Header
-	// Source is the address of the peer that is connected to Envoy, Principal
-	// the name that it has proven by mutual TLS, if it has.
-	Source    string
-	Principal string
-}
-
 // Authorize holds a verified token to the rule's requirement: issuer, groups,
 // scopes, clients, alternatives, age and class of the login, condition, in this
 // order. The error is a *[denial.Error] with the first that fails, or nil. If no
 // alternative fits, its error is that of the one that came furthest, the first of
 // equals, and its texts say what each lacks. It does not look at the rule's access. It is safe for concurrent use;
-// a condition reads facts, and nothing keeps them.
-func (r *Rule) Authorize(t *token.Token, facts *Facts) error {
+// a condition reads the request, and nothing keeps it.
+func (r *Rule) Authorize(t *token.Token, from *request.Parsed, now time.Time) error {
 	want := &r.requirement
 	if failed := fits(&want.Alternative, t); failed != fitting {
 		return denied(failed, &want.Alternative, t)
@@ -52,11 +38,11 @@ func (r *Rule) Authorize(t *token.Token, facts *Facts) error {
 	if failed, which := fitsAny(want.AnyOf, t); failed != fitting {
 		return noneFits(failed, which, want.AnyOf, t)
 	}
-	if failure := fitsLogin(want, t, facts.Now); failure != nil {
+	if failure := fitsLogin(want, t, now); failure != nil {
 		return failure
 	}
 	if r.when != nil {
-		if failure := r.when.deny(t, facts); failure != nil {
+		if failure := r.when.deny(&activation{token: t, request: from, now: now, segments: r.when.segments}); failure != nil {
 			return failure
 		}
 	}

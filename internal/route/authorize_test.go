@@ -15,6 +15,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/signer"
 	"github.com/jwtgate/jwtgate/internal/token"
@@ -100,11 +101,11 @@ func rule(t *testing.T, want config.Alternative) *route.Rule {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, err := route.ParsePath("/", config.Relaxed{})
+	path, err := request.ParsePath("/", config.Relaxed{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return compiled.Match("GET", "", path)
+	return compiled.Match("GET", "", &path)
 }
 
 func anyOf(items ...string) config.Choice { return config.Choice{Any: items} }
@@ -168,7 +169,7 @@ func TestAuthorize(t *testing.T) {
 		{"clients are checked last", config.Alternative{Groups: anyOf("staff"), Scopes: anyOf("read"), Clients: anyOf("x")}, everything, route.ErrClientNotAllowed, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			err := rule(t, row.want).Authorize(verified(t, "shop", row.claims), &route.Facts{Now: instant()})
+			err := rule(t, row.want).Authorize(verified(t, "shop", row.claims), &request.Parsed{Request: new(request.Request)}, instant())
 			if row.denied == nil {
 				if err != nil {
 					t.Fatal(err)
@@ -188,7 +189,7 @@ func TestAuthorize(t *testing.T) {
 
 // Authorize returns no nil pointer in an error.
 func TestAuthorizeAllowsWithNil(t *testing.T) {
-	if err := rule(t, config.Alternative{}).Authorize(verified(t, "shop", nil), &route.Facts{Now: instant()}); err != nil {
+	if err := rule(t, config.Alternative{}).Authorize(verified(t, "shop", nil), &request.Parsed{Request: new(request.Request)}, instant()); err != nil {
 		t.Errorf("%#v", err)
 	}
 }
@@ -198,7 +199,7 @@ func TestDenialIsACopy(t *testing.T) {
 	r := rule(t, config.Alternative{Scopes: anyOf("read")})
 	for range 2 {
 		var failure *denial.Error
-		if !errors.As(r.Authorize(verified(t, "shop", nil), &route.Facts{Now: instant()}), &failure) || failure.Scopes[0] != "read" {
+		if !errors.As(r.Authorize(verified(t, "shop", nil), &request.Parsed{Request: new(request.Request)}, instant()), &failure) || failure.Scopes[0] != "read" {
 			t.Fatalf("%+v", failure)
 		}
 		failure.Scopes[0] = "admin"
@@ -237,11 +238,11 @@ func TestAuthorizeAnyOf(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			path, err := route.ParsePath("/", config.Relaxed{})
+			path, err := request.ParsePath("/", config.Relaxed{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = compiled.Match("GET", "", path).Authorize(verified(t, "shop", row.claims), &route.Facts{Now: instant()})
+			err = compiled.Match("GET", "", &path).Authorize(verified(t, "shop", row.claims), &request.Parsed{Request: new(request.Request)}, instant())
 			if !errors.Is(err, row.want) || (err == nil) != (row.want == nil) {
 				t.Fatalf("got %v, want %v", err, row.want)
 			}

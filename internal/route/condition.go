@@ -13,7 +13,6 @@ import (
 	"cel.dev/cel-go/interpreter"
 
 	"github.com/jwtgate/jwtgate/internal/denial"
-	"github.com/jwtgate/jwtgate/internal/token"
 )
 
 const (
@@ -110,21 +109,21 @@ func (c *compiler) compile(text string, p *pattern) (*condition, []fault) {
 }
 
 // deny holds a token and a request to the condition; nil allows.
-func (c *condition) deny(t *token.Token, facts *Facts) *denial.Error {
-	holds, kind := c.evaluate(t, facts)
+func (c *condition) deny(a *activation) *denial.Error {
+	holds, kind := c.evaluate(a)
 	text := quoted(c.text)
 	switch {
 	case kind != "":
 		return &denial.Error{Kind: ErrConditionError, Internal: kind + " in " + text, Hint: faultMend(kind)}
 	case !holds:
-		return &denial.Error{Kind: ErrConditionFalse, Internal: oneLine(c.text) + c.found(t, facts), Hint: "make this hold: " + text}
+		return &denial.Error{Kind: ErrConditionFalse, Internal: oneLine(c.text) + c.found(a), Hint: "make this hold: " + text}
 	}
 	return nil
 }
 
 // evaluate says whether the condition holds or, by kind, why that cannot be
 // told.
-func (c *condition) evaluate(t *token.Token, facts *Facts) (holds bool, kind string) {
+func (c *condition) evaluate(a *activation) (holds bool, kind string) {
 	// CEL recovers from what it panics with itself; what is made of a token and
 	// a request by this package runs inside it, too.
 	defer func() {
@@ -132,7 +131,7 @@ func (c *condition) evaluate(t *token.Token, facts *Facts) (holds bool, kind str
 			holds, kind = false, faultOther
 		}
 	}()
-	out, _, err := c.program.Eval(&scene{token: t, facts: facts, segments: c.segments})
+	out, _, err := c.program.Eval(a)
 	if err != nil {
 		return false, faultKind(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -49,7 +50,7 @@ func dearToken(t testing.TB) *token.Token {
 func TestConditionCostLimit(t *testing.T) {
 	tok, facts := dearToken(t), factsOf(t, "/", config.Relaxed{})
 	for i := range 20 {
-		facts.Headers = append(facts.Headers, token.Header{Name: fmt.Sprintf("x-%d", i), Value: "v"})
+		facts.Headers = append(facts.Headers, request.Header{Name: fmt.Sprintf("x-%d", i), Value: "v"})
 	}
 	for _, when := range dear() {
 		if err := held(t, "/**", when, tok, facts); !errors.Is(err, route.ErrConditionError) || !strings.Contains(err.Error(), ": cost limit in ") {
@@ -71,7 +72,7 @@ func TestConditionCostLimit(t *testing.T) {
 // however harmless its expression looks.
 func TestRegexIsBoundedBeforehand(t *testing.T) {
 	tok, facts := verified(t, "shop", nil), factsOf(t, "/", config.Relaxed{})
-	facts.Headers = []token.Header{{Name: "x-long", Value: strings.Repeat("a", 50_000)}, {Name: "x-short", Value: "curl-8"}}
+	facts.Headers = []request.Header{{Name: "x-long", Value: strings.Repeat("a", 50_000)}, {Name: "x-short", Value: "curl-8"}}
 	for _, pattern := range []string{
 		"[a-z0-9-]{1,255}$", "(a{1,40}){20}$", "^(a?){100}a{100}$", "^[a-zA-Z0-9._%+-]{1,64}@[a-zA-Z0-9.-]{1,255}$", "(a|aa|aaa|b{1,50})*$",
 	} {
@@ -100,7 +101,7 @@ func TestConditionAllocations(t *testing.T) {
 		}
 		rule, _ := compiled.Named("x")
 		if got := testing.AllocsPerRun(100, func() {
-			if rule.Authorize(tok, facts) != nil {
+			if rule.Authorize(tok, facts, instant()) != nil {
 				t.Fail()
 			}
 		}); got > most {
@@ -120,7 +121,7 @@ func BenchmarkCondition(b *testing.B) {
 		b.Run("when="+when, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if rule.Authorize(tok, facts) != nil {
+				if rule.Authorize(tok, facts, instant()) != nil {
 					b.Fatal("denied")
 				}
 			}
@@ -138,7 +139,7 @@ func BenchmarkConditionAtTheLimit(b *testing.B) {
 		rule, _ := compiled.Named("x")
 		b.Run(when, func(b *testing.B) {
 			for b.Loop() {
-				_ = rule.Authorize(tok, facts)
+				_ = rule.Authorize(tok, facts, instant())
 			}
 		})
 	}

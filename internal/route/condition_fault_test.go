@@ -194,7 +194,7 @@ func FuzzCondition(f *testing.F) {
 			t.Fatalf("%d mistakes, rule %v", len(faults), rule)
 		}
 		if rule != nil {
-			_ = rule.Authorize(tok, facts)
+			_ = rule.Authorize(tok, facts, instant())
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -22,27 +23,27 @@ func conditional(match, when string) (*route.Table, error) {
 }
 
 // held compiles a condition and holds a token and a request to it.
-func held(t testing.TB, match, when string, tok *token.Token, facts *route.Facts) error {
+func held(t testing.TB, match, when string, tok *token.Token, r *request.Parsed) error {
 	t.Helper()
 	compiled, err := conditional(match, when)
 	if err != nil {
 		t.Fatal(err)
 	}
 	rule, _ := compiled.Named("x")
-	return rule.Authorize(tok, facts)
+	return rule.Authorize(tok, r, instant())
 }
 
 // factsOf are a request's, with a path that is read with what is open in relaxed.
-func factsOf(t testing.TB, target string, relaxed config.Relaxed) *route.Facts {
+func factsOf(t testing.TB, target string, relaxed config.Relaxed) *request.Parsed {
 	t.Helper()
-	path, err := route.ParsePath(target, relaxed)
+	path, err := request.ParsePath(target, relaxed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &route.Facts{
-		Now: instant(), Method: "PUT", Host: "api.example", Path: path, Query: "a=1&b=%20",
-		Headers: []token.Header{{Name: ":path", Value: "/secret"}, {Name: "X-Tenant", Value: "blue"}, {Name: "accept", Value: "a"}, {Name: "Accept", Value: "b"}},
-		Source:  "192.0.2.7", Principal: "spiffe://mesh/ns/web",
+	return &request.Parsed{
+		Host: "api.example", Path: path, Query: "a=1&b=%20",
+		Request: &request.Request{Method: "PUT", Headers: []request.Header{{Name: ":path", Value: "/secret"}, {Name: "X-Tenant", Value: "blue"}, {Name: "accept", Value: "a"}, {Name: "Accept", Value: "b"}},
+			Source: "192.0.2.7", Principal: "spiffe://mesh/ns/web"},
 	}
 }
 
@@ -159,7 +160,7 @@ func TestConditionPath(t *testing.T) {
 			t.Errorf("%s: %v", row.target, err)
 		}
 	}
-	if got := (route.Path{}).String(); got != "" {
+	if got := (request.Path{}).String(); got != "" {
 		t.Errorf("no path is %q", got)
 	}
 }
@@ -271,7 +272,7 @@ func TestConditionComesLast(t *testing.T) {
 		{"acr", "gold", route.ErrConditionFalse},
 	} {
 		claims[step.name] = step.value
-		if err := rule.Authorize(verified(t, "shop", claims), factsOf(t, "/", config.Relaxed{})); !errors.Is(err, step.want) {
+		if err := rule.Authorize(verified(t, "shop", claims), factsOf(t, "/", config.Relaxed{}), instant()); !errors.Is(err, step.want) {
 			t.Errorf("with %s: %v, want %v", step.name, err, step.want)
 		}
 	}
@@ -290,10 +291,10 @@ func TestConditionConcurrent(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for range 100 {
-				if err := rule.Authorize(tok, own); err != nil {
+				if err := rule.Authorize(tok, own, instant()); err != nil {
 					t.Error(err)
 				}
-				if err := rule.Authorize(tok, other); !errors.Is(err, route.ErrConditionFalse) {
+				if err := rule.Authorize(tok, other, instant()); !errors.Is(err, route.ErrConditionFalse) {
 					t.Error(err)
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/quote"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
@@ -21,7 +22,7 @@ func denialOf(t *testing.T, want config.Requirement, claims map[string]any) *den
 		t.Fatal(err)
 	}
 	rule, _ := compiled.Named("x")
-	err = rule.Authorize(verified(t, "shop", claims), &route.Facts{Now: instant()})
+	err = rule.Authorize(verified(t, "shop", claims), &request.Parsed{Request: new(request.Request)}, instant())
 	var failure *denial.Error
 	if !errors.As(err, &failure) {
 		t.Fatalf("got %v", err)
@@ -138,8 +139,8 @@ func TestAuthorizeAnyOfAllocations(t *testing.T) {
 		t.Fatal(err)
 	}
 	rule, _ := compiled.Named("x")
-	tok, facts := verified(t, "shop", nil), &route.Facts{Now: instant()}
-	if got := testing.AllocsPerRun(100, func() { _ = rule.Authorize(tok, facts) }); got != 0 {
+	tok, facts := verified(t, "shop", nil), &request.Parsed{Request: new(request.Request)}
+	if got := testing.AllocsPerRun(100, func() { _ = rule.Authorize(tok, facts, instant()) }); got != 0 {
 		t.Errorf("%v allocations", got)
 	}
 }

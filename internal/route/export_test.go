@@ -4,11 +4,8 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
-
-// Segments shows how a path was taken apart, which is nobody's business but the
-// patterns' and the tests'.
-func Segments(p Path) []string { return p.segments }
 
 // Fault is a mistake in a condition, at its place in the condition's text.
 type Fault struct {
@@ -41,7 +38,7 @@ func WarningsWithin(t *Table, cfg *config.Config, steps int) []config.Mistake {
 }
 
 // Scan is [Table.Match] as it is meant: rule by rule.
-func (t *Table) Scan(method, host string, path Path) *Rule {
+func (t *Table) Scan(method, host string, path *request.Path) *Rule {
 	for _, r := range t.rules {
 		if !r.byNameOnly && r.Covers(method, host, path) {
 			return r

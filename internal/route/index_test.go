@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
@@ -59,13 +60,13 @@ func TestIndexFindsTheFirst(t *testing.T) {
 				target.WriteString("/" + pick(random, "a b c admin ax bx z q"))
 			}
 			target.WriteString(pick(random, "/ /z /q"))
-			path, err := route.ParsePath(target.String(), config.Relaxed{})
+			path, err := request.ParsePath(target.String(), config.Relaxed{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			method := pick(random, "GET HEAD POST DELETE")
 			host := pick(random, "x.example y.x.example z.y.x.example example other .example unknown")
-			got, want := table.Match(method, host, path), table.Scan(method, host, path)
+			got, want := table.Match(method, host, &path), table.Scan(method, host, &path)
 			if got != want {
 				t.Fatalf("%s %s on %q: %s, want %s", method, path, host, got.Name, want.Name)
 			}
@@ -83,12 +84,12 @@ func TestMatchAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var path route.Path
+	var path request.Path
 	if n := testing.AllocsPerRun(100, func() {
 		if err := path.Parse("/admin/a/b/7?x=1", config.Relaxed{}); err != nil {
 			t.Fatal(err)
 		}
-		table.Match("GET", "y.x.example", path)
+		table.Match("GET", "y.x.example", &path)
 	}); n > 0 {
 		t.Errorf("%.1f allocations", n)
 	}
@@ -96,10 +97,10 @@ func TestMatchAllocatesNothing(t *testing.T) {
 
 // What is parsed into a path that was in use is what a new one is.
 func TestParseForgetsWhatWasThere(t *testing.T) {
-	var path route.Path
+	var path request.Path
 	for _, target := range []string{"/a/b/c/d", "/a", "/", "/a//b", "/x/y", "nothing", "/z/"} {
 		err := path.Parse(target, config.Relaxed{})
-		fresh, want := route.ParsePath(target, config.Relaxed{})
+		fresh, want := request.ParsePath(target, config.Relaxed{})
 		if fmt.Sprint(err) != fmt.Sprint(want) || path.String() != fresh.String() {
 			t.Errorf("%s: %q (%v), want %q (%v)", target, path, err, fresh, want)
 		}
@@ -120,14 +121,14 @@ func BenchmarkMatch(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		path, err := route.ParsePath(fmt.Sprintf("/service%d/7/x", n-1), config.Relaxed{})
+		path, err := request.ParsePath(fmt.Sprintf("/service%d/7/x", n-1), config.Relaxed{})
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if table.Match("GET", "api.example", path).Name == route.DefaultName {
+				if table.Match("GET", "api.example", &path).Name == route.DefaultName {
 					b.Fatal("not found")
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
@@ -86,14 +87,14 @@ func TestRuleCovers(t *testing.T) {
 		{route.DefaultName, "POST", "www.example", "/what/ever", true, true},
 	} {
 		rule, _ := routes.Named(row.rule)
-		path, err := route.ParsePath(row.target, config.Relaxed{})
+		path, err := request.ParsePath(row.target, config.Relaxed{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := rule.Covers(row.method, row.host, path); got != row.covers {
+		if got := rule.Covers(row.method, row.host, &path); got != row.covers {
 			t.Errorf("%s covers %s %s%s: %t", row.rule, row.method, row.host, row.target, got)
 		}
-		if got := rule.CoversPreflight(row.host, path); got != row.preflight {
+		if got := rule.CoversPreflight(row.host, &path); got != row.preflight {
 			t.Errorf("%s covers a preflight of %s%s: %t", row.rule, row.host, row.target, got)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // anyMethod stands in examples for a method that no route names.
@@ -33,7 +34,7 @@ func (s segment) covers(other segment) bool {
 
 // commonPaths returns examples of paths that two patterns match which meet: the
 // shortest, and one below it where both take any.
-func commonPaths(p, q *pattern) []Path {
+func commonPaths(p, q *pattern) []*request.Path {
 	longer, other := p, q
 	if len(longer.segments) < len(other.segments) {
 		longer, other = other, longer
@@ -44,7 +45,7 @@ func commonPaths(p, q *pattern) []Path {
 			both.segments[i] = one
 		}
 	}
-	paths := []Path{both.example()}
+	paths := []*request.Path{both.example()}
 	if p.rest && q.rest {
 		both.segments = append(both.segments, segment{variable: "any"})
 		paths = append(paths, both.example())
@@ -54,7 +55,7 @@ func commonPaths(p, q *pattern) []Path {
 
 // example returns a path that the pattern matches, the shortest, in which each
 // variable stands for its name.
-func (p *pattern) example() Path {
+func (p *pattern) example() *request.Path {
 	segments := make([]string, len(p.segments))
 	for i, one := range p.segments {
 		segments[i] = one.literal
@@ -65,7 +66,8 @@ func (p *pattern) example() Path {
 	if len(segments) == 0 {
 		segments = []string{""}
 	}
-	return newPath(segments, nil)
+	path := request.NewPath(segments)
+	return &path
 }
 
 // text renders the pattern's path as it is written.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // pattern is the compiled text of a route's match: [METHOD,...] PATH.
@@ -151,16 +152,16 @@ func variableName(name string) bool {
 
 // matchPath reports whether the pattern's path covers p. Methods are not
 // looked at.
-func (p *pattern) matchPath(path Path) bool {
-	if len(path.segments) < len(p.segments) || len(path.segments) > len(p.segments) && !p.rest {
+func (p *pattern) matchPath(path *request.Path) bool {
+	if len(path.Segments()) < len(p.segments) || len(path.Segments()) > len(p.segments) && !p.rest {
 		return false
 	}
 	for i, one := range p.segments {
-		got := path.segments[i]
+		got := path.Segments()[i]
 		switch {
 		case one.variable != "" && got == "",
-			one.variable == "" && !path.ignoreCase && one.literal != got,
-			one.variable == "" && path.ignoreCase && !strings.EqualFold(one.literal, got):
+			one.variable == "" && !path.IgnoreCase() && one.literal != got,
+			one.variable == "" && path.IgnoreCase() && !strings.EqualFold(one.literal, got):
 			return false
 		}
 	}
@@ -169,7 +170,7 @@ func (p *pattern) matchPath(path Path) bool {
 
 // hasCapitals reports whether a literal segment is another one when it is folded.
 func (p *pattern) hasCapitals() bool {
-	return slices.ContainsFunc(p.segments, func(one segment) bool { return fold(one.literal) != one.literal })
+	return slices.ContainsFunc(p.segments, func(one segment) bool { return request.Fold(one.literal) != one.literal })
 }
 
 // folded returns the pattern with each literal segment folded.
@@ -177,7 +178,7 @@ func (p *pattern) folded(fold func(string) string) *pattern {
 	copied := *p
 	copied.segments = slices.Clone(p.segments)
 	for i := range copied.segments {
-		copied.segments[i].literal = fold(copied.segments[i].literal)
+		copied.segments[i].literal = request.Fold(copied.segments[i].literal)
 	}
 	return &copied
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
@@ -26,15 +27,15 @@ func table(t *testing.T, matches ...string) *route.Table {
 // matched returns the name of the rule that a request falls under.
 func matched(t *testing.T, routes *route.Table, method, host, target string) string {
 	t.Helper()
-	path, err := route.ParsePath(target, config.Relaxed{})
+	path, err := request.ParsePath(target, config.Relaxed{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	name, err := route.ParseHost(host)
+	name, err := request.ParseHost(host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return routes.Match(method, name, path).Name
+	return routes.Match(method, name, &path).Name
 }
 
 // Patterns take whole segments of the path decoded once, case-sensitively.

@@ -1,16 +1,10 @@
 package route
 
-import "slices"
+import (
+	"slices"
 
-// Target is the part of a request that selects its rules.
-type Target struct {
-	Method string
-	// Overrides are the methods that the request's query names in place of its
-	// own, as [AppendOverrides] finds them.
-	Overrides []string
-	Host      string // in the form of [ParseHost]
-	Path      Path
-}
+	"github.com/jwtgate/jwtgate/internal/request"
+)
 
 // Select returns the rules that a request is held to: its own rule, which is the
 // first that covers it as it was sent, and the further rules, which it selects
@@ -23,58 +17,58 @@ type Target struct {
 // The further rules are in file order, the default last, and each once; they are
 // appended to further. What Select costs grows with the length of the path and the
 // number of overrides, not with the number of routes.
-func (t *Table) Select(r *Target, further []*Rule) (own *Rule, _ []*Rule) {
-	own = t.Match(r.Method, r.Host, r.Path)
+func (t *Table) Select(method string, r *request.Parsed, further []*Rule) (own *Rule, _ []*Rule) {
+	own = t.Match(method, r.Host, &r.Path)
 	begin := len(further)
-	collect := func(method string) { further = t.readPaths(own, r, method, further, begin) }
-	collect(r.Method)
-	for _, method := range r.Overrides {
-		collect(method)
-		if method == "HEAD" {
+	collect := func(as string) { further = t.readPaths(own, r, method, as, further, begin) }
+	collect(method)
+	for _, as := range r.Overrides {
+		collect(as)
+		if as == "HEAD" {
 			collect("GET")
 		}
 	}
-	if r.Method == "HEAD" && !slices.Contains(own.pattern.methods, "HEAD") {
+	if method == "HEAD" && !slices.Contains(own.pattern.methods, "HEAD") {
 		collect("GET")
 	}
 	return own, further
 }
 
-// readPaths appends the further rules of a request under each reading of its path,
-// with this method, to those behind begin.
-func (t *Table) readPaths(own *Rule, r *Target, method string, further []*Rule, begin int) []*Rule {
-	exact := r.Path.segments
-	slashed, hasSlashed := r.Path.otherSlash()
-	if r.Path.ignoreCase {
-		exact, slashed = r.Path.folded(len(exact)), r.Path.folded(len(slashed))
+// readPaths appends the further rules of a request with this method, under each reading
+// of its path and with another method, to those after begin.
+func (t *Table) readPaths(own *Rule, r *request.Parsed, method, as string, further []*Rule, begin int) []*Rule {
+	exact := r.Path.Segments()
+	slashed, hasSlashed := r.Path.OtherSlash()
+	if r.Path.IgnoreCase() {
+		exact, slashed = r.Path.Folded(len(exact)), r.Path.Folded(len(slashed))
 	}
 	look := func(in *index, segments []string) {
-		number := in.first(t.rules, method, r.Host, segments, len(t.rules))
+		number := in.first(t.rules, as, r.Host, segments, len(t.rules))
 		if number == len(t.rules) {
 			return // the default: it covers every request, and comes last
 		}
 		found := t.rules[number]
-		if found == own || found.Covers(r.Method, r.Host, r.Path) {
+		if found == own || found.Covers(method, r.Host, &r.Path) {
 			return
 		}
 		further = insert(further, begin, found)
 	}
 	sent := t.exact
-	if r.Path.ignoreCase {
+	if r.Path.IgnoreCase() {
 		sent = t.folded
 	}
-	if method != r.Method {
+	if as != method {
 		look(sent, exact)
 	}
-	if hasSlashed && !r.Path.slashSensitive {
+	if hasSlashed && !r.Path.SlashSensitive() {
 		look(sent, slashed)
 	}
-	if r.Path.ignoreCase || r.Path.caseSensitive || t.exact == t.folded && r.Path.isFolded {
+	if r.Path.IgnoreCase() || r.Path.CaseSensitive() || t.exact == t.folded && r.Path.IsFolded() {
 		return further
 	}
-	look(t.folded, r.Path.folded(len(exact)))
-	if hasSlashed && !r.Path.slashSensitive {
-		look(t.folded, r.Path.folded(len(slashed)))
+	look(t.folded, r.Path.Folded(len(exact)))
+	if hasSlashed && !r.Path.SlashSensitive() {
+		look(t.folded, r.Path.Folded(len(slashed)))
 	}
 	return further
 }

@@ -1,7 +1,6 @@
 package route_test
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
@@ -31,16 +31,16 @@ func tableOf(t testing.TB, routes ...string) *route.Table {
 // selected returns the names of the own rule and of the further ones.
 func selected(t testing.TB, table *route.Table, method, target string, relaxed config.Relaxed) []string {
 	t.Helper()
-	path, err := route.ParsePath(target, relaxed)
+	path, err := request.ParsePath(target, relaxed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, query, _ := strings.Cut(target, "?")
-	overrides, err := route.AppendOverrides(nil, method, query)
+	overrides, err := request.AppendOverrides(nil, method, query)
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, further := table.Select(&route.Target{Method: method, Overrides: overrides, Host: "api.example", Path: path}, nil)
+	own, further := table.Select(method, &request.Parsed{Overrides: overrides, Host: "api.example", Path: path}, nil)
 	names := []string{own.Name}
 	for _, one := range further {
 		names = append(names, one.Name)
@@ -136,11 +136,11 @@ func TestSelectIsItsDefinition(t *testing.T) {
 			if method == "POST" {
 				overrides = strings.Fields(pick(random, "DELETE HEAD GET PUT"))
 			}
-			at, err := route.ParsePath(path, relaxed)
+			at, err := request.ParsePath(path, relaxed)
 			if err != nil {
 				t.Fatal(err)
 			}
-			own, got := table.Select(&route.Target{Method: method, Overrides: overrides, Host: host, Path: at}, nil)
+			own, got := table.Select(method, &request.Parsed{Overrides: overrides, Host: host, Path: at}, nil)
 			want := defined(t, table, own, method, overrides, host, path, relaxed)
 			if !slices.Equal(got, want) {
 				t.Fatalf("%s %s with %q on %s, %+v: %s and %s, want %s", method, path, overrides, host, relaxed, own.Name, names(got), names(want))
@@ -200,12 +200,12 @@ func defined(t *testing.T, table *route.Table, own *route.Rule, method string, o
 	if !relaxed.CaseSensitive {
 		cases = append(cases, config.Relaxed{IgnoreCase: true})
 	}
-	parse := func(text string, relaxed config.Relaxed) route.Path {
-		path, err := route.ParsePath(text, relaxed)
+	parse := func(text string, relaxed config.Relaxed) *request.Path {
+		path, err := request.ParsePath(text, relaxed)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return path
+		return &path
 	}
 	var found []*route.Rule
 	for _, m := range methods {
@@ -232,101 +232,39 @@ func ownNames(r *route.Rule, method string) bool {
 // What a request costs whose readings agree, and one that selects further rules.
 func TestSelectAllocatesNothing(t *testing.T) {
 	table := tableOf(t, "admin: /api/admin/**", "users: GET /api/users/{id}", "any: /api/**")
-	var path route.Path
+	var path request.Path
 	further := make([]*route.Rule, 0, 4)
 	for _, target := range []string{"/api/users/7?x=1", "/api/admin", "/api/users/"} {
 		if n := testing.AllocsPerRun(100, func() {
 			if err := path.Parse(target, config.Relaxed{}); err != nil {
 				t.Fatal(err)
 			}
-			table.Select(&route.Target{Method: "HEAD", Host: "api.example", Path: path}, further)
+			table.Select("HEAD", &request.Parsed{Host: "api.example", Path: path}, further)
 		}); n > 0 {
 			t.Errorf("%s: %.1f allocations", target, n)
 		}
 	}
 }
 
-func TestCheckMethod(t *testing.T) {
-	for _, method := range []string{"GET", "PURGE", "M-SEARCH", "VERSION-CONTROL", "FOO", "X_Y", "0"} {
-		if err := route.CheckMethod(method); err != nil {
-			t.Errorf("%q: %v", method, err)
-		}
-	}
-	for _, method := range []string{"delete", "Delete", "DELETe", "dELETE", "", "GET ", "DEL\u00a0ETE", "DELETE\x00", "PO\u017fT", "GET,HEAD", "G/T"} {
-		if err := route.CheckMethod(method); !errors.Is(err, route.ErrMethodRefused) {
-			t.Errorf("%q: %v", method, err)
-		}
-	}
-}
-
-func TestAppendOverrides(t *testing.T) {
-	for query, want := range map[string]string{
-		"":                                    "",
-		"a=b":                                 "",
-		"_method=DELETE":                      "DELETE",
-		"_method=delete":                      "DELETE",
-		"a=1&_method=PUT&b=2":                 "PUT",
-		"%5fmethod=PUT":                       "PUT",
-		"%5F%6d%65%74%68%6f%64=PUT":           "PUT",
-		"_Method=PUT":                         "PUT",
-		".method=PUT":                         "PUT",
-		"+_method=PUT":                        "PUT",
-		"[method=PUT":                         "PUT",
-		"a;_method=PUT":                       "PUT",
-		"_method%00x=DELETE":                  "DELETE", // PHP ends a name at a NUL
-		"_method%00%=DELETE":                  "DELETE",
-		"_method=PUT&_method%00=DELETE":       "PUT DELETE",
-		"++++++++++++++++++++_method=DELETE":  "DELETE",
-		"%20%20%5Fmethod=DELETE":              "DELETE",
-		"_metho%64=DELETE%":                   "DELETE%",
-		"_method%=DELETE":                     "",
-		"%00_method=DELETE":                   "",
-		"_method=%44ELETE":                    "DELETE",
-		"_method=+put+":                       "PUT",
-		"_method=PUT&_method=put&_method=GET": "PUT GET",
-		"_method":                             "",
-		"_method=":                            "",
-		"%255fmethod=PUT":                     "", // decoded once
-		"method=PUT":                          "",
-		"_methods=PUT":                        "",
-		"x_method=PUT":                        "",
-		"a=_method=PUT":                       "",
-		"_method=A&_method=B&_method=C&_method=D": "A B C D",
-	} {
-		got, err := route.AppendOverrides([]string{"before"}, "POST", query)
-		if err != nil || strings.TrimSpace(strings.Join(got[1:], " ")) != want {
-			t.Errorf("%s: %q, %v, want %q", query, got[1:], err, want)
-		}
-		for _, method := range []string{"GET", "PUT", "post"} {
-			if got, err := route.AppendOverrides(nil, method, query); err != nil || got != nil {
-				t.Errorf("%s %s: %q, %v", method, query, got, err)
-			}
-		}
-	}
-	if _, err := route.AppendOverrides(nil, "POST", "_method=A&_method=B&_method=C&_method=D&_method=E"); !errors.Is(err, route.ErrMethodRefused) {
-		t.Errorf("five methods: %v", err)
-	}
-}
-
 // BenchmarkSelect shows what the number of routes costs under all readings.
 func BenchmarkSelect(b *testing.B) {
-	for _, request := range []string{"GET /service%d/7/x", "HEAD /Service%d/7/x/"} {
+	for _, asked := range []string{"GET /service%d/7/x", "HEAD /Service%d/7/x/"} {
 		for _, n := range []int{1, 100, 10_000} {
 			var routes []string
 			for i := range n {
 				routes = append(routes, fmt.Sprintf("r%d: GET /service%d/{id}/**", i, i))
 			}
 			table := tableOf(b, routes...)
-			method, target, _ := strings.Cut(fmt.Sprintf(request, n-1), " ")
-			path, err := route.ParsePath(target, config.Relaxed{})
+			method, target, _ := strings.Cut(fmt.Sprintf(asked, n-1), " ")
+			path, err := request.ParsePath(target, config.Relaxed{})
 			if err != nil {
 				b.Fatal(err)
 			}
-			further := make([]*route.Rule, 0, 4)
+			parsed, further := request.Parsed{Host: "api.example", Path: path}, make([]*route.Rule, 0, 4)
 			b.Run(fmt.Sprint(method, "/", n), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					table.Select(&route.Target{Method: method, Host: "api.example", Path: path}, further)
+					table.Select(method, &parsed, further)
 				}
 			})
 		}

@@ -9,7 +9,6 @@ import (
 	"cel.dev/cel-go/common/ast"
 
 	"github.com/jwtgate/jwtgate/internal/quote"
-	"github.com/jwtgate/jwtgate/internal/token"
 )
 
 // mayShow reports whether a denial may name the value of a variable: who the
@@ -42,12 +41,11 @@ func shownOf(compiled *cel.Ast) []string {
 
 // found renders what those variables were, at most eight of them, behind the
 // text of the condition.
-func (c *condition) found(t *token.Token, facts *Facts) string {
+func (c *condition) found(a *activation) string {
 	const most = 8
-	s := &scene{token: t, facts: facts, segments: c.segments}
 	var parts []string
 	for _, name := range c.shown[:min(most, len(c.shown))] {
-		value, _ := s.ResolveName(name)
+		value, _ := a.ResolveName(name)
 		if text, ok := value.(string); ok {
 			parts = append(parts, name+" "+quote.Text(text))
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/quote"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
-	"github.com/jwtgate/jwtgate/internal/token"
 )
 
 // TestConditionFalseShows: a condition that is false names what it looked at of
@@ -40,7 +40,7 @@ func TestConditionFalseShows(t *testing.T) {
 			tok := verified(t, "shop", map[string]any{"secret": secret, "groups": []string{secret}, "scope": secret, "azp": "site"})
 			facts := factsOf(t, "/users/me/"+long, config.Relaxed{})
 			facts.Method, facts.Host, facts.Query = "GET", "shop.example", secret
-			facts.Headers = []token.Header{{Name: "x-secret", Value: secret}}
+			facts.Headers = []request.Header{{Name: "x-secret", Value: secret}}
 			err := held(t, "/users/{id}/{rest}", row.when, tok, facts)
 			var failure *denial.Error
 			if !errors.As(err, &failure) || !errors.Is(err, route.ErrConditionFalse) {

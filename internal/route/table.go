@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // DefaultName is the name of the rule that requests fall under which no route
@@ -80,7 +81,7 @@ func New(cfg *config.Config) (*Table, error) {
 	t.exact = newIndex(t.rules, nil)
 	t.folded = t.exact
 	if slices.ContainsFunc(t.rules, func(r *Rule) bool { return r.pattern.hasCapitals() }) {
-		t.folded = newIndex(t.rules, fold)
+		t.folded = newIndex(t.rules, request.Fold)
 	}
 	return t, nil
 }
@@ -123,10 +124,10 @@ func newRule(cfg *config.Config, r *config.Route, conditions *compiler) (*Rule, 
 // form of [ParseHost]. A route without a match is never found.
 //
 // What it costs grows with the path's length, not with the number of routes.
-func (t *Table) Match(method, host string, path Path) *Rule {
-	in, segments := t.exact, path.segments
-	if path.ignoreCase {
-		in, segments = t.folded, path.folded(len(segments))
+func (t *Table) Match(method, host string, path *request.Path) *Rule {
+	in, segments := t.exact, path.Segments()
+	if path.IgnoreCase() {
+		in, segments = t.folded, path.Folded(len(segments))
 	}
 	if number := in.first(t.rules, method, host, segments, len(t.rules)); number < len(t.rules) {
 		return t.rules[number]
@@ -145,13 +146,13 @@ func (t *Table) Named(name string) (*Rule, bool) {
 // Covers reports whether the rule takes a request that was sent to it by name:
 // its methods, hosts and path have to fit all the same. A rule without a match
 // holds it to its hosts only. Arguments are those of [Table.Match].
-func (r *Rule) Covers(method, host string, path Path) bool {
+func (r *Rule) Covers(method, host string, path *request.Path) bool {
 	return r.pattern.matchMethod(method) && r.CoversPreflight(host, path)
 }
 
 // CoversPreflight is [Rule.Covers] for a CORS preflight, whose own method is
 // none of the rule's: it is held to hosts and path only.
-func (r *Rule) CoversPreflight(host string, path Path) bool {
+func (r *Rule) CoversPreflight(host string, path *request.Path) bool {
 	return (r.byNameOnly || r.pattern.matchPath(path)) && matchHost(r.hosts, host)
 }
 

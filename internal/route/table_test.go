@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
@@ -91,11 +92,11 @@ func TestTableRules(t *testing.T) {
 		{"/api/users", config.AccessDeny, false},
 		{"/elsewhere", config.AccessRequired, false},
 	} {
-		path, err := route.ParsePath(row.target, config.Relaxed{})
+		path, err := request.ParsePath(row.target, config.Relaxed{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		rule := routes.Match("GET", "shop.example", path)
+		rule := routes.Match("GET", "shop.example", &path)
 		if rule.Access != row.access || rule.AnonymousIfInvalid != row.anonymous {
 			t.Errorf("%s: %s, %t, want %s, %t", row.target, rule.Access, rule.AnonymousIfInvalid, row.access, row.anonymous)
 		}
@@ -125,11 +126,11 @@ routes:
 		"/shared": {shared, true},
 		"/other":  {shared, true},
 	} {
-		path, err := route.ParsePath(target, config.Relaxed{})
+		path, err := request.ParsePath(target, config.Relaxed{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		rule := routes.Match("GET", "", path)
+		rule := routes.Match("GET", "", &path)
 		if !reflect.DeepEqual(rule.TokensFrom, want.from) || rule.Forward != want.forward {
 			t.Errorf("%s: from %+v, forward %t", target, rule.TokensFrom, rule.Forward)
 		}
@@ -146,11 +147,11 @@ func TestTableDefault(t *testing.T) {
 	} {
 		routes := gate(t, yaml)
 		for _, target := range []string{"/", "/x", "/open/", "/default"} {
-			path, err := route.ParsePath(target, config.Relaxed{})
+			path, err := request.ParsePath(target, config.Relaxed{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			rule := routes.Match("GET", "a.example", path)
+			rule := routes.Match("GET", "a.example", &path)
 			if rule.Name != route.DefaultName || rule.Access != want || rule.AnonymousIfInvalid {
 				t.Errorf("%s with %q: %+v, want %s", target, yaml, rule, want)
 			}
@@ -163,7 +164,7 @@ func TestTableDefault(t *testing.T) {
 
 // The path of no request matches nothing that asks for a segment.
 func TestTableMatchesNoPath(t *testing.T) {
-	if got := table(t, "/", "/a", "/{x}").Match("GET", "", route.Path{}); got.Name != route.DefaultName {
+	if got := table(t, "/", "/a", "/{x}").Match("GET", "", new(request.Path)); got.Name != route.DefaultName {
 		t.Errorf("no path falls under %s", got.Name)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // maxSteps bounds the work of [Table.Warnings], in comparisons of a route with a
@@ -169,7 +170,7 @@ func (w *watch) uncovered(r *Rule, before []int) {
 		for _, path := range commonPaths(&earlier.pattern, &r.pattern) {
 			if w.decides(method, host, path) == earlier {
 				w.say(r, "route %q leaves a part of its paths to %q, which stands before it and %s: %s falls to that one; move %q up, or make the match of %q narrower",
-					r.Name, earlier.Name, earlier.weight, request(method, host, path), r.Name, earlier.Name)
+					r.Name, earlier.Name, earlier.weight, example(method, host, path), r.Name, earlier.Name)
 				return
 			}
 		}
@@ -208,7 +209,7 @@ func (w *watch) head(r *Rule) {
 	}
 	methods := strings.Join(r.pattern.methods, ",")
 	w.say(r, "%s falls to %q, and %s to %q, which %s, and many frameworks answer HEAD as they answer GET; write %s",
-		request("GET", host, path), r.Name, request("HEAD", host, path), other.Name, other.weight,
+		example("GET", host, path), r.Name, example("HEAD", host, path), other.Name, other.weight,
 		strings.Replace(methods, "GET", "GET,HEAD", 1)+" "+r.pattern.text())
 }
 
@@ -240,7 +241,7 @@ func (w *watch) unnamed(r *Rule) {
 		return
 	}
 	w.say(r, "%s of %s are protected, and any other method falls to %q, which %s; add a route for %s without methods after them, such as one that is deny",
-		strings.Join(protected, ", "), request(anyMethod, host, path), other.Name, other.weight, r.pattern.text())
+		strings.Join(protected, ", "), example(anyMethod, host, path), other.Name, other.weight, r.pattern.text())
 }
 
 // negated warns of a condition that says of the path or the method what it must not
@@ -256,9 +257,9 @@ func (w *watch) negated(r *Rule) {
 }
 
 // decides returns the rule that a request falls to.
-func (w *watch) decides(method, host string, path Path) *Rule {
-	exact := pattern{segments: make([]segment, len(path.segments))}
-	for i, one := range path.segments {
+func (w *watch) decides(method, host string, path *request.Path) *Rule {
+	exact := pattern{segments: make([]segment, len(path.Segments()))}
+	for i, one := range path.Segments() {
 		exact.segments[i].literal = one
 	}
 	for _, i := range w.tree.meeting(&exact, &w.left) {
@@ -269,8 +270,8 @@ func (w *watch) decides(method, host string, path Path) *Rule {
 	return w.table.fallback
 }
 
-// request renders an example for people.
-func request(method, host string, path Path) string {
+// example renders an example for people.
+func example(method, host string, path *request.Path) string {
 	if method == anyMethod {
 		return host + path.String()
 	}

@@ -1,7 +1,6 @@
 // Package token reads and verifies bearer JWTs (RFC 7519, RFC 7515, RFC 8725).
 //
-// It takes a credential out of a request, reads it more strictly than the JOSE
-// libraries do, verifies its signature with a key of the one issuer that its
+// It reads a credential more strictly than the JOSE libraries do, verifies its signature with a key of the one issuer that its
 // iss names, and checks its claims. What comes out is a [Token], which belongs to
 // its request. The raw token is kept no longer than that: a [Memory] keeps its
 // SHA-256. It never fetches anything, never knows which route asked, and never
@@ -31,15 +30,12 @@
 //     azp, token_use, sub and times, and what a client wrote is quoted and cut
 //     (TestFailuresHoldNoSecrets, TestFailuresHoldNoClaims,
 //     TestFailuresOfAttacksHoldNoClaims).
-//  7. A request's credential is one, from one place, or none is taken; a cookie
-//     counts only on a request that another site cannot cause (TestExtract,
-//     TestExtractFromSeveralPlaces, TestExtractCookieCrossSite, FuzzExtract).
-//  8. A token that the list in force names is refused, however good it is
+//  7. A token that the list in force names is refused, however good it is
 //     otherwise and whenever it was verified; a list with a mistake is not taken
 //     (TestRevoked, TestSetRevocations, TestParseRevocationsRefuses).
-//  9. What a refused token nearly was is looked for only once it is refused, and
+//  8. What a refused token nearly was is looked for only once it is refused, and
 //     is no reason to take it (TestVerifyRefuses, TestNearIssuers).
-//  10. A token that is known again says what it said when it was verified, and no
+//  9. A token that is known again says what it said when it was verified, and no
 //     longer than verifying it anew would (TestMemorySaysTheSame,
 //     TestMemoryHoldsNoLongerThanTheToken, TestMemoryOfAKeyWithdrawnMeanwhile).
 package token

@@ -11,9 +11,6 @@ import (
 // Why a credential was refused. Each is matched with errors.Is; the order is
 // the order of the checks.
 var (
-	ErrMissing          = errors.New("no credential")
-	ErrAmbiguous        = errors.New("more than one credential")
-	ErrCrossSite        = errors.New("a cookie from another site")
 	ErrMalformed        = errors.New("not a JWT")
 	ErrTooLarge         = errors.New("token too large")
 	ErrAlgNotAllowed    = errors.New("algorithm not allowed")

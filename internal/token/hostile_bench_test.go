@@ -7,13 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/credential"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
 // hostileMessage is a request that is refused, and the class it stands for.
 type hostileMessage struct {
 	class   string
-	headers []token.Header
+	headers []request.Header
 	target  string
 }
 
@@ -23,7 +26,7 @@ func hostileMessages() []hostileMessage {
 	key, foreign := privateKeys()["rsa-2048"], privateKeys()["attacker-rsa"]
 	const header = `{"alg":"RS256","kid":"rsa-2048","typ":"JWT"}`
 	const room = 8600 // of claims, so that the token is just short of the limit
-	forge := func(header string, by crypto.Signer, claims string) []token.Header {
+	forge := func(header string, by crypto.Signer, claims string) []request.Header {
 		return fields("authorization", "Bearer "+mint("RS256", by, header, claims))
 	}
 	claims := func(more string) string {
@@ -67,9 +70,9 @@ func hostileMessages() []hostileMessage {
 func BenchmarkHostile(b *testing.B) {
 	verifier, _ := corpusVerifier(b)
 	from := append(fromBearer(), fromCookie(), fromQuery())
-	decide := func(m token.Message) (time.Duration, error) {
+	decide := func(m *request.Parsed) (time.Duration, error) {
 		began := time.Now()
-		found, err := token.Extract(m, from)
+		found, err := credential.Extract(m, from)
 		if err == nil {
 			_, err = verifier.Verify(b.Context(), found.Raw, now)
 		}
@@ -77,8 +80,8 @@ func BenchmarkHostile(b *testing.B) {
 	}
 	for _, row := range hostileMessages() {
 		b.Run(row.class, func(b *testing.B) {
-			proper := token.Message{Method: "GET", Headers: fields("authorization", "Bearer "+properLike(row))}
-			message := token.Message{Method: "GET", Headers: row.headers, Target: row.target}
+			proper := parsed(fields("authorization", "Bearer "+properLike(row)), "")
+			message := parsed(row.headers, row.target)
 			first, refused := time.Hour, time.Hour
 			for b.Loop() {
 				took, err := decide(proper)
@@ -99,7 +102,7 @@ func BenchmarkHostile(b *testing.B) {
 // properLike is a proper token, as long as the one of a class that is one.
 func properLike(row hostileMessage) string {
 	proper := mintRS256(nil)
-	found, err := token.Extract(token.Message{Headers: row.headers}, fromBearer())
+	found, err := credential.Extract(parsed(row.headers, ""), fromBearer())
 	if missing := len(found.Raw) - len(proper); err == nil && missing > 0 && len(found.Raw) <= maxBytes && strings.Count(found.Raw, ".") == 2 {
 		return mintRS256(map[string]any{"padding": strings.Repeat("a", missing*3/4)})
 	}
@@ -112,7 +115,7 @@ func TestHostileMessagesAreRefused(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	from := append(fromBearer(), fromCookie(), fromQuery())
 	for _, row := range hostileMessages() {
-		found, err := token.Extract(token.Message{Method: "GET", Headers: row.headers, Target: row.target}, from)
+		found, err := credential.Extract(parsed(row.headers, row.target), from)
 		if err == nil {
 			_, err = verifier.Verify(t.Context(), found.Raw, now)
 		}
@@ -126,4 +129,28 @@ func TestHostileMessagesAreRefused(t *testing.T) {
 			}
 		}
 	}
+}
+
+// parsed is a GET with these header fields.
+func parsed(headers []request.Header, target string) *request.Parsed {
+	_, query, _ := strings.Cut(target, "?")
+	return &request.Parsed{Request: &request.Request{Method: "GET", Headers: headers, Target: target}, Query: query}
+}
+
+// fields makes header fields of names and values in turn.
+func fields(pairs ...string) (headers []request.Header) {
+	for i := 0; i < len(pairs); i += 2 {
+		headers = append(headers, request.Header{Name: pairs[i], Value: pairs[i+1]})
+	}
+	return headers
+}
+
+func fromBearer() []config.TokenSource { return []config.TokenSource{{Kind: config.SourceBearer}} }
+
+func fromCookie() config.TokenSource {
+	return config.TokenSource{Kind: config.SourceCookie, Name: "session"}
+}
+
+func fromQuery() config.TokenSource {
+	return config.TokenSource{Kind: config.SourceQuery, Name: "access_token"}
 }

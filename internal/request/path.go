@@ -1,9 +1,8 @@
-package route
+package request
 
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
 	"unicode"
@@ -15,9 +14,6 @@ import (
 // ErrPathRefused is why a path is not matched at all: the gate and the
 // application behind it might read it differently.
 var ErrPathRefused = errors.New("path refused")
-
-// ErrHostRefused is why a host is not matched at all.
-var ErrHostRefused = errors.New("host refused")
 
 // Path is a request's path, guarded and taken apart. The zero value is the path
 // of no request.
@@ -34,18 +30,35 @@ type Path struct {
 	ignoreCase, caseSensitive, slashSensitive bool // as the relaxations say
 }
 
-// folded returns the path's segments folded, or with one more than it has those of
-// the path with a final slash, or with one less without it.
-func (p *Path) folded(n int) []string {
+// Segments returns the path's segments, decoded once: ["admin"] for /admin,
+// ["admin", ""] for /admin/, [""] for /. The slice must not be changed.
+func (p *Path) Segments() []string { return p.segments }
+
+// IsFolded reports whether each segment is its own fold ([Fold]).
+func (p *Path) IsFolded() bool { return p.isFolded }
+
+// IgnoreCase, CaseSensitive and SlashSensitive are what the relaxations say of the
+// path's host.
+func (p *Path) IgnoreCase() bool { return p.ignoreCase }
+
+// CaseSensitive is described at [Path.IgnoreCase].
+func (p *Path) CaseSensitive() bool { return p.caseSensitive }
+
+// SlashSensitive is described at [Path.IgnoreCase].
+func (p *Path) SlashSensitive() bool { return p.slashSensitive }
+
+// Folded returns the first n of the path's segments, folded. One more than the path has
+// are those of the path with a final slash; one less are those without it.
+func (p *Path) Folded(n int) []string {
 	if p.isFolded {
 		return p.segments[:n]
 	}
 	return p.lowered[:n]
 }
 
-// otherSlash returns the segments of the path with a final slash if it has none,
+// OtherSlash returns the segments of the path with a final slash if it has none,
 // and without it if it has one. The root has no other form.
-func (p *Path) otherSlash() (segments []string, ok bool) {
+func (p *Path) OtherSlash() (segments []string, ok bool) {
 	n := len(p.segments)
 	switch {
 	case n == 0 || n == 1 && p.segments[0] == "":
@@ -102,12 +115,15 @@ func (p *Path) Parse(target string, relaxed config.Relaxed) error {
 	return nil
 }
 
+// NewPath returns the path of these decoded segments, for which nothing is relaxed.
+func NewPath(segments []string) Path { return newPath(segments, nil) }
+
 // newPath returns the path of these segments, in the memory of both slices.
 func newPath(segments, lowered []string) Path {
 	n := len(segments)
 	p := Path{segments: append(segments, "")[:n], lowered: lowered, isFolded: true}
 	for i, segment := range segments {
-		folded := fold(segment)
+		folded := Fold(segment)
 		if p.isFolded && folded == segment {
 			continue
 		}
@@ -243,53 +259,9 @@ func cutParameters(segment string) string {
 	return segment
 }
 
-// ParseHost returns a request's host in the form in which hosts are compared:
-// lower case, without port and final dot. What is no host and port of RFC 3986
-// section 3.2 (Envoy joins two Host fields with a comma) is [ErrHostRefused]:
-// the application could read it as another host than the gate. An empty host is
-// none, and matches no route that names hosts.
-func ParseHost(host string) (string, error) {
-	name := host
-	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
-		name = host[:colon]
-		if strings.Trim(host[colon+1:], "0123456789") != "" {
-			return "", fmt.Errorf("%w: its port is no number", ErrHostRefused)
-		}
-	}
-	if address, ok := strings.CutPrefix(name, "["); ok {
-		parsed, err := netip.ParseAddr(strings.TrimSuffix(address, "]"))
-		if err != nil || !strings.HasSuffix(address, "]") || !parsed.Is6() || parsed.Zone() != "" {
-			return "", fmt.Errorf("%w: no IPv6 address in its brackets", ErrHostRefused)
-		}
-		return "[" + parsed.String() + "]", nil // one of its many spellings
-	}
-	name = strings.TrimSuffix(name, ".")
-	if name == "" && host != "" {
-		return "", fmt.Errorf("%w: there is no name", ErrHostRefused)
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" && host != "" {
-			return "", fmt.Errorf("%w: an empty label", ErrHostRefused)
-		}
-		if strings.ContainsFunc(label, notHostByte) {
-			return "", fmt.Errorf("%w: a character that no host has", ErrHostRefused)
-		}
-	}
-	return strings.Map(lower, name), nil
-}
-
-// notHostByte reports whether r stands in no host name. The underscore does in
-// some that are served.
-func notHostByte(r rune) bool {
-	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-	return !letter && (r < '0' || r > '9') && r != '-' && r != '_'
-}
-
-// lower folds the letters of host names, which are ASCII. Unicode has others
-// (U+212A) that fold into these, and no server takes them for the same.
-func lower(r rune) rune {
-	if 'A' <= r && r <= 'Z' {
-		return r + 'a' - 'A'
-	}
-	return r
+// reset forgets the path and keeps the memory for another.
+func (p *Path) reset() {
+	clear(p.segments[:cap(p.segments)])
+	clear(p.lowered[:cap(p.lowered)])
+	*p = Path{segments: p.segments[:0], lowered: p.lowered[:0]}
 }

@@ -1,4 +1,4 @@
-package route_test
+package request_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/config"
-	"github.com/jwtgate/jwtgate/internal/route"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // Why a path is refused, as the error says it.
@@ -72,15 +72,15 @@ func refusedPaths() []struct{ target, why string } {
 func TestParsePathRefuses(t *testing.T) {
 	for _, row := range refusedPaths() {
 		for _, target := range []string{row.target, row.target + "?q=1"} {
-			got, err := route.ParsePath(target, config.Relaxed{})
-			if !errors.Is(err, route.ErrPathRefused) {
+			got, err := request.ParsePath(target, config.Relaxed{})
+			if !errors.Is(err, request.ErrPathRefused) {
 				t.Errorf("%q: %v, want it refused", target, err)
 				continue
 			}
 			if want := "path refused: " + row.why; err.Error() != want {
 				t.Errorf("%q: %q, want %q", target, err, want)
 			}
-			if route.Segments(got) != nil {
+			if got.Segments() != nil {
 				t.Errorf("%q: refused, and taken apart", target)
 			}
 		}
@@ -137,9 +137,9 @@ func takenPaths() []struct {
 
 func TestParsePath(t *testing.T) {
 	for _, row := range takenPaths() {
-		got, err := route.ParsePath(row.target, config.Relaxed{})
-		if err != nil || !slices.Equal(route.Segments(got), row.segments) {
-			t.Errorf("%q: %q, %v, want %q", row.target, route.Segments(got), err, row.segments)
+		got, err := request.ParsePath(row.target, config.Relaxed{})
+		if err != nil || !slices.Equal(got.Segments(), row.segments) {
+			t.Errorf("%q: %q, %v, want %q", row.target, got.Segments(), err, row.segments)
 		}
 	}
 }
@@ -155,10 +155,10 @@ func FuzzParsePath(f *testing.F) {
 		f.Add(row.target)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
-		got, err := route.ParsePath(target, config.Relaxed{})
-		segments := route.Segments(got)
+		got, err := request.ParsePath(target, config.Relaxed{})
+		segments := got.Segments()
 		if err != nil {
-			if !errors.Is(err, route.ErrPathRefused) || segments != nil {
+			if !errors.Is(err, request.ErrPathRefused) || segments != nil {
 				t.Fatalf("%q: %q, %v", target, segments, err)
 			}
 			return
@@ -202,7 +202,7 @@ func TestParseHost(t *testing.T) {
 		{"[0:0::1]", "[::1]"},
 		{"under_score.example", "under_score.example"},
 	} {
-		if got, err := route.ParseHost(row.host); err != nil || got != row.want {
+		if got, err := request.ParseHost(row.host); err != nil || got != row.want {
 			t.Errorf("%q: %q, %v, want %q", row.host, got, err, row.want)
 		}
 	}
@@ -218,8 +218,8 @@ func TestParseHost(t *testing.T) {
 		"[::1%a,api.example]": "no IPv6 address in its brackets", "[fe80::1%eth0]": "no IPv6 address in its brackets",
 		"[::1%a]b]": "no IPv6 address in its brackets", "[10.0.0.1]": "no IPv6 address in its brackets",
 	} {
-		got, err := route.ParseHost(host)
-		if !errors.Is(err, route.ErrHostRefused) || err.Error() != "host refused: "+why || got != "" {
+		got, err := request.ParseHost(host)
+		if !errors.Is(err, request.ErrHostRefused) || err.Error() != "host refused: "+why || got != "" {
 			t.Errorf("%q: %q, %v, want it refused: %s", host, got, err, why)
 		}
 	}

@@ -1,20 +1,23 @@
-package token
+package credential
 
 import (
 	"iter"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // parameter reads a query parameter (RFC 6750 section 2.3). One whose name is
 // spelled otherwise (percent-encoded) is the same to some servers and another to
 // others, and so is ambiguous.
-func (m *Message) parameter(name string) (Credential, error) {
+func parameter(r *request.Parsed, name string) (Credential, error) {
 	var values []string
-	for key, value := range m.parameters(name) {
+	for key, value := range parameters(r, name) {
 		if key != name {
-			return Credential{}, fail(ErrAmbiguous, "the token's query parameter is percent-encoded")
+			return Credential{}, denial.New(ErrAmbiguous, "the token's query parameter is percent-encoded")
 		}
 		values = append(values, value)
 	}
@@ -23,17 +26,17 @@ func (m *Message) parameter(name string) (Credential, error) {
 
 // spellings returns the names that the query's parameters of that name have
 // before they are decoded, each once: Envoy removes a parameter by those bytes.
-func (m *Message) spellings(name string) []string {
+func spellings(r *request.Parsed, name string) []string {
 	seen := make(map[string]struct{})
-	for key := range m.parameters(name) {
+	for key := range parameters(r, name) {
 		seen[key] = struct{}{}
 	}
 	return slices.Sorted(maps.Keys(seen))
 }
 
 // parameters yields the query's parameters of that name, as they are spelled.
-func (m *Message) parameters(name string) iter.Seq2[string, string] {
-	_, query, _ := strings.Cut(m.Target, "?")
+func parameters(r *request.Parsed, name string) iter.Seq2[string, string] {
+	query := r.Query
 	return func(yield func(key, value string) bool) {
 		for more := true; more; {
 			length, ok := spelled(query, name)

@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -89,72 +91,73 @@ func (c *compiler) env(segments map[string]int) (*cel.Env, error) {
 	return env, nil
 }
 
-// scene is what one evaluation of a condition sees. Each value is made when it
+// activation is what one evaluation of a condition sees. Each value is made when it
 // is asked for.
-type scene struct {
+type activation struct {
 	token    *token.Token
-	facts    *Facts
+	request  *request.Parsed
+	now      time.Time
 	segments map[string]int
 	headers  map[string]string // made at first use
 }
 
-// Parent returns nil: there is nothing beside the scene.
-func (*scene) Parent() cel.Activation { return nil }
+// Parent returns nil: there is nothing beside it.
+func (*activation) Parent() cel.Activation { return nil }
 
 // ResolveName returns the value of a variable.
-func (s *scene) ResolveName(name string) (any, bool) {
+func (a *activation) ResolveName(name string) (any, bool) {
 	switch name {
 	case "claims":
-		return s.token.Claims(), true
+		return a.token.Claims(), true
 	case "now":
-		return types.Timestamp{Time: s.facts.Now}, true
+		return types.Timestamp{Time: a.now}, true
 	case "request.headers":
-		return s.headerMap(), true
+		return a.headerMap(), true
 	case "request.host":
-		return s.facts.Host, true
+		return a.request.Host, true
 	case "request.method":
-		return s.facts.Method, true
+		return a.request.Method, true
 	case "request.path":
-		return s.facts.Path.String(), true
+		return a.request.Path.String(), true
 	case "request.query":
-		return s.facts.Query, true
+		return a.request.Query, true
 	case "source.address":
-		return s.facts.Source, true
+		return a.request.Source, true
 	case "source.principal":
-		return s.facts.Principal, true
+		return a.request.Principal, true
 	}
-	if value, ok := s.ofToken(name); ok {
+	if value, ok := a.ofToken(name); ok {
 		return value, true
 	}
-	at, ok := s.segments[name]
-	if !ok || at >= len(s.facts.Path.segments) {
+	at, ok := a.segments[name]
+	if !ok || at >= len(a.request.Path.Segments()) {
 		return nil, false
 	}
-	return s.facts.Path.segments[at], true
+	return a.request.Path.Segments()[at], true
 }
 
-func (s *scene) ofToken(name string) (any, bool) {
+func (a *activation) ofToken(name string) (any, bool) {
 	switch name {
 	case "token.client":
-		return s.token.Client, true
+		return a.token.Client, true
 	case "token.expires_at":
-		return types.Timestamp{Time: s.token.Expiry}, true
+		return types.Timestamp{Time: a.token.Expiry}, true
 	case "token.groups":
-		return s.token.Groups(), true
+		return a.token.Groups(), true
 	case "token.issued_at":
-		at, known := s.token.IssuedAt()
+		at, known := a.token.IssuedAt()
 		if !known {
 			return types.NewErr(errNoIssuedAt), true
 		}
 		return types.Timestamp{Time: at}, true
 	case "token.issuer":
-		return s.token.Issuer, true
+		return a.token.Issuer, true
 	case "token.kind":
-		return string(s.token.Kind), true
+		return string(a.token.Kind), true
 	case "token.scopes":
-		return s.token.Scopes(), true
+		return a.token.Scopes(), true
 	case "token.subject":
-		return s.token.Subject, true
+		return a.token.Subject, true
 	}
 	return nil, false
 }
@@ -162,38 +165,38 @@ func (s *scene) ofToken(name string) (any, bool) {
 // headerMap holds the request's headers by their names in lower case; the values
 // of several of one name are joined with a comma (RFC 9110 section 5.3). The
 // pseudo-headers of HTTP/2 are no fields, and stand in variables of their own.
-func (s *scene) headerMap() map[string]string {
-	if s.headers != nil {
-		return s.headers
+func (a *activation) headerMap() map[string]string {
+	if a.headers != nil {
+		return a.headers
 	}
-	s.headers = make(map[string]string, len(s.facts.Headers))
-	for _, one := range s.facts.Headers {
+	a.headers = make(map[string]string, len(a.request.Headers))
+	for _, one := range a.request.Headers {
 		if strings.HasPrefix(one.Name, ":") {
 			continue
 		}
-		name := strings.Map(lower, one.Name)
-		if before, there := s.headers[name]; there {
-			s.headers[name] = before + "," + one.Value
+		name := strings.Map(request.Lower, one.Name)
+		if before, there := a.headers[name]; there {
+			a.headers[name] = before + "," + one.Value
 			continue
 		}
-		s.headers[name] = one.Value
+		a.headers[name] = one.Value
 	}
-	return s.headers
+	return a.headers
 }
 
-// adapter makes CEL's values of Go's. Maps and lists are wrapped, not copied;
+// adapter makes CEL's values of Go'a. Maps and lists are wrapped, not copied;
 // what they hold is adapted when it is asked for.
 type adapter struct{}
 
 // NativeToValue makes a value of CEL.
-func (a adapter) NativeToValue(value any) ref.Val {
+func (n adapter) NativeToValue(value any) ref.Val {
 	switch v := value.(type) {
 	case json.Number:
 		return number(string(v))
 	case map[string]any:
-		return types.NewStringInterfaceMap(a, v)
+		return types.NewStringInterfaceMap(n, v)
 	case []any:
-		return types.NewDynamicList(a, v)
+		return types.NewDynamicList(n, v)
 	}
 	return types.DefaultTypeAdapter.NativeToValue(value)
 }

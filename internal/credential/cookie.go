@@ -1,4 +1,4 @@
-package token
+package credential
 
 import (
 	"net/url"
@@ -8,14 +8,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // cookies returns the values of all cookies of that name. It looks for the name
 // and not at every pair, of which a request can have thousands.
-func (m *Message) cookies(name string) []string {
+func cookies(r *request.Parsed, name string) []string {
 	var values []string
-	for _, line := range m.values(config.FieldCookie) {
-		separators := m.cookieSeparators()
+	for _, line := range r.Values(config.FieldCookie) {
+		separators := cookieSeparators(r)
 		for at := strings.Index(line, name); at >= 0; {
 			rest := line[at+len(name):]
 			before, after := strings.TrimRight(line[:at], " \t"), strings.TrimLeft(rest, " \t")
@@ -37,8 +38,8 @@ func (m *Message) cookies(name string) []string {
 // semicolon (RFC 6265 section 4.2.1), and where Envoy joins two fields with a
 // comma, that too. Where it does not, a comma is a byte of a cookie's value, as
 // browsers and servers have it, and nothing in a value is another cookie.
-func (m *Message) cookieSeparators() string {
-	if m.Apart {
+func cookieSeparators(r *request.Parsed) string {
+	if r.RawHeaders {
 		return ";"
 	}
 	return ";,"
@@ -99,17 +100,17 @@ func settable(text string) bool {
 // channel that may), when the browser says so (Fetch Metadata's
 // Sec-Fetch-Site), or when its Origin is the request's own host or one of
 // origins.
-func (m *Message) sameSite(origins []string) bool {
-	switch m.Method {
+func sameSite(r *request.Parsed, origins []string) bool {
+	switch r.Method {
 	case "GET", "HEAD", "OPTIONS":
-		if len(m.values("upgrade")) == 0 {
+		if len(r.Values("upgrade")) == 0 {
 			return true
 		}
 	}
-	if site := m.values("sec-fetch-site"); len(site) == 1 && (site[0] == "same-origin" || site[0] == "none") {
+	if site := r.Values("sec-fetch-site"); len(site) == 1 && (site[0] == "same-origin" || site[0] == "none") {
 		return true
 	}
-	origin := m.values("origin")
+	origin := r.Values("origin")
 	if len(origin) != 1 {
 		return false
 	}
@@ -121,7 +122,7 @@ func (m *Message) sameSite(origins []string) bool {
 		return false
 	}
 	host := strings.TrimSuffix(strings.ToLower(hostOf(u)), ".")
-	return host != "" && host == m.Host
+	return host != "" && host == r.Host
 }
 
 // hostOf returns a URL's host without its port; an IPv6 address keeps its

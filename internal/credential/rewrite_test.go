@@ -1,4 +1,4 @@
-package token_test
+package credential_test
 
 import (
 	"slices"
@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/config"
-	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/credential"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // A cookie line is rewritten without the credential and without a trace of it;
@@ -44,11 +45,11 @@ func TestCookieLineIsRewritten(t *testing.T) {
 		{"nothing else that can be kept", []string{"name=\xe9; session=x"}, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			var message token.Message
+			var message sent
 			for _, line := range row.lines {
-				message.Headers = append(message.Headers, token.Header{Name: "cookie", Value: line})
+				message.Headers = append(message.Headers, request.Header{Name: "cookie", Value: line})
 			}
-			removal := token.Remove(message, []config.TokenSource{fromCookie()})
+			removal := remove(message, []config.TokenSource{fromCookie()})
 			if row.want == "" {
 				if len(removal.Set) != 0 || !slices.Equal(removal.Headers, []string{"cookie"}) {
 					t.Errorf("%+v, want the field removed", removal)
@@ -72,18 +73,18 @@ func TestExtractTrimsTheCookiesName(t *testing.T) {
 		{"session =a.b.c", "a.b.c", nil},
 		{" \tsession\t=a.b.c", "a.b.c", nil},
 		{"session= a.b.c", " a.b.c", nil}, // no JWT, then
-		{"session=a.b.c; session =d.e.f", "", token.ErrAmbiguous},
+		{"session=a.b.c; session =d.e.f", "", credential.ErrAmbiguous},
 		{"sess ion=a.b.c", "", nil},
 	} {
-		t.Run(row.line, extracted{"", token.Message{Method: "GET", Headers: fields("cookie", row.line)}, fromCookie(), row.raw, row.wrong}.check)
+		t.Run(row.line, extracted{"", sent{Method: "GET", Headers: fields("cookie", row.line)}, fromCookie(), row.raw, row.wrong}.check)
 	}
 }
 
 // A request without a host has no site that an Origin could be of.
 func TestOriginWithoutAHost(t *testing.T) {
 	for _, origin := range []string{"https://:443", "https://.", "https://.:443", "file://", "https:///x"} {
-		message := token.Message{Method: "POST", Headers: fields("origin", origin, "cookie", "session=a.b.c")}
-		t.Run(origin, extracted{"", message, fromCookie(), "", token.ErrCrossSite}.check)
+		message := sent{Method: "POST", Headers: fields("origin", origin, "cookie", "session=a.b.c")}
+		t.Run(origin, extracted{"", message, fromCookie(), "", credential.ErrCrossSite}.check)
 	}
 }
 
@@ -98,7 +99,7 @@ func TestRemoveParametersAsTheyAreSpelled(t *testing.T) {
 		"/?access%255Ftoken=a&access%zztoken=b&access+t": nil,
 		"/access_token=a?b":                              nil,
 	} {
-		removal := token.Remove(token.Message{Target: target}, []config.TokenSource{fromQuery()})
+		removal := remove(sent{Target: target}, []config.TokenSource{fromQuery()})
 		if !slices.Equal(removal.Parameters, want) {
 			t.Errorf("%s: %q is removed, want %q", target, removal.Parameters, want)
 		}
@@ -107,8 +108,8 @@ func TestRemoveParametersAsTheyAreSpelled(t *testing.T) {
 
 // Protocols that no answer can hold go with the credential.
 func TestRemoveProtocolThatCannotBeSet(t *testing.T) {
-	message := token.Message{Headers: fields("upgrade", "websocket", "sec-websocket-protocol", "jwt, a.b.c, ch\xe9t, b\x01, chat")}
-	removal := token.Remove(message, []config.TokenSource{fromProtocol()})
+	message := sent{Headers: fields("upgrade", "websocket", "sec-websocket-protocol", "jwt, a.b.c, ch\xe9t, b\x01, chat")}
+	removal := remove(message, []config.TokenSource{fromProtocol()})
 	if want := fields("sec-websocket-protocol", "jwt, chat"); !slices.Equal(removal.Set, want) {
 		t.Errorf("%+v, want %+v", removal.Set, want)
 	}
@@ -135,9 +136,9 @@ func FuzzCookieLine(f *testing.F) {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		message := token.Message{Method: "GET", Headers: fields("cookie", line)}
+		message := sent{Method: "GET", Headers: fields("cookie", line)}
 		from := []config.TokenSource{fromCookie()}
-		removal := token.Remove(message, from)
+		removal := remove(message, from)
 		if len(removal.Set) == 0 {
 			return
 		}
@@ -146,7 +147,7 @@ func FuzzCookieLine(f *testing.F) {
 			t.Fatalf("%q becomes %q, which cannot be set", line, got)
 		}
 		message.Headers = removal.Set
-		if found, err := token.Extract(message, from); err != nil || found.Found {
+		if found, err := extract(message, from); err != nil || found.Found {
 			t.Fatalf("%+v, %v is left of %q: %q", found, err, line, got)
 		}
 		kept := cookiesOf(got)
@@ -171,7 +172,7 @@ func FuzzRemoveParameters(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		from := []config.TokenSource{fromQuery()}
-		removal := token.Remove(token.Message{Target: "/?" + query}, from)
+		removal := remove(sent{Target: "/?" + query}, from)
 		var left []string
 		for pair := range strings.SplitSeq(query, "&") {
 			if name, _, _ := strings.Cut(pair, "="); !slices.Contains(removal.Parameters, name) {
@@ -179,7 +180,7 @@ func FuzzRemoveParameters(f *testing.F) {
 			}
 		}
 		rest := strings.Join(left, "&")
-		if found, err := token.Extract(token.Message{Target: "/?" + rest}, from); err != nil || found.Found {
+		if found, err := extract(sent{Target: "/?" + rest}, from); err != nil || found.Found {
 			t.Fatalf("%+v, %v is left of %q: %q", found, err, query, rest)
 		}
 		if len(removal.Parameters) == 0 && rest != query {

@@ -1,7 +1,8 @@
-package token
+package credential
 
 import (
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 
@@ -9,36 +10,16 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/request"
+	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// Header is one header field as Envoy sent it.
-type Header struct {
-	Name  string // Envoy sends lower case; no case is relied on
-	Value string
-}
-
-// Message is what of a request a credential can stand in, and what says whether
-// it was meant to be sent.
-type Message struct {
-	Method  string
-	Host    string // lower case, without port and final dot
-	Target  string // path and query
-	Headers []Header
-	// Apart: fields of one name stand apart in Headers (Envoy's
-	// encode_raw_headers); without, they may have been joined with commas.
-	Apart bool
-}
-
-// values returns the values of a header field, in the order received.
-func (m *Message) values(name string) []string {
-	var values []string
-	for _, h := range m.Headers {
-		if strings.EqualFold(h.Name, name) {
-			values = append(values, h.Value)
-		}
-	}
-	return values
-}
+// Why a request has no credential that counts. Each is matched with errors.Is.
+var (
+	ErrMissing   = errors.New("no credential")
+	ErrAmbiguous = errors.New("more than one credential")
+	ErrCrossSite = errors.New("a cookie from another site")
+)
 
 // Credential is what a request carries in the places that a route reads. The
 // zero value is no credential.
@@ -55,39 +36,39 @@ type Credential struct {
 // one method in a request). A cookie that another site may have had the browser
 // send is [ErrCrossSite]. A JWT that stands in Authorization in a form that no place
 // reads is [ErrMissing]: the application might read it.
-func Extract(m Message, from []config.TokenSource) (Credential, error) {
+func Extract(r *request.Parsed, from []config.TokenSource) (Credential, error) {
 	var credential Credential
 	for _, place := range from {
-		found, err := extract(&m, place, from)
+		found, err := extract(r, place, from)
 		switch {
 		case err != nil:
 			return Credential{}, err
 		case found.Found && credential.Found:
-			return Credential{}, fail(ErrAmbiguous, "tokens in two places")
+			return Credential{}, denial.New(ErrAmbiguous, "tokens in two places")
 		case found.Found:
 			credential = found
 			credential.Source = place
 		}
 	}
-	if credential.Found && credential.Source.Kind == config.SourceCookie && !m.sameSite(credential.Source.Origins) {
-		return Credential{}, fail(ErrCrossSite, "a cookie on a request that another site can cause")
+	if credential.Found && credential.Source.Kind == config.SourceCookie && !sameSite(r, credential.Source.Origins) {
+		return Credential{}, denial.New(ErrCrossSite, "a cookie on a request that another site can cause")
 	}
 	return credential, nil
 }
 
-func extract(m *Message, place config.TokenSource, from []config.TokenSource) (Credential, error) {
+func extract(r *request.Parsed, place config.TokenSource, from []config.TokenSource) (Credential, error) {
 	if place.Field() == config.FieldAuthorization {
-		return m.authorization(place, from)
+		return authorization(r, place, from)
 	}
 	switch place.Kind {
 	case config.SourceHeader:
-		return m.field(place.Name)
+		return field(r, place.Name)
 	case config.SourceCookie:
-		return only(m.cookies(place.Name), "two cookies of that name")
+		return only(cookies(r, place.Name), "two cookies of that name")
 	case config.SourceWebSocketProtocol:
-		return m.protocol(place.Name)
+		return protocol(r, place.Name)
 	case config.SourceQuery:
-		return m.parameter(place.Name)
+		return parameter(r, place.Name)
 	}
 	return Credential{}, nil
 }
@@ -95,7 +76,7 @@ func extract(m *Message, place config.TokenSource, from []config.TokenSource) (C
 // only takes the one value that was found; an empty one is no credential.
 func only(values []string, two string) (Credential, error) {
 	if len(values) > 1 {
-		return Credential{}, fail(ErrAmbiguous, two)
+		return Credential{}, denial.New(ErrAmbiguous, two)
 	}
 	if len(values) == 0 || values[0] == "" {
 		return Credential{}, nil
@@ -107,14 +88,14 @@ func only(values []string, two string) (Credential, error) {
 // 11.4) for a place that is bearer, or the field by its name, where the token stands
 // alone. Envoy joins two fields with a comma, so a comma is as ambiguous as two
 // fields, whatever the scheme.
-func (m *Message) authorization(place config.TokenSource, from []config.TokenSource) (Credential, error) {
+func authorization(r *request.Parsed, place config.TokenSource, from []config.TokenSource) (Credential, error) {
 	value, seen := "", false
-	for _, h := range m.Headers {
+	for _, h := range r.Headers {
 		if !strings.EqualFold(h.Name, config.FieldAuthorization) {
 			continue
 		}
 		if seen || strings.Contains(h.Value, ",") {
-			return Credential{}, fail(ErrAmbiguous, "two Authorization fields, or a comma in one")
+			return Credential{}, denial.New(ErrAmbiguous, "two Authorization fields, or a comma in one")
 		}
 		value, seen = h.Value, true
 	}
@@ -129,7 +110,7 @@ func (m *Message) authorization(place config.TokenSource, from []config.TokenSou
 	case place.Kind == config.SourceBearer && isBearer:
 		raw := strings.TrimLeft(rest, " ")
 		if raw == "" || len(raw) == len(rest) {
-			return Credential{}, fail(ErrMalformed, "the Bearer scheme without a token")
+			return Credential{}, denial.New(token.ErrMalformed, "the Bearer scheme without a token")
 		}
 		return Credential{Raw: raw, Found: true}, nil
 	case place.Kind == config.SourceHeader && alone && !isBearer:
@@ -215,10 +196,10 @@ func encodesObject(text string) bool {
 }
 
 // field reads a header field that holds a token and nothing else.
-func (m *Message) field(name string) (Credential, error) {
-	values := m.values(name)
+func field(r *request.Parsed, name string) (Credential, error) {
+	values := r.Values(name)
 	if slices.ContainsFunc(values, func(value string) bool { return strings.Contains(value, ",") }) {
-		return Credential{}, fail(ErrAmbiguous, "a comma in the token's header field")
+		return Credential{}, denial.New(ErrAmbiguous, "a comma in the token's header field")
 	}
 	return only(values, "two header fields of that name")
 }

@@ -1,4 +1,4 @@
-package route_test
+package request_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/config"
-	"github.com/jwtgate/jwtgate/internal/route"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // everything opens all that can be opened in a path.
@@ -93,44 +93,15 @@ func TestParsePathRelaxed(t *testing.T) {
 		{"all open, but no raw UTF-8", everything(), "/é", nil, notASCII},
 		{"all open, but a slash first", everything(), "admin", nil, noSlash},
 	} {
-		got, err := route.ParsePath(row.target, row.relaxed)
+		got, err := request.ParsePath(row.target, row.relaxed)
 		if row.why == "" {
-			if err != nil || !slices.Equal(route.Segments(got), row.segments) {
-				t.Errorf("%s: %q is %q, %v, want %q", row.name, row.target, route.Segments(got), err, row.segments)
+			if err != nil || !slices.Equal(got.Segments(), row.segments) {
+				t.Errorf("%s: %q is %q, %v, want %q", row.name, row.target, got.Segments(), err, row.segments)
 			}
 			continue
 		}
-		if !errors.Is(err, route.ErrPathRefused) || err.Error() != "path refused: "+row.why {
-			t.Errorf("%s: %q is %q, %v, want it refused: %s", row.name, row.target, route.Segments(got), err, row.why)
-		}
-	}
-}
-
-// With case ignored, literals match in any case; variables keep theirs, and so
-// do methods.
-func TestMatchIgnoringCase(t *testing.T) {
-	routes := table(t, "GET /Admin/{id}/users")
-	for _, row := range []struct {
-		relaxed        bool
-		method, target string
-		matches        bool
-	}{
-		{true, "GET", "/Admin/7/users", true},
-		{true, "GET", "/ADMIN/7/Users", true},
-		{true, "GET", "/%61dmin/7/USERS", true},
-		{true, "GET", "/admins/7/users", false},
-		{true, "GET", "/admin//users", false},
-		{true, "get", "/admin/7/users", false},
-		{false, "GET", "/Admin/7/users", true},
-		{false, "GET", "/admin/7/users", false},
-	} {
-		relaxed := config.Relaxed{IgnoreCase: row.relaxed, DoubleSlash: true}
-		path, err := route.ParsePath(row.target, relaxed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := routes.Match(row.method, "", path).Name != route.DefaultName; got != row.matches {
-			t.Errorf("%s %s, relaxed %t: %t, want %t", row.method, row.target, row.relaxed, got, row.matches)
+		if !errors.Is(err, request.ErrPathRefused) || err.Error() != "path refused: "+row.why {
+			t.Errorf("%s: %q is %q, %v, want it refused: %s", row.name, row.target, got.Segments(), err, row.why)
 		}
 	}
 }
@@ -149,11 +120,11 @@ func FuzzParsePathRelaxed(f *testing.F) {
 		relaxed := config.Relaxed{
 			EncodedSlash: open&1 != 0, EncodedPercent: open&2 != 0, Semicolon: open&4 != 0, DoubleSlash: open&8 != 0,
 		}
-		got, err := route.ParsePath(target, relaxed)
-		segments := route.Segments(got)
-		if strict, wrong := route.ParsePath(target, config.Relaxed{}); wrong == nil {
-			if err != nil || !slices.Equal(segments, route.Segments(strict)) {
-				t.Fatalf("%q is %q, with %+v %q, %v", target, route.Segments(strict), relaxed, segments, err)
+		got, err := request.ParsePath(target, relaxed)
+		segments := got.Segments()
+		if strict, wrong := request.ParsePath(target, config.Relaxed{}); wrong == nil {
+			if err != nil || !slices.Equal(segments, strict.Segments()) {
+				t.Fatalf("%q is %q, with %+v %q, %v", target, strict.Segments(), relaxed, segments, err)
 			}
 		}
 		if err != nil && segments != nil {

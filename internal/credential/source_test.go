@@ -1,4 +1,4 @@
-package token_test
+package credential_test
 
 import (
 	"reflect"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/credential"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -24,18 +26,18 @@ func fromProtocol() config.TokenSource {
 }
 
 // fields makes header fields of names and values in turn.
-func fields(pairs ...string) []token.Header {
-	var headers []token.Header
+func fields(pairs ...string) []request.Header {
+	var headers []request.Header
 	for pair := range slices.Chunk(pairs, 2) {
-		headers = append(headers, token.Header{Name: pair[0], Value: pair[1]})
+		headers = append(headers, request.Header{Name: pair[0], Value: pair[1]})
 	}
 	return headers
 }
 
-// extracted is what one row expects of [token.Extract].
+// extracted is what one row expects of [credential.Extract].
 type extracted struct {
 	name    string
-	message token.Message
+	message sent
 	from    config.TokenSource
 	raw     string // found if it is not empty
 	wrong   error
@@ -43,7 +45,7 @@ type extracted struct {
 
 func (row extracted) check(t *testing.T) {
 	t.Helper()
-	got, err := token.Extract(row.message, []config.TokenSource{row.from})
+	got, err := extract(row.message, []config.TokenSource{row.from})
 	if row.wrong != nil {
 		refusal(t, err, row.wrong)
 		if got.Raw != "" || got.Found || got.Source.Kind != "" {
@@ -60,7 +62,7 @@ func (row extracted) check(t *testing.T) {
 func TestExtractFromHeader(t *testing.T) {
 	for _, row := range []struct {
 		name    string
-		headers []token.Header
+		headers []request.Header
 		raw     string
 		wrong   error
 	}{
@@ -69,19 +71,19 @@ func TestExtractFromHeader(t *testing.T) {
 		{"no field", fields("x-token2", "a.b.c", "x_token", "d.e.f"), "", nil},
 		{"empty field", fields("x-token", ""), "", nil},
 		{"with a scheme, which is no part of it", fields("x-token", "Bearer a.b.c"), "Bearer a.b.c", nil},
-		{"two fields", fields("x-token", "a.b.c", "x-token", "d.e.f"), "", token.ErrAmbiguous},
-		{"two fields, one empty", fields("x-token", "", "x-token", "d.e.f"), "", token.ErrAmbiguous},
-		{"two fields joined", fields("x-token", "a.b.c,d.e.f"), "", token.ErrAmbiguous},
-		{"a comma alone", fields("x-token", ","), "", token.ErrAmbiguous},
+		{"two fields", fields("x-token", "a.b.c", "x-token", "d.e.f"), "", credential.ErrAmbiguous},
+		{"two fields, one empty", fields("x-token", "", "x-token", "d.e.f"), "", credential.ErrAmbiguous},
+		{"two fields joined", fields("x-token", "a.b.c,d.e.f"), "", credential.ErrAmbiguous},
+		{"a comma alone", fields("x-token", ","), "", credential.ErrAmbiguous},
 	} {
-		t.Run(row.name, extracted{"", token.Message{Headers: row.headers}, fromHeader(), row.raw, row.wrong}.check)
+		t.Run(row.name, extracted{"", sent{Headers: row.headers}, fromHeader(), row.raw, row.wrong}.check)
 	}
 }
 
 func TestExtractFromCookie(t *testing.T) {
 	for _, row := range []struct {
 		name    string
-		headers []token.Header
+		headers []request.Header
 		raw     string
 		wrong   error
 	}{
@@ -100,13 +102,13 @@ func TestExtractFromCookie(t *testing.T) {
 		{"another case", fields("cookie", "Session=a.b.c"), "", nil},
 		{"a longer name", fields("cookie", "session2=a.b.c; xsession=a.b.c; __Host-session=a.b.c"), "", nil},
 		{"in another's value", fields("cookie", "a=session=a.b.c"), "", nil},
-		{"twice", fields("cookie", "session=a.b.c; session=d.e.f"), "", token.ErrAmbiguous},
-		{"twice the same", fields("cookie", "session=a.b.c; session=a.b.c"), "", token.ErrAmbiguous},
-		{"twice, one empty", fields("cookie", "session=; session=d.e.f"), "", token.ErrAmbiguous},
-		{"in two fields", fields("cookie", "session=a.b.c", "cookie", "session=d.e.f"), "", token.ErrAmbiguous},
-		{"in two joined fields", fields("cookie", "session=a.b.c,session=d.e.f"), "", token.ErrAmbiguous},
+		{"twice", fields("cookie", "session=a.b.c; session=d.e.f"), "", credential.ErrAmbiguous},
+		{"twice the same", fields("cookie", "session=a.b.c; session=a.b.c"), "", credential.ErrAmbiguous},
+		{"twice, one empty", fields("cookie", "session=; session=d.e.f"), "", credential.ErrAmbiguous},
+		{"in two fields", fields("cookie", "session=a.b.c", "cookie", "session=d.e.f"), "", credential.ErrAmbiguous},
+		{"in two joined fields", fields("cookie", "session=a.b.c,session=d.e.f"), "", credential.ErrAmbiguous},
 	} {
-		t.Run(row.name, extracted{"", token.Message{Method: "GET", Headers: row.headers}, fromCookie(), row.raw, row.wrong}.check)
+		t.Run(row.name, extracted{"", sent{Method: "GET", Headers: row.headers}, fromCookie(), row.raw, row.wrong}.check)
 	}
 }
 
@@ -116,7 +118,7 @@ func TestExtractCookieCrossSite(t *testing.T) {
 	const host = "app.example"
 	for _, row := range []struct {
 		name, method string
-		headers      []token.Header
+		headers      []request.Header
 		origins      []string
 		counts       bool
 	}{
@@ -166,10 +168,10 @@ func TestExtractCookieCrossSite(t *testing.T) {
 		{"POST, beside a configured Origin", "POST", fields("origin", "https://evil.example"), []string{"https://spa.example"}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			message := token.Message{Method: row.method, Host: host, Headers: append(row.headers, fields("cookie", "session=a.b.c")...)}
+			message := sent{Method: row.method, Host: host, Headers: append(row.headers, fields("cookie", "session=a.b.c")...)}
 			want := extracted{message: message, from: fromCookie(row.origins...), raw: "a.b.c"}
 			if !row.counts {
-				want.raw, want.wrong = "", token.ErrCrossSite
+				want.raw, want.wrong = "", credential.ErrCrossSite
 			}
 			want.check(t)
 
@@ -179,12 +181,12 @@ func TestExtractCookieCrossSite(t *testing.T) {
 		})
 	}
 	extracted{
-		message: token.Message{Method: "POST", Host: "[::1]", Headers: fields("origin", "http://[::1]:8080", "cookie", "session=a.b.c")},
+		message: sent{Method: "POST", Host: "[::1]", Headers: fields("origin", "http://[::1]:8080", "cookie", "session=a.b.c")},
 		from:    fromCookie(), raw: "a.b.c",
 	}.check(t)
 	extracted{
-		message: token.Message{Method: "POST", Host: "", Headers: fields("origin", "https://", "cookie", "session=a.b.c")},
-		from:    fromCookie(), wrong: token.ErrCrossSite,
+		message: sent{Method: "POST", Host: "", Headers: fields("origin", "https://", "cookie", "session=a.b.c")},
+		from:    fromCookie(), wrong: credential.ErrCrossSite,
 	}.check(t)
 }
 
@@ -206,13 +208,13 @@ func TestExtractFromQuery(t *testing.T) {
 		{"/x?a=access_token=a.b.c", "", nil},
 		{"/access_token=a.b.c", "", nil},
 		{"/x?%zz=1&access_token=a.b.c", "a.b.c", nil},
-		{"/x?access_token=a.b.c&access_token=d.e.f", "", token.ErrAmbiguous},
-		{"/x?access_token=&access_token=d.e.f", "", token.ErrAmbiguous},
-		{"/x?access_token=a.b.c&access_token", "", token.ErrAmbiguous},
-		{"/x?access%5Ftoken=a.b.c", "", token.ErrAmbiguous},
-		{"/x?access_token=a.b.c&%61ccess_token=d.e.f", "", token.ErrAmbiguous},
+		{"/x?access_token=a.b.c&access_token=d.e.f", "", credential.ErrAmbiguous},
+		{"/x?access_token=&access_token=d.e.f", "", credential.ErrAmbiguous},
+		{"/x?access_token=a.b.c&access_token", "", credential.ErrAmbiguous},
+		{"/x?access%5Ftoken=a.b.c", "", credential.ErrAmbiguous},
+		{"/x?access_token=a.b.c&%61ccess_token=d.e.f", "", credential.ErrAmbiguous},
 	} {
-		t.Run(row.target, extracted{"", token.Message{Method: "GET", Target: row.target}, fromQuery(), row.raw, row.wrong}.check)
+		t.Run(row.target, extracted{"", sent{Method: "GET", Target: row.target}, fromQuery(), row.raw, row.wrong}.check)
 	}
 }
 
@@ -220,7 +222,7 @@ func TestExtractFromWebSocketProtocol(t *testing.T) {
 	const field = "sec-websocket-protocol"
 	for _, row := range []struct {
 		name    string
-		headers []token.Header
+		headers []request.Header
 		raw     string
 		wrong   error
 	}{
@@ -235,10 +237,10 @@ func TestExtractFromWebSocketProtocol(t *testing.T) {
 		{"other protocols", fields("upgrade", "websocket", field, "chat, a.b.c"), "", nil},
 		{"name last", fields("upgrade", "websocket", field, "chat, jwt"), "", nil},
 		{"name in capitals", fields("upgrade", "websocket", field, "JWT, a.b.c"), "", nil},
-		{"name twice", fields("upgrade", "websocket", field, "jwt, a.b.c, jwt, d.e.f"), "", token.ErrAmbiguous},
-		{"name twice in a row", fields("upgrade", "websocket", field, "jwt, jwt"), "", token.ErrAmbiguous},
+		{"name twice", fields("upgrade", "websocket", field, "jwt, a.b.c, jwt, d.e.f"), "", credential.ErrAmbiguous},
+		{"name twice in a row", fields("upgrade", "websocket", field, "jwt, jwt"), "", credential.ErrAmbiguous},
 	} {
-		t.Run(row.name, extracted{"", token.Message{Method: "GET", Headers: row.headers}, fromProtocol(), row.raw, row.wrong}.check)
+		t.Run(row.name, extracted{"", sent{Method: "GET", Headers: row.headers}, fromProtocol(), row.raw, row.wrong}.check)
 	}
 }
 
@@ -246,7 +248,7 @@ func TestExtractFromWebSocketProtocol(t *testing.T) {
 // also when one of them would not have counted; a fault in any is one.
 func TestExtractFromSeveralPlaces(t *testing.T) {
 	everywhere := append(fromBearer(), fromHeader(), fromCookie(), fromQuery(), fromProtocol())
-	places := map[string]token.Message{
+	places := map[string]sent{
 		"bearer":   {Headers: fields("authorization", "Bearer a.b.c")},
 		"header":   {Headers: fields("x-token", "a.b.c")},
 		"cookie":   {Headers: fields("cookie", "session=a.b.c", "sec-fetch-site", "same-origin")},
@@ -254,23 +256,23 @@ func TestExtractFromSeveralPlaces(t *testing.T) {
 		"protocol": {Headers: fields("upgrade", "websocket", "sec-websocket-protocol", "jwt, a.b.c")},
 	}
 	for name, one := range places {
-		if got, err := token.Extract(one, everywhere); err != nil || got.Raw != "a.b.c" {
+		if got, err := extract(one, everywhere); err != nil || got.Raw != "a.b.c" {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 		for other, two := range places {
 			if other == name {
 				continue
 			}
-			both := token.Message{Target: one.Target + two.Target, Headers: slices.Concat(one.Headers, two.Headers)}
-			_, err := token.Extract(both, everywhere)
-			if failure := refusal(t, err, token.ErrAmbiguous); failure.Internal != "tokens in two places" {
+			both := sent{Target: one.Target + two.Target, Headers: slices.Concat(one.Headers, two.Headers)}
+			_, err := extract(both, everywhere)
+			if failure := refusal(t, err, credential.ErrAmbiguous); failure.Internal != "tokens in two places" {
 				t.Errorf("%s and %s: %q", name, other, failure.Internal)
 			}
 		}
 	}
-	_, err := token.Extract(token.Message{Method: "POST", Headers: fields("authorization", "Bearer a.b.c", "cookie", "session=a.b.c")}, everywhere)
-	refusal(t, err, token.ErrAmbiguous)
-	_, err = token.Extract(token.Message{Headers: fields("x-token", "a.b.c", "authorization", "Bearer")}, everywhere)
+	_, err := extract(sent{Method: "POST", Headers: fields("authorization", "Bearer a.b.c", "cookie", "session=a.b.c")}, everywhere)
+	refusal(t, err, credential.ErrAmbiguous)
+	_, err = extract(sent{Headers: fields("x-token", "a.b.c", "authorization", "Bearer")}, everywhere)
 	refusal(t, err, token.ErrMalformed)
 }
 
@@ -280,47 +282,47 @@ func TestRemove(t *testing.T) {
 	handshake := []string{"upgrade", "websocket", "sec-websocket-protocol"}
 	for _, row := range []struct {
 		name    string
-		message token.Message
-		want    token.Removal
+		message sent
+		want    credential.Removal
 	}{
-		{"nothing there", token.Message{Target: "/?a=1", Headers: fields("cookie", "theme=dark", "accept", "*/*")}, token.Removal{}},
-		{"bearer", token.Message{Headers: fields("authorization", "Bearer a.b.c")}, token.Removal{Headers: []string{"authorization"}}},
-		{"bearer without a token", token.Message{Headers: fields("Authorization", "bearer")}, token.Removal{Headers: []string{"authorization"}}},
-		{"two Authorization fields", token.Message{Headers: fields("authorization", "Basic x", "authorization", "Bearer y")}, token.Removal{Headers: []string{"authorization"}}},
-		{"Basic stays", token.Message{Headers: fields("authorization", "Basic YQ==")}, token.Removal{}},
-		{"header", token.Message{Headers: fields("X-Token", "a.b.c")}, token.Removal{Headers: []string{"x-token"}}},
-		{"header twice", token.Message{Headers: fields("x-token", "a", "x-token", "b")}, token.Removal{Headers: []string{"x-token"}}},
-		{"cookie alone", token.Message{Headers: fields("cookie", "session=a.b.c")}, token.Removal{Headers: []string{"cookie"}}},
-		{"cookie first", token.Message{Headers: fields("cookie", "session=a.b.c; theme=dark; lang=de")}, token.Removal{Set: fields("cookie", "theme=dark; lang=de")}},
-		{"cookie last", token.Message{Headers: fields("cookie", "theme=dark; session=a.b.c")}, token.Removal{Set: fields("cookie", "theme=dark")}},
-		{"cookie between", token.Message{Headers: fields("cookie", "theme=dark; session=a.b.c; lang=de")}, token.Removal{Set: fields("cookie", "theme=dark; lang=de")}},
-		{"cookie twice", token.Message{Headers: fields("cookie", "session=a; theme=dark; session=b")}, token.Removal{Set: fields("cookie", "theme=dark")}},
-		{"both cookies", token.Message{Headers: fields("cookie", "session=a; theme=dark; id=b")}, token.Removal{Set: fields("cookie", "theme=dark")}},
-		{"both cookies and no other", token.Message{Headers: fields("cookie", "session=a; id=b")}, token.Removal{Headers: []string{"cookie"}}},
-		{"cookie in one of two fields", token.Message{Headers: fields("cookie", "theme=dark", "cookie", "session=a; lang=de")}, token.Removal{Set: fields("cookie", "theme=dark; lang=de")}},
-		{"cookies in joined fields", token.Message{Headers: fields("cookie", "theme=dark,session=a")}, token.Removal{Set: fields("cookie", "theme=dark")}},
-		{"cookie without a value", token.Message{Headers: fields("cookie", "session; theme=dark")}, token.Removal{Set: fields("cookie", "theme=dark")}},
-		{"a cookie that only looks like it", token.Message{Headers: fields("cookie", "sessions=a; xsession=b; a=session=c")}, token.Removal{}},
-		{"query", token.Message{Target: "/?a=1&access_token=a.b.c"}, token.Removal{Parameters: []string{"access_token"}}},
-		{"query without a value", token.Message{Target: "/?access_token"}, token.Removal{Parameters: []string{"access_token"}}},
-		{"no query", token.Message{Target: "/access_token=a"}, token.Removal{}},
-		{"protocol", token.Message{Headers: fields(append(handshake, "jwt, a.b.c")...)}, token.Removal{Set: fields("sec-websocket-protocol", "jwt")}},
-		{"protocol among others", token.Message{Headers: fields(append(handshake, "chat, jwt, a.b.c, superchat")...)},
-			token.Removal{Set: fields("sec-websocket-protocol", "chat, jwt, superchat")}},
-		{"other protocols", token.Message{Headers: fields(append(handshake, "chat, superchat")...)}, token.Removal{}},
-		{"everything", token.Message{
+		{"nothing there", sent{Target: "/?a=1", Headers: fields("cookie", "theme=dark", "accept", "*/*")}, credential.Removal{}},
+		{"bearer", sent{Headers: fields("authorization", "Bearer a.b.c")}, credential.Removal{Headers: []string{"authorization"}}},
+		{"bearer without a token", sent{Headers: fields("Authorization", "bearer")}, credential.Removal{Headers: []string{"authorization"}}},
+		{"two Authorization fields", sent{Headers: fields("authorization", "Basic x", "authorization", "Bearer y")}, credential.Removal{Headers: []string{"authorization"}}},
+		{"Basic stays", sent{Headers: fields("authorization", "Basic YQ==")}, credential.Removal{}},
+		{"header", sent{Headers: fields("X-Token", "a.b.c")}, credential.Removal{Headers: []string{"x-token"}}},
+		{"header twice", sent{Headers: fields("x-token", "a", "x-token", "b")}, credential.Removal{Headers: []string{"x-token"}}},
+		{"cookie alone", sent{Headers: fields("cookie", "session=a.b.c")}, credential.Removal{Headers: []string{"cookie"}}},
+		{"cookie first", sent{Headers: fields("cookie", "session=a.b.c; theme=dark; lang=de")}, credential.Removal{Set: fields("cookie", "theme=dark; lang=de")}},
+		{"cookie last", sent{Headers: fields("cookie", "theme=dark; session=a.b.c")}, credential.Removal{Set: fields("cookie", "theme=dark")}},
+		{"cookie between", sent{Headers: fields("cookie", "theme=dark; session=a.b.c; lang=de")}, credential.Removal{Set: fields("cookie", "theme=dark; lang=de")}},
+		{"cookie twice", sent{Headers: fields("cookie", "session=a; theme=dark; session=b")}, credential.Removal{Set: fields("cookie", "theme=dark")}},
+		{"both cookies", sent{Headers: fields("cookie", "session=a; theme=dark; id=b")}, credential.Removal{Set: fields("cookie", "theme=dark")}},
+		{"both cookies and no other", sent{Headers: fields("cookie", "session=a; id=b")}, credential.Removal{Headers: []string{"cookie"}}},
+		{"cookie in one of two fields", sent{Headers: fields("cookie", "theme=dark", "cookie", "session=a; lang=de")}, credential.Removal{Set: fields("cookie", "theme=dark; lang=de")}},
+		{"cookies in joined fields", sent{Headers: fields("cookie", "theme=dark,session=a")}, credential.Removal{Set: fields("cookie", "theme=dark")}},
+		{"cookie without a value", sent{Headers: fields("cookie", "session; theme=dark")}, credential.Removal{Set: fields("cookie", "theme=dark")}},
+		{"a cookie that only looks like it", sent{Headers: fields("cookie", "sessions=a; xsession=b; a=session=c")}, credential.Removal{}},
+		{"query", sent{Target: "/?a=1&access_token=a.b.c"}, credential.Removal{Parameters: []string{"access_token"}}},
+		{"query without a value", sent{Target: "/?access_token"}, credential.Removal{Parameters: []string{"access_token"}}},
+		{"no query", sent{Target: "/access_token=a"}, credential.Removal{}},
+		{"protocol", sent{Headers: fields(append(handshake, "jwt, a.b.c")...)}, credential.Removal{Set: fields("sec-websocket-protocol", "jwt")}},
+		{"protocol among others", sent{Headers: fields(append(handshake, "chat, jwt, a.b.c, superchat")...)},
+			credential.Removal{Set: fields("sec-websocket-protocol", "chat, jwt, superchat")}},
+		{"other protocols", sent{Headers: fields(append(handshake, "chat, superchat")...)}, credential.Removal{}},
+		{"everything", sent{
 			Target:  "/?access_token=a",
 			Headers: fields("authorization", "Bearer a", "x-token", "a", "cookie", "session=a; b=c", "upgrade", "websocket", "sec-websocket-protocol", "jwt, a"),
-		}, token.Removal{
+		}, credential.Removal{
 			Headers: []string{"authorization", "x-token"}, Parameters: []string{"access_token"},
 			Set: fields("cookie", "b=c", "sec-websocket-protocol", "jwt"),
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if got := token.Remove(row.message, all); !reflect.DeepEqual(got, row.want) {
+			if got := remove(row.message, all); !reflect.DeepEqual(got, row.want) {
 				t.Errorf("got  %+v\nwant %+v", got, row.want)
 			}
-			if got := token.Remove(row.message, nil); !reflect.DeepEqual(got, token.Removal{}) {
+			if got := remove(row.message, nil); !reflect.DeepEqual(got, credential.Removal{}) {
 				t.Errorf("from nowhere: %+v", got)
 			}
 		})
@@ -334,13 +336,13 @@ func FuzzRemove(f *testing.F) {
 	f.Add(";;=;session;,", "bearer", "/", ", ,")
 	all := append(fromBearer(), fromCookie(), fromProtocol())
 	f.Fuzz(func(t *testing.T, cookie, authorization, target, protocol string) {
-		message := token.Message{Method: "GET", Target: target, Headers: fields(
+		message := sent{Method: "GET", Target: target, Headers: fields(
 			"cookie", cookie, "authorization", authorization, "upgrade", "websocket", "sec-websocket-protocol", protocol, "accept", "*/*",
 		)}
-		removal := token.Remove(message, all)
-		var left []token.Header
+		removal := remove(message, all)
+		var left []request.Header
 		for _, h := range message.Headers {
-			rewritten := slices.ContainsFunc(removal.Set, func(set token.Header) bool { return set.Name == h.Name })
+			rewritten := slices.ContainsFunc(removal.Set, func(set request.Header) bool { return set.Name == h.Name })
 			if !rewritten && !slices.Contains(removal.Headers, h.Name) {
 				left = append(left, h)
 			}
@@ -355,12 +357,12 @@ func FuzzRemove(f *testing.F) {
 			if source.Kind == config.SourceWebSocketProtocol {
 				continue // what stood behind the token comes to stand behind the name
 			}
-			message := token.Message{Method: "GET", Target: target, Headers: left}
-			if got, err := token.Extract(message, []config.TokenSource{source}); err != nil || got.Found {
+			message := sent{Method: "GET", Target: target, Headers: left}
+			if got, err := extract(message, []config.TokenSource{source}); err != nil || got.Found {
 				t.Fatalf("%s: %+v, %v is left of %q: %q", source.Kind, got, err, cookie, left)
 			}
 		}
-		if !slices.ContainsFunc(left, func(h token.Header) bool { return h.Name == "accept" }) {
+		if !slices.ContainsFunc(left, func(h request.Header) bool { return h.Name == "accept" }) {
 			t.Fatal("another field is gone")
 		}
 	})

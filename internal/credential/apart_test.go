@@ -1,11 +1,11 @@
-package token_test
+package credential_test
 
 import (
 	"slices"
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
-	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/request"
 )
 
 // TestCookieBehindComma: where Envoy keeps fields apart, a comma is a byte of a
@@ -18,23 +18,23 @@ func TestCookieBehindComma(t *testing.T) {
 		apart bool
 		lines []string
 		found string
-		left  []token.Header // cookie fields that Remove sets
+		left  []request.Header // cookie fields that Remove sets
 	}{
-		{"joined, behind a comma", false, []string{"prefs=a,session=a.b.c"}, "a.b.c", []token.Header{{Name: "cookie", Value: "prefs=a"}}},
+		{"joined, behind a comma", false, []string{"prefs=a,session=a.b.c"}, "a.b.c", []request.Header{{Name: "cookie", Value: "prefs=a"}}},
 		{"apart, inside a value", true, []string{"prefs=a,session=a.b.c"}, "", nil},
-		{"apart, a comma in another value", true, []string{"prefs=a,b; session=a.b.c"}, "a.b.c", []token.Header{{Name: "cookie", Value: "prefs=a,b"}}},
-		{"apart, in two fields", true, []string{"prefs=a,b", "session=a.b.c"}, "a.b.c", []token.Header{{Name: "cookie", Value: "prefs=a,b"}}},
+		{"apart, a comma in another value", true, []string{"prefs=a,b; session=a.b.c"}, "a.b.c", []request.Header{{Name: "cookie", Value: "prefs=a,b"}}},
+		{"apart, in two fields", true, []string{"prefs=a,b", "session=a.b.c"}, "a.b.c", []request.Header{{Name: "cookie", Value: "prefs=a,b"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			m := token.Message{Method: "GET", Apart: row.apart}
+			m := sent{Method: "GET", RawHeaders: row.apart}
 			for _, line := range row.lines {
-				m.Headers = append(m.Headers, token.Header{Name: "cookie", Value: line})
+				m.Headers = append(m.Headers, request.Header{Name: "cookie", Value: line})
 			}
-			got, err := token.Extract(m, from)
+			got, err := extract(m, from)
 			if err != nil || got.Raw != row.found {
 				t.Fatalf("%+v, %v, want %q", got, err, row.found)
 			}
-			if left := token.Remove(m, from).Set; !slices.Equal(left, row.left) {
+			if left := remove(m, from).Set; !slices.Equal(left, row.left) {
 				t.Errorf("left %v, want %v", left, row.left)
 			}
 		})

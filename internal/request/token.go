@@ -1,4 +1,4 @@
-package gate
+package request
 
 import (
 	"net/url"
@@ -8,25 +8,10 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// Carry puts a token into a request at the first place that its route reads, as
-// a client would. It is for those who ask what would become of a request; it
-// decides nothing.
-func (g *Gate) Carry(r *Request, raw string) {
-	c := g.check(r, g.options.Now())
-	from := c.policy.cfg.Tokens.From
-	if c.parseTarget() == nil {
-		_ = c.findRoute(false) // a route that is closed reads no token
-	}
-	if c.governing != nil && len(c.governing.TokensFrom) > 0 {
-		from = c.governing.TokensFrom
-	}
-	r.Carry(from[0], raw)
-}
-
-// Carry puts a token into the request at one place, as a client would. What the
+// AddToken puts a token into the request at one place, as a client would. What the
 // request holds already stays: cookies, and an Upgrade to something else than a
 // WebSocket, which then takes no token. The caller's headers are not changed.
-func (r *Request) Carry(place config.TokenSource, raw string) {
+func (r *Request) AddToken(place config.TokenSource, raw string) {
 	r.Headers = slices.Clone(r.Headers)
 	field := place.Field()
 	add := func(name, value string) { r.Headers = append(r.Headers, Header{Name: name, Value: value}) }
@@ -44,7 +29,7 @@ func (r *Request) Carry(place config.TokenSource, raw string) {
 			r.Headers[at].Value += "; " + pair // one field, as RFC 6265 section 5.4 has it
 		}
 	case config.SourceWebSocketProtocol:
-		if _, upgrades := r.header("upgrade"); !upgrades { // only a handshake has protocols (RFC 6455 section 4.1)
+		if _, upgrades := r.Lookup("upgrade"); !upgrades { // only a handshake has protocols (RFC 6455 section 4.1)
 			add("connection", "upgrade")
 			add("upgrade", "websocket")
 		}
@@ -58,8 +43,8 @@ func (r *Request) Carry(place config.TokenSource, raw string) {
 	}
 }
 
-// Name names the request's route, as Envoy's own route would.
-func (r *Request) Name(route string) {
+// SetRoute names the request's route, as a route of Envoy would.
+func (r *Request) SetRoute(route string) {
 	if r.Extensions == nil {
 		r.Extensions = make(map[string]string)
 	}

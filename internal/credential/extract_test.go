@@ -1,4 +1,4 @@
-package token_test
+package credential_test
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/credential"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
@@ -15,18 +17,18 @@ func fromBearer() []config.TokenSource {
 
 // authorization makes the header fields of a request that has these
 // Authorization fields among others.
-func authorization(values ...string) []token.Header {
-	headers := []token.Header{{Name: ":path", Value: "/, Bearer path"}, {Name: "x-authorization", Value: "Bearer other"}}
+func authorization(values ...string) []request.Header {
+	headers := []request.Header{{Name: ":path", Value: "/, Bearer path"}, {Name: "x-authorization", Value: "Bearer other"}}
 	for _, value := range values {
-		headers = append(headers, token.Header{Name: "authorization", Value: value})
+		headers = append(headers, request.Header{Name: "authorization", Value: value})
 	}
-	return append(headers, token.Header{Name: "cookie", Value: "authorization=Bearer cookie"})
+	return append(headers, request.Header{Name: "cookie", Value: "authorization=Bearer cookie"})
 }
 
 func TestExtract(t *testing.T) {
 	for _, row := range []struct {
 		name    string
-		headers []token.Header
+		headers []request.Header
 		raw     string // found if it is not empty
 		wrong   error
 	}{
@@ -38,8 +40,8 @@ func TestExtract(t *testing.T) {
 		{"scheme in mixed case", authorization("bEaReR a.b.c"), "a.b.c", nil},
 		{"two spaces", authorization("Bearer  a.b.c"), "a.b.c", nil},
 		{"many spaces", authorization("Bearer" + strings.Repeat(" ", 1000) + "a.b.c"), "a.b.c", nil},
-		{"field name in capitals", []token.Header{{Name: "AUTHORIZATION", Value: "Bearer a.b.c"}}, "a.b.c", nil},
-		{"field name in mixed case", []token.Header{{Name: "Authorization", Value: "Bearer a.b.c"}}, "a.b.c", nil},
+		{"field name in capitals", []request.Header{{Name: "AUTHORIZATION", Value: "Bearer a.b.c"}}, "a.b.c", nil},
+		{"field name in mixed case", []request.Header{{Name: "Authorization", Value: "Bearer a.b.c"}}, "a.b.c", nil},
 		{"no JWT, but a credential", authorization("Bearer null"), "null", nil},
 		{"space inside the credential", authorization("Bearer a.b.c d"), "a.b.c d", nil},
 		{"space behind the credential", authorization("Bearer a.b.c "), "a.b.c ", nil},
@@ -58,8 +60,8 @@ func TestExtract(t *testing.T) {
 		{"longer scheme with an underscore", authorization("Bearer_ a.b.c"), "", nil},
 		{"longer scheme with a digit", authorization("Bearer2 a.b.c"), "", nil},
 		{"space in front of the scheme", authorization(" Bearer a.b.c"), "", nil},
-		{"a field that only begins like it", []token.Header{{Name: "authorization2", Value: "Bearer a.b.c"}}, "", nil},
-		{"the field for a proxy", []token.Header{{Name: "proxy-authorization", Value: "Bearer a.b.c"}}, "", nil},
+		{"a field that only begins like it", []request.Header{{Name: "authorization2", Value: "Bearer a.b.c"}}, "", nil},
+		{"the field for a proxy", []request.Header{{Name: "proxy-authorization", Value: "Bearer a.b.c"}}, "", nil},
 
 		{"scheme alone", authorization("Bearer"), "", token.ErrMalformed},
 		{"scheme alone in lower case", authorization("bearer"), "", token.ErrMalformed},
@@ -72,24 +74,24 @@ func TestExtract(t *testing.T) {
 		{"NUL behind the scheme", authorization("Bearer\x00a.b.c"), "", token.ErrMalformed},
 		{"no-break space behind the scheme", authorization("Bearer\u00a0a.b.c"), "", token.ErrMalformed},
 
-		{"two fields", authorization("Bearer a.b.c", "Bearer d.e.f"), "", token.ErrAmbiguous},
-		{"the same field twice", authorization("Bearer a.b.c", "Bearer a.b.c"), "", token.ErrAmbiguous},
-		{"an empty field first", authorization("", "Bearer a.b.c"), "", token.ErrAmbiguous},
-		{"an empty field last", authorization("Bearer a.b.c", ""), "", token.ErrAmbiguous},
-		{"Basic first", authorization("Basic YQ==", "Bearer a.b.c"), "", token.ErrAmbiguous},
-		{"Basic last", authorization("Bearer a.b.c", "Basic YQ=="), "", token.ErrAmbiguous},
-		{"two fields of another scheme", authorization("Basic YQ==", "Basic Yg=="), "", token.ErrAmbiguous},
-		{"two fields, one name in capitals", []token.Header{{Name: "authorization", Value: "Bearer a.b.c"}, {Name: "AUTHORIZATION", Value: "Bearer d.e.f"}}, "", token.ErrAmbiguous},
-		{"two fields joined", authorization("Bearer a.b.c,Bearer d.e.f"), "", token.ErrAmbiguous},
-		{"two fields joined, Basic first", authorization("Basic YQ==, Bearer a.b.c"), "", token.ErrAmbiguous},
-		{"comma behind", authorization("Bearer a.b.c,"), "", token.ErrAmbiguous},
-		{"comma in front", authorization(",Bearer a.b.c"), "", token.ErrAmbiguous},
-		{"comma alone", authorization(","), "", token.ErrAmbiguous},
-		{"comma of another scheme", authorization(`Digest username="a", realm="b"`), "", token.ErrAmbiguous},
-		{"comma and no value", authorization("Bearer ,"), "", token.ErrAmbiguous},
+		{"two fields", authorization("Bearer a.b.c", "Bearer d.e.f"), "", credential.ErrAmbiguous},
+		{"the same field twice", authorization("Bearer a.b.c", "Bearer a.b.c"), "", credential.ErrAmbiguous},
+		{"an empty field first", authorization("", "Bearer a.b.c"), "", credential.ErrAmbiguous},
+		{"an empty field last", authorization("Bearer a.b.c", ""), "", credential.ErrAmbiguous},
+		{"Basic first", authorization("Basic YQ==", "Bearer a.b.c"), "", credential.ErrAmbiguous},
+		{"Basic last", authorization("Bearer a.b.c", "Basic YQ=="), "", credential.ErrAmbiguous},
+		{"two fields of another scheme", authorization("Basic YQ==", "Basic Yg=="), "", credential.ErrAmbiguous},
+		{"two fields, one name in capitals", []request.Header{{Name: "authorization", Value: "Bearer a.b.c"}, {Name: "AUTHORIZATION", Value: "Bearer d.e.f"}}, "", credential.ErrAmbiguous},
+		{"two fields joined", authorization("Bearer a.b.c,Bearer d.e.f"), "", credential.ErrAmbiguous},
+		{"two fields joined, Basic first", authorization("Basic YQ==, Bearer a.b.c"), "", credential.ErrAmbiguous},
+		{"comma behind", authorization("Bearer a.b.c,"), "", credential.ErrAmbiguous},
+		{"comma in front", authorization(",Bearer a.b.c"), "", credential.ErrAmbiguous},
+		{"comma alone", authorization(","), "", credential.ErrAmbiguous},
+		{"comma of another scheme", authorization(`Digest username="a", realm="b"`), "", credential.ErrAmbiguous},
+		{"comma and no value", authorization("Bearer ,"), "", credential.ErrAmbiguous},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			got, err := token.Extract(token.Message{Headers: row.headers}, fromBearer())
+			got, err := extract(sent{Headers: row.headers}, fromBearer())
 			if row.wrong != nil {
 				refusal(t, err, row.wrong)
 				if got.Raw != "" || got.Found || got.Source.Kind != "" {
@@ -114,7 +116,7 @@ func TestExtractReadsOnlyItsSources(t *testing.T) {
 		"no source":      nil,
 		"another source": {{Kind: "other", Name: "authorization"}},
 	} {
-		if got, err := token.Extract(token.Message{Headers: headers}, from); err != nil || got.Found {
+		if got, err := extract(sent{Headers: headers}, from); err != nil || got.Found {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
@@ -123,8 +125,8 @@ func TestExtractReadsOnlyItsSources(t *testing.T) {
 // Tokens in two places are one too many, even when they are the same (RFC 6750
 // section 2).
 func TestExtractTakesOneCredential(t *testing.T) {
-	_, err := token.Extract(token.Message{Headers: authorization("Bearer a.b.c")}, append(fromBearer(), fromBearer()...))
-	if failure := refusal(t, err, token.ErrAmbiguous); failure.Internal != "tokens in two places" {
+	_, err := extract(sent{Headers: authorization("Bearer a.b.c")}, append(fromBearer(), fromBearer()...))
+	if failure := refusal(t, err, credential.ErrAmbiguous); failure.Internal != "tokens in two places" {
 		t.Errorf("detail %q", failure.Internal)
 	}
 }
@@ -137,8 +139,8 @@ func FuzzExtract(f *testing.F) {
 	f.Add("authorization", "Bearer a,b", "cookie", "a=b")
 	f.Add("authorization", "Bearer", "", "")
 	f.Fuzz(func(t *testing.T, name1, value1, name2, value2 string) {
-		headers := []token.Header{{Name: name1, Value: value1}, {Name: name2, Value: value2}}
-		got, err := token.Extract(token.Message{Headers: headers}, fromBearer())
+		headers := []request.Header{{Name: name1, Value: value1}, {Name: name2, Value: value2}}
+		got, err := extract(sent{Headers: headers}, fromBearer())
 		fields := 0
 		for _, h := range headers {
 			if strings.ToLower(h.Name) != "authorization" {
@@ -148,11 +150,11 @@ func FuzzExtract(f *testing.F) {
 			if got.Found && (!strings.HasSuffix(h.Value, " "+got.Raw) || !strings.EqualFold(strings.TrimRight(h.Value[:len(h.Value)-len(got.Raw)], " "), "bearer")) {
 				t.Fatalf("%q is not the credential of %q", got.Raw, h.Value)
 			}
-			if strings.Contains(h.Value, ",") && !errors.Is(err, token.ErrAmbiguous) {
+			if strings.Contains(h.Value, ",") && !errors.Is(err, credential.ErrAmbiguous) {
 				t.Fatalf("a comma in %q was not ambiguous: %v", h.Value, err)
 			}
 		}
-		if fields > 1 && !errors.Is(err, token.ErrAmbiguous) {
+		if fields > 1 && !errors.Is(err, credential.ErrAmbiguous) {
 			t.Fatalf("two fields were not ambiguous: %v", err)
 		}
 		if got.Found && (fields != 1 || err != nil || got.Raw == "") {
