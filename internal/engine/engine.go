@@ -13,6 +13,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/issuer"
 	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
@@ -151,7 +152,7 @@ func (e *Engine) openTraces(ctx context.Context, getenv func(string) (string, bo
 
 // registerMetrics registers the metrics that are computed at each scrape.
 func (e *Engine) registerMetrics() {
-	e.Metrics.RegisterIssuers(e.issuerSamples)
+	e.Metrics.RegisterIssuers(e.issuers)
 	e.Metrics.RegisterConfig(func() telemetry.ConfigSample {
 		live := e.Gate.Config()
 		refused := make(map[string]bool, len(e.reloaders))
@@ -207,13 +208,16 @@ func (e *Engine) Close() {
 func (e *Engine) Views() telemetry.Views {
 	return telemetry.Views{
 		Ready:   e.readiness,
-		Issuers: func() any { return issuersView(e.Gate.Issuers().Stats()) },
+		Issuers: func() any { return e.issuers() },
 		Decision: func(id string) (any, bool) {
 			line, found := e.memory.Find(id)
 			return json.RawMessage(line), found
 		},
 	}
 }
+
+// issuers returns the state of the live configuration's issuers.
+func (e *Engine) issuers() []issuer.Stats { return e.Gate.Issuers().Stats() }
 
 func (e *Engine) readiness() telemetry.Readiness {
 	state := telemetry.Readiness{Replica: e.replica, Config: e.Gate.Config().Hash}

@@ -15,9 +15,9 @@ const maxKeys = 100
 
 // Skipped is a key that an issuer publishes and that is not used.
 type Skipped struct {
-	KID    string // empty: none
-	Reason string // one of the Skip constants
-	Detail string // for an operator
+	KID    string `json:"kid"`    // empty: none
+	Reason string `json:"reason"` // one of the Skip constants
+	Detail string `json:"detail"` // for an operator
 }
 
 // The reasons why a key is skipped: a closed list.

@@ -1,7 +1,8 @@
 // Package telemetry provides the gate's logs, Prometheus metrics, OpenTelemetry
 // traces, and the admin HTTP server with its probes.
 //
-// It imports no other package of the program; its callers pass plain values.
+// Its callers pass plain values. It imports no other package of the program except
+// issuer, whose Stats describe the state of an issuer.
 //
 // Security invariants:
 //

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/issuer"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
@@ -163,13 +164,13 @@ func TestMetricNames(t *testing.T) {
 	a.metrics.Check("admin", "deny", "expired", 3*time.Microsecond)
 	a.metrics.Check("admin", "deny", "expired", 200*time.Millisecond)
 	a.metrics.Check("open", "allow", "public", 2*time.Second)
-	a.metrics.RegisterIssuers(func() []telemetry.IssuerSample {
-		return []telemetry.IssuerSample{
+	a.metrics.RegisterIssuers(func() []issuer.Stats {
+		return []issuer.Stats{
 			{
-				Issuer: "home", Keys: 2, Skipped: 1, Age: 90 * time.Second, MaxStale: time.Hour, NextFetch: 9 * time.Second,
+				Issuer: "home", Keys: make([]issuer.KeyStats, 2), Skipped: make([]issuer.Skipped, 1), Age: 90 * time.Second, MaxStale: time.Hour, NextFetch: 9 * time.Second,
 				UnknownKIDs: 5, WithdrawnInUse: 6, Fetches: map[string]uint64{"ok": 3, "unreachable": 1},
 			},
-			{Issuer: "dark", Stale: true, Age: time.Hour, FailuresInRow: 7, Fetches: map[string]uint64{"ok": 0, "unreachable": 7}},
+			{Issuer: "dark", Stale: true, Age: time.Hour, Failures: 7, Fetches: map[string]uint64{"ok": 0, "unreachable": 7}},
 		}
 	})
 	a.metrics.Reloaded("refused")
