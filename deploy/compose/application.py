@@ -1,6 +1,6 @@
-"""A sample application: it answers with the identity that it was given.
+"""A sample application that answers with the identity that it received.
 
-It knows nothing of tokens. Who may reach it is the compose file's business.
+It knows nothing about tokens. The Compose file determines who can reach it.
 """
 
 import http.server

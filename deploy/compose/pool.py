@@ -1,9 +1,9 @@
-"""Makes a user pool in the Cognito emulator, with a client and a user.
+"""Creates a user pool in the Cognito emulator, with a client and a user.
 
-    pool.py         makes what is not there yet, and prints the two ids
+    pool.py         creates what does not exist yet, and prints the two IDs
     pool.py token   prints an access token of the user
 
-The emulator asks for no AWS credentials, so this needs no AWS library.
+The emulator needs no AWS credentials, so this script needs no AWS library.
 """
 
 import json
@@ -21,7 +21,7 @@ def ask(operation, **parameters):
     headers = {
         "Content-Type": "application/x-amz-json-1.1",
         "X-Amz-Target": f"AWSCognitoIdentityProviderService.{operation}",
-        # The emulator reads the region, and nothing else, out of a signature.
+        # The emulator reads only the region from a signature.
         "Authorization": "AWS4-HMAC-SHA256 Credential=none/20260101/us-east-1/cognito-idp/aws4_request, SignedHeaders=host, Signature=none",
     }
     request = urllib.request.Request(ENDPOINT, json.dumps(parameters).encode(), headers)
@@ -30,7 +30,7 @@ def ask(operation, **parameters):
 
 
 def find():
-    """Returns the ids of the pool and its client, None if there is no pool."""
+    """Returns the IDs of the pool and its client, or None if there is no pool."""
     for pool in ask("ListUserPools", MaxResults=60)["UserPools"]:
         if pool["Name"] == POOL:
             clients = ask("ListUserPoolClients", UserPoolId=pool["Id"], MaxResults=60)["UserPoolClients"]
@@ -39,7 +39,7 @@ def find():
 
 
 def make():
-    """Makes the pool, its client, and a user in the group admin."""
+    """Creates the pool, its client, and a user in the group admin."""
     pool = ask("CreateUserPool", PoolName=POOL, UsernameAttributes=["email"])["UserPool"]["Id"]
     flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
     client = ask("CreateUserPoolClient", UserPoolId=pool, ClientName=CLIENT, GenerateSecret=False, ExplicitAuthFlows=flows)

@@ -203,9 +203,9 @@ func TestHelmRefuses(t *testing.T) {
 		values []string
 		want   string
 	}{
-		{"nobody signs", nil, "say who signs the tokens"},
+		{"no issuer", nil, "the issuer is missing"},
 		{"a pool without a client", []string{"--set", "cognito.userPoolId=us-west-1_6BpkgoczU"}, "cognito.clientId is missing"},
-		{"both ways", append(told(), "--set", "config.default=deny"), "exclude each other"},
+		{"both ways", append(told(), "--set", "config.default=deny"), "mutually exclusive"},
 		{"an unknown value", append(told(), "--set", "gate.replicas=1"), "replicas"},
 		{"no pool id", append(told(), "--set", "cognito.userPoolId=6BpkgoczU"), "userPoolId"},
 		{"one replica", append(told(), "--set", "gate.autoscaling.minReplicas=1"), "minReplicas"},

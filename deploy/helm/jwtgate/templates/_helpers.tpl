@@ -41,14 +41,14 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- define "jwtgate.config" -}}
 {{- $config := deepCopy .Values.config }}
 {{- if .Values.cognito.userPoolId }}
-{{- if $config }}{{ fail "cognito and config exclude each other: say all of it in config" }}{{ end }}
+{{- if $config }}{{ fail "cognito and config are mutually exclusive; write everything in config" }}{{ end }}
 {{- $config = dict
       "issuers" (dict "cognito" (dict "cognito" .Values.cognito.userPoolId "clients" (list (required "cognito.clientId is missing" .Values.cognito.clientId))))
       "identity" (dict "strip" (list "x-user-roles"))
       "routes" (list (dict "match" "GET /health" "access" "public"))
       "default" "required" }}
 {{- end }}
-{{- if not $config }}{{ fail "say who signs the tokens: cognito.userPoolId and cognito.clientId, or the whole of jwtgate.yaml in config" }}{{ end }}
+{{- if not $config }}{{ fail "the issuer is missing; set cognito.userPoolId and cognito.clientId, or write the whole of jwtgate.yaml in config" }}{{ end }}
 {{- if not (hasKey $config "cache_dir") }}{{ $_ := set $config "cache_dir" "/var/cache/jwtgate" }}{{ end }}
 {{- toYaml $config }}
 {{- end }}
