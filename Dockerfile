@@ -1,4 +1,4 @@
-# jwtgate, alone in its image: no shell, no package manager, not root.
+# The image contains only jwtgate and CA certificates: no shell, no package manager, no root.
 #
 #   docker build -t jwtgate --build-arg VERSION=1.2.3 .
 ARG GO=docker.io/library/golang:1.26-bookworm
@@ -17,10 +17,10 @@ RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
     -o /jwtgate ./cmd/jwtgate
 
 FROM scratch
-# Issuers are asked over https: these are the authorities that vouch for them.
+# jwtgate fetches keys over https: these CAs sign the issuers' certificates.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /jwtgate /jwtgate
-# Envoy stands in another container, so loopback would not reach us.
+# Envoy runs in another container, so it could not reach jwtgate on loopback.
 ENV JWTGATE_LISTEN=0.0.0.0:9001
 EXPOSE 9001
 USER 65532:65532

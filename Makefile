@@ -1,5 +1,5 @@
-# jwtgate: run `make` for the list. A fresh machine needs Go, Python 3 and make;
-# what else is needed is put into .tools/ by the commands themselves.
+# jwtgate: run `make` for the list of commands. A fresh machine needs Go, Python 3
+# and make; the commands download everything else into .tools/.
 
 .NOTPARALLEL:
 .PHONY: help demo build test race e2e test-lint test-providers test-apps soak test-deploy release release-files release-check scale fuzz mutate bench bench-check bench-pages check tools clean
@@ -7,78 +7,78 @@
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
 
-# Stamped into the binary here, and not by Go's own VCS stamping, which
-# `GOFLAGS=-buildvcs=false` turns off.
+# The version is set here and not by Go's own VCS stamping, because
+# `GOFLAGS=-buildvcs=false` turns that off.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-help: ## this list
+help: ## print this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## the guided tour: jwtgate, a real Envoy, an application (make demo ARGS=--once)
+demo: ## run the guided tour: jwtgate, a real Envoy, an application (make demo ARGS=--once)
 	@$(call provide,envoy)
 	@$(MAKE) --no-print-directory build
 	@bin/jwtgate demo $(ARGS)
 
-build: ## bin/jwtgate
+build: ## build bin/jwtgate
 	@CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/jwtgate ./cmd/jwtgate
 
-# The end-to-end tests run alone, since they hold real programs to real times.
-# -shuffle=on also keeps Go from answering out of its test cache, which does not
-# see that they depend on the program they build. They take four minutes, and
-# more where others use the machine: Go's own limit is ten.
+# The end-to-end tests run separately, because they measure real programs in real
+# time. -shuffle=on also prevents Go from using its test cache, which does not know
+# that they depend on the program they build. They take four minutes, and more on a
+# busy machine: Go's default limit is ten.
 UNIT_PACKAGES = $$(go list ./... | grep -v '/internal/e2e$$')
 
-test: tools check ## check, then every test, a real Envoy, a Cognito emulator and promtool included
+test: tools check ## run check, then all tests, with a real Envoy, a Cognito emulator and promtool
 	go test -shuffle=on $(TESTFLAGS) $(UNIT_PACKAGES)
 	go test -shuffle=on -timeout 20m $(TESTFLAGS) ./internal/e2e
 
-# Of the end-to-end tests, the files that begin with "//go:build !race" have those
-# that the race detector does not run: see internal/e2e/doc_test.go. Without them
-# all of it takes at most eight minutes on two cores.
-race: tools ## unit tests and concurrent end-to-end tests under the race detector; needs a C compiler
+# Files of the end-to-end tests that begin with "//go:build !race" contain the tests
+# that the race detector does not run; internal/e2e/doc_test.go says why. Without them,
+# the run takes at most eight minutes on two cores.
+race: tools ## run unit tests and concurrent end-to-end tests under the race detector; needs a C compiler
 	@command -v "$$(go env CC)" >/dev/null || \
-		{ echo "make race: the race detector needs a C compiler, and $$(go env CC) is not there: install gcc or clang"; exit 1; }
+		{ echo "make race: the race detector needs a C compiler, but $$(go env CC) is missing; install gcc or clang"; exit 1; }
 	CGO_ENABLED=1 go test -race -shuffle=on $(TESTFLAGS) $(UNIT_PACKAGES)
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m $(TESTFLAGS) ./internal/e2e
 
-e2e: tools ## only the end-to-end tests
+e2e: tools ## run only the end-to-end tests
 	go test -shuffle=on -timeout 20m $(TESTFLAGS) ./internal/e2e
 
 # Each mutant of the shipped Envoy file replaces the listeners of one running
-# Envoy. LINT_MUTANTS=5000 for more, LINT_SEED=7 to begin elsewhere.
+# Envoy. LINT_MUTANTS=5000 runs more mutants, LINT_SEED=7 begins with others.
 LINT_MUTANTS ?= 600
 LINT_SEED ?= 0
-test-lint: tools ## does lint-envoy find each mutant of the Envoy file that lets a request through? (LINT_MUTANTS=5000 for more)
+test-lint: tools ## check that lint-envoy finds each mutant of the Envoy file that lets a request through (LINT_MUTANTS=5000)
 	LINT_MUTANTS=$(LINT_MUTANTS) LINT_SEED=$(LINT_SEED) go test -tags lintguard -count=1 -timeout 30m -run '^TestLintGuard$$' $(TESTFLAGS) ./internal/e2e
 
-test-providers: ## the gate before a real identity provider, Keycloak; needs Maven and a JDK 17 or later
+test-providers: ## test with a real identity provider, Keycloak; needs Maven and a JDK 17 or later
 	@$(call provide,envoy moto promtool keycloak)
 	go test -shuffle=on $(TESTFLAGS) -tags providers -run '^TestProvider' ./internal/e2e
 
-test-apps: ## the gate in front of Express, Django, Flask, Go and Tomcat; needs Node.js, npm, Maven and a JDK 17 or later
+test-apps: ## test in front of Express, Django, Flask, Go and Tomcat; needs Node.js, npm, Maven and a JDK 17 or later
 	@$(call provide,envoy apps-python apps-node apps-java)
 	go test -tags apps -count=1 $(TESTFLAGS) ./internal/apps
 
-# Ten minutes; SOAK=90s for a short one. Its figures are what it prints.
+# Ten minutes, or SOAK=90s for a short run. It prints its figures.
 SOAK ?= 10m
-soak: tools ## two replicas behind Envoy for ten minutes while all changes; every answer is checked (SOAK=90s)
+soak: tools ## run two replicas behind Envoy for ten minutes while keys and files change; check every answer (SOAK=90s)
 	SOAK=$(SOAK) go test -count=1 -timeout 0 -v $(TESTFLAGS) -tags soak -run '^TestSoak$$' ./internal/e2e
 
-test-deploy: ## the image and all of deploy/; as root, with buildah, busybox-static and iproute2
+test-deploy: ## build the image and test all of deploy/; as root, with buildah, busybox-static and iproute2
 	@for needed in buildah busybox ip setpriv bash; do command -v $$needed >/dev/null || \
-		{ echo "make test-deploy: $$needed is not there (Debian and Ubuntu: apt-get install buildah busybox-static iproute2)"; exit 1; }; done
-	@[ "$$(id -u)" = 0 ] || { echo "make test-deploy: it makes network namespaces and mounts, so run it as root"; exit 1; }
+		{ echo "make test-deploy: $$needed is missing (Debian and Ubuntu: apt-get install buildah busybox-static iproute2)"; exit 1; }; done
+	@[ "$$(id -u)" = 0 ] || { echo "make test-deploy: must run as root, because it creates network namespaces and mounts"; exit 1; }
 	@$(call provide,envoy moto manifests gotools crds)
 	@go mod download
 	go test -tags deploy -count=1 $(TESTFLAGS) ./internal/deploy
 
-# Nothing of the machine stands in these files: the same Go makes the same bytes
-# of the same source, wherever that is.
+# These files contain nothing that depends on the machine: the same Go version and
+# the same source give the same bytes everywhere.
 DIST ?= dist
 GOTOOLS ?= $(CURDIR)/.tools/gotools/bin
-release: ## the binaries for Linux, amd64 and arm64, their SBOMs and SHA256SUMS, into dist/
+release: ## write the binaries for Linux, amd64 and arm64, their SBOMs and SHA256SUMS to dist/
 	@$(call provide,gotools)
 	@$(MAKE) --no-print-directory release-files
 
@@ -92,15 +92,15 @@ release-files:
 	done
 	@cd $(DIST) && sha256sum jwtgate_* > SHA256SUMS && cat SHA256SUMS
 
-release-check: ## are two builds in two places one, and do they say who they are?
+release-check: ## check that two builds in two places are identical and report their version
 	@$(call provide,gotools)
 	@go mod download
 	go test -tags release -count=1 -run '^TestRelease' $(TESTFLAGS) ./internal/deploy
 
-# Every target that there is, one after the other; a failing input is kept under
-# the package's testdata/fuzz and is a test from then on.
+# All fuzz targets, one after the other. A failing input is saved under the
+# package's testdata/fuzz and is a test from then on.
 FUZZTIME ?= 1m
-fuzz: ## every fuzz target for a minute (FUZZTIME=5s for a glance)
+fuzz: ## run every fuzz target for a minute (FUZZTIME=5s for a short run)
 	@set -e; for package in $(UNIT_PACKAGES); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "$$package $$target"; \
@@ -108,7 +108,7 @@ fuzz: ## every fuzz target for a minute (FUZZTIME=5s for a glance)
 		done; \
 	done
 
-mutate: ## switch off each check in turn: some test must fail for it
+mutate: ## switch off each check in turn; some test must fail
 	go test -tags mutate -run '^TestMutants$$' -count=1 -timeout 60m -v ./internal/house
 
 # The results are precise only on a machine that runs nothing else. BENCH=quick
@@ -118,12 +118,12 @@ BENCH ?= full
 AGAINST ?=
 BENCH_COMMAND = go run ./internal/bench $(if $(filter quick,$(BENCH)),-quick) $(if $(AGAINST),-against $(AGAINST))
 
-bench: ## the cost of a Check, compared with other servers and filters (BENCH=quick, AGAINST=another jwtgate)
+bench: ## measure the cost of a Check, compared with other servers and filters (BENCH=quick, AGAINST=another jwtgate)
 	@$(call provide,envoy)
 	@$(MAKE) --no-print-directory build
 	@$(BENCH_COMMAND) $(ARGS)
 
-bench-check: ## measure the goals of docs/performance.md; fails if one is missed
+bench-check: ## measure the goals of docs/performance.md; fail if one is missed
 	@$(call provide,envoy)
 	@$(MAKE) --no-print-directory build
 	@$(BENCH_COMMAND) -check $(ARGS)
@@ -133,23 +133,23 @@ bench-pages: ## measure everything and write the tables of docs/performance.md a
 	@$(MAKE) --no-print-directory build
 	@$(BENCH_COMMAND) -markdown docs/performance.md,docs/capacity.md $(ARGS)
 
-scale: ## how a fleet behaves, from 1 to 1,000 replicas: the tables of docs/scale.md
+scale: ## measure how a fleet behaves, from 1 to 1,000 replicas: the tables of docs/scale.md
 	@$(call provide,envoy)
 	@go test -tags scale -count=1 -v -run '^TestScale' ./internal/deploy
 
-check: ## gofmt, vet, staticcheck
+check: ## run gofmt, vet and staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
-		if [ -n "$$unformatted" ]; then echo "gofmt -w these:"; echo "$$unformatted"; exit 1; fi
+		if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet -tags providers,apps,soak,deploy,release,scale,lintguard ./...
 	go tool staticcheck -tags providers,apps,soak,deploy,release,scale,lintguard ./...
 
-tools: ## put the pinned Envoy, Cognito emulator and promtool into .tools/
+tools: ## download the pinned Envoy, Cognito emulator and promtool into .tools/
 	@$(call provide,envoy moto promtool)
 
 clean: ## remove bin/, dist/ and .tools/
 	rm -rf bin dist .tools
 
 define provide
-command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there: install Python 3, with venv"; exit 1; }; \
+command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3 with venv"; exit 1; }; \
 	$(PYTHON) -B .setup/tools.py check $(1)
 endef
