@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,16 +142,33 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 func TestEndlessBodyTakesNoMemory(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", newEd(t))}, nil, func(b *bubble) {
 		before := heap()
-		b.keys.answers(endless)
+		var read atomic.Int64 // by the issuer, since a pipe has no buffer
+		b.keys.answers(func(w http.ResponseWriter, r *http.Request) { endless(countingWriter{w, &read}, r) })
 		b.want("b", issuer.ErrKeyPending)
 		b.pass(time.Minute)
-		if n := b.issuer.Stats().Fetches[issuer.FetchInvalid]; n < 3 {
-			t.Errorf("got %d invalid fetches; expected several", n)
+		fetches := b.issuer.Stats().Fetches[issuer.FetchInvalid]
+		if fetches < 3 {
+			t.Errorf("got %d invalid fetches; expected several", fetches)
+		}
+		if most := int64(fetches) * (1<<20 + 1<<17); read.Load() > most {
+			t.Errorf("%d fetches read %d bytes; expected at most %d", fetches, read.Load(), most)
 		}
 		if grown := int64(heap()) - int64(before); grown > 4<<20 {
 			t.Errorf("the heap grew by %d bytes", grown)
 		}
 	})
+}
+
+// countingWriter counts the bytes that are written.
+type countingWriter struct {
+	http.ResponseWriter
+	written *atomic.Int64
+}
+
+func (c countingWriter) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.written.Add(int64(n))
+	return n, err
 }
 
 func status(code int) http.HandlerFunc { return statusWith(code, "") }
