@@ -33,8 +33,8 @@ func hosted(t *testing.T, text string) map[string]*devidp.Issuer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := demo.Host(server, c.Issuers[:1]); err == nil || !strings.Contains(err.Error(), "there is an issuer named") {
-		t.Errorf("a second of a name: %v", err)
+	if _, err := demo.Host(server, c.Issuers[:1]); err == nil || !strings.Contains(err.Error(), "already exists") {
+		t.Errorf("a second issuer with the same name: %v", err)
 	}
 	return hosted
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
-// DefaultTTL is how long a token lives when nobody says.
+// DefaultTTL is the default lifetime of a token.
 const DefaultTTL = time.Hour
 
-// IssuerConfig says what an issuer of a [Server] is like. The zero value signs
-// with RS256 as the URL that it is served under.
+// IssuerConfig configures an issuer of a [Server]. The zero value signs with RS256
+// and has the issuer's own URL as its iss.
 type IssuerConfig struct {
-	// ISS is the iss that it signs as and that its discovery document names;
-	// empty: the issuer's own URL. It may be any string, so that a loopback key
-	// set can stand for an issuer on the internet.
+	// ISS is the iss of its tokens and of its discovery document; empty: the
+	// issuer's own URL. It may be any string, so that a loopback issuer can replace
+	// one on the internet.
 	ISS string
 	// Algorithm of its keys: RS256/384/512, PS256/384/512, ES256/384/512 or
 	// EdDSA; empty: RS256.
@@ -26,18 +26,17 @@ type IssuerConfig struct {
 	// Type is the header typ of its tokens; empty: JWT.
 	Type string
 	// KeysOf makes it share another issuer's keys, rotations included, as the
-	// pools of some Cognito emulators do. Only iss tells their tokens apart
-	// then. Algorithm must be empty beside it.
+	// pools of some Cognito emulators do. Then the tokens of the two issuers
+	// differ only in iss. Algorithm must be empty.
 	KeysOf *Issuer
-	// Defaults, when set, is shown the claims that a token is asked for with,
-	// and returns further ones: each is used where the asker named no such
-	// claim. It must not change what it is shown, and may run on several
-	// goroutines at once.
-	Defaults func(asked map[string]any) map[string]any
+	// Defaults, if set, returns default claims for a token with the requested
+	// claims, which take precedence. It must not modify its argument, and must be
+	// safe for concurrent use.
+	Defaults func(requested map[string]any) map[string]any
 }
 
-// Issuer is one issuer of a [Server]: an iss and the keys that it signs with.
-// Its methods may be called from any goroutine.
+// Issuer is one issuer of a [Server]: an iss and its signing keys. It is safe for
+// concurrent use.
 type Issuer struct {
 	name     string
 	iss      string
@@ -49,27 +48,26 @@ type Issuer struct {
 	fetches  atomic.Int64
 }
 
-// Name is what the issuer is called under its server's URL.
+// Name returns the issuer's name, the first segment of its path.
 func (i *Issuer) Name() string { return i.name }
 
-// ISS is the iss claim of its tokens.
+// ISS returns the iss claim of its tokens.
 func (i *Issuer) ISS() string { return i.iss }
 
-// URL is where it is served, without a final slash. It is also its ISS, unless
-// [IssuerConfig] said otherwise.
+// URL returns the URL at which it is served, without a final slash. It is also the
+// ISS, unless [IssuerConfig] sets another.
 func (i *Issuer) URL() string { return i.url }
 
-// JWKSURL is where its key set is served.
+// JWKSURL returns the URL of its key set.
 func (i *Issuer) JWKSURL() string { return i.url + "/.well-known/jwks.json" }
 
-// Fetches counts how often its key set was served.
+// Fetches returns how often its key set was fetched.
 func (i *Issuer) Fetches() int { return int(i.fetches.Load()) }
 
-// KeyID is the kid of the key that signs now.
+// KeyID returns the kid of the signing key.
 func (i *Issuer) KeyID() string { return i.keys.signer().ID }
 
-// KeyIDs lists the kids of the published key set in the order in which they
-// joined it.
+// KeyIDs returns the kids of the published keys, in the order of their publication.
 func (i *Issuer) KeyIDs() []string {
 	var kids []string
 	for _, k := range i.keys.snapshot() {
@@ -78,28 +76,26 @@ func (i *Issuer) KeyIDs() []string {
 	return kids
 }
 
-// AddKey publishes a new key for alg (empty: the issuer's own algorithm) that
-// does not sign yet, and returns its kid: the first half of a rotation that
-// announces itself.
+// AddKey publishes a new key for alg (empty: the issuer's own algorithm) and returns
+// its kid. It does not sign yet; [Issuer.UseKey] completes the rotation.
 func (i *Issuer) AddKey(alg string) (kid string, err error) { return i.keys.add(alg) }
 
-// UseKey makes the key with this kid the one that signs. A key that was
-// withdrawn may be used again, without being published again.
+// UseKey makes the key with this kid the signing key. A withdrawn key can be used
+// too; it is not published again.
 func (i *Issuer) UseKey(kid string) error { return i.keys.use(kid) }
 
-// RemoveKey withdraws a key from the published set. If it is the one that
-// signs, it goes on signing: that is how a token of a withdrawn key is had.
+// RemoveKey withdraws a key from the published set. If it is the signing key, it
+// remains the signing key, so that tests get tokens of a withdrawn key.
 func (i *Issuer) RemoveKey(kid string) error { return i.keys.remove(kid) }
 
-// Rotate replaces the whole published set with one new key that signs from now
-// on, and returns its kid. Nothing announces it.
+// Rotate replaces all published keys with one new key, which becomes the signing
+// key, and returns its kid.
 func (i *Issuer) Rotate() (kid string, err error) { return i.keys.rotate() }
 
-// Mint signs a token with these claims, and with iss, iat and exp where claims
-// names none; a claim that is nil is left out of the token, those three
-// included. The token expires after ttl; zero is [DefaultTTL], and a negative
-// ttl makes a token that expired that long ago and was issued [DefaultTTL]
-// before that.
+// Mint signs a token with these claims, and adds iss, iat and exp if they are
+// missing; a claim that is nil is left out of the token, also if it is one of these.
+// The token expires after ttl, or after [DefaultTTL] if ttl is zero. If ttl is
+// negative, the token expired that long ago and was issued [DefaultTTL] before.
 func (i *Issuer) Mint(claims map[string]any, ttl time.Duration) (string, error) {
 	if ttl == 0 {
 		ttl = DefaultTTL
@@ -118,11 +114,10 @@ func (i *Issuer) Mint(claims map[string]any, ttl time.Duration) (string, error) 
 	return i.Sign(nil, all)
 }
 
-// Sign signs exactly these claims under this header, to which alg, kid and typ
-// are added where header names none; a header member that is nil is left out.
-// What the header claims as alg does not change how the signature is made: it
-// is always the signing key's own algorithm, so a header that lies is easily
-// had.
+// Sign signs exactly these claims. It adds alg, kid and typ to the header if they are
+// missing; a header member that is nil is left out. The signature always uses the
+// signing key's own algorithm, whatever alg the header has, so that tests get tokens
+// with a wrong header.
 func (i *Issuer) Sign(header, claims map[string]any) (string, error) {
 	full := map[string]any{"typ": i.typ}
 	maps.Copy(full, header)
@@ -138,9 +133,8 @@ func (i *Issuer) keySet() (any, error) {
 	return json.RawMessage(set), err
 }
 
-// discovery renders the members of OpenID Connect Discovery 1.0 section 3 that
-// this issuer has something true to say about. There is no authorization
-// endpoint, since nobody can log in here.
+// discovery returns the members of OpenID Connect Discovery 1.0 section 3 that apply
+// to this issuer. It has no authorization endpoint, since it has no login.
 func (i *Issuer) discovery() any {
 	var algs []string
 	for _, k := range i.keys.snapshot() {

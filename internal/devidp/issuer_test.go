@@ -22,12 +22,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// at is the instant that the tests' clocks show.
+// at is the time of the tests' clocks.
 var at = time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
 
 func clock() time.Time { return at }
 
-// published fetches the key set as a verifier does.
+// published fetches the key set.
 func published(t *testing.T, i *devidp.Issuer) []map[string]string {
 	t.Helper()
 	status, set := fetch[struct {
@@ -39,7 +39,7 @@ func published(t *testing.T, i *devidp.Issuer) []map[string]string {
 	return set.Keys
 }
 
-// publicKey decodes one published key, by RFC 7518 section 6 and RFC 8037.
+// publicKey decodes one published key (RFC 7518 section 6, RFC 8037).
 func publicKey(t *testing.T, jwk map[string]string) crypto.PublicKey {
 	t.Helper()
 	decode := func(member string) []byte {
@@ -66,7 +66,7 @@ func publicKey(t *testing.T, jwk map[string]string) crypto.PublicKey {
 	return nil
 }
 
-// verify checks a token against the issuer's published set and nothing else.
+// verify verifies a token with the issuer's published keys.
 func verify(t *testing.T, i *devidp.Issuer, token string) (*jwt.Token, error) {
 	t.Helper()
 	keys := published(t, i)
@@ -80,7 +80,7 @@ func verify(t *testing.T, i *devidp.Issuer, token string) (*jwt.Token, error) {
 	}, jwt.WithTimeFunc(clock))
 }
 
-// part decodes one part of a token without verifying anything.
+// part decodes one part of a token, without verification.
 func part(t *testing.T, token string, n int) map[string]any {
 	t.Helper()
 	data, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[n])
@@ -172,19 +172,19 @@ func TestMintFillsAndRemoves(t *testing.T) {
 		ttl    time.Duration
 		want   map[string]any
 	}{
-		{"nothing asked", plain, nil, 0,
+		{"no claims", plain, nil, 0,
 			map[string]any{"iss": plain.URL(), "iat": now, "exp": now + 3600}},
 		{"a ttl", plain, map[string]any{"sub": "andrew"}, time.Minute,
 			map[string]any{"iss": plain.URL(), "iat": now, "exp": now + 60, "sub": "andrew"}},
 		{"expired a minute ago", plain, nil, -time.Minute,
 			map[string]any{"iss": plain.URL(), "iat": now - 60 - 3600, "exp": now - 60}},
-		{"the asker's own", plain, map[string]any{"iss": "other", "iat": 1, "exp": 2}, time.Minute,
+		{"requested claims", plain, map[string]any{"iss": "other", "iat": 1, "exp": 2}, time.Minute,
 			map[string]any{"iss": "other", "iat": 1.0, "exp": 2.0}},
 		{"removed", plain, map[string]any{"iss": nil, "iat": nil, "exp": nil, "sub": nil}, time.Minute,
 			map[string]any{}},
 		{"defaults", cognito, nil, 0,
 			map[string]any{"iss": "https://login.example/", "iat": now, "exp": now + 3600, "token_use": "access", "client_id": "web"}},
-		{"defaults that see the claims, before those we fill in", cognito, map[string]any{"token_use": "id"}, 0,
+		{"defaults that depend on the requested claims", cognito, map[string]any{"token_use": "id"}, 0,
 			map[string]any{"iss": "https://login.example/", "iat": 1.0, "exp": now + 3600, "token_use": "id", "aud": "web"}},
 		{"a default removed", cognito, map[string]any{"client_id": nil}, 0,
 			map[string]any{"iss": "https://login.example/", "iat": now, "exp": now + 3600, "token_use": "access"}},
@@ -197,7 +197,7 @@ func TestMintFillsAndRemoves(t *testing.T) {
 	}
 }
 
-func TestSignWritesWhatItIsTold(t *testing.T) {
+func TestSignWritesItsArguments(t *testing.T) {
 	s := start(t, devidp.Config{Now: clock})
 	i := add(t, s, "cruddur", devidp.IssuerConfig{})
 	typed := add(t, s, "typed", devidp.IssuerConfig{KeysOf: i, Type: "at+jwt"})
@@ -209,7 +209,7 @@ func TestSignWritesWhatItIsTold(t *testing.T) {
 	}{
 		{"an ordinary header", nil, map[string]any{"sub": "andrew"},
 			map[string]any{"alg": "RS256", "kid": i.KeyID(), "typ": "JWT"}},
-		{"a header that lies", map[string]any{"alg": "none", "kid": "other", "typ": "at+jwt"}, nil,
+		{"a header with wrong values", map[string]any{"alg": "none", "kid": "other", "typ": "at+jwt"}, nil,
 			map[string]any{"alg": "none", "kid": "other", "typ": "at+jwt"}},
 		{"a header with less and more", map[string]any{"typ": nil, "kid": nil, "b64": false}, nil,
 			map[string]any{"alg": "RS256", "b64": false}},
@@ -240,7 +240,7 @@ func TestSignWritesWhatItIsTold(t *testing.T) {
 		t.Errorf("typ %q, want the issuer's own", got)
 	}
 	if _, err := i.Sign(nil, map[string]any{"f": func() {}}); err == nil || !strings.Contains(err.Error(), "claims as JSON") {
-		t.Errorf("a claim with no JSON form: %v", err)
+		t.Errorf("a claim that cannot be JSON: %v", err)
 	}
 }
 
@@ -297,7 +297,7 @@ func TestAnnouncedRotation(t *testing.T) {
 	}
 }
 
-func TestKeysAreRefusedByName(t *testing.T) {
+func TestUnknownKeysAndAlgorithms(t *testing.T) {
 	s := start(t, devidp.Config{})
 	i := add(t, s, "cruddur", devidp.IssuerConfig{Algorithm: "EdDSA"})
 	if err := i.UseKey("nobody"); err == nil || err.Error() != `no key with id "nobody"` {
@@ -317,20 +317,20 @@ func TestKeysAreRefusedByName(t *testing.T) {
 	}
 }
 
-func TestIssuersMayShareKeysOnPurpose(t *testing.T) {
+func TestIssuersMayShareKeys(t *testing.T) {
 	s := start(t, devidp.Config{Now: clock})
 	one := add(t, s, "one", devidp.IssuerConfig{Algorithm: "EdDSA"})
 	two := add(t, s, "two", devidp.IssuerConfig{KeysOf: one})
 	apart := add(t, s, "apart", devidp.IssuerConfig{Algorithm: "EdDSA"})
 	token := mint(t, two, nil, 0)
 	if _, err := verify(t, one, token); err != nil {
-		t.Errorf("the twin's token: %v", err)
+		t.Errorf("a token of the issuer with the same keys: %v", err)
 	}
 	if got := part(t, token, 1)["iss"]; got != two.ISS() || got == one.ISS() {
-		t.Errorf("iss %q, want the twin's own, %q", got, two.ISS())
+		t.Errorf("iss %q, want %q", got, two.ISS())
 	}
 	if _, err := verify(t, apart, token); err == nil {
-		t.Error("an issuer with keys of its own verifies the twins' token")
+		t.Error("an issuer with other keys verifies the token")
 	}
 	if kid, err := one.Rotate(); err != nil || two.KeyID() != kid {
 		t.Errorf("after the rotation of one, the other signs with %q, want %q (%v)", two.KeyID(), kid, err)

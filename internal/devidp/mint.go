@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// maxMintBytes bounds a request to the mint endpoint, and the answer read back.
+// maxMintBytes is the maximum size of a request to the mint endpoint and of its
+// response.
 const maxMintBytes = 64 << 10
 
 // mintRequest is the body of POST /NAME/mint.
@@ -25,12 +26,12 @@ type mintRequest struct {
 	Expires string         `json:"expires,omitempty"` // a Go duration; absent: DefaultTTL
 }
 
-// mintAnswer is what comes back.
+// mintAnswer is the body of the response.
 type mintAnswer struct {
 	Token string `json:"token"`
 }
 
-// mint is the endpoint behind [RequestToken].
+// mint serves [RequestToken].
 func (s *Server) mint(w http.ResponseWriter, r *http.Request) {
 	if err := fromThisMachine(r); err != nil {
 		answer(w, http.StatusForbidden, problem{Error: err.Error()})
@@ -55,10 +56,10 @@ func (s *Server) mint(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, mintAnswer{Token: token})
 }
 
-// fromThisMachine refuses what a web page in this machine's browser could
-// send. Such a page cannot send JSON without a preflight, which nothing here
-// answers; a page whose host name was rebound to loopback still sends that name
-// as Host; and every browser sends Origin with a POST.
+// fromThisMachine returns an error for a request that a web page in a browser on this
+// machine could send. A page cannot send JSON without a preflight, which this server
+// does not answer; a page whose name was rebound to loopback sends that name as Host;
+// and every browser sends Origin with a POST.
 func fromThisMachine(r *http.Request) error {
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {
@@ -77,30 +78,28 @@ func fromThisMachine(r *http.Request) error {
 	return nil
 }
 
-// readMintRequest reads one JSON object and nothing behind it.
+// readMintRequest reads exactly one JSON object.
 func readMintRequest(body io.Reader) (claims map[string]any, ttl time.Duration, err error) {
 	decoder := json.NewDecoder(body)
 	decoder.DisallowUnknownFields()
-	decoder.UseNumber() // a number reaches the token with the digits it came with
+	decoder.UseNumber() // to keep the digits of numbers
 	var request mintRequest
 	if err := decoder.Decode(&request); err != nil {
 		return nil, 0, fmt.Errorf("read the request: %w", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, 0, errors.New("read the request: something follows the JSON object")
+		return nil, 0, errors.New("read the request: unexpected data after the JSON object")
 	}
 	if request.Expires != "" {
 		if ttl, err = time.ParseDuration(request.Expires); err != nil {
-			return nil, 0, fmt.Errorf("expires %q is not a duration such as 10m", request.Expires)
+			return nil, 0, fmt.Errorf("expires %q is not a duration; expected one such as 10m", request.Expires)
 		}
 	}
 	return request.Claims, ttl, nil
 }
 
-// RequestToken asks the server at serverURL, running in this or another
-// process, for a token of the named issuer: claims and expires as in
-// [Issuer.Mint]. The error says why the server would not, or that none answers
-// there.
+// RequestToken requests a token of the named issuer from the server at serverURL, in
+// this or another process. claims and expires are as in [Issuer.Mint].
 func RequestToken(ctx context.Context, serverURL, issuer string, claims map[string]any, expires time.Duration) (string, error) {
 	body := mintRequest{Claims: claims}
 	if expires != 0 {
@@ -116,8 +115,8 @@ func RequestToken(ctx context.Context, serverURL, issuer string, claims map[stri
 		return "", fmt.Errorf("ask for a token: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	// No proxy: the server is on loopback, whatever the environment says. No
-	// kept connection: the caller asks once.
+	// Use no proxy, since the server is on loopback, and no keep-alive, since this is
+	// the only request.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
@@ -135,13 +134,13 @@ func readMintAnswer(response *http.Response) (string, error) {
 	if response.StatusCode != http.StatusOK {
 		var refused problem
 		if json.Unmarshal(data, &refused) != nil || refused.Error == "" {
-			return "", fmt.Errorf("the server at %q answered %s, as no issuer of ours would", response.Request.URL.Host, response.Status)
+			return "", fmt.Errorf("the server at %q answered %s; it is not a jwtgate demo issuer", response.Request.URL.Host, response.Status)
 		}
-		return "", fmt.Errorf("the issuer refused: %s", refused.Error)
+		return "", fmt.Errorf("the issuer rejected the request: %s", refused.Error)
 	}
 	var minted mintAnswer
 	if err := json.Unmarshal(data, &minted); err != nil || minted.Token == "" {
-		return "", fmt.Errorf("the server at %q answered with no token", response.Request.URL.Host)
+		return "", fmt.Errorf("the server at %q answered without a token", response.Request.URL.Host)
 	}
 	return minted.Token, nil
 }

@@ -63,11 +63,11 @@ func TestRequestTokenSaysWhyNot(t *testing.T) {
 		claims               map[string]any
 		want                 string
 	}{
-		{"unknown issuer", s.URL(), "crudur", nil, `the issuer refused: no issuer named "crudur" here; there is cruddur`},
-		{"nobody listens", gone.URL, "cruddur", nil, "connection refused"},
-		{"another server, 502", other.URL, "broken", nil, "answered 502 Bad Gateway, as no issuer of ours would"},
-		{"another server, 200", other.URL, "cruddur", nil, "answered with no token"},
-		{"no JSON form", s.URL(), "cruddur", map[string]any{"f": func() {}}, "encode the claims as JSON"},
+		{"unknown issuer", s.URL(), "crudur", nil, `the issuer rejected the request: unknown issuer "crudur"; expected one of cruddur`},
+		{"no listener", gone.URL, "cruddur", nil, "connection refused"},
+		{"another server, 502", other.URL, "broken", nil, "answered 502 Bad Gateway; it is not a jwtgate demo issuer"},
+		{"another server, 200", other.URL, "cruddur", nil, "answered without a token"},
+		{"a claim that cannot be JSON", s.URL(), "cruddur", map[string]any{"f": func() {}}, "encode the claims as JSON"},
 		{"too large", s.URL(), "cruddur", map[string]any{"sub": strings.Repeat("a", 70_000)}, "request body too large"},
 		{"no URL", "http://[", "cruddur", nil, "ask for a token: parse"},
 	} {
@@ -89,7 +89,7 @@ func TestRequestTokenEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// post sends a body to the mint endpoint as a client other than ours would.
+// post sends a body to the mint endpoint.
 func post(t *testing.T, s *devidp.Server, body string, edit func(*http.Request)) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/cruddur/mint", strings.NewReader(body))
@@ -108,7 +108,7 @@ func post(t *testing.T, s *devidp.Server, body string, edit func(*http.Request))
 		t.Fatal(err)
 	}
 	if got := response.Header.Get("Access-Control-Allow-Origin"); got != "" {
-		t.Errorf("another origin %q may read this", got)
+		t.Errorf("origin %q may read the response", got)
 	}
 	return response.StatusCode, string(data)
 }
@@ -127,10 +127,11 @@ func TestMintEndpointRefusesWebPages(t *testing.T) {
 		{"by name", func(r *http.Request) { r.Host = "localhost" + port }, 200, `"token"`},
 		{"by IPv6", func(r *http.Request) { r.Host = "[::1]" }, 200, `"token"`},
 		{"a charset", func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=utf-8") }, 200, `"token"`},
-		{"a form of another page", func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 403, "content-type must be application/json"},
+		{"a form of another page", func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") },
+			403, "content-type must be application/json"},
 		{"no content type", func(r *http.Request) { r.Header.Del("Content-Type") }, 403, "content-type must be application/json"},
 		{"a page", func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }, 403, "a web page cannot ask for tokens here"},
-		{"a page without an origin", func(r *http.Request) { r.Header.Set("Origin", "null") }, 403, "a web page cannot ask for tokens here"},
+		{"a page with an opaque origin", func(r *http.Request) { r.Header.Set("Origin", "null") }, 403, "a web page cannot ask for tokens here"},
 		{"a rebound name", func(r *http.Request) { r.Host = "evil.example" + port }, 403, `host \"evil.example`},
 		{"a name that looks like loopback", func(r *http.Request) { r.Host = "127.0.0.1.evil.example" }, 403, "is not this machine's loopback"},
 		{"another address", func(r *http.Request) { r.Host = "192.0.2.1" }, 403, "is not this machine's loopback"},
@@ -155,10 +156,10 @@ func TestMintEndpointReadsOneStrictObject(t *testing.T) {
 		{"empty object", `{}`, 200, `"token"`},
 		{"nothing", ``, 400, "read the request: EOF"},
 		{"no object", `["sub"]`, 400, "read the request: json: cannot unmarshal array"},
-		{"a key that we do not know", `{"claim":{}}`, 400, `unknown field \"claim\"`},
-		{"two objects", `{}{}`, 400, "something follows the JSON object"},
-		{"no duration", `{"expires":"soon"}`, 400, `expires \"soon\" is not a duration such as 10m`},
-		{"a bare number", `{"expires":"60"}`, 400, `expires \"60\" is not a duration such as 10m`},
+		{"an unknown key", `{"claim":{}}`, 400, `unknown field \"claim\"`},
+		{"two objects", `{}{}`, 400, "unexpected data after the JSON object"},
+		{"not a duration", `{"expires":"soon"}`, 400, `expires \"soon\" is not a duration; expected one such as 10m`},
+		{"a bare number", `{"expires":"60"}`, 400, `expires \"60\" is not a duration; expected one such as 10m`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			status, body := post(t, s, row.body, func(*http.Request) {})

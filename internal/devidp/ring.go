@@ -8,14 +8,14 @@ import (
 	"github.com/jwtgate/jwtgate/internal/signer"
 )
 
-// ring is the keys of one issuer, or of several that share them on purpose.
+// ring is the keys of one issuer, or of several that share them.
 type ring struct {
-	alg string // of keys that are asked for without an algorithm
+	alg string // of new keys, by default
 
 	mu        sync.Mutex // guards what follows
 	signing   *signer.Key
-	published []*signer.Key // in the order in which they joined
-	all       []*signer.Key // published once, withdrawn or not
+	published []*signer.Key // in the order of publication
+	all       []*signer.Key // also the withdrawn ones
 }
 
 func newRing(alg string) (*ring, error) {
@@ -27,12 +27,12 @@ func newRing(alg string) (*ring, error) {
 	return r, r.use(kid)
 }
 
-// add publishes a new key that does not sign yet.
+// add publishes a new key.
 func (r *ring) add(alg string) (string, error) {
 	if alg == "" {
 		alg = r.alg
 	}
-	k, err := signer.New(alg) // outside the lock: an RSA key takes a while
+	k, err := signer.New(alg) // without the lock, since it is slow for RSA
 	if err != nil {
 		return "", err
 	}
@@ -43,7 +43,7 @@ func (r *ring) add(alg string) (string, error) {
 	return k.ID, nil
 }
 
-// use makes the key the one that signs, whether it is published or not.
+// use makes a key the signing key, whether it is published or not.
 func (r *ring) use(kid string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,7 +55,7 @@ func (r *ring) use(kid string) error {
 	return nil
 }
 
-// remove withdraws the key from the set; if it signs, it goes on signing.
+// remove withdraws a key from the published set.
 func (r *ring) remove(kid string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -67,7 +67,7 @@ func (r *ring) remove(kid string) error {
 	return nil
 }
 
-// rotate publishes and signs with a new key, and withdraws all others at once.
+// rotate replaces the published set and the signing key with a new key.
 func (r *ring) rotate() (string, error) {
 	k, err := signer.New(r.alg)
 	if err != nil {

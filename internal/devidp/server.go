@@ -18,7 +18,7 @@ import (
 	"unicode/utf8"
 )
 
-// Config says where a [Server] listens and which clock its tokens follow.
+// Config configures a [Server].
 type Config struct {
 	// Listen is host:port with a loopback IP address as host; empty:
 	// 127.0.0.1 and a free port.
@@ -27,18 +27,17 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Server hosts issuers over plain HTTP on loopback. Its methods may be called
-// from any goroutine.
+// Server serves issuers over plain HTTP on loopback. It is safe for concurrent use.
 type Server struct {
-	addr    string // host:port as it was bound
+	addr    string // the host:port on which it listens
 	now     func() time.Time
 	handler http.Handler
 
-	// Two locks, since a stop waits for handlers and handlers look issuers up.
+	// There are two locks, since stop waits for handlers, which use issuers.
 	issuersMu sync.Mutex
 	issuers   map[string]*Issuer // :: name -> issuer
 
-	mu      sync.Mutex // guards what follows, over a whole start or stop
+	mu      sync.Mutex // guards what follows, for a whole start or stop
 	running *listener  // nil while paused or closed
 	closed  bool
 }
@@ -46,13 +45,14 @@ type Server struct {
 // ErrClosed is returned by [Server.Resume] after [Server.Close].
 var ErrClosed = errors.New("the issuer's server is closed")
 
-// Start listens and answers until [Server.Close]. It has no issuers yet: see
-// [Server.Add].
+// Start starts a server without issuers; see [Server.Add]. It runs until
+// [Server.Close].
 func Start(c Config) (*Server, error) {
 	address := cmp.Or(c.Listen, "127.0.0.1:0")
 	bind, err := netip.ParseAddrPort(address)
 	if err != nil || !bind.Addr().IsLoopback() {
-		return nil, fmt.Errorf("listen address %q is not a loopback IP address with a port: this issuer gives any token to whoever asks, so it is for this machine alone", address)
+		return nil, fmt.Errorf("listen address %q is not a loopback IP address with a port; "+
+			"this issuer gives any token to any client, so it must not be reachable from other machines", address)
 	}
 	s := &Server{now: c.Now, issuers: map[string]*Issuer{}}
 	if s.now == nil {
@@ -67,12 +67,12 @@ func Start(c Config) (*Server, error) {
 	return s, nil
 }
 
-// URL is the server's base, http://HOST:PORT. It stays the same over
-// [Server.Pause] and [Server.Resume].
+// URL returns the server's base URL, http://HOST:PORT. [Server.Pause] and
+// [Server.Resume] do not change it.
 func (s *Server) URL() string { return "http://" + s.addr }
 
-// Add puts an issuer under the server's URL, with a key of its own unless c
-// says otherwise. The name is one path segment; it must be new.
+// Add adds an issuer under the server's URL. name must be a path segment that no
+// other issuer has.
 func (s *Server) Add(name string, c IssuerConfig) (*Issuer, error) {
 	if err := validName(name); err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (s *Server) Add(name string, c IssuerConfig) (*Issuer, error) {
 	i.iss = cmp.Or(c.ISS, i.url)
 	switch {
 	case c.KeysOf != nil && c.Algorithm != "":
-		return nil, fmt.Errorf("issuer %q shares the keys of %q, so it cannot have an algorithm of its own", name, c.KeysOf.name)
+		return nil, fmt.Errorf("issuer %q shares the keys of %q and cannot have an algorithm of its own", name, c.KeysOf.name)
 	case c.KeysOf != nil:
 		i.keys = c.KeysOf.keys
 	default:
@@ -100,24 +100,23 @@ func (s *Server) Add(name string, c IssuerConfig) (*Issuer, error) {
 	s.issuersMu.Lock()
 	defer s.issuersMu.Unlock()
 	if _, taken := s.issuers[name]; taken {
-		return nil, fmt.Errorf("there is an issuer named %q already", name)
+		return nil, fmt.Errorf("an issuer named %q already exists", name)
 	}
 	s.issuers[name] = i
 	return i, nil
 }
 
-// Pause plays an outage: the port is closed, connections are cut, and nothing
-// is answered until [Server.Resume]. Issuers and keys stay, and tokens can be
-// minted by method calls. A second Pause does nothing.
+// Pause simulates an outage: it closes the port and all connections until
+// [Server.Resume]. Issuers and keys remain, and Mint still works. A second Pause
+// does nothing.
 func (s *Server) Pause() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stop()
 }
 
-// Resume ends an outage: the server answers again at the same address. It
-// fails if another process has taken the port meanwhile, and with [ErrClosed]
-// after [Server.Close].
+// Resume ends an outage: the server listens on the same address again. It fails if
+// another process uses the port now, and with [ErrClosed] after [Server.Close].
 func (s *Server) Resume() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,7 +134,7 @@ func (s *Server) Resume() error {
 	return nil
 }
 
-// Close ends the server for good and returns when its goroutines have ended.
+// Close stops the server and waits for its goroutines.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +142,7 @@ func (s *Server) Close() error {
 	return s.stop()
 }
 
-// stop closes what is running. The caller holds mu.
+// stop closes the listener, if there is one. The caller holds mu.
 func (s *Server) stop() error {
 	if s.running == nil {
 		return nil
@@ -153,18 +152,18 @@ func (s *Server) stop() error {
 	return running.close()
 }
 
-// issuer finds an issuer by name; the error lists those there are.
+// issuer returns an issuer by its name.
 func (s *Server) issuer(name string) (*Issuer, error) {
 	s.issuersMu.Lock()
 	defer s.issuersMu.Unlock()
 	if i, ok := s.issuers[name]; ok {
 		return i, nil
 	}
-	return nil, fmt.Errorf("no issuer named %q here; there is %s", name, strings.Join(slices.Sorted(maps.Keys(s.issuers)), ", "))
+	return nil, fmt.Errorf("unknown issuer %q; expected one of %s", name, strings.Join(slices.Sorted(maps.Keys(s.issuers)), ", "))
 }
 
-// routes are the server's endpoints. No handler may take mu: stop holds it
-// until they have ended.
+// routes returns the server's handler. No handler may lock mu, since stop holds it
+// until all of them have ended.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{name}/.well-known/openid-configuration", s.serve(func(i *Issuer) (any, error) {
@@ -178,7 +177,7 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// serve answers with what document makes of the issuer that the path names.
+// serve responds with the document of the issuer in the path.
 func (s *Server) serve(document func(*Issuer) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		i, err := s.issuer(r.PathValue("name"))
@@ -195,20 +194,20 @@ func (s *Server) serve(document func(*Issuer) (any, error)) http.HandlerFunc {
 	}
 }
 
-// problem is the body of every answer that is not 200.
+// problem is the body of an error response.
 type problem struct {
 	Error string `json:"error"`
 }
 
-// answer writes body as JSON. A client that has gone away is no concern of
-// ours, so the write's error is dropped.
+// answer writes body as JSON. It ignores the error of the write, which means that the
+// client has disconnected.
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// validName holds a name to what can be one path segment.
+// validName returns an error if a name cannot be a path segment.
 func validName(name string) error {
 	switch {
 	case name == "", name == ".", name == "..":
@@ -216,15 +215,14 @@ func validName(name string) error {
 	default:
 		return nil
 	}
-	return fmt.Errorf("issuer name %q cannot be one segment of a URL's path", name)
+	return fmt.Errorf("invalid issuer name %q; expected one path segment", name)
 }
 
-// listener is one stretch of listening: from bind to the end of its last
-// connection.
+// listener is a running HTTP server.
 type listener struct {
 	addr   string
 	server *http.Server
-	served chan error     // what Serve returned
+	served chan error     // receives the result of Serve
 	conns  sync.WaitGroup // connections whose goroutine has not ended
 }
 
@@ -251,8 +249,7 @@ func listen(address string, handler http.Handler) (*listener, error) {
 	return l, nil
 }
 
-// close cuts every connection, as a killed process does, and waits for the
-// goroutines.
+// close closes the listener and every connection, and waits for the goroutines.
 func (l *listener) close() error {
 	err := l.server.Close()
 	if served := <-l.served; !errors.Is(served, http.ErrServerClosed) {

@@ -12,7 +12,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// start runs a server for the test's life.
+// start starts a server that is closed when the test ends.
 func start(t *testing.T, c devidp.Config) *devidp.Server {
 	t.Helper()
 	s, err := devidp.Start(c)
@@ -27,7 +27,7 @@ func start(t *testing.T, c devidp.Config) *devidp.Server {
 	return s
 }
 
-// add puts an issuer on the server.
+// add adds an issuer to the server.
 func add(t *testing.T, s *devidp.Server, name string, c devidp.IssuerConfig) *devidp.Issuer {
 	t.Helper()
 	i, err := s.Add(name, c)
@@ -62,14 +62,14 @@ func fetch[T any](t *testing.T, url string) (int, T) {
 
 func TestStartRefusesAddressesOffLoopback(t *testing.T) {
 	for name, address := range map[string]string{
-		"every address":      "0.0.0.0:0",
-		"every address, v6":  "[::]:0",
-		"no host":            ":0",
-		"another machine":    "192.0.2.1:0",
-		"a name":             "localhost:0",
-		"no port":            "127.0.0.1",
-		"a port that is not": "127.0.0.1:http",
-		"a Unix socket":      "unix:/run/issuer",
+		"every address":     "0.0.0.0:0",
+		"every address, v6": "[::]:0",
+		"no host":           ":0",
+		"another machine":   "192.0.2.1:0",
+		"a name":            "localhost:0",
+		"no port":           "127.0.0.1",
+		"a named port":      "127.0.0.1:http",
+		"a Unix socket":     "unix:/run/issuer",
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := devidp.Start(devidp.Config{Listen: address})
@@ -127,12 +127,12 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-func TestUnknownIssuerNamesThoseThereAre(t *testing.T) {
+func TestUnknownIssuerListsTheIssuers(t *testing.T) {
 	s := start(t, devidp.Config{})
 	add(t, s, "partner", devidp.IssuerConfig{Algorithm: "EdDSA"})
 	add(t, s, "cruddur", devidp.IssuerConfig{Algorithm: "EdDSA"})
 	status, body := fetch[map[string]string](t, s.URL()+"/crudur/.well-known/jwks.json")
-	want := `no issuer named "crudur" here; there is cruddur, partner`
+	want := `unknown issuer "crudur"; expected one of cruddur, partner`
 	if status != http.StatusNotFound || body["error"] != want {
 		t.Errorf("status %d, error %q, want 404 with %q", status, body["error"], want)
 	}
@@ -147,11 +147,11 @@ func TestAddRefuses(t *testing.T) {
 		config devidp.IssuerConfig
 		want   string
 	}{
-		{"no name", "", devidp.IssuerConfig{}, `issuer name "" cannot be one segment`},
-		{"a dot segment", "..", devidp.IssuerConfig{}, `issuer name ".." cannot be one segment`},
-		{"two segments", "a/b", devidp.IssuerConfig{}, `issuer name "a/b" cannot be one segment`},
-		{"a control character", "a\nb", devidp.IssuerConfig{}, `issuer name "a\nb" cannot be one segment`},
-		{"a second of a name", "first", devidp.IssuerConfig{Algorithm: "EdDSA"}, `there is an issuer named "first" already`},
+		{"no name", "", devidp.IssuerConfig{}, `invalid issuer name ""`},
+		{"a dot segment", "..", devidp.IssuerConfig{}, `invalid issuer name ".."`},
+		{"two segments", "a/b", devidp.IssuerConfig{}, `invalid issuer name "a/b"`},
+		{"a control character", "a\nb", devidp.IssuerConfig{}, `invalid issuer name "a\nb"`},
+		{"a name that exists", "first", devidp.IssuerConfig{Algorithm: "EdDSA"}, `an issuer named "first" already exists`},
 		{"no signature", "none", devidp.IssuerConfig{Algorithm: "none"}, `issuer "none": unsupported algorithm "none"`},
 		{"a shared secret", "hmac", devidp.IssuerConfig{Algorithm: "HS256"}, `unsupported algorithm "HS256"`},
 		{"shared keys of another kind", "twin", devidp.IssuerConfig{KeysOf: first, Algorithm: "ES256"},
@@ -206,7 +206,7 @@ func TestCloseIsFinal(t *testing.T) {
 	}
 }
 
-// Requests that run into an outage must neither hang it nor be hung by it.
+// Requests during Pause must not deadlock with it.
 func TestOutagesUnderLoad(t *testing.T) {
 	s := start(t, devidp.Config{})
 	i := add(t, s, "cruddur", devidp.IssuerConfig{Algorithm: "EdDSA"})

@@ -1,10 +1,9 @@
-// Package tracesink is a receiver of OpenTelemetry traces on loopback, for tests:
-// it speaks OTLP over gRPC and over HTTP as a collector does, and keeps what comes.
+// Package tracesink is a receiver of OpenTelemetry traces on loopback, for tests. It
+// implements OTLP over gRPC and over HTTP, as a collector does, and stores the spans.
 //
 // Invariants:
 //
-//  1. It listens on loopback only, and nothing that serves needs it
-//     (TestReceives).
-//  2. A batch counts as received once it has been answered as such: what was
-//     refused, or hangs, is not among the spans (TestRefuses, TestHangs).
+//  1. It listens on loopback only (TestReceives).
+//  2. It stores only the spans of batches that it has accepted, not those of batches
+//     that it rejected or has not answered (TestRefuses, TestHangs).
 package tracesink

@@ -23,8 +23,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Sink is a running receiver. Make one with [Start]. It is safe for concurrent
-// use.
+// Sink is a running receiver. Create one with [Start]. It is safe for concurrent use.
 type Sink struct {
 	grpcListener, httpListener net.Listener
 	grpc                       *grpc.Server
@@ -38,10 +37,10 @@ type Sink struct {
 	batches [][]byte // each ExportTraceServiceRequest
 	spans   []Span
 	headers map[string][]string // of the last request, by lower-case name
-	changed chan struct{}       // closed when something of the above changes
+	changed chan struct{}       // closed when one of the fields above changes
 }
 
-// mode is what becomes of requests.
+// mode is how requests are answered.
 type mode int
 
 const (
@@ -50,7 +49,7 @@ const (
 	hanging
 )
 
-// Start listens on two ports of loopback.
+// Start starts a receiver on two loopback ports.
 func Start() (*Sink, error) {
 	s := &Sink{closed: make(chan struct{}), changed: make(chan struct{})}
 	var err error
@@ -65,18 +64,20 @@ func Start() (*Sink, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/traces", s.post)
 	s.http = &http.Server{Handler: mux}
-	s.served.Go(func() { _ = s.grpc.Serve(s.grpcListener) }) // both end with Close
+	s.served.Go(func() { _ = s.grpc.Serve(s.grpcListener) }) // until Close, as the next one
 	s.served.Go(func() { _ = s.http.Serve(s.httpListener) })
 	return s, nil
 }
 
-// GRPC is the endpoint of OTLP over gRPC, as OTEL_EXPORTER_OTLP_ENDPOINT takes it.
+// GRPC returns the endpoint for OTLP over gRPC, in the form of
+// OTEL_EXPORTER_OTLP_ENDPOINT.
 func (s *Sink) GRPC() string { return "http://" + s.grpcListener.Addr().String() }
 
-// HTTP is the endpoint of OTLP over HTTP.
+// HTTP returns the endpoint for OTLP over HTTP.
 func (s *Sink) HTTP() string { return "http://" + s.httpListener.Addr().String() }
 
-// Close ends it, with what hangs. It may be called again.
+// Close stops the receiver, hanging requests included. It may be called more than
+// once.
 func (s *Sink) Close() {
 	s.once.Do(func() { close(s.closed) })
 	s.grpc.Stop()
@@ -84,30 +85,29 @@ func (s *Sink) Close() {
 	s.served.Wait()
 }
 
-// Refuse has each request answered as unavailable, in a way that is not tried
-// again.
-func (s *Sink) Refuse() { s.become(refusing) }
+// Refuse makes the receiver reject requests, with an error that is not retried.
+func (s *Sink) Refuse() { s.setMode(refusing) }
 
-// Hang has no request answered any more.
-func (s *Sink) Hang() { s.become(hanging) }
+// Hang makes the receiver leave requests unanswered.
+func (s *Sink) Hang() { s.setMode(hanging) }
 
-// Receive has requests taken again.
-func (s *Sink) Receive() { s.become(receiving) }
+// Receive makes the receiver accept requests again.
+func (s *Sink) Receive() { s.setMode(receiving) }
 
-func (s *Sink) become(m mode) {
+func (s *Sink) setMode(m mode) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mode = m
-	s.tell()
+	s.broadcast()
 }
 
-// tell wakes those that wait; mu is held.
-func (s *Sink) tell() {
+// broadcast wakes the goroutines that wait for a change. The caller holds mu.
+func (s *Sink) broadcast() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// Await returns the spans once there are n, or an error once ctx ends.
+// Await waits for n spans. It returns an error if ctx ends first.
 func (s *Sink) Await(ctx context.Context, n int) ([]Span, error) {
 	for {
 		s.mu.Lock()
@@ -124,21 +124,21 @@ func (s *Sink) Await(ctx context.Context, n int) ([]Span, error) {
 	}
 }
 
-// Spans are those received so far.
+// Spans returns the spans received so far.
 func (s *Sink) Spans() []Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.spans)
 }
 
-// Bytes is all that was received, in Protobuf.
+// Bytes returns all received batches, encoded in Protobuf.
 func (s *Sink) Bytes() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Concat(s.batches...)
 }
 
-// Headers are those of the last request, by their names in lower case.
+// Headers returns the headers of the last request, by lower-case name.
 func (s *Sink) Headers() map[string][]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,12 +150,12 @@ var (
 	errClosed  = errors.New("closed")
 )
 
-// receive takes a batch, or says why not.
+// receive stores a batch, or returns an error.
 func (s *Sink) receive(ctx context.Context, batch *collector.ExportTraceServiceRequest, headers map[string][]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.headers = headers
-	s.tell()
+	s.broadcast()
 	for s.mode == hanging {
 		changed := s.changed
 		s.mu.Unlock()
@@ -183,17 +183,17 @@ func (s *Sink) receive(ctx context.Context, batch *collector.ExportTraceServiceR
 	}
 	s.batches = append(s.batches, data)
 	s.spans = append(s.spans, spansOf(batch)...)
-	s.tell()
+	s.broadcast()
 	return nil
 }
 
-// service is OTLP over gRPC.
+// service implements OTLP over gRPC.
 type service struct {
 	collector.UnimplementedTraceServiceServer
 	sink *Sink
 }
 
-// Export takes a batch.
+// Export receives a batch.
 func (s service) Export(ctx context.Context, batch *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
 	headers, _ := metadata.FromIncomingContext(ctx)
 	if err := s.sink.receive(ctx, batch, headers); err != nil {
@@ -202,7 +202,7 @@ func (s service) Export(ctx context.Context, batch *collector.ExportTraceService
 	return &collector.ExportTraceServiceResponse{}, nil
 }
 
-// post is OTLP over HTTP.
+// post implements OTLP over HTTP.
 func (s *Sink) post(w http.ResponseWriter, r *http.Request) {
 	headers := map[string][]string{}
 	for name, values := range r.Header {
@@ -235,8 +235,8 @@ func batchIn(r *http.Request) (*collector.ExportTraceServiceRequest, error) {
 	}
 }
 
-// unmarshalJSON reads OTLP's JSON, which is that of Protobuf but for ids, which
-// are hexadecimal: they come out as other bytes here.
+// unmarshalJSON parses the JSON of OTLP as that of Protobuf. It does not decode the
+// ids correctly, since OTLP writes them in hexadecimal.
 func unmarshalJSON(body []byte, batch *collector.ExportTraceServiceRequest) error {
 	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(body, batch)
 }

@@ -9,7 +9,7 @@ import (
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
-// Span is a span that was received.
+// Span is a received span.
 type Span struct {
 	Name                    string
 	TraceID, SpanID, Parent string // hexadecimal; a root has no parent
@@ -18,11 +18,11 @@ type Span struct {
 	Status, Message         string // such as STATUS_CODE_ERROR
 	Began, Ended            time.Time
 	Attributes              map[string]any
-	Resource                map[string]any // the attributes of what made it
+	Resource                map[string]any // the attributes of its resource
 	Scope                   string
 }
 
-// spansOf are the spans of a batch.
+// spansOf returns the spans of a batch.
 func spansOf(batch *collector.ExportTraceServiceRequest) []Span {
 	var all []Span
 	for _, of := range batch.GetResourceSpans() {
