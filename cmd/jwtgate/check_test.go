@@ -19,7 +19,7 @@ func TestCheck(t *testing.T) {
 	})
 	t.Run("with warnings", func(t *testing.T) {
 		file := write(t, "jwtgate.yaml", "issuers: {home: {issuer: 'http://home.example/', audiences: [a], dangerously_allow_http: true}}\n")
-		command(t, "check", "--config", file).holds(t, exitYes, []string{file + ":1:", ": warning: issuers.home.dangerously_allow_http is on: ", ": fine ("}, nil)
+		command(t, "check", "--config", file).holds(t, exitYes, []string{file + ":1:", ": warning: issuers.home.dangerously_allow_http is true: ", ": fine ("}, nil)
 	})
 	t.Run("with a need that the shipped envoy.yaml does not meet", func(t *testing.T) {
 		file := write(t, "jwtgate.yaml", "identity: {headers: {x-team: team}}\n"+

@@ -97,7 +97,7 @@ func TestExplainMistakes(t *testing.T) {
 		{"a token that is not there", []string{"--config", e.config, "--path", "/x", "--token-file", e.dir + "/nowhere"}, "reading the token: open "},
 		{"a config that is not there", []string{"--config", e.dir + "/nowhere.yaml", "--path", "/x"}, "no such file"},
 		{"a config with mistakes", []string{"--config", wrong, "--path", "/x"}, "wrong.yaml:2:1: "},
-		{"no config", []string{"--path", "/x"}, "there is nothing to start with"},
+		{"no config", []string{"--path", "/x"}, "no configuration; name a file"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			command(t, append([]string{"explain"}, row.args...)...).holds(t, exitFailure, nil, []string{row.want})

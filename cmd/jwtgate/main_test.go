@@ -54,7 +54,7 @@ func TestUsageMistakes(t *testing.T) {
 		"serve --config":               {"--config", "see jwtgate serve --help"},
 		"serve extra":                  {"unexpected argument extra; see jwtgate serve --help"},
 		"serve --log-level loud":       {`--log-level: invalid log level "loud"; expected DEBUG, INFO, WARN or ERROR`},
-		"serve --listen 9001":          {"there is nothing to start with"},
+		"serve --listen 9001":          {"no configuration; name a file"},
 		"check":                        {"no configuration is named; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help"},
 		"check a.yaml --config b.yaml": {"both --config b.yaml and a.yaml are named; name one; see jwtgate check --help"},
 		"help srve":                    {`unexpected argument srve, did you mean "serve"?`},

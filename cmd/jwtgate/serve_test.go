@@ -83,7 +83,7 @@ func TestLogLevel(t *testing.T) {
 
 func TestServeFromHalfOfAnEnvironment(t *testing.T) {
 	alone(t)
-	command(t, "serve").holds(t, exitFailure, nil, []string{"there is nothing to start with", "--config FILE", "COGNITO_USER_POOLS_ID and COGNITO_WEB_CLIENT_ID"})
+	command(t, "serve").holds(t, exitFailure, nil, []string{"no configuration; name a file", "--config FILE", "COGNITO_USER_POOLS_ID and COGNITO_WEB_CLIENT_ID"})
 	t.Setenv("COGNITO_USER_POOL_ID", "us-west-1_6BpkgoczU")
 	command(t, "serve").holds(t, exitNo, nil, []string{"COGNITO_WEB_CLIENT_ID (or COGNITO_CLIENT_ID) is missing", "1 mistake\n"})
 	t.Setenv("AWS_DEFAULT_REGION", "eu-central-1")

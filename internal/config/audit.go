@@ -12,8 +12,8 @@ func auditObject() yamlform.Object[Audit] {
 	return yamlform.Object[Audit]{
 		Expected: "a mapping such as {denied: all, allowed: 1/100}",
 		Fields: []yamlform.FieldOf[Audit]{
-			yamlform.Field("denied", "how many of the denied requests are recorded", oneInCodec(), func(a *Audit) *OneIn { return &a.Denied }).WithDefault("all"),
-			yamlform.Field("allowed", "how many of the allowed requests are recorded", oneInCodec(),
+			yamlform.Field("denied", "which share of the denied requests is recorded", oneInCodec(), func(a *Audit) *OneIn { return &a.Denied }).WithDefault("all"),
+			yamlform.Field("allowed", "which share of the allowed requests is recorded", oneInCodec(),
 				func(a *Audit) *OneIn { return &a.Allowed }).WithDefault("none"),
 			yamlform.Field("to", "where they are recorded", yamlform.Enum(AuditStderr, AuditStdout),
 				func(a *Audit) *AuditTarget { return &a.To }).WithDefault("stderr"),
@@ -21,7 +21,7 @@ func auditObject() yamlform.Object[Audit] {
 	}
 }
 
-// oneIn is all, none, or one in so many.
+// oneInCodec is all, none, or 1/N.
 func oneInCodec() yamlform.Codec[OneIn] {
 	const limit = 1_000_000
 	expected := fmt.Sprintf("all, none, or 1/N with N from 2 to %d", limit)
@@ -40,7 +40,7 @@ func oneInCodec() yamlform.Codec[OneIn] {
 		digits, _ := strings.CutPrefix(text, "1/")
 		n, err := strconv.Atoi(digits)
 		if err != nil || n < 2 || n > limit || text != "1/"+strconv.Itoa(n) {
-			d.Report(p, "is %s; write %s", yamlform.Quote(text), expected)
+			d.Report(p, "is invalid: got %s; expected %s", yamlform.Quote(text), expected)
 			return 0, false
 		}
 		return OneIn(n), true

@@ -9,28 +9,28 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// poolCodec is a Cognito user pool's id, which names its region.
+// poolCodec is the ID of a Cognito user pool, which contains its region.
 func poolCodec() yamlform.Codec[string] {
 	const expected = "a user pool id such as us-west-1_6BpkgoczU"
 	return yamlform.String(expected, func(text string) string {
 		if _, ok := poolRegion(text); !ok {
-			return fmt.Sprintf("is %s, which is no user pool id; write %s", yamlform.Quote(text), expected)
+			return fmt.Sprintf("is not a user pool id: got %s; expected %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	})
 }
 
-// poolRegion returns the region that a pool id names. The id behind it has 9
-// characters at AWS, more at emulators; the API's bound on the whole is 55
-// (UserPoolIdType).
+// poolRegion returns the region in a pool ID. The part after the region has 9
+// characters at AWS and more in emulators. The API limits the whole ID to 55
+// characters (UserPoolIdType).
 func poolRegion(pool string) (string, bool) {
 	region, id, ok := strings.Cut(pool, "_")
 	ok = ok && len(pool) <= 55 && isRegion(region) && regexp.MustCompile(`^[A-Za-z0-9]+$`).MatchString(id)
 	return region, ok
 }
 
-// isRegion takes the names of AWS regions: us-west-1, us-gov-east-1,
-// eusc-de-east-1.
+// isRegion reports whether text has the form of an AWS region: us-west-1,
+// us-gov-east-1, eusc-de-east-1.
 func isRegion(text string) bool {
 	return regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`).MatchString(text)
 }
@@ -39,14 +39,14 @@ func regionCodec() yamlform.Codec[string] {
 	const expected = "an AWS region such as us-east-1"
 	return yamlform.String(expected, func(text string) string {
 		if !isRegion(text) {
-			return fmt.Sprintf("is %s, which is no region; write %s", yamlform.Quote(text), expected)
+			return fmt.Sprintf("is not a region: got %s; expected %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	})
 }
 
-// CognitoDomain returns the domain of the partition of an AWS region, without a dot in
-// front.
+// CognitoDomain returns the domain of the AWS partition that contains a region,
+// without a leading dot.
 func CognitoDomain(region string) string {
 	switch {
 	case strings.HasPrefix(region, "eusc-"):
@@ -58,10 +58,10 @@ func CognitoDomain(region string) string {
 	}
 }
 
-// cognitoPreset expands a pool id into what it stands for. The ORIGINAL issuer
-// form comes first: its host answers for every pool, while that of the UPDATED
-// form (IssuerConfigurationType in the Cognito API) refuses pools that were not
-// switched to it. Tokens of replicas carry the ORIGINAL form of their region.
+// cognitoPreset sets the fields that follow from the pool ID. The ORIGINAL form of
+// iss comes first: its host serves the keys of every pool, and the host of the
+// UPDATED form (IssuerConfigurationType in the Cognito API) only those of pools that
+// use it. Tokens of a replica have the ORIGINAL form with the region of the replica.
 func (f *issuerInput) cognitoPreset() {
 	region, ok := poolRegion(f.pool)
 	f.Cognito = &Cognito{Pool: f.pool, Region: region}
@@ -89,23 +89,23 @@ func (f *issuerInput) cognitoPreset() {
 	}
 }
 
-// keysBelow is where Cognito, and an emulator of it, serves the keys of the
+// keySetURL returns the URL at which Cognito or an emulator serves the keys of the
 // pool at url.
 func keySetURL(url string) string { return url + "/.well-known/jwks.json" }
 
 func checkCognito(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	if i := slices.Index(f.replicas, f.Cognito.Region); i >= 0 && f.Cognito.Region != "" {
-		d.ReportPath(fmt.Sprintf("%s[%d]", at.Child("replica_regions"), i), "is the pool's own region; write the others only")
+		d.ReportPath(fmt.Sprintf("%s[%d]", at.Child("replica_regions"), i), "is the pool's own region; list only the other regions")
 	}
 	switch clients := at.Child("clients"); {
 	case !d.IsSet(clients):
 		d.ReportPath(at.Path,
-			"needs clients, the ids of your app clients, or it would take the tokens of every app of this pool; write clients: [CLIENT]")
+			"has no clients, so it would accept tokens of every app client of this pool; write clients: [CLIENT]")
 	case f.Clients != nil && len(f.Clients) == 0:
-		d.ReportPath(clients, "is an empty list; write the ids of your app clients, such as [3v5exampleclient]")
+		d.ReportPath(clients, "is an empty list; expected the ids of your app clients, such as [3v5exampleclient]")
 	}
 	other := func(client string) bool { return !slices.Contains(f.Audiences, client) }
 	if len(f.Audiences) > 0 && slices.Contains(f.TokenUse, "id") && slices.ContainsFunc(f.Clients, other) {
-		d.Warn(at.Child("audiences"), "holds for no ID token, whose aud is its client: all of them are refused; token_use: [access] says so")
+		d.Warn(at.Child("audiences"), "rejects every ID token, because the aud of an ID token is its client; write token_use: [access] to make this explicit")
 	}
 }

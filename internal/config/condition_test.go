@@ -29,17 +29,17 @@ func TestConditions(t *testing.T) {
 }
 
 func TestConditionMistakes(t *testing.T) {
-	const write = "; write a condition in CEL, such as token.subject == path.id"
+	const expected = "; expected a condition in CEL, such as token.subject == path.id"
 	for yaml, text := range map[string]string{
-		"":             "4:5: routes[0].when has no value" + write + ", or leave the key out",
-		"null":         "4:11: routes[0].when has no value" + write + ", or leave the key out",
-		"''":           "4:11: routes[0].when is empty" + write,
-		"' '":          "4:11: routes[0].when is empty" + write,
-		"[a == b]":     "4:5: routes[0].when is a list" + write,
-		"{a: b}":       "4:5: routes[0].when is a mapping" + write,
-		"1":            "4:11: routes[0].when is 1, which is no string" + write,
-		"true":         "4:11: routes[0].when is true, which is no string" + write,
-		"!token.valid": `4:11: the tag "!token.valid" is not taken; put a string in quotes instead`,
+		"":             "4:5: routes[0].when has no value; set it to a condition in CEL, such as token.subject == path.id, or remove the key",
+		"null":         "4:11: routes[0].when has no value; set it to a condition in CEL, such as token.subject == path.id, or remove the key",
+		"''":           "4:11: routes[0].when is empty" + expected,
+		"' '":          "4:11: routes[0].when is empty" + expected,
+		"[a == b]":     "4:5: routes[0].when is a list" + expected,
+		"{a: b}":       "4:5: routes[0].when is a mapping" + expected,
+		"1":            "4:11: routes[0].when is not a string: got 1" + expected,
+		"true":         "4:11: routes[0].when is not a string: got true" + expected,
+		"!token.valid": `4:11: YAML tags are not supported: got "!token.valid"; put a string in quotes instead`,
 	} {
 		t.Run(yaml, func(t *testing.T) {
 			got := mistakes(t, pool+"routes:\n  - match: /a\n    when: "+yaml+"\n")
@@ -47,14 +47,14 @@ func TestConditionMistakes(t *testing.T) {
 		})
 	}
 	same(t, mistakes(t, pool+"routes:\n  - match: /a\n    when: \"a\" in token.groups\n"), []string{
-		`4:15: not valid YAML: did not find expected key (while parsing a block mapping that begins at 3:5); put all of a value that begins with a quote in quotes of the other kind, or in a block behind |`})
+		`4:15: invalid YAML: did not find expected key (while parsing a block mapping that begins at 3:5); check the indentation, and put a value that begins with a quote, [ or { in quotes as a whole`})
 	for _, access := range []string{"public", "optional", "deny"} {
 		same(t, mistakes(t, pool+"routes: [{match: /a, when: a == b, access: "+access+"}]\n"),
-			[]string{`2:28: routes[0].when asks for something of a token, but this route is ` + access + `; write access: required, or leave it out`})
+			[]string{`2:28: routes[0].when is a requirement for a token, but this route is ` + access + `; write access: required, or remove it`})
 	}
 	const two = "issuers:\n  a: {cognito: us-west-1_a, clients: [c], prefix: ''}\n  b: {cognito: us-west-1_b, clients: [c], prefix: 'b:'}\n"
 	same(t, mistakes(t, two+"routes: [{match: /a, when: x}]\n"), []string{
-		`4:10: routes[0] needs issuers beside its groups, scopes, clients, when, max_auth_age or acr, since there is more than one issuer; write issuers: [a, b] or those of them that you mean`})
+		`4:10: routes[0] has no issuers; with more than one issuer, a route with groups, scopes, clients, when, max_auth_age or acr needs them; write issuers: [a, b], or only some of them`})
 	parse(t, two+"routes: [{match: /a, when: x, issuers: [b]}]\n")
 }
 

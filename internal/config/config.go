@@ -8,81 +8,81 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// Config is a whole configuration, validated in itself and with every preset
-// and default filled in. It is plain data: nothing in it is changed after
-// [Load] returns it, so it may be read from any goroutine.
+// Config is a whole configuration, validated and with all presets and defaults
+// applied. It is plain data that does not change after [Load] returns it, so it may
+// be read from any goroutine.
 //
-// What needs another package's knowledge is not checked here: whether a match
-// pattern parses is the business of package route.
+// Rules that need the knowledge of another package are not checked here: for example,
+// package route parses match patterns.
 type Config struct {
-	Source string // the file as it was named, or "environment"
+	Source string // the name of the file, or "environment"
 	Hash   string // lower-case hex SHA-256 over the bytes of every file read
-	// Files are what a change of the configuration is a change of: the file,
-	// and the patterns of the files that it includes. Empty without a file.
+	// Files are the names and patterns to watch for changes: the file, and the
+	// patterns of the files that it includes. It is empty without a file.
 	Files  []string
 	Server Server
 	Admin  Admin
-	// CacheDir is where last-good keys survive a restart; empty: not kept.
+	// CacheDir is the directory in which the last valid keys survive a restart; if it
+	// is empty, they are not stored.
 	CacheDir string
 	Issuers  []Issuer // in file order; Name is unique, and so is every iss value
 	Tokens   Tokens
-	// Identity says which headers the application gets, and which names
-	// clients may never send.
+	// Identity is the headers that the application receives, and those that clients
+	// may never send.
 	Identity Identity
 	Routes   []Route // in file order; the first match decides
 	Default  Access  // AccessRequired or AccessDeny
 	CORS     CORS
 	Relax    Relax
-	// RevokedFile lists tokens that are trusted no longer; empty: none are.
+	// RevokedFile is the list of revoked tokens; it may be empty.
 	RevokedFile string
 	Audit       Audit
-	// Shadow: would-be denials are recorded, not enforced. Each route has it
-	// already; here it is that of what no route matches.
+	// Shadow means that denials are recorded but not enforced. Each route has its own
+	// value; this one is for requests that no route matches.
 	Shadow bool
 
-	Warnings []Mistake // worth saying aloud, but no reason to refuse the file
+	Warnings []Mistake // do not make the file invalid
 
 	include []include
 	issuers issuerList
 	places  *yamlform.Places // nil without a file
 }
 
-// Server is where Envoy reaches the gate.
+// Server is the server that Envoy sends authorization requests to.
 type Server struct {
 	Listen     string        // host:port, or unix:PATH
 	TLS        TLS           // the zero value: none
 	SocketMode fs.FileMode   // permission bits of a Unix socket
-	DrainDelay time.Duration // NOT_SERVING this long before connections close
-	// MaxConnections is how many there may be at a time.
+	DrainDelay time.Duration // time between NOT_SERVING and the closing of connections
+	// MaxConnections is the maximum number of open connections.
 	MaxConnections int
 }
 
-// TLS names the files by which Envoy and the gate prove who they are. That the
-// files are there, and fit each other, is not checked here.
+// TLS names the files with which Envoy and the gate authenticate each other. It does
+// not prove that the files exist or match.
 type TLS struct {
-	CertFile, KeyFile string // PEM; both, or neither: no TLS
-	// ClientCAFile signs the certificates of clients, which then must have one;
-	// empty: they need none.
+	CertFile, KeyFile string // PEM; without them, there is no TLS
+	// ClientCAFile holds the CAs of client certificates. If it is empty, clients need
+	// no certificate.
 	ClientCAFile string
-	// ClientNames are DNS names and URIs, of which a client's certificate must
-	// have one; empty: any certificate of the CA.
+	// ClientNames are DNS names and URIs. A client certificate must have one of them.
+	// If it is empty, any certificate of the CA is accepted.
 	ClientNames []string
 }
 
-// Enabled tells whether the gate speaks TLS.
+// Enabled reports whether the gate uses TLS.
 func (t TLS) Enabled() bool { return t.CertFile != "" }
 
-// Files are those that are named, in no particular order.
+// Files returns the files that are set, in no particular order.
 func (t TLS) Files() []string {
 	return slices.DeleteFunc([]string{t.CertFile, t.KeyFile, t.ClientCAFile}, func(name string) bool { return name == "" })
 }
 
-// Admin is where operators and probes reach the gate.
+// Admin is the server for operators and probes.
 type Admin struct {
 	Listen string // host:port
-	// Hosts are names that a request's Host may have. Each is in lower case and
-	// without port and final dot, and may begin with "*." for all names below it.
-	// IP addresses and loopback names are allowed without being listed.
+	// Hosts are patterns of [MatchHost] for the Host of a request. IP addresses and
+	// loopback names are always allowed.
 	Hosts []string
 }
 
@@ -92,102 +92,99 @@ func (a Admin) Names(host string) bool {
 	return slices.ContainsFunc(a.Hosts, func(pattern string) bool { return MatchHost(pattern, host) })
 }
 
-// Issuer is one trusted issuer: who may sign, for whom, with what.
+// Issuer is one trusted issuer.
 type Issuer struct {
 	Name string // the key in the config's issuers map
-	Path string // for mistakes and messages, such as `issuers.cruddur`
+	Path string // for messages, such as `issuers.cruddur`
 
-	// ISS holds every exact iss value that this issuer signs as. The first is
-	// the one that discovery begins at. A Cognito pool has at least two.
+	// ISS is every iss value of this issuer's tokens. Discovery uses the first one. A
+	// Cognito pool has at least two.
 	ISS     []string
 	Cognito *Cognito // nil: a generic OIDC issuer
-	// Prefix stands before the subject, the username claims and every group.
+	// Prefix is put before the subject, the username claims and every group.
 	Prefix    string
-	Audiences []string // aud must hold one of them; empty: not checked
+	Audiences []string // aud must contain one of them; empty: not checked
 	Clients   []string // the token's client must be one of them; empty: not checked
 
 	TokenUse    []string // which kinds are accepted: "access", "id"; never empty
 	TokenTypes  []string // header typ, when present, must be one of them
 	Algorithms  []string // never empty, never none or HS*
-	GroupsClaim []string // claim names, the first that is there
-	ScopesClaim []string // claim names, the first that is there
+	GroupsClaim []string // claim names; the first one that the token has is used
+	ScopesClaim []string // claim names; the first one that the token has is used
 
 	Leeway time.Duration
-	// MaxLifetime is how long exp less iat may be, and makes iat required;
-	// 0: no limit.
+	// MaxLifetime is the maximum of exp minus iat. If it is not 0, iat is required.
 	MaxLifetime time.Duration
-	// BoundAsBearer: a token that is bound to a key (cnf) is taken as a bearer
+	// BoundAsBearer means that a token bound to a key (cnf) is accepted as a bearer
 	// token.
 	BoundAsBearer bool
-	// EmailAssumed: an e-mail address counts as verified where the token does not
-	// say (email_verified).
+	// EmailAssumed means that an email address counts as verified if the token has no
+	// email_verified.
 	EmailAssumed bool
-	AllowHTTP    bool // plain http to this issuer, opened by name
+	AllowHTTP    bool // plain http to this issuer
 	JWKS         JWKS
 }
 
-// Cognito is what only an AWS Cognito user pool has.
+// Cognito is the part of an Issuer that only an AWS Cognito user pool has.
 type Cognito struct {
 	Pool   string // us-west-1_6BpkgoczU
 	Region string // us-west-1, as the pool id names it
 }
 
-// JWKS is where one issuer's keys come from and how they are kept.
+// JWKS is how one issuer's keys are fetched and cached.
 type JWKS struct {
-	URI  string // empty with File empty: from the discovery document
+	URI  string // if File is empty too, the discovery document names it
 	File string // a key set on disk instead of URI
 
 	RefreshInterval    time.Duration
 	UnknownKIDCooldown time.Duration
 	MaxStale           time.Duration
 	RequestTimeout     time.Duration
-	CAFile             string // empty: the system's
+	CAFile             string // empty: the CAs of the system
 	Proxy              string // "none", "environment", or a URL
 }
 
-// Tokens says where a credential is read and how long one may be.
+// Tokens is where credentials are read from, and how they are limited.
 type Tokens struct {
 	From     []TokenSource
-	Forward  bool // false: the credential is removed where it was read
+	Forward  bool // false: the credential is removed from the request
 	MaxBytes int
-	// CacheBytes is how much memory verified tokens that are remembered may take; 0:
-	// none is.
+	// CacheBytes is the memory for the cache of verified tokens; 0 disables it.
 	CacheBytes int
 }
 
-// SourceKind is a place in a request that can hold a credential.
+// SourceKind is a part of a request that can contain a credential.
 type SourceKind string
 
-// The places a credential can be read from.
+// The parts of a request from which a credential can be read.
 const (
 	SourceBearer            SourceKind = "bearer"             // Authorization: Bearer, RFC 6750 section 2.1
 	SourceCookie            SourceKind = "cookie"             // a cookie, RFC 6265
-	SourceHeader            SourceKind = "header"             // a header field that holds nothing else
-	SourceWebSocketProtocol SourceKind = "websocket_protocol" // the item behind this one in Sec-WebSocket-Protocol, RFC 6455
+	SourceHeader            SourceKind = "header"             // a header field with nothing else in it
+	SourceWebSocketProtocol SourceKind = "websocket_protocol" // the item after this one in Sec-WebSocket-Protocol, RFC 6455
 	SourceQuery             SourceKind = "query"              // a query parameter, RFC 6750 section 2.3
 )
 
-// The header fields that hold more than credentials, in lower case. Any other field
-// that is read for one holds nothing else.
+// The header fields that can contain more than a credential, in lower case. Any other
+// field that a credential is read from contains nothing else.
 const (
 	FieldAuthorization = "authorization"
 	FieldCookie        = "cookie"
-	// FieldWebSocketProtocol holds the subprotocols of a WebSocket handshake (RFC
-	// 6455 section 4.1), and is the one field that a script in a browser can choose.
+	// FieldWebSocketProtocol is the subprotocols of a WebSocket handshake (RFC 6455
+	// section 4.1), the only field of it that a script in a browser can set.
 	FieldWebSocketProtocol = "sec-websocket-protocol"
 )
 
-// TokenSource is one place a credential may stand in.
+// TokenSource is one place from which a credential is read.
 type TokenSource struct {
 	Kind SourceKind
 	Name string // of the cookie, header, protocol or parameter; empty for bearer
-	// Origins may send the cookie with requests that are not safe although
-	// they are other origins than the request's own.
+	// Origins are further origins that may send the cookie with an unsafe request.
 	Origins []string
 }
 
-// Field returns the header field that the credential stands in, in lower case, or
-// "" if it stands in the query.
+// Field returns the header field that contains the credential, in lower case, or ""
+// if the credential is in the query.
 func (s TokenSource) Field() string {
 	switch s.Kind {
 	case SourceBearer:
@@ -203,32 +200,32 @@ func (s TokenSource) Field() string {
 	}
 }
 
-// Identity is what the application is told, and what clients may not claim.
+// Identity is the headers that the application receives, and those that clients may
+// not send.
 type Identity struct {
-	// Headers to set, in the order of their names; a removed default is in
-	// Removed.
+	// Headers to set, sorted by name.
 	Headers []IdentityHeader
-	// Removed holds the default names taken out with null: never set, but
-	// stripped from every request all the same.
+	// Removed is the defaults that the file sets to null. They are never set, but
+	// still stripped from every request.
 	Removed       []string
 	Strip         []string // further names that clients may never send
 	MaxValueBytes int      // of one encoded header value
-	// MaxTotalBytes is of the names and encoded values of all headers together.
+	// MaxTotalBytes limits the names and encoded values of all headers together.
 	MaxTotalBytes int
 }
 
-// IdentityHeader is one header that the application gets.
+// IdentityHeader is one header that the application receives.
 type IdentityHeader struct {
 	Name string // lower case
-	// Claims holds claim names and $-values ($groups, $scopes, $client, $kind,
-	// $issuer); the first that is there is used.
+	// Claims is claim names and derived values ($groups, $scopes, $client, $kind,
+	// $issuer); the first one that the token has is used.
 	Claims []string
 }
 
-// Access is what a route asks for.
+// Access is what a route requires.
 type Access string
 
-// The closed list of accesses.
+// All values of Access.
 const (
 	AccessPublic   Access = "public"
 	AccessOptional Access = "optional"
@@ -236,46 +233,44 @@ const (
 	AccessDeny     Access = "deny"
 )
 
-// Route is one match and its requirement, as written; package route gives
-// Match its meaning.
+// Route is one match and its requirement. Package route parses Match.
 type Route struct {
 	Name string // unique; by default the text of Match
-	// Path is for mistakes and messages, such as `routes[2]`, or in an included
-	// file `routes.d/shop.yaml: routes[2]`.
+	// Path is for messages, such as `routes[2]`, or in an included file
+	// `routes.d/shop.yaml: routes[2]`.
 	Path string
 
-	Match  string   // [METHOD,...] PATH; empty: reachable by its name only
+	Match  string   // [METHOD,...] PATH; empty: Envoy selects the route by name
 	Hosts  []string // empty: any
 	Access Access
-	// AnonymousIfInvalid: on an optional route a token that fails goes on
-	// without identity instead of being denied.
+	// AnonymousIfInvalid means that an optional route allows a request with an invalid
+	// token without identity instead of denying it.
 	AnonymousIfInvalid bool
 	TokensFrom         []TokenSource // the route's own, or those of Tokens
 	Forward            bool          // the route's own, or that of Tokens
 	Requirement        Requirement
-	// EndStreamsAtExpiry: what is streamed to a client ends with its token.
+	// EndStreamsAtExpiry means that a stream ends when the token expires.
 	EndStreamsAtExpiry bool
 	Audit              Sampling // the route's own, or that of Audit
-	Shadow             bool     // the route's own, or that of the whole gate
+	Shadow             bool     // the route's own, or that of Config
 }
 
-// Requirement is what a valid token must also show. The zero value asks for
-// nothing more.
+// Requirement is what a route requires of a valid token. The zero value requires
+// nothing.
 type Requirement struct {
 	Alternative
-	// AnyOf are alternatives, of which one must fit beside the rest; empty:
-	// nothing more is asked.
+	// AnyOf is alternatives. If there are any, the token must satisfy one of them in
+	// addition to the rest.
 	AnyOf []Alternative
-	// MaxAuthAge is how long ago the login may be at most, and makes auth_time
-	// required; 0: any time.
+	// MaxAuthAge is the maximum age of the login. If it is not 0, auth_time is
+	// required.
 	MaxAuthAge time.Duration
 	ACR        []string // acr must be one of them; empty: not checked
-	// When is a condition in CEL, as written; empty: none. Package route gives it
-	// its meaning.
+	// When is a condition in CEL, or empty. Package route compiles it.
 	When string
 }
 
-// Alternative is what a token must show all of.
+// Alternative is requirements that a token must all satisfy.
 type Alternative struct {
 	Issuers []string // names; empty: any configured issuer
 	Groups  Choice
@@ -283,54 +278,53 @@ type Alternative struct {
 	Clients Choice
 }
 
-// Choice asks for any one of a list, for all of a list, or for both.
+// Choice requires one value of a list, all values of a list, or both.
 type Choice struct {
 	Any []string
 	All []string
 }
 
-// Empty reports whether the choice asks for nothing.
+// Empty reports whether the choice requires nothing.
 func (c Choice) Empty() bool { return len(c.Any) == 0 && len(c.All) == 0 }
 
-// PreflightMode says what becomes of a CORS preflight.
+// PreflightMode is how the gate treats a CORS preflight.
 type PreflightMode string
 
 // The preflight modes.
 const (
 	PreflightAnswer PreflightMode = "answer" // the gate answers it
-	PreflightCheck  PreflightMode = "check"  // it needs what its route needs
-	PreflightPass   PreflightMode = "pass"   // it reaches the application without a token
+	PreflightCheck  PreflightMode = "check"  // it is checked like any request to its route
+	PreflightPass   PreflightMode = "pass"   // it is forwarded to the application without a token
 )
 
-// CORS is how browsers' cross-origin requests are treated (Fetch standard, CORS
-// protocol).
+// CORS is how the gate treats cross-origin requests of browsers (Fetch standard,
+// CORS protocol).
 type CORS struct {
-	// Origins may call, and read the answers; each is a web origin as browsers
-	// send it. Credentials: also with cookies.
+	// Origins may send requests and read the responses, with cookies if Credentials is
+	// true. Each is a web origin as browsers send it.
 	Origins     []string
 	Credentials bool
-	// Methods and Headers are those that a preflight is answered with; empty:
-	// those that it asked for.
+	// Methods and Headers are returned in the response to a preflight. If one is
+	// empty, the requested ones are returned.
 	Methods []string
 	Headers []string // in lower case
 	MaxAge  time.Duration
-	// Preflight is, unless the file says otherwise, answer where there are
-	// origins and check where there are none.
+	// Preflight is by default answer if there are origins, and check otherwise.
 	Preflight PreflightMode
 }
 
-// Audit says which decisions are recorded, and where to.
+// Audit is which decisions are recorded, and where.
 type Audit struct {
 	Sampling
 	To AuditTarget
 }
 
-// Sampling says how many decisions are recorded, by their verdict.
+// Sampling is how many decisions are recorded, by verdict.
 type Sampling struct {
 	Denied, Allowed OneIn
 }
 
-// OneIn records one of so many decisions: 0 none, 1 each.
+// OneIn means that one of N decisions is recorded: 0 records none, 1 records all.
 type OneIn int
 
 // AuditTarget is where decisions are recorded.

@@ -14,32 +14,32 @@ func corsObject() yamlform.Object[CORS] {
 	return yamlform.Object[CORS]{
 		Expected: "a mapping such as {origins: [\"https://app.example\"]}",
 		Fields: []yamlform.FieldOf[CORS]{
-			yamlform.Field("origins", "origins whose pages may call, and read the answers, where no CORS filter runs before the gate",
+			yamlform.Field("origins", "origins whose pages may send requests and read the responses, for an Envoy without a CORS filter before the gate",
 				yamlform.Set("a list such as [https://app.example]", originCodec()), func(c *CORS) *[]string { return &c.Origins }),
-			yamlform.Field("credentials", "whether they may do so with cookies too", yamlform.Boolean(),
+			yamlform.Field("credentials", "whether these requests may include cookies", yamlform.Boolean(),
 				func(c *CORS) *bool { return &c.Credentials }).WithDefault("false"),
 			yamlform.Field("preflight",
-				"answer: the gate answers it, yes to the origins and no to any other; check: it needs what its route needs; "+
-					"pass: it reaches the application without a token. By default answer where there are origins, else check",
+				"answer: the gate answers a preflight, and allows only these origins; check: a preflight is checked like any request to its route; "+
+					"pass: it is forwarded to the application without a token. The default is answer with origins, check without",
 				yamlform.Enum(PreflightAnswer, PreflightCheck, PreflightPass), func(c *CORS) *PreflightMode { return &c.Preflight }),
-			yamlform.Field("methods", "the methods that a preflight is answered with; by default the one that it asks for",
+			yamlform.Field("methods", "the methods in the response to a preflight; by default the requested one",
 				yamlform.Set("a list such as [GET, PUT]", methodCodec()), func(c *CORS) *[]string { return &c.Methods }),
-			yamlform.Field("headers", "the request headers that a preflight is answered with; by default those that it asks for",
+			yamlform.Field("headers", "the request headers in the response to a preflight; by default the requested ones",
 				yamlform.Set("a list such as [authorization, content-type]", requestHeaderCodec()), func(c *CORS) *[]string { return &c.Headers }),
-			yamlform.Field("max_age", "how long a browser may remember the answer to a preflight",
+			yamlform.Field("max_age", "how long a browser may cache the response to a preflight",
 				yamlform.Duration("10m", 0, 24*time.Hour), func(c *CORS) *time.Duration { return &c.MaxAge }).WithDefault("10m"),
 		},
 		Check: checkCORS,
 	}
 }
 
-// checkCORS holds the rules between the keys, and fills in what becomes of a
+// checkCORS checks rules that involve several keys, and sets the default of
 // preflight.
 func checkCORS(d *yamlform.Decoder, at yamlform.Place, c *CORS) {
-	// Origins with mistakes are not known; those were reported.
+	// Origins is nil if its value has a mistake, which was reported.
 	none := len(c.Origins) == 0 && !(c.Origins == nil && d.IsSet(at.Child("origins")))
 	if c.Credentials && none {
-		d.ReportPath(at.Child("credentials"), "needs origins, since no other origin may read anything; write origins, or leave it out")
+		d.ReportPath(at.Child("credentials"), "has no effect without origins; set origins, or remove it")
 	}
 	if c.Preflight == "" && !d.IsSet(at.Child("preflight")) {
 		c.Preflight = PreflightCheck
@@ -48,48 +48,48 @@ func checkCORS(d *yamlform.Decoder, at yamlform.Place, c *CORS) {
 		}
 	}
 	if c.Preflight == PreflightAnswer && none {
-		d.ReportPath(at.Child("preflight"), "is answer, which needs origins, since it would refuse every preflight; write origins, or check")
+		d.ReportPath(at.Child("preflight"), "is answer, but there are no origins, so every preflight would be denied; set origins, or write check")
 	}
 	for _, name := range []string{"methods", "headers"} {
 		if d.IsSet(at.Child(name)) && c.Preflight != PreflightAnswer && c.Preflight != "" {
-			d.ReportPath(at.Child(name), "is what a preflight is answered with, and preflight is %s; write preflight: answer, or leave it out",
+			d.ReportPath(at.Child(name), "has no effect, because preflight is %s; write preflight: answer, or remove it",
 				c.Preflight)
 		}
 	}
 }
 
-// methodCodec is a request method, a token of RFC 9110 section 9.1 without
-// lower-case letters: no request with another one passes.
+// methodCodec is a request method: a token (RFC 9110 section 9.1) without lower-case
+// letters. The gate denies every other method.
 func methodCodec() yamlform.Codec[string] {
 	const expected = "a method such as PUT"
 	return yamlform.String(expected, func(text string) string {
 		switch {
 		case text == "*":
-			return `is "*", which means nothing for requests with credentials; write the methods out, or leave the key out`
+			return `is "*", which browsers do not support for requests with credentials; list the methods, or remove the key`
 		case !Token(text) || strings.ToUpper(text) != text:
-			return fmt.Sprintf("is %s, which is not a method; write %s", yamlform.Quote(text), expected)
+			return fmt.Sprintf("is not a method: got %s; expected %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	})
 }
 
-// requestHeader is the name of any request header, in lower case.
+// requestHeaderCodec is the name of a request header, in lower case.
 func requestHeaderCodec() yamlform.Codec[string] {
 	const expected = "a header name such as content-type"
 	return yamlform.Lower(yamlform.String(expected, func(text string) string {
 		if text == "*" {
-			return `is "*", which does not cover authorization; write the names out, or leave the key out`
+			return `is "*", which does not cover authorization; list the names, or remove the key`
 		}
 		if !Token(text) {
-			return fmt.Sprintf("is %s, which is not a header name; write %s", yamlform.Quote(text), expected)
+			return fmt.Sprintf("is not a header name: got %s; expected %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	}))
 }
 
-// Token reports whether text is a token of RFC 9110 section 5.6.2, the form of
-// methods and of field names.
+// Token reports whether text is a token (RFC 9110 section 5.6.2), the form of methods
+// and field names.
 func Token(text string) bool { return httpguts.ValidHeaderFieldName(text) }
 
-// tokenBytes are the bytes of a token other than letters and digits, for messages.
+// tokenBytes is the characters of a token other than letters and digits, for messages.
 const tokenBytes = "!#$%&'*+-.^_`|~"

@@ -37,23 +37,23 @@ func TestCORS(t *testing.T) {
 }
 
 func TestCORSMistakes(t *testing.T) {
-	const method, header = "; write a method such as PUT", "; write a header name such as content-type"
+	const method, header = "; expected a method such as PUT", "; expected a header name such as content-type"
 	origins := func(rest string) string { return pool + `cors: {origins: ["https://a.example"], ` + rest + "}\n" }
 	check(t, []file{
 		{"an answer for nobody", pool + "cors: {preflight: answer}\n", []string{
-			`2:19: cors.preflight is answer, which needs origins, since it would refuse every preflight; write origins, or check`}},
+			`2:19: cors.preflight is answer, but there are no origins, so every preflight would be denied; set origins, or write check`}},
 		{"methods that nobody is told", pool + "cors: {methods: [PUT]}\n", []string{
-			`2:8: cors.methods is what a preflight is answered with, and preflight is check; write preflight: answer, or leave it out`}},
+			`2:8: cors.methods has no effect, because preflight is check; write preflight: answer, or remove it`}},
 		{"headers that nobody is told", origins("preflight: pass, headers: [a]"), []string{
-			`2:57: cors.headers is what a preflight is answered with, and preflight is pass; write preflight: answer, or leave it out`}},
+			`2:57: cors.headers has no effect, because preflight is pass; write preflight: answer, or remove it`}},
 		{"any method", origins(`methods: ["*"]`), []string{
-			`2:50: cors.methods[0] is "*", which means nothing for requests with credentials; write the methods out, or leave the key out`}},
-		{"a method in lower case", origins("methods: [put]"), []string{`2:50: cors.methods[0] is "put", which is not a method` + method}},
-		{"a method with a space", origins(`methods: ["GET, PUT"]`), []string{`2:50: cors.methods[0] is "GET, PUT", which is not a method` + method}},
+			`2:50: cors.methods[0] is "*", which browsers do not support for requests with credentials; list the methods, or remove the key`}},
+		{"a method in lower case", origins("methods: [put]"), []string{`2:50: cors.methods[0] is not a method: got "put"` + method}},
+		{"a method with a space", origins(`methods: ["GET, PUT"]`), []string{`2:50: cors.methods[0] is not a method: got "GET, PUT"` + method}},
 		{"any header", origins(`headers: ["*"]`), []string{
-			`2:50: cors.headers[0] is "*", which does not cover authorization; write the names out, or leave the key out`}},
-		{"a list as a header", origins(`headers: ["a, b"]`), []string{`2:50: cors.headers[0] is "a, b", which is not a header name` + header}},
+			`2:50: cors.headers[0] is "*", which does not cover authorization; list the names, or remove the key`}},
+		{"a list as a header", origins(`headers: ["a, b"]`), []string{`2:50: cors.headers[0] is not a header name: got "a, b"` + header}},
 		{"too long to remember", origins("max_age: 25h"), []string{
-			`2:49: cors.max_age is "25h", out of its range; write a duration with its unit, such as 10m, from 0s to 24h`}},
+			`2:49: cors.max_age is out of range: got "25h"; expected a duration with its unit, such as 10m, from 0s to 24h`}},
 	})
 }

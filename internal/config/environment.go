@@ -11,8 +11,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// The variables of environment mode. The first name of an alias pair is the one
-// that messages ask for.
+// The variables of environment mode. Messages use the first name of an alias pair.
 const (
 	varPool        = "COGNITO_USER_POOLS_ID"
 	varPoolAlias   = "COGNITO_USER_POOL_ID"
@@ -23,27 +22,27 @@ const (
 	varAllowHTTP   = "JWTGATE_DANGEROUSLY_ALLOW_HTTP"
 )
 
-// environmentSource is the Source of a configuration that no file holds.
+// environmentSource is the Source of a configuration without a file.
 const environmentSource = "environment"
 
 // EnvironmentVariables lists the variables that [FromEnvironment] reads. With a
-// configuration file they are ignored, but for those that the file names.
+// configuration file they are ignored, unless the file names them.
 func EnvironmentVariables() []string {
 	return []string{varPool, varPoolAlias, varClient, varClientAlias, varRegion, varEndpoint, varAllowHTTP}
 }
 
-// ErrNoConfig is what [FromEnvironment] returns when it finds nothing to start
-// with. Its text names both ways to start.
-var ErrNoConfig = errors.New("there is nothing to start with: name a file by --config FILE or JWTGATE_CONFIG, or set " +
+// ErrNoConfig is returned by [FromEnvironment] if neither a pool nor a client is
+// set. Its text names both ways to configure the gate.
+var ErrNoConfig = errors.New("no configuration; name a file with --config FILE or JWTGATE_CONFIG, or set " +
 	varPool + " and " + varClient + " for a Cognito user pool")
 
-// FromEnvironment makes the configuration of environment mode: one Cognito
-// issuer named cognito, no routes, and every path requires a valid token of
-// that pool and client. Getenv is os.LookupEnv in a running program; a variable
-// that is set but empty counts as unset.
+// FromEnvironment returns the configuration of environment mode: one Cognito issuer
+// named cognito, and no routes, so that every path requires a valid token of that
+// pool and client. Getenv is os.LookupEnv in a running program. An empty variable
+// counts as unset.
 //
-// Wrong or missing variables come back at once, as [Mistakes]; when neither a
-// pool nor a client is set, the error is [ErrNoConfig].
+// All mistakes are returned at once, as [Mistakes]. If neither a pool nor a client is
+// set, the error is [ErrNoConfig].
 func FromEnvironment(getenv func(string) (string, bool)) (*Config, error) {
 	e := environment{getenv: orEmpty(getenv), used: map[string]string{}}
 	poolName, pool := e.lookupEither(varPool, varPoolAlias)
@@ -67,12 +66,12 @@ func FromEnvironment(getenv func(string) (string, bool)) (*Config, error) {
 	c := &Config{Source: environmentSource, Hash: e.hash(), Issuers: []Issuer{f.Issuer}}
 	rootObject().Defaults(c)
 	if plain && !loopback(keys) {
-		c.Warnings = Mistakes{environmentMistake("%s is on: whoever is between the gate and %s can put in keys of their own", varAllowHTTP, varEndpoint)}
+		c.Warnings = Mistakes{environmentMistake("%s is true: an attacker between the gate and %s can replace the keys", varAllowHTTP, varEndpoint)}
 	}
 	return c, nil
 }
 
-// environment reads variables and collects what is wrong with them.
+// environment reads variables and collects mistakes.
 type environment struct {
 	getenv   func(string) (string, bool)
 	used     map[string]string // variable -> value, of those that are set
@@ -87,7 +86,7 @@ func (e *environment) report(format string, args ...any) {
 	e.mistakes = append(e.mistakes, environmentMistake(format, args...))
 }
 
-// variable is a variable's value, or empty when it is unset.
+// variable returns the value of a variable, or "" if it is unset.
 func (e *environment) variable(name string) string {
 	value, _ := e.getenv(name)
 	if value != "" {
@@ -96,28 +95,28 @@ func (e *environment) variable(name string) string {
 	return value
 }
 
-// either is the value of a variable that has two names, and the name that it
-// was found under.
+// lookupEither returns the value of a variable with two names, and the name that is
+// set.
 func (e *environment) lookupEither(name, alias string) (used, value string) {
 	value, other := e.variable(name), e.variable(alias)
 	switch {
 	case value == "" && other != "":
 		return alias, other
 	case other != "" && value != other:
-		e.report("%s is %s and %s is %s; they mean the same, so set one of them", name, yamlform.Quote(value), alias, yamlform.Quote(other))
+		e.report("%s is %s, but %s is %s; both have the same meaning, so set only one of them", name, yamlform.Quote(value), alias, yamlform.Quote(other))
 	}
 	return name, value
 }
 
-// checkPool holds the pool id to its form and to the region, if one is set.
+// checkPool checks the form of the pool ID, and the region if it is set.
 func (e *environment) checkPool(name, pool string) {
 	if pool == "" {
-		e.report("%s (or %s) is missing; set it to the user pool's id, such as us-west-1_6BpkgoczU", varPool, varPoolAlias)
+		e.report("%s (or %s) is missing; expected a user pool id such as us-west-1_6BpkgoczU", varPool, varPoolAlias)
 		return
 	}
 	region, ok := poolRegion(pool)
 	if !ok {
-		e.report("%s is %s, which is no user pool id; set it to one such as us-west-1_6BpkgoczU", name, yamlform.Quote(pool))
+		e.report("%s is not a user pool id: got %s; expected one such as us-west-1_6BpkgoczU", name, yamlform.Quote(pool))
 		return
 	}
 	if set := e.variable(varRegion); set != "" && set != region {
@@ -127,39 +126,39 @@ func (e *environment) checkPool(name, pool string) {
 
 func (e *environment) checkClient(name, client string) {
 	if client == "" {
-		e.report("%s (or %s) is missing; set it to the id of your app client", varClient, varClientAlias)
+		e.report("%s (or %s) is missing; expected the id of your app client", varClient, varClientAlias)
 		return
 	}
 	if problem := yamlform.BadIdentifier(client); problem != "" {
-		e.report("%s %s; set it to the id of your app client", name, problem)
+		e.report("%s %s; expected the id of your app client", name, problem)
 	} else if strings.ContainsAny(client, ", ") {
-		e.report("%s is %s; set it to the id of one app client (a config file can name several)", name, yamlform.Quote(client))
+		e.report("%s is invalid: got %s; expected the id of one app client (a config file can name several)", name, yamlform.Quote(client))
 	}
 }
 
-// endpoint is where the keys come from when an emulator stands in for AWS, and
-// whether that is plain http. Empty means AWS itself.
+// endpoint returns the URL of the keys of an emulator, and whether it is plain http.
+// The URL is empty if no emulator is configured.
 func (e *environment) endpoint(pool string) (keys string, plain bool) {
 	allow := e.variable(varAllowHTTP)
 	if allow != "" && allow != "true" && allow != "false" {
-		e.report("%s is %s; set it to true or false", varAllowHTTP, yamlform.Quote(allow))
+		e.report("%s is invalid: got %s; expected true or false", varAllowHTTP, yamlform.Quote(allow))
 	}
 	url := e.variable(varEndpoint)
 	if url == "" {
 		return "", false
 	}
 	if problem := badURL(url, false); problem != "" {
-		e.report("%s %s; set it to a URL such as http://127.0.0.1:5055", varEndpoint, problem)
+		e.report("%s %s; expected a URL such as http://127.0.0.1:5055", varEndpoint, problem)
 		return "", false
 	}
 	plain = plainHTTP(url)
 	if plain && allow != "true" && !loopback(url) {
-		e.report("%s is %s, which is not encrypted; set it to an https URL, or set %s=true", varEndpoint, yamlform.Quote(url), varAllowHTTP)
+		e.report("%s is not encrypted: got %s; expected an https URL; to allow http, set %s=true", varEndpoint, yamlform.Quote(url), varAllowHTTP)
 	}
 	return keySetURL(strings.TrimRight(url, "/") + "/" + pool), plain
 }
 
-// hash is that of the variables in use, in the order of their names.
+// hash returns the hash of the variables that are set, sorted by name.
 func (e *environment) hash() string {
 	lines := make([]string, 0, len(e.used))
 	for name, value := range e.used {

@@ -33,10 +33,10 @@ routes:
     groups:
       - ${N}
 `, "FORWARD=true", "N=5", "EMPTY="), []string{
-		`4:12: tokens.forward is "true"; write true or false, without quotes`,
-		`5:14: tokens.max_bytes is "true"; write a whole number of bytes from 256 to 65536, without quotes`,
-		`7:11: server.listen has no value; write host:port or unix:PATH, such as 127.0.0.1:9001, or leave the key out`,
-		`13:9: routes[1].groups[0] is 5, which is no string; write a group, in quotes where it looks like a number, true or false`,
+		`4:12: tokens.forward is invalid: got "true"; expected true or false, without quotes`,
+		`5:14: tokens.max_bytes is invalid: got "true"; expected a whole number of bytes from 256 to 65536, without quotes`,
+		`7:11: server.listen has no value; set it to host:port or unix:PATH, such as 127.0.0.1:9001, or remove the key`,
+		`13:9: routes[1].groups[0] is not a string: got 5; expected a group, in quotes if it looks like a number, true or false`,
 	})
 }
 
@@ -50,8 +50,8 @@ func TestExpansionStaysInItsScalar(t *testing.T) {
 			yaml := pool + "routes:\n  - match: /a\n    groups:\n      - ${X}\n    name: ok\n  - match: /b\n    groups: [\"${X}\"]\n"
 			if slices.Contains([]string{"a]\ndefault: deny", "a\ndefault: deny", "---\na: b"}, hostile) {
 				same(t, mistakes(t, yaml, "X="+hostile), []string{
-					"5:9: routes[0].groups[0] is " + quoted(hostile) + ", with white space around it or a control character in it; write a group",
-					"8:14: routes[1].groups[0] is " + quoted(hostile) + ", with white space around it or a control character in it; write a group",
+					"5:9: routes[0].groups[0] has white space around it or a control character in it: got " + quoted(hostile) + "; expected a group",
+					"8:14: routes[1].groups[0] has white space around it or a control character in it: got " + quoted(hostile) + "; expected a group",
 				})
 				return
 			}

@@ -105,7 +105,7 @@ func TestFull(t *testing.T) {
 	dir := testutil.Files(t, map[string]string{"gate.yaml": full, "routes.d/shop.yaml": "hosts: [shop.example]\nroutes: [{match: /cart}]\n"})
 	c, problem, warned := load(t, dir)
 	same(t, problem, nil)
-	same(t, warned, []string{"22:5: issuers.partner.clients is an empty list: only the audience of a token is checked, not its client"})
+	same(t, warned, []string{"22:5: issuers.partner.clients is an empty list, so the audience of a token is checked, but not its client"})
 	recorded := config.Sampling{Denied: 1}
 	keys := config.JWKS{RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour, RequestTimeout: 5 * time.Second, Proxy: "none"}
 	cruddur, partner := keys, keys
@@ -199,35 +199,34 @@ func TestRouteSettings(t *testing.T) {
 }
 
 func TestSettingMistakes(t *testing.T) {
-	const rate = "; write all, none, or 1/N with N from 2 to 1000000"
-	const no = " has no meaning here, since no token is looked at on a route that is "
+	const rate = "; expected all, none, or 1/N with N from 2 to 1000000"
 	check(t, []file{
-		{"one in one", pool + "audit: {denied: 1/1}\n", []string{`2:17: audit.denied is "1/1"` + rate}},
-		{"one in too many", pool + "audit: {allowed: 1/1000001}\n", []string{`2:18: audit.allowed is "1/1000001"` + rate}},
-		{"two in three", pool + "audit: {allowed: 2/3}\n", []string{`2:18: audit.allowed is "2/3"` + rate}},
-		{"a number alone", pool + "audit: {allowed: '3'}\n", []string{`2:18: audit.allowed is "3"` + rate}},
-		{"a leading zero", pool + "routes: [{match: /a, audit: 1/02}]\n", []string{`2:29: routes[0].audit is "1/02"` + rate}},
-		{"a share", pool + "routes: [{match: /a, audit: 0.1}]\n", []string{`2:29: routes[0].audit is 0.1, which is no string` + rate}},
-		{"truth", pool + "audit: {denied: true}\n", []string{`2:17: audit.denied is true, which is no string` + rate}},
+		{"one in one", pool + "audit: {denied: 1/1}\n", []string{`2:17: audit.denied is invalid: got "1/1"` + rate}},
+		{"one in too many", pool + "audit: {allowed: 1/1000001}\n", []string{`2:18: audit.allowed is invalid: got "1/1000001"` + rate}},
+		{"two in three", pool + "audit: {allowed: 2/3}\n", []string{`2:18: audit.allowed is invalid: got "2/3"` + rate}},
+		{"a number alone", pool + "audit: {allowed: '3'}\n", []string{`2:18: audit.allowed is invalid: got "3"` + rate}},
+		{"a leading zero", pool + "routes: [{match: /a, audit: 1/02}]\n", []string{`2:29: routes[0].audit is invalid: got "1/02"` + rate}},
+		{"a share", pool + "routes: [{match: /a, audit: 0.1}]\n", []string{`2:29: routes[0].audit is not a string: got 0.1` + rate}},
+		{"truth", pool + "audit: {denied: true}\n", []string{`2:17: audit.denied is not a string: got true` + rate}},
 		{"a mapping for a route's audit", pool + "routes: [{match: /a, audit: {denied: all}}]\n", []string{`2:22: routes[0].audit is a mapping` + rate}},
-		{"another target", pool + "audit: {to: /var/log/audit}\n", []string{`2:13: audit.to is "/var/log/audit"; write stderr or stdout`}},
-		{"audit as a word", pool + "audit: all\n", []string{`2:8: audit is the single value "all"; write a mapping such as {denied: all, allowed: 1/100}`}},
+		{"another target", pool + "audit: {to: /var/log/audit}\n", []string{`2:13: audit.to is invalid: got "/var/log/audit"; expected stderr or stdout`}},
+		{"audit as a word", pool + "audit: all\n", []string{`2:8: audit is the single value "all"; expected a mapping such as {denied: all, allowed: 1/100}`}},
 		{"shadow as a word", pool + "shadow: on\nroutes: [{match: /a, shadow: 'true'}]\n", []string{
-			`2:9: shadow is "on"; write true or false, without quotes`, `3:30: routes[0].shadow is "true"; write true or false, without quotes`}},
+			`2:9: shadow is invalid: got "on"; expected true or false, without quotes`, `3:30: routes[0].shadow is invalid: got "true"; expected true or false, without quotes`}},
 		{"streams as a word", pool + "routes: [{match: /a, end_streams_at_expiry: 1}]\n", []string{
-			`2:45: routes[0].end_streams_at_expiry is "1"; write true or false, without quotes`}},
-		{"streams of a public route", pool + "routes: [{match: /a, access: public, end_streams_at_expiry: true}]\n", []string{`2:61: routes[0].end_streams_at_expiry` + no + "public; leave it out"}},
-		{"streams of a shut route", pool + "routes: [{match: /a, access: deny, end_streams_at_expiry: false}]\n", []string{`2:59: routes[0].end_streams_at_expiry` + no + "deny; leave it out"}},
+			`2:45: routes[0].end_streams_at_expiry is invalid: got "1"; expected true or false, without quotes`}},
+		{"streams of a public route", pool + "routes: [{match: /a, access: public, end_streams_at_expiry: true}]\n", []string{`2:61: routes[0].end_streams_at_expiry has no effect, because a route that is public reads no token; remove it`}},
+		{"streams of a shut route", pool + "routes: [{match: /a, access: deny, end_streams_at_expiry: false}]\n", []string{`2:59: routes[0].end_streams_at_expiry has no effect, because a route that is deny reads no token; remove it`}},
 		{"streams of an optional route", pool + "routes: [{match: /a, access: optional, end_streams_at_expiry: true}]\n", nil},
-		{"revoked as a word", pool + "revoked: list.jsonl\n", []string{`2:10: revoked is the single value "list.jsonl"; write a mapping such as {file: revoked.jsonl}`}},
-		{"revoked without a file", pool + "revoked: {}\n", []string{`2:1: revoked.file is missing; write the path of a file`}},
-		{"revoked with an empty file", pool + "revoked: {file: ''}\n", []string{`2:17: revoked.file is empty; write the path of a file`}},
-		{"any origin", pool + "cors: {origins: ['*']}\n", []string{`2:18: cors.origins[0] is "*", which would be every site; write each origin out, such as https://app.example`}},
+		{"revoked as a word", pool + "revoked: list.jsonl\n", []string{`2:10: revoked is the single value "list.jsonl"; expected a mapping such as {file: revoked.jsonl}`}},
+		{"revoked without a file", pool + "revoked: {}\n", []string{`2:1: revoked.file is missing; expected the path of a file`}},
+		{"revoked with an empty file", pool + "revoked: {file: ''}\n", []string{`2:17: revoked.file is empty; expected the path of a file`}},
+		{"any origin", pool + "cors: {origins: ['*']}\n", []string{`2:18: cors.origins[0] is "*", which would allow every site; list each origin, such as https://app.example`}},
 		{"an origin with a path", pool + "cors: {origins: ['https://a.example/x'], credentials: true}\n", []string{
-			`2:18: cors.origins[0] is "https://a.example/x", with a path; write an origin such as https://app.example or http://localhost:3000`}},
+			`2:18: cors.origins[0] has a path: got "https://a.example/x"; expected an origin such as https://app.example or http://localhost:3000`}},
 		{"an origin twice", pool + "cors: {origins: ['https://a.example', 'https://a.example']}\n", []string{`2:39: cors.origins[1] repeats an earlier item; remove it`}},
-		{"credentials for nobody", pool + "cors: {credentials: true}\n", []string{`2:21: cors.credentials needs origins, since no other origin may read anything; write origins, or leave it out`}},
-		{"credentials for none", pool + "cors: {origins: [], credentials: true}\n", []string{`2:34: cors.credentials needs origins, since no other origin may read anything; write origins, or leave it out`}},
+		{"credentials for nobody", pool + "cors: {credentials: true}\n", []string{`2:21: cors.credentials has no effect without origins; set origins, or remove it`}},
+		{"credentials for none", pool + "cors: {origins: [], credentials: true}\n", []string{`2:34: cors.credentials has no effect without origins; set origins, or remove it`}},
 		{"no credentials", pool + "cors: {credentials: false}\n", nil},
 	})
 }
@@ -237,8 +236,8 @@ func TestSettingMistakes(t *testing.T) {
 func TestShadowWithoutUse(t *testing.T) {
 	for _, access := range []string{"public", "deny"} {
 		c := parse(t, pool+"routes: [{match: /a, shadow: true, access: "+access+"}]\n")
-		same(t, lines(c.Warnings), []string{"2:30: routes[0].shadow has no effect on a route that is " + access +
-			": it covers the credential, the token and the requirement; leave it out"})
+		same(t, lines(c.Warnings), []string{"2:30: routes[0].shadow has no effect, because a route that is " + access +
+			" checks no credential, token or requirement; remove it"})
 	}
 	same(t, lines(parse(t, pool+"shadow: true\nroutes: [{match: /a, access: public}, {match: /b, shadow: true}, {match: /c, shadow: true, access: optional}]\n").Warnings), nil)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// defaultHeaders is what the application is told when the file says nothing.
+// defaultHeaders is the default of identity.headers.
 const defaultHeaders = `{
   x-user-id: sub,
   x-user-name: ["cognito:username", username, preferred_username],
@@ -29,16 +29,16 @@ func identityObject() yamlform.Object[Identity] {
 			{
 				Key: yamlform.Key{
 					Path: "headers", Expected: headersForm, Default: defaultHeaders,
-					Doc: "the headers that the application gets; these are added to the defaults, and null removes one",
+					Doc: "the headers that the application receives; they are added to the defaults, and null removes one",
 				},
 				Read:   readHeaders,
 				Schema: headersShape,
 			},
-			yamlform.Field("strip", "further headers that clients may never send", yamlform.Set("a list such as [x-user-roles]", strippedHeaderCodec()),
+			yamlform.Field("strip", "further headers that are removed from requests of clients", yamlform.Set("a list such as [x-user-roles]", strippedHeaderCodec()),
 				func(i *Identity) *[]string { return &i.Strip }),
-			yamlform.Field("max_value_bytes", "a request whose identity value is longer is denied", yamlform.Integer("bytes", 64, 65536),
+			yamlform.Field("max_value_bytes", "maximum size of the value of an identity header; a request with a longer one is denied", yamlform.Integer("bytes", 64, 65536),
 				func(i *Identity) *int { return &i.MaxValueBytes }).WithDefault("8192"),
-			yamlform.Field("max_total_bytes", "a request whose identity headers are longer, their names and values added up, is denied",
+			yamlform.Field("max_total_bytes", "maximum size of all identity headers, names and values together; a request with longer ones is denied",
 				yamlform.Integer("bytes", 1024, 1<<20), func(i *Identity) *int { return &i.MaxTotalBytes }).WithDefault("16384"),
 		},
 		Check: func(d *yamlform.Decoder, p yamlform.Place, i *Identity) {
@@ -47,7 +47,7 @@ func identityObject() yamlform.Object[Identity] {
 					"raise max_total_bytes or lower max_value_bytes",
 					i.MaxValueBytes, i.MaxTotalBytes)
 			}
-			// Identity headers are stripped anyway: each name has one list.
+			// Identity headers are always stripped, so each name is in one list only.
 			i.Strip = slices.DeleteFunc(i.Strip, func(name string) bool {
 				return slices.Contains(i.Removed, name) ||
 					slices.ContainsFunc(i.Headers, func(h IdentityHeader) bool { return h.Name == name })
@@ -56,23 +56,24 @@ func identityObject() yamlform.Object[Identity] {
 	}
 }
 
-// SubjectClaims are the claims that name a token's subject, and so carry its issuer's
-// prefix.
+// SubjectClaims returns the claims that name the subject of a token. Their values get
+// the prefix of the issuer.
 func SubjectClaims() []string {
 	return []string{"sub", "cognito:username", "username", "preferred_username"}
 }
 
-// NamesUser reports whether a header tells the application who the user is: each of
-// its values carries the prefix of the token's issuer, whatever claim it is made of.
+// NamesUser reports whether a header identifies the user. Its value gets the prefix of
+// the issuer, whatever claim it comes from.
 func NamesUser(header string) bool { return header == HeaderUserID || header == HeaderUserName }
 
-// The headers that name the user.
+// The headers that identify the user.
 const (
 	HeaderUserID   = "x-user-id"
 	HeaderUserName = "x-user-name"
 )
 
-// NamingClaims are the claims, or values of the gate, that those headers are made of.
+// NamingClaims returns the claims and derived values from which those headers are
+// made.
 func (i *Identity) NamingClaims() []string {
 	var claims []string
 	for _, h := range i.Headers {
@@ -83,8 +84,9 @@ func (i *Identity) NamingClaims() []string {
 	return claims
 }
 
-// checkBareHeaders warns of headers that the file maps to what carries no prefix,
-// where there are two issuers: each says what it likes of its users.
+// checkUnprefixedHeaders warns about headers made from claims that get no prefix if
+// there are two or more issuers, because each issuer can set such a claim to any
+// value.
 func checkUnprefixedHeaders(d *yamlform.Decoder, c *Config) {
 	if len(c.Issuers) < 2 {
 		return
@@ -111,7 +113,7 @@ func checkUnprefixedHeaders(d *yamlform.Decoder, c *Config) {
 		}
 		if at := slices.IndexFunc(h.Claims, bare); at >= 0 {
 			d.Warn(path,
-				"uses %s, which carries no issuer prefix: two issuers can send the same value; let the application check the issuer ($issuer) too",
+				"uses %s, which has no issuer prefix, so two issuers can send the same value; make the application check the issuer ($issuer) too",
 				h.Claims[at])
 		}
 	}
@@ -119,8 +121,8 @@ func checkUnprefixedHeaders(d *yamlform.Decoder, c *Config) {
 
 const headersForm = "a mapping from header names to claims, such as {x-user-email: email}"
 
-// readHeaders applies the mapping at p to the headers that t has: a value sets
-// or replaces a header, null takes one out.
+// readHeaders applies the mapping at p to the headers of t: a value sets or replaces
+// a header, and null removes one.
 func readHeaders(d *yamlform.Decoder, p yamlform.Place, t *Identity) {
 	entries, ok := d.Entries(p, headersForm)
 	if !ok {
@@ -135,14 +137,14 @@ func readHeaders(d *yamlform.Decoder, p yamlform.Place, t *Identity) {
 			continue
 		}
 		if given[name] {
-			d.ReportPos(at, "%s names a header that stands here already, in another case; keep one of them", entry.Path)
+			d.ReportPos(at, "%s is repeated with other letter case; keep one of them", entry.Path)
 			continue
 		}
 		given[name] = true
 		old := slices.IndexFunc(t.Headers, func(h IdentityHeader) bool { return h.Name == name })
 		if d.IsNull(entry) {
 			if old < 0 {
-				d.ReportPos(at, "%s is null, but no default header has this name; write a claim, or put the name under identity.strip", entry.Path)
+				d.ReportPos(at, "%s is null, but it is not a default header; expected a claim; to remove the header from requests, list it in identity.strip", entry.Path)
 				continue
 			}
 			t.Headers = slices.Delete(t.Headers, old, old+1)
@@ -162,7 +164,8 @@ func readHeaders(d *yamlform.Decoder, p yamlform.Place, t *Identity) {
 	slices.Sort(t.Removed)
 }
 
-// claimsCodec is one claim or the list of those of which the first is used.
+// claimsCodec is one claim, or a list of claims of which the first available one is
+// used.
 func claimsCodec() yamlform.Codec[[]string] {
 	expected := "a claim such as email, one of " + strings.Join(derivedValues(), " ") + ", or a list of them"
 	one, many := claimNameCodec(expected, true), yamlform.NonEmptySet(expected, claimNameCodec(expected, true))
@@ -176,34 +179,35 @@ func claimsCodec() yamlform.Codec[[]string] {
 		}}
 }
 
-// gateValues are the values that the gate itself makes of a token.
+// derivedValues returns the values that the gate derives from a token.
 func derivedValues() []string { return []string{"$groups", "$scopes", "$client", "$kind", "$issuer"} }
 
-// claimName is a claim's whole name, or a JSON Pointer (RFC 6901) when it
-// begins with a slash; with made, also one of the values that the gate makes.
-func claimNameCodec(expected string, made bool) yamlform.Codec[string] {
+// claimNameCodec is the name of a claim, or a JSON Pointer (RFC 6901) if it begins
+// with a slash. If derived is true, it may also be one of the derived values.
+func claimNameCodec(expected string, derived bool) yamlform.Codec[string] {
 	return yamlform.Text(expected, func(text string) string {
 		const limit = 256
 		switch {
 		case text == "" || len(text) > limit || strings.ContainsFunc(text, unicode.IsControl) || !utf8.ValidString(text):
-			return fmt.Sprintf("is %s, which is no name of 1 to %d printable characters; write %s", yamlform.Quote(text), limit, expected)
-		case text[0] == '$' && !(made && slices.Contains(derivedValues(), text)):
-			return fmt.Sprintf("is %s, which is no value of the gate; write %s", yamlform.Quote(text), expected)
+			return fmt.Sprintf("is not a name of 1 to %d printable characters: got %s; expected %s", limit, yamlform.Quote(text), expected)
+		case text[0] == '$' && !(derived && slices.Contains(derivedValues(), text)):
+			return fmt.Sprintf("is an unknown derived value: got %s; expected %s", yamlform.Quote(text), expected)
 		case text[0] == '/' && !jsonPointer(text):
-			return fmt.Sprintf("is %s, which is no JSON Pointer; write ~0 for ~ and ~1 for / inside a name", yamlform.Quote(text))
+			return fmt.Sprintf("is not a JSON Pointer: got %s; inside a name, write ~0 for ~ and ~1 for /", yamlform.Quote(text))
 		}
 		return ""
 	})
 }
 
-// jsonPointer holds a pointer's escapes to RFC 6901 section 3.
+// jsonPointer reports whether the escapes of a JSON Pointer are valid (RFC 6901
+// section 3).
 func jsonPointer(text string) bool {
 	rest := strings.NewReplacer("~0", "", "~1", "").Replace(text)
 	return !strings.Contains(rest, "~")
 }
 
-// strippedHeader is a header that may be stripped, in lower case: one that may be
-// set, or one that overrides what was checked, in any spelling of it.
+// strippedHeaderCodec is a header that may be stripped, in lower case: one that
+// identity may set, or an override header in any spelling.
 func strippedHeaderCodec() yamlform.Codec[string] {
 	return yamlform.Lower(yamlform.String("a header name such as x-user-roles", func(text string) string {
 		if overrideHeader(strings.ReplaceAll(strings.ToLower(text), "_", "-")) {
@@ -213,13 +217,12 @@ func strippedHeaderCodec() yamlform.Codec[string] {
 	}))
 }
 
-// badHeader says what is wrong with a header name, or nothing.
+// badHeader returns what is wrong with a header name, or "".
 //
-// Names are letters, digits and dashes only, although HTTP allows more (RFC
-// 9110 section 5.6.2): servers that hand headers on as variables (CGI, WSGI,
-// PHP) fold every other byte into the same underscore, so with dashes alone two
-// different names are different to every application, and the spellings that
-// are stripped are all of one name.
+// Only letters, digits and dashes are allowed, although HTTP allows more (RFC 9110
+// section 5.6.2). Servers that pass headers as variables (CGI, WSGI, PHP) convert
+// every other character to an underscore. With dashes only, two different names are
+// different in every application, and all stripped spellings belong to one name.
 func badHeader(text string) string {
 	const limit = 128
 	name := strings.ToLower(text)
@@ -231,27 +234,26 @@ func badHeader(text string) string {
 	}, name)
 	switch {
 	case name == "" || len(name) > limit:
-		return fmt.Sprintf("is no header name; write 1 to %d letters, digits and dashes", limit)
+		return fmt.Sprintf("is not a header name; expected 1 to %d letters, digits and dashes", limit)
 	case strings.HasPrefix(name, ":"):
-		return "is a pseudo-header, which holds the request itself; write a name such as x-user-id"
+		return "is a pseudo-header of HTTP/2; expected a name such as x-user-id"
 	case name != dashed && strings.Trim(dashed, "-") != "":
-		return fmt.Sprintf("is no plain header name; write %s, which covers every spelling of it", strings.Trim(dashed, "-"))
+		return fmt.Sprintf("is not a plain header name; expected %s, which covers every spelling", strings.Trim(dashed, "-"))
 	case strings.Trim(name, "-") != name:
-		return "begins or ends with a dash; write a name such as x-user-id"
+		return "begins or ends with a dash; expected a name such as x-user-id"
 	case name == FieldAuthorization || name == FieldCookie:
-		return "is where credentials stand; tokens.forward decides about those, so write another name"
+		return "contains credentials, which tokens.forward controls; use another name"
 	case overrideHeader(name):
-		return "is a header by which a client names another method, URL or host than the one that was checked, " +
-			"and is removed anyway; write another name"
+		return "overrides the method, URL or host that was checked, so it is always removed; use another name"
 	case reservedHeader(name):
-		return "is a header that carries the request itself; setting or removing it would break requests, so write another name"
+		return "is part of the request itself, so setting or removing it would break requests; use another name"
 	}
 	return ""
 }
 
-// reservedHeader lists what the gate never sets or removes on a user's word:
-// framing and hop-by-hop fields (RFC 9110 sections 7.6.1 and 8.6), what proxies
-// route and trust by, and what the gate itself removes or reads.
+// reservedHeader reports whether a configuration may not set or strip a header: framing
+// and hop-by-hop fields (RFC 9110 sections 7.6.1 and 8.6), fields that proxies use for
+// routing and trust, and fields that the gate itself reads or removes.
 func reservedHeader(name string) bool {
 	switch name {
 	case "host", "content-length", "content-type", "content-encoding", "transfer-encoding", "trailer",

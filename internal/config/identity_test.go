@@ -51,17 +51,17 @@ identity:
 }
 
 func TestHeaderMistakes(t *testing.T) {
-	const reserved = " is a header that carries the request itself; setting or removing it would break requests, so write another name"
-	const override = " is a header by which a client names another method, URL or host than the one that was checked, and is removed anyway; write another name"
-	const credential = " is where credentials stand; tokens.forward decides about those, so write another name"
+	const reserved = " is part of the request itself, so setting or removing it would break requests; use another name"
+	const override = " overrides the method, URL or host that was checked, so it is always removed; use another name"
+	const credential = " contains credentials, which tokens.forward controls; use another name"
 	for _, row := range []struct{ name, header, want string }{
-		{"an underscore", "x_user_id: sub", `2:22: identity.headers.x_user_id is no plain header name; write x-user-id, which covers every spelling of it`},
-		{"a dot", "x.user.id: sub", `2:22: identity.headers["x.user.id"] is no plain header name; write x-user-id, which covers every spelling of it`},
-		{"a space", "x user: sub", `2:22: identity.headers["x user"] is no plain header name; write x-user, which covers every spelling of it`},
-		{"not ASCII", "x-üser: sub", `2:22: identity.headers["x-üser"] is no plain header name; write x--ser, which covers every spelling of it`},
-		{"a final dash", "x-user-: sub", `2:22: identity.headers.x-user- begins or ends with a dash; write a name such as x-user-id`},
-		{"dashes alone", "--: sub", `2:22: identity.headers.-- begins or ends with a dash; write a name such as x-user-id`},
-		{"a pseudo-header", "':path': sub", `2:22: identity.headers[":path"] is a pseudo-header, which holds the request itself; write a name such as x-user-id`},
+		{"an underscore", "x_user_id: sub", `2:22: identity.headers.x_user_id is not a plain header name; expected x-user-id, which covers every spelling`},
+		{"a dot", "x.user.id: sub", `2:22: identity.headers["x.user.id"] is not a plain header name; expected x-user-id, which covers every spelling`},
+		{"a space", "x user: sub", `2:22: identity.headers["x user"] is not a plain header name; expected x-user, which covers every spelling`},
+		{"not ASCII", "x-üser: sub", `2:22: identity.headers["x-üser"] is not a plain header name; expected x--ser, which covers every spelling`},
+		{"a final dash", "x-user-: sub", `2:22: identity.headers.x-user- begins or ends with a dash; expected a name such as x-user-id`},
+		{"dashes alone", "--: sub", `2:22: identity.headers.-- begins or ends with a dash; expected a name such as x-user-id`},
+		{"a pseudo-header", "':path': sub", `2:22: identity.headers[":path"] is a pseudo-header of HTTP/2; expected a name such as x-user-id`},
 		{"host", "Host: sub", `2:22: identity.headers.Host` + reserved},
 		{"framing", "transfer-encoding: sub", `2:22: identity.headers.transfer-encoding` + reserved},
 		{"hop by hop", "proxy-connection: sub", `2:22: identity.headers.proxy-connection` + reserved},
@@ -71,14 +71,14 @@ func TestHeaderMistakes(t *testing.T) {
 		{"a header with the client's address", "x-forwarded-for: sub", `2:22: identity.headers.x-forwarded-for` + reserved},
 		{"a credential", "Authorization: sub", `2:22: identity.headers.Authorization` + credential},
 		{"cookies", "cookie: sub", `2:22: identity.headers.cookie` + credential},
-		{"the same in another case", "x-user-id: sub, X-USER-ID: email", `2:38: identity.headers.X-USER-ID names a header that stands here already, in another case; keep one of them`},
-		{"removing what is not there", "x-tenant: null", `2:22: identity.headers.x-tenant is null, but no default header has this name; write a claim, or put the name under identity.strip`},
-		{"an unknown value", "x-user-id: $subject", `2:33: identity.headers.x-user-id is "$subject", which is no value of the gate; write a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
-		{"an unknown value in a list", "x-user-id: [sub, $sub]", `2:39: identity.headers.x-user-id[1] is "$sub", which is no value of the gate; write a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
-		{"an empty list", "x-user-id: []", `2:22: identity.headers.x-user-id is an empty list; write a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them, or leave the key out`},
-		{"an empty claim", "x-user-id: ''", `2:33: identity.headers.x-user-id is "", which is no name of 1 to 256 printable characters; write a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
-		{"a broken pointer", "x-user-id: /a~2b", `2:33: identity.headers.x-user-id is "/a~2b", which is no JSON Pointer; write ~0 for ~ and ~1 for / inside a name`},
-		{"a mapping", "x-user-id: {claim: sub}", `2:22: identity.headers.x-user-id is a mapping; write a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
+		{"the same in another case", "x-user-id: sub, X-USER-ID: email", `2:38: identity.headers.X-USER-ID is repeated with other letter case; keep one of them`},
+		{"removing what is not there", "x-tenant: null", `2:22: identity.headers.x-tenant is null, but it is not a default header; expected a claim; to remove the header from requests, list it in identity.strip`},
+		{"an unknown value", "x-user-id: $subject", `2:33: identity.headers.x-user-id is an unknown derived value: got "$subject"; expected a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
+		{"an unknown value in a list", "x-user-id: [sub, $sub]", `2:39: identity.headers.x-user-id[1] is an unknown derived value: got "$sub"; expected a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
+		{"an empty list", "x-user-id: []", `2:22: identity.headers.x-user-id is an empty list; set it to a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them, or remove the key`},
+		{"an empty claim", "x-user-id: ''", `2:33: identity.headers.x-user-id is not a name of 1 to 256 printable characters: got ""; expected a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
+		{"a broken pointer", "x-user-id: /a~2b", `2:33: identity.headers.x-user-id is not a JSON Pointer: got "/a~2b"; inside a name, write ~0 for ~ and ~1 for /`},
+		{"a mapping", "x-user-id: {claim: sub}", `2:22: identity.headers.x-user-id is a mapping; expected a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			same(t, mistakes(t, pool+"identity: {headers: {"+row.header+"}}\n"), []string{row.want})
@@ -86,9 +86,9 @@ func TestHeaderMistakes(t *testing.T) {
 	}
 	t.Run("strip", func(t *testing.T) {
 		same(t, mistakes(t, pool+"identity: {strip: [x_a, cookie, '', x-b, X-B, te]}\n"), []string{
-			`2:20: identity.strip[0] is no plain header name; write x-a, which covers every spelling of it`,
+			`2:20: identity.strip[0] is not a plain header name; expected x-a, which covers every spelling`,
 			`2:25: identity.strip[1]` + credential,
-			`2:33: identity.strip[2] is no header name; write 1 to 128 letters, digits and dashes`,
+			`2:33: identity.strip[2] is not a header name; expected 1 to 128 letters, digits and dashes`,
 			`2:42: identity.strip[4] repeats an earlier item; remove it`,
 			`2:47: identity.strip[5]` + reserved,
 		})

@@ -14,26 +14,26 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// include is one pattern of files with further routes.
+// include is one pattern of included files.
 type include struct {
 	path    string // include[0]
-	written string // as the file has it
-	pattern string // as it is looked for, beside the file
+	written string // as in the file
+	pattern string // absolute, or relative to the working directory
 }
 
 // includedFile is a file that a pattern matches.
 type includedFile struct {
-	patternPath string // the path of the pattern
-	name        string // as it is opened
-	label       string // as messages name it: relative as its pattern is
+	patternPath string // such as include[0]
+	name        string // used to open it
+	label       string // used in messages; relative if the pattern is
 }
 
-// hostedRoutes is what an included file holds.
+// includedRoutes is the content of an included file.
 type includedRoutes struct {
 	hosts  []string
 	routes []Route
-	root   string // what the paths of its values begin with
-	label  string // as messages name the file
+	root   string // prefix of the paths of its values
+	label  string // the file in messages
 }
 
 func includeCodec() yamlform.Codec[[]include] {
@@ -44,7 +44,7 @@ func includeCodec() yamlform.Codec[[]include] {
 			return include{}, false
 		}
 		if _, err := filepath.Match(text, ""); err != nil {
-			d.Report(p, "is %s, which is no proper pattern; write %s", yamlform.Quote(text), pattern.Expected)
+			d.Report(p, "is not a valid pattern: got %s; expected %s", yamlform.Quote(text), pattern.Expected)
 			return include{}, false
 		}
 		return include{path: p.Path, written: text, pattern: resolvePattern(d, text)}, true
@@ -52,8 +52,8 @@ func includeCodec() yamlform.Codec[[]include] {
 	return yamlform.List("a list of patterns such as [routes.d/*.yaml]", item)
 }
 
-// besidePattern is d.Beside for a pattern: what the directory of the file is
-// called stays literal.
+// resolvePattern resolves a pattern relative to the directory of the file. Special
+// characters in the name of that directory are escaped.
 func resolvePattern(d *yamlform.Decoder, pattern string) string {
 	if filepath.IsAbs(pattern) {
 		return pattern
@@ -68,8 +68,7 @@ func resolvePattern(d *yamlform.Decoder, pattern string) string {
 	return filepath.Join(dir.String(), pattern)
 }
 
-// included reads the files that c includes, and puts their routes behind its
-// own.
+// included reads the files that c includes and appends their routes to those of c.
 func (l *loader) included(c *Config) {
 	var files []includedFile
 	for _, one := range c.include {
@@ -81,15 +80,15 @@ func (l *loader) included(c *Config) {
 	var all []includedRoutes
 	for _, file := range files {
 		data, err := l.reads.read(file.name)
-		if errors.Is(err, filewatch.ErrIrregular) { // a pipe would be waited for
-			l.ReportPath(file.patternPath, "names %s, which %v", yamlform.Quote(file.label), err)
+		if errors.Is(err, filewatch.ErrIrregular) { // reading a pipe could block
+			l.ReportPath(file.patternPath, "matches %s, which %v", yamlform.Quote(file.label), err)
 			continue
 		}
 		if err != nil {
-			l.ReportPath(file.patternPath, "names a file that cannot be read: %v", err)
+			l.ReportPath(file.patternPath, "matches a file that cannot be read: %v", err)
 			continue
 		}
-		// No text in YAML holds a NUL, so no two sets of files read alike.
+		// YAML text contains no NUL, so different sets of files have different hashes.
 		fmt.Fprintf(l.sum, "\x00%s\x00%s", file.label, data)
 		if one, ok := l.readIncluded(file, data); ok {
 			checkOverlap(l.Decoder, all, one)
@@ -99,26 +98,26 @@ func (l *loader) included(c *Config) {
 	}
 }
 
-// matches lists the files of one pattern.
+// matches returns the files that match one pattern.
 func (l *loader) matches(one include) []includedFile {
 	glob := strings.ContainsAny(one.written, filewatch.Meta)
 	names, err := filepath.Glob(one.pattern)
 	if err == nil && len(names) == 0 && glob {
-		err = unreadable(one.pattern) // which Glob takes for empty
+		err = unreadable(one.pattern) // Glob ignores a directory that it cannot read
 	}
 	switch {
 	case err != nil:
-		l.ReportPath(one.path, "cannot be looked for: %v", err)
+		l.ReportPath(one.path, "cannot be searched: %v", err)
 	case len(names) == 0 && glob:
-		l.Warn(one.path, "is %s, which matches no file", yamlform.Quote(one.written))
+		l.Warn(one.path, "matches no file: got %s", yamlform.Quote(one.written))
 	case len(names) == 0:
-		l.ReportPath(one.path, "is %s, and there is no such file; write its path relative to this file, or a pattern such as routes.d/*.yaml",
+		l.ReportPath(one.path, "does not exist: got %s; expected a path relative to this file, or a pattern such as routes.d/*.yaml",
 			yamlform.Quote(one.written))
 	}
 	var files []includedFile
 	for _, name := range names {
 		if sameFile(name, l.source) {
-			l.ReportPath(one.path, "is %s, which this file is one of; keep included files in a directory of their own, such as routes.d",
+			l.ReportPath(one.path, "matches this file itself: got %s; put included files in a separate directory, such as routes.d",
 				yamlform.Quote(one.written))
 			continue
 		}
@@ -131,8 +130,8 @@ func (l *loader) matches(one include) []includedFile {
 	return files
 }
 
-// unreadable is why the directory that a pattern begins with cannot be listed;
-// nil when it can, or is not there.
+// unreadable returns why the directory at the beginning of a pattern cannot be read,
+// or nil if it can or does not exist.
 func unreadable(pattern string) error {
 	dir := pattern
 	for strings.ContainsAny(dir, filewatch.Meta) {
@@ -144,8 +143,7 @@ func unreadable(pattern string) error {
 	return nil
 }
 
-// hosted decodes one included file. Its values stand under paths of their own,
-// and its mistakes among those of the file that includes it.
+// readIncluded decodes one included file.
 func (l *loader) readIncluded(file includedFile, data []byte) (includedRoutes, bool) {
 	in := l.Include(file.name, file.label, "hosts and routes")
 	held := includedRoutes{root: in.Root(), label: file.label}
@@ -156,24 +154,24 @@ func (l *loader) readIncluded(file includedFile, data []byte) (includedRoutes, b
 	return held, ok
 }
 
-// hostedObject is a whole included file. Includer is the name of the file that
-// includes it.
+// includedObject is an included file. Includer is the name of the file that includes
+// it.
 func includedObject(includer string) yamlform.Object[includedRoutes] {
 	const expected = "a mapping with the keys hosts and routes"
 	o := yamlform.Object[includedRoutes]{
 		Expected: expected,
 		Fields: []yamlform.FieldOf[includedRoutes]{
-			yamlform.Field("hosts", "the hosts that every route of the file is for",
+			yamlform.Field("hosts", "the hosts of all routes in the file",
 				yamlform.NonEmptySet("a list such as [shop.example]",
-					hostCodec("name the hosts that the routes are for, since another file may have others")),
+					hostCodec("list the hosts of the routes, since another file may have other hosts")),
 				func(h *includedRoutes) *[]string { return &h.hosts }).MustBeSet(),
-			yamlform.Field("routes", "what each request to these hosts needs", routesCodec(),
+			yamlform.Field("routes", "what each request to these hosts requires", routesCodec(),
 				func(h *includedRoutes) *[]Route { return &h.routes }).MustBeSet(),
 		},
 		Check: func(d *yamlform.Decoder, _ yamlform.Place, h *includedRoutes) {
 			for i, r := range h.routes {
 				if own := r.Path + ".hosts"; d.IsSet(own) {
-					d.ReportPath(own, "has no place in an included file, whose hosts at the top are those of each of its routes; leave it out")
+					d.ReportPath(own, "is not allowed in an included file, where all routes have the hosts at the top; remove it")
 				}
 				h.routes[i].Hosts = h.hosts
 			}
@@ -182,21 +180,21 @@ func includedObject(includer string) yamlform.Object[includedRoutes] {
 	for _, k := range rootObject().Fields {
 		if !o.Has(k.Path) {
 			o.Fields = append(o.Fields,
-				yamlform.Misplaced[includedRoutes](k.Path, "has no place in an included file, which is "+expected+"; write it in "+includer))
+				yamlform.Misplaced[includedRoutes](k.Path, "is not allowed in an included file; expected "+expected+"; move it to "+includer))
 		}
 	}
 	return o
 }
 
-// checkOverlap refuses hosts that an earlier file has too: which of the two
-// decides would hang on their names.
+// checkOverlap rejects hosts that an earlier file has too: the order of the files would
+// decide which routes apply.
 func checkOverlap(d *yamlform.Decoder, earlier []includedRoutes, one includedRoutes) {
 	for i, host := range one.hosts {
 		for _, other := range earlier {
 			at := slices.IndexFunc(other.hosts, func(taken string) bool { return MatchHost(taken, host) || MatchHost(host, taken) })
 			if at >= 0 {
 				d.ReportPath(fmt.Sprintf("%shosts[%d]", one.root, i),
-					"is %s, and %s has %s; a host has its routes in one included file, so move them together",
+					"is %s, but %s has %s; put all routes of a host in one included file",
 					yamlform.Quote(host), other.label, yamlform.Quote(other.hosts[at]))
 			}
 		}

@@ -96,40 +96,40 @@ func TestIncludeMistakes(t *testing.T) {
 		wrong, warns []string
 	}{
 		{"values of routes", include, "hosts: [a.example]\nroutes:\n  - {match: /a, access: publik}\n  - {access: public}\n  - {match: '${NOT_SET}', groups: []}\n", "", []string{
-			`routes.d/a.yaml:3:25: routes[0].access is "publik"; write public, optional, required or deny`,
-			"routes.d/a.yaml:4:5: routes[1].match is missing; write [METHOD,...] PATH, such as GET /api/health, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions",
-			"routes.d/a.yaml:5:13: routes[2].match needs the variable NOT_SET, which is not set; set it, or write ${NOT_SET:-default}",
-			"routes.d/a.yaml:5:27: routes[2].groups is an empty list; write a list such as [admin], or {all: [admin]} to ask for all of them, or leave the key out",
+			`routes.d/a.yaml:3:25: routes[0].access is invalid: got "publik"; expected public, optional, required or deny`,
+			"routes.d/a.yaml:4:5: routes[1].match is missing; expected [METHOD,...] PATH, such as GET /api/health, or a name for a route that only Envoy selects, with jwtgate.route in its context_extensions",
+			"routes.d/a.yaml:5:13: routes[2].match uses the variable NOT_SET, which is not set; set it, or write ${NOT_SET:-default}",
+			"routes.d/a.yaml:5:27: routes[2].groups is an empty list; set it to a list such as [admin], or {all: [admin]} to ask for all of them, or remove the key",
 		}, nil},
 		{"hosts of a route", include, "hosts: [a.example]\nroutes:\n  - {match: /x, hosts: [b.example]}\n", "", []string{
-			"routes.d/a.yaml:3:17: routes[0].hosts has no place in an included file, whose hosts at the top are those of each of its routes; leave it out"}, nil},
+			"routes.d/a.yaml:3:17: routes[0].hosts is not allowed in an included file, where all routes have the hosts at the top; remove it"}, nil},
 		{"neither key", include, "{}\n", "", []string{
-			"routes.d/a.yaml:1:1: hosts is missing; write a list such as [shop.example]",
-			"routes.d/a.yaml:1:1: routes is missing; write a list of routes, each such as {match: GET /api/health, access: public}"}, nil},
+			"routes.d/a.yaml:1:1: hosts is missing; expected a list such as [shop.example]",
+			"routes.d/a.yaml:1:1: routes is missing; expected a list of routes, each such as {match: GET /api/health, access: public}"}, nil},
 		{"no hosts", include, "hosts: []\nroutes: []\n", "", []string{
-			"routes.d/a.yaml:1:1: hosts is an empty list; write a list such as [shop.example], or leave the key out"}, nil},
+			"routes.d/a.yaml:1:1: hosts is an empty list; set it to a list such as [shop.example], or remove the key"}, nil},
 		{"any host", include, "hosts: ['*']\nroutes: []\n", "", []string{
-			`routes.d/a.yaml:1:9: hosts[0] is "*"; name the hosts that the routes are for, since another file may have others`}, nil},
+			`routes.d/a.yaml:1:9: hosts[0] is "*", which is not supported; list the hosts of the routes, since another file may have other hosts`}, nil},
 		{"keys of the file that includes", include, "hosts: [a.example]\nroutes: []\nissuers: {}\ninclude: [b.yaml]\nhost: a\n", "", []string{
-			"routes.d/a.yaml:3:1: issuers has no place in an included file, which is a mapping with the keys hosts and routes; write it in gate.yaml",
-			"routes.d/a.yaml:4:1: include has no place in an included file, which is a mapping with the keys hosts and routes; write it in gate.yaml",
-			`routes.d/a.yaml:5:1: the key "host" is unknown in the file; did you mean hosts?`}, nil},
-		{"an empty file", include, "", "", []string{"routes.d/a.yaml:1:1: the file is empty; write hosts and routes"}, nil},
-		{"a list", include, "- match: /a\n", "", []string{"routes.d/a.yaml:1:1: the file is a list; write a mapping with keys such as hosts and routes"}, nil},
+			"routes.d/a.yaml:3:1: issuers is not allowed in an included file; expected a mapping with the keys hosts and routes; move it to gate.yaml",
+			"routes.d/a.yaml:4:1: include is not allowed in an included file; expected a mapping with the keys hosts and routes; move it to gate.yaml",
+			`routes.d/a.yaml:5:1: unknown key "host" in the file; did you mean hosts?`}, nil},
+		{"an empty file", include, "", "", []string{"routes.d/a.yaml:1:1: the file is empty; expected a mapping with keys such as hosts and routes"}, nil},
+		{"a list", include, "- match: /a\n", "", []string{"routes.d/a.yaml:1:1: the file is a list; expected a mapping with keys such as hosts and routes"}, nil},
 		{"broken YAML beside a mistake", include + "default: none\n", "hosts: [a.example\n", "hosts: [b.example]\nroutes: [{match: 1}]\n", []string{
-			`4:10: default is "none"; write required or deny`,
-			"routes.d/a.yaml:2:1: not valid YAML: did not find expected ',' or ']' (while parsing a flow sequence that begins at 1:8)",
-			"routes.d/b.yaml:2:18: routes[0].match is 1, which is no string; write [METHOD,...] PATH, such as GET /api/health, in quotes where it looks like a number, true or false"}, nil},
+			`4:10: default is invalid: got "none"; expected required or deny`,
+			"routes.d/a.yaml:2:1: invalid YAML: did not find expected ',' or ']' (while parsing a flow sequence that begins at 1:8)",
+			"routes.d/b.yaml:2:18: routes[0].match is not a string: got 1; expected [METHOD,...] PATH, such as GET /api/health, in quotes if it looks like a number, true or false"}, nil},
 		{"a name of the file that includes", include, "hosts: [a.example]\nroutes:\n  - {match: /x, name: taken}\n", "", []string{
-			`routes.d/a.yaml:3:23: routes[0].name gives the route the name "taken", which routes[0] has already; write a name of its own`}, nil},
+			`routes.d/a.yaml:3:23: routes[0].name gives the route the name "taken", which routes[0] already has; set a different name`}, nil},
 		{"a name of another file", include, "hosts: [a.example]\nroutes:\n  - {match: /x}\n", "hosts: [b.example]\nroutes:\n  - {match: /x}\n", []string{
-			`routes.d/b.yaml:3:13: routes[0].match gives the route the name "/x", which routes.d/a.yaml: routes[0] has already; write a name of its own`}, nil},
+			`routes.d/b.yaml:3:13: routes[0].match gives the route the name "/x", which routes.d/a.yaml: routes[0] already has; set a different name`}, nil},
 		{"the rules between routes and issuers", include, "hosts: [a.example]\nroutes:\n  - {match: /x, issuers: [nobody]}\n", "", []string{
-			`routes.d/a.yaml:3:27: routes[0].issuers[0] is "nobody", and no issuer has that name; the issuers are pool`}, nil},
+			`routes.d/a.yaml:3:27: routes[0].issuers[0] is an unknown issuer: got "nobody"; expected one of pool`}, nil},
 		{"the rules between routes and identity", include, "hosts: [a.example]\nroutes:\n  - {match: /x, tokens_from: [{header: x-user-id}]}\n", "", []string{
-			`routes.d/a.yaml:3:40: routes[0].tokens_from[0].header is "x-user-id", which identity sets or strips; write another header`}, nil},
+			`routes.d/a.yaml:3:40: routes[0].tokens_from[0].header conflicts with identity, which sets or strips the header "x-user-id"; use another header`}, nil},
 		{"a warning", include, "hosts: [a.example]\nroutes:\n  - {match: /x, access: deny, shadow: true}\n", "", nil, []string{
-			"routes.d/a.yaml:3:39: routes[0].shadow has no effect on a route that is deny: it covers the credential, the token and the requirement; leave it out"}},
+			"routes.d/a.yaml:3:39: routes[0].shadow has no effect, because a route that is deny checks no credential, token or requirement; remove it"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			texts := map[string]string{"gate.yaml": pool + row.main, "routes.d/a.yaml": row.a}
@@ -150,7 +150,7 @@ func TestIncludePipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, problem, _ := load(t, dir)
-	same(t, problem, []string{`2:11: include[0] names "pipe", which is no regular file`})
+	same(t, problem, []string{`2:11: include[0] matches "pipe", which is no regular file`})
 }
 
 // TestIncludePatterns: what a pattern does not find is never passed over in
@@ -161,17 +161,17 @@ func TestIncludePatterns(t *testing.T) {
 		name, include string
 		wrong, warns  []string
 	}{
-		{"a pattern without a file", "[none/*.yaml]", nil, []string{`2:11: include[0] is "none/*.yaml", which matches no file`}},
+		{"a pattern without a file", "[none/*.yaml]", nil, []string{`2:11: include[0] matches no file: got "none/*.yaml"`}},
 		{"a name without a file", "[routes.d/a.yaml, routes.d/b.yaml]", []string{
-			`2:28: include[1] is "routes.d/b.yaml", and there is no such file; write its path relative to this file, or a pattern such as routes.d/*.yaml`}, nil},
+			`2:28: include[1] does not exist: got "routes.d/b.yaml"; expected a path relative to this file, or a pattern such as routes.d/*.yaml`}, nil},
 		{"no pattern", "['routes.d/[*.yaml', routes.d/a.yaml]", []string{
-			`2:11: include[0] is "routes.d/[*.yaml", which is no proper pattern; write a path or pattern such as routes.d/*.yaml`}, nil},
-		{"a directory", "[dir.d/*.yaml]", []string{`2:11: include[0] names "dir.d/b.yaml", which is no regular file`}, nil},
+			`2:11: include[0] is not a valid pattern: got "routes.d/[*.yaml"; expected a path or pattern such as routes.d/*.yaml`}, nil},
+		{"a directory", "[dir.d/*.yaml]", []string{`2:11: include[0] matches "dir.d/b.yaml", which is no regular file`}, nil},
 		{"the file itself", "['*.yaml']", []string{
-			`2:11: include[0] is "*.yaml", which this file is one of; keep included files in a directory of their own, such as routes.d`}, nil},
-		{"a directory that cannot be listed", "[gate.yaml/*.yaml]", []string{`2:11: include[0] cannot be looked for: open gate.yaml: not a directory`}, nil},
-		{"a word", "routes.d/*.yaml", []string{`2:10: include is the single value "routes.d/*.yaml"; write a list of patterns such as [routes.d/*.yaml]`}, nil},
-		{"an empty word", "['']", []string{`2:11: include[0] is empty; write a path or pattern such as routes.d/*.yaml`}, nil},
+			`2:11: include[0] matches this file itself: got "*.yaml"; put included files in a separate directory, such as routes.d`}, nil},
+		{"a directory that cannot be listed", "[gate.yaml/*.yaml]", []string{`2:11: include[0] cannot be searched: open gate.yaml: not a directory`}, nil},
+		{"a word", "routes.d/*.yaml", []string{`2:10: include is the single value "routes.d/*.yaml"; expected a list of patterns such as [routes.d/*.yaml]`}, nil},
+		{"an empty word", "['']", []string{`2:11: include[0] is empty; expected a path or pattern such as routes.d/*.yaml`}, nil},
 		{"none", "[]", nil, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestIncludeBrokenLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, problem, _ := load(t, dir)
-	same(t, problem, []string{"2:11: include[0] names a file that cannot be read: open routes.d/b.yaml: no such file or directory"})
+	same(t, problem, []string{"2:11: include[0] matches a file that cannot be read: open routes.d/b.yaml: no such file or directory"})
 }
 
 // TestIncludeOverlap: a host belongs to one included file, or the order of their
@@ -207,8 +207,8 @@ func TestIncludeOverlap(t *testing.T) {
 			dir := testutil.Files(t, map[string]string{"gate.yaml": pool + "include: ['*.d/*']\n",
 				"x.d/1": "hosts: ['" + row.a + "']\nroutes: []\n", "x.d/2": "hosts: [other.example, '" + row.b + "']\nroutes: []\n"})
 			_, problem, _ := load(t, dir)
-			same(t, problem, []string{"x.d/2:1:24: hosts[1] is " + quoted(strings.ToLower(row.b)) + ", and x.d/1 has " + quoted(strings.ToLower(row.a)) +
-				"; a host has its routes in one included file, so move them together"})
+			same(t, problem, []string{"x.d/2:1:24: hosts[1] is " + quoted(strings.ToLower(row.b)) + ", but x.d/1 has " + quoted(strings.ToLower(row.a)) +
+				"; put all routes of a host in one included file"})
 		})
 	}
 	for _, row := range []struct{ a, b string }{
@@ -302,7 +302,7 @@ func TestLoadIsOfOneMoment(t *testing.T) {
 				testutil.Write(t, main, mainFile("/newer"))
 			}
 		}, []string{"/newer", "/x", "/new-cart", "/b"}, ""},
-		{"they never rest", func(n int) { testutil.Write(t, main, mainFile("/"+strings.Repeat("n", n))) }, nil, "change all the time"},
+		{"they never rest", func(n int) { testutil.Write(t, main, mainFile("/"+strings.Repeat("n", n))) }, nil, "kept changing"},
 	} {
 		lookups := 0
 		c, err := config.Load(main, func(string) (string, bool) { lookups++; row.swap(lookups); return "x", true })

@@ -10,7 +10,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// issuerFile is an issuer as the file has it, beside what becomes of it.
+// issuerInput is an issuer with the values of the file from which it is made.
 type issuerInput struct {
 	Issuer
 	pool          string
@@ -18,7 +18,7 @@ type issuerInput struct {
 	replicas      []string
 	boundTokens   string
 	emailVerified string
-	keyMistake    bool // there is a mistake about its keys
+	keyMistake    bool // a mistake about its keys was reported
 }
 
 func issuerObject() yamlform.Object[issuerInput] {
@@ -30,14 +30,14 @@ func issuerObject() yamlform.Object[issuerInput] {
 			"client": "clients", "client_id": "clients", "audience": "audiences", "url": "issuer",
 		},
 		Fields: []yamlform.FieldOf[of]{
-			yamlform.Field("cognito", "a user pool; stands for both of its issuer forms", poolCodec(), func(f *of) *string { return &f.pool }),
-			yamlform.Field("issuer", "an OIDC issuer: the iss of its tokens, byte for byte", issuerURLCodec(),
+			yamlform.Field("cognito", "a user pool id; both issuer forms of the pool are accepted", poolCodec(), func(f *of) *string { return &f.pool }),
+			yamlform.Field("issuer", "the iss of an OIDC issuer, exactly as in its tokens", issuerURLCodec(),
 				func(f *of) *string { return &f.url }),
-			yamlform.Field("prefix", "stands before the subject, the user names and each group", prefixCodec(),
+			yamlform.Field("prefix", "is put before the subject, the user names and each group", prefixCodec(),
 				func(f *of) *string { return &f.Prefix }),
-			yamlform.Field("replica_regions", "Cognito: regions of the pool's replicas, whose issuer forms are accepted too",
+			yamlform.Field("replica_regions", "Cognito: regions of the pool's replicas, whose tokens are accepted too",
 				yamlform.Set("a list such as [us-east-1]", regionCodec()), func(f *of) *[]string { return &f.replicas }),
-			yamlform.Field("audiences", "aud must hold one of them",
+			yamlform.Field("audiences", "aud must contain one of them",
 				yamlform.NonEmptySet("a list such as [orders-api]", yamlform.Identifier("an audience")),
 				func(f *of) *[]string { return &f.Audiences }),
 			yamlform.Field("clients", "the token's client must be one of them",
@@ -45,35 +45,35 @@ func issuerObject() yamlform.Object[issuerInput] {
 				func(f *of) *[]string { return &f.Clients }),
 			yamlform.Field("token_use", "which kinds of token are accepted; by default [access], for Cognito [access, id]",
 				yamlform.NonEmptySet("a list such as [access, id]", yamlform.Enum("access", "id")), func(f *of) *[]string { return &f.TokenUse }),
-			yamlform.Field("bound_tokens", "what becomes of a token that is bound to a key (cnf), whose proof is not verified here",
+			yamlform.Field("bound_tokens", "how to treat a token that is bound to a key (cnf); the gate does not verify the proof of possession",
 				yamlform.Enum("refuse", "accept_as_bearer"),
 				func(f *of) *string { return &f.boundTokens }).WithDefault("refuse"),
 			yamlform.Field("email_verified",
 				"required: email is used only if the token says email_verified: true; assumed: also if email_verified is missing",
 				yamlform.Enum("required", "assumed"),
 				func(f *of) *string { return &f.emailVerified }).WithDefault("required"),
-			yamlform.Field("token_types", "the token's typ, when it has one, must be one of them",
+			yamlform.Field("token_types", "if the token has a typ, it must be one of them",
 				yamlform.NonEmptySet("a list such as [JWT, at+jwt]", typeCodec()),
 				func(f *of) *[]string { return &f.TokenTypes }).WithDefault("[JWT, at+jwt]"),
-			yamlform.Field("algorithms", "what a token may be signed with",
+			yamlform.Field("algorithms", "the algorithms with which a token may be signed",
 				yamlform.NonEmptySet("a list such as [RS256]", yamlform.Enum(Algorithms()...)),
 				func(f *of) *[]string { return &f.Algorithms }).WithDefault("[RS256]"),
 			yamlform.Field("groups_claim",
-				"the claim that holds the groups, the first that is there; by default [groups], for Cognito [cognito:groups]",
+				"the claims that may contain the groups; the first one that the token has is used; by default [groups], for Cognito [cognito:groups]",
 				yamlform.NonEmptySet("a list such as [groups]", claimNameCodec("a claim such as groups", false)),
 				func(f *of) *[]string { return &f.GroupsClaim }),
-			yamlform.Field("scopes_claim", "the claim that holds the scopes, the first that is there",
+			yamlform.Field("scopes_claim", "the claims that may contain the scopes; the first one that the token has is used",
 				yamlform.NonEmptySet("a list such as [scope, scp]", claimNameCodec("a claim such as scope", false)),
 				func(f *of) *[]string { return &f.ScopesClaim }).WithDefault("[scope, scp]"),
-			yamlform.Field("leeway", "how far clocks may differ", yamlform.Duration("30s", 0, time.Minute),
+			yamlform.Field("leeway", "how much the clocks of the issuer and the gate may differ", yamlform.Duration("30s", 0, time.Minute),
 				func(f *of) *time.Duration { return &f.Leeway }).WithDefault("30s"),
 			yamlform.Field("max_lifetime",
-				"a token that is good for longer, from iat to exp, is refused, and so is one without iat; by default there is no limit",
+				"maximum lifetime of a token, from iat to exp; a token without iat is rejected; by default, no maximum",
 				yamlform.Duration("24h", time.Second, 10*365*24*time.Hour),
 				func(f *of) *time.Duration { return &f.MaxLifetime }),
-			yamlform.Field("dangerously_allow_http", "plain http to this issuer: discovery, keys", yamlform.Boolean(),
+			yamlform.Field("dangerously_allow_http", "allow plain http to this issuer, for discovery and keys", yamlform.Boolean(),
 				func(f *of) *bool { return &f.AllowHTTP }).WithDefault("false"),
-			yamlform.Field("jwks", "where the keys come from and how they are kept", yamlform.Mapping(jwksObject()),
+			yamlform.Field("jwks", "where the keys are fetched from and how they are cached", yamlform.Mapping(jwksObject()),
 				func(f *of) *JWKS { return &f.JWKS }).WithDefault("{}"),
 		},
 		Check: checkIssuer,
@@ -82,23 +82,22 @@ func issuerObject() yamlform.Object[issuerInput] {
 
 const issuerForm = "an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}"
 
-// Algorithms is the closed list of what a token may be signed with (RFC 7518
-// section 3.1 and RFC 8037): asymmetric ones only, so that a public key can
-// never be taken for a secret.
+// Algorithms returns the supported signature algorithms (RFC 7518 section 3.1 and RFC
+// 8037). All are asymmetric, so that a public key can never be used as a secret.
 func Algorithms() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 
-// issuerList is the issuers of a file, in its order.
+// issuerList is the issuers of a file, in file order.
 type issuerList struct {
-	read        []Issuer        // nil when none of those that the file has could be read
-	names       []string        // of all, faulty or not
-	keyMistakes map[string]bool // paths of those about whose keys there is a mistake
+	read        []Issuer        // nil if the file has issuers and none is valid
+	names       []string        // of all issuers, valid or not
+	keyMistakes map[string]bool // paths of issuers with a mistake about their keys
 }
 
-// issuersCodec is the mapping from the user's names to issuers.
+// issuersCodec is the mapping from names that the user chooses to issuers.
 func issuersCodec() yamlform.Codec[issuerList] {
-	const expected = "a mapping from a name of yours to " + issuerForm
+	const expected = "a mapping from names that you choose to issuers, such as {cruddur: {cognito: POOL, clients: [CLIENT]}}"
 	issuer := issuerObject()
 	return yamlform.Codec[issuerList]{
 		Expected: expected,
@@ -111,7 +110,7 @@ func issuersCodec() yamlform.Codec[issuerList] {
 			for _, entry := range entries {
 				if !issuerName(entry.Name()) {
 					d.ReportPos(d.KeyPos(entry),
-						"%s is no issuer name; write 1 to 64 letters, digits, dots, dashes and underscores", entry.Path)
+						"%s is not an issuer name; expected 1 to 64 letters, digits, dots, dashes and underscores", entry.Path)
 				}
 				list.names = append(list.names, entry.Name())
 				var f issuerInput
@@ -132,19 +131,19 @@ func issuersCodec() yamlform.Codec[issuerList] {
 	}
 }
 
-// issuerName keeps a name fit for a header value, a metric label and a file
-// name at once.
+// issuerName reports whether a name can be a header value, a metric label and a file
+// name.
 func issuerName(name string) bool {
 	return name != "" && len(name) <= 64 && name[0] != '.' && yamlform.ASCIIWord(name, ".-_")
 }
 
-// checkIssuer holds the rules of one issuer, and expands its preset.
+// checkIssuer checks the rules of one issuer and expands its preset.
 func checkIssuer(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	f.Name, f.Path = at.Name(), at.Path
 	cognito, generic := d.IsSet(at.Child("cognito")), d.IsSet(at.Child("issuer"))
 	switch {
 	case cognito && generic:
-		d.ReportPath(at.Child("issuer"), "stands beside cognito, which names the issuer already; keep one of them")
+		d.ReportPath(at.Child("issuer"), "conflicts with cognito, which sets the issuer too; keep one of them")
 	case cognito:
 		f.cognitoPreset()
 		checkCognito(d, at, f)
@@ -152,7 +151,7 @@ func checkIssuer(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 		f.generic()
 		checkGeneric(d, at, f)
 	default:
-		d.ReportPath(at.Path, "names no issuer; write cognito: POOL, or issuer: URL")
+		d.ReportPath(at.Path, "has neither cognito nor issuer; write cognito: POOL, or issuer: URL")
 	}
 	f.BoundAsBearer, f.EmailAssumed = f.boundTokens == "accept_as_bearer", f.emailVerified == "assumed"
 	checkHTTP(d, at, f)
@@ -162,7 +161,7 @@ func checkIssuer(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	}
 }
 
-// generic fills in what an OIDC issuer has by default.
+// generic sets the defaults of an OIDC issuer.
 func (f *issuerInput) generic() {
 	if f.url != "" {
 		f.ISS = []string{f.url}
@@ -177,44 +176,44 @@ func (f *issuerInput) generic() {
 
 func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	if replicas := at.Child("replica_regions"); d.IsSet(replicas) {
-		d.ReportPath(replicas, "is for Cognito; leave it out beside issuer")
+		d.ReportPath(replicas, "is only for Cognito; remove it")
 	}
-	empty := f.Clients != nil && len(f.Clients) == 0 // nil: left out, or faulty
+	empty := f.Clients != nil && len(f.Clients) == 0 // nil: not set, or invalid
 	switch audiences := d.IsSet(at.Child("audiences")); {
 	case !audiences && !d.IsSet(at.Child("clients")):
 		d.ReportPath(at.Path,
-			"needs audiences or clients, or it would take every token that this issuer signs for anyone; write audiences: [AUDIENCE]")
+			"has neither audiences nor clients, so it would accept tokens that the issuer signs for other applications; write audiences: [AUDIENCE]")
 	case !audiences && empty:
 		d.ReportPath(at.Child("clients"),
-			"is an empty list and there are no audiences; write the clients whose tokens are taken, or audiences: [AUDIENCE]")
+			"is an empty list, and audiences is not set; list the clients whose tokens are accepted, or write audiences: [AUDIENCE]")
 	case empty:
-		d.Warn(at.Child("clients"), "is an empty list: only the audience of a token is checked, not its client")
+		d.Warn(at.Child("clients"), "is an empty list, so the audience of a token is checked, but not its client")
 	case !audiences:
-		d.Warn(at.Child("clients"), "is set without audiences: a token that was issued to one of these clients for another API is accepted too, "+
-			"so that API could replay it here; write audiences: [AUDIENCE]")
+		d.Warn(at.Child("clients"), "is set without audiences, so a token that was issued to one of these clients for another API is accepted too, "+
+			"and that API could replay it here; write audiences: [AUDIENCE]")
 	}
 	if strings.Contains(f.url, "cognito-idp") && strings.Contains(f.url, ".amazonaws.") {
-		d.Warn(at.Child("issuer"), "is a Cognito user pool; cognito: POOL also takes its other issuer form and checks its kinds of token")
+		d.Warn(at.Child("issuer"), "is a Cognito user pool; write cognito: POOL instead, which also accepts its other issuer form and checks token_use")
 	}
 }
 
 func checkHTTP(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	if f.AllowHTTP {
-		d.Warn(at.Child("dangerously_allow_http"), "is on: whoever is between the gate and this issuer can put in keys of their own")
+		d.Warn(at.Child("dangerously_allow_http"), "is true: an attacker between the gate and this issuer can replace the keys")
 		return
 	}
 	urls := map[string]string{at.Child("issuer"): f.url, at.Child("jwks") + ".uri": f.JWKS.URI}
 	for path, url := range urls {
 		if url != "" && plainHTTP(url) {
-			d.ReportPath(path, "is %s, which is not encrypted; write https://, or dangerously_allow_http: true for this issuer", yamlform.Quote(url))
+			d.ReportPath(path, "is not encrypted: got %s; expected https://; to allow http, write dangerously_allow_http: true for this issuer", yamlform.Quote(url))
 			f.keyMistake = true
 		}
 	}
 }
 
-// issuerURL is what tokens have as their iss. It is easily taken for the address
-// of a document about the issuer (OpenID Connect Discovery section 4, RFC 8414
-// section 3) or of its keys.
+// issuerURLCodec is the iss of tokens. Users often confuse it with the URL of the
+// discovery document (OpenID Connect Discovery section 4, RFC 8414 section 3) or of
+// the key set.
 func issuerURLCodec() yamlform.Codec[string] {
 	const expected = "the issuer's URL as its tokens have it, such as https://login.example/"
 	f := urlCodec(expected, false)
@@ -224,10 +223,10 @@ func issuerURLCodec() yamlform.Codec[string] {
 		switch {
 		case !ok:
 		case regexp.MustCompile(`/\.well-known/(openid-configuration|oauth-authorization-server|jwks\.json)(/|$)`).MatchString(text):
-			d.Report(p, "is %s, the address of a document; leave /.well-known/... out and write %s", yamlform.Quote(text), expected)
+			d.Report(p, "is the URL of a discovery document: got %s; remove /.well-known/...; expected %s", yamlform.Quote(text), expected)
 			return "", false
 		case strings.HasSuffix(text, "jwks.json"):
-			d.Report(p, "is %s, the address of a key set, which belongs at jwks.uri; write %s", yamlform.Quote(text), expected)
+			d.Report(p, "is the URL of a key set: got %s; move it to jwks.uri; expected %s", yamlform.Quote(text), expected)
 			return "", false
 		}
 		return text, ok
@@ -239,42 +238,42 @@ func prefixCodec() yamlform.Codec[string] {
 	const expected = `visible ASCII characters without a comma, in quotes, such as "partner:", or ""`
 	return yamlform.String(expected, func(text string) string {
 		if len(text) > 64 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ',' }) {
-			return fmt.Sprintf("is %s; write at most 64 %s", yamlform.Quote(text), expected)
+			return fmt.Sprintf("is invalid: got %s; expected at most 64 %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	})
 }
 
-// typeCodec is a value of the header typ (RFC 7515 section 4.1.9), without the
-// application/ that stands for.
+// typeCodec is a value of the header typ (RFC 7515 section 4.1.9), without the implied
+// application/.
 func typeCodec() yamlform.Codec[string] {
 	return yamlform.String("a token type such as JWT or at+jwt", func(text string) string {
 		bad := func(r rune) bool { return r >= 0x7f || r <= ' ' || strings.ContainsRune(`()<>@,;:\"/[]?=`, r) }
 		short := strings.TrimPrefix(strings.ToLower(text), "application/")
 		switch {
 		case short == "" || len(text) > 128 || strings.ContainsFunc(short, bad):
-			return fmt.Sprintf("is %s; write a token type such as JWT or at+jwt", yamlform.Quote(text))
+			return fmt.Sprintf("is invalid: got %s; expected a token type such as JWT or at+jwt", yamlform.Quote(text))
 		case len(short) < len(text):
-			return fmt.Sprintf("is %s; write %s, application/ is understood", yamlform.Quote(text), yamlform.Quote(short))
+			return fmt.Sprintf("is invalid: got %s; expected %s, without application/", yamlform.Quote(text), yamlform.Quote(short))
 		}
 		return ""
 	})
 }
 
-// checkIssuers holds the rules between issuers.
+// checkIssuers checks the rules that involve several issuers.
 func checkIssuers(d *yamlform.Decoder, c *Config) {
 	owners := map[string]string{} // iss -> path of its issuer
 	for i, one := range c.Issuers {
 		for _, iss := range one.ISS {
 			if owner, taken := owners[iss]; taken && owner != one.Path {
-				d.ReportPath(one.issuerPath(), "signs as %s, which %s does too; an iss belongs to one issuer", yamlform.Quote(iss), owner)
+				d.ReportPath(one.issuerPath(), "has the iss %s, which %s has too; expected a different iss for each issuer", yamlform.Quote(iss), owner)
 				break
 			}
 			owners[iss] = one.Path
 		}
 		if len(c.Issuers) > 1 && !d.IsSet(one.Path+".prefix") {
 			d.ReportPath(one.Path+".prefix",
-				"is missing; with more than one issuer each says its own, such as \"%s:\", or \"\" to leave its users and groups bare", one.Name)
+				"is missing; with more than one issuer, every issuer needs a prefix, for example \"%s:\", or \"\" for none", one.Name)
 		}
 		clash := slices.IndexFunc(c.Issuers[:i], func(other Issuer) bool {
 			return one.Prefix != "" && other.Prefix != "" &&
@@ -282,15 +281,15 @@ func checkIssuers(d *yamlform.Decoder, c *Config) {
 		})
 		if clash >= 0 {
 			other := c.Issuers[clash]
-			d.ReportPath(one.Path+".prefix", "is %s and that of %s is %s; no prefix may equal or begin with another", yamlform.Quote(one.Prefix),
+			d.ReportPath(one.Path+".prefix", "is %s, but that of %s is %s; expected prefixes that do not equal or begin with each other", yamlform.Quote(one.Prefix),
 				other.Path, yamlform.Quote(other.Prefix))
 		}
 	}
 }
 
-// IssuerNames returns the name of every issuer that the configuration speaks of,
-// in the order of the file: those too that Issuers leaves out because of a
-// mistake. That a name is among them does not say that its tokens are taken.
+// IssuerNames returns the name of every issuer in the file, in file order. This
+// includes issuers that Issuers omits because of a mistake, so a name does not prove
+// that the tokens of its issuer are accepted.
 func (c *Config) IssuerNames() []string {
 	names := slices.Clone(c.issuers.names)
 	for _, one := range c.Issuers {
@@ -301,7 +300,7 @@ func (c *Config) IssuerNames() []string {
 	return names
 }
 
-// issuerPath is where the file says what the issuer signs as.
+// issuerPath returns the path of the key that sets iss.
 func (i Issuer) issuerPath() string {
 	if i.Cognito != nil {
 		return i.Path + ".cognito"

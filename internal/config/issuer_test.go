@@ -95,86 +95,86 @@ func checkIssuer(t *testing.T, rows []issuerRow) {
 func TestCognitoMistakes(t *testing.T) {
 	const web = `cognito: us-west-1_a, clients: [web]`
 	checkIssuer(t, []issuerRow{
-		{"a pool without region", `cognito: ▸6BpkgoczU, clients: [web]`, `issuers.a.cognito is "6BpkgoczU", which is no user pool id; write a user pool id such as us-west-1_6BpkgoczU`},
-		{"a pool without id", `cognito: ▸us-west-1_, clients: [web]`, `issuers.a.cognito is "us-west-1_", which is no user pool id; write a user pool id such as us-west-1_6BpkgoczU`},
-		{"a pool with a path", `cognito: ▸us-west-1_a/b, clients: [web]`, `issuers.a.cognito is "us-west-1_a/b", which is no user pool id; write a user pool id such as us-west-1_6BpkgoczU`},
-		{"a region that is a host", `cognito: ▸evil.example-1_a, clients: [web]`, `issuers.a.cognito is "evil.example-1_a", which is no user pool id; write a user pool id such as us-west-1_6BpkgoczU`},
-		{"a pool too long", `cognito: ▸us-west-1_` + strings.Repeat("a", 46) + `, clients: [web]`, `issuers.a.cognito is "us-west-1_` + strings.Repeat("a", 46) + `", which is no user pool id; write a user pool id such as us-west-1_6BpkgoczU`},
-		{"Cognito without clients", `cognito: us-west-1_a`, `issuers.a needs clients, the ids of your app clients, or it would take the tokens of every app of this pool; write clients: [CLIENT]`},
-		{"Cognito's own replica", web + `, replica_regions: [us-east-1, ▸us-west-1]`, `issuers.a.replica_regions[1] is the pool's own region; write the others only`},
-		{"a replica that is no region", web + `, replica_regions: [▸east]`, `issuers.a.replica_regions[0] is "east", which is no region; write an AWS region such as us-east-1`},
-		{"an unknown kind", web + `, token_use: [▸refresh]`, `issuers.a.token_use[0] is "refresh"; write access or id`},
+		{"a pool without region", `cognito: ▸6BpkgoczU, clients: [web]`, `issuers.a.cognito is not a user pool id: got "6BpkgoczU"; expected a user pool id such as us-west-1_6BpkgoczU`},
+		{"a pool without id", `cognito: ▸us-west-1_, clients: [web]`, `issuers.a.cognito is not a user pool id: got "us-west-1_"; expected a user pool id such as us-west-1_6BpkgoczU`},
+		{"a pool with a path", `cognito: ▸us-west-1_a/b, clients: [web]`, `issuers.a.cognito is not a user pool id: got "us-west-1_a/b"; expected a user pool id such as us-west-1_6BpkgoczU`},
+		{"a region that is a host", `cognito: ▸evil.example-1_a, clients: [web]`, `issuers.a.cognito is not a user pool id: got "evil.example-1_a"; expected a user pool id such as us-west-1_6BpkgoczU`},
+		{"a pool too long", `cognito: ▸us-west-1_` + strings.Repeat("a", 46) + `, clients: [web]`, `issuers.a.cognito is not a user pool id: got "us-west-1_` + strings.Repeat("a", 46) + `"; expected a user pool id such as us-west-1_6BpkgoczU`},
+		{"Cognito without clients", `cognito: us-west-1_a`, `issuers.a has no clients, so it would accept tokens of every app client of this pool; write clients: [CLIENT]`},
+		{"Cognito's own replica", web + `, replica_regions: [us-east-1, ▸us-west-1]`, `issuers.a.replica_regions[1] is the pool's own region; list only the other regions`},
+		{"a replica that is no region", web + `, replica_regions: [▸east]`, `issuers.a.replica_regions[0] is not a region: got "east"; expected an AWS region such as us-east-1`},
+		{"an unknown kind", web + `, token_use: [▸refresh]`, `issuers.a.token_use[0] is invalid: got "refresh"; expected access or id`},
 	})
 }
 
 func TestIssuerMistakes(t *testing.T) {
-	const url = "; write the issuer's URL as its tokens have it, such as https://login.example/"
+	const url = "; expected the issuer's URL as its tokens have it, such as https://login.example/"
 	const api = `issuer: "https://login.example/", audiences: [api]`
-	const document = `, the address of a document; leave /.well-known/... out and write the issuer's URL as its tokens have it, such as https://login.example/`
+	const document = `; remove /.well-known/...; expected the issuer's URL as its tokens have it, such as https://login.example/`
 	checkIssuer(t, []issuerRow{
-		{"neither form", `clients: [web]`, `issuers.a names no issuer; write cognito: POOL, or issuer: URL`},
-		{"both forms", `cognito: us-west-1_a, issuer: ▸"https://login.example/", clients: [web]`, `issuers.a.issuer stands beside cognito, which names the issuer already; keep one of them`},
+		{"neither form", `clients: [web]`, `issuers.a has neither cognito nor issuer; write cognito: POOL, or issuer: URL`},
+		{"both forms", `cognito: us-west-1_a, issuer: ▸"https://login.example/", clients: [web]`, `issuers.a.issuer conflicts with cognito, which sets the issuer too; keep one of them`},
 		{"OIDC without audience and client", `issuer: "https://login.example/"`,
-			`issuers.a needs audiences or clients, or it would take every token that this issuer signs for anyone; write audiences: [AUDIENCE]`},
-		{"OIDC with an unknown kind", api + `, token_use: [▸logout]`, `issuers.a.token_use[0] is "logout"; write access or id`},
-		{"an unknown way with bound tokens", api + `, bound_tokens: ▸accept`, `issuers.a.bound_tokens is "accept"; write refuse or accept_as_bearer`},
-		{"an unknown rule for e-mail addresses", api + `, email_verified: ▸ignored`, `issuers.a.email_verified is "ignored"; write required or assumed`},
-		{"OIDC with replicas", api + `, ▸replica_regions: [us-east-1]`, `issuers.a.replica_regions is for Cognito; leave it out beside issuer`},
-		{"no URL", `issuer: ▸login.example, audiences: [api]`, `issuers.a.issuer is no absolute URL with https://` + url},
-		{"another scheme", `issuer: ▸"ftp://login.example", audiences: [api]`, `issuers.a.issuer is no absolute URL with https://` + url},
-		{"no host", `issuer: ▸"https:///realm", audiences: [api]`, `issuers.a.issuer names no proper host` + url},
-		{"an empty port", `issuer: ▸"https://login.example:/", audiences: [api]`, `issuers.a.issuer names no proper host` + url},
-		{"a port too large", `issuer: ▸"https://login.example:70000/", audiences: [api]`, `issuers.a.issuer names no proper host` + url},
-		{"a query", `issuer: ▸"https://login.example/?", audiences: [api]`, `issuers.a.issuer is "https://login.example/?", with a query (?)` + url},
-		{"a fragment", `issuer: ▸"https://login.example/#", audiences: [api]`, `issuers.a.issuer is "https://login.example/#", with a fragment (#)` + url},
-		{"a space", `issuer: ▸"https://login.example/ ", audiences: [api]`, `issuers.a.issuer is no URL in printable ASCII` + url},
-		{"not ASCII", `issuer: ▸"https://lögin.example/", audiences: [api]`, `issuers.a.issuer is no URL in printable ASCII` + url},
+			`issuers.a has neither audiences nor clients, so it would accept tokens that the issuer signs for other applications; write audiences: [AUDIENCE]`},
+		{"OIDC with an unknown kind", api + `, token_use: [▸logout]`, `issuers.a.token_use[0] is invalid: got "logout"; expected access or id`},
+		{"an unknown way with bound tokens", api + `, bound_tokens: ▸accept`, `issuers.a.bound_tokens is invalid: got "accept"; expected refuse or accept_as_bearer`},
+		{"an unknown rule for e-mail addresses", api + `, email_verified: ▸ignored`, `issuers.a.email_verified is invalid: got "ignored"; expected required or assumed`},
+		{"OIDC with replicas", api + `, ▸replica_regions: [us-east-1]`, `issuers.a.replica_regions is only for Cognito; remove it`},
+		{"no URL", `issuer: ▸login.example, audiences: [api]`, `issuers.a.issuer is not an absolute URL with https://` + url},
+		{"another scheme", `issuer: ▸"ftp://login.example", audiences: [api]`, `issuers.a.issuer is not an absolute URL with https://` + url},
+		{"no host", `issuer: ▸"https:///realm", audiences: [api]`, `issuers.a.issuer has no valid host` + url},
+		{"an empty port", `issuer: ▸"https://login.example:/", audiences: [api]`, `issuers.a.issuer has no valid host` + url},
+		{"a port too large", `issuer: ▸"https://login.example:70000/", audiences: [api]`, `issuers.a.issuer has no valid host` + url},
+		{"a query", `issuer: ▸"https://login.example/?", audiences: [api]`, `issuers.a.issuer has a query (?): got "https://login.example/?"` + url},
+		{"a fragment", `issuer: ▸"https://login.example/#", audiences: [api]`, `issuers.a.issuer has a fragment (#): got "https://login.example/#"` + url},
+		{"a space", `issuer: ▸"https://login.example/ ", audiences: [api]`, `issuers.a.issuer is not a URL in printable ASCII` + url},
+		{"not ASCII", `issuer: ▸"https://lögin.example/", audiences: [api]`, `issuers.a.issuer is not a URL in printable ASCII` + url},
 		{"the discovery document", `issuer: ▸"https://x.example/realms/y/.well-known/openid-configuration", audiences: [api]`,
-			`issuers.a.issuer is "https://x.example/realms/y/.well-known/openid-configuration"` + document},
+			`issuers.a.issuer is the URL of a discovery document: got "https://x.example/realms/y/.well-known/openid-configuration"` + document},
 		{"the metadata document", `issuer: ▸"https://x.example/.well-known/oauth-authorization-server", audiences: [api]`,
-			`issuers.a.issuer is "https://x.example/.well-known/oauth-authorization-server"` + document},
+			`issuers.a.issuer is the URL of a discovery document: got "https://x.example/.well-known/oauth-authorization-server"` + document},
 		{"the metadata document of a path", `issuer: ▸"https://x.example/.well-known/oauth-authorization-server/y", audiences: [api]`,
-			`issuers.a.issuer is "https://x.example/.well-known/oauth-authorization-server/y"` + document},
+			`issuers.a.issuer is the URL of a discovery document: got "https://x.example/.well-known/oauth-authorization-server/y"` + document},
 		{"the well-known keys", `issuer: ▸"https://x.example/y/.well-known/jwks.json", audiences: [api]`,
-			`issuers.a.issuer is "https://x.example/y/.well-known/jwks.json"` + document},
+			`issuers.a.issuer is the URL of a discovery document: got "https://x.example/y/.well-known/jwks.json"` + document},
 		{"the keys", `issuer: ▸"https://x.example/y/jwks.json", audiences: [api]`,
-			`issuers.a.issuer is "https://x.example/y/jwks.json", the address of a key set, which belongs at jwks.uri` + url},
-		{"plain http", `issuer: ▸"http://login.example/", audiences: [api]`, `issuers.a.issuer is "http://login.example/", which is not encrypted; write https://, or dangerously_allow_http: true for this issuer`},
+			`issuers.a.issuer is the URL of a key set: got "https://x.example/y/jwks.json"; move it to jwks.uri` + url},
+		{"plain http", `issuer: ▸"http://login.example/", audiences: [api]`, `issuers.a.issuer is not encrypted: got "http://login.example/"; expected https://; to allow http, write dangerously_allow_http: true for this issuer`},
 	})
 }
 
 func TestIssuerValueMistakes(t *testing.T) {
 	const web = `cognito: us-west-1_a, clients: [web]`
 	checkIssuer(t, []issuerRow{
-		{"a client too long", `cognito: us-west-1_a, clients: [▸` + strings.Repeat("c", 513) + `]`, `issuers.a.clients[0] is longer than 512 bytes; write a client id`},
-		{"a client with a space around", `cognito: us-west-1_a, clients: [▸"web "]`, `issuers.a.clients[0] is "web ", with white space around it or a control character in it; write a client id`},
-		{"none", web + `, algorithms: [▸none]`, `issuers.a.algorithms[0] is "none"; write RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
-		{"HMAC", web + `, algorithms: [▸HS256]`, `issuers.a.algorithms[0] is "HS256"; write RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
-		{"another case", web + `, algorithms: [▸rs256]`, `issuers.a.algorithms[0] is "rs256"; write RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
-		{"a type with parameters", web + `, token_types: [▸"jwt;a=b"]`, `issuers.a.token_types[0] is "jwt;a=b"; write a token type such as JWT or at+jwt`},
-		{"a type's long form", web + `, token_types: [▸Application/at+JWT]`, `issuers.a.token_types[0] is "Application/at+JWT"; write "at+jwt", application/ is understood`},
-		{"too much leeway", web + `, leeway: ▸61s`, `issuers.a.leeway is "61s", out of its range; write a duration with its unit, such as 30s, from 0s to 1m`},
-		{"a lifetime of nothing", web + `, max_lifetime: ▸0s`, `issuers.a.max_lifetime is "0s", out of its range; write a duration with its unit, such as 24h, from 1s to 87600h`},
-		{"a lifetime below zero", web + `, max_lifetime: ▸-1h`, `issuers.a.max_lifetime is "-1h", out of its range; write a duration with its unit, such as 24h, from 1s to 87600h`},
-		{"a lifetime in days", web + `, max_lifetime: ▸1d`, `issuers.a.max_lifetime is "1d", which is no duration (the units are ms, s, m and h); write a duration with its unit, such as 24h, from 1s to 87600h`},
-		{"a lifetime without a unit", web + `, max_lifetime: ▸86400`, `issuers.a.max_lifetime is "86400" without a unit; write a duration with its unit, such as 24h, from 1s to 87600h`},
-		{"a lifetime that says no limit", web + `, max_lifetime: ▸null`, `issuers.a.max_lifetime has no value; write a duration with its unit, such as 24h, from 1s to 87600h, or leave the key out`},
-		{"a prefix with a space", web + `, prefix: ▸"a b"`, `issuers.a.prefix is "a b"; write at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
-		{"a prefix with a comma", web + `, prefix: ▸"p,q:"`, `issuers.a.prefix is "p,q:"; write at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
-		{"a prefix that is not ASCII", web + `, prefix: ▸"é"`, `issuers.a.prefix is "é"; write at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
-		{"groups from a gate value", web + `, groups_claim: [▸$groups]`, `issuers.a.groups_claim[0] is "$groups", which is no value of the gate; write a claim such as groups`},
+		{"a client too long", `cognito: us-west-1_a, clients: [▸` + strings.Repeat("c", 513) + `]`, `issuers.a.clients[0] is longer than 512 bytes; expected a client id`},
+		{"a client with a space around", `cognito: us-west-1_a, clients: [▸"web "]`, `issuers.a.clients[0] has white space around it or a control character in it: got "web "; expected a client id`},
+		{"none", web + `, algorithms: [▸none]`, `issuers.a.algorithms[0] is invalid: got "none"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+		{"HMAC", web + `, algorithms: [▸HS256]`, `issuers.a.algorithms[0] is invalid: got "HS256"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+		{"another case", web + `, algorithms: [▸rs256]`, `issuers.a.algorithms[0] is invalid: got "rs256"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+		{"a type with parameters", web + `, token_types: [▸"jwt;a=b"]`, `issuers.a.token_types[0] is invalid: got "jwt;a=b"; expected a token type such as JWT or at+jwt`},
+		{"a type's long form", web + `, token_types: [▸Application/at+JWT]`, `issuers.a.token_types[0] is invalid: got "Application/at+JWT"; expected "at+jwt", without application/`},
+		{"too much leeway", web + `, leeway: ▸61s`, `issuers.a.leeway is out of range: got "61s"; expected a duration with its unit, such as 30s, from 0s to 1m`},
+		{"a lifetime of nothing", web + `, max_lifetime: ▸0s`, `issuers.a.max_lifetime is out of range: got "0s"; expected a duration with its unit, such as 24h, from 1s to 87600h`},
+		{"a lifetime below zero", web + `, max_lifetime: ▸-1h`, `issuers.a.max_lifetime is out of range: got "-1h"; expected a duration with its unit, such as 24h, from 1s to 87600h`},
+		{"a lifetime in days", web + `, max_lifetime: ▸1d`, `issuers.a.max_lifetime is not a duration (the units are ms, s, m and h): got "1d"; expected a duration with its unit, such as 24h, from 1s to 87600h`},
+		{"a lifetime without a unit", web + `, max_lifetime: ▸86400`, `issuers.a.max_lifetime has no unit: got "86400"; expected a duration with its unit, such as 24h, from 1s to 87600h`},
+		{"a lifetime that says no limit", web + `, max_lifetime: ▸null`, `issuers.a.max_lifetime has no value; set it to a duration with its unit, such as 24h, from 1s to 87600h, or remove the key`},
+		{"a prefix with a space", web + `, prefix: ▸"a b"`, `issuers.a.prefix is invalid: got "a b"; expected at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
+		{"a prefix with a comma", web + `, prefix: ▸"p,q:"`, `issuers.a.prefix is invalid: got "p,q:"; expected at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
+		{"a prefix that is not ASCII", web + `, prefix: ▸"é"`, `issuers.a.prefix is invalid: got "é"; expected at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
+		{"groups from a gate value", web + `, groups_claim: [▸$groups]`, `issuers.a.groups_claim[0] is an unknown derived value: got "$groups"; expected a claim such as groups`},
 	})
 }
 
 func TestJWKSMistakes(t *testing.T) {
-	const proxy = "; write none, environment, or a URL such as http://proxy.example:3128"
+	const proxy = "; expected none, environment, or a URL such as http://proxy.example:3128"
 	const web = `cognito: us-west-1_a, clients: [web]`
 	checkIssuer(t, []issuerRow{
-		{"keys over plain http", web + `, jwks: {uri: ▸"http://127.0.0.1:1/"}`, `issuers.a.jwks.uri is "http://127.0.0.1:1/", which is not encrypted; write https://, or dangerously_allow_http: true for this issuer`},
-		{"uri and file", web + `, jwks: {uri: ▸"https://k.example/", file: k.json}`, `issuers.a.jwks.uri stands beside file, and keys come from one place; keep one of them`},
-		{"no proxy of ours", web + `, jwks: {proxy: ▸"proxy:3128"}`, `issuers.a.jwks.proxy is no proxy` + proxy},
+		{"keys over plain http", web + `, jwks: {uri: ▸"http://127.0.0.1:1/"}`, `issuers.a.jwks.uri is not encrypted: got "http://127.0.0.1:1/"; expected https://; to allow http, write dangerously_allow_http: true for this issuer`},
+		{"uri and file", web + `, jwks: {uri: ▸"https://k.example/", file: k.json}`, `issuers.a.jwks.uri conflicts with file, because keys have one source; keep one of them`},
+		{"no proxy of ours", web + `, jwks: {proxy: ▸"proxy:3128"}`, `issuers.a.jwks.proxy is not a proxy` + proxy},
 		{"a proxy's scheme", web + `, jwks: {proxy: ▸"ftp://proxy:3128"}`, `issuers.a.jwks.proxy has a scheme other than http, https and socks5` + proxy},
-		{"no cooldown", web + `, jwks: {unknown_kid_cooldown: ▸0s}`, `issuers.a.jwks.unknown_kid_cooldown is "0s", out of its range; write a duration with its unit, such as 5s, from 100ms to 1h`},
+		{"no cooldown", web + `, jwks: {unknown_kid_cooldown: ▸0s}`, `issuers.a.jwks.unknown_kid_cooldown is out of range: got "0s"; expected a duration with its unit, such as 5s, from 100ms to 1h`},
 	})
 }
 
@@ -182,29 +182,29 @@ func TestJWKSMistakes(t *testing.T) {
 func TestEmptyIsNeverUnchecked(t *testing.T) {
 	const generic, cognito = `issuers: {a: {issuer: "https://login.example/", `, `issuers: {a: {cognito: us-west-1_a, `
 	check(t, []file{
-		{"audiences", generic + "audiences: []}}\n", []string{`1:49: issuers.a.audiences is an empty list; write a list such as [orders-api], or leave the key out`}},
+		{"audiences", generic + "audiences: []}}\n", []string{`1:49: issuers.a.audiences is an empty list; set it to a list such as [orders-api], or remove the key`}},
 		{"audiences beside clients", generic + "clients: [c], audiences: []}}\n",
-			[]string{`1:63: issuers.a.audiences is an empty list; write a list such as [orders-api], or leave the key out`}},
-		{"an audience", generic + "audiences: ['']}}\n", []string{`1:61: issuers.a.audiences[0] is empty; write an audience`}},
-		{"a null audience", generic + "audiences: [~]}}\n", []string{`1:61: issuers.a.audiences[0] has no value; write an audience, or remove the item`}},
+			[]string{`1:63: issuers.a.audiences is an empty list; set it to a list such as [orders-api], or remove the key`}},
+		{"an audience", generic + "audiences: ['']}}\n", []string{`1:61: issuers.a.audiences[0] is empty; expected an audience`}},
+		{"a null audience", generic + "audiences: [~]}}\n", []string{`1:61: issuers.a.audiences[0] has no value; set it to an audience, or remove the item`}},
 		{"clients", generic + "clients: []}}\n",
-			[]string{`1:49: issuers.a.clients is an empty list and there are no audiences; write the clients whose tokens are taken, or audiences: [AUDIENCE]`}},
-		{"a client", generic + "clients: ['']}}\n", []string{`1:59: issuers.a.clients[0] is empty; write a client id`}},
-		{"Cognito's clients", cognito + "clients: []}}\n", []string{`1:37: issuers.a.clients is an empty list; write the ids of your app clients, such as [3v5exampleclient]`}},
-		{"a variable that is empty", cognito + "clients: ['${EMPTY:-}']}}\n", []string{`1:47: issuers.a.clients[0] is empty; write a client id`}},
-		{"token_use", cognito + "clients: [c], token_use: []}}\n", []string{`1:51: issuers.a.token_use is an empty list; write a list such as [access, id], or leave the key out`}},
-		{"token_types", cognito + "clients: [c], token_types: []}}\n", []string{`1:51: issuers.a.token_types is an empty list; write a list such as [JWT, at+jwt], or leave the key out`}},
-		{"a token type", cognito + "clients: [c], token_types: ['']}}\n", []string{`1:65: issuers.a.token_types[0] is ""; write a token type such as JWT or at+jwt`}},
-		{"algorithms", cognito + "clients: [c], algorithms: []}}\n", []string{`1:51: issuers.a.algorithms is an empty list; write a list such as [RS256], or leave the key out`}},
-		{"groups_claim", cognito + "clients: [c], groups_claim: []}}\n", []string{`1:51: issuers.a.groups_claim is an empty list; write a list such as [groups], or leave the key out`}},
+			[]string{`1:49: issuers.a.clients is an empty list, and audiences is not set; list the clients whose tokens are accepted, or write audiences: [AUDIENCE]`}},
+		{"a client", generic + "clients: ['']}}\n", []string{`1:59: issuers.a.clients[0] is empty; expected a client id`}},
+		{"Cognito's clients", cognito + "clients: []}}\n", []string{`1:37: issuers.a.clients is an empty list; expected the ids of your app clients, such as [3v5exampleclient]`}},
+		{"a variable that is empty", cognito + "clients: ['${EMPTY:-}']}}\n", []string{`1:47: issuers.a.clients[0] is empty; expected a client id`}},
+		{"token_use", cognito + "clients: [c], token_use: []}}\n", []string{`1:51: issuers.a.token_use is an empty list; set it to a list such as [access, id], or remove the key`}},
+		{"token_types", cognito + "clients: [c], token_types: []}}\n", []string{`1:51: issuers.a.token_types is an empty list; set it to a list such as [JWT, at+jwt], or remove the key`}},
+		{"a token type", cognito + "clients: [c], token_types: ['']}}\n", []string{`1:65: issuers.a.token_types[0] is invalid: got ""; expected a token type such as JWT or at+jwt`}},
+		{"algorithms", cognito + "clients: [c], algorithms: []}}\n", []string{`1:51: issuers.a.algorithms is an empty list; set it to a list such as [RS256], or remove the key`}},
+		{"groups_claim", cognito + "clients: [c], groups_claim: []}}\n", []string{`1:51: issuers.a.groups_claim is an empty list; set it to a list such as [groups], or remove the key`}},
 		{"issuer", "issuers: {a: {issuer: '', audiences: [a]}}\n",
-			[]string{`1:23: issuers.a.issuer is no absolute URL with https://; write the issuer's URL as its tokens have it, such as https://login.example/`}},
+			[]string{`1:23: issuers.a.issuer is not an absolute URL with https://; expected the issuer's URL as its tokens have it, such as https://login.example/`}},
 		{"prefix", cognito + "clients: [c], prefix: }}\n", []string{
-			`1:51: issuers.a.prefix has no value; write visible ASCII characters without a comma, in quotes, such as "partner:", or "", or leave the key out`}},
-		{"a route's issuers", pool + "routes: [{match: /a, issuers: []}]\n", []string{`2:22: routes[0].issuers is an empty list; write a list such as [cruddur], or leave the key out`}},
-		{"a route's groups", pool + "routes: [{match: /a, groups: {all: []}}]\n", []string{`2:31: routes[0].groups.all is an empty list; write a list such as [admin], or leave the key out`}},
-		{"a route's scope", pool + "routes: [{match: /a, scopes: ['']}]\n", []string{`2:31: routes[0].scopes[0] is empty; write a scope`}},
-		{"a route's hosts", pool + "routes: [{match: /a, hosts: []}]\n", []string{`2:22: routes[0].hosts is an empty list; write a list such as [api.example], or leave the key out`}},
+			`1:51: issuers.a.prefix has no value; set it to visible ASCII characters without a comma, in quotes, such as "partner:", or "", or remove the key`}},
+		{"a route's issuers", pool + "routes: [{match: /a, issuers: []}]\n", []string{`2:22: routes[0].issuers is an empty list; set it to a list such as [cruddur], or remove the key`}},
+		{"a route's groups", pool + "routes: [{match: /a, groups: {all: []}}]\n", []string{`2:31: routes[0].groups.all is an empty list; set it to a list such as [admin], or remove the key`}},
+		{"a route's scope", pool + "routes: [{match: /a, scopes: ['']}]\n", []string{`2:31: routes[0].scopes[0] is empty; expected a scope`}},
+		{"a route's hosts", pool + "routes: [{match: /a, hosts: []}]\n", []string{`2:22: routes[0].hosts is an empty list; set it to a list such as [api.example], or remove the key`}},
 	})
 }
 
@@ -215,33 +215,33 @@ func TestIssuersTogether(t *testing.T) {
 		{"one needs no prefix", "issuers:\n" + a + "}\n", nil},
 		{"a slash makes another issuer", "issuers:\n" + a + ", prefix: ''}\n  b: {issuer: \"https://a.example\", audiences: [api], prefix: 'b:'}\n", nil},
 		{"no prefix", "issuers:\n" + a + "}\n" + b + ", prefix: 'b:'}\n", []string{
-			`2:3: issuers.a.prefix is missing; with more than one issuer each says its own, such as "a:", or "" to leave its users and groups bare`}},
+			`2:3: issuers.a.prefix is missing; with more than one issuer, every issuer needs a prefix, for example "a:", or "" for none`}},
 		{"bare on purpose", "issuers:\n" + a + ", prefix: ''}\n" + b + ", prefix: ''}\n" + c + ", prefix: 'c'}\n", nil},
 		{"the same prefix", "issuers:\n" + a + ", prefix: 'p:'}\n" + b + ", prefix: 'p:'}\n", []string{
-			`3:63: issuers.b.prefix is "p:" and that of issuers.a is "p:"; no prefix may equal or begin with another`}},
+			`3:63: issuers.b.prefix is "p:", but that of issuers.a is "p:"; expected prefixes that do not equal or begin with each other`}},
 		{"begins with another", "issuers:\n" + a + ", prefix: 'p'}\n" + b + ", prefix: 'x'}\n" + c + ", prefix: 'p:'}\n", []string{
-			`4:63: issuers.c.prefix is "p:" and that of issuers.a is "p"; no prefix may equal or begin with another`}},
+			`4:63: issuers.c.prefix is "p:", but that of issuers.a is "p"; expected prefixes that do not equal or begin with each other`}},
 		{"is begun with by another", "issuers:\n" + a + ", prefix: 'p:'}\n" + b + ", prefix: 'p'}\n", []string{
-			`3:63: issuers.b.prefix is "p" and that of issuers.a is "p:"; no prefix may equal or begin with another`}},
+			`3:63: issuers.b.prefix is "p", but that of issuers.a is "p:"; expected prefixes that do not equal or begin with each other`}},
 		{"the same iss", "issuers:\n" + a + ", prefix: 'a:'}\n  b: {issuer: \"https://a.example/\", clients: [c], prefix: 'b:'}\n", []string{
-			`3:15: issuers.b.issuer signs as "https://a.example/", which issuers.a does too; an iss belongs to one issuer`}},
+			`3:15: issuers.b.issuer has the iss "https://a.example/", which issuers.a has too; expected a different iss for each issuer`}},
 		{"a pool's other form", `issuers:
   a: {issuer: "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_x", audiences: [api], prefix: "a:"}
   b: {cognito: us-west-1_x, clients: [web], prefix: ""}
-`, []string{`3:16: issuers.b.cognito signs as "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_x", which issuers.a does too; an iss belongs to one issuer`}},
+`, []string{`3:16: issuers.b.cognito has the iss "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_x", which issuers.a has too; expected a different iss for each issuer`}},
 		{"names", "issuers:\n  a b: {cognito: us-west-1_x, clients: [web]}\n", []string{
-			`2:3: issuers["a b"] is no issuer name; write 1 to 64 letters, digits, dots, dashes and underscores`}},
+			`2:3: issuers["a b"] is not an issuer name; expected 1 to 64 letters, digits, dots, dashes and underscores`}},
 		{"a hidden name", "issuers:\n  .a: {cognito: us-west-1_x, clients: [web]}\n", []string{
-			`2:3: issuers[".a"] is no issuer name; write 1 to 64 letters, digits, dots, dashes and underscores`}},
+			`2:3: issuers[".a"] is not an issuer name; expected 1 to 64 letters, digits, dots, dashes and underscores`}},
 		{"a list", "issuers: [{cognito: us-west-1_x, clients: [web]}]\n", []string{
-			`1:1: issuers is a list; write a mapping from a name of yours to an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}`}},
+			`1:1: issuers is a list; expected a mapping from names that you choose to issuers, such as {cruddur: {cognito: POOL, clients: [CLIENT]}}`}},
 		{"a word for an issuer", "issuers: {a: us-west-1_x}\n", []string{
-			`1:14: issuers.a is the single value "us-west-1_x"; write an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}`}},
+			`1:14: issuers.a is the single value "us-west-1_x"; expected an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}`}},
 	})
 }
 
 func TestNoIssuer(t *testing.T) {
-	const missing = `: issuers is missing, so no token could ever be valid; write an issuer, or make every route public and write default: deny`
+	const missing = `: issuers is missing, so no token can be valid; add an issuer, or make every route public and write default: deny`
 	check(t, []file{
 		{"public routes and deny", "routes: [{match: /a, access: public}]\ndefault: deny\n", nil},
 		{"nothing but deny", "default: deny\n", nil},
@@ -250,7 +250,7 @@ func TestNoIssuer(t *testing.T) {
 		{"an optional route", "default: deny\nroutes: [{match: /a, access: optional}]\n", []string{"1:1" + missing}},
 		{"an empty mapping", "default: required\nissuers: {}\n", []string{"2:1" + missing}},
 		{"a faulty one is there", "issuers: {a: b}\n", []string{
-			`1:14: issuers.a is the single value "b"; write an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}`}},
+			`1:14: issuers.a is the single value "b"; expected an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}`}},
 	})
 }
 
@@ -264,14 +264,14 @@ func TestWarnings(t *testing.T) {
   e: {cognito: us-west-1_e, clients: [web], audiences: [web], prefix: "", jwks: {file: k.json, refresh_interval: 24h}}
 `)
 	same(t, lines(c.Warnings), []string{
-		`2:54: issuers.a.clients is an empty list: only the audience of a token is checked, not its client`,
-		`2:91: issuers.a.dangerously_allow_http is on: whoever is between the gate and this issuer can put in keys of their own`,
-		`3:15: issuers.b.issuer is a Cognito user pool; cognito: POOL also takes its other issuer form and checks its kinds of token`,
-		`3:74: issuers.b.clients is set without audiences: a token that was issued to one of these clients for another API is accepted too, ` +
-			`so that API could replay it here; write audiences: [AUDIENCE]`,
-		`4:45: issuers.c.audiences holds for no ID token, whose aud is its client: all of them are refused; token_use: [access] says so`,
-		`4:103: issuers.c.jwks.proxy has no effect, since the keys are read from a file`,
-		`5:114: issuers.d.jwks.max_stale is 10m, shorter than refresh_interval (15m): good keys are refused between two fetches`,
+		`2:54: issuers.a.clients is an empty list, so the audience of a token is checked, but not its client`,
+		`2:91: issuers.a.dangerously_allow_http is true: an attacker between the gate and this issuer can replace the keys`,
+		`3:15: issuers.b.issuer is a Cognito user pool; write cognito: POOL instead, which also accepts its other issuer form and checks token_use`,
+		`3:74: issuers.b.clients is set without audiences, so a token that was issued to one of these clients for another API is accepted too, ` +
+			`and that API could replay it here; write audiences: [AUDIENCE]`,
+		`4:45: issuers.c.audiences rejects every ID token, because the aud of an ID token is its client; write token_use: [access] to make this explicit`,
+		`4:103: issuers.c.jwks.proxy has no effect, because the keys are read from a file`,
+		`5:114: issuers.d.jwks.max_stale is 10m, shorter than refresh_interval (15m), so valid keys are rejected between two fetches`,
 	})
 	if c.Issuers[0].Clients != nil || !c.Issuers[0].AllowHTTP {
 		t.Errorf("got %+v", c.Issuers[0])
@@ -305,7 +305,7 @@ func TestAdminWarning(t *testing.T) {
 		t.Run(listen, func(t *testing.T) {
 			var want []string
 			if open {
-				want = []string{"2:17: admin.listen is " + quoted(listen) + ", which is not loopback: whoever reaches it reads key ids and metrics; keep it private"}
+				want = []string{"2:17: admin.listen is " + quoted(listen) + ", which is not a loopback address: any client that reaches it can read key ids and metrics; keep it private"}
 			}
 			same(t, lines(parse(t, pool+"admin: {listen: '"+listen+"'}\n").Warnings), want)
 		})

@@ -16,25 +16,23 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// maxBytes bounds a configuration file, so that a wrong path (a log, a disk
-// image) ends in a mistake and not in exhausted memory.
+// maxBytes is the maximum size of a configuration file, so that a wrong path (a log, a
+// disk image) is reported as a mistake and does not exhaust memory.
 const maxBytes = 1 << 20
 
-// mostReads is how often files that change while they are read are read again.
+// maxReads is how often files are read again if they change while they are read.
 const maxReads = 5
 
-// Load reads the configuration file named file, and the files that it includes,
-// all as they were at one moment: a swap in the middle must not make a
-// configuration out of an old and a new half, which nobody wrote. Variables in its
-// values are expanded by getenv, which is os.LookupEnv in a running program; nil
-// knows no variable.
+// Load reads a configuration file and the files that it includes. All of them are read
+// as they were at one moment, so that replacing them during Load does not produce a
+// mix of the old and the new version. Variables in values are expanded by getenv,
+// which is os.LookupEnv in a running program; nil means that no variable is set.
 //
-// Everything that is wrong with the file comes back at once, as [Mistakes] in
-// the order of their places. Beside them stands the configuration as far as it
-// could be read, so that the caller can look for mistakes that only another
-// package sees; it must not be served. It is nil when the file holds no YAML
-// mapping at all. A file that cannot be read is another error, and no Mistakes; an
-// included one that cannot is a mistake.
+// All mistakes are returned at once, as [Mistakes] ordered by position. In that case
+// Load also returns the valid part of the configuration, so that other packages can
+// check it for further mistakes; it must not be served. It is nil if the file is not
+// a YAML mapping. If the file cannot be read, the error is not of type Mistakes; an
+// included file that cannot be read is a mistake.
 func Load(file string, getenv func(string) (string, bool)) (*Config, error) {
 	for range maxReads {
 		data, err := readFile(file)
@@ -47,15 +45,13 @@ func Load(file string, getenv func(string) (string, bool)) (*Config, error) {
 			return c, err
 		}
 	}
-	return nil, errors.New("reading the config: its files change all the time while they are read; " +
-		"put them in place together, and have them read again")
+	return nil, errors.New("reading the config: its files kept changing while they were read; " +
+		"replace all of them in one step, and reload")
 }
 
-// unchanged reports whether the files are still those that were read, and so
-// were there together: each is read a second time after all were read once, and
-// at the moment between the two rounds every one of them was what it was read as.
-// A main file that is no regular one, such as a pipe, cannot be read again and is
-// taken for the same.
+// unchanged reads all files a second time and reports whether they are the same. If so,
+// all of them had their content at the moment between the two rounds. A main file that
+// is not a regular file, such as a pipe, cannot be read again and counts as unchanged.
 func (l *loader) unchanged(included []include, main []byte) bool {
 	again := reads{}
 	for _, one := range included {
@@ -73,17 +69,17 @@ func (l *loader) unchanged(included []include, main []byte) bool {
 	return errors.Is(err, filewatch.ErrIrregular) || err == nil && bytes.Equal(data, main)
 }
 
-// reads is what files held when they were read, by their names.
+// reads maps the names of files to digests of what was read.
 type reads map[string]string
 
-// read is readRegular, and notes what came of it.
+// read reads a regular file and records the result.
 func (r reads) read(name string) ([]byte, error) {
 	data, err := readRegular(name)
 	r[name] = fmt.Sprintf("%x %v", sha256.Sum256(data), err)
 	return data, err
 }
 
-// readRegular is readFile for a file that may be read as often as one likes.
+// readRegular reads a file that must be a regular file.
 func readRegular(name string) ([]byte, error) {
 	file, _, err := filewatch.Open(name)
 	if err != nil {
@@ -99,7 +95,7 @@ func sameFile(a, b string) bool {
 	return err == nil && otherErr == nil && os.SameFile(one, other)
 }
 
-// readFile reads a file up to a byte more than it may have.
+// readFile reads at most maxBytes+1 bytes of a file of any kind.
 func readFile(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -111,18 +107,18 @@ func readFile(name string) ([]byte, error) {
 
 func readLimited(f *os.File) ([]byte, error) { return io.ReadAll(io.LimitReader(f, maxBytes+1)) }
 
-// Parse does what [Load] does, with bytes already read. Source is the name that
-// mistakes are reported under; relative paths in the file are taken from its
-// directory, and so are the files that it includes, which are read from disk.
+// Parse is like [Load] with the content of the file. Source is the name of the file in
+// mistakes. Relative paths start at its directory, and included files are read from
+// there.
 func Parse(source string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
 	return newLoader(source, getenv).parse(data)
 }
 
-// loader reads one configuration file and those that it includes.
+// loader reads one configuration file and the files that it includes.
 type loader struct {
 	*yamlform.Decoder
 	source string
-	sum    hash.Hash // over every file read
+	sum    hash.Hash // of every file read
 	reads  reads     // the included files
 }
 
@@ -133,7 +129,7 @@ func newLoader(source string, getenv func(string) (string, bool)) *loader {
 	return &loader{Decoder: d, source: source, sum: sha256.New(), reads: reads{}}
 }
 
-// orNone lets a nil getenv know no variable.
+// orEmpty returns getenv, or a function for an empty environment if it is nil.
 func orEmpty(getenv func(string) (string, bool)) func(string) (string, bool) {
 	if getenv == nil {
 		return func(string) (string, bool) { return "", false }

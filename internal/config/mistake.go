@@ -6,20 +6,18 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// Pos is a place in a configuration file; the zero Pos is no place at all (the
-// environment has none).
+// Pos is a position in a configuration file. The zero Pos is unknown.
 type Pos = yamlform.Pos
 
-// Mistake is one thing wrong with a configuration: where, and what to write
-// instead.
+// Mistake is one mistake in a configuration.
 type Mistake = yamlform.Mistake
 
-// Mistakes is everything wrong with a configuration, never empty when it is
-// returned as an error.
+// Mistakes is all mistakes in a configuration. It is never empty when it is returned
+// as an error.
 type Mistakes = yamlform.Mistakes
 
-// Together returns the mistakes of several errors as one [Mistakes]. If there are
-// none, it returns the first of the errors; nil if all are.
+// Together returns the mistakes of several errors as one [Mistakes]. If no error is of
+// that type, it returns the first error, or nil if all are nil.
 func Together(errs ...error) error {
 	var all Mistakes
 	var first error
@@ -37,27 +35,26 @@ func Together(errs ...error) error {
 	return first
 }
 
-// Mistake makes a mistake at the value that path names (`routes[2].match`), or
-// at its nearest parent that the file has. It is how the packages that give
-// config values their meaning report what is wrong with one.
+// Mistake returns a mistake in the value at path, such as `routes[2].match`. If the
+// file has no such value, the position is that of its nearest parent. Packages that
+// interpret values of a configuration use it to report mistakes in them.
 func (c *Config) Mistake(path, format string, args ...any) Mistake {
 	return c.positions().Mistake(path, format, args...)
 }
 
-// MistakeWithin makes a mistake at a place inside the condition that path names;
-// the path begins its text. Line counts from 1 and column from 0, in characters
-// of the condition. In a condition in quotes or over several lines the mistake is
-// at its beginning, and says the place in words.
+// MistakeWithin returns a mistake at a position inside the condition at path. Its text
+// begins with the path. Line counts from 1 and column from 0, in characters of the
+// condition. If the condition is in quotes or has several lines, the mistake has the
+// position of its beginning, and the text names the line and column.
 func (c *Config) MistakeWithin(path string, line, column int, format string, args ...any) Mistake {
 	return c.positions().MistakeWithin(path, "condition", line, column, format, args...)
 }
 
-// At returns the place of the value that path names, or of its nearest parent
-// that the file has.
+// At returns the position of the value at path, or of its nearest parent that the file
+// has.
 func (c *Config) At(path string) Pos { return c.positions().At(path) }
 
-// where is where the values of c are: a configuration without a file has only
-// its source.
+// positions returns the positions of values. A configuration without a file has none.
 func (c *Config) positions() *yamlform.Places {
 	if c.places == nil {
 		return yamlform.NewPlaces(c.Source)

@@ -7,40 +7,39 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// Relax holds the holes in the strict reading of requests that are opened by
-// name.
+// Relax is the relaxations of the strict checks of requests.
 type Relax struct {
 	All   []Relaxation // on every host
 	Hosts []HostRelaxations
 }
 
-// HostRelaxations are holes opened on one host beside those on all.
+// HostRelaxations is relaxations on one host, in addition to those on all hosts.
 type HostRelaxations struct {
 	Host        string // a pattern of [MatchHost]
 	Relaxations []Relaxation
 }
 
-// Relaxation is one hole.
+// Relaxation is the name of one relaxation.
 type Relaxation string
 
-// The closed list of relaxations.
+// All relaxations.
 const (
 	RelaxEncodedSlash    Relaxation = "encoded_slash"    // %2F is a plain character of its segment
 	RelaxEncodedPercent  Relaxation = "encoded_percent"  // %25 is a plain character
-	RelaxSemicolon       Relaxation = "semicolon"        // ; and what follows it in a segment is cut before matching
-	RelaxDoubleSlash     Relaxation = "double_slash"     // empty segments are dropped
+	RelaxSemicolon       Relaxation = "semicolon"        // ; and what follows it in a segment is removed before matching
+	RelaxDoubleSlash     Relaxation = "double_slash"     // empty segments are removed before matching
 	RelaxIgnoreCase      Relaxation = "ignore_case"      // paths are matched without regard to case
 	RelaxCaseSensitive   Relaxation = "case_sensitive"   // the application distinguishes /a from /A
 	RelaxSlashSensitive  Relaxation = "slash_sensitive"  // the application distinguishes /a from /a/
 	RelaxMethodOverride  Relaxation = "method_override"  // headers and parameters that name another method reach the application
 	RelaxOriginalURL     Relaxation = "original_url"     // headers that name another URL reach the application
 	RelaxForwardedHost   Relaxation = "forwarded_host"   // headers that name another host reach the application
-	RelaxUnverifiedEmail Relaxation = "unverified_email" // an email address is told although it is not verified
+	RelaxUnverifiedEmail Relaxation = "unverified_email" // an unverified email address is sent to the application
 )
 
-// OverrideHeaders returns the headers that name another method, URL or host than
-// the one that was checked, and on which some applications act, in lower case. A
-// client's own are removed unless the relaxation is open.
+// OverrideHeaders returns, in lower case, the headers with which some applications let
+// clients override the method, URL or host that was checked. They are removed from
+// requests unless the relaxation applies.
 func OverrideHeaders() map[Relaxation][]string {
 	return map[Relaxation][]string{
 		RelaxMethodOverride: {
@@ -66,7 +65,7 @@ func overrideHeader(name string) bool {
 	return false
 }
 
-// Relaxations returns the closed list.
+// Relaxations returns all relaxations.
 func Relaxations() []Relaxation {
 	return []Relaxation{
 		RelaxEncodedSlash, RelaxEncodedPercent, RelaxSemicolon, RelaxDoubleSlash, RelaxIgnoreCase,
@@ -74,7 +73,7 @@ func Relaxations() []Relaxation {
 	}
 }
 
-// Relaxed is what is open for one request. The zero value is strict.
+// Relaxed is the relaxations that apply to one request. The zero value is strict.
 type Relaxed struct {
 	EncodedSlash, EncodedPercent, Semicolon, DoubleSlash, IgnoreCase bool
 	CaseSensitive, SlashSensitive                                    bool
@@ -94,8 +93,8 @@ func (r Relaxed) Bits() (bits uint16) {
 	return bits
 }
 
-// For returns what is open on a host: lower case, without port and final dot.
-// It is safe for concurrent use.
+// For returns the relaxations on a host, which must be in lower case and without port
+// and final dot. It is safe for concurrent use.
 func (r *Relax) For(host string) Relaxed {
 	var open Relaxed
 	open.add(r.All)
@@ -107,14 +106,14 @@ func (r *Relax) For(host string) Relaxed {
 	return open
 }
 
-// Everywhere returns what is open on all hosts.
+// Everywhere returns the relaxations on all hosts.
 func (r *Relax) Everywhere() Relaxed {
 	var open Relaxed
 	open.add(r.All)
 	return open
 }
 
-// Anywhere returns what is open on some host.
+// Anywhere returns the relaxations on at least one host.
 func (r *Relax) Anywhere() Relaxed {
 	open := r.Everywhere()
 	for _, one := range r.Hosts {
@@ -138,9 +137,8 @@ func (r *Relaxed) add(opened []Relaxation) {
 	r.UnverifiedEmail = r.UnverifiedEmail || has(RelaxUnverifiedEmail)
 }
 
-// MatchHost reports whether host is the one that pattern names, or lies under a
-// pattern that begins with "*.". Both are in lower case, host without port and
-// final dot.
+// MatchHost reports whether host is equal to pattern, or is a subdomain if pattern
+// begins with "*.". Both must be in lower case, and host without port and final dot.
 func MatchHost(pattern, host string) bool {
 	if parent, ok := strings.CutPrefix(pattern, "*"); ok {
 		return len(host) > len(parent) && strings.HasSuffix(host, parent)
@@ -152,15 +150,14 @@ func relaxObject() yamlform.Object[Relax] {
 	return yamlform.Object[Relax]{
 		Expected: "a mapping such as {all: [encoded_slash]} or {hosts: {api.example: [encoded_slash]}}",
 		Fields: []yamlform.FieldOf[Relax]{
-			yamlform.Field("all", "opened on every host", relaxationListCodec(), func(r *Relax) *[]Relaxation { return &r.All }),
-			yamlform.Field("hosts", "opened on single hosts", hostRelaxationsCodec(), func(r *Relax) *[]HostRelaxations { return &r.Hosts }),
+			yamlform.Field("all", "relaxations on all hosts", relaxationListCodec(), func(r *Relax) *[]Relaxation { return &r.All }),
+			yamlform.Field("hosts", "relaxations on single hosts", hostRelaxationsCodec(), func(r *Relax) *[]HostRelaxations { return &r.Hosts }),
 		},
 		Check: checkCase,
 	}
 }
 
-// checkCase refuses to state of one host that its application ignores letter
-// case and that it does not.
+// checkCase rejects ignore_case and case_sensitive on the same host.
 func checkCase(d *yamlform.Decoder, at yamlform.Place, r *Relax) {
 	if slices.Contains(r.All, RelaxIgnoreCase) && slices.Contains(r.All, RelaxCaseSensitive) {
 		d.ReportPath(at.Child("all"), "%s", contraryCase)
@@ -181,9 +178,9 @@ func checkCase(d *yamlform.Decoder, at yamlform.Place, r *Relax) {
 	}
 }
 
-const contraryCase = "has ignore_case and case_sensitive on one host; keep the one that is true of its application"
+const contraryCase = "has both ignore_case and case_sensitive for one host; keep the one that is true for its application"
 
-// hostsMeet reports whether there is a host that both patterns take.
+// hostsOverlap reports whether some host matches both patterns.
 func hostsOverlap(a, b string) bool {
 	return MatchHost(a, strings.TrimPrefix(b, "*")) || MatchHost(b, strings.TrimPrefix(a, "*")) || a == b
 }
@@ -192,10 +189,10 @@ func relaxationListCodec() yamlform.Codec[[]Relaxation] {
 	return yamlform.Set("a list such as [encoded_slash]", yamlform.Enum(Relaxations()...))
 }
 
-// hostRelaxations is the mapping from hosts to what is opened on them.
+// hostRelaxationsCodec is a mapping from hosts to lists of relaxations.
 func hostRelaxationsCodec() yamlform.Codec[[]HostRelaxations] {
 	const expected = "a mapping from hosts to lists, such as {api.example: [encoded_slash]}"
-	host, list := hostCodec("write what is opened on every host under all"), relaxationListCodec()
+	host, list := hostCodec("list the relaxations for every host under all"), relaxationListCodec()
 	shape := func() yamlform.Schema { return yamlform.NamesSchema("", list.JSONSchema()) }
 	return yamlform.Codec[[]HostRelaxations]{Expected: expected, Schema: shape,
 		Read: func(d *yamlform.Decoder, p yamlform.Place) ([]HostRelaxations, bool) {
@@ -211,7 +208,7 @@ func hostRelaxationsCodec() yamlform.Codec[[]HostRelaxations] {
 				switch {
 				case !named:
 				case given[name]:
-					d.ReportPos(d.KeyPos(entry), "%s names a host that stands here already, in another case; keep one of them", entry.Path)
+					d.ReportPos(d.KeyPos(entry), "%s is repeated with other letter case; keep one of them", entry.Path)
 				case read:
 					all = append(all, HostRelaxations{Host: name, Relaxations: opened})
 				}

@@ -109,38 +109,38 @@ relax:
 }
 
 func TestRelaxMistakes(t *testing.T) {
-	const words = `; write encoded_slash, encoded_percent, semicolon, double_slash, ignore_case, case_sensitive, slash_sensitive, method_override, original_url, forwarded_host or unverified_email`
-	const list = `; write a list such as [encoded_slash]`
-	const hosts = `; write a mapping from hosts to lists, such as {api.example: [encoded_slash]}`
-	const noHost = `, which is no host (ASCII names, in xn-- form where they are not); write a host such as api.example or "*.example"`
+	const words = `; expected encoded_slash, encoded_percent, semicolon, double_slash, ignore_case, case_sensitive, slash_sensitive, method_override, original_url, forwarded_host or unverified_email`
+	const list = `; expected a list such as [encoded_slash]`
+	const hosts = `; expected a mapping from hosts to lists, such as {api.example: [encoded_slash]}`
+	const noHost = `; expected a host such as api.example or "*.example"`
 	check(t, []file{
-		{"a list", pool + "relax: [encoded_slash]\n", []string{`2:1: relax is a list; write a mapping such as {all: [encoded_slash]} or {hosts: {api.example: [encoded_slash]}}`}},
-		{"a host without hosts", pool + "relax: {api.example: [encoded_slash]}\n", []string{`2:9: the key "api.example" is unknown in relax; the keys here are all, hosts`}},
-		{"an unknown hole", pool + "relax: {all: [encoded_slash, dots]}\n", []string{`2:30: relax.all[1] is "dots"` + words}},
-		{"a hole with a dash", pool + "relax: {all: [encoded-slash]}\n", []string{`2:15: relax.all[0] is "encoded-slash"` + words}},
+		{"a list", pool + "relax: [encoded_slash]\n", []string{`2:1: relax is a list; expected a mapping such as {all: [encoded_slash]} or {hosts: {api.example: [encoded_slash]}}`}},
+		{"a host without hosts", pool + "relax: {api.example: [encoded_slash]}\n", []string{`2:9: unknown key "api.example" in relax; expected one of all, hosts`}},
+		{"an unknown hole", pool + "relax: {all: [encoded_slash, dots]}\n", []string{`2:30: relax.all[1] is invalid: got "dots"` + words}},
+		{"a hole with a dash", pool + "relax: {all: [encoded-slash]}\n", []string{`2:15: relax.all[0] is invalid: got "encoded-slash"` + words}},
 		{"a hole twice", pool + "relax: {all: [semicolon, ignore_case, semicolon]}\n", []string{`2:39: relax.all[2] repeats an earlier item; remove it`}},
 		{"a word for all", pool + "relax: {all: semicolon}\n", []string{`2:14: relax.all is the single value "semicolon"` + list}},
-		{"nothing for all", pool + "relax:\n  all:\n", []string{`3:3: relax.all has no value` + list + `, or leave the key out`}},
+		{"nothing for all", pool + "relax:\n  all:\n", []string{`3:3: relax.all has no value; set it to a list such as [encoded_slash], or remove the key`}},
 		{"a list of hosts", pool + "relax: {hosts: [api.example]}\n", []string{`2:9: relax.hosts is a list` + hosts}},
 		{"a word for a host", pool + "relax: {hosts: {api.example: semicolon}}\n", []string{`2:30: relax.hosts["api.example"] is the single value "semicolon"` + list}},
 		{"an unknown hole for a host", pool + "relax: {hosts: {api.example: [\"${HOLE}\"]}}\n", []string{
-			`2:31: relax.hosts["api.example"][0] needs the variable HOLE, which is not set; set it, or write ${HOLE:-default}`}},
-		{"a host with a port", pool + "relax: {hosts: {'api.example:443': []}}\n", []string{`2:17: relax.hosts["api.example:443"] is "api.example:443" with a port; write "api.example"`}},
-		{"a host with a final dot", pool + "relax: {hosts: {api.example.: []}}\n", []string{`2:17: relax.hosts["api.example."] is "api.example."; write it without the final dot`}},
-		{"any host", pool + "relax: {hosts: {'*': [semicolon]}}\n", []string{`2:17: relax.hosts["*"] is "*"; write what is opened on every host under all`}},
-		{"a URL", pool + "relax: {hosts: {'https://api.example': []}}\n", []string{`2:17: relax.hosts["https://api.example"] is "https://api.example"` + noHost}},
-		{"a host that is not ASCII", pool + "relax: {hosts: {bücher.example: []}}\n", []string{`2:17: relax.hosts["bücher.example"] is "bücher.example"` + noHost}},
-		{"IPv6 without brackets", pool + "relax: {hosts: {'::1': []}}\n", []string{`2:17: relax.hosts["::1"] is "::1"; write an IPv6 address in [ ], and an IPv4 address without`}},
-		{"a number", pool + "relax: {hosts: {1: []}}\n", []string{`2:17: relax.hosts.1 is 1, which is no string; write a host such as api.example or "*.example"`}},
+			`2:31: relax.hosts["api.example"][0] uses the variable HOLE, which is not set; set it, or write ${HOLE:-default}`}},
+		{"a host with a port", pool + "relax: {hosts: {'api.example:443': []}}\n", []string{`2:17: relax.hosts["api.example:443"] has a port: got "api.example:443"; expected "api.example"`}},
+		{"a host with a final dot", pool + "relax: {hosts: {api.example.: []}}\n", []string{`2:17: relax.hosts["api.example."] ends with a dot: got "api.example."; remove the dot`}},
+		{"any host", pool + "relax: {hosts: {'*': [semicolon]}}\n", []string{`2:17: relax.hosts["*"] is "*", which is not supported; list the relaxations for every host under all`}},
+		{"a URL", pool + "relax: {hosts: {'https://api.example': []}}\n", []string{`2:17: relax.hosts["https://api.example"] is not a host (names outside of ASCII need their xn-- form): got "https://api.example"` + noHost}},
+		{"a host that is not ASCII", pool + "relax: {hosts: {bücher.example: []}}\n", []string{`2:17: relax.hosts["bücher.example"] is not a host (names outside of ASCII need their xn-- form): got "bücher.example"` + noHost}},
+		{"IPv6 without brackets", pool + "relax: {hosts: {'::1': []}}\n", []string{`2:17: relax.hosts["::1"] is invalid: got "::1"; expected an IPv6 address in [ ], or an IPv4 address without`}},
+		{"a number", pool + "relax: {hosts: {1: []}}\n", []string{`2:17: relax.hosts.1 is not a string: got 1; expected a host such as api.example or "*.example"`}},
 		{"a bad host with a bad hole", pool + "relax:\n  hosts:\n    a.: [b]\n", []string{
-			`4:5: relax.hosts["a."] is "a."; write it without the final dot`, `4:10: relax.hosts["a."][0] is "b"` + words}},
-		{"a host twice", pool + "relax: {hosts: {a.example: [], a.example: []}}\n", []string{`2:32: the key "a.example" in relax.hosts stands at 2:17 already; keep one of them`}},
+			`4:5: relax.hosts["a."] ends with a dot: got "a."; remove the dot`, `4:10: relax.hosts["a."][0] is invalid: got "b"` + words}},
+		{"a host twice", pool + "relax: {hosts: {a.example: [], a.example: []}}\n", []string{`2:32: the key "a.example" is repeated in relax.hosts; it first appears at 2:17; keep one of them`}},
 		{"a host twice in another case", pool + "relax: {hosts: {a.example: [], A.example: [semicolon]}}\n", []string{
-			`2:32: relax.hosts["A.example"] names a host that stands here already, in another case; keep one of them`}},
+			`2:32: relax.hosts["A.example"] is repeated with other letter case; keep one of them`}},
 		{"a variable for a host", pool + "relax: {hosts: {'${HOST}': []}}\n", []string{
-			`2:17: the key "${HOST}" in relax.hosts is not expanded; write the key itself, variables stand in values only`}},
+			`2:17: variables are not supported in keys: got "${HOST}" in relax.hosts; write the key itself`}},
 	})
-	const contrary = " has ignore_case and case_sensitive on one host; keep the one that is true of its application"
+	const contrary = " has both ignore_case and case_sensitive for one host; keep the one that is true for its application"
 	check(t, []file{
 		{"contrary on all", pool + "relax: {all: [ignore_case, case_sensitive]}\n", []string{`2:9: relax.all` + contrary}},
 		{"contrary on a host", pool + "relax: {hosts: {a.example: [case_sensitive, ignore_case]}}\n", []string{`2:17: relax.hosts["a.example"]` + contrary}},
@@ -151,7 +151,7 @@ func TestRelaxMistakes(t *testing.T) {
 	})
 	long := strings.Repeat("a.", 127) + "a"
 	check(t, []file{{"a host too long", pool + "relax: {hosts: {" + long + ": []}}\n", []string{
-		`2:17: relax.hosts["` + long + `"] is "` + long[:80] + `"...` + noHost}}})
+		`2:17: relax.hosts["` + long + `"] is not a host (names outside of ASCII need their xn-- form): got "` + long[:80] + `"...` + noHost}}})
 }
 
 func TestAdminNames(t *testing.T) {

@@ -8,24 +8,24 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// alternativeKeys are the keys that ask for something of a token, on a route and
-// in each alternative of any_of.
+// alternativeFields returns the keys with requirements for a token, for a route and for
+// an alternative of any_of.
 func alternativeFields[T any](in func(*T) *Alternative) []yamlform.FieldOf[T] {
 	return []yamlform.FieldOf[T]{
-		yamlform.Field("issuers", "whose tokens are taken; by default every issuer's",
+		yamlform.Field("issuers", "the issuers whose tokens are accepted; by default all",
 			yamlform.NonEmptySet("a list such as [cruddur]", yamlform.Identifier("an issuer's name under issuers")),
 			func(t *T) *[]string { return &in(t).Issuers }),
-		yamlform.Field("groups", "the user must be in one of them", choiceCodec("admin", yamlform.Identifier("a group")),
+		yamlform.Field("groups", "the user must be in one of these groups", choiceCodec("admin", yamlform.Identifier("a group")),
 			func(t *T) *Choice { return &in(t).Groups }),
-		yamlform.Field("scopes", "the token must have one of them", choiceCodec("orders/read", scopeCodec()),
+		yamlform.Field("scopes", "the token must have one of these scopes", choiceCodec("orders/read", scopeCodec()),
 			func(t *T) *Choice { return &in(t).Scopes }),
-		yamlform.Field("clients", "the token's client must be one of them", choiceCodec("billing", yamlform.Identifier("a client id")),
+		yamlform.Field("clients", "the token's client must be one of these", choiceCodec("billing", yamlform.Identifier("a client id")),
 			func(t *T) *Choice { return &in(t).Clients }),
 	}
 }
 
-// alternatives is a list of requirements, none of them empty: an empty one would
-// fit every token.
+// alternativesCodec is a list of requirements. None of them may be empty, because every
+// token satisfies an empty one.
 func alternativesCodec() yamlform.Codec[[]Alternative] {
 	const expected = "a list of alternatives such as [{groups: [sales]}, {scopes: [orders/read]}]"
 	one := yamlform.Mapping(yamlform.Object[Alternative]{
@@ -34,53 +34,53 @@ func alternativesCodec() yamlform.Codec[[]Alternative] {
 		Fields:   alternativeFields(func(a *Alternative) *Alternative { return a }),
 		Check: func(d *yamlform.Decoder, at yamlform.Place, _ *Alternative) {
 			if at.Len() == 0 {
-				d.Report(at, "is empty and would fit every token; write what it asks for, such as {groups: [sales]}")
+				d.Report(at, "is empty, so every token would satisfy it; expected a requirement such as {groups: [sales]}")
 			}
 		},
 	})
 	return yamlform.NonEmpty(yamlform.List(expected, one))
 }
 
-// acrCodec is a value of acr. It stands in a challenge (RFC 9470 section 3), a
-// list separated by spaces in a quoted string.
+// acrCodec is a value of acr. A challenge contains these values in a quoted string,
+// separated by spaces (RFC 9470 section 3).
 func acrCodec() yamlform.Codec[string] {
 	const expected = "an authentication context class without spaces, quotes and backslashes"
 	return yamlform.Text(expected, func(text string) string {
 		if text == "" || len(text) > 256 || strings.ContainsFunc(text, notInScope) {
-			return fmt.Sprintf("is %s; write %s", yamlform.Quote(text), expected)
+			return fmt.Sprintf("is invalid: got %s; expected %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	})
 }
 
-// scopeCodec is a scope-token (RFC 6749 section 3.3): scopes are listed with spaces
-// between them, so that one with a space inside would be two.
+// scopeCodec is a scope-token (RFC 6749 section 3.3). Scopes are separated by spaces, so
+// one that contains a space would be two.
 func scopeCodec() yamlform.Codec[string] {
 	const expected = "a scope"
 	return yamlform.Text(expected, func(text string) string {
 		if problem := yamlform.BadIdentifier(text); problem != "" {
-			return problem + "; write " + expected
+			return problem + "; expected " + expected
 		}
 		if strings.ContainsFunc(text, notInScope) {
-			return fmt.Sprintf("is %s, which is no scope; write each one as an item of its own, in ASCII without spaces, quotes and backslashes",
+			return fmt.Sprintf("is not a scope: got %s; expected one scope per item, in ASCII without spaces, quotes and backslashes",
 				yamlform.Quote(text))
 		}
 		return ""
 	})
 }
 
-// notInScope tells whether a scope-token cannot hold r.
+// notInScope reports whether a scope-token cannot contain r.
 func notInScope(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' }
 
-// choice is a list of which any one will do, or {all: [...]}.
+// choiceCodec is a list of which one value is required, or {all: [...]}.
 func choiceCodec(example string, item yamlform.Codec[string]) yamlform.Codec[Choice] {
 	expected := "a list such as [" + example + "], or {all: [" + example + "]} to ask for all of them"
 	list := yamlform.NonEmptySet("a list such as ["+example+"]", item)
 	all := yamlform.Object[Choice]{
 		Expected: expected,
 		Fields: []yamlform.FieldOf[Choice]{
-			yamlform.Field("all", "all of them are needed, not only one", list, func(c *Choice) *[]string { return &c.All }).MustBeSet(),
-			yamlform.Misplaced[Choice]("any", "is no key: any one of a plain list will do, such as ["+example+"]; keep one of the two"),
+			yamlform.Field("all", "all of these are required, not only one", list, func(c *Choice) *[]string { return &c.All }).MustBeSet(),
+			yamlform.Misplaced[Choice]("any", "is not supported, because a plain list such as ["+example+"] already means any of its items; remove any"),
 		},
 	}
 	anyOf := yamlform.NonEmptySet(expected, item)
@@ -89,7 +89,7 @@ func choiceCodec(example string, item yamlform.Codec[string]) yamlform.Codec[Cho
 			var c Choice
 			var ok bool
 			if one, only := p.OnlyValue("any"); only {
-				d.Report(one, "is no key: any one of a plain list will do; write %s", formatList(one.Strings(), example))
+				d.Report(one, "is not supported, because a plain list already means any of its items; write %s", formatList(one.Strings(), example))
 			} else if p.IsMapping() {
 				ok = all.Read(d, p, &c)
 			} else {
@@ -99,7 +99,8 @@ func choiceCodec(example string, item yamlform.Codec[string]) yamlform.Codec[Cho
 		}}
 }
 
-// written is a short list of words as a file has it, or else an example.
+// formatList formats a short list of words as YAML. For other lists it returns an
+// example.
 func formatList(words []string, example string) string {
 	const limit = 4
 	plain := func(one string) bool { return yamlform.ASCIIWord(one, ":/.-_") }
@@ -109,16 +110,15 @@ func formatList(words []string, example string) string {
 	return "[" + strings.Join(words, ", ") + "]"
 }
 
-// condition is a text in CEL, taken as written: `${` stands for itself in it, so
-// that no variable can change what is asked for. Its place is kept letter by
-// letter, for what package route finds wrong inside it.
+// conditionCodec is a text in CEL. Variables are not expanded in it, so that none can
+// change the condition, and package route can report mistakes at positions inside it.
 func conditionCodec() yamlform.Codec[string] {
 	return yamlform.Verbatim("a condition in CEL, such as token.subject == path.id")
 }
 
-// checkRouteIssuers holds a route's issuers to those that there are. With more
-// than one, each requirement says whose: a group of one issuer means nothing
-// from another.
+// checkRouteIssuers checks the issuers of a route. If there is more than one issuer,
+// each requirement must name issuers, because a group has a meaning only for the
+// issuer that defines it.
 func checkRouteIssuers(d *yamlform.Decoder, c *Config, r *Route) {
 	known := make([]string, len(c.Issuers))
 	for i, one := range c.Issuers {
@@ -136,12 +136,12 @@ func checkRouteIssuers(d *yamlform.Decoder, c *Config, r *Route) {
 	if len(c.Issuers) < 2 || stated || r.Access != AccessRequired {
 		return
 	}
-	hint := "write issuers: [" + strings.Join(known, ", ") + "] or those of them that you mean"
+	hint := "write issuers: [" + strings.Join(known, ", ") + "], or only some of them"
 	if !want.Groups.Empty() || !want.Scopes.Empty() || !want.Clients.Empty() || want.MaxAuthAge > 0 || len(want.ACR) > 0 || want.When != "" {
 		d.ReportPath(r.Path,
-			"needs issuers beside its groups, scopes, clients, when, max_auth_age or acr, since there is more than one issuer; %s", hint)
+			"has no issuers; with more than one issuer, a route with groups, scopes, clients, when, max_auth_age or acr needs them; %s", hint)
 	} else if !allSay {
-		d.ReportPath(r.Path+".any_of", "needs issuers on the route or in every alternative, since there is more than one issuer; %s", hint)
+		d.ReportPath(r.Path+".any_of", "has an alternative without issuers; with more than one issuer, the route or every alternative needs them; %s", hint)
 	}
 }
 
@@ -150,10 +150,10 @@ func checkIssuerNames(d *yamlform.Decoder, path string, names, known []string) {
 		if slices.Contains(known, name) || d.IsSet(yamlform.JoinPath("issuers", name)) {
 			continue
 		}
-		hint := yamlform.DidYouMean(name, known, "the issuers are "+strings.Join(known, ", "))
+		hint := yamlform.DidYouMean(name, known, "expected one of "+strings.Join(known, ", "))
 		if len(known) == 0 {
-			hint = "write it under issuers"
+			hint = "add it under issuers"
 		}
-		d.ReportPath(fmt.Sprintf("%s.issuers[%d]", path, i), "is %s, and no issuer has that name; %s", yamlform.Quote(name), hint)
+		d.ReportPath(fmt.Sprintf("%s.issuers[%d]", path, i), "is an unknown issuer: got %s; %s", yamlform.Quote(name), hint)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// routeFile is a route as the file has it, beside what becomes of it.
+// routeInput is a route with the values of the file from which it is made.
 type routeInput struct {
 	Route
 	ifInvalid string
@@ -23,7 +23,7 @@ const routeForm = "a route such as {match: GET /api/health, access: public}"
 
 func routeObject() yamlform.Object[routeInput] {
 	type of = routeInput
-	const methods = "is no key: methods stand before the path in match, such as GET,HEAD /x"
+	const methods = "is not supported; write the methods before the path in match, such as GET,HEAD /x"
 	return yamlform.Object[of]{
 		Expected: routeForm,
 		Synonyms: map[string]string{"role": "groups", "roles": "groups", "path": "match", "scope": "scopes"},
@@ -31,34 +31,34 @@ func routeObject() yamlform.Object[routeInput] {
 			yamlform.Field("name", "used in metrics and audit lines; by default the text of match", routeNameCodec(),
 				func(f *of) *string { return &f.Name }),
 			yamlform.Field("match",
-				"the requests that the route is for: {name} stands for one segment, ** for the rest; "+
-					"a route without it is reached by its name only, when Envoy names it",
+				"the requests that the route matches: {name} matches one segment, ** the rest; "+
+					"a route without match applies only if Envoy selects it by name",
 				yamlform.Identifier(matchForm), func(f *of) *string { return &f.Match }),
-			yamlform.Field("hosts", "the hosts that the route is for; by default any",
+			yamlform.Field("hosts", "the hosts that the route matches; by default any",
 				yamlform.NonEmptySet("a list such as [api.example]", hostCodec("leave hosts out to take any host")),
 				func(f *of) *[]string { return &f.Hosts }),
-			yamlform.Field("access", "what the route asks for", yamlform.Enum(AccessPublic, AccessOptional, AccessRequired, AccessDeny),
+			yamlform.Field("access", "what the route requires", yamlform.Enum(AccessPublic, AccessOptional, AccessRequired, AccessDeny),
 				func(f *of) *Access { return &f.Access }).WithDefault("required"),
-			yamlform.Field("if_invalid", "with access: optional, what becomes of a token that fails; by default deny",
+			yamlform.Field("if_invalid", "with access: optional, how a request with an invalid token is treated; by default deny",
 				yamlform.Enum("deny", "anonymous"),
 				func(f *of) *string { return &f.ifInvalid }),
 		}, alternativeFields(func(f *of) *Alternative { return &f.Requirement.Alternative }), []yamlform.FieldOf[of]{
-			yamlform.Field("any_of", "alternatives, of which one must fit beside the rest", alternativesCodec(),
+			yamlform.Field("any_of", "alternatives; the token must satisfy one of them in addition to the other requirements", alternativesCodec(),
 				func(f *of) *[]Alternative { return &f.Requirement.AnyOf }),
-			yamlform.Field("when", "a condition that must hold beside the rest; variables are not expanded in it", conditionCodec(),
+			yamlform.Field("when", "a condition that must be true in addition to the other requirements; variables are not expanded in it", conditionCodec(),
 				func(f *of) *string { return &f.Requirement.When }),
-			yamlform.Field("max_auth_age", "the login may not be older", yamlform.Duration("1h", time.Second, 365*24*time.Hour),
+			yamlform.Field("max_auth_age", "maximum age of the login", yamlform.Duration("1h", time.Second, 365*24*time.Hour),
 				func(f *of) *time.Duration { return &f.Requirement.MaxAuthAge }),
-			yamlform.Field("acr", "the login must be of one of these classes", yamlform.NonEmptySet("a list such as [gold]", acrCodec()),
+			yamlform.Field("acr", "the authentication context class of the login must be one of these", yamlform.NonEmptySet("a list such as [gold]", acrCodec()),
 				func(f *of) *[]string { return &f.Requirement.ACR }),
 			yamlform.Field("tokens_from", "instead of tokens.from", tokenSourcesCodec(true), func(f *of) *[]TokenSource { return &f.TokensFrom }),
 			yamlform.Field("forward", "instead of tokens.forward", yamlform.Boolean(), func(f *of) *bool { return &f.Forward }),
 			yamlform.Field("end_streams_at_expiry",
-				"what is streamed to the client (SSE, gRPC, WebSocket) ends when the token does: at its exp and the issuer's leeway behind it",
+				"a stream to the client (SSE, gRPC, WebSocket) ends when the token expires, at exp plus the leeway of the issuer",
 				yamlform.Boolean(),
 				func(f *of) *bool { return &f.EndStreamsAtExpiry }).WithDefault("false"),
 			yamlform.Field("audit", "instead of audit.denied and audit.allowed", oneInCodec(), func(f *of) *OneIn { return &f.audit }),
-			yamlform.Field("shadow", "instead of the file's shadow: would-be denials are recorded, not enforced", yamlform.Boolean(),
+			yamlform.Field("shadow", "instead of the top-level shadow", yamlform.Boolean(),
 				func(f *of) *bool { return &f.Shadow }),
 			yamlform.Misplaced[of]("method", methods),
 			yamlform.Misplaced[of]("methods", methods),
@@ -81,34 +81,33 @@ func routeNameCodec() yamlform.Codec[string] {
 	const expected = "a name such as admin"
 	return yamlform.Text(expected, func(text string) string {
 		if problem := badLabel(text); problem != "" {
-			return problem + "; write " + expected
+			return problem + "; expected " + expected
 		}
 		return ""
 	})
 }
 
-// badLabel says why a text cannot be a metric label and stand in a log line, or
-// nothing.
+// badLabel returns why a text cannot be a metric label and part of a log line, or "".
 func badLabel(text string) string {
 	const limit = 128
 	switch {
 	case text == "" || strings.TrimSpace(text) != text:
-		return fmt.Sprintf("is %s, empty or with white space around it", yamlform.Quote(text))
+		return fmt.Sprintf("is empty or has white space around it: got %s", yamlform.Quote(text))
 	case len(text) > limit:
 		return fmt.Sprintf("is longer than %d bytes", limit)
 	case strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }):
-		return fmt.Sprintf("is %s, with a character that cannot be printed", yamlform.Quote(text))
+		return fmt.Sprintf("has a character that cannot be printed: got %s", yamlform.Quote(text))
 	}
 	return ""
 }
 
-// checkRoute holds the rules of one route.
+// checkRoute checks the rules of one route.
 func checkRoute(d *yamlform.Decoder, at yamlform.Place, f *routeInput) {
 	f.Path = at.Path
 	f.Audit = Sampling{Denied: f.audit, Allowed: f.audit}
 	checkRouteName(d, at, f)
 	if d.IsSet(at.Child("if_invalid")) && f.Access != AccessOptional {
-		d.ReportPath(at.Child("if_invalid"), "is for access: optional, and this route is %s; leave it out", f.Access)
+		d.ReportPath(at.Child("if_invalid"), "has no effect without access: optional, and this route is %s; remove it", f.Access)
 	}
 	f.AnonymousIfInvalid = f.Access == AccessOptional && f.ifInvalid == "anonymous"
 	if f.Access == AccessPublic || f.Access == AccessDeny {
@@ -119,41 +118,41 @@ func checkRoute(d *yamlform.Decoder, at yamlform.Place, f *routeInput) {
 	}
 	for _, name := range []string{"issuers", "groups", "scopes", "clients", "any_of", "when", "max_auth_age", "acr"} {
 		if d.IsSet(at.Child(name)) {
-			d.ReportPath(at.Child(name), "asks for something of a token, but this route is %s; write access: required, or leave it out", f.Access)
+			d.ReportPath(at.Child(name), "is a requirement for a token, but this route is %s; write access: required, or remove it", f.Access)
 		}
 	}
 }
 
-// checkRouteName gives a route its name, which is its match where no other is
-// written. One of the two is how requests come to it.
+// checkRouteName sets the name of a route, by default to its match. A route needs at
+// least one of the two.
 func checkRouteName(d *yamlform.Decoder, at yamlform.Place, f *routeInput) {
 	name, match := at.Child("name"), at.Child("match")
 	switch {
 	case d.IsSet(name):
 	case !d.IsSet(match):
-		d.ReportPath(match, "is missing; write %s, or a name for a route that only Envoy chooses, by jwtgate.route in its context_extensions",
+		d.ReportPath(match, "is missing; expected %s, or a name for a route that only Envoy selects, with jwtgate.route in its context_extensions",
 			matchForm)
 	case f.Match != "":
 		f.Name = f.Match
 		if problem := badLabel(f.Name); problem != "" {
-			d.ReportPath(match, "%s, so it cannot be the route's name too; write a name", problem)
+			d.ReportPath(match, "%s, so it cannot be the name of the route too; set name", problem)
 		}
 	}
 }
 
-// checkTokenless refuses what has no effect on a route that looks at no token.
+// checkWithoutToken reports keys that have no effect on a route that reads no token.
 func checkWithoutToken(d *yamlform.Decoder, at yamlform.Place, f *routeInput) {
 	for _, name := range []string{"tokens_from", "forward", "end_streams_at_expiry"} {
 		if d.IsSet(at.Child(name)) {
-			d.ReportPath(at.Child(name), "has no meaning here, since no token is looked at on a route that is %s; leave it out", f.Access)
+			d.ReportPath(at.Child(name), "has no effect, because a route that is %s reads no token; remove it", f.Access)
 		}
 	}
 	if shadow := at.Child("shadow"); d.IsSet(shadow) {
-		d.Warn(shadow, "has no effect on a route that is %s: it covers the credential, the token and the requirement; leave it out", f.Access)
+		d.Warn(shadow, "has no effect, because a route that is %s checks no credential, token or requirement; remove it", f.Access)
 	}
 }
 
-// checkRoutes holds the rules between routes, and between them and the issuers.
+// checkRoutes checks the rules that involve several routes, or routes and issuers.
 func checkRoutes(d *yamlform.Decoder, c *Config) {
 	names := map[string]*Route{}
 	for i := range c.Routes {
@@ -166,39 +165,39 @@ func checkRoutes(d *yamlform.Decoder, c *Config) {
 		}
 		checkRouteIssuers(d, c, r)
 	}
-	if len(c.Issuers) > 0 || c.Issuers == nil && d.IsSet("issuers") { // nil: its mistakes were reported
+	if len(c.Issuers) > 0 || c.Issuers == nil && d.IsSet("issuers") { // nil: mistakes in it were reported
 		return
 	}
 	open := func(r Route) bool { return r.Access != AccessPublic }
 	if c.Default != AccessDeny || slices.ContainsFunc(c.Routes, open) {
-		d.ReportPath("issuers", "is missing, so no token could ever be valid; write an issuer, or make every route public and write default: deny")
+		d.ReportPath("issuers", "is missing, so no token can be valid; add an issuer, or make every route public and write default: deny")
 	}
 }
 
-// sameName reports a route that has the name of an earlier one. If its match gives
-// it that name, another name would not make it decide anything where the earlier
-// route takes all that it would.
+// reportDuplicateName reports a route with the name of an earlier one. If both names
+// come from match, and the earlier route matches every host of this one, a different
+// name would not help: this route would never be used.
 func reportDuplicateName(d *yamlform.Decoder, first, r *Route) {
 	named := func(r *Route) bool { return d.IsSet(r.Path + ".name") }
 	path := r.Path + ".match"
 	if named(r) {
 		path = r.Path + ".name"
 	}
-	covered := len(first.Hosts) == 0 && !d.IsSet(first.Path+".hosts") // those with a mistake are not known
+	covered := len(first.Hosts) == 0 && !d.IsSet(first.Path+".hosts") // hosts with a mistake are unknown
 	if !covered && len(r.Hosts) > 0 {
 		covered = !slices.ContainsFunc(r.Hosts, func(host string) bool {
 			return !slices.ContainsFunc(first.Hosts, func(taken string) bool { return MatchHost(taken, host) })
 		})
 	}
 	if covered && !named(first) && !named(r) {
-		d.ReportPath(path, "is %s, and so is that of %s, which stands before it and takes every such request, "+
-			"so that this route never decides; take one of them out", yamlform.Quote(r.Match), first.Path)
+		d.ReportPath(path, "is repeated: got %s, which %s has too; that route comes first and matches all these requests, "+
+			"so this route is never used; remove one of them", yamlform.Quote(r.Match), first.Path)
 		return
 	}
-	d.ReportPath(path, "gives the route the name %s, which %s has already; write a name of its own", yamlform.Quote(r.Name), first.Path)
+	d.ReportPath(path, "gives the route the name %s, which %s already has; set a different name", yamlform.Quote(r.Name), first.Path)
 }
 
-// inherit fills what a route does not state from the rest of the file.
+// inherit sets what a route does not set from the rest of the file.
 func inherit(d *yamlform.Decoder, c *Config, r *Route) {
 	if r.TokensFrom == nil {
 		r.TokensFrom = c.Tokens.From
@@ -214,8 +213,8 @@ func inherit(d *yamlform.Decoder, c *Config, r *Route) {
 	}
 }
 
-// matchless tells whether a route has lost its match, or its name too, to a
-// mistake. One that was written without a match is reached by its name.
+// lostMatch reports whether a route has no match, or neither match nor name, because
+// of a mistake. Otherwise a route without match has a name.
 func lostMatch(d *yamlform.Decoder, r Route) bool {
 	return r.Match == "" && (r.Name == "" || d.IsSet(r.Path+".match"))
 }

@@ -6,18 +6,16 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// Key is one key of the configuration as the reference lists it.
+// Key is one key of the configuration in the reference.
 type Key = yamlform.Key
 
-// Keys lists every key that a configuration may have, in the order in which
-// they are documented.
+// Keys returns all keys of a configuration in the order of the documentation.
 func Keys() []Key { return rootObject().Reference("") }
 
-// Schema returns the JSON Schema (draft 2020-12) of a configuration file, made
-// from the tables that decode it, for editors; $defs/included is that of an
-// included file. What it refuses is a mistake, but not everything that is a
-// mistake is refused: rules between values, and what a word must look like, are
-// the decoder's alone.
+// Schema returns the JSON Schema (draft 2020-12) of a configuration file, for editors;
+// $defs/included is the schema of an included file. A file that the schema rejects has
+// a mistake. The schema does not prove that a file is valid: only the decoder checks
+// rules that involve several values, and the form of most texts.
 func Schema() ([]byte, error) {
 	whole := rootObject().Schema()
 	whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -26,7 +24,7 @@ func Schema() ([]byte, error) {
 	return json.MarshalIndent(whole, "", "  ")
 }
 
-// routeShape asks for one of the ways to come to a route.
+// routeShape requires match or name.
 func routeShape(route func() yamlform.Schema) func() yamlform.Schema {
 	return func() yamlform.Schema {
 		s := route()
@@ -35,7 +33,7 @@ func routeShape(route func() yamlform.Schema) func() yamlform.Schema {
 	}
 }
 
-// headersShape is that of the identity headers, of which null removes one.
+// headersShape is the schema of identity.headers, where null removes a header.
 func headersShape() yamlform.Schema {
 	null := func() yamlform.Schema { return yamlform.Schema{"type": "null"} }
 	return yamlform.NamesSchema("^[A-Za-z0-9-]+$", yamlform.AnyOfSchemas(claimsCodec().JSONSchema, null)())

@@ -24,13 +24,13 @@ func serverObject() yamlform.Object[Server] {
 		Expected: "a mapping such as {listen: 127.0.0.1:9001}",
 		Synonyms: map[string]string{"port": "listen", "address": "listen"},
 		Fields: []yamlform.FieldOf[Server]{
-			yamlform.Field("listen", "where Envoy asks", listenCodec("host:port or unix:PATH, such as "+exampleListen, ParseListen),
+			yamlform.Field("listen", "the address that Envoy sends authorization requests to", listenCodec("host:port or unix:PATH, such as "+exampleListen, ParseListen),
 				func(s *Server) *string { return &s.Listen }).WithDefault("127.0.0.1:9001"),
-			yamlform.Field("tls", "certificates of the gate and of its clients; without it there is no TLS", yamlform.Mapping(tlsObject()),
+			yamlform.Field("tls", "certificates of the gate and of its clients; without this key, TLS is off", yamlform.Mapping(tlsObject()),
 				func(s *Server) *TLS { return &s.TLS }),
 			yamlform.Field("socket_mode", "permissions of a Unix socket", modeCodec(),
 				func(s *Server) *fs.FileMode { return &s.SocketMode }).WithDefault(`"0660"`),
-			yamlform.Field("drain_delay", "NOT_SERVING this long before connections close", yamlform.Duration("3s", 0, 10*time.Minute),
+			yamlform.Field("drain_delay", "time between reporting NOT_SERVING and closing connections on shutdown", yamlform.Duration("3s", 0, 10*time.Minute),
 				func(s *Server) *time.Duration { return &s.DrainDelay }).WithDefault("3s"),
 			yamlform.Field("max_connections", "maximum number of connections; a new one replaces the oldest without a stream, or is closed",
 				yamlform.Integer("connections", 1, 100_000),
@@ -43,21 +43,21 @@ func adminObject() yamlform.Object[Admin] {
 	return yamlform.Object[Admin]{
 		Expected: "a mapping such as {listen: 127.0.0.1:9002}",
 		Fields: []yamlform.FieldOf[Admin]{
-			yamlform.Field("listen", "where operators and probes ask", listenCodec("host:port, such as "+exampleAdmin, parseAdmin),
+			yamlform.Field("listen", "the address for operators and probes", listenCodec("host:port, such as "+exampleAdmin, parseAdmin),
 				func(a *Admin) *string { return &a.Listen }).WithDefault("127.0.0.1:9002"),
 			yamlform.Field("hosts", "host names by which clients reach the admin port; IP addresses and localhost need not be listed",
-				yamlform.Set(`a list such as [jwtgate, "*.jwtgate.svc"]`, hostCodec("name each host, since any web page can choose a name of its own")),
+				yamlform.Set(`a list such as [jwtgate, "*.jwtgate.svc"]`, hostCodec("list each host, because any web page can choose its own host name")),
 				func(a *Admin) *[]string { return &a.Hosts }),
 		},
 	}
 }
 
-// modeCodec is the permission bits of a file, in octal.
+// modeCodec is the permission bits of a file in octal.
 func modeCodec() yamlform.Codec[fs.FileMode] {
-	const expected = `three octal digits behind a zero in quotes, such as "0660"`
+	const expected = `a zero and three octal digits in quotes, such as "0660"`
 	text := yamlform.String(expected, func(text string) string {
 		if _, err := strconv.ParseUint(text, 8, 9); err != nil || len(text) != 4 || text[0] != '0' {
-			return fmt.Sprintf("is %s; write %s", yamlform.Quote(text), expected)
+			return fmt.Sprintf("is invalid: got %s; expected %s", yamlform.Quote(text), expected)
 		}
 		return ""
 	})
@@ -80,10 +80,10 @@ func listenCodec(expected string, parse func(string) (string, string, error)) ya
 	})
 }
 
-// ParseListen splits a listen address, host:port or unix:PATH, into what
-// net.Listen takes. An empty host is every interface, and port 0 any free port.
-// It does not prove that the address can be listened on. The error's text
-// follows the name of the flag or key that held the address.
+// ParseListen splits a listen address, host:port or unix:PATH, into the arguments of
+// net.Listen. An empty host means every interface, and port 0 any free port. It does
+// not prove that the program can listen on the address. The text of the error begins
+// with "is": the caller puts the name of the flag or key before it.
 func ParseListen(text string) (network, address string, err error) {
 	path, unix := strings.CutPrefix(text, "unix:")
 	if !unix {
@@ -91,7 +91,7 @@ func ParseListen(text string) (network, address string, err error) {
 	}
 	const limit = 107 // sockaddr_un.sun_path, less its final NUL (unix(7))
 	if path == "" || len(path) > limit || strings.ContainsFunc(path, unicode.IsControl) {
-		return "", "", fmt.Errorf("is %s; write unix:PATH with a path of 1 to %d bytes", yamlform.Quote(text), limit)
+		return "", "", fmt.Errorf("is invalid: got %s; expected unix:PATH with a path of 1 to %d bytes", yamlform.Quote(text), limit)
 	}
 	return "unix", path, nil
 }
@@ -101,34 +101,34 @@ func parseAdmin(text string) (network, address string, err error) {
 }
 
 func parseHostPort(text, example string) (network, address string, err error) {
-	hint := "write host:port, such as " + example
+	expected := "host:port, such as " + example
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return "", "", fmt.Errorf("is %s, which is no host and port; %s", yamlform.Quote(text), hint)
+		return "", "", fmt.Errorf("is not a host and port: got %s; expected %s", yamlform.Quote(text), expected)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
-		return "", "", fmt.Errorf("is %s, whose port is no number from 0 to 65535; %s", yamlform.Quote(text), hint)
+		return "", "", fmt.Errorf("has a port that is not a number from 0 to 65535: got %s; expected %s", yamlform.Quote(text), expected)
 	}
 	if host != "" && !hostName(host) {
 		if _, err := netip.ParseAddr(host); err != nil {
-			return "", "", fmt.Errorf("is %s, whose host is neither a name nor an IP address; %s", yamlform.Quote(text), hint)
+			return "", "", fmt.Errorf("has a host that is neither a name nor an IP address: got %s; expected %s", yamlform.Quote(text), expected)
 		}
 	}
 	return "tcp", text, nil
 }
 
-// anyPort tells whether a listen address leaves the port to the system.
+// anyPort reports whether the system chooses the port of a listen address.
 func anyPort(listen string) bool { return strings.HasSuffix(listen, ":0") }
 
-// loopbackListen tells whether only this machine reaches a listen address. No
-// host at all is every interface.
+// loopbackListen reports whether only this machine can reach a listen address. Without
+// a host, the address is that of every interface.
 func loopbackListen(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
 	return err == nil && loopbackHost(host)
 }
 
-// hostName tells whether name is made of DNS labels (RFC 1123 section 2.1;
-// underscores, which some resolvers serve, are taken too).
+// hostName reports whether name consists of DNS labels (RFC 1123 section 2.1).
+// Underscores are allowed too, because some resolvers serve such names.
 func hostName(name string) bool {
 	if len(name) > 253 {
 		return false

@@ -12,24 +12,24 @@ func tokensObject() yamlform.Object[Tokens] {
 	return yamlform.Object[Tokens]{
 		Expected: "a mapping such as {from: [bearer]}",
 		Fields: []yamlform.FieldOf[Tokens]{
-			yamlform.Field("from", "the places that a credential is read from", tokenSourcesCodec(false),
+			yamlform.Field("from", "where credentials are read from, in this order", tokenSourcesCodec(false),
 				func(t *Tokens) *[]TokenSource { return &t.From }).WithDefault("[bearer]"),
-			yamlform.Field("forward", "false: the credential is removed where it was read; true: it goes on to the application",
+			yamlform.Field("forward", "false: the credential is removed from the request; true: it is forwarded to the application",
 				yamlform.Boolean(), func(t *Tokens) *bool { return &t.Forward }).WithDefault("false"),
-			yamlform.Field("max_bytes", "a longer token is refused unread", yamlform.Integer("bytes", 256, 65536),
+			yamlform.Field("max_bytes", "maximum size of a token; a longer one is rejected without being parsed", yamlform.Integer("bytes", 256, 65536),
 				func(t *Tokens) *int { return &t.MaxBytes }).WithDefault("12288"),
 			yamlform.Field("cache_bytes",
-				"memory for verified tokens that are remembered, so that one which comes again costs no signature; 0: none",
+				"memory for the cache of verified tokens, whose signatures are not verified again; 0: no cache",
 				yamlform.Size("24MiB", 4<<30), func(t *Tokens) *int { return &t.CacheBytes }).WithDefault("24MiB"),
 			yamlform.Misplaced[Tokens]("cache_entries",
-				"has become cache_bytes, a size in memory; write cache_bytes: 24MiB, which holds about 20,000 ordinary tokens"),
+				"was replaced by cache_bytes, a size in memory; write cache_bytes: 24MiB, enough for about 20,000 typical tokens"),
 		},
 	}
 }
 
-// tokenSources is a list of places, none of them twice. A token in a query ends
-// up in logs and histories (RFC 6750 section 5.3), so that place has to be
-// named by the routes that need it.
+// tokenSourcesCodec is a list of different sources. A token in a query appears in logs
+// and browser histories (RFC 6750 section 5.3), so only single routes may use that
+// source.
 func tokenSourcesCodec(query bool) yamlform.Codec[[]TokenSource] {
 	expected := "a list such as [bearer, {cookie: session}]"
 	source := tokenSourceCodec(query)
@@ -50,13 +50,13 @@ func tokenSourcesCodec(query bool) yamlform.Codec[[]TokenSource] {
 		}}
 }
 
-// sourceFile is a place as the file has it: one of the names is given.
+// sourceInput is a source as in the file, where exactly one of the names is set.
 type sourceInput struct {
 	cookie, header, protocol, query string
 	origins                         []string
 }
 
-// places returns what the names stand for.
+// places returns the source of each name.
 func (f *sourceInput) places() []TokenSource {
 	all := []TokenSource{
 		{Kind: SourceCookie, Name: f.cookie, Origins: f.origins},
@@ -72,29 +72,29 @@ func sourceObject(query bool) yamlform.Object[sourceInput] {
 	o := yamlform.Object[of]{
 		Expected: "bearer, {cookie: NAME}, {header: NAME} or {websocket_protocol: NAME}",
 		Fields: []yamlform.FieldOf[of]{
-			yamlform.Misplaced[of](string(SourceBearer), "has no name of its own; write the word bearer alone"),
-			yamlform.Field("cookie", "a cookie of this name", tokenCodec("the cookie's name"), func(f *of) *string { return &f.cookie }),
-			yamlform.Field("origins", "beside cookie: further origins whose requests the cookie counts on",
+			yamlform.Misplaced[of](string(SourceBearer), "has no name; write bearer without { }"),
+			yamlform.Field("cookie", "a cookie with this name", tokenCodec("the cookie's name"), func(f *of) *string { return &f.cookie }),
+			yamlform.Field("origins", "with cookie: further origins whose requests may use the cookie",
 				yamlform.Set("a list such as [https://app.example]", originCodec()), func(f *of) *[]string { return &f.origins }),
-			yamlform.Field("header", "a header of this name, which holds the token and nothing else; authorization: without a scheme before it",
+			yamlform.Field("header", "a header with this name, which contains only the token; authorization: without a scheme before the token",
 				credentialHeaderCodec(), func(f *of) *string { return &f.header }),
-			yamlform.Field("websocket_protocol", "the item after this one in Sec-WebSocket-Protocol, when a WebSocket is opened",
+			yamlform.Field("websocket_protocol", "the item after this one in Sec-WebSocket-Protocol, in a WebSocket handshake",
 				tokenCodec("the protocol's name"), func(f *of) *string { return &f.protocol }),
 		},
 	}
 	if !query {
 		o.Fields = append(o.Fields, yamlform.Misplaced[of](string(SourceQuery),
-			"is read only on routes that name it, since a URL ends up in logs and histories; write it in a route's tokens_from"))
+			"is allowed only in tokens_from of a route, because URLs appear in logs and browser histories; move it there"))
 		return o
 	}
 	o.Expected = "bearer, {cookie: NAME}, {header: NAME}, {websocket_protocol: NAME} or {query: NAME}"
 	o.Fields = append(o.Fields,
-		yamlform.Field("query", "a query parameter of this name", queryCodec(), func(f *of) *string { return &f.query }))
+		yamlform.Field("query", "a query parameter with this name", queryCodec(), func(f *of) *string { return &f.query }))
 	return o
 }
 
-// tokenSource is one place of a credential: a word, or a mapping for the places
-// that have a name.
+// tokenSourceCodec is one source of credentials: a word, or a mapping for a source with
+// a name.
 func tokenSourceCodec(query bool) yamlform.Codec[TokenSource] {
 	named := sourceObject(query)
 	bearer := yamlform.Enum(SourceBearer)
@@ -105,14 +105,14 @@ func tokenSourceCodec(query bool) yamlform.Codec[TokenSource] {
 			}
 			text, ok := d.Text(p, named.Expected, "")
 			if ok && text != string(SourceBearer) {
-				d.Report(p, "is %s; write %s", yamlform.Quote(text), named.Expected)
+				d.Report(p, "is invalid: got %s; expected %s", yamlform.Quote(text), named.Expected)
 				return TokenSource{}, false
 			}
 			return TokenSource{Kind: SourceBearer}, ok
 		}}
 }
 
-// namedSource reads a mapping that names exactly one place.
+// namedSource reads a mapping that must name exactly one source.
 func namedSource(o yamlform.Object[sourceInput], d *yamlform.Decoder, p yamlform.Place) (TokenSource, bool) {
 	before := d.MistakeCount()
 	var f sourceInput
@@ -123,68 +123,69 @@ func namedSource(o yamlform.Object[sourceInput], d *yamlform.Decoder, p yamlform
 	places := f.places()
 	switch {
 	case len(places) == 0:
-		d.Report(p, "names no place; write %s", o.Expected)
+		d.Report(p, "names no source; expected %s", o.Expected)
 		return TokenSource{}, false
 	case len(places) > 1:
 		items := make([]string, len(places))
 		for i, one := range places {
 			items[i] = fmt.Sprintf("{%s: %s}", one.Kind, one.Name)
 		}
-		d.Report(p, "names %d places; write an item for each: %s", len(places), strings.Join(items, ", "))
+		d.Report(p, "names %d sources in one item; write one item for each: %s", len(places), strings.Join(items, ", "))
 		return TokenSource{}, false
 	case f.origins != nil && places[0].Kind != SourceCookie:
-		d.ReportPath(p.Child("origins"), "is for a cookie; leave it out")
+		d.ReportPath(p.Child("origins"), "has no effect without cookie; remove it")
 		return TokenSource{}, false
 	}
 	return places[0], true
 }
 
-// tokenCodec is a name made of RFC 9110's token bytes (section 5.6.2).
+// tokenCodec is a token (RFC 9110 section 5.6.2).
 func tokenCodec(expected string) yamlform.Codec[string] {
 	return yamlform.Text(expected, func(text string) string {
 		if len(text) > 128 || !Token(text) {
-			return fmt.Sprintf("is %s; write %s, 1 to 128 letters, digits and any of %s", yamlform.Quote(text), expected, tokenBytes)
+			return fmt.Sprintf("is invalid: got %s; expected %s, 1 to 128 letters, digits and any of %s", yamlform.Quote(text), expected, tokenBytes)
 		}
 		return ""
 	})
 }
 
-// queryCodec is a parameter's name, of bytes that no client percent-encodes (RFC
-// 3986 section 2.3): in another spelling it would be neither found nor removed.
+// queryCodec is the name of a query parameter. It allows only characters that no client
+// percent-encodes (RFC 3986 section 2.3): the gate would neither find nor remove the
+// parameter in another spelling.
 func queryCodec() yamlform.Codec[string] {
 	const expected = "the parameter's name"
 	const others = "-._~"
 	return yamlform.Text(expected, func(text string) string {
 		if text == "" || len(text) > 64 || !yamlform.ASCIIWord(text, others) {
-			return fmt.Sprintf("is %s; write %s, 1 to 64 letters, digits and any of %s", yamlform.Quote(text), expected, others)
+			return fmt.Sprintf("is invalid: got %s; expected %s, 1 to 64 letters, digits and any of %s", yamlform.Quote(text), expected, others)
 		}
 		return ""
 	})
 }
 
-// credentialHeader is a header that holds a token and nothing else, in lower
-// case. Unlike an identity header it is read in the one spelling that is given.
+// credentialHeaderCodec is a header that contains only a token, in lower case. Unlike an
+// identity header, it is read in this spelling only.
 func credentialHeaderCodec() yamlform.Codec[string] {
 	const expected = "a header name such as x-access-token"
 	return yamlform.Lower(yamlform.String(expected, func(text string) string {
 		switch strings.ToLower(text) {
 		case FieldCookie:
-			return "holds every cookie; write {cookie: NAME}"
+			return "contains all cookies; write {cookie: NAME}"
 		case FieldWebSocketProtocol:
-			return "holds every protocol; write {websocket_protocol: NAME}"
+			return "contains all protocols; write {websocket_protocol: NAME}"
 		}
 		if strings.EqualFold(text, FieldAuthorization) {
 			return ""
 		}
 		if text == "" || len(text) > 128 || !yamlform.ASCIIWord(text, "-") {
-			return fmt.Sprintf("is %s; write %s, 1 to 128 letters, digits and dashes", yamlform.Quote(text), expected)
+			return fmt.Sprintf("is invalid: got %s; expected %s, 1 to 128 letters, digits and dashes", yamlform.Quote(text), expected)
 		}
 		return badHeader(text)
 	}))
 }
 
-// checkCredentialHeaders refuses a credential in a header that the gate sets or
-// strips: it could not be both.
+// checkCredentialHeaders rejects a credential in a header that identity sets or strips,
+// because the gate removes such a header from the request.
 func checkCredentialHeaders(d *yamlform.Decoder, c *Config) {
 	guarded := func(name string) bool {
 		return slices.Contains(c.Identity.Removed, name) || slices.Contains(c.Identity.Strip, name) ||
@@ -193,7 +194,7 @@ func checkCredentialHeaders(d *yamlform.Decoder, c *Config) {
 	check := func(path string, from []TokenSource) {
 		for i, one := range from {
 			if one.Kind == SourceHeader && guarded(one.Name) {
-				d.ReportPath(fmt.Sprintf("%s[%d].header", path, i), "is %s, which identity sets or strips; write another header", yamlform.Quote(one.Name))
+				d.ReportPath(fmt.Sprintf("%s[%d].header", path, i), "conflicts with identity, which sets or strips the header %s; use another header", yamlform.Quote(one.Name))
 			}
 		}
 	}

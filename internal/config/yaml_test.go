@@ -9,41 +9,41 @@ import (
 // it are one mistake each, and nothing else that looks a little like it is.
 func TestIndentation(t *testing.T) {
 	const a, b = "{cognito: us-west-1_a, clients: [w], prefix: ''}\n", "{cognito: us-west-1_b, clients: [w], prefix: 'b:'}\n"
-	const nothing = ` has no value; write a mapping from a name of yours to an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}, or leave the key out`
-	const keys = `; the keys here are server, admin, cache_dir, issuers, tokens, identity, routes, include, default, cors, relax, revoked, audit, shadow`
+	const nothing = ` has no value; set it to a mapping from names that you choose to issuers, such as {cruddur: {cognito: POOL, clients: [CLIENT]}}, or remove the key`
+	const keys = `; expected one of server, admin, cache_dir, issuers, tokens, identity, routes, include, default, cors, relax, revoked, audit, shadow`
 	check(t, []file{
-		{"one issuer", "issuers:\ncruddur:\n  cognito: us-west-1_a\n  clients: [w]\nroutes: []\n", []string{`2:1: indent "cruddur" by two spaces to put it under issuers`}},
+		{"one issuer", "issuers:\ncruddur:\n  cognito: us-west-1_a\n  clients: [w]\nroutes: []\n", []string{`2:1: "cruddur" is not indented; indent it by two spaces to put it under issuers`}},
 		{"two issuers", "default: deny\nissuers: # ours\ncruddur: " + a + "partner: " + b, []string{
-			`3:1: indent "cruddur" by two spaces to put it under issuers`,
-			`4:1: indent "partner" by two spaces to put it under issuers`,
+			`3:1: "cruddur" is not indented; indent it by two spaces to put it under issuers`,
+			`4:1: "partner" is not indented; indent it by two spaces to put it under issuers`,
 		}},
 		{"one behind another key", "issuers:\ndefault: deny\ncruddur: " + a, []string{
-			`1:1: issuers` + nothing, `3:1: the key "cruddur" is unknown in the file` + keys,
+			`1:1: issuers` + nothing, `3:1: unknown key "cruddur" in the file` + keys,
 		}},
 		{"no mapping", "issuers:\ncruddur: us-west-1_a\n", []string{
-			`1:1: issuers` + nothing, `2:1: the key "cruddur" is unknown in the file` + keys,
+			`1:1: issuers` + nothing, `2:1: unknown key "cruddur" in the file` + keys,
 		}},
 		{"a mistyped key", "issuers:\nserve: {listen: '127.0.0.1:1'}\n", []string{
-			`1:1: issuers` + nothing, `2:1: the key "serve" is unknown in the file; did you mean server?`,
+			`1:1: issuers` + nothing, `2:1: unknown key "serve" in the file; did you mean server?`,
 		}},
 		{"in braces", "{issuers: , cruddur: " + strings.TrimSpace(a) + "}\n", []string{
-			`1:2: issuers` + nothing, `1:13: the key "cruddur" is unknown in the file` + keys,
+			`1:2: issuers` + nothing, `1:13: unknown key "cruddur" in the file` + keys,
 		}},
-		{"issuers with a value", "issuers: {a: " + strings.TrimSpace(a) + "}\ncruddur: " + b, []string{`2:1: the key "cruddur" is unknown in the file` + keys}},
+		{"issuers with a value", "issuers: {a: " + strings.TrimSpace(a) + "}\ncruddur: " + b, []string{`2:1: unknown key "cruddur" in the file` + keys}},
 	})
 }
 
 // TestSpaceBehindColon: YAML takes a colon without a space for a part of the
 // word. That the key is missing is not said beside it.
 func TestSpaceBehindColon(t *testing.T) {
-	const mend = `; write a space after the colon`
+	const hint = `; write a space after the colon`
 	check(t, []file{
-		{"in a route", pool + "routes: [{match:/x, access: public}]\n", []string{`2:11: the key "match:/x" is unknown in routes[0]` + mend}},
-		{"behind a method", pool + "routes: [{match:GET /x}]\n", []string{`2:11: the key "match:GET /x" is unknown in routes[0]` + mend}},
-		{"in an issuer", "issuers: {a: {cognito:us-west-1_abc, clients: [w]}}\n", []string{`1:15: the key "cognito:us-west-1_abc" is unknown in issuers.a` + mend}},
-		{"beside the key itself", pool + "routes: [{match: /a, match:/x}]\n", []string{`2:22: the key "match:/x" is unknown in routes[0]` + mend}},
+		{"in a route", pool + "routes: [{match:/x, access: public}]\n", []string{`2:11: unknown key "match:/x" in routes[0]` + hint}},
+		{"behind a method", pool + "routes: [{match:GET /x}]\n", []string{`2:11: unknown key "match:GET /x" in routes[0]` + hint}},
+		{"in an issuer", "issuers: {a: {cognito:us-west-1_abc, clients: [w]}}\n", []string{`1:15: unknown key "cognito:us-west-1_abc" in issuers.a` + hint}},
+		{"beside the key itself", pool + "routes: [{match: /a, match:/x}]\n", []string{`2:22: unknown key "match:/x" in routes[0]` + hint}},
 		{"behind a word that is no key", pool + "server: {'bind:all': x}\n", []string{
-			`2:10: the key "bind:all" is unknown in server; the keys here are listen, tls, socket_mode, drain_delay, max_connections`}},
+			`2:10: unknown key "bind:all" in server; expected one of listen, tls, socket_mode, drain_delay, max_connections`}},
 	})
 }
 
@@ -75,13 +75,13 @@ func TestSlips(t *testing.T) {
 			if row.yaml != issuer {
 				yaml += pool
 			}
-			same(t, mistakes(t, yaml), []string{at + "the key " + quoted(row.slip) + " is unknown in " + row.where + "; did you mean " + row.key + "?"})
+			same(t, mistakes(t, yaml), []string{at + "unknown key " + quoted(row.slip) + " in " + row.where + "; did you mean " + row.key + "?"})
 		})
 	}
 	for _, name := range []string{"method", "methods"} {
 		t.Run(name, func(t *testing.T) {
 			same(t, mistakes(t, pool+"routes: [{match: /a, "+name+": [GET]}]\n"), []string{
-				"2:22: routes[0]." + name + " is no key: methods stand before the path in match, such as GET,HEAD /x"})
+				"2:22: routes[0]." + name + " is not supported; write the methods before the path in match, such as GET,HEAD /x"})
 		})
 	}
 }

@@ -44,7 +44,7 @@ func TestReload(t *testing.T) {
 	}
 	third := e.ready()
 	if third.Config != second.Config || !strings.HasPrefix(third.Refused, "configuration: ") ||
-		!strings.Contains(third.Refused, `:2:1: the key "bogus" is unknown`) || !strings.Contains(third.Refused, `"open" does not begin with /`) {
+		!strings.Contains(third.Refused, `:2:1: unknown key "bogus"`) || !strings.Contains(third.Refused, `"open" does not begin with /`) {
 		t.Errorf("after the failed reload: %+v", third)
 	}
 	if missing := e.lacks(t,

@@ -10,16 +10,16 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// Case is one request and what is expected of it. It is made by [Load] and not
-// changed after.
+// Case is one request and the expected decision. [Load] returns cases; they do not
+// change afterwards.
 type Case struct {
-	Name string     // as the file says, or the method and the path
+	Name string     // by default the method and the path
 	Pos  config.Pos // where the case begins
 
 	request requestSpec
-	token   *token              // nil: the request carries none
-	in      *config.TokenSource // where the token is put; nil: where the route looks first
-	at      time.Duration       // from when the token is made to when the request is decided
+	token   *token              // nil: the request has none
+	in      *config.TokenSource // where the token is put; nil: the route's first source
+	at      time.Duration       // time from making the token to deciding the request
 	expect  expectation
 }
 
@@ -27,33 +27,32 @@ type Case struct {
 type requestSpec struct {
 	method, path, host string
 	headers            []request.Header
-	route              string // as Envoy would name it; empty: it names none
+	route              string // the route that Envoy selects; may be empty
 }
 
-// token is a credential to be made for a request.
+// token describes the credential of a request.
 type token struct {
-	name       string // under tokens; empty: written out in its case
-	raw        string // what is sent instead of a token; empty: one is minted
+	name       string // under tokens; empty if the case contains the whole token
+	raw        string // sent instead of a minted token; may be empty
 	issuer     string // its name in the config
 	claims     map[string]any
-	header     map[string]any // nil as a value leaves the member out
+	header     map[string]any // a nil value omits the member
 	expires    time.Duration
-	expiresSet bool // expires was stated
+	expiresSet bool // the case sets expires
 }
 
-// expectation is what a decision is held to. What is empty is not looked at.
+// expectation is the expected decision. Empty fields are not compared.
 type expectation struct {
 	verdict gate.Verdict
 	reason  gate.Reason
 	route   string
-	further []string // nil: not looked at
+	further []string // nil: not compared
 	status  int
 	headers []headerWant
 	removed []string // lower case
 }
 
-// headerWant is a header that the application gets, or does not get, from the
-// gate.
+// headerWant is the expected value of a header that the gate sets.
 type headerWant struct {
 	name  string // lower case
 	value string // empty: the gate must not set it
@@ -62,7 +61,7 @@ type headerWant struct {
 // file is a whole case file.
 type file struct{ cases []Case }
 
-// file reads the whole file.
+// file reads a whole case file.
 func (r *reader) file(p yamlform.Place) []Case {
 	var f file
 	yamlform.Object[file]{
@@ -78,7 +77,7 @@ func (r *reader) cases(p yamlform.Place) []Case {
 	const expected = "a list of cases, each such as {request: GET /api/health, expect: {verdict: allow}}"
 	items, ok := r.Items(p, expected)
 	if ok && len(items) == 0 {
-		r.Report(p, "is an empty list; write %s", expected)
+		r.Report(p, "is an empty list; expected %s", expected)
 	}
 	var cases []Case
 	table := r.caseTable(map[string]config.Pos{})
@@ -91,10 +90,10 @@ func (r *reader) cases(p yamlform.Place) []Case {
 	return cases
 }
 
-// caseTable is the keys of a case. names maps the names that the cases before it
-// were given to their places.
+// caseTable returns the keys of a case. Names maps the names of earlier cases to their
+// positions.
 func (r *reader) caseTable(names map[string]config.Pos) yamlform.Object[Case] {
-	const shift = "how long after now, such as +2h, or before, such as -5m"
+	const offset = "a duration after now, such as +2h, or before now, such as -5m"
 	return yamlform.Object[Case]{
 		Expected: "a case such as {request: GET /api/health, expect: {verdict: allow}}",
 		Fields: []yamlform.FieldOf[Case]{
@@ -102,8 +101,8 @@ func (r *reader) caseTable(names map[string]config.Pos) yamlform.Object[Case] {
 			required("request", "request: GET /path", func(at yamlform.Place, c *Case) { c.request = r.request(at) }),
 			key("token", func(at yamlform.Place, c *Case) { c.token = r.caseToken(at) }),
 			key("in", func(at yamlform.Place, c *Case) { c.in = r.source(at, c.token) }),
-			key("at", func(at yamlform.Place, c *Case) { c.at, _ = r.duration(at, shift) }),
-			required("expect", "expect: and at least a verdict or a reason", func(at yamlform.Place, c *Case) { c.expect = r.expectation(at) }),
+			key("at", func(at yamlform.Place, c *Case) { c.at, _ = r.duration(at, offset) }),
+			required("expect", "expect: with at least a verdict or a reason", func(at yamlform.Place, c *Case) { c.expect = r.expectation(at) }),
 		},
 		Check: func(_ *yamlform.Decoder, _ yamlform.Place, c *Case) {
 			if c.Name == "" {
@@ -120,22 +119,22 @@ func (r *reader) caseName(p yamlform.Place, names map[string]config.Pos) string 
 		return ""
 	}
 	if len(name) > limit {
-		r.Report(p, "is longer than %d bytes; write a shorter name", limit)
+		r.Report(p, "is longer than %d bytes; expected a shorter name", limit)
 	}
 	if first, taken := names[name]; taken {
-		r.Report(p, "is %s, the name of the case at %d:%d; write a name of its own", yamlform.Quote(name), first.Line, first.Column)
+		r.Report(p, "is the name of the case at %d:%d too: got %s; expected a different name", first.Line, first.Column, yamlform.Quote(name))
 	} else {
 		names[name] = r.Pos(p)
 	}
 	return name
 }
 
-// expectation reads what a decision is held to.
+// expectation reads the expected decision.
 func (r *reader) expectation(p yamlform.Place) expectation {
 	var e expectation
 	verdicts := []string{string(gate.VerdictAllow), string(gate.VerdictDeny), string(gate.VerdictAnswer)}
 	yamlform.Object[expectation]{
-		Expected: "what is expected, such as {verdict: allow, headers: {x-user-id: alice}}",
+		Expected: "an expected decision such as {verdict: allow, headers: {x-user-id: alice}}",
 		Fields: []yamlform.FieldOf[expectation]{
 			key("verdict", func(at yamlform.Place, e *expectation) {
 				word, _ := r.enum(at, "a verdict", verdicts)
@@ -150,7 +149,7 @@ func (r *reader) expectation(p yamlform.Place) expectation {
 		},
 		Check: func(_ *yamlform.Decoder, at yamlform.Place, e *expectation) {
 			if !r.IsSet(at.Child("verdict")) && !r.IsSet(at.Child("reason")) {
-				r.Report(at, "expects neither a verdict nor a reason; write verdict: allow or verdict: deny")
+				r.Report(at, "has neither verdict nor reason; write verdict: allow or verdict: deny")
 			}
 			r.checkConsistency(at, *e)
 		},
@@ -158,24 +157,25 @@ func (r *reader) expectation(p yamlform.Place) expectation {
 	return e
 }
 
-// agree refuses what can never be: a reason has one verdict and one status.
+// checkConsistency reports an expectation that no decision can meet, because each reason
+// has one verdict and one status.
 func (r *reader) checkConsistency(p yamlform.Place, e expectation) {
 	for _, m := range r.meanings {
 		switch {
 		case m.Reason != e.reason:
 		case e.verdict != "" && e.verdict != m.Verdict:
-			r.Report(p, "expects verdict %s and reason %s, which is always %s; keep the one that you mean", e.verdict, e.reason, m.Verdict)
+			r.Report(p, "expects verdict %s and reason %s, whose verdict is always %s; remove one of them", e.verdict, e.reason, m.Verdict)
 		case e.status != 0 && e.status != m.Status:
-			r.Report(p, "expects status %d and reason %s, whose status is always %d; keep the one that you mean", e.status, e.reason, m.Status)
+			r.Report(p, "expects status %d and reason %s, whose status is always %d; remove one of them", e.status, e.reason, m.Status)
 		}
 	}
 	if e.verdict != "" && e.verdict != gate.VerdictDeny && e.status != 0 && e.status != 200 {
-		r.Report(p, "expects verdict %s and status %d; a request that is not denied has 200 here, whatever the application answers", e.verdict,
+		r.Report(p, "expects verdict %s and status %d, but the status of a request that is not denied is always 200; remove status", e.verdict,
 			e.status)
 	}
 }
 
-// reasons lists the reasons that a case can bring about.
+// reasons returns the reasons that a case can expect.
 func (r *reader) reasons() []string {
 	var names []string
 	for _, m := range r.meanings {
@@ -186,11 +186,11 @@ func (r *reader) reasons() []string {
 	return names
 }
 
-// reason reads a reason of the closed list.
+// reason reads a reason.
 func (r *reader) reason(p yamlform.Place) gate.Reason {
 	for _, m := range r.meanings {
 		if text := string(m.Reason); p.HasText(text) && !reachable(m) {
-			r.Report(p, "is %s, an outage or a failure of the gate, which no case can bring about; write another reason", yamlform.Quote(text))
+			r.Report(p, "is an outage or an internal error, which no case can cause: got %s; expected another reason", yamlform.Quote(text))
 			return ""
 		}
 	}
@@ -198,7 +198,7 @@ func (r *reader) reason(p yamlform.Place) gate.Reason {
 	return gate.Reason(word)
 }
 
-// routes lists the names that a decision's route can have.
+// routes returns the possible names of the route of a decision.
 func (r *reader) routes() []string {
 	var names []string
 	for _, one := range r.cfg.Routes {
@@ -207,8 +207,8 @@ func (r *reader) routes() []string {
 	return append(names, gate.RouteDefault, gate.RouteNone)
 }
 
-// further reads the names of the further rules that a request is to be held to, in
-// any order; an empty list expects none.
+// further reads the expected names of the further routes that are checked, in any order.
+// An empty list expects none.
 func (r *reader) further(p yamlform.Place) []string {
 	names := []string{}
 	items, _ := r.Items(p, "a list of routes such as [admin], or [] for none")
@@ -228,7 +228,7 @@ func (r *reader) status(p yamlform.Place) int {
 	}
 	var status int
 	if _, err := fmt.Sscanf(text, "%d", &status); err != nil || fmt.Sprint(status) != text || status < 100 || status > 599 {
-		r.Report(p, "is %s; write %s", yamlform.Quote(text), expected)
+		r.Report(p, "is invalid: got %s; expected %s", yamlform.Quote(text), expected)
 		return 0
 	}
 	return status

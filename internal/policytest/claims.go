@@ -12,7 +12,7 @@ import (
 // jsonNumber is RFC 8259 section 6.
 var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 
-// json reads any value as what JSON makes of it. Numbers keep their digits.
+// json converts any value to its JSON equivalent. Numbers keep their digits.
 func (r *reader) json(p yamlform.Place) any {
 	switch {
 	case p.IsMapping():
@@ -40,7 +40,7 @@ func (r *reader) json(p yamlform.Place) any {
 	case jsonNumber.MatchString(text):
 		return json.Number(text)
 	default:
-		r.Report(p, "is %s, a number that JSON does not have; write it as JSON does, or in quotes", text)
+		r.Report(p, "is not a JSON number: got %s; expected the JSON form, or quotes around it", text)
 		return nil
 	}
 }
@@ -55,7 +55,7 @@ func (r *reader) members(p yamlform.Place, expected string) map[string]any {
 	return object
 }
 
-// maxShift is how far from now a case can be, or a token expire.
+// maxDuration is the maximum duration from now to a decision or an expiry.
 const maxDuration = 10 * 365 * 24 * time.Hour
 
 // duration reads a duration, which may be negative.
@@ -67,9 +67,9 @@ func (r *reader) duration(p yamlform.Place, expected string) (time.Duration, boo
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		r.Report(p, "is %s; write %s", yamlform.Quote(text), expected)
+		r.Report(p, "is invalid: got %s; expected %s", yamlform.Quote(text), expected)
 	case d.Abs() > maxDuration:
-		r.Report(p, "is %s, more than ten years; write %s", yamlform.Quote(text), expected)
+		r.Report(p, "is more than ten years: got %s; expected %s", yamlform.Quote(text), expected)
 	default:
 		return d, true
 	}

@@ -12,23 +12,24 @@ import (
 
 // Failure is why a case failed. It holds no token.
 type Failure struct {
-	Sent        string // the request, in short
+	Sent        string // a summary of the request
 	Differences []Difference
-	Route       string // that decided, and where it stands in the config
-	Detail      string // what the gate found; may be empty
-	Hint        string // what to look at; may be empty
+	Route       string // the route of the decision, and its position in the config
+	Detail      string // the internal detail of the decision; may be empty
+	Hint        string // may be empty
 }
 
-// Difference is one thing that did not come as expected.
+// Difference is one part of a decision that is not as expected.
 type Difference struct {
 	What      string // verdict, reason, route, further, status, a header, or removed
 	Want, Got string
 }
 
-// nothing stands for a header that the gate did not set.
+// notSet is shown as the value of a header that the gate does not set.
 const notSet = "nothing"
 
-// judge holds a decision to what its case expects; nil: it is as expected.
+// compare returns the differences between a decision and the expectation of its case, or
+// nil if there are none.
 func compare(cfg *config.Config, c *Case, d *gate.Decision) *Failure {
 	var all []Difference
 	want := &c.expect
@@ -51,7 +52,7 @@ func compare(cfg *config.Config, c *Case, d *gate.Decision) *Failure {
 	}
 	for _, name := range want.removed {
 		if !slices.ContainsFunc(d.Remove, func(removed string) bool { return strings.EqualFold(removed, name) }) {
-			all = append(all, Difference{"removed", name + " taken out", "not taken out"})
+			all = append(all, Difference{"removed", name + " removed", "not removed"})
 		}
 	}
 	if len(all) == 0 {
@@ -59,15 +60,14 @@ func compare(cfg *config.Config, c *Case, d *gate.Decision) *Failure {
 	}
 	f := &Failure{Sent: c.sent(), Differences: all, Route: routeLocation(cfg, d.Route), Detail: oneLine(d.InternalDetail)}
 	f.Hint = oneLine(hint(cfg, c, d))
-	// What every difference is to be read with.
+	// The reason explains every difference, so it is always shown.
 	if d.Verdict != gate.VerdictAllow && !slices.ContainsFunc(all, func(one Difference) bool { return one.What == "reason" }) {
 		f.Detail = reasoned(d.Reason, f.Detail)
 	}
 	return f
 }
 
-// reasoned is a detail with its reason before it: once, also where the detail
-// begins with the reason's own words.
+// reasoned puts the reason before a detail, unless the detail already begins with it.
 func reasoned(reason gate.Reason, detail string) string {
 	detail = strings.TrimPrefix(detail, strings.ReplaceAll(string(reason), "_", " ")+": ")
 	return strings.TrimSuffix(string(reason)+": "+detail, ": ")
@@ -80,7 +80,7 @@ func orNotSet(value string) string {
 	return yamlform.Quote(value)
 }
 
-// list names rules.
+// list formats the names of routes.
 func list(names []string) string {
 	if len(names) == 0 {
 		return "none"
@@ -88,7 +88,7 @@ func list(names []string) string {
 	return strings.Join(slices.Sorted(slices.Values(names)), ", ")
 }
 
-// setTo is what an allowed request's header is set to.
+// headerValue returns the value that a decision sets a header to.
 func headerValue(d *gate.Decision, name string) string {
 	for _, h := range d.Set {
 		if strings.EqualFold(h.Name, name) {
@@ -98,11 +98,11 @@ func headerValue(d *gate.Decision, name string) string {
 	return notSet
 }
 
-// sent is the case's request in short, without its token.
+// sent summarizes the request of a case, without its token.
 func (c *Case) sent() string {
 	text := fmt.Sprintf("%s %s, host %s", c.request.method, c.request.path, c.request.host)
 	if c.request.route != "" {
-		text += ", route " + c.request.route + " named by Envoy"
+		text += ", route " + c.request.route + " selected by Envoy"
 	}
 	switch {
 	case c.token == nil:
@@ -110,7 +110,7 @@ func (c *Case) sent() string {
 	case c.token.name != "":
 		text += ", token " + c.token.name
 	case c.token.raw != "":
-		text += ", a text as token"
+		text += ", a raw text as token"
 	default:
 		text += ", a token of " + c.token.issuer
 	}
@@ -120,10 +120,10 @@ func (c *Case) sent() string {
 	return oneLine(text)
 }
 
-// whereIs names a route and its place in the config.
+// routeLocation returns the name of a route and its position in the config.
 func routeLocation(cfg *config.Config, route string) string {
 	if route == gate.RouteNone {
-		return "none: it was refused before a route was looked for"
+		return "none: the request was denied before a route was matched"
 	}
 	if i := slices.IndexFunc(cfg.Routes, func(r config.Route) bool { return r.Name == route }); i >= 0 {
 		return route + location(cfg, cfg.Routes[i].Path)
@@ -131,7 +131,7 @@ func routeLocation(cfg *config.Config, route string) string {
 	return route + location(cfg, "default")
 }
 
-// standsAt is where a value of the config stands, in brackets, if it is written there.
+// location returns the position of a value in parentheses, if the config contains it.
 func location(cfg *config.Config, path string) string {
 	pos := cfg.At(path)
 	if pos == cfg.At("") {
@@ -155,17 +155,17 @@ func hint(cfg *config.Config, c *Case, d *gate.Decision) string {
 	case d.Verdict != gate.VerdictAllow:
 		return d.Hint
 	case want.reason != "" && want.reason != d.Reason:
-		return fmt.Sprintf("it was let through as %s; see the access of the route", d.Reason)
+		return fmt.Sprintf("the request was allowed with reason %s; check the access of the route", d.Reason)
 	case overwritten(want, d) != "":
 		name := overwritten(want, d)
-		return fmt.Sprintf("the gate sets %s itself, over whatever the client sent; expect its value under headers, not removed", name)
+		return fmt.Sprintf("the gate replaces %s with its own value; expect that value under headers, not removed", name)
 	default:
-		return fmt.Sprintf("what the application gets is what identity.headers says%s", location(cfg, "identity.headers"))
+		return fmt.Sprintf("identity.headers defines what the application receives%s", location(cfg, "identity.headers"))
 	}
 }
 
-// overwritten is the first header that a case expects to be taken out and that
-// the gate sets instead, or "".
+// overwritten returns the first header that the case expects to be removed but that the
+// gate sets, or "".
 func overwritten(want *expectation, d *gate.Decision) string {
 	i := slices.IndexFunc(want.removed, func(name string) bool { return headerValue(d, name) != notSet })
 	if i < 0 {
@@ -182,7 +182,7 @@ func wantsDenial(want *expectation) bool {
 	return meaning(want.reason).Verdict == gate.VerdictDeny
 }
 
-// meaning is a reason's row; the zero Meaning without one.
+// meaning returns the row of a reason, or the zero ReasonInfo.
 func meaning(reason gate.Reason) gate.ReasonInfo {
 	m, _ := gate.LookupReason(reason)
 	return m
@@ -193,36 +193,36 @@ func routeHint(want string, d *gate.Decision) string {
 	case gate.RouteNone:
 		return d.Hint
 	case gate.RouteDefault:
-		return fmt.Sprintf("no route matches the request, so route %s does not either: compare methods, path and hosts", want)
+		return fmt.Sprintf("no route matches the request, not even route %s; compare methods, path and hosts", want)
 	}
-	return fmt.Sprintf("the first route that matches decides: either %s stands before %s, or %[2]s does not match the request", d.Route, want)
+	return fmt.Sprintf("the first matching route is used: either %s comes before %s, or %[2]s does not match the request", d.Route, want)
 }
 
 func allowedHint(cfg *config.Config, d *gate.Decision) string {
 	switch d.Reason {
 	case gate.ReasonPublic:
-		return "the route is public: no token is asked for or looked at"
+		return "the route is public, so it reads no token"
 	case gate.ReasonAnonymous, gate.ReasonAnonymousInvalid:
-		return "the route is optional: it lets this through without identity"
+		return "the route is optional, so it allows this request without identity"
 	case gate.ReasonShadowed:
-		return "shadow records would-be denials and enforces none"
+		return "shadow records denials without enforcing them"
 	case gate.ReasonPreflightAnswered:
 		return fmt.Sprintf("the gate answers a CORS preflight itself; see cors.preflight%s", location(cfg, "cors.preflight"))
 	case gate.ReasonPreflight:
-		return fmt.Sprintf("a CORS preflight goes on without a token; see cors.preflight%s", location(cfg, "cors.preflight"))
+		return fmt.Sprintf("a CORS preflight is forwarded without a token; see cors.preflight%s", location(cfg, "cors.preflight"))
 	}
-	return "the token meets all that the route asks for"
+	return "the token satisfies all requirements of the route"
 }
 
-// otherDenial compares two reasons by the order of the checks.
+// denialHint compares two reasons by the order of the checks.
 func denialHint(want *expectation, d *gate.Decision) string {
 	due, done := meaning(want.reason).Check, meaning(d.Reason).Check
 	switch {
 	case due == gate.CheckNone || done == gate.CheckNone || due == done:
 		return d.Hint
 	case done < due:
-		return fmt.Sprintf("check %d (%s) comes before check %d (%s) and failed first: %s", done, done, due, due, d.Hint)
+		return fmt.Sprintf("check %d (%s) runs before check %d (%s), and it failed: %s", done, done, due, due, d.Hint)
 	default:
-		return fmt.Sprintf("check %d (%s), which %s is of, was passed", due, due, want.reason)
+		return fmt.Sprintf("check %d (%s), which can deny with reason %s, passed", due, due, want.reason)
 	}
 }

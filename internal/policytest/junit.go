@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The elements of JUnit's XML that CI systems read. Times are in seconds.
+// The elements of JUnit XML that CI systems read. Times are in seconds.
 type (
 	junitReport struct {
 		XMLName  xml.Name     `xml:"testsuites"`
@@ -44,8 +44,8 @@ type (
 	}
 )
 
-// WriteJUnit writes the report as JUnit's XML, a suite for each file of cases.
-// The time of a case is how long it took, so that no two reports are alike.
+// WriteJUnit writes the report as JUnit XML, with one suite for each case file. It
+// includes the duration of each case, so no two reports are equal.
 func (r *Report) WriteJUnit(w io.Writer) error {
 	all := junitReport{Name: "jwtgate", Tests: len(r.Results), Failures: r.Failed()}
 	var total time.Duration
@@ -64,7 +64,7 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 	}
 	data, err := xml.MarshalIndent(all, "", "  ")
 	if err != nil {
-		return fmt.Errorf("write the report as XML: %w", err)
+		return fmt.Errorf("writing the report as XML: %w", err)
 	}
 	_, err = io.WriteString(w, xml.Header+string(data)+"\n")
 	return err
@@ -80,7 +80,7 @@ func (s *junitSuite) add(one Result) {
 		s.Failures++
 		first := f.Differences[0]
 		c.Failure = &junitFailure{
-			Message: fmt.Sprintf("%s: expected %s, came %s", first.What, first.Want, first.Got),
+			Message: fmt.Sprintf("%s: expected %s, got %s", first.What, first.Want, first.Got),
 			Type:    first.What,
 			Text:    one.Pos.String() + "\n" + strings.Join(f.lines(), "\n"),
 		}

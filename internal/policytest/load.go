@@ -10,18 +10,17 @@ import (
 )
 
 const (
-	// maxBytes bounds a case file, so that a wrong path (a log, a disk image)
-	// ends in a mistake and not in exhausted memory.
+	// maxBytes is the maximum size of a case file, so that a wrong path (a log, a disk
+	// image) is reported as a mistake and does not exhaust memory.
 	maxBytes = 8 << 20
-	// MaxCases is how many cases one run takes.
+	// MaxCases is the maximum number of cases in one run.
 	MaxCases = 10_000
 )
 
-// Load reads case files for a config that has no mistakes; it needs the names
-// of its issuers, routes and headers. Everything that is wrong with the files
-// comes back at once, as [config.Mistakes] in the order of their places. A file
-// that cannot be read is another error. The cases are in the order of the files
-// and, inside each, in its own.
+// Load reads case files for a valid config, which defines the names of issuers, routes
+// and headers. The cases are in the order of the files. All mistakes in the files are
+// returned at once, as [config.Mistakes] ordered by position; the error is of another
+// type if a file cannot be read.
 func Load(files []string, cfg *config.Config) ([]Case, error) {
 	var all []Case
 	var mistakes config.Mistakes
@@ -37,7 +36,7 @@ func Load(files []string, cfg *config.Config) ([]Case, error) {
 		}
 		if len(all) <= MaxCases && len(all)+len(cases) > MaxCases {
 			mistakes = append(mistakes, config.Mistake{
-				Pos: cases[MaxCases-len(all)].Pos, Text: fmt.Sprintf("there are more than %d cases; split them over several runs", MaxCases),
+				Pos: cases[MaxCases-len(all)].Pos, Text: fmt.Sprintf("there are more than %d cases; split them into several runs", MaxCases),
 			})
 		}
 		all = append(all, cases...)
@@ -61,10 +60,9 @@ func readFile(name string) ([]byte, error) {
 	return data, nil
 }
 
-// Parse does what [Load] does, with the bytes of one file, however many cases it
-// holds. File is the name that mistakes and cases are reported under. Beside
-// [config.Mistakes] the cases without one come back, for their number and place
-// only.
+// Parse is like [Load] with the content of one file, without a maximum number of cases.
+// File is the name of the file in mistakes and reports. If the error is of type
+// [config.Mistakes], the returned cases are only for their number and position.
 func Parse(file string, data []byte, cfg *config.Config) ([]Case, error) {
 	r := newReader(file, cfg)
 	var cases []Case

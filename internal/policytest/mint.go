@@ -12,38 +12,38 @@ import (
 )
 
 const (
-	// lifetime of a token that says nothing of its own.
+	// lifetime is the default lifetime of a token.
 	lifetime = time.Hour
-	// subject of a token that says nothing of its own.
+	// subject is the default subject of a token.
 	subject = "somebody"
 )
 
-// mint makes the credential that a case sends.
-func (w *runner) mint(t *token) (string, error) {
+// mint returns the credential of a case.
+func (r *runner) mint(t *token) (string, error) {
 	if t.raw != "" {
 		return t.raw, nil
 	}
-	i := slices.IndexFunc(w.cfg.Issuers, func(one config.Issuer) bool { return one.Name == t.issuer })
+	i := slices.IndexFunc(r.cfg.Issuers, func(one config.Issuer) bool { return one.Name == t.issuer })
 	if i < 0 {
-		return "", fmt.Errorf("the config has no issuer %q; were the cases loaded for another one?", t.issuer)
+		return "", fmt.Errorf("the config has no issuer %q; load the cases for this config", t.issuer)
 	}
-	issuer := &w.cfg.Issuers[i]
-	raw, err := w.keys[t.issuer].Token(header(issuer, t), complete(issuer, t, w.now))
+	issuer := &r.cfg.Issuers[i]
+	raw, err := r.keys[t.issuer].Token(header(issuer, t), complete(issuer, t, r.now))
 	if err != nil {
 		return "", fmt.Errorf("mint a token of %q: %w", t.issuer, err)
 	}
 	return raw, nil
 }
 
-// header returns the header of a token: what is stated, and else the typ that its
-// issuer's rules accept.
+// header returns the header of a token: the members that the case sets, and by default
+// a typ that the issuer accepts.
 func header(issuer *config.Issuer, t *token) map[string]any {
 	full := map[string]any{"typ": tokenType(issuer)}
 	maps.Copy(full, t.header)
 	return full
 }
 
-// tokenType is the typ of a token that its issuer's rules take; nil: none.
+// tokenType returns a typ that the issuer accepts.
 func tokenType(issuer *config.Issuer) any {
 	if len(issuer.TokenTypes) == 0 || slices.ContainsFunc(issuer.TokenTypes, func(typ string) bool { return strings.EqualFold(typ, "JWT") }) {
 		return "JWT"
@@ -51,9 +51,8 @@ func tokenType(issuer *config.Issuer) any {
 	return issuer.TokenTypes[0]
 }
 
-// complete returns the claims of a token: those that are stated, and where they
-// leave something open, what the issuer's rules ask for. A claim that is null
-// stays out.
+// complete returns the claims of a token: those that the case sets, and defaults that
+// the issuer's rules accept. A claim that is null is omitted.
 func complete(issuer *config.Issuer, t *token, now time.Time) map[string]any {
 	claims := validity(issuer, t, now)
 	claims["iss"] = issuer.ISS[0]
@@ -70,7 +69,8 @@ func complete(issuer *config.Issuer, t *token, now time.Time) map[string]any {
 	return claims
 }
 
-// times are iat and exp. A token that is to have expired was issued before that.
+// validity returns iat and exp. A token that has already expired was issued before its
+// expiry.
 func validity(issuer *config.Issuer, t *token, now time.Time) map[string]any {
 	lasts := lifetime
 	if issuer.MaxLifetime > 0 {
@@ -87,12 +87,11 @@ func validity(issuer *config.Issuer, t *token, now time.Time) map[string]any {
 	return map[string]any{"iat": number(issued), "exp": number(issued.Add(lasts))}
 }
 
-// number is a NumericDate (RFC 7519 section 2).
+// number returns a NumericDate (RFC 7519 section 2).
 func number(at time.Time) json.Number { return json.Number(fmt.Sprint(at.Unix())) }
 
-// Moments puts in place of each signed duration that claims have as exp, nbf, iat
-// or auth_time, such as -10m, that moment as seen from now. Whatever else
-// they hold stays.
+// ResolveTimes replaces each signed duration in exp, nbf, iat and auth_time, such as
+// -10m, with the time relative to now. It does not change other values.
 func ResolveTimes(claims map[string]any, now time.Time) {
 	for _, name := range []string{"exp", "nbf", "iat", "auth_time"} {
 		if moment, ok := resolveTime(claims[name], now); ok {
@@ -101,7 +100,7 @@ func ResolveTimes(claims map[string]any, now time.Time) {
 	}
 }
 
-// relative reads a signed duration, such as -10m, as that moment.
+// resolveTime converts a signed duration, such as -10m, to a time.
 func resolveTime(value any, now time.Time) (json.Number, bool) {
 	text, ok := value.(string)
 	if !ok || text == "" || !strings.Contains("+-", text[:1]) {
@@ -114,8 +113,8 @@ func resolveTime(value any, now time.Time) (json.Number, bool) {
 	return number(now.Add(d)), true
 }
 
-// completeGeneric fills in audience and client. Who states azp alone names the
-// client by it.
+// completeGeneric sets the audience and the client, unless the case names the client
+// with azp.
 func completeGeneric(issuer *config.Issuer, asked, claims map[string]any) {
 	if len(issuer.Audiences) > 0 {
 		claims["aud"] = issuer.Audiences[0]
@@ -124,14 +123,13 @@ func completeGeneric(issuer *config.Issuer, asked, claims map[string]any) {
 		claims["client_id"] = issuer.Clients[0]
 	}
 	if !slices.Contains(issuer.TokenUse, "access") {
-		claims["nonce"] = "n-0S6_WzA2Mj" // which makes an ID token of it
+		claims["nonce"] = "n-0S6_WzA2Mj" // makes it an ID token
 	}
 }
 
-// completeCognito fills in what tells the pool's two kinds of token apart, and
-// what they have by kind: an ID token names its client in aud, an access token
-// in client_id. A user's token has a user name; a program's, whose subject is
-// its client, has none.
+// completeCognito sets token_use and the claims that depend on it: an ID token has its
+// client in aud, an access token in client_id. A token of a user has a username; a token
+// of a program, whose subject is its client, has none.
 func completeCognito(issuer *config.Issuer, asked, claims map[string]any) {
 	use := "access"
 	if !slices.Contains(issuer.TokenUse, use) {

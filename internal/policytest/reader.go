@@ -26,7 +26,7 @@ func newReader(file string, cfg *config.Config) *reader {
 	}
 }
 
-// key declares a key whose value read stores.
+// key declares a key. Read reads its value and stores it.
 func key[T any](name string, read func(at yamlform.Place, t *T)) yamlform.FieldOf[T] {
 	return yamlform.FieldOf[T]{
 		Key:  yamlform.Key{Path: name},
@@ -34,41 +34,40 @@ func key[T any](name string, read func(at yamlform.Place, t *T)) yamlform.FieldO
 	}
 }
 
-// required declares a key that may not be left out; form is what to write.
+// required declares a required key.
 func required[T any](name, expected string, read func(at yamlform.Place, t *T)) yamlform.FieldOf[T] {
 	k := key(name, read)
 	k.Expected = expected
 	return k.MustBeSet()
 }
 
-// text reads a single value, of whatever kind, as the text that it is written
-// as.
+// text reads a scalar of any kind as its text.
 func (r *reader) text(p yamlform.Place, expected string) (string, bool) {
 	text, _, ok := r.Scalar(p, expected)
 	if ok && text == "" {
-		r.Report(p, "is empty; write %s", expected)
+		r.Report(p, "is empty; expected %s", expected)
 		return "", false
 	}
 	return text, ok
 }
 
-// printable reads a text that can stand in a report and in a request line.
+// printable reads a text without control characters, for reports and request lines.
 func (r *reader) printable(p yamlform.Place, expected string) (string, bool) {
 	text, ok := r.text(p, expected)
 	if ok && strings.ContainsFunc(text, isControl) {
-		r.Report(p, "is %s, with a control character; write %s", yamlform.Quote(text), expected)
+		r.Report(p, "has a control character: got %s; expected %s", yamlform.Quote(text), expected)
 		return "", false
 	}
 	return text, ok
 }
 
-// enum reads a word of a closed list.
+// enum reads one of the known words.
 func (r *reader) enum(p yamlform.Place, what string, known []string) (string, bool) {
 	text, ok := r.text(p, what+" such as "+known[0])
 	if !ok || slices.Contains(known, text) {
 		return text, ok
 	}
-	r.Report(p, "is %s, which is not %s; %s", yamlform.Quote(text), what,
-		yamlform.DidYouMean(text, known, "write one of "+strings.Join(known, ", ")))
+	r.Report(p, "is not %s: got %s; %s", what, yamlform.Quote(text),
+		yamlform.DidYouMean(text, known, "expected one of "+strings.Join(known, ", ")))
 	return "", false
 }

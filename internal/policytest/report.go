@@ -12,15 +12,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// Report is how the cases of one run came out.
+// Report is the result of one run.
 type Report struct {
 	Results []Result // in the order of the cases
-	// Routes are the names of the config's routes, the one for requests that no
-	// route matches included; Untouched those of them that decided no case.
+	// Routes is the names of all routes, including the one for requests that no route
+	// matches. Untouched is the names of those that no case used.
 	Routes, Untouched []string
 }
 
-// Result is how one case came out.
+// Result is the result of one case.
 type Result struct {
 	Name    string
 	Pos     config.Pos
@@ -28,7 +28,7 @@ type Result struct {
 	Failure *Failure // nil: it passed
 }
 
-// Failed returns how many cases failed.
+// Failed returns the number of failed cases.
 func (r *Report) Failed() int {
 	failed := 0
 	for _, one := range r.Results {
@@ -39,7 +39,7 @@ func (r *Report) Failed() int {
 	return failed
 }
 
-// Summary is the report in one line.
+// Summary returns the report in one line.
 func (r *Report) Summary() string {
 	text := fmt.Sprintf("%s, %d failed; %d of %s touched",
 		terminal.Count(len(r.Results), "case"), r.Failed(), len(r.Routes)-len(r.Untouched), terminal.Count(len(r.Routes), "route"))
@@ -49,9 +49,8 @@ func (r *Report) Summary() string {
 	return text
 }
 
-// WriteText writes the failures, each with what was expected and what came, and
-// then the summary. The same cases and config make the same text, but for the
-// moments that a detail names.
+// WriteText writes the failures, each with the expected and the actual values, and then
+// the summary. For the same cases and config, only times inside details differ.
 func (r *Report) WriteText(w io.Writer) error {
 	var text strings.Builder
 	for _, one := range r.Results {
@@ -69,12 +68,12 @@ func (r *Report) WriteText(w io.Writer) error {
 	return err
 }
 
-// lines renders a failure: a label, and beside it what is to be said, aligned.
+// lines formats a failure as lines of aligned labels and texts.
 func (f *Failure) lines() []string {
 	type row struct{ label, text string }
 	rows := []row{{"sent", f.Sent}}
 	for _, one := range f.Differences {
-		rows = append(rows, row{one.What, fmt.Sprintf("expected %s, came %s", one.Want, one.Got)})
+		rows = append(rows, row{one.What, fmt.Sprintf("expected %s, got %s", one.Want, one.Got)})
 	}
 	rows = append(rows, row{"where", f.Route}, row{"detail", f.Detail}, row{"hint", f.Hint})
 	width := 0
@@ -90,7 +89,7 @@ func (f *Failure) lines() []string {
 	return lines
 }
 
-// shift writes a duration with its sign.
+// signedDuration formats a duration with its sign.
 func signedDuration(d time.Duration) string {
 	text := yamlform.FormatDuration(d)
 	if d > 0 {
@@ -99,10 +98,10 @@ func signedDuration(d time.Duration) string {
 	return text
 }
 
-// isControl reports whether a character would garble a line of a report.
+// isControl reports whether a character cannot be printed in a line of a report.
 func isControl(c rune) bool { return !unicode.IsPrint(c) && c != unicode.ReplacementChar }
 
-// oneLine is text that may hold anything, fit for a line of a report.
+// oneLine quotes a text that contains control characters, so that it fits on one line.
 func oneLine(text string) string {
 	if !strings.ContainsFunc(text, isControl) {
 		return text

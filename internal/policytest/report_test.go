@@ -17,10 +17,10 @@ func TestFailureTexts(t *testing.T) {
 		"denied, and was to be allowed": {"tokens: {bob: {issuer: cruddur}}\n" + one("name: bob may list", "request: GET /admin/1", "token: bob", "expect: {verdict: allow, status: 200, headers: {x-user-id: bob}, removed: [cookie]}"), `
 FAIL  cases.yaml:3:5  bob may list
       sent              GET /admin/1, host app.example, token bob
-      verdict           expected allow, came deny
-      status            expected 200, came 403
-      header x-user-id  expected "bob", came nothing
-      removed           expected cookie taken out, came not taken out
+      verdict           expected allow, got deny
+      status            expected 200, got 403
+      header x-user-id  expected "bob", got nothing
+      removed           expected cookie removed, got not removed
       where             admin (jwtgate.yaml:10:5)
       detail            group_missing: has no groups, needs one of "admin"
       hint              add this user to group "admin"
@@ -28,7 +28,7 @@ FAIL  cases.yaml:3:5  bob may list
 		"without a token": {one("request: GET /admin/1", "expect: {reason: allowed}"), `
 FAIL  cases.yaml:2:5  GET /admin/1
       sent    GET /admin/1, host app.example, no token
-      reason  expected allowed, came credential_missing
+      reason  expected allowed, got credential_missing
       where   admin (jwtgate.yaml:10:5)
       detail  no credential in Authorization: Bearer
       hint    the case sends no token; give it one with token:
@@ -36,57 +36,57 @@ FAIL  cases.yaml:2:5  GET /admin/1
 		"another header": {one("request: GET /any", "token: {issuer: partner, claims: {scope: orders/read}}", "expect: {verdict: allow, headers: {x-user-id: somebody, x-user-client: null}}"), `
 FAIL  cases.yaml:2:5  GET /any
       sent                  GET /any, host app.example, a token of partner
-      header x-user-id      expected "somebody", came "partner:somebody"
-      header x-user-client  expected nothing, came "shop"
+      header x-user-id      expected "somebody", got "partner:somebody"
+      header x-user-client  expected nothing, got "shop"
       where                 any (jwtgate.yaml:11:5)
-      hint                  what the application gets is what identity.headers says
+      hint                  identity.headers defines what the application receives
 `},
 		"a header that the gate sets": {one("request: {path: /any, headers: {x-user-id: root}}", "token: {issuer: partner, claims: {scope: orders/read}}", "expect: {verdict: allow, removed: [cookie, x-user-id]}"), `
-      removed  expected cookie taken out, came not taken out
-      removed  expected x-user-id taken out, came not taken out
+      removed  expected cookie removed, got not removed
+      removed  expected x-user-id removed, got not removed
       where    any (jwtgate.yaml:11:5)
-      hint     the gate sets x-user-id itself, over whatever the client sent; expect its value under headers, not removed
+      hint     the gate replaces x-user-id with its own value; expect that value under headers, not removed
 `},
 		"a public route": {one("request: GET /api/health", "expect: {verdict: deny}"), `
 FAIL  cases.yaml:2:5  GET /api/health
       sent     GET /api/health, host app.example, no token
-      verdict  expected deny, came allow
+      verdict  expected deny, got allow
       where    health (jwtgate.yaml:6:5)
-      hint     the route is public: no token is asked for or looked at
+      hint     the route is public, so it reads no token
 `},
 		"an optional route": {one("request: GET /api/feed", "token: {raw: junk}", "expect: {reason: token_malformed}"), `
 FAIL  cases.yaml:2:5  GET /api/feed
-      sent    GET /api/feed, host app.example, a text as token
-      reason  expected token_malformed, came anonymous_invalid
+      sent    GET /api/feed, host app.example, a raw text as token
+      reason  expected token_malformed, got anonymous_invalid
       where   feed (jwtgate.yaml:8:5)
       detail  not a JWT: fewer than three parts
-      hint    the route is optional: it lets this through without identity
+      hint    the route is optional, so it allows this request without identity
 `},
 		"another way through": {one("request: GET /api/home", "expect: {reason: allowed}"), `
 FAIL  cases.yaml:2:5  GET /api/home
       sent    GET /api/home, host app.example, no token
-      reason  expected allowed, came anonymous
+      reason  expected allowed, got anonymous
       where   home (jwtgate.yaml:7:5)
-      hint    it was let through as anonymous; see the access of the route
+      hint    the request was allowed with reason anonymous; check the access of the route
 `},
 		"a proper token": {one("request: GET /any", "token: {issuer: cruddur, claims: {'cognito:groups': [sales]}}", "expect: {verdict: deny}"), `
 FAIL  cases.yaml:2:5  GET /any
       sent     GET /any, host app.example, a token of cruddur
-      verdict  expected deny, came allow
+      verdict  expected deny, got allow
       where    any (jwtgate.yaml:11:5)
-      hint     the token meets all that the route asks for
+      hint     the token satisfies all requirements of the route
 `},
 		"a preflight": {one("request: {method: OPTIONS, path: /any, headers: {origin: a, access-control-request-method: PUT}}", "expect: {verdict: deny}"), `
 FAIL  cases.yaml:2:5  OPTIONS /any
       sent     OPTIONS /any, host app.example, no token
-      verdict  expected deny, came allow
+      verdict  expected deny, got allow
       where    any (jwtgate.yaml:11:5)
-      hint     a CORS preflight goes on without a token; see cors.preflight (jwtgate.yaml:18:19)
+      hint     a CORS preflight is forwarded without a token; see cors.preflight (jwtgate.yaml:18:19)
 `},
 		"an earlier check": {one("request: GET /admin/1", "token: {issuer: cruddur, claims: {iss: x}}", "expect: {reason: group_missing}"), `
-      hint    check 5 (issuer) comes before check 9 (requirement) and failed first: `},
+      hint    check 5 (issuer) runs before check 9 (requirement), and it failed: `},
 		"a later check": {one("request: GET /admin/1", "token: {issuer: cruddur}", "expect: {reason: expired}"), `
-      hint    check 8 (claims), which expired is of, was passed
+      hint    check 8 (claims), which can deny with reason expired, passed
 `},
 		"the same check": {one("request: GET /admin/1", "token: {issuer: cruddur}", "expect: {reason: scope_missing}"), `
       hint    add this user to group "admin"
@@ -94,31 +94,31 @@ FAIL  cases.yaml:2:5  OPTIONS /any
 		"another route": {one("request: GET /admin/1", "expect: {verdict: deny, route: any}"), `
 FAIL  cases.yaml:2:5  GET /admin/1
       sent    GET /admin/1, host app.example, no token
-      route   expected any, came admin
+      route   expected any, got admin
       where   admin (jwtgate.yaml:10:5)
       detail  credential_missing: no credential in Authorization: Bearer
-      hint    the first route that matches decides: either admin stands before any, or any does not match the request
+      hint    the first matching route is used: either admin comes before any, or any does not match the request
 `},
 		"no route": {one("request: POST /api/health", "at: -90m", "expect: {verdict: deny, route: health}"), `
 FAIL  cases.yaml:2:5  POST /api/health
       sent    POST /api/health, host app.example, no token, decided at -1h30m
-      route   expected health, came default
+      route   expected health, got default
       where   default
       detail  credential_missing: no credential in Authorization: Bearer
-      hint    no route matches the request, so route health does not either: compare methods, path and hosts
+      hint    no route matches the request, not even route health; compare methods, path and hosts
 `},
 		"a path that is refused": {one("request: {path: \"/a\\nb\"}", "at: 2h", "expect: {verdict: allow, route: health}"), `
 FAIL  cases.yaml:2:5  "GET /a\nb"
       sent     "GET /a\nb, host app.example, no token, decided at +2h"
-      verdict  expected allow, came deny
-      route    expected health, came none
-      where    none: it was refused before a route was looked for
+      verdict  expected allow, got deny
+      route    expected health, got none
+      where    none: the request was denied before a route was matched
 `},
 		"a route that Envoy names": {one("request: {path: /page, route: nobody}", "expect: {verdict: allow, route: page}"), `
 FAIL  cases.yaml:2:5  GET /page
-      sent     GET /page, host app.example, route nobody named by Envoy, no token
-      verdict  expected allow, came deny
-      route    expected page, came none
+      sent     GET /page, host app.example, route nobody selected by Envoy, no token
+      verdict  expected allow, got deny
+      route    expected page, got none
 `},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -206,11 +206,11 @@ func TestWriteJUnit(t *testing.T) {
 		t.Fatalf("got:\n%s", out.String())
 	}
 	want := a + ":2:5\n" + `sent     GET /admin/1, host app.example, no token
-verdict  expected allow, came deny
+verdict  expected allow, got deny
 where    admin (jwtgate.yaml:10:5)
 detail   credential_missing: no credential in Authorization: Bearer
 hint     the case sends no token; give it one with token:`
-	if f := failed.Failure; f.Type != "verdict" || f.Message != "verdict: expected allow, came deny" || f.Text != want {
+	if f := failed.Failure; f.Type != "verdict" || f.Message != "verdict: expected allow, got deny" || f.Text != want {
 		t.Errorf("got:\n%+v\nwant:\n%s", f, want)
 	}
 	if passed := second.Cases[1]; passed.Name != "GET /any" || passed.Failure != nil || passed.Line != 4 {

@@ -10,7 +10,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// defaultHost is the host of a request that names none.
+// defaultHost is the default host of a request.
 const defaultHost = "app.example"
 
 // request reads a request: a line such as GET /api/health, or a mapping.
@@ -24,7 +24,7 @@ func (r *reader) request(p yamlform.Place) requestSpec {
 		}
 		method, path, found := strings.Cut(line, " ")
 		if !found || path == "" || !config.Token(method) {
-			r.Report(p, "is %s; write %s", yamlform.Quote(line), expected)
+			r.Report(p, "is invalid: got %s; expected %s", yamlform.Quote(line), expected)
 			return q
 		}
 		q.path = path
@@ -51,13 +51,13 @@ func (r *reader) request(p yamlform.Place) requestSpec {
 func (r *reader) method(p yamlform.Place) string {
 	text, ok := r.text(p, "a method such as GET")
 	if ok && !config.Token(text) {
-		r.Report(p, "is %s; write a method such as GET", yamlform.Quote(text))
+		r.Report(p, "is invalid: got %s; expected a method such as GET", yamlform.Quote(text))
 	}
 	return text
 }
 
-// requestHeaders reads the request's header fields. A list of values stands for
-// as many fields of that name.
+// requestHeaders reads the header fields of the request. A list of values means several
+// fields with the same name.
 func (r *reader) requestHeaders(p yamlform.Place) []request.Header {
 	entries, _ := r.Entries(p, "the request's headers, such as {origin: https://app.example}")
 	var headers []request.Header
@@ -65,9 +65,9 @@ func (r *reader) requestHeaders(p yamlform.Place) []request.Header {
 		name := e.Name()
 		switch {
 		case !config.Token(name):
-			r.Report(e, "is no name of a header; write one such as x-request-id")
+			r.Report(e, "is not a header name; expected a name such as x-request-id")
 		case strings.EqualFold(name, "host"):
-			r.Report(e, "is the request's host; write host: beside headers")
+			r.Report(e, "is not allowed here; set host of the request instead")
 		}
 		values := []yamlform.Place{e}
 		if e.IsList() {
@@ -82,18 +82,18 @@ func (r *reader) requestHeaders(p yamlform.Place) []request.Header {
 	return headers
 }
 
-// headerValue reads a value that a header field can have (RFC 9110 section
-// 5.5); it may be empty.
+// headerValue reads a valid value of a header field (RFC 9110 section 5.5), which may be
+// empty.
 func (r *reader) headerValue(p yamlform.Place) (string, bool) {
 	text, _, ok := r.Scalar(p, "a value, in quotes if it is empty")
 	if ok && strings.ContainsFunc(text, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
-		r.Report(p, "is %s, with a control character, which no header has", yamlform.Quote(text))
+		r.Report(p, "has a control character, which is not allowed in a header: got %s", yamlform.Quote(text))
 		return "", false
 	}
 	return text, ok
 }
 
-// headerWants reads which headers the application gets from the gate.
+// headerWants reads the expected headers that the gate sets.
 func (r *reader) headerWants(p yamlform.Place) []headerWant {
 	entries, _ := r.Entries(p, "headers with the value expected of each, such as {x-user-id: alice}, or null where the gate sets none")
 	known := r.settable()
@@ -113,9 +113,9 @@ func (r *reader) headerWants(p yamlform.Place) []headerWant {
 	return wants
 }
 
-// settable lists the headers that an allowed request can get from the gate: the
-// identity, names that it only ever removes (of which null can be expected), and
-// fields that a credential is cut out of.
+// settable returns the headers that a case can expect: identity headers, headers that the
+// gate only removes (for which a case can expect null), and header fields that the gate
+// rewrites to remove a credential.
 func (r *reader) settable() []string {
 	var names []string
 	for _, h := range r.cfg.Identity.Headers {
@@ -125,14 +125,14 @@ func (r *reader) settable() []string {
 	return append(names, config.FieldCookie, config.FieldWebSocketProtocol, gate.StreamLimitHeader)
 }
 
-// removed reads which headers the gate takes out of the request.
+// removed reads the headers that the gate is expected to remove.
 func (r *reader) removed(p yamlform.Place) []string {
-	items, _ := r.Items(p, "a list of headers that are taken out, such as [x-user-id]")
+	items, _ := r.Items(p, "a list of headers that are removed, such as [x-user-id]")
 	var names []string
 	for _, at := range items {
 		name, ok := r.text(at, "a header such as x-user-id")
 		if ok && !config.Token(name) {
-			r.Report(at, "is %s, no name of a header; write one such as x-user-id", yamlform.Quote(name))
+			r.Report(at, "is not a header name: got %s; expected a name such as x-user-id", yamlform.Quote(name))
 			continue
 		}
 		names = append(names, strings.ToLower(name))
@@ -140,11 +140,11 @@ func (r *reader) removed(p yamlform.Place) []string {
 	return names
 }
 
-// source reads where a case's token is put, as in tokens.from of the config.
+// source reads where the token of a case is put, like an item of tokens.from.
 func (r *reader) source(p yamlform.Place, carried *token) *config.TokenSource {
 	const expected = "bearer, {cookie: NAME}, {header: NAME}, {query: NAME} or {websocket_protocol: NAME}"
 	if carried == nil {
-		r.Report(p, "says where the token is put, and the case has none; write token:, or leave it out")
+		r.Report(p, "has no effect without a token; set token, or remove it")
 	}
 	if p.IsScalar() {
 		if _, ok := r.enum(p, "a place of tokens.from", []string{string(config.SourceBearer)}); !ok {
@@ -158,7 +158,7 @@ func (r *reader) source(p yamlform.Place, carried *token) *config.TokenSource {
 		table.Fields = append(table.Fields, key(string(kind), func(at yamlform.Place, found *sources) {
 			name, ok := r.text(at, "a name such as access_token")
 			if ok && !config.Token(name) {
-				r.Report(at, "is %s, no plain name; write one such as access_token", yamlform.Quote(name))
+				r.Report(at, "is not a plain name: got %s; expected a name such as access_token", yamlform.Quote(name))
 			}
 			*found = append(*found, config.TokenSource{Kind: kind, Name: name})
 		}))
@@ -168,7 +168,7 @@ func (r *reader) source(p yamlform.Place, carried *token) *config.TokenSource {
 		return nil
 	}
 	if len(found) != 1 {
-		r.Report(p, "has to name one place; write %s", expected)
+		r.Report(p, "must name exactly one source; expected %s", expected)
 		return nil
 	}
 	return &found[0]

@@ -14,38 +14,38 @@ import (
 )
 
 const (
-	// caseLimit is how long one case may take.
+	// caseLimit is the timeout of one case.
 	caseLimit = time.Second
-	// retryEvery is how soon a case is tried again whose key is being looked for.
+	// retryEvery is the interval of retries while the key set is being read again.
 	retryEvery = 5 * time.Millisecond
 )
 
-// Run decides the cases by cfg, one after the other, and returns how each came
-// out. cfg must be the config that they were loaded for, without mistakes; it is
-// not changed, and its issuers are not asked for keys.
+// Run decides the cases one after the other and returns the results. Cfg must be the
+// valid config for which the cases were loaded. Run does not change it, and does not
+// fetch keys of its issuers.
 //
-// That all cases pass proves nothing of requests that no case makes, of Envoy's
-// settings, or of whether the issuers' real keys can be had. The error is
-// [config.Mistakes] when the config is at fault; it is ctx's when that ended
-// before all cases were decided.
+// Passing cases do not prove anything about other requests, about the configuration of
+// Envoy, or about the availability of the issuers' real keys. The error is of type
+// [config.Mistakes] if the config is invalid, and wraps the cause of ctx if ctx ends
+// before all cases are decided.
 func Run(ctx context.Context, cfg *config.Config, cases []Case) (_ *Report, err error) {
 	if len(cases) > MaxCases {
-		return nil, fmt.Errorf("%d cases are more than %d; split them over several runs", len(cases), MaxCases)
+		return nil, fmt.Errorf("there are %d cases; expected at most %d; split them into several runs", len(cases), MaxCases)
 	}
-	w, err := newRunner(cfg)
+	r, err := newRunner(cfg)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	w.gate.AwaitKeys(ctx, caseLimit)
-	report := &Report{Routes: w.gate.Routes()}
+	defer func() { err = errors.Join(err, r.close()) }()
+	r.gate.AwaitKeys(ctx, caseLimit)
+	report := &Report{Routes: r.gate.Routes()}
 	touched := map[string]bool{}
 	for i := range cases {
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("ended after %d of %d cases: %w", i, len(cases), context.Cause(ctx))
+			return nil, fmt.Errorf("stopped after %d of %d cases: %w", i, len(cases), context.Cause(ctx))
 		}
 		began := time.Now()
-		decision, err := w.decide(ctx, &cases[i])
+		decision, err := r.decide(ctx, &cases[i])
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", cases[i].Pos, err)
 		}
@@ -61,30 +61,30 @@ func Run(ctx context.Context, cfg *config.Config, cases []Case) (_ *Report, err 
 	return report, nil
 }
 
-// decide is where a case meets the gate.
-func (w *runner) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
+// decide decides one case.
+func (r *runner) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, caseLimit)
 	defer cancel()
 	sent := c.request.build()
-	at := w.now.Add(c.at)
+	at := r.now.Add(c.at)
 	if c.token != nil {
-		raw, err := w.mint(c.token)
+		raw, err := r.mint(c.token)
 		if err != nil {
 			return nil, err
 		}
 		if c.in == nil {
-			w.gate.AddToken(sent, raw)
+			r.gate.AddToken(sent, raw)
 		} else {
 			sent.AddToken(*c.in, raw)
 		}
 	}
 	for {
-		decision := w.gate.Explain(ctx, sent, at).Decision
+		decision := r.gate.Explain(ctx, sent, at).Decision
 		why := cmp.Or(decision.WouldDeny, decision.Reason)
 		switch {
 		case why == gate.ReasonKeyPending && ctx.Err() == nil:
-			// The key set's file is being read again for this kid. A client would
-			// try again, too.
+			// The file with the key set is being read again for this kid. A client would
+			// retry too.
 			select {
 			case <-time.After(retryEvery):
 			case <-ctx.Done():
@@ -103,8 +103,8 @@ func reachable(m gate.ReasonInfo) bool {
 	return m.Verdict != gate.VerdictDeny || m.Check != gate.CheckNone && !m.Outage
 }
 
-// build makes the request without a token, as Envoy hands it on when it sends
-// each header field apart (encode_raw_headers).
+// build returns the request without a token, in the form that Envoy sends with
+// encode_raw_headers.
 func (q *requestSpec) build() *request.Request {
 	r := &request.Request{
 		Method: q.method, Authority: q.host, Target: q.path,

@@ -136,7 +136,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 	open := configOf(t, "routes: [{match: /open, access: public}]\ndefault: deny\n")
 	report, err := policytest.Run(ctx, open, casesOf(t, open, one("request: GET /open", okay)))
-	if want := "ended after 0 of 1 cases: context canceled"; err == nil || err.Error() != want || report != nil {
+	if want := "stopped after 0 of 1 cases: context canceled"; err == nil || err.Error() != want || report != nil {
 		t.Errorf("got %v, %v, want %s", report, err, want)
 	}
 }
@@ -165,7 +165,7 @@ func TestRunReportsMistakesOfTheConfig(t *testing.T) {
 func TestRunSaysThatItHasNoDirectory(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
 	_, err := policytest.Run(t.Context(), configOf(t, twoIssuers), nil)
-	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "make a directory for the key sets: ") {
+	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "creating a directory for the key sets: ") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -175,7 +175,7 @@ func TestCasesOfAnotherConfig(t *testing.T) {
 	first := configOf(t, "issuers: {a: {issuer: 'https://one.example/', audiences: [api], algorithms: [ES256]}}\n")
 	second := configOf(t, "issuers: {b: {issuer: 'https://one.example/', audiences: [api], algorithms: [ES256]}}\n")
 	_, err := policytest.Run(t.Context(), second, casesOf(t, first, one("request: GET /", "token: {issuer: a}", okay)))
-	if want := `cases.yaml:2:5: the config has no issuer "a"; were the cases loaded for another one?`; err == nil || err.Error() != want {
+	if want := `cases.yaml:2:5: the config has no issuer "a"; load the cases for this config`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -7,17 +7,17 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// noToken says that a request carries no token.
+// noToken means that a request has no token.
 const noToken = "none"
 
 const tokenForm = "a token such as {issuer: NAME, claims: {sub: alice}}, or {raw: TEXT}"
 
-// sharedTokens reads the tokens that the file's cases share.
+// sharedTokens reads the tokens that several cases use.
 func (r *reader) sharedTokens(p yamlform.Place) {
 	entries, _ := r.Entries(p, "tokens by name, such as {alice: {claims: {sub: alice}}}")
 	for _, e := range entries {
 		if e.Name() == noToken {
-			r.Report(e, "is what a case says when it sends no token; write another name")
+			r.Report(e, "means no token in a case; use another name")
 		}
 		t := r.token(e)
 		t.name = e.Name()
@@ -25,8 +25,8 @@ func (r *reader) sharedTokens(p yamlform.Place) {
 	}
 }
 
-// caseToken reads the token of a case: the name of a shared one, none, or one
-// written out. Nil is no token; one with a mistake is not.
+// caseToken reads the token of a case: the name of a shared token, none, or a whole
+// token. It returns nil for none, but not for a token with a mistake.
 func (r *reader) caseToken(p yamlform.Place) *token {
 	if !p.IsScalar() {
 		return r.token(p)
@@ -46,14 +46,14 @@ func (r *reader) caseToken(p yamlform.Place) *token {
 		names = append(names, known)
 	}
 	slices.Sort(names)
-	r.Report(p, "is %s, and there is no token of that name; %s", yamlform.Quote(name),
-		yamlform.DidYouMean(name, names, "write it under tokens, or none"))
+	r.Report(p, "is an unknown token: got %s; %s", yamlform.Quote(name),
+		yamlform.DidYouMean(name, names, "add it under tokens, or write none"))
 	return &token{}
 }
 
-// token reads a token that is written out.
+// token reads a whole token.
 func (r *reader) token(p yamlform.Place) *token {
-	const lasts = "how long the token lasts, such as 1h, or -1h for one that expired then"
+	const lifetimes = "the lifetime of the token, such as 1h, or -1h for a token that expired one hour ago"
 	t := &token{}
 	yamlform.Object[token]{
 		Expected: tokenForm,
@@ -64,26 +64,26 @@ func (r *reader) token(p yamlform.Place) *token {
 			key("header", func(at yamlform.Place, t *token) {
 				t.header = r.members(at, "members of the token's header, such as {typ: at+jwt}")
 			}),
-			key("expires", func(at yamlform.Place, t *token) { t.expires, t.expiresSet = r.duration(at, lasts) }),
+			key("expires", func(at yamlform.Place, t *token) { t.expires, t.expiresSet = r.duration(at, lifetimes) }),
 		},
 		Check: func(_ *yamlform.Decoder, at yamlform.Place, t *token) { r.checkToken(at, t) },
 	}.Read(r.Decoder, p, t)
 	return t
 }
 
-// checkToken holds the rules that span the keys of a token.
+// checkToken checks the rules that involve several keys of a token.
 func (r *reader) checkToken(p yamlform.Place, t *token) {
 	if r.IsSet(p.Child("raw")) {
 		if p.Len() > 1 {
-			r.Report(p, "has raw beside other keys; raw is sent as it is, so leave the others out")
+			r.Report(p, "has raw and other keys, but raw is sent unchanged; remove the other keys")
 		}
 		if t.raw == "" {
-			r.Report(p, "has an empty raw; write the text that is sent, or token: none")
+			r.Report(p, "has an empty raw; expected the text to send, or token: none")
 		}
 		return
 	}
 	if _, both := t.claims["exp"]; both && t.expiresSet {
-		r.Report(p, "has expires and the claim exp; keep one of them")
+		r.Report(p, "has both expires and the claim exp; keep one of them")
 	}
 	if t.issuer == "" && !r.IsSet(p.Child("issuer")) {
 		t.issuer = r.onlyIssuer(p)
@@ -100,22 +100,22 @@ func (r *reader) issuers() []string {
 
 func (r *reader) issuer(p yamlform.Place) string {
 	if len(r.cfg.Issuers) == 0 {
-		r.Report(p, "names an issuer, and the config has none; write {raw: TEXT}, or token: none")
+		r.Report(p, "names an issuer, but the config has none; write {raw: TEXT}, or token: none")
 		return ""
 	}
 	name, _ := r.enum(p, "an issuer of the config", r.issuers())
 	return name
 }
 
-// onlyIssuer is the issuer of a token that names none.
+// onlyIssuer returns the issuer of a token that names none.
 func (r *reader) onlyIssuer(p yamlform.Place) string {
 	switch names := r.issuers(); len(names) {
 	case 0:
-		r.Report(p, "needs an issuer to sign it, and the config has none; write {raw: TEXT}, or token: none")
+		r.Report(p, "needs an issuer to sign it, but the config has none; write {raw: TEXT}, or token: none")
 	case 1:
 		return names[0]
 	default:
-		r.Report(p, "names no issuer, and there is more than one; write issuer: %s", strings.Join(names, " or issuer: "))
+		r.Report(p, "names no issuer, but there is more than one; write issuer: %s", strings.Join(names, " or issuer: "))
 	}
 	return ""
 }

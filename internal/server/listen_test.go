@@ -27,8 +27,8 @@ func TestListenErrors(t *testing.T) {
 		"admin port in use": {
 			"unix:" + socket, address, "admin.listen: " + address + " is in use; stop the process that listens there, or choose another address",
 		},
-		"invalid address":       {"9001", "", `server.listen is "9001"`},
-		"invalid admin address": {"", "localhost", `admin.listen is "localhost"`},
+		"invalid address":       {"9001", "", `server.listen is not a host and port: got "9001"`},
+		"invalid admin address": {"", "localhost", `admin.listen is not a host and port: got "localhost"`},
 		"admin socket":          {"", "unix:" + socket, "admin.listen: unix:" + socket + " is a Unix socket; expected host:port"},
 		"host of another":       {"192.0.2.1:1", "", "server.listen: listen tcp 192.0.2.1:1"},
 		"the same for both":     {"127.0.0.1:39517", "127.0.0.1:39517", "39517 is in use"},

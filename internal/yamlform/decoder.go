@@ -8,32 +8,33 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 )
 
-// File is a file that a [Decoder] reads.
+// File describes the file that a [Decoder] reads.
 type File struct {
-	Name     string // in mistakes; relative paths in the file start at its directory
+	Name     string // used in mistakes; relative paths in the file start at its directory
 	Kind     string // what kind of file it is, such as "the config"
-	TopKeys  string // what it must hold, such as "issuers and routes"
+	TopKeys  string // the main keys, such as "issuers and routes"
 	MaxBytes int    // a larger file is a mistake
-	// Getenv returns the values of variables. Nil: values are taken as written.
+	// Getenv returns the value of a variable. If it is nil, no variable is expanded.
 	Getenv func(string) (string, bool)
-	// Reference lists all keys, to say where a misplaced key belongs; it may be nil.
+	// Reference lists all keys. It is used to suggest the right path of a misplaced
+	// key; it may be nil.
 	Reference func() []Key
-	// Sharing is what else to do, beside writing the value out, where an alias or an
-	// anchor is; it may be empty.
+	// Sharing is a further suggestion for a file that uses an alias or an anchor; it
+	// may be empty.
 	Sharing string
 }
 
 // Decoder reads one file. It collects mistakes instead of stopping at the first.
 type Decoder struct {
 	file     File
-	root     string   // what the paths of its values begin with; empty unless the file is included
-	lines    []string // of the file, without line ends
-	end      Pos      // where the file ends; the zero Pos when there is none
+	root     string   // prefix of the paths of the file's values; empty unless the file is included
+	lines    []string // of the file, without line endings
+	end      Pos      // the end of the file; the zero Pos if unknown
 	keyPaths map[string][]string
 	*results
 }
 
-// record is what is known of a file and of those that it includes.
+// results is what a Decoder and the Decoders of included files have in common.
 type results struct {
 	mistakes, warnings Mistakes
 	places             *Places
@@ -44,9 +45,9 @@ func NewDecoder(file File) *Decoder {
 	return &Decoder{file: file, results: &results{places: NewPlaces(file.Name)}}
 }
 
-// Include returns a Decoder for a file that is included by d's. Its mistakes,
-// warnings and places join those of d; the paths of its values begin with its
-// [Decoder.Root], which is made of label.
+// Include returns a Decoder for a file that d's file includes. Its mistakes,
+// warnings and places are added to those of d. The paths of its values begin with
+// [Decoder.Root], which is made from label.
 func (d *Decoder) Include(name, label, keys string) *Decoder {
 	in := &Decoder{file: d.file, root: label + fileMark, results: d.results}
 	in.file.Name, in.file.TopKeys = name, keys
@@ -54,22 +55,21 @@ func (d *Decoder) Include(name, label, keys string) *Decoder {
 	return in
 }
 
-// Root is what the paths of the file's values begin with; empty unless the file
-// is included.
+// Root returns the prefix of the paths of the file's values. It is empty unless the
+// file is included.
 func (d *Decoder) Root() string { return d.root }
 
-// Mistakes returns what is wrong so far, in the order of the file.
+// Mistakes returns the mistakes found so far, in file order.
 func (d *Decoder) Mistakes() Mistakes { return d.mistakes.Sorted() }
 
-// Warnings returns what deserves attention but is not a mistake, in the order of
-// the file.
+// Warnings returns the warnings found so far, in file order.
 func (d *Decoder) Warnings() Mistakes { return d.warnings.Sorted() }
 
-// Places returns where the values of the file are.
+// Places returns the positions of the file's values.
 func (d *Decoder) Places() *Places { return d.places }
 
-// at is a place in the file. The YAML reader puts what is missing at the end of
-// a file on the line after the last one, which no editor can go to.
+// position returns a position in the file. The YAML reader reports something missing
+// at the end of a file on the line after the last one, which editors do not have.
 func (d *Decoder) position(line, column int) Pos {
 	if d.end.Line > 0 && line > d.end.Line {
 		return d.end
@@ -77,9 +77,9 @@ func (d *Decoder) position(line, column int) Pos {
 	return Pos{File: d.file.Name, Line: line, Column: column}
 }
 
-// Pos is where a reader looks for p: the value itself where it is a written
-// scalar, else its key, since a list or mapping may begin lines below its key
-// and an absent value begins nowhere.
+// Pos returns the position at which a user looks for p: that of a scalar, or else
+// that of its key, because a list or a mapping may begin some lines below its key
+// and an absent value has no position.
 func (d *Decoder) Pos(p Place) Pos {
 	n := p.node
 	if p.key != nil && !p.isWritten() {
@@ -88,24 +88,25 @@ func (d *Decoder) Pos(p Place) Pos {
 	return d.position(n.Line, n.Column)
 }
 
-// KeyPos is where the key of p is.
+// KeyPos returns the position of the key of p.
 func (d *Decoder) KeyPos(p Place) Pos { return d.position(p.key.Line, p.key.Column) }
 
-// Report adds a mistake.
+// ReportPos reports a mistake at a position.
 func (d *Decoder) ReportPos(at Pos, format string, args ...any) {
 	d.mistakes = append(d.mistakes, Mistake{Pos: at, Text: fmt.Sprintf(format, args...)})
 }
 
-// Said is a path as a mistake has it: its Pos names the file already.
+// pathInFile returns a path as it appears in a mistake, whose Pos already names the
+// file.
 func (d *Decoder) pathInFile(path string) string { return d.places.pathInFile(path) }
 
-// Fault reports what is wrong with the value at p; its path begins the text.
+// Report reports a mistake in the value at p. The text begins with the path of p.
 func (d *Decoder) Report(p Place, format string, args ...any) {
 	d.ReportPos(d.Pos(p), "%s", d.pathInFile(p.Path)+" "+fmt.Sprintf(format, args...))
 }
 
-// FaultAt is Fault for a value known by its path alone, for the rules that span
-// several keys. A path that the file does not have is reported at its parent.
+// ReportPath is like [Decoder.Report], for a value of which only the path is known.
+// If the file has no such value, the mistake is reported at its nearest parent.
 func (d *Decoder) ReportPath(path, format string, args ...any) {
 	d.ReportPos(d.places.At(path), "%s", d.pathInFile(path)+" "+fmt.Sprintf(format, args...))
 }
@@ -115,18 +116,18 @@ func (d *Decoder) Warn(path, format string, args ...any) {
 	d.warnings = append(d.warnings, Mistake{Pos: d.places.At(path), Text: d.pathInFile(path) + " " + fmt.Sprintf(format, args...)})
 }
 
-// Faults counts the mistakes so far.
+// MistakeCount returns the number of mistakes found so far.
 func (d *Decoder) MistakeCount() int { return len(d.mistakes) }
 
-// Stated reports whether the file has a value at path, valid or not.
+// IsSet reports whether the file has a value at path, valid or not.
 func (d *Decoder) IsSet(path string) bool {
 	_, ok := d.places.positions[path]
 	return ok
 }
 
-// Entries returns the values of the mapping at p by their keys, in file order,
-// and records their places. A repeated key keeps its first value. False means
-// that p is not a mapping.
+// Entries returns the values of the mapping at p in file order and records their
+// positions. Of a repeated key, only the first value is returned. It returns false
+// if p is not a mapping.
 func (d *Decoder) Entries(p Place, expected string) ([]Place, bool) {
 	if !p.IsMapping() {
 		d.ReportKind(p, expected)
@@ -138,19 +139,19 @@ func (d *Decoder) Entries(p Place, expected string) ([]Place, bool) {
 		key, node := p.node.Content[i], p.node.Content[i+1]
 		at := d.position(key.Line, key.Column)
 		switch first := seen[key.Value]; {
-		case key.Kind == yaml.AliasNode: // surveyed
+		case key.Kind == yaml.AliasNode: // checkFeatures has reported it
 			continue
 		case key.Kind != yaml.ScalarNode || key.Value == "":
-			d.ReportPos(at, "a key in %s is %s; write a plain word", d.describeMapping(p), kindName(key))
+			d.ReportPos(at, "a key in %s is %s; expected a plain word", d.describeMapping(p), kindName(key))
 			continue
 		case key.Tag == "!!merge":
-			d.ReportPos(at, "the merge key << in %s is not taken; write the keys out", d.describeMapping(p))
+			d.ReportPos(at, "YAML merge keys (<<) are not supported: got one in %s; write the keys explicitly", d.describeMapping(p))
 			continue
 		case d.file.Getenv != nil && strings.Contains(key.Value, "${"):
-			d.ReportPos(at, "the key %s in %s is not expanded; write the key itself, variables stand in values only", Quote(key.Value), d.describeMapping(p))
+			d.ReportPos(at, "variables are not supported in keys: got %s in %s; write the key itself", Quote(key.Value), d.describeMapping(p))
 			continue
 		case first != nil:
-			d.ReportPos(at, "the key %s in %s stands at %d:%d already; keep one of them", Quote(key.Value), d.describeMapping(p), first.Line, first.Column)
+			d.ReportPos(at, "the key %s is repeated in %s; it first appears at %d:%d; keep one of them", Quote(key.Value), d.describeMapping(p), first.Line, first.Column)
 			continue
 		}
 		seen[key.Value] = key
@@ -161,8 +162,8 @@ func (d *Decoder) Entries(p Place, expected string) ([]Place, bool) {
 	return found, true
 }
 
-// Items returns the values of the list at p and records their places. False
-// means that p is not a list.
+// Items returns the values of the list at p and records their positions. It returns
+// false if p is not a list.
 func (d *Decoder) Items(p Place, expected string) ([]Place, bool) {
 	if !p.IsList() {
 		d.ReportKind(p, expected)
@@ -177,31 +178,31 @@ func (d *Decoder) Items(p Place, expected string) ([]Place, bool) {
 	return found, true
 }
 
-// Unfit reports a value of the wrong kind; form is what to write. An alias was
-// reported already.
+// ReportKind reports a value of the wrong kind. It ignores an alias, which was
+// reported before.
 func (d *Decoder) ReportKind(p Place, expected string) {
 	switch {
 	case p.node.Kind == yaml.AliasNode:
 	case d.IsNull(p):
 		d.reportNull(p, expected)
 	default:
-		d.Report(p, "is %s; write %s", kindName(p.node), expected)
+		d.Report(p, "is %s; expected %s", kindName(p.node), expected)
 	}
 }
 
-// null reports a value that is null.
+// reportNull reports a value that is null.
 func (d *Decoder) reportNull(p Place, expected string) {
-	instead := ", or leave the key out"
 	switch {
 	case p.required:
-		instead = ""
+		d.Report(p, "has no value; expected %s", expected)
 	case p.key == nil:
-		instead = ", or remove the item"
+		d.Report(p, "has no value; set it to %s, or remove the item", expected)
+	default:
+		d.Report(p, "has no value; set it to %s, or remove the key", expected)
 	}
-	d.Report(p, "has no value; write %s%s", expected, instead)
 }
 
-// where names the mapping at p in a mistake about its keys.
+// describeMapping names the mapping at p for a mistake about its keys.
 func (d *Decoder) describeMapping(p Place) string {
 	if p.Path == d.root {
 		return "the file"
@@ -209,7 +210,7 @@ func (d *Decoder) describeMapping(p Place) string {
 	return d.pathInFile(p.Path)
 }
 
-// elsewhere lists the paths at which a key of this name exists.
+// pathsOfKey returns the paths at which a key with this name is valid.
 func (d *Decoder) pathsOfKey(name string) []string {
 	if d.keyPaths == nil && d.file.Reference != nil {
 		d.keyPaths = map[string][]string{}
@@ -221,8 +222,8 @@ func (d *Decoder) pathsOfKey(name string) []string {
 	return d.keyPaths[name]
 }
 
-// Beside takes a path in the file as relative to the file's own directory, so
-// that a file means the same wherever the program was started.
+// Resolve resolves a path relative to the directory of the file, so that a file has
+// the same meaning in every working directory.
 func (d *Decoder) Resolve(path string) string {
 	if filepath.IsAbs(path) {
 		return path
@@ -230,5 +231,5 @@ func (d *Decoder) Resolve(path string) string {
 	return filepath.Join(d.Dir(), path)
 }
 
-// Dir is the directory of the file.
+// Dir returns the directory of the file.
 func (d *Decoder) Dir() string { return filepath.Dir(d.file.Name) }

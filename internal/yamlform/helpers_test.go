@@ -9,7 +9,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// menu is what the tests decode: a value of each kind.
+// menu is the type that the tests decode. It has a value of each kind.
 type menu struct {
 	Name, When, File, Mode string
 	On                     bool
@@ -30,10 +30,10 @@ func dishTable() yamlform.Object[dish] {
 		Expected: "a dish such as {title: soup}",
 		Synonyms: map[string]string{"label": "title"},
 		Fields: []yamlform.FieldOf[dish]{
-			yamlform.Field("title", "what it is called", yamlform.Identifier("a title"), func(d *dish) *string { return &d.Title }).MustBeSet(),
-			yamlform.Field("tags", "what it is made of", yamlform.Set("a list such as [milk]", yamlform.Lower(yamlform.Identifier("a tag"))),
+			yamlform.Field("title", "the title", yamlform.Identifier("a title"), func(d *dish) *string { return &d.Title }).MustBeSet(),
+			yamlform.Field("tags", "the ingredients", yamlform.Set("a list such as [milk]", yamlform.Lower(yamlform.Identifier("a tag"))),
 				func(d *dish) *[]string { return &d.Tags }),
-			yamlform.Misplaced[dish]("price", "has no place here; write it on the bill"),
+			yamlform.Misplaced[dish]("price", "is not allowed here; write it on the bill"),
 		},
 	}
 }
@@ -41,7 +41,7 @@ func dishTable() yamlform.Object[dish] {
 func menuTable() yamlform.Object[menu] {
 	refuseEmpty := func(text string) string {
 		if text == "" {
-			return "is empty; write a name"
+			return "is empty; expected a name"
 		}
 		return ""
 	}
@@ -68,7 +68,7 @@ func menuTable() yamlform.Object[menu] {
 		},
 		Check: func(d *yamlform.Decoder, at yamlform.Place, m *menu) {
 			if path := at.Child("wait"); m.Wait == 0 && d.IsSet(path) {
-				d.Warn(path, "is no time at all")
+				d.Warn(path, "is zero")
 			}
 		},
 	}
@@ -76,7 +76,7 @@ func menuTable() yamlform.Object[menu] {
 
 func keys() []yamlform.Key { return menuTable().Reference("") }
 
-// env makes a Getenv of NAME=VALUE pairs; it is nil without any.
+// env returns a Getenv for NAME=VALUE pairs, or nil without pairs.
 func env(pairs []string) func(string) (string, bool) {
 	if pairs == nil {
 		return nil
@@ -91,7 +91,7 @@ func env(pairs []string) func(string) (string, bool) {
 	}
 }
 
-// decode reads a menu. Without pairs, no variable is expanded.
+// decode decodes a menu. Without pairs, no variable is expanded.
 func decode(yaml string, pairs ...string) (menu, *yamlform.Decoder) {
 	d := yamlform.NewDecoder(yamlform.File{
 		Name: "dir/menu.yaml", Kind: "a menu", TopKeys: "name and dishes", MaxBytes: 1 << 16,
@@ -104,7 +104,7 @@ func decode(yaml string, pairs ...string) (menu, *yamlform.Decoder) {
 	return m, d
 }
 
-// read reads a menu that must have no mistake.
+// read decodes a menu that must have no mistakes.
 func read(t *testing.T, yaml string, pairs ...string) menu {
 	t.Helper()
 	m, d := decode(yaml, pairs...)
@@ -114,7 +114,7 @@ func read(t *testing.T, yaml string, pairs ...string) menu {
 	return m
 }
 
-// row is a file and every mistake that it has, as LINE:COL: TEXT.
+// row is a file and its mistakes, as LINE:COL: TEXT.
 type row struct {
 	name, yaml string
 	want       []string

@@ -1,6 +1,6 @@
 package yamlform
 
-// List is a list of any length. Items with mistakes are left out of it.
+// List is a list of any length. It omits items with mistakes.
 func List[V any](expected string, item Codec[V]) Codec[[]V] {
 	return Codec[[]V]{
 		Expected: expected,
@@ -22,13 +22,13 @@ func List[V any](expected string, item Codec[V]) Codec[[]V] {
 	}
 }
 
-// NonEmpty is list without the empty one, which could be taken for "anything" as
-// well as for "nothing".
+// NonEmpty is list, except that it rejects an empty one: users could read it as
+// "anything" or as "nothing".
 func NonEmpty[V any](list Codec[[]V]) Codec[[]V] {
 	read := list.Read
 	list.Read = func(d *Decoder, p Place) ([]V, bool) {
 		if p.IsList() && p.Len() == 0 {
-			d.Report(p, "is an empty list; write %s, or leave the key out", list.Expected)
+			d.Report(p, "is an empty list; set it to %s, or remove the key", list.Expected)
 			return nil, false
 		}
 		return read(d, p)
@@ -42,9 +42,9 @@ func NonEmptySet[V comparable](expected string, item Codec[V]) Codec[[]V] {
 	return NonEmpty(Set(expected, item))
 }
 
-// Set is a list of different values that may be empty, but is never nil. An
-// item with a mistake makes the whole list unread, so that the items of a list
-// that was read have the indices that they have in the file.
+// Set is a list of different values. It may be empty, but is never nil. Read fails
+// if an item has a mistake, so that the items of a decoded list have the same
+// indices as in the file.
 func Set[V comparable](expected string, item Codec[V]) Codec[[]V] {
 	f := Codec[[]V]{Expected: expected, Keys: itemKeys(item)}
 	f.Schema = func() Schema { return Schema{"type": "array", "items": item.JSONSchema(), "uniqueItems": true} }
@@ -70,7 +70,7 @@ func Set[V comparable](expected string, item Codec[V]) Codec[[]V] {
 	return f
 }
 
-// below is the reference of a list's items.
+// itemKeys returns the Keys function of a list of such items.
 func itemKeys[V any](item Codec[V]) func(path string) []Key {
 	if item.Keys == nil {
 		return nil

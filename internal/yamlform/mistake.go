@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// Pos is a place in a file. Line and Column count from 1; the zero Pos is no
-// place at all.
+// Pos is a position in a file. Line and Column count from 1. The zero Pos is an
+// unknown position.
 type Pos struct {
 	File         string
 	Line, Column int
 }
 
-// String renders FILE:LINE:COL, or only the file when there is no line.
+// String returns FILE:LINE:COL, or only the file if the line is unknown.
 func (p Pos) String() string {
 	switch {
 	case p.File == "":
@@ -27,21 +27,21 @@ func (p Pos) String() string {
 	}
 }
 
-// Mistake is one thing wrong with a file: where, and what to write instead. Text
-// is lower case, has no full stop, and quotes values with %q.
+// Mistake is one mistake in a file. Text says what is wrong and what was expected.
+// It begins in lower case, has no full stop, and quotes values with %q.
 type Mistake struct {
 	Pos  Pos
 	Text string
 }
 
-// Error renders `FILE:LINE:COL: what is wrong, and what to write instead`.
+// Error returns the position and the text.
 func (m Mistake) Error() string { return m.Pos.String() + ": " + m.Text }
 
-// Mistakes is everything wrong with a file, never empty when it is returned as an
+// Mistakes is all mistakes in a file. It is never empty when it is returned as an
 // error.
 type Mistakes []Mistake
 
-// Error renders one mistake a line, in the order of their places.
+// Error returns one line for each mistake, in order.
 func (m Mistakes) Error() string {
 	lines := make([]string, len(m))
 	for i, one := range m {
@@ -50,7 +50,7 @@ func (m Mistakes) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Sorted returns the mistakes in the order of their places, each once.
+// Sorted returns the mistakes ordered by position, without duplicates.
 func (m Mistakes) Sorted() Mistakes {
 	sorted := slices.Clone(m)
 	slices.SortStableFunc(sorted, func(a, b Mistake) int {
@@ -63,36 +63,39 @@ func (m Mistakes) Sorted() Mistakes {
 	return slices.Compact(sorted)
 }
 
-// Places is where the values of a file are, and of those that it includes.
+// Places holds the positions of the values of a file and of the files that it
+// includes.
 type Places struct {
 	source    string
-	positions map[string]Pos  // path of a value that the file has -> its place
-	texts     map[string]text // path of a text that mistakes can be inside of
-	roots     []string        // what the paths of values in included files begin with
+	positions map[string]Pos  // path of a value that the file has -> its position
+	texts     map[string]text // path of a Verbatim text -> the text
+	roots     []string        // prefixes of the paths of values in included files
 }
 
-// NewPlaces returns the places of a source in which no value has one.
+// NewPlaces returns the Places of a source that has no positions, such as the
+// environment.
 func NewPlaces(source string) *Places {
 	return &Places{source: source, positions: map[string]Pos{}, texts: map[string]text{}}
 }
 
-// Mistake makes a mistake at the value that path names (`routes[2].match`), or
-// at its nearest parent that the file has.
+// Mistake returns a mistake in the value at path, such as `routes[2].match`. If the
+// file has no such value, the position is that of its nearest parent.
 func (p *Places) Mistake(path, format string, args ...any) Mistake {
 	return Mistake{Pos: p.At(path), Text: fmt.Sprintf(format, args...)}
 }
 
-// text is a text that mistakes can be inside of.
+// text is the value of a [Verbatim] codec.
 type text struct {
 	value string
-	plain bool // the file has it without quotes, on one line
+	plain bool // written without quotes on one line
 }
 
-// MistakeWithin makes a mistake at a place inside the text that path names, such
-// as an error in a condition; the path begins its text. Line counts from 1 and
-// column from 0, in characters of the text. The mistake is at that very place
-// where the file has the text without quotes on one line. Elsewhere it is at the
-// beginning of the text, and says the place in words, with noun for the text.
+// MistakeWithin returns a mistake at a position inside the [Verbatim] text at path,
+// such as a syntax error in a condition. Its text begins with the path. Line counts
+// from 1 and column from 0, in characters of the text. If the file has the text
+// without quotes on one line, the mistake has the exact position. Otherwise it has
+// the position of the whole text, and its own text names the line and column of the
+// noun.
 func (p *Places) MistakeWithin(path, noun string, line, column int, format string, args ...any) Mistake {
 	m := p.Mistake(path, "%s: %s", p.pathInFile(path), fmt.Sprintf(format, args...))
 	in, ok := p.texts[path]
@@ -115,7 +118,7 @@ func (p *Places) MistakeWithin(path, noun string, line, column int, format strin
 	return m
 }
 
-// inFile is a path without what it begins with in an included file.
+// pathInFile returns a path without the prefix of an included file.
 func (p *Places) pathInFile(path string) string {
 	for _, root := range p.roots {
 		if inside, ok := strings.CutPrefix(path, root); ok {
@@ -125,8 +128,8 @@ func (p *Places) pathInFile(path string) string {
 	return path
 }
 
-// At returns the place of the value that path names, or of its nearest parent
-// that the file has.
+// At returns the position of the value at path, or of its nearest parent that the
+// file has.
 func (p *Places) At(path string) Pos {
 	for {
 		if at, ok := p.positions[path]; ok {
@@ -137,7 +140,7 @@ func (p *Places) At(path string) Pos {
 		}
 		cut := max(strings.LastIndexAny(path, ".["), 0)
 		if root := strings.LastIndex(path, fileMark) + len(fileMark); root > cut && root < len(path) {
-			if _, ok := p.positions[path[:root]]; ok { // the whole of an included file, in whose name there are dots
+			if _, ok := p.positions[path[:root]]; ok { // the root of an included file, whose name may contain dots
 				cut = root
 			}
 		}

@@ -10,24 +10,24 @@ import (
 
 // Key is one key as the reference lists it.
 type Key struct {
-	Path     string // issuers.*.jwks.uri: * is a name of the user's, [] any item of a list
+	Path     string // such as issuers.*.jwks.uri: * is a name that the user chooses, [] any item of a list
 	Doc      string // what it is for
-	Expected string // what to write, such as "a duration such as 30s"
-	Default  string // as YAML; empty when there is none or it depends on other keys
+	Expected string // what a valid value is, such as "a duration such as 30s"
+	Default  string // as YAML; empty if there is none or it depends on other keys
 	Required bool   // the mapping must have the key
 }
 
 // Object describes a mapping with known keys that is decoded into a T.
 type Object[T any] struct {
-	Expected string // what to write instead of a value that is not a mapping
+	Expected string // what a valid value is, for a value that is not a mapping
 	Fields   []FieldOf[T]
-	// Synonyms maps words that other programs use to the key of this object.
+	// Synonyms maps words that other programs use to keys of this object.
 	Synonyms map[string]string
-	// Names is the key of a mapping whose keys are the user's own names: a name that
-	// is not indented looks like a key of this object. Empty when there is none.
+	// NestedNames is the key of a mapping whose keys are names that the user chooses.
+	// A name that is not indented looks like a key of this object. It may be empty.
 	NestedNames string
-	// Check holds the rules that span keys; nil when there is none. It runs on a
-	// mapping only, after all its keys are read.
+	// Check checks rules that involve several keys. It is called after all keys of the
+	// mapping are read. It may be nil.
 	Check func(d *Decoder, at Place, t *T)
 }
 
@@ -35,12 +35,12 @@ type Object[T any] struct {
 type FieldOf[T any] struct {
 	Key
 	Read   func(d *Decoder, at Place, t *T)
-	Keys   func(path string) []Key // the reference of what the value holds; nil when it holds no keys
+	Keys   func(path string) []Key // the keys inside the value; nil if it has none
 	Schema func() Schema
-	hint   string // of a misplaced key, which has no Read
+	hint   string // set for a misplaced key, which has no Read
 }
 
-// Field declares a key whose value f reads and that is stored where into points.
+// Field declares a key. Its value is read by f and stored at into(t).
 func Field[T, V any](name, doc string, f Codec[V], into func(*T) *V) FieldOf[T] {
 	return FieldOf[T]{
 		Key: Key{Path: name, Doc: doc, Expected: f.Expected},
@@ -54,25 +54,25 @@ func Field[T, V any](name, doc string, f Codec[V], into func(*T) *V) FieldOf[T] 
 	}
 }
 
-// Misplaced declares a key that users may look for here and that does not exist:
-// hint says why, and what to write instead. The reference leaves it out.
+// Misplaced declares a key that users may expect here but that does not exist. Hint
+// is reported after its path. The reference omits it.
 func Misplaced[T any](name, hint string) FieldOf[T] {
 	return FieldOf[T]{Key: Key{Path: name}, hint: hint}
 }
 
-// Or gives the key a default, as YAML in the very form that a user would write.
+// WithDefault sets the default, as YAML that a user could write.
 func (k FieldOf[T]) WithDefault(fallback string) FieldOf[T] {
 	k.Default = fallback
 	return k
 }
 
-// Must makes leaving the key out a mistake.
+// MustBeSet makes the key required.
 func (k FieldOf[T]) MustBeSet() FieldOf[T] {
 	k.Required = true
 	return k
 }
 
-// Defaults fills t as an empty mapping would.
+// Defaults sets the defaults in t.
 func (o Object[T]) Defaults(t *T) {
 	for _, k := range o.Fields {
 		if k.Default == "" {
@@ -80,15 +80,15 @@ func (o Object[T]) Defaults(t *T) {
 		}
 		var doc yaml.Node
 		if err := yaml.Unmarshal([]byte(k.Default), &doc); err != nil {
-			continue // a test of the table reads every default back
+			continue // a test of each table decodes every default
 		}
 		k.Read(NewDecoder(File{}), Place{Path: k.Path, node: doc.Content[0]}, t)
 	}
 }
 
-// Read decodes the mapping at p over t's defaults, in the order of o.Fields.
-// False means that p is not a mapping; a key with a mistake keeps its default
-// and reads as true, so that the rest can be checked.
+// Read sets the defaults in t and decodes the mapping at p, in the order of
+// o.Fields. It returns false if p is not a mapping. A key with a mistake keeps its
+// default, and the remaining keys are decoded.
 func (o Object[T]) Read(d *Decoder, p Place, t *T) bool {
 	o.Defaults(t)
 	entries, ok := d.Entries(p, o.Expected)
@@ -112,7 +112,7 @@ func (o Object[T]) Read(d *Decoder, p Place, t *T) bool {
 		case found[i].node != nil:
 			k.Read(d, found[i], t)
 		case k.Required && !d.IsSet(p.Child(k.Path)):
-			d.ReportPath(p.Child(k.Path), "is missing; write %s", k.Expected)
+			d.ReportPath(p.Child(k.Path), "is missing; expected %s", k.Expected)
 		}
 	}
 	if o.Check != nil {
@@ -121,15 +121,15 @@ func (o Object[T]) Read(d *Decoder, p Place, t *T) bool {
 	return true
 }
 
-// Has reports whether the object has a key of this name.
+// Has reports whether the object has a key with this name.
 func (o Object[T]) Has(name string) bool { return o.index(name) >= 0 }
 
-// index is where the table has the key of this name; -1 when it does not.
+// index returns the index of the field with this name, or -1.
 func (o Object[T]) index(name string) int {
 	return slices.IndexFunc(o.Fields, func(k FieldOf[T]) bool { return k.Path == name })
 }
 
-// known lists the keys that may be written.
+// knownKeys returns the names of the keys that exist.
 func (o Object[T]) knownKeys() []string {
 	var known []string
 	for _, k := range o.Fields {
@@ -140,9 +140,9 @@ func (o Object[T]) knownKeys() []string {
 	return known
 }
 
-// indented returns the entries without those that were meant to stand below
-// o.Names, and reports them: that key has no value, and they follow it with a
-// mapping each under a name that is no key here.
+// reportUnindented reports entries that the user meant to indent below
+// o.NestedNames, and returns the other entries. That key has no value, and the
+// reported entries directly follow it: mappings whose names are not keys of o.
 func (o Object[T]) reportUnindented(d *Decoder, p Place, entries []Place) []Place {
 	i := slices.IndexFunc(entries, func(e Place) bool { return e.Name() == o.NestedNames })
 	if i < 0 || p.node.Style&yaml.FlowStyle != 0 || !d.IsNull(entries[i]) {
@@ -155,7 +155,7 @@ func (o Object[T]) reportUnindented(d *Decoder, p Place, entries []Place) []Plac
 		if one.node.Kind != yaml.MappingNode || o.index(name) >= 0 || Closest(name, o.knownKeys()) != "" {
 			break
 		}
-		d.ReportPos(d.KeyPos(one), "indent %s by two spaces to put it under %s", Quote(name), o.NestedNames)
+		d.ReportPos(d.KeyPos(one), "%s is not indented; indent it by two spaces to put it under %s", Quote(name), o.NestedNames)
 	}
 	if end == i+1 {
 		return entries
@@ -163,31 +163,32 @@ func (o Object[T]) reportUnindented(d *Decoder, p Place, entries []Place) []Plac
 	return slices.Concat(entries[:i], entries[end:])
 }
 
-// unknown reports a key that the object does not have, with the one that was
-// most likely meant, or else with where a key of that name belongs.
+// reportUnknown reports a key that the object does not have. It suggests a similar
+// key, or the path at which the key is valid.
 func (o Object[T]) reportUnknown(d *Decoder, p, entry Place) {
 	name, known := entry.Name(), o.knownKeys()
 	at := d.KeyPos(entry)
-	hint := "the keys here are " + strings.Join(known, ", ")
+	hint := "expected one of " + strings.Join(known, ", ")
 	before, _, colon := strings.Cut(name, ":")
 	near := cmp.Or(o.Synonyms[name], Closest(name, known))
 	switch homes := d.pathsOfKey(name); {
 	case colon && slices.Contains(known, before):
 		hint = "write a space after the colon"
 		if path := p.Child(before); !d.IsSet(path) {
-			d.places.positions[path] = at // the key is there, so it is not reported as missing too
+			d.places.positions[path] = at // the key is present, so it is not reported as missing too
 		}
 	case near != "":
 		hint = "did you mean " + near + "?"
 	case len(homes) > 0:
 		hint = "it belongs at " + strings.Join(homes, " or ")
 	case len(known) == 0:
-		hint = "write " + o.Expected
+		hint = "expected " + o.Expected
 	}
-	d.ReportPos(at, "the key %s is unknown in %s; %s", Quote(name), d.describeMapping(p), hint)
+	d.ReportPos(at, "unknown key %s in %s; %s", Quote(name), d.describeMapping(p), hint)
 }
 
-// Reference lists the object's keys, and those below them, under path.
+// Reference lists the keys of the object and the keys inside their values. Their
+// paths begin with path.
 func (o Object[T]) Reference(path string) []Key {
 	var all []Key
 	for _, k := range o.Fields {

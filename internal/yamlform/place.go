@@ -7,19 +7,18 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 )
 
-// fileMark separates the name of an included file from the path of a value in
-// it.
+// fileMark separates the name of an included file from the path of a value in it.
 const fileMark = ": "
 
 // Place is one value in a file.
 type Place struct {
-	Path     string     // routes[2].match; for the whole file, its root
-	key      *yaml.Node // the key of the value; nil for an item of a list
+	Path     string     // such as routes[2].match; for the whole file, its root
+	key      *yaml.Node // nil for an item of a list
 	node     *yaml.Node
-	required bool // the key may not be left out
+	required bool // the key is required
 }
 
-// Name is the key of the value; empty for an item of a list.
+// Name returns the key of the value, or "" for an item of a list.
 func (p Place) Name() string {
 	if p.key == nil {
 		return ""
@@ -27,7 +26,7 @@ func (p Place) Name() string {
 	return p.key.Value
 }
 
-// Key is the key of the value as a value of its own.
+// Key returns the key of the value as a value.
 func (p Place) Key() Place { return Place{Path: p.Path, node: p.key} }
 
 // IsList reports whether the value is a list.
@@ -36,13 +35,13 @@ func (p Place) IsList() bool { return p.node.Kind == yaml.SequenceNode }
 // IsMapping reports whether the value is a mapping.
 func (p Place) IsMapping() bool { return p.node.Kind == yaml.MappingNode }
 
-// IsScalar reports whether the value is a single one.
+// IsScalar reports whether the value is a scalar.
 func (p Place) IsScalar() bool { return p.node.Kind == yaml.ScalarNode }
 
-// Is reports whether the file has this text as the value.
+// HasText reports whether the value is a scalar with this text.
 func (p Place) HasText(text string) bool { return p.IsScalar() && p.node.Value == text }
 
-// Len is how many items a list has, or keys a mapping.
+// Len returns the number of items of a list or keys of a mapping.
 func (p Place) Len() int {
 	if p.IsMapping() {
 		return len(p.node.Content) / 2
@@ -50,7 +49,7 @@ func (p Place) Len() int {
 	return len(p.node.Content)
 }
 
-// Only returns the value of the key name in a mapping that has no other key.
+// OnlyValue returns the value of the key name if p is a mapping with no other key.
 func (p Place) OnlyValue(name string) (Place, bool) {
 	if !p.IsMapping() || len(p.node.Content) != 2 || p.node.Content[0].Value != name {
 		return Place{}, false
@@ -58,8 +57,7 @@ func (p Place) OnlyValue(name string) (Place, bool) {
 	return Place{Path: p.Child(name), node: p.node.Content[1]}, true
 }
 
-// Words returns the items of a list of single values as the file has them; nil
-// for any other value.
+// Strings returns the texts of a list of scalars, or nil for any other value.
 func (p Place) Strings() []string {
 	if !p.IsList() {
 		return nil
@@ -74,11 +72,11 @@ func (p Place) Strings() []string {
 	return words
 }
 
-// Below is the path of the value that key names inside p.
+// Child returns the path of the value of key in the mapping p.
 func (p Place) Child(key string) string { return JoinPath(p.Path, key) }
 
-// Join is the path of the value that key names inside the mapping at path. A key
-// that is not a plain word is quoted, so that no two values share a path.
+// JoinPath returns the path of the value of key in the mapping at path. A key that is
+// not a plain word is quoted, so that no two values have the same path.
 func JoinPath(path, key string) string {
 	switch {
 	case path == "" || strings.HasSuffix(path, fileMark):
@@ -90,11 +88,10 @@ func JoinPath(path, key string) string {
 	}
 }
 
-// written reports whether the file has the value as a single one that is not
-// left out.
+// isWritten reports whether the value is a scalar that is not absent.
 func (p Place) isWritten() bool { return p.IsScalar() && (p.node.Value != "" || p.node.Style != 0) }
 
-// kindName describes a node for a mistake.
+// kindName describes the kind of a node for a mistake.
 func kindName(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:

@@ -10,8 +10,8 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 )
 
-// Kind is what a scalar's text means by YAML 1.2's core schema (section 10.3.2).
-// A quoted scalar is always a string.
+// Kind is the type of a scalar in the core schema of YAML 1.2 (section 10.3.2). A
+// quoted scalar is always a string.
 type Kind int
 
 // The kinds of scalars.
@@ -22,8 +22,8 @@ const (
 	KindNumber
 )
 
-// Scalar expands the scalar at p and types it; it is not null. False means that
-// a mistake was reported.
+// Scalar expands the variables in the scalar at p and returns its text and kind,
+// which is not KindNull. It returns false after it has reported a mistake.
 func (d *Decoder) Scalar(p Place, expected string) (string, Kind, bool) {
 	if !p.IsScalar() {
 		d.ReportKind(p, expected)
@@ -41,7 +41,7 @@ func (d *Decoder) Scalar(p Place, expected string) (string, Kind, bool) {
 	return text, kind, kind != KindNull
 }
 
-// IsNull reports whether the value at p is null. It reports no mistake.
+// IsNull reports whether the value at p is null.
 func (d *Decoder) IsNull(p Place) bool {
 	if !p.IsScalar() {
 		return false
@@ -50,17 +50,17 @@ func (d *Decoder) IsNull(p Place) bool {
 	return err == nil && kindOf(text, p.node.Style) == KindNull
 }
 
-// Text reads the string at p. Quotes is what to add to form for an unquoted
-// number or boolean.
+// Text reads the string at p. For an unquoted number or boolean, the mistake adds
+// quotes to expected.
 func (d *Decoder) Text(p Place, expected, quotes string) (string, bool) {
 	text, kind, ok := d.Scalar(p, expected)
 	if ok && kind != KindString {
-		d.Report(p, "is %s, which is no string; write %s%s", text, expected, quotes)
+		d.Report(p, "is not a string: got %s; expected %s%s", text, expected, quotes)
 	}
 	return text, ok && kind == KindString
 }
 
-// kindOf types the text of a scalar.
+// kindOf returns the kind of a scalar.
 func kindOf(text string, style yaml.Style) Kind {
 	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle | yaml.TaggedStyle
 	switch {
@@ -77,7 +77,7 @@ func kindOf(text string, style yaml.Style) Kind {
 	}
 }
 
-// isNumber tells whether a plain scalar is an integer or a float.
+// isNumber reports whether a plain scalar is an integer or a float.
 func isNumber(text string) bool {
 	only := func(text, digits string) bool { return text != "" && strings.Trim(text, digits) == "" }
 	if hex, ok := strings.CutPrefix(text, "0x"); ok {
@@ -101,7 +101,7 @@ func isNumber(text string) bool {
 	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// expand is expand with the variables of d, if it has any.
+// expand expands the variables in text, unless d expands none.
 func (d *Decoder) expand(text string) (string, error) {
 	if d.file.Getenv == nil {
 		return text, nil
@@ -109,9 +109,9 @@ func (d *Decoder) expand(text string) (string, error) {
 	return expand(text, d.file.Getenv)
 }
 
-// expand replaces ${VAR} and ${VAR:-default} in a scalar's text, and $${ by a
-// literal ${. The default stands for a variable that is unset or empty, as in a
-// shell; nothing inside a default is expanded.
+// expand replaces ${VAR} and ${VAR:-default} in the text of a scalar, and $${ with a
+// literal ${. As in a shell, the default is used if the variable is unset or empty.
+// Nothing inside a default is expanded.
 func expand(text string, getenv func(string) (string, bool)) (string, error) {
 	var out strings.Builder
 	for {
@@ -129,7 +129,7 @@ func expand(text string, getenv func(string) (string, bool)) (string, error) {
 		out.WriteString(text[:i])
 		inner, rest, closed := strings.Cut(text[i+2:], "}")
 		if !closed {
-			return "", fmt.Errorf("has %s without its }; write ${VAR}, or $${ for a literal ${", Quote(text[i:]))
+			return "", fmt.Errorf("has no closing } after %s; expected ${VAR}, or $${ for a literal ${", Quote(text[i:]))
 		}
 		value, err := variable(inner, getenv)
 		if err != nil {
@@ -140,21 +140,21 @@ func expand(text string, getenv func(string) (string, bool)) (string, error) {
 	}
 }
 
-// variable is the value of what stands between ${ and }.
+// variable returns the value of the text between ${ and }.
 func variable(inner string, getenv func(string) (string, bool)) (string, error) {
 	name, fallback, hasFallback := strings.Cut(inner, ":-")
 	if !variableName(name) {
-		return "", fmt.Errorf("has %s, which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${", Quote("${"+inner+"}"))
+		return "", fmt.Errorf("has an invalid variable: got %s; expected ${VAR} or ${VAR:-default}, or $${ for a literal ${", Quote("${"+inner+"}"))
 	}
 	if strings.Contains(fallback, "${") {
-		return "", fmt.Errorf("has a variable inside the default of %s; write the default itself", name)
+		return "", fmt.Errorf("has a variable inside the default of %s; write the default without variables", name)
 	}
 	value, set := getenv(name)
 	switch {
 	case hasFallback && value == "":
 		return fallback, nil
 	case !set:
-		return "", fmt.Errorf("needs the variable %s, which is not set; set it, or write ${%s:-default}", name, name)
+		return "", fmt.Errorf("uses the variable %s, which is not set; set it, or write ${%s:-default}", name, name)
 	default:
 		return value, nil
 	}

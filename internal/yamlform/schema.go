@@ -6,10 +6,10 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 )
 
-// Schema is a JSON Schema, or a part of one.
+// Schema is a JSON Schema or a part of one.
 type Schema map[string]any
 
-// Outline is the schema of a value; one that says nothing else is a string.
+// JSONSchema returns the schema of the value: that of a string if f.Schema is nil.
 func (f Codec[V]) JSONSchema() Schema {
 	if f.Schema == nil {
 		return Schema{"type": "string"}
@@ -17,7 +17,7 @@ func (f Codec[V]) JSONSchema() Schema {
 	return f.Schema()
 }
 
-// Shape is the schema of the object.
+// Schema returns the schema of the object.
 func (o Object[T]) Schema() Schema {
 	keys := Schema{}
 	var required []string
@@ -43,20 +43,19 @@ func (o Object[T]) Schema() Schema {
 	return s
 }
 
-// OrVariable is the shape of a scalar, for which a text with a variable in it
-// can stand.
+// SchemaOrVariable is the schema one, or a text that contains a variable.
 func SchemaOrVariable(one Schema) func() Schema {
 	return func() Schema {
 		return Schema{"anyOf": []Schema{maps.Clone(one), {"type": "string", "pattern": `\$\{`}}}
 	}
 }
 
-// AnyOf is the shape of a value that is written in one way or another.
+// AnyOfSchemas is the schema of a value that matches one schema or the other.
 func AnyOfSchemas(one, other func() Schema) func() Schema {
 	return func() Schema { return Schema{"anyOf": []Schema{one(), other()}} }
 }
 
-// notEmpty is the shape of a list that holds something.
+// nonEmptySchema is the schema of a list with at least one item.
 func nonEmptySchema(list func() Schema) func() Schema {
 	return func() Schema {
 		s := list()
@@ -65,8 +64,8 @@ func nonEmptySchema(list func() Schema) func() Schema {
 	}
 }
 
-// NamesSchema is the schema of a mapping from names of the user's own, which match the
-// pattern; an empty one matches all.
+// NamesSchema is the schema of a mapping from names that the user chooses. The names
+// match the pattern; an empty pattern matches all names.
 func NamesSchema(pattern string, value Schema) Schema {
 	if pattern == "" {
 		return Schema{"type": "object", "additionalProperties": value}

@@ -10,24 +10,24 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// TestUnknownKeys: a key that the table does not have leads to the one that was
-// meant, or to where it belongs.
+// TestUnknownKeys: the mistake for an unknown key suggests a similar key, or the path at
+// which the key is valid.
 func TestUnknownKeys(t *testing.T) {
-	const all = "the keys here are name, when, file, mode, on, count, room, wait, list, set, words, dish, dishes"
+	const all = "expected one of name, when, file, mode, on, count, room, wait, list, set, words, dish, dishes"
 	check(t, []row{
-		{"a typing mistake", "nmae: a\n", []string{`1:1: the key "nmae" is unknown in the file; did you mean name?`}},
-		{"another word for it", "dish: {title: a, label: a}\n", []string{`1:18: the key "label" is unknown in dish; did you mean title?`}},
+		{"a typing mistake", "nmae: a\n", []string{`1:1: unknown key "nmae" in the file; did you mean name?`}},
+		{"another word for it", "dish: {title: a, label: a}\n", []string{`1:18: unknown key "label" in dish; did you mean title?`}},
 		{"a key of another mapping", "tags: a\n",
-			[]string{`1:1: the key "tags" is unknown in the file; it belongs at dish.tags or dishes[].tags`}},
-		{"nothing like it", "frobnicate: a\n", []string{`1:1: the key "frobnicate" is unknown in the file; ` + all}},
+			[]string{`1:1: unknown key "tags" in the file; it belongs at dish.tags or dishes[].tags`}},
+		{"nothing like it", "frobnicate: a\n", []string{`1:1: unknown key "frobnicate" in the file; ` + all}},
 		{"a colon without a space", "dish: {title:soup}\n",
-			[]string{`1:8: the key "title:soup" is unknown in dish; write a space after the colon`}},
-		{"a misplaced key", "dish: {title: a, price: 1}\n", []string{`1:18: dish.price has no place here; write it on the bill`}},
+			[]string{`1:8: unknown key "title:soup" in dish; write a space after the colon`}},
+		{"a misplaced key", "dish: {title: a, price: 1}\n", []string{`1:18: dish.price is not allowed here; write it on the bill`}},
 		{"names that are not indented", "dish:\nsoup: {title: a}\nomelette: {title: b}\n", []string{
-			`2:1: indent "soup" by two spaces to put it under dish`, `3:1: indent "omelette" by two spaces to put it under dish`,
+			`2:1: "soup" is not indented; indent it by two spaces to put it under dish`, `3:1: "omelette" is not indented; indent it by two spaces to put it under dish`,
 		}},
 		{"nothing to indent", "dish:\nsoup: a\n", []string{
-			`1:1: dish has no value; write a dish such as {title: soup}, or leave the key out`, `2:1: the key "soup" is unknown in the file; ` + all,
+			`1:1: dish has no value; set it to a dish such as {title: soup}, or remove the key`, `2:1: unknown key "soup" in the file; ` + all,
 		}},
 	})
 }
@@ -45,23 +45,22 @@ func TestClosest(t *testing.T) {
 	}
 }
 
-// TestAllAtOnce: mistakes do not hide one another, and what is not affected is
-// read.
+// TestAllAtOnce: all mistakes are reported together, and the valid values are decoded.
 func TestAllAtOnce(t *testing.T) {
 	const yaml = "mode: hot\nname: a\ncount: 0\nname: b\nfrobnicate: 1\ndishes:\n  - {tags: [a]}\n  - {title: pie}\nwait: 0s\n"
 	mistaken(t, yaml, []string{
-		`1:7: mode is "hot"; write warm or cold`,
-		`3:8: count is "0"; write a whole number of guests from 1 to 99, without quotes`,
-		`4:1: the key "name" in the file stands at 2:1 already; keep one of them`,
-		`5:1: the key "frobnicate" is unknown in the file; the keys here are name, when, file, mode, on, count, room, wait, list, set, ` +
+		`1:7: mode is invalid: got "hot"; expected warm or cold`,
+		`3:8: count is invalid: got "0"; expected a whole number of guests from 1 to 99, without quotes`,
+		`4:1: the key "name" is repeated in the file; it first appears at 2:1; keep one of them`,
+		`5:1: unknown key "frobnicate" in the file; expected one of name, when, file, mode, on, count, room, wait, list, set, ` +
 			`words, dish, dishes`,
-		`7:5: dishes[0].title is missing; write a title`,
+		`7:5: dishes[0].title is missing; expected a title`,
 	})
 	m, d := decode(yaml)
 	if m.Name != "a" || m.Mode != "warm" || m.Count != 2 || len(m.Dishes) != 2 || m.Dishes[1].Title != "pie" {
-		t.Errorf("beside mistakes: %+v", m)
+		t.Errorf("with mistakes: got %+v", m)
 	}
-	if got, want := d.Warnings().Error(), "dir/menu.yaml:9:7: wait is no time at all"; got != want {
+	if got, want := d.Warnings().Error(), "dir/menu.yaml:9:7: wait is zero"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -94,8 +93,8 @@ func TestOneTable(t *testing.T) {
 			t.Errorf("%s: the schema has %+v, and the reference %+v", k.Path, one, k)
 		}
 		_, d := decode(k.Path + ": {}\n")
-		if slices.ContainsFunc(d.Mistakes(), func(m yamlform.Mistake) bool { return strings.Contains(m.Text, "unknown in the file") }) {
-			t.Errorf("%s is in the reference, and the decoder does not know it", k.Path)
+		if slices.ContainsFunc(d.Mistakes(), func(m yamlform.Mistake) bool { return strings.HasPrefix(m.Text, "unknown key") }) {
+			t.Errorf("%s is in the reference, but unknown to the decoder", k.Path)
 		}
 	}
 	if top != len(shape.Properties) || top != len(menuTable().Fields) || shape.AdditionalProperties {
@@ -111,8 +110,8 @@ func TestOneTable(t *testing.T) {
 	}
 }
 
-// TestInclude: the values of an included file have paths of their own, and its
-// mistakes and places join those of the file that includes it.
+// TestInclude: the values of an included file have separate paths, and its mistakes and
+// positions are added to those of the file that includes it.
 func TestInclude(t *testing.T) {
 	_, d := decode("name: a\n")
 	in := d.Include("dir/more.d/a.yaml", "more.d/a.yaml", "title")
@@ -123,8 +122,8 @@ func TestInclude(t *testing.T) {
 	var m dish
 	dishTable().Read(in, root, &m)
 	in.ReportPath(in.Root()+"title", "is %q", m.Title)
-	want := "dir/more.d/a.yaml:1:8: title is \"a\"\n" + `dir/more.d/a.yaml:2:1: the key "none" is unknown in the file; the keys ` +
-		`here are title, tags`
+	want := "dir/more.d/a.yaml:1:8: title is \"a\"\n" + `dir/more.d/a.yaml:2:1: unknown key "none" in the file; ` +
+		`expected one of title, tags`
 	if got := d.Mistakes().Error(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -139,8 +138,8 @@ func TestInclude(t *testing.T) {
 	}
 }
 
-// TestPlaces: a path leads to its value, and a mistake inside a text to its
-// character, or in words where the file has the text in another form.
+// TestPlaces: a path identifies its value. A mistake inside a text has an exact position,
+// or names it in words if the file has the text in quotes or on several lines.
 func TestPlaces(t *testing.T) {
 	_, d := decode("when: a == b\ndish: {\"a.b\": 1, \"c]\": 2}\n")
 	for path, want := range map[string]string{
@@ -167,7 +166,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestPlaceQueries: what a codec of another package can ask about a value.
+// TestPlaceQueries tests the methods with which codecs of other packages inspect a value.
 func TestPlaceQueries(t *testing.T) {
 	d := yamlform.NewDecoder(yamlform.File{Name: "a.yaml", MaxBytes: 1 << 10})
 	root, ok := d.Parse([]byte("list: [a, 'b c']\nmixed: [a, []]\none: {all: [x]}\nword: w\nnull: ~\n"))
@@ -180,14 +179,14 @@ func TestPlaceQueries(t *testing.T) {
 		by[e.Name()] = e
 	}
 	if got := by["list"].Strings(); !slices.Equal(got, []string{"a", "b c"}) || by["mixed"].Strings() != nil || by["word"].Strings() != nil {
-		t.Errorf("the words of the list are %q; of the others there must be none", got)
+		t.Errorf("the list has the strings %q; want none for the other values", got)
 	}
 	all, only := by["one"].OnlyValue("all")
 	if _, other := by["one"].OnlyValue("any"); !only || other || all.Path != "one.all" || all.Name() != "" || d.Pos(all).String() != "a.yaml:3:12" {
 		t.Errorf("the only value is %v at %v, %t", all.Path, d.Pos(all), only)
 	}
 	if !by["word"].HasText("w") || by["word"].HasText("v") || by["list"].HasText("") || !by["word"].IsScalar() || !by["list"].IsList() || !root.IsMapping() {
-		t.Error("a value is of another kind than it is")
+		t.Error("a value has the wrong kind")
 	}
 	if by["list"].Len() != 2 || root.Len() != 5 || !d.IsNull(by["null"]) || d.IsNull(by["word"]) || d.IsNull(by["list"]) {
 		t.Error("a length or a null is wrong")
@@ -214,8 +213,8 @@ func TestMistakesSorted(t *testing.T) {
 	}
 }
 
-// FuzzDecode: whatever a file holds, each mistake is at a place that the file
-// has, and says something on one line.
+// FuzzDecode: for any file, each mistake has a position inside the file and a text of one
+// line.
 func FuzzDecode(f *testing.F) {
 	for _, yaml := range []string{
 		"", "name: a", "dish: {title: a, tags: [a]}\ndishes: [{}, {title: " +

@@ -10,10 +10,10 @@ import (
 // Quote quotes a value for a mistake.
 func Quote(value string) string { return quote.Readable(value) }
 
-// FormatDuration writes a duration as [quote.Duration] does.
+// FormatDuration formats a duration like [quote.Duration].
 func FormatDuration(length time.Duration) string { return quote.Duration(length) }
 
-// ASCIIWord reports whether text consists of ASCII letters, digits and the bytes
+// ASCIIWord reports whether text contains only ASCII letters, digits and characters
 // of others.
 func ASCIIWord(text, others string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool {
@@ -22,8 +22,8 @@ func ASCIIWord(text, others string) bool {
 	})
 }
 
-// DidYouMean returns a hint that names the known word that a typing mistake most
-// likely meant, or otherwise if there is none.
+// DidYouMean returns a hint that names the known word closest to a misspelled one, or
+// otherwise if no known word is close.
 func DidYouMean(word string, known []string, otherwise string) string {
 	if near := Closest(word, known); near != "" {
 		return "did you mean " + near + "?"
@@ -31,8 +31,8 @@ func DidYouMean(word string, known []string, otherwise string) string {
 	return otherwise
 }
 
-// Closest returns the known word that a typing mistake most likely meant, or
-// nothing.
+// Closest returns the known word closest to a misspelled one, or "" if none is
+// close.
 func Closest(word string, known []string) string {
 	best, least := "", len(word)/3+1
 	for _, candidate := range known {
@@ -43,7 +43,7 @@ func Closest(word string, known []string) string {
 	return best
 }
 
-// edits is the Levenshtein distance of two short words.
+// edits returns the Levenshtein distance of two short words.
 func edits(a, b string) int {
 	const limit = 64
 	if len(a) > limit || len(b) > limit {

@@ -38,13 +38,13 @@ func TestExpansion(t *testing.T) {
 
 func TestExpansionMistakes(t *testing.T) {
 	for _, row := range []struct{ name, text, want string }{
-		{"unset", "${NOT_SET}", `needs the variable NOT_SET, which is not set; set it, or write ${NOT_SET:-default}`},
-		{"not closed", "a${A", `has "${A" without its }; write ${VAR}, or $${ for a literal ${`},
-		{"no name", "${}", `has "${}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
-		{"no name but a default", "${:-x}", `has "${:-x}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
-		{"a digit first", "${1A}", `has "${1A}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
-		{"another operator", "${A-x}", `has "${A-x}", which names no variable; write ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
-		{"a variable in a default", "${C:-${A}}", `has a variable inside the default of C; write the default itself`},
+		{"unset", "${NOT_SET}", `uses the variable NOT_SET, which is not set; set it, or write ${NOT_SET:-default}`},
+		{"not closed", "a${A", `has no closing } after "${A"; expected ${VAR}, or $${ for a literal ${`},
+		{"no name", "${}", `has an invalid variable: got "${}"; expected ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
+		{"no name but a default", "${:-x}", `has an invalid variable: got "${:-x}"; expected ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
+		{"a digit first", "${1A}", `has an invalid variable: got "${1A}"; expected ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
+		{"another operator", "${A-x}", `has an invalid variable: got "${A-x}"; expected ${VAR} or ${VAR:-default}, or $${ for a literal ${`},
+		{"a variable in a default", "${C:-${A}}", `has a variable inside the default of C; write the default without variables`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			mistaken(t, "name: \""+row.text+"\"\n", []string{"1:7: name " + row.want}, "A=one")
@@ -52,8 +52,8 @@ func TestExpansionMistakes(t *testing.T) {
 	}
 }
 
-// TestExpansionStaysInItsScalar: whatever a variable holds, it is one value of
-// the key that names it.
+// TestExpansionStaysInItsScalar: the value of a variable is always one value of the key
+// that names the variable.
 func TestExpansionStaysInItsScalar(t *testing.T) {
 	for _, hostile := range []string{
 		"a, b", "a]\nmode: cold", "{all: [a]}", "[a, b]", "*a", "&a b", "!!str a", "a: b", "# a",
@@ -67,10 +67,10 @@ func TestExpansionStaysInItsScalar(t *testing.T) {
 		})
 	}
 	mistaken(t, "on: ${X}\ncount: \"${N}\"\nfile: ${N}\nwait: ${EMPTY}\n", []string{
-		`1:5: on is "true]"; write true or false, without quotes`,
-		`2:8: count is "5"; write a whole number of guests from 1 to 99, without quotes`,
-		`3:7: file is 5, which is no string; write the path of a file, in quotes where it looks like a number, true or false`,
-		`4:7: wait has no value; write a duration with its unit, such as 3s, from 0s to 1h, or leave the key out`,
+		`1:5: on is invalid: got "true]"; expected true or false, without quotes`,
+		`2:8: count is invalid: got "5"; expected a whole number of guests from 1 to 99, without quotes`,
+		`3:7: file is not a string: got 5; expected the path of a file, in quotes if it looks like a number, true or false`,
+		`4:7: wait has no value; set it to a duration with its unit, such as 3s, from 0s to 1h, or remove the key`,
 	}, "X=true]", "N=5", "EMPTY=")
 }
 
@@ -83,19 +83,19 @@ func TestTakenAsWritten(t *testing.T) {
 	if got := read(t, "when: '\"${A}\" != \"$${A}\"'\n", "A=one").When; got != `"${A}" != "$${A}"` {
 		t.Errorf("got %q, want the text of the file", got)
 	}
-	const write = "; write a condition such as a == b"
+	const expected = "; expected a condition such as a == b"
 	for yaml, want := range map[string]string{
-		"when:":      "1:1: when has no value" + write + ", or leave the key out",
-		"when: ' '":  "1:7: when is empty" + write,
-		"when: [a]":  "1:1: when is a list" + write,
-		"when: true": "1:7: when is true, which is no string" + write,
+		"when:":      "1:1: when has no value; set it to a condition such as a == b, or remove the key",
+		"when: ' '":  "1:7: when is empty" + expected,
+		"when: [a]":  "1:1: when is a list" + expected,
+		"when: true": "1:7: when is not a string: got true" + expected,
 	} {
 		mistaken(t, yaml, []string{want}, "A=one")
 	}
 }
 
-// TestPlainScalars types unquoted scalars by YAML 1.2's core schema: what YAML
-// 1.1 took for a number or a boolean is a string here.
+// TestPlainScalars: unquoted scalars have the types of the core schema of YAML 1.2, in
+// which some numbers and booleans of YAML 1.1 are strings.
 func TestPlainScalars(t *testing.T) {
 	for _, text := range []string{
 		"yes", "no", "on", "off", "y", "n", "1_000", "1:30", "2026-01-01", "e3", "1e", "0b1", "0x", "-0x1", "1.2.3", ".",
@@ -109,7 +109,7 @@ func TestPlainScalars(t *testing.T) {
 	for _, text := range []string{"1", "-1", "+1", "007", "0o17", "0xfF", "1.5", ".5", "5.", "1e9", "1e999", "-.inf", ".NaN", "true",
 		"False"} {
 		mistaken(t, "name: "+text+"\n", []string{
-			"1:7: name is " + text + ", which is no string; write a name, in quotes where it looks like a number, true or false",
+			"1:7: name is not a string: got " + text + "; expected a name, in quotes if it looks like a number, true or false",
 		})
 		if got := read(t, "name: '"+text+"'\n").Name; got != text {
 			t.Errorf("in quotes: got %q, want %q", got, text)
@@ -136,47 +136,47 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestWrongValues gives each kind of value what it does not take.
+// TestWrongValues: each kind of value rejects an invalid one.
 func TestWrongValues(t *testing.T) {
-	const long = "; write a duration with its unit, such as 3s, from 0s to 1h"
-	const guests, size = "; write a whole number of guests from 1 to 99, without quotes",
-		"; write a size such as 1MiB (a whole number of bytes, or with KiB, MiB or GiB) up to 1GiB"
+	const long = "; expected a duration with its unit, such as 3s, from 0s to 1h"
+	const guests, size = "; expected a whole number of guests from 1 to 99, without quotes",
+		"; expected a size such as 1MiB (a whole number of bytes, or with KiB, MiB or GiB) up to 1GiB"
 	for yaml, want := range map[string]string{
-		"name: ''":                          `7: name is empty; write a name`,
-		"name: {}":                          `1: name is a mapping; write a name`,
-		"file: ''":                          `7: file is empty; write the path of a file`,
-		"file: ' x'":                        `7: file is " x", with white space around it or a control character in it; write the path of a file`,
-		"file: " + strings.Repeat("x", 513): `7: file is longer than 512 bytes; write the path of a file`,
-		"mode: hot":                         `7: mode is "hot"; write warm or cold`,
-		"mode: 1":                           `7: mode is 1, which is no string; write warm or cold`,
-		"on: 'true'":                        `5: on is "true"; write true or false, without quotes`,
-		"on: [true]":                        `1: on is a list; write true or false, without quotes`,
-		"count: 0":                          `8: count is "0"` + guests,
-		"count: 100":                        `8: count is "100"` + guests,
-		"count: 1e1":                        `8: count is "1e1"` + guests,
+		"name: ''":                          `7: name is empty; expected a name`,
+		"name: {}":                          `1: name is a mapping; expected a name`,
+		"file: ''":                          `7: file is empty; expected the path of a file`,
+		"file: ' x'":                        `7: file has white space around it or a control character in it: got " x"; expected the path of a file`,
+		"file: " + strings.Repeat("x", 513): `7: file is longer than 512 bytes; expected the path of a file`,
+		"mode: hot":                         `7: mode is invalid: got "hot"; expected warm or cold`,
+		"mode: 1":                           `7: mode is not a string: got 1; expected warm or cold`,
+		"on: 'true'":                        `5: on is invalid: got "true"; expected true or false, without quotes`,
+		"on: [true]":                        `1: on is a list; expected true or false, without quotes`,
+		"count: 0":                          `8: count is invalid: got "0"` + guests,
+		"count: 100":                        `8: count is invalid: got "100"` + guests,
+		"count: 1e1":                        `8: count is invalid: got "1e1"` + guests,
 		"count: []":                         `1: count is a list` + guests,
-		"room: 1MB":                         `7: room is "1MB"` + size,
-		"room: '1'":                         `7: room is "1"` + size,
-		"room: 2GiB":                        `7: room is "2GiB"` + size,
+		"room: 1MB":                         `7: room is invalid: got "1MB"` + size,
+		"room: '1'":                         `7: room is invalid: got "1"` + size,
+		"room: 2GiB":                        `7: room is invalid: got "2GiB"` + size,
 		"room: {}":                          `1: room is a mapping` + size,
-		"wait: 3":                           `7: wait is "3" without a unit` + long,
-		"wait: soon":                        `7: wait is "soon", which is no duration (the units are ms, s, m and h)` + long,
-		"wait: 2h":                          `7: wait is "2h", out of its range` + long,
+		"wait: 3":                           `7: wait has no unit: got "3"` + long,
+		"wait: soon":                        `7: wait is not a duration (the units are ms, s, m and h): got "soon"` + long,
+		"wait: 2h":                          `7: wait is out of range: got "2h"` + long,
 		"wait: {}":                          `1: wait is a mapping` + long,
-		"wait: ~":                           `7: wait has no value` + long + `, or leave the key out`,
-		"list: [~]":                         `8: list[0] has no value; write a word, or remove the item`,
-		"dish: soup":                        `7: dish is the single value "soup"; write a dish such as {title: soup}`,
-		"dish: ''":                          `7: dish is empty; write a dish such as {title: soup}`,
-		"dish: {title: }":                   `8: dish.title has no value; write a title`,
-		"dish: {tags: [a]}":                 `1: dish.title is missing; write a title`,
-		"dishes: [{}]":                      `10: dishes[0].title is missing; write a title`,
+		"wait: ~":                           `7: wait has no value; set it to a duration with its unit, such as 3s, from 0s to 1h, or remove the key`,
+		"list: [~]":                         `8: list[0] has no value; set it to a word, or remove the item`,
+		"dish: soup":                        `7: dish is the single value "soup"; expected a dish such as {title: soup}`,
+		"dish: ''":                          `7: dish is empty; expected a dish such as {title: soup}`,
+		"dish: {title: }":                   `8: dish.title has no value; expected a title`,
+		"dish: {tags: [a]}":                 `1: dish.title is missing; expected a title`,
+		"dishes: [{}]":                      `10: dishes[0].title is missing; expected a title`,
 	} {
 		t.Run(yaml, func(t *testing.T) { mistaken(t, yaml+"\n", []string{"1:" + want}) })
 	}
 }
 
-// TestLists: a list takes anything, a set each value once, and where a list must
-// not be empty it is never read as empty.
+// TestLists: a list may repeat a value and a set may not, and a list that must not be
+// empty is never decoded as empty.
 func TestLists(t *testing.T) {
 	m := read(t, "{list: [a, a], set: [], words: [a, b]}")
 	if !slices.Equal(m.List, []string{"a", "a"}) || m.Set == nil || len(m.Set) > 0 || !slices.Equal(m.Words, []string{"a", "b"}) {
@@ -184,12 +184,12 @@ func TestLists(t *testing.T) {
 	}
 	check(t, []row{
 		{"an item twice", "set: [a, b, a]\n", []string{"1:13: set[2] repeats an earlier item; remove it"}},
-		{"an empty list", "words: []\n", []string{"1:1: words is an empty list; write a list such as [a], or leave the key out"}},
-		{"an item with a mistake", "words: ['', b]\n", []string{"1:9: words[0] is empty; write a word"}},
-		{"a word for a list", "words: a\n", []string{`1:8: words is the single value "a"; write a list such as [a]`}},
+		{"an empty list", "words: []\n", []string{"1:1: words is an empty list; set it to a list such as [a], or remove the key"}},
+		{"an item with a mistake", "words: ['', b]\n", []string{"1:9: words[0] is empty; expected a word"}},
+		{"a word for a list", "words: a\n", []string{`1:8: words is the single value "a"; expected a list such as [a]`}},
 	})
 	if m, _ := decode("{set: ['', b], list: ['', b]}"); !slices.Equal(m.Set, []string{"a", "b"}) || !slices.Equal(m.List, []string{"b"}) {
-		t.Errorf("beside mistakes the set is %q and the list %q, want the default and the rest", m.Set, m.List)
+		t.Errorf("with mistakes, the set is %q and the list %q, want the default and the valid items", m.Set, m.List)
 	}
 }
 
