@@ -1,30 +1,13 @@
 package main
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// certificate writes a certificate for 127.0.0.1, which signs itself, and its key.
-func certificate(t *testing.T) (cert, key string) {
-	t.Helper()
-	web := httptest.NewTLSServer(nil)
-	defer web.Close()
-	pair := web.TLS.Certificates[0]
-	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put := func(name, kind string, der []byte) string {
-		return write(t, name, string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})))
-	}
-	return put("cert.pem", "CERTIFICATE", pair.Certificate[0]), put("key.pem", "PRIVATE KEY", der)
-}
+	"github.com/jwtgate/jwtgate/internal/testutil"
+)
 
 // tlsYAML is publicYAML with server.tls.
 func tlsYAML(cert, key string) string {
@@ -35,7 +18,7 @@ func tlsYAML(cert, key string) string {
 // the certificate to that very file, or by a CA.
 func TestHealthcheckByTLS(t *testing.T) {
 	alone(t)
-	cert, key := certificate(t)
+	cert, key := testutil.LoopbackCertificate(t)
 	s := serve(t, "--config", write(t, "jwtgate.yaml", tlsYAML(cert, key)))
 	s.wait(t, "serving")
 	want := []string{s.listen + " is serving\n"}

@@ -98,7 +98,7 @@ func startTomcat(t *testing.T, record string) string {
 func serving(t *testing.T, name string, cmd *exec.Cmd, address string) string {
 	t.Helper()
 	p := start(t, name, cmd)
-	p.eventually(t, 60*time.Second, name+" serves", func() error {
+	p.Eventually(t, 60*time.Second, name+" serves", func() error {
 		if connection, err := net.DialTimeout("tcp", address, time.Second); err != nil {
 			return err
 		} else {

@@ -132,8 +132,8 @@ func startGate(t *testing.T, name, configuration string) string {
 	cmd := exec.Command(jwtgateBinary, "serve", "--config", file, "--listen", address, "--admin-listen", admin)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir()}
 	p := start(t, "jwtgate-"+name, cmd)
-	t.Cleanup(p.kill) // its orderly end takes some seconds
-	p.eventually(t, 15*time.Second, "jwtgate is ready", func() error {
+	t.Cleanup(p.Kill) // its orderly end takes some seconds
+	p.Eventually(t, 15*time.Second, "jwtgate is ready", func() error {
 		_, err := get("http://" + admin + "/readyz")
 		return err
 	})
@@ -154,8 +154,8 @@ func startEnvoy(t *testing.T, gate, application string) string {
 		"--disable-hot-restart", // several Envoys run at a time, and would share memory
 		"--concurrency", "1")
 	p := start(t, "envoy", cmd)
-	t.Cleanup(p.kill)
-	p.eventually(t, 20*time.Second, "Envoy serves", func() error {
+	t.Cleanup(p.Kill)
+	p.Eventually(t, 20*time.Second, "Envoy serves", func() error {
 		_, err := get("http://" + admin + "/ready")
 		return err
 	})

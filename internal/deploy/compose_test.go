@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // readFile returns a file's text.
@@ -97,9 +99,9 @@ func (l *lab) rootOf(t *testing.T, built *image) string {
 
 // up starts the services one after the other, each when those that it depends
 // on are what it wants of them: the file's own health checks say so.
-func (l *lab) up(t *testing.T) map[string]*process {
+func (l *lab) up(t *testing.T) map[string]*testutil.Process {
 	t.Helper()
-	running := map[string]*process{}
+	running := map[string]*testutil.Process{}
 	services := l.project.within("services")
 	for len(running) < len(services) {
 		before := len(running)
@@ -110,10 +112,10 @@ func (l *lab) up(t *testing.T) map[string]*process {
 				continue
 			}
 			began := time.Now()
-			running[name] = start(t, name, l.program(t, name))
+			running[name] = testutil.Start(t, name, l.program(t, name))
 			if s["restart"] == nil { // it ends by itself
-				<-running[name].exited
-				if code := running[name].cmd.ProcessState.ExitCode(); code != 0 {
+				<-running[name].Exited
+				if code := running[name].Cmd.ProcessState.ExitCode(); code != 0 {
 					t.Fatalf("%s ended with %d", name, code)
 				}
 				continue
@@ -129,7 +131,7 @@ func (l *lab) up(t *testing.T) map[string]*process {
 }
 
 // healthy waits for a service's own health check.
-func (l *lab) healthy(t *testing.T, name string, p *process) {
+func (l *lab) healthy(t *testing.T, name string, p *testutil.Process) {
 	t.Helper()
 	test := l.project.within("services").within(name).words("healthcheck.test")
 	if name == "jwtgate" && test == nil {
@@ -142,9 +144,9 @@ func (l *lab) healthy(t *testing.T, name string, p *process) {
 	if len(test) < 2 || test[0] != "CMD" {
 		t.Fatalf("%s has the health check %q", name, test)
 	}
-	eventually(t, 60*time.Second, 300*time.Millisecond, name+" is healthy", func() error {
+	testutil.Eventually(t, 60*time.Second, name+" is healthy", func() error {
 		select {
-		case <-p.exited:
+		case <-p.Exited:
 			t.Fatalf("%s ended by itself", name)
 		default:
 		}
@@ -218,7 +220,7 @@ func TestComposeIsolates(t *testing.T) {
 	isolationTest(t, l)
 	onlyEnvoyReaches(t, l)
 	drains(t, l, token)
-	if code := running["jwtgate"].stop(t); code != 0 {
+	if code := running["jwtgate"].Wait(t, 30*time.Second); code != 0 {
 		t.Errorf("jwtgate's exit code is %d", code)
 	}
 	if status, body := l.get(t, "/orders", "authorization: Bearer "+token); status != 503 {
@@ -260,12 +262,12 @@ func forge(token string) string {
 
 // restricted holds a running program to what the compose file says of it, as
 // the kernel tells it.
-func restricted(t *testing.T, p *process) {
+func restricted(t *testing.T, p *testutil.Process) {
 	t.Helper()
-	status := read(t, fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	status := read(t, fmt.Sprintf("/proc/%d/status", p.Cmd.Process.Pid))
 	for _, line := range []string{"Uid:\t65532\t65532\t65532\t65532", "Gid:\t65532\t65532\t65532\t65532", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"} {
 		if !strings.Contains(status, line+"\n") {
-			t.Errorf("%s: its status has no line %q:\n%s", p.name, line, status)
+			t.Errorf("%s: its status has no line %q:\n%s", p.Name, line, status)
 		}
 	}
 }

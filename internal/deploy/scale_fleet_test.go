@@ -22,6 +22,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // What the fleet is asked.
@@ -35,7 +36,7 @@ const (
 // fleet is replicas of jwtgate behind a real Envoy with the shipped file.
 type fleet struct {
 	binary, config string
-	gates          []*process
+	gates          []*testutil.Process
 	listen, admin  []string
 	issuer         *devidp.Issuer
 	url, envoy     string // what clients call, and Envoy's admin interface
@@ -90,10 +91,10 @@ func newFleet(t *testing.T, binary string, n int) *fleet {
 }
 
 // gate starts one replica and waits until it is ready.
-func (f *fleet) gate(t *testing.T, i int) *process {
+func (f *fleet) gate(t *testing.T, i int) *testutil.Process {
 	t.Helper()
-	p := start(t, fmt.Sprint("jwtgate ", i), exec.Command(f.binary, "serve", "--config", f.config, "--listen", f.listen[i], "--admin-listen", f.admin[i]))
-	eventually(t, 20*time.Second, 20*time.Millisecond, p.name+" is ready", func() error {
+	p := testutil.Start(t, fmt.Sprint("jwtgate ", i), exec.Command(f.binary, "serve", "--config", f.config, "--listen", f.listen[i], "--admin-listen", f.admin[i]))
+	testutil.Eventually(t, 20*time.Second, p.Name+" is ready", func() error {
 		_, err := f.get("http://" + f.admin[i] + "/readyz")
 		return err
 	})
@@ -119,7 +120,7 @@ func (f *fleet) startEnvoy(t *testing.T, application string) {
 	if err := os.WriteFile(path, one.ReplaceAll(file, []byte(strings.Join(endpoints, "\n"))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, "envoy", exec.Command(filepath.Join(root, ".tools/envoy/bin/envoy"), "-c", path, "--log-level", "warning", "--disable-hot-restart", "--concurrency", strconv.Itoa(workers)))
+	testutil.Start(t, "envoy", exec.Command(filepath.Join(root, ".tools/envoy/bin/envoy"), "-c", path, "--log-level", "warning", "--disable-hot-restart", "--concurrency", strconv.Itoa(workers)))
 	f.url, f.envoy = "http://"+address, "http://"+admin
 	f.found(t)
 }
@@ -127,7 +128,7 @@ func (f *fleet) startEnvoy(t *testing.T, application string) {
 // found waits until Envoy holds every replica for healthy.
 func (f *fleet) found(t *testing.T) {
 	t.Helper()
-	eventually(t, 20*time.Second, 50*time.Millisecond, "Envoy sees all replicas", func() error {
+	testutil.Eventually(t, 20*time.Second, "Envoy sees all replicas", func() error {
 		if got := f.stat("membership_healthy"); got != len(f.listen) {
 			return fmt.Errorf("%d are healthy", got)
 		}
@@ -241,8 +242,8 @@ func (f *fleet) rollout(t *testing.T) (outcome, time.Duration) {
 	go func() { done <- f.load(stop) }()
 	began := time.Now()
 	for i := range f.gates {
-		if code := f.gates[i].stop(t); code != 0 {
-			t.Errorf("%s ended with %d", f.gates[i].name, code)
+		if code := f.gates[i].Wait(t, 30*time.Second); code != 0 {
+			t.Errorf("%s ended with %d", f.gates[i].Name, code)
 		}
 		f.gates[i] = f.gate(t, i)
 		f.found(t)

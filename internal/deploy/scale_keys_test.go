@@ -3,9 +3,7 @@
 package deploy
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -15,22 +13,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/issuer"
 	"github.com/jwtgate/jwtgate/internal/signer"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
-
-// pipes is a network in memory: inside a synctest bubble its time is the
-// bubble's, so that an hour of a thousand replicas takes seconds.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-func (p pipes) Close() error   { return nil }
-func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "keys.example"} }
 
 // keyHouse is an issuer's key server that counts who comes when.
 type keyHouse struct {
@@ -121,21 +105,12 @@ func startReplicas(t *testing.T, n int, house *keyHouse) *replicas {
 	if err != nil {
 		t.Fatal(err)
 	}
-	network := make(pipes)
+	network := testutil.NewPipes() // inside a synctest bubble, so an hour of a thousand replicas takes seconds
 	server := &http.Server{Handler: house, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(network) }()
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		select {
-		case network <- theirs:
-			return ours, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
 	r := &replicas{}
 	for range n {
-		set, err := issuer.NewSet(cfg, issuer.Options{Dial: dial})
+		set, err := issuer.NewSet(cfg, issuer.Options{Dial: network.Dial})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +121,6 @@ func startReplicas(t *testing.T, n int, house *keyHouse) *replicas {
 		for _, set := range r.sets {
 			set.Close()
 		}
-		close(network) // first: the server waits for its listener
 		_ = server.Close()
 	}
 	return r

@@ -108,14 +108,14 @@ func TestHealthcheck(t *testing.T) {
 	if got := jwtgate(t, nil, "healthcheck", "--addr", gate.address); got.code != 0 {
 		t.Errorf("exit code %d while serving: %s", got.code, got.stderr)
 	}
-	gate.terminate(t)
+	gate.Terminate(t)
 	eventually(t, 5*time.Second, "the health check says no", func() error {
 		if got := jwtgate(t, nil, "healthcheck", "--addr", gate.address); got.code == 0 {
 			return errors.New("exit code 0")
 		}
 		return nil
 	})
-	gate.wait(t, 10*time.Second)
+	gate.Wait(t, 10*time.Second)
 }
 
 func TestVersion(t *testing.T) {

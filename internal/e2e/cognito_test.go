@@ -38,12 +38,7 @@ func startEmulator(t *testing.T) emulator {
 	cmd := exec.Command(motoPython, "-m", "moto.server", "-H", host, "-p", port)
 	cmd.Env = append(bareEnvironment(), "PYTHONUNBUFFERED=1")
 	p := start(t, "moto", cmd)
-	eventually(t, 30*time.Second, "the Cognito emulator serves", func() error {
-		select {
-		case <-p.exited:
-			t.Fatalf("the emulator ended by itself:\n%s", lastLines(p.output.String(), 20))
-		default:
-		}
+	p.Eventually(t, 30*time.Second, "the Cognito emulator serves", func() error {
 		response, err := http.Get(e.url + "/moto-api/data.json")
 		if err == nil {
 			_ = response.Body.Close()
@@ -275,7 +270,7 @@ func environmentMode(t *testing.T, e emulator, ours, second pool, secondID, seco
 	t.Run("with a file they are ignored, and the log says so", func(t *testing.T) {
 		file := writeFile(t, "jwtgate.yaml", fmt.Sprintf("issuers: {other: {cognito: us-west-1_6BpkgoczU, clients: [a], jwks: {uri: %q}, dangerously_allow_http: true}}\n", e.url+"/"+ours.id+"/.well-known/jwks.json"))
 		gate := startGate(t, file, works["the usual names"]...)
-		if text := gate.output.String(); !strings.Contains(text, "COGNITO_USER_POOLS_ID") || !strings.Contains(text, "ignored") {
+		if text := gate.Output.String(); !strings.Contains(text, "COGNITO_USER_POOLS_ID") || !strings.Contains(text, "ignored") {
 			t.Errorf("the log does not say that the variables are ignored:\n%s", text)
 		}
 		gate.waitReady(t)

@@ -176,7 +176,7 @@ func (g *gateProcess) state(t *testing.T) (s state, err error) {
 func (g *gateProcess) logged(t *testing.T, message string) []map[string]any {
 	t.Helper()
 	var found []map[string]any
-	lines := bufio.NewScanner(strings.NewReader(g.output.String()))
+	lines := bufio.NewScanner(strings.NewReader(g.Output.String()))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var line map[string]any

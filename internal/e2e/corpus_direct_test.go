@@ -17,6 +17,8 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // encodings are the two forms in which Envoy sends header fields.
@@ -215,7 +217,7 @@ func (g directGate) unharmed(t *testing.T) {
 	if err := g.serving(t); err != nil {
 		t.Errorf("jwtgate serves no more: %v", err)
 	}
-	if text := g.output.String(); strings.Contains(text, "panic") || strings.Contains(text, "goroutine ") {
-		t.Errorf("jwtgate panicked:\n%s", lastLines(text, 40))
+	if text := g.Output.String(); strings.Contains(text, "panic") || strings.Contains(text, "goroutine ") {
+		t.Errorf("jwtgate panicked:\n%s", testutil.LastLines(text, 40))
 	}
 }

@@ -16,11 +16,12 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // envoyProxy is a running Envoy.
 type envoyProxy struct {
-	*process
+	*testutil.Process
 	address string // host:port that clients call
 	admin   string // host:port of its admin interface
 }
@@ -88,14 +89,9 @@ func startEnvoy(t *testing.T, bootstrap []byte, address, admin string, flags ...
 		"--concurrency", "1",
 		"--file-flush-interval-msec", "100", // the access log is read while it runs
 	}, flags...)...)
-	p := &envoyProxy{process: start(t, "envoy", cmd), address: address, admin: admin}
+	p := &envoyProxy{Process: start(t, "envoy", cmd), address: address, admin: admin}
 	t.Cleanup(func() { p.quit(t) })
-	eventually(t, 15*time.Second, "Envoy serves", func() error {
-		select {
-		case <-p.exited:
-			t.Fatalf("Envoy ended by itself:\n%s", lastLines(p.output.String(), 20))
-		default:
-		}
+	p.Eventually(t, 15*time.Second, "Envoy serves", func() error {
 		return p.ask(t, "GET", "/ready", "LIVE")
 	})
 	return p
@@ -104,13 +100,13 @@ func startEnvoy(t *testing.T, bootstrap []byte, address, admin string, flags ...
 // quit lets Envoy end in order, so that its last log lines are written.
 func (p *envoyProxy) quit(t *testing.T) {
 	if err := p.ask(t, "POST", "/quitquitquit", "OK"); err != nil {
-		p.kill()
+		p.Kill()
 		return
 	}
 	select {
-	case <-p.exited:
+	case <-p.Exited:
 	case <-time.After(3 * time.Second):
-		p.kill()
+		p.Kill()
 	}
 }
 
@@ -145,7 +141,7 @@ func (p *envoyProxy) accessLog(t *testing.T, n int) []map[string]any {
 	var lines []map[string]any
 	eventually(t, 12*time.Second, "the access log", func() error {
 		lines = nil
-		for text := range strings.Lines(p.output.String()) {
+		for text := range strings.Lines(p.Output.String()) {
 			var line map[string]any
 			if json.Unmarshal([]byte(text), &line) == nil {
 				lines = append(lines, line)

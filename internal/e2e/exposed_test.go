@@ -15,6 +15,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // metric is one that running servers expose.
@@ -50,7 +52,7 @@ func exposed(t *testing.T) map[string]metric {
 	if err := plain.answers(t); err != nil {
 		t.Fatal(err)
 	}
-	certificate, key := files(t, newAuthority(t).sign(t, newAuthority(t).certificate))
+	certificate, key := testutil.LoopbackCertificate(t)
 	secure := strings.Replace(twoIssuers, "server: {", "server: {tls: {cert_file: "+certificate+", key_file: "+key+"}, ", 1)
 	withTLS := startGateUnready(t, writeFile(t, "jwtgate.yaml", secure), issuers.environment()...)
 	withTLS.waitReady(t)

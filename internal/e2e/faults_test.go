@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // startUnder is startServe in a shell that limits it first, or sends what it
@@ -21,7 +23,7 @@ func startUnder(t *testing.T, shell, config string, env []string) *gateProcess {
 	g := &gateProcess{address: freeAddress(t), admin: freeAddress(t)}
 	cmd := exec.Command("/bin/sh", "-c", shell, "sh", jwtgateBinary, "serve", "--listen", g.address, "--admin-listen", g.admin, "--config", config)
 	cmd.Env = append(bareEnvironment(), env...)
-	g.process = start(t, "jwtgate", cmd)
+	g.Process = start(t, "jwtgate", cmd)
 	return g
 }
 
@@ -58,8 +60,8 @@ func (f faulty) end(t *testing.T) {
 	f.load.stop()
 	f.load.lostNone(t)
 	t.Logf("%d sent, %d failed, %d wrong, slowest %v", f.load.sent.Load(), f.load.failed.Load(), f.load.wrong.Load(), f.load.slowest.Round(time.Millisecond))
-	f.gate.terminate(t)
-	if code := f.gate.wait(t, 15*time.Second); code != 0 {
+	f.gate.Terminate(t)
+	if code := f.gate.Wait(t, 15*time.Second); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
 }
@@ -115,8 +117,8 @@ func TestAuditOnAFullDisk(t *testing.T) {
 		t.Errorf("%v lost lines are counted", lost)
 	}
 	f.end(t)
-	if text := gate.output.String(); strings.Contains(text, `"msg":"decision"`) || !strings.Contains(text, `"msg":"stopped"`) {
-		t.Errorf("the rest of the log is not as it was:\n%s", lastLines(text, 5))
+	if text := gate.Output.String(); strings.Contains(text, `"msg":"decision"`) || !strings.Contains(text, `"msg":"stopped"`) {
+		t.Errorf("the rest of the log is not as it was:\n%s", testutil.LastLines(text, 5))
 	}
 }
 
@@ -169,7 +171,7 @@ const greeting = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x
 // openFiles is how many files the program has open.
 func openFiles(t *testing.T, g *gateProcess) int {
 	t.Helper()
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.cmd.Process.Pid))
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.Cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +184,7 @@ func openFiles(t *testing.T, g *gateProcess) int {
 func TestACertificateThatCannotBeRead(t *testing.T) {
 	ca, i := newAuthority(t), startIssuers(t)
 	dir := t.TempDir()
-	certificate, key := pemOf(t, ca.server(t))
+	certificate, key := testutil.CertificatePEM(t, ca.server(t))
 	names := [3]string{filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), filepath.Join(dir, "ca.crt")}
 	for n, text := range []string{certificate, key, ca.pem()} {
 		if err := os.WriteFile(names[n], []byte(text), 0o600); err != nil {
@@ -219,7 +221,7 @@ func TestACertificateThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("with a folder in its place, and no key", "tls.key")
-	certificate, key = pemOf(t, ca.server(t))
+	certificate, key = testutil.CertificatePEM(t, ca.server(t))
 	if err := os.Remove(names[0]); err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func (g *lintGuard) start(admin string) {
 // revive starts another Envoy if this one ended by itself: some files end it, and a file that ends Envoy lets no request through.
 func (g *lintGuard) revive() bool {
 	select {
-	case <-g.envoy.exited:
+	case <-g.envoy.Exited:
 		g.start(g.envoy.admin)
 		return true
 	default:
@@ -217,7 +217,7 @@ func (g *lintGuard) polled(within time.Duration, done func() bool) bool {
 		select {
 		case <-deadline.C:
 			return false
-		case <-g.envoy.exited:
+		case <-g.envoy.Exited:
 			return false
 		case <-every.C:
 		}
@@ -248,7 +248,7 @@ func (g *lintGuard) adminText(t *testing.T, path string) string {
 	}
 	if err != nil {
 		select {
-		case <-g.envoy.exited: // the caller sees that
+		case <-g.envoy.Exited: // the caller sees that
 		case <-time.After(clientTimeout):
 			t.Fatalf("Envoy's admin interface: %v", err)
 		}

@@ -47,12 +47,7 @@ func startKeycloak(t *testing.T) *keycloak {
 	cmd.Env = append(bareEnvironment(), "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD=admin")
 	p := start(t, "Keycloak", cmd)
 	began := time.Now()
-	eventually(t, 2*time.Minute, "Keycloak serves", func() error {
-		select {
-		case <-p.exited:
-			t.Fatalf("Keycloak ended by itself:\n%s", lastLines(p.output.String(), 20))
-		default:
-		}
+	p.Eventually(t, 2*time.Minute, "Keycloak serves", func() error {
 		response, err := http.Get(k.url + "/realms/master")
 		if err == nil {
 			_ = response.Body.Close()

@@ -212,7 +212,7 @@ func TestKeyServerFaults(t *testing.T) {
 	proper.stop()
 	took := proper.lap()
 	t.Logf("%d proper requests, p99 %v", len(took), took.percentile(99))
-	if text := gate.output.String(); strings.Count(text, `"key fetch failed"`) < len(faults) {
+	if text := gate.Output.String(); strings.Count(text, `"key fetch failed"`) < len(faults) {
 		t.Errorf("the log does not tell of each fault:\n%s", text)
 	}
 }
@@ -243,8 +243,8 @@ func TestBadKeyAmongGoodOnes(t *testing.T) {
 		t.Errorf("/issuers tells of keys %v and skipped ones %v, want 1 and 2", state.Keys, state.Skipped)
 	}
 	for _, kid := range []string{"for-encryption", "shared-secret"} {
-		if !strings.Contains(gate.output.String(), `"a published key cannot be used","issuer":"mixed","kid":"`+kid+`"`) {
-			t.Errorf("the log does not name %s:\n%s", kid, gate.output.String())
+		if !strings.Contains(gate.Output.String(), `"a published key cannot be used","issuer":"mixed","kid":"`+kid+`"`) {
+			t.Errorf("the log does not name %s:\n%s", kid, gate.Output.String())
 		}
 	}
 }

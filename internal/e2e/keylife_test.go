@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestRestartDuringAnOutage: with cache_dir the last good keys serve at once,
@@ -25,7 +27,7 @@ func TestRestartDuringAnOutage(t *testing.T) {
 		}
 		return err
 	})
-	first.kill()
+	first.Kill()
 	k.play(cutOff)
 
 	again := startGate(t, kept)
@@ -38,7 +40,7 @@ func TestRestartDuringAnOutage(t *testing.T) {
 			t.Fatalf("with cache_dir a token is answered %v", got)
 		}
 	}
-	if text := again.output.String(); !strings.Contains(text, `"keys restored"`) {
+	if text := again.Output.String(); !strings.Contains(text, `"keys restored"`) {
 		t.Errorf("the log does not tell where the keys are from:\n%s", text)
 	}
 
@@ -109,8 +111,8 @@ func TestWithdrawnKeyIsRefused(t *testing.T) {
 
 // says is nil once the gate's log holds the text.
 func says(gate *gateProcess, text string) error {
-	if log := gate.output.String(); !strings.Contains(log, text) {
-		return fmt.Errorf("the log has no %s:\n%s", text, lastLines(log, 10))
+	if log := gate.Output.String(); !strings.Contains(log, text) {
+		return fmt.Errorf("the log has no %s:\n%s", text, testutil.LastLines(log, 10))
 	}
 	return nil
 }

@@ -3,13 +3,14 @@
 package e2e
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 const (
@@ -32,10 +33,10 @@ func startSecured(t *testing.T, w *lintWorld) *secured {
 	t.Helper()
 	authority, other := newAuthority(t), newAuthority(t)
 	s := &secured{}
-	s.ca, _ = files(t, tls.Certificate{Certificate: [][]byte{authority.certificate.Raw}, PrivateKey: authority.key})
-	s.otherCA, _ = files(t, tls.Certificate{Certificate: [][]byte{other.certificate.Raw}, PrivateKey: other.key})
-	s.certificate, s.key = files(t, authority.sign(t, &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}))
-	own, ownKey := files(t, authority.sign(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}))
+	s.ca = authority.File(t)
+	s.otherCA = other.File(t)
+	s.certificate, s.key = testutil.CertificateFiles(t, authority.Sign(t, &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}))
+	own, ownKey := testutil.CertificateFiles(t, authority.Sign(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}))
 	config := func(more string) string {
 		server := fmt.Sprintf("server: {tls: {cert_file: %q, key_file: %q%s}, ", own, ownKey, more)
 		return writeFile(t, "jwtgate.yaml", strings.Replace(twoIssuers, "server: {", server, 1)+lintRoutes)

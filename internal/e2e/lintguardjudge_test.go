@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // choose picks the operators for a seed. Seeds in sequence begin with each operator in turn; what else is chosen is random: holes
@@ -98,7 +100,7 @@ func (g *lintGuard) confirm(t *testing.T, r *trial) bool {
 	file = strings.NewReplacer(pairs...).Replace(file)
 	validate := exec.Command(envoyBinary, "--mode", "validate", "--log-level", "error", "--config-path", writeFile(t, "envoy.yaml", file))
 	if output, err := validate.CombinedOutput(); err != nil {
-		t.Logf("as a file Envoy refuses it: %s", lastLines(string(output), 1))
+		t.Logf("as a file Envoy refuses it: %s", testutil.LastLines(string(output), 1))
 		return false
 	}
 	whole := *g

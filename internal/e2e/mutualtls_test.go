@@ -98,8 +98,8 @@ func TestHealthcheckAsAContainerAsksIt(t *testing.T) {
 				t.Errorf("%s, %s: exit code %d, want %d and %q:\n%s%s", address, row.name, got.code, row.code, row.want, got.stdout, got.stderr)
 			}
 		}
-		gate.terminate(t)
-		if code := gate.wait(t, 10*time.Second); code != 0 {
+		gate.Terminate(t)
+		if code := gate.Wait(t, 10*time.Second); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
 		if got := jwtgate(t, issuers.environment(), append([]string{"healthcheck", "--config", file}, shown(probe)...)...); got.code != 2 {

@@ -29,7 +29,7 @@ func TestNoGateNoRequest(t *testing.T) {
 		t.Fatalf("status %d %s", got.Status, got.Body)
 	}
 	s.application.take()
-	s.gate.kill()
+	s.gate.Kill()
 	got := http1(t, s.shipped.address, call{line: "GET /api/health", headers: []string{"x-user-id: forged"}})
 	if got.Status != http.StatusServiceUnavailable || got.Header.Get("Retry-After") != "1" {
 		t.Errorf("as shipped: %d %v %s, want 503", got.Status, got.Header, got.Body)
@@ -122,10 +122,10 @@ routes:
 	}
 	denial{wantStatus: 503, wantReason: "keys_unavailable"}.check(t, ask())
 	denial{wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError}.check(t, http1(t, envoy.address, call{line: "GET /"}))
-	if strings.Contains(gate.output.String(), "goroutine ") {
+	if strings.Contains(gate.Output.String(), "goroutine ") {
 		t.Error("jwtgate printed a stack trace")
 	}
-	if !strings.Contains(gate.output.String(), "late") {
+	if !strings.Contains(gate.Output.String(), "late") {
 		t.Error("the log does not name the issuer that cannot be reached")
 	}
 
@@ -220,7 +220,7 @@ func (rawCodec) Name() string { return "proto" }
 // asked until Envoy knows, and ends with 0.
 func TestShutdownIsClean(t *testing.T) {
 	s := startStack(t)
-	s.gate.terminate(t)
+	s.gate.Terminate(t)
 	eventually(t, 5*time.Second, "NOT_SERVING", func() error {
 		err := s.gate.serving(t)
 		switch {
@@ -234,7 +234,7 @@ func TestShutdownIsClean(t *testing.T) {
 	if got := http1(t, s.bare.address, call{line: "GET /api/health"}); got.Status != http.StatusOK {
 		t.Errorf("while it drains a request is answered %d %s", got.Status, got.Body)
 	}
-	if code := s.gate.wait(t, 10*time.Second); code != 0 {
+	if code := s.gate.Wait(t, 10*time.Second); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
 }
@@ -256,7 +256,7 @@ func TestEachDenialIsOneLogLine(t *testing.T) {
 		t.Errorf("access log line %v", lines[1])
 	}
 	var found []map[string]any
-	for text := range strings.Lines(s.gate.output.String()) {
+	for text := range strings.Lines(s.gate.Output.String()) {
 		var line map[string]any
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			t.Errorf("a log line is no JSON: %s", text)

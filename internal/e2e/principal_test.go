@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestSourcePrincipalIsTheCertificate: a condition can ask who is connected by
@@ -19,8 +21,8 @@ func TestSourcePrincipalIsTheCertificate(t *testing.T) {
   - {name: internal, match: /internal, issuers: [cruddur], when: source.principal == "spiffe://lab/billing" && source.address == "127.0.0.1"}
 `)
 	ca := newAuthority(t)
-	caFile, _ := files(t, tls.Certificate{Certificate: [][]byte{ca.certificate.Raw}, PrivateKey: ca.key})
-	server, serverKey := files(t, ca.sign(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}))
+	caFile := ca.File(t)
+	server, serverKey := testutil.CertificateFiles(t, ca.Sign(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}))
 	c.shipped = derivedEnvoy(t, c.gate.address, c.application.address, "    filter_chains:\n    - filters:\n", fmt.Sprintf(`    filter_chains:
     - transport_socket:
         name: envoy.transport_sockets.tls
@@ -32,7 +34,7 @@ func TestSourcePrincipalIsTheCertificate(t *testing.T) {
       filters:
 `, server, serverKey, caFile))
 	spiffe := func(path string) *tls.Certificate {
-		pair := ca.sign(t, &x509.Certificate{URIs: []*url.URL{{Scheme: "spiffe", Host: "lab", Path: path}}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+		pair := ca.Sign(t, &x509.Certificate{URIs: []*url.URL{{Scheme: "spiffe", Host: "lab", Path: path}}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 		return &pair
 	}
 	for _, row := range []struct {
@@ -46,7 +48,7 @@ func TestSourcePrincipalIsTheCertificate(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			trusted := x509.NewCertPool()
-			trusted.AddCert(ca.certificate)
+			trusted.AddCert(ca.Certificate())
 			settings := &tls.Config{RootCAs: trusted}
 			if row.pair != nil {
 				settings.Certificates = []tls.Certificate{*row.pair}

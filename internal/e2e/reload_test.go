@@ -207,7 +207,7 @@ func (r *reloading) staysRefused(t *testing.T, how, want string, change func()) 
 
 func (r *reloading) hangup(t *testing.T) {
 	t.Helper()
-	if err := r.gate.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := r.gate.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
 }

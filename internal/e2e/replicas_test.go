@@ -172,9 +172,9 @@ func disturbances() []struct {
 	// drained ends a replica in good order, and starts it again.
 	drained := func(t *testing.T, r *replicas, i int) {
 		t.Helper()
-		r.gates[i].terminate(t)
+		r.gates[i].Terminate(t)
 		r.healthy(t, 1)
-		if code := r.gates[i].wait(t, 15*time.Second); code != 0 {
+		if code := r.gates[i].Wait(t, 15*time.Second); code != 0 {
 			t.Errorf("exit code %d, want 0", code)
 		}
 		r.again(t, i)
@@ -185,30 +185,22 @@ func disturbances() []struct {
 		play func(t *testing.T, r *replicas)
 	}{
 		{"killed", func(t *testing.T, r *replicas) {
-			r.gates[0].kill()
+			r.gates[0].Kill()
 			r.healthy(t, 1)
 			r.again(t, 0)
 			r.healthy(t, 2)
 		}},
 		{"drained", func(t *testing.T, r *replicas) { drained(t, r, 1) }},
 		{"hung", func(t *testing.T, r *replicas) {
-			r.gates[0].signal(t, syscall.SIGSTOP)
+			r.gates[0].Signal(t, syscall.SIGSTOP)
 			r.healthy(t, 1)
-			r.gates[0].signal(t, syscall.SIGCONT)
+			r.gates[0].Signal(t, syscall.SIGCONT)
 			r.healthy(t, 2)
 		}},
 		{"rolled", func(t *testing.T, r *replicas) {
 			drained(t, r, 0)
 			drained(t, r, 1)
 		}},
-	}
-}
-
-// signal sends the program a signal.
-func (p *process) signal(t *testing.T, signal syscall.Signal) {
-	t.Helper()
-	if err := p.cmd.Process.Signal(signal); err != nil {
-		t.Fatalf("%s: %v: %v", p.name, signal, err)
 	}
 }
 

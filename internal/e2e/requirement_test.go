@@ -51,7 +51,7 @@ func TestOwnProfile(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) { row.check(t, c) })
 	}
-	if strings.Contains(c.gate.output.String(), "secret-7") {
+	if strings.Contains(c.gate.Output.String(), "secret-7") {
 		t.Error("the log quotes a claim")
 	}
 }

@@ -20,7 +20,7 @@ func TestTheEndIsInOrder(t *testing.T) {
 	// With default settings Envoy has no health checks, and asks to the end.
 	bare := startBareEnvoy(t, gate.address, startApplication(t).address)
 	began := time.Now()
-	gate.terminate(t)
+	gate.Terminate(t)
 	eventually(t, time.Second, "NOT_SERVING", func() error {
 		if err := gate.serving(t); err == nil || !strings.Contains(err.Error(), "NOT_SERVING") {
 			return errors.Join(errors.New("it does not say so"), err)
@@ -36,14 +36,14 @@ func TestTheEndIsInOrder(t *testing.T) {
 		last = got.problem(t).Decision
 		answered++
 	}
-	if code := gate.wait(t, 15*time.Second); code != 0 {
+	if code := gate.Wait(t, 15*time.Second); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
 	if took := time.Since(began); took < 2*time.Second {
 		t.Errorf("it ended after %v, before drain_delay", took)
 	}
 	var order []string
-	for text := range strings.Lines(gate.output.String()) {
+	for text := range strings.Lines(gate.Output.String()) {
 		var line struct{ Msg, Decision string }
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			t.Fatalf("%v: %s", err, text)
@@ -81,8 +81,8 @@ func TestTheEndDoesNotWaitForEver(t *testing.T) {
 	}
 	gate.metricBecomes(t, `jwtgate_checks_total{reason="request_malformed",route="none",verdict="deny"}`, 10)
 	began := time.Now()
-	gate.terminate(t)
-	if code := gate.wait(t, 25*time.Second); code != 0 {
+	gate.Terminate(t)
+	if code := gate.Wait(t, 25*time.Second); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
 	if took := time.Since(began); took < 9*time.Second || took > 15*time.Second {

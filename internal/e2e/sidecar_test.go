@@ -84,7 +84,7 @@ func TestASidecarOnAUnixSocket(t *testing.T) {
 	}
 	works()
 
-	gate.kill() // as the machine's memory killer does: nobody removes the socket
+	gate.Kill() // as the machine's memory killer does: nobody removes the socket
 	if _, err := os.Lstat(socket); err != nil {
 		t.Fatalf("the socket of a killed jwtgate: %v", err)
 	}
@@ -97,8 +97,8 @@ func TestASidecarOnAUnixSocket(t *testing.T) {
 	gate = serve()
 	works()
 
-	gate.terminate(t)
-	if code := gate.wait(t, 10*time.Second); code != 0 {
+	gate.Terminate(t)
+	if code := gate.Wait(t, 10*time.Second); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	if _, err := os.Lstat(socket); err == nil {

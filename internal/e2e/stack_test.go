@@ -17,11 +17,12 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // gateProcess is a running jwtgate.
 type gateProcess struct {
-	*process
+	*testutil.Process
 	address string // host:port that Envoy asks
 	admin   string // host:port of its admin server
 }
@@ -38,12 +39,7 @@ func startGate(t *testing.T, configFile string, env ...string) *gateProcess {
 // waitServing waits until Envoy would ask it.
 func (g *gateProcess) waitServing(t *testing.T) {
 	t.Helper()
-	eventually(t, 15*time.Second, "jwtgate serves", func() error {
-		select {
-		case <-g.exited:
-			t.Fatalf("jwtgate ended by itself:\n%s", lastLines(g.output.String(), 20))
-		default:
-		}
+	g.Eventually(t, 15*time.Second, "jwtgate serves", func() error {
 		return g.serving(t)
 	})
 }
@@ -72,7 +68,7 @@ func startServeWhereConfigured(t *testing.T, address, admin string, flags, env [
 	g := &gateProcess{address: address, admin: admin}
 	cmd := exec.Command(jwtgateBinary, append([]string{"serve", "--admin-listen", g.admin}, flags...)...)
 	cmd.Env = append(bareEnvironment(), env...)
-	g.process = start(t, "jwtgate", cmd)
+	g.Process = start(t, "jwtgate", cmd)
 	return g
 }
 

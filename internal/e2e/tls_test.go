@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // The names of both sides, as docs/configuration.md has them.
@@ -19,26 +21,15 @@ const (
 	envoyName = "spiffe://prod.example/envoy"
 )
 
-// pemOf is a certificate and its key as files hold them.
-func pemOf(t *testing.T, pair tls.Certificate) (certificate, key string) {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})),
-		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-}
-
 func (a *authority) pem() string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw}))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Certificate().Raw}))
 }
 
 // server and client are certificates of the two sides; a client's has the names
 // that it is given, URIs or DNS names.
 func (a *authority) server(t *testing.T) tls.Certificate {
 	t.Helper()
-	return a.sign(t, &x509.Certificate{DNSNames: []string{gateName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	return a.Sign(t, &x509.Certificate{DNSNames: []string{gateName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 }
 
 func (a *authority) client(t *testing.T, names ...string) tls.Certificate {
@@ -51,7 +42,7 @@ func (a *authority) client(t *testing.T, names ...string) tls.Certificate {
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
-	return a.sign(t, template)
+	return a.Sign(t, template)
 }
 
 // side is the folder of one side's certificate, key and trusted authorities, as
@@ -71,7 +62,7 @@ func (s side) becomes(t *testing.T, own tls.Certificate, trusted ...*authority) 
 	t.Helper()
 	texts := map[string]string{"ca.crt": ""}
 	if own.PrivateKey != nil {
-		texts["tls.crt"], texts["tls.key"] = pemOf(t, own)
+		texts["tls.crt"], texts["tls.key"] = testutil.CertificatePEM(t, own)
 	}
 	for _, a := range trusted {
 		texts["ca.crt"] += a.pem()
@@ -195,7 +186,7 @@ func TestCertificatesRotateUnderLoad(t *testing.T) {
 // says to those only whom it has taken.
 func shakesHands(address string, trusted *authority, own tls.Certificate) error {
 	pool := x509.NewCertPool()
-	pool.AddCert(trusted.certificate)
+	pool.AddCert(trusted.Certificate())
 	dialer := &tls.Dialer{
 		NetDialer: &net.Dialer{Timeout: 5 * time.Second},
 		Config:    &tls.Config{RootCAs: pool, ServerName: gateName, Certificates: []tls.Certificate{own}, NextProtos: []string{"h2"}},

@@ -90,7 +90,7 @@ func tokensFit(t *testing.T, tokens, rounds, remembered int, claims map[string]a
 // cpuSeconds is the CPU time of the gate.
 func cpuSeconds(t *testing.T, g *gateProcess) string {
 	t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.cmd.Process.Pid))
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.Cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}

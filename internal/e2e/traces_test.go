@@ -109,8 +109,8 @@ func TestTracesAtTheEnd(t *testing.T) {
 			if gone {
 				sink.Hang()
 			}
-			gate.terminate(t)
-			if code := gate.wait(t, 10*time.Second); code != 0 {
+			gate.Terminate(t)
+			if code := gate.Wait(t, 10*time.Second); code != 0 {
 				t.Errorf("exit %d", code)
 			}
 			if gone {

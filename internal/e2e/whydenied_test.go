@@ -62,8 +62,8 @@ func TestWhyWasItDenied(t *testing.T) {
 		return nil
 	})
 	// It is restarted, at the same address as a replica is, and has forgotten.
-	log := writeFile(t, "jwtgate.log", c.gate.output.String())
-	c.gate.kill()
+	log := writeFile(t, "jwtgate.log", c.gate.Output.String())
+	c.gate.Kill()
 	again := startServe(t, c.gate.address, c.gate.admin, []string{"--config", c.file}, c.issuers.environment())
 	again.waitServing(t)
 	for _, test := range tests {

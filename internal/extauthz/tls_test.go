@@ -2,17 +2,12 @@ package extauthz_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/url"
 	"os"
@@ -32,69 +27,25 @@ import (
 )
 
 // authority signs certificates.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-// sign makes a certificate; by nobody: it signs itself.
-func (a *authority) sign(t *testing.T, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if template.SerialNumber, err = rand.Int(rand.Reader, big.NewInt(1<<60)); err != nil {
-		t.Fatal(err)
-	}
-	if template.NotBefore = time.Now().Add(-time.Hour); template.NotAfter.IsZero() {
-		template.NotAfter = time.Now().Add(time.Hour)
-	}
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert, key
-}
+type authority struct{ *testutil.Authority }
 
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
-	cert, key := (&authority{}).sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
-	return &authority{cert, key}
-}
-
-// pair is a certificate of a as TLS uses one.
-func (a *authority) pair(t *testing.T, template *x509.Certificate) tls.Certificate {
-	t.Helper()
-	cert, key := a.sign(t, template)
-	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
+	return &authority{testutil.NewAuthority(t)}
 }
 
 // store writes PEM files into dir, each in the place of the one before.
 func store(t *testing.T, dir string, pair tls.Certificate, ca *authority) extauthz.TLSFiles {
 	t.Helper()
-	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put := func(name, kind string, der []byte) string {
+	put := func(name, text string) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testutil.Write(t, path, text)
 		return path
 	}
-	files := extauthz.TLSFiles{Cert: put("cert.pem", "CERTIFICATE", pair.Certificate[0]), Key: put("key.pem", "PRIVATE KEY", key)}
+	certificate, key := testutil.CertificatePEM(t, pair)
+	files := extauthz.TLSFiles{Cert: put("cert.pem", certificate), Key: put("key.pem", key)}
 	if ca != nil {
-		files.ClientCA = put("ca.pem", "CERTIFICATE", ca.cert.Raw)
+		files.ClientCA = put("ca.pem", ca.PEM())
 	}
 	return files
 }
@@ -152,15 +103,13 @@ func read(t *testing.T, files extauthz.TLSFiles) *extauthz.Certificates {
 }
 
 func (a *authority) trusted(certificates ...tls.Certificate) *tls.Config {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	return &tls.Config{RootCAs: pool, ServerName: "jwtgate.example", Certificates: certificates, MinVersion: tls.VersionTLS12}
+	return &tls.Config{RootCAs: a.Pool(), ServerName: "jwtgate.example", Certificates: certificates, MinVersion: tls.VersionTLS12}
 }
 
 // TestTLS: with a certificate the port speaks TLS, 1.2 at least, and nothing else.
 func TestTLS(t *testing.T) {
 	ca := newAuthority(t)
-	address := secured(t, read(t, store(t, t.TempDir(), ca.pair(t, server()), nil)))
+	address := secured(t, read(t, store(t, t.TempDir(), ca.Sign(t, server()), nil)))
 	if err := greets(t, address, credentials.NewTLS(ca.trusted())); err != nil {
 		t.Errorf("TLS: %v", err)
 	}
@@ -181,7 +130,7 @@ func TestTLS(t *testing.T) {
 // and one of the names if names are asked for; a common name is none.
 func TestMutualTLS(t *testing.T) {
 	ca, clients := newAuthority(t), newAuthority(t)
-	files := store(t, t.TempDir(), ca.pair(t, server()), clients)
+	files := store(t, t.TempDir(), ca.Sign(t, server()), clients)
 	anyone := secured(t, read(t, files))
 	files.ClientNames = []string{"envoy.example", "spiffe://example/ns/edge/sa/envoy"}
 	few := secured(t, read(t, files))
@@ -199,14 +148,14 @@ func TestMutualTLS(t *testing.T) {
 		anyone, few bool
 	}{
 		{"no certificate", nil, false, false},
-		{"another authority's", []tls.Certificate{newAuthority(t).pair(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: usage})}, false, false},
-		{"expired", []tls.Certificate{clients.pair(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: usage, NotAfter: time.Now().Add(-time.Minute)})}, false, false},
-		{"for servers only", []tls.Certificate{clients.pair(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})}, false, false},
-		{"of a DNS name", []tls.Certificate{clients.pair(t, &x509.Certificate{DNSNames: []string{"x.example", "envoy.example"}, ExtKeyUsage: usage})}, true, true},
-		{"of a SPIFFE ID", []tls.Certificate{clients.pair(t, &x509.Certificate{URIs: spiffe("spiffe://example/ns/edge/sa/envoy"), ExtKeyUsage: usage})}, true, true},
-		{"of another SPIFFE ID", []tls.Certificate{clients.pair(t, &x509.Certificate{URIs: spiffe("spiffe://example/ns/edge/sa/envoy2"), ExtKeyUsage: usage})}, true, false},
-		{"of a name below", []tls.Certificate{clients.pair(t, &x509.Certificate{DNSNames: []string{"a.envoy.example", "*.example"}, ExtKeyUsage: usage})}, true, false},
-		{"of a common name", []tls.Certificate{clients.pair(t, &x509.Certificate{Subject: pkix.Name{CommonName: "envoy.example"}, ExtKeyUsage: usage})}, true, false},
+		{"another authority's", []tls.Certificate{newAuthority(t).Sign(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: usage})}, false, false},
+		{"expired", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: usage, NotAfter: time.Now().Add(-time.Minute)})}, false, false},
+		{"for servers only", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})}, false, false},
+		{"of a DNS name", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"x.example", "envoy.example"}, ExtKeyUsage: usage})}, true, true},
+		{"of a SPIFFE ID", []tls.Certificate{clients.Sign(t, &x509.Certificate{URIs: spiffe("spiffe://example/ns/edge/sa/envoy"), ExtKeyUsage: usage})}, true, true},
+		{"of another SPIFFE ID", []tls.Certificate{clients.Sign(t, &x509.Certificate{URIs: spiffe("spiffe://example/ns/edge/sa/envoy2"), ExtKeyUsage: usage})}, true, false},
+		{"of a name below", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"a.envoy.example", "*.example"}, ExtKeyUsage: usage})}, true, false},
+		{"of a common name", []tls.Certificate{clients.Sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: "envoy.example"}, ExtKeyUsage: usage})}, true, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for address, taken := range map[string]bool{anyone: row.anyone, few: row.few} {
@@ -223,7 +172,7 @@ func TestMutualTLS(t *testing.T) {
 func TestRotation(t *testing.T) {
 	first, second := newAuthority(t), newAuthority(t)
 	dir := t.TempDir()
-	certificates := read(t, store(t, dir, first.pair(t, server()), nil))
+	certificates := read(t, store(t, dir, first.Sign(t, server()), nil))
 	address := secured(t, certificates)
 	serves := func(who string, ca *authority, want bool) {
 		t.Helper()
@@ -232,7 +181,7 @@ func TestRotation(t *testing.T) {
 		}
 	}
 	serves("the first", first, true)
-	files := store(t, dir, second.pair(t, server()), nil)
+	files := store(t, dir, second.Sign(t, server()), nil)
 	serves("before it is read", second, false)
 	if err := certificates.Reload(); err != nil {
 		t.Fatal(err)
@@ -255,7 +204,7 @@ func TestRotation(t *testing.T) {
 func TestFileThatIsAPipe(t *testing.T) {
 	ca := newAuthority(t)
 	dir := t.TempDir()
-	files := store(t, dir, ca.pair(t, server()), ca)
+	files := store(t, dir, ca.Sign(t, server()), ca)
 	certificates := read(t, files)
 	for key, name := range map[string]string{"cert_file": files.Cert, "key_file": files.Key, "client_ca_file": files.ClientCA} {
 		t.Run(key, func(t *testing.T) {

@@ -120,7 +120,7 @@ func table() map[string]row {
 		"internal/bench/stat": {},
 
 		"internal/signer":   {modules: []string{jwt, "github.com/MicahParks/jwkset"}, never: []string{network, webNetwork}},
-		"internal/testutil": {never: []string{network, webNetwork}},
+		"internal/testutil": {never: []string{webNetwork}},
 
 		"internal/tracesink": {modules: []string{"go.opentelemetry.io/proto/otlp", grpc, "google.golang.org/protobuf"}},
 

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // server is an issuer's key server. Tests determine its responses.
@@ -94,44 +96,9 @@ func newPipeServer(t testing.TB, keys ...jwk) (s *server, dial dialFunc) {
 	t.Helper()
 	s = &server{}
 	s.publish(t, keys...)
-	pipes := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	pipes := testutil.NewPipes()
 	h := &http.Server{Handler: s}
 	go func() { _ = h.Serve(pipes) }()
 	t.Cleanup(func() { _ = h.Close() })
-	return s, pipes.dial
+	return s, pipes.Dial
 }
-
-// pipes is a listener for connections of net.Pipe.
-type pipes struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case p.conns <- there:
-		return here, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }

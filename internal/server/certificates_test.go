@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -12,23 +11,8 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/jwtgate/jwtgate/internal/server"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
-
-// certificate writes a self-signed certificate for 127.0.0.1, and its key.
-func certificate(t *testing.T) (cert, key string) {
-	t.Helper()
-	web := httptest.NewTLSServer(nil)
-	defer web.Close()
-	pair := web.TLS.Certificates[0]
-	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put := func(name, kind string, der []byte) string {
-		return write(t, name, string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})))
-	}
-	return put("cert.pem", "CERTIFICATE", pair.Certificate[0]), put("key.pem", "PRIVATE KEY", der)
-}
 
 // tlsYAML is publicYAML with server.tls.
 func tlsYAML(cert, key string) string {
@@ -39,7 +23,7 @@ func tlsYAML(cert, key string) string {
 // TestCertificateReload: a certificate that is wrong is a mistake at a start. In a running
 // server it changes nothing, and is reported at /readyz and in metrics.
 func TestCertificateReload(t *testing.T) {
-	cert, key := certificate(t)
+	cert, key := testutil.LoopbackCertificate(t)
 	broken := write(t, "broken.yaml", tlsYAML(cert, cert))
 	_, _, err := open(t, server.Config{ConfigFile: broken})
 	if err == nil || !strings.Contains(err.Error(), "broken.yaml:1:") || !strings.Contains(err.Error(), "server.tls.key_file") {

@@ -2,7 +2,6 @@ package telemetry_test
 
 import (
 	"bufio"
-	"context"
 	"io"
 	"net"
 	"net/http"
@@ -13,43 +12,23 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/telemetry"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// pipes is a listener for connections of net.Pipe, whose deadlines work in a synctest
-// bubble. It counts the connections that the server holds.
+// pipes counts the connections that the server holds.
 type pipes struct {
-	conns      chan net.Conn
-	once       sync.Once
-	closed     chan struct{}
+	*testutil.Pipes
 	held, most atomic.Int64
 }
 
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	here, there := net.Pipe()
-	select {
-	case p.conns <- there:
-		return here, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.conns:
-		p.most.Store(max(p.most.Load(), p.held.Add(1))) // one goroutine accepts
-		return &pipe{Conn: conn, held: &p.held}, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
+	conn, err := p.Pipes.Accept()
+	if err != nil {
+		return nil, err
 	}
+	p.most.Store(max(p.most.Load(), p.held.Add(1))) // one goroutine accepts
+	return &pipe{Conn: conn, held: &p.held}, nil
 }
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
 // pipe is the server's side of a connection.
 type pipe struct {
@@ -87,14 +66,14 @@ func TestAdminConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+				p := &pipes{Pipes: testutil.NewPipes()}
 				server := telemetry.NewAdmin(telemetry.NewMetrics(telemetry.Build{}), telemetry.Views{}, nil)
 				served := make(chan error, 1)
 				go func() { served <- server.Serve(p) }()
 				var wait sync.WaitGroup
 				for range clients {
 					wait.Go(func() {
-						conn, err := p.dial(t.Context(), "", "")
+						conn, err := p.Dial(t.Context(), "", "")
 						if err != nil {
 							t.Error(err)
 							return
@@ -111,7 +90,7 @@ func TestAdminConnections(t *testing.T) {
 					t.Errorf("the server holds %d connections, want %d", held, most)
 				}
 				since := time.Now()
-				client := &http.Client{Transport: &http.Transport{DialContext: p.dial, DisableKeepAlives: true}}
+				client := &http.Client{Transport: &http.Transport{DialContext: p.Dial, DisableKeepAlives: true}}
 				answer, err := client.Get("http://localhost/livez")
 				if err != nil {
 					t.Fatal(err)

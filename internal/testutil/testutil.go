@@ -3,7 +3,9 @@
 //
 // Invariants:
 //
-//  1. A reader of a pipe that nobody writes to is released (TestNamedPipe).
+//  1. A reader of a named pipe that nobody writes to is released (TestNamedPipe).
+//  2. No program outlives the test that started it (TestStartEndsWithTheTest).
+//  3. No port is given out twice (TestFreeAddress).
 package testutil
 
 import (
