@@ -12,7 +12,8 @@ func auditObject() yamlform.Object[Audit] {
 	return yamlform.Object[Audit]{
 		Expected: "a mapping such as {denied: all, allowed: 1/100}",
 		Fields: []yamlform.FieldOf[Audit]{
-			yamlform.Field("denied", "which share of the denied requests is recorded", oneInCodec(), func(a *Audit) *OneIn { return &a.Denied }).WithDefault("all"),
+			yamlform.Field("denied", "which share of the denied requests is recorded", oneInCodec(),
+				func(a *Audit) *OneIn { return &a.Denied }).WithDefault("all"),
 			yamlform.Field("allowed", "which share of the allowed requests is recorded", oneInCodec(),
 				func(a *Audit) *OneIn { return &a.Allowed }).WithDefault("none"),
 			yamlform.Field("to", "where they are recorded", yamlform.Enum(AuditStderr, AuditStdout),

@@ -106,6 +106,7 @@ func checkCognito(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	}
 	other := func(client string) bool { return !slices.Contains(f.Audiences, client) }
 	if len(f.Audiences) > 0 && slices.Contains(f.TokenUse, "id") && slices.ContainsFunc(f.Clients, other) {
-		d.Warn(at.Child("audiences"), "rejects every ID token, because the aud of an ID token is its client; write token_use: [access] to make this explicit")
+		d.Warn(at.Child("audiences"),
+			"rejects every ID token, because the aud of an ID token is its client; write token_use: [access] to make this explicit")
 	}
 }

@@ -47,14 +47,16 @@ func TestConditionMistakes(t *testing.T) {
 		})
 	}
 	same(t, mistakes(t, pool+"routes:\n  - match: /a\n    when: \"a\" in token.groups\n"), []string{
-		`4:15: invalid YAML: did not find expected key (while parsing a block mapping that begins at 3:5); check the indentation, and put a value that begins with a quote, [ or { in quotes as a whole`})
+		`4:15: invalid YAML: did not find expected key (while parsing a block mapping that begins at 3:5); check the indentation, and put a ` +
+			`value that begins with a quote, [ or { in quotes as a whole`})
 	for _, access := range []string{"public", "optional", "deny"} {
 		same(t, mistakes(t, pool+"routes: [{match: /a, when: a == b, access: "+access+"}]\n"),
 			[]string{`2:28: routes[0].when is a requirement for a token, but this route is ` + access + `; write access: required, or remove it`})
 	}
 	const two = "issuers:\n  a: {cognito: us-west-1_a, clients: [c], prefix: ''}\n  b: {cognito: us-west-1_b, clients: [c], prefix: 'b:'}\n"
 	same(t, mistakes(t, two+"routes: [{match: /a, when: x}]\n"), []string{
-		`4:10: routes[0] has no issuers; with more than one issuer, a route with groups, scopes, clients, when, max_auth_age or acr needs them; write issuers: [a, b], or only some of them`})
+		`4:10: routes[0] has no issuers; with more than one issuer, a route with groups, scopes, clients, when, max_auth_age or acr needs ` +
+			`them; write issuers: [a, b], or only some of them`})
 	parse(t, two+"routes: [{match: /a, when: x, issuers: [b]}]\n")
 }
 

@@ -14,7 +14,8 @@ func corsObject() yamlform.Object[CORS] {
 	return yamlform.Object[CORS]{
 		Expected: "a mapping such as {origins: [\"https://app.example\"]}",
 		Fields: []yamlform.FieldOf[CORS]{
-			yamlform.Field("origins", "origins whose pages may send requests and read the responses, for an Envoy without a CORS filter before the gate",
+			yamlform.Field("origins",
+				"origins whose pages may send requests and read the responses, for an Envoy without a CORS filter before the gate",
 				yamlform.Set("a list such as [https://app.example]", originCodec()), func(c *CORS) *[]string { return &c.Origins }),
 			yamlform.Field("credentials", "whether these requests may include cookies", yamlform.Boolean(),
 				func(c *CORS) *bool { return &c.Credentials }).WithDefault("false"),
@@ -48,7 +49,8 @@ func checkCORS(d *yamlform.Decoder, at yamlform.Place, c *CORS) {
 		}
 	}
 	if c.Preflight == PreflightAnswer && none {
-		d.ReportPath(at.Child("preflight"), "is answer, but there are no origins, so every preflight would be denied; set origins, or write check")
+		d.ReportPath(at.Child("preflight"),
+			"is answer, but there are no origins, so every preflight would be denied; set origins, or write check")
 	}
 	for _, name := range []string{"methods", "headers"} {
 		if d.IsSet(at.Child(name)) && c.Preflight != PreflightAnswer && c.Preflight != "" {

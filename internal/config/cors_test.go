@@ -29,7 +29,8 @@ func TestPreflightDefault(t *testing.T) {
 }
 
 func TestCORS(t *testing.T) {
-	c := parse(t, pool+`cors: {origins: ["https://app.example"], credentials: true, methods: [PUT, PURGE], headers: [X-CSRF-Token], max_age: 0s}`+"\n")
+	c := parse(t,
+		pool+`cors: {origins: ["https://app.example"], credentials: true, methods: [PUT, PURGE], headers: [X-CSRF-Token], max_age: 0s}`+"\n")
 	compare(t, []valueRow{{"cors", c.CORS, config.CORS{
 		Origins: []string{"https://app.example"}, Credentials: true, Preflight: config.PreflightAnswer,
 		Methods: []string{"PUT", "PURGE"}, Headers: []string{"x-csrf-token"}, MaxAge: 0 * time.Second,

@@ -66,7 +66,8 @@ func FromEnvironment(getenv func(string) (string, bool)) (*Config, error) {
 	c := &Config{Source: environmentSource, Hash: e.hash(), Issuers: []Issuer{f.Issuer}}
 	rootObject().Defaults(c)
 	if plain && !loopback(keys) {
-		c.Warnings = Mistakes{environmentMistake("%s is true: an attacker between the gate and %s can replace the keys", varAllowHTTP, varEndpoint)}
+		c.Warnings = Mistakes{environmentMistake("%s is true: an attacker between the gate and %s can replace the keys", varAllowHTTP,
+			varEndpoint)}
 	}
 	return c, nil
 }
@@ -103,7 +104,8 @@ func (e *environment) lookupEither(name, alias string) (used, value string) {
 	case value == "" && other != "":
 		return alias, other
 	case other != "" && value != other:
-		e.report("%s is %s, but %s is %s; both have the same meaning, so set only one of them", name, yamlform.Quote(value), alias, yamlform.Quote(other))
+		e.report("%s is %s, but %s is %s; both have the same meaning, so set only one of them", name, yamlform.Quote(value), alias,
+			yamlform.Quote(other))
 	}
 	return name, value
 }

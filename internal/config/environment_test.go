@@ -31,11 +31,15 @@ func TestFromEnvironment(t *testing.T) {
 	}{
 		{"the names", []string{"COGNITO_USER_POOLS_ID=us-west-1_6BpkgoczU", "COGNITO_WEB_CLIENT_ID=web"}},
 		{"the other names", []string{"COGNITO_USER_POOL_ID=us-west-1_6BpkgoczU", "COGNITO_CLIENT_ID=web"}},
-		{"both names alike", []string{"COGNITO_USER_POOLS_ID=us-west-1_6BpkgoczU", "COGNITO_USER_POOL_ID=us-west-1_6BpkgoczU", "COGNITO_WEB_CLIENT_ID=web", "COGNITO_CLIENT_ID=web"}},
-		{"an empty name beside the other", []string{"COGNITO_USER_POOLS_ID=", "COGNITO_USER_POOL_ID=us-west-1_6BpkgoczU", "COGNITO_WEB_CLIENT_ID=web", "COGNITO_CLIENT_ID="}},
+		{"both names alike", []string{"COGNITO_USER_POOLS_ID=us-west-1_6BpkgoczU", "COGNITO_USER_POOL_ID=us-west-1_6BpkgoczU",
+			"COGNITO_WEB_CLIENT_ID=web", "COGNITO_CLIENT_ID=web"}},
+		{"an empty name beside the other", []string{"COGNITO_USER_POOLS_ID=", "COGNITO_USER_POOL_ID=us-west-1_6BpkgoczU",
+			"COGNITO_WEB_CLIENT_ID=web", "COGNITO_CLIENT_ID="}},
 		{"the pool's region", []string{"COGNITO_USER_POOLS_ID=us-west-1_6BpkgoczU", "COGNITO_WEB_CLIENT_ID=web", "AWS_DEFAULT_REGION=us-west-1"}},
-		{"empty others", []string{"COGNITO_USER_POOLS_ID=us-west-1_6BpkgoczU", "COGNITO_WEB_CLIENT_ID=web", "AWS_DEFAULT_REGION=", "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=", "JWTGATE_DANGEROUSLY_ALLOW_HTTP="}},
-		{"http allowed but not used", []string{"COGNITO_USER_POOLS_ID=us-west-1_6BpkgoczU", "COGNITO_WEB_CLIENT_ID=web", "JWTGATE_DANGEROUSLY_ALLOW_HTTP=true"}},
+		{"empty others", []string{"COGNITO_USER_POOLS_ID=us-west-1_6BpkgoczU", "COGNITO_WEB_CLIENT_ID=web", "AWS_DEFAULT_REGION=",
+			"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=", "JWTGATE_DANGEROUSLY_ALLOW_HTTP="}},
+		{"http allowed but not used", []string{"COGNITO_USER_POOLS_ID=us-west-1_6BpkgoczU", "COGNITO_WEB_CLIENT_ID=web",
+			"JWTGATE_DANGEROUSLY_ALLOW_HTTP=true"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c, err := config.FromEnvironment(env(row.env...))
@@ -73,16 +77,22 @@ func TestEnvironmentEndpoint(t *testing.T) {
 		{"below a path", "https://emulator.example/aws/", "", "https://emulator.example/aws", false, false, ""},
 		{"http elsewhere, opened", "http://moto:5055", "true", "http://moto:5055", true, true, ""},
 		{"http elsewhere", "http://moto:5055", "", "", false, false,
-			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is not encrypted: got "http://moto:5055"; expected an https URL; to allow http, set JWTGATE_DANGEROUSLY_ALLOW_HTTP=true`},
+			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is not encrypted: got "http://moto:5055"; expected an https URL; to allow ` +
+				`http, set JWTGATE_DANGEROUSLY_ALLOW_HTTP=true`},
 		{"a name that only begins like loopback", "http://localhost.example", "", "", false, false,
-			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is not encrypted: got "http://localhost.example"; expected an https URL; to allow http, set JWTGATE_DANGEROUSLY_ALLOW_HTTP=true`},
+			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is not encrypted: got "http://localhost.example"; expected an https URL; to ` +
+				`allow http, set JWTGATE_DANGEROUSLY_ALLOW_HTTP=true`},
 		{"every interface is no loopback", "http://0.0.0.0:5055", "", "", false, false,
-			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is not encrypted: got "http://0.0.0.0:5055"; expected an https URL; to allow http, set JWTGATE_DANGEROUSLY_ALLOW_HTTP=true`},
-		{"no boolean", "https://emulator.example", "1", "", false, false, `environment: JWTGATE_DANGEROUSLY_ALLOW_HTTP is invalid: got "1"; expected true or false`},
+			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is not encrypted: got "http://0.0.0.0:5055"; expected an https URL; to ` +
+				`allow http, set JWTGATE_DANGEROUSLY_ALLOW_HTTP=true`},
+		{"no boolean", "https://emulator.example", "1", "", false, false,
+			`environment: JWTGATE_DANGEROUSLY_ALLOW_HTTP is invalid: got "1"; expected true or false`},
 		{"no URL", "emulator", "true", "", false, false,
-			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is not an absolute URL with https://; expected a URL such as http://127.0.0.1:5055`},
+			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is not an absolute URL with https://; expected a URL such as ` +
+				`http://127.0.0.1:5055`},
 		{"a query", "https://emulator.example/?a", "", "", false, false,
-			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER has a query (?): got "https://emulator.example/?a"; expected a URL such as http://127.0.0.1:5055`},
+			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER has a query (?): got "https://emulator.example/?a"; expected a URL such as ` +
+				`http://127.0.0.1:5055`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c, err := config.FromEnvironment(env("COGNITO_USER_POOLS_ID=us-east-1_x", "COGNITO_WEB_CLIENT_ID=web",
@@ -124,19 +134,24 @@ func TestEnvironmentMistakes(t *testing.T) {
 			`environment: COGNITO_USER_POOL_ID is not a user pool id: got "CruddurUserPool"; expected one such as us-west-1_6BpkgoczU`}},
 		{"another region", []string{"COGNITO_USER_POOLS_ID=us-west-1_x", "COGNITO_WEB_CLIENT_ID=web", "AWS_DEFAULT_REGION=us-east-1"}, []string{
 			`environment: AWS_DEFAULT_REGION is "us-east-1", but the user pool us-west-1_x is in us-west-1; set it to us-west-1, or unset it`}},
-		{"the names differ", []string{"COGNITO_USER_POOLS_ID=us-west-1_x", "COGNITO_USER_POOL_ID=us-west-1_y", "COGNITO_WEB_CLIENT_ID=web", "COGNITO_CLIENT_ID=app"}, []string{
-			`environment: COGNITO_USER_POOLS_ID is "us-west-1_x", but COGNITO_USER_POOL_ID is "us-west-1_y"; both have the same meaning, so set only one of them`,
+		{"the names differ", []string{"COGNITO_USER_POOLS_ID=us-west-1_x", "COGNITO_USER_POOL_ID=us-west-1_y", "COGNITO_WEB_CLIENT_ID=web",
+			"COGNITO_CLIENT_ID=app"}, []string{
+			`environment: COGNITO_USER_POOLS_ID is "us-west-1_x", but COGNITO_USER_POOL_ID is "us-west-1_y"; both have the same meaning, so set ` +
+				`only one of them`,
 			`environment: COGNITO_WEB_CLIENT_ID is "web", but COGNITO_CLIENT_ID is "app"; both have the same meaning, so set only one of them`,
 		}},
 		{"two clients in one", []string{"COGNITO_USER_POOLS_ID=us-west-1_x", "COGNITO_WEB_CLIENT_ID=web,app"}, []string{
 			`environment: COGNITO_WEB_CLIENT_ID is invalid: got "web,app"; expected the id of one app client (a config file can name several)`}},
 		{"a space around", []string{"COGNITO_USER_POOLS_ID=us-west-1_x", "COGNITO_CLIENT_ID=web "}, []string{
-			`environment: COGNITO_CLIENT_ID has white space around it or a control character in it: got "web "; expected the id of your app client`}},
-		{"everything at once", []string{"COGNITO_USER_POOLS_ID=x", "JWTGATE_DANGEROUSLY_ALLOW_HTTP=yes", "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=http://a"}, []string{
+			`environment: COGNITO_CLIENT_ID has white space around it or a control character in it: got "web "; expected the id of your app ` +
+				`client`}},
+		{"everything at once", []string{"COGNITO_USER_POOLS_ID=x", "JWTGATE_DANGEROUSLY_ALLOW_HTTP=yes",
+			"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=http://a"}, []string{
 			`environment: COGNITO_USER_POOLS_ID is not a user pool id: got "x"; expected one such as us-west-1_6BpkgoczU`,
 			`environment: COGNITO_WEB_CLIENT_ID (or COGNITO_CLIENT_ID) is missing; expected the id of your app client`,
 			`environment: JWTGATE_DANGEROUSLY_ALLOW_HTTP is invalid: got "yes"; expected true or false`,
-			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is not encrypted: got "http://a"; expected an https URL; to allow http, set JWTGATE_DANGEROUSLY_ALLOW_HTTP=true`,
+			`environment: AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is not encrypted: got "http://a"; expected an https URL; to allow http, set ` +
+				`JWTGATE_DANGEROUSLY_ALLOW_HTTP=true`,
 		}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -60,7 +60,8 @@ func nested(indent string, keys []string, value string) string {
 // routes name issuers and issuers are held to their own keys.
 func TestOrderOfKeys(t *testing.T) {
 	parts := []string{
-		"issuers:\n  a: {cognito: us-west-1_a, clients: [web], prefix: ''}\n  b: {audiences: [api], prefix: 'b:', issuer: 'https://b.example/'}\n",
+		"issuers:\n  a: {cognito: us-west-1_a, clients: [web], prefix: ''}\n  b: {audiences: [api], prefix: 'b:', issuer: " +
+			"'https://b.example/'}\n",
 		"routes:\n  - {groups: [x], issuers: [b, a], access: required, match: /a}\n",
 		"identity: {strip: [x-internal], headers: {x-user-email: null, x-team: team}}\n",
 		"default: deny\n",
@@ -70,7 +71,8 @@ func TestOrderOfKeys(t *testing.T) {
 	backwards := strings.NewReplacer(
 		"{cognito: us-west-1_a, clients: [web], prefix: ''}", "{prefix: '', clients: [web], cognito: us-west-1_a}",
 		"{groups: [x], issuers: [b, a], access: required, match: /a}", "{match: /a, access: required, issuers: [b, a], groups: [x]}",
-		"{strip: [x-internal], headers: {x-user-email: null, x-team: team}}", "{headers: {x-team: team, x-user-email: null}, strip: [x-internal]}",
+		"{strip: [x-internal], headers: {x-user-email: null, x-team: team}}",
+		"{headers: {x-team: team, x-user-email: null}, strip: [x-internal]}",
 	).Replace(strings.Join(parts, ""))
 	equal(t, parse(t, backwards), want)
 }

@@ -17,7 +17,8 @@ identity:
   headers:
     x-user-email: ${NOTHING:-null}
 `, "FORWARD=true", "N=5")
-	if !c.Tokens.Forward || c.Tokens.MaxBytes != 4096 || c.Server.DrainDelay.String() != "5s" || !slices.Equal(c.Identity.Removed, []string{"x-user-email"}) {
+	if !c.Tokens.Forward || c.Tokens.MaxBytes != 4096 || c.Server.DrainDelay.String() != "5s" ||
+		!slices.Equal(c.Identity.Removed, []string{"x-user-email"}) {
 		t.Errorf("got %+v, %+v, removed %v", c.Tokens, c.Server, c.Identity.Removed)
 	}
 	same(t, mistakes(t, pool+`
@@ -44,7 +45,8 @@ routes:
 // the key that names it.
 func TestExpansionStaysInItsScalar(t *testing.T) {
 	for _, hostile := range []string{
-		"a, b", "a]\ndefault: deny", "a\ndefault: deny", "{all: [a]}", "[a, b]", "*a", "&a b", "!!str a", "a: b", "# a", "a #b", "'a'", "---\na: b", "${A}", "$${A}", "<<",
+		"a, b", "a]\ndefault: deny", "a\ndefault: deny", "{all: [a]}", "[a, b]", "*a", "&a b", "!!str a", "a: b", "# a", "a #b", "'a'",
+		"---\na: b", "${A}", "$${A}", "<<",
 	} {
 		t.Run(hostile, func(t *testing.T) {
 			yaml := pool + "routes:\n  - match: /a\n    groups:\n      - ${X}\n    name: ok\n  - match: /b\n    groups: [\"${X}\"]\n"

@@ -92,7 +92,8 @@ routes:
 include: [routes.d/*.yaml]
 default: required
 
-cors: {origins: ["https://app.example"], credentials: false, preflight: answer, methods: [GET, PUT], headers: [Authorization, content-type], max_age: 10m}
+cors: {origins: ["https://app.example"], credentials: false, preflight: answer, methods: [GET, PUT],
+    headers: [Authorization, content-type], max_age: 10m}
 relax: {all: [], hosts: {}}
 revoked: {file: revoked.jsonl}
 audit: {denied: all, allowed: none, to: stderr}
@@ -107,13 +108,15 @@ func TestFull(t *testing.T) {
 	same(t, problem, nil)
 	same(t, warned, []string{"22:5: issuers.partner.clients is an empty list, so the audience of a token is checked, but not its client"})
 	recorded := config.Sampling{Denied: 1}
-	keys := config.JWKS{RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour, RequestTimeout: 5 * time.Second, Proxy: "none"}
+	keys := config.JWKS{RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour,
+		RequestTimeout: 5 * time.Second, Proxy: "none"}
 	cruddur, partner := keys, keys
 	cruddur.URI = "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU/.well-known/jwks.json"
 	partner.URI, partner.CAFile = "https://keys.partner.example/jwks", "/etc/jwtgate/ca.pem"
 	compare(t, []valueRow{
 		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", TLS: config.TLS{
-			CertFile: filepath.Join(dir, "server.pem"), KeyFile: "/etc/jwtgate/server.key", ClientCAFile: filepath.Join(dir, "ca.pem"), ClientNames: []string{},
+			CertFile: filepath.Join(dir, "server.pem"), KeyFile: "/etc/jwtgate/server.key", ClientCAFile: filepath.Join(dir, "ca.pem"),
+			ClientNames: []string{},
 		}, SocketMode: 0o660, DrainDelay: 3 * time.Second, MaxConnections: 1000}},
 		{"admin", c.Admin, config.Admin{Listen: "127.0.0.1:9002", Hosts: []string{}}},
 		{"cache_dir", c.CacheDir, "/var/cache/jwtgate"},
@@ -129,7 +132,8 @@ func TestFull(t *testing.T) {
 				GroupsClaim: []string{"cognito:groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second, JWKS: cruddur},
 			{Name: "partner", Path: "issuers.partner", ISS: []string{"https://login.partner.example/"}, Prefix: "partner:",
 				Audiences: []string{"orders-api"}, TokenUse: []string{"access"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
-				GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second, MaxLifetime: 24 * time.Hour, JWKS: partner},
+				GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second, MaxLifetime: 24 * time.Hour,
+				JWKS: partner},
 		}},
 		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288, CacheBytes: 24 << 20}},
 		{"identity", c.Identity, config.Identity{
@@ -208,25 +212,36 @@ func TestSettingMistakes(t *testing.T) {
 		{"a leading zero", pool + "routes: [{match: /a, audit: 1/02}]\n", []string{`2:29: routes[0].audit is invalid: got "1/02"` + rate}},
 		{"a share", pool + "routes: [{match: /a, audit: 0.1}]\n", []string{`2:29: routes[0].audit is not a string: got 0.1` + rate}},
 		{"truth", pool + "audit: {denied: true}\n", []string{`2:17: audit.denied is not a string: got true` + rate}},
-		{"a mapping for a route's audit", pool + "routes: [{match: /a, audit: {denied: all}}]\n", []string{`2:22: routes[0].audit is a mapping` + rate}},
-		{"another target", pool + "audit: {to: /var/log/audit}\n", []string{`2:13: audit.to is invalid: got "/var/log/audit"; expected stderr or stdout`}},
-		{"audit as a word", pool + "audit: all\n", []string{`2:8: audit is the single value "all"; expected a mapping such as {denied: all, allowed: 1/100}`}},
+		{"a mapping for a route's audit", pool + "routes: [{match: /a, audit: {denied: all}}]\n",
+			[]string{`2:22: routes[0].audit is a mapping` + rate}},
+		{"another target", pool + "audit: {to: /var/log/audit}\n",
+			[]string{`2:13: audit.to is invalid: got "/var/log/audit"; expected stderr or stdout`}},
+		{"audit as a word", pool + "audit: all\n",
+			[]string{`2:8: audit is the single value "all"; expected a mapping such as {denied: all, allowed: 1/100}`}},
 		{"shadow as a word", pool + "shadow: on\nroutes: [{match: /a, shadow: 'true'}]\n", []string{
-			`2:9: shadow is invalid: got "on"; expected true or false, without quotes`, `3:30: routes[0].shadow is invalid: got "true"; expected true or false, without quotes`}},
+			`2:9: shadow is invalid: got "on"; expected true or false, without quotes`,
+			`3:30: routes[0].shadow is invalid: got "true"; expected true or false, without quotes`}},
 		{"streams as a word", pool + "routes: [{match: /a, end_streams_at_expiry: 1}]\n", []string{
 			`2:45: routes[0].end_streams_at_expiry is invalid: got "1"; expected true or false, without quotes`}},
-		{"streams of a public route", pool + "routes: [{match: /a, access: public, end_streams_at_expiry: true}]\n", []string{`2:61: routes[0].end_streams_at_expiry has no effect, because a route that is public reads no token; remove it`}},
-		{"streams of a shut route", pool + "routes: [{match: /a, access: deny, end_streams_at_expiry: false}]\n", []string{`2:59: routes[0].end_streams_at_expiry has no effect, because a route that is deny reads no token; remove it`}},
+		{"streams of a public route", pool + "routes: [{match: /a, access: public, end_streams_at_expiry: true}]\n",
+			[]string{`2:61: routes[0].end_streams_at_expiry has no effect, because a route that is public reads no token; remove it`}},
+		{"streams of a shut route", pool + "routes: [{match: /a, access: deny, end_streams_at_expiry: false}]\n",
+			[]string{`2:59: routes[0].end_streams_at_expiry has no effect, because a route that is deny reads no token; remove it`}},
 		{"streams of an optional route", pool + "routes: [{match: /a, access: optional, end_streams_at_expiry: true}]\n", nil},
-		{"revoked as a word", pool + "revoked: list.jsonl\n", []string{`2:10: revoked is the single value "list.jsonl"; expected a mapping such as {file: revoked.jsonl}`}},
+		{"revoked as a word", pool + "revoked: list.jsonl\n",
+			[]string{`2:10: revoked is the single value "list.jsonl"; expected a mapping such as {file: revoked.jsonl}`}},
 		{"revoked without a file", pool + "revoked: {}\n", []string{`2:1: revoked.file is missing; expected the path of a file`}},
 		{"revoked with an empty file", pool + "revoked: {file: ''}\n", []string{`2:17: revoked.file is empty; expected the path of a file`}},
-		{"any origin", pool + "cors: {origins: ['*']}\n", []string{`2:18: cors.origins[0] is "*", which would allow every site; list each origin, such as https://app.example`}},
+		{"any origin", pool + "cors: {origins: ['*']}\n",
+			[]string{`2:18: cors.origins[0] is "*", which would allow every site; list each origin, such as https://app.example`}},
 		{"an origin with a path", pool + "cors: {origins: ['https://a.example/x'], credentials: true}\n", []string{
 			`2:18: cors.origins[0] has a path: got "https://a.example/x"; expected an origin such as https://app.example or http://localhost:3000`}},
-		{"an origin twice", pool + "cors: {origins: ['https://a.example', 'https://a.example']}\n", []string{`2:39: cors.origins[1] repeats an earlier item; remove it`}},
-		{"credentials for nobody", pool + "cors: {credentials: true}\n", []string{`2:21: cors.credentials has no effect without origins; set origins, or remove it`}},
-		{"credentials for none", pool + "cors: {origins: [], credentials: true}\n", []string{`2:34: cors.credentials has no effect without origins; set origins, or remove it`}},
+		{"an origin twice", pool + "cors: {origins: ['https://a.example', 'https://a.example']}\n",
+			[]string{`2:39: cors.origins[1] repeats an earlier item; remove it`}},
+		{"credentials for nobody", pool + "cors: {credentials: true}\n",
+			[]string{`2:21: cors.credentials has no effect without origins; set origins, or remove it`}},
+		{"credentials for none", pool + "cors: {origins: [], credentials: true}\n",
+			[]string{`2:34: cors.credentials has no effect without origins; set origins, or remove it`}},
 		{"no credentials", pool + "cors: {credentials: false}\n", nil},
 	})
 }
@@ -239,5 +254,6 @@ func TestShadowWithoutUse(t *testing.T) {
 		same(t, lines(c.Warnings), []string{"2:30: routes[0].shadow has no effect, because a route that is " + access +
 			" checks no credential, token or requirement; remove it"})
 	}
-	same(t, lines(parse(t, pool+"shadow: true\nroutes: [{match: /a, access: public}, {match: /b, shadow: true}, {match: /c, shadow: true, access: optional}]\n").Warnings), nil)
+	all := "routes: [{match: /a, access: public}, {match: /b, shadow: true}, {match: /c, shadow: true, access: optional}]\n"
+	same(t, lines(parse(t, pool+"shadow: true\n"+all).Warnings), nil)
 }

@@ -15,13 +15,17 @@ import (
 // nothing that it does not open by name.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		shortest, planted, everything, pool, "", "a: [", "a: &a [*a]", pool + "---\n", "\ufeff" + pool, strings.ReplaceAll(shortest, "\n", "\r\n"),
-		"issuers:\n  a: {issuer: \"https://a.example/\", audiences: [api], prefix: \"a:\"}\n  b: {cognito: us-west-1_b, clients: ['${V}'], prefix: ''}\n",
+		shortest, planted, everything, pool, "", "a: [", "a: &a [*a]", pool + "---\n", "\ufeff" + pool,
+		strings.ReplaceAll(shortest, "\n", "\r\n"),
+		"issuers:\n  a: {issuer: \"https://a.example/\", audiences: [api], prefix: \"a:\"}\n  b: {cognito: us-west-1_b, clients: ['${V}'], " +
+			"prefix: ''}\n",
 		"tokens: {from: [{cookie: s, origins: ['https://a.example:8443']}, {header: X-Token}], forward: true}\n" + pool,
 		pool + "routes:\n  - {match: /a, tokens_from: [bearer, {query: '${V}'}, {websocket_protocol: jwt}], forward: true}\n",
 		pool + "relax: {all: [encoded_slash, ignore_case], hosts: {'*.A.example': [semicolon], '[::1]': []}}\n",
-		pool + "routes:\n  - {match: /a, when: 'a == ''b'''}\n  - {name: b, when: \"a == \\\"é\\u00e9\\\"\"}\n  - name: c\n    when: |2\n\n        a ==\n      b\n  - name: d\n    when: >-\n      a\n\n      b\n",
-		pool + "include: [routes.d/*.yaml, gone.yaml]\ncors: {origins: ['https://a.example'], credentials: true}\naudit: {denied: 1/7, to: stdout}\nrevoked: {file: x}\nshadow: true\n",
+		pool + "routes:\n  - {match: /a, when: 'a == ''b'''}\n  - {name: b, when: \"a == \\\"é\\u00e9\\\"\"}\n  - name: c\n    when: |2\n\n  " +
+			"      a ==\n      b\n  - name: d\n    when: >-\n      a\n\n      b\n",
+		pool + "include: [routes.d/*.yaml, gone.yaml]\ncors: {origins: ['https://a.example'], credentials: true}\naudit: {denied: 1/7, to: " +
+			"stdout}\nrevoked: {file: x}\nshadow: true\n",
 		"? [a]\n: {b: !t c}\n", "<<: {a: b}\n", "routes:\n  - match: ${V:-x}\n  - match: $${V}\n",
 	} {
 		f.Add([]byte(seed), "value")
@@ -49,7 +53,8 @@ func places(t *testing.T, data []byte, all []config.Mistake) {
 	t.Helper()
 	lines := strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n")
 	for _, one := range all {
-		if one.Pos.Line < 1 || one.Pos.Column < 1 || one.Pos.Line > len(lines) || one.Pos.Column > utf8.RuneCountInString(lines[one.Pos.Line-1])+1 {
+		if one.Pos.Line < 1 || one.Pos.Column < 1 || one.Pos.Line > len(lines) ||
+			one.Pos.Column > utf8.RuneCountInString(lines[one.Pos.Line-1])+1 {
 			t.Errorf("%q is outside the file", one.Error())
 		}
 		if one.Text == "" || strings.ContainsAny(one.Text, "\r\n") || strings.HasPrefix(one.Text, " ") {
@@ -78,7 +83,8 @@ func safe(t *testing.T, c *config.Config) {
 	t.Helper()
 	owners, names := map[string]bool{}, map[string]bool{}
 	for n, i := range c.Issuers {
-		if len(i.ISS) == 0 || len(i.Algorithms) == 0 || len(i.TokenTypes) == 0 || len(i.GroupsClaim) == 0 || len(i.Audiences)+len(i.Clients) == 0 {
+		if len(i.ISS) == 0 || len(i.Algorithms) == 0 || len(i.TokenTypes) == 0 || len(i.GroupsClaim) == 0 ||
+			len(i.Audiences)+len(i.Clients) == 0 {
 			t.Errorf("%s checks nothing of something: %+v", i.Path, i)
 		}
 		if i.Cognito != nil && (len(i.Clients) == 0 || len(i.TokenUse) == 0) {
@@ -110,7 +116,8 @@ func safe(t *testing.T, c *config.Config) {
 				t.Errorf("prefixes %q and %q overlap", i.Prefix, other.Prefix)
 			}
 		}
-		if i.JWKS.RefreshInterval <= 0 || i.JWKS.RequestTimeout <= 0 || i.JWKS.UnknownKIDCooldown <= 0 || i.JWKS.MaxStale <= 0 || i.Leeway < 0 || i.MaxLifetime < 0 {
+		if i.JWKS.RefreshInterval <= 0 || i.JWKS.RequestTimeout <= 0 || i.JWKS.UnknownKIDCooldown <= 0 || i.JWKS.MaxStale <= 0 || i.Leeway < 0 ||
+			i.MaxLifetime < 0 {
 			t.Errorf("%s has a time that makes no sense: %+v", i.Path, i)
 		}
 	}
@@ -153,7 +160,8 @@ func safeRequests(t *testing.T, c *config.Config) {
 	}
 	for _, one := range from {
 		named := one.Name != "" && !strings.ContainsAny(one.Name, " ,;=\"\r\n")
-		if named == (one.Kind == config.SourceBearer) || len(one.Origins) > 0 && one.Kind != config.SourceCookie || slices.Contains(one.Origins, "") {
+		if named == (one.Kind == config.SourceBearer) || len(one.Origins) > 0 && one.Kind != config.SourceCookie ||
+			slices.Contains(one.Origins, "") {
 			t.Errorf("source %+v", one)
 		}
 		if one.Kind == config.SourceHeader && (slices.Contains(guarded, one.Name) || one.Name != strings.ToLower(one.Name)) {

@@ -34,11 +34,14 @@ func identityObject() yamlform.Object[Identity] {
 				Read:   readHeaders,
 				Schema: headersShape,
 			},
-			yamlform.Field("strip", "further headers that are removed from requests of clients", yamlform.Set("a list such as [x-user-roles]", strippedHeaderCodec()),
+			yamlform.Field("strip", "further headers that are removed from requests of clients",
+				yamlform.Set("a list such as [x-user-roles]", strippedHeaderCodec()),
 				func(i *Identity) *[]string { return &i.Strip }),
-			yamlform.Field("max_value_bytes", "maximum size of the value of an identity header; a request with a longer one is denied", yamlform.Integer("bytes", 64, 65536),
+			yamlform.Field("max_value_bytes", "maximum size of the value of an identity header; a request with a longer one is denied",
+				yamlform.Integer("bytes", 64, 65536),
 				func(i *Identity) *int { return &i.MaxValueBytes }).WithDefault("8192"),
-			yamlform.Field("max_total_bytes", "maximum size of all identity headers, names and values together; a request with longer ones is denied",
+			yamlform.Field("max_total_bytes",
+				"maximum size of all identity headers, names and values together; a request with longer ones is denied",
 				yamlform.Integer("bytes", 1024, 1<<20), func(i *Identity) *int { return &i.MaxTotalBytes }).WithDefault("16384"),
 		},
 		Check: func(d *yamlform.Decoder, p yamlform.Place, i *Identity) {
@@ -144,7 +147,9 @@ func readHeaders(d *yamlform.Decoder, p yamlform.Place, t *Identity) {
 		old := slices.IndexFunc(t.Headers, func(h IdentityHeader) bool { return h.Name == name })
 		if d.IsNull(entry) {
 			if old < 0 {
-				d.ReportPos(at, "%s is null, but it is not a default header; expected a claim; to remove the header from requests, list it in identity.strip", entry.Path)
+				d.ReportPos(at,
+					"%s is null, but it is not a default header; expected a claim; to remove the header from requests, list it in identity.strip",
+					entry.Path)
 				continue
 			}
 			t.Headers = slices.Delete(t.Headers, old, old+1)

@@ -35,7 +35,10 @@ identity:
     x-who: [$client, $issuer]
   strip: [X-Internal, x-who, x-user-email, x-user-scopes]
 `)
-	want := slices.DeleteFunc(defaultHeaders(), func(h config.IdentityHeader) bool { return h.Name == "x-user-kind" || h.Name == "x-user-email" })
+	want := slices.DeleteFunc(defaultHeaders(), func(h config.IdentityHeader) bool {
+		return h.Name == "x-user-kind" ||
+			h.Name == "x-user-email"
+	})
 	want[2].Claims = []string{"custom:id", "sub"}
 	want = slices.Insert(want, 0, config.IdentityHeader{Name: "a-tenant", Claims: []string{"custom:tenant"}})
 	want = append(want, config.IdentityHeader{Name: "x-who", Claims: []string{"$client", "$issuer"}})
@@ -55,10 +58,13 @@ func TestHeaderMistakes(t *testing.T) {
 	const override = " overrides the method, URL or host that was checked, so it is always removed; use another name"
 	const credential = " contains credentials, which tokens.forward controls; use another name"
 	for _, row := range []struct{ name, header, want string }{
-		{"an underscore", "x_user_id: sub", `2:22: identity.headers.x_user_id is not a plain header name; expected x-user-id, which covers every spelling`},
-		{"a dot", "x.user.id: sub", `2:22: identity.headers["x.user.id"] is not a plain header name; expected x-user-id, which covers every spelling`},
+		{"an underscore", "x_user_id: sub",
+			`2:22: identity.headers.x_user_id is not a plain header name; expected x-user-id, which covers every spelling`},
+		{"a dot", "x.user.id: sub",
+			`2:22: identity.headers["x.user.id"] is not a plain header name; expected x-user-id, which covers every spelling`},
 		{"a space", "x user: sub", `2:22: identity.headers["x user"] is not a plain header name; expected x-user, which covers every spelling`},
-		{"not ASCII", "x-üser: sub", `2:22: identity.headers["x-üser"] is not a plain header name; expected x--ser, which covers every spelling`},
+		{"not ASCII", "x-üser: sub",
+			`2:22: identity.headers["x-üser"] is not a plain header name; expected x--ser, which covers every spelling`},
 		{"a final dash", "x-user-: sub", `2:22: identity.headers.x-user- begins or ends with a dash; expected a name such as x-user-id`},
 		{"dashes alone", "--: sub", `2:22: identity.headers.-- begins or ends with a dash; expected a name such as x-user-id`},
 		{"a pseudo-header", "':path': sub", `2:22: identity.headers[":path"] is a pseudo-header of HTTP/2; expected a name such as x-user-id`},
@@ -71,14 +77,28 @@ func TestHeaderMistakes(t *testing.T) {
 		{"a header with the client's address", "x-forwarded-for: sub", `2:22: identity.headers.x-forwarded-for` + reserved},
 		{"a credential", "Authorization: sub", `2:22: identity.headers.Authorization` + credential},
 		{"cookies", "cookie: sub", `2:22: identity.headers.cookie` + credential},
-		{"the same in another case", "x-user-id: sub, X-USER-ID: email", `2:38: identity.headers.X-USER-ID is repeated with other letter case; keep one of them`},
-		{"removing what is not there", "x-tenant: null", `2:22: identity.headers.x-tenant is null, but it is not a default header; expected a claim; to remove the header from requests, list it in identity.strip`},
-		{"an unknown value", "x-user-id: $subject", `2:33: identity.headers.x-user-id is an unknown derived value: got "$subject"; expected a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
-		{"an unknown value in a list", "x-user-id: [sub, $sub]", `2:39: identity.headers.x-user-id[1] is an unknown derived value: got "$sub"; expected a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
-		{"an empty list", "x-user-id: []", `2:22: identity.headers.x-user-id is an empty list; set it to a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them, or remove the key`},
-		{"an empty claim", "x-user-id: ''", `2:33: identity.headers.x-user-id is not a name of 1 to 256 printable characters: got ""; expected a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
-		{"a broken pointer", "x-user-id: /a~2b", `2:33: identity.headers.x-user-id is not a JSON Pointer: got "/a~2b"; inside a name, write ~0 for ~ and ~1 for /`},
-		{"a mapping", "x-user-id: {claim: sub}", `2:22: identity.headers.x-user-id is a mapping; expected a claim such as email, one of $groups $scopes $client $kind $issuer, or a list of them`},
+		{"the same in another case", "x-user-id: sub, X-USER-ID: email",
+			`2:38: identity.headers.X-USER-ID is repeated with other letter case; keep one of them`},
+		{"removing what is not there", "x-tenant: null",
+			`2:22: identity.headers.x-tenant is null, but it is not a default header; expected a claim; to remove the header from requests, list ` +
+				`it in identity.strip`},
+		{"an unknown value", "x-user-id: $subject",
+			`2:33: identity.headers.x-user-id is an unknown derived value: got "$subject"; expected a claim such as email, one of $groups ` +
+				`$scopes $client $kind $issuer, or a list of them`},
+		{"an unknown value in a list", "x-user-id: [sub, $sub]",
+			`2:39: identity.headers.x-user-id[1] is an unknown derived value: got "$sub"; expected a claim such as email, one of $groups $scopes ` +
+				`$client $kind $issuer, or a list of them`},
+		{"an empty list", "x-user-id: []",
+			`2:22: identity.headers.x-user-id is an empty list; set it to a claim such as email, one of $groups $scopes $client $kind $issuer, ` +
+				`or a list of them, or remove the key`},
+		{"an empty claim", "x-user-id: ''",
+			`2:33: identity.headers.x-user-id is not a name of 1 to 256 printable characters: got ""; expected a claim such as email, one of ` +
+				`$groups $scopes $client $kind $issuer, or a list of them`},
+		{"a broken pointer", "x-user-id: /a~2b",
+			`2:33: identity.headers.x-user-id is not a JSON Pointer: got "/a~2b"; inside a name, write ~0 for ~ and ~1 for /`},
+		{"a mapping", "x-user-id: {claim: sub}",
+			`2:22: identity.headers.x-user-id is a mapping; expected a claim such as email, one of $groups $scopes $client $kind $issuer, or a ` +
+				`list of them`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			same(t, mistakes(t, pool+"identity: {headers: {"+row.header+"}}\n"), []string{row.want})
@@ -95,7 +115,8 @@ func TestHeaderMistakes(t *testing.T) {
 	})
 	t.Run("strip an override", func(t *testing.T) {
 		c := parse(t, pool+"identity: {strip: [X-Forwarded-Host, forwarded, SCRIPT_NAME, path-info, x-http-method]}\n")
-		if got, want := c.Identity.Strip, []string{"x-forwarded-host", "forwarded", "script_name", "path-info", "x-http-method"}; !slices.Equal(got, want) {
+		if got, want := c.Identity.Strip, []string{"x-forwarded-host", "forwarded", "script_name", "path-info",
+			"x-http-method"}; !slices.Equal(got, want) {
 			t.Errorf("stripped are %q, want %q", got, want)
 		}
 	})

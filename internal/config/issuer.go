@@ -30,7 +30,8 @@ func issuerObject() yamlform.Object[issuerInput] {
 			"client": "clients", "client_id": "clients", "audience": "audiences", "url": "issuer",
 		},
 		Fields: []yamlform.FieldOf[of]{
-			yamlform.Field("cognito", "a user pool id; both issuer forms of the pool are accepted", poolCodec(), func(f *of) *string { return &f.pool }),
+			yamlform.Field("cognito", "a user pool id; both issuer forms of the pool are accepted", poolCodec(),
+				func(f *of) *string { return &f.pool }),
 			yamlform.Field("issuer", "the iss of an OIDC issuer, exactly as in its tokens", issuerURLCodec(),
 				func(f *of) *string { return &f.url }),
 			yamlform.Field("prefix", "is put before the subject, the user names and each group", prefixCodec(),
@@ -189,11 +190,13 @@ func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	case empty:
 		d.Warn(at.Child("clients"), "is an empty list, so the audience of a token is checked, but not its client")
 	case !audiences:
-		d.Warn(at.Child("clients"), "is set without audiences, so a token that was issued to one of these clients for another API is accepted too, "+
-			"and that API could replay it here; write audiences: [AUDIENCE]")
+		d.Warn(at.Child("clients"),
+			"is set without audiences, so a token that was issued to one of these clients for another API is accepted too, "+
+				"and that API could replay it here; write audiences: [AUDIENCE]")
 	}
 	if strings.Contains(f.url, "cognito-idp") && strings.Contains(f.url, ".amazonaws.") {
-		d.Warn(at.Child("issuer"), "is a Cognito user pool; write cognito: POOL instead, which also accepts its other issuer form and checks token_use")
+		d.Warn(at.Child("issuer"),
+			"is a Cognito user pool; write cognito: POOL instead, which also accepts its other issuer form and checks token_use")
 	}
 }
 
@@ -205,7 +208,8 @@ func checkHTTP(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	urls := map[string]string{at.Child("issuer"): f.url, at.Child("jwks") + ".uri": f.JWKS.URI}
 	for path, url := range urls {
 		if url != "" && plainHTTP(url) {
-			d.ReportPath(path, "is not encrypted: got %s; expected https://; to allow http, write dangerously_allow_http: true for this issuer", yamlform.Quote(url))
+			d.ReportPath(path, "is not encrypted: got %s; expected https://; to allow http, write dangerously_allow_http: true for this issuer",
+				yamlform.Quote(url))
 			f.keyMistake = true
 		}
 	}
@@ -281,7 +285,8 @@ func checkIssuers(d *yamlform.Decoder, c *Config) {
 		})
 		if clash >= 0 {
 			other := c.Issuers[clash]
-			d.ReportPath(one.Path+".prefix", "is %s, but that of %s is %s; expected prefixes that do not equal or begin with each other", yamlform.Quote(one.Prefix),
+			d.ReportPath(one.Path+".prefix", "is %s, but that of %s is %s; expected prefixes that do not equal or begin with each other",
+				yamlform.Quote(one.Prefix),
 				other.Path, yamlform.Quote(other.Prefix))
 		}
 	}

@@ -51,7 +51,8 @@ issuers:
     groups_claim: ["custom:groups"]
     jwks: {uri: "https://keys.example/set"}
 `).Issuers[0]
-	if i.JWKS.URI != "https://keys.example/set" || !slices.Equal(i.GroupsClaim, []string{"custom:groups"}) || !slices.Equal(i.TokenUse, []string{"id"}) {
+	if i.JWKS.URI != "https://keys.example/set" || !slices.Equal(i.GroupsClaim, []string{"custom:groups"}) ||
+		!slices.Equal(i.TokenUse, []string{"id"}) {
 		t.Errorf("got keys %q, groups %q, kinds %q", i.JWKS.URI, i.GroupsClaim, i.TokenUse)
 	}
 	want := []string{
@@ -66,7 +67,8 @@ issuers:
 // TestIssuerBytes: an iss is compared byte for byte, so it is kept so.
 func TestIssuerBytes(t *testing.T) {
 	for _, iss := range []string{
-		"https://login.example", "https://login.example/", "https://LOGIN.example:443/a%2Fb/", "https://login.example/%7Erealm//", "https://[::1]:8443/x", "HTTPS://login.example",
+		"https://login.example", "https://login.example/", "https://LOGIN.example:443/a%2Fb/", "https://login.example/%7Erealm//",
+		"https://[::1]:8443/x", "HTTPS://login.example",
 		"https://login.example/.well-known", "https://login.example/openid-configuration",
 	} {
 		if got := parse(t, "issuers: {a: {issuer: \""+iss+"\", audiences: [api]}}\n").Issuers[0].ISS; !slices.Equal(got, []string{iss}) {
@@ -95,14 +97,23 @@ func checkIssuer(t *testing.T, rows []issuerRow) {
 func TestCognitoMistakes(t *testing.T) {
 	const web = `cognito: us-west-1_a, clients: [web]`
 	checkIssuer(t, []issuerRow{
-		{"a pool without region", `cognito: ▸6BpkgoczU, clients: [web]`, `issuers.a.cognito is not a user pool id: got "6BpkgoczU"; expected a user pool id such as us-west-1_6BpkgoczU`},
-		{"a pool without id", `cognito: ▸us-west-1_, clients: [web]`, `issuers.a.cognito is not a user pool id: got "us-west-1_"; expected a user pool id such as us-west-1_6BpkgoczU`},
-		{"a pool with a path", `cognito: ▸us-west-1_a/b, clients: [web]`, `issuers.a.cognito is not a user pool id: got "us-west-1_a/b"; expected a user pool id such as us-west-1_6BpkgoczU`},
-		{"a region that is a host", `cognito: ▸evil.example-1_a, clients: [web]`, `issuers.a.cognito is not a user pool id: got "evil.example-1_a"; expected a user pool id such as us-west-1_6BpkgoczU`},
-		{"a pool too long", `cognito: ▸us-west-1_` + strings.Repeat("a", 46) + `, clients: [web]`, `issuers.a.cognito is not a user pool id: got "us-west-1_` + strings.Repeat("a", 46) + `"; expected a user pool id such as us-west-1_6BpkgoczU`},
-		{"Cognito without clients", `cognito: us-west-1_a`, `issuers.a has no clients, so it would accept tokens of every app client of this pool; write clients: [CLIENT]`},
-		{"Cognito's own replica", web + `, replica_regions: [us-east-1, ▸us-west-1]`, `issuers.a.replica_regions[1] is the pool's own region; list only the other regions`},
-		{"a replica that is no region", web + `, replica_regions: [▸east]`, `issuers.a.replica_regions[0] is not a region: got "east"; expected an AWS region such as us-east-1`},
+		{"a pool without region", `cognito: ▸6BpkgoczU, clients: [web]`,
+			`issuers.a.cognito is not a user pool id: got "6BpkgoczU"; expected a user pool id such as us-west-1_6BpkgoczU`},
+		{"a pool without id", `cognito: ▸us-west-1_, clients: [web]`,
+			`issuers.a.cognito is not a user pool id: got "us-west-1_"; expected a user pool id such as us-west-1_6BpkgoczU`},
+		{"a pool with a path", `cognito: ▸us-west-1_a/b, clients: [web]`,
+			`issuers.a.cognito is not a user pool id: got "us-west-1_a/b"; expected a user pool id such as us-west-1_6BpkgoczU`},
+		{"a region that is a host", `cognito: ▸evil.example-1_a, clients: [web]`,
+			`issuers.a.cognito is not a user pool id: got "evil.example-1_a"; expected a user pool id such as us-west-1_6BpkgoczU`},
+		{"a pool too long", `cognito: ▸us-west-1_` + strings.Repeat("a", 46) + `, clients: [web]`,
+			`issuers.a.cognito is not a user pool id: got "us-west-1_` + strings.Repeat("a", 46) +
+				`"; expected a user pool id such as us-west-1_6BpkgoczU`},
+		{"Cognito without clients", `cognito: us-west-1_a`,
+			`issuers.a has no clients, so it would accept tokens of every app client of this pool; write clients: [CLIENT]`},
+		{"Cognito's own replica", web + `, replica_regions: [us-east-1, ▸us-west-1]`,
+			`issuers.a.replica_regions[1] is the pool's own region; list only the other regions`},
+		{"a replica that is no region", web + `, replica_regions: [▸east]`,
+			`issuers.a.replica_regions[0] is not a region: got "east"; expected an AWS region such as us-east-1`},
 		{"an unknown kind", web + `, token_use: [▸refresh]`, `issuers.a.token_use[0] is invalid: got "refresh"; expected access or id`},
 	})
 }
@@ -113,20 +124,26 @@ func TestIssuerMistakes(t *testing.T) {
 	const document = `; remove /.well-known/...; expected the issuer's URL as its tokens have it, such as https://login.example/`
 	checkIssuer(t, []issuerRow{
 		{"neither form", `clients: [web]`, `issuers.a has neither cognito nor issuer; write cognito: POOL, or issuer: URL`},
-		{"both forms", `cognito: us-west-1_a, issuer: ▸"https://login.example/", clients: [web]`, `issuers.a.issuer conflicts with cognito, which sets the issuer too; keep one of them`},
+		{"both forms", `cognito: us-west-1_a, issuer: ▸"https://login.example/", clients: [web]`,
+			`issuers.a.issuer conflicts with cognito, which sets the issuer too; keep one of them`},
 		{"OIDC without audience and client", `issuer: "https://login.example/"`,
-			`issuers.a has neither audiences nor clients, so it would accept tokens that the issuer signs for other applications; write audiences: [AUDIENCE]`},
+			`issuers.a has neither audiences nor clients, so it would accept tokens that the issuer signs for other applications; write ` +
+				`audiences: [AUDIENCE]`},
 		{"OIDC with an unknown kind", api + `, token_use: [▸logout]`, `issuers.a.token_use[0] is invalid: got "logout"; expected access or id`},
-		{"an unknown way with bound tokens", api + `, bound_tokens: ▸accept`, `issuers.a.bound_tokens is invalid: got "accept"; expected refuse or accept_as_bearer`},
-		{"an unknown rule for e-mail addresses", api + `, email_verified: ▸ignored`, `issuers.a.email_verified is invalid: got "ignored"; expected required or assumed`},
+		{"an unknown way with bound tokens", api + `, bound_tokens: ▸accept`,
+			`issuers.a.bound_tokens is invalid: got "accept"; expected refuse or accept_as_bearer`},
+		{"an unknown rule for e-mail addresses", api + `, email_verified: ▸ignored`,
+			`issuers.a.email_verified is invalid: got "ignored"; expected required or assumed`},
 		{"OIDC with replicas", api + `, ▸replica_regions: [us-east-1]`, `issuers.a.replica_regions is only for Cognito; remove it`},
 		{"no URL", `issuer: ▸login.example, audiences: [api]`, `issuers.a.issuer is not an absolute URL with https://` + url},
 		{"another scheme", `issuer: ▸"ftp://login.example", audiences: [api]`, `issuers.a.issuer is not an absolute URL with https://` + url},
 		{"no host", `issuer: ▸"https:///realm", audiences: [api]`, `issuers.a.issuer has no valid host` + url},
 		{"an empty port", `issuer: ▸"https://login.example:/", audiences: [api]`, `issuers.a.issuer has no valid host` + url},
 		{"a port too large", `issuer: ▸"https://login.example:70000/", audiences: [api]`, `issuers.a.issuer has no valid host` + url},
-		{"a query", `issuer: ▸"https://login.example/?", audiences: [api]`, `issuers.a.issuer has a query (?): got "https://login.example/?"` + url},
-		{"a fragment", `issuer: ▸"https://login.example/#", audiences: [api]`, `issuers.a.issuer has a fragment (#): got "https://login.example/#"` + url},
+		{"a query", `issuer: ▸"https://login.example/?", audiences: [api]`,
+			`issuers.a.issuer has a query (?): got "https://login.example/?"` + url},
+		{"a fragment", `issuer: ▸"https://login.example/#", audiences: [api]`,
+			`issuers.a.issuer has a fragment (#): got "https://login.example/#"` + url},
 		{"a space", `issuer: ▸"https://login.example/ ", audiences: [api]`, `issuers.a.issuer is not a URL in printable ASCII` + url},
 		{"not ASCII", `issuer: ▸"https://lögin.example/", audiences: [api]`, `issuers.a.issuer is not a URL in printable ASCII` + url},
 		{"the discovery document", `issuer: ▸"https://x.example/realms/y/.well-known/openid-configuration", audiences: [api]`,
@@ -139,30 +156,53 @@ func TestIssuerMistakes(t *testing.T) {
 			`issuers.a.issuer is the URL of a discovery document: got "https://x.example/y/.well-known/jwks.json"` + document},
 		{"the keys", `issuer: ▸"https://x.example/y/jwks.json", audiences: [api]`,
 			`issuers.a.issuer is the URL of a key set: got "https://x.example/y/jwks.json"; move it to jwks.uri` + url},
-		{"plain http", `issuer: ▸"http://login.example/", audiences: [api]`, `issuers.a.issuer is not encrypted: got "http://login.example/"; expected https://; to allow http, write dangerously_allow_http: true for this issuer`},
+		{"plain http", `issuer: ▸"http://login.example/", audiences: [api]`,
+			`issuers.a.issuer is not encrypted: got "http://login.example/"; expected https://; to allow http, write dangerously_allow_http: ` +
+				`true for this issuer`},
 	})
 }
 
 func TestIssuerValueMistakes(t *testing.T) {
 	const web = `cognito: us-west-1_a, clients: [web]`
 	checkIssuer(t, []issuerRow{
-		{"a client too long", `cognito: us-west-1_a, clients: [▸` + strings.Repeat("c", 513) + `]`, `issuers.a.clients[0] is longer than 512 bytes; expected a client id`},
-		{"a client with a space around", `cognito: us-west-1_a, clients: [▸"web "]`, `issuers.a.clients[0] has white space around it or a control character in it: got "web "; expected a client id`},
-		{"none", web + `, algorithms: [▸none]`, `issuers.a.algorithms[0] is invalid: got "none"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
-		{"HMAC", web + `, algorithms: [▸HS256]`, `issuers.a.algorithms[0] is invalid: got "HS256"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
-		{"another case", web + `, algorithms: [▸rs256]`, `issuers.a.algorithms[0] is invalid: got "rs256"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
-		{"a type with parameters", web + `, token_types: [▸"jwt;a=b"]`, `issuers.a.token_types[0] is invalid: got "jwt;a=b"; expected a token type such as JWT or at+jwt`},
-		{"a type's long form", web + `, token_types: [▸Application/at+JWT]`, `issuers.a.token_types[0] is invalid: got "Application/at+JWT"; expected "at+jwt", without application/`},
-		{"too much leeway", web + `, leeway: ▸61s`, `issuers.a.leeway is out of range: got "61s"; expected a duration with its unit, such as 30s, from 0s to 1m`},
-		{"a lifetime of nothing", web + `, max_lifetime: ▸0s`, `issuers.a.max_lifetime is out of range: got "0s"; expected a duration with its unit, such as 24h, from 1s to 87600h`},
-		{"a lifetime below zero", web + `, max_lifetime: ▸-1h`, `issuers.a.max_lifetime is out of range: got "-1h"; expected a duration with its unit, such as 24h, from 1s to 87600h`},
-		{"a lifetime in days", web + `, max_lifetime: ▸1d`, `issuers.a.max_lifetime is not a duration (the units are ms, s, m and h): got "1d"; expected a duration with its unit, such as 24h, from 1s to 87600h`},
-		{"a lifetime without a unit", web + `, max_lifetime: ▸86400`, `issuers.a.max_lifetime has no unit: got "86400"; expected a duration with its unit, such as 24h, from 1s to 87600h`},
-		{"a lifetime that says no limit", web + `, max_lifetime: ▸null`, `issuers.a.max_lifetime has no value; set it to a duration with its unit, such as 24h, from 1s to 87600h, or remove the key`},
-		{"a prefix with a space", web + `, prefix: ▸"a b"`, `issuers.a.prefix is invalid: got "a b"; expected at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
-		{"a prefix with a comma", web + `, prefix: ▸"p,q:"`, `issuers.a.prefix is invalid: got "p,q:"; expected at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
-		{"a prefix that is not ASCII", web + `, prefix: ▸"é"`, `issuers.a.prefix is invalid: got "é"; expected at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", or ""`},
-		{"groups from a gate value", web + `, groups_claim: [▸$groups]`, `issuers.a.groups_claim[0] is an unknown derived value: got "$groups"; expected a claim such as groups`},
+		{"a client too long", `cognito: us-west-1_a, clients: [▸` + strings.Repeat("c", 513) + `]`,
+			`issuers.a.clients[0] is longer than 512 bytes; expected a client id`},
+		{"a client with a space around", `cognito: us-west-1_a, clients: [▸"web "]`,
+			`issuers.a.clients[0] has white space around it or a control character in it: got "web "; expected a client id`},
+		{"none", web + `, algorithms: [▸none]`,
+			`issuers.a.algorithms[0] is invalid: got "none"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+		{"HMAC", web + `, algorithms: [▸HS256]`,
+			`issuers.a.algorithms[0] is invalid: got "HS256"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+		{"another case", web + `, algorithms: [▸rs256]`,
+			`issuers.a.algorithms[0] is invalid: got "rs256"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+		{"a type with parameters", web + `, token_types: [▸"jwt;a=b"]`,
+			`issuers.a.token_types[0] is invalid: got "jwt;a=b"; expected a token type such as JWT or at+jwt`},
+		{"a type's long form", web + `, token_types: [▸Application/at+JWT]`,
+			`issuers.a.token_types[0] is invalid: got "Application/at+JWT"; expected "at+jwt", without application/`},
+		{"too much leeway", web + `, leeway: ▸61s`,
+			`issuers.a.leeway is out of range: got "61s"; expected a duration with its unit, such as 30s, from 0s to 1m`},
+		{"a lifetime of nothing", web + `, max_lifetime: ▸0s`,
+			`issuers.a.max_lifetime is out of range: got "0s"; expected a duration with its unit, such as 24h, from 1s to 87600h`},
+		{"a lifetime below zero", web + `, max_lifetime: ▸-1h`,
+			`issuers.a.max_lifetime is out of range: got "-1h"; expected a duration with its unit, such as 24h, from 1s to 87600h`},
+		{"a lifetime in days", web + `, max_lifetime: ▸1d`,
+			`issuers.a.max_lifetime is not a duration (the units are ms, s, m and h): got "1d"; expected a duration with its unit, such as 24h, ` +
+				`from 1s to 87600h`},
+		{"a lifetime without a unit", web + `, max_lifetime: ▸86400`,
+			`issuers.a.max_lifetime has no unit: got "86400"; expected a duration with its unit, such as 24h, from 1s to 87600h`},
+		{"a lifetime that says no limit", web + `, max_lifetime: ▸null`,
+			`issuers.a.max_lifetime has no value; set it to a duration with its unit, such as 24h, from 1s to 87600h, or remove the key`},
+		{"a prefix with a space", web + `, prefix: ▸"a b"`,
+			`issuers.a.prefix is invalid: got "a b"; expected at most 64 visible ASCII characters without a comma, in quotes, such as ` +
+				`"partner:", or ""`},
+		{"a prefix with a comma", web + `, prefix: ▸"p,q:"`,
+			`issuers.a.prefix is invalid: got "p,q:"; expected at most 64 visible ASCII characters without a comma, in quotes, such as ` +
+				`"partner:", or ""`},
+		{"a prefix that is not ASCII", web + `, prefix: ▸"é"`,
+			`issuers.a.prefix is invalid: got "é"; expected at most 64 visible ASCII characters without a comma, in quotes, such as "partner:", ` +
+				`or ""`},
+		{"groups from a gate value", web + `, groups_claim: [▸$groups]`,
+			`issuers.a.groups_claim[0] is an unknown derived value: got "$groups"; expected a claim such as groups`},
 	})
 }
 
@@ -170,11 +210,16 @@ func TestJWKSMistakes(t *testing.T) {
 	const proxy = "; expected none, environment, or a URL such as http://proxy.example:3128"
 	const web = `cognito: us-west-1_a, clients: [web]`
 	checkIssuer(t, []issuerRow{
-		{"keys over plain http", web + `, jwks: {uri: ▸"http://127.0.0.1:1/"}`, `issuers.a.jwks.uri is not encrypted: got "http://127.0.0.1:1/"; expected https://; to allow http, write dangerously_allow_http: true for this issuer`},
-		{"uri and file", web + `, jwks: {uri: ▸"https://k.example/", file: k.json}`, `issuers.a.jwks.uri conflicts with file, because keys have one source; keep one of them`},
+		{"keys over plain http", web + `, jwks: {uri: ▸"http://127.0.0.1:1/"}`,
+			`issuers.a.jwks.uri is not encrypted: got "http://127.0.0.1:1/"; expected https://; to allow http, write dangerously_allow_http: ` +
+				`true for this issuer`},
+		{"uri and file", web + `, jwks: {uri: ▸"https://k.example/", file: k.json}`,
+			`issuers.a.jwks.uri conflicts with file, because keys have one source; keep one of them`},
 		{"no proxy of ours", web + `, jwks: {proxy: ▸"proxy:3128"}`, `issuers.a.jwks.proxy is not a proxy` + proxy},
-		{"a proxy's scheme", web + `, jwks: {proxy: ▸"ftp://proxy:3128"}`, `issuers.a.jwks.proxy has a scheme other than http, https and socks5` + proxy},
-		{"no cooldown", web + `, jwks: {unknown_kid_cooldown: ▸0s}`, `issuers.a.jwks.unknown_kid_cooldown is out of range: got "0s"; expected a duration with its unit, such as 5s, from 100ms to 1h`},
+		{"a proxy's scheme", web + `, jwks: {proxy: ▸"ftp://proxy:3128"}`,
+			`issuers.a.jwks.proxy has a scheme other than http, https and socks5` + proxy},
+		{"no cooldown", web + `, jwks: {unknown_kid_cooldown: ▸0s}`,
+			`issuers.a.jwks.unknown_kid_cooldown is out of range: got "0s"; expected a duration with its unit, such as 5s, from 100ms to 1h`},
 	})
 }
 
@@ -182,38 +227,55 @@ func TestJWKSMistakes(t *testing.T) {
 func TestEmptyIsNeverUnchecked(t *testing.T) {
 	const generic, cognito = `issuers: {a: {issuer: "https://login.example/", `, `issuers: {a: {cognito: us-west-1_a, `
 	check(t, []file{
-		{"audiences", generic + "audiences: []}}\n", []string{`1:49: issuers.a.audiences is an empty list; set it to a list such as [orders-api], or remove the key`}},
+		{"audiences", generic + "audiences: []}}\n",
+			[]string{`1:49: issuers.a.audiences is an empty list; set it to a list such as [orders-api], or remove the key`}},
 		{"audiences beside clients", generic + "clients: [c], audiences: []}}\n",
 			[]string{`1:63: issuers.a.audiences is an empty list; set it to a list such as [orders-api], or remove the key`}},
 		{"an audience", generic + "audiences: ['']}}\n", []string{`1:61: issuers.a.audiences[0] is empty; expected an audience`}},
-		{"a null audience", generic + "audiences: [~]}}\n", []string{`1:61: issuers.a.audiences[0] has no value; set it to an audience, or remove the item`}},
+		{"a null audience", generic + "audiences: [~]}}\n",
+			[]string{`1:61: issuers.a.audiences[0] has no value; set it to an audience, or remove the item`}},
 		{"clients", generic + "clients: []}}\n",
-			[]string{`1:49: issuers.a.clients is an empty list, and audiences is not set; list the clients whose tokens are accepted, or write audiences: [AUDIENCE]`}},
+			[]string{`1:49: issuers.a.clients is an empty list, and audiences is not set; list the clients whose tokens are accepted, or write ` +
+				`audiences: [AUDIENCE]`}},
 		{"a client", generic + "clients: ['']}}\n", []string{`1:59: issuers.a.clients[0] is empty; expected a client id`}},
-		{"Cognito's clients", cognito + "clients: []}}\n", []string{`1:37: issuers.a.clients is an empty list; expected the ids of your app clients, such as [3v5exampleclient]`}},
-		{"a variable that is empty", cognito + "clients: ['${EMPTY:-}']}}\n", []string{`1:47: issuers.a.clients[0] is empty; expected a client id`}},
-		{"token_use", cognito + "clients: [c], token_use: []}}\n", []string{`1:51: issuers.a.token_use is an empty list; set it to a list such as [access, id], or remove the key`}},
-		{"token_types", cognito + "clients: [c], token_types: []}}\n", []string{`1:51: issuers.a.token_types is an empty list; set it to a list such as [JWT, at+jwt], or remove the key`}},
-		{"a token type", cognito + "clients: [c], token_types: ['']}}\n", []string{`1:65: issuers.a.token_types[0] is invalid: got ""; expected a token type such as JWT or at+jwt`}},
-		{"algorithms", cognito + "clients: [c], algorithms: []}}\n", []string{`1:51: issuers.a.algorithms is an empty list; set it to a list such as [RS256], or remove the key`}},
-		{"groups_claim", cognito + "clients: [c], groups_claim: []}}\n", []string{`1:51: issuers.a.groups_claim is an empty list; set it to a list such as [groups], or remove the key`}},
+		{"Cognito's clients", cognito + "clients: []}}\n",
+			[]string{`1:37: issuers.a.clients is an empty list; expected the ids of your app clients, such as [3v5exampleclient]`}},
+		{"a variable that is empty", cognito + "clients: ['${EMPTY:-}']}}\n",
+			[]string{`1:47: issuers.a.clients[0] is empty; expected a client id`}},
+		{"token_use", cognito + "clients: [c], token_use: []}}\n",
+			[]string{`1:51: issuers.a.token_use is an empty list; set it to a list such as [access, id], or remove the key`}},
+		{"token_types", cognito + "clients: [c], token_types: []}}\n",
+			[]string{`1:51: issuers.a.token_types is an empty list; set it to a list such as [JWT, at+jwt], or remove the key`}},
+		{"a token type", cognito + "clients: [c], token_types: ['']}}\n",
+			[]string{`1:65: issuers.a.token_types[0] is invalid: got ""; expected a token type such as JWT or at+jwt`}},
+		{"algorithms", cognito + "clients: [c], algorithms: []}}\n",
+			[]string{`1:51: issuers.a.algorithms is an empty list; set it to a list such as [RS256], or remove the key`}},
+		{"groups_claim", cognito + "clients: [c], groups_claim: []}}\n",
+			[]string{`1:51: issuers.a.groups_claim is an empty list; set it to a list such as [groups], or remove the key`}},
 		{"issuer", "issuers: {a: {issuer: '', audiences: [a]}}\n",
-			[]string{`1:23: issuers.a.issuer is not an absolute URL with https://; expected the issuer's URL as its tokens have it, such as https://login.example/`}},
+			[]string{`1:23: issuers.a.issuer is not an absolute URL with https://; expected the issuer's URL as its tokens have it, such as ` +
+				`https://login.example/`}},
 		{"prefix", cognito + "clients: [c], prefix: }}\n", []string{
-			`1:51: issuers.a.prefix has no value; set it to visible ASCII characters without a comma, in quotes, such as "partner:", or "", or remove the key`}},
-		{"a route's issuers", pool + "routes: [{match: /a, issuers: []}]\n", []string{`2:22: routes[0].issuers is an empty list; set it to a list such as [cruddur], or remove the key`}},
-		{"a route's groups", pool + "routes: [{match: /a, groups: {all: []}}]\n", []string{`2:31: routes[0].groups.all is an empty list; set it to a list such as [admin], or remove the key`}},
+			`1:51: issuers.a.prefix has no value; set it to visible ASCII characters without a comma, in quotes, such as "partner:", or "", or ` +
+				`remove the key`}},
+		{"a route's issuers", pool + "routes: [{match: /a, issuers: []}]\n",
+			[]string{`2:22: routes[0].issuers is an empty list; set it to a list such as [cruddur], or remove the key`}},
+		{"a route's groups", pool + "routes: [{match: /a, groups: {all: []}}]\n",
+			[]string{`2:31: routes[0].groups.all is an empty list; set it to a list such as [admin], or remove the key`}},
 		{"a route's scope", pool + "routes: [{match: /a, scopes: ['']}]\n", []string{`2:31: routes[0].scopes[0] is empty; expected a scope`}},
-		{"a route's hosts", pool + "routes: [{match: /a, hosts: []}]\n", []string{`2:22: routes[0].hosts is an empty list; set it to a list such as [api.example], or remove the key`}},
+		{"a route's hosts", pool + "routes: [{match: /a, hosts: []}]\n",
+			[]string{`2:22: routes[0].hosts is an empty list; set it to a list such as [api.example], or remove the key`}},
 	})
 }
 
 // TestIssuersTogether holds the rules between issuers.
 func TestIssuersTogether(t *testing.T) {
-	const a, b, c = `  a: {issuer: "https://a.example/", audiences: [api]`, `  b: {issuer: "https://b.example/", audiences: [api]`, `  c: {issuer: "https://c.example/", audiences: [api]`
+	const a, b, c = `  a: {issuer: "https://a.example/", audiences: [api]`, `  b: {issuer: "https://b.example/", audiences: [api]`,
+		`  c: {issuer: "https://c.example/", audiences: [api]`
 	check(t, []file{
 		{"one needs no prefix", "issuers:\n" + a + "}\n", nil},
-		{"a slash makes another issuer", "issuers:\n" + a + ", prefix: ''}\n  b: {issuer: \"https://a.example\", audiences: [api], prefix: 'b:'}\n", nil},
+		{"a slash makes another issuer", "issuers:\n" + a +
+			", prefix: ''}\n  b: {issuer: \"https://a.example\", audiences: [api], prefix: 'b:'}\n", nil},
 		{"no prefix", "issuers:\n" + a + "}\n" + b + ", prefix: 'b:'}\n", []string{
 			`2:3: issuers.a.prefix is missing; with more than one issuer, every issuer needs a prefix, for example "a:", or "" for none`}},
 		{"bare on purpose", "issuers:\n" + a + ", prefix: ''}\n" + b + ", prefix: ''}\n" + c + ", prefix: 'c'}\n", nil},
@@ -228,15 +290,18 @@ func TestIssuersTogether(t *testing.T) {
 		{"a pool's other form", `issuers:
   a: {issuer: "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_x", audiences: [api], prefix: "a:"}
   b: {cognito: us-west-1_x, clients: [web], prefix: ""}
-`, []string{`3:16: issuers.b.cognito has the iss "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_x", which issuers.a has too; expected a different iss for each issuer`}},
+`, []string{`3:16: issuers.b.cognito has the iss "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_x", ` +
+			`which issuers.a has too; expected a different iss for each issuer`}},
 		{"names", "issuers:\n  a b: {cognito: us-west-1_x, clients: [web]}\n", []string{
 			`2:3: issuers["a b"] is not an issuer name; expected 1 to 64 letters, digits, dots, dashes and underscores`}},
 		{"a hidden name", "issuers:\n  .a: {cognito: us-west-1_x, clients: [web]}\n", []string{
 			`2:3: issuers[".a"] is not an issuer name; expected 1 to 64 letters, digits, dots, dashes and underscores`}},
 		{"a list", "issuers: [{cognito: us-west-1_x, clients: [web]}]\n", []string{
-			`1:1: issuers is a list; expected a mapping from names that you choose to issuers, such as {cruddur: {cognito: POOL, clients: [CLIENT]}}`}},
+			`1:1: issuers is a list; expected a mapping from names that you choose to issuers, such as {cruddur: {cognito: POOL, clients: ` +
+				`[CLIENT]}}`}},
 		{"a word for an issuer", "issuers: {a: us-west-1_x}\n", []string{
-			`1:14: issuers.a is the single value "us-west-1_x"; expected an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}`}},
+			`1:14: issuers.a is the single value "us-west-1_x"; expected an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, ` +
+				`audiences: [AUDIENCE]}`}},
 	})
 }
 
@@ -250,7 +315,8 @@ func TestNoIssuer(t *testing.T) {
 		{"an optional route", "default: deny\nroutes: [{match: /a, access: optional}]\n", []string{"1:1" + missing}},
 		{"an empty mapping", "default: required\nissuers: {}\n", []string{"2:1" + missing}},
 		{"a faulty one is there", "issuers: {a: b}\n", []string{
-			`1:14: issuers.a is the single value "b"; expected an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}`}},
+			`1:14: issuers.a is the single value "b"; expected an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: ` +
+				`[AUDIENCE]}`}},
 	})
 }
 
@@ -266,10 +332,12 @@ func TestWarnings(t *testing.T) {
 	same(t, lines(c.Warnings), []string{
 		`2:54: issuers.a.clients is an empty list, so the audience of a token is checked, but not its client`,
 		`2:91: issuers.a.dangerously_allow_http is true: an attacker between the gate and this issuer can replace the keys`,
-		`3:15: issuers.b.issuer is a Cognito user pool; write cognito: POOL instead, which also accepts its other issuer form and checks token_use`,
+		`3:15: issuers.b.issuer is a Cognito user pool; write cognito: POOL instead, which also accepts its other issuer form and checks ` +
+			`token_use`,
 		`3:74: issuers.b.clients is set without audiences, so a token that was issued to one of these clients for another API is accepted too, ` +
 			`and that API could replay it here; write audiences: [AUDIENCE]`,
-		`4:45: issuers.c.audiences rejects every ID token, because the aud of an ID token is its client; write token_use: [access] to make this explicit`,
+		`4:45: issuers.c.audiences rejects every ID token, because the aud of an ID token is its client; write token_use: [access] to make ` +
+			`this explicit`,
 		`4:103: issuers.c.jwks.proxy has no effect, because the keys are read from a file`,
 		`5:114: issuers.d.jwks.max_stale is 10m, shorter than refresh_interval (15m), so valid keys are rejected between two fetches`,
 	})
@@ -305,7 +373,8 @@ func TestAdminWarning(t *testing.T) {
 		t.Run(listen, func(t *testing.T) {
 			var want []string
 			if open {
-				want = []string{"2:17: admin.listen is " + quoted(listen) + ", which is not a loopback address: any client that reaches it can read key ids and metrics; keep it private"}
+				want = []string{"2:17: admin.listen is " + quoted(listen) +
+					", which is not a loopback address: any client that reaches it can read key ids and metrics; keep it private"}
 			}
 			same(t, lines(parse(t, pool+"admin: {listen: '"+listen+"'}\n").Warnings), want)
 		})
@@ -316,8 +385,10 @@ func TestAdminWarning(t *testing.T) {
 func TestNoPasswordInMistakes(t *testing.T) {
 	const secret = "hunter2"
 	for _, value := range []string{
-		"https://user:hunter2@login.example/", "https://user:hunter2@login.example/?q#f", "https://user:hunter2@/", "ftp://user:hunter2@login.example/",
-		"user:hunter2@login.example", "https://user:hunter2%zz@login.example/", "http://user:hunter2@login.example:99999/", "http://user:hunter2@proxy.example/path?query",
+		"https://user:hunter2@login.example/", "https://user:hunter2@login.example/?q#f", "https://user:hunter2@/",
+		"ftp://user:hunter2@login.example/",
+		"user:hunter2@login.example", "https://user:hunter2%zz@login.example/", "http://user:hunter2@login.example:99999/",
+		"http://user:hunter2@proxy.example/path?query",
 		"socks4://user:hunter2@proxy.example:1080", "//user:hunter2@proxy.example",
 	} {
 		for _, yaml := range []string{
@@ -334,7 +405,8 @@ func TestNoPasswordInMistakes(t *testing.T) {
 		if got := mistakes(t, yaml); strings.Contains(strings.Join(got, "\n"), secret) {
 			t.Errorf("a proxy's password is shown: %q", got)
 		}
-		c, err := config.FromEnvironment(env("COGNITO_USER_POOLS_ID=us-west-1_x", "COGNITO_WEB_CLIENT_ID=web", "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+value))
+		c, err := config.FromEnvironment(env("COGNITO_USER_POOLS_ID=us-west-1_x", "COGNITO_WEB_CLIENT_ID=web",
+			"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+value))
 		if c != nil || err == nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s as an endpoint is answered by %v", value, err)
 		}

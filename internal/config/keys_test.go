@@ -83,7 +83,8 @@ routes:
     shadow: false
 include: [routes.d/*.yaml]
 default: required
-cors: {origins: ["https://app.example"], credentials: false, preflight: answer, methods: [GET, PUT], headers: [Authorization, content-type], max_age: 10m}
+cors: {origins: ["https://app.example"], credentials: false, preflight: answer, methods: [GET, PUT],
+    headers: [Authorization, content-type], max_age: 10m}
 relax: {all: [], hosts: {}}
 revoked: {file: F}
 audit: {denied: all, allowed: none, to: stderr}
@@ -107,7 +108,8 @@ func TestKeys(t *testing.T) {
 		keys[k.Path] = k
 	}
 	c, _ := config.Parse("gate.yaml", []byte(everything), nil)
-	for _, path := range []string{"server.listen", "issuers.partner.jwks.max_stale", "routes[0].groups", "tokens.from[1].cookie", "cors.preflight"} {
+	for _, path := range []string{"server.listen", "issuers.partner.jwks.max_stale", "routes[0].groups", "tokens.from[1].cookie",
+		"cors.preflight"} {
 		general := strings.NewReplacer("[0]", "[]", "[1]", "[]", ".partner", ".*").Replace(path)
 		if _, ok := keys[general]; !ok || c.At(path).Line <= 1 {
 			t.Errorf("%s is not in the reference as %s, or not in the file", path, general)

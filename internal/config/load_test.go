@@ -43,12 +43,15 @@ func TestLoad(t *testing.T) {
 		t.Errorf("source %q and hash %q, want the file's own", c.Source, c.Hash)
 	}
 	want := []config.Route{
-		{Name: "GET /api/health", Path: "routes[0]", Match: "GET /api/health", Access: config.AccessPublic, TokensFrom: fromBearer(), Audit: denials()},
+		{Name: "GET /api/health", Path: "routes[0]", Match: "GET /api/health", Access: config.AccessPublic, TokensFrom: fromBearer(),
+			Audit: denials()},
 		{Name: "GET /api/activities/home", Path: "routes[1]", Match: "GET /api/activities/home", Access: config.AccessOptional,
 			AnonymousIfInvalid: true, TokensFrom: fromBearer(), Audit: denials()},
-		{Name: "/api/admin/**", Path: "routes[2]", Match: "/api/admin/**", Access: config.AccessRequired, TokensFrom: fromBearer(), Audit: denials(),
+		{Name: "/api/admin/**", Path: "routes[2]", Match: "/api/admin/**", Access: config.AccessRequired, TokensFrom: fromBearer(),
+			Audit:       denials(),
 			Requirement: config.Requirement{Alternative: config.Alternative{Groups: config.Choice{Any: []string{"admin"}}}}},
-		{Name: "PUT /api/users/{id}/**", Path: "routes[3]", Match: "PUT /api/users/{id}/**", Access: config.AccessRequired, TokensFrom: fromBearer(), Audit: denials()},
+		{Name: "PUT /api/users/{id}/**", Path: "routes[3]", Match: "PUT /api/users/{id}/**", Access: config.AccessRequired,
+			TokensFrom: fromBearer(), Audit: denials()},
 	}
 	if !reflect.DeepEqual(c.Routes, want) {
 		t.Errorf("routes are\n%+v\nwant\n%+v", c.Routes, want)
@@ -94,7 +97,8 @@ routes: [{match: /a}]
 		{"cache_dir", c.CacheDir, ""},
 		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288, CacheBytes: 24 << 20}},
 		{"identity", c.Identity, config.Identity{Headers: defaultHeaders(), MaxValueBytes: 8192, MaxTotalBytes: 16384}},
-		{"route", c.Routes[0], config.Route{Name: "/a", Path: "routes[0]", Match: "/a", Access: config.AccessRequired, TokensFrom: fromBearer(), Audit: denials()}},
+		{"route", c.Routes[0], config.Route{Name: "/a", Path: "routes[0]", Match: "/a", Access: config.AccessRequired, TokensFrom: fromBearer(),
+			Audit: denials()}},
 		{"default", c.Default, config.AccessRequired},
 		{"cors", c.CORS, config.CORS{Preflight: config.PreflightCheck, MaxAge: 10 * time.Minute}},
 		{"relax", c.Relax, config.Relax{}},
@@ -126,7 +130,8 @@ routes: [{match: /a}]
 // stated states every key of this version, each with another value than its
 // default.
 const stated = `
-server: {listen: "unix:/run/gate.sock", socket_mode: "0600", drain_delay: 0s, max_connections: 7, tls: {cert_file: server.pem, key_file: server.key}}
+server: {listen: "unix:/run/gate.sock", socket_mode: "0600", drain_delay: 0s, max_connections: 7,
+    tls: {cert_file: server.pem, key_file: server.key}}
 admin: {listen: "[::1]:9102", hosts: [JWTGate, "*.ops.example"]}
 cache_dir: cache
 issuers:
@@ -152,7 +157,8 @@ issuers:
     leeway: 1m
     max_lifetime: 36h
     dangerously_allow_http: true
-    jwks: {uri: "http://keys.example/jwks?v=1", request_timeout: 500ms, ca_file: /etc/ca.pem, proxy: "http://user:secret@proxy.example:3128"}
+    jwks: {uri: "http://keys.example/jwks?v=1", request_timeout: 500ms, ca_file: /etc/ca.pem,
+        proxy: "http://user:secret@proxy.example:3128"}
 tokens: {from: [{cookie: session, origins: ["https://app.example"]}, bearer], forward: true, max_bytes: 4096}
 identity:
   headers: {x-tenant: ["custom:tenant", /tenant/id], x-user-email: null}
@@ -160,7 +166,8 @@ identity:
   max_value_bytes: 64
   max_total_bytes: 1024
 routes:
-  - {name: one, match: "GET,HEAD /a/{id}/**", hosts: [API.example, "*.example", 10.0.0.1, "[::1]"], access: required, issuers: [pool, other.example],
+  - {name: one, match: "GET,HEAD /a/{id}/**", hosts: [API.example, "*.example", 10.0.0.1, "[::1]"], access: required,
+      issuers: [pool, other.example],
      groups: {all: [a, b]}, scopes: [read], clients: [web], when: "token.subject == path.id && '${X}' != ''",
      tokens_from: [{query: access_token}], forward: false, end_streams_at_expiry: true, audit: none, shadow: false}
   - {match: /b, access: optional, if_invalid: deny}
@@ -191,9 +198,11 @@ func compare(t *testing.T, rows []valueRow) {
 func TestEveryKey(t *testing.T) {
 	c := parse(t, stated)
 	recorded := config.Sampling{Denied: 2, Allowed: 1_000_000}
-	from := []config.TokenSource{{Kind: config.SourceCookie, Name: "session", Origins: []string{"https://app.example"}}, {Kind: config.SourceBearer}}
+	from := []config.TokenSource{{Kind: config.SourceCookie, Name: "session", Origins: []string{"https://app.example"}},
+		{Kind: config.SourceBearer}}
 	compare(t, []valueRow{
-		{"server", c.Server, config.Server{Listen: "unix:/run/gate.sock", SocketMode: 0o600, TLS: config.TLS{CertFile: "server.pem", KeyFile: "server.key"}, MaxConnections: 7}},
+		{"server", c.Server, config.Server{Listen: "unix:/run/gate.sock", SocketMode: 0o600,
+			TLS: config.TLS{CertFile: "server.pem", KeyFile: "server.key"}, MaxConnections: 7}},
 		{"admin", c.Admin, config.Admin{Listen: "[::1]:9102", Hosts: []string{"jwtgate", "*.ops.example"}}},
 		{"cache_dir", c.CacheDir, "cache"},
 		{"tokens", c.Tokens, config.Tokens{From: from, Forward: true, MaxBytes: 4096, CacheBytes: 24 << 20}},
@@ -202,7 +211,8 @@ func TestEveryKey(t *testing.T) {
 		{"max_value_bytes", c.Identity.MaxValueBytes, 64},
 		{"max_total_bytes", c.Identity.MaxTotalBytes, 1024},
 		{"route", c.Routes[0], config.Route{
-			Name: "one", Path: "routes[0]", Match: "GET,HEAD /a/{id}/**", Hosts: []string{"api.example", "*.example", "10.0.0.1", "[::1]"}, Access: config.AccessRequired,
+			Name: "one", Path: "routes[0]", Match: "GET,HEAD /a/{id}/**", Hosts: []string{"api.example", "*.example", "10.0.0.1", "[::1]"},
+			Access:     config.AccessRequired,
 			TokensFrom: []config.TokenSource{{Kind: config.SourceQuery, Name: "access_token"}},
 			Requirement: config.Requirement{Alternative: config.Alternative{
 				Issuers: []string{"pool", "other.example"}, Groups: config.Choice{All: []string{"a", "b"}},
@@ -210,10 +220,13 @@ func TestEveryKey(t *testing.T) {
 			}, When: "token.subject == path.id && '${X}' != ''"},
 			EndStreamsAtExpiry: true,
 		}},
-		{"optional", c.Routes[1], config.Route{Name: "/b", Path: "routes[1]", Match: "/b", Access: config.AccessOptional, TokensFrom: from, Forward: true, Audit: recorded, Shadow: true}},
-		{"deny", c.Routes[2], config.Route{Name: "/c", Path: "routes[2]", Match: "/c", Access: config.AccessDeny, TokensFrom: from, Forward: true, Audit: recorded, Shadow: true}},
+		{"optional", c.Routes[1], config.Route{Name: "/b", Path: "routes[1]", Match: "/b", Access: config.AccessOptional, TokensFrom: from,
+			Forward: true, Audit: recorded, Shadow: true}},
+		{"deny", c.Routes[2], config.Route{Name: "/c", Path: "routes[2]", Match: "/c", Access: config.AccessDeny, TokensFrom: from,
+			Forward: true, Audit: recorded, Shadow: true}},
 		{"default", c.Default, config.AccessDeny},
-		{"cors", c.CORS, config.CORS{Origins: []string{"https://app.example", "http://localhost:3000"}, Credentials: true, Preflight: config.PreflightCheck, MaxAge: 10 * time.Minute}},
+		{"cors", c.CORS, config.CORS{Origins: []string{"https://app.example", "http://localhost:3000"}, Credentials: true,
+			Preflight: config.PreflightCheck, MaxAge: 10 * time.Minute}},
 		{"revoked", c.RevokedFile, "revoked.jsonl"},
 		{"audit", c.Audit, config.Audit{Sampling: recorded, To: config.AuditStdout}},
 		{"shadow", c.Shadow, true},
@@ -241,7 +254,8 @@ func TestEveryIssuerKey(t *testing.T) {
 			GroupsClaim: []string{"https://x.example/roles", "/realm_access/roles"}, ScopesClaim: []string{"permissions"},
 			Leeway: time.Minute, MaxLifetime: 36 * time.Hour, AllowHTTP: true,
 			JWKS: config.JWKS{URI: "http://keys.example/jwks?v=1", RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second,
-				MaxStale: 24 * time.Hour, RequestTimeout: 500 * time.Millisecond, CAFile: "/etc/ca.pem", Proxy: "http://user:secret@proxy.example:3128"},
+				MaxStale: 24 * time.Hour, RequestTimeout: 500 * time.Millisecond, CAFile: "/etc/ca.pem",
+				Proxy: "http://user:secret@proxy.example:3128"},
 		}},
 	})
 }
@@ -284,7 +298,8 @@ default: nothing
 	if err == nil || c == nil {
 		t.Fatalf("config %v and error %v, want both", c, err)
 	}
-	if len(c.Issuers) != 1 || len(c.Routes) != 2 || c.Routes[1].Name != "by-envoy" || c.Routes[0].Match != "GET /{" || c.Routes[0].Access != config.AccessRequired {
+	if len(c.Issuers) != 1 || len(c.Routes) != 2 || c.Routes[1].Name != "by-envoy" || c.Routes[0].Match != "GET /{" ||
+		c.Routes[0].Access != config.AccessRequired {
 		t.Errorf("issuers %+v, routes %+v; want the issuer, the route with a match and the one with a name", c.Issuers, c.Routes)
 	}
 	if c.Default != config.AccessRequired {

@@ -84,7 +84,8 @@ func table(keys []config.Key, path string) string {
 			fallback = "must be given"
 		case strings.Contains(k.Default, "\n"):
 			fallback = "see below"
-			fmt.Fprintf(&long, "\nThe default of `%s`:\n\n```yaml\n%s```\n", k.Path, nested("", strings.Split(path+"."+k.Path, "."), strings.ReplaceAll(k.Default, "\n", "\n  ")))
+			fmt.Fprintf(&long, "\nThe default of `%s`:\n\n```yaml\n%s```\n", k.Path,
+				nested("", strings.Split(path+"."+k.Path, "."), strings.ReplaceAll(k.Default, "\n", "\n  ")))
 		case k.Default != "" && k.Default != "{}":
 			fallback = "`" + k.Default + "`"
 		}
@@ -124,7 +125,8 @@ func TestExamples(t *testing.T) {
 // explains in full.
 func TestReferenceNames(t *testing.T) {
 	written := keysMark.ReplaceAllString(read(t, reference), "")
-	names := append(config.EnvironmentVariables(), "$groups", "$scopes", "$client", "$kind", "$issuer", "public", "optional", "required", "deny")
+	names := append(config.EnvironmentVariables(), "$groups", "$scopes", "$client", "$kind", "$issuer", "public", "optional", "required",
+		"deny")
 	for hole := range holes() {
 		names = append(names, string(hole))
 	}

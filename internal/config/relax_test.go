@@ -109,32 +109,48 @@ relax:
 }
 
 func TestRelaxMistakes(t *testing.T) {
-	const words = `; expected encoded_slash, encoded_percent, semicolon, double_slash, ignore_case, case_sensitive, slash_sensitive, method_override, original_url, forwarded_host or unverified_email`
+	const words = `; expected encoded_slash, encoded_percent, semicolon, double_slash, ignore_case, case_sensitive, slash_sensitive, ` +
+		`method_override, original_url, forwarded_host or unverified_email`
 	const list = `; expected a list such as [encoded_slash]`
 	const hosts = `; expected a mapping from hosts to lists, such as {api.example: [encoded_slash]}`
 	const noHost = `; expected a host such as api.example or "*.example"`
 	check(t, []file{
-		{"a list", pool + "relax: [encoded_slash]\n", []string{`2:1: relax is a list; expected a mapping such as {all: [encoded_slash]} or {hosts: {api.example: [encoded_slash]}}`}},
-		{"a host without hosts", pool + "relax: {api.example: [encoded_slash]}\n", []string{`2:9: unknown key "api.example" in relax; expected one of all, hosts`}},
+		{"a list", pool + "relax: [encoded_slash]\n",
+			[]string{`2:1: relax is a list; expected a mapping such as {all: [encoded_slash]} or {hosts: {api.example: [encoded_slash]}}`}},
+		{"a host without hosts", pool + "relax: {api.example: [encoded_slash]}\n",
+			[]string{`2:9: unknown key "api.example" in relax; expected one of all, hosts`}},
 		{"an unknown hole", pool + "relax: {all: [encoded_slash, dots]}\n", []string{`2:30: relax.all[1] is invalid: got "dots"` + words}},
 		{"a hole with a dash", pool + "relax: {all: [encoded-slash]}\n", []string{`2:15: relax.all[0] is invalid: got "encoded-slash"` + words}},
-		{"a hole twice", pool + "relax: {all: [semicolon, ignore_case, semicolon]}\n", []string{`2:39: relax.all[2] repeats an earlier item; remove it`}},
+		{"a hole twice", pool + "relax: {all: [semicolon, ignore_case, semicolon]}\n",
+			[]string{`2:39: relax.all[2] repeats an earlier item; remove it`}},
 		{"a word for all", pool + "relax: {all: semicolon}\n", []string{`2:14: relax.all is the single value "semicolon"` + list}},
-		{"nothing for all", pool + "relax:\n  all:\n", []string{`3:3: relax.all has no value; set it to a list such as [encoded_slash], or remove the key`}},
+		{"nothing for all", pool + "relax:\n  all:\n",
+			[]string{`3:3: relax.all has no value; set it to a list such as [encoded_slash], or remove the key`}},
 		{"a list of hosts", pool + "relax: {hosts: [api.example]}\n", []string{`2:9: relax.hosts is a list` + hosts}},
-		{"a word for a host", pool + "relax: {hosts: {api.example: semicolon}}\n", []string{`2:30: relax.hosts["api.example"] is the single value "semicolon"` + list}},
+		{"a word for a host", pool + "relax: {hosts: {api.example: semicolon}}\n",
+			[]string{`2:30: relax.hosts["api.example"] is the single value "semicolon"` + list}},
 		{"an unknown hole for a host", pool + "relax: {hosts: {api.example: [\"${HOLE}\"]}}\n", []string{
 			`2:31: relax.hosts["api.example"][0] uses the variable HOLE, which is not set; set it, or write ${HOLE:-default}`}},
-		{"a host with a port", pool + "relax: {hosts: {'api.example:443': []}}\n", []string{`2:17: relax.hosts["api.example:443"] has a port: got "api.example:443"; expected "api.example"`}},
-		{"a host with a final dot", pool + "relax: {hosts: {api.example.: []}}\n", []string{`2:17: relax.hosts["api.example."] ends with a dot: got "api.example."; remove the dot`}},
-		{"any host", pool + "relax: {hosts: {'*': [semicolon]}}\n", []string{`2:17: relax.hosts["*"] is "*", which is not supported; list the relaxations for every host under all`}},
-		{"a URL", pool + "relax: {hosts: {'https://api.example': []}}\n", []string{`2:17: relax.hosts["https://api.example"] is not a host (names outside of ASCII need their xn-- form): got "https://api.example"` + noHost}},
-		{"a host that is not ASCII", pool + "relax: {hosts: {bücher.example: []}}\n", []string{`2:17: relax.hosts["bücher.example"] is not a host (names outside of ASCII need their xn-- form): got "bücher.example"` + noHost}},
-		{"IPv6 without brackets", pool + "relax: {hosts: {'::1': []}}\n", []string{`2:17: relax.hosts["::1"] is invalid: got "::1"; expected an IPv6 address in [ ], or an IPv4 address without`}},
-		{"a number", pool + "relax: {hosts: {1: []}}\n", []string{`2:17: relax.hosts.1 is not a string: got 1; expected a host such as api.example or "*.example"`}},
+		{"a host with a port", pool + "relax: {hosts: {'api.example:443': []}}\n",
+			[]string{`2:17: relax.hosts["api.example:443"] has a port: got "api.example:443"; expected "api.example"`}},
+		{"a host with a final dot", pool + "relax: {hosts: {api.example.: []}}\n",
+			[]string{`2:17: relax.hosts["api.example."] ends with a dot: got "api.example."; remove the dot`}},
+		{"any host", pool + "relax: {hosts: {'*': [semicolon]}}\n",
+			[]string{`2:17: relax.hosts["*"] is "*", which is not supported; list the relaxations for every host under all`}},
+		{"a URL", pool + "relax: {hosts: {'https://api.example': []}}\n",
+			[]string{`2:17: relax.hosts["https://api.example"] is not a host (names outside of ASCII need their xn-- form): got ` +
+				`"https://api.example"` + noHost}},
+		{"a host that is not ASCII", pool + "relax: {hosts: {bücher.example: []}}\n",
+			[]string{`2:17: relax.hosts["bücher.example"] is not a host (names outside of ASCII need their xn-- form): got "bücher.example"` +
+				noHost}},
+		{"IPv6 without brackets", pool + "relax: {hosts: {'::1': []}}\n",
+			[]string{`2:17: relax.hosts["::1"] is invalid: got "::1"; expected an IPv6 address in [ ], or an IPv4 address without`}},
+		{"a number", pool + "relax: {hosts: {1: []}}\n",
+			[]string{`2:17: relax.hosts.1 is not a string: got 1; expected a host such as api.example or "*.example"`}},
 		{"a bad host with a bad hole", pool + "relax:\n  hosts:\n    a.: [b]\n", []string{
 			`4:5: relax.hosts["a."] ends with a dot: got "a."; remove the dot`, `4:10: relax.hosts["a."][0] is invalid: got "b"` + words}},
-		{"a host twice", pool + "relax: {hosts: {a.example: [], a.example: []}}\n", []string{`2:32: the key "a.example" is repeated in relax.hosts; it first appears at 2:17; keep one of them`}},
+		{"a host twice", pool + "relax: {hosts: {a.example: [], a.example: []}}\n",
+			[]string{`2:32: the key "a.example" is repeated in relax.hosts; it first appears at 2:17; keep one of them`}},
 		{"a host twice in another case", pool + "relax: {hosts: {a.example: [], A.example: [semicolon]}}\n", []string{
 			`2:32: relax.hosts["A.example"] is repeated with other letter case; keep one of them`}},
 		{"a variable for a host", pool + "relax: {hosts: {'${HOST}': []}}\n", []string{
@@ -143,11 +159,16 @@ func TestRelaxMistakes(t *testing.T) {
 	const contrary = " has both ignore_case and case_sensitive for one host; keep the one that is true for its application"
 	check(t, []file{
 		{"contrary on all", pool + "relax: {all: [ignore_case, case_sensitive]}\n", []string{`2:9: relax.all` + contrary}},
-		{"contrary on a host", pool + "relax: {hosts: {a.example: [case_sensitive, ignore_case]}}\n", []string{`2:17: relax.hosts["a.example"]` + contrary}},
-		{"contrary on a host and all", pool + "relax: {all: [ignore_case], hosts: {a.example: [case_sensitive]}}\n", []string{`2:37: relax.hosts["a.example"]` + contrary}},
-		{"contrary under a wildcard", pool + "relax: {hosts: {a.example: [case_sensitive], '*.example': [ignore_case]}}\n", []string{`2:46: relax.hosts["*.example"]` + contrary}},
-		{"contrary under two wildcards", pool + "relax: {hosts: {'*.example': [ignore_case], '*.a.example': [case_sensitive]}}\n", []string{`2:45: relax.hosts["*.a.example"]` + contrary}},
-		{"on two hosts", pool + "relax: {all: [slash_sensitive], hosts: {a.example: [case_sensitive], b.example: [ignore_case], '*.a.example': [ignore_case]}}\n", nil},
+		{"contrary on a host", pool + "relax: {hosts: {a.example: [case_sensitive, ignore_case]}}\n",
+			[]string{`2:17: relax.hosts["a.example"]` + contrary}},
+		{"contrary on a host and all", pool + "relax: {all: [ignore_case], hosts: {a.example: [case_sensitive]}}\n",
+			[]string{`2:37: relax.hosts["a.example"]` + contrary}},
+		{"contrary under a wildcard", pool + "relax: {hosts: {a.example: [case_sensitive], '*.example': [ignore_case]}}\n",
+			[]string{`2:46: relax.hosts["*.example"]` + contrary}},
+		{"contrary under two wildcards", pool + "relax: {hosts: {'*.example': [ignore_case], '*.a.example': [case_sensitive]}}\n",
+			[]string{`2:45: relax.hosts["*.a.example"]` + contrary}},
+		{"on two hosts", pool +
+			"relax: {all: [slash_sensitive], hosts: {a.example: [case_sensitive], b.example: [ignore_case], '*.a.example': [ignore_case]}}\n", nil},
 	})
 	long := strings.Repeat("a.", 127) + "a"
 	check(t, []file{{"a host too long", pool + "relax: {hosts: {" + long + ": []}}\n", []string{

@@ -80,7 +80,8 @@ func choiceCodec(example string, item yamlform.Codec[string]) yamlform.Codec[Cho
 		Expected: expected,
 		Fields: []yamlform.FieldOf[Choice]{
 			yamlform.Field("all", "all of these are required, not only one", list, func(c *Choice) *[]string { return &c.All }).MustBeSet(),
-			yamlform.Misplaced[Choice]("any", "is not supported, because a plain list such as ["+example+"] already means any of its items; remove any"),
+			yamlform.Misplaced[Choice]("any",
+				"is not supported, because a plain list such as ["+example+"] already means any of its items; remove any"),
 		},
 	}
 	anyOf := yamlform.NonEmptySet(expected, item)
@@ -141,7 +142,8 @@ func checkRouteIssuers(d *yamlform.Decoder, c *Config, r *Route) {
 		d.ReportPath(r.Path,
 			"has no issuers; with more than one issuer, a route with groups, scopes, clients, when, max_auth_age or acr needs them; %s", hint)
 	} else if !allSay {
-		d.ReportPath(r.Path+".any_of", "has an alternative without issuers; with more than one issuer, the route or every alternative needs them; %s", hint)
+		d.ReportPath(r.Path+".any_of",
+			"has an alternative without issuers; with more than one issuer, the route or every alternative needs them; %s", hint)
 	}
 }
 

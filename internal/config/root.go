@@ -16,7 +16,8 @@ func rootObject() yamlform.Object[Config] {
 				func(c *Config) *Server { return &c.Server }).WithDefault("{}"),
 			yamlform.Field("admin", "the server for operators and probes", yamlform.Mapping(adminObject()),
 				func(c *Config) *Admin { return &c.Admin }).WithDefault("{}"),
-			yamlform.Field("cache_dir", "directory in which the last valid keys are stored, so that they survive a restart; by default they are not stored",
+			yamlform.Field("cache_dir",
+				"directory in which the last valid keys are stored, so that they survive a restart; by default they are not stored",
 				yamlform.FilePath("the path of a directory"), func(c *Config) *string { return &c.CacheDir }),
 			yamlform.Field("issuers", "the trusted issuers of tokens; issuers never share keys", issuersCodec(),
 				func(c *Config) *issuerList { return &c.issuers }),
@@ -39,7 +40,8 @@ func rootObject() yamlform.Object[Config] {
 				func(c *Config) *string { return &c.RevokedFile }),
 			yamlform.Field("audit", "which decisions are recorded, and where", yamlform.Mapping(auditObject()),
 				func(c *Config) *Audit { return &c.Audit }).WithDefault("{}"),
-			yamlform.Field("shadow", "true: denials are recorded but not enforced, for every route that has no shadow of its own", yamlform.Boolean(),
+			yamlform.Field("shadow", "true: denials are recorded but not enforced, for every route that has no shadow of its own",
+				yamlform.Boolean(),
 				func(c *Config) *bool { return &c.Shadow }).WithDefault("false"),
 		},
 	}
@@ -53,7 +55,8 @@ func (l *loader) check(c *Config) {
 		if !d.IsSet(path) {
 			path = "server.listen"
 		}
-		d.ReportPath(path, "is used by both server.listen and admin.listen: got %s; expected two different addresses", yamlform.Quote(c.Admin.Listen))
+		d.ReportPath(path, "is used by both server.listen and admin.listen: got %s; expected two different addresses",
+			yamlform.Quote(c.Admin.Listen))
 	}
 	if !loopbackListen(c.Admin.Listen) {
 		d.Warn("admin.listen", "is %s, which is not a loopback address: any client that reaches it can read key ids and metrics; keep it private",

@@ -45,11 +45,13 @@ func routeObject() yamlform.Object[routeInput] {
 		}, alternativeFields(func(f *of) *Alternative { return &f.Requirement.Alternative }), []yamlform.FieldOf[of]{
 			yamlform.Field("any_of", "alternatives; the token must satisfy one of them in addition to the other requirements", alternativesCodec(),
 				func(f *of) *[]Alternative { return &f.Requirement.AnyOf }),
-			yamlform.Field("when", "a condition that must be true in addition to the other requirements; variables are not expanded in it", conditionCodec(),
+			yamlform.Field("when", "a condition that must be true in addition to the other requirements; variables are not expanded in it",
+				conditionCodec(),
 				func(f *of) *string { return &f.Requirement.When }),
 			yamlform.Field("max_auth_age", "maximum age of the login", yamlform.Duration("1h", time.Second, 365*24*time.Hour),
 				func(f *of) *time.Duration { return &f.Requirement.MaxAuthAge }),
-			yamlform.Field("acr", "the authentication context class of the login must be one of these", yamlform.NonEmptySet("a list such as [gold]", acrCodec()),
+			yamlform.Field("acr", "the authentication context class of the login must be one of these",
+				yamlform.NonEmptySet("a list such as [gold]", acrCodec()),
 				func(f *of) *[]string { return &f.Requirement.ACR }),
 			yamlform.Field("tokens_from", "instead of tokens.from", tokenSourcesCodec(true), func(f *of) *[]TokenSource { return &f.TokensFrom }),
 			yamlform.Field("forward", "instead of tokens.forward", yamlform.Boolean(), func(f *of) *bool { return &f.Forward }),
@@ -130,7 +132,8 @@ func checkRouteName(d *yamlform.Decoder, at yamlform.Place, f *routeInput) {
 	switch {
 	case d.IsSet(name):
 	case !d.IsSet(match):
-		d.ReportPath(match, "is missing; expected %s, or a name for a route that only Envoy selects, with jwtgate.route in its context_extensions",
+		d.ReportPath(match,
+			"is missing; expected %s, or a name for a route that only Envoy selects, with jwtgate.route in its context_extensions",
 			matchForm)
 	case f.Match != "":
 		f.Name = f.Match

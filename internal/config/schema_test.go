@@ -58,7 +58,8 @@ func validate(t *testing.T, s *jsonschema.Schema, text string) error {
 func TestSchemaTakes(t *testing.T) {
 	s := compiled(t, "")
 	texts := map[string]string{"full": full, "stated": stated, "shortest": shortest,
-		"variables": "tokens: {forward: '${F}', max_bytes: '${N:-4096}'}\nserver: {drain_delay: '${N}s'}\ndefault: '${D}'\naudit: {denied: '1/${N}'}\n",
+		"variables": "tokens: {forward: '${F}', max_bytes: '${N:-4096}'}\nserver: {drain_delay: '${N}s'}\ndefault: '${D}'\naudit: {denied: " +
+			"'1/${N}'}\n",
 		"no issuer": "default: deny\n", "by name": "routes: [{name: a}]\n", "no header": "identity: {headers: {x-user-email: null}}\n"}
 	for _, pattern := range []string{"../../deploy/examples/*.yaml", "../e2e/testdata/*.yaml", "../token/testdata/issuers.yaml"} {
 		names, err := filepath.Glob(pattern)
@@ -171,7 +172,8 @@ func TestSchemaDescribes(t *testing.T) {
 	}
 	tokens := parsed.Properties["tokens"].Properties
 	if parsed.Schema != "https://json-schema.org/draft/2020-12/schema" || parsed.Properties["default"].Default != "required" ||
-		tokens["max_bytes"].Default != 12288.0 || tokens["forward"].Default != false || !slices.Equal(tokens["from"].Default.([]any), []any{"bearer"}) {
+		tokens["max_bytes"].Default != 12288.0 || tokens["forward"].Default != false ||
+		!slices.Equal(tokens["from"].Default.([]any), []any{"bearer"}) {
 		t.Errorf("schema %q, tokens %v", parsed.Schema, tokens)
 	}
 }

@@ -13,7 +13,8 @@ func tlsObject() yamlform.Object[TLS] {
 		Expected: "a mapping such as {cert_file: server.pem, key_file: server.key}",
 		Synonyms: map[string]string{"cert": "cert_file", "key": "key_file", "ca_file": "client_ca_file", "ca": "client_ca_file"},
 		Fields: []yamlform.FieldOf[TLS]{
-			yamlform.Field("cert_file", "the gate's certificate, followed by the intermediate certificates up to its CA", yamlform.FilePath("the path of a PEM file"),
+			yamlform.Field("cert_file", "the gate's certificate, followed by the intermediate certificates up to its CA",
+				yamlform.FilePath("the path of a PEM file"),
 				func(t *TLS) *string { return &t.CertFile }).MustBeSet(),
 			yamlform.Field("key_file", "the private key of the certificate", yamlform.FilePath("the path of a PEM file"),
 				func(t *TLS) *string { return &t.KeyFile }).MustBeSet(),
@@ -21,7 +22,8 @@ func tlsObject() yamlform.Object[TLS] {
 				yamlform.FilePath("the path of a PEM file"),
 				func(t *TLS) *string { return &t.ClientCAFile }),
 			yamlform.Field("client_names",
-				"a client certificate must have one of these DNS names or URIs (SPIFFE IDs), compared exactly; by default, any certificate of the CAs is accepted",
+				"a client certificate must have one of these DNS names or URIs (SPIFFE IDs), compared exactly; by default, any certificate of the "+
+					"CAs is accepted",
 				yamlform.Set("a list such as [spiffe://prod.example/envoy]", clientNameCodec()), func(t *TLS) *[]string { return &t.ClientNames }),
 		},
 		Check: checkTLS,

@@ -16,7 +16,8 @@ func tokensObject() yamlform.Object[Tokens] {
 				func(t *Tokens) *[]TokenSource { return &t.From }).WithDefault("[bearer]"),
 			yamlform.Field("forward", "false: the credential is removed from the request; true: it is forwarded to the application",
 				yamlform.Boolean(), func(t *Tokens) *bool { return &t.Forward }).WithDefault("false"),
-			yamlform.Field("max_bytes", "maximum size of a token; a longer one is rejected without being parsed", yamlform.Integer("bytes", 256, 65536),
+			yamlform.Field("max_bytes", "maximum size of a token; a longer one is rejected without being parsed",
+				yamlform.Integer("bytes", 256, 65536),
 				func(t *Tokens) *int { return &t.MaxBytes }).WithDefault("12288"),
 			yamlform.Field("cache_bytes",
 				"memory for the cache of verified tokens, whose signatures are not verified again; 0: no cache",
@@ -98,7 +99,8 @@ func sourceObject(query bool) yamlform.Object[sourceInput] {
 func tokenSourceCodec(query bool) yamlform.Codec[TokenSource] {
 	named := sourceObject(query)
 	bearer := yamlform.Enum(SourceBearer)
-	return yamlform.Codec[TokenSource]{Expected: named.Expected, Keys: named.Reference, Schema: yamlform.AnyOfSchemas(bearer.JSONSchema, named.Schema),
+	return yamlform.Codec[TokenSource]{Expected: named.Expected, Keys: named.Reference,
+		Schema: yamlform.AnyOfSchemas(bearer.JSONSchema, named.Schema),
 		Read: func(d *yamlform.Decoder, p yamlform.Place) (TokenSource, bool) {
 			if p.IsMapping() {
 				return namedSource(named, d, p)
@@ -194,7 +196,8 @@ func checkCredentialHeaders(d *yamlform.Decoder, c *Config) {
 	check := func(path string, from []TokenSource) {
 		for i, one := range from {
 			if one.Kind == SourceHeader && guarded(one.Name) {
-				d.ReportPath(fmt.Sprintf("%s[%d].header", path, i), "conflicts with identity, which sets or strips the header %s; use another header", yamlform.Quote(one.Name))
+				d.ReportPath(fmt.Sprintf("%s[%d].header", path, i), "conflicts with identity, which sets or strips the header %s; use another header",
+					yamlform.Quote(one.Name))
 			}
 		}
 	}

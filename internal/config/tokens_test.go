@@ -20,15 +20,18 @@ func TestTokenSources(t *testing.T) {
 		{"[{cookie: __Host-session}]", []config.TokenSource{{Kind: config.SourceCookie, Name: "__Host-session"}}},
 		{"[{cookie: \"!#$%&'*+-.^_`|~09azAZ\"}]", []config.TokenSource{{Kind: config.SourceCookie, Name: "!#$%&'*+-.^_`|~09azAZ"}}},
 		{"[{cookie: " + long + "}]", []config.TokenSource{{Kind: config.SourceCookie, Name: long}}},
-		{"[{origins: ['https://a.example', 'http://localhost:3000', 'https://[::1]:8443', 'http://10.0.0.1:443'], cookie: s}]", []config.TokenSource{
-			{Kind: config.SourceCookie, Name: "s", Origins: []string{"https://a.example", "http://localhost:3000", "https://[::1]:8443", "http://10.0.0.1:443"}}}},
+		{"[{origins: ['https://a.example', 'http://localhost:3000', 'https://[::1]:8443', 'http://10.0.0.1:443'], cookie: s}]",
+			[]config.TokenSource{
+				{Kind: config.SourceCookie, Name: "s", Origins: []string{"https://a.example", "http://localhost:3000", "https://[::1]:8443",
+					"http://10.0.0.1:443"}}}},
 		{"[{cookie: s, origins: []}]", []config.TokenSource{{Kind: config.SourceCookie, Name: "s", Origins: []string{}}}},
 		{"[{cookie: s}, {cookie: S}]", []config.TokenSource{{Kind: config.SourceCookie, Name: "s"}, {Kind: config.SourceCookie, Name: "S"}}},
 		{"[{header: X-Access-Token}]", []config.TokenSource{{Kind: config.SourceHeader, Name: "x-access-token"}}},
 		{"[{header: x-forwarded-access-token}]", []config.TokenSource{{Kind: config.SourceHeader, Name: "x-forwarded-access-token"}}},
 		{"[{websocket_protocol: base64url.bearer}]", []config.TokenSource{{Kind: config.SourceWebSocketProtocol, Name: "base64url.bearer"}}},
 		{"[{cookie: \"${NAME}\"}, bearer, {header: a}, {websocket_protocol: a}]", []config.TokenSource{
-			{Kind: config.SourceCookie, Name: "session"}, {Kind: config.SourceBearer}, {Kind: config.SourceHeader, Name: "a"}, {Kind: config.SourceWebSocketProtocol, Name: "a"}}},
+			{Kind: config.SourceCookie, Name: "session"}, {Kind: config.SourceBearer}, {Kind: config.SourceHeader, Name: "a"},
+			{Kind: config.SourceWebSocketProtocol, Name: "a"}}},
 	} {
 		t.Run(row.yaml, func(t *testing.T) {
 			for _, yaml := range []string{"tokens: {from: " + row.yaml + "}\n", "routes: [{match: /a, tokens_from: " + row.yaml + "}]\n"} {
@@ -44,7 +47,8 @@ func TestTokenSources(t *testing.T) {
 		})
 	}
 	got := parse(t, pool+"routes: [{match: /a, tokens_from: [bearer, {query: access_token}, {query: a-b.c~1}]}]\n").Routes[0].TokensFrom
-	want := []config.TokenSource{{Kind: config.SourceBearer}, {Kind: config.SourceQuery, Name: "access_token"}, {Kind: config.SourceQuery, Name: "a-b.c~1"}}
+	want := []config.TokenSource{{Kind: config.SourceBearer}, {Kind: config.SourceQuery, Name: "access_token"},
+		{Kind: config.SourceQuery, Name: "a-b.c~1"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("a route with a query reads %+v, want %+v", got, want)
 	}
@@ -71,10 +75,13 @@ func TestRouteCredentials(t *testing.T) {
 		tokens string
 		want   []row
 	}{
-		"defaults":    {"", []row{{bearer, false}, {query, false}, {bearer, true}, {bearer, false}, {bearer, true}, {bearer, false}}},
-		"cookie":      {"tokens: {from: [{cookie: s}]}\n", []row{{cookie, false}, {query, false}, {cookie, true}, {cookie, false}, {bearer, true}, {cookie, false}}},
-		"forward":     {"tokens: {forward: true}\n", []row{{bearer, true}, {query, true}, {bearer, true}, {bearer, false}, {bearer, true}, {bearer, true}}},
-		"from, twice": {"tokens: {forward: true, from: [{cookie: s}]}\n", []row{{cookie, true}, {query, true}, {cookie, true}, {cookie, false}, {bearer, true}, {cookie, true}}},
+		"defaults": {"", []row{{bearer, false}, {query, false}, {bearer, true}, {bearer, false}, {bearer, true}, {bearer, false}}},
+		"cookie": {"tokens: {from: [{cookie: s}]}\n",
+			[]row{{cookie, false}, {query, false}, {cookie, true}, {cookie, false}, {bearer, true}, {cookie, false}}},
+		"forward": {"tokens: {forward: true}\n",
+			[]row{{bearer, true}, {query, true}, {bearer, true}, {bearer, false}, {bearer, true}, {bearer, true}}},
+		"from, twice": {"tokens: {forward: true, from: [{cookie: s}]}\n",
+			[]row{{cookie, true}, {query, true}, {cookie, true}, {cookie, false}, {bearer, true}, {cookie, true}}},
 	} {
 		for _, yaml := range []string{pool + routes + test.tokens, test.tokens + pool + routes} {
 			c := parse(t, yaml)
@@ -116,42 +123,56 @@ func TestTokenSourceMistakes(t *testing.T) {
 		{"bearer with a colon", `[{▸bearer: }]`, `[0].bearer has no name; write bearer without { }`},
 		{"an empty mapping", `[▸{}]`, `[0] names no source; expected PLACES`},
 		{"origins alone", `[▸{origins: []}]`, `[0] names no source; expected PLACES`},
-		{"two places in one", `[▸{cookie: a, header: b}]`, `[0] names 2 sources in one item; write one item for each: {cookie: a}, {header: b}`},
+		{"two places in one", `[▸{cookie: a, header: b}]`,
+			`[0] names 2 sources in one item; write one item for each: {cookie: a}, {header: b}`},
 		{"three places in one", `[▸{websocket_protocol: c, header: b, cookie: a, origins: []}]`,
 			`[0] names 3 sources in one item; write one item for each: {cookie: a}, {header: b}, {websocket_protocol: c}`},
 		{"bearer twice", `[bearer, ▸bearer]`, `[1] repeats an earlier item; remove it`},
 		{"a cookie twice", `[{cookie: a}, bearer, ▸{cookie: a, origins: ["https://a.example"]}]`, `[2] repeats an earlier item; remove it`},
 		{"a header twice", `[{header: x-a}, ▸{header: X-A}]`, `[1] repeats an earlier item; remove it`},
 		{"origins for a header", `[{header: x-a, ▸origins: []}]`, `[0].origins has no effect without cookie; remove it`},
-		{"origins for a protocol", `[{▸origins: ["https://a.example"], websocket_protocol: a}]`, `[0].origins has no effect without cookie; remove it`},
+		{"origins for a protocol", `[{▸origins: ["https://a.example"], websocket_protocol: a}]`,
+			`[0].origins has no effect without cookie; remove it`},
 
 		{"an empty cookie", `[{cookie: ▸''}]`, `[0].cookie is invalid: got ""; expected the cookie's name` + name},
 		{"a cookie without a name", `[{▸cookie: }]`, `[0].cookie has no value; set it to the cookie's name, or remove the key`},
-		{"a cookie that is a number", `[{cookie: ▸7}]`, `[0].cookie is not a string: got 7; expected the cookie's name, in quotes if it looks like a number, true or false`},
+		{"a cookie that is a number", `[{cookie: ▸7}]`,
+			`[0].cookie is not a string: got 7; expected the cookie's name, in quotes if it looks like a number, true or false`},
 		{"a cookie with its value", `[{cookie: ▸a=b}]`, `[0].cookie is invalid: got "a=b"; expected the cookie's name` + name},
 		{"a cookie that is not ASCII", `[{cookie: ▸ö}]`, `[0].cookie is invalid: got "ö"; expected the cookie's name` + name},
 		{"a cookie with a tab", `[{cookie: ▸"a\t"}]`, `[0].cookie is invalid: got "a\t"; expected the cookie's name` + name},
-		{"a cookie too long", `[{cookie: ▸` + long + `}]`, `[0].cookie is invalid: got "` + long[:80] + `"...; expected the cookie's name` + name},
-		{"two protocols in one", `[{websocket_protocol: ▸"a,b"}]`, `[0].websocket_protocol is invalid: got "a,b"; expected the protocol's name` + name},
+		{"a cookie too long", `[{cookie: ▸` + long + `}]`,
+			`[0].cookie is invalid: got "` + long[:80] + `"...; expected the cookie's name` + name},
+		{"two protocols in one", `[{websocket_protocol: ▸"a,b"}]`,
+			`[0].websocket_protocol is invalid: got "a,b"; expected the protocol's name` + name},
 		{"a protocol in a list", `[{▸websocket_protocol: [a]}]`, `[0].websocket_protocol is a list; expected the protocol's name`},
 
 		{"the Cookie header", `[{header: ▸cookie}]`, `[0].header contains all cookies; write {cookie: NAME}`},
 		{"the protocols' header", `[{header: ▸Sec-WebSocket-Protocol}]`, `[0].header contains all protocols; write {websocket_protocol: NAME}`},
-		{"an underscore", `[{header: ▸x_token}]`, `[0].header is invalid: got "x_token"; expected a header name such as x-access-token, 1 to 128 letters, digits and dashes`},
-		{"a pseudo-header", `[{header: ▸":path"}]`, `[0].header is invalid: got ":path"; expected a header name such as x-access-token, 1 to 128 letters, digits and dashes`},
-		{"an empty header", `[{header: ▸''}]`, `[0].header is invalid: got ""; expected a header name such as x-access-token, 1 to 128 letters, digits and dashes`},
+		{"an underscore", `[{header: ▸x_token}]`,
+			`[0].header is invalid: got "x_token"; expected a header name such as x-access-token, 1 to 128 letters, digits and dashes`},
+		{"a pseudo-header", `[{header: ▸":path"}]`,
+			`[0].header is invalid: got ":path"; expected a header name such as x-access-token, 1 to 128 letters, digits and dashes`},
+		{"an empty header", `[{header: ▸''}]`,
+			`[0].header is invalid: got ""; expected a header name such as x-access-token, 1 to 128 letters, digits and dashes`},
 		{"dashes alone", `[{header: ▸"--"}]`, `[0].header begins or ends with a dash; expected a name such as x-user-id`},
-		{"host", `[{header: ▸Host}]`, `[0].header is part of the request itself, so setting or removing it would break requests; use another name`},
-		{"a proxy's credential", `[{header: ▸proxy-authorization}]`, `[0].header is part of the request itself, so setting or removing it would break requests; use another name`},
-		{"an identity header", `[bearer, {header: ▸X-User-Id}]`, `[1].header conflicts with identity, which sets or strips the header "x-user-id"; use another header`},
-		{"an identity header taken out", `[{header: ▸x-user-email}]`, `[0].header conflicts with identity, which sets or strips the header "x-user-email"; use another header`},
-		{"a stripped header", `[{header: ▸x-internal}]`, `[0].header conflicts with identity, which sets or strips the header "x-internal"; use another header`},
+		{"host", `[{header: ▸Host}]`,
+			`[0].header is part of the request itself, so setting or removing it would break requests; use another name`},
+		{"a proxy's credential", `[{header: ▸proxy-authorization}]`,
+			`[0].header is part of the request itself, so setting or removing it would break requests; use another name`},
+		{"an identity header", `[bearer, {header: ▸X-User-Id}]`,
+			`[1].header conflicts with identity, which sets or strips the header "x-user-id"; use another header`},
+		{"an identity header taken out", `[{header: ▸x-user-email}]`,
+			`[0].header conflicts with identity, which sets or strips the header "x-user-email"; use another header`},
+		{"a stripped header", `[{header: ▸x-internal}]`,
+			`[0].header conflicts with identity, which sets or strips the header "x-internal"; use another header`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			const identity = "identity: {headers: {x-user-email: null}, strip: [x-internal]}\n"
 			for _, place := range []struct{ before, after, path, places string }{
 				{"tokens: {from: ", "}\n", "tokens.from", "bearer, {cookie: NAME}, {header: NAME} or {websocket_protocol: NAME}"},
-				{"routes: [{match: /a, tokens_from: ", "}]\n", "routes[0].tokens_from", "bearer, {cookie: NAME}, {header: NAME}, {websocket_protocol: NAME} or {query: NAME}"},
+				{"routes: [{match: /a, tokens_from: ", "}]\n", "routes[0].tokens_from",
+					"bearer, {cookie: NAME}, {header: NAME}, {websocket_protocol: NAME} or {query: NAME}"},
 			} {
 				yaml, at := marked(place.before + row.yaml + place.after)
 				same(t, mistakes(t, yaml+pool+identity), []string{at + place.path + strings.Replace(row.want, "PLACES", place.places, 1)})
@@ -167,11 +188,15 @@ func TestSourceKeys(t *testing.T) {
 	const parameter = `; expected the parameter's name, 1 to 64 letters, digits and any of -._~`
 	const list = "; expected a list such as [bearer, {cookie: session}]"
 	check(t, []file{
-		{"an empty list", pool + "tokens: {from: []}\n", []string{`2:10: tokens.from is an empty list; set it to a list such as [bearer, {cookie: session}], or remove the key`}},
-		{"an empty list on a route", pool + "routes: [{match: /a, tokens_from: []}]\n", []string{`2:22: routes[0].tokens_from is an empty list; set it to a list such as [bearer, {cookie: session}], or remove the key`}},
+		{"an empty list", pool + "tokens: {from: []}\n",
+			[]string{`2:10: tokens.from is an empty list; set it to a list such as [bearer, {cookie: session}], or remove the key`}},
+		{"an empty list on a route", pool + "routes: [{match: /a, tokens_from: []}]\n",
+			[]string{`2:22: routes[0].tokens_from is an empty list; set it to a list such as [bearer, {cookie: session}], or remove the key`}},
 		{"a mapping for a list", pool + "tokens: {from: {cookie: s}}\n", []string{`2:10: tokens.from is a mapping` + list}},
-		{"nothing for a list", pool + "routes: [{match: /a, tokens_from: }]\n", []string{`2:22: routes[0].tokens_from has no value; set it to a list such as [bearer, {cookie: session}], or remove the key`}},
-		{"a mistyped place", pool + "tokens: {from: [{cookies: a}]}\n", []string{`2:18: unknown key "cookies" in tokens.from[0]; did you mean cookie?`}},
+		{"nothing for a list", pool + "routes: [{match: /a, tokens_from: }]\n",
+			[]string{`2:22: routes[0].tokens_from has no value; set it to a list such as [bearer, {cookie: session}], or remove the key`}},
+		{"a mistyped place", pool + "tokens: {from: [{cookies: a}]}\n",
+			[]string{`2:18: unknown key "cookies" in tokens.from[0]; did you mean cookie?`}},
 		{"an unknown place", pool + "tokens: {from: [{body: a}]}\n", []string{
 			`2:18: unknown key "body" in tokens.from[0]; expected one of cookie, origins, header, websocket_protocol`}},
 		{"an unknown place on a route", pool + "routes: [{match: /a, tokens_from: [{body: a}]}]\n", []string{
@@ -179,24 +204,33 @@ func TestSourceKeys(t *testing.T) {
 		{"a query for all", pool + "tokens: {from: [bearer, {query: access_token}]}\n", []string{`2:26: tokens.from[1].query` + query}},
 		{"a query for all beside another mistake", pool + "tokens: {from: [{query: access_token, cookie: ''}]}\n", []string{
 			`2:18: tokens.from[0].query` + query,
-			`2:47: tokens.from[0].cookie is invalid: got ""; expected the cookie's name, 1 to 128 letters, digits and any of !#$%&'*+-.^_` + "`" + `|~`}},
+			`2:47: tokens.from[0].cookie is invalid: got ""; expected the cookie's name, 1 to 128 letters, digits and any of !#$%&'*+-.^_` + "`" +
+				`|~`}},
 		{"a place far from home", pool + "websocket_protocol: jwt\n", []string{
-			`2:1: unknown key "websocket_protocol" in the file; it belongs at tokens.from[].websocket_protocol or routes[].tokens_from[].websocket_protocol`}},
+			`2:1: unknown key "websocket_protocol" in the file; it belongs at tokens.from[].websocket_protocol or ` +
+				`routes[].tokens_from[].websocket_protocol`}},
 		{"from on a route", pool + "routes: [{match: /a, from: [bearer]}]\n", []string{
 			`2:22: unknown key "from" in routes[0]; it belongs at tokens.from`}},
-		{"tokens_from for all", pool + "tokens_from: [bearer]\n", []string{`2:1: unknown key "tokens_from" in the file; it belongs at routes[].tokens_from`}},
+		{"tokens_from for all", pool + "tokens_from: [bearer]\n",
+			[]string{`2:1: unknown key "tokens_from" in the file; it belongs at routes[].tokens_from`}},
 		{"two places with a query", pool + "routes: [{match: /a, tokens_from: [{query: t, cookie: c}]}]\n", []string{
 			`2:36: routes[0].tokens_from[0] names 2 sources in one item; write one item for each: {cookie: c}, {query: t}`}},
 		{"a parameter twice", pool + "routes: [{match: /a, tokens_from: [{query: t}, {query: t}]}]\n", []string{
 			`2:48: routes[0].tokens_from[1] repeats an earlier item; remove it`}},
-		{"an empty parameter", pool + "routes: [{match: /a, tokens_from: [{query: ''}]}]\n", []string{`2:44: routes[0].tokens_from[0].query is invalid: got ""` + parameter}},
-		{"a parameter that gets encoded", pool + "routes: [{match: /a, tokens_from: [{query: 'a[b]'}]}]\n", []string{`2:44: routes[0].tokens_from[0].query is invalid: got "a[b]"` + parameter}},
-		{"a parameter that is encoded", pool + "routes: [{match: /a, tokens_from: [{query: a%5Fb}]}]\n", []string{`2:44: routes[0].tokens_from[0].query is invalid: got "a%5Fb"` + parameter}},
-		{"a parameter with a plus", pool + "routes: [{match: /a, tokens_from: [{query: a+b}]}]\n", []string{`2:44: routes[0].tokens_from[0].query is invalid: got "a+b"` + parameter}},
-		{"a parameter that is not ASCII", pool + "routes: [{match: /a, tokens_from: [{query: ŧ}]}]\n", []string{`2:44: routes[0].tokens_from[0].query is invalid: got "ŧ"` + parameter}},
+		{"an empty parameter", pool + "routes: [{match: /a, tokens_from: [{query: ''}]}]\n",
+			[]string{`2:44: routes[0].tokens_from[0].query is invalid: got ""` + parameter}},
+		{"a parameter that gets encoded", pool + "routes: [{match: /a, tokens_from: [{query: 'a[b]'}]}]\n",
+			[]string{`2:44: routes[0].tokens_from[0].query is invalid: got "a[b]"` + parameter}},
+		{"a parameter that is encoded", pool + "routes: [{match: /a, tokens_from: [{query: a%5Fb}]}]\n",
+			[]string{`2:44: routes[0].tokens_from[0].query is invalid: got "a%5Fb"` + parameter}},
+		{"a parameter with a plus", pool + "routes: [{match: /a, tokens_from: [{query: a+b}]}]\n",
+			[]string{`2:44: routes[0].tokens_from[0].query is invalid: got "a+b"` + parameter}},
+		{"a parameter that is not ASCII", pool + "routes: [{match: /a, tokens_from: [{query: ŧ}]}]\n",
+			[]string{`2:44: routes[0].tokens_from[0].query is invalid: got "ŧ"` + parameter}},
 		{"a parameter too long", pool + "routes: [{match: /a, tokens_from: [{query: " + strings.Repeat("q", 65) + "}]}]\n", []string{
 			`2:44: routes[0].tokens_from[0].query is invalid: got "` + strings.Repeat("q", 65) + `"` + parameter}},
-		{"one mistake in two places", pool + "tokens: {from: [{header: x-user-id}]}\nroutes: [{match: /a}, {match: /b, tokens_from: [{header: x-user-id}]}, {match: /c}]\n", []string{
+		{"one mistake in two places", pool +
+			"tokens: {from: [{header: x-user-id}]}\nroutes: [{match: /a}, {match: /b, tokens_from: [{header: x-user-id}]}, {match: /c}]\n", []string{
 			`2:26: tokens.from[0].header conflicts with identity, which sets or strips the header "x-user-id"; use another header`,
 			`3:58: routes[1].tokens_from[0].header conflicts with identity, which sets or strips the header "x-user-id"; use another header`}},
 	})
@@ -235,7 +269,8 @@ func TestOriginMistakes(t *testing.T) {
 		})
 	}
 	const two = "['https://a.example', 'https://a.example']"
-	same(t, mistakes(t, pool+"tokens: {from: [{cookie: s, origins: "+two+"}]}\n"), []string{"2:60: tokens.from[0].origins[1] repeats an earlier item; remove it"})
+	same(t, mistakes(t, pool+"tokens: {from: [{cookie: s, origins: "+two+"}]}\n"),
+		[]string{"2:60: tokens.from[0].origins[1] repeats an earlier item; remove it"})
 	same(t, mistakes(t, pool+"tokens: {from: [{cookie: s, origins: 'https://a.example'}]}\n"), []string{
 		`2:38: tokens.from[0].origins is the single value "https://a.example"; expected a list such as [https://app.example]`})
 }

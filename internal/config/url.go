@@ -155,7 +155,8 @@ func originCodec() yamlform.Codec[string] {
 		port := u.Port()
 		own := port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http"
 		if own || text != strings.ToLower(text) || strings.HasPrefix(port, "0") {
-			return fmt.Sprintf("is not in the form that browsers send: got %s; write it in lower case and without the default port of the scheme", yamlform.Quote(text))
+			return fmt.Sprintf("is not in the form that browsers send: got %s; write it in lower case and without the default port of the scheme",
+				yamlform.Quote(text))
 		}
 		return ""
 	})

@@ -9,10 +9,13 @@ import (
 // it are one mistake each, and nothing else that looks a little like it is.
 func TestIndentation(t *testing.T) {
 	const a, b = "{cognito: us-west-1_a, clients: [w], prefix: ''}\n", "{cognito: us-west-1_b, clients: [w], prefix: 'b:'}\n"
-	const nothing = ` has no value; set it to a mapping from names that you choose to issuers, such as {cruddur: {cognito: POOL, clients: [CLIENT]}}, or remove the key`
-	const keys = `; expected one of server, admin, cache_dir, issuers, tokens, identity, routes, include, default, cors, relax, revoked, audit, shadow`
+	const nothing = ` has no value; set it to a mapping from names that you choose to issuers, such as {cruddur: {cognito: POOL, clients: ` +
+		`[CLIENT]}}, or remove the key`
+	const keys = `; expected one of server, admin, cache_dir, issuers, tokens, identity, routes, include, default, cors, relax, revoked, ` +
+		`audit, shadow`
 	check(t, []file{
-		{"one issuer", "issuers:\ncruddur:\n  cognito: us-west-1_a\n  clients: [w]\nroutes: []\n", []string{`2:1: "cruddur" is not indented; indent it by two spaces to put it under issuers`}},
+		{"one issuer", "issuers:\ncruddur:\n  cognito: us-west-1_a\n  clients: [w]\nroutes: []\n",
+			[]string{`2:1: "cruddur" is not indented; indent it by two spaces to put it under issuers`}},
 		{"two issuers", "default: deny\nissuers: # ours\ncruddur: " + a + "partner: " + b, []string{
 			`3:1: "cruddur" is not indented; indent it by two spaces to put it under issuers`,
 			`4:1: "partner" is not indented; indent it by two spaces to put it under issuers`,
@@ -29,7 +32,8 @@ func TestIndentation(t *testing.T) {
 		{"in braces", "{issuers: , cruddur: " + strings.TrimSpace(a) + "}\n", []string{
 			`1:2: issuers` + nothing, `1:13: unknown key "cruddur" in the file` + keys,
 		}},
-		{"issuers with a value", "issuers: {a: " + strings.TrimSpace(a) + "}\ncruddur: " + b, []string{`2:1: unknown key "cruddur" in the file` + keys}},
+		{"issuers with a value", "issuers: {a: " + strings.TrimSpace(a) + "}\ncruddur: " + b,
+			[]string{`2:1: unknown key "cruddur" in the file` + keys}},
 	})
 }
 
@@ -40,7 +44,8 @@ func TestSpaceBehindColon(t *testing.T) {
 	check(t, []file{
 		{"in a route", pool + "routes: [{match:/x, access: public}]\n", []string{`2:11: unknown key "match:/x" in routes[0]` + hint}},
 		{"behind a method", pool + "routes: [{match:GET /x}]\n", []string{`2:11: unknown key "match:GET /x" in routes[0]` + hint}},
-		{"in an issuer", "issuers: {a: {cognito:us-west-1_abc, clients: [w]}}\n", []string{`1:15: unknown key "cognito:us-west-1_abc" in issuers.a` + hint}},
+		{"in an issuer", "issuers: {a: {cognito:us-west-1_abc, clients: [w]}}\n",
+			[]string{`1:15: unknown key "cognito:us-west-1_abc" in issuers.a` + hint}},
 		{"beside the key itself", pool + "routes: [{match: /a, match:/x}]\n", []string{`2:22: unknown key "match:/x" in routes[0]` + hint}},
 		{"behind a word that is no key", pool + "server: {'bind:all': x}\n", []string{
 			`2:10: unknown key "bind:all" in server; expected one of listen, tls, socket_mode, drain_delay, max_connections`}},

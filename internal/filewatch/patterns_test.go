@@ -59,7 +59,8 @@ func TestWatchPatterns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := testutil.Files(t, map[string]string{"routes.d/a.yaml": "a", "o[d]d/a.yaml": "a", "o[d]d/b[1].yaml": "b"})
-			calls := watched(t, filepath.Join(dir, "routes.d", "*.yaml"), filepath.Join(dir, `o\[d\]d`, "*.yaml"), filepath.Join(dir, "o[d]d", "b[1].yaml"))
+			calls := watched(t, filepath.Join(dir, "routes.d", "*.yaml"), filepath.Join(dir, `o\[d\]d`, "*.yaml"),
+				filepath.Join(dir, "o[d]d", "b[1].yaml"))
 			testutil.Write(t, filepath.Join(dir, "routes.d", "a.txt"), "nobody's business")
 			change(t, dir)
 			called(t, calls)

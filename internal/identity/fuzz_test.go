@@ -13,7 +13,8 @@ import (
 // Whatever a claim holds, its header value is safe to send, and the text comes
 // back out of it: so two texts, or two lists of texts, never look the same.
 func FuzzEncode(f *testing.F) {
-	for _, text := range []string{"alice", "a,b", "100%", "%2C", " a ", "a\r\nb: c", "é", "😀", "\x00", "{}", "[]", "null", "\"", "\x7f", ",", " "} {
+	for _, text := range []string{"alice", "a,b", "100%", "%2C", " a ", "a\r\nb: c", "é", "😀", "\x00", "{}", "[]", "null", "\"", "\x7f",
+		",", " "} {
 		f.Add(text, "b")
 		f.Add("b", text)
 	}

@@ -203,11 +203,13 @@ func (m *Mapper) RequireUserID(t *token.Token, relaxed config.Relaxed) error {
 	}
 	failure := &denial.Error{
 		Kind: token.ErrSubjectMissing, Internal: "it has no " + strings.Join(m.userID.Claims, " and no ") + ", of which x-user-id is made",
-		Hint: "have the issuer put that into its tokens, or add sub to the claims of x-user-id", KeyID: t.KeyID, Issuer: t.Issuer, Subject: t.Subject,
+		Hint: "have the issuer put that into its tokens, or add sub to the claims of x-user-id", KeyID: t.KeyID, Issuer: t.Issuer,
+		Subject: t.Subject,
 	}
 	if address, there := t.IdentityClaim("email"); there && address != "" && slices.ContainsFunc(m.userID.Claims, isEmail) {
 		failure.Internal = "x-user-id is made of email, and the token does not say email_verified: true"
-		failure.Hint = "have the issuer verify addresses and say so, write email_verified: assumed if it does not say so, or add sub to the claims of x-user-id"
+		failure.Hint = "have the issuer verify addresses and say so, write email_verified: assumed if it does not say so, or add sub to the " +
+			"claims of x-user-id"
 	}
 	return failure
 }

@@ -33,7 +33,8 @@ func TestMapDefaults(t *testing.T) {
 			},
 		},
 		{
-			"partner's token", "partner", claims{"preferred_username": "al", "email": "alice@example.com", "email_verified": true, "groups": []string{"staff"}, "scope": "read", "azp": "app"},
+			"partner's token", "partner", claims{"preferred_username": "al", "email": "alice@example.com", "email_verified": true,
+				"groups": []string{"staff"}, "scope": "read", "azp": "app"},
 			map[string]string{
 				"x-user-id": "partner:alice", "x-user-name": "partner:al", "x-user-email": "alice@example.com", "x-user-groups": "partner:staff",
 				"x-user-scopes": "read", "x-user-client": "app", "x-user-kind": "user", "x-user-issuer": "partner",
@@ -51,7 +52,8 @@ func TestMapDefaults(t *testing.T) {
 		},
 		{
 			"Cognito access token", "pool", claims{
-				"token_use": "access", "client_id": "3v5site", "username": "alice", "cognito:groups": []string{"admin"}, "scope": "aws.cognito.signin.user.admin",
+				"token_use": "access", "client_id": "3v5site", "username": "alice", "cognito:groups": []string{"admin"},
+				"scope": "aws.cognito.signin.user.admin",
 			},
 			map[string]string{
 				"x-user-id": "pool:7f0c", "x-user-name": "pool:alice", "x-user-groups": "pool:admin",
@@ -61,7 +63,8 @@ func TestMapDefaults(t *testing.T) {
 		{
 			"Cognito machine's token", "pool", claims{"token_use": "access", "client_id": "3v5site", "sub": "3v5site", "scope": "orders/read"},
 			map[string]string{
-				"x-user-id": "pool:3v5site", "x-user-scopes": "orders/read", "x-user-client": "3v5site", "x-user-kind": "client", "x-user-issuer": "pool",
+				"x-user-id": "pool:3v5site", "x-user-scopes": "orders/read", "x-user-client": "3v5site", "x-user-kind": "client",
+				"x-user-issuer": "pool",
 			},
 		},
 	} {
@@ -254,7 +257,9 @@ func TestMapGateValues(t *testing.T) {
 // A claim can be named by a JSON Pointer, which reaches no name around its
 // prefix.
 func TestMapPointers(t *testing.T) {
-	g := newGate(t, "identity: {headers: {x-user-id: /sub, x-user-name: /preferred_username, x-user-groups: /groups, x-city: /address/city, x-none: /address/street}}")
+	g := newGate(t,
+		"identity: {headers: {x-user-id: /sub, x-user-name: /preferred_username, x-user-groups: /groups, x-city: /address/city, x-none: "+
+			"/address/street}}")
 	got := g.headers(t, "partner", claims{
 		"preferred_username": "al", "groups": []string{"a", "b"}, "address": claims{"city": "Zürich"},
 	})
@@ -296,7 +301,8 @@ func TestMapSize(t *testing.T) {
 			t.Errorf("%s: %v, %v, want it too large", row.name, got, err)
 			continue
 		}
-		if text := err.Error(); !strings.Contains(text, `header "`+row.header+`"`) || !strings.Contains(text, "at most 64") || strings.Contains(text, "xx") {
+		if text := err.Error(); !strings.Contains(text, `header "`+row.header+`"`) || !strings.Contains(text, "at most 64") ||
+			strings.Contains(text, "xx") {
 			t.Errorf("%s: %q names no header, or holds the value", row.name, text)
 		}
 	}

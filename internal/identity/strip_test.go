@@ -177,7 +177,8 @@ func TestStripSparesOthers(t *testing.T) {
 // removed once.
 func TestStripOnce(t *testing.T) {
 	g := newGate(t, "identity: {strip: [tenant, x-user-email, x-user-id], headers: {x-user-email: null}}")
-	got := g.mapper.Strip([]request.Header{{Name: "Tenant"}, {Name: "tenant"}, {Name: "x.user.email"}, {Name: "X.User.Email"}}, nil, config.Relaxed{})
+	got := g.mapper.Strip([]request.Header{{Name: "Tenant"}, {Name: "tenant"}, {Name: "x.user.email"}, {Name: "X.User.Email"}}, nil,
+		config.Relaxed{})
 	for _, name := range []string{"tenant", "x-user-email", "x_user_email", "x.user.email", "x-user-id"} {
 		if n := len(slices.DeleteFunc(slices.Clone(got), func(one string) bool { return one != name })); n != 1 {
 			t.Errorf("%s is removed %d times", name, n)
@@ -217,7 +218,8 @@ func TestOverrides(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"", "x-http-method-overrides", "method-override", "x-original", "x-forwarded", "x-forwarded-for", "x-forwarded-proto", "host", "x-user-id", "x-http-methods"} {
+	for _, name := range []string{"", "x-http-method-overrides", "method-override", "x-original", "x-forwarded", "x-forwarded-for",
+		"x-forwarded-proto", "host", "x-user-id", "x-http-methods"} {
 		if identity.Overrides(name) {
 			t.Errorf("%q is an override", name)
 		}
@@ -283,13 +285,15 @@ func TestStripBeforeRelaxations(t *testing.T) {
 func TestNominated(t *testing.T) {
 	g := newGate(t, tailored)
 	for _, value := range []string{
-		"x-user-id", "upgrade, X-User-Groups", "Upgrade,x_user_id", "close ,\tx.user.name", "x-roles", "keep-alive, tenant", "x-user-email", ",,x-city,",
+		"x-user-id", "upgrade, X-User-Groups", "Upgrade,x_user_id", "close ,\tx.user.name", "x-roles", "keep-alive, tenant", "x-user-email",
+		",,x-city,",
 	} {
 		if !g.mapper.Nominated(value) {
 			t.Errorf("%q is not found", value)
 		}
 	}
-	for _, value := range []string{"", "upgrade", "keep-alive, Upgrade", "close", "te, http2-settings", "x-user", "x-original-url", "authorization"} {
+	for _, value := range []string{"", "upgrade", "keep-alive, Upgrade", "close", "te, http2-settings", "x-user", "x-original-url",
+		"authorization"} {
 		if g.mapper.Nominated(value) {
 			t.Errorf("%q is found", value)
 		}

@@ -15,9 +15,11 @@ import (
 // header names: plain ones, every spelling of guarded ones, and near misses.
 func TestUsual(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	bases := strings.Fields("x-user-id x-user-name x-user-roles x-http-method-override x-original-url forwarded x_team accept user-agent x-user x-user-idx x-us\u00e9r-id y-user-id")
+	bases := strings.Fields("x-user-id x-user-name x-user-roles x-http-method-override x-original-url forwarded x_team accept user-agent " +
+		"x-user x-user-idx x-us\u00e9r-id y-user-id")
 	mapper := identity.New(config.Identity{
-		Headers: []config.IdentityHeader{{Name: "x-user-id"}, {Name: "x-user-name"}, {Name: "x_team"}}, Strip: []string{"x-user-roles"}, MaxValueBytes: 100,
+		Headers: []config.IdentityHeader{{Name: "x-user-id"}, {Name: "x-user-name"}, {Name: "x_team"}}, Strip: []string{"x-user-roles"},
+		MaxValueBytes: 100,
 	})
 	usual, strange := 0, 0
 	for range 20_000 {

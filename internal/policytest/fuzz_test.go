@@ -22,7 +22,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add(string(seed))
 	for _, yaml := range []string{
 		"", "cases:", "cases: []", "cases: [{}]", "cases: [{request: GET /, expect: {reason: allowed}}]",
-		one("request: {path: /, headers: {a: [b, c]}, route: x}", "token: {issuer: cruddur, claims: {a: [1, {b: null}]}}", "in: {cookie: a}", "at: +2h", okay),
+		one("request: {path: /, headers: {a: [b, c]}, route: x}", "token: {issuer: cruddur, claims: {a: [1, {b: null}]}}", "in: {cookie: a}",
+			"at: +2h", okay),
 		one("request: !!str GET /", "token: {raw: x}", "expect: {verdict: deny, removed: [a]}"),
 		"tokens: {a: &b {claims: {exp: 0x1}}}\ncases: [*b, <<, [?]: 1]", "cases: [", "a: {b: [{", "? [a]: b", "\"\\x00\": 1", "--- a\n--- b",
 	} {
@@ -36,7 +37,8 @@ func FuzzLoad(f *testing.F) {
 		}
 		lines := strings.Count(yaml, "\n") + 1
 		for _, m := range mistakes {
-			if m.Pos.File != "cases.yaml" || m.Pos.Line < 1 || m.Pos.Line > lines || m.Pos.Column < 1 || strings.ContainsAny(m.Text, "\n\r") || m.Text == "" {
+			if m.Pos.File != "cases.yaml" || m.Pos.Line < 1 || m.Pos.Line > lines || m.Pos.Column < 1 || strings.ContainsAny(m.Text, "\n\r") ||
+				m.Text == "" {
 				t.Errorf("%q of %d lines: %#v", yaml, lines, m)
 			}
 		}

@@ -14,7 +14,8 @@ import (
 func TestFailureTexts(t *testing.T) {
 	cfg := configOf(t, twoIssuers+someRoutes+"cors: {preflight: pass}\n")
 	for name, row := range map[string]struct{ file, want string }{
-		"denied, and was to be allowed": {"tokens: {bob: {issuer: cruddur}}\n" + one("name: bob may list", "request: GET /admin/1", "token: bob", "expect: {verdict: allow, status: 200, headers: {x-user-id: bob}, removed: [cookie]}"), `
+		"denied, and was to be allowed": {"tokens: {bob: {issuer: cruddur}}\n" + one("name: bob may list", "request: GET /admin/1", "token: bob",
+			"expect: {verdict: allow, status: 200, headers: {x-user-id: bob}, removed: [cookie]}"), `
 FAIL  cases.yaml:3:5  bob may list
       sent              GET /admin/1, host app.example, token bob
       verdict           expected allow, got deny
@@ -33,7 +34,8 @@ FAIL  cases.yaml:2:5  GET /admin/1
       detail  no credential in Authorization: Bearer
       hint    the case sends no token; give it one with token:
 `},
-		"another header": {one("request: GET /any", "token: {issuer: partner, claims: {scope: orders/read}}", "expect: {verdict: allow, headers: {x-user-id: somebody, x-user-client: null}}"), `
+		"another header": {one("request: GET /any", "token: {issuer: partner, claims: {scope: orders/read}}",
+			"expect: {verdict: allow, headers: {x-user-id: somebody, x-user-client: null}}"), `
 FAIL  cases.yaml:2:5  GET /any
       sent                  GET /any, host app.example, a token of partner
       header x-user-id      expected "somebody", got "partner:somebody"
@@ -41,7 +43,8 @@ FAIL  cases.yaml:2:5  GET /any
       where                 any (jwtgate.yaml:11:5)
       hint                  identity.headers defines what the application receives
 `},
-		"a header that the gate sets": {one("request: {path: /any, headers: {x-user-id: root}}", "token: {issuer: partner, claims: {scope: orders/read}}", "expect: {verdict: allow, removed: [cookie, x-user-id]}"), `
+		"a header that the gate sets": {one("request: {path: /any, headers: {x-user-id: root}}", "token: {issuer: partner, claims: {scope: orders/read}}",
+			"expect: {verdict: allow, removed: [cookie, x-user-id]}"), `
       removed  expected cookie removed, got not removed
       removed  expected x-user-id removed, got not removed
       where    any (jwtgate.yaml:11:5)
@@ -76,7 +79,8 @@ FAIL  cases.yaml:2:5  GET /any
       where    any (jwtgate.yaml:11:5)
       hint     the token satisfies all requirements of the route
 `},
-		"a preflight": {one("request: {method: OPTIONS, path: /any, headers: {origin: a, access-control-request-method: PUT}}", "expect: {verdict: deny}"), `
+		"a preflight": {one("request: {method: OPTIONS, path: /any, headers: {origin: a, access-control-request-method: PUT}}",
+			"expect: {verdict: deny}"), `
 FAIL  cases.yaml:2:5  OPTIONS /any
       sent     OPTIONS /any, host app.example, no token
       verdict  expected deny, got allow
@@ -131,7 +135,8 @@ FAIL  cases.yaml:2:5  GET /page
 }
 
 func TestSummary(t *testing.T) {
-	cfg := configOf(t, oneIssuer+"routes: [{name: open, match: /open, access: public}, {name: shut, match: /shut, access: deny}]\ndefault: deny\n")
+	cfg := configOf(t,
+		oneIssuer+"routes: [{name: open, match: /open, access: public}, {name: shut, match: /shut, access: deny}]\ndefault: deny\n")
 	for name, row := range map[string]struct{ file, want string }{
 		"one of each": {`
 cases:
@@ -139,8 +144,9 @@ cases:
   - {request: GET /shut, expect: {verdict: deny}}
   - {request: GET /other, expect: {verdict: deny}}
 `, "3 cases, 0 failed; 3 of 3 routes touched"},
-		"a single case":              {one("request: GET /open", okay), "1 case, 0 failed; 1 of 3 routes touched, not touched: shut, default"},
-		"one that was refused first": {one("request: {path: x}", okay), "1 case, 1 failed; 0 of 3 routes touched, not touched: open, shut, default"},
+		"a single case": {one("request: GET /open", okay), "1 case, 0 failed; 1 of 3 routes touched, not touched: shut, default"},
+		"one that was refused first": {one("request: {path: x}", okay),
+			"1 case, 1 failed; 0 of 3 routes touched, not touched: open, shut, default"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := run(t, cfg, row.file).Summary(); got != row.want {
@@ -198,7 +204,8 @@ func TestWriteJUnit(t *testing.T) {
 		t.Fatalf("got:\n%s", out.String())
 	}
 	first, second := got.Suites[0], got.Suites[1]
-	if first.Name != a || first.Tests != 1 || first.Failures != 1 || second.Name != b || second.Tests != 2 || second.Failures != 0 || second.Time <= 0 {
+	if first.Name != a || first.Tests != 1 || first.Failures != 1 || second.Name != b || second.Tests != 2 || second.Failures != 0 ||
+		second.Time <= 0 {
 		t.Errorf("got:\n%s", out.String())
 	}
 	failed := first.Cases[0]

@@ -30,7 +30,8 @@ cases:
     token: {issuer: cruddur, claims: {sub: alice, "cognito:groups": [staff, admin]}}
     expect:
       verdict: allow
-      headers: {x-user-id: alice, x-user-name: alice, x-user-groups: "staff,admin", x-user-client: web, x-user-kind: user, x-user-issuer: cruddur, x-user-email: null}
+      headers: {x-user-id: alice, x-user-name: alice, x-user-groups: "staff,admin", x-user-client: web, x-user-kind: user,
+          x-user-issuer: cruddur, x-user-email: null}
       removed: [X-User-Email, authorization]
 `},
 		"an ID token of Cognito": {both, `
@@ -58,9 +59,11 @@ cases:
 `},
 		"a program's token of Cognito": {both, `
 cases:
-  - {request: GET /api/home, token: {issuer: cruddur, claims: {sub: web}}, expect: {reason: allowed, headers: {x-user-kind: client, x-user-name: null}}}
+  - {request: GET /api/home, token: {issuer: cruddur, claims: {sub: web}},
+      expect: {reason: allowed, headers: {x-user-kind: client, x-user-name: null}}}
   - {request: GET /api/home, token: {issuer: cruddur, claims: {username: null}}, expect: {reason: allowed, headers: {x-user-kind: client}}}
-  - {request: GET /api/home, token: {issuer: cruddur, claims: {sub: app, client_id: mobile}}, expect: {reason: allowed, headers: {x-user-kind: user, x-user-client: mobile}}}
+  - {request: GET /api/home, token: {issuer: cruddur, claims: {sub: app, client_id: mobile}},
+      expect: {reason: allowed, headers: {x-user-kind: user, x-user-client: mobile}}}
   - {request: GET /api/home, token: {issuer: cruddur, claims: {sub: [a], client_id: [a]}}, expect: {reason: claims_malformed}}
 `},
 		"an OIDC issuer with a prefix, a type and a lifetime": {both, `
@@ -99,11 +102,13 @@ cases:
   - {request: GET /api/home, token: {issuer: cruddur, header: {crit: [x]}}, expect: {reason: header_not_allowed}}
   - {request: GET /api/home, token: {issuer: cruddur, header: {kid: null}}, expect: {reason: kid_missing}}
   - {request: GET /api/home, token: {issuer: cruddur, claims: {iss: "https://evil.example/"}}, expect: {reason: issuer_unknown}}
-  - {request: GET /api/home, token: {issuer: cruddur, header: {typ: at+jwt}, claims: {iss: "https://login.partner.example/"}}, expect: {reason: key_unknown}}
+  - {request: GET /api/home, token: {issuer: cruddur, header: {typ: at+jwt}, claims: {iss: "https://login.partner.example/"}},
+      expect: {reason: key_unknown}}
   - {request: GET /api/home, token: {issuer: cruddur, claims: {exp: null}}, expect: {reason: expiry_missing}}
   - {request: GET /api/home, token: {issuer: cruddur, claims: {sub: null}}, expect: {reason: subject_missing}}
   - {request: GET /api/home, token: {issuer: cruddur, claims: {exp: soon}}, expect: {reason: claims_malformed}}
-  - {request: {path: /api/home, headers: {authorization: [Bearer a.b.c, Bearer d.e.f]}}, expect: {reason: credential_ambiguous, status: 400}}
+  - {request: {path: /api/home, headers: {authorization: [Bearer a.b.c, Bearer d.e.f]}},
+      expect: {reason: credential_ambiguous, status: 400}}
   - {request: {path: /api/home, headers: {authorization: ""}}, expect: {reason: anonymous}}
 `},
 		"moments": {both, `
@@ -152,14 +157,18 @@ tokens: {alice: {issuer: cruddur, claims: {sub: alice}}}
 cases:
   - {request: {path: /other, host: other.example}, token: alice, expect: {verdict: allow, route: other}}
   - {request: GET /other, token: alice, expect: {verdict: allow, route: default}}
-  - {request: {method: OPTIONS, path: /admin/1, headers: {origin: "https://a.example", access-control-request-method: PUT}}, expect: {reason: credential_missing}}
+  - {request: {method: OPTIONS, path: /admin/1, headers: {origin: "https://a.example", access-control-request-method: PUT}},
+      expect: {reason: credential_missing}}
   - {request: delete /admin/1, token: alice, expect: {reason: method_refused, route: none}}
-  - {request: {path: /api/health, headers: {X_User_Id: root, x-user-id: root}}, expect: {reason: public, headers: {x-user-id: null}, removed: [x_user_id, x-user-id]}}
+  - {request: {path: /api/health, headers: {X_User_Id: root, x-user-id: root}},
+      expect: {reason: public, headers: {x-user-id: null}, removed: [x_user_id, x-user-id]}}
 `},
 		"preflights that the gate answers": {both + "cors: {origins: [\"https://a.example\"]}\n", `
 cases:
-  - {request: {method: OPTIONS, path: /admin/1, headers: {origin: "https://a.example", access-control-request-method: PUT}}, expect: {verdict: answer, status: 200, route: none}}
-  - {request: {method: OPTIONS, path: /admin/1, headers: {origin: "https://b.example", access-control-request-method: PUT}}, expect: {reason: preflight_refused, status: 403}}
+  - {request: {method: OPTIONS, path: /admin/1, headers: {origin: "https://a.example", access-control-request-method: PUT}},
+      expect: {verdict: answer, status: 200, route: none}}
+  - {request: {method: OPTIONS, path: /admin/1, headers: {origin: "https://b.example", access-control-request-method: PUT}},
+      expect: {reason: preflight_refused, status: 403}}
 `},
 		"further rules": {both, `
 tokens: {alice: {issuer: cruddur, claims: {sub: alice}}}

@@ -110,7 +110,8 @@ func TestConfigIsLeftAlone(t *testing.T) {
 cache_dir: nowhere/at/all
 issuers:
   filed: {issuer: "https://one.example/", prefix: "", audiences: [api], jwks: {file: not-there.json}}
-  served: {issuer: "https://two.invalid/", prefix: "two:", audiences: [api], jwks: {uri: "https://two.invalid/keys", ca_file: not-there.pem, proxy: "http://proxy.invalid:3128"}}
+  served: {issuer: "https://two.invalid/", prefix: "two:", audiences: [api],
+      jwks: {uri: "https://two.invalid/keys", ca_file: not-there.pem, proxy: "http://proxy.invalid:3128"}}
 `
 	cfg, before := configOf(t, yaml), configOf(t, yaml)
 	report := run(t, cfg, `

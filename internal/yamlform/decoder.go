@@ -151,7 +151,8 @@ func (d *Decoder) Entries(p Place, expected string) ([]Place, bool) {
 			d.ReportPos(at, "variables are not supported in keys: got %s in %s; write the key itself", Quote(key.Value), d.describeMapping(p))
 			continue
 		case first != nil:
-			d.ReportPos(at, "the key %s is repeated in %s; it first appears at %d:%d; keep one of them", Quote(key.Value), d.describeMapping(p), first.Line, first.Column)
+			d.ReportPos(at, "the key %s is repeated in %s; it first appears at %d:%d; keep one of them", Quote(key.Value), d.describeMapping(p),
+				first.Line, first.Column)
 			continue
 		}
 		seen[key.Value] = key

@@ -144,7 +144,8 @@ func expand(text string, getenv func(string) (string, bool)) (string, error) {
 func variable(inner string, getenv func(string) (string, bool)) (string, error) {
 	name, fallback, hasFallback := strings.Cut(inner, ":-")
 	if !variableName(name) {
-		return "", fmt.Errorf("has an invalid variable: got %s; expected ${VAR} or ${VAR:-default}, or $${ for a literal ${", Quote("${"+inner+"}"))
+		return "", fmt.Errorf("has an invalid variable: got %s; expected ${VAR} or ${VAR:-default}, or $${ for a literal ${",
+			Quote("${"+inner+"}"))
 	}
 	if strings.Contains(fallback, "${") {
 		return "", fmt.Errorf("has a variable inside the default of %s; write the default without variables", name)

@@ -24,7 +24,8 @@ func TestUnknownKeys(t *testing.T) {
 			[]string{`1:8: unknown key "title:soup" in dish; write a space after the colon`}},
 		{"a misplaced key", "dish: {title: a, price: 1}\n", []string{`1:18: dish.price is not allowed here; write it on the bill`}},
 		{"names that are not indented", "dish:\nsoup: {title: a}\nomelette: {title: b}\n", []string{
-			`2:1: "soup" is not indented; indent it by two spaces to put it under dish`, `3:1: "omelette" is not indented; indent it by two spaces to put it under dish`,
+			`2:1: "soup" is not indented; indent it by two spaces to put it under dish`,
+			`3:1: "omelette" is not indented; indent it by two spaces to put it under dish`,
 		}},
 		{"nothing to indent", "dish:\nsoup: a\n", []string{
 			`1:1: dish has no value; set it to a dish such as {title: soup}, or remove the key`, `2:1: unknown key "soup" in the file; ` + all,
@@ -182,10 +183,12 @@ func TestPlaceQueries(t *testing.T) {
 		t.Errorf("the list has the strings %q; want none for the other values", got)
 	}
 	all, only := by["one"].OnlyValue("all")
-	if _, other := by["one"].OnlyValue("any"); !only || other || all.Path != "one.all" || all.Name() != "" || d.Pos(all).String() != "a.yaml:3:12" {
+	if _, other := by["one"].OnlyValue("any"); !only || other || all.Path != "one.all" || all.Name() != "" ||
+		d.Pos(all).String() != "a.yaml:3:12" {
 		t.Errorf("the only value is %v at %v, %t", all.Path, d.Pos(all), only)
 	}
-	if !by["word"].HasText("w") || by["word"].HasText("v") || by["list"].HasText("") || !by["word"].IsScalar() || !by["list"].IsList() || !root.IsMapping() {
+	if !by["word"].HasText("w") || by["word"].HasText("v") || by["list"].HasText("") || !by["word"].IsScalar() || !by["list"].IsList() ||
+		!root.IsMapping() {
 		t.Error("a value has the wrong kind")
 	}
 	if by["list"].Len() != 2 || root.Len() != 5 || !d.IsNull(by["null"]) || d.IsNull(by["word"]) || d.IsNull(by["list"]) {

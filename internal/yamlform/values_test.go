@@ -142,10 +142,11 @@ func TestWrongValues(t *testing.T) {
 	const guests, size = "; expected a whole number of guests from 1 to 99, without quotes",
 		"; expected a size such as 1MiB (a whole number of bytes, or with KiB, MiB or GiB) up to 1GiB"
 	for yaml, want := range map[string]string{
-		"name: ''":                          `7: name is empty; expected a name`,
-		"name: {}":                          `1: name is a mapping; expected a name`,
-		"file: ''":                          `7: file is empty; expected the path of a file`,
-		"file: ' x'":                        `7: file has white space around it or a control character in it: got " x"; expected the path of a file`,
+		"name: ''": `7: name is empty; expected a name`,
+		"name: {}": `1: name is a mapping; expected a name`,
+		"file: ''": `7: file is empty; expected the path of a file`,
+		"file: ' x'": `7: file has white space around it or a control character in it: got " x"; expected the path of ` +
+			`a file`,
 		"file: " + strings.Repeat("x", 513): `7: file is longer than 512 bytes; expected the path of a file`,
 		"mode: hot":                         `7: mode is invalid: got "hot"; expected warm or cold`,
 		"mode: 1":                           `7: mode is not a string: got 1; expected warm or cold`,
@@ -163,13 +164,14 @@ func TestWrongValues(t *testing.T) {
 		"wait: soon":                        `7: wait is not a duration (the units are ms, s, m and h): got "soon"` + long,
 		"wait: 2h":                          `7: wait is out of range: got "2h"` + long,
 		"wait: {}":                          `1: wait is a mapping` + long,
-		"wait: ~":                           `7: wait has no value; set it to a duration with its unit, such as 3s, from 0s to 1h, or remove the key`,
-		"list: [~]":                         `8: list[0] has no value; set it to a word, or remove the item`,
-		"dish: soup":                        `7: dish is the single value "soup"; expected a dish such as {title: soup}`,
-		"dish: ''":                          `7: dish is empty; expected a dish such as {title: soup}`,
-		"dish: {title: }":                   `8: dish.title has no value; expected a title`,
-		"dish: {tags: [a]}":                 `1: dish.title is missing; expected a title`,
-		"dishes: [{}]":                      `10: dishes[0].title is missing; expected a title`,
+		"wait: ~": `7: wait has no value; set it to a duration with its unit, such as 3s, from 0s to 1h, or remove ` +
+			`the key`,
+		"list: [~]":         `8: list[0] has no value; set it to a word, or remove the item`,
+		"dish: soup":        `7: dish is the single value "soup"; expected a dish such as {title: soup}`,
+		"dish: ''":          `7: dish is empty; expected a dish such as {title: soup}`,
+		"dish: {title: }":   `8: dish.title has no value; expected a title`,
+		"dish: {tags: [a]}": `1: dish.title is missing; expected a title`,
+		"dishes: [{}]":      `10: dishes[0].title is missing; expected a title`,
 	} {
 		t.Run(yaml, func(t *testing.T) { mistaken(t, yaml+"\n", []string{"1:" + want}) })
 	}

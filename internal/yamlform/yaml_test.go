@@ -12,7 +12,8 @@ func TestRefusedYAML(t *testing.T) {
 		{"a key far too long", "name: a\n" + strings.Repeat("k", 100) + ": 1\n", []string{
 			`2:1: unknown key "` + strings.Repeat("k", 80) +
 				`"... in the file; expected one of name, when, file, mode, on, count, room, wait, list, set, words, dish, dishes`}},
-		{"a repeated key", "name: a\nlist: []\nlist: []\n", []string{`3:1: the key "list" is repeated in the file; it first appears at 2:1; keep one of them`}},
+		{"a repeated key", "name: a\nlist: []\nlist: []\n",
+			[]string{`3:1: the key "list" is repeated in the file; it first appears at 2:1; keep one of them`}},
 		{"a repeated key further in", "dish:\n  title: a\n  title: b\n",
 			[]string{`3:3: the key "title" is repeated in dish; it first appears at 2:3; keep one of them`}},
 		{"a key repeated in quotes", "mode: cold\n\"mode\": warm\n",
@@ -22,7 +23,8 @@ func TestRefusedYAML(t *testing.T) {
 		{"a broken second document", "name: a\n---\na: [\n", []string{`4:1: invalid YAML: did not find expected node content`}},
 		{"text behind a flow mapping", "{dishes: []} x\n",
 			[]string{`1:14: invalid YAML: did not find expected <document start>`}},
-		{"an anchor", "mode: &d cold\n", []string{`1:7: YAML anchors are not supported: got "&d"; write the value wherever it is used, or say it once`}},
+		{"an anchor", "mode: &d cold\n",
+			[]string{`1:7: YAML anchors are not supported: got "&d"; write the value wherever it is used, or say it once`}},
 		{"an alias", "list: &i [a]\nset: *i\n", []string{
 			`1:7: YAML anchors are not supported: got "&i"; write the value wherever it is used, or say it once`,
 			`2:6: YAML aliases are not supported: got "*i"; write the value itself, or say it once`,
@@ -35,7 +37,8 @@ func TestRefusedYAML(t *testing.T) {
 			`1:7: YAML anchors are not supported: got "&r"; write the value wherever it is used, or say it once`,
 			`1:11: YAML aliases are not supported: got "*r"; write the value itself, or say it once`,
 		}},
-		{"a merge key", "name: a\n<<: {mode: cold}\n", []string{`2:1: YAML merge keys (<<) are not supported: got one in the file; write the keys explicitly`}},
+		{"a merge key", "name: a\n<<: {mode: cold}\n",
+			[]string{`2:1: YAML merge keys (<<) are not supported: got one in the file; write the keys explicitly`}},
 		{"a tag", "mode: !!str cold\n", []string{`1:7: YAML tags are not supported: got "!!str"; put a string in quotes instead`}},
 		{"an unknown tag", "list: !r []\n", []string{`1:7: YAML tags are not supported: got "!r"; put a string in quotes instead`}},
 		{"a list as a key", "name: a\n? [a]\n: b\n", []string{`2:3: a key in the file is a list; expected a plain word`}},
@@ -52,7 +55,8 @@ func TestRefusedYAML(t *testing.T) {
 		{"too deep", strings.Repeat("[", 1000), []string{`1:33: lists and mappings are nested more than 32 deep`}},
 		{"UTF-16", "\xff\xfea\x00", []string{`1:1: the file is not valid UTF-8; save it as UTF-8`}},
 		{"a byte that is not UTF-8", "name: a\né: \xe9\n", []string{`2:4: the file is not valid UTF-8; save it as UTF-8`}},
-		{"a NUL byte", "name: a\na: \x00\n", []string{`2:4: unexpected control character U+0000; remove it, or write it as an escape in double quotes`}},
+		{"a NUL byte", "name: a\na: \x00\n",
+			[]string{`2:4: unexpected control character U+0000; remove it, or write it as an escape in double quotes`}},
 		{"a line break that editors do not count", "name: a\na: \u2028b\n",
 			[]string{`2:4: unexpected control character U+2028; remove it, or write it as an escape in double quotes`}},
 		{"a lone carriage return", "name: a\na: b\rc: d\n",
@@ -73,7 +77,8 @@ func TestSyntaxHints(t *testing.T) {
 		{"a path variable in a flow mapping", "routes:\n  - {match: GET /users/{id}}\n", []string{
 			`2:24: invalid YAML: did not find expected ',' or '}' (while parsing a flow mapping that begins at 2:5); inside [ ] and { }, ` +
 				`put a value that contains { or } in quotes`}},
-		{"a wildcard without quotes", "hosts: [*.example]\n", []string{`1:9: invalid YAML: found * without quotes; put a value that begins with * in quotes`}},
+		{"a wildcard without quotes", "hosts: [*.example]\n",
+			[]string{`1:9: invalid YAML: found * without quotes; put a value that begins with * in quotes`}},
 		{"a prefix without quotes", "prefix: partner:\n", []string{
 			`1:16: invalid YAML: mapping values are not allowed in this context; check the indentation, and put ` +
 				`a value that contains ": " or ends with ":" in quotes`}},
