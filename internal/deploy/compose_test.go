@@ -171,7 +171,8 @@ func (l *lab) ask(t *testing.T, path string, headers ...string) (*http.Response,
 	}
 	defer connection.Close()
 	lines := append([]string{"GET " + path + " HTTP/1.1", "host: api.example"}, headers...)
-	if err := errors.Join(connection.SetDeadline(time.Now().Add(10*time.Second)), second(io.WriteString(connection, strings.Join(lines, "\r\n")+"\r\n\r\n"))); err != nil {
+	if err := errors.Join(connection.SetDeadline(time.Now().Add(10*time.Second)),
+		second(io.WriteString(connection, strings.Join(lines, "\r\n")+"\r\n\r\n"))); err != nil {
 		t.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
@@ -207,13 +208,15 @@ func TestComposeIsolates(t *testing.T) {
 	}
 	token = strings.TrimSpace(token)
 	status, body := l.get(t, "/orders", "authorization: Bearer "+token, "x-user-id: forged")
-	if status != 200 || !strings.Contains(body, `"x-user-groups": "admin"`) || strings.Contains(body, "forged") || strings.Contains(body, "authorization") {
+	if status != 200 || !strings.Contains(body, `"x-user-groups": "admin"`) || strings.Contains(body, "forged") ||
+		strings.Contains(body, "authorization") {
 		t.Errorf("with a token: %d %s", status, body)
 	}
 	if status, body := l.get(t, "/orders", "x-user-id: forged"); status != 401 || !strings.Contains(body, `"reason":"credential_missing"`) {
 		t.Errorf("without a token: %d %s", status, body)
 	}
-	if status, body := l.get(t, "/orders", "authorization: Bearer "+forge(token)); status != 401 || !strings.Contains(body, `"reason":"signature_invalid"`) {
+	if status, body := l.get(t, "/orders", "authorization: Bearer "+forge(token)); status != 401 ||
+		!strings.Contains(body, `"reason":"signature_invalid"`) {
 		t.Errorf("with a forged token: %d %s", status, body)
 	}
 
@@ -265,7 +268,8 @@ func forge(token string) string {
 func restricted(t *testing.T, p *testutil.Process) {
 	t.Helper()
 	status := read(t, fmt.Sprintf("/proc/%d/status", p.Cmd.Process.Pid))
-	for _, line := range []string{"Uid:\t65532\t65532\t65532\t65532", "Gid:\t65532\t65532\t65532\t65532", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"} {
+	for _, line := range []string{"Uid:\t65532\t65532\t65532\t65532", "Gid:\t65532\t65532\t65532\t65532",
+		"CapEff:\t0000000000000000", "NoNewPrivs:\t1"} {
 		if !strings.Contains(status, line+"\n") {
 			t.Errorf("%s: its status has no line %q:\n%s", p.Name, line, status)
 		}

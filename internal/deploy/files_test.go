@@ -32,7 +32,8 @@ func schemaRules(objects []object) findings {
 		}
 	}
 	for _, version := range []string{oldestKubernetes, newestKubernetes} {
-		_, err := outputOf(manifests, filepath.Join(tools, "manifests/bin/python"), "-m", "kubernetes_validate", "--strict", "--quiet", "-k", version, "/dev/stdin")
+		_, err := outputOf(manifests, filepath.Join(tools, "manifests/bin/python"), "-m", "kubernetes_validate", "--strict",
+			"--quiet", "-k", version, "/dev/stdin")
 		if err != nil {
 			found.add("Kubernetes %s: %v", version, err)
 		}

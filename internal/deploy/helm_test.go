@@ -21,7 +21,8 @@ func told() []string {
 // rendered are the objects of a release of the chart.
 func rendered(tree, release string, values ...string) ([]object, error) {
 	chart := filepath.Join(tree, "deploy/helm/jwtgate")
-	text, err := outputOf("", gotool("helm"), append([]string{"template", release, chart, "--namespace", "jwtgate", "--kube-version", newestKubernetes}, values...)...)
+	text, err := outputOf("", gotool("helm"),
+		append([]string{"template", release, chart, "--namespace", "jwtgate", "--kube-version", newestKubernetes}, values...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +33,8 @@ func rendered(tree, release string, values ...string) ([]object, error) {
 // the manifests, and that its defaults are those of deploy/kubernetes.
 func helmRules(tree string) findings {
 	var found findings
-	if _, err := outputOf("", gotool("helm"), append([]string{"lint", "--strict", "--quiet", filepath.Join(tree, "deploy/helm/jwtgate")}, told()...)...); err != nil {
+	if _, err := outputOf("", gotool("helm"),
+		append([]string{"lint", "--strict", "--quiet", filepath.Join(tree, "deploy/helm/jwtgate")}, told()...)...); err != nil {
 		found.add("helm: %v", err)
 	}
 	objects, err := rendered(tree, "jwtgate", told()...)

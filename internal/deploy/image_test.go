@@ -44,7 +44,8 @@ var theImage = sync.OnceValues(func() (*image, error) { return buildImage(root) 
 // another container: in a chroot, with its storage in a folder of the test.
 func buildah(args ...string) (string, error) {
 	storage := filepath.Join(workFolder, "storage")
-	cmd := exec.Command("buildah", append([]string{"--root", storage + "/root", "--runroot", storage + "/run", "--storage-driver", "vfs"}, args...)...)
+	cmd := exec.Command("buildah",
+		append([]string{"--root", storage + "/root", "--runroot", storage + "/run", "--storage-driver", "vfs"}, args...)...)
 	cmd.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot")
 	return finish(cmd, "")
 }
@@ -72,7 +73,8 @@ func buildImage(tree string) (*image, error) {
 		volumes = append(volumes, "--volume", strings.TrimSpace(host)+":"+v.inside)
 	}
 	// Docker's own format: the other one has no place for a health check.
-	build := append([]string{"bud", "--pull-never", "--format", "docker", "--build-arg", "VERSION=" + imageVersion, "--tag", "jwtgate"}, volumes...)
+	build := append(
+		[]string{"bud", "--pull-never", "--format", "docker", "--build-arg", "VERSION=" + imageVersion, "--tag", "jwtgate"}, volumes...)
 	if _, err := buildah(append(build, tree)...); err != nil {
 		return nil, err
 	}
@@ -96,7 +98,8 @@ func makeBase(name string) error {
 			return err
 		}
 	}
-	for from, to := range map[string]string{"/bin/busybox": "bin/busybox", "/etc/ssl/certs/ca-certificates.crt": "etc/ssl/certs/ca-certificates.crt"} {
+	for from, to := range map[string]string{"/bin/busybox": "bin/busybox",
+		"/etc/ssl/certs/ca-certificates.crt": "etc/ssl/certs/ca-certificates.crt"} {
 		if _, err := outputOf("", "cp", from, filepath.Join(base, to)); err != nil {
 			return err
 		}
@@ -105,7 +108,8 @@ func makeBase(name string) error {
 		return err
 	}
 	settings := []string{"config"}
-	for _, v := range []string{"PATH=/usr/local/go/bin:/bin", "GOPATH=/go", "GOCACHE=/cache/go-build", "HOME=/tmp", "GOTOOLCHAIN=local", "GOPROXY=off", "GOFLAGS="} {
+	for _, v := range []string{"PATH=/usr/local/go/bin:/bin", "GOPATH=/go", "GOCACHE=/cache/go-build", "HOME=/tmp",
+		"GOTOOLCHAIN=local", "GOPROXY=off", "GOFLAGS="} {
 		settings = append(settings, "--env", v)
 	}
 	if _, err := buildah(append(settings, container)...); err != nil {

@@ -50,8 +50,9 @@ func istioRules(tree string) findings {
 func filterRules(filter object) findings {
 	var found findings
 	manager := map[string]any{
-		"stat_prefix":  "outbound",
-		"route_config": map[string]any{"virtual_hosts": []any{map[string]any{"name": "a", "domains": []any{"*"}, "routes": []any{map[string]any{"match": map[string]any{"prefix": "/"}, "direct_response": map[string]any{"status": 200}}}}}},
+		"stat_prefix": "outbound",
+		"route_config": map[string]any{"virtual_hosts": []any{map[string]any{"name": "a", "domains": []any{"*"},
+			"routes": []any{map[string]any{"match": map[string]any{"prefix": "/"}, "direct_response": map[string]any{"status": 200}}}}}},
 	}
 	authz := map[string]any{"transport_api_version": "V3", "grpc_service": map[string]any{
 		"timeout": "0.8s", "envoy_grpc": map[string]any{"cluster_name": "jwtgate", "authority": "jwtgate"},
@@ -74,19 +75,24 @@ func filterRules(filter object) findings {
 		}
 	}
 	// Istio's clusters speak HTTP/2 where the port of the Service is gRPC.
-	merge(cluster, map[string]any{"typed_extension_protocol_options": map[string]any{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": map[string]any{
-		"@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions", "explicit_http_config": map[string]any{"http2_protocol_options": map[string]any{}},
+	const options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+	merge(cluster, map[string]any{"typed_extension_protocol_options": map[string]any{options: map[string]any{
+		"@type":                "type.googleapis.com/" + options,
+		"explicit_http_config": map[string]any{"http2_protocol_options": map[string]any{}},
 	}}})
 	manager["http_filters"] = append(first,
 		map[string]any{"name": "envoy.filters.http.ext_authz", "typed_config": authz},
-		map[string]any{"name": "envoy.filters.http.router", "typed_config": map[string]any{"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}},
+		map[string]any{"name": "envoy.filters.http.router",
+			"typed_config": map[string]any{"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}},
 	)
 	text, err := yaml.Marshal(map[string]any{
-		"layered_runtime": map[string]any{"layers": []any{map[string]any{"name": "static", "static_layer": map[string]any{"re2.max_program_size.error_level": 32768}}}},
+		"layered_runtime": map[string]any{"layers": []any{
+			map[string]any{"name": "static", "static_layer": map[string]any{"re2.max_program_size.error_level": 32768}}}},
 		"static_resources": map[string]any{
 			"listeners": []any{map[string]any{
-				"address":       map[string]any{"socket_address": map[string]any{"address": "127.0.0.1", "port_value": 8080}},
-				"filter_chains": []any{map[string]any{"filters": []any{map[string]any{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}}}},
+				"address": map[string]any{"socket_address": map[string]any{"address": "127.0.0.1", "port_value": 8080}},
+				"filter_chains": []any{map[string]any{"filters": []any{
+					map[string]any{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}}}},
 			}},
 			"clusters": []any{cluster},
 		},
@@ -140,11 +146,13 @@ func sameSettings(manager, authz, cluster map[string]any) findings {
 			"normalize_path", "merge_slashes", "path_with_escaped_slashes_action", "strip_any_host_port", "strip_trailing_host_dot",
 			"delayed_close_timeout", "early_header_mutation_extensions",
 		}},
-		{"HTTP filter", shipped.within(filters + ".http_filters.0"), mapping(manager["http_filters"].([]any)[0]), []string{"name", "typed_config"}},
+		{"HTTP filter", shipped.within(filters + ".http_filters.0"), mapping(manager["http_filters"].([]any)[0]),
+			[]string{"name", "typed_config"}},
 		{"ext_authz", shipped.within(filters + ".http_filters.2.typed_config"), authz, []string{
 			"encode_raw_headers", "charge_cluster_response_stats", "validate_mutations",
 		}},
-		{"ext_authz.grpc_service", shipped.within(filters + ".http_filters.2.typed_config.grpc_service"), mapping(authz["grpc_service"]), []string{"timeout", "retry_policy"}},
+		{"ext_authz.grpc_service", shipped.within(filters + ".http_filters.2.typed_config.grpc_service"),
+			mapping(authz["grpc_service"]), []string{"timeout", "retry_policy"}},
 		{"cluster", shipped.within("static_resources.clusters.0"), cluster, []string{
 			"connect_timeout", "lb_policy", "health_checks", "common_lb_config", "circuit_breakers",
 		}},

@@ -21,7 +21,8 @@ func built(tree, folder string) ([]object, error) {
 // connections that it allows and those that it does not.
 func overlays() map[string][]connection {
 	return map[string][]connection{
-		"kubernetes/base": gateConnections(), "kubernetes/overlays/gateway": gatewayConnections(), "kubernetes/overlays/sidecar": sidecarConnections(),
+		"kubernetes/base": gateConnections(), "kubernetes/overlays/gateway": gatewayConnections(),
+		"kubernetes/overlays/sidecar": sidecarConnections(),
 	}
 }
 
@@ -79,7 +80,8 @@ func TestKustomize(t *testing.T) {
 	}
 	// The pods that the rules of the network speak of are these.
 	for name, want := range map[string]place{"jwtgate": gatePod(), "envoy": envoyPod()} {
-		if labels := named(objects, "Deployment", name).within("spec.template.metadata.labels"); !includes(labels, want.labels) || len(labels) != len(want.labels) {
+		if labels := named(objects, "Deployment", name).within("spec.template.metadata.labels"); !includes(labels, want.labels) ||
+			len(labels) != len(want.labels) {
 			t.Errorf("the pods of %s have the labels %v, want %v", name, labels, want.labels)
 		}
 	}

@@ -36,7 +36,8 @@ const world = "world"
 // newLab lays out the networks, and takes them away when the test ends.
 func newLab(t *testing.T, project object) *lab {
 	t.Helper()
-	l := &lab{project: project, prefix: fmt.Sprintf("jwtgate-%d-", os.Getpid()), places: map[string]map[string]netip.Addr{world: {}}, folder: t.TempDir()}
+	l := &lab{project: project, prefix: fmt.Sprintf("jwtgate-%d-", os.Getpid()),
+		places: map[string]map[string]netip.Addr{world: {}}, folder: t.TempDir()}
 	services, networks := project.within("services"), project.within("networks")
 	for _, name := range append(keys(services), world, "switch") {
 		must(t, "ip", "netns", "add", l.prefix+name)
@@ -118,7 +119,8 @@ func (l *lab) command(t *testing.T, service, folder string, env []string, args .
 		mkdir -p "$3"; mount --bind /mnt "$3"; mount -o remount,bind,ro "$3"; umount /mnt; mount -o remount,bind,ro /; shift 4
 		exec setpriv --no-new-privs --reuid "${0%:*}" --regid "${0#*:}" --clear-groups --inh-caps=-all --bounding-set=-all "$@"`
 	if folder != "" {
-		script = `set -e; mount --bind "$2" "$2"; mount --bind "$1" "$2/etc/hosts"; mount -t proc none "$2/proc"; mount -o remount,bind,ro "$2"; root="$2"; shift 4
+		script = `set -e; mount --bind "$2" "$2"; mount --bind "$1" "$2/etc/hosts"; mount -t proc none "$2/proc"; mount -o ` +
+			`remount,bind,ro "$2"; root="$2"; shift 4
 			exec setpriv --no-new-privs chroot --userspec="$0" --groups= "$root" "$@"`
 	}
 	source, err := filepath.Abs(root)

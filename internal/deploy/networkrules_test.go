@@ -32,7 +32,8 @@ func gatePod() place {
 }
 
 func envoyPod() place {
-	return place{name: "Envoy", labels: object{"app.kubernetes.io/name": "jwtgate", "app.kubernetes.io/component": "envoy", "jwtgate-client": "true"}}
+	return place{name: "Envoy",
+		labels: object{"app.kubernetes.io/name": "jwtgate", "app.kubernetes.io/component": "envoy", "jwtgate-client": "true"}}
 }
 
 func protectedPod() place {

@@ -93,7 +93,8 @@ func newFleet(t *testing.T, binary string, n int) *fleet {
 // gate starts one replica and waits until it is ready.
 func (f *fleet) gate(t *testing.T, i int) *testutil.Process {
 	t.Helper()
-	p := testutil.Start(t, fmt.Sprint("jwtgate ", i), exec.Command(f.binary, "serve", "--config", f.config, "--listen", f.listen[i], "--admin-listen", f.admin[i]))
+	p := testutil.Start(t, fmt.Sprint("jwtgate ", i),
+		exec.Command(f.binary, "serve", "--config", f.config, "--listen", f.listen[i], "--admin-listen", f.admin[i]))
 	testutil.Eventually(t, 20*time.Second, p.Name+" is ready", func() error {
 		_, err := f.get("http://" + f.admin[i] + "/readyz")
 		return err
@@ -113,14 +114,17 @@ func (f *fleet) startEnvoy(t *testing.T, application string) {
 	var endpoints []string
 	for _, listen := range f.listen {
 		host, port, _ := net.SplitHostPort(listen)
-		endpoints = append(endpoints, fmt.Sprintf("        - endpoint: { address: { socket_address: { address: %s, port_value: %s } } }", host, port))
+		endpoints = append(endpoints,
+			fmt.Sprintf("        - endpoint: { address: { socket_address: { address: %s, port_value: %s } } }", host, port))
 	}
 	one := regexp.MustCompile(`(?m)^.*# edit: gate$`)
 	path := filepath.Join(t.TempDir(), "envoy.yaml")
 	if err := os.WriteFile(path, one.ReplaceAll(file, []byte(strings.Join(endpoints, "\n"))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	testutil.Start(t, "envoy", exec.Command(filepath.Join(root, ".tools/envoy/bin/envoy"), "-c", path, "--log-level", "warning", "--disable-hot-restart", "--concurrency", strconv.Itoa(workers)))
+	testutil.Start(t, "envoy",
+		exec.Command(filepath.Join(root, ".tools/envoy/bin/envoy"), "-c", path, "--log-level", "warning", "--disable-hot-restart",
+			"--concurrency", strconv.Itoa(workers)))
 	f.url, f.envoy = "http://"+address, "http://"+admin
 	f.found(t)
 }
@@ -259,7 +263,8 @@ func (f *fleet) rollout(t *testing.T) (outcome, time.Duration) {
 func TestScaleFleet(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "jwtgate")
 	must(t, "go", "build", "-C", root, "-o", binary, "./cmd/jwtgate")
-	fmt.Printf("\n| replicas | connections of Envoy's | checks of the least and the most asked | tokens verified (of %d) | key fetches | p50, p99 in ms | rollout of all: requests, failed | took | verified anew | key fetches | p50, p99 in ms |\n", tokenCount)
+	fmt.Printf("\n| replicas | connections of Envoy's | checks of the least and the most asked | tokens verified (of %d) | key "+
+		"fetches | p50, p99 in ms | rollout of all: requests, failed | took | verified anew | key fetches | p50, p99 in ms |\n", tokenCount)
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, n := range []int{1, 2, 4, 8} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -272,7 +277,8 @@ func TestScaleFleet(t *testing.T) {
 				missed += f.counted(t, i, `jwtgate_token_cache_total\{result="miss"\}`)
 			}
 			connections, fetched := f.stat("upstream_cx_active"), f.issuer.Fetches()
-			row := fmt.Sprintf("| %d | %d | %d, %d | %d | %d | %.1f, %.1f", n, connections, slices.Min(checks), slices.Max(checks), missed, fetched, calm.quantile(0.5), calm.quantile(0.99))
+			row := fmt.Sprintf("| %d | %d | %d, %d | %d | %d | %.1f, %.1f", n, connections, slices.Min(checks), slices.Max(checks),
+				missed, fetched, calm.quantile(0.5), calm.quantile(0.99))
 			if calm.failed > 0 || fetched != n || missed > n*tokenCount {
 				t.Errorf("%d of %d failed; %d fetches, %d verified", calm.failed, calm.sent, fetched, missed)
 			}
@@ -285,7 +291,8 @@ func TestScaleFleet(t *testing.T) {
 			for i := range n {
 				anew += f.counted(t, i, `jwtgate_token_cache_total\{result="miss"\}`)
 			}
-			fmt.Printf("%s | %d, %d | %.0f s | %d | %d | %.1f, %.1f |\n", row, rolled.sent, rolled.failed, took.Seconds(), anew, f.issuer.Fetches()-fetched, rolled.quantile(0.5), rolled.quantile(0.99))
+			fmt.Printf("%s | %d, %d | %.0f s | %d | %d | %.1f, %.1f |\n", row, rolled.sent, rolled.failed, took.Seconds(), anew,
+				f.issuer.Fetches()-fetched, rolled.quantile(0.5), rolled.quantile(0.99))
 			if rolled.failed > 0 {
 				t.Errorf("a rollout failed %d of %d requests", rolled.failed, rolled.sent)
 			}

@@ -150,7 +150,8 @@ func (r *replicas) ask(t *testing.T, kid string) int {
 // at one moment: at the start, in a quiet hour, while it is down, and when its
 // key changes under everybody's hands.
 func TestScaleKeys(t *testing.T) {
-	fmt.Println("\n| replicas | at the start | in a quiet hour | most in one second of it | while down for 10 min | most in one second | a rotation, in 10 s | all have the new key after |")
+	fmt.Println("\n| replicas | at the start | in a quiet hour | most in one second of it | while down for 10 min | most in one " +
+		"second | a rotation, in 10 s | all have the new key after |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	for _, n := range []int{1, 8, 100, 1000} {
 		synctest.Test(t, func(t *testing.T) {

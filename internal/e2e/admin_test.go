@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestSilenceOnTheAdminPort: of 300 connections that send nothing the gate holds
-// 256, makes decisions all the while, and answers a probe within 5 seconds.
+// TestSilenceOnTheAdminPort: of 300 connections that send nothing, the gate keeps 256; it
+// continues to make decisions, and answers a probe within 5 seconds.
 func TestSilenceOnTheAdminPort(t *testing.T) {
 	const clients, most, patience = 300, 256, 5 * time.Second
 	const others = 16 // files at most that other connections open or close meanwhile

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// denials returns every row of the answer table that a client can bring about
-// while the gate and its issuers are well.
+// denials returns every row of the answer table that a client can cause while the gate and
+// its issuers are healthy.
 func denials(t *testing.T, i issuers) []denial {
 	good := bearer(mint(t, i.cruddur, access(nil)))
 	partner := func(changes map[string]any) string {
@@ -19,15 +19,20 @@ func denials(t *testing.T, i issuers) []denial {
 	get := func(path string, headers ...string) call { return call{line: "GET " + path, headers: headers} }
 	rows := []denial{
 		{name: "no credential", call: get("/api/messages"), wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError},
-		{name: "another scheme is no credential", call: get("/api/messages", "authorization: Basic YTpi"), wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError},
-		{name: "an empty authorization", call: get("/api/messages", "authorization:"), wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError},
+		{name: "another scheme is no credential", call: get("/api/messages", "authorization: Basic YTpi"), wantStatus: 401,
+			wantReason: "credential_missing", wantChallenge: noError},
+		{name: "an empty authorization", call: get("/api/messages", "authorization:"), wantStatus: 401,
+			wantReason: "credential_missing", wantChallenge: noError},
 
 		{name: "no issuer's route, but the wrong one", call: get("/api/partner/7", good), wantStatus: 403, wantReason: "issuer_not_allowed"},
 		{name: "a denied route", call: get("/api/internal/metrics", good), wantStatus: 403, wantReason: "route_denied"},
-		{name: "a denied method", call: call{line: "DELETE /api/messages/7", headers: []string{good}}, wantStatus: 403, wantReason: "route_denied"},
-		{name: "no group at all", call: get("/api/admin/users", good), wantStatus: 403, wantReason: "group_missing", wantChallenge: insufficientScope},
+		{name: "a denied method", call: call{line: "DELETE /api/messages/7", headers: []string{good}}, wantStatus: 403,
+			wantReason: "route_denied"},
+		{name: "no group at all", call: get("/api/admin/users", good), wantStatus: 403, wantReason: "group_missing",
+			wantChallenge: insufficientScope},
 		{
-			name: "another group", call: get("/api/admin", bearer(mint(t, i.cruddur, access(map[string]any{"cognito:groups": []string{"users", "Admin"}})))),
+			name:       "another group",
+			call:       get("/api/admin", bearer(mint(t, i.cruddur, access(map[string]any{"cognito:groups": []string{"users", "Admin"}})))),
 			wantStatus: 403, wantReason: "group_missing", wantChallenge: insufficientScope,
 		},
 		{
@@ -38,15 +43,19 @@ func denials(t *testing.T, i issuers) []denial {
 			name: "one scope of two", call: get("/api/orders/7", partner(map[string]any{"scope": "orders/read openid"})),
 			wantStatus: 403, wantReason: "scope_missing", wantChallenge: insufficientScope + `, scope="orders/read orders/list"`,
 		},
-		{name: "another client", call: get("/api/billing/7", good), wantStatus: 403, wantReason: "client_not_allowed", wantChallenge: insufficientScope},
+		{name: "another client", call: get("/api/billing/7", good), wantStatus: 403, wantReason: "client_not_allowed",
+			wantChallenge: insufficientScope},
 		{
-			name: "an identity value that is too large", call: get("/api/messages", bearer(mint(t, i.cruddur, access(map[string]any{"username": strings.Repeat("a", 1025)})))),
+			name:       "an identity value that is too large",
+			call:       get("/api/messages", bearer(mint(t, i.cruddur, access(map[string]any{"username": strings.Repeat("a", 1025)})))),
 			wantStatus: 403, wantReason: "identity_too_large",
 		},
-		{name: "a bad token where one is optional", call: get("/api/feed", "authorization: Bearer null"), wantStatus: 401, wantReason: "token_malformed", wantChallenge: invalidToken},
+		{name: "a bad token where one is optional", call: get("/api/feed", "authorization: Bearer null"), wantStatus: 401,
+			wantReason: "token_malformed", wantChallenge: invalidToken},
 
 		{
-			name: "keys that were never loaded", call: get("/api/messages", bearer(mint(t, i.silent, map[string]any{"sub": "s", "aud": "orders-api"}))),
+			name:       "keys that were never loaded",
+			call:       get("/api/messages", bearer(mint(t, i.silent, map[string]any{"sub": "s", "aud": "orders-api"}))),
 			wantStatus: 503, wantReason: "keys_unavailable",
 		},
 	}
@@ -72,8 +81,8 @@ func ambiguous(t *testing.T, i issuers) []denial {
 	}
 }
 
-// refusedPaths returns the requests whose path or host two servers may read
-// differently, with a token that is otherwise good for them.
+// refusedPaths returns requests with a valid token whose path or host two servers may read
+// differently.
 func refusedPaths(good string) []denial {
 	row := func(name, path string, onlyBare bool) denial {
 		return denial{
@@ -102,9 +111,9 @@ func refusedPaths(good string) []denial {
 	})
 }
 
-// TestAnswerTable sends every row through the shipped Envoy, over HTTP/1.1 and
-// HTTP/2, and through the bare one, and holds what the client gets to the word.
-// The application receives none of them.
+// TestAnswerTable sends every row through the shipped Envoy, over HTTP/1.1 and HTTP/2, and
+// through the bare one, and compares the whole answer. The application receives none of the
+// requests.
 func TestAnswerTable(t *testing.T) {
 	s := startStack(t)
 	for _, way := range s.ways() {
@@ -124,10 +133,10 @@ func TestAnswerTable(t *testing.T) {
 	}
 }
 
-// TestAKeyThatIsLookedForIsNotABadLogin: while the issuer cannot be asked, a kid
-// that nobody has seen is an outage; once the issuer has answered without it,
-// it is a bad token; and a true rotation is followed.
-func TestAKeyThatIsLookedForIsNotABadLogin(t *testing.T) {
+// TestAMissingKeyIsAnOutageFirst: while the gate cannot fetch the issuer's keys, an unknown
+// kid is an outage; once the key set has arrived without it, the token is invalid; and the
+// gate follows a rotation.
+func TestAMissingKeyIsAnOutageFirst(t *testing.T) {
 	s := startStack(t)
 	old := mint(t, s.issuers.cruddur, access(nil))
 	ask := func(token string) answer {

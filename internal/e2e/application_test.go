@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// application is what Envoy protects. It holds no auth code: it answers
-// everything, and remembers what it was asked.
+// application is the application behind Envoy. It has no authorization of its own: it
+// answers and records every request.
 type application struct {
 	address string // host:port, for HTTP/1.1, HTTP/2 and gRPC alike
 
@@ -25,7 +25,7 @@ type application struct {
 	seen []received
 }
 
-// received is one request as it reached the application.
+// received is one request as the application received it.
 type received struct {
 	Method, URI, Host, Proto string
 	Header                   http.Header
@@ -112,7 +112,7 @@ func (a *application) only(t *testing.T) received {
 	return seen[0]
 }
 
-// upgrade switches to a protocol that sends back every line that it gets.
+// upgrade switches to a protocol that echoes every line.
 func upgrade(w http.ResponseWriter) {
 	connection, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -131,10 +131,10 @@ func upgrade(w http.ResponseWriter) {
 	}
 }
 
-// tick is how often the application says something on its streams.
+// tick is the interval of the messages on the application's streams.
 const tick = 50 * time.Millisecond
 
-// streamEvents sends server-sent events until nobody listens.
+// streamEvents sends server-sent events until the client is gone.
 func streamEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	every := time.NewTicker(tick)
@@ -162,7 +162,7 @@ func (g grpcApplication) Check(ctx context.Context, _ *healthpb.HealthCheckReque
 	return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING}, nil
 }
 
-// Watch says something until nobody listens.
+// Watch sends messages until the client is gone.
 func (g grpcApplication) Watch(_ *healthpb.HealthCheckRequest, to grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
 	g.remember(to.Context(), healthpb.Health_Watch_FullMethodName)
 	every := time.NewTicker(tick)

@@ -14,7 +14,7 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-// arrivalPaths are paths that Envoy treats in ways of its own, or leaves alone.
+// arrivalPaths are paths that Envoy changes, rejects or keeps.
 func arrivalPaths() []string {
 	return append(strings.Fields(`/ /a /a/ /A /a?b /a? /? /a;v=1 /a;v=1/b /a/x..;y/b /~ /a/... /.../a /a../b /a/..b
 		/a/../b /../a /../../a /a/.. /a/. /. /.. /./a /a/./b /a/b/../../c /a/b/.././../c /a/../b?x=/../y /a/..? /a/.?x /a?../c
@@ -30,8 +30,7 @@ func arrivalPaths() []string {
 		a a/b \a .. /é /a?é /a/é/../b /é%2f /a%zz /a% http://evil.example/../x *`), randomPaths(150)...)
 }
 
-// randomPaths are paths put together from the parts that matter, the same in each
-// run.
+// randomPaths returns random combinations of relevant parts, the same in each run.
 func randomPaths(n int) []string {
 	parts := append(strings.Fields(`/ / / // .. . %2e %2E ; a b %2f %5C \ %25 %41 | %00 # ? %3b = %7E %20`),
 		strings.Fields(`é ^ ..; %2e; ./ %c3 : @ %2E%2E " %5f %5b [ %00`)...)
@@ -52,8 +51,8 @@ func randomPaths(n int) []string {
 	return paths
 }
 
-// TestWhatEnvoyMakesOfAPath: what explain says of Envoy is what a real one does,
-// over both versions of HTTP and with each rendering of the shipped file.
+// TestWhatEnvoyMakesOfAPath: a real Envoy does what explain says, over both versions of
+// HTTP and with each rendering of the shipped file.
 func TestWhatEnvoyMakesOfAPath(t *testing.T) {
 	s := startScripted(t)
 	said := map[int]int{}
@@ -75,7 +74,7 @@ func TestWhatEnvoyMakesOfAPath(t *testing.T) {
 					continue
 				}
 				said[1]++
-				s.holdsArrival(t, through, "GET", path, arrival, fmt.Sprintf("encoded %v, double %v", encoded, double))
+				s.checkArrival(t, through, "GET", path, arrival, fmt.Sprintf("encoded %v, double %v", encoded, double))
 			}
 		}
 	}
@@ -84,24 +83,26 @@ func TestWhatEnvoyMakesOfAPath(t *testing.T) {
 	}
 }
 
-// TestWhatEnvoyMakesOfAMethod: the same of methods.
+// TestWhatEnvoyMakesOfAMethod: the same for methods.
 func TestWhatEnvoyMakesOfAMethod(t *testing.T) {
 	s := startScripted(t)
-	for method := range strings.FieldsSeq(`ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE NOTIFY OPTIONS PATCH POST
+	for method := range strings.FieldsSeq(`ACL BIND CHECKOUT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE ` +
+		`NOTIFY OPTIONS PATCH POST
 		PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE
-		get Get delete post head FOO BREW X A X1 M-SEARCH M_SEARCH VERSION-CONTROL BASELINE-CONTROL LABEL UPDATE ORDERPATCH MKWORKSPACE GETX PURGED DESCRIBE`) {
+		get Get delete post head FOO BREW X A X1 M-SEARCH M_SEARCH VERSION-CONTROL BASELINE-CONTROL LABEL UPDATE ORDERPATCH ` +
+		`MKWORKSPACE GETX PURGED DESCRIBE`) {
 		arrival, known := envoy.Needs{}.Arrival(method, "/a/../b")
 		if !known {
 			t.Errorf("of %s nothing is said", method)
 			continue
 		}
-		s.holdsArrival(t, s.shipped, method, "/a/../b", arrival, "shipped")
+		s.checkArrival(t, s.shipped, method, "/a/../b", arrival, "shipped")
 	}
 }
 
-// holdsArrival sends a request and holds what is said of it to what the gate is
-// asked or the client answered.
-func (s scripted) holdsArrival(t *testing.T, through *envoyProxy, method, path string, want envoy.Arrival, way string) {
+// checkArrival sends a request and compares its predicted arrival with the gate's
+// CheckRequest or the client's answer.
+func (s scripted) checkArrival(t *testing.T, through *envoyProxy, method, path string, want envoy.Arrival, way string) {
 	t.Helper()
 	for name, send := range map[string]func() int{
 		"HTTP/1.1": func() int { return http1(t, through.address, call{line: method + " " + path}).Status },
@@ -115,9 +116,11 @@ func (s scripted) holdsArrival(t *testing.T, through *envoyProxy, method, path s
 		checks := s.gate.checks()
 		switch {
 		case want.Status != 0 && (status != want.Status || len(checks) != 0):
-			t.Errorf("%s, %s: %s %q: status %d, and the gate was asked %d times; it is said: %+v", way, name, method, path, status, len(checks), want)
+			t.Errorf("%s, %s: %s %q: status %d, and the gate was asked %d times; it is said: %+v", way, name, method, path, status,
+				len(checks), want)
 		case want.Status == 0 && len(checks) != 1:
-			t.Errorf("%s, %s: %s %q: status %d, and the gate was asked %d times; it is said: %+v", way, name, method, path, status, len(checks), want)
+			t.Errorf("%s, %s: %s %q: status %d, and the gate was asked %d times; it is said: %+v", way, name, method, path, status,
+				len(checks), want)
 		case want.Status == 0:
 			if got := checks[0].GetAttributes().GetRequest().GetHttp(); got.GetPath() != want.Path || got.GetMethod() != method {
 				t.Errorf("%s, %s: %s %q: the gate is asked about %s %q; it is said: %+v", way, name, method, path, got.GetMethod(), got.GetPath(), want)
@@ -127,7 +130,8 @@ func (s scripted) holdsArrival(t *testing.T, through *envoyProxy, method, path s
 	s.application.take()
 }
 
-// TestExplainKnowsEnvoy: the program says what Envoy does, for the configuration.
+// TestExplainKnowsEnvoy: explain prints what Envoy does with a request, for the
+// configuration.
 func TestExplainKnowsEnvoy(t *testing.T) {
 	c := startConfigured(t, "routes: [{match: '/**', access: public}]\nrelax: {hosts: {a.example: [double_slash]}}\n")
 	fitting := startFitting(t, c)
@@ -148,7 +152,8 @@ func TestExplainKnowsEnvoy(t *testing.T) {
 			if answer.Status != http.StatusBadRequest || answer.Body != "" || len(seen) != 0 {
 				t.Errorf("%s: Envoy answers %d %s", row.path, answer.Status, answer.Body)
 			}
-		case len(seen) != 1 || row.want == "" && seen[0].URI != row.path || row.want != "" && !strings.Contains(row.want, "to "+seen[0].URI+" before"):
+		case len(seen) != 1 || row.want == "" && seen[0].URI != row.path || row.want != "" &&
+			!strings.Contains(row.want, "to "+seen[0].URI+" before"):
 			t.Errorf("%s: the application received %v", row.path, seen)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestAWrongConfigurationStartsNothing: every mistake at once, each with its
-// place and what to write instead, from `check` and from `serve`.
+// TestAWrongConfigurationStartsNothing: `check` and `serve` report every mistake at once,
+// each with its place and what to write instead.
 func TestAWrongConfigurationStartsNothing(t *testing.T) {
 	file := writeFile(t, "jwtgate.yaml", `issuers:
   cruddur:
@@ -32,7 +32,8 @@ server: {tls: {cert_file: server.pem}}
 `)
 	want := []string{
 		file + ":3:14: ", file + ":4:5: ", file + ":6:13: ", file + ":7:", file + ":8:18: ", file + ":10:13: ", file + ":10:33: ",
-		file + ":11:61: routes[1].when: = is no operator of CEL; write == to compare", file + ":12:13: ", file + ":12:", file + ":13:10: ", file + ":14:10: server.tls.key_file is missing",
+		file + ":11:61: routes[1].when: = is no operator of CEL; write == to compare", file + ":12:13: ", file + ":12:",
+		file + ":13:10: ", file + ":14:10: server.tls.key_file is missing",
 	}
 	checked := jwtgate(t, nil, "check", "--config", file)
 	if checked.code != 1 {
@@ -53,8 +54,9 @@ server: {tls: {cert_file: server.pem}}
 	}
 }
 
-// TestWhatCannotStartSaysWhy: exit code 2, one clear line and nothing else.
-func TestWhatCannotStartSaysWhy(t *testing.T) {
+// TestAFailedStartSaysWhy: a program that cannot start exits with code 2 and one clear
+// line.
+func TestAFailedStartSaysWhy(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -72,8 +74,11 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{"a port in use", nil, []string{"serve", "--config", good, "--listen", taken.Addr().String(), "--admin-listen", free}, []string{"server.listen", taken.Addr().String(), "in use"}},
-		{"an admin port in use", nil, []string{"serve", "--config", good, "--listen", free, "--admin-listen", taken.Addr().String()}, []string{"admin.listen", taken.Addr().String(), "in use"}},
+		{"a port in use", nil, []string{"serve", "--config", good, "--listen", taken.Addr().String(), "--admin-listen", free},
+			[]string{"server.listen", taken.Addr().String(), "in use"}},
+		{"an admin port in use", nil,
+			[]string{"serve", "--config", good, "--listen", free, "--admin-listen", taken.Addr().String()},
+			[]string{"admin.listen", taken.Addr().String(), "in use"}},
 		{"no such file", nil, []string{"serve", "--config", "no-such-file.yaml"}, []string{"no-such-file.yaml", "no such file"}},
 		{"check: no such file", nil, []string{"check", "--config", "no-such-file.yaml"}, []string{"no-such-file.yaml", "no such file"}},
 		{"a file that cannot be read", nil, []string{"serve", "--config", closed}, []string{closed}},

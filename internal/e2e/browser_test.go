@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestABrowserCanReadItsDenial: a script of the allowed origin can read a 401
-// and why; one of another origin cannot.
+// TestABrowserCanReadItsDenial: a script of the allowed origin can read a 401 and its
+// reason; one of another origin cannot.
 func TestABrowserCanReadItsDenial(t *testing.T) {
 	s := startStack(t)
 	tests := []struct{ name, origin, wantAllowed string }{
@@ -19,14 +19,16 @@ func TestABrowserCanReadItsDenial(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := http1(t, s.shipped.address, call{line: "GET /api/messages", headers: []string{"origin: " + test.origin, "authorization: Bearer null"}})
+			got := http1(t, s.shipped.address,
+				call{line: "GET /api/messages", headers: []string{"origin: " + test.origin, "authorization: Bearer null"}})
 			if got.Status != http.StatusUnauthorized || got.problem(t).Reason != "token_malformed" {
 				t.Errorf("answer %d %s", got.Status, got.Body)
 			}
 			if allowed := got.Header.Get("Access-Control-Allow-Origin"); allowed != test.wantAllowed {
 				t.Errorf("access-control-allow-origin %q, want %q", allowed, test.wantAllowed)
 			}
-			if exposed := got.Header.Get("Access-Control-Expose-Headers"); strings.Contains(exposed, "www-authenticate") != (test.wantAllowed != "") {
+			exposed := got.Header.Get("Access-Control-Expose-Headers")
+			if strings.Contains(exposed, "www-authenticate") != (test.wantAllowed != "") {
 				t.Errorf("access-control-expose-headers %q", exposed)
 			}
 			if len(s.application.take()) != 0 {
@@ -36,16 +38,18 @@ func TestABrowserCanReadItsDenial(t *testing.T) {
 	}
 }
 
-// TestPreflights: Envoy answers for the allowed origin; any other preflight needs
-// what its route needs.
+// TestPreflights: Envoy answers preflights of the allowed origin; others need the token
+// that their route needs.
 func TestPreflights(t *testing.T) {
 	s := startStack(t)
 	preflight := func(origin, method string, more ...string) call {
-		return call{line: "OPTIONS /api/messages/7", headers: append([]string{"origin: " + origin, "access-control-request-method: " + method}, more...)}
+		return call{line: "OPTIONS /api/messages/7",
+			headers: append([]string{"origin: " + origin, "access-control-request-method: " + method}, more...)}
 	}
 	t.Run("from the allowed origin", func(t *testing.T) {
 		got := http1(t, s.shipped.address, preflight("http://localhost:3000", "POST"))
-		if got.Status != http.StatusOK || got.Header.Get("Access-Control-Allow-Origin") != "http://localhost:3000" || !strings.Contains(got.Header.Get("Access-Control-Allow-Headers"), "authorization") {
+		if got.Status != http.StatusOK || got.Header.Get("Access-Control-Allow-Origin") != "http://localhost:3000" ||
+			!strings.Contains(got.Header.Get("Access-Control-Allow-Headers"), "authorization") {
 			t.Errorf("answer %d %v", got.Status, got.Header)
 		}
 		if len(s.application.take()) != 0 {
@@ -53,7 +57,9 @@ func TestPreflights(t *testing.T) {
 		}
 	})
 	t.Run("from another origin, of a page that is public to GET alone", func(t *testing.T) {
-		got := http1(t, s.shipped.address, call{line: "OPTIONS /only-here", headers: []string{"host: docs.example", "origin: https://other.example", "access-control-request-method: GET"}})
+		got := http1(t, s.shipped.address,
+			call{line: "OPTIONS /only-here",
+				headers: []string{"host: docs.example", "origin: https://other.example", "access-control-request-method: GET"}})
 		if got.problem(t).Reason != "credential_missing" || len(s.application.take()) != 0 {
 			t.Errorf("answer %d %s", got.Status, got.Body)
 		}
@@ -64,10 +70,14 @@ func TestPreflights(t *testing.T) {
 		want string
 	}{
 		{"from another origin", preflight("https://other.example", "POST"), "credential_missing"},
-		{"from another origin, of an admin's page", call{line: "OPTIONS /api/admin/report", headers: []string{"origin: https://other.example", "access-control-request-method: GET"}}, "credential_missing"},
+		{"from another origin, of an admin's page",
+			call{line: "OPTIONS /api/admin/report",
+				headers: []string{"origin: https://other.example", "access-control-request-method: GET"}}, "credential_missing"},
 		{"with a body", preflight("https://other.example", "POST", "content-length: 2"), "credential_missing"},
-		{"without an origin", call{line: "OPTIONS /api/messages/7", headers: []string{"access-control-request-method: POST"}}, "credential_missing"},
-		{"that asks for nothing", call{line: "OPTIONS /api/messages/7", headers: []string{"origin: https://other.example"}}, "credential_missing"},
+		{"without an origin", call{line: "OPTIONS /api/messages/7", headers: []string{"access-control-request-method: POST"}},
+			"credential_missing"},
+		{"that asks for nothing", call{line: "OPTIONS /api/messages/7", headers: []string{"origin: https://other.example"}},
+			"credential_missing"},
 	}
 	for _, test := range denied {
 		t.Run(test.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ func startScripted(t *testing.T) scripted {
 	return s
 }
 
-// ask sends a call through an Envoy and returns what the gate was asked.
+// ask sends a call through an Envoy and returns the gate's CheckRequest.
 func (s scripted) ask(t *testing.T, through *envoyProxy, c call) *authv3.AttributeContext {
 	t.Helper()
 	s.gate.says(allowing(&authv3.OkHttpResponse{}))
@@ -52,17 +52,21 @@ func TestCheckRequestSaysWhatIsAsked(t *testing.T) {
 		{"the query is in the path", s.bare, call{line: "PUT /a?b=c&d"}, "PUT", "api.example", "/a?b=c&d"},
 		{"by default the path comes raw", s.bare, call{line: "GET /x//y/../%2e%2e/%61?q"}, "GET", "api.example", "/x//y/../%2e%2e/%61?q"},
 		{"as shipped it is normalised", s.shipped, call{line: "GET /x//y/../%2e%2e/%61?q"}, "GET", "api.example", "/x/a?q"},
-		{"even so a semicolon hides a dot segment", s.shipped, call{line: "GET /public/%2e%2e;/admin"}, "GET", "api.example", "/public/..;/admin"},
-		{"by default the host comes as it was sent", s.bare, call{line: "GET /", headers: []string{"host: A.Test.:8443"}}, "GET", "A.Test.:8443", "/"},
+		{"even so a semicolon hides a dot segment", s.shipped, call{line: "GET /public/%2e%2e;/admin"}, "GET", "api.example",
+			"/public/..;/admin"},
+		{"by default the host comes as it was sent", s.bare, call{line: "GET /", headers: []string{"host: A.Test.:8443"}}, "GET",
+			"A.Test.:8443", "/"},
 		{"as shipped without port and final dot", s.shipped, call{line: "GET /", headers: []string{"host: A.Test.:8443"}}, "GET", "A.Test", "/"},
 		{"two hosts are joined", s.bare, call{line: "GET /", headers: []string{"host: a.test", "host: b.test"}}, "GET", "a.test,b.test", "/"},
-		{"the absolute form names the host", s.bare, call{line: "GET http://evil.test/a", headers: []string{"host: a.test"}}, "GET", "evil.test", "/a"},
+		{"the absolute form names the host", s.bare, call{line: "GET http://evil.test/a", headers: []string{"host: a.test"}}, "GET",
+			"evil.test", "/a"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			http := s.ask(t, test.through, test.call).GetRequest().GetHttp()
 			if http.GetMethod() != test.wantMethod || http.GetHost() != test.host || http.GetPath() != test.wantPath {
-				t.Errorf("asked about %q %q %q, want %q %q %q", http.GetMethod(), http.GetHost(), http.GetPath(), test.wantMethod, test.host, test.wantPath)
+				t.Errorf("asked about %q %q %q, want %q %q %q", http.GetMethod(), http.GetHost(), http.GetPath(), test.wantMethod,
+					test.host, test.wantPath)
 			}
 		})
 	}
@@ -71,7 +75,8 @@ func TestCheckRequestSaysWhatIsAsked(t *testing.T) {
 func TestCheckRequestHeadersComeInTwoForms(t *testing.T) {
 	s := startScripted(t)
 	c := call{line: "GET /", headers: []string{
-		"x-token-twice: a", "X-Token-Twice: b", "authorization: Bearer A", "authorization: Bearer B", "cookie: a=1", "cookie: b=2", "x-token-bytes: caf\xe9\xff", "x-token-empty:",
+		"x-token-twice: a", "X-Token-Twice: b", "authorization: Bearer A", "authorization: Bearer B", "cookie: a=1", "cookie: b=2",
+		"x-token-bytes: caf\xe9\xff", "x-token-empty:",
 	}}
 	t.Run("encode_raw_headers, as shipped: header_map, duplicates apart, bytes whole", func(t *testing.T) {
 		http := s.ask(t, s.shipped, c).GetRequest().GetHttp()
@@ -102,7 +107,8 @@ func TestCheckRequestHeadersComeInTwoForms(t *testing.T) {
 			t.Error("header_map is filled too")
 		}
 		want := map[string]string{
-			"x-token-twice": "a,b", "authorization": "Bearer A,Bearer B", "cookie": "a=1,b=2", "x-token-bytes": "caf!!", "x-token-empty": "", ":method": "GET", ":path": "/",
+			"x-token-twice": "a,b", "authorization": "Bearer A,Bearer B", "cookie": "a=1,b=2", "x-token-bytes": "caf!!",
+			"x-token-empty": "", ":method": "GET", ":path": "/",
 		}
 		for name, value := range want {
 			if got, there := http.GetHeaders()[name]; !there || got != value {
@@ -136,8 +142,8 @@ func TestCheckRequestShowsEverySpellingByDefault(t *testing.T) {
 	}
 }
 
-// TestCheckRequestSourceIsThePeer: the address is that of the connection,
-// whatever the client says of itself.
+// TestCheckRequestSourceIsThePeer: the address is that of the connection, and not one from
+// the client's headers.
 func TestCheckRequestSourceIsThePeer(t *testing.T) {
 	s := startScripted(t)
 	for name, through := range map[string]*envoyProxy{"shipped": s.shipped, "bare": s.bare} {
@@ -148,8 +154,8 @@ func TestCheckRequestSourceIsThePeer(t *testing.T) {
 	}
 }
 
-// TestCheckDeadlineIsTheTotal: the deadline of the call is the time for all
-// tries; the time for one, in milliseconds, is in its metadata.
+// TestCheckDeadlineIsTheTotal: the deadline of the call covers all attempts; its metadata
+// has the timeout of one attempt, in milliseconds.
 func TestCheckDeadlineIsTheTotal(t *testing.T) {
 	s := startScripted(t)
 	var mu sync.Mutex
@@ -176,10 +182,10 @@ func TestCheckDeadlineIsTheTotal(t *testing.T) {
 	}
 }
 
-// TestASlowTryIsTriedAgain: max_interval of the retry policy bounds each try,
-// so a gate that hangs once costs a retry and not the request. Check can
-// therefore be asked more than once about one request.
-func TestASlowTryIsTriedAgain(t *testing.T) {
+// TestASlowAttemptIsRetried: max_interval of the retry policy is the timeout of each
+// attempt, so that Envoy retries when a gate hangs once. Envoy can therefore call Check
+// several times for one request.
+func TestASlowAttemptIsRetried(t *testing.T) {
 	s := startScripted(t)
 	s.gate.does(func(ctx context.Context) (*authv3.CheckResponse, error) {
 		if len(s.gate.checks()) == 1 {
@@ -196,12 +202,13 @@ func TestASlowTryIsTriedAgain(t *testing.T) {
 	}
 }
 
-// TestCheckComesOnceForAnUpgrade: nothing is asked about what flows over a
-// WebSocket later.
+// TestCheckComesOnceForAnUpgrade: Envoy does not call Check for the messages of a
+// WebSocket.
 func TestCheckComesOnceForAnUpgrade(t *testing.T) {
 	s := startScripted(t)
 	s.gate.says(allowing(&authv3.OkHttpResponse{}))
-	connection, reader, response := open(t, s.shipped.address, call{line: "GET /ws", headers: []string{"connection: Upgrade", "upgrade: websocket"}})
+	connection, reader, response := open(t, s.shipped.address,
+		call{line: "GET /ws", headers: []string{"connection: Upgrade", "upgrade: websocket"}})
 	defer connection.Close()
 	if response.StatusCode != 101 {
 		t.Fatalf("status %d, want 101", response.StatusCode)

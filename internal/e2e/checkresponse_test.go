@@ -19,9 +19,9 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// TestWhatEnvoyTakesForAYes holds the forms of an answer that let a request
-// through, three of which do not look like it.
-func TestWhatEnvoyTakesForAYes(t *testing.T) {
+// TestAnswersThatAllow shows the forms of an answer with which Envoy allows a request,
+// three of which are surprising.
+func TestAnswersThatAllow(t *testing.T) {
 	s := startScripted(t)
 	denied := &authv3.DeniedHttpResponse{Status: status(401)}
 	tests := []struct {
@@ -33,11 +33,14 @@ func TestWhatEnvoyTakesForAYes(t *testing.T) {
 		{"an allow", allowing(&authv3.OkHttpResponse{}), 200, true},
 		{"the empty answer", &authv3.CheckResponse{}, 200, true},
 		{"a denied_response with code 0", denying(0, denied), 200, true},
-		{"an error_response with code 0", &authv3.CheckResponse{HttpResponse: &authv3.CheckResponse_ErrorResponse{ErrorResponse: denied}}, 200, true},
+		{"an error_response with code 0",
+			&authv3.CheckResponse{HttpResponse: &authv3.CheckResponse_ErrorResponse{ErrorResponse: denied}}, 200, true},
 		{"a denial", denying(16, denied), 401, false},
 		{"a denial that says 200", denying(16, &authv3.DeniedHttpResponse{Status: status(200)}), 200, false},
 		{"a code without a response", &authv3.CheckResponse{Status: denying(7, nil).GetStatus()}, 403, false},
-		{"a code with an ok_response", &authv3.CheckResponse{Status: denying(7, nil).GetStatus(), HttpResponse: allowing(&authv3.OkHttpResponse{}).GetHttpResponse()}, 403, false},
+		{"a code with an ok_response",
+			&authv3.CheckResponse{Status: denying(7, nil).GetStatus(),
+				HttpResponse: allowing(&authv3.OkHttpResponse{}).GetHttpResponse()}, 403, false},
 		{"a denial without a status", denying(7, &authv3.DeniedHttpResponse{}), 403, false},
 	}
 	for _, through := range []*envoyProxy{s.shipped, s.bare} {
@@ -75,7 +78,8 @@ func TestSetHeadersOverwrite(t *testing.T) {
 		{"append unset", field("x-user-id", "true"), []string{"true"}},
 		{"append_action says append", appending(false, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD), []string{"true"}},
 		{"append_action says add if absent", appending(false, corev3.HeaderValueOption_ADD_IF_ABSENT), []string{"true"}},
-		{"append true joins the first and keeps the rest", appending(true, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD), []string{"forged1,true", "forged2"}},
+		{"append true joins the first and keeps the rest", appending(true, corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD),
+			[]string{"forged1,true", "forged2"}},
 		{"raw_value is not read", raw, []string{""}},
 	}
 	for _, test := range tests {
@@ -89,8 +93,8 @@ func TestSetHeadersOverwrite(t *testing.T) {
 	}
 }
 
-// TestRemovingRunsAfterSetting: a name in both lists is gone, so jwtgate never
-// removes what it sets.
+// TestRemovingRunsAfterSetting: Envoy removes a name that is in both lists, so jwtgate
+// never removes a header that it sets.
 func TestRemovingRunsAfterSetting(t *testing.T) {
 	s := startScripted(t)
 	s.gate.says(allowing(&authv3.OkHttpResponse{
@@ -109,8 +113,8 @@ func TestRemovingRunsAfterSetting(t *testing.T) {
 	}
 }
 
-// TestRemovingTakesOneSpelling: a removal takes every copy in any case, but no
-// other spelling and no pattern, so jwtgate names each spelling that it sees.
+// TestRemovingTakesOneSpelling: a removal removes every copy in any case, but no other
+// spelling, and patterns have no effect. So jwtgate names each spelling in the request.
 func TestRemovingTakesOneSpelling(t *testing.T) {
 	s := startScripted(t)
 	s.gate.says(allowing(&authv3.OkHttpResponse{HeadersToRemove: []string{"X-User-Id", "x-user*", "host", ":path"}}))
@@ -127,9 +131,9 @@ func TestRemovingTakesOneSpelling(t *testing.T) {
 	}
 }
 
-// TestTheSecondLock: as shipped, Envoy refuses a mutation that jwtgate has no
-// business to make, loudly, and one that would be no valid header.
-func TestTheSecondLock(t *testing.T) {
+// TestMutationRules: with the shipped file, a mutation that jwtgate never needs, or that is
+// not a valid header, makes the request fail.
+func TestMutationRules(t *testing.T) {
 	s := startScripted(t)
 	tests := []struct {
 		name       string
@@ -137,19 +141,22 @@ func TestTheSecondLock(t *testing.T) {
 		wantStatus int
 	}{
 		{"an identity header", &authv3.OkHttpResponse{Headers: []*corev3.HeaderValueOption{field("x-user-id", "a")}}, 200},
-		{"what a credential is taken out of", &authv3.OkHttpResponse{HeadersToRemove: []string{"authorization", "cookie", "sec-websocket-protocol"}}, 200},
+		{"what a credential is taken out of",
+			&authv3.OkHttpResponse{HeadersToRemove: []string{"authorization", "cookie", "sec-websocket-protocol"}}, 200},
 		{"a header with a token's name", &authv3.OkHttpResponse{HeadersToRemove: []string{"x-access-token", "x-id-token"}}, 200},
 		{"a spelling of an identity header", &authv3.OkHttpResponse{HeadersToRemove: []string{"x_user_id", "x.user-groups"}}, 200},
 		{"the override headers", &authv3.OkHttpResponse{HeadersToRemove: []string{
 			"x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "x_http_method_override",
 		}}, 200},
-		{"when a stream is to end", &authv3.OkHttpResponse{Headers: []*corev3.HeaderValueOption{field("x-envoy-upstream-stream-duration-ms", "60000")}}, 200},
+		{"when a stream is to end",
+			&authv3.OkHttpResponse{Headers: []*corev3.HeaderValueOption{field("x-envoy-upstream-stream-duration-ms", "60000")}}, 200},
 		{"the path", &authv3.OkHttpResponse{Headers: []*corev3.HeaderValueOption{field(":path", "/admin")}}, 500},
 		{"the host", &authv3.OkHttpResponse{Headers: []*corev3.HeaderValueOption{field("host", "evil.test")}}, 500},
 		{"an Envoy header", &authv3.OkHttpResponse{Headers: []*corev3.HeaderValueOption{field("x-envoy-original-path", "/admin")}}, 500},
 		{"any other header", &authv3.OkHttpResponse{Headers: []*corev3.HeaderValueOption{field("x-other", "a")}}, 500},
 		{"removing any other header", &authv3.OkHttpResponse{HeadersToRemove: []string{"x-other"}}, 500},
-		{"a value with a line break", &authv3.OkHttpResponse{Headers: []*corev3.HeaderValueOption{field("x-user-id", "a\r\nx-user-groups: admin")}}, 500},
+		{"a value with a line break",
+			&authv3.OkHttpResponse{Headers: []*corev3.HeaderValueOption{field("x-user-id", "a\r\nx-user-groups: admin")}}, 500},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -201,8 +208,8 @@ func TestDenialsReachTheClientAsWritten(t *testing.T) {
 	}
 }
 
-// TestDenialsToGRPCClients: Envoy gives a gRPC client a status of its own
-// choosing for each HTTP status, and the body as the message, byte for byte.
+// TestDenialsToGRPCClients: for a gRPC client Envoy maps each HTTP status to a gRPC status,
+// and uses the body as the message, byte for byte.
 func TestDenialsToGRPCClients(t *testing.T) {
 	s := startScripted(t)
 	want := map[int]codes.Code{
@@ -219,10 +226,9 @@ func TestDenialsToGRPCClients(t *testing.T) {
 	}
 }
 
-// TestAnRPCErrorIsNoDenial: a gRPC error, of whatever code, is Envoy's to
-// answer, and failure_mode_allow would let it through. So jwtgate never fails
-// the RPC.
-func TestAnRPCErrorIsNoDenial(t *testing.T) {
+// TestAnRPCErrorIsNotADenial: Envoy answers a gRPC error of any code itself, and
+// failure_mode_allow would allow the request. So jwtgate never fails the RPC.
+func TestAnRPCErrorIsNotADenial(t *testing.T) {
 	s := startScripted(t)
 	for _, code := range []codes.Code{codes.PermissionDenied, codes.Unauthenticated, codes.Internal, codes.Unavailable} {
 		s.gate.does(func(context.Context) (*authv3.CheckResponse, error) {
@@ -250,9 +256,9 @@ func TestAnRPCErrorIsNoDenial(t *testing.T) {
 	}
 }
 
-// TestOurOwn503KeepsItsWords: the shipped local reply rewrites Envoy's own
-// failure to ask, and no denial of jwtgate's.
-func TestOurOwn503KeepsItsWords(t *testing.T) {
+// TestJwtgates503KeepsItsBody: the shipped local reply rewrites Envoy's errors and no
+// denials of jwtgate.
+func TestJwtgates503KeepsItsBody(t *testing.T) {
 	s := startScripted(t)
 	s.gate.says(denying(14, &authv3.DeniedHttpResponse{
 		Status: status(503), Headers: []*corev3.HeaderValueOption{field("retry-after", "7")}, Body: "ours",
@@ -283,7 +289,8 @@ func TestDynamicMetadataReachesTheAccessLog(t *testing.T) {
 	lines := s.shipped.accessLog(t, 2)
 	for i, status := range []float64{200, 401} {
 		line := lines[i]
-		if line["status"] != status || line["decision"] != "r-1" || line["route"] != "GET /x" || line["verdict"] != "deny" || line["reason"] != "expired" {
+		if line["status"] != status || line["decision"] != "r-1" || line["route"] != "GET /x" || line["verdict"] != "deny" ||
+			line["reason"] != "expired" {
 			t.Errorf("access log line %v", line)
 		}
 		if line["path"] != "/x" {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// call is a request as a client writes it: the bytes are its own, so that it
-// can be one that no HTTP library would send.
+// call is a request in the client's bytes, so that tests can send requests that no HTTP
+// library would.
 type call struct {
 	line    string   // METHOD TARGET
 	headers []string // name: value, in this order; without a host: api.example
@@ -27,17 +27,17 @@ func (c call) with(headers ...string) call {
 	return c
 }
 
-// bearer is the header that carries a token.
+// bearer returns the header with a token.
 func bearer(token string) string { return "authorization: Bearer " + token }
 
-// answer is what came back.
+// answer is the answer to a call.
 type answer struct {
 	Status int
 	Header http.Header
 	Body   string
 }
 
-// problem is the body of jwtgate's denials.
+// problem returns the body of jwtgate's denial.
 type problem struct {
 	Status   int    `json:"status"`
 	Title    string `json:"title"`
@@ -60,7 +60,7 @@ func (a answer) problem(t *testing.T) problem {
 // sender sends one call to an address.
 type sender func(t *testing.T, address string, c call) answer
 
-// clientTimeout bounds one exchange, so that a test ends.
+// clientTimeout is the timeout of one exchange.
 const clientTimeout = 10 * time.Second
 
 // http1 sends the call over HTTP/1.1, byte for byte.
@@ -75,8 +75,8 @@ func http1(t *testing.T, address string, c call) answer {
 	return answer{Status: response.StatusCode, Header: response.Header, Body: string(body)}
 }
 
-// open sends the call over HTTP/1.1 and leaves the connection open behind the
-// answer's header.
+// open sends the call over HTTP/1.1 and keeps the connection open after the answer's
+// header.
 func open(t *testing.T, address string, c call) (net.Conn, *bufio.Reader, *http.Response) {
 	t.Helper()
 	connection, err := net.DialTimeout("tcp", address, clientTimeout)
@@ -98,7 +98,7 @@ func open(t *testing.T, address string, c call) (net.Conn, *bufio.Reader, *http.
 	return connection, reader, response
 }
 
-// bytes is the call as it goes over the wire.
+// bytes returns the call's bytes on the wire.
 func (c call) bytes() string {
 	lines := []string{c.line + " HTTP/1.1"}
 	if !c.names("host") {

@@ -17,10 +17,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 )
 
-// region is where the emulator's pools are.
+// region is the region of the emulator's pools.
 const region = "us-east-1"
 
-// emulator is a running Cognito emulator and a real AWS client that talks to it.
+// emulator is a running Cognito emulator and a real AWS client for it.
 type emulator struct {
 	url    string
 	client *cognito.Client
@@ -62,7 +62,7 @@ type pool struct {
 	sub           string
 }
 
-// newPool goes the steps of a real project: create-user-pool,
+// newPool makes a pool with the steps of a real project: create-user-pool,
 // create-user-pool-client, sign-up, confirm, group, sign-in.
 func (e emulator) newPool(t *testing.T, name string, groups ...string) pool {
 	t.Helper()
@@ -83,14 +83,16 @@ func (e emulator) newPool(t *testing.T, name string, groups ...string) pool {
 		t.Fatalf("sign-up: %v", err)
 	}
 	p.sub = *signedUp.UserSub
-	if _, err := e.client.AdminConfirmSignUp(ctx, &cognito.AdminConfirmSignUpInput{UserPoolId: &p.id, Username: aws.String("ann@example.org")}); err != nil {
+	if _, err := e.client.AdminConfirmSignUp(ctx,
+		&cognito.AdminConfirmSignUpInput{UserPoolId: &p.id, Username: aws.String("ann@example.org")}); err != nil {
 		t.Fatalf("admin-confirm-sign-up: %v", err)
 	}
 	for _, group := range groups {
 		if _, err := e.client.CreateGroup(ctx, &cognito.CreateGroupInput{UserPoolId: &p.id, GroupName: &group}); err != nil {
 			t.Fatalf("create-group: %v", err)
 		}
-		if _, err := e.client.AdminAddUserToGroup(ctx, &cognito.AdminAddUserToGroupInput{UserPoolId: &p.id, GroupName: &group, Username: aws.String("ann@example.org")}); err != nil {
+		if _, err := e.client.AdminAddUserToGroup(ctx,
+			&cognito.AdminAddUserToGroupInput{UserPoolId: &p.id, GroupName: &group, Username: aws.String("ann@example.org")}); err != nil {
 			t.Fatalf("admin-add-user-to-group: %v", err)
 		}
 	}
@@ -127,7 +129,7 @@ func (e emulator) signIn(t *testing.T, client string) (idToken, accessToken stri
 	return *signedIn.AuthenticationResult.IdToken, *signedIn.AuthenticationResult.AccessToken
 }
 
-// TestCognito: the tokens of a real project's pool, made by a real AWS client.
+// TestCognito: the gate accepts the tokens of a pool that a real AWS client made.
 func TestCognito(t *testing.T) {
 	e := startEmulator(t)
 	ours := e.newPool(t, "CruddurUserPool", "admin")
@@ -168,7 +170,7 @@ routes:
 	})
 }
 
-// cognitoChecks asks an Envoy, and looks at what reached the application.
+// cognitoChecks sends requests to an Envoy and checks what reaches the application.
 type cognitoChecks struct {
 	envoy       *envoyProxy
 	application *application
@@ -179,7 +181,7 @@ func (c cognitoChecks) ask(t *testing.T, token string) answer {
 	return http1(t, c.envoy.address, call{line: "GET /api/messages", headers: []string{bearer(token), "x-user-id: forged"}})
 }
 
-// token holds a token of the pool to whether its kind is taken here.
+// token checks whether the gate accepts a kind of the pool's tokens.
 func (c cognitoChecks) token(t *testing.T, name, token string, p pool, taken bool) {
 	t.Helper()
 	got := c.ask(t, token)
@@ -207,7 +209,7 @@ func (c cognitoChecks) token(t *testing.T, name, token string, p pool, taken boo
 	}
 }
 
-// group holds the token to a group that its user has, and to one that they lack.
+// group checks a route for a group that the user has, and one for another group.
 func (c cognitoChecks) group(t *testing.T, token string) {
 	t.Helper()
 	if got := http1(t, c.envoy.address, call{line: "GET /api/admin/users", headers: []string{bearer(token)}}); got.Status != http.StatusOK {
@@ -218,8 +220,8 @@ func (c cognitoChecks) group(t *testing.T, token string) {
 	denial{wantStatus: 403, wantReason: "group_missing", wantChallenge: insufficientScope}.check(t, got)
 }
 
-// refused holds that neither another pool's tokens, which the emulator signs
-// with the same key, nor another client's are taken.
+// refused checks that the gate denies another pool's tokens, which the emulator signs with
+// the same key, and another client's.
 func (c cognitoChecks) refused(t *testing.T, second pool, secondID, secondAccess, use string) {
 	t.Helper()
 	for _, token := range []string{second.idTok, second.access} {
@@ -235,14 +237,14 @@ func (c cognitoChecks) refused(t *testing.T, second pool, secondID, secondAccess
 	}
 }
 
-// environmentMode runs jwtgate with no file at all, by the variables that
-// Cognito projects have.
+// environmentMode runs jwtgate without a file, by the variables of Cognito projects.
 func environmentMode(t *testing.T, e emulator, ours, second pool, secondID, secondAccess string, application *application) {
 	endpoint := "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=" + e.url
 	works := map[string][]string{
-		"the usual names":     {"COGNITO_USER_POOLS_ID=" + ours.id, "COGNITO_WEB_CLIENT_ID=" + ours.client, endpoint},
-		"the other names":     {"COGNITO_USER_POOL_ID=" + ours.id, "COGNITO_CLIENT_ID=" + ours.client, endpoint},
-		"the region, spelled": {"COGNITO_USER_POOLS_ID=" + ours.id, "COGNITO_WEB_CLIENT_ID=" + ours.client, "AWS_DEFAULT_REGION=" + region, endpoint},
+		"the usual names": {"COGNITO_USER_POOLS_ID=" + ours.id, "COGNITO_WEB_CLIENT_ID=" + ours.client, endpoint},
+		"the other names": {"COGNITO_USER_POOL_ID=" + ours.id, "COGNITO_CLIENT_ID=" + ours.client, endpoint},
+		"the region, spelled": {"COGNITO_USER_POOLS_ID=" + ours.id, "COGNITO_WEB_CLIENT_ID=" + ours.client,
+			"AWS_DEFAULT_REGION=" + region, endpoint},
 	}
 	for name, env := range works {
 		t.Run(name, func(t *testing.T) {
@@ -252,7 +254,8 @@ func environmentMode(t *testing.T, e emulator, ours, second pool, secondID, seco
 			checks.token(t, "the ID token", ours.idTok, ours, true)
 			checks.token(t, "the access token", ours.access, ours, true)
 			checks.refused(t, second, secondID, secondAccess, "access, id")
-			denial{wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError}.check(t, http1(t, checks.envoy.address, call{line: "GET /"}))
+			denial{wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError}.check(t,
+				http1(t, checks.envoy.address, call{line: "GET /"}))
 		})
 	}
 	t.Run("a region that is not the pool's", func(t *testing.T) {
@@ -262,13 +265,18 @@ func environmentMode(t *testing.T, e emulator, ours, second pool, secondID, seco
 		}
 	})
 	t.Run("an emulator over http that is not on loopback", func(t *testing.T) {
-		got := jwtgate(t, []string{"COGNITO_USER_POOLS_ID=" + ours.id, "COGNITO_WEB_CLIENT_ID=" + ours.client, "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=http://emulator.example:5000"}, "serve")
+		got := jwtgate(t,
+			[]string{"COGNITO_USER_POOLS_ID=" + ours.id, "COGNITO_WEB_CLIENT_ID=" + ours.client,
+				"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=http://emulator.example:5000"}, "serve")
 		if got.code == 0 || !strings.Contains(got.stderr, "JWTGATE_DANGEROUSLY_ALLOW_HTTP") {
 			t.Errorf("exit code %d: %s", got.code, got.stderr)
 		}
 	})
 	t.Run("with a file they are ignored, and the log says so", func(t *testing.T) {
-		file := writeFile(t, "jwtgate.yaml", fmt.Sprintf("issuers: {other: {cognito: us-west-1_6BpkgoczU, clients: [a], jwks: {uri: %q}, dangerously_allow_http: true}}\n", e.url+"/"+ours.id+"/.well-known/jwks.json"))
+		file := writeFile(t, "jwtgate.yaml",
+			fmt.Sprintf(
+				"issuers: {other: {cognito: us-west-1_6BpkgoczU, clients: [a], jwks: {uri: %q}, dangerously_allow_http: true}}\n",
+				e.url+"/"+ours.id+"/.well-known/jwks.json"))
 		gate := startGate(t, file, works["the usual names"]...)
 		if text := gate.Output.String(); !strings.Contains(text, "COGNITO_USER_POOLS_ID") || !strings.Contains(text, "ignored") {
 			t.Errorf("the log does not say that the variables are ignored:\n%s", text)

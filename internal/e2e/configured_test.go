@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// twoIssuers begins the configurations of tests that bring routes of their own:
-// a Cognito pool, whose names are bare, and a partner, whose names have a
-// prefix. The pool's tokens end to the second.
+// twoIssuers is the beginning of the configurations of tests with routes of their own: a
+// Cognito pool, whose names have no prefix, and a partner, whose names have one. The pool's
+// tokens have no leeway.
 const twoIssuers = `server: {drain_delay: 0s}
 issuers:
   cruddur:
@@ -36,8 +36,8 @@ issuers:
     dangerously_allow_http: true
 `
 
-// configured is jwtgate with a configuration of the test's own, behind the
-// shipped Envoy and before an application.
+// configured is a jwtgate with a test's own configuration, the shipped Envoy, and an
+// application.
 type configured struct {
 	issuers     issuers
 	gate        *gateProcess
@@ -46,7 +46,7 @@ type configured struct {
 	file        string // the configuration
 }
 
-// startConfigured runs jwtgate with [twoIssuers] and more, and further flags of
+// startConfigured runs jwtgate with [twoIssuers] and a test's part, and further flags of
 // `serve`.
 func startConfigured(t *testing.T, more string, flags ...string) configured {
 	t.Helper()
@@ -70,7 +70,7 @@ func (c configured) machine(t *testing.T, changes map[string]any) string {
 	return bearer(mint(t, c.issuers.partner, merged(map[string]any{"sub": "robot-7", "client_id": "robot-7", "aud": "orders-api"}, changes)))
 }
 
-// routed is a request to one route, and what becomes of it.
+// routed is a request to one route, and its result.
 type routed struct {
 	name string
 	call call
@@ -80,8 +80,8 @@ type routed struct {
 	wantUser, wantKind string
 }
 
-// check sends the row and holds the answer, and what the application received,
-// to it.
+// check sends the row's request and compares the answer, and what the application received,
+// with the row.
 func (r routed) check(t *testing.T, c configured) {
 	t.Helper()
 	c.application.take()
@@ -98,11 +98,12 @@ func (r routed) check(t *testing.T, c configured) {
 	}
 	header := c.application.only(t).Header
 	if header.Get("X-User-Id") != r.wantUser || header.Get("X-User-Kind") != r.wantKind {
-		t.Errorf("the application received user %q of kind %q, want %q and %q", header.Get("X-User-Id"), header.Get("X-User-Kind"), r.wantUser, r.wantKind)
+		t.Errorf("the application received user %q of kind %q, want %q and %q", header.Get("X-User-Id"), header.Get("X-User-Kind"),
+			r.wantUser, r.wantKind)
 	}
 }
 
-// forbidden is a 403 that more scope would mend.
+// forbidden is a 403 for a missing scope.
 func forbidden(reason string) *denial {
 	return &denial{wantStatus: http.StatusForbidden, wantReason: reason, wantChallenge: insufficientScope}
 }
@@ -125,8 +126,8 @@ func (g *gateProcess) adminGet(t *testing.T, path string) (status int, body stri
 	return response.StatusCode, string(text), err
 }
 
-// metric returns the value of a metric, named with its labels as /metrics has
-// them; one that is not there is 0.
+// metric returns the value of a metric, named with its labels as in /metrics; 0 if it is
+// missing.
 func (g *gateProcess) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	_, body, err := g.adminGet(t, "/metrics")
@@ -144,8 +145,8 @@ func (g *gateProcess) metric(t *testing.T, name string) float64 {
 	return value
 }
 
-// metricBecomes waits for the value of a metric.
-func (g *gateProcess) metricBecomes(t *testing.T, name string, want float64) {
+// waitMetric waits until a metric has a value.
+func (g *gateProcess) waitMetric(t *testing.T, name string, want float64) {
 	t.Helper()
 	eventually(t, 5*time.Second, name, func() error {
 		if got := g.metric(t, name); got != want {
@@ -155,7 +156,7 @@ func (g *gateProcess) metricBecomes(t *testing.T, name string, want float64) {
 	})
 }
 
-// state is what /readyz tells beside its status.
+// state is the body of /readyz.
 type state struct {
 	Ready   bool
 	Replica string
@@ -190,8 +191,7 @@ func (g *gateProcess) logged(t *testing.T, message string) []map[string]any {
 	return found
 }
 
-// replaceFile puts text in a file's place as editors and deployments do: whole,
-// by a rename.
+// replaceFile replaces a file by a rename, as editors and deployments do.
 func replaceFile(t *testing.T, path, text string) {
 	t.Helper()
 	fresh := filepath.Join(filepath.Dir(path), ".fresh-"+filepath.Base(path))

@@ -21,13 +21,13 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// encodings are the two forms in which Envoy sends header fields.
+// encodings returns the two forms in which Envoy sends header fields.
 func encodings() map[string]func(sent) *authv3.AttributeContext_HttpRequest {
 	return map[string]func(sent) *authv3.AttributeContext_HttpRequest{"raw": sent.raw, "joined": sent.joined}
 }
 
-// http is what both forms share. A string of protobuf is UTF-8, so what is not
-// is replaced as Envoy replaces it.
+// http returns the parts that both forms share. A protobuf string is UTF-8, so other bytes
+// are replaced as in Envoy.
 func (s sent) http() *authv3.AttributeContext_HttpRequest {
 	return &authv3.AttributeContext_HttpRequest{
 		Id: "1", Method: s.method, Path: s.target, Host: s.host, Scheme: "http", Protocol: "HTTP/1.1",
@@ -60,7 +60,7 @@ func (s sent) joined() *authv3.AttributeContext_HttpRequest {
 	return request
 }
 
-// directGate is a gate that is asked as Envoy asks it.
+// directGate is a gate that the test calls as Envoy does.
 type directGate struct {
 	*gateProcess
 	client authv3.AuthorizationClient
@@ -78,14 +78,14 @@ func startDirect(t *testing.T, configFile string, env ...string) directGate {
 	return directGate{g, authv3.NewAuthorizationClient(connection)}
 }
 
-// decided is an answer of the gate, taken apart.
+// decided is a parsed answer of the gate.
 type decided struct {
 	allowed *authv3.OkHttpResponse
 	status  int
 	reason  string
 }
 
-// check asks the gate and holds the answer to what every answer must be.
+// check calls the gate and checks the properties of every answer.
 func (g directGate) check(t *testing.T, request *authv3.AttributeContext_HttpRequest) decided {
 	t.Helper()
 	answer, err := g.client.Check(t.Context(), &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
@@ -145,13 +145,14 @@ func plainHeader(t *testing.T, option *corev3.HeaderValueOption) {
 		t.Errorf("%s is set to %q", name, value)
 	}
 	//lint:ignore SA1019 deprecated, and yet the one that Envoy 1.40 reads
-	if option.GetAppend() == nil || option.GetAppend().GetValue() || option.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
+	if option.GetAppend() == nil || option.GetAppend().GetValue() ||
+		option.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
 		t.Errorf("%s does not overwrite", name)
 	}
 }
 
-// received is what the application gets of the request: Envoy sets, overwriting,
-// and then removes, by exact names.
+// received returns the request as the application gets it: Envoy sets headers, overwriting,
+// and then removes headers by exact names.
 func (s sent) received(ok *authv3.OkHttpResponse) map[string][]string {
 	fields := map[string][]string{}
 	for _, h := range s.headers {
@@ -167,10 +168,10 @@ func (s sent) received(ok *authv3.OkHttpResponse) map[string][]string {
 	return fields
 }
 
-// awaited is how long a key is looked for before a kid is known to be unknown.
+// awaited is the time after which a missing kid is known to be unknown.
 const awaited = 15 * time.Second
 
-// judge asks until the key that the row waits for has been looked for.
+// judge calls the gate until it has fetched the key set that the row waits for.
 func (g directGate) judge(t *testing.T, want string, request *authv3.AttributeContext_HttpRequest) decided {
 	t.Helper()
 	var d decided
@@ -211,7 +212,7 @@ func TestNothingHostileGetsThrough(t *testing.T) {
 	g.unharmed(t)
 }
 
-// unharmed fails the test unless the server goes on as if nothing had been.
+// unharmed fails the test unless the server still answers as before.
 func (g directGate) unharmed(t *testing.T) {
 	t.Helper()
 	if err := g.serving(t); err != nil {

@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-// TestNothingHostileReachesTheApplication sends the classes that Envoy has a
-// part in (paths, headers, credentials) through the shipped Envoy and through
-// one with nothing but its defaults, and through both with the other's way with
-// headers: all of them are sent to the gate, or those that are listed. What
-// counts is what the application received, whoever of the two refused.
+// TestNothingHostileReachesTheApplication sends the classes that Envoy affects (paths,
+// headers, credentials) through the shipped Envoy and through one with default settings,
+// each with a list of headers to send to the gate and without one. The test checks what the
+// application received: Envoy and the gate may both reject a request.
 func TestNothingHostileReachesTheApplication(t *testing.T) {
 	i, application := startIssuers(t), startApplication(t)
 	g := startDirect(t, "testdata/corpus.yaml", i.environment()...)
 	shipped := map[string]*envoyProxy{
-		"shipped": startShippedEnvoy(t, g.address, application.address), "shipped, all sent": startTellingEnvoy(t, g.address, application.address),
+		"shipped":           startShippedEnvoy(t, g.address, application.address),
+		"shipped, all sent": startTellingEnvoy(t, g.address, application.address),
 	}
 	bare := map[string]*envoyProxy{
 		"bare": startBareEnvoy(t, g.address, application.address), "bare, listed sent": startListedEnvoy(t, g.address, application.address),
@@ -41,7 +41,7 @@ func TestNothingHostileReachesTheApplication(t *testing.T) {
 	g.unharmed(t)
 }
 
-// behindShipped is the row as the shipped Envoy lets it through.
+// behindShipped returns the row as the shipped Envoy forwards it.
 func (a attack) behindShipped() attack {
 	switch {
 	case a.Shipped != "":
@@ -52,7 +52,7 @@ func (a attack) behindShipped() attack {
 	return a
 }
 
-// behindBare is the row as a bare Envoy lets it through.
+// behindBare returns the row as a bare Envoy forwards it.
 func (a attack) behindBare() attack {
 	if a.Bare != "" {
 		a.Want = a.Bare
@@ -70,7 +70,7 @@ func (a attack) upgrades() bool {
 	return strings.Contains(strings.ToLower(strings.Join(a.Headers, "\n")), "upgrade: ")
 }
 
-// send sends the row by each version of HTTP that can carry it.
+// send sends the row over each version of HTTP that can express it.
 func (a attack) send(t *testing.T, name string, i issuers, through *envoyProxy, application *application) {
 	t.Run(name+"/HTTP/1.1", func(t *testing.T) {
 		a.arrive(t, i, application, func(c call) int {
@@ -92,7 +92,7 @@ func (a attack) send(t *testing.T, name string, i issuers, through *envoyProxy, 
 	})
 }
 
-// arrive sends the row and holds what the application received to it.
+// arrive sends the row and compares what the application received with it.
 func (a attack) arrive(t *testing.T, i issuers, application *application, send func(call) (status int)) {
 	t.Helper()
 	s, expand := a.fill(t, i)
@@ -100,7 +100,8 @@ func (a attack) arrive(t *testing.T, i issuers, application *application, send f
 	for _, h := range s.headers {
 		c.headers = append(c.headers, h[0]+": "+h[1])
 	}
-	if s.body != "" && !strings.Contains(strings.Join(c.headers, "\n"), "content-length: ") && !strings.Contains(strings.Join(c.headers, "\n"), "transfer-encoding: ") {
+	if s.body != "" && !strings.Contains(strings.Join(c.headers, "\n"), "content-length: ") &&
+		!strings.Contains(strings.Join(c.headers, "\n"), "transfer-encoding: ") {
 		c.headers = append(c.headers, "content-length: "+strconv.Itoa(len(s.body)))
 	}
 	application.take()

@@ -17,8 +17,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// attackClass is one file of testdata/corpus: attacks of one class, and the
-// proper requests beside them that must pass.
+// attackClass is one file of testdata/corpus: attacks of one class, and similar requests
+// that must pass.
 type attackClass struct {
 	Class string `yaml:"class"`
 	About string `yaml:"about"`
@@ -27,9 +27,9 @@ type attackClass struct {
 	Rows    []attack `yaml:"rows"`
 }
 
-// attack is one request and what must become of it. In its texts {token} is the
-// row's own token and {second} another proper one; {long N}, {repeat N TEXT} and
-// {byte XX} stand for bytes.
+// attack is one request and its expected result. In its texts {token} is the row's own
+// token and {second} another valid one; {long N}, {repeat N TEXT} and {byte XX} are
+// placeholders for bytes.
 type attack struct {
 	Name    string   `yaml:"name"`
 	Send    string   `yaml:"send"` // METHOD TARGET
@@ -91,7 +91,7 @@ type sent struct {
 
 var hole = regexp.MustCompile(`\{(token|second|long|repeat|byte)(?: ([0-9a-f]+))?(?: ([^}]*))?\}`)
 
-// fill writes the request of an attack out.
+// fill replaces the placeholders of an attack.
 func (a attack) fill(t *testing.T, i issuers) (s sent, expand func(string) string) {
 	t.Helper()
 	raw, second := "", mint(t, i.cruddur, access(map[string]any{"jti": "second"}))
@@ -136,11 +136,11 @@ func (a attack) fill(t *testing.T, i issuers) (s sent, expand func(string) strin
 	return s, expand
 }
 
-// reaches reports whether a request with this reason goes on to the application.
+// reaches reports whether a request with this reason reaches the application.
 func reaches(reason string) bool { return statuses()[reason] == 200 && reason != "preflight_answered" }
 
-// statuses are the HTTP statuses of the reasons that the corpus comes to, by the
-// table of answers; 200 is an allowed request, or one that the gate answers.
+// statuses are the HTTP statuses of the reasons in the corpus, from the table of answers;
+// 200 is an allowed request, or one that the gate answers.
 func statuses() map[string]int {
 	all := map[string]int{}
 	for status, reasons := range map[int]string{
@@ -159,7 +159,7 @@ func statuses() map[string]int {
 	return all
 }
 
-// foldName is a header's name as an application may read it.
+// foldName returns a header's name as an application may read it.
 func foldName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
@@ -169,13 +169,14 @@ func foldName(name string) string {
 	}, strings.ToLower(name))
 }
 
-// identityIn returns what of the header fields an application could take for
-// one that names the user.
+// identityIn returns the header fields that an application could read as ones that name the
+// user.
 func identityIn(fields map[string][]string) map[string]string {
 	found := map[string]string{}
 	for name, values := range fields {
 		switch folded := foldName(name); folded {
-		case "x-user-id", "x-user-name", "x-user-email", "x-user-groups", "x-user-scopes", "x-user-client", "x-user-kind", "x-user-issuer", "x-user-roles":
+		case "x-user-id", "x-user-name", "x-user-email", "x-user-groups", "x-user-scopes", "x-user-client", "x-user-kind",
+			"x-user-issuer", "x-user-roles":
 			if before, twice := found[folded]; twice {
 				values = append([]string{before}, values...)
 			}
@@ -185,7 +186,7 @@ func identityIn(fields map[string][]string) map[string]string {
 	return found
 }
 
-// checkReceived holds what the application receives to what the row wants.
+// checkReceived compares what the application receives with the row.
 func (a attack) checkReceived(t *testing.T, fields map[string][]string, expand func(string) string) {
 	t.Helper()
 	identity := identityIn(fields)
@@ -215,8 +216,7 @@ func (a attack) checkReceived(t *testing.T, fields map[string][]string, expand f
 	}
 }
 
-// TestAttackCorpus: the corpus is sound, and each class has proper requests
-// beside the attacks.
+// TestAttackCorpus: the corpus is valid, and each class also has requests that must pass.
 func TestAttackCorpus(t *testing.T) {
 	known, total := statuses(), 0
 	for _, class := range readAttacks(t) {
@@ -246,8 +246,8 @@ func TestAttackCorpus(t *testing.T) {
 	t.Logf("%d rows", total)
 }
 
-// lacksToken reports whether a row is refused for a right that its user lacks and
-// sends no token that could lack it: such a row cannot fail.
+// lacksToken reports whether a row expects a denial for a missing right without sending a
+// token: such a row could not fail.
 func (a attack) lacksToken() bool {
 	switch a.Want {
 	case "issuer_not_allowed", "group_missing", "scope_missing", "client_not_allowed":

@@ -12,8 +12,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// recipe is how a row's token differs from a proper one; the zero value is an
-// access token of the pool.
+// recipe is the difference of a row's token from a valid one; the zero value is an access
+// token of the pool.
 type recipe struct {
 	By     string         `yaml:"by"`     // pool (default), partner, or foreign: a pool that nobody trusts, with the pool's keys
 	Use    string         `yaml:"use"`    // of the pool's tokens: access (default) or id
@@ -26,7 +26,7 @@ type recipe struct {
 
 var timeHole = regexp.MustCompile(`^\{now([+-]\d+)\}$`)
 
-// mint makes the token.
+// mint signs the token.
 func (r recipe) mint(t *testing.T, i issuers, expand func(string) string) string {
 	t.Helper()
 	issuer := map[string]*devidp.Issuer{"": i.cruddur, "pool": i.cruddur, "partner": i.partner, "foreign": i.foreign}[r.By]
@@ -57,7 +57,7 @@ func (r recipe) mint(t *testing.T, i issuers, expand func(string) string) string
 	return r.resign(t, issuer, raw, claims)
 }
 
-// resign puts another signature behind a token.
+// resign replaces the signature of a token.
 func (r recipe) resign(t *testing.T, issuer *devidp.Issuer, raw string, claims map[string]any) string {
 	t.Helper()
 	parts := strings.Split(raw, ".")
@@ -82,7 +82,7 @@ func (r recipe) resign(t *testing.T, issuer *devidp.Issuer, raw string, claims m
 	return ""
 }
 
-// filler writes out what stands for something in a recipe's values.
+// filler replaces the placeholders in a recipe's values.
 type filler struct {
 	now     time.Time
 	issuers issuers

@@ -15,8 +15,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// vectors are the tokens of internal/token/testdata/vectors, minted just now,
-// and the keys that all of their issuers publish.
+// vectors are the tokens of internal/token/testdata/vectors, freshly signed, and the keys
+// of all their issuers.
 type vectors struct {
 	Keys    []json.RawMessage `json:"keys"`
 	Vectors []struct {
@@ -27,7 +27,7 @@ type vectors struct {
 	} `json:"vectors"`
 }
 
-// mintVectors has the package that owns the vectors mint them.
+// mintVectors makes the package that owns the vectors sign them.
 func mintVectors(t *testing.T) vectors {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "minted.json")
@@ -47,8 +47,8 @@ func mintVectors(t *testing.T) vectors {
 	return all
 }
 
-// vectorConfig is the config that the vectors are made for, with the keys of
-// every issuer at one address.
+// vectorConfig is the configuration for the vectors, with the keys of every issuer at one
+// address.
 func vectorConfig(t *testing.T, keys string) string {
 	t.Helper()
 	data, err := os.ReadFile("../token/testdata/issuers.yaml")
@@ -72,8 +72,8 @@ func vectorConfig(t *testing.T, keys string) string {
 	return writeFile(t, "jwtgate.yaml", string(edited))
 }
 
-// TestEveryVectorThroughTheServer sends every token of the vectors to the
-// running server, which must come to the very reason that the verifier does.
+// TestEveryVectorThroughTheServer sends every token of the vectors to the running server,
+// whose reason must be the verifier's.
 func TestEveryVectorThroughTheServer(t *testing.T) {
 	all := mintVectors(t)
 	set, err := json.Marshal(map[string]any{"keys": all.Keys})
@@ -111,7 +111,7 @@ func TestEveryVectorThroughTheServer(t *testing.T) {
 	g.unharmed(t)
 }
 
-// plainText reports whether a header holds text as it is.
+// plainText reports whether a text needs no encoding in a header.
 func plainText(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || r == '%' })
 }

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// corsFilter is a filter of the shipped file, and routerFilter begins the last.
+// corsFilter is a filter of the shipped file, and routerFilter the beginning of the last
+// one.
 const (
 	corsFilter = `          - name: envoy.filters.http.cors
             typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors }
@@ -17,9 +18,9 @@ const (
 `
 )
 
-// TestDenialsThatNoCORSFilterSees: where CORS is done behind the gate, or not at
-// all, the gate's own denials say whose scripts may read them. Where it is done
-// before, nothing is said twice.
+// TestDenialsThatNoCORSFilterSees: if Envoy's CORS filter comes after the gate, or is
+// missing, the gate's denials have CORS headers. If it comes first, there are no
+// duplicates.
 func TestDenialsThatNoCORSFilterSees(t *testing.T) {
 	const listed = "http://localhost:3000"
 	c := startConfigured(t, `cors: {origins: [`+listed+`, "https://app.example"], credentials: true}
@@ -40,7 +41,8 @@ routes:
 			allowed      bool // to be read
 		}{
 			{"no token, the listed origin", listed, call{line: "GET /"}, "credential_missing", true},
-			{"a bad token, the listed origin", listed, call{line: "POST /", headers: []string{"authorization: Bearer null", "content-length: 0"}}, "token_malformed", true},
+			{"a bad token, the listed origin", listed,
+				call{line: "POST /", headers: []string{"authorization: Bearer null", "content-length: 0"}}, "token_malformed", true},
 			{"another group, the listed origin", listed, call{line: "GET /admin", headers: []string{good}}, "group_missing", true},
 			{"a refused path, the listed origin", listed, call{line: "GET /a;b"}, "path_refused", true},
 			{"no token, another origin", "https://evil.example", call{line: "GET /"}, "credential_missing", false},
@@ -59,7 +61,9 @@ routes:
 				origins := strings.Join(got.Header.Values("Access-Control-Allow-Origin"), " | ")
 				exposed := strings.ToLower(strings.Join(got.Header.Values("Access-Control-Expose-Headers"), " | "))
 				switch {
-				case row.allowed && (origins != row.origin || !strings.Contains(exposed, "www-authenticate") || !strings.Contains(exposed, "retry-after") || strings.Contains(exposed, "|")):
+				case row.allowed &&
+					(origins != row.origin || !strings.Contains(exposed, "www-authenticate") ||
+						!strings.Contains(exposed, "retry-after") || strings.Contains(exposed, "|")):
 					t.Errorf("the script may not read it: %v", got.Header)
 				case !row.allowed && (origins != "" || exposed != "" || got.Header.Get("Access-Control-Allow-Credentials") != ""):
 					t.Errorf("the script may read it: %v", got.Header)
@@ -74,14 +78,16 @@ routes:
 	}
 	t.Run("what is allowed can be read too", func(t *testing.T) {
 		got := http1(t, bare.address, call{line: "GET /", headers: []string{good, "origin: " + listed}})
-		if got.Status != http.StatusOK || got.Header.Get("Access-Control-Allow-Origin") != listed || got.Header.Get("Access-Control-Allow-Credentials") != "true" ||
+		if got.Status != http.StatusOK || got.Header.Get("Access-Control-Allow-Origin") != listed ||
+			got.Header.Get("Access-Control-Allow-Credentials") != "true" ||
 			!strings.Contains(got.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") {
 			t.Errorf("answer %d %v", got.Status, got.Header)
 		}
 	})
 	t.Run("of another origin it cannot", func(t *testing.T) {
 		got := http1(t, bare.address, call{line: "GET /", headers: []string{good, "origin: https://evil.example"}})
-		if got.Status != http.StatusOK || got.Header.Get("Access-Control-Allow-Origin") != "" || got.Header.Get("Access-Control-Allow-Credentials") != "" {
+		if got.Status != http.StatusOK || got.Header.Get("Access-Control-Allow-Origin") != "" ||
+			got.Header.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("answer %d %v", got.Status, got.Header)
 		}
 	})
@@ -99,9 +105,8 @@ routes:
 	})
 }
 
-// TestPreflightsThatTheGateAnswers: with cors.origins, a preflight of a listed origin
-// is answered by the gate, and one of another origin refused, whatever its route
-// needs. Nothing reaches the application.
+// TestPreflightsThatTheGateAnswers: with cors.origins, the gate answers preflights of a
+// listed origin and denies others, for any route. None reaches the application.
 func TestPreflightsThatTheGateAnswers(t *testing.T) {
 	const listed = "https://app.example"
 	c := startConfigured(t, `cors: {origins: ["`+listed+`"], credentials: true}
@@ -110,7 +115,8 @@ routes:
   - {name: admin, match: /admin/**, issuers: [cruddur], groups: [admin]}
 `)
 	bare := startBareEnvoy(t, c.gate.address, c.application.address)
-	for _, way := range []way{{"shipped, HTTP/1.1", c.shipped, http1, false}, {"shipped, HTTP/2", c.shipped, http2, true}, {"bare, HTTP/1.1", bare, http1, false}} {
+	for _, way := range []way{{"shipped, HTTP/1.1", c.shipped, http1, false}, {"shipped, HTTP/2", c.shipped, http2, true},
+		{"bare, HTTP/1.1", bare, http1, false}} {
 		for _, path := range []string{"/public/x", "/admin/x", "/nowhere"} {
 			ask := func(origin string) answer {
 				return way.send(t, way.through.address, call{line: "OPTIONS " + path, headers: []string{
@@ -119,8 +125,9 @@ routes:
 			t.Run(way.name+path, func(t *testing.T) {
 				got := ask(listed)
 				want := map[string]string{
-					"Access-Control-Allow-Origin": listed, "Access-Control-Allow-Methods": "PUT", "Access-Control-Allow-Headers": "authorization, x-csrf-token",
-					"Access-Control-Max-Age": "600", "Access-Control-Allow-Credentials": "true",
+					"Access-Control-Allow-Origin": listed, "Access-Control-Allow-Methods": "PUT",
+					"Access-Control-Allow-Headers": "authorization, x-csrf-token",
+					"Access-Control-Max-Age":       "600", "Access-Control-Allow-Credentials": "true",
 				}
 				for name, value := range want {
 					if got.Header.Get(name) != value {
@@ -131,7 +138,8 @@ routes:
 					t.Errorf("answer %d %q", got.Status, got.Body)
 				}
 				refused := ask("https://evil.example")
-				if refused.Status != http.StatusForbidden || refused.problem(t).Reason != "preflight_refused" || refused.Header.Get("Access-Control-Allow-Origin") != "" {
+				if refused.Status != http.StatusForbidden || refused.problem(t).Reason != "preflight_refused" ||
+					refused.Header.Get("Access-Control-Allow-Origin") != "" {
 					t.Errorf("another origin: %d %v %s", refused.Status, refused.Header, refused.Body)
 				}
 				if seen := c.application.take(); len(seen) != 0 {
@@ -142,15 +150,16 @@ routes:
 	}
 }
 
-// TestPreflightsThatPass: with cors.preflight: pass a preflight reaches the
-// application without an identity, unless nobody may do what it asks for.
+// TestPreflightsThatPass: with cors.preflight: pass a preflight reaches the application
+// without an identity, unless its route denies every request.
 func TestPreflightsThatPass(t *testing.T) {
 	c := startConfigured(t, `cors: {preflight: pass}
 routes:
   - {name: erase, match: DELETE /messages/**, access: deny}
 `)
 	ask := func(method string) call {
-		return call{line: "OPTIONS /messages/7", headers: []string{"origin: https://other.example", "access-control-request-method: " + method, "x-user-id: root"}}
+		return call{line: "OPTIONS /messages/7",
+			headers: []string{"origin: https://other.example", "access-control-request-method: " + method, "x-user-id: root"}}
 	}
 	if got := http1(t, c.shipped.address, ask("GET")); got.Status != http.StatusOK {
 		t.Errorf("answer %d %s", got.Status, got.Body)

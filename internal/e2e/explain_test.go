@@ -120,7 +120,8 @@ func TestExplainCommandOverTheCorpus(t *testing.T) {
 	i := startIssuers(t)
 	asked := 0
 	for _, class := range readAttacks(t) {
-		seen := map[string]bool{"request_malformed": true, "key_pending": true, "key_unknown": true} // the last two take a server that goes on looking
+		// the last two take a server that goes on looking
+		seen := map[string]bool{"request_malformed": true, "key_pending": true, "key_unknown": true}
 		for _, row := range class.Rows {
 			if seen[row.Want] {
 				continue

@@ -58,7 +58,8 @@ func exposed(t *testing.T) map[string]metric {
 	withTLS.waitReady(t)
 
 	all := map[string]metric{}
-	for of, last := range map[*gateProcess]string{plain: "jwtgate_candidate_differences_total", withTLS: "jwtgate_certificate_expiry_timestamp_seconds"} {
+	for of, last := range map[*gateProcess]string{plain: "jwtgate_candidate_differences_total",
+		withTLS: "jwtgate_certificate_expiry_timestamp_seconds"} {
 		var found map[string]*dto.MetricFamily
 		eventually(t, 5*time.Second, last, func() (err error) {
 			if found, err = of.families(t); err == nil && found[last] == nil {

@@ -21,7 +21,8 @@ import (
 func startUnder(t *testing.T, shell, config string, env []string) *gateProcess {
 	t.Helper()
 	g := &gateProcess{address: freeAddress(t), admin: freeAddress(t)}
-	cmd := exec.Command("/bin/sh", "-c", shell, "sh", jwtgateBinary, "serve", "--listen", g.address, "--admin-listen", g.admin, "--config", config)
+	cmd := exec.Command("/bin/sh", "-c", shell, "sh", jwtgateBinary, "serve", "--listen", g.address, "--admin-listen", g.admin,
+		"--config", config)
 	cmd.Env = append(bareEnvironment(), env...)
 	g.Process = start(t, "jwtgate", cmd)
 	return g
@@ -59,7 +60,8 @@ func (f faulty) end(t *testing.T) {
 	f.goesOn(t)
 	f.load.stop()
 	f.load.lostNone(t)
-	t.Logf("%d sent, %d failed, %d wrong, slowest %v", f.load.sent.Load(), f.load.failed.Load(), f.load.wrong.Load(), f.load.slowest.Round(time.Millisecond))
+	t.Logf("%d sent, %d failed, %d wrong, slowest %v", f.load.sent.Load(), f.load.failed.Load(), f.load.wrong.Load(),
+		f.load.slowest.Round(time.Millisecond))
 	f.gate.Terminate(t)
 	if code := f.gate.Wait(t, 15*time.Second); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
@@ -75,7 +77,8 @@ func TestKeysThatCannotBeKept(t *testing.T) {
 	gate := startUnder(t, `ulimit -f 0; exec "$@"`, file, i.environment())
 	f := startFaulty(t, i, gate)
 	eventually(t, 10*time.Second, "the log says so", func() error { return says(gate, "writing keys to cache_dir failed") })
-	if _, body, err := gate.adminGet(t, "/issuers"); err != nil || !strings.Contains(body, `"cache_error"`) || !strings.Contains(body, "file too large") {
+	if _, body, err := gate.adminGet(t, "/issuers"); err != nil || !strings.Contains(body, `"cache_error"`) ||
+		!strings.Contains(body, "file too large") {
 		t.Errorf("/issuers does not say why: %v\n%s", err, body)
 	}
 	left, err := os.ReadDir(dir)
@@ -111,7 +114,8 @@ func TestALogThatNobodyReads(t *testing.T) {
 // gate decides on.
 func TestAuditOnAFullDisk(t *testing.T) {
 	i := startIssuers(t)
-	gate := startUnder(t, `exec "$@" >/dev/full`, writeFile(t, "jwtgate.yaml", replicasFile+"audit: {allowed: all, to: stdout}\n"), i.environment())
+	gate := startUnder(t, `exec "$@" >/dev/full`, writeFile(t, "jwtgate.yaml", replicasFile+"audit: {allowed: all, to: stdout}\n"),
+		i.environment())
 	f := startFaulty(t, i, gate)
 	if lost := gate.metric(t, "jwtgate_audit_dropped_total"); lost < 50 {
 		t.Errorf("%v lost lines are counted", lost)

@@ -89,16 +89,20 @@ func TestTheFullConfigurationServes(t *testing.T) {
 	}
 	for _, row := range []routed{
 		{name: "all that a route can ask for", call: query("/admin/ann/x", admin(nil)), wantUser: "ann", wantKind: "user"},
-		{name: "revoked", call: query("/admin/mallory/x", admin(map[string]any{"sub": "mallory"})), wantDenied: &denial{wantStatus: 401, wantReason: "token_revoked", wantChallenge: invalidToken}},
+		{name: "revoked", call: query("/admin/mallory/x", admin(map[string]any{"sub": "mallory"})),
+			wantDenied: &denial{wantStatus: 401, wantReason: "token_revoked", wantChallenge: invalidToken}},
 		{name: "another's", call: query("/admin/bob/x", admin(nil)), wantDenied: forbidden("condition_false")},
-		{name: "a group less", call: query("/admin/ann/x", admin(map[string]any{"cognito:groups": []string{"admin"}})), wantDenied: forbidden("group_missing")},
+		{name: "a group less", call: query("/admin/ann/x", admin(map[string]any{"cognito:groups": []string{"admin"}})),
+			wantDenied: forbidden("group_missing")},
 		{name: "public", call: call{line: "GET /api/health"}},
 		{name: "optional", call: call{line: "GET /api/activities/home", headers: []string{"authorization: Bearer null"}}},
-		{name: "closed", call: call{line: "DELETE /api/x", headers: []string{bearer(admin(nil))}}, wantDenied: &denial{wantStatus: 403, wantReason: "route_denied"}},
+		{name: "closed", call: call{line: "DELETE /api/x", headers: []string{bearer(admin(nil))}},
+			wantDenied: &denial{wantStatus: 403, wantReason: "route_denied"}},
 		{name: "a cookie", call: call{line: "GET /any", headers: []string{"cookie: session=" + admin(nil)}}, wantUser: "ann", wantKind: "user"},
 		{name: "an included file's route", call: post("shop.example"), wantUser: "partner:robot-7", wantKind: "client"},
 		{name: "an included file's public route", call: call{line: "GET /shop/x", headers: []string{"host: shop.example"}}},
-		{name: "its host alone", call: call{line: "GET /shop/x"}, wantDenied: &denial{wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError}},
+		{name: "its host alone", call: call{line: "GET /shop/x"},
+			wantDenied: &denial{wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError}},
 	} {
 		t.Run(row.name, func(t *testing.T) { row.check(t, c) })
 	}

@@ -23,9 +23,15 @@ func TestGRPCClients(t *testing.T) {
 	}{
 		{"no credential", nil, codes.Unauthenticated, "credential_missing"},
 		{"a bad token", []string{"authorization", "Bearer null"}, codes.Unauthenticated, "token_malformed"},
-		{"two credentials", []string{"authorization", "Bearer " + good, "authorization", "Bearer " + good}, codes.Internal, "credential_ambiguous"},
-		{"an identity value that is too large", []string{"authorization", "Bearer " + mint(t, s.issuers.cruddur, access(map[string]any{"username": strings.Repeat("a", 1025)}))}, codes.PermissionDenied, "identity_too_large"},
-		{"keys that were never loaded", []string{"authorization", "Bearer " + mint(t, s.issuers.silent, map[string]any{"sub": "s", "aud": "orders-api"})}, codes.Unavailable, "keys_unavailable"},
+		{"two credentials", []string{"authorization", "Bearer " + good, "authorization", "Bearer " + good}, codes.Internal,
+			"credential_ambiguous"},
+		{"an identity value that is too large",
+			[]string{"authorization",
+				"Bearer " + mint(t, s.issuers.cruddur, access(map[string]any{"username": strings.Repeat("a", 1025)}))},
+			codes.PermissionDenied, "identity_too_large"},
+		{"keys that were never loaded",
+			[]string{"authorization", "Bearer " + mint(t, s.issuers.silent, map[string]any{"sub": "s", "aud": "orders-api"})},
+			codes.Unavailable, "keys_unavailable"},
 	}
 	for _, through := range []*envoyProxy{s.shipped, s.bare} {
 		for _, test := range denied {

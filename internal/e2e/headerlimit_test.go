@@ -71,7 +71,8 @@ func TestIdentityTooLarge(t *testing.T) {
 		"the largest: x-user-groups (8173), x-user-scopes (7933), x-user-name ("
 	eventually(t, 2*time.Second, "the audit line", func() error {
 		for _, line := range c.gate.logged(t, "decision") {
-			if line["decision"] == told.Decision && line["reason"] == "identity_too_large" && strings.Contains(fmt.Sprint(line["internal_detail"]), detail) {
+			if line["decision"] == told.Decision && line["reason"] == "identity_too_large" &&
+				strings.Contains(fmt.Sprint(line["internal_detail"]), detail) {
 				return nil
 			}
 		}
@@ -130,7 +131,8 @@ func TestRequestHeadersBeyondEnvoysLimit(t *testing.T) {
 		t.Errorf("got status %d, grpc-status %q; expected grpc-status 2", got.Status, got.Header.Get("Grpc-Status"))
 	}
 
-	raised := startEditedEnvoy(t, withLimit(t, "max_request_headers_kb: 60", "max_request_headers_kb: 96"), c.gate.address, c.application.address)
+	raised := startEditedEnvoy(t, withLimit(t, "max_request_headers_kb: 60", "max_request_headers_kb: 96"), c.gate.address,
+		c.application.address)
 	if got := http1(t, raised.address, call{line: "GET /api/messages", headers: []string{token, long}}); got.Status != http.StatusOK {
 		t.Errorf("got status %d with max_request_headers_kb: 96; expected 200", got.Status)
 	}
@@ -180,7 +182,8 @@ func TestManyRequestHeaders(t *testing.T) {
 	if got := http1(t, c.shipped.address, call{line: "GET /api/messages", headers: headers[:70]}); got.Status != http.StatusOK {
 		t.Errorf("got status %d for 70 headers; expected 200", got.Status)
 	}
-	file := withLimit(t, "            headers_with_underscores_action: DROP_HEADER\n", "            headers_with_underscores_action: DROP_HEADER\n            max_headers_count: 200\n")
+	file := withLimit(t, "            headers_with_underscores_action: DROP_HEADER\n",
+		"            headers_with_underscores_action: DROP_HEADER\n            max_headers_count: 200\n")
 	raised := startEditedEnvoy(t, file, c.gate.address, c.application.address)
 	if got := http1(t, raised.address, call{line: "GET /api/messages", headers: headers}); got.Status != http.StatusOK {
 		t.Errorf("got status %d with max_headers_count: 200; expected 200", got.Status)

@@ -71,7 +71,8 @@ func anonymous(t *testing.T, i issuers) []passage {
 			wantGone: []string{"Authorization"},
 		},
 		{
-			name: "optional with if_invalid, Bearer null", call: call{line: "GET /api/activities/home", headers: []string{"authorization: Bearer null"}},
+			name:     "optional with if_invalid, Bearer null",
+			call:     call{line: "GET /api/activities/home", headers: []string{"authorization: Bearer null"}},
 			wantGone: []string{"Authorization"},
 		},
 		{name: "a route of another host", call: call{line: "GET /only-here", headers: []string{"host: DOCS.example:8443"}}},
@@ -82,7 +83,9 @@ func anonymous(t *testing.T, i issuers) []passage {
 func users(t *testing.T, i issuers) []passage {
 	return []passage{
 		{
-			name: "an access token", call: call{line: "GET /api/messages?a=b", headers: []string{bearer(mint(t, i.cruddur, access(map[string]any{"cognito:groups": []string{"admin", "users"}})))}},
+			name: "an access token",
+			call: call{line: "GET /api/messages?a=b",
+				headers: []string{bearer(mint(t, i.cruddur, access(map[string]any{"cognito:groups": []string{"admin", "users"}})))}},
 			want: map[string]string{
 				"X-User-Id": "4f0c5b8e-ann", "X-User-Name": "ann", "X-User-Groups": "admin,users", "X-User-Scopes": "aws.cognito.signin.user.admin",
 				"X-User-Client": "3v5exampleclient", "X-User-Kind": "user", "X-User-Issuer": "cruddur",
@@ -90,7 +93,8 @@ func users(t *testing.T, i issuers) []passage {
 			wantToo: map[string]string{"X-Other": "kept"}, wantGone: []string{"Authorization"},
 		},
 		{
-			name: "an ID token", call: call{line: "POST /api/messages", headers: []string{bearer(mint(t, i.cruddur, id(nil))), "content-length: 5"}, body: "hello"},
+			name: "an ID token",
+			call: call{line: "POST /api/messages", headers: []string{bearer(mint(t, i.cruddur, id(nil))), "content-length: 5"}, body: "hello"},
 			want: map[string]string{
 				"X-User-Id": "4f0c5b8e-ann", "X-User-Name": "ann", "X-User-Email": "ann@example.org",
 				"X-User-Client": "3v5exampleclient", "X-User-Kind": "user", "X-User-Issuer": "cruddur",
@@ -103,36 +107,45 @@ func users(t *testing.T, i issuers) []passage {
 				"sub": "7billingclient", "client_id": "7billingclient", "token_use": "access", "scope": "billing/read", "version": 2,
 			}))}},
 			want: map[string]string{
-				"X-User-Id": "7billingclient", "X-User-Scopes": "billing/read", "X-User-Client": "7billingclient", "X-User-Kind": "client", "X-User-Issuer": "cruddur",
+				"X-User-Id": "7billingclient", "X-User-Scopes": "billing/read", "X-User-Client": "7billingclient",
+				"X-User-Kind": "client", "X-User-Issuer": "cruddur",
 			},
 		},
 		{
-			name: "an email that is not verified", call: call{line: "GET /api/messages", headers: []string{bearer(mint(t, i.cruddur, id(map[string]any{"email_verified": false})))}},
+			name: "an email that is not verified",
+			call: call{line: "GET /api/messages", headers: []string{bearer(mint(t, i.cruddur, id(map[string]any{"email_verified": false})))}},
 			want: map[string]string{
-				"X-User-Id": "4f0c5b8e-ann", "X-User-Name": "ann", "X-User-Client": "3v5exampleclient", "X-User-Kind": "user", "X-User-Issuer": "cruddur",
+				"X-User-Id": "4f0c5b8e-ann", "X-User-Name": "ann", "X-User-Client": "3v5exampleclient", "X-User-Kind": "user",
+				"X-User-Issuer": "cruddur",
 			},
 		},
 		{
 			name: "another issuer's user stands under its prefix, odd bytes encoded",
 			call: call{line: "GET /api/orders/7", headers: []string{bearer(mint(t, i.partner, map[string]any{
-				"sub": "José, 100%", "aud": []string{"x", "orders-api"}, "groups": []string{"operators", "a,b"}, "scp": []string{"orders/read", "orders/list"},
+				"sub": "José, 100%", "aud": []string{"x", "orders-api"}, "groups": []string{"operators", "a,b"},
+				"scp": []string{"orders/read", "orders/list"},
 			}))}},
 			want: map[string]string{
-				"X-User-Id": "partner:Jos%C3%A9, 100%25", "X-User-Groups": "partner:operators,partner:a%2Cb", "X-User-Scopes": "orders/read,orders/list", "X-User-Kind": "user", "X-User-Issuer": "partner",
+				"X-User-Id": "partner:Jos%C3%A9, 100%25", "X-User-Groups": "partner:operators,partner:a%2Cb",
+				"X-User-Scopes": "orders/read,orders/list", "X-User-Kind": "user", "X-User-Issuer": "partner",
 			},
 		},
 		{
 			name: "the UPDATED form of the pool's issuer, under the same key",
 			call: call{line: "GET /api/messages", headers: []string{bearer(mint(t, i.cruddur, map[string]any{
-				"iss": "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU", "sub": "s", "token_use": "access", "client_id": "3v5exampleclient", "username": "ann",
+				"iss": "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU", "sub": "s", "token_use": "access",
+				"client_id": "3v5exampleclient", "username": "ann",
 			}))}},
-			want: map[string]string{"X-User-Id": "s", "X-User-Name": "ann", "X-User-Client": "3v5exampleclient", "X-User-Kind": "user", "X-User-Issuer": "cruddur"},
+			want: map[string]string{"X-User-Id": "s", "X-User-Name": "ann", "X-User-Client": "3v5exampleclient",
+				"X-User-Kind": "user", "X-User-Issuer": "cruddur"},
 		},
 		{
-			name: "the scheme in capitals, more than one space", call: call{line: "GET /api/messages", headers: []string{"authorization: BEARER   " + mint(t, i.cruddur, map[string]any{
+			name: "the scheme in capitals, more than one space",
+			call: call{line: "GET /api/messages", headers: []string{"authorization: BEARER   " + mint(t, i.cruddur, map[string]any{
 				"sub": "s", "token_use": "access", "client_id": "3v5exampleclient", "username": "ann",
 			})}},
-			want: map[string]string{"X-User-Id": "s", "X-User-Name": "ann", "X-User-Client": "3v5exampleclient", "X-User-Kind": "user", "X-User-Issuer": "cruddur"},
+			want: map[string]string{"X-User-Id": "s", "X-User-Name": "ann", "X-User-Client": "3v5exampleclient",
+				"X-User-Kind": "user", "X-User-Issuer": "cruddur"},
 		},
 	}
 }

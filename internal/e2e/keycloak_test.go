@@ -106,7 +106,8 @@ func (k *keycloak) adminAnswer(t *testing.T, method, path string, body any) (*ht
 		t.Fatal(err)
 	}
 	// It lives for a minute, so each request gets its own.
-	tokens, err := k.grant("master", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}})
+	tokens, err := k.grant("master",
+		url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +152,8 @@ func (k *keycloak) grant(realm string, form url.Values) (grantedTokens, error) {
 // machineToken is a fresh token of a client's own.
 func (k *keycloak) machineToken(t *testing.T, client string) string {
 	t.Helper()
-	tokens, err := k.grant("shop", url.Values{"grant_type": {"client_credentials"}, "client_id": {client}, "client_secret": {"secret-of-" + client}})
+	tokens, err := k.grant("shop",
+		url.Values{"grant_type": {"client_credentials"}, "client_id": {client}, "client_secret": {"secret-of-" + client}})
 	if err != nil {
 		t.Error(err) // not Fatal: the traffic asks on a goroutine of its own
 	}

@@ -57,7 +57,8 @@ func keyFaults() []keyFault {
 		{"error-object", body(`{"error":"temporarily_unavailable"}`), issuer.FetchInvalid},
 		{"null", body(`null`), issuer.FetchInvalid},
 		{"nothing", body(``), issuer.FetchInvalid},
-		{"only-unusable-keys", body(`{"keys":[{"kty":"oct","kid":"a","k":"AAAA"},{"kty":"RSA","kid":"b","use":"enc","n":"AA","e":"AQAB"}]}`), issuer.FetchInvalid},
+		{"only-unusable-keys",
+			body(`{"keys":[{"kty":"oct","kid":"a","k":"AAAA"},{"kty":"RSA","kid":"b","use":"enc","n":"AA","e":"AQAB"}]}`), issuer.FetchInvalid},
 		{"truncated", func(k *keyServer) http.HandlerFunc {
 			return func(w http.ResponseWriter, r *http.Request) {
 				whole := k.keys(r)
@@ -230,7 +231,8 @@ func want(got verdict, status int, reason string) error {
 func TestBadKeyAmongGoodOnes(t *testing.T) {
 	k := newKeyServer(t, startDevIDP(t), "mixed")
 	k.play(func(w http.ResponseWriter, r *http.Request) {
-		bad := `{"kty":"RSA","kid":"for-encryption","use":"enc","alg":"RSA-OAEP","n":"AA","e":"AQAB"},{"kty":"oct","kid":"shared-secret","k":"AAAA"},`
+		bad := `{"kty":"RSA","kid":"for-encryption","use":"enc","alg":"RSA-OAEP","n":"AA","e":"AQAB"},` +
+			`{"kty":"oct","kid":"shared-secret","k":"AAAA"},`
 		_, _ = io.WriteString(w, strings.Replace(k.keys(r), `"keys":[`, `"keys":[`+bad, 1))
 	})
 	gate := startGate(t, keysConfig(t, "", "", k))

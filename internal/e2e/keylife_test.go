@@ -99,12 +99,14 @@ func TestWithdrawnKeyIsRefused(t *testing.T) {
 	began := time.Now()
 	eventually(t, 15*time.Second, "the withdrawn key is refused", func() error { return want(c.get(t, "/", old), 401, "key_unknown") })
 	t.Logf("refused %v after it was withdrawn, in use until then", time.Since(began).Round(time.Millisecond))
-	for _, line := range []string{`"a key in use is missing from the issuer's key set; a second fetch will confirm its removal"`, `"a key was withdrawn while tokens were still signed with it"`} {
+	for _, line := range []string{`"a key in use is missing from the issuer's key set; a second fetch will confirm its removal"`,
+		`"a key was withdrawn while tokens were still signed with it"`} {
 		if err := says(gate, line); err != nil {
 			t.Error(err)
 		}
 	}
-	if state := gate.issuerStates(t)["withdrawing"]; state.WithdrawnInUse != 1 || len(state.Withdrawn) != 1 || state.Withdrawn[0].KID != withdrawn {
+	if state := gate.issuerStates(t)["withdrawing"]; state.WithdrawnInUse != 1 || len(state.Withdrawn) != 1 ||
+		state.Withdrawn[0].KID != withdrawn {
 		t.Errorf("/issuers tells of %d keys withdrawn in use, %v, want %s", state.WithdrawnInUse, state.Withdrawn, withdrawn)
 	}
 }

@@ -123,7 +123,8 @@ func keysConfig(t *testing.T, top, settings string, servers ...*keyServer) strin
 	var text strings.Builder
 	text.WriteString(top + "\nissuers:\n")
 	for _, k := range servers {
-		fmt.Fprintf(&text, "  %s: {issuer: %q, prefix: %q, audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true, jwks: {uri: %q, %s}}\n",
+		fmt.Fprintf(&text,
+			"  %s: {issuer: %q, prefix: %q, audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true, jwks: {uri: %q, %s}}\n",
 			k.Name(), k.ISS(), k.Name()+":", k.url, settings)
 	}
 	text.WriteString("routes:\n  - {match: GET /open, access: public}\n")

@@ -95,8 +95,10 @@ func TestStormOfUnknownKIDs(t *testing.T) {
 	}
 	grown := gate.residentKiB(t) - memory
 	wantMemory(t, grown, 24<<10)
-	t.Logf("storm of %v: %v, %d fetches, rotations accepted after %v and %v, memory %d %+d KiB; proper p99 %v before (%d), %v during (%d), ratio %.2f",
-		lasted.Round(time.Millisecond), s.verdicts, k.fetches()-asked, rotated.Round(time.Millisecond), after.Round(time.Millisecond), memory, grown,
+	t.Logf("storm of %v: %v, %d fetches, rotations accepted after %v and %v, memory %d %+d KiB; proper p99 %v before (%d), "+
+		"%v during (%d), ratio %.2f",
+		lasted.Round(time.Millisecond), s.verdicts, k.fetches()-asked, rotated.Round(time.Millisecond),
+		after.Round(time.Millisecond), memory, grown,
 		before.percentile(99), len(before), during.percentile(99), len(during), float64(during.percentile(99))/float64(before.percentile(99)))
 }
 

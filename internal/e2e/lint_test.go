@@ -23,49 +23,52 @@ import (
 	"github.com/jwtgate/jwtgate/internal/envoylint"
 )
 
-// lintRow is one setting that `jwtgate lint-envoy` finds: an edit of the shipped
-// Envoy file, and how the hole shows. With the edit it is open, without it is not,
-// on a real Envoy; and the finding is there for the file, for what that Envoy says
-// that it runs, and not for the mended one.
+// lintRow is one rule of `jwtgate lint-envoy`: an edit of the shipped Envoy file, and an
+// observation of its effect. On a real Envoy the effect is there with the edit and not
+// without it. The edited file and the Envoy's dump have the finding, the fixed file has
+// none.
 type lintRow struct {
 	id, name string
-	// edits are pairs of a text that stands in the shipped file once and what takes
-	// its place; also are edits that the mended file has too; mend are edits that it
-	// has in place of nothing.
-	edits, also, mend []string
-	// config is what the configuration that is linted with has beside two issuers.
+	// edits are pairs of a text that occurs in the shipped file once and its replacement;
+	// also are edits that the fixed file has too; fix are edits of the fixed file only.
+	edits, also, fix []string
+	// config is the part of the configuration after the two issuers.
 	config string
-	file   string // in place of both
-	// beside are further findings that the edit cannot do without; always are those
-	// of them that the mended file has too.
-	beside, always []string
-	// scripted puts a scripted gate in jwtgate's place; gate is another address.
+	file   string // a whole configuration instead
+	// further are other findings that the edit causes; always are those of them that the
+	// fixed file has too.
+	further, always []string
+	// scripted replaces jwtgate by a scripted gate; gate is another address.
 	scripted bool
-	redacted bool // Envoy does not tell the setting
-	gate     func(w *lintWorld) string
-	// finish changes a file that has its addresses.
-	finish func(t *testing.T, w *lintWorld, file string) string
-	open   func(t *testing.T, w *lintWorld, p *envoyProxy) bool
+	redacted bool // the dump does not show the setting
+	gate     func(w *lintFixture) string
+	// finish changes the file after its addresses.
+	finish func(t *testing.T, w *lintFixture, file string) string
+	open   observation
 }
 
-// lintWorld is what the rows share.
-type lintWorld struct {
+// observation reports whether the effect of a row's edit is there.
+type observation func(t *testing.T, w *lintFixture, p *envoyProxy) bool
+
+// lintFixture is what the rows share.
+type lintFixture struct {
 	configured
 	scripted *scriptedGate
-	other    *scriptedGate    // SERVING, and asked only by mistake
+	other    *scriptedGate    // SERVING, and not the gate
 	away     [2]*scriptedGate // NOT_SERVING
 	trailers *trailerApplication
-	extra    string // an address that a row may listen on
+	extra    string // an address for a row's listener
 	logFile  string
-	allowed  string // the header of a good token
-	// The shipped file, before jwtgate and before the scripted gate.
+	allowed  string // the header of a valid token
+	// Envoys with the shipped file, in front of jwtgate and of the scripted gate.
 	shippedScripted *envoyProxy
 }
 
-func startLintWorld(t *testing.T) *lintWorld {
+func startLintWorld(t *testing.T) *lintFixture {
 	t.Helper()
-	w := &lintWorld{scripted: startScriptedGate(t), other: startScriptedGate(t), trailers: startTrailerApplication(t)}
-	w.configured = configured{issuers: startIssuers(t), application: startApplication(t), file: writeFile(t, "jwtgate.yaml", twoIssuers+lintRoutes)}
+	w := &lintFixture{scripted: startScriptedGate(t), other: startScriptedGate(t), trailers: startTrailerApplication(t)}
+	w.configured = configured{issuers: startIssuers(t), application: startApplication(t),
+		file: writeFile(t, "jwtgate.yaml", twoIssuers+lintRoutes)}
 	w.configured.gate = startServe(t, freeAddress(t), freeAddress(t), []string{"--config", w.file}, w.issuers.environment())
 	w.configured.gate.waitServing(t)
 	w.configured.gate.waitReady(t)
@@ -96,9 +99,8 @@ const lintRoutes = `routes:
   - {name: closed, access: deny}
 `
 
-// lint runs `jwtgate lint-envoy` and returns the ids that it finds, sorted, each
-// once; notes are marked so.
-func (w *lintWorld) lint(t *testing.T, row lintRow, file string) []string {
+// lint runs `jwtgate lint-envoy` and returns the ids of its findings, sorted, each once.
+func (w *lintFixture) lint(t *testing.T, row lintRow, file string) []string {
 	t.Helper()
 	config := cmp.Or(row.file, w.file)
 	if row.config != "" {
@@ -123,13 +125,13 @@ func (w *lintWorld) lint(t *testing.T, row lintRow, file string) []string {
 	return slices.Compact(ids)
 }
 
-// edited is the shipped file with edits, and with this world's addresses.
-func (w *lintWorld) edited(t *testing.T, row lintRow, edits []string) (text, address, admin string) {
+// edited returns the shipped file with edits and with the fixture's addresses.
+func (w *lintFixture) edited(t *testing.T, row lintRow, edits []string) (text, address, admin string) {
 	t.Helper()
 	text = read(t, "../../envoy/envoy.yaml")
 	for i := 0; i < len(edits); i += 2 {
 		if n := strings.Count(text, edits[i]); n != 1 {
-			t.Fatalf("the shipped file has %d times, not once:\n%s", n, edits[i])
+			t.Fatalf("the shipped file contains this text %d times, want once:\n%s", n, edits[i])
 		}
 		text = strings.Replace(text, edits[i], edits[i+1], 1)
 	}
@@ -152,9 +154,9 @@ func (w *lintWorld) edited(t *testing.T, row lintRow, edits []string) (text, add
 	return text, address, admin
 }
 
-// start runs a file and returns the ids that are found in it and in what the
-// Envoy says of itself.
-func (w *lintWorld) start(t *testing.T, row lintRow, edits []string) (p *envoyProxy, ofFile, ofDump []string) {
+// start runs a file and returns the ids of the findings in the file and in the Envoy's
+// dump.
+func (w *lintFixture) start(t *testing.T, row lintRow, edits []string) (p *envoyProxy, ofFile, ofDump []string) {
 	t.Helper()
 	text, address, admin := w.edited(t, row, edits)
 	ofFile = w.lint(t, row, writeFile(t, "envoy.yaml", text))
@@ -162,7 +164,7 @@ func (w *lintWorld) start(t *testing.T, row lintRow, edits []string) (p *envoyPr
 	return p, ofFile, w.lint(t, row, writeFile(t, "dump.json", p.dump(t)))
 }
 
-// dump is what an Envoy answers at /config_dump.
+// dump returns an Envoy's /config_dump.
 func (p *envoyProxy) dump(t *testing.T) string {
 	t.Helper()
 	response, err := http.Get("http://" + p.admin + "/config_dump")
@@ -177,60 +179,61 @@ func (p *envoyProxy) dump(t *testing.T) string {
 	return string(text)
 }
 
-// TestLintFindings: each rule of `jwtgate lint-envoy` is true of a real Envoy.
+// TestLintFindings: each rule of `jwtgate lint-envoy` holds on a real Envoy.
 func TestLintFindings(t *testing.T) {
 	w := startLintWorld(t)
 	seen := map[string]bool{}
-	for _, row := range slices.Concat(lintAskedRows(t), lintEdgeRows(t), lintRelaxedRows(t), lintHeaderRows(t), lintAnswerRows(t), lintServiceRows(t), lintClusterRows(t, w)) {
+	for _, row := range slices.Concat(lintBypassRows(t), lintEdgeRows(t), lintRelaxedRows(t), lintHeaderRows(t), lintAnswerRows(t),
+		lintServiceRows(t), lintClusterRows(t, w)) {
 		seen[row.id] = true
 		t.Run(strings.TrimSuffix(row.id+"/"+row.name, "/"), func(t *testing.T) {
 			w.quiet()
-			want := append([]string{row.id}, row.beside...)
+			want := append([]string{row.id}, row.further...)
 			slices.Sort(want)
 			edited, ofFile, ofDump := w.start(t, row, append(slices.Clone(row.also), row.edits...))
-			told := want
+			wantDump := want
 			if row.redacted {
-				told = nil
+				wantDump = nil
 			}
-			if !slices.Equal(ofFile, want) || !slices.Equal(ofDump, told) {
+			if !slices.Equal(ofFile, want) || !slices.Equal(ofDump, wantDump) {
 				t.Errorf("found %q in the file and %q in the dump, want %q", ofFile, ofDump, want)
 			}
 			if !row.open(t, w, edited) {
-				t.Error("it is not open")
+				t.Error("the effect of the edit is not there")
 			}
 			w.quiet()
-			if row.open(t, w, w.mend(t, row)) {
-				t.Error("mended it is still open")
+			if row.open(t, w, w.fixed(t, row)) {
+				t.Error("the effect is there in the fixed file too")
 			}
 		})
 	}
 	for _, rule := range envoylint.Rules() {
 		if why, elsewhere := lintElsewhere()[rule.ID]; seen[rule.ID] == elsewhere {
-			t.Errorf("%s has a row: %v, and is shown elsewhere: %q", rule.ID, seen[rule.ID], why)
+			t.Errorf("%s has a row: %v, and another test: %q", rule.ID, seen[rule.ID], why)
 		}
 	}
 }
 
-// mend is an Envoy with the row's mended file, in which nothing is found but what
-// the row adds to both.
-func (w *lintWorld) mend(t *testing.T, row lintRow) *envoyProxy {
+// fixed starts an Envoy with the row's fixed file, which has no findings except those in
+// row.always.
+func (w *lintFixture) fixed(t *testing.T, row lintRow) *envoyProxy {
 	t.Helper()
 	switch {
-	case len(row.also)+len(row.mend) > 0 || row.gate != nil || row.finish != nil:
+	case len(row.also)+len(row.fix) > 0 || row.gate != nil || row.finish != nil:
 	case row.scripted:
 		return w.shippedScripted
 	default:
 		return w.shipped
 	}
-	mended, ofFile, ofDump := w.start(t, row, append(slices.Clone(row.also), row.mend...))
-	want := slices.DeleteFunc(slices.Clone(row.beside), func(id string) bool { return !slices.Contains(row.always, id) })
+	fixed, ofFile, ofDump := w.start(t, row, append(slices.Clone(row.also), row.fix...))
+	want := slices.DeleteFunc(slices.Clone(row.further), func(id string) bool { return !slices.Contains(row.always, id) })
 	if !slices.Equal(ofFile, want) || !slices.Equal(ofDump, want) {
-		t.Errorf("mended: found %q in the file and %q in the dump, want %q", ofFile, ofDump, want)
+		t.Errorf("fixed: found %q in the file and %q in the dump, want %q", ofFile, ofDump, want)
 	}
-	return mended
+	return fixed
 }
 
-// lintElsewhere are the rules that no running Envoy can show, and why.
+// lintElsewhere returns the rules that no running Envoy can show, and the reasons.
 func lintElsewhere() map[string]string {
 	return map[string]string{
 		"routes-elsewhere":       "about what is not in the file: TestLintDynamic",
@@ -242,8 +245,8 @@ func lintElsewhere() map[string]string {
 	}
 }
 
-// quiet lets every scripted gate allow, and forgets what was seen.
-func (w *lintWorld) quiet() {
+// quiet makes every scripted gate allow, and forgets all requests.
+func (w *lintFixture) quiet() {
 	yes := allowing(&authv3.OkHttpResponse{})
 	for _, gate := range []*scriptedGate{w.scripted, w.other, w.away[0], w.away[1]} {
 		gate.says(yes)
@@ -253,15 +256,15 @@ func (w *lintWorld) quiet() {
 }
 
 // reaches reports whether a call reaches the application.
-func (w *lintWorld) reaches(t *testing.T, p *envoyProxy, c call) bool {
+func (w *lintFixture) reaches(t *testing.T, p *envoyProxy, c call) bool {
 	t.Helper()
 	w.application.take()
 	http1(t, p.address, c)
 	return len(w.application.take()) > 0
 }
 
-// received is what the application gets of a call; nil if it does not.
-func (w *lintWorld) received(t *testing.T, p *envoyProxy, c call) *received {
+// received returns the call as the application gets it; nil if it does not.
+func (w *lintFixture) received(t *testing.T, p *envoyProxy, c call) *received {
 	t.Helper()
 	w.application.take()
 	http1(t, p.address, c)
@@ -272,49 +275,49 @@ func (w *lintWorld) received(t *testing.T, p *envoyProxy, c call) *received {
 	return &seen[0]
 }
 
-// arrives reports whether the application gets a header of a call.
-func arrives(name string, headers ...string) func(*testing.T, *lintWorld, *envoyProxy) bool {
-	return func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+// arrives observes whether the application gets a header of a call.
+func arrives(name string, headers ...string) observation {
+	return func(t *testing.T, w *lintFixture, p *envoyProxy) bool {
 		t.Helper()
 		got := w.received(t, p, call{line: "GET /", headers: headers})
 		return got != nil && len(got.Header[name]) > 0
 	}
 }
 
-// refused reports whether a proper request is.
-func refused(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+// refused observes whether a valid request does not reach the application.
+func refused(t *testing.T, w *lintFixture, p *envoyProxy) bool {
 	t.Helper()
 	return !w.reaches(t, p, call{line: "GET /", headers: []string{w.allowed}})
 }
 
-// unasked reports whether a request without a token reaches the application.
-func unasked(path string) func(*testing.T, *lintWorld, *envoyProxy) bool {
-	return func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+// unchecked observes whether a request without a token reaches the application.
+func unchecked(path string) observation {
+	return func(t *testing.T, w *lintFixture, p *envoyProxy) bool {
 		t.Helper()
 		return w.reaches(t, p, call{line: "GET " + path})
 	}
 }
 
-// answered reports whether the client gets a status.
-func answered(status int) func(*testing.T, *lintWorld, *envoyProxy) bool {
-	return func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+// answered observes whether the client gets a status.
+func answered(status int) observation {
+	return func(t *testing.T, w *lintFixture, p *envoyProxy) bool {
 		t.Helper()
 		return http1(t, p.address, call{line: "GET /"}).Status == status
 	}
 }
 
-// saying lets the scripted gate answer so before something is observed.
-func saying(response *authv3.CheckResponse, open func(*testing.T, *lintWorld, *envoyProxy) bool) func(*testing.T, *lintWorld, *envoyProxy) bool {
-	return func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+// saying makes an observation while the scripted gate gives an answer.
+func saying(response *authv3.CheckResponse, open observation) observation {
+	return func(t *testing.T, w *lintFixture, p *envoyProxy) bool {
 		t.Helper()
 		w.scripted.says(response)
 		return open(t, w, p)
 	}
 }
 
-// doing is saying, by a function of how often the gate has been asked.
-func doing(answer func(ctx context.Context, asked int) (*authv3.CheckResponse, error), open func(*testing.T, *lintWorld, *envoyProxy) bool) func(*testing.T, *lintWorld, *envoyProxy) bool {
-	return func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+// doing is saying with a function of the number of earlier calls.
+func doing(answer func(ctx context.Context, calls int) (*authv3.CheckResponse, error), open observation) observation {
+	return func(t *testing.T, w *lintFixture, p *envoyProxy) bool {
 		t.Helper()
 		w.scripted.does(func(ctx context.Context) (*authv3.CheckResponse, error) {
 			return answer(ctx, len(w.scripted.checks()))
@@ -342,13 +345,13 @@ func hangs(t *testing.T, p *envoyProxy) bool {
 	return os.IsTimeout(err) || err != nil && strings.Contains(err.Error(), "timeout")
 }
 
-// hasText waits until a file holds something.
+// hasText waits until a file is not empty.
 func hasText(t *testing.T, file string) {
 	t.Helper()
 	eventually(t, clientTimeout, file, func() error {
 		info, err := os.Stat(file)
 		if err == nil && info.Size() == 0 {
-			err = fmt.Errorf("it is empty")
+			err = fmt.Errorf("the file is empty")
 		}
 		return err
 	})

@@ -35,8 +35,11 @@ func startSecured(t *testing.T, w *lintWorld) *secured {
 	s := &secured{}
 	s.ca = authority.File(t)
 	s.otherCA = other.File(t)
-	s.certificate, s.key = testutil.CertificateFiles(t, authority.Sign(t, &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}))
-	own, ownKey := testutil.CertificateFiles(t, authority.Sign(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}))
+	s.certificate, s.key = testutil.CertificateFiles(t,
+		authority.Sign(t, &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}))
+	own, ownKey := testutil.CertificateFiles(t,
+		authority.Sign(t,
+			&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}))
 	config := func(more string) string {
 		server := fmt.Sprintf("server: {tls: {cert_file: %q, key_file: %q%s}, ", own, ownKey, more)
 		return writeFile(t, "jwtgate.yaml", strings.Replace(twoIssuers, "server: {", server, 1)+lintRoutes)
@@ -94,9 +97,11 @@ func lintClusterRows(t *testing.T, w *lintWorld) []lintRow {
 	return []lintRow{
 		{id: "no-health-check", scripted: true, also: []string{gateEndpoint, gateEndpoint + endpoint("65001")}, finish: beside,
 			edits: []string{healthChecks(t), ""}, open: awayAsked},
-		{id: "panic-threshold", scripted: true, also: []string{gateEndpoint, gateEndpoint + endpoint("65001") + endpoint("65002")}, finish: beside,
+		{id: "panic-threshold", scripted: true,
+			also: []string{gateEndpoint, gateEndpoint + endpoint("65001") + endpoint("65002")}, finish: beside,
 			edits: []string{panicAtZero, ""}, open: awayAsked},
-		{id: "dns-family", edits: []string{dnsFamily, ""}, gate: func(w *lintWorld) string { return "localhost:" + port(w.configured.gate.address) }, open: refused},
+		{id: "dns-family", edits: []string{dnsFamily, ""},
+			gate: func(w *lintWorld) string { return "localhost:" + port(w.configured.gate.address) }, open: refused},
 		{id: "unix-static", gate: address(s.socket), mend: []string{"An edge Envoy", "AN edge Envoy"}, open: refused,
 			finish: func(_ *testing.T, _ *lintWorld, file string) string {
 				if strings.Contains(file, "AN edge Envoy") {
@@ -104,16 +109,19 @@ func lintClusterRows(t *testing.T, w *lintWorld) []lintRow {
 				}
 				return strings.Replace(file, "    type: STATIC # edit: gate-type", "    type: STRICT_DNS", 1)
 			}},
-		{id: "http2-missing", also: []string{healthChecks(t), ""}, beside: []string{"no-health-check"}, always: []string{"no-health-check"}, // Envoy refuses to start with them
+		// Envoy refuses to start with them
+		{id: "http2-missing", also: []string{healthChecks(t), ""}, beside: []string{"no-health-check"}, always: []string{"no-health-check"},
 			edits: []string{keptAlive, "explicit_http_config: { http_protocol_options: {} }"}, open: refused},
 		{id: "gate-tls", name: "Envoy alone speaks it", edits: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
-		{id: "gate-tls", name: "jwtgate alone speaks it", file: s.file, gate: address(s.gate), mend: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
+		{id: "gate-tls", name: "jwtgate alone speaks it", file: s.file, gate: address(s.gate),
+			mend: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
 		{id: "gate-tls", name: "no certificate to show", file: s.mutualFile, gate: address(s.mutual),
 			edits: []string{clusterOption, asks(trusting(s.ca))}, mend: []string{clusterOption, asks(trusting(s.ca), show)}, open: refused},
 		{id: "gate-tls", name: "no protocol to agree on", file: s.file, gate: address(s.gate),
 			edits: []string{clusterOption, asksWithoutALPN(trusting(s.ca))}, mend: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
 		// The one who answers is not whom the file trusts.
-		{id: "gate-unverified", file: s.file, gate: address(s.gate), edits: []string{clusterOption, asks()}, mend: []string{clusterOption, asks(trusting(s.otherCA))},
+		{id: "gate-unverified", file: s.file, gate: address(s.gate), edits: []string{clusterOption, asks()},
+			mend: []string{clusterOption, asks(trusting(s.otherCA))},
 			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool { return !refused(t, w, p) }},
 	}
 }

@@ -13,20 +13,21 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-// lintIDs runs `jwtgate lint-envoy` with a configuration of init's and returns what
-// is found.
-func lintIDs(t *testing.T, w *lintWorld, file string) []string {
+// lintIDs runs `jwtgate lint-envoy` with a configuration from init and returns the ids of
+// its findings.
+func lintIDs(t *testing.T, w *lintFixture, file string) []string {
 	t.Helper()
 	return w.lint(t, lintRow{}, file)
 }
 
-// TestLintWhatInitWrites: there is nothing to find in what init writes, nor in the
-// file for a Unix socket, nor in any shipped file.
+// TestLintWhatInitWrites: the files from init, the file for a Unix socket and all shipped
+// files have no findings.
 func TestLintWhatInitWrites(t *testing.T) {
 	for name, options := range map[string][]string{
 		"Cognito":            {"--cognito", "us-west-1_6BpkgoczU", "--client-id", "3v5exampleclient", "--app", "127.0.0.1:4567"},
 		"Cognito in compose": {"--cognito", "us-west-1_6BpkgoczU", "--client-id", "3v5exampleclient", "--app", "backend:4567"},
-		"any issuer":         {"--issuer", "https://login.example/", "--audience", "orders-api", "--app", "app.example:80", "--origin", "https://app.example"},
+		"any issuer": {"--issuer", "https://login.example/", "--audience", "orders-api", "--app", "app.example:80",
+			"--origin", "https://app.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -52,7 +53,7 @@ func TestLintWhatInitWrites(t *testing.T) {
 	}
 }
 
-// dynamicFile is a bootstrap whose listeners and clusters come from files.
+// dynamicFile returns a bootstrap whose listeners and clusters come from files.
 const dynamicFile = `node: { id: lint, cluster: lint }
 admin: { address: { socket_address: { address: 127.0.0.1, port_value: %s } } }
 layered_runtime: { layers: [ { name: static, static_layer: { re2.max_program_size.error_level: 1000 } } ] }
@@ -61,8 +62,8 @@ dynamic_resources:
   cds_config: { resource_api_version: V3, path_config_source: { path: %q } }
 `
 
-// TestLintDynamic: in an Envoy that fetches its listeners, routes and clusters the
-// dump has them, and all that is wrong with them is found there.
+// TestLintDynamic: the dump of an Envoy that fetches its listeners, routes and clusters
+// contains them, with all their findings.
 func TestLintDynamic(t *testing.T) {
 	w := startLintWorld(t)
 	text, address, admin := w.edited(t, lintRow{}, []string{
@@ -81,11 +82,14 @@ func TestLintDynamic(t *testing.T) {
 	}
 	routes := cut("          route_config:\n", "          http_filters:\n")
 	write := func(name, kind, items string) string {
-		return writeFile(t, name, "resources:\n"+regexp.MustCompile(`(?m)^  - name: `).ReplaceAllString(items, "  - \"@type\": type.googleapis.com/"+kind+"\n    name: "))
+		return writeFile(t, name,
+			"resources:\n"+regexp.MustCompile(`(?m)^  - name: `).ReplaceAllString(items, "  - \"@type\": type.googleapis.com/"+kind+"\n    name: "))
 	}
-	routeFile := writeFile(t, "rds.yaml", "resources:\n- \"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n  name: edge\n"+unindented(routes, 10))
+	routeFile := writeFile(t, "rds.yaml",
+		"resources:\n- \"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n  name: edge\n"+unindented(routes, 10))
 	listeners := strings.Replace(cut("  listeners:\n", "  clusters:\n"), "          route_config:\n"+routes,
-		fmt.Sprintf("          rds: { route_config_name: edge, config_source: { resource_api_version: V3, path_config_source: { path: %q } } }\n", routeFile), 1)
+		fmt.Sprintf("          rds: { route_config_name: edge, config_source: { resource_api_version: V3, "+
+			"path_config_source: { path: %q } } }\n", routeFile), 1)
 	listenerFile := write("lds.yaml", "envoy.config.listener.v3.Listener", listeners)
 	clusterFile := write("cds.yaml", "envoy.config.cluster.v3.Cluster", cut("  clusters:\n", "\x00"))
 	bootstrap := fmt.Sprintf(dynamicFile, port(admin), listenerFile, clusterFile)
@@ -105,15 +109,17 @@ func TestLintDynamic(t *testing.T) {
 		}
 	}
 	// The listeners' own file has neither routes nor clusters.
-	if got, want := lintIDs(t, w, listenerFile), []string{"failure-mode-allow", "gate-cluster-elsewhere", "path-not-normalized", "routes-elsewhere"}; !slices.Equal(got, want) {
+	if got, want := lintIDs(t, w, listenerFile),
+		[]string{"failure-mode-allow", "gate-cluster-elsewhere", "path-not-normalized", "routes-elsewhere"}; !slices.Equal(got, want) {
 		t.Errorf("in the listeners' file: %q, want %q", got, want)
 	}
-	if got := jwtgate(t, w.issuers.environment(), "lint-envoy", "--config", w.file, writeFile(t, "envoy.yaml", bootstrap)); got.code != 2 || !strings.Contains(got.stderr, "this bootstrap fetches its listeners") {
+	if got := jwtgate(t, w.issuers.environment(), "lint-envoy", "--config", w.file,
+		writeFile(t, "envoy.yaml", bootstrap)); got.code != 2 || !strings.Contains(got.stderr, "this bootstrap fetches its listeners") {
 		t.Errorf("of the bootstrap: %d %s", got.code, got.stderr)
 	}
 }
 
-// unindented takes so many spaces from before each line.
+// unindented removes a number of spaces from the beginning of each line.
 func unindented(text string, by int) string {
 	var lines strings.Builder
 	for line := range strings.Lines(text) {

@@ -208,7 +208,8 @@ func (l *load) lostNone(t *testing.T) {
 	if failed, wrong := l.failed.Load(), l.wrong.Load(); failed != 0 || wrong != 0 {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		t.Errorf("of %d requests %d failed and %d were decided wrongly, want 0 and 0:\n\t%s", l.sent.Load(), failed, wrong, strings.Join(l.examples, "\n\t"))
+		t.Errorf("of %d requests %d failed and %d were decided wrongly, want 0 and 0:\n\t%s", l.sent.Load(), failed, wrong,
+			strings.Join(l.examples, "\n\t"))
 	}
 }
 

@@ -42,7 +42,8 @@ func TestTwentyPlantedMistakes(t *testing.T) {
 		if i >= len(said) {
 			t.Fatalf("it does not say %s: %s", one.at, one.wrong)
 		}
-		if at := "testdata/planted/" + one.at + ": "; !strings.HasPrefix(said[i], at) || !strings.Contains(said[i], one.wrong) || !strings.Contains(said[i], one.mend) {
+		if at := "testdata/planted/" + one.at + ": "; !strings.HasPrefix(said[i], at) || !strings.Contains(said[i], one.wrong) ||
+			!strings.Contains(said[i], one.mend) {
 			t.Errorf("mistake %d is\n  %s\nwant one at %s that says %q and %q", i+1, said[i], one.at, one.wrong, one.mend)
 		}
 	}

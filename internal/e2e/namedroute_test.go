@@ -53,8 +53,11 @@ routes:
 		{name: "an empty name", call: ask("GET /nameless", sales), wantDenied: unavailable("route_unknown")},
 		{name: "a slip in the extension's name", call: ask("GET /slip", sales), wantDenied: unavailable("request_malformed")},
 		{name: "an extension that is not the gate's", call: ask("GET /other")},
-		{name: "a preflight of a named route", call: ask("OPTIONS /orders/"+me, "origin: https://other.example", "access-control-request-method: GET")},
-		{name: "a preflight outside its template", call: ask("OPTIONS /orders/a/b", "origin: https://other.example", "access-control-request-method: GET"), wantDenied: unavailable("route_mismatch")},
+		{name: "a preflight of a named route",
+			call: ask("OPTIONS /orders/"+me, "origin: https://other.example", "access-control-request-method: GET")},
+		{name: "a preflight outside its template",
+			call:       ask("OPTIONS /orders/a/b", "origin: https://other.example", "access-control-request-method: GET"),
+			wantDenied: unavailable("route_mismatch")},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) { row.check(t, c) })

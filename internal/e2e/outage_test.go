@@ -35,7 +35,8 @@ func TestNoGateNoRequest(t *testing.T) {
 		t.Errorf("as shipped: %d %v %s, want 503", got.Status, got.Header, got.Body)
 	}
 	var body map[string]any
-	if err := json.Unmarshal([]byte(got.Body), &body); err != nil || body["status"] != float64(503) || got.Header.Get("Content-Type") != "application/problem+json" {
+	if err := json.Unmarshal([]byte(got.Body), &body); err != nil || body["status"] != float64(503) ||
+		got.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("as shipped: body %q, %q", got.Body, got.Header.Get("Content-Type"))
 	}
 	if got := grpcstatus.Convert(callGRPC(t, s.shipped.address)); got.Code() != codes.Unavailable {
@@ -157,10 +158,13 @@ func TestAMalformedCheckRequestIsDenied(t *testing.T) {
 		wantReason string
 	}{
 		{"nothing", &authv3.CheckRequest{}, 503, "request_malformed"},
-		{"no HTTP request", &authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{}}}, 503, "request_malformed"},
+		{"no HTTP request", &authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{}}},
+			503, "request_malformed"},
 		{"no method", http(&authv3.AttributeContext_HttpRequest{Path: "/api/health", Host: "a"}), 503, "request_malformed"},
 		{"no path", http(&authv3.AttributeContext_HttpRequest{Method: "GET", Host: "a"}), 400, "path_refused"},
-		{"a header name that is none", http(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/api/health", Host: "a", Headers: map[string]string{"a b": "c"}}), 503, "request_malformed"},
+		{"a header name that is none",
+			http(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/api/health", Host: "a",
+				Headers: map[string]string{"a b": "c"}}), 503, "request_malformed"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -197,7 +201,8 @@ func TestBytesThatAreNoMessageAreDenied(t *testing.T) {
 	if err := proto.Unmarshal(received, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.GetStatus().GetCode() == int32(codes.OK) || got.GetDeniedResponse().GetStatus().GetCode() != status(503).GetCode() || !strings.Contains(got.GetDeniedResponse().GetBody(), `"request_malformed"`) {
+	if got.GetStatus().GetCode() == int32(codes.OK) || got.GetDeniedResponse().GetStatus().GetCode() != status(503).GetCode() ||
+		!strings.Contains(got.GetDeniedResponse().GetBody(), `"request_malformed"`) {
 		t.Errorf("answer %v", &got)
 	}
 }
@@ -249,7 +254,8 @@ func TestEachDenialIsOneLogLine(t *testing.T) {
 		t.Fatalf("status %d", got.Status)
 	}
 	lines := s.shipped.accessLog(t, 2)
-	if lines[0]["decision"] != got.Decision || lines[0]["reason"] != "expired" || lines[0]["route"] != "default" || lines[0]["path"] != "/api/messages" {
+	if lines[0]["decision"] != got.Decision || lines[0]["reason"] != "expired" || lines[0]["route"] != "default" ||
+		lines[0]["path"] != "/api/messages" {
 		t.Errorf("access log line %v", lines[0])
 	}
 	if lines[1]["verdict"] != "allow" || lines[1]["reason"] != "public" || lines[1]["route"] != "GET /api/health" {
@@ -269,7 +275,8 @@ func TestEachDenialIsOneLogLine(t *testing.T) {
 		t.Fatalf("%d decisions are logged, want the one denial: %v", len(found), found)
 	}
 	line := found[0]
-	if line["decision"] != got.Decision || line["reason"] != "expired" || line["route"] != "default" || line["request_id"] != lines[0]["request_id"] || line["path"] != "/api/messages" {
+	if line["decision"] != got.Decision || line["reason"] != "expired" || line["route"] != "default" ||
+		line["request_id"] != lines[0]["request_id"] || line["path"] != "/api/messages" {
 		t.Errorf("log line %v", line)
 	}
 }

@@ -46,7 +46,8 @@ func TestHeadersOfOnesOwn(t *testing.T) {
 			wantSeen: map[string]string{"X-Tenant": "a"},
 		},
 		{
-			name: "a condition on any header", config: "routes: [{match: /**, issuers: [cruddur], when: 'request.headers.exists(n, n.startsWith(\"x-ten\"))'}]\n",
+			name:       "a condition on any header",
+			config:     "routes: [{match: /**, issuers: [cruddur], when: 'request.headers.exists(n, n.startsWith(\"x-ten\"))'}]\n",
 			edit:       envoy.Edit{SendAll: true},
 			header:     func(token string) []string { return []string{bearer(token), "x-tenant: a"} },
 			wantStatus: http.StatusForbidden, wantReason: "condition_false", wantNote: `- safe_regex: { regex: ".*" }`,
@@ -55,7 +56,8 @@ func TestHeadersOfOnesOwn(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := startConfigured(t, row.config)
-			if check := jwtgate(t, c.issuers.environment(), "check", "--config", c.file); check.code != 0 || !strings.Contains(check.stdout, row.wantNote) {
+			if check := jwtgate(t, c.issuers.environment(), "check", "--config", c.file); check.code != 0 ||
+				!strings.Contains(check.stdout, row.wantNote) {
 				t.Errorf("check does not say %q: %d %s", row.wantNote, check.code, check.stdout)
 			}
 			request := call{line: "GET /orders", headers: row.header(mint(t, c.issuers.cruddur, access(map[string]any{"custom:team": "blue"})))}

@@ -18,11 +18,13 @@ import (
 // mutual TLS; nothing that a client says instead counts.
 func TestSourcePrincipalIsTheCertificate(t *testing.T) {
 	c := startConfigured(t, `routes:
-  - {name: internal, match: /internal, issuers: [cruddur], when: source.principal == "spiffe://lab/billing" && source.address == "127.0.0.1"}
+  - {name: internal, match: /internal, issuers: [cruddur], when: source.principal == "spiffe://lab/billing" && source.address == `+
+		`"127.0.0.1"}
 `)
 	ca := newAuthority(t)
 	caFile := ca.File(t)
-	server, serverKey := testutil.CertificateFiles(t, ca.Sign(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}))
+	server, serverKey := testutil.CertificateFiles(t,
+		ca.Sign(t, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}))
 	c.shipped = derivedEnvoy(t, c.gate.address, c.application.address, "    filter_chains:\n    - filters:\n", fmt.Sprintf(`    filter_chains:
     - transport_socket:
         name: envoy.transport_sockets.tls
@@ -34,7 +36,9 @@ func TestSourcePrincipalIsTheCertificate(t *testing.T) {
       filters:
 `, server, serverKey, caFile))
 	spiffe := func(path string) *tls.Certificate {
-		pair := ca.Sign(t, &x509.Certificate{URIs: []*url.URL{{Scheme: "spiffe", Host: "lab", Path: path}}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+		pair := ca.Sign(t,
+			&x509.Certificate{URIs: []*url.URL{{Scheme: "spiffe", Host: "lab", Path: path}},
+				ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 		return &pair
 	}
 	for _, row := range []struct {

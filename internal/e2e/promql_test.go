@@ -58,7 +58,8 @@ func selectors(t *testing.T, expression string) (asked []selector, grouped []str
 	if n := strings.Count(form, `probe="here"`); n == 0 || n != len(asked) {
 		t.Fatalf("%d of %d selectors were found in\n%s", len(asked), n, form)
 	}
-	for _, found := range regexp.MustCompile(`\b(?:by|without|on|ignoring|group_left|group_right) \(([^)]*)\)`).FindAllStringSubmatch(form, -1) {
+	for _, found := range regexp.MustCompile(
+		`\b(?:by|without|on|ignoring|group_left|group_right) \(([^)]*)\)`).FindAllStringSubmatch(form, -1) {
 		grouped = append(grouped, strings.FieldsFunc(found[1], func(r rune) bool { return r == ',' || r == ' ' })...)
 	}
 	return asked, grouped
@@ -177,7 +178,8 @@ func TestAlertRules(t *testing.T) {
 		}
 	}
 	if len(headings) > 0 || len(tested) > 0 {
-		t.Errorf("there are no rules for the headings %v and the tests of %v", slices.Sorted(maps.Keys(headings)), slices.Sorted(maps.Keys(tested)))
+		t.Errorf("there are no rules for the headings %v and the tests of %v", slices.Sorted(maps.Keys(headings)),
+			slices.Sorted(maps.Keys(tested)))
 	}
 }
 

@@ -171,7 +171,8 @@ func keycloakRotation(t *testing.T, k *keycloak, gate *gateProcess, c *caller) {
 	calls(80, "after the old key was deleted")
 	proper.stop()
 	state := gate.issuerStates(t)["shop"]
-	t.Logf("refused %v after it was deleted; fetches %v; the last proper requests' p99 %v", took.Round(time.Millisecond), state.Fetches, proper.lap().percentile(99))
+	t.Logf("refused %v after it was deleted; fetches %v; the last proper requests' p99 %v", took.Round(time.Millisecond),
+		state.Fetches, proper.lap().percentile(99))
 	if err := says(gate, `"a key was withdrawn while tokens were still signed with it"`); err != nil {
 		t.Error(err)
 	}

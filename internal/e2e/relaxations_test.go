@@ -90,7 +90,8 @@ relax:
 				}
 				way.send(t, way.through.address, other)
 				seen := c.application.take()
-				if strictly := slices.Contains([]string{"ignore_case", "case_sensitive", "slash_sensitive"}, row.relaxation); !strictly && row.arrives(seen) {
+				strictly := slices.Contains([]string{"ignore_case", "case_sensitive", "slash_sensitive"}, row.relaxation)
+				if !strictly && row.arrives(seen) {
 					t.Error("it arrives on a host that does not relax it")
 				}
 			})
@@ -117,11 +118,13 @@ func startFitting(t *testing.T, c configured) *envoyProxy {
 		t.Fatalf("init: %s%s", got.stdout, got.stderr)
 	}
 	file := filepath.Join(dir, "envoy.yaml")
-	if got := jwtgate(t, c.issuers.environment(), "lint-envoy", "--config", c.file, file); got.code != 0 || !strings.Contains(got.stdout, "nothing found") {
+	if got := jwtgate(t, c.issuers.environment(), "lint-envoy", "--config", c.file, file); got.code != 0 ||
+		!strings.Contains(got.stdout, "nothing found") {
 		t.Errorf("lint-envoy: %s%s", got.stdout, got.stderr)
 	}
 	address, admin := freeAddress(t), freeAddress(t)
-	text, err := envoy.Apply([]byte(read(t, file)), envoy.Edit{Listen: address, Admin: admin, Gate: c.gate.address, App: c.application.address})
+	text, err := envoy.Apply([]byte(read(t, file)),
+		envoy.Edit{Listen: address, Admin: admin, Gate: c.gate.address, App: c.application.address})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +145,8 @@ func TestTrailersStayClosed(t *testing.T) {
 		t.Run(row.relax, func(t *testing.T) {
 			c := startConfigured(t, "routes: [{match: '/**', access: public}]\nrelax: {"+row.relax+"}\n")
 			c.application = &application{address: trailers.address}
-			got := trailers.trailers(t, startFitting(t, c), "application/grpc", "x-http-method-override", "x-original-url", "x-user-id", "x-checksum")
+			got := trailers.trailers(t, startFitting(t, c), "application/grpc", "x-http-method-override", "x-original-url",
+				"x-user-id", "x-checksum")
 			if !slices.Equal(got, row.want) {
 				t.Errorf("the trailers %q arrive, want %q", got, row.want)
 			}

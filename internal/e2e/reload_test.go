@@ -249,7 +249,8 @@ func TestReloadUnderLoad(t *testing.T) {
 	if fetches := r.issuers.cruddur.Fetches(); fetches != 1 {
 		t.Errorf("the keys of an issuer that stayed were fetched %d times, want once", fetches)
 	}
-	reloads, refusals := r.gate.metric(t, `jwtgate_config_reloads_total{result="ok"}`), r.gate.metric(t, `jwtgate_config_reloads_total{result="refused"}`)
+	reloads, refusals := r.gate.metric(t, `jwtgate_config_reloads_total{result="ok"}`),
+		r.gate.metric(t, `jwtgate_config_reloads_total{result="refused"}`)
 	t.Logf("%d requests, %v reloads, %v refused", r.sent.Load(), reloads, refusals)
 	if reloads < 25 || refusals < 4 {
 		t.Errorf("%v reloads and %v refusals are counted, want at least 25 and 4", reloads, refusals)

@@ -129,11 +129,18 @@ func mixed(t *testing.T, i issuers) func(n int) question {
 	var known, fresh []question
 	for n := range 20 {
 		sub := fmt.Sprintf("user-%d", n)
-		known = append(known, question{kind: "known", call: call{line: "GET /orders", headers: []string{bearer(mint(t, i.cruddur, access(map[string]any{"sub": sub}))), forged}}, want: "200 ", user: sub})
+		known = append(known,
+			question{kind: "known",
+				call: call{line: "GET /orders",
+					headers: []string{bearer(mint(t, i.cruddur, access(map[string]any{"sub": sub}))), forged}}, want: "200 ", user: sub})
 	}
 	for n := range 1000 {
 		sub := fmt.Sprintf("robot-%d", n)
-		fresh = append(fresh, question{kind: "fresh", call: call{line: "GET /orders", headers: []string{bearer(mint(t, i.partner, map[string]any{"sub": sub, "aud": "orders-api"})), forged}}, want: "200 ", user: "partner:" + sub})
+		fresh = append(fresh,
+			question{kind: "fresh",
+				call: call{line: "GET /orders",
+					headers: []string{bearer(mint(t, i.partner, map[string]any{"sub": sub, "aud": "orders-api"})), forged}},
+				want: "200 ", user: "partner:" + sub})
 	}
 	good := mint(t, i.cruddur, access(nil))
 	refuse := func(line, want string, headers ...string) question {
@@ -257,5 +264,6 @@ func (r *replicas) retries(t *testing.T) retries {
 }
 
 func (r retries) minus(other retries) retries {
-	return retries{r.retried - other.retried, r.succeeded - other.succeeded, r.overflowed - other.overflowed, r.slow - other.slow, r.errors - other.errors}
+	return retries{r.retried - other.retried, r.succeeded - other.succeeded, r.overflowed - other.overflowed, r.slow - other.slow,
+		r.errors - other.errors}
 }

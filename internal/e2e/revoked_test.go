@@ -92,7 +92,7 @@ func TestRevocationUnderLoad(t *testing.T) {
 	}
 
 	r.appendLine(t, `{"issuer": "crudd`) // half a line
-	r.gate.metricBecomes(t, `jwtgate_revoked_reads_total{result="refused"}`, 1)
+	r.gate.waitMetric(t, `jwtgate_revoked_reads_total{result="refused"}`, 1)
 	if got := r.at.get(t, "/", bob); got.reason != "token_revoked" {
 		t.Errorf("with a broken file a revoked token is answered %v", got)
 	}

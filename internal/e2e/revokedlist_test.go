@@ -52,7 +52,7 @@ func TestALargeListOfRevocations(t *testing.T) {
 	if got := r.at.get(t, "/", last); got.reason != "token_revoked" {
 		t.Errorf("a token of the list is answered %v", got)
 	}
-	r.gate.metricBecomes(t, "jwtgate_revoked_lines", float64(length+len(tokens)))
+	r.gate.waitMetric(t, "jwtgate_revoked_lines", float64(length+len(tokens)))
 }
 
 // TestAListThatCannotBeReadStartsNothing: without its list the gate would accept

@@ -24,7 +24,8 @@ func sentFields() []string {
 		"x-access-token: a", "x-access-token: b", "my_token.1: a",
 		"origin: https://a.example", "sec-fetch-site: none", "sec-fetch-site: cross-site",
 		"access-control-request-method: PUT", "access-control-request-headers: x-a", "content-type: a/b", "trailer: a", "content-length: 0",
-		"x-http-method-override: DELETE", "x_http_method: DELETE", "x.method.override: DELETE", "x-original-url: /a", "x-rewrite_url: /a", "x~rewrite~url: /a",
+		"x-http-method-override: DELETE", "x_http_method: DELETE", "x.method.override: DELETE", "x-original-url: /a",
+		"x-rewrite_url: /a", "x~rewrite~url: /a",
 		"forwarded: host=a", "x-forwarded-host: a", "SCRIPT_NAME: /a", "path.info: /a", "x~host: a",
 	}
 	for _, name := range envoy.IdentityNames() { // no more than Envoy's hundred fields in all
@@ -37,10 +38,12 @@ func sentFields() []string {
 // that come close to those that are read.
 func otherFields() []string {
 	return []string{
-		"user-agent: Mozilla/5.0", "accept: */*", "accept-language: en", "accept-encoding: gzip", "referer: https://a.example/", "cache-control: no-cache",
+		"user-agent: Mozilla/5.0", "accept: */*", "accept-language: en", "accept-encoding: gzip", "referer: https://a.example/",
+		"cache-control: no-cache",
 		"sec-fetch-mode: cors", "sec-fetch-dest: empty", "sec-ch-ua: a", "if-none-match: a", "range: bytes=0-1",
 		"priority: u=1", "dnt: 1", "via: a", "forwarded-for: a", "x-forwarded-hosts: a", "x-real-ip: 192.0.2.1", "x-csrf: a", "traceparent: 00-a",
-		"x-user: a", "x-user-agent: a", "x-userid: a", "x-user-idx: a", "ax-user-id: a", "x-tenant: a", "x-http-methods: a", "x-original-uris: a", "x-path-info: a",
+		"x-user: a", "x-user-agent: a", "x-userid: a", "x-user-idx: a", "ax-user-id: a", "x-tenant: a", "x-http-methods: a",
+		"x-original-uris: a", "x-path-info: a",
 		"cookies: a", "cookie2: a", "authorizations: a", "originator: a", "content-types: a", "x-request-ids: a",
 	}
 }

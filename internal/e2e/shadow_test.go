@@ -73,7 +73,8 @@ routes:
 	passesInShadow(t, c, call{line: "GET /api/admin", headers: []string{c.user(t, nil)}}, "group_missing")
 	passesInShadow(t, c, call{line: "GET /anything"}, "credential_missing")
 	routed{call: call{line: "GET /anything", headers: []string{c.user(t, nil)}}, wantUser: "4f0c5b8e-ann", wantKind: "user"}.check(t, c)
-	routed{call: call{line: "GET /api/internal/x", headers: []string{c.user(t, nil)}}, wantDenied: &denial{wantStatus: 403, wantReason: "route_denied"}}.check(t, c)
+	routed{call: call{line: "GET /api/internal/x", headers: []string{c.user(t, nil)}},
+		wantDenied: &denial{wantStatus: 403, wantReason: "route_denied"}}.check(t, c)
 }
 
 // candidateRoutes is what a candidate configuration changes: one route becomes
@@ -116,13 +117,14 @@ func TestCandidateConfiguration(t *testing.T) {
 	}
 	asLive()
 	stricter, laxer := differences("orders", "allow", "deny", "group_missing"), differences("admin", "deny", "allow", "allowed")
-	c.gate.metricBecomes(t, stricter, 1)
-	c.gate.metricBecomes(t, laxer, 1)
+	c.gate.waitMetric(t, stricter, 1)
+	c.gate.waitMetric(t, laxer, 1)
 	lines := c.gate.logged(t, "candidate difference")
 	if len(lines) != 2 {
 		t.Fatalf("%d differences are told, want 2: %v", len(lines), lines)
 	}
-	if line := lines[0]; line["route"] != "orders" || line["from"] != "allow" || line["to"] != "deny" || line["reason"] != "group_missing" || line["path"] != "/api/orders/7" {
+	if line := lines[0]; line["route"] != "orders" || line["from"] != "allow" || line["to"] != "deny" ||
+		line["reason"] != "group_missing" || line["path"] != "/api/orders/7" {
 		t.Errorf("the line is %v", line)
 	}
 	if line := lines[1]; line["route"] != "admin" || line["from"] != "deny" || line["to"] != "allow" || line["reason"] != "allowed" {
@@ -135,17 +137,17 @@ func TestCandidateConfiguration(t *testing.T) {
 	// It is followed: from here on it differs in another way.
 	const reloads = `jwtgate_candidate_config_reloads_total{result=%q}`
 	replaceFile(t, candidate, twoIssuers+strings.Replace(candidateRoutes, "groups: [sales]", "scopes: [orders/write]", 1))
-	c.gate.metricBecomes(t, fmt.Sprintf(reloads, "ok"), 1)
+	c.gate.waitMetric(t, fmt.Sprintf(reloads, "ok"), 1)
 	asLive()
-	c.gate.metricBecomes(t, differences("orders", "allow", "deny", "scope_missing"), 1)
+	c.gate.waitMetric(t, differences("orders", "allow", "deny", "scope_missing"), 1)
 	// A bad one is refused by name, and the last good one goes on.
 	replaceFile(t, candidate, twoIssuers+"routez: []\n")
-	c.gate.metricBecomes(t, fmt.Sprintf(reloads, "refused"), 1)
+	c.gate.waitMetric(t, fmt.Sprintf(reloads, "refused"), 1)
 	if s, err := c.gate.state(t); err != nil || !s.Ready || !strings.Contains(s.Refused, "routez") || !strings.Contains(s.Refused, candidate) {
 		t.Errorf("/readyz tells %+v, %v", s, err)
 	}
 	asLive()
-	c.gate.metricBecomes(t, differences("orders", "allow", "deny", "scope_missing"), 2)
+	c.gate.waitMetric(t, differences("orders", "allow", "deny", "scope_missing"), 2)
 	if got := c.gate.metric(t, stricter); got != 1 {
 		t.Errorf("the first candidate still counts: %v", got)
 	}
@@ -162,12 +164,14 @@ func TestABadCandidateStartsNothing(t *testing.T) {
 	i := startIssuers(t)
 	live := writeFile(t, "jwtgate.yaml", twoIssuers+liveRoutes)
 	candidate := writeFile(t, "candidate.yaml", twoIssuers+"routes: [{match: api}]\n")
-	got := jwtgate(t, i.environment(), "serve", "--config", live, "--listen", freeAddress(t), "--admin-listen", freeAddress(t), "--candidate-config", candidate)
+	got := jwtgate(t, i.environment(), "serve", "--config", live, "--listen", freeAddress(t), "--admin-listen", freeAddress(t),
+		"--candidate-config", candidate)
 	if got.code != 1 || !strings.Contains(got.stderr, candidate+`:16:18: "api" does not begin with /`) {
 		t.Errorf("exit code %d, want 1 and the mistake's place:\n%s", got.code, got.stderr)
 	}
 	missing := filepath.Join(filepath.Dir(candidate), "missing.yaml")
-	got = jwtgate(t, i.environment(), "serve", "--config", live, "--listen", freeAddress(t), "--admin-listen", freeAddress(t), "--candidate-config", missing)
+	got = jwtgate(t, i.environment(), "serve", "--config", live, "--listen", freeAddress(t), "--admin-listen", freeAddress(t),
+		"--candidate-config", missing)
 	if got.code != 2 || !strings.Contains(got.stderr, missing) || !strings.Contains(got.stderr, "no such file") {
 		t.Errorf("exit code %d, want 2 and the file's name:\n%s", got.code, got.stderr)
 	}

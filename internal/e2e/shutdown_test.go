@@ -79,7 +79,7 @@ func TestTheEndDoesNotWaitForEver(t *testing.T) {
 			t.Fatal("the gate takes no Check")
 		}
 	}
-	gate.metricBecomes(t, `jwtgate_checks_total{reason="request_malformed",route="none",verdict="deny"}`, 10)
+	gate.waitMetric(t, `jwtgate_checks_total{reason="request_malformed",route="none",verdict="deny"}`, 10)
 	began := time.Now()
 	gate.Terminate(t)
 	if code := gate.Wait(t, 25*time.Second); code != 0 {

@@ -80,7 +80,8 @@ func TestASidecarOnAUnixSocket(t *testing.T) {
 		if id := application.only(t).Header.Values("X-User-Id"); len(id) != 1 || id[0] != "4f0c5b8e-ann" {
 			t.Errorf("the application received x-user-id %q", id)
 		}
-		denial{wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError}.check(t, http1(t, proxy.address, call{line: "GET /orders"}))
+		denial{wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError}.check(t,
+			http1(t, proxy.address, call{line: "GET /orders"}))
 	}
 	works()
 

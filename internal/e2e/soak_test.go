@@ -68,7 +68,8 @@ type changing struct {
 }
 
 func (w *changing) question(kind, path string) question {
-	return question{kind: kind, call: call{line: "GET " + path, headers: []string{bearer(w.token)}}, want: "what is right at the time", user: w.user, right: w.truth.right}
+	return question{kind: kind, call: call{line: "GET " + path, headers: []string{bearer(w.token)}},
+		want: "what is right at the time", user: w.user, right: w.truth.right}
 }
 
 // soak is two replicas under a load that lasts, while all that can change does.
@@ -90,7 +91,8 @@ type soak struct {
 // soakFile is the configuration in each of its two states. The memory of tokens
 // is small, so that it is full soon.
 func soakFile(k *keyServer, list string, v variant) string {
-	issuer := fmt.Sprintf("  rotating: {issuer: %q, prefix: \"rotating:\", audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true, jwks: {uri: %q, refresh_interval: 2s, unknown_kid_cooldown: 1s}}\n", k.ISS(), k.url)
+	issuer := fmt.Sprintf("  rotating: {issuer: %q, prefix: \"rotating:\", audiences: [orders-api], algorithms: [ES256], "+
+		"dangerously_allow_http: true, jwks: {uri: %q, refresh_interval: 2s, unknown_kid_cooldown: 1s}}\n", k.ISS(), k.url)
 	return "tokens: {cache_bytes: 2MiB}\naudit: {denied: 1/100}\nrevoked: {file: " + list + "}\n" +
 		strings.Replace(replicasFile, "issuers:\n", "issuers:\n"+issuer, 1) +
 		"  - {name: feature, match: GET /feature, issuers: [cruddur]" + [...]string{", groups: [beta]", ""}[v] + "}\n"
@@ -130,7 +132,8 @@ func (s *soak) signed(t *testing.T) *changing {
 func (s *soak) expire(t *testing.T) {
 	t.Helper()
 	end := time.Now().Truncate(time.Second).Add(4 * time.Second)
-	token, err := s.issuers.cruddur.Sign(nil, access(map[string]any{"iss": s.issuers.cruddur.ISS(), "iat": time.Now().Unix(), "exp": end.Unix()}))
+	token, err := s.issuers.cruddur.Sign(nil,
+		access(map[string]any{"iss": s.issuers.cruddur.ISS(), "iat": time.Now().Unix(), "exp": end.Unix()}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,8 +147,11 @@ func (s *soak) questions(t *testing.T) func(n int) question {
 	parts := strings.Split(s.rotating.token(t), ".")
 	hostile := []question{
 		{kind: "path_refused", call: call{line: "GET /public/%2e%2e;/admin"}, want: "400 path_refused"},
-		{kind: "token_too_large", call: call{line: "GET /orders", headers: []string{bearer(parts[0] + "." + strings.Repeat("a", 13000) + "." + parts[2])}}, want: "401 token_too_large"},
-		{kind: "alg_not_allowed", call: call{line: "GET /orders", headers: []string{bearer(unsigned(`{"alg":"none","kid":"a"}`, parts[1]))}}, want: "401 alg_not_allowed"},
+		{kind: "token_too_large",
+			call: call{line: "GET /orders",
+				headers: []string{bearer(parts[0] + "." + strings.Repeat("a", 13000) + "." + parts[2])}}, want: "401 token_too_large"},
+		{kind: "alg_not_allowed",
+			call: call{line: "GET /orders", headers: []string{bearer(unsigned(`{"alg":"none","kid":"a"}`, parts[1]))}}, want: "401 alg_not_allowed"},
 	}
 	for n := range 30 { // kids that nobody has; until a fetch has come back it is an outage
 		pending := newTruth("401 key_unknown")
@@ -168,7 +174,8 @@ func (s *soak) questions(t *testing.T) func(n int) question {
 			if err != nil {
 				return question{kind: "not minted: " + err.Error()}
 			}
-			return question{kind: "new key", call: call{line: "GET /orders", headers: []string{bearer(token)}}, want: "200 ", user: "rotating:" + fmt.Sprint(n)}
+			return question{kind: "new key", call: call{line: "GET /orders", headers: []string{bearer(token)}},
+				want: "200 ", user: "rotating:" + fmt.Sprint(n)}
 		case 5:
 			return hostile[turn%len(hostile)]
 		default:

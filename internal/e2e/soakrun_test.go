@@ -78,17 +78,20 @@ func TestSoak(t *testing.T) {
 func (s *soak) report(t *testing.T, l *load, before retries, at [3]time.Duration, samples [3][2]held) {
 	t.Helper()
 	t.Logf("%v, %d requests: %s", at[2].Round(time.Second), l.sent.Load(), l.figures())
-	t.Logf("%d wrong, %d failed; slowest %v, %d pauses of the load; Envoy: %+v", l.wrong.Load(), l.failed.Load(), l.slowest.Round(time.Millisecond), l.pauses.Load(), s.retries(t).minus(before))
+	t.Logf("%d wrong, %d failed; slowest %v, %d pauses of the load; Envoy: %+v", l.wrong.Load(), l.failed.Load(),
+		l.slowest.Round(time.Millisecond), l.pauses.Load(), s.retries(t).minus(before))
 	t.Logf("%d revocations, %d reloads, %d rotations of keys", s.revocations, s.reloads, s.rotations)
 	for i := range s.gates {
 		for n, when := range []string{"start", "middle", "end"} {
 			now := samples[n][i]
-			t.Logf("replica %d, %-6s (%v): memory %d KiB, %d goroutines, %d open files", i, when, at[n].Round(time.Second), now.anonymousKiB, now.goroutines, now.files)
+			t.Logf("replica %d, %-6s (%v): memory %d KiB, %d goroutines, %d open files", i, when, at[n].Round(time.Second),
+				now.anonymousKiB, now.goroutines, now.files)
 		}
 		first, last := samples[0][i], samples[2][i]
 		grown := fmt.Sprintf("replica %d, from start to end: memory %+d KiB (at most %d), goroutines %+d (%d), open files %+d (%d)", i,
 			last.anonymousKiB-first.anonymousKiB, flatKiB, last.goroutines-first.goroutines, flatGoroutines, last.files-first.files, flatFiles)
-		if last.anonymousKiB-first.anonymousKiB > flatKiB || last.goroutines-first.goroutines > flatGoroutines || last.files-first.files > flatFiles {
+		if last.anonymousKiB-first.anonymousKiB > flatKiB || last.goroutines-first.goroutines > flatGoroutines ||
+			last.files-first.files > flatFiles {
 			t.Errorf("%s: not flat", grown)
 		} else {
 			t.Logf("%s: flat", grown)

@@ -81,7 +81,8 @@ func (g *gateProcess) serving(t *testing.T) error {
 	defer connection.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	health, err := healthpb.NewHealthClient(connection).Check(ctx, &healthpb.HealthCheckRequest{Service: "envoy.service.auth.v3.Authorization"})
+	health, err := healthpb.NewHealthClient(connection).Check(ctx,
+		&healthpb.HealthCheckRequest{Service: "envoy.service.auth.v3.Authorization"})
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,8 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 		{name: "WebSocket", open: webSocket, through: c.shipped, host: ends, ends: true},
 		{name: "gRPC", open: grpcStream, through: c.shipped, host: ends, ends: true},
 		{name: "events, and the client asks for longer", open: eventStream, through: c.shipped, host: ends, headers: longer, ends: true},
-		{name: "events, and the client asks twice, with nothing but defaults before it", open: eventStream, through: bare, host: ends, headers: append(longer, longer...), ends: true},
+		{name: "events, and the client asks twice, with nothing but defaults before it", open: eventStream, through: bare,
+			host: ends, headers: append(longer, longer...), ends: true},
 		{name: "gRPC, and the client asks for longer", open: grpcStream, through: c.shipped, host: ends, headers: longer, ends: true},
 		{name: "events that may go on", open: eventStream, through: c.shipped, host: stays, headers: shorter},
 		{name: "WebSocket that may go on", open: webSocket, through: c.shipped, host: stays},
@@ -79,7 +80,8 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 			t.Errorf("the application received %v", received.Header)
 		}
 	}
-	denial{wantStatus: 401, wantReason: "expired", wantChallenge: invalidToken}.check(t, http1(t, c.shipped.address, call{line: "GET /stream", headers: []string{"host: " + ends, token}}))
+	denial{wantStatus: 401, wantReason: "expired", wantChallenge: invalidToken}.check(t,
+		http1(t, c.shipped.address, call{line: "GET /stream", headers: []string{"host: " + ends, token}}))
 }
 
 // watch opens the stream and holds its end to the token's.
@@ -132,7 +134,8 @@ func eventStream(ctx context.Context, t *testing.T, address, host string, header
 
 // webSocket says something every so often and waits for the echo.
 func webSocket(ctx context.Context, t *testing.T, address, host string, headers []string, heard func()) {
-	connection, reader, response := open(t, address, call{line: "GET /ws", headers: append([]string{"host: " + host, "connection: Upgrade", "upgrade: websocket"}, headers...)})
+	connection, reader, response := open(t, address,
+		call{line: "GET /ws", headers: append([]string{"host: " + host, "connection: Upgrade", "upgrade: websocket"}, headers...)})
 	defer connection.Close()
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		t.Errorf("opening the WebSocket: status %d", response.StatusCode)

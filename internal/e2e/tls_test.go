@@ -167,7 +167,8 @@ func TestCertificatesRotateUnderLoad(t *testing.T) {
 	l.stop()
 	l.lostNone(t)
 	handshakes := shipped.stat(t, "cluster.jwtgate.ssl.handshake")
-	t.Logf("%d sent, %d failed, %d wrong, slowest %v; %d handshakes of Envoy's", l.sent.Load(), l.failed.Load(), l.wrong.Load(), l.slowest.Round(time.Millisecond), handshakes)
+	t.Logf("%d sent, %d failed, %d wrong, slowest %v; %d handshakes of Envoy's", l.sent.Load(), l.failed.Load(), l.wrong.Load(),
+		l.slowest.Round(time.Millisecond), handshakes)
 	if handshakes < 30 {
 		t.Errorf("Envoy made %d connections, too few to show anything", handshakes)
 	}

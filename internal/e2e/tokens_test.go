@@ -52,7 +52,8 @@ func badTokens(t *testing.T, i issuers) []denial {
 	refuse("another pool under the same key", mint(t, i.foreign, access(nil)), "issuer_unknown")
 	refuse("an issuer that differs by a slash", mint(t, i.cruddur, access(map[string]any{"iss": i.cruddur.ISS() + "/"})), "issuer_unknown")
 	refuse("no issuer", mint(t, i.cruddur, access(map[string]any{"iss": nil})), "issuer_unknown")
-	refuse("signed by another issuer's key", mint(t, i.partner, merged(map[string]any{"iss": i.cruddur.ISS()}, access(nil))), "alg_not_allowed")
+	refuse("signed by another issuer's key", mint(t, i.partner, merged(map[string]any{"iss": i.cruddur.ISS()}, access(nil))),
+		"alg_not_allowed")
 	refuse("tampered claims", parts[0]+"."+swap(t, parts[1], "ann", "eve")+"."+parts[2], "signature_invalid")
 	refuse("tampered signature", parts[0]+"."+parts[1]+"."+flip(parts[2]), "signature_invalid")
 
@@ -64,14 +65,17 @@ func badTokens(t *testing.T, i issuers) []denial {
 
 	refuse("another client's access token", mint(t, i.cruddur, access(map[string]any{"client_id": "other"})), "client_mismatch")
 	refuse("another client's ID token", mint(t, i.cruddur, id(map[string]any{"aud": "other"})), "client_mismatch")
-	refuse("an access token with the client in aud alone", mint(t, i.cruddur, access(map[string]any{"client_id": nil, "aud": "3v5exampleclient"})), "client_mismatch")
-	refuse("another audience", mint(t, i.partner, merged(map[string]any{"aud": "billing-api"}, map[string]any{"sub": "p1"})), "audience_mismatch")
+	refuse("an access token with the client in aud alone",
+		mint(t, i.cruddur, access(map[string]any{"client_id": nil, "aud": "3v5exampleclient"})), "client_mismatch")
+	refuse("another audience", mint(t, i.partner, merged(map[string]any{"aud": "billing-api"}, map[string]any{"sub": "p1"})),
+		"audience_mismatch")
 	refuse("no audience", mint(t, i.partner, map[string]any{"sub": "p1"}), "audience_mismatch")
 	refuse("an ID token where access is due", mint(t, i.strict, id(nil)), "token_use_mismatch")
 	refuse("an access token where an ID token is due", mint(t, i.idonly, access(nil)), "token_use_mismatch")
 	refuse("no token_use", mint(t, i.cruddur, access(map[string]any{"token_use": nil})), "token_use_mismatch")
 	refuse("no subject", mint(t, i.partner, map[string]any{"aud": "orders-api"}), "subject_missing")
-	refuse("a subject that is no text", mint(t, i.partner, merged(map[string]any{"sub": 7}, map[string]any{"aud": generic["aud"]})), "subject_missing")
+	refuse("a subject that is no text", mint(t, i.partner, merged(map[string]any{"sub": 7}, map[string]any{"aud": generic["aud"]})),
+		"subject_missing")
 	return rows
 }
 

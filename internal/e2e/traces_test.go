@@ -46,7 +46,8 @@ func TestTracesThroughEnvoy(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+sink.GRPC(), "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=100")...)
 	gate.waitReady(t)
 	page := read(t, "../../docs/operating.md")
-	collector := strings.Replace(fenced(t, page, "envoy collector"), "address: collector, port_value: 4317", "address: 127.0.0.1, port_value: "+port(sink.GRPC()), 1)
+	collector := strings.Replace(fenced(t, page, "envoy collector"), "address: collector, port_value: 4317",
+		"address: 127.0.0.1, port_value: "+port(sink.GRPC()), 1)
 	const filters, clusters = "          http_filters:\n", "  clusters:\n"
 	shipped := derivedEnvoy(t, gate.address, application.address,
 		filters, fenced(t, page, "envoy tracing")+filters, clusters, clusters+collector)
@@ -73,7 +74,8 @@ func TestTracesThroughEnvoy(t *testing.T) {
 		if !seen {
 			return fmt.Errorf("the parent %q is not there", span.Parent)
 		}
-		if span.TraceID != trace || span.Attributes["jwtgate.reason"] != "group_missing" || span.Attributes["jwtgate.route"] != "admin" || span.Resource["service.name"] != "jwtgate" {
+		if span.TraceID != trace || span.Attributes["jwtgate.reason"] != "group_missing" ||
+			span.Attributes["jwtgate.route"] != "admin" || span.Resource["service.name"] != "jwtgate" {
 			t.Errorf("the span is %+v", span)
 		}
 		if above.TraceID != trace || above.Resource["service.name"] != "envoy" || above.Kind != "SPAN_KIND_CLIENT" {
@@ -136,7 +138,8 @@ func TestTracesThatCannotBe(t *testing.T) {
 	if err := gate.answers(t); err != nil {
 		t.Fatal(err)
 	}
-	if lines := gate.logged(t, "tracing is disabled"); len(lines) != 1 || lines[0]["level"] != "ERROR" || lines[0]["error"] != `OTEL_TRACES_EXPORTER is "zipkin"; expected otlp or none` {
+	if lines := gate.logged(t, "tracing is disabled"); len(lines) != 1 || lines[0]["level"] != "ERROR" ||
+		lines[0]["error"] != `OTEL_TRACES_EXPORTER is "zipkin"; expected otlp or none` {
 		t.Errorf("logged %v", lines)
 	}
 	if _, body, err := gate.adminGet(t, "/metrics"); err != nil || strings.Contains(body, "jwtgate_spans_total") {

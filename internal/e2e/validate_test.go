@@ -45,7 +45,9 @@ func TestInitWritesWhatServes(t *testing.T) {
 	}{
 		{"Cognito", []string{"--cognito", "us-west-1_6BpkgoczU", "--client-id", "3v5exampleclient", "--app", application.address}},
 		{"Cognito in compose", []string{"--cognito", "us-west-1_6BpkgoczU", "--client-id", "3v5exampleclient", "--app", "backend:4567"}},
-		{"any issuer", []string{"--issuer", "https://login.example/", "--audience", "orders-api", "--app", application.address, "--origin", "https://app.example", "--origin", "http://localhost:3000"}},
+		{"any issuer",
+			[]string{"--issuer", "https://login.example/", "--audience", "orders-api", "--app", application.address, "--origin",
+				"https://app.example", "--origin", "http://localhost:3000"}},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "new")
@@ -83,19 +85,22 @@ func serves(t *testing.T, dir string, issuers issuers, application *application)
 	if strings.Count(config, line) != 1 {
 		t.Fatalf("jwtgate.yaml has no %q:\n%s", line, config)
 	}
-	config = strings.Replace(config, line, line+fmt.Sprintf("    dangerously_allow_http: true\n    jwks: {uri: %q}\n", issuers.cruddur.JWKSURL()), 1)
+	config = strings.Replace(config, line,
+		line+fmt.Sprintf("    dangerously_allow_http: true\n    jwks: {uri: %q}\n", issuers.cruddur.JWKSURL()), 1)
 	gate := startGate(t, writeFile(t, "jwtgate.yaml", config))
 	gate.waitReady(t)
 	envoy := startEditedEnvoy(t, []byte(read(t, filepath.Join(dir, "envoy.yaml"))), gate.address, application.address)
 
-	got := http1(t, envoy.address, call{line: "GET /orders", headers: []string{bearer(mint(t, issuers.cruddur, access(nil))), "x-user-id: forged"}})
+	got := http1(t, envoy.address,
+		call{line: "GET /orders", headers: []string{bearer(mint(t, issuers.cruddur, access(nil))), "x-user-id: forged"}})
 	if got.Status != 200 {
 		t.Fatalf("status %d %s", got.Status, got.Body)
 	}
 	if user := application.only(t).Header.Get("X-User-Id"); user != "4f0c5b8e-ann" {
 		t.Errorf("the application received x-user-id %q", user)
 	}
-	denial{wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError}.check(t, http1(t, envoy.address, call{line: "GET /orders"}))
+	denial{wantStatus: 401, wantReason: "credential_missing", wantChallenge: noError}.check(t,
+		http1(t, envoy.address, call{line: "GET /orders"}))
 	if got := http1(t, envoy.address, call{line: "GET /health"}); got.Status != 200 {
 		t.Errorf("the public route is answered %d %s", got.Status, got.Body)
 	}

@@ -24,11 +24,19 @@ func TestWhyWasItDenied(t *testing.T) {
 		decision string
 		want     []string // in the explanation, whichever way it was had
 	}{
-		{name: "a group that is missing", call: call{line: "GET /api/admin/users", headers: []string{c.user(t, map[string]any{"cognito:groups": []string{"staff"}})}}, reason: "group_missing", want: []string{"(HTTP 403)", "4f0c5b8e-ann", "GET /api/admin/users", "to allow:", "admin"}},
-		{name: "a condition that does not hold", call: call{line: "GET /api/users/bob", headers: []string{c.user(t, nil)}}, reason: "condition_false", want: []string{"(HTTP 403)", "own", "token.subject == path.id"}},
-		{name: "no token", call: call{line: "GET /api/other?access_token=secret"}, reason: "credential_missing", want: []string{"(HTTP 401)", "default", "GET /api/other"}},
-		{name: "another pool's token", call: call{line: "GET /api/other", headers: []string{bearer(mint(t, c.issuers.foreign, access(nil)))}}, reason: "issuer_unknown", want: []string{"(HTTP 401)", "to allow:"}},
-		{name: "a refused path", call: call{line: "GET /api/a;b"}, reason: "path_refused", want: []string{"(HTTP 400)", "a semicolon", "to allow:"}},
+		{name: "a group that is missing",
+			call: call{line: "GET /api/admin/users",
+				headers: []string{c.user(t, map[string]any{"cognito:groups": []string{"staff"}})}}, reason: "group_missing",
+			want: []string{"(HTTP 403)", "4f0c5b8e-ann", "GET /api/admin/users", "to allow:", "admin"}},
+		{name: "a condition that does not hold", call: call{line: "GET /api/users/bob", headers: []string{c.user(t, nil)}},
+			reason: "condition_false", want: []string{"(HTTP 403)", "own", "token.subject == path.id"}},
+		{name: "no token", call: call{line: "GET /api/other?access_token=secret"}, reason: "credential_missing",
+			want: []string{"(HTTP 401)", "default", "GET /api/other"}},
+		{name: "another pool's token",
+			call:   call{line: "GET /api/other", headers: []string{bearer(mint(t, c.issuers.foreign, access(nil)))}},
+			reason: "issuer_unknown", want: []string{"(HTTP 401)", "to allow:"}},
+		{name: "a refused path", call: call{line: "GET /api/a;b"}, reason: "path_refused",
+			want: []string{"(HTTP 400)", "a semicolon", "to allow:"}},
 	}
 	explained := func(t *testing.T, got result, reason, decision string, want []string) {
 		t.Helper()
@@ -51,7 +59,8 @@ func TestWhyWasItDenied(t *testing.T) {
 			if test.decision = told.Decision; told.Reason != test.reason {
 				t.Fatalf("denied for %s, want %s", told.Reason, test.reason)
 			}
-			explained(t, jwtgate(t, nil, "explain", "--decision", test.decision, "--server", freeAddress(t)+","+c.gate.admin), test.reason, test.decision, test.want)
+			explained(t, jwtgate(t, nil, "explain", "--decision", test.decision, "--server", freeAddress(t)+","+c.gate.admin),
+				test.reason, test.decision, test.want)
 		})
 	}
 

@@ -27,8 +27,8 @@ var files = sync.OnceValues(func() (*protoregistry.Files, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the embedded descriptions of Envoy's messages: %w", err)
 	}
-	// Files of other projects that Envoy's import, and that no field of interest
-	// needs, are not in the set.
+	// The set lacks files of other projects that Envoy's files import and no relevant
+	// field needs.
 	return protodesc.FileOptions{AllowUnresolvable: true}.NewFiles(set)
 })
 
@@ -46,9 +46,9 @@ func read(data []byte) (*descriptorpb.FileDescriptorSet, error) {
 }
 
 // Find returns the description of a message by its full name, such as
-// envoy.config.listener.v3.Listener; ok is false for a message that is not
-// described. The error is of an embedded set that cannot be read, which the
-// package's tests exclude. Find may be called concurrently.
+// envoy.config.listener.v3.Listener; ok is false for an unknown message. An error means
+// that the embedded set cannot be read, which the package's tests exclude. Find may be
+// called concurrently.
 func Find(name string) (message protoreflect.MessageDescriptor, ok bool, err error) {
 	all, err := files()
 	if err != nil {

@@ -29,8 +29,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	// Contrib's messages are read from its source; this import keeps the module in
-	// go.mod.
+	// The test reads contrib's messages from its source; this import keeps the module
+	// in go.mod.
 	_ "github.com/envoyproxy/go-control-plane/contrib/envoy/extensions/filters/http/golang/v3alpha"
 
 	"github.com/jwtgate/jwtgate/internal/envoyproto"
@@ -38,8 +38,8 @@ import (
 
 var update = flag.Bool("update", false, "write descriptors.binpb.gz again")
 
-// modules hold the messages. Their generated code is read and not imported: it
-// is some 500 packages.
+// modules returns the modules with the messages. The test reads their generated code, since
+// importing it means some 500 packages.
 func modules() []string {
 	return []string{
 		"github.com/envoyproxy/go-control-plane/envoy",
@@ -75,12 +75,12 @@ func TestDescriptorsAreCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !proto.Equal(have, want) {
-		t.Errorf("%s is not what the modules of go.mod hold: run go test ./internal/envoyproto -update", name)
+		t.Errorf("%s differs from the modules in go.mod; run go test ./internal/envoyproto -update", name)
 	}
 }
 
-// descriptors are the files of the modules and of google.protobuf, without what
-// the linter does not need, each once and sorted by name.
+// descriptors returns the files of the modules and of google.protobuf, without the parts
+// that the linter does not need, each once and sorted by name.
 func descriptors(t *testing.T) *descriptorpb.FileDescriptorSet {
 	t.Helper()
 	all := map[string]*descriptorpb.FileDescriptorProto{}
@@ -117,7 +117,7 @@ func descriptors(t *testing.T) *descriptorpb.FileDescriptorSet {
 	return set
 }
 
-// directory is where the go command keeps a module's source.
+// directory returns the folder of a module's source.
 func directory(t *testing.T, module string) string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
@@ -134,7 +134,7 @@ func directory(t *testing.T, module string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// inSource returns the file descriptors that generated Go code holds as text.
+// inSource returns the file descriptors in generated Go code.
 func inSource(t *testing.T, path string) []*descriptorpb.FileDescriptorProto {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
@@ -162,7 +162,7 @@ func inSource(t *testing.T, path string) []*descriptorpb.FileDescriptorProto {
 	return all
 }
 
-// text is the value of string literals that are joined with +.
+// text returns the value of string literals that are joined with +.
 func text(expression ast.Expr) string {
 	switch e := expression.(type) {
 	case *ast.BasicLit:
@@ -173,8 +173,8 @@ func text(expression ast.Expr) string {
 	return ""
 }
 
-// slim returns a file without what a reader of configuration does not need, and
-// without imports of files that are not in the set.
+// slim returns a file without the parts that the linter does not need, and without imports
+// of files that are not in the set.
 func slim(file *descriptorpb.FileDescriptorProto, all map[string]*descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorProto {
 	out := &descriptorpb.FileDescriptorProto{
 		Name: file.Name, Package: file.Package, Syntax: file.Syntax, MessageType: file.GetMessageType(), EnumType: file.GetEnumType(),
@@ -218,8 +218,8 @@ func slimEnums(enums []*descriptorpb.EnumDescriptorProto) {
 	}
 }
 
-// TestFind: a message is found by its full name, with the fields of its release,
-// and what is no message is not.
+// TestFind: a message is found by its full name, with the fields of its release, and
+// nothing else is found.
 func TestFind(t *testing.T) {
 	for name, field := range map[string]string{
 		"envoy.config.listener.v3.Listener":                   "filter_chain_matcher",
@@ -237,7 +237,8 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s has no field %s", name, field)
 		}
 	}
-	for _, name := range []string{"envoy.config.listener.v3.Nothing", "", "envoy.config.listener.v3.Listener.DrainType", "envoy.api.v2.Listener"} {
+	for _, name := range []string{"envoy.config.listener.v3.Nothing", "", "envoy.config.listener.v3.Listener.DrainType",
+		"envoy.api.v2.Listener"} {
 		if _, ok, err := envoyproto.Find(name); ok || err != nil {
 			t.Errorf("%q: found %v, %v", name, ok, err)
 		}

@@ -64,7 +64,8 @@ func table() map[string]row {
 				"internal/quote", "internal/request", "internal/route", "internal/token",
 			},
 		},
-		"internal/identity": {own: []string{"internal/config", "internal/denial", "internal/request", "internal/token"}, never: []string{network, webNetwork, "time"}},
+		"internal/identity": {own: []string{"internal/config", "internal/denial", "internal/request", "internal/token"},
+			never: []string{network, webNetwork, "time"}},
 		"internal/route": {
 			own:     []string{"internal/config", "internal/denial", "internal/quote", "internal/request", "internal/token"},
 			modules: []string{"cel.dev/cel-go"}, never: []string{network, webNetwork},
@@ -77,7 +78,8 @@ func table() map[string]row {
 			own:     []string{"internal/config", "internal/filewatch", "internal/quote", "internal/strictjson"},
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},
 		},
-		"internal/credential": {own: []string{"internal/config", "internal/denial", "internal/request", "internal/token"}, never: []string{network, webNetwork}},
+		"internal/credential": {own: []string{"internal/config", "internal/denial", "internal/request", "internal/token"},
+			never: []string{network, webNetwork}},
 		"internal/request":    {own: []string{"internal/config"}, never: []string{network, webNetwork}},
 		"internal/denial":     {never: []string{network, webNetwork}},
 		"internal/strictjson": {never: []string{network, webNetwork, "time"}},
@@ -92,8 +94,9 @@ func table() map[string]row {
 		},
 
 		"internal/envoylint": {
-			own: []string{"envoy", "internal/config", "internal/envoyproto", "internal/terminal"}, modules: []string{yaml, "google.golang.org/protobuf"},
-			never: []string{network, webNetwork},
+			own:     []string{"envoy", "internal/config", "internal/envoyproto", "internal/terminal"},
+			modules: []string{yaml, "google.golang.org/protobuf"},
+			never:   []string{network, webNetwork},
 		},
 		"internal/envoyneeds": {
 			own: []string{"envoy", "internal/config", "internal/gate", "internal/identity"}, never: []string{webNetwork, "os"},
@@ -111,8 +114,9 @@ func table() map[string]row {
 				"github.com/MicahParks/keyfunc/v3", "github.com/envoyproxy/go-control-plane/envoy", grpc, "google.golang.org/protobuf",
 			},
 		},
-		"internal/bench/load":   {own: []string{"internal/bench/sample"}},
-		"internal/bench/sample": {own: []string{"internal/signer"}, modules: []string{"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/protobuf"}},
+		"internal/bench/load": {own: []string{"internal/bench/sample"}},
+		"internal/bench/sample": {own: []string{"internal/signer"},
+			modules: []string{"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/protobuf"}},
 		"internal/bench/peer": {modules: []string{
 			"github.com/envoyproxy/go-control-plane/envoy", grpc, jwt, "google.golang.org/genproto/googleapis/rpc",
 		}},

@@ -28,7 +28,8 @@ func check(files []string) error {
 	if len(files) == 0 {
 		return fmt.Errorf("usage: composecheck FILE...")
 	}
-	options, err := cli.NewProjectOptions(files, cli.WithWorkingDirectory(filepath.Dir(files[0])), cli.WithName("jwtgate"), cli.WithOsEnv, cli.WithDotEnv)
+	options, err := cli.NewProjectOptions(files, cli.WithWorkingDirectory(filepath.Dir(files[0])), cli.WithName("jwtgate"),
+		cli.WithOsEnv, cli.WithDotEnv)
 	if err != nil {
 		return err
 	}
