@@ -8,8 +8,8 @@ import (
 	"io"
 	"os"
 
-	mesh "istio.io/api/mesh/v1alpha1"
 	"google.golang.org/protobuf/encoding/protojson"
+	mesh "istio.io/api/mesh/v1alpha1"
 	"sigs.k8s.io/yaml"
 )
 
