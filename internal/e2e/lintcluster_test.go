@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	clusterOption = "    connect_timeout: 0.25s\n" // of the gate's cluster alone
+	clusterOption = "    connect_timeout: 0.25s\n" // only in the gate's cluster
 	dnsFamily     = "    dns_lookup_family: V4_PREFERRED # the default resolves localhost to ::1, where nothing listens\n"
 	panicAtZero   = "    common_lb_config: { healthy_panic_threshold: { value: 0 } } # fail at once, not against a replica known to be down\n"
 	keptAlive     = "explicit_http_config: { http2_protocol_options: { connection_keepalive: { interval: 5s, timeout: 1s } } }"
 )
 
-// secured are jwtgates that speak TLS, and the certificates around them.
+// secured are jwtgates with TLS, and certificates.
 type secured struct {
-	ca, otherCA      string // certificates of an authority, and of one that signed nothing here
+	ca, otherCA      string // certificates of the authority, and of one that signed nothing
 	certificate, key string // of a client
 	file, mutualFile string // configurations
 	gate, mutual     *gateProcess
 	socket           *gateProcess // without TLS, on a Unix socket
 }
 
-func startSecured(t *testing.T, w *lintWorld) *secured {
+func startSecured(t *testing.T, w *lintFixture) *secured {
 	t.Helper()
 	authority, other := newAuthority(t), newAuthority(t)
 	s := &secured{}
@@ -59,7 +59,7 @@ func startSecured(t *testing.T, w *lintWorld) *secured {
 	return s
 }
 
-// asks is a cluster's transport to a gate that speaks TLS.
+// asks returns a cluster's transport to a gate with TLS.
 func asks(common ...string) string {
 	return asksWithoutALPN(append(common, "alpn_protocols: [ h2 ]")...)
 }
@@ -77,22 +77,22 @@ func trusting(ca string) string {
 }
 
 // lintClusterRows are about the gate's cluster.
-func lintClusterRows(t *testing.T, w *lintWorld) []lintRow {
+func lintClusterRows(t *testing.T, w *lintFixture) []lintRow {
 	s := startSecured(t, w)
-	// One replica that serves, and others that say that they do not.
-	beside := func(_ *testing.T, w *lintWorld, file string) string {
+	// One replica serves, and the others report that they do not.
+	beside := func(_ *testing.T, w *lintFixture, file string) string {
 		for i, away := range w.away {
 			file = strings.Replace(file, fmt.Sprintf("port_value: 6500%d", i+1), "port_value: "+port(away.address), 1)
 		}
 		return file
 	}
-	awayAsked := func(t *testing.T, w *lintWorld, p *envoyProxy) bool {
+	awayAsked := func(t *testing.T, w *lintFixture, p *envoyProxy) bool {
 		for range 30 {
 			http1(t, p.address, call{line: "GET /"})
 		}
 		return len(w.away[0].checks())+len(w.away[1].checks()) > 0
 	}
-	address := func(g *gateProcess) func(*lintWorld) string { return func(*lintWorld) string { return g.address } }
+	address := func(g *gateProcess) func(*lintFixture) string { return func(*lintFixture) string { return g.address } }
 	show := fmt.Sprintf("tls_certificates: [ { certificate_chain: { filename: %q }, private_key: { filename: %q } } ]", s.certificate, s.key)
 	return []lintRow{
 		{id: "no-health-check", scripted: true, also: []string{gateEndpoint, gateEndpoint + endpoint("65001")}, finish: beside,
@@ -101,27 +101,27 @@ func lintClusterRows(t *testing.T, w *lintWorld) []lintRow {
 			also: []string{gateEndpoint, gateEndpoint + endpoint("65001") + endpoint("65002")}, finish: beside,
 			edits: []string{panicAtZero, ""}, open: awayAsked},
 		{id: "dns-family", edits: []string{dnsFamily, ""},
-			gate: func(w *lintWorld) string { return "localhost:" + port(w.configured.gate.address) }, open: refused},
-		{id: "unix-static", gate: address(s.socket), mend: []string{"An edge Envoy", "AN edge Envoy"}, open: refused,
-			finish: func(_ *testing.T, _ *lintWorld, file string) string {
+			gate: func(w *lintFixture) string { return "localhost:" + port(w.configured.gate.address) }, open: refused},
+		{id: "unix-static", gate: address(s.socket), fix: []string{"An edge Envoy", "AN edge Envoy"}, open: refused,
+			finish: func(_ *testing.T, _ *lintFixture, file string) string {
 				if strings.Contains(file, "AN edge Envoy") {
 					return file
 				}
 				return strings.Replace(file, "    type: STATIC # edit: gate-type", "    type: STRICT_DNS", 1)
 			}},
-		// Envoy refuses to start with them
-		{id: "http2-missing", also: []string{healthChecks(t), ""}, beside: []string{"no-health-check"}, always: []string{"no-health-check"},
+		// Envoy does not start with health checks and HTTP/1.1.
+		{id: "http2-missing", also: []string{healthChecks(t), ""}, further: []string{"no-health-check"}, always: []string{"no-health-check"},
 			edits: []string{keptAlive, "explicit_http_config: { http_protocol_options: {} }"}, open: refused},
 		{id: "gate-tls", name: "Envoy alone speaks it", edits: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
-		{id: "gate-tls", name: "jwtgate alone speaks it", file: s.file, gate: address(s.gate),
-			mend: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
+		{id: "gate-tls", name: "only jwtgate uses it", file: s.file, gate: address(s.gate),
+			fix: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
 		{id: "gate-tls", name: "no certificate to show", file: s.mutualFile, gate: address(s.mutual),
-			edits: []string{clusterOption, asks(trusting(s.ca))}, mend: []string{clusterOption, asks(trusting(s.ca), show)}, open: refused},
+			edits: []string{clusterOption, asks(trusting(s.ca))}, fix: []string{clusterOption, asks(trusting(s.ca), show)}, open: refused},
 		{id: "gate-tls", name: "no protocol to agree on", file: s.file, gate: address(s.gate),
-			edits: []string{clusterOption, asksWithoutALPN(trusting(s.ca))}, mend: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
-		// The one who answers is not whom the file trusts.
+			edits: []string{clusterOption, asksWithoutALPN(trusting(s.ca))}, fix: []string{clusterOption, asks(trusting(s.ca))}, open: refused},
+		// The gate's certificate is not one that the file trusts.
 		{id: "gate-unverified", file: s.file, gate: address(s.gate), edits: []string{clusterOption, asks()},
-			mend: []string{clusterOption, asks(trusting(s.otherCA))},
-			open: func(t *testing.T, w *lintWorld, p *envoyProxy) bool { return !refused(t, w, p) }},
+			fix:  []string{clusterOption, asks(trusting(s.otherCA))},
+			open: func(t *testing.T, w *lintFixture, p *envoyProxy) bool { return !refused(t, w, p) }},
 	}
 }
