@@ -144,7 +144,7 @@ func TestDemoToken(t *testing.T) {
 		args []string
 		text string
 	}{
-		"no JSON":           {[]string{"--issuer", "cruddur", "--claims", "sub=me", "--server", idp.URL()}, "the claims are not a JSON object"},
+		"no JSON":           {[]string{"--issuer", "cruddur", "--claims", "sub=me", "--server", idp.URL()}, "the claims are invalid; expected a JSON object"},
 		"an unknown issuer": {[]string{"--issuer", "crudder", "--server", idp.URL()}, `unknown issuer "crudder"; expected one of cruddur`},
 		"no demo":           {[]string{"--issuer", "cruddur", "--server", "http://127.0.0.1:1"}, "ask for a token"},
 		"no duration":       {[]string{"--issuer", "cruddur", "--expires", "soon", "--server", idp.URL()}, "--expires"},

@@ -13,20 +13,20 @@ import (
 	"time"
 )
 
-// application is the sample application: it knows nothing of tokens, and
-// answers every request with the headers that it received.
+// application is the sample application. It does not use tokens, and answers every
+// request with the headers that it received.
 //
-// For the tour it also remembers what it received with `?tour=ID`, so that the
-// tour compares what the application saw, not what came back.
+// It also stores the headers of a request with `?tour=ID`, so that the tour can check
+// what the application received, whatever the response is.
 type application struct {
 	server *http.Server
 	served chan error
 
 	mu   sync.Mutex
-	seen map[string]http.Header // :: the tour's ID -> headers received with it
+	seen map[string]http.Header // :: the tour's ID -> the headers of the request
 }
 
-// startApplication listens at address until close.
+// startApplication starts the application. It runs until close.
 func startApplication(address string) (*application, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -38,7 +38,7 @@ func startApplication(address string) (*application, error) {
 	return a, nil
 }
 
-// ServeHTTP answers with what was received, as JSON.
+// ServeHTTP answers with the request's headers, as JSON.
 func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if id := r.URL.Query().Get("tour"); id != "" {
 		a.mu.Lock()
@@ -53,14 +53,14 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(map[string]any{ // a client that has gone away is no concern of ours
+	_ = encoder.Encode(map[string]any{ // it fails only if the client has disconnected
 		"application": "received " + r.Method + " " + r.URL.Path,
 		"headers":     received,
 	})
 }
 
-// take returns the headers that were received under a tour's ID, once; false
-// if that request never reached the application.
+// take returns and removes the headers of the request with a tour's ID. It returns
+// false if that request did not reach the application.
 func (a *application) take(id string) (http.Header, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -77,9 +77,8 @@ func (a *application) close() error {
 	return err
 }
 
-// identityOf picks the identity headers out of what an application received:
-// every header that some framework would read as x-user-..., in whatever
-// spelling it came.
+// identityOf returns the identity headers among received headers: every header that
+// some framework would read as x-user-..., in any spelling.
 func identityOf(received http.Header) map[string]string {
 	identity := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(received)) {
@@ -90,8 +89,8 @@ func identityOf(received http.Header) map[string]string {
 	return identity
 }
 
-// fold writes a header's name in lower case, with every byte that is neither
-// letter nor digit as a dash.
+// fold returns a header's name in lower case, with a dash for every character that is
+// not a letter or a digit.
 func fold(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

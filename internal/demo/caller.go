@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// caller is the client of the tour: it calls Envoy, and finds out from the
-// application what that received.
+// caller is the client of the tour. It calls Envoy, and gets from the application
+// what that received.
 type caller struct {
 	base  string // http://HOST:PORT of Envoy
 	app   *application
@@ -24,26 +24,26 @@ type caller struct {
 
 func newCaller(base string, app *application) *caller {
 	return &caller{base: base, app: app, http: &http.Client{
-		// On loopback, so without a proxy whatever the environment says.
+		// Use no proxy, since Envoy is on loopback.
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 		Timeout:   5 * time.Second,
 	}}
 }
 
-// call is one request: a GET, which all of the tour's are.
+// call is one GET request.
 type call struct {
 	path   string
 	header http.Header
 }
 
-// call sends the request and returns what became of it.
+// call sends the request and returns its outcome.
 func (c *caller) call(ctx context.Context, one call) outcome {
 	id := fmt.Sprint(c.calls.Add(1))
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+one.path+"?tour="+id, nil)
 	if err != nil {
 		return outcome{failure: err.Error()}
 	}
-	// As they are written: a header that is spelled oddly must arrive so.
+	// Not Header.Set, which would change the spelling of the names.
 	for name, values := range one.header {
 		request.Header[name] = values
 	}
@@ -61,7 +61,7 @@ func (c *caller) call(ctx context.Context, one call) outcome {
 		var problem struct {
 			Reason string `json:"reason"`
 		}
-		_ = json.Unmarshal(body, &problem) // a body that is none leaves the reason empty, which no step expects
+		_ = json.Unmarshal(body, &problem) // an invalid body leaves the reason empty, which no step expects
 		o.reason = problem.Reason
 	}
 	if received, ok := c.app.take(id); ok {
@@ -72,9 +72,9 @@ func (c *caller) call(ctx context.Context, one call) outcome {
 	return o
 }
 
-// readable says whether a browser would let a page of origin read a denial: its
-// status, and the challenge that says what is missing (Fetch standard, "CORS
-// check" and "CORS-safelisted response-header name").
+// readable reports whether a browser would let a page of origin read the status and
+// the challenge of a denial (Fetch standard, "CORS check" and "CORS-safelisted
+// response-header name").
 func readable(response *http.Response, origin string) bool {
 	if origin == "" || response.Header.Get("Access-Control-Allow-Origin") != origin {
 		return false
@@ -84,55 +84,63 @@ func readable(response *http.Response, origin string) bool {
 		slices.ContainsFunc(exposed, func(name string) bool { return strings.TrimSpace(name) == "www-authenticate" })
 }
 
-// tally is what became of many calls.
-type tally struct {
+// load is a steady sequence of calls.
+type load struct {
+	calls    int
+	interval time.Duration
+	prepare  func() (call, error) // returns the next call
+	want     outcome              // of each call; any other counts as refused
+	event    func() error         // runs concurrently after a third of the calls
+}
+
+// loadResult is the result of a load.
+type loadResult struct {
 	calls   int
 	refused int
 	slowest time.Duration
-	first   outcome // of the refused ones
+	first   outcome // of the refused calls
 }
 
-// steady makes n calls, one every interval whether or not earlier ones have
-// come back, each with what prepare makes for it. After a third of them it
-// lets event happen beside the calls. An outcome other than want is a refusal.
-func (c *caller) steady(ctx context.Context, n int, interval time.Duration, prepare func() (call, error), want outcome, event func() error) (tally, error) {
+// run makes the calls of a load. It starts one every interval, without waiting for
+// the responses of earlier ones.
+func (c *caller) run(ctx context.Context, l load) (loadResult, error) {
 	var (
-		t       tally
-		mu      sync.Mutex // guards t
+		result  loadResult
+		mu      sync.Mutex // guards result
 		pending sync.WaitGroup
-		failed  = make(chan error, 1) // what event returned
+		failed  = make(chan error, 1) // receives the result of event
 	)
-	tick := time.NewTicker(interval)
+	tick := time.NewTicker(l.interval)
 	defer tick.Stop()
 	defer pending.Wait()
-	for k := range n {
-		one, err := prepare()
+	for k := range l.calls {
+		one, err := l.prepare()
 		if err != nil {
-			return tally{}, err
+			return loadResult{}, err
 		}
 		pending.Go(func() {
 			began := time.Now()
 			got := c.call(ctx, one)
 			mu.Lock()
 			defer mu.Unlock()
-			t.calls++
-			t.slowest = max(t.slowest, time.Since(began))
-			if !got.equal(want) {
-				if t.refused == 0 {
-					t.first = got
+			result.calls++
+			result.slowest = max(result.slowest, time.Since(began))
+			if !got.equal(l.want) {
+				if result.refused == 0 {
+					result.first = got
 				}
-				t.refused++
+				result.refused++
 			}
 		})
-		if k == n/3 {
-			pending.Go(func() { failed <- event() })
+		if k == l.calls/3 {
+			pending.Go(func() { failed <- l.event() })
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return tally{}, interrupted(ctx)
+			return loadResult{}, interrupted(ctx)
 		}
 	}
 	pending.Wait()
-	return t, <-failed
+	return result, <-failed
 }

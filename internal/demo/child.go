@@ -12,27 +12,27 @@ import (
 	"time"
 )
 
-// What a process of the demo can do wrong. Either error ends in the last lines
-// of the process's log and says where the rest is.
+// The failures of a process of the demo. Their errors contain the last lines of the
+// process's log and its path.
 var (
-	errEnded    = errors.New("ended by itself")
+	errEnded    = errors.New("ended unexpectedly")
 	errNotReady = errors.New("not ready in time")
 )
 
-// readyWithin bounds how long a part may take until it is ready.
+// readyWithin is how long a process may take to become ready.
 const readyWithin = 15 * time.Second
 
-// child is a process of the demo, its output in a file.
+// child is a process of the demo, whose output is in a file.
 type child struct {
 	name string
 	log  string // path
 	cmd  *exec.Cmd
-	done chan struct{} // closed once the process has ended and err is set
+	done chan struct{} // closed when the process has ended and err is set
 	err  error
 }
 
-// startChild starts a program whose output goes to NAME.log in dir. The process
-// ends with this one, however this one ends.
+// startChild starts a program whose output goes to NAME.log in dir. On Linux, the
+// process ends when this one ends, for any reason.
 func startChild(name, dir, program string, args ...string) (*child, error) {
 	c := &child{name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
 	file, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
@@ -45,9 +45,9 @@ func startChild(name, dir, program string, args ...string) (*child, error) {
 	c.cmd.SysProcAttr = childAttributes()
 	started := make(chan error)
 	go func() {
-		// The kernel sends the parent-death signal (ours, and the one that Envoy
-		// asks for itself) when the thread that started the process ends. So that
-		// thread is kept, and does nothing else, for as long as the process lives.
+		// The kernel sends the parent-death signal (this one, and the one that Envoy
+		// requests) when the thread that started the process ends. So keep that
+		// thread until the process ends.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		if err := c.cmd.Start(); err != nil {
@@ -64,8 +64,8 @@ func startChild(name, dir, program string, args ...string) (*child, error) {
 	return c, nil
 }
 
-// ready asks probe until it says nil, for at most readyWithin. The error says
-// what probe said last, or how the process ended, and shows the end of its log.
+// ready calls probe until it returns nil, for at most readyWithin. The error contains
+// the last error of probe, or the exit status, and the end of the process's log.
 func (c *child) ready(ctx context.Context, probe func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
@@ -89,24 +89,23 @@ func (c *child) ready(ctx context.Context, probe func(context.Context) error) er
 	}
 }
 
-// ended is the error of a process that ended by itself. It may be called once
-// done is closed.
+// ended returns the error of a process that ended unexpectedly. done must be closed.
 func (c *child) ended() error {
-	how := "without an error"
+	how := "exit status 0"
 	if c.err != nil {
 		how = c.err.Error()
 	}
 	return fmt.Errorf("%s %w, %s\n%s", c.name, errEnded, how, c.tail())
 }
 
-// kill ends the process and waits for it. Neither Envoy nor jwtgate holds
-// anything here that a drain would save.
+// kill kills the process and waits for it. A drain would not help Envoy or jwtgate
+// here.
 func (c *child) kill() {
-	_ = c.cmd.Process.Kill() // it may have ended already
+	_ = c.cmd.Process.Kill() // fails if it has ended already
 	<-c.done
 }
 
-// tail is the last lines of the process's log, indented, and where the rest is.
+// tail returns the last lines of the process's log, indented, and the log's path.
 func (c *child) tail() string {
 	data, err := os.ReadFile(c.log)
 	if err != nil {
@@ -115,5 +114,5 @@ func (c *child) tail() string {
 	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
 	const shown = 6
 	lines = lines[max(0, len(lines)-shown):]
-	return "  " + strings.Join(lines, "\n  ") + "\n  (all of it: " + c.log + ")"
+	return "  " + strings.Join(lines, "\n  ") + "\n  (full log: " + c.log + ")"
 }

@@ -2,9 +2,9 @@ package demo
 
 import "syscall"
 
-// childAttributes ties a process to this one: it is killed when we end, even by
-// SIGKILL. It has a process group of its own, or the terminal's Ctrl-C would
-// end it before we do and look like a fault.
+// childAttributes makes the kernel kill a child when this process ends, even by
+// SIGKILL. The child has its own process group. Otherwise Ctrl-C in the terminal
+// would end it first, which would look like a failure.
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }

@@ -4,6 +4,6 @@ package demo
 
 import "syscall"
 
-// childAttributes has nothing to say where no signal tells a process that its
-// parent has died: there, a demo that is killed leaves its processes behind.
+// childAttributes returns nil where the system has no parent-death signal. If a demo
+// is killed there, its processes keep running.
 func childAttributes() *syscall.SysProcAttr { return nil }

@@ -12,55 +12,52 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// ErrSteps says that everything ran but at least one step of the tour came out
-// other than it should. Any other error of [Run] means that the demo could not
-// run.
-var ErrSteps = errors.New("not every step came out as it should")
+// ErrSteps means that at least one step of the tour failed. Any other error of [Run]
+// means that the demo could not run.
+var ErrSteps = errors.New("at least one step of the tour failed")
 
-// Options says what [Run] is to start and how it speaks.
+// Options configures [Run].
 type Options struct {
-	// Executable is the jwtgate program that is started as the server.
+	// Executable is the jwtgate program, which is started as the server.
 	Executable string
-	// Command is how the user calls that program, for lines to be copied;
-	// empty: Executable.
+	// Command is the program as the user calls it, for the commands that the demo
+	// prints; empty: Executable.
 	Command string
-	// Envoy is the Envoy binary; empty: what [FindEnvoy] finds.
+	// Envoy is the Envoy binary; empty: the result of [FindEnvoy].
 	Envoy string
-	// Once ends the demo after the tour; otherwise it stays up until the
-	// context ends.
+	// Once ends the demo after the tour; otherwise it runs until the context ends.
 	Once bool
 	// ConfigFile is the user's own configuration, used with loopback keys;
-	// empty: the demo's. With either this or App there is no tour.
+	// empty: the demo's. With ConfigFile or App, the demo gives no tour.
 	ConfigFile string
 	// App is HOST:PORT of the user's own application; empty: the sample.
 	App string
-	// Compile compiles a configuration, and returns what of the shipped Envoy file has
-	// to differ for it. Its mistakes come as config.Mistakes. Nil: nothing is compiled,
-	// and nothing differs.
+	// Compile compiles a configuration, and returns the changes to the shipped Envoy
+	// file that it needs. Its errors are config.Mistakes. Nil: nothing is compiled or
+	// changed.
 	Compile func(*config.Config) (envoy.Edit, error)
-	// Out is where the tour is told.
+	// Out is the output of the tour.
 	Out io.Writer
-	// Color marks the tour's lines by terminal colours.
+	// Color enables terminal colours.
 	Color bool
-	// Getenv looks up variables, as os.LookupEnv does: PATH for Envoy, and
-	// those that the configuration names.
+	// Getenv looks up variables, as os.LookupEnv does: PATH for Envoy, and those in
+	// the configuration.
 	Getenv func(string) (string, bool)
 }
 
-// guided says whether the tour can be given: it knows only its own
-// configuration and its own application.
+// guided reports whether the tour can be given, which needs the demo's own
+// configuration and application.
 func (o Options) guided() bool { return o.ConfigFile == "" && o.App == "" }
 
-// command is how the user calls jwtgate.
+// command returns jwtgate as the user calls it.
 func (o Options) command() string { return cmp.Or(o.Command, o.Executable) }
 
-// Run starts everything, gives the tour (or, with the user's own configuration
-// or application, says how to use it), and stays up until ctx ends unless
-// o.Once. It returns when every process and goroutine of the demo has ended.
+// Run starts everything and gives the tour, or, with the user's own configuration or
+// application, prints how to use it. Unless o.Once is set, it then runs until ctx
+// ends. It returns when all processes and goroutines of the demo have ended.
 //
-// The error is [ErrSteps] when a step of the tour came out wrong, and nil when
-// the user ended a demo that was up. A configuration with mistakes comes back
-// as config.Mistakes, wrapped.
+// The error is [ErrSteps] if a step of the tour failed, and nil if the user ended a
+// running demo. For an invalid configuration it wraps config.Mistakes.
 func Run(ctx context.Context, o Options) (err error) {
 	began := time.Now()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -80,17 +77,17 @@ func Run(ctx context.Context, o Options) (err error) {
 		s.greet(p, o)
 		return s.stay(ctx, p, o)
 	}
-	p.line("On the right: the answer, and whom the application sees. A request that is denied never reaches it.")
+	p.line("On the right: the response, and the user that the application sees. A denied request does not reach it.")
 	t := newTour(s, p)
 	if err := t.give(ctx); err != nil {
 		return err
 	}
 	p.line("")
-	p.line("%d of %d as they should be, %.0f s after the start", t.good, t.steps, time.Since(began).Seconds())
+	p.line("%d of %d steps passed, %.0f s after the start", t.good, t.steps, time.Since(began).Seconds())
 	if t.good < t.steps {
 		p.line("The configurations and logs are in %s", s.dir)
 	}
-	s.nowYours(p, o)
+	s.nextSteps(p, o)
 	err = s.stay(ctx, p, o)
 	if t.good < t.steps {
 		err = errors.Join(ErrSteps, err)
@@ -98,12 +95,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	return err
 }
 
-// stay keeps the demo up until the user or a broken part ends it.
+// stay waits until the user ends the demo or a process fails.
 func (s *stack) stay(ctx context.Context, p *printer, o Options) error {
 	if o.Once {
 		return nil
 	}
-	p.line("Up until Ctrl-C.")
+	p.line("Press Ctrl-C to stop.")
 	<-ctx.Done()
 	if err := context.Cause(ctx); errors.Is(err, errEnded) {
 		return err
@@ -111,7 +108,7 @@ func (s *stack) stay(ctx context.Context, p *printer, o Options) error {
 	return nil
 }
 
-// interrupted is the error of a tour that ctx ended.
+// interrupted returns the error of a tour that ctx ended.
 func interrupted(ctx context.Context) error {
-	return fmt.Errorf("the tour was cut short: %w", context.Cause(ctx))
+	return fmt.Errorf("the tour was interrupted: %w", context.Cause(ctx))
 }

@@ -1,25 +1,26 @@
-// Package demo is `jwtgate demo`: a loopback issuer, a sample application,
-// jwtgate and a real Envoy, started together on this machine, and a guided tour
-// that sends real requests through them and checks what comes back.
+// Package demo implements `jwtgate demo`. It starts a loopback issuer, a sample
+// application, jwtgate and a real Envoy on this machine, and gives a guided tour,
+// which sends real requests through them and checks the responses.
 //
-// Envoy runs the shipped envoy.yaml with other addresses, and for a user's own
-// configuration with the headers that it needs, at most; and jwtgate runs as its
-// own process, by its own command line. So what the tour shows is what a user
-// gets, and nothing of this package is needed to serve.
+// Envoy runs the shipped envoy.yaml with other addresses and, for a user's own
+// configuration, with the headers that it needs. jwtgate runs as a separate process
+// with its normal command line. So users get the behavior that the tour shows.
 //
-// With a user's own configuration there is no tour: every issuer's keys are
-// then the loopback issuer's, so that a developer works offline with tokens of
-// any claims.
+// With a user's own configuration, the demo gives no tour. It replaces the keys of
+// every issuer by those of the loopback issuer, so that developers can work offline
+// with tokens that have any claims.
 //
 // Security invariants:
 //
-//  1. Everything listens on loopback (TestPortsAreLoopback), since whoever
+//  1. Everything listens on loopback (TestPortsAreLoopback), since any client that
 //     reaches the issuer gets any token.
-//  2. The user's file is never written to. What the demo must loosen, plain
-//     HTTP to the loopback key sets, is loosened in a copy that only its own
-//     user can read (TestRewriteOpensOnlyTheKeySets).
-//  3. The demo's keys never reach the user's key cache: the copy has no
-//     cache_dir (TestRewriteOpensOnlyTheKeySets), or a later `serve` would
-//     trust them.
-//  4. No process outlives the demo (TestChildrenEndWithTheDemo).
+//  2. The demo does not write to the user's file (TestNothingIsLeftBehind). It
+//     allows plain HTTP to the loopback key sets, and nothing else, in a copy
+//     (TestRewriteOpensOnlyTheKeySets) that only this user can read
+//     (TestNothingIsLeftBehind).
+//  3. The demo's keys are not written to the user's key cache, where a later
+//     `serve` would trust them: the copy has no cache_dir
+//     (TestRewriteOpensOnlyTheKeySets).
+//  4. No process of the demo outlives it (TestChildrenEndWithTheDemo,
+//     TestNothingIsLeftBehind).
 package demo

@@ -10,7 +10,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// The parts of the demo, for tests that hold each to its own promise.
+// This file exports the parts of the demo for tests.
 
 // Rewrite is rewrite.
 func Rewrite(source string, file []byte, keysOf func(string) (string, bool)) ([]byte, error) {
@@ -21,15 +21,15 @@ func Rewrite(source string, file []byte, keysOf func(string) (string, bool)) ([]
 	return rewrite(file, at, keysOf)
 }
 
-// RewriteAlone is rewrite, of a file that names no others.
+// RewriteAlone is rewrite for a file that refers to no other files.
 func RewriteAlone(file []byte, keysOf func(string) (string, bool)) ([]byte, error) {
 	return rewrite(file, paths{}, keysOf)
 }
 
-// ShippedConfig is the demo's own configuration.
+// ShippedConfig returns the demo's own configuration.
 func ShippedConfig() []byte { return shippedConfig }
 
-// Ports returns what choosePorts chose, by part, and what it says about it.
+// Ports returns the ports of choosePorts, by part, and its line for the user.
 func Ports() (map[string]string, string, error) {
 	p, err := choosePorts()
 	return map[string]string{
@@ -53,33 +53,49 @@ func (a *application) Close() error { return a.close() }
 // IdentityOf is identityOf.
 func IdentityOf(received http.Header) map[string]string { return identityOf(received) }
 
-// Steady lets a caller call path at base, without a token, and counts what
-// comes out other than a page that sees nobody.
-func Steady(ctx context.Context, base, path string, app *Application, n int, interval time.Duration, event func() error) (calls, refused int, first string, err error) {
+// LoadResult is a loadResult.
+type LoadResult struct {
+	Calls, Refused int
+	First          string
+}
+
+// RunLoad runs a load of calls without a token, whose expected outcome is nobody.
+func RunLoad(
+	ctx context.Context, base, path string, app *Application, n int, interval time.Duration, event func() error,
+) (LoadResult, error) {
 	c := newCaller(base, app)
+	defer c.http.CloseIdleConnections()
 	prepare := func() (call, error) { return call{path: path}, nil }
-	t, err := c.steady(ctx, n, interval, prepare, nobody(), event)
-	c.http.CloseIdleConnections()
-	return t.calls, t.refused, t.first.String(), err
+	r, err := c.run(ctx, load{calls: n, interval: interval, prepare: prepare, want: nobody(), event: event})
+	return LoadResult{r.calls, r.refused, r.first.String()}, err
 }
 
 // Readable is readable.
 func Readable(response *http.Response, origin string) bool { return readable(response, origin) }
 
-// StartChild starts a process and returns how to ask for its readiness and how
-// to kill it.
-func StartChild(name, dir, program string, args ...string) (pid int, ready func(context.Context, func(context.Context) error) error, kill func(), err error) {
-	c, err := startChild(name, dir, program, args...)
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	return c.cmd.Process.Pid, c.ready, c.kill, nil
+// Child is a process of the demo.
+type Child = child
+
+// StartChild is startChild.
+func StartChild(name, dir, program string, args ...string) (*Child, error) {
+	return startChild(name, dir, program, args...)
 }
+
+// PID returns the process's id.
+func (c *child) PID() int { return c.cmd.Process.Pid }
+
+// Ready is child.ready.
+func (c *child) Ready(ctx context.Context, probe func(context.Context) error) error {
+	return c.ready(ctx, probe)
+}
+
+// Kill is child.kill.
+func (c *child) Kill() { c.kill() }
 
 // Quoted is quoted.
 func Quoted(word string) string { return quoted(word) }
 
-// PrintSteps prints a heading, a good step, and a bad one.
+// PrintSteps prints a heading, a step that passed, and one that failed.
 func PrintSteps(out io.Writer, color bool) {
 	p := &printer{out: out, color: color}
 	p.heading("Signed out", "GET /")
@@ -92,13 +108,13 @@ func Host(server *devidp.Server, issuers []config.Issuer) (map[string]*devidp.Is
 	return host(server, issuers)
 }
 
-// EnvoyReady asks an Envoy with these addresses whether it is ready.
+// EnvoyReady is envoyReady for an Envoy with these addresses.
 func EnvoyReady(ctx context.Context, listen, admin string) error {
 	s := &stack{ports: ports{envoy: listen, envoyAdmin: admin}}
 	return s.envoyReady(ctx)
 }
 
-// Outcome is an outcome, its fields by name.
+// Outcome is an outcome with exported fields.
 type Outcome struct {
 	Failure  string
 	Status   int

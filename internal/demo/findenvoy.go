@@ -8,13 +8,12 @@ import (
 	"strings"
 )
 
-// ErrNoEnvoy says that there is no Envoy to run, and how to get one.
-var ErrNoEnvoy = errors.New("no Envoy here: `make demo` in a checkout sets one up; or name one by --envoy FILE, or have `envoy` on PATH")
+// ErrNoEnvoy means that no Envoy was found.
+var ErrNoEnvoy = errors.New("no Envoy found; use --envoy FILE, put `envoy` on PATH, or run `make demo` in a checkout, which installs one")
 
-// FindEnvoy returns the path of an Envoy binary: the one that `make` puts under
-// one of dirs (.tools/envoy/bin/envoy), else the first `envoy` on PATH, which
-// getenv names. It does not run it. Without one the error is [ErrNoEnvoy],
-// wrapped, and says where it looked.
+// FindEnvoy returns the path of an Envoy binary: the one that `make` installs under
+// one of dirs (.tools/envoy/bin/envoy), or the first `envoy` on the PATH of getenv. It
+// does not run it. If there is none, the error wraps [ErrNoEnvoy] and lists the places.
 func FindEnvoy(dirs []string, getenv func(string) (string, bool)) (string, error) {
 	var places, looked []string
 	for _, dir := range dirs {
@@ -26,8 +25,8 @@ func FindEnvoy(dirs []string, getenv func(string) (string, bool)) (string, error
 		places = append(places, filepath.SplitList(path)...)
 	}
 	for _, place := range places {
-		// An empty or relative entry of PATH means the working directory, which is
-		// no place to take programs from.
+		// Ignore empty and relative entries of PATH: a program in the working directory
+		// must not be run by accident.
 		if !filepath.IsAbs(place) {
 			continue
 		}
@@ -35,5 +34,5 @@ func FindEnvoy(dirs []string, getenv func(string) (string, bool)) (string, error
 			return found, nil
 		}
 	}
-	return "", fmt.Errorf("%w (looked at %s and along PATH)", ErrNoEnvoy, strings.Join(looked, ", "))
+	return "", fmt.Errorf("%w (searched %s and PATH)", ErrNoEnvoy, strings.Join(looked, ", "))
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// host puts every issuer of the configuration onto the loopback server, under
-// its name in the configuration, signing as it does in earnest.
+// host adds every issuer of the configuration to the loopback server, with its name
+// and iss.
 func host(server *devidp.Server, issuers []config.Issuer) (map[string]*devidp.Issuer, error) {
 	hosted := map[string]*devidp.Issuer{}
 	for _, i := range issuers {
-		c := devidp.IssuerConfig{ISS: i.ISS[0], Algorithm: i.Algorithms[0], Defaults: usual(i)}
+		c := devidp.IssuerConfig{ISS: i.ISS[0], Algorithm: i.Algorithms[0], Defaults: defaultClaims(i)}
 		if len(i.TokenTypes) > 0 {
 			c.Type = i.TokenTypes[0]
 		}
@@ -32,12 +32,11 @@ func host(server *devidp.Server, issuers []config.Issuer) (map[string]*devidp.Is
 	return hosted, nil
 }
 
-// usual returns the claims that a token of this issuer has in earnest, as far
-// as its configuration tells, so that a token asked for with no claims at all
-// is a valid one.
-func usual(i config.Issuer) func(asked map[string]any) map[string]any {
+// defaultClaims returns the claims that the configuration expects in a token of this
+// issuer, so that a token without requested claims is valid.
+func defaultClaims(i config.Issuer) func(requested map[string]any) map[string]any {
 	if i.Cognito != nil {
-		return func(asked map[string]any) map[string]any { return usualCognito(i, asked) }
+		return func(requested map[string]any) map[string]any { return cognitoClaims(i, requested) }
 	}
 	return func(map[string]any) map[string]any {
 		claims := map[string]any{"sub": "demo"}
@@ -51,15 +50,15 @@ func usual(i config.Issuer) func(asked map[string]any) map[string]any {
 	}
 }
 
-// usualCognito follows the samples of Cognito's developer guide: an access
-// token names its client in client_id and has no aud, an ID token has it in aud
-// and no client_id.
-func usualCognito(i config.Issuer, asked map[string]any) map[string]any {
-	use, ok := asked["token_use"]
+// cognitoClaims returns the claims of the examples in Cognito's developer guide: an
+// access token has its client in client_id and no aud, an ID token has it in aud and
+// no client_id.
+func cognitoClaims(i config.Issuer, requested map[string]any) map[string]any {
+	use, ok := requested["token_use"]
 	if !ok {
 		use = i.TokenUse[0]
 	}
-	name, ok := asked["sub"].(string)
+	name, ok := requested["sub"].(string)
 	if !ok {
 		name = "demo"
 	}
@@ -77,20 +76,20 @@ func usualCognito(i config.Issuer, asked map[string]any) map[string]any {
 	return claims
 }
 
-// Token asks the demo that is running on this machine for a token: what
-// `jwtgate demo token` prints. Server is the URL of its issuer, [IssuerURL]
-// unless the demo said otherwise; a claim that is null is left out of the token.
-// Expires is zero for an hour, and negative for a token that has expired.
+// Token requests a token from the demo that is running on this machine, for `jwtgate
+// demo token`. server is the URL of the demo's issuer, normally [IssuerURL]. A claim
+// that is nil is left out of the token. expires is the token's lifetime: zero for an
+// hour, negative for an expired token.
 func Token(ctx context.Context, server, issuer string, claims map[string]any, expires time.Duration) (string, error) {
 	token, err := devidp.RequestToken(ctx, server, issuer, claims, expires)
 	if _, unanswered := errors.AsType[*url.Error](err); unanswered {
-		return "", fmt.Errorf("%w (is `jwtgate demo` up, with its issuer at %s?)", err, server)
+		return "", fmt.Errorf("%w (is `jwtgate demo` running, with its issuer at %s?)", err, server)
 	}
 	return token, err
 }
 
-// ParseClaims reads one JSON object, its numbers as they are written; nothing but
-// spaces is no claims.
+// ParseClaims parses one JSON object and keeps the digits of its numbers. For empty
+// text it returns no claims.
 func ParseClaims(text string) (map[string]any, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -99,10 +98,10 @@ func ParseClaims(text string) (map[string]any, error) {
 	decoder.UseNumber()
 	var claims map[string]any
 	if err := decoder.Decode(&claims); err != nil {
-		return nil, fmt.Errorf(`the claims are not a JSON object such as {"sub": "you"}: %w`, err)
+		return nil, fmt.Errorf(`the claims are invalid; expected a JSON object such as {"sub": "you"}: %w`, err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the claims' JSON object")
+		return nil, errors.New("unexpected data after the claims' JSON object")
 	}
 	return claims, nil
 }

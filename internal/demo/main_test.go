@@ -16,8 +16,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/demo"
 )
 
-// TestMain lets the test binary play the programs that the demo starts, told
-// apart by the command lines that the demo gives them.
+// TestMain makes the test binary act as the programs that the demo starts. Their
+// command lines tell which one.
 func TestMain(m *testing.M) {
 	if len(os.Args) < 2 {
 		os.Exit(m.Run())
@@ -36,9 +36,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// playGate is a jwtgate that is ready and decides nothing: no Envoy asks it.
-// PLAY_COPY is where it leaves a copy of its configuration, and PLAY_GATE can
-// make it fail.
+// playGate acts as a jwtgate that is ready and receives no requests. It writes a copy
+// of its configuration to PLAY_COPY. PLAY_GATE=ends makes it fail.
 func playGate() {
 	flags := map[string]string{}
 	for i := 2; i+1 < len(os.Args); i += 2 {
@@ -61,8 +60,8 @@ func playGate() {
 	panic(http.ListenAndServe(flags["--admin-listen"], http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 }
 
-// playEnvoy is an Envoy that asks nobody: whatever comes goes to the
-// application as it is. PLAY_ENVOY=ends makes it end at the first request.
+// playEnvoy acts as an Envoy that does not call jwtgate: it passes every request to the
+// application unchanged. PLAY_ENVOY=ends makes it end at the first request.
 func playEnvoy(config string) {
 	file, err := os.ReadFile(config)
 	if err != nil {
@@ -89,20 +88,19 @@ func playEnvoy(config string) {
 	})))
 }
 
-// playParent starts a process as the demo does, says its pid, and waits to be
-// killed.
+// playParent starts a process as the demo does, prints its pid, and waits to be killed.
 func playParent() {
-	pid, _, _, err := demo.StartChild("child", os.Args[2], os.Args[0], "block")
+	child, err := demo.StartChild("child", os.Args[2], os.Args[0], "block")
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(pid)
+	fmt.Println(child.PID())
 	select {}
 }
 
-// aside gives the demos of one test a temporary directory of their own, and
-// returns what finds the directories that they have left there.
-func aside(t *testing.T) (left func() []string) {
+// separateTemp sets a temporary directory for the demos of one test. left returns the
+// directories of demos in it.
+func separateTemp(t *testing.T) (left func() []string) {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -115,7 +113,7 @@ func aside(t *testing.T) (left func() []string) {
 	}
 }
 
-// program is the test binary as an executable of its own, with variables set.
+// program returns an executable that runs the test binary with variables set.
 func program(t *testing.T, variables ...string) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -130,7 +128,7 @@ func program(t *testing.T, variables ...string) string {
 	return path
 }
 
-// line reads one line of a command's output once the command has been started.
+// startAndReadLine starts a command and reads one line of its output.
 func startAndReadLine(t *testing.T, command *exec.Cmd) string {
 	t.Helper()
 	out, err := command.StdoutPipe()

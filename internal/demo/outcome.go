@@ -8,54 +8,53 @@ import (
 	"strings"
 )
 
-// outcome is what became of one request, as the client and the application saw
-// it. A step of the tour holds the outcome that it expects against the one that
-// came.
+// outcome is the outcome of one request, for the client and for the application. A
+// step of the tour compares it with the expected one.
 type outcome struct {
-	failure string // why there was no answer at all; the rest is then zero
+	failure string // why there was no response; the other fields are then zero
 
 	status  int
 	reason  string // of a denial's problem body
-	reached bool   // the application got the request
-	// identity is what the application was told, by every header that it could
-	// take for one of the gate's :: lower-case name -> value.
+	reached bool   // the application received the request
+	// identity is every header received by the application that it could take for an
+	// identity header of the gate :: lower-case name -> value.
 	identity map[string]string
-	token    bool // the application got a credential
-	readable bool // a page of the calling origin may read status and challenge
+	token    bool // the application received a credential
+	readable bool // a page of the calling origin may read the status and the challenge
 }
 
-// equal says whether two outcomes are the same in everything.
+// equal reports whether two outcomes are equal.
 func (o outcome) equal(other outcome) bool {
 	return o.failure == other.failure && o.status == other.status && o.reason == other.reason &&
 		o.reached == other.reached && o.token == other.token && o.readable == other.readable &&
 		maps.Equal(o.identity, other.identity)
 }
 
-// String tells all of it, for a step that came out wrong.
+// String returns all of the outcome, for a step that failed.
 func (o outcome) String() string {
 	if o.failure != "" {
-		return "no answer: " + o.failure
+		return "no response: " + o.failure
 	}
-	told := []string{strconv.Itoa(o.status)}
+	parts := []string{strconv.Itoa(o.status)}
 	if o.reason != "" {
-		told[0] += " " + o.reason
+		parts[0] += " " + o.reason
 	}
 	if o.reached {
-		told = append(told, "the application sees "+o.who(nil))
+		parts = append(parts, "the application sees "+o.who(nil))
 		if o.token {
-			told = append(told, "and a token")
+			parts = append(parts, "and a token")
 		}
 	} else {
-		told = append(told, "the application is not called")
+		parts = append(parts, "the application is not called")
 	}
 	if o.readable {
-		told = append(told, "the page may read it")
+		parts = append(parts, "the page may read it")
 	}
-	return strings.Join(told, ", ")
+	return strings.Join(parts, ", ")
 }
 
-// brief tells what matters most, for a step that came out right: the status,
-// and why the request was denied or whom the application sees.
+// brief returns the status, and the reason for a denial or the user that the
+// application sees, for a step that passed.
 func (o outcome) brief() string {
 	if o.reason != "" {
 		return fmt.Sprintf("%d  %s", o.status, o.reason)
@@ -63,7 +62,7 @@ func (o outcome) brief() string {
 	return fmt.Sprintf("%d  %s", o.status, o.who([]string{"x-user-id", "x-user-name"}))
 }
 
-// who lists the identity headers: those named, or all.
+// who returns the identity headers with these names, or all of them for nil.
 func (o outcome) who(names []string) string {
 	if len(o.identity) == 0 {
 		return "nobody"
@@ -71,11 +70,11 @@ func (o outcome) who(names []string) string {
 	if names == nil {
 		names = slices.Sorted(maps.Keys(o.identity))
 	}
-	var told []string
+	var headers []string
 	for _, name := range names {
 		if value, ok := o.identity[name]; ok {
-			told = append(told, name+": "+value)
+			headers = append(headers, name+": "+value)
 		}
 	}
-	return strings.Join(told, ", ")
+	return strings.Join(headers, ", ")
 }

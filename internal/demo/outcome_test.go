@@ -6,7 +6,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/demo"
 )
 
-func TestOutcomesAreTold(t *testing.T) {
+func TestOutcomeTexts(t *testing.T) {
 	for _, row := range []struct {
 		name        string
 		outcome     demo.Outcome
@@ -14,9 +14,10 @@ func TestOutcomesAreTold(t *testing.T) {
 	}{
 		{"nobody", demo.Outcome{Status: 200, Reached: true},
 			"200, the application sees nobody", "200  nobody"},
-		{"somebody", demo.Outcome{Status: 200, Reached: true, Identity: map[string]string{"x-user-name": "n", "x-user-id": "1", "x-user-kind": "user"}},
+		{"a user", demo.Outcome{Status: 200, Reached: true,
+			Identity: map[string]string{"x-user-name": "n", "x-user-id": "1", "x-user-kind": "user"}},
 			"200, the application sees x-user-id: 1, x-user-kind: user, x-user-name: n", "200  x-user-id: 1, x-user-name: n"},
-		{"somebody with a token", demo.Outcome{Status: 200, Reached: true, Identity: map[string]string{"x-user-id": "1"}, Token: true},
+		{"a user with a token", demo.Outcome{Status: 200, Reached: true, Identity: map[string]string{"x-user-id": "1"}, Token: true},
 			"200, the application sees x-user-id: 1, and a token", "200  x-user-id: 1"},
 		{"denied", demo.Outcome{Status: 401, Reason: "expired"},
 			"401 expired, the application is not called", "401  expired"},
@@ -26,23 +27,22 @@ func TestOutcomesAreTold(t *testing.T) {
 			"503, the application is not called", "503  nobody"},
 		{"readable", demo.Outcome{Status: 401, Reason: "credential_missing", Readable: true},
 			"401 credential_missing, the application is not called, the page may read it", "401  credential_missing"},
-		{"no answer", demo.Outcome{Failure: "connection refused"},
-			"no answer: connection refused", "0  nobody"},
+		{"no response", demo.Outcome{Failure: "connection refused"},
+			"no response: connection refused", "0  nobody"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if got := row.outcome.String(); got != row.full {
-				t.Errorf("told as %q, want %q", got, row.full)
+				t.Errorf("String: got %q; expected %q", got, row.full)
 			}
 			if got := row.outcome.Brief(); got != row.brief {
-				t.Errorf("briefly told as %q, want %q", got, row.brief)
+				t.Errorf("Brief: got %q; expected %q", got, row.brief)
 			}
 		})
 	}
 }
 
-// Whatever differs makes a step come out wrong: a check that forgets a field
-// would let the tour say that all is well.
-func TestOutcomesDifferInAnything(t *testing.T) {
+// A difference in any field makes a step fail.
+func TestOutcomesDifferInEachField(t *testing.T) {
 	is := func() demo.Outcome {
 		return demo.Outcome{Status: 200, Reason: "none", Reached: true, Identity: map[string]string{"x-user-id": "1"}}
 	}
@@ -50,7 +50,7 @@ func TestOutcomesDifferInAnything(t *testing.T) {
 		t.Error("an outcome differs from itself")
 	}
 	for name, change := range map[string]func(*demo.Outcome){
-		"no answer":             func(o *demo.Outcome) { o.Failure = "refused" },
+		"no response":           func(o *demo.Outcome) { o.Failure = "refused" },
 		"status":                func(o *demo.Outcome) { o.Status = 401 },
 		"reason":                func(o *demo.Outcome) { o.Reason = "expired" },
 		"not reached":           func(o *demo.Outcome) { o.Reached = false },
@@ -64,7 +64,7 @@ func TestOutcomesDifferInAnything(t *testing.T) {
 			changed := is()
 			change(&changed)
 			if is().Equal(changed) || changed.Equal(is()) {
-				t.Errorf("%s passes for %s", changed, is())
+				t.Errorf("%s equals %s", changed, is())
 			}
 		})
 	}

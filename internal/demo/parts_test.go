@@ -37,7 +37,7 @@ func part(t *testing.T, token string, n int) map[string]any {
 }
 
 func TestPortsAreLoopback(t *testing.T) {
-	// A port that is taken, by us if by nobody else.
+	// Make sure that one port is in use.
 	if l, err := net.Listen("tcp", "127.0.0.1:9003"); err == nil {
 		defer func() { _ = l.Close() }()
 	}
@@ -52,7 +52,7 @@ func TestPortsAreLoopback(t *testing.T) {
 	for part, address := range ports {
 		bind, err := netip.ParseAddrPort(address)
 		if err != nil || !bind.Addr().IsLoopback() {
-			t.Errorf("%s listens on %q, off loopback", part, address)
+			t.Errorf("%s listens on %q; expected a loopback address", part, address)
 		}
 		if other := used[bind]; other != "" {
 			t.Errorf("%s and %s both listen on %s", part, other, address)
@@ -60,14 +60,14 @@ func TestPortsAreLoopback(t *testing.T) {
 		used[bind] = part
 		port := strconv.Itoa(int(bind.Port()))
 		if said := strings.Contains(moved, " listens on "+port+" instead of "+shipped[part]); said != (port != shipped[part]) {
-			t.Errorf("%s listens on %s, shipped as %s, and the user is told %q", part, port, shipped[part], moved)
+			t.Errorf("%s listens on %s instead of %s, and the line for the user is %q", part, port, shipped[part], moved)
 		}
 	}
 	if !strings.HasPrefix(moved, "Ports in use: ") || strings.Contains(moved, "\n") {
-		t.Errorf("the user is told %q, want one line", moved)
+		t.Errorf("the text for the user is %q; expected one line", moved)
 	}
 	if ports["issuer"] == "127.0.0.1:9003" {
-		t.Error("a port that is taken is used")
+		t.Error("the issuer has a port that is in use")
 	}
 }
 
@@ -79,9 +79,9 @@ func TestChildrenEndWithTheDemo(t *testing.T) {
 	parent := exec.Command(self, "parent", t.TempDir())
 	pid, err := strconv.Atoi(startAndReadLine(t, parent))
 	if err != nil || gone(pid) {
-		t.Fatalf("process %d is not there (%v)", pid, err)
+		t.Fatalf("process %d is not running (%v)", pid, err)
 	}
-	if err := parent.Process.Kill(); err != nil { // the worst end: nothing of ours runs any more
+	if err := parent.Process.Kill(); err != nil { // so that it cannot clean up
 		t.Fatal(err)
 	}
 	_ = parent.Wait()
@@ -101,24 +101,24 @@ func TestAChildThatDoesNotGetReady(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid, ready, kill, err := demo.StartChild("child", t.TempDir(), self, "block")
+	child, err := demo.StartChild("child", t.TempDir(), self, "block")
 	if err != nil {
 		t.Fatal(err)
 	}
 	no := func(context.Context) error { return errors.New("not yet") }
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := ready(ctx, no); err == nil || !strings.Contains(err.Error(), "child is not ready in time: not yet\n") {
+	if err := child.Ready(ctx, no); err == nil || !strings.Contains(err.Error(), "child is not ready in time: not yet\n") {
 		t.Errorf("in time: %v", err)
 	}
 	ctx, cancel = context.WithCancel(t.Context())
 	cancel()
-	if err := ready(ctx, no); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "log") {
-		t.Errorf("cancelled: %v, want only that", err)
+	if err := child.Ready(ctx, no); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "log") {
+		t.Errorf("cancelled: got %v; expected only the context's error", err)
 	}
-	kill()
-	if !gone(pid) {
-		t.Errorf("process %d was not killed", pid)
+	child.Kill()
+	if !gone(child.PID()) {
+		t.Errorf("process %d was not killed", child.PID())
 	}
 }
 
@@ -144,7 +144,7 @@ func TestFindEnvoy(t *testing.T) {
 		{"set up by make", []string{filepath.Join(tree, "checkout")}, filepath.Dir(onPath), setUp, nil},
 		{"set up by make, elsewhere", []string{tree, filepath.Join(tree, "checkout")}, filepath.Dir(onPath), setUp, nil},
 		{"on PATH", []string{tree}, "/nonexistent:" + filepath.Dir(onPath), onPath, nil},
-		{"a file that is no program", []string{tree}, filepath.Join(tree, "text") + ":" + filepath.Dir(onPath), onPath, nil},
+		{"a file that is not executable", []string{tree}, filepath.Join(tree, "text") + ":" + filepath.Dir(onPath), onPath, nil},
 		{"the working directory by PATH", []string{tree}, "bin::.", "", demo.ErrNoEnvoy},
 		{"nowhere", []string{tree}, "", "", demo.ErrNoEnvoy},
 	} {
@@ -157,7 +157,7 @@ func TestFindEnvoy(t *testing.T) {
 	}
 }
 
-func TestApplicationSaysWhatItReceived(t *testing.T) {
+func TestApplicationAnswersWithTheHeaders(t *testing.T) {
 	const address = "127.0.0.1:0"
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -177,7 +177,7 @@ func TestApplicationSaysWhatItReceived(t *testing.T) {
 		}
 	}()
 	if _, err := demo.StartApplication(free); err == nil || !strings.Contains(err.Error(), "start the application") {
-		t.Errorf("a second one at that port: %v", err)
+		t.Errorf("a second application on that port: %v", err)
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+free+"/api/x?tour=7", nil)
 	if err != nil {
@@ -199,12 +199,12 @@ func TestApplicationSaysWhatItReceived(t *testing.T) {
 		}
 	}
 	got, ok := app.Take("7")
-	// net/http makes this spelling of X_User_Id.
+	// net/http changes X_User_Id to this spelling.
 	if !ok || strings.Join(got["X_user_id"], " ") != "a <b>" {
 		t.Errorf("received under the tour's ID: %v, %v", got, ok)
 	}
 	if _, ok := app.Take("7"); ok {
-		t.Error("it is remembered after it was taken")
+		t.Error("take did not remove the headers")
 	}
 }
 
@@ -229,7 +229,7 @@ func TestReadableByABrowser(t *testing.T) {
 		want                bool
 	}{
 		{"all of it", "", "", page, true},
-		{"no page asked", "", "", "", false},
+		{"no origin", "", "", "", false},
 		{"another page", "", "", "http://localhost:3001", false},
 		{"no allowed origin", "Access-Control-Allow-Origin", "", page, false},
 		{"the challenge is not exposed", "Access-Control-Expose-Headers", "retry-after", page, false},
@@ -250,35 +250,37 @@ func TestReadableByABrowser(t *testing.T) {
 	}
 }
 
-func TestSteadyCountsWhatComesOutWrong(t *testing.T) {
+func TestLoadCountsRefusedCalls(t *testing.T) {
 	app, base := application(t)
 	event := make(chan struct{}, 1)
-	calls, refused, _, err := demo.Steady(t.Context(), base, "/", app, 30, time.Millisecond, func() error {
+	got, err := demo.RunLoad(t.Context(), base, "/", app, 30, time.Millisecond, func() error {
 		event <- struct{}{}
 		return nil
 	})
-	if err != nil || calls != 30 || refused != 0 || len(event) != 1 {
-		t.Errorf("%d calls, %d refused, %d events, %v, want 30, 0, 1 and no error", calls, refused, len(event), err)
+	if err != nil || got.Calls != 30 || got.Refused != 0 || len(event) != 1 {
+		t.Errorf("got %+v, %d events, error %v; expected 30 calls, none refused, one event", got, len(event), err)
 	}
 	gone := errors.New("no key today")
-	if _, _, _, err := demo.Steady(t.Context(), base, "/", app, 3, time.Millisecond, func() error { return gone }); !errors.Is(err, gone) {
+	if _, err := demo.RunLoad(t.Context(), base, "/", app, 3, time.Millisecond, func() error { return gone }); !errors.Is(err, gone) {
 		t.Errorf("an event that fails: %v, want %v", err, gone)
 	}
 	if err := app.Close(); err != nil {
 		t.Fatal(err)
 	}
-	calls, refused, first, err := demo.Steady(t.Context(), base, "/", app, 5, time.Millisecond, func() error { return nil })
-	if err != nil || calls != 5 || refused != 5 || !strings.Contains(first, "no answer: ") || !strings.Contains(first, "refused") {
-		t.Errorf("with nobody there: %d calls, %d refused, first %q, %v, want all refused", calls, refused, first, err)
+	none := func() error { return nil }
+	got, err = demo.RunLoad(t.Context(), base, "/", app, 5, time.Millisecond, none)
+	if err != nil || got.Calls != 5 || got.Refused != 5 ||
+		!strings.Contains(got.First, "no response: ") || !strings.Contains(got.First, "refused") {
+		t.Errorf("without the application: got %+v, error %v; expected 5 refused calls", got, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, _, err := demo.Steady(ctx, base, "/", app, 5, time.Hour, func() error { return nil }); !errors.Is(err, context.Canceled) {
+	if _, err := demo.RunLoad(ctx, base, "/", app, 5, time.Hour, none); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
 
-// application starts the sample application somewhere; the test closes it.
+// application starts the sample application on a free port; the test closes it.
 func application(t *testing.T) (*demo.Application, string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -17,7 +17,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// spread is a configuration over several files, with paths relative to itself.
+// spread is a configuration of several files, with relative paths.
 var spread = map[string]string{
 	"jwtgate.yaml": `
 issuers:
@@ -38,10 +38,9 @@ routes:
 	"lists/revoked.jsonl": `{"issuer": "pool", "sub": "mallory"}` + "\n",
 }
 
-// put writes spread, changed as said, into a directory of the user's whose name
-// has what patterns and variables are made of, and makes it the working
-// directory.
-func put(t *testing.T, changed map[string]string) (dir string) {
+// writeSpread writes spread with changes into a directory whose name contains the
+// special characters of patterns and variables, and changes to it.
+func writeSpread(t *testing.T, changed map[string]string) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "my [own] ${files}*")
 	for name, text := range spread {
@@ -57,10 +56,10 @@ func put(t *testing.T, changed map[string]string) (dir string) {
 	return dir
 }
 
-// A copy in another directory decides as the user's own file does: by the routes
-// of the files that it includes and by its list of what is revoked.
+// A copy in another directory uses the same included files and the same revocation
+// list as the user's file.
 func TestRewriteKeepsTheMeaningOfPaths(t *testing.T) {
-	put(t, nil)
+	writeSpread(t, nil)
 	mine, err := config.Load("jwtgate.yaml", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +73,9 @@ func TestRewriteKeepsTheMeaningOfPaths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	copied, err := demo.Rewrite("jwtgate.yaml", []byte(spread["jwtgate.yaml"]), func(name string) (string, bool) { return hosted[name].JWKSURL(), true })
+	copied, err := demo.Rewrite("jwtgate.yaml", []byte(spread["jwtgate.yaml"]), func(name string) (string, bool) {
+		return hosted[name].JWKSURL(), true
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,37 +121,39 @@ func TestRewriteKeepsTheMeaningOfPaths(t *testing.T) {
 	}
 }
 
-// What is wrong is told of the user's own files, as the user named them, before
-// anything starts; the user's keys are of no interest.
+// Mistakes are reported before anything starts, with the paths of the user's own files.
+// The settings of the user's keys do not matter.
 func TestMistakesAreInTheUsersOwnFiles(t *testing.T) {
 	for _, row := range []struct {
 		name, file, text string
-		want             string // what the mistake begins with
+		want             string // the beginning of the mistake
 	}{
-		{"in the file", "jwtgate.yaml", "issuers: {pool: {issuer: https://pool.example/, audiences: [api]}}\ndefault: dney\n", "jwtgate.yaml:2:10: "},
+		{"in the file", "jwtgate.yaml", "issuers: {pool: {issuer: https://pool.example/, audiences: [api]}}\ndefault: dney\n",
+			"jwtgate.yaml:2:10: "},
 		{"in an included file", "routes.d/shop.yaml", "hosts: [shop.example]\nroutes: [{match: admin}]\n", "routes.d/shop.yaml:2:"},
-		{"in a condition", "routes.d/shop.yaml", "hosts: [shop.example]\nroutes: [{name: a, match: /a, when: 'token.x == 1'}]\n", "routes.d/shop.yaml:2:"},
-		{"in the list of what is revoked", "lists/revoked.jsonl", `{"issuer": "pool"}` + "\n", "lists/revoked.jsonl:1:1: "},
+		{"in a condition", "routes.d/shop.yaml", "hosts: [shop.example]\nroutes: [{name: a, match: /a, when: 'token.x == 1'}]\n",
+			"routes.d/shop.yaml:2:"},
+		{"in the revocation list", "lists/revoked.jsonl", `{"issuer": "pool"}` + "\n", "lists/revoked.jsonl:1:1: "},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			left := aside(t)
-			put(t, map[string]string{row.file: row.text})
+			left := separateTemp(t)
+			writeSpread(t, map[string]string{row.file: row.text})
 			err := demo.Run(t.Context(), demo.Options{ConfigFile: "jwtgate.yaml", Compile: compiles, Out: &transcript{}, Getenv: without})
 			mistakes, ok := errors.AsType[config.Mistakes](err)
 			if !ok || len(mistakes) != 1 || !strings.HasPrefix(mistakes[0].Error(), row.want) {
 				t.Errorf("error %v, want one mistake at %s", err, row.want)
 			}
 			if dirs := left(); len(dirs) > 0 {
-				t.Errorf("%q are left behind", dirs)
+				t.Errorf("the demo left %q", dirs)
 			}
 		})
 	}
 }
 
-// The gate of a running demo is started on the user's own paths.
+// The gate of a running demo reads the user's own files.
 func TestTheDemosGateReadsTheUsersFiles(t *testing.T) {
-	aside(t)
-	dir := put(t, nil)
+	separateTemp(t)
+	dir := writeSpread(t, nil)
 	copied := filepath.Join(t.TempDir(), "copy.yaml")
 	out := &transcript{}
 	err := demo.Run(t.Context(), demo.Options{
@@ -168,12 +171,13 @@ func TestTheDemosGateReadsTheUsersFiles(t *testing.T) {
 	for _, r := range c.Routes {
 		names[r.Name] = true
 	}
-	if !names["health"] || !names["admin"] || !names["more"] || c.RevokedFile != filepath.Join(dir, "lists", "revoked.jsonl") || c.Default != config.AccessRequired {
+	if !names["health"] || !names["admin"] || !names["more"] ||
+		c.RevokedFile != filepath.Join(dir, "lists", "revoked.jsonl") || c.Default != config.AccessRequired {
 		t.Errorf("routes %v, revoked file %q, default %s", names, c.RevokedFile, c.Default)
 	}
 }
 
-// compiles compiles a configuration, which needs no other Envoy file.
+// compiles compiles a configuration, which needs no changes to the Envoy file.
 func compiles(cfg *config.Config) (envoy.Edit, error) {
 	policy, err := gate.Compile(cfg, gate.CompileOptions{})
 	if err == nil {

@@ -6,20 +6,19 @@ import (
 	"strings"
 )
 
-// ports is where each part listens, host:port on loopback.
+// ports are the loopback addresses, host:port, on which the parts listen.
 type ports struct {
 	envoy, envoyAdmin, gate, gateAdmin, app, issuer string
 
-	moved string // what listens elsewhere than shipped, in words; empty: nothing
+	moved string // a line for the user about ports other than the default ones; may be empty
 }
 
-// IssuerURL is where the demo's issuer listens unless another process has taken
-// the port.
+// IssuerURL is the URL of the demo's issuer, unless another process uses the port.
 const IssuerURL = "http://127.0.0.1:9003"
 
-// choosePorts returns the ports as shipped, and free ones in place of those
-// that are taken. Nothing is kept bound: a port can be lost again before its
-// user starts, which then says so itself.
+// choosePorts returns the default ports, and free ones for those that other processes
+// use. It does not keep them bound. If another process takes a port before its part
+// starts, that part reports the error.
 func choosePorts() (ports, error) {
 	var p ports
 	parts := []struct {
@@ -34,7 +33,7 @@ func choosePorts() (ports, error) {
 		{"the application", "127.0.0.1:9090", &p.app},
 		{"the issuer", strings.TrimPrefix(IssuerURL, "http://"), &p.issuer},
 	}
-	var bound []net.Listener // until the end, so that no two parts get one port
+	var bound []net.Listener // open until the end, so that no two parts get the same port
 	defer func() {
 		for _, l := range bound {
 			_ = l.Close()
@@ -59,5 +58,5 @@ func choosePorts() (ports, error) {
 	return p, nil
 }
 
-// portOf is what follows the last colon of host:port.
+// portOf returns the port of host:port.
 func portOf(address string) string { return address[strings.LastIndex(address, ":")+1:] }

@@ -14,17 +14,17 @@ type printer struct {
 	color bool
 }
 
-// line writes one line. Nobody could be told that the terminal is gone.
+// line writes one line. It ignores errors, which could not be shown to the user.
 func (p *printer) line(format string, args ...any) {
 	_, _ = fmt.Fprintf(p.out, format+"\n", args...)
 }
 
-// paint gives text a colour, if there are any.
+// paint colours text, if colours are enabled.
 func (p *printer) paint(color terminal.Color, text string) string {
 	return terminal.Palette(p.color).Paint(color, text)
 }
 
-// heading begins a part of the tour.
+// heading prints the heading of a part of the tour.
 func (p *printer) heading(title, detail string) {
 	if detail != "" {
 		detail = "  " + p.paint(terminal.Dim, detail)
@@ -32,10 +32,10 @@ func (p *printer) heading(title, detail string) {
 	p.line("%s%s", p.paint(terminal.Bold, title), detail)
 }
 
-// sentWidth is how wide the column is that says what was sent.
+// sentWidth is the width of the column that describes the request.
 const sentWidth = 41
 
-// good is the line of a step that came out right.
+// good prints the line of a step that passed.
 func (p *printer) good(sent, came, note string) {
 	if note != "" {
 		note = p.paint(terminal.Dim, ", "+note)
@@ -43,19 +43,19 @@ func (p *printer) good(sent, came, note string) {
 	p.line("  %s %-*s %s%s", p.paint(terminal.Green, "✓"), sentWidth, sent, came, note)
 }
 
-// bad is the two lines of a step that came out wrong.
+// bad prints the two lines of a step that failed.
 func (p *printer) bad(sent, want, got string) {
 	p.line("  %s %-*s expected %s", p.paint(terminal.Red, "✗"), sentWidth, sent, want)
 	p.line("    %-*s %s", sentWidth, "", p.paint(terminal.Red, "but got  "+got))
 }
 
-// command is a line to be copied, under what it is good for.
+// command prints a command for the user, under its purpose.
 func (p *printer) command(what, command string) {
 	p.line("  %s", p.paint(terminal.Dim, "# "+what))
 	p.line("  %s", command)
 }
 
-// quoted writes a word so that a shell takes it as it is.
+// quoted quotes a word for a shell, if necessary.
 func quoted(word string) string {
 	safe := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@", r)

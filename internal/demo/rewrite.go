@@ -11,14 +11,14 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// paths are the files beside a configuration that it names, in absolute form.
+// paths are the absolute paths of the files that a configuration refers to.
 type paths struct {
 	include []string // patterns
 	revoked string   // empty: none
 }
 
-// pathsOf asks the configuration that is read as source what its paths mean, so
-// that they mean the same in a copy elsewhere.
+// pathsOf returns the absolute paths in a configuration, for use in a copy in another
+// directory.
 func pathsOf(source string, file []byte, getenv func(string) (string, bool)) (paths, error) {
 	absolute, err := filepath.Abs(source)
 	if err != nil {
@@ -28,13 +28,12 @@ func pathsOf(source string, file []byte, getenv func(string) (string, bool)) (pa
 	if err != nil {
 		return paths{}, fmt.Errorf("read the configuration again: %w", err)
 	}
-	return paths{include: cfg.Files[1:], revoked: cfg.RevokedFile}, nil // Files begins with the file itself
+	return paths{include: cfg.Files[1:], revoked: cfg.RevokedFile}, nil // Files[0] is the file itself
 }
 
-// rewrite returns a copy of a configuration file in which each issuer's keys
-// come from the URL that keysOf names for it, the files that are left beside it
-// are those of at, and all else stands as it was written, variables unexpanded.
-// The file is expected to have loaded without mistakes.
+// rewrite returns a copy of a configuration file in which the keys of each issuer come
+// from keysOf's URL and the paths are those of at. It changes nothing else and does
+// not expand variables. The configuration must be valid.
 func rewrite(file []byte, at paths, keysOf func(issuer string) (url string, ok bool)) ([]byte, error) {
 	var document yaml.Node
 	if err := yaml.Load(file, &document); err != nil {
@@ -44,11 +43,10 @@ func rewrite(file []byte, at paths, keysOf func(issuer string) (url string, ok b
 		return nil, errors.New("read the configuration again: it is not one YAML document")
 	}
 	root := document.Content[0]
-	// Keys that were fetched from the demo's issuer must not be found by a later
-	// `serve` that trusts its cache.
+	// A later `serve` would trust keys of the demo's issuer that it finds in its cache.
 	remove(root, "cache_dir")
-	// Where the server listens, and how, is the demo's business: a loopback port
-	// that the demo's Envoy speaks plain HTTP/2 to.
+	// The demo's Envoy uses plain HTTP/2 to a loopback port, which the command line of
+	// the gate sets.
 	remove(root, "server")
 	if len(at.include) > 0 {
 		list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
@@ -68,9 +66,9 @@ func rewrite(file []byte, at paths, keysOf func(issuer string) (url string, ok b
 			return nil, fmt.Errorf("no keys for issuer %q", name)
 		}
 		if issuer.Kind != yaml.MappingNode {
-			return nil, fmt.Errorf("issuer %q is not written out as a mapping", name)
+			return nil, fmt.Errorf("issuer %q is not a mapping; aliases are not supported here", name)
 		}
-		point(issuer, url)
+		setKeysURL(issuer, url)
 	}
 	data, err := yaml.Dump(&document)
 	if err != nil {
@@ -79,9 +77,9 @@ func rewrite(file []byte, at paths, keysOf func(issuer string) (url string, ok b
 	return data, nil
 }
 
-// point makes an issuer's keys come from url, over plain HTTP. How often they
-// are fetched and how long they serve stays as it was written.
-func point(issuer *yaml.Node, url string) {
+// setKeysURL makes an issuer's keys come from url, over plain HTTP. It keeps the
+// intervals.
+func setKeysURL(issuer *yaml.Node, url string) {
 	jwks := member(issuer, "jwks")
 	if jwks == nil || jwks.Kind != yaml.MappingNode {
 		jwks = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
@@ -94,16 +92,15 @@ func point(issuer *yaml.Node, url string) {
 	set(issuer, "dangerously_allow_http", &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 }
 
-// text is a string as a value.
+// text returns the node of a string.
 func text(value string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value, Style: yaml.DoubleQuotedStyle}
 }
 
-// literal writes a value whose variables have been expanded so that they are not
-// expanded again.
+// literal escapes a value so that no variables are expanded in it.
 func literal(value string) string { return strings.ReplaceAll(value, "${", "$${") }
 
-// member is the value under key, or nil.
+// member returns the value of key, or nil.
 func member(mapping *yaml.Node, key string) *yaml.Node {
 	if at := find(mapping, key); at >= 0 {
 		return mapping.Content[at+1]
@@ -111,7 +108,7 @@ func member(mapping *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// set gives key a value, in place of one that it has.
+// set sets the value of key.
 func set(mapping *yaml.Node, key string, value *yaml.Node) {
 	if at := find(mapping, key); at >= 0 {
 		mapping.Content[at+1] = value
@@ -120,14 +117,14 @@ func set(mapping *yaml.Node, key string, value *yaml.Node) {
 	mapping.Content = append(mapping.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key}, value)
 }
 
-// remove takes key out, if it is there.
+// remove removes key.
 func remove(mapping *yaml.Node, key string) {
 	if at := find(mapping, key); at >= 0 {
 		mapping.Content = append(mapping.Content[:at], mapping.Content[at+2:]...)
 	}
 }
 
-// find is the index of key in a mapping's content, or -1.
+// find returns the index of key in a mapping's content, or -1.
 func find(mapping *yaml.Node, key string) int {
 	if mapping == nil || mapping.Kind != yaml.MappingNode {
 		return -1

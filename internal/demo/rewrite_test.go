@@ -12,11 +12,11 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// keysAt names a loopback key set for any issuer.
+// keysAt returns the URL of a loopback key set for any issuer.
 func keysAt(issuer string) (string, bool) { return "http://127.0.0.1:9003/" + issuer + "/jwks", true }
 
-// users is a file as a user may have it: every key that the rewriting touches,
-// and keys around them that it must not.
+// users is a user's file with every key that rewrite changes, and others that it must
+// not change.
 const users = `# my gate
 server: {listen: "unix:/run/jwtgate.sock", drain_delay: 5s}
 cache_dir: /var/cache/jwtgate
@@ -63,7 +63,7 @@ func TestRewriteOpensOnlyTheKeySets(t *testing.T) {
 	}
 	got, wanted := dump(t, tree(t, string(copied))), dump(t, want)
 	if got != wanted {
-		t.Errorf("the copy holds\n%s\nwant\n%s", got, wanted)
+		t.Errorf("the copy is\n%s\nwant\n%s", got, wanted)
 	}
 	c, err := config.Parse("copy", copied, nil)
 	if err != nil {
@@ -71,11 +71,11 @@ func TestRewriteOpensOnlyTheKeySets(t *testing.T) {
 	}
 	for _, issuer := range c.Issuers {
 		if uri, _ := keysAt(issuer.Name); issuer.JWKS.URI != uri || issuer.JWKS.File != "" || !issuer.AllowHTTP {
-			t.Errorf("issuer %s gets its keys by %+v, want them from %s", issuer.Name, issuer.JWKS, uri)
+			t.Errorf("issuer %s has keys from %+v, want %s", issuer.Name, issuer.JWKS, uri)
 		}
 	}
 	if c.Issuers[0].Clients[0] != "web" || c.Routes[0].Requirement.Groups.Any[0] != "${literal}" {
-		t.Errorf("variables mean something else in the copy: %+v", c)
+		t.Errorf("variables have other values in the copy: %+v", c)
 	}
 }
 
@@ -102,8 +102,8 @@ func TestRewriteRefuses(t *testing.T) {
 		{"no YAML", "issuers: {", keysAt, "read the configuration again: "},
 		{"nothing", "", keysAt, "read the configuration again: "},
 		{"an issuer without keys", "issuers: {a: {}}", none, `no keys for issuer "a"`},
-		{"an issuer that is no mapping", "issuers: {a: b}", keysAt, `issuer "a" is not written out as a mapping`},
-		{"an issuer by alias", "x: &x {}\nissuers: {a: *x}", keysAt, `issuer "a" is not written out as a mapping`},
+		{"an issuer that is not a mapping", "issuers: {a: b}", keysAt, `issuer "a" is not a mapping`},
+		{"an issuer by alias", "x: &x {}\nissuers: {a: *x}", keysAt, `issuer "a" is not a mapping`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if _, err := demo.RewriteAlone([]byte(row.file), row.keysOf); err == nil || !strings.Contains(err.Error(), row.want) {
@@ -113,7 +113,7 @@ func TestRewriteRefuses(t *testing.T) {
 	}
 }
 
-// Keys that were left empty are as good as keys that are not there.
+// An empty key is treated as a missing one.
 func TestRewriteOfEmptyKeys(t *testing.T) {
 	copied, err := demo.RewriteAlone([]byte("issuers: {a: {jwks: }}\n"), keysAt)
 	if err != nil {
@@ -127,15 +127,15 @@ func TestRewriteOfEmptyKeys(t *testing.T) {
 	}
 }
 
-func TestTokenSaysWhyNot(t *testing.T) {
+func TestTokenErrors(t *testing.T) {
 	for _, row := range []struct {
 		name, claims string
 		want         string
 	}{
-		{"no JSON", "sub=you", `the claims are not a JSON object such as {"sub": "you"}`},
-		{"no object", `["sub"]`, "the claims are not a JSON object"},
-		{"two objects", `{} {}`, "something follows the claims' JSON object"},
-		{"no demo", `{}`, "(is `jwtgate demo` up, with its issuer at http://127.0.0.1:1?)"},
+		{"not JSON", "sub=you", `the claims are invalid; expected a JSON object such as {"sub": "you"}`},
+		{"not an object", `["sub"]`, "the claims are invalid; expected a JSON object"},
+		{"two objects", `{} {}`, "unexpected data after the claims' JSON object"},
+		{"no demo", `{}`, "(is `jwtgate demo` running, with its issuer at http://127.0.0.1:1?)"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			claims, err := demo.ParseClaims(row.claims)
@@ -149,8 +149,8 @@ func TestTokenSaysWhyNot(t *testing.T) {
 	}
 }
 
-// A demo that answers is up, so its error is not followed by that question.
-func TestTokenTakesARefusalForAnAnswer(t *testing.T) {
+// If the demo rejects the request, the error does not ask whether it is running.
+func TestTokenOfAnUnknownIssuer(t *testing.T) {
 	server, err := devidp.Start(devidp.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -161,8 +161,8 @@ func TestTokenTakesARefusalForAnAnswer(t *testing.T) {
 		}
 	}()
 	token, err := demo.Token(t.Context(), server.URL(), "nobody", nil, 0)
-	if err == nil || token != "" || !strings.Contains(err.Error(), "nobody") || strings.Contains(err.Error(), "demo` up") {
-		t.Errorf("token %q, error %v, want one that names the issuer and does not ask for the demo", token, err)
+	if err == nil || token != "" || !strings.Contains(err.Error(), "nobody") || strings.Contains(err.Error(), "demo` running") {
+		t.Errorf("got token %q, error %v; expected an error about the issuer only", token, err)
 	}
 }
 

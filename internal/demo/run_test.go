@@ -19,7 +19,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/demo"
 )
 
-// transcript is an output that calls on once, when it holds mark.
+// transcript is an output that calls on once, when it contains mark.
 type transcript struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -44,17 +44,16 @@ func (o *transcript) String() string {
 	return o.text.String()
 }
 
-// without is an environment of nothing.
+// without is an empty environment.
 func without(string) (string, bool) { return "", false }
 
-// gone says whether a process has ended.
+// gone reports whether a process has ended.
 func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
-// A tour through an Envoy that asks nobody is the tour of a gate that does
-// nothing: all that a gate is for must come out wrong, each with what was
-// expected and what came.
+// With an Envoy that does not call the gate, every step that needs the gate must fail
+// and print the expected and the actual outcome.
 func TestATourWithoutAGateFailsStepByStep(t *testing.T) {
-	aside(t)
+	separateTemp(t)
 	var out transcript
 	err := demo.Run(t.Context(), demo.Options{
 		Executable: program(t), Command: "jwtgate", Envoy: program(t), Once: true, Out: &out, Getenv: without,
@@ -77,7 +76,7 @@ func TestATourWithoutAGateFailsStepByStep(t *testing.T) {
 		"no readable denial":      "expected 401 credential_missing, the application is not called, the page may read it\n",
 		"a rotation":              "expected 300 calls, 0 refused\n",
 		"its count":               "but got  300 calls, 300 refused; the first: 200, the application sees nobody, and a token\n",
-		"the count of all":        "1 of 13 as they should be",
+		"the count of all":        "1 of 13 steps passed",
 		"where logs are":          "The configurations and logs are in ",
 		"what to do next":         "jwtgate init --cognito POOL --client-id ID --app HOST:PORT\n",
 		"a token command":         `curl -i http://127.0.0.1:`,
@@ -86,8 +85,8 @@ func TestATourWithoutAGateFailsStepByStep(t *testing.T) {
 			t.Errorf("%s: %q is missing", name, want)
 		}
 	}
-	if lines := strings.Count(text, "\n"); lines > 60+12 { // each step that fails takes a line more
-		t.Errorf("%d lines are too many for a tour", lines)
+	if lines := strings.Count(text, "\n"); lines > 60+12 { // a failed step has one more line
+		t.Errorf("the tour has %d lines; expected at most 72", lines)
 	}
 	if strings.Contains(text, "eyJ") {
 		t.Error("the tour prints a token")
@@ -97,20 +96,20 @@ func TestATourWithoutAGateFailsStepByStep(t *testing.T) {
 	}
 	dir := regexp.MustCompile(`logs are in (.*)\n`).FindStringSubmatch(text)[1]
 	if _, err := os.Stat(filepath.Join(dir, "envoy.log")); err != nil {
-		t.Errorf("the logs that may tell why: %v", err)
+		t.Errorf("the logs are missing: %v", err)
 	}
 }
 
 func TestATourThatIsInterrupted(t *testing.T) {
-	left := aside(t)
+	left := separateTemp(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	out := transcript{mark: "Signed in", on: cancel}
 	err := demo.Run(ctx, demo.Options{Executable: program(t), Envoy: program(t), Once: true, Out: &out, Getenv: without})
-	if !errors.Is(err, context.Canceled) || errors.Is(err, demo.ErrSteps) || !strings.Contains(err.Error(), "the tour was cut short") {
-		t.Errorf("error %v, want one that says that the tour was cut short", err)
+	if !errors.Is(err, context.Canceled) || errors.Is(err, demo.ErrSteps) || !strings.Contains(err.Error(), "the tour was interrupted") {
+		t.Errorf("got error %v; expected that the tour was interrupted", err)
 	}
 	if dirs := left(); len(dirs) > 0 {
-		t.Errorf("%q are left behind, with nothing to tell", dirs)
+		t.Errorf("the demo left %q", dirs)
 	}
 }
 
@@ -122,27 +121,27 @@ issuers:
 identity: {headers: {x-tenant: tenant}}
 `
 
-// runMine runs a demo of the user's own until it is up, calls during with its
-// issuers' URL and with what its gate was started on, and ends it as the user
-// does. It returns what the demo said and the path of the user's file.
+// runMine runs a demo with the user's own configuration. When the demo is running, it
+// calls during with the issuers' URL and the gate's configuration, and then ends the
+// demo as a user does. It returns the demo's output and the path of the user's file.
 func runMine(t *testing.T, during func(issuers, gate string)) (said, file string) {
 	t.Helper()
-	aside(t)
+	separateTemp(t)
 	file = filepath.Join(t.TempDir(), "mine.yaml")
 	copied := filepath.Join(t.TempDir(), "copy.yaml")
 	if err := os.WriteFile(file, []byte(mine), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	out := &transcript{mark: "Up until Ctrl-C."}
+	out := &transcript{mark: "Press Ctrl-C to stop."}
 	out.on = func() {
 		gate, err := os.ReadFile(copied)
 		if err != nil {
 			t.Error(err)
 		}
-		log := regexp.MustCompile(`jwtgate's log, with each denial, while this runs: (\S+)\n`).FindStringSubmatch(out.text.String())
+		log := regexp.MustCompile(`jwtgate's log, with each denial, while the demo runs: (\S+)\n`).FindStringSubmatch(out.text.String())
 		if _, err := os.Stat(log[1]); err != nil {
-			t.Errorf("the log that the user is told of: %v", err)
+			t.Errorf("the log is missing: %v", err)
 		}
 		during(regexp.MustCompile(`issuer (http://\S+)\n`).FindStringSubmatch(out.text.String())[1], string(gate))
 		cancel()
@@ -155,7 +154,7 @@ func runMine(t *testing.T, during func(issuers, gate string)) (said, file string
 		},
 	})
 	if err != nil {
-		t.Fatalf("error %v, want none: the user ended it", err)
+		t.Fatalf("got error %v; expected none, since the user ended the demo", err)
 	}
 	return out.String(), file
 }
@@ -165,16 +164,16 @@ func TestTheUsersOwn(t *testing.T) {
 	var tokenErr [2]error
 	said, file := runMine(t, func(issuers, gate string) {
 		if strings.Count(gate, "/.well-known/jwks.json") != 2 {
-			t.Errorf("the gate was started on %q, want two loopback key sets", gate)
+			t.Errorf("the gate's configuration is %q, want two loopback key sets", gate)
 		}
 		for i, name := range []string{"cruddur", "partner"} {
 			token[i], tokenErr[i] = demo.Token(t.Context(), issuers, name, nil, 0)
 		}
 	})
 	for _, want := range []string{
-		"Every issuer's keys are this demo's own, in a copy of " + file,
-		"Restart the demo after an edit. CORS lets in pages of http://localhost:3000, as the shipped envoy.yaml does.\n",
-		"Nothing answers at 127.0.0.1:1 yet: start your application when you like.",
+		"A copy of " + file + " uses this demo's keys for every issuer",
+		"Restart the demo after an edit. CORS allows pages of http://localhost:3000, as in the shipped envoy.yaml.\n",
+		"No application listens at 127.0.0.1:1 yet; you can start it at any time.",
 		"Issuer cruddur  https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU\n",
 		"Issuer partner  https://login.partner.example/\n",
 		`-H "Authorization: Bearer $(bin/jwtgate demo token --issuer partner --claims '{"sub": "you"}'`,
@@ -198,7 +197,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		pid, _ = strconv.Atoi(note[1])
 		dir = note[2]
 		if gone(pid) {
-			t.Errorf("process %d is not there while the demo is up", pid)
+			t.Errorf("process %d is not running", pid)
 		}
 		for name, want := range map[string]os.FileMode{"": os.ModeDir | 0o700, "jwtgate.yaml": 0o600, "envoy.yaml": 0o600, "jwtgate.log": 0o600} {
 			info, err := os.Stat(filepath.Join(dir, name))
@@ -206,7 +205,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 				t.Errorf("%s/%s: %v, %v, want mode %v", dir, name, info.Mode(), err, want)
 			}
 		}
-		if data, err := os.ReadFile(filepath.Join(dir, "envoy.yaml")); err != nil || !strings.Contains(string(data), `- exact: "x-read-of-partner"`) {
+		data, err := os.ReadFile(filepath.Join(dir, "envoy.yaml"))
+		if err != nil || !strings.Contains(string(data), `- exact: "x-read-of-partner"`) {
 			t.Errorf("Envoy's file was not edited for the user's configuration (%v)", err)
 		}
 	})
@@ -214,14 +214,14 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		t.Errorf("process %d outlives the demo", pid)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is left behind (%v)", dir, err)
+		t.Errorf("the demo left %s (%v)", dir, err)
 	}
 	if data, err := os.ReadFile(file); err != nil || string(data) != mine {
-		t.Errorf("the user's file has become %q (%v)", data, err)
+		t.Errorf("the user's file was changed to %q (%v)", data, err)
 	}
 }
 
-func TestRunSaysWhatWentWrong(t *testing.T) {
+func TestRunErrors(t *testing.T) {
 	mistaken := filepath.Join(t.TempDir(), "mistaken.yaml")
 	if err := os.WriteFile(mistaken, []byte("isuers: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -234,53 +234,53 @@ func TestRunSaysWhatWentWrong(t *testing.T) {
 		{"no configuration", demo.Options{ConfigFile: "/nonexistent/jwtgate.yaml"},
 			[]string{"read the configuration", "no such file"}},
 		{"a configuration with mistakes", demo.Options{ConfigFile: mistaken},
-			[]string{"the configuration has mistakes:\n", mistaken + ":1:1: "}},
-		{"an application that is no address", demo.Options{Executable: program(t), Envoy: program(t), App: "my app"},
+			[]string{"the configuration is invalid:\n", mistaken + ":1:1: "}},
+		{"an application that is not an address", demo.Options{Executable: program(t), Envoy: program(t), App: "my app"},
 			[]string{`--app: got the address "my app"; expected HOST:PORT`}},
 		{"an application's port alone", demo.Options{Executable: program(t), Envoy: program(t), App: "3000"},
 			[]string{`--app: got the address "3000"; expected HOST:PORT`}},
 		{"no Envoy to be found", demo.Options{Executable: "/nonexistent/bin/jwtgate"},
-			[]string{"no Envoy here", "--envoy FILE", "looked at ", "/nonexistent/.tools/envoy/bin/envoy", "along PATH"}},
+			[]string{"no Envoy found", "--envoy FILE", "searched ", "/nonexistent/.tools/envoy/bin/envoy", "and PATH"}},
 		{"no jwtgate", demo.Options{Executable: "/nonexistent/jwtgate", Envoy: program(t)},
 			[]string{"start jwtgate: ", "no such file"}},
 		{"no Envoy", demo.Options{Executable: program(t), Envoy: "/nonexistent/envoy"},
 			[]string{"start envoy: ", "no such file"}},
 		{"a jwtgate that ends", demo.Options{Executable: program(t, "PLAY_GATE=ends"), Envoy: program(t)},
-			[]string{"jwtgate ended by itself, exit status 3\n  cannot serve today\n  (all of it: "}},
+			[]string{"jwtgate ended unexpectedly, exit status 3\n  cannot serve today\n  (full log: "}},
 		{"an Envoy that ends", demo.Options{Executable: program(t), Envoy: program(t, "PLAY_ENVOY=ends")},
-			[]string{"the tour was cut short: envoy ended by itself, exit status 4\n  out of everything\n  (all of it: "}},
+			[]string{"the tour was interrupted: envoy ended unexpectedly, exit status 4\n  out of everything\n  (full log: "}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			left := aside(t)
+			left := separateTemp(t)
 			row.options.Out, row.options.Getenv, row.options.Once = &transcript{}, without, true
 			err := demo.Run(t.Context(), row.options)
 			if err == nil || errors.Is(err, demo.ErrSteps) {
-				t.Fatalf("error %v, want one that is no failed step", err)
+				t.Fatalf("got error %v; expected one other than ErrSteps", err)
 			}
 			for _, want := range row.want {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("error %q, want %q in it", err, want)
 				}
 			}
-			// A directory stays only if the error tells of the logs in it.
-			var told []string
-			if log := regexp.MustCompile(`all of it: (.*)/\w+\.log\)`).FindStringSubmatch(err.Error()); log != nil {
-				told = []string{log[1]}
+			// The demo leaves its directory only if the error refers to a log in it.
+			var logs []string
+			if log := regexp.MustCompile(`full log: (.*)/\w+\.log\)`).FindStringSubmatch(err.Error()); log != nil {
+				logs = []string{log[1]}
 			}
-			if dirs := left(); !slices.Equal(dirs, told) {
-				t.Errorf("%q are left behind, and the error tells of %q", dirs, told)
+			if dirs := left(); !slices.Equal(dirs, logs) {
+				t.Errorf("the demo left %q, and the error refers to %q", dirs, logs)
 			}
 		})
 	}
 }
 
-func TestMistakesReachTheCallerAsSuch(t *testing.T) {
+func TestRunReturnsMistakes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mistaken.yaml")
 	if err := os.WriteFile(file, []byte("isuers: {}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	err := demo.Run(t.Context(), demo.Options{ConfigFile: file, Out: &transcript{}, Getenv: without})
 	if mistakes, ok := errors.AsType[config.Mistakes](err); !ok || len(mistakes) == 0 {
-		t.Errorf("error %v holds no config.Mistakes", err)
+		t.Errorf("error %v does not wrap config.Mistakes", err)
 	}
 }

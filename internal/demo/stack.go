@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -20,18 +19,18 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// shippedConfig is the configuration that the tour is about.
+// shippedConfig is the configuration of the tour.
 //
 //go:embed jwtgate.yaml
 var shippedConfig []byte
 
-// stack is everything that the demo runs. It is filled by start, in the order
-// of its fields, and taken down by close as far as it came.
+// stack is everything that the demo runs. start sets its fields, and close stops what
+// start has started.
 type stack struct {
-	edit       envoy.Edit              // what of the shipped Envoy file differs for config
-	fail       context.CancelCauseFunc // told when a process ends by itself
+	edit       envoy.Edit              // the changes to the shipped Envoy file that config needs
+	fail       context.CancelCauseFunc // called when a process ends unexpectedly
 	dir        string                  // configurations and logs
-	config     *config.Config          // as it was written, not the rewritten copy
+	config     *config.Config          // the original, not the rewritten copy
 	ports      ports
 	issuers    *devidp.Server
 	hosted     map[string]*devidp.Issuer // :: name in the configuration -> issuer
@@ -42,13 +41,13 @@ type stack struct {
 	watched    chan struct{} // closed when watch has ended; nil before it began
 }
 
-// start brings everything up; what it returns is ready for requests.
+// start starts everything, and waits until it is ready for requests.
 func (s *stack) start(ctx context.Context, o Options) error {
-	file, beside, err := s.load(o)
+	file, at, err := s.load(o)
 	if err != nil {
 		return err
 	}
-	// Asked before anything starts, so that the user hears of the option.
+	// Check the option before anything starts.
 	if _, err := envoy.Bootstrap(envoy.Edit{App: o.App}); err != nil {
 		return fmt.Errorf("--app: %w", err)
 	}
@@ -77,7 +76,7 @@ func (s *stack) start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	if err := s.startGate(ctx, o.Executable, file, beside); err != nil {
+	if err := s.startGate(ctx, o.Executable, file, at); err != nil {
 		return err
 	}
 	if err := s.startEnvoy(ctx, program); err != nil {
@@ -87,9 +86,8 @@ func (s *stack) start(ctx context.Context, o Options) error {
 	return nil
 }
 
-// load reads the configuration, and returns its text as well, and where the
-// files are that it names.
-func (s *stack) load(o Options) (file []byte, beside paths, err error) {
+// load loads the configuration. It returns its text and the paths in it.
+func (s *stack) load(o Options) (file []byte, at paths, err error) {
 	file, name := shippedConfig, "the demo's jwtgate.yaml"
 	if o.ConfigFile != "" {
 		name = o.ConfigFile
@@ -102,15 +100,14 @@ func (s *stack) load(o Options) (file []byte, beside paths, err error) {
 		s.edit, err = o.Compile(withoutKeys(s.config))
 	}
 	if err != nil {
-		return nil, paths{}, fmt.Errorf("the configuration has mistakes:\n%w", err)
+		return nil, paths{}, fmt.Errorf("the configuration is invalid:\n%w", err)
 	}
-	beside, err = pathsOf(name, file, o.Getenv)
-	return file, beside, err
+	at, err = pathsOf(name, file, o.Getenv)
+	return file, at, err
 }
 
-// withoutKeys is a configuration whose issuers' keys are nowhere yet: what the
-// user's own keys need, such as a file of certificates, need not be there for
-// the demo's.
+// withoutKeys returns a copy of a configuration without the settings for the issuers'
+// own keys, since the demo does not need the files that they refer to.
 func withoutKeys(c *config.Config) *config.Config {
 	other := *c
 	other.Issuers = slices.Clone(c.Issuers)
@@ -121,8 +118,8 @@ func withoutKeys(c *config.Config) *config.Config {
 	return &other
 }
 
-// findEnvoyHere looks in the working directory and in the checkout whose bin
-// holds the jwtgate program.
+// findEnvoyHere searches the working directory and the checkout that contains the
+// jwtgate program in its bin.
 func findEnvoyHere(o Options) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -135,10 +132,10 @@ func findEnvoyHere(o Options) (string, error) {
 	return FindEnvoy(dirs, o.Getenv)
 }
 
-// startGate starts jwtgate on a copy of the configuration whose keys are the
-// loopback issuers', and waits until it has fetched them.
-func (s *stack) startGate(ctx context.Context, executable string, file []byte, beside paths) error {
-	rewritten, err := rewrite(file, beside, func(name string) (string, bool) {
+// startGate starts jwtgate with a copy of the configuration that uses the keys of the
+// loopback issuers, and waits until it has fetched them.
+func (s *stack) startGate(ctx context.Context, executable string, file []byte, at paths) error {
+	rewritten, err := rewrite(file, at, func(name string) (string, bool) {
 		i, ok := s.hosted[name]
 		if !ok {
 			return "", false
@@ -164,9 +161,8 @@ func (s *stack) startGate(ctx context.Context, executable string, file []byte, b
 	})
 }
 
-// startEnvoy starts Envoy on the shipped file, moved to where the parts listen
-// and with the headers that editOf says the configuration needs, and waits until
-// it has found jwtgate healthy.
+// startEnvoy starts Envoy with the shipped file, changed for the ports of the parts and
+// for the configuration, and waits until Envoy considers jwtgate healthy.
 func (s *stack) startEnvoy(ctx context.Context, program string) error {
 	edit := s.edit
 	edit.Listen, edit.Admin, edit.Gate, edit.App = s.ports.envoy, s.ports.envoyAdmin, s.ports.gate, s.appAddress
@@ -178,8 +174,7 @@ func (s *stack) startEnvoy(ctx context.Context, program string) error {
 	if err := os.WriteFile(path, bootstrap, 0o600); err != nil {
 		return fmt.Errorf("write the Envoy file: %w", err)
 	}
-	// Hot restart shares memory between all Envoys of a machine that do not turn
-	// it off.
+	// With hot restart, all Envoys on a machine would share memory.
 	proxy, err := startChild("envoy", s.dir, program,
 		"--config-path", path, "--disable-hot-restart", "--log-level", "warn", "--concurrency", "2")
 	if err != nil {
@@ -189,7 +184,7 @@ func (s *stack) startEnvoy(ctx context.Context, program string) error {
 	return proxy.ready(ctx, s.envoyReady)
 }
 
-// envoyReady says why Envoy cannot take requests yet.
+// envoyReady returns an error while Envoy is not ready for requests.
 func (s *stack) envoyReady(ctx context.Context) error {
 	admin := "http://" + s.ports.envoyAdmin
 	if _, err := get(ctx, admin+"/ready"); err != nil {
@@ -201,7 +196,7 @@ func (s *stack) envoyReady(ctx context.Context) error {
 		return err
 	}
 	if strings.TrimSpace(stats) != healthy+": 1" {
-		return fmt.Errorf("it has not found jwtgate healthy: %q", strings.TrimSpace(stats))
+		return fmt.Errorf("jwtgate is not healthy for Envoy yet: %q", strings.TrimSpace(stats))
 	}
 	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.ports.envoy)
 	if err != nil {
@@ -210,7 +205,7 @@ func (s *stack) envoyReady(ctx context.Context) error {
 	return connection.Close()
 }
 
-// watch ends the demo when a process ends by itself.
+// watch ends the demo if a process ends unexpectedly.
 func (s *stack) watch() {
 	s.closing, s.watched = make(chan struct{}), make(chan struct{})
 	go func() {
@@ -226,9 +221,9 @@ func (s *stack) watch() {
 	}()
 }
 
-// close ends everything that start began, last first, and removes
-// configurations and logs, unless they tell more about failed, the error that
-// the demo ends with.
+// close stops everything that start has started, in reverse order. It removes the
+// configurations and logs, unless they help to understand failed, the error of the
+// demo.
 func (s *stack) close(failed error) error {
 	var errs []error
 	if s.watched != nil {
@@ -244,16 +239,15 @@ func (s *stack) close(failed error) error {
 	if s.issuers != nil {
 		errs = append(errs, s.issuers.Close())
 	}
-	tells := errors.Is(failed, ErrSteps) || errors.Is(failed, errEnded) || errors.Is(failed, errNotReady)
-	if s.dir != "" && !tells {
+	helpful := errors.Is(failed, ErrSteps) || errors.Is(failed, errEnded) || errors.Is(failed, errNotReady)
+	if s.dir != "" && !helpful {
 		errs = append(errs, os.RemoveAll(s.dir))
 	}
 	return errors.Join(errs...)
 }
 
-// get returns the body of an answer that is 200, and else an error with its
-// beginning. It is for URLs on loopback, so it takes no proxy, whatever the
-// environment says.
+// get returns the body of a response with status 200; for any other status it returns
+// an error. It uses no proxy, since its URLs are on loopback.
 func get(ctx context.Context, url string) (string, error) {
 	prober := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Second}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -270,7 +264,7 @@ func get(ctx context.Context, url string) (string, error) {
 		return "", err
 	}
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answers %s: %.200q", url, response.Status, cmp.Or(strings.TrimSpace(string(body)), "nothing more"))
+		return "", fmt.Errorf("%s answered %s: %.200q", url, response.Status, strings.TrimSpace(string(body)))
 	}
 	return string(body), nil
 }

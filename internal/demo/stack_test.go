@@ -13,7 +13,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// hosted starts a loopback server with every issuer of a configuration.
+// hosted starts a loopback server with the issuers of a configuration.
 func hosted(t *testing.T, text string) map[string]*devidp.Issuer {
 	t.Helper()
 	c, err := config.Parse("test.yaml", []byte(text), nil)
@@ -39,9 +39,8 @@ func hosted(t *testing.T, text string) map[string]*devidp.Issuer {
 	return hosted
 }
 
-// A token that is asked for with no claims at all is one that its issuer's
-// configuration accepts.
-func TestUsualTokens(t *testing.T) {
+// A token without requested claims is valid for its issuer's configuration.
+func TestDefaultClaims(t *testing.T) {
 	issuers := hosted(t, `
 issuers:
   pool:  {cognito: us-west-1_6BpkgoczU, clients: [web, batch], prefix: "pool:"}
@@ -58,7 +57,7 @@ issuers:
 	}{
 		{"Cognito's access token", "pool", nil, "RS256", "JWT",
 			map[string]any{"iss": pool, "sub": "demo", "token_use": "access", "client_id": "web", "username": "demo", "scope": scope}},
-		{"for somebody", "pool", map[string]any{"sub": "you"}, "RS256", "JWT",
+		{"for a user", "pool", map[string]any{"sub": "you"}, "RS256", "JWT",
 			map[string]any{"iss": pool, "sub": "you", "token_use": "access", "client_id": "web", "username": "you", "scope": scope}},
 		{"Cognito's ID token", "pool", map[string]any{"token_use": "id"}, "RS256", "JWT",
 			map[string]any{"iss": pool, "sub": "demo", "token_use": "id", "aud": "web", "cognito:username": "demo",
@@ -101,9 +100,9 @@ func TestEnvoyIsReadyWhenItHasFoundJwtgate(t *testing.T) {
 		listen string
 		want   string // of the error; empty: ready
 	}{
-		{"starting", 503, "", listening, "/ready answers 503 Service Unavailable"},
-		{"no answer of jwtgate yet", 200, "cluster.jwtgate.membership_healthy: 0\n", listening, "it has not found jwtgate healthy"},
-		{"no such cluster", 200, "", listening, `it has not found jwtgate healthy: ""`},
+		{"starting", 503, "", listening, "/ready answered 503 Service Unavailable"},
+		{"jwtgate is not healthy yet", 200, "cluster.jwtgate.membership_healthy: 0\n", listening, "jwtgate is not healthy for Envoy yet"},
+		{"no such cluster", 200, "", listening, `jwtgate is not healthy for Envoy yet: ""`},
 		{"no listener yet", 200, "cluster.jwtgate.membership_healthy: 1\n", gone, "connection refused"},
 		{"ready", 200, "cluster.jwtgate.membership_healthy: 1\n", listening, ""},
 	} {

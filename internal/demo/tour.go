@@ -10,8 +10,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// The tour's user, client and pages. Client and pages are those of the demo's
-// jwtgate.yaml.
+// The tour's user, client and pages. The client and the pages are in jwtgate.yaml.
 const (
 	userID   = "a1b2c3d4"
 	userName = "andrewbrown"
@@ -21,12 +20,11 @@ const (
 	optionalPage = "/api/activities/home"
 	requiredPage = "/api/messages"
 
-	// frontEnd is the origin that the shipped Envoy file allows.
+	// frontEnd is the origin allowed by the shipped Envoy file.
 	frontEnd = "http://localhost:3000"
 )
 
-// tour is one guided tour: steps, each a request and the outcome that it must
-// have.
+// tour is the guided tour: a sequence of requests with expected outcomes.
 type tour struct {
 	p       *printer
 	caller  *caller
@@ -45,12 +43,12 @@ func newTour(s *stack, p *printer) *tour {
 	}
 }
 
-// nobody is the outcome of a request that the application gets without a word
-// on who sent it.
+// nobody is the outcome of a request that the application receives without identity
+// headers.
 func nobody() outcome { return outcome{status: http.StatusOK, reached: true} }
 
-// user is the outcome of a request that the application gets as the tour's
-// user's, and without the token.
+// user is the outcome of a request that the application receives with the identity
+// headers of the tour's user, and without the token.
 func user() outcome {
 	return outcome{status: http.StatusOK, reached: true, identity: map[string]string{
 		"x-user-id":     userID,
@@ -63,11 +61,10 @@ func user() outcome {
 	}}
 }
 
-// denied is the outcome of a request that never reached the application.
+// denied is the outcome of a denied request.
 func denied(status int, reason string) outcome { return outcome{status: status, reason: reason} }
 
-// give runs all of the tour. Steps that come out wrong are counted and told,
-// and do not end it; an error does.
+// give runs the tour. It continues after a step that failed, but not after an error.
 func (t *tour) give(ctx context.Context) error {
 	defer t.caller.http.CloseIdleConnections()
 	for _, part := range []func(context.Context) error{
@@ -83,7 +80,7 @@ func (t *tour) give(ctx context.Context) error {
 	return nil
 }
 
-// step sends one request and tells what became of it in one line.
+// step sends one request and prints its outcome.
 func (t *tour) step(ctx context.Context, sent string, one call, want outcome, note string) {
 	t.steps++
 	got := t.caller.call(ctx, one)
@@ -95,14 +92,14 @@ func (t *tour) step(ctx context.Context, sent string, one call, want outcome, no
 	t.p.good(sent, want.brief(), note)
 }
 
-// claims are the tour's user's, with changes; a nil value removes a claim.
+// claims returns the claims of the tour's user with changes; nil removes a claim.
 func claims(changes map[string]any) map[string]any {
 	all := map[string]any{"sub": userID, "username": userName, "cognito:groups": []string{"editors"}}
 	maps.Copy(all, changes)
 	return all
 }
 
-// bearer is a header that carries a fresh token.
+// bearer returns a header with a new token.
 func bearer(i *devidp.Issuer, claims map[string]any, ttl time.Duration) (http.Header, error) {
 	token, err := i.Mint(claims, ttl)
 	if err != nil {
@@ -136,8 +133,9 @@ func (t *tour) forged(ctx context.Context) error {
 	return nil
 }
 
-// mistakes are the five that hand-written middleware makes: the first two and
-// the fourth let somebody in, the third and the fifth keep somebody out.
+// mistakes shows five mistakes that hand-written middleware makes. With the first, the
+// second and the fourth, it accepts an invalid token; with the others, it rejects a
+// valid one.
 func (t *tour) mistakes(ctx context.Context) error {
 	t.p.heading("Five classic mistakes of hand-written middleware", "GET "+requiredPage+", access: required")
 	other, err := t.issuers.Add("another-pool", devidp.IssuerConfig{
@@ -160,7 +158,7 @@ func (t *tour) mistakes(ctx context.Context) error {
 	}{
 		{"another pool's token, under the same key", other, access, 0, false,
 			denied(http.StatusUnauthorized, "issuer_unknown"), "though the signature fits"},
-		{"an ID token where an access token is due", t.pool, claims(idToken), 0, false,
+		{"an ID token instead of an access token", t.pool, claims(idToken), 0, false,
 			denied(http.StatusUnauthorized, "token_use_mismatch"), ""},
 		{"an access token without aud", t.pool, access, 0, false,
 			user(), ""},
@@ -192,10 +190,10 @@ func (t *tour) crossOrigin(ctx context.Context) error {
 	return nil
 }
 
-// The pace of the calls while keys rotate, and how many there are of them.
+// The interval and the number of the calls while keys rotate.
 const (
-	pace  = time.Second / 50
-	paced = 300
+	callInterval = time.Second / 50
+	callCount    = 300
 )
 
 func (t *tour) keysRotate(ctx context.Context) error {
@@ -211,27 +209,27 @@ func (t *tour) keysRotate(ctx context.Context) error {
 			return err
 		}
 	}
-	// It was killed to show that nobody notices; the commands below need it.
+	// The commands that the demo prints next need the issuer.
 	return t.issuers.Resume()
 }
 
-// underLoad is a step of many calls, none of which may be refused.
+// underLoad runs a step of many calls, all of which must succeed.
 func (t *tour) underLoad(ctx context.Context, sent string, event func() error) error {
 	t.steps++
 	prepare := func() (call, error) {
 		header, err := bearer(t.pool, claims(nil), 0)
 		return call{requiredPage, header}, err
 	}
-	got, err := t.caller.steady(ctx, paced, pace, prepare, user(), event)
+	got, err := t.caller.run(ctx, load{calls: callCount, interval: callInterval, prepare: prepare, want: user(), event: event})
 	if err != nil {
 		return err
 	}
-	told := fmt.Sprintf("%d calls, %d refused", got.calls, got.refused)
+	summary := fmt.Sprintf("%d calls, %d refused", got.calls, got.refused)
 	if got.refused > 0 {
-		t.p.bad(sent, fmt.Sprintf("%d calls, 0 refused", got.calls), told+"; the first: "+got.first.String())
+		t.p.bad(sent, fmt.Sprintf("%d calls, 0 refused", got.calls), summary+"; the first: "+got.first.String())
 		return nil
 	}
 	t.good++
-	t.p.good(sent, told, fmt.Sprintf("slowest %d ms", got.slowest.Milliseconds()))
+	t.p.good(sent, summary, fmt.Sprintf("slowest %d ms", got.slowest.Milliseconds()))
 	return nil
 }

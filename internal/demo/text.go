@@ -6,33 +6,33 @@ import (
 	"time"
 )
 
-// nowYours ends the tour with what to do next.
-func (s *stack) nowYours(p *printer, o Options) {
+// nextSteps prints what the user can do after the tour.
+func (s *stack) nextSteps(p *printer, o Options) {
 	page := "http://" + s.ports.envoy
 	p.line("")
-	p.heading("Now yours", "")
-	p.command("writes jwtgate.yaml, envoy.yaml and compose.yaml for your pool and application",
+	p.heading("Next steps", "")
+	p.command("write jwtgate.yaml, envoy.yaml and compose.yaml for your pool and application",
 		o.command()+" init --cognito POOL --client-id ID --app HOST:PORT")
-	p.command("your application behind them, offline, with tokens of any claims",
+	p.command("run your own application behind them, offline, with tokens that have any claims",
 		o.command()+" demo --config jwtgate.yaml --app HOST:PORT")
-	p.command("while a demo is up: signed out, signed in, and 403 for one who is no admin",
+	p.command("while a demo is running: signed out, signed in, and 403 for a user who is not an admin",
 		"curl -i "+page+requiredPage)
 	p.line("  %s", s.curl(o, "cruddur", `{"sub": "you"}`, page+requiredPage))
 	p.line("  %s", s.curl(o, "cruddur", `{"cognito:groups": ["editors"]}`, page+"/api/admin/users"))
 }
 
-// greet says how to use a demo of the user's own.
+// greet prints how to use a demo with the user's own configuration or application.
 func (s *stack) greet(p *printer, o Options) {
-	p.line("Every issuer's keys are this demo's own, in a copy of %s; nothing leaves this machine.", s.config.Source)
+	p.line("A copy of %s uses this demo's keys for every issuer; nothing is sent to other machines.", s.config.Source)
 	again := ""
 	if o.ConfigFile != "" {
 		again = "Restart the demo after an edit. "
 	}
-	p.line("%sCORS lets in pages of %s, as the shipped envoy.yaml does.", again, frontEnd)
-	p.line("jwtgate's log, with each denial, while this runs: %s", s.children[0].log)
+	p.line("%sCORS allows pages of %s, as in the shipped envoy.yaml.", again, frontEnd)
+	p.line("jwtgate's log, with each denial, while the demo runs: %s", s.children[0].log)
 	if o.App != "" {
 		if connection, err := net.DialTimeout("tcp", o.App, time.Second); err != nil {
-			p.line("Nothing answers at %s yet: start your application when you like.", o.App)
+			p.line("No application listens at %s yet; you can start it at any time.", o.App)
 		} else {
 			_ = connection.Close()
 		}
@@ -43,7 +43,7 @@ func (s *stack) greet(p *printer, o Options) {
 	}
 }
 
-// curl is a command line that calls a page with a token of this demo.
+// curl returns a command line that calls a page with a token of this demo.
 func (s *stack) curl(o Options, issuer, claims, page string) string {
 	mint := fmt.Sprintf("%s demo token --issuer %s --claims %s", quoted(o.command()), quoted(issuer), quoted(claims))
 	if s.issuers.URL() != IssuerURL {
