@@ -15,16 +15,16 @@ import (
 )
 
 const (
-	// maxLog bounds what is read of a log, so that a wrong file or an endless
-	// stream ends in an answer.
+	// maxLog bounds how much of a log is read, so that a wrong file or an endless stream
+	// ends with an error.
 	maxLog = 64 << 20
-	// maxLine is more than the longest audit line; a longer line of a log is
-	// none, and is passed over without being held.
+	// maxLine is longer than any audit line. Longer lines of a log are skipped, and are
+	// not kept in memory.
 	maxLine = 1 << 16
 )
 
-// readAuditLine explains the decision id among the lines of a log, or its only
-// decision when id is empty. The log is read as a stream.
+// readAuditLine explains the decision id in a log; if id is empty, its only decision. It
+// reads the log as a stream.
 func readAuditLine(name, id string, in io.Reader) (*explanation, error) {
 	if name != "-" {
 		file, err := os.Open(name)
@@ -39,18 +39,18 @@ func readAuditLine(name, id string, in io.Reader) (*explanation, error) {
 	case err != nil:
 		return nil, fmt.Errorf("reading the audit line: %w", err)
 	case found == nil && id != "":
-		return nil, fmt.Errorf("there is no audit line of decision %s", id)
+		return nil, fmt.Errorf("found no audit line of decision %s", id)
 	case found == nil:
-		return nil, errors.New("there is no decision's audit line; give a line of the gate's log that has a decision and a verdict")
+		return nil, errors.New("found no audit line; expected a line of jwtgate's log that has a decision and a verdict")
 	case others > 0:
-		return nil, fmt.Errorf("there are audit lines of more than one decision (%d lines; the first is %s); choose one: jwtgate explain --decision ID --audit-line %s",
-			others+1, found.Decision, name)
+		return nil, fmt.Errorf("found audit lines of more than one decision (%d lines; the first is %s); "+
+			"hint: select one: jwtgate explain --decision ID --audit-line %s", others+1, found.Decision, name)
 	}
 	return explainRecord(found)
 }
 
-// findRecord finds the first decision's record in a log, or that of id, and
-// counts the records of other decisions behind it unless one was asked for.
+// findRecord finds the record of the decision id in a log. If id is empty, it finds the
+// first record, and counts the records of other decisions after it.
 func findRecord(in io.Reader, id string) (found *audit.Record, others int, err error) {
 	limited := &io.LimitedReader{R: in, N: maxLog + 1}
 	lines := bufio.NewReaderSize(limited, maxLine)
@@ -61,7 +61,7 @@ func findRecord(in io.Reader, id string) (found *audit.Record, others int, err e
 			_, err = lines.ReadSlice('\n')
 		}
 		if limited.N == 0 {
-			return nil, 0, fmt.Errorf("there are more than %d MiB; give less of the log, such as by grep ID LOG | jwtgate explain --audit-line -", maxLog>>20)
+			return nil, 0, fmt.Errorf("the log is longer than %d MiB; hint: grep ID LOG | jwtgate explain --audit-line -", maxLog>>20)
 		}
 		switch record := parseRecord(line); {
 		case record == nil || id != "" && record.Decision != id:
@@ -81,8 +81,8 @@ func findRecord(in io.Reader, id string) (found *audit.Record, others int, err e
 	}
 }
 
-// parseRecord reads a line of a log that is a decision's; nil when it is not.
-// What stands before the JSON, such as a container's name, is skipped.
+// parseRecord reads an audit line; nil: the line is not one. Text before the JSON, such as
+// the name of a container, is skipped.
 func parseRecord(line []byte) *audit.Record {
 	begin := bytes.IndexByte(line, '{')
 	if begin < 0 {
@@ -95,13 +95,13 @@ func parseRecord(line []byte) *audit.Record {
 	return &record
 }
 
-// explainRecord explains a record, unless no decision of this version can be what
-// it says: it is another program's, or was changed.
+// explainRecord returns the explanation of a record. A record that this version cannot
+// have written, because it is of another program or was edited, is an error.
 func explainRecord(record *audit.Record) (*explanation, error) {
 	if err := checkID(record.Decision); err != nil {
 		return nil, err
 	}
-	const unknown = "decision %s has the reason %.80q, which is unknown here; was it made by another version?"
+	const unknown = "decision %s has the unknown reason %.80q; it may be of another version of jwtgate"
 	m, known := gate.LookupReason(record.Reason)
 	_, excuse := gate.LookupReason(record.WouldDeny)
 	switch {
@@ -110,7 +110,7 @@ func explainRecord(record *audit.Record) (*explanation, error) {
 	case record.WouldDeny != "" && !excuse:
 		return nil, fmt.Errorf(unknown, record.Decision, record.WouldDeny)
 	case record.Verdict != m.Verdict:
-		return nil, fmt.Errorf("decision %s has the verdict %.80q, and %s is a reason to %s; the line has been changed",
+		return nil, fmt.Errorf("decision %s has verdict %.80q, but the verdict of reason %s is %s; the line was edited",
 			record.Decision, record.Verdict, record.Reason, m.Verdict)
 	}
 	if record.Status == 0 { // a line of an earlier version
@@ -121,18 +121,20 @@ func explainRecord(record *audit.Record) (*explanation, error) {
 	return made, nil
 }
 
-// checkID says what is wrong with a decision's id.
+// checkID returns an error if an ID is not one of a decision.
 func checkID(id string) error {
 	if _, ok := gate.ParseID(id); !ok {
-		return fmt.Errorf("%.80q is no decision's id; it is such as 3f2a9c01-5d41e8c2b7a90f36, as a denial's body and its audit line have it", id)
+		return fmt.Errorf("invalid decision ID %.80q; expected REPLICA-<16 hex digits> as in the response body and the audit line, "+
+			"such as 3f2a9c01-5d41e8c2b7a90f36", id)
 	}
 	return nil
 }
 
-// noPlace says that flags of one way to explain stand beside those of another.
-func noPlace(flags []string, belong, beside string) error {
+// misplaced returns the error for flags that explain one thing, next to a flag that
+// explains another.
+func misplaced(flags []string, explained, other string) error {
 	if len(flags) == 1 {
-		return fmt.Errorf("%s belongs to %s and has no place beside %s; leave it out", flags[0], belong, beside)
+		return fmt.Errorf("%s explains %s and cannot be used with %s; omit it", flags[0], explained, other)
 	}
-	return fmt.Errorf("%s belong to %s and have no place beside %s; leave them out", strings.Join(flags, ", "), belong, beside)
+	return fmt.Errorf("%s explain %s and cannot be used with %s; omit them", strings.Join(flags, ", "), explained, other)
 }

@@ -15,24 +15,24 @@ import (
 
 type checkCommand struct {
 	Config string `help:"The configuration to validate." placeholder:"FILE" env:"JWTGATE_CONFIG"`
-	File   string `arg:"" optional:"" help:"The configuration to validate, as --config names it."`
+	File   string `arg:"" optional:"" help:"The configuration to validate; the same as --config."`
 }
 
 // Help is the command's longer help.
 func (checkCommand) Help() string {
-	return `Prints every mistake as FILE:LINE:COL, with what to write instead; then warnings. Nothing is started and nothing is fetched.
+	return `Prints every mistake as FILE:LINE:COL with a hint, and then warnings. It starts nothing and fetches nothing.
 
 Example: jwtgate check --config jwtgate.yaml`
 }
 
-// Run validates and says so.
+// Run validates the configuration and prints the result.
 func (cmd checkCommand) Run(c console, parsed *kong.Context) error {
-	if cmd.File != "" && len(stated(parsed, "config")) > 0 {
-		return fmt.Errorf("both --config %s and %s are named; name one; see jwtgate check --help", cmd.Config, cmd.File)
+	if cmd.File != "" && len(given(parsed, "config")) > 0 {
+		return fmt.Errorf("got two configurations, --config %s and %s; expected one; see jwtgate check --help", cmd.Config, cmd.File)
 	}
 	file := cmp.Or(cmd.File, cmd.Config)
 	if file == "" {
-		return errors.New("no configuration is named; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help")
+		return errors.New("missing configuration; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help")
 	}
 	cfg, policy, err := engine.Source{File: file, Getenv: c.getenv, Compile: c.compile, Validate: server.CheckCertificates}.Load()
 	if err != nil {
@@ -48,6 +48,7 @@ func (cmd checkCommand) Run(c console, parsed *kong.Context) error {
 	for _, note := range envoyneeds.Of(policy).Notes() {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", file, note)
 	}
-	fmt.Fprintf(c.out, "%s: fine (%s, %s, default %s)\n", file, terminal.Count(len(cfg.Issuers), "issuer"), terminal.Count(len(cfg.Routes), "route"), cfg.Default)
+	fmt.Fprintf(c.out, "%s: valid (%s, %s, default %s)\n",
+		file, terminal.Count(len(cfg.Issuers), "issuer"), terminal.Count(len(cfg.Routes), "route"), cfg.Default)
 	return nil
 }

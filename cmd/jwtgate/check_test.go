@@ -13,19 +13,22 @@ import (
 
 func TestCheck(t *testing.T) {
 	alone(t)
-	t.Run("a fine one", func(t *testing.T) {
-		file := write(t, "jwtgate.yaml", "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\nroutes: [{match: /a}, {match: /b, access: public}]\n")
-		command(t, "check", "--config", file).holds(t, exitYes, []string{file + ": fine (1 issuer, 2 routes, default required)\n"}, nil)
+	t.Run("a valid one", func(t *testing.T) {
+		file := write(t, "jwtgate.yaml", "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"+
+			"routes: [{match: /a}, {match: /b, access: public}]\n")
+		command(t, "check", "--config", file).holds(t, exitYes, []string{file + ": valid (1 issuer, 2 routes, default required)\n"}, nil)
 	})
 	t.Run("with warnings", func(t *testing.T) {
 		file := write(t, "jwtgate.yaml", "issuers: {home: {issuer: 'http://home.example/', audiences: [a], dangerously_allow_http: true}}\n")
-		command(t, "check", "--config", file).holds(t, exitYes, []string{file + ":1:", ": warning: issuers.home.dangerously_allow_http is true: ", ": fine ("}, nil)
+		command(t, "check", "--config", file).holds(t, exitYes, []string{
+			file + ":1:", ": warning: issuers.home.dangerously_allow_http is true: ", ": valid (",
+		}, nil)
 	})
 	t.Run("with a need that the shipped envoy.yaml does not meet", func(t *testing.T) {
 		file := write(t, "jwtgate.yaml", "identity: {headers: {x-team: team}}\n"+
 			"issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n")
 		command(t, "check", "--config", file).holds(t, exitYes, []string{
-			file + ": warning: the shipped envoy.yaml does not allow jwtgate to change x-team, ", ": fine (",
+			file + ": warning: the shipped envoy.yaml does not allow jwtgate to change x-team, ", ": valid (",
 		}, nil)
 	})
 	t.Run("every mistake at once", func(t *testing.T) {
@@ -116,5 +119,5 @@ func TestCheckExpandsVariables(t *testing.T) {
 	file := write(t, "jwtgate.yaml", "issuers: {pool: {cognito: \"${CHECK_POOL}\", clients: [web]}}\n")
 	command(t, "check", "--config", file).holds(t, exitNo, []string{"CHECK_POOL, which is not set"}, nil)
 	t.Setenv("CHECK_POOL", "us-west-1_6BpkgoczU")
-	command(t, "check", "--config", file).holds(t, exitYes, []string{"fine"}, nil)
+	command(t, "check", "--config", file).holds(t, exitYes, []string{"valid"}, nil)
 }

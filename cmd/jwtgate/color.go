@@ -5,8 +5,8 @@ import (
 	"os"
 )
 
-// colored says whether out is a terminal whose user has not asked for plain
-// text: by NO_COLOR (any value but the empty one) or TERM=dumb.
+// colored reports whether out is a terminal, and neither NO_COLOR (any value except the
+// empty one) nor TERM=dumb asks for plain text.
 func colored(out io.Writer, getenv func(string) (string, bool)) bool {
 	if value, _ := getenv("NO_COLOR"); value != "" {
 		return false
@@ -17,7 +17,7 @@ func colored(out io.Writer, getenv func(string) (string, bool)) bool {
 	return isTerminal(out)
 }
 
-// isTerminal says whether a person reads out as it is written.
+// isTerminal reports whether out is a terminal.
 func isTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	if !ok {

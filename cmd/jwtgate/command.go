@@ -25,29 +25,30 @@ type console struct {
 	compile func(*config.Config, gate.CompileOptions) (*gate.Policy, error)
 }
 
-// commands is the command line: each flag's name, variable, default and help
-// stand here and nowhere else.
+// commands is the command line. The fields of each command define its flags: name,
+// environment variable, default and help.
 type commands struct {
-	Serve       serveCommand       `cmd:"" help:"Answer Envoy's questions: the server."`
+	Serve       serveCommand       `cmd:"" help:"Run the server that Envoy asks about each request."`
 	Init        initCommand        `cmd:"" help:"Write jwtgate.yaml, envoy.yaml and compose.yaml for your own project."`
-	Explain     explainCommand     `cmd:"" help:"Say why a request is allowed or denied, check by check, and what to change."`
-	Test        testCommand        `cmd:"" help:"Run your own policy tests: requests with minted tokens, and what you expect of them."`
+	Explain     explainCommand     `cmd:"" help:"Explain why a request is allowed or denied, check by check, and what to change."`
+	Test        testCommand        `cmd:"" help:"Run your own policy tests: requests with generated tokens, and the expected decisions."`
 	Schema      schemaCommand      `cmd:"" help:"Print the JSON Schema of the configuration, for editors."`
-	Check       checkCommand       `cmd:"" help:"Validate a configuration and name every mistake in it."`
-	LintEnvoy   lintEnvoyCommand   `cmd:"" help:"Find what in an Envoy file opens a hole or breaks availability."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is serving; for a container's health check."`
-	Demo        demoCommand        `cmd:"" help:"See it work: an issuer, a sample application, jwtgate and a real Envoy on this machine."`
+	Check       checkCommand       `cmd:"" help:"Validate a configuration and report every mistake in it."`
+	LintEnvoy   lintEnvoyCommand   `cmd:"" help:"Find settings of an Envoy file that open a security hole or break availability."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Check whether a running server is serving; for container health checks."`
+	Demo        demoCommand        `cmd:"" help:"Take a guided tour on this machine, with a sample application and a real Envoy."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 	ShowVersion versionFlag        `name:"version" help:"Print the version."`
 }
 
-const description = `The gate that Envoy asks about every request: it verifies the JWT, holds the request to its route's requirement, and tells your application who calls.
+const description = `The gate that Envoy asks about every request: it verifies the JWT, enforces the requirement of the route, ` +
+	`and tells your application who the caller is.
 
-  jwtgate demo                            see it work
+  jwtgate demo                            take the guided tour
   jwtgate init --cognito POOL --client-id ID --app HOST:PORT
-  jwtgate serve --config jwtgate.yaml     run it
+  jwtgate serve --config jwtgate.yaml     run the server
 
-Exit codes: 0 yes; 1 the answer is no; 2 it could not run.`
+Exit codes: 0 yes; 1 the answer is no; 2 the command failed.`
 
 // execute parses and runs one command line.
 func execute(ctx context.Context, args []string, c console) error {
@@ -65,7 +66,7 @@ func execute(ctx context.Context, args []string, c console) error {
 	if len(args) == 0 {
 		args = []string{"help"}
 	}
-	if args[0] == "help" { // of the command that follows, if one does
+	if args[0] == "help" { // help for the command that follows, if there is one
 		args = append(slices.Clone(args[1:]), "--help")
 	}
 	parsed, err := parser.Parse(args)
@@ -78,8 +79,8 @@ func execute(ctx context.Context, args []string, c console) error {
 	return parsed.Run()
 }
 
-// commandOf returns the command that a wrong command line seems to mean, with a
-// space behind it, or nothing.
+// commandOf returns the command that an invalid command line names, followed by a space;
+// empty: it names none.
 func commandOf(args []string) string {
 	parser, err := kong.New(&commands{}, kong.Writers(io.Discard, io.Discard))
 	if err != nil {
@@ -98,9 +99,9 @@ func commandOf(args []string) string {
 	return path
 }
 
-// stated returns which of these flags stand on the command line itself, rather
-// than having their value from a variable or by default, as --NAME.
-func stated(parsed *kong.Context, names ...string) []string {
+// given returns which of these flags are on the command line, as --NAME. Flags that have
+// their value from a variable or by default are not.
+func given(parsed *kong.Context, names ...string) []string {
 	var found []string
 	for _, step := range parsed.Path {
 		if step.Flag != nil && !step.Resolved && slices.Contains(names, step.Flag.Name) && !slices.Contains(found, "--"+step.Flag.Name) {

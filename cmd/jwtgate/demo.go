@@ -18,31 +18,31 @@ import (
 )
 
 type demoCommand struct {
-	Tour  tourCommand  `cmd:"" default:"withargs" help:"Start everything on this machine and show it at work."`
-	Token tokenCommand `cmd:"" help:"A token of the running demo, on standard output."`
+	Tour  tourCommand  `cmd:"" default:"withargs" help:"Start everything on this machine and take a guided tour."`
+	Token tokenCommand `cmd:"" help:"Print a token that the running demo accepts."`
 }
 
 // Help is the command's longer help.
 func (demoCommand) Help() string {
-	return `Without a command it starts everything and gives a guided tour:
+	return `Without a command, it starts everything and gives a guided tour:
   jwtgate demo [--once] [--config FILE] [--app HOST:PORT] [--envoy FILE]
 
-  --once            end after the tour; without, it stays up until Ctrl-C
-  --config FILE     your own configuration; its issuers' keys are then the demo's
+  --once            end after the tour; otherwise the demo runs until Ctrl-C
+  --config FILE     your own configuration, with the demo's keys for its issuers
   --app HOST:PORT   your own application, instead of the sample
   --envoy FILE      the Envoy binary`
 }
 
 type tourCommand struct {
-	Once   bool   `help:"End after the tour; without, it stays up until Ctrl-C."`
-	Config string `help:"Your own configuration; its issuers' keys are then the demo's." placeholder:"FILE"`
+	Once   bool   `help:"End after the tour; otherwise the demo runs until Ctrl-C."`
+	Config string `help:"Your own configuration, with the demo's keys for its issuers." placeholder:"FILE"`
 	App    string `help:"Your own application, instead of the sample." placeholder:"HOST:PORT"`
-	Envoy  string `help:"The Envoy binary; otherwise .tools/envoy/bin/envoy, then the PATH." placeholder:"FILE"`
+	Envoy  string `help:"The Envoy binary; by default .tools/envoy/bin/envoy, or else the one in PATH." placeholder:"FILE"`
 }
 
-// compileForEnvoy compiles a configuration, and says what the shipped Envoy file needs
-// for it.
-func compileForEnvoy(cfg *config.Config) (envoy.Edit, error) {
+// envoyEdit compiles a configuration and returns the edit of the shipped Envoy file that
+// it needs.
+func envoyEdit(cfg *config.Config) (envoy.Edit, error) {
 	policy, err := gate.Compile(cfg, gate.CompileOptions{})
 	if err != nil {
 		return envoy.Edit{}, err
@@ -53,7 +53,7 @@ func compileForEnvoy(cfg *config.Config) (envoy.Edit, error) {
 
 // Run runs the demo.
 func (cmd tourCommand) Run(ctx context.Context, c console) error {
-	// A terminal that is closed ends the demo as Ctrl-C does.
+	// Closing the terminal ends the demo, as Ctrl-C does.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer stop()
 	executable, err := os.Executable()
@@ -62,7 +62,7 @@ func (cmd tourCommand) Run(ctx context.Context, c console) error {
 	}
 	err = demo.Run(ctx, demo.Options{
 		Executable: executable, Command: os.Args[0], Envoy: cmd.Envoy, Once: cmd.Once,
-		ConfigFile: cmd.Config, App: cmd.App, Compile: compileForEnvoy,
+		ConfigFile: cmd.Config, App: cmd.App, Compile: envoyEdit,
 		Out: c.out, Color: colored(c.out, c.getenv), Getenv: c.getenv,
 	})
 	if errors.Is(err, demo.ErrSteps) || errors.As(err, new(config.Mistakes)) {
@@ -73,9 +73,9 @@ func (cmd tourCommand) Run(ctx context.Context, c console) error {
 
 type tokenCommand struct {
 	Issuer  string        `required:"" help:"The issuer's name in the configuration." placeholder:"NAME"`
-	Claims  string        `help:"Claims to put in, as a JSON object; null takes one out, and exp, nbf, iat and auth_time may be from now, such as \"-5m\" or \"+1h\"." placeholder:"JSON" default:"{}"`
-	Expires time.Duration `help:"How long it is valid; --expires=-1m is one that has expired." placeholder:"D" default:"1h"`
-	Server  string        `help:"The demo's issuer; by default ${default}." placeholder:"URL" default:"http://127.0.0.1:9003"`
+	Claims  string        `help:"Claims to add (JSON); null removes one, and times can be relative: \"-5m\"." placeholder:"JSON" default:"{}"`
+	Expires time.Duration `help:"How long the token is valid; --expires=-1m makes an expired one." placeholder:"D" default:"1h"`
+	Server  string        `help:"The address of the demo's issuers; by default ${default}." placeholder:"URL" default:"http://127.0.0.1:9003"`
 }
 
 // Run prints a token.

@@ -26,36 +26,36 @@ import (
 const explainKeys = 10 * time.Second
 
 type explainCommand struct {
-	Config    string      `help:"The configuration to decide by." placeholder:"FILE" env:"JWTGATE_CONFIG" group:"A request:"`
+	Config    string      `help:"The configuration that decides." placeholder:"FILE" env:"JWTGATE_CONFIG" group:"A request:"`
 	Method    string      `help:"The request's method." placeholder:"M" default:"GET" group:"A request:"`
 	Path      string      `help:"Its path, with its query." placeholder:"/x" group:"A request:"`
 	Host      string      `help:"Its host." placeholder:"H" group:"A request:"`
 	Header    []string    `help:"A header field; may be repeated." placeholder:"'k: v'" sep:"none" group:"A request:"`
-	TokenFile string      `help:"A file that holds the token, or - for standard input; it is put where the route reads one." placeholder:"F" group:"A request:"`
-	Route     string      `help:"The route that Envoy names (context_extensions jwtgate.route)." placeholder:"NAME" group:"A request:"`
-	At        instantFlag `help:"When: RFC 3339, or from now, such as 2h or --at=-2h." placeholder:"TIME" group:"A request:"`
+	TokenFile string      `help:"A file with the token, or - for standard input." placeholder:"F" group:"A request:"`
+	Route     string      `help:"The route that Envoy selects (context_extensions jwtgate.route)." placeholder:"NAME" group:"A request:"`
+	At        instantFlag `help:"The time: RFC 3339, or relative, such as 2h or --at=-2h." placeholder:"TIME" group:"A request:"`
 
-	Decision  string   `help:"A decision that a running server remembers." placeholder:"ID" group:"A decision that was made:"`
-	Server    []string `help:"The servers' admin addresses; by default ${default}." placeholder:"A,..." default:"127.0.0.1:9002" group:"A decision that was made:"`
-	AuditLine string   `help:"A file that holds the decision's audit line, or - for standard input; with --decision, that one's among others." placeholder:"F" group:"A decision that was made:"`
+	Decision  string   `help:"The ID of a decision." placeholder:"ID" group:"A decision:"`
+	Server    []string `help:"Admin addresses of servers; by default ${default}." placeholder:"A,..." default:"127.0.0.1:9002" group:"A decision:"`
+	AuditLine string   `help:"A file with its audit line, or - for standard input." placeholder:"F" group:"A decision:"`
 
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// instantFlag is a moment, absolute or from now; the zero value is now.
+// instantFlag is a time, absolute or relative to now; the zero value is now.
 type instantFlag struct {
 	at    time.Time
 	after time.Duration
 }
 
-// UnmarshalText reads a moment.
+// UnmarshalText reads a time.
 func (i *instantFlag) UnmarshalText(text []byte) error {
 	var err error
 	if i.after, err = time.ParseDuration(string(text)); err == nil {
 		return nil
 	}
 	if i.at, err = time.Parse(time.RFC3339, string(text)); err != nil {
-		return fmt.Errorf("%q is no time; write RFC 3339 such as 2026-05-17T10:00:00Z, or a duration from now such as 2h or --at=-2h", text)
+		return fmt.Errorf("invalid time %q; expected RFC 3339 such as 2026-05-17T10:00:00Z, or a duration from now such as 2h or --at=-2h", text)
 	}
 	return nil
 }
@@ -69,7 +69,9 @@ func (i instantFlag) time(now time.Time) time.Time {
 
 // Help is the command's longer help.
 func (explainCommand) Help() string {
-	return `Takes one request through the very code that serves, and prints each check, the decision, and what to change. The token is never printed. Exits 0 when the request is allowed or answered by the gate itself, 1 when it is denied, 2 when that could not be decided.
+	return `Decides one request by the same code as the server, and prints each check, the decision, and what to change. ` +
+		`It never prints the token. It exits with 0 if the request is allowed or answered by jwtgate itself, 1 if it is denied, ` +
+		`and 2 if it could not be decided.
 
 Examples:
   jwtgate explain --config jwtgate.yaml --path /api/admin/users --token-file token.jwt
@@ -94,34 +96,33 @@ func (cmd explainCommand) Run(ctx context.Context, c console, parsed *kong.Conte
 		return err
 	case explanation.Verdict == gate.VerdictAllow, explanation.Verdict == gate.VerdictAnswer:
 		return nil
-	case undecided(explanation.Reason):
+	case isOutage(explanation.Reason):
 		return reported(errors.New("could not decide"))
 	}
 	return reported(exitError{exitNo, errors.New("denied")})
 }
 
-// undecided reports whether a request was denied for want of an answer: by an
-// outage of its issuer, or by a failure of the gate.
-func undecided(reason gate.Reason) bool {
+// isOutage reports whether a request was denied because its issuer was unreachable, or
+// because jwtgate failed.
+func isOutage(reason gate.Reason) bool {
 	m, known := gate.LookupReason(reason)
 	return known && (m.Outage || m.Fault == gate.FaultGate)
 }
 
-// explain finds out which of the ways is asked for. What only another of them
-// reads is refused, since its user would believe that it had counted.
+// explain explains a request, or a recorded decision. A flag that only another of these
+// uses is an error, because it would have no effect.
 func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.Context) (*explanation, error) {
-	const request = "a request"
-	ofRequest := stated(parsed, "config", "method", "path", "host", "header", "token-file", "route", "at")
-	server := stated(parsed, "server")
+	ofRequest := given(parsed, "config", "method", "path", "host", "header", "token-file", "route", "at")
+	server := given(parsed, "server")
 	switch {
 	case cmd.AuditLine != "" && len(ofRequest) > 0:
-		return nil, noPlace(ofRequest, request, "--audit-line")
+		return nil, misplaced(ofRequest, "a request", "--audit-line")
 	case cmd.AuditLine != "" && len(server) > 0:
-		return nil, noPlace(server, "a decision that a server remembers", "--audit-line")
+		return nil, misplaced(server, "a decision in the memory of a server", "--audit-line")
 	case cmd.Decision != "" && len(ofRequest) > 0:
-		return nil, noPlace(ofRequest, request, "--decision")
+		return nil, misplaced(ofRequest, "a request", "--decision")
 	case cmd.Decision == "" && cmd.Path != "" && len(server) > 0:
-		return nil, noPlace(server, "a decision that was made (--decision)", "--path")
+		return nil, misplaced(server, "a recorded decision (--decision)", "--path")
 	}
 	if cmd.Decision != "" {
 		if err := checkID(cmd.Decision); err != nil {
@@ -136,7 +137,8 @@ func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.C
 	case cmd.Path != "":
 		return cmd.explainRequest(ctx, c)
 	}
-	return nil, errors.New("name one thing to explain: a request (--config and --path), a decision (--decision), or an audit line (--audit-line)")
+	return nil, errors.New("nothing to explain; " +
+		"expected a request (--config and --path), a decision (--decision), or an audit line (--audit-line)")
 }
 
 // explainRequest decides a request that the command line describes.
@@ -163,30 +165,29 @@ func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*expla
 	}
 	g.AwaitKeys(ctx, explainKeys)
 	e := explainDecision(r, g.Explain(ctx, r, cmd.At.time(time.Now())))
-	e.before = beforeGate(envoyneeds.Of(policy), r.Method, r.Target)
+	e.arrival = describeArrival(envoyneeds.Of(policy), r.Method, r.Target)
 	if e.Reason == gate.ReasonKeysUnavailable {
-		c.tellKeys(g.Issuers().Stats())
+		c.reportKeys(g.Issuers().Stats())
 	}
 	return e, nil
 }
 
-// tellKeys says whose keys could not be fetched, and why: there is no server whose
-// /issuers could be asked.
-func (c console) tellKeys(issuers []issuer.Stats) {
+// reportKeys prints why keys could not be fetched, which a server shows at /issuers.
+func (c console) reportKeys(issuers []issuer.Stats) {
 	for _, keys := range issuers {
 		if !keys.HasKeys && keys.LastError != "" {
-			fmt.Fprintf(c.err, "jwtgate: the keys of issuer %s could not be fetched: %s\n", keys.Issuer, keys.LastError)
+			fmt.Fprintf(c.err, "jwtgate: fetching the keys of issuer %s failed: %s\n", keys.Issuer, keys.LastError)
 		}
 	}
 }
 
-// request is the one that the command line describes, without its token.
+// request returns the request that the command line describes, without its token.
 func (cmd explainCommand) request(cfg *config.Config) (*request.Request, error) {
 	r := &request.Request{Method: cmd.Method, Authority: cmd.Host, Target: cmd.Path, RawHeaders: true}
 	for _, field := range cmd.Header {
 		name, value, ok := strings.Cut(field, ":")
 		if !ok || strings.TrimSpace(name) != name || name == "" {
-			return nil, fmt.Errorf("--header %q is no field; write 'name: value'", field)
+			return nil, fmt.Errorf("--header: got %q; expected 'name: value'", field)
 		}
 		r.Headers = append(r.Headers, request.Header{Name: strings.ToLower(name), Value: strings.TrimSpace(value)})
 	}
@@ -196,7 +197,7 @@ func (cmd explainCommand) request(cfg *config.Config) (*request.Request, error) 
 	return r, nil
 }
 
-// maxRead bounds what is read of a token or a server's answer.
+// maxRead bounds how much is read of a token or a server's response.
 const maxRead = 1 << 20
 
 // readToken reads a token, without the space around it.
@@ -216,12 +217,12 @@ func readToken(name string, in io.Reader) (string, error) {
 	}
 	raw := strings.TrimSpace(string(text))
 	if raw == "" {
-		return "", fmt.Errorf("there is no token in %s, which is empty; without a token, leave --token-file out", where)
+		return "", fmt.Errorf("%s is empty; expected a token; for a request without a token, omit --token-file", where)
 	}
 	return raw, nil
 }
 
-// askServers explains a decision that one of the servers remembers.
+// askServers explains a decision that one of the servers has in memory.
 func askServers(ctx context.Context, id string, servers []string) (*explanation, error) {
 	client := &http.Client{Timeout: 5 * time.Second}
 	var problems []string
@@ -233,11 +234,11 @@ func askServers(ctx context.Context, id string, servers []string) (*explanation,
 		problems = append(problems, "  "+server+" "+problem)
 	}
 	replica, _, _ := strings.Cut(id, "-")
-	return nil, fmt.Errorf("no server knows decision %s, which replica %s made\n%s\nlook for it in the gate's log: grep %s LOG | jwtgate explain --audit-line -",
-		id, replica, strings.Join(problems, "\n"), id)
+	return nil, fmt.Errorf("no server has decision %s of replica %s\n%s\n"+
+		"hint: search the log of that replica: grep %s LOG | jwtgate explain --audit-line -", id, replica, strings.Join(problems, "\n"), id)
 }
 
-// askServer asks one server, and says what came of it when it does not know.
+// askServer asks one server for a decision. If it does not have it, problem says why.
 func askServer(ctx context.Context, client *http.Client, server, id string) (record audit.Record, problem string) {
 	base := server
 	if !strings.Contains(base, "://") {
@@ -248,17 +249,17 @@ func askServer(ctx context.Context, client *http.Client, server, id string) (rec
 	case err == nil && status == http.StatusOK && record.Decision == id:
 		return record, ""
 	case err != nil:
-		return record, "could not be asked: " + err.Error()
+		return record, "did not respond: " + err.Error()
 	case status == http.StatusMisdirectedRequest:
-		return record, "does not allow this host name; use its IP address, or add the name to admin.hosts in its configuration and restart it"
+		return record, "rejects this host name; use its IP address, or add the name to admin.hosts in its configuration and restart it"
 	case status != http.StatusNotFound:
 		return record, fmt.Sprintf("answered %d; is it the admin address?", status)
 	}
 	var ready struct{ Replica string }
 	if _, err := getJSON(ctx, client, strings.TrimRight(base, "/")+"/readyz", &ready); err == nil && ready.Replica != "" {
-		return record, "is replica " + ready.Replica + " and does not remember it"
+		return record, "is replica " + ready.Replica + " and does not have it"
 	}
-	return record, "does not remember it"
+	return record, "does not have it"
 }
 
 func getJSON(ctx context.Context, client *http.Client, url string, into any) (status int, err error) {
@@ -273,7 +274,7 @@ func getJSON(ctx context.Context, client *http.Client, url string, into any) (st
 	defer response.Body.Close()
 	err = json.NewDecoder(io.LimitReader(response.Body, maxRead)).Decode(into)
 	if response.StatusCode != http.StatusOK {
-		err = nil // the status says it all
+		err = nil // the status is enough
 	}
 	return response.StatusCode, err
 }

@@ -63,7 +63,9 @@ func newExplainer(t *testing.T) explainer {
 	if _, err := e.home.AddKey("ES384"); err != nil {
 		t.Fatal(err)
 	}
-	e.pool = addIssuer(t, idp, "pool", devidp.IssuerConfig{ISS: "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU", Algorithm: "ES256"})
+	e.pool = addIssuer(t, idp, "pool", devidp.IssuerConfig{
+		ISS: "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU", Algorithm: "ES256",
+	})
 	e.put(t, "home.json", fetch(t, e.home.JWKSURL()))
 	e.put(t, "pool.json", fetch(t, e.pool.JWKSURL()))
 	e.put(t, "revoked.jsonl", `{"issuer": "home", "sub": "mallory"}`+"\n")
@@ -194,8 +196,8 @@ func (e explainer) questions(t *testing.T) map[gate.Reason]question {
 	}
 }
 
-// unasked are the reasons that one command line cannot come to: they take a
-// server that has run for a while, or one that fails.
+// unasked are the reasons that one command line cannot have: they require a server that
+// has run for a while, or one that fails.
 func unasked() []gate.Reason {
 	return []gate.Reason{"keys_stale", "key_pending", "deadline", "request_malformed", "internal"}
 }
@@ -238,11 +240,11 @@ func TestExplainGolden(t *testing.T) {
 		t.Run(string(reason), func(t *testing.T) {
 			got := e.ask(t, q)
 			m, _ := gate.LookupReason(reason)
-			said := ""
-			if reason == gate.ReasonKeysUnavailable { // there is no server to ask why
-				said = "jwtgate: the keys of issuer dark could not be fetched: "
+			prefix := ""
+			if reason == gate.ReasonKeysUnavailable { // no server can show why
+				prefix = "jwtgate: fetching the keys of issuer dark failed: "
 			}
-			if want := exitOf(m); got.code != want || !strings.HasPrefix(got.err, said) || said == "" && got.err != "" {
+			if want := exitOf(m); got.code != want || !strings.HasPrefix(got.err, prefix) || prefix == "" && got.err != "" {
 				t.Errorf("exit code %d, want %d; %s", got.code, want, got.err)
 			}
 			holdsNoToken(t, q.token, got.out)
@@ -280,7 +282,7 @@ func commandLine(q question) string {
 	return strings.TrimSpace(b.String())
 }
 
-// golden holds a text to what a file has.
+// golden compares a text with a file.
 func golden(t *testing.T, file, text string) {
 	t.Helper()
 	if *update {
@@ -296,22 +298,21 @@ func golden(t *testing.T, file, text string) {
 		t.Fatal(err)
 	}
 	if text != string(want) {
-		t.Errorf("got\n%s\nwant\n%s\n(go test ./cmd/jwtgate -run TestExplainGolden -update writes it anew)", text, want)
+		t.Errorf("got\n%s\nwant\n%s\n(go test ./cmd/jwtgate -run TestExplainGolden -update writes it)", text, want)
 	}
 }
 
-// holdsNoToken fails the test when more than 8 bytes in a row of a token stand in
-// a text.
+// holdsNoToken fails the test if a text has more than 8 consecutive bytes of a token.
 func holdsNoToken(t *testing.T, raw, text string) {
 	t.Helper()
 	for i := range max(len(raw)-8, 0) {
 		if strings.Contains(text, raw[i:i+9]) {
-			t.Fatalf("%q of the token stands in:\n%s", raw[i:i+9], text)
+			t.Fatalf("%q of the token is in:\n%s", raw[i:i+9], text)
 		}
 	}
 }
 
-// checkJSON holds what --json prints to the text of the same question.
+// checkJSON compares the output of --json with the text of the same question.
 func (e explainer) checkJSON(t *testing.T, q question, m gate.ReasonInfo, text outcome) {
 	t.Helper()
 	got := e.ask(t, q, "--json")
@@ -322,14 +323,16 @@ func (e explainer) checkJSON(t *testing.T, q question, m gate.ReasonInfo, text o
 	if err := decoder.Decode(&view); err != nil {
 		t.Fatalf("%v in:\n%s", err, got.out)
 	}
-	if got.code != text.code || view.Reason != m.Reason || view.Verdict != m.Verdict || view.Status != m.Status || !view.Time.Equal(explained) {
+	if got.code != text.code || view.Reason != m.Reason || view.Verdict != m.Verdict || view.Status != m.Status ||
+		!view.Time.Equal(explained) {
 		t.Errorf("exit code %d, %s %s %d at %v", got.code, view.Verdict, view.Reason, view.Status, view.Time)
 	}
 	if len(view.Steps) != 10 || view.Config == "" {
 		t.Errorf("%d steps by config %q", len(view.Steps), view.Config)
 	}
 	for _, step := range view.Steps {
-		if line := regexp.MustCompile(fmt.Sprintf(`(?m)^ ?%d %s +%s +`, step.Number, step.Check, step.Outcome)); step.Text != "" && !line.MatchString(text.out) {
+		line := regexp.MustCompile(fmt.Sprintf(`(?m)^ ?%d %s +%s +`, step.Number, step.Check, step.Outcome))
+		if step.Text != "" && !line.MatchString(text.out) {
 			t.Errorf("the text has no step %+v", step)
 		}
 		if !strings.Contains(text.out, step.Text) {

@@ -71,31 +71,69 @@ func TestExplainHidesATokenInThePath(t *testing.T) {
 func TestExplainMistakes(t *testing.T) {
 	e := newExplainer(t)
 	wrong := e.put(t, "wrong.yaml", "issuers: {home: {issuer: https://home.example/}}\nrotues: []\n")
-	const one = "name one thing to explain: a request (--config and --path), a decision (--decision), or an audit line (--audit-line)"
+	const one = "nothing to explain; expected a request (--config and --path), a decision (--decision), or an audit line (--audit-line)"
 	for _, row := range []struct {
 		name string
 		args []string
 		want string
 	}{
 		{"nothing", nil, one},
-		{"a request and a decision", []string{"--path", "/x", "--decision", "a-b"}, "--path belongs to a request and has no place beside --decision; leave it out"},
-		{"a decision, and how a request would be made", []string{"--decision", "a-b", "--route", "x", "--host", "h", "--method", "GET", "--at", "1h", "--config", "c", "--host", "i"},
-			"--route, --host, --method, --at, --config belong to a request and have no place beside --decision; leave them out"},
-		{"a line, and a request's field", []string{"--audit-line", "-", "--header", "a: b", "--token-file", "x"}, "--header, --token-file belong to a request and have no place beside --audit-line"},
-		{"a line and a server", []string{"--audit-line", "-", "--server", "a:1"}, "--server belongs to a decision that a server remembers and has no place beside --audit-line"},
-		{"a request and a server", []string{"--config", e.config, "--path", "/x", "--server", "a:1"}, "--server belongs to a decision that was made (--decision) and has no place beside --path"},
-		{"no decision's id", []string{"--decision", "a-b"}, `"a-b" is no decision's id; it is such as 3f2a9c01-5d41e8c2b7a90f36, as a denial's body and its audit line have it`},
-		{"no decision's id in a log", []string{"--decision", "A-5D41E8C2B7A90F36", "--audit-line", "-"}, "is no decision's id"},
-		{"an empty token file", []string{"--config", e.config, "--path", "/x", "--token-file", e.put(t, "empty.jwt", " \n\t")}, "there is no token in " + e.dir + "/empty.jwt, which is empty; without a token, leave --token-file out"},
-		{"nothing on standard input", []string{"--config", e.config, "--path", "/x", "--token-file", "-"}, "there is no token in standard input, which is empty"},
+		{
+			"a request and a decision", []string{"--path", "/x", "--decision", "a-b"},
+			"--path explains a request and cannot be used with --decision; omit it",
+		},
+		{
+			"a decision and parts of a request",
+			[]string{
+				"--decision", "a-b", "--route", "x", "--host", "h", "--method", "GET", "--at", "1h", "--config", "c", "--host", "i",
+			},
+			"--route, --host, --method, --at, --config explain a request and cannot be used with --decision; omit them",
+		},
+		{
+			"a line and a header", []string{"--audit-line", "-", "--header", "a: b", "--token-file", "x"},
+			"--header, --token-file explain a request and cannot be used with --audit-line",
+		},
+		{
+			"a line and a server", []string{"--audit-line", "-", "--server", "a:1"},
+			"--server explains a decision in the memory of a server and cannot be used with --audit-line",
+		},
+		{
+			"a request and a server", []string{"--config", e.config, "--path", "/x", "--server", "a:1"},
+			"--server explains a recorded decision (--decision) and cannot be used with --path",
+		},
+		{
+			"an invalid ID", []string{"--decision", "a-b"}, `invalid decision ID "a-b"; expected REPLICA-<16 hex digits> ` +
+				`as in the response body and the audit line, such as 3f2a9c01-5d41e8c2b7a90f36`,
+		},
+		{"an invalid ID and a log", []string{"--decision", "A-5D41E8C2B7A90F36", "--audit-line", "-"}, "invalid decision ID"},
+		{
+			"an empty token file", []string{"--config", e.config, "--path", "/x", "--token-file", e.put(t, "empty.jwt", " \n\t")},
+			e.dir + "/empty.jwt is empty; expected a token; for a request without a token, omit --token-file",
+		},
+		{
+			"an empty standard input", []string{"--config", e.config, "--path", "/x", "--token-file", "-"},
+			"standard input is empty; expected a token",
+		},
 		{"a token without a path", []string{"--config", e.config, "--token-file", "x"}, one},
-		{"a field without a colon", []string{"--config", e.config, "--path", "/x", "--header", "x-user-id"}, `--header "x-user-id" is no field; write 'name: value'`},
-		{"a field without a name", []string{"--config", e.config, "--path", "/x", "--header", ": x"}, `--header ": x" is no field`},
-		{"a field with a space in front", []string{"--config", e.config, "--path", "/x", "--header", " a: x"}, `is no field`},
-		{"a time", []string{"--config", e.config, "--path", "/x", "--at", "tomorrow"}, `"tomorrow" is no time; write RFC 3339 such as 2026-05-17T10:00:00Z, or a duration from now such as 2h or --at=-2h`},
-		{"a time that looks like a flag", []string{"--config", e.config, "--path", "/x", "--at", "-2h"}, `perhaps try --at="-2h"?; see jwtgate explain --help`},
-		{"a token that is not there", []string{"--config", e.config, "--path", "/x", "--token-file", e.dir + "/nowhere"}, "reading the token: open "},
-		{"a config that is not there", []string{"--config", e.dir + "/nowhere.yaml", "--path", "/x"}, "no such file"},
+		{
+			"a header without a colon", []string{"--config", e.config, "--path", "/x", "--header", "x-user-id"},
+			`--header: got "x-user-id"; expected 'name: value'`,
+		},
+		{"a header without a name", []string{"--config", e.config, "--path", "/x", "--header", ": x"}, `--header: got ": x"; expected`},
+		{"a header after a space", []string{"--config", e.config, "--path", "/x", "--header", " a: x"}, `--header: got " a: x"; expected`},
+		{
+			"an invalid time", []string{"--config", e.config, "--path", "/x", "--at", "tomorrow"},
+			`invalid time "tomorrow"; expected RFC 3339 such as 2026-05-17T10:00:00Z, or a duration from now such as 2h or --at=-2h`,
+		},
+		{
+			"a time that looks like a flag", []string{"--config", e.config, "--path", "/x", "--at", "-2h"},
+			`perhaps try --at="-2h"?; see jwtgate explain --help`,
+		},
+		{
+			"a missing token file", []string{"--config", e.config, "--path", "/x", "--token-file", e.dir + "/nowhere"},
+			"reading the token: open ",
+		},
+		{"a missing config", []string{"--config", e.dir + "/nowhere.yaml", "--path", "/x"}, "no such file"},
 		{"a config with mistakes", []string{"--config", wrong, "--path", "/x"}, "wrong.yaml:2:1: "},
 		{"no config", []string{"--path", "/x"}, "no configuration; name a file"},
 	} {
@@ -105,8 +143,7 @@ func TestExplainMistakes(t *testing.T) {
 	}
 }
 
-// deny asks a server's gate about a request, as Envoy would, and returns the
-// decision's audit line.
+// deny sends an authorization request that is denied, and returns the audit line.
 func (s *served) deny(t *testing.T, path string) map[string]any {
 	t.Helper()
 	before := len(s.log.Lines(t, "decision"))
@@ -115,16 +152,18 @@ func (s *served) deny(t *testing.T, path string) map[string]any {
 	return s.log.Lines(t, "decision")[before]
 }
 
-// Who has only a denial's decision finds out why, from the server while it
-// remembers and from its log after that.
+// TestExplainDecision: the ID of a denial's decision is enough to explain it, by the memory
+// of the server or by its log.
 func TestExplainDecision(t *testing.T) {
 	alone(t)
 	s := serve(t, "--config", write(t, "jwtgate.yaml", publicYAML))
 	other := serve(t, "--config", write(t, "jwtgate.yaml", publicYAML))
 	line := s.deny(t, "/admin")
 	id := line["decision"].(string)
-	want := []string{"deny: route_denied (HTTP 403), decision " + id, " 1 path and host  passed   GET /admin on host api.example", " 2 route          failed ",
-		"the client is told: nobody may do this", "to allow: give the route another access than deny"}
+	want := []string{
+		"deny: route_denied (HTTP 403), decision " + id, " 1 path and host  passed   GET /admin on host api.example", " 2 route          failed ",
+		"detail: nobody may do this", "hint: give the route another access than deny",
+	}
 
 	t.Run("a server that remembers", func(t *testing.T) {
 		command(t, "explain", "--decision", id, "--server", s.admin).holds(t, exitNo, want, nil)
@@ -148,9 +187,9 @@ func TestExplainDecision(t *testing.T) {
 	t.Run("none that remembers", func(t *testing.T) {
 		const forgotten = "0123-0123456789abcdef"
 		command(t, "explain", "--decision", forgotten, "--server", s.admin+","+other.admin+",127.0.0.1:1").holds(t, exitFailure, nil, []string{
-			"no server knows decision " + forgotten + ", which replica 0123 made",
-			s.admin + " is replica " + strings.Split(id, "-")[0] + " and does not remember it", other.admin + " is replica ",
-			"127.0.0.1:1 could not be asked: ", "grep " + forgotten + " LOG | jwtgate explain --audit-line -",
+			"no server has decision " + forgotten + " of replica 0123\n",
+			s.admin + " is replica " + strings.Split(id, "-")[0] + " and does not have it", other.admin + " is replica ",
+			"127.0.0.1:1 did not respond: ", "grep " + forgotten + " LOG | jwtgate explain --audit-line -",
 		})
 	})
 	t.Run("by a name that it does not allow", func(t *testing.T) {
@@ -160,7 +199,7 @@ func TestExplainDecision(t *testing.T) {
 		}})
 		defer proxy.Close()
 		command(t, "explain", "--decision", id, "--server", proxy.URL).holds(t, exitFailure, nil, []string{
-			proxy.URL + " does not allow this host name; use its IP address, or add the name to admin.hosts in its configuration",
+			proxy.URL + " rejects this host name; use its IP address, or add the name to admin.hosts in its configuration",
 		})
 	})
 	t.Run("another kind of server", func(t *testing.T) {
@@ -171,7 +210,7 @@ func TestExplainDecision(t *testing.T) {
 	t.Run("a server that answers with something else", func(t *testing.T) {
 		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }))
 		defer web.Close()
-		command(t, "explain", "--decision", id, "--server", web.URL).holds(t, exitFailure, nil, []string{web.URL + " could not be asked: "})
+		command(t, "explain", "--decision", id, "--server", web.URL).holds(t, exitFailure, nil, []string{web.URL + " did not respond: "})
 	})
 	t.Run("from its log", func(t *testing.T) {
 		command(t, "explain", "--audit-line", write(t, "jwtgate.log", s.log.String())).holds(t, exitNo, want, nil)
@@ -184,17 +223,17 @@ const auditLine = `{"time":"2026-05-17T10:00:00Z","level":"INFO","msg":"decision
 	`"internal_detail":"group missing: has groups \"staff\"","hint":"add this user to group \"admin\"","issuer":"home",` +
 	`"subject":"alice","kid":"key-1","method":"GET","host":"api.example","path":"/admin/1","source":"192.0.2.7","duration_us":120,"cached":true,"config":"c0ffee"}`
 
-// The line is found among others, and behind what a collector of logs has put in
-// front of it.
+// TestExplainAuditLine: the line is found among others, and after text that a log
+// collector added.
 func TestExplainAuditLine(t *testing.T) {
 	const shadow = `{"time":"2026-05-17T10:00:00Z","level":"INFO","msg":"candidate difference","decision":"3f2a9c01-0000000000000000","from":"allow","to":"deny"}` + "\n"
 	want := []string{
 		"deny: group_missing (HTTP 403), decision 3f2a9c01-5d41e8c2b7a90f36 at 2026-05-17T10:00:00Z",
 		" 1 path and host  passed   GET /admin/1 on host api.example\n", " 4 header         passed   kid \"key-1\"\n", " 5 issuer         passed   home\n",
 		" 8 claims         passed   subject \"alice\"\n", " 9 requirement    failed   group missing: has groups \"staff\"\n", "10 identity       skipped\n",
-		"the client is told: the subject is not in a group that may do this\n", "to allow: add this user to group \"admin\"\n",
+		"detail: the subject is not in a group that may do this\n", "hint: add this user to group \"admin\"\n",
 		"\nissuer: home\n", "\nsubject: alice\n", "\nkid: key-1\n", "\ntrace id: 4bf92f3577b34da6a3ce929d0e0e4736\n", "\nsource: 192.0.2.7\n", "\nconfig: c0ffee\n",
-		"\nthe token was remembered from an earlier request\ndecided in 120 µs\n",
+		"\nthe token was in the cache\ndecided in 120 µs\n",
 	}
 	for name, text := range map[string]string{
 		"alone":                   auditLine,
@@ -213,18 +252,18 @@ func TestExplainAuditLine(t *testing.T) {
 	}
 	for name, text := range map[string]string{"nothing": "", "other lines": "starting\n{\"msg\":\"x\"}\n" + shadow, "half a line": auditLine[:200]} {
 		t.Run(name, func(t *testing.T) {
-			command(t, "explain", "--audit-line", write(t, "log", text)).holds(t, exitFailure, nil, []string{"there is no decision's audit line"})
+			command(t, "explain", "--audit-line", write(t, "log", text)).holds(t, exitFailure, nil, []string{"found no audit line; expected"})
 		})
 	}
 	t.Run("allowed", func(t *testing.T) {
 		line := strings.NewReplacer(`"deny"`, `"allow"`, "group_missing", "shadowed", `"status":403,"detail":"the subject is not in a group that may do this"`, `"status":200,"would_deny":"expired"`).Replace(auditLine)
 		command(t, "explain", "--audit-line", write(t, "log", line)).holds(t, exitYes, []string{
-			"allow: shadowed, decision ", "let go on without identity; it would have been denied: expired\n", " 8 claims         failed ", "10 identity       passed"}, nil)
+			"allow: shadowed, decision ", "allowed without identity; otherwise denied: expired\n", " 8 claims         failed ", "10 identity       passed"}, nil)
 	})
 	command(t, "explain", "--audit-line", "nowhere.log").holds(t, exitFailure, nil, []string{"reading the audit line: open nowhere.log"})
 }
 
-// Of a log with several decisions one is chosen by its id, however long the log.
+// TestExplainAuditLineOfMany: the ID selects one of several decisions in a log.
 func TestExplainAuditLineOfMany(t *testing.T) {
 	line := func(number int) string {
 		return strings.NewReplacer("5d41e8c2b7a90f36", fmt.Sprintf("%016x", number), "group_missing", "expired").Replace(auditLine) + "\n"
@@ -240,17 +279,17 @@ func TestExplainAuditLineOfMany(t *testing.T) {
 	})
 	t.Run("none is asked for", func(t *testing.T) {
 		command(t, "explain", "--audit-line", log).holds(t, exitFailure, nil, []string{
-			"there are audit lines of more than one decision (5002 lines; the first is 3f2a9c01-0000000000000000); " +
-				"choose one: jwtgate explain --decision ID --audit-line " + log})
+			"found audit lines of more than one decision (5002 lines; the first is 3f2a9c01-0000000000000000); " +
+				"hint: select one: jwtgate explain --decision ID --audit-line " + log})
 	})
 	t.Run("one that is not there", func(t *testing.T) {
 		command(t, "explain", "--decision", "0123-0123456789abcdef", "--audit-line", log).holds(t, exitFailure, nil, []string{
-			"there is no audit line of decision 0123-0123456789abcdef"})
+			"found no audit line of decision 0123-0123456789abcdef"})
 	})
 	t.Run("an endless one", func(t *testing.T) {
 		var out, errs bytes.Buffer
 		code := run(t.Context(), []string{"explain", "--audit-line", "-"}, console{in: endless{}, out: &out, err: &errs, getenv: os.LookupEnv})
-		outcome{code, out.String(), errs.String()}.holds(t, exitFailure, nil, []string{"there are more than 64 MiB; give less of the log, such as by grep ID LOG"})
+		outcome{code, out.String(), errs.String()}.holds(t, exitFailure, nil, []string{"the log is longer than 64 MiB; hint: grep ID LOG"})
 	})
 }
 
@@ -264,16 +303,22 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A line that says what no decision of this gate could is not explained.
+// TestExplainAuditLineRefuses: a line that this version cannot have written is an error.
 func TestExplainAuditLineRefuses(t *testing.T) {
 	for _, row := range []struct{ name, old, new, want string }{
-		{"an unknown reason", "group_missing", "bad_mood", `decision 3f2a9c01-5d41e8c2b7a90f36 has the reason "bad_mood", which is unknown here; was it made by another version?`},
-		{"no reason", "group_missing", "", `has the reason "", which is unknown here`},
-		{"an unknown reason in shadow", `"status":403`, `"would_deny":"bad_mood"`, `has the reason "bad_mood", which is unknown here`},
-		{"an unknown verdict", `"deny"`, `"perhaps"`, `has the verdict "perhaps", and group_missing is a reason to deny; the line has been changed`},
-		{"the other verdict", `"deny"`, `"allow"`, `has the verdict "allow", and group_missing is a reason to deny`},
-		{"no id", "3f2a9c01-5d41e8c2b7a90f36", "seven", `"seven" is no decision's id`},
-		{"an id in capitals", "5d41e8c2b7a90f36", "5D41E8C2B7A90F36", "is no decision's id"},
+		{
+			"an unknown reason", "group_missing", "bad_mood",
+			`decision 3f2a9c01-5d41e8c2b7a90f36 has the unknown reason "bad_mood"; it may be of another version of jwtgate`,
+		},
+		{"no reason", "group_missing", "", `has the unknown reason ""`},
+		{"an unknown reason in shadow mode", `"status":403`, `"would_deny":"bad_mood"`, `has the unknown reason "bad_mood"`},
+		{
+			"an unknown verdict", `"deny"`, `"perhaps"`,
+			`has verdict "perhaps", but the verdict of reason group_missing is deny; the line was edited`,
+		},
+		{"the other verdict", `"deny"`, `"allow"`, `has verdict "allow", but the verdict of reason group_missing is deny`},
+		{"no id", "3f2a9c01-5d41e8c2b7a90f36", "seven", `invalid decision ID "seven"`},
+		{"an id in capitals", "5d41e8c2b7a90f36", "5D41E8C2B7A90F36", "invalid decision ID"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			file := write(t, "log", strings.Replace(auditLine, row.old, row.new, 1))
@@ -282,18 +327,18 @@ func TestExplainAuditLineRefuses(t *testing.T) {
 	}
 }
 
-// The configuration may be named by the variable that the server takes it from;
-// a flag comes first, and the variable is no flag beside a decision.
+// TestConfigByVariable: the server's variable also names the configuration. A flag has
+// precedence, and the variable does not count as a flag next to a decision.
 func TestConfigByVariable(t *testing.T) {
 	e := newExplainer(t)
 	t.Setenv("JWTGATE_CONFIG", e.config)
 	command(t, "explain", "--path", "/nowhere").holds(t, exitNo, []string{"deny: credential_missing"}, nil)
 	command(t, "explain", "--path", "/nowhere", "--config", e.put(t, "open.yaml", publicYAML)).holds(t, exitNo, []string{"deny: route_denied"}, nil)
 	command(t, "explain", "--audit-line", write(t, "log", auditLine)).holds(t, exitNo, []string{"group_missing"}, nil)
-	command(t, "check").holds(t, exitYes, []string{e.config + ": fine"}, nil)
+	command(t, "check").holds(t, exitYes, []string{e.config + ": valid"}, nil)
 	other := write(t, "other.yaml", publicYAML)
-	command(t, "check", "--config", other).holds(t, exitYes, []string{other + ": fine"}, nil)
-	command(t, "check", other).holds(t, exitYes, []string{other + ": fine"}, nil)
+	command(t, "check", "--config", other).holds(t, exitYes, []string{other + ": valid"}, nil)
+	command(t, "check", other).holds(t, exitYes, []string{other + ": valid"}, nil)
 	cases := write(t, "cases.yaml", "cases: [{request: GET /open/x, expect: {reason: public}}]\n")
 	command(t, "test", cases).holds(t, exitYes, []string{"1 case, 0 failed"}, nil)
 	command(t, "test", "--config", e.dir+"/nowhere.yaml", cases).holds(t, exitFailure, nil, []string{"nowhere.yaml"})

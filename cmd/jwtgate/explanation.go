@@ -13,19 +13,18 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// explanation is how a decision came about: its record and its steps, and of one that
-// was made for the command also what becomes of the request.
+// explanation is a decision with its record and its steps. Of a decision that the command
+// made itself, it also has the changes of the request.
 type explanation struct {
 	audit.Record
-	Steps []gate.Step
-	// recorded: the decision was made by a server, and is known from its record.
-	recorded                 bool
-	before                   *beforeJSON // nil: nothing that is known
+	Steps                    []gate.Step
+	recorded                 bool         // a server made the decision
+	arrival                  *arrivalJSON // nil: Envoy changes nothing, or it is unknown what
 	set, response            []request.Header
 	remove, removeParameters []string
 }
 
-// explainDecision explains a decision that the gate has just made about a request.
+// explainDecision returns the explanation of a decision that the command made.
 func explainDecision(r *request.Request, e *gate.Explanation) *explanation {
 	d := e.Decision
 	made := &explanation{
@@ -39,7 +38,7 @@ func explainDecision(r *request.Request, e *gate.Explanation) *explanation {
 	return made
 }
 
-// writeExplanation renders an explanation for people.
+// writeExplanation writes an explanation as text.
 func writeExplanation(out io.Writer, e *explanation) error {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
@@ -57,30 +56,30 @@ func writeExplanation(out io.Writer, e *explanation) error {
 		fmt.Fprintf(&text, " by route %s", e.Route)
 	}
 	fmt.Fprintf(&text, ", decision %s at %s\n", e.Decision, e.Time.Format(time.RFC3339))
-	if e.before != nil {
-		fmt.Fprintf(&text, "behind the shipped envoy.yaml: %s\n", e.before.Text)
+	if e.arrival != nil {
+		fmt.Fprintf(&text, "with the shipped envoy.yaml: %s\n", e.arrival.Text)
 	}
 	if e.WouldDeny != "" {
-		how := "let go on without identity; "
+		how := "allowed without identity; otherwise denied"
 		if e.Reason == gate.ReasonAllowed {
-			how = "a route in shadow would refuse it; "
+			how = "a route in shadow mode would have denied it"
 		}
-		fmt.Fprintf(&text, "%sit would have been denied: %s\n", how, e.WouldDeny)
+		fmt.Fprintf(&text, "%s: %s\n", how, e.WouldDeny)
 	}
 	if e.Detail != "" {
-		fmt.Fprintf(&text, "the client is told: %s\n", e.Detail)
+		fmt.Fprintf(&text, "detail: %s\n", e.Detail)
 	}
 	if e.Hint != "" {
-		fmt.Fprintf(&text, "to allow: %s\n", e.Hint)
+		fmt.Fprintf(&text, "hint: %s\n", e.Hint)
 	}
-	writeFields(&text, "the application gets", e.set)
-	title := "the response gets, unless it has them"
+	writeFields(&text, "headers to the application", e.set)
+	title := "headers added to the response, unless it has them"
 	if e.Verdict == gate.VerdictAnswer {
-		title = "the client gets"
+		title = "headers of the response"
 	}
 	writeFields(&text, title, e.response)
 	if len(e.removeParameters) > 0 {
-		fmt.Fprintf(&text, "without the parameters %s\n", strings.Join(e.removeParameters, ", "))
+		fmt.Fprintf(&text, "removed query parameters: %s\n", strings.Join(e.removeParameters, ", "))
 	}
 	if e.recorded {
 		writeRest(&text, &e.Record)
@@ -93,7 +92,7 @@ func writeExplanation(out io.Writer, e *explanation) error {
 	return err
 }
 
-// writeRest writes what a record has beyond what its steps say.
+// writeRest writes the fields of a record that its steps do not show.
 func writeRest(text *strings.Builder, r *audit.Record) {
 	for _, one := range []struct{ name, value string }{
 		{"internal detail", r.InternalDetail}, {"issuer", r.Issuer}, {"subject", r.Subject}, {"kid", r.KeyID},
@@ -104,7 +103,7 @@ func writeRest(text *strings.Builder, r *audit.Record) {
 		}
 	}
 	if r.Cached {
-		text.WriteString("the token was remembered from an earlier request\n")
+		text.WriteString("the token was in the cache\n")
 	}
 	if r.DurationUS > 0 {
 		fmt.Fprintf(text, "decided in %d µs\n", r.DurationUS)
@@ -121,17 +120,17 @@ func writeFields(text *strings.Builder, title string, fields []request.Header) {
 	}
 }
 
-// explanationJSON is an explanation for programs: the record, and what goes beyond it.
+// explanationJSON is an explanation as JSON: the record and more.
 type explanationJSON struct {
 	audit.Record
-	// Envoy is what the shipped Envoy does before it asks, if it is more than to ask.
-	Envoy *beforeJSON `json:"envoy,omitempty"`
-	Steps []gate.Step `json:"steps"`
-	// Headers are set, Remove and RemoveParameters taken out, before the
-	// application gets the request.
+	// Envoy is what the shipped Envoy does before it asks jwtgate; absent: nothing.
+	Envoy *arrivalJSON `json:"envoy,omitempty"`
+	Steps []gate.Step  `json:"steps"`
+	// Headers are set, and Remove and RemoveParameters removed, in the request to the
+	// application.
 	Headers map[string]string `json:"headers,omitempty"`
-	// ResponseHeaders are what the client gets beside the application's own, or in
-	// an answer of the gate's.
+	// ResponseHeaders are added to the application's response, or are those of
+	// jwtgate's own response.
 	ResponseHeaders  map[string]string `json:"response_headers,omitempty"`
 	Remove           []string          `json:"remove,omitempty"`
 	RemoveParameters []string          `json:"remove_parameters,omitempty"`
@@ -142,12 +141,12 @@ func writeExplanationJSON(out io.Writer, e *explanation) error {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(explanationJSON{
-		Record: e.Record, Envoy: e.before, Steps: e.Steps, Headers: fieldMap(e.set), ResponseHeaders: fieldMap(e.response),
+		Record: e.Record, Envoy: e.arrival, Steps: e.Steps, Headers: fieldMap(e.set), ResponseHeaders: fieldMap(e.response),
 		Remove: e.remove, RemoveParameters: e.removeParameters,
 	})
 }
 
-// fieldMap is header fields by their names; nil without any.
+// fieldMap returns header fields by name; nil: there are none.
 func fieldMap(fields []request.Header) map[string]string {
 	if len(fields) == 0 {
 		return nil

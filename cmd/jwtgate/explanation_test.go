@@ -13,17 +13,19 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// TestExplanationHasEveryField: each field of a record, set to a value of its own, stands
-// in the text that explains it and in its JSON.
+// TestExplanationHasEveryField: each field of a record, set to a value of its own, is in
+// the explanation, both as text and as JSON.
 func TestExplanationHasEveryField(t *testing.T) {
-	record := audit.Record{Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing, WouldDeny: gate.ReasonExpired, Decision: "r-0123456789abcdef"}
+	record := audit.Record{
+		Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing, WouldDeny: gate.ReasonExpired, Decision: "r-0123456789abcdef",
+	}
 	value := reflect.ValueOf(&record).Elem()
-	want := map[string]string{} // :: key -> what stands in the text
+	want := map[string]string{} // :: key -> its text
 	for i := range value.NumField() {
 		key, _, _ := strings.Cut(value.Type().Field(i).Tag.Get("json"), ",")
 		f := value.Field(i)
 		if key == "level" || key == "msg" {
-			continue // those of a line of the log
+			continue // of the log line
 		}
 		switch {
 		case f.Kind() == reflect.String && f.String() == "":
@@ -39,7 +41,7 @@ func TestExplanationHasEveryField(t *testing.T) {
 		}
 		want[key] = strings.Trim(fmt.Sprint(f.Interface()), "[]")
 	}
-	want["time"], want["cached"] = "2026-01-02T03:04:05Z", "the token was remembered"
+	want["time"], want["cached"] = "2026-01-02T03:04:05Z", "the token was in the cache"
 	e := &explanation{Record: record, Steps: record.Steps(), recorded: true}
 	var text, asJSON bytes.Buffer
 	if err := writeExplanation(&text, e); err != nil {

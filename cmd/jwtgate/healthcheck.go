@@ -16,36 +16,36 @@ import (
 	"github.com/jwtgate/jwtgate/internal/extauthz"
 )
 
-// defaultAddress is where a server listens that is told nothing else.
+// defaultAddress is where a server listens by default.
 const defaultAddress = "127.0.0.1:9001"
 
-// healthcheckTimeout bounds the whole question.
+// healthcheckTimeout bounds the whole check.
 const healthcheckTimeout = 3 * time.Second
 
 type healthcheckCommand struct {
-	Config string `help:"The server's configuration; its server.listen is asked, by TLS if it has server.tls." placeholder:"FILE" env:"JWTGATE_CONFIG"`
-	Addr   string `help:"Where to ask: host:port or unix:PATH; before the configuration. With neither: 127.0.0.1:9001." placeholder:"A" env:"JWTGATE_LISTEN"`
-	CA     string `name:"ca" help:"Ask by TLS; one of these CAs must have signed the server's certificate (PEM). Without it that is the one in the configuration's cert_file, or else one of the system's CAs has signed it." placeholder:"FILE"`
-	Cert   string `help:"Ask by TLS, and show the server this certificate (PEM)." placeholder:"FILE"`
+	Config string `help:"The server's configuration: its server.listen and server.tls are used." placeholder:"FILE" env:"JWTGATE_CONFIG"`
+	Addr   string `help:"The address: host:port or unix:PATH; overrides server.listen." placeholder:"A" env:"JWTGATE_LISTEN"`
+	CA     string `name:"ca" help:"Use TLS and trust these CAs (PEM) instead of server.tls.cert_file or the system's." placeholder:"FILE"`
+	Cert   string `help:"Use TLS with this client certificate (PEM)." placeholder:"FILE"`
 	Key    string `help:"The private key of --cert (PEM)." placeholder:"FILE"`
 }
 
 // Help is the command's longer help.
 func (healthcheckCommand) Help() string {
-	return `Asks grpc.health.v1 and exits with 0 when the server is serving, 1 when it is not, 2 when it cannot be asked.
+	return `Calls grpc.health.v1 and exits with 0 if the server is serving, 1 if it is not, and 2 if it does not answer.
 
 Examples:
   jwtgate healthcheck --addr 127.0.0.1:9001
   jwtgate healthcheck --config jwtgate.yaml --cert probe.pem --key probe.key`
 }
 
-// Run asks the server.
+// Run calls the server.
 func (cmd healthcheckCommand) Run(ctx context.Context, c console) error {
 	address := dialable(cmp.Or(cmd.Addr, defaultAddress))
 	var served config.TLS
 	if cmd.Config != "" {
-		// Mistakes in the rest of the file are no business of a health check: the
-		// server may be running by the file before.
+		// Mistakes in the rest of the file do not matter: the server may still run with
+		// the previous version.
 		cfg, err := config.Load(cmd.Config, c.getenv)
 		switch {
 		case cfg != nil:
@@ -69,18 +69,19 @@ func (cmd healthcheckCommand) Run(ctx context.Context, c console) error {
 	err = errors.Join(err, connection.Close())
 	switch {
 	case err != nil && served.ClientCAFile != "" && cmd.Cert == "":
-		return fmt.Errorf("no answer from %s, which wants clients to have a certificate (server.tls.client_ca_file); name one with --cert and --key: %w", address, err)
+		return fmt.Errorf("no answer from %s, which requires a client certificate (server.tls.client_ca_file); hint: --cert and --key: %w",
+			address, err)
 	case err != nil:
 		return fmt.Errorf("no answer from %s: %w", address, err)
 	case answer.GetStatus() != healthpb.HealthCheckResponse_SERVING:
-		return exitError{exitNo, fmt.Errorf("%s says %s", address, answer.GetStatus())}
+		return exitError{exitNo, fmt.Errorf("%s reports %s", address, answer.GetStatus())}
 	}
 	fmt.Fprintf(c.out, "%s is serving\n", address)
 	return nil
 }
 
-// target names a TCP address or a Unix socket to grpc-go, which must not look
-// for a proxy.
+// target returns the grpc-go target for a TCP address or a Unix socket. grpc-go does not
+// use a proxy for it.
 func target(address string) string {
 	if strings.HasPrefix(address, "unix:") {
 		return address

@@ -19,7 +19,7 @@ func TestHealthcheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("by address", func(t *testing.T) { command(t, "healthcheck", "--addr", s.listen).holds(t, exitYes, want, nil) })
-	t.Run("every interface is this machine", func(t *testing.T) {
+	t.Run("an unspecified host is this machine", func(t *testing.T) {
 		for _, host := range []string{"0.0.0.0", "[::]", ""} {
 			command(t, "healthcheck", "--addr", host+":"+port).holds(t, exitYes, want, nil)
 		}
@@ -36,7 +36,7 @@ func TestHealthcheck(t *testing.T) {
 		t.Setenv("JWTGATE_CONFIG", filepath.Join(t.TempDir(), "missing.yaml"))
 		command(t, "healthcheck").holds(t, exitYes, want, nil)
 	})
-	t.Run("a proxy is not asked", func(t *testing.T) {
+	t.Run("no proxy is used", func(t *testing.T) {
 		for _, name := range []string{"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"} {
 			t.Setenv(name, "http://127.0.0.1:1")
 		}
@@ -56,8 +56,9 @@ func TestHealthcheckOnAUnixSocket(t *testing.T) {
 	command(t, "healthcheck", "--addr", socket).holds(t, exitYes, []string{socket + " is serving\n"}, nil)
 }
 
-// A server whose issuer has neither answered nor failed is not serving yet.
-func TestHealthcheckOfOneThatIsNotServing(t *testing.T) {
+// TestHealthcheckNotServing: a server is not serving while it waits for the first response
+// of its issuer.
+func TestHealthcheckNotServing(t *testing.T) {
 	alone(t)
 	asked, release := make(chan struct{}, 16), make(chan struct{})
 	idp := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -65,7 +66,7 @@ func TestHealthcheckOfOneThatIsNotServing(t *testing.T) {
 		<-release
 	}))
 	t.Cleanup(idp.Close)
-	t.Cleanup(func() { close(release) }) // before it: Close waits for what runs
+	t.Cleanup(func() { close(release) }) // runs before idp.Close, which waits for the handler
 	t.Setenv("ISS", idp.URL+"/")
 	s := serve(t, "--config", write(t, "jwtgate.yaml", `
 server: {listen: 127.0.0.1:0, drain_delay: 0s}
@@ -73,7 +74,7 @@ admin: {listen: 127.0.0.1:0}
 issuers: {home: {issuer: "${ISS}", audiences: [a], dangerously_allow_http: true, jwks: {request_timeout: 1m}}}
 `))
 	<-asked
-	command(t, "healthcheck", "--addr", s.listen).holds(t, exitNo, nil, []string{"jwtgate: " + s.listen + " says NOT_SERVING"})
+	command(t, "healthcheck", "--addr", s.listen).holds(t, exitNo, nil, []string{"jwtgate: " + s.listen + " reports NOT_SERVING"})
 	ready, err := http.Get("http://" + s.admin + "/readyz")
 	if err != nil {
 		t.Fatal(err)
@@ -88,13 +89,13 @@ issuers: {home: {issuer: "${ISS}", audiences: [a], dangerously_allow_http: true,
 
 func TestHealthcheckMistakes(t *testing.T) {
 	alone(t)
-	// Without an address it asks where a server listens that is told nothing.
+	// By default it calls the default address of a server.
 	if got := command(t, "healthcheck"); got.code == exitFailure && !strings.Contains(got.err, "no answer from 127.0.0.1:9001") {
 		t.Errorf("without an address: %+v", got)
 	}
 	command(t, "healthcheck", "--addr", "127.0.0.1:1").holds(t, exitFailure, nil, []string{"no answer from 127.0.0.1:1"})
 	command(t, "healthcheck", "--config", filepath.Join(t.TempDir(), "missing.yaml")).holds(t, exitFailure, nil, []string{"reading the config"})
-	// What answers is no gRPC server.
+	// A server that does not speak gRPC.
 	web := httptest.NewServer(http.NotFoundHandler())
 	defer web.Close()
 	command(t, "healthcheck", "--addr", web.Listener.Addr().String()).holds(t, exitFailure, nil, []string{"no answer from " + web.Listener.Addr().String()})

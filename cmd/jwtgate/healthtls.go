@@ -17,11 +17,11 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// transport is how the server at address is asked, whose configuration says
-// served: by TLS if that or a flag says so.
+// transport returns how to connect to the server at address, whose configuration has
+// the TLS settings served: by TLS if those or a flag enable it.
 func (cmd healthcheckCommand) transport(address string, served config.TLS) (credentials.TransportCredentials, error) {
 	if (cmd.Cert == "") != (cmd.Key == "") {
-		return nil, errors.New("--cert and --key belong together; name both or none; see jwtgate healthcheck --help")
+		return nil, errors.New("got one of --cert and --key; expected both or neither; see jwtgate healthcheck --help")
 	}
 	if cmd.CA == "" && cmd.Cert == "" && !served.Enabled() {
 		return insecure.NewCredentials(), nil
@@ -52,8 +52,8 @@ func (cmd healthcheckCommand) transport(address string, served config.TLS) (cred
 	return credentials.NewTLS(c), nil
 }
 
-// trust has c take servers whose certificate a CA in the file has signed, for the
-// name that is asked, or for the name in the server's own certificate: few stand
+// trust makes c accept a server certificate that a CA in the file signed, for the server
+// name of c, or else for the name in the server's own certificate: few certificates are
 // for an address such as 127.0.0.1.
 func trust(c *tls.Config, file string, own *x509.Certificate) error {
 	text, err := os.ReadFile(file)
@@ -61,7 +61,7 @@ func trust(c *tls.Config, file string, own *x509.Certificate) error {
 		return fmt.Errorf("--ca: %w", err)
 	}
 	if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(text) {
-		return fmt.Errorf("--ca %s holds no PEM certificate", file)
+		return fmt.Errorf("--ca %s has no PEM certificate", file)
 	}
 	if own != nil && own.VerifyHostname(c.ServerName) != nil && len(own.DNSNames) > 0 {
 		c.ServerName = strings.Replace(own.DNSNames[0], "*", "healthcheck", 1)
@@ -69,19 +69,20 @@ func trust(c *tls.Config, file string, own *x509.Certificate) error {
 	return nil
 }
 
-// pin has c take one certificate alone, whoever has signed it, whatever names it
-// has and whether or not it has ended: that is between the server and its clients.
+// pin makes c accept exactly one certificate, whatever its signer, its names and its
+// expiry: a health check does not judge those.
 func pin(c *tls.Config, own *x509.Certificate) {
-	c.InsecureSkipVerify = true // VerifyConnection is stricter
+	c.InsecureSkipVerify = true // VerifyConnection accepts one certificate only
 	c.VerifyConnection = func(state tls.ConnectionState) error {
 		if !bytes.Equal(state.PeerCertificates[0].Raw, own.Raw) {
-			return errors.New("the server's certificate is not that in server.tls.cert_file; it was not read again yet, or is refused (see /readyz)")
+			return errors.New("the server's certificate is not the one in server.tls.cert_file; " +
+				"it is not reloaded yet, or its reload failed (see /readyz)")
 		}
 		return nil
 	}
 }
 
-// serverName is the name that the certificate of a server at address is for.
+// serverName returns the name that the certificate of a server at address must have.
 func serverName(address string) string {
 	if host, _, err := net.SplitHostPort(address); err == nil && !strings.HasPrefix(address, "unix:") {
 		return host
@@ -89,7 +90,7 @@ func serverName(address string) string {
 	return "localhost"
 }
 
-// leafOf is the first certificate in a PEM file, which is a server's own.
+// leafOf returns the first certificate in a PEM file: a server's own.
 func leafOf(file string) (*x509.Certificate, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -100,5 +101,5 @@ func leafOf(file string) (*x509.Certificate, error) {
 			return x509.ParseCertificate(block.Bytes)
 		}
 	}
-	return nil, fmt.Errorf("%q holds no PEM certificate", file)
+	return nil, fmt.Errorf("%q has no PEM certificate", file)
 }

@@ -14,8 +14,8 @@ func tlsYAML(cert, key string) string {
 	return strings.Replace(publicYAML, "drain_delay: 0s", fmt.Sprintf("drain_delay: 0s, tls: {cert_file: %q, key_file: %q}", cert, key), 1)
 }
 
-// A server with a certificate is asked by TLS: by the configuration, which holds
-// the certificate to that very file, or by a CA.
+// TestHealthcheckByTLS: the health check trusts either the certificate that the
+// configuration names, or a CA.
 func TestHealthcheckByTLS(t *testing.T) {
 	alone(t)
 	cert, key := testutil.LoopbackCertificate(t)
@@ -30,8 +30,8 @@ func TestHealthcheckByTLS(t *testing.T) {
 	command(t, "healthcheck", "--config", asked(cert), "--ca", cert).holds(t, exitYes, want, nil)
 	for says, args := range map[string][]string{
 		"no answer from":             {"--addr", s.listen},
-		"belong together":            {"--addr", s.listen, "--cert", cert},
-		"holds no PEM certificate":   {"--addr", s.listen, "--ca", key},
+		"got one of --cert":          {"--addr", s.listen, "--cert", cert},
+		"has no PEM certificate":     {"--addr", s.listen, "--ca", key},
 		"no such file":               {"--addr", s.listen, "--ca", "missing.pem"},
 		"server.tls.cert_file":       {"--config", asked(filepath.Join(t.TempDir(), "missing.pem"))},
 		"certificate signed by unkn": {"--addr", s.listen, "--cert", cert, "--key", key},

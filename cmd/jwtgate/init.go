@@ -16,19 +16,20 @@ import (
 )
 
 type initCommand struct {
-	Cognito  string   `help:"The Cognito user pool's id." placeholder:"POOL" xor:"issuer"`
-	ClientID string   `name:"client-id" help:"The pool's app client id." placeholder:"ID"`
-	Issuer   string   `help:"Any OIDC issuer, exactly as its tokens' iss has it." placeholder:"URL" xor:"issuer"`
-	Audience string   `help:"What the tokens' aud must hold." placeholder:"A"`
-	Config   string   `help:"An existing configuration that envoy.yaml and compose.yaml are to fit; no jwtgate.yaml is written." placeholder:"FILE"`
-	App      string   `required:"" help:"Your application, as Envoy reaches it." placeholder:"HOST:PORT"`
-	Origin   []string `help:"A front end whose scripts may call; may be repeated. With --config: by default those of cors.origins." placeholder:"URL" sep:"none"`
-	Out      string   `help:"The directory to write to." placeholder:"DIR" default:"."`
+	Cognito  string   `help:"The ID of the Cognito user pool." placeholder:"POOL" xor:"issuer"`
+	ClientID string   `name:"client-id" help:"The ID of the pool's app client." placeholder:"ID"`
+	Issuer   string   `help:"Any OIDC issuer, exactly as in the iss of its tokens." placeholder:"URL" xor:"issuer"`
+	Audience string   `help:"A value that the aud of tokens must contain." placeholder:"A"`
+	Config   string   `help:"An existing configuration: write envoy.yaml and compose.yaml for it, and no jwtgate.yaml." placeholder:"FILE"`
+	App      string   `required:"" help:"The address of your application, as Envoy connects to it." placeholder:"HOST:PORT"`
+	Origin   []string `help:"A web origin that may call; may be repeated. Default: cors.origins." placeholder:"URL" sep:"none"`
+	Out      string   `help:"The output directory." placeholder:"DIR" default:"."`
 }
 
 // Help is the command's longer help.
 func (initCommand) Help() string {
-	return `Writes the files that the demo and the tests run, with your own names in them: jwtgate.yaml, and envoy.yaml and compose.yaml that fit it. With --config FILE it writes the last two so that they fit FILE, with the headers that it names and what it relaxes. It never overwrites a file.
+	return `Writes jwtgate.yaml, envoy.yaml and compose.yaml for your project: the files that the demo and the tests run, with your values. ` +
+		`With --config FILE it writes only envoy.yaml and compose.yaml, for the headers and relaxations of FILE. It never overwrites a file.
 
 Examples:
   jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app 127.0.0.1:3000
@@ -36,14 +37,14 @@ Examples:
   jwtgate init --config jwtgate.yaml --app 127.0.0.1:3000`
 }
 
-// Run writes the files, all or none.
+// Run writes the files, unless one of them exists.
 func (cmd initCommand) Run(c console) error {
 	options := envoy.InitOptions{
 		Cognito: cmd.Cognito, ClientID: cmd.ClientID, Issuer: cmd.Issuer, Audience: cmd.Audience,
-		App: cmd.App, Origins: cmd.Origin, Dir: cmd.Out, Needs: needsOfNew,
+		App: cmd.App, Origins: cmd.Origin, Dir: cmd.Out, Needs: needsOfText,
 	}
 	if cmd.Config != "" {
-		if err := cmd.fit(&options, c); err != nil {
+		if err := cmd.useExisting(&options, c); err != nil {
 			return reportMistakes(c.out, err)
 		}
 	}
@@ -67,27 +68,28 @@ func (cmd initCommand) Run(c console) error {
 		}
 		fmt.Fprintf(c.out, "wrote  %s\n", name)
 	}
-	offline := "jwtgate demo --config " + cmp.Or(cmd.Config, filepath.Join(cmd.Out, "jwtgate.yaml")) + "    to try it offline, with a sample application and tokens of any claims"
+	offline := "jwtgate demo --config " + cmp.Or(cmd.Config, filepath.Join(cmd.Out, "jwtgate.yaml")) +
+		"    to try it offline, with a sample application and tokens with any claims"
 	fmt.Fprintf(c.out, "\nnext   %s\n", strings.Join(append(result.Next, offline), "\n       "))
 	return nil
 }
 
-// needsOfNew says what a configuration that was just rendered needs of Envoy.
-func needsOfNew(data []byte) (envoy.Needs, error) {
+// needsOfText returns what a configuration that was just rendered needs of Envoy.
+func needsOfText(data []byte) (envoy.Needs, error) {
 	var policy *gate.Policy
 	cfg, err := config.Parse("jwtgate.yaml", data, nil)
 	if err == nil {
 		policy, err = gate.Compile(cfg, gate.CompileOptions{})
 	}
 	if err != nil {
-		return envoy.Needs{}, fmt.Errorf("nothing was written, since the configuration would be wrong:\n%w", err)
+		return envoy.Needs{}, fmt.Errorf("nothing was written, because the configuration would be invalid:\n%w", err)
 	}
 	defer policy.Close()
 	return envoyneeds.Of(policy), nil
 }
 
-// fit takes what the files have to fit from an existing configuration.
-func (cmd initCommand) fit(options *envoy.InitOptions, c console) error {
+// useExisting sets the options for an existing configuration.
+func (cmd initCommand) useExisting(options *envoy.InitOptions, c console) error {
 	policy, err := loadPolicy(cmd.Config, c.getenv)
 	if err != nil {
 		return err
@@ -104,15 +106,15 @@ func (cmd initCommand) fit(options *envoy.InitOptions, c console) error {
 	return nil
 }
 
-// ownCORS reports whether a configuration says of preflights what the CORS filter
-// of the shipped envoy.yaml, which answers those of the origins that it lists, would
-// take back: it has methods and headers of its own, and no credentials.
+// ownCORS reports whether a configuration has CORS settings that differ from those of
+// the CORS filter in the shipped envoy.yaml. That filter answers the preflights of the
+// origins that it lists, with fixed methods and headers and without credentials.
 func ownCORS(cors config.CORS) bool {
 	answers := cors.Preflight == config.PreflightAnswer
 	return len(cors.Origins) > 0 && (!answers || cors.Credentials || len(cors.Methods) > 0 || len(cors.Headers) > 0)
 }
 
-// writeNew writes a file that must not be there yet.
+// writeNew writes a file that must not exist.
 func writeNew(name string, data []byte) error {
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {

@@ -38,7 +38,7 @@ func TestInit(t *testing.T) {
 				}
 			}
 			checked := command(t, "check", "--config", config)
-			checked.holds(t, exitYes, []string{config + ": fine"}, nil)
+			checked.holds(t, exitYes, []string{config + ": valid"}, nil)
 			if strings.Contains(checked.out, "warning") {
 				t.Errorf("what init writes has warnings:\n%s", checked.out)
 			}

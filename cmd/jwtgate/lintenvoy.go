@@ -11,21 +11,23 @@ import (
 )
 
 type lintEnvoyCommand struct {
-	Config   string `required:"" help:"The configuration that Envoy has to fit." placeholder:"FILE" env:"JWTGATE_CONFIG"`
-	Platform string `help:"Who writes Envoy's configuration: ${enum}." enum:"envoy,envoy-gateway,istio" default:"envoy"`
-	File     string `arg:"" help:"Envoy's bootstrap, or what it answers at /config_dump; - is standard input." placeholder:"ENVOY.yaml"`
+	Config   string `required:"" help:"The configuration of the jwtgate behind this Envoy." placeholder:"FILE" env:"JWTGATE_CONFIG"`
+	Platform string `help:"The program that writes Envoy's configuration: ${enum}." enum:"envoy,envoy-gateway,istio" default:"envoy"`
+	File     string `arg:"" help:"Envoy's bootstrap file, or its response at /config_dump; - for standard input." placeholder:"ENVOY.yaml"`
 }
 
 // Help is the command's longer help.
 func (lintEnvoyCommand) Help() string {
-	return `Names each setting that lets something hostile through or refuses proper requests, with its place, why it matters and what to write instead. With --platform it names the platform's own field; what the platform cannot set is a note. A finding is three lines on a terminal, and one elsewhere. Every rule: docs/lint-envoy.md
+	return `Reports each setting that lets a hostile request through or rejects a valid one, with its place, the reason and a fix. ` +
+		`With --platform, it names the platform's own field; a setting that the platform does not support is a note. ` +
+		`On a terminal a finding takes three lines, and elsewhere one. All rules: docs/lint-envoy.md
 
 Examples:
   jwtgate lint-envoy --config jwtgate.yaml envoy.yaml
   curl -s http://127.0.0.1:9901/config_dump | jwtgate lint-envoy --config jwtgate.yaml -`
 }
 
-// Run lints.
+// Run lints the file.
 func (cmd lintEnvoyCommand) Run(c console) error {
 	policy, err := loadPolicy(cmd.Config, c.getenv)
 	if err != nil {
@@ -44,12 +46,12 @@ func (cmd lintEnvoyCommand) Run(c console) error {
 		return err
 	}
 	if report.Failed() {
-		return reported(exitError{exitNo, errors.New("something was found")})
+		return reported(exitError{exitNo, errors.New("there are findings")})
 	}
 	return nil
 }
 
-// readEnvoyFile reads up to a byte more than a file may have.
+// readEnvoyFile reads a file, up to one byte more than the limit.
 func readEnvoyFile(name string, in io.Reader) ([]byte, error) {
 	if name != "-" {
 		file, err := os.Open(name)

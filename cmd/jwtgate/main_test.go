@@ -17,7 +17,7 @@ import (
 func TestHelp(t *testing.T) {
 	alone(t)
 	for line, texts := range map[string][]string{
-		"":                   {"Usage: jwtgate <command>", "jwtgate demo ", "Exit codes: 0 yes; 1 the answer is no; 2 it could not run.", "serve", "init", "check", "healthcheck", "demo", "version"},
+		"":                   {"Usage: jwtgate <command>", "jwtgate demo ", "Exit codes: 0 yes; 1 the answer is no; 2 the command failed.", "serve", "init", "check", "healthcheck", "demo", "version"},
 		"--help":             {"Usage: jwtgate <command>", `Run "jwtgate <command> --help"`},
 		"-h":                 {"Usage: jwtgate <command>"},
 		"serve --help":       {"Usage: jwtgate serve", "jwtgate serve --config jwtgate.yaml", "$JWTGATE_CONFIG", "$JWTGATE_LISTEN", "$JWTGATE_ADMIN_LISTEN", "$JWTGATE_LOG_LEVEL"},
@@ -55,8 +55,8 @@ func TestUsageMistakes(t *testing.T) {
 		"serve extra":                  {"unexpected argument extra; see jwtgate serve --help"},
 		"serve --log-level loud":       {`--log-level: invalid log level "loud"; expected DEBUG, INFO, WARN or ERROR`},
 		"serve --listen 9001":          {"no configuration; name a file"},
-		"check":                        {"no configuration is named; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help"},
-		"check a.yaml --config b.yaml": {"both --config b.yaml and a.yaml are named; name one; see jwtgate check --help"},
+		"check":                        {"missing configuration; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help"},
+		"check a.yaml --config b.yaml": {"got two configurations, --config b.yaml and a.yaml; expected one; see jwtgate check --help"},
 		"help srve":                    {`unexpected argument srve, did you mean "serve"?`},
 		"init":                         {"missing flags: --app=HOST:PORT; see jwtgate init --help"},
 		"init --app a:1 --orign x":     {`unknown flag --orign, did you mean "--origin"?`},

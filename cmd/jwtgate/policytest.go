@@ -11,13 +11,14 @@ import (
 
 type testCommand struct {
 	Config string   `required:"" help:"The configuration to test." placeholder:"FILE" env:"JWTGATE_CONFIG"`
-	JUnit  string   `name:"junit" help:"Also write the results here, as JUnit XML." placeholder:"FILE"`
-	Cases  []string `arg:"" help:"The files of cases." placeholder:"CASES.yaml"`
+	JUnit  string   `name:"junit" help:"Also write the results to this file, as JUnit XML." placeholder:"FILE"`
+	Cases  []string `arg:"" help:"Files with test cases." placeholder:"CASES.yaml"`
 }
 
 // Help is the command's longer help.
 func (testCommand) Help() string {
-	return `Takes requests with minted tokens through the very code that serves, and compares verdict, reason and headers with what the cases expect. Nothing is fetched: keys are made for the run.
+	return `Decides requests with generated tokens, by the same code as the server, and compares verdict, reason and headers ` +
+		`with the cases. It fetches nothing: each run generates its keys.
 
   tokens:
     alice: {issuer: cruddur, claims: {sub: alice, "cognito:groups": [admin]}}
@@ -35,7 +36,7 @@ func (cmd testCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return reportMistakes(c.out, err)
 	}
-	policy.Close() // the cases run with keys of their own
+	policy.Close() // the cases have their own keys
 	cfg := policy.Config()
 	cases, err := policytest.Load(cmd.Cases, cfg)
 	if err != nil {

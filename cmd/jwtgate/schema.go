@@ -6,7 +6,7 @@ type schemaCommand struct{}
 
 // Help is the command's longer help.
 func (schemaCommand) Help() string {
-	return `An editor that knows YAML completes and checks jwtgate.yaml by it.
+	return `Editors with YAML support use the schema to complete and validate jwtgate.yaml.
 
 Example: jwtgate schema > jwtgate.schema.json, and at the top of jwtgate.yaml:
   # yaml-language-server: $schema=jwtgate.schema.json`

@@ -14,10 +14,10 @@ import (
 )
 
 type serveCommand struct {
-	Config          string   `help:"The configuration; without one, a Cognito user pool from the environment." placeholder:"FILE" env:"JWTGATE_CONFIG"`
-	Listen          string   `help:"Listen for Envoy here: host:port or unix:PATH. Overrides server.listen." placeholder:"A" env:"JWTGATE_LISTEN"`
-	AdminListen     string   `help:"Listen for probes and operators here: host:port. Overrides admin.listen." placeholder:"A" env:"JWTGATE_ADMIN_LISTEN"`
-	CandidateConfig string   `help:"A candidate configuration: it also decides each request, changes no answer, and records each difference." placeholder:"FILE"`
+	Config          string   `help:"The configuration; by default a Cognito pool from the environment." placeholder:"FILE" env:"JWTGATE_CONFIG"`
+	Listen          string   `help:"The gRPC address: host:port or unix:PATH; overrides server.listen." placeholder:"A" env:"JWTGATE_LISTEN"`
+	AdminListen     string   `help:"The admin address: host:port; overrides admin.listen." placeholder:"A" env:"JWTGATE_ADMIN_LISTEN"`
+	CandidateConfig string   `help:"Compare the decisions of this configuration; no answer changes." placeholder:"FILE"`
 	LogLevel        logLevel `help:"DEBUG, INFO, WARN or ERROR." placeholder:"L" default:"INFO" env:"JWTGATE_LOG_LEVEL"`
 }
 

@@ -17,10 +17,10 @@ var (
 
 type versionCommand struct{}
 
-// versionFlag is the command's other spelling, which many programs have.
+// versionFlag is --version, the same as the command.
 type versionFlag bool
 
-// BeforeReset prints the versions in place of a command.
+// BeforeReset prints the versions instead of running a command.
 func (versionFlag) BeforeReset(app *kong.Kong, c console) error {
 	err := versionCommand{}.Run(c)
 	app.Exit(exitYes)

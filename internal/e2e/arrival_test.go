@@ -141,7 +141,7 @@ func TestExplainKnowsEnvoy(t *testing.T) {
 		{"//a", ""},
 	} {
 		got := jwtgate(t, c.issuers.environment(), "explain", "--config", c.file, "--host", "a.example", "--path", row.path)
-		if told := strings.Contains(got.stdout, "behind the shipped envoy.yaml: "+row.want); told != (row.want != "") {
+		if told := strings.Contains(got.stdout, "with the shipped envoy.yaml: "+row.want); told != (row.want != "") {
 			t.Errorf("%s: %s%s, want %q", row.path, got.stdout, got.stderr, row.want)
 		}
 		c.application.take()

@@ -27,16 +27,16 @@ func TestWhyWasItDenied(t *testing.T) {
 		{name: "a group that is missing",
 			call: call{line: "GET /api/admin/users",
 				headers: []string{c.user(t, map[string]any{"cognito:groups": []string{"staff"}})}}, reason: "group_missing",
-			want: []string{"(HTTP 403)", "4f0c5b8e-ann", "GET /api/admin/users", "to allow:", "admin"}},
+			want: []string{"(HTTP 403)", "4f0c5b8e-ann", "GET /api/admin/users", "hint:", "admin"}},
 		{name: "a condition that does not hold", call: call{line: "GET /api/users/bob", headers: []string{c.user(t, nil)}},
 			reason: "condition_false", want: []string{"(HTTP 403)", "own", "token.subject == path.id"}},
 		{name: "no token", call: call{line: "GET /api/other?access_token=secret"}, reason: "credential_missing",
 			want: []string{"(HTTP 401)", "default", "GET /api/other"}},
 		{name: "another pool's token",
 			call:   call{line: "GET /api/other", headers: []string{bearer(mint(t, c.issuers.foreign, access(nil)))}},
-			reason: "issuer_unknown", want: []string{"(HTTP 401)", "to allow:"}},
+			reason: "issuer_unknown", want: []string{"(HTTP 401)", "hint:"}},
 		{name: "a refused path", call: call{line: "GET /api/a;b"}, reason: "path_refused",
-			want: []string{"(HTTP 400)", "a semicolon", "to allow:"}},
+			want: []string{"(HTTP 400)", "a semicolon", "hint:"}},
 	}
 	explained := func(t *testing.T, got result, reason, decision string, want []string) {
 		t.Helper()

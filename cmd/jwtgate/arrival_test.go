@@ -10,9 +10,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// TestExplainGoldenEnvoy: what Envoy does before it asks is said beside what the
-// gate would answer, in the text and in the JSON. With -update the golden files are
-// written.
+// TestExplainGoldenEnvoy: the text and the JSON show what Envoy does before it asks
+// jwtgate, and what jwtgate would decide. -update writes the golden files.
 func TestExplainGoldenEnvoy(t *testing.T) {
 	e := newExplainer(t)
 	for name, path := range map[string]string{
@@ -28,53 +27,53 @@ func TestExplainGoldenEnvoy(t *testing.T) {
 	}
 }
 
-// normalised is what is said of a path that Envoy makes another one.
-func normalised(path string) beforeJSON {
-	return beforeJSON{
-		Text: "Envoy normalises this path to " + path + " before it asks jwtgate; explain --path " + path + " says what becomes of it", Path: path,
+// normalised is the explanation of a path that Envoy changes.
+func normalised(path string) arrivalJSON {
+	return arrivalJSON{
+		Text: "Envoy normalises this path to " + path + " before it asks jwtgate; hint: explain --path " + path, Path: path,
 	}
 }
 
-// TestExplainSaysWhatEnvoyDoes: as the file that is rendered for the configuration
-// makes it; nothing where Envoy leaves a request as it is or where that is not known.
-func TestExplainSaysWhatEnvoyDoes(t *testing.T) {
+// TestExplainShowsEnvoy: explain shows what an Envoy with the file that is rendered for
+// the configuration does; nothing if that is unknown or if Envoy changes nothing.
+func TestExplainShowsEnvoy(t *testing.T) {
 	e := newExplainer(t)
 	relaxed := e.put(t, "relaxed.yaml", explainedYAML+"relax: {hosts: {a.example: [encoded_slash, double_slash]}}\n")
 	const token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.c2lnbmF0dXJl"
 	for _, row := range []struct {
 		config, method, path string
-		want                 beforeJSON
+		want                 arrivalJSON
 	}{
 		{e.config, "GET", "/open/a/../b", normalised("/open/b")},
 		{e.config, "GET", "//open/a", normalised("/open/a")},
 		{e.config, "GET", "/open/" + token + "/.?t=" + token, normalised("/open/(token)/")},
-		{e.config, "GET", "/open/a%5Cb", beforeJSON{Text: "Envoy answers 400 itself (path_with_escaped_slashes_action)", Status: 400}},
-		{e.config, "GET", "/open/a#b", beforeJSON{Text: "Envoy answers 400 itself (a fragment in the path)", Status: 400}},
-		{e.config, "GET", "/open/a%00", beforeJSON{Text: "Envoy answers 400 itself (%00 in the path)", Status: 400}},
-		{e.config, "get", "/open/a", beforeJSON{
+		{e.config, "GET", "/open/a%5Cb", arrivalJSON{Text: "Envoy answers 400 itself (path_with_escaped_slashes_action)", Status: 400}},
+		{e.config, "GET", "/open/a#b", arrivalJSON{Text: "Envoy answers 400 itself (a fragment in the path)", Status: 400}},
+		{e.config, "GET", "/open/a%00", arrivalJSON{Text: "Envoy answers 400 itself (%00 in the path)", Status: 400}},
+		{e.config, "get", "/open/a", arrivalJSON{
 			Text: "over HTTP/1.1 Envoy answers 400 itself (a method that its HTTP/1.1 parser does not know)", Status: 400,
 		}},
-		{e.config, "GET", "/open/a?b=%2f", beforeJSON{}},
-		{e.config, "GET", "/open/a%", beforeJSON{}},
-		{e.config, "QUERY", "/open/a/../b", beforeJSON{}},
-		{relaxed, "GET", "/open/a%2Fb", beforeJSON{}},
-		{relaxed, "GET", "//open/a", beforeJSON{}},
+		{e.config, "GET", "/open/a?b=%2f", arrivalJSON{}},
+		{e.config, "GET", "/open/a%", arrivalJSON{}},
+		{e.config, "QUERY", "/open/a/../b", arrivalJSON{}},
+		{relaxed, "GET", "/open/a%2Fb", arrivalJSON{}},
+		{relaxed, "GET", "//open/a", arrivalJSON{}},
 		{relaxed, "GET", "//open/../a", normalised("//a")},
 	} {
 		t.Run(row.method+" "+row.path, func(t *testing.T) {
 			args := []string{"explain", "--config", row.config, "--at", explained.Format(time.RFC3339), "--method", row.method, "--path", row.path}
 			text, encoded := command(t, args...), command(t, append(args, "--json")...)
-			var view struct{ Envoy beforeJSON }
+			var view struct{ Envoy arrivalJSON }
 			if err := json.Unmarshal([]byte(encoded.out), &view); err != nil {
 				t.Fatalf("%v: %s", err, encoded.out)
 			}
 			if view.Envoy != row.want {
-				t.Errorf("it says %+v, want %+v", view.Envoy, row.want)
+				t.Errorf("got %+v; expected %+v", view.Envoy, row.want)
 			}
-			line := "behind the shipped envoy.yaml: " + row.want.Text + "\n"
-			said := strings.Contains(text.out, "behind the shipped envoy.yaml")
-			if said != (row.want.Text != "") || said && !strings.Contains(text.out, line) {
-				t.Errorf("the text does not say %q:\n%s", line, text.out)
+			line := "with the shipped envoy.yaml: " + row.want.Text + "\n"
+			shown := strings.Contains(text.out, "with the shipped envoy.yaml")
+			if shown != (row.want.Text != "") || shown && !strings.Contains(text.out, line) {
+				t.Errorf("the text lacks %q:\n%s", line, text.out)
 			}
 			holdsNoToken(t, token, text.out+encoded.out)
 		})
