@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
@@ -50,6 +51,6 @@ func checkJWKS(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	}
 	if f.JWKS.MaxStale < f.JWKS.RefreshInterval {
 		d.Warn(below("max_stale"), "is %s, shorter than refresh_interval (%s), so valid keys are rejected between two fetches",
-			yamlform.FormatDuration(f.JWKS.MaxStale), yamlform.FormatDuration(f.JWKS.RefreshInterval))
+			quote.Duration(f.JWKS.MaxStale), quote.Duration(f.JWKS.RefreshInterval))
 	}
 }

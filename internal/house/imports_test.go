@@ -84,12 +84,15 @@ func table() map[string]row {
 		"internal/denial":     {never: []string{network, webNetwork}},
 		"internal/strictjson": {never: []string{network, webNetwork, "time"}},
 		"internal/quote":      {never: []string{network, webNetwork, "os"}},
-		"internal/config":     {own: []string{"internal/filewatch", "internal/yamlform"}, never: []string{webNetwork}},
+		"internal/config":     {own: []string{"internal/filewatch", "internal/quote", "internal/yamlform"}, never: []string{webNetwork}},
 		"internal/filewatch":  {modules: []string{"github.com/fsnotify/fsnotify"}, never: []string{network, webNetwork}},
 		"internal/yamlform":   {own: []string{"internal/quote"}, modules: []string{yaml}, never: []string{network, webNetwork, "os"}},
 
 		"internal/policytest": {
-			own:   []string{"internal/config", "internal/gate", "internal/request", "internal/signer", "internal/terminal", "internal/yamlform"},
+			own: []string{
+				"internal/config", "internal/gate", "internal/quote", "internal/request", "internal/signer", "internal/terminal",
+				"internal/yamlform",
+			},
 			never: []string{webNetwork},
 		},
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/filewatch"
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 const (
@@ -138,9 +139,9 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 	case len(via) > maxRedirects:
 		return fmt.Errorf("%w: more than %d in a row", errRedirect, maxRedirects)
 	case !strings.EqualFold(next.URL.Host, first.Host):
-		return fmt.Errorf("%w: it leads to another host, %q", errRedirect, clip(next.URL.Host))
+		return fmt.Errorf("%w: it leads to another host, %s", errRedirect, quote.Text(next.URL.Host))
 	case first.Scheme == schemeHTTPS && next.URL.Scheme != schemeHTTPS:
-		return fmt.Errorf("%w: it leads from https to %q", errRedirect, clip(next.URL.Scheme))
+		return fmt.Errorf("%w: it leads from https to %s", errRedirect, quote.Text(next.URL.Scheme))
 	}
 	return nil
 }
@@ -153,12 +154,12 @@ func checkURL(raw string, allowHTTP bool) error {
 	case err != nil:
 		return errors.New("the URL is invalid")
 	case u.Scheme == schemeHTTP && !allowHTTP:
-		return fmt.Errorf("%q is plain http, so an attacker on the network path could replace the keys; use https or set dangerously_allow_http",
-			clip(redact(raw)))
+		return fmt.Errorf("%s is plain http, so an attacker on the network path could replace the keys; use https or set dangerously_allow_http",
+			quote.Text(redact(raw)))
 	case u.Scheme != schemeHTTPS && u.Scheme != schemeHTTP, u.Host == "", u.Opaque != "":
-		return fmt.Errorf("%q is not an absolute https URL", clip(redact(raw)))
+		return fmt.Errorf("%s is not an absolute https URL", quote.Text(redact(raw)))
 	case u.User != nil:
-		return fmt.Errorf("%q contains credentials, which are not supported", clip(redact(raw)))
+		return fmt.Errorf("%s contains credentials, which are not supported", quote.Text(redact(raw)))
 	}
 	return nil
 }

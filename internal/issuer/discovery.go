@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
@@ -58,7 +59,7 @@ func (d *discovery) parse(body []byte) (string, error) {
 	}
 	m := members(document)
 	if iss := m.text("issuer"); !slices.Contains(d.issuers, iss) {
-		return "", invalid("the discovery document's issuer is %q; expected %q", clip(iss), d.issuers[0])
+		return "", invalid("the discovery document's issuer is %s; expected %q", quote.Text(iss), d.issuers[0])
 	}
 	uri := m.text("jwks_uri")
 	if uri == "" {

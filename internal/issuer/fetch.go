@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/filewatch"
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // maxBody is how many bytes the body of one response may have.
@@ -109,7 +110,7 @@ func (r *remote) get(ctx context.Context, uri string, ask ask) (answer, error) {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
-		return answer{}, invalid("%q is not a valid URL", clip(redact(uri)))
+		return answer{}, invalid("%s is not a valid URL", quote.Text(redact(uri)))
 	}
 	request.Header.Set("User-Agent", userAgent)
 	request.Header.Set("Accept", "application/json, application/jwk-set+json")
@@ -141,7 +142,7 @@ func (r *remote) read(response *http.Response, uri string, ask ask) (answer, err
 		}
 	}
 	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return answer{}, invalid("%s answered with Content-Encoding %q, which was not requested", redact(uri), clip(coding))
+		return answer{}, invalid("%s answered with Content-Encoding %s, which was not requested", redact(uri), quote.Text(coding))
 	}
 	body, err := readBounded(response.Body)
 	if err != nil {

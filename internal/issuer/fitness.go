@@ -12,6 +12,7 @@ import (
 
 	"github.com/MicahParks/jwkset"
 
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
@@ -51,7 +52,7 @@ func privateMembers() []string {
 // ignored.
 func parseKey(element any, algorithms []string) (*key, *Skipped) {
 	if ambiguous, ok := element.(strictjson.Ambiguous); ok {
-		return nil, &Skipped{Reason: SkipMalformed, Detail: fmt.Sprintf("its member %q occurs more than once", clip(ambiguous.Name))}
+		return nil, &Skipped{Reason: SkipMalformed, Detail: fmt.Sprintf("its member %s occurs more than once", quote.Text(ambiguous.Name))}
 	}
 	object, ok := element.(map[string]any)
 	if !ok {
@@ -90,7 +91,7 @@ func (k *key) checkMembers(m members, algorithms []string) (reason, detail strin
 		return SkipSymmetric, "it is a symmetric key: anyone who can read the key set could sign with it"
 	}
 	if !slices.Contains([]string{"RSA", "EC", "OKP"}, k.kty) {
-		return SkipType, fmt.Sprintf("its kty %q is not supported", clip(k.kty))
+		return SkipType, fmt.Sprintf("its kty %s is not supported", quote.Text(k.kty))
 	}
 	for _, name := range privateMembers() {
 		if m.has(name) {
@@ -98,17 +99,17 @@ func (k *key) checkMembers(m members, algorithms []string) (reason, detail strin
 		}
 	}
 	if use := m.text("use"); m.has("use") && use != "sig" {
-		return SkipUse, fmt.Sprintf("its use is %q; expected \"sig\"", clip(use))
+		return SkipUse, fmt.Sprintf("its use is %s; expected \"sig\"", quote.Text(use))
 	}
 	if ops, ok := m.list("key_ops"); m.has("key_ops") && (!ok || !slices.Contains(ops, "verify")) {
 		return SkipKeyOps, "its key_ops do not include \"verify\""
 	}
 	able := signatureAlgs(k.kty, k.curve)
 	if able == nil {
-		return SkipCurve, fmt.Sprintf("its curve %q is not supported", clip(k.curve))
+		return SkipCurve, fmt.Sprintf("its curve %s is not supported", quote.Text(k.curve))
 	}
 	if m.has("alg") && !slices.Contains(able, k.alg) {
-		return SkipAlg, fmt.Sprintf("its alg %q is not a signature algorithm for its key type", clip(k.alg))
+		return SkipAlg, fmt.Sprintf("its alg %s is not a signature algorithm for its key type", quote.Text(k.alg))
 	}
 	for _, alg := range able {
 		if slices.Contains(algorithms, alg) && (k.alg == "" || k.alg == alg) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"errors"
-	"strconv"
 	"sync"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // The errors of [Issuer.Key]; each of its errors wraps exactly one of them. The
@@ -117,7 +117,7 @@ type keyError struct {
 func (e keyError) fetchable() bool { return e.kind != nil && e.kind != ErrKeyUnfit }
 
 func (e *keyError) Error() string {
-	text := e.kind.Error() + ": kid " + strconv.Quote(clip(e.kid))
+	text := e.kind.Error() + ": kid " + quote.Text(e.kid)
 	if e.why != "" {
 		text += ": " + e.why
 	}

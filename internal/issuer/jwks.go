@@ -77,7 +77,7 @@ func noUsableKey(skipped []Skipped) error {
 		return errors.New("the key set is empty")
 	}
 	first := skipped[0]
-	return fmt.Errorf("none of the key set's %d keys is usable; the first (kid %q): %s", len(skipped), clip(first.KID), first.Detail)
+	return fmt.Errorf("none of the key set's %d keys is usable; the first (kid %s): %s", len(skipped), quote.Text(first.KID), first.Detail)
 }
 
 // plainJSONError returns err without the input that encoding/json quotes.
@@ -87,6 +87,3 @@ func plainJSONError(err error) error {
 	}
 	return errors.New("a JSON value has an unexpected type")
 }
-
-// clip truncates an external value for use in a log line.
-func clip(s string) string { return quote.Plain(s, quote.Max) }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // maxWithdrawn is how many withdrawn kids are remembered for operators.
@@ -125,7 +127,7 @@ func (r *refresher) recordKeys(old, next *keySet, now time.Time) {
 	for kid := range next.leaving {
 		if _, known := old.leaving[kid]; !known {
 			r.logLater(slog.LevelWarn, "a key in use is missing from the issuer's key set; a second fetch will confirm its removal",
-				"kid", clip(kid))
+				"kid", quote.Plain(kid, quote.Max))
 		}
 	}
 	for _, kid := range removed {
@@ -135,7 +137,8 @@ func (r *refresher) recordKeys(old, next *keySet, now time.Time) {
 	if !slices.Equal(r.report.skipped, next.skipped) {
 		r.report.skipped = next.skipped
 		for _, skip := range next.skipped {
-			r.logLater(slog.LevelWarn, "a published key cannot be used", "kid", clip(skip.KID), "reason", skip.Reason, "detail", skip.Detail)
+			r.logLater(slog.LevelWarn, "a published key cannot be used",
+				"kid", quote.Plain(skip.KID, quote.Max), "reason", skip.Reason, "detail", skip.Detail)
 		}
 	}
 }
@@ -153,7 +156,7 @@ func (r *refresher) recordWithdrawn(kid string, old *keySet, now time.Time) {
 	}
 	report.withdrawn = append(report.withdrawn, Withdrawn{KID: kid, At: now, Tokens: use.tokens.Load()})
 	r.logLater(slog.LevelWarn, "a key was withdrawn while tokens were still signed with it",
-		"kid", clip(kid), "last_used", since.Round(time.Second))
+		"kid", quote.Plain(kid, quote.Max), "last_used", since.Round(time.Second))
 }
 
 // recordCache records whether the keys could be written to disk, and logs a
@@ -177,7 +180,7 @@ func (r *refresher) recordCache(err error) {
 func clipAll(kids []string) []string {
 	clipped := make([]string, len(kids))
 	for i, kid := range kids {
-		clipped[i] = clip(kid)
+		clipped[i] = quote.Plain(kid, quote.Max)
 	}
 	return clipped
 }

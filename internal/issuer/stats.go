@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"maps"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // Stats is the state of one issuer at one moment. As JSON it is what /issuers shows:
@@ -87,7 +89,7 @@ func (i *Issuer) Stats() Stats {
 		UnknownKIDs: r.unknown.len(), WithdrawnInUse: r.report.withdrawnInUse,
 	}
 	for _, w := range r.report.withdrawn {
-		w.KID, w.At = clip(w.KID), w.At.UTC()
+		w.KID, w.At = quote.Plain(w.KID, quote.Max), w.At.UTC()
 		stats.Withdrawn = append(stats.Withdrawn, w)
 	}
 	if s := r.current.Load(); s != nil {
@@ -103,7 +105,7 @@ func (r *refresher) keyStats(stats *Stats, s *keySet, now time.Time) {
 	for _, one := range s.keys {
 		_, leaving := s.leaving[one.kid]
 		row := KeyStats{
-			KID: clip(one.kid), KTY: one.kty, ALG: one.alg, Algs: one.algs,
+			KID: quote.Plain(one.kid, quote.Max), KTY: one.kty, ALG: one.alg, Algs: one.algs,
 			Tokens: one.usage.tokens.Load(), Leaving: leaving,
 		}
 		if row.Tokens > 0 {
@@ -112,7 +114,7 @@ func (r *refresher) keyStats(stats *Stats, s *keySet, now time.Time) {
 		stats.Keys = append(stats.Keys, row)
 	}
 	for _, skip := range s.skipped {
-		skip.KID = clip(skip.KID)
+		skip.KID = quote.Plain(skip.KID, quote.Max)
 		stats.Skipped = append(stats.Skipped, skip)
 	}
 }

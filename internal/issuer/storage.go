@@ -9,6 +9,8 @@ import (
 	"github.com/MicahParks/jwkset"
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // storage is an issuer's keys as keyfunc reads them.
@@ -57,7 +59,7 @@ func (s storage) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
 	var found *key
 	switch {
 	case !slices.Contains(s.keys.identity.Algorithms, alg):
-		l.missing = keyError{kind: ErrKeyUnfit, kid: kid, why: fmt.Sprintf("alg %q is not one of the issuer's algorithms", clip(alg))}
+		l.missing = keyError{kind: ErrKeyUnfit, kid: kid, why: fmt.Sprintf("alg %s is not one of the issuer's algorithms", quote.Text(alg))}
 	case kid == "":
 		l.missing = keyError{kind: ErrKeyUnknown, why: "it is empty"}
 	default:

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/terminal"
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
@@ -91,7 +92,7 @@ func (f *Failure) lines() []string {
 
 // signedDuration formats a duration with its sign.
 func signedDuration(d time.Duration) string {
-	text := yamlform.FormatDuration(d)
+	text := quote.Duration(d)
 	if d > 0 {
 		return "+" + text
 	}

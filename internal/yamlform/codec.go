@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // Codec describes one kind of value and reads it.
@@ -147,7 +149,7 @@ func Size(example string, maximum int) Codec[int] {
 
 // Duration is a duration in Go's notation between minimum and maximum.
 func Duration(example string, minimum, maximum time.Duration) Codec[time.Duration] {
-	expected := fmt.Sprintf("a duration with its unit, such as %s, from %s to %s", example, FormatDuration(minimum), FormatDuration(maximum))
+	expected := fmt.Sprintf("a duration with its unit, such as %s, from %s to %s", example, quote.Duration(minimum), quote.Duration(maximum))
 	return Codec[time.Duration]{Expected: expected,
 		Schema: SchemaOrVariable(Schema{"type": "string", "pattern": `^([0-9]+(\.[0-9]*)?(ms|s|m|h))+$`}),
 		Read: func(d *Decoder, p Place) (time.Duration, bool) {

@@ -2,16 +2,12 @@ package yamlform
 
 import (
 	"strings"
-	"time"
 
 	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // Quote quotes a value for a mistake.
 func Quote(value string) string { return quote.Readable(value) }
-
-// FormatDuration formats a duration like [quote.Duration].
-func FormatDuration(length time.Duration) string { return quote.Duration(length) }
 
 // ASCIIWord reports whether text contains only ASCII letters, digits and characters
 // of others.

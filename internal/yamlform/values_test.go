@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
 func TestExpansion(t *testing.T) {
@@ -192,14 +190,5 @@ func TestLists(t *testing.T) {
 	})
 	if m, _ := decode("{set: ['', b], list: ['', b]}"); !slices.Equal(m.Set, []string{"a", "b"}) || !slices.Equal(m.List, []string{"b"}) {
 		t.Errorf("with mistakes, the set is %q and the list %q, want the default and the valid items", m.Set, m.List)
-	}
-}
-
-func TestFormatDuration(t *testing.T) {
-	for want, length := range map[string]time.Duration{"1h": time.Hour, "1m": time.Minute, "1m30s": 90 * time.Second, "0s": 0,
-		"1h0m1s": time.Hour + time.Second} {
-		if got := yamlform.FormatDuration(length); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
 	}
 }
