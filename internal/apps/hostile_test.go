@@ -142,7 +142,7 @@ func hostRows() []row {
 	} {
 		rows = append(rows, row{attack: hostSpelling, closed: "tenant", name: r.at("admin.example").String(), request: r.at("admin.example")})
 	}
-	// Over HTTP/2 these are a host header beside :authority, over HTTP/1.1 two of them.
+	// Over HTTP/2 these are a host header and :authority, over HTTP/1.1 two of them.
 	add(hostSpelling, to("GET", "/tenant", "host: admin.example").at("public.example"))
 	add(hostSpelling, to("GET", "/tenant", "host: public.example").at("admin.example"))
 	add(hostSpelling, to("GET", "http://admin.example/tenant").at("public.example"))

@@ -25,14 +25,14 @@ func readFile(name string) (string, error) {
 	return string(text), err
 }
 
-// TestCompose: the compose files are what they are to be.
+// TestCompose: the compose files satisfy their rules.
 func TestCompose(t *testing.T) {
 	for _, finding := range append(composeRules(root), composeConfigs(root)...) {
 		t.Error(finding)
 	}
 }
 
-// words are a list of strings at a path.
+// words returns a list of strings at a path.
 func (o object) words(path string) []string {
 	var all []string
 	items, _ := o.at(path).([]any)
@@ -42,7 +42,7 @@ func (o object) words(path string) []string {
 	return all
 }
 
-// environment is what a service is given.
+// environment returns a service's environment.
 func environment(s object) []string {
 	var all []string
 	for key, value := range s.within("environment") {
@@ -51,8 +51,8 @@ func environment(s object) []string {
 	return all
 }
 
-// program is what a service's image would run, here: jwtgate in the very image,
-// the others by this machine's programs of the same name.
+// program returns the program of a service: jwtgate from the image itself, the others from
+// this machine.
 func (l *lab) program(t *testing.T, service string, args ...string) *exec.Cmd {
 	t.Helper()
 	s := l.project.within("services").within(service)
@@ -82,8 +82,7 @@ func (l *lab) program(t *testing.T, service string, args ...string) *exec.Cmd {
 	return l.command(t, service, "", environment(s), args...)
 }
 
-// rootOf is the image's root with what an engine adds to it: places to mount
-// names and processes at.
+// rootOf returns the image's root with the mount points that an engine adds.
 func (l *lab) rootOf(t *testing.T, built *image) string {
 	t.Helper()
 	folder := filepath.Join(l.folder, "root")
@@ -97,8 +96,8 @@ func (l *lab) rootOf(t *testing.T, built *image) string {
 	return folder
 }
 
-// up starts the services one after the other, each when those that it depends
-// on are what it wants of them: the file's own health checks say so.
+// up starts the services in order, each when its dependencies satisfy their conditions by
+// the file's health checks.
 func (l *lab) up(t *testing.T) map[string]*testutil.Process {
 	t.Helper()
 	running := map[string]*testutil.Process{}
@@ -155,7 +154,7 @@ func (l *lab) healthy(t *testing.T, name string, p *testutil.Process) {
 	})
 }
 
-// get sends one request to Envoy from the world outside.
+// get sends one request to Envoy from outside.
 func (l *lab) get(t *testing.T, path string, headers ...string) (int, string) {
 	t.Helper()
 	response, body := l.ask(t, path, headers...)
@@ -189,10 +188,10 @@ func (l *lab) ask(t *testing.T, path string, headers ...string) (*http.Response,
 
 func second(_ int, err error) error { return err }
 
-// TestComposeIsolates runs the compose files' own programs and networks: a user
-// of the emulator's pool gets through and is who the token says, nobody gets
-// through without one, and the application is reached through Envoy alone. The
-// image has its own defaults: it is told the pool and nothing else.
+// TestComposeIsolates runs the programs and networks of the compose files: a request with a
+// token of the emulator's pool passes with its identity, one without is denied, and Envoy
+// is the only way to the application. The image runs with its defaults; only the pool is
+// set.
 func TestComposeIsolates(t *testing.T) {
 	project, err := composed(root, "compose.yaml", "compose.override.yaml")
 	if err != nil {
@@ -231,8 +230,7 @@ func TestComposeIsolates(t *testing.T) {
 	}
 }
 
-// onlyEnvoyReaches tries every way to the application, and to the port at which
-// jwtgate is asked.
+// onlyEnvoyReaches tries every way to the application, and to jwtgate's gRPC port.
 func onlyEnvoyReaches(t *testing.T, l *lab) {
 	t.Helper()
 	application := l.places["application"]["inside"].String() + ":9090"
@@ -263,8 +261,8 @@ func forge(token string) string {
 	return token[:at] + other + token[at+1:]
 }
 
-// restricted holds a running program to what the compose file says of it, as
-// the kernel tells it.
+// restricted compares the restrictions of a running program, as the kernel reports them,
+// with the compose file.
 func restricted(t *testing.T, p *testutil.Process) {
 	t.Helper()
 	status := read(t, fmt.Sprintf("/proc/%d/status", p.Cmd.Process.Pid))

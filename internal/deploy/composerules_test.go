@@ -23,8 +23,8 @@ func composed(tree string, files ...string) (object, error) {
 	return project, json.Unmarshal([]byte(text), &project)
 }
 
-// composeRules hold deploy/compose, with and without the emulator, to the
-// promise that Envoy is the one way to the application.
+// composeRules check that in deploy/compose, with and without the emulator, Envoy is the
+// only way to the application.
 func composeRules(tree string) findings {
 	var found findings
 	for _, files := range [][]string{{"compose.yaml"}, {"compose.yaml", "compose.override.yaml"}} {
@@ -42,7 +42,7 @@ func composeRules(tree string) findings {
 	return found
 }
 
-// serviceOf are the rules for one service, whatever it is.
+// serviceOf are the rules for any service.
 func serviceOf(name string, s object) findings {
 	var found findings
 	name = "compose: " + name
@@ -53,7 +53,7 @@ func serviceOf(name string, s object) findings {
 		found.want(name, s, key, "")
 	}
 	if user := s.text("user"); s["build"] == nil && (user == "" || strings.HasPrefix(user, "0") || strings.HasPrefix(user, "root")) {
-		found.add("%s: runs as %q", name, user) // what is built here is no root by itself
+		found.add("%s: runs as %q", name, user) // an image built here does not run as root
 	}
 	if s.text("mem_limit") == "" {
 		found.add("%s: no mem_limit", name)
@@ -71,7 +71,7 @@ func serviceOf(name string, s object) findings {
 	return found
 }
 
-// separated are the rules for who shares a network with whom.
+// separated are the rules for which services share a network.
 func separated(project object) findings {
 	var found findings
 	services := project.within("services")

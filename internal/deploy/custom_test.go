@@ -13,7 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// isCustom reports whether an object's kind is none of Kubernetes' own.
+// isCustom reports whether an object's kind is not one of Kubernetes.
 func isCustom(o object) bool {
 	group, _, _ := strings.Cut(o.text("apiVersion"), "/")
 	for _, suffix := range []string{".envoyproxy.io", "gateway.networking.k8s.io", ".istio.io"} {
@@ -24,7 +24,7 @@ func isCustom(o object) bool {
 	return false
 }
 
-// definitions are the schemas of .tools/crds, by apiVersion and kind.
+// definitions returns the schemas of .tools/crds, by apiVersion and kind.
 var definitions = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	files, err := filepath.Glob(filepath.Join(tools, "crds", "*.yaml"))
 	if err != nil {
@@ -52,9 +52,9 @@ var definitions = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) 
 	return all, nil
 })
 
-// compiled makes a JSON Schema of a structural schema (apiextensions.k8s.io/v1):
-// a field that it does not name is a mistake, where Kubernetes would drop it. The
-// rules in CEL beside it (x-kubernetes-validations) are for a real API server.
+// compiled makes a JSON Schema from a structural schema (apiextensions.k8s.io/v1): an
+// unknown field is a mistake, although Kubernetes would drop it. Only a real API server
+// evaluates its CEL rules (x-kubernetes-validations).
 func compiled(name string, structural any) (*jsonschema.Schema, error) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft7)
@@ -69,7 +69,7 @@ func compiled(name string, structural any) (*jsonschema.Schema, error) {
 	return compiler.Compile(address)
 }
 
-// strict closes every object of a schema that does not say it is open.
+// strict forbids unknown fields in every object of a schema, unless the schema allows them.
 func strict(node any) any {
 	switch n := node.(type) {
 	case map[string]any:
@@ -96,7 +96,7 @@ func strict(node any) any {
 	return node
 }
 
-// customRules hold objects of other groups to their definitions.
+// customRules check objects of other groups with their definitions.
 func customRules(objects []object) findings {
 	var found findings
 	schemas, err := definitions()
@@ -119,8 +119,8 @@ func customRules(objects []object) findings {
 	return found
 }
 
-// strippedByEnvoy are the two expressions of the shipped Envoy file for headers
-// that clients may never send. It removes by the same two from trailers.
+// strippedByEnvoy returns the two expressions of the shipped Envoy file for headers that
+// clients must not send, and for trailers.
 func strippedByEnvoy() ([]string, error) {
 	text, err := os.ReadFile(filepath.Join(root, "envoy/envoy.yaml"))
 	if err != nil {
@@ -137,7 +137,7 @@ func strippedByEnvoy() ([]string, error) {
 	return all, nil
 }
 
-// strips wants both expressions, as they are, among those of a platform.
+// strips checks that a platform's expressions contain both unchanged.
 func strips(name string, theirs []string) findings {
 	var found findings
 	ours, err := strippedByEnvoy()
@@ -150,7 +150,7 @@ func strips(name string, theirs []string) findings {
 	return found
 }
 
-// platformRules are those for a platform that makes its own Envoys.
+// platformRules are the rules for a platform that makes its own Envoys.
 func platformRules(tree, folder string, envoys place, own func(objects []object) findings) findings {
 	objects, err := built(tree, folder)
 	if err != nil {

@@ -4,8 +4,8 @@ package deploy
 
 import "testing"
 
-// envoyGatewayRules hold deploy/envoy-gateway to the definitions of Envoy
-// Gateway and of the Gateway API, and to what must not be otherwise.
+// envoyGatewayRules check deploy/envoy-gateway with the definitions of Envoy Gateway and of
+// the Gateway API, and its required settings.
 func envoyGatewayRules(tree string) findings {
 	envoys := place{name: "an Envoy of the Gateway", namespace: "envoy-gateway-system", labels: object{
 		"gateway.envoyproxy.io/owning-gateway-namespace": "jwtgate", "gateway.envoyproxy.io/owning-gateway-name": "jwtgate",
@@ -44,7 +44,7 @@ func envoyGatewayRules(tree string) findings {
 	})
 }
 
-// TestEnvoyGateway: the example is what it is to be.
+// TestEnvoyGateway: the example satisfies its rules.
 func TestEnvoyGateway(t *testing.T) {
 	for _, finding := range envoyGatewayRules(root) {
 		t.Error(finding)

@@ -10,15 +10,15 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// What reads the manifests: the oldest Kubernetes that they are for, and the
-// newest that the pinned schemas know.
+// The versions of Kubernetes for the manifests: the oldest supported one, and the newest of
+// the pinned schemas.
 const (
 	oldestKubernetes = "1.30"
 	newestKubernetes = "1.37"
 )
 
-// schemaRules hold manifests to Kubernetes' own schemas; an unknown field is a
-// mistake. Of other groups' objects customRules know.
+// schemaRules check manifests with Kubernetes' own schemas; an unknown field is a mistake.
+// customRules check objects of other groups.
 func schemaRules(objects []object) findings {
 	var found findings
 	var manifests string
@@ -41,8 +41,7 @@ func schemaRules(objects []object) findings {
 	return found
 }
 
-// configRules hold every configuration in the ConfigMaps to the program that
-// reads it.
+// configRules check every configuration in the ConfigMaps with the program that reads it.
 func configRules(objects []object) findings {
 	var found findings
 	for _, m := range ofKind(objects, "ConfigMap") {
@@ -59,13 +58,13 @@ func configRules(objects []object) findings {
 	return found
 }
 
-// gateConfig asks `jwtgate check`.
+// gateConfig runs `jwtgate check`.
 func gateConfig(name, text string) findings {
-	return asked(name, text, "jwtgate.yaml", jwtgateBinary, "check", "--config")
+	return runOn(name, text, "jwtgate.yaml", jwtgateBinary, "check", "--config")
 }
 
-// envoyJudges are who is asked about every Envoy file in deploy/, each by a
-// command that the file's path ends. A further one is a further line.
+// envoyJudges are the commands that check every Envoy file in deploy/; the file's path is
+// the last argument.
 func envoyJudges() [][]string {
 	return [][]string{
 		{envoyBinary, "--mode", "validate", "--log-level", "warning", "--config-path"},
@@ -73,17 +72,17 @@ func envoyJudges() [][]string {
 	}
 }
 
-// envoyConfig asks them all.
+// envoyConfig runs all of them.
 func envoyConfig(name, text string) findings {
 	var found findings
 	for _, command := range envoyJudges() {
-		found = append(found, asked(name, text, "envoy.yaml", command[0], command[1:]...)...)
+		found = append(found, runOn(name, text, "envoy.yaml", command[0], command[1:]...)...)
 	}
 	return found
 }
 
-// asked runs a program over a text that it wants in a file.
-func asked(name, text, file, program string, args ...string) findings {
+// runOn runs a program with a text in a file.
+func runOn(name, text, file, program string, args ...string) findings {
 	dir, err := os.MkdirTemp("", "jwtgate-asked-")
 	if err != nil {
 		return findings{err.Error()}

@@ -13,12 +13,12 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-// told is all that a release has to be told: what deploy/kubernetes/config says.
+// told is the required values of a release, those of deploy/kubernetes/config.
 func told() []string {
 	return []string{"--set", "cognito.userPoolId=us-west-1_6BpkgoczU", "--set", "cognito.clientId=3v5exampleclient"}
 }
 
-// rendered are the objects of a release of the chart.
+// rendered returns the objects of a release of the chart.
 func rendered(tree, release string, values ...string) ([]object, error) {
 	chart := filepath.Join(tree, "deploy/helm/jwtgate")
 	text, err := outputOf("", gotool("helm"),
@@ -29,8 +29,8 @@ func rendered(tree, release string, values ...string) ([]object, error) {
 	return documents(text)
 }
 
-// helmRules hold the chart to what is known of it: what helm says, the rules of
-// the manifests, and that its defaults are those of deploy/kubernetes.
+// helmRules check the chart with helm and with the rules of the manifests, and compare its
+// defaults with deploy/kubernetes.
 func helmRules(tree string) findings {
 	var found findings
 	if _, err := outputOf("", gotool("helm"),
@@ -51,9 +51,9 @@ func helmRules(tree string) findings {
 	return append(found, sameAs(kustomized, objects)...)
 }
 
-// sameAs compares what the chart makes with what kustomize makes: every object,
-// and of each all but its labels and annotations. A name that holds a hash, and
-// the Namespace, which helm makes by itself, are the one difference.
+// sameAs compares every object of the chart with kustomize's, except labels and
+// annotations. The other differences are names with a hash, and the Namespace, which helm
+// creates itself.
 func sameAs(kustomized, helm []object) findings {
 	var found findings
 	for _, want := range kustomized {
@@ -92,7 +92,7 @@ func sameConfig(want, got object) findings {
 	return found
 }
 
-// hashed is the name of the chart's ConfigMap for Envoy.
+// hashed matches the name of the chart's ConfigMap for Envoy.
 func hashed(objects []object) string {
 	for _, o := range ofKind(objects, "ConfigMap") {
 		if strings.HasPrefix(o.text("metadata.name"), "envoy-") {
@@ -160,15 +160,14 @@ func differ(path string, want, got any) findings {
 	return found
 }
 
-// TestHelm: the chart's defaults are what deploy/kubernetes makes.
+// TestHelm: the chart's defaults give the objects of deploy/kubernetes.
 func TestHelm(t *testing.T) {
 	for _, finding := range helmRules(root) {
 		t.Error(finding)
 	}
 }
 
-// TestHelmReleases: another release, with all that a user may say, is held to
-// the same rules.
+// TestHelmReleases: a release with all values set satisfies the same rules.
 func TestHelmReleases(t *testing.T) {
 	for _, row := range []struct {
 		name, release string
@@ -197,9 +196,8 @@ func TestHelmReleases(t *testing.T) {
 	}
 }
 
-// TestHelmRefuses: values that say nothing, or what would not serve, are an
-// error that says what to write.
-func TestHelmRefuses(t *testing.T) {
+// TestHelmRejects: missing or invalid values are an error that says what to write.
+func TestHelmRejects(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		values []string
@@ -224,8 +222,8 @@ func TestHelmRefuses(t *testing.T) {
 	}
 }
 
-// TestHelmEditsEnvoyAsTheProgramDoes: the chart writes addresses and origins
-// into Envoy's file where `jwtgate init` would.
+// TestHelmEditsEnvoyAsTheProgramDoes: the chart edits the same addresses and origins in
+// Envoy's file as `jwtgate init`.
 func TestHelmEditsEnvoyAsTheProgramDoes(t *testing.T) {
 	for _, row := range []struct {
 		name, release string

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// What the image is held to.
+// The limits of the image.
 const (
 	imageUser      = "65532:65532"
 	imageMostBytes = 12_000_000 // compressed, all layers and what describes them
@@ -37,11 +37,11 @@ type image struct {
 	bytes int64 // compressed
 }
 
-// theImage is built once for all tests.
+// theImage builds the image once for all tests.
 var theImage = sync.OnceValues(func() (*image, error) { return buildImage(root) })
 
-// buildah runs buildah as it can be run without a Docker engine and inside
-// another container: in a chroot, with its storage in a folder of the test.
+// buildah runs buildah without a Docker engine, also inside another container: in a chroot,
+// with its storage in a folder of the test.
 func buildah(args ...string) (string, error) {
 	storage := filepath.Join(workFolder, "storage")
 	cmd := exec.Command("buildah",
@@ -50,9 +50,9 @@ func buildah(args ...string) (string, error) {
 	return finish(cmd, "")
 }
 
-// buildImage builds the Dockerfile of a tree, unchanged. Its base cannot be
-// fetched everywhere and so is a local one of that very name: a shell, the
-// authorities, and this machine's Go. --pull-never keeps it to that.
+// buildImage builds the unchanged Dockerfile of a tree. Its base image is not available
+// everywhere, so the test makes a local one with the same name: a shell, the certificate
+// authorities, and this machine's Go. --pull-never makes buildah use it.
 func buildImage(tree string) (*image, error) {
 	text, err := os.ReadFile(filepath.Join(tree, "Dockerfile"))
 	if err != nil {
@@ -72,7 +72,7 @@ func buildImage(tree string) (*image, error) {
 		}
 		volumes = append(volumes, "--volume", strings.TrimSpace(host)+":"+v.inside)
 	}
-	// Docker's own format: the other one has no place for a health check.
+	// Docker's format, since the OCI format has no health check.
 	build := append(
 		[]string{"bud", "--pull-never", "--format", "docker", "--build-arg", "VERSION=" + imageVersion, "--tag", "jwtgate"}, volumes...)
 	if _, err := buildah(append(build, tree)...); err != nil {
@@ -81,7 +81,7 @@ func buildImage(tree string) (*image, error) {
 	return inspect("jwtgate")
 }
 
-// makeBase makes the image that the Dockerfile builds in.
+// makeBase makes the base image of the Dockerfile's build.
 func makeBase(name string) error {
 	container, err := buildah("from", "scratch")
 	if err != nil {
@@ -119,7 +119,7 @@ func makeBase(name string) error {
 	return err
 }
 
-// inspect takes the image apart: its configuration, its root and its size.
+// inspect reads the image's configuration, root and size.
 func inspect(name string) (*image, error) {
 	i := &image{folder: filepath.Join(workFolder, "image")}
 	described, err := buildah("inspect", "--type", "image", name)
@@ -162,7 +162,7 @@ func inspect(name string) (*image, error) {
 	return i, err
 }
 
-// lineWith is the first line that begins so.
+// lineWith returns the first line with a prefix.
 func lineWith(text, prefix string) string {
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, prefix) {
@@ -172,8 +172,7 @@ func lineWith(text, prefix string) string {
 	return ""
 }
 
-// dockerfileRules hold the Dockerfile to hadolint, and to what a user takes for
-// granted of the image.
+// dockerfileRules check the Dockerfile with hadolint, and what users expect of the image.
 func dockerfileRules(tree string) findings {
 	var found findings
 	file := filepath.Join(tree, "Dockerfile")
@@ -200,15 +199,15 @@ func dockerfileRules(tree string) findings {
 	return found
 }
 
-// TestDockerfile: the file is what its image promises.
+// TestDockerfile: the file satisfies its rules.
 func TestDockerfile(t *testing.T) {
 	for _, finding := range dockerfileRules(root) {
 		t.Error(finding)
 	}
 }
 
-// TestImage: what the Dockerfile builds holds the program and the authorities
-// and nothing else, is small, and says of itself how it is run.
+// TestImage: the image contains only the program and the certificate authorities, is small,
+// and its configuration runs the program.
 func TestImage(t *testing.T) {
 	built, err := theImage()
 	if err != nil {
@@ -239,15 +238,15 @@ func TestImage(t *testing.T) {
 		t.Errorf("it holds %v (%v), want %v", files, err, want)
 	}
 	sameBinary(t, filepath.Join(built.folder, "jwtgate"))
-	// Not by `buildah run`, which on a busy machine loses what a short program says.
+	// Not by `buildah run`, which on a busy machine loses the output of a short program.
 	said, err := outputOf("", "chroot", "--userspec="+imageUser, built.folder, "/jwtgate", "version")
 	if err != nil || !strings.Contains(said, imageVersion) {
 		t.Errorf("`jwtgate version` in the image: %q, %v", said, err)
 	}
 }
 
-// sameBinary builds what the Dockerfile builds, here: the place of the source
-// and of Go leave no trace in it.
+// sameBinary builds the Dockerfile's binary on this machine: the paths of the source and of
+// Go have no effect on it.
 func sameBinary(t *testing.T, want string) {
 	t.Helper()
 	here := filepath.Join(t.TempDir(), "jwtgate")

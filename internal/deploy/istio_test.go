@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// istioRules hold deploy/istio to Istio's definitions and mesh configuration,
-// and what it says in Envoy's words to Envoy itself.
+// istioRules check deploy/istio with Istio's definitions and mesh configuration, and its
+// Envoy settings with Envoy.
 func istioRules(tree string) findings {
 	mesh, err := os.ReadFile(filepath.Join(tree, "deploy/istio/mesh.yaml"))
 	if err != nil {
@@ -45,8 +45,8 @@ func istioRules(tree string) findings {
 	})...)
 }
 
-// filterRules merge the EnvoyFilter into a bootstrap that is made as Istio makes
-// its own, ask Envoy about the whole, and compare it with the shipped file.
+// filterRules merge the EnvoyFilter into a bootstrap like Istio's, validate it with Envoy,
+// and compare it with the shipped file.
 func filterRules(filter object) findings {
 	var found findings
 	manager := map[string]any{
@@ -74,7 +74,7 @@ func filterRules(filter object) findings {
 			found.add("EnvoyFilter: %s of %s", p.text("patch.operation"), p.text("applyTo"))
 		}
 	}
-	// Istio's clusters speak HTTP/2 where the port of the Service is gRPC.
+	// Istio's clusters use HTTP/2 if the port of the Service is gRPC.
 	const options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 	merge(cluster, map[string]any{"typed_extension_protocol_options": map[string]any{options: map[string]any{
 		"@type":                "type.googleapis.com/" + options,
@@ -104,8 +104,7 @@ func filterRules(filter object) findings {
 	return append(found, sameSettings(manager, authz, cluster)...)
 }
 
-// merge lays one tree over another, as Istio merges protobufs: a list is
-// appended to.
+// merge merges one tree into another, as Istio merges protobufs: lists are appended.
 func merge(into, from map[string]any) {
 	for key, value := range from {
 		below, isMap := value.(map[string]any)
@@ -123,8 +122,7 @@ func merge(into, from map[string]any) {
 	}
 }
 
-// sameSettings holds what the EnvoyFilter sets to what the shipped file sets in
-// the same places.
+// sameSettings compares the EnvoyFilter's settings with those of the shipped file.
 func sameSettings(manager, authz, cluster map[string]any) findings {
 	text, err := os.ReadFile(filepath.Join(root, "envoy/envoy.yaml"))
 	if err != nil {
@@ -164,7 +162,7 @@ func sameSettings(manager, authz, cluster map[string]any) findings {
 	return found
 }
 
-// TestIstio: the example is what it is to be.
+// TestIstio: the example satisfies its rules.
 func TestIstio(t *testing.T) {
 	for _, finding := range istioRules(root) {
 		t.Error(finding)

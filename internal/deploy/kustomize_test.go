@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// built are the objects of a kustomization below deploy/.
+// built returns the objects of a kustomization below deploy/.
 func built(tree, folder string) ([]object, error) {
 	text, err := outputOf("", gotool("kustomize"), "build", filepath.Join(tree, "deploy", folder))
 	if err != nil {
@@ -17,8 +17,8 @@ func built(tree, folder string) ([]object, error) {
 	return documents(text)
 }
 
-// overlays are the kustomizations of deploy/kubernetes, each with the
-// connections that it allows and those that it does not.
+// overlays are the kustomizations of deploy/kubernetes, each with connections that it
+// allows and connections that it does not.
 func overlays() map[string][]connection {
 	return map[string][]connection{
 		"kubernetes/base": gateConnections(), "kubernetes/overlays/gateway": gatewayConnections(),
@@ -26,7 +26,7 @@ func overlays() map[string][]connection {
 	}
 }
 
-// kustomizeRules hold one of the overlays to everything that is known of it.
+// kustomizeRules check one of the overlays.
 func kustomizeRules(folder string) func(tree string) findings {
 	return func(tree string) findings {
 		objects, err := built(tree, folder)
@@ -37,14 +37,14 @@ func kustomizeRules(folder string) func(tree string) findings {
 		if folder != "kubernetes/base" {
 			found = append(found, namespaceRules(objects)...)
 		}
-		if folder != "kubernetes/overlays/sidecar" { // there is no Service of jwtgate's
+		if folder != "kubernetes/overlays/sidecar" { // jwtgate has no Service
 			found = append(found, serviceRules(objects)...)
 		}
 		return found
 	}
 }
 
-// clusterRules are those for whatever is brought into a cluster.
+// clusterRules are the rules for all objects of a cluster.
 func clusterRules(objects []object) findings {
 	var found findings
 	for _, rules := range []func([]object) findings{schemaRules, customRules, podRules, gateRules, fleetRules, configRules} {
@@ -53,8 +53,8 @@ func clusterRules(objects []object) findings {
 	return found
 }
 
-// serviceRules want a name that stands for every replica, one that cannot reach
-// its issuers among them.
+// serviceRules check that a Service's name resolves to every replica, including one that
+// cannot reach its issuers.
 func serviceRules(objects []object) findings {
 	var found findings
 	s := named(objects, "Service", "jwtgate")
@@ -67,7 +67,7 @@ func serviceRules(objects []object) findings {
 	return found
 }
 
-// TestKustomize: the base and both overlays are what they are to be.
+// TestKustomize: the base and both overlays satisfy their rules.
 func TestKustomize(t *testing.T) {
 	for folder := range overlays() {
 		for _, finding := range kustomizeRules(folder)(root) {
@@ -78,7 +78,7 @@ func TestKustomize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The pods that the rules of the network speak of are these.
+	// The network rules use the labels of these pods.
 	for name, want := range map[string]place{"jwtgate": gatePod(), "envoy": envoyPod()} {
 		if labels := named(objects, "Deployment", name).within("spec.template.metadata.labels"); !includes(labels, want.labels) ||
 			len(labels) != len(want.labels) {

@@ -20,9 +20,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lab is a compose project's networks without an engine: one network namespace
-// for each service, one bridge for each network, and one namespace for the world
-// outside, which has a way into the networks that are not internal.
+// lab is a compose project's networks without an engine: a network namespace for each
+// service, a bridge for each network, and a namespace for the outside, which can connect to
+// the networks that are not internal.
 type lab struct {
 	project object
 	prefix  string                           // of the namespaces' names
@@ -30,10 +30,10 @@ type lab struct {
 	folder  string
 }
 
-// world is the namespace of whoever is not in the compose file.
+// world is the namespace of the outside.
 const world = "world"
 
-// newLab lays out the networks, and takes them away when the test ends.
+// newLab creates the networks, and removes them when the test ends.
 func newLab(t *testing.T, project object) *lab {
 	t.Helper()
 	l := &lab{project: project, prefix: fmt.Sprintf("jwtgate-%d-", os.Getpid()),
@@ -59,8 +59,8 @@ func newLab(t *testing.T, project object) *lab {
 	return l
 }
 
-// plug gives a namespace a place in a network. A network that is not internal is
-// the way to everywhere, for whoever has no other.
+// plug connects a namespace to a network. A network that is not internal is the default
+// route, unless the namespace has one.
 func (l *lab) plug(t *testing.T, name, network string, address netip.Addr) {
 	t.Helper()
 	if l.places[name] == nil {
@@ -85,8 +85,8 @@ func (l *lab) ip(t *testing.T, name string, args ...string) {
 	must(t, "ip", append([]string{"-n", l.prefix + name}, args...)...)
 }
 
-// hosts is what the engine's DNS tells one service: the names of those with
-// whom it shares a network.
+// hosts returns the names that the engine's DNS resolves for a service: those of services
+// that share a network with it.
 func (l *lab) hosts(t *testing.T, service string) string {
 	t.Helper()
 	text := "127.0.0.1 localhost\n"
@@ -104,9 +104,9 @@ func (l *lab) hosts(t *testing.T, service string) string {
 	return file
 }
 
-// command is a program in a service's place: its network, its names, its user, a
-// root that is read-only, and no right to gain any. A root of its own is one of
-// an image; without one the program is this machine's.
+// command returns a program with a service's network, names and user, a read-only root, and
+// no new privileges. The root is that of an image; without one the program is this
+// machine's.
 func (l *lab) command(t *testing.T, service, folder string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	s := l.project.within("services").within(service)
@@ -114,7 +114,7 @@ func (l *lab) command(t *testing.T, service, folder string, env []string, args .
 	if user == "" {
 		user = imageUser
 	}
-	// The source may lie in /tmp itself: it is there again, read-only.
+	// The source may be below /tmp itself: it is mounted again, read-only.
 	script := `set -e; mount --bind "$1" /etc/hosts; mount --bind "$3" /mnt; mount -t tmpfs none /tmp
 		mkdir -p "$3"; mount --bind /mnt "$3"; mount -o remount,bind,ro "$3"; umount /mnt; mount -o remount,bind,ro /; shift 4
 		exec setpriv --no-new-privs --reuid "${0%:*}" --regid "${0#*:}" --clear-groups --inh-caps=-all --bounding-set=-all "$@"`
@@ -134,8 +134,7 @@ func (l *lab) command(t *testing.T, service, folder string, env []string, args .
 	return cmd
 }
 
-// reach says how a TCP connection fares from one place to an address; nil if it
-// is made.
+// reach makes a TCP connection from a namespace to an address, and returns its error.
 func (l *lab) reach(from, address string) error {
 	connection, err := l.dial(from, address)
 	if err == nil {
@@ -144,8 +143,8 @@ func (l *lab) reach(from, address string) error {
 	return err
 }
 
-// dial connects from a place. A socket belongs to the network namespace of the
-// thread that makes it; the thread ends with its goroutine.
+// dial connects from a namespace. A socket belongs to the network namespace of the thread
+// that makes it; the thread ends with its goroutine.
 func (l *lab) dial(from, address string) (net.Conn, error) {
 	type dialled struct {
 		connection net.Conn
@@ -173,14 +172,14 @@ func (l *lab) dialHere(from, address string) (net.Conn, error) {
 	return net.DialTimeout("tcp", address, time.Second)
 }
 
-// unreachable reports whether a dial failed because no packet found its way, and
-// not because nobody listened.
+// unreachable reports whether a dial failed because there is no route, and not because
+// nothing listens.
 func unreachable(err error) bool {
 	timeout := net.Error(nil)
 	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// keys are a mapping's, sorted.
+// keys returns the keys of a mapping, sorted.
 func keys(o object) []string {
 	var all []string
 	for key := range o {
@@ -190,7 +189,7 @@ func keys(o object) []string {
 	return all
 }
 
-// onHost turns the paths of a service's mounts into those of this machine.
+// onHost maps the paths of a service's mounts to those of this machine.
 func onHost(s object, args []string) []string {
 	moved := slices.Clone(args)
 	for _, v := range s.list("volumes") {

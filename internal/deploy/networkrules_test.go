@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// place is where a connection comes from or goes to: a pod of the namespace by
-// its labels, a pod of another one, or an address.
+// place is one end of a connection: a pod of the namespace by its labels, a pod of another
+// one, or an address.
 type place struct {
 	name      string
 	labels    object
@@ -17,7 +17,7 @@ type place struct {
 	address   netip.Addr // outside the cluster
 }
 
-// connection is one that a NetworkPolicy allows or not.
+// connection is a connection that a NetworkPolicy allows or not.
 type connection struct {
 	from, to place
 	port     int
@@ -25,8 +25,8 @@ type connection struct {
 	allowed  bool
 }
 
-// The pods that the manifests make, and others. Their labels are those of the
-// manifests, which TestKustomize compares.
+// The pods of the manifests, and others. TestKustomize compares their labels with the
+// manifests.
 func gatePod() place {
 	return place{name: "jwtgate", labels: object{"app.kubernetes.io/name": "jwtgate", "app.kubernetes.io/component": "gate"}}
 }
@@ -54,8 +54,7 @@ func outside(address string) place {
 	return place{name: address, address: netip.MustParseAddr(address)}
 }
 
-// gatewayConnections are what a namespace with an Envoy in front allows, and
-// what it does not.
+// gatewayConnections are the connections of a namespace with a gateway Envoy.
 func gatewayConnections() []connection {
 	all := []connection{
 		{from: outside("203.0.113.7"), to: envoyPod(), port: 8080, allowed: true},
@@ -73,7 +72,7 @@ func gatewayConnections() []connection {
 	return append(all, gateConnections()...)
 }
 
-// gateConnections are what jwtgate itself may, and others with it.
+// gateConnections are the connections of jwtgate itself.
 func gateConnections() []connection {
 	return []connection{
 		{from: envoyPod(), to: gatePod(), port: 9001, allowed: true},
@@ -93,8 +92,7 @@ func gateConnections() []connection {
 	}
 }
 
-// sidecarConnections are those where Envoy and jwtgate are in the
-// application's pods.
+// sidecarConnections are the connections with Envoy and jwtgate in the application's pods.
 func sidecarConnections() []connection {
 	return []connection{
 		{from: otherPod(), to: sidecarPod(), port: 8080, allowed: true},
@@ -106,7 +104,7 @@ func sidecarConnections() []connection {
 	}
 }
 
-// elsewhereConnections are those where a platform makes the Envoys.
+// elsewhereConnections are the connections with a platform's Envoys.
 func elsewhereConnections(theirs place) []connection {
 	stranger := place{name: "a pod like it in another namespace", labels: theirs.labels, namespace: "other"}
 	return append(gateConnections(),
@@ -120,7 +118,7 @@ func elsewhereConnections(theirs place) []connection {
 	)
 }
 
-// networkRules hold the policies to what connections are to be.
+// networkRules check which connections the policies allow.
 func networkRules(objects []object, connections []connection) findings {
 	var found findings
 	policies := ofKind(objects, "NetworkPolicy")
@@ -136,9 +134,9 @@ func networkRules(objects []object, connections []connection) findings {
 	return found
 }
 
-// passes says what the policies of one direction make of a connection
-// (networking.k8s.io/v1): a pod that none of them selects is open, and else one
-// of their rules has to allow it.
+// passes reports whether the policies of one direction allow a connection
+// (networking.k8s.io/v1): a pod that no policy selects allows all; otherwise one of their
+// rules has to allow it.
 func passes(policies []object, c connection, direction string) bool {
 	subject, peer, rules, peers := c.to, c.from, "spec.ingress", "from"
 	if direction == "Egress" {

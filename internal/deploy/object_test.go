@@ -15,7 +15,7 @@ import (
 // object is a Kubernetes object, or any other YAML mapping.
 type object map[string]any
 
-// documents reads a stream of YAML documents; empty ones are left out.
+// documents reads a stream of YAML documents, without empty ones.
 func documents(text string) ([]object, error) {
 	var all []object
 	decoder := yaml.NewDecoder(strings.NewReader(text))
@@ -33,8 +33,8 @@ func documents(text string) ([]object, error) {
 	}
 }
 
-// at returns what stands at a path such as spec.template.spec.containers.0, nil
-// if there is nothing. Keys that hold dots stand in no path.
+// at returns the value at a path such as spec.template.spec.containers.0, nil if there is
+// none. A path cannot contain keys with dots.
 func (o object) at(path string) any {
 	var node any = map[string]any(o)
 	for step := range strings.SplitSeq(path, ".") {
@@ -56,7 +56,7 @@ func (o object) at(path string) any {
 	return node
 }
 
-// text is what stands at a path, as it is printed; "" for nothing.
+// text returns the value at a path as text; "" if there is none.
 func (o object) text(path string) string {
 	if value := o.at(path); value != nil {
 		return fmt.Sprint(value)
@@ -64,7 +64,7 @@ func (o object) text(path string) string {
 	return ""
 }
 
-// list is the mappings of a list at a path.
+// list returns the mappings of a list at a path.
 func (o object) list(path string) []object {
 	var all []object
 	items, _ := o.at(path).([]any)
@@ -74,7 +74,7 @@ func (o object) list(path string) []object {
 	return all
 }
 
-// within is the mapping at a path, an empty one for nothing.
+// within returns the mapping at a path, an empty one if there is none.
 func (o object) within(path string) object { return mapping(o.at(path)) }
 
 func mapping(node any) object {
@@ -88,7 +88,7 @@ func mapping(node any) object {
 	}
 }
 
-// name is what messages call an object.
+// name returns an object's name for messages.
 func (o object) name() string { return o.text("kind") + "/" + o.text("metadata.name") }
 
 // ofKind returns the objects of a kind.
@@ -102,7 +102,7 @@ func ofKind(objects []object, kind string) []object {
 	return all
 }
 
-// named returns the object of a kind and name, an empty one for none.
+// named returns the object of a kind and name, an empty one if there is none.
 func named(objects []object, kind, name string) object {
 	for _, o := range ofKind(objects, kind) {
 		if o.text("metadata.name") == name {
@@ -112,8 +112,8 @@ func named(objects []object, kind, name string) object {
 	return object{}
 }
 
-// selects reports whether a label selector takes an object with these labels.
-// One that is not there takes nothing; an empty one everything.
+// selects reports whether a label selector matches labels. A missing one matches nothing,
+// an empty one everything.
 func selects(selector any, labels object) bool {
 	switch selector.(type) {
 	case map[string]any, object:
@@ -127,7 +127,7 @@ func selects(selector any, labels object) bool {
 	return includes(labels, s.within("matchLabels"))
 }
 
-// includes reports whether labels hold all of these.
+// includes reports whether labels contain all of these.
 func includes(labels, these object) bool {
 	for key, value := range these {
 		if labels[key] != value {

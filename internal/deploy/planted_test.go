@@ -10,18 +10,17 @@ import (
 	"testing"
 )
 
-// planted is one error in a copy of what is shipped, and what has to be said
-// of it.
+// planted is one error in a copy of the shipped files, and the expected finding.
 type planted struct {
 	name     string
-	file     string // from the top of the tree
-	old, new string // old stands there; its first place is changed
+	file     string // from the root of the tree
+	old, new string // new replaces the first old in the file
 	rules    func(tree string) findings
 	want     string
 }
 
-// plantedErrors has at least one row for each kind of file, and one for each
-// promise that no other tool would see broken.
+// plantedErrors has at least one row for each kind of file, and one for each property that
+// no other tool checks.
 func plantedErrors() []planted {
 	const (
 		gateway = "deploy/kubernetes/overlays/gateway/"
@@ -127,8 +126,8 @@ func plantedErrors() []planted {
 	}
 }
 
-// TestPlantedErrorsAreFound: the rules that pass what is shipped find each of
-// these in a copy of it.
+// TestPlantedErrorsAreFound: the rules, which the shipped files satisfy, find each of these
+// errors in a copy.
 func TestPlantedErrorsAreFound(t *testing.T) {
 	for _, row := range plantedErrors() {
 		t.Run(row.name, func(t *testing.T) {

@@ -13,19 +13,19 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// findings collects what is wrong.
+// findings collects violations of rules.
 type findings []string
 
 func (f *findings) add(format string, args ...any) { *f = append(*f, fmt.Sprintf(format, args...)) }
 
-// want adds a finding unless an object holds this at a path.
+// want adds a finding unless an object has this value at a path.
 func (f *findings) want(name string, o object, path, value string) {
 	if got := o.text(path); got != value {
 		f.add("%s: %s is %q, not %q", name, path, got, value)
 	}
 }
 
-// podOf returns the pod that a workload makes, and whether it is one.
+// podOf returns the pod of a workload; false for other objects.
 func podOf(o object) (object, bool) {
 	switch o.text("kind") {
 	case "Pod":
@@ -37,9 +37,9 @@ func podOf(o object) (object, bool) {
 	}
 }
 
-// podRules hold every pod to the restricted Pod Security Standard and to what it
-// leaves open: a root that is read-only, no token of the cluster, bounded memory,
-// and no file that could not change.
+// podRules check every pod for the restricted Pod Security Standard, and for what it does
+// not require: a read-only root, no token of the cluster, a memory limit, and mounts that
+// follow changes of files.
 func podRules(objects []object) findings {
 	var found findings
 	for _, workload := range objects {
@@ -91,12 +91,11 @@ func containerRules(pod string, c object) findings {
 	return found
 }
 
-// serving is what the stop of jwtgate may take behind its drain_delay: 10 s for
-// what Envoy has asked and 2 s for the log (stopTimeout and flushTimeout of
-// cmd/jwtgate).
+// serving is the longest time of jwtgate's shutdown after drain_delay: 10 s for Envoy's
+// calls and 2 s for the log (stopTimeout and flushTimeout of cmd/jwtgate).
 const serving = 12 * time.Second
 
-// gateRules hold each pod with jwtgate in it to what its server needs.
+// gateRules check what the server needs in each pod with jwtgate.
 func gateRules(objects []object) findings {
 	var found findings
 	seen := 0
@@ -153,8 +152,8 @@ func gateContainer(name string, pod, c object, objects []object) findings {
 	return append(found, gracePeriod(name, pod, c, text)...)
 }
 
-// gracePeriod holds the time that a pod is given for its end to what the
-// configuration takes.
+// gracePeriod compares a pod's termination grace period with the configuration's shutdown
+// time.
 func gracePeriod(name string, pod, c object, text string) findings {
 	var found findings
 	dir, err := os.MkdirTemp("", "jwtgate-config-")
@@ -180,7 +179,7 @@ func gracePeriod(name string, pod, c object, text string) findings {
 	return found
 }
 
-// raw is the text at a key that may hold dots.
+// raw returns the text at a key that may contain dots.
 func (o object) raw(key string) string {
 	text, _ := o[key].(string)
 	return text
@@ -195,7 +194,7 @@ func port(c object, name string) string {
 	return ""
 }
 
-// mountAt is the name of the volume that is mounted at a path.
+// mountAt returns the name of the volume that is mounted at a path.
 func mountAt(c object, path string) string {
 	for _, m := range c.list("volumeMounts") {
 		if m.text("mountPath") == path {
@@ -205,8 +204,8 @@ func mountAt(c object, path string) string {
 	return ""
 }
 
-// fleetRules hold every Deployment to what makes it a fleet: it spreads, it
-// grows by itself, a node's drain takes one pod at a time, and a rollout none.
+// fleetRules check every Deployment: it spreads over nodes, scales automatically, loses at
+// most one pod when a node drains, and none in a rollout.
 func fleetRules(objects []object) findings {
 	var found findings
 	for _, d := range ofKind(objects, "Deployment") {
@@ -242,7 +241,7 @@ func fleetRules(objects []object) findings {
 	return found
 }
 
-// namespaceRules want the namespace to refuse pods that are less.
+// namespaceRules check that the namespace enforces the restricted standard.
 func namespaceRules(objects []object) findings {
 	var found findings
 	for _, n := range ofKind(objects, "Namespace") {

@@ -14,19 +14,19 @@ import (
 	"time"
 )
 
-// commandTimeout bounds a program that is to end by itself. The longest builds
-// the image or a release from a cold cache.
+// commandTimeout is the timeout of a command. The longest builds the image or a release
+// with an empty cache.
 const commandTimeout = 10 * time.Minute
 
-// outputOf runs a program to its end and returns what it printed on its standard
-// output; the error holds what it printed on the other.
+// outputOf runs a program until it ends and returns its standard output; the error contains
+// its standard error.
 func outputOf(input string, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
 	return finish(exec.CommandContext(ctx, name, args...), input)
 }
 
-// finish runs a command to its end.
+// finish runs a command until it ends.
 func finish(cmd *exec.Cmd, input string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &stdout, &stderr
@@ -46,11 +46,11 @@ func must(t *testing.T, name string, args ...string) string {
 	return out
 }
 
-// gotool is the path of a program that .setup/gotools builds.
+// gotool returns the path of a program of .setup/gotools.
 func gotool(name string) string {
 	path, err := filepath.Abs(filepath.Join(root, ".tools", "gotools", "bin", name))
 	if err != nil {
-		return name // and whoever runs it says so
+		return name // running it fails
 	}
 	return path
 }

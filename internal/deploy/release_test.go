@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// What the builds are told; a build of ours is stamped with git's words.
+// The version and commit of the test's builds; other builds take git's.
 const (
 	releaseVersion = "v1.2.3-check"
 	releaseCommit  = "0123456789abcdef0123456789abcdef01234567"
@@ -57,8 +57,8 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// binary holds a file to its machine, to needing nothing of its system, and to
-// bearing its version and no path of the machine that built it.
+// binary checks that a file is for its machine and is statically linked, and that it
+// contains its version and no path of the machine that built it.
 func binary(t *testing.T, file string, machine elf.Machine) {
 	t.Helper()
 	f, err := elf.Open(file)
@@ -83,7 +83,7 @@ func binary(t *testing.T, file string, machine elf.Machine) {
 	}
 }
 
-// bill holds an SBOM to what Go itself says of the binary.
+// bill compares an SBOM with Go's own list for the binary.
 func bill(t *testing.T, file string) {
 	t.Helper()
 	var sbom struct {
@@ -108,7 +108,7 @@ func bill(t *testing.T, file string) {
 		want = append(want, module.Path+" "+module.Version)
 	}
 	for _, c := range sbom.Components {
-		if c.Name != "std" { // the standard library, which is no module
+		if c.Name != "std" { // the standard library, which is not a module
 			got = append(got, c.Name+" "+c.Version)
 		}
 	}

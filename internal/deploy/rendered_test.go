@@ -12,16 +12,16 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-// root is the module's folder, as seen from this one.
+// root is the path to the module's root.
 const root = "../.."
 
 var update = flag.Bool("update", false, "write the Envoy files of deploy/ anew")
 
-// renderedHeader is what stands above the shipped file's own comment.
+// renderedHeader is the text above the shipped file's own comment.
 const renderedHeader = "# The repository's envoy/envoy.yaml with the addresses of this place, and no other\n" +
 	"# change: a test holds it to that. Make it yours by hand, or by `jwtgate init`.\n#\n"
 
-// renderedFiles are the Envoy files of deploy/, each with all that it changes.
+// renderedFiles are the Envoy files of deploy/, each with its changes.
 func renderedFiles() map[string]envoy.Edit {
 	return map[string]envoy.Edit{
 		"deploy/compose/envoy.yaml":                         {Listen: "0.0.0.0:8080", Gate: "jwtgate:9001", App: "application:9090"},
@@ -31,7 +31,7 @@ func renderedFiles() map[string]envoy.Edit {
 	}
 }
 
-// TestEnvoyFilesAreTheShippedOne: what is deployed is what the end-to-end tests
+// TestEnvoyFilesAreTheShippedOne: the deployed files are the one that the end-to-end tests
 // run. With -update it writes the files.
 func TestEnvoyFilesAreTheShippedOne(t *testing.T) {
 	for name, edit := range renderedFiles() {
@@ -57,8 +57,8 @@ func TestEnvoyFilesAreTheShippedOne(t *testing.T) {
 	}
 }
 
-// TestPagesLead: every file that a page of deploy/ links to is there.
-func TestPagesLead(t *testing.T) {
+// TestLinksOfPages: every file that a page of deploy/ links to exists.
+func TestLinksOfPages(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
 	pages := 0
 	err := filepath.WalkDir(filepath.Join(root, "deploy"), func(path string, entry fs.DirEntry, err error) error {

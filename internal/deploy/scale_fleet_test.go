@@ -44,7 +44,7 @@ type fleet struct {
 	client         *http.Client
 }
 
-// free returns a loopback address that nobody listens on.
+// free returns a free address on loopback.
 func free(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -129,7 +129,7 @@ func (f *fleet) startEnvoy(t *testing.T, application string) {
 	f.found(t)
 }
 
-// found waits until Envoy holds every replica for healthy.
+// found waits until Envoy considers every replica healthy.
 func (f *fleet) found(t *testing.T) {
 	t.Helper()
 	testutil.Eventually(t, 20*time.Second, "Envoy sees all replicas", func() error {
@@ -154,7 +154,7 @@ func (f *fleet) get(url string) (string, error) {
 	return string(body), err
 }
 
-// stat is one of Envoy's counters of the cluster jwtgate, -1 if there is none.
+// stat returns one of Envoy's counters of the cluster jwtgate, -1 if there is none.
 func (f *fleet) stat(name string) int {
 	body, err := f.get(f.envoy + "/stats?filter=^cluster.jwtgate." + name + "$")
 	_, value, ok := strings.Cut(strings.TrimSpace(body), ": ")
@@ -165,7 +165,7 @@ func (f *fleet) stat(name string) int {
 	return n
 }
 
-// counted sums a metric of one replica over its labels that match.
+// counted returns the sum of a metric of one replica over matching labels.
 func (f *fleet) counted(t *testing.T, i int, pattern string) int {
 	t.Helper()
 	body, err := f.get("http://" + f.admin[i] + "/metrics")
@@ -180,13 +180,13 @@ func (f *fleet) counted(t *testing.T, i int, pattern string) int {
 	return int(sum)
 }
 
-// outcome is what a load saw.
+// outcome is the result of a load.
 type outcome struct {
 	sent, failed int
 	latencies    []time.Duration // from when each request was due
 }
 
-// quantile is a latency in milliseconds.
+// quantile returns a latency in milliseconds.
 func (o outcome) quantile(q float64) float64 {
 	slices.Sort(o.latencies)
 	at := o.latencies[min(len(o.latencies)-1, int(math.Ceil(q*float64(len(o.latencies))))-1)]
@@ -238,8 +238,8 @@ func (f *fleet) steady() outcome {
 	return f.load(stop)
 }
 
-// rollout restarts the replicas one by one, the next when Envoy has found the
-// one before, for which Kubernetes gives it minReadySeconds; the load goes on.
+// rollout restarts the replicas one by one under load, the next when Envoy considers the
+// previous one healthy, for which Kubernetes has minReadySeconds.
 func (f *fleet) rollout(t *testing.T) (outcome, time.Duration) {
 	t.Helper()
 	stop, done := make(chan struct{}), make(chan outcome, 1)
@@ -257,9 +257,9 @@ func (f *fleet) rollout(t *testing.T) (outcome, time.Duration) {
 	return <-done, took
 }
 
-// TestScaleFleet runs fleets of up to eight: how Envoy's connections and checks
-// are shared, how often a token is verified, and what a rollout does. No request
-// may fail. Latencies mean something only on a machine that does nothing else.
+// TestScaleFleet runs fleets of up to eight replicas: it shows the distribution of Envoy's
+// connections and checks, how often a token is verified, and the effect of a rollout. No
+// request may fail. Latencies are meaningful only on a quiet machine.
 func TestScaleFleet(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "jwtgate")
 	must(t, "go", "build", "-C", root, "-o", binary, "./cmd/jwtgate")
@@ -282,7 +282,7 @@ func TestScaleFleet(t *testing.T) {
 			if calm.failed > 0 || fetched != n || missed > n*tokenCount {
 				t.Errorf("%d of %d failed; %d fetches, %d verified", calm.failed, calm.sent, fetched, missed)
 			}
-			if n == 1 { // nobody is there meanwhile
+			if n == 1 { // nothing listens meanwhile
 				fmt.Println(row + " | | | | | |")
 				return
 			}

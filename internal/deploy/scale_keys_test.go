@@ -16,8 +16,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// keyHouse is an issuer's key server that counts who comes when.
-type keyHouse struct {
+// keyServer is an issuer's key server that records the times of its requests.
+type keyServer struct {
 	mu    sync.Mutex
 	asked []time.Time
 	down  bool
@@ -25,10 +25,10 @@ type keyHouse struct {
 	keys  map[string]*signer.Key
 }
 
-// newKeyHouse is one with the keys a and b, of which it publishes a.
-func newKeyHouse(t *testing.T) *keyHouse {
+// newKeyServer returns a server with the keys a and b, of which it publishes a.
+func newKeyServer(t *testing.T) *keyServer {
 	t.Helper()
-	k := &keyHouse{keys: map[string]*signer.Key{}}
+	k := &keyServer{keys: map[string]*signer.Key{}}
 	for _, kid := range []string{"a", "b"} {
 		key, err := signer.New("EdDSA")
 		if err != nil {
@@ -40,7 +40,7 @@ func newKeyHouse(t *testing.T) *keyHouse {
 	return k
 }
 
-func (k *keyHouse) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+func (k *keyServer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.asked = append(k.asked, time.Now())
@@ -51,8 +51,8 @@ func (k *keyHouse) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte(k.body))
 }
 
-// set changes what is answered from now on.
-func (k *keyHouse) set(t *testing.T, down bool, kids ...string) {
+// set changes the answer.
+func (k *keyServer) set(t *testing.T, down bool, kids ...string) {
 	t.Helper()
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -67,15 +67,15 @@ func (k *keyHouse) set(t *testing.T, down bool, kids ...string) {
 	k.down, k.body = down, string(set)
 }
 
-// during lets time go by and counts what came in it.
-func (k *keyHouse) during(d time.Duration) (all, peak int) {
+// during waits for a time and counts the requests.
+func (k *keyServer) during(d time.Duration) (all, peak int) {
 	began := time.Now()
 	pass(d)
 	return k.since(began)
 }
 
-// since counts what came since a moment, and the most of it in one second.
-func (k *keyHouse) since(moment time.Time) (all, peak int) {
+// since counts the requests since a time, and the maximum in one second.
+func (k *keyServer) since(moment time.Time) (all, peak int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	seconds := map[int]int{}
@@ -90,15 +90,14 @@ func (k *keyHouse) since(moment time.Time) (all, peak int) {
 	return all, peak
 }
 
-// replicas are the key sets of a fleet, each as a server of its own would have
-// it.
+// replicas are the key sets of a fleet, one for each server.
 type replicas struct {
 	sets  []*issuer.Set
 	close func()
 }
 
-// startReplicas makes a fleet, all of it at one moment.
-func startReplicas(t *testing.T, n int, house *keyHouse) *replicas {
+// startReplicas starts a fleet at one moment.
+func startReplicas(t *testing.T, n int, house *keyServer) *replicas {
 	t.Helper()
 	cfg, err := config.Parse("jwtgate.yaml", []byte(`{issuers: {main: {issuer: "http://keys.example", audiences: [a], algorithms: [EdDSA],
 		dangerously_allow_http: true, jwks: {uri: "http://keys.example/jwks.json"}}}}`), func(string) (string, bool) { return "", false })
@@ -126,8 +125,7 @@ func startReplicas(t *testing.T, n int, house *keyHouse) *replicas {
 	return r
 }
 
-// ask has every replica look a kid up at one moment, and counts those that have
-// it.
+// ask makes every replica look up a kid at one moment, and counts those that have it.
 func (r *replicas) ask(t *testing.T, kid string) int {
 	t.Helper()
 	var group sync.WaitGroup
@@ -146,16 +144,15 @@ func (r *replicas) ask(t *testing.T, kid string) int {
 	return found
 }
 
-// TestScaleKeys counts what an issuer's key server sees of a fleet that starts
-// at one moment: at the start, in a quiet hour, while it is down, and when its
-// key changes under everybody's hands.
+// TestScaleKeys counts the requests of a fleet that starts at one moment to an issuer's key
+// server: at the start, in a quiet hour, during an outage, and at an unannounced rotation.
 func TestScaleKeys(t *testing.T) {
 	fmt.Println("\n| replicas | at the start | in a quiet hour | most in one second of it | while down for 10 min | most in one " +
 		"second | a rotation, in 10 s | all have the new key after |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	for _, n := range []int{1, 8, 100, 1000} {
 		synctest.Test(t, func(t *testing.T) {
-			house := newKeyHouse(t)
+			house := newKeyServer(t)
 			began := time.Now()
 			fleet := startReplicas(t, n, house)
 			defer fleet.close()
@@ -185,7 +182,7 @@ func TestScaleKeys(t *testing.T) {
 	}
 }
 
-// pass lets time go by, and everything that comes due with it happen.
+// pass waits for a time, and for all timers in it.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()

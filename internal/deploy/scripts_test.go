@@ -18,15 +18,15 @@ func script(t *testing.T, o object, path string) string {
 	return words[2]
 }
 
-// inPlace runs a script in a service's network, or the world's.
+// inPlace runs a script in a service's network, or outside.
 func (l *lab) inPlace(place, text string, env ...string) (string, error) {
 	cmd := exec.Command("ip", "netns", "exec", l.prefix+place, "env")
 	cmd.Args = append(append(cmd.Args, env...), "bash", "-ec", text)
 	return finish(cmd, "")
 }
 
-// isolationTest runs the chart's own test of isolation: it passes from where
-// only Envoy is in reach, and fails from where the application is.
+// isolationTest runs the chart's own test of isolation: it passes where only Envoy is
+// reachable, and fails where the application is.
 func isolationTest(t *testing.T, l *lab) {
 	t.Helper()
 	objects, err := rendered(root, "jwtgate", told()...)
@@ -48,9 +48,8 @@ func isolationTest(t *testing.T, l *lab) {
 	}
 }
 
-// drains runs the scripts by which Kubernetes asks whether Envoy is ready and
-// tells it that its pod is to end: it then says so to probes and to clients, and
-// serves on.
+// drains runs the scripts of Envoy's readiness probe and preStop hook: Envoy then fails the
+// probe and closes connections, and still serves.
 func drains(t *testing.T, l *lab, token string) {
 	t.Helper()
 	objects, err := built(root, "kubernetes/overlays/gateway")

@@ -92,8 +92,8 @@ func TestCheckRequestHeadersComeInTwoForms(t *testing.T) {
 		}
 		want := map[string][]string{
 			"x-token-twice": {"a", "b"}, "cookie": {"a=1", "b=2"}, "x-token-bytes": {"caf\xe9\xff"}, "x-token-empty": {""},
-			"authorization": {"Bearer A,Bearer B"},                // joined all the same: two fields cannot be told from a comma
-			":method":       nil, ":path": nil, ":authority": nil, // they are no part of the list of what is sent
+			"authorization": {"Bearer A,Bearer B"},                // still joined: two fields look like one with a comma
+			":method":       nil, ":path": nil, ":authority": nil, // not in the list of headers to send
 		}
 		for name, values := range want {
 			if !slices.Equal(got[name], values) {

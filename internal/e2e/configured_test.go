@@ -74,7 +74,7 @@ func (c configured) machine(t *testing.T, changes map[string]any) string {
 type routed struct {
 	name string
 	call call
-	// wantDenied is what a denied client is told; nil: allowed.
+	// wantDenied is the denial; nil: allowed.
 	wantDenied *denial
 	// wantUser and wantKind are x-user-id and x-user-kind of an allowed request.
 	wantUser, wantKind string

@@ -17,7 +17,7 @@ func TestNothingHostileReachesTheApplication(t *testing.T) {
 	g := startDirect(t, "testdata/corpus.yaml", i.environment()...)
 	shipped := map[string]*envoyProxy{
 		"shipped":           startShippedEnvoy(t, g.address, application.address),
-		"shipped, all sent": startTellingEnvoy(t, g.address, application.address),
+		"shipped, all sent": startUnlistedEnvoy(t, g.address, application.address),
 	}
 	bare := map[string]*envoyProxy{
 		"bare": startBareEnvoy(t, g.address, application.address), "bare, listed sent": startListedEnvoy(t, g.address, application.address),
@@ -47,7 +47,7 @@ func (a attack) behindShipped() attack {
 	case a.Shipped != "":
 		a.Want = a.Shipped
 	case a.Arrives != "" && a.Arrives != "none" && !reaches(a.Want):
-		a.Want = "public" // Envoy has mended the path: what arrives is another request
+		a.Want = "public" // Envoy has normalized the path: another request arrives
 	}
 	return a
 }
@@ -58,10 +58,10 @@ func (a attack) behindBare() attack {
 		a.Want = a.Bare
 	}
 	if a.upgrades() {
-		a.Want = "refused" // by Envoy, which by default upgrades nothing
+		a.Want = "refused" // by Envoy, which allows no upgrades by default
 	}
 	if len(a.Parameters) == 0 {
-		a.Arrives = "" // it mends no path
+		a.Arrives = "" // it does not normalize paths
 	}
 	return a
 }

@@ -40,23 +40,23 @@ type attack struct {
 	Token *recipe `yaml:"token"`
 
 	Want string `yaml:"want"` // a reason
-	// Tells is the whole identity that the application receives; without it an
-	// allowed request has at least an x-user-id, and any other none.
+	// Tells is the whole identity that the application receives; without it, an allowed
+	// request has at least an x-user-id, and others have none.
 	Tells map[string]string `yaml:"tells"`
-	// Left holds header fields as the application receives them ("": not at
-	// all), Contains what stands in one.
+	// Left are header fields as the application receives them ("" if it does not),
+	// Contains are parts of them.
 	Left       map[string]string `yaml:"left"`
 	Contains   map[string]string `yaml:"contains"`
 	Parameters []string          `yaml:"parameters"` // query parameters that are removed
 
-	// Direct rows are sent to the gate alone: no Envoy passes such a request on,
-	// or another one than the gate was told to expect.
+	// Direct rows are sent to the gate itself only: no Envoy forwards such a request
+	// unchanged.
 	Direct bool `yaml:"direct"`
-	// Arrives is the target that the application receives, where the shipped
-	// Envoy has normalised what was sent; "none": nothing arrives.
+	// Arrives is the target that the application receives if the shipped Envoy
+	// normalizes it; "none" if the request does not arrive.
 	Arrives string `yaml:"arrives"`
-	// Shipped is the reason behind the shipped Envoy, Bare that behind the bare one,
-	// where they differ; "refused": Envoy itself lets nothing through.
+	// Shipped is the reason with the shipped Envoy, Bare that with the bare one, if they
+	// differ; "refused" if Envoy itself rejects the request.
 	Shipped string `yaml:"shipped"`
 	Bare    string `yaml:"bare"`
 }

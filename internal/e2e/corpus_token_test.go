@@ -15,10 +15,10 @@ import (
 // recipe is the difference of a row's token from a valid one; the zero value is an access
 // token of the pool.
 type recipe struct {
-	By     string         `yaml:"by"`     // pool (default), partner, or foreign: a pool that nobody trusts, with the pool's keys
+	By     string         `yaml:"by"`     // pool (default), partner, or foreign: a pool that is not trusted, with the pool's keys
 	Use    string         `yaml:"use"`    // of the pool's tokens: access (default) or id
-	Header map[string]any `yaml:"header"` // laid over the header; null takes out
-	Claims map[string]any `yaml:"claims"` // laid over the claims; null takes out
+	Header map[string]any `yaml:"header"` // added to the header; null removes
+	Claims map[string]any `yaml:"claims"` // added to the claims; null removes
 	// Signature is "" for a true one, empty, foreign (over other claims),
 	// flipped, or hmac (the public key as a secret).
 	Signature string `yaml:"signature"`

@@ -89,10 +89,10 @@ func TestEveryVectorThroughTheServer(t *testing.T) {
 				s := sent{method: "GET", target: "/x", host: "api.example", headers: [][2]string{{"authorization", "Bearer " + vector.Token}}}
 				want := vector.Want
 				switch {
-				case want == "valid", strings.HasPrefix(vector.Token, " "): // spaces stand behind the scheme
+				case want == "valid", strings.HasPrefix(vector.Token, " "): // spaces follow the scheme
 					want = "allowed"
 				case strings.Contains(vector.Token, ","):
-					want = "credential_ambiguous" // before the token is looked at
+					want = "credential_ambiguous" // before the token is parsed
 				}
 				d := g.judge(t, want, encode(s))
 				if d.reason != want || d.status != statuses()[want] {

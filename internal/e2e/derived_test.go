@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// derivedEnvoy runs the shipped Envoy file with further edits that users make:
-// pairs of a text that stands in it once and what takes its place.
+// derivedEnvoy runs the shipped Envoy file with further edits of users: pairs of a text
+// that occurs once and its replacement.
 func derivedEnvoy(t *testing.T, gate, application string, edits ...string) *envoyProxy {
 	t.Helper()
 	file, err := os.ReadFile("../../envoy/envoy.yaml")
@@ -24,11 +24,11 @@ func derivedEnvoy(t *testing.T, gate, application string, edits ...string) *envo
 	return startEditedEnvoy(t, []byte(text), gate, application)
 }
 
-// firstRoute stands before the shipped file's routes.
+// firstRoute is the line before the shipped file's routes.
 const firstRoute = `              routes:
 `
 
-// namedRoute is a route of Envoy's that says something to the gate.
+// namedRoute returns an Envoy route with context_extensions for the gate.
 func namedRoute(prefix, extensions string) string {
 	return `              - match: { prefix: "` + prefix + `" }
                 route: { cluster: app, timeout: 0s }

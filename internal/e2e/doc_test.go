@@ -1,6 +1,6 @@
-// Package e2e holds the end-to-end tests: the program as it is built, a real
-// Envoy with the shipped envoy/envoy.yaml, a real application behind it and a
-// real issuer, over real sockets on loopback. It has no other code.
+// Package e2e contains the end-to-end tests: the built program, a real Envoy with the
+// shipped envoy/envoy.yaml, a real application and a real issuer, over real sockets on
+// loopback. It has no other code.
 //
 // Of the shipped file only addresses and ports are changed, by the edit that
 // users have, and each start compares the two YAML trees and fails if anything

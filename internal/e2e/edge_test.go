@@ -11,8 +11,8 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 )
 
-// TestTheEdgeRefusesByItself: what the shipped Envoy answers without asking.
-func TestTheEdgeRefusesByItself(t *testing.T) {
+// TestTheEdgeRejects: the shipped Envoy answers these requests itself.
+func TestTheEdgeRejects(t *testing.T) {
 	s := startScripted(t)
 	for _, path := range []string{"/a%2fb", "/a%2Fb", "/a%5cb", "/a/..%2fadmin", "/a#b"} {
 		s.gate.says(allowing(&authv3.OkHttpResponse{}))
@@ -26,9 +26,9 @@ func TestTheEdgeRefusesByItself(t *testing.T) {
 	}
 }
 
-// TestTheEdgeDropsWhatIsNotTheClientsToSay: such headers do not arrive, and the
-// request that had them does.
-func TestTheEdgeDropsWhatIsNotTheClientsToSay(t *testing.T) {
+// TestTheEdgeDropsHeaders: headers that clients must not send do not arrive, and the
+// request does.
+func TestTheEdgeDropsHeaders(t *testing.T) {
 	s := startScripted(t)
 	var named []string // another method, URL or host
 	for _, name := range overrides() {
@@ -65,9 +65,9 @@ func TestTheEdgeDropsWhatIsNotTheClientsToSay(t *testing.T) {
 	}
 }
 
-// TestTheEdgeGivesStreamsTheirTime: with a route timeout Envoy would tell the
-// application of it, and end the stream.
-func TestTheEdgeGivesStreamsTheirTime(t *testing.T) {
+// TestTheEdgeSetsNoTimeout: with a route timeout Envoy would send it to the application,
+// and end streams.
+func TestTheEdgeSetsNoTimeout(t *testing.T) {
 	s := startScripted(t)
 	http1(t, s.shipped.address, call{line: "GET /events"})
 	if limit, there := s.application.only(t).Header["X-Envoy-Expected-Rq-Timeout-Ms"]; there {

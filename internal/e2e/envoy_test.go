@@ -26,8 +26,8 @@ type envoyProxy struct {
 	admin   string // host:port of its admin interface
 }
 
-// startShippedEnvoy runs envoy/envoy.yaml as it is shipped, in front of the
-// gate and the application at these addresses.
+// startShippedEnvoy runs envoy/envoy.yaml, in front of the gate and the application at
+// these addresses.
 func startShippedEnvoy(t *testing.T, gate, application string) *envoyProxy {
 	t.Helper()
 	shipped, err := os.ReadFile("../../envoy/envoy.yaml")
@@ -37,8 +37,8 @@ func startShippedEnvoy(t *testing.T, gate, application string) *envoyProxy {
 	return startEditedEnvoy(t, shipped, gate, application)
 }
 
-// startEditedEnvoy runs a marked Envoy file with other addresses and ports, and
-// fails the test if the edit changed anything else.
+// startEditedEnvoy runs a marked Envoy file with other addresses and ports, and fails the
+// test if the edit changes anything else.
 func startEditedEnvoy(t *testing.T, file []byte, gate, application string) *envoyProxy {
 	t.Helper()
 	address, admin := freeAddress(t), freeAddress(t)
@@ -50,8 +50,8 @@ func startEditedEnvoy(t *testing.T, file []byte, gate, application string) *envo
 	return startEnvoy(t, edited, address, admin)
 }
 
-// startBareEnvoy runs testdata/bare.yaml: every setting of Envoy's at its
-// default, and an ext_authz filter of the fewest lines.
+// startBareEnvoy runs testdata/bare.yaml, with Envoy's default settings and a minimal
+// ext_authz filter.
 func startBareEnvoy(t *testing.T, gate, application string) *envoyProxy {
 	t.Helper()
 	file, err := os.ReadFile("testdata/bare.yaml")
@@ -61,7 +61,7 @@ func startBareEnvoy(t *testing.T, gate, application string) *envoyProxy {
 	return startBareFile(t, file, gate, application)
 }
 
-// startBareFile runs a file that has the places of testdata/bare.yaml.
+// startBareFile runs a file with the addresses of testdata/bare.yaml.
 func startBareFile(t *testing.T, file []byte, gate, application string) *envoyProxy {
 	t.Helper()
 	address, admin := freeAddress(t), freeAddress(t)
@@ -97,7 +97,7 @@ func startEnvoy(t *testing.T, bootstrap []byte, address, admin string, flags ...
 	return p
 }
 
-// quit lets Envoy end in order, so that its last log lines are written.
+// quit ends Envoy gracefully, so that it writes its last log lines.
 func (p *envoyProxy) quit(t *testing.T) {
 	if err := p.ask(t, "POST", "/quitquitquit", "OK"); err != nil {
 		p.Kill()
@@ -110,7 +110,7 @@ func (p *envoyProxy) quit(t *testing.T) {
 	}
 }
 
-// ask calls Envoy's admin interface; the error says how the answer differs.
+// ask calls Envoy's admin interface; the error describes an unexpected answer.
 func (p *envoyProxy) ask(t *testing.T, method, path, want string) error {
 	// A context of its own: a cleanup runs when the test's own has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Second)
@@ -134,8 +134,7 @@ func (p *envoyProxy) ask(t *testing.T, method, path, want string) error {
 	return nil
 }
 
-// accessLog returns the first n lines of the access log that the shipped file
-// writes, as soon as they are there.
+// accessLog waits for the first n lines of the shipped file's access log.
 func (p *envoyProxy) accessLog(t *testing.T, n int) []map[string]any {
 	t.Helper()
 	var lines []map[string]any
@@ -155,8 +154,8 @@ func (p *envoyProxy) accessLog(t *testing.T, n int) []map[string]any {
 	return lines[:n]
 }
 
-// onlyAddressesDiffer fails the test unless the two YAML trees are the same but
-// for addresses and ports.
+// onlyAddressesDiffer fails the test unless the two YAML trees are the same except for
+// addresses and ports.
 func onlyAddressesDiffer(t *testing.T, before, after []byte) {
 	t.Helper()
 	old, edited := leaves(t, before), leaves(t, after)

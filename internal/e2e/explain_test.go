@@ -16,7 +16,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// request is the request as the gate is given it, each field by itself.
+// request is the request as the gate gets it, with separate fields.
 func (s sent) request() *request.Request {
 	r := &request.Request{Method: s.method, Authority: s.host, Target: s.target, RawHeaders: true}
 	for _, h := range s.headers {
@@ -56,7 +56,7 @@ func TestExplainCorpus(t *testing.T) {
 	}
 }
 
-// corpusGate is a gate over the corpus's config in this process, with its keys.
+// corpusGate is a gate in this process with the corpus's configuration and keys.
 func corpusGate(t *testing.T, i issuers) *gate.Gate {
 	t.Helper()
 	env := map[string]string{}
@@ -81,7 +81,7 @@ func corpusGate(t *testing.T, i issuers) *gate.Gate {
 	return g
 }
 
-// checkExplained holds the steps of an explanation to its decision.
+// checkExplained compares the steps of an explanation with its decision.
 func checkExplained(t *testing.T, e *gate.Explanation) {
 	t.Helper()
 	d := e.Decision
@@ -114,13 +114,13 @@ func checkExplained(t *testing.T, e *gate.Explanation) {
 	}
 }
 
-// TestExplainCommandOverTheCorpus asks the program itself, about one row of each
-// reason in each class.
+// TestExplainCommandOverTheCorpus runs the program itself, for one row of each reason in
+// each class.
 func TestExplainCommandOverTheCorpus(t *testing.T) {
 	i := startIssuers(t)
 	asked := 0
 	for _, class := range readAttacks(t) {
-		// the last two take a server that goes on looking
+		// the last two need a server that keeps fetching keys
 		seen := map[string]bool{"request_malformed": true, "key_pending": true, "key_unknown": true}
 		for _, row := range class.Rows {
 			if seen[row.Want] {
@@ -164,8 +164,8 @@ func TestExplainCommandOverTheCorpus(t *testing.T) {
 	}
 }
 
-// commandLine is the request as `jwtgate explain` is asked about it, if it can be
-// written so.
+// commandLine returns the request as arguments of `jwtgate explain`, if they can express
+// it.
 func (s sent) commandLine() (args []string, writable bool) {
 	args = []string{"explain", "--config", "testdata/corpus.yaml", "--json", "--method=" + s.method, "--path=" + s.target, "--host=" + s.host}
 	size := 0

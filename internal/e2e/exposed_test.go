@@ -25,7 +25,7 @@ type metric struct {
 	labels map[string]map[string]bool // :: name -> values seen
 }
 
-// families is what a server exposes at this moment.
+// families returns the metrics that a server exposes now.
 func (g *gateProcess) families(t *testing.T) (map[string]*dto.MetricFamily, error) {
 	t.Helper()
 	status, body, err := g.adminGet(t, "/metrics")
@@ -36,8 +36,8 @@ func (g *gateProcess) families(t *testing.T) (map[string]*dto.MetricFamily, erro
 	return parser.TextToMetricFamilies(strings.NewReader(body))
 }
 
-// exposed runs servers in which everything is on, and returns the metrics that
-// they expose, with a sample of each.
+// exposed runs servers with all features, and returns the metrics that they expose, with a
+// sample of each.
 func exposed(t *testing.T) map[string]metric {
 	t.Helper()
 	issuers, sink := startIssuers(t), startSink(t)
@@ -84,7 +84,7 @@ func exposed(t *testing.T) map[string]metric {
 	return all
 }
 
-// codeSpans are the spans of code in a text.
+// codeSpans returns the code spans of a text.
 func codeSpans(text string) []string {
 	var all []string
 	for _, found := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(text, -1) {
@@ -93,10 +93,10 @@ func codeSpans(text string) []string {
 	return all
 }
 
-// TestTheMetricsTableHolds: docs/operating.md names each metric that a running
-// server exposes, with its type and its labels, and no other; and those that
-// dashboards elsewhere were built on are there for good.
-func TestTheMetricsTableHolds(t *testing.T) {
+// TestTheMetricsTableIsComplete: docs/operating.md lists exactly the metrics that a running
+// server exposes, with their types and labels; metrics that users' dashboards depend on
+// stay.
+func TestTheMetricsTableIsComplete(t *testing.T) {
 	all := exposed(t)
 	rows := map[string]bool{}
 	for line := range strings.Lines(read(t, "../../docs/operating.md")) {

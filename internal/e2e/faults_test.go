@@ -16,8 +16,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// startUnder is startServe in a shell that limits it first, or sends what it
-// prints elsewhere: `ulimit -n 64; exec "$@"`.
+// startUnder is startServe in a shell that sets limits or redirects its output: `ulimit -n
+// 64; exec "$@"`.
 func startUnder(t *testing.T, shell, config string, env []string) *gateProcess {
 	t.Helper()
 	g := &gateProcess{address: freeAddress(t), admin: freeAddress(t)}
@@ -28,7 +28,7 @@ func startUnder(t *testing.T, shell, config string, env []string) *gateProcess {
 	return g
 }
 
-// faulty is a gate to which something happens while requests go on.
+// faulty is a gate with a fault, under load.
 type faulty struct {
 	issuers issuers
 	gate    *gateProcess
@@ -36,7 +36,7 @@ type faulty struct {
 	load    *load
 }
 
-// startFaulty puts Envoy and a steady load before a gate that a test started.
+// startFaulty starts Envoy and a steady load for a gate that a test started.
 func startFaulty(t *testing.T, i issuers, gate *gateProcess) faulty {
 	t.Helper()
 	gate.waitReady(t)
@@ -47,14 +47,14 @@ func startFaulty(t *testing.T, i issuers, gate *gateProcess) faulty {
 	return f
 }
 
-// goesOn waits for a second's worth of requests more.
+// goesOn waits for the requests of another second.
 func (f faulty) goesOn(t *testing.T) {
 	t.Helper()
 	f.load.reaches(t, int(f.load.sent.Load())+100)
 }
 
-// end stops the load, of which nothing may have been lost, and then the gate,
-// which must be able to stop in good order.
+// end stops the load, of which no request may have failed, and then the gate, which must
+// stop gracefully.
 func (f faulty) end(t *testing.T) {
 	t.Helper()
 	f.goesOn(t)
@@ -68,10 +68,10 @@ func (f faulty) end(t *testing.T) {
 	}
 }
 
-// TestKeysThatCannotBeKept: where no file may grow, as on a full disk, keys are
-// used and not kept, no half of a file is left behind, and /issuers says why. The
-// gate decides on.
-func TestKeysThatCannotBeKept(t *testing.T) {
+// TestKeysThatCannotBeCached: if no file can grow, as on a full disk, the gate uses keys
+// without caching them, leaves no partial file, and reports the reason at /issuers. It
+// continues to make decisions.
+func TestKeysThatCannotBeCached(t *testing.T) {
 	i, dir := startIssuers(t), filepath.Join(t.TempDir(), "keys")
 	file := writeFile(t, "jwtgate.yaml", fmt.Sprintf("cache_dir: %q\n", dir)+replicasFile)
 	gate := startUnder(t, `ulimit -f 0; exec "$@"`, file, i.environment())
@@ -88,9 +88,9 @@ func TestKeysThatCannotBeKept(t *testing.T) {
 	f.end(t)
 }
 
-// TestALogThatNobodyReads: whoever read standard error is gone. Lines are lost and
-// counted, and the gate decides on and ends in good order.
-func TestALogThatNobodyReads(t *testing.T) {
+// TestALogWithoutReader: the reader of standard error is gone. The gate drops and counts
+// lines, continues to make decisions, and stops gracefully.
+func TestALogWithoutReader(t *testing.T) {
 	i, pipe := startIssuers(t), filepath.Join(t.TempDir(), "log")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
@@ -110,8 +110,8 @@ func TestALogThatNobodyReads(t *testing.T) {
 	f.end(t)
 }
 
-// TestAuditOnAFullDisk: decisions that cannot be written are counted, and the
-// gate decides on.
+// TestAuditOnAFullDisk: the gate counts decisions that it cannot write, and continues to
+// make decisions.
 func TestAuditOnAFullDisk(t *testing.T) {
 	i := startIssuers(t)
 	gate := startUnder(t, `exec "$@" >/dev/full`, writeFile(t, "jwtgate.yaml", replicasFile+"audit: {allowed: all, to: stdout}\n"),
@@ -126,9 +126,9 @@ func TestAuditOnAFullDisk(t *testing.T) {
 	}
 }
 
-// TestFewOpenFiles: strangers take all the connections that the process may
-// have. Those beyond wait; Envoy's, which is open, is answered on; once some end,
-// new ones are served again.
+// TestFewOpenFiles: other clients use up the connections that the process can have. Further
+// clients wait; the gate still answers on Envoy's open connection; once some connections
+// end, it accepts new ones.
 func TestFewOpenFiles(t *testing.T) {
 	i := startIssuers(t)
 	gate := startUnder(t, `ulimit -n 64; exec "$@"`, writeFile(t, "jwtgate.yaml", replicasFile), i.environment())
@@ -169,10 +169,10 @@ func TestFewOpenFiles(t *testing.T) {
 	f.end(t)
 }
 
-// greeting is how a client begins HTTP/2 (RFC 9113 section 3.4).
+// greeting is the beginning of an HTTP/2 connection (RFC 9113 section 3.4).
 const greeting = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
-// openFiles is how many files the program has open.
+// openFiles returns how many files the program has open.
 func openFiles(t *testing.T, g *gateProcess) int {
 	t.Helper()
 	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.Cmd.Process.Pid))
@@ -182,9 +182,9 @@ func openFiles(t *testing.T, g *gateProcess) int {
 	return len(entries)
 }
 
-// TestACertificateThatCannotBeRead: the files of server.tls are taken away, or
-// are none any more. The gate goes on with what it has, and says so; what is put
-// in their place is taken up.
+// TestACertificateThatCannotBeRead: the files of server.tls are removed, or become invalid.
+// The gate keeps the previous certificate, and reports the failure; it loads the files that
+// replace them.
 func TestACertificateThatCannotBeRead(t *testing.T) {
 	ca, i := newAuthority(t), startIssuers(t)
 	dir := t.TempDir()
@@ -218,7 +218,7 @@ func TestACertificateThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused("without a certificate", "tls.crt")
-	if err := os.Mkdir(names[0], 0o700); err != nil { // nobody can read it, root neither
+	if err := os.Mkdir(names[0], 0o700); err != nil { // not readable, even by root
 		t.Fatal(err)
 	}
 	if err := os.Remove(names[1]); err != nil {
@@ -240,8 +240,8 @@ func TestACertificateThatCannotBeRead(t *testing.T) {
 	works("with the new one")
 }
 
-// TestAPortInUse: a second gate on the port of the first, gRPC's or admin's, ends
-// at once with what to do, and the first is not disturbed.
+// TestAPortInUse: a second gate on the gRPC or admin port of the first ends immediately
+// with a hint, and the first is not affected.
 func TestAPortInUse(t *testing.T) {
 	i, file := startIssuers(t), writeFile(t, "jwtgate.yaml", replicasFile)
 	gate := startGate(t, file, i.environment()...)
@@ -259,8 +259,8 @@ func TestAPortInUse(t *testing.T) {
 	}
 }
 
-// TestAdminUnderLoad: whoever asks the admin port hundreds of times a second takes
-// nothing from the decisions.
+// TestAdminUnderLoad: hundreds of requests a second to the admin port do not affect
+// decisions.
 func TestAdminUnderLoad(t *testing.T) {
 	i := startIssuers(t)
 	f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile), i.environment()...))

@@ -17,8 +17,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// startFullIssuers serves the keys of the issuers of testdata/full.yaml as it
-// wants them, by https and from a file, and returns what it expands.
+// startFullIssuers serves the keys of the issuers of testdata/full.yaml, by https and from
+// a file, and returns the file's variables.
 func startFullIssuers(t *testing.T) (pool, partner *devidp.Issuer, env []string) {
 	t.Helper()
 	server, err := devidp.Start(devidp.Config{})
@@ -60,8 +60,8 @@ func startFullIssuers(t *testing.T) (pool, partner *devidp.Issuer, env []string)
 	}
 }
 
-// TestTheFullConfigurationServes: a file that states every key is fine, starts,
-// and does what its keys say.
+// TestTheFullConfigurationServes: a file with every key is valid, starts, and its keys have
+// their effects.
 func TestTheFullConfigurationServes(t *testing.T) {
 	pool, partner, env := startFullIssuers(t)
 	servers, clients := newAuthority(t), newAuthority(t)
@@ -108,8 +108,7 @@ func TestTheFullConfigurationServes(t *testing.T) {
 	}
 }
 
-// TestTheFullConfigurationIsFull: it states each key of the reference that is
-// built.
+// TestTheFullConfigurationIsFull: the file has each key of the reference.
 func TestTheFullConfigurationIsFull(t *testing.T) {
 	file, err := os.ReadFile("testdata/full.yaml")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 )
 
-// TestGRPCClients: a gRPC client gets its own status codes and a short plain
-// text, and the application behind gets the user in its metadata.
+// TestGRPCClients: a gRPC client gets gRPC status codes and a short plain text, and the
+// application gets the user in its metadata.
 func TestGRPCClients(t *testing.T) {
 	s := startStack(t)
 	good := mint(t, s.issuers.cruddur, access(nil))

@@ -21,7 +21,7 @@ const (
 	invalidAnswers = "http.edge.ext_authz.jwtgate.invalid"
 )
 
-// identityBytes adds up the names and values of the identity headers that the
+// identityBytes returns the size of the names and values of the identity headers that the
 // application received.
 func identityBytes(got received) int {
 	sum := 0
@@ -119,7 +119,7 @@ func TestRequestHeadersBeyondEnvoysLimit(t *testing.T) {
 		})
 	}
 	c.allowedAnd500(t, c.shipped.accessLog(t, 4)[3])
-	// One token of the same size alone, so that it is the filler that was too much.
+	// A token of the same size without the filler passes.
 	shorter := call{line: "GET /api/messages", headers: []string{token, filler(40000)}}
 	if got := http1(t, c.shipped.address, shorter); got.Status != http.StatusOK {
 		t.Errorf("got status %d for 40,000 bytes; expected 200", got.Status)
@@ -152,7 +152,7 @@ func (c configured) allowedAnd500(t *testing.T, line map[string]any) {
 	}
 }
 
-// withLimit is the shipped Envoy file with one text replaced.
+// withLimit returns the shipped Envoy file with one text replaced.
 func withLimit(t *testing.T, old, now string) []byte {
 	t.Helper()
 	file, err := os.ReadFile("../../envoy/envoy.yaml")
@@ -166,8 +166,8 @@ func withLimit(t *testing.T, old, now string) []byte {
 	return []byte(strings.Replace(text, old, now, 1))
 }
 
-// TestManyRequestHeaders: the same 500 is the answer where the identity headers make
-// more than 100 headers of a request that had fewer.
+// TestManyRequestHeaders: the answer is the same 500 if a request has fewer than 100
+// headers without the identity headers and more with them.
 func TestManyRequestHeaders(t *testing.T) {
 	c := startConfigured(t, "audit: {allowed: all}\n")
 	headers := []string{c.user(t, nil)}
@@ -190,9 +190,9 @@ func TestManyRequestHeaders(t *testing.T) {
 	}
 }
 
-// TestAHeaderThatEnvoyRefuses: the other 500 after an allowed decision, for a header
-// that Envoy does not let the gate change, has the same details and another counter.
-func TestAHeaderThatEnvoyRefuses(t *testing.T) {
+// TestAHeaderThatEnvoyRejects: the other 500 after an allowed decision, for a header that
+// Envoy does not let the gate change, has the same details and another counter.
+func TestAHeaderThatEnvoyRejects(t *testing.T) {
 	c := startConfigured(t, "audit: {allowed: all}\nidentity: {headers: {x-team: username}}\n")
 	got := http1(t, c.shipped.address, call{line: "GET /api/messages", headers: []string{c.user(t, nil)}})
 	if got.Status != http.StatusInternalServerError {

@@ -13,14 +13,13 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// passage is a request that goes on, and what the application gets of it.
+// passage is an allowed request, as the application gets it.
 type passage struct {
 	name string
 	call call
-	// want holds the identity headers that the application receives, and no
-	// others; names as Go writes them.
+	// want is all identity headers that the application receives, with names in Go's form.
 	want map[string]string
-	// wantToo holds other headers that must arrive, and wantGone names that must not.
+	// wantToo are other headers that must arrive, and wantGone names that must not.
 	wantToo  map[string]string
 	wantGone []string
 }
@@ -56,7 +55,7 @@ func passages(t *testing.T, i issuers) []passage {
 	return rows
 }
 
-// anonymous returns the requests that go on without an identity.
+// anonymous returns the requests that are allowed without an identity.
 func anonymous(t *testing.T, i issuers) []passage {
 	foreign := bearer(mint(t, i.foreign, access(nil)))
 	return []passage{
@@ -79,7 +78,7 @@ func anonymous(t *testing.T, i issuers) []passage {
 	}
 }
 
-// users returns the requests of somebody whom the application is told of.
+// users returns the requests that are allowed with an identity.
 func users(t *testing.T, i issuers) []passage {
 	return []passage{
 		{
@@ -150,12 +149,12 @@ func users(t *testing.T, i issuers) []passage {
 	}
 }
 
-// TestWhatTheApplicationReceives: identity comes from verified tokens alone,
-// whatever the client sends and whichever Envoy stands in front.
+// TestWhatTheApplicationReceives: an identity comes only from a verified token, whatever
+// the client sends and with both Envoys.
 func TestWhatTheApplicationReceives(t *testing.T) {
 	s := startStack(t)
 	ways := append(s.ways(),
-		way{"shipped but for the list of headers that are sent", startTellingEnvoy(t, s.gate.address, s.application.address), http1, false},
+		way{"shipped but for the list of headers that are sent", startUnlistedEnvoy(t, s.gate.address, s.application.address), http1, false},
 		way{"shipped, with nothing that strips before the gate", startUnguardedEnvoy(t, s.gate.address, s.application.address), http1, false},
 		way{"bare with the shipped list", startListedEnvoy(t, s.gate.address, s.application.address), http1, false},
 	)
@@ -174,7 +173,7 @@ func TestWhatTheApplicationReceives(t *testing.T) {
 	}
 }
 
-// check holds what the application received to the row.
+// check compares what the application received with the row.
 func (p passage) check(t *testing.T, got received) {
 	t.Helper()
 	method, target, _ := strings.Cut(p.call.line, " ")
@@ -213,9 +212,8 @@ func (p passage) check(t *testing.T, got received) {
 	}
 }
 
-// TestTheShippedNamesAreTheDefaultNames: Envoy strips and lets through exactly
-// the names of a jwtgate configuration that leaves `identity` alone, and
-// x-user-roles.
+// TestTheShippedNamesAreTheDefaultNames: Envoy removes, and lets jwtgate set, exactly the
+// names of a jwtgate configuration with the default `identity`, and x-user-roles.
 func TestTheShippedNamesAreTheDefaultNames(t *testing.T) {
 	cfg, err := config.Parse("test.yaml", []byte("issuers: {a: {issuer: https://a.example, audiences: [b]}}"), nil)
 	if err != nil {

@@ -22,8 +22,7 @@ type keycloak struct {
 	iss string
 }
 
-// startKeycloak runs it until the test ends. Its database is in memory, so each
-// run begins anew.
+// startKeycloak runs Keycloak until the test ends, with an empty database in memory.
 func startKeycloak(t *testing.T) *keycloak {
 	t.Helper()
 	home, err := filepath.Abs("../../.tools/keycloak/server")
@@ -35,7 +34,7 @@ func startKeycloak(t *testing.T) *keycloak {
 	}
 	address := freeAddress(t)
 	k := &keycloak{url: "http://" + address, iss: "http://" + address + "/realms/shop"}
-	// Not by its own script, which runs Java as a child that would outlive it.
+	// Not by its script, which runs Java as a child that would not end with it.
 	cmd := exec.Command("java", "-Xms64m", "-Xmx512m", "-XX:MaxMetaspaceSize=256m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError",
 		"-Dkc.home.dir="+home, "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
 		"-Djava.util.concurrent.ForkJoinPool.common.threadFactory=io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory",
@@ -59,8 +58,8 @@ func startKeycloak(t *testing.T) *keycloak {
 	return k
 }
 
-// realm is the realm as it is imported: to each client are added the audience
-// and the groups that its tokens say.
+// realm is the realm to import: it adds the audience and the groups of their tokens to the
+// clients.
 func realm(t *testing.T) map[string]any {
 	t.Helper()
 	var realm map[string]any
@@ -80,8 +79,8 @@ func realm(t *testing.T) map[string]any {
 	return realm
 }
 
-// admin makes one request to the admin API, whose answer must have this status,
-// and returns where the answer says that the new thing is.
+// admin makes one request to the admin API, whose answer must have this status, and returns
+// its Location.
 func (k *keycloak) admin(t *testing.T, method, path string, body any, want int) (location string) {
 	t.Helper()
 	response, text := k.adminAnswer(t, method, path, body)
@@ -125,13 +124,13 @@ func (k *keycloak) adminAnswer(t *testing.T, method, path string, body any) (*ht
 	return response, text
 }
 
-// grantedTokens is what the token endpoint gives, RFC 6749 section 5.1.
+// grantedTokens is the answer of the token endpoint, RFC 6749 section 5.1.
 type grantedTokens struct {
 	Access string `json:"access_token"`
 	ID     string `json:"id_token"`
 }
 
-// grant asks a realm's token endpoint.
+// grant calls a realm's token endpoint.
 func (k *keycloak) grant(realm string, form url.Values) (grantedTokens, error) {
 	var tokens grantedTokens
 	response, err := http.PostForm(k.url+"/realms/"+realm+"/protocol/openid-connect/token", form)
@@ -149,7 +148,7 @@ func (k *keycloak) grant(realm string, form url.Values) (grantedTokens, error) {
 	return tokens, json.Unmarshal(body, &tokens)
 }
 
-// machineToken is a fresh token of a client's own.
+// machineToken returns a new token of a client itself.
 func (k *keycloak) machineToken(t *testing.T, client string) string {
 	t.Helper()
 	tokens, err := k.grant("shop",
@@ -160,7 +159,7 @@ func (k *keycloak) machineToken(t *testing.T, client string) string {
 	return tokens.Access
 }
 
-// userTokens are the tokens of the user ann, signed in at a client.
+// userTokens returns the tokens of the user ann at a client.
 func (k *keycloak) userTokens(t *testing.T, client string) grantedTokens {
 	t.Helper()
 	tokens, err := k.grant("shop", url.Values{
@@ -173,7 +172,7 @@ func (k *keycloak) userTokens(t *testing.T, client string) grantedTokens {
 	return tokens
 }
 
-// publishedKey is a key as the realm's key set has it.
+// publishedKey is a key of the realm's key set.
 type publishedKey struct{ Kid, Alg, Use string }
 
 func (k *keycloak) publishedKeys(t *testing.T) []publishedKey {

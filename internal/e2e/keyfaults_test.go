@@ -19,14 +19,14 @@ import (
 	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
-// keyFault is one thing that can go wrong with a key server.
+// keyFault is one fault of a key server.
 type keyFault struct {
 	name   string
 	play   func(k *keyServer) http.HandlerFunc
 	result string // what the fetches that meet it are counted as
 }
 
-// keyFaults returns every fault that spoils an answer.
+// keyFaults returns the faults in an answer.
 func keyFaults() []keyFault {
 	status := func(code int, headers ...string) func(*keyServer) http.HandlerFunc {
 		return func(*keyServer) http.HandlerFunc {
@@ -70,7 +70,7 @@ func keyFaults() []keyFault {
 		{"hang", plain(hang), issuer.FetchTimeout},
 		{"cut-off", plain(cutOff), issuer.FetchUnreachable},
 		{"redirect", func(k *keyServer) http.HandlerFunc {
-			// The very keys, but from another place than the configured one.
+			// The same keys, from another address than the configured one.
 			return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, k.JWKSURL(), http.StatusFound) }
 		}, issuer.FetchInvalid},
 	}
@@ -107,14 +107,14 @@ func drip(w http.ResponseWriter, r *http.Request) {
 // hang never answers.
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// cutOff closes the connection in place of an answer.
+// cutOff closes the connection instead of an answer.
 func cutOff(w http.ResponseWriter, _ *http.Request) {
 	if connection, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		_ = connection.Close()
 	}
 }
 
-// issuerState is what /issuers says of an issuer, as far as tests look at it.
+// issuerState is the part of an issuer at /issuers that tests use.
 type issuerState struct {
 	Issuer        string            `json:"issuer"`
 	Stale         bool              `json:"stale"`
@@ -135,7 +135,7 @@ type issuerState struct {
 	} `json:"withdrawn"`
 }
 
-// issuerStates returns what /issuers says, by issuer.
+// issuerStates returns the issuers at /issuers, by name.
 func (g *gateProcess) issuerStates(t *testing.T) map[string]issuerState {
 	t.Helper()
 	response, err := http.Get("http://" + g.admin + "/issuers")
@@ -154,9 +154,9 @@ func (g *gateProcess) issuerStates(t *testing.T) map[string]issuerState {
 	return states
 }
 
-// TestKeyServerFaults: sixteen issuers, each of which goes wrong in its own way
-// at the same time. No proper request is refused, each fault is told to the
-// operator for what it is, and when it is over a rotated key is accepted.
+// TestKeyServerFaults: sixteen issuers have different faults at the same time. The gate
+// denies no valid request, reports each fault, and accepts a rotated key once the fault is
+// over.
 func TestKeyServerFaults(t *testing.T) {
 	behind, faults := startDevIDP(t), keyFaults()
 	var servers []*keyServer
@@ -226,8 +226,8 @@ func want(got verdict, status int, reason string) error {
 	return nil
 }
 
-// TestBadKeyAmongGoodOnes: what cannot be used is skipped and named, and the
-// rest of the answer counts.
+// TestBadKeyAmongGoodOnes: the gate skips and reports keys that it cannot use, and uses the
+// others.
 func TestBadKeyAmongGoodOnes(t *testing.T) {
 	k := newKeyServer(t, startDevIDP(t), "mixed")
 	k.play(func(w http.ResponseWriter, r *http.Request) {
@@ -251,9 +251,9 @@ func TestBadKeyAmongGoodOnes(t *testing.T) {
 	}
 }
 
-// TestFaultsFromTheStart: whatever some issuers do, jwtgate answers within a
-// second of its start, the others' tokens are accepted, and a token of theirs
-// is told that it is an outage.
+// TestFaultsFromTheStart: if some issuers fail, jwtgate still answers within a second of
+// its start, accepts the other issuers' tokens, and reports an outage for tokens of the
+// failed ones.
 func TestFaultsFromTheStart(t *testing.T) {
 	behind := startDevIDP(t)
 	well := newKeyServer(t, behind, "well")
@@ -295,7 +295,7 @@ func TestFaultsFromTheStart(t *testing.T) {
 	}
 }
 
-// answers is nil once the gate has answered a question of Envoy's.
+// answers returns nil once the gate has answered a call of Envoy.
 func (g *gateProcess) answers(t *testing.T) error {
 	connection, err := grpc.NewClient(g.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

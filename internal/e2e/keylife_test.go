@@ -11,15 +11,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// TestRestartDuringAnOutage: with cache_dir the last good keys serve at once,
-// without it tokens are told of an outage until the issuer is there again.
+// TestRestartDuringAnOutage: with cache_dir the gate uses the last good keys immediately;
+// without it, tokens get an outage until the issuer is available again.
 func TestRestartDuringAnOutage(t *testing.T) {
 	k := newKeyServer(t, startDevIDP(t), "kept")
 	token := k.token(t)
 	dir := filepath.Join(t.TempDir(), "keys")
 	kept := keysConfig(t, fmt.Sprintf("cache_dir: %q", dir), "", k)
 	first := startGate(t, kept)
-	// Keys are used at once and written right behind that.
+	// The gate uses keys immediately and then writes them.
 	eventually(t, 10*time.Second, "the keys are kept", func() error {
 		files, err := filepath.Glob(filepath.Join(dir, "keys-*.json"))
 		if err == nil && len(files) != 1 {
@@ -53,8 +53,8 @@ func TestRestartDuringAnOutage(t *testing.T) {
 	eventually(t, 10*time.Second, "without cache_dir, the issuer is back", func() error { return want(without.get(t, "/", token), 200, "") })
 }
 
-// TestKeysPastMaxStale: an outage is invisible until the keys are older than
-// max_stale, and then it is an outage, said loudly and before.
+// TestKeysPastMaxStale: an issuer's outage has no effect until the keys are older than
+// max_stale; before that, the gate logs warnings.
 func TestKeysPastMaxStale(t *testing.T) {
 	k := newKeyServer(t, startDevIDP(t), "ageing")
 	gate := startGate(t, keysConfig(t, "", "refresh_interval: 1s, max_stale: 3s", k))
@@ -80,9 +80,9 @@ func TestKeysPastMaxStale(t *testing.T) {
 	eventually(t, 10*time.Second, "the issuer is back", func() error { return want(c.get(t, "/", token), 200, "") })
 }
 
-// TestWithdrawnKeyIsRefused: a key that the issuer withdraws is trusted no
-// longer, in use or not, and nobody else's token suffers.
-func TestWithdrawnKeyIsRefused(t *testing.T) {
+// TestWithdrawnKeyIsRejected: the gate stops trusting a key that the issuer withdraws, in
+// use or not, and other tokens are not affected.
+func TestWithdrawnKeyIsRejected(t *testing.T) {
 	k := newKeyServer(t, startDevIDP(t), "withdrawing")
 	withdrawn, old := k.KeyID(), k.token(t)
 	k.publish(t)
@@ -111,7 +111,7 @@ func TestWithdrawnKeyIsRefused(t *testing.T) {
 	}
 }
 
-// says is nil once the gate's log holds the text.
+// says returns nil once the gate's log contains the text.
 func says(gate *gateProcess, text string) error {
 	if log := gate.Output.String(); !strings.Contains(log, text) {
 		return fmt.Errorf("the log has no %s:\n%s", text, testutil.LastLines(log, 10))

@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// TestTheKeysPageHolds: every test that docs/keys.md names is there, each row
-// about a fault names at least one, and every log line, metric, reason and field
-// on it is spelled as in the program.
+// TestTheKeysPageHolds: every test that docs/keys.md names exists, each row about a fault
+// names at least one, and the program contains every log line, metric, reason and field on
+// it.
 func TestTheKeysPageHolds(t *testing.T) {
 	faultsHold(t, read(t, "../../docs/keys.md"), 30, "{}", "if_invalid: anonymous") // an example each
 }
 
-// TestTheFaultsTableHolds: likewise the faults of docs/operating.md, but for the
-// words of others.
+// TestTheFaultsTableHolds: the same for the faults in docs/operating.md, except for terms
+// of other programs.
 func TestTheFaultsTableHolds(t *testing.T) {
 	_, rest, found := strings.Cut(read(t, "../../docs/operating.md"), "\n## Faults\n")
 	if !found {
@@ -31,8 +31,8 @@ func TestTheFaultsTableHolds(t *testing.T) {
 		"JwtgateAbsent", "process_open_fds", "process_max_fds", "process_resident_memory_bytes")
 }
 
-// faultsHold holds a text about faults to the program and its tests; others are
-// the words on it that are not the program's.
+// faultsHold compares a text about faults with the program and its tests; others are terms
+// of other programs.
 func faultsHold(t *testing.T, page string, least int, others ...string) {
 	t.Helper()
 	program, tested := sourcesOf(t, "../../cmd", "../../internal")
@@ -69,8 +69,7 @@ func faultsHold(t *testing.T, page string, least int, others ...string) {
 	}
 }
 
-// sourcesOf is the text of all Go files below some folders, that of tests
-// apart.
+// sourcesOf returns the text of all Go files below some folders, without tests.
 func sourcesOf(t *testing.T, folders ...string) (program, tests string) {
 	t.Helper()
 	var code, test strings.Builder

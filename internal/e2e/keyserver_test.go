@@ -12,8 +12,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// keyServer serves an issuer's key set, or whatever fault a test plays in its
-// place. The issuer itself stays well, so that its tokens can be had.
+// keyServer serves an issuer's key set, or a test's fault instead. The issuer itself still
+// signs tokens.
 type keyServer struct {
 	*devidp.Issuer
 	url string
@@ -23,7 +23,7 @@ type keyServer struct {
 	asked int
 }
 
-// newKeyServer serves until the test ends.
+// newKeyServer starts a server until the test ends.
 func newKeyServer(t *testing.T, behind *devidp.Server, name string) *keyServer {
 	t.Helper()
 	issuer, err := behind.Add(name, devidp.IssuerConfig{ISS: "https://" + name + ".example", Algorithm: "ES256"})
@@ -40,7 +40,7 @@ func newKeyServer(t *testing.T, behind *devidp.Server, name string) *keyServer {
 	return k
 }
 
-// ServeHTTP answers with the keys, or plays the fault.
+// ServeHTTP answers with the keys, or with the fault.
 func (k *keyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	k.mu.Lock()
 	k.asked++
@@ -54,7 +54,7 @@ func (k *keyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, k.keys(r))
 }
 
-// keys is the issuer's key set as it is served, empty if it cannot be had.
+// keys returns the issuer's key set as served, empty if it is not available.
 func (k *keyServer) keys(r *http.Request) string {
 	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, k.JWKSURL(), nil)
 	if err != nil {
@@ -72,14 +72,14 @@ func (k *keyServer) keys(r *http.Request) string {
 	return string(body)
 }
 
-// play begins a fault; nil ends it.
+// play starts a fault; nil ends it.
 func (k *keyServer) play(fault http.HandlerFunc) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.fault = fault
 }
 
-// fetches is how often the server was asked.
+// fetches returns how often the key set was fetched.
 func (k *keyServer) fetches() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -99,13 +99,13 @@ func (k *keyServer) publish(t *testing.T) string {
 	return kid
 }
 
-// token is a proper token of the key that signs now.
+// token returns a valid token of the current key.
 func (k *keyServer) token(t *testing.T) string {
 	t.Helper()
 	return mint(t, k.Issuer, map[string]any{"sub": "s", "aud": "orders-api"})
 }
 
-// startDevIDP serves until the test ends.
+// startDevIDP starts an issuer until the test ends.
 func startDevIDP(t *testing.T) *devidp.Server {
 	t.Helper()
 	server, err := devidp.Start(devidp.Config{})
@@ -116,8 +116,8 @@ func startDevIDP(t *testing.T) *devidp.Server {
 	return server
 }
 
-// keysConfig trusts these key servers; settings are further keys of jwks, in
-// flow style. top is what else stands in the file.
+// keysConfig returns a configuration that trusts these key servers; settings are further
+// keys of jwks, in flow style. top is the rest of the file.
 func keysConfig(t *testing.T, top, settings string, servers ...*keyServer) string {
 	t.Helper()
 	var text strings.Builder

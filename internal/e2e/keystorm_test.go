@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// storm is an attack: tokens that nobody signed, one after the other.
+// storm is an attack with a sequence of forged tokens.
 type storm struct {
 	sent  atomic.Int64
 	group sync.WaitGroup
@@ -20,9 +20,9 @@ type storm struct {
 	verdicts map[string]int // :: "STATUS REASON" -> how many
 }
 
-// startStorm sends this many tokens whose signatures are junk, with the kid that
-// kid gives to each, from many clients, at a rate that leaves the machine room:
-// so what it does to others is the gate's doing.
+// startStorm sends tokens with invalid signatures and the kids that kid returns, from many
+// clients. The rate does not use up the CPU, so that the gate causes any effect on other
+// clients.
 func startStorm(t *testing.T, c *caller, k *keyServer, tokens int, kid func(n int64) string) *storm {
 	t.Helper()
 	const clients, perSecond = 50, 1500 / slowdown
@@ -45,11 +45,11 @@ func startStorm(t *testing.T, c *caller, k *keyServer, tokens int, kid func(n in
 	return s
 }
 
-// TestStormOfUnknownKIDs: ten thousand of them, while proper requests run and
-// the issuer really rotates, in the storm and right behind it. No proper request
-// is refused; a new key is accepted within the cooldown and a second, and until
-// then its tokens are an outage and no bad login; the issuer is asked no more
-// than the budget allows, and no memory is kept.
+// TestStormOfUnknownKIDs: the gate gets ten thousand unknown kids along with valid
+// requests, while the issuer rotates its key, during the storm and just after it. The gate
+// denies no valid request; it accepts a new key within the cooldown and a second, and
+// reports an outage for its tokens until then; it fetches keys no more often than the
+// budget allows, and keeps no memory.
 func TestStormOfUnknownKIDs(t *testing.T) {
 	const kids, cooldown = 10_000 / slowdown, time.Second
 	k := newKeyServer(t, startDevIDP(t), "stormed")
@@ -57,8 +57,7 @@ func TestStormOfUnknownKIDs(t *testing.T) {
 	gate.waitReady(t)
 	c := newCaller(t, startShippedEnvoy(t, gate.address, startApplication(t).address))
 	proper := startTraffic(t, c, 5*time.Millisecond, always(k.token(t)))
-	// The same load with the kid of a key that is held: what is compared with, and
-	// what no fetch may come of.
+	// The baseline: the same load with a known kid, which must cause no fetch.
 	asked, known := k.fetches(), k.KeyID()
 	forged := startStorm(t, c, k, kids/4, func(int64) string { return known })
 	forged.group.Wait()
@@ -89,7 +88,7 @@ func TestStormOfUnknownKIDs(t *testing.T) {
 	if most := cooldown + time.Second; rotated > most || after > most {
 		t.Errorf("a rotated key was accepted after %v in the storm and %v behind it, want at most %v", rotated, after, most)
 	}
-	// Three at once, one each cooldown, and one whose cooldown is running.
+	// Three immediately, one each cooldown, and one in the current cooldown.
 	if n, most := k.fetches()-asked, 3+1+int(lasted/cooldown); n > most {
 		t.Errorf("the issuer was asked %d times in %v, want at most %d", n, lasted, most)
 	}
@@ -102,9 +101,9 @@ func TestStormOfUnknownKIDs(t *testing.T) {
 		before.percentile(99), len(before), during.percentile(99), len(during), float64(during.percentile(99))/float64(before.percentile(99)))
 }
 
-// acceptedAfter rotates the issuer's key, unannounced, and returns how long it
-// took until a token of the new one was accepted. Until then it may be told of
-// an outage, never of a bad login.
+// acceptedAfter rotates the issuer's key, unannounced, and returns how long it took until
+// the gate accepted a token of the new one. Until then the answer may be an outage, never
+// an invalid token.
 func acceptedAfter(t *testing.T, c *caller, k *keyServer) time.Duration {
 	t.Helper()
 	k.publish(t)

@@ -28,7 +28,7 @@ func lintServiceRows(t *testing.T) []lintRow {
 	hangs := func(ctx context.Context, asked int) (*authv3.CheckResponse, error) {
 		if asked == 1 {
 			<-ctx.Done()
-			return nil, ctx.Err() // so that there is no answer at the moment of Envoy's timeout
+			return nil, ctx.Err() // no answer at the moment of Envoy's timeout
 		}
 		return yes, nil
 	}

@@ -34,9 +34,9 @@ type reply struct {
 	users   string // each x-user-id that the application received
 }
 
-// load puts questions at a fixed rate, whether or not those before have been
-// answered: what is slow cannot hide what it delays. Where the machine cannot
-// keep up it leaves some out rather than pile them up.
+// load sends requests at a fixed rate, without waiting for answers, so that slow answers do
+// not hide later delays. If the machine cannot keep up, it skips requests instead of
+// queueing them.
 type load struct {
 	next    func(n int) question // asked for one after the other
 	http    http.Client
@@ -55,13 +55,12 @@ type load struct {
 	slowest  time.Duration
 }
 
-// mostUnderWay bounds the requests that wait for their answers: more than wait
-// while a replica hangs, and few enough to be answered in time by a machine that
-// has other things to do.
+// mostUnderWay is the maximum number of requests without an answer: more than wait while a
+// replica hangs, and few enough for a busy machine to answer in time.
 const mostUnderWay = 250
 
-// startLoad sends so many requests a second to Envoy until it is stopped, or the
-// test ends.
+// startLoad sends a number of requests a second to Envoy until it is stopped, or the test
+// ends.
 func startLoad(t *testing.T, envoy *envoyProxy, perSecond int, next func(n int) question) *load {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: mostUnderWay, DisableCompression: true}
@@ -101,7 +100,7 @@ func (l *load) run(every time.Duration) {
 	}
 }
 
-// put puts one question and judges the answer.
+// put sends one request and judges the answer.
 func (l *load) put(q question) {
 	asked := time.Now()
 	got, err := l.ask(q.call)
@@ -126,7 +125,7 @@ func (l *load) put(q question) {
 	}
 }
 
-// judge is nil if the answer is right.
+// judge returns nil if the answer is right.
 func (q question) judge(got reply, asked time.Time) error {
 	answered := got.String()
 	right := answered == q.want
@@ -180,8 +179,7 @@ func (l *load) ask(c call) (got reply, err error) {
 	return got, nil
 }
 
-// stop sends no more, and waits for what is under way; a second stop does
-// nothing.
+// stop stops the load and waits for the requests under way; a second stop does nothing.
 func (l *load) stop() {
 	select {
 	case <-l.stopped:
@@ -191,7 +189,7 @@ func (l *load) stop() {
 	l.group.Wait()
 }
 
-// figures are what was sent, by kind.
+// figures returns the number of requests by kind.
 func (l *load) figures() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -213,8 +211,8 @@ func (l *load) lostNone(t *testing.T) {
 	}
 }
 
-// startMirror runs an application that tells its client who the gate says is
-// calling, and remembers nothing, until the test ends.
+// startMirror runs an application that returns the identity from the gate and records
+// nothing, until the test ends.
 func startMirror(t *testing.T) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

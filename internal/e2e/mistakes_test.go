@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestTwentyPlantedMistakes: one run of `check` names every one of twenty
-// mistakes of as many kinds, in four files, each with its line, its column and
-// what to write instead, and nothing else.
+// TestTwentyPlantedMistakes: one run of `check` reports twenty mistakes of different kinds
+// in four files, each with its line, its column and what to write instead, and nothing
+// else.
 func TestTwentyPlantedMistakes(t *testing.T) {
 	got := jwtgate(t, nil, "check", "--config", "testdata/planted/jwtgate.yaml")
 	if got.code != 1 || got.stderr != "" {

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TestMutualTLSThroughEnvoy: Envoy and the gate speak TLS as the documentation
-// has it. Envoy is answered with a certificate of the authority that has one of
-// the names; with any other it asks nobody, and clients are told of an outage.
+// TestMutualTLSThroughEnvoy: Envoy and the gate use TLS as documented. The gate answers an
+// Envoy whose certificate is from the authority and has one of the names; any other Envoy
+// cannot connect, and clients get an outage.
 func TestMutualTLSThroughEnvoy(t *testing.T) {
 	servers, clients, strangers := newAuthority(t), newAuthority(t), newAuthority(t)
 	issuers, application := startIssuers(t), startApplication(t)
@@ -66,9 +66,9 @@ func TestMutualTLSThroughEnvoy(t *testing.T) {
 	}
 }
 
-// TestHealthcheckAsAContainerAsksIt: the built program asks the built program, by
-// TLS and mutual TLS, on an address and on a Unix socket, and says what is wrong.
-func TestHealthcheckAsAContainerAsksIt(t *testing.T) {
+// TestHealthcheckAsAContainerRunsIt: the built program checks the built program, by TLS and
+// mutual TLS, on an address and on a Unix socket, and reports what is wrong.
+func TestHealthcheckAsAContainerRunsIt(t *testing.T) {
 	servers, clients := newAuthority(t), newAuthority(t)
 	issuers := startIssuers(t)
 	own := newSide(t, servers.server(t), clients)

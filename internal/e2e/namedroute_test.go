@@ -7,10 +7,9 @@ import (
 	"testing"
 )
 
-// TestEnvoyNamesTheRoute: the route that Envoy names is the one that decides,
-// although another one matches before; one that does not fit the request, or is
-// not there, is an operator's fault and lets nobody through. Clients have no say
-// in it.
+// TestEnvoyNamesTheRoute: the route that Envoy names decides, even if an earlier one
+// matches. If it does not match the request, or does not exist, the gate denies the request
+// as an operator's fault. Clients cannot affect this.
 func TestEnvoyNamesTheRoute(t *testing.T) {
 	c := startConfigured(t, `cors: {preflight: pass}
 routes:

@@ -11,9 +11,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// TestClientsThatTakeNoAnswer: clients send thousands of Checks and read no answer.
-// What the gate keeps for them is bounded, and it serves other clients.
-func TestClientsThatTakeNoAnswer(t *testing.T) {
+// TestClientsThatReadNoAnswer: clients send thousands of Checks and read no answer. The
+// gate's memory for them is bounded, and it serves other clients.
+func TestClientsThatReadNoAnswer(t *testing.T) {
 	i := startIssuers(t)
 	f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile+"audit: {denied: 1/1000}\n"), i.environment()...))
 	message, err := proto.Marshal(&authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{

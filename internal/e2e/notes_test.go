@@ -13,9 +13,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// TestTheProtocolNotesHold: every test that proto-notes names is one of these,
-// every line about a field names at least one, and every field is in the
-// protocol.
+// TestTheProtocolNotesHold: every test that proto-notes names exists, every line about a
+// field names at least one, and every field is in the protocol.
 func TestTheProtocolNotesHold(t *testing.T) {
 	tests := map[string]bool{}
 	files, err := filepath.Glob("*_test.go")
@@ -61,8 +60,8 @@ func TestTheProtocolNotesHold(t *testing.T) {
 	}
 }
 
-// isField reports whether a path of names leads to a field; behind a list stand
-// the fields of its items.
+// isField reports whether a path of names leads to a field; after a list follow the fields
+// of its items.
 func isField(message proto.Message, path string) bool {
 	at := message.ProtoReflect().Descriptor()
 	names := strings.Split(path, ".")

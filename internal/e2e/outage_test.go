@@ -21,8 +21,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// TestNoGateNoRequest: while jwtgate is gone nothing passes, and clients are
-// told that it is an outage; when it is back all is well again.
+// TestNoGateNoRequest: while jwtgate is down no request passes, and clients get an outage;
+// when it is back, requests pass again.
 func TestNoGateNoRequest(t *testing.T) {
 	s := startStack(t)
 	if got := http1(t, s.shipped.address, call{line: "GET /api/health"}); got.Status != http.StatusOK {
@@ -50,9 +50,8 @@ func TestNoGateNoRequest(t *testing.T) {
 	}
 }
 
-// TestRequestsSurviveRotationAndOutage: while a client calls, the issuer
-// announces a key, signs with it, withdraws the old one and dies. No proper
-// request is refused.
+// TestRequestsSurviveRotationAndOutage: while a client sends requests, the issuer announces
+// a key, signs with it, withdraws the old one and fails. The gate denies no valid request.
 func TestRequestsSurviveRotationAndOutage(t *testing.T) {
 	s := startStack(t)
 	pool := s.issuers.cruddur
@@ -85,9 +84,8 @@ func TestRequestsSurviveRotationAndOutage(t *testing.T) {
 	}
 }
 
-// TestAnUnreachableIssuer: jwtgate serves at once, public routes work, tokens
-// are answered by 503 and never as a bad login, and /readyz says no until the
-// issuer is there.
+// TestAnUnreachableIssuer: jwtgate serves immediately, public routes work, tokens get 503
+// and never 401, and /readyz fails until the issuer is available.
 func TestAnUnreachableIssuer(t *testing.T) {
 	server, err := devidp.Start(devidp.Config{})
 	if err != nil {
@@ -139,8 +137,8 @@ routes:
 	}
 }
 
-// TestAMalformedCheckRequestIsDenied: whoever asks nonsense is told no, in an
-// answer that failure_mode_allow cannot turn into a yes.
+// TestAMalformedCheckRequestIsDenied: the gate denies a malformed request with an answer
+// that failure_mode_allow cannot change.
 func TestAMalformedCheckRequestIsDenied(t *testing.T) {
 	s := startStack(t)
 	connection, err := grpc.NewClient(s.gate.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -182,9 +180,9 @@ func TestAMalformedCheckRequestIsDenied(t *testing.T) {
 	}
 }
 
-// TestBytesThatAreNoMessageAreDenied: even what is no CheckRequest at all gets
-// an answer.
-func TestBytesThatAreNoMessageAreDenied(t *testing.T) {
+// TestBytesThatAreNotAMessageAreDenied: the gate also answers bytes that are not a
+// CheckRequest.
+func TestBytesThatAreNotAMessageAreDenied(t *testing.T) {
 	issuers := startIssuers(t)
 	gate := startGate(t, "testdata/jwtgate.yaml", issuers.environment()...)
 	connection, err := grpc.NewClient(gate.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -207,7 +205,7 @@ func TestBytesThatAreNoMessageAreDenied(t *testing.T) {
 	}
 }
 
-// junk is a message of raw bytes; rawCodec sends ones that are no protobuf.
+// junk is a message of raw bytes, which rawCodec sends without encoding.
 type junk struct{ received *[]byte }
 
 type rawCodec struct{}
@@ -221,8 +219,8 @@ func (rawCodec) Unmarshal(data []byte, message any) error {
 
 func (rawCodec) Name() string { return "proto" }
 
-// TestShutdownIsClean: on SIGTERM jwtgate says NOT_SERVING, answers what it is
-// asked until Envoy knows, and ends with 0.
+// TestShutdownIsClean: on SIGTERM jwtgate reports NOT_SERVING, answers calls until Envoy
+// knows, and exits with 0.
 func TestShutdownIsClean(t *testing.T) {
 	s := startStack(t)
 	s.gate.Terminate(t)
@@ -244,8 +242,8 @@ func TestShutdownIsClean(t *testing.T) {
 	}
 }
 
-// TestEachDenialIsOneLogLine: the line has the decision that the client was
-// told, and so has Envoy's access log; neither has the token or the query.
+// TestEachDenialIsOneLogLine: jwtgate's log and Envoy's access log contain the decision id
+// that the client got, and neither the token nor the query.
 func TestEachDenialIsOneLogLine(t *testing.T) {
 	s := startStack(t)
 	token := mintFor(t, s.issuers.cruddur, access(nil), -time.Minute)

@@ -8,10 +8,9 @@ import (
 	"testing"
 )
 
-// TestOverridesDoNotArrive: a header by which an application would act on another
-// method, path or host than the one that was checked does not arrive, also behind
-// an Envoy that forwards underscores and removes nothing itself. The names are
-// those of the frameworks that read them.
+// TestOverridesDoNotArrive: a header by which an application would use another method, path
+// or host than the gate checked does not arrive, even with an Envoy that forwards
+// underscores and removes nothing itself. The names are from the frameworks that read them.
 func TestOverridesDoNotArrive(t *testing.T) {
 	c := startConfigured(t, "routes: [{match: '/public/**', access: public}, {match: '/admin/**', issuers: [cruddur], groups: [admin]}]\n")
 	for _, way := range []struct {

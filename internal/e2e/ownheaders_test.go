@@ -10,15 +10,15 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-// TestHeadersOfOnesOwn: what `jwtgate check` says of a configuration that reads
-// or sets headers of its own is true: the shipped Envoy file is too narrow for
-// it, which lets nobody in, and with the edit that it names the request passes.
+// TestHeadersOfOnesOwn: for a configuration that reads or sets headers of its own, `jwtgate
+// check` prints an edit of the shipped Envoy file: without it requests are denied, with it
+// they pass.
 func TestHeadersOfOnesOwn(t *testing.T) {
 	for _, row := range []struct {
 		name, config string
 		edit         envoy.Edit
 		header       func(token string) []string
-		// wantStatus and wantReason are the answer behind the shipped file.
+		// wantStatus and wantReason are the answer with the shipped file.
 		wantStatus int
 		wantReason string
 		wantNote   string

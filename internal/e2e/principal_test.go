@@ -14,8 +14,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// TestSourcePrincipalIsTheCertificate: a condition can ask who is connected by
-// mutual TLS; nothing that a client says instead counts.
+// TestSourcePrincipalIsTheCertificate: a condition can read the principal of a mutual TLS
+// connection; clients cannot set it by headers.
 func TestSourcePrincipalIsTheCertificate(t *testing.T) {
 	c := startConfigured(t, `routes:
   - {name: internal, match: /internal, issuers: [cruddur], when: source.principal == "spiffe://lab/billing" && source.address == `+

@@ -31,14 +31,14 @@ func start(t *testing.T, name string, cmd *exec.Cmd) *testutil.Process {
 	})
 }
 
-// result is how a short run of jwtgate ended.
+// result is the result of a run of jwtgate.
 type result struct {
 	code           int
 	stdout, stderr string
 }
 
-// jwtgate runs the program to its end, with these variables and no others but
-// those that any program needs.
+// jwtgate runs the program until it ends, with these variables and those of
+// bareEnvironment.
 func jwtgate(t *testing.T, env []string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -57,8 +57,8 @@ func jwtgate(t *testing.T, env []string, args ...string) result {
 	return result{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
 }
 
-// bareEnvironment is what a program needs to run and nothing that configures
-// jwtgate, whatever the tests were started with.
+// bareEnvironment returns the variables that any program needs, and none that configures
+// jwtgate.
 func bareEnvironment() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir()}
 }

@@ -31,7 +31,7 @@ func promtool(t *testing.T, folder string, args ...string) string {
 	return string(output)
 }
 
-// selector is what a PromQL expression asks for.
+// selector is a selector of a PromQL expression.
 type selector struct {
 	metric   string
 	matchers []matcher
@@ -65,8 +65,8 @@ func selectors(t *testing.T, expression string) (asked []selector, grouped []str
 	return asked, grouped
 }
 
-// labelsOf holds an expression to what servers expose, and returns the labels
-// that its metrics have.
+// labelsOf checks that servers expose the metrics of an expression, and returns their
+// labels.
 func labelsOf(t *testing.T, all map[string]metric, expression string) map[string]bool {
 	t.Helper()
 	labels := map[string]bool{"job": true, "instance": true} // which Prometheus adds
@@ -134,9 +134,9 @@ type alertRules struct {
 
 const prometheusFolder = "../../deploy/prometheus"
 
-// TestAlertRules: the alert rules are right by promtool and pass their tests,
-// which see each of them fire and not fire; each says what to do and where it is
-// written, and asks for what running servers expose.
+// TestAlertRules: promtool accepts the alert rules, and their tests show each alert firing
+// and not firing. Each rule has a hint and the place of its documentation, and uses only
+// metrics that running servers expose.
 func TestAlertRules(t *testing.T) {
 	promtool(t, prometheusFolder, "check", "rules", "--lint=all", "--lint-fatal", "alerts.yaml")
 	promtool(t, prometheusFolder, "test", "rules", "alerts.test.yaml")
@@ -183,10 +183,10 @@ func TestAlertRules(t *testing.T) {
 	}
 }
 
-// seen is what the tests of an alert see of it.
+// seen is which states of an alert its tests cover.
 type seen struct{ fires, rests bool }
 
-// alertTests reads what alerts.test.yaml expects.
+// alertTests reads the expectations of alerts.test.yaml.
 func alertTests(t *testing.T) map[string]seen {
 	t.Helper()
 	var file struct {
@@ -215,7 +215,7 @@ func alertTests(t *testing.T) map[string]seen {
 	return all
 }
 
-// dashboard is deploy/grafana/jwtgate.json, as far as it is looked at.
+// dashboard is the relevant part of deploy/grafana/jwtgate.json.
 type dashboard struct {
 	UID, Title  string
 	Annotations struct {
@@ -239,9 +239,8 @@ type dashboard struct {
 	}
 }
 
-// TestDashboard: each query of the Grafana dashboard asks for what running servers
-// expose, by way of a data source that is chosen; each panel has its own place and
-// says what it shows.
+// TestDashboard: each query of the Grafana dashboard uses only metrics that running servers
+// expose, with the selected data source; panels do not overlap, and each has a description.
 func TestDashboard(t *testing.T) {
 	data, err := os.ReadFile("../../deploy/grafana/jwtgate.json")
 	if err != nil {

@@ -38,8 +38,8 @@ routes:
 	return gate, newCaller(t, startShippedEnvoy(t, gate.address, application.address)), application
 }
 
-// TestProviderKeycloak holds the gate to a real identity provider: its tokens,
-// its key set, and a rotation by its admin API under traffic.
+// TestProviderKeycloak tests the gate with a real identity provider: its tokens, its key
+// set, and a rotation by its admin API under traffic.
 func TestProviderKeycloak(t *testing.T) {
 	k := startKeycloak(t)
 	t.Run("algorithms", func(t *testing.T) { keycloakAlgorithms(t, k) })
@@ -49,8 +49,8 @@ func TestProviderKeycloak(t *testing.T) {
 	t.Run("rotation", func(t *testing.T) { keycloakRotation(t, k, gate, c) })
 }
 
-// keycloakAlgorithms: a token is accepted where its alg is listed, and nowhere
-// else.
+// keycloakAlgorithms: the gate accepts a token only if the issuer's configuration lists its
+// alg.
 func keycloakAlgorithms(t *testing.T, k *keycloak) {
 	for _, listed := range []string{"RS256", "PS256, ES256, EdDSA", "EdDSA"} {
 		_, c, _ := k.trusting(t, listed)
@@ -99,7 +99,7 @@ func keycloakIdentities(t *testing.T, k *keycloak, c *caller, application *appli
 	}
 }
 
-// keycloakEncryptionKey: the key set holds one, and it costs nobody anything.
+// keycloakEncryptionKey: the key set contains an encryption key, which has no effect.
 func keycloakEncryptionKey(t *testing.T, k *keycloak, gate *gateProcess) {
 	state := gate.issuerStates(t)["shop"]
 	signing := 0
@@ -117,10 +117,10 @@ func keycloakEncryptionKey(t *testing.T, k *keycloak, gate *gateProcess) {
 	}
 }
 
-// keycloakRotation rotates the realm's RSA key as its administrators do: a new
-// provider that signs from now on, the old one passive, then deleted. All the
-// while fresh tokens of all algorithms come, and none is refused; the old key's
-// are accepted until it is gone, and refused soon after.
+// keycloakRotation rotates the realm's RSA key as administrators do: a new provider signs,
+// the old one becomes passive and is then deleted. Meanwhile the gate denies no new token
+// of any algorithm; it accepts the old key's tokens until the key is deleted, and rejects
+// them soon after.
 func keycloakRotation(t *testing.T, k *keycloak, gate *gateProcess, c *caller) {
 	const kinds = "rs256 rs256 rs256 es256 ps256 eddsa" // the rotating key's most of all
 	turn := 0
@@ -178,7 +178,7 @@ func keycloakRotation(t *testing.T, k *keycloak, gate *gateProcess, c *caller) {
 	}
 }
 
-// kidOf is the kid of a token's header.
+// kidOf returns the kid of a token.
 func kidOf(t *testing.T, token string) string {
 	t.Helper()
 	var header struct{ Kid string }

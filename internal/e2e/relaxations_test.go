@@ -13,7 +13,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// relaxedRequest is a request that a relaxation lets through.
+// relaxedRequest is a request that a relaxation allows.
 type relaxedRequest struct {
 	relaxation string
 	call       call   // without a token
@@ -22,7 +22,7 @@ type relaxedRequest struct {
 	shipped    bool   // it also arrives behind the shipped file: Envoy leaves it alone
 }
 
-// relaxedRequests has one row and more for each relaxation.
+// relaxedRequests returns at least one row for each relaxation.
 func relaxedRequests() []relaxedRequest {
 	rows := []relaxedRequest{
 		{relaxation: "encoded_slash", call: call{line: "GET /a%2Fb"}, uri: "/a%2Fb"},
@@ -46,10 +46,10 @@ func relaxedRequests() []relaxedRequest {
 	return rows
 }
 
-// TestRelaxationsBehindEnvoy: a request that is relaxed on its host reaches the
-// application as it was sent behind the file that `init --config` renders, and
-// behind the shipped one only where Envoy leaves it alone. On a host that does not
-// relax it jwtgate refuses it, or removes the header, behind either.
+// TestRelaxationsBehindEnvoy: a request that is relaxed on its host reaches the application
+// unchanged with the file that `init --config` renders, and with the shipped file only if
+// Envoy does not undo the relaxation. On other hosts jwtgate denies it, or removes the
+// header, with both files.
 func TestRelaxationsBehindEnvoy(t *testing.T) {
 	// Those that contradict each other have hosts of their own.
 	const relax = `routes: [{match: 'DELETE /x', access: deny}, {match: '/**'}]
@@ -104,13 +104,13 @@ relax:
 	}
 }
 
-// arrives reports whether the application received the request as it was sent.
+// arrives reports whether the application received the request unchanged.
 func (r relaxedRequest) arrives(seen []received) bool {
 	return len(seen) == 1 && seen[0].URI == r.uri && (r.header == "" || seen[0].Header.Get(r.header) != "")
 }
 
-// startFitting runs the Envoy file that `init --config` renders for a
-// configuration, in which lint-envoy finds nothing.
+// startFitting runs the Envoy file that `init --config` renders for a configuration, which
+// has no findings of lint-envoy.
 func startFitting(t *testing.T, c configured) *envoyProxy {
 	t.Helper()
 	dir := t.TempDir()
@@ -131,9 +131,9 @@ func startFitting(t *testing.T, c configured) *envoyProxy {
 	return startEnvoy(t, text, address, admin)
 }
 
-// TestTrailersStayClosed: a relaxation of one host lets no override header into
-// trailers, which jwtgate does not see; one of every host does.
-func TestTrailersStayClosed(t *testing.T) {
+// TestRelaxationsInTrailers: a relaxation on one host allows no override header in
+// trailers, which jwtgate does not see; one on every host does.
+func TestRelaxationsInTrailers(t *testing.T) {
 	trailers := startTrailerApplication(t)
 	for _, row := range []struct {
 		relax string

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// variant is one of two states of a file that is swapped.
+// variant is one of the two states of a swapped file.
 type variant int
 
 const (
@@ -23,8 +23,8 @@ const (
 	second
 )
 
-// mainFile and shopFile are the two files in both states: what differs is who
-// may use a feature, whether a page is open, and whether a cart is.
+// mainFile and shopFile are the two files in both states: the difference is who may use a
+// feature, and whether a page and a cart are public.
 func mainFile(v variant) string {
 	return twoIssuers + `include: [shop.yaml]
 routes:
@@ -51,17 +51,18 @@ type mounted struct {
 	version int
 }
 
-// path is where a program reads a file, and real where it is kept.
+// path returns the path at which a program reads a file, and real the path of the file
+// itself.
 func (m *mounted) path(name string) string { return filepath.Join(m.dir, name) }
 func (m *mounted) real(name string) string { return filepath.Join(m.dir, "..data", name) }
 
-// swap puts new versions of both files in place at once.
+// swap replaces both files atomically.
 func (m *mounted) swap(t *testing.T, main, shop variant) {
 	t.Helper()
 	m.put(t, map[string]string{"jwtgate.yaml": mainFile(main), "shop.yaml": shopFile(shop)})
 }
 
-// put puts new versions of all files in place at once.
+// put replaces all files atomically.
 func (m *mounted) put(t *testing.T, texts map[string]string) {
 	t.Helper()
 	m.version++
@@ -88,7 +89,7 @@ func (m *mounted) put(t *testing.T, texts map[string]string) {
 	}
 }
 
-// mount makes the directory with both files in their first state.
+// mount creates the directory with both files in their first state.
 func mount(t *testing.T) *mounted {
 	t.Helper()
 	m := &mounted{dir: t.TempDir()}
@@ -96,17 +97,17 @@ func mount(t *testing.T) *mounted {
 	return m
 }
 
-// settled is which states are live; while a change is on its way there is none.
+// settled returns the live states; none during a change.
 type settled struct{ main, shop variant }
 
-// asked is a request and what it is answered in each state.
+// asked is a request and its answer in each state.
 type asked struct {
 	call call
 	want [2]string             // by state
 	of   func(settled) variant // whose state; nil: of neither
 }
 
-// reloading is a gate whose files are swapped while requests go on.
+// reloading is a gate whose files are swapped under load.
 type reloading struct {
 	configured
 	files *mounted
@@ -126,7 +127,7 @@ func startReloading(t *testing.T) *reloading {
 	return r
 }
 
-// questions are what is asked all the time.
+// questions returns the requests of the load.
 func (r *reloading) questions(t *testing.T) []asked {
 	ann := r.user(t, nil)
 	get := func(path string, headers ...string) call { return call{line: "GET " + path, headers: headers} }
@@ -145,8 +146,8 @@ func (r *reloading) questions(t *testing.T) []asked {
 	}
 }
 
-// ask asks the questions in turn until done is closed, and holds each answer to
-// the state that was live from before it was asked until after it came.
+// ask sends the requests in turn until done is closed, and compares each answer with the
+// states that were live between the request and the answer.
 func (r *reloading) ask(t *testing.T, at *caller, questions []asked, done <-chan struct{}) {
 	for i := 0; ; i++ {
 		select {
@@ -187,9 +188,8 @@ func (r *reloading) becomes(t *testing.T, how string, main, shop variant, change
 	r.live.Store(&settled{main, shop})
 }
 
-// staysRefused makes a change that must not go live, and waits until that is
-// said.
-func (r *reloading) staysRefused(t *testing.T, how, want string, change func()) {
+// reject makes an invalid change, and waits until the gate logs its rejection.
+func (r *reloading) reject(t *testing.T, how, want string, change func()) {
 	t.Helper()
 	before, err := r.gate.state(t)
 	if err != nil {
@@ -212,9 +212,8 @@ func (r *reloading) hangup(t *testing.T) {
 	}
 }
 
-// TestReloadUnderLoad: the files are swapped in every way that there is, good
-// ones and bad ones, while more than 10,000 requests are made. Not one is
-// answered wrong, or not at all.
+// TestReloadUnderLoad: files are replaced in every way, with valid and invalid versions,
+// under a load of more than 10,000 requests. None fails or gets a wrong answer.
 func TestReloadUnderLoad(t *testing.T) {
 	r := startReloading(t)
 	done, questions, at := make(chan struct{}), r.questions(t), newCaller(t, r.shipped)
@@ -266,14 +265,14 @@ func (r *reloading) swapFiles(t *testing.T) {
 		}
 	}
 	r.becomes(t, "a rename", second, first, func() { replaceFile(t, main, mainFile(second)) })
-	r.staysRefused(t, "a rename to a bad file", `"routez"`, func() { replaceFile(t, main, mainFile(first)+"routez: []\n") })
+	r.reject(t, "a rename to a bad file", `"routez"`, func() { replaceFile(t, main, mainFile(first)+"routez: []\n") })
 	r.becomes(t, "a rename and SIGHUP", first, first, func() { replaceFile(t, main, mainFile(first)); r.hangup(t) })
 	r.becomes(t, "a write in place", second, first, func() { inPlace(main, mainFile(second)) })
-	r.staysRefused(t, "a half written file", "jwtgate.yaml:", func() { inPlace(main, mainFile(first)[:len(mainFile(first))-20]) })
+	r.reject(t, "a half written file", "jwtgate.yaml:", func() { inPlace(main, mainFile(first)[:len(mainFile(first))-20]) })
 	r.becomes(t, "a swap of links", first, second, func() { r.files.swap(t, first, second) })
 	r.becomes(t, "a rename of an included file", first, first, func() { replaceFile(t, shop, shopFile(first)) })
-	r.staysRefused(t, "a bad included file", "shop.yaml:1:1", func() { replaceFile(t, shop, "host: shop.example\n") })
-	r.staysRefused(t, "an included file that is gone", "no such file", func() {
+	r.reject(t, "a bad included file", "shop.yaml:1:1", func() { replaceFile(t, shop, "host: shop.example\n") })
+	r.reject(t, "an included file that is gone", "no such file", func() {
 		if err := os.Remove(shop); err != nil {
 			t.Fatal(err)
 		}

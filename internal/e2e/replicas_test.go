@@ -13,13 +13,13 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-// replicasFile is what both replicas serve; the drain delay is the default.
+// replicasFile is the configuration of both replicas; the drain delay is the default.
 var replicasFile = strings.Replace(twoIssuers, "server: {drain_delay: 0s}\n", "", 1) + `routes:
   - {name: open, match: GET /open, access: public}
   - {name: admin, match: GET /admin, issuers: [cruddur], groups: [admin]}
 `
 
-// gateEndpoint is where the shipped file names the gate.
+// gateEndpoint is the line of the gate's address in the shipped file.
 const gateEndpoint = "        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9001 } } } # edit: gate\n"
 
 // replicas are two gates behind the shipped Envoy.
@@ -53,9 +53,8 @@ func startReplicas(t *testing.T, network, config string) *replicas {
 	return r
 }
 
-// startBalancer runs the shipped Envoy file with a second endpoint beside the
-// first, which users with two addresses add, and fails the test if anything but
-// addresses differs otherwise.
+// startBalancer runs the shipped Envoy file with a second endpoint, which users with two
+// addresses add, and fails the test if anything else than addresses differs.
 func startBalancer(t *testing.T, gates [2]string, application string) *envoyProxy {
 	t.Helper()
 	second := func(address string) string { return "        - endpoint: { address: { " + address + " } }\n" }
@@ -76,7 +75,7 @@ func startBalancer(t *testing.T, gates [2]string, application string) *envoyProx
 		gateEndpoint+second("socket_address: { address: 127.0.0.1, port_value: "+port(gates[1])+" }"))
 }
 
-// again starts a replica once more, in the place of the one that has ended.
+// again restarts a replica that has ended, at the same address.
 func (r *replicas) again(t *testing.T, i int) {
 	t.Helper()
 	old := r.gates[i]
@@ -84,7 +83,7 @@ func (r *replicas) again(t *testing.T, i int) {
 	r.gates[i].waitServing(t)
 }
 
-// healthy waits until Envoy takes so many replicas for well.
+// healthy waits until Envoy considers a number of replicas healthy.
 func (r *replicas) healthy(t *testing.T, n int) {
 	t.Helper()
 	eventually(t, 20*time.Second, fmt.Sprintf("Envoy takes %d replicas for well", n), func() error {
@@ -95,7 +94,7 @@ func (r *replicas) healthy(t *testing.T, n int) {
 	})
 }
 
-// stat is one of Envoy's counters or gauges.
+// stat returns one of Envoy's counters or gauges.
 func (p *envoyProxy) stat(t *testing.T, name string) int {
 	t.Helper()
 	response, err := http.Get("http://" + p.admin + "/stats?format=json&filter=^" + name + "$")
@@ -121,9 +120,8 @@ func (p *envoyProxy) stat(t *testing.T, name string) int {
 	return 0
 }
 
-// mixed returns the questions of a load: tokens that the gate remembers, tokens
-// that it has never seen, and each kind of request that must not pass. Each says
-// of itself that it is somebody else.
+// mixed returns the requests of a load: tokens that the gate remembers, tokens that it has
+// never seen, and each kind of request that it must deny. Each has forged identity headers.
 func mixed(t *testing.T, i issuers) func(n int) question {
 	const forged = "x-user-id: forged"
 	var known, fresh []question
@@ -171,12 +169,12 @@ func mixed(t *testing.T, i issuers) func(n int) question {
 	}
 }
 
-// disturbances are what happens to replicas, each with its end.
+// disturbances are the faults of replicas, each with its end.
 func disturbances() []struct {
 	name string
 	play func(t *testing.T, r *replicas)
 } {
-	// drained ends a replica in good order, and starts it again.
+	// drained stops a replica gracefully, and starts it again.
 	drained := func(t *testing.T, r *replicas, i int) {
 		t.Helper()
 		r.gates[i].Terminate(t)
@@ -211,10 +209,10 @@ func disturbances() []struct {
 	}
 }
 
-// TestReplicasLoseNoRequest: while one of two replicas is killed, drained, hangs,
-// or both are restarted in turn, every request of a steady load gets the answer
-// that is right for it, with the shipped settings of Envoy. Behind Unix sockets,
-// where connections fail in another way, those that go without a word do.
+// TestReplicasLoseNoRequest: while one of two replicas is killed, drained, hangs, or both
+// are restarted in turn, every request of a steady load gets the right answer, with the
+// shipped settings of Envoy. With Unix sockets, where connections fail differently, the
+// test kills and restarts replicas.
 func TestReplicasLoseNoRequest(t *testing.T) {
 	const perSecond, least = 700 / slowdown, 5000 / slowdown
 	for network, played := range map[string]string{"tcp": "killed drained hung rolled", "unix": "killed hung"} {
@@ -239,7 +237,7 @@ func TestReplicasLoseNoRequest(t *testing.T) {
 	}
 }
 
-// reaches waits until so many requests have been answered.
+// reaches waits until a number of requests have been answered.
 func (l *load) reaches(t *testing.T, n int) {
 	t.Helper()
 	eventually(t, 60*time.Second, fmt.Sprintf("%d requests", n), func() error {
@@ -250,7 +248,7 @@ func (l *load) reaches(t *testing.T, n int) {
 	})
 }
 
-// retries are Envoy's counts of what it had to ask twice.
+// retries are Envoy's counters of retries.
 type retries struct{ retried, succeeded, overflowed, slow, errors int }
 
 func (r *replicas) retries(t *testing.T) retries {

@@ -12,8 +12,8 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 )
 
-// TestOwnProfile: a condition over the template's variable lets everybody at
-// their own profile alone, however the path spells the name.
+// TestOwnProfile: a condition on the template's variable allows users only their own
+// profile, in any spelling of the path.
 func TestOwnProfile(t *testing.T) {
 	c := startConfigured(t, `routes:
   - {name: own, match: 'PUT /api/users/{id}/**', issuers: [cruddur, partner], when: token.subject == path.id}
@@ -65,9 +65,8 @@ func TestOwnProfile(t *testing.T) {
 	}
 }
 
-// TestAnyOfUsersAndMachines: one route for the users of one issuer by their
-// group, and for the machines of another by their scope; neither can show the
-// other's.
+// TestAnyOfUsersAndMachines: one route allows users of one issuer by their group, and
+// machines of another issuer by their scope; neither can use the other's right.
 func TestAnyOfUsersAndMachines(t *testing.T) {
 	c := startConfigured(t, `routes:
   - name: sales
@@ -95,8 +94,8 @@ func TestAnyOfUsersAndMachines(t *testing.T) {
 	}
 }
 
-// TestStepUp: a login that is too old or too weak is told so in words that a
-// client can act on (RFC 9470), a browser's script and a gRPC client included.
+// TestStepUp: the denial of a login that is too old or too weak tells the client what to do
+// (RFC 9470), including scripts in a browser and gRPC clients.
 func TestStepUp(t *testing.T) {
 	c := startConfigured(t, `routes:
   - {name: transfer, match: POST /api/transfer, issuers: [cruddur], max_auth_age: 10m, acr: [gold, phr]}

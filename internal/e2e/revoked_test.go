@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// revocations is a list that a test writes while requests go on.
+// revocations is a list that a test changes under load.
 type revocations struct {
 	configured
 	list string // the file
@@ -23,7 +23,7 @@ func startRevocations(t *testing.T, list string) revocations {
 	return revocations{configured: c, list: path, at: newCaller(t, c.shipped)}
 }
 
-// appendLine writes a line behind the others, as a job that revokes does.
+// appendLine appends a line, as a job that revokes tokens does.
 func (r revocations) appendLine(t *testing.T, line string) {
 	t.Helper()
 	file, err := os.OpenFile(r.list, os.O_APPEND|os.O_WRONLY, 0)
@@ -36,8 +36,8 @@ func (r revocations) appendLine(t *testing.T, line string) {
 	}
 }
 
-// refusedWithin waits until a token that was good is refused as revoked, and
-// fails if that takes longer than a second from changed on.
+// refusedWithin waits until a valid token is denied as revoked, and fails if that is more
+// than a second after changed.
 func (r revocations) refusedWithin(t *testing.T, changed time.Time, token string) {
 	t.Helper()
 	eventually(t, 3*time.Second, "the token is revoked", func() error {
@@ -54,10 +54,9 @@ func (r revocations) refusedWithin(t *testing.T, changed time.Time, token string
 	}
 }
 
-// TestRevocationUnderLoad: a line counts within a second of its being written,
-// for a token that was let in all the time too, and disturbs nobody else,
-// however the file is changed. A broken file keeps the list that was there, and
-// says so.
+// TestRevocationUnderLoad: however the file is changed, a line takes effect within a
+// second, also for a token in constant use, and affects no other token. If the file is
+// invalid, the gate keeps the previous list and logs that.
 func TestRevocationUnderLoad(t *testing.T) {
 	const others = `{"issuer": "partner", "sub": "somebody"}`
 	r := startRevocations(t, others+"\n")

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestALargeListOfRevocations: each line that is appended to 100,000 others takes
-// effect within a second, while more are appended.
+// TestALargeListOfRevocations: each line appended to 100,000 others takes effect within a
+// second, while more are appended.
 func TestALargeListOfRevocations(t *testing.T) {
 	const length = 100_000
 	var lines strings.Builder

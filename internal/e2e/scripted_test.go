@@ -69,14 +69,14 @@ func (g *scriptedGate) says(response *authv3.CheckResponse) {
 	})
 }
 
-// does makes every Check be answered by a function, and forgets what was asked.
+// does sets a function that answers every Check, and forgets earlier calls.
 func (g *scriptedGate) does(answer func(context.Context) (*authv3.CheckResponse, error)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.asked, g.answer = nil, answer
 }
 
-// checks returns what was asked since the answer was last set.
+// checks returns the calls since the answer was last set.
 func (g *scriptedGate) checks() []*authv3.CheckRequest {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -93,7 +93,7 @@ func (g *scriptedGate) last(t *testing.T) *authv3.AttributeContext {
 	return checks[0].GetAttributes()
 }
 
-// allowing is an answer that lets a request go on, changed so.
+// allowing returns an answer that allows a request, with changes.
 func allowing(ok *authv3.OkHttpResponse) *authv3.CheckResponse {
 	return &authv3.CheckResponse{
 		Status:       &rpcstatus.Status{},
@@ -101,7 +101,7 @@ func allowing(ok *authv3.OkHttpResponse) *authv3.CheckResponse {
 	}
 }
 
-// denying is an answer that refuses a request.
+// denying returns an answer that denies a request.
 func denying(code int32, denied *authv3.DeniedHttpResponse) *authv3.CheckResponse {
 	return &authv3.CheckResponse{
 		Status:       &rpcstatus.Status{Code: code},
@@ -109,7 +109,7 @@ func denying(code int32, denied *authv3.DeniedHttpResponse) *authv3.CheckRespons
 	}
 }
 
-// field is a header option with neither append nor append_action.
+// field returns a header option with neither append nor append_action.
 func field(name, value string) *corev3.HeaderValueOption {
 	return &corev3.HeaderValueOption{Header: &corev3.HeaderValue{Key: name, Value: value}}
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-// sentFields are fields that the gate reads, some of them twice, each with a
-// value of its own: two copies must arrive as two. Of those that Envoy knows
-// itself (authorization, origin, content-type, access-control-request-method) it
-// makes one, list or no list. It also takes transfer-encoding for itself.
+// sentFields are fields that the gate reads, some of them twice with different values: two
+// copies must arrive as two. With or without the list, Envoy joins those that it knows
+// itself (authorization, origin, content-type, access-control-request-method), and removes
+// transfer-encoding.
 func sentFields() []string {
 	fields := []string{
 		"authorization: Bearer a", "cookie: a=1", "cookie: b=2", "sec-websocket-protocol: jwt, a", "sec-websocket-protocol: b",
@@ -34,8 +34,8 @@ func sentFields() []string {
 	return append(fields, "x-user-id: d", "X+User+Id: e")
 }
 
-// otherFields are what browsers, proxies and applications send beside, and names
-// that come close to those that are read.
+// otherFields are other headers of browsers, proxies and applications, and names that are
+// similar to those that the gate reads.
 func otherFields() []string {
 	return []string{
 		"user-agent: Mozilla/5.0", "accept: */*", "accept-language: en", "accept-encoding: gzip", "referer: https://a.example/",
@@ -48,9 +48,9 @@ func otherFields() []string {
 	}
 }
 
-// TestEnvoySendsWhatTheGateReads: of a request full of headers the gate is sent
-// the listed ones, every copy and every spelling, and no other. What strips
-// headers before it is off, so that the list is all that is seen.
+// TestEnvoySendsWhatTheGateReads: of a request with many headers, Envoy sends exactly the
+// listed ones to the gate, in every copy and spelling. The removal of headers before it is
+// off, so that the list alone has an effect.
 func TestEnvoySendsWhatTheGateReads(t *testing.T) {
 	gate, application := startScriptedGate(t), startApplication(t)
 	s := scripted{gate: gate, application: application}
@@ -67,7 +67,8 @@ func TestEnvoySendsWhatTheGateReads(t *testing.T) {
 	if got := s.fields(t, slim, every); !slices.Equal(got, want) {
 		t.Errorf("the gate is sent\n\t%q\nwant\n\t%q", got, want)
 	}
-	// The same request, so that the list and nothing else has kept the others back.
+	// The same request without the list, which shows that only the list withheld the
+	// others.
 	sent := s.fields(t, full, every)
 	for _, field := range append(otherFields(), want...) {
 		if !slices.Contains(sent, field) {
@@ -79,8 +80,8 @@ func TestEnvoySendsWhatTheGateReads(t *testing.T) {
 	}
 }
 
-// TestEnvoySendsUpgrades: what only a handshake has. Envoy forwards the Connection
-// header of a handshake, with every name in it, and of no other request.
+// TestEnvoySendsUpgrades: Envoy forwards the Connection header of a handshake, with every
+// name in it, and of no other request.
 func TestEnvoySendsUpgrades(t *testing.T) {
 	s := startScripted(t)
 	const websocket = "upgrade: websocket"
@@ -117,7 +118,7 @@ func TestEnvoySendsUpgrades(t *testing.T) {
 	}
 }
 
-// fields sends a call and returns the fields that the gate was sent, sorted.
+// fields sends a call and returns the fields that Envoy sent to the gate, sorted.
 func (s scripted) fields(t *testing.T, through *envoyProxy, c call) []string {
 	t.Helper()
 	return seenFields(s.ask(t, through, c).GetRequest().GetHttp().GetHeaderMap())

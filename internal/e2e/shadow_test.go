@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// passesInShadow sends a call that would be denied for reason and is let go on:
-// without identity, without credential, and told to operators alone.
+// passesInShadow sends a call that would be denied for a reason and that passes in shadow:
+// without identity, without credential, and with the reason in the log only.
 func passesInShadow(t *testing.T, c configured, one call, reason string) {
 	t.Helper()
 	c.application.take()
@@ -36,9 +36,8 @@ func passesInShadow(t *testing.T, c configured, one call, reason string) {
 	})
 }
 
-// TestRouteInShadow: the requirement of a route in shadow denies nobody and lets
-// nobody have an identity; its neighbour, the path guard and a closed route
-// deny as ever.
+// TestRouteInShadow: the requirements of a route in shadow deny no request, and a request
+// that violates them has no identity; other routes and the path checks still deny.
 func TestRouteInShadow(t *testing.T) {
 	c := startConfigured(t, `routes:
   - {name: new, match: '/api/new/**', issuers: [cruddur], groups: [admin], shadow: true}
@@ -62,8 +61,8 @@ func TestRouteInShadow(t *testing.T) {
 	}
 }
 
-// TestWholeGateInShadow: so it is with every route, the default included; what
-// is closed stays closed.
+// TestWholeGateInShadow: the same for every route, including the default; routes with
+// access: deny still deny.
 func TestWholeGateInShadow(t *testing.T) {
 	c := startConfigured(t, `shadow: true
 routes:
@@ -77,8 +76,8 @@ routes:
 		wantDenied: &denial{wantStatus: 403, wantReason: "route_denied"}}.check(t, c)
 }
 
-// candidateRoutes is what a candidate configuration changes: one route becomes
-// stricter, one laxer, one stays.
+// candidateRoutes are the routes of a candidate configuration: one is stricter, one is
+// laxer, one is the same.
 const (
 	liveRoutes = `routes:
   - {name: orders, match: '/api/orders/**', issuers: [cruddur]}
@@ -94,14 +93,13 @@ const (
 `
 )
 
-// differences is the metric of the candidate's differences.
+// differences returns the metric of the candidate's differences.
 func differences(route, from, to, reason string) string {
 	return fmt.Sprintf(`jwtgate_candidate_differences_total{from=%q,reason=%q,route=%q,to=%q}`, from, reason, route, to)
 }
 
-// TestCandidateConfiguration: a candidate changes no answer, and what it would
-// change is counted and told; it is followed as it changes, and a bad one keeps
-// the last good one.
+// TestCandidateConfiguration: a candidate changes no answer, and the gate counts and logs
+// what it would change; the gate reloads it, and keeps the last valid one.
 func TestCandidateConfiguration(t *testing.T) {
 	candidate := writeFile(t, "candidate.yaml", twoIssuers+candidateRoutes)
 	c := startConfigured(t, liveRoutes, "--candidate-config", candidate)
@@ -112,7 +110,7 @@ func TestCandidateConfiguration(t *testing.T) {
 		routed{call: get("/api/orders/7", ann), wantUser: "4f0c5b8e-ann", wantKind: "user"}.check(t, c)
 		routed{call: get("/api/admin/7", ann), wantDenied: forbidden("group_missing")}.check(t, c)
 		routed{call: get("/api/health")}.check(t, c)
-		// A token that is known, whose answer was made before.
+		// A known token, whose answer is cached.
 		routed{call: get("/api/same/7", ann), wantUser: "4f0c5b8e-ann", wantKind: "user"}.check(t, c)
 	}
 	asLive()
@@ -134,13 +132,13 @@ func TestCandidateConfiguration(t *testing.T) {
 		t.Errorf("the pool's keys were fetched %d times, want once for both", fetches)
 	}
 
-	// It is followed: from here on it differs in another way.
+	// The gate reloads the candidate, whose differences change.
 	const reloads = `jwtgate_candidate_config_reloads_total{result=%q}`
 	replaceFile(t, candidate, twoIssuers+strings.Replace(candidateRoutes, "groups: [sales]", "scopes: [orders/write]", 1))
 	c.gate.waitMetric(t, fmt.Sprintf(reloads, "ok"), 1)
 	asLive()
 	c.gate.waitMetric(t, differences("orders", "allow", "deny", "scope_missing"), 1)
-	// A bad one is refused by name, and the last good one goes on.
+	// The log names an invalid candidate, and the last valid one remains.
 	replaceFile(t, candidate, twoIssuers+"routez: []\n")
 	c.gate.waitMetric(t, fmt.Sprintf(reloads, "refused"), 1)
 	if s, err := c.gate.state(t); err != nil || !s.Ready || !strings.Contains(s.Refused, "routez") || !strings.Contains(s.Refused, candidate) {
@@ -151,15 +149,14 @@ func TestCandidateConfiguration(t *testing.T) {
 	if got := c.gate.metric(t, stricter); got != 1 {
 		t.Errorf("the first candidate still counts: %v", got)
 	}
-	// All that was asked before is decided by now: it is decided in turn.
+	// All earlier requests have been compared by now, since the comparisons are in order.
 	_, metrics, err := c.gate.adminGet(t, "/metrics")
 	if err != nil || strings.Contains(metrics, `jwtgate_candidate_differences_total{from="allow",reason="allowed"`) {
 		t.Errorf("the two differ where both allow the same (%v)", err)
 	}
 }
 
-// TestABadCandidateStartsNothing: what is to be compared with must be right from
-// the start.
+// TestABadCandidateStartsNothing: the gate does not start with an invalid candidate.
 func TestABadCandidateStartsNothing(t *testing.T) {
 	i := startIssuers(t)
 	live := writeFile(t, "jwtgate.yaml", twoIssuers+liveRoutes)

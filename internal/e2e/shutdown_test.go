@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// TestTheEndIsInOrder: on SIGTERM the gate says NOT_SERVING and decides on until
-// drain_delay is over; a request that is under way then is answered; and what was
-// decided to the last stands in the log and among the traces, before it ends.
-func TestTheEndIsInOrder(t *testing.T) {
+// TestShutdownIsGraceful: on SIGTERM the gate reports NOT_SERVING and makes decisions until
+// drain_delay is over; it then answers the requests under way, and writes all decisions to
+// the log and the traces before it exits.
+func TestShutdownIsGraceful(t *testing.T) {
 	issuers, sink := startIssuers(t), startSink(t)
 	file := writeFile(t, "jwtgate.yaml", strings.Replace(replicasFile, "issuers:\n", "server: {drain_delay: 2s}\nissuers:\n", 1))
 	gate := startGate(t, file, append(issuers.environment(), "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.HTTP(), "OTEL_BSP_SCHEDULE_DELAY=600000")...)
 	gate.waitReady(t)
-	// With default settings Envoy has no health checks, and asks to the end.
+	// With default settings Envoy has no health checks, and calls the gate until it exits.
 	bare := startBareEnvoy(t, gate.address, startApplication(t).address)
 	began := time.Now()
 	gate.Terminate(t)
@@ -67,9 +67,9 @@ func TestTheEndIsInOrder(t *testing.T) {
 	}
 }
 
-// TestTheEndDoesNotWaitForEver: a client that never takes its answers holds up
-// the end for the ten seconds that calls under way have, and no longer.
-func TestTheEndDoesNotWaitForEver(t *testing.T) {
+// TestShutdownHasATimeout: a client that never reads its answers delays the shutdown by ten
+// seconds, the timeout of calls under way, and no longer.
+func TestShutdownHasATimeout(t *testing.T) {
 	issuers := startIssuers(t)
 	gate := startGate(t, writeFile(t, "jwtgate.yaml", twoIssuers), issuers.environment()...)
 	d := newDeaf(t, gate.address)

@@ -15,8 +15,8 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-// startSidecar runs the shipped Envoy file with jwtgate's Unix socket for its
-// address, and fails the test if anything else differs.
+// startSidecar runs the shipped Envoy file with jwtgate's Unix socket as its address, and
+// fails the test if anything else differs.
 func startSidecar(t *testing.T, socket, application string) *envoyProxy {
 	t.Helper()
 	address, admin := freeAddress(t), freeAddress(t)
@@ -48,9 +48,9 @@ func startSidecar(t *testing.T, socket, application string) *envoyProxy {
 	return startEnvoy(t, file, address, admin)
 }
 
-// TestASidecarOnAUnixSocket: behind a Unix socket all is as behind an address;
-// nobody but its owner and group can open it; a jwtgate that was killed leaves
-// no socket in the way of the next one, which Envoy finds by itself.
+// TestASidecarOnAUnixSocket: a Unix socket works like an address; only its owner and group
+// can open it; after jwtgate was killed, the next one replaces its socket, and Envoy
+// reconnects.
 func TestASidecarOnAUnixSocket(t *testing.T) {
 	issuers, application := startIssuers(t), startApplication(t)
 	socket := filepath.Join(t.TempDir(), "gate.sock")
@@ -85,7 +85,7 @@ func TestASidecarOnAUnixSocket(t *testing.T) {
 	}
 	works()
 
-	gate.Kill() // as the machine's memory killer does: nobody removes the socket
+	gate.Kill() // as the OOM killer does, so that the socket remains
 	if _, err := os.Lstat(socket); err != nil {
 		t.Fatalf("the socket of a killed jwtgate: %v", err)
 	}
@@ -109,8 +109,8 @@ func TestASidecarOnAUnixSocket(t *testing.T) {
 	works()
 }
 
-// TestTheSidecarsEditIsDocumented: the comments of the shipped file and the
-// documentation say what the edit does.
+// TestTheSidecarsEditIsDocumented: the comments of the shipped file and the documentation
+// describe the edit.
 func TestTheSidecarsEditIsDocumented(t *testing.T) {
 	file, err := envoy.Bootstrap(envoy.Edit{Gate: "unix:/run/jwtgate/gate.sock"})
 	if err != nil {

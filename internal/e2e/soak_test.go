@@ -14,14 +14,13 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// truth is what is right at a time: while a change is on its way, what was right
-// before and what will be.
+// truth is the right answers at a time: during a change, those before and after it.
 type truth struct {
 	mu    sync.Mutex
 	spans []span
 }
 
-// span is how long an answer is right.
+// span is the time during which an answer is right.
 type span struct {
 	answer   string
 	from, to time.Time // to is zero while it lasts
@@ -29,8 +28,7 @@ type span struct {
 
 func newTruth(answer string) *truth { return &truth{spans: []span{{answer: answer, from: time.Now()}}} }
 
-// becomes makes these the right answers, beside those before until settle is
-// called.
+// becomes sets the right answers; the previous ones are also right until settle is called.
 func (tr *truth) becomes(answers ...string) (settle func()) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -49,7 +47,7 @@ func (tr *truth) becomes(answers ...string) (settle func()) {
 	}
 }
 
-// right tells whether an answer was, at some moment since it was asked for.
+// right reports whether an answer was right at some moment since its request.
 func (tr *truth) right(answer string, asked time.Time) bool {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -72,7 +70,7 @@ func (w *changing) question(kind, path string) question {
 		want: "what is right at the time", user: w.user, right: w.truth.right}
 }
 
-// soak is two replicas under a load that lasts, while all that can change does.
+// soak is two replicas under a long load, while everything changes.
 type soak struct {
 	*replicas
 	rotating *keyServer
@@ -88,8 +86,8 @@ type soak struct {
 	revocations, reloads, rotations int
 }
 
-// soakFile is the configuration in each of its two states. The memory of tokens
-// is small, so that it is full soon.
+// soakFile is the configuration in each of its two states. The memory of tokens is small,
+// so that it is soon full.
 func soakFile(k *keyServer, list string, v variant) string {
 	issuer := fmt.Sprintf("  rotating: {issuer: %q, prefix: \"rotating:\", audiences: [orders-api], algorithms: [ES256], "+
 		"dangerously_allow_http: true, jwks: {uri: %q, refresh_interval: 2s, unknown_kid_cooldown: 1s}}\n", k.ISS(), k.url)
@@ -121,14 +119,13 @@ func (s *soak) user(t *testing.T, n int) *changing {
 	return &changing{token: mint(t, s.issuers.cruddur, access(map[string]any{"sub": sub})), user: sub, truth: newTruth("200 ")}
 }
 
-// signed is a token of the key that the rotating issuer signs with.
+// signed returns a token of the rotating issuer's current key.
 func (s *soak) signed(t *testing.T) *changing {
 	t.Helper()
 	return &changing{token: s.rotating.token(t), user: "rotating:s", truth: newTruth("200 ")}
 }
 
-// expire mints a token that ends in some seconds: it is right until then, and
-// expired from then on.
+// expire signs a token that expires in some seconds.
 func (s *soak) expire(t *testing.T) {
 	t.Helper()
 	end := time.Now().Truncate(time.Second).Add(4 * time.Second)
@@ -141,7 +138,7 @@ func (s *soak) expire(t *testing.T) {
 	s.expiring.Store(&changing{token: token, user: "4f0c5b8e-ann", truth: ends})
 }
 
-// questions are what is asked all the time, hostile ones among them.
+// questions returns the requests of the load, including hostile ones.
 func (s *soak) questions(t *testing.T) func(n int) question {
 	usual := mixed(t, s.issuers)
 	parts := strings.Split(s.rotating.token(t), ".")
@@ -153,7 +150,7 @@ func (s *soak) questions(t *testing.T) func(n int) question {
 		{kind: "alg_not_allowed",
 			call: call{line: "GET /orders", headers: []string{bearer(unsigned(`{"alg":"none","kid":"a"}`, parts[1]))}}, want: "401 alg_not_allowed"},
 	}
-	for n := range 30 { // kids that nobody has; until a fetch has come back it is an outage
+	for n := range 30 { // unknown kids; an outage until a fetch has finished
 		pending := newTruth("401 key_unknown")
 		pending.becomes("503 key_pending")
 		token := sign(t, s.issuers.cruddur, map[string]any{"kid": fmt.Sprintf("nobody-%d", n)})
@@ -184,7 +181,7 @@ func (s *soak) questions(t *testing.T) func(n int) question {
 	}
 }
 
-// both waits until both replicas are as check wants them.
+// both waits until check returns nil for both replicas.
 func (s *soak) both(t *testing.T, what string, check func(g *gateProcess) error) {
 	t.Helper()
 	for _, g := range s.gates {
@@ -192,8 +189,7 @@ func (s *soak) both(t *testing.T, what string, check func(g *gateProcess) error)
 	}
 }
 
-// revoke takes back the subject that was asked with so far, and has another one
-// asked with a little later.
+// revoke revokes the current subject, and a little later uses another one.
 func (s *soak) revoke(t *testing.T) {
 	t.Helper()
 	w := s.revocable.Load()
@@ -221,7 +217,7 @@ func (s *soak) revoke(t *testing.T) {
 	s.revocable.Store(s.user(t, s.revocations))
 }
 
-// reload puts the configuration in its other state.
+// reload changes the configuration to its other state.
 func (s *soak) reload(t *testing.T) {
 	t.Helper()
 	before, err := s.gates[0].state(t)
@@ -241,7 +237,7 @@ func (s *soak) reload(t *testing.T) {
 	s.reloads++
 }
 
-// rotate has the issuer announce a key, sign with it and withdraw the one before.
+// rotate makes the issuer announce a key, sign with it and withdraw the previous one.
 func (s *soak) rotate(t *testing.T) {
 	t.Helper()
 	old := s.rotating.KeyID()
@@ -265,7 +261,7 @@ func (s *soak) rotate(t *testing.T) {
 	if err := s.rotating.UseKey(fresh); err != nil {
 		t.Fatal(err)
 	}
-	s.lasts(t, 2*time.Second) // tokens of the old key are on their way
+	s.lasts(t, 2*time.Second) // tokens of the old key are in use
 	w := s.leaving.Load()
 	settle := w.becomes("503 key_pending", "401 key_unknown")
 	if err := s.rotating.RemoveKey(old); err != nil {
@@ -273,14 +269,14 @@ func (s *soak) rotate(t *testing.T) {
 	}
 	s.both(t, "the old key is gone", holds(old, false))
 	settle()
-	s.lasts(t, 3*time.Second) // until a fetch has come back without it
+	s.lasts(t, 3*time.Second) // until a fetch without it has finished
 	w.becomes("401 key_unknown")()
 	s.lasts(t, time.Second)
 	s.leaving.Store(s.signed(t))
 	s.rotations++
 }
 
-// lasts lets the load go on for a while.
+// lasts waits for a while under load.
 func (s *soak) lasts(t *testing.T, d time.Duration) {
 	t.Helper()
 	time.Sleep(d)

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// held is what a replica holds.
+// held is the resources of a replica.
 type held struct{ anonymousKiB, goroutines, files int }
 
-// What "flat" means, from the start behind the warm-up to the end: memory moves
-// by what may pile up before it is collected (20 MiB of garbage) and no more.
+// The growth allowed from the end of the warm-up to the end: memory can grow by the garbage
+// between two collections (20 MiB).
 const (
 	flatKiB        = 20 << 10
 	flatGoroutines = 40
 	flatFiles      = 20
 )
 
-// hold samples a replica: of some readings the least, since garbage comes and goes.
+// hold samples a replica's resources: the minimum of some readings, because of garbage.
 func (s *soak) hold(t *testing.T, g *gateProcess) held {
 	t.Helper()
 	least := held{1 << 30, 1 << 30, 1 << 30}
@@ -33,11 +33,10 @@ func (s *soak) hold(t *testing.T, g *gateProcess) held {
 	return least
 }
 
-// TestSoak: two replicas behind the shipped Envoy at a steady rate, for ten
-// minutes or as long as SOAK says, while keys rotate, the configuration and the
-// list of what is revoked change, and hostile requests come. Every answer is held
-// to what is right when it is given; none may be wrong, none may fail, and memory,
-// goroutines and open files stay flat.
+// TestSoak: two replicas behind the shipped Envoy get a steady load for ten minutes, or the
+// time in SOAK, while keys rotate, the configuration and the revocation list change, and
+// hostile requests come. Every answer must be right at its time, none may fail, and memory,
+// goroutines and open files must not grow.
 func TestSoak(t *testing.T) {
 	const perSecond = 300
 	lasts, err := time.ParseDuration(os.Getenv("SOAK"))
@@ -74,7 +73,7 @@ func TestSoak(t *testing.T) {
 	s.report(t, l, before, at, samples)
 }
 
-// report prints the figures and judges them.
+// report prints and checks the figures.
 func (s *soak) report(t *testing.T, l *load, before retries, at [3]time.Duration, samples [3][2]held) {
 	t.Helper()
 	t.Logf("%v, %d requests: %s", at[2].Round(time.Second), l.sent.Load(), l.figures())

@@ -27,8 +27,8 @@ type gateProcess struct {
 	admin   string // host:port of its admin server
 }
 
-// startGate runs `jwtgate serve` until the test ends, with a config file or, if
-// that is empty, by the variables alone. It waits until Envoy would ask it.
+// startGate runs `jwtgate serve` until the test ends, with a configuration file or, if that
+// is empty, with variables only. It waits until Envoy would call it.
 func startGate(t *testing.T, configFile string, env ...string) *gateProcess {
 	t.Helper()
 	g := startGateUnready(t, configFile, env...)
@@ -36,7 +36,7 @@ func startGate(t *testing.T, configFile string, env ...string) *gateProcess {
 	return g
 }
 
-// waitServing waits until Envoy would ask it.
+// waitServing waits until Envoy would call it.
 func (g *gateProcess) waitServing(t *testing.T) {
 	t.Helper()
 	g.Eventually(t, 15*time.Second, "jwtgate serves", func() error {
@@ -61,8 +61,8 @@ func startServe(t *testing.T, address, admin string, flags, env []string) *gateP
 	return startServeWhereConfigured(t, address, admin, append([]string{"--listen", address}, flags...), env)
 }
 
-// startServeWhereConfigured is startServe without the flag that says where to
-// listen: the configuration says so, and address repeats it.
+// startServeWhereConfigured is startServe without the flag for the address, which the
+// configuration has and address repeats.
 func startServeWhereConfigured(t *testing.T, address, admin string, flags, env []string) *gateProcess {
 	t.Helper()
 	g := &gateProcess{address: address, admin: admin}
@@ -72,7 +72,7 @@ func startServeWhereConfigured(t *testing.T, address, admin string, flags, env [
 	return g
 }
 
-// serving is nil once the gRPC health service says SERVING, as Envoy asks it.
+// serving returns nil once the gRPC health service reports SERVING to Envoy's check.
 func (g *gateProcess) serving(t *testing.T) error {
 	connection, err := grpc.NewClient(g.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -112,7 +112,7 @@ func (g *gateProcess) readyz(t *testing.T) (int, error) {
 	return response.StatusCode, nil
 }
 
-// waitReady waits until /readyz says yes: at least one issuer has keys.
+// waitReady waits until /readyz succeeds: at least one issuer has keys.
 func (g *gateProcess) waitReady(t *testing.T) {
 	t.Helper()
 	eventually(t, 15*time.Second, "jwtgate is ready", func() error {
@@ -130,14 +130,14 @@ type issuers struct {
 	server *devidp.Server
 
 	cruddur, strict, idonly, partner *devidp.Issuer
-	// foreign is a pool that nobody configured and that signs with cruddur's
-	// keys, as all pools of an emulator do.
+	// foreign is a pool that is not configured and that signs with cruddur's keys, as all
+	// pools of an emulator do.
 	foreign *devidp.Issuer
-	// silent is configured, and its keys cannot be had.
+	// silent is configured, and its keys are not available.
 	silent *devidp.Issuer
 }
 
-// startIssuers serves them until the test ends.
+// startIssuers starts them until the test ends.
 func startIssuers(t *testing.T) issuers {
 	t.Helper()
 	var all issuers
@@ -171,14 +171,14 @@ func startIssuers(t *testing.T) issuers {
 	return all
 }
 
-// environment is what testdata/jwtgate.yaml expands.
+// environment returns the variables of testdata/jwtgate.yaml.
 func (i issuers) environment() []string {
 	silent := i.silent.URL()
 	return []string{"KEYS=" + i.server.URL(), "SILENT=" + silent[:len(silent)-len("/silent")]}
 }
 
-// access and id are the claims of cruddur's tokens as Cognito writes them, with
-// some of them replaced.
+// access and id return the claims of cruddur's tokens as Cognito writes them, with some
+// replaced.
 func access(changes map[string]any) map[string]any {
 	return merged(map[string]any{
 		"sub": "4f0c5b8e-ann", "token_use": "access", "client_id": "3v5exampleclient", "username": "ann",
@@ -200,7 +200,7 @@ func merged(base, changes map[string]any) map[string]any {
 	return base
 }
 
-// mint signs claims; a claim that is nil is left out.
+// mint signs claims; it omits a claim that is nil.
 func mint(t *testing.T, issuer *devidp.Issuer, claims map[string]any) string {
 	t.Helper()
 	return mintFor(t, issuer, claims, time.Hour)
@@ -241,7 +241,7 @@ type way struct {
 	isHTTP2 bool
 }
 
-// ways are the ways on which nothing may differ.
+// ways returns the ways to the application, all of which must have the same result.
 func (s stack) ways() []way {
 	return []way{
 		{"shipped, HTTP/1.1", s.shipped, http1, false},

@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// What strangers that reach the gRPC port can do to those who are served.
+// What clients other than Envoy can do to Envoy if they can connect to the gRPC port.
 
-// mostConnections is how many connections this test may open, and leaves some.
-// Both it and the gate need a file for each; Go takes the soft limit up to the
-// hard one by itself.
+// mostConnections is how many connections this test opens, with some left. The test and the
+// gate both need a file for each; Go raises the soft limit to the hard one itself.
 func mostConnections(t *testing.T, wanted int) int {
 	t.Helper()
 	var limit syscall.Rlimit
@@ -30,9 +29,9 @@ func mostConnections(t *testing.T, wanted int) int {
 	return n
 }
 
-// TestThousandsOfIdleConnections: of ten thousand connections that say nothing more
-// than that they speak HTTP/2 no more are held than server.max_connections, and none
-// for long. Those who ask are served, over new connections too.
+// TestThousandsOfIdleConnections: of ten thousand connections that only begin HTTP/2, the
+// gate keeps at most server.max_connections, and none for long. It serves other clients,
+// also over new connections.
 func TestThousandsOfIdleConnections(t *testing.T) {
 	i := startIssuers(t)
 	f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile), i.environment()...))
@@ -77,9 +76,8 @@ func TestThousandsOfIdleConnections(t *testing.T) {
 	f.end(t)
 }
 
-// TestStreamsThatStayOpen: streams that send nothing, and streams that hold back the
-// last byte of a message as long as may be, are bounded in memory, and their
-// connections closed, while Envoy is served.
+// TestStreamsThatStayOpen: the gate bounds the memory of streams that send nothing or
+// withhold the last byte of a message, and closes their connections, while it serves Envoy.
 func TestStreamsThatStayOpen(t *testing.T) {
 	// Together more than the 800 that the gate accepts.
 	const clients, each, most = 20 / slowdown, 1000 / slowdown, 64 << 10 // KiB

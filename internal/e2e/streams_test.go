@@ -18,18 +18,16 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// expiringStreams has the streams of one host end with their tokens, and leaves
-// those of others alone.
+// expiringStreams ends the streams of one host with their tokens, and not those of others.
 const expiringStreams = `routes:
   - {name: ends, match: '/**', hosts: [ends.example], issuers: [cruddur], end_streams_at_expiry: true}
 `
 
-// streamLimitName is the header by which the gate has Envoy end a stream.
+// streamLimitName is the header by which the gate makes Envoy end a stream.
 const streamLimitName = "x-envoy-upstream-stream-duration-ms"
 
-// stream opens one kind of stream, with these further headers, and calls heard
-// each time that the application says something. It returns when the stream has
-// ended, or when ctx has.
+// stream opens one kind of stream, with further headers, and calls heard for each message
+// of the application. It returns when the stream or ctx has ended.
 type stream func(ctx context.Context, t *testing.T, address, host string, headers []string, heard func())
 
 // watched is one stream, and how it should end.
@@ -38,14 +36,13 @@ type watched struct {
 	open    stream
 	through *envoyProxy
 	host    string
-	headers []string // of the client, beside the token
+	headers []string // of the client, in addition to the token
 	ends    bool     // with the token
 }
 
-// TestStreamsEndWithTheirToken: server-sent events, a gRPC stream and a
-// WebSocket end within a second of their token's end where the route asks for
-// it, and go on where it does not. What the client says of the limit counts for
-// nothing.
+// TestStreamsEndWithTheirToken: server-sent events, a gRPC stream and a WebSocket end
+// within a second of their token's expiry if the route has that option, and continue if
+// not. Clients cannot change the limit.
 func TestStreamsEndWithTheirToken(t *testing.T) {
 	c := startConfigured(t, expiringStreams)
 	bare := startBareEnvoy(t, c.gate.address, c.application.address)
@@ -84,7 +81,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 		http1(t, c.shipped.address, call{line: "GET /stream", headers: []string{"host: " + ends, token}}))
 }
 
-// watch opens the stream and holds its end to the token's.
+// watch opens the stream and compares its end with the token's expiry.
 func (w watched) watch(ctx context.Context, t *testing.T, token string, expiry time.Time) {
 	var heard time.Time
 	times := 0
@@ -104,7 +101,7 @@ func (w watched) watch(ctx context.Context, t *testing.T, token string, expiry t
 	}
 }
 
-// eventStream reads server-sent events over HTTP/1.1.
+// eventStream opens server-sent events over HTTP/1.1.
 func eventStream(ctx context.Context, t *testing.T, address, host string, headers []string, heard func()) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/stream", nil)
 	if err != nil {
@@ -132,7 +129,7 @@ func eventStream(ctx context.Context, t *testing.T, address, host string, header
 	}
 }
 
-// webSocket says something every so often and waits for the echo.
+// webSocket sends messages at intervals and waits for the echo.
 func webSocket(ctx context.Context, t *testing.T, address, host string, headers []string, heard func()) {
 	connection, reader, response := open(t, address,
 		call{line: "GET /ws", headers: append([]string{"host: " + host, "connection: Upgrade", "upgrade: websocket"}, headers...)})
@@ -159,7 +156,7 @@ func webSocket(ctx context.Context, t *testing.T, address, host string, headers 
 	}
 }
 
-// grpcStream listens to a server stream.
+// grpcStream opens a server stream.
 func grpcStream(ctx context.Context, t *testing.T, address, host string, headers []string, heard func()) {
 	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority(host))
 	if err != nil {

@@ -25,8 +25,8 @@ func (a *authority) pem() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Certificate().Raw}))
 }
 
-// server and client are certificates of the two sides; a client's has the names
-// that it is given, URIs or DNS names.
+// server and client return certificates of the two sides; a client's has the given names,
+// which are URIs or DNS names.
 func (a *authority) server(t *testing.T) tls.Certificate {
 	t.Helper()
 	return a.Sign(t, &x509.Certificate{DNSNames: []string{gateName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
@@ -56,8 +56,7 @@ func newSide(t *testing.T, own tls.Certificate, trusted ...*authority) side {
 	return s
 }
 
-// becomes puts all of it in place at once. Without a certificate of its own a
-// side shows none.
+// becomes replaces all files atomically. A side without a certificate presents none.
 func (s side) becomes(t *testing.T, own tls.Certificate, trusted ...*authority) {
 	t.Helper()
 	texts := map[string]string{"ca.crt": ""}
@@ -78,8 +77,8 @@ func tlsConfig(t *testing.T, s side, names ...string) string {
 		s.path("tls.crt"), s.path("tls.key"), s.path("ca.crt"), strings.Join(names, ", ")), 1))
 }
 
-// startSecuredEnvoy runs the shipped file with the transport socket that
-// docs/configuration.md adds, and further edits.
+// startSecuredEnvoy runs the shipped file with the transport socket of
+// docs/configuration.md, and further edits.
 func startSecuredEnvoy(t *testing.T, gate, application string, own side, edits ...string) *envoyProxy {
 	t.Helper()
 	page := read(t, "../../docs/configuration.md")
@@ -98,7 +97,7 @@ func startSecuredEnvoy(t *testing.T, gate, application string, own side, edits .
 	}, edits...)...)
 }
 
-// hasStatus is nil if the answer has this status.
+// hasStatus returns nil if the answer has this status.
 func hasStatus(got answer, status int) error {
 	if got.Status != status {
 		return fmt.Errorf("answered %d %s, want %d", got.Status, got.Body, status)
@@ -106,9 +105,9 @@ func hasStatus(got answer, status int) error {
 	return nil
 }
 
-// TestCertificatesRotateUnderLoad: both sides get new certificates, then another
-// authority, in the order that the documentation says, while Envoy connects anew
-// for every few requests. None is lost; the old certificates end up refused.
+// TestCertificatesRotateUnderLoad: both sides get new certificates, then another authority,
+// in the documented order, while Envoy reconnects after every few requests. No request
+// fails; finally the gate rejects the old certificates.
 func TestCertificatesRotateUnderLoad(t *testing.T) {
 	old, fresh := newAuthority(t), newAuthority(t)
 	issuers := startIssuers(t)
@@ -126,8 +125,8 @@ func TestCertificatesRotateUnderLoad(t *testing.T) {
 	l.reaches(t, perSecond)
 
 	reads := 0
-	// reread waits until the gate has taken up a change, and some connections
-	// have been made since.
+	// reread waits until the gate has loaded a change, and some connections have been made
+	// since.
 	reread := func(what string) {
 		t.Helper()
 		reads++
@@ -183,8 +182,8 @@ func TestCertificatesRotateUnderLoad(t *testing.T) {
 	}
 }
 
-// shakesHands connects by TLS and waits for the server's first word, which it
-// says to those only whom it has taken.
+// shakesHands connects by TLS and waits for the server's first bytes, which it sends only
+// to clients that it accepts.
 func shakesHands(address string, trusted *authority, own tls.Certificate) error {
 	pool := x509.NewCertPool()
 	pool.AddCert(trusted.Certificate())

@@ -14,8 +14,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 )
 
-// badTokens returns the tokens that must be refused with 401 invalid_token, each
-// with its reason.
+// badTokens returns tokens that must get 401 invalid_token, each with its reason.
 func badTokens(t *testing.T, i issuers) []denial {
 	t.Helper()
 	var rows []denial
@@ -79,7 +78,7 @@ func badTokens(t *testing.T, i issuers) []denial {
 	return rows
 }
 
-// sign signs proper access claims under a header that was changed.
+// sign signs valid access claims with a changed header.
 func sign(t *testing.T, issuer *devidp.Issuer, header map[string]any) string {
 	t.Helper()
 	now := time.Now()
@@ -92,7 +91,7 @@ func sign(t *testing.T, issuer *devidp.Issuer, header map[string]any) string {
 	return token
 }
 
-// unsigned is a token whose signature is empty.
+// unsigned returns a token with an empty signature.
 func unsigned(header, claims string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + claims + "."
 }

@@ -15,9 +15,9 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 )
 
-// TestTokensFit: 20,000 tokens of a directory that puts 170 groups into each stay
-// within a container of 128 MiB, no request fails, and the collector does not run all
-// the time. Of ordinary tokens at least 15,000 are remembered.
+// TestTokensFit: with 20,000 tokens of 170 groups each, the gate stays within a container
+// of 128 MiB, no request fails, and the garbage collector does not run all the time. The
+// gate remembers at least 15,000 ordinary tokens.
 func TestTokensFit(t *testing.T) {
 	long := make([]string, 170)
 	for n := range long {
@@ -40,7 +40,7 @@ func TestTokensFit(t *testing.T) {
 func tokensFit(t *testing.T, tokens, rounds, remembered int, claims map[string]any) {
 	const container = 128 << 10 // KiB
 	i := startIssuers(t)
-	// What the gate makes of the container's limit.
+	// The memory limit that the gate derives from the container's.
 	environment := append(i.environment(), fmt.Sprintf("GOMEMLIMIT=%d", container<<10*9/10))
 	gate := startDirect(t, writeFile(t, "jwtgate.yaml", replicasFile), environment...)
 	all := make([]string, tokens)
@@ -87,7 +87,7 @@ func tokensFit(t *testing.T, tokens, rounds, remembered int, claims map[string]a
 	}
 }
 
-// cpuSeconds is the CPU time of the gate.
+// cpuSeconds returns the CPU time of the gate.
 func cpuSeconds(t *testing.T, g *gateProcess) string {
 	t.Helper()
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.Cmd.Process.Pid))

@@ -21,7 +21,7 @@ func startSink(t *testing.T) *tracesink.Sink {
 	return sink
 }
 
-// fenced returns the block of a page that stands behind a comment.
+// fenced returns the code block of a page after a comment.
 func fenced(t *testing.T, page, comment string) string {
 	t.Helper()
 	_, rest, found := strings.Cut(page, "<!-- "+comment+" -->\n```") // yaml, or text on a page whose YAML is the gate's
@@ -36,9 +36,9 @@ func fenced(t *testing.T, page, comment string) string {
 // check is the name of jwtgate's spans.
 const check = "envoy.service.auth.v3.Authorization/Check"
 
-// TestTracesThroughEnvoy: with the tracer that docs/operating.md adds to the
-// shipped file, jwtgate's span is a child of the one that Envoy has made for the
-// call, of the trace that the client began; health checks have none.
+// TestTracesThroughEnvoy: with the tracer of docs/operating.md in the shipped file,
+// jwtgate's span is a child of Envoy's span for the call, in the client's trace; health
+// checks have none.
 func TestTracesThroughEnvoy(t *testing.T) {
 	sink, issuers, application := startSink(t), startIssuers(t), startApplication(t)
 	file := writeFile(t, "jwtgate.yaml", twoIssuers+"routes: [{name: admin, match: '/api/admin/**', issuers: [cruddur], groups: [admin]}]\n")
@@ -90,9 +90,9 @@ func TestTracesThroughEnvoy(t *testing.T) {
 	})
 }
 
-// TestTracesAtTheEnd: what waits is sent when the server ends, after the drain;
-// a receiver that is gone by then holds it up for a moment only.
-func TestTracesAtTheEnd(t *testing.T) {
+// TestTracesAtShutdown: the server sends the remaining spans at its end, after the drain; a
+// receiver that is gone by then delays it only briefly.
+func TestTracesAtShutdown(t *testing.T) {
 	issuers := startIssuers(t)
 	for _, gone := range []bool{false, true} {
 		t.Run(fmt.Sprintf("gone %v", gone), func(t *testing.T) {
@@ -130,9 +130,8 @@ func TestTracesAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestTracesThatCannotBe: variables that the program cannot make use of are told,
-// and it serves.
-func TestTracesThatCannotBe(t *testing.T) {
+// TestInvalidTraceVariables: the program reports variables that it cannot use, and serves.
+func TestInvalidTraceVariables(t *testing.T) {
 	issuers := startIssuers(t)
 	gate := startGate(t, writeFile(t, "jwtgate.yaml", twoIssuers), append(issuers.environment(), "OTEL_TRACES_EXPORTER=zipkin")...)
 	if err := gate.answers(t); err != nil {

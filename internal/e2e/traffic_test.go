@@ -27,7 +27,7 @@ func newCaller(t *testing.T, envoy *envoyProxy) *caller {
 	return &caller{scheme: "http", address: envoy.address, http: http.Client{Transport: transport, Timeout: clientTimeout}}
 }
 
-// verdict is the part of an answer that tests of many calls look at.
+// verdict is the part of an answer that tests of many calls compare.
 type verdict struct {
 	status     int
 	reason     string // of a denial
@@ -37,14 +37,14 @@ type verdict struct {
 
 func (v verdict) String() string { return fmt.Sprintf("%d %s", v.status, v.reason) }
 
-// get makes one request with a token. It reports a request that got no answer
-// as a test's error, since it may run on a goroutine of its own.
+// get sends one request with a token. It reports a request without an answer by t.Error,
+// since it may run on another goroutine.
 func (c *caller) get(t *testing.T, path, token string) verdict {
 	t.Helper()
 	return c.ask(t, call{line: "GET " + path, headers: []string{bearer(token)}})
 }
 
-// ask makes one request without a body, as get does.
+// ask sends one request without a body, as get does.
 func (c *caller) ask(t *testing.T, one call) verdict {
 	t.Helper()
 	method, path, _ := strings.Cut(one.line, " ")
@@ -83,8 +83,7 @@ func (c *caller) ask(t *testing.T, one call) verdict {
 	return got
 }
 
-// traffic is proper requests that go on while something happens to the keys.
-// None of them may be refused.
+// traffic is valid requests during a change of keys. The gate must deny none of them.
 type traffic struct {
 	stopped chan struct{}
 	group   sync.WaitGroup
@@ -93,9 +92,8 @@ type traffic struct {
 	took []time.Duration
 }
 
-// startTraffic sends a request with each token in turn, one at a time, every so
-// often, until it is stopped or the test ends. next is asked for the token of
-// each.
+// startTraffic sends requests one after the other, at an interval, until it is stopped or
+// the test ends. next returns the token of each.
 func startTraffic(t *testing.T, c *caller, every time.Duration, next func() string) *traffic {
 	t.Helper()
 	tr := &traffic{stopped: make(chan struct{})}
@@ -133,7 +131,7 @@ func (tr *traffic) lap() times {
 	return took
 }
 
-// sent is how many requests the lap has so far.
+// sent returns the number of requests in this lap.
 func (tr *traffic) sent() int {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -153,7 +151,7 @@ func (tr *traffic) stop() {
 // times are how long some requests took.
 type times []time.Duration
 
-// percentile is the time that this many of a hundred did not exceed.
+// percentile returns the time that this percentage of the requests did not exceed.
 func (t times) percentile(n int) time.Duration {
 	if len(t) == 0 {
 		return 0
@@ -162,5 +160,5 @@ func (t times) percentile(n int) time.Duration {
 	return sorted[(len(sorted)-1)*n/100]
 }
 
-// always is a traffic's one token.
+// always returns the same token for each request.
 func always(token string) func() string { return func() string { return token } }

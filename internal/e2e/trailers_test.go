@@ -15,8 +15,7 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 )
 
-// trailerApplication is an HTTP/2 application that remembers the trailers of its
-// requests.
+// trailerApplication is an HTTP/2 application that records the trailers of its requests.
 type trailerApplication struct {
 	address string
 
@@ -68,7 +67,7 @@ func (a *trailerApplication) trailers(t *testing.T, through *envoyProxy, content
 	a.mu.Unlock()
 	ctx, cancel := context.WithTimeout(t.Context(), clientTimeout)
 	defer cancel()
-	// A body whose length is not known is sent with trailers.
+	// A body of unknown length has trailers.
 	body := io.MultiReader(strings.NewReader("body"))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+through.address+"/a.Service/Method", body)
 	if err != nil {
@@ -96,9 +95,9 @@ func (a *trailerApplication) trailers(t *testing.T, through *envoyProxy, content
 	return a.seen
 }
 
-// TestTrailersCarryNoIdentity: jwtgate is asked at a request's headers and never
-// sees its trailers, so Envoy removes identity and override names there.
-// All other trailers arrive.
+// TestTrailersCarryNoIdentity: Envoy calls jwtgate after a request's headers, so that
+// jwtgate never sees trailers, and Envoy removes identity and override names from them. All
+// other trailers arrive.
 func TestTrailersCarryNoIdentity(t *testing.T) {
 	gate, application := startScriptedGate(t), startTrailerApplication(t)
 	gate.says(allowing(&authv3.OkHttpResponse{}))
@@ -118,12 +117,12 @@ func TestTrailersCarryNoIdentity(t *testing.T) {
 	if got := application.trailers(t, underscores, grpcRequest, append(sent, "x_other")...); !slices.Equal(got, append(others, "x_other")) {
 		t.Errorf("where underscores pass the trailers %q arrive, want %q and x_other", got, others)
 	}
-	// The same requests, so that the filter and nothing else has removed them.
+	// The same requests without the filter, which shows that only the filter removed them.
 	without := derivedEnvoy(t, gate.address, application.address, "DROP_HEADER", "ALLOW", trailersFilter(t), "")
 	if got := application.trailers(t, without, grpcRequest, sent...); len(got) != len(sent) {
 		t.Errorf("without the filter the trailers %q arrive, want all of %q", got, sent)
 	}
-	// HTTP/1.1 to the application: Envoy forwards no trailer.
+	// Over HTTP/1.1 Envoy forwards no trailer to the application.
 	if got := application.trailers(t, without, "text/plain", sent...); len(got) != 0 {
 		t.Errorf("over HTTP/1.1 the trailers %q arrive", got)
 	}

@@ -33,9 +33,8 @@ func TestEnvoyTakesEveryShippedFile(t *testing.T) {
 	}
 }
 
-// TestInitWritesWhatServes: what `init` writes is valid to jwtgate and to
-// Envoy, is never overwritten, and serves: an application behind it receives
-// the user of a token.
+// TestInitWritesWhatServes: jwtgate and Envoy accept the files of `init`, which are never
+// overwritten; with them an application receives the user of a token.
 func TestInitWritesWhatServes(t *testing.T) {
 	application := startApplication(t)
 	issuers := startIssuers(t)
@@ -76,8 +75,8 @@ func TestInitWritesWhatServes(t *testing.T) {
 	}
 }
 
-// serves runs what init wrote. The issuer's keys come from loopback, since AWS
-// cannot be asked here; addresses and ports aside nothing else is changed.
+// serves runs the files from init. The issuer's keys come from loopback instead of AWS;
+// only addresses and ports differ otherwise.
 func serves(t *testing.T, dir string, issuers issuers, application *application) {
 	t.Helper()
 	config := read(t, filepath.Join(dir, "jwtgate.yaml"))
@@ -107,8 +106,8 @@ func serves(t *testing.T, dir string, issuers issuers, application *application)
 	application.take()
 }
 
-// TestInitSaysWhatItLacks: usage is exit code 2, and nothing is written.
-func TestInitSaysWhatItLacks(t *testing.T) {
+// TestInitReportsMissingOptions: a usage error has exit code 2, and init writes nothing.
+func TestInitReportsMissingOptions(t *testing.T) {
 	dir := t.TempDir()
 	got := jwtgate(t, nil, "init", "--out", dir, "--cognito", "us-west-1_6BpkgoczU", "--app", "127.0.0.1:1")
 	if got.code != 2 || !strings.Contains(got.stderr, "--client-id") {

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// What is sent to the gate must not decide anything: with the shipped list of
-// headers and without it, in front of an Envoy that protects nothing and of one
-// that does, the same comes out.
+// The list of headers to send to the gate must not change a decision: with the shipped list
+// and without it, with an Envoy that protects the application and with one that does not,
+// the results are the same.
 
-// allowedHeaders is the part of the shipped file that lists what is sent.
+// allowedHeaders is the part of the shipped file with the list of headers to send.
 func allowedHeaders(t *testing.T) string {
 	t.Helper()
 	const begins = "              allowed_headers:\n"
@@ -30,14 +30,15 @@ func allowedHeaders(t *testing.T) string {
 	return block
 }
 
-// startTellingEnvoy runs the shipped file without its list: every header is sent.
-func startTellingEnvoy(t *testing.T, gate, application string) *envoyProxy {
+// startUnlistedEnvoy runs the shipped file without its list, so that Envoy sends every
+// header.
+func startUnlistedEnvoy(t *testing.T, gate, application string) *envoyProxy {
 	t.Helper()
 	return derivedEnvoy(t, gate, application, allowedHeaders(t), "")
 }
 
-// startListedEnvoy runs testdata/bare.yaml with the shipped file's list, and
-// nothing else of it but the size that its expressions need.
+// startListedEnvoy runs testdata/bare.yaml with the shipped file's list, and with the size
+// limit that its expressions need.
 func startListedEnvoy(t *testing.T, gate, application string) *envoyProxy {
 	t.Helper()
 	file, err := os.ReadFile("testdata/bare.yaml")
@@ -60,9 +61,9 @@ func trailersFilter(t *testing.T) string {
 	return between(t, "          - name: envoy.filters.http.header_mutation\n", corsFilter)
 }
 
-// startUnguardedEnvoy runs the shipped file without what strips and drops
-// headers before ext_authz, and with further edits: what clients send reaches
-// the gate as far as it is listed, and the application unless the gate removes it.
+// startUnguardedEnvoy runs the shipped file without the removal of headers before
+// ext_authz, and with further edits: the gate gets clients' headers that are listed, and
+// the application those that the gate does not remove.
 func startUnguardedEnvoy(t *testing.T, gate, application string, edits ...string) *envoyProxy {
 	t.Helper()
 	return derivedEnvoy(t, gate, application, append([]string{

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestWhyWasItDenied: who has nothing but the decision's id from a denied
-// response finds out why with one command, and what to change; when the server
-// has forgotten it, from the audit line.
+// TestWhyWasItDenied: with the decision id of a denied response, one command prints the
+// reason and what to change; when the server has forgotten the decision, the audit line
+// does.
 func TestWhyWasItDenied(t *testing.T) {
 	c := startConfigured(t, `routes:
   - {name: admin, match: '/api/admin/**', issuers: [cruddur], groups: [admin]}
@@ -70,7 +70,7 @@ func TestWhyWasItDenied(t *testing.T) {
 		}
 		return nil
 	})
-	// It is restarted, at the same address as a replica is, and has forgotten.
+	// A restart at the same address, as of a replica, forgets the decision.
 	log := writeFile(t, "jwtgate.log", c.gate.Output.String())
 	c.gate.Kill()
 	again := startServe(t, c.gate.address, c.gate.admin, []string{"--config", c.file}, c.issuers.environment())

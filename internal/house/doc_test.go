@@ -1,8 +1,6 @@
-// Package house holds the rules of the house as tests: who may import whom,
-// what every package comment and every exported name must say, and what is not
-// written here at all. They are about all packages alike, so that they stand in
-// none of them, and this one has no other code.
+// Package house contains the project's rules as tests: which package imports which, what
+// package comments and exported names need, and what the code must not contain. The rules
+// apply to all packages. There is no other code in this package.
 //
-// A rule that is in the way is changed here, in a commit that says why; it is
-// never worked around.
+// To change a rule, change it here, in a commit that says why; do not work around it.
 package house

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// row is what one package may import beside the standard library and
+// row lists what one package may import in addition to the standard library and
 // golang.org/x.
 type row struct {
 	own     []string // packages of this module; "*" for all
@@ -25,8 +25,8 @@ const (
 	testPackages = "internal/apps internal/deploy internal/e2e internal/house"
 )
 
-// table is the direction of the program: a package knows those below it and
-// nothing else. A package that is not here does not exist.
+// table is the direction of imports: a package imports only packages below it. Every
+// package has a row.
 func table() map[string]row {
 	return map[string]row{
 		"cmd/jwtgate": {own: []string{"*"}, modules: []string{"github.com/alecthomas/kong", grpc}},
@@ -167,7 +167,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// judge says what is wrong with an import, and notes the module it is of.
+// judge returns what is wrong with an import, and records its module.
 func (r row) judge(name string, used map[string]bool) string {
 	if own, ok := strings.CutPrefix(name, modulePath+"/"); ok {
 		if slices.Contains(r.own, own) || slices.Contains(r.own, "*") {
@@ -191,7 +191,7 @@ func (r row) judge(name string, used map[string]bool) string {
 	return "its module is not in its row"
 }
 
-// Packages that are tests alone have no code that anything could import.
+// Packages with tests only have no code to import.
 func TestTestPackagesHaveNoCode(t *testing.T) {
 	all := sources(t)
 	for dir := range strings.FieldsSeq(testPackages) {
@@ -204,7 +204,7 @@ func TestTestPackagesHaveNoCode(t *testing.T) {
 	}
 }
 
-// What serves never signs. Tokens are signed by what plays an issuer.
+// The server never signs. Only packages that act as an issuer sign tokens.
 func TestOnlyIssuersSign(t *testing.T) {
 	allowed := regexp.MustCompile(`^internal/(devidp|policytest|bench(/.*)?)$`)
 	for _, s := range code(sources(t)) {
@@ -216,7 +216,7 @@ func TestOnlyIssuersSign(t *testing.T) {
 	}
 }
 
-// What serves never needs what mints tokens or shows the program off.
+// The server never imports packages that sign tokens or demonstrate the program.
 func TestOnlyTheDemoCommandKnowsTheDemo(t *testing.T) {
 	for _, s := range code(sources(t)) {
 		for _, spec := range s.Imports {
@@ -230,7 +230,7 @@ func TestOnlyTheDemoCommandKnowsTheDemo(t *testing.T) {
 	}
 }
 
-// What serves sends traces and never receives any.
+// The server sends traces and never receives any.
 func TestOnlyTestsKnowTheSink(t *testing.T) {
 	for _, s := range code(sources(t)) {
 		for _, spec := range s.Imports {
@@ -241,9 +241,9 @@ func TestOnlyTestsKnowTheSink(t *testing.T) {
 	}
 }
 
-// Tokens are verified in one place: whoever keeps keys knows a token as what
-// keyfunc asks by, and whoever verifies never parses by the library, which is
-// laxer than this program.
+// One package verifies tokens. The package of keys uses the library's Token only for
+// keyfunc's interface, and the verifier never parses with the library, which is less
+// strict than this program.
 func TestWhatIsUsedOfTheTokenLibrary(t *testing.T) {
 	for dir, allowed := range map[string]*regexp.Regexp{
 		"internal/issuer": regexp.MustCompile(`^Token$`),

@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// mutant is the program with one check switched off.
+// mutant is the program with one check disabled.
 type mutant struct {
-	check    string // the check that is gone
+	check    string // the disabled check
 	file     string // from the root
-	old, new string // old stands in the file once
+	old, new string // old is in the file once
 }
 
-// mutants switches off each check in turn, in the order in which they are made.
+// mutants disable each check, in the order of the checks.
 func mutants() []mutant {
 	const (
 		path, table       = "internal/request/path.go", "internal/route/table.go"
@@ -283,8 +283,7 @@ func mutants() []mutant {
 	}
 }
 
-// original returns the file that the mutant changes, in which the check stands
-// once.
+// original returns the file that the mutant changes, which contains the check once.
 func (m mutant) original(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, m.file))
@@ -297,8 +296,7 @@ func (m mutant) original(t *testing.T) string {
 	return string(text)
 }
 
-// TestMutantsAreCurrent: each check that `make mutate` switches off stands where
-// the table says.
+// TestMutantsAreCurrent: each check that `make mutate` disables is in the table's file.
 func TestMutantsAreCurrent(t *testing.T) {
 	for _, m := range mutants() {
 		t.Run(m.check, func(t *testing.T) { m.original(t) })

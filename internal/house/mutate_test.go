@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestMutants: with any one check switched off, some test of its own package or
-// of the gate fails. A check whose absence nobody notices is not tested.
+// TestMutants: with any one check disabled, some test of its own package or of the gate
+// fails. Otherwise the check is not tested.
 func TestMutants(t *testing.T) {
 	for _, m := range mutants() {
 		t.Run(m.check, func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// write makes the overlay by which the go command builds the mutant.
+// write writes the overlay with which the go command builds the mutant.
 func (m mutant) write(t *testing.T) string {
 	t.Helper()
 	file, err := filepath.Abs(filepath.Join(root, m.file))
@@ -55,8 +55,8 @@ func (m mutant) write(t *testing.T) string {
 	return overlay
 }
 
-// run runs the go command with an overlay. Vet is off: what a mutant leaves
-// unreachable is no news.
+// run runs the go command with an overlay. Vet is off, since a mutant may have unreachable
+// code.
 func run(command, overlay string, packages ...string) (string, error) {
 	arguments := []string{command, "-overlay", overlay}
 	if command == "test" {

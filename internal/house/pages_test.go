@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// pages are those that say how things are to people who come from outside.
+// pages are the pages for contributors and users.
 const pages = "SECURITY.md CONTRIBUTING.md"
 
 func readPage(t *testing.T, name string) string {
@@ -21,7 +21,7 @@ func readPage(t *testing.T, name string) string {
 	return string(text)
 }
 
-// What a page names is there: tests, commands of make, files and their sections.
+// Tests, make commands, files and sections that a page names exist.
 func TestPagesHold(t *testing.T) {
 	tests := map[string]bool{}
 	for _, s := range sources(t) {
@@ -56,7 +56,7 @@ func TestPagesHold(t *testing.T) {
 	}
 }
 
-// checkLink holds a link to a file of the repository, and to a heading in it.
+// checkLink checks that the file of a link exists, and its heading.
 func checkLink(t *testing.T, to, section string) {
 	t.Helper()
 	if strings.Contains(to, "://") {
@@ -78,7 +78,7 @@ func checkLink(t *testing.T, to, section string) {
 	t.Errorf("%s has no section %s", to, section)
 }
 
-// makeCommands are what `make` lists.
+// makeCommands returns the commands that `make` lists.
 func makeCommands(t *testing.T) map[string]bool {
 	t.Helper()
 	commands := map[string]bool{}
@@ -88,8 +88,7 @@ func makeCommands(t *testing.T) map[string]bool {
 	return commands
 }
 
-// The table of commands has all that there are, and the table of folders all
-// packages.
+// The table of commands is complete, and the table of folders has all packages.
 func TestContributingIsWhole(t *testing.T) {
 	page := readPage(t, "CONTRIBUTING.md")
 	for command := range makeCommands(t) {

@@ -15,7 +15,7 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// uses notes where each name of a package is used in the file.
+// uses records where the file uses each name of a package.
 func (s *source) uses(pkg string, used map[string]string) {
 	ast.Inspect(s.File, func(n ast.Node) bool {
 		if selector, ok := n.(*ast.SelectorExpr); ok {
@@ -27,13 +27,13 @@ func (s *source) uses(pkg string, used map[string]string) {
 	})
 }
 
-// testName is what a package comment calls a test by.
+// testName matches the name of a test in a package comment.
 func testName() *regexp.Regexp {
 	return regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9]*`)
 }
 
-// Each package says in one place what it is for and, where it has code, what
-// always holds of it; each of those sentences names the test that shows it.
+// Each package has one package comment with its purpose and, if it has code, its
+// invariants; each invariant names a test that shows it.
 func TestPackageComments(t *testing.T) {
 	for dir, files := range packages(sources(t)) {
 		t.Run(dir, func(t *testing.T) {
@@ -68,8 +68,8 @@ func TestPackageComments(t *testing.T) {
 	}
 }
 
-// checkInvariants wants a list of invariants, numbered from 1, in a package
-// comment, and a test in each.
+// checkInvariants checks that a package comment has a list of invariants, numbered from 1,
+// and that each names a test.
 func checkInvariants(t *testing.T, text string) {
 	t.Helper()
 	head := regexp.MustCompile(`(?mi)^(# )?(security )?invariants\b.*$`).FindStringIndex(text)
@@ -115,7 +115,7 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 	}
 }
 
-// ofExported reports whether a function has no receiver or one that others see.
+// ofExported reports whether a function has no receiver or an exported one.
 func ofExported(f *ast.FuncDecl) bool {
 	if f.Recv == nil {
 		return true
@@ -131,8 +131,8 @@ func ofExported(f *ast.FuncDecl) bool {
 	return ok && name.IsExported()
 }
 
-// undocumented returns the exported names of a declaration that nothing is said
-// of; what stands above a group is said of all of it.
+// undocumented returns the exported names of a declaration without a comment; the comment
+// of a group counts for all its names.
 func undocumented(spec ast.Spec, group bool) []string {
 	var names []string
 	switch s := spec.(type) {
@@ -164,7 +164,7 @@ func TestNoInitAndNoPanic(t *testing.T) {
 	}
 }
 
-// Only main ends the process.
+// Only main may exit the process.
 func TestOnlyMainExits(t *testing.T) {
 	mains := []string{"cmd/jwtgate/main.go", "internal/bench/main.go"}
 	for _, s := range code(sources(t)) {
@@ -177,8 +177,8 @@ func TestOnlyMainExits(t *testing.T) {
 	}
 }
 
-// variables are those of a package's level that neither are an error or a
-// regular expression nor hold an embedded file, and why each is there.
+// variables are the package variables other than errors, regular expressions and embedded
+// files, and the reason for each.
 func variables() map[string]string {
 	return map[string]string{
 		"cmd/jwtgate.version":         "stamped by the linker",
@@ -217,8 +217,8 @@ func TestNoMutablePackageVariables(t *testing.T) {
 	}
 }
 
-// constant reports whether all values of a declaration are errors or regular
-// expressions, which nobody changes.
+// constant reports whether all values of a declaration are errors or regular expressions,
+// which never change.
 func constant(spec *ast.ValueSpec) bool {
 	return len(spec.Values) == len(spec.Names) && !slices.ContainsFunc(spec.Values, func(value ast.Expr) bool {
 		return !isCall(value, "errors", "New") && !isCall(value, "regexp", "MustCompile")
@@ -229,8 +229,8 @@ func embedded(doc *ast.CommentGroup) bool {
 	return doc != nil && slices.ContainsFunc(doc.List, func(c *ast.Comment) bool { return strings.HasPrefix(c.Text, "//go:embed ") })
 }
 
-// TestOneCompiler: the parts of a configuration are compiled in one function, so that
-// whoever wants to know something about it asks the policy that it returns.
+// TestOneCompiler: one function compiles the parts of a configuration, so that other code
+// reads the policy that it returns.
 func TestOneCompiler(t *testing.T) {
 	seen := map[string]int{}
 	for _, s := range code(sources(t)) {
@@ -256,7 +256,7 @@ func TestOneCompiler(t *testing.T) {
 	}
 }
 
-// What does not fit on a screen has two ideas in it.
+// A function that does not fit on a screen contains more than one idea.
 func TestFunctionsFitOnAScreen(t *testing.T) {
 	const most = 60
 	for _, s := range code(sources(t)) {
@@ -292,7 +292,7 @@ func TestTestsNeitherSkipNorSleep(t *testing.T) {
 	}
 }
 
-// Tests see what users of a package see.
+// Tests use a package as its users do.
 func TestTestsAreExternal(t *testing.T) {
 	for _, s := range sources(t) {
 		inside := s.Name.Name != "main" && !strings.Contains(testPackages, s.dir) && filepath.Base(s.name) != "export_test.go"
@@ -302,9 +302,9 @@ func TestTestsAreExternal(t *testing.T) {
 	}
 }
 
-// What is left over from work on the code has no place in it.
+// The code has no debugging leftovers.
 func TestNoLeftovers(t *testing.T) {
-	// Put together here, so that this file does not hold them.
+	// Joined here, so that this file does not contain the texts.
 	leftovers := regexp.MustCompile(strings.Join([]string{
 		`\bTO` + `DO\b`, `\bFIX` + `ME\b`, `\bXX` + `X\b`, `(^|[\s"'=(:])/(` + `root|home|work` + `)/`,
 	}, "|"))

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// root is the module's folder, as seen from this one.
+// root is the path to the module's root.
 const root = "../.."
 
 // modulePath is the module's own.
@@ -26,18 +26,18 @@ type source struct {
 	*ast.File
 }
 
-// at is where a node stands, for messages.
+// at returns the place of a node, for messages.
 func (s *source) at(n ast.Node) string {
 	position := s.fset.Position(n.Pos())
 	return s.name + ":" + itoa(position.Line)
 }
 
-// lines is how many lines a node takes.
+// lines returns the number of lines of a node.
 func (s *source) lines(n ast.Node) int {
 	return s.fset.Position(n.End()).Line - s.fset.Position(n.Pos()).Line + 1
 }
 
-// imported is the path of an import.
+// imported returns the path of an import.
 func imported(spec *ast.ImportSpec) string { return strings.Trim(spec.Path.Value, `"`) }
 
 // sources returns every Go file of the module.
@@ -77,7 +77,7 @@ func sources(t *testing.T) []*source {
 	return all
 }
 
-// ignored are folders that are not the module's source.
+// ignored reports whether a folder is not part of the module's source.
 func ignored(name string) bool {
 	return strings.HasPrefix(name, ".") || name == "testdata" || name == "bin"
 }
@@ -91,7 +91,7 @@ func packages(all []*source) map[string][]*source {
 	return grouped
 }
 
-// code leaves the tests out.
+// code returns the files without the tests.
 func code(all []*source) []*source {
 	var rest []*source
 	for _, s := range all {

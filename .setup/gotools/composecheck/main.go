@@ -22,8 +22,8 @@ func main() {
 	}
 }
 
-// check loads the files, the later ones over the earlier, with no variables but
-// those of a .env beside the first.
+// check loads the files, of which later ones override earlier ones, with the variables
+// of a .env next to the first.
 func check(files []string) error {
 	if len(files) == 0 {
 		return fmt.Errorf("usage: composecheck FILE...")
