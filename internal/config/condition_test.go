@@ -7,7 +7,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// TestConditions: a condition is taken as written, whatever is in it.
+// TestConditions: the text of a condition is not changed.
 func TestConditions(t *testing.T) {
 	for _, row := range []struct{ name, yaml, want string }{
 		{"plain", "token.subject == path.id", "token.subject == path.id"},
@@ -60,9 +60,9 @@ func TestConditionMistakes(t *testing.T) {
 	parse(t, two+"routes: [{match: /a, when: x, issuers: [b]}]\n")
 }
 
-// TestMistakeWithin: the ▸ in each condition is where its mistake is. In a
-// condition on one line without quotes, an editor goes there; in any other, to
-// the beginning, and the mistake says the place in words.
+// TestMistakeWithin: ▸ marks the position of the mistake in each condition. If the
+// condition is on one line without quotes, the mistake has this position. Otherwise it
+// has the position of the condition, and names the line and column in its text.
 func TestMistakeWithin(t *testing.T) {
 	for _, row := range []struct {
 		name, when   string

@@ -61,7 +61,7 @@ type Server struct {
 // TLS names the files with which Envoy and the gate authenticate each other. It does
 // not prove that the files exist or match.
 type TLS struct {
-	CertFile, KeyFile string // PEM; without them, there is no TLS
+	CertFile, KeyFile string // PEM; both are empty if TLS is off
 	// ClientCAFile holds the CAs of client certificates. If it is empty, clients need
 	// no certificate.
 	ClientCAFile string

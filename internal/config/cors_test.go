@@ -7,7 +7,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// TestPreflightDefault: the gate answers preflights where it knows who may call.
+// TestPreflightDefault: by default, the gate answers preflights if there are origins.
 func TestPreflightDefault(t *testing.T) {
 	for _, row := range []struct {
 		name, cors string

@@ -62,8 +62,8 @@ func TestFromEnvironment(t *testing.T) {
 	}
 }
 
-// TestEnvironmentEndpoint: keys from an emulator, over plain http only to
-// loopback or where a variable opens it by name.
+// TestEnvironmentEndpoint: keys come from an emulator, over plain http only for a
+// loopback host or if a variable allows it.
 func TestEnvironmentEndpoint(t *testing.T) {
 	for _, row := range []struct {
 		name, endpoint, allow string
@@ -111,7 +111,7 @@ func TestEnvironmentEndpoint(t *testing.T) {
 				t.Errorf("keys from %q, plain http %v; want %q, %v", i.JWKS.URI, i.AllowHTTP, want, row.plain)
 			}
 			if i.ISS[0] != "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_x" {
-				t.Errorf("the issuer moved to %q", i.ISS[0])
+				t.Errorf("the issuer is %q", i.ISS[0])
 			}
 			if warned := len(c.Warnings) > 0; warned != row.warned {
 				t.Errorf("warnings are %v", c.Warnings)
@@ -181,7 +181,8 @@ func TestEnvironmentEmpty(t *testing.T) {
 	}
 }
 
-// TestEnvironmentHash: the hash is of the variables in use, and of their values.
+// TestEnvironmentHash: the hash depends on the variables that are read, and on their
+// values.
 func TestEnvironmentHash(t *testing.T) {
 	hash := func(pairs ...string) string {
 		t.Helper()

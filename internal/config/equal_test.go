@@ -9,7 +9,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// equal compares what two configurations say, wherever they come from.
+// equal compares the contents of two configurations, ignoring their sources.
 func equal(t *testing.T, got, want *config.Config) {
 	t.Helper()
 	g, w := reflect.ValueOf(*got), reflect.ValueOf(*want)
@@ -24,8 +24,8 @@ func equal(t *testing.T, got, want *config.Config) {
 	}
 }
 
-// TestDefaultsWritten: stating a default, in the words of the reference, changes
-// nothing. This reads back the text of every default there is.
+// TestDefaultsWritten: setting a key to its default, as the reference writes it,
+// changes nothing. This checks the text of every default.
 func TestDefaultsWritten(t *testing.T) {
 	const issuer, route = "issuers:\n  a:\n    cognito: us-west-1_a\n    clients: [web]\n", "routes:\n  - match: /a\n"
 	want := parse(t, issuer+route)
@@ -48,7 +48,7 @@ func TestDefaultsWritten(t *testing.T) {
 	}
 }
 
-// nested writes a value under its keys in block style.
+// nested returns a value below its keys in block style.
 func nested(indent string, keys []string, value string) string {
 	if len(keys) == 1 {
 		return indent + keys[0] + ": " + value + "\n"
@@ -56,8 +56,8 @@ func nested(indent string, keys []string, value string) string {
 	return indent + keys[0] + ":\n" + nested(indent+"  ", keys[1:], value)
 }
 
-// TestOrderOfKeys: the keys of a mapping mean the same in any order, although
-// routes name issuers and issuers are held to their own keys.
+// TestOrderOfKeys: the order of the keys of a mapping has no effect, although routes
+// refer to issuers.
 func TestOrderOfKeys(t *testing.T) {
 	parts := []string{
 		"issuers:\n  a: {cognito: us-west-1_a, clients: [web], prefix: ''}\n  b: {audiences: [api], prefix: 'b:', issuer: " +
@@ -77,8 +77,7 @@ func TestOrderOfKeys(t *testing.T) {
 	equal(t, parse(t, backwards), want)
 }
 
-// TestStyles: YAML's styles are spelling; block and flow, quotes and line ends
-// change nothing.
+// TestStyles: the YAML style has no effect: block or flow, quotes, line endings.
 func TestStyles(t *testing.T) {
 	want := parse(t, shortest)
 	for name, yaml := range map[string]string{
@@ -112,7 +111,7 @@ routes:
 	}
 }
 
-// TestEnvironmentIsAFile: environment mode is short for a file.
+// TestEnvironmentIsAFile: environment mode is equivalent to a file.
 func TestEnvironmentIsAFile(t *testing.T) {
 	c, err := config.FromEnvironment(env("COGNITO_USER_POOLS_ID=us-east-1_x", "COGNITO_WEB_CLIENT_ID=web",
 		"AWS_DEFAULT_REGION=us-east-1", "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=http://127.0.0.1:5055"))

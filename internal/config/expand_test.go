@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestTypedAfterExpansion: an unquoted scalar is typed by what it becomes.
+// TestTypedAfterExpansion: the type of an unquoted scalar is that of its expanded text.
 func TestTypedAfterExpansion(t *testing.T) {
 	c := parse(t, pool+`
 tokens:
@@ -41,8 +41,8 @@ routes:
 	})
 }
 
-// TestExpansionStaysInItsScalar: whatever a variable holds, it is one value of
-// the key that names it.
+// TestExpansionStaysInItsScalar: the value of a variable is always one value of the key
+// that names the variable.
 func TestExpansionStaysInItsScalar(t *testing.T) {
 	for _, hostile := range []string{
 		"a, b", "a]\ndefault: deny", "a\ndefault: deny", "{all: [a]}", "[a, b]", "*a", "&a b", "!!str a", "a: b", "# a", "a #b", "'a'",

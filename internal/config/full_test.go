@@ -9,7 +9,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// full states every key of this version at once, as its place in a real file is.
+// full sets every key of this version, in a realistic file.
 const full = `server:
   listen: 127.0.0.1:9001
   tls: {cert_file: server.pem, key_file: /etc/jwtgate/server.key, client_ca_file: ca.pem, client_names: []}
@@ -100,8 +100,7 @@ audit: {denied: all, allowed: none, to: stderr}
 shadow: false
 `
 
-// TestFull: a file that states everything loads, and each of its values lands
-// where it should.
+// TestFull: a file that sets every key loads, and each value is in the right field.
 func TestFull(t *testing.T) {
 	dir := testutil.Files(t, map[string]string{"gate.yaml": full, "routes.d/shop.yaml": "hosts: [shop.example]\nroutes: [{match: /cart}]\n"})
 	c, problem, warned := load(t, dir)
@@ -170,7 +169,7 @@ func TestFull(t *testing.T) {
 	})
 }
 
-// TestRouteSettings reads what a route says instead of the file.
+// TestRouteSettings: a route can override settings of the file.
 func TestRouteSettings(t *testing.T) {
 	const rest = "audit: {denied: 1/2, allowed: 1/3}\nshadow: true\n"
 	c := parse(t, pool+rest+`routes:
@@ -246,8 +245,8 @@ func TestSettingMistakes(t *testing.T) {
 	})
 }
 
-// TestShadowWithoutUse: shadow on a route that looks at no token opens nothing,
-// and so is no mistake.
+// TestShadowWithoutUse: shadow on a route that reads no token is only a warning,
+// because it allows nothing.
 func TestShadowWithoutUse(t *testing.T) {
 	for _, access := range []string{"public", "deny"} {
 		c := parse(t, pool+"routes: [{match: /a, shadow: true, access: "+access+"}]\n")

@@ -10,9 +10,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// FuzzParse: whatever the bytes are, the parser comes back, every mistake and
-// warning has a place inside the file, and a file without mistakes opens
-// nothing that it does not open by name.
+// FuzzParse: for any bytes, Parse returns, every mistake and warning has a position
+// inside the file, and a valid file allows nothing that it does not name.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		shortest, planted, everything, pool, "", "a: [", "a: &a [*a]", pool + "---\n", "\ufeff" + pool,
@@ -42,13 +41,13 @@ func FuzzParse(f *testing.F) {
 		}
 		var all config.Mistakes
 		if !errors.As(err, &all) || len(all) == 0 {
-			t.Fatalf("%T is no list of mistakes: %v", err, err)
+			t.Fatalf("got an error of type %T; expected Mistakes: %v", err, err)
 		}
 		places(t, data, all)
 	})
 }
 
-// places holds each mistake to a line and column that an editor can go to.
+// places checks that each mistake has a line and column of the file.
 func places(t *testing.T, data []byte, all []config.Mistake) {
 	t.Helper()
 	lines := strings.Split(strings.TrimPrefix(string(data), "\ufeff"), "\n")
@@ -58,12 +57,12 @@ func places(t *testing.T, data []byte, all []config.Mistake) {
 			t.Errorf("%q is outside the file", one.Error())
 		}
 		if one.Text == "" || strings.ContainsAny(one.Text, "\r\n") || strings.HasPrefix(one.Text, " ") {
-			t.Errorf("%q is no line of text", one.Error())
+			t.Errorf("%q is not one line of text", one.Error())
 		}
 	}
 }
 
-// within holds the places inside conditions to the file.
+// within checks that positions inside conditions are inside the file.
 func within(t *testing.T, data []byte, c *config.Config) {
 	t.Helper()
 	var all []config.Mistake
@@ -77,22 +76,21 @@ func within(t *testing.T, data []byte, c *config.Config) {
 	places(t, data, all)
 }
 
-// safe holds a configuration without mistakes to what the rest of the program
-// relies on.
+// safe checks the properties of a valid configuration that other packages rely on.
 func safe(t *testing.T, c *config.Config) {
 	t.Helper()
 	owners, names := map[string]bool{}, map[string]bool{}
 	for n, i := range c.Issuers {
 		if len(i.ISS) == 0 || len(i.Algorithms) == 0 || len(i.TokenTypes) == 0 || len(i.GroupsClaim) == 0 ||
 			len(i.Audiences)+len(i.Clients) == 0 {
-			t.Errorf("%s checks nothing of something: %+v", i.Path, i)
+			t.Errorf("%s has an empty list of values to check: %+v", i.Path, i)
 		}
 		if i.Cognito != nil && (len(i.Clients) == 0 || len(i.TokenUse) == 0) {
 			t.Errorf("%s has no clients or kinds: %+v", i.Path, i)
 		}
 		for _, alg := range i.Algorithms {
 			if alg == "none" || strings.HasPrefix(alg, "HS") || alg == "" {
-				t.Errorf("%s takes %q", i.Path, alg)
+				t.Errorf("%s accepts %q", i.Path, alg)
 			}
 		}
 		for _, one := range slices.Concat(i.ISS, i.Audiences, i.Clients) {
@@ -118,7 +116,7 @@ func safe(t *testing.T, c *config.Config) {
 		}
 		if i.JWKS.RefreshInterval <= 0 || i.JWKS.RequestTimeout <= 0 || i.JWKS.UnknownKIDCooldown <= 0 || i.JWKS.MaxStale <= 0 || i.Leeway < 0 ||
 			i.MaxLifetime < 0 {
-			t.Errorf("%s has a time that makes no sense: %+v", i.Path, i)
+			t.Errorf("%s has an invalid duration: %+v", i.Path, i)
 		}
 	}
 	safeRequests(t, c)
@@ -143,8 +141,8 @@ func safe(t *testing.T, c *config.Config) {
 	}
 }
 
-// safeRequests holds what is read of requests, and what of them is let through,
-// to what the file opens by name.
+// safeRequests checks that tokens are read, and that requests are relaxed, only as the
+// file says.
 func safeRequests(t *testing.T, c *config.Config) {
 	t.Helper()
 	guarded := append(slices.Clone(c.Identity.Removed), c.Identity.Strip...)
@@ -154,7 +152,7 @@ func safeRequests(t *testing.T, c *config.Config) {
 	from := c.Tokens.From
 	for _, r := range c.Routes {
 		if len(r.TokensFrom) == 0 {
-			t.Errorf("%s reads no token at all", r.Path)
+			t.Errorf("%s has no token sources", r.Path)
 		}
 		from = append(slices.Clone(from), r.TokensFrom...)
 	}
@@ -181,7 +179,7 @@ func safeRequests(t *testing.T, c *config.Config) {
 	}
 	for _, one := range opened {
 		if _, known := holes()[one]; !known {
-			t.Errorf("%q is no relaxation", one)
+			t.Errorf("unknown relaxation %q", one)
 		}
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// pool is a Cognito issuer on one line, for files whose issuer does not matter.
+// pool is a Cognito issuer on one line, for files in which the issuer does not matter.
 const pool = "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"
 
-// env makes a getenv of NAME=VALUE pairs.
+// env returns a getenv for NAME=VALUE pairs.
 func env(pairs ...string) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		for _, pair := range pairs {
@@ -27,7 +27,7 @@ func env(pairs ...string) func(string) (string, bool) {
 	}
 }
 
-// parse reads a file that must have no mistake.
+// parse parses a file that must have no mistakes.
 func parse(t *testing.T, yaml string, pairs ...string) *config.Config {
 	t.Helper()
 	c, err := config.Parse("gate.yaml", []byte(yaml), env(pairs...))
@@ -37,7 +37,7 @@ func parse(t *testing.T, yaml string, pairs ...string) *config.Config {
 	return c
 }
 
-// mistakes reads a file and returns its mistakes as LINE:COL: TEXT.
+// mistakes parses a file and returns its mistakes as LINE:COL: TEXT.
 func mistakes(t *testing.T, yaml string, pairs ...string) []string {
 	t.Helper()
 	_, err := config.Parse("gate.yaml", []byte(yaml), env(pairs...))
@@ -59,7 +59,7 @@ func lines(all []config.Mistake) []string {
 	return texts
 }
 
-// same compares two lists of texts and shows what only one of them has.
+// same compares two lists of texts and reports the texts that only one of them has.
 func same(t *testing.T, got, want []string) {
 	t.Helper()
 	if slices.Equal(got, want) {
@@ -80,7 +80,7 @@ func same(t *testing.T, got, want []string) {
 	}
 }
 
-// file is a YAML text and every mistake that it must be answered with.
+// file is a YAML text and the expected mistakes.
 type file struct {
 	name string
 	yaml string
@@ -96,8 +96,8 @@ func check(t *testing.T, files []file) {
 
 func quoted(text string) string { return strconv.Quote(text) }
 
-// marked takes the mark ▸ out of a text of one line and returns where it stood,
-// as LINE:COL: and a space; nothing when there is none.
+// marked removes the mark ▸ from a text of one line and returns its position as
+// "LINE:COL: ", or "" if there is no mark.
 func marked(text string) (clean, at string) {
 	before, after, found := strings.Cut(text, "▸")
 	if !found {

@@ -8,7 +8,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// defaultHeaders is what the application gets when the file says nothing.
+// defaultHeaders is the default of identity.headers.
 func defaultHeaders() []config.IdentityHeader {
 	return []config.IdentityHeader{
 		{Name: "x-user-client", Claims: []string{"$client"}},
@@ -22,8 +22,8 @@ func defaultHeaders() []config.IdentityHeader {
 	}
 }
 
-// TestHeaderChanges: keys given are added to the defaults or replace one, and
-// null removes one, which is then stripped all the same.
+// TestHeaderChanges: a header in the file is added to the defaults or replaces one.
+// Null removes one, which is still stripped from requests.
 func TestHeaderChanges(t *testing.T) {
 	c := parse(t, pool+`
 identity:
@@ -49,7 +49,7 @@ identity:
 		t.Errorf("removed are %q, want %q", got, want)
 	}
 	if got, want := c.Identity.Strip, []string{"x-internal"}; !slices.Equal(got, want) {
-		t.Errorf("stripped besides are %q, want %q: identity headers are stripped anyway", got, want)
+		t.Errorf("strip is %q, want %q without identity headers, which are always stripped", got, want)
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// load reads gate.yaml in dir, and returns its mistakes and warnings without the
-// directory's name.
+// load loads gate.yaml in dir and returns its mistakes and warnings without the name of
+// the directory.
 func load(t *testing.T, dir string, pairs ...string) (c *config.Config, problem, warned []string) {
 	t.Helper()
 	short := func(all []config.Mistake) []string {
@@ -43,8 +43,8 @@ const (
 	admin = "routes:\n  - {match: /admin/**, groups: ['${GROUP}'], when: \"'${X}' != ''\"}\nhosts: [admin.example]\n"
 )
 
-// TestInclude: the routes of included files stand behind the file's own, by the
-// names of their files, for the hosts of their files.
+// TestInclude: the routes of included files follow those of the file, sorted by file
+// name, and have the hosts of their file.
 func TestInclude(t *testing.T) {
 	main := pool +
 		"include: ['routes.d/*.yaml', 'more/${WHICH}.yaml', routes.d/b.yaml]\nroutes: [{match: /own}]\ntokens: {forward: true}\naudit: " +
@@ -94,8 +94,8 @@ func TestInclude(t *testing.T) {
 	}
 }
 
-// TestIncludeMistakes: what is wrong with an included file is said at its place
-// in that file, all of it at once.
+// TestIncludeMistakes: all mistakes in included files are reported at once, with
+// positions in those files.
 func TestIncludeMistakes(t *testing.T) {
 	const include = "include: ['routes.d/*.yaml']\nroutes: [{match: /a, name: taken}]\n"
 	for _, row := range []struct {
@@ -168,18 +168,17 @@ func TestIncludeMistakes(t *testing.T) {
 	}
 }
 
-// TestIncludePipe: what cannot be read to its end is not begun.
+// TestIncludePipe: a pipe is not read.
 func TestIncludePipe(t *testing.T) {
 	dir := testutil.Files(t, map[string]string{"gate.yaml": pool + "include: [pipe]\n"})
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, problem, _ := load(t, dir)
-	same(t, problem, []string{`2:11: include[0] matches "pipe", which is no regular file`})
+	same(t, problem, []string{`2:11: include[0] matches "pipe", which is not a regular file`})
 }
 
-// TestIncludePatterns: what a pattern does not find is never passed over in
-// silence.
+// TestIncludePatterns: a pattern that matches no file is always reported.
 func TestIncludePatterns(t *testing.T) {
 	texts := map[string]string{"routes.d/a.yaml": admin, "dir.d/b.yaml/c": "", "own.yaml": "hosts: [x]\nroutes: []\n"}
 	for _, row := range []struct {
@@ -192,7 +191,7 @@ func TestIncludePatterns(t *testing.T) {
 			nil},
 		{"no pattern", "['routes.d/[*.yaml', routes.d/a.yaml]", []string{
 			`2:11: include[0] is not a valid pattern: got "routes.d/[*.yaml"; expected a path or pattern such as routes.d/*.yaml`}, nil},
-		{"a directory", "[dir.d/*.yaml]", []string{`2:11: include[0] matches "dir.d/b.yaml", which is no regular file`}, nil},
+		{"a directory", "[dir.d/*.yaml]", []string{`2:11: include[0] matches "dir.d/b.yaml", which is not a regular file`}, nil},
 		{"the file itself", "['*.yaml']", []string{
 			`2:11: include[0] matches this file itself: got "*.yaml"; put included files in a separate directory, such as routes.d`}, nil},
 		{"a directory that cannot be listed", "[gate.yaml/*.yaml]",
@@ -211,8 +210,7 @@ func TestIncludePatterns(t *testing.T) {
 	}
 }
 
-// TestIncludeBrokenLink: a pattern matches names, and what cannot be read under
-// one of them is not passed over.
+// TestIncludeBrokenLink: a file that matches a pattern but cannot be read is reported.
 func TestIncludeBrokenLink(t *testing.T) {
 	dir := testutil.Files(t, map[string]string{"gate.yaml": pool + "include: ['routes.d/*.yaml']\n", "routes.d/a.yaml": shop})
 	if err := os.Symlink("gone", filepath.Join(dir, "routes.d", "b.yaml")); err != nil {
@@ -222,8 +220,7 @@ func TestIncludeBrokenLink(t *testing.T) {
 	same(t, problem, []string{"2:11: include[0] matches a file that cannot be read: open routes.d/b.yaml: no such file or directory"})
 }
 
-// TestIncludeOverlap: a host belongs to one included file, or the order of their
-// names would decide.
+// TestIncludeOverlap: two included files cannot have the same host.
 func TestIncludeOverlap(t *testing.T) {
 	for _, row := range []struct{ a, b string }{
 		{"x.example", "x.example"}, {"X.example", "x.EXAMPLE"},
@@ -253,8 +250,8 @@ func TestIncludeOverlap(t *testing.T) {
 	}
 }
 
-// TestIncludeHash: the hash is that of every file read, and of one file it is
-// the file's own.
+// TestIncludeHash: the hash covers every file. Without included files it is the hash of
+// the file.
 func TestIncludeHash(t *testing.T) {
 	main := pool + "include: ['routes.d/*.yaml']\n"
 	hash := func(texts map[string]string) string {
@@ -278,17 +275,17 @@ func TestIncludeHash(t *testing.T) {
 	} {
 		got := hash(texts)
 		if slices.Contains(seen, got) {
-			t.Errorf("%s: the hash is that of another configuration", name)
+			t.Errorf("%s: the hash equals that of another configuration", name)
 		}
 		if again := hash(texts); again != got {
-			t.Errorf("%s: the hash in another directory is another", name)
+			t.Errorf("%s: the hash depends on the directory", name)
 		}
 		seen = append(seen, got)
 	}
 }
 
-// TestIncludeBesideOddDirectory: what the file's directory is called is no part
-// of the pattern.
+// TestIncludeBesideOddDirectory: special characters in the name of the directory are
+// not part of the pattern.
 func TestIncludeBesideOddDirectory(t *testing.T) {
 	dir := testutil.Files(t, map[string]string{"o[d]d*/gate.yaml": pool + "include: ['routes.d/*.yaml']\n", "o[d]d*/routes.d/a.yaml": shop,
 		"odd/routes.d/z.yaml": "no routes"})
@@ -299,9 +296,9 @@ func TestIncludeBesideOddDirectory(t *testing.T) {
 	}
 }
 
-// TestLoadIsOfOneMoment: files that are swapped while they are read are read
-// again, until what was read was there at one time. The variable is looked up
-// between the reading of the main file and of those that it includes.
+// TestLoadIsOfOneMoment: files that change while they are read are read again, until
+// all of them are from one moment. The variable is looked up after the main file is
+// read and before the included files are.
 func TestLoadIsOfOneMoment(t *testing.T) {
 	mainFile := func(match string) string {
 		return pool + "include: ['routes.d/*.yaml']\nroutes: [{match: " + match + "}, {match: '/${X}'}]\n"

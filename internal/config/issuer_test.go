@@ -8,7 +8,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// TestCognitoPreset expands pool ids of each partition.
+// TestCognitoPreset: pool ids of each AWS partition are expanded.
 func TestCognitoPreset(t *testing.T) {
 	for _, row := range []struct{ name, pool, region, original, updated string }{
 		{"commercial", "us-west-1_6BpkgoczU", "us-west-1",
@@ -30,7 +30,7 @@ func TestCognitoPreset(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			i := parse(t, "issuers: {pool: {cognito: "+row.pool+", clients: [web]}}\n").Issuers[0]
 			if !slices.Equal(i.ISS, []string{row.original, row.updated}) || i.JWKS.URI != row.original+"/.well-known/jwks.json" {
-				t.Errorf("signs as %q with the keys of %q", i.ISS, i.JWKS.URI)
+				t.Errorf("got iss %q with the keys of %q", i.ISS, i.JWKS.URI)
 			}
 			if i.Cognito.Pool != row.pool || i.Cognito.Region != row.region {
 				t.Errorf("pool %+v, want %s in %s", i.Cognito, row.pool, row.region)
@@ -60,11 +60,11 @@ issuers:
 		"https://cognito-idp.us-east-1.amazonaws.com/us-west-1_a", "https://cognito-idp.eusc-de-east-1.amazonaws.eu/us-west-1_a",
 	}
 	if !slices.Equal(i.ISS, want) {
-		t.Errorf("signs as %q, want %q", i.ISS, want)
+		t.Errorf("got iss %q, want %q", i.ISS, want)
 	}
 }
 
-// TestIssuerBytes: an iss is compared byte for byte, so it is kept so.
+// TestIssuerBytes: an iss is not normalized, because it is compared byte for byte.
 func TestIssuerBytes(t *testing.T) {
 	for _, iss := range []string{
 		"https://login.example", "https://login.example/", "https://LOGIN.example:443/a%2Fb/", "https://login.example/%7Erealm//",
@@ -77,8 +77,8 @@ func TestIssuerBytes(t *testing.T) {
 	}
 }
 
-// issuerRow is one issuer with a mistake: the mark ▸ stands before what is
-// reported, and without a mark that is the key of the issuer.
+// issuerRow is one issuer with a mistake. The mark ▸ is at the position of the mistake;
+// without a mark, that is the position of the issuer's key.
 type issuerRow struct{ name, issuer, want string }
 
 func checkIssuer(t *testing.T, rows []issuerRow) {
@@ -223,7 +223,7 @@ func TestJWKSMistakes(t *testing.T) {
 	})
 }
 
-// TestEmptyIsNeverUnchecked: an empty value never stands for "do not check".
+// TestEmptyIsNeverUnchecked: an empty value never means "do not check".
 func TestEmptyIsNeverUnchecked(t *testing.T) {
 	const generic, cognito = `issuers: {a: {issuer: "https://login.example/", `, `issuers: {a: {cognito: us-west-1_a, `
 	check(t, []file{
@@ -268,7 +268,7 @@ func TestEmptyIsNeverUnchecked(t *testing.T) {
 	})
 }
 
-// TestIssuersTogether holds the rules between issuers.
+// TestIssuersTogether tests the rules that involve several issuers.
 func TestIssuersTogether(t *testing.T) {
 	const a, b, c = `  a: {issuer: "https://a.example/", audiences: [api]`, `  b: {issuer: "https://b.example/", audiences: [api]`,
 		`  c: {issuer: "https://c.example/", audiences: [api]`
@@ -320,7 +320,7 @@ func TestNoIssuer(t *testing.T) {
 	})
 }
 
-// TestWarnings: what opens something by name, or shuts more than was meant.
+// TestWarnings: settings that weaken checks, or deny more than intended.
 func TestWarnings(t *testing.T) {
 	c := parse(t, `issuers:
   a: {issuer: "http://a.example/", audiences: [api], clients: [], dangerously_allow_http: true, prefix: "a:"}
@@ -346,8 +346,8 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// TestIdentityLimitsWarning: a limit of one value above that of all headers has no
-// effect.
+// TestIdentityLimitsWarning: max_value_bytes has no effect if it is above
+// max_total_bytes.
 func TestIdentityLimitsWarning(t *testing.T) {
 	for limits, warns := range map[string]bool{
 		"max_value_bytes: 16384": false, "max_value_bytes: 16385": true, "max_value_bytes: 65536": true,
@@ -363,8 +363,7 @@ func TestIdentityLimitsWarning(t *testing.T) {
 	}
 }
 
-// TestAdminWarning: whoever reaches the admin server reads it, so it is worth
-// saying when others may.
+// TestAdminWarning: an admin server that other machines can reach is a warning.
 func TestAdminWarning(t *testing.T) {
 	for listen, open := range map[string]bool{
 		"127.0.0.1:9002": false, "127.8.9.1:0": false, "[::1]:9002": false, "[::ffff:127.0.0.1]:9002": false, "localhost:9002": false,
@@ -381,7 +380,8 @@ func TestAdminWarning(t *testing.T) {
 	}
 }
 
-// TestNoPasswordInMistakes: a URL may hold a password, and mistakes are logged.
+// TestNoPasswordInMistakes: mistakes are logged, so they never contain the password of
+// a URL.
 func TestNoPasswordInMistakes(t *testing.T) {
 	const secret = "hunter2"
 	for _, value := range []string{
@@ -398,24 +398,24 @@ func TestNoPasswordInMistakes(t *testing.T) {
 		} {
 			got := mistakes(t, yaml, "URL="+value)
 			if len(got) == 0 || strings.Contains(strings.Join(got, "\n"), secret) {
-				t.Errorf("%s is answered by %q, want mistakes without the password", value, got)
+				t.Errorf("%s: got %q, want mistakes without the password", value, got)
 			}
 		}
 		yaml := "issuers: {a: {cognito: us-west-1_x, clients: [web], jwks: {proxy: \"" + value + "\"}}}\n"
 		if got := mistakes(t, yaml); strings.Contains(strings.Join(got, "\n"), secret) {
-			t.Errorf("a proxy's password is shown: %q", got)
+			t.Errorf("got the password of a proxy: %q", got)
 		}
 		c, err := config.FromEnvironment(env("COGNITO_USER_POOLS_ID=us-west-1_x", "COGNITO_WEB_CLIENT_ID=web",
 			"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER="+value))
 		if c != nil || err == nil || strings.Contains(err.Error(), secret) {
-			t.Errorf("%s as an endpoint is answered by %v", value, err)
+			t.Errorf("endpoint %s: got %v", value, err)
 		}
 	}
 }
 
-// TestIssuersWithMistakes: an issuer whose keys come from a wrong place is left
-// out of what other packages look at for more mistakes, since they would say the
-// same; its name is known all the same, and so is that of one that is no issuer.
+// TestIssuersWithMistakes: Issuers omits an issuer with a mistake about its keys, so
+// that other packages do not report it again. IssuerNames includes it, and also an
+// entry that is not a mapping.
 func TestIssuersWithMistakes(t *testing.T) {
 	const more = "audiences: [a], prefix: '"
 	c, err := config.Parse("gate.yaml", []byte("issuers:\n"+

@@ -7,7 +7,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// everything states every key that there is.
+// everything sets every key.
 const everything = `server:
   listen: 127.0.0.1:9001
   tls: {cert_file: F, key_file: F, client_ca_file: F, client_names: []}
@@ -91,11 +91,10 @@ audit: {denied: all, allowed: none, to: stderr}
 shadow: false
 `
 
-// TestEverythingStated: no key of a file that states them all is refused.
+// TestEverythingStated: a file that sets every key is valid.
 func TestEverythingStated(t *testing.T) { same(t, mistakes(t, everything), nil) }
 
-// TestKeys: the reference is made from the tables that decode, so it has each
-// key that the file above states, and says of each what it is for.
+// TestKeys: the reference contains every key of the file above, with a description.
 func TestKeys(t *testing.T) {
 	keys := map[string]config.Key{}
 	for _, k := range config.Keys() {
@@ -103,7 +102,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s is listed twice", k.Path)
 		}
 		if k.Doc == "" || k.Expected == "" {
-			t.Errorf("%s does not say what it is for and what to write: %+v", k.Path, k)
+			t.Errorf("%s has no description or no expected value: %+v", k.Path, k)
 		}
 		keys[k.Path] = k
 	}

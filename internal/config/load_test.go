@@ -77,7 +77,7 @@ func TestLoadUnreadable(t *testing.T) {
 	}
 }
 
-// TestDefaults reads back every default, from a file that states none.
+// TestDefaults checks every default of a file that sets nothing.
 func TestDefaults(t *testing.T) {
 	c := parse(t, `
 issuers:
@@ -127,8 +127,7 @@ routes: [{match: /a}]
 	})
 }
 
-// stated states every key of this version, each with another value than its
-// default.
+// stated sets every key of this version to another value than its default.
 const stated = `
 server: {listen: "unix:/run/gate.sock", socket_mode: "0600", drain_delay: 0s, max_connections: 7,
     tls: {cert_file: server.pem, key_file: server.key}}
@@ -180,7 +179,7 @@ shadow: true
 relax: {all: [double_slash], hosts: {"*.old.example": [semicolon, ignore_case]}}
 `
 
-// valueRow is a value that was read and the one that it should be.
+// valueRow is a decoded value and the expected one.
 type valueRow struct {
 	name      string
 	got, want any
@@ -282,8 +281,8 @@ issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web], jwks: {file: sub/
 	}
 }
 
-// TestPartialConfig: beside its mistakes a file gives what can be looked at for
-// more of them, and nothing that cannot.
+// TestPartialConfig: for a file with mistakes, Parse returns the parts that other
+// packages can check.
 func TestPartialConfig(t *testing.T) {
 	c, err := config.Parse("gate.yaml", []byte(`
 issuers:
@@ -303,10 +302,10 @@ default: nothing
 		t.Errorf("issuers %+v, routes %+v; want the issuer, the route with a match and the one with a name", c.Issuers, c.Routes)
 	}
 	if c.Default != config.AccessRequired {
-		t.Errorf("a faulty default reads as %q, want %q", c.Default, config.AccessRequired)
+		t.Errorf("an invalid default is %q, want %q", c.Default, config.AccessRequired)
 	}
 	if got, want := c.Mistake(c.Routes[0].Path+".match", "x").Error(), "gate.yaml:6:13: x"; got != want {
-		t.Errorf("a mistake of another package reads %q, want %q", got, want)
+		t.Errorf("a mistake of another package is %q, want %q", got, want)
 	}
 }
 
@@ -323,7 +322,7 @@ func TestNoConfigAtAll(t *testing.T) {
 			c, err := config.Parse("gate.yaml", []byte(yaml), nil)
 			var mistakes config.Mistakes
 			if c != nil || !errors.As(err, &mistakes) || len(mistakes) != 1 || mistakes[0].Pos.Line == 0 {
-				t.Errorf("config %v and error %v, want one mistake with its place", c, err)
+				t.Errorf("config %v and error %v, want one mistake with its position", c, err)
 			}
 		})
 	}

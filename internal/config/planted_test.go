@@ -2,8 +2,8 @@ package config_test
 
 import "testing"
 
-// planted holds one mistake of each kind that a user makes. The issuers come
-// last, since the rules between routes and issuers must not need an order.
+// planted has one mistake of each common kind. The issuers come last, because rules
+// that involve routes and issuers must not depend on their order.
 const planted = `server:
   listen: 9001
   drain_delay: 3

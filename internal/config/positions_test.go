@@ -7,7 +7,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// placed is the file whose places TestAt looks up.
+// placed is the file whose positions TestAt checks.
 const placed = `server:
   listen: 127.0.0.1:9001
 issuers:

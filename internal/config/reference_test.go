@@ -14,20 +14,20 @@ import (
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
-var update = flag.Bool("update", false, "write the tables of the reference anew")
+var update = flag.Bool("update", false, "write the tables of the reference")
 
 const (
 	reference = "../../docs/configuration.md"
 	readme    = "../../README.md"
 )
 
-// keysMark encloses the table of one object's keys: each key stands in the table
-// with the longest path above it. The path of the whole file is a dot. Keys that
-// the object behind "beside" has as well are left out.
+// keysMark encloses the table of the keys of one object. Each key is in the table with
+// the longest matching path; the path of the whole file is a dot. A table omits keys
+// that the object after "beside" has too.
 var keysMark = regexp.MustCompile(`(?s)(<!-- keys: (\S+)(?: beside (\S+))? -->\n).*?(<!-- /keys -->)`)
 
-// TestReference holds the tables of the reference to the keys that are decoded.
-// With -update it writes them.
+// TestReference compares the tables of the reference with the keys of the decoder. With
+// -update it writes them.
 func TestReference(t *testing.T) {
 	text := read(t, reference)
 	tables := map[string][]config.Key{} // path of an object -> its keys, named from there on
@@ -60,7 +60,7 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// owner returns the path of the table that a key stands in.
+// owner returns the path of the table that contains a key.
 func owner(key string, tables map[string][]config.Key) string {
 	longest := "."
 	for path := range tables {
@@ -71,7 +71,7 @@ func owner(key string, tables map[string][]config.Key) string {
 	return longest
 }
 
-// table renders keys as Markdown, and behind it the defaults that are too long
+// table formats keys as a Markdown table, followed by the defaults that are too long
 // for a cell.
 func table(keys []config.Key, path string) string {
 	escape := strings.NewReplacer("|", `\|`, "*", `\*`, "<", "&lt;").Replace
@@ -96,8 +96,8 @@ func table(keys []config.Key, path string) string {
 
 var yamlBlock = regexp.MustCompile("(?sm)^```yaml\n(.*?)^```$")
 
-// TestExamples loads every YAML example that users read. One without issuers
-// stands for the file of a single pool.
+// TestExamples loads every YAML example in the documentation. One without issuers gets
+// the issuer of a single pool.
 func TestExamples(t *testing.T) {
 	for _, file := range []string{readme, reference} {
 		text := read(t, file)
@@ -121,8 +121,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestReferenceNames: what is a closed list in the program, the reference
-// explains in full.
+// TestReferenceNames: the reference explains every value of closed lists.
 func TestReferenceNames(t *testing.T) {
 	written := keysMark.ReplaceAllString(read(t, reference), "")
 	names := append(config.EnvironmentVariables(), "$groups", "$scopes", "$client", "$kind", "$issuer", "public", "optional", "required",
@@ -142,8 +141,7 @@ var (
 	matchingRow   = regexp.MustCompile("(?m)^\\| `(.+?)` \\| `(\\S+) (\\S+)` \\| (yes|no|refused)\\b.*\\|$")
 )
 
-// TestReferenceMatching asks the routes themselves what the reference says of
-// them.
+// TestReferenceMatching checks the examples of matches in the reference.
 func TestReferenceMatching(t *testing.T) {
 	found := matchingTable.FindStringSubmatch(read(t, reference))
 	if found == nil {

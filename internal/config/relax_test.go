@@ -36,7 +36,7 @@ func TestMatchHost(t *testing.T) {
 	}
 }
 
-// holes names each relaxation, and what of Relaxed it opens.
+// holes maps each relaxation to the field of Relaxed that it sets.
 func holes() map[config.Relaxation]config.Relaxed {
 	return map[config.Relaxation]config.Relaxed{
 		"encoded_slash":    {EncodedSlash: true},
@@ -53,11 +53,11 @@ func holes() map[config.Relaxation]config.Relaxed {
 	}
 }
 
-// TestRelaxationsOpenOneHole: each name opens its own hole and no other, for all
-// hosts or for the one that it is given for.
+// TestRelaxationsOpenOneHole: each relaxation sets only its own field, for all hosts or
+// for the one host that it is set for.
 func TestRelaxationsOpenOneHole(t *testing.T) {
 	if got, want := len(holes()), reflect.TypeFor[config.Relaxed]().NumField(); got != want {
-		t.Fatalf("%d names for %d holes", got, want)
+		t.Fatalf("%d relaxations for %d fields", got, want)
 	}
 	for name, open := range holes() {
 		t.Run(string(name), func(t *testing.T) {
@@ -103,7 +103,7 @@ relax:
 	for _, yaml := range []string{"", "relax: {}\n", "relax: {all: [], hosts: {}}\n"} {
 		strict := parse(t, pool+yaml).Relax
 		if got := strict.For("api.example"); got != (config.Relaxed{}) {
-			t.Errorf("%q opens %+v", yaml, got)
+			t.Errorf("%q sets %+v", yaml, got)
 		}
 	}
 }
@@ -186,6 +186,6 @@ func TestAdminNames(t *testing.T) {
 		}
 	}
 	if (config.Admin{}).Names("") {
-		t.Error("an empty list names the empty host")
+		t.Error("an empty list matches the empty host")
 	}
 }

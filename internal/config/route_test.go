@@ -154,8 +154,8 @@ func TestHostMistakes(t *testing.T) {
 	})
 }
 
-// TestRouteIssuers: with more than one issuer, a requirement that each of them
-// could meet in its own way says whose it means.
+// TestRouteIssuers: with more than one issuer, a route with requirements must name its
+// issuers.
 func TestRouteIssuers(t *testing.T) {
 	const two = "issuers:\n  a: {cognito: us-west-1_a, clients: [c], prefix: ''}\n  b: {cognito: us-west-1_b, clients: [c], prefix: 'b:'}\n"
 	const needs = ` has no issuers; with more than one issuer, a route with groups, scopes, clients, when, max_auth_age or acr needs them; ` +
@@ -171,7 +171,7 @@ func TestRouteIssuers(t *testing.T) {
 	})
 }
 
-// TestAlternatives reads any_of and step-up, and what is wrong with them.
+// TestAlternatives tests any_of and step-up, and mistakes in them.
 func TestAlternatives(t *testing.T) {
 	c := parse(t,
 		pool+"routes: [{match: /a, any_of: [{groups: [sales]}, {scopes: {all: [x, y]}, clients: [cli]}], max_auth_age: 1h, acr: [gold]}]\n")
@@ -206,7 +206,7 @@ func TestAlternatives(t *testing.T) {
 }
 
 // TestAlternativesNameTheirIssuers: with more than one issuer, the route or each
-// alternative says whose groups it means.
+// alternative must name its issuers.
 func TestAlternativesNameTheirIssuers(t *testing.T) {
 	const two = `issuers:
   a: {issuer: "https://a.example", audiences: [x], prefix: ""}
@@ -231,8 +231,8 @@ func TestAlternativesNameTheirIssuers(t *testing.T) {
 	}
 }
 
-// TestScopes: what is no scope-token (RFC 6749 section 3.3) is refused wherever
-// a route names scopes, and every character that is one is taken.
+// TestScopes: a route accepts every scope-token (RFC 6749 section 3.3) and rejects
+// other texts.
 func TestScopes(t *testing.T) {
 	const hint = `; expected one scope per item, in ASCII without spaces, quotes and backslashes`
 	for name, scope := range map[string]string{"two in one": "read write", "a quote": `a"b`, "a backslash": `a\b`, "not ASCII": "lösen"} {

@@ -14,7 +14,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// compiled is the schema, or the part of it that a fragment names.
+// compiled returns the compiled schema, or the part at a fragment.
 func compiled(t *testing.T, fragment string) *jsonschema.Schema {
 	t.Helper()
 	text, err := config.Schema()
@@ -36,7 +36,7 @@ func compiled(t *testing.T, fragment string) *jsonschema.Schema {
 	return s
 }
 
-// validate holds a YAML text to a schema, as an editor does.
+// validate validates a YAML text against a schema, as an editor does.
 func validate(t *testing.T, s *jsonschema.Schema, text string) error {
 	t.Helper()
 	var value any
@@ -54,7 +54,7 @@ func validate(t *testing.T, s *jsonschema.Schema, text string) error {
 	return s.Validate(doc)
 }
 
-// TestSchemaTakes: an editor complains of no file that is shipped or shown.
+// TestSchemaTakes: all shipped and documented files are valid.
 func TestSchemaTakes(t *testing.T) {
 	s := compiled(t, "")
 	texts := map[string]string{"full": full, "stated": stated, "shortest": shortest,
@@ -100,7 +100,7 @@ func TestSchemaTakes(t *testing.T) {
 	}
 }
 
-// TestSchemaRefuses: what the schema refuses is a mistake to the decoder too.
+// TestSchemaRefuses: the decoder rejects everything that the schema rejects.
 func TestSchemaRefuses(t *testing.T) {
 	s := compiled(t, "")
 	for name, text := range map[string]string{
@@ -131,21 +131,21 @@ func TestSchemaRefuses(t *testing.T) {
 		"a list where a mapping goes": "issuers: []\n",
 	} {
 		if validate(t, s, text) == nil {
-			t.Errorf("%s: the schema takes it", name)
+			t.Errorf("%s: the schema accepts it", name)
 		}
 		if mistakes(t, text) == nil {
-			t.Errorf("%s: the decoder takes it", name)
+			t.Errorf("%s: the decoder accepts it", name)
 		}
 	}
 	included := compiled(t, "#/$defs/included")
 	for _, text := range []string{"routes: []\n", shop + "issuers: {}\n", "hosts: [a]\nroutes: [{match: /a, access: publik}]\n"} {
 		if validate(t, included, text) == nil {
-			t.Errorf("%s: the schema of included files takes it", text)
+			t.Errorf("%s: the schema of included files accepts it", text)
 		}
 	}
 }
 
-// TestSchemaDescribes: an editor shows what the reference says of each key.
+// TestSchemaDescribes: the schema contains the description of each key.
 func TestSchemaDescribes(t *testing.T) {
 	text, err := config.Schema()
 	if err != nil {

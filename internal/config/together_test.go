@@ -8,8 +8,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// TestTogether: mistakes of several errors are one error, and no other error takes
-// their place.
+// TestTogether: the mistakes of several errors become one error, which takes precedence
+// over other errors.
 func TestTogether(t *testing.T) {
 	a, b := config.Mistakes{{Text: "a"}}, config.Mistakes{{Text: "b"}, {Text: "c"}}
 	other, another := errors.New("other"), errors.New("another")

@@ -8,7 +8,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// TestTokenSources reads every place that a credential can stand in.
+// TestTokenSources reads every kind of token source.
 func TestTokenSources(t *testing.T) {
 	long := strings.Repeat("n", 128)
 	for _, row := range []struct {
@@ -54,8 +54,8 @@ func TestTokenSources(t *testing.T) {
 	}
 }
 
-// TestRouteCredentials: what a route does not say of credentials, tokens says,
-// wherever in the file that stands.
+// TestRouteCredentials: a route inherits settings from tokens, wherever tokens is in
+// the file.
 func TestRouteCredentials(t *testing.T) {
 	const routes = `routes:
   - {match: /none}
@@ -94,8 +94,8 @@ func TestRouteCredentials(t *testing.T) {
 	}
 }
 
-// TestCredentialsWithoutUse: a route on which no token is looked at says nothing
-// of tokens, or its credential would seem to be removed and is not.
+// TestCredentialsWithoutUse: a route that reads no token cannot have token settings,
+// because the gate would not remove its credential.
 func TestCredentialsWithoutUse(t *testing.T) {
 	const public = ` has no effect, because a route that is public reads no token; remove it`
 	check(t, []file{
@@ -107,8 +107,8 @@ func TestCredentialsWithoutUse(t *testing.T) {
 	})
 }
 
-// TestTokenSourceMistakes puts each mistake into tokens.from and into a route's
-// tokens_from, each of which says where it is and what it takes.
+// TestTokenSourceMistakes tests each mistake in tokens.from and in tokens_from of a
+// route.
 func TestTokenSourceMistakes(t *testing.T) {
 	const name = `, 1 to 128 letters, digits and any of !#$%&'*+-.^_` + "`" + `|~`
 	long := strings.Repeat("n", 129)
@@ -181,8 +181,8 @@ func TestTokenSourceMistakes(t *testing.T) {
 	}
 }
 
-// TestSourceKeys: what is no list, unknown keys of a place, and a query outside of
-// a route.
+// TestSourceKeys tests values that are not lists, unknown keys of a source, and a query
+// outside of a route.
 func TestSourceKeys(t *testing.T) {
 	const query = ` is allowed only in tokens_from of a route, because URLs appear in logs and browser histories; move it there`
 	const parameter = `; expected the parameter's name, 1 to 64 letters, digits and any of -._~`

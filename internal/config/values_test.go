@@ -9,7 +9,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// TestWrongValues gives each kind of value what it does not take.
+// TestWrongValues: each kind of value rejects an invalid one.
 func TestWrongValues(t *testing.T) {
 	const listen, long = "; expected host:port or unix:PATH, such as 127.0.0.1:9001",
 		"; expected a duration with its unit, such as 3s, from 0s to 10m"

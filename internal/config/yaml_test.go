@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestIndentation: names of issuers that stand beside issuers instead of below
-// it are one mistake each, and nothing else that looks a little like it is.
+// TestIndentation: each name of an issuer that is not indented below issuers is one
+// mistake; other unknown keys are not reported this way.
 func TestIndentation(t *testing.T) {
 	const a, b = "{cognito: us-west-1_a, clients: [w], prefix: ''}\n", "{cognito: us-west-1_b, clients: [w], prefix: 'b:'}\n"
 	const nothing = ` has no value; set it to a mapping from names that you choose to issuers, such as {cruddur: {cognito: POOL, clients: ` +
@@ -37,8 +37,8 @@ func TestIndentation(t *testing.T) {
 	})
 }
 
-// TestSpaceBehindColon: YAML takes a colon without a space for a part of the
-// word. That the key is missing is not said beside it.
+// TestSpaceBehindColon: in YAML, a colon without a space is part of the word. The key
+// is not reported as missing too.
 func TestSpaceBehindColon(t *testing.T) {
 	const hint = `; write a space after the colon`
 	check(t, []file{
@@ -52,7 +52,7 @@ func TestSpaceBehindColon(t *testing.T) {
 	})
 }
 
-// TestSlips: the words of other programs lead to ours.
+// TestSlips: words of other programs are unknown keys with a suggestion.
 func TestSlips(t *testing.T) {
 	const issuer, route = "issuers: {a: {cognito: us-west-1_a, clients: [w], ▸%s: x}}\n", "routes: [{match: /a, ▸%s: x}]\n"
 	const alternative, server = "routes: [{match: /a, any_of: [{groups: [g], ▸%s: x}]}]\n", "server: {▸%s: x}\n"

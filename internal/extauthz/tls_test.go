@@ -214,7 +214,7 @@ func TestFileThatIsAPipe(t *testing.T) {
 			}
 			testutil.NamedPipe(t, name)
 			err := certificates.Reload()
-			if wrong, ok := errors.AsType[*extauthz.FileError](err); !ok || wrong.Key != key || !strings.Contains(err.Error(), "is no regular file, and must be one or a link to one") {
+			if wrong, ok := errors.AsType[*extauthz.FileError](err); !ok || wrong.Key != key || !strings.Contains(err.Error(), "is not a regular file") {
 				t.Errorf("%v", err)
 			}
 			if err := errors.Join(os.Remove(name), os.Symlink(there, name), certificates.Reload()); err != nil {

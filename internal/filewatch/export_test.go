@@ -2,29 +2,28 @@ package filewatch
 
 import "time"
 
-// LeaveAloneFor sets how long a file that was written to must be left alone
-// before it counts.
+// SetWriteDelay sets the delay after a write to a file.
 func SetWriteDelay(w *Watcher, written time.Duration) { w.pace.writeDelay = written }
 
-// Deafen takes a watcher its events away, until it tells of a change.
+// DropEvents makes a watcher receive no events until it reports a change.
 func DropEvents(w *Watcher) {
 	for _, dir := range w.events.WatchList() {
 		_ = w.events.Remove(dir)
 	}
 }
 
-// Look is what was seen of files.
+// Snapshot is a snapshot of files.
 type Snapshot = snapshot
 
-// LookAt looks at one file.
+// SnapshotOf returns a snapshot of one file.
 func SnapshotOf(name string) Snapshot { return snapshot{name: read(name)} }
 
-// Torn is the same look, but that the file held this when it was read.
+// WithContent is the same snapshot, but with other content that was read.
 func (l snapshot) WithContent(name, content string) Snapshot {
 	torn := l[name]
 	torn.content = content
 	return snapshot{name: torn}
 }
 
-// Replaced is replaced.
+// Replaced calls replaced.
 func (l snapshot) Replaced(before Snapshot) bool { return l.replaced(before) }

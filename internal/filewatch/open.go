@@ -13,24 +13,23 @@ const Meta = `*?[\`
 
 // ErrIrregular means that a name belongs to something other than a regular
 // file, such as a pipe or a device.
-var ErrIrregular = errors.New("is no regular file")
+var ErrIrregular = errors.New("is not a regular file")
 
-// OpenRegular opens a file that is read again and again while the program runs,
-// or a link to one. Anything other than a regular file is an error, and
-// OpenRegular does not wait for it: a pipe without a writer would block its
-// reader forever.
+// OpenRegular opens a regular file, or a link to one, that the program reads whenever it
+// changes. Anything else is an error, and OpenRegular does not block on it: a pipe
+// without a writer would block its reader forever.
 func OpenRegular(name string) (*os.File, error) {
 	file, _, err := Open(name)
 	if errors.Is(err, ErrIrregular) {
-		return nil, fmt.Errorf("%q %w, and must be one or a link to one, since it is read again and again", name, err)
+		return nil, fmt.Errorf("%q %w; expected a regular file or a link to one, because it is read again when it changes", name, err)
 	}
 	return file, err
 }
 
-// Open is OpenRegular with shorter errors. It also returns what has the name,
+// Open is OpenRegular with shorter errors. It also returns information about the file,
 // even if the error is [ErrIrregular].
 func Open(name string) (*os.File, fs.FileInfo, error) {
-	// The writer of a pipe, or a device, can notice that it is opened.
+	// Opening a pipe or a device can have side effects, so check the kind first.
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return nil, info, ErrIrregular
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// TestOpenRegular: what could be waited for is not opened; a link to a file is,
-// also one through a directory that is a link, as Kubernetes mounts files.
+// TestOpenRegular: a file that could block is not opened. Links to files are followed,
+// including links through linked directories, as Kubernetes mounts files.
 func TestOpenRegular(t *testing.T) {
 	dir := testutil.Files(t, map[string]string{"..one/list": "text"})
 	in := func(name string) string { return filepath.Join(dir, name) }
@@ -26,11 +26,11 @@ func TestOpenRegular(t *testing.T) {
 		{in("..one/list"), ""},
 		{in("list"), ""},
 		{in("missing"), "no such file"},
-		{in("pipe"), "is no regular file, and must be one or a link to one"},
-		{in("link to a pipe"), "is no regular file, and must be one or a link to one"},
-		{in("link to a device"), "is no regular file, and must be one or a link to one"},
-		{"/dev/null", `"/dev/null" is no regular file, and must be one or a link to one`},
-		{dir, "is no regular file, and must be one or a link to one"},
+		{in("pipe"), "is not a regular file; expected a regular file or a link to one"},
+		{in("link to a pipe"), "is not a regular file; expected a regular file or a link to one"},
+		{in("link to a device"), "is not a regular file; expected a regular file or a link to one"},
+		{"/dev/null", `"/dev/null" is not a regular file; expected a regular file or a link to one`},
+		{dir, "is not a regular file; expected a regular file or a link to one"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			file, err := filewatch.OpenRegular(row.name)

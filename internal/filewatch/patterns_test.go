@@ -10,17 +10,17 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// silent holds that no change is told of for a while.
+// silent fails the test if a change is reported within some time.
 func silent(t *testing.T, calls <-chan struct{}, why string) {
 	t.Helper()
 	select {
 	case <-calls:
-		t.Errorf("a change was seen: %s", why)
-	case <-time.After(1500 * time.Millisecond): // more than a file that was written to is left alone
+		t.Errorf("a change was reported: %s", why)
+	case <-time.After(1500 * time.Millisecond): // longer than the delay after a write
 	}
 }
 
-// rename puts a file with this text in the place of another.
+// rename replaces a file with a new one that contains this text.
 func rename(t *testing.T, file, text string) {
 	t.Helper()
 	testutil.Write(t, file+".new", text)
@@ -41,8 +41,8 @@ func grow(t *testing.T, file, text string) {
 	}
 }
 
-// TestWatchPatterns: whatever happens to the files that a pattern matches, and
-// new ones among them, counts.
+// TestWatchPatterns: every change of files that match a pattern is reported, including
+// new files.
 func TestWatchPatterns(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, dir string){
 		"a new file":                func(t *testing.T, dir string) { testutil.Write(t, filepath.Join(dir, "routes.d", "new.yaml"), "new") },
@@ -61,15 +61,15 @@ func TestWatchPatterns(t *testing.T) {
 			dir := testutil.Files(t, map[string]string{"routes.d/a.yaml": "a", "o[d]d/a.yaml": "a", "o[d]d/b[1].yaml": "b"})
 			calls := watched(t, filepath.Join(dir, "routes.d", "*.yaml"), filepath.Join(dir, `o\[d\]d`, "*.yaml"),
 				filepath.Join(dir, "o[d]d", "b[1].yaml"))
-			testutil.Write(t, filepath.Join(dir, "routes.d", "a.txt"), "nobody's business")
+			testutil.Write(t, filepath.Join(dir, "routes.d", "a.txt"), "not watched")
 			change(t, dir)
 			called(t, calls)
-			silent(t, calls, "it was told of already")
+			silent(t, calls, "it was already reported")
 		})
 	}
 }
 
-// TestWatchPipe: what cannot be read to its end is not begun.
+// TestWatchPipe: the watcher does not read a pipe.
 func TestWatchPipe(t *testing.T) {
 	name := testutil.NamedPipe(t, filepath.Join(t.TempDir(), "pipe"))
 	calls := watched(t, name)
@@ -77,18 +77,18 @@ func TestWatchPipe(t *testing.T) {
 	called(t, calls)
 }
 
-// TestWatchOthers: what is watched can change while it is, and a change between
-// the reading of a file and the call is not lost.
+// TestWatchOthers: the watched files can be replaced while watching, and a change
+// between reading a file and calling Watch is not lost.
 func TestWatchOthers(t *testing.T) {
 	t.Parallel()
 	dir := testutil.Files(t, map[string]string{"gate.yaml": "a", "routes.d/a.yaml": "a", "other.d/a.yaml": "a"})
 	gate, routes, other := filepath.Join(dir, "gate.yaml"), filepath.Join(dir, "routes.d", "*.yaml"), filepath.Join(dir, "other.d", "*.yaml")
 	w := watcher(t, filewatch.NewPrompt, gate)
 	calls := run(t, w)
-	// Nothing tells a file that changed before the call from one that did not.
+	// The watcher cannot know whether a new file changed before the call.
 	w.Watch(gate, routes)
 	called(t, calls)
-	silent(t, calls, "the new files count once")
+	silent(t, calls, "the new files are reported once")
 	w.Watch(gate, routes)
 	silent(t, calls, "the same files once more")
 	testutil.Write(t, filepath.Join(dir, "routes.d", "b.yaml"), "b")
@@ -104,8 +104,8 @@ func TestWatchOthers(t *testing.T) {
 	called(t, calls)
 }
 
-// TestWatchOthersKeepsChanges: a change of a file that stays watched is not lost
-// when others leave.
+// TestWatchOthersKeepsChanges: a change of a file that stays watched is not lost if
+// other files are no longer watched.
 func TestWatchOthersKeepsChanges(t *testing.T) {
 	t.Parallel()
 	dir := testutil.Files(t, map[string]string{"gate.yaml": "a", "routes.d/a.yaml": "a"})
@@ -117,8 +117,7 @@ func TestWatchOthersKeepsChanges(t *testing.T) {
 	called(t, run(t, w))
 }
 
-// TestWatchInsideChanged: the reader of a file may say from inside what to watch
-// from now on.
+// TestWatchInsideChanged: changed may call Watch.
 func TestWatchInsideChanged(t *testing.T) {
 	t.Parallel()
 	dir := testutil.Files(t, map[string]string{"gate.yaml": "a"})
@@ -140,11 +139,10 @@ func TestWatchInsideChanged(t *testing.T) {
 	t.Cleanup(func() { <-ended }) // the context of the test ends before
 }
 
-// TestPromptWatch: a file that must take effect within a second counts however
-// it changes, with events or without, and without waiting for the time when
-// everything is read again.
+// TestPromptWatch: NewPrompt reports every kind of change within a second, with and
+// without events, before the next full read.
 func TestPromptWatch(t *testing.T) {
-	const soon = 3 * time.Second // a second, and two for a machine that stalls
+	const soon = 3 * time.Second // one second, and two for a slow machine
 	for name, change := range map[string]func(t *testing.T, file string){
 		"replaced":           func(t *testing.T, file string) { rename(t, file, "other") },
 		"appended to":        func(t *testing.T, file string) { grow(t, file, "more") },
@@ -174,15 +172,15 @@ func TestPromptWatch(t *testing.T) {
 				begin := time.Now()
 				called(t, calls)
 				if took := time.Since(begin); took > soon {
-					t.Errorf("it took %s", took)
+					t.Errorf("took %s", took)
 				}
 			})
 		}
 	}
 }
 
-// TestPromptWatchHiddenChange: a change that leaves no trace in size, time and
-// inode, and comes without an event, counts too.
+// TestPromptWatchHiddenChange: a change is reported even if size, time and inode stay
+// the same and there is no event.
 func TestPromptWatchHiddenChange(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "revoked.jsonl")
@@ -201,8 +199,8 @@ func TestPromptWatchHiddenChange(t *testing.T) {
 	called(t, calls)
 }
 
-// TestPromptWatchBusyFile: a file that is never left alone counts all the same,
-// again and again, with events or without.
+// TestPromptWatchBusyFile: a file that keeps changing is reported repeatedly, with and
+// without events.
 func TestPromptWatchBusyFile(t *testing.T) {
 	for events, deaf := range map[string]bool{"with events": false, "without events": true} {
 		t.Run(events, func(t *testing.T) {
@@ -224,7 +222,7 @@ func TestPromptWatchBusyFile(t *testing.T) {
 				case <-calls:
 					seen++
 				case <-end:
-					t.Fatalf("%d changes were seen, of a file that never rests", seen)
+					t.Fatalf("%d changes were reported for a file that keeps changing", seen)
 				}
 			}
 		})

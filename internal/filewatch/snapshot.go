@@ -12,21 +12,21 @@ import (
 	"strings"
 )
 
-// maxWatched is how much of a file, in bytes, is looked at for changes.
+// maxWatched is the number of bytes of a file that are compared.
 const maxWatched = 64 << 20
 
-// look is files as they were at one moment, by their names.
+// snapshot is the states of files at one moment, by name.
 type snapshot map[string]fileState
 
-// state is one file at one moment.
+// fileState is the state of one file at one moment.
 type fileState struct {
-	entry   string      // the name or pattern that it is watched by
-	content string      // tells what it held from anything else
-	gone    bool        // there was none
-	info    fs.FileInfo // nil when it could not be opened
+	entry   string      // the watched name or pattern
+	content string      // identifies the content
+	gone    bool        // the file did not exist
+	info    fs.FileInfo // nil if the file could not be opened
 }
 
-// look reads the files, but for those that seem to be as they were before.
+// snapshot reads all files except those that seem unchanged since before.
 func (w *Watcher) snapshot(before snapshot) snapshot {
 	now := snapshot{}
 	for _, entry := range w.files {
@@ -36,7 +36,7 @@ func (w *Watcher) snapshot(before snapshot) snapshot {
 				was = read(name)
 			}
 			if was.gone && name != entry {
-				continue // it went after its pattern was looked for
+				continue // it was removed after Glob returned it
 			}
 			was.entry = entry
 			now[name] = was
@@ -45,8 +45,8 @@ func (w *Watcher) snapshot(before snapshot) snapshot {
 	return now
 }
 
-// files are those that an entry stands for. One that is no pattern, or a file's
-// own name, stands for itself whether it is there or not.
+// expand returns the files of an entry. An entry that is not a pattern, or that is the
+// name of an existing file, is the only file, whether it exists or not.
 func expand(entry string) []string {
 	if !strings.ContainsAny(entry, Meta) {
 		return []string{entry}
@@ -61,11 +61,10 @@ func expand(entry string) []string {
 	return names
 }
 
-// read looks at one file. What is no regular file, a pipe say, is not read:
-// that could wait for ever.
+// read returns the state of one file. It does not read anything other than a regular
+// file, such as a pipe, because that could block forever.
 func read(name string) fileState {
-	// The file's time comes before its content: what is written in between is
-	// seen the next time.
+	// The time is read before the content, so a write in between is found next time.
 	file, info, err := Open(name)
 	if errors.Is(err, ErrIrregular) {
 		return fileState{content: info.Mode().String(), info: info}
@@ -79,13 +78,12 @@ func read(name string) fileState {
 	return fileState{content: fmt.Sprintf("%x %d %v", sum.Sum(nil), size, err), info: info}
 }
 
-// untouched tells whether a file is the same one as it was, and was not written
-// to as far as its size and time tell.
+// sameStat reports whether a file is the same one, with the same size and time.
 func sameStat(was, is fs.FileInfo) bool {
 	return os.SameFile(was, is) && was.Size() == is.Size() && was.ModTime().Equal(is.ModTime())
 }
 
-// same tells whether two looks saw the same files with the same content.
+// equal reports whether two snapshots have the same files with the same content.
 func (l snapshot) equal(other snapshot) bool {
 	if len(l) != len(other) {
 		return false
@@ -98,8 +96,8 @@ func (l snapshot) equal(other snapshot) bool {
 	return true
 }
 
-// replaced reports whether each file that differs is another one in its place,
-// or gone, rather than the same one written to, or one that may be growing.
+// replaced reports whether each changed file was replaced by another file or removed,
+// and none was written to or may still be growing.
 func (l snapshot) replaced(before snapshot) bool {
 	for name, is := range l {
 		was, ok := before[name]
@@ -107,8 +105,8 @@ func (l snapshot) replaced(before snapshot) bool {
 		case is.info == nil:
 		case !ok || was.info == nil:
 			return false
-		// A file's size and time are looked at before it is read, so that it may hold
-		// something else and seem untouched: then it is being written to.
+		// Size and time are read before the content. If only the content differs, the file
+		// is being written to.
 		case os.SameFile(is.info, was.info) && (!sameStat(was.info, is.info) || is.content != was.content):
 			return false
 		}
@@ -116,7 +114,7 @@ func (l snapshot) replaced(before snapshot) bool {
 	return true
 }
 
-// of is what was seen of the files that are watched by these entries.
+// only returns the states of the files of these entries.
 func (l snapshot) only(entries []string) snapshot {
 	kept := snapshot{}
 	for name, one := range l {
@@ -127,9 +125,9 @@ func (l snapshot) only(entries []string) snapshot {
 	return kept
 }
 
-// directories are where the names of files and patterns stand, and where the
-// links in them lead to. Of a pattern of directories it is those that there are,
-// and the one where more of them can appear.
+// directories returns the directories of files and patterns, and those to which their
+// links lead. For a pattern of directories, it returns those that exist, and the one in
+// which more of them can appear.
 func directories(entries []string) []string {
 	var dirs []string
 	for _, entry := range entries {

@@ -8,17 +8,17 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// TestReplacedIsNotWritten: a file that was read just while it was written to, whose
-// size and time are still those from before, is not one that was put in its place.
+// TestReplacedIsNotWritten: a file that was read during a write, when its size and time
+// were still the old ones, does not count as replaced.
 func TestReplacedIsNotWritten(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "gate.yaml")
 	testutil.Write(t, name, "whole")
 	before := filewatch.SnapshotOf(name)
 	if before.WithContent(name, "half of it").Replaced(before) {
-		t.Error("half a file is taken for one that was put in place")
+		t.Error("an incomplete file counts as replaced")
 	}
 	rename(t, name, "other")
 	if !filewatch.SnapshotOf(name).Replaced(before) {
-		t.Error("a file that was put in place is taken for one that is written to")
+		t.Error("a replaced file counts as written to")
 	}
 }

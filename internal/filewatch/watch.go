@@ -10,31 +10,30 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// pace says how soon a change counts.
+// pace is how soon a change is reported.
 type pace struct {
-	// replaced is how long a file that was put in another's place must have been
-	// left alone before it counts: it was whole when it came.
+	// replaceDelay is the time without changes after a file was replaced by another one.
+	// The new file is complete from the start.
 	replaceDelay time.Duration
-	// written is the same for a file that was written to where it stands: what
-	// is there may be a part of what is to come, and still be valid.
+	// writeDelay is the same after a file was edited in place. Its content may be
+	// incomplete and still be valid.
 	writeDelay time.Duration
-	// most is how long a file that is never left alone can put that off; 0: for
-	// ever.
+	// maxDelay limits the delay for a file that keeps changing; 0 is no limit.
 	maxDelay time.Duration
-	// stat is how often size, time and inode are looked at without an event, for
-	// file systems that send none; what the files hold is read when those have
-	// changed, or after the time read.
+	// statInterval is how often size, time and inode are compared without an event, for
+	// file systems that send none. The content is read if one of them has changed, or
+	// after readInterval.
 	statInterval, readInterval time.Duration
 }
 
-// calmPace is that of a configuration: half of one must never go live.
+// calmPace is for configurations: an incomplete one must never be loaded.
 func calmPace() pace {
 	return pace{replaceDelay: 100 * time.Millisecond, writeDelay: time.Second, statInterval: 5 * time.Second}
 }
 
-// promptPace is that of a list whose lines each stand for themselves, and which
-// must be in force a second after a change, whoever writes on: reading a long one
-// takes a part of that second too.
+// promptPace is for lists whose lines are independent. A change must take effect within
+// a second, even if the file keeps changing, and reading a long list takes part of that
+// second.
 func promptPace() pace {
 	return pace{
 		replaceDelay: 100 * time.Millisecond, writeDelay: 100 * time.Millisecond, maxDelay: 300 * time.Millisecond,
@@ -42,42 +41,39 @@ func promptPace() pace {
 	}
 }
 
-// Watcher tells of changes of files. Make one with [New] or
-// [NewPrompt].
+// Watcher reports changes of files. Make one with [New] or [NewPrompt].
 type Watcher struct {
 	pace   pace
 	events *fsnotify.Watcher
-	wake   chan struct{} // holds one item when next was set
+	wake   chan struct{} // holds one item if requested was set
 
 	mu        sync.Mutex
-	requested []string // what Watch asked for last; guarded by mu
+	requested []string // the files of the last call of Watch; guarded by mu
 
-	// Only Run's goroutine uses the rest, once it runs.
+	// After Run is called, only its goroutine uses the rest.
 	files        []string
-	reported     snapshot  // as they were when they were told of last
-	added        bool      // some of files were read before they were watched
-	latest       snapshot  // as they were when they were looked at last
-	latestSince  time.Time // from when on they are as found
-	pendingSince time.Time // when they were first found to differ from seen; zero when they do not
-	readAt       time.Time // when the content was read last, changed or not
+	reported     snapshot  // when a change was reported last
+	added        bool      // some files were read before they were watched
+	latest       snapshot  // the latest snapshot
+	latestSince  time.Time // the time since which the files equal latest
+	pendingSince time.Time // when latest first differed from reported; zero if it does not
+	readAt       time.Time // when all content was read last
 }
 
-// New begins to watch files: what becomes of them from here on is told by
-// [Watcher.Run], so that nothing is missed of files that are read behind this
-// call. One with *, ?, [ or \ in it is a pattern of [filepath.Match], for each
-// file that matches it whenever that is looked for, so that new files count. The
-// error is that the system lets no files be watched.
+// New starts to watch files. [Watcher.Run] reports all later changes, so no change is
+// missed if the files are read after this call. A name that contains *, ?, [ or \ is a
+// pattern of [filepath.Match], and new files that match it are watched too. New returns
+// an error if the system cannot watch files.
 //
-// A file that is written to where it stands counts once it has been left alone
-// for a second: it is the pace of configurations.
+// A change of a file that is edited in place is reported one second after the last
+// write. This suits configurations.
 func New(files ...string) (*Watcher, error) { return newPaced(calmPace(), files) }
 
-// NewPrompt is New for files that must take effect within a second
-// of a change, and that may be read in the middle of one: a file that is written
-// to where it stands counts after 100 ms, or after 300 ms if it is never left
-// alone, and is looked at four times a second where no events come. A change
-// that keeps a file's size, time and inode, and sends no event, counts within
-// five seconds.
+// NewPrompt is like New, for files whose changes must take effect within a second and
+// that may be read in the middle of a change. A change of a file that is edited in
+// place is reported 100 ms after the last write, and at most 300 ms after the first
+// one. Without events, files are checked four times per second. A change without an
+// event that keeps the size, time and inode of a file is reported within five seconds.
 func NewPrompt(files ...string) (*Watcher, error) { return newPaced(promptPace(), files) }
 
 func newPaced(pace pace, files []string) (*Watcher, error) {
@@ -93,25 +89,23 @@ func newPaced(pace pace, files []string) (*Watcher, error) {
 	return w, nil
 }
 
-// Watch makes these the files that are watched, instead of those before. It may
-// be called at any time, from any goroutine, also inside changed. What happened
-// to a file before it was watched cannot be known: if there is one that was not
-// watched until now, that counts as a change, so that its reader reads once more.
+// Watch replaces the watched files. It may be called at any time from any goroutine,
+// including from changed. The watcher cannot know whether a newly watched file changed
+// before this call, so a new file counts as a change.
 func (w *Watcher) Watch(files ...string) {
 	w.mu.Lock()
 	w.requested = slices.Clone(files)
 	w.mu.Unlock()
 	select {
 	case w.wake <- struct{}{}:
-	default: // Run has not taken the one before, and will take this one with it
+	default: // Run has not received the previous wake-up and will use these files
 	}
 }
 
-// Run calls changed each time the files hold something else, until ctx ends, and
-// then gives up the watch. It does not matter how they came to: by a rename,
-// through a symbolic link in a path (as Kubernetes swaps a ConfigMap), by being
-// written to, or by being removed. changed is called from Run's own goroutine,
-// one call at a time.
+// Run calls changed whenever the content of the files has changed, until ctx ends. Then
+// it stops watching. It detects renames, changed symbolic links in a path (as when
+// Kubernetes updates a ConfigMap), writes and removals. It calls changed in its own
+// goroutine, one call at a time.
 func (w *Watcher) Run(ctx context.Context, changed func()) {
 	defer func() { _ = w.events.Close() }()
 	poll := time.NewTicker(w.pace.statInterval)
@@ -126,7 +120,7 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 		case <-w.events.Events:
 			quiet.Reset(w.limitDelay(w.pace.replaceDelay))
 			continue
-		case <-w.events.Errors: // events may have been lost: look
+		case <-w.events.Errors: // events may have been lost
 		case <-w.wake:
 			w.applyRequest()
 		case <-poll.C:
@@ -145,10 +139,9 @@ func (w *Watcher) Run(ctx context.Context, changed func()) {
 	}
 }
 
-// check looks at the files, and says whether they differ from what was told of
-// last, and how long they must still be left alone before that counts. Unless
-// whole is true, what a file holds is taken for unchanged while its size, time
-// and inode are.
+// check takes a snapshot. It reports whether the files differ from the last report, and
+// how long they must stay unchanged before the difference is reported. Unless whole is
+// true, the content of a file with the same size, time and inode counts as unchanged.
 func (w *Watcher) check(whole bool) (rest time.Duration, differs bool) {
 	before := w.latest
 	if whole {
@@ -172,7 +165,7 @@ func (w *Watcher) check(whole bool) (rest time.Duration, differs bool) {
 	return w.limitDelay(w.pace.writeDelay - time.Since(w.latestSince)), true
 }
 
-// within cuts a wait to what is left of the longest one.
+// limitDelay limits a delay to the rest of maxDelay.
 func (w *Watcher) limitDelay(wait time.Duration) time.Duration {
 	if w.pace.maxDelay > 0 && !w.pendingSince.IsZero() {
 		wait = min(wait, w.pace.maxDelay-time.Since(w.pendingSince))
@@ -180,7 +173,7 @@ func (w *Watcher) limitDelay(wait time.Duration) time.Duration {
 	return max(wait, 0)
 }
 
-// exchange takes what [Watcher.Watch] asked for last.
+// applyRequest applies the last call of [Watcher.Watch].
 func (w *Watcher) applyRequest() {
 	w.mu.Lock()
 	next := w.requested
@@ -195,8 +188,8 @@ func (w *Watcher) applyRequest() {
 	w.watchDirectories()
 }
 
-// follow watches the directories of the files as their links lead now, and no
-// others. One that cannot be watched is still polled.
+// watchDirectories watches exactly the directories of the files, following links. A
+// directory that cannot be watched is still polled.
 func (w *Watcher) watchDirectories() {
 	dirs := directories(w.files)
 	for _, dir := range dirs {

@@ -12,7 +12,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// watched watches files and returns what it is told.
+// watched watches files and returns a channel of reported changes.
 func watched(t *testing.T, files ...string) <-chan struct{} {
 	t.Helper()
 	return run(t, watcher(t, filewatch.New, files...))
@@ -27,7 +27,7 @@ func watcher(t *testing.T, begin func(...string) (*filewatch.Watcher, error), fi
 	return w
 }
 
-// run lets a watcher run until the test ends, and returns what it is told.
+// run runs a watcher until the test ends and returns a channel of reported changes.
 func run(t *testing.T, w *filewatch.Watcher) <-chan struct{} {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -48,7 +48,7 @@ func called(t *testing.T, calls <-chan struct{}) {
 	select {
 	case <-calls:
 	case <-time.After(30 * time.Second):
-		t.Fatal("the change was not seen")
+		t.Fatal("the change was not reported")
 	}
 }
 
@@ -79,8 +79,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// TestWatchConfigMap: Kubernetes swaps a link to a directory, and the file's own
-// name stays the same link.
+// TestWatchConfigMap: Kubernetes replaces a link to a directory; the link with the name
+// of the file stays the same.
 func TestWatchConfigMap(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -105,7 +105,7 @@ func TestWatchConfigMap(t *testing.T) {
 	called(t, calls)
 }
 
-// TestWatchIgnoresOthers: what happens beside the files is nobody's business.
+// TestWatchIgnoresOthers: changes of other files are not reported.
 func TestWatchIgnoresOthers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -117,13 +117,13 @@ func TestWatchIgnoresOthers(t *testing.T) {
 	called(t, calls)
 	select {
 	case <-calls:
-		t.Error("a second change was seen")
+		t.Error("a second change was reported")
 	case <-time.After(500 * time.Millisecond):
 	}
 }
 
-// TestWatchSameSizeAndTime: a file that is put in place with the old one's size
-// and time holds something else all the same.
+// TestWatchSameSizeAndTime: a change is reported even if the new file has the size and
+// time of the old one.
 func TestWatchSameSizeAndTime(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -144,8 +144,7 @@ func TestWatchSameSizeAndTime(t *testing.T) {
 	called(t, calls)
 }
 
-// TestWatchWaitsForTheWholeFile: what a writer has written so far is not taken
-// for the file.
+// TestWatchWaitsForTheWholeFile: no change is reported while a writer is still writing.
 func TestWatchWaitsForTheWholeFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "jwtgate.yaml")
@@ -154,7 +153,7 @@ func TestWatchWaitsForTheWholeFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	filewatch.SetWriteDelay(w, 4*time.Second) // far more than this machine may stall
+	filewatch.SetWriteDelay(w, 4*time.Second) // far longer than a slow machine pauses
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := make(chan string, 10)
 	var watching sync.WaitGroup
@@ -180,7 +179,7 @@ func TestWatchWaitsForTheWholeFile(t *testing.T) {
 		}
 		select {
 		case text := <-seen:
-			t.Fatalf("a part was taken: %q", text)
+			t.Fatalf("an incomplete file was reported: %q", text)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
@@ -190,6 +189,6 @@ func TestWatchWaitsForTheWholeFile(t *testing.T) {
 			t.Errorf("got %q", text)
 		}
 	case <-time.After(30 * time.Second):
-		t.Fatal("the change was not seen")
+		t.Fatal("the change was not reported")
 	}
 }

@@ -131,7 +131,7 @@ func TestRevokedThatBecomesAPipe(t *testing.T) {
 	for way, err := range map[string]error{"ReloadRevoked": w.gate.ReloadRevoked(), "Check": compiles(w.cfg)} {
 		got := mistakesOf(t, err)
 		if len(got) != 1 || !strings.HasPrefix(got[0], "gate.yaml:") || !strings.Contains(got[0], "revoked.file cannot be read: ") ||
-			!strings.Contains(got[0], "is no regular file, and must be one or a link to one") {
+			!strings.Contains(got[0], "is not a regular file; expected a regular file or a link to one") {
 			t.Errorf("%s: %q", way, got)
 		}
 	}

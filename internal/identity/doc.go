@@ -1,22 +1,19 @@
-// Package identity says what the application is told of a verified token, and
-// takes out of every request what a client could pass off as that.
+// Package identity converts the claims of a verified token to request headers, and
+// finds the headers of a request that a client could use to forge them.
 //
-// It turns claims into header values and finds the header names to remove. It
-// never allows or denies a request, and never sees a token that was not
-// verified.
+// It never allows or denies a request, and never sees a token that was not verified.
 //
 // Invariants:
 //
-//  1. On every allowed request each identity name is set by the gate or removed,
-//     in every spelling that a server may fold into the same name
-//     (TestStripEverySpelling, FuzzStrip).
-//     An override header arrives in no spelling unless its relaxation is open
-//     (TestStripRelaxed), and never if the configuration strips it
-//     (TestStripBeforeRelaxations).
-//  2. A name that is set is not removed as well: Envoy removes after it sets
+//  1. In every allowed request, each identity header is set by the gate or removed, in
+//     every spelling that a server may convert to the same name
+//     (TestStripEverySpelling, FuzzStrip). An override header is removed in every
+//     spelling unless its relaxation applies (TestStripRelaxed), and always if the
+//     configuration strips it (TestStripBeforeRelaxations).
+//  2. A header that is set is not removed too, because Envoy removes after it sets
 //     (TestStripSparesWhatIsSet).
-//  3. A header value holds bytes 0x20 to 0x7e only, and the text of a claim, or
-//     each text of a list, can be read back out of it (TestEncode, FuzzEncode).
-//  4. An email address that its issuer says is not verified is not passed on
+//  3. A header value contains only the bytes 0x20 to 0x7e, and the text of a claim, or
+//     each text of a list, can be decoded from it (TestEncode, FuzzEncode).
+//  4. An email address that the issuer calls unverified is not sent to the application
 //     (TestMapEmail).
 package identity

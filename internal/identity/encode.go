@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// encode renders a claim as a header value: text with every byte but 0x21 to
-// 0x7e, '%', and spaces at the edges percent-encoded; numbers and booleans as
-// their JSON text; objects as compact JSON; lists joined with ',', where a comma
-// inside an item is %2C. What is absent, null or empty is "".
+// encode formats a claim as a header value. In text, '%', spaces at the beginning and
+// the end, and bytes outside of 0x20 to 0x7e are percent-encoded. Numbers and booleans
+// are their JSON text, and objects are compact JSON. Lists are joined with ',', and a
+// comma inside an item is %2C. An absent, null or empty claim is "".
 func encode(value any) (string, error) {
 	switch v := value.(type) {
 	case []string:
@@ -35,7 +35,7 @@ func encode(value any) (string, error) {
 	}
 }
 
-// plain renders one value, not yet percent-encoded.
+// plain formats one value without percent-encoding.
 func plain(value any) (string, error) {
 	switch v := value.(type) {
 	case nil:
@@ -60,7 +60,7 @@ func plain(value any) (string, error) {
 	return strings.TrimSuffix(compact.String(), "\n"), nil
 }
 
-// escape percent-encodes (RFC 3986 section 2.1) what may not stand in the value.
+// escape percent-encodes (RFC 3986 section 2.1) the bytes that a value may not contain.
 func escape(text string, item bool) string {
 	needed := 0
 	for i := range len(text) {

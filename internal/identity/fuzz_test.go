@@ -10,8 +10,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// Whatever a claim holds, its header value is safe to send, and the text comes
-// back out of it: so two texts, or two lists of texts, never look the same.
+// For any claim, the header value is safe to send and the text can be decoded from it,
+// so different texts or lists of texts never have the same value.
 func FuzzEncode(f *testing.F) {
 	for _, text := range []string{"alice", "a,b", "100%", "%2C", " a ", "a\r\nb: c", "é", "😀", "\x00", "{}", "[]", "null", "\"", "\x7f",
 		",", " "} {
@@ -21,7 +21,7 @@ func FuzzEncode(f *testing.F) {
 	g := newGate(f, "identity: {max_value_bytes: 65536, max_total_bytes: 1048576, headers: {x-text: text, x-list: list, x-object: object}}")
 	f.Fuzz(func(t *testing.T, one, two string) {
 		if len(one)+len(two) > 4096 {
-			return // encoded it might be longer than a value may be
+			return // its encoded form may be too long for a value
 		}
 		one, two = strings.ToValidUTF8(one, "?"), strings.ToValidUTF8(two, "?")
 		got := g.headers(t, "shop", claims{"text": one, "list": []string{one, two, "end"}, "object": claims{one: two}})
@@ -49,9 +49,9 @@ func FuzzEncode(f *testing.F) {
 	})
 }
 
-// Whatever a client sends, once Envoy has set and then removed, no header that
-// some server folds into a name of ours is left but ours, and no other header
-// is touched.
+// For any request, after Envoy has set and removed headers, the only headers that a
+// server can convert to a guarded name are those of the gate, and no other header has
+// changed.
 func FuzzStrip(f *testing.F) {
 	g := newGate(f, "identity: {strip: [x-roles, tenant], headers: {x-user-email: null}}")
 	set, err := g.mapper.Map(g.verified(f, "shop", claims{"groups": []string{"staff"}}), config.Relaxed{})
@@ -68,7 +68,7 @@ func FuzzStrip(f *testing.F) {
 		var received []request.Header
 		for _, name := range []string{name1, name2, name3} {
 			if !isToken(name) {
-				return // Envoy lets nobody send what is no field name
+				return // Envoy rejects a name that is not a field name
 			}
 			received = append(received, request.Header{Name: name, Value: "forged"})
 		}
@@ -76,15 +76,15 @@ func FuzzStrip(f *testing.F) {
 	})
 }
 
-// isToken reports whether a name can be that of a header field.
+// isToken reports whether a name can be the name of a header field.
 func isToken(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
 	})
 }
 
-// checkApplied fails the test unless the headers that reach the application are
-// those that we set and those of the received that are none of ours.
+// checkApplied fails the test unless the application receives exactly the headers that
+// the gate sets and the received headers that are not guarded.
 func checkApplied(t *testing.T, guarded map[string]bool, received, set []request.Header, remove []string) {
 	t.Helper()
 	ours := make(map[string]string)

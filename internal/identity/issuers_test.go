@@ -15,7 +15,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// issuers are those of every config of these tests.
+// issuers is the issuers of every config in these tests.
 const issuers = `
 issuers:
   shop:    {issuer: https://shop.example/, audiences: [shop], algorithms: [EdDSA], prefix: ""}
@@ -24,12 +24,12 @@ issuers:
   pool:    {cognito: us-east-1_ExamplePool, clients: [3v5site], algorithms: [EdDSA], prefix: "pool:"}
 `
 
-// key is the one key of all of them.
+// key returns the key of all issuers.
 func key() *signer.Key {
 	return signer.With(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "EdDSA", "1")
 }
 
-// oneKey is a key source with that key.
+// oneKey is a key source with one key.
 type oneKey struct{}
 
 func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
@@ -38,7 +38,7 @@ func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
 func (oneKey) Verified(string) {}
 func (oneKey) Epoch() uint64   { return 0 }
 
-// gate is what a config makes of tokens and headers.
+// gate is the compiled parts of a config.
 type gate struct {
 	verifier *token.Verifier
 	mapper   *identity.Mapper
@@ -61,13 +61,13 @@ func newGate(t testing.TB, section string) *gate {
 	return &gate{verifier: verifier, mapper: identity.New(cfg.Identity), cfg: cfg}
 }
 
-// claims are what a token says beyond what every token says.
+// claims is the claims of a token other than those that every token has.
 type claims map[string]any
 
-// null is a claim that is there and null.
+// null is the value of a claim that is null.
 var null = json.RawMessage("null")
 
-// verified verifies a token with these claims from the issuer of that name.
+// verified returns a verified token of an issuer with these claims.
 func (g *gate) verified(t testing.TB, issuer string, more claims) *token.Token {
 	t.Helper()
 	all := map[string]map[string]any{
@@ -89,7 +89,7 @@ func (g *gate) verified(t testing.TB, issuer string, more claims) *token.Token {
 	return got
 }
 
-// headers maps a token with these claims to headers, by name.
+// headers returns the headers for a token with these claims, by name.
 func (g *gate) headers(t testing.TB, issuer string, more claims) map[string]string {
 	t.Helper()
 	set, err := g.mapper.Map(g.verified(t, issuer, more), config.Relaxed{})

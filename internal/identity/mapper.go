@@ -12,30 +12,28 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// ErrTooLarge is why an identity cannot be told to the application: an encoded
-// header value is longer than max_value_bytes, or all headers together are longer
-// than max_total_bytes.
+// ErrTooLarge means that an encoded header value is longer than max_value_bytes, or
+// that all headers together are longer than max_total_bytes.
 var ErrTooLarge = errors.New("identity too large")
 
 // Mapper is the compiled identity section of one config. It never changes and
 // is safe for concurrent use.
 type Mapper struct {
 	headers  []config.IdentityHeader
-	maxBytes int // of one encoded value
-	maxTotal int // of all names and encoded values together
+	maxBytes int // maximum size of one encoded value
+	maxTotal int // maximum size of all names and encoded values together
 
-	// always are the names to remove whether they were received or not, in lower
-	// case.
+	// always is the names to remove from every request, in lower case.
 	always []string
-	// folded holds every name that clients may not send, as [Fold] has it, and the
-	// relaxation that lets it through.
+	// folded maps every name that clients may not send, as returned by [Fold], to the
+	// relaxation that allows it.
 	folded            map[string]config.Relaxation
 	shortest, longest int // of folded, in bytes
-	// userID is the header x-user-id if a valid token may lack what it is made of:
-	// each has a sub.
+	// userID is the header x-user-id, unless it is made from sub, which every valid token
+	// has.
 	userID *config.IdentityHeader
-	// begins are the bytes that names of folded begin with, each once: what most
-	// headers of a request are told from them by.
+	// begins is the first bytes of the names in folded. They exclude most headers of a
+	// request quickly.
 	begins string
 }
 
@@ -63,8 +61,8 @@ func New(cfg config.Identity) *Mapper {
 	return m
 }
 
-// guard adds a name that clients may not send unless why lets it through. Of a name
-// that is given twice the first counts.
+// guard adds a name that clients may not send unless the relaxation why applies. If a
+// name is added twice, the first relaxation is used.
 func (m *Mapper) guard(name string, why config.Relaxation) {
 	name = strings.ToLower(name)
 	dashed := Fold(name)
@@ -89,10 +87,10 @@ func (m *Mapper) guard(name string, why config.Relaxation) {
 	}
 }
 
-// Map returns the headers that the application gets for a verified token, in
-// the order of the config. A claim that is absent, null or empty sets nothing.
-// The error is [ErrTooLarge], naming the header or the largest headers, or that
-// of a value that cannot be written as JSON.
+// Map returns the headers that the application receives for a verified token, in the
+// order of the config. A claim that is absent, null or empty sets no header. The error
+// is [ErrTooLarge], with the name of the header or of the largest headers, or the error
+// of a value that cannot be encoded as JSON.
 func (m *Mapper) Map(t *token.Token, relaxed config.Relaxed) ([]request.Header, error) {
 	set := make([]request.Header, 0, len(m.headers))
 	total := 0
@@ -113,7 +111,7 @@ func (m *Mapper) Map(t *token.Token, relaxed config.Relaxed) ([]request.Header, 
 	return set, nil
 }
 
-// value renders the first of a header's claims that is there.
+// value formats the first claim of a header that the token has.
 func (m *Mapper) value(t *token.Token, h *config.IdentityHeader, relaxed config.Relaxed) (string, error) {
 	find := lookup
 	if config.NamesUser(h.Name) {
@@ -133,7 +131,7 @@ func (m *Mapper) value(t *token.Token, h *config.IdentityHeader, relaxed config.
 	return "", nil
 }
 
-// lookup returns a claim, or what the gate made of the token under a $-name.
+// lookup returns a claim or a derived value.
 func lookup(t *token.Token, name string, relaxed config.Relaxed) any {
 	if value, made := gateValue(t, name); made {
 		return value
@@ -145,7 +143,7 @@ func lookup(t *token.Token, name string, relaxed config.Relaxed) any {
 	return value
 }
 
-// lookupName is lookup for a header that names the user.
+// lookupName is lookup for a header that identifies the user.
 func lookupName(t *token.Token, name string, relaxed config.Relaxed) any {
 	switch value, made := gateValue(t, name); {
 	case made && name == "$groups":
@@ -163,7 +161,7 @@ func lookupName(t *token.Token, name string, relaxed config.Relaxed) any {
 	return value
 }
 
-// gateValue returns what the gate makes of a token under a $-name.
+// gateValue returns the derived value of a $-name.
 func gateValue(t *token.Token, name string) (value any, made bool) {
 	switch name {
 	case "$groups":
@@ -182,17 +180,19 @@ func gateValue(t *token.Token, name string) (value any, made bool) {
 
 func isEmail(claim string) bool { return claim == "email" || claim == "/email" }
 
-// mayTell reports whether the application may be told the token's e-mail address: it
-// is verified, or it is said not to be and that is relaxed. One of which nothing is
-// said is not told: in some directories users write the address themselves.
+// mayTell reports whether the email address of the token may be sent to the
+// application: it is verified, or the token says that it is not and the relaxation
+// applies. An address without email_verified is not sent, because in some directories
+// users set it themselves.
 func mayTell(t *token.Token, relaxed config.Relaxed) bool {
 	verified, stated := t.EmailVerified()
 	return verified || stated && relaxed.UnverifiedEmail
 }
 
-// RequireUserID refuses a token of which no x-user-id can be made, where the
-// configuration has one: the application would treat the user as anonymous. The error
-// is a [denial.Error] of [token.ErrSubjectMissing], or [ErrTooLarge].
+// RequireUserID rejects a token from which no x-user-id can be made if the
+// configuration has that header, because the application would treat the user as
+// anonymous. The error is a [denial.Error] of [token.ErrSubjectMissing], or
+// [ErrTooLarge].
 func (m *Mapper) RequireUserID(t *token.Token, relaxed config.Relaxed) error {
 	if m.userID == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// What an application gets by default, of each kind of token.
+// The default headers for each kind of token.
 func TestMapDefaults(t *testing.T) {
 	g := newGate(t, "")
 	for _, row := range []struct {
@@ -76,7 +76,7 @@ func TestMapDefaults(t *testing.T) {
 	}
 }
 
-// Headers come in the order of the config, which is that of their names.
+// Headers are in the order of the config, which is sorted by name.
 func TestMapOrder(t *testing.T) {
 	g := newGate(t, "identity: {headers: {x-a: sub, x-z: sub}}")
 	set, err := g.mapper.Map(g.verified(t, "shop", nil), config.Relaxed{})
@@ -92,8 +92,8 @@ func TestMapOrder(t *testing.T) {
 	}
 }
 
-// The first claim that is there is used; null, empty and absent ones, and names
-// that are none, are not there, with a prefix or without.
+// The first claim that the token has is used. A null or empty claim counts as absent,
+// with and without a prefix, and so does an invalid name.
 func TestMapFirstClaim(t *testing.T) {
 	g := newGate(t, "identity: {headers: {x-user-name: null, x-name: [username, preferred_username, nickname]}}")
 	for _, row := range []struct {
@@ -130,8 +130,8 @@ func TestMapFirstClaim(t *testing.T) {
 	}
 }
 
-// An email address is passed on only if its issuer says that it is verified; where
-// it says nothing, only if that is assumed.
+// An email address is sent only if the issuer says that it is verified. Without
+// email_verified, it is sent only if that is assumed.
 func TestMapEmail(t *testing.T) {
 	const address = "alice@example.com"
 	for _, row := range []struct {
@@ -173,8 +173,8 @@ func TestMapEmail(t *testing.T) {
 	}
 }
 
-// Whatever claim names the user carries the prefix of its issuer, and what is not a
-// text or a number names nobody.
+// A header that identifies the user has the prefix of the issuer, whatever claim it
+// comes from. A claim that is not a text or a number does not identify a user.
 func TestMapNames(t *testing.T) {
 	g := newGate(t, `identity: {headers: {x-user-id: ["custom:employee_id", sub], x-user-name: [nickname, $client], x-nick: nickname}}`)
 	for _, row := range []struct {
@@ -203,8 +203,7 @@ func TestMapNames(t *testing.T) {
 	}
 }
 
-// An address of which nothing is said is not told by relaxing what is said to be
-// unverified.
+// Relaxing unverified_email does not apply to an address without email_verified.
 func TestMapEmailUnsaid(t *testing.T) {
 	g := newGate(t, "")
 	set, err := g.mapper.Map(g.verified(t, "shop", claims{"email": "eve@example.com"}), config.Relaxed{UnverifiedEmail: true})
@@ -213,7 +212,7 @@ func TestMapEmailUnsaid(t *testing.T) {
 	}
 }
 
-// Where it is relaxed by name an address is passed on whatever is said of it.
+// With the relaxation unverified_email, an unverified address is sent.
 func TestMapUnverifiedEmailRelaxed(t *testing.T) {
 	g := newGate(t, "")
 	eve := g.verified(t, "shop", claims{"email": "eve@example.com", "email_verified": false})
@@ -232,7 +231,7 @@ func TestMapUnverifiedEmailRelaxed(t *testing.T) {
 	}
 }
 
-// An unverified address is as if it were not there: the next claim is used.
+// An unverified address counts as absent: the next claim is used.
 func TestMapUnverifiedEmailIsAbsent(t *testing.T) {
 	g := newGate(t, "identity: {headers: {x-contact: [email, phone_number]}}")
 	got := g.headers(t, "shop", claims{"email": "eve@example.com", "email_verified": false, "phone_number": "555"})
@@ -241,8 +240,7 @@ func TestMapUnverifiedEmailIsAbsent(t *testing.T) {
 	}
 }
 
-// Values beginning with $ are what the gate made of the token; claims of these
-// names are not read.
+// Names that begin with $ are derived values; claims with these names are not read.
 func TestMapGateValues(t *testing.T) {
 	g := newGate(t, "identity: {headers: {x-g: $groups, x-s: $scopes, x-c: $client, x-k: $kind, x-i: $issuer, x-first: [$client, $kind]}}")
 	forged := claims{"$groups": "x", "$scopes": "x", "$client": "x", "$kind": "x", "$issuer": "x"}
@@ -254,8 +252,7 @@ func TestMapGateValues(t *testing.T) {
 	}
 }
 
-// A claim can be named by a JSON Pointer, which reaches no name around its
-// prefix.
+// A claim can be named by a JSON Pointer, which cannot bypass the prefix of a name.
 func TestMapPointers(t *testing.T) {
 	g := newGate(t,
 		"identity: {headers: {x-user-id: /sub, x-user-name: /preferred_username, x-user-groups: /groups, x-city: /address/city, x-none: "+
@@ -272,13 +269,13 @@ func TestMapPointers(t *testing.T) {
 	}
 }
 
-// A value may be as long as max_value_bytes, encoded, and not a byte longer.
+// An encoded value may have max_value_bytes, and no more.
 func TestMapSize(t *testing.T) {
 	g := newGate(t, "identity: {max_value_bytes: 64, headers: {x-note: [note, other], x-list: list}}")
 	for _, row := range []struct {
 		name   string
 		claims claims
-		header string // that is too large; empty: none
+		header string // that is too large; may be empty
 	}{
 		{"at the limit", claims{"note": strings.Repeat("x", 64)}, ""},
 		{"a byte over", claims{"note": strings.Repeat("x", 65)}, "x-note"},
@@ -308,7 +305,7 @@ func TestMapSize(t *testing.T) {
 	}
 }
 
-// How claims are written as header values.
+// The encoding of claims as header values.
 func TestEncode(t *testing.T) {
 	g := newGate(t, "identity: {headers: {x-value: value}}")
 	for _, row := range []struct {
@@ -384,7 +381,7 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// Groups behind a prefix are encoded as any list is.
+// Groups with a prefix are encoded like any list.
 func TestEncodeGroups(t *testing.T) {
 	got := newGate(t, "").headers(t, "partner", claims{"groups": []string{"a,b", "ü", " c"}})["x-user-groups"]
 	if want := "partner:a%2Cb,partner:%C3%BC,partner: c"; got != want {
@@ -392,8 +389,7 @@ func TestEncodeGroups(t *testing.T) {
 	}
 }
 
-// headerText reports whether a value can stand in a header and comes out of it
-// as it went in.
+// headerText reports whether a header field can contain a value without changing it.
 func headerText(value string) bool {
 	return strings.Trim(value, " ") == value && !strings.ContainsFunc(value, func(r rune) bool { return r < 0x20 || r > 0x7e })
 }

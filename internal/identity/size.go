@@ -11,15 +11,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// mostNamed is how many of the largest headers a failure names.
+// mostNamed is the number of largest headers that an error names.
 const mostNamed = 3
 
-// size is what a header counts for: Envoy adds up names and values in the same way
-// when it compares a request with its limit (max_request_headers_kb).
+// size returns the size of a header. Envoy adds up names and values in the same way for
+// its limit (max_request_headers_kb).
 func size(h request.Header) int { return len(h.Name) + len(h.Value) }
 
-// tooLarge is the failure of a token whose headers are total bytes long, which is
-// more than max_total_bytes. It names the largest headers and never holds a value.
+// tooLarge returns the error for headers of total bytes, more than max_total_bytes. It
+// names the largest headers and never contains a value.
 func (m *Mapper) tooLarge(t *token.Token, set []request.Header, total int) error {
 	slices.SortStableFunc(set, func(a, b request.Header) int { return cmp.Compare(size(b), size(a)) })
 	var largest []string

@@ -16,8 +16,8 @@ import (
 // alice, x-user-kind: user and x-user-issuer: shop.
 const bareBytes = len("x-user-id"+"alice") + len("x-user-kind"+"user") + len("x-user-issuer"+"shop")
 
-// All headers together may be as long as max_total_bytes, names and encoded values
-// added up, and not a byte longer.
+// The names and encoded values of all headers together may have max_total_bytes, and no
+// more.
 func TestMapTotalSize(t *testing.T) {
 	g := newGate(t, "identity: {max_value_bytes: 1000, max_total_bytes: 1024, headers: {x-note: note, x-list: list}}")
 	const free = 1024 - bareBytes - len("x-note") // for the value of x-note
@@ -28,7 +28,7 @@ func TestMapTotalSize(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		claims claims
-		got    int // the total that is refused; 0: it passes
+		got    int // the total that is too large; 0: none
 	}{
 		{"no header of its own", nil, 0},
 		{"at the limit", claims{"note": strings.Repeat("x", free)}, 0},
@@ -82,8 +82,8 @@ func TestMapTotalSizeByDefault(t *testing.T) {
 	}
 }
 
-// The failure names the three largest headers, largest first, says what to change,
-// and holds no value.
+// The error names the three largest headers, largest first, says what to change, and
+// contains no value.
 func TestMapTotalSizeNamesTheLargest(t *testing.T) {
 	g := newGate(t, "identity: {max_total_bytes: 1024, headers: {x-a: a, x-b: b, x-c: c, x-d: d}}")
 	verified := g.verified(t, "partner", claims{
@@ -107,7 +107,7 @@ func TestMapTotalSizeNamesTheLargest(t *testing.T) {
 	}
 }
 
-// The limit of one value holds independently of the total, and first.
+// The limit of one value is independent of the total, and is checked first.
 func TestMapValueSizeBeforeTotalSize(t *testing.T) {
 	g := newGate(t, "identity: {max_value_bytes: 2000, max_total_bytes: 1024, headers: {x-note: note}}")
 	_, err := g.mapper.Map(g.verified(t, "shop", claims{"note": strings.Repeat("x", 2001)}), config.Relaxed{})

@@ -9,12 +9,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// identityName is why a header is guarded that only the gate may set: no
-// relaxation lets it through. Any other guarded header is an override, and has the
-// relaxation that does.
+// identityName marks a guarded header that only the gate may set, so that no relaxation
+// allows it. Any other guarded header is an override header with the relaxation that
+// allows it.
 const identityName config.Relaxation = ""
 
-// open reports whether relaxed lets the guarded headers of a relaxation through.
+// open reports whether relaxed allows the guarded headers of a relaxation.
 func open(why config.Relaxation, relaxed config.Relaxed) bool {
 	switch why {
 	case config.RelaxMethodOverride:
@@ -27,9 +27,9 @@ func open(why config.Relaxation, relaxed config.Relaxed) bool {
 	return false
 }
 
-// OverrideNames returns the override headers that are removed from every request
-// under a relaxation, sorted: those by which a client makes some applications act
-// on another method, URL or host than the one that was checked.
+// OverrideNames returns the sorted override headers that are removed from requests:
+// those with which a client can make some applications use another method, URL or host
+// than the one that was checked.
 func OverrideNames(relaxed config.Relaxed) []string {
 	var names []string
 	for why, headers := range config.OverrideHeaders() {
@@ -41,10 +41,9 @@ func OverrideNames(relaxed config.Relaxed) []string {
 	return names
 }
 
-// Fold returns a header name in the form in which names are compared: lower
-// case, and every byte that is not a letter or digit folded to '-'. CGI, WSGI
-// and others fold so, which makes x_user.id the same header as x-user-id to the
-// application.
+// Fold returns a header name in the form in which names are compared: lower case, with
+// '-' for every byte that is not a letter or digit. CGI, WSGI and others convert names
+// in a similar way, so that an application cannot distinguish x_user.id and x-user-id.
 func Fold(name string) string { return strings.Map(foldRune('-'), name) }
 
 func foldRune(separator rune) func(rune) rune {
@@ -60,12 +59,11 @@ func foldRune(separator rune) func(rune) rune {
 	}
 }
 
-// Strip returns the header names to remove from a request that is allowed: the
-// names that only the gate may set, in their dash and underscore spelling whether
-// they were received or not, and in every other spelling that was received; and the
-// override headers, in every spelling that was received. Names in set are left out,
-// since Envoy removes after it sets, and so are overrides that relaxed lets
-// through. The slice is the caller's.
+// Strip returns the header names to remove from an allowed request: the names that only
+// the gate may set, always in their dash and underscore spellings and in every other
+// received spelling, and the override headers in every received spelling. It omits the
+// names in set, because Envoy removes after it sets, and the override headers that
+// relaxed allows. The caller owns the slice.
 func (m *Mapper) Strip(received, set []request.Header, relaxed config.Relaxed) []string {
 	remove := make([]string, 0, len(m.always))
 	for _, name := range m.always {
@@ -86,8 +84,8 @@ func (m *Mapper) Strip(received, set []request.Header, relaxed config.Relaxed) [
 	return remove
 }
 
-// Usual reports whether [Mapper.Strip] has nothing to remove of what was
-// received beside what it always removes. It allocates nothing.
+// Usual reports whether [Mapper.Strip] removes no received header other than those that
+// it always removes. It allocates nothing.
 func (m *Mapper) Usual(received, set []request.Header, relaxed config.Relaxed) bool {
 	for i := range received {
 		name := received[i].Name
@@ -110,8 +108,7 @@ func isSet(set []request.Header, name string) bool {
 	return false
 }
 
-// guarded reports whether a header name is, in some spelling, one that clients
-// may never send, and why.
+// guarded reports whether clients may not send a header name, in any spelling, and why.
 func (m *Mapper) guarded(name string) (why config.Relaxation, guarded bool) {
 	if len(name) < m.shortest || len(name) > m.longest {
 		return identityName, false
@@ -137,9 +134,9 @@ func (m *Mapper) guarded(name string) (why config.Relaxation, guarded bool) {
 	return why, guarded
 }
 
-// Nominated reports whether the value of a Connection header field names a header,
-// in any spelling, that only the gate may set. A proxy behind Envoy that obeys RFC
-// 9110 section 7.6.1 would remove what the gate has set under that name.
+// Nominated reports whether the value of a Connection header field names a header, in
+// any spelling, that only the gate may set. A proxy after Envoy that implements RFC
+// 9110 section 7.6.1 would remove the header that the gate has set.
 func (m *Mapper) Nominated(connection string) bool {
 	for option := range strings.SplitSeq(connection, ",") {
 		if why, guarded := m.guarded(strings.Trim(option, " \t")); guarded && why == identityName {
@@ -149,8 +146,8 @@ func (m *Mapper) Nominated(connection string) bool {
 	return false
 }
 
-// Overrides reports whether a header, in any spelling, can make an application
-// act on another method, URL or host than the one that was checked.
+// Overrides reports whether a header, in any spelling, can make an application use
+// another method, URL or host than the one that was checked.
 func Overrides(name string) bool {
 	folded := Fold(name)
 	for _, headers := range config.OverrideHeaders() {

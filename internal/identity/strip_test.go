@@ -10,8 +10,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// The headers by which some applications let a client change the method, URL or
-// host that was checked.
+// The headers with which some applications let a client change the method, URL or host
+// that was checked.
 func methodOverrides() []string {
 	return []string{"x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-forwarded-method"}
 }
@@ -29,9 +29,8 @@ func hostOverrides() []string {
 
 func overrides() []string { return slices.Concat(methodOverrides(), urlOverrides(), hostOverrides()) }
 
-// folded folds a header name as CGI does (RFC 3875 section 4.1.18) and as
-// servers do that are less exact: case aside, and every byte but letters and
-// digits the same.
+// folded converts a header name like CGI (RFC 3875 section 4.1.18) and like less exact
+// servers: it ignores case and makes all bytes other than letters and digits equal.
 func folded(name string) string {
 	bytes := []byte(strings.ToLower(name))
 	for i, c := range bytes {
@@ -42,7 +41,7 @@ func folded(name string) string {
 	return string(bytes)
 }
 
-// guardedNames are the names, folded, that no client may send to a gate.
+// guardedNames returns the folded names that no client may send to a gate.
 func guardedNames(g *gate) map[string]bool {
 	names := make(map[string]bool)
 	for _, h := range g.cfg.Identity.Headers {
@@ -54,8 +53,8 @@ func guardedNames(g *gate) map[string]bool {
 	return names
 }
 
-// asEnvoy does to the received headers what Envoy does with an allowed answer:
-// it overwrites what is set, and then removes without regard to case.
+// asEnvoy changes the received headers like Envoy does for an allowed request: it
+// overwrites the set headers and then removes headers, ignoring case.
 func asEnvoy(received, set []request.Header, remove []string) []request.Header {
 	without := func(headers []request.Header, name string) []request.Header {
 		return slices.DeleteFunc(headers, func(h request.Header) bool { return strings.EqualFold(h.Name, name) })
@@ -70,8 +69,8 @@ func asEnvoy(received, set []request.Header, remove []string) []request.Header {
 	return left
 }
 
-// spellings returns names that fold into the same as name: each separator a
-// header name may hold in place of each dash, and other cases.
+// spellings returns names that fold to the same name: with each valid separator in
+// place of each dash, and with other letter case.
 func spellings(name string) []string {
 	list := []string{name, strings.ToUpper(name), strings.ToUpper(name[:1]) + name[1:]}
 	for _, separator := range "-_.!#$%&'*+^`|~" {
@@ -88,9 +87,8 @@ func spellings(name string) []string {
 
 const tailored = "identity: {strip: [x-roles, tenant], headers: {x-user-email: null, x-user-kind: null, x-city: city}}"
 
-// Every name of ours is gone from what reaches the application, in every
-// spelling that a client can send, alone and all at once, on requests with an
-// identity and without.
+// No guarded header of a client reaches the application, in any spelling, alone or all
+// at once, with and without an identity.
 func TestStripEverySpelling(t *testing.T) {
 	for _, section := range []string{"", tailored} {
 		g := newGate(t, section)
@@ -113,9 +111,9 @@ func TestStripEverySpelling(t *testing.T) {
 	}
 }
 
-// The dash and underscore spellings of identity headers are removed even when they
-// were not received: not every header that a client sends is shown to the gate.
-// Overrides are removed where they were received: to name all of them in each answer
+// The dash and underscore spellings of identity headers are removed even if they were
+// not received, because Envoy does not send every header to the gate. Override headers
+// are removed only if they were received, because naming all of them in each response
 // costs Envoy more than the check.
 func TestStripUnseen(t *testing.T) {
 	for _, section := range []string{"", tailored} {
@@ -139,8 +137,8 @@ func TestStripUnseen(t *testing.T) {
 	}
 }
 
-// A name that is set is not removed, since Envoy removes after it sets; its
-// other spellings are.
+// A header that is set is not removed, because Envoy removes after it sets; its other
+// spellings are removed.
 func TestStripSparesWhatIsSet(t *testing.T) {
 	g := newGate(t, "")
 	set := []request.Header{{Name: "x-user-id", Value: "alice"}}
@@ -159,7 +157,7 @@ func TestStripSparesWhatIsSet(t *testing.T) {
 	}
 }
 
-// Headers that only look like ours pass untouched.
+// Headers that only resemble guarded ones are not changed.
 func TestStripSparesOthers(t *testing.T) {
 	g := newGate(t, tailored)
 	for _, name := range []string{
@@ -173,8 +171,7 @@ func TestStripSparesOthers(t *testing.T) {
 	}
 }
 
-// A name of one word, and one that a section takes out and strips besides, are
-// removed once.
+// A name of one word, and a name that is both removed and stripped, are removed once.
 func TestStripOnce(t *testing.T) {
 	g := newGate(t, "identity: {strip: [tenant, x-user-email, x-user-id], headers: {x-user-email: null}}")
 	got := g.mapper.Strip([]request.Header{{Name: "Tenant"}, {Name: "tenant"}, {Name: "x.user.email"}, {Name: "X.User.Email"}}, nil,
@@ -186,7 +183,7 @@ func TestStripOnce(t *testing.T) {
 	}
 }
 
-// The names to remove are the caller's: what it does to them stays with it.
+// The caller owns the names to remove: changing them has no effect on the mapper.
 func TestStripReturnsACopy(t *testing.T) {
 	g := newGate(t, "")
 	first := g.mapper.Strip(nil, nil, config.Relaxed{})
@@ -226,8 +223,7 @@ func TestOverrides(t *testing.T) {
 	}
 }
 
-// A relaxation lets the headers of its own kind through, in every spelling, and
-// no others.
+// A relaxation allows the headers of its own kind in every spelling, and no others.
 func TestStripRelaxed(t *testing.T) {
 	g := newGate(t, "")
 	methods, urls, hosts := methodOverrides(), urlOverrides(), hostOverrides()
@@ -265,7 +261,7 @@ func TestStripRelaxed(t *testing.T) {
 	}
 }
 
-// A header that the file strips is removed although a relaxation lets it through.
+// A header that the file strips is removed even if a relaxation allows it.
 func TestStripBeforeRelaxations(t *testing.T) {
 	g := newGate(t, "identity: {strip: [x-forwarded-host, script_name, forwarded]}")
 	relaxed := config.Relaxed{MethodOverride: true, OriginalURL: true, ForwardedHost: true}
@@ -280,8 +276,8 @@ func TestStripBeforeRelaxations(t *testing.T) {
 	}
 }
 
-// A Connection field that names an identity header in any spelling is found, and
-// no other is.
+// A Connection field that names an identity header is found in any spelling, and no
+// other field is.
 func TestNominated(t *testing.T) {
 	g := newGate(t, tailored)
 	for _, value := range []string{

@@ -11,8 +11,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/policytest"
 )
 
-// FuzzLoad: whatever a file holds, there are cases that can be told apart by
-// their place, or mistakes that stand in the file and say something on one line.
+// FuzzLoad: any file has cases with different positions, or mistakes with positions
+// inside the file and texts of one line.
 func FuzzLoad(f *testing.F) {
 	cfg := configOf(f, twoIssuers+someRoutes)
 	seed, err := os.ReadFile(filepath.Join("testdata", "cases.yaml"))
@@ -33,7 +33,7 @@ func FuzzLoad(f *testing.F) {
 		cases, err := policytest.Parse("cases.yaml", []byte(yaml), cfg)
 		var mistakes config.Mistakes
 		if err != nil && (!errors.As(err, &mistakes) || len(mistakes) == 0) {
-			t.Fatalf("an error that is no mistake: %v", err)
+			t.Fatalf("got an error that is not of type Mistakes: %v", err)
 		}
 		lines := strings.Count(yaml, "\n") + 1
 		for _, m := range mistakes {

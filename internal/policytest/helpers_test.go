@@ -15,7 +15,7 @@ const twoIssuers = `issuers:
             algorithms: [ES256, RS256], token_types: [at+jwt], max_lifetime: 10m}
 `
 
-// oneIssuer is one whose key is quickly made.
+// oneIssuer is an issuer whose key is fast to generate.
 const oneIssuer = `issuers: {only: {issuer: "https://one.example/", audiences: [api], algorithms: [ES256]}}
 `
 
@@ -35,7 +35,7 @@ const someRoutes = `routes:
   - {name: other, match: /other, hosts: [other.example]}
 `
 
-// configOf reads a config that must have no mistake.
+// configOf parses a config that must have no mistakes.
 func configOf(t testing.TB, yaml string) *config.Config {
 	t.Helper()
 	cfg, err := config.Parse("jwtgate.yaml", []byte(yaml), nil)
@@ -45,7 +45,7 @@ func configOf(t testing.TB, yaml string) *config.Config {
 	return cfg
 }
 
-// casesOf reads cases that must have no mistake.
+// casesOf parses cases that must have no mistakes.
 func casesOf(t testing.TB, cfg *config.Config, yaml string) []policytest.Case {
 	t.Helper()
 	cases, err := policytest.Parse("cases.yaml", []byte(yaml), cfg)
@@ -55,7 +55,7 @@ func casesOf(t testing.TB, cfg *config.Config, yaml string) []policytest.Case {
 	return cases
 }
 
-// run runs cases by a config.
+// run runs cases with a config.
 func run(t testing.TB, cfg *config.Config, yaml string) *policytest.Report {
 	t.Helper()
 	report, err := policytest.Run(t.Context(), cfg, casesOf(t, cfg, yaml))
@@ -65,7 +65,7 @@ func run(t testing.TB, cfg *config.Config, yaml string) *policytest.Report {
 	return report
 }
 
-// text is a report for people.
+// text returns a report as text.
 func text(t testing.TB, report *policytest.Report) string {
 	t.Helper()
 	var b strings.Builder
@@ -75,7 +75,7 @@ func text(t testing.TB, report *policytest.Report) string {
 	return b.String()
 }
 
-// one is a file with one case, whose lines are given without indentation.
+// one returns a file with one case from lines without indentation.
 func one(lines ...string) string {
 	return "cases:\n  - " + strings.Join(lines, "\n    ") + "\n"
 }

@@ -12,11 +12,10 @@ import (
 	"github.com/jwtgate/jwtgate/internal/policytest"
 )
 
-// okay is what every case has, so that a row's own mistake is the only one.
+// okay is a valid expectation, so that the mistake of a row is the only one.
 const okay = "expect: {verdict: allow}"
 
-// Each mistake is told at its place and with what to write instead, and all of
-// them at once.
+// All mistakes are reported at once, each with its position and the expected value.
 func TestMistakes(t *testing.T) {
 	cfg := configOf(t, twoIssuers+someRoutes)
 	for name, row := range map[string]struct{ file, want string }{
@@ -172,7 +171,7 @@ cases.yaml:4:21: cases[1].expect.reason is not a reason: got "expird"; did you m
 	}
 }
 
-// mistaken holds a file to the mistakes that it has.
+// mistaken checks the mistakes in a file.
 func mistaken(t *testing.T, cfg *config.Config, file, want string) {
 	t.Helper()
 	_, err := policytest.Parse("cases.yaml", []byte(file), cfg)
@@ -193,7 +192,7 @@ func TestMistakesWithoutIssuers(t *testing.T) {
 		`cases.yaml:3:21: cases[0].token.issuer names an issuer, but the config has none; write {raw: TEXT}, or token: none`)
 }
 
-// What is no YAML, or YAML that says something else than it seems to.
+// Invalid YAML, and YAML whose meaning is not the obvious one.
 func TestRefusedYAML(t *testing.T) {
 	cfg := configOf(t, twoIssuers+someRoutes)
 	for name, row := range map[string]struct{ file, want string }{
@@ -231,7 +230,7 @@ func TestLoadReadsFilesInTheirOrder(t *testing.T) {
 		t.Fatalf("got %v, %v", cases, err)
 	}
 	if got, want := cases[1].Pos, (config.Pos{File: a, Line: 2, Column: 5}); got != want {
-		t.Errorf("the case stands at %v, want %v", got, want)
+		t.Errorf("the case is at %v, want %v", got, want)
 	}
 	bad, worse := write(t, dir, "bad.yaml", "cases: 1"), write(t, dir, "worse.yaml", "")
 	_, err = policytest.Load([]string{worse, a, bad}, cfg)
@@ -241,10 +240,10 @@ func TestLoadReadsFilesInTheirOrder(t *testing.T) {
 	}
 	_, err = policytest.Load([]string{a, filepath.Join(dir, "none.yaml")}, cfg)
 	if !errors.Is(err, fs.ErrNotExist) || errors.As(err, &mistakes) || !strings.HasPrefix(err.Error(), "reading the cases: ") {
-		t.Errorf("got %v, want that the file is not there", err)
+		t.Errorf("got %v, want an error for a missing file", err)
 	}
 	if _, err = policytest.Load([]string{dir}, cfg); err == nil || errors.As(err, &mistakes) {
-		t.Errorf("got %v, want that a directory cannot be read", err)
+		t.Errorf("got %v, want an error for a directory", err)
 	}
 }
 

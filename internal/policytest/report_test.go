@@ -9,8 +9,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/policytest"
 )
 
-// Each kind of failure says what was expected, what came, why, and what to look
-// at, on aligned lines.
+// Each kind of failure shows the expected and the actual values, the reason and a hint,
+// on aligned lines.
 func TestFailureTexts(t *testing.T) {
 	cfg := configOf(t, twoIssuers+someRoutes+"cors: {preflight: pass}\n")
 	for name, row := range map[string]struct{ file, want string }{
@@ -43,7 +43,8 @@ FAIL  cases.yaml:2:5  GET /any
       where                 any (jwtgate.yaml:11:5)
       hint                  identity.headers defines what the application receives
 `},
-		"a header that the gate sets": {one("request: {path: /any, headers: {x-user-id: root}}", "token: {issuer: partner, claims: {scope: orders/read}}",
+		"a header that the gate sets": {one("request: {path: /any, headers: {x-user-id: root}}",
+			"token: {issuer: partner, claims: {scope: orders/read}}",
 			"expect: {verdict: allow, removed: [cookie, x-user-id]}"), `
       removed  expected cookie removed, got not removed
       removed  expected x-user-id removed, got not removed
@@ -156,7 +157,7 @@ cases:
 	}
 }
 
-// suites is JUnit's XML as a CI system reads it.
+// suites is JUnit XML as a CI system reads it.
 type suites struct {
 	Tests    int `xml:"tests,attr"`
 	Failures int `xml:"failures,attr"`
@@ -225,8 +226,8 @@ hint     the case sends no token; give it one with token:`
 	}
 }
 
-// What is sent is told by its kind, wherever the token stood and however it was
-// refused.
+// Reports describe a token only by its kind, wherever it was in the request and
+// whatever the reason for the denial.
 func TestReportsHoldNoToken(t *testing.T) {
 	const secret = "c2VjcmV0.c2VjcmV0.c2VjcmV0"
 	cfg := configOf(t, twoIssuers+someRoutes)
@@ -248,12 +249,12 @@ cases:
 	for _, out := range []string{text(t, report), junit.String()} {
 		// A minted token's header begins with {" in base64.
 		if strings.Contains(out, "c2VjcmV0") || strings.Contains(out, "eyJ") {
-			t.Errorf("a token in:\n%s", out)
+			t.Errorf("the report contains a token:\n%s", out)
 		}
 	}
 }
 
-// full is a disk without space.
+// full is a writer without space.
 type full struct{}
 
 var errFull = errors.New("no space")

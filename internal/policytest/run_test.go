@@ -11,8 +11,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/policytest"
 )
 
-// What is expected here is what the gate does; each row is a case that passes
-// only because the token, the place and the moment are as the file says.
+// Each row is a case that passes only if its token, source and time are those in the
+// file.
 func TestRunDecidesAsTheGateDoes(t *testing.T) {
 	both := twoIssuers + someRoutes
 	for name, row := range map[string]struct{ config, cases string }{
@@ -202,7 +202,7 @@ cases:
 	}
 }
 
-// The gate takes what is signed with each algorithm that a config can name.
+// The gate accepts tokens signed with each algorithm that a config can name.
 func TestEveryAlgorithm(t *testing.T) {
 	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"} {
 		t.Run(alg, func(t *testing.T) {
@@ -215,8 +215,8 @@ func TestEveryAlgorithm(t *testing.T) {
 	}
 }
 
-// A kid that no key has is unknown however many cases ask, and as soon as the
-// file has been read again.
+// An unknown kid stays unknown for any number of cases, without waiting longer than for
+// one read of the file.
 func TestManyUnknownKIDs(t *testing.T) {
 	cases := "cases:\n"
 	for _, kid := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {
@@ -228,8 +228,8 @@ func TestManyUnknownKIDs(t *testing.T) {
 	}
 }
 
-// Signed durations are moments, in the claims that are times and nowhere else.
-func TestMoments(t *testing.T) {
+// Signed durations are resolved in the claims that are times, and in no other claims.
+func TestResolveTimes(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	claims := map[string]any{
 		"exp": "+1h", "nbf": "-1h", "iat": "+0s", "auth_time": "-1m",
@@ -259,7 +259,7 @@ func TestDefaultRouteIsTheGates(t *testing.T) {
 	}
 }
 
-// The shipped example of the package comment is one that loads and passes.
+// The example in the package comment loads and passes.
 func TestExampleCases(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("testdata", "cases.yaml"))
 	if err != nil {

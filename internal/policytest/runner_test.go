@@ -16,9 +16,9 @@ import (
 	"github.com/jwtgate/jwtgate/internal/policytest"
 )
 
-// watched is a context that calls back when [policytest.Run] asks whether it has
-// ended: keys and gate are there by then, and no case has been decided yet.
-// Ended afterwards makes it end right then, with the question answered no.
+// watched is a context that calls back when [policytest.Run] checks whether it has
+// ended. At that time the keys and the gate exist, and no case has been decided. If
+// ended is set, the context ends right after this check.
 type watched struct {
 	context.Context
 	asked    func()
@@ -45,8 +45,8 @@ func (w *watched) Err() error {
 	return nil
 }
 
-// While cases run, a directory closed to others holds the public halves of the
-// keys; afterwards nothing is left.
+// While cases run, the public keys are in a private directory, which is removed
+// afterwards.
 func TestRunLeavesNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -78,14 +78,14 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	if seen != 2 {
-		t.Errorf("saw %d key sets, want one for each issuer", seen)
+		t.Errorf("got %d key sets, want one for each issuer", seen)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 
-// publicOnly holds a key set to its public members (RFC 7518 section 6).
+// publicOnly checks that a key set has only public members (RFC 7518 section 6).
 func publicOnly(t *testing.T, file string) {
 	t.Helper()
 	data, err := os.ReadFile(file)
@@ -98,13 +98,13 @@ func publicOnly(t *testing.T, file string) {
 	}
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "k"} {
 		if _, there := set.Keys[0][private]; there {
-			t.Errorf("%s holds %q", file, private)
+			t.Errorf("%s contains %q", file, private)
 		}
 	}
 }
 
-// The keys that the config names are neither read nor asked for, and what it
-// says of them stands as it was.
+// The keys that the config names are not read or fetched, and the config is not
+// changed.
 func TestConfigIsLeftAlone(t *testing.T) {
 	const yaml = `
 cache_dir: nowhere/at/all
@@ -142,8 +142,8 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A case whose time is over is denied like any request; that it expected a
-// denial does not make it one that passed.
+// A case that times out is denied like any request, but it does not pass even if it
+// expects a denial.
 func TestUndecidedCaseFails(t *testing.T) {
 	cfg := configOf(t, oneIssuer+"routes: [{match: /shut, access: deny}]\n")
 	cases := casesOf(t, cfg, one("request: GET /shut", "expect: {verdict: deny}"))
@@ -171,7 +171,7 @@ func TestRunSaysThatItHasNoDirectory(t *testing.T) {
 	}
 }
 
-// Cases that were loaded for one config say nothing of another.
+// Cases that were loaded for one config cannot be run with another.
 func TestCasesOfAnotherConfig(t *testing.T) {
 	first := configOf(t, "issuers: {a: {issuer: 'https://one.example/', audiences: [api], algorithms: [ES256]}}\n")
 	second := configOf(t, "issuers: {b: {issuer: 'https://one.example/', audiences: [api], algorithms: [ES256]}}\n")
@@ -181,7 +181,7 @@ func TestCasesOfAnotherConfig(t *testing.T) {
 	}
 }
 
-// Ten thousand cases are done in moments, so that nobody splits them.
+// Ten thousand cases run fast enough that nobody has to split them.
 func TestManyCasesAreQuick(t *testing.T) {
 	const limit = 30 * time.Second
 	cfg := configOf(t, "routes: [{name: open, match: /open, access: public}]\ndefault: deny\n")

@@ -28,7 +28,7 @@ func TestDocument(t *testing.T) {
 		{"HTML", `<html>`, "not an object at byte 0", nil},
 		{"cut short", `{"a":[`, "invalid JSON at byte 6", nil},
 		{"invalid UTF-8", "{\"a\":\"\xff\"}", "invalid UTF-8", nil},
-		{"data after the object", `{"a":1}x`, "something behind the object at byte 7", nil},
+		{"data after the object", `{"a":1}x`, "unexpected data after the object at byte 7", nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got, err := strictjson.Document(row.text)

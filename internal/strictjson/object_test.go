@@ -19,7 +19,7 @@ const (
 	badUTF8   = "invalid UTF-8"
 	duplicate = "duplicate name"
 	tooDeep   = "nested too deep"
-	trailing  = "something behind the object"
+	trailing  = "unexpected data after the object"
 	notObject = "not an object"
 )
 

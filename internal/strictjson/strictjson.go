@@ -18,7 +18,7 @@ var (
 	errUTF8      = errors.New("invalid UTF-8")
 	errDuplicate = errors.New("duplicate name")
 	errDepth     = errors.New("nested too deep")
-	errTrailing  = errors.New("something behind the object")
+	errTrailing  = errors.New("unexpected data after the object")
 	errNotObject = errors.New("not an object")
 )
 

@@ -1,14 +1,13 @@
-// Package terminal has what texts for people share: colours, and how many there
-// are of something.
+// Package terminal formats text for people: colours, and counts of things.
 //
 // Invariants:
 //
-//  1. Where no colours are wanted, text stays what it is (TestPaint).
+//  1. Without colours, text is not changed (TestPaint).
 package terminal
 
 import "fmt"
 
-// Color is a terminal's colour, or another way to set text apart (ECMA-48 SGR).
+// Color is a colour or another text style of a terminal (ECMA-48 SGR).
 type Color string
 
 // The colours.
@@ -20,13 +19,13 @@ const (
 	Yellow Color = "\x1b[33m"
 )
 
-// plain ends every colour.
+// plain resets the colour and style.
 const plain = "\x1b[0m"
 
-// Palette is whether colours are wanted: the zero value paints nothing.
+// Palette is whether to use colours. The zero value uses none.
 type Palette bool
 
-// Paint puts a colour around a text, if colours are wanted.
+// Paint returns the text in a colour if the palette uses colours.
 func (p Palette) Paint(color Color, text string) string {
 	if !p || text == "" || color == "" {
 		return text
@@ -34,7 +33,7 @@ func (p Palette) Paint(color Color, text string) string {
 	return string(color) + text + plain
 }
 
-// Count writes how many there are of what, an English noun that takes an s.
+// Count formats a number and a noun whose plural ends in s, such as "2 routes".
 func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

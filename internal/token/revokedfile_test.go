@@ -80,9 +80,9 @@ func TestParseRevocationsRefuses(t *testing.T) {
 	for _, row := range []struct{ name, line, text string }{
 		{"no JSON", `api alice`, "is not one JSON object: not an object" + example},
 		{"a list", `["api"]`, "is not one JSON object: not an object" + example},
-		{"a text behind", `{"issuer":"api","sub":"a"} # gone`, "is not one JSON object: something behind the object" + example},
-		{"a comma behind", `{"issuer":"api","sub":"a"},`, "is not one JSON object: something behind the object" + example},
-		{"two objects", `{"issuer":"api","sub":"a"}{"issuer":"api","sub":"b"}`, "is not one JSON object: something behind the object" + example},
+		{"a text behind", `{"issuer":"api","sub":"a"} # gone`, "is not one JSON object: unexpected data after the object" + example},
+		{"a comma behind", `{"issuer":"api","sub":"a"},`, "is not one JSON object: unexpected data after the object" + example},
+		{"two objects", `{"issuer":"api","sub":"a"}{"issuer":"api","sub":"b"}`, "is not one JSON object: unexpected data after the object" + example},
 		{"cut off", `{"issuer":"api","sub":"a"`, "is not one JSON object: invalid JSON" + example},
 		{"a name twice", `{"issuer":"api","sub":"a","sub":"b"}`, "is not one JSON object: duplicate name" + example},
 		{"a name twice, once escaped", `{"issuer":"api","sub":"a","\u0073ub":"b"}`, "is not one JSON object: duplicate name" + example},
