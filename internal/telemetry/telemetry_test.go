@@ -167,7 +167,8 @@ func TestMetricNames(t *testing.T) {
 	a.metrics.RegisterIssuers(func() []issuer.Stats {
 		return []issuer.Stats{
 			{
-				Issuer: "home", Keys: make([]issuer.KeyStats, 2), Skipped: make([]issuer.Skipped, 1), Age: 90 * time.Second, MaxStale: time.Hour, NextFetch: 9 * time.Second,
+				Issuer: "home", Keys: make([]issuer.KeyStats, 2), Skipped: make([]issuer.Skipped, 1),
+				Age: 90 * time.Second, MaxStale: time.Hour, NextFetch: 9 * time.Second,
 				UnknownKIDs: 5, WithdrawnInUse: 6, Fetches: map[string]uint64{"ok": 3, "unreachable": 1},
 			},
 			{Issuer: "dark", Stale: true, Age: time.Hour, Failures: 7, Fetches: map[string]uint64{"ok": 0, "unreachable": 7}},
