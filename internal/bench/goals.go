@@ -21,7 +21,7 @@ const noise = 1.1
 
 // goals returns all goals that the benchmark measures; other adds those that
 // compare with the other build. Two more goals are tests:
-// TestKnownTokenCostsNoMemory limits the allocations for a known token, and
+// TestKnownTokenAllocations limits the allocations for a known token, and
 // TestTokensFit the memory for many long tokens.
 func goals(other bool) []goal {
 	const mb = 1e6

@@ -2,8 +2,8 @@ package extauthz
 
 import (
 	"context"
-	"errors"
 	"sync"
+	"testing"
 	"time"
 
 	"google.golang.org/grpc/mem"
@@ -13,15 +13,14 @@ import (
 )
 
 // call is one Check on its way through the server, from the bytes that came to
-// the bytes that go. Its memory is used again for another call once it is sent,
-// so that a token which is known costs none.
+// the bytes that go. Its memory is used again for another call once it is sent.
 type call struct {
-	data     []byte          // the CheckRequest as it came
-	asked    request.Request // its strings are views of data
-	err      error           // why there is nothing in asked
-	decision gate.Decision
-	budget   budget
-	answer   *answer
+	data   []byte // the CheckRequest as it came, until it was scanned
+	size   int    // its length
+	asked  request.Request
+	err    error // why there is nothing in asked
+	budget budget
+	answer *answer
 }
 
 // most bounds the memory, in bytes, that is kept for another call: a message as
@@ -29,14 +28,17 @@ type call struct {
 const most = 64 << 10
 
 // calls are those that are not under way, and the memory of their answers. It is
-// safe for concurrent use; the zero value is ready.
+// safe for concurrent use. Make one with newCalls.
 type calls struct {
 	pool    sync.Pool // of *call
 	answers sync.Pool // of *answer
-	// setsAsked: the headers of allowed decisions are looked at by others, so that
-	// answers are not kept in place of them.
-	setsAsked bool
+	denials templates
+	// poison: buffers are overwritten after use, so that a test fails which finds
+	// something in one.
+	poison bool
 }
+
+func newCalls() *calls { return &calls{poison: testing.Testing()} }
 
 // begin returns a call of its own for the caller.
 func (p *calls) begin(ctx context.Context) *call {
@@ -50,62 +52,51 @@ func (p *calls) begin(ctx context.Context) *call {
 
 // end takes back a call that nobody uses any more.
 func (p *calls) end(c *call) {
-	// Nothing of a request, its token least of all, outlives its answer.
-	clear(c.data)
 	clear(c.asked.Headers)
+	clear(c.asked.Extensions)
 	if cap(c.data) > most {
 		return
 	}
-	*c = call{data: c.data[:0], asked: request.Request{Headers: c.asked.Headers[:0]}}
+	*c = call{data: c.data[:0], asked: request.Request{Headers: c.asked.Headers[:0], Extensions: c.asked.Extensions}}
 	p.pool.Put(c)
 }
 
 // decode reads the call's message, and with that ends its stream's wait: for a message
 // that is refused, or that makes a reader panic, too.
 func (c *call) decode(stream unfinished, decode func(any) error) error {
-	defer func() { stream.end(len(c.data)) }()
+	defer func() { stream.end(c.size) }()
 	return decode(c)
 }
 
 // read takes a CheckRequest as it came over the wire. What is wrong with it
 // stands in the call.
-func (c *call) read(message mem.BufferSlice) {
+func (c *call) read(message mem.BufferSlice, poison bool) {
 	c.data = c.data[:0]
 	for _, part := range message {
 		c.data = append(c.data, part.ReadOnlyData()...)
 	}
 	c.err = scan(c.data, &c.asked)
+	c.size = len(c.data)
+	wipe(c.data, poison)
 }
 
-// render puts a decision into the form in which it is sent.
-func (c *call) render(d *gate.Decision, calls *calls) error {
+// wipe takes a request, with its token, out of memory that is used again.
+func wipe(data []byte, poison bool) {
+	if !poison {
+		clear(data)
+		return
+	}
+	for i := range data {
+		data[i] = 0xff // in no UTF-8
+	}
+}
+
+// render makes the answer of a decision.
+func (c *call) render(d *gate.Decision, calls *calls) (err error) {
 	c.answer = calls.answer()
-	var written []byte
-	var layout gate.Layout
-	var kept, valid bool
-	switch {
-	case answered(d):
-		written, valid = appendAnswered(c.answer.bytes, d)
-	case !allowed(d):
-		written, valid = appendDenied(c.answer.bytes, d, fromGRPC(c.asked.Header("content-type")))
-	default:
-		if written, kept = d.Prepared.Append(c.answer.bytes, d.ID); kept {
-			valid = true
-			break
-		}
-		if written, layout, valid = appendAllowed(c.answer.bytes, d); valid && !calls.setsAsked {
-			d.Prepared.Keep(written, layout)
-		}
-	}
-	if !valid {
-		return errNotText
-	}
-	c.answer.bytes = written
-	return nil
+	c.answer.bytes, err = calls.denials.appendAnswer(c.answer.bytes, d, fromGRPC(c.asked.Header("content-type")))
+	return err
 }
-
-// errNotText is of an answer with a text in it that is no UTF-8.
-var errNotText = errors.New("a text of the answer is no UTF-8")
 
 // answer is the bytes of one CheckResponse, in memory that grpc-go gives back
 // when it has sent them: it is the pool of its own buffer.
@@ -138,6 +129,9 @@ func (a *answer) Get(int) *[]byte { return &a.bytes }
 
 // Put takes the bytes back once nobody reads them.
 func (a *answer) Put(*[]byte) {
+	if a.home.poison {
+		wipe(a.bytes, true)
+	}
 	if cap(a.bytes) > most {
 		return
 	}

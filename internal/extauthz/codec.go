@@ -20,7 +20,7 @@ func newCodec(calls *calls) codec { return codec{encoding.GetCodecV2(proto.Name)
 // Unmarshal decodes data into v. What is wrong with a call's stands in it.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if call, ok := v.(*call); ok {
-		call.read(data)
+		call.read(data, c.calls.poison)
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, v)

@@ -20,8 +20,8 @@
 //     Envoy (TestSetOverwrites).
 //  4. A CheckRequest is read as any reader of Protobuf reads it, or refused
 //     (FuzzScan, TestScanRefuses, TestScanKnowsEachField).
-//  5. Nothing of a request outlives its answer in memory that is used again, but
-//     for copies (TestCallsForget).
+//  5. Memory that is used again holds nothing of an earlier request (TestCallsForget,
+//     TestScanForgets). When tests run, buffers are overwritten after use.
 //  6. With certificates, nobody is answered who does not speak TLS, and with a
 //     CA of clients nobody whose certificate it has not signed, or, if names are
 //     given, has none of them (TestTLS, TestMutualTLS). Files that cannot be used
@@ -29,9 +29,9 @@
 //  7. A span holds the decision and nothing of a token or its subject, and its
 //     parent is the caller of the RPC, never a header of the request that is
 //     decided (TestSpanOfACheck, TestTheClientsTraceContextIsNotOurs).
-//  8. An answer, which is written byte by byte, is the message that protobuf
-//     makes of it (TestAllowedIsTheMessage, TestDeniedIsTheMessage, FuzzAllowed,
-//     FuzzDenied).
+//  8. An answer that repeats is kept as a template. What comes out of it is the message
+//     that would be made for the decision (TestTemplates, TestAllowedIsTheMessage,
+//     TestDeniedIsTheMessage, FuzzAllowed, FuzzDenied).
 //  9. What is remembered of tokens and of their answers changes no answer
 //     (TestKnownTokensAreAnsweredAlike, TestAnEndThatMoves).
 package extauthz

@@ -20,7 +20,7 @@ import (
 // observed.
 func NewServerFor(d Decider) *Server {
 	return newServer(&service{
-		gate: into{d}, logger: slog.New(slog.DiscardHandler), calls: new(calls),
+		gate: d, logger: slog.New(slog.DiscardHandler), calls: newCalls(),
 		observe:   func(context.Context, time.Time, *request.Request, *gate.Decision) {},
 		oversized: func() {},
 	}, nil, newConnections(1000, slog.New(slog.DiscardHandler), func(string) {}))
@@ -32,23 +32,31 @@ type Decider interface {
 	Refuse(gate.Reason, string) *gate.Decision
 }
 
-// into decides in the caller's memory.
-type into struct{ Decider }
-
-func (i into) DecideInto(ctx context.Context, r *request.Request, d *gate.Decision) {
-	*d = *i.Decide(ctx, r)
+// Answers returns what makes the answers of decisions, as one server does: an answer
+// that repeats comes from a template. The error is that of an answer that cannot be sent.
+func Answers() func(d *gate.Decision, grpcClient bool) ([]byte, error) {
+	var denials templates
+	return func(d *gate.Decision, grpcClient bool) ([]byte, error) {
+		return denials.appendAnswer(nil, d, grpcClient)
+	}
 }
 
-// Response is a decision as it is sent, read by protobuf.
-func Response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
-	data, valid := Denied(nil, d, grpcClient)
-	switch {
-	case allowed(d):
-		data, _, valid = Allowed(nil, d)
-	case answered(d):
-		data, valid = appendAnswered(nil, d)
+// Templates is how many denials have a template once these were answered.
+func Templates(all ...*gate.Decision) int {
+	var denials templates
+	for _, d := range all {
+		_, _ = denials.appendAnswer(nil, d, false)
 	}
-	if !valid {
+	return int(denials.count.Load())
+}
+
+// MaxTemplates is maxTemplates.
+const MaxTemplates = maxTemplates
+
+// Response is a decision as it is sent, read by protobuf; nil if it cannot be sent.
+func Response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
+	data, err := Answers()(d, grpcClient)
+	if err != nil {
 		return nil
 	}
 	var answer authv3.CheckResponse
@@ -58,18 +66,10 @@ func Response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 	return &answer
 }
 
-// Allowed is appendAllowed.
-func Allowed(to []byte, d *gate.Decision) ([]byte, gate.Layout, bool) { return appendAllowed(to, d) }
-
-// Denied is appendDenied.
-func Denied(to []byte, d *gate.Decision, grpcClient bool) ([]byte, bool) {
-	return appendDenied(to, d, grpcClient)
-}
-
 // Answer answers the CheckRequest that data holds as the server does.
 func Answer(ctx context.Context, g *gate.Gate, data []byte) *authv3.CheckResponse {
 	s := &service{
-		gate: g, logger: slog.New(slog.DiscardHandler), calls: new(calls),
+		gate: g, logger: slog.New(slog.DiscardHandler), calls: newCalls(),
 		observe: func(context.Context, time.Time, *request.Request, *gate.Decision) {},
 	}
 	message, err := answerOf(ctx, s, data)
@@ -97,9 +97,9 @@ func answerOf(ctx context.Context, s *service, data []byte) (mem.BufferSlice, er
 // Forgotten reads a message into a call, ends that, and returns the memory that
 // the call has read it into.
 func Forgotten(message []byte) (before int, after []byte, headers []request.Header) {
-	calls := new(calls)
+	calls := newCalls()
 	c := calls.begin(context.Background())
-	c.read(mem.BufferSlice{mem.SliceBuffer(message)})
+	c.read(mem.BufferSlice{mem.SliceBuffer(message)}, false)
 	data, list := c.data, c.asked.Headers
 	calls.end(c)
 	return len(data), data, list
@@ -113,7 +113,7 @@ func WithBudget(ctx context.Context, began time.Time) context.Context {
 // Checker takes CheckRequests through a service over g as grpc-go does, and gives
 // back what it has got.
 func Checker(g *gate.Gate, o Observers) func(ctx context.Context, data mem.BufferSlice) (size int) {
-	s := &service{gate: g, logger: slog.New(slog.DiscardHandler), calls: new(calls), observe: o.observe}
+	s := &service{gate: g, logger: slog.New(slog.DiscardHandler), calls: newCalls(), observe: o.observe}
 	c := newCodec(s.calls)
 	return func(ctx context.Context, data mem.BufferSlice) int {
 		call, err := s.check(ctx, func(v any) error { return c.Unmarshal(data, v) })

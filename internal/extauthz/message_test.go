@@ -1,7 +1,6 @@
 package extauthz_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -15,7 +14,6 @@ import (
 	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -121,78 +119,91 @@ func deniedMessage(t testing.TB, d *gate.Decision, grpcClient bool) *authv3.Chec
 	}
 }
 
-// hold holds bytes that were written to the message that they are to be, if that
-// can be sent. It returns nil for what cannot.
-func hold(t testing.TB, written []byte, valid bool, want *authv3.CheckResponse) (answer []byte) {
+// answersAs answers a decision twice, with another ID each time, so that the second answer
+// can come from a template. Each has to be the message, unless that cannot be sent.
+func answersAs(t testing.TB, d *gate.Decision, grpcClient bool, message func(*gate.Decision) *authv3.CheckResponse) {
 	t.Helper()
-	if _, err := proto.Marshal(want); err != nil {
-		if valid {
-			t.Fatalf("%v is sent, which is no text: %v", want, err)
-		}
-		return nil
-	}
-	answer, there := bytes.CutPrefix(written, []byte(before))
-	if !valid || !there {
-		t.Fatalf("not sent: %v", want)
-	}
-	var got authv3.CheckResponse
-	if err := (proto.UnmarshalOptions{}).Unmarshal(answer, &got); err != nil {
-		t.Fatalf("%v: %v", want, err)
-	}
-	if unknown(got.ProtoReflect()) || !proto.Equal(&got, want) {
-		t.Fatalf("got  %v\nwant %v", &got, want)
-	}
-	return answer
-}
-
-// before stands where an answer is appended.
-const before = "before"
-
-// unknown reports whether a field that nobody knows is anywhere in a message.
-func unknown(m protoreflect.Message) (found bool) {
-	found = len(m.GetUnknown()) > 0
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case f.IsMap() && f.MapValue().Message() != nil:
-			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
-				found = found || unknown(v.Message())
-				return true
-			})
-		case f.IsList() && f.Message() != nil:
-			for i := range v.List().Len() {
-				found = found || unknown(v.List().Get(i).Message())
+	answer := extauthz.Answers()
+	for range 2 {
+		d.ID.Number++
+		data, err := answer(d, grpcClient)
+		want := message(d)
+		if _, invalid := proto.Marshal(want); invalid != nil {
+			if err == nil {
+				t.Fatalf("%v is sent, which is not text: %v", want, invalid)
 			}
-		case !f.IsMap() && f.Message() != nil:
-			found = found || unknown(v.Message())
+			return
 		}
-		return true
-	})
-	return found
+		var got authv3.CheckResponse
+		if err != nil || proto.Unmarshal(data, &got) != nil {
+			t.Fatalf("not sent: %v, %v", want, err)
+		}
+		if !proto.Equal(&got, want) {
+			t.Fatalf("got  %v\nwant %v", &got, want)
+		}
+	}
 }
 
-// holdDenied holds a denied answer, in both forms, to the message.
-func holdDenied(t testing.TB, d *gate.Decision) {
+// checkDenied checks a denied answer in both forms.
+func checkDenied(t testing.TB, d *gate.Decision) {
 	t.Helper()
 	for _, grpcClient := range []bool{false, true} {
-		written, valid := extauthz.Denied([]byte(before), d, grpcClient)
-		hold(t, written, valid, deniedMessage(t, d, grpcClient))
+		answersAs(t, d, grpcClient, func(d *gate.Decision) *authv3.CheckResponse { return deniedMessage(t, d, grpcClient) })
 	}
 }
 
-// holdAllowed holds an allowed answer, byte by byte, to the message.
-func holdAllowed(t testing.TB, d *gate.Decision) {
+// checkAllowed checks an allowed answer, made afresh and with an identity that is shared.
+func checkAllowed(t testing.TB, d *gate.Decision) {
 	t.Helper()
-	written, at, valid := extauthz.Allowed([]byte(before), d)
-	answer := hold(t, written, valid, allowedMessage(d))
-	if answer == nil {
-		return
+	answersAs(t, d, false, allowedMessage)
+	d.Identity = &gate.Identity{Set: d.Set, Remove: d.Remove}
+	answersAs(t, d, false, allowedMessage)
+}
+
+// TestTemplates: a template is used where the answer repeats, and nowhere else.
+func TestTemplates(t *testing.T) {
+	base := func() *gate.Decision {
+		return &gate.Decision{
+			ID: gate.ID{Replica: "r"}, Route: "a", Verdict: gate.VerdictDeny, Reason: "expired",
+			Denial: &gate.Denial{Status: 401, Title: "Unauthorized", Detail: "the token has expired", Challenge: "Bearer"},
+		}
 	}
-	if id := d.ID.String(); string(answer[at.ID:at.ID+len(id)]) != id {
-		t.Errorf("where the id stands is %q", answer[at.ID:at.ID+len(id)])
+	cors := []request.Header{{Name: "vary", Value: "origin"}}
+	for name, row := range map[string]struct {
+		change func(d *gate.Decision)
+		kept   int // of the decision and the changed one
+	}{
+		"the same":           {func(*gate.Decision) {}, 1},
+		"another id":         {func(d *gate.Decision) { d.ID.Number = 7 }, 1},
+		"another route":      {func(d *gate.Decision) { d.Route = "b" }, 2},
+		"another reason":     {func(d *gate.Decision) { d.Reason = "key_unknown" }, 2},
+		"another status":     {func(d *gate.Decision) { d.Denial.Status = 403 }, 2},
+		"another title":      {func(d *gate.Decision) { d.Denial.Title = "x" }, 2},
+		"another detail":     {func(d *gate.Decision) { d.Denial.Detail = "x" }, 2},
+		"another challenge":  {func(d *gate.Decision) { d.Denial.Challenge = "x" }, 2},
+		"another time":       {func(d *gate.Decision) { d.Denial.RetryAfter = 1 }, 2},
+		"another origin":     {func(d *gate.Decision) { d.Denial.CORS = cors }, 2},
+		"a subject":          {func(d *gate.Decision) { d.Subject = "ann" }, 1},
+		"an issuer":          {func(d *gate.Decision) { d.Issuer = "home" }, 1},
+		"an expiry":          {func(d *gate.Decision) { d.Expires = time.Unix(2_000_000_000, 0) }, 1},
+		"no verdict":         {func(d *gate.Decision) { d.Verdict = "" }, 1},
+		"an id in its text":  {func(d *gate.Decision) { d.Route = d.ID.String() }, 1},
+		"another id's width": {func(d *gate.Decision) { d.ID.Replica = "longer" }, 1},
+	} {
+		other := base()
+		if row.change(other); extauthz.Templates(base(), other) != row.kept {
+			t.Errorf("%s: %d templates, want %d", name, extauthz.Templates(base(), other), row.kept)
+		}
+		checkDenied(t, other)
 	}
-	removed, err := proto.Marshal(&authv3.OkHttpResponse{HeadersToRemove: d.Remove})
-	if err != nil || !bytes.Equal(answer[at.RemoveBegin:at.RemoveEnd], removed) {
-		t.Errorf("where the names to remove stand is %q, want %q (%v)", answer[at.RemoveBegin:at.RemoveEnd], removed, err)
+	var many []*gate.Decision
+	for n := range extauthz.MaxTemplates + 3 {
+		one := base()
+		one.Route = fmt.Sprint(n)
+		many = append(many, one)
+	}
+	if got := extauthz.Templates(many...); got > extauthz.MaxTemplates {
+		t.Errorf("%d templates are kept", got)
 	}
 }
 
@@ -203,7 +214,7 @@ func TestAllowedIsTheMessage(t *testing.T) {
 	for _, size := range []int{0, 1, 60, 127, 128, 129, 300, 16_383, 16_384, 20_000} {
 		for _, reason := range []gate.Reason{gate.ReasonAllowed, gate.ReasonPublic} {
 			t.Run(fmt.Sprintf("%d bytes, %s", size, reason), func(t *testing.T) {
-				holdAllowed(t, &gate.Decision{
+				checkAllowed(t, &gate.Decision{
 					ID: gate.ID{Replica: "replica", Number: 0x123456789abcdef0}, Route: long(size), Verdict: gate.VerdictAllow, Reason: reason,
 					Issuer: "home", Subject: long(size), Expires: time.Unix(2_000_000_000, 0),
 					Set:    []request.Header{{Name: "x-user-id", Value: long(size)}, {Name: "x-user-name", Value: "ann"}},
@@ -213,9 +224,9 @@ func TestAllowedIsTheMessage(t *testing.T) {
 			})
 		}
 	}
-	holdAllowed(t, &gate.Decision{ID: gate.ID{Replica: strings.Repeat("r", 100)}, Verdict: gate.VerdictAllow, Reason: gate.ReasonPreflight})
-	holdAllowed(t, &gate.Decision{Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed, Remove: []string{"x-user-\xff"}})
-	holdAllowed(t, &gate.Decision{Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed, Subject: "\xc3"})
+	checkAllowed(t, &gate.Decision{ID: gate.ID{Replica: strings.Repeat("r", 100)}, Verdict: gate.VerdictAllow, Reason: gate.ReasonPreflight})
+	checkAllowed(t, &gate.Decision{Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed, Remove: []string{"x-user-\xff"}})
+	checkAllowed(t, &gate.Decision{Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed, Subject: "\xc3"})
 }
 
 func FuzzAllowed(f *testing.F) {
@@ -231,7 +242,7 @@ func FuzzAllowed(f *testing.F) {
 			d.Remove = append(d.Remove, removed)
 			d.AddToResponse = append(d.AddToResponse, request.Header{Name: removed, Value: value})
 		}
-		holdAllowed(t, d)
+		checkAllowed(t, d)
 	})
 }
 
@@ -241,7 +252,7 @@ func TestDeniedIsTheMessage(t *testing.T) {
 	texts := []string{"", "expired", strings.Repeat("a", 127), strings.Repeat("b", 2000), `"quoted" \ <b>&amp;`, "line\nfeed\x7f\x00", "Zoë \u2028 ☃"}
 	for _, text := range texts {
 		for _, status := range []int{400, 401, 403, 429, 500, 503, 599} {
-			holdDenied(t, &gate.Decision{
+			checkDenied(t, &gate.Decision{
 				ID: gate.ID{Replica: text, Number: 7}, Route: text, Verdict: gate.VerdictDeny, Reason: gate.Reason(text),
 				Issuer: text, Subject: text, Expires: time.Unix(2_000_000_000, 0),
 				Denial: &gate.Denial{
@@ -255,13 +266,13 @@ func TestDeniedIsTheMessage(t *testing.T) {
 	for n := range 40 {
 		many.Denial.CORS = append(many.Denial.CORS, request.Header{Name: fmt.Sprintf("x-%d", n), Value: "v"})
 	}
-	holdDenied(t, many)
+	checkDenied(t, many)
 	for _, invalid := range []*gate.Decision{
 		{Verdict: gate.VerdictDeny, Reason: "\xff", Denial: &gate.Denial{Status: 401}},
 		{Verdict: gate.VerdictDeny, Subject: "\xc3", Denial: &gate.Denial{Status: 401}},
 		{Verdict: gate.VerdictDeny, Denial: &gate.Denial{Status: 401, Challenge: "\xc3"}},
 	} {
-		holdDenied(t, invalid)
+		checkDenied(t, invalid)
 	}
 }
 
@@ -280,7 +291,7 @@ func FuzzDenied(f *testing.F) {
 		if origin != "" {
 			d.Denial.CORS = []request.Header{{Name: "access-control-allow-origin", Value: origin}}
 		}
-		holdDenied(t, d)
+		checkDenied(t, d)
 	})
 }
 

@@ -6,7 +6,13 @@ import (
 	"strconv"
 	"strings"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/request"
@@ -22,15 +28,15 @@ func allowed(d *gate.Decision) bool {
 	return d.Verdict == gate.VerdictAllow && d.Denial == nil && d.Answer == nil
 }
 
-// answered reports whether a decision is explicitly answered by the gate, with a
-// status that is no error's.
+// answered reports whether the gate explicitly answers the request itself, with a
+// status that is not an error.
 func answered(d *gate.Decision) bool {
 	return d.Verdict == gate.VerdictAnswer && d.Denial == nil && d.Answer != nil &&
 		d.Answer.Status >= http.StatusOK && d.Answer.Status < http.StatusBadRequest
 }
 
-// denialOf is what a decision that is not allowed is answered with: never what
-// Envoy would let pass, which a denied_response with a status of OK is.
+// denialOf returns what a decision that is not allowed is answered with. It is never
+// what Envoy would let pass: a denied_response with a status of OK.
 func denialOf(d *gate.Decision) *gate.Denial {
 	if d.Denial == nil || d.Denial.Status < http.StatusBadRequest {
 		return &gate.Denial{Status: http.StatusServiceUnavailable, Title: http.StatusText(http.StatusServiceUnavailable)}
@@ -38,7 +44,74 @@ func denialOf(d *gate.Decision) *gate.Denial {
 	return d.Denial
 }
 
-// rpcCode gives google.rpc.Status of a denial: never OK.
+// allowedResponse returns the answer of an allowed decision.
+func allowedResponse(d *gate.Decision, id string) *authv3.CheckResponse {
+	added := make([]*corev3.HeaderValueOption, len(d.AddToResponse))
+	for i, h := range d.AddToResponse {
+		added[i] = &corev3.HeaderValueOption{
+			Header: &corev3.HeaderValue{Key: h.Name, Value: h.Value}, AppendAction: corev3.HeaderValueOption_ADD_IF_ABSENT,
+		}
+	}
+	return &authv3.CheckResponse{
+		Status: &rpcstatus.Status{Code: int32(codes.OK)},
+		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
+			Headers: overwrites(d.Set), HeadersToRemove: d.Remove, ResponseHeadersToAdd: added,
+			QueryParametersToRemove: d.RemoveParameters, // Envoy compares the bytes of their names
+		}},
+		DynamicMetadata: dynamicMetadata(d, id),
+	}
+}
+
+// deniedResponse returns the answer of a decision that is neither allowed nor answered.
+func deniedResponse(d *gate.Decision, id string, grpcClient bool) *authv3.CheckResponse {
+	denial := denialOf(d)
+	fields := append([]request.Header{{Name: "cache-control", Value: "no-store"}}, denial.CORS...)
+	if denial.Challenge != "" {
+		fields = append(fields, request.Header{Name: "www-authenticate", Value: denial.Challenge})
+	}
+	if denial.RetryAfter > 0 {
+		fields = append(fields, request.Header{Name: "retry-after", Value: strconv.Itoa(denial.RetryAfter)})
+	}
+	if grpcClient {
+		// Envoy makes grpc-message of the body, byte for byte.
+		body := denial.Detail + " (" + string(d.Reason) + ", decision " + id + ")"
+		return localResponse(d, id, rpcCode(denial.Status), denial.Status, fields, body)
+	}
+	body, _ := json.Marshal(problem{denial.Status, denial.Title, denial.Detail, d.Reason, id}) // texts and a number: it cannot fail
+	fields = append(fields, request.Header{Name: "content-type", Value: "application/problem+json"})
+	return localResponse(d, id, rpcCode(denial.Status), denial.Status, fields, string(body))
+}
+
+// problem is the body of a denial (RFC 9457).
+type problem struct {
+	Status   int         `json:"status"`
+	Title    string      `json:"title"`
+	Detail   string      `json:"detail"`
+	Reason   gate.Reason `json:"reason"`
+	Decision string      `json:"decision"`
+}
+
+// answeredResponse returns the answer of a decision that the gate answers itself. For
+// Envoy it is a denial with a status below 400.
+func answeredResponse(d *gate.Decision, id string) *authv3.CheckResponse {
+	fields := append([]request.Header{{Name: "cache-control", Value: "no-store"}}, d.Answer.Headers...)
+	return localResponse(d, id, codes.PermissionDenied, d.Answer.Status, fields, string(d.Answer.Body))
+}
+
+// localResponse returns an answer that Envoy sends to the client. Both parts of it deny:
+// Envoy lets a denied_response pass if the RPC's status is OK, and failure_mode_allow
+// would let an error_response pass.
+func localResponse(d *gate.Decision, id string, rpc codes.Code, status int, fields []request.Header, body string) *authv3.CheckResponse {
+	return &authv3.CheckResponse{
+		Status: &rpcstatus.Status{Code: int32(rpc), Message: string(d.Reason)},
+		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: &authv3.DeniedHttpResponse{
+			Status: &typev3.HttpStatus{Code: typev3.StatusCode(status)}, Headers: overwrites(fields), Body: body,
+		}},
+		DynamicMetadata: dynamicMetadata(d, id),
+	}
+}
+
+// rpcCode returns the code of google.rpc.Status for a denial. It is never OK.
 func rpcCode(status int) codes.Code {
 	switch status {
 	case http.StatusBadRequest:
@@ -52,91 +125,46 @@ func rpcCode(status int) codes.Code {
 	}
 }
 
-// appendFields appends the header fields of a denial.
-func appendFields(to []request.Header, denial *gate.Denial, grpcClient bool) []request.Header {
-	to = append(append(to, request.Header{Name: "cache-control", Value: "no-store"}), denial.CORS...)
-	if denial.Challenge != "" {
-		to = append(to, request.Header{Name: "www-authenticate", Value: denial.Challenge})
-	}
-	if denial.RetryAfter > 0 {
-		to = append(to, request.Header{Name: "retry-after", Value: strconv.Itoa(denial.RetryAfter)})
-	}
-	if !grpcClient {
-		to = append(to, request.Header{Name: "content-type", Value: "application/problem+json"})
-	}
-	return to
-}
-
-// appendBody appends the body of a denial: a problem document (RFC 9457), or for
-// a client that speaks gRPC one line of text, since Envoy makes grpc-message of
-// it, byte for byte.
-func appendBody(to []byte, d *gate.Decision, denial *gate.Denial, id string, grpcClient bool) []byte {
-	if grpcClient {
-		to = append(append(to, denial.Detail...), " ("...)
-		to = append(append(to, d.Reason...), ", decision "...)
-		return append(append(to, id...), ')')
-	}
-	to = strconv.AppendInt(append(to, `{"status":`...), int64(denial.Status), 10)
-	to = appendJSON(append(to, `,"title":`...), denial.Title)
-	to = appendJSON(append(to, `,"detail":`...), denial.Detail)
-	to = appendJSON(append(to, `,"reason":`...), string(d.Reason))
-	to = appendJSON(append(to, `,"decision":`...), id)
-	return append(to, '}')
-}
-
-// appendJSON appends a text as encoding/json writes it. Nearly all are plain, and
-// are between their quotes what they are.
-func appendJSON(to []byte, text string) []byte {
-	for _, c := range []byte(text) {
-		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			quoted, _ := json.Marshal(text) // no text fails
-			return append(to, quoted...)
+// overwrites returns header fields that replace what is there. Envoy 1.40 reads append
+// and overwrites if it is false. Later versions read append_action, whose default would
+// append to what the client sent.
+func overwrites(fields []request.Header) []*corev3.HeaderValueOption {
+	options := make([]*corev3.HeaderValueOption, len(fields))
+	for i, h := range fields {
+		options[i] = &corev3.HeaderValueOption{
+			Header: &corev3.HeaderValue{Key: h.Name, Value: h.Value},
+			//lint:ignore SA1019 deprecated, but the field that Envoy 1.40 reads
+			Append:       wrapperspb.Bool(false),
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 		}
 	}
-	return append(append(append(to, '"'), text...), '"')
+	return options
 }
 
-// fact is one thing that the dynamic metadata says: a text, or a number.
-type fact struct {
-	name, text string
-	number     float64
-}
-
-// facts are all that it says of a decision, the id first.
-type facts struct {
-	all   [7]fact
-	count int
-}
-
-func (f *facts) list() []fact { return f.all[:f.count] }
-
-func (f *facts) add(one fact) {
-	f.all[f.count] = one
-	f.count++
-}
-
-// factsOf tells a decision to access logs, rate limits and RBAC. Issuer and subject
-// are there only once a signature held.
-func factsOf(d *gate.Decision, id string) (f facts) {
-	f.add(fact{name: "decision", text: id})
-	f.add(fact{name: "route", text: d.Route})
-	f.add(fact{name: "verdict", text: string(d.Verdict)})
-	f.add(fact{name: "reason", text: string(d.Reason)})
-	// A request that goes on without identity says nobody's name here either,
-	// although its token's signature held.
-	if d.Verdict != gate.VerdictDeny && d.Reason != gate.ReasonAllowed {
-		return f
+// dynamicMetadata describes a decision for access logs, rate limits and RBAC. Issuer and
+// subject are set only once the signature was verified. A request that goes on without
+// identity has neither, although its token's signature may be good.
+func dynamicMetadata(d *gate.Decision, id string) *structpb.Struct {
+	fields := map[string]*structpb.Value{
+		"decision": structpb.NewStringValue(id),
+		"route":    structpb.NewStringValue(d.Route),
+		"verdict":  structpb.NewStringValue(string(d.Verdict)),
+		"reason":   structpb.NewStringValue(string(d.Reason)),
 	}
-	if d.Issuer != "" {
-		f.add(fact{name: "issuer", text: d.Issuer})
+	if d.Verdict == gate.VerdictDeny || d.Reason == gate.ReasonAllowed {
+		if d.Issuer != "" {
+			fields["issuer"] = structpb.NewStringValue(d.Issuer)
+		}
+		if d.Subject != "" {
+			fields["subject"] = structpb.NewStringValue(d.Subject)
+		}
+		if !d.Expires.IsZero() {
+			fields["expires"] = structpb.NewNumberValue(float64(d.Expires.Unix()))
+		}
 	}
-	if d.Subject != "" {
-		f.add(fact{name: "subject", text: d.Subject})
-	}
-	if !d.Expires.IsZero() {
-		f.add(fact{name: "expires", number: float64(d.Expires.Unix())})
-	}
-	return f
+	return &structpb.Struct{Fields: map[string]*structpb.Value{
+		MetadataKey: structpb.NewStructValue(&structpb.Struct{Fields: fields}),
+	}}
 }
 
 // fromGRPC reports whether a client speaks gRPC, and so reads no HTTP body.

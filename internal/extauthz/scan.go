@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
-	"unsafe"
 
 	"golang.org/x/net/http/httpguts"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -32,7 +31,7 @@ const (
 )
 
 // scan reads of data, a CheckRequest as it came over the wire, what the gate
-// reads of one, in one pass that allocates nothing for a usual request. It makes
+// reads of one, in one pass. It makes
 // of into what a reader of the whole message, as proto.Unmarshal has it from data,
 // makes of it (the tests have one), and refuses what either refuses, with the same
 // error. Of that
@@ -45,13 +44,12 @@ const (
 // them to the depth that proto.Unmarshal sets. A message is so never taken for
 // another than a second reader of it would see.
 //
-// The strings of into are views of data: into is valid only as long as data is
-// neither changed nor used again, and what outlives that must be cloned. What
-// into held before is gone, but that the memory of its Headers and Extensions is
-// used again, so that a Request that is kept for the next call allocates neither.
-// After an error it is empty. Calls that share neither may run at the same time.
+// The strings of into are parts of one copy of data, which is all that a scan allocates:
+// data can be used again. What into held before is gone, and the memory of its Headers
+// and Extensions is used again. After an error it is empty. Calls that share neither may
+// run at the same time.
 func scan(data []byte, into *request.Request) error {
-	s := scanner{headers: into.Headers[:0], spare: into.Extensions}
+	s := scanner{data: data, text: string(data), headers: into.Headers[:0], spare: into.Extensions}
 	clear(s.spare)
 	*into = request.Request{Headers: s.headers}
 	if !s.message(data, inCheckRequest, protowire.DefaultRecursionLimit) {
@@ -80,6 +78,9 @@ func scan(data []byte, into *request.Request) error {
 // scanner is one scan. What it has read stands in it until the whole message
 // has held.
 type scanner struct {
+	data []byte
+	text string // the same; all strings are parts of it
+
 	// texts are the strings taken last, by what they are. In Protobuf the last
 	// of a repeated scalar counts, also across the parts of a divided message.
 	texts   [takes]string
@@ -184,9 +185,9 @@ func (s *scanner) take(value []byte, f field, depth int) bool {
 		if !utf8.Valid(value) {
 			return false
 		}
-		s.texts[f.take] = view(value)
+		s.texts[f.take] = s.string(value)
 	case octets:
-		s.texts[f.take] = view(value)
+		s.texts[f.take] = s.string(value)
 	default:
 		s.begin(f)
 		if !s.usual(value, f.of) && !s.message(value, f.of, depth) {
@@ -214,13 +215,13 @@ func (s *scanner) usual(b []byte, at place) bool {
 	case n != len(b)-end-1 || !utf8.Valid(name):
 		return false
 	case b[end] == tagValue && utf8.Valid(value):
-		s.texts[takeValue] = view(value)
+		s.texts[takeValue] = s.string(value)
 	case b[end] == tagRawValue && at == inHeaderValue:
-		s.texts[takeRawValue] = view(value)
+		s.texts[takeRawValue] = s.string(value)
 	default:
 		return false
 	}
-	s.texts[takeKey] = view(name)
+	s.texts[takeKey] = s.string(name)
 	return true
 }
 
@@ -341,5 +342,11 @@ func (s *scanner) extension(name, value string) {
 	s.extensions[name] = value
 }
 
-// view is b as a string, without a copy.
-func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// string returns a part of the data as a part of its text.
+func (s *scanner) string(part []byte) string {
+	if len(part) == 0 {
+		return ""
+	}
+	at := cap(s.data) - cap(part)
+	return s.text[at : at+len(part)]
+}

@@ -91,7 +91,7 @@ func NewServer(g *gate.Gate, observers Observers, logger *slog.Logger, certifica
 	all := newConnections(maxConnections, logger, observers.Metrics.ConnectionClosed)
 	observers.Metrics.RegisterConnections(all.Open, maxConnections)
 	return newServer(&service{
-		gate: g, logger: logger, observe: observers.observe, calls: &calls{setsAsked: observers.Candidate != nil},
+		gate: g, logger: logger, observe: observers.observe, calls: newCalls(),
 		oversized: observers.Metrics.MessageRefused,
 	}, transport, all)
 }

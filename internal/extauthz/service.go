@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -16,8 +17,12 @@ import (
 )
 
 // ServiceName is the gRPC service that Envoy asks, and the name that its health
-// is reported under.
+// is reported under (authv3.Authorization_ServiceDesc).
 const ServiceName = "envoy.service.auth.v3.Authorization"
+
+// APIVersion is the version of go-control-plane whose messages the scan knows
+// (TestAPIVersion).
+const APIVersion = "v1.40.0"
 
 // checker is what the service description calls.
 type checker interface {
@@ -36,7 +41,7 @@ type service struct {
 
 // decider is the gate, or what a test puts in its place.
 type decider interface {
-	DecideInto(context.Context, *request.Request, *gate.Decision)
+	Decide(context.Context, *request.Request) *gate.Decision
 	Refuse(gate.Reason, string) *gate.Decision
 }
 
@@ -64,8 +69,7 @@ func (s *service) check(ctx context.Context, decode func(any) error) (c *call, e
 	if c.err != nil {
 		return c, s.answer(ctx, c, s.gate.Refuse(gate.ReasonRequestMalformed, c.err.Error()))
 	}
-	s.gate.DecideInto(&c.budget, &c.asked, &c.decision)
-	return c, s.answer(ctx, c, &c.decision)
+	return c, s.answer(ctx, c, s.gate.Decide(&c.budget, &c.asked))
 }
 
 func (s *service) answer(ctx context.Context, c *call, d *gate.Decision) error {
@@ -93,19 +97,17 @@ func (s *service) panicked(ctx context.Context, what string, fault any) {
 	s.logger.ErrorContext(ctx, what, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 }
 
-// description is the service as grpc-go wants it. The generated one would have
-// no say in what becomes of a message that cannot be decoded; here that is a
-// denial (see [codec]).
+// description is go-control-plane's description of the service with another handler. The
+// generated one fails the RPC of a message that cannot be decoded; this one denies the
+// request (see [codec]).
 func description() *grpc.ServiceDesc {
-	return &grpc.ServiceDesc{
-		ServiceName: ServiceName,
-		HandlerType: (*checker)(nil),
-		Methods: []grpc.MethodDesc{{
-			MethodName: "Check",
-			Handler: func(server any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-				return server.(checker).check(ctx, decode)
-			},
-		}},
-		Metadata: "envoy/service/auth/v3/external_auth.proto",
-	}
+	generated := authv3.Authorization_ServiceDesc
+	generated.HandlerType = (*checker)(nil)
+	generated.Methods = []grpc.MethodDesc{{
+		MethodName: generated.Methods[0].MethodName,
+		Handler: func(server any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+			return server.(checker).check(ctx, decode)
+		},
+	}}
+	return &generated
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -47,18 +48,18 @@ func NewCandidate(g *Gate, differ func(*request.Request, Difference)) *Candidate
 	return &Candidate{gate: g, differ: differ, waiting: make(chan decided, candidateWaiting)}
 }
 
-// Offer hands over a request and its live decision, of which it keeps copies. It
-// never waits: what there is no room for is left out and counted.
+// Offer hands over a request, of which it keeps a copy, and its live decision. It never
+// waits: a request for which there is no room is skipped and counted.
 func (c *Candidate) Offer(r *request.Request, live *Decision) {
 	if undecided(live) {
 		return
 	}
 	if len(c.waiting) == cap(c.waiting) {
-		c.skipped.Add(1) // not worth the copies
+		c.skipped.Add(1) // not worth the copy
 		return
 	}
 	select {
-	case c.waiting <- decided{clone(r), live.clone()}:
+	case c.waiting <- decided{clone(r), live}:
 	default:
 		c.skipped.Add(1)
 	}
@@ -70,50 +71,11 @@ func undecided(d *Decision) bool {
 	return d.Reason == ReasonInternal || d.Reason == ReasonDeadline || d.Reason == ReasonRequestMalformed
 }
 
-// clone copies a request with all that it shares with its caller.
+// clone copies a request whose lists the caller uses again.
 func clone(r *request.Request) *request.Request {
 	copied := *r
-	for _, text := range []*string{&copied.Method, &copied.Authority, &copied.Target, &copied.Source, &copied.Principal} {
-		*text = strings.Clone(*text)
-	}
-	copied.Headers = cloneHeaders(r.Headers)
-	if r.Extensions != nil {
-		copied.Extensions = make(map[string]string, len(r.Extensions))
-		for name, value := range r.Extensions {
-			copied.Extensions[strings.Clone(name)] = strings.Clone(value)
-		}
-	}
+	copied.Headers, copied.Extensions = slices.Clone(r.Headers), maps.Clone(r.Extensions)
 	return &copied
-}
-
-// clone copies a decision with what it may share with its request.
-func (d *Decision) clone() *Decision {
-	copied := *d
-	copied.Set, copied.Further = cloneHeaders(d.Set), slices.Clone(d.Further)
-	copied.Remove, copied.RemoveParameters = cloneTexts(d.Remove), cloneTexts(d.RemoveParameters)
-	if d.Denial != nil {
-		copied.Denial = &Denial{Status: d.Denial.Status} // the rest may be the request's
-	}
-	if d.Answer != nil {
-		copied.Answer = &Answer{Status: d.Answer.Status, Headers: cloneHeaders(d.Answer.Headers), Body: slices.Clone(d.Answer.Body)}
-	}
-	return &copied
-}
-
-func cloneTexts(texts []string) []string {
-	copied := make([]string, len(texts))
-	for i, text := range texts {
-		copied[i] = strings.Clone(text)
-	}
-	return copied
-}
-
-func cloneHeaders(headers []request.Header) []request.Header {
-	copied := make([]request.Header, len(headers))
-	for i, h := range headers {
-		copied[i] = request.Header{Name: strings.Clone(h.Name), Value: strings.Clone(h.Value)}
-	}
-	return copied
 }
 
 // Skipped returns how many requests were left out since the start.

@@ -277,7 +277,6 @@ func TestCandidateKeepsCopies(t *testing.T) {
 	c.Offer(r, d)
 	r.Target, r.Headers[0].Value = "/other", "2"
 	r.SetRoute("default")
-	*d = gate.Decision{}
 	begin(t, c)
 	wait(t, "the candidate has decided", func() bool { return found.len() == 1 })
 	all, asked := found.sofar()

@@ -18,6 +18,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
 
 // check is one request on its way through the checks, and what they found.
@@ -32,11 +33,12 @@ type check struct {
 	credential credential.Credential
 	token      *token.Token // nil unless it was verified
 	verified   token.Token  // what token points to
-	presented  bool         // it was looked for a credential, and invalid is what came of it
-	invalid    error        // why the credential does not count; nil if it does, or there is none
-	failure    error        // the first check that failed; nil when none did
-	failedRule *route.Rule  // whose check that was; nil for one of no rule
-	excused    Reason       // why the request goes on without identity; empty if it does not
+	remembered tokencache.Entry[*Identity]
+	presented  bool        // it was looked for a credential, and invalid is what came of it
+	invalid    error       // why the credential does not count; nil if it does, or there is none
+	failure    error       // the first check that failed; nil when none did
+	failedRule *route.Rule // whose check that was; nil for one of no rule
+	excused    Reason      // why the request goes on without identity; empty if it does not
 	removed    credential.Removal
 
 	decision *Decision
@@ -219,7 +221,7 @@ func (c *check) permit() {
 		c.allow(ReasonAnonymous, nil, credential.Removal{})
 		return
 	}
-	if c.allowPrepared() {
+	if c.useShared() {
 		return
 	}
 	set, err := c.policy.mapper.Map(c.token, c.parsed.Relaxed)
@@ -231,7 +233,7 @@ func (c *check) permit() {
 		set = append(set, streamLimit(c.token.End(), c.decision.Time))
 	}
 	c.allow(ReasonAllowed, set, c.removal(c.governing))
-	c.prepare(set)
+	c.share()
 }
 
 // answerPreflight answers a CORS preflight in place of the application (Fetch
@@ -296,10 +298,11 @@ func (c *check) verify(ctx context.Context) error {
 	}
 	c.decision.Presented = true
 	verified := &c.verified
-	known, err := c.policy.tokens.Verify(ctx, c.credential.Raw, c.decision.Time, verified)
+	at, known, err := c.policy.tokens.Verify(ctx, c.credential.Raw, c.decision.Time, verified)
 	if err != nil {
 		return err
 	}
+	c.remembered = at
 	c.decision.Cached = known
 	c.decision.Issuer, c.decision.Subject = verified.Issuer, verified.Subject
 	c.decision.KeyID, c.decision.Expires = verified.KeyID, verified.Expiry

@@ -14,6 +14,7 @@ import (
 type cors struct {
 	config  *config.CORS
 	readers map[string]readers // :: origin -> what lets its pages read an answer
+	others  []request.Header   // of a denial for any other origin; nil where no origin is listed
 }
 
 // readers are the fields that let an origin's pages read an answer.
@@ -37,6 +38,9 @@ func newCORS(cfg *config.CORS) *cors {
 		}
 		c.readers[origin] = readers{number: i + 1, allowed: fields, denied: slices.Insert(slices.Clone(fields), 0, varies())}
 	}
+	if len(cfg.Origins) > 0 {
+		c.others = []request.Header{varies()}
+	}
 	return c
 }
 
@@ -49,13 +53,10 @@ func (c *cors) allowed(origin string) []request.Header { return c.readers[origin
 
 // denied are the fields of a denial; nil where no origin is listed.
 func (c *cors) denied(origin string) []request.Header {
-	if len(c.readers) == 0 {
-		return nil
-	}
 	if r, listed := c.readers[origin]; listed {
 		return r.denied
 	}
-	return []request.Header{varies()}
+	return c.others
 }
 
 // maxAskedHeaders bounds the names, in bytes, that a preflight is answered with

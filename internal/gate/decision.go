@@ -33,8 +33,8 @@ const (
 	RouteDefault = route.DefaultName
 )
 
-// Decision is the whole outcome of one request. It is made by [Gate.Decide] or
-// [Gate.Refuse] and not changed after; what its slices hold may be shared.
+// Decision is the whole outcome of one request. [Gate.Decide] or [Gate.Refuse] makes it.
+// It never changes, and must not be changed: decisions share lists with each other.
 type Decision struct {
 	ID      ID
 	Time    time.Time // when it began
@@ -86,9 +86,9 @@ type Decision struct {
 	// config has treated as any other request.
 	PreflightChecked bool
 
-	// Prepared is what of the answer is the same whenever this token is allowed
-	// by this rule. Of an answer that was kept Set is empty: it stands in there.
-	Prepared Prepared
+	// Identity is the value that all decisions share which allow this token under this
+	// rule. Set and Remove are its lists. Nil: this decision shares nothing.
+	Identity *Identity
 
 	// Record: the config wants the decision written down, at To.
 	Record bool

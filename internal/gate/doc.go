@@ -32,10 +32,10 @@
 //  9. A candidate changes no decision and holds none up
 //     (TestCandidateTellsDifferences, TestCandidateNeverBlocks,
 //     TestCandidateNeverBlocksAtTheLastPlace).
-//  10. An answer that was prepared is the one that would be made anew: it holds
-//     nothing of a request or of its time, and is kept by token, rule and what is
-//     relaxed (TestOddSpellingsShareNothing; package extauthz, which has answers
-//     kept, holds the rest).
+//  10. An identity that decisions share is the one that would be made again: it holds
+//     nothing of a request or of its time, and belongs to one token, rule, origin and set
+//     of relaxations (TestSharedIdentity, TestSharedIdentityByRelaxation,
+//     TestWhatIsNotShared, TestOddSpellingsShareNothing).
 //  11. A token is verified with the keys of the issuer whose iss it names byte for
 //     byte, and a remembered token falls with its key (TestKeysAreOfTheExactIssuer,
 //     TestRememberedTokenFallsWithItsKey).

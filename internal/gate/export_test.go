@@ -8,6 +8,3 @@ func (g *Gate) Fail(err error) *Decision {
 	c.fail(err)
 	return c.decision
 }
-
-// SharedLists is how many lists of names to remove answers of the live policy share.
-func (g *Gate) SharedLists() int { return len(g.policy.Load().removals.list()) }

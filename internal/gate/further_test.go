@@ -179,13 +179,13 @@ func TestFurtherRulesAreNotKept(t *testing.T) {
 	staff := bearer(mint(t, w.home, claims(map[string]any{"groups": []string{"staff"}})))
 	for range 3 {
 		for _, raw := range []string{admin, staff} {
-			w.keep(t, get("/x", raw)) // kept for the rule all
+			w.allow(t, get("/x", raw)) // shared under the rule all
 		}
 		if d := w.decide(t, get("/admin", staff)); d.Reason != "group_missing" {
 			t.Errorf("%s", d.Reason)
 		}
-		if d, kept := w.keep(t, get("/admin", admin)); kept != "" || !slices.Equal(d.Further, []string{"admin"}) {
-			t.Errorf("%q was kept, further %v", kept, d.Further)
+		if d, shared := w.allow(t, get("/admin", admin)); shared != nil || !slices.Equal(d.Further, []string{"admin"}) {
+			t.Errorf("%v is shared, further %v", shared, d.Further)
 		}
 	}
 }

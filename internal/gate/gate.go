@@ -114,25 +114,18 @@ func (g *Gate) Routes() []string { return g.policy.Load().routes.Names() }
 // Decide decides one request. ctx bounds the wait for a key that has to be
 // fetched. The decision is never nil and always has a verdict.
 func (g *Gate) Decide(ctx context.Context, r *request.Request) *Decision {
-	d := new(Decision)
-	g.DecideInto(ctx, r, d)
-	return d
-}
-
-// DecideInto is [Gate.Decide] in the caller's memory: a token that is remembered
-// is so allowed without any new one. What d held before is gone. It may hold
-// parts of the request's strings.
-func (g *Gate) DecideInto(ctx context.Context, r *request.Request, d *Decision) {
 	c, reused := g.checks.Get().(*check)
 	if !reused {
 		c = new(check)
 	}
+	d := new(Decision)
 	g.begin(c, r, d, g.options.Now())
 	c.run(ctx)
 	d.Elapsed = g.options.Now().Sub(d.Time)
 	c.verified.Forget()
 	*c = c.reused()
 	g.checks.Put(c)
+	return d
 }
 
 // Refuse returns the denial of a request that could not be put to Decide: it

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -11,6 +12,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/issuer"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
 
 // Policy is one config compiled: an immutable snapshot, except for the keys, which
@@ -20,11 +22,12 @@ type Policy struct {
 	cfg      *config.Config
 	routes   *route.Table
 	verifier *token.Verifier
-	tokens   *token.Memory // in front of verifier
+	tokens   *tokencache.Cache[*Identity] // in front of verifier
 	mapper   *identity.Mapper
 	cors     *cors
 	issuers  *issuer.Set
-	removals removals
+	// lastRemove is the list of removed headers of the last identity that was shared.
+	lastRemove atomic.Pointer[[]string]
 	// revokedReads is how often its gate had read a list of what is revoked when this
 	// one was compiled.
 	revokedReads uint64
@@ -99,7 +102,7 @@ func (p *Policy) verify(revoked *token.Revocations) error {
 	if err != nil {
 		return err
 	}
-	if p.tokens, err = token.NewMemory(p.verifier, p.cfg.Tokens.CacheBytes); err != nil {
+	if p.tokens, err = tokencache.New[*Identity](p.verifier, p.cfg.Tokens.CacheBytes); err != nil {
 		return err
 	}
 	p.verifier.SetRevocations(revoked)

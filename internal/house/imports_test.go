@@ -47,8 +47,10 @@ func table() map[string]row {
 		},
 
 		"internal/extauthz": {
-			own:     []string{"internal/gate", "internal/audit", "internal/filewatch", "internal/request", "internal/telemetry"},
-			modules: []string{grpc, "google.golang.org/protobuf"},
+			own: []string{"internal/gate", "internal/audit", "internal/filewatch", "internal/request", "internal/telemetry"},
+			modules: []string{
+				"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/genproto/googleapis/rpc", grpc, "google.golang.org/protobuf",
+			},
 		},
 		"internal/audit": {
 			own: []string{"internal/gate", "internal/config", "internal/quote", "internal/request"}, never: []string{network, webNetwork},
@@ -61,7 +63,7 @@ func table() map[string]row {
 		"internal/gate": {
 			own: []string{
 				"internal/config", "internal/credential", "internal/denial", "internal/filewatch", "internal/identity", "internal/issuer",
-				"internal/quote", "internal/request", "internal/route", "internal/token",
+				"internal/quote", "internal/request", "internal/route", "internal/token", "internal/tokencache",
 			},
 		},
 		"internal/identity": {own: []string{"internal/config", "internal/denial", "internal/request", "internal/token"},
@@ -72,8 +74,9 @@ func table() map[string]row {
 		},
 		"internal/token": {
 			own:     []string{"internal/config", "internal/denial", "internal/quote", "internal/strictjson"},
-			modules: []string{jwt, "github.com/maypok86/otter/v2"}, never: []string{network, webNetwork},
+			modules: []string{jwt}, never: []string{network, webNetwork},
 		},
+		"internal/tokencache": {own: []string{"internal/token"}, modules: []string{"github.com/maypok86/otter/v2"}, never: []string{network, webNetwork}},
 		"internal/issuer": {
 			own:     []string{"internal/config", "internal/filewatch", "internal/quote", "internal/strictjson"},
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},

@@ -18,14 +18,14 @@ type mutant struct {
 func mutants() []mutant {
 	const (
 		path, table       = "internal/request/path.go", "internal/route/table.go"
-		check, memory     = "internal/gate/check.go", "internal/token/memory.go"
+		check, record     = "internal/gate/check.go", "internal/token/record.go"
 		extract, compact  = "internal/credential/extract.go", "internal/token/compact.go"
 		verify, claims    = "internal/token/verify.go", "internal/token/claims.go"
 		use, conns        = "internal/token/use.go", "internal/extauthz/connections.go"
 		strictReader      = "internal/strictjson/strictjson.go"
 		authorize, method = "internal/route/authorize.go", "internal/token/method.go"
 		mapper, strip     = "internal/identity/mapper.go", "internal/identity/strip.go"
-		prepared, reading = "internal/gate/prepared.go", "internal/route/reading.go"
+		shared, reading   = "internal/gate/identity.go", "internal/route/reading.go"
 	)
 	return []mutant{
 		{"1 method: letters", "internal/request/method.go", `return 'a' <= r && r <= 'z' }) {`, `return r < 0 }) {`},
@@ -174,9 +174,9 @@ func mutants() []mutant {
 
 		{"8 claims: revoked", verify, `failure = v.revocation(token)`, `failure = nil`},
 
-		{"8 memory: until exp", memory, `!now.Before(t.Expiry) || `, ``},
-		{"8 memory: from nbf and iat on", memory, `now.Before(t.begin) || `, ``},
-		{"8 memory: while the keys are the same", memory, ` || t.by.keys.Epoch() != t.epoch`, ``},
+		{"8 memory: until exp", record, `!now.Before(t.Expiry) || `, ``},
+		{"8 memory: from nbf and iat on", record, `now.Before(t.begin) || `, ``},
+		{"8 memory: while the keys are the same", record, ` || t.by.keys.Epoch() != t.epoch`, ``},
 		{"8 memory: the epoch is older than the key", verify,
 			`	c.iss, c.issuer, c.epoch = iss, issuer, issuer.keys.Epoch()
 	if c.key, err = issuer.keys.Key(ctx, c.kid, c.alg); err != nil {`,
@@ -184,8 +184,8 @@ func mutants() []mutant {
 	c.key, err = issuer.keys.Key(ctx, c.kid, c.alg)
 	if c.epoch = issuer.keys.Epoch(); err != nil {`},
 		{"8 memory: each key set has its epoch", "internal/issuer/issuer.go", `return s.epoch`, `return 0 * s.epoch`},
-		{"8 memory: revoked meanwhile", memory, `return !revoked`, `return true || !revoked`},
-		{"8 memory: good ones only", memory, `if err == nil && now.Before(verified.Expiry) {`, `if err == nil {`},
+		{"8 memory: revoked meanwhile", record, `return !revoked`, `return true || !revoked`},
+		{"8 memory: good ones only", "internal/tokencache/cache.go", `if err == nil && now.Before(verified.Expiry) {`, `if err == nil {`},
 
 		{"9 requirement: when", authorize, `if r.when != nil {`, `if r.when != nil && false {`},
 		{"9 requirement: issuers", authorize, `case len(want.Issuers) > 0 && `, `case false && len(want.Issuers) > 0 && `},
@@ -198,18 +198,16 @@ func mutants() []mutant {
 		c.excused`, `if true {
 		c.excused`},
 
-		{"10 identity: names seen of a known token", prepared,
-			`if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.parsed.Relaxed) {`,
-			`if !c.policy.mapper.Usual(c.request.Headers, d.Prepared.removal.set, c.parsed.Relaxed) && false {`},
-		{"10 identity: names seen of one that becomes known", prepared,
-			`if !c.policy.mapper.Usual(c.request.Headers, set, c.parsed.Relaxed) {`,
-			`if !c.policy.mapper.Usual(c.request.Headers, set, c.parsed.Relaxed) && false {`},
-		{"10 identity: one token, two routes", prepared, `uint64(c.rule.Number())<<40 | `, ``},
-		{"10 identity: one token, two origins", prepared, `uint64(origin)<<16 | `, `0*uint64(origin) | `},
-		{"10 identity: one token under further rules", prepared, `len(c.further) == 0 && `, ``},
-		{"10 identity: one token, two hosts", prepared, ` | uint64(c.parsed.Relaxed.Bits())`, ``},
-		{"10 identity: an end that moves", prepared, ` && !c.rule.EndStreamsAtExpiry`, ``},
-		{"10 identity: places other than bearer", prepared, `c.rule.BearerOnly() && `, ``},
+		{"10 identity: names seen of a known token", shared,
+			`if !found || !c.policy.mapper.Usual(c.request.Headers, shared.Set, c.parsed.Relaxed) {`, `if !found {`},
+		{"10 identity: names seen of one that becomes known", shared,
+			`if !c.policy.mapper.Usual(c.request.Headers, d.Set, c.parsed.Relaxed) {`, `if false {`},
+		{"10 identity: one token, two routes", shared, `uint64(c.rule.Number())<<40 | `, ``},
+		{"10 identity: one token, two origins", shared, `uint64(origin)<<16 | `, `0*uint64(origin) | `},
+		{"10 identity: one token under further rules", shared, `len(c.further) == 0 && `, ``},
+		{"10 identity: one token, two hosts", shared, ` | uint64(c.parsed.Relaxed.Bits())`, ``},
+		{"10 identity: an end that moves", shared, ` && !c.rule.EndStreamsAtExpiry`, ``},
+		{"10 identity: places other than bearer", shared, `c.rule.BearerOnly() && `, ``},
 		{"10 identity: names seen", strip, `if !guarded || open(why, relaxed) {
 			continue
 		}
@@ -245,15 +243,19 @@ func mutants() []mutant {
 		{"10 identity: prefix of groups", "internal/token/token.go", `return prefixed(t.by.prefix, groups), true`, `return groups, true`},
 		{"10 identity: encoding", "internal/identity/encode.go", `return escape(text, false), err`, `return text, err`},
 
-		{"answer: a denial says no twice", "internal/extauthz/denied.go", `code, httpCode := uint64(rpc), uint64(status)`,
-			`code, httpCode := 0*uint64(rpc), uint64(status)`},
+		{"answer: a denial denies twice", "internal/extauthz/response.go",
+			`Status: &rpcstatus.Status{Code: int32(rpc), Message`, `Status: &rpcstatus.Status{Code: 0 * int32(rpc), Message`},
 		{"answer: an answer is no error", "internal/extauthz/response.go",
 			`d.Answer.Status >= http.StatusOK && d.Answer.Status < http.StatusBadRequest`, `d.Answer.Status >= 0`},
-		{"answer: what the application says stays", "internal/extauthz/writer.go", `addIfAbsent = 1`, `addIfAbsent = 2`},
+		{"answer: what the application says stays", "internal/extauthz/response.go",
+			`corev3.HeaderValueOption_ADD_IF_ABSENT`, `corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD`},
 		{"answer: a denial is none that Envoy lets pass", "internal/extauthz/response.go",
 			`d.Denial.Status < http.StatusBadRequest`, `d.Denial.Status < 0`},
-		{"answer: headers overwrite", "internal/extauthz/writer.go", `byte(appendField)<<3 | byte(protowire.BytesType), 0,`,
-			`byte(appendField+2)<<3 | byte(protowire.BytesType), 0,`},
+		{"answer: headers overwrite", "internal/extauthz/response.go", `wrapperspb.Bool(false)`, `wrapperspb.Bool(true)`},
+		{"answer: a template is of one route", "internal/extauthz/template.go", `		route: d.Route, reason`, `		reason`},
+		{"answer: a template names nobody", "internal/extauthz/template.go", `d.Issuer == "" && d.Subject == "" && d.Expires.IsZero()`, `true`},
+		{"answer: a template is of one origin", "internal/extauthz/template.go", `if len(denial.CORS) > 0 {`, `if false {`},
+		{"answer: a template has the decision's own id", "internal/extauthz/template.go", `copy(to[begin+at:], text)`, `_ = begin`},
 
 		{"connections: a message that does not come", "internal/extauthz/connection.go",
 			`if o.begun[(now-age)%epochs].Load() > 0 {`, `if false {`},
@@ -273,11 +275,11 @@ func mutants() []mutant {
 		{"admin: how many connections", "internal/telemetry/admin.go", `Listener(listener, maxConnections)`, `Listener(listener, 1<<20)`},
 		{"audit: no query", "internal/audit/record.go", `clean(r.RawPath())`, `clean(r.Target)`},
 		{"candidate: an offer does not wait", "internal/gate/candidate.go",
-			`	case c.waiting <- decided{clone(r), live.clone()}:
+			`	case c.waiting <- decided{clone(r), live}:
 	default:
 		c.skipped.Add(1)
 	}`,
-			`	case c.waiting <- decided{clone(r), live.clone()}:
+			`	case c.waiting <- decided{clone(r), live}:
 	}`},
 		{"keys: Close waits for the fetch", "internal/issuer/refresher.go", `flight.Wait()`, ``},
 	}

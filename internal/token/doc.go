@@ -2,8 +2,7 @@
 //
 // It reads a credential more strictly than the JOSE libraries do, verifies its signature with a key of the one issuer that its
 // iss names, and checks its claims. What comes out is a [Token], which belongs to
-// its request. The raw token is kept no longer than that: a [Memory] keeps its
-// SHA-256. It never fetches anything, never knows which route asked, and never
+// its request. It never fetches anything, never knows which route asked, and never
 // looks at key material inside a token.
 //
 // The order is bytes before base64, base64 before JSON, header before claims,
@@ -35,7 +34,4 @@
 //     (TestRevoked, TestSetRevocations, TestParseRevocationsRefuses).
 //  8. What a refused token nearly was is looked for only once it is refused, and
 //     is no reason to take it (TestVerifyRefuses, TestNearIssuers).
-//  9. A token that is known again says what it said when it was verified, and no
-//     longer than verifying it anew would (TestMemorySaysTheSame,
-//     TestMemoryHoldsNoLongerThanTheToken, TestMemoryOfAKeyWithdrawnMeanwhile).
 package token

@@ -6,18 +6,16 @@ import (
 	"time"
 )
 
-// A record is a verified token as it is remembered: one text without a pointer in
-// it, so that ten thousand of them cost the garbage collector no more than a
-// moment. It never changes. What is read from it shares its bytes. The claims are
-// not in it: whoever asks for them has the token at hand.
+// Record is a verified token as a cache remembers it: one string without a pointer in
+// it, so that the garbage collector does not visit ten thousand of them. It never changes
+// and only the [Verifier] that made it reads it. It does not hold the claims.
 //
 //	when it is accepted from and to, when the login was, iat   seconds and nanoseconds each
 //	the epoch of the issuer's keys                             8 bytes
 //	issuer, iss among the issuer's, algorithm among its own    numbers
-//	the texts of a token                                       each behind its length
-//	groups, scopes                                             each behind how many there are
-//	what is kept with the token                                to the end: key, length, bytes
-type record string
+//	the texts of a token                                       each after its length
+//	groups, scopes                                             each after their number
+type Record string
 
 // texts are those of a token that a record holds one by one.
 func (t *Token) texts() [7]*string {
@@ -38,8 +36,8 @@ func (t *Token) numbers(v *Verifier) [3]int {
 	}
 }
 
-// record makes the record of a token, with nothing kept beside it.
-func (v *Verifier) record(t *Token) record {
+// Record returns the record of a token that this verifier has verified.
+func (v *Verifier) Record(t *Token) Record {
 	data := make([]byte, 0, 512)
 	for _, at := range t.times() {
 		data = binary.LittleEndian.AppendUint64(data, uint64(at.Unix()))
@@ -58,7 +56,7 @@ func (v *Verifier) record(t *Token) record {
 			data = appendText(data, item)
 		}
 	}
-	return record(data)
+	return Record(data)
 }
 
 func appendText(data []byte, text string) []byte {
@@ -97,8 +95,29 @@ func (r *reader) list(into []string) []string {
 	return into
 }
 
-// read makes t the token of a record, in the memory of its lists.
-func (v *Verifier) read(rec record, t *Token) {
+// Recall makes t the token of a record, and reports whether verifying it again now would
+// find it good. raw is the token as it was sent: the claims are read from it when they
+// are asked for. It reuses the memory of t's lists and allocates nothing else.
+func (v *Verifier) Recall(rec Record, raw string, now time.Time, t *Token) bool {
+	v.read(rec, t)
+	if !t.holds(v, now) {
+		return false
+	}
+	t.raw = raw
+	t.by.keys.Verified(t.KeyID)
+	return true
+}
+
+// holds reports whether verifying the token again would find it good.
+func (t *Token) holds(v *Verifier, now time.Time) bool {
+	if !now.Before(t.Expiry) || now.Before(t.begin) || t.by.keys.Epoch() != t.epoch {
+		return false
+	}
+	_, revoked := v.revocations.Load().Revoked(t)
+	return !revoked
+}
+
+func (v *Verifier) read(rec Record, t *Token) {
 	r := reader(rec)
 	*t = Token{groups: t.groups, scopes: t.scopes}
 	for _, at := range t.times() {
@@ -112,5 +131,4 @@ func (v *Verifier) read(rec record, t *Token) {
 		*text = r.text()
 	}
 	t.groups, t.scopes = r.list(t.groups), r.list(t.scopes)
-	t.entry.kept = string(r)
 }

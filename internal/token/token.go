@@ -18,7 +18,7 @@ const (
 )
 
 // Token is what a verified token said. It is made by [Verifier.Verify] and
-// [Memory.Verify] alone, and belongs to the request that it came with: it may not be
+// [Verifier.Recall] alone, and belongs to the request that it came with: it may not be
 // kept longer, and is not safe for concurrent use. That it exists proves that the signature, the times,
 // the audience or client, and the subject were good at the time of verification;
 // it says nothing of what the subject may do.
@@ -50,7 +50,6 @@ type Token struct {
 	// issuer's keys are of this epoch.
 	begin time.Time
 	epoch uint64
-	entry Entry
 }
 
 // Claims returns the claims as they were signed, with the types of

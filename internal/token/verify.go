@@ -148,6 +148,9 @@ func newTrusted(issuer config.Issuer, naming []string) *trusted {
 	return t
 }
 
+// MaxBytes is the length of the longest token that is accepted.
+func (v *Verifier) MaxBytes() int { return v.maxBytes }
+
 // Verify verifies one credential as it is at now, and returns what it says. ctx
 // bounds the wait for a key; nothing else waits. An error is always a *[denial.Error].
 //
@@ -155,16 +158,15 @@ func newTrusted(issuer config.Issuer, naming []string) *trusted {
 // or client that is configured, and that it is in force now. It proves nothing
 // of who sent it: a bearer token has no holder (RFC 6750 section 5.1).
 func (v *Verifier) Verify(ctx context.Context, raw string, now time.Time) (*Token, error) {
-	c, err := v.candidate(ctx, raw)
+	c, err := v.Begin(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
-	return v.finish(c, now)
+	return v.Finish(c, now)
 }
 
-// candidate is a token that has come to its key: what is left to check takes no
-// more than the CPU.
-type candidate struct {
+// Candidate is a token whose key was found. What is left to check takes only CPU time.
+type Candidate struct {
 	compact
 	header
 	iss    string
@@ -173,8 +175,9 @@ type candidate struct {
 	epoch  uint64 // of the issuer's keys
 }
 
-// candidate does checks 3 to 6. Only it may wait, for a key.
-func (v *Verifier) candidate(ctx context.Context, raw string) (*candidate, error) {
+// Begin does checks 3 to 6: everything up to the token's key, for which it may wait
+// until ctx ends. [Verifier.Finish] does the rest. The error is a *[denial.Error].
+func (v *Verifier) Begin(ctx context.Context, raw string) (*Candidate, error) {
 	j, err := split(raw, v.maxBytes)
 	if err != nil {
 		return nil, err
@@ -185,7 +188,7 @@ func (v *Verifier) candidate(ctx context.Context, raw string) (*candidate, error
 	}
 	// All of the claims is read as strictly as it ever will be, but nothing is
 	// built of it before its signature held.
-	c := &candidate{compact: j, header: h}
+	c := &Candidate{compact: j, header: h}
 	if failure := v.findKey(ctx, c); failure != nil {
 		failure.KeyID = cut(h.kid)
 		return nil, failure
@@ -194,7 +197,7 @@ func (v *Verifier) candidate(ctx context.Context, raw string) (*candidate, error
 }
 
 // findKey does checks 5 and 6.
-func (v *Verifier) findKey(ctx context.Context, c *candidate) *denial.Error {
+func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 	members := [...]strictjson.Member{{Name: "iss"}}
 	err := strictjson.Pick(c.claims, members[:])
 	if err != nil {
@@ -228,8 +231,8 @@ func (v *Verifier) findKey(ctx context.Context, c *candidate) *denial.Error {
 	return nil
 }
 
-// finish does checks 7 and 8.
-func (v *Verifier) finish(c *candidate, now time.Time) (*Token, error) {
+// Finish does checks 7 and 8, the signature and the claims. It does not wait.
+func (v *Verifier) Finish(c *Candidate, now time.Time) (*Token, error) {
 	token, failure := v.check(c, now)
 	if failure != nil {
 		failure.KeyID = cut(c.kid)
@@ -238,7 +241,7 @@ func (v *Verifier) finish(c *candidate, now time.Time) (*Token, error) {
 	return token, nil
 }
 
-func (v *Verifier) check(c *candidate, now time.Time) (*Token, *denial.Error) {
+func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 	issuer := c.issuer
 	if err := v.algorithms[c.alg].Verify(c.signed, c.signature, c.key); err != nil {
 		return nil, fail(ErrSignatureInvalid, "kid "+quoted(c.kid)+", alg "+c.alg)

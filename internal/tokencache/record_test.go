@@ -1,4 +1,4 @@
-package token_test
+package tokencache_test
 
 import (
 	"fmt"
@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
 
 // What is remembered says all that was said when it was verified.
-func TestMemorySaysTheSame(t *testing.T) {
+func TestCacheSaysTheSame(t *testing.T) {
 	hour := now.Add(time.Hour).Unix()
 	for name, claims := range map[string]map[string]any{
 		"little":                   {"sub": "a"},
@@ -31,10 +31,10 @@ func TestMemorySaysTheSame(t *testing.T) {
 		"many groups":          {"groups": strings.Split(strings.Repeat("group,", 300), ",")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			memory, _ := newMemory(t, &keyring{keys: published()}, 10)
-			raw := mintRS256(claims)
-			first := says(known(t, memory, raw))
-			again, known, err := verify(t, memory, raw, now)
+			cache, _ := newCache(t, &keyring{keys: published()}, 10)
+			raw := mint(claims)
+			first := says(known(t, cache, raw))
+			again, known, err := verify(t, cache, raw, now)
 			if err != nil || !known {
 				t.Fatalf("known %v, %v", known, err)
 			}
@@ -45,16 +45,16 @@ func TestMemorySaysTheSame(t *testing.T) {
 	}
 }
 
-// A token that is read into the memory of another has nothing of it.
-func TestMemoryOfAnother(t *testing.T) {
-	memory, _ := newMemory(t, &keyring{keys: published()}, 10)
-	rich := mintRS256(map[string]any{"sub": "rich", "groups": []string{"admin"}, "scope": "all", "acr": "gold", "auth_time": now.Unix(), "jti": "j", "client_id": "web"})
-	poor := mintRS256(map[string]any{"sub": "poor", "client_id": nil})
-	want := says(known(t, memory, poor))
+// A token that is read into the cache of another has nothing of it.
+func TestCacheOfAnother(t *testing.T) {
+	cache, _ := newCache(t, &keyring{keys: published()}, 10)
+	rich := mint(map[string]any{"sub": "rich", "groups": []string{"admin"}, "scope": "all", "acr": "gold", "auth_time": now.Unix(), "jti": "j", "client_id": "web"})
+	poor := mint(map[string]any{"sub": "poor", "client_id": nil})
+	want := says(known(t, cache, poor))
 	var shared token.Token
 	for range 3 {
 		for _, raw := range []string{rich, poor} {
-			if _, err := memory.Verify(t.Context(), raw, now, &shared); err != nil {
+			if _, _, err := cache.Verify(t.Context(), raw, now, &shared); err != nil {
 				t.Fatal(err)
 			}
 			shared.Claims()
@@ -66,17 +66,17 @@ func TestMemoryOfAnother(t *testing.T) {
 	}
 }
 
-// A token that takes many times its own length in memory is verified each time: an
+// A token that takes many times its own length in cache is verified each time: an
 // empty group is three bytes of it, and the issuer's prefix in what is remembered.
-func TestMemoryOfALongRecord(t *testing.T) {
+func TestCacheOfALongRecord(t *testing.T) {
 	issuer := apiIssuer()
 	issuer.Prefix = "the-longest-of-all-prefixes:"
-	verifier := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published()})
-	memory := must(token.NewMemory(verifier, 1<<20))
+	verifier := newVerifier(t, issuer, &keyring{keys: published()})
+	cache := must(tokencache.New[string](verifier, 1<<20))
 	for count, want := range map[int]bool{100: true, 2000: false} {
-		raw := mintRS256(map[string]any{"groups": make([]string, count)})
-		known(t, memory, raw)
-		got, again, err := verify(t, memory, raw, now)
+		raw := mint(map[string]any{"groups": make([]string, count)})
+		known(t, cache, raw)
+		got, again, err := verify(t, cache, raw, now)
 		if err != nil || again != want || len(got.Groups()) != count {
 			t.Errorf("%d groups: known %v, want %v; %v", count, again, want, err)
 		}
@@ -86,15 +86,15 @@ func TestMemoryOfALongRecord(t *testing.T) {
 // What is kept with a token is there as long as the token is remembered, each under
 // its own key, and no more than a little of it.
 func TestKept(t *testing.T) {
-	memory, _ := newMemory(t, &keyring{keys: published()}, 10)
-	raw, other := mintRS256(nil), mintRS256(map[string]any{"sub": "bob"})
-	first := known(t, memory, raw).Entry()
+	cache, _ := newCache(t, &keyring{keys: published()}, 10)
+	raw, other := mint(nil), mint(map[string]any{"sub": "bob"})
+	first := entryOf(t, cache, raw)
 	if _, there := first.Kept(1); there || !first.Remembered() {
 		t.Errorf("a new token has something, or is not remembered")
 	}
-	keep := func(key uint64, value string) { memory.Keep(known(t, memory, raw).Entry(), key, value) }
+	keep := func(key uint64, value string) { cache.Keep(entryOf(t, cache, raw), key, value, len(value)) }
 	kept := func(raw string, key uint64) string {
-		value, _ := known(t, memory, raw).Entry().Kept(key)
+		value, _ := entryOf(t, cache, raw).Kept(key)
 		return value
 	}
 	for key := range uint64(4) {
@@ -109,27 +109,27 @@ func TestKept(t *testing.T) {
 			t.Errorf("another token has %q", got)
 		}
 	}
-	if before, after := says(known(t, memory, raw)), says(known(t, memory, raw)); !reflect.DeepEqual(before, after) {
+	if before, after := says(known(t, cache, raw)), says(known(t, cache, raw)); !reflect.DeepEqual(before, after) {
 		t.Error("the token says something else")
 	}
 	keep(4, "one too many")
 	if kept(raw, 4) != "one too many" || kept(raw, 0) != "" {
 		t.Error("what is too much is not replaced")
 	}
-	keep(5, strings.Repeat("x", 9<<10))
+	keep(5, strings.Repeat("x", 17<<10))
 	if kept(raw, 5) != "" || kept(raw, 4) == "" {
 		t.Error("what is too long is kept")
 	}
-	keep(6, strings.Repeat("x", 8<<10))
+	keep(6, strings.Repeat("x", 16<<10))
 	if kept(raw, 6) == "" || kept(raw, 4) != "" {
 		t.Error("more is kept than there is room for")
 	}
 	if _, there := first.Kept(6); there {
 		t.Error("an entry has changed")
 	}
-	memory.Keep(token.Entry{}, 1, "of nothing")
-	if memory.Len() != 2 {
-		t.Errorf("%d are remembered, want 2", memory.Len())
+	cache.Keep(tokencache.Entry[string]{}, 1, "of nothing", 10)
+	if cache.Len() != 2 {
+		t.Errorf("%d are remembered, want 2", cache.Len())
 	}
 }
 
@@ -137,14 +137,25 @@ func TestKept(t *testing.T) {
 // token is held to the keys as they are.
 func TestKeptOfAnEarlierEpoch(t *testing.T) {
 	ring := &keyring{keys: published()}
-	memory, _ := newMemory(t, ring, 10)
-	raw := mintRS256(nil)
-	earlier := known(t, memory, raw).Entry()
+	cache, _ := newCache(t, ring, 10)
+	raw := mint(nil)
+	earlier := entryOf(t, cache, raw)
 	ring.epoch.Add(1)
-	known(t, memory, raw)
-	memory.Keep(earlier, 1, "late")
+	known(t, cache, raw)
+	cache.Keep(earlier, 1, "late", 4)
 	ring.keys = nil
-	if _, known, err := verify(t, memory, raw, now); known || err == nil {
+	if _, known, err := verify(t, cache, raw, now); known || err == nil {
 		t.Errorf("known %v, %v", known, err)
 	}
+}
+
+// entryOf is where the cache remembers a token that must be good.
+func entryOf(t *testing.T, c *tokencache.Cache[string], raw string) tokencache.Entry[string] {
+	t.Helper()
+	var got token.Token
+	at, _, err := c.Verify(t.Context(), raw, now, &got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
 }

@@ -1,4 +1,4 @@
-package token_test
+package tokencache_test
 
 import (
 	"context"
@@ -13,30 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
 
-// newMemory is a memory over a verifier whose keys are those of ring.
-// There is room for at least so many of the tests' tokens.
-func newMemory(t testing.TB, ring *keyring, entries int) (*token.Memory, *token.Verifier) {
-	t.Helper()
-	verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, nil, func(string) token.KeySource { return ring })
-	if err != nil {
-		t.Fatal(err)
-	}
-	memory, err := token.NewMemory(verifier, entries<<10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return memory, verifier
-}
-
-// verify is Verify in memory of its own.
-func verify(t testing.TB, m *token.Memory, raw string, at time.Time) (*token.Token, bool, error) {
+// verify is Verify in cache of its own.
+func verify(t testing.TB, m *tokencache.Cache[string], raw string, at time.Time) (*token.Token, bool, error) {
 	t.Helper()
 	var got token.Token
-	known, err := m.Verify(t.Context(), raw, at, &got)
+	_, known, err := m.Verify(t.Context(), raw, at, &got)
 	if err != nil {
 		if !reflect.DeepEqual(got, token.Token{}) {
 			t.Errorf("refused, and yet it says %+v", got)
@@ -57,16 +42,16 @@ func says(t *token.Token) map[string]any {
 	}
 }
 
-func TestMemoryKnowsATokenAgain(t *testing.T) {
+func TestCacheKnowsATokenAgain(t *testing.T) {
 	ring := &keyring{keys: published()}
-	memory, _ := newMemory(t, ring, 10)
-	raw := mintRS256(nil)
-	first, known, err := verify(t, memory, raw, now)
+	cache, _ := newCache(t, ring, 10)
+	raw := mint(nil)
+	first, known, err := verify(t, cache, raw, now)
 	if err != nil || known {
 		t.Fatalf("the first time: known %v, %v", known, err)
 	}
 	for range 3 {
-		again, known, err := verify(t, memory, raw, now)
+		again, known, err := verify(t, cache, raw, now)
 		if err != nil || !known || !reflect.DeepEqual(says(again), says(first)) {
 			t.Errorf("the next time: known %v, %v", known, err)
 		}
@@ -78,7 +63,7 @@ func TestMemoryKnowsATokenAgain(t *testing.T) {
 
 // Each row changes one thing behind a token that is remembered. It must come out
 // as it would for a verifier that has never seen it.
-func TestMemoryHoldsNoLongerThanTheToken(t *testing.T) {
+func TestCacheHoldsNoLongerThanTheToken(t *testing.T) {
 	const leeway = 30 * time.Second
 	for _, row := range []struct {
 		name    string
@@ -112,19 +97,19 @@ func TestMemoryHoldsNoLongerThanTheToken(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			ring := &keyring{keys: published()}
-			memory, verifier := newMemory(t, ring, 10)
+			cache, verifier := newCache(t, ring, 10)
 			claims := map[string]any{"exp": now.Add(time.Hour).Unix(), "sub": "alice", "client_id": "web"}
 			for name, value := range row.claims {
 				claims[name] = value
 			}
-			raw := mintRS256(claims)
-			if _, _, err := verify(t, memory, raw, now); err != nil {
+			raw := mint(claims)
+			if _, _, err := verify(t, cache, raw, now); err != nil {
 				t.Fatal(err)
 			}
 			if row.between != nil {
 				row.between(ring, verifier)
 			}
-			got, known, err := verify(t, memory, raw, row.at)
+			got, known, err := verify(t, cache, raw, row.at)
 			if row.want != nil {
 				refusal(t, err, row.want)
 				if known || got != nil {
@@ -148,19 +133,19 @@ func revoke(lines string) func(*keyring, *token.Verifier) {
 
 // What is revoked when a token comes for the first time, and what is revoked
 // between its verification and its entry, holds for the entry.
-func TestMemoryOfATokenVerifiedUnderAnotherList(t *testing.T) {
+func TestCacheOfATokenVerifiedUnderAnotherList(t *testing.T) {
 	ring := &keyring{keys: published(), hold: make(chan struct{})}
-	memory, verifier := newMemory(t, ring, 10)
-	raw := mintRS256(map[string]any{"sub": "alice"})
+	cache, verifier := newCache(t, ring, 10)
+	raw := mint(map[string]any{"sub": "alice"})
 	done := make(chan error)
 	go func() {
-		_, _, err := verify(t, memory, raw, now)
+		_, _, err := verify(t, cache, raw, now)
 		done <- err
 	}()
 	revoke(`{"issuer": "api", "sub": "alice"}`)(nil, verifier)
 	close(ring.hold)
 	first := <-done // by either list
-	_, _, err := verify(t, memory, raw, now)
+	_, _, err := verify(t, cache, raw, now)
 	if refusal(t, err, token.ErrTokenRevoked); first != nil {
 		refusal(t, first, token.ErrTokenRevoked)
 	}
@@ -178,83 +163,83 @@ func (w withdrawing) Key(ctx context.Context, kid, alg string) (crypto.PublicKey
 
 // The verifier reads the epoch before it asks for the key. In the other order a token
 // would be remembered with the epoch that withdrew its key.
-func TestMemoryOfAKeyWithdrawnMeanwhile(t *testing.T) {
+func TestCacheOfAKeyWithdrawnMeanwhile(t *testing.T) {
 	source := withdrawing{&keyring{keys: published()}}
-	verifier := must(token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, nil, func(string) token.KeySource { return source }))
-	memory := must(token.NewMemory(verifier, 1<<20))
-	raw := mintRS256(nil)
-	if _, _, err := verify(t, memory, raw, now); err != nil {
+	verifier := newVerifier(t, apiIssuer(), source)
+	cache := must(tokencache.New[string](verifier, 1<<20))
+	raw := mint(nil)
+	if _, _, err := verify(t, cache, raw, now); err != nil {
 		t.Fatal(err)
 	}
-	_, known, err := verify(t, memory, raw, now)
+	_, known, err := verify(t, cache, raw, now)
 	if refusal(t, err, errKeyUnknown); known {
 		t.Error("the token is known; expected it to fall with its key")
 	}
 }
 
 // Junk is never remembered, and neither is what is too long to be looked at.
-func TestMemoryNeverHoldsWhatWasRefused(t *testing.T) {
-	memory, _ := newMemory(t, &keyring{keys: published()}, 100)
-	good := mintRS256(nil)
+func TestCacheNeverHoldsWhatWasRefused(t *testing.T) {
+	cache, _ := newCache(t, &keyring{keys: published()}, 100)
+	good := mint(nil)
 	for name, raw := range map[string]string{
 		"junk": "a.b.c", "no JWT": "null", "empty": "", "forged": good[:len(good)-8] + "AAAAAAAA",
-		"expired":  mintRS256(map[string]any{"exp": now.Add(-time.Hour).Unix()}),
+		"expired":  mint(map[string]any{"exp": now.Add(-time.Hour).Unix()}),
 		"too long": good + strings.Repeat("A", maxBytes), "alg none": "eyJhbGciOiJub25lIn0.e30.",
 	} {
 		for range 2 {
-			if _, known, err := verify(t, memory, raw, now); err == nil || known {
+			if _, known, err := verify(t, cache, raw, now); err == nil || known {
 				t.Errorf("%s: known %v, %v", name, known, err)
 			}
 		}
 	}
 	// One that ends with its leeway is good, and verified afresh each time.
-	if _, known, err := verify(t, memory, mintRS256(map[string]any{"exp": now.Add(-time.Second).Unix()}), now); err != nil || known {
+	if _, known, err := verify(t, cache, mint(map[string]any{"exp": now.Add(-time.Second).Unix()}), now); err != nil || known {
 		t.Errorf("within the leeway: known %v, %v", known, err)
 	}
-	if memory.Len() != 0 {
-		t.Errorf("%d are remembered", memory.Len())
+	if cache.Len() != 0 {
+		t.Errorf("%d are remembered", cache.Len())
 	}
 }
 
 // A token of another's, or one byte of difference, is another token.
-func TestMemoryTellsTokensApart(t *testing.T) {
-	memory, _ := newMemory(t, &keyring{keys: published()}, 100)
+func TestCacheTellsTokensApart(t *testing.T) {
+	cache, _ := newCache(t, &keyring{keys: published()}, 100)
 	for n := range 50 {
 		subject := fmt.Sprint("user-", n)
-		raw := mintRS256(map[string]any{"sub": subject})
+		raw := mint(map[string]any{"sub": subject})
 		for range 2 {
-			got, _, err := verify(t, memory, raw, now)
+			got, _, err := verify(t, cache, raw, now)
 			if err != nil || got.Subject != subject {
 				t.Fatalf("%s came out as %+v: %v", subject, got, err)
 			}
 		}
-		if _, known, err := verify(t, memory, raw+"A", now); err == nil || known {
+		if _, known, err := verify(t, cache, raw+"A", now); err == nil || known {
 			t.Errorf("a byte more: known %v, %v", known, err)
 		}
 	}
 }
 
-// The memory never exceeds its limit, however many tokens come, and the tokens that
+// The cache never exceeds its limit, however many tokens come, and the tokens that
 // come again and again stay in it.
-func TestMemoryIsBoundedAndResistsAScan(t *testing.T) {
+func TestCacheIsBoundedAndResistsAScan(t *testing.T) {
 	const entries, rounds = 50, 600
 	ring := &keyring{keys: published()}
-	memory, _ := newMemory(t, ring, entries)
+	cache, _ := newCache(t, ring, entries)
 	hot := make([]string, 10)
 	for n := range hot {
-		hot[n] = mintRS256(map[string]any{"sub": fmt.Sprint("hot-", n)})
+		hot[n] = mint(map[string]any{"sub": fmt.Sprint("hot-", n)})
 	}
 	kept := 0
 	for n := range rounds {
-		if _, known, err := verify(t, memory, hot[n%len(hot)], now); err != nil {
+		if _, known, err := verify(t, cache, hot[n%len(hot)], now); err != nil {
 			t.Fatal(err)
 		} else if known && n >= rounds/2 {
 			kept++
 		}
-		if _, _, err := verify(t, memory, mintRS256(map[string]any{"sub": fmt.Sprint("scan-", n)}), now); err != nil {
+		if _, _, err := verify(t, cache, mint(map[string]any{"sub": fmt.Sprint("scan-", n)}), now); err != nil {
 			t.Fatal(err)
 		}
-		if used, limit := memory.Settle(); used > limit {
+		if used, limit := cache.Settle(); used > limit {
 			t.Fatalf("after %d tokens: got %d in use; expected at most %d", n+1, used, limit)
 		}
 	}
@@ -263,14 +248,14 @@ func TestMemoryIsBoundedAndResistsAScan(t *testing.T) {
 	}
 	// The limit is in proportion to entries. A limit in bytes holds more of these
 	// tokens than entries, since they are short.
-	if got := memory.Len(); got < entries/2 || got > 4*entries {
+	if got := cache.Len(); got < entries/2 || got > 4*entries {
 		t.Errorf("got %d tokens remembered; expected about %d", got, entries)
 	}
 }
 
-// TestMemoryTakesWhatItSays: what is remembered takes no more memory than it is
+// TestCacheTakesWhatItSays: what is remembered takes no more cache than it is
 // counted for, and not much less; with long tokens and with short ones.
-func TestMemoryTakesWhatItSays(t *testing.T) {
+func TestCacheTakesWhatItSays(t *testing.T) {
 	groups := make([]string, 170)
 	for n := range groups {
 		groups[n] = fmt.Sprintf("%08d-0000-4000-8000-000000000000", n)
@@ -285,22 +270,23 @@ func TestMemoryTakesWhatItSays(t *testing.T) {
 		"with next to nothing": {map[string]any{"groups": nil, "scope": nil}, 1, 8 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			memory, _ := newMemory(t, &keyring{keys: published()}, row.bytes>>10)
-			verified := known(t, memory, mintRS256(row.claims))
+			cache, verifier := newCache(t, &keyring{keys: published()}, row.bytes>>10)
+			record := string(verifier.Record(known(t, cache, mint(row.claims))))
 			kept := strings.Repeat("k", row.kept)
 			before := heap()
 			for n := range 40_000 {
-				memory.RememberAs(n, verified, kept)
+				cache.RememberAs(n, token.Record(strings.Clone(record)), strings.Clone(kept), row.kept+24)
 			}
-			weight, took := memory.Weight(), heap()-before
-			runtime.KeepAlive(memory)
+			used, _ := cache.Settle()
+			weight, took := int(used), heap()-before
+			runtime.KeepAlive(cache)
 			if weight > row.bytes || weight < row.bytes*9/10 {
 				t.Errorf("%d are counted, want nearly %d", weight, row.bytes)
 			}
 			if took > weight*11/10 || took < weight/2 {
-				t.Errorf("%d tokens take %d bytes and are counted as %d", memory.Len(), took, weight)
+				t.Errorf("%d tokens take %d bytes and are counted as %d", cache.Len(), took, weight)
 			}
-			t.Logf("%d tokens, %d bytes each", memory.Len(), took/max(memory.Len(), 1))
+			t.Logf("%d tokens, %d bytes each", cache.Len(), took/max(cache.Len(), 1))
 		})
 	}
 }
@@ -316,11 +302,11 @@ func heap() int {
 }
 
 // Many requests with one token that is new cost one signature.
-func TestMemoryVerifiesOnce(t *testing.T) {
+func TestCacheVerifiesOnce(t *testing.T) {
 	const requests = 50
 	ring := &keyring{keys: published(), hold: make(chan struct{})}
-	memory, _ := newMemory(t, ring, 10)
-	raw := mintRS256(nil)
+	cache, _ := newCache(t, ring, 10)
+	raw := mint(nil)
 	var all sync.WaitGroup
 	var began sync.WaitGroup
 	began.Add(requests)
@@ -328,7 +314,7 @@ func TestMemoryVerifiesOnce(t *testing.T) {
 	for range requests {
 		all.Go(func() {
 			began.Done()
-			got, known, err := verify(t, memory, raw, now)
+			got, known, err := verify(t, cache, raw, now)
 			if err != nil || got.Subject != "alice" {
 				t.Errorf("%+v, %v", got, err)
 			}
@@ -349,14 +335,14 @@ func TestMemoryVerifiesOnce(t *testing.T) {
 }
 
 // A first request that fails does not fail those that waited for it.
-func TestMemoryDoesNotShareAFailure(t *testing.T) {
+func TestCacheDoesNotShareAFailure(t *testing.T) {
 	ring := &keyring{keys: published(), down: true, hold: make(chan struct{})}
-	memory, _ := newMemory(t, ring, 10)
-	raw := mintRS256(nil)
+	cache, _ := newCache(t, ring, 10)
+	raw := mint(nil)
 	var all sync.WaitGroup
 	for range 5 {
 		all.Go(func() {
-			if _, _, err := verify(t, memory, raw, now); !errors.Is(err, errKeysUnavailable) {
+			if _, _, err := verify(t, cache, raw, now); !errors.Is(err, errKeysUnavailable) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -369,41 +355,41 @@ func TestMemoryDoesNotShareAFailure(t *testing.T) {
 	ring.mu.Lock()
 	ring.down = false
 	ring.mu.Unlock()
-	if _, known, err := verify(t, memory, raw, now); err != nil || known {
+	if _, known, err := verify(t, cache, raw, now); err != nil || known {
 		t.Errorf("behind the failure: known %v, %v", known, err)
 	}
 }
 
-func TestMemoryOfNothing(t *testing.T) {
+func TestCacheOfNothing(t *testing.T) {
 	ring := &keyring{keys: published()}
-	memory, _ := newMemory(t, ring, 0)
-	raw := mintRS256(nil)
+	cache, _ := newCache(t, ring, 0)
+	raw := mint(nil)
 	for range 2 {
-		if _, known, err := verify(t, memory, raw, now); err != nil || known {
+		if _, known, err := verify(t, cache, raw, now); err != nil || known {
 			t.Errorf("known %v, %v", known, err)
 		}
 	}
-	if len(ring.asked) != 2 || memory.Len() != 0 {
-		t.Errorf("asked %d times, %d remembered", len(ring.asked), memory.Len())
+	if len(ring.asked) != 2 || cache.Len() != 0 {
+		t.Errorf("asked %d times, %d remembered", len(ring.asked), cache.Len())
 	}
 }
 
-// A token that is known again costs no memory.
-func TestMemoryAllocatesNothing(t *testing.T) {
-	memory, verifier := newMemory(t, &keyring{keys: published(), quiet: true}, 10)
+// A token that is known again costs no cache.
+func TestCacheAllocatesNothing(t *testing.T) {
+	cache, verifier := newCache(t, &keyring{keys: published(), quiet: true}, 10)
 	revoke(`{"issuer": "api", "sub": "bob"}`)(nil, verifier)
-	raw := mintRS256(nil)
-	if _, _, err := verify(t, memory, raw, now); err != nil {
+	raw := mint(nil)
+	if _, _, err := verify(t, cache, raw, now); err != nil {
 		t.Fatal(err)
 	}
 	var again token.Token
-	if n := testing.AllocsPerRun(1000, func() { _, _ = memory.Verify(context.Background(), raw, now, &again) }); n > 0 {
+	if n := testing.AllocsPerRun(1000, func() { _, _, _ = cache.Verify(context.Background(), raw, now, &again) }); n > 0 {
 		t.Errorf("%.1f allocations", n)
 	}
 }
 
 // known verifies a token that must be good.
-func known(t *testing.T, m *token.Memory, raw string) *token.Token {
+func known(t *testing.T, m *tokencache.Cache[string], raw string) *token.Token {
 	t.Helper()
 	got, _, err := verify(t, m, raw, now)
 	if err != nil {

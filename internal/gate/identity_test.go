@@ -1,0 +1,135 @@
+package gate_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
+)
+
+// allow decides a request that must be allowed, and returns the identity that it shares
+// with others.
+func (w *world) allow(t *testing.T, r *request.Request) (*gate.Decision, *gate.Identity) {
+	t.Helper()
+	d := w.decide(t, r)
+	if d.Reason != "allowed" {
+		t.Fatalf("%s %s: %s", r.Authority, r.Target, d.Reason)
+	}
+	if i := d.Identity; i != nil && (!slices.Equal(i.Set, d.Set) || !slices.Equal(i.Remove, d.Remove)) {
+		t.Errorf("%s %s: the decision is not its identity: %v, %v", r.Authority, r.Target, d, i)
+	}
+	return d, d.Identity
+}
+
+// TestSharedIdentity: decisions about one token under one rule and for one origin share
+// one identity, and others have another. A request with a name that is not always
+// removed shares none.
+func TestSharedIdentity(t *testing.T) {
+	w := startWith(t, issuersYAML+`
+cors: {origins: ["https://app.example", "https://b.example"]}
+routes: [{name: strict, match: /strict, issuers: [home], groups: [admin]}, {name: readers, match: /readers, issuers: [home]}]
+`)
+	seen := map[*gate.Identity]string{}
+	for _, subject := range []string{"alice", "bob"} {
+		raw := bearer(mint(t, w.home, claims(map[string]any{"sub": subject})))
+		for _, path := range []string{"/strict", "/readers"} {
+			for _, origin := range []string{"https://app.example", "https://b.example", "https://evil.example"} {
+				asked := func(more ...string) *request.Request {
+					return get(path, append([]string{raw, "origin: " + origin}, more...)...)
+				}
+				name := subject + " " + path + " " + origin
+				first, shared := w.allow(t, asked())
+				if shared == nil || seen[shared] != "" {
+					t.Fatalf("%s shares the identity of %q", name, seen[shared])
+				}
+				seen[shared] = name
+				for range 2 {
+					again, same := w.allow(t, asked())
+					if same != shared || !slices.Equal(again.Set, first.Set) || !slices.Equal(again.Remove, first.Remove) || readBy(again) != readBy(first) {
+						t.Errorf("%s: got %+v, want %+v", name, again, first)
+					}
+				}
+				if listed := origin != "https://evil.example"; (readBy(first) == origin) != listed || readBy(first) == "" == listed {
+					t.Errorf("%s: the response may be read by %q", name, readBy(first))
+				}
+				odd, none := w.allow(t, asked("x~user~id: root"))
+				if none != nil || !slices.Contains(odd.Remove, "x~user~id") {
+					t.Errorf("%s: another spelling shares %v, and %v is removed", name, none, odd.Remove)
+				}
+			}
+		}
+	}
+}
+
+// What a client alone spells so is not shared, when its token is new either.
+func TestOddSpellingsShareNothing(t *testing.T) {
+	w := start(t)
+	for _, spelled := range []string{"x~user-id", "x.user_id", "x_user-id"} {
+		raw := bearer(mint(t, w.home, claims(map[string]any{"sub": spelled})))
+		for range 2 {
+			if d, shared := w.allow(t, get("/strict", raw, spelled+": root")); shared != nil || !slices.Contains(d.Remove, spelled) {
+				t.Errorf("%s: %+v", spelled, d)
+			}
+		}
+		if d, shared := w.allow(t, get("/strict", raw)); shared == nil || slices.Contains(d.Remove, spelled) {
+			t.Errorf("without %s: %+v", spelled, d)
+		}
+	}
+}
+
+// readBy is the origin whose pages may read the response to an allowed request.
+func readBy(d *gate.Decision) string {
+	for _, h := range d.AddToResponse {
+		if h.Name == "access-control-allow-origin" {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+// TestSharedIdentityByRelaxation: hosts for which something else is relaxed share nothing.
+func TestSharedIdentityByRelaxation(t *testing.T) {
+	w := startWith(t, issuersYAML+"relax: {hosts: {old.example: [unverified_email]}}\n")
+	raw := bearer(mint(t, w.home, claims(map[string]any{"email": "a@b.example", "email_verified": false})))
+	for range 3 {
+		for _, host := range []string{"api.example", "old.example"} {
+			asked := get("/x", raw)
+			asked.Authority = host
+			d, shared := w.allow(t, asked)
+			if set := !slices.Contains(d.Remove, "x-user-email"); shared == nil || set != (host == "old.example") {
+				t.Errorf("%s: set %v, removed %v", host, d.Set, d.Remove)
+			}
+		}
+	}
+}
+
+// TestWhatIsNotShared: decisions that hold something of the request or its time.
+func TestWhatIsNotShared(t *testing.T) {
+	w := startWith(t, issuersYAML+`
+routes:
+  - {match: /stream, end_streams_at_expiry: true}
+  - {match: /cookie, tokens_from: [bearer, {cookie: session}]}
+`)
+	raw := bearer(mint(t, w.home, claims(nil)))
+	for _, path := range []string{"/stream", "/cookie"} {
+		for range 3 {
+			if _, shared := w.allow(t, get(path, raw)); shared != nil {
+				t.Errorf("%s: %v is shared", path, shared)
+			}
+		}
+	}
+}
+
+// TestKeepRendered: what a renderer kept stays, and belongs to its identity.
+func TestKeepRendered(t *testing.T) {
+	var one, other gate.Identity
+	if one.Rendered() != nil {
+		t.Errorf("nothing was kept: %v", one.Rendered())
+	}
+	one.KeepRendered("first")
+	one.KeepRendered("second")
+	if one.Rendered() != "first" || other.Rendered() != nil {
+		t.Errorf("got %v and %v", one.Rendered(), other.Rendered())
+	}
+}

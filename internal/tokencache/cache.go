@@ -1,0 +1,212 @@
+package tokencache
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// Cache is a verifier that remembers the tokens that it verified, so that a token which
+// comes again costs no signature. With each token it can keep values of type V that were
+// made from it. It is safe for concurrent use. Make one with [New].
+type Cache[V any] struct {
+	verifier *token.Verifier
+	entries  *otter.Cache[digest, *entry[V]] // nil: nothing is remembered
+	mu       sync.Mutex
+	underWay map[digest]chan struct{} // closed when the token has been verified; guarded by mu
+}
+
+type digest [sha256.Size]byte
+
+// entry is a remembered token. It never changes: to keep a value makes another one.
+type entry[V any] struct {
+	record token.Record
+	kept   []kept[V]
+	bytes  int // of what is kept
+}
+
+type kept[V any] struct {
+	key   uint64
+	value V
+}
+
+// New returns a cache in front of a verifier that uses about so many bytes at most,
+// including what is kept with the tokens; 0: it remembers nothing. When it is full,
+// tokens that rarely come are dropped first, so that many tokens that come once do not
+// replace those that come often.
+func New[V any](v *token.Verifier, bytes int) (*Cache[V], error) {
+	c := &Cache[V]{verifier: v, underWay: make(map[digest]chan struct{})}
+	if bytes <= 0 {
+		return c, nil
+	}
+	var err error
+	c.entries, err = otter.New(&otter.Options[digest, *entry[V]]{MaximumWeight: uint64(bytes), Weigher: weigh[V]})
+	return c, err
+}
+
+// entryBytes is the memory of an entry without its record and what is kept: its key, its
+// share of the cache's tables, and the entry itself (TestCacheTakesWhatItSays).
+const entryBytes = 256
+
+// weigh is the memory that a token takes. Go's allocator rounds a record up, by an
+// eighth at most.
+func weigh[V any](_ digest, e *entry[V]) uint32 {
+	return uint32(entryBytes + len(e.record) + len(e.record)/16 + e.bytes)
+}
+
+// Entry is where a token is remembered. The zero value is that of a token that is not
+// remembered. It never changes.
+type Entry[V any] struct {
+	key digest
+	at  *entry[V]
+}
+
+// Remembered reports whether the token is remembered.
+func (e Entry[V]) Remembered() bool { return e.at != nil }
+
+// Kept returns the value that [Cache.Keep] kept under a key.
+func (e Entry[V]) Kept(key uint64) (value V, found bool) {
+	if e.at == nil {
+		return value, false
+	}
+	for i := range e.at.kept {
+		if e.at.kept[i].key == key {
+			return e.at.kept[i].value, true
+		}
+	}
+	return value, false
+}
+
+// Verify verifies a credential as [token.Verifier.Verify] does, or recalls it; then known
+// is true. It puts what the token says into t, whose memory it reuses. On an error t is
+// empty.
+func (c *Cache[V]) Verify(ctx context.Context, raw string, now time.Time, t *token.Token) (at Entry[V], known bool, err error) {
+	if c.entries == nil || len(raw) > c.verifier.MaxBytes() {
+		verified, err := c.verifier.Verify(ctx, raw, now)
+		return Entry[V]{}, false, store(verified, err, t)
+	}
+	key := digestOf(raw)
+	if at, known = c.recall(key, raw, now, t); known {
+		return at, true, nil
+	}
+	return c.first(ctx, key, raw, now, t)
+}
+
+// digestOf hashes a token.
+func digestOf(raw string) digest {
+	var space [4 << 10]byte // the copy of a usual token needs no memory
+	return sha256.Sum256(append(space[:0], raw...))
+}
+
+// store puts a verified token into t. After an error, which it returns, it empties t.
+func store(verified *token.Token, err error, t *token.Token) error {
+	if err != nil {
+		*t = token.Token{}
+		return err
+	}
+	*t = *verified
+	return nil
+}
+
+// recall reads a token that is remembered and still valid.
+func (c *Cache[V]) recall(key digest, raw string, now time.Time, t *token.Token) (Entry[V], bool) {
+	found, there := c.entries.GetIfPresent(key)
+	if !there || !c.verifier.Recall(found.record, raw, now, t) {
+		return Entry[V]{}, false
+	}
+	return Entry[V]{key, found}, true
+}
+
+// first verifies a token that is not known. Each request gets the token's key itself, for
+// which it may have to wait as long as it has time. Those that have the key then wait for
+// the first of them to verify, which takes only CPU time, and recall the token.
+func (c *Cache[V]) first(ctx context.Context, key digest, raw string, now time.Time, t *token.Token) (at Entry[V], known bool, err error) {
+	candidate, err := c.verifier.Begin(ctx, raw)
+	if err != nil {
+		return Entry[V]{}, false, store(nil, err, t)
+	}
+	c.mu.Lock()
+	done, waits := c.underWay[key]
+	if !waits {
+		// The first of them may have finished since the token was looked up.
+		if at, known = c.recall(key, raw, now, t); known {
+			c.mu.Unlock()
+			return at, true, nil
+		}
+		done = make(chan struct{})
+		c.underWay[key] = done
+	}
+	c.mu.Unlock()
+	if waits {
+		<-done
+		if at, known = c.recall(key, raw, now, t); known {
+			return at, true, nil
+		}
+		verified, err := c.verifier.Finish(candidate, now)
+		return Entry[V]{}, false, store(verified, err, t)
+	}
+	defer func() {
+		c.mu.Lock()
+		delete(c.underWay, key)
+		c.mu.Unlock()
+		close(done)
+	}()
+	verified, err := c.verifier.Finish(candidate, now)
+	if err == nil && now.Before(verified.Expiry) {
+		at = c.remember(key, c.verifier.Record(verified))
+	}
+	return at, false, store(verified, err, t)
+}
+
+// maxRecord bounds the length of a record, in bytes. A record that is many times as long
+// as its token (thousands of empty groups and a prefix) is not remembered.
+const maxRecord = 16 << 10
+
+func (c *Cache[V]) remember(key digest, record token.Record) Entry[V] {
+	if len(record) > maxRecord {
+		return Entry[V]{}
+	}
+	e := &entry[V]{record: record}
+	c.entries.Set(key, e)
+	return Entry[V]{key, e}
+}
+
+// How much is kept with one token, so that a few routes with large values cannot fill
+// the cache.
+const (
+	maxKept      = 4
+	maxKeptBytes = 16 << 10
+)
+
+// Keep keeps a value that was made from a remembered token under a key, as long as the
+// token is remembered. bytes is the memory that the value takes. If too much is kept
+// already, all of that is dropped. Of two values that are kept at the same time, one may
+// be lost.
+func (c *Cache[V]) Keep(at Entry[V], key uint64, value V, bytes int) {
+	if at.at == nil || bytes > maxKeptBytes {
+		return
+	}
+	if _, found := at.Kept(key); found {
+		return
+	}
+	old := at.at
+	e := &entry[V]{record: old.record, bytes: bytes}
+	if len(old.kept) < maxKept && old.bytes+bytes <= maxKeptBytes {
+		e.kept, e.bytes = append(make([]kept[V], 0, len(old.kept)+1), old.kept...), old.bytes+bytes
+	}
+	e.kept = append(e.kept, kept[V]{key, value})
+	c.entries.Set(at.key, e)
+}
+
+// Len returns about how many tokens are remembered.
+func (c *Cache[V]) Len() int {
+	if c.entries == nil {
+		return 0
+	}
+	return c.entries.EstimatedSize()
+}
