@@ -32,7 +32,7 @@ func TestCheck(t *testing.T) {
 		}, nil)
 	})
 	t.Run("every mistake at once", func(t *testing.T) {
-		// Of the config, of the routes and of the issuers' files together.
+		// Mistakes of the config, of the routes and of the issuers' files together.
 		file := write(t, "jwtgate.yaml", `issuers:
   home: {issuer: "https://home.example/", audiences: [a], algorithms: [HS256]}
   file: {issuer: "https://file.example/", prefix: "f:", audiences: [a], jwks: {file: nowhere.json}}
@@ -51,7 +51,7 @@ defualt: deny
 			file + ":7:1: ", "defualt", "default",
 			" mistakes\n",
 		}, nil)
-		// One line for each, in the order of the file, and how many there are.
+		// One line each, in the order of the file, and then their number.
 		lines := strings.Split(strings.TrimSuffix(got.out, "\n"), "\n")
 		for i, line := range lines[:len(lines)-1] {
 			if !strings.HasPrefix(line, file+":") {
@@ -89,8 +89,8 @@ func TestCheckCompilesOnce(t *testing.T) {
 	}
 }
 
-// place is what stands before the second colon and the column: the line, so
-// padded that texts compare as numbers do.
+// place returns the place of a mistake as a text that sorts by line: the line number is
+// padded.
 func place(line string) string {
 	parts := strings.SplitN(line, ":", 4)
 	if len(parts) < 3 {
@@ -113,7 +113,7 @@ func TestCheckOfWhatCannotBeRead(t *testing.T) {
 	}
 }
 
-// The file's variables come from the environment of the command.
+// TestCheckExpandsVariables: variables in the file come from the command's environment.
 func TestCheckExpandsVariables(t *testing.T) {
 	alone(t)
 	file := write(t, "jwtgate.yaml", "issuers: {pool: {cognito: \"${CHECK_POOL}\", clients: [web]}}\n")

@@ -20,8 +20,8 @@ func examples(t *testing.T) []string {
 	return files
 }
 
-// TestExamplesKeepTheirPromises: each example has policy tests, they pass, they
-// touch every route, and nothing in the example is warned of.
+// TestExamplesKeepTheirPromises: each example has policy tests, which pass and cover every
+// route, and has no warnings.
 func TestExamplesKeepTheirPromises(t *testing.T) {
 	for _, name := range examples(t) {
 		cases := strings.TrimSuffix(name, ".yaml") + ".cases.yaml"
@@ -36,7 +36,7 @@ func TestExamplesKeepTheirPromises(t *testing.T) {
 	}
 }
 
-// TestExamplesAreValid: what the repository shows as a configuration is one.
+// TestExamplesAreValid: every configuration in the repository is valid.
 func TestExamplesAreValid(t *testing.T) {
 	files := examples(t)
 	readme, err := os.ReadFile("../../README.md")

@@ -36,7 +36,7 @@ type explainCommand struct {
 	At        instantFlag `help:"The time: RFC 3339, or relative, such as 2h or --at=-2h." placeholder:"TIME" group:"A request:"`
 
 	Decision  string   `help:"The ID of a decision." placeholder:"ID" group:"A decision:"`
-	Server    []string `help:"Admin addresses of servers; by default ${default}." placeholder:"A,..." default:"127.0.0.1:9002" group:"A decision:"`
+	Server    []string `help:"Admin addresses of servers; by default ${default}." placeholder:"A" default:"127.0.0.1:9002" group:"A decision:"`
 	AuditLine string   `help:"A file with its audit line, or - for standard input." placeholder:"F" group:"A decision:"`
 
 	JSON bool `name:"json" help:"Print JSON."`

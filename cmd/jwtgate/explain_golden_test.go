@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// explainedYAML has a way to each reason, and needs no network.
+// explainedYAML can produce each reason, without a network.
 const explainedYAML = `issuers:
   home: {issuer: "https://home.example/", prefix: "", audiences: [orders-api], clients: [web, mobile],
          algorithms: [ES256, ES384], max_lifetime: 24h, jwks: {file: home.json}}
@@ -44,11 +44,11 @@ routes:
 revoked: {file: revoked.jsonl}
 `
 
-// explained is the moment at which all is explained, so that a token has the
-// same times in every run.
+// explained is the time of all explanations, so that a token has the same times in every
+// run.
 var explained = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// explainer is a config in a directory of its own, and its issuers.
+// explainer is a config in its own directory, and its issuers.
 type explainer struct {
 	dir, config string
 	home, pool  *devidp.Issuer
@@ -98,8 +98,8 @@ func fetch(t *testing.T, url string) string {
 
 type object = map[string]any
 
-// token signs one of issuer i, for an hour around the moment that all is
-// explained at, changed as said; nil takes a claim out.
+// token signs a token of issuer i that is valid for an hour around explained, with changed
+// claims; nil removes a claim.
 func (e explainer) token(t *testing.T, i *devidp.Issuer, header, changed object) string {
 	t.Helper()
 	claims := object{
@@ -115,15 +115,14 @@ func (e explainer) token(t *testing.T, i *devidp.Issuer, header, changed object)
 	return raw
 }
 
-// question is a request as the command line has it.
+// question is a request on the command line.
 type question struct {
 	args  []string
 	token string // empty: none
 	cors  string // the section of the config; empty: none
 }
 
-// questions has a way to each reason that a request of the command line can come
-// to.
+// questions returns a request for each reason that the command line can produce.
 func (e explainer) questions(t *testing.T) map[gate.Reason]question {
 	home := func(path string, changed object) question {
 		return question{args: []string{"--path", path}, token: e.token(t, e.home, nil, changed)}
@@ -218,7 +217,7 @@ func (e explainer) ask(t *testing.T, q question, more ...string) outcome {
 
 var explainID = regexp.MustCompile(`explain-[0-9a-f]{16}`)
 
-// normal takes out what differs from run to run.
+// normal replaces what differs between runs.
 func (e explainer) normal(text string) string {
 	for i, issuer := range map[string]*devidp.Issuer{"KID": e.home, "POOL-KID": e.pool} {
 		text = strings.ReplaceAll(text, issuer.KeyID(), i)
@@ -226,8 +225,8 @@ func (e explainer) normal(text string) string {
 	return explainID.ReplaceAllString(strings.ReplaceAll(text, e.dir+"/", ""), "explain-ID")
 }
 
-// TestExplainGolden: what is printed for each reason, and the exit code. With
-// -update the golden files are written.
+// TestExplainGolden: the output and the exit code for each reason. -update writes the
+// golden files.
 func TestExplainGolden(t *testing.T) {
 	e := newExplainer(t)
 	questions := e.questions(t)
@@ -255,7 +254,7 @@ func TestExplainGolden(t *testing.T) {
 	}
 }
 
-// exitOf is the exit code that belongs to a reason.
+// exitOf returns the exit code for a reason.
 func exitOf(m gate.ReasonInfo) int {
 	switch {
 	case m.Verdict != gate.VerdictDeny:
@@ -266,7 +265,7 @@ func exitOf(m gate.ReasonInfo) int {
 	return exitNo
 }
 
-// commandLine writes a question as it is typed.
+// commandLine returns a question as a user types it.
 func commandLine(q question) string {
 	var b strings.Builder
 	for i := 0; i < len(q.args); i += 2 {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// The token may come from standard input, and another time than now may be
-// asked about, in either direction.
+// The token can come from a file, standard input or a header, and the time can be past or
+// future.
 func TestExplainTokenAndTime(t *testing.T) {
 	e := newExplainer(t)
 	now := time.Now()
@@ -35,7 +35,7 @@ func TestExplainTokenAndTime(t *testing.T) {
 		{"earlier", []string{"--token-file", file, "--at=-2h"}, "", exitNo, "deny: issued_in_future (HTTP 401)"},
 		{"in a year", []string{"--token-file", file, "--at", now.AddDate(1, 0, 0).Format(time.RFC3339)}, "", exitNo, "deny: expired (HTTP 401)"},
 		{"by a route's name", []string{"--token-file", file, "--route", "team"}, "", exitYes, "named by Envoy"},
-		{"by a route's name that does not fit", []string{"--token-file", file, "--route", "fresh"}, "", exitNo, "deny: route_mismatch (HTTP 503)"},
+		{"by the name of another route", []string{"--token-file", file, "--route", "fresh"}, "", exitNo, "deny: route_mismatch (HTTP 503)"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
@@ -47,7 +47,7 @@ func TestExplainTokenAndTime(t *testing.T) {
 	}
 }
 
-// The token is put where the route that it meets reads one.
+// The token goes where the matched route reads one.
 func TestExplainPutsTheTokenWhereTheRouteReadsIt(t *testing.T) {
 	e := newExplainer(t)
 	raw := e.token(t, e.home, nil, nil)
@@ -57,7 +57,7 @@ func TestExplainPutsTheTokenWhereTheRouteReadsIt(t *testing.T) {
 		holds(t, exitYes, []string{"a token in Authorization: Bearer", "takes out authorization"}, nil)
 }
 
-// A path may hold a token that belongs elsewhere. What is printed may be sent on.
+// A path can have a token. Users may forward the output, so it must not have one.
 func TestExplainHidesATokenInThePath(t *testing.T) {
 	e := newExplainer(t)
 	raw := e.token(t, e.home, nil, nil)
@@ -66,8 +66,8 @@ func TestExplainHidesATokenInThePath(t *testing.T) {
 	holdsNoToken(t, raw, got.out)
 }
 
-// What cannot be explained is said in one line, with what to write; nothing was
-// decided, so it is no answer.
+// TestExplainMistakes: what cannot be explained is an error in one line, with a hint. The
+// exit code is 2, because nothing was decided.
 func TestExplainMistakes(t *testing.T) {
 	e := newExplainer(t)
 	wrong := e.put(t, "wrong.yaml", "issuers: {home: {issuer: https://home.example/}}\nrotues: []\n")
@@ -205,7 +205,8 @@ func TestExplainDecision(t *testing.T) {
 	t.Run("another kind of server", func(t *testing.T) {
 		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 		defer web.Close()
-		command(t, "explain", "--decision", id, "--server", web.URL).holds(t, exitFailure, nil, []string{web.URL + " answered 418; is it the admin address?"})
+		command(t, "explain", "--decision", id, "--server", web.URL).
+			holds(t, exitFailure, nil, []string{web.URL + " answered 418; is it the admin address?"})
 	})
 	t.Run("a server that answers with something else", func(t *testing.T) {
 		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }))
@@ -218,21 +219,27 @@ func TestExplainDecision(t *testing.T) {
 }
 
 // auditLine is a line as a server writes it.
-const auditLine = `{"time":"2026-05-17T10:00:00Z","level":"INFO","msg":"decision","decision":"3f2a9c01-5d41e8c2b7a90f36","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","route":"admin",` +
+const auditLine = `{"time":"2026-05-17T10:00:00Z","level":"INFO","msg":"decision","decision":"3f2a9c01-5d41e8c2b7a90f36",` +
+	`"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","route":"admin",` +
 	`"verdict":"deny","reason":"group_missing","status":403,"detail":"the subject is not in a group that may do this",` +
 	`"internal_detail":"group missing: has groups \"staff\"","hint":"add this user to group \"admin\"","issuer":"home",` +
-	`"subject":"alice","kid":"key-1","method":"GET","host":"api.example","path":"/admin/1","source":"192.0.2.7","duration_us":120,"cached":true,"config":"c0ffee"}`
+	`"subject":"alice","kid":"key-1","method":"GET","host":"api.example","path":"/admin/1",` +
+	`"source":"192.0.2.7","duration_us":120,"cached":true,"config":"c0ffee"}`
 
 // TestExplainAuditLine: the line is found among others, and after text that a log
 // collector added.
 func TestExplainAuditLine(t *testing.T) {
-	const shadow = `{"time":"2026-05-17T10:00:00Z","level":"INFO","msg":"candidate difference","decision":"3f2a9c01-0000000000000000","from":"allow","to":"deny"}` + "\n"
+	const difference = `{"time":"2026-05-17T10:00:00Z","level":"INFO","msg":"candidate difference",` +
+		`"decision":"3f2a9c01-0000000000000000","from":"allow","to":"deny"}` + "\n"
 	want := []string{
 		"deny: group_missing (HTTP 403), decision 3f2a9c01-5d41e8c2b7a90f36 at 2026-05-17T10:00:00Z",
-		" 1 path and host  passed   GET /admin/1 on host api.example\n", " 4 header         passed   kid \"key-1\"\n", " 5 issuer         passed   home\n",
-		" 8 claims         passed   subject \"alice\"\n", " 9 requirement    failed   group missing: has groups \"staff\"\n", "10 identity       skipped\n",
+		" 1 path and host  passed   GET /admin/1 on host api.example\n",
+		" 4 header         passed   kid \"key-1\"\n", " 5 issuer         passed   home\n",
+		" 8 claims         passed   subject \"alice\"\n",
+		" 9 requirement    failed   group missing: has groups \"staff\"\n", "10 identity       skipped\n",
 		"detail: the subject is not in a group that may do this\n", "hint: add this user to group \"admin\"\n",
-		"\nissuer: home\n", "\nsubject: alice\n", "\nkid: key-1\n", "\ntrace id: 4bf92f3577b34da6a3ce929d0e0e4736\n", "\nsource: 192.0.2.7\n", "\nconfig: c0ffee\n",
+		"\nissuer: home\n", "\nsubject: alice\n", "\nkid: key-1\n",
+		"\ntrace id: 4bf92f3577b34da6a3ce929d0e0e4736\n", "\nsource: 192.0.2.7\n", "\nconfig: c0ffee\n",
 		"\nthe token was in the cache\ndecided in 120 µs\n",
 	}
 	for name, text := range map[string]string{
@@ -240,25 +247,33 @@ func TestExplainAuditLine(t *testing.T) {
 		"with a line feed":        auditLine + "\r\n",
 		"behind a container":      "jwtgate-1  | " + auditLine + "\n",
 		"behind a Kubernetes log": "2026-05-17T10:00:00.1Z stderr F " + auditLine + "\n",
-		"among others":            "starting\n{\"msg\":\"jwtgate 1\"}\n{broken\n" + shadow + auditLine + "\nbehind\n",
+		"among others":            "starting\n{\"msg\":\"jwtgate 1\"}\n{broken\n" + difference + auditLine + "\nbehind\n",
 		"twice":                   auditLine + "\n" + auditLine + "\n",
 		"behind a long line":      "{" + strings.Repeat("x", 3*maxLine) + "\n" + auditLine + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
-			code := run(t.Context(), []string{"explain", "--audit-line", "-"}, console{in: strings.NewReader(text), out: &out, err: &errs, getenv: os.LookupEnv})
+			code := run(t.Context(), []string{"explain", "--audit-line", "-"}, console{
+				in: strings.NewReader(text), out: &out, err: &errs, getenv: os.LookupEnv,
+			})
 			outcome{code, out.String(), errs.String()}.holds(t, exitNo, want, nil)
 		})
 	}
-	for name, text := range map[string]string{"nothing": "", "other lines": "starting\n{\"msg\":\"x\"}\n" + shadow, "half a line": auditLine[:200]} {
+	for name, text := range map[string]string{
+		"nothing": "", "other lines": "starting\n{\"msg\":\"x\"}\n" + difference, "half a line": auditLine[:200],
+	} {
 		t.Run(name, func(t *testing.T) {
 			command(t, "explain", "--audit-line", write(t, "log", text)).holds(t, exitFailure, nil, []string{"found no audit line; expected"})
 		})
 	}
 	t.Run("allowed", func(t *testing.T) {
-		line := strings.NewReplacer(`"deny"`, `"allow"`, "group_missing", "shadowed", `"status":403,"detail":"the subject is not in a group that may do this"`, `"status":200,"would_deny":"expired"`).Replace(auditLine)
+		line := strings.NewReplacer(`"deny"`, `"allow"`, "group_missing", "shadowed",
+			`"status":403,"detail":"the subject is not in a group that may do this"`, `"status":200,"would_deny":"expired"`,
+		).Replace(auditLine)
 		command(t, "explain", "--audit-line", write(t, "log", line)).holds(t, exitYes, []string{
-			"allow: shadowed, decision ", "allowed without identity; otherwise denied: expired\n", " 8 claims         failed ", "10 identity       passed"}, nil)
+			"allow: shadowed, decision ", "allowed without identity; otherwise denied: expired\n",
+			" 8 claims         failed ", "10 identity       passed",
+		}, nil)
 	})
 	command(t, "explain", "--audit-line", "nowhere.log").holds(t, exitFailure, nil, []string{"reading the audit line: open nowhere.log"})
 }
@@ -275,7 +290,8 @@ func TestExplainAuditLineOfMany(t *testing.T) {
 	log := write(t, "jwtgate.log", text.String()+auditLine+"\n"+line(5000))
 	const id = "3f2a9c01-5d41e8c2b7a90f36"
 	t.Run("the one that is asked for", func(t *testing.T) {
-		command(t, "explain", "--decision", id, "--audit-line", log).holds(t, exitNo, []string{"deny: group_missing (HTTP 403), decision " + id + " at "}, nil)
+		command(t, "explain", "--decision", id, "--audit-line", log).
+			holds(t, exitNo, []string{"deny: group_missing (HTTP 403), decision " + id + " at "}, nil)
 	})
 	t.Run("none is asked for", func(t *testing.T) {
 		command(t, "explain", "--audit-line", log).holds(t, exitFailure, nil, []string{
@@ -333,7 +349,8 @@ func TestConfigByVariable(t *testing.T) {
 	e := newExplainer(t)
 	t.Setenv("JWTGATE_CONFIG", e.config)
 	command(t, "explain", "--path", "/nowhere").holds(t, exitNo, []string{"deny: credential_missing"}, nil)
-	command(t, "explain", "--path", "/nowhere", "--config", e.put(t, "open.yaml", publicYAML)).holds(t, exitNo, []string{"deny: route_denied"}, nil)
+	command(t, "explain", "--path", "/nowhere", "--config", e.put(t, "open.yaml", publicYAML)).
+		holds(t, exitNo, []string{"deny: route_denied"}, nil)
 	command(t, "explain", "--audit-line", write(t, "log", auditLine)).holds(t, exitNo, []string{"group_missing"}, nil)
 	command(t, "check").holds(t, exitYes, []string{e.config + ": valid"}, nil)
 	other := write(t, "other.yaml", publicYAML)

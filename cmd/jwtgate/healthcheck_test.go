@@ -94,9 +94,11 @@ func TestHealthcheckMistakes(t *testing.T) {
 		t.Errorf("without an address: %+v", got)
 	}
 	command(t, "healthcheck", "--addr", "127.0.0.1:1").holds(t, exitFailure, nil, []string{"no answer from 127.0.0.1:1"})
-	command(t, "healthcheck", "--config", filepath.Join(t.TempDir(), "missing.yaml")).holds(t, exitFailure, nil, []string{"reading the config"})
+	command(t, "healthcheck", "--config", filepath.Join(t.TempDir(), "missing.yaml")).
+		holds(t, exitFailure, nil, []string{"reading the config"})
 	// A server that does not speak gRPC.
 	web := httptest.NewServer(http.NotFoundHandler())
 	defer web.Close()
-	command(t, "healthcheck", "--addr", web.Listener.Addr().String()).holds(t, exitFailure, nil, []string{"no answer from " + web.Listener.Addr().String()})
+	command(t, "healthcheck", "--addr", web.Listener.Addr().String()).
+		holds(t, exitFailure, nil, []string{"no answer from " + web.Listener.Addr().String()})
 }

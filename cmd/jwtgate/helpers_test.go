@@ -20,8 +20,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// alone takes out of the environment what the machine has set there for
-// jwtgate or for AWS.
+// alone removes the variables for jwtgate and AWS from the environment, until the test
+// ends.
 func alone(t *testing.T) {
 	t.Helper()
 	for _, name := range append(config.EnvironmentVariables(),
@@ -33,7 +33,7 @@ func alone(t *testing.T) {
 	}
 }
 
-// outcome is what one command line came to.
+// outcome is the result of one command line.
 type outcome struct {
 	code     int
 	out, err string
@@ -47,8 +47,8 @@ func command(t *testing.T, args ...string) outcome {
 	return outcome{code, out.String(), err.String()}
 }
 
-// holds checks an exit code, and texts that the two streams must hold; a stream
-// without one must be empty.
+// holds checks the exit code and the texts that the two streams must contain. A stream
+// without texts must be empty.
 func (o outcome) holds(t *testing.T, code int, out, err []string) {
 	t.Helper()
 	if o.code != code {
@@ -57,7 +57,7 @@ func (o outcome) holds(t *testing.T, code int, out, err []string) {
 	for stream, texts := range map[string][]string{o.out: out, o.err: err} {
 		for _, text := range texts {
 			if !strings.Contains(stream, text) {
-				t.Errorf("there is no %q in:\n%s", text, stream)
+				t.Errorf("%q is missing in:\n%s", text, stream)
 			}
 		}
 		if len(texts) == 0 && stream != "" {
@@ -69,7 +69,7 @@ func (o outcome) holds(t *testing.T, code int, out, err []string) {
 	}
 }
 
-// write writes a file into a directory of the test's own.
+// write writes a file into a new directory.
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

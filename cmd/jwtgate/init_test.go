@@ -13,9 +13,12 @@ func names() []string { return []string{"jwtgate.yaml", "envoy.yaml", "compose.y
 func TestInit(t *testing.T) {
 	alone(t)
 	for name, args := range map[string][]string{
-		"Cognito":          {"--cognito", "us-west-1_6BpkgoczU", "--client-id", "3v5exampleclient", "--app", "127.0.0.1:3000"},
-		"Cognito, browser": {"--cognito", "eu-central-1_AbCdEf123", "--client-id", "c", "--app", "app:3000", "--origin", "https://app.example", "--origin", "http://localhost:5173"},
-		"any issuer":       {"--issuer", "https://login.example/", "--audience", "orders-api", "--app", "app.internal:80"},
+		"Cognito": {"--cognito", "us-west-1_6BpkgoczU", "--client-id", "3v5exampleclient", "--app", "127.0.0.1:3000"},
+		"Cognito, browser": {
+			"--cognito", "eu-central-1_AbCdEf123", "--client-id", "c", "--app", "app:3000",
+			"--origin", "https://app.example", "--origin", "http://localhost:5173",
+		},
+		"any issuer": {"--issuer", "https://login.example/", "--audience", "orders-api", "--app", "app.internal:80"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "new", "folder")
@@ -46,7 +49,7 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// A file in the way, whichever it is, and nothing is written at all.
+// TestInitNeverOverwrites: if any of the files exists, nothing is written.
 func TestInitNeverOverwrites(t *testing.T) {
 	alone(t)
 	args := []string{"init", "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c", "--app", "127.0.0.1:3000", "--out"}
@@ -91,11 +94,23 @@ func TestInitMistakes(t *testing.T) {
 		args  []string
 		texts []string
 	}{
-		"nobody signs":   {[]string{"--app", "a:1"}, []string{"--cognito POOL --client-id ID, or --issuer URL --audience A"}},
-		"half of a pool": {[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU"}, []string{"--cognito and --client-id: got one; expected both"}},
-		"both":           {[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU", "--issuer", "https://a/"}, []string{"--cognito", "--issuer"}},
-		"two mistakes":   {[]string{"--app", "nowhere", "--cognito", "pool", "--client-id", "c"}, []string{"--app", `got "pool"; expected a user pool id`}},
-		"no origin":      {[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c", "--origin", "*"}, []string{"--origin"}},
+		"nobody signs": {[]string{"--app", "a:1"}, []string{"--cognito POOL --client-id ID, or --issuer URL --audience A"}},
+		"half of a pool": {
+			[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU"},
+			[]string{"--cognito and --client-id: got one; expected both"},
+		},
+		"both": {
+			[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU", "--issuer", "https://a/"},
+			[]string{"--cognito", "--issuer"},
+		},
+		"two mistakes": {
+			[]string{"--app", "nowhere", "--cognito", "pool", "--client-id", "c"},
+			[]string{"--app", `got "pool"; expected a user pool id`},
+		},
+		"no origin": {
+			[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c", "--origin", "*"},
+			[]string{"--origin"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

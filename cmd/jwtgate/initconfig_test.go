@@ -9,8 +9,8 @@ import (
 
 const initYAML = "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"
 
-// TestInitFitsAConfiguration: the files fit the configuration that is named, as
-// lint-envoy sees it, and it is left alone.
+// TestInitFitsAConfiguration: lint-envoy finds nothing in the files for an existing
+// configuration, which is not changed.
 func TestInitFitsAConfiguration(t *testing.T) {
 	alone(t)
 	for _, row := range []struct {
@@ -35,7 +35,8 @@ func TestInitFitsAConfiguration(t *testing.T) {
 			envoy: []string{`pipe: { path: "/run/jwtgate/gate.sock" }`, "type: STATIC # edit: gate-type"},
 			compose: []string{`JWTGATE_LISTEN: "unix:/run/jwtgate/gate.sock"`, `envoy.yaml:ro", "/run/jwtgate:/run/jwtgate"]`,
 				`jwtgate.yaml:ro", "/run/jwtgate:/run/jwtgate"]`}},
-		{name: "a socket, and containers of their own", config: "server: {listen: 'unix:/run/jwtgate/gate.sock'}\n", args: []string{"--app", "app:3000"},
+		{name: "a socket, and containers of their own", config: "server: {listen: 'unix:/run/jwtgate/gate.sock'}\n",
+			args:  []string{"--app", "app:3000"},
 			envoy: []string{"address: jwtgate, port_value: 9001 }"}, next: []string{"as the service app, without ports", "docker compose -f "}},
 		{name: "origins", config: "cors: {origins: ['https://app.example', 'http://localhost:5173']}\n",
 			envoy: []string{`[ { exact: "https://app.example" }, { exact: "http://localhost:5173" } ] # edit: origins`}},
@@ -43,7 +44,8 @@ func TestInitFitsAConfiguration(t *testing.T) {
 			envoy: []string{`[ { exact: "https://b.example" } ] # edit: origins`}},
 		{name: "preflights of its own", config: "cors: {origins: ['https://app.example'], credentials: true}\n",
 			envoy: []string{"[] # edit: origins"}, next: []string{"lists no origin for Envoy's CORS filter, so that the `cors` settings of "}},
-		{name: "preflights that need a token", config: "cors: {origins: ['https://app.example'], preflight: check}\n", envoy: []string{"[] # edit: origins"}},
+		{name: "preflights that need a token", config: "cors: {origins: ['https://app.example'], preflight: check}\n",
+			envoy: []string{"[] # edit: origins"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			file, dir := write(t, "jwtgate.yaml", initYAML+row.config), filepath.Join(t.TempDir(), "out")
@@ -92,7 +94,7 @@ func TestInitFitsAConfiguration(t *testing.T) {
 	})
 }
 
-// TestInitFitsNothing: what cannot be written is not, and the error says why.
+// TestInitFitsNothing: a configuration for which no files can be written is an error.
 func TestInitFitsNothing(t *testing.T) {
 	alone(t)
 	plain := write(t, "jwtgate.yaml", initYAML)
@@ -103,7 +105,8 @@ func TestInitFitsNothing(t *testing.T) {
 		texts []string
 	}{
 		{"a new issuer as well", []string{"--config", plain, "--issuer", "https://a.example/", "--audience", "a"}, exitFailure, []string{
-			"--config and --issuer: got both; expected either an existing configuration or the issuer of a new one", "--config and --audience: got both",
+			"--config and --issuer: got both; expected either an existing configuration or the issuer of a new one",
+			"--config and --audience: got both",
 		}},
 		{"a new pool as well", []string{"--config", plain, "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c"}, exitFailure,
 			[]string{"--config and --cognito: got both", "--config and --client-id: got both"}},
@@ -115,7 +118,8 @@ func TestInitFitsNothing(t *testing.T) {
 			[]string{`server.listen: got "127.0.0.1:8080", the port of Envoy in envoy.yaml; expected another port`}},
 		{"the application's port", []string{"--config", write(t, "jwtgate.yaml", initYAML+"server: {listen: '127.0.0.1:3000'}\n")}, exitFailure,
 			[]string{`--app: got "127.0.0.1:3000", where jwtgate listens; expected another port`}},
-		{"a socket with a relative path", []string{"--config", write(t, "jwtgate.yaml", initYAML+"server: {listen: 'unix:gate.sock'}\n")}, exitFailure,
+		{"a socket with a relative path",
+			[]string{"--config", write(t, "jwtgate.yaml", initYAML+"server: {listen: 'unix:gate.sock'}\n")}, exitFailure,
 			[]string{"expected the absolute path of a socket"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminalPair opens a pseudo-terminal: what a person reads, and what a program
-// writes to.
+// terminalPair opens a pseudo-terminal: the side of the user, and that of the program.
 func terminalPair(t *testing.T) (person, program *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -37,8 +36,8 @@ func terminalPair(t *testing.T) (person, program *os.File) {
 	return person, program
 }
 
-// TestLintEnvoyOnATerminal: a finding is three lines there, in colours unless its
-// user wants none.
+// TestLintEnvoyOnATerminal: a finding has three lines, with colors unless the user disables
+// them.
 func TestLintEnvoyOnATerminal(t *testing.T) {
 	alone(t)
 	file := write(t, "jwtgate.yaml", lintedYAML)
@@ -47,13 +46,17 @@ func TestLintEnvoyOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := write(t, "envoy.yaml", strings.Replace(string(shipped), "failure_mode_allow: false", "failure_mode_allow: true", 1))
-	three := regexp.MustCompile(`^\S+envoy\.yaml:\d+:\d+: static_resources\.\S+\.failure_mode_allow \(failure-mode-allow\)\n  Envoy allows requests .*; while .*\n  write failure_mode_allow: false\n\S+: 1 hole \(.*\)\n$`)
+	three := regexp.MustCompile(`^\S+envoy\.yaml:\d+:\d+: static_resources\.\S+\.failure_mode_allow \(failure-mode-allow\)\n` +
+		`  Envoy allows requests .*; while .*\n  write failure_mode_allow: false\n\S+: 1 hole \(.*\)\n$`)
 	for name, plain := range map[string]string{"in colours": "", "in plain text": "1"} {
 		t.Run(name, func(t *testing.T) {
 			person, program := terminalPair(t)
 			environment := map[string]string{"NO_COLOR": plain, "TERM": "xterm"}
 			getenv := func(name string) (string, bool) { value, ok := environment[name]; return value, ok }
-			if code := run(t.Context(), []string{"lint-envoy", "--config", file, open}, console{in: strings.NewReader(""), out: program, err: io.Discard, getenv: getenv}); code != exitNo {
+			code := run(t.Context(), []string{"lint-envoy", "--config", file, open}, console{
+				in: strings.NewReader(""), out: program, err: io.Discard, getenv: getenv,
+			})
+			if code != exitNo {
 				t.Errorf("exit code %d", code)
 			}
 			_ = program.Close()

@@ -17,11 +17,20 @@ import (
 func TestHelp(t *testing.T) {
 	alone(t)
 	for line, texts := range map[string][]string{
-		"":                   {"Usage: jwtgate <command>", "jwtgate demo ", "Exit codes: 0 yes; 1 the answer is no; 2 the command failed.", "serve", "init", "check", "healthcheck", "demo", "version"},
-		"--help":             {"Usage: jwtgate <command>", `Run "jwtgate <command> --help"`},
-		"-h":                 {"Usage: jwtgate <command>"},
-		"serve --help":       {"Usage: jwtgate serve", "jwtgate serve --config jwtgate.yaml", "$JWTGATE_CONFIG", "$JWTGATE_LISTEN", "$JWTGATE_ADMIN_LISTEN", "$JWTGATE_LOG_LEVEL"},
-		"init --help":        {"Usage: jwtgate init --app=HOST:PORT", "jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app", "never overwrites"},
+		"": {
+			"Usage: jwtgate <command>", "jwtgate demo ", "Exit codes: 0 yes; 1 the answer is no; 2 the command failed.",
+			"serve", "init", "check", "healthcheck", "demo", "version",
+		},
+		"--help": {"Usage: jwtgate <command>", `Run "jwtgate <command> --help"`},
+		"-h":     {"Usage: jwtgate <command>"},
+		"serve --help": {
+			"Usage: jwtgate serve", "jwtgate serve --config jwtgate.yaml",
+			"$JWTGATE_CONFIG", "$JWTGATE_LISTEN", "$JWTGATE_ADMIN_LISTEN", "$JWTGATE_LOG_LEVEL",
+		},
+		"init --help": {
+			"Usage: jwtgate init --app=HOST:PORT",
+			"jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app", "never overwrites",
+		},
 		"check --help":       {"Usage: jwtgate check [<file>]", "$JWTGATE_CONFIG", "Example: jwtgate check --config jwtgate.yaml"},
 		"healthcheck --help": {"Usage: jwtgate healthcheck", "jwtgate healthcheck --addr 127.0.0.1:9001"},
 		"demo --help":        {"Usage: jwtgate demo <command>", "token"},
@@ -31,7 +40,10 @@ func TestHelp(t *testing.T) {
 		"help explain":       {"Usage: jwtgate explain", "by default", "127.0.0.1:9002.", "$JWTGATE_CONFIG"},
 		"help demo token":    {"Usage: jwtgate demo token --issuer=NAME"},
 		"test --help":        {"Usage: jwtgate test --config=FILE", "$JWTGATE_CONFIG"},
-		"lint-envoy --help":  {"Usage: jwtgate lint-envoy --config=FILE", "--platform", "curl -s http://127.0.0.1:9901/config_dump | jwtgate lint-envoy", "$JWTGATE_CONFIG"},
+		"lint-envoy --help": {
+			"Usage: jwtgate lint-envoy --config=FILE", "--platform",
+			"curl -s http://127.0.0.1:9901/config_dump | jwtgate lint-envoy", "$JWTGATE_CONFIG",
+		},
 	} {
 		t.Run(line, func(t *testing.T) {
 			got := command(t, strings.Fields(line)...)
@@ -43,19 +55,21 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// A wrong command line names the mistake, what may have been meant, and where
-// to read on.
+// TestUsageMistakes: the error for an invalid command line names the mistake, a suggestion,
+// and the help to read.
 func TestUsageMistakes(t *testing.T) {
 	alone(t)
 	for line, texts := range map[string][]string{
-		"srve":                         {`unexpected argument srve, did you mean "serve"?`, "see jwtgate --help"},
-		"--bogus":                      {"unknown flag --bogus; see jwtgate --help"},
-		"serve --confg x":              {`unknown flag --confg, did you mean "--config"?`, "see jwtgate serve --help"},
-		"serve --config":               {"--config", "see jwtgate serve --help"},
-		"serve extra":                  {"unexpected argument extra; see jwtgate serve --help"},
-		"serve --log-level loud":       {`--log-level: invalid log level "loud"; expected DEBUG, INFO, WARN or ERROR`},
-		"serve --listen 9001":          {"no configuration; name a file"},
-		"check":                        {"missing configuration; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help"},
+		"srve":                   {`unexpected argument srve, did you mean "serve"?`, "see jwtgate --help"},
+		"--bogus":                {"unknown flag --bogus; see jwtgate --help"},
+		"serve --confg x":        {`unknown flag --confg, did you mean "--config"?`, "see jwtgate serve --help"},
+		"serve --config":         {"--config", "see jwtgate serve --help"},
+		"serve extra":            {"unexpected argument extra; see jwtgate serve --help"},
+		"serve --log-level loud": {`--log-level: invalid log level "loud"; expected DEBUG, INFO, WARN or ERROR`},
+		"serve --listen 9001":    {"no configuration; name a file"},
+		"check": {
+			"missing configuration; write jwtgate check --config FILE, or set JWTGATE_CONFIG; see jwtgate check --help",
+		},
 		"check a.yaml --config b.yaml": {"got two configurations, --config b.yaml and a.yaml; expected one; see jwtgate check --help"},
 		"help srve":                    {`unexpected argument srve, did you mean "serve"?`},
 		"init":                         {"missing flags: --app=HOST:PORT; see jwtgate init --help"},
@@ -103,7 +117,10 @@ func TestExitCodes(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	got := command(t, "version")
-	got.holds(t, exitYes, []string{"jwtgate    " + version + "\n", "commit     " + commit + "\n", "go         " + runtime.Version() + "\n", "envoy api  " + extauthz.APIVersion + "\n"}, nil)
+	got.holds(t, exitYes, []string{
+		"jwtgate    " + version + "\n", "commit     " + commit + "\n", "go         " + runtime.Version() + "\n",
+		"envoy api  " + extauthz.APIVersion + "\n",
+	}, nil)
 	if strings.Count(got.out, "\n") != 4 {
 		t.Errorf("not four lines:\n%s", got.out)
 	}
@@ -117,7 +134,8 @@ func TestDemoToken(t *testing.T) {
 	idp := startIDP(t)
 	addIssuer(t, idp, "cruddur", devidp.IssuerConfig{Algorithm: "ES256"})
 	t.Run("a token", func(t *testing.T) {
-		got := command(t, "demo", "token", "--server", idp.URL(), "--issuer", "cruddur", "--claims", `{"sub": "me", "auth_time": "-1m"}`, "--expires=-1h")
+		got := command(t, "demo", "token", "--server", idp.URL(), "--issuer", "cruddur",
+			"--claims", `{"sub": "me", "auth_time": "-1m"}`, "--expires=-1h")
 		if got.code != exitYes || got.err != "" {
 			t.Fatalf("%d: %s", got.code, got.err)
 		}
@@ -144,7 +162,10 @@ func TestDemoToken(t *testing.T) {
 		args []string
 		text string
 	}{
-		"no JSON":           {[]string{"--issuer", "cruddur", "--claims", "sub=me", "--server", idp.URL()}, "the claims are invalid; expected a JSON object"},
+		"no JSON": {
+			[]string{"--issuer", "cruddur", "--claims", "sub=me", "--server", idp.URL()},
+			"the claims are invalid; expected a JSON object",
+		},
 		"an unknown issuer": {[]string{"--issuer", "crudder", "--server", idp.URL()}, `unknown issuer "crudder"; expected one of cruddur`},
 		"no demo":           {[]string{"--issuer", "cruddur", "--server", "http://127.0.0.1:1"}, "ask for a token"},
 		"no duration":       {[]string{"--issuer", "cruddur", "--expires", "soon", "--server", idp.URL()}, "--expires"},

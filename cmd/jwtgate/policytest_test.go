@@ -23,8 +23,8 @@ routes:
   - {name: other,  match: /other}
 `
 
-// A user's own cases pass, fail by name, or are wrong, and the exit code says
-// which; what a CI server reads is written in each case that ran.
+// TestPolicyTestCommand: the exit code tells whether the cases pass, fail or are invalid.
+// The JUnit file is written whenever cases ran.
 func TestPolicyTestCommand(t *testing.T) {
 	alone(t)
 	config := write(t, "jwtgate.yaml", testedYAML)
@@ -46,7 +46,8 @@ func TestPolicyTestCommand(t *testing.T) {
 		{"no cases", []string{"--config", config}, exitFailure, nil, []string{`expected "<cases> ..."; see jwtgate test --help`}},
 		{"a config that is not there", []string{"--config", "nowhere.yaml", cases}, exitFailure, nil, []string{"nowhere.yaml"}},
 		{"cases that are not there", []string{"--config", config, "nowhere.yaml"}, exitFailure, nil, []string{"nowhere.yaml"}},
-		{"results that cannot be written", []string{"--config", config, "--junit", filepath.Join(t.TempDir(), "no", "results.xml"), cases}, exitFailure,
+		{"results that cannot be written",
+			[]string{"--config", config, "--junit", filepath.Join(t.TempDir(), "no", "results.xml"), cases}, exitFailure,
 			[]string{"2 cases"}, []string{"writing the results: "}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

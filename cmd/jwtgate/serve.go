@@ -14,7 +14,7 @@ import (
 )
 
 type serveCommand struct {
-	Config          string   `help:"The configuration; by default a Cognito pool from the environment." placeholder:"FILE" env:"JWTGATE_CONFIG"`
+	Config          string   `help:"The configuration; default: the environment (Cognito)." placeholder:"FILE" env:"JWTGATE_CONFIG"`
 	Listen          string   `help:"The gRPC address: host:port or unix:PATH; overrides server.listen." placeholder:"A" env:"JWTGATE_LISTEN"`
 	AdminListen     string   `help:"The admin address: host:port; overrides admin.listen." placeholder:"A" env:"JWTGATE_ADMIN_LISTEN"`
 	CandidateConfig string   `help:"Compare the decisions of this configuration; no answer changes." placeholder:"FILE"`

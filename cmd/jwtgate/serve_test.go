@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// The file is one of four places; each is before the next: flag, variable,
-// file, default.
+// TestServeSettings: a flag overrides a variable, which overrides the file, which overrides
+// the default.
 func TestServeSettings(t *testing.T) {
 	alone(t)
-	ports := func(n int) []string { // that are free, or were a moment ago
+	ports := func(n int) []string { // free a moment ago
 		var free []string
 		for range n {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,7 +59,7 @@ func TestServeDefaultAddresses(t *testing.T) {
 	file := write(t, "jwtgate.yaml", "server: {drain_delay: 0s}\ndefault: deny\n")
 	for other, want := range map[string]string{"--admin-listen": "127.0.0.1:9001", "--listen": "127.0.0.1:9002"} {
 		s := begin(t, "--config", file, other, "127.0.0.1:0")
-		// It may be taken on this machine; an error names it just as well.
+		// Another process may use the port; the error names it too.
 		s.log.Until(t, s.ended, want, func() bool { return strings.Contains(s.log.String(), want) })
 		s.stop(t)
 	}
@@ -71,7 +71,8 @@ func TestLogLevel(t *testing.T) {
 	var log strings.Builder
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // it starts, and stops at once
-	if code := run(ctx, []string{"serve", "--config", file, "--log-level", "ERROR"}, console{err: &log, getenv: os.LookupEnv}); code != exitYes || log.Len() > 0 {
+	code := run(ctx, []string{"serve", "--config", file, "--log-level", "ERROR"}, console{err: &log, getenv: os.LookupEnv})
+	if code != exitYes || log.Len() > 0 {
 		t.Errorf("%d: %s", code, log.String())
 	}
 	t.Setenv("JWTGATE_LOG_LEVEL", "warn")
@@ -83,7 +84,8 @@ func TestLogLevel(t *testing.T) {
 
 func TestServeFromHalfOfAnEnvironment(t *testing.T) {
 	alone(t)
-	command(t, "serve").holds(t, exitFailure, nil, []string{"no configuration; name a file", "--config FILE", "COGNITO_USER_POOLS_ID and COGNITO_WEB_CLIENT_ID"})
+	command(t, "serve").
+		holds(t, exitFailure, nil, []string{"no configuration; name a file", "--config FILE", "COGNITO_USER_POOLS_ID and COGNITO_WEB_CLIENT_ID"})
 	t.Setenv("COGNITO_USER_POOL_ID", "us-west-1_6BpkgoczU")
 	command(t, "serve").holds(t, exitNo, nil, []string{"COGNITO_WEB_CLIENT_ID (or COGNITO_CLIENT_ID) is missing", "1 mistake\n"})
 	t.Setenv("AWS_DEFAULT_REGION", "eu-central-1")
@@ -105,5 +107,6 @@ func TestServeMistakes(t *testing.T) {
 	defer func() { _ = taken.Close() }()
 	command(t, "serve", "--config", write(t, "jwtgate.yaml", publicYAML), "--listen", taken.Addr().String()).
 		holds(t, exitFailure, nil, []string{"jwtgate: server.listen: " + taken.Addr().String() + " is in use"})
-	command(t, "serve", "--config", filepath.Join(t.TempDir(), "missing.yaml")).holds(t, exitFailure, nil, []string{"jwtgate: reading the config: open"})
+	command(t, "serve", "--config", filepath.Join(t.TempDir(), "missing.yaml")).
+		holds(t, exitFailure, nil, []string{"jwtgate: reading the config: open"})
 }

@@ -220,7 +220,8 @@ func TestStaysReady(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := write(t, "jwtgate.yaml", "issuers: {home: {issuer: '"+home.ISS()+"', audiences: [a], algorithms: [ES256], dangerously_allow_http: true}}\n")
+	file := write(t, "jwtgate.yaml", "issuers: {home: {issuer: '"+home.ISS()+"', "+
+		"audiences: [a], algorithms: [ES256], dangerously_allow_http: true}}\n")
 	e := start(t, engine.Source{File: file}, "")
 	e.Gate.AwaitKeys(t.Context(), keysTimeout)
 	if state := e.ready(); !state.Ready || state.Detail != "" {

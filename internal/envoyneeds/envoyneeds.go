@@ -11,6 +11,8 @@
 //
 //  1. Whatever a configuration needs can be rendered into the shipped envoy.yaml, and
 //     the notes name each change (TestNeeds).
+//  2. The needs follow what the gate does: which headers it sets, removes and reads, and
+//     which paths it accepts (TestOf).
 package envoyneeds
 
 import (

@@ -20,9 +20,20 @@ type row struct {
 	notes        []string
 }
 
-// file is the whole configuration.
-func (r row) file() string {
-	return "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n" + r.config + "\n"
+// needs returns what a configuration with one issuer and this text needs.
+func needs(t *testing.T, text string) envoy.Needs {
+	t.Helper()
+	text = "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n" + text
+	cfg, err := config.Parse("jwtgate.yaml", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := gate.Compile(cfg, gate.CompileOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer policy.Close()
+	return envoyneeds.Of(policy)
 }
 
 // when is a route with a condition.
@@ -198,16 +209,7 @@ func relaxedRows() []row {
 func TestNeeds(t *testing.T) {
 	for _, row := range slices.Concat(headerRows(), limitRows(), relaxedRows()) {
 		t.Run(row.name, func(t *testing.T) {
-			cfg, err := config.Parse("jwtgate.yaml", []byte(row.file()), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			policy, err := gate.Compile(cfg, gate.CompileOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer policy.Close()
-			needs := envoyneeds.Of(policy)
+			needs := needs(t, row.config+"\n")
 			edit := needs.Edit()
 			for _, list := range []*[]string{&edit.Tokens, &edit.Conditions} {
 				if len(*list) == 0 {
@@ -231,5 +233,80 @@ func TestNeeds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOf: the needs are what the gate does by the configuration.
+func TestOf(t *testing.T) {
+	const requestHeaders = "access-control-request-headers"
+	usual := needs(t, "")
+	if !slices.Equal(usual.Tokens, []string{"authorization"}) || !slices.Equal(usual.TakenOut, usual.Tokens) ||
+		usual.Port != "9001" || usual.QueryTokens || usual.TLS || usual.AnswersCORS || len(usual.Sets) > 0 ||
+		usual.ReadsAny || usual.CaseSensitive {
+		t.Errorf("by default: %+v", usual)
+	}
+	for _, name := range envoy.IdentityNames() {
+		if slices.Contains(usual.Identity, name) != (name != "x-user-roles") {
+			t.Errorf("by default the identity headers are %q", usual.Identity)
+		}
+	}
+	// The shipped file sends all headers that jwtgate reads by default. Of those that it
+	// sends by name, jwtgate does not read three: two that can have a credential, and one
+	// that only answered preflights need.
+	for _, name := range append(slices.Clone(usual.Reads), usual.Removed...) {
+		if !envoy.Sent(name) {
+			t.Errorf("%s is read and not sent", name)
+		}
+	}
+	if len(usual.Reads)+3 != len(envoy.SentByName()) || slices.Contains(usual.Reads, requestHeaders) || len(usual.Removed) != 20 ||
+		!slices.Equal(usual.Overrides, usual.Removed) {
+		t.Errorf("by default %q are read and %q removed", usual.Reads, usual.Removed)
+	}
+	own := needs(t, `server: {listen: "unix:/run/gate.sock", tls: {cert_file: c, key_file: k, client_ca_file: a}}
+tokens: {from: [bearer, {cookie: session}], forward: true}
+identity: {headers: {x-user-email: null, x-team: "custom:team"}, strip: [x-user-roles, x_http_method, x-original-url]}
+cors: {origins: ["https://app.example"]}
+relax: {all: [method_override, forwarded_host, case_sensitive], hosts: {old.example: [original_url, encoded_slash, double_slash]}}
+routes:
+  - {name: a, match: /a, tokens_from: [{query: t}, {header: x-jwt}, {websocket_protocol: jwt}], forward: false, end_streams_at_expiry: true}
+  - {name: b, match: /b, when: 'request.headers["x-tenant"] == "a"'}
+  - {name: c, match: /c, when: 'request.headers.exists(n, n == "x-b")', end_streams_at_expiry: true}
+  - {name: d, match: /d, access: public}
+`)
+	for _, row := range []struct {
+		name      string
+		got, want []string
+	}{
+		{"tokens", own.Tokens, []string{"authorization", "cookie", "x-jwt", "sec-websocket-protocol"}},
+		{"headers that tokens are removed from", own.TakenOut, []string{"x-jwt", "sec-websocket-protocol"}},
+		{"headers that are set", own.Sets, []string{"x-envoy-upstream-stream-duration-ms"}},
+		{"overrides that are removed somewhere", own.Removed, []string{
+			"path-info", "script-name", "x-forwarded-path", "x-forwarded-prefix", "x-forwarded-uri", "x-http-method",
+			"x-original-uri", "x-original-url", "x-rewrite-url", "x-script-name",
+		}},
+		{"overrides that are removed everywhere", own.Overrides, []string{"x-http-method", "x-original-url"}},
+		{"routes", own.Routes, []string{"a", "b", "c", "d"}},
+	} {
+		if !slices.Equal(row.got, row.want) {
+			t.Errorf("%s: got %q; expected %q", row.name, row.got, row.want)
+		}
+	}
+	if own.Port != "" || !own.QueryTokens || !own.TLS || !own.ClientTLS || !own.AnswersCORS || !own.ReadsAny ||
+		!own.EncodedSlash || !own.DoubleSlash || !own.CaseSensitive {
+		t.Errorf("configured: %+v", own)
+	}
+	for _, name := range []string{"x-jwt", "x-tenant", "cookie", "connection", requestHeaders} {
+		if !slices.Contains(own.Reads, name) {
+			t.Errorf("%s is missing in %q", name, own.Reads)
+		}
+	}
+	checked := needs(t, "cors: {origins: [\"https://app.example\"], preflight: check}\n")
+	if checked.AnswersCORS || slices.Contains(checked.Reads, requestHeaders) {
+		t.Errorf("with preflights that need a token: %+v", checked)
+	}
+	for _, name := range []string{"x-user-email", "x-team", "x-user-roles"} {
+		if !slices.Contains(own.Identity, name) {
+			t.Errorf("%s is missing in %q", name, own.Identity)
+		}
 	}
 }

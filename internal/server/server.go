@@ -129,9 +129,9 @@ func (s *Server) listen() (err error) {
 	return err
 }
 
-// Run serves until ctx ends or a listener fails, and stops in order: Envoy is told to
-// send no more requests, those that it sent are answered, and the last audit lines and
-// traces are written. Run can be called once.
+// Run serves until ctx ends or a listener fails. It then stops in order: it reports
+// NOT_SERVING to Envoy, answers the requests that still arrive, and writes the last audit
+// lines and traces. Run can be called once.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.close()
 	limitMemory(s.logger)

@@ -39,7 +39,8 @@ func TestServe(t *testing.T) {
 	}
 	raw := mint(t, home, map[string]any{"aud": "orders-api", "sub": "alice"})
 	for _, row := range [][3]string{
-		{"/open", "", "public"}, {"/x", "", "credential_missing"}, {"/x", "Bearer " + raw, "allowed"}, {"/x?" + raw, "Bearer null", "token_malformed"},
+		{"/open", "", "public"}, {"/x", "", "credential_missing"}, {"/x", "Bearer " + raw, "allowed"},
+		{"/x?" + raw, "Bearer null", "token_malformed"},
 	} {
 		if got := ask(t, s.listen, row[0], row[1]); got != row[2] {
 			t.Errorf("%s: got %s; expected %s", row[0], got, row[2])
@@ -192,7 +193,8 @@ func TestServeIgnoresTheEnvironment(t *testing.T) {
 // TestMistakes: a wrong configuration, with wrong certificates, is not served, and all its
 // mistakes are known together.
 func TestMistakes(t *testing.T) {
-	file := write(t, "jwtgate.yaml", "server: {listen: 9001, tls: {cert_file: missing.pem, key_file: missing.key}}\nroutes: [{match: orders}]\ndefualt: deny\n")
+	file := write(t, "jwtgate.yaml", "server: {listen: 9001, tls: {cert_file: missing.pem, key_file: missing.key}}\n"+
+		"routes: [{match: orders}]\ndefualt: deny\n")
 	_, log, err := open(t, server.Config{ConfigFile: file})
 	if _, ok := errors.AsType[config.Mistakes](err); !ok {
 		t.Fatalf("got %v; expected mistakes", err)
