@@ -88,11 +88,10 @@ func (r *resources) usable(file string) error {
 	}
 	if len(r.listeners) == 0 {
 		what := "the file has no listener"
-		switch {
-		case r.fetched != nil:
+		if r.fetched != nil {
 			what = "this bootstrap fetches its listeners"
-		case len(r.unreadOrder) > 0:
-			what += " that lint-envoy can read (" + r.firstUnread() + ")"
+		} else {
+			what += r.firstUnread()
 		}
 		return fmt.Errorf("%s: %s, so there is nothing to check; lint the running Envoy's configuration: "+
 			"curl http://ADMIN/config_dump > dump.json", file, what)
@@ -101,23 +100,18 @@ func (r *resources) usable(file string) error {
 }
 
 // firstUnread describes the first thing that could not be read, preferably on the path
-// of a request.
+// of a request; it is empty if there is none.
 func (r *resources) firstUnread() string {
-	first := r.unreadOrder[0]
-	for _, one := range r.unreadOrder {
-		if one.path && !first.path {
-			first = one
-		}
+	if len(r.unreadOrder) == 0 {
+		return ""
 	}
-	return fmt.Sprintf("line %d: %s", first.at.at.Line, first.text)
+	first := r.unreadOrder[max(0, slices.IndexFunc(r.unreadOrder, func(one *unread) bool { return one.path }))]
+	return fmt.Sprintf(" that lint-envoy can read (line %d: %s)", first.at.at.Line, first.text)
 }
 
 // noHTTP is the error of a file without an inbound listener for HTTP.
 func (r *resources) noHTTP(file string, outbound []*value) error {
-	what := ""
-	if len(r.unreadOrder) > 0 {
-		what = " that lint-envoy can read (" + r.firstUnread() + ")"
-	}
+	what := r.firstUnread()
 	if len(r.managersOf(outbound)) > 0 {
 		return fmt.Errorf("%s: the only listeners with an HTTP connection manager%s are a sidecar's outbound ones (%s), "+
 			"to which clients do not connect; lint the Envoy to which they connect", file, what, some(namesOf(outbound)))

@@ -2,6 +2,7 @@ package envoylint
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -12,21 +13,16 @@ func (v *value) matches(text string) bool {
 	if v.get("ignore_case").is() {
 		fold = strings.ToLower
 	}
-	at := func(name string) (string, bool) {
-		one := v.get(name)
-		return fold(one.text), one.there()
-	}
-	if want, ok := at("exact"); ok {
-		return fold(text) == want
-	}
-	if want, ok := at("prefix"); ok {
-		return strings.HasPrefix(fold(text), want)
-	}
-	if want, ok := at("suffix"); ok {
-		return strings.HasSuffix(fold(text), want)
-	}
-	if want, ok := at("contains"); ok {
-		return strings.Contains(fold(text), want)
+	for _, one := range []struct {
+		name  string
+		match func(text, pattern string) bool
+	}{
+		{"exact", func(text, pattern string) bool { return text == pattern }},
+		{"prefix", strings.HasPrefix}, {"suffix", strings.HasSuffix}, {"contains", strings.Contains},
+	} {
+		if pattern := v.get(one.name); pattern.there() {
+			return one.match(fold(text), fold(pattern.text))
+		}
 	}
 	return v.get("safe_regex").fullMatch(text)
 }
@@ -50,12 +46,7 @@ func (v *value) fullMatch(text string) bool {
 
 // matchesAny reports whether one of a list of matchers matches a text.
 func (v *value) matchesAny(text string) bool {
-	for _, pattern := range v.get("patterns").items {
-		if pattern.matches(text) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.get("patterns").items, func(pattern *value) bool { return pattern.matches(text) })
 }
 
 // spellings returns a header's name as it is written, and then the other names that

@@ -153,16 +153,6 @@ func setting(level *value, filter string) routeSetting {
 	return said
 }
 
-// entry is get for the keys of a map, which have one form only.
-func (v *value) entry(name string) *value {
-	for _, f := range slices.Backward(v.fields) {
-		if f.name == name {
-			return f.value
-		}
-	}
-	return v.absent(name)
-}
-
 // hopsOfChain checks how a chain treats the requests of each route.
 func (l *linter) hopsOfChain(c *chain) {
 	if len(c.unread) > 0 && len(c.gate) == 1 {

@@ -68,12 +68,20 @@ func (v *value) get(names ...string) *value {
 }
 
 func (v *value) one(name string) *value {
-	camel := name
 	if v.message == nil {
-		camel = camelCase(name)
+		return v.last(name, camelCase(name))
 	}
-	for _, f := range slices.Backward(v.fields) { // Envoy keeps the last of a repeated key
-		if f.name == name || f.name == camel {
+	return v.last(name, name)
+}
+
+// entry is get for the keys of a map, which have one form only.
+func (v *value) entry(name string) *value { return v.last(name, name) }
+
+// last returns the last field with a name or its other form, which is the one that Envoy
+// keeps of a repeated key.
+func (v *value) last(name, form string) *value {
+	for _, f := range slices.Backward(v.fields) {
+		if f.name == name || f.name == form {
 			return f.value
 		}
 	}
