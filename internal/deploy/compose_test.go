@@ -123,7 +123,7 @@ func (l *lab) up(t *testing.T) map[string]*testutil.Process {
 			t.Logf("%s is healthy after %v", name, time.Since(began).Round(time.Millisecond))
 		}
 		if len(running) == before {
-			t.Fatal("the services depend on one another in a ring")
+			t.Fatal("the dependencies of services have a cycle")
 		}
 	}
 	return running
@@ -146,7 +146,7 @@ func (l *lab) healthy(t *testing.T, name string, p *testutil.Process) {
 	testutil.Eventually(t, 60*time.Second, name+" is healthy", func() error {
 		select {
 		case <-p.Exited:
-			t.Fatalf("%s ended by itself", name)
+			t.Fatalf("%s exited", name)
 		default:
 		}
 		_, err := finish(l.program(t, name, test[1:]...), "")

@@ -96,7 +96,7 @@ func separated(project object) findings {
 	inside := services.within("application").within("networks")
 	for network := range inside {
 		if project.text("networks."+network+".internal") != "true" {
-			found.add("compose: the application's network %s leads outside", network)
+			found.add("compose: the application's network %s is not internal", network)
 		}
 	}
 	if got := slices.Sorted(slices.Values(neighbours["application"])); !slices.Equal(got, []string{"application", "envoy"}) {
@@ -109,7 +109,7 @@ func separated(project object) findings {
 	})
 	for network := range shared {
 		if project.text("networks."+network+".internal") != "true" {
-			found.add("compose: the network %s, on which Envoy asks jwtgate, leads outside", network)
+			found.add("compose: the network %s, on which Envoy calls jwtgate, is not internal", network)
 		}
 	}
 	if len(shared) != 1 {

@@ -167,7 +167,7 @@ func platformRules(tree, folder string, envoys place, own func(objects []object)
 	for _, o := range objects {
 		for _, ref := range o.list("spec.targetRefs") {
 			if ref.text("kind") != "Gateway" || len(named(objects, "Gateway", ref.text("name"))) == 0 {
-				found.add("%s: is for %s/%s, which is no Gateway here", o.name(), ref.text("kind"), ref.text("name"))
+				found.add("%s: is for %s/%s; expected a Gateway of this folder", o.name(), ref.text("kind"), ref.text("name"))
 			}
 		}
 	}

@@ -216,7 +216,7 @@ func TestHelmRejects(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if _, err := rendered(root, "jwtgate", row.values...); err == nil || !strings.Contains(err.Error(), row.want) {
-				t.Errorf("the error is %v, want one that says %q", err, row.want)
+				t.Errorf("error %v, want one with %q", err, row.want)
 			}
 		})
 	}
@@ -249,7 +249,7 @@ func TestHelmEditsEnvoyAsTheProgramDoes(t *testing.T) {
 			}
 			for _, m := range ofKind(objects, "ConfigMap") {
 				if text := m.within("data").raw("envoy.yaml"); text != "" && !bytes.Equal([]byte(text), append([]byte(renderedHeader), want...)) {
-					t.Errorf("%s is not what the program makes:\n%s", m.name(), text)
+					t.Errorf("%s differs from the rendered file:\n%s", m.name(), text)
 				}
 			}
 		})

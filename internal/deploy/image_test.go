@@ -194,7 +194,7 @@ func dockerfileRules(tree string) findings {
 		}
 	}
 	if !strings.Contains(final, `CMD ["/jwtgate", "healthcheck"]`) {
-		found.add("Dockerfile: no health check of the final stage asks `jwtgate healthcheck`")
+		found.add("Dockerfile: no health check of the final stage runs `jwtgate healthcheck`")
 	}
 	return found
 }
@@ -235,7 +235,7 @@ func TestImage(t *testing.T) {
 		return err
 	})
 	if want := []string{"/etc/ssl/certs/ca-certificates.crt", "/jwtgate"}; err != nil || !slices.Equal(files, want) {
-		t.Errorf("it holds %v (%v), want %v", files, err, want)
+		t.Errorf("got %v (%v), want %v", files, err, want)
 	}
 	sameBinary(t, filepath.Join(built.folder, "jwtgate"))
 	// Not by `buildah run`, which on a busy machine loses the output of a short program.
@@ -257,6 +257,6 @@ func sameBinary(t *testing.T, want string) {
 		t.Fatal(err)
 	}
 	if read(t, here) != read(t, want) {
-		t.Error("the image's program is another than the one that is built here by the same command")
+		t.Error("the image's program differs from the same build on this machine")
 	}
 }

@@ -62,7 +62,7 @@ func serviceRules(objects []object) findings {
 	found.want("Service/jwtgate", s, "spec.publishNotReadyAddresses", "true")
 	pod := named(objects, "Deployment", "jwtgate").within("spec.template.metadata.labels")
 	if len(s.within("spec.selector")) == 0 || !includes(pod, s.within("spec.selector")) {
-		found.add("Service/jwtgate: its selector is not of jwtgate's pods")
+		found.add("Service/jwtgate: its selector does not match jwtgate's pods")
 	}
 	return found
 }

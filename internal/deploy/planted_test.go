@@ -41,7 +41,7 @@ func plantedErrors() []planted {
 		{"compose: an unknown key", compose, "read_only: true", "readonly: true", composeRules, "readonly"},
 		{"compose: the application has a port", compose, "networks: [inside]\n", "networks: [inside]\n    ports: [\"9090:9090\"]\n",
 			composeRules, "application has ports"},
-		{"compose: its network leads outside", compose, "inside: {internal: true}", "inside: {}", composeRules, "leads outside"},
+		{"compose: its network is not internal", compose, "inside: {internal: true}", "inside: {}", composeRules, "is not internal"},
 		{"compose: jwtgate on the application's network", compose, "networks: [gate, issuers]", "networks: [gate, issuers, inside]",
 			composeRules, "on the application's networks are"},
 		{"compose: a capability", compose, "cap_drop: [ALL]", "cap_add: [NET_ADMIN]", composeRules, "cap_drop"},
@@ -56,7 +56,7 @@ func plantedErrors() []planted {
 		{"base: a file that never changes", base + "deployment.yaml", "mountPath: /etc/jwtgate, ",
 			"mountPath: /etc/jwtgate, subPath: jwtgate.yaml, ", baseRules, "subPath"},
 		{"base: an end that is cut short", base + "deployment.yaml", "terminationGracePeriodSeconds: 20",
-			"terminationGracePeriodSeconds: 10", baseRules, "the end may take 15s"},
+			"terminationGracePeriodSeconds: 10", baseRules, "a shutdown can take 15s"},
 		{"base: a probe of another path", base + "deployment.yaml", "path: /readyz", "path: /ready", baseRules, "readinessProbe"},
 		{"base: one address", base + "service.yaml", "clusterIP: None", "type: ClusterIP", baseRules, "clusterIP"},
 		{"base: a cold start without issuers", base + "service.yaml", "publishNotReadyAddresses: true",
@@ -77,7 +77,7 @@ func plantedErrors() []planted {
 		{"gateway: lax pods", gateway + "namespace.yaml", "enforce: restricted", "enforce: baseline", gatewayRules, "Pod Security"},
 		{"gateway: Envoy's file", gateway + "bootstrap.yaml", "lb_policy:", "lb_polizy:", gatewayRules, "lb_polizy"},
 		{"sidecar: a socket in no volume", sidecar + "application.yaml", "name: jwtgate-socket, mountPath: /run/jwtgate }",
-			"name: jwtgate-socket, mountPath: /run/gate }", sidecarRules, "nothing is mounted where the socket"},
+			"name: jwtgate-socket, mountPath: /run/gate }", sidecarRules, "there is no mount for the socket"},
 		{"sidecar: the application's own port", sidecar + "networkpolicy.yaml", "  - ports: [ { port: 8080, protocol: TCP } ]",
 			"  - {}", sidecarRules, "TCP 9090"},
 
@@ -101,7 +101,7 @@ func plantedErrors() []planted {
 		{"Envoy Gateway: jwtgate sees a part of the headers", eg + "securitypolicy.yaml", "    timeout: 800ms",
 			"    headersToExtAuth: [authorization]\n    timeout: 800ms", envoyGatewayRules, "headersToExtAuth"},
 		{"Envoy Gateway: another Gateway", eg + "clienttrafficpolicy.yaml", "kind: Gateway, name: jwtgate",
-			"kind: Gateway, name: other", envoyGatewayRules, "is no Gateway here"},
+			"kind: Gateway, name: other", envoyGatewayRules, "expected a Gateway of this folder"},
 		{"Envoy Gateway: an identity header is not stripped", eg + "clienttrafficpolicy.yaml", "(id|name|", "(name|",
 			envoyGatewayRules, "strips"},
 		{"Envoy Gateway: anybody's Envoy", eg + "networkpolicy.yaml",
@@ -138,14 +138,14 @@ func TestPlantedErrorsAreFound(t *testing.T) {
 			text := read(t, file)
 			changed := strings.Replace(text, row.old, row.new, 1)
 			if changed == text {
-				t.Fatalf("%s holds no %q", row.file, row.old)
+				t.Fatalf("%s does not contain %q", row.file, row.old)
 			}
 			if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			found := row.rules(tree)
 			if !slices.ContainsFunc(found, func(f string) bool { return strings.Contains(f, row.want) }) {
-				t.Errorf("nothing says %q; found: %s", row.want, strings.Join(found, "\n"))
+				t.Errorf("no finding contains %q; found: %s", row.want, strings.Join(found, "\n"))
 			}
 		})
 	}

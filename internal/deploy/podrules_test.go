@@ -57,7 +57,7 @@ func podRules(objects []object) findings {
 		}
 		for _, volume := range pod.list("spec.volumes") {
 			if volume["hostPath"] != nil {
-				found.add("%s: volume %s is the node's", name, volume.text("name"))
+				found.add("%s: volume %s is a folder of the node", name, volume.text("name"))
 			}
 		}
 		for _, container := range append(pod.list("spec.initContainers"), pod.list("spec.containers")...) {
@@ -134,14 +134,14 @@ func gateContainer(name string, pod, c object, objects []object) findings {
 	socket, isSocket := strings.CutPrefix(env["JWTGATE_LISTEN"], "unix:")
 	switch {
 	case isSocket && mountAt(c, filepath.Dir(socket)) == "":
-		found.add("%s: nothing is mounted where the socket is to be", name)
+		found.add("%s: there is no mount for the socket", name)
 	case !isSocket && (env["JWTGATE_LISTEN"] != ":9001" || port(c, "grpc") != "9001"):
 		found.add("%s: jwtgate does not listen on its port: %q", name, env["JWTGATE_LISTEN"])
 	}
 	mounted := mountAt(c, filepath.Dir(env["JWTGATE_CONFIG"]))
 	i := slices.IndexFunc(pod.list("spec.volumes"), func(v object) bool { return v.text("name") == mounted })
 	if mounted == "" || i < 0 {
-		found.add("%s: the folder of JWTGATE_CONFIG is no mount", name)
+		found.add("%s: the folder of JWTGATE_CONFIG is not a mount", name)
 		return found
 	}
 	source := pod.list("spec.volumes")[i].within("configMap")
@@ -174,7 +174,7 @@ func gracePeriod(name string, pod, c object, text string) findings {
 	}
 	given, _ := pod.at("spec.terminationGracePeriodSeconds").(int)
 	if need := cfg.Server.DrainDelay + serving; time.Duration(given)*time.Second < need {
-		found.add("%s: terminationGracePeriodSeconds is %d, and the end may take %v", name, given, need)
+		found.add("%s: terminationGracePeriodSeconds is %d, and a shutdown can take %v", name, given, need)
 	}
 	return found
 }
@@ -217,7 +217,7 @@ func fleetRules(objects []object) findings {
 			found.add("%s: no minReadySeconds", name)
 		}
 		if !selects(d.at("spec.selector"), labels) {
-			found.add("%s: its selector is not of its pods", name)
+			found.add("%s: its selector does not match its pods", name)
 		}
 		for _, key := range []string{"kubernetes.io/hostname", "topology.kubernetes.io/zone"} {
 			if !slices.ContainsFunc(pod.list("spec.topologySpreadConstraints"), func(c object) bool {
@@ -229,7 +229,7 @@ func fleetRules(objects []object) findings {
 		if !slices.ContainsFunc(ofKind(objects, "PodDisruptionBudget"), func(b object) bool {
 			return selects(b.at("spec.selector"), labels) && b.text("spec.maxUnavailable") == "1"
 		}) {
-			found.add("%s: no PodDisruptionBudget lets one pod at a time go", name)
+			found.add("%s: no PodDisruptionBudget allows the eviction of one pod at a time", name)
 		}
 		if !slices.ContainsFunc(ofKind(objects, "HorizontalPodAutoscaler"), func(h object) bool {
 			least, _ := h.at("spec.minReplicas").(int)

@@ -75,11 +75,11 @@ func binary(t *testing.T, file string, machine elf.Machine) {
 	text := read(t, file)
 	for _, word := range []string{releaseVersion, releaseCommit} {
 		if !strings.Contains(text, word) {
-			t.Errorf("it does not hold %q", word)
+			t.Errorf("got no %q", word)
 		}
 	}
 	if strings.Contains(text, filepath.Dir(file)) || strings.Contains(text, strings.TrimSpace(must(t, "go", "env", "GOROOT"))+"/src") {
-		t.Error("it holds a path of the machine that built it")
+		t.Error("the binary contains a path of the build machine")
 	}
 }
 
@@ -115,6 +115,6 @@ func bill(t *testing.T, file string) {
 	slices.Sort(want)
 	slices.Sort(got)
 	if len(want) < 10 || !slices.Equal(got, want) {
-		t.Errorf("the SBOM names\n%s\nand the binary holds\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		t.Errorf("the SBOM lists\n%s\nand the binary\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

@@ -71,10 +71,10 @@ func drains(t *testing.T, l *lab, token string) {
 		t.Errorf("the preStop: %q %v", said, err)
 	}
 	if _, err := l.inPlace("envoy", ready); err == nil {
-		t.Error("an Envoy that is to end is ready")
+		t.Error("a draining Envoy is ready")
 	}
 	response, body := l.ask(t, "/orders", "authorization: Bearer "+token)
 	if response.StatusCode != 200 || !response.Close {
-		t.Errorf("an Envoy that is to end answers %d, and closes the connection: %v; %s", response.StatusCode, response.Close, body)
+		t.Errorf("a draining Envoy answers %d and closes the connection: %v; %s", response.StatusCode, response.Close, body)
 	}
 }
