@@ -16,7 +16,6 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/devidp"
-	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
@@ -172,15 +171,4 @@ func addIssuer(t *testing.T, idp *devidp.Server, name string, c devidp.IssuerCon
 		t.Fatal(err)
 	}
 	return i
-}
-
-// compiled compiles a configuration.
-func compiled(t *testing.T, cfg *config.Config) *gate.Policy {
-	t.Helper()
-	policy, err := gate.Compile(cfg, gate.CompileOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(policy.Close)
-	return policy
 }

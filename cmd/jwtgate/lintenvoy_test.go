@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
 )
 
 const lintedYAML = "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"
