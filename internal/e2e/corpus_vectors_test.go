@@ -3,49 +3,18 @@
 package e2e
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"go.yaml.in/yaml/v4"
+
+	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
-
-// vectors are the tokens of internal/token/testdata/vectors, freshly signed, and the keys
-// of all their issuers.
-type vectors struct {
-	Keys    []json.RawMessage `json:"keys"`
-	Vectors []struct {
-		Name    string  `json:"name"`
-		Token   string  `json:"token"`
-		Want    string  `json:"want"` // "valid", or a reason
-		Subject *string `json:"subject"`
-	} `json:"vectors"`
-}
-
-// mintVectors makes the package that owns the vectors sign them.
-func mintVectors(t *testing.T) vectors {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "minted.json")
-	command := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-run", "^TestMintVectors$", "../token")
-	command.Env = append(os.Environ(), "JWTGATE_MINTED="+file)
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("minting the vectors: %v\n%s", err, out)
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all vectors
-	if err := json.Unmarshal(data, &all); err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
 
 // vectorConfig is the configuration for the vectors, with the keys of every issuer at one
 // address.
@@ -75,40 +44,51 @@ func vectorConfig(t *testing.T, keys string) string {
 // TestEveryVectorThroughTheServer sends every token of the vectors to the running server,
 // whose reason must be the verifier's.
 func TestEveryVectorThroughTheServer(t *testing.T) {
-	all := mintVectors(t)
-	set, err := json.Marshal(map[string]any{"keys": all.Keys})
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := forge.KeySet(t)
 	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set) }))
 	t.Cleanup(keys.Close)
 	g := startDirect(t, vectorConfig(t, keys.URL))
-	for _, vector := range all.Vectors {
-		for name, encode := range encodings() {
-			t.Run(vector.Name+"/"+name, func(t *testing.T) {
-				s := sent{method: "GET", target: "/x", host: "api.example", headers: [][2]string{{"authorization", "Bearer " + vector.Token}}}
-				want := vector.Want
-				switch {
-				case want == "valid", strings.HasPrefix(vector.Token, " "): // spaces follow the scheme
-					want = "allowed"
-				case strings.Contains(vector.Token, ","):
-					want = "credential_ambiguous" // before the token is parsed
-				}
-				d := g.judge(t, want, encode(s))
-				if d.reason != want || d.status != statuses()[want] {
-					t.Fatalf("%d %s, want %s", d.status, d.reason, want)
-				}
-				if d.allowed == nil {
-					return
-				}
-				told := identityIn(s.received(d.allowed))
-				if told["x-user-id"] == "" || vector.Subject != nil && plainText(*vector.Subject) && told["x-user-id"] != *vector.Subject {
-					t.Errorf("the application is told %v, want the subject %v", told, vector.Subject)
-				}
-			})
+	now := time.Now().UTC().Truncate(time.Second)
+	for _, class := range forge.Classes(t) {
+		for _, vector := range class.Vectors {
+			if vector.Moment {
+				continue
+			}
+			s := sent{method: "GET", target: "/x", host: "api.example", headers: [][2]string{{"authorization", "Bearer " + vector.Forge(t, now)}}}
+			for name, encode := range encodings() {
+				t.Run(class.Class+"/"+vector.Name+"/"+name, func(t *testing.T) { throughTheServer(t, g, vector, s, encode(s)) })
+			}
 		}
 	}
 	g.unharmed(t)
+}
+
+// throughTheServer sends one request and compares the answer with the vector.
+func throughTheServer(t *testing.T, g directGate, vector forge.Vector, s sent, request *authv3.AttributeContext_HttpRequest) {
+	t.Helper()
+	raw := strings.TrimPrefix(s.headers[0][1], "Bearer ")
+	want := vector.Want
+	switch {
+	case want == "valid", strings.HasPrefix(raw, " "): // spaces follow the scheme
+		want = "allowed"
+	case strings.Contains(raw, ","):
+		want = "credential_ambiguous" // before the token is parsed
+	}
+	d := g.judge(t, want, request)
+	if d.reason != want || d.status != statuses()[want] {
+		t.Fatalf("%d %s, want %s", d.status, d.reason, want)
+	}
+	if d.allowed == nil {
+		return
+	}
+	told := identityIn(s.received(d.allowed))
+	var subject *string
+	if vector.Gives != nil {
+		subject = vector.Gives.Subject
+	}
+	if told["x-user-id"] == "" || subject != nil && plainText(*subject) && told["x-user-id"] != *subject {
+		t.Errorf("the application is told %v, want the subject %v", told, subject)
+	}
 }
 
 // plainText reports whether a text needs no encoding in a header.

@@ -5,8 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"errors"
 	"slices"
@@ -18,6 +16,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
+	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
 // now is the instant that tokens are verified at.
@@ -26,40 +25,14 @@ var now = time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC)
 // maxBytes is the limit of tokens.max_bytes by default.
 const maxBytes = 12288
 
-// privateKeys are the keys that tokens are signed with, by kid. Every issuer of
-// the corpus publishes all of them but the attacker's, as emulators do that
-// have one key for all pools: then only iss tells the issuers apart.
-var privateKeys = sync.OnceValue(func() map[string]crypto.Signer {
-	keys := make(map[string]crypto.Signer)
-	for kid, bits := range map[string]int{"rsa-2048": 2048, "rsa-3072": 3072, "attacker-rsa": 2048} {
-		keys[kid] = must(rsa.GenerateKey(rand.Reader, bits))
-	}
-	for kid, curve := range map[string]elliptic.Curve{
-		"p-256": elliptic.P256(), "p-384": elliptic.P384(), "p-521": elliptic.P521(), "attacker-p-256": elliptic.P256(),
-	} {
-		keys[kid] = must(ecdsa.GenerateKey(curve, rand.Reader))
-	}
-	for _, kid := range []string{"ed25519", "attacker-ed25519"} {
-		_, private, err := ed25519.GenerateKey(rand.Reader)
-		keys[kid] = must(private, err)
-	}
-	return keys
-})
+// published returns the public keys that the issuers of the vectors publish.
+func published() map[string]crypto.PublicKey { return forge.Published() }
 
 func must[V any](v V, err error) V {
 	if err != nil {
 		panic(err)
 	}
 	return v
-}
-
-// published returns the public keys that the corpus's issuers publish.
-func published() map[string]crypto.PublicKey {
-	keys := make(map[string]crypto.PublicKey)
-	for _, kid := range []string{"rsa-2048", "rsa-3072", "p-256", "p-384", "p-521", "ed25519"} {
-		keys[kid] = privateKeys()[kid].Public()
-	}
-	return keys
 }
 
 // What a key source answers when it has no key to give.

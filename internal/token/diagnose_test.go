@@ -11,6 +11,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/token"
+	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
 // diagnosis is a token of the corpus's issuers that is refused, and what is said
@@ -25,7 +26,7 @@ type diagnosis struct {
 }
 
 func (d diagnosis) check(t *testing.T) {
-	v := vector{Base: d.base, Claims: make(map[string]json.RawMessage)}
+	v := forge.Vector{Base: d.base, Claims: make(map[string]json.RawMessage)}
 	for name, value := range d.claims {
 		if v.Claims[name] = json.RawMessage(value); value == "" {
 			v.Claims[name] = json.RawMessage("null") // so that there is one to drop
@@ -33,7 +34,7 @@ func (d diagnosis) check(t *testing.T) {
 		}
 	}
 	verifier, _ := corpusVerifier(t)
-	_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
+	_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 	failure := refusal(t, err, d.want)
 	if failure.Near != d.near || failure.Internal != d.detail || failure.Hint != d.mend {
 		t.Errorf("near miss %q, detail, mend:\n%s\n%s\nwant %q:\n%s\n%s", failure.Near, failure.Internal, failure.Hint, d.near, d.detail, d.mend)
@@ -208,7 +209,7 @@ func TestHints(t *testing.T) {
 		{"another issuer", "api", nil, map[string]string{"iss": `"https://evil.example/"`}, token.ErrIssuerUnknown, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			v := vector{Base: row.base, Header: make(map[string]json.RawMessage), Claims: make(map[string]json.RawMessage)}
+			v := forge.Vector{Base: row.base, Header: make(map[string]json.RawMessage), Claims: make(map[string]json.RawMessage)}
 			for name, value := range row.header {
 				v.Header[name] = json.RawMessage(value)
 			}
@@ -222,7 +223,7 @@ func TestHints(t *testing.T) {
 				}
 			}
 			verifier, _ := corpusVerifier(t)
-			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
+			_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 			if failure := refusal(t, err, row.want); failure.Hint != row.mend {
 				t.Errorf("%q, want %q", failure.Hint, row.mend)
 			}
@@ -233,7 +234,7 @@ func TestHints(t *testing.T) {
 // An algorithm that could be configured, and is by no issuer, says so.
 func TestHintOfAnAlgorithmThatNobodyTakes(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
-	raw := mint("ES256", privateKeys()["p-256"], `{"alg":"ES256","kid":"p-256"}`, `{"iss":"https://api.example/"}`)
+	raw := forge.Mint("ES256", forge.Keys()["p-256"], `{"alg":"ES256","kid":"p-256"}`, `{"iss":"https://api.example/"}`)
 	_, err := verifier.Verify(t.Context(), raw, now)
 	if failure := refusal(t, err, token.ErrAlgNotAllowed); failure.Hint != "add ES256 to algorithms of the issuer that signs so" {
 		t.Errorf("%q", failure.Hint)

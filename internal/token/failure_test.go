@@ -11,6 +11,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/token"
+	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
 // longestError bounds, in bytes, what one hostile token can write to a log.
@@ -30,8 +31,8 @@ func fitForALog(t *testing.T, text string) {
 // No error holds a token or a part of one, and what a client wrote can neither
 // break a line nor fill a log: on every attack of the corpus.
 func TestFailuresHoldNoSecrets(t *testing.T) {
-	hostile := func(v vector) bool { return v.Want != "valid" }
-	eachVector(t, hostile, func(t *testing.T, _ vector, raw string) {
+	hostile := func(v forge.Vector) bool { return v.Want != "valid" }
+	eachVector(t, hostile, func(t *testing.T, _ forge.Vector, raw string) {
 		verifier, _ := corpusVerifier(t)
 		_, err := verifier.Verify(t.Context(), raw, now)
 		var failure *denial.Error
@@ -77,7 +78,7 @@ func TestFailuresHoldNoClaims(t *testing.T) {
 		{"revoked", "api", map[string]string{"sub": `"gone"`}, "token_revoked"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			v := vector{Base: row.base, Claims: make(map[string]json.RawMessage)}
+			v := forge.Vector{Base: row.base, Claims: make(map[string]json.RawMessage)}
 			for _, name := range []string{"email", "jti", "origin_jti", "name", "scope", canary} {
 				v.Claims[name] = json.RawMessage(`"canary-5e1f"`)
 			}
@@ -86,7 +87,7 @@ func TestFailuresHoldNoClaims(t *testing.T) {
 			}
 			verifier, _ := corpusVerifier(t)
 			verifier.SetRevocations(must(token.ParseRevocations(strings.NewReader(`{"issuer":"api","sub":"gone"}`), []string{"api"})))
-			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
+			_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 			failure := refusal(t, err, reasons()[row.want])
 			if said := err.Error() + failure.Internal + failure.Hint; strings.Contains(said, canary) {
 				t.Errorf("%q holds a claim", said)
@@ -99,9 +100,8 @@ func TestFailuresHoldNoClaims(t *testing.T) {
 // fail before the signature holds, so their claims are a stranger's.
 func TestFailuresOfAttacksHoldNoClaims(t *testing.T) {
 	const canary = "canary-5e1f"
-	hostile := func(v vector) bool { return v.Want != "valid" }
-	bases := readBases(t)
-	eachVector(t, hostile, func(t *testing.T, v vector, _ string) {
+	hostile := func(v forge.Vector) bool { return v.Want != "valid" }
+	eachVector(t, hostile, func(t *testing.T, v forge.Vector, _ string) {
 		claims := make(map[string]json.RawMessage)
 		for _, name := range []string{"email", "jti", "origin_jti", "name", "scope", canary} {
 			claims[name] = json.RawMessage(`"` + canary + `"`)
@@ -109,7 +109,7 @@ func TestFailuresOfAttacksHoldNoClaims(t *testing.T) {
 		maps.Copy(claims, v.Claims)
 		v.Claims = claims
 		verifier, _ := corpusVerifier(t)
-		_, err := verifier.Verify(t.Context(), v.forge(t, bases), now)
+		_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 		failure := refusal(t, err, reasons()[v.Want])
 		if said := err.Error() + failure.Hint + failure.KeyID; strings.Contains(said, canary) {
 			t.Errorf("got %q; expected no claim in it", said)
@@ -140,7 +140,7 @@ func TestFailureDetails(t *testing.T) {
 		{"subject", nil, map[string]string{"sub": `5`}, `subject missing`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			v := vector{Header: make(map[string]json.RawMessage), Claims: make(map[string]json.RawMessage), Alg: "RS256"}
+			v := forge.Vector{Header: make(map[string]json.RawMessage), Claims: make(map[string]json.RawMessage), Alg: "RS256"}
 			for name, value := range row.header {
 				v.Header[name] = json.RawMessage(value)
 			}
@@ -148,7 +148,7 @@ func TestFailureDetails(t *testing.T) {
 				v.Claims[name] = json.RawMessage(value)
 			}
 			verifier, _ := corpusVerifier(t)
-			_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
+			_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 			if err == nil || err.Error() != row.text {
 				t.Errorf("got %v, want %s", err, row.text)
 			}
@@ -159,11 +159,11 @@ func TestFailureDetails(t *testing.T) {
 // A lifetime is said to be too long by how much, or why it is not known.
 func TestLifetimeDetails(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
-	for detail, v := range map[string]vector{
+	for detail, v := range map[string]forge.Vector{
 		"there is no iat":                       {Base: "brief", Drop: []string{"claims.iat"}},
 		"it is 1h0m1s; expected 1h0m0s at most": {Base: "brief", Claims: map[string]json.RawMessage{"exp": json.RawMessage(`"{{now+3601}}"`)}},
 	} {
-		_, err := verifier.Verify(t.Context(), v.forge(t, readBases(t)), now)
+		_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 		if failure := refusal(t, err, token.ErrLifetimeTooLong); failure.Internal != detail {
 			t.Errorf("%q, want %q", failure.Internal, detail)
 		}
@@ -174,15 +174,15 @@ func TestLifetimeDetails(t *testing.T) {
 // the records; the key's id does as soon as there is one.
 func TestFailureNamesWhoWasRefused(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
-	expired := vector{Base: "partner", Claims: map[string]json.RawMessage{"exp": json.RawMessage("1")}}
-	_, err := verifier.Verify(t.Context(), expired.forge(t, readBases(t)), now)
+	expired := forge.Vector{Base: "partner", Claims: map[string]json.RawMessage{"exp": json.RawMessage("1")}}
+	_, err := verifier.Verify(t.Context(), expired.Forge(t, now), now)
 	failure := refusal(t, err, token.ErrExpired)
 	if failure.Issuer != "partner" || failure.Subject != "partner:alice" || failure.KeyID != "rsa-2048" {
 		t.Errorf("issuer %q, subject %q, key id %q", failure.Issuer, failure.Subject, failure.KeyID)
 	}
 
-	forged := vector{Base: "partner", Key: "attacker-rsa", Header: map[string]json.RawMessage{"kid": json.RawMessage(`"rsa-2048"`)}}
-	_, err = verifier.Verify(t.Context(), forged.forge(t, readBases(t)), now)
+	forged := forge.Vector{Base: "partner", Key: "attacker-rsa", Header: map[string]json.RawMessage{"kid": json.RawMessage(`"rsa-2048"`)}}
+	_, err = verifier.Verify(t.Context(), forged.Forge(t, now), now)
 	failure = refusal(t, err, token.ErrSignatureInvalid)
 	if failure.Issuer != "" || failure.Subject != "" || failure.KeyID != "rsa-2048" {
 		t.Errorf("issuer %q, subject %q, key id %q", failure.Issuer, failure.Subject, failure.KeyID)

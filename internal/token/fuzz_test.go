@@ -11,6 +11,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
+	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
 // fuzzIssuer is an issuer whose key and tokens are the same in every process of
@@ -20,7 +21,7 @@ func fuzzIssuer() (config.Issuer, *keyring, func(header, claims string) string) 
 	issuer := apiIssuer()
 	issuer.Algorithms = []string{"EdDSA"}
 	ring := &keyring{keys: map[string]crypto.PublicKey{"1": key.Public()}}
-	return issuer, ring, func(header, claims string) string { return mint("EdDSA", key, header, claims) }
+	return issuer, ring, func(header, claims string) string { return forge.Mint("EdDSA", key, header, claims) }
 }
 
 const (
@@ -44,8 +45,8 @@ func FuzzVerify(f *testing.F) {
 		f.Add(parts[0] + "." + parts[1] + ".")
 		f.Add(raw + "\n")
 		f.Add(raw[:len(raw)-1] + "A")
-		f.Add(encode([]byte(`{"alg":"none"}`)) + "." + parts[1] + ".")
-		f.Add(parts[0] + "." + encode([]byte(`{"iss":"https://api.example/"}`)) + "." + parts[2])
+		f.Add(forge.Encode([]byte(`{"alg":"none"}`)) + "." + parts[1] + ".")
+		f.Add(parts[0] + "." + forge.Encode([]byte(`{"iss":"https://api.example/"}`)) + "." + parts[2])
 	}
 	f.Add("..")
 	f.Add("")

@@ -11,6 +11,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/credential"
 	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
+	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
 // hostileMessage is a request that is refused, and the class it stands for.
@@ -23,11 +24,11 @@ type hostileMessage struct {
 // hostileMessages are the dearest of each class that fits into the limits that
 // Envoy and the gate have.
 func hostileMessages() []hostileMessage {
-	key, foreign := privateKeys()["rsa-2048"], privateKeys()["attacker-rsa"]
+	key, foreign := forge.Keys()["rsa-2048"], forge.Keys()["attacker-rsa"]
 	const header = `{"alg":"RS256","kid":"rsa-2048","typ":"JWT"}`
 	const room = 8600 // of claims, so that the token is just short of the limit
-	forge := func(header string, by crypto.Signer, claims string) []request.Header {
-		return fields("authorization", "Bearer "+mint("RS256", by, header, claims))
+	forgedBy := func(header string, by crypto.Signer, claims string) []request.Header {
+		return fields("authorization", "Bearer "+forge.Mint("RS256", by, header, claims))
 	}
 	claims := func(more string) string {
 		return `{"iss":"https://api.example/","aud":"orders-api","sub":"alice","exp":1790000000` + more + `}`
@@ -39,27 +40,27 @@ func hostileMessages() []hostileMessage {
 		}
 		return all.String()
 	}
-	proper := strings.TrimPrefix(forge(header, key, claims(""))[0].Value, "Bearer ")
+	proper := strings.TrimPrefix(forgedBy(header, key, claims(""))[0].Value, "Bearer ")
 	return []hostileMessage{
 		{"80 KiB of base64url", fields("authorization", "Bearer "+strings.Repeat("A", 80<<10)), ""},
-		{"80 KiB, forged", forge(header, foreign, claims(`,"x":"`+strings.Repeat("a", 60<<10)+`"`)), ""},
+		{"80 KiB, forged", forgedBy(header, foreign, claims(`,"x":"`+strings.Repeat("a", 60<<10)+`"`)), ""},
 		{"12 KiB of dots", fields("authorization", "Bearer "+strings.Repeat(".", 12000)), ""},
 		{"60 KiB of spaces", fields("authorization", "Bearer"+strings.Repeat(" ", 60<<10)), ""},
 		{"60 KiB of commas", fields("authorization", strings.Repeat(",", 60<<10)), ""},
 		{"60 KiB of cookies", fields("cookie", strings.Repeat("a=1;", 15<<10)+"session=x"), ""},
 		{"60 KiB of parameters", nil, "/?" + strings.Repeat("%61&", 15<<10) + "access_token=x"},
-		{"alg none", fields("authorization", "Bearer "+encode([]byte(`{"alg":"none"}`))+"."+strings.Split(proper, ".")[1]+"."), ""},
-		{"a header of arrays", forge(`{"alg":"RS256","x":[`+strings.Repeat("[],", room/3)+`0]}`, foreign, claims("")), ""},
-		{"another issuer", forge(header, foreign, `{"iss":"https://evil.example/"}`), ""},
-		{"an unknown kid", forge(`{"alg":"RS256","kid":"nobody"}`, foreign, claims("")), ""},
-		{"a forged signature", forge(header, foreign, claims("")), ""},
-		{"forged, a long text", forge(header, foreign, claims(`,"x":"`+strings.Repeat("a", room)+`"`)), ""},
-		{"forged, escapes", forge(header, foreign, claims(`,"x":"`+strings.Repeat(`\u0061`, room/6)+`"`)), ""},
-		{"forged, arrays", forge(header, foreign, claims(`,"x":[`+strings.Repeat("[],", room/3)+`0]`)), ""},
-		{"forged, objects", forge(header, foreign, claims(`,"x":[`+strings.Repeat("{},", room/3)+`0]`)), ""},
-		{"forged, numbers", forge(header, foreign, claims(`,"x":[`+strings.Repeat("0,", room/2)+`0]`)), ""},
-		{"forged, names", forge(header, foreign, claims(names(room/9))), ""},
-		{"expired", forge(header, key, strings.Replace(claims(""), "1790000000", "1700000000", 1)), ""},
+		{"alg none", fields("authorization", "Bearer "+forge.Encode([]byte(`{"alg":"none"}`))+"."+strings.Split(proper, ".")[1]+"."), ""},
+		{"a header of arrays", forgedBy(`{"alg":"RS256","x":[`+strings.Repeat("[],", room/3)+`0]}`, foreign, claims("")), ""},
+		{"another issuer", forgedBy(header, foreign, `{"iss":"https://evil.example/"}`), ""},
+		{"an unknown kid", forgedBy(`{"alg":"RS256","kid":"nobody"}`, foreign, claims("")), ""},
+		{"a forged signature", forgedBy(header, foreign, claims("")), ""},
+		{"forged, a long text", forgedBy(header, foreign, claims(`,"x":"`+strings.Repeat("a", room)+`"`)), ""},
+		{"forged, escapes", forgedBy(header, foreign, claims(`,"x":"`+strings.Repeat(`\u0061`, room/6)+`"`)), ""},
+		{"forged, arrays", forgedBy(header, foreign, claims(`,"x":[`+strings.Repeat("[],", room/3)+`0]`)), ""},
+		{"forged, objects", forgedBy(header, foreign, claims(`,"x":[`+strings.Repeat("{},", room/3)+`0]`)), ""},
+		{"forged, numbers", forgedBy(header, foreign, claims(`,"x":[`+strings.Repeat("0,", room/2)+`0]`)), ""},
+		{"forged, names", forgedBy(header, foreign, claims(names(room/9))), ""},
+		{"expired", forgedBy(header, key, strings.Replace(claims(""), "1790000000", "1700000000", 1)), ""},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
+	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
 // revocations reads a list for the corpus's issuers.
@@ -111,7 +112,7 @@ func TestRevoked(t *testing.T) {
 // of the failure it carries it.
 func TestRevokedSubjectHasNoPrefix(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
-	raw := vector{Base: "partner"}.forge(t, readBases(t))
+	raw := forge.Vector{Base: "partner"}.Forge(t, now)
 	verifier.SetRevocations(revocations(t, `{"issuer":"partner","sub":"partner:alice"}`))
 	if _, err := verifier.Verify(t.Context(), raw, now); err != nil {
 		t.Error(err)
@@ -127,7 +128,7 @@ func TestRevokedSubjectHasNoPrefix(t *testing.T) {
 func TestRevokedClientOfACognitoIDToken(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	verifier.SetRevocations(revocations(t, `{"issuer":"pool","client":"3v5site"}`))
-	_, err := verifier.Verify(t.Context(), vector{Base: "pool id"}.forge(t, readBases(t)), now)
+	_, err := verifier.Verify(t.Context(), forge.Vector{Base: "pool id"}.Forge(t, now), now)
 	if failure := refusal(t, err, token.ErrTokenRevoked); failure.Internal != "by its client" {
 		t.Errorf("%+v", failure)
 	}

@@ -1,220 +1,22 @@
 package token_test
 
 import (
-	"bytes"
-	"crypto"
-	"encoding/json"
-	"maps"
-	"os"
-	"path/filepath"
+	"errors"
 	"slices"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/jwtgate/jwtgate/internal/token"
+	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
-// class is one file of testdata/vectors: attacks of one class, and the proper
-// tokens beside them that must pass.
-type class struct {
-	Class   string   `json:"class"`
-	About   string   `json:"about"`
-	Vectors []vector `json:"vectors"`
-}
-
-// vector is one token and what must become of it. It is minted when the test
-// runs, from a base in testdata/bases.json. In values and texts, "{{now+30}}"
-// (with its quotes) is a time, "{{jwk KID}}" and "{{x5c KID}}" are a key,
-// "{{nest N}}" is N arrays in one another, and {{byte XX}} is one byte.
-type vector struct {
-	Name string `json:"name"`
-	Why  string `json:"why"`  // what is wrong with it, or right, and who says so
-	Base string `json:"base"` // default: api
-
-	// Header and Claims are laid over the base's; Drop takes out "header.NAME"
-	// and "claims.NAME". HeaderText and ClaimsText, if there, are the JSON text;
-	// {{members}} in them stands for the members of the object.
-	Header     map[string]json.RawMessage `json:"header"`
-	Claims     map[string]json.RawMessage `json:"claims"`
-	Drop       []string                   `json:"drop"`
-	HeaderText string                     `json:"header_text"`
-	ClaimsText string                     `json:"claims_text"`
-
-	// Key signs, by default the one that the base's kid names or, if it is
-	// there, the one that the header's does. Alg is what it signs by, by
-	// default the header's. Signature is the form of the signature, of
-	// [signature] and [reshaped].
-	Key       string `json:"key"`
-	Alg       string `json:"alg"`
-	Signature string `json:"signature"`
-
-	// Compact is how the parts are put together: {header}, {claims},
-	// {signature}, and {claims.head}, {claims.tail} and so on for halves.
-	Compact string `json:"compact"`
-	// Spare names the part whose last character gets a spare bit.
-	Spare string `json:"spare"`
-
-	Want  string  `json:"want"` // "valid", or a reason
-	Near  string  `json:"near"`
-	Gives *saying `json:"gives"` // what a valid token says
-}
-
-// saying is what is compared of a verified token; what is nil is not.
-type saying struct {
-	Issuer  *string   `json:"issuer"`
-	Subject *string   `json:"subject"`
-	Client  *string   `json:"client"`
-	Kind    *string   `json:"kind"`
-	Groups  *[]string `json:"groups"`
-	Scopes  *[]string `json:"scopes"`
-}
-
-// base is the header and claims of an ordinary token.
-type base struct {
-	Header map[string]json.RawMessage `json:"header"`
-	Claims map[string]json.RawMessage `json:"claims"`
-}
-
-func readJSON(t testing.TB, file string, into any) {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
-}
-
-func readBases(t testing.TB) map[string]base {
-	t.Helper()
-	var bases map[string]base
-	readJSON(t, "testdata/bases.json", &bases)
-	return bases
-}
-
-func readCorpus(t testing.TB) []class {
-	t.Helper()
-	files, err := filepath.Glob("testdata/vectors/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no vectors: %v", err)
-	}
-	classes := make([]class, len(files))
-	for i, file := range files {
-		readJSON(t, file, &classes[i])
-	}
-	return classes
-}
-
-// forge mints the vector's token.
-func (v vector) forge(t testing.TB, bases map[string]base) string {
-	t.Helper()
-	name := v.Base
-	if name == "" {
-		name = "api"
-	}
-	from, ok := bases[name]
-	if !ok {
-		t.Fatalf("no base is called %q", name)
-	}
-	header, claims := maps.Clone(from.Header), maps.Clone(from.Claims)
-	maps.Copy(header, v.Header)
-	maps.Copy(claims, v.Claims)
-	for _, path := range v.Drop {
-		part, name, _ := strings.Cut(path, ".")
-		object := map[string]map[string]json.RawMessage{"header": header, "claims": claims}[part]
-		if _, there := object[name]; !there {
-			t.Fatalf("there is no %q to drop", path)
-		}
-		delete(object, name)
-	}
-	alg, key := v.signer(t, header, from)
-	headerText := v.padded("header", text(t, v.HeaderText, header))
-	claimsText := v.padded("claims", text(t, v.ClaimsText, claims))
-	signed := encode([]byte(headerText)) + "." + encode([]byte(claimsText))
-	return v.assemble(t, encode([]byte(headerText)), encode([]byte(claimsText)),
-		encode(signature(t, v.Signature, alg, key, signed)))
-}
-
-// signer returns the algorithm and the key that the token is signed by.
-func (v vector) signer(t testing.TB, header map[string]json.RawMessage, from base) (string, crypto.Signer) {
-	t.Helper()
-	alg, kid := v.Alg, v.Key
-	if alg == "" {
-		_ = json.Unmarshal(header["alg"], &alg)
-	}
-	if kid == "" {
-		_ = json.Unmarshal(header["kid"], &kid)
-	}
-	if kid == "" || privateKeys()[kid] == nil {
-		_ = json.Unmarshal(from.Header["kid"], &kid)
-	}
-	key := privateKeys()[kid]
-	if key == nil || v.Key != "" && kid != v.Key {
-		t.Fatalf("no key is called %q", v.Key)
-	}
-	return alg, key
-}
-
-func text(t testing.TB, template string, object map[string]json.RawMessage) string {
-	t.Helper()
-	if template == "" {
-		template = "{{{members}}}"
-	}
-	return fill(t, strings.Replace(template, "{{members}}", members(object), 1))
-}
-
-// padded makes the length of a part's text such that its encoding has spare
-// bits, if the vector wants to set one.
-func (v vector) padded(part, text string) string {
-	for v.Spare == part && len(text)%3 != 1 {
-		text += " "
-	}
-	return text
-}
-
-func (v vector) assemble(t testing.TB, header, claims, signature string) string {
-	t.Helper()
-	parts := map[string]string{"header": header, "claims": claims, "signature": signature}
-	if v.Spare != "" {
-		parts[v.Spare] = spareBit(t, parts[v.Spare])
-	}
-	compact := v.Compact
-	if compact == "" {
-		compact = "{header}.{claims}.{signature}"
-	}
-	if compact == "{}" { // nothing at all
-		return ""
-	}
-	var pairs []string
-	for name, part := range parts {
-		half := len(part) / 2
-		pairs = append(pairs, "{"+name+"}", part, "{"+name+".head}", part[:half], "{"+name+".tail}", part[half:])
-	}
-	return strings.NewReplacer(pairs...).Replace(compact)
-}
-
-// spareBit sets the lowest bit of the last character, which encodes nothing.
-func spareBit(t testing.TB, part string) string {
-	t.Helper()
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	if len(part)%4 == 0 {
-		t.Fatal("this part has no spare bits")
-	}
-	last := len(part) - 1
-	return part[:last] + string(alphabet[strings.IndexByte(alphabet, part[last])|1])
-}
-
 // eachVector runs one test for every vector of the corpus that is picked.
-func eachVector(t *testing.T, pick func(vector) bool, run func(t *testing.T, v vector, raw string)) {
-	bases := readBases(t)
-	for _, c := range readCorpus(t) {
+func eachVector(t *testing.T, pick func(forge.Vector) bool, run func(t *testing.T, v forge.Vector, raw string)) {
+	for _, c := range forge.Classes(t) {
 		t.Run(c.Class, func(t *testing.T) {
 			for _, v := range c.Vectors {
 				if pick(v) {
-					t.Run(v.Name, func(t *testing.T) { run(t, v, v.forge(t, bases)) })
+					t.Run(v.Name, func(t *testing.T) { run(t, v, v.Forge(t, now)) })
 				}
 			}
 		})
@@ -224,8 +26,8 @@ func eachVector(t *testing.T, pick func(vector) bool, run func(t *testing.T, v v
 // Every attack of the corpus is refused, for its own reason, and no further on
 // than where that reason is found.
 func TestVerifyRefuses(t *testing.T) {
-	hostile := func(v vector) bool { return v.Want != "valid" }
-	eachVector(t, hostile, func(t *testing.T, v vector, raw string) {
+	hostile := func(v forge.Vector) bool { return v.Want != "valid" }
+	eachVector(t, hostile, func(t *testing.T, v forge.Vector, raw string) {
 		verifier, ring := corpusVerifier(t)
 		got, err := verifier.Verify(t.Context(), raw, now)
 		want, known := reasons()[v.Want]
@@ -255,8 +57,8 @@ func TestVerifyRefuses(t *testing.T) {
 
 // The proper tokens beside the attacks pass, and say what they should.
 func TestVerifyAccepts(t *testing.T) {
-	proper := func(v vector) bool { return v.Want == "valid" }
-	eachVector(t, proper, func(t *testing.T, v vector, raw string) {
+	proper := func(v forge.Vector) bool { return v.Want == "valid" }
+	eachVector(t, proper, func(t *testing.T, v forge.Vector, raw string) {
 		verifier, ring := corpusVerifier(t)
 		got, err := verifier.Verify(t.Context(), raw, now)
 		if err != nil {
@@ -266,12 +68,12 @@ func TestVerifyAccepts(t *testing.T) {
 			t.Errorf("signatures said to have held: %q", ring.verified)
 		}
 		if v.Gives != nil {
-			v.Gives.compare(t, got)
+			compare(t, *v.Gives, got)
 		}
 	})
 }
 
-func (want saying) compare(t *testing.T, got *token.Token) {
+func compare(t *testing.T, want forge.Saying, got *token.Token) {
 	t.Helper()
 	for _, one := range []struct {
 		name string
@@ -295,10 +97,23 @@ func (want saying) compare(t *testing.T, got *token.Token) {
 	}
 }
 
+// TestMoments: a vector is marked if it comes out otherwise a minute after it was written.
+// The end-to-end tests leave those out.
+func TestMoments(t *testing.T) {
+	all := func(forge.Vector) bool { return true }
+	eachVector(t, all, func(t *testing.T, v forge.Vector, raw string) {
+		verifier, _ := corpusVerifier(t)
+		_, err := verifier.Verify(t.Context(), raw, now.Add(time.Minute))
+		if lasts := errors.Is(err, reasons()[v.Want]); lasts == v.Moment {
+			t.Errorf("a minute later it is %v; moment is %t", err, v.Moment)
+		}
+	})
+}
+
 // The corpus itself is sound: every vector has a name of its own and says what
 // it is, and every class has attacks and proper tokens beside them.
 func TestCorpus(t *testing.T) {
-	for _, c := range readCorpus(t) {
+	for _, c := range forge.Classes(t) {
 		seen := make(map[string]bool)
 		attacks, proper := 0, 0
 		for _, v := range c.Vectors {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
+	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
 // A verified token says who signed it, with what, and what it said.
@@ -156,7 +157,7 @@ func TestVerifyTypeWithSlash(t *testing.T) {
 	for typ, taken := range map[string]bool{
 		"token": true, "application/token": true, "MODEL/x": true, "application/model/x": false, "x": false, "model/token": false,
 	} {
-		raw := mint("RS256", privateKeys()["rsa-2048"], `{"alg":"RS256","kid":"rsa-2048","typ":"`+typ+`"}`, claims)
+		raw := forge.Mint("RS256", forge.Keys()["rsa-2048"], `{"alg":"RS256","kid":"rsa-2048","typ":"`+typ+`"}`, claims)
 		if _, err := verifier.Verify(t.Context(), raw, now); taken && err != nil {
 			t.Errorf("typ %s: %v", typ, err)
 		} else if !taken {
@@ -168,7 +169,7 @@ func TestVerifyTypeWithSlash(t *testing.T) {
 // Two issuers that publish different keys under one kid, and two that publish
 // the same key: iss alone says whose keys and whose rules count.
 func TestVerifyKeepsIssuersApart(t *testing.T) {
-	keys := privateKeys()
+	keys := forge.Keys()
 	rings := map[string]*keyring{
 		"east": {keys: map[string]crypto.PublicKey{"1": keys["rsa-2048"].Public(), "east-only": keys["rsa-2048"].Public(), "shared": keys["ed25519"].Public()}},
 		"west": {keys: map[string]crypto.PublicKey{"1": keys["rsa-3072"].Public(), "shared": keys["ed25519"].Public()}},
@@ -182,7 +183,7 @@ func TestVerifyKeepsIssuersApart(t *testing.T) {
 	tokenOf := func(alg, kid, key, iss, aud string) string {
 		header := must(json.Marshal(map[string]any{"alg": alg, "kid": kid}))
 		claims := must(json.Marshal(map[string]any{"iss": "https://" + iss + ".example", "aud": aud + "-api", "sub": "admin", "exp": now.Unix() + 60}))
-		return mint(alg, keys[key], string(header), string(claims))
+		return forge.Mint(alg, keys[key], string(header), string(claims))
 	}
 	for _, row := range []struct {
 		name, raw string
@@ -245,7 +246,7 @@ func TestVerifyHoldsACarelessKeySource(t *testing.T) {
 		t.Run(row.alg+" by "+row.key, func(t *testing.T) {
 			verifier := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published(), careless: true})
 			claims := `{"iss":"https://api.example/","aud":"orders-api","sub":"alice","exp":4102444800}`
-			raw := mint(row.alg, privateKeys()[row.key], `{"alg":"`+row.alg+`","kid":"`+row.key+`"}`, claims)
+			raw := forge.Mint(row.alg, forge.Keys()[row.key], `{"alg":"`+row.alg+`","kid":"`+row.key+`"}`, claims)
 			_, err := verifier.Verify(t.Context(), raw, now)
 			refusal(t, err, token.ErrSignatureInvalid)
 		})
