@@ -55,8 +55,7 @@ func TestArrival(t *testing.T) {
 	}
 }
 
-// TestUnknownArrival: there is no answer for requests that the end-to-end tests do not
-// cover.
+// TestUnknownArrival: requests that the end-to-end tests do not cover have no arrival.
 func TestUnknownArrival(t *testing.T) {
 	for _, row := range [][2]string{
 		{"GET", ""}, {"GET", "*"}, {"GET", "?a"}, {"GET", "http://a.example/../b"}, {"GET", "/a b"}, {"GET", "/a\tb"},

@@ -23,8 +23,8 @@
 //     method, URL or host, in every spelling, and lets jwtgate see and remove the same
 //     (TestTheOverridePatternIsTheListOfOverrides,
 //     TestTheOverridePatternIsTheSameEverywhere).
-//  6. [Needs.Edit] makes only the edits that the needs require: without a need there
-//     is no edit, and Envoy keeps removing an override header from trailers, which
+//  6. [Needs.Edit] makes only the edits that the needs require: the zero value
+//     has no edit, and Envoy keeps removing an override header from trailers, which
 //     jwtgate never sees, if jwtgate removes it on some host
 //     (TestNeedsThatTheShippedFileHas, TestNeedsEdit).
 //  7. [Needs.Arrival] has no answer for requests that the end-to-end tests do not

@@ -65,7 +65,7 @@ func (n Needs) Underscored() []string {
 }
 
 // Edit returns the changes to the shipped file for these needs, except addresses and
-// origins. For the zero value there is no change.
+// origins. The zero value needs none.
 func (n Needs) Edit() Edit {
 	var edit Edit
 	if more := without(n.Identity, IdentityNames()); len(more) > 0 {

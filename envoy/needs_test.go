@@ -18,7 +18,7 @@ func strict() envoy.Needs {
 	}
 }
 
-// TestNeedsThatTheShippedFileHas: there is no edit for needs that the shipped file meets.
+// TestNeedsThatTheShippedFileHas: needs that the shipped file meets require no edit.
 func TestNeedsThatTheShippedFileHas(t *testing.T) {
 	for name, needs := range map[string]envoy.Needs{
 		"nothing relaxed": strict(),

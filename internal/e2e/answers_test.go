@@ -162,7 +162,7 @@ func TestAMissingKeyIsAnOutageFirst(t *testing.T) {
 	eventually(t, 20*time.Second, "the rotated key is accepted", func() error {
 		if got := ask(fresh); got.Status != 200 {
 			if got.Status != 503 {
-				t.Fatalf("a rotated key is answered %d %s, want 503 until it is there", got.Status, got.Body)
+				t.Fatalf("got %d %s for a rotated key, want 503 until it is loaded", got.Status, got.Body)
 			}
 			return fmt.Errorf("status %d", got.Status)
 		}

@@ -79,7 +79,7 @@ func TestWhatEnvoyMakesOfAPath(t *testing.T) {
 		}
 	}
 	if said[0] > said[1]/10 || said[1] < 4*300 {
-		t.Errorf("of %d paths something is said, of %d nothing", said[1], said[0])
+		t.Errorf("%d paths have a prediction, and %d have none", said[1], said[0])
 	}
 }
 
@@ -93,7 +93,7 @@ func TestWhatEnvoyMakesOfAMethod(t *testing.T) {
 		`MKWORKSPACE GETX PURGED DESCRIBE`) {
 		arrival, known := envoy.Needs{}.Arrival(method, "/a/../b")
 		if !known {
-			t.Errorf("of %s nothing is said", method)
+			t.Errorf("%s has no prediction", method)
 			continue
 		}
 		s.checkArrival(t, s.shipped, method, "/a/../b", arrival, "shipped")
@@ -116,14 +116,14 @@ func (s scripted) checkArrival(t *testing.T, through *envoyProxy, method, path s
 		checks := s.gate.checks()
 		switch {
 		case want.Status != 0 && (status != want.Status || len(checks) != 0):
-			t.Errorf("%s, %s: %s %q: status %d, and the gate was asked %d times; it is said: %+v", way, name, method, path, status,
+			t.Errorf("%s, %s: %s %q: status %d, and %d calls of the gate; predicted: %+v", way, name, method, path, status,
 				len(checks), want)
 		case want.Status == 0 && len(checks) != 1:
-			t.Errorf("%s, %s: %s %q: status %d, and the gate was asked %d times; it is said: %+v", way, name, method, path, status,
+			t.Errorf("%s, %s: %s %q: status %d, and %d calls of the gate; predicted: %+v", way, name, method, path, status,
 				len(checks), want)
 		case want.Status == 0:
 			if got := checks[0].GetAttributes().GetRequest().GetHttp(); got.GetPath() != want.Path || got.GetMethod() != method {
-				t.Errorf("%s, %s: %s %q: the gate is asked about %s %q; it is said: %+v", way, name, method, path, got.GetMethod(), got.GetPath(), want)
+				t.Errorf("%s, %s: %s %q: the gate checks %s %q; predicted: %+v", way, name, method, path, got.GetMethod(), got.GetPath(), want)
 			}
 		}
 	}

@@ -86,7 +86,7 @@ func TestCheckRequestHeadersComeInTwoForms(t *testing.T) {
 		got := map[string][]string{}
 		for _, h := range http.GetHeaderMap().GetHeaders() {
 			if h.GetValue() != "" {
-				t.Errorf("%s: value is filled beside raw_value", h.GetKey())
+				t.Errorf("%s: value is set in addition to raw_value", h.GetKey())
 			}
 			got[h.GetKey()] = append(got[h.GetKey()], string(h.GetRawValue()))
 		}

@@ -52,7 +52,7 @@ func (a answer) problem(t *testing.T) problem {
 	decoder := json.NewDecoder(strings.NewReader(a.Body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&p); err != nil {
-		t.Fatalf("the answer (%d) is no problem document: %v: %q", a.Status, err, a.Body)
+		t.Fatalf("the answer (%d) is not a problem document: %v: %q", a.Status, err, a.Body)
 	}
 	return p
 }

@@ -111,7 +111,7 @@ func (g directGate) check(t *testing.T, request *authv3.AttributeContext_HttpReq
 		t.Fatalf("a denial with code %d and status %d, which Envoy takes for a yes", answer.GetStatus().GetCode(), d.status)
 	}
 	if found := tokenShaped.FindString(answer.String()); found != "" {
-		t.Errorf("the denial holds a token: %.40s...", found)
+		t.Errorf("the denial contains a token: %.40s...", found)
 	}
 	if d.reason == "preflight_answered" {
 		return d

@@ -197,12 +197,12 @@ func (a attack) checkReceived(t *testing.T, fields map[string][]string, expand f
 			want[name] = expand(value)
 		}
 		if fmt.Sprint(identity) != fmt.Sprint(want) {
-			t.Errorf("the application is told\n\t%v\nwant\n\t%v", identity, want)
+			t.Errorf("the application gets\n\t%v\nwant\n\t%v", identity, want)
 		}
 	case a.Want == "allowed" && identity["x-user-id"] == "":
-		t.Errorf("the application is not told who it is: %v", identity)
+		t.Errorf("the application gets no identity: %v", identity)
 	case a.Want != "allowed" && len(identity) > 0:
-		t.Errorf("the application is told %v, and nobody was verified", identity)
+		t.Errorf("the application gets the identity %v, and no token was verified", identity)
 	}
 	for name, value := range a.Left {
 		if got := strings.Join(fields[name], " AND "); got != expand(value) {

@@ -87,7 +87,7 @@ func throughTheServer(t *testing.T, g directGate, vector forge.Vector, s sent, r
 		subject = vector.Gives.Subject
 	}
 	if told["x-user-id"] == "" || subject != nil && plainText(*subject) && told["x-user-id"] != *subject {
-		t.Errorf("the application is told %v, want the subject %v", told, subject)
+		t.Errorf("the application gets %v, want the subject %v", told, subject)
 	}
 }
 

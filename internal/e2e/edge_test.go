@@ -61,7 +61,7 @@ func TestTheEdgeDropsHeaders(t *testing.T) {
 	}
 	// For a peer on loopback Envoy writes the machine's own address.
 	if chain := got.Header.Get("X-Forwarded-For"); !strings.HasPrefix(chain, "192.0.2.7,") {
-		t.Errorf("x-forwarded-for is %q, want another address behind the one that the client made up", chain)
+		t.Errorf("x-forwarded-for is %q, want the peer's address after the client's value", chain)
 	}
 }
 

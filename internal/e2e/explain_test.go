@@ -95,7 +95,7 @@ func checkExplained(t *testing.T, e *gate.Explanation) {
 			failed = append(failed, step)
 		}
 		if len(failed) > 0 && step.Outcome == gate.Passed && (step.Number != gate.CheckIdentity || d.WouldDeny == "") {
-			t.Errorf("%s passed behind %s, which failed", step.Check, failed[0].Check)
+			t.Errorf("%s passed after %s, which failed", step.Check, failed[0].Check)
 		}
 		if found := tokenShaped.FindString(step.Text); found != "" {
 			t.Errorf("%s shows a token: %.40s...", step.Check, found)

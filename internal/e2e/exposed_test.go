@@ -115,7 +115,7 @@ func TestTheMetricsTableIsComplete(t *testing.T) {
 			continue
 		}
 		if kind := strings.TrimSpace(cells[1]); kind != is.kind {
-			t.Errorf("the page says that %s is a %s, and it is a %s", name, kind, is.kind)
+			t.Errorf("the page lists %s as a %s, want %s", name, kind, is.kind)
 		}
 		labels := codeSpans(cells[2])
 		slices.Sort(labels)

@@ -181,7 +181,7 @@ func TestKeyServerFaults(t *testing.T) {
 		states := gate.issuerStates(t)
 		for _, fault := range faults {
 			if s := states[fault.name]; s.Fetches[fault.result] == 0 || s.LastError == "" || s.FailuresInRow == 0 {
-				return fmt.Errorf("%s is told as %v, %q, want a fetch with result %q", fault.name, s.Fetches, s.LastError, fault.result)
+				return fmt.Errorf("%s is reported as %v, %q, want a fetch with result %q", fault.name, s.Fetches, s.LastError, fault.result)
 			}
 		}
 		return nil

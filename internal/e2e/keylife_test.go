@@ -90,7 +90,7 @@ func TestWithdrawnKeyIsRejected(t *testing.T) {
 	gate.waitReady(t)
 	c := newCaller(t, startShippedEnvoy(t, gate.address, startApplication(t).address))
 	if got := c.get(t, "/", old); got.status != http.StatusOK {
-		t.Fatalf("before it is withdrawn: %v", got)
+		t.Fatalf("before its withdrawal: %v", got)
 	}
 	startTraffic(t, c, 10*time.Millisecond, always(k.token(t)))
 	if err := k.RemoveKey(withdrawn); err != nil {

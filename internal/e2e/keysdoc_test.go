@@ -23,7 +23,7 @@ func TestTheKeysPageHolds(t *testing.T) {
 func TestTheFaultsTableHolds(t *testing.T) {
 	_, rest, found := strings.Cut(read(t, "../../docs/operating.md"), "\n## Faults\n")
 	if !found {
-		t.Fatal("there is no section about faults")
+		t.Fatal("the section about faults is missing")
 	}
 	section, _, _ := strings.Cut(rest, "\n## ")
 	faultsHold(t, section, 19, "envoy.yaml", "ulimit -n", "cluster.jwtgate.upstream_rq_retry", "membership_healthy",
@@ -46,7 +46,7 @@ func faultsHold(t *testing.T, page string, least int, others ...string) {
 		switch {
 		case isTest.MatchString(span):
 			if !tests[span] {
-				t.Errorf("the page names %s, which is no test", span)
+				t.Errorf("the page names %s, which is not a test", span)
 			}
 		case slices.Contains(others, span):
 		case !strings.Contains(program, span):

@@ -86,7 +86,7 @@ func TestStormOfUnknownKIDs(t *testing.T) {
 		}
 	}
 	if most := cooldown + time.Second; rotated > most || after > most {
-		t.Errorf("a rotated key was accepted after %v in the storm and %v behind it, want at most %v", rotated, after, most)
+		t.Errorf("a rotated key was accepted after %v during the storm and %v after it, want at most %v", rotated, after, most)
 	}
 	// Three immediately, one each cooldown, and one in the current cooldown.
 	if n, most := k.fetches()-asked, 3+1+int(lasted/cooldown); n > most {

@@ -172,7 +172,7 @@ func (l *load) ask(c call) (got reply, err error) {
 	if got.status != http.StatusOK {
 		var p problem
 		if err := json.Unmarshal(body, &p); err != nil {
-			return got, fmt.Errorf("%d %q is no problem document", got.status, body)
+			return got, fmt.Errorf("got %d %q, want a problem document", got.status, body)
 		}
 		got.reason = p.Reason
 	}

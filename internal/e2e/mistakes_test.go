@@ -48,6 +48,6 @@ func TestTwentyPlantedMistakes(t *testing.T) {
 		}
 	}
 	if rest := said[len(want):]; len(rest) != 1 || rest[0] != "20 mistakes" {
-		t.Errorf("behind the twenty it says %q", rest)
+		t.Errorf("after the twenty mistakes it prints %q", rest)
 	}
 }

@@ -37,7 +37,7 @@ func TestTheProtocolNotesHold(t *testing.T) {
 			named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(line, -1)
 			for _, name := range named {
 				if !tests[name[1]] {
-					t.Errorf("%s names %s, which is no test here", page, name[1])
+					t.Errorf("%s names %s, which is not a test of this package", page, name[1])
 				}
 			}
 			about := regexp.MustCompile("^\\| `([a-z_.]+)` \\|").FindStringSubmatch(line)
@@ -50,7 +50,7 @@ func TestTheProtocolNotesHold(t *testing.T) {
 			if about[1] != "early_header_mutation_extensions" { // an option of Envoy's
 				fields++
 				if !isField(messages[0], about[1]) && !isField(messages[1], about[1]) {
-					t.Errorf("%s: %s is no field of CheckRequest or CheckResponse", page, about[1])
+					t.Errorf("%s: %s is not a field of CheckRequest or CheckResponse", page, about[1])
 				}
 			}
 		}

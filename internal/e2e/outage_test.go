@@ -263,7 +263,7 @@ func TestEachDenialIsOneLogLine(t *testing.T) {
 	for text := range strings.Lines(s.gate.Output.String()) {
 		var line map[string]any
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
-			t.Errorf("a log line is no JSON: %s", text)
+			t.Errorf("a log line is not JSON: %s", text)
 		}
 		if line["decision"] != nil {
 			found = append(found, line)

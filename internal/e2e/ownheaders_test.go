@@ -63,10 +63,10 @@ func TestHeadersOfOnesOwn(t *testing.T) {
 			request := call{line: "GET /orders", headers: row.header(mint(t, c.issuers.cruddur, access(map[string]any{"custom:team": "blue"})))}
 			got := http1(t, c.shipped.address, request)
 			if got.Status != row.wantStatus || row.wantReason != "" && got.problem(t).Reason != row.wantReason {
-				t.Errorf("behind the shipped file: %d %s, want %d %s", got.Status, got.Body, row.wantStatus, row.wantReason)
+				t.Errorf("with the shipped file: %d %s, want %d %s", got.Status, got.Body, row.wantStatus, row.wantReason)
 			}
 			if seen := c.application.take(); len(seen) != 0 {
-				t.Errorf("behind the shipped file the application received %v", seen)
+				t.Errorf("with the shipped file the application received %v", seen)
 			}
 			edit := row.edit
 			edit.Listen, edit.Admin, edit.Gate, edit.App = freeAddress(t), freeAddress(t), c.gate.address, c.application.address
@@ -77,7 +77,7 @@ func TestHeadersOfOnesOwn(t *testing.T) {
 			validate(t, writeFile(t, "envoy.yaml", string(file)))
 			edited := startEnvoy(t, file, edit.Listen, edit.Admin)
 			if got := http1(t, edited.address, request); got.Status != http.StatusOK {
-				t.Fatalf("behind the edited file: %d %s, want 200", got.Status, got.Body)
+				t.Fatalf("with the edited file: %d %s, want 200", got.Status, got.Body)
 			}
 			header := c.application.only(t).Header
 			if header.Get("X-User-Id") != "4f0c5b8e-ann" {

@@ -261,7 +261,7 @@ func TestDashboard(t *testing.T) {
 		for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
 			for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
 				if other := taken[[2]int{x, y}]; other != "" || x > 23 {
-					t.Fatalf("%q does not fit beside %q", p.Title, other)
+					t.Fatalf("%q conflicts with %q", p.Title, other)
 				}
 				taken[[2]int{x, y}] = p.Title
 			}

@@ -211,8 +211,8 @@ func disturbances() []struct {
 
 // TestReplicasLoseNoRequest: while one of two replicas is killed, drained, hangs, or both
 // are restarted in turn, every request of a steady load gets the right answer, with the
-// shipped settings of Envoy. With Unix sockets, where connections fail differently, the
-// test kills and restarts replicas.
+// shipped settings of Envoy. With Unix sockets, where connections fail differently, one
+// replica is killed or hangs.
 func TestReplicasLoseNoRequest(t *testing.T) {
 	const perSecond, least = 700 / slowdown, 5000 / slowdown
 	for network, played := range map[string]string{"tcp": "killed drained hung rolled", "unix": "killed hung"} {

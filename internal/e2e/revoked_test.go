@@ -43,14 +43,14 @@ func (r revocations) refusedWithin(t *testing.T, changed time.Time, token string
 	eventually(t, 3*time.Second, "the token is revoked", func() error {
 		switch got := r.at.get(t, "/", token); {
 		case got.status == http.StatusOK:
-			return fmt.Errorf("it is answered %v", got)
+			return fmt.Errorf("got %v", got)
 		case got.reason != "token_revoked":
-			t.Fatalf("it is answered %v, want 401 token_revoked", got)
+			t.Fatalf("got %v, want 401 token_revoked", got)
 		}
 		return nil
 	})
 	if took := time.Since(changed); took > time.Second {
-		t.Errorf("it is in force after %v, want at most 1s", took)
+		t.Errorf("it takes effect after %v, want at most 1s", took)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestRevocationUnderLoad(t *testing.T) {
 	replaceFile(t, r.list, `{"issuer": "cruddur", "sub": "ann"}`+"\n")
 	r.refusedWithin(t, began, ann)
 	if s, err := r.gate.state(t); err != nil || s.Refused != "" {
-		t.Errorf("once it is mended /readyz tells %+v, %v", s, err)
+		t.Errorf("once it is fixed, /readyz returns %+v, %v", s, err)
 	}
 	sent := 0
 	for _, one := range running {

@@ -119,7 +119,7 @@ func TestCandidateConfiguration(t *testing.T) {
 	c.gate.waitMetric(t, laxer, 1)
 	lines := c.gate.logged(t, "candidate difference")
 	if len(lines) != 2 {
-		t.Fatalf("%d differences are told, want 2: %v", len(lines), lines)
+		t.Fatalf("%d differences are logged, want 2: %v", len(lines), lines)
 	}
 	if line := lines[0]; line["route"] != "orders" || line["from"] != "allow" || line["to"] != "deny" ||
 		line["reason"] != "group_missing" || line["path"] != "/api/orders/7" {

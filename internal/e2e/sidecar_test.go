@@ -41,7 +41,7 @@ func startSidecar(t *testing.T, socket, application string) *envoyProxy {
 		})
 	}
 	if !maps.Equal(before, after) {
-		t.Fatal("beside the address of jwtgate something else is changed")
+		t.Fatal("something other than jwtgate's address is changed")
 	}
 	path := writeFile(t, "envoy.yaml", string(file))
 	validate(t, path)

@@ -41,7 +41,7 @@ func TestSoak(t *testing.T) {
 	const perSecond = 300
 	lasts, err := time.ParseDuration(os.Getenv("SOAK"))
 	if err != nil || lasts < time.Minute || lasts > 50*time.Minute { // some of its tokens last an hour
-		t.Fatalf("SOAK is %q; write how long it is to last, from 1m to 50m", os.Getenv("SOAK"))
+		t.Fatalf("SOAK is %q; expected a duration from 1m to 50m", os.Getenv("SOAK"))
 	}
 	s := startSoak(t)
 	began := time.Now()

@@ -107,7 +107,7 @@ func (g *gateProcess) readyz(t *testing.T) (int, error) {
 	defer response.Body.Close()
 	var document map[string]any
 	if err := json.NewDecoder(response.Body).Decode(&document); err != nil {
-		return 0, fmt.Errorf("/readyz is no JSON: %w", err)
+		return 0, fmt.Errorf("/readyz is not JSON: %w", err)
 	}
 	return response.StatusCode, nil
 }

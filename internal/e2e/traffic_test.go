@@ -76,7 +76,7 @@ func (c *caller) ask(t *testing.T, one call) verdict {
 	if got.status != http.StatusOK {
 		var p problem
 		if err := json.Unmarshal(body, &p); err != nil {
-			t.Errorf("%s: %d %q is no problem document", one.line, got.status, body)
+			t.Errorf("%s: got %d %q, want a problem document", one.line, got.status, body)
 		}
 		got.reason = p.Reason
 	}

@@ -271,7 +271,7 @@ func (l *linter) service(a *value) {
 	limit := timeout.duration(200 * time.Millisecond)
 	switch {
 	case limit == 0:
-		l.report("grpc-timeout", timeout, "there is no timeout for the gate")
+		l.report("grpc-timeout", timeout, "the gate has no timeout")
 	case limit < 500*time.Millisecond || limit > 10*time.Second:
 		l.report("grpc-timeout", timeout, "the timeout is %v for all attempts together", limit)
 	}

@@ -114,7 +114,7 @@ func istioFixes() map[string]PlatformFix {
 		"client-cert-header":        {Field: "proxy.istio.io/config: gatewayTopology.forwardClientCertDetails: SANITIZE_SET"},
 		"check-request-too-large":   {Without: istioPatch + withoutHeaderLimit},
 		"request-headers-too-small": {Without: istioPatch + withoutLargeLimit},
-		"request-headers-timeout":   {Without: istioPatch + "without one there is no limit"},
+		"request-headers-timeout":   {Without: istioPatch + "without one, clients can take any time"},
 		"admin-open":                {Field: "a custom bootstrap changed it; the default of Istio is loopback"},
 		"token-logged":              {Field: "meshConfig.accessLogFormat without that header"},
 		"early-strip-missing": {Without: istioPatch +
