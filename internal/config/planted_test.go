@@ -83,7 +83,7 @@ func TestPlantedMistakes(t *testing.T) {
 		`26:37: routes[5].scopes is a requirement for a token, but this route is public; write access: required, or remove it`,
 		`27:33: routes[6].if_invalid has no effect without access: optional, and this route is required; remove it`,
 		`28:31: routes[7].issuers[0] is an unknown issuer: got "pol"; did you mean pool?`,
-		`28:51: routes[7].groups.any is not supported, because a plain list already means any of its items; write [x]`,
+		`28:51: routes[7].groups.any is not supported, because a plain list such as [admin] already means any of its items`,
 		`29:5: routes[8] has no issuers; with more than one issuer, a route with groups, scopes, clients, when, max_auth_age or acr needs ` +
 			`them; write issuers: [pool, both, open, plain, nobody], or only some of them`,
 		`30:5: routes[9] has no issuers; with more than one issuer, a route with groups, scopes, clients, when, max_auth_age or acr needs ` +

@@ -76,12 +76,12 @@ func notInScope(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == 
 func choiceCodec(example string, item yamlform.Codec[string]) yamlform.Codec[Choice] {
 	expected := "a list such as [" + example + "], or {all: [" + example + "]} to ask for all of them"
 	list := yamlform.NonEmptySet("a list such as ["+example+"]", item)
+	noAny := "is not supported, because a plain list such as [" + example + "] already means any of its items"
 	all := yamlform.Object[Choice]{
 		Expected: expected,
 		Fields: []yamlform.FieldOf[Choice]{
 			yamlform.Field("all", "all of these are required, not only one", list, func(c *Choice) *[]string { return &c.All }).MustBeSet(),
-			yamlform.Misplaced[Choice]("any",
-				"is not supported, because a plain list such as ["+example+"] already means any of its items; remove any"),
+			yamlform.Misplaced[Choice]("any", noAny),
 		},
 	}
 	anyOf := yamlform.NonEmptySet(expected, item)
@@ -90,7 +90,7 @@ func choiceCodec(example string, item yamlform.Codec[string]) yamlform.Codec[Cho
 			var c Choice
 			var ok bool
 			if one, only := p.OnlyValue("any"); only {
-				d.Report(one, "is not supported, because a plain list already means any of its items; write %s", formatList(one.Strings(), example))
+				d.Report(one, "%s", noAny)
 			} else if p.IsMapping() {
 				ok = all.Read(d, p, &c)
 			} else {
@@ -98,17 +98,6 @@ func choiceCodec(example string, item yamlform.Codec[string]) yamlform.Codec[Cho
 			}
 			return c, ok
 		}}
-}
-
-// formatList formats a short list of words as YAML. For other lists it returns an
-// example.
-func formatList(words []string, example string) string {
-	const limit = 4
-	plain := func(one string) bool { return yamlform.ASCIIWord(one, ":/.-_") }
-	if len(words) == 0 || len(words) > limit || slices.ContainsFunc(words, func(one string) bool { return !plain(one) }) {
-		return "a list such as [" + example + "]"
-	}
-	return "[" + strings.Join(words, ", ") + "]"
 }
 
 // conditionCodec is a text in CEL. Variables are not expanded in it, so that none can

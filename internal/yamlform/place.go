@@ -57,21 +57,6 @@ func (p Place) OnlyValue(name string) (Place, bool) {
 	return Place{Path: p.Child(name), node: p.node.Content[1]}, true
 }
 
-// Strings returns the texts of a list of scalars, or nil for any other value.
-func (p Place) Strings() []string {
-	if !p.IsList() {
-		return nil
-	}
-	words := make([]string, len(p.node.Content))
-	for i, one := range p.node.Content {
-		if one.Kind != yaml.ScalarNode {
-			return nil
-		}
-		words[i] = one.Value
-	}
-	return words
-}
-
 // Child returns the path of the value of key in the mapping p.
 func (p Place) Child(key string) string { return JoinPath(p.Path, key) }
 
