@@ -1,6 +1,6 @@
 // Package quote writes text from outside, lists and durations into messages: log
-// lines, errors, explanations and what a client is told. It does not decide which
-// values a message may contain.
+// lines, errors, explanations and answers. It does not decide which values a message may
+// contain.
 //
 // Security invariants:
 //

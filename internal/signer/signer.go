@@ -1,6 +1,6 @@
 // Package signer has the keys that tokens are signed with by everything in this module
 // that plays an issuer: the demo's issuer, `jwtgate test`, the benchmarks and tests. It
-// signs whatever it is given, also a header that lies about the algorithm. It never
+// signs any header and claims, also a header that names another algorithm. It never
 // verifies, and nothing that serves requests uses it.
 //
 // Invariants:

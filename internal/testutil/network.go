@@ -63,7 +63,7 @@ func (p *Pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"
 // Authority signs certificates.
 type Authority struct{ pair tls.Certificate }
 
-// NewAuthority returns an authority whose own certificate nobody trusts yet.
+// NewAuthority returns an authority with a certificate and a key of its own.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	return &Authority{SelfSigned(t, &x509.Certificate{

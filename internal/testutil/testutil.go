@@ -3,7 +3,7 @@
 //
 // Invariants:
 //
-//  1. A reader of a named pipe that nobody writes to is released (TestNamedPipe).
+//  1. A reader of a named pipe without a writer is released (TestNamedPipe).
 //  2. No program outlives the test that started it (TestStartEndsWithTheTest).
 //  3. No port is given out twice (TestFreeAddress).
 package testutil
@@ -39,9 +39,8 @@ func Write(t testing.TB, name, text string) {
 	}
 }
 
-// NamedPipe makes a named pipe that nobody writes to, and returns its name. A
-// program that waits for it in spite of that is released after 5 s, or when the test
-// ends, and reads nothing.
+// NamedPipe makes a named pipe that has no writer, and returns its name. A program that
+// waits for one is released after 5 s, or when the test ends, and reads nothing.
 func NamedPipe(t testing.TB, name string) string {
 	t.Helper()
 	if err := syscall.Mkfifo(name, 0o600); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// TestNamedPipe: whoever waits for the pipe reads nothing, and goes on when the test
-// that made it has ended.
+// TestNamedPipe: a reader that waits for the pipe reads nothing, and goes on when the test
+// that made the pipe has ended.
 func TestNamedPipe(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "pipe")
 	type result struct {
