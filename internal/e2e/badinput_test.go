@@ -32,7 +32,7 @@ server: {tls: {cert_file: server.pem}}
 `)
 	want := []string{
 		file + ":3:14: ", file + ":4:5: ", file + ":6:13: ", file + ":7:", file + ":8:18: ", file + ":10:13: ", file + ":10:33: ",
-		file + ":11:61: routes[1].when: = is no operator of CEL; write == to compare", file + ":12:13: ", file + ":12:",
+		file + ":11:61: routes[1].when: = is not a CEL operator; write == to compare", file + ":12:13: ", file + ":12:",
 		file + ":13:10: ", file + ":14:10: server.tls.key_file is missing",
 	}
 	checked := jwtgate(t, nil, "check", "--config", file)

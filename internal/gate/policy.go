@@ -11,6 +11,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/identity"
 	"github.com/jwtgate/jwtgate/internal/issuer"
 	"github.com/jwtgate/jwtgate/internal/route"
+	"github.com/jwtgate/jwtgate/internal/routelint"
 	"github.com/jwtgate/jwtgate/internal/token"
 	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
@@ -80,7 +81,7 @@ func (p *Policy) Config() *config.Config { return p.cfg }
 
 // Warnings says what of the config is likely not meant, in the order of the file.
 // Routes are compared with each other, which takes time where there are thousands.
-func (p *Policy) Warnings() []config.Mistake { return p.routes.Warnings(p.cfg) }
+func (p *Policy) Warnings() []config.Mistake { return routelint.Warnings(p.cfg, p.routes) }
 
 // HeadersRead returns the names of the header fields that the routes' conditions
 // read, and whether they may read any other.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/condition"
 	"github.com/jwtgate/jwtgate/internal/credential"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -207,7 +208,7 @@ func failures() map[error]gate.Reason {
 		jwt.ErrIssuedInFuture: "issued_in_future", jwt.ErrAudienceMismatch: "audience_mismatch",
 		jwt.ErrClientMismatch: "client_mismatch", jwt.ErrTokenUseMismatch: "token_use_mismatch",
 		jwt.ErrSubjectMissing: "subject_missing", jwt.ErrTokenRevoked: "token_revoked",
-		route.ErrConditionFalse: "condition_false", route.ErrConditionError: "condition_error",
+		condition.ErrFalse: "condition_false", condition.ErrEvaluation: "condition_error",
 		issuer.ErrKeyUnknown: "key_unknown", issuer.ErrKeyUnfit: "key_unfit", issuer.ErrKeyPending: "key_pending",
 		issuer.ErrKeysStale: "keys_stale", issuer.ErrKeysUnavailable: "keys_unavailable",
 	}
@@ -218,7 +219,7 @@ func failures() map[error]gate.Reason {
 func TestEveryFailureHasItsReason(t *testing.T) {
 	w := start(t)
 	exported := 0
-	for _, dir := range []string{"../request", "../credential", "../token", "../route", "../identity", "../issuer"} {
+	for _, dir := range []string{"../request", "../credential", "../token", "../route", "../condition", "../identity", "../issuer"} {
 		eachSpec(t, dir, token.VAR, func(spec *ast.ValueSpec) {
 			for _, name := range spec.Names {
 				if strings.HasPrefix(name.Name, "Err") {

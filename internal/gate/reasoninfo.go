@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/jwtgate/jwtgate/internal/condition"
 	"github.com/jwtgate/jwtgate/internal/credential"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/identity"
@@ -245,9 +246,9 @@ func requirementMeanings() []ReasonInfo {
 			"this needs a newer login", "log in again, or raise the route's max_auth_age"),
 		unauthorized(ReasonACRTooWeak, CheckRequirement, CodeInsufficientLogin, route.ErrACRTooWeak,
 			"this needs a stronger login", "log in with one of the route's acr"),
-		forbidden(ReasonConditionFalse, CheckRequirement, CodeInsufficientScope, route.ErrConditionFalse,
+		forbidden(ReasonConditionFalse, CheckRequirement, CodeInsufficientScope, condition.ErrFalse,
 			"the request does not meet the route's condition", "see the route's when"),
-		forbidden(ReasonConditionError, CheckRequirement, CodeInsufficientScope, route.ErrConditionError,
+		forbidden(ReasonConditionError, CheckRequirement, CodeInsufficientScope, condition.ErrEvaluation,
 			"the route's condition could not be decided for this token", "let the route's when allow for what is absent, with has() or in"),
 		forbidden(ReasonIdentityTooLarge, CheckIdentity, CodeNoChallenge, identity.ErrTooLarge,
 			"the token has more identity data than can be passed on",

@@ -25,7 +25,8 @@ func mutants() []mutant {
 		strictReader      = "internal/strictjson/strictjson.go"
 		authorize, method = "internal/route/authorize.go", "internal/token/method.go"
 		mapper, strip     = "internal/identity/mapper.go", "internal/identity/strip.go"
-		shared, reading   = "internal/gate/identity.go", "internal/route/reading.go"
+		condition         = "internal/condition/condition.go"
+		shared, reading   = "internal/gate/identity.go", "internal/route/select.go"
 	)
 	return []mutant{
 		{"1 method: letters", "internal/request/method.go", `return 'a' <= r && r <= 'z' }) {`, `return r < 0 }) {`},
@@ -51,9 +52,9 @@ func mutants() []mutant {
 			`for _, one := range x.hosts {
 			best = one.first(rules, method, segments, best)
 		}`},
-		{"2 route: methods of the index", "internal/route/index.go", `if rules[number].pattern.matchMethod(method) {`,
+		{"2 route: methods of the index", "internal/route/tree.go", `if rules[number].pattern.matchMethod(method) {`,
 			`if true || rules[number].pattern.matchMethod(method) {`},
-		{"2 route: the first of the index", "internal/route/index.go", `if number >= best {`, `if number >= best && false {`},
+		{"2 route: the first of the index", "internal/route/tree.go", `if number >= best {`, `if number >= best && false {`},
 		{"2 route: one that Envoy names", check, `if !known {`, `if !known && false {`},
 		{"2 route: one that Envoy names has to fit", check, `if !covered {`, `if !covered && false {`},
 		{"2 route: deny", check, `case config.AccessDeny:`, `case "never":`},
@@ -62,16 +63,16 @@ func mutants() []mutant {
 		if c.closed() {`, `c.selectRules(method)
 		if false && c.closed() {`},
 		{"2 route: preflights of other origins", check, `if !slices.Contains(c.policy.cfg.CORS.Origins, origin) {`, `if false {`},
-		{"2 route: letter case of paths", reading, `look(t.folded, r.Path.Folded(len(exact)))`, `look(t.exact, exact)`},
+		{"2 route: letter case of paths", reading, `read(t.folded, r.Path.Folded(len(exact)))`, `read(t.exact, exact)`},
 		{"2 route: letter case of rules", reading, `t.exact == t.folded && r.Path.IsFolded()`, `r.Path.IsFolded()`},
 		{"2 route: a final slash", reading, `if hasSlashed && !r.Path.SlashSensitive() {
-		look(sent, slashed)`, `if false {
-		look(sent, slashed)`},
+		read(sent, slashed)`, `if false {
+		read(sent, slashed)`},
 		{"2 route: a final slash in another case", reading, `if hasSlashed && !r.Path.SlashSensitive() {
-		look(t.folded,`, `if false {
-		look(t.folded,`},
+		read(t.folded,`, `if false {
+		read(t.folded,`},
 		{"2 route: HEAD as GET", reading, `if method == "HEAD" && !slices`, `if false && !slices`},
-		{"2 route: a method in the query", reading, `for _, as := range r.Overrides {`, `for _, as := range r.Overrides[:0] {`},
+		{"2 route: a method in the query", reading, `for _, override := range r.Overrides {`, `for _, override := range r.Overrides[:0] {`},
 		{"2 route: a rule that covers the request comes later", reading, `found == own || found.Covers(method, r.Host, &r.Path)`, `found == own`},
 		{"2 route: a rule that does not cover the request", reading, `found.Covers(method, r.Host, &r.Path)`, `true`},
 		{"2 route: every further rule", check, `	for rule := range c.rules() {
@@ -188,6 +189,10 @@ func mutants() []mutant {
 		{"8 memory: good ones only", "internal/tokencache/cache.go", `if err == nil && now.Before(verified.Expiry) {`, `if err == nil {`},
 
 		{"9 requirement: when", authorize, `if r.when != nil {`, `if r.when != nil && false {`},
+		{"9 requirement: a condition that cannot be evaluated", condition, `return false, failureOf(err)`, `return true, ""`},
+		{"9 requirement: the cost of a condition", condition, `, cel.CostLimit(costLimit))`, `)`},
+		{"9 requirement: the work of a regular expression", "internal/condition/regex.go",
+			`case len(text)*size > regexWork:`, `case len(text)*size > regexWork && false:`},
 		{"9 requirement: issuers", authorize, `case len(want.Issuers) > 0 && `, `case false && len(want.Issuers) > 0 && `},
 		{"9 requirement: groups", authorize, `case !met(want.Groups, t.Groups()):`, `case false:`},
 		{"9 requirement: scopes", authorize, `case !met(want.Scopes, t.Scopes()):`, `case false:`},

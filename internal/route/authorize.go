@@ -20,8 +20,6 @@ var (
 	ErrClientNotAllowed = errors.New("client not allowed on this route")
 	ErrLoginTooOld      = errors.New("login too old")
 	ErrACRTooWeak       = errors.New("acr too weak")
-	ErrConditionFalse   = errors.New("condition false")
-	ErrConditionError   = errors.New("condition failed to evaluate")
 )
 
 // Authorize holds a verified token to the rule's requirement: issuer, groups,
@@ -42,9 +40,7 @@ func (r *Rule) Authorize(t *token.Token, from *request.Parsed, now time.Time) er
 		return failure
 	}
 	if r.when != nil {
-		if failure := r.when.deny(&activation{token: t, request: from, now: now, segments: r.when.segments}); failure != nil {
-			return failure
-		}
+		return r.when.Check(t, from, now)
 	}
 	return nil
 }

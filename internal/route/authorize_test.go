@@ -1,96 +1,29 @@
 package route_test
 
 import (
-	"context"
-	"crypto"
-	"crypto/ed25519"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/condition"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
-	"github.com/jwtgate/jwtgate/internal/signer"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
-// key is the one key of every issuer of these tests.
-func key() *signer.Key {
-	return signer.With(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "EdDSA", "1")
-}
-
-// oneKey is a key source with that key.
-type oneKey struct{}
-
-func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
-	return key().Public(), nil
-}
-func (oneKey) Verified(string) {}
-func (oneKey) Epoch() uint64   { return 0 }
-
-// instant is the time of these tests.
-func instant() time.Time { return time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC) }
-
-// verified makes the token of a subject by verifying one with these claims,
-// from the issuer of that name.
-func verified(t testing.TB, issuer string, claims map[string]any) *token.Token {
+// verified returns a token with these claims from the issuer shop.
+func verified(t testing.TB, claims map[string]any) *token.Token {
 	t.Helper()
-	all := map[string]any{"iss": "https://" + issuer + ".example/", "aud": "shop", "sub": "alice", "exp": instant().Unix() + 60}
-	maps.Copy(all, claims)
-	text, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return verifiedAs(t, config.Issuer{Name: issuer}, text)
+	return tokentest.Verified(t, config.Issuer{Name: "shop"}, claims)
 }
 
-// verifiedBehind makes one from an issuer with a prefix.
-func verifiedBehind(t testing.TB, prefix string, claims map[string]any) *token.Token {
-	t.Helper()
-	all := map[string]any{"iss": "https://shop.example/", "aud": "shop", "sub": "alice", "exp": instant().Unix() + 60}
-	maps.Copy(all, claims)
-	text, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return verifiedAs(t, config.Issuer{Name: "shop", Prefix: prefix}, text)
-}
-
-// verifiedText makes one with a claim as it is written in JSON.
-func verifiedText(t testing.TB, claim string) *token.Token {
-	t.Helper()
-	text := fmt.Sprintf(`{"iss":"https://shop.example/","aud":"shop","sub":"alice","exp":%d,%s}`, instant().Unix()+60, claim)
-	return verifiedAs(t, config.Issuer{Name: "shop"}, []byte(text))
-}
-
-// verifiedAs signs claims and verifies them as the issuer's.
-func verifiedAs(t testing.TB, issuer config.Issuer, claims []byte) *token.Token {
-	t.Helper()
-	raw, err := key().Token(nil, json.RawMessage(claims))
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer.ISS = []string{"https://" + issuer.Name + ".example/"}
-	issuer.TokenUse = []string{"access"}
-	issuer.Audiences, issuer.Algorithms = []string{"shop"}, []string{"EdDSA"}
-	issuer.GroupsClaim, issuer.ScopesClaim = []string{"groups"}, []string{"scope"}
-	verifier, err := token.NewVerifier([]config.Issuer{issuer}, 65536, nil, func(string) token.KeySource { return oneKey{} })
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := verifier.Verify(t.Context(), raw, instant())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
+// noRequest is a request for rules that do not read it.
+func noRequest() *request.Parsed { return &request.Parsed{Request: new(request.Request)} }
 
 // rule compiles one route with this requirement.
 func rule(t *testing.T, want config.Alternative) *route.Rule {
@@ -169,7 +102,7 @@ func TestAuthorize(t *testing.T) {
 		{"clients are checked last", config.Alternative{Groups: anyOf("staff"), Scopes: anyOf("read"), Clients: anyOf("x")}, everything, route.ErrClientNotAllowed, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			err := rule(t, row.want).Authorize(verified(t, "shop", row.claims), &request.Parsed{Request: new(request.Request)}, instant())
+			err := rule(t, row.want).Authorize(verified(t, row.claims), noRequest(), tokentest.Now())
 			if row.denied == nil {
 				if err != nil {
 					t.Fatal(err)
@@ -189,7 +122,7 @@ func TestAuthorize(t *testing.T) {
 
 // Authorize returns no nil pointer in an error.
 func TestAuthorizeAllowsWithNil(t *testing.T) {
-	if err := rule(t, config.Alternative{}).Authorize(verified(t, "shop", nil), &request.Parsed{Request: new(request.Request)}, instant()); err != nil {
+	if err := rule(t, config.Alternative{}).Authorize(verified(t, nil), noRequest(), tokentest.Now()); err != nil {
 		t.Errorf("%#v", err)
 	}
 }
@@ -199,7 +132,7 @@ func TestDenialIsACopy(t *testing.T) {
 	r := rule(t, config.Alternative{Scopes: anyOf("read")})
 	for range 2 {
 		var failure *denial.Error
-		if !errors.As(r.Authorize(verified(t, "shop", nil), &request.Parsed{Request: new(request.Request)}, instant()), &failure) || failure.Scopes[0] != "read" {
+		if !errors.As(r.Authorize(verified(t, nil), noRequest(), tokentest.Now()), &failure) || failure.Scopes[0] != "read" {
 			t.Fatalf("%+v", failure)
 		}
 		failure.Scopes[0] = "admin"
@@ -242,7 +175,7 @@ func TestAuthorizeAnyOf(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = compiled.Match("GET", "", &path).Authorize(verified(t, "shop", row.claims), &request.Parsed{Request: new(request.Request)}, instant())
+			err = compiled.Match("GET", "", &path).Authorize(verified(t, row.claims), noRequest(), tokentest.Now())
 			if !errors.Is(err, row.want) || (err == nil) != (row.want == nil) {
 				t.Fatalf("got %v, want %v", err, row.want)
 			}
@@ -251,5 +184,69 @@ func TestAuthorizeAnyOf(t *testing.T) {
 				t.Errorf("scopes %q, want %q", failure.Scopes, row.scopes)
 			}
 		})
+	}
+}
+
+// TestConditionComesLast: a condition is checked after everything else.
+func TestConditionComesLast(t *testing.T) {
+	compiled, err := route.New(&config.Config{Routes: []config.Route{{
+		Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: config.Requirement{
+			Alternative: config.Alternative{Groups: anyOf("staff")}, MaxAuthAge: time.Hour, ACR: []string{"gold"},
+			When: "token.subject == 'bob'",
+		},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule, _ := compiled.Named("x")
+	claims := map[string]any{}
+	for _, step := range []struct {
+		claim string
+		value any
+		want  error
+	}{
+		{"sub", "alice", route.ErrGroupMissing},
+		{"groups", []string{"staff"}, route.ErrLoginTooOld},
+		{"auth_time", tokentest.Now().Unix(), route.ErrACRTooWeak},
+		{"acr", "gold", condition.ErrFalse},
+		{"sub", "bob", nil},
+	} {
+		claims[step.claim] = step.value
+		if err := rule.Authorize(verified(t, claims), noRequest(), tokentest.Now()); !errors.Is(err, step.want) {
+			t.Errorf("with %s: %v, want %v", step.claim, err, step.want)
+		}
+	}
+}
+
+// The variables of a route with an invalid match are unknown, so its condition has no
+// mistakes of its own.
+func TestConditionOfAnInvalidMatch(t *testing.T) {
+	_, err := route.New(&config.Config{Source: "gate.yaml", Routes: []config.Route{{
+		Name: "x", Path: "routes[0]", Match: "/users/{id", Requirement: config.Requirement{When: "path.id == 'x'"},
+	}}})
+	var mistakes config.Mistakes
+	if !errors.As(err, &mistakes) || len(mistakes) != 1 || !strings.Contains(mistakes[0].Text, "{id") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Each mistake in a condition is at its route. A route without a match has no variables.
+func TestConditionMistakesHavePlaces(t *testing.T) {
+	_, err := route.New(&config.Config{Source: "gate.yaml", Routes: []config.Route{
+		{Name: "a", Path: "routes[0]", Match: "/a/{id}", Requirement: config.Requirement{When: "path.id == 'x'"}},
+		{Name: "b", Path: "routes[1]", Match: "/b/{name}", Requirement: config.Requirement{When: "path.id == 'x'"}},
+		{Name: "c", Path: "routes[2]", Requirement: config.Requirement{When: "path.id == 'x'"}},
+	}})
+	var mistakes config.Mistakes
+	if !errors.As(err, &mistakes) || len(mistakes) != 2 {
+		t.Fatalf("got %v", err)
+	}
+	for i, want := range []string{
+		`routes[1].when: unknown field "path.id"; expected one of path.name`,
+		`routes[2].when: unknown variable "path.id": the match of this route has no variables`,
+	} {
+		if got := mistakes[i].Text; !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

@@ -153,6 +153,4 @@ func missing(what string, want config.Choice, have []string) string {
 
 func list(names []string) string { return quote.List(names) }
 
-func cut(text string, most int) string { return quote.Cut(text, most) }
-
 func short(d time.Duration) string { return quote.Duration(d.Truncate(time.Second)) }

@@ -10,8 +10,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/quote"
-	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
 // denialOf holds a token with these claims to a requirement that it must not meet.
@@ -22,7 +22,7 @@ func denialOf(t *testing.T, want config.Requirement, claims map[string]any) *den
 		t.Fatal(err)
 	}
 	rule, _ := compiled.Named("x")
-	err = rule.Authorize(verified(t, "shop", claims), &request.Parsed{Request: new(request.Request)}, instant())
+	err = rule.Authorize(verified(t, claims), noRequest(), tokentest.Now())
 	var failure *denial.Error
 	if !errors.As(err, &failure) {
 		t.Fatalf("got %v", err)
@@ -41,7 +41,7 @@ func TestDenialSaysWhy(t *testing.T) {
 		many[i] = fmt.Sprintf("g%d", i)
 	}
 	ago := func(d time.Duration) map[string]any {
-		return map[string]any{"auth_time": instant().Add(-d).Unix(), "acr": "silver"}
+		return map[string]any{"auth_time": tokentest.Now().Add(-d).Unix(), "acr": "silver"}
 	}
 	for _, row := range []struct {
 		name         string
@@ -111,9 +111,9 @@ func TestDenialSaysWhy(t *testing.T) {
 			"does not say when the login was (auth_time), at most 1h ago", "have the issuer put auth_time into its tokens, and log in again"},
 		{"acr", config.Requirement{ACR: []string{"gold", "platinum"}}, ago(0), `has acr "silver", needs one of "gold", "platinum"`, `log in with acr "gold", "platinum"`},
 		{"no acr", config.Requirement{ACR: []string{"gold"}}, nil, `has no acr, needs one of "gold"`, `log in with acr "gold"`},
-		{"condition", config.Requirement{When: "token.subject ==\n  'bob'"}, nil, `token.subject == 'bob', with token.subject "alice"`, `make this hold: "token.subject == 'bob'"`},
+		{"condition", config.Requirement{When: "token.subject ==\n  'bob'"}, nil, `token.subject == 'bob', with token.subject "alice"`, `make this true: "token.subject == 'bob'"`},
 		{"long condition", config.Requirement{When: "token.subject == '" + strings.Repeat("b", 300) + "'"}, nil,
-			`token.subject == '` + strings.Repeat("b", 235) + `..., with token.subject "alice"`, `make this hold: "token.subject == '` + strings.Repeat("b", 235) + `..."`},
+			`token.subject == '` + strings.Repeat("b", 235) + `..., with token.subject "alice"`, `make this true: "token.subject == '` + strings.Repeat("b", 235) + `..."`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			failure := denialOf(t, row.want, row.claims)
@@ -139,8 +139,8 @@ func TestAuthorizeAnyOfAllocations(t *testing.T) {
 		t.Fatal(err)
 	}
 	rule, _ := compiled.Named("x")
-	tok, facts := verified(t, "shop", nil), &request.Parsed{Request: new(request.Request)}
-	if got := testing.AllocsPerRun(100, func() { _ = rule.Authorize(tok, facts, instant()) }); got != 0 {
+	tok, facts := verified(t, nil), noRequest()
+	if got := testing.AllocsPerRun(100, func() { _ = rule.Authorize(tok, facts, tokentest.Now()) }); got != 0 {
 		t.Errorf("%v allocations", got)
 	}
 }

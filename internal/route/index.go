@@ -2,22 +2,21 @@ package route
 
 import "strings"
 
-// index finds the first rule that covers a request without a look at all others:
-// by the host, and then by the path's segments, one after the other.
+// index finds the first rule that covers a request: by the host, then by the segments of
+// the path.
 type index struct {
-	any       *tree            // rules for any host
-	hosts     map[string]*tree // rules for one host, by its name
-	wildcards map[string]*tree // rules for all hosts below a name, by that name with the dot before it
+	any       *Tree            // rules for any host
+	hosts     map[string]*Tree // :: host -> its rules
+	wildcards map[string]*Tree // :: parent domain with a leading dot -> rules for all hosts below it
 }
 
-// newIndex holds rules by their place in the list, under what fold makes of their
-// literal segments; nil: under those themselves. Rules that are reachable by name
-// only are left out.
-func newIndex(rules []*Rule, fold func(string) string) *index {
-	x := &index{any: &tree{}, hosts: map[string]*tree{}, wildcards: map[string]*tree{}}
-	below := func(in map[string]*tree, name string) *tree {
+// newIndex indexes rules by their literal segments or, with folded, by those in folded
+// letter case. Rules that can only be named are left out.
+func newIndex(rules []*Rule, folded bool) *index {
+	x := &index{any: &Tree{}, hosts: map[string]*Tree{}, wildcards: map[string]*Tree{}}
+	tree := func(in map[string]*Tree, name string) *Tree {
 		if in[name] == nil {
-			in[name] = &tree{}
+			in[name] = &Tree{}
 		}
 		return in[name]
 	}
@@ -26,25 +25,24 @@ func newIndex(rules []*Rule, fold func(string) string) *index {
 			continue
 		}
 		p := &r.pattern
-		if fold != nil {
-			p = p.folded(fold)
+		if folded {
+			p = p.folded()
 		}
 		if len(r.hosts) == 0 {
-			x.any.insert(p, number)
+			x.any.Insert(p, number)
 		}
 		for _, host := range r.hosts {
 			if parent, wildcard := strings.CutPrefix(host, "*"); wildcard {
-				below(x.wildcards, parent).insert(p, number)
+				tree(x.wildcards, parent).Insert(p, number)
 			} else {
-				below(x.hosts, host).insert(p, number)
+				tree(x.hosts, host).Insert(p, number)
 			}
 		}
 	}
 	return x
 }
 
-// first returns the number of the first rule that covers a request; none: that
-// of no rule.
+// first returns the number of the first rule that covers a request, or none.
 func (x *index) first(rules []*Rule, method, host string, segments []string, none int) int {
 	best := x.any.first(rules, method, segments, none)
 	if len(x.hosts) > 0 {
@@ -58,40 +56,9 @@ func (x *index) first(rules []*Rule, method, host string, segments []string, non
 		if dot < 0 {
 			return best
 		}
-		if rest = rest[dot:]; len(rest) < len(host) { // *.x is not x
+		if rest = rest[dot:]; len(rest) < len(host) { // *.example does not match .example
 			best = x.wildcards[rest].first(rules, method, segments, best)
 		}
 		rest = rest[1:]
 	}
-}
-
-// first returns the number of the first rule in the tree, before best, that takes
-// the method and whose pattern covers the segments; best when there is none.
-func (n *tree) first(rules []*Rule, method string, segments []string, best int) int {
-	if n == nil {
-		return best
-	}
-	best = earliest(rules, n.rests, method, best)
-	if len(segments) == 0 {
-		return earliest(rules, n.ends, method, best)
-	}
-	best = n.literals[segments[0]].first(rules, method, segments[1:], best)
-	if segments[0] != "" {
-		best = n.variable.first(rules, method, segments[1:], best)
-	}
-	return best
-}
-
-// earliest returns the first of numbers, which ascend, that is before best and
-// whose rule takes the method.
-func earliest(rules []*Rule, numbers []int, method string, best int) int {
-	for _, number := range numbers {
-		if number >= best {
-			break
-		}
-		if rules[number].pattern.matchMethod(method) {
-			return number
-		}
-	}
-	return best
 }

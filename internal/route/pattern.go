@@ -10,85 +10,85 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// pattern is the compiled text of a route's match: [METHOD,...] PATH.
-type pattern struct {
-	methods  []string // empty: any
-	segments []segment
-	rest     bool // ** stands last: anything below matches, and the path itself
+// Pattern is the match of a route: [METHOD,...] PATH.
+type Pattern struct {
+	Methods  []string // empty: any
+	Segments []Segment
+	Rest     bool // the path ends with **, which matches the path before it and all below it
 }
 
-// segment is one literal segment, or a template variable that takes one
-// segment that is not empty.
-type segment struct {
-	literal  string
-	variable string // not empty: the variable's name
+// Segment is a literal segment, or a template variable, which matches any one segment
+// that is not empty.
+type Segment struct {
+	Literal  string
+	Variable string // the variable's name; "" for a literal
 }
 
-// parsePattern compiles a match. Its errors say what to write instead.
-func parsePattern(match string) (pattern, error) {
-	var p pattern
+// parsePattern parses a match. Its errors say what to write instead.
+func parsePattern(match string) (Pattern, error) {
+	var p Pattern
 	fields := strings.Fields(match)
 	switch len(fields) {
 	case 1:
 	case 2:
 		methods, err := parseMethods(fields[0])
 		if err != nil {
-			return pattern{}, err
+			return Pattern{}, err
 		}
-		p.methods = methods
+		p.Methods = methods
 	default:
-		return pattern{}, notAMatch(match, fields)
+		return Pattern{}, notAMatch(match, fields)
 	}
 	path := fields[len(fields)-1]
 	rest, ok := strings.CutPrefix(path, "/")
 	if !ok {
-		return pattern{}, notAPath(path)
+		return Pattern{}, notAPath(path)
 	}
 	texts := strings.Split(rest, "/")
 	for i, text := range texts {
 		if text == "**" {
 			if i != len(texts)-1 {
-				return pattern{}, errors.New("** stands for the rest of the path; write it last")
+				return Pattern{}, errors.New("** matches the rest of the path; write it as the last segment")
 			}
-			p.rest = true
+			p.Rest = true
 			break
 		}
 		one, err := parsePatternSegment(text, i == len(texts)-1)
 		if err != nil {
-			return pattern{}, err
+			return Pattern{}, err
 		}
-		if one.variable != "" && slices.Contains(p.segments, one) {
-			return pattern{}, fmt.Errorf("{%s} stands twice; give each variable a name of its own", one.variable)
+		if one.Variable != "" && slices.Contains(p.Segments, one) {
+			return Pattern{}, fmt.Errorf("duplicate variable {%s}; give each variable a different name", one.Variable)
 		}
-		p.segments = append(p.segments, one)
+		p.Segments = append(p.Segments, one)
 	}
 	return p, nil
 }
 
-// notAMatch says what to write instead of a match that has more words than two,
-// or none.
+// notAMatch explains a match that is not one or two words.
 func notAMatch(match string, fields []string) error {
 	last := len(fields) - 1
 	if last < 0 || !strings.Contains(match, ",") || !strings.HasPrefix(fields[last], "/") {
-		return fmt.Errorf("%q is no match; write a path, or methods and a path: GET,HEAD /orders/{id}", match)
+		return fmt.Errorf("invalid match %q; expected a path, or methods and a path: GET,HEAD /orders/{id}", match)
 	}
 	methods := strings.FieldsFunc(strings.Join(fields[:last], ","), func(r rune) bool { return r == ',' })
-	return fmt.Errorf("%q has a space beside a comma, which ends the methods; write %s %s", match, strings.Join(methods, ","), fields[last])
+	return fmt.Errorf("invalid match %q: a space ends the list of methods; write %s %s", match, strings.Join(methods, ","), fields[last])
 }
 
-// notAPath says what to write instead of a path that does not begin with /.
+// notAPath explains a path that does not begin with a slash.
 func notAPath(path string) error {
-	if host, rest, isURL := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(path, "https://"), "http://"), "/"); isURL && strings.Contains(path, "://") {
+	if _, afterScheme, isURL := strings.Cut(path, "://"); isURL {
+		host, rest, _ := strings.Cut(afterScheme, "/")
 		return fmt.Errorf("%q is a URL; write the path %q here, and hosts: [%s]", path, "/"+rest, host)
 	}
 	if strings.ContainsAny(path, "^$()|") || strings.Contains(path, ".*") {
-		return fmt.Errorf("%q looks like a regular expression, which is not taken; write a path such as /api/**", path)
+		return fmt.Errorf("%q looks like a regular expression, which is not supported; write a path such as /api/**", path)
 	}
-	mend := "/" + path
-	if strings.HasSuffix(mend, "/*") { // which is no path either
-		mend += "*"
+	fixed := "/" + path
+	if strings.HasSuffix(fixed, "/*") { // which is not valid either
+		fixed += "*"
 	}
-	return fmt.Errorf("%q does not begin with /; write %q", path, mend)
+	return fmt.Errorf("%q does not begin with /; write %q", path, fixed)
 }
 
 func parseMethods(text string) ([]string, error) {
@@ -96,47 +96,47 @@ func parseMethods(text string) ([]string, error) {
 	for i, method := range methods {
 		switch {
 		case method == "*" || strings.EqualFold(method, "any") || strings.EqualFold(method, "all"):
-			return nil, fmt.Errorf("%q is no method; leave the methods out to take any", method)
+			return nil, fmt.Errorf("invalid method %q; to match every method, omit the methods", method)
 		case strings.Contains(method, "|"):
-			return nil, fmt.Errorf("%q is no list of methods; write %q", text, strings.ReplaceAll(text, "|", ","))
+			return nil, fmt.Errorf("invalid list of methods %q; write %q", text, strings.ReplaceAll(text, "|", ","))
 		case strings.Contains(method, "*"):
-			return nil, fmt.Errorf("%q is no method; write each method that is meant, or none to take any", method)
+			return nil, fmt.Errorf("invalid method %q; write each method, or none to match every method", method)
 		case !config.Token(method):
-			return nil, fmt.Errorf("%q is no list of methods; write them with commas and no spaces: GET,HEAD", text)
+			return nil, fmt.Errorf("invalid list of methods %q; write them with commas and without spaces: GET,HEAD", text)
 		case method != strings.ToUpper(method):
-			return nil, fmt.Errorf("methods are case-sensitive and %q is not one that clients send; write %q", method, strings.ToUpper(method))
+			return nil, fmt.Errorf("methods are case-sensitive, and clients do not send %q; write %q", method, strings.ToUpper(method))
 		case slices.Contains(methods[:i], method):
-			return nil, fmt.Errorf("%s stands twice; write it once", method)
+			return nil, fmt.Errorf("duplicate method %s; write it once", method)
 		}
 	}
 	return methods, nil
 }
 
-func parsePatternSegment(text string, last bool) (segment, error) {
+func parsePatternSegment(text string, last bool) (Segment, error) {
 	if inner, ok := strings.CutPrefix(text, "{"); ok && strings.HasSuffix(inner, "}") {
 		name := strings.TrimSuffix(inner, "}")
 		if !variableName(name) {
-			return segment{}, fmt.Errorf("%q is no variable; write a letter and then letters, digits or _ between the braces, such as {id}", text)
+			return Segment{}, fmt.Errorf("invalid variable %q; expected a letter and then letters, digits or _ between the braces, such as {id}", text)
 		}
-		return segment{variable: name}, nil
+		return Segment{Variable: name}, nil
 	}
 	switch {
 	case text == "" && !last:
-		return segment{}, errors.New("an empty segment (//) matches no request, since such paths are refused; take one slash out")
+		return Segment{}, errors.New("an empty segment (//) matches no request, because such paths are refused; remove one slash")
 	case text == "." || text == "..":
-		return segment{}, fmt.Errorf("a dot segment matches no request, since such paths are refused; write the path without %q", text)
+		return Segment{}, fmt.Errorf("a dot segment matches no request, because such paths are refused; write the path without %q", text)
 	case strings.Contains(text, "*"):
-		return segment{}, fmt.Errorf("%q: * has no meaning inside a segment; write {name} for one segment, or ** as the last one for the rest", text)
+		return Segment{}, fmt.Errorf("invalid segment %q: wildcards inside a segment are not supported; write {name} for one segment, or end with ** for the rest", text)
 	case strings.ContainsAny(text, "{}"):
-		return segment{}, fmt.Errorf("%q: a variable stands for a whole segment; write {name} alone between two slashes", text)
+		return Segment{}, fmt.Errorf("invalid segment %q: a variable is a whole segment; write only {name} between two slashes", text)
 	case strings.HasPrefix(text, ":") && variableName(text[1:]), strings.HasPrefix(text, "<") && strings.HasSuffix(text, ">"):
-		return segment{}, fmt.Errorf("%q matches only itself; write {%s} for any one segment", text, strings.Trim(text, ":<>"))
+		return Segment{}, fmt.Errorf("%q matches only that text; to match any one segment, write {%s}", text, strings.Trim(text, ":<>"))
 	case strings.ContainsAny(text, "%"):
-		return segment{}, fmt.Errorf("%q: segments are matched after decoding; write the character itself instead of its percent-encoding", text)
+		return Segment{}, fmt.Errorf("invalid segment %q: paths are decoded before they are matched; write the character instead of its percent-encoding", text)
 	case strings.ContainsAny(text, `;\#?`):
-		return segment{}, fmt.Errorf("%q holds one of ; \\ # ? which no matched path has; take it out", text)
+		return Segment{}, fmt.Errorf("invalid segment %q: no path that is matched contains ; \\ # or ?; remove it", text)
 	}
-	return segment{literal: text}, nil
+	return Segment{Literal: text}, nil
 }
 
 func variableName(name string) bool {
@@ -150,40 +150,67 @@ func variableName(name string) bool {
 	return name != ""
 }
 
-// matchPath reports whether the pattern's path covers p. Methods are not
-// looked at.
-func (p *pattern) matchPath(path *request.Path) bool {
-	if len(path.Segments()) < len(p.segments) || len(path.Segments()) > len(p.segments) && !p.rest {
+// matchPath reports whether the pattern matches a path. It ignores methods.
+func (p *Pattern) matchPath(path *request.Path) bool {
+	if len(path.Segments()) < len(p.Segments) || len(path.Segments()) > len(p.Segments) && !p.Rest {
 		return false
 	}
-	for i, one := range p.segments {
+	for i, one := range p.Segments {
 		got := path.Segments()[i]
 		switch {
-		case one.variable != "" && got == "",
-			one.variable == "" && !path.IgnoreCase() && one.literal != got,
-			one.variable == "" && path.IgnoreCase() && !strings.EqualFold(one.literal, got):
+		case one.Variable != "" && got == "",
+			one.Variable == "" && !path.IgnoreCase() && one.Literal != got,
+			one.Variable == "" && path.IgnoreCase() && !strings.EqualFold(one.Literal, got):
 			return false
 		}
 	}
 	return true
 }
 
-// hasCapitals reports whether a literal segment is another one when it is folded.
-func (p *pattern) hasCapitals() bool {
-	return slices.ContainsFunc(p.segments, func(one segment) bool { return request.Fold(one.literal) != one.literal })
+// hasCapitals reports whether folding changes a literal segment.
+func (p *Pattern) hasCapitals() bool {
+	return slices.ContainsFunc(p.Segments, func(one Segment) bool { return request.Fold(one.Literal) != one.Literal })
 }
 
 // folded returns the pattern with each literal segment folded.
-func (p *pattern) folded(fold func(string) string) *pattern {
+func (p *Pattern) folded() *Pattern {
 	copied := *p
-	copied.segments = slices.Clone(p.segments)
-	for i := range copied.segments {
-		copied.segments[i].literal = request.Fold(copied.segments[i].literal)
+	copied.Segments = slices.Clone(p.Segments)
+	for i := range copied.Segments {
+		copied.Segments[i].Literal = request.Fold(copied.Segments[i].Literal)
 	}
 	return &copied
 }
 
-// matchMethod reports whether the pattern takes a method.
-func (p *pattern) matchMethod(method string) bool {
-	return len(p.methods) == 0 || slices.Contains(p.methods, method)
+// matchMethod reports whether the pattern matches a method.
+func (p *Pattern) matchMethod(method string) bool {
+	return len(p.Methods) == 0 || slices.Contains(p.Methods, method)
+}
+
+// variables returns the names of the template variables, each with the index of its
+// segment.
+func (p *Pattern) variables() map[string]int {
+	names := make(map[string]int)
+	for i, segment := range p.Segments {
+		if segment.Variable != "" {
+			names[segment.Variable] = i
+		}
+	}
+	return names
+}
+
+// Path returns the path of the match, as written in the configuration.
+func (p *Pattern) Path() string {
+	var b strings.Builder
+	for _, segment := range p.Segments {
+		b.WriteByte('/')
+		b.WriteString(segment.Literal)
+		if segment.Variable != "" {
+			b.WriteString("{" + segment.Variable + "}")
+		}
+	}
+	if p.Rest {
+		b.WriteString("/**")
+	}
+	return b.String()
 }

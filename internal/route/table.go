@@ -3,69 +3,67 @@ package route
 import (
 	"slices"
 
+	"github.com/jwtgate/jwtgate/internal/condition"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// DefaultName is the name of the rule that requests fall under which no route
-// matches.
+// DefaultName is the name of the rule for requests that no route matches.
 const DefaultName = "default"
 
-// Rule is what a request that matched is held to. It never changes and is safe
+// Rule is what a request that matched its route must meet. It never changes and is safe
 // for concurrent use.
 type Rule struct {
 	Name   string
 	Access config.Access
-	// AnonymousIfInvalid lets a request whose token fails go on without
-	// identity; only with optional access.
+	// AnonymousIfInvalid allows a request with an invalid token, without identity. It is
+	// only set with optional access.
 	AnonymousIfInvalid bool
-	// TokensFrom are the places that a credential is read from; unless Forward,
-	// it is removed there before the request goes on.
+	// TokensFrom are the places where credentials are read. Unless Forward is set, the
+	// credential is removed from them before Envoy forwards the request.
 	TokensFrom []config.TokenSource
 	Forward    bool
-	// EndStreamsAtExpiry: what is streamed to a client ends with its token.
+	// EndStreamsAtExpiry ends a response stream when the token expires.
 	EndStreamsAtExpiry bool
-	// Audit says which decisions under this rule are recorded.
+	// Audit says which decisions of this rule are recorded.
 	Audit config.Sampling
-	// Shadow: would-be denials are recorded, not enforced.
+	// Shadow records denials and does not enforce them.
 	Shadow bool
 
-	number       int    // among the rules of its table
-	path         string // in the config, for messages
-	pattern      pattern
-	byNameOnly   bool // there is no pattern
-	nameOfItsOwn bool // its name is not only the text of its match
-	hosts        []string
-	requirement  config.Requirement
-	when         *condition // nil: none
-	weight       weight
+	number      int    // in its table
+	path        string // in the configuration, for mistakes
+	pattern     Pattern
+	byNameOnly  bool // it has no match
+	hosts       []string
+	requirement config.Requirement
+	when        *condition.Condition // nil: none
 }
 
-// Table is the compiled routes of one config. It never changes and is safe for
+// Table is the compiled routes of one configuration. It never changes and is safe for
 // concurrent use.
 type Table struct {
 	rules    []*Rule
-	fallback *Rule
+	fallback *Rule // for requests that no route matches
 	named    map[string]*Rule
-	// exact finds rules by paths as they are, folded by paths of which each segment
-	// is folded. Where no rule tells letter cases apart the two are one.
+	// exact indexes rules by their paths, folded by their paths in folded letter case.
+	// They are the same index if no rule has a capital letter.
 	exact, folded *index
 }
 
-// New compiles the routes of cfg. An error is [config.Mistakes]: everything
-// wrong with the routes, at its place in the file.
+// New compiles the routes of cfg. The error is [config.Mistakes]: everything wrong with
+// the routes, each at its place in the file.
 func New(cfg *config.Config) (*Table, error) {
 	t := &Table{fallback: &Rule{
 		number: len(cfg.Routes), Name: DefaultName, Access: cfg.Default, TokensFrom: cfg.Tokens.From, Forward: cfg.Tokens.Forward,
-		Audit: cfg.Audit.Sampling, Shadow: cfg.Shadow, byNameOnly: true, path: "default", weight: weigh(cfg.Default, &config.Requirement{}),
+		Audit: cfg.Audit.Sampling, Shadow: cfg.Shadow, byNameOnly: true, path: "default",
 	}}
 	t.named = map[string]*Rule{DefaultName: t.fallback}
 	var mistakes config.Mistakes
-	var conditions compiler
+	var conditions condition.Compiler
 	for i := range cfg.Routes {
 		r := &cfg.Routes[i]
 		if r.Match == "" && r.Name == "" {
-			continue // the config has said so already
+			continue // the configuration has reported it
 		}
 		rule, wrong := newRule(cfg, r, &conditions)
 		rule.number = i
@@ -78,52 +76,48 @@ func New(cfg *config.Config) (*Table, error) {
 	if len(mistakes) > 0 {
 		return nil, mistakes
 	}
-	t.exact = newIndex(t.rules, nil)
+	t.exact = newIndex(t.rules, false)
 	t.folded = t.exact
 	if slices.ContainsFunc(t.rules, func(r *Rule) bool { return r.pattern.hasCapitals() }) {
-		t.folded = newIndex(t.rules, request.Fold)
+		t.folded = newIndex(t.rules, true)
 	}
 	return t, nil
 }
 
-// Number tells the rule apart from all others of its table.
-func (r *Rule) Number() int { return r.number }
-
 // newRule compiles one route.
-func newRule(cfg *config.Config, r *config.Route, conditions *compiler) (*Rule, config.Mistakes) {
+func newRule(cfg *config.Config, r *config.Route, conditions *condition.Compiler) (*Rule, config.Mistakes) {
 	rule := &Rule{
 		Name: r.Name, Access: r.Access, AnonymousIfInvalid: r.AnonymousIfInvalid,
 		TokensFrom: r.TokensFrom, Forward: r.Forward,
 		EndStreamsAtExpiry: r.EndStreamsAtExpiry, Audit: r.Audit, Shadow: r.Shadow,
-		path: r.Path, byNameOnly: r.Match == "", nameOfItsOwn: r.Name != r.Match, hosts: r.Hosts, requirement: r.Requirement,
-		weight: weigh(r.Access, &r.Requirement),
+		path: r.Path, byNameOnly: r.Match == "", hosts: r.Hosts, requirement: r.Requirement,
 	}
 	var mistakes config.Mistakes
-	var unreadable error
+	var invalid error
 	if !rule.byNameOnly {
-		if rule.pattern, unreadable = parsePattern(r.Match); unreadable != nil {
-			mistakes = append(mistakes, cfg.Mistake(r.Path+".match", "%v", unreadable))
+		if rule.pattern, invalid = parsePattern(r.Match); invalid != nil {
+			mistakes = append(mistakes, cfg.Mistake(r.Path+".match", "%v", invalid))
 		}
 	}
 	if r.Name == DefaultName {
-		mistakes = append(mistakes, cfg.Mistake(r.Path+".name", "%q names what no route matches; choose another name", r.Name))
+		mistakes = append(mistakes, cfg.Mistake(r.Path+".name", "%q is the name of the default rule; choose another name", r.Name))
 	}
-	if r.Requirement.When == "" || unreadable != nil { // without the pattern its variables are not known
+	if r.Requirement.When == "" || invalid != nil { // without the pattern its variables are unknown
 		return rule, mistakes
 	}
-	compiled, faults := conditions.compile(r.Requirement.When, &rule.pattern)
-	for _, one := range faults {
-		mistakes = append(mistakes, cfg.MistakeWithin(r.Path+".when", one.line, one.column, "%s", one.text))
+	compiled, wrong := conditions.Compile(r.Requirement.When, rule.pattern.variables())
+	for _, one := range wrong {
+		mistakes = append(mistakes, cfg.MistakeWithin(r.Path+".when", one.Line, one.Column, "%s", one.Text))
 	}
 	rule.when = compiled
 	return rule, mistakes
 }
 
-// Match returns the first rule that covers a request, or the default one. The
-// method is compared case-sensitively (RFC 9110 section 9.1); host is in the
-// form of [ParseHost]. A route without a match is never found.
+// Match returns the first rule that covers a request, or the default rule. It compares the
+// method case-sensitively (RFC 9110 section 9.1); host is in the form of
+// [request.ParseHost]. It never returns a rule that can only be named.
 //
-// What it costs grows with the path's length, not with the number of routes.
+// Its cost grows with the length of the path, not with the number of routes.
 func (t *Table) Match(method, host string, path *request.Path) *Rule {
 	in, segments := t.exact, path.Segments()
 	if path.IgnoreCase() {
@@ -135,28 +129,19 @@ func (t *Table) Match(method, host string, path *request.Path) *Rule {
 	return t.fallback
 }
 
-// Named returns the rule of that name, the default one included: Envoy may
-// choose a rule by its name (CheckRequest's context_extensions). Whether the
-// rule covers the request is for [Rule.Covers] to say.
+// Named returns the rule of that name, which may be the default rule: Envoy may choose a
+// rule by name (CheckRequest's context_extensions). It does not check that the rule covers
+// the request; see [Rule.Covers].
 func (t *Table) Named(name string) (*Rule, bool) {
 	r, ok := t.named[name]
 	return r, ok
 }
 
-// Covers reports whether the rule takes a request that was sent to it by name:
-// its methods, hosts and path have to fit all the same. A rule without a match
-// holds it to its hosts only. Arguments are those of [Table.Match].
-func (r *Rule) Covers(method, host string, path *request.Path) bool {
-	return r.pattern.matchMethod(method) && r.CoversPreflight(host, path)
-}
+// Rules returns all rules but the default rule, in the order of the file. The slice must
+// not be changed.
+func (t *Table) Rules() []*Rule { return t.rules }
 
-// CoversPreflight is [Rule.Covers] for a CORS preflight, whose own method is
-// none of the rule's: it is held to hosts and path only.
-func (r *Rule) CoversPreflight(host string, path *request.Path) bool {
-	return (r.byNameOnly || r.pattern.matchPath(path)) && matchHost(r.hosts, host)
-}
-
-// Names returns the name of every rule, the default one included.
+// Names returns the name of every rule, the default rule last.
 func (t *Table) Names() []string {
 	names := make([]string, 0, len(t.rules)+1)
 	for _, r := range t.rules {
@@ -165,7 +150,60 @@ func (t *Table) Names() []string {
 	return append(names, t.fallback.Name)
 }
 
-// matchHost reports whether host is one of hosts; no hosts take any.
+// HeadersRead returns the names of the header fields that the conditions of all rules
+// read, sorted, each once, and whether some condition may read any field
+// ([condition.Condition.HeadersRead]). Envoy must send these fields to the gate. Fields
+// that are read for other purposes, such as for credentials, are not among them.
+func (t *Table) HeadersRead() (names []string, all bool) {
+	for _, r := range t.rules {
+		if r.when != nil {
+			read, more := r.when.HeadersRead()
+			names, all = append(names, read...), all || more
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), all
+}
+
+// Covers reports whether a request that Envoy sent to the rule by name has the rule's
+// method, host and path. A rule without a match only requires the host. The arguments are
+// those of [Table.Match].
+func (r *Rule) Covers(method, host string, path *request.Path) bool {
+	return r.pattern.matchMethod(method) && r.CoversPreflight(host, path)
+}
+
+// CoversPreflight is [Rule.Covers] for a CORS preflight. It ignores the method: OPTIONS is
+// not the method that the browser will send.
+func (r *Rule) CoversPreflight(host string, path *request.Path) bool {
+	return (r.byNameOnly || r.pattern.matchPath(path)) && matchHost(r.hosts, host)
+}
+
+// matchHost reports whether a list of hosts matches a host; an empty list matches all.
 func matchHost(hosts []string, host string) bool {
 	return len(hosts) == 0 || slices.ContainsFunc(hosts, func(pattern string) bool { return config.MatchHost(pattern, host) })
+}
+
+// Number is the index of the rule's route in the configuration; for the default rule, the
+// number of routes.
+func (r *Rule) Number() int { return r.number }
+
+// Pattern returns the rule's match, or nil if the rule can only be named. It must not be
+// changed.
+func (r *Rule) Pattern() *Pattern {
+	if r.byNameOnly {
+		return nil
+	}
+	return &r.pattern
+}
+
+// Requirement returns what the rule requires of a verified token. It must not be changed.
+func (r *Rule) Requirement() *config.Requirement { return &r.requirement }
+
+// Condition returns the rule's condition, or nil.
+func (r *Rule) Condition() *condition.Condition { return r.when }
+
+// BearerOnly reports whether the rule reads credentials only from the Authorization field,
+// with the Bearer scheme.
+func (r *Rule) BearerOnly() bool {
+	return len(r.TokensFrom) == 1 && r.TokensFrom[0].Kind == config.SourceBearer
 }

@@ -2,77 +2,110 @@ package route
 
 import "slices"
 
-// tree holds rules by the segments of their patterns, so that those which meet a
-// pattern are found without a look at all others.
-type tree struct {
-	literals map[string]*tree
-	variable *tree // nil: no rule has a variable here
-	ends     []int // the rules whose pattern ends here, by their number
-	rests    []int // the rules that take all from here on
+// Tree holds patterns by their segments, each with the number of its rule, so that the
+// rules of a path are found without a comparison with each pattern. The zero value is an
+// empty tree.
+type Tree struct {
+	literals map[string]*Tree
+	variable *Tree // nil: no pattern has a variable here
+	ends     []int // the rules whose pattern ends here
+	rests    []int // the rules whose pattern ends here with **
 }
 
-func (n *tree) insert(p *pattern, rule int) {
-	for _, one := range p.segments {
+// Insert adds the pattern of a rule. Rules are added in ascending order of their numbers.
+func (n *Tree) Insert(p *Pattern, rule int) {
+	for _, segment := range p.Segments {
 		switch {
-		case one.variable == "":
+		case segment.Variable == "":
 			if n.literals == nil {
-				n.literals = map[string]*tree{}
+				n.literals = map[string]*Tree{}
 			}
-			if n.literals[one.literal] == nil {
-				n.literals[one.literal] = &tree{}
+			if n.literals[segment.Literal] == nil {
+				n.literals[segment.Literal] = &Tree{}
 			}
-			n = n.literals[one.literal]
+			n = n.literals[segment.Literal]
 		default:
 			if n.variable == nil {
-				n.variable = &tree{}
+				n.variable = &Tree{}
 			}
 			n = n.variable
 		}
 	}
-	if p.rest {
+	if p.Rest {
 		n.rests = append(n.rests, rule)
 		return
 	}
 	n.ends = append(n.ends, rule)
 }
 
-// meeting returns the rules whose patterns have a path in common with p, in
-// their order. It lowers left by the work that it has been, and stops below 0.
-func (n *tree) meeting(p *pattern, left *int) []int {
+// Overlapping returns the rules whose patterns match some path that p matches, in
+// ascending order. It subtracts its work from budget, and stops when that is below 0.
+func (n *Tree) Overlapping(p *Pattern, budget *int) []int {
 	var found []int
-	n.walk(p.segments, p.rest, left, &found)
+	n.overlapping(p.Segments, p.Rest, budget, &found)
 	slices.Sort(found)
 	return found
 }
 
-func (n *tree) walk(segments []segment, rest bool, left *int, found *[]int) {
+func (n *Tree) overlapping(segments []Segment, rest bool, budget *int, found *[]int) {
 	if n == nil {
 		return
 	}
-	if *left -= 1 + len(n.rests); *left < 0 {
+	if *budget -= 1 + len(n.rests); *budget < 0 {
 		return
 	}
 	*found = append(*found, n.rests...)
 	if len(segments) == 0 {
-		*left -= len(n.ends)
+		*budget -= len(n.ends)
 		*found = append(*found, n.ends...)
 		if !rest {
 			return
 		}
 	}
 	next := segments[min(1, len(segments)):]
-	anything := len(segments) == 0 // of a rest, which takes an empty segment too
-	if !anything && segments[0].variable == "" {
-		n.literals[segments[0].literal].walk(next, rest, left, found)
-		if segments[0].literal != "" {
-			n.variable.walk(next, rest, left, found)
+	inRest := len(segments) == 0 // ** matches any segment, also an empty one
+	if !inRest && segments[0].Variable == "" {
+		n.literals[segments[0].Literal].overlapping(next, rest, budget, found)
+		if segments[0].Literal != "" {
+			n.variable.overlapping(next, rest, budget, found)
 		}
 		return
 	}
 	for literal, below := range n.literals {
-		if literal != "" || anything {
-			below.walk(next, rest, left, found)
+		if literal != "" || inRest {
+			below.overlapping(next, rest, budget, found)
 		}
 	}
-	n.variable.walk(next, rest, left, found)
+	n.variable.overlapping(next, rest, budget, found)
+}
+
+// first returns the first of the rules before best that match the method and the
+// segments, or best.
+func (n *Tree) first(rules []*Rule, method string, segments []string, best int) int {
+	if n == nil {
+		return best
+	}
+	best = earliest(rules, n.rests, method, best)
+	if len(segments) == 0 {
+		return earliest(rules, n.ends, method, best)
+	}
+	best = n.literals[segments[0]].first(rules, method, segments[1:], best)
+	if segments[0] != "" {
+		best = n.variable.first(rules, method, segments[1:], best)
+	}
+	return best
+}
+
+// earliest returns the first of the numbers, which ascend, that is before best and whose
+// rule matches the method, or best.
+func earliest(rules []*Rule, numbers []int, method string, best int) int {
+	for _, number := range numbers {
+		if number >= best {
+			break
+		}
+		if rules[number].pattern.matchMethod(method) {
+			return number
+		}
+	}
+	return best
 }

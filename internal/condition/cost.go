@@ -1,4 +1,4 @@
-package route
+package condition
 
 import (
 	"strings"
@@ -11,20 +11,20 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 )
 
-// costs tells CEL what calls cost. CEL knows it for calls whose types are known;
-// claims can be of any type, and what is done with those it takes to cost one
-// step, whatever their size: comparing all claims with all claims a thousand
-// times would be cheap, and takes a second.
+// costs returns what calls cost. CEL's own costs depend on the types that it knows. The
+// type of a claim is unknown, so CEL charges one step for an operation on claims of any
+// size. A thousand comparisons of all claims with all claims would cost little and take
+// a second.
 type costs struct {
 	regexes map[string]int // :: expression -> the size of its program
 }
 
-// zoneCost is what it takes to find a time zone, as in now.getHours("Europe/Rome"):
-// Go reads its file each time, some 20 microseconds.
+// zoneCost is the cost of a time zone, as in now.getHours("Europe/Rome"): Go reads a file
+// each time, which takes about 20 microseconds.
 const zoneCost = 200
 
-// CallCost charges a call for all that it is given. What CEL
-// charges more for, or what looks at no more than a size, is left to CEL.
+// CallCost charges a call for the size of all of its arguments. It returns nil, for CEL's
+// own cost, if CEL charges more or if the call reads only a size.
 func (c costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 	switch function {
 	case overloads.Matches:
@@ -36,8 +36,8 @@ func (c costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 		return nil
 	}
 	total := uint64(1)
-	for _, one := range args {
-		total += extent(one)
+	for _, arg := range args {
+		total += extent(arg)
 	}
 	if strings.HasPrefix(function, "get") && len(args) == 2 {
 		total += zoneCost
@@ -45,7 +45,7 @@ func (c costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 	return &total
 }
 
-// match is what matching a text costs by the work that it is.
+// match returns the cost of a match with a regular expression.
 func (c costs) match(args []ref.Val) (total uint64, ok bool) {
 	if len(args) != 2 {
 		return 0, false
@@ -56,8 +56,8 @@ func (c costs) match(args []ref.Val) (total uint64, ok bool) {
 	return 1 + uint64(len(text))*uint64(size)/workPerStep, isText && known
 }
 
-// extent is the size of a value: of texts a step for ten bytes, as CEL has it, of
-// lists and maps a step for each thing in them, however deep.
+// extent returns the size of a value in steps: one for ten bytes of a string, as in CEL,
+// and one for each item of a list or map, at every depth.
 func extent(value ref.Val) uint64 {
 	switch v := value.(type) {
 	case types.String:
@@ -65,14 +65,13 @@ func extent(value ref.Val) uint64 {
 	case types.Bytes:
 		return uint64(len(v)) / 10
 	case traits.Lister:
+		total := uint64(1)
 		if texts, ok := v.Value().([]string); ok {
-			total := uint64(1 + len(texts))
-			for _, one := range texts {
-				total += uint64(len(one)) / 10
+			for _, text := range texts {
+				total += 1 + uint64(len(text))/10
 			}
 			return total
 		}
-		total := uint64(1)
 		for it := v.Iterator(); it.HasNext() == types.True; {
 			total += 1 + extent(it.Next())
 		}
@@ -88,13 +87,13 @@ func extent(value ref.Val) uint64 {
 	return 0
 }
 
-// noSizes estimates costs for texts and lists of any size.
+// noSizes estimates costs for strings and lists of any size.
 type noSizes struct{}
 
-// EstimateSize says that the size is not known.
+// EstimateSize returns nil: the size is unknown.
 func (noSizes) EstimateSize(cost.AstNode) *cost.SizeEstimate { return nil }
 
-// EstimateCallCost leaves functions at CEL's own estimate.
+// EstimateCallCost returns nil, for CEL's own estimate.
 func (noSizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
 	return nil
 }

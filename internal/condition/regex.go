@@ -1,4 +1,4 @@
-package route
+package condition
 
 import (
 	"errors"
@@ -13,18 +13,21 @@ import (
 	"cel.dev/cel-go/interpreter"
 )
 
-// regexWork bounds what a regular expression may be matched against: RE2 takes
-// the length of the text times the instructions of the expression, at worst, and
-// CEL counts that only when it is done. A million is some ten milliseconds
-// (TestRegexIsBoundedBeforehand); an expression for an email address, of 60
-// instructions, still reads a text of 16 KB.
+// regexWork bounds the length of the text times the instructions of the regular
+// expression, which is the work that RE2 has in the worst case. CEL counts it only
+// afterwards. A million takes about ten milliseconds (TestRegexIsBoundedBeforehand). An
+// expression for an email address, with 60 instructions, can match a text of 16 KB.
 const regexWork = 1 << 20
 
-// errRegexWork is why a text is not matched at all.
+// workPerStep is how much work of a regular expression costs one step of CEL: the largest
+// permitted match costs as much as a whole condition may.
+const workPerStep = regexWork / costLimit
+
+// errRegexWork is the error of a text that is too long to match.
 var errRegexWork = errors.New("too long for its regular expression: cost limit")
 
-// matchesBounded compiles a literal expression once, and refuses beforehand what
-// it would take too long to match.
+// matchesBounded compiles a constant expression once, and refuses to match a text that
+// would take too long.
 func matchesBounded() *interpreter.RegexOptimization {
 	return &interpreter.RegexOptimization{
 		Function: overloads.Matches, RegexIndex: 1,
@@ -37,7 +40,7 @@ func matchesBounded() *interpreter.RegexOptimization {
 			if err != nil {
 				return nil, err
 			}
-			return interpreter.NewCall(call.ID(), call.Function(), call.OverloadID(), call.Args(), func(args ...ref.Val) ref.Val {
+			match := func(args ...ref.Val) ref.Val {
 				if len(args) != 2 {
 					return types.NoSuchOverloadErr()
 				}
@@ -49,12 +52,13 @@ func matchesBounded() *interpreter.RegexOptimization {
 					return types.WrapErr(errRegexWork)
 				}
 				return types.Bool(compiled.MatchString(text))
-			}), nil
+			}
+			return interpreter.NewCall(call.ID(), call.Function(), call.OverloadID(), call.Args(), match), nil
 		},
 	}
 }
 
-// instructions is the size of an expression's program.
+// instructions returns the size of an expression's program.
 func instructions(pattern string) (int, error) {
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
@@ -67,24 +71,19 @@ func instructions(pattern string) (int, error) {
 	return len(program.Inst), nil
 }
 
-// workPerStep is how much of a regular expression's work costs one of CEL's
-// steps: the largest match that is let begin costs all that a condition may.
-const workPerStep = regexWork / costLimit
-
-// regexes finds the regular expressions that a condition matches by, with their
-// sizes, and the places of those that are not written out: their sizes would not
-// be known until somebody has sent them.
+// regexes returns the constant regular expressions of a condition with their sizes, and
+// the places of those that are computed, whose sizes depend on the request.
 func regexes(compiled *cel.Ast) (sizes map[string]int, computed []int64) {
 	sizes = map[string]int{}
 	for _, one := range ast.MatchDescendants(ast.NavigateAST(compiled.NativeRep()), ast.FunctionMatcher(overloads.Matches)) {
 		args := one.AsCall().Args()
 		pattern := args[len(args)-1]
-		text, written := "", pattern.Kind() == ast.LiteralKind
-		if written {
-			text, written = pattern.AsLiteral().Value().(string)
+		text, constant := "", pattern.Kind() == ast.LiteralKind
+		if constant {
+			text, constant = pattern.AsLiteral().Value().(string)
 		}
 		size, err := instructions(text)
-		if !written || err != nil {
+		if !constant || err != nil {
 			computed = append(computed, pattern.ID())
 			continue
 		}

@@ -1,4 +1,4 @@
-package route_test
+package routelint_test
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/route"
+	"github.com/jwtgate/jwtgate/internal/routelint"
 )
 
 // pub, opt, plain, staff and shut make routes of each weight.
@@ -20,13 +21,13 @@ func shut(match string, hosts ...string) config.Route { return of(config.AccessD
 
 func staff(match string, hosts ...string) config.Route {
 	r := of(config.AccessRequired, match, hosts)
-	r.Requirement.Groups = anyOf("staff")
+	r.Requirement.Groups = config.Choice{Any: []string{"staff"}}
 	return r
 }
 
 func boss(match string, hosts ...string) config.Route {
 	r := of(config.AccessRequired, match, hosts)
-	r.Requirement.Groups = anyOf("boss")
+	r.Requirement.Groups = config.Choice{Any: []string{"boss"}}
 	return r
 }
 
@@ -49,7 +50,7 @@ func warned(t testing.TB, standard config.Access, routes ...config.Route) []stri
 		t.Fatal(err)
 	}
 	var texts []string
-	for _, one := range compiled.Warnings(cfg) {
+	for _, one := range routelint.Warnings(cfg, compiled) {
 		texts = append(texts, one.Text)
 	}
 	return texts
@@ -70,17 +71,17 @@ func expect(t *testing.T, got []string, want ...string) {
 
 // TestWarnsOfTheUnreachable: a route of which earlier ones take everything.
 func TestWarnsOfTheUnreachable(t *testing.T) {
-	const never = `route "%d" can never match, since "%d" stands before it and takes all that it would`
+	const never = `route "%d" can never match: the earlier route "%d" matches all of its requests`
 	for _, row := range []struct {
 		name   string
 		routes []config.Route
 		want   string // empty: none
 	}{
-		{"the same path", []config.Route{user("/a"), user("/a")}, fmt.Sprintf(never+"; move it up, or take it out", 1, 0)},
+		{"the same path", []config.Route{user("/a"), user("/a")}, fmt.Sprintf(never+"; move it up, or remove it", 1, 0)},
 		{"a weaker one", []config.Route{pub("/a/**"), staff("/a/b")}, fmt.Sprintf(never+`, and "0" is public; move it up`, 1, 0)},
 		{"an optional one", []config.Route{opt("/a/**"), user("/a/b")}, fmt.Sprintf(never+`, and "0" is optional; move it up`, 1, 0)},
-		{"a token for a group", []config.Route{user("/a/**"), staff("/a/b/**")}, fmt.Sprintf(never+`, and "0" asks for any valid token;`, 1, 0)},
-		{"a group for nobody", []config.Route{staff("/a/**"), shut("/a/b/**")}, fmt.Sprintf(never+`, and "0" asks for more than a valid token;`, 1, 0)},
+		{"a token for a group", []config.Route{user("/a/**"), staff("/a/b/**")}, fmt.Sprintf(never+`, and "0" requires any valid token;`, 1, 0)},
+		{"a group for nobody", []config.Route{staff("/a/**"), shut("/a/b/**")}, fmt.Sprintf(never+`, and "0" requires more than a valid token;`, 1, 0)},
 		{"a stronger one", []config.Route{shut("/a/**"), pub("/a/b")}, fmt.Sprintf(never+"; move it up", 1, 0)},
 		{"a rest takes its own path", []config.Route{user("/a/**"), user("/a")}, fmt.Sprintf(never, 1, 0)},
 		{"a rest takes its slash", []config.Route{user("/a/**"), user("/a/")}, fmt.Sprintf(never, 1, 0)},
@@ -99,7 +100,7 @@ func TestWarnsOfTheUnreachable(t *testing.T) {
 		{"two take both hosts", []config.Route{user("/a", "x.example"), user("/a", "y.example"), user("/a", "x.example", "y.example")}, fmt.Sprintf(never, 2, 0)},
 
 		{"two names for one match", []config.Route{user("/a"), user("/a")},
-			fmt.Sprintf(never+"; move it up, or take it out, unless Envoy chooses it by its name (jwtgate.route)", 1, 0)},
+			fmt.Sprintf(never+"; move it up, or remove it, unless Envoy selects it by name (jwtgate.route)", 1, 0)},
 
 		{"one method is left", []config.Route{user("GET,HEAD /a"), user("POST,GET /a")}, ""},
 		{"any method is not all that are named", []config.Route{user("GET,HEAD /a"), user("/a")}, ""},
@@ -132,7 +133,7 @@ func TestWarnsOfTheUnreachableWithoutAName(t *testing.T) {
 	second := user("/a/b")
 	second.Name = second.Match
 	got := warned(t, config.AccessRequired, user("/a/**"), second)
-	expect(t, got, `route "/a/b" can never match, since "0" stands before it and takes all that it would; move it up, or take it out`)
+	expect(t, got, `route "/a/b" can never match: the earlier route "0" matches all of its requests; move it up, or remove it`)
 	if strings.Contains(got[0], "unless") {
 		t.Errorf("got %s", got[0])
 	}
@@ -147,20 +148,22 @@ func TestWarnsOfTheUncovered(t *testing.T) {
 		want   string // empty: none
 	}{
 		{"one method of a broader path", []config.Route{pub("GET /**"), shut("/admin/**")},
-			`route "1" leaves a part of its paths to "0", which stands before it and is public: GET /admin falls to that one; move "1" up, or make the match of "0" narrower`},
-		{"a variable that meets a literal", []config.Route{pub("GET,HEAD /users/{id}"), shut("/users/me")}, "is public: GET /users/me falls"},
-		{"crossing variables", []config.Route{pub("/{tenant}/public"), shut("/admin/{page}")}, "is public: /admin/public falls"},
-		{"crossing with a rest", []config.Route{pub("/{tenant}/public/**"), staff("/admin/**")}, "is public: /admin/public falls"},
-		{"an optional one", []config.Route{opt("/{tenant}/public/**"), staff("/admin/**")}, "is optional: /admin/public falls"},
-		{"a token for a group", []config.Route{user("/{tenant}/public/**"), staff("/admin/**")}, "asks for any valid token: /admin/public falls"},
-		{"a group for nobody", []config.Route{staff("/{tenant}/public/**"), shut("/admin/**")}, "asks for more than a valid token: /admin/public falls"},
-		{"a method in both", []config.Route{pub("GET,POST /a"), shut("POST,PUT /a")}, "is public: POST /a falls"},
-		{"a wildcard among hosts", []config.Route{pub("/**", "*.x.example"), shut("/admin/**")}, "is public: some.x.example/admin falls"},
-		{"a host that both name", []config.Route{pub("/**", "x.example"), shut("/admin/**", "x.example", "y.example")}, "is public: x.example/admin falls"},
-		{"a host under a wildcard", []config.Route{pub("/**", "*.x.example"), shut("/admin/**", "a.x.example", "y.example")}, "is public: a.x.example/admin falls"},
-		{"a wildcard over a host", []config.Route{pub("/**", "a.x.example"), shut("/admin/**", "*.x.example")}, "is public: a.x.example/admin falls"},
-		{"the same path, fewer methods, more hosts", []config.Route{pub("GET /a"), shut("/a", "x.example")}, "is public: GET x.example/a falls"},
-		{"only below what a third protects", []config.Route{shut("/admin"), shut("/admin/"), pub("GET /**"), shut("/admin/**")}, "is public: GET /admin/some-any falls"},
+			`route "1" loses some of its requests, such as GET /admin, to the earlier route "0", which is public; ` +
+				`move "1" up, or make the match of "0" narrower`},
+		{"a variable that meets a literal", []config.Route{pub("GET,HEAD /users/{id}"), shut("/users/me")}, loses("GET /users/me", "is public")},
+		{"crossing variables", []config.Route{pub("/{tenant}/public"), shut("/admin/{page}")}, loses("/admin/public", "is public")},
+		{"crossing with a rest", []config.Route{pub("/{tenant}/public/**"), staff("/admin/**")}, loses("/admin/public", "is public")},
+		{"an optional one", []config.Route{opt("/{tenant}/public/**"), staff("/admin/**")}, loses("/admin/public", "is optional")},
+		{"a token for a group", []config.Route{user("/{tenant}/public/**"), staff("/admin/**")}, loses("/admin/public", "requires any valid token")},
+		{"a group for nobody", []config.Route{staff("/{tenant}/public/**"), shut("/admin/**")}, loses("/admin/public", "requires more than a valid token")},
+		{"a method in both", []config.Route{pub("GET,POST /a"), shut("POST,PUT /a")}, loses("POST /a", "is public")},
+		{"a wildcard among hosts", []config.Route{pub("/**", "*.x.example"), shut("/admin/**")}, loses("some.x.example/admin", "is public")},
+		{"a host that both name", []config.Route{pub("/**", "x.example"), shut("/admin/**", "x.example", "y.example")}, loses("x.example/admin", "is public")},
+		{"a host under a wildcard", []config.Route{pub("/**", "*.x.example"), shut("/admin/**", "a.x.example", "y.example")}, loses("a.x.example/admin", "is public")},
+		{"a wildcard over a host", []config.Route{pub("/**", "a.x.example"), shut("/admin/**", "*.x.example")}, loses("a.x.example/admin", "is public")},
+		{"the same path, fewer methods, more hosts", []config.Route{pub("GET /a"), shut("/a", "x.example")}, loses("GET x.example/a", "is public")},
+		{"only below what a third protects", []config.Route{shut("/admin"), shut("/admin/"), pub("GET /**"), shut("/admin/**")},
+			`such as GET /admin/some-any, to the earlier route "2", which is public; move`},
 
 		{"a narrow exception", []config.Route{pub("GET /api/health"), staff("/api/**")}, ""},
 		{"an exception with a variable", []config.Route{pub("/api/{tenant}/health"), staff("/api/**")}, ""},
@@ -189,6 +192,11 @@ func TestWarnsOfTheUncovered(t *testing.T) {
 	}
 }
 
+// loses is a part of a warning of a route that loses requests to route 0.
+func loses(request, strength string) string {
+	return fmt.Sprintf(`such as %s, to the earlier route "0", which %s; move`, request, strength)
+}
+
 // TestWarnsOfHEAD: a protected GET whose HEAD is held to less.
 func TestWarnsOfHEAD(t *testing.T) {
 	for _, row := range []struct {
@@ -198,10 +206,11 @@ func TestWarnsOfHEAD(t *testing.T) {
 		want     string // empty: none
 	}{
 		{"for any token", config.AccessDeny, []config.Route{staff("GET /a/**"), user("HEAD /**")},
-			`GET /a falls to "0", and HEAD /a to "1", which asks for any valid token, and many frameworks answer HEAD as they answer GET; write GET,HEAD /a/**`},
+			`GET /a matches "0", and HEAD /a matches "1", which requires any valid token; ` +
+				`many frameworks answer HEAD with the handler of GET; write GET,HEAD /a/**`},
 		{"among others", config.AccessDeny, []config.Route{staff("PUT,GET /a/{id}/**"), user("HEAD /**")}, "; write PUT,GET,HEAD /a/{id}/**"},
-		{"public", config.AccessDeny, []config.Route{user("GET /a/**"), pub("HEAD,OPTIONS /**")}, `HEAD /a to "1", which is public`},
-		{"on one host", config.AccessDeny, []config.Route{staff("GET /a/**", "*.x.example"), user("HEAD /**")}, `GET some.x.example/a falls to "0", and HEAD some.x.example/a`},
+		{"public", config.AccessDeny, []config.Route{user("GET /a/**"), pub("HEAD,OPTIONS /**")}, `HEAD /a matches "1", which is public`},
+		{"on one host", config.AccessDeny, []config.Route{staff("GET /a/**", "*.x.example"), user("HEAD /**")}, `GET some.x.example/a matches "0", and HEAD some.x.example/a`},
 
 		{"HEAD that nobody names", config.AccessRequired, []config.Route{staff("GET /a/**")}, ""},
 		{"HEAD that a later route takes with all others", config.AccessDeny, []config.Route{user("GET /a/**"), pub("/**")}, ""},
@@ -235,12 +244,13 @@ func TestWarnsOfUnnamedMethods(t *testing.T) {
 		want     string // empty: none
 	}{
 		{"six for a group", config.AccessRequired, []config.Route{staff("GET,HEAD,POST,PUT,PATCH,DELETE /admin/**")},
-			`GET, POST, PUT, PATCH, DELETE of /admin are protected, and any other method falls to "default", which asks for any valid token; add a route for /admin/** without methods after them, such as one that is deny`},
+			`GET, POST, PUT, PATCH, DELETE of /admin are protected, and any other method matches "default", which requires any valid token; add a later route for /admin/** without methods, ` +
+				`for example with access: deny`},
 		{"in two routes", config.AccessRequired, []config.Route{staff("GET,HEAD /orders/{id}"), boss("POST,DELETE /orders/{id}")},
-			`GET, POST, DELETE of /orders/some-id are protected, and any other method falls to "default"`},
+			`GET, POST, DELETE of /orders/some-id are protected, and any other method matches "default"`},
 		{"all that change something", config.AccessRequired, []config.Route{pub("GET,HEAD /posts"), staff("POST,PUT,DELETE /posts")},
-			`POST, PUT, DELETE of /posts are protected, and any other method falls to "default"`},
-		{"to a public route", config.AccessDeny, []config.Route{user("GET,POST /a"), pub("/**")}, `any other method falls to "1", which is public`},
+			`POST, PUT, DELETE of /posts are protected, and any other method matches "default"`},
+		{"to a public route", config.AccessDeny, []config.Route{user("GET,POST /a"), pub("/**")}, `any other method matches "1", which is public`},
 		{"on one host", config.AccessRequired, []config.Route{staff("GET,POST /a", "x.example")}, `GET, POST of x.example/a are protected`},
 
 		{"one method", config.AccessRequired, []config.Route{boss("PUT /api/users/{id}/**")}, ""},
@@ -265,7 +275,8 @@ func TestWarnsOfUnnamedMethods(t *testing.T) {
 
 // TestWarnsOfNegations: a condition that rules a path or a method out.
 func TestWarnsOfNegations(t *testing.T) {
-	const why = ", and an application may read another spelling as the one that is ruled out (letter case, a final slash, another method); say what is allowed, or use a route of its own"
+	const why = "; an application may treat another spelling (letter case, final slash, other method) as the excluded one; " +
+		"write what is allowed, or use a separate route"
 	for when, want := range map[string]string{
 		`path.id != "admin"`:                                               "negates path.id" + why,
 		`!(path.id == "admin")`:                                            "negates path.id" + why,
@@ -305,8 +316,8 @@ func TestWarningsHavePlaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := compiled.Warnings(cfg)
-	if len(got) != 1 || got[0].Pos.Line != 4 || !strings.HasPrefix(got[0].Text, `route "/a/b" can never match, since "/a/**" stands before it`) {
+	got := routelint.Warnings(cfg, compiled)
+	if len(got) != 1 || got[0].Pos.Line != 4 || !strings.HasPrefix(got[0].Text, `route "/a/b" can never match: the earlier route "/a/**"`) {
 		t.Errorf("got %v", got)
 	}
 }
@@ -334,7 +345,7 @@ func TestWarningsOfSensibleConfigs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, one := range compiled.Warnings(cfg) {
+		for _, one := range routelint.Warnings(cfg, compiled) {
 			t.Error(one)
 		}
 	}
@@ -382,14 +393,14 @@ func TestWarningsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const end = "the warnings end here: too many routes overlap to compare each with all others"
-	whole := compiled.Warnings(cfg)
+	const end = "the list of warnings is incomplete: too many routes overlap to compare all of them"
+	whole := routelint.Warnings(cfg, compiled)
 	if len(whole) != 100 { // each leaves other methods to the default
 		t.Fatalf("%d warnings", len(whole))
 	}
 	cut := false
 	for steps := 0; steps < 100_000; steps += 1237 {
-		got := route.WarningsWithin(compiled, cfg, steps)
+		got := routelint.WarningsWithin(cfg, compiled, steps)
 		last := len(got) - 1
 		if got[last].Text != end {
 			continue

@@ -1,40 +1,56 @@
-package route_test
+package condition_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/jwtgate/jwtgate/internal/condition"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/request"
-	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
-// conditional compiles one route with a condition.
-func conditional(match, when string) (*route.Table, error) {
-	return route.New(&config.Config{Source: "gate.yaml", Routes: []config.Route{{
-		Name: "x", Path: "routes[0]", Match: match, Access: config.AccessRequired, Requirement: config.Requirement{When: when},
-	}}})
-}
-
-// held compiles a condition and holds a token and a request to it.
-func held(t testing.TB, match, when string, tok *token.Token, r *request.Parsed) error {
-	t.Helper()
-	compiled, err := conditional(match, when)
-	if err != nil {
-		t.Fatal(err)
+// compile compiles the condition of a route with this path.
+func compile(path, when string) (*condition.Condition, []condition.Mistake) {
+	variables := map[string]int{}
+	for i, segment := range strings.Split(path, "/") {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			variables[strings.TrimSuffix(name, "}")] = i - 1
+		}
 	}
-	rule, _ := compiled.Named("x")
-	return rule.Authorize(tok, r, instant())
+	return new(condition.Compiler).Compile(when, variables)
 }
 
-// factsOf are a request's, with a path that is read with what is open in relaxed.
-func factsOf(t testing.TB, target string, relaxed config.Relaxed) *request.Parsed {
+// mustCompile is compile for a condition without mistakes.
+func mustCompile(t testing.TB, path, when string) *condition.Condition {
+	t.Helper()
+	compiled, mistakes := compile(path, when)
+	if len(mistakes) > 0 {
+		t.Fatalf("%s: %v", when, mistakes)
+	}
+	return compiled
+}
+
+// check compiles a condition and evaluates it.
+func check(t testing.TB, path, when string, tok *token.Token, r *request.Parsed) error {
+	t.Helper()
+	return mustCompile(t, path, when).Check(tok, r, tokentest.Now())
+}
+
+// verified returns a token with these claims.
+func verified(t testing.TB, claims map[string]any) *token.Token {
+	t.Helper()
+	return tokentest.Verified(t, config.Issuer{Name: "shop"}, claims)
+}
+
+// requestTo returns a request with this target.
+func requestTo(t testing.TB, target string, relaxed config.Relaxed) *request.Parsed {
 	t.Helper()
 	path, err := request.ParsePath(target, relaxed)
 	if err != nil {
@@ -42,15 +58,17 @@ func factsOf(t testing.TB, target string, relaxed config.Relaxed) *request.Parse
 	}
 	return &request.Parsed{
 		Host: "api.example", Path: path, Query: "a=1&b=%20",
-		Request: &request.Request{Method: "PUT", Headers: []request.Header{{Name: ":path", Value: "/secret"}, {Name: "X-Tenant", Value: "blue"}, {Name: "accept", Value: "a"}, {Name: "Accept", Value: "b"}},
-			Source: "192.0.2.7", Principal: "spiffe://mesh/ns/web"},
+		Request: &request.Request{Method: "PUT", Headers: []request.Header{
+			{Name: ":path", Value: "/secret"}, {Name: "X-Tenant", Value: "blue"}, {Name: "accept", Value: "a"}, {Name: "Accept", Value: "b"},
+		}, Source: "192.0.2.7", Principal: "spiffe://mesh/ns/web"},
 	}
 }
 
-// richClaims are those of a token that says something of everything.
+// richClaims are claims of every kind.
 func richClaims() map[string]any {
 	return map[string]any{
-		"client_id": "site", "groups": []string{"staff", "dev"}, "scope": "read write", "iat": instant().Unix() - 30, "exp": instant().Unix() + 600,
+		"client_id": "site", "groups": []string{"staff", "dev"}, "scope": "read write", "iat": tokentest.Now().Unix() - 30,
+		"exp":   tokentest.Now().Unix() + 600,
 		"level": 3, "ratio": 0.5, "whole": 3.0, "big": uint64(1<<63 + 1), "huge": 1e300, "negative": -7, "zero": 0, "yes": true, "nothing": nil,
 		"cognito:groups": []string{"a"}, "address": map[string]any{"city": "Rome", "codes": []any{1, "2", 3.5}}, "email": "a@shop.example",
 	}
@@ -58,7 +76,7 @@ func richClaims() map[string]any {
 
 // TestConditionSees: each variable is what the token and the request say.
 func TestConditionSees(t *testing.T) {
-	tok := verified(t, "shop", richClaims())
+	tok := verified(t, richClaims())
 	for _, row := range []struct{ name, when string }{
 		{"nothing", "true"},
 		{"issuer", "token.issuer == 'shop'"},
@@ -113,12 +131,12 @@ func TestConditionSees(t *testing.T) {
 		{"over lines", "token.subject ==\n  path.id &&\ttrue"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			facts := factsOf(t, "/users/alice/shoes?x", config.Relaxed{})
-			if err := held(t, "/users/{id}/{item}", row.when, tok, facts); err != nil {
+			r := requestTo(t, "/users/alice/shoes?x", config.Relaxed{})
+			if err := check(t, "/users/{id}/{item}", row.when, tok, r); err != nil {
 				t.Error(err)
 			}
-			err := held(t, "/users/{id}/{item}", "!("+row.when+")", tok, facts)
-			if !errors.Is(err, route.ErrConditionFalse) {
+			err := check(t, "/users/{id}/{item}", "!("+row.when+")", tok, r)
+			if !errors.Is(err, condition.ErrFalse) {
 				t.Errorf("its opposite: %v", err)
 			}
 		})
@@ -127,17 +145,17 @@ func TestConditionSees(t *testing.T) {
 
 // A prefix stands before the subject and the groups of token, not of claims.
 func TestConditionSeesThePrefix(t *testing.T) {
-	tok := verifiedBehind(t, "p:", map[string]any{"groups": []string{"g"}})
+	tok := tokentest.Verified(t, config.Issuer{Name: "shop", Prefix: "p:"}, map[string]any{"groups": []string{"g"}})
 	when := "token.subject == 'p:alice' && claims.sub == 'alice' && token.groups == ['p:g'] && claims.groups == ['g']"
-	if err := held(t, "/**", when, tok, factsOf(t, "/", config.Relaxed{})); err != nil {
+	if err := check(t, "/**", when, tok, requestTo(t, "/", config.Relaxed{})); err != nil {
 		t.Error(err)
 	}
 }
 
 // A program's token is of its own kind.
 func TestConditionSeesTheKind(t *testing.T) {
-	tok := verified(t, "shop", map[string]any{"client_id": "alice"})
-	if err := held(t, "/**", "token.kind == 'client'", tok, factsOf(t, "/", config.Relaxed{})); err != nil {
+	tok := verified(t, map[string]any{"client_id": "alice"})
+	if err := check(t, "/**", "token.kind == 'client'", tok, requestTo(t, "/", config.Relaxed{})); err != nil {
 		t.Error(err)
 	}
 }
@@ -145,7 +163,7 @@ func TestConditionSeesTheKind(t *testing.T) {
 // TestConditionPath: a path reads as it was matched; what a relaxation lets into
 // a segment cannot be taken for a separator.
 func TestConditionPath(t *testing.T) {
-	tok := verified(t, "shop", nil)
+	tok := verified(t, nil)
 	open := config.Relaxed{EncodedSlash: true, EncodedPercent: true}
 	for _, row := range []struct{ target, path, id string }{
 		{"/u/a", "/u/a", "a"},
@@ -156,7 +174,7 @@ func TestConditionPath(t *testing.T) {
 		{"/u/%25", "/u/%25", "%"},
 	} {
 		when := fmt.Sprintf("request.path == %q && path.id == %q", row.path, row.id)
-		if err := held(t, "/u/{id}", when, tok, factsOf(t, row.target, open)); err != nil {
+		if err := check(t, "/u/{id}", when, tok, requestTo(t, row.target, open)); err != nil {
 			t.Errorf("%s: %v", row.target, err)
 		}
 	}
@@ -167,12 +185,12 @@ func TestConditionPath(t *testing.T) {
 
 // TestConditionErrors: what cannot be evaluated denies, and says by its kind why.
 func TestConditionErrors(t *testing.T) {
-	rich, bare := verified(t, "shop", richClaims()), verified(t, "shop", nil)
+	rich, bare := verified(t, richClaims()), verified(t, nil)
 	for _, row := range []struct {
 		name, when string
 		token      *token.Token
 		kind       string
-		mend       string
+		hint       string
 	}{
 		{"a claim that is not there", "claims.nope == 'x'", rich, "no such key", "has(claims.email)"},
 		{"a claim in one that is not there", "claims.nope.deeper == 'x'", rich, "no such key", "has("},
@@ -185,20 +203,20 @@ func TestConditionErrors(t *testing.T) {
 		{"a text is not less than a number", "claims.email < 1", rich, "type", "type("},
 		{"no list", "claims.level.exists(x, x == 1)", rich, "type", "type("},
 		{"a dynamic answer that is no truth", "(claims.yes ? claims.level : claims.yes) == true || claims.level", rich, "type", "type("},
-		{"division by zero", "1 / claims.zero == 1", rich, "number", "divisor"},
-		{"a rest by zero", "1 % claims.zero == 1", rich, "number", "divisor"},
-		{"too large a sum", "9223372036854775807 + claims.level > 0", rich, "number", "divisor"},
+		{"division by zero", "1 / claims.zero == 1", rich, "number", "division by zero"},
+		{"a rest by zero", "1 % claims.zero == 1", rich, "number", "division by zero"},
+		{"too large a sum", "9223372036854775807 + claims.level > 0", rich, "number", "division by zero"},
 		{"no iat", "token.issued_at < now", bare, "no iat", "put iat"},
-		{"cost", "claims.address.codes.all(a, " + strings.Repeat("'"+strings.Repeat("x", 1000)+"' != string(a) && ", 7) + "true) && [1,2,3,4,5,6,7,8,9,10,11,12].all(a, [1,2,3,4,5,6,7,8,9,10,11,12].all(b, [1,2,3,4,5,6,7,8,9,10,11,12].all(c, [1,2,3,4,5,6,7,8,9,10,11,12].all(d, a+b+c+d > claims.negative))))", rich, "cost limit", "does less"},
+		{"cost", "claims.address.codes.all(a, " + strings.Repeat("'"+strings.Repeat("x", 1000)+"' != string(a) && ", 7) + "true) && [1,2,3,4,5,6,7,8,9,10,11,12].all(a, [1,2,3,4,5,6,7,8,9,10,11,12].all(b, [1,2,3,4,5,6,7,8,9,10,11,12].all(c, [1,2,3,4,5,6,7,8,9,10,11,12].all(d, a+b+c+d > claims.negative))))", rich, "cost limit", "cheaper"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			err := held(t, "/**", row.when, row.token, factsOf(t, "/", config.Relaxed{}))
+			err := check(t, "/**", row.when, row.token, requestTo(t, "/", config.Relaxed{}))
 			var failure *denial.Error
-			if !errors.As(err, &failure) || !errors.Is(err, route.ErrConditionError) {
+			if !errors.As(err, &failure) || !errors.Is(err, condition.ErrEvaluation) {
 				t.Fatalf("got %v", err)
 			}
-			if !strings.HasPrefix(failure.Internal, row.kind+" in \"") || !strings.Contains(failure.Hint, row.mend) {
-				t.Errorf("detail %q, mend %q, want %q, %q", failure.Internal, failure.Hint, row.kind, row.mend)
+			if !strings.HasPrefix(failure.Internal, row.kind+" in \"") || !strings.Contains(failure.Hint, row.hint) {
+				t.Errorf("got %q, hint %q, want %q, %q", failure.Internal, failure.Hint, row.kind, row.hint)
 			}
 		})
 	}
@@ -206,9 +224,9 @@ func TestConditionErrors(t *testing.T) {
 
 // A number that is larger than any double is no number at all.
 func TestConditionNumberOutOfRange(t *testing.T) {
-	tok := verifiedText(t, `"big": 1e999`)
-	err := held(t, "/**", "claims.big > 3", tok, factsOf(t, "/", config.Relaxed{}))
-	if !errors.Is(err, route.ErrConditionError) || !strings.Contains(err.Error(), ": number in ") {
+	tok := verified(t, map[string]any{"big": json.RawMessage("1e999")})
+	err := check(t, "/**", "claims.big > 3", tok, requestTo(t, "/", config.Relaxed{}))
+	if !errors.Is(err, condition.ErrEvaluation) || !strings.Contains(err.Error(), ": number in ") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -216,12 +234,12 @@ func TestConditionNumberOutOfRange(t *testing.T) {
 // A path that the rule's template does not cover has no variables.
 func TestConditionWithoutItsPath(t *testing.T) {
 	for _, target := range []string{"/", "/users"} {
-		err := held(t, "/users/{id}", "path.id == 'x' || true", verified(t, "shop", nil), factsOf(t, target, config.Relaxed{}))
+		err := check(t, "/users/{id}", "path.id == 'x' || true", verified(t, nil), requestTo(t, target, config.Relaxed{}))
 		if err != nil {
 			t.Errorf("%s: %v", target, err)
 		}
-		err = held(t, "/users/{id}", "path.id == ''", verified(t, "shop", nil), factsOf(t, target, config.Relaxed{}))
-		if !errors.Is(err, route.ErrConditionError) {
+		err = check(t, "/users/{id}", "path.id == ''", verified(t, nil), requestTo(t, target, config.Relaxed{}))
+		if !errors.Is(err, condition.ErrEvaluation) {
 			t.Errorf("%s: %v", target, err)
 		}
 	}
@@ -230,13 +248,13 @@ func TestConditionWithoutItsPath(t *testing.T) {
 // What a denial says of a condition is its text, and never a claim.
 func TestConditionDenialsQuoteNothing(t *testing.T) {
 	const secret = "sesame"
-	tok := verified(t, "shop", map[string]any{"secret": secret, "key": map[string]any{secret: 1}, "list": []any{secret}})
+	tok := verified(t, map[string]any{"secret": secret, "key": map[string]any{secret: 1}, "list": []any{secret}})
 	for _, when := range []string{
 		"claims.secret == 'x'", "claims[claims.secret] == 1", "int(claims.secret) == 1", "timestamp(claims.secret) < now",
 		"claims.secret.nope == 1", "claims.key[claims.secret + 'x'] == 1", "claims.list[claims.secret] == 1", "duration(claims.secret) == duration('1s')",
 		"claims.secret < 1", "bool(claims.secret)", "now.getHours(claims.secret) == 1",
 	} {
-		err := held(t, "/**", when, tok, factsOf(t, "/", config.Relaxed{}))
+		err := check(t, "/**", when, tok, requestTo(t, "/", config.Relaxed{}))
 		var failure *denial.Error
 		if !errors.As(err, &failure) {
 			t.Errorf("%s: %v", when, err)
@@ -251,50 +269,19 @@ func TestConditionDenialsQuoteNothing(t *testing.T) {
 	}
 }
 
-// A condition is the last thing asked.
-func TestConditionComesLast(t *testing.T) {
-	compiled, err := route.New(&config.Config{Routes: []config.Route{{Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: config.Requirement{
-		Alternative: config.Alternative{Groups: anyOf("staff")}, MaxAuthAge: time.Hour, ACR: []string{"gold"}, When: "false",
-	}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rule, _ := compiled.Named("x")
-	claims := map[string]any{}
-	for _, step := range []struct {
-		name  string
-		value any
-		want  error
-	}{
-		{"sub", "alice", route.ErrGroupMissing},
-		{"groups", []string{"staff"}, route.ErrLoginTooOld},
-		{"auth_time", instant().Unix(), route.ErrACRTooWeak},
-		{"acr", "gold", route.ErrConditionFalse},
-	} {
-		claims[step.name] = step.value
-		if err := rule.Authorize(verified(t, "shop", claims), factsOf(t, "/", config.Relaxed{}), instant()); !errors.Is(err, step.want) {
-			t.Errorf("with %s: %v, want %v", step.name, err, step.want)
-		}
-	}
-}
-
 // TestConditionConcurrent: a condition is shared by all requests.
 func TestConditionConcurrent(t *testing.T) {
-	compiled, err := conditional("/u/{id}", "token.subject == path.id && request.headers['x-tenant'] == 'blue' && claims.level > 2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	rule, _ := compiled.Named("x")
-	tok := verified(t, "shop", richClaims())
-	own, other := factsOf(t, "/u/alice", config.Relaxed{}), factsOf(t, "/u/bob", config.Relaxed{})
+	compiled := mustCompile(t, "/u/{id}", "token.subject == path.id && request.headers['x-tenant'] == 'blue' && claims.level > 2")
+	tok := verified(t, richClaims())
+	own, other := requestTo(t, "/u/alice", config.Relaxed{}), requestTo(t, "/u/bob", config.Relaxed{})
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
 			for range 100 {
-				if err := rule.Authorize(tok, own, instant()); err != nil {
+				if err := compiled.Check(tok, own, tokentest.Now()); err != nil {
 					t.Error(err)
 				}
-				if err := rule.Authorize(tok, other, instant()); !errors.Is(err, route.ErrConditionFalse) {
+				if err := compiled.Check(tok, other, tokentest.Now()); !errors.Is(err, condition.ErrFalse) {
 					t.Error(err)
 				}
 			}

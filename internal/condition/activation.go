@@ -1,4 +1,4 @@
-package route
+package condition
 
 import (
 	"encoding/json"
@@ -15,16 +15,11 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// pathVariables stands before the name of each template variable.
-const pathVariables = "path."
+// pathPrefix begins the name of each template variable.
+const pathPrefix = "path."
 
-// errNoIssuedAt is what a condition meets that asks when a token was issued
-// which does not say.
-const errNoIssuedAt = "the token has no iat"
-
-// variables are what a condition can look at beside the template variables of
-// its route. Each is declared by its whole name, so that one which is not there
-// is found when the condition is compiled.
+// variables are the variables that every condition has. Each is declared with its full
+// name, so that the compiler finds an unknown field.
 func variables() map[string]*cel.Type {
 	texts := cel.ListType(cel.StringType)
 	return map[string]*cel.Type{
@@ -48,9 +43,8 @@ func variables() map[string]*cel.Type {
 	}
 }
 
-// env returns CEL's declarations with these template variables: its standard
-// functions and macros, no extension and no function of our own.
-func (c *compiler) env(segments map[string]int) (*cel.Env, error) {
+// env returns the declarations with these template variables.
+func (c *Compiler) env(segments map[string]int) (*cel.Env, error) {
 	names := make([]string, 0, len(segments))
 	for name := range segments {
 		names = append(names, name)
@@ -65,7 +59,7 @@ func (c *compiler) env(segments map[string]int) (*cel.Env, error) {
 			cel.StdLib(),
 			cel.CustomTypeAdapter(adapter{}),
 			cel.CrossTypeNumericComparisons(true),
-			cel.ParserExpressionSizeLimit(maxCondition),
+			cel.ParserExpressionSizeLimit(maxLength),
 			cel.RegexProgramSizeLimit(maxRegexProgram),
 			cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateRegexProgramSizeLimit(maxRegexProgram),
 				cel.ValidateTimestampLiterals(), cel.ValidateDurationLiterals()),
@@ -91,17 +85,17 @@ func (c *compiler) env(segments map[string]int) (*cel.Env, error) {
 	return env, nil
 }
 
-// activation is what one evaluation of a condition sees. Each value is made when it
-// is asked for.
+// activation gives CEL the values of variables for one evaluation. It makes each value
+// when CEL asks for it.
 type activation struct {
 	token    *token.Token
 	request  *request.Parsed
 	now      time.Time
 	segments map[string]int
-	headers  map[string]string // made at first use
+	headers  map[string]string // nil before the first use
 }
 
-// Parent returns nil: there is nothing beside it.
+// Parent returns nil: there is no outer activation.
 func (*activation) Parent() cel.Activation { return nil }
 
 // ResolveName returns the value of a variable.
@@ -126,17 +120,17 @@ func (a *activation) ResolveName(name string) (any, bool) {
 	case "source.principal":
 		return a.request.Principal, true
 	}
-	if value, ok := a.ofToken(name); ok {
+	if value, ok := a.resolveToken(name); ok {
 		return value, true
 	}
-	at, ok := a.segments[name]
-	if !ok || at >= len(a.request.Path.Segments()) {
+	index, ok := a.segments[name]
+	if !ok || index >= len(a.request.Path.Segments()) {
 		return nil, false
 	}
-	return a.request.Path.Segments()[at], true
+	return a.request.Path.Segments()[index], true
 }
 
-func (a *activation) ofToken(name string) (any, bool) {
+func (a *activation) resolveToken(name string) (any, bool) {
 	switch name {
 	case "token.client":
 		return a.token.Client, true
@@ -147,7 +141,7 @@ func (a *activation) ofToken(name string) (any, bool) {
 	case "token.issued_at":
 		at, known := a.token.IssuedAt()
 		if !known {
-			return types.NewErr(errNoIssuedAt), true
+			return types.NewErr(noIssuedAt), true
 		}
 		return types.Timestamp{Time: at}, true
 	case "token.issuer":
@@ -162,33 +156,33 @@ func (a *activation) ofToken(name string) (any, bool) {
 	return nil, false
 }
 
-// headerMap holds the request's headers by their names in lower case; the values
-// of several of one name are joined with a comma (RFC 9110 section 5.3). The
-// pseudo-headers of HTTP/2 are no fields, and stand in variables of their own.
+// headerMap returns the request's header fields by lower-case name. The values of a field
+// that occurs more than once are joined with a comma (RFC 9110 section 5.3). The
+// pseudo-headers of HTTP/2 are left out: they have variables of their own.
 func (a *activation) headerMap() map[string]string {
 	if a.headers != nil {
 		return a.headers
 	}
 	a.headers = make(map[string]string, len(a.request.Headers))
-	for _, one := range a.request.Headers {
-		if strings.HasPrefix(one.Name, ":") {
+	for _, h := range a.request.Headers {
+		if strings.HasPrefix(h.Name, ":") {
 			continue
 		}
-		name := strings.Map(request.Lower, one.Name)
-		if before, there := a.headers[name]; there {
-			a.headers[name] = before + "," + one.Value
+		name := strings.Map(request.Lower, h.Name)
+		if before, found := a.headers[name]; found {
+			a.headers[name] = before + "," + h.Value
 			continue
 		}
-		a.headers[name] = one.Value
+		a.headers[name] = h.Value
 	}
 	return a.headers
 }
 
-// adapter makes CEL's values of Go'a. Maps and lists are wrapped, not copied;
-// what they hold is adapted when it is asked for.
+// adapter converts Go values to CEL values. It wraps maps and lists without a copy, and
+// converts an item when CEL asks for it.
 type adapter struct{}
 
-// NativeToValue makes a value of CEL.
+// NativeToValue returns the CEL value of a Go value.
 func (n adapter) NativeToValue(value any) ref.Val {
 	switch v := value.(type) {
 	case json.Number:
@@ -201,8 +195,8 @@ func (n adapter) NativeToValue(value any) ref.Val {
 	return types.DefaultTypeAdapter.NativeToValue(value)
 }
 
-// number makes a JSON number one of CEL's: an integer where its text is one and
-// fits, else a double. One that is larger than any double is an error.
+// number converts a JSON number: to an integer if it is written as one that fits, else to
+// a double. A number beyond the range of a double is an error.
 func number(text string) ref.Val {
 	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return types.Int(i)

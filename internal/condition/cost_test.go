@@ -1,4 +1,4 @@
-package route_test
+package condition_test
 
 import (
 	"errors"
@@ -6,10 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jwtgate/jwtgate/internal/condition"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/request"
-	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
 // dear are the dearest conditions that were found, for tokens with long claims.
@@ -42,18 +43,18 @@ func dearToken(t testing.TB) *token.Token {
 	for i := range texts {
 		texts[i] = fmt.Sprintf("group-%d", i)
 	}
-	return verified(t, "shop", map[string]any{"list": list, "texts": texts, "groups": texts, "big": strings.Repeat("a", 6000)})
+	return verified(t, map[string]any{"list": list, "texts": texts, "groups": texts, "big": strings.Repeat("a", 6000)})
 }
 
 // TestConditionCostLimit: what would take long is stopped, by a measure that does
 // not hang on the machine.
 func TestConditionCostLimit(t *testing.T) {
-	tok, facts := dearToken(t), factsOf(t, "/", config.Relaxed{})
+	tok, r := dearToken(t), requestTo(t, "/", config.Relaxed{})
 	for i := range 20 {
-		facts.Headers = append(facts.Headers, request.Header{Name: fmt.Sprintf("x-%d", i), Value: "v"})
+		r.Headers = append(r.Headers, request.Header{Name: fmt.Sprintf("x-%d", i), Value: "v"})
 	}
 	for _, when := range dear() {
-		if err := held(t, "/**", when, tok, facts); !errors.Is(err, route.ErrConditionError) || !strings.Contains(err.Error(), ": cost limit in ") {
+		if err := check(t, "/**", when, tok, r); !errors.Is(err, condition.ErrEvaluation) || !strings.Contains(err.Error(), ": cost limit in ") {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
@@ -62,7 +63,7 @@ func TestConditionCostLimit(t *testing.T) {
 		"token.groups.exists(g, g == 'group-299')", "'group-299' in token.groups", "claims.list.all(x, x >= 0)", "claims.texts == token.groups",
 		"claims.big.matches('^a+$')", "size(claims.big) == 6000 && !claims.big.contains('b')",
 	} {
-		if err := held(t, "/**", when, tok, facts); err != nil {
+		if err := check(t, "/**", when, tok, r); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
@@ -71,37 +72,32 @@ func TestConditionCostLimit(t *testing.T) {
 // TestRegexIsBoundedBeforehand: what would take seconds to match is not begun,
 // however harmless its expression looks.
 func TestRegexIsBoundedBeforehand(t *testing.T) {
-	tok, facts := verified(t, "shop", nil), factsOf(t, "/", config.Relaxed{})
-	facts.Headers = []request.Header{{Name: "x-long", Value: strings.Repeat("a", 50_000)}, {Name: "x-short", Value: "curl-8"}}
+	tok, r := verified(t, nil), requestTo(t, "/", config.Relaxed{})
+	r.Headers = []request.Header{{Name: "x-long", Value: strings.Repeat("a", 50_000)}, {Name: "x-short", Value: "curl-8"}}
 	for _, pattern := range []string{
 		"[a-z0-9-]{1,255}$", "(a{1,40}){20}$", "^(a?){100}a{100}$", "^[a-zA-Z0-9._%+-]{1,64}@[a-zA-Z0-9.-]{1,255}$", "(a|aa|aaa|b{1,50})*$",
 	} {
-		err := held(t, "/**", "request.headers['x-long'].matches('"+pattern+"')", tok, facts)
-		if !errors.Is(err, route.ErrConditionError) || !strings.Contains(err.Error(), "cost limit in ") {
+		err := check(t, "/**", "request.headers['x-long'].matches('"+pattern+"')", tok, r)
+		if !errors.Is(err, condition.ErrEvaluation) || !strings.Contains(err.Error(), "cost limit in ") {
 			t.Errorf("%s: %v", pattern, err)
 		}
 	}
 	for _, when := range []string{
 		"request.headers['x-short'].matches('^[a-z0-9-]{1,255}$')", "request.headers['x-long'].matches('^a+$')", "matches(request.headers['x-short'], 'curl')",
 	} {
-		if err := held(t, "/**", when, tok, facts); err != nil {
+		if err := check(t, "/**", when, tok, r); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
 }
 
-// A rule without a condition allocates nothing for it, and one with a condition
-// little.
+// TestConditionAllocations bounds the memory of one evaluation.
 func TestConditionAllocations(t *testing.T) {
-	tok, facts := verified(t, "shop", richClaims()), factsOf(t, "/u/alice", config.Relaxed{})
-	for when, most := range map[string]float64{"": 0, "token.subject == path.id": 16, "claims.level >= 3 && 'dev' in token.groups": 20} {
-		compiled, err := conditional("/u/{id}", when)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rule, _ := compiled.Named("x")
+	tok, r := verified(t, richClaims()), requestTo(t, "/u/alice", config.Relaxed{})
+	for when, most := range map[string]float64{"token.subject == path.id": 16, "claims.level >= 3 && 'dev' in token.groups": 20} {
+		compiled := mustCompile(t, "/u/{id}", when)
 		if got := testing.AllocsPerRun(100, func() {
-			if rule.Authorize(tok, facts, instant()) != nil {
+			if compiled.Check(tok, r, tokentest.Now()) != nil {
 				t.Fail()
 			}
 		}); got > most {
@@ -111,17 +107,15 @@ func TestConditionAllocations(t *testing.T) {
 }
 
 func BenchmarkCondition(b *testing.B) {
-	tok, facts := verified(b, "shop", richClaims()), factsOf(b, "/u/alice", config.Relaxed{})
-	for _, when := range []string{"", "token.subject == path.id", "claims.level >= 3 && 'dev' in token.groups", "request.headers['x-tenant'] == 'blue'"} {
-		compiled, err := conditional("/u/{id}", when)
-		if err != nil {
-			b.Fatal(err)
-		}
-		rule, _ := compiled.Named("x")
+	tok, r := verified(b, richClaims()), requestTo(b, "/u/alice", config.Relaxed{})
+	for _, when := range []string{
+		"token.subject == path.id", "claims.level >= 3 && 'dev' in token.groups", "request.headers['x-tenant'] == 'blue'",
+	} {
+		compiled := mustCompile(b, "/u/{id}", when)
 		b.Run("when="+when, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if rule.Authorize(tok, facts, instant()) != nil {
+				if compiled.Check(tok, r, tokentest.Now()) != nil {
 					b.Fatal("denied")
 				}
 			}
@@ -130,16 +124,12 @@ func BenchmarkCondition(b *testing.B) {
 }
 
 func BenchmarkConditionAtTheLimit(b *testing.B) {
-	tok, facts := dearToken(b), factsOf(b, "/", config.Relaxed{})
+	tok, r := dearToken(b), requestTo(b, "/", config.Relaxed{})
 	for _, when := range dear() {
-		compiled, err := conditional("/**", when)
-		if err != nil {
-			b.Fatal(err)
-		}
-		rule, _ := compiled.Named("x")
+		compiled := mustCompile(b, "/**", when)
 		b.Run(when, func(b *testing.B) {
 			for b.Loop() {
-				_ = rule.Authorize(tok, facts, instant())
+				_ = compiled.Check(tok, r, tokentest.Now())
 			}
 		})
 	}

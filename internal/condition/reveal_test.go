@@ -1,4 +1,4 @@
-package route_test
+package condition_test
 
 import (
 	"errors"
@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jwtgate/jwtgate/internal/condition"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/request"
-	"github.com/jwtgate/jwtgate/internal/route"
 )
 
 // TestConditionFalseShows: a condition that is false names what it looked at of
@@ -37,13 +37,13 @@ func TestConditionFalseShows(t *testing.T) {
 		{"nothing", "1 == 2", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			tok := verified(t, "shop", map[string]any{"secret": secret, "groups": []string{secret}, "scope": secret, "azp": "site"})
-			facts := factsOf(t, "/users/me/"+long, config.Relaxed{})
-			facts.Method, facts.Host, facts.Query = "GET", "shop.example", secret
-			facts.Headers = []request.Header{{Name: "x-secret", Value: secret}}
-			err := held(t, "/users/{id}/{rest}", row.when, tok, facts)
+			tok := verified(t, map[string]any{"secret": secret, "groups": []string{secret}, "scope": secret, "azp": "site"})
+			r := requestTo(t, "/users/me/"+long, config.Relaxed{})
+			r.Method, r.Host, r.Query = "GET", "shop.example", secret
+			r.Headers = []request.Header{{Name: "x-secret", Value: secret}}
+			err := check(t, "/users/{id}/{rest}", row.when, tok, r)
 			var failure *denial.Error
-			if !errors.As(err, &failure) || !errors.Is(err, route.ErrConditionFalse) {
+			if !errors.As(err, &failure) || !errors.Is(err, condition.ErrFalse) {
 				t.Fatalf("got %v", err)
 			}
 			want := row.when
@@ -69,7 +69,7 @@ func TestConditionFalseShowsNoToken(t *testing.T) {
 		"/" + strings.Repeat("x", 70) + text: strings.Repeat("x", 70) + "(token)",
 		"/%65yJ" + text[3:]:                  "(token)",
 	} {
-		err := held(t, "/{id}", "path.id == 'x' || request.path == 'x' || token.subject == 'x'", verified(t, "shop", nil), factsOf(t, target, config.Relaxed{}))
+		err := check(t, "/{id}", "path.id == 'x' || request.path == 'x' || token.subject == 'x'", verified(t, nil), requestTo(t, target, config.Relaxed{}))
 		want := fmt.Sprintf(`, with path.id "%s", request.path "/%[1]s", token.subject "alice"`, shown)
 		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", target, err, want)
@@ -81,14 +81,14 @@ func TestConditionFalseShowsNoToken(t *testing.T) {
 // the condition hold.
 func TestConditionFalseShowsALine(t *testing.T) {
 	match := "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}"
-	err := held(t, match, "(path.a + path.b + path.c +\n path.d + path.e + path.f + path.g + path.h + path.i) == '\u0085'",
-		verified(t, "shop", nil), factsOf(t, "/1/2/3/4/5/6/7/%22/9", config.Relaxed{}))
+	err := check(t, match, "(path.a + path.b + path.c +\n path.d + path.e + path.f + path.g + path.h + path.i) == '\u0085'",
+		verified(t, nil), requestTo(t, "/1/2/3/4/5/6/7/%22/9", config.Relaxed{}))
 	const want = `condition false: (path.a + path.b + path.c + path.d + path.e + path.f + path.g + path.h + path.i) == '`
 	const with = `', with path.a "1", path.b "2", path.c "3", path.d "4", path.e "5", path.f "6", path.g "7", path.h "\""`
 	if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), with) || strings.Contains(err.Error(), "\u0085") {
 		t.Errorf("got %v", err)
 	}
-	err = held(t, "/{a}", "path.a == '\u200b'", verified(t, "shop", nil), factsOf(t, "/1", config.Relaxed{}))
+	err = check(t, "/{a}", "path.a == '\u200b'", verified(t, nil), requestTo(t, "/1", config.Relaxed{}))
 	if err == nil || err.Error() != "condition false: path.a == '\ufffd', with path.a \"1\"" {
 		t.Errorf("got %q", err)
 	}

@@ -1,0 +1,71 @@
+// Package tokentest makes verified tokens for the tests of packages that receive them.
+//
+// It signs claims with a fixed key and passes them to a real verifier, so a test cannot
+// hold a token that the verifier would reject. It is never part of the program.
+//
+// Invariants:
+//
+//  1. A token comes from the verifier, with the claims that the test set (TestVerified).
+package tokentest
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"encoding/json"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/signer"
+	"github.com/jwtgate/jwtgate/internal/token"
+)
+
+// Now is the time at which tokens are verified.
+func Now() time.Time { return time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC) }
+
+// Verified signs these claims and verifies the token as one of the issuer
+// https://NAME.example/, of which only the name and the prefix are used. Claims that are
+// not set have the values of a plain token: subject alice, expiry in a minute.
+func Verified(t testing.TB, issuer config.Issuer, claims map[string]any) *token.Token {
+	t.Helper()
+	url := "https://" + issuer.Name + ".example/"
+	all := map[string]any{"iss": url, "aud": "shop", "sub": "alice", "exp": Now().Unix() + 60}
+	maps.Copy(all, claims)
+	payload, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := key().Token(nil, json.RawMessage(payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := config.Issuer{
+		Name: issuer.Name, Prefix: issuer.Prefix, ISS: []string{url}, TokenUse: []string{"access"}, Audiences: []string{"shop"},
+		Algorithms: []string{"EdDSA"}, GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope"},
+	}
+	verifier, err := token.NewVerifier([]config.Issuer{trusted}, 65536, nil, func(string) token.KeySource { return keySource{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	verified, err := verifier.Verify(t.Context(), raw, Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verified
+}
+
+// key is the key of every issuer.
+func key() *signer.Key {
+	return signer.With(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "EdDSA", "1")
+}
+
+// keySource has that key.
+type keySource struct{}
+
+func (keySource) Key(context.Context, string, string) (crypto.PublicKey, error) {
+	return key().Public(), nil
+}
+func (keySource) Verified(string) {}
+func (keySource) Epoch() uint64   { return 0 }
