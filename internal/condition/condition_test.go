@@ -118,7 +118,8 @@ func TestConditionSees(t *testing.T) {
 		{"an integer and a double", "claims.level == 3.0 && claims.level > 2.5 && claims.level < 3.5"},
 		{"an integer is an int", "type(claims.level) == int && claims.level + 1 == 4"},
 		{"a negative integer", "claims.negative == -7 && claims.negative < 0"},
-		{"an integer that no int holds", "type(claims.big) == uint && claims.big == 9223372036854775809u && claims.big != 9223372036854775808u && claims.big > 0"},
+		{"an integer that no int holds",
+			"type(claims.big) == uint && claims.big == 9223372036854775809u && claims.big != 9223372036854775808u && claims.big > 0"},
 		{"a double", "type(claims.ratio) == double && claims.ratio == 0.5"},
 		{"a double that is large", "claims.huge > 1e299"},
 		{"a number in a list", "claims.level in [1, 3] && !(claims.level in [1, 2]) && claims.level in [3.0]"},
@@ -186,6 +187,8 @@ func TestConditionPath(t *testing.T) {
 // TestConditionErrors: what cannot be evaluated denies, and says by its kind why.
 func TestConditionErrors(t *testing.T) {
 	rich, bare := verified(t, richClaims()), verified(t, nil)
+	const twelve = "[1,2,3,4,5,6,7,8,9,10,11,12]"
+	const expensive = twelve + ".all(a, " + twelve + ".all(b, " + twelve + ".all(c, " + twelve + ".all(d, a+b+c+d > claims.negative))))"
 	for _, row := range []struct {
 		name, when string
 		token      *token.Token
@@ -207,7 +210,7 @@ func TestConditionErrors(t *testing.T) {
 		{"a rest by zero", "1 % claims.zero == 1", rich, "number", "division by zero"},
 		{"too large a sum", "9223372036854775807 + claims.level > 0", rich, "number", "division by zero"},
 		{"no iat", "token.issued_at < now", bare, "no iat", "put iat"},
-		{"cost", "claims.address.codes.all(a, " + strings.Repeat("'"+strings.Repeat("x", 1000)+"' != string(a) && ", 7) + "true) && [1,2,3,4,5,6,7,8,9,10,11,12].all(a, [1,2,3,4,5,6,7,8,9,10,11,12].all(b, [1,2,3,4,5,6,7,8,9,10,11,12].all(c, [1,2,3,4,5,6,7,8,9,10,11,12].all(d, a+b+c+d > claims.negative))))", rich, "cost limit", "cheaper"},
+		{"cost", expensive, rich, "cost limit", "cheaper"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			err := check(t, "/**", row.when, row.token, requestTo(t, "/", config.Relaxed{}))
@@ -251,7 +254,8 @@ func TestConditionDenialsQuoteNothing(t *testing.T) {
 	tok := verified(t, map[string]any{"secret": secret, "key": map[string]any{secret: 1}, "list": []any{secret}})
 	for _, when := range []string{
 		"claims.secret == 'x'", "claims[claims.secret] == 1", "int(claims.secret) == 1", "timestamp(claims.secret) < now",
-		"claims.secret.nope == 1", "claims.key[claims.secret + 'x'] == 1", "claims.list[claims.secret] == 1", "duration(claims.secret) == duration('1s')",
+		"claims.secret.nope == 1", "claims.key[claims.secret + 'x'] == 1", "claims.list[claims.secret] == 1",
+		"duration(claims.secret) == duration('1s')",
 		"claims.secret < 1", "bool(claims.secret)", "now.getHours(claims.secret) == 1",
 	} {
 		err := check(t, "/**", when, tok, requestTo(t, "/", config.Relaxed{}))

@@ -83,7 +83,8 @@ func TestRegexIsBoundedBeforehand(t *testing.T) {
 		}
 	}
 	for _, when := range []string{
-		"request.headers['x-short'].matches('^[a-z0-9-]{1,255}$')", "request.headers['x-long'].matches('^a+$')", "matches(request.headers['x-short'], 'curl')",
+		"request.headers['x-short'].matches('^[a-z0-9-]{1,255}$')", "request.headers['x-long'].matches('^a+$')",
+		"matches(request.headers['x-short'], 'curl')",
 	} {
 		if err := check(t, "/**", when, tok, r); err != nil {
 			t.Errorf("%s: %v", when, err)

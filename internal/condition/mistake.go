@@ -158,7 +158,7 @@ func notBool(text string, kind *cel.Type) Mistake {
 	case kind.Kind() == types.DynKind:
 		return Mistake{1, 0, "the condition must be true or false, and this can have any type; compare it: (...) == true"}
 	}
-	return Mistake{1, 0, fmt.Sprintf("the condition must be true or false, and this has type %s; compare it with something", cel.FormatCELType(kind))}
+	return Mistake{1, 0, "the condition must be true or false, and this has type " + cel.FormatCELType(kind) + "; compare it with something"}
 }
 
 // operatorName returns a function's name as it is written in a condition.

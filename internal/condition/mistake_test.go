@@ -162,8 +162,10 @@ func TestConditionCostsTooMuch(t *testing.T) {
 // text.
 func FuzzCondition(f *testing.F) {
 	for _, when := range []string{
-		"token.subject == path.id", "has(token.x)", "has(claims.x)", "'", "é == 1", "token.sub\n.x == foo(1)", "claims.a[0].b", "[1].map(x, y)", "a.b.c()",
-		"token . sub == 1", "", "\n\n", "\r\nx", "1 in 2", "x and y", "\"\\u00e9\" == token.nope", "{1: 2}[3] == 4", "has(has)", "[[]][0]", "token.subject.matches('(')",
+		"token.subject == path.id", "has(token.x)", "has(claims.x)", "'", "é == 1", "token.sub\n.x == foo(1)", "claims.a[0].b",
+		"[1].map(x, y)", "a.b.c()",
+		"token . sub == 1", "", "\n\n", "\r\nx", "1 in 2", "x and y", "\"\\u00e9\" == token.nope", "{1: 2}[3] == 4", "has(has)", "[[]][0]",
+		"token.subject.matches('(')",
 	} {
 		f.Add(when)
 	}

@@ -22,7 +22,8 @@ func TestCookieBehindComma(t *testing.T) {
 	}{
 		{"joined, behind a comma", false, []string{"prefs=a,session=a.b.c"}, "a.b.c", []request.Header{{Name: "cookie", Value: "prefs=a"}}},
 		{"apart, inside a value", true, []string{"prefs=a,session=a.b.c"}, "", nil},
-		{"apart, a comma in another value", true, []string{"prefs=a,b; session=a.b.c"}, "a.b.c", []request.Header{{Name: "cookie", Value: "prefs=a,b"}}},
+		{"apart, a comma in another value", true, []string{"prefs=a,b; session=a.b.c"}, "a.b.c",
+			[]request.Header{{Name: "cookie", Value: "prefs=a,b"}}},
 		{"apart, in two fields", true, []string{"prefs=a,b", "session=a.b.c"}, "a.b.c", []request.Header{{Name: "cookie", Value: "prefs=a,b"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

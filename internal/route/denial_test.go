@@ -17,7 +17,9 @@ import (
 // denialOf holds a token with these claims to a requirement that it must not meet.
 func denialOf(t *testing.T, want config.Requirement, claims map[string]any) *denial.Error {
 	t.Helper()
-	compiled, err := route.New(&config.Config{Routes: []config.Route{{Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: want}}})
+	compiled, err := route.New(&config.Config{Routes: []config.Route{{
+		Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: want,
+	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,9 +59,11 @@ func TestDenialSaysWhy(t *testing.T) {
 			`has no groups, needs one of "admin", "root"`, `add this user to one of the groups "admin", "root"`},
 		{"all groups but one", alternative(config.Alternative{Groups: allOf("a", "b", "c")}), map[string]any{"groups": []string{"b"}},
 			`has groups "b", needs all of "a", "b", "c"`, `add this user to the groups "a", "c"`},
-		{"any and all", alternative(config.Alternative{Groups: config.Choice{Any: []string{"x"}, All: []string{"a", "b"}}}), map[string]any{"groups": []string{"a"}},
+		{"any and all", alternative(config.Alternative{Groups: config.Choice{Any: []string{"x"}, All: []string{"a", "b"}}}),
+			map[string]any{"groups": []string{"a"}},
 			`has groups "a", needs one of "x" and all of "a", "b"`, `add this user to group "x" and group "b"`},
-		{"any is met, all is not", alternative(config.Alternative{Groups: config.Choice{Any: []string{"x"}, All: []string{"b"}}}), map[string]any{"groups": []string{"x"}},
+		{"any is met, all is not", alternative(config.Alternative{Groups: config.Choice{Any: []string{"x"}, All: []string{"b"}}}),
+			map[string]any{"groups": []string{"x"}},
 			`has groups "x", needs one of "x" and all of "b"`, `add this user to group "b"`},
 		{"a program's group", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"client_id": "alice"},
 			`has no groups, needs one of "admin"`, `add this client to group "admin"`},
@@ -67,13 +71,16 @@ func TestDenialSaysWhy(t *testing.T) {
 			`has groups "g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7" and 4 more, needs one of "admin"`, `add this user to group "admin"`},
 		{"eight groups", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": many[:8]},
 			`has groups "g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7", needs one of "admin"`, `add this user to group "admin"`},
-		{"a group as long as is shown", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": []string{strings.Repeat("g", quote.Max)}},
+		{"a group as long as is shown", alternative(config.Alternative{Groups: anyOf("admin")}),
+			map[string]any{"groups": []string{strings.Repeat("g", quote.Max)}},
 			`has groups "` + strings.Repeat("g", quote.Max) + `", needs one of "admin"`, `add this user to group "admin"`},
-		{"a longer one", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": []string{strings.Repeat("g", quote.Max+1)}},
+		{"a longer one", alternative(config.Alternative{Groups: anyOf("admin")}),
+			map[string]any{"groups": []string{strings.Repeat("g", quote.Max+1)}},
 			`has groups "` + strings.Repeat("g", quote.Max) + `"..., needs one of "admin"`, `add this user to group "admin"`},
 		{"one in another script", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": []string{"größe"}},
 			`has groups "gr\u00f6\u00dfe", needs one of "admin"`, `add this user to group "admin"`},
-		{"a group that would break a line", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": []string{"a\nb\"c"}},
+		{"a group that would break a line", alternative(config.Alternative{Groups: anyOf("admin")}),
+			map[string]any{"groups": []string{"a\nb\"c"}},
 			`has groups "a\nb\"c", needs one of "admin"`, `add this user to group "admin"`},
 		{"scope", alternative(config.Alternative{Scopes: anyOf("orders/read")}), map[string]any{"scope": "a b"},
 			`has scopes "a", "b", needs one of "orders/read"`, `ask the issuer for scope "orders/read"`},
@@ -85,35 +92,50 @@ func TestDenialSaysWhy(t *testing.T) {
 			`names no client, needs one of "cli"`, "use a token that names its client in client_id or azp"},
 		{"any_of", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}, {Scopes: anyOf("s")}}}, nil,
 			`has no groups, needs one of "a"; or has no scopes, needs one of "s"`, `add this user to group "a", or ask the issuer for scope "s"`},
-		{"any_of with an issuer's", config.Requirement{AnyOf: []config.Alternative{{Issuers: []string{"other"}, Groups: anyOf("b")}, {Groups: anyOf("a")}}}, nil,
+		{"any_of with an issuer's",
+			config.Requirement{AnyOf: []config.Alternative{{Issuers: []string{"other"}, Groups: anyOf("b")}, {Groups: anyOf("a")}}}, nil,
 			`is of issuer "shop", needs one of "other"; or has no groups, needs one of "a"`, `add this user to group "a"`},
 		{"any_of of other issuers", config.Requirement{AnyOf: []config.Alternative{{Issuers: []string{"b"}}, {Issuers: []string{"c"}}}}, nil,
 			`is of issuer "shop", needs one of "b"; or is of issuer "shop", needs one of "c"`, `list issuer "shop" in this route's issuers`},
-		{"any_of one", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}}}, nil, `has no groups, needs one of "a"`, `add this user to group "a"`},
-		{"any_of the same", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a"), Clients: anyOf("x")}, {Groups: anyOf("a"), Clients: anyOf("y")}}}, nil,
+		{"any_of one", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}}}, nil, `has no groups, needs one of "a"`,
+			`add this user to group "a"`},
+		{"any_of the same",
+			config.Requirement{AnyOf: []config.Alternative{
+				{Groups: anyOf("a"), Clients: anyOf("x")}, {Groups: anyOf("a"), Clients: anyOf("y")}}}, nil,
 			`has no groups, needs one of "a"`, `add this user to group "a"`},
-		{"any_of four", config.Requirement{AnyOf: []config.Alternative{{Scopes: anyOf("a")}, {Scopes: anyOf("b")}, {Scopes: anyOf("c")}, {Scopes: anyOf("d")}}}, nil,
-			`has no scopes, needs one of "a"; or has no scopes, needs one of "b"; or has no scopes, needs one of "c"; or has no scopes, needs one of "d"`,
+		{"any_of four",
+			config.Requirement{AnyOf: []config.Alternative{
+				{Scopes: anyOf("a")}, {Scopes: anyOf("b")}, {Scopes: anyOf("c")}, {Scopes: anyOf("d")}}}, nil,
+			`has no scopes, needs one of "a"; or has no scopes, needs one of "b"; ` +
+				`or has no scopes, needs one of "c"; or has no scopes, needs one of "d"`,
 			`ask the issuer for scope "a", or ask the issuer for scope "b", or ask the issuer for scope "c", or ask the issuer for scope "d"`},
 		{"any_of six, the last furthest", config.Requirement{AnyOf: []config.Alternative{
-			{Groups: anyOf("a")}, {Groups: anyOf("b")}, {Groups: anyOf("c")}, {Groups: anyOf("d")}, {Groups: anyOf("e")}, {Scopes: anyOf("s")}}}, nil,
-			`has no groups, needs one of "a"; or has no groups, needs one of "b"; or has no groups, needs one of "c"; or has no scopes, needs one of "s"; or 2 more`,
+			{Groups: anyOf("a")}, {Groups: anyOf("b")}, {Groups: anyOf("c")}, {Groups: anyOf("d")}, {Groups: anyOf("e")}, {Scopes: anyOf("s")}}},
+			nil,
+			`has no groups, needs one of "a"; or has no groups, needs one of "b"; ` +
+				`or has no groups, needs one of "c"; or has no scopes, needs one of "s"; or 2 more`,
 			`add this user to group "a", or add this user to group "b", or add this user to group "c", or ask the issuer for scope "s"`},
 		{"any_of five, the fourth furthest", config.Requirement{AnyOf: []config.Alternative{
 			{Groups: anyOf("a")}, {Groups: anyOf("b")}, {Groups: anyOf("c")}, {Scopes: anyOf("s")}, {Groups: anyOf("e")}}}, nil,
-			`has no groups, needs one of "a"; or has no groups, needs one of "b"; or has no groups, needs one of "c"; or has no scopes, needs one of "s"; or 1 more`,
+			`has no groups, needs one of "a"; or has no groups, needs one of "b"; ` +
+				`or has no groups, needs one of "c"; or has no scopes, needs one of "s"; or 1 more`,
 			`add this user to group "a", or add this user to group "b", or add this user to group "c", or ask the issuer for scope "s"`},
 		{"login of hours and minutes", config.Requirement{MaxAuthAge: time.Hour}, ago(2*time.Hour + 13*time.Minute),
 			"logged in 2h13m ago, at most 1h", "log in again"},
-		{"login of seconds", config.Requirement{MaxAuthAge: 30 * time.Second}, ago(31 * time.Second), "logged in 31s ago, at most 30s", "log in again"},
-		{"login of minutes and seconds", config.Requirement{MaxAuthAge: time.Minute}, ago(90 * time.Second), "logged in 1m30s ago, at most 1m", "log in again"},
+		{"login of seconds", config.Requirement{MaxAuthAge: 30 * time.Second}, ago(31 * time.Second), "logged in 31s ago, at most 30s",
+			"log in again"},
+		{"login of minutes and seconds", config.Requirement{MaxAuthAge: time.Minute}, ago(90 * time.Second),
+			"logged in 1m30s ago, at most 1m", "log in again"},
 		{"login at no time", config.Requirement{MaxAuthAge: time.Hour}, nil,
 			"does not say when the login was (auth_time), at most 1h ago", "have the issuer put auth_time into its tokens, and log in again"},
-		{"acr", config.Requirement{ACR: []string{"gold", "platinum"}}, ago(0), `has acr "silver", needs one of "gold", "platinum"`, `log in with acr "gold", "platinum"`},
+		{"acr", config.Requirement{ACR: []string{"gold", "platinum"}}, ago(0), `has acr "silver", needs one of "gold", "platinum"`,
+			`log in with acr "gold", "platinum"`},
 		{"no acr", config.Requirement{ACR: []string{"gold"}}, nil, `has no acr, needs one of "gold"`, `log in with acr "gold"`},
-		{"condition", config.Requirement{When: "token.subject ==\n  'bob'"}, nil, `token.subject == 'bob', with token.subject "alice"`, `make this true: "token.subject == 'bob'"`},
+		{"condition", config.Requirement{When: "token.subject ==\n  'bob'"}, nil, `token.subject == 'bob', with token.subject "alice"`,
+			`make this true: "token.subject == 'bob'"`},
 		{"long condition", config.Requirement{When: "token.subject == '" + strings.Repeat("b", 300) + "'"}, nil,
-			`token.subject == '` + strings.Repeat("b", 235) + `..., with token.subject "alice"`, `make this true: "token.subject == '` + strings.Repeat("b", 235) + `..."`},
+			`token.subject == '` + strings.Repeat("b", 235) + `..., with token.subject "alice"`,
+			`make this true: "token.subject == '` + strings.Repeat("b", 235) + `..."`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			failure := denialOf(t, row.want, row.claims)
@@ -132,9 +154,10 @@ func TestDenialSaysWhy(t *testing.T) {
 
 // An allowed token costs nothing for the alternatives that it does not fit.
 func TestAuthorizeAnyOfAllocations(t *testing.T) {
-	compiled, err := route.New(&config.Config{Routes: []config.Route{{Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: config.Requirement{
-		AnyOf: []config.Alternative{{Groups: anyOf("a")}, {Scopes: anyOf("b")}, {Issuers: []string{"shop"}}},
-	}}}})
+	want := config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}, {Scopes: anyOf("b")}, {Issuers: []string{"shop"}}}}
+	compiled, err := route.New(&config.Config{Routes: []config.Route{{
+		Name: "x", Match: "/**", Access: config.AccessRequired, Requirement: want,
+	}}})
 	if err != nil {
 		t.Fatal(err)
 	}

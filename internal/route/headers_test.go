@@ -18,8 +18,10 @@ func TestTableHeadersRead(t *testing.T) {
 		wantAll      bool
 	}{
 		{"no condition", `  - {match: /a}`, nil, false},
-		{"two routes", "  - {match: /a, when: '\"x-b\" in request.headers'}\n  - {name: n, when: '\"x-a\" in request.headers'}", []string{"x-a", "x-b"}, false},
-		{"one of them any", "  - {match: /a, when: '\"x-b\" in request.headers'}\n  - {match: /b, when: 'size(request.headers) > 1'}", []string{"x-b"}, true},
+		{"two routes", "  - {match: /a, when: '\"x-b\" in request.headers'}\n  - {name: n, when: '\"x-a\" in request.headers'}",
+			[]string{"x-a", "x-b"}, false},
+		{"one of them any", "  - {match: /a, when: '\"x-b\" in request.headers'}\n  - {match: /b, when: 'size(request.headers) > 1'}",
+			[]string{"x-b"}, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			cfg, err := config.Parse("test.yaml", []byte(issuers+row.routes), nil)

@@ -15,7 +15,8 @@ func named(t *testing.T) *route.Table {
 	compiled, err := route.New(&config.Config{
 		Default: config.AccessDeny, Shadow: true, Audit: config.Audit{Sampling: config.Sampling{Denied: 1, Allowed: 100}},
 		Routes: []config.Route{
-			{Name: "user", Match: "GET,PUT /users/{id}", Hosts: []string{"api.example"}, Access: config.AccessRequired, Audit: config.Sampling{Denied: 7, Allowed: 8}},
+			{Name: "user", Match: "GET,PUT /users/{id}", Hosts: []string{"api.example"}, Access: config.AccessRequired,
+				Audit: config.Sampling{Denied: 7, Allowed: 8}},
 			{Name: "stream", Access: config.AccessOptional, EndStreamsAtExpiry: true, Shadow: true},
 			{Name: "inner", Hosts: []string{"*.inner.example"}, Access: config.AccessPublic},
 			{Name: "all", Match: "/**", Access: config.AccessPublic},

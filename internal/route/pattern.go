@@ -116,7 +116,7 @@ func parsePatternSegment(text string, last bool) (Segment, error) {
 	if inner, ok := strings.CutPrefix(text, "{"); ok && strings.HasSuffix(inner, "}") {
 		name := strings.TrimSuffix(inner, "}")
 		if !variableName(name) {
-			return Segment{}, fmt.Errorf("invalid variable %q; expected a letter and then letters, digits or _ between the braces, such as {id}", text)
+			return Segment{}, fmt.Errorf("invalid variable %q; expected a letter and then letters, digits or _, such as {id}", text)
 		}
 		return Segment{Variable: name}, nil
 	}
@@ -126,13 +126,14 @@ func parsePatternSegment(text string, last bool) (Segment, error) {
 	case text == "." || text == "..":
 		return Segment{}, fmt.Errorf("a dot segment matches no request, because such paths are refused; write the path without %q", text)
 	case strings.Contains(text, "*"):
-		return Segment{}, fmt.Errorf("invalid segment %q: wildcards inside a segment are not supported; write {name} for one segment, or end with ** for the rest", text)
+		return Segment{}, fmt.Errorf("invalid segment %q: wildcards inside a segment are not supported; "+
+			"write {name} for one segment, or end with ** for the rest", text)
 	case strings.ContainsAny(text, "{}"):
 		return Segment{}, fmt.Errorf("invalid segment %q: a variable is a whole segment; write only {name} between two slashes", text)
 	case strings.HasPrefix(text, ":") && variableName(text[1:]), strings.HasPrefix(text, "<") && strings.HasSuffix(text, ">"):
 		return Segment{}, fmt.Errorf("%q matches only that text; to match any one segment, write {%s}", text, strings.Trim(text, ":<>"))
 	case strings.ContainsAny(text, "%"):
-		return Segment{}, fmt.Errorf("invalid segment %q: paths are decoded before they are matched; write the character instead of its percent-encoding", text)
+		return Segment{}, fmt.Errorf("invalid segment %q: paths are matched after decoding; write the character without percent-encoding", text)
 	case strings.ContainsAny(text, `;\#?`):
 		return Segment{}, fmt.Errorf("invalid segment %q: no path that is matched contains ; \\ # or ?; remove it", text)
 	}

@@ -84,11 +84,14 @@ func TestSelect(t *testing.T) {
 		{"in file order, of two readings", []string{"slash: /a/", "capital: /A", "own: /a"}, "GET /a", strict, "own slash capital"},
 
 		{"case counts", []string{"admin: /admin/"}, "GET /Admin/", config.Relaxed{CaseSensitive: true}, "default"},
-		{"case counts, a slash does not", []string{"admin: /Admin", "low: /admin"}, "GET /Admin/", config.Relaxed{CaseSensitive: true}, "default admin"},
+		{"case counts, a slash does not", []string{"admin: /Admin", "low: /admin"}, "GET /Admin/", config.Relaxed{CaseSensitive: true},
+			"default admin"},
 		{"a slash counts", []string{"admin: /admin"}, "GET /admin/", config.Relaxed{SlashSensitive: true}, "default"},
 		{"a slash counts, case does not", []string{"admin: /admin/"}, "GET /ADMIN/", config.Relaxed{SlashSensitive: true}, "default admin"},
-		{"both count", []string{"admin: /admin", "read: GET /x"}, "HEAD /X/", config.Relaxed{CaseSensitive: true, SlashSensitive: true}, "default"},
-		{"both count, HEAD does not", []string{"read: GET /x"}, "HEAD /x", config.Relaxed{CaseSensitive: true, SlashSensitive: true}, "default read"},
+		{"both count", []string{"admin: /admin", "read: GET /x"}, "HEAD /X/", config.Relaxed{CaseSensitive: true, SlashSensitive: true},
+			"default"},
+		{"both count, HEAD does not", []string{"read: GET /x"}, "HEAD /x", config.Relaxed{CaseSensitive: true, SlashSensitive: true},
+			"default read"},
 		{"case is ignored", []string{"admin: /Admin"}, "GET /aDMIN", config.Relaxed{IgnoreCase: true}, "admin"},
 		{"case is ignored, with a slash", []string{"admin: /Admin/"}, "GET /aDMIN", config.Relaxed{IgnoreCase: true}, "default admin"},
 	} {
@@ -182,7 +185,9 @@ func capitals(random *rand.Rand, text string) string {
 }
 
 // defined returns the further rules by their definition.
-func defined(t *testing.T, table *route.Table, own *route.Rule, method string, overrides []string, host, target string, relaxed config.Relaxed) []*route.Rule {
+func defined(
+	t *testing.T, table *route.Table, own *route.Rule, method string, overrides []string, host, target string, relaxed config.Relaxed,
+) []*route.Rule {
 	t.Helper()
 	methods := append([]string{method}, overrides...)
 	if method == "HEAD" && !ownNames(own, "HEAD") || slices.Contains(overrides, "HEAD") {

@@ -81,7 +81,8 @@ func TestWarnsOfTheUnreachable(t *testing.T) {
 		{"a weaker one", []config.Route{pub("/a/**"), staff("/a/b")}, fmt.Sprintf(never+`, and "0" is public; move it up`, 1, 0)},
 		{"an optional one", []config.Route{opt("/a/**"), user("/a/b")}, fmt.Sprintf(never+`, and "0" is optional; move it up`, 1, 0)},
 		{"a token for a group", []config.Route{user("/a/**"), staff("/a/b/**")}, fmt.Sprintf(never+`, and "0" requires any valid token;`, 1, 0)},
-		{"a group for nobody", []config.Route{staff("/a/**"), shut("/a/b/**")}, fmt.Sprintf(never+`, and "0" requires more than a valid token;`, 1, 0)},
+		{"a group for nobody", []config.Route{staff("/a/**"), shut("/a/b/**")},
+			fmt.Sprintf(never+`, and "0" requires more than a valid token;`, 1, 0)},
 		{"a stronger one", []config.Route{shut("/a/**"), pub("/a/b")}, fmt.Sprintf(never+"; move it up", 1, 0)},
 		{"a rest takes its own path", []config.Route{user("/a/**"), user("/a")}, fmt.Sprintf(never, 1, 0)},
 		{"a rest takes its slash", []config.Route{user("/a/**"), user("/a/")}, fmt.Sprintf(never, 1, 0)},
@@ -92,12 +93,14 @@ func TestWarnsOfTheUnreachable(t *testing.T) {
 		{"any method takes one", []config.Route{user("/a"), user("GET /a")}, fmt.Sprintf(never, 1, 0)},
 		{"methods take fewer", []config.Route{user("GET,HEAD /a"), user("GET /a")}, fmt.Sprintf(never, 1, 0)},
 		{"two take both methods", []config.Route{user("GET,HEAD /a"), user("POST /a"), user("HEAD,POST /a")}, fmt.Sprintf(never, 2, 0)},
-		{"the weaker of two is named", []config.Route{user("GET,HEAD /a"), pub("POST /a"), user("HEAD,POST /a")}, fmt.Sprintf(never+`, and "1" is public`, 2, 1)},
+		{"the weaker of two is named", []config.Route{user("GET,HEAD /a"), pub("POST /a"), user("HEAD,POST /a")},
+			fmt.Sprintf(never+`, and "1" is public`, 2, 1)},
 		{"any host takes one", []config.Route{user("/a"), user("/a", "x.example")}, fmt.Sprintf(never, 1, 0)},
 		{"a wildcard takes a host", []config.Route{user("/a", "*.x.example"), user("/a", "a.x.example")}, fmt.Sprintf(never, 1, 0)},
 		{"a wildcard takes a wildcard", []config.Route{user("/a", "*.x.example"), user("/a", "*.b.x.example")}, fmt.Sprintf(never, 1, 0)},
 		{"the same wildcard", []config.Route{user("/a", "*.x.example"), user("/a", "*.x.example")}, fmt.Sprintf(never, 1, 0)},
-		{"two take both hosts", []config.Route{user("/a", "x.example"), user("/a", "y.example"), user("/a", "x.example", "y.example")}, fmt.Sprintf(never, 2, 0)},
+		{"two take both hosts", []config.Route{user("/a", "x.example"), user("/a", "y.example"), user("/a", "x.example", "y.example")},
+			fmt.Sprintf(never, 2, 0)},
 
 		{"two names for one match", []config.Route{user("/a"), user("/a")},
 			fmt.Sprintf(never+"; move it up, or remove it, unless Envoy selects it by name (jwtgate.route)", 1, 0)},
@@ -154,14 +157,20 @@ func TestWarnsOfTheUncovered(t *testing.T) {
 		{"crossing variables", []config.Route{pub("/{tenant}/public"), shut("/admin/{page}")}, loses("/admin/public", "is public")},
 		{"crossing with a rest", []config.Route{pub("/{tenant}/public/**"), staff("/admin/**")}, loses("/admin/public", "is public")},
 		{"an optional one", []config.Route{opt("/{tenant}/public/**"), staff("/admin/**")}, loses("/admin/public", "is optional")},
-		{"a token for a group", []config.Route{user("/{tenant}/public/**"), staff("/admin/**")}, loses("/admin/public", "requires any valid token")},
-		{"a group for nobody", []config.Route{staff("/{tenant}/public/**"), shut("/admin/**")}, loses("/admin/public", "requires more than a valid token")},
+		{"a token for a group", []config.Route{user("/{tenant}/public/**"), staff("/admin/**")},
+			loses("/admin/public", "requires any valid token")},
+		{"a group for nobody", []config.Route{staff("/{tenant}/public/**"), shut("/admin/**")},
+			loses("/admin/public", "requires more than a valid token")},
 		{"a method in both", []config.Route{pub("GET,POST /a"), shut("POST,PUT /a")}, loses("POST /a", "is public")},
 		{"a wildcard among hosts", []config.Route{pub("/**", "*.x.example"), shut("/admin/**")}, loses("some.x.example/admin", "is public")},
-		{"a host that both name", []config.Route{pub("/**", "x.example"), shut("/admin/**", "x.example", "y.example")}, loses("x.example/admin", "is public")},
-		{"a host under a wildcard", []config.Route{pub("/**", "*.x.example"), shut("/admin/**", "a.x.example", "y.example")}, loses("a.x.example/admin", "is public")},
-		{"a wildcard over a host", []config.Route{pub("/**", "a.x.example"), shut("/admin/**", "*.x.example")}, loses("a.x.example/admin", "is public")},
-		{"the same path, fewer methods, more hosts", []config.Route{pub("GET /a"), shut("/a", "x.example")}, loses("GET x.example/a", "is public")},
+		{"a host that both name", []config.Route{pub("/**", "x.example"), shut("/admin/**", "x.example", "y.example")},
+			loses("x.example/admin", "is public")},
+		{"a host under a wildcard", []config.Route{pub("/**", "*.x.example"), shut("/admin/**", "a.x.example", "y.example")},
+			loses("a.x.example/admin", "is public")},
+		{"a wildcard over a host", []config.Route{pub("/**", "a.x.example"), shut("/admin/**", "*.x.example")},
+			loses("a.x.example/admin", "is public")},
+		{"the same path, fewer methods, more hosts", []config.Route{pub("GET /a"), shut("/a", "x.example")},
+			loses("GET x.example/a", "is public")},
 		{"only below what a third protects", []config.Route{shut("/admin"), shut("/admin/"), pub("GET /**"), shut("/admin/**")},
 			`such as GET /admin/some-any, to the earlier route "2", which is public; move`},
 
@@ -210,7 +219,8 @@ func TestWarnsOfHEAD(t *testing.T) {
 				`many frameworks answer HEAD with the handler of GET; write GET,HEAD /a/**`},
 		{"among others", config.AccessDeny, []config.Route{staff("PUT,GET /a/{id}/**"), user("HEAD /**")}, "; write PUT,GET,HEAD /a/{id}/**"},
 		{"public", config.AccessDeny, []config.Route{user("GET /a/**"), pub("HEAD,OPTIONS /**")}, `HEAD /a matches "1", which is public`},
-		{"on one host", config.AccessDeny, []config.Route{staff("GET /a/**", "*.x.example"), user("HEAD /**")}, `GET some.x.example/a matches "0", and HEAD some.x.example/a`},
+		{"on one host", config.AccessDeny, []config.Route{staff("GET /a/**", "*.x.example"), user("HEAD /**")},
+			`GET some.x.example/a matches "0", and HEAD some.x.example/a`},
 
 		{"HEAD that nobody names", config.AccessRequired, []config.Route{staff("GET /a/**")}, ""},
 		{"HEAD that a later route takes with all others", config.AccessDeny, []config.Route{user("GET /a/**"), pub("/**")}, ""},
@@ -244,13 +254,15 @@ func TestWarnsOfUnnamedMethods(t *testing.T) {
 		want     string // empty: none
 	}{
 		{"six for a group", config.AccessRequired, []config.Route{staff("GET,HEAD,POST,PUT,PATCH,DELETE /admin/**")},
-			`GET, POST, PUT, PATCH, DELETE of /admin are protected, and any other method matches "default", which requires any valid token; add a later route for /admin/** without methods, ` +
+			`GET, POST, PUT, PATCH, DELETE of /admin are protected, and any other method matches "default", ` +
+				`which requires any valid token; add a later route for /admin/** without methods, ` +
 				`for example with access: deny`},
 		{"in two routes", config.AccessRequired, []config.Route{staff("GET,HEAD /orders/{id}"), boss("POST,DELETE /orders/{id}")},
 			`GET, POST, DELETE of /orders/some-id are protected, and any other method matches "default"`},
 		{"all that change something", config.AccessRequired, []config.Route{pub("GET,HEAD /posts"), staff("POST,PUT,DELETE /posts")},
 			`POST, PUT, DELETE of /posts are protected, and any other method matches "default"`},
-		{"to a public route", config.AccessDeny, []config.Route{user("GET,POST /a"), pub("/**")}, `any other method matches "1", which is public`},
+		{"to a public route", config.AccessDeny, []config.Route{user("GET,POST /a"), pub("/**")},
+			`any other method matches "1", which is public`},
 		{"on one host", config.AccessRequired, []config.Route{staff("GET,POST /a", "x.example")}, `GET, POST of x.example/a are protected`},
 
 		{"one method", config.AccessRequired, []config.Route{boss("PUT /api/users/{id}/**")}, ""},
@@ -308,7 +320,9 @@ func TestWarnsOfNegations(t *testing.T) {
 
 // A warning stands at its route.
 func TestWarningsHavePlaces(t *testing.T) {
-	cfg, err := config.Parse("gate.yaml", []byte("issuers: {a: {issuer: https://a.example/, audiences: [a]}}\nroutes:\n  - {match: /a/**, access: public}\n  - {match: /a/b, groups: [x]}\n"), nil)
+	const text = "issuers: {a: {issuer: https://a.example/, audiences: [a]}}\n" +
+		"routes:\n  - {match: /a/**, access: public}\n  - {match: /a/b, groups: [x]}\n"
+	cfg, err := config.Parse("gate.yaml", []byte(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +338,9 @@ func TestWarningsHavePlaces(t *testing.T) {
 
 // TestWarningsOfSensibleConfigs: what ships gives no false alarm.
 func TestWarningsOfSensibleConfigs(t *testing.T) {
-	for _, name := range []string{"../../deploy/examples/two-issuers.yaml", "../demo/jwtgate.yaml", "../../envoy/templates/jwtgate.yaml.tmpl"} {
+	for _, name := range []string{
+		"../../deploy/examples/two-issuers.yaml", "../demo/jwtgate.yaml", "../../envoy/templates/jwtgate.yaml.tmpl",
+	} {
 		data, err := os.ReadFile(filepath.FromSlash(name))
 		if err != nil {
 			t.Fatal(err)
@@ -353,8 +369,8 @@ func TestWarningsOfSensibleConfigs(t *testing.T) {
 
 // What is written as it should be gives no warning at all.
 func TestNoWarnings(t *testing.T) {
-	expect(t, warned(t, config.AccessRequired,
-		pub("GET /api/health"), opt("GET /api/activities/home"), staff("/api/admin/**"), boss("PUT /api/users/{id}/**"), staff("GET,HEAD /orders/**"), user("/me")))
+	expect(t, warned(t, config.AccessRequired, pub("GET /api/health"), opt("GET /api/activities/home"), staff("/api/admin/**"),
+		boss("PUT /api/users/{id}/**"), staff("GET,HEAD /orders/**"), user("/me")))
 }
 
 // TestWarningsEnd: ten thousand routes are compared within seconds, whatever they
