@@ -110,7 +110,7 @@ func (e *Engine) addLiveReloads(live *Loaded) {
 // the keys of the live gate.
 func (e *Engine) addCandidate(source Source, file string) error {
 	source.File, source.Validate = file, nil
-	source.Options.Keys = e.Gate
+	source.Options.Keys, source.Options.Candidate = e.Gate, true
 	loaded, err := open(source, "candidate configuration", e.logger)
 	if err != nil {
 		return err

@@ -65,10 +65,10 @@ func (c *Candidate) Offer(r *request.Request, live *Decision) {
 	}
 }
 
-// undecided reports whether a request was denied for want of a decision: by a
-// failure, for lack of time, or because it could not be read.
+// undecided reports whether a request was denied without a decision: after a failure, for
+// lack of time, because it could not be read, or because its key is still being fetched.
 func undecided(d *Decision) bool {
-	return d.Reason == ReasonInternal || d.Reason == ReasonDeadline || d.Reason == ReasonRequestMalformed
+	return slices.Contains([]Reason{ReasonInternal, ReasonDeadline, ReasonRequestMalformed, ReasonKeyPending}, d.Reason)
 }
 
 // clone copies a request whose lists the caller uses again.

@@ -103,7 +103,7 @@ func TestCandidateTellsDifferences(t *testing.T) {
 	cfg := parse(t, candidateYAML, map[string]string{
 		"HOME_ISS": w.home.ISS(), "POOL_KEYS": w.pool.JWKSURL(), "DARK_ISS": w.dark.ISS(), "DIM_ISS": w.dim.ISS(),
 	})
-	would := openSharing(t, w.gate, cfg, gate.Options{Replica: "candidate", Now: w.clock.now, Logger: quiet()})
+	would := openCandidate(t, w.gate, cfg, gate.Options{Replica: "candidate", Now: w.clock.now, Logger: quiet()})
 	var found told
 	c := gate.NewCandidate(would, found.differ)
 	begin(t, c)
@@ -173,7 +173,7 @@ func TestCandidateTellsDifferences(t *testing.T) {
 // and what there is room for is decided once it is somebody's turn.
 func TestCandidateNeverBlocks(t *testing.T) {
 	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
-	would := openSharing(t, live, parse(t, "default: deny\n", nil), gate.Options{Logger: quiet()})
+	would := openCandidate(t, live, parse(t, "default: deny\n", nil), gate.Options{Logger: quiet()})
 	var found told
 	c := gate.NewCandidate(would, found.differ)
 	const offered, room = 3000, 1024
@@ -250,7 +250,7 @@ func TestCandidateConcurrently(t *testing.T) {
 // doing so when the live gate has another config, or has ended.
 func TestCandidateOutlivesTheLiveConfig(t *testing.T) {
 	w := startWith(t, liveYAML)
-	would := openSharing(t, w.gate, w.cfg, gate.Options{Logger: quiet(), Now: w.clock.now})
+	would := openCandidate(t, w.gate, w.cfg, gate.Options{Logger: quiet(), Now: w.clock.now})
 	if err := reload(t.Context(), w.gate, parse(t, publicYAML, nil)); err != nil {
 		t.Fatal(err)
 	}
@@ -286,4 +286,39 @@ func TestCandidateKeepsCopies(t *testing.T) {
 	if asked[0].Target != "/x" || asked[0].Header("x-one") != "1" {
 		t.Errorf("it was asked about %+v", asked[0])
 	}
+}
+
+// A candidate that shares its keys with the live gate decides like it, and leaves no
+// trace on them: no token is counted and no fetch is requested, whatever kid is named.
+func TestCandidateLeavesNoTrace(t *testing.T) {
+	w := startWith(t, liveYAML)
+	would := openCandidate(t, w.gate, w.cfg, gate.Options{Logger: quiet(), Now: w.clock.now})
+	raw := mint(t, w.home, claims(nil))
+	before := trace(w.gate)
+	if d := would.Decide(t.Context(), get("/same", bearer(raw))); d.Reason != gate.ReasonAllowed {
+		t.Errorf("got %s (%s), want allowed", d.Reason, d.InternalDetail)
+	}
+	if d := would.Decide(t.Context(), get("/same", bearer(sign(t, w.home, map[string]any{"kid": "nobody"}, claims(nil))))); d.Reason != gate.ReasonKeyUnknown {
+		t.Errorf("got %s (%s), want key_unknown", d.Reason, d.InternalDetail)
+	}
+	if after := trace(w.gate); after != before {
+		t.Errorf("the keys show\n%s\nwant\n%s", after, before)
+	}
+	// A gate whose keys nobody shares counts and fetches.
+	w.gate.Close()
+	would.Decide(t.Context(), get("/other", bearer(mint(t, w.home, claims(map[string]any{"sub": "bob"})))))
+	if after := trace(would); after == before {
+		t.Error("keys that nobody shares show nothing")
+	}
+}
+
+// trace is what decisions leave on the keys of a gate's issuers.
+func trace(g *gate.Gate) (text string) {
+	for _, s := range g.Issuers().Stats() {
+		text += fmt.Sprintln(s.Issuer, s.Fetches, s.UnknownKIDs)
+		for _, key := range s.Keys {
+			text += fmt.Sprintln(key.KID, key.Tokens, key.LastUsed)
+		}
+	}
+	return text
 }

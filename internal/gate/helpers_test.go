@@ -109,7 +109,18 @@ func open(t *testing.T, cfg *config.Config, o gate.Options) *gate.Gate {
 // openSharing is open with another gate's keys.
 func openSharing(t *testing.T, keys *gate.Gate, cfg *config.Config, o gate.Options) *gate.Gate {
 	t.Helper()
-	p, err := gate.Compile(cfg, gate.CompileOptions{Logger: o.Logger, Now: o.Now, Keys: keys})
+	return openCompiled(t, cfg, gate.CompileOptions{Logger: o.Logger, Now: o.Now, Keys: keys}, o)
+}
+
+// openCandidate is openSharing for a gate that is compared with the other one.
+func openCandidate(t *testing.T, keys *gate.Gate, cfg *config.Config, o gate.Options) *gate.Gate {
+	t.Helper()
+	return openCompiled(t, cfg, gate.CompileOptions{Logger: o.Logger, Now: o.Now, Keys: keys, Candidate: true}, o)
+}
+
+func openCompiled(t *testing.T, cfg *config.Config, c gate.CompileOptions, o gate.Options) *gate.Gate {
+	t.Helper()
+	p, err := gate.Compile(cfg, c)
 	if err != nil {
 		t.Fatal(err)
 	}

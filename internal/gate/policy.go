@@ -43,6 +43,9 @@ type CompileOptions struct {
 	// Keys is a gate whose issuers' keys are shared by those issuers here that
 	// have theirs from the same place. Nil: all are fetched again.
 	Keys *Gate
+	// Candidate: the policy is compared with the live one. It decides without side effects
+	// on keys that it shares.
+	Candidate bool
 }
 
 // Compile builds a policy. It reads the files that the config names, and starts and
@@ -65,7 +68,7 @@ func Compile(cfg *config.Config, o CompileOptions) (*Policy, error) {
 	revoked, atRevoked := readRevoked(cfg)
 	err := config.Together(atRoutes, atIssuers, atRevoked)
 	if err == nil {
-		err = p.verify(revoked)
+		err = p.verify(revoked, o.Candidate)
 	}
 	if err == nil {
 		return p, nil
@@ -93,10 +96,13 @@ func (p *Policy) Close() { p.issuers.Close() }
 
 // verify makes the snapshot's verifier over its issuers' keys, and what is
 // revoked.
-func (p *Policy) verify(revoked *token.Revocations) error {
+func (p *Policy) verify(revoked *token.Revocations, candidate bool) error {
 	keys := make(map[string]token.KeySource)
 	for _, i := range p.issuers.All() {
 		keys[i.Name()] = i
+		if candidate {
+			keys[i.Name()] = issuer.Observer{Issuer: i}
+		}
 	}
 	var err error
 	p.verifier, err = token.NewVerifier(p.cfg.Issuers, p.cfg.Tokens.MaxBytes, p.cfg.Identity.NamingClaims(), func(name string) token.KeySource { return keys[name] })

@@ -72,8 +72,13 @@ func (i *Issuer) Config() config.Issuer { return i.cfg }
 // Errors wrap one of the errors of this package; use [errors.Is]. They also have
 // a method RetryAfter, which returns 0 if a later fetch cannot help the token.
 func (i *Issuer) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
+	return i.key(ctx, kid, alg, false)
+}
+
+func (i *Issuer) key(ctx context.Context, kid, alg string, passive bool) (crypto.PublicKey, error) {
 	l := i.lookups.Get().(*lookup)
 	defer i.lookups.Put(l)
+	l.passive = passive
 	public, missing := l.key(ctx, i.keyfunc, kid, alg)
 	if missing.kind != nil {
 		return nil, &missing
@@ -102,6 +107,23 @@ func (i *Issuer) Epoch() uint64 {
 // response lacks the key, a second response must confirm that before the key is
 // dropped. It takes no lock.
 func (i *Issuer) Verified(kid string) { i.keys.verified(kid) }
+
+// Observer reads the keys of an issuer without side effects: as long as another set
+// shares them, an unknown kid requests no fetch, and tokens are not counted. It is safe
+// for concurrent use.
+type Observer struct{ *Issuer }
+
+// Key is [Issuer.Key], which for an unknown kid returns at once.
+func (o Observer) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
+	return o.key(ctx, kid, alg, o.keys.shared())
+}
+
+// Verified is [Issuer.Verified], if no other set shares the keys.
+func (o Observer) Verified(kid string) {
+	if !o.keys.shared() {
+		o.Issuer.Verified(kid)
+	}
+}
 
 // keyError says why there is no key for a kid. A flood creates many of them, so
 // Error builds the text only when it is called.

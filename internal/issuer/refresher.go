@@ -283,6 +283,13 @@ func (r *refresher) find(kid, alg string, now time.Time) (*key, keyError) {
 	return s.find(kid, alg)
 }
 
+// shared reports whether more than one set uses the keys.
+func (r *refresher) shared() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.owners) > 1
+}
+
 // verified counts a token. It takes no lock.
 func (r *refresher) verified(kid string) {
 	s := r.current.Load()

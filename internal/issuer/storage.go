@@ -33,6 +33,7 @@ type lookup struct {
 	context.Context
 	token   jwt.Token // with a kid and an alg, and nothing else
 	missing keyError  // set by KeyRead if there is no key
+	passive bool      // no fetch is requested
 }
 
 // key gets a key from keyfunc. missing.kind is nil if there is one.
@@ -64,7 +65,7 @@ func (s storage) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
 		l.missing = keyError{kind: ErrKeyUnknown, why: "it is empty"}
 	default:
 		found, l.missing = s.keys.find(kid, alg, s.keys.now())
-		if l.missing.fetchable() {
+		if l.missing.fetchable() && !l.passive {
 			found, l.missing = s.keys.await(ctx, kid, alg)
 		}
 	}
