@@ -99,7 +99,8 @@ func (c *Candidate) decide(ctx context.Context, one decided) {
 	defer func() {
 		if fault := recover(); fault != nil { // it changes nothing, this least of all
 			c.skipped.Add(1)
-			c.gate.options.Logger.ErrorContext(ctx, "the candidate panicked", "decision", one.live.ID.String(), "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
+			c.gate.options.Logger.ErrorContext(ctx, "the candidate panicked",
+				"decision", one.live.ID.String(), "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 		}
 	}()
 	would := c.gate.check(one.request, one.live.Time)

@@ -105,7 +105,8 @@ func (p *Policy) verify(revoked *token.Revocations, candidate bool) error {
 		}
 	}
 	var err error
-	p.verifier, err = token.NewVerifier(p.cfg.Issuers, p.cfg.Tokens.MaxBytes, p.cfg.Identity.NamingClaims(), func(name string) token.KeySource { return keys[name] })
+	of := func(issuer string) token.KeySource { return keys[issuer] }
+	p.verifier, err = token.NewVerifier(p.cfg.Issuers, p.cfg.Tokens.MaxBytes, p.cfg.Identity.NamingClaims(), of)
 	if err != nil {
 		return err
 	}
