@@ -86,7 +86,8 @@ func table() map[string]row {
 			own:     []string{"internal/config", "internal/denial", "internal/quote", "internal/strictjson"},
 			modules: []string{jwt}, never: []string{network, webNetwork},
 		},
-		"internal/tokencache": {own: []string{"internal/token"}, modules: []string{"github.com/maypok86/otter/v2"}, never: []string{network, webNetwork}},
+		"internal/tokencache": {own: []string{"internal/token"}, modules: []string{"github.com/maypok86/otter/v2"},
+			never: []string{network, webNetwork}},
 		"internal/issuer": {
 			own:     []string{"internal/config", "internal/filewatch", "internal/quote", "internal/strictjson"},
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},
