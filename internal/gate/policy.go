@@ -10,6 +10,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/identity"
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/revocation"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/routelint"
 	"github.com/jwtgate/jwtgate/internal/token"
@@ -96,7 +97,7 @@ func (p *Policy) Close() { p.issuers.Close() }
 
 // verify makes the snapshot's verifier over its issuers' keys, and what is
 // revoked.
-func (p *Policy) verify(revoked *token.Revocations, candidate bool) error {
+func (p *Policy) verify(revoked *revocation.List, candidate bool) error {
 	keys := make(map[string]token.KeySource)
 	for _, i := range p.issuers.All() {
 		keys[i.Name()] = i

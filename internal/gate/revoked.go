@@ -6,22 +6,23 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/filewatch"
-	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/revocation"
 )
 
-// readRevoked reads the list of what is revoked; none is configured: nil. The
-// error is [config.Mistakes].
-func readRevoked(cfg *config.Config) (*token.Revocations, error) {
+// readRevoked reads the list of revoked tokens; nil if no file is configured. The error is
+// [config.Mistakes].
+func readRevoked(cfg *config.Config) (*revocation.List, error) {
 	if cfg.RevokedFile == "" {
 		return nil, nil
 	}
 	file, err := filewatch.OpenRegular(cfg.RevokedFile)
 	if err != nil {
-		return nil, config.Mistakes{cfg.Mistake("revoked.file", "revoked.file cannot be read: %v; write the path of a file of JSON lines, which may be empty", err)}
+		const text = "revoked.file cannot be read: %v; expected the path of a file of JSON lines, which may be empty"
+		return nil, config.Mistakes{cfg.Mistake("revoked.file", text, err)}
 	}
 	defer file.Close()
-	list, err := token.ParseRevocations(file, cfg.IssuerNames())
-	var lines token.LineErrors
+	list, err := revocation.Parse(file, cfg.IssuerNames())
+	var lines revocation.LineErrors
 	switch {
 	case errors.As(err, &lines):
 		mistakes := make(config.Mistakes, len(lines))
@@ -35,9 +36,9 @@ func readRevoked(cfg *config.Config) (*token.Revocations, error) {
 	return list, nil
 }
 
-// ReloadRevoked reads the live config's list of what is revoked anew, and puts
-// it in force at once, for remembered tokens too. On an error ([config.Mistakes])
-// the list that was in force stays. It is safe for concurrent use.
+// ReloadRevoked reads the list of revoked tokens of the current configuration again. The
+// new list applies at once, also to cached tokens. After an error ([config.Mistakes]) the
+// previous list stays in use. It is safe for concurrent use.
 func (g *Gate) ReloadRevoked() error {
 	g.swapping.Lock()
 	defer g.swapping.Unlock()
@@ -51,9 +52,9 @@ func (g *Gate) ReloadRevoked() error {
 	return nil
 }
 
-// Remembered returns about how many verified tokens are remembered.
+// Remembered returns the approximate number of cached tokens.
 func (g *Gate) Remembered() int { return g.policy.Load().tokens.Len() }
 
-// Revoked returns how many values the list of what is revoked holds; two lines for
+// Revoked returns the number of values in the list of revoked tokens. Several lines for
 // one value count once.
 func (g *Gate) Revoked() int { return g.policy.Load().verifier.Revoked() }

@@ -13,7 +13,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
-// revocable is a gate whose list of what is revoked a test writes.
+// revocable returns a gate and the path of its list of revoked tokens.
 func revocable(t *testing.T, list string) (*world, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "revoked.jsonl")
@@ -23,7 +23,7 @@ routes: [{name: team, match: /team, issuers: [home], groups: [admin]}]
 revoked: {file: `+file+"}\n"), file
 }
 
-// mistakesOf returns what is wrong, one mistake a line.
+// mistakesOf returns the texts of the mistakes.
 func mistakesOf(t *testing.T, err error) []string {
 	t.Helper()
 	var mistakes config.Mistakes
@@ -33,8 +33,7 @@ func mistakesOf(t *testing.T, err error) []string {
 	return strings.Split(mistakes.Sorted().Error(), "\n")
 }
 
-// The list is in force as soon as it was read, for tokens that were taken a
-// moment ago too, and as soon as it was read again they are taken again.
+// A new list applies as soon as it is read, also to tokens that are already cached.
 func TestReloadRevoked(t *testing.T) {
 	w, file := revocable(t, "")
 	raw := mint(t, w.home, claims(map[string]any{"jti": "one"}))
@@ -56,7 +55,8 @@ func TestReloadRevoked(t *testing.T) {
 	step("", 0, "allowed")
 }
 
-// A list that cannot be used names each wrong line and changes nothing.
+// An invalid list is rejected with the position of each invalid line, and the previous
+// list stays in use.
 func TestBrokenRevokedKeepsTheOldList(t *testing.T) {
 	const kept = `{"issuer": "home", "sub": "alice"}` + "\n"
 	w, file := revocable(t, kept)
@@ -68,8 +68,9 @@ func TestBrokenRevokedKeepsTheOldList(t *testing.T) {
 		list string
 		want []string
 	}{
-		"a line":    {kept + "alice\n", []string{file + ":2:1: is not one JSON object"}},
-		"two lines": {"{}\n\n" + kept + `{"issuer": "nobody", "sub": "x"}`, []string{file + ":1:1: says not what is revoked", file + ":4:1: names the issuer \"nobody\""}},
+		"a line": {kept + "alice\n", []string{file + ":2:1: invalid JSON object"}},
+		"two lines": {"{}\n\n" + kept + `{"issuer": "nobody", "sub": "x"}`,
+			[]string{file + ":1:1: no key says what is revoked", file + ":4:1: unknown issuer: got \"nobody\""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testutil.Write(t, file, row.list)
@@ -80,7 +81,7 @@ func TestBrokenRevokedKeepsTheOldList(t *testing.T) {
 				"New": func() error {
 					g, err := newGate(&next, gate.Options{Logger: quiet()})
 					if g != nil {
-						t.Error("there is a gate beside the mistakes")
+						t.Error("got a gate and mistakes")
 					}
 					return err
 				},
@@ -102,7 +103,7 @@ func TestBrokenRevokedKeepsTheOldList(t *testing.T) {
 	}
 }
 
-// A file that is not there is a mistake at its key, and the list in force stays.
+// A missing file is a mistake at its key, and the previous list stays in use.
 func TestMissingRevoked(t *testing.T) {
 	w, file := revocable(t, `{"issuer": "home", "sub": "alice"}`)
 	if err := os.Remove(file); err != nil {
@@ -110,17 +111,18 @@ func TestMissingRevoked(t *testing.T) {
 	}
 	for way, err := range map[string]error{"ReloadRevoked": w.gate.ReloadRevoked(), "Check": compiles(w.cfg)} {
 		got := mistakesOf(t, err)
-		if len(got) != 1 || !strings.HasPrefix(got[0], "gate.yaml:") || !strings.Contains(got[0], "revoked.file cannot be read") || !strings.Contains(got[0], "no such file") {
+		if len(got) != 1 || !strings.HasPrefix(got[0], "gate.yaml:") || !strings.Contains(got[0], "revoked.file cannot be read") ||
+			!strings.Contains(got[0], "no such file") {
 			t.Errorf("%s: %q", way, got)
 		}
 	}
 	if d := w.decide(t, get("/team", bearer(mint(t, w.home, claims(nil))))); d.Reason != gate.ReasonTokenRevoked {
-		t.Errorf("%s, want the old list in force", d.Reason)
+		t.Errorf("%s, want the previous list in use", d.Reason)
 	}
 }
 
-// A pipe in the file's place is such a mistake too: who waited for it would let
-// nobody reload or close. A link to a file is as good as one.
+// A pipe instead of the file is a mistake: opening it would block reloads and Close. A
+// link to a file is allowed.
 func TestRevokedThatBecomesAPipe(t *testing.T) {
 	w, file := revocable(t, `{"issuer": "home", "sub": "alice"}`)
 	list := file + ".there"
@@ -137,19 +139,18 @@ func TestRevokedThatBecomesAPipe(t *testing.T) {
 	}
 	raw := bearer(mint(t, w.home, claims(nil)))
 	if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonTokenRevoked {
-		t.Errorf("%s, want the old list in force", d.Reason)
+		t.Errorf("%s, want the previous list in use", d.Reason)
 	}
 	testutil.Write(t, list, "")
 	if err := errors.Join(os.Remove(file), os.Symlink(list, file), w.gate.ReloadRevoked()); err != nil {
 		t.Fatal(err)
 	}
 	if d := w.decide(t, get("/team", raw)); d.Reason != gate.ReasonAllowed {
-		t.Errorf("%s, want the list behind the link in force", d.Reason)
+		t.Errorf("%s, want the linked list in use", d.Reason)
 	}
 }
 
-// A gate without a list has nothing to read and revokes nothing; with a new
-// config the list is the new one's.
+// A gate without a list revokes nothing. A new configuration brings its own list.
 func TestRevokedFollowsTheConfig(t *testing.T) {
 	w, _ := revocable(t, `{"issuer": "home", "sub": "alice"}`)
 	raw := bearer(mint(t, w.home, claims(nil)))
@@ -172,8 +173,7 @@ func TestRevokedFollowsTheConfig(t *testing.T) {
 	}
 }
 
-// Lists and configs are read anew while requests are decided; each is decided by
-// one of them.
+// The list is reloaded while requests are decided; each request is decided by one list.
 func TestReloadRevokedWhileDeciding(t *testing.T) {
 	w, file := revocable(t, "")
 	raw := bearer(mint(t, w.home, claims(nil)))

@@ -63,8 +63,8 @@ func table() map[string]row {
 		"internal/gate": {
 			own: []string{
 				"internal/condition", "internal/config", "internal/credential", "internal/denial", "internal/filewatch",
-				"internal/identity", "internal/issuer", "internal/quote", "internal/request", "internal/route", "internal/routelint",
-				"internal/token", "internal/tokencache",
+				"internal/identity", "internal/issuer", "internal/quote", "internal/request", "internal/revocation", "internal/route",
+				"internal/routelint", "internal/token", "internal/tokencache",
 			},
 		},
 		"internal/identity": {own: []string{"internal/config", "internal/denial", "internal/request", "internal/token"},
@@ -83,11 +83,13 @@ func table() map[string]row {
 			modules: []string{"cel.dev/cel-go"}, never: []string{network, webNetwork},
 		},
 		"internal/token": {
-			own:     []string{"internal/config", "internal/denial", "internal/quote", "internal/strictjson"},
+			own:     []string{"internal/config", "internal/denial", "internal/quote", "internal/revocation", "internal/strictjson"},
 			modules: []string{jwt}, never: []string{network, webNetwork},
 		},
-		"internal/tokencache": {own: []string{"internal/token"}, modules: []string{"github.com/maypok86/otter/v2"},
-			never: []string{network, webNetwork}},
+		"internal/revocation": {own: []string{"internal/quote", "internal/strictjson"}, never: []string{network, webNetwork, "os"}},
+		"internal/tokencache": {
+			own: []string{"internal/token"}, modules: []string{"github.com/maypok86/otter/v2"}, never: []string{network, webNetwork},
+		},
 		"internal/issuer": {
 			own:     []string{"internal/config", "internal/filewatch", "internal/quote", "internal/strictjson"},
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},

@@ -26,6 +26,7 @@ func mutants() []mutant {
 		authorize, method = "internal/route/authorize.go", "internal/token/method.go"
 		mapper, strip     = "internal/identity/mapper.go", "internal/identity/strip.go"
 		condition         = "internal/condition/condition.go"
+		revoked           = "internal/revocation/list.go"
 		shared, reading   = "internal/gate/identity.go", "internal/route/select.go"
 	)
 	return []mutant{
@@ -173,7 +174,16 @@ func mutants() []mutant {
 	}
 	failure :=`},
 
-		{"8 claims: revoked", verify, `failure = v.revocation(token)`, `failure = nil`},
+		{"8 claims: revoked", verify, `failure = v.checkRevocation(token)`, `failure = nil`},
+		{"8 claims: revoked at its issuer", revoked, `e := l.byIssuer[t.Issuer]`, `e := l.byIssuer["api"]`},
+		{"8 claims: revoked by each key", revoked, `[...]string{t.Subject, t.Client, t.ID, t.OriginID}`,
+			`[...]string{t.Subject, t.Client, t.ID, t.ID}`},
+		{"8 claims: revoked without an iat", revoked, ` || t.IssuedAt.IsZero()`, ` && !t.IssuedAt.IsZero()`},
+		{"8 claims: revoked by the later of two times", revoked, `max(before, earlier)`, `min(before, earlier)`},
+		{"8 claims: revoked without the prefix", "internal/token/revocation.go", `strings.TrimPrefix(t.Subject, t.by.prefix)`,
+			`strings.Clone(t.Subject)`},
+		{"8 claims: a list with an invalid line", "internal/revocation/parse.go", `if err := invalid.err(); err != nil {`,
+			`if err := invalid.err(); err != nil && false {`},
 
 		{"8 memory: until exp", record, `!now.Before(t.Expiry) || `, ``},
 		{"8 memory: from nbf and iat on", record, `now.Before(t.begin) || `, ``},

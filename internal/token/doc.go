@@ -29,9 +29,8 @@
 //     azp, token_use, sub and times, and what a client wrote is quoted and cut
 //     (TestFailuresHoldNoSecrets, TestFailuresHoldNoClaims,
 //     TestFailuresOfAttacksHoldNoClaims).
-//  7. A token that the list in force names is refused, however good it is
-//     otherwise and whenever it was verified; a list with a mistake is not taken
-//     (TestRevoked, TestSetRevocations, TestParseRevocationsRefuses).
+//  7. A token that is on the current list of revoked tokens is rejected, also if it was
+//     verified before it was on the list (TestRevoked, TestSetRevocations).
 //  8. What a refused token nearly was is looked for only once it is refused, and
 //     is no reason to take it (TestVerifyRefuses, TestNearIssuers).
 package token

@@ -86,7 +86,7 @@ func TestFailuresHoldNoClaims(t *testing.T) {
 				v.Claims[name] = json.RawMessage(value)
 			}
 			verifier, _ := corpusVerifier(t)
-			verifier.SetRevocations(must(token.ParseRevocations(strings.NewReader(`{"issuer":"api","sub":"gone"}`), []string{"api"})))
+			verifier.SetRevocations(revocations(t, `{"issuer":"api","sub":"gone"}`))
 			_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 			failure := refusal(t, err, reasons()[row.want])
 			if said := err.Error() + failure.Internal + failure.Hint; strings.Contains(said, canary) {

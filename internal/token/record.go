@@ -113,7 +113,7 @@ func (t *Token) holds(v *Verifier, now time.Time) bool {
 	if !now.Before(t.Expiry) || now.Before(t.begin) || t.by.keys.Epoch() != t.epoch {
 		return false
 	}
-	_, revoked := v.revocations.Load().Revoked(t)
+	_, revoked := v.revoked(t)
 	return !revoked
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/revocation"
 	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
@@ -44,8 +45,8 @@ type Verifier struct {
 	// prefixes are the prefixes that name an issuer: no other issuer's value
 	// may begin with one.
 	prefixes []string
-	// revocations is the list in force; nil revokes nothing.
-	revocations atomic.Pointer[Revocations]
+	// revocations is the current list of revoked tokens; nil revokes nothing.
+	revocations atomic.Pointer[revocation.List]
 }
 
 // trusted is one issuer as the verifier needs it.
@@ -259,7 +260,7 @@ func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 	if failure != nil {
 		v.diagnose(failure, issuer, token.Claims(), c.typ)
 	} else {
-		failure = v.revocation(token)
+		failure = v.checkRevocation(token)
 	}
 	if failure != nil {
 		failure.Issuer, failure.Subject = token.Issuer, token.Subject

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/revocation"
 	"github.com/jwtgate/jwtgate/internal/token"
 	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
@@ -127,7 +128,7 @@ func TestCacheHoldsNoLongerThanTheToken(t *testing.T) {
 // revoke puts a list in force.
 func revoke(lines string) func(*keyring, *token.Verifier) {
 	return func(_ *keyring, v *token.Verifier) {
-		v.SetRevocations(must(token.ParseRevocations(strings.NewReader(lines), []string{"api"})))
+		v.SetRevocations(must(revocation.Parse(strings.NewReader(lines), []string{"api"})))
 	}
 }
 
