@@ -8,26 +8,26 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// TestCookieBehindComma: where Envoy keeps fields apart, a comma is a byte of a
-// cookie's value, so that what one cookie holds is never another; where it joins
-// fields, a comma stands between two of them.
-func TestCookieBehindComma(t *testing.T) {
+// TestCookieAfterComma: if Envoy sends each field separately, a comma is part of a cookie's
+// value. If Envoy joins fields, a comma separates two cookies.
+func TestCookieAfterComma(t *testing.T) {
 	from := []config.TokenSource{{Kind: config.SourceCookie, Name: "session"}}
 	for _, row := range []struct {
-		name  string
-		apart bool
-		lines []string
-		found string
-		left  []request.Header // cookie fields that Remove sets
+		name     string
+		separate bool
+		lines    []string
+		found    string
+		left     []request.Header // cookie fields that Remove sets
 	}{
-		{"joined, behind a comma", false, []string{"prefs=a,session=a.b.c"}, "a.b.c", []request.Header{{Name: "cookie", Value: "prefs=a"}}},
-		{"apart, inside a value", true, []string{"prefs=a,session=a.b.c"}, "", nil},
-		{"apart, a comma in another value", true, []string{"prefs=a,b; session=a.b.c"}, "a.b.c",
+		{"joined, after a comma", false, []string{"prefs=a,session=a.b.c"}, "a.b.c", []request.Header{{Name: "cookie", Value: "prefs=a"}}},
+		{"separate, inside a value", true, []string{"prefs=a,session=a.b.c"}, "", nil},
+		{"separate, a comma in another value", true, []string{"prefs=a,b; session=a.b.c"}, "a.b.c",
 			[]request.Header{{Name: "cookie", Value: "prefs=a,b"}}},
-		{"apart, in two fields", true, []string{"prefs=a,b", "session=a.b.c"}, "a.b.c", []request.Header{{Name: "cookie", Value: "prefs=a,b"}}},
+		{"separate, in two fields", true, []string{"prefs=a,b", "session=a.b.c"}, "a.b.c",
+			[]request.Header{{Name: "cookie", Value: "prefs=a,b"}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			m := sent{Method: "GET", RawHeaders: row.apart}
+			m := sent{Method: "GET", RawHeaders: row.separate}
 			for _, line := range row.lines {
 				m.Headers = append(m.Headers, request.Header{Name: "cookie", Value: line})
 			}

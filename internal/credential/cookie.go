@@ -11,8 +11,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// cookies returns the values of all cookies of that name. It looks for the name
-// and not at every pair, of which a request can have thousands.
+// cookies returns the values of all cookies with a name. It searches for the name, because a
+// request can have thousands of pairs.
 func cookies(r *request.Parsed, name string) []string {
 	var values []string
 	for _, line := range r.Values(config.FieldCookie) {
@@ -20,7 +20,9 @@ func cookies(r *request.Parsed, name string) []string {
 		for at := strings.Index(line, name); at >= 0; {
 			rest := line[at+len(name):]
 			before, after := strings.TrimRight(line[:at], " \t"), strings.TrimLeft(rest, " \t")
-			if (before == "" || strings.Contains(separators, before[len(before)-1:])) && (after == "" || after[0] == '=' || strings.Contains(separators, after[:1])) {
+			begins := before == "" || strings.Contains(separators, before[len(before)-1:])
+			ends := after == "" || after[0] == '=' || strings.Contains(separators, after[:1])
+			if begins && ends {
 				pair, _, _ := nextCookie(after, separators)
 				values = append(values, strings.TrimRight(strings.TrimPrefix(pair, "="), " \t"))
 			}
@@ -34,10 +36,9 @@ func cookies(r *request.Parsed, name string) []string {
 	return values
 }
 
-// cookieSeparators are what stands between the pairs of a Cookie field: a
-// semicolon (RFC 6265 section 4.2.1), and where Envoy joins two fields with a
-// comma, that too. Where it does not, a comma is a byte of a cookie's value, as
-// browsers and servers have it, and nothing in a value is another cookie.
+// cookieSeparators returns the bytes that separate the pairs of a Cookie field: the
+// semicolon (RFC 6265 section 4.2.1), and the comma if Envoy joins fields with it. If it
+// does not, a comma is part of a cookie's value, as for browsers and servers.
 func cookieSeparators(r *request.Parsed) string {
 	if r.RawHeaders {
 		return ";"
@@ -45,8 +46,8 @@ func cookieSeparators(r *request.Parsed) string {
 	return ";,"
 }
 
-// nextCookie cuts the first pair off a Cookie field's value. separator is empty
-// at the end.
+// nextCookie splits a Cookie field after its first pair. After the last pair the separator
+// is empty.
 func nextCookie(line, separators string) (pair, separator, rest string) {
 	if i := strings.IndexAny(line, separators); i >= 0 {
 		return line[:i], line[i : i+1], line[i+1:]
@@ -54,21 +55,20 @@ func nextCookie(line, separators string) (pair, separator, rest string) {
 	return line, "", ""
 }
 
-// cookieName returns the name of a pair. White space around it is no part of it
-// (RFC 6265 section 5.2), as servers read it that drop it.
+// cookieName returns the name of a pair without white space around it, which servers drop
+// (RFC 6265 section 5.2).
 func cookieName(pair string) string {
 	name, _, _ := strings.Cut(pair, "=")
 	return strings.Trim(name, " \t")
 }
 
-// withoutCookies returns a Cookie field's value without the cookies of those
-// names. The others, and what stands between them, stay as they are, but for
-// what no field that is set may hold: a tab becomes a space, and a cookie with
-// a control byte or bytes that are not UTF-8, which no cookie may hold (RFC
-// 6265 section 4.1.1) and no answer to Envoy can, goes too.
+// withoutCookies returns a Cookie field's value without the cookies with those names. It
+// keeps the others and their separators, as far as an answer to Envoy can contain them: it
+// replaces a tab by a space, and removes cookies with control bytes or invalid UTF-8, which
+// RFC 6265 section 4.1.1 does not permit.
 func withoutCookies(line, separators string, names []string) string {
 	var kept strings.Builder
-	separator, gap := "", false // gap: a cookie was taken out in front of this one
+	separator, gap := "", false // gap: the cookie before this one was removed
 	for rest := strings.ReplaceAll(line, "\t", " "); rest != ""; {
 		var pair, next string
 		pair, next, rest = nextCookie(rest, separators)
@@ -76,7 +76,7 @@ func withoutCookies(line, separators string, names []string) string {
 			gap = true
 		} else {
 			if gap {
-				// A comma that stood beside the cookie would now join two others.
+				// The comma next to the removed cookie would now join two others.
 				separator = ";"
 			}
 			kept.WriteString(separator + pair)
@@ -87,19 +87,17 @@ func withoutCookies(line, separators string, names []string) string {
 	return strings.Trim(kept.String(), " "+separators)
 }
 
-// settable reports whether text can be the value of a header field in an answer
-// to Envoy: a string of protobuf is UTF-8, and no field holds control bytes
-// (RFC 9110 section 5.5).
+// settable reports whether an answer to Envoy can set a header field to this value: it must
+// be UTF-8, for Protobuf, without control bytes (RFC 9110 section 5.5).
 func settable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
-// sameSite reports whether a request that carries a cookie was caused by the
-// site itself: a browser attaches cookies to whatever another site has it send.
-// It is when it changes nothing (RFC 9110 section 9.2.1; an upgrade opens a
-// channel that may), when the browser says so (Fetch Metadata's
-// Sec-Fetch-Site), or when its Origin is the request's own host or one of
-// origins.
+// sameSite reports whether a request with a cookie is safe from cross-site request forgery:
+// browsers also attach cookies to requests that another site causes. It is safe if its
+// method changes nothing (RFC 9110 section 9.2.1) and it is not an upgrade, whose channel
+// may; if the browser says that the site itself caused it (Sec-Fetch-Site of Fetch
+// Metadata); or if its Origin is the request's host or one of origins.
 func sameSite(r *request.Parsed, origins []string) bool {
 	switch r.Method {
 	case "GET", "HEAD", "OPTIONS":
@@ -125,8 +123,7 @@ func sameSite(r *request.Parsed, origins []string) bool {
 	return host != "" && host == r.Host
 }
 
-// hostOf returns a URL's host without its port; an IPv6 address keeps its
-// brackets.
+// hostOf returns a URL's host without the port, with the brackets of an IPv6 address.
 func hostOf(u *url.URL) string {
 	if port := u.Port(); port != "" {
 		return strings.TrimSuffix(u.Host, ":"+port)

@@ -14,28 +14,27 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// Why a request has no credential that counts. Each is matched with errors.Is.
+// Why a request has no usable credential. Each is matched with errors.Is.
 var (
 	ErrMissing   = errors.New("no credential")
 	ErrAmbiguous = errors.New("more than one credential")
 	ErrCrossSite = errors.New("a cookie from another site")
 )
 
-// Credential is what a request carries in the places that a route reads. The
-// zero value is no credential.
+// Credential is the credential of a request. The zero value means that there is none.
 type Credential struct {
-	// Raw is the token as it was sent; nothing of it has been looked at.
+	// Raw is the token as sent. Nothing in it has been checked.
 	Raw   string
 	Found bool
-	// Source is the place that it was read from.
+	// Source is the place where it was found.
 	Source config.TokenSource
 }
 
-// Extract takes the one credential out of a request, from the places in from.
-// Two, or one that could be two, is [ErrAmbiguous] (RFC 6750 section 2 allows
-// one method in a request). A cookie that another site may have had the browser
-// send is [ErrCrossSite]. A JWT that stands in Authorization in a form that no place
-// reads is [ErrMissing]: the application might read it.
+// Extract returns the one credential of a request, from the places in from. Two, or one
+// that could be two, are [ErrAmbiguous] (RFC 6750 section 2 permits one method in a
+// request). A cookie in a request that another site can cause is [ErrCrossSite]. A JWT in
+// Authorization that no place reads in that form is [ErrMissing], because the application
+// might read it.
 func Extract(r *request.Parsed, from []config.TokenSource) (Credential, error) {
 	var credential Credential
 	for _, place := range from {
@@ -73,7 +72,7 @@ func extract(r *request.Parsed, place config.TokenSource, from []config.TokenSou
 	return Credential{}, nil
 }
 
-// only takes the one value that was found; an empty one is no credential.
+// only returns the one value that was found. An empty value is not a credential.
 func only(values []string, two string) (Credential, error) {
 	if len(values) > 1 {
 		return Credential{}, denial.New(ErrAmbiguous, two)
@@ -84,10 +83,9 @@ func only(values []string, two string) (Credential, error) {
 	return Credential{Raw: values[0], Found: true}, nil
 }
 
-// authorization reads the Authorization field (RFC 6750 section 2.1, RFC 9110 section
-// 11.4) for a place that is bearer, or the field by its name, where the token stands
-// alone. Envoy joins two fields with a comma, so a comma is as ambiguous as two
-// fields, whatever the scheme.
+// authorization reads the Authorization field (RFC 6750 section 2.1, RFC 9110 section 11.4)
+// for a place that is bearer, or the field by its name, with the token and no scheme. Envoy
+// joins two fields with a comma, so a comma is as ambiguous as two fields, with any scheme.
 func authorization(r *request.Parsed, place config.TokenSource, from []config.TokenSource) (Credential, error) {
 	value, seen := "", false
 	for _, h := range r.Headers {
@@ -116,30 +114,36 @@ func authorization(r *request.Parsed, place config.TokenSource, from []config.To
 	case place.Kind == config.SourceHeader && alone && !isBearer:
 		return Credential{Raw: value, Found: value != ""}, nil
 	case isBearer && !reads(config.SourceBearer):
-		return Credential{}, (&denial.Error{Kind: ErrMissing, Near: denial.NearScheme, Internal: "Authorization has the Bearer scheme, and the token without a scheme is expected"}).
-			WithHint("send the token without Bearer, or add bearer to the places that are read")
-	case !isBearer && holdsJWT(value) && !(alone && reads(config.SourceHeader)):
-		return Credential{}, (&denial.Error{Kind: ErrMissing, Near: denial.NearNoScheme, Internal: "Authorization holds a JWT without the Bearer scheme"}).
-			WithHint("send Authorization: Bearer TOKEN; where clients send the token alone, write {header: authorization} in the places that are read")
+		return Credential{}, &denial.Error{
+			Kind: ErrMissing, Near: denial.NearScheme,
+			Internal: "Authorization has the Bearer scheme; expected the token without a scheme",
+			Hint:     "send the token without Bearer, or add bearer to the places where tokens are read",
+		}
+	case !isBearer && containsJWT(value) && !(alone && reads(config.SourceHeader)):
+		return Credential{}, &denial.Error{
+			Kind: ErrMissing, Near: denial.NearNoScheme,
+			Internal: "Authorization has a JWT without the Bearer scheme",
+			Hint: "send Authorization: Bearer TOKEN; if clients send the token without a scheme, " +
+				"add {header: authorization} to the places where tokens are read",
+		}
 	}
 	return Credential{}, nil
 }
 
-// cutBearer returns what stands behind the Bearer scheme, if that is the scheme.
+// cutBearer returns what follows the Bearer scheme, if that is the scheme.
 func cutBearer(value string) (rest string, isBearer bool) {
 	const scheme = "bearer"
 	if len(value) < len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
 		return "", false
 	}
 	rest = value[len(scheme):]
-	return rest, rest == "" || !httpguts.IsTokenRune(rune(rest[0])) // or another scheme, with a longer name
+	return rest, rest == "" || !httpguts.IsTokenRune(rune(rest[0])) // a token rune is part of a longer scheme
 }
 
-// holdsJWT reports whether an Authorization field holds what some lax reader might take
-// for a JWT, whole or in parts: beside a dot stands a JSON object in some base64. Such
-// a reader may decode the second part and look at no other, split at any byte, or skip
-// a byte order mark.
-func holdsJWT(value string) bool {
+// containsJWT reports whether an Authorization field contains something that a tolerant
+// reader might accept as a JWT: a JSON object in some base64, next to a dot. Such a reader
+// may decode only the second part, split the field at any byte, or skip a byte order mark.
+func containsJWT(value string) bool {
 	for at := range len(value) {
 		if value[at] != '.' {
 			continue
@@ -152,7 +156,7 @@ func holdsJWT(value string) bool {
 		for begin > 0 && base64Byte(value[begin-1]) {
 			begin--
 		}
-		if holdsObject(value[begin:at]) || holdsObject(value[at+1:end]) {
+		if endsWithObject(value[begin:at]) || endsWithObject(value[at+1:end]) {
 			return true
 		}
 	}
@@ -163,13 +167,13 @@ func base64Byte(c byte) bool {
 	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-_+/", c) >= 0
 }
 
-// maxPrefixes is how many words before a JSON object, joined to it by a dash or an
-// underscore as in Bearer_TOKEN, are taken off.
+// maxPrefixes is how many words that are joined to a token by a dash or an underscore, as in
+// Bearer_TOKEN, are skipped.
 const maxPrefixes = 4
 
-// holdsObject reports whether text is the base64 of a JSON object, or what follows one
-// of its first dashes or underscores is.
-func holdsObject(text string) bool {
+// endsWithObject reports whether text, or what follows one of its first dashes or
+// underscores, is the base64 of a JSON object.
+func endsWithObject(text string) bool {
 	for range maxPrefixes {
 		if encodesObject(text) {
 			return true
@@ -189,13 +193,13 @@ func encodesObject(text string) bool {
 	if len(text)%4 == 1 {
 		text = text[:len(text)-1]
 	}
-	decoded, _ := base64.RawURLEncoding.DecodeString(text) // as far as it goes
+	decoded, _ := base64.RawURLEncoding.DecodeString(text) // the part before an invalid byte is enough
 	object, found := strings.CutPrefix(strings.TrimLeft(strings.TrimPrefix(string(decoded), "\ufeff"), space), "{")
 	object = strings.TrimLeft(object, space)
 	return found && (object == "" || object[0] == '"' || object[0] == '}')
 }
 
-// field reads a header field that holds a token and nothing else.
+// field reads a header field that contains only a token.
 func field(r *request.Parsed, name string) (Credential, error) {
 	values := r.Values(name)
 	if slices.ContainsFunc(values, func(value string) bool { return strings.Contains(value, ",") }) {

@@ -15,8 +15,7 @@ func fromBearer() []config.TokenSource {
 	return []config.TokenSource{{Kind: config.SourceBearer}}
 }
 
-// authorization makes the header fields of a request that has these
-// Authorization fields among others.
+// authorization returns header fields, among them these Authorization fields.
 func authorization(values ...string) []request.Header {
 	headers := []request.Header{{Name: ":path", Value: "/, Bearer path"}, {Name: "x-authorization", Value: "Bearer other"}}
 	for _, value := range values {
@@ -29,7 +28,7 @@ func TestExtract(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		headers []request.Header
-		raw     string // found if it is not empty
+		raw     string // "": no credential is found
 		wrong   error
 	}{
 		{"no header at all", nil, "", nil},
@@ -42,12 +41,12 @@ func TestExtract(t *testing.T) {
 		{"many spaces", authorization("Bearer" + strings.Repeat(" ", 1000) + "a.b.c"), "a.b.c", nil},
 		{"field name in capitals", []request.Header{{Name: "AUTHORIZATION", Value: "Bearer a.b.c"}}, "a.b.c", nil},
 		{"field name in mixed case", []request.Header{{Name: "Authorization", Value: "Bearer a.b.c"}}, "a.b.c", nil},
-		{"no JWT, but a credential", authorization("Bearer null"), "null", nil},
+		{"not a JWT, but a credential", authorization("Bearer null"), "null", nil},
 		{"space inside the credential", authorization("Bearer a.b.c d"), "a.b.c d", nil},
-		{"space behind the credential", authorization("Bearer a.b.c "), "a.b.c ", nil},
+		{"space after the credential", authorization("Bearer a.b.c "), "a.b.c ", nil},
 		{"tab inside the credential", authorization("Bearer a\tb"), "a\tb", nil},
 		{"scheme written twice", authorization("Bearer Bearer a.b.c"), "Bearer a.b.c", nil},
-		{"tab behind the spaces", authorization("Bearer \ta.b.c"), "\ta.b.c", nil},
+		{"tab after the spaces", authorization("Bearer \ta.b.c"), "\ta.b.c", nil},
 
 		{"Basic", authorization("Basic YWxpY2U6c2VjcmV0"), "", nil},
 		{"Negotiate", authorization("Negotiate YII="), "", nil},
@@ -59,7 +58,7 @@ func TestExtract(t *testing.T) {
 		{"longer scheme with a dash", authorization("Bearer-Token a.b.c"), "", nil},
 		{"longer scheme with an underscore", authorization("Bearer_ a.b.c"), "", nil},
 		{"longer scheme with a digit", authorization("Bearer2 a.b.c"), "", nil},
-		{"space in front of the scheme", authorization(" Bearer a.b.c"), "", nil},
+		{"space before the scheme", authorization(" Bearer a.b.c"), "", nil},
 		{"a field that only begins like it", []request.Header{{Name: "authorization2", Value: "Bearer a.b.c"}}, "", nil},
 		{"the field for a proxy", []request.Header{{Name: "proxy-authorization", Value: "Bearer a.b.c"}}, "", nil},
 
@@ -67,12 +66,12 @@ func TestExtract(t *testing.T) {
 		{"scheme alone in lower case", authorization("bearer"), "", token.ErrMalformed},
 		{"scheme and a space", authorization("Bearer "), "", token.ErrMalformed},
 		{"scheme and spaces", authorization("Bearer   "), "", token.ErrMalformed},
-		{"tab behind the scheme", authorization("Bearer\ta.b.c"), "", token.ErrMalformed},
-		{"colon behind the scheme", authorization("Bearer:a.b.c"), "", token.ErrMalformed},
-		{"equals sign behind the scheme", authorization("Bearer=a.b.c"), "", token.ErrMalformed},
-		{"quote behind the scheme", authorization(`Bearer"a.b.c"`), "", token.ErrMalformed},
-		{"NUL behind the scheme", authorization("Bearer\x00a.b.c"), "", token.ErrMalformed},
-		{"no-break space behind the scheme", authorization("Bearer\u00a0a.b.c"), "", token.ErrMalformed},
+		{"tab after the scheme", authorization("Bearer\ta.b.c"), "", token.ErrMalformed},
+		{"colon after the scheme", authorization("Bearer:a.b.c"), "", token.ErrMalformed},
+		{"equals sign after the scheme", authorization("Bearer=a.b.c"), "", token.ErrMalformed},
+		{"quote after the scheme", authorization(`Bearer"a.b.c"`), "", token.ErrMalformed},
+		{"NUL after the scheme", authorization("Bearer\x00a.b.c"), "", token.ErrMalformed},
+		{"no-break space after the scheme", authorization("Bearer\u00a0a.b.c"), "", token.ErrMalformed},
 
 		{"two fields", authorization("Bearer a.b.c", "Bearer d.e.f"), "", credential.ErrAmbiguous},
 		{"the same field twice", authorization("Bearer a.b.c", "Bearer a.b.c"), "", credential.ErrAmbiguous},
@@ -82,11 +81,12 @@ func TestExtract(t *testing.T) {
 		{"Basic last", authorization("Bearer a.b.c", "Basic YQ=="), "", credential.ErrAmbiguous},
 		{"two fields of another scheme", authorization("Basic YQ==", "Basic Yg=="), "", credential.ErrAmbiguous},
 		{"two fields, one name in capitals",
-			[]request.Header{{Name: "authorization", Value: "Bearer a.b.c"}, {Name: "AUTHORIZATION", Value: "Bearer d.e.f"}}, "", credential.ErrAmbiguous},
+			[]request.Header{{Name: "authorization", Value: "Bearer a.b.c"}, {Name: "AUTHORIZATION", Value: "Bearer d.e.f"}}, "",
+			credential.ErrAmbiguous},
 		{"two fields joined", authorization("Bearer a.b.c,Bearer d.e.f"), "", credential.ErrAmbiguous},
 		{"two fields joined, Basic first", authorization("Basic YQ==, Bearer a.b.c"), "", credential.ErrAmbiguous},
-		{"comma behind", authorization("Bearer a.b.c,"), "", credential.ErrAmbiguous},
-		{"comma in front", authorization(",Bearer a.b.c"), "", credential.ErrAmbiguous},
+		{"comma after it", authorization("Bearer a.b.c,"), "", credential.ErrAmbiguous},
+		{"comma before it", authorization(",Bearer a.b.c"), "", credential.ErrAmbiguous},
 		{"comma alone", authorization(","), "", credential.ErrAmbiguous},
 		{"comma of another scheme", authorization(`Digest username="a", realm="b"`), "", credential.ErrAmbiguous},
 		{"comma and no value", authorization("Bearer ,"), "", credential.ErrAmbiguous},
@@ -110,7 +110,7 @@ func TestExtract(t *testing.T) {
 	}
 }
 
-// Only the places that are asked for are read.
+// Only the listed places are read.
 func TestExtractReadsOnlyItsSources(t *testing.T) {
 	headers := authorization("Bearer a.b.c", "Bearer d.e.f")
 	for name, from := range map[string][]config.TokenSource{
@@ -123,17 +123,16 @@ func TestExtractReadsOnlyItsSources(t *testing.T) {
 	}
 }
 
-// Tokens in two places are one too many, even when they are the same (RFC 6750
-// section 2).
-func TestExtractTakesOneCredential(t *testing.T) {
+// Tokens in two places are ambiguous, even if they are equal (RFC 6750 section 2).
+func TestExtractReturnsOneCredential(t *testing.T) {
 	_, err := extract(sent{Headers: authorization("Bearer a.b.c")}, append(fromBearer(), fromBearer()...))
 	if failure := refusal(t, err, credential.ErrAmbiguous); failure.Internal != "tokens in two places" {
-		t.Errorf("detail %q", failure.Internal)
+		t.Errorf("got %q", failure.Internal)
 	}
 }
 
-// A credential that is found is a value of the request as it was sent, behind
-// the scheme and its spaces; what is ambiguous is never found.
+// FuzzExtract: a credential is the part of a field after the scheme and its spaces, as
+// sent. An ambiguous credential is never found.
 func FuzzExtract(f *testing.F) {
 	f.Add("authorization", "Bearer a.b.c", "x-other", "y")
 	f.Add("Authorization", "bearer  a.b.c", "AUTHORIZATION", "Basic x")
@@ -148,7 +147,8 @@ func FuzzExtract(f *testing.F) {
 				continue
 			}
 			fields++
-			if got.Found && (!strings.HasSuffix(h.Value, " "+got.Raw) || !strings.EqualFold(strings.TrimRight(h.Value[:len(h.Value)-len(got.Raw)], " "), "bearer")) {
+			scheme, isSuffix := strings.CutSuffix(h.Value, got.Raw)
+			if got.Found && (!isSuffix || !strings.HasSuffix(scheme, " ") || !strings.EqualFold(strings.TrimRight(scheme, " "), "bearer")) {
 				t.Fatalf("%q is not the credential of %q", got.Raw, h.Value)
 			}
 			if strings.Contains(h.Value, ",") && !errors.Is(err, credential.ErrAmbiguous) {

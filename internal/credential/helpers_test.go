@@ -11,7 +11,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// sent is a request as a test writes it, with its host in the form that is compared.
+// sent is a request in the notation of these tests. Its host is already parsed.
 type sent struct {
 	Method, Host, Target string
 	Headers              []request.Header
@@ -34,19 +34,19 @@ func remove(m sent, from []config.TokenSource) credential.Removal {
 	return credential.Remove(m.parsed(), from)
 }
 
-// refusal fails the test unless err is the failure wanted and no other.
+// refusal fails the test unless err is of the kind want and of no other.
 func refusal(t testing.TB, err, want error) *denial.Error {
 	t.Helper()
 	var failure *denial.Error
 	if !errors.As(err, &failure) {
-		t.Fatalf("got %v, want a failure: %v", err, want)
+		t.Fatalf("got %v, want %v", err, want)
 	}
 	if !errors.Is(err, want) {
 		t.Fatalf("got %q, want %q", err, want)
 	}
 	for _, other := range []error{credential.ErrMissing, credential.ErrAmbiguous, credential.ErrCrossSite} {
 		if other != want && errors.Is(err, other) {
-			t.Errorf("%q is %v, too", err, other)
+			t.Errorf("%q is also %v", err, other)
 		}
 	}
 	return failure

@@ -10,9 +10,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// parameter reads a query parameter (RFC 6750 section 2.3). One whose name is
-// spelled otherwise (percent-encoded) is the same to some servers and another to
-// others, and so is ambiguous.
+// parameter reads a query parameter (RFC 6750 section 2.3). If its name is percent-encoded
+// it is ambiguous: some servers decode it and others do not.
 func parameter(r *request.Parsed, name string) (Credential, error) {
 	var values []string
 	for key, value := range parameters(r, name) {
@@ -24,8 +23,8 @@ func parameter(r *request.Parsed, name string) (Credential, error) {
 	return only(values, "two query parameters of that name")
 }
 
-// spellings returns the names that the query's parameters of that name have
-// before they are decoded, each once: Envoy removes a parameter by those bytes.
+// spellings returns the spellings of a parameter's name in the query, each once: Envoy
+// removes parameters by these bytes.
 func spellings(r *request.Parsed, name string) []string {
 	seen := make(map[string]struct{})
 	for key := range parameters(r, name) {
@@ -34,7 +33,8 @@ func spellings(r *request.Parsed, name string) []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// parameters yields the query's parameters of that name, as they are spelled.
+// parameters yields the query's parameters with that decoded name: the name as sent, and
+// the value.
 func parameters(r *request.Parsed, name string) iter.Seq2[string, string] {
 	query := r.Query
 	return func(yield func(key, value string) bool) {
@@ -53,9 +53,8 @@ func parameters(r *request.Parsed, name string) iter.Seq2[string, string] {
 	}
 }
 
-// spelled reports whether the first parameter of a query has that name once its
-// percent-encodings have been decoded, and how long the name is as it stands
-// there. A name has no byte that needs one, so the first that differs ends it.
+// spelled reports whether the first parameter of a query has that name after decoding, and
+// the length of the name as sent.
 func spelled(query, name string) (length int, ok bool) {
 	rest := query
 	for i := range len(name) {
@@ -73,8 +72,8 @@ func spelled(query, name string) (length int, ok bool) {
 	return len(query) - len(rest), rest == "" || rest[0] == '=' || rest[0] == '&'
 }
 
-// hexDigit returns the value of a hexadecimal digit, and for any other byte one
-// that no byte's half has.
+// hexDigit returns the value of a hexadecimal digit, or for any other byte a value that
+// makes the result no byte.
 func hexDigit(c byte) int {
 	switch {
 	case '0' <= c && c <= '9':

@@ -8,18 +8,16 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// Removal is what to change in a request so that none of the places that a
-// route reads holds a credential any more. No name stands in both Set and
-// Headers.
+// Removal says how to change a request so that no place that the route reads has a
+// credential. Set and Headers have no name in common.
 type Removal struct {
 	Headers    []string         // header fields to remove
-	Set        []request.Header // header fields to overwrite with what is left of them
-	Parameters []string         // query parameters to remove, each as it was spelled
+	Set        []request.Header // header fields to overwrite with their remaining values
+	Parameters []string         // query parameters to remove, as spelled in the query
 }
 
-// Remove says how to take every credential out of the places in from, one that
-// is ambiguous or no token included. A field of another authentication scheme
-// is no credential of ours and stays.
+// Remove says how to remove every credential from the places in from, also an ambiguous one
+// and one that is not a token. An Authorization field with another scheme stays.
 func Remove(r *request.Parsed, from []config.TokenSource) Removal {
 	var removal Removal
 	var cookieNames, protocolNames []string
@@ -66,7 +64,7 @@ func Remove(r *request.Parsed, from []config.TokenSource) Removal {
 	return removal
 }
 
-// replace overwrites a field, or removes it when nothing is left of it.
+// replace overwrites a field, or removes it if the value is empty.
 func (r *Removal) replace(name, value string) {
 	if value == "" {
 		r.Headers = append(r.Headers, name)

@@ -12,13 +12,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// A cookie line is rewritten without the credential and without a trace of it;
-// the other cookies stay cookies of their own.
+// The credential is removed from a Cookie field, and the other cookies stay separate.
 func TestCookieLineIsRewritten(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		lines []string
-		want  string // empty: the field is removed
+		want  string // "": the field is removed
 	}{
 		{"a comma in another value", []string{"seen=1,2; session=a.b.c"}, "seen=1,2"},
 		{"a date in another value", []string{"session=a.b.c; until=Wed, 21 Oct 2026; b=2"}, "until=Wed, 21 Oct 2026; b=2"},
@@ -29,16 +28,16 @@ func TestCookieLineIsRewritten(t *testing.T) {
 		{"no spaces", []string{"a=1;session=x;b=2"}, "a=1;b=2"},
 		{"many spaces", []string{"a=1;   session=x;   b=2"}, "a=1;   b=2"},
 		{"quotes", []string{`a="1"; session="a.b.c"; b="2"`}, `a="1"; b="2"`},
-		{"a space in front of the equals sign", []string{"a=1; session =a.b.c"}, "a=1"},
-		{"a tab in front of the equals sign", []string{"a=1;\tsession\t=a.b.c;\tb=2"}, "a=1; b=2"},
+		{"a space before the equals sign", []string{"a=1; session =a.b.c"}, "a=1"},
+		{"a tab before the equals sign", []string{"a=1;\tsession\t=a.b.c;\tb=2"}, "a=1; b=2"},
 		{"equals signs in another value", []string{"a=b=c; session=x"}, "a=b=c"},
 		{"another without a value", []string{"flag; session=x"}, "flag"},
 		{"empty pairs", []string{"; ;session=x;; a=1;"}, "a=1"},
 		{"two fields", []string{"a=1; session=x", "b=2"}, "a=1; b=2"},
-		{"a field of the credential alone", []string{"session=x", "b=2"}, "b=2"},
+		{"a field with only the credential", []string{"session=x", "b=2"}, "b=2"},
 		{"another in UTF-8", []string{"name=Jos\u00e9; session=x"}, "name=Jos\u00e9"},
-		// No answer to Envoy can hold these: one such byte in it and there would
-		// be no answer at all.
+		// An answer to Envoy cannot contain these: with one such byte there would be no
+		// answer at all.
 		{"another in Latin-1", []string{"name=Jos\xe9; a=1; session=x"}, "a=1"},
 		{"another with a control byte", []string{"name=\x01; a=1; session=x"}, "a=1"},
 		{"another with a line feed", []string{"name=\r\nx-user-id: root; a=1; session=x"}, "a=1"},
@@ -63,8 +62,8 @@ func TestCookieLineIsRewritten(t *testing.T) {
 	}
 }
 
-// A name is the cookie's without the white space around it: servers that drop
-// it would see two cookies where the gate saw one.
+// White space around a cookie's name is ignored: servers that drop it would otherwise see
+// two cookies and the gate one.
 func TestExtractTrimsTheCookiesName(t *testing.T) {
 	for _, row := range []struct {
 		line, raw string
@@ -72,7 +71,7 @@ func TestExtractTrimsTheCookiesName(t *testing.T) {
 	}{
 		{"session =a.b.c", "a.b.c", nil},
 		{" \tsession\t=a.b.c", "a.b.c", nil},
-		{"session= a.b.c", " a.b.c", nil}, // no JWT, then
+		{"session= a.b.c", " a.b.c", nil}, // the verifier rejects it
 		{"session=a.b.c; session =d.e.f", "", credential.ErrAmbiguous},
 		{"sess ion=a.b.c", "", nil},
 	} {
@@ -80,7 +79,7 @@ func TestExtractTrimsTheCookiesName(t *testing.T) {
 	}
 }
 
-// A request without a host has no site that an Origin could be of.
+// A request without a host has no site, so no Origin is the same.
 func TestOriginWithoutAHost(t *testing.T) {
 	for _, origin := range []string{"https://:443", "https://.", "https://.:443", "file://", "https:///x"} {
 		message := sent{Method: "POST", Headers: fields("origin", origin, "cookie", "session=a.b.c")}
@@ -88,8 +87,8 @@ func TestOriginWithoutAHost(t *testing.T) {
 	}
 }
 
-// A parameter goes in whatever way its name was spelled, since a request may go
-// on without its credential (if_invalid: anonymous).
+// A parameter is removed in every spelling of its name, because a request may be allowed
+// without its credential (if_invalid: anonymous).
 func TestRemoveParametersAsTheyAreSpelled(t *testing.T) {
 	for target, want := range map[string][]string{
 		"/?access%5Ftoken=a":                             {"access%5Ftoken"},
@@ -106,7 +105,7 @@ func TestRemoveParametersAsTheyAreSpelled(t *testing.T) {
 	}
 }
 
-// Protocols that no answer can hold go with the credential.
+// Protocols that an answer cannot contain are removed with the credential.
 func TestRemoveProtocolThatCannotBeSet(t *testing.T) {
 	message := sent{Headers: fields("upgrade", "websocket", "sec-websocket-protocol", "jwt, a.b.c, ch\xe9t, b\x01, chat")}
 	removal := remove(message, []config.TokenSource{fromProtocol()})
@@ -115,7 +114,7 @@ func TestRemoveProtocolThatCannotBeSet(t *testing.T) {
 	}
 }
 
-// cookiesOf reads a Cookie field as an application does, by semicolons alone.
+// cookiesOf splits a Cookie field as an application does, only at semicolons.
 func cookiesOf(line string) []string {
 	var all []string
 	for pair := range strings.SplitSeq(line, ";") {
@@ -126,8 +125,8 @@ func cookiesOf(line string) []string {
 	return all
 }
 
-// Whatever the line, what is set can be set, the credential is gone from it, and
-// an application finds every other cookie as it was.
+// FuzzCookieLine: an answer can contain the rewritten field, the credential is not in it,
+// and an application finds every other cookie unchanged.
 func FuzzCookieLine(f *testing.F) {
 	for _, line := range []string{
 		"a=1; session=a.b.c; b=2", "a=1,session=x; b=2", "a=1; session=x,b=2", "session =x", "a=\xe9; session=x",
@@ -154,16 +153,16 @@ func FuzzCookieLine(f *testing.F) {
 		for _, pair := range cookiesOf(line) {
 			plain := utf8.ValidString(pair) && !strings.ContainsFunc(pair, unicode.IsControl) && !strings.Contains(pair, ",")
 			name, _, _ := strings.Cut(pair, "=")
-			if plain && strings.Trim(name, " ") != "session" && !slices.ContainsFunc(kept, func(k string) bool { return strings.Contains(k, pair) }) {
+			found := slices.ContainsFunc(kept, func(k string) bool { return strings.Contains(k, pair) })
+			if plain && strings.Trim(name, " ") != "session" && !found {
 				t.Fatalf("%q is lost of %q: %q", pair, line, got)
 			}
 		}
 	})
 }
 
-// Whatever the query, once the parameters that are named have been taken out by
-// the bytes of their names, as Envoy does, no credential is left and no other
-// parameter is gone.
+// FuzzRemoveParameters: after Envoy has removed the parameters by the bytes of their names,
+// no credential is left, and all other parameters are.
 func FuzzRemoveParameters(f *testing.F) {
 	for _, query := range []string{
 		"access_token=a", "a=1&access_token=a.b.c&b=2", "access%5Ftoken=a&a", "access_token&access_token", "%61ccess_token=a&%zz=1", "&&=&a=b=c",

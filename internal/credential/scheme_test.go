@@ -11,17 +11,18 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// TestExtractScheme: a JWT in Authorization that stands in a form which the route does
-// not read is a failed credential, and is taken out with the others.
+// TestExtractScheme: a JWT in Authorization that the route does not read in that form is a
+// failed credential, and is removed with the others.
 func TestExtractScheme(t *testing.T) {
-	const jwt, unsigned, jwe = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.", "eyJlbmMiOiJBMTI4R0NNIn0.a.b.c.d"
+	const jwt, unsigned = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0."
+	const jwe = "eyJlbmMiOiJBMTI4R0NNIn0.a.b.c.d"
 	bearer := config.TokenSource{Kind: config.SourceBearer}
 	alone := config.TokenSource{Kind: config.SourceHeader, Name: config.FieldAuthorization}
 	only, both, reversed := []config.TokenSource{bearer}, []config.TokenSource{bearer, alone}, []config.TokenSource{alone, bearer}
 	for _, row := range []struct {
 		name, value string
 		from        []config.TokenSource
-		raw         string // found if it is not empty
+		raw         string // "": no credential is found
 		wrong       error
 		near        denial.NearMiss
 	}{
@@ -44,38 +45,38 @@ func TestExtractScheme(t *testing.T) {
 		{"a scheme and an underscore", "Bearer_" + jwt, only, "", credential.ErrMissing, denial.NearNoScheme},
 		{"a scheme and a dash", "Bearer-" + jwt, only, "", credential.ErrMissing, denial.NearNoScheme},
 		{"in quotes", `JWT "` + jwt + `"`, only, "", credential.ErrMissing, denial.NearNoScheme},
-		{"a parameter, as Rails takes it", "Token token=" + jwt, only, "", credential.ErrMissing, denial.NearNoScheme},
+		{"a parameter, as Rails accepts it", "Token token=" + jwt, only, "", credential.ErrMissing, denial.NearNoScheme},
 		{"a parameter in quotes", `Token token="` + jwt + `"`, only, "", credential.ErrMissing, denial.NearNoScheme},
 		{"claims alone", "JWT x.eyJzdWIiOiJhIn0.x", only, "", credential.ErrMissing, denial.NearNoScheme},
 		{"claims between dots", "JWT .eyJzdWIiOiJhIn0.", only, "", credential.ErrMissing, denial.NearNoScheme},
-		{"claims behind a dot", "x.eyJzdWIiOiJhIn0", only, "", credential.ErrMissing, denial.NearNoScheme},
+		{"claims after a dot", "x.eyJzdWIiOiJhIn0", only, "", credential.ErrMissing, denial.NearNoScheme},
 		{"two parts", "JWT eyJhbGciOiJub25lIn0.e30", only, "", credential.ErrMissing, denial.NearNoScheme},
 		{"four parts", "JWT " + jwt + ".x", only, "", credential.ErrMissing, denial.NearNoScheme},
 		{"a byte order mark", "JWT 77u_eyJhbGciOiJub25lIn0.e30.", only, "", credential.ErrMissing, denial.NearNoScheme},
 
 		{"Basic", "Basic YWxpY2U6c2VjcmV0", only, "", nil, ""},
 		{"a name with dots", "Token e2e.example.com", only, "", nil, ""},
-		{"a dot and nothing", "Token .", only, "", nil, ""},
+		{"only a dot", "Token .", only, "", nil, ""},
 		{"an odd byte in a part, which some readers skip", "Token eyJ!.eyJ!", only, "", credential.ErrMissing, denial.NearNoScheme},
 		{"an opaque token", "Token 7f0c4d1e", only, "", nil, ""},
-		{"three parts that are no JWT", "Token 10.0.1", only, "", nil, ""},
+		{"three parts that are not a JWT", "Token 10.0.1", only, "", nil, ""},
 		{"three parts, the first a JSON text", "Token ImEi.b.c", only, "", nil, ""},
 		{"a Bearer token", "Bearer " + jwt, only, jwt, nil, ""},
 
 		{"alone, where that is read too", jwt, both, jwt, nil, ""},
 		{"alone, where that is read first", jwt, reversed, jwt, nil, ""},
 		{"alone, where that alone is read", jwt, []config.TokenSource{alone}, jwt, nil, ""},
-		{"alone and no JWT", "null", both, "null", nil, ""},
+		{"alone, not a JWT", "null", both, "null", nil, ""},
 		{"Bearer, where both are read", "Bearer " + jwt, both, jwt, nil, ""},
 		{"Bearer, where both are read, alone first", "Bearer " + jwt, reversed, jwt, nil, ""},
 		{"Bearer without a token, where both are read", "Bearer", reversed, "", token.ErrMalformed, ""},
 		{"JWT, where both are read", "JWT " + jwt, both, "", credential.ErrMissing, denial.NearNoScheme},
-		{"a space behind, where both are read", jwt + " ", both, "", credential.ErrMissing, denial.NearNoScheme},
+		{"a space after it, where both are read", jwt + " ", both, "", credential.ErrMissing, denial.NearNoScheme},
 		{"Basic, where both are read", "Basic YWxpY2U6c2VjcmV0", both, "", nil, ""},
-		{"Bearer, where it has to stand alone", "Bearer " + jwt, []config.TokenSource{alone}, "", credential.ErrMissing, denial.NearScheme},
-		{"Bearer without a JWT, where it has to stand alone", "Bearer null", []config.TokenSource{alone}, "", credential.ErrMissing,
+		{"Bearer, where it must be alone", "Bearer " + jwt, []config.TokenSource{alone}, "", credential.ErrMissing, denial.NearScheme},
+		{"Bearer without a JWT, where it must be alone", "Bearer null", []config.TokenSource{alone}, "", credential.ErrMissing,
 			denial.NearScheme},
-		{"a comma, where it has to stand alone", jwt + ",", []config.TokenSource{alone}, "", credential.ErrAmbiguous, ""},
+		{"a comma, where it must be alone", jwt + ",", []config.TokenSource{alone}, "", credential.ErrAmbiguous, ""},
 		{"empty, where both are read", "", both, "", nil, ""},
 		{"where neither is read", jwt, []config.TokenSource{{Kind: config.SourceHeader, Name: "x-token"}}, "", nil, ""},
 	} {

@@ -11,7 +11,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// The places beside Authorization that these tests read credentials from.
+// The other places where these tests read credentials.
 func fromCookie(origins ...string) config.TokenSource {
 	return config.TokenSource{Kind: config.SourceCookie, Name: "session", Origins: origins}
 }
@@ -25,7 +25,7 @@ func fromProtocol() config.TokenSource {
 	return config.TokenSource{Kind: config.SourceWebSocketProtocol, Name: "jwt"}
 }
 
-// fields makes header fields of names and values in turn.
+// fields returns header fields; pairs are names and values in turn.
 func fields(pairs ...string) []request.Header {
 	var headers []request.Header
 	for pair := range slices.Chunk(pairs, 2) {
@@ -34,12 +34,12 @@ func fields(pairs ...string) []request.Header {
 	return headers
 }
 
-// extracted is what one row expects of [credential.Extract].
+// extracted is a request and the expected result of [credential.Extract].
 type extracted struct {
 	name    string
 	message sent
 	from    config.TokenSource
-	raw     string // found if it is not empty
+	raw     string // "": no credential is found
 	wrong   error
 }
 
@@ -70,7 +70,7 @@ func TestExtractFromHeader(t *testing.T) {
 		{"the field in capitals", fields("X-TOKEN", "a.b.c"), "a.b.c", nil},
 		{"no field", fields("x-token2", "a.b.c", "x_token", "d.e.f"), "", nil},
 		{"empty field", fields("x-token", ""), "", nil},
-		{"with a scheme, which is no part of it", fields("x-token", "Bearer a.b.c"), "Bearer a.b.c", nil},
+		{"with a scheme, which is part of the token", fields("x-token", "Bearer a.b.c"), "Bearer a.b.c", nil},
 		{"two fields", fields("x-token", "a.b.c", "x-token", "d.e.f"), "", credential.ErrAmbiguous},
 		{"two fields, one empty", fields("x-token", "", "x-token", "d.e.f"), "", credential.ErrAmbiguous},
 		{"two fields joined", fields("x-token", "a.b.c,d.e.f"), "", credential.ErrAmbiguous},
@@ -112,15 +112,15 @@ func TestExtractFromCookie(t *testing.T) {
 	}
 }
 
-// A cookie counts only on a request that another site cannot cause, or that
-// changes nothing.
+// A cookie is accepted only in a request that another site cannot cause, or that changes
+// nothing.
 func TestExtractCookieCrossSite(t *testing.T) {
 	const host = "app.example"
 	for _, row := range []struct {
 		name, method string
 		headers      []request.Header
 		origins      []string
-		counts       bool
+		accepted     bool
 	}{
 		{"GET", "GET", nil, nil, true},
 		{"HEAD", "HEAD", nil, nil, true},
@@ -156,7 +156,7 @@ func TestExtractCookieCrossSite(t *testing.T) {
 		{"POST, Origin null", "POST", fields("origin", "null"), nil, false},
 		{"POST, Origin empty", "POST", fields("origin", ""), nil, false},
 		{"POST, Origin without a scheme", "POST", fields("origin", "app.example"), nil, false},
-		{"POST, Origin that is no URL", "POST", fields("origin", "https://app.example:x"), nil, false},
+		{"POST, an invalid Origin", "POST", fields("origin", "https://app.example:x"), nil, false},
 		{"POST, Origin twice", "POST", fields("origin", "https://app.example", "origin", "https://evil.example"), nil, false},
 		{"POST, Origin with the host as a user", "POST", fields("origin", "https://app.example@evil.example"), nil, false},
 		{"POST, Referer of the host", "POST", fields("referer", "https://app.example/"), nil, false},
@@ -167,17 +167,17 @@ func TestExtractCookieCrossSite(t *testing.T) {
 		{"POST, a configured Origin with another port", "POST", fields("origin", "https://spa.example:8443"), []string{"https://spa.example"},
 			false},
 		{"POST, a configured Origin by http", "POST", fields("origin", "http://spa.example"), []string{"https://spa.example"}, false},
-		{"POST, beside a configured Origin", "POST", fields("origin", "https://evil.example"), []string{"https://spa.example"}, false},
+		{"POST, not the configured Origin", "POST", fields("origin", "https://evil.example"), []string{"https://spa.example"}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			message := sent{Method: row.method, Host: host, Headers: append(row.headers, fields("cookie", "session=a.b.c")...)}
 			want := extracted{message: message, from: fromCookie(row.origins...), raw: "a.b.c"}
-			if !row.counts {
+			if !row.accepted {
 				want.raw, want.wrong = "", credential.ErrCrossSite
 			}
 			want.check(t)
 
-			// Without a credential in it there is nothing to refuse.
+			// Without the cookie there is nothing to refuse.
 			message.Headers = row.headers
 			extracted{message: message, from: fromCookie(row.origins...)}.check(t)
 		})
@@ -246,8 +246,8 @@ func TestExtractFromWebSocketProtocol(t *testing.T) {
 	}
 }
 
-// One credential, from one place (RFC 6750 section 2): in two it is ambiguous,
-// also when one of them would not have counted; a fault in any is one.
+// Credentials in two places are ambiguous (RFC 6750 section 2), even if one of them would
+// not be accepted. An error in one place is the error of the request.
 func TestExtractFromSeveralPlaces(t *testing.T) {
 	everywhere := append(fromBearer(), fromHeader(), fromCookie(), fromQuery(), fromProtocol())
 	places := map[string]sent{
@@ -278,9 +278,10 @@ func TestExtractFromSeveralPlaces(t *testing.T) {
 	refusal(t, err, token.ErrMalformed)
 }
 
-// What is read can be removed, and nothing else is changed.
+// Everything that is read can be removed, and nothing else changes.
 func TestRemove(t *testing.T) {
-	all := append(fromBearer(), fromHeader(), fromCookie(), config.TokenSource{Kind: config.SourceCookie, Name: "id"}, fromQuery(), fromProtocol())
+	id := config.TokenSource{Kind: config.SourceCookie, Name: "id"}
+	all := append(fromBearer(), fromHeader(), fromCookie(), id, fromQuery(), fromProtocol())
 	handshake := []string{"upgrade", "websocket", "sec-websocket-protocol"}
 	for _, row := range []struct {
 		name    string
@@ -320,8 +321,9 @@ func TestRemove(t *testing.T) {
 			credential.Removal{Set: fields("sec-websocket-protocol", "chat, jwt, superchat")}},
 		{"other protocols", sent{Headers: fields(append(handshake, "chat, superchat")...)}, credential.Removal{}},
 		{"everything", sent{
-			Target:  "/?access_token=a",
-			Headers: fields("authorization", "Bearer a", "x-token", "a", "cookie", "session=a; b=c", "upgrade", "websocket", "sec-websocket-protocol", "jwt, a"),
+			Target: "/?access_token=a",
+			Headers: fields("authorization", "Bearer a", "x-token", "a", "cookie", "session=a; b=c",
+				"upgrade", "websocket", "sec-websocket-protocol", "jwt, a"),
 		}, credential.Removal{
 			Headers: []string{"authorization", "x-token"}, Parameters: []string{"access_token"},
 			Set: fields("cookie", "b=c", "sec-websocket-protocol", "jwt"),
@@ -338,7 +340,7 @@ func TestRemove(t *testing.T) {
 	}
 }
 
-// After a removal nothing is left to extract, and all else is as it was.
+// FuzzRemove: after a removal there is no credential, and all else is unchanged.
 func FuzzRemove(f *testing.F) {
 	f.Add("theme=dark; session=a.b.c", "Bearer a.b.c", "/x?access_token=a&b=c", "chat, jwt, a.b.c")
 	f.Add("session=a, session=b", "Basic x", "/?%61ccess_token=1", "jwt, jwt, jwt")
@@ -364,7 +366,7 @@ func FuzzRemove(f *testing.F) {
 		}
 		for _, source := range all {
 			if source.Kind == config.SourceWebSocketProtocol {
-				continue // what stood behind the token comes to stand behind the name
+				continue // the protocol after the token now follows the name
 			}
 			message := sent{Method: "GET", Target: target, Headers: left}
 			if got, err := extract(message, []config.TokenSource{source}); err != nil || got.Found {

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// protocol reads the item behind the one of that name. Only a WebSocket
-// handshake has one.
+// protocol reads the protocol that follows the one with that name. Only a WebSocket handshake
+// has protocols.
 func protocol(r *request.Parsed, name string) (Credential, error) {
 	if !handshake(r) {
 		return Credential{}, nil
@@ -21,18 +21,18 @@ func protocol(r *request.Parsed, name string) (Credential, error) {
 	case at < 0 || at == len(items)-1:
 		return Credential{}, nil
 	case slices.Contains(items[at+1:], name):
-		return Credential{}, denial.New(ErrAmbiguous, "the protocol's name stands twice")
+		return Credential{}, denial.New(ErrAmbiguous, "the protocol's name occurs twice")
 	}
 	return Credential{Raw: items[at+1], Found: true}, nil
 }
 
-// handshake reports whether the request asks for a WebSocket. Envoy turns the
-// handshake of HTTP/2 (RFC 8441) into the same fields.
+// handshake reports whether the request is a WebSocket handshake. Envoy converts the
+// handshake of HTTP/2 (RFC 8441) to the same fields.
 func handshake(r *request.Parsed) bool {
 	return slices.ContainsFunc(r.Values("upgrade"), func(value string) bool { return strings.EqualFold(value, "websocket") })
 }
 
-// protocols returns the items of all the fields, in order.
+// protocols returns the protocols of all fields, in order.
 func protocols(r *request.Parsed) []string {
 	var items []string
 	for _, value := range r.Values(config.FieldWebSocketProtocol) {
@@ -45,8 +45,8 @@ func protocols(r *request.Parsed) []string {
 	return items
 }
 
-// withoutTokens returns the items without those that stand behind one of the
-// names, and without those that no field that is set may hold.
+// withoutTokens returns the protocols without those that follow one of the names, and
+// without those that an answer to Envoy cannot contain.
 func withoutTokens(items, names []string) []string {
 	var kept []string
 	for i, item := range items {

@@ -14,10 +14,8 @@ import (
 func longLines() map[string]int {
 	return map[string]int{
 		"internal/audit":      12,
-		"internal/credential": 10,
 		"internal/extauthz":   63,
 		"internal/gate":       68,
-		"internal/request":    2,
 		"internal/token":      82,
 		"internal/tokencache": 3,
 	}

@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// Fold returns a text in the form in which texts that differ in letter case alone
-// are equal: Fold(a) == Fold(b) exactly if strings.EqualFold(a, b), for UTF-8. A
-// text without capital letters and of ASCII is its own fold, and costs no memory.
+// Fold returns a form of a text that does not depend on letter case: Fold(a) == Fold(b) if
+// and only if strings.EqualFold(a, b), for UTF-8. It does not allocate for an ASCII text
+// without capital letters, which it returns as it is.
 func Fold(text string) string { return strings.Map(foldRune, text) }
 
-// foldRune returns one rune for all that Unicode's simple folding takes for the
-// same: the lower-case letter if one of them is ASCII, else the smallest.
+// foldRune returns the same rune for all runes that Unicode's simple folding makes equal:
+// the lower-case letter if one of them is ASCII, else the smallest.
 func foldRune(r rune) rune {
 	if r < utf8.RuneSelf {
 		return Lower(r)

@@ -10,16 +10,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// ErrMethodRefused is why a method is not matched at all: the gate and the
-// application behind it might read it differently.
+// ErrMethodRefused is the error of a method that the application could execute as another.
 var ErrMethodRefused = errors.New("method refused")
 
 // CheckMethod refuses a method that applications read as another one. The error is
 // [ErrMethodRefused]. Methods are case-sensitive (RFC 9110 section 9.1), but many
-// frameworks execute delete as DELETE; no registered method has a lower-case
-// letter. What is not a token (section 5.6.2) is no method.
+// frameworks execute delete as DELETE, and no registered method has a lower-case letter. A
+// method is a token (section 5.6.2).
 func CheckMethod(method string) error {
-	if usual(method) {
+	if onlyCapitals(method) {
 		return nil
 	}
 	if !config.Token(method) {
@@ -31,8 +30,8 @@ func CheckMethod(method string) error {
 	return nil
 }
 
-// usual reports whether a method is capital letters alone, as nearly all are.
-func usual(method string) bool {
+// onlyCapitals reports whether a method consists of capital letters, as almost all do.
+func onlyCapitals(method string) bool {
 	for i := range len(method) {
 		if c := method[i]; c < 'A' || c > 'Z' {
 			return false
@@ -41,18 +40,17 @@ func usual(method string) bool {
 	return method != ""
 }
 
-// maxOverrides bounds how many methods one query may name.
+// maxOverrides is the most methods that a query may name.
 const maxOverrides = 4
 
-// AppendOverrides appends the methods that the query of a POST names in the
-// parameter _method, each once and in upper case: some frameworks execute that
-// method in place of POST. A query that names more than a few is [ErrMethodRefused].
+// AppendOverrides appends the methods that the query of a POST names in the parameter
+// _method, each once and in upper case: some frameworks execute that method instead of
+// POST. A query that names too many is [ErrMethodRefused].
 //
-// The name is decoded once and compared as the laxest of those frameworks does:
-// without regard to case, with any byte that is neither letter nor digit in the
-// place of the underscore (PHP reads .method so), without spaces before it or what
-// follows a NUL (PHP drops both). A semicolon ends a parameter, too.
-// A _method in a body is not seen.
+// The name is decoded once and compared like the most tolerant of those frameworks: letter
+// case is ignored, the first byte is anything but a letter or digit (PHP reads .method as
+// _method), and spaces before it and everything after a NUL are dropped (as in PHP). A
+// semicolon also ends a parameter. A _method in the body is not found.
 func AppendOverrides(to []string, method, query string) ([]string, error) {
 	if method != "POST" || query == "" {
 		return to, nil
@@ -81,19 +79,19 @@ func AppendOverrides(to []string, method, query string) ([]string, error) {
 	return to, nil
 }
 
-// overridesMethod reports whether a query parameter's name, as it was sent, is
-// _method to some framework.
+// overridesMethod reports whether some framework reads the name of a query parameter, as
+// sent, as _method.
 func overridesMethod(name string) bool {
-	const least = len("_method")
-	if len(name) < least {
+	const length = len("_method")
+	if len(name) < length {
 		return false
 	}
 	name, _, _ = strings.Cut(strings.TrimLeft(unescape(name), " "), "\x00")
-	return len(name) == least && !letterOrDigit(name[0]) && strings.EqualFold(name[1:], "method")
+	return len(name) == length && !letterOrDigit(name[0]) && strings.EqualFold(name[1:], "method")
 }
 
-// unescape decodes a part of a query once. Unlike net/url's it refuses
-// nothing: a percent sign that escapes nothing stays, as most frameworks read it.
+// unescape decodes a part of a query once. Unlike net/url it accepts everything: like most
+// frameworks, it keeps a percent sign that does not begin an escape.
 func unescape(text string) string {
 	if !strings.ContainsAny(text, "%+") {
 		return text

@@ -14,7 +14,9 @@ func TestCheckMethod(t *testing.T) {
 			t.Errorf("%q: %v", method, err)
 		}
 	}
-	for _, method := range []string{"delete", "Delete", "DELETe", "dELETE", "", "GET ", "DEL\u00a0ETE", "DELETE\x00", "PO\u017fT", "GET,HEAD", "G/T"} {
+	for _, method := range []string{
+		"delete", "Delete", "DELETe", "dELETE", "", "GET ", "DEL\u00a0ETE", "DELETE\x00", "PO\u017fT", "GET,HEAD", "G/T",
+	} {
 		if err := request.CheckMethod(method); !errors.Is(err, request.ErrMethodRefused) {
 			t.Errorf("%q: %v", method, err)
 		}
@@ -65,7 +67,8 @@ func TestAppendOverrides(t *testing.T) {
 			}
 		}
 	}
-	if _, err := request.AppendOverrides(nil, "POST", "_method=A&_method=B&_method=C&_method=D&_method=E"); !errors.Is(err, request.ErrMethodRefused) {
+	_, err := request.AppendOverrides(nil, "POST", "_method=A&_method=B&_method=C&_method=D&_method=E")
+	if !errors.Is(err, request.ErrMethodRefused) {
 		t.Errorf("five methods: %v", err)
 	}
 }

@@ -7,24 +7,24 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// Parsed is a request whose method, host, path and query have been read once, for all
-// who ask: routes, credentials and conditions. It shares the request's memory.
+// Parsed is a request with its host, path and query in the form that routes, credentials
+// and conditions read. It shares the request's memory.
 type Parsed struct {
 	*Request
 	Host  string // in the form of [ParseHost]
 	Path  Path
-	Query string // as it was sent, without its question mark
-	// Overrides are the methods that the query names ([AppendOverrides]); none where
-	// method_override is relaxed.
+	Query string // as sent, without the question mark
+	// Overrides are the methods that the query names ([AppendOverrides]). There are none
+	// if method_override is relaxed.
 	Overrides []string
-	Relaxed   config.Relaxed // for the host
+	Relaxed   config.Relaxed // for this host
 }
 
-// Parse reads a request. What p held before is gone; its memory is used again. An error
-// is [ErrMethodRefused], [ErrPathRefused] or [ErrHostRefused]; then only Request, Host
-// and Relaxed are set.
+// Parse parses a request into p and reuses p's memory. The error is [ErrMethodRefused],
+// [ErrPathRefused] or [ErrHostRefused]; then fields other than Request may be empty.
 func (p *Parsed) Parse(r *Request, relax *config.Relax) error {
-	p.Request, p.Overrides, p.Query = r, p.Overrides[:0], ""
+	p.Reset()
+	p.Request = r
 	if err := CheckMethod(r.Method); err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (p *Parsed) Parse(r *Request, relax *config.Relax) error {
 	return err
 }
 
-// Reset forgets the request and keeps the memory for another.
+// Reset removes the request from p and keeps the memory for another.
 func (p *Parsed) Reset() {
 	clear(p.Overrides)
 	p.Path.reset()

@@ -11,44 +11,41 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// ErrPathRefused is why a path is not matched at all: the gate and the
-// application behind it might read it differently.
+// ErrPathRefused is the error of a path that the application could read differently.
 var ErrPathRefused = errors.New("path refused")
 
-// Path is a request's path, guarded and taken apart. The zero value is the path
-// of no request.
+// Path is a checked and parsed path. The zero value has no segments and matches no route.
 type Path struct {
 	// segments are decoded once: ["admin"] for /admin, ["admin", ""] for
 	// /admin/, [""] for /.
 	segments []string
-	// lowered are the segments folded, where they are not their own fold, and
-	// isFolded says that they are. Behind segments and behind lowered stands one
-	// empty segment more: the path with a final slash.
+	// lowered has the folded segments, unless isFolded is set: then segments has them.
+	// Each of the two slices is followed by one empty segment in its array, for the path
+	// with a final slash.
 	lowered  []string
 	isFolded bool
 
-	ignoreCase, caseSensitive, slashSensitive bool // as the relaxations say
+	ignoreCase, caseSensitive, slashSensitive bool // the relaxations
 }
 
-// Segments returns the path's segments, decoded once: ["admin"] for /admin,
-// ["admin", ""] for /admin/, [""] for /. The slice must not be changed.
+// Segments returns the segments, decoded once: ["admin"] for /admin, ["admin", ""] for
+// /admin/, [""] for /. The slice must not be changed.
 func (p *Path) Segments() []string { return p.segments }
 
-// IsFolded reports whether each segment is its own fold ([Fold]).
+// IsFolded reports whether folding ([Fold]) changes no segment.
 func (p *Path) IsFolded() bool { return p.isFolded }
 
-// IgnoreCase, CaseSensitive and SlashSensitive are what the relaxations say of the
-// path's host.
+// IgnoreCase reports whether ignore_case is relaxed for the path's host.
 func (p *Path) IgnoreCase() bool { return p.ignoreCase }
 
-// CaseSensitive is described at [Path.IgnoreCase].
+// CaseSensitive reports whether case_sensitive is relaxed for the path's host.
 func (p *Path) CaseSensitive() bool { return p.caseSensitive }
 
-// SlashSensitive is described at [Path.IgnoreCase].
+// SlashSensitive reports whether slash_sensitive is relaxed for the path's host.
 func (p *Path) SlashSensitive() bool { return p.slashSensitive }
 
-// Folded returns the first n of the path's segments, folded. One more than the path has
-// are those of the path with a final slash; one less are those without it.
+// Folded returns the first n segments, folded. n may be one more than the number of
+// segments, for the path with a final slash, or one less, for the path without it.
 func (p *Path) Folded(n int) []string {
 	if p.isFolded {
 		return p.segments[:n]
@@ -56,8 +53,8 @@ func (p *Path) Folded(n int) []string {
 	return p.lowered[:n]
 }
 
-// OtherSlash returns the segments of the path with a final slash if it has none,
-// and without it if it has one. The root has no other form.
+// OtherSlash returns the segments with a final slash if the path has none, and without it
+// if the path has one. The root has no other form.
 func (p *Path) OtherSlash() (segments []string, ok bool) {
 	n := len(p.segments)
 	switch {
@@ -69,9 +66,9 @@ func (p *Path) OtherSlash() (segments []string, ok bool) {
 	return p.segments[:n+1], true
 }
 
-// String renders the path as it was matched: decoded, without its query. A slash
-// or a percent sign inside a segment, which only a relaxation lets there be, is
-// written %2F or %25, so that no two paths render alike.
+// String returns the path as it is matched: decoded, without query. A slash or a percent
+// sign inside a segment, which only a relaxation permits, is written %2F or %25, so that
+// different paths have different strings.
 func (p Path) String() string {
 	if len(p.segments) == 0 {
 		return ""
@@ -87,23 +84,21 @@ func (p Path) String() string {
 	return b.String()
 }
 
-// ParsePath guards and takes apart a request's path as Envoy gives it, query
-// included (CheckRequest's http.path). An error is [ErrPathRefused] and says
-// which rule was broken, quoting nothing of the path.
+// ParsePath checks and parses the path of a target, which may have a query (CheckRequest's
+// http.path). The error is [ErrPathRefused]. It says which rule was broken, and quotes
+// nothing of the path.
 //
-// The rules are narrower than RFC 3986 on purpose: every spelling that servers
-// are known to disagree on (dot segments, encoded slashes and dots, empty
-// segments, path parameters, backslashes, double encoding) is refused rather
-// than normalised, since only a refusal cannot differ from what the application
-// does. What relaxed opens is read as [config.Relaxation] says.
+// The rules are stricter than RFC 3986: each spelling that servers are known to read
+// differently (dot segments, encoded slashes and dots, empty segments, path parameters,
+// backslashes, double encoding) is refused and not normalized, because the application may
+// normalize it in another way. [config.Relaxation] says how a relaxed spelling is read.
 func ParsePath(target string, relaxed config.Relaxed) (Path, error) {
 	var p Path
 	err := p.Parse(target, relaxed)
 	return p, err
 }
 
-// Parse is [ParsePath] in the memory that the path already has, which must not be
-// in use any more: after an error it is the path of no request.
+// Parse is [ParsePath] into p. It reuses p's memory. After an error p is the zero value.
 func (p *Path) Parse(target string, relaxed config.Relaxed) error {
 	segments, err := parseSegments(p.segments[:0], target, relaxed)
 	if err != nil {
@@ -115,10 +110,10 @@ func (p *Path) Parse(target string, relaxed config.Relaxed) error {
 	return nil
 }
 
-// NewPath returns the path of these decoded segments, for which nothing is relaxed.
+// NewPath returns the path with these decoded segments and without relaxations.
 func NewPath(segments []string) Path { return newPath(segments, nil) }
 
-// newPath returns the path of these segments, in the memory of both slices.
+// newPath returns the path with these segments. It reuses the memory of both slices.
 func newPath(segments, lowered []string) Path {
 	n := len(segments)
 	p := Path{segments: append(segments, "")[:n], lowered: lowered, isFolded: true}
@@ -145,7 +140,7 @@ func parseSegments(segments []string, target string, relaxed config.Relaxed) ([]
 	if !strings.HasPrefix(raw, "/") {
 		return nil, refuse("it does not begin with /")
 	}
-	if err := guardBytes(raw, relaxed); err != nil {
+	if err := checkBytes(raw, relaxed); err != nil {
 		return nil, err
 	}
 	rest, more := raw[1:], true
@@ -168,8 +163,8 @@ func parseSegments(segments []string, target string, relaxed config.Relaxed) ([]
 
 func refuse(why string) error { return fmt.Errorf("%w: %s", ErrPathRefused, why) }
 
-// guardBytes refuses the bytes that may not stand in a path.
-func guardBytes(raw string, relaxed config.Relaxed) error {
+// checkBytes refuses bytes that a path must not contain.
+func checkBytes(raw string, relaxed config.Relaxed) error {
 	for i := range len(raw) {
 		switch c := raw[i]; {
 		case c <= 0x20 || c == 0x7f:
@@ -187,12 +182,12 @@ func guardBytes(raw string, relaxed config.Relaxed) error {
 	return nil
 }
 
-// parseSegment guards and decodes one segment.
+// parseSegment checks and decodes one segment.
 func parseSegment(segment string, relaxed config.Relaxed) (string, error) {
-	if err := guardEncodings(segment, relaxed); err != nil {
+	if err := checkEncodings(segment, relaxed); err != nil {
 		return "", err
 	}
-	// All of it is decoded first: what follows a semicolon is cut, not unread.
+	// Check all of it, also what follows a semicolon and is cut below.
 	whole, err := url.PathUnescape(segment)
 	switch {
 	case err != nil:
@@ -202,8 +197,8 @@ func parseSegment(segment string, relaxed config.Relaxed) (string, error) {
 	case strings.ContainsFunc(whole, unicode.IsControl):
 		return "", refuse("a percent-encoded control character")
 	}
-	// With an encoded slash open, dot segments could hide between two, and
-	// behind a semicolon from a server that decodes before it cuts.
+	// If encoded slashes are permitted, a dot segment could hide between two of them, or
+	// after a semicolon from a server that decodes before it cuts.
 	for part := range strings.SplitSeq(whole, "/") {
 		if relaxed.Semicolon {
 			part, _, _ = strings.Cut(part, ";")
@@ -215,28 +210,28 @@ func parseSegment(segment string, relaxed config.Relaxed) (string, error) {
 	if !relaxed.Semicolon {
 		return whole, nil
 	}
-	return url.PathUnescape(cutParameters(segment)) // a part of what could be decoded
+	return url.PathUnescape(cutParameters(segment)) // cannot fail: whole was decoded
 }
 
-// guardEncodings refuses the percent-encodings that servers read differently.
-func guardEncodings(segment string, relaxed config.Relaxed) error {
+// checkEncodings refuses percent-encodings that servers read differently.
+func checkEncodings(segment string, relaxed config.Relaxed) error {
 	for at := strings.IndexByte(segment, '%'); at >= 0; {
 		if at+3 > len(segment) {
 			return refuse("a broken percent-encoding")
 		}
-		open := false
+		permitted := false
 		switch strings.ToLower(segment[at+1 : at+3]) {
 		case "2e", "5c", "00":
 		case "2f":
-			open = relaxed.EncodedSlash
+			permitted = relaxed.EncodedSlash
 		case "25":
-			open = relaxed.EncodedPercent
+			permitted = relaxed.EncodedPercent
 		case "3b":
-			open = relaxed.Semicolon
+			permitted = relaxed.Semicolon
 		default:
-			open = true
+			permitted = true
 		}
-		if !open {
+		if !permitted {
 			return refuse("a percent-encoded dot, slash, backslash, percent sign, semicolon or NUL")
 		}
 		next := strings.IndexByte(segment[at+3:], '%')
@@ -248,8 +243,8 @@ func guardEncodings(segment string, relaxed config.Relaxed) error {
 	return nil
 }
 
-// cutParameters cuts a segment's parameters (RFC 3986 section 3.3), which some
-// servers drop before they route.
+// cutParameters returns a segment without its parameters (RFC 3986 section 3.3), which some
+// servers drop before routing.
 func cutParameters(segment string) string {
 	for i := range len(segment) {
 		if segment[i] == ';' || i+3 <= len(segment) && strings.EqualFold(segment[i:i+3], "%3b") {
@@ -259,7 +254,7 @@ func cutParameters(segment string) string {
 	return segment
 }
 
-// reset forgets the path and keeps the memory for another.
+// reset removes the path and keeps the memory for another.
 func (p *Path) reset() {
 	clear(p.segments[:cap(p.segments)])
 	clear(p.lowered[:cap(p.lowered)])

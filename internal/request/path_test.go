@@ -14,7 +14,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// Why a path is refused, as the error says it.
+// The reasons to refuse a path, as in the errors.
 const (
 	noSlash    = "it does not begin with /"
 	control    = "a control byte or space"
@@ -30,7 +30,7 @@ const (
 	encControl = "a percent-encoded control character"
 )
 
-// refusedPaths are those that two readers could take apart differently.
+// refusedPaths are paths that two readers could split differently.
 func refusedPaths() []struct{ target, why string } {
 	return []struct{ target, why string }{
 		{"", noSlash}, {"*", noSlash}, {"?/admin", noSlash}, {"admin", noSlash}, {"http://api.example/admin", noSlash},
@@ -72,8 +72,8 @@ func refusedPaths() []struct{ target, why string } {
 	}
 }
 
-// A path that an application might read otherwise is refused, for its own
-// reason, which quotes nothing of it; a query does not save it.
+// TestParsePathRefuses: a path that an application might read differently is refused, with
+// and without a query, for a reason that quotes nothing of it.
 func TestParsePathRefuses(t *testing.T) {
 	for _, row := range refusedPaths() {
 		for _, target := range []string{row.target, row.target + "?q=1"} {
@@ -86,14 +86,14 @@ func TestParsePathRefuses(t *testing.T) {
 				t.Errorf("%q: %q, want %q", target, err, want)
 			}
 			if got.Segments() != nil {
-				t.Errorf("%q: refused, and taken apart", target)
+				t.Errorf("%q: refused, but it has segments", target)
 			}
 		}
 	}
 }
 
-// takenPaths are proper ones, among them odd ones that no reader mistakes.
-func takenPaths() []struct {
+// acceptedPaths are valid paths, also unusual ones that all readers split in the same way.
+func acceptedPaths() []struct {
 	target   string
 	segments []string
 } {
@@ -141,7 +141,7 @@ func takenPaths() []struct {
 }
 
 func TestParsePath(t *testing.T) {
-	for _, row := range takenPaths() {
+	for _, row := range acceptedPaths() {
 		got, err := request.ParsePath(row.target, config.Relaxed{})
 		if err != nil || !slices.Equal(got.Segments(), row.segments) {
 			t.Errorf("%q: %q, %v, want %q", row.target, got.Segments(), err, row.segments)
@@ -149,14 +149,13 @@ func TestParsePath(t *testing.T) {
 	}
 }
 
-// Whatever is taken is what any other reader makes of it: decoded and cleaned
-// by net/url and path it has the very same segments, none of which could change
-// under a second decoding.
+// FuzzParsePath: every reader splits an accepted path in the same way. Decoded by net/url
+// and cleaned by path it has the same segments, and a second decoding changes none.
 func FuzzParsePath(f *testing.F) {
 	for _, row := range refusedPaths() {
 		f.Add(row.target)
 	}
-	for _, row := range takenPaths() {
+	for _, row := range acceptedPaths() {
 		f.Add(row.target)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
@@ -171,7 +170,7 @@ func FuzzParsePath(f *testing.F) {
 		raw, _, _ := strings.Cut(target, "?")
 		parsed, err := url.ParseRequestURI(raw)
 		if err != nil {
-			t.Fatalf("%q is taken, and net/url refuses it: %v", target, err)
+			t.Fatalf("%q is accepted, but net/url refuses it: %v", target, err)
 		}
 		clean := path.Clean(parsed.Path)
 		if strings.HasSuffix(parsed.Path, "/") && clean != "/" {
@@ -211,17 +210,17 @@ func TestParseHost(t *testing.T) {
 			t.Errorf("%q: %q, %v, want %q", row.host, got, err, row.want)
 		}
 	}
-	const character = "a character that no host has"
+	const brackets = "invalid IPv6 address in brackets"
+	const character = "an invalid character"
 	for host, why := range map[string]string{
 		",": character, "a.example,b.example": character, "a.example,": character, ",a.example": character,
 		"a.example:80,b.example:80": character, "a.example:80:80": character, "x@a.example": character,
 		"%61.example": character, "a.example;x": character, "a example": character, "a/b": character, "\u212aiosk.example": character,
-		"a.example:x": "its port is no number", "a.example:80a": "its port is no number", "a.example:-1": "its port is no number",
+		"a.example:x": "the port is not a number", "a.example:80a": "the port is not a number", "a.example:-1": "the port is not a number",
 		"a.example..": "an empty label", "a..example": "an empty label", ".a.example": "an empty label",
-		".": "there is no name", ":80": "there is no name",
-		"[a.example]": "no IPv6 address in its brackets", "[::1": "no IPv6 address in its brackets", "[]": "no IPv6 address in its brackets",
-		"[::1%a,api.example]": "no IPv6 address in its brackets", "[fe80::1%eth0]": "no IPv6 address in its brackets",
-		"[::1%a]b]": "no IPv6 address in its brackets", "[10.0.0.1]": "no IPv6 address in its brackets",
+		".": "an empty name", ":80": "an empty name",
+		"[a.example]": brackets, "[::1": brackets, "[]": brackets, "[::1%a,api.example]": brackets, "[fe80::1%eth0]": brackets,
+		"[::1%a]b]": brackets, "[10.0.0.1]": brackets,
 	} {
 		got, err := request.ParseHost(host)
 		if !errors.Is(err, request.ErrHostRefused) || err.Error() != "host refused: "+why || got != "" {

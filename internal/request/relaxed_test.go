@@ -12,12 +12,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// everything opens all that can be opened in a path.
+// everything has every relaxation of paths.
 func everything() config.Relaxed {
 	return config.Relaxed{EncodedSlash: true, EncodedPercent: true, Semicolon: true, DoubleSlash: true, IgnoreCase: true}
 }
 
-// Each relaxation opens one hole and no other.
+// TestParsePathRelaxed: each relaxation permits what it names and nothing else.
 func TestParsePathRelaxed(t *testing.T) {
 	slash, percent := config.Relaxed{EncodedSlash: true}, config.Relaxed{EncodedPercent: true}
 	parameters, double := config.Relaxed{Semicolon: true}, config.Relaxed{DoubleSlash: true}
@@ -25,36 +25,36 @@ func TestParsePathRelaxed(t *testing.T) {
 		name     string
 		relaxed  config.Relaxed
 		target   string
-		segments []string // of a path that is taken
-		why      string   // of one that is refused
+		segments []string // of an accepted path
+		why      string   // of a refused path
 	}{
 		{"encoded slash", slash, "/a%2fb", []string{"a/b"}, ""},
 		{"encoded slash in capitals", slash, "/a%2Fb/c", []string{"a/b", "c"}, ""},
 		{"encoded slashes alone", slash, "/%2f%2F", []string{"//"}, ""},
 		{"encoded slash and a raw dot segment", slash, "/../a%2fb", nil, dots},
-		{"dot segment in front of an encoded slash", slash, "/..%2fadmin", nil, dots},
-		{"dot segment behind an encoded slash", slash, "/public%2f..", nil, dots},
+		{"dot segment before an encoded slash", slash, "/..%2fadmin", nil, dots},
+		{"dot segment after an encoded slash", slash, "/public%2f..", nil, dots},
 		{"dot segment between encoded slashes", slash, "/public%2f..%2Fadmin", nil, dots},
 		{"one dot between encoded slashes", slash, "/a%2f.%2fb", nil, dots},
 		{"three dots between encoded slashes", slash, "/a%2f...%2fb", []string{"a/.../b"}, ""},
-		{"encoded slash opens no backslash", slash, "/a%5cb", nil, encoded},
-		{"encoded slash opens no dot", slash, "/a%2f%2e%2e", nil, encoded},
-		{"encoded slash opens no percent sign", slash, "/a%252fb", nil, encoded},
-		{"encoded slash opens no empty segment", slash, "/a//b", nil, empty},
-		{"encoded slash opens no semicolon", slash, "/a%2fb;c", nil, semicolon},
+		{"encoded slash permits no backslash", slash, "/a%5cb", nil, encoded},
+		{"encoded slash permits no dot", slash, "/a%2f%2e%2e", nil, encoded},
+		{"encoded slash permits no percent sign", slash, "/a%252fb", nil, encoded},
+		{"encoded slash permits no empty segment", slash, "/a//b", nil, empty},
+		{"encoded slash permits no semicolon", slash, "/a%2fb;c", nil, semicolon},
 
 		{"encoded percent sign", percent, "/100%25", []string{"100%"}, ""},
 		{"encoded percent sign is decoded once", percent, "/%2561dmin", []string{"%61dmin"}, ""},
 		{"encoded percent sign hides no slash", percent, "/a%252fb", []string{"a%2fb"}, ""},
-		{"encoded percent sign opens no slash", percent, "/a%2fb", nil, encoded},
-		{"encoded percent sign opens no broken one", percent, "/100%", nil, broken},
+		{"encoded percent sign permits no slash", percent, "/a%2fb", nil, encoded},
+		{"encoded percent sign permits no broken one", percent, "/100%", nil, broken},
 
 		{"semicolon", parameters, "/admin;x=1", []string{"admin"}, ""},
 		{"semicolon inside", parameters, "/admin;x=1/users;y=2", []string{"admin", "users"}, ""},
 		{"encoded semicolon", parameters, "/admin%3bx=1", []string{"admin"}, ""},
 		{"encoded semicolon in capitals", parameters, "/admin%3Bx", []string{"admin"}, ""},
 		{"two semicolons", parameters, "/admin;x;y", []string{"admin"}, ""},
-		{"semicolon behind an encoded one", parameters, "/admin%3bx;y", []string{"admin"}, ""},
+		{"semicolon after an encoded one", parameters, "/admin%3bx;y", []string{"admin"}, ""},
 		{"semicolon last", parameters, "/admin;", []string{"admin"}, ""},
 		{"semicolon in an empty last segment", parameters, "/admin/;x", []string{"admin", ""}, ""},
 		{"dot segment with parameters", parameters, "/public/..;/admin", nil, dots},
@@ -65,7 +65,7 @@ func TestParsePathRelaxed(t *testing.T) {
 		{"encoded dots in the parameters", parameters, "/admin;%2e%2e", nil, encoded},
 		{"broken encoding in the parameters", parameters, "/admin;%", nil, broken},
 		{"control byte in the parameters", parameters, "/admin;\n", nil, control},
-		{"semicolon opens no slash", parameters, "/admin;%2f", nil, encoded},
+		{"semicolon permits no slash", parameters, "/admin;%2f", nil, encoded},
 
 		{"double slash", double, "//admin", []string{"admin"}, ""},
 		{"double slash inside", double, "/a//b", []string{"a", "b"}, ""},
@@ -73,25 +73,25 @@ func TestParsePathRelaxed(t *testing.T) {
 		{"slashes alone", double, "///", []string{""}, ""},
 		{"many slashes", double, "////a////b", []string{"a", "b"}, ""},
 		{"dot segment between double slashes", double, "//..//a", nil, dots},
-		{"double slash opens no encoded slash", double, "/%2fadmin", nil, encoded},
+		{"double slash permits no encoded slash", double, "/%2fadmin", nil, encoded},
 
-		{"case opens nothing", config.Relaxed{IgnoreCase: true}, "/A%2fb", nil, encoded},
+		{"case permits nothing", config.Relaxed{IgnoreCase: true}, "/A%2fb", nil, encoded},
 		{"case is kept", config.Relaxed{IgnoreCase: true}, "/ADMIN", []string{"ADMIN"}, ""},
-		{"what is no path's opens nothing", config.Relaxed{MethodOverride: true, OriginalURL: true, UnverifiedEmail: true}, "//a", nil, empty},
+		{"what is no path's permits nothing", config.Relaxed{MethodOverride: true, OriginalURL: true, UnverifiedEmail: true}, "//a", nil, empty},
 
-		{"all open", everything(), "//a%2fb;x//100%25%3by", []string{"a/b", "100%"}, ""},
-		{"all open, parameters alone", everything(), "/;x/admin", []string{"admin"}, ""},
-		{"all open, dots behind a double slash", everything(), "//..;x/admin", nil, dots},
-		{"all open, dots behind an encoded slash", everything(), "/a%2f..;x/admin", nil, dots},
-		{"all open, but no backslash", everything(), "/a\\b", nil, backslash},
-		{"all open, but no encoded backslash", everything(), "/a%5cb", nil, encoded},
-		{"all open, but no encoded dot", everything(), "/%2e%2e", nil, encoded},
-		{"all open, but no NUL", everything(), "/a%00", nil, encoded},
-		{"all open, but no control character", everything(), "/a%0a", nil, encControl},
-		{"all open, but no invalid UTF-8", everything(), "/%c0%ae", nil, notUTF8},
-		{"all open, but no fragment", everything(), "/a#b", nil, fragment},
-		{"all open, but no raw UTF-8", everything(), "/é", nil, notASCII},
-		{"all open, but a slash first", everything(), "admin", nil, noSlash},
+		{"all permitted", everything(), "//a%2fb;x//100%25%3by", []string{"a/b", "100%"}, ""},
+		{"all permitted, parameters alone", everything(), "/;x/admin", []string{"admin"}, ""},
+		{"all permitted, dots after a double slash", everything(), "//..;x/admin", nil, dots},
+		{"all permitted, dots after an encoded slash", everything(), "/a%2f..;x/admin", nil, dots},
+		{"all permitted, but no backslash", everything(), "/a\\b", nil, backslash},
+		{"all permitted, but no encoded backslash", everything(), "/a%5cb", nil, encoded},
+		{"all permitted, but no encoded dot", everything(), "/%2e%2e", nil, encoded},
+		{"all permitted, but no NUL", everything(), "/a%00", nil, encoded},
+		{"all permitted, but no control character", everything(), "/a%0a", nil, encControl},
+		{"all permitted, but no invalid UTF-8", everything(), "/%c0%ae", nil, notUTF8},
+		{"all permitted, but no fragment", everything(), "/a#b", nil, fragment},
+		{"all permitted, but no raw UTF-8", everything(), "/é", nil, notASCII},
+		{"all permitted, but a slash first", everything(), "admin", nil, noSlash},
 	} {
 		got, err := request.ParsePath(row.target, row.relaxed)
 		if row.why == "" {
@@ -106,14 +106,14 @@ func TestParsePathRelaxed(t *testing.T) {
 	}
 }
 
-// However much is opened, no segment of a path is a dot segment or holds one
-// between slashes, a control character or invalid UTF-8; and whatever a strict
-// reading takes, a relaxed one takes as the same.
+// FuzzParsePathRelaxed: with any relaxations, no segment is or contains a dot segment, a
+// control character or invalid UTF-8. A path that is accepted without relaxations has the
+// same segments with them.
 func FuzzParsePathRelaxed(f *testing.F) {
 	for _, row := range refusedPaths() {
 		f.Add(row.target, uint8(0xff))
 	}
-	for i, row := range takenPaths() {
+	for i, row := range acceptedPaths() {
 		f.Add(row.target, uint8(i))
 	}
 	f.Fuzz(func(t *testing.T, target string, open uint8) {
@@ -128,7 +128,7 @@ func FuzzParsePathRelaxed(f *testing.F) {
 			}
 		}
 		if err != nil && segments != nil {
-			t.Fatalf("%q is refused and taken apart", target)
+			t.Fatalf("%q is refused, but it has segments", target)
 		}
 		for i, segment := range segments {
 			if strings.ContainsFunc(segment, unicode.IsControl) || !utf8.ValidString(segment) || strings.Contains(segment, `\`) {

@@ -4,27 +4,26 @@ import "strings"
 
 // Header is one header field, as Envoy sent it.
 type Header struct {
-	Name  string // Envoy sends lower case; nothing relies on it
+	Name  string // Envoy sends lower case, but the gate accepts any
 	Value string
 }
 
-// Request is what the gate reads of a request, as Envoy routed it and as it was sent.
-// [Parsed] has its parts. Strings and headers may be shared with other readers and must
-// not be changed.
+// Request is what the gate reads of a request, as sent by Envoy. [Parsed] has its parts.
+// Others may share its strings and headers, so it must not be changed.
 type Request struct {
 	Method    string
 	Authority string // host, with a port if the client sent one
 	Target    string // path and query
 	// Headers are in the order received. A name may occur more than once.
 	Headers []Header
-	// RawHeaders: each field is an element of Headers of its own (Envoy's
-	// encode_raw_headers). Otherwise Envoy may have joined fields of one name with commas.
+	// RawHeaders says that each field is an element of Headers (Envoy's encode_raw_headers).
+	// Otherwise Envoy may have joined fields of the same name with commas.
 	RawHeaders bool
 	// Source is the address of the peer that is connected to Envoy. Principal is the name
-	// that this peer proved by mutual TLS, if it did.
+	// that the peer proved with mutual TLS, or "".
 	Source    string
 	Principal string
-	// Extensions are what Envoy's route says to the gate
+	// Extensions are the context extensions of Envoy's route
 	// (CheckRequest.attributes.context_extensions). Clients cannot set them.
 	Extensions map[string]string
 }
@@ -32,14 +31,14 @@ type Request struct {
 const (
 	// ExtensionPrefix is the prefix of the context extensions that are for the gate.
 	ExtensionPrefix = "jwtgate."
-	// RouteExtension is the context extension that names a route. It is the only one that
-	// the gate knows. The gate denies a request with any other, since an operator who set it
-	// would believe that it had an effect.
+	// RouteExtension is the context extension that names a route, the only one that the
+	// gate knows. The gate denies requests with others, because the operator who set them
+	// expects an effect.
 	RouteExtension = ExtensionPrefix + "route"
 )
 
-// UnknownExtension reports whether a context extension is for the gate and the gate
-// does not know it.
+// UnknownExtension reports whether there is a context extension for the gate that the gate
+// does not know.
 func (r *Request) UnknownExtension() bool {
 	for name := range r.Extensions {
 		if strings.HasPrefix(name, ExtensionPrefix) && name != RouteExtension {
@@ -49,13 +48,13 @@ func (r *Request) UnknownExtension() bool {
 	return false
 }
 
-// NamedRoute returns the name of the route that Envoy chose, if it chose one.
+// NamedRoute returns the name of the route that Envoy named, if it named one.
 func (r *Request) NamedRoute() (name string, named bool) {
 	name, named = r.Extensions[RouteExtension]
 	return name, named
 }
 
-// RawPath returns the target without its query, as it was sent.
+// RawPath returns the target without its query, as sent.
 func (r *Request) RawPath() string {
 	path, _, _ := strings.Cut(r.Target, "?")
 	return path
@@ -71,7 +70,7 @@ func (r *Request) Values(name string) (values []string) {
 	return values
 }
 
-// Header returns the first value of a header field, or "".
+// Header returns the first value of a header field, or "" if there is none.
 func (r *Request) Header(name string) string {
 	value, _ := r.Lookup(name)
 	return value

@@ -8,9 +8,9 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// AddToken puts a token into the request at one place, as a client would. What the
-// request holds already stays: cookies, and an Upgrade to something else than a
-// WebSocket, which then takes no token. The caller's headers are not changed.
+// AddToken adds a token to the request in one place, as a client would. It keeps other
+// cookies, and it keeps an Upgrade to something other than a WebSocket, so that the gate
+// will not read the token. It does not change the caller's slice of headers.
 func (r *Request) AddToken(place config.TokenSource, raw string) {
 	r.Headers = slices.Clone(r.Headers)
 	field := place.Field()
@@ -26,7 +26,7 @@ func (r *Request) AddToken(place config.TokenSource, raw string) {
 		if at < 0 {
 			add(field, pair)
 		} else {
-			r.Headers[at].Value += "; " + pair // one field, as RFC 6265 section 5.4 has it
+			r.Headers[at].Value += "; " + pair // one field (RFC 6265 section 5.4)
 		}
 	case config.SourceWebSocketProtocol:
 		if _, upgrades := r.Lookup("upgrade"); !upgrades { // only a handshake has protocols (RFC 6455 section 4.1)
@@ -43,7 +43,7 @@ func (r *Request) AddToken(place config.TokenSource, raw string) {
 	}
 }
 
-// SetRoute names the request's route, as a route of Envoy would.
+// SetRoute names the request's route, as Envoy's route would.
 func (r *Request) SetRoute(route string) {
 	if r.Extensions == nil {
 		r.Extensions = make(map[string]string)
