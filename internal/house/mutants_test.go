@@ -133,15 +133,16 @@ func mutants() []mutant {
 			`"kid "+quoted(c.kid)+", alg "+c.alg+c.claims)`},
 		{"7 signature: salt", method, `rsa.PSSSaltLengthEqualsHash`, `rsa.PSSSaltLengthAuto`},
 
-		{"8 claims: exp required", claims, `_, there := t.Claims()["exp"]; !there {`, `_, there := t.Claims()["exp"]; !there && false {`},
+		{"8 claims: exp required", claims, `_, present := t.Claims()["exp"]; !present {`,
+			`_, present := t.Claims()["exp"]; !present && false {`},
 		{"8 claims: exp", claims, `case !now.Before(expiry.Add(i.leeway)):`, `case !now.Before(expiry.Add(i.leeway)) && false:`},
 		{"8 claims: nbf", claims, `case notBefore.After(latest):`, `case notBefore.After(latest) && false:`},
 		{"8 claims: iat", claims, `case issuedAt.After(latest):`, `case issuedAt.After(latest) && false:`},
 		{"8 claims: range of times", claims, `!(seconds >= 1 && seconds <= maxNumericDate)`, `seconds != seconds`},
 		{"8 claims: lifetime", claims, `expiry.Sub(issuedAt) > i.maxLifetime:`, `expiry.Sub(issuedAt) > i.maxLifetime && false:`},
 		{"8 claims: lifetime without iat", claims, `case i.maxLifetime > 0 && issuedAt.IsZero():`, `case false:`},
-		{"8 claims: audience", claims, `if len(due) == 0 || slices`, `if true || slices`},
-		{"8 claims: audience of a Cognito access token", claims, `use == useAccess && there {`, `use == "never" && there {`},
+		{"8 claims: audience", claims, `if len(expected) == 0 || slices`, `if true || slices`},
+		{"8 claims: audience of a Cognito access token", claims, `use == useAccess && present {`, `use == "never" && present {`},
 		{"8 claims: client of a Cognito access token", claims, `	case use == useID:
 		return []string{"aud"}
 	}
@@ -155,7 +156,7 @@ func mutants() []mutant {
 		{"8 claims: ID tokens of others", use, `for _, name := range [...]string{"nonce", "at_hash", "c_hash", "s_hash"} {`,
 			`for _, name := range [...]string{"never"} {`},
 		{"8 claims: ID tokens of Keycloak", use, `strings.EqualFold(kind, "ID") {`, `kind == "never" {`},
-		{"8 claims: access tokens that look like ID tokens", use, `if saysAccess(claims, typ) || markOfIDToken`, `if markOfIDToken`},
+		{"8 claims: access tokens that look like ID tokens", use, `if isAccessToken(claims, typ) || idTokenClaim`, `if idTokenClaim`},
 		{"8 claims: logout tokens", use, `case typ == "logout+jwt", strings.EqualFold(kind, "Logout"):`, `case false:`},
 		{"8 claims: security events", use, `case typ == "secevent+jwt", claims["events"] != nil:`, `case false:`},
 		{"8 claims: refresh tokens", use, `case strings.EqualFold(kind, "Refresh"), strings.EqualFold(kind, "Offline"):`, `case false:`},
@@ -163,7 +164,8 @@ func mutants() []mutant {
 		{"8 claims: subject", claims, `if subject == "" {
 		return`, `if subject == "never" {
 		return`},
-		{"8 claims: another's prefix", claims, `if name := i.namesAnother(t); name != "" {`, `if name := i.namesAnother(t); name == "never" {`},
+		{"8 claims: another's prefix", claims, `if name := i.claimOfAnotherIssuer(t); name != "" {`,
+			`if name := i.claimOfAnotherIssuer(t); name == "never" {`},
 		{"8 claims: another's prefix in a mapped claim", verify, `t.naming = append(t.naming, parseClaimPath(name))`, `_ = name`},
 		{"8 claims: another's prefix in the client", claims, `if i.namedByClient && strings`, `if false && strings`},
 		{"8 claims: no x-user-id", mapper, `if err != nil || value != "" {

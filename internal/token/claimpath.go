@@ -7,11 +7,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 )
 
-// claimPath is where a claim stands: its whole name, or the steps of a JSON
-// Pointer (RFC 6901). Two spellings of one place have the same path.
+// claimPath is the place of a claim: its whole name, or the steps of a JSON Pointer (RFC
+// 6901). All spellings of one place have the same path.
 type claimPath []string
 
-// parseClaimPath reads a claim's name, a JSON Pointer when it begins with "/".
+// parseClaimPath parses the name of a claim; a name that begins with "/" is a JSON
+// Pointer.
 func parseClaimPath(name string) claimPath {
 	if !strings.HasPrefix(name, "/") {
 		return claimPath{name}
@@ -32,7 +33,7 @@ func parseClaimPaths(names []string) []claimPath {
 	return paths
 }
 
-// find returns the value at the path. Only objects are stepped into.
+// find returns the value at the path. A step finds members of objects, not items of arrays.
 func (p claimPath) find(claims map[string]any) (any, bool) {
 	var at any = claims
 	for _, step := range p {
@@ -47,8 +48,8 @@ func (p claimPath) find(claims map[string]any) (any, bool) {
 	return at, true
 }
 
-// namesSubject reports whether the claim there names the token's subject, so
-// that it carries the issuer's prefix.
+// namesSubject reports whether the claim names the subject, so that it gets the issuer's
+// prefix.
 func (p claimPath) namesSubject() bool {
 	return len(p) == 1 && slices.Contains(config.SubjectClaims(), p[0])
 }
@@ -58,8 +59,8 @@ func (p claimPath) isOneOf(paths []claimPath) bool {
 	return slices.ContainsFunc(paths, func(other claimPath) bool { return slices.Equal(p, other) })
 }
 
-// holdsOneOf reports whether one of paths leads through the value at p.
-func (p claimPath) holdsOneOf(paths []claimPath) bool {
+// containsOneOf reports whether the value at p contains the claim at one of paths.
+func (p claimPath) containsOneOf(paths []claimPath) bool {
 	return slices.ContainsFunc(paths, func(other claimPath) bool {
 		return len(other) > len(p) && slices.Equal(p, other[:len(p)])
 	})

@@ -7,18 +7,18 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
-// maxNumericDate is the last second of the year 9999; times beyond it overflow
-// in one reader or another.
+// maxNumericDate is the last second of the year 9999. Some parsers overflow at later times.
 const maxNumericDate = 253402300799
 
-// check holds a token whose signature is good to its issuer's rules (RFC 7519
-// section 4.1) and fills in what it says. typ is that of its header, as mediaType
-// has it. The first rule broken is returned; what of a mismatch was found is left
-// to [Verifier.diagnose].
-func (i *trusted) check(t *Token, typ string, now time.Time) *denial.Error {
-	// The subject stands in the records of a refused token, too.
+// checkClaims checks the claims of a token whose signature is valid against the settings
+// of its issuer (RFC 7519 section 4.1), and sets the fields of t. typ is that of the
+// header, as mediaType returns it. The failure is that of the first check that fails;
+// [Verifier.diagnose] adds the details of a mismatch.
+func (i *trusted) checkClaims(t *Token, typ string, now time.Time) *denial.Error {
+	// The audit record of a rejected token has the subject too.
 	subject, _ := t.Claims()["sub"].(string)
 	if subject != "" {
 		t.Subject = i.prefix + subject
@@ -37,16 +37,16 @@ func (i *trusted) check(t *Token, typ string, now time.Time) *denial.Error {
 		return fail(ErrTokenUseMismatch, "")
 	}
 	if !i.boundAsBearer && t.Claims()["cnf"] != nil {
-		return fail(ErrTokenBound, "cnf names the key of whoever may use it, and no proof of that key is verified here").
-			WithHint("ask for a token that is not bound, or write bound_tokens: accept_as_bearer for issuer " + quoted(i.name) +
-				": whoever has such a token can then use it")
+		return fail(ErrTokenBound, "got the claim cnf; expected a token without it").
+			WithHint("request a token that is not bound, or set bound_tokens: accept_as_bearer for issuer " + quoted(i.name) +
+				"; any client that has such a token can then use it")
 	}
 	if subject == "" {
 		return fail(ErrSubjectMissing, "")
 	}
-	if name := i.namesAnother(t); name != "" {
+	if name := i.claimOfAnotherIssuer(t); name != "" {
 		return fail(ErrClaimsMalformed, quoted(name)+" begins with another issuer's prefix").
-			WithHint("give issuer " + quoted(i.name) + " a prefix of its own, or let it name nobody so")
+			WithHint("give issuer " + quoted(i.name) + " a prefix, or change the name at the issuer")
 	}
 	t.Kind = i.kind(t.Claims(), t.Client)
 	t.ACR, _ = t.Claims()["acr"].(string)
@@ -61,10 +61,10 @@ func (i *trusted) check(t *Token, typ string, now time.Time) *denial.Error {
 }
 
 func (i *trusted) checkTimes(t *Token, now time.Time) *denial.Error {
-	if _, there := t.Claims()["exp"]; !there {
+	if _, present := t.Claims()["exp"]; !present {
 		return fail(ErrExpiryMissing, "")
 	}
-	var dates [3]time.Time // the zero time is one that is absent
+	var dates [3]time.Time // zero if the claim is missing
 	for n, name := range [...]string{"exp", "nbf", "iat"} {
 		var failure *denial.Error
 		if dates[n], failure = numericDate(t.Claims(), name); failure != nil {
@@ -75,20 +75,20 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *denial.Error {
 	latest := now.Add(i.leeway)
 	switch {
 	case !now.Before(expiry.Add(i.leeway)):
-		return fail(ErrExpired, "exp was "+expiry.UTC().Format(time.RFC3339)).
-			WithHint("get a new token; this one ended " + span(now.Sub(expiry)) + " ago")
+		return fail(ErrExpired, "exp is "+expiry.UTC().Format(time.RFC3339)).
+			WithHint("get a new token; this token expired " + span(now.Sub(expiry)) + " ago")
 	case notBefore.After(latest):
 		return fail(ErrNotYetValid, "nbf is "+notBefore.UTC().Format(time.RFC3339)).
-			WithHint("wait until then, or set the clocks right: it is " + span(notBefore.Sub(now)) + " ahead")
+			WithHint("wait until then, or correct the clocks: nbf is " + span(notBefore.Sub(now)) + " in the future")
 	case issuedAt.After(latest):
 		return fail(ErrIssuedInFuture, "iat is "+issuedAt.UTC().Format(time.RFC3339)).
-			WithHint("set the clocks right, the issuer's or the one here: it is " + span(issuedAt.Sub(now)) + " ahead")
+			WithHint("correct the clock of the issuer or of this host: iat is " + span(issuedAt.Sub(now)) + " in the future")
 	case i.maxLifetime > 0 && issuedAt.IsZero():
-		return fail(ErrLifetimeTooLong, "there is no iat").
-			WithHint("let the issuer state iat, or leave max_lifetime of issuer " + quoted(i.name) + " out")
+		return fail(ErrLifetimeTooLong, "iat is missing").
+			WithHint("configure the issuer to add iat, or remove max_lifetime of issuer " + quoted(i.name))
 	case i.maxLifetime > 0 && expiry.Sub(issuedAt) > i.maxLifetime:
-		return fail(ErrLifetimeTooLong, "it is "+expiry.Sub(issuedAt).String()+"; expected "+i.maxLifetime.String()+" at most").
-			WithHint("let the issuer sign for no longer, or raise max_lifetime of issuer " + quoted(i.name))
+		return fail(ErrLifetimeTooLong, "got "+quote.Duration(expiry.Sub(issuedAt))+"; expected at most "+quote.Duration(i.maxLifetime)).
+			WithHint("configure the issuer to limit the lifetime, or raise max_lifetime of issuer " + quoted(i.name))
 	}
 	t.Expiry, t.issuedAt = expiry, issuedAt
 	if t.begin = notBefore; issuedAt.After(notBefore) {
@@ -98,12 +98,12 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *denial.Error {
 	return nil
 }
 
-// numericDate reads a NumericDate (RFC 7519 section 2), which may have a
-// fraction, from 1970-01-01T00:00:01Z to the end of the year 9999. One that is
-// absent is the zero time, which lies before all of these.
+// numericDate reads a NumericDate (RFC 7519 section 2), which may have a fraction, from
+// 1970-01-01T00:00:01Z to the end of the year 9999. If the claim is missing, it returns
+// the zero time.
 func numericDate(claims map[string]any, name string) (time.Time, *denial.Error) {
-	value, there := claims[name]
-	if !there {
+	value, present := claims[name]
+	if !present {
 		return time.Time{}, nil
 	}
 	n, ok := value.(json.Number)
@@ -118,36 +118,36 @@ func numericDate(claims map[string]any, name string) (time.Time, *denial.Error) 
 	return time.Unix(whole, int64((seconds-float64(whole))*float64(time.Second))), nil
 }
 
-// audience reads aud (RFC 7519 section 4.1.3: one string or an array of them).
-func audience(claims map[string]any) (list []string, there, ok bool) {
-	value, there := claims["aud"]
+// audience reads aud (RFC 7519 section 4.1.3: a string or an array of strings).
+func audience(claims map[string]any) (list []string, present, ok bool) {
+	value, present := claims["aud"]
 	if one, isText := value.(string); isText {
 		return []string{one}, true, true
 	}
 	list, ok = stringList(value)
-	return list, there, ok || !there
+	return list, present, ok || !present
 }
 
-// checkAudience holds aud to the configured audiences. That of a Cognito access
-// token is there where its client has asked for a resource (RFC 8707), which may be
-// one of the configured clients as well.
+// checkAudience checks aud against the configured audiences. A Cognito access token has
+// aud only if its client requested a resource (RFC 8707). That resource may also be one of
+// the configured clients.
 func (i *trusted) checkAudience(claims map[string]any, use string) *denial.Error {
-	audience, there, ok := audience(claims)
+	audience, present, ok := audience(claims)
 	if !ok {
 		return fail(ErrClaimsMalformed, "aud is not a string or an array of strings")
 	}
-	due := i.audiences
-	if i.cognito != nil && use == useAccess && there {
-		due = slices.Concat(i.audiences, i.clients)
+	expected := i.audiences
+	if i.cognito != nil && use == useAccess && present {
+		expected = slices.Concat(i.audiences, i.clients)
 	}
-	if len(due) == 0 || slices.ContainsFunc(audience, func(one string) bool { return slices.Contains(due, one) }) {
+	if len(expected) == 0 || slices.ContainsFunc(audience, func(one string) bool { return slices.Contains(expected, one) }) {
 		return nil
 	}
 	return fail(ErrAudienceMismatch, "")
 }
 
-// checkClient finds the client that the token was issued to and holds it to
-// the configured ones.
+// checkClient finds the client that the token was issued to, and checks it against the
+// configured clients.
 func (i *trusted) checkClient(t *Token, use string) *denial.Error {
 	if i.cognito != nil && use == useID {
 		t.Client, _ = t.Claims()["aud"].(string)
@@ -158,8 +158,8 @@ func (i *trusted) checkClient(t *Token, use string) *denial.Error {
 	}
 	named := false
 	for _, name := range i.clientClaims(use) {
-		value, there := t.Claims()[name]
-		if !there {
+		value, present := t.Claims()[name]
+		if !present {
 			continue
 		}
 		client, ok := value.(string)
@@ -179,10 +179,10 @@ func (i *trusted) checkClient(t *Token, use string) *denial.Error {
 	return nil
 }
 
-// clientClaims are the claims that name the client of a token of this use. Cognito
-// names it in aud of an ID token and in client_id of an access token; elsewhere it
-// is client_id (RFC 9068 section 2.2) or azp (OpenID Connect Core section 2), and
-// both must fit when both are there.
+// clientClaims returns the claims that name the client of a token of a use: with Cognito,
+// aud of an ID token and client_id of an access token; otherwise client_id (RFC 9068
+// section 2.2) and azp (OpenID Connect Core section 2). If a token has both, both must be
+// configured clients.
 func (i *trusted) clientClaims(use string) []string {
 	switch {
 	case i.cognito == nil:
@@ -193,12 +193,13 @@ func (i *trusted) clientClaims(use string) []string {
 	return []string{"client_id"}
 }
 
-// namesAnother returns the claim of an issuer without a prefix that begins with
-// another issuer's prefix, and so would name another issuer's user or group.
-func (i *trusted) namesAnother(t *Token) string {
+// claimOfAnotherIssuer returns the name of a claim that begins with the prefix of another
+// issuer, and so would name a user or group of that issuer. Only an issuer without a prefix
+// can have such a claim.
+func (i *trusted) claimOfAnotherIssuer(t *Token) string {
 	for _, prefix := range i.foreignPrefixes {
 		for _, path := range i.naming {
-			if value, there := path.find(t.Claims()); there && begins(value, prefix) {
+			if value, present := path.find(t.Claims()); present && hasPrefix(value, prefix) {
 				return strings.Join(path, "/")
 			}
 		}
@@ -209,18 +210,17 @@ func (i *trusted) namesAnother(t *Token) string {
 	return ""
 }
 
-// begins reports whether a name, or a name in a list, begins with prefix.
-func begins(value any, prefix string) bool {
+// hasPrefix reports whether a name, or a name in an array, begins with prefix.
+func hasPrefix(value any, prefix string) bool {
 	if list, ok := value.([]any); ok {
-		return slices.ContainsFunc(list, func(item any) bool { return begins(item, prefix) })
+		return slices.ContainsFunc(list, func(item any) bool { return hasPrefix(item, prefix) })
 	}
 	return strings.HasPrefix(scalar(value), prefix)
 }
 
-// kind tells a program's token from a person's. A token of the client
-// credentials grant has its client as its subject (RFC 9068 section 2.2);
-// Cognito's has, besides, no username. gty is Auth0's mark of that grant, idtyp
-// Microsoft Entra's.
+// kind returns whether the subject is a program or a person. The subject of a token of the
+// client credentials grant is its client (RFC 9068 section 2.2). With Cognito, such a token
+// has no username. Auth0 marks such a token with gty, and Microsoft Entra with idtyp.
 func (i *trusted) kind(claims map[string]any, client string) Kind {
 	subject := claims["sub"]
 	switch {
@@ -229,18 +229,18 @@ func (i *trusted) kind(claims map[string]any, client string) Kind {
 		claims["idtyp"] == "app":
 		return KindClient
 	case i.cognito != nil && claims["token_use"] == "access":
-		if _, there := claims["username"]; !there {
+		if _, present := claims["username"]; !present {
 			return KindClient
 		}
 	}
 	return KindUser
 }
 
-// groups returns the first groups claim that is there, when it is an array of
-// strings; any other shape holds no groups.
+// groups returns the first groups claim that the token has. Only an array of strings has
+// groups.
 func (i *trusted) groups(claims map[string]any) []string {
 	for _, path := range i.groupsClaim {
-		if value, there := path.find(claims); there {
+		if value, present := path.find(claims); present {
 			list, _ := stringList(value)
 			return list
 		}
@@ -248,12 +248,12 @@ func (i *trusted) groups(claims map[string]any) []string {
 	return nil
 }
 
-// scopes returns the first scope claim that is there: a space-separated string
-// (RFC 8693 section 4.2) or an array of strings.
+// scopes returns the first scope claim that the token has: a string with spaces between
+// the scopes (RFC 8693 section 4.2), or an array of strings.
 func (i *trusted) scopes(claims map[string]any) []string {
 	for _, path := range i.scopesClaim {
-		value, there := path.find(claims)
-		if !there {
+		value, present := path.find(claims)
+		if !present {
 			continue
 		}
 		if text, ok := value.(string); ok {

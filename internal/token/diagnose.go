@@ -9,9 +9,9 @@ import (
 	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
-// diagnose completes the failure of a token that its issuer's rules refuse: what
-// was found against what was due, what it nearly was, and what can be changed.
-// It decides nothing; it is asked only once the token is refused.
+// diagnose adds details to the failure of a token whose claims are rejected: what was found
+// and expected, a near miss, and a hint. It is called after the token is rejected and
+// cannot change that.
 func (v *Verifier) diagnose(f *denial.Error, i *trusted, claims map[string]any, typ string) {
 	switch {
 	case errors.Is(f.Kind, ErrAudienceMismatch):
@@ -24,58 +24,60 @@ func (v *Verifier) diagnose(f *denial.Error, i *trusted, claims map[string]any, 
 }
 
 func (v *Verifier) diagnoseAudience(f *denial.Error, i *trusted, claims map[string]any) {
-	found, there, _ := audience(claims)
+	found, present, _ := audience(claims)
 	clients := i.clientsOf(claims)
-	if len(i.audiences) == 0 { // Cognito's, whose aud is there since a resource was asked for
-		f.Internal = "aud is " + listed(found) + "; expected " + oneOf(i.clients) + ", or one of audiences"
-		f.Hint = "add the resource to audiences of issuer " + quoted(i.name) + " if it is this one, or ask for a token without a resource"
+	if len(i.audiences) == 0 { // Cognito: the client requested a resource
+		f.Internal = "got aud " + listed(found) + "; expected " + oneOf(i.clients) + ", or one of audiences"
+		f.Hint = "add the resource to audiences of issuer " + quoted(i.name) +
+			" if it is this application, or request a token without a resource"
 		return
 	}
-	askFor := "ask for a token for " + oneOf(i.audiences)
+	request := "request a token for " + oneOf(i.audiences)
 	switch {
-	case !there:
-		f.Internal = "there is no aud"
+	case !present:
+		f.Internal = "aud is missing"
 	case len(found) == 0:
 		f.Internal = "aud is empty"
 	default:
-		f.Internal = "aud is " + listed(found)
+		f.Internal = "got aud " + listed(found)
 	}
 	f.Internal += "; expected " + oneOf(i.audiences)
-	f.Hint = "let the issuer put the audience into aud: " + askFor
+	f.Hint = "configure the issuer to add the audience to aud: " + request
 
 	configured := func(t *trusted) []string { return t.audiences }
-	as := slices.IndexFunc(clients, func(c named) bool { return slices.Contains(i.audiences, c.value) })
+	at := slices.IndexFunc(clients, func(c clientClaim) bool { return slices.Contains(i.audiences, c.value) })
 	switch {
 	case i.isIDToken(claims, found, clients):
 		f.Near = denial.NearIDToken
-		f.Hint = "send the access token, not the ID token: that one is for the client " + listed(found)
-	case as >= 0:
+		f.Hint = "send the access token instead of the ID token, which is for the client " + listed(found)
+	case at >= 0:
 		f.Near = denial.NearAudienceIsClient
-		f.Internal += "; " + clients[as].claim + " is " + quoted(clients[as].value)
-		f.Hint = quoted(clients[as].value) + " is the token's client: write it in clients of issuer " + quoted(i.name) + ", not in audiences"
+		f.Internal += "; " + clients[at].claim + " is " + quoted(clients[at].value)
+		f.Hint = quoted(clients[at].value) + " is the token's client: put it in clients of issuer " + quoted(i.name) + " instead of audiences"
 	case len(found) > 0:
-		f.Hint = "add " + quoted(found[0]) + " to audiences of issuer " + quoted(i.name) + ", or " + askFor
-		if value, other := v.others(i, found, configured); other != nil {
+		f.Hint = "add " + quoted(found[0]) + " to audiences of issuer " + quoted(i.name) + ", or " + request
+		if value, other := v.otherIssuer(i, found, configured); other != nil {
 			f.Near = denial.NearOtherIssuersAudience
-			f.Hint = quoted(value) + " is an audience of issuer " + quoted(other.name) + ": add it to audiences of issuer " + quoted(i.name) + ", or " + askFor
+			f.Hint = quoted(value) + " is an audience of issuer " + quoted(other.name) +
+				": add it to audiences of issuer " + quoted(i.name) + ", or " + request
 		}
 	}
 }
 
-// isIDToken reports whether a token that is not for a configured audience is an
-// ID token, whose aud is its client (OpenID Connect Core section 2). What marks
-// one is not enough: some issuers put nonce into access tokens, too.
-func (i *trusted) isIDToken(claims map[string]any, audience []string, clients []named) bool {
+// isIDToken reports whether a token that is not for a configured audience is an ID token,
+// whose aud is its client (OpenID Connect Core section 2). A claim that only ID tokens
+// should have is not enough, since some issuers put nonce into access tokens.
+func (i *trusted) isIDToken(claims map[string]any, audience []string, clients []clientClaim) bool {
 	isClient := func(one string) bool {
-		return slices.Contains(i.clients, one) || slices.ContainsFunc(clients, func(c named) bool { return c.value == one })
+		return slices.Contains(i.clients, one) || slices.ContainsFunc(clients, func(c clientClaim) bool { return c.value == one })
 	}
 	switch {
 	case i.cognito != nil:
 		return claims["token_use"] == useID && slices.ContainsFunc(audience, isClient)
-	case markOfIDToken(claims) == "" || len(audience) == 0:
+	case idTokenClaim(claims) == "" || len(audience) == 0:
 		return false
 	case len(i.clients) == 0 && len(clients) == 0:
-		return true // nothing else says who its client is
+		return true // the token has no other claim that names its client
 	}
 	return slices.ContainsFunc(audience, isClient)
 }
@@ -83,28 +85,28 @@ func (i *trusted) isIDToken(claims map[string]any, audience []string, clients []
 func (v *Verifier) diagnoseClient(f *denial.Error, i *trusted, claims map[string]any) {
 	audience, _, _ := audience(claims)
 	clients := i.clientsOf(claims)
-	askFor := "ask for a token as " + oneOf(i.clients)
+	request := "request a token as " + oneOf(i.clients)
 	idToken := i.cognito != nil && claims["token_use"] == useID
 	_, aud := claims["aud"].(string)
 	switch {
 	case idToken && !aud:
-		f.Internal = "aud of this ID token is not one string"
+		f.Internal = "aud of the ID token is not a string"
 		if len(audience) > 0 {
-			f.Internal += ", but " + listed(audience)
+			f.Internal += ": got an array with " + listed(audience)
 		}
 	case idToken:
-		f.Internal = "aud of this ID token is " + listed(audience)
+		f.Internal = "got an ID token with aud " + listed(audience)
 	case len(clients) == 0:
-		f.Internal = "there is neither client_id nor azp"
+		f.Internal = "client_id and azp are missing"
 	default:
-		said := make([]string, len(clients))
+		found := make([]string, len(clients))
 		for n, c := range clients {
-			said[n] = c.claim + " is " + quoted(c.value)
+			found[n] = c.claim + " " + quoted(c.value)
 		}
-		f.Internal = strings.Join(said, ", ")
+		f.Internal = "got " + strings.Join(found, ", ")
 	}
 	f.Internal += "; expected " + oneOf(i.clients)
-	f.Hint = askFor
+	f.Hint = request
 
 	var wrong []string
 	for _, c := range clients {
@@ -113,34 +115,36 @@ func (v *Verifier) diagnoseClient(f *denial.Error, i *trusted, claims map[string
 		}
 	}
 	if len(wrong) > 0 {
-		f.Hint = "add " + quoted(wrong[0]) + " to clients of issuer " + quoted(i.name) + ", or " + askFor
+		f.Hint = "add " + quoted(wrong[0]) + " to clients of issuer " + quoted(i.name) + ", or " + request
 	}
 	configured := func(t *trusted) []string { return t.clients }
 	at := slices.IndexFunc(audience, func(one string) bool { return slices.Contains(i.clients, one) })
-	switch value, other := v.others(i, wrong, configured); {
+	switch value, other := v.otherIssuer(i, wrong, configured); {
 	case idToken && !aud:
-		f.Hint = "let the issuer write one string, the client, into aud"
+		f.Hint = "configure the issuer to set aud to one string, the client"
 	case at >= 0 && !idToken:
 		f.Near = denial.NearClientInAudience
 		f.Internal += "; aud is " + listed(audience)
 		f.Hint = i.hintClientInAudience(audience[at])
 	case other != nil:
 		f.Near = denial.NearOtherIssuersClient
-		f.Hint = quoted(value) + " is a client of issuer " + quoted(other.name) + ": add it to clients of issuer " + quoted(i.name) + ", or " + askFor
+		f.Hint = quoted(value) + " is a client of issuer " + quoted(other.name) +
+			": add it to clients of issuer " + quoted(i.name) + ", or " + request
 	}
 }
 
 func (i *trusted) hintClientInAudience(client string) string {
 	if i.cognito != nil {
-		return "ask for a token as " + quoted(client) + ": aud of an access token is chosen by whoever asked for it, and does not count"
+		return "request a token as " + quoted(client) +
+			": any client can choose the aud of its access token, so aud does not count"
 	}
-	return "the client stands in aud; configure it as an audience: write " + quoted(client) + " in audiences of issuer " + quoted(i.name) + ", not in clients"
+	return "the client is in aud: put " + quoted(client) + " in audiences of issuer " + quoted(i.name) + " instead of clients"
 }
 
 func (i *trusted) diagnoseUse(f *denial.Error, claims map[string]any, typ string) {
-	f.Internal = i.saysUse(claims, typ)
+	f.Internal = i.describeUse(claims, typ)
 	if otherUse(claims, typ) != "" {
-		f.Hint = "send the " + i.sent() + " token"
+		f.Hint = "send the " + i.expectedUse() + " token"
 		return
 	}
 	f.Internal += "; expected " + oneOf(i.tokenUse)
@@ -148,61 +152,62 @@ func (i *trusted) diagnoseUse(f *denial.Error, claims map[string]any, typ string
 	case use == useID:
 		f.Near, f.Hint = denial.NearIDToken, "send the access token, or add id to token_use of issuer "+quoted(i.name)
 	case use == useAccess && i.cognito == nil:
-		f.Near, f.Hint = denial.NearAccessToken, "send the ID token; if this is one, nothing in it shows that, so write token_use: [access, id] for issuer "+quoted(i.name)
+		f.Near = denial.NearAccessToken
+		f.Hint = "send the ID token; if this is an ID token, none of its claims shows it, so set token_use: [access, id] for issuer " +
+			quoted(i.name)
 	case use == useAccess:
 		f.Near, f.Hint = denial.NearAccessToken, "send the ID token, or add access to token_use of issuer "+quoted(i.name)
 	}
 }
 
-// sent is the kind of token that a client should send.
-func (i *trusted) sent() string {
+// expectedUse is the use of the token that a client should send.
+func (i *trusted) expectedUse() string {
 	if slices.Contains(i.tokenUse, useAccess) {
 		return "access"
 	}
 	return "ID"
 }
 
-// saysUse says what a token is for, and by which claim.
-func (i *trusted) saysUse(claims map[string]any, typ string) string {
+// describeUse describes what a token is for, and which claim shows it.
+func (i *trusted) describeUse(claims map[string]any, typ string) string {
 	use, isText := claims["token_use"].(string)
-	_, there := claims["token_use"]
+	_, present := claims["token_use"]
 	switch other := otherUse(claims, typ); {
 	case other != "":
-		return "it is a " + other + " token, which is always refused"
-	case i.cognito == nil && saysAccess(claims, typ):
-		return "the token says that it is an access token"
-	case i.cognito == nil && markOfIDToken(claims) != "":
-		return markOfIDToken(claims) + " shows an ID token"
+		return "got a " + other + " token, which is never accepted"
+	case i.cognito == nil && isAccessToken(claims, typ):
+		return "got an access token"
+	case i.cognito == nil && idTokenClaim(claims) != "":
+		return "got an ID token, which has " + idTokenClaim(claims)
 	case i.cognito == nil:
-		return "nothing shows an ID token"
-	case !there:
-		return "there is no token_use"
+		return "got a token without a claim of an ID token"
+	case !present:
+		return "token_use is missing"
 	case !isText:
-		return "token_use is no string"
+		return "token_use is not a string"
 	}
-	return "token_use is " + quoted(use)
+	return "got token_use " + quoted(use)
 }
 
-// named is a client that a token names, and the claim that names it.
-type named struct{ claim, value string }
+// clientClaim is a claim that names the client of a token.
+type clientClaim struct{ claim, value string }
 
-// clientsOf returns the clients that a token names: aud of a Cognito ID token,
-// when it is one string, and else client_id and azp.
-func (i *trusted) clientsOf(claims map[string]any) []named {
+// clientsOf returns the claims that name a token's client, if they are strings.
+func (i *trusted) clientsOf(claims map[string]any) []clientClaim {
 	use, _ := claims["token_use"].(string)
-	var found []named
+	var found []clientClaim
 	for _, claim := range i.clientClaims(use) {
 		if value, ok := claims[claim].(string); ok {
-			found = append(found, named{claim, value})
+			found = append(found, clientClaim{claim, value})
 		}
 	}
 	return found
 }
 
-// others returns the first of values that is configured for another issuer than
-// i, and that issuer. A token may hold thousands of values: no more of them are
-// looked at than stand in a detail.
-func (v *Verifier) others(i *trusted, values []string, configured func(*trusted) []string) (string, *trusted) {
+// otherIssuer returns the first of values that is configured for another issuer than i,
+// and that issuer. A token may have thousands of values, so it compares only those that a
+// message shows.
+func (v *Verifier) otherIssuer(i *trusted, values []string, configured func(*trusted) []string) (string, *trusted) {
 	for _, value := range values[:min(len(values), quote.MaxListed)] {
 		for _, issuer := range v.issuers {
 			if issuer != i && slices.Contains(configured(issuer), value) {

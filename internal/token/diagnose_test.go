@@ -22,7 +22,7 @@ type diagnosis struct {
 	want       error
 	near       denial.NearMiss
 	detail     string
-	mend       string
+	hint       string
 }
 
 func (d diagnosis) check(t *testing.T) {
@@ -36,64 +36,64 @@ func (d diagnosis) check(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 	failure := refusal(t, err, d.want)
-	if failure.Near != d.near || failure.Internal != d.detail || failure.Hint != d.mend {
-		t.Errorf("near miss %q, detail, mend:\n%s\n%s\nwant %q:\n%s\n%s", failure.Near, failure.Internal, failure.Hint, d.near, d.detail, d.mend)
+	if failure.Near != d.near || failure.Internal != d.detail || failure.Hint != d.hint {
+		t.Errorf("near miss %q, detail, hint:\n%s\n%s\nwant %q:\n%s\n%s", failure.Near, failure.Internal, failure.Hint, d.near, d.detail, d.hint)
 	}
 }
 
 // TestAudienceDiagnosis: who a token is for instead, and whether that is nearly right.
 func TestAudienceDiagnosis(t *testing.T) {
 	const due = `; expected one of "orders-api", "invoices-api"`
-	const askFor = `ask for a token for one of "orders-api", "invoices-api"`
-	const notID = `send the access token, not the ID token: that one is for the client "site"`
+	const askFor = `request a token for one of "orders-api", "invoices-api"`
+	const notID = `send the access token instead of the ID token, which is for the client "site"`
 	long := strings.Repeat("x", quote.Max+1)
 	for _, d := range []diagnosis{
 		{name: "no aud", base: "api", claims: map[string]string{"aud": ""},
-			detail: "there is no aud" + due, mend: "let the issuer put the audience into aud: " + askFor},
+			detail: "aud is missing" + due, hint: "configure the issuer to add the audience to aud: " + askFor},
 		{name: "empty list", base: "api", claims: map[string]string{"aud": "[]"},
-			detail: "aud is empty" + due, mend: "let the issuer put the audience into aud: " + askFor},
+			detail: "aud is empty" + due, hint: "configure the issuer to add the audience to aud: " + askFor},
 		{name: "another", base: "partner", claims: map[string]string{"aud": `"other-api"`},
-			detail: `aud is "other-api"; expected "orders-api"`, mend: `add "other-api" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+			detail: `got aud "other-api"; expected "orders-api"`, hint: `add "other-api" to audiences of issuer "partner", or request a token for "orders-api"`},
 		{name: "many, cut", base: "api", claims: map[string]string{"aud": `["` + long + `","\u0000","c","d","e","f","g","h","i","j"]`},
-			detail: `aud is "` + long[:quote.Max] + `"..., "\x00", "c", "d", "e", "f", "g", "h" and 2 more` + due,
-			mend:   `add "` + long[:quote.Max] + `"... to audiences of issuer "api", or ` + askFor},
+			detail: `got aud "` + long[:quote.Max] + `"..., "\x00", "c", "d", "e", "f", "g", "h" and 2 more` + due,
+			hint:   `add "` + long[:quote.Max] + `"... to audiences of issuer "api", or ` + askFor},
 
 		{name: "another issuer's", base: "partner", claims: map[string]string{"aud": `"invoices-api"`}, near: denial.NearOtherIssuersAudience,
-			detail: `aud is "invoices-api"; expected "orders-api"`,
-			mend:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or ask for a token for "orders-api"`},
+			detail: `got aud "invoices-api"; expected "orders-api"`,
+			hint:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or request a token for "orders-api"`},
 		{name: "another issuer's, second in a list", base: "partner", claims: map[string]string{"aud": `["x","invoices-api"]`}, near: denial.NearOtherIssuersAudience,
-			detail: `aud is "x", "invoices-api"; expected "orders-api"`,
-			mend:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or ask for a token for "orders-api"`},
+			detail: `got aud "x", "invoices-api"; expected "orders-api"`,
+			hint:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or request a token for "orders-api"`},
 		{name: "another issuer's in capitals", base: "partner", claims: map[string]string{"aud": `"Invoices-API"`},
-			detail: `aud is "Invoices-API"; expected "orders-api"`, mend: `add "Invoices-API" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+			detail: `got aud "Invoices-API"; expected "orders-api"`, hint: `add "Invoices-API" to audiences of issuer "partner", or request a token for "orders-api"`},
 		{name: "another issuer's client", base: "partner", claims: map[string]string{"aud": `"site"`},
-			detail: `aud is "site"; expected "orders-api"`, mend: `add "site" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+			detail: `got aud "site"; expected "orders-api"`, hint: `add "site" to audiences of issuer "partner", or request a token for "orders-api"`},
 		{name: "another issuer's, behind all that are looked at", base: "partner", claims: map[string]string{"aud": `["a","b","c","d","e","f","g","h","invoices-api"]`},
-			detail: `aud is "a", "b", "c", "d", "e", "f", "g", "h" and 1 more; expected "orders-api"`, mend: `add "a" to audiences of issuer "partner", or ask for a token for "orders-api"`},
+			detail: `got aud "a", "b", "c", "d", "e", "f", "g", "h" and 1 more; expected "orders-api"`, hint: `add "a" to audiences of issuer "partner", or request a token for "orders-api"`},
 
 		{name: "the audience is its client_id", base: "api", claims: map[string]string{"aud": `"account"`, "client_id": `"orders-api"`}, near: denial.NearAudienceIsClient,
-			detail: `aud is "account"` + due + `; client_id is "orders-api"`,
-			mend:   `"orders-api" is the token's client: write it in clients of issuer "api", not in audiences`},
+			detail: `got aud "account"` + due + `; client_id is "orders-api"`,
+			hint:   `"orders-api" is the token's client: put it in clients of issuer "api" instead of audiences`},
 		{name: "the audience is its azp, and there is no aud", base: "api", claims: map[string]string{"aud": "", "azp": `"invoices-api"`}, near: denial.NearAudienceIsClient,
-			detail: `there is no aud` + due + `; azp is "invoices-api"`,
-			mend:   `"invoices-api" is the token's client: write it in clients of issuer "api", not in audiences`},
+			detail: `aud is missing` + due + `; azp is "invoices-api"`,
+			hint:   `"invoices-api" is the token's client: put it in clients of issuer "api" instead of audiences`},
 		{name: "the audience is nearly its azp", base: "api", claims: map[string]string{"aud": `"account"`, "azp": `"orders-api2"`},
-			detail: `aud is "account"` + due, mend: `add "account" to audiences of issuer "api", or ` + askFor},
+			detail: `got aud "account"` + due, hint: `add "account" to audiences of issuer "api", or ` + askFor},
 		{name: "the audience is its sub", base: "api", claims: map[string]string{"aud": `"account"`, "sub": `"orders-api"`},
-			detail: `aud is "account"` + due, mend: `add "account" to audiences of issuer "api", or ` + askFor},
+			detail: `got aud "account"` + due, hint: `add "account" to audiences of issuer "api", or ` + askFor},
 
-		{name: "ID token", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`, "at_hash": `"h"`}, near: denial.NearIDToken, detail: `aud is "site"` + due, mend: notID},
-		{name: "ID token without azp", base: "api", claims: map[string]string{"aud": `"site"`, "nonce": `"n"`}, near: denial.NearIDToken, detail: `aud is "site"` + due, mend: notID},
+		{name: "ID token", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`, "at_hash": `"h"`}, near: denial.NearIDToken, detail: `got aud "site"` + due, hint: notID},
+		{name: "ID token without azp", base: "api", claims: map[string]string{"aud": `"site"`, "nonce": `"n"`}, near: denial.NearIDToken, detail: `got aud "site"` + due, hint: notID},
 		{name: "ID token for a configured client", base: "both", claims: map[string]string{"aud": `"site"`, "client_id": "", "c_hash": `"h"`}, near: denial.NearIDToken,
-			detail: `aud is "site"; expected "orders-api"`, mend: notID},
+			detail: `got aud "site"; expected "orders-api"`, hint: notID},
 		{name: "ID token for a client that is not configured", base: "both", claims: map[string]string{"aud": `"app"`, "client_id": "", "nonce": `"n"`},
-			detail: `aud is "app"; expected "orders-api"`, mend: `add "app" to audiences of issuer "both", or ask for a token for "orders-api"`},
+			detail: `got aud "app"; expected "orders-api"`, hint: `add "app" to audiences of issuer "both", or request a token for "orders-api"`},
 		{name: "access token with a nonce", base: "api", claims: map[string]string{"aud": `"account"`, "azp": `"site"`, "nonce": `"n"`},
-			detail: `aud is "account"` + due, mend: `add "account" to audiences of issuer "api", or ` + askFor},
+			detail: `got aud "account"` + due, hint: `add "account" to audiences of issuer "api", or ` + askFor},
 		{name: "access token for its client", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`},
-			detail: `aud is "site"` + due, mend: `add "site" to audiences of issuer "api", or ` + askFor},
+			detail: `got aud "site"` + due, hint: `add "site" to audiences of issuer "api", or ` + askFor},
 		{name: "nonce and no aud", base: "api", claims: map[string]string{"aud": "", "nonce": `"n"`},
-			detail: "there is no aud" + due, mend: "let the issuer put the audience into aud: " + askFor},
+			detail: "aud is missing" + due, hint: "configure the issuer to add the audience to aud: " + askFor},
 	} {
 		d.want = token.ErrAudienceMismatch
 		t.Run(d.name, d.check)
@@ -104,46 +104,46 @@ func TestAudienceDiagnosis(t *testing.T) {
 // that is nearly right.
 func TestClientDiagnosis(t *testing.T) {
 	const due = `; expected one of "site", "cli"`
-	const get = `ask for a token as one of "site", "cli"`
+	const get = `request a token as one of "site", "cli"`
 	const poolDue = `; expected one of "3v5site", "3v5mobile"`
-	const poolGet = `ask for a token as one of "3v5site", "3v5mobile"`
+	const poolGet = `request a token as one of "3v5site", "3v5mobile"`
 	accessOnly := `"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AccessOnly"`
 	for _, d := range []diagnosis{
-		{name: "none", base: "web", claims: map[string]string{"client_id": ""}, detail: "there is neither client_id nor azp" + due, mend: get},
+		{name: "none", base: "web", claims: map[string]string{"client_id": ""}, detail: "client_id and azp are missing" + due, hint: get},
 		{name: "another", base: "web", claims: map[string]string{"client_id": `"app"`},
-			detail: `client_id is "app"` + due, mend: `add "app" to clients of issuer "web", or ` + get},
+			detail: `got client_id "app"` + due, hint: `add "app" to clients of issuer "web", or ` + get},
 		{name: "another azp", base: "web", claims: map[string]string{"azp": `"app"`},
-			detail: `client_id is "site", azp is "app"` + due, mend: `add "app" to clients of issuer "web", or ` + get},
+			detail: `got client_id "site", azp "app"` + due, hint: `add "app" to clients of issuer "web", or ` + get},
 
 		{name: "in aud, and no client", base: "web", claims: map[string]string{"client_id": "", "aud": `"site"`}, near: denial.NearClientInAudience,
-			detail: `there is neither client_id nor azp` + due + `; aud is "site"`,
-			mend:   `the client stands in aud; configure it as an audience: write "site" in audiences of issuer "web", not in clients`},
+			detail: `client_id and azp are missing` + due + `; aud is "site"`,
+			hint:   `the client is in aud: put "site" in audiences of issuer "web" instead of clients`},
 		{name: "in a list in aud, and another client", base: "web", claims: map[string]string{"client_id": `"app"`, "aud": `["x","cli"]`}, near: denial.NearClientInAudience,
-			detail: `client_id is "app"` + due + `; aud is "x", "cli"`,
-			mend:   `the client stands in aud; configure it as an audience: write "cli" in audiences of issuer "web", not in clients`},
+			detail: `got client_id "app"` + due + `; aud is "x", "cli"`,
+			hint:   `the client is in aud: put "cli" in audiences of issuer "web" instead of clients`},
 		{name: "nearly in aud", base: "web", claims: map[string]string{"client_id": "", "aud": `"Site"`},
-			detail: `there is neither client_id nor azp` + due, mend: get},
+			detail: `client_id and azp are missing` + due, hint: get},
 		{name: "in aud of a Cognito access token", base: "pool access", claims: map[string]string{"client_id": `"app"`, "aud": `"3v5site"`}, near: denial.NearClientInAudience,
-			detail: `client_id is "app"` + poolDue + `; aud is "3v5site"`,
-			mend:   `ask for a token as "3v5site": aud of an access token is chosen by whoever asked for it, and does not count`},
+			detail: `got client_id "app"` + poolDue + `; aud is "3v5site"`,
+			hint:   `request a token as "3v5site": any client can choose the aud of its access token, so aud does not count`},
 
 		{name: "another issuer's", base: "both", claims: map[string]string{"client_id": `"cli"`}, near: denial.NearOtherIssuersClient,
-			detail: `client_id is "cli"; expected "site"`, mend: `"cli" is a client of issuer "web": add it to clients of issuer "both", or ask for a token as "site"`},
+			detail: `got client_id "cli"; expected "site"`, hint: `"cli" is a client of issuer "web": add it to clients of issuer "both", or request a token as "site"`},
 		{name: "another issuer's azp", base: "both", claims: map[string]string{"azp": `"3v5mobile"`}, near: denial.NearOtherIssuersClient,
-			detail: `client_id is "site", azp is "3v5mobile"; expected "site"`,
-			mend:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "both", or ask for a token as "site"`},
+			detail: `got client_id "site", azp "3v5mobile"; expected "site"`,
+			hint:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "both", or request a token as "site"`},
 		{name: "another issuer's audience", base: "web", claims: map[string]string{"client_id": `"orders-api"`},
-			detail: `client_id is "orders-api"` + due, mend: `add "orders-api" to clients of issuer "web", or ` + get},
+			detail: `got client_id "orders-api"` + due, hint: `add "orders-api" to clients of issuer "web", or ` + get},
 		{name: "another pool's, by an ID token", base: "pool id", claims: map[string]string{"iss": accessOnly, "aud": `"3v5mobile"`}, near: denial.NearOtherIssuersClient,
-			detail: `aud of this ID token is "3v5mobile"; expected "3v5site"`,
-			mend:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "pool-access", or ask for a token as "3v5site"`},
+			detail: `got an ID token with aud "3v5mobile"; expected "3v5site"`,
+			hint:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "pool-access", or request a token as "3v5site"`},
 
 		{name: "Cognito ID token of another", base: "pool id", claims: map[string]string{"aud": `"app"`},
-			detail: `aud of this ID token is "app"` + poolDue, mend: `add "app" to clients of issuer "pool", or ` + poolGet},
+			detail: `got an ID token with aud "app"` + poolDue, hint: `add "app" to clients of issuer "pool", or ` + poolGet},
 		{name: "Cognito ID token with a list in aud", base: "pool id", claims: map[string]string{"aud": `["3v5site"]`},
-			detail: `aud of this ID token is not one string, but "3v5site"` + poolDue, mend: "let the issuer write one string, the client, into aud"},
+			detail: `aud of the ID token is not a string: got an array with "3v5site"` + poolDue, hint: "configure the issuer to set aud to one string, the client"},
 		{name: "Cognito ID token without aud", base: "pool id", claims: map[string]string{"aud": "", "client_id": `"3v5site"`},
-			detail: `aud of this ID token is not one string` + poolDue, mend: "let the issuer write one string, the client, into aud"},
+			detail: `aud of the ID token is not a string` + poolDue, hint: "configure the issuer to set aud to one string, the client"},
 	} {
 		d.want = token.ErrClientMismatch
 		t.Run(d.name, d.check)
@@ -155,26 +155,26 @@ func TestUseDiagnosis(t *testing.T) {
 	pool := func(id string) string { return `"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_` + id + `"` }
 	for _, d := range []diagnosis{
 		{name: "Cognito ID token", base: "pool id", claims: map[string]string{"iss": pool("AccessOnly")}, near: denial.NearIDToken,
-			detail: `token_use is "id"; expected "access"`, mend: `send the access token, or add id to token_use of issuer "pool-access"`},
+			detail: `got token_use "id"; expected "access"`, hint: `send the access token, or add id to token_use of issuer "pool-access"`},
 		{name: "Cognito access token", base: "pool access", claims: map[string]string{"iss": pool("IdOnly")}, near: denial.NearAccessToken,
-			detail: `token_use is "access"; expected "id"`, mend: `send the ID token, or add access to token_use of issuer "pool-id"`},
-		{name: "Cognito, another kind", base: "pool access", claims: map[string]string{"token_use": `"refresh"`}, detail: `token_use is "refresh"; expected one of "access", "id"`},
-		{name: "Cognito, in capitals", base: "pool access", claims: map[string]string{"iss": pool("AccessOnly"), "token_use": `"ID"`}, detail: `token_use is "ID"; expected "access"`},
-		{name: "Cognito, no string", base: "pool access", claims: map[string]string{"token_use": `["id"]`}, detail: `token_use is no string; expected one of "access", "id"`},
-		{name: "Cognito, none", base: "pool access", claims: map[string]string{"token_use": ""}, detail: `there is no token_use; expected one of "access", "id"`},
+			detail: `got token_use "access"; expected "id"`, hint: `send the ID token, or add access to token_use of issuer "pool-id"`},
+		{name: "Cognito, another kind", base: "pool access", claims: map[string]string{"token_use": `"refresh"`}, detail: `got token_use "refresh"; expected one of "access", "id"`},
+		{name: "Cognito, in capitals", base: "pool access", claims: map[string]string{"iss": pool("AccessOnly"), "token_use": `"ID"`}, detail: `got token_use "ID"; expected "access"`},
+		{name: "Cognito, no string", base: "pool access", claims: map[string]string{"token_use": `["id"]`}, detail: `token_use is not a string; expected one of "access", "id"`},
+		{name: "Cognito, none", base: "pool access", claims: map[string]string{"token_use": ""}, detail: `token_use is missing; expected one of "access", "id"`},
 		{name: "nonce", base: "api", claims: map[string]string{"nonce": `"n"`}, near: denial.NearIDToken,
-			detail: `nonce shows an ID token; expected "access"`, mend: `send the access token, or add id to token_use of issuer "api"`},
+			detail: `got an ID token, which has nonce; expected "access"`, hint: `send the access token, or add id to token_use of issuer "api"`},
 		{name: "Keycloak's typ", base: "api", claims: map[string]string{"typ": `"ID"`}, near: denial.NearIDToken,
-			detail: `typ shows an ID token; expected "access"`, mend: `send the access token, or add id to token_use of issuer "api"`},
+			detail: `got an ID token, which has typ; expected "access"`, hint: `send the access token, or add id to token_use of issuer "api"`},
 		{name: "an access token", base: "api", claims: map[string]string{"iss": `"https://front.example/"`}, near: denial.NearAccessToken,
-			detail: `nothing shows an ID token; expected "id"`, mend: `send the ID token; if this is one, nothing in it shows that, so write token_use: [access, id] for issuer "front"`},
+			detail: `got a token without a claim of an ID token; expected "id"`, hint: `send the ID token; if this is an ID token, none of its claims shows it, so set token_use: [access, id] for issuer "front"`},
 		{name: "an access token that says so", base: "api", claims: map[string]string{"iss": `"https://front.example/"`, "typ": `"Bearer"`, "nonce": `"n"`}, near: denial.NearAccessToken,
-			detail: `the token says that it is an access token; expected "id"`,
-			mend:   `send the ID token; if this is one, nothing in it shows that, so write token_use: [access, id] for issuer "front"`},
+			detail: `got an access token; expected "id"`,
+			hint:   `send the ID token; if this is an ID token, none of its claims shows it, so set token_use: [access, id] for issuer "front"`},
 		{name: "a logout token where ID tokens are taken", base: "api", claims: map[string]string{"iss": `"https://front.example/"`, "typ": `"Logout"`},
-			detail: "it is a logout token, which is always refused", mend: "send the ID token"},
+			detail: "got a logout token, which is never accepted", hint: "send the ID token"},
 		{name: "a logout token", base: "api", claims: map[string]string{"typ": `"Logout"`},
-			detail: "it is a logout token, which is always refused", mend: "send the access token"},
+			detail: "got a logout token, which is never accepted", hint: "send the access token"},
 	} {
 		d.want = token.ErrTokenUseMismatch
 		t.Run(d.name, d.check)
@@ -189,22 +189,22 @@ func TestHints(t *testing.T) {
 		name, base     string
 		header, claims map[string]string
 		want           error
-		mend           string
+		hint           string
 	}{
-		{"expired just now", "web", nil, map[string]string{"exp": at(0)}, token.ErrExpired, "get a new token; this one ended 0s ago"},
-		{"expired by seconds", "api", nil, map[string]string{"exp": at(-59 * time.Second)}, token.ErrExpired, "get a new token; this one ended 59s ago"},
-		{"expired by minutes", "api", nil, map[string]string{"exp": at(-time.Hour + time.Second)}, token.ErrExpired, "get a new token; this one ended 59m ago"},
-		{"expired by hours", "api", nil, map[string]string{"exp": at(-2*time.Hour - 5*time.Minute)}, token.ErrExpired, "get a new token; this one ended 2h ago"},
-		{"expired by more than a day", "api", nil, map[string]string{"exp": at(-47 * time.Hour)}, token.ErrExpired, "get a new token; this one ended 47h ago"},
-		{"expired by days", "api", nil, map[string]string{"exp": at(-50 * time.Hour)}, token.ErrExpired, "get a new token; this one ended 2 days ago"},
-		{"not yet valid", "api", nil, map[string]string{"nbf": at(5 * time.Minute)}, token.ErrNotYetValid, "wait until then, or set the clocks right: it is 5m ahead"},
-		{"issued in the future", "api", nil, map[string]string{"iat": at(31 * time.Second)}, token.ErrIssuedInFuture, "set the clocks right, the issuer's or the one here: it is 31s ahead"},
-		{"lifetime", "brief", nil, map[string]string{"exp": at(3601 * time.Second)}, token.ErrLifetimeTooLong, `let the issuer sign for no longer, or raise max_lifetime of issuer "brief"`},
-		{"lifetime unknown", "brief", nil, map[string]string{"iat": ""}, token.ErrLifetimeTooLong, `let the issuer state iat, or leave max_lifetime of issuer "brief" out`},
-		{"prefix", "api", nil, map[string]string{"sub": `"partner:x"`}, token.ErrClaimsMalformed, `give issuer "api" a prefix of its own, or let it name nobody so`},
-		{"algorithm of another issuer", "web", map[string]string{"alg": `"ES256"`, "kid": `"p-256"`}, nil, token.ErrAlgNotAllowed, `add ES256 to algorithms of issuer "web" if it signs so`},
+		{"expired just now", "web", nil, map[string]string{"exp": at(0)}, token.ErrExpired, "get a new token; this token expired 0s ago"},
+		{"expired by seconds", "api", nil, map[string]string{"exp": at(-59 * time.Second)}, token.ErrExpired, "get a new token; this token expired 59s ago"},
+		{"expired by minutes", "api", nil, map[string]string{"exp": at(-time.Hour + time.Second)}, token.ErrExpired, "get a new token; this token expired 59m ago"},
+		{"expired by hours", "api", nil, map[string]string{"exp": at(-2*time.Hour - 5*time.Minute)}, token.ErrExpired, "get a new token; this token expired 2h ago"},
+		{"expired by more than a day", "api", nil, map[string]string{"exp": at(-47 * time.Hour)}, token.ErrExpired, "get a new token; this token expired 47h ago"},
+		{"expired by days", "api", nil, map[string]string{"exp": at(-50 * time.Hour)}, token.ErrExpired, "get a new token; this token expired 2 days ago"},
+		{"not yet valid", "api", nil, map[string]string{"nbf": at(5 * time.Minute)}, token.ErrNotYetValid, "wait until then, or correct the clocks: nbf is 5m in the future"},
+		{"issued in the future", "api", nil, map[string]string{"iat": at(31 * time.Second)}, token.ErrIssuedInFuture, "correct the clock of the issuer or of this host: iat is 31s in the future"},
+		{"lifetime", "brief", nil, map[string]string{"exp": at(3601 * time.Second)}, token.ErrLifetimeTooLong, `configure the issuer to limit the lifetime, or raise max_lifetime of issuer "brief"`},
+		{"lifetime unknown", "brief", nil, map[string]string{"iat": ""}, token.ErrLifetimeTooLong, `configure the issuer to add iat, or remove max_lifetime of issuer "brief"`},
+		{"prefix", "api", nil, map[string]string{"sub": `"partner:x"`}, token.ErrClaimsMalformed, `give issuer "api" a prefix, or change the name at the issuer`},
+		{"algorithm of another issuer", "web", map[string]string{"alg": `"ES256"`, "kid": `"p-256"`}, nil, token.ErrAlgNotAllowed, `add ES256 to algorithms of issuer "web" if it uses this algorithm`},
 		{"algorithm of nobody", "web", map[string]string{"alg": `"HS256"`}, nil, token.ErrAlgNotAllowed, ""},
-		{"type of another issuer", "legacy", map[string]string{"typ": `"at+jwt"`}, nil, token.ErrTypeNotAllowed, `add "at+jwt" to token_types of issuer "legacy" if its access tokens are such`},
+		{"type of another issuer", "legacy", map[string]string{"typ": `"at+jwt"`}, nil, token.ErrTypeNotAllowed, `add "at+jwt" to token_types of issuer "legacy" if its access tokens have this typ`},
 		{"no expiry", "api", nil, map[string]string{"exp": ""}, token.ErrExpiryMissing, ""},
 		{"another issuer", "api", nil, map[string]string{"iss": `"https://evil.example/"`}, token.ErrIssuerUnknown, ""},
 	} {
@@ -224,8 +224,8 @@ func TestHints(t *testing.T) {
 			}
 			verifier, _ := corpusVerifier(t)
 			_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
-			if failure := refusal(t, err, row.want); failure.Hint != row.mend {
-				t.Errorf("%q, want %q", failure.Hint, row.mend)
+			if failure := refusal(t, err, row.want); failure.Hint != row.hint {
+				t.Errorf("%q, want %q", failure.Hint, row.hint)
 			}
 		})
 	}
@@ -236,7 +236,7 @@ func TestHintOfAnAlgorithmThatNobodyTakes(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
 	raw := forge.Mint("ES256", forge.Keys()["p-256"], `{"alg":"ES256","kid":"p-256"}`, `{"iss":"https://api.example/"}`)
 	_, err := verifier.Verify(t.Context(), raw, now)
-	if failure := refusal(t, err, token.ErrAlgNotAllowed); failure.Hint != "add ES256 to algorithms of the issuer that signs so" {
+	if failure := refusal(t, err, token.ErrAlgNotAllowed); failure.Hint != "add ES256 to algorithms of the issuer that uses it" {
 		t.Errorf("%q", failure.Hint)
 	}
 }

@@ -8,8 +8,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
-// Why a credential was refused. Each is matched with errors.Is; the order is
-// the order of the checks.
+// The kinds of failures, for errors.Is, in the order of the checks.
 var (
 	ErrMalformed        = errors.New("not a JWT")
 	ErrTooLarge         = errors.New("token too large")
@@ -33,8 +32,8 @@ var (
 	ErrTokenRevoked     = errors.New("token revoked")
 )
 
-// fail returns a failure of this kind. Its internal text names claims only of iss, aud,
-// client_id, azp, token_use, sub and times, as package quote writes them.
+// fail returns a failure of a kind. Its internal text may contain only these claims, as
+// package quote writes them: iss, aud, client_id, azp, token_use, sub and times.
 func fail(kind error, internal string) *denial.Error { return denial.New(kind, internal) }
 
 func cut(s string) string { return quote.Cut(s, quote.Max) }

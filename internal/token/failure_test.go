@@ -125,14 +125,14 @@ func TestFailureDetails(t *testing.T) {
 		header, claims map[string]string
 		text           string
 	}{
-		{"algorithm", map[string]string{"alg": `"no\nne"`}, nil, `algorithm not allowed: alg "no\nne"`},
-		{"algorithm, cut", map[string]string{"alg": `"` + long + `"`}, nil, `algorithm not allowed: alg "` + long[:quote.Max] + `"...`},
-		{"algorithm in no alphabet of ours", map[string]string{"alg": `"ñone"`}, nil, `algorithm not allowed: alg "\u00f1one"`},
-		{"type", map[string]string{"typ": `"secevent+jwt"`}, nil, `token type not allowed: typ "secevent+jwt"`},
+		{"algorithm", map[string]string{"alg": `"no\nne"`}, nil, `algorithm not allowed: got alg "no\nne"`},
+		{"algorithm, cut", map[string]string{"alg": `"` + long + `"`}, nil, `algorithm not allowed: got alg "` + long[:quote.Max] + `"...`},
+		{"algorithm in no alphabet of ours", map[string]string{"alg": `"ñone"`}, nil, `algorithm not allowed: got alg "\u00f1one"`},
+		{"type", map[string]string{"typ": `"secevent+jwt"`}, nil, `token type not allowed: got typ "secevent+jwt"`},
 		{"parameter", map[string]string{"crit": `["exp"]`}, nil, `header parameter not allowed: crit`},
-		{"issuer", nil, map[string]string{"iss": `"https://evil.example/\u0000"`}, `issuer unknown: iss "https://evil.example/\x00"`},
-		{"issuer, cut", nil, map[string]string{"iss": `"` + long + `"`}, `issuer unknown: iss "` + long[:quote.Max] + `"...`},
-		{"expiry", nil, map[string]string{"exp": `1`}, `token expired: exp was 1970-01-01T00:00:01Z`},
+		{"issuer", nil, map[string]string{"iss": `"https://evil.example/\u0000"`}, `issuer unknown: got iss "https://evil.example/\x00"`},
+		{"issuer, cut", nil, map[string]string{"iss": `"` + long + `"`}, `issuer unknown: got iss "` + long[:quote.Max] + `"...`},
+		{"expiry", nil, map[string]string{"exp": `1`}, `token expired: exp is 1970-01-01T00:00:01Z`},
 		{"not before", nil, map[string]string{"nbf": `253402300799`}, `token not yet valid: nbf is 9999-12-31T23:59:59Z`},
 		{"issued at", nil, map[string]string{"iat": `253402300799`}, `token issued in the future: iat is 9999-12-31T23:59:59Z`},
 		{"time", nil, map[string]string{"nbf": `"1"`}, `claims malformed: nbf is not a number`},
@@ -160,8 +160,8 @@ func TestFailureDetails(t *testing.T) {
 func TestLifetimeDetails(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	for detail, v := range map[string]forge.Vector{
-		"there is no iat":                       {Base: "brief", Drop: []string{"claims.iat"}},
-		"it is 1h0m1s; expected 1h0m0s at most": {Base: "brief", Claims: map[string]json.RawMessage{"exp": json.RawMessage(`"{{now+3601}}"`)}},
+		"iat is missing":                  {Base: "brief", Drop: []string{"claims.iat"}},
+		"got 1h0m1s; expected at most 1h": {Base: "brief", Claims: map[string]json.RawMessage{"exp": json.RawMessage(`"{{now+3601}}"`)}},
 	} {
 		_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 		if failure := refusal(t, err, token.ErrLifetimeTooLong); failure.Internal != detail {

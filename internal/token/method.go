@@ -10,8 +10,7 @@ import (
 )
 
 // methods returns the algorithms that can be configured (RFC 7518 section 3.1 and
-// RFC 8037), each verifying as strictly as its RFC says.
-// Symmetric algorithms and none are never among them.
+// RFC 8037), each as strict as its RFC. It never returns symmetric algorithms or none.
 func methods() map[string]jwt.SigningMethod {
 	all := make(map[string]jwt.SigningMethod)
 	for _, alg := range config.Algorithms() {
@@ -27,8 +26,8 @@ func methods() map[string]jwt.SigningMethod {
 	return all
 }
 
-// strictPSS holds the salt to the length of the hash (RFC 7518 section 3.5);
-// golang-jwt's own instances accept any length.
+// strictPSS requires a salt of the length of the hash (RFC 7518 section 3.5). golang-jwt
+// accepts any length.
 func strictPSS(method *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 	return &jwt.SigningMethodRSAPSS{
 		SigningMethodRSA: method.SigningMethodRSA,
@@ -36,11 +35,11 @@ func strictPSS(method *jwt.SigningMethodRSAPSS) jwt.SigningMethod {
 	}
 }
 
-// curveBound takes keys on the algorithm's own curve only (RFC 7518 section
-// 3.4); golang-jwt's own instances verify ES384 with a P-256 key too.
+// curveBound accepts only keys on the curve of the algorithm (RFC 7518 section 3.4).
+// golang-jwt also verifies ES384 with a P-256 key.
 type curveBound struct{ *jwt.SigningMethodECDSA }
 
-// Verify verifies a signature by a key on the algorithm's curve.
+// Verify verifies a signature with a key on the curve of the algorithm.
 func (m curveBound) Verify(signed string, signature []byte, key any) error {
 	if public, ok := key.(*ecdsa.PublicKey); ok && public.Curve.Params().BitSize != m.CurveBits {
 		return jwt.ErrInvalidKey

@@ -8,17 +8,17 @@ import (
 	"github.com/jwtgate/jwtgate/internal/denial"
 )
 
-// maxNearISS bounds, in bytes, the iss that is compared with the configured
-// ones: a longer one was not meant to be any of them.
+// maxNearISS is the maximum length of an iss that is compared with the configured ones to
+// find a near miss.
 const maxNearISS = 512
 
-// issForm is an iss value in its parts. Those of one that is no URL are the same
-// in both of two that are equal, and that is all they are for.
+// issForm is an iss value in its parts, which are only compared with each other. An iss
+// that is not a URL has parts too.
 type issForm struct {
 	iss    string
 	scheme string // https, or empty
 	host   string // with the port
-	path   string // with the slash in front, or empty
+	path   string // with the first slash, or empty
 }
 
 func splitISS(iss string) issForm {
@@ -36,9 +36,8 @@ func splitISS(iss string) issForm {
 	return f
 }
 
-// pool takes an iss for one form of a Cognito user pool (IssuerConfigurationType
-// in the Cognito API): the ORIGINAL one, or the UPDATED one on the host that
-// begins with "issuer-".
+// pool parses an iss of a Cognito user pool. Its form (IssuerConfigurationType in the
+// Cognito API) is ORIGINAL, or UPDATED if the host begins with "issuer-".
 func (f *issForm) pool() (pool, region string, updated, ok bool) {
 	host, updated := strings.CutPrefix(f.host, "issuer-")
 	host, ok = strings.CutPrefix(host, "cognito-idp.")
@@ -50,25 +49,25 @@ func (f *issForm) pool() (pool, region string, updated, ok bool) {
 	return pool, region, updated, ok && strings.Contains(pool, "_") && !strings.Contains(pool, "/")
 }
 
-// near says how an iss that is not due differs from due when it differs in one
-// thing only.
-func (f *issForm) near(due *issForm, cognito bool) denial.NearMiss {
-	sameScheme, samePath := f.scheme == due.scheme, f.path == due.path
+// near returns the part in which an unknown iss differs from a configured one, if it is
+// only one part.
+func (f *issForm) near(expected *issForm, cognito bool) denial.NearMiss {
+	sameScheme, samePath := f.scheme == expected.scheme, f.path == expected.path
 	switch {
-	case f.host == due.host && sameScheme:
-		if strings.TrimSuffix(f.path, "/") == strings.TrimSuffix(due.path, "/") {
+	case f.host == expected.host && sameScheme:
+		if strings.TrimSuffix(f.path, "/") == strings.TrimSuffix(expected.path, "/") {
 			return denial.NearIssuerSlash
 		}
-	case f.host == due.host && samePath:
+	case f.host == expected.host && samePath:
 		if f.scheme == "" || webScheme(f.scheme) {
 			return denial.NearIssuerScheme
 		}
 	case !sameScheme || !samePath:
 	case len(f.path) <= len("/"):
-		if strings.EqualFold(f.host, due.host) {
+		if strings.EqualFold(f.host, expected.host) {
 			return denial.NearIssuerHost
 		}
-	case f.samePool(due, cognito):
+	case f.samePool(expected, cognito):
 		return denial.NearIssuerCognito
 	default:
 		return denial.NearIssuerHost
@@ -76,29 +75,28 @@ func (f *issForm) near(due *issForm, cognito bool) denial.NearMiss {
 	return ""
 }
 
-// samePool reports whether both are forms of one user pool. An issuer that is
-// configured as Cognito has every form of its own region already.
-func (f *issForm) samePool(due *issForm, cognito bool) bool {
+// samePool reports whether both belong to one user pool. An issuer with the key cognito
+// already accepts both forms of its own region.
+func (f *issForm) samePool(expected *issForm, cognito bool) bool {
 	pool, region, _, ok := f.pool()
-	duePool, dueRegion, _, dueOK := due.pool()
-	return ok && dueOK && pool == duePool && (!cognito || region != dueRegion)
+	expectedPool, expectedRegion, _, expectedOK := expected.pool()
+	return ok && expectedOK && pool == expectedPool && (!cognito || region != expectedRegion)
 }
 
 func webScheme(scheme string) bool {
 	return strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http")
 }
 
-// unknownIssuer is the failure for an iss that is not configured. The configured
-// ones are gone through once, and nothing but the failure is made of an iss that
-// is near none of them.
+// unknownIssuer returns the failure for an iss that is not configured. It compares the iss
+// once with each configured iss, and allocates memory only for the failure.
 func (v *Verifier) unknownIssuer(iss string) *denial.Error {
-	failure := fail(ErrIssuerUnknown, "iss "+quoted(iss))
+	failure := fail(ErrIssuerUnknown, "got iss "+quoted(iss))
 	if iss == "" || len(iss) > maxNearISS {
 		return failure
 	}
 	found := splitISS(iss)
-	var by *trusted // the first whose host alone differs
-	var due *issForm
+	var otherHost *trusted // the first issuer that differs only in the host
+	var otherHostForm *issForm
 	for _, issuer := range v.issuers {
 		for n := range issuer.forms {
 			form := &issuer.forms[n]
@@ -106,58 +104,58 @@ func (v *Verifier) unknownIssuer(iss string) *denial.Error {
 			case near == "":
 			case near != denial.NearIssuerHost:
 				return issuer.nearMiss(failure, near, &found, form)
-			case by == nil:
-				by, due = issuer, form
+			case otherHost == nil:
+				otherHost, otherHostForm = issuer, form
 			}
 		}
 	}
-	if by != nil {
-		return by.nearMiss(failure, denial.NearIssuerHost, &found, due)
+	if otherHost != nil {
+		return otherHost.nearMiss(failure, denial.NearIssuerHost, &found, otherHostForm)
 	}
 	return failure
 }
 
-// nearMiss adds to a failure how an unknown iss differs from one of the issuer's.
-func (i *trusted) nearMiss(f *denial.Error, near denial.NearMiss, found, due *issForm) *denial.Error {
+// nearMiss adds to a failure how an unknown iss differs from an iss of the issuer.
+func (i *trusted) nearMiss(f *denial.Error, near denial.NearMiss, found, expected *issForm) *denial.Error {
 	f.Near = near
-	f.Internal += "; issuer " + quoted(i.name) + " is " + quoted(due.iss)
+	f.Internal += "; expected " + quoted(expected.iss) + " of issuer " + quoted(i.name)
 	if near == denial.NearIssuerCognito {
 		f.Hint = i.hintCognito(found)
 		return f
 	}
-	f.Hint = "let the issuer sign as " + strconv.QuoteToASCII(due.iss)
-	// No setting gives a Cognito pool other forms, or takes an iss that is no URL.
+	f.Hint = "configure the issuer to use " + strconv.QuoteToASCII(expected.iss)
+	// No setting accepts another iss for a Cognito pool, or an iss that is not a URL.
 	if i.cognito != nil || !webScheme(found.scheme) {
 		return f
 	}
-	// But for its host, such an iss is as long as the configured one at most, and
-	// by a few bytes more: there is no need to cut it.
-	write := "write issuer: " + strconv.QuoteToASCII(found.iss)
+	// Except for its host, such an iss is at most a few bytes longer than the configured
+	// one, so that it does not need to be cut.
+	setting := "set issuer: " + strconv.QuoteToASCII(found.iss)
 	switch {
 	case near == denial.NearIssuerHost:
-		write = "write issuer: " + quoted(found.iss)
-	case near == denial.NearIssuerSlash && len(found.iss) > len(due.iss):
-		write += " (with the slash)"
+		setting = "set issuer: " + quoted(found.iss)
+	case near == denial.NearIssuerSlash && len(found.iss) > len(expected.iss):
+		setting += " (with the slash)"
 	case near == denial.NearIssuerSlash:
-		write += " (without the slash)"
+		setting += " (without the slash)"
 	}
-	f.Hint = write + " if you trust it, or " + f.Hint
+	f.Hint = setting + " if you trust it, or " + f.Hint
 	return f
 }
 
-// hintCognito says how to accept another form of the issuer's user pool.
+// hintCognito returns how to accept another form of the issuer's user pool.
 func (i *trusted) hintCognito(found *issForm) string {
 	pool, region, updated, _ := found.pool()
 	home, _, _ := strings.Cut(pool, "_")
 	hint := ""
 	if i.cognito == nil {
-		hint = "write cognito: " + quoted(pool) + " for issuer " + quoted(i.name) + " in place of issuer, which takes both forms of the pool"
+		hint = "set cognito: " + quoted(pool) + " instead of issuer for issuer " + quoted(i.name) + ", to accept both forms of the pool"
 	}
 	switch {
 	case region == home:
 		return hint
 	case updated:
-		return "get the token from the pool's own region: the UPDATED form names " + quoted(home) + " always"
+		return "get the token from the pool's own region: the UPDATED form always names " + quoted(home)
 	case hint == "":
 		return "add " + quoted(region) + " to replica_regions of issuer " + quoted(i.name)
 	}

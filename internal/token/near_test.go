@@ -38,45 +38,45 @@ func TestNearIssuers(t *testing.T) {
 	for _, row := range []struct {
 		name, iss string
 		near      denial.NearMiss
-		mend      string
+		hint      string
 	}{
 		{"a slash too few", "https://api.example", denial.NearIssuerSlash,
-			`write issuer: "https://api.example" (without the slash) if you trust it, or let the issuer sign as "https://api.example/"`},
+			`set issuer: "https://api.example" (without the slash) if you trust it, or configure the issuer to use "https://api.example/"`},
 		{"a slash too many", "https://bare.example/", denial.NearIssuerSlash,
-			`write issuer: "https://bare.example/" (with the slash) if you trust it, or let the issuer sign as "https://bare.example"`},
+			`set issuer: "https://bare.example/" (with the slash) if you trust it, or configure the issuer to use "https://bare.example"`},
 		{"a slash too many behind a path", "https://sso.example/realms/main/", denial.NearIssuerSlash,
-			`write issuer: "https://sso.example/realms/main/" (with the slash) if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
-		{"a slash too many behind a pool", pool + "/", denial.NearIssuerSlash, `let the issuer sign as "` + pool + `"`},
+			`set issuer: "https://sso.example/realms/main/" (with the slash) if you trust it, or configure the issuer to use "https://sso.example/realms/main"`},
+		{"a slash too many behind a pool", pool + "/", denial.NearIssuerSlash, `configure the issuer to use "` + pool + `"`},
 		{"two slashes too many", "https://bare.example//", "", ""},
 		{"a slash too many in front of a path", "https://sso.example//realms/main", "", ""},
 		{"a question mark too many", "https://api.example/?", "", ""},
 
 		{"http", "http://api.example/", denial.NearIssuerScheme,
-			`write issuer: "http://api.example/" if you trust it, or let the issuer sign as "https://api.example/"`},
+			`set issuer: "http://api.example/" if you trust it, or configure the issuer to use "https://api.example/"`},
 		{"https", "https://plain.example/a/b/", denial.NearIssuerScheme,
-			`write issuer: "https://plain.example/a/b/" if you trust it, or let the issuer sign as "http://plain.example/a/b/"`},
+			`set issuer: "https://plain.example/a/b/" if you trust it, or configure the issuer to use "http://plain.example/a/b/"`},
 		{"HTTPS", "HTTPS://api.example/", denial.NearIssuerScheme,
-			`write issuer: "HTTPS://api.example/" if you trust it, or let the issuer sign as "https://api.example/"`},
-		{"no scheme", "sso.example/realms/main", denial.NearIssuerScheme, `let the issuer sign as "https://sso.example/realms/main"`},
-		{"no scheme and no path", "bare.example", denial.NearIssuerScheme, `let the issuer sign as "https://bare.example"`},
-		{"http of a pool", "http" + strings.TrimPrefix(pool, "https"), denial.NearIssuerScheme, `let the issuer sign as "` + pool + `"`},
+			`set issuer: "HTTPS://api.example/" if you trust it, or configure the issuer to use "https://api.example/"`},
+		{"no scheme", "sso.example/realms/main", denial.NearIssuerScheme, `configure the issuer to use "https://sso.example/realms/main"`},
+		{"no scheme and no path", "bare.example", denial.NearIssuerScheme, `configure the issuer to use "https://bare.example"`},
+		{"http of a pool", "http" + strings.TrimPrefix(pool, "https"), denial.NearIssuerScheme, `configure the issuer to use "` + pool + `"`},
 		{"http and a slash too few", "http://api.example", "", ""},
 		{"another scheme", "ftp://api.example/", "", ""},
 		{"a scheme of many letters", strings.Repeat("s", 300) + "://api.example/", "", ""},
 
 		{"another host", "https://login.example/realms/main", denial.NearIssuerHost,
-			`write issuer: "https://login.example/realms/main" if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
+			`set issuer: "https://login.example/realms/main" if you trust it, or configure the issuer to use "https://sso.example/realms/main"`},
 		{"a port", "https://sso.example:8443/realms/main", denial.NearIssuerHost,
-			`write issuer: "https://sso.example:8443/realms/main" if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
+			`set issuer: "https://sso.example:8443/realms/main" if you trust it, or configure the issuer to use "https://sso.example/realms/main"`},
 		{"no host", "https:///realms/main", denial.NearIssuerHost,
-			`write issuer: "https:///realms/main" if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
+			`set issuer: "https:///realms/main" if you trust it, or configure the issuer to use "https://sso.example/realms/main"`},
 		{"the host in capitals", "https://API.example/", denial.NearIssuerHost,
-			`write issuer: "https://API.example/" if you trust it, or let the issuer sign as "https://api.example/"`},
+			`set issuer: "https://API.example/" if you trust it, or configure the issuer to use "https://api.example/"`},
 		{"the host in capitals without a path", "https://BARE.example", denial.NearIssuerHost,
-			`write issuer: "https://BARE.example" if you trust it, or let the issuer sign as "https://bare.example"`},
-		{"another host of a pool", "https://cognito-idp-fips.us-east-1.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
+			`set issuer: "https://BARE.example" if you trust it, or configure the issuer to use "https://bare.example"`},
+		{"another host of a pool", "https://cognito-idp-fips.us-east-1.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `configure the issuer to use "` + pool + `"`},
 		{"a host that is long", "https://" + strings.Repeat("h", 99) + "/realms/main", denial.NearIssuerHost,
-			`write issuer: "https://` + strings.Repeat("h", 72) + `"... if you trust it, or let the issuer sign as "https://sso.example/realms/main"`},
+			`set issuer: "https://` + strings.Repeat("h", 72) + `"... if you trust it, or configure the issuer to use "https://sso.example/realms/main"`},
 		{"another host with no path", "https://other.example", "", ""},
 		{"another host with a slash for a path", "https://other.example/", "", ""},
 		{"another host and path", "https://login.example/realms/other", "", ""},
@@ -88,21 +88,21 @@ func TestNearIssuers(t *testing.T) {
 		{"another region of a pool", "https://cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerCognito,
 			`add "eu-west-2" to replica_regions of issuer "pool"`},
 		{"another region of a pool, UPDATED", "https://issuer-cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerCognito,
-			`get the token from the pool's own region: the UPDATED form names "us-east-1" always`},
+			`get the token from the pool's own region: the UPDATED form always names "us-east-1"`},
 		{"UPDATED, of a pool configured by its URL", "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ByHand", denial.NearIssuerCognito,
-			`write cognito: "eu-west-1_ByHand" for issuer "handmade" in place of issuer, which takes both forms of the pool`},
+			`set cognito: "eu-west-1_ByHand" instead of issuer for issuer "handmade", to accept both forms of the pool`},
 		{"another region of a pool configured by its URL", "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-1_ByHand", denial.NearIssuerCognito,
-			`write cognito: "eu-west-1_ByHand" for issuer "handmade" in place of issuer, which takes both forms of the pool, and replica_regions: ["eu-west-2"] if the pool has a replica there`},
+			`set cognito: "eu-west-1_ByHand" instead of issuer for issuer "handmade", to accept both forms of the pool, and replica_regions: ["eu-west-2"] if the pool has a replica there`},
 		{"another region of China's partition", "https://cognito-idp.cn-northwest-1.amazonaws.com.cn/cn-north-1_ByHand", denial.NearIssuerCognito,
-			`write cognito: "cn-north-1_ByHand" for issuer "china" in place of issuer, which takes both forms of the pool, and replica_regions: ["cn-northwest-1"] if the pool has a replica there`},
+			`set cognito: "cn-north-1_ByHand" instead of issuer for issuer "china", to accept both forms of the pool, and replica_regions: ["cn-northwest-1"] if the pool has a replica there`},
 		{"a region of China's in another partition's domain", "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand", denial.NearIssuerHost,
-			`write issuer: "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand" if you trust it, or let the issuer sign as "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_ByHand"`},
+			`set issuer: "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand" if you trust it, or configure the issuer to use "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_ByHand"`},
 		{"another pool", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Another", "", ""},
 		{"the pool in capitals", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLEPOOL", "", ""},
 		{"another region, by http", "http://cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", "", ""},
-		{"a region of two labels", "https://cognito-idp.eu.west.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
-		{"no region", "https://cognito-idp..amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
-		{"a domain of somebody else", "https://cognito-idp.eu-west-2.amazonaws.com.evil.example/us-east-1_ExamplePool", denial.NearIssuerHost, `let the issuer sign as "` + pool + `"`},
+		{"a region of two labels", "https://cognito-idp.eu.west.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `configure the issuer to use "` + pool + `"`},
+		{"no region", "https://cognito-idp..amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `configure the issuer to use "` + pool + `"`},
+		{"a domain of somebody else", "https://cognito-idp.eu-west-2.amazonaws.com.evil.example/us-east-1_ExamplePool", denial.NearIssuerHost, `configure the issuer to use "` + pool + `"`},
 
 		{"nothing", "", "", ""},
 		{"a name", "api", "", ""},
@@ -113,10 +113,10 @@ func TestNearIssuers(t *testing.T) {
 			verifier := newVerifier(t, nearIssuers(), &keyring{keys: published()})
 			_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"iss": row.iss}), now)
 			failure := refusal(t, err, token.ErrIssuerUnknown)
-			if failure.Near != row.near || failure.Hint != row.mend {
-				t.Errorf("near miss %q, mend %s, want %q, %s", failure.Near, failure.Hint, row.near, row.mend)
+			if failure.Near != row.near || failure.Hint != row.hint {
+				t.Errorf("near miss %q, hint %s, want %q, %s", failure.Near, failure.Hint, row.near, row.hint)
 			}
-			if named := strings.Contains(failure.Internal, "; issuer "); named != (row.near != "") {
+			if named := strings.Contains(failure.Internal, "; expected "); named != (row.near != "") {
 				t.Errorf("detail %q", failure.Internal)
 			}
 			fitForALog(t, err.Error())
@@ -134,7 +134,7 @@ func TestNearestIssuer(t *testing.T) {
 		verifier := newVerifier(t, order, &keyring{keys: published()})
 		_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"iss": "https://staging.example/realms/main"}), now)
 		failure := refusal(t, err, token.ErrIssuerUnknown)
-		const detail = `iss "https://staging.example/realms/main"; issuer "staging" is "http://staging.example/realms/main"`
+		const detail = `got iss "https://staging.example/realms/main"; expected "http://staging.example/realms/main" of issuer "staging"`
 		if failure.Near != denial.NearIssuerScheme || failure.Internal != detail {
 			t.Errorf("near miss %q, detail %s", failure.Near, failure.Internal)
 		}

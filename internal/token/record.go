@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// Record is a verified token as a cache remembers it: one string without a pointer in
-// it, so that the garbage collector does not visit ten thousand of them. It never changes
-// and only the [Verifier] that made it reads it. It does not hold the claims.
+// Record is a verified token in the form in which a cache keeps it: one string without
+// pointers, so that the garbage collector has nothing to scan in it. It never changes, and
+// only the [Verifier] that made it can read it. It does not contain the claims.
 //
-//	when it is accepted from and to, when the login was, iat   seconds and nanoseconds each
-//	the epoch of the issuer's keys                             8 bytes
-//	issuer, iss among the issuer's, algorithm among its own    numbers
-//	the texts of a token                                       each after its length
-//	groups, scopes                                             each after their number
+//	times of [Token.times]                                    seconds and nanoseconds
+//	the epoch of the issuer's keys                            8 bytes
+//	indexes of the issuer, its iss and its algorithm          varints
+//	texts of [Token.texts]                                    each after its length
+//	groups, scopes                                            each after their number
 type Record string
 
-// texts are those of a token that a record holds one by one.
+// texts are the texts of a token that its record contains.
 func (t *Token) texts() [7]*string {
 	return [...]*string{&t.Subject, &t.Client, (*string)(&t.Kind), &t.KeyID, &t.ACR, &t.id, &t.originID}
 }
@@ -26,9 +26,9 @@ func (t *Token) times() [4]*time.Time {
 	return [...]*time.Time{&t.begin, &t.Expiry, &t.authTime, &t.issuedAt}
 }
 
-// numbers say which of the verifier's issuers, and which of what is configured
-// for it.
-func (t *Token) numbers(v *Verifier) [3]int {
+// indexes returns the index of the issuer in the verifier, and of iss and the algorithm in
+// the issuer's configuration.
+func (t *Token) indexes(v *Verifier) [3]int {
 	return [...]int{
 		slices.Index(v.issuers, t.by),
 		slices.IndexFunc(t.by.forms, func(form issForm) bool { return form.iss == t.ISS }),
@@ -36,7 +36,7 @@ func (t *Token) numbers(v *Verifier) [3]int {
 	}
 }
 
-// Record returns the record of a token that this verifier has verified.
+// Record returns the record of a token that this verifier verified.
 func (v *Verifier) Record(t *Token) Record {
 	data := make([]byte, 0, 512)
 	for _, at := range t.times() {
@@ -44,8 +44,8 @@ func (v *Verifier) Record(t *Token) Record {
 		data = binary.LittleEndian.AppendUint32(data, uint32(at.Nanosecond()))
 	}
 	data = binary.LittleEndian.AppendUint64(data, t.epoch)
-	for _, number := range t.numbers(v) {
-		data = binary.AppendUvarint(data, uint64(number))
+	for _, index := range t.indexes(v) {
+		data = binary.AppendUvarint(data, uint64(index))
 	}
 	for _, text := range t.texts() {
 		data = appendText(data, *text)
@@ -63,7 +63,7 @@ func appendText(data []byte, text string) []byte {
 	return append(binary.AppendUvarint(data, uint64(len(text))), text...)
 }
 
-// reader reads a record, which only this package writes.
+// reader reads a record. It trusts the record, which only this package writes.
 type reader string
 
 func (r *reader) take(n int) string {
@@ -95,12 +95,12 @@ func (r *reader) list(into []string) []string {
 	return into
 }
 
-// Recall makes t the token of a record, and reports whether verifying it again now would
-// find it good. raw is the token as it was sent: the claims are read from it when they
-// are asked for. It reuses the memory of t's lists and allocates nothing else.
+// Recall sets t to the token of a record, and reports whether the token is still valid.
+// raw is the token as it was sent; [Token.Claims] parses it on the first call. Recall
+// reuses the memory of t's lists and allocates nothing else.
 func (v *Verifier) Recall(rec Record, raw string, now time.Time, t *Token) bool {
 	v.read(rec, t)
-	if !t.holds(v, now) {
+	if !t.stillValid(v, now) {
 		return false
 	}
 	t.raw = raw
@@ -108,8 +108,8 @@ func (v *Verifier) Recall(rec Record, raw string, now time.Time, t *Token) bool 
 	return true
 }
 
-// holds reports whether verifying the token again would find it good.
-func (t *Token) holds(v *Verifier, now time.Time) bool {
+// stillValid reports whether verifying the token again would succeed.
+func (t *Token) stillValid(v *Verifier, now time.Time) bool {
 	if !now.Before(t.Expiry) || now.Before(t.begin) || t.by.keys.Epoch() != t.epoch {
 		return false
 	}

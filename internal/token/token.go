@@ -8,7 +8,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
-// Kind says whether a person or a program stands behind a token.
+// Kind is the kind of a token's subject: a person or a program.
 type Kind string
 
 // The two kinds.
@@ -17,47 +17,46 @@ const (
 	KindClient Kind = "client"
 )
 
-// Token is what a verified token said. It is made by [Verifier.Verify] and
-// [Verifier.Recall] alone, and belongs to the request that it came with: it may not be
-// kept longer, and is not safe for concurrent use. That it exists proves that the signature, the times,
-// the audience or client, and the subject were good at the time of verification;
-// it says nothing of what the subject may do.
+// Token is a verified token. Only [Verifier.Verify] and [Verifier.Recall] make one. It
+// belongs to one request: do not keep it longer. It is not safe for concurrent use.
+//
+// The signature, the times, the audience or client, and the subject of a Token were valid
+// at the time of verification. This does not mean that the subject may do anything.
 type Token struct {
-	// Issuer is the issuer's name in the config, ISS the iss claim.
+	// Issuer is the issuer's name in the configuration, ISS the iss claim.
 	Issuer string
 	ISS    string
-	// Subject is sub behind the issuer's prefix.
+	// Subject is sub with the issuer's prefix.
 	Subject string
-	// Client is client_id, else azp, or aud of a Cognito ID token; empty when
-	// the token names none.
+	// Client is client_id or else azp; in a Cognito ID token it is aud. It is empty if the
+	// token does not name a client.
 	Client string
 	Kind   Kind
-	// KeyID and Algorithm are those that the signature was verified with.
+	// KeyID and Algorithm are of the key that verified the signature.
 	KeyID     string
 	Algorithm string
 	Expiry    time.Time
-	ACR       string // acr, OpenID Connect Core section 2; empty when there is none
+	ACR       string // acr, OpenID Connect Core section 2; empty if it is missing
 
 	by             *trusted
-	authTime       time.Time      // auth_time; zero when it is absent or no date
-	issuedAt       time.Time      // iat; zero when it is absent
-	id, originID   string         // jti and origin_jti; empty when they are no strings
-	groups, scopes []string       // groups behind the issuer's prefix
-	raw            string         // of one that was known again: its request's memory
-	claims         map[string]any // nil while nobody has asked
+	authTime       time.Time      // auth_time; zero if it is missing or not a date
+	issuedAt       time.Time      // iat; zero if it is missing
+	id, originID   string         // jti and origin_jti; empty if they are not strings
+	groups, scopes []string       // groups with the issuer's prefix
+	raw            string         // the token as it was sent, if it was recalled
+	claims         map[string]any // nil if the token was recalled, until Claims parses raw
 
-	// What a memory holds the token to: it is accepted from begin on, while the
-	// issuer's keys are of this epoch.
+	// A cached token is valid from begin on, while the issuer's keys have this epoch.
 	begin time.Time
 	epoch uint64
 }
 
-// Claims returns the claims as they were signed, with the types of
-// [strictjson.Object] (nil, bool, string, json.Number, []any, map[string]any) and
-// without any prefix. Neither the map nor what it holds may be changed or kept.
+// Claims returns the claims as they were signed, without prefixes. The types are those of
+// [strictjson.Object] (nil, bool, string, json.Number, []any, map[string]any). Do not
+// change or keep the map or its values.
 func (t *Token) Claims() map[string]any {
 	if t.claims == nil && t.raw != "" {
-		// It is byte for byte the token that was verified, so that neither can fail.
+		// This token was verified before, byte for byte, so both calls succeed.
 		if parts, err := split(t.raw, len(t.raw)); err == nil {
 			t.claims, _ = strictjson.Object(parts.claims)
 		}
@@ -65,25 +64,24 @@ func (t *Token) Claims() map[string]any {
 	return t.claims
 }
 
-// IssuedAt returns iat (RFC 7519 section 4.1.6). It is not known when the token
-// does not say.
+// IssuedAt returns iat (RFC 7519 section 4.1.6). It is not known if the token does not
+// have it.
 func (t *Token) IssuedAt() (at time.Time, known bool) { return t.issuedAt, !t.issuedAt.IsZero() }
 
-// End returns when the token stops being accepted: its expiry and the issuer's
-// leeway behind it.
+// End returns the time from which on the token is rejected: its expiry plus the issuer's
+// leeway.
 func (t *Token) End() time.Time { return t.Expiry.Add(t.by.leeway) }
 
-// Forget empties a token whose request is over, and keeps the memory of its lists
-// for another.
+// Forget empties a token at the end of its request. It keeps the memory of the lists for
+// the next token.
 func (t *Token) Forget() {
 	clear(t.groups)
 	clear(t.scopes)
 	*t = Token{groups: t.groups[:0], scopes: t.scopes[:0]}
 }
 
-// AuthAge returns how long ago the user logged in (auth_time, OpenID Connect Core
-// section 2). It is not known when the token does not say, says something that
-// is no date, or names a time to come.
+// AuthAge returns the time since the user logged in (auth_time, OpenID Connect Core
+// section 2). It is not known if auth_time is missing, not a date, or in the future.
 func (t *Token) AuthAge(now time.Time) (age time.Duration, known bool) {
 	if t.authTime.IsZero() || t.authTime.After(now.Add(t.by.leeway)) {
 		return 0, false
@@ -91,25 +89,21 @@ func (t *Token) AuthAge(now time.Time) (age time.Duration, known bool) {
 	return now.Sub(t.authTime), true
 }
 
-// Groups returns the groups behind the issuer's prefix. The slice is the
-// token's own memory: it must be neither changed nor kept.
+// Groups returns the groups with the issuer's prefix. Do not change or keep the slice.
 func (t *Token) Groups() []string { return t.groups }
 
-// Scopes returns the scopes. The slice is the token's own memory: it must be
-// neither changed nor kept.
+// Scopes returns the scopes. Do not change or keep the slice.
 func (t *Token) Scopes() []string { return t.scopes }
 
-// IdentityClaim returns the claim of that whole name, or that a JSON Pointer
-// (RFC 6901) finds when name starts with "/", in the form in which it may name
-// somebody: the subject, the username claims and the groups carry the issuer's
-// prefix, so that no two issuers can name the same person. Of those, one that
-// is no name (an object, a list that is not all strings, null, the empty
-// string) is absent, and so is an object that holds the groups of an issuer
-// with a prefix.
+// IdentityClaim returns the claim with that name, or, if the name begins with "/", the
+// claim at that JSON Pointer (RFC 6901). The subject, the username claims and the groups
+// get the issuer's prefix, so that two issuers cannot name the same person. One of these
+// is absent if it is not a name: an object, an array with other items than strings, null
+// or an empty string. An object that contains the groups of an issuer with a prefix is
+// absent too.
 //
-// Values are those of [strictjson.Object] (nil, bool, string,
-// json.Number, []any, map[string]any), or []string for groups. They must be
-// neither changed nor kept.
+// The types are those of [strictjson.Object] (nil, bool, string, json.Number, []any,
+// map[string]any), or []string for groups. Do not change or keep a value.
 func (t *Token) IdentityClaim(name string) (any, bool) {
 	path := parseClaimPath(name)
 	value, ok := path.find(t.Claims())
@@ -126,20 +120,19 @@ func (t *Token) IdentityClaim(name string) (any, bool) {
 			return prefixed(t.by.prefix, groups), true
 		}
 		return nil, false
-	case t.by.prefix != "" && path.holdsOneOf(t.by.groupsClaim):
+	case t.by.prefix != "" && path.containsOneOf(t.by.groupsClaim):
 		return nil, false
 	}
 	return value, true
 }
 
-// NamingClaim is [Token.IdentityClaim] for a header that names the user: whatever
-// claim it is, its text, or each text of a list, carries the issuer's prefix. What is
-// neither is absent.
+// NamingClaim is [Token.IdentityClaim] for a header that names the user: the text of any
+// claim, or each text of an array, gets the issuer's prefix. Other values are absent.
 func (t *Token) NamingClaim(name string) (any, bool) {
-	value, there := t.IdentityClaim(name)
+	value, present := t.IdentityClaim(name)
 	path := parseClaimPath(name)
-	if !there || path.namesSubject() || path.isOneOf(t.by.groupsClaim) {
-		return value, there
+	if !present || path.namesSubject() || path.isOneOf(t.by.groupsClaim) {
+		return value, present
 	}
 	if list, isList := stringList(value); isList {
 		return prefixed(t.by.prefix, list), true
@@ -150,22 +143,22 @@ func (t *Token) NamingClaim(name string) (any, bool) {
 	return nil, false
 }
 
-// Name puts the issuer's prefix before a text that names somebody.
+// Name returns a name with the issuer's prefix.
 func (t *Token) Name(text string) string { return t.by.prefix + text }
 
-// EmailVerified returns what the issuer says of the token's e-mail address (OpenID
-// Connect Core section 5.1, email_verified); some issuers write the boolean as a
-// text. Where it says nothing, the address counts as verified only if the
-// configuration assumes that of this issuer.
+// EmailVerified returns email_verified (OpenID Connect Core section 5.1), which some
+// issuers write as a string. If the claim is missing, stated is false, and the address is
+// verified only if the configuration assumes this for the issuer.
 func (t *Token) EmailVerified() (verified, stated bool) {
-	value, there := t.Claims()["email_verified"]
-	if !there {
+	value, present := t.Claims()["email_verified"]
+	if !present {
 		return t.by.emailAssumed, false
 	}
 	return value == true || value == "true", true
 }
 
-// scalar returns the text of a value that can be a name, or "".
+// scalar returns the text of a value that can be a name: a string, a number or a boolean.
+// For other values it returns "".
 func scalar(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -178,7 +171,7 @@ func scalar(value any) string {
 	return ""
 }
 
-// stringList returns an array whose every item is a string.
+// stringList returns an array if all of its items are strings.
 func stringList(value any) ([]string, bool) {
 	items, ok := value.([]any)
 	if !ok {
@@ -193,7 +186,7 @@ func stringList(value any) ([]string, bool) {
 	return list, true
 }
 
-// prefixed puts prefix before each item, in a slice of its own.
+// prefixed returns the items with the prefix. It does not change items.
 func prefixed(prefix string, items []string) []string {
 	if prefix == "" {
 		return items

@@ -8,11 +8,10 @@ const (
 	useID     = "id"
 )
 
-// use tells what a token is for (RFC 8725 section 3.12). Cognito says so in
-// token_use. Elsewhere a token is an ID token if it carries what only those carry,
-// and does not say that it is an access token; any other is an access token. What
-// is neither, such as a logout token, has a use of its own that no configuration
-// accepts, whatever else it says.
+// use returns what a token is for (RFC 8725 section 3.12). Tokens of Cognito have the use
+// in token_use. A token of another issuer is an ID token if it has a claim that only ID
+// tokens have and no mark of an access token; otherwise it is an access token. Other kinds
+// of tokens, such as logout tokens, have a use that no configuration accepts.
 func (i *trusted) use(claims map[string]any, typ string) string {
 	if other := otherUse(claims, typ); other != "" {
 		return other
@@ -21,14 +20,14 @@ func (i *trusted) use(claims map[string]any, typ string) string {
 		use, _ := claims["token_use"].(string)
 		return use
 	}
-	if saysAccess(claims, typ) || markOfIDToken(claims) == "" {
+	if isAccessToken(claims, typ) || idTokenClaim(claims) == "" {
 		return useAccess
 	}
 	return useID
 }
 
-// otherUse names what a token is for that is neither an access token nor an ID
-// token; "" for one of these.
+// otherUse returns the use of a token that is neither an access token nor an ID token, or
+// "".
 func otherUse(claims map[string]any, typ string) string {
 	kind, _ := claims["typ"].(string) // Keycloak's
 	switch {
@@ -42,16 +41,16 @@ func otherUse(claims map[string]any, typ string) string {
 	return ""
 }
 
-// saysAccess reports whether a token says of itself that it is an access token: by
-// its header (RFC 9068 section 2.1), by Keycloak's claim typ, or by token_use.
-func saysAccess(claims map[string]any, typ string) bool {
+// isAccessToken reports whether a token has a mark of an access token: typ of the header
+// (RFC 9068 section 2.1), Keycloak's claim typ, or token_use.
+func isAccessToken(claims map[string]any, typ string) bool {
 	kind, _ := claims["typ"].(string)
 	return typ == "at+jwt" || strings.EqualFold(kind, "Bearer") || claims["token_use"] == useAccess
 }
 
-// markOfIDToken returns a claim that only ID tokens carry (OpenID Connect Core
-// sections 2 and 3.3.2.11, and FAPI's s_hash), or Keycloak's typ of one; or "".
-func markOfIDToken(claims map[string]any) string {
+// idTokenClaim returns the name of a claim that only ID tokens have (OpenID Connect Core
+// sections 2 and 3.3.2.11, FAPI's s_hash, Keycloak's typ), or "".
+func idTokenClaim(claims map[string]any) string {
 	if kind, _ := claims["typ"].(string); strings.EqualFold(kind, "ID") {
 		return "typ"
 	}

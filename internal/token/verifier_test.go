@@ -45,7 +45,7 @@ func TestNewVerifierRefuses(t *testing.T) {
 	})
 	t.Run("no keys", func(t *testing.T) {
 		_, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, nil, func(string) token.KeySource { return nil })
-		if err == nil || !strings.Contains(err.Error(), `issuer "api" has no keys`) {
+		if err == nil || !strings.Contains(err.Error(), `issuer "api" has no key source`) {
 			t.Errorf("got %v", err)
 		}
 	})

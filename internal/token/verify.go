@@ -18,38 +18,38 @@ import (
 	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
-// KeySource gives the public keys of one issuer. Key returns a key that fits
-// alg in type, curve and size, or an error that says why there is none. Where
-// the token is not at fault, the error has a method RetryAfter() time.Duration:
-// how long to wait before asking again. Epoch changes whenever a key that Key
-// has returned may not be trusted any more. Verified tells the source that a
-// token signed by that key was accepted. All must be safe for concurrent use.
+// KeySource returns the public keys of one issuer. Its methods are safe for concurrent
+// use.
+//
+// Key returns a key whose type, curve and size fit alg. If an error is not caused by the
+// token, it has a method RetryAfter() time.Duration, which returns how long to wait before
+// the next attempt. Epoch changes when a key that Key returned may no longer be trusted.
+// The verifier calls Verified after the key verified a signature.
 type KeySource interface {
 	Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error)
 	Epoch() uint64
 	Verified(kid string)
 }
 
-// Verifier verifies tokens of a fixed list of issuers. It is safe for
-// concurrent use.
+// Verifier verifies tokens of a fixed list of issuers. It is safe for concurrent use.
 type Verifier struct {
 	maxBytes int
 	byISS    map[string]*trusted
-	issuers  []*trusted // as configured
-	// methods are all that could be configured.
+	issuers  []*trusted // in the order of the configuration
+	// methods are all supported algorithms.
 	methods map[string]jwt.SigningMethod
-	// algorithms and types hold what at least one issuer takes, so that a
-	// header can be refused before the claims are read.
+	// algorithms and types are those of all issuers, so that a header can be rejected
+	// before the claims are read.
 	algorithms map[string]jwt.SigningMethod
 	types      map[string]bool // normalized by mediaType
-	// prefixes are the prefixes that name an issuer: no other issuer's value
-	// may begin with one.
+	// prefixes are the prefixes of all issuers. A name of another issuer must not begin
+	// with one.
 	prefixes []string
 	// revocations is the current list of revoked tokens; nil revokes nothing.
 	revocations atomic.Pointer[revocation.List]
 }
 
-// trusted is one issuer as the verifier needs it.
+// trusted is the configuration of one issuer in the form that the verifier needs.
 type trusted struct {
 	name, prefix    string
 	forms           []issForm // its iss values
@@ -66,18 +66,18 @@ type trusted struct {
 	scopesClaim     []claimPath
 	leeway          time.Duration
 	maxLifetime     time.Duration // 0: no limit
-	foreignPrefixes []string      // prefixes of other issuers, for an issuer without one
-	naming          []claimPath   // the claims that name somebody: no such prefix may begin them
-	namedByClient   bool          // and so does the client
+	foreignPrefixes []string      // prefixes of other issuers, if the issuer has none
+	naming          []claimPath   // the claims that name a user or group; they must not begin with such a prefix
+	namedByClient   bool          // the client also names the user
 	keys            KeySource
 }
 
-// NewVerifier returns a verifier for those issuers and tokens of at most
-// maxBytes. naming are the claims, or values of the gate, that the application is
-// told as somebody's name ([config.Identity.NamingClaims]). keys is asked once for
-// each issuer. An issuer that would accept
-// anything for want of a setting (no algorithm, neither audience nor client, no
-// iss, an empty one of these) is an error.
+// NewVerifier returns a verifier of tokens of at most maxBytes. naming are the claims, or
+// values of the gate, from which the application gets a name
+// ([config.Identity.NamingClaims]). NewVerifier calls keys once for each issuer.
+//
+// An issuer without a setting that restricts its tokens is an error: no algorithm, no iss,
+// neither audience nor client, or an empty one of these.
 func NewVerifier(issuers []config.Issuer, maxBytes int, naming []string, keys func(issuer string) KeySource) (*Verifier, error) {
 	v := &Verifier{
 		maxBytes:   maxBytes,
@@ -87,7 +87,8 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, naming []string, keys fu
 		methods:    methods(),
 	}
 	for _, issuer := range issuers {
-		if len(issuer.ISS) == 0 || len(issuer.Algorithms) == 0 || len(issuer.TokenUse) == 0 || len(issuer.Audiences)+len(issuer.Clients) == 0 {
+		if len(issuer.ISS) == 0 || len(issuer.Algorithms) == 0 || len(issuer.TokenUse) == 0 ||
+			len(issuer.Audiences)+len(issuer.Clients) == 0 {
 			return nil, fmt.Errorf("issuer %q lacks an iss, an algorithm, a token use, or both audiences and clients", issuer.Name)
 		}
 		if slices.Contains(slices.Concat(issuer.ISS, issuer.Audiences, issuer.Clients), "") {
@@ -95,7 +96,7 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, naming []string, keys fu
 		}
 		t := newTrusted(issuer, naming)
 		if t.keys = keys(issuer.Name); t.keys == nil {
-			return nil, fmt.Errorf("issuer %q has no keys to ask for", issuer.Name)
+			return nil, fmt.Errorf("issuer %q has no key source", issuer.Name)
 		}
 		for _, alg := range issuer.Algorithms {
 			if v.methods[alg] == nil {
@@ -149,15 +150,15 @@ func newTrusted(issuer config.Issuer, naming []string) *trusted {
 	return t
 }
 
-// MaxBytes is the length of the longest token that is accepted.
+// MaxBytes returns the maximum length of a token.
 func (v *Verifier) MaxBytes() int { return v.maxBytes }
 
-// Verify verifies one credential as it is at now, and returns what it says. ctx
-// bounds the wait for a key; nothing else waits. An error is always a *[denial.Error].
+// Verify verifies a credential at a time. It waits only for a key, until ctx ends. The
+// error is a *[denial.Error].
 //
-// A returned token proves that a configured issuer signed it, for an audience
-// or client that is configured, and that it is in force now. It proves nothing
-// of who sent it: a bearer token has no holder (RFC 6750 section 5.1).
+// A returned token was signed by a configured issuer for a configured audience or client,
+// and is valid now. Verify does not prove who sent it: anyone who has a bearer token can
+// use it (RFC 6750 section 5.1).
 func (v *Verifier) Verify(ctx context.Context, raw string, now time.Time) (*Token, error) {
 	c, err := v.Begin(ctx, raw)
 	if err != nil {
@@ -166,7 +167,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string, now time.Time) (*Toke
 	return v.Finish(c, now)
 }
 
-// Candidate is a token whose key was found. What is left to check takes only CPU time.
+// Candidate is a token whose key was found. The remaining checks take only CPU time.
 type Candidate struct {
 	compact
 	header
@@ -176,8 +177,8 @@ type Candidate struct {
 	epoch  uint64 // of the issuer's keys
 }
 
-// Begin does checks 3 to 6: everything up to the token's key, for which it may wait
-// until ctx ends. [Verifier.Finish] does the rest. The error is a *[denial.Error].
+// Begin does checks 3 to 6: it parses the token and gets its key, for which it may wait
+// until ctx ends. [Verifier.Finish] does the other checks. The error is a *[denial.Error].
 func (v *Verifier) Begin(ctx context.Context, raw string) (*Candidate, error) {
 	j, err := split(raw, v.maxBytes)
 	if err != nil {
@@ -187,8 +188,6 @@ func (v *Verifier) Begin(ctx context.Context, raw string) (*Candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	// All of the claims is read as strictly as it ever will be, but nothing is
-	// built of it before its signature held.
 	c := &Candidate{compact: j, header: h}
 	if failure := v.findKey(ctx, c); failure != nil {
 		failure.KeyID = cut(h.kid)
@@ -197,7 +196,8 @@ func (v *Verifier) Begin(ctx context.Context, raw string) (*Candidate, error) {
 	return c, nil
 }
 
-// findKey does checks 5 and 6.
+// findKey does checks 5 and 6. It parses all of the claims strictly, but it keeps only iss
+// before the signature is verified.
 func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 	members := [...]strictjson.Member{{Name: "iss"}}
 	err := strictjson.Pick(c.claims, members[:])
@@ -210,14 +210,14 @@ func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 	case issuer == nil:
 		return v.unknownIssuer(iss)
 	case !slices.Contains(issuer.algorithms, h.alg):
-		return fail(ErrAlgNotAllowed, "not for issuer "+quoted(issuer.name)+": alg "+quoted(h.alg)+"; expected "+oneOf(issuer.algorithms)).
-			WithHint("add " + h.alg + " to algorithms of issuer " + quoted(issuer.name) + " if it signs so")
+		return fail(ErrAlgNotAllowed, "got alg "+quoted(h.alg)+" of issuer "+quoted(issuer.name)+"; expected "+oneOf(issuer.algorithms)).
+			WithHint("add " + h.alg + " to algorithms of issuer " + quoted(issuer.name) + " if it uses this algorithm")
 	case h.hasType && !issuer.types[h.typ]:
-		return fail(ErrTypeNotAllowed, "not for issuer "+quoted(issuer.name)+": typ "+quoted(h.typ)+"; expected "+oneOf(issuer.tokenTypes)).
-			WithHint("add " + quoted(h.typ) + " to token_types of issuer " + quoted(issuer.name) + " if its access tokens are such")
+		return fail(ErrTypeNotAllowed, "got typ "+quoted(h.typ)+" of issuer "+quoted(issuer.name)+"; expected "+oneOf(issuer.tokenTypes)).
+			WithHint("add " + quoted(h.typ) + " to token_types of issuer " + quoted(issuer.name) + " if its access tokens have this typ")
 	}
-	// Read before the key, so that a key which goes meanwhile is never taken for
-	// one of the epoch behind it.
+	// The epoch is read before the key. In the other order, a key that is withdrawn in
+	// between would get the epoch after its withdrawal.
 	c.iss, c.issuer, c.epoch = iss, issuer, issuer.keys.Epoch()
 	if c.key, err = issuer.keys.Key(ctx, c.kid, c.alg); err != nil {
 		failure := fail(err, "issuer "+quoted(issuer.name))
@@ -256,7 +256,7 @@ func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 		Issuer: issuer.name, ISS: c.iss, KeyID: c.kid, Algorithm: c.alg,
 		by: issuer, claims: claims, epoch: c.epoch,
 	}
-	failure := issuer.check(token, c.typ, now)
+	failure := issuer.checkClaims(token, c.typ, now)
 	if failure != nil {
 		v.diagnose(failure, issuer, token.Claims(), c.typ)
 	} else {
@@ -269,35 +269,35 @@ func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 	return token, nil
 }
 
-// headerParameters are those that are read. crit and b64 change what the signature
-// covers (RFC 7515 section 4.1.11, RFC 7797); zip and cty change what the claims
-// are. None of these four is supported, and a recipient that does not support crit
-// must refuse the token.
+// headerParameters are the parameters that are read. crit and b64 change what the
+// signature covers (RFC 7515 section 4.1.11, RFC 7797), zip and cty change the format of
+// the claims. These four are not supported, and a recipient that does not support crit
+// must reject the token.
 func headerParameters() [7]strictjson.Member {
 	return [...]strictjson.Member{
 		{Name: "alg"}, {Name: "typ"}, {Name: "kid"}, {Name: "crit"}, {Name: "b64"}, {Name: "zip"}, {Name: "cty"},
 	}
 }
 
-// header is what is read of a JOSE header.
+// header has the values that are read from a JOSE header.
 type header struct {
 	alg, kid string
 	typ      string // normalized by mediaType
 	hasType  bool
 }
 
-// header reads the JOSE header (RFC 7515 section 4) and refuses what no issuer
-// takes. Key material in it (jwk, jku, x5c, x5u) is never looked at.
+// header parses the JOSE header (RFC 7515 section 4) and rejects an algorithm or a type
+// that no issuer has. It never reads key material (jwk, jku, x5c, x5u).
 func (v *Verifier) header(text string) (header, error) {
 	parameters := headerParameters()
 	if err := strictjson.Pick(text, parameters[:]); err != nil {
-		return header{}, fail(ErrMalformed, "the header: "+err.Error())
+		return header{}, fail(ErrMalformed, "header: "+err.Error())
 	}
 	alg, typ, kid, unsupported := parameters[0], parameters[1], parameters[2], parameters[3:]
 	if v.algorithms[alg.Text] == nil {
-		failure := fail(ErrAlgNotAllowed, "alg "+quoted(alg.Text))
+		failure := fail(ErrAlgNotAllowed, "got alg "+quoted(alg.Text))
 		if v.methods[alg.Text] != nil {
-			failure.Hint = "add " + alg.Text + " to algorithms of the issuer that signs so"
+			failure.Hint = "add " + alg.Text + " to algorithms of the issuer that uses it"
 		}
 		return header{}, failure
 	}
@@ -309,7 +309,7 @@ func (v *Verifier) header(text string) (header, error) {
 	h := header{alg: alg.Text, kid: kid.Text, hasType: typ.Present}
 	if h.hasType {
 		if h.typ = mediaType(typ.Text); !v.types[h.typ] {
-			return header{}, fail(ErrTypeNotAllowed, "typ "+quoted(typ.Text))
+			return header{}, fail(ErrTypeNotAllowed, "got typ "+quoted(typ.Text))
 		}
 	}
 	if h.kid == "" {
@@ -318,8 +318,8 @@ func (v *Verifier) header(text string) (header, error) {
 	return h, nil
 }
 
-// mediaType folds the spellings of one typ (RFC 7515 section 4.1.9): any case,
-// and "application/" may stand before it.
+// mediaType returns the normal form of a typ (RFC 7515 section 4.1.9): in lower case and
+// without "application/".
 func mediaType(typ string) string {
 	typ = strings.ToLower(typ)
 	if rest, ok := strings.CutPrefix(typ, "application/"); ok && !strings.Contains(rest, "/") {

@@ -90,11 +90,11 @@ func TestVerifyByTheClock(t *testing.T) {
 func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
 	verifier, ring := corpusVerifier(t)
 	for _, row := range []struct{ name, raw, detail string }{
-		{"bad byte behind a header that is not whole", "A.AA.AA+", "a byte that is not base64url"},
-		{"fourth part behind a header that is not whole", "A.AA.AA.AA", "more than three parts"},
-		{"one part that is not whole", "A", "fewer than three parts"},
-		{"empty claims behind a header that is not whole", "A..AA", "an empty part"},
-		{"signature that is not whole behind a header that is no JSON", "AA.AA.A", "a part that is cut short or has spare bits"},
+		{"bad byte behind a header that is not whole", "A.AA.AA+", "got a byte that is not base64url"},
+		{"fourth part behind a header that is not whole", "A.AA.AA.AA", "got more than three parts; expected three"},
+		{"one part that is not whole", "A", "got fewer than three parts; expected three"},
+		{"empty claims behind a header that is not whole", "A..AA", "the header or the claims are empty"},
+		{"signature that is not whole behind a header that is no JSON", "AA.AA.A", "got a part that is truncated or has unused bits"},
 	} {
 		_, err := verifier.Verify(t.Context(), row.raw, now)
 		if failure := refusal(t, err, token.ErrMalformed); failure.Internal != row.detail {
