@@ -52,9 +52,9 @@ func TestExplainPutsTheTokenWhereTheRouteReadsIt(t *testing.T) {
 	e := newExplainer(t)
 	raw := e.token(t, e.home, nil, nil)
 	e.ask(t, question{args: []string{"--path", "/page"}, token: raw}).
-		holds(t, exitYes, []string{`a token in the cookie "session"`, "takes out cookie"}, nil)
+		holds(t, exitYes, []string{`a token in the cookie "session"`, "removes cookie"}, nil)
 	e.ask(t, question{args: []string{"--path", "/team"}, token: raw}).
-		holds(t, exitYes, []string{"a token in Authorization: Bearer", "takes out authorization"}, nil)
+		holds(t, exitYes, []string{"a token in Authorization: Bearer", "removes authorization"}, nil)
 }
 
 // A path can have a token. Users may forward the output, so it must not have one.
@@ -162,7 +162,7 @@ func TestExplainDecision(t *testing.T) {
 	id := line["decision"].(string)
 	want := []string{
 		"deny: route_denied (HTTP 403), decision " + id, " 1 path and host  passed   GET /admin on host api.example", " 2 route          failed ",
-		"detail: nobody may do this", "hint: give the route another access than deny",
+		"detail: the route denies all requests", "hint: give the route an access other than deny",
 	}
 
 	t.Run("a server that remembers", func(t *testing.T) {

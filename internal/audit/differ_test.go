@@ -83,13 +83,13 @@ func TestRecordExplainsEachKind(t *testing.T) {
 		{"claims that are no JSON", func(d *gate.Decision) { d.Reason, d.Issuer = gate.ReasonClaimsMalformed, "" },
 			[]gate.Stage{4}, []gate.Stage{6, 7, 8}, 5},
 		{"claims that are wrong", func(d *gate.Decision) { d.Reason = gate.ReasonClaimsMalformed }, []gate.Stage{5, 7}, []gate.Stage{9}, 8},
-		{"no check", func(d *gate.Decision) { d.Reason = gate.ReasonDeadline }, nil, []gate.Stage{1, 5, 10}, gate.CheckNone},
+		{"no check", func(d *gate.Decision) { d.Reason = gate.ReasonDeadline }, nil, []gate.Stage{1, 5, 10}, gate.StageNone},
 		{"excused", func(d *gate.Decision) {
 			d.Verdict, d.Reason, d.WouldDeny = gate.VerdictAllow, gate.ReasonShadowed, gate.ReasonExpired
 		},
 			[]gate.Stage{1, 7, 10}, []gate.Stage{9}, 8},
-		{"public", func(d *gate.Decision) { d.Verdict, d.Reason = gate.VerdictAllow, gate.ReasonPublic }, []gate.Stage{1, 2, 10}, []gate.Stage{3, 9}, gate.CheckNone},
-		{"a reason of another version", func(d *gate.Decision) { d.Reason = "newer" }, nil, []gate.Stage{1, 10}, gate.CheckNone},
+		{"public", func(d *gate.Decision) { d.Verdict, d.Reason = gate.VerdictAllow, gate.ReasonPublic }, []gate.Stage{1, 2, 10}, []gate.Stage{3, 9}, gate.StageNone},
+		{"a reason of another version", func(d *gate.Decision) { d.Reason = "newer" }, nil, []gate.Stage{1, 10}, gate.StageNone},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			memory := audit.NewMemory(1)

@@ -191,12 +191,12 @@ func TestRecordExplains(t *testing.T) {
 	for _, step := range record.Steps() {
 		want := gate.Passed
 		switch {
-		case step.Number == gate.CheckRequirement:
+		case step.Number == gate.StageRequirement:
 			want = gate.Failed
 			if step.Text != "group missing" {
 				t.Errorf("text %q", step.Text)
 			}
-		case step.Number > gate.CheckRequirement:
+		case step.Number > gate.StageRequirement:
 			want = gate.Skipped
 		}
 		if step.Outcome != want {

@@ -72,15 +72,15 @@ func NewRecord(r *request.Request, d *gate.Decision, traceID string) Record {
 // checks before the one that decided passed.
 func (r *Record) Steps() []gate.Step {
 	found := map[gate.Stage]string{
-		gate.CheckTarget: gate.DescribeTarget(r.Method, r.Host, r.Path),
-		gate.CheckRoute:  r.rules(),
-		gate.CheckIssuer: r.Issuer,
+		gate.StageTarget: gate.DescribeTarget(r.Method, r.Host, r.Path),
+		gate.StageRoute:  r.rules(),
+		gate.StageIssuer: r.Issuer,
 	}
 	if r.KeyID != "" {
-		found[gate.CheckHeader] = fmt.Sprintf("kid %q", r.KeyID)
+		found[gate.StageHeader] = fmt.Sprintf("kid %q", r.KeyID)
 	}
 	if r.Subject != "" {
-		found[gate.CheckClaims] = fmt.Sprintf("subject %q", r.Subject)
+		found[gate.StageClaims] = fmt.Sprintf("subject %q", r.Subject)
 	}
 	return gate.Steps(&gate.Decision{
 		Verdict: r.Verdict, Reason: r.Reason, WouldDeny: r.WouldDeny, InternalDetail: r.InternalDetail, Issuer: r.Issuer, Subject: r.Subject,

@@ -94,7 +94,7 @@ func checkExplained(t *testing.T, e *gate.Explanation) {
 		if step.Outcome == gate.Failed {
 			failed = append(failed, step)
 		}
-		if len(failed) > 0 && step.Outcome == gate.Passed && (step.Number != gate.CheckIdentity || d.WouldDeny == "") {
+		if len(failed) > 0 && step.Outcome == gate.Passed && (step.Number != gate.StageIdentity || d.WouldDeny == "") {
 			t.Errorf("%s passed after %s, which failed", step.Check, failed[0].Check)
 		}
 		if found := tokenShaped.FindString(step.Text); found != "" {
@@ -108,8 +108,8 @@ func checkExplained(t *testing.T, e *gate.Explanation) {
 		return
 	}
 	m, _ := gate.LookupReason(reason)
-	early := reason == gate.ReasonClaimsMalformed && len(failed) == 1 && failed[0].Number == gate.CheckIssuer && d.Issuer == ""
-	if len(failed) != 1 || failed[0].Number != m.Check && !early || failed[0].Text != d.InternalDetail {
+	early := reason == gate.ReasonClaimsMalformed && len(failed) == 1 && failed[0].Number == gate.StageIssuer && d.Issuer == ""
+	if len(failed) != 1 || failed[0].Number != m.Stage && !early || failed[0].Text != d.InternalDetail {
 		t.Errorf("%s (%s), and these failed: %+v", reason, d.InternalDetail, failed)
 	}
 }

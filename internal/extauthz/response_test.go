@@ -146,15 +146,15 @@ func TestDenialOverTheWire(t *testing.T) {
 			map[string]string{"www-authenticate": `Bearer realm="jwtgate"`}},
 		{"expired", "the token has expired", newRequest("GET", "/readers", "authorization: Bearer "+old), 401, "Unauthorized",
 			map[string]string{"www-authenticate": `Bearer realm="jwtgate", error="invalid_token", error_description="the token has expired"`}},
-		{"credential_ambiguous", "the request holds more than one credential",
+		{"credential_ambiguous", "the request has more than one credential",
 			newRequest("GET", "/readers", "authorization: Bearer a", "authorization: Bearer b"), 400, "Bad Request",
 			map[string]string{"www-authenticate": `Bearer realm="jwtgate", error="invalid_request"`}},
 		{"scope_missing", "the token lacks a scope that this needs",
 			newRequest("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"scope": "other"})), 403, "Forbidden",
 			map[string]string{"www-authenticate": `Bearer realm="jwtgate", error="insufficient_scope", scope="orders/read"`}},
-		{"route_denied", "nobody may do this", newRequest("GET", "/closed"), 403, "Forbidden", nil},
-		{"path_refused", "the path is spelled in a way that servers read differently", newRequest("GET", "/open/%2e%2e/closed"), 400, "Bad Request", nil},
-		{"request_malformed", "the proxy's question could not be read", &authv3.CheckRequest{}, 503, "Service Unavailable", nil},
+		{"route_denied", "the route denies all requests", newRequest("GET", "/closed"), 403, "Forbidden", nil},
+		{"path_refused", "the path is spelled in a way that servers interpret differently", newRequest("GET", "/open/%2e%2e/closed"), 400, "Bad Request", nil},
+		{"request_malformed", "the proxy sent a malformed authorization request", &authv3.CheckRequest{}, 503, "Service Unavailable", nil},
 	} {
 		t.Run(row.reason, func(t *testing.T) {
 			answer := w.ask(t, row.r)

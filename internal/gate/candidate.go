@@ -33,11 +33,11 @@ type Difference struct {
 type Candidate struct {
 	gate    *Gate
 	differ  func(*request.Request, Difference)
-	waiting chan decided
+	waiting chan offered
 	skipped atomic.Uint64
 }
 
-type decided struct {
+type offered struct {
 	request *request.Request
 	live    *Decision
 }
@@ -45,13 +45,13 @@ type decided struct {
 // NewCandidate returns a candidate that decides by g and tells differences to
 // differ, from one goroutine.
 func NewCandidate(g *Gate, differ func(*request.Request, Difference)) *Candidate {
-	return &Candidate{gate: g, differ: differ, waiting: make(chan decided, candidateWaiting)}
+	return &Candidate{gate: g, differ: differ, waiting: make(chan offered, candidateWaiting)}
 }
 
 // Offer hands over a request, of which it keeps a copy, and its live decision. It never
 // waits: a request for which there is no room is skipped and counted.
 func (c *Candidate) Offer(r *request.Request, live *Decision) {
-	if undecided(live) {
+	if !c.decided(live) {
 		return
 	}
 	if len(c.waiting) == cap(c.waiting) {
@@ -59,17 +59,15 @@ func (c *Candidate) Offer(r *request.Request, live *Decision) {
 		return
 	}
 	select {
-	case c.waiting <- decided{clone(r), live}:
+	case c.waiting <- offered{clone(r), live}:
 	default:
 		c.skipped.Add(1)
 	}
 }
 
-// undecided reports whether a request was denied without a decision: after a failure, for
-// lack of time, because it could not be read, or because its key is still being fetched.
-func undecided(d *Decision) bool {
-	return slices.Contains([]Reason{ReasonInternal, ReasonDeadline, ReasonRequestMalformed, ReasonKeyPending}, d.Reason)
-}
+// decided reports whether a check led to the decision, so that another config could have
+// led to another one.
+func (c *Candidate) decided(d *Decision) bool { return c.gate.reasons.named[d.Reason].Decided() }
 
 // clone copies a request whose lists the caller uses again.
 func clone(r *request.Request) *request.Request {
@@ -93,7 +91,7 @@ func (c *Candidate) Run(ctx context.Context) {
 	}
 }
 
-func (c *Candidate) decide(ctx context.Context, one decided) {
+func (c *Candidate) decide(ctx context.Context, one offered) {
 	ctx, cancel := context.WithTimeout(ctx, candidateTime)
 	defer cancel()
 	defer func() {
@@ -103,9 +101,9 @@ func (c *Candidate) decide(ctx context.Context, one decided) {
 				"decision", one.live.ID.String(), "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 		}
 	}()
-	would := c.gate.check(one.request, one.live.Time)
+	would := c.gate.evaluate(one.request, one.live.Time)
 	would.run(ctx)
-	if undecided(would.decision) {
+	if !c.decided(would.decision) {
 		c.skipped.Add(1)
 		return
 	}

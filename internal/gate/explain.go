@@ -15,60 +15,60 @@ import (
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
-// Stage is one of the ten checks, by its number; they are done in this order,
-// and the first that fails is the reason.
+// Stage is the number of one of the ten checks. They run in this order, and the first
+// one that fails is the reason.
 type Stage int
 
 // The checks.
 const (
-	CheckNone Stage = iota // none of them
-	CheckTarget
-	CheckRoute
-	CheckCredential
-	CheckHeader
-	CheckIssuer
-	CheckKey
-	CheckSignature
-	CheckClaims
-	CheckRequirement
-	CheckIdentity
+	StageNone Stage = iota // no check
+	StageTarget
+	StageRoute
+	StageCredential
+	StageHeader
+	StageIssuer
+	StageKey
+	StageSignature
+	StageClaims
+	StageRequirement
+	StageIdentity
 )
 
 // String returns the check's name.
 func (s Stage) String() string {
 	switch s {
-	case CheckTarget:
+	case StageTarget:
 		return "path and host"
-	case CheckRoute:
+	case StageRoute:
 		return "route"
-	case CheckCredential:
+	case StageCredential:
 		return "credential"
-	case CheckHeader:
+	case StageHeader:
 		return "header"
-	case CheckIssuer:
+	case StageIssuer:
 		return "issuer"
-	case CheckKey:
+	case StageKey:
 		return "key"
-	case CheckSignature:
+	case StageSignature:
 		return "signature"
-	case CheckClaims:
+	case StageClaims:
 		return "claims"
-	case CheckRequirement:
+	case StageRequirement:
 		return "requirement"
-	case CheckIdentity:
+	case StageIdentity:
 		return "identity"
 	}
 	return "none"
 }
 
-// Outcome is how a check came out.
+// Outcome is the result of a check.
 type Outcome string
 
 // The outcomes.
 const (
 	Passed  Outcome = "passed"
 	Failed  Outcome = "failed"
-	Skipped Outcome = "skipped" // it was not due, or an earlier one decided
+	Skipped Outcome = "skipped" // it did not apply, or an earlier check decided
 )
 
 // Step is one check of an explanation.
@@ -76,40 +76,47 @@ type Step struct {
 	Number  Stage   `json:"number"`
 	Check   string  `json:"check"`
 	Outcome Outcome `json:"outcome"`
-	// Text is what was checked against what; empty when there is nothing to say.
+	// Text says what the check found. It can be empty.
 	Text string `json:"text,omitempty"`
 }
 
-// Explanation is a decision and how it came about. It holds no token.
+// Explanation is a decision and the steps that led to it. It holds no token.
 type Explanation struct {
 	Decision *Decision
-	Steps    []Step // one for each check, in their order
+	Steps    []Step // one for each check, in order
 }
 
-// Explain decides one request as [Gate.Decide] would at the time of at, by the
-// very same checks, and says what they found. The keys are those of now.
+// Explain decides one request as [Gate.Decide] would decide it at a given time, by the
+// same checks, and says what they found. It uses the current keys.
 func (g *Gate) Explain(ctx context.Context, r *request.Request, at time.Time) *Explanation {
-	c := g.check(r, at)
-	c.run(ctx)
-	found := c.findings()
-	return &Explanation{Decision: c.decision, Steps: Steps(c.decision, found)}
+	e := g.evaluate(r, at)
+	e.run(ctx)
+	return &Explanation{Decision: e.decision, Steps: Steps(e.decision, e.findings())}
 }
 
-// Steps says how a decision came about as far as it can be known from the
-// decision itself and from what the checks found, by check; found may be nil.
+// Steps returns the steps that led to a decision, with the text that each check found.
+// found may be nil: the decision alone tells which checks passed, failed or were skipped.
 func Steps(d *Decision, found map[Stage]string) []Step {
-	decidedBy, excused := checkOf(d.Reason, d), checkOf(d.WouldDeny, d)
-	passed := d.Verdict != VerdictDeny && d.Reason != ""
-	steps := make([]Step, 0, int(CheckIdentity))
-	for stage := CheckTarget; stage <= CheckIdentity; stage++ {
+	// No check between last and next ran.
+	failed, last, next := StageNone, stageOf(d.Reason, d), StageIdentity
+	switch {
+	case d.Verdict == VerdictDeny || d.Reason == "":
+		failed, next = last, StageIdentity+1
+	case d.WouldDeny != "":
+		failed = stageOf(d.WouldDeny, d)
+		if d.Reason != ReasonAllowed { // if allowed, another rule accepted the token
+			last = failed
+		}
+	case d.Verdict == VerdictAnswer:
+		next = StageIdentity + 1
+	}
+	steps := make([]Step, 0, int(StageIdentity))
+	for stage := StageTarget; stage <= StageIdentity; stage++ {
 		step := Step{Number: stage, Check: stage.String(), Outcome: Passed, Text: found[stage]}
 		switch {
-		case d.WouldDeny != "" && stage == excused, !passed && stage == decidedBy:
+		case stage == failed:
 			step.Outcome, step.Text = Failed, d.InternalDetail
-		case d.WouldDeny != "" && d.Reason != ReasonAllowed && stage > excused && stage < CheckIdentity,
-			!passed && stage > decidedBy,
-			d.Verdict == VerdictAnswer && stage > decidedBy,
-			passed && d.WouldDeny == "" && stage > decidedBy && stage < CheckIdentity:
+		case stage > last && stage < next:
 			step.Outcome, step.Text = Skipped, ""
 		}
 		steps = append(steps, step)
@@ -117,86 +124,86 @@ func Steps(d *Decision, found map[Stage]string) []Step {
 	return steps
 }
 
-// checkOf returns the check that a reason of d comes from.
-func checkOf(reason Reason, d *Decision) Stage {
-	// The claims' JSON is read for its iss, before any key is asked for; what
-	// names its issuer is a token whose signature held.
+// stageOf returns the check that gave a reason of d.
+func stageOf(reason Reason, d *Decision) Stage {
+	// Malformed claims fail check 5, which reads the unverified claims for their iss. If
+	// the decision has an issuer, the signature was verified, and check 8 failed.
 	if reason == ReasonClaimsMalformed && d.Issuer == "" {
-		return CheckIssuer
+		return StageIssuer
 	}
 	m, _ := LookupReason(reason)
-	return m.Check
+	return m.Stage
 }
 
-// findings are what the checks that were done have found, in words.
-func (c *check) findings() map[Stage]string {
+// findings returns a text for each check that ran: what it found.
+func (e *evaluation) findings() map[Stage]string {
 	found := map[Stage]string{}
-	path := quote.Redact(c.parsed.Path.String())
-	if c.rule == nil {
-		if c.decision.Answer != nil || c.decision.Reason == ReasonPreflightRefused {
-			found[CheckTarget] = DescribeTarget(c.request.Method, c.parsed.Host, path)
-			found[CheckRoute] = "a CORS preflight, which the gate answers without a look at the routes (cors.preflight: answer)"
+	path := quote.Redact(e.parsed.Path.String())
+	if e.rule == nil {
+		if e.decision.Answer != nil || e.decision.Reason == ReasonPreflightRefused {
+			found[StageTarget] = DescribeTarget(e.request.Method, e.parsed.Host, path)
+			found[StageRoute] = "a CORS preflight, which the gate answers without matching a route (cors.preflight: answer)"
 		}
 		return found
 	}
-	found[CheckTarget] = DescribeTarget(c.request.Method, c.parsed.Host, path)
-	found[CheckRoute] = c.describeRules()
-	if c.credential.Found {
-		found[CheckCredential] = "a token in " + place(c.credential.Source)
+	found[StageTarget] = DescribeTarget(e.request.Method, e.parsed.Host, path)
+	found[StageRoute] = e.describeRules()
+	if e.credential.Found {
+		found[StageCredential] = "a token in " + place(e.credential.Source)
 	} else {
-		found[CheckCredential] = "none, and none is needed"
+		found[StageCredential] = "none, and the route does not need one"
 	}
-	c.describeToken(found)
-	if c.decision.Verdict == VerdictAllow {
-		found[CheckIdentity] = c.describeIdentity()
+	e.describeToken(found)
+	if e.decision.Verdict == VerdictAllow {
+		found[StageIdentity] = e.describeIdentity()
 	}
 	return found
 }
 
-// describeRules says which rules were found, and how.
-func (c *check) describeRules() string {
-	text := c.describeRule(c.rule)
-	if _, named := c.request.NamedRoute(); named {
+// describeRules names the rules of the request, and says how each was found.
+func (e *evaluation) describeRules() string {
+	text := e.describeRule(e.rule)
+	if _, named := e.request.NamedRoute(); named {
 		return text + ", named by Envoy"
 	}
-	if c.decision.Reason == ReasonPreflight {
+	if e.decision.Reason == ReasonPreflight {
 		text += "; a CORS preflight needs no credential"
 	}
-	for i, rule := range c.further {
+	for i, rule := range e.further {
 		if i == 0 {
-			text += "; an application may read the request otherwise, so it also has to pass "
+			text += "; an application may interpret the request differently, so it must also pass "
 		} else {
 			text += ", "
 		}
-		text += c.describeRule(rule)
+		text += e.describeRule(rule)
 	}
 	return text
 }
 
-func (c *check) describeRule(rule *route.Rule) string {
+func (e *evaluation) describeRule(rule *route.Rule) string {
 	if rule.Name == route.DefaultName {
-		if _, named := c.request.NamedRoute(); named {
+		if _, named := e.request.NamedRoute(); named {
 			return fmt.Sprintf("default, access %s", rule.Access)
 		}
 		return fmt.Sprintf("no route matches; default is %s", rule.Access)
 	}
 	text := rule.Name
-	for i := range c.policy.cfg.Routes {
-		if r := &c.policy.cfg.Routes[i]; r.Name == rule.Name {
-			at := c.policy.cfg.At(r.Path)
+	for i := range e.policy.cfg.Routes {
+		if r := &e.policy.cfg.Routes[i]; r.Name == rule.Name {
+			at := e.policy.cfg.At(r.Path)
 			text += fmt.Sprintf(" (%s:%d)", at.File, at.Line)
 		}
 	}
 	return text + fmt.Sprintf(", access %s", rule.Access)
 }
 
-// describeToken says what was read of a token, as far as the checks came.
-func (c *check) describeToken(found map[Stage]string) {
-	t := c.token
+// describeToken describes what the checks that ran have read of the token.
+func (e *evaluation) describeToken(found map[Stage]string) {
+	t := e.token
 	if t == nil {
 		var failure *denial.Error
-		if errors.As(c.failure, &failure) && failure.KeyID != "" {
-			found[CheckHeader] = fmt.Sprintf("kid %q", failure.KeyID)
+		if errors.As(e.failure, &failure) && failure.KeyID != "" {
+			found[StageHeader] = fmt.Sprintf("kid %q", failure.KeyID)
 			if failure.Issuer != "" {
 				describeSigner(found, failure.KeyID, failure.Issuer)
 			}
@@ -204,25 +211,25 @@ func (c *check) describeToken(found map[Stage]string) {
 		return
 	}
 	describeSigner(found, t.KeyID, t.Issuer)
-	found[CheckHeader] = fmt.Sprintf("alg %s, kid %q", t.Algorithm, t.KeyID)
-	found[CheckIssuer] = fmt.Sprintf("%s (%s)", t.Issuer, t.ISS)
+	found[StageHeader] = fmt.Sprintf("alg %s, kid %q", t.Algorithm, t.KeyID)
+	found[StageIssuer] = fmt.Sprintf("%s (%s)", t.Issuer, t.ISS)
 	text := fmt.Sprintf("subject %q of kind %s", t.Subject, t.Kind)
 	if t.Client != "" {
 		text += fmt.Sprintf(", client %q", t.Client)
 	}
-	left := t.End().Sub(c.decision.Time).Truncate(time.Second)
-	found[CheckClaims] = fmt.Sprintf("%s, accepted for another %s (exp %s)", text, left, t.Expiry.UTC().Format(time.RFC3339))
-	found[CheckRequirement] = c.describeRequirements()
+	left := t.End().Sub(e.decision.Time).Truncate(time.Second)
+	found[StageClaims] = fmt.Sprintf("%s, accepted for another %s (exp %s)", text, left, t.Expiry.UTC().Format(time.RFC3339))
+	found[StageRequirement] = e.describeRequirements()
 }
 
-// describeRequirements says what the rules ask for, each that asks for something by
-// its name where there are several.
-func (c *check) describeRequirements() string {
-	if len(c.further) == 0 {
-		return describeRequirement(c.rule.Requirement())
+// describeRequirements says what the rules require. If there are several rules, it names
+// each.
+func (e *evaluation) describeRequirements() string {
+	if len(e.further) == 0 {
+		return describeRequirement(e.rule.Requirement())
 	}
 	var parts []string
-	for rule := range c.rules() {
+	for rule := range e.rules() {
 		if rule.Access == config.AccessRequired {
 			parts = append(parts, fmt.Sprintf("%s: %s", rule.Name, describeRequirement(rule.Requirement())))
 		}
@@ -230,35 +237,35 @@ func (c *check) describeRequirements() string {
 	return strings.Join(parts, "; ")
 }
 
-// describeSigner says whose key a signature holds by.
+// describeSigner names the key that verified the signature, and its issuer.
 func describeSigner(found map[Stage]string, kid, issuer string) {
-	found[CheckIssuer] = issuer
-	found[CheckKey] = fmt.Sprintf("kid %q is a key of %s", kid, issuer)
-	found[CheckSignature] = "holds"
+	found[StageIssuer] = issuer
+	found[StageKey] = fmt.Sprintf("kid %q is a key of %s", kid, issuer)
+	found[StageSignature] = "valid"
 }
 
-// describeIdentity says what of the request's headers was changed.
-func (c *check) describeIdentity() string {
+// describeIdentity says how the request's headers are changed.
+func (e *evaluation) describeIdentity() string {
 	text := "no identity is set"
-	rewritten := len(c.decision.Set) - len(c.removed.Set) // what is behind was the client's own
+	rewritten := len(e.decision.Set) - len(e.removed.Set) // the rest are the client's, without the token
 	if rewritten > 0 {
-		text = "sets " + strings.Join(headerNames(c.decision.Set[:rewritten]), ", ")
+		text = "sets " + strings.Join(headerNames(e.decision.Set[:rewritten]), ", ")
 	}
-	if len(c.removed.Set) > 0 {
-		text += "; takes the token out of " + strings.Join(headerNames(c.removed.Set), ", ")
+	if len(e.removed.Set) > 0 {
+		text += "; removes the token from " + strings.Join(headerNames(e.removed.Set), ", ")
 	}
-	if len(c.removed.Parameters) > 0 {
-		text += "; takes out the parameter " + strings.Join(c.removed.Parameters, ", ")
+	if len(e.removed.Parameters) > 0 {
+		text += "; removes the parameter " + strings.Join(e.removed.Parameters, ", ")
 	}
-	var taken []string
-	for _, h := range c.request.Headers {
+	var removed []string
+	for _, h := range e.request.Headers {
 		name := strings.ToLower(h.Name)
-		if slices.Contains(c.decision.Remove, name) && !slices.Contains(taken, name) {
-			taken = append(taken, name)
+		if slices.Contains(e.decision.Remove, name) && !slices.Contains(removed, name) {
+			removed = append(removed, name)
 		}
 	}
-	if len(taken) > 0 {
-		text += "; takes out " + strings.Join(taken, ", ")
+	if len(removed) > 0 {
+		text += "; removes " + strings.Join(removed, ", ")
 	}
 	return text
 }
@@ -271,7 +278,7 @@ func headerNames(headers []request.Header) []string {
 	return names
 }
 
-// describeRequirement says what a route asks for.
+// describeRequirement says what a route requires.
 func describeRequirement(want *config.Requirement) string {
 	parts := describeAlternative(&want.Alternative)
 	for i := range want.AnyOf {
@@ -282,7 +289,7 @@ func describeRequirement(want *config.Requirement) string {
 		}
 	}
 	if want.MaxAuthAge > 0 {
-		parts = append(parts, "a login of the last "+want.MaxAuthAge.String())
+		parts = append(parts, "a login within the last "+want.MaxAuthAge.String())
 	}
 	if len(want.ACR) > 0 {
 		parts = append(parts, "acr "+strings.Join(want.ACR, " or "))
@@ -315,18 +322,18 @@ func describeAlternative(want *config.Alternative) []string {
 	return parts
 }
 
-// place names the place that a token was read from.
+// place names a place from which a token is read.
 func place(source config.TokenSource) string {
 	switch source.Kind {
 	case config.SourceBearer:
 		return "Authorization: Bearer"
 	case config.SourceWebSocketProtocol:
-		return "Sec-WebSocket-Protocol, behind " + source.Name
+		return "Sec-WebSocket-Protocol, after " + source.Name
 	}
 	return fmt.Sprintf("the %s %q", source.Kind, source.Name)
 }
 
-// places names the places that a route reads.
+// places names the places from which a route reads a token.
 func places(sources []config.TokenSource) string {
 	names := make([]string, len(sources))
 	for i, source := range sources {
@@ -335,7 +342,7 @@ func places(sources []config.TokenSource) string {
 	return strings.Join(names, ", ")
 }
 
-// DescribeTarget says what was asked for, of which host if one was named.
+// DescribeTarget names the method and the path of a request, and its host if there is one.
 func DescribeTarget(method, host, path string) string {
 	text := method + " " + path
 	if host != "" {

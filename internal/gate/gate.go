@@ -13,9 +13,9 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// Options are what a gate is given beside its config.
+// Options are the settings of a gate that are not part of its config.
 type Options struct {
-	// Replica names this process in decision ids.
+	// Replica names this process in decision IDs.
 	Replica string
 	// Logger reports faults of the gate itself. Nil: slog's default.
 	Logger *slog.Logger
@@ -23,23 +23,22 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Gate decides requests by one config. It is safe for concurrent use.
+// Gate decides requests by its live policy. It is safe for concurrent use.
 type Gate struct {
 	options Options
 	reasons *reasons
 	policy  atomic.Pointer[Policy]
-	checks  sync.Pool // of *check, not in use
+	idle    sync.Pool // of *evaluation
 
 	reloading sync.Mutex // one Reload or Close at a time
-	swapping  sync.Mutex // one change of the policy, or of its list of what is revoked, at a time
-	// revokedReads counts the lists of what is revoked that were read after a policy
-	// was compiled.
+	swapping  sync.Mutex // one change of the policy or of its revocation list at a time
+	// revokedReads counts the reads of a revocation list for a live policy.
 	revokedReads atomic.Uint64
 }
 
-// New makes a gate that decides by p, and begins to fetch the issuers' keys in the
-// background. It waits for nothing: requests can be decided at once, and tokens of
-// an issuer without keys are denied as unavailable. [Gate.Close] ends the fetching.
+// New returns a gate that decides by p, and starts to fetch the issuers' keys in the
+// background. It does not wait for them: until an issuer has keys, its tokens are denied
+// with [ReasonKeysUnavailable]. [Gate.Close] ends the fetching.
 func New(p *Policy, options Options) *Gate {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -53,15 +52,14 @@ func New(p *Policy, options Options) *Gate {
 	return g
 }
 
-// firstFetch bounds how long a new config waits for the keys of issuers that
-// are new in it.
+// firstFetch limits how long a reload waits for the keys of new issuers.
 const firstFetch = 2 * time.Second
 
-// Reload replaces the live policy by p, at once and as a whole: a request is
-// decided by one or the other. Issuers that share their keys with those of the live
-// one ([CompileOptions]) keep them. Those that are new get a moment to fetch theirs
-// first, so that their tokens are not denied as unavailable; a fetch that fails
-// stops nothing. It is safe for concurrent use.
+// Reload replaces the live policy by p as a whole: each request is decided by one of
+// them. Issuers that share their keys with those of the live policy ([CompileOptions])
+// keep them. Reload waits a short time for the keys of new issuers, so that their tokens
+// are not denied as unavailable, and continues without them if they cannot be fetched. It
+// is safe for concurrent use.
 func (g *Gate) Reload(ctx context.Context, p *Policy) {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
@@ -72,8 +70,8 @@ func (g *Gate) Reload(ctx context.Context, p *Policy) {
 	old.issuers.Close()
 }
 
-// swap makes p the live policy. If a list of what is revoked was read since p was
-// compiled, p's own is older, and is read again.
+// swap makes p the live policy. If a revocation list was read since p was compiled, the
+// list of p can be older, and is read again.
 func (g *Gate) swap(p *Policy) {
 	g.swapping.Lock()
 	defer g.swapping.Unlock()
@@ -91,15 +89,15 @@ func (g *Gate) AwaitKeys(ctx context.Context, limit time.Duration) {
 	g.policy.Load().awaitKeys(ctx, limit)
 }
 
-// Close ends the fetching of keys and waits for it. Requests can still be
-// decided, by the keys at hand.
+// Close ends the fetching of keys and waits for it. Requests can still be decided, with
+// the keys that were fetched.
 func (g *Gate) Close() {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
 	g.policy.Load().issuers.Close()
 }
 
-// Issuers returns the live trusted issuers, for probes and operators.
+// Issuers returns the live policy's issuers.
 func (g *Gate) Issuers() *issuer.Set { return g.policy.Load().issuers }
 
 // Policy returns the live policy.
@@ -108,56 +106,55 @@ func (g *Gate) Policy() *Policy { return g.policy.Load() }
 // Config returns the live config. It must not be changed.
 func (g *Gate) Config() *config.Config { return g.policy.Load().cfg }
 
-// Routes returns the names of the live rules, the default one included.
+// Routes returns the names of the live policy's rules, with the default one.
 func (g *Gate) Routes() []string { return g.policy.Load().routes.Names() }
 
-// Decide decides one request. ctx bounds the wait for a key that has to be
-// fetched. The decision is never nil and always has a verdict.
+// Decide decides one request. ctx limits the wait for a key that has to be fetched. The
+// decision is never nil and always has a verdict.
 func (g *Gate) Decide(ctx context.Context, r *request.Request) *Decision {
-	c, reused := g.checks.Get().(*check)
+	e, reused := g.idle.Get().(*evaluation)
 	if !reused {
-		c = new(check)
+		e = new(evaluation)
 	}
-	d := new(Decision)
-	g.begin(c, r, d, g.options.Now())
-	c.run(ctx)
+	g.begin(e, r, g.options.Now())
+	e.run(ctx)
+	d := e.decision
 	d.Elapsed = g.options.Now().Sub(d.Time)
-	c.verified.Forget()
-	*c = c.reused()
-	g.checks.Put(c)
+	e.verified.Forget()
+	*e = e.cleared()
+	g.idle.Put(e)
 	return d
 }
 
-// Refuse returns the denial of a request that could not be put to Decide: it
-// could not be read, or deciding it failed. detail is for operators.
-func (g *Gate) Refuse(reason Reason, detail string) *Decision {
-	c := g.check(&request.Request{}, g.options.Now())
-	c.deny(reason, detail)
-	c.sample()
-	return c.decision
+// Refuse returns the denial of a request that cannot be passed to Decide, because it could
+// not be read, or because Decide failed. internalDetail is for operators.
+func (g *Gate) Refuse(reason Reason, internalDetail string) *Decision {
+	e := g.evaluate(&request.Request{}, g.options.Now())
+	e.deny(reason, internalDetail)
+	e.finish()
+	return e.decision
 }
 
-// check begins to decide a request as it is at now.
-func (g *Gate) check(r *request.Request, now time.Time) *check {
-	c := new(check)
-	g.begin(c, r, new(Decision), now)
-	return c
+// evaluate begins the evaluation of a request at a given time.
+func (g *Gate) evaluate(r *request.Request, at time.Time) *evaluation {
+	e := new(evaluation)
+	g.begin(e, r, at)
+	return e
 }
 
-// begin makes c the check of a request, with a decision that denies until
-// another is made.
-func (g *Gate) begin(c *check, r *request.Request, d *Decision, now time.Time) {
+// begin makes e the evaluation of a request. Its decision is a denial until it has run.
+func (g *Gate) begin(e *evaluation, r *request.Request, at time.Time) {
 	p := g.policy.Load()
-	*c = c.reused()
-	c.policy, c.reasons, c.request, c.decision = p, g.reasons, r, d
-	*d = Decision{
-		ID: ID{Replica: g.options.Replica, Number: rand.Uint64()}, Time: now, Route: RouteNone,
+	*e = e.cleared()
+	e.policy, e.reasons, e.request = p, g.reasons, r
+	e.decision = &Decision{
+		ID: ID{Replica: g.options.Replica, Number: rand.Uint64()}, Time: at, Route: RouteNone,
 		Verdict: VerdictDeny, Reason: ReasonInternal, ConfigHash: p.cfg.Hash,
 	}
 }
 
-// reused is a new check in the memory of one that has ended.
-func (c *check) reused() check {
-	c.parsed.Reset()
-	return check{parsed: c.parsed, verified: c.verified, further: c.further[:0]}
+// cleared returns an empty evaluation that uses the memory of e.
+func (e *evaluation) cleared() evaluation {
+	e.parsed.Reset()
+	return evaluation{parsed: e.parsed, verified: e.verified, further: e.further[:0]}
 }

@@ -8,43 +8,46 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// Identity is what a verified token comes to under one rule: the headers that the
-// application gets, and those that are removed. It is complete and never changes. All
-// decisions about the token under the rule share it. It is safe for concurrent use.
+// Identity is what a verified token gives under one rule: the headers that the
+// application gets, those that are removed, and those that the response gets. All
+// decisions about the token under the rule share it. It never changes, and is safe for
+// concurrent use.
 type Identity struct {
-	Set    []request.Header
-	Remove []string
+	Set           []request.Header
+	Remove        []string
+	AddToResponse []request.Header
 
 	rendered atomic.Value
 }
 
-// Rendered returns what [Identity.KeepRendered] kept, or nil. It must not be changed.
+// Rendered returns the value of [Identity.KeepRendered], or nil. It must not be changed.
 func (i *Identity) Rendered() any { return i.rendered.Load() }
 
-// KeepRendered keeps what a renderer made of the decisions that share this identity, so
-// that it need not be made again. It must hold nothing of one decision alone. The first
-// value stays.
+// KeepRendered stores what a renderer made from a decision with this identity, for the
+// decisions that share it. The value must not contain anything that differs between
+// these decisions. The first value stays.
 func (i *Identity) KeepRendered(made any) { i.rendered.CompareAndSwap(nil, made) }
 
-// newIdentity returns an identity in memory of its own, which is small since it lives as
-// long as its token is remembered.
-func newIdentity(set []request.Header, remove []string) *Identity {
+// newIdentity returns the identity of an allowed decision. Its values are copied into one
+// string, so that it keeps nothing else of the request in memory.
+func newIdentity(d *Decision) *Identity {
 	var all strings.Builder
-	for _, h := range set {
+	for _, h := range d.Set {
 		all.WriteString(h.Value)
 	}
 	values := all.String()
-	i := &Identity{Set: make([]request.Header, len(set)), Remove: remove}
-	for n, h := range set {
+	i := &Identity{Set: make([]request.Header, len(d.Set)), Remove: d.Remove, AddToResponse: d.AddToResponse}
+	for n, h := range d.Set {
 		i.Set[n], values = request.Header{Name: h.Name, Value: values[:len(h.Value)]}, values[len(h.Value):]
 	}
 	return i
 }
 
-// bytes is about how much memory the identity takes, with an answer.
+// bytes returns about how much memory the identity takes, with what a renderer stores in
+// it. AddToResponse belongs to the policy.
 func (i *Identity) bytes() int {
-	const structs, perHeader, answer = 128, 48, 256
-	size := structs + answer
+	const structs, perHeader, rendered = 128, 48, 256
+	size := structs + rendered
 	for _, h := range i.Set {
 		size += perHeader + len(h.Name) + 2*len(h.Value)
 	}
@@ -54,51 +57,52 @@ func (i *Identity) bytes() int {
 	return size
 }
 
-// useShared allows a request by the identity that its token came to before, and reports
-// whether there was one.
-func (c *check) useShared() bool {
-	if !c.shareable() {
+// useShared allows a request with the identity of an earlier request with its token, and
+// reports whether there is one.
+func (e *evaluation) useShared() bool {
+	if !e.shareable() {
 		return false
 	}
-	shared, found := c.remembered.Kept(c.identityKey())
-	if !found || !c.policy.mapper.Usual(c.request.Headers, shared.Set, c.parsed.Relaxed) {
+	shared, found := e.remembered.Kept(e.identityKey())
+	if !found || !e.policy.mapper.Usual(e.request.Headers, shared.Set, e.parsed.Relaxed) {
 		return false
 	}
-	d := c.decision
+	d := e.decision
 	d.Verdict, d.Reason, d.Identity = VerdictAllow, ReasonAllowed, shared
-	d.Set, d.Remove, d.AddToResponse = shared.Set, shared.Remove, c.policy.cors.allowed(c.request.Header("origin"))
+	d.Set, d.Remove, d.AddToResponse = shared.Set, shared.Remove, shared.AddToResponse
 	return true
 }
 
 // share keeps the identity of an allowed decision for the next request with its token.
-func (c *check) share() {
-	if !c.shareable() || !c.remembered.Remembered() {
+func (e *evaluation) share() {
+	if !e.shareable() || !e.remembered.Remembered() {
 		return
 	}
-	d := c.decision
-	if !c.policy.mapper.Usual(c.request.Headers, d.Set, c.parsed.Relaxed) {
+	d := e.decision
+	if !e.policy.mapper.Usual(e.request.Headers, d.Set, e.parsed.Relaxed) {
 		return
 	}
-	// Nearly all tokens have the same headers removed, and share the list.
-	if last := c.policy.lastRemove.Load(); last != nil && slices.Equal(*last, d.Remove) {
+	// Nearly all tokens have the same headers removed, so they share one list.
+	if last := e.policy.lastRemove.Load(); last != nil && slices.Equal(*last, d.Remove) {
 		d.Remove = *last
 	} else {
-		c.policy.lastRemove.Store(&d.Remove)
+		e.policy.lastRemove.Store(&d.Remove)
 	}
-	d.Identity = newIdentity(d.Set, d.Remove)
+	d.Identity = newIdentity(d)
 	d.Set = d.Identity.Set
-	c.policy.tokens.Keep(c.remembered, c.identityKey(), d.Identity, d.Identity.bytes())
+	e.policy.tokens.Keep(e.remembered, e.identityKey(), d.Identity, d.Identity.bytes())
 }
 
-// shareable reports whether allowed decisions under the rule hold nothing of their
-// request and its time: a credential in another place is cut out of what came with it.
-func (c *check) shareable() bool {
-	return len(c.further) == 0 && c.rule.BearerOnly() && !c.rule.EndStreamsAtExpiry
+// shareable reports whether an allowed decision under the rule depends only on what
+// [evaluation.identityKey] identifies. A stream limit depends on the time. A credential
+// outside Authorization is removed from a header or query that has other contents.
+func (e *evaluation) shareable() bool {
+	return len(e.further) == 0 && e.rule.BearerOnly() && !e.rule.EndStreamsAtExpiry
 }
 
-// identityKey tells apart what one token comes to in one policy: by its rule, by the
-// origin whose pages may read the response, and by what is relaxed.
-func (c *check) identityKey() uint64 {
-	origin := c.policy.cors.readers[c.request.Header("origin")].number
-	return uint64(c.rule.Number())<<40 | uint64(origin)<<16 | uint64(c.parsed.Relaxed.Bits())
+// identityKey identifies an identity among those of one token in one policy: by the rule,
+// by the listed origin whose pages may read the response, and by the relaxations.
+func (e *evaluation) identityKey() uint64 {
+	origin := e.policy.cors.readers[e.request.Header("origin")].number
+	return uint64(e.rule.Number())<<40 | uint64(origin)<<16 | uint64(e.parsed.Relaxed.Bits())
 }

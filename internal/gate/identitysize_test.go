@@ -109,7 +109,7 @@ func TestIdentityTotalSaysWhatToDo(t *testing.T) {
 	}
 	explained := w.gate.Explain(t.Context(), get("/required", bearer(w.noted(t, 1025))), w.clock.now())
 	step := explained.Steps[len(explained.Steps)-1]
-	if step.Number != gate.CheckIdentity || step.Outcome != gate.Failed || step.Text != d.InternalDetail {
+	if step.Number != gate.StageIdentity || step.Outcome != gate.Failed || step.Text != d.InternalDetail {
 		t.Errorf("the explanation ends with %+v; expected check 10, failed, %q", step, d.InternalDetail)
 	}
 	if d.Issuer != "home" || d.Subject != "alice" || d.KeyID == "" {

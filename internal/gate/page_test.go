@@ -11,12 +11,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-var update = flag.Bool("update", false, "write the page of reasons anew")
+var update = flag.Bool("update", false, "write docs/reasons.md")
 
 const reasonsPage = "../../docs/reasons.md"
 
-// TestReasonsPage holds the page of reasons to the table of reasons. With -update
-// it writes the page.
+// TestReasonsPage compares docs/reasons.md with the table of reasons. With -update it
+// writes the page.
 func TestReasonsPage(t *testing.T) {
 	want := page()
 	if *update {
@@ -33,7 +33,7 @@ func TestReasonsPage(t *testing.T) {
 	}
 	for _, reason := range declared(t) {
 		if n := strings.Count(want, "\n| `"+string(reason)+"` |"); n != 1 {
-			t.Errorf("%s stands %d times on the page", reason, n)
+			t.Errorf("%s has %d rows on the page, want 1", reason, n)
 		}
 	}
 }
@@ -43,18 +43,18 @@ func page() string {
 	var b strings.Builder
 	b.WriteString(`# Reasons
 
-Every decision has one reason of this closed list. It stands in the body of a denial (` + "`reason`" + `), in the audit line, in the
-label of ` + "`jwtgate_checks_total`" + `, in ` + "`jwtgate explain`" + ` and in the cases of ` + "`jwtgate test`" + `.
+Every decision has one reason of this closed list. You find it in the body of a denial (` + "`reason`" + `), in the audit line, in the label
+` + "`reason`" + ` of ` + "`jwtgate_checks_total`" + `, in the output of ` + "`jwtgate explain`" + `, and in the cases of ` + "`jwtgate test`" + `.
 
-The checks are done in the order below, and the first that fails is the reason. What the client is told are fixed texts: nothing
-of the token or the request stands in them. Who runs the gate learns more, what was found against what was due: from the audit
-line of the decision, or with ` + "`jwtgate explain --decision ID`" + `, where ID is the ` + "`decision`" + ` of the denial's body.
+The checks run in the order below. The first check that fails gives the reason. The client gets a fixed text, which contains no part of the
+token or the request. Operators see more: what the check found and what it expected. They find it in the audit line of the decision, or
+with ` + "`jwtgate explain --decision ID`" + `, where ID is the value of ` + "`decision`" + ` in the body of the denial.
 
-The WWW-Authenticate column has the error code of RFC 6750 (section 3.1) or RFC 9470; "no error" is a challenge without one, and
-– no challenge at all. The fault says whose turn it is: the client's, the operator's (who runs the gate, Envoy or the issuer), or
-the gate's own.
+The column WWW-Authenticate has the error code of RFC 6750 (section 3.1) or RFC 9470. "No error" is a challenge without an error code, and
+"–" means that the response has no challenge. The column "fault" names the party that has to change something: the client, the operator (of
+the gate, of Envoy or of the issuer), or the gate itself.
 
-Written from the program; ` + "`go test ./internal/gate -run TestReasonsPage -update`" + ` writes it anew.
+This page is generated. ` + "`go test ./internal/gate -run TestReasonsPage -update`" + ` writes it.
 
 ## Allowed
 
@@ -66,23 +66,24 @@ Written from the program; ` + "`go test ./internal/gate -run TestReasonsPage -up
 			fmt.Fprintf(&b, "| `%s` | %s |\n", m.Reason, whenAllowed()[m.Reason])
 		}
 	}
-	b.WriteString("\n## Answered\n\nThe gate answers these in place of the application; the verdict is `answer`.\n\n| reason | when |\n|---|---|\n")
+	b.WriteString("\n## Answered\n\nThe gate answers these requests instead of the application. The verdict is `answer`.\n\n" +
+		"| reason | when |\n|---|---|\n")
 	for _, m := range gate.Reasons() {
 		if m.Verdict == gate.VerdictAnswer {
 			fmt.Fprintf(&b, "| `%s` | %s |\n", m.Reason, whenAllowed()[m.Reason])
 		}
 	}
-	for stage := gate.CheckTarget; stage <= gate.CheckIdentity; stage++ {
+	for stage := gate.StageTarget; stage <= gate.StageIdentity; stage++ {
 		writeDenials(&b, fmt.Sprintf("%d. %s", stage, capital(stage.String())), stage)
 	}
-	writeDenials(&b, "Outside of the checks", gate.CheckNone)
+	writeDenials(&b, "Not decided by a check", gate.StageNone)
 	b.WriteString(`
 ## Near misses
 
 For some common mistakes the client gets a more specific text. Details that would reveal configuration before the signature is verified, such
-as an issuer that differs by a final slash, appear only in the log and in what the command explain prints.
+as an issuer that differs by a final slash, appear only in the audit line and in the output of ` + "`jwtgate explain`" + `.
 
-| the client is told | for the reasons |
+| text for the client | reasons |
 |---|---|
 `)
 	for _, one := range gate.NearTexts() {
@@ -98,25 +99,29 @@ as an issuer that differs by a final slash, appear only in the log and in what t
 // whenAllowed says when a request is allowed, or answered, for each reason.
 func whenAllowed() map[gate.Reason]string {
 	return map[gate.Reason]string{
-		"allowed":            "all checks passed; the application is told who calls",
-		"preflight_answered": "a CORS preflight of an origin under `cors.origins`, with `cors.preflight: answer`: 200, and what the origin's pages may send",
-		"public":             "the route is public: no token is looked at, and identity headers are removed",
-		"preflight":          "a CORS preflight, with `cors.preflight: pass`; identity headers are removed",
-		"anonymous":          "the route is optional and there was no token; the application is told of nobody",
-		"anonymous_invalid":  "the token failed, and the route says `if_invalid: anonymous`: the request goes on without identity and without the token; the audit line's `would_deny` has the reason of the failure",
-		"shadowed":           "it would have been denied, and the route or the gate is in `shadow`: the request goes on without identity and without the token; the audit line's `would_deny` has the reason",
+		"allowed": "all checks passed; the application gets the identity in headers",
+		"preflight_answered": "a CORS preflight from an origin under `cors.origins`, with `cors.preflight: answer`: " +
+			"the response has status 200 and the methods and headers that pages of this origin may send",
+		"public":    "the route is public: the gate does not read the token, and removes identity headers",
+		"preflight": "a CORS preflight, with `cors.preflight: pass`; the gate removes identity headers",
+		"anonymous": "the route is optional and the request has no token; the application gets no identity",
+		"anonymous_invalid": "a check of the token failed, and the route has `if_invalid: anonymous`: the gate forwards the request " +
+			"without identity and without the token; `would_deny` in the audit line is the reason of the failure",
+		"shadowed": "a check failed, and the route or the gate has `shadow: true`: the gate forwards the request " +
+			"without identity and without the token; `would_deny` in the audit line is the reason of the failure",
 	}
 }
 
 // writeDenials writes the denials of one check.
 func writeDenials(b *strings.Builder, title string, stage gate.Stage) {
 	denials := slices.DeleteFunc(gate.Reasons(), func(m gate.ReasonInfo) bool {
-		return m.Check != stage || m.Verdict != gate.VerdictDeny
+		return m.Stage != stage || m.Verdict != gate.VerdictDeny
 	})
 	if len(denials) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n## %s\n\n| reason | status | WWW-Authenticate | the client is told | fault | to allow it |\n|---|---|---|---|---|---|\n", title)
+	fmt.Fprintf(b, "\n## %s\n\n| reason | status | WWW-Authenticate | text for the client | fault | to allow the request |\n"+
+		"|---|---|---|---|---|---|\n", title)
 	for _, m := range denials {
 		code := map[gate.Code]string{gate.CodeNoChallenge: "–", gate.CodeNoError: "no error"}[m.Code]
 		if code == "" {
@@ -132,9 +137,8 @@ func writeDenials(b *strings.Builder, title string, stage gate.Stage) {
 
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
-// What an operator is told to change names things by the names that the config,
-// the command line and Envoy give them, and each reason has such a text.
-func TestEveryDenialHasItsMend(t *testing.T) {
+// Each denial has a text, a hint and a fault, and they can be written into a table.
+func TestEveryDenialHasAHint(t *testing.T) {
 	for _, m := range gate.Reasons() {
 		if m.Verdict != gate.VerdictDeny {
 			if m.Hint != "" || m.Fault != gate.FaultNone || m.Text != "" {
@@ -143,7 +147,7 @@ func TestEveryDenialHasItsMend(t *testing.T) {
 			continue
 		}
 		if m.Hint == "" || m.Text == "" || m.Fault == gate.FaultNone {
-			t.Errorf("%s: text %q, fault %q, mend %q", m.Reason, m.Text, m.Fault, m.Hint)
+			t.Errorf("%s: text %q, fault %q, hint %q", m.Reason, m.Text, m.Fault, m.Hint)
 		}
 		if strings.ContainsAny(m.Hint+m.Text, "|\n") || strings.HasSuffix(m.Hint, ".") {
 			t.Errorf("%s: %q or %q breaks a table, or has a full stop", m.Reason, m.Hint, m.Text)

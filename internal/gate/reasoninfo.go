@@ -1,8 +1,10 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/jwtgate/jwtgate/internal/condition"
 	"github.com/jwtgate/jwtgate/internal/credential"
@@ -14,15 +16,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// Fault says whose doing a denial is.
+// Fault is the party that has to change something before the request is allowed.
 type Fault string
 
-// Those whose doing a denial can be.
+// The parties.
 const (
 	FaultNone     Fault = ""         // the request was allowed
-	FaultClient   Fault = "client"   // who sent the request has to change something
-	FaultOperator Fault = "operator" // who runs the gate, Envoy or the issuer has
-	FaultGate     Fault = "gate"     // the gate itself: it failed, or had not finished
+	FaultClient   Fault = "client"   // the sender of the request
+	FaultOperator Fault = "operator" // the operator of the gate, of Envoy or of the issuer
+	FaultGate     Fault = "gate"     // the gate itself: it failed, or ran out of time
 )
 
 // Code is the error code of a Bearer challenge (RFC 6750 section 3.1).
@@ -30,95 +32,85 @@ type Code string
 
 // The codes.
 const (
-	CodeNoChallenge       Code = ""         // no WWW-Authenticate at all
-	CodeNoError           Code = "no_error" // a challenge without an error: there was no credential
+	CodeNoChallenge       Code = ""         // the response has no WWW-Authenticate
+	CodeNoError           Code = "no_error" // a challenge without an error: the credential is missing
 	CodeInvalidRequest    Code = "invalid_request"
 	CodeInvalidToken      Code = "invalid_token"
 	CodeInsufficientScope Code = "insufficient_scope"
 	CodeInsufficientLogin Code = "insufficient_user_authentication" // RFC 9470 section 3
 )
 
-// ReasonInfo is what a reason means: a row of the one table of reasons.
+// ReasonInfo is a row of the table of reasons.
 type ReasonInfo struct {
 	Reason  Reason
 	Verdict Verdict
 	Status  int // HTTP
 	Code    Code
-	// Check is the check that decides so; [CheckNone] when none does.
-	Check Stage
+	// Stage is the check that ends with this reason, or [StageNone].
+	Stage Stage
 	Fault Fault
-	// Text is the fixed public text: what is wrong, for the developer of the
-	// client. It stands in a quoted-string, so it has neither quotes nor
-	// backslashes. Empty when the request is allowed.
+	// Text is the fixed public text of a denial: what is wrong, for the developer of
+	// the client. It is written into a quoted-string, so it has neither quotes nor
+	// backslashes.
 	Text string
-	// Hint is what to change so that the request would be allowed, for those
-	// who run the gate. A failure can know a closer one.
+	// Hint says what to change so that the request would be allowed. It is for
+	// operators. A failure can have a more specific hint, which replaces it.
 	Hint string
-	// Outage: the issuer's, which may be over soon, so that it is worth asking
-	// again.
+	// Outage: the issuer's keys are not available, perhaps only for a short time. The
+	// client should retry.
 	Outage bool
 
-	err error // the failure that has this reason, if one does
+	kind error // the failure that has this reason; nil if there is none
 }
 
-func allowed(reason Reason, check Stage) ReasonInfo {
-	return ReasonInfo{Reason: reason, Verdict: VerdictAllow, Status: http.StatusOK, Check: check}
+// Decided reports whether the reason is the result of a check. It is false for a denial
+// because the gate failed, had not enough time, is still fetching the token's key, or could
+// not read the request.
+func (r ReasonInfo) Decided() bool {
+	return r.Verdict != VerdictDeny || r.Stage != StageNone && r.Fault != FaultGate
 }
 
-func answered(reason Reason, check Stage) ReasonInfo {
-	return ReasonInfo{Reason: reason, Verdict: VerdictAnswer, Status: http.StatusOK, Check: check}
-}
-
-func badRequest(reason Reason, check Stage, code Code, err error, text, mend string) ReasonInfo {
-	return ReasonInfo{reason, VerdictDeny, http.StatusBadRequest, code, check, FaultClient, text, mend, false, err}
-}
-
-func unauthorized(reason Reason, check Stage, code Code, err error, text, mend string) ReasonInfo {
-	return ReasonInfo{reason, VerdictDeny, http.StatusUnauthorized, code, check, FaultClient, text, mend, false, err}
-}
-
-func invalidToken(reason Reason, check Stage, err error, text, mend string) ReasonInfo {
-	return unauthorized(reason, check, CodeInvalidToken, err, text, mend)
-}
-
-func forbidden(reason Reason, check Stage, code Code, err error, text, mend string) ReasonInfo {
-	return ReasonInfo{reason, VerdictDeny, http.StatusForbidden, code, check, FaultClient, text, mend, false, err}
-}
-
-func unavailable(reason Reason, check Stage, fault Fault, err error, text, mend string) ReasonInfo {
-	return ReasonInfo{reason, VerdictDeny, http.StatusServiceUnavailable, CodeNoChallenge, check, fault, text, mend, false, err}
-}
-
-func outage(reason Reason, fault Fault, err error, text, mend string) ReasonInfo {
-	m := unavailable(reason, CheckKey, fault, err, text, mend)
-	m.Outage = true
-	return m
-}
+// Repeatable reports whether the same request always has this reason under the same
+// configuration and clock. It is false for everything that is not [ReasonInfo.Decided],
+// and for outages, which depend on the issuer.
+func (r ReasonInfo) Repeatable() bool { return r.Decided() && !r.Outage }
 
 // Reasons returns the one table of reasons, in the order of the checks. It is
 // the caller's own copy.
 func Reasons() []ReasonInfo {
-	table := []ReasonInfo{
-		allowed(ReasonAllowed, CheckIdentity),
-		allowed(ReasonPublic, CheckRoute),
-		allowed(ReasonPreflight, CheckRoute),
-		allowed(ReasonAnonymous, CheckCredential),
-		allowed(ReasonAnonymousInvalid, CheckNone),
-		allowed(ReasonShadowed, CheckNone),
-		answered(ReasonPreflightAnswered, CheckRoute),
-	}
-	table = append(table, requestMeanings()...)
-	table = append(table, tokenMeanings()...)
-	table = append(table, claimMeanings()...)
-	table = append(table, requirementMeanings()...)
-	return append(table,
-		unavailable(ReasonDeadline, CheckNone, FaultGate, nil, "there was no time left to decide; try again",
-			"give ext_authz more time (grpc_service.timeout), or the gate more CPU"),
-		unavailable(ReasonRequestMalformed, CheckNone, FaultOperator, nil, "the proxy's question could not be read",
-			"send an envoy.service.auth.v3 CheckRequest with the HTTP request's attributes, and no context extension jwtgate.* but jwtgate.route"),
-		unavailable(ReasonInternal, CheckNone, FaultGate, nil, "the gate failed; try again",
-			"look for this decision's error in the gate's log, and report it"),
+	const ok = http.StatusOK
+	return slices.Concat(
+		[]ReasonInfo{
+			{Reason: ReasonAllowed, Verdict: VerdictAllow, Status: ok, Stage: StageIdentity},
+			{Reason: ReasonPublic, Verdict: VerdictAllow, Status: ok, Stage: StageRoute},
+			{Reason: ReasonPreflight, Verdict: VerdictAllow, Status: ok, Stage: StageRoute},
+			{Reason: ReasonAnonymous, Verdict: VerdictAllow, Status: ok, Stage: StageCredential},
+			{Reason: ReasonAnonymousInvalid, Verdict: VerdictAllow, Status: ok, Stage: StageNone},
+			{Reason: ReasonShadowed, Verdict: VerdictAllow, Status: ok, Stage: StageNone},
+			{Reason: ReasonPreflightAnswered, Verdict: VerdictAnswer, Status: ok, Stage: StageRoute},
+		},
+		denials(StageTarget, targetReasons()),
+		denials(StageRoute, routeReasons()),
+		denials(StageCredential, credentialReasons()),
+		denials(StageHeader, headerReasons()),
+		denials(StageIssuer, issuerReasons()),
+		denials(StageKey, keyReasons()),
+		denials(StageSignature, signatureReasons()),
+		denials(StageClaims, claimReasons()),
+		denials(StageRequirement, requirementReasons()),
+		denials(StageIdentity, identityReasons()),
+		denials(StageNone, undecidedReasons()),
 	)
+}
+
+// denials completes the rows of one stage. Unless the row says otherwise, the client has
+// to change something.
+func denials(stage Stage, rows []ReasonInfo) []ReasonInfo {
+	for i := range rows {
+		row := &rows[i]
+		row.Verdict, row.Stage, row.Fault = VerdictDeny, stage, cmp.Or(row.Fault, FaultClient)
+	}
+	return rows
 }
 
 // LookupReason returns the row of a reason, if it has one.
@@ -131,168 +123,235 @@ func LookupReason(reason Reason) (ReasonInfo, bool) {
 	return ReasonInfo{}, false
 }
 
-// requestMeanings are the reasons that lie in the request and its route.
-func requestMeanings() []ReasonInfo {
+// targetReasons returns the denials of the first stage, and the functions below those of
+// the other stages; [denials] completes the rows.
+
+func targetReasons() []ReasonInfo {
 	return []ReasonInfo{
-		badRequest(ReasonMethodRefused, CheckTarget, CodeNoChallenge, request.ErrMethodRefused,
-			"the method is one that servers read differently",
-			"send the method in capital letters, and no _method in the query; where an application needs that, open relax: method_override"),
-		badRequest(ReasonPathRefused, CheckTarget, CodeNoChallenge, request.ErrPathRefused,
-			"the path is spelled in a way that servers read differently",
-			"send the path in its plain spelling; where an application needs this one, open it by name under relax"),
-		badRequest(ReasonHostRefused, CheckTarget, CodeNoChallenge, request.ErrHostRefused,
-			"the request names no proper host", "send one Host field with a plain name and port"),
-		badRequest(ReasonConnectionRefused, CheckTarget, CodeNoChallenge, errConnectionHeader,
-			"the Connection header names a header that only the gate may set",
-			"send no Connection header that names an identity header"),
-		forbidden(ReasonPreflightRefused, CheckRoute, CodeNoChallenge, nil,
-			"this origin may not call from a browser", "list the origin under cors.origins, if its pages may call"),
-		unavailable(ReasonRouteUnknown, CheckRoute, FaultOperator, errRouteUnknown,
-			"the proxy names a route that the gate does not have",
-			"name a configured route in the Envoy route's context_extensions (jwtgate.route), or add the route"),
-		unavailable(ReasonRouteMismatch, CheckRoute, FaultOperator, errRouteMismatch,
-			"the proxy names a route that this request does not fit",
-			"let the Envoy route and the route that it names (jwtgate.route) agree on methods, hosts and path"),
-		forbidden(ReasonRouteDenied, CheckRoute, CodeNoChallenge, errRouteDenied,
-			"nobody may do this", "give the route another access than deny, or put a route before it"),
-		badRequest(ReasonCredentialAmbiguous, CheckCredential, CodeInvalidRequest, credential.ErrAmbiguous,
-			"the request holds more than one credential", "send one token, in one place"),
-		unauthorized(ReasonCredentialMissing, CheckCredential, CodeNoError, credential.ErrMissing,
-			"this needs a bearer token and the request has none",
-			"send a token in a place that the route reads, or make the route optional or public"),
-		forbidden(ReasonCrossSite, CheckCredential, CodeNoChallenge, credential.ErrCrossSite,
-			"the cookie may have been sent by another site", "send the request from the site itself, or list its origin under the cookie's origins"),
+		{Reason: ReasonMethodRefused, Status: http.StatusBadRequest, kind: request.ErrMethodRefused,
+			Text: "the method is one that servers interpret differently",
+			Hint: "send the method in upper case, and no _method in the query; if an application needs _method, add " +
+				"method_override to relax"},
+		{Reason: ReasonPathRefused, Status: http.StatusBadRequest, kind: request.ErrPathRefused,
+			Text: "the path is spelled in a way that servers interpret differently",
+			Hint: "send the path in its normal form; if an application needs this spelling, allow it by name under relax"},
+		{Reason: ReasonHostRefused, Status: http.StatusBadRequest, kind: request.ErrHostRefused,
+			Text: "the host of the request is missing or invalid",
+			Hint: "send one Host header with a host name and, if needed, a port"},
+		{Reason: ReasonConnectionRefused, Status: http.StatusBadRequest, kind: errConnectionHeader,
+			Text: "the Connection header names a header that only the gate may set",
+			Hint: "do not name an identity header in the Connection header"},
 	}
 }
 
-// tokenMeanings are the reasons that lie in a token's form, issuer and key.
-func tokenMeanings() []ReasonInfo {
+func routeReasons() []ReasonInfo {
 	return []ReasonInfo{
-		invalidToken(ReasonTokenMalformed, CheckCredential, token.ErrMalformed,
-			"the credential is not a JWT", "send the token itself: three base64url parts with dots between them"),
-		invalidToken(ReasonTokenTooLarge, CheckCredential, token.ErrTooLarge,
-			"the token is too large", "put less into the token, or raise tokens.max_bytes"),
-		invalidToken(ReasonAlgNotAllowed, CheckHeader, token.ErrAlgNotAllowed,
-			"the token is signed with an algorithm that is not accepted", "list the algorithm in the issuer's algorithms, if it signs with it"),
-		invalidToken(ReasonHeaderNotAllowed, CheckHeader, token.ErrHeaderNotAllowed,
-			"the token's header holds a parameter that is not accepted", "have the issuer sign without crit, b64, zip and cty"),
-		invalidToken(ReasonTypeNotAllowed, CheckHeader, token.ErrTypeNotAllowed,
-			"the token's type is not accepted", "list the type in the issuer's token_types, if its access tokens have it"),
-		invalidToken(ReasonKIDMissing, CheckHeader, token.ErrKIDMissing,
-			"the token does not name its key", "have the issuer put kid into the token's header"),
-		invalidToken(ReasonIssuerUnknown, CheckIssuer, token.ErrIssuerUnknown,
-			"the token's issuer is not trusted here", "add the issuer under issuers, if you trust it"),
-		outage(ReasonKeysUnavailable, FaultOperator, issuer.ErrKeysUnavailable,
-			"the keys of the token's issuer have not been loaded yet; try again",
-			"see why the issuer's keys cannot be fetched: /issuers on the admin port"),
-		outage(ReasonKeysStale, FaultOperator, issuer.ErrKeysStale,
-			"the keys of the token's issuer are too old to trust; try again",
-			"see why the issuer's keys cannot be fetched (/issuers on the admin port), or raise jwks.max_stale"),
-		outage(ReasonKeyPending, FaultGate, issuer.ErrKeyPending,
-			"the token's key is being looked for; try again", "try again once the issuer's keys have been fetched anew"),
-		invalidToken(ReasonKeyUnknown, CheckKey, issuer.ErrKeyUnknown,
-			"the token's issuer has no such key", "get a new token; the issuer does not publish the key that signed this one"),
-		invalidToken(ReasonKeyUnfit, CheckKey, issuer.ErrKeyUnfit,
-			"the token's key does not fit its algorithm", "have the issuer sign with the algorithm that it publishes the key for"),
-		invalidToken(ReasonSignatureInvalid, CheckSignature, token.ErrSignatureInvalid,
-			"the token's signature does not hold", "get a new token; this one was changed, or signed by somebody else"),
+		{Reason: ReasonPreflightRefused, Status: http.StatusForbidden,
+			Text: "browser requests from this origin are not allowed",
+			Hint: "list the origin under cors.origins, if its pages may call this API"},
+		{Reason: ReasonRouteUnknown, Status: http.StatusServiceUnavailable, Fault: FaultOperator, kind: errRouteUnknown,
+			Text: "the proxy names an unknown route",
+			Hint: "name a configured route in the Envoy route's context_extensions (jwtgate.route), or add the route"},
+		{Reason: ReasonRouteMismatch, Status: http.StatusServiceUnavailable, Fault: FaultOperator, kind: errRouteMismatch,
+			Text: "the request does not match the route that the proxy names",
+			Hint: "make the Envoy route and the route that it names (jwtgate.route) match the same methods, hosts and paths"},
+		{Reason: ReasonRouteDenied, Status: http.StatusForbidden, kind: errRouteDenied,
+			Text: "the route denies all requests",
+			Hint: "give the route an access other than deny, or put a route that allows the request before it"},
 	}
 }
 
-// claimMeanings are the reasons that lie in what a token says.
-func claimMeanings() []ReasonInfo {
+func credentialReasons() []ReasonInfo {
 	return []ReasonInfo{
-		invalidToken(ReasonClaimsMalformed, CheckClaims, token.ErrClaimsMalformed,
-			"the token's claims are malformed", "have the issuer write its claims as RFC 7519 has them"),
-		invalidToken(ReasonExpiryMissing, CheckClaims, token.ErrExpiryMissing,
-			"the token has no expiry", "have the issuer put exp into its tokens"),
-		invalidToken(ReasonExpired, CheckClaims, token.ErrExpired,
-			"the token has expired", "get a new token"),
-		invalidToken(ReasonNotYetValid, CheckClaims, token.ErrNotYetValid,
-			"the token is not yet valid", "wait for the token's nbf, or set the clocks right"),
-		invalidToken(ReasonIssuedInFuture, CheckClaims, token.ErrIssuedInFuture,
-			"the token was issued in the future", "set the clocks of the issuer and the gate right"),
-		invalidToken(ReasonLifetimeTooLong, CheckClaims, token.ErrLifetimeTooLong,
-			"the token is valid for too long", "have the issuer sign for a shorter time, or raise the issuer's max_lifetime"),
-		invalidToken(ReasonAudienceMismatch, CheckClaims, token.ErrAudienceMismatch,
-			"the token is meant for another audience", "ask the issuer for a token for this audience, or list the token's aud in the issuer's audiences"),
-		invalidToken(ReasonClientMismatch, CheckClaims, token.ErrClientMismatch,
-			"the token was issued to another client", "list the client in the issuer's clients, if it may call"),
-		invalidToken(ReasonTokenUseMismatch, CheckClaims, token.ErrTokenUseMismatch,
-			"this kind of token is not accepted here", "send the access token; or list the kind in the issuer's token_use"),
-		invalidToken(ReasonTokenBound, CheckClaims, token.ErrTokenBound,
-			"the token is bound to a key, and proof of possession is not supported",
-			"request a token that is not bound; or write bound_tokens: accept_as_bearer for its issuer"),
-		invalidToken(ReasonSubjectMissing, CheckClaims, token.ErrSubjectMissing,
-			"the token does not name the user", "have the issuer put sub into its tokens, or the claims that x-user-id is made of"),
-		invalidToken(ReasonTokenRevoked, CheckClaims, token.ErrTokenRevoked,
-			"the token has been revoked", "log in again; or take its line out of the revoked file"),
+		{Reason: ReasonCredentialAmbiguous, Status: http.StatusBadRequest, Code: CodeInvalidRequest, kind: credential.ErrAmbiguous,
+			Text: "the request has more than one credential", Hint: "send one token, in one place"},
+		{Reason: ReasonCredentialMissing, Status: http.StatusUnauthorized, Code: CodeNoError, kind: credential.ErrMissing,
+			Text: "this needs a bearer token and the request has none",
+			Hint: "send a token in a place that the route reads, or make the route optional or public"},
+		{Reason: ReasonCrossSite, Status: http.StatusForbidden, kind: credential.ErrCrossSite,
+			Text: "the cookie may have been sent by another site",
+			Hint: "send the request from a page of the same site, or list the page's origin in the cookie's origins"},
+		{Reason: ReasonTokenMalformed, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrMalformed,
+			Text: "the credential is not a JWT", Hint: "send only the token: three base64url parts separated by dots"},
+		{Reason: ReasonTokenTooLarge, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrTooLarge,
+			Text: "the token is too large", Hint: "put less into the token, or raise tokens.max_bytes"},
 	}
 }
 
-// requirementMeanings are the reasons that lie in what a route asks for, and in
-// what the application is told.
-func requirementMeanings() []ReasonInfo {
+func headerReasons() []ReasonInfo {
 	return []ReasonInfo{
-		forbidden(ReasonIssuerNotAllowed, CheckRequirement, CodeNoChallenge, route.ErrIssuerNotAllowed,
-			"tokens of this issuer are not taken here", "list the issuer in the route's issuers"),
-		forbidden(ReasonGroupMissing, CheckRequirement, CodeInsufficientScope, route.ErrGroupMissing,
-			"the subject is not in a group that may do this", "add the user to one of the route's groups"),
-		forbidden(ReasonScopeMissing, CheckRequirement, CodeInsufficientScope, route.ErrScopeMissing,
-			"the token lacks a scope that this needs", "ask the issuer for a token with the route's scopes"),
-		forbidden(ReasonClientNotAllowed, CheckRequirement, CodeInsufficientScope, route.ErrClientNotAllowed,
-			"this client may not do this", "list the client in the route's clients"),
-		unauthorized(ReasonLoginTooOld, CheckRequirement, CodeInsufficientLogin, route.ErrLoginTooOld,
-			"this needs a newer login", "log in again, or raise the route's max_auth_age"),
-		unauthorized(ReasonACRTooWeak, CheckRequirement, CodeInsufficientLogin, route.ErrACRTooWeak,
-			"this needs a stronger login", "log in with one of the route's acr"),
-		forbidden(ReasonConditionFalse, CheckRequirement, CodeInsufficientScope, condition.ErrFalse,
-			"the request does not meet the route's condition", "see the route's when"),
-		forbidden(ReasonConditionError, CheckRequirement, CodeInsufficientScope, condition.ErrEvaluation,
-			"the route's condition could not be decided for this token", "let the route's when allow for what is absent, with has() or in"),
-		forbidden(ReasonIdentityTooLarge, CheckIdentity, CodeNoChallenge, identity.ErrTooLarge,
-			"the token has more identity data than can be passed on",
-			"put less into the token's claims, remove headers from identity.headers, or raise identity.max_value_bytes (one value) or "+
-				"identity.max_total_bytes (all headers together)"),
+		{Reason: ReasonAlgNotAllowed, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrAlgNotAllowed,
+			Text: "the token is signed with an algorithm that is not accepted",
+			Hint: "list the algorithm in the issuer's algorithms, if the issuer signs with it"},
+		{Reason: ReasonHeaderNotAllowed, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrHeaderNotAllowed,
+			Text: "the token's header has a parameter that is not accepted",
+			Hint: "configure the issuer to sign without crit, b64, zip and cty"},
+		{Reason: ReasonTypeNotAllowed, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrTypeNotAllowed,
+			Text: "the token's type is not accepted",
+			Hint: "list the type in the issuer's token_types, if its access tokens have it"},
+		{Reason: ReasonKIDMissing, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrKIDMissing,
+			Text: "the token's header has no key ID", Hint: "configure the issuer to write kid into the token's header"},
 	}
 }
 
-// Failures of the gate's own, beside those of the packages below it.
+func issuerReasons() []ReasonInfo {
+	return []ReasonInfo{
+		{Reason: ReasonIssuerUnknown, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrIssuerUnknown,
+			Text: "the token's issuer is not trusted here", Hint: "add the issuer under issuers, if you trust it"},
+	}
+}
+
+func keyReasons() []ReasonInfo {
+	return []ReasonInfo{
+		{Reason: ReasonKeysUnavailable, Status: http.StatusServiceUnavailable, Fault: FaultOperator, Outage: true,
+			kind: issuer.ErrKeysUnavailable,
+			Text: "the keys of the token's issuer have not been loaded yet; try again",
+			Hint: "find out why the issuer's keys cannot be fetched: see /issuers on the admin port"},
+		{Reason: ReasonKeysStale, Status: http.StatusServiceUnavailable, Fault: FaultOperator, Outage: true,
+			kind: issuer.ErrKeysStale,
+			Text: "the keys of the token's issuer are too old to trust; try again",
+			Hint: "find out why the issuer's keys cannot be fetched (see /issuers on the admin port), or raise jwks.max_stale"},
+		{Reason: ReasonKeyPending, Status: http.StatusServiceUnavailable, Fault: FaultGate, Outage: true,
+			kind: issuer.ErrKeyPending,
+			Text: "the token's key is being fetched; try again",
+			Hint: "retry when the issuer's keys have been fetched again"},
+		{Reason: ReasonKeyUnknown, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: issuer.ErrKeyUnknown,
+			Text: "the token's issuer does not publish this key",
+			Hint: "get a new token; the issuer does not publish the key that signed this one"},
+		{Reason: ReasonKeyUnfit, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: issuer.ErrKeyUnfit,
+			Text: "the token's key cannot be used with its algorithm",
+			Hint: "configure the issuer to sign with the algorithm that it publishes for the key"},
+	}
+}
+
+func signatureReasons() []ReasonInfo {
+	return []ReasonInfo{
+		{Reason: ReasonSignatureInvalid, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrSignatureInvalid,
+			Text: "the token's signature is invalid",
+			Hint: "get a new token; this one was changed, or signed with another key"},
+	}
+}
+
+func claimReasons() []ReasonInfo {
+	return []ReasonInfo{
+		{Reason: ReasonClaimsMalformed, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrClaimsMalformed,
+			Text: "the token's claims are malformed",
+			Hint: "configure the issuer to write the claims as RFC 7519 requires"},
+		{Reason: ReasonExpiryMissing, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrExpiryMissing,
+			Text: "the token has no expiry", Hint: "configure the issuer to write exp into its tokens"},
+		{Reason: ReasonExpired, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrExpired,
+			Text: "the token has expired", Hint: "get a new token"},
+		{Reason: ReasonNotYetValid, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrNotYetValid,
+			Text: "the token is not yet valid", Hint: "wait until the token's nbf, or correct the clocks"},
+		{Reason: ReasonIssuedInFuture, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrIssuedInFuture,
+			Text: "the token was issued in the future", Hint: "correct the clocks of the issuer and the gate"},
+		{Reason: ReasonLifetimeTooLong, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrLifetimeTooLong,
+			Text: "the token's lifetime is too long",
+			Hint: "configure a shorter lifetime at the issuer, or raise the issuer's max_lifetime"},
+		{Reason: ReasonAudienceMismatch, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrAudienceMismatch,
+			Text: "the token is meant for another audience",
+			Hint: "request a token for this audience, or list the token's aud in the issuer's audiences"},
+		{Reason: ReasonClientMismatch, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrClientMismatch,
+			Text: "the token was issued to another client",
+			Hint: "list the client in the issuer's clients, if it may call this API"},
+		{Reason: ReasonTokenUseMismatch, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrTokenUseMismatch,
+			Text: "this kind of token is not accepted here",
+			Hint: "send the access token, or list the kind in the issuer's token_use"},
+		{Reason: ReasonTokenBound, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrTokenBound,
+			Text: "the token is bound to a key, and proof of possession is not supported",
+			Hint: "request a token that is not bound, or set bound_tokens: accept_as_bearer for its issuer"},
+		{Reason: ReasonSubjectMissing, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrSubjectMissing,
+			Text: "the token does not name the user",
+			Hint: "configure the issuer to write sub, or the claims that x-user-id is made of, into its tokens"},
+		{Reason: ReasonTokenRevoked, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrTokenRevoked,
+			Text: "the token has been revoked",
+			Hint: "log in again, or remove the line that revokes the token from the revoked file"},
+	}
+}
+
+func requirementReasons() []ReasonInfo {
+	return []ReasonInfo{
+		{Reason: ReasonIssuerNotAllowed, Status: http.StatusForbidden, kind: route.ErrIssuerNotAllowed,
+			Text: "tokens from this issuer are not accepted here", Hint: "list the issuer in the route's issuers"},
+		{Reason: ReasonGroupMissing, Status: http.StatusForbidden, Code: CodeInsufficientScope, kind: route.ErrGroupMissing,
+			Text: "the subject is not in a group that may do this", Hint: "add the user to one of the route's groups"},
+		{Reason: ReasonScopeMissing, Status: http.StatusForbidden, Code: CodeInsufficientScope, kind: route.ErrScopeMissing,
+			Text: "the token lacks a scope that this needs", Hint: "request a token with the route's scopes"},
+		{Reason: ReasonClientNotAllowed, Status: http.StatusForbidden, Code: CodeInsufficientScope, kind: route.ErrClientNotAllowed,
+			Text: "this client is not allowed to do this", Hint: "list the client in the route's clients"},
+		{Reason: ReasonLoginTooOld, Status: http.StatusUnauthorized, Code: CodeInsufficientLogin, kind: route.ErrLoginTooOld,
+			Text: "this needs a more recent login", Hint: "log in again, or raise the route's max_auth_age"},
+		{Reason: ReasonACRTooWeak, Status: http.StatusUnauthorized, Code: CodeInsufficientLogin, kind: route.ErrACRTooWeak,
+			Text: "this needs a stronger login", Hint: "log in with one of the route's acr values"},
+		{Reason: ReasonConditionFalse, Status: http.StatusForbidden, Code: CodeInsufficientScope, kind: condition.ErrFalse,
+			Text: "the request does not meet the route's condition", Hint: "see the route's when"},
+		{Reason: ReasonConditionError, Status: http.StatusForbidden, Code: CodeInsufficientScope, kind: condition.ErrEvaluation,
+			Text: "the route's condition could not be evaluated for this token",
+			Hint: "handle absent values in the route's when, with has() or in"},
+	}
+}
+
+func identityReasons() []ReasonInfo {
+	return []ReasonInfo{
+		{Reason: ReasonIdentityTooLarge, Status: http.StatusForbidden, kind: identity.ErrTooLarge,
+			Text: "the token has too much identity data to forward",
+			Hint: "put less into the token's claims, remove headers from identity.headers, or raise identity.max_value_bytes " +
+				"(one value) or identity.max_total_bytes (all headers together)"},
+	}
+}
+
+// undecidedReasons returns the denials that no check decides.
+func undecidedReasons() []ReasonInfo {
+	return []ReasonInfo{
+		{Reason: ReasonDeadline, Status: http.StatusServiceUnavailable, Fault: FaultGate,
+			Text: "the request was not decided in time; try again",
+			Hint: "raise the ext_authz timeout (grpc_service.timeout), or give the gate more CPU"},
+		{Reason: ReasonRequestMalformed, Status: http.StatusServiceUnavailable, Fault: FaultOperator,
+			Text: "the proxy sent a malformed authorization request",
+			Hint: "send an envoy.service.auth.v3 CheckRequest with the HTTP request's attributes, and no context extension " +
+				"jwtgate.* except jwtgate.route"},
+		{Reason: ReasonInternal, Status: http.StatusServiceUnavailable, Fault: FaultGate,
+			Text: "the gate failed; try again",
+			Hint: "search the gate's log for this decision's ID, and report the error"},
+	}
+}
+
+// The failures of this package, in addition to those of the packages that it calls.
 var (
-	errRouteUnknown     = errors.New("no route has that name")
-	errRouteMismatch    = errors.New("the request does not fit the route that was named")
-	errRouteDenied      = errors.New("the route is closed")
+	errRouteUnknown     = errors.New("no route has this name")
+	errRouteMismatch    = errors.New("the request does not match the named route")
+	errRouteDenied      = errors.New("the route denies all requests")
 	errConnectionHeader = errors.New("a Connection header names an identity header")
 )
 
-// NearText is the public text of a near miss, in place of its reason's. One that
-// narrows down what is configured, before a signature has held, has none: it is told
-// to operators alone.
+// NearText is the public text of a near miss, which replaces the text of its reason. A
+// near miss that reveals configuration before the signature is verified has no public
+// text: only operators read it.
 type NearText struct {
 	Near    denial.NearMiss
-	Reasons []Reason // that can be such a one
+	Reasons []Reason // the reasons that can have this near miss
 	Text    string
 }
 
-// NearTexts returns the text of each near miss. They are the caller's own copy.
+// NearTexts returns the text of each near miss. It is the caller's own copy.
 func NearTexts() []NearText {
 	const (
 		client   = "the token was issued to another client; "
 		audience = "the token is meant for another audience; "
 	)
 	return []NearText{
-		{denial.NearNoScheme, []Reason{ReasonCredentialMissing}, "a JWT without the Bearer scheme"},
-		{denial.NearScheme, []Reason{ReasonCredentialMissing}, "a token with the Bearer scheme, where one without it is needed"},
+		{denial.NearNoScheme, []Reason{ReasonCredentialMissing}, "the token must be sent with the Bearer scheme"},
+		{denial.NearScheme, []Reason{ReasonCredentialMissing}, "the token must be sent without the Bearer scheme"},
 		{denial.NearIDToken, []Reason{ReasonTokenUseMismatch, ReasonAudienceMismatch}, "this is an ID token and an access token is needed"},
 		{denial.NearAccessToken, []Reason{ReasonTokenUseMismatch}, "this is an access token and an ID token is needed"},
-		{denial.NearClientInAudience, []Reason{ReasonClientMismatch}, client + "one that may call stands in its audience"},
+		{denial.NearClientInAudience, []Reason{ReasonClientMismatch}, client + "its audience names a client that may call this"},
 		{denial.NearOtherIssuersClient, []Reason{ReasonClientMismatch}, client + "another issuer's tokens may name it"},
 		{denial.NearOtherIssuersAudience, []Reason{ReasonAudienceMismatch}, audience + "another issuer's tokens may name it"},
-		{denial.NearAudienceIsClient, []Reason{ReasonAudienceMismatch}, audience + "the one that is needed is its client"},
+		{denial.NearAudienceIsClient, []Reason{ReasonAudienceMismatch}, audience + "its client is the audience that is needed"},
 	}
 }
 
-// reasons answers questions about the table of reasons.
+// reasons is the table of reasons with its indexes.
 type reasons struct {
 	table []ReasonInfo
 	named map[Reason]ReasonInfo
@@ -310,10 +369,10 @@ func newReasons() *reasons {
 	return r
 }
 
-// of returns the reason of a failure; what no row knows is internal, a denial.
+// of returns the reason of a failure. An unknown failure is internal, which is a denial.
 func (r *reasons) of(err error) Reason {
 	for _, m := range r.table {
-		if m.err != nil && errors.Is(err, m.err) {
+		if m.kind != nil && errors.Is(err, m.kind) {
 			return m.Reason
 		}
 	}

@@ -49,13 +49,13 @@ func checkSteps(t *testing.T, e *gate.Explanation) {
 	for i, step := range e.Steps {
 		want := gate.Passed
 		switch {
-		case failed != gate.CheckNone && step.Number == failed:
+		case failed != gate.StageNone && step.Number == failed:
 			want = gate.Failed
-		case step.Number == gate.CheckIdentity && d.Verdict == gate.VerdictAllow:
+		case step.Number == gate.StageIdentity && d.Verdict == gate.VerdictAllow:
 		case d.Verdict == gate.VerdictDeny && step.Number > failed, // all, when no check decided
 			d.WouldDeny != "" && d.Reason != "allowed" && step.Number > failed,
-			(d.Reason == "public" || d.Reason == "preflight" || d.Reason == "preflight_answered") && step.Number > gate.CheckRoute,
-			d.Reason == "anonymous" && step.Number > gate.CheckCredential:
+			(d.Reason == "public" || d.Reason == "preflight" || d.Reason == "preflight_answered") && step.Number > gate.StageRoute,
+			d.Reason == "anonymous" && step.Number > gate.StageCredential:
 			want = gate.Skipped
 		}
 		if step.Outcome != want || step.Number != gate.Stage(i+1) || step.Check != step.Number.String() {
@@ -74,10 +74,10 @@ func decidingCheck(d *gate.Decision) gate.Stage {
 		reason = d.Reason
 	}
 	if reason == "claims_malformed" && d.Issuer == "" {
-		return gate.CheckIssuer // claims that are no JSON have no iss
+		return gate.StageIssuer // claims that are no JSON have no iss
 	}
 	m, _ := gate.LookupReason(reason)
-	return m.Check
+	return m.Stage
 }
 
 // checkNoToken fails the test when more than 8 bytes in a row of a token stand in
@@ -121,7 +121,7 @@ routes:
 		want map[gate.Stage]string // the beginning of what is said
 	}{
 		{"public", get("/open", "x-user-id: root", "X_User_Id: root"), map[gate.Stage]string{
-			1: "GET /open on host api.example", 2: "open (gate.yaml:", 10: "no identity is set; takes out x-user-id, x_user_id"}},
+			1: "GET /open on host api.example", 2: "open (gate.yaml:", 10: "no identity is set; removes x-user-id, x_user_id"}},
 		{"default", get("/x", bearer(good)), map[gate.Stage]string{2: "no route matches; default is required", 9: "any valid token"}},
 		{"default by its name", named("default", get("/x", bearer(good))), map[gate.Stage]string{2: "default, access required, named by Envoy"}},
 		{"by name", named("open", get("/open")), map[gate.Stage]string{2: "open (gate.yaml:"}},
@@ -129,24 +129,24 @@ routes:
 		{"a preflight", requestOf("OPTIONS", "/feed", "origin: https://app.example", "access-control-request-method: GET"), map[gate.Stage]string{
 			1: "OPTIONS /feed on host api.example", 2: "feed (gate.yaml:", 10: "no identity is set"}},
 		{"no token", get("/page"), map[gate.Stage]string{
-			3: `no credential in the cookie "session", the query "t", the header "x-t", Sec-WebSocket-Protocol, behind bearer`}},
-		{"nobody", get("/feed"), map[gate.Stage]string{3: "none, and none is needed", 10: "no identity is set"}},
+			3: `no credential in the cookie "session", the query "t", the header "x-t", Sec-WebSocket-Protocol, after bearer`}},
+		{"nobody", get("/feed"), map[gate.Stage]string{3: "none, and the route does not need one", 10: "no identity is set"}},
 		{"all of it", get("/team/x", bearer(good)), map[gate.Stage]string{
 			3: "a token in Authorization: Bearer", 4: fmt.Sprintf("alg ES256, kid %q", kid), 5: "home (http://127.0.0.1:", 6: fmt.Sprintf("kid %q is a key of home", kid),
-			7: "holds", 8: `subject "alice" of kind user, client "web", accepted for another 1h0m`,
-			9:  "issuer home; group admin or lead; any of: client web | scope a and b; a login of the last 1h0m0s; acr gold; when path.id != ''",
+			7: "valid", 8: `subject "alice" of kind user, client "web", accepted for another 1h0m`,
+			9:  "issuer home; group admin or lead; any of: client web | scope a and b; a login within the last 1h0m0s; acr gold; when path.id != ''",
 			10: "sets x-user-client, "}},
 		{"excused", get("/feed", bearer(guest), "x-user-id: root"), map[gate.Stage]string{8: `subject "alice"`}},
 		{"not in the group", get("/team/x", bearer(guest)), map[gate.Stage]string{9: `group missing: has groups "guests"`}},
 		{"expired", get("/team/x", bearer(sign(t, w.home, nil, claims(map[string]any{"exp": 1000})))), map[gate.Stage]string{
-			4: fmt.Sprintf("kid %q", kid), 5: "home", 6: "kid ", 7: "holds", 8: "token expired"}},
+			4: fmt.Sprintf("kid %q", kid), 5: "home", 6: "kid ", 7: "valid", 8: "token expired"}},
 		{"claims that are no JSON", get("/team/x", bearer(good[:strings.IndexByte(good, '.')]+".e30x."+good[strings.LastIndexByte(good, '.')+1:])), map[gate.Stage]string{
 			4: fmt.Sprintf("kid %q", kid), 5: "claims malformed: "}},
 		{"in a cookie", get("/page", "cookie: a=b; session="+good), map[gate.Stage]string{3: `a token in the cookie "session"`, 10: "sets x-user-client, "}},
 		{"in the query", get("/page?t=" + good), map[gate.Stage]string{3: `a token in the query "t"`}},
 		{"in a header", get("/page", "x-t: "+good), map[gate.Stage]string{3: `a token in the header "x-t"`}},
 		{"in a WebSocket's opening", get("/page", "upgrade: websocket", "connection: upgrade", "sec-websocket-protocol: chat, bearer, "+good, "origin: https://api.example"),
-			map[gate.Stage]string{3: "a token in Sec-WebSocket-Protocol, behind bearer"}},
+			map[gate.Stage]string{3: "a token in Sec-WebSocket-Protocol, after bearer"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			e := w.gate.Explain(t.Context(), row.r, time.Now())
@@ -170,13 +170,13 @@ routes: [{name: page, match: /page, access: optional, if_invalid: anonymous, tok
 		name, want string
 		r          *request.Request
 	}{
-		{"a cookie", "no identity is set; takes the token out of cookie", get("/page", "cookie: a=b; session=null")},
-		{"a cookie alone", "no identity is set; takes out cookie", get("/page", "cookie: session=null")},
-		{"a parameter", "no identity is set; takes out the parameter t", get("/page?t=null")},
+		{"a cookie", "no identity is set; removes the token from cookie", get("/page", "cookie: a=b; session=null")},
+		{"a cookie alone", "no identity is set; removes cookie", get("/page", "cookie: session=null")},
+		{"a parameter", "no identity is set; removes the parameter t", get("/page?t=null")},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			e := w.gate.Explain(t.Context(), row.r, time.Now())
-			if got := e.Steps[gate.CheckIdentity-1].Text; e.Decision.Reason != gate.ReasonAnonymousInvalid || got != row.want {
+			if got := e.Steps[gate.StageIdentity-1].Text; e.Decision.Reason != gate.ReasonAnonymousInvalid || got != row.want {
 				t.Errorf("%s: %q, want %q", e.Decision.Reason, got, row.want)
 			}
 		})

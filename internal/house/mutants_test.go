@@ -18,7 +18,7 @@ type mutant struct {
 func mutants() []mutant {
 	const (
 		path, table       = "internal/request/path.go", "internal/route/table.go"
-		check, record     = "internal/gate/check.go", "internal/token/record.go"
+		check, record     = "internal/gate/evaluation.go", "internal/token/record.go"
 		extract, compact  = "internal/credential/extract.go", "internal/token/compact.go"
 		verify, claims    = "internal/token/verify.go", "internal/token/claims.go"
 		use, conns        = "internal/token/use.go", "internal/extauthz/connections.go"
@@ -33,8 +33,8 @@ func mutants() []mutant {
 		{"1 method: letters", "internal/request/method.go", `return 'a' <= r && r <= 'z' }) {`, `return r < 0 }) {`},
 		{"1 method: tokens", "internal/request/method.go", `if !config.Token(method) {`, `if !config.Token(method) && method == "" {`},
 		{"1 method: how many the query names", "internal/request/method.go", `== maxOverrides {`, `< 0 {`},
-		{"1 method: the query's on a route that Envoy names", check, `named && len(c.parsed.Overrides) > 0 {`, `named && false {`},
-		{"1 connection: identity headers", check, `&& c.policy.mapper.Nominated(h.Value) {`, `&& false {`},
+		{"1 method: the query's on a route that Envoy names", check, `named && len(e.parsed.Overrides) > 0 {`, `named && false {`},
+		{"1 connection: identity headers", check, `&& e.policy.mapper.Nominated(h.Value) {`, `&& false {`},
 		{"1 path: dot segments", path, `part == "." || part == ".."`, `false`},
 		{"1 path: semicolons", path, `case c == ';' && !relaxed.Semicolon:`, `case c == ';' && false:`},
 		{"1 path: backslashes", path, `case c == '\\':`, `case c == '\\' && false:`},
@@ -60,10 +60,10 @@ func mutants() []mutant {
 		{"2 route: one that Envoy names has to fit", check, `if !covered {`, `if !covered && false {`},
 		{"2 route: deny", check, `case config.AccessDeny:`, `case "never":`},
 		{"2 route: deny of a preflight", check, `if rule.Access == config.AccessDeny {`, `if rule.Access == "never" {`},
-		{"2 route: deny of the method that a preflight asks for", check, `c.selectRules(method)
-		if c.closed() {`, `c.selectRules(method)
-		if false && c.closed() {`},
-		{"2 route: preflights of other origins", check, `if !slices.Contains(c.policy.cfg.CORS.Origins, origin) {`, `if false {`},
+		{"2 route: deny of the method that a preflight asks for", check, `e.selectRules(method)
+		if e.denyIfClosed() {`, `e.selectRules(method)
+		if false && e.denyIfClosed() {`},
+		{"2 route: preflights of other origins", check, `if !slices.Contains(e.policy.cfg.CORS.Origins, origin) {`, `if false {`},
 		{"2 route: letter case of paths", reading, `read(t.folded, r.Path.Folded(len(exact)))`, `read(t.exact, exact)`},
 		{"2 route: letter case of rules", reading, `t.exact == t.folded && r.Path.IsFolded()`, `r.Path.IsFolded()`},
 		{"2 route: a final slash", reading, `if hasSlashed && !r.Path.SlashSensitive() {
@@ -76,16 +76,16 @@ func mutants() []mutant {
 		{"2 route: a method in the query", reading, `for _, override := range r.Overrides {`, `for _, override := range r.Overrides[:0] {`},
 		{"2 route: a rule that covers the request comes later", reading, `found == own || found.Covers(method, r.Host, &r.Path)`, `found == own`},
 		{"2 route: a rule that does not cover the request", reading, `found.Covers(method, r.Host, &r.Path)`, `true`},
-		{"2 route: every further rule", check, `	for rule := range c.rules() {
-		if err := c.passRule(ctx, rule); err != nil {`, `	for _, rule := range []*route.Rule{c.rule} {
-		if err := c.passRule(ctx, rule); err != nil {`},
-		{"2 route: a public page that a further rule protects", check, `if c.rule.Access != config.AccessPublic {
+		{"2 route: every further rule", check, `	for rule := range e.rules() {
+		if err := e.applyRule(ctx, rule); err != nil {`, `	for _, rule := range []*route.Rule{e.rule} {
+		if err := e.applyRule(ctx, rule); err != nil {`},
+		{"2 route: a public page that a further rule protects", check, `if e.rule.Access != config.AccessPublic {
 		return`, `if true {
 		return`},
 		{"2 route: overrides of a preflight", "internal/gate/preflight.go", `if !origin || slices`, `if !origin || false && slices`},
 
 		{"3 credential: required", check, `case rule.Access == config.AccessOptional:`,
-			`case rule.Access == config.AccessOptional || c.token == nil:`},
+			`case rule.Access == config.AccessOptional || e.token == nil:`},
 		{"3 credential: two places", extract, `case found.Found && credential.Found:`, `case found.Found && credential.Found && false:`},
 		{"3 credential: two fields and commas", extract, `if seen || strings.Contains(h.Value, ",") {`, `if seen && false {`},
 		{"3 credential: two of a kind", extract, `if len(values) > 1 {`, `if len(values) > 1 && false {`},
@@ -99,7 +99,8 @@ func mutants() []mutant {
 		{"3 credential: removal", check, `if rule.Forward || rule.Access == config.AccessPublic {`,
 			`if rule.Forward || rule.Access == config.AccessPublic || true {`},
 		{"3 credential: removal of one that failed", check,
-			`c.allow(c.excused, nil, credential.Remove(&c.parsed, c.governing.TokensFrom))`, `c.allow(c.excused, nil, credential.Removal{})`},
+			`e.allow(e.withoutIdentity, nil, credential.Remove(&e.parsed, e.governing.TokensFrom))`,
+			`e.allow(e.withoutIdentity, nil, credential.Removal{})`},
 
 		{"4 header: parameters", verify, `if m.Present {`, `if m.Present && false {`},
 		{"4 header: typ of any issuer", verify, `!v.types[h.typ] {`, `!v.types[h.typ] && text == "never" {`},
@@ -211,20 +212,20 @@ func mutants() []mutant {
 		{"9 requirement: clients", authorize, `case !want.Clients.Empty() && `, `case false && !want.Clients.Empty() && `},
 
 		{"9 requirement: shadow is for checks 3 to 9", check, `case rule.Shadow:`, `case !rule.Shadow:`},
-		{"9 requirement: shadow of the governing rule alone", check, `if rule == c.governing {
-		c.excused`, `if true {
-		c.excused`},
+		{"9 requirement: shadow of the governing rule alone", check, `if rule == e.governing {
+		e.withoutIdentity`, `if true {
+		e.withoutIdentity`},
 
 		{"10 identity: names seen of a known token", shared,
-			`if !found || !c.policy.mapper.Usual(c.request.Headers, shared.Set, c.parsed.Relaxed) {`, `if !found {`},
+			`if !found || !e.policy.mapper.Usual(e.request.Headers, shared.Set, e.parsed.Relaxed) {`, `if !found {`},
 		{"10 identity: names seen of one that becomes known", shared,
-			`if !c.policy.mapper.Usual(c.request.Headers, d.Set, c.parsed.Relaxed) {`, `if false {`},
-		{"10 identity: one token, two routes", shared, `uint64(c.rule.Number())<<40 | `, ``},
+			`if !e.policy.mapper.Usual(e.request.Headers, d.Set, e.parsed.Relaxed) {`, `if false {`},
+		{"10 identity: one token, two routes", shared, `uint64(e.rule.Number())<<40 | `, ``},
 		{"10 identity: one token, two origins", shared, `uint64(origin)<<16 | `, `0*uint64(origin) | `},
-		{"10 identity: one token under further rules", shared, `len(c.further) == 0 && `, ``},
-		{"10 identity: one token, two hosts", shared, ` | uint64(c.parsed.Relaxed.Bits())`, ``},
-		{"10 identity: an end that moves", shared, ` && !c.rule.EndStreamsAtExpiry`, ``},
-		{"10 identity: places other than bearer", shared, `c.rule.BearerOnly() && `, ``},
+		{"10 identity: one token under further rules", shared, `len(e.further) == 0 && `, ``},
+		{"10 identity: one token, two hosts", shared, ` | uint64(e.parsed.Relaxed.Bits())`, ``},
+		{"10 identity: an end that moves", shared, ` && !e.rule.EndStreamsAtExpiry`, ``},
+		{"10 identity: places other than bearer", shared, `e.rule.BearerOnly() && `, ``},
 		{"10 identity: names seen", strip, `if !guarded || open(why, relaxed) {
 			continue
 		}
@@ -292,11 +293,11 @@ func mutants() []mutant {
 		{"admin: how many connections", "internal/telemetry/admin.go", `Listener(listener, maxConnections)`, `Listener(listener, 1<<20)`},
 		{"audit: no query", "internal/audit/record.go", `clean(r.RawPath())`, `clean(r.Target)`},
 		{"candidate: an offer does not wait", "internal/gate/candidate.go",
-			`	case c.waiting <- decided{clone(r), live}:
+			`	case c.waiting <- offered{clone(r), live}:
 	default:
 		c.skipped.Add(1)
 	}`,
-			`	case c.waiting <- decided{clone(r), live}:
+			`	case c.waiting <- offered{clone(r), live}:
 	}`},
 		{"keys: Close waits for the fetch", "internal/issuer/refresher.go", `flight.Wait()`, ``},
 	}

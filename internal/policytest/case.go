@@ -179,7 +179,7 @@ func (r *reader) checkConsistency(p yamlform.Place, e expectation) {
 func (r *reader) reasons() []string {
 	var names []string
 	for _, m := range r.meanings {
-		if reachable(m) {
+		if m.Repeatable() {
 			names = append(names, string(m.Reason))
 		}
 	}
@@ -189,7 +189,7 @@ func (r *reader) reasons() []string {
 // reason reads a reason.
 func (r *reader) reason(p yamlform.Place) gate.Reason {
 	for _, m := range r.meanings {
-		if text := string(m.Reason); p.HasText(text) && !reachable(m) {
+		if text := string(m.Reason); p.HasText(text) && !m.Repeatable() {
 			r.Report(p, "is an outage or an internal error, which no case can cause: got %s; expected another reason", yamlform.Quote(text))
 			return ""
 		}

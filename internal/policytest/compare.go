@@ -216,9 +216,9 @@ func allowedHint(cfg *config.Config, d *gate.Decision) string {
 
 // denialHint compares two reasons by the order of the checks.
 func denialHint(want *expectation, d *gate.Decision) string {
-	due, done := meaning(want.reason).Check, meaning(d.Reason).Check
+	due, done := meaning(want.reason).Stage, meaning(d.Reason).Stage
 	switch {
-	case due == gate.CheckNone || done == gate.CheckNone || due == done:
+	case due == gate.StageNone || done == gate.StageNone || due == done:
 		return d.Hint
 	case done < due:
 		return fmt.Sprintf("check %d (%s) runs before check %d (%s), and it failed: %s", done, done, due, due, d.Hint)

@@ -89,18 +89,12 @@ func (r *runner) decide(ctx context.Context, c *Case) (*gate.Decision, error) {
 			case <-time.After(retryEvery):
 			case <-ctx.Done():
 			}
-		case !reachable(meaning(why)):
+		case !meaning(why).Repeatable():
 			return nil, fmt.Errorf("the case could not be decided (%s): %s", why, decision.InternalDetail)
 		default:
 			return decision, nil
 		}
 	}
-}
-
-// reachable reports whether a reason lies in the request and the policy, so
-// that a case can bring it about, and not in an outage or a failure of the gate.
-func reachable(m gate.ReasonInfo) bool {
-	return m.Verdict != gate.VerdictDeny || m.Check != gate.CheckNone && !m.Outage
 }
 
 // build returns the request without a token, in the form that Envoy sends with

@@ -148,7 +148,7 @@ func TestUndecidedCaseFails(t *testing.T) {
 	cfg := configOf(t, oneIssuer+"routes: [{match: /shut, access: deny}]\n")
 	cases := casesOf(t, cfg, one("request: GET /shut", "expect: {verdict: deny}"))
 	report, err := policytest.Run(watch(t, true, func() {}), cfg, cases)
-	want := "cases.yaml:2:5: the case could not be decided (deadline): the request had ended before it was decided"
+	want := "cases.yaml:2:5: the case could not be decided (deadline): the call ended before the request was decided"
 	if err == nil || err.Error() != want || report != nil {
 		t.Errorf("got %v, %v, want %s", report, err, want)
 	}
