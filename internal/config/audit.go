@@ -26,24 +26,20 @@ func auditObject() yamlform.Object[Audit] {
 func oneInCodec() yamlform.Codec[OneIn] {
 	const limit = 1_000_000
 	expected := fmt.Sprintf("all, none, or 1/N with N from 2 to %d", limit)
-	shape := yamlform.SchemaOrVariable(yamlform.Schema{"type": "string", "pattern": "^(all|none|1/[1-9][0-9]{0,6})$"})
-	return yamlform.Codec[OneIn]{Expected: expected, Schema: shape, Read: func(d *yamlform.Decoder, p yamlform.Place) (OneIn, bool) {
-		text, ok := d.Text(p, expected, "")
-		if !ok {
-			return 0, false
-		}
-		switch text {
-		case "all":
+	number := func(text string) int {
+		n, _ := strconv.Atoi(strings.TrimPrefix(text, "1/"))
+		return n
+	}
+	text := yamlform.String(expected, func(text string) string {
+		n := number(text)
+		valid := text == "all" || text == "none" || n >= 2 && n <= limit && text == "1/"+strconv.Itoa(n)
+		return unless(valid, "is invalid", text, expected)
+	})
+	text.Schema = yamlform.SchemaOrVariable(yamlform.Schema{"type": "string", "pattern": "^(all|none|1/[1-9][0-9]{0,6})$"})
+	return yamlform.Then(text, func(_ *yamlform.Decoder, _ yamlform.Place, text string) (OneIn, bool) {
+		if text == "all" {
 			return 1, true
-		case "none":
-			return 0, true
 		}
-		digits, _ := strings.CutPrefix(text, "1/")
-		n, err := strconv.Atoi(digits)
-		if err != nil || n < 2 || n > limit || text != "1/"+strconv.Itoa(n) {
-			d.Report(p, "is invalid: got %s; expected %s", yamlform.Quote(text), expected)
-			return 0, false
-		}
-		return OneIn(n), true
-	}}
+		return OneIn(number(text)), true // 0 for none
+	})
 }

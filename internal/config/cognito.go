@@ -13,10 +13,8 @@ import (
 func poolCodec() yamlform.Codec[string] {
 	const expected = "a user pool id such as us-west-1_6BpkgoczU"
 	return yamlform.String(expected, func(text string) string {
-		if _, ok := poolRegion(text); !ok {
-			return fmt.Sprintf("is not a user pool id: got %s; expected %s", yamlform.Quote(text), expected)
-		}
-		return ""
+		_, ok := poolRegion(text)
+		return unless(ok, "is not a user pool id", text, expected)
 	})
 }
 
@@ -38,10 +36,7 @@ func isRegion(text string) bool {
 func regionCodec() yamlform.Codec[string] {
 	const expected = "an AWS region such as us-east-1"
 	return yamlform.String(expected, func(text string) string {
-		if !isRegion(text) {
-			return fmt.Sprintf("is not a region: got %s; expected %s", yamlform.Quote(text), expected)
-		}
-		return ""
+		return unless(isRegion(text), "is not a region", text, expected)
 	})
 }
 

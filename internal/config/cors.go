@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -65,13 +64,10 @@ func checkCORS(d *yamlform.Decoder, at yamlform.Place, c *CORS) {
 func methodCodec() yamlform.Codec[string] {
 	const expected = "a method such as PUT"
 	return yamlform.String(expected, func(text string) string {
-		switch {
-		case text == "*":
+		if text == "*" {
 			return `is "*", which browsers do not support for requests with credentials; list the methods, or remove the key`
-		case !Token(text) || strings.ToUpper(text) != text:
-			return fmt.Sprintf("is not a method: got %s; expected %s", yamlform.Quote(text), expected)
 		}
-		return ""
+		return unless(Token(text) && strings.ToUpper(text) == text, "is not a method", text, expected)
 	})
 }
 
@@ -82,10 +78,7 @@ func requestHeaderCodec() yamlform.Codec[string] {
 		if text == "*" {
 			return `is "*", which does not cover authorization; list the names, or remove the key`
 		}
-		if !Token(text) {
-			return fmt.Sprintf("is not a header name: got %s; expected %s", yamlform.Quote(text), expected)
-		}
-		return ""
+		return unless(Token(text), "is not a header name", text, expected)
 	}))
 }
 

@@ -38,17 +38,13 @@ type includedRoutes struct {
 
 func includeCodec() yamlform.Codec[[]include] {
 	pattern := yamlform.Identifier("a path or pattern such as routes.d/*.yaml")
-	item := yamlform.Codec[include]{Expected: pattern.Expected, Read: func(d *yamlform.Decoder, p yamlform.Place) (include, bool) {
-		text, ok := pattern.Read(d, p)
-		if !ok {
-			return include{}, false
-		}
-		if _, err := filepath.Match(text, ""); err != nil {
+	item := yamlform.Then(pattern, func(d *yamlform.Decoder, p yamlform.Place, text string) (include, bool) {
+		_, err := filepath.Match(text, "")
+		if err != nil {
 			d.Report(p, "is not a valid pattern: got %s; expected %s", yamlform.Quote(text), pattern.Expected)
-			return include{}, false
 		}
-		return include{path: p.Path, written: text, pattern: resolvePattern(d, text)}, true
-	}}
+		return include{path: p.Path, written: text, pattern: resolvePattern(d, text)}, err == nil
+	})
 	return yamlform.List("a list of patterns such as [routes.d/*.yaml]", item)
 }
 

@@ -220,31 +220,26 @@ func checkHTTP(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 // the key set.
 func issuerURLCodec() yamlform.Codec[string] {
 	const expected = "the issuer's URL as its tokens have it, such as https://login.example/"
-	f := urlCodec(expected, false)
-	read := f.Read
-	f.Read = func(d *yamlform.Decoder, p yamlform.Place) (string, bool) {
-		text, ok := read(d, p)
+	discovery := regexp.MustCompile(`/\.well-known/(openid-configuration|oauth-authorization-server|jwks\.json)(/|$)`)
+	return yamlform.String(expected, yamlform.Expecting(expected, func(text string) string {
+		problem := badURL(text, false)
 		switch {
-		case !ok:
-		case regexp.MustCompile(`/\.well-known/(openid-configuration|oauth-authorization-server|jwks\.json)(/|$)`).MatchString(text):
-			d.Report(p, "is the URL of a discovery document: got %s; remove /.well-known/...; expected %s", yamlform.Quote(text), expected)
-			return "", false
+		case problem != "":
+			return problem
+		case discovery.MatchString(text):
+			return fmt.Sprintf("is the URL of a discovery document: got %s; remove /.well-known/...", yamlform.Quote(text))
 		case strings.HasSuffix(text, "jwks.json"):
-			d.Report(p, "is the URL of a key set: got %s; move it to jwks.uri; expected %s", yamlform.Quote(text), expected)
-			return "", false
+			return fmt.Sprintf("is the URL of a key set: got %s; move it to jwks.uri", yamlform.Quote(text))
 		}
-		return text, ok
-	}
-	return f
+		return ""
+	}))
 }
 
 func prefixCodec() yamlform.Codec[string] {
 	const expected = `visible ASCII characters without a comma, in quotes, such as "partner:", or ""`
 	return yamlform.String(expected, func(text string) string {
-		if len(text) > 64 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ',' }) {
-			return fmt.Sprintf("is invalid: got %s; expected at most 64 %s", yamlform.Quote(text), expected)
-		}
-		return ""
+		bad := strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == ',' })
+		return unless(len(text) <= 64 && !bad, "is invalid", text, "at most 64 "+expected)
 	})
 }
 

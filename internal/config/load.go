@@ -79,14 +79,10 @@ func (r reads) read(name string) ([]byte, error) {
 	return data, err
 }
 
-// readRegular reads a file that must be a regular file.
+// readRegular is readFile for a file that must be a regular file.
 func readRegular(name string) ([]byte, error) {
 	file, _, err := filewatch.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	return readLimited(file)
+	return readLimited(file, err)
 }
 
 func sameFile(a, b string) bool {
@@ -96,16 +92,15 @@ func sameFile(a, b string) bool {
 }
 
 // readFile reads at most maxBytes+1 bytes of a file of any kind.
-func readFile(name string) ([]byte, error) {
-	f, err := os.Open(name)
+func readFile(name string) ([]byte, error) { return readLimited(os.Open(name)) }
+
+func readLimited(f *os.File, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return readLimited(f)
+	return io.ReadAll(io.LimitReader(f, maxBytes+1))
 }
-
-func readLimited(f *os.File) ([]byte, error) { return io.ReadAll(io.LimitReader(f, maxBytes+1)) }
 
 // Parse is like [Load] with the content of the file. Source is the name of the file in
 // mistakes. Relative paths start at its directory, and included files are read from

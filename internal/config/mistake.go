@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
@@ -15,6 +16,15 @@ type Mistake = yamlform.Mistake
 // Mistakes is all mistakes in a configuration. It is never empty when it is returned
 // as an error.
 type Mistakes = yamlform.Mistakes
+
+// unless returns "" if a text is valid, and otherwise what is wrong with it, followed
+// by the text and the expected value.
+func unless(valid bool, problem, text, expected string) string {
+	if valid {
+		return ""
+	}
+	return fmt.Sprintf("%s: got %s; expected %s", problem, yamlform.Quote(text), expected)
+}
 
 // Together returns the mistakes of several errors as one [Mistakes]. If no error is of
 // that type, it returns the first error, or nil if all are nil.

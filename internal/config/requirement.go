@@ -46,10 +46,7 @@ func alternativesCodec() yamlform.Codec[[]Alternative] {
 func acrCodec() yamlform.Codec[string] {
 	const expected = "an authentication context class without spaces, quotes and backslashes"
 	return yamlform.Text(expected, func(text string) string {
-		if text == "" || len(text) > 256 || strings.ContainsFunc(text, notInScope) {
-			return fmt.Sprintf("is invalid: got %s; expected %s", yamlform.Quote(text), expected)
-		}
-		return ""
+		return unless(text != "" && len(text) <= 256 && !strings.ContainsFunc(text, notInScope), "is invalid", text, expected)
 	})
 }
 
@@ -61,11 +58,8 @@ func scopeCodec() yamlform.Codec[string] {
 		if problem := yamlform.BadIdentifier(text); problem != "" {
 			return problem + "; expected " + expected
 		}
-		if strings.ContainsFunc(text, notInScope) {
-			return fmt.Sprintf("is not a scope: got %s; expected one scope per item, in ASCII without spaces, quotes and backslashes",
-				yamlform.Quote(text))
-		}
-		return ""
+		return unless(!strings.ContainsFunc(text, notInScope), "is not a scope", text,
+			"one scope per item, in ASCII without spaces, quotes and backslashes")
 	})
 }
 

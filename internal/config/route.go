@@ -70,23 +70,16 @@ func routeObject() yamlform.Object[routeInput] {
 }
 
 func routesCodec() yamlform.Codec[[]Route] {
-	route := yamlform.Mapping(routeObject())
-	item := yamlform.Codec[Route]{Expected: routeForm, Keys: route.Keys, Schema: routeShape(route.JSONSchema),
-		Read: func(d *yamlform.Decoder, p yamlform.Place) (Route, bool) {
-			f, ok := route.Read(d, p)
-			return f.Route, ok
-		}}
+	item := yamlform.Then(yamlform.Mapping(routeObject()), func(_ *yamlform.Decoder, _ yamlform.Place, f routeInput) (Route, bool) {
+		return f.Route, true
+	})
+	item.Schema = routeShape(item.Schema)
 	return yamlform.List("a list of routes, each "+strings.TrimPrefix(routeForm, "a route "), item)
 }
 
 func routeNameCodec() yamlform.Codec[string] {
 	const expected = "a name such as admin"
-	return yamlform.Text(expected, func(text string) string {
-		if problem := badLabel(text); problem != "" {
-			return problem + "; expected " + expected
-		}
-		return ""
-	})
+	return yamlform.Text(expected, yamlform.Expecting(expected, badLabel))
 }
 
 // badLabel returns why a text cannot be a metric label and part of a log line, or "".

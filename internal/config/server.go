@@ -58,20 +58,14 @@ func adminObject() yamlform.Object[Admin] {
 // modeCodec is the permission bits of a file in octal.
 func modeCodec() yamlform.Codec[fs.FileMode] {
 	const expected = `a zero and three octal digits in quotes, such as "0660"`
-	text := yamlform.String(expected, func(text string) string {
-		if _, err := strconv.ParseUint(text, 8, 9); err != nil || len(text) != 4 || text[0] != '0' {
-			return fmt.Sprintf("is invalid: got %s; expected %s", yamlform.Quote(text), expected)
-		}
-		return ""
+	octal := yamlform.String(expected, func(text string) string {
+		_, err := strconv.ParseUint(text, 8, 9)
+		return unless(err == nil && len(text) == 4 && text[0] == '0', "is invalid", text, expected)
 	})
-	return yamlform.Codec[fs.FileMode]{Expected: expected, Read: func(d *yamlform.Decoder, p yamlform.Place) (fs.FileMode, bool) {
-		octal, ok := text.Read(d, p)
-		if !ok {
-			return 0, false
-		}
-		bits, err := strconv.ParseUint(octal, 8, 9)
+	return yamlform.Then(octal, func(_ *yamlform.Decoder, _ yamlform.Place, text string) (fs.FileMode, bool) {
+		bits, err := strconv.ParseUint(text, 8, 9)
 		return fs.FileMode(bits), err == nil
-	}}
+	})
 }
 
 func listenCodec(expected string, parse func(string) (string, string, error)) yamlform.Codec[string] {

@@ -33,22 +33,19 @@ func tokensObject() yamlform.Object[Tokens] {
 // source.
 func tokenSourcesCodec(query bool) yamlform.Codec[[]TokenSource] {
 	expected := "a list such as [bearer, {cookie: session}]"
-	source := tokenSourceCodec(query)
-	list := yamlform.NonEmpty(yamlform.List(expected, source))
-	return yamlform.Codec[[]TokenSource]{Expected: expected, Keys: list.Keys, Schema: list.Schema,
-		Read: func(d *yamlform.Decoder, p yamlform.Place) ([]TokenSource, bool) {
-			all, ok := list.Read(d, p)
-			if !ok || len(all) != p.Len() {
-				return nil, false
+	list := yamlform.NonEmpty(yamlform.List(expected, tokenSourceCodec(query)))
+	return yamlform.Then(list, func(d *yamlform.Decoder, p yamlform.Place, all []TokenSource) ([]TokenSource, bool) {
+		if len(all) != p.Len() {
+			return nil, false
+		}
+		for i, one := range all {
+			twice := func(other TokenSource) bool { return other.Kind == one.Kind && other.Name == one.Name }
+			if slices.ContainsFunc(all[:i], twice) {
+				d.ReportPath(fmt.Sprintf("%s[%d]", p.Path, i), "repeats an earlier item; remove it")
 			}
-			for i, one := range all {
-				twice := func(other TokenSource) bool { return other.Kind == one.Kind && other.Name == one.Name }
-				if slices.ContainsFunc(all[:i], twice) {
-					d.ReportPath(fmt.Sprintf("%s[%d]", p.Path, i), "repeats an earlier item; remove it")
-				}
-			}
-			return all, true
-		}}
+		}
+		return all, true
+	})
 }
 
 // sourceInput is a source as in the file, where exactly one of the names is set.
@@ -98,18 +95,16 @@ func sourceObject(query bool) yamlform.Object[sourceInput] {
 // a name.
 func tokenSourceCodec(query bool) yamlform.Codec[TokenSource] {
 	named := sourceObject(query)
-	bearer := yamlform.Enum(SourceBearer)
+	bearer := yamlform.String(named.Expected, func(text string) string {
+		return unless(text == string(SourceBearer), "is invalid", text, named.Expected)
+	})
 	return yamlform.Codec[TokenSource]{Expected: named.Expected, Keys: named.Reference,
-		Schema: yamlform.AnyOfSchemas(bearer.JSONSchema, named.Schema),
+		Schema: yamlform.AnyOfSchemas(yamlform.Enum(SourceBearer).JSONSchema, named.Schema),
 		Read: func(d *yamlform.Decoder, p yamlform.Place) (TokenSource, bool) {
 			if p.IsMapping() {
 				return namedSource(named, d, p)
 			}
-			text, ok := d.Text(p, named.Expected, "")
-			if ok && text != string(SourceBearer) {
-				d.Report(p, "is invalid: got %s; expected %s", yamlform.Quote(text), named.Expected)
-				return TokenSource{}, false
-			}
+			_, ok := bearer.Read(d, p)
 			return TokenSource{Kind: SourceBearer}, ok
 		}}
 }
@@ -144,10 +139,7 @@ func namedSource(o yamlform.Object[sourceInput], d *yamlform.Decoder, p yamlform
 // tokenCodec is a token (RFC 9110 section 5.6.2).
 func tokenCodec(expected string) yamlform.Codec[string] {
 	return yamlform.Text(expected, func(text string) string {
-		if len(text) > 128 || !Token(text) {
-			return fmt.Sprintf("is invalid: got %s; expected %s, 1 to 128 letters, digits and any of %s", yamlform.Quote(text), expected, tokenBytes)
-		}
-		return ""
+		return unless(len(text) <= 128 && Token(text), "is invalid", text, expected+", 1 to 128 letters, digits and any of "+tokenBytes)
 	})
 }
 
@@ -158,10 +150,8 @@ func queryCodec() yamlform.Codec[string] {
 	const expected = "the parameter's name"
 	const others = "-._~"
 	return yamlform.Text(expected, func(text string) string {
-		if text == "" || len(text) > 64 || !yamlform.ASCIIWord(text, others) {
-			return fmt.Sprintf("is invalid: got %s; expected %s, 1 to 64 letters, digits and any of %s", yamlform.Quote(text), expected, others)
-		}
-		return ""
+		valid := text != "" && len(text) <= 64 && yamlform.ASCIIWord(text, others)
+		return unless(valid, "is invalid", text, expected+", 1 to 64 letters, digits and any of "+others)
 	})
 }
 

@@ -14,12 +14,7 @@ import (
 // urlCodec is an absolute http or https URL. Plain http is checked later, when
 // dangerously_allow_http is known.
 func urlCodec(expected string, query bool) yamlform.Codec[string] {
-	return yamlform.String(expected, func(text string) string {
-		if problem := badURL(text, query); problem != "" {
-			return problem + "; expected " + expected
-		}
-		return ""
-	})
+	return yamlform.String(expected, yamlform.Expecting(expected, func(text string) string { return badURL(text, query) }))
 }
 
 // badURL returns what is wrong with an absolute URL, or "". The text never contains a
@@ -109,10 +104,7 @@ func hostCodec(hint string) yamlform.Codec[string] {
 		if host, port, err := net.SplitHostPort(text); err == nil && validPort(port) {
 			return fmt.Sprintf("has a port: got %s; expected %s", yamlform.Quote(text), yamlform.Quote(host))
 		}
-		if !hostName(name) {
-			return fmt.Sprintf("is not a host (names outside of ASCII need their xn-- form): got %s; expected %s", yamlform.Quote(text), expected)
-		}
-		return ""
+		return unless(hostName(name), "is not a host (names outside of ASCII need their xn-- form)", text, expected)
 	}))
 }
 
@@ -127,10 +119,7 @@ func checkAddress(text, bare string) string {
 	if bare != text {
 		want = "[" + want + "]"
 	}
-	if strings.ToLower(text) != want {
-		return fmt.Sprintf("is not in canonical form: got %s; expected %s", yamlform.Quote(text), want)
-	}
-	return ""
+	return unless(strings.ToLower(text) == want, "is not in canonical form", text, want)
 }
 
 // originCodec is a web origin as browsers send it (RFC 6454 section 6.2): scheme and

@@ -21,6 +21,18 @@ type Codec[V any] struct {
 	Schema func() Schema           // the JSON Schema of the value; nil for a string
 }
 
+// Then is a value that f reads and next makes into another one. Like Read, next
+// returns false after it has reported a mistake.
+func Then[V, W any](f Codec[V], next func(d *Decoder, p Place, v V) (W, bool)) Codec[W] {
+	return Codec[W]{Expected: f.Expected, Keys: f.Keys, Schema: f.Schema, Read: func(d *Decoder, p Place) (w W, ok bool) {
+		v, ok := f.Read(d, p)
+		if !ok {
+			return w, false
+		}
+		return next(d, p, v)
+	}}
+}
+
 // String is a string that passes check. If the string is invalid, check returns a
 // text that is reported after the path of the value; otherwise it returns "".
 func String(expected string, check func(string) string) Codec[string] {
@@ -34,29 +46,31 @@ func Text(expected string, check func(string) string) Codec[string] {
 }
 
 func checkedString(expected, quotes string, check func(string) string) Codec[string] {
-	return Codec[string]{Expected: expected, Read: func(d *Decoder, p Place) (string, bool) {
-		text, ok := d.Text(p, expected, quotes)
-		if !ok {
-			return "", false
-		}
-		if problem := check(text); problem != "" {
+	unchecked := Codec[string]{Expected: expected, Read: func(d *Decoder, p Place) (string, bool) { return d.Text(p, expected, quotes) }}
+	return Then(unchecked, func(d *Decoder, p Place, text string) (string, bool) {
+		problem := check(text)
+		if problem != "" {
 			d.Report(p, "%s", problem)
-			return "", false
 		}
-		return text, true
-	}}
+		return text, problem == ""
+	})
+}
+
+// Expecting is check with the expected value added to its text.
+func Expecting(expected string, check func(string) string) func(string) string {
+	return func(text string) string {
+		if problem := check(text); problem != "" {
+			return problem + "; expected " + expected
+		}
+		return ""
+	}
 }
 
 // Identifier is a name that another system defines, such as a client ID, a group
 // or a scope. Identifiers are compared byte for byte, so one that can only be a
 // typing mistake is rejected.
 func Identifier(expected string) Codec[string] {
-	return Text(expected, func(text string) string {
-		if problem := BadIdentifier(text); problem != "" {
-			return problem + "; expected " + expected
-		}
-		return ""
-	})
+	return Text(expected, Expecting(expected, BadIdentifier))
 }
 
 // BadIdentifier returns what is wrong with an identifier, or "".
@@ -75,54 +89,55 @@ func BadIdentifier(text string) string {
 
 // Lower is f with the value converted to lower case.
 func Lower(f Codec[string]) Codec[string] {
-	read := f.Read
-	f.Read = func(d *Decoder, p Place) (string, bool) {
-		text, ok := read(d, p)
-		return strings.ToLower(text), ok
-	}
-	return f
+	return Then(f, func(_ *Decoder, _ Place, text string) (string, bool) { return strings.ToLower(text), true })
 }
 
 // FilePath is the path of a file or directory. A relative path starts at the
 // directory of the decoded file.
 func FilePath(expected string) Codec[string] {
-	return Codec[string]{Expected: expected, Read: func(d *Decoder, p Place) (string, bool) {
-		path, ok := Identifier(expected).Read(d, p)
+	return Then(Identifier(expected), func(d *Decoder, _ Place, path string) (string, bool) { return d.Resolve(path), true })
+}
+
+// parsed is a scalar from which parse makes a value. If the scalar is invalid, parse
+// returns what is wrong with it, such as "is invalid"; otherwise it returns "".
+func parsed[V any](expected string, shape Schema, parse func(text string, kind Kind) (V, string)) Codec[V] {
+	return Codec[V]{Expected: expected, Schema: SchemaOrVariable(shape), Read: func(d *Decoder, p Place) (v V, ok bool) {
+		text, kind, ok := d.Scalar(p, expected)
 		if !ok {
-			return "", false
+			return v, false
 		}
-		return d.Resolve(path), true
+		v, problem := parse(text, kind)
+		if problem != "" {
+			d.Report(p, "%s: got %s; expected %s", problem, Quote(text), expected)
+		}
+		return v, problem == ""
 	}}
 }
 
+// invalid is the usual problem of a scalar that is not valid.
+const invalid = "is invalid"
+
 // Boolean is a boolean.
 func Boolean() Codec[bool] {
-	const expected = "true or false, without quotes"
-	return Codec[bool]{Expected: expected, Schema: SchemaOrVariable(Schema{"type": "boolean"}), Read: func(d *Decoder, p Place) (bool, bool) {
-		text, kind, ok := d.Scalar(p, expected)
-		if ok && kind != KindBool {
-			d.Report(p, "is invalid: got %s; expected %s", Quote(text), expected)
+	return parsed("true or false, without quotes", Schema{"type": "boolean"}, func(text string, kind Kind) (bool, string) {
+		if kind != KindBool {
+			return false, invalid
 		}
-		return strings.EqualFold(text, "true"), ok && kind == KindBool
-	}}
+		return strings.EqualFold(text, "true"), ""
+	})
 }
 
 // Integer is a whole number of units between minimum and maximum.
 func Integer(unit string, minimum, maximum int) Codec[int] {
 	expected := fmt.Sprintf("a whole number of %s from %d to %d, without quotes", unit, minimum, maximum)
-	return Codec[int]{Expected: expected, Schema: SchemaOrVariable(Schema{"type": "integer", "minimum": minimum, "maximum": maximum}),
-		Read: func(d *Decoder, p Place) (int, bool) {
-			text, kind, ok := d.Scalar(p, expected)
-			if !ok {
-				return 0, false
-			}
-			n, err := strconv.Atoi(text)
-			if kind != KindNumber || err != nil || n < minimum || n > maximum || strconv.Itoa(n) != text {
-				d.Report(p, "is invalid: got %s; expected %s", Quote(text), expected)
-				return 0, false
-			}
-			return n, true
-		}}
+	shape := Schema{"type": "integer", "minimum": minimum, "maximum": maximum}
+	return parsed(expected, shape, func(text string, kind Kind) (int, string) {
+		n, err := strconv.Atoi(text)
+		if kind != KindNumber || err != nil || n < minimum || n > maximum || strconv.Itoa(n) != text {
+			return 0, invalid
+		}
+		return n, ""
+	})
 }
 
 // Size is a number of bytes up to maximum. It may be written with KiB, MiB or GiB.
@@ -131,45 +146,33 @@ func Size(example string, maximum int) Codec[int] {
 	expected := fmt.Sprintf("a size such as %s (a whole number of bytes, or with KiB, MiB or GiB) up to %dGiB", example, maximum>>30)
 	shape := Schema{"anyOf": []Schema{{"type": "integer", "minimum": 0, "maximum": maximum},
 		{"type": "string", "pattern": "^(0|[1-9][0-9]{0,6})(KiB|MiB|GiB)$"}}}
-	return Codec[int]{Expected: expected, Schema: SchemaOrVariable(shape), Read: func(d *Decoder, p Place) (int, bool) {
-		text, kind, ok := d.Scalar(p, expected)
-		if !ok {
-			return 0, false
-		}
+	return parsed(expected, shape, func(text string, kind Kind) (int, string) {
 		digits := strings.TrimRight(text, "KMGiB")
 		unit, known := units[text[len(digits):]]
 		n, err := strconv.Atoi(digits)
 		if (kind == KindNumber) != (unit == 1) || !known || err != nil || n < 0 || n > maximum/unit || strconv.Itoa(n) != digits {
-			d.Report(p, "is invalid: got %s; expected %s", Quote(text), expected)
-			return 0, false
+			return 0, invalid
 		}
-		return n * unit, true
-	}}
+		return n * unit, ""
+	})
 }
 
 // Duration is a duration in Go's notation between minimum and maximum.
 func Duration(example string, minimum, maximum time.Duration) Codec[time.Duration] {
 	expected := fmt.Sprintf("a duration with its unit, such as %s, from %s to %s", example, quote.Duration(minimum), quote.Duration(maximum))
-	return Codec[time.Duration]{Expected: expected,
-		Schema: SchemaOrVariable(Schema{"type": "string", "pattern": `^([0-9]+(\.[0-9]*)?(ms|s|m|h))+$`}),
-		Read: func(d *Decoder, p Place) (time.Duration, bool) {
-			text, _, ok := d.Scalar(p, expected)
-			if !ok {
-				return 0, false
-			}
-			length, err := time.ParseDuration(text)
-			switch {
-			case text != "" && strings.Trim(text, "+-.0123456789") == "":
-				d.Report(p, "has no unit: got %s; expected %s", Quote(text), expected)
-			case err != nil:
-				d.Report(p, "is not a duration (the units are ms, s, m and h): got %s; expected %s", Quote(text), expected)
-			case length < minimum || length > maximum:
-				d.Report(p, "is out of range: got %s; expected %s", Quote(text), expected)
-			default:
-				return length, true
-			}
-			return 0, false
-		}}
+	shape := Schema{"type": "string", "pattern": `^([0-9]+(\.[0-9]*)?(ms|s|m|h))+$`}
+	return parsed(expected, shape, func(text string, _ Kind) (time.Duration, string) {
+		length, err := time.ParseDuration(text)
+		switch {
+		case text != "" && strings.Trim(text, "+-.0123456789") == "":
+			return 0, "has no unit"
+		case err != nil:
+			return 0, "is not a duration (the units are ms, s, m and h)"
+		case length < minimum || length > maximum:
+			return 0, "is out of range"
+		}
+		return length, ""
+	})
 }
 
 // Enum is one of the given values.
@@ -182,17 +185,14 @@ func Enum[E ~string](values ...E) Codec[E] {
 	if i := strings.LastIndex(expected, ", "); i >= 0 {
 		expected = expected[:i] + " or " + expected[i+2:]
 	}
-	return Codec[E]{Expected: expected, Schema: SchemaOrVariable(Schema{"enum": words}), Read: func(d *Decoder, p Place) (E, bool) {
-		text, ok := d.Text(p, expected, "")
-		if !ok {
-			return "", false
+	word := String(expected, func(text string) string {
+		if slices.Contains(words, text) {
+			return ""
 		}
-		if !slices.Contains(words, text) {
-			d.Report(p, "is invalid: got %s; expected %s", Quote(text), expected)
-			return "", false
-		}
-		return E(text), true
-	}}
+		return fmt.Sprintf("is invalid: got %s; expected %s", Quote(text), expected)
+	})
+	word.Schema = SchemaOrVariable(Schema{"enum": words})
+	return Then(word, func(_ *Decoder, _ Place, text string) (E, bool) { return E(text), true })
 }
 
 // Verbatim is a text in which variables are not expanded, so that a mistake can be

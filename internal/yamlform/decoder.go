@@ -96,24 +96,20 @@ func (d *Decoder) ReportPos(at Pos, format string, args ...any) {
 	d.mistakes = append(d.mistakes, Mistake{Pos: at, Text: fmt.Sprintf(format, args...)})
 }
 
-// pathInFile returns a path as it appears in a mistake, whose Pos already names the
-// file.
-func (d *Decoder) pathInFile(path string) string { return d.places.pathInFile(path) }
-
 // Report reports a mistake in the value at p. The text begins with the path of p.
 func (d *Decoder) Report(p Place, format string, args ...any) {
-	d.ReportPos(d.Pos(p), "%s", d.pathInFile(p.Path)+" "+fmt.Sprintf(format, args...))
+	d.ReportPos(d.Pos(p), "%s", d.places.pathInFile(p.Path)+" "+fmt.Sprintf(format, args...))
 }
 
 // ReportPath is like [Decoder.Report], for a value of which only the path is known.
 // If the file has no such value, the mistake is reported at its nearest parent.
 func (d *Decoder) ReportPath(path, format string, args ...any) {
-	d.ReportPos(d.places.At(path), "%s", d.pathInFile(path)+" "+fmt.Sprintf(format, args...))
+	d.ReportPos(d.places.At(path), "%s", d.places.pathInFile(path)+" "+fmt.Sprintf(format, args...))
 }
 
 // Warn adds a warning about the value at path.
 func (d *Decoder) Warn(path, format string, args ...any) {
-	d.warnings = append(d.warnings, Mistake{Pos: d.places.At(path), Text: d.pathInFile(path) + " " + fmt.Sprintf(format, args...)})
+	d.warnings = append(d.warnings, Mistake{Pos: d.places.At(path), Text: d.places.pathInFile(path) + " " + fmt.Sprintf(format, args...)})
 }
 
 // MistakeCount returns the number of mistakes found so far.
@@ -208,7 +204,7 @@ func (d *Decoder) describeMapping(p Place) string {
 	if p.Path == d.root {
 		return "the file"
 	}
-	return d.pathInFile(p.Path)
+	return d.places.pathInFile(p.Path)
 }
 
 // pathsOfKey returns the paths at which a key with this name is valid.

@@ -33,7 +33,12 @@ func NonEmpty[V any](list Codec[[]V]) Codec[[]V] {
 		}
 		return read(d, p)
 	}
-	list.Schema = nonEmptySchema(list.Schema)
+	schema := list.Schema
+	list.Schema = func() Schema {
+		s := schema()
+		s["minItems"] = 1
+		return s
+	}
 	return list
 }
 

@@ -118,7 +118,8 @@ func (p *Places) MistakeWithin(path, noun string, line, column int, format strin
 	return m
 }
 
-// pathInFile returns a path without the prefix of an included file.
+// pathInFile returns a path as it appears in a mistake, whose Pos already names the
+// file: without the prefix of an included file.
 func (p *Places) pathInFile(path string) string {
 	for _, root := range p.roots {
 		if inside, ok := strings.CutPrefix(path, root); ok {

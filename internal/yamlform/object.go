@@ -101,7 +101,7 @@ func (o Object[T]) Read(d *Decoder, p Place, t *T) bool {
 		case i < 0:
 			o.reportUnknown(d, p, entry)
 		case o.Fields[i].hint != "":
-			d.ReportPos(d.KeyPos(entry), "%s %s", d.pathInFile(entry.Path), o.Fields[i].hint)
+			d.ReportPos(d.KeyPos(entry), "%s %s", d.places.pathInFile(entry.Path), o.Fields[i].hint)
 		default:
 			entry.required = o.Fields[i].Required
 			found[i] = entry

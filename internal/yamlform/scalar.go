@@ -101,18 +101,13 @@ func isNumber(text string) bool {
 	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// expand expands the variables in text, unless d expands none.
+// expand replaces ${VAR} and ${VAR:-default} in the text of a scalar, and $${ with a
+// literal ${, unless d expands nothing. As in a shell, the default is used if the
+// variable is unset or empty. Nothing inside a default is expanded.
 func (d *Decoder) expand(text string) (string, error) {
 	if d.file.Getenv == nil {
 		return text, nil
 	}
-	return expand(text, d.file.Getenv)
-}
-
-// expand replaces ${VAR} and ${VAR:-default} in the text of a scalar, and $${ with a
-// literal ${. As in a shell, the default is used if the variable is unset or empty.
-// Nothing inside a default is expanded.
-func expand(text string, getenv func(string) (string, bool)) (string, error) {
 	var out strings.Builder
 	for {
 		i := strings.Index(text, "${")
@@ -131,7 +126,7 @@ func expand(text string, getenv func(string) (string, bool)) (string, error) {
 		if !closed {
 			return "", fmt.Errorf("has no closing } after %s; expected ${VAR}, or $${ for a literal ${", Quote(text[i:]))
 		}
-		value, err := variable(inner, getenv)
+		value, err := variable(inner, d.file.Getenv)
 		if err != nil {
 			return "", err
 		}

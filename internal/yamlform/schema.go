@@ -55,15 +55,6 @@ func AnyOfSchemas(one, other func() Schema) func() Schema {
 	return func() Schema { return Schema{"anyOf": []Schema{one(), other()}} }
 }
 
-// nonEmptySchema is the schema of a list with at least one item.
-func nonEmptySchema(list func() Schema) func() Schema {
-	return func() Schema {
-		s := list()
-		s["minItems"] = 1
-		return s
-	}
-}
-
 // NamesSchema is the schema of a mapping from names that the user chooses. The names
 // match the pattern; an empty pattern matches all names.
 func NamesSchema(pattern string, value Schema) Schema {
