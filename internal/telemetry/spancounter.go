@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 
-	"github.com/prometheus/client_golang/prometheus"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
@@ -63,12 +62,10 @@ func (q spanQueue) OnEnd(s sdktrace.ReadOnlySpan) {
 // RegisterTraces registers the numbers of t's spans.
 func (m *Metrics) RegisterTraces(t *Traces) {
 	c := t.counter
-	for result, count := range map[string]*atomic.Uint64{"sent": &c.sent, "failed": &c.failed, "dropped": &c.dropped} {
-		m.registerCounter(prometheus.CounterOpts{
-			Name: "jwtgate_spans_total",
-			Help: "Number of spans, by result: sent; failed, if the receiver did not accept the whole batch; " +
-				"or dropped, because the queue was full.",
-			ConstLabels: prometheus.Labels{"result": result},
-		}, count.Load)
-	}
+	m.onScrape(func(out samples) {
+		for result, count := range map[string]*atomic.Uint64{"sent": &c.sent, "failed": &c.failed, "dropped": &c.dropped} {
+			out.counter("jwtgate_spans_total", "Number of spans, by result: sent; failed, if the receiver did not accept the whole batch; "+
+				"or dropped, because the queue was full.", count.Load(), labels{"result": result})
+		}
+	})
 }
