@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/audit"
@@ -25,16 +24,13 @@ const (
 
 // readAuditLine explains the decision id in a log; if id is empty, its only decision. It
 // reads the log as a stream.
-func readAuditLine(name, id string, in io.Reader) (*explanation, error) {
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("reading the audit line: %w", err)
-		}
-		defer file.Close()
-		in = file
+func (c console) readAuditLine(name, id string) (*explanation, error) {
+	log, err := c.open(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the audit line: %w", err)
 	}
-	found, others, err := findRecord(in, id)
+	defer log.Close()
+	found, others, err := findRecord(log, id)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("reading the audit line: %w", err)

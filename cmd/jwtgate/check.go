@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/alecthomas/kong"
 
@@ -39,10 +40,7 @@ func (cmd checkCommand) Run(c console, parsed *kong.Context) error {
 		return reportMistakes(c.out, err)
 	}
 	defer policy.Close()
-	for _, warning := range cfg.Warnings {
-		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
-	}
-	for _, warning := range policy.Warnings() {
+	for _, warning := range slices.Concat(cfg.Warnings, policy.Warnings()) {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
 	}
 	for _, note := range envoyneeds.Of(policy).Notes() {

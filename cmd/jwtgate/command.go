@@ -74,20 +74,15 @@ func execute(ctx context.Context, args []string, c console) error {
 	case exited: // --help or --version has been printed
 		return nil
 	case err != nil:
-		return fmt.Errorf("%w; see jwtgate %s--help", err, commandOf(args))
+		return fmt.Errorf("%w; see jwtgate %s--help", err, commandOf(parser.Model.Node, args))
 	}
 	return parsed.Run()
 }
 
 // commandOf returns the command that an invalid command line names, followed by a space;
 // empty: it names none.
-func commandOf(args []string) string {
-	parser, err := kong.New(&commands{}, kong.Writers(io.Discard, io.Discard))
-	if err != nil {
-		return ""
-	}
+func commandOf(at *kong.Node, args []string) string {
 	path := ""
-	at := parser.Model.Node
 	for _, name := range args {
 		i := slices.IndexFunc(at.Children, func(command *kong.Node) bool { return command.Name == name })
 		if i < 0 {

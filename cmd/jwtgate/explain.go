@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -131,7 +130,7 @@ func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.C
 	}
 	switch {
 	case cmd.AuditLine != "":
-		return readAuditLine(cmd.AuditLine, cmd.Decision, c.in)
+		return c.readAuditLine(cmd.AuditLine, cmd.Decision)
 	case cmd.Decision != "":
 		return askServers(ctx, cmd.Decision, cmd.Server)
 	case cmd.Path != "":
@@ -157,7 +156,7 @@ func (cmd explainCommand) explainRequest(ctx context.Context, c console) (*expla
 		return nil, err
 	}
 	if cmd.TokenFile != "" {
-		raw, err := readToken(cmd.TokenFile, c.in)
+		raw, err := c.readToken(cmd.TokenFile)
 		if err != nil {
 			return nil, err
 		}
@@ -201,25 +200,19 @@ func (cmd explainCommand) request(cfg *config.Config) (*request.Request, error) 
 const maxRead = 1 << 20
 
 // readToken reads a token, without the space around it.
-func readToken(name string, in io.Reader) (string, error) {
-	where := "standard input"
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return "", fmt.Errorf("reading the token: %w", err)
-		}
-		defer file.Close()
-		where, in = name, file
-	}
-	text, err := io.ReadAll(io.LimitReader(in, maxRead))
+func (c console) readToken(name string) (string, error) {
+	text, err := c.read(name, maxRead)
 	if err != nil {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
 	raw := strings.TrimSpace(string(text))
-	if raw == "" {
-		return "", fmt.Errorf("%s is empty; expected a token; for a request without a token, omit --token-file", where)
+	if raw != "" {
+		return raw, nil
 	}
-	return raw, nil
+	if name == "-" {
+		name = "standard input"
+	}
+	return "", fmt.Errorf("%s is empty; expected a token; for a request without a token, omit --token-file", name)
 }
 
 // askServers explains a decision that one of the servers has in memory.

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/jwtgate/jwtgate/internal/envoylint"
 	"github.com/jwtgate/jwtgate/internal/envoyneeds"
@@ -34,9 +32,9 @@ func (cmd lintEnvoyCommand) Run(c console) error {
 		return reportMistakes(c.out, err)
 	}
 	defer policy.Close()
-	data, err := readEnvoyFile(cmd.File, c.in)
+	data, err := c.read(cmd.File, envoylint.MaxBytes+1) // Lint rejects a longer file
 	if err != nil {
-		return err
+		return fmt.Errorf("reading the Envoy file: %w", err)
 	}
 	report, err := envoylint.Lint(cmd.File, data, envoyneeds.Of(policy), envoylint.Platform(cmd.Platform))
 	if err != nil {
@@ -49,21 +47,4 @@ func (cmd lintEnvoyCommand) Run(c console) error {
 		return reported(exitError{exitNo, errors.New("there are findings")})
 	}
 	return nil
-}
-
-// readEnvoyFile reads a file, up to one byte more than the limit.
-func readEnvoyFile(name string, in io.Reader) ([]byte, error) {
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("reading the Envoy file: %w", err)
-		}
-		defer func() { _ = file.Close() }()
-		in = file
-	}
-	data, err := io.ReadAll(io.LimitReader(in, envoylint.MaxBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the Envoy file: %w", err)
-	}
-	return data, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/engine"
@@ -17,6 +18,24 @@ func loadPolicy(file string, getenv func(string) (string, bool)) (*gate.Policy, 
 	source := engine.Source{File: file, Getenv: getenv, Options: gate.CompileOptions{Logger: slog.New(slog.DiscardHandler)}}
 	_, policy, err := source.Load()
 	return policy, err
+}
+
+// open opens a file, or standard input for the name -.
+func (c console) open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(c.in), nil
+	}
+	return os.Open(name)
+}
+
+// read reads at most limit bytes of what open opens.
+func (c console) read(name string, limit int64) ([]byte, error) {
+	file, err := c.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, limit))
 }
 
 // reportMistakes prints the mistakes of a configuration, one a line, and their number,
