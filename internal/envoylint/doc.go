@@ -22,8 +22,7 @@
 //
 // Security invariants:
 //
-//  1. Every rule has its texts, and the fixes of both platforms name existing
-//     rules (TestRulesAreComplete).
+//  1. Every rule has its texts, and every finding its rule (TestRulesAreComplete).
 //  2. Reading any bytes ends in findings or in an error that names the file, with
 //     bounded memory (TestUnreadable, FuzzLint), in a time that grows linearly with
 //     the file (TestCountingLinesIsLinear, TestFindingsCostIsLinear).

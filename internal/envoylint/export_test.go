@@ -15,15 +15,10 @@ func init() {
 // String renders a finding in one line.
 func (f Finding) String() string { return f.render(Layout{}) }
 
-// PlatformRules returns the names of the rules for which a platform has a fix.
-func PlatformRules() []string {
-	var names []string
-	for _, fixes := range []map[string]PlatformFix{gatewayFixes(), istioFixes(), relaxedGatewayFixes(), relaxedIstioFixes()} {
-		for name := range fixes {
-			names = append(names, name)
-		}
-	}
-	return names
+// RulesError returns the error of the file with the rules.
+func RulesError() error {
+	_, err := readRules()
+	return err
 }
 
 // Walked returns how many bytes the reader counts lines and columns of, for a JSON

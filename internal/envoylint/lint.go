@@ -48,11 +48,17 @@ func lint(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 		return nil, err
 	}
 	report := &Report{File: file}
+	rules := map[string]Rule{}
+	for _, rule := range Rules() {
+		rules[rule.ID] = rule
+	}
 	var failed error
 	for _, one := range all {
-		if err := report.add(file, one, gate, platform); err != nil {
-			failed = cmp.Or(failed, err)
+		l := &linter{
+			resources: one, gate: gate, platform: platform, rules: rules, reported: map[key]bool{},
+			managers: map[*value][]*manager{}, gates: map[string]bool{}, byName: map[string][]*value{}, bytes: map[*value][]destination{},
 		}
+		failed = cmp.Or(failed, l.addTo(report))
 	}
 	if report.Managers+report.Idle == 0 {
 		return nil, failed
@@ -63,26 +69,20 @@ func lint(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 	return report, nil
 }
 
-// add checks the resources of one Envoy.
-func (r *Report) add(file string, resources *resources, gate Gate, platform Platform) error {
-	l := &linter{
-		resources: resources, gate: gate, platform: platform, rules: map[string]Rule{}, reported: map[key]bool{},
-		managers: map[*value][]*manager{}, gates: map[string]bool{}, byName: map[string][]*value{}, bytes: map[*value][]destination{},
-	}
-	for _, rule := range Rules() {
-		l.rules[rule.ID] = rule
-	}
-	inbound, outbound := resources.split()
+// addTo checks the resources, and adds what it finds to a report.
+func (l *linter) addTo(r *Report) error {
+	inbound, outbound := l.split()
 	for _, listener := range inbound {
-		l.byName[listener.get("name").text] = append(l.byName[listener.get("name").text], listener)
+		name := listener.get("name").text
+		l.byName[name] = append(l.byName[name], listener)
 	}
-	managers := resources.managersOf(inbound)
+	managers := l.managersOf(inbound)
 	r.Skipped = append(r.Skipped, namesOf(outbound)...)
 	for _, m := range managers {
 		l.managers[m.listener] = append(l.managers[m.listener], m)
 	}
 	if len(managers) == 0 {
-		return resources.noHTTP(file, outbound)
+		return l.noHTTP(r.File, outbound)
 	}
 	idle := l.run(inbound, managers)
 	r.Findings, r.Managers, r.Idle = append(r.Findings, l.found...), r.Managers+len(managers)-idle, r.Idle+idle

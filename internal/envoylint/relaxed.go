@@ -1,10 +1,6 @@
 package envoylint
 
-import (
-	"cmp"
-
-	"github.com/jwtgate/jwtgate/envoy"
-)
+import "cmp"
 
 // relaxed reports settings of the connection manager that undo relaxations of jwtgate.
 func (l *linter) relaxed(m *manager) {
@@ -93,65 +89,4 @@ func removedOf(names []string, removal func(name string) *value) (removed []stri
 		}
 	}
 	return removed, first
-}
-
-// removalFix is the fix for the removal of an override header.
-const removalFix = "remove the names that jwtgate forwards from it; jwtgate check prints the line for the shipped envoy.yaml "
-
-// relaxedRules are about settings of Envoy that undo relaxations of jwtgate. Envoy's
-// settings are those of one connection manager, and so of all its hosts.
-func relaxedRules() []Rule {
-	return []Rule{
-		{ID: "relaxed-escaped-slash", Severity: Outage,
-			What: "path_with_escaped_slashes_action rejects or unescapes %2f, and relax in jwtgate.yaml has encoded_slash",
-			Why:  "Envoy answers, or changes the path, before it calls the gate: the relaxation has no effect",
-			Fix: "write " + envoy.EscapedKept + "; it applies to every host of this connection manager, " +
-				"and jwtgate denies %2f where it is not relaxed"},
-		{ID: "relaxed-double-slash", Severity: Outage,
-			What: "merge_slashes is on, and relax in jwtgate.yaml has double_slash",
-			Why:  "the gate and the application get /a/b for /a//b: the relaxation has no effect",
-			Fix: "write " + envoy.SlashesKept + "; it applies to every host of this connection manager, " +
-				"and jwtgate denies // where it is not relaxed"},
-		{ID: "relaxed-header-removed", Severity: Outage,
-			What: "early_header_mutation_extensions removes an override header that jwtgate forwards on some host (relax in jwtgate.yaml)",
-			Why:  "Envoy removes the header before it calls the gate: the relaxation has no effect",
-			Fix: removalFix + "(edit: overrides); it applies to every host of this connection manager, " +
-				"and jwtgate removes the header where it is not relaxed"},
-		{ID: "relaxed-trailer-removed", Severity: Outage,
-			What: "a header_mutation filter removes from trailers an override header that jwtgate forwards on every host " +
-				"(relax in jwtgate.yaml)",
-			Why: "an application that reads the header from trailers misses it: the relaxation has no effect there",
-			Fix: removalFix + "(edit: trailer_overrides)"},
-		{ID: "relaxed-preflight", Severity: Outage,
-			What: "the policy of a CORS filter lists origins, and jwtgate.yaml has cors.preflight: pass",
-			Why:  "the filter answers the preflights of these origins, so the application, which should answer them, never gets one",
-			Fix:  "write allow_origin_string_match: [] (edit: origins), or remove cors.preflight from jwtgate.yaml"},
-	}
-}
-
-// relaxedGatewayFixes are those of Envoy Gateway.
-func relaxedGatewayFixes() map[string]PlatformFix {
-	return map[string]PlatformFix{
-		"relaxed-escaped-slash": {Field: "ClientTrafficPolicy: path.escapedSlashesAction: KeepUnchanged"},
-		"relaxed-double-slash":  {Field: "ClientTrafficPolicy: path.disableMergeSlashes: true"},
-		"relaxed-header-removed": {Field: "ClientTrafficPolicy: headers.earlyRequestHeaders.remove " +
-			"without the names that jwtgate forwards"},
-		"relaxed-preflight":       {Field: "SecurityPolicy without cors"},
-		"relaxed-trailer-removed": {Field: "an EnvoyPatchPolicy did that; remove the names that jwtgate forwards from it"},
-	}
-}
-
-// relaxedIstioFixes are those of Istio.
-func relaxedIstioFixes() map[string]PlatformFix {
-	const filter = "; if an EnvoyFilter set it, as the one in deploy/istio does, "
-	const normalization = "meshConfig.pathNormalization.normalization: "
-	const remove = "remove the names that jwtgate forwards from the EnvoyFilter that removes them"
-	return map[string]PlatformFix{
-		"relaxed-escaped-slash": {Field: normalization + "MERGE_SLASHES, not DECODE_AND_MERGE_SLASHES" + filter +
-			envoy.EscapedKept + " there"},
-		"relaxed-double-slash":    {Field: normalization + "BASE" + filter + envoy.SlashesKept + " there"},
-		"relaxed-header-removed":  {Field: remove},
-		"relaxed-preflight":       {Field: "VirtualService: http without corsPolicy"},
-		"relaxed-trailer-removed": {Field: remove + " from trailers"},
-	}
 }
