@@ -39,8 +39,8 @@ func checker(t testing.TB) (check func(context.Context, mem.BufferSlice) int, me
 // checkerTold is checker with traces, unless they are nil.
 func checkerTold(t testing.TB, traces *telemetry.Traces) (check func(context.Context, mem.BufferSlice) int, message mem.BufferSlice) {
 	t.Helper()
-	w := start(t)
-	raw, err := w.home.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "groups": []string{"admin", "staff"}, "scope": "orders/read"}, time.Hour)
+	f := start(t)
+	raw, err := f.home.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "groups": []string{"admin", "staff"}, "scope": "orders/read"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,9 +50,9 @@ func checkerTold(t testing.TB, traces *telemetry.Traces) (check func(context.Con
 	}
 	to := observers(io.Discard, telemetry.NewMetrics(telemetry.Build{}))
 	to.Traces = traces
-	check = extauthz.Checker(w.gate, to)
+	check = extauthz.Checker(f.gate, to)
 	message = mem.BufferSlice{mem.SliceBuffer(data)}
-	if got := reason(extauthz.Answer(t.Context(), w.gate, data)); got != "allowed" {
+	if got := reason(extauthz.Answer(t.Context(), f.gate, data)); got != "allowed" {
 		t.Fatalf("the request is %s", got)
 	}
 	check(t.Context(), message)
@@ -101,13 +101,13 @@ func BenchmarkDenied(b *testing.B) {
 // BenchmarkUnknownKID is what a request costs whose token names a key that nobody
 // has, once that is certain.
 func BenchmarkUnknownKID(b *testing.B) {
-	w := start(b)
+	f := start(b)
 	forged := func(kid string) mem.BufferSlice {
 		head, err := json.Marshal(map[string]string{"alg": "ES256", "typ": "at+jwt", "kid": kid})
 		if err != nil {
 			b.Fatal(err)
 		}
-		fine, err := w.home.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "scope": "orders/read"}, time.Hour)
+		fine, err := f.home.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "scope": "orders/read"}, time.Hour)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func BenchmarkUnknownKID(b *testing.B) {
 		}
 		return mem.BufferSlice{mem.SliceBuffer(data)}
 	}
-	check := extauthz.Checker(w.gate, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})))
+	check := extauthz.Checker(f.gate, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})))
 	messages := make([]mem.BufferSlice, 256)
 	for i := range messages {
 		messages[i] = forged(fmt.Sprintf("nobody-%d", i))
@@ -132,8 +132,8 @@ func BenchmarkUnknownKID(b *testing.B) {
 
 // BenchmarkFirstSeen is what a request costs whose token is verified anew.
 func BenchmarkFirstSeen(b *testing.B) {
-	w := start(b)
-	signer, err := w.idp.Add("rsa", devidp.IssuerConfig{Algorithm: "RS256"})
+	f := start(b)
+	signer, err := f.idp.Add("rsa", devidp.IssuerConfig{Algorithm: "RS256"})
 	if err != nil {
 		b.Fatal(err)
 	}

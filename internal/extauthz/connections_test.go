@@ -31,9 +31,9 @@ type stranger struct {
 	next   uint32
 }
 
-func (w *world) stranger(t *testing.T) *stranger {
+func (f *fixture) stranger(t *testing.T) *stranger {
 	t.Helper()
-	conn, err := net.Dial("tcp", w.address)
+	conn, err := net.Dial("tcp", f.address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,25 +126,25 @@ func TestUnfinishedIsClosed(t *testing.T) {
 		"no message of a watch":  {func(t *testing.T, s *stranger) { s.open(t, watch, nil) }, extauthz.MessageSweeps - 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := start(t)
-			_ = w.ask(t, newRequest("GET", "/open/x"))
-			if w.server.Unread() > 1<<10 { // but for frames that are of no stream
-				t.Errorf("%d bytes are unread behind a whole message", w.server.Unread())
+			f := start(t)
+			_ = f.ask(t, newRequest("GET", "/open/x"))
+			if f.server.Unread() > 1<<10 { // but for frames that are of no stream
+				t.Errorf("%d bytes are unread behind a whole message", f.server.Unread())
 			}
-			s := w.stranger(t)
+			s := f.stranger(t)
 			row.leave(t, s)
-			until(t, "both connections are there", func() bool { return w.server.Connections() == 2 && (name == "no stream" || w.server.Unfinished() == 1) })
+			until(t, "both connections are there", func() bool { return f.server.Connections() == 2 && (name == "no stream" || f.server.Unfinished() == 1) })
 			for range row.stays {
-				w.server.Sweep()
+				f.server.Sweep()
 			}
-			if w.server.Connections() != 2 {
+			if f.server.Connections() != 2 {
 				t.Error("it was closed too early")
 			}
-			w.server.Sweep()
-			w.server.Sweep() // the server's own may have come between
+			f.server.Sweep()
+			f.server.Sweep() // the server's own may have come between
 			s.closed(t)
-			if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" || w.server.Connections() != 1 {
-				t.Errorf("behind it: %s, %d connections", got, w.server.Connections())
+			if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" || f.server.Connections() != 1 {
+				t.Errorf("behind it: %s, %d connections", got, f.server.Connections())
 			}
 		})
 	}
@@ -153,13 +153,13 @@ func TestUnfinishedIsClosed(t *testing.T) {
 // TestUnknownMethodStays: a client that asks for what the server does not have is told
 // so, and its connection stays.
 func TestUnknownMethodStays(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	for _, method := range []string{"/no.such.Service/Method", "/" + extauthz.ServiceName + "/Method"} {
-		if err := w.conn.Invoke(t.Context(), method, newRequest("GET", "/open/x"), new(authv3.CheckResponse)); code(err) != "Unimplemented" {
+		if err := f.conn.Invoke(t.Context(), method, newRequest("GET", "/open/x"), new(authv3.CheckResponse)); code(err) != "Unimplemented" {
 			t.Errorf("%s: %v", method, err)
 		}
 	}
-	if got := w.server.Unfinished(); got != 0 {
+	if got := f.server.Unfinished(); got != 0 {
 		t.Errorf("%d streams count as unfinished", got)
 	}
 }
@@ -167,8 +167,8 @@ func TestUnknownMethodStays(t *testing.T) {
 // TestUnreadIsBounded: of messages that are not whole no more is read than a share,
 // and what was left unread is read once there is room.
 func TestUnreadIsBounded(t *testing.T) {
-	w := start(t)
-	s := w.stranger(t)
+	f := start(t)
+	s := f.stranger(t)
 	whole := framed(t, 100<<10)
 	if err := s.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
 		t.Fatal(err)
@@ -177,10 +177,10 @@ func TestUnreadIsBounded(t *testing.T) {
 		// 15 MB, or until the server reads no more
 	}
 	// The server's own sweeps give room for a message more each.
-	if unread := w.server.Unread(); unread > extauthz.MostShare+4*extauthz.MaxMessageBytes || unread < extauthz.MaxMessageBytes {
-		t.Errorf("%d bytes of unfinished messages were read, %d connections, %d streams", unread, w.server.Connections(), w.server.Unfinished())
+	if unread := f.server.Unread(); unread > extauthz.MostShare+4*extauthz.MaxMessageBytes || unread < extauthz.MaxMessageBytes {
+		t.Errorf("%d bytes of unfinished messages were read, %d connections, %d streams", unread, f.server.Connections(), f.server.Unfinished())
 	}
-	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
+	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("another connection meanwhile: %s", got)
 	}
 }
@@ -188,14 +188,14 @@ func TestUnreadIsBounded(t *testing.T) {
 // TestManyStreams: where many streams wait for their message, a connection gets no more
 // than its share of them, and others are served.
 func TestManyStreams(t *testing.T) {
-	w := start(t)
-	_ = w.ask(t, newRequest("GET", "/open/x"))
+	f := start(t)
+	_ = f.ask(t, newRequest("GET", "/open/x"))
 	const strangers, each = 5, 200
 	var all []*stranger
 	for range strangers {
-		all = append(all, w.stranger(t))
+		all = append(all, f.stranger(t))
 	}
-	until(t, "all are there", func() bool { return w.server.Connections() == strangers+1 })
+	until(t, "all are there", func() bool { return f.server.Connections() == strangers+1 })
 	for _, s := range all {
 		for range each {
 			s.open(t, authv3.Authorization_Check_FullMethodName, nil)
@@ -203,10 +203,10 @@ func TestManyStreams(t *testing.T) {
 		s.taken(t)
 	}
 	const share = extauthz.ManyStreams / strangers
-	if got := w.server.Unfinished(); got > extauthz.ManyStreams+share || got < extauthz.ManyStreams {
+	if got := f.server.Unfinished(); got > extauthz.ManyStreams+share || got < extauthz.ManyStreams {
 		t.Errorf("%d streams wait for their message, want %d and a share of %d", got, extauthz.ManyStreams, share)
 	}
-	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
+	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("another connection meanwhile: %s", got)
 	}
 }
@@ -214,24 +214,24 @@ func TestManyStreams(t *testing.T) {
 // TestIdleConnectionsTakeNoShare: a connection that has no stream does not make the share
 // of others smaller, and one that has a few gets no less than a few more.
 func TestIdleConnectionsTakeNoShare(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	for range 300 {
-		w.stranger(t)
+		f.stranger(t)
 	}
-	until(t, "all are there", func() bool { return w.server.Connections() == 300 })
+	until(t, "all are there", func() bool { return f.server.Connections() == 300 })
 	for range extauthz.ManyStreams / 200 {
-		s := w.stranger(t)
+		s := f.stranger(t)
 		for range 200 {
 			s.open(t, authv3.Authorization_Check_FullMethodName, nil)
 		}
 		s.taken(t)
 	}
-	s := w.stranger(t)
+	s := f.stranger(t)
 	for range 100 {
 		s.open(t, authv3.Authorization_Check_FullMethodName, nil)
 	}
 	s.taken(t)
-	if got := w.server.Unfinished(); got != extauthz.ManyStreams+100 {
+	if got := f.server.Unfinished(); got != extauthz.ManyStreams+100 {
 		t.Errorf("%d streams wait for their message, want %d", got, extauthz.ManyStreams+100)
 	}
 }
@@ -239,15 +239,15 @@ func TestIdleConnectionsTakeNoShare(t *testing.T) {
 // TestRefusedMessageLeavesTheConnection: the rest of a message that was refused does
 // not count as one that is incomplete, so what comes behind it is read.
 func TestRefusedMessageLeavesTheConnection(t *testing.T) {
-	w := start(t)
-	s := w.stranger(t)
+	f := start(t)
+	s := f.stranger(t)
 	long := append([]byte{0, 0, 1 << 3, 0, 0}, make([]byte, 400<<10)...) // says 512 KiB
 	for range 3 {
 		s.open(t, authv3.Authorization_Check_FullMethodName, long)
 	}
 	s.taken(t)
-	if w.server.Unfinished() != 0 || w.server.Unread() > 64<<10 {
-		t.Errorf("%d streams wait, %d bytes count as unread", w.server.Unfinished(), w.server.Unread())
+	if f.server.Unfinished() != 0 || f.server.Unread() > 64<<10 {
+		t.Errorf("%d streams wait, %d bytes count as unread", f.server.Unfinished(), f.server.Unread())
 	}
 	s.open(t, authv3.Authorization_Check_FullMethodName, framed(t, 100))
 	s.taken(t)
@@ -255,10 +255,10 @@ func TestRefusedMessageLeavesTheConnection(t *testing.T) {
 
 // TestFewWatch: no more than a few streams can watch the health of the server.
 func TestFewWatch(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	refused := 0
 	for range extauthz.MostWatches + 20 {
-		stream, err := w.health.Watch(t.Context(), &healthpb.HealthCheckRequest{})
+		stream, err := f.health.Watch(t.Context(), &healthpb.HealthCheckRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +271,7 @@ func TestFewWatch(t *testing.T) {
 	if refused != 20 {
 		t.Errorf("%d were refused, want 20", refused)
 	}
-	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
+	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("meanwhile: %s", got)
 	}
 }
@@ -299,26 +299,26 @@ func (s *stranger) taken(t *testing.T) {
 // TestLongMessages: a message as long as may be is decided, and a longer one is an
 // error of its RPC, which is counted.
 func TestLongMessages(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	room := extauthz.MaxMessageBytes - len(framed(t, 100<<10)) + 5 + 100<<10
-	if got := reason(w.ask(t, newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", room)))); got != "public" {
+	if got := reason(f.ask(t, newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", room)))); got != "public" {
 		t.Errorf("as long as may be: %s", got)
 	}
-	if answer, err := w.check.Check(t.Context(), newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", room+1))); code(err) != "ResourceExhausted" {
+	if answer, err := f.check.Check(t.Context(), newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", room+1))); code(err) != "ResourceExhausted" {
 		t.Errorf("a byte more: %v, answer %v", err, answer)
 	}
-	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
+	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("behind it: %s", got)
 	}
 }
 
 // TestNoCompression: a compressed message is refused, whatever it holds.
 func TestNoCompression(t *testing.T) {
-	w := start(t)
-	if answer, err := w.check.Check(t.Context(), newRequest("GET", "/open/x"), grpc.UseCompressor(gzip.Name)); code(err) != "Internal" {
+	f := start(t)
+	if answer, err := f.check.Check(t.Context(), newRequest("GET", "/open/x"), grpc.UseCompressor(gzip.Name)); code(err) != "Internal" {
 		t.Errorf("%v, answer %v", err, answer)
 	}
-	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
+	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("behind it: %s", got)
 	}
 }
@@ -326,25 +326,25 @@ func TestNoCompression(t *testing.T) {
 // TestMaxConnections: one too many takes the place of one that has said nothing; where
 // all have asked, it is closed.
 func TestMaxConnections(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	g := newGate(t, "default: deny\nroutes: [{match: /open/**, access: public}]\n", nil, nil)
-	w.serve(t, extauthz.NewServer(g, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 2))
-	_ = w.ask(t, newRequest("GET", "/open/x"))
-	silent := w.stranger(t)
-	until(t, "the first stranger is there", func() bool { return w.server.Connections() == 2 })
-	asks := w.stranger(t)
+	f.serve(t, extauthz.NewServer(g, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 2))
+	_ = f.ask(t, newRequest("GET", "/open/x"))
+	silent := f.stranger(t)
+	until(t, "the first stranger is there", func() bool { return f.server.Connections() == 2 })
+	asks := f.stranger(t)
 	silent.closed(t)
 	asks.open(t, authv3.Authorization_Check_FullMethodName, nil)
-	until(t, "the second one asks", func() bool { return w.server.Unfinished() == 1 })
-	third, err := net.Dial("tcp", w.address)
+	until(t, "the second one asks", func() bool { return f.server.Unfinished() == 1 })
+	third, err := net.Dial("tcp", f.address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	(&stranger{Conn: third}).closed(t)
-	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" || w.server.Connections() != 2 {
-		t.Errorf("%s, %d connections", got, w.server.Connections())
+	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" || f.server.Connections() != 2 {
+		t.Errorf("%s, %d connections", got, f.server.Connections())
 	}
-	logged := fmt.Sprint(w.logs.all(t))
+	logged := fmt.Sprint(f.logs.all(t))
 	if !strings.Contains(logged, "server.max_connections") {
 		t.Errorf("logged %s", logged)
 	}

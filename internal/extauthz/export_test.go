@@ -66,22 +66,30 @@ func Response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 	return &answer
 }
 
-// Answer answers the CheckRequest that data holds as the server does.
+// Answer answers the CheckRequest in data as a new server does.
 func Answer(ctx context.Context, g *gate.Gate, data []byte) *authv3.CheckResponse {
+	return Answerer(g)(ctx, data)
+}
+
+// Answerer returns a function that answers the CheckRequest in data as one server does,
+// which keeps its templates.
+func Answerer(g *gate.Gate) func(ctx context.Context, data []byte) *authv3.CheckResponse {
 	s := &service{
 		gate: g, logger: slog.New(slog.DiscardHandler), calls: newCalls(),
 		observe: func(context.Context, time.Time, *request.Request, *gate.Decision) {},
 	}
-	message, err := answerOf(ctx, s, data)
-	if err != nil {
-		panic(err)
+	return func(ctx context.Context, data []byte) *authv3.CheckResponse {
+		message, err := answerOf(ctx, s, data)
+		if err != nil {
+			panic(err)
+		}
+		defer message.Free()
+		var answer authv3.CheckResponse
+		if err := newCodec(s.calls).Unmarshal(message, &answer); err != nil {
+			panic(err)
+		}
+		return &answer
 	}
-	defer message.Free()
-	var answer authv3.CheckResponse
-	if err := newCodec(s.calls).Unmarshal(message, &answer); err != nil {
-		panic(err)
-	}
-	return &answer
 }
 
 // answerOf takes one CheckRequest through the service as grpc-go does.

@@ -29,9 +29,9 @@ import (
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
-// world is a gRPC server on loopback, the gate behind it, the issuer behind
+// fixture is a gRPC server on loopback, the gate behind it, the issuer behind
 // that, and a client as Envoy is one.
-type world struct {
+type fixture struct {
 	idp     *devidp.Server
 	home    *devidp.Issuer
 	gate    *gate.Gate
@@ -56,21 +56,21 @@ routes:
 `
 
 // start serves with everything real.
-func start(t testing.TB) *world {
+func start(t testing.TB) *fixture {
 	t.Helper()
-	w := &world{audit: &lines{}, logs: &lines{}}
+	f := &fixture{audit: &lines{}, logs: &lines{}}
 	idp, err := devidp.Start(devidp.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = idp.Close() })
-	w.idp = idp
-	if w.home, err = idp.Add("home", devidp.IssuerConfig{Algorithm: "ES256"}); err != nil {
+	f.idp = idp
+	if f.home, err = idp.Add("home", devidp.IssuerConfig{Algorithm: "ES256"}); err != nil {
 		t.Fatal(err)
 	}
-	w.gate = newGate(t, yaml, map[string]string{"ISS": w.home.ISS()}, nil)
-	w.serve(t, extauthz.NewServer(w.gate, observers(w.audit, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
-	return w
+	f.gate = newGate(t, yaml, map[string]string{"ISS": f.home.ISS()}, nil)
+	f.serve(t, extauthz.NewServer(f.gate, observers(f.audit, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 1000))
+	return f
 }
 
 // observers are those of a server whose decisions are written to out.
@@ -110,21 +110,21 @@ func newGate(t testing.TB, yaml string, variables map[string]string, now func() 
 }
 
 // serve runs a server on loopback and connects to it.
-func (w *world) serve(t testing.TB, server *extauthz.Server) {
+func (f *fixture) serve(t testing.TB, server *extauthz.Server) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.server, w.address = server, listener.Addr().String()
+	f.server, f.address = server, listener.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	if w.conn, err = grpc.NewClient(w.address, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+	if f.conn, err = grpc.NewClient(f.address, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
 		t.Fatal(err)
 	}
-	w.check, w.health = authv3.NewAuthorizationClient(w.conn), healthpb.NewHealthClient(w.conn)
+	f.check, f.health = authv3.NewAuthorizationClient(f.conn), healthpb.NewHealthClient(f.conn)
 	t.Cleanup(func() {
-		_ = w.conn.Close()
+		_ = f.conn.Close()
 		server.Shutdown(ended(), 0)
 		if err := <-served; err != nil {
 			t.Errorf("Serve: %v", err)
@@ -169,11 +169,11 @@ func (l *lines) all(t *testing.T) []map[string]any {
 }
 
 // mint returns a proper token of home, with claims added.
-func (w *world) mint(t *testing.T, added map[string]any) string {
+func (f *fixture) mint(t *testing.T, added map[string]any) string {
 	t.Helper()
 	claims := map[string]any{"sub": "alice", "aud": "orders-api", "scope": "orders/read"}
 	maps.Copy(claims, added)
-	raw, err := w.home.Mint(claims, 0)
+	raw, err := f.home.Mint(claims, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,9 +181,9 @@ func (w *world) mint(t *testing.T, added map[string]any) string {
 }
 
 // ask puts a question, which must never fail as an RPC.
-func (w *world) ask(t *testing.T, r *authv3.CheckRequest) *authv3.CheckResponse {
+func (f *fixture) ask(t *testing.T, r *authv3.CheckRequest) *authv3.CheckResponse {
 	t.Helper()
-	answer, err := w.check.Check(t.Context(), r)
+	answer, err := f.check.Check(t.Context(), r)
 	if err != nil {
 		t.Fatalf("the RPC failed: %v", err)
 	}

@@ -1,6 +1,7 @@
 package extauthz_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -20,6 +21,7 @@ issuers:
   home: {issuer: "${ISS}", audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true}
 identity: {headers: {x-user-team: team}}
 relax: {hosts: {open.example: [unverified_email, method_override]}}
+cors: {origins: ["https://a.example", "https://b.example"], preflight: check}
 routes:
   - {name: readers, match: /readers,   scopes: [orders/read]}
   - {name: writers, match: /writers,   scopes: [orders/read, orders/write]}
@@ -34,18 +36,20 @@ routes:
 
 // knownRequests are requests of two tokens, to every route on two hosts, with and
 // without what a client may not send.
-func (w *world) knownRequests(t *testing.T) []*authv3.CheckRequest {
+func (f *fixture) knownRequests(t *testing.T) []*authv3.CheckRequest {
 	t.Helper()
 	var all []*authv3.CheckRequest
 	for _, token := range []string{
-		w.mint(t, map[string]any{"email": "a@example.com", "email_verified": false, "groups": []string{"b", "a"}}),
-		w.mint(t, map[string]any{"sub": "bob", "team": "blue", "email": "b@example.com"}),
+		f.mint(t, map[string]any{"email": "a@example.com", "email_verified": false, "groups": []string{"b", "a"}}),
+		f.mint(t, map[string]any{"sub": "bob", "team": "blue", "email": "b@example.com"}),
 	} {
 		for _, path := range []string{"/readers", "/readers?page=2", "/writers", "/admins", "/forward", "/maybe", "/open", "/elsewhere?access_token=x", "/elsewhere", "/users/alice", "/users/bob", "/other"} {
 			for _, host := range []string{"api.example", "open.example"} {
 				for _, more := range [][]string{
 					nil, {"x-user-id: root"}, {"X_User_Id: root", "x.user.team: red"}, {"x-user-team: red"}, {"x-http-method-override: DELETE"},
 					{"X-HTTP_Method-Override: DELETE"}, {"accept: text/html", "cookie: session=other; a=1"},
+					{"origin: https://a.example"}, {"origin: https://b.example"}, {"origin: https://c.example"},
+					{"origin: https://b.example", "x~user~id: root"}, {"content-type: application/grpc"},
 				} {
 					r := newRequest("GET", path, append([]string{"authorization: Bearer " + token}, more...)...)
 					r.Attributes.Request.Http.Host = host
@@ -62,13 +66,13 @@ func (w *world) knownRequests(t *testing.T) []*authv3.CheckRequest {
 }
 
 // blank takes the decision's id out of an answer, and what is of no order.
-func blank(t testing.TB, g *gate.Gate, r *authv3.CheckRequest) *authv3.CheckResponse {
+func blank(t testing.TB, answerer func(context.Context, []byte) *authv3.CheckResponse, r *authv3.CheckRequest) *authv3.CheckResponse {
 	t.Helper()
 	data, err := proto.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := extauthz.Answer(t.Context(), g, data)
+	answer := answerer(t.Context(), data)
 	explicit(t, answer)
 	if answer.GetDeniedResponse() != nil {
 		answer.GetDeniedResponse().Body = ""
@@ -82,15 +86,15 @@ func blank(t testing.TB, g *gate.Gate, r *authv3.CheckRequest) *authv3.CheckResp
 // they came to before, each request gets the answer that it would get of one which
 // remembers nothing.
 func TestKnownTokensAreAnsweredAlike(t *testing.T) {
-	w := start(t)
-	variables := map[string]string{"ISS": w.home.ISS()}
+	f := start(t)
+	variables := map[string]string{"ISS": f.home.ISS()}
 	forgetful := newGate(t, "tokens: {cache_bytes: 0}"+knownYAML, variables, nil)
 	remembering := newGate(t, knownYAML, variables, nil)
-	requests := w.knownRequests(t)
+	requests := f.knownRequests(t)
 	var want []*authv3.CheckResponse
 	allowed := 0
 	for _, r := range requests {
-		answer := blank(t, forgetful, r)
+		answer := blank(t, extauthz.Answerer(forgetful), r)
 		want = append(want, answer)
 		if answer.GetOkResponse() != nil {
 			allowed++
@@ -99,10 +103,11 @@ func TestKnownTokensAreAnsweredAlike(t *testing.T) {
 	if allowed < len(requests)/2 || allowed == len(requests) {
 		t.Fatalf("%d of %d requests are allowed", allowed, len(requests))
 	}
+	answerer := extauthz.Answerer(remembering)
 	for seed := range uint64(4) {
 		order := rand.New(rand.NewPCG(seed, 7)).Perm(len(requests))
 		for _, i := range order {
-			if got := blank(t, remembering, requests[i]); !proto.Equal(got, want[i]) {
+			if got := blank(t, answerer, requests[i]); !proto.Equal(got, want[i]) {
 				t.Fatalf("%s\ngot  %v\nwant %v", fmt.Sprint(requests[i].GetAttributes().GetRequest()), got, want[i])
 			}
 		}
@@ -115,13 +120,14 @@ func TestKnownTokensAreAnsweredAlike(t *testing.T) {
 // TestAnEndThatMoves: the time that a known token leaves a stream is the time that
 // is left, each time anew.
 func TestAnEndThatMoves(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	at := time.Now()
-	g := newGate(t, knownYAML, map[string]string{"ISS": w.home.ISS()}, func() time.Time { return at })
-	asked := newRequest("GET", "/short", "authorization: Bearer "+w.mint(t, nil))
+	g := newGate(t, knownYAML, map[string]string{"ISS": f.home.ISS()}, func() time.Time { return at })
+	answerer := extauthz.Answerer(g)
+	asked := newRequest("GET", "/short", "authorization: Bearer "+f.mint(t, nil))
 	seen := map[string]bool{}
 	for range 3 {
-		ok := blank(t, g, asked).GetOkResponse()
+		ok := blank(t, answerer, asked).GetOkResponse()
 		left := fields(t, ok.GetHeaders())[gate.StreamLimitHeader]
 		if left == "" || seen[left] {
 			t.Errorf("%q is left, as before: %v", left, seen)

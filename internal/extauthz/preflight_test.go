@@ -44,10 +44,10 @@ func TestPreflightHints(t *testing.T) {
 
 // The server logs it where Envoy asks about one.
 func TestRefusedPreflightIsLogged(t *testing.T) {
-	w := start(t)
-	ask := func(r ...string) { w.ask(t, newRequest("OPTIONS", "/readers", r...)) }
+	f := start(t)
+	ask := func(r ...string) { f.ask(t, newRequest("OPTIONS", "/readers", r...)) }
 	hints := func() (found int) {
-		for _, line := range w.logs.all(t) {
+		for _, line := range f.logs.all(t) {
 			if text, _ := line["msg"].(string); strings.HasPrefix(text, "a CORS preflight was refused") {
 				found++
 			}

@@ -16,8 +16,8 @@ import (
 // Envoy sends headers in one of two forms, as encode_raw_headers says, and
 // header_map has two places for a value.
 func TestBothHeaderEncodings(t *testing.T) {
-	w := start(t)
-	raw := w.mint(t, nil)
+	f := start(t)
+	raw := f.mint(t, nil)
 	type field struct{ name, value string }
 	encodings := map[string]func([]field) *authv3.AttributeContext_HttpRequest{
 		"headers": func(fields []field) *authv3.AttributeContext_HttpRequest {
@@ -61,7 +61,7 @@ func TestBothHeaderEncodings(t *testing.T) {
 			t.Run(encoding+"/"+name, func(t *testing.T) {
 				http := encode(row.fields)
 				http.Method, http.Host, http.Path = "GET", "api.example", "/readers"
-				answer := w.ask(t, asked(http))
+				answer := f.ask(t, asked(http))
 				if got := reason(answer); got != row.want {
 					t.Fatalf("%s, want %s", got, row.want)
 				}
@@ -72,7 +72,7 @@ func TestBothHeaderEncodings(t *testing.T) {
 		}
 	}
 	t.Run("raw_value before value", func(t *testing.T) {
-		answer := w.ask(t, asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/readers", HeaderMap: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{
+		answer := f.ask(t, asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/readers", HeaderMap: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{
 			{Key: "authorization", Value: "Bearer null", RawValue: []byte("Bearer " + raw)},
 		}}}))
 		if got := reason(answer); got != "allowed" {
@@ -80,7 +80,7 @@ func TestBothHeaderEncodings(t *testing.T) {
 		}
 	})
 	t.Run("a token in each form", func(t *testing.T) {
-		answer := w.ask(t, asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/readers",
+		answer := f.ask(t, asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/readers",
 			Headers:   map[string]string{"authorization": "Bearer " + raw},
 			HeaderMap: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{{Key: "authorization", RawValue: []byte("Bearer " + raw)}}},
 		}))
@@ -89,7 +89,7 @@ func TestBothHeaderEncodings(t *testing.T) {
 		}
 	})
 	t.Run("bytes that are no UTF-8", func(t *testing.T) {
-		answer := w.ask(t, newRequest("GET", "/open/x", "x-name: caf\xe9\xff", "x_user_id: \xff"))
+		answer := f.ask(t, newRequest("GET", "/open/x", "x-name: caf\xe9\xff", "x_user_id: \xff"))
 		if got := reason(answer); got != "public" {
 			t.Errorf("%s, want public", got)
 		}
@@ -108,10 +108,10 @@ func contains(list []string, want string) bool {
 // Each field that is read comes from its own place in the CheckRequest, and
 // from no header that a client writes.
 func TestRequestFields(t *testing.T) {
-	w := start(t)
-	answer := w.ask(t, newRequest("GET", "/readers?token=secret", "x-request-id: abc", ":authority: evil.example", ":path: /open/x",
+	f := start(t)
+	answer := f.ask(t, newRequest("GET", "/readers?token=secret", "x-request-id: abc", ":authority: evil.example", ":path: /open/x",
 		"x-forwarded-for: 198.51.100.1", "x-original-url: /open/x"))
-	lines := w.audit.all(t)
+	lines := f.audit.all(t)
 	if reason(answer) != "credential_missing" || len(lines) != 1 {
 		t.Fatalf("%s, %d audit lines", reason(answer), len(lines))
 	}
@@ -135,10 +135,10 @@ func (rawCodec) Marshal(v any) ([]byte, error) { return v.([]byte), nil }
 func (rawCodec) Unmarshal(data []byte, v any) error { return proto.Unmarshal(data, v.(proto.Message)) }
 
 // askRaw puts a question that is whatever bytes.
-func (w *world) askRaw(t *testing.T, ctx context.Context, data []byte) *authv3.CheckResponse {
+func (f *fixture) askRaw(t *testing.T, ctx context.Context, data []byte) *authv3.CheckResponse {
 	t.Helper()
 	var answer authv3.CheckResponse
-	if err := w.conn.Invoke(ctx, "/"+extauthz.ServiceName+"/Check", data, &answer, grpc.ForceCodec(rawCodec{})); err != nil {
+	if err := f.conn.Invoke(ctx, "/"+extauthz.ServiceName+"/Check", data, &answer, grpc.ForceCodec(rawCodec{})); err != nil {
 		t.Fatalf("the RPC failed: %v", err)
 	}
 	explicit(t, &answer)
@@ -146,7 +146,7 @@ func (w *world) askRaw(t *testing.T, ctx context.Context, data []byte) *authv3.C
 }
 
 func TestMalformedIsDenied(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	wire := func(r *authv3.CheckRequest) []byte {
 		data, err := proto.Marshal(r)
 		if err != nil {
@@ -177,7 +177,7 @@ func TestMalformedIsDenied(t *testing.T) {
 		"a NUL in a name":         named("x-user-id\x00"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := w.askRaw(t, t.Context(), data)
+			answer := f.askRaw(t, t.Context(), data)
 			if got := reason(answer); got != "request_malformed" {
 				t.Errorf("%s, want request_malformed", got)
 			}
@@ -185,14 +185,14 @@ func TestMalformedIsDenied(t *testing.T) {
 			if answer.GetStatus().GetCode() != 14 || denied.GetStatus().GetCode() != 503 {
 				t.Errorf("status %d and %d, want 14 and 503", answer.GetStatus().GetCode(), denied.GetStatus().GetCode())
 			}
-			lines := w.audit.all(t)
+			lines := f.audit.all(t)
 			if len(lines) != 1 || lines[0]["reason"] != "request_malformed" || lines[0]["detail"] == "" || lines[0]["route"] != "none" {
 				t.Errorf("audit lines %v", lines)
 			}
 		})
 	}
 	t.Run("the server goes on", func(t *testing.T) {
-		if got := reason(w.askRaw(t, t.Context(), good)); got != "public" {
+		if got := reason(f.askRaw(t, t.Context(), good)); got != "public" {
 			t.Errorf("%s, want public", got)
 		}
 	})

@@ -53,7 +53,7 @@ func reasons(t *testing.T) []gate.Reason {
 // Envoy lets a request pass for an empty answer, for a denied_response with
 // status OK, and for an error_response under failure_mode_allow.
 func TestNoDenialComesOutAsOK(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	denied := map[string]*gate.Decision{
 		"the zero value":                 {},
 		"a denial that was forgotten":    {Verdict: gate.VerdictDeny, Reason: gate.ReasonExpired},
@@ -72,7 +72,7 @@ func TestNoDenialComesOutAsOK(t *testing.T) {
 		denied[fmt.Sprintf("denied with %d", status)] = &gate.Decision{Verdict: gate.VerdictDeny, Denial: &gate.Denial{Status: status}}
 	}
 	for _, reason := range reasons(t) {
-		denied[string(reason)] = w.gate.Refuse(reason, "for operators")
+		denied[string(reason)] = f.gate.Refuse(reason, "for operators")
 	}
 	for name, d := range denied {
 		for _, grpcClient := range []bool{false, true} {
@@ -130,8 +130,8 @@ func TestStatusOfDenials(t *testing.T) {
 
 // What the client receives, over the wire: status, fields and body.
 func TestDenialOverTheWire(t *testing.T) {
-	w := start(t)
-	old, err := w.home.Mint(map[string]any{"sub": "alice", "aud": "orders-api"}, -time.Hour)
+	f := start(t)
+	old, err := f.home.Mint(map[string]any{"sub": "alice", "aud": "orders-api"}, -time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,14 +150,14 @@ func TestDenialOverTheWire(t *testing.T) {
 			newRequest("GET", "/readers", "authorization: Bearer a", "authorization: Bearer b"), 400, "Bad Request",
 			map[string]string{"www-authenticate": `Bearer realm="jwtgate", error="invalid_request"`}},
 		{"scope_missing", "the token lacks a scope that this needs",
-			newRequest("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"scope": "other"})), 403, "Forbidden",
+			newRequest("GET", "/readers", "authorization: Bearer "+f.mint(t, map[string]any{"scope": "other"})), 403, "Forbidden",
 			map[string]string{"www-authenticate": `Bearer realm="jwtgate", error="insufficient_scope", scope="orders/read"`}},
 		{"route_denied", "the route denies all requests", newRequest("GET", "/closed"), 403, "Forbidden", nil},
 		{"path_refused", "the path is spelled in a way that servers interpret differently", newRequest("GET", "/open/%2e%2e/closed"), 400, "Bad Request", nil},
 		{"request_malformed", "the proxy sent a malformed authorization request", &authv3.CheckRequest{}, 503, "Service Unavailable", nil},
 	} {
 		t.Run(row.reason, func(t *testing.T) {
-			answer := w.ask(t, row.r)
+			answer := f.ask(t, row.r)
 			denied := answer.GetDeniedResponse()
 			if got := int(denied.GetStatus().GetCode()); got != row.status {
 				t.Errorf("status %d, want %d", got, row.status)
@@ -188,7 +188,7 @@ func TestDenialOverTheWire(t *testing.T) {
 // Envoy makes grpc-message of the body, byte for byte, so a gRPC client gets one
 // plain line.
 func TestGRPCClientsGetPlainText(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	for contentType, plain := range map[string]bool{
 		"application/grpc":                   true,
 		"application/grpc+proto":             true,
@@ -205,7 +205,7 @@ func TestGRPCClientsGetPlainText(t *testing.T) {
 		"application/json, application/grpc": false,
 	} {
 		t.Run(contentType, func(t *testing.T) {
-			answer := w.ask(t, newRequest("POST", "/orders.Orders/List", "content-type: "+contentType))
+			answer := f.ask(t, newRequest("POST", "/orders.Orders/List", "content-type: "+contentType))
 			denied := answer.GetDeniedResponse()
 			got := fields(t, denied.GetHeaders())
 			if !plain {
@@ -228,8 +228,8 @@ func TestGRPCClientsGetPlainText(t *testing.T) {
 // A header that is set replaces what the client sent, under the rules of Envoy
 // 1.40 and under those of later versions, and is not removed as well.
 func TestSetOverwrites(t *testing.T) {
-	w := start(t)
-	answer := w.ask(t, newRequest("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"email": "a@example.com", "email_verified": true}),
+	f := start(t)
+	answer := f.ask(t, newRequest("GET", "/readers", "authorization: Bearer "+f.mint(t, map[string]any{"email": "a@example.com", "email_verified": true}),
 		"x-user-id: root", "X_User_Id: root", "x-user-email: root", "x-user-groups: root"))
 	ok := answer.GetOkResponse()
 	if ok == nil {
@@ -263,13 +263,13 @@ func TestSetOverwrites(t *testing.T) {
 // A credential is taken out where it was read: of the query by its name, of the
 // cookies by overwriting them.
 func TestCredentialIsTakenOut(t *testing.T) {
-	w := start(t)
-	raw := w.mint(t, nil)
-	query := w.ask(t, newRequest("GET", "/stream?a=1&access_token="+raw)).GetOkResponse()
+	f := start(t)
+	raw := f.mint(t, nil)
+	query := f.ask(t, newRequest("GET", "/stream?a=1&access_token="+raw)).GetOkResponse()
 	if got := query.GetQueryParametersToRemove(); !slices.Equal(got, []string{"access_token"}) || len(query.GetQueryParametersToSet()) > 0 {
 		t.Errorf("parameters %v are removed, %v set", got, query.GetQueryParametersToSet())
 	}
-	cookie := w.ask(t, newRequest("GET", "/stream", "cookie: a=1; session="+raw)).GetOkResponse()
+	cookie := f.ask(t, newRequest("GET", "/stream", "cookie: a=1; session="+raw)).GetOkResponse()
 	if got := fields(t, cookie.GetHeaders())["cookie"]; got != "a=1" || slices.Contains(cookie.GetHeadersToRemove(), "cookie") {
 		t.Errorf("the cookies are set to %q, and removed: %v", got, cookie.GetHeadersToRemove())
 	}
@@ -277,9 +277,9 @@ func TestCredentialIsTakenOut(t *testing.T) {
 
 // Issuer and subject stand in the metadata only once a signature held.
 func TestDynamicMetadata(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	expiry := time.Now().Add(time.Hour).Truncate(time.Second)
-	fine := w.mint(t, map[string]any{"exp": expiry.Unix()})
+	fine := f.mint(t, map[string]any{"exp": expiry.Unix()})
 	dot := strings.LastIndex(fine, ".") + 1
 	other := "A"
 	if fine[dot:dot+1] == other {
@@ -301,15 +301,15 @@ func TestDynamicMetadata(t *testing.T) {
 		{newRequest("GET", "/lenient/x", "authorization: Bearer "+fine[:dot]+other+fine[dot+1:]), map[string]any{
 			"route": "lenient", "verdict": "allow", "reason": "anonymous_invalid",
 		}},
-		{newRequest("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"aud": "another"})), map[string]any{
+		{newRequest("GET", "/readers", "authorization: Bearer "+f.mint(t, map[string]any{"aud": "another"})), map[string]any{
 			"route": "readers", "verdict": "deny", "reason": "audience_mismatch", "issuer": "home", "subject": "alice",
 		}},
-		{newRequest("GET", "/readers", "authorization: Bearer "+w.mint(t, map[string]any{"scope": "", "exp": expiry.Unix(), "sub": "Zoë\n"})), map[string]any{
+		{newRequest("GET", "/readers", "authorization: Bearer "+f.mint(t, map[string]any{"scope": "", "exp": expiry.Unix(), "sub": "Zoë\n"})), map[string]any{
 			"route": "readers", "verdict": "deny", "reason": "scope_missing", "issuer": "home", "subject": "Zoë\n", "expires": float64(expiry.Unix()),
 		}},
 	} {
 		t.Run(row.want["reason"].(string), func(t *testing.T) {
-			answer := w.ask(t, row.r)
+			answer := f.ask(t, row.r)
 			got := metadata(answer)
 			if id, _ := got["decision"].(string); !strings.HasPrefix(id, "replica-") {
 				t.Errorf("decision %v", got["decision"])

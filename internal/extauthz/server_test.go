@@ -32,24 +32,24 @@ func TestPanicIsDenied(t *testing.T) {
 		}
 		return time.Now()
 	})
-	w := &world{audit: &lines{}, logs: &lines{}}
-	w.serve(t, extauthz.NewServer(g, observers(w.audit, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
+	f := &fixture{audit: &lines{}, logs: &lines{}}
+	f.serve(t, extauthz.NewServer(g, observers(f.audit, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 1000))
 	fail.Store(true)
-	answer := w.ask(t, newRequest("GET", "/x", "content-type: application/grpc"))
+	answer := f.ask(t, newRequest("GET", "/x", "content-type: application/grpc"))
 	if got := reason(answer); got != "internal" || answer.GetStatus().GetCode() != 14 || answer.GetDeniedResponse().GetStatus().GetCode() != 503 {
 		t.Errorf("%s with %v", got, answer.GetStatus())
 	}
 	if body := answer.GetDeniedResponse().GetBody(); !strings.HasPrefix(body, "the gate failed; try again (internal, decision ") {
 		t.Errorf("body %q", body)
 	}
-	logged := w.logs.all(t)
+	logged := f.logs.all(t)
 	if len(logged) != 1 || logged[0]["level"] != "ERROR" || logged[0]["panic"] != "the clock stopped" || !strings.Contains(logged[0]["stack"].(string), "gate.go") {
 		t.Errorf("logged %v", logged)
 	}
-	if recorded := w.audit.all(t); len(recorded) != 1 || recorded[0]["reason"] != "internal" || recorded[0]["path"] != "/x" {
+	if recorded := f.audit.all(t); len(recorded) != 1 || recorded[0]["reason"] != "internal" || recorded[0]["path"] != "/x" {
 		t.Errorf("recorded %v", recorded)
 	}
-	if got := reason(w.ask(t, newRequest("GET", "/x"))); got != "public" {
+	if got := reason(f.ask(t, newRequest("GET", "/x"))); got != "public" {
 		t.Errorf("the next one: %s", got)
 	}
 }
@@ -61,24 +61,24 @@ func (brokenWriter) Write([]byte) (int, error) { panic("no space left") }
 
 // What becomes of a decision's record changes nothing of the decision.
 func TestFaultOfTheAuditLogIsLoudOnly(t *testing.T) {
-	w := &world{logs: &lines{}}
+	f := &fixture{logs: &lines{}}
 	g := newGate(t, "default: deny\nroutes: [{match: /open, access: public}]\n", nil, nil)
-	w.serve(t, extauthz.NewServer(g, observers(brokenWriter{}, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
+	f.serve(t, extauthz.NewServer(g, observers(brokenWriter{}, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 1000))
 	for path, want := range map[string]string{"/closed": "route_denied", "/open": "public"} {
-		if got := reason(w.ask(t, newRequest("GET", path))); got != want {
+		if got := reason(f.ask(t, newRequest("GET", path))); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
 	}
-	logged := w.logs.all(t)
+	logged := f.logs.all(t)
 	if len(logged) != 1 || logged[0]["level"] != "ERROR" || logged[0]["panic"] != "no space left" {
 		t.Errorf("logged %v", logged)
 	}
 }
 
 func TestReflectionIsOff(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	for _, version := range []string{"v1", "v1alpha"} {
-		stream, err := w.conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true},
+		stream, err := f.conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true},
 			"/grpc.reflection."+version+".ServerReflection/ServerReflectionInfo")
 		if err != nil {
 			t.Fatal(err)
@@ -105,8 +105,8 @@ func (n noting) Decide(ctx context.Context, r *request.Request) *gate.Decision {
 // this one has: a request that waits beyond it has been asked again already.
 func TestBudgetIsThatOfThisTry(t *testing.T) {
 	n := noting{newGate(t, "default: deny\nroutes: [{match: /**, access: public}]\n", nil, nil), make(chan time.Time, 1)}
-	w := &world{}
-	w.serve(t, extauthz.NewServerFor(n))
+	f := &fixture{}
+	f.serve(t, extauthz.NewServerFor(n))
 	for name, row := range map[string]struct {
 		metadata string
 		whole    time.Duration
@@ -134,7 +134,7 @@ func TestBudgetIsThatOfThisTry(t *testing.T) {
 			if row.metadata != "" {
 				ctx = grpcmetadata.AppendToOutgoingContext(ctx, "x-envoy-expected-rq-timeout-ms", row.metadata)
 			}
-			answer, err := w.check.Check(ctx, newRequest("GET", "/x"))
+			answer, err := f.check.Check(ctx, newRequest("GET", "/x"))
 			if err != nil || reason(answer) != "public" {
 				t.Fatalf("%v, %v", answer, err)
 			}
@@ -167,9 +167,9 @@ func TestBudgetDoesNotCancel(t *testing.T) {
 	}
 }
 
-func (w *world) healthOf(t *testing.T, service string) string {
+func (f *fixture) healthOf(t *testing.T, service string) string {
 	t.Helper()
-	answer, err := w.health.Check(t.Context(), &healthpb.HealthCheckRequest{Service: service})
+	answer, err := f.health.Check(t.Context(), &healthpb.HealthCheckRequest{Service: service})
 	if err != nil {
 		return code(err)
 	}
@@ -177,38 +177,38 @@ func (w *world) healthOf(t *testing.T, service string) string {
 }
 
 func TestHealth(t *testing.T) {
-	w := start(t)
+	f := start(t)
 	for _, step := range []struct {
 		serving bool
 		want    string
 	}{{false, "NOT_SERVING"}, {true, "SERVING"}, {false, "NOT_SERVING"}, {true, "SERVING"}} {
-		w.server.SetServing(step.serving)
+		f.server.SetServing(step.serving)
 		for _, service := range []string{"", "envoy.service.auth.v3.Authorization"} {
-			if got := w.healthOf(t, service); got != step.want {
+			if got := f.healthOf(t, service); got != step.want {
 				t.Errorf("%q is %s, want %s", service, got, step.want)
 			}
 		}
 	}
-	if got := w.healthOf(t, "another.Service"); got != "NotFound" {
+	if got := f.healthOf(t, "another.Service"); got != "NotFound" {
 		t.Errorf("another service is %s", got)
 	}
 }
 
 func TestHealthAtFirst(t *testing.T) {
-	w := start(t)
-	if got := w.healthOf(t, extauthz.ServiceName); got != "NOT_SERVING" {
+	f := start(t)
+	if got := f.healthOf(t, extauthz.ServiceName); got != "NOT_SERVING" {
 		t.Errorf("%s before SetServing", got)
 	}
-	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
+	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("a question before SetServing: %s", got)
 	}
 }
 
 // Envoy is told first; until the drain is over everything is answered.
 func TestShutdownTellsEnvoyFirst(t *testing.T) {
-	w := start(t)
-	w.server.SetServing(true)
-	watch, err := w.health.Watch(t.Context(), &healthpb.HealthCheckRequest{Service: extauthz.ServiceName})
+	f := start(t)
+	f.server.SetServing(true)
+	watch, err := f.health.Watch(t.Context(), &healthpb.HealthCheckRequest{Service: extauthz.ServiceName})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,17 +219,17 @@ func TestShutdownTellsEnvoyFirst(t *testing.T) {
 	defer end()
 	done := make(chan struct{})
 	go func() {
-		w.server.Shutdown(limit, time.Hour)
+		f.server.Shutdown(limit, time.Hour)
 		close(done)
 	}()
 	if next, err := watch.Recv(); err != nil || next.GetStatus() != healthpb.HealthCheckResponse_NOT_SERVING {
 		t.Fatalf("%v, %v", next, err)
 	}
-	w.server.SetServing(true) // too late
-	if got := w.healthOf(t, ""); got != "NOT_SERVING" {
+	f.server.SetServing(true) // too late
+	if got := f.healthOf(t, ""); got != "NOT_SERVING" {
 		t.Errorf("health is %s while it drains", got)
 	}
-	if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
+	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("a question while it drains: %s", got)
 	}
 	select {
@@ -239,7 +239,7 @@ func TestShutdownTellsEnvoyFirst(t *testing.T) {
 	}
 	end()
 	<-done
-	if _, err := w.check.Check(t.Context(), newRequest("GET", "/open/x")); code(err) != "Unavailable" {
+	if _, err := f.check.Check(t.Context(), newRequest("GET", "/open/x")); code(err) != "Unavailable" {
 		t.Errorf("a question after it: %v", err)
 	}
 }
@@ -255,31 +255,31 @@ func (b blocking) Write(line []byte) (int, error) {
 
 // startBlocked serves with one question under way, which is answered once
 // release is closed.
-func startBlocked(t *testing.T) (w *world, release chan struct{}, answered chan *authv3.CheckResponse) {
+func startBlocked(t *testing.T) (f *fixture, release chan struct{}, answered chan *authv3.CheckResponse) {
 	t.Helper()
 	b := blocking{make(chan struct{}), make(chan struct{})}
-	w = &world{}
-	w.serve(t, extauthz.NewServer(newGate(t, "default: deny\n", nil, nil), observers(b, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), nil, 1000))
+	f = &fixture{}
+	f.serve(t, extauthz.NewServer(newGate(t, "default: deny\n", nil, nil), observers(b, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), nil, 1000))
 	answered = make(chan *authv3.CheckResponse, 1)
 	go func() {
-		answer, _ := w.check.Check(context.Background(), newRequest("GET", "/x"))
+		answer, _ := f.check.Check(context.Background(), newRequest("GET", "/x"))
 		answered <- answer
 	}()
 	<-b.entered
-	return w, b.release, answered
+	return f, b.release, answered
 }
 
 // What was asked is answered, however long it takes within the limit.
 func TestShutdownAnswersWhatRuns(t *testing.T) {
-	w, release, answered := startBlocked(t)
+	f, release, answered := startBlocked(t)
 	done := make(chan struct{})
 	began := time.Now()
 	go func() {
-		w.server.Shutdown(context.Background(), 20*time.Millisecond)
+		f.server.Shutdown(context.Background(), 20*time.Millisecond)
 		close(done)
 	}()
 	for { // until it takes no more connections
-		conn, err := net.Dial("tcp", w.address)
+		conn, err := net.Dial("tcp", f.address)
 		if err != nil {
 			break
 		}
@@ -302,9 +302,9 @@ func TestShutdownAnswersWhatRuns(t *testing.T) {
 
 // What does not end in time is cut.
 func TestShutdownEndsInTime(t *testing.T) {
-	w, release, answered := startBlocked(t)
+	f, release, answered := startBlocked(t)
 	defer close(release)
-	w.server.Shutdown(ended(), time.Hour)
+	f.server.Shutdown(ended(), time.Hour)
 	if answer := <-answered; answer != nil {
 		t.Errorf("an answer by a server that was stopped: %v", answer)
 	}
@@ -344,11 +344,11 @@ func TestServeTellsOfAListenerThatFails(t *testing.T) {
 // Each decision is counted under what it is.
 func TestDecisionsAreCounted(t *testing.T) {
 	metrics := telemetry.NewMetrics(telemetry.Build{})
-	w := &world{}
+	f := &fixture{}
 	g := newGate(t, "default: deny\nroutes: [{name: open, match: /open, access: public}]\n", nil, nil)
-	w.serve(t, extauthz.NewServer(g, observers(io.Discard, metrics), slog.New(slog.DiscardHandler), nil, 1000))
+	f.serve(t, extauthz.NewServer(g, observers(io.Discard, metrics), slog.New(slog.DiscardHandler), nil, 1000))
 	for _, path := range []string{"/open", "/open", "/x", "//"} {
-		w.ask(t, newRequest("GET", path))
+		f.ask(t, newRequest("GET", path))
 	}
 	text := scrape(t, metrics)
 	for _, want := range []string{

@@ -20,9 +20,9 @@ import (
 	"github.com/jwtgate/jwtgate/internal/tracesink"
 )
 
-// traced is a world whose server sends traces, and their receiver.
+// traced is a fixture whose server sends traces, and their receiver.
 type traced struct {
-	*world
+	*fixture
 	traces *telemetry.Traces
 	sink   *tracesink.Sink
 }
@@ -47,17 +47,17 @@ func startTraced(t *testing.T, variables ...string) traced {
 	if err != nil || traces == nil {
 		t.Fatalf("traces %v: %v", traces, err)
 	}
-	w := start(t)
-	to := observers(w.audit, telemetry.NewMetrics(telemetry.Build{}))
+	f := start(t)
+	to := observers(f.audit, telemetry.NewMetrics(telemetry.Build{}))
 	to.Traces = traces
-	w.serve(t, extauthz.NewServer(w.gate, to, slog.New(slog.NewJSONHandler(w.logs, nil)), nil, 1000))
-	return traced{w, traces, sink}
+	f.serve(t, extauthz.NewServer(f.gate, to, slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 1000))
+	return traced{f, traces, sink}
 }
 
 // spans ends the traces, which sends all there are.
-func (w traced) spans() []tracesink.Span {
-	w.traces.Close(20 * time.Second)
-	return w.sink.Spans()
+func (f traced) spans() []tracesink.Span {
+	f.traces.Close(20 * time.Second)
+	return f.sink.Spans()
 }
 
 const (
@@ -68,8 +68,8 @@ const (
 // TestSpanOfACheck: each check has one span, whatever becomes of it; health checks
 // have none.
 func TestSpanOfACheck(t *testing.T) {
-	w := startTraced(t)
-	raw := w.mint(t, map[string]any{"sub": "alice-of-the-subject", "email": "alice@claims.example"})
+	f := startTraced(t)
+	raw := f.mint(t, map[string]any{"sub": "alice-of-the-subject", "email": "alice@claims.example"})
 	rows := []struct {
 		name, route, verdict, reason, status string
 		ask                                  *authv3.CheckRequest
@@ -83,12 +83,12 @@ func TestSpanOfACheck(t *testing.T) {
 	}
 	decisions := make([]any, len(rows))
 	for i, row := range rows {
-		decisions[i] = metadata(w.ask(t, row.ask))["decision"]
+		decisions[i] = metadata(f.ask(t, row.ask))["decision"]
 	}
-	if _, err := w.health.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
+	if _, err := f.health.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
 		t.Fatal(err)
 	}
-	spans := w.spans()
+	spans := f.spans()
 	if len(spans) != len(rows) {
 		t.Fatalf("%d spans, want %d", len(spans), len(rows))
 	}
@@ -108,7 +108,7 @@ func TestSpanOfACheck(t *testing.T) {
 			t.Errorf("%s: it took %v", row.name, took)
 		}
 	}
-	sent := w.sink.Bytes()
+	sent := f.sink.Bytes()
 	for _, secret := range append(strings.Split(raw, "."), "alice", "claims.example", "orders/read") {
 		if bytes.Contains(sent, []byte(secret)) {
 			t.Errorf("what was sent holds %.20q", secret)
@@ -122,16 +122,16 @@ func TestSpanOfACheck(t *testing.T) {
 // TestTheClientsTraceContextIsNotOurs: the parent stands in the metadata of the
 // call, where Envoy puts it, and not among the headers of the request.
 func TestTheClientsTraceContextIsNotOurs(t *testing.T) {
-	w := startTraced(t)
+	f := startTraced(t)
 	clients := "traceparent: 00-" + clientsTrace + "-cccccccccccccccc-01"
 	ctx := grpcmetadata.AppendToOutgoingContext(t.Context(), "traceparent", "00-"+envoysTrace+"-"+envoysSpan+"-01", "tracestate", "a=1", "tracestate", "b=2")
 	for name, of := range map[string]context.Context{"of Envoy": ctx, "without": t.Context()} {
-		if _, err := w.check.Check(of, newRequest("GET", "/open/"+name[:2], clients, "tracestate: client=1")); err != nil {
+		if _, err := f.check.Check(of, newRequest("GET", "/open/"+name[:2], clients, "tracestate: client=1")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	children, roots := 0, 0
-	for _, s := range w.spans() {
+	for _, s := range f.spans() {
 		switch {
 		case s.TraceID == clientsTrace || strings.Contains(s.State, "client"):
 			t.Errorf("the client's context became %s %s", s.TraceID, s.State)
@@ -150,7 +150,7 @@ func TestTheClientsTraceContextIsNotOurs(t *testing.T) {
 
 // TestPanicHasASpan: also what went wrong is seen, with the time that it took.
 func TestPanicHasASpan(t *testing.T) {
-	w := startTraced(t)
+	f := startTraced(t)
 	fail := true
 	g := newGate(t, "default: deny\nroutes: [{match: /**, access: public}]\n", nil, func() time.Time {
 		if fail {
@@ -160,10 +160,10 @@ func TestPanicHasASpan(t *testing.T) {
 		return time.Now()
 	})
 	to := observers(io.Discard, telemetry.NewMetrics(telemetry.Build{}))
-	to.Traces = w.traces
-	w.serve(t, extauthz.NewServer(g, to, slog.New(slog.DiscardHandler), nil, 1000))
-	w.ask(t, newRequest("GET", "/x"))
-	spans := w.spans()
+	to.Traces = f.traces
+	f.serve(t, extauthz.NewServer(g, to, slog.New(slog.DiscardHandler), nil, 1000))
+	f.ask(t, newRequest("GET", "/x"))
+	spans := f.spans()
 	if len(spans) != 1 || spans[0].Attributes["jwtgate.reason"] != "internal" || spans[0].Status != "STATUS_CODE_ERROR" || !spans[0].Ended.After(spans[0].Began) {
 		t.Errorf("%+v", spans)
 	}
@@ -172,12 +172,12 @@ func TestPanicHasASpan(t *testing.T) {
 // TestReceiverDelaysNoCheck: checks are answered at once while the receiver hangs
 // and the queue is full, and once it is gone.
 func TestReceiverDelaysNoCheck(t *testing.T) {
-	w := startTraced(t, "OTEL_BSP_MAX_QUEUE_SIZE=4", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1")
-	w.sink.Hang()
+	f := startTraced(t, "OTEL_BSP_MAX_QUEUE_SIZE=4", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1")
+	f.sink.Hang()
 	slowest := func() (longest time.Duration) {
 		for range 200 {
 			began := time.Now()
-			if got := reason(w.ask(t, newRequest("GET", "/open/x"))); got != "public" {
+			if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 				t.Fatalf("decided %s", got)
 			}
 			longest = max(longest, time.Since(began))
@@ -187,7 +187,7 @@ func TestReceiverDelaysNoCheck(t *testing.T) {
 	if took := slowest(); took > 2*time.Second {
 		t.Errorf("a check took %v while the receiver hung", took)
 	}
-	w.sink.Close()
+	f.sink.Close()
 	if took := slowest(); took > 2*time.Second {
 		t.Errorf("a check took %v when the receiver was gone", took)
 	}
@@ -227,15 +227,15 @@ func TestLinesHaveTheTraceID(t *testing.T) {
 		"of another shape": {[]string{id}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := start(t)
+			f := start(t)
 			ctx := t.Context()
 			for _, parent := range row.metadata {
 				ctx = grpcmetadata.AppendToOutgoingContext(ctx, "traceparent", parent)
 			}
-			if _, err := w.check.Check(ctx, newRequest("GET", "/closed", "traceparent: 00-"+strings.Repeat("c", 32)+"-cccccccccccccccc-01")); err != nil {
+			if _, err := f.check.Check(ctx, newRequest("GET", "/closed", "traceparent: 00-"+strings.Repeat("c", 32)+"-cccccccccccccccc-01")); err != nil {
 				t.Fatal(err)
 			}
-			lines := w.audit.all(t)
+			lines := f.audit.all(t)
 			if len(lines) != 1 || lines[0]["trace_id"] != row.want {
 				t.Errorf("lines %v, want the trace %v", lines, row.want)
 			}
