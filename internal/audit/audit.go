@@ -1,19 +1,20 @@
-// Package audit writes decisions down: one decision, one JSON line.
+// Package audit records decisions: one decision, one line of JSON.
 //
-// A line says who asked for what, what was decided and why. It never holds a
-// token, a query, or a header value other than x-request-id; what a client wrote
-// is cut. The same line is written to the log, remembered for /decisions/ID, and
-// read again by `jwtgate explain`.
+// A line says who requested what, what was decided, and why. It never contains a token, a
+// query, or a header value other than x-request-id, and the texts that a client chose are
+// truncated. The same line is written to the log, kept in memory for /decisions/ID, and
+// read by `jwtgate explain`.
 //
 // Security invariants:
 //
-//  1. No line holds a token, wherever a client put it (TestWriteHoldsNoToken), or a
+//  1. No line contains a token, wherever a client put it (TestWriteHoldsNoToken), or a
 //     query (TestWrite, TestDiffer).
-//  2. A line stays one line, whatever the request holds (TestWriteIsOneLine).
-//  3. What is remembered is a copy: nothing that later happens to a request's
-//     memory reaches it (TestMemoryHoldsCopies).
-//  4. What is remembered is the line that is written, and each field of a record
-//     stands in it (TestEveryFieldIsWritten).
+//  2. A decision is written as one line, whatever the request contains
+//     (TestWriteIsOneLine).
+//  3. The memory keeps copies: it does not change when the memory of a request is reused
+//     (TestMemoryHoldsCopies).
+//  4. The line in memory is the line that is written (TestRecordIsTheLine), and it contains
+//     each field of the record (TestEveryFieldIsWritten).
 package audit
 
 import (
@@ -30,12 +31,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// maxText bounds, in bytes, what of a client's own text stands in a line.
+// maxText is the maximum size, in bytes, of a client's text in a line.
 const maxText = 512
 
-// Log writes a line for each decision that the config wants written down, and
-// remembers those that somebody may ask about. It is safe for concurrent use.
-// Make one with [New].
+// Log writes a line for each decision that the configuration selects, and keeps the recent
+// decisions that a user may ask about in memory. It is safe for concurrent use. Make one
+// with [New].
 type Log struct {
 	targets Targets
 	memory  *Memory
@@ -43,13 +44,13 @@ type Log struct {
 	pool    sync.Pool // of *encoder
 }
 
-// Targets are the writers of the places that decisions are written to. Each line is
-// one Write, of memory that is used again.
+// Targets are the writers that decisions are written to. Each line is one Write. The
+// writer must not keep the bytes, because their memory is reused.
 type Targets map[config.AuditTarget]io.Writer
 
-// New returns a log that writes to the targets and remembers in memory. traceID
-// returns the trace id of the call that a context belongs to, or ""; nil: no line has
-// one.
+// New returns a log that writes to the targets and keeps lines in memory. traceID returns
+// the trace ID of the call that a context belongs to, or "". If it is nil, no line has a
+// trace ID.
 func New(targets Targets, memory *Memory, traceID func(context.Context) string) *Log {
 	if traceID == nil {
 		traceID = func(context.Context) string { return "" }
@@ -57,9 +58,9 @@ func New(targets Targets, memory *Memory, traceID func(context.Context) string) 
 	return &Log{targets: targets, memory: memory, traceID: traceID}
 }
 
-// Write records one decision. A denial, and a request that was let go on without
-// identity, is remembered whether it is written or not: somebody holds its id and
-// may ask.
+// Write records one decision. It keeps every denial in memory, and every request that was
+// allowed although it would have been denied, even if the configuration does not select
+// them: the client may have the decision's ID, and an operator may look it up.
 func (l *Log) Write(ctx context.Context, r *request.Request, d *gate.Decision) {
 	if !d.Record && (d.Verdict == gate.VerdictAllow || d.Verdict == gate.VerdictAnswer) && d.WouldDeny == "" {
 		return
@@ -77,14 +78,14 @@ func (l *Log) Write(ctx context.Context, r *request.Request, d *gate.Decision) {
 	}
 }
 
-// write writes a line. The writer counts those that it loses.
+// write writes a line. The writer counts the lines that it loses.
 func (l *Log) write(to config.AuditTarget, line []byte) {
 	if w := l.targets[to]; w != nil {
 		_, _ = w.Write(line)
 	}
 }
 
-// encoder encodes lines, one after the other, in memory of its own.
+// encoder encodes lines, one after the other, in its own memory.
 type encoder struct {
 	bytes bytes.Buffer
 	json  *json.Encoder
@@ -97,53 +98,49 @@ func newEncoder() *encoder {
 	return e
 }
 
-// encode returns the line, which is good until the next call.
+// encode returns the line, which is valid until the next call.
 func (e *encoder) encode(value any) []byte {
 	e.bytes.Reset()
-	_ = e.json.Encode(value) // texts, numbers and times: none fails
+	_ = e.json.Encode(value) // it has only texts, numbers and times, which always encode
 	return e.bytes.Bytes()
 }
 
 // levelInfo is the level of every line, as slog writes it.
 const levelInfo = "INFO"
 
-// difference is the line of a decision that a candidate config would have made
-// otherwise than the live one.
+// difference is the line of a decision that the candidate configuration would have made
+// differently. Its record is about the decision of the candidate, with the ID, the route
+// and the configuration of the live decision.
 type difference struct {
-	Time           time.Time    `json:"time"`
-	Level          string       `json:"level"`
-	Message        string       `json:"msg"`
-	Decision       string       `json:"decision"`
-	RequestID      string       `json:"request_id,omitempty"`
-	Route          string       `json:"route"`
+	Record
+	// These hide the fields of the record that every line of a decision has. Without a
+	// verdict, nothing reads the line as a decision.
+	Verdict    omitted `json:"verdict,omitempty"`
+	Status     omitted `json:"status,omitempty"`
+	DurationUS omitted `json:"duration_us,omitempty"`
+
 	From           gate.Verdict `json:"from"`
 	To             gate.Verdict `json:"to"`
-	Reason         gate.Reason  `json:"reason"`
 	LiveReason     gate.Reason  `json:"live_reason"`
 	CandidateRoute string       `json:"candidate_route"`
-	InternalDetail string       `json:"internal_detail,omitempty"`
-	Hint           string       `json:"hint,omitempty"`
-	Issuer         string       `json:"issuer,omitempty"`
-	Subject        string       `json:"subject,omitempty"`
-	Method         string       `json:"method,omitempty"`
-	Host           string       `json:"host,omitempty"`
-	Path           string       `json:"path,omitempty"`
-	Config         string       `json:"config"`
-	Candidate      string       `json:"candidate"`
+	Candidate      string       `json:"candidate"` // hex SHA-256
 }
 
-// Differ writes down where a candidate config decides otherwise than the live
-// one.
+// omitted is the type of a field that is never in a line.
+type omitted *struct{}
+
+// Differ writes a line about a request that the candidate configuration decides
+// differently from the live one.
 func (l *Log) Differ(r *request.Request, d gate.Difference) {
 	live, would := d.Live, d.Candidate
+	record := newBase(r, would)
+	record.Time, record.Message = time.Now().UTC(), "candidate difference"
+	record.Decision, record.Route, record.Config = live.ID.String(), live.Route, live.ConfigHash
 	l.write(live.To, newEncoder().encode(&difference{
-		Time: time.Now().UTC(), Level: levelInfo, Message: "candidate difference",
-		Decision: live.ID.String(), RequestID: clean(r.Header("x-request-id")), Route: live.Route,
-		From: live.Verdict, To: would.Verdict, Reason: would.Reason, LiveReason: live.Reason, CandidateRoute: would.Route,
-		InternalDetail: clean(would.InternalDetail), Hint: clean(would.Hint), Issuer: would.Issuer, Subject: clean(would.Subject),
-		Method: clean(r.Method), Host: clean(r.Authority), Path: clean(r.RawPath()), Config: live.ConfigHash, Candidate: would.ConfigHash,
+		Record: record, From: live.Verdict, To: would.Verdict, LiveReason: live.Reason,
+		CandidateRoute: would.Route, Candidate: would.ConfigHash,
 	}))
 }
 
-// clean returns a client's own text as a line may contain it.
+// clean returns a client's text as a line may contain it.
 func clean(text string) string { return quote.Plain(text, maxText) }

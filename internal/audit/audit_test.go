@@ -25,6 +25,8 @@ const (
 	claims    = "eyJzdWIiOiJhbGljZSIsImVtYWlsIjoiYUBleGFtcGxlLmNvbSJ9"
 	signature = "c2lnbmF0dXJlLXNpZ25hdHVyZS1zaWduYXR1cmUtc2lnbmF0dXJl"
 	jwt       = header + "." + claims + "." + signature
+
+	traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
 )
 
 // write returns what is written of a decision, as text and as JSON.
@@ -44,7 +46,7 @@ func write(t *testing.T, r *request.Request, d *gate.Decision) (string, map[stri
 
 // log writes to out for the one target there is.
 func log(out io.Writer, memory *audit.Memory) *audit.Log {
-	return audit.New(audit.Targets{config.AuditStderr: out}, memory, func(context.Context) string { return "4bf92f3577b34da6a3ce929d0e0e4736" })
+	return audit.New(audit.Targets{config.AuditStderr: out}, memory, func(context.Context) string { return traceID })
 }
 
 // denied is a denial with every field that stands in a line.
@@ -79,7 +81,7 @@ func TestWrite(t *testing.T) {
 		"level": "INFO", "msg": "decision",
 		"decision": "replica-0123456789abcdef", "request_id": "abc", "route": "admin", "verdict": "deny",
 		"reason": "group_missing", "status": float64(403), "detail": "you are not in the group", "internal_detail": "group missing", "hint": "add the user",
-		"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "issuer": "home", "subject": "alice", "kid": "key-1",
+		"trace_id": traceID, "issuer": "home", "subject": "alice", "kid": "key-1",
 		"method": "GET", "host": "api.example", "path": "/admin/1", "source": "192.0.2.7",
 		"duration_us": float64(1234), "config": "c0ffee",
 	}
@@ -96,7 +98,7 @@ func TestWriteOfFurtherRules(t *testing.T) {
 	if got := fmt.Sprint(line["further"]); got != "[GET,HEAD /a admin]" {
 		t.Errorf("further is %s", got)
 	}
-	if text := (&audit.Record{Verdict: d.Verdict, Reason: d.Reason, Route: "own", Further: d.Further}).Steps()[1].Text; !strings.Contains(text, "own; held to GET,HEAD /a, admin too") {
+	if text := (&audit.Record{Verdict: d.Verdict, Reason: d.Reason, Route: "own", Further: d.Further}).Steps()[1].Text; !strings.Contains(text, "own; an application may read the request differently, so it also has to pass GET,HEAD /a, admin") {
 		t.Errorf("explained as %q", text)
 	}
 }

@@ -9,10 +9,9 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// Record is one decision as it is logged, remembered and explained: the line of the
-// log, the answer of /decisions/ID and what `jwtgate explain` prints are this one
-// value, and its JSON form is the one form. It holds no token and no query. A value
-// that a decision does not have is left out.
+// Record is one decision as it is logged, kept in memory and explained: the line of the
+// log, the response of /decisions/ID and the output of `jwtgate explain` all come from it.
+// It contains no token and no query. A value that a decision does not have is left out.
 type Record struct {
 	Time time.Time `json:"time"`
 	// Level and Message are those of a line of the log.
@@ -20,21 +19,22 @@ type Record struct {
 	Message   string `json:"msg,omitempty"`
 	Decision  string `json:"decision"`
 	RequestID string `json:"request_id,omitempty"`
-	// TraceID is that of the proxy's call (W3C Trace Context), 32 hex digits.
+	// TraceID is the ID of the trace of the proxy's call (W3C Trace Context), 32 hex
+	// digits.
 	TraceID string `json:"trace_id,omitempty"`
 	Route   string `json:"route"`
-	// Further are the names of the further rules that the request was held to.
+	// Further are the names of the further rules that were applied to the request.
 	Further []string     `json:"further,omitempty"`
 	Verdict gate.Verdict `json:"verdict"`
 	Reason  gate.Reason  `json:"reason"`
-	// Status is the HTTP status that the decision stands for: 200 when it is allowed,
-	// whatever the application answers then.
+	// Status is the HTTP status of the decision: 200 if the request is allowed, whatever
+	// the application then responds.
 	Status int `json:"status"`
-	// WouldDeny is the reason for which the request would have been denied, had shadow
-	// or if_invalid not let it go on.
+	// WouldDeny is the reason for which the request would have been denied if shadow or
+	// if_invalid had not let it pass.
 	WouldDeny gate.Reason `json:"would_deny,omitempty"`
-	// Detail is the text that the client received. InternalDetail and Hint, what to
-	// change, are for operators alone.
+	// Detail is the text that the client received. InternalDetail and Hint, which says
+	// what to change, are for operators only.
 	Detail         string `json:"detail,omitempty"`
 	InternalDetail string `json:"internal_detail,omitempty"`
 	Hint           string `json:"hint,omitempty"`
@@ -46,30 +46,36 @@ type Record struct {
 	Path           string `json:"path,omitempty"`
 	Source         string `json:"source,omitempty"`
 	DurationUS     int64  `json:"duration_us"`
-	// Cached: the token was remembered from an earlier request.
+	// Cached reports whether the token was remembered from an earlier request.
 	Cached bool   `json:"cached,omitempty"`
 	Config string `json:"config"` // hex SHA-256
 }
 
-// NewRecord returns the record of a decision about a request. What a client wrote is
-// cut and cleaned.
+// NewRecord returns the record of a decision about a request. Texts that a client chose
+// are truncated, and tokens in them are replaced.
 func NewRecord(r *request.Request, d *gate.Decision, traceID string) Record {
-	record := Record{
-		Time: d.Time.UTC(), Level: levelInfo, Message: "decision", Decision: d.ID.String(), RequestID: clean(r.Header("x-request-id")), TraceID: traceID,
-		Route: d.Route, Further: d.Further, Verdict: d.Verdict, Reason: d.Reason, Status: d.Status(), WouldDeny: d.WouldDeny,
-		InternalDetail: clean(d.InternalDetail), Hint: clean(d.Hint),
-		Issuer: d.Issuer, Subject: clean(d.Subject), KeyID: clean(d.KeyID),
-		Method: clean(r.Method), Host: clean(r.Authority), Path: clean(r.RawPath()), Source: clean(r.Source),
-		DurationUS: d.Elapsed.Microseconds(), Cached: d.Cached, Config: d.ConfigHash,
-	}
+	record := newBase(r, d)
+	record.TraceID, record.Source = traceID, clean(r.Source)
+	record.Further, record.Verdict, record.Status, record.WouldDeny = d.Further, d.Verdict, d.Status(), d.WouldDeny
+	record.KeyID, record.Cached, record.DurationUS = clean(d.KeyID), d.Cached, d.Elapsed.Microseconds()
 	if d.Denial != nil {
 		record.Detail = d.Denial.Detail
 	}
 	return record
 }
 
-// Steps says how the recorded decision came about, as far as the record tells: the
-// checks before the one that decided passed.
+// newBase returns the part of a record that the line of a difference has too.
+func newBase(r *request.Request, d *gate.Decision) Record {
+	return Record{
+		Time: d.Time.UTC(), Level: levelInfo, Message: "decision",
+		Decision: d.ID.String(), RequestID: clean(r.Header("x-request-id")), Route: d.Route, Reason: d.Reason,
+		InternalDetail: clean(d.InternalDetail), Hint: clean(d.Hint), Issuer: d.Issuer, Subject: clean(d.Subject),
+		Method: clean(r.Method), Host: clean(r.Authority), Path: clean(r.RawPath()), Config: d.ConfigHash,
+	}
+}
+
+// Steps returns the checks of the recorded decision with their results, as far as the
+// record has them: the checks before the one that decided passed.
 func (r *Record) Steps() []gate.Step {
 	found := map[gate.Stage]string{
 		gate.StageTarget: gate.DescribeTarget(r.Method, r.Host, r.Path),
@@ -83,15 +89,15 @@ func (r *Record) Steps() []gate.Step {
 		found[gate.StageClaims] = fmt.Sprintf("subject %q", r.Subject)
 	}
 	return gate.Steps(&gate.Decision{
-		Verdict: r.Verdict, Reason: r.Reason, WouldDeny: r.WouldDeny, InternalDetail: r.InternalDetail, Issuer: r.Issuer, Subject: r.Subject,
-		KeyID: r.KeyID, Cached: r.Cached,
+		Verdict: r.Verdict, Reason: r.Reason, WouldDeny: r.WouldDeny, InternalDetail: r.InternalDetail,
+		Issuer: r.Issuer, Subject: r.Subject, KeyID: r.KeyID, Cached: r.Cached,
 	}, found)
 }
 
-// rules names the rules that the request was held to.
+// rules names the rules that were applied to the request.
 func (r *Record) rules() string {
 	if len(r.Further) == 0 {
 		return r.Route
 	}
-	return r.Route + "; held to " + strings.Join(r.Further, ", ") + " too, since an application may read the request otherwise"
+	return r.Route + "; an application may read the request differently, so it also has to pass " + strings.Join(r.Further, ", ")
 }

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/jwtgate/jwtgate/internal/audit"
 	"github.com/jwtgate/jwtgate/internal/extauthz"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/request"
@@ -322,5 +324,42 @@ func TestDynamicMetadata(t *testing.T) {
 				t.Errorf("keys %v, want %s alone", slices.Collect(maps.Keys(all)), extauthz.MetadataKey)
 			}
 		})
+	}
+}
+
+// TestMetadataOfEachField checks that the dynamic metadata of allowed and denied requests
+// has exactly those fields of the audit record that belong there, with the same values, and
+// the token's expiry. A new field of the record needs a row here.
+func TestMetadataOfEachField(t *testing.T) {
+	belongs := map[string]bool{
+		"decision": true, "route": true, "verdict": true, "reason": true, "issuer": true, "subject": true,
+		"time": false, "level": false, "msg": false, "request_id": false, "trace_id": false, "further": false, "status": false,
+		"would_deny": false, "detail": false, "internal_detail": false, "hint": false, "kid": false, "method": false, "host": false,
+		"path": false, "source": false, "duration_us": false, "cached": false, "config": false,
+	}
+	for _, d := range []*gate.Decision{
+		{Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed},
+		{Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing, Denial: &gate.Denial{Status: 403, Detail: "detail"}},
+	} {
+		d.ID, d.Route, d.Issuer, d.Subject = gate.ID{Replica: "replica", Number: 1}, "orders", "home", "alice"
+		d.Expires = time.Unix(2_000_000_000, 0)
+		d.InternalDetail, d.Hint, d.KeyID, d.ConfigHash, d.Cached = "internal", "hint", "key-1", "c0ffee", true
+		got := metadata(extauthz.Response(d, false))
+		record := reflect.ValueOf(audit.NewRecord(&request.Request{Method: "GET", Target: "/orders"}, d, "trace"))
+		for i := range record.NumField() {
+			key, _, _ := strings.Cut(record.Type().Field(i).Tag.Get("json"), ",")
+			switch want, known := belongs[key]; {
+			case !known:
+				t.Errorf("the record has the new field %s: does it belong in the metadata?", key)
+			case want && got[key] != fmt.Sprint(record.Field(i).Interface()):
+				t.Errorf("%s: the metadata has %v as %s, want %v", d.Verdict, got[key], key, record.Field(i))
+			case !want && got[key] != nil:
+				t.Errorf("%s: the metadata has %s, which does not belong there", d.Verdict, key)
+			}
+			delete(got, key)
+		}
+		if want := map[string]any{"expires": float64(2_000_000_000)}; !maps.Equal(got, want) {
+			t.Errorf("%s: the metadata also has %v, want %v", d.Verdict, got, want)
+		}
 	}
 }
