@@ -33,7 +33,7 @@ func TestMutualTLSThroughEnvoy(t *testing.T) {
 		{"Envoy does not know the gate's authority", clients.client(t, envoyName), strangers, nil, "unknown certificate authority"},
 		{
 			"Envoy does not offer HTTP/2", clients.client(t, envoyName), servers, []string{"          alpn_protocols: [ h2 ]", "          #"},
-			"write alpn_protocols: [h2] under common_tls_context",
+			"add alpn_protocols: [h2] under common_tls_context",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

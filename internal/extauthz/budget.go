@@ -8,14 +8,13 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// expectedTimeout is the metadata in which Envoy says, in milliseconds, how
-// long it waits for this try of a Check. The gRPC deadline is that of all tries
-// together.
-const expectedTimeout = "x-envoy-expected-rq-timeout-ms"
+// attemptTimeout is the metadata in which Envoy sends, in milliseconds, how long it waits
+// for this attempt of a Check. The gRPC deadline is for all attempts together.
+const attemptTimeout = "x-envoy-expected-rq-timeout-ms"
 
-// budget is a context whose deadline is that of this try. It is not cancelled
-// at that time: it only says how much time there is to spend, and looks for that
-// only when it is asked, since few requests have to wait for anything.
+// budget is a context with the deadline of this attempt. It is not cancelled at the
+// deadline; it only says how much time there is. It reads the metadata when Deadline is
+// called, because few requests have to wait.
 type budget struct {
 	context.Context
 	began time.Time
@@ -24,7 +23,7 @@ type budget struct {
 // Deadline returns the earlier of Envoy's two deadlines.
 func (b *budget) Deadline() (time.Time, bool) {
 	whole, bounded := b.Context.Deadline()
-	values := metadata.ValueFromIncomingContext(b.Context, expectedTimeout)
+	values := metadata.ValueFromIncomingContext(b.Context, attemptTimeout)
 	if len(values) == 0 {
 		return whole, bounded
 	}

@@ -12,35 +12,34 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// call is one Check on its way through the server, from the bytes that came to
-// the bytes that go. Its memory is used again for another call once it is sent.
+// call is one Check, from the bytes that are received to the bytes that are sent. After
+// that, its memory is reused for another call.
 type call struct {
-	data   []byte // the CheckRequest as it came, until it was scanned
-	size   int    // its length
-	asked  request.Request
-	err    error // why there is nothing in asked
-	budget budget
-	answer *answer
+	data    []byte // the CheckRequest as it was received, until it is scanned
+	size    int    // the length of the CheckRequest
+	request request.Request
+	err     error // why request is empty
+	budget  budget
+	answer  *answer
 }
 
-// most bounds the memory, in bytes, that is kept for another call: a message as
-// Envoy sends them by default fits.
-const most = 64 << 10
+// maxReusedBytes is the size of the largest buffer that is reused. The messages that Envoy
+// sends with its default limits fit.
+const maxReusedBytes = 64 << 10
 
-// calls are those that are not under way, and the memory of their answers. It is
-// safe for concurrent use. Make one with newCalls.
+// calls makes calls and their answers, and reuses their memory. It is safe for concurrent
+// use. Make one with newCalls.
 type calls struct {
 	pool    sync.Pool // of *call
 	answers sync.Pool // of *answer
 	denials templates
-	// poison: buffers are overwritten after use, so that a test fails which finds
-	// something in one.
+	// poison: buffers are overwritten after use, so that a test that still reads one fails.
 	poison bool
 }
 
 func newCalls() *calls { return &calls{poison: testing.Testing()} }
 
-// begin returns a call of its own for the caller.
+// begin returns a call that only the caller uses.
 func (p *calls) begin(ctx context.Context) *call {
 	c, reused := p.pool.Get().(*call)
 	if !reused {
@@ -50,67 +49,70 @@ func (p *calls) begin(ctx context.Context) *call {
 	return c
 }
 
-// end takes back a call that nobody uses any more.
+// end takes back a call, which must not be used any more.
 func (p *calls) end(c *call) {
-	clear(c.asked.Headers)
-	clear(c.asked.Extensions)
-	if cap(c.data) > most {
+	clear(c.request.Headers)
+	clear(c.request.Extensions)
+	if cap(c.data) > maxReusedBytes {
 		return
 	}
-	*c = call{data: c.data[:0], asked: request.Request{Headers: c.asked.Headers[:0], Extensions: c.asked.Extensions}}
+	*c = call{data: c.data[:0], request: request.Request{Headers: c.request.Headers[:0], Extensions: c.request.Extensions}}
 	p.pool.Put(c)
 }
 
-// decode reads the call's message, and with that ends its stream's wait: for a message
-// that is refused, or that makes a reader panic, too.
-func (c *call) decode(stream unfinished, decode func(any) error) error {
+// decode reads the call's message. Then its stream is no longer incomplete, even if the
+// message is rejected or reading it panics.
+func (c *call) decode(stream incompleteStream, decode func(any) error) error {
 	defer func() { stream.end(c.size) }()
 	return decode(c)
 }
 
-// read takes a CheckRequest as it came over the wire. What is wrong with it
-// stands in the call.
+// read reads a CheckRequest in its wire format. If that fails, it sets c.err.
 func (c *call) read(message mem.BufferSlice, poison bool) {
 	c.data = c.data[:0]
 	for _, part := range message {
 		c.data = append(c.data, part.ReadOnlyData()...)
 	}
-	c.err = scan(c.data, &c.asked)
+	c.err = scan(c.data, &c.request)
 	c.size = len(c.data)
 	wipe(c.data, poison)
 }
 
-// wipe takes a request, with its token, out of memory that is used again.
+// wipe removes a request, with its token, from memory that is reused.
 func wipe(data []byte, poison bool) {
 	if !poison {
 		clear(data)
 		return
 	}
 	for i := range data {
-		data[i] = 0xff // in no UTF-8
+		data[i] = 0xff // never in UTF-8
 	}
 }
 
-// render makes the answer of a decision.
+// render makes the answer for a decision.
 func (c *call) render(d *gate.Decision, calls *calls) (err error) {
 	c.answer = calls.answer()
-	c.answer.bytes, err = calls.denials.appendAnswer(c.answer.bytes, d, fromGRPC(c.asked.Header("content-type")))
+	c.answer.bytes, err = calls.denials.appendAnswer(c.answer.bytes, d, isGRPC(c.request.Header("content-type")))
 	return err
 }
 
-// answer is the bytes of one CheckResponse, in memory that grpc-go gives back
-// when it has sent them: it is the pool of its own buffer.
+// answer is the bytes of one CheckResponse. It is also the pool of its own buffer, so that
+// grpc-go returns the memory when it has sent them.
+//
+// buffers is part of the answer, and grpc-go holds a slice of it. That is safe because
+// grpc-go reads the slice only while it holds a reference to the buffer in it, and calls Put
+// when the last reference is gone.
 type answer struct {
 	home    *calls
 	bytes   []byte
 	buffers [1]mem.Buffer
 }
 
-// answerBytes is more than an ordinary answer needs. What is smaller
-// than grpc-go's threshold (1 KiB) it never gives back.
+// answerBytes is more than an ordinary answer needs. grpc-go never returns buffers of up to
+// 1 KiB to their pool.
 const answerBytes = 4 << 10
 
-// answer returns an empty one.
+// answer returns an empty answer.
 func (p *calls) answer() *answer {
 	if a, reused := p.answers.Get().(*answer); reused {
 		return a
@@ -124,15 +126,15 @@ func (a *answer) buffer() mem.BufferSlice {
 	return a.buffers[:]
 }
 
-// Get is never asked for: the buffer exists already.
+// Get implements mem.BufferPool. It is never called.
 func (a *answer) Get(int) *[]byte { return &a.bytes }
 
-// Put takes the bytes back once nobody reads them.
+// Put implements mem.BufferPool. grpc-go calls it when it does not read the bytes any more.
 func (a *answer) Put(*[]byte) {
 	if a.home.poison {
 		wipe(a.bytes, true)
 	}
-	if cap(a.bytes) > most {
+	if cap(a.bytes) > maxReusedBytes {
 		return
 	}
 	a.bytes, a.buffers[0] = a.bytes[:0], nil

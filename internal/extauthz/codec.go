@@ -6,10 +6,10 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// codec is grpc-go's own for protobuf, but that it hands a Check its bytes and
-// takes those of its answer. grpc-go would fail the RPC of a CheckRequest that
-// cannot be decoded before the service could answer; and to build and take apart
-// whole messages would cost several times what a decision does.
+// codec is grpc-go's codec for Protobuf, except that it passes the bytes of a CheckRequest
+// to its call and takes those of the answer from it. With the original codec, the RPC of a
+// CheckRequest that cannot be decoded would fail before the service could answer, and
+// decoding and encoding complete messages would cost several times as much as a decision.
 type codec struct {
 	encoding.CodecV2
 	calls *calls
@@ -17,7 +17,7 @@ type codec struct {
 
 func newCodec(calls *calls) codec { return codec{encoding.GetCodecV2(proto.Name), calls} }
 
-// Unmarshal decodes data into v. What is wrong with a call's stands in it.
+// Unmarshal decodes data into v. For a call it never fails: the call has the error.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if call, ok := v.(*call); ok {
 		call.read(data, c.calls.poison)
@@ -26,7 +26,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return c.CodecV2.Unmarshal(data, v)
 }
 
-// Marshal encodes v. A call is over with that.
+// Marshal encodes v. If v is a call, it must not be used any more.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	call, ok := v.(*call)
 	if !ok {

@@ -7,136 +7,142 @@ import (
 	"time"
 )
 
-// connection is one of them, as grpc-go reads it.
+// connection is a connection of the gRPC port. It stops reading while its client has sent
+// too much of incomplete messages, and knows how long its streams have waited for theirs.
+//
+// A stream is incomplete from its headers until its first message has arrived in full.
 type connection struct {
 	net.Conn
-	all *connections
+	set *connections
 
-	number  uint64               // counts connections
-	since   uint32               // the epoch of its beginning
-	asked   atomic.Bool          // it has opened a stream
-	limit   atomic.Int64         // its share
-	unread  atomic.Int64         // bytes read that are of no whole message yet, about
-	pending atomic.Int32         // streams without a whole message
-	begun   [epochs]atomic.Int32 // the same, by the epoch of their beginning
-	ended   atomic.Bool
+	number       uint64                   // in the order of their arrival
+	opened       uint32                   // the sweep in which it was opened
+	hadStream    atomic.Bool              // its client has opened a stream
+	readLimit    atomic.Int64             // its share of maxUnreadBytes
+	partialBytes atomic.Int64             // about how many bytes of incomplete messages were read
+	incomplete   atomic.Int32             // number of incomplete streams
+	begun        [sweepSlots]atomic.Int32 // the same, by the sweep in which they began
+	closed       atomic.Bool
 
 	mu   sync.Mutex
-	room sync.Cond // there is room again, or it is closed
+	wake sync.Cond // signals that Read may continue, or that the connection is closed
 }
 
-// Read waits while too much of unfinished messages has been read: what is not read
-// stays with the sender.
-func (o *connection) Read(into []byte) (int, error) {
-	if o.full() {
-		o.mu.Lock()
-		for o.full() && !o.ended.Load() {
-			o.room.Wait()
+// Read waits while too many bytes of incomplete messages have been read. Bytes that are not
+// read stay with the sender.
+func (c *connection) Read(into []byte) (int, error) {
+	if c.overLimit() {
+		c.mu.Lock()
+		for c.overLimit() && !c.closed.Load() {
+			c.wake.Wait()
 		}
-		o.mu.Unlock()
+		c.mu.Unlock()
 	}
-	n, err := o.Conn.Read(into)
-	if o.pending.Load() == 0 {
-		o.unread.Store(0)
+	n, err := c.Conn.Read(into)
+	if c.incomplete.Load() == 0 {
+		c.partialBytes.Store(0)
 	}
-	o.unread.Add(int64(n))
+	c.partialBytes.Add(int64(n))
 	return n, err
 }
 
-// full reports whether more than the share of incomplete messages has been read. What
-// is read while no stream waits for its message belongs to none: the rest of one that
-// was refused, and frames of the connection's own.
-func (o *connection) full() bool { return o.pending.Load() > 0 && o.unread.Load() > o.limit.Load() }
-
-// setShare sets the share, for a new sweep. A connection that is full gets room for one
-// message more: what is counted for headers and frames is an estimate, and the message
-// that is incomplete might be a proper one.
-func (o *connection) setShare(bytes int64) {
-	o.limit.Store(bytes)
-	if o.full() {
-		o.unread.Add(-maxMessageBytes)
-	}
-	o.wake()
+// overLimit reports whether more bytes of incomplete messages were read than the limit
+// allows. Bytes that are read while no stream is incomplete do not count: they are the rest
+// of a message that was rejected, or frames that belong to no stream.
+func (c *connection) overLimit() bool {
+	return c.incomplete.Load() > 0 && c.partialBytes.Load() > c.readLimit.Load()
 }
 
-func (o *connection) wake() {
-	o.mu.Lock()
-	o.room.Broadcast()
-	o.mu.Unlock()
+// setReadLimit sets the limit for the time until the next sweep. A connection that is over
+// its limit may read one more message: the count of bytes includes headers and frames and
+// is an estimate, and the incomplete message may be valid.
+func (c *connection) setReadLimit(bytes int64) {
+	c.readLimit.Store(bytes)
+	if c.overLimit() {
+		c.partialBytes.Add(-maxMessageBytes)
+	}
+	c.signal()
 }
 
-// Close closes the connection, and ends a Read that waits.
-func (o *connection) Close() error {
-	if !o.ended.Swap(true) {
-		o.all.mu.Lock()
-		delete(o.all.open, o)
-		o.all.mu.Unlock()
+// signal lets a Read that waits check the limit again.
+func (c *connection) signal() {
+	c.mu.Lock()
+	c.wake.Broadcast()
+	c.mu.Unlock()
+}
+
+// Close closes the connection and ends a Read that waits.
+func (c *connection) Close() error {
+	if !c.closed.Swap(true) {
+		c.set.mu.Lock()
+		delete(c.set.open, c)
+		c.set.mu.Unlock()
 	}
-	err := o.Conn.Close()
-	o.wake()
+	err := c.Conn.Close()
+	c.signal()
 	return err
 }
 
-// overdue says why the connection is to be closed; empty: it is not.
-func (o *connection) overdue(now uint32) string {
-	if !o.asked.Load() {
-		if time.Duration(now-o.since)*sweepInterval > firstStreamTime {
+// overdue returns the reason for which to close the connection, or "".
+func (c *connection) overdue(now uint32) string {
+	if !c.hadStream.Load() {
+		if time.Duration(now-c.opened)*sweepInterval > firstStreamTimeout {
 			return "no_stream"
 		}
 		return ""
 	}
-	for age := uint32(messageTime/sweepInterval) + 1; age < epochs; age++ {
-		if o.begun[(now-age)%epochs].Load() > 0 {
+	for age := uint32(messageTimeout/sweepInterval) + 1; age < sweepSlots; age++ {
+		if c.begun[(now-age)%sweepSlots].Load() > 0 {
 			return "no_message"
 		}
 	}
 	return ""
 }
 
-// begin notes a stream; what it returns ends it.
-func (o *connection) begin() unfinished {
-	if !o.asked.Load() {
-		o.asked.Store(true)
+// beginStream counts a new stream as incomplete, until [incompleteStream.end] is called.
+func (c *connection) beginStream() incompleteStream {
+	if !c.hadStream.Load() {
+		c.hadStream.Store(true)
 	}
-	at := o.all.epoch.Load() % epochs
-	o.begun[at].Add(1)
-	if o.pending.Add(1) == 1 {
-		o.all.active.Add(1)
+	slot := c.set.sweeps.Load() % sweepSlots
+	c.begun[slot].Add(1)
+	if c.incomplete.Add(1) == 1 {
+		c.set.waiting.Add(1)
 	}
-	o.all.pending.Add(1)
-	return unfinished{o, at}
+	c.set.incomplete.Add(1)
+	return incompleteStream{c, slot}
 }
 
-// unfinished is a stream whose message is not whole yet. The zero value is none that
-// is watched.
-type unfinished struct {
-	of *connection
-	at uint32
+// incompleteStream is a stream whose message has not arrived in full. The zero value is a
+// stream of no tracked connection.
+type incompleteStream struct {
+	conn *connection
+	slot uint32
 }
 
-// end notes that the message of so many bytes is there, or will never be.
-func (u unfinished) end(bytes int) {
-	if u.of == nil {
+// end records that the message, of this size, has arrived or will never arrive.
+func (s incompleteStream) end(bytes int) {
+	if s.conn == nil {
 		return
 	}
-	u.of.begun[u.at].Add(-1)
-	u.of.all.pending.Add(-1)
-	last := u.of.pending.Add(-1) == 0
+	s.conn.begun[s.slot].Add(-1)
+	s.conn.set.incomplete.Add(-1)
+	last := s.conn.incomplete.Add(-1) == 0
 	if last {
-		u.of.all.active.Add(-1)
+		s.conn.set.waiting.Add(-1)
 	}
 	var before int64
 	for {
-		before = u.of.unread.Load()
+		before = s.conn.partialBytes.Load()
 		after := max(before-int64(bytes)-overheadBytes, 0)
-		if last { // what was counted for frames and headers is none of a message
+		if last { // what remains of the count belongs to headers and frames
 			after = 0
 		}
-		if u.of.unread.CompareAndSwap(before, after) {
+		if s.conn.partialBytes.CompareAndSwap(before, after) {
 			break
 		}
 	}
-	if before > u.of.limit.Load() { // somebody may wait for that
-		u.of.wake()
+	if before > s.conn.readLimit.Load() { // a Read may be waiting
+		s.conn.signal()
 	}
 }

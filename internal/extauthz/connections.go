@@ -8,144 +8,149 @@ import (
 	"time"
 )
 
-// What a connection may leave open. A proper Envoy sends the message of a Check with
-// its headers, and opens a connection in order to ask.
+// Limits of what a connection may leave incomplete. Envoy sends the message of a Check
+// directly after its headers, and opens a connection only when it has a request to check.
 const (
-	messageTime     = 5 * time.Second  // from a stream's beginning to its whole message
-	firstStreamTime = 10 * time.Second // from a connection's beginning to its first stream
-	sweepInterval   = time.Second
-	epochs          = 8 // sweeps for which the beginnings of streams are kept apart: more than messageTime has
-	// unreadBytes is how much of messages that are not whole yet is taken from all
-	// connections together; each has its share, and at least room for one message.
-	unreadBytes   = 16 << 20
-	leastShare    = maxMessageBytes + 32<<10
-	mostShare     = 4 << 20
-	overheadBytes = 256 // of a message's headers and frames, about
-	// manyStreams is how many streams without a whole message are taken from all
-	// connections together, before each of those that have any is held to its share of
-	// them, and fewStreams is the least of that. A stream that waits takes about 17 KB.
-	manyStreams = 800
-	fewStreams  = 16
-	// mostWatches is how many may watch the health of the server, which takes as much as a
-	// stream that waits. Envoy asks for it instead.
-	mostWatches = 100
+	messageTimeout     = 5 * time.Second  // from the beginning of a stream to its complete message
+	firstStreamTimeout = 10 * time.Second // from the beginning of a connection to its first stream
+	sweepInterval      = time.Second
+	sweepSlots         = 8 // streams are counted by the sweep in which they began; more than messageTimeout has
+
+	// maxUnreadBytes is how many bytes of incomplete messages are read from all
+	// connections together. Each connection has a share of it, which has room for at
+	// least one message.
+	maxUnreadBytes = 16 << 20
+	minShareBytes  = maxMessageBytes + 32<<10
+	maxShareBytes  = 4 << 20
+	overheadBytes  = 256 // estimated size of the headers and frames of one message
+
+	// maxIncomplete is the number of incomplete streams of all connections from which on
+	// each connection with incomplete streams is limited to its share of them, which is at
+	// least minIncomplete. An incomplete stream takes about 17 KB of memory.
+	maxIncomplete = 800
+	minIncomplete = 16
+
+	// maxHealthWatches is how many streams may watch the health of the server. Each takes
+	// as much memory as an incomplete stream. Envoy does not watch; it polls.
+	maxHealthWatches = 100
 )
 
-// connections are the connections of the gRPC port. They limit how much memory and how
-// many streams untrusted clients can hold: a connection that leaves a message
-// incomplete, or opens no stream, is closed, and of incomplete messages no more than a
-// share is read. It is safe for concurrent use. Make one with newConnections.
+// connections are the connections of the gRPC port. They limit how much memory and how many
+// streams untrusted clients can hold: a connection that leaves a message incomplete or
+// opens no stream is closed, and only a share of incomplete messages is read. It is safe
+// for concurrent use. Make one with newConnections.
 type connections struct {
-	most   int // how many there may be
-	logger *slog.Logger
-	count  func(reason string) // called for each connection that is closed or refused
+	max      int // how many may be open
+	logger   *slog.Logger
+	onClosed func(reason string) // counts a connection that is closed or refused, or a refused stream
 
-	epoch    atomic.Uint32 // counts sweeps
-	accepted atomic.Uint64 // connections
-	pending  atomic.Int32  // streams without a whole message
-	active   atomic.Int32  // connections that have such streams
-	watches  atomic.Int32  // streams that watch the health of the server
-	mu       sync.Mutex
-	open     map[*connection]struct{} // guarded by mu
-	told     time.Time                // when a refusal was logged; guarded by mu
+	sweeps     atomic.Uint32 // number of sweeps
+	accepted   atomic.Uint64 // number of connections that were ever accepted
+	incomplete atomic.Int32  // number of incomplete streams
+	waiting    atomic.Int32  // number of connections with incomplete streams
+	watches    atomic.Int32  // number of streams that watch the health of the server
+
+	mu     sync.Mutex
+	open   map[*connection]struct{} // guarded by mu
+	logged time.Time                // when a refused connection was last logged; guarded by mu
 }
 
-func newConnections(most int, logger *slog.Logger, count func(reason string)) *connections {
-	return &connections{most: most, logger: logger, count: count, open: make(map[*connection]struct{})}
+func newConnections(limit int, logger *slog.Logger, onClosed func(reason string)) *connections {
+	return &connections{max: limit, logger: logger, onClosed: onClosed, open: make(map[*connection]struct{})}
 }
 
-// Open returns how many there are.
-func (c *connections) Open() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.open)
+// Open returns the number of open connections.
+func (s *connections) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
 }
 
-// listen returns a listener whose connections are watched.
-func (c *connections) listen(l net.Listener) net.Listener { return watchedListener{l, c} }
+// listen returns a listener that accepts limited connections.
+func (s *connections) listen(l net.Listener) net.Listener { return limitedListener{l, s} }
 
-type watchedListener struct {
+type limitedListener struct {
 	net.Listener
-	all *connections
+	set *connections
 }
 
-// Accept waits for a connection. Where it is one too many, the oldest that has not
-// opened a stream yet makes room for it; without such a one it is closed at once, so
-// that Envoy asks another replica and does not wait.
-func (l watchedListener) Accept() (net.Conn, error) {
+// Accept waits for a connection. If the maximum is reached, it closes the oldest connection
+// that has never had a stream. If there is none, it closes the new connection immediately,
+// so that Envoy tries another replica and does not wait.
+func (l limitedListener) Accept() (net.Conn, error) {
 	for {
 		raw, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if one := l.all.add(raw); one != nil {
-			return one, nil
+		if conn := l.set.add(raw); conn != nil {
+			return conn, nil
 		}
-		_ = raw.Close() // nobody has used it
+		_ = raw.Close() // nothing was sent on it
 	}
 }
 
-// add returns the connection, watched; nil if it is one too many.
-func (c *connections) add(raw net.Conn) *connection {
-	one := &connection{Conn: raw, all: c, since: c.epoch.Load()}
-	one.room.L = &one.mu
-	one.number = c.accepted.Add(1)
-	one.limit.Store(leastShare) // until the next sweep
-	c.mu.Lock()
-	silent := c.oldestSilent()
-	full := len(c.open) >= c.most && silent == nil
+// add returns the connection with its limits, or nil if the maximum is reached.
+func (s *connections) add(raw net.Conn) *connection {
+	conn := &connection{Conn: raw, set: s, opened: s.sweeps.Load()}
+	conn.wake.L = &conn.mu
+	conn.number = s.accepted.Add(1)
+	conn.readLimit.Store(minShareBytes) // until the next sweep
+	s.mu.Lock()
+	unused := s.oldestUnused()
+	refused := len(s.open) >= s.max && unused == nil
 	now := time.Now()
-	tell := full && now.Sub(c.told) >= refusalPause
-	if tell {
-		c.told = now
+	log := refused && now.Sub(s.logged) >= refusalLogInterval
+	if log {
+		s.logged = now
 	}
-	if !full {
-		c.open[one] = struct{}{}
+	if !refused {
+		s.open[conn] = struct{}{}
 	}
-	c.mu.Unlock()
-	if tell {
-		c.logger.Warn("connection refused: server.max_connections reached",
-			"peer", raw.RemoteAddr().String(), "max_connections", c.most)
+	s.mu.Unlock()
+	if log {
+		s.logger.Warn("connection refused: server.max_connections reached",
+			"peer", raw.RemoteAddr().String(), "max_connections", s.max)
 	}
-	if full {
-		c.count("too_many")
+	if refused {
+		s.onClosed("too_many")
 		return nil
 	}
-	if silent != nil {
-		c.count("too_many")
-		_ = silent.Close() // it has said nothing
+	if unused != nil {
+		s.onClosed("too_many")
+		_ = unused.Close() // it has sent no request
 	}
-	return one
+	return conn
 }
 
-// oldestSilent returns the oldest connection without a stream if there are as many
-// connections as there may be; c.mu is held.
-func (c *connections) oldestSilent() *connection {
-	if len(c.open) < c.most {
+// oldestUnused returns the oldest connection that has never had a stream, if the maximum is
+// reached, or nil. s.mu must be held.
+func (s *connections) oldestUnused() *connection {
+	if len(s.open) < s.max {
 		return nil
 	}
 	var oldest *connection
-	for one := range c.open {
-		if !one.asked.Load() && (oldest == nil || one.number < oldest.number) {
-			oldest = one
+	for conn := range s.open {
+		if !conn.hadStream.Load() && (oldest == nil || conn.number < oldest.number) {
+			oldest = conn
 		}
 	}
 	return oldest
 }
 
-// share is how much of unfinished messages may be read from one connection, in bytes.
-func (c *connections) share() int64 {
-	return min(max(unreadBytes/int64(max(c.Open(), 1)), leastShare), mostShare)
+// shareBytes returns how many bytes of incomplete messages each connection may read.
+func (s *connections) shareBytes() int64 {
+	return min(max(maxUnreadBytes/int64(max(s.Open(), 1)), minShareBytes), maxShareBytes)
 }
 
-// streamShare is how many streams may wait for their message in one connection, where
-// many do in all.
-func (c *connections) streamShare() int32 {
-	return max(manyStreams/max(c.active.Load(), 1), fewStreams)
+// shareStreams returns how many incomplete streams each connection may have once all
+// together have maxIncomplete.
+func (s *connections) shareStreams() int32 {
+	return max(maxIncomplete/max(s.waiting.Load(), 1), minIncomplete)
 }
 
-// watch sweeps until done is closed.
-func (c *connections) watch(done <-chan struct{}) {
+// run sweeps at each interval until done is closed.
+func (s *connections) run(done <-chan struct{}) {
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {
@@ -153,32 +158,33 @@ func (c *connections) watch(done <-chan struct{}) {
 		case <-done:
 			return
 		case <-tick.C:
-			c.sweep()
+			s.sweep()
 		}
 	}
 }
 
-// sweep closes the connections that keep something open for too long.
-func (c *connections) sweep() {
-	now := c.epoch.Add(1)
-	share := c.share()
-	c.mu.Lock()
+// sweep closes the connections that have left something incomplete for too long, and gives
+// the others their shares.
+func (s *connections) sweep() {
+	now := s.sweeps.Add(1)
+	share := s.shareBytes()
+	s.mu.Lock()
 	overdue := make(map[*connection]string)
-	pending, active := int32(0), int32(0)
-	for one := range c.open {
-		if waiting := one.pending.Load(); waiting > 0 {
-			pending, active = pending+waiting, active+1
+	incomplete, waiting := int32(0), int32(0)
+	for conn := range s.open {
+		if n := conn.incomplete.Load(); n > 0 {
+			incomplete, waiting = incomplete+n, waiting+1
 		}
-		if why := one.overdue(now); why != "" {
-			overdue[one] = why
+		if reason := conn.overdue(now); reason != "" {
+			overdue[conn] = reason
 		}
-		one.setShare(share)
+		conn.setReadLimit(share)
 	}
-	c.pending.Store(pending) // those of connections that have ended are none
-	c.active.Store(active)
-	c.mu.Unlock()
-	for one, why := range overdue {
-		c.count(why)
-		_ = one.Close() // it is of no use any more
+	s.incomplete.Store(incomplete) // without the streams of connections that were closed
+	s.waiting.Store(waiting)
+	s.mu.Unlock()
+	for conn, reason := range overdue {
+		s.onClosed(reason)
+		_ = conn.Close() // an error changes nothing: it is not used any more
 	}
 }

@@ -133,7 +133,7 @@ func TestUnfinishedIsClosed(t *testing.T) {
 			}
 			s := f.stranger(t)
 			row.leave(t, s)
-			until(t, "both connections are there", func() bool { return f.server.Connections() == 2 && (name == "no stream" || f.server.Unfinished() == 1) })
+			until(t, "both connections are there", func() bool { return f.server.Connections() == 2 && (name == "no stream" || f.server.Incomplete() == 1) })
 			for range row.stays {
 				f.server.Sweep()
 			}
@@ -159,7 +159,7 @@ func TestUnknownMethodStays(t *testing.T) {
 			t.Errorf("%s: %v", method, err)
 		}
 	}
-	if got := f.server.Unfinished(); got != 0 {
+	if got := f.server.Incomplete(); got != 0 {
 		t.Errorf("%d streams count as unfinished", got)
 	}
 }
@@ -177,8 +177,8 @@ func TestUnreadIsBounded(t *testing.T) {
 		// 15 MB, or until the server reads no more
 	}
 	// The server's own sweeps give room for a message more each.
-	if unread := f.server.Unread(); unread > extauthz.MostShare+4*extauthz.MaxMessageBytes || unread < extauthz.MaxMessageBytes {
-		t.Errorf("%d bytes of unfinished messages were read, %d connections, %d streams", unread, f.server.Connections(), f.server.Unfinished())
+	if unread := f.server.Unread(); unread > extauthz.MaxShareBytes+4*extauthz.MaxMessageBytes || unread < extauthz.MaxMessageBytes {
+		t.Errorf("%d bytes of unfinished messages were read, %d connections, %d streams", unread, f.server.Connections(), f.server.Incomplete())
 	}
 	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("another connection meanwhile: %s", got)
@@ -202,9 +202,9 @@ func TestManyStreams(t *testing.T) {
 		}
 		s.taken(t)
 	}
-	const share = extauthz.ManyStreams / strangers
-	if got := f.server.Unfinished(); got > extauthz.ManyStreams+share || got < extauthz.ManyStreams {
-		t.Errorf("%d streams wait for their message, want %d and a share of %d", got, extauthz.ManyStreams, share)
+	const share = extauthz.MaxIncomplete / strangers
+	if got := f.server.Incomplete(); got > extauthz.MaxIncomplete+share || got < extauthz.MaxIncomplete {
+		t.Errorf("%d streams wait for their message, want %d and a share of %d", got, extauthz.MaxIncomplete, share)
 	}
 	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("another connection meanwhile: %s", got)
@@ -219,7 +219,7 @@ func TestIdleConnectionsTakeNoShare(t *testing.T) {
 		f.stranger(t)
 	}
 	until(t, "all are there", func() bool { return f.server.Connections() == 300 })
-	for range extauthz.ManyStreams / 200 {
+	for range extauthz.MaxIncomplete / 200 {
 		s := f.stranger(t)
 		for range 200 {
 			s.open(t, authv3.Authorization_Check_FullMethodName, nil)
@@ -231,8 +231,8 @@ func TestIdleConnectionsTakeNoShare(t *testing.T) {
 		s.open(t, authv3.Authorization_Check_FullMethodName, nil)
 	}
 	s.taken(t)
-	if got := f.server.Unfinished(); got != extauthz.ManyStreams+100 {
-		t.Errorf("%d streams wait for their message, want %d", got, extauthz.ManyStreams+100)
+	if got := f.server.Incomplete(); got != extauthz.MaxIncomplete+100 {
+		t.Errorf("%d streams wait for their message, want %d", got, extauthz.MaxIncomplete+100)
 	}
 }
 
@@ -246,8 +246,8 @@ func TestRefusedMessageLeavesTheConnection(t *testing.T) {
 		s.open(t, authv3.Authorization_Check_FullMethodName, long)
 	}
 	s.taken(t)
-	if f.server.Unfinished() != 0 || f.server.Unread() > 64<<10 {
-		t.Errorf("%d streams wait, %d bytes count as unread", f.server.Unfinished(), f.server.Unread())
+	if f.server.Incomplete() != 0 || f.server.Unread() > 64<<10 {
+		t.Errorf("%d streams wait, %d bytes count as unread", f.server.Incomplete(), f.server.Unread())
 	}
 	s.open(t, authv3.Authorization_Check_FullMethodName, framed(t, 100))
 	s.taken(t)
@@ -257,7 +257,7 @@ func TestRefusedMessageLeavesTheConnection(t *testing.T) {
 func TestFewWatch(t *testing.T) {
 	f := start(t)
 	refused := 0
-	for range extauthz.MostWatches + 20 {
+	for range extauthz.MaxWatches + 20 {
 		stream, err := f.health.Watch(t.Context(), &healthpb.HealthCheckRequest{})
 		if err != nil {
 			t.Fatal(err)
@@ -307,6 +307,9 @@ func TestLongMessages(t *testing.T) {
 	if answer, err := f.check.Check(t.Context(), newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", room+1))); code(err) != "ResourceExhausted" {
 		t.Errorf("a byte more: %v, answer %v", err, answer)
 	}
+	if !strings.Contains(scrape(t, f.metrics), "jwtgate_messages_refused_total 1\n") {
+		t.Error("the message that was too long is not counted once")
+	}
 	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
 		t.Errorf("behind it: %s", got)
 	}
@@ -335,7 +338,7 @@ func TestMaxConnections(t *testing.T) {
 	asks := f.stranger(t)
 	silent.closed(t)
 	asks.open(t, authv3.Authorization_Check_FullMethodName, nil)
-	until(t, "the second one asks", func() bool { return f.server.Unfinished() == 1 })
+	until(t, "the second one asks", func() bool { return f.server.Incomplete() == 1 })
 	third, err := net.Dial("tcp", f.address)
 	if err != nil {
 		t.Fatal(err)

@@ -16,8 +16,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// NewServerFor is NewServer for another decider than a gate; nothing is
-// observed.
+// NewServerFor is NewServer for another decider than a gate. It has no observers.
 func NewServerFor(d Decider) *Server {
 	return newServer(&service{
 		gate: d, logger: slog.New(slog.DiscardHandler), calls: newCalls(),
@@ -26,14 +25,14 @@ func NewServerFor(d Decider) *Server {
 	}, nil, newConnections(1000, slog.New(slog.DiscardHandler), func(string) {}))
 }
 
-// Decider decides in memory of its own.
+// Decider is decider.
 type Decider interface {
 	Decide(context.Context, *request.Request) *gate.Decision
 	Refuse(gate.Reason, string) *gate.Decision
 }
 
-// Answers returns what makes the answers of decisions, as one server does: an answer
-// that repeats comes from a template. The error is that of an answer that cannot be sent.
+// Answers returns a function that encodes the answers of decisions as one server does: an
+// answer that repeats comes from a template.
 func Answers() func(d *gate.Decision, grpcClient bool) ([]byte, error) {
 	var denials templates
 	return func(d *gate.Decision, grpcClient bool) ([]byte, error) {
@@ -41,7 +40,8 @@ func Answers() func(d *gate.Decision, grpcClient bool) ([]byte, error) {
 	}
 }
 
-// Templates is how many denials have a template once these were answered.
+// Templates returns how many templates of denials there are after these decisions were
+// answered.
 func Templates(all ...*gate.Decision) int {
 	var denials templates
 	for _, d := range all {
@@ -53,7 +53,8 @@ func Templates(all ...*gate.Decision) int {
 // MaxTemplates is maxTemplates.
 const MaxTemplates = maxTemplates
 
-// Response is a decision as it is sent, read by protobuf; nil if it cannot be sent.
+// Response returns the answer of a decision as proto.Unmarshal reads it, or nil if it cannot
+// be encoded.
 func Response(d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 	data, err := Answers()(d, grpcClient)
 	if err != nil {
@@ -92,7 +93,7 @@ func Answerer(g *gate.Gate) func(ctx context.Context, data []byte) *authv3.Check
 	}
 }
 
-// answerOf takes one CheckRequest through the service as grpc-go does.
+// answerOf passes one CheckRequest through the service as grpc-go does.
 func answerOf(ctx context.Context, s *service, data []byte) (mem.BufferSlice, error) {
 	c := newCodec(s.calls)
 	answer, err := s.check(ctx, func(v any) error { return c.Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, v) })
@@ -102,24 +103,24 @@ func answerOf(ctx context.Context, s *service, data []byte) (mem.BufferSlice, er
 	return c.Marshal(answer)
 }
 
-// Forgotten reads a message into a call, ends that, and returns the memory that
-// the call has read it into.
+// Forgotten reads a message into a call, ends the call, and returns the memory into which it
+// was read.
 func Forgotten(message []byte) (before int, after []byte, headers []request.Header) {
 	calls := newCalls()
 	c := calls.begin(context.Background())
 	c.read(mem.BufferSlice{mem.SliceBuffer(message)}, false)
-	data, list := c.data, c.asked.Headers
+	data, list := c.data, c.request.Headers
 	calls.end(c)
 	return len(data), data, list
 }
 
-// WithBudget is a budget that began then.
+// WithBudget returns a budget that began at this time.
 func WithBudget(ctx context.Context, began time.Time) context.Context {
 	return &budget{Context: ctx, began: began}
 }
 
-// Checker takes CheckRequests through a service over g as grpc-go does, and gives
-// back what it has got.
+// Checker returns a function that passes CheckRequests through a service as grpc-go does, and
+// frees the answer.
 func Checker(g *gate.Gate, o Observers) func(ctx context.Context, data mem.BufferSlice) (size int) {
 	s := &service{gate: g, logger: slog.New(slog.DiscardHandler), calls: newCalls(), observe: o.observe}
 	c := newCodec(s.calls)
@@ -144,7 +145,7 @@ const FewHeaders = fewHeaders
 // Scan is scan.
 func Scan(data []byte, into *request.Request) error { return scan(data, into) }
 
-// Unmarshal reads data by way of the message, as a second reader.
+// Unmarshal is the reference for [scan]: it decodes the whole message and converts it.
 func Unmarshal(data []byte) (*authv3.CheckRequest, *request.Request, error) {
 	var check authv3.CheckRequest
 	if err := proto.Unmarshal(data, &check); err != nil {
@@ -154,16 +155,15 @@ func Unmarshal(data []byte) (*authv3.CheckRequest, *request.Request, error) {
 	return &check, read, err
 }
 
-// ScannedField is what a scan does with a field of the message at a place: its
-// kind ("text", "octets", "nested", "entry" or "skipped") and the place of the
-// message that it holds. The first place is 0, that of a CheckRequest.
+// ScannedField returns what a scan does with a field of the message at a place: its kind
+// ("text", "octets", "nested", "entry" or "skipped") and the place of the message in it. Place
+// 0 is the CheckRequest.
 func ScannedField(at uint64, num protowire.Number) (kind string, of uint64) {
 	f := place(at).field(num)
 	return [...]string{skipped: "skipped", text: "text", octets: "octets", nested: "nested", entry: "entry"}[f.kind], uint64(f.of)
 }
 
-// request reads what the gate needs of a CheckRequest that was decoded as usual:
-// it is what [scan] is held to.
+// newRequest converts a CheckRequest that proto.Unmarshal decoded.
 func newRequest(check *authv3.CheckRequest) (*request.Request, error) {
 	http := check.GetAttributes().GetRequest().GetHttp()
 	switch {
@@ -185,10 +185,9 @@ func newRequest(check *authv3.CheckRequest) (*request.Request, error) {
 	}, nil
 }
 
-// headers reads both forms in which Envoy sends headers: header_map with
-// encode_raw_headers, where duplicates stay apart, and headers without, where
-// they are joined with a comma. Pseudo-headers are left out: their values stand
-// in fields of their own.
+// headers reads both forms in which Envoy sends headers: header_map with encode_raw_headers,
+// which has duplicates as separate entries, and headers without it, where duplicates are
+// joined with a comma. It omits pseudo-headers, whose values are in fields of their own.
 func headers(http *authv3.AttributeContext_HttpRequest) ([]request.Header, error) {
 	list := make([]request.Header, 0, len(http.GetHeaders())+len(http.GetHeaderMap().GetHeaders()))
 	add := func(name, value string) error {
@@ -218,43 +217,43 @@ func headers(http *authv3.AttributeContext_HttpRequest) ([]request.Header, error
 	return list, nil
 }
 
-// PreflightHints observes decisions as a server with this logger does.
+// PreflightHints returns a function that observes decisions as a server with this logger does.
 func PreflightHints(logger *slog.Logger) func(context.Context, *gate.Decision) {
 	return newPreflightHints(logger).observe
 }
 
-// Sweep has the server look at its connections as it does each second.
+// Sweep sweeps the connections of the server as it does each second.
 func (s *Server) Sweep() { s.connections.sweep() }
 
-// Unread returns how many bytes of unfinished messages the server has read, about.
+// Unread returns about how many bytes of incomplete messages the server has read.
 func (s *Server) Unread() (bytes int64) {
 	s.connections.mu.Lock()
 	defer s.connections.mu.Unlock()
 	for one := range s.connections.open {
-		bytes += one.unread.Load()
+		bytes += one.partialBytes.Load()
 	}
 	return bytes
 }
 
-// Unfinished returns how many streams have no whole message.
-func (s *Server) Unfinished() (streams int) {
+// Incomplete returns the number of incomplete streams.
+func (s *Server) Incomplete() (streams int) {
 	s.connections.mu.Lock()
 	defer s.connections.mu.Unlock()
 	for one := range s.connections.open {
-		streams += int(one.pending.Load())
+		streams += int(one.incomplete.Load())
 	}
 	return streams
 }
 
-// Connections returns how many there are.
+// Connections returns the number of open connections.
 func (s *Server) Connections() int { return s.connections.Open() }
 
-// What the server's connections are held to.
+// Limits of the server's connections.
 const (
 	MaxMessageBytes = maxMessageBytes
-	MessageSweeps   = int(messageTime/sweepInterval) + 1
-	StreamSweeps    = int(firstStreamTime/sweepInterval) + 1
-	MostShare       = mostShare
-	ManyStreams     = manyStreams
-	MostWatches     = mostWatches
+	MessageSweeps   = int(messageTimeout/sweepInterval) + 1
+	StreamSweeps    = int(firstStreamTimeout/sweepInterval) + 1
+	MaxShareBytes   = maxShareBytes
+	MaxIncomplete   = maxIncomplete
+	MaxWatches      = maxHealthWatches
 )

@@ -13,57 +13,59 @@ import (
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
-// refusalPause is how long at least lies between two lines about handshakes that
-// failed: strangers can have as many as they like.
-const refusalPause = 10 * time.Second
+// refusalLogInterval is the minimum time between two log lines about connections that were
+// refused, and between two about failed handshakes, because any client can cause them.
+const refusalLogInterval = 10 * time.Second
 
-// handshakes are the credentials of a server that says which clients it refuses.
-type handshakes struct {
+// loggedCredentials are transport credentials that count and log failed handshakes.
+type loggedCredentials struct {
 	credentials.TransportCredentials
-	told *refusals
+	failures *handshakeFailures
 }
 
-func newHandshakes(certificates *Certificates, logger *slog.Logger, metrics *telemetry.Metrics) handshakes {
-	return handshakes{credentials.NewTLS(certificates.config()), &refusals{logger: logger, metrics: metrics}}
+func newLoggedCredentials(certificates *Certificates, logger *slog.Logger, metrics *telemetry.Metrics) loggedCredentials {
+	return loggedCredentials{credentials.NewTLS(certificates.config()), &handshakeFailures{logger: logger, metrics: metrics}}
 }
 
-// ServerHandshake is that of TLS.
-func (h handshakes) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	conn, info, err := h.TransportCredentials.ServerHandshake(raw)
-	// Who goes without a word, such as a probe of the port, was not refused.
+// ServerHandshake implements credentials.TransportCredentials.
+func (l loggedCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	conn, info, err := l.TransportCredentials.ServerHandshake(raw)
+	// A client that sends nothing and closes the connection, such as a port probe, was not
+	// refused.
 	if err != nil && !errors.Is(err, io.EOF) {
-		h.told.add(raw.RemoteAddr(), err)
+		l.failures.add(raw.RemoteAddr(), err)
 	}
 	return conn, info, err
 }
 
-// Clone returns credentials that tell of refusals together with these.
-func (h handshakes) Clone() credentials.TransportCredentials {
-	return handshakes{h.TransportCredentials.Clone(), h.told}
+// Clone implements credentials.TransportCredentials. The copy shares the count of failures.
+func (l loggedCredentials) Clone() credentials.TransportCredentials {
+	return loggedCredentials{l.TransportCredentials.Clone(), l.failures}
 }
 
-// refusals counts handshakes that failed, and logs some of them.
-type refusals struct {
+// handshakeFailures counts failed handshakes and logs some of them. It is safe for
+// concurrent use.
+type handshakeFailures struct {
 	logger  *slog.Logger
 	metrics *telemetry.Metrics
 
-	mu     sync.Mutex
-	last   time.Time // when one was logged; guarded by mu
-	silent int       // how many were not, since; guarded by mu
+	mu       sync.Mutex
+	lastLog  time.Time // guarded by mu
+	unlogged int       // failures since lastLog; guarded by mu
 }
 
-func (r *refusals) add(peer net.Addr, err error) {
-	r.metrics.HandshakeRefused()
-	r.mu.Lock()
+func (f *handshakeFailures) add(peer net.Addr, err error) {
+	f.metrics.HandshakeRefused()
+	f.mu.Lock()
 	now := time.Now()
-	silent, logged := r.silent, r.last.IsZero() || now.Sub(r.last) >= refusalPause
-	if logged {
-		r.last, r.silent = now, 0
+	unlogged, log := f.unlogged, f.lastLog.IsZero() || now.Sub(f.lastLog) >= refusalLogInterval
+	if log {
+		f.lastLog, f.unlogged = now, 0
 	} else {
-		r.silent++
+		f.unlogged++
 	}
-	r.mu.Unlock()
-	if logged {
-		r.logger.Warn("a TLS handshake failed", "peer", peer.String(), "error", err, "others_before", silent)
+	f.mu.Unlock()
+	if log {
+		f.logger.Warn("TLS handshake failed", "peer", peer.String(), "error", err, "others_before", unlogged)
 	}
 }

@@ -42,6 +42,7 @@ type fixture struct {
 	health  healthpb.HealthClient
 	audit   *lines
 	logs    *lines
+	metrics *telemetry.Metrics
 }
 
 const yaml = `
@@ -69,7 +70,8 @@ func start(t testing.TB) *fixture {
 		t.Fatal(err)
 	}
 	f.gate = newGate(t, yaml, map[string]string{"ISS": f.home.ISS()}, nil)
-	f.serve(t, extauthz.NewServer(f.gate, observers(f.audit, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 1000))
+	f.metrics = telemetry.NewMetrics(telemetry.Build{})
+	f.serve(t, extauthz.NewServer(f.gate, observers(f.audit, f.metrics), slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 1000))
 	return f
 }
 

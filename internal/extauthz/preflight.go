@@ -9,38 +9,41 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// preflightHintInterval is how often a refused preflight is logged, for each route.
+// preflightHintInterval is the minimum time between two log lines about refused preflights
+// of one route.
 const preflightHintInterval = time.Minute
 
-// preflightHints logs preflights that were refused since the config treats them as
-// any other request. Who sees no more than a page that fails in a browser does not
-// think of that. It is safe for concurrent use; make one with [newPreflightHints].
+// preflightHints logs preflights that were refused because the configuration treats them
+// like any other request. In the browser, only a page that fails is visible, which does not
+// suggest this cause. It is safe for concurrent use. Make one with [newPreflightHints].
 type preflightHints struct {
 	logger *slog.Logger
 
 	mu   sync.Mutex
-	last map[string]time.Time // :: route -> when one was logged; routes are those of configs
+	last map[string]time.Time // :: route of a configuration -> time of the last log line; guarded by mu
 }
 
 func newPreflightHints(logger *slog.Logger) *preflightHints {
 	return &preflightHints{logger: logger, last: make(map[string]time.Time)}
 }
 
-// observe logs a decision if it is such a denial and none of its route was logged
-// within the last minute, by the decisions' own times.
+// observe logs a decision if it refused such a preflight, and if none of the same route was
+// logged in the minute before the decision's time.
 func (p *preflightHints) observe(ctx context.Context, d *gate.Decision) {
-	if !d.PreflightChecked || !p.due(d.Route, d.Time) {
+	if !d.PreflightChecked || !p.mayLog(d.Route, d.Time) {
 		return
 	}
-	p.logger.WarnContext(ctx, "a CORS preflight was refused, so the browser does not send the request that follows it",
+	p.logger.WarnContext(ctx, "CORS preflight refused; the browser does not send the actual request",
 		"route", d.Route, "reason", string(d.Reason), "decision", d.ID.String(),
-		"hint", "list the page's origin under cors.origins, so that the gate answers its preflights, or let Envoy's CORS filter answer them before the gate is asked")
+		"hint", "add the page's origin to cors.origins, so that the gate answers its preflights, or let Envoy's CORS filter answer them "+
+			"before ext_authz")
 }
 
-func (p *preflightHints) due(route string, now time.Time) bool {
+// mayLog reports whether a preflight of a route may be logged now, and records that it is.
+func (p *preflightHints) mayLog(route string, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if last, logged := p.last[route]; logged && now.Sub(last) < preflightHintInterval && now.Sub(last) > -preflightHintInterval {
+	if last, logged := p.last[route]; logged && now.Sub(last).Abs() < preflightHintInterval {
 		return false
 	}
 	p.last[route] = now

@@ -18,25 +18,25 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// MetadataKey is the key that holds the decision in the dynamic metadata of
-// namespace envoy.filters.http.ext_authz.
+// MetadataKey is the key of the decision in the dynamic metadata of the namespace
+// envoy.filters.http.ext_authz.
 const MetadataKey = "jwtgate"
 
-// allowed reports whether a decision is an explicit allow. Nothing else lets a
-// request pass.
+// allowed reports whether a decision explicitly allows the request. Every other decision is
+// sent as a denial.
 func allowed(d *gate.Decision) bool {
 	return d.Verdict == gate.VerdictAllow && d.Denial == nil && d.Answer == nil
 }
 
-// answered reports whether the gate explicitly answers the request itself, with a
-// status that is not an error.
+// answered reports whether the gate explicitly answers the request itself, with a status
+// that is not an error.
 func answered(d *gate.Decision) bool {
 	return d.Verdict == gate.VerdictAnswer && d.Denial == nil && d.Answer != nil &&
 		d.Answer.Status >= http.StatusOK && d.Answer.Status < http.StatusBadRequest
 }
 
-// denialOf returns what a decision that is not allowed is answered with. It is never
-// what Envoy would let pass: a denied_response with a status of OK.
+// denialOf returns the denial of a decision that does not allow the request. Its status is
+// always an error, because Envoy passes a denied_response with a status of OK.
 func denialOf(d *gate.Decision) *gate.Denial {
 	if d.Denial == nil || d.Denial.Status < http.StatusBadRequest {
 		return &gate.Denial{Status: http.StatusServiceUnavailable, Title: http.StatusText(http.StatusServiceUnavailable)}
@@ -44,7 +44,7 @@ func denialOf(d *gate.Decision) *gate.Denial {
 	return d.Denial
 }
 
-// allowedResponse returns the answer of an allowed decision.
+// allowedResponse returns the answer for a decision that allows the request.
 func allowedResponse(d *gate.Decision, id string) *authv3.CheckResponse {
 	added := make([]*corev3.HeaderValueOption, len(d.AddToResponse))
 	for i, h := range d.AddToResponse {
@@ -62,7 +62,8 @@ func allowedResponse(d *gate.Decision, id string) *authv3.CheckResponse {
 	}
 }
 
-// deniedResponse returns the answer of a decision that is neither allowed nor answered.
+// deniedResponse returns the answer for a decision that neither allows nor answers the
+// request.
 func deniedResponse(d *gate.Decision, id string, grpcClient bool) *authv3.CheckResponse {
 	denial := denialOf(d)
 	fields := append([]request.Header{{Name: "cache-control", Value: "no-store"}}, denial.CORS...)
@@ -73,11 +74,11 @@ func deniedResponse(d *gate.Decision, id string, grpcClient bool) *authv3.CheckR
 		fields = append(fields, request.Header{Name: "retry-after", Value: strconv.Itoa(denial.RetryAfter)})
 	}
 	if grpcClient {
-		// Envoy makes grpc-message of the body, byte for byte.
+		// Envoy sends the body as grpc-message, byte for byte.
 		body := denial.Detail + " (" + string(d.Reason) + ", decision " + id + ")"
 		return localResponse(d, id, rpcCode(denial.Status), denial.Status, fields, body)
 	}
-	body, _ := json.Marshal(problem{denial.Status, denial.Title, denial.Detail, d.Reason, id}) // texts and a number: it cannot fail
+	body, _ := json.Marshal(problem{denial.Status, denial.Title, denial.Detail, d.Reason, id}) // it cannot fail: texts and a number
 	fields = append(fields, request.Header{Name: "content-type", Value: "application/problem+json"})
 	return localResponse(d, id, rpcCode(denial.Status), denial.Status, fields, string(body))
 }
@@ -91,16 +92,16 @@ type problem struct {
 	Decision string      `json:"decision"`
 }
 
-// answeredResponse returns the answer of a decision that the gate answers itself. For
-// Envoy it is a denial with a status below 400.
+// answeredResponse returns the answer for a decision that answers the request. For Envoy it
+// is a denial with a status below 400.
 func answeredResponse(d *gate.Decision, id string) *authv3.CheckResponse {
 	fields := append([]request.Header{{Name: "cache-control", Value: "no-store"}}, d.Answer.Headers...)
 	return localResponse(d, id, codes.PermissionDenied, d.Answer.Status, fields, string(d.Answer.Body))
 }
 
-// localResponse returns an answer that Envoy sends to the client. Both parts of it deny:
-// Envoy lets a denied_response pass if the RPC's status is OK, and failure_mode_allow
-// would let an error_response pass.
+// localResponse returns an answer with a response that Envoy sends to the client. Both its
+// status and its denied_response deny the request, because Envoy ignores a denied_response
+// if the status is OK. It is never an error_response, which failure_mode_allow would pass.
 func localResponse(d *gate.Decision, id string, rpc codes.Code, status int, fields []request.Header, body string) *authv3.CheckResponse {
 	return &authv3.CheckResponse{
 		Status: &rpcstatus.Status{Code: int32(rpc), Message: string(d.Reason)},
@@ -111,7 +112,8 @@ func localResponse(d *gate.Decision, id string, rpc codes.Code, status int, fiel
 	}
 }
 
-// rpcCode returns the code of google.rpc.Status for a denial. It is never OK.
+// rpcCode returns the code of google.rpc.Status for the HTTP status of a denial. It is never
+// OK.
 func rpcCode(status int) codes.Code {
 	switch status {
 	case http.StatusBadRequest:
@@ -125,9 +127,9 @@ func rpcCode(status int) codes.Code {
 	}
 }
 
-// overwrites returns header fields that replace what is there. Envoy 1.40 reads append
-// and overwrites if it is false. Later versions read append_action, whose default would
-// append to what the client sent.
+// overwrites returns header fields that replace those of the same name. Envoy 1.40 reads
+// append, and overwrites if it is false. Later versions may read append_action, whose default
+// would append to what the client sent.
 func overwrites(fields []request.Header) []*corev3.HeaderValueOption {
 	options := make([]*corev3.HeaderValueOption, len(fields))
 	for i, h := range fields {
@@ -141,9 +143,9 @@ func overwrites(fields []request.Header) []*corev3.HeaderValueOption {
 	return options
 }
 
-// dynamicMetadata describes a decision for access logs, rate limits and RBAC. Issuer and
-// subject are set only once the signature was verified. A request that goes on without
-// identity has neither, although its token's signature may be good.
+// dynamicMetadata describes a decision for access logs, rate limits and RBAC. It has issuer
+// and subject only if the signature was verified. A request that is allowed without identity
+// has neither, even if its token has a valid signature.
 func dynamicMetadata(d *gate.Decision, id string) *structpb.Struct {
 	fields := map[string]*structpb.Value{
 		"decision": structpb.NewStringValue(id),
@@ -167,8 +169,9 @@ func dynamicMetadata(d *gate.Decision, id string) *structpb.Struct {
 	}}
 }
 
-// fromGRPC reports whether a client speaks gRPC, and so reads no HTTP body.
-func fromGRPC(contentType string) bool {
+// isGRPC reports whether the content type is that of a gRPC client, which does not read the
+// body of an HTTP response.
+func isGRPC(contentType string) bool {
 	rest, ok := strings.CutPrefix(strings.ToLower(contentType), "application/grpc")
 	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
 }

@@ -85,6 +85,9 @@ func TestNoDenialComesOutAsOK(t *testing.T) {
 					t.Fatalf("answered with %T", answer.GetHttpResponse())
 				}
 				fields(t, answer.GetDeniedResponse().GetHeaders())
+				if d.Denial == nil && answer.GetDeniedResponse().GetStatus().GetCode() != 503 {
+					t.Errorf("answered with status %v without a denial", answer.GetDeniedResponse().GetStatus())
+				}
 				if strings.Contains(answer.String(), "for operators") {
 					t.Error("what is for operators leaves the server")
 				}

@@ -1,7 +1,6 @@
 package extauthz
 
 import (
-	"errors"
 	"strings"
 	"unicode/utf8"
 
@@ -11,14 +10,10 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-var errWire = errors.New("the CheckRequest cannot be decoded")
-
-const (
-	// fewHeaders is up to how many headers of the map form a repeated name is
-	// looked for one by one. Envoy takes 100 headers unless told otherwise
-	// (max_headers_count); only a message with more costs a Go map.
-	fewHeaders = 128
-)
+// fewHeaders is the number of headers in the map form up to which a repeated name is found by
+// a linear search. Envoy's default limit is 100 headers (max_headers_count). For a message
+// with more headers, a Go map is built.
+const fewHeaders = 128
 
 // The tags of the fields of a header, in a map's entry and in a HeaderValue.
 const (
@@ -30,24 +25,19 @@ const (
 	tagMapHeader       = 3<<3 | byte(protowire.BytesType) // HttpRequest.headers
 )
 
-// scan reads of data, a CheckRequest as it came over the wire, what the gate
-// reads of one, in one pass. It makes
-// of into what a reader of the whole message, as proto.Unmarshal has it from data,
-// makes of it (the tests have one), and refuses what either refuses, with the same
-// error. Of that
-// there are two exceptions, both of form: headers that came as a map stand in
-// the order of the wire, and of the context extensions only those stand in
-// Extensions that begin with [request.ExtensionPrefix].
+// scan reads what the gate needs of data, a CheckRequest in its wire format, in one pass. The
+// result is the same as if proto.Unmarshal decoded the whole message and a second function
+// converted it, and so are the errors. The tests contain such a function. There are two
+// exceptions: headers in the map form keep their order in data, and Extensions has only the
+// context extensions that begin with [request.ExtensionPrefix].
 //
-// It does not trust what it does not read: each string, in whatever field that
-// the protocol defines, is held to UTF-8, each message to its form and all of
-// them to the depth that proto.Unmarshal sets. A message is so never taken for
-// another than a second reader of it would see.
+// scan also validates the fields that it does not use: each string must be UTF-8, each message
+// must be well formed, and the nesting must not be deeper than proto.Unmarshal allows. So no
+// other reader sees another request in the same message.
 //
-// The strings of into are parts of one copy of data, which is all that a scan allocates:
-// data can be used again. What into held before is gone, and the memory of its Headers
-// and Extensions is used again. After an error it is empty. Calls that share neither may
-// run at the same time.
+// The strings of into are parts of one copy of data, which is the only allocation of a scan.
+// scan replaces the contents of into, and reuses the memory of its Headers and Extensions.
+// After an error, into is empty. Calls that share neither data nor into can run concurrently.
 func scan(data []byte, into *request.Request) error {
 	s := scanner{data: data, text: string(data), headers: into.Headers[:0], spare: into.Extensions}
 	clear(s.spare)
@@ -61,41 +51,40 @@ func scan(data []byte, into *request.Request) error {
 	switch {
 	case !s.http:
 		return errNoHTTP
-	case s.texts[takeMethod] == "":
+	case s.texts[roleMethod] == "":
 		return errNoMethod
 	case s.badName:
 		return errHeaderName
 	}
 	*into = request.Request{
-		Method: s.texts[takeMethod], Authority: s.texts[takeHost], Target: s.texts[takePath],
+		Method: s.texts[roleMethod], Authority: s.texts[roleHost], Target: s.texts[rolePath],
 		Headers: s.headers, RawHeaders: !s.joined,
-		Source: s.texts[takeSource], Principal: s.texts[takePrincipal],
+		Source: s.texts[roleSource], Principal: s.texts[rolePrincipal],
 		Extensions: s.extensions,
 	}
 	return nil
 }
 
-// scanner is one scan. What it has read stands in it until the whole message
-// has held.
+// scanner is the state of one scan.
 type scanner struct {
 	data []byte
-	text string // the same; all strings are parts of it
+	text string // the same bytes; all strings are parts of it
 
-	// texts are the strings taken last, by what they are. In Protobuf the last
-	// of a repeated scalar counts, also across the parts of a divided message.
-	texts   [takes]string
+	// texts are the last strings of each role. In Protobuf, the last value of a scalar field
+	// counts, even if the message is split into several parts.
+	texts   [roles]string
 	http    bool // there is an HTTP request
-	badName bool // a header name is no field name
+	badName bool // a header name is invalid
 
 	headers []request.Header
-	forms   forms          // which forms of headers are taken
-	joined  bool           // the map form holds a header
-	mixed   bool           // a header of the map form came behind one of header_map
-	mapped  int            // how many of headers are of the map form: the first ones
-	index   map[string]int // :: name -> place in headers, once mapped exceeds fewHeaders
+	forms   forms          // which forms of headers to read
+	joined  bool           // there is a header in the map form
+	mixed   bool           // a header in the map form follows one in header_map
+	mapped  int            // number of headers in the map form; they come first in headers
+	index   map[string]int // :: name -> index in headers; nil while mapped is at most fewHeaders
 
-	extensions map[string]string // nil until the first
-	spare      map[string]string // what extensions become then; may be nil
+	extensions map[string]string // nil until the first one is found
+	spare      map[string]string // the map that extensions uses then; may be nil
 }
 
 // forms are the two forms of headers.
@@ -107,14 +96,14 @@ const (
 	listForm
 )
 
-// message reads b, a message or a map's entry of the kind that at says, which
-// may hold messages depth-1 deep. It reports whether b can be decoded.
+// message reads b, a message or an entry of a map at this place, which may be nested depth-1
+// levels deep. It reports whether b can be decoded.
 func (s *scanner) message(b []byte, at place, depth int) bool {
 	if depth--; depth < 0 {
 		return false
 	}
 	for len(b) > 0 {
-		if rest, taken := s.header(b, at, depth); taken {
+		if rest, read := s.fastHeader(b, at, depth); read {
 			b = rest
 			continue
 		}
@@ -124,11 +113,11 @@ func (s *scanner) message(b []byte, at place, depth int) bool {
 		}
 		b = b[n:]
 		f := at.field(num)
-		// proto.Unmarshal counts an entry before it looks at the wire type.
+		// proto.Unmarshal counts an entry before it checks the wire type.
 		if f.kind == entry && depth == 0 {
 			return false
 		}
-		// A known field with another wire type than its own is an unknown one.
+		// A known field with an unexpected wire type is an unknown field.
 		if f.kind == skipped || typ != protowire.BytesType {
 			if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
 				return false
@@ -137,7 +126,7 @@ func (s *scanner) message(b []byte, at place, depth int) bool {
 			continue
 		}
 		value, n := protowire.ConsumeBytes(b)
-		if n < 0 || !s.take(value, f, depth) {
+		if n < 0 || !s.value(value, f, depth) {
 			return false
 		}
 		b = b[n:]
@@ -145,10 +134,10 @@ func (s *scanner) message(b []byte, at place, depth int) bool {
 	return true
 }
 
-// header reads a header at the front of b, where headers stand and if it is of the
-// usual form: nine in ten fields of a CheckRequest are headers. Anything else is
-// left to the general way, which reads these as well.
-func (s *scanner) header(b []byte, at place, depth int) (rest []byte, taken bool) {
+// fastHeader reads a header at the beginning of b, if b is in a list of headers and the header
+// has the common form. Nine of ten fields of a CheckRequest are such headers. The code that
+// reads all other fields can read these too.
+func (s *scanner) fastHeader(b []byte, at place, depth int) (rest []byte, read bool) {
 	var of place
 	switch {
 	case at == inHeaderMap && b[0] == tagHeaderMapHeader:
@@ -170,27 +159,32 @@ func (s *scanner) header(b []byte, at place, depth int) (rest []byte, taken bool
 	if begin+size > len(b) {
 		return nil, false
 	}
-	s.texts[takeKey], s.texts[takeValue], s.texts[takeRawValue] = "", "", ""
-	if !s.usual(b[begin:begin+size], of) {
+	s.clearHeader()
+	if !s.commonHeader(b[begin:begin+size], of) {
 		return nil, false
 	}
 	s.end(of)
 	return b[begin+size:], true
 }
 
-// take reads the value of a field.
-func (s *scanner) take(value []byte, f field, depth int) bool {
+// clearHeader clears the texts of a header or of an entry of a map.
+func (s *scanner) clearHeader() {
+	s.texts[roleKey], s.texts[roleValue], s.texts[roleRawValue] = "", "", ""
+}
+
+// value reads the value of a field.
+func (s *scanner) value(value []byte, f field, depth int) bool {
 	switch f.kind {
 	case text:
 		if !utf8.Valid(value) {
 			return false
 		}
-		s.texts[f.take] = s.string(value)
+		s.texts[f.role] = s.string(value)
 	case octets:
-		s.texts[f.take] = s.string(value)
+		s.texts[f.role] = s.string(value)
 	default:
 		s.begin(f)
-		if !s.usual(value, f.of) && !s.message(value, f.of, depth) {
+		if !s.commonHeader(value, f.of) && !s.message(value, f.of, depth) {
 			return false
 		}
 		s.end(f.of)
@@ -198,10 +192,9 @@ func (s *scanner) take(value []byte, f field, depth int) bool {
 	return true
 }
 
-// usual reads b, if it is a header as every known writer puts one: the name in
-// one field, then the value in one. If it is anything else nothing is taken, and
-// b is still to be read; that costs more.
-func (s *scanner) usual(b []byte, at place) bool {
+// commonHeader reads b if it is a header in the form that every known encoder writes: the name
+// in one field, then the value in one field. Otherwise it reads nothing and reports false.
+func (s *scanner) commonHeader(b []byte, at place) bool {
 	if at != inHeader && at != inHeaderValue || len(b) < 2 || b[0] != tagKey {
 		return false
 	}
@@ -215,47 +208,47 @@ func (s *scanner) usual(b []byte, at place) bool {
 	case n != len(b)-end-1 || !utf8.Valid(name):
 		return false
 	case b[end] == tagValue && utf8.Valid(value):
-		s.texts[takeValue] = s.string(value)
+		s.texts[roleValue] = s.string(value)
 	case b[end] == tagRawValue && at == inHeaderValue:
-		s.texts[takeRawValue] = s.string(value)
+		s.texts[roleRawValue] = s.string(value)
 	default:
 		return false
 	}
-	s.texts[takeKey] = s.string(name)
+	s.texts[roleKey] = s.string(name)
 	return true
 }
 
-// begin readies the scan for a message.
+// begin prepares the scanner for a message.
 func (s *scanner) begin(f field) {
 	switch f.of {
 	case inHTTP:
 		s.http = true
 	case inHeader, inHeaderValue, inExtension:
-		s.texts[takeKey], s.texts[takeValue], s.texts[takeRawValue] = "", "", ""
+		s.clearHeader()
 	case inPipe, inInternalAddress:
-		// Another member of a oneof takes the place of the one before.
-		s.texts[f.take] = ""
+		// Another member of a oneof replaces the previous one.
+		s.texts[f.role] = ""
 	}
 }
 
-// end takes what a message was that is whole.
+// end uses the texts of a message that was read completely.
 func (s *scanner) end(at place) {
 	switch at {
 	case inHeader:
 		s.joined = true
 		if s.forms != listForm {
-			s.mapHeader(s.texts[takeKey], s.texts[takeValue])
+			s.mapHeader(s.texts[roleKey], s.texts[roleValue])
 		}
 	case inHeaderValue:
 		if s.forms != mapForm {
-			s.listHeader(s.texts[takeKey], s.texts[takeValue], s.texts[takeRawValue])
+			s.listHeader(s.texts[roleKey], s.texts[roleValue], s.texts[roleRawValue])
 		}
 	case inExtension:
-		s.extension(s.texts[takeKey], s.texts[takeValue])
+		s.extension(s.texts[roleKey], s.texts[roleValue])
 	}
 }
 
-// mapHeader takes a header of the map form, in which the last of a name counts.
+// mapHeader adds a header of the map form, in which the last value of a name counts.
 func (s *scanner) mapHeader(name, value string) {
 	switch {
 	case !s.isHeader(name):
@@ -274,8 +267,8 @@ func (s *scanner) mapHeader(name, value string) {
 	}
 }
 
-// listHeader takes a header of header_map, where raw_value stands for value with
-// encode_raw_headers.
+// listHeader adds a header of header_map. With encode_raw_headers, Envoy sends raw_value in
+// place of value.
 func (s *scanner) listHeader(name, value, raw string) {
 	if raw != "" {
 		value = raw
@@ -285,8 +278,8 @@ func (s *scanner) listHeader(name, value, raw string) {
 	}
 }
 
-// isHeader reports whether name is that of a header; a pseudo-header is none,
-// and what is no field name makes the whole request malformed.
+// isHeader reports whether name is the name of a header. It is false for a pseudo-header. It
+// is also false for an invalid name, which makes the whole request malformed.
 func (s *scanner) isHeader(name string) bool {
 	if strings.HasPrefix(name, ":") {
 		return false
@@ -298,8 +291,8 @@ func (s *scanner) isHeader(name string) bool {
 	return true
 }
 
-// find returns where name stands among the headers of the map form, or -1.
-// Whoever sends many names pays for a map, not for the comparing of all with all.
+// find returns the index of name among the headers of the map form, or -1. With many names,
+// it uses a map, so that the cost does not grow with their square.
 func (s *scanner) find(name string) int {
 	if s.mapped < fewHeaders {
 		for i := range s.headers[:s.mapped] {
@@ -315,14 +308,13 @@ func (s *scanner) find(name string) int {
 			s.index[s.headers[i].Name] = i
 		}
 	}
-	if i, stands := s.index[name]; stands {
+	if i, found := s.index[name]; found {
 		return i
 	}
 	return -1
 }
 
-// separate reads the headers once more, one form after the other. Envoy sends
-// one form only.
+// separate reads the headers again, one form after the other. Envoy never sends both forms.
 func (s *scanner) separate(data []byte) {
 	s.headers, s.mapped, s.index = s.headers[:0], 0, nil
 	for _, s.forms = range [...]forms{mapForm, listForm} {
@@ -330,6 +322,7 @@ func (s *scanner) separate(data []byte) {
 	}
 }
 
+// extension adds a context extension that the gate knows.
 func (s *scanner) extension(name, value string) {
 	if !strings.HasPrefix(name, request.ExtensionPrefix) {
 		return
@@ -342,7 +335,7 @@ func (s *scanner) extension(name, value string) {
 	s.extensions[name] = value
 }
 
-// string returns a part of the data as a part of its text.
+// string returns a part of data as a string, which is a part of text.
 func (s *scanner) string(part []byte) string {
 	if len(part) == 0 {
 		return ""

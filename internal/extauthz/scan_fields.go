@@ -5,39 +5,39 @@ import "google.golang.org/protobuf/encoding/protowire"
 // field is what a scan does with a field of a message.
 type field struct {
 	kind kind
-	take take  // what the gate reads it as
-	of   place // the message that it holds
+	role role  // how the gate uses its text
+	of   place // the message in it
 }
 
 // kind is how the value of a field is read.
 type kind uint8
 
 const (
-	skipped kind = iota // a number, bytes that nobody reads, or a field unknown here
+	skipped kind = iota // a number, bytes that are not used, or an unknown field
 	text                // a string: UTF-8
-	octets              // bytes
+	octets              // bytes that are used
 	nested              // a message
 	entry               // an entry of a map
 )
 
-// take is what the gate reads a text as.
-type take uint8
+// role is how the gate uses a text.
+type role uint8
 
 const (
-	takeNothing take = iota
-	takeMethod
-	takeHost
-	takePath
-	takeSource
-	takePrincipal
-	takeKey
-	takeValue
-	takeRawValue
-	takes // how many there are
+	roleNone role = iota
+	roleMethod
+	roleHost
+	rolePath
+	roleSource
+	rolePrincipal
+	roleKey
+	roleValue
+	roleRawValue
+	roles // the number of roles
 )
 
-// place is a kind of message, and where it stands if the gate reads it there and
-// nowhere else. Its lower half is free for the number of a field.
+// place is a message type. For messages that the gate reads only in one field, it is the type
+// in that field. Its lower half is 0, so that a field number can be added.
 type place uint64
 
 const (
@@ -53,7 +53,7 @@ const (
 	inHeaderValue
 	inExtension
 
-	// What follows is only held to its form.
+	// The following are only validated.
 	inPeer
 	inAddress
 	inSocket
@@ -72,25 +72,25 @@ const (
 	inList
 )
 
-// field returns what is done with field num of a message. Known are those of
-// envoy.service.auth.v3.CheckRequest and of all that it can hold, in the version
-// of go-control-plane that the module requires (TestScanKnowsEachField).
+// field returns what the scan does with field num of a message. It knows every field of
+// envoy.service.auth.v3.CheckRequest and of the messages in it, in the version of
+// go-control-plane that the module requires (TestScanKnowsEachField).
 func (p place) field(num protowire.Number) field {
 	switch p | place(num) {
 	case inHTTP | 3:
 		return field{kind: entry, of: inHeader}
 	case inHeader | 1, inHeaderValue | 1, inExtension | 1:
-		return field{kind: text, take: takeKey}
+		return field{kind: text, role: roleKey}
 	case inHeader | 2, inHeaderValue | 2, inExtension | 2:
-		return field{kind: text, take: takeValue}
+		return field{kind: text, role: roleValue}
 	case inHeaderValue | 3:
-		return field{kind: octets, take: takeRawValue}
+		return field{kind: octets, role: roleRawValue}
 	case inHTTP | 2:
-		return field{kind: text, take: takeMethod}
+		return field{kind: text, role: roleMethod}
 	case inHTTP | 4:
-		return field{kind: text, take: takePath}
+		return field{kind: text, role: rolePath}
 	case inHTTP | 5:
-		return field{kind: text, take: takeHost}
+		return field{kind: text, role: roleHost}
 	case inHTTP | 13:
 		return field{kind: nested, of: inHeaderMap}
 	case inHeaderMap | 1:
@@ -108,21 +108,21 @@ func (p place) field(num protowire.Number) field {
 	case inSource | 1:
 		return field{kind: nested, of: inSourceAddress}
 	case inSource | 4:
-		return field{kind: text, take: takePrincipal}
+		return field{kind: text, role: rolePrincipal}
 	case inSourceAddress | 1:
 		return field{kind: nested, of: inSourceSocket}
 	case inSourceAddress | 2:
-		return field{kind: nested, of: inPipe, take: takeSource}
+		return field{kind: nested, of: inPipe, role: roleSource}
 	case inSourceAddress | 3:
-		return field{kind: nested, of: inInternalAddress, take: takeSource}
+		return field{kind: nested, of: inInternalAddress, role: roleSource}
 	case inSourceSocket | 2:
-		return field{kind: text, take: takeSource}
+		return field{kind: text, role: roleSource}
 	}
-	return p.unread(num)
+	return p.unused(num)
 }
 
-// unread is field for the fields that the gate does not read.
-func (p place) unread(num protowire.Number) field {
+// unused is field for the fields that the gate does not use.
+func (p place) unused(num protowire.Number) field {
 	switch p | place(num) {
 	case inHTTP | 1, inHTTP | 6, inHTTP | 7, inHTTP | 8, inHTTP | 10, inHTTP | 11,
 		inSource | 2, inSource | 5, inPeer | 2, inPeer | 4, inPeer | 5,

@@ -125,8 +125,8 @@ func scanned() map[string]scanRow {
 
 func refused() map[string]scanRow {
 	const (
-		wireError, noHTTP   = "the CheckRequest cannot be decoded", "the CheckRequest holds no HTTP request"
-		noMethod, noneField = "the CheckRequest's HTTP request has no method", "the CheckRequest holds a header name that is no field name"
+		wireError, noHTTP   = "the CheckRequest cannot be decoded", "the CheckRequest has no HTTP request"
+		noMethod, noneField = "the HTTP request of the CheckRequest has no method", "the CheckRequest has an invalid header name"
 	)
 	badly := func(b ...byte) wire { return asks(get()).raw(b...) }
 	rows := map[string]scanRow{

@@ -22,47 +22,48 @@ import (
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
-// Limits of the gRPC server, which with those of its connections bound what a
-// stranger on the port can do. Envoy's own limits on what a client may send are below
-// them; lint-envoy reports where they are not.
+// Limits of the gRPC server. Together with the limits of its connections, they bound what
+// an untrusted client of the port can do. Envoy's limits on requests are lower; where they
+// are not, lint-envoy reports it.
 const (
-	maxMessageBytes      = 128 << 10 // a CheckRequest holds one request's headers, of which Envoy takes 60 KiB by default
-	maxConcurrentStreams = 200       // in one connection
+	maxMessageBytes      = 128 << 10 // a CheckRequest has the headers of one request; Envoy's default limit is 60 KiB
+	maxConcurrentStreams = 200       // per connection
 	maxHeaderListBytes   = 16 << 10
-	windowBytes          = 1 << 20 // fixed, so that no pings measure a better one
+	windowBytes          = 1 << 20 // fixed, so that grpc-go sends no pings to measure a better one
 	bufferBytes          = 16 << 10
-	streamWorkers        = 64 // goroutines a core that answer one Check after the other: more than Envoy has in flight, so that none grows a stack of its own (6 % of the CPU)
+	streamWorkers        = 64 // see newServer
 	handshakeTimeout     = 5 * time.Second
 	minPingInterval      = 2 * time.Second // Envoy's shipped keepalive is 5 s
 	maxIdle              = 30 * time.Minute
-	maxAge               = time.Hour // Envoy then connects anew, and finds replicas that are new
+	maxAge               = time.Hour // then Envoy reconnects, and finds new replicas
 	maxAgeGrace          = time.Minute
-	pingInterval         = time.Minute // finds a peer that is gone without a word
+	pingInterval         = time.Minute // detects a peer that disappeared
 	pingTimeout          = 20 * time.Second
 )
 
-// Server is the gRPC server that Envoy asks. Make one with [NewServer].
+// Server is the gRPC server that Envoy calls. Make one with [NewServer].
 type Server struct {
 	grpc        *grpc.Server
 	health      *health.Server
 	connections *connections
-	stop        func() // ends the watch over the connections
+	stop        func() // ends the sweeps of connections
 	stopped     chan struct{}
 }
 
-// Observers are told of each decision.
+// Observers receive each decision.
 type Observers struct {
 	Log     *audit.Log
 	Metrics *telemetry.Metrics
-	// Candidate decides again by another config; nil when there is none.
+	// Candidate decides each request again with another configuration; nil if there is
+	// none.
 	Candidate *gate.Candidate
-	// Traces are sent of each decision; nil when there are none.
+	// Traces receives a span for each decision; nil if traces are off.
 	Traces *telemetry.Traces
 
 	preflights *preflightHints
 }
 
-// observe tells the observers of a decision about a call that began then.
+// observe passes a decision to the observers. The call began at began.
 func (o Observers) observe(ctx context.Context, began time.Time, r *request.Request, d *gate.Decision) {
 	o.Metrics.Check(d.Route, string(d.Verdict), string(d.Reason), d.Elapsed)
 	if d.Presented {
@@ -78,15 +79,15 @@ func (o Observers) observe(ctx context.Context, began time.Time, r *request.Requ
 	}
 }
 
-// NewServer returns a server for the gate's decisions, which the observers are
-// told of. It is NOT_SERVING until [Server.SetServing]. It speaks TLS and
-// nothing else with these certificates, and plain text if they are nil. It has at
-// most maxConnections connections at a time.
+// NewServer returns a server that answers with the gate's decisions and passes them to the
+// observers. It is NOT_SERVING until [Server.SetServing]. With certificates it uses TLS, and
+// nothing else; if they are nil, it uses plain text. It has at most maxConnections
+// connections at a time.
 func NewServer(g *gate.Gate, observers Observers, logger *slog.Logger, certificates *Certificates, maxConnections int) *Server {
 	observers.preflights = newPreflightHints(logger)
 	var transport credentials.TransportCredentials
 	if certificates != nil {
-		transport = newHandshakes(certificates, logger, observers.Metrics)
+		transport = newLoggedCredentials(certificates, logger, observers.Metrics)
 	}
 	all := newConnections(maxConnections, logger, observers.Metrics.ConnectionClosed)
 	observers.Metrics.RegisterConnections(all.Open, maxConnections)
@@ -96,7 +97,11 @@ func NewServer(g *gate.Gate, observers Observers, logger *slog.Logger, certifica
 	}, transport, all)
 }
 
-// newServer returns a server that speaks plain text if transport is nil.
+// newServer returns a server, which uses plain text if transport is nil.
+//
+// For each core, streamWorkers goroutines answer one Check after the other. That is more
+// than Envoy has in flight, so that no Check needs a new goroutine, whose stack would have to
+// grow (6 % of the CPU).
 func newServer(s *service, transport credentials.TransportCredentials, all *connections) *Server {
 	stopped := make(chan struct{})
 	server := &Server{
@@ -104,15 +109,15 @@ func newServer(s *service, transport credentials.TransportCredentials, all *conn
 		stopped:     stopped,
 		stop:        sync.OnceFunc(func() { close(stopped) }),
 		grpc: grpc.NewServer(
-			grpc.Creds(watched(transport)),
-			//lint:ignore SA1019 it is the one way to take no compression, which another package registers for all
+			grpc.Creds(tracked(transport)),
+			//lint:ignore SA1019 deprecated, but the only way to reject compression, which another package registers globally
 			grpc.RPCDecompressor(noCompression{}),
 			grpc.ForceServerCodecV2(newCodec(s.calls)),
 			grpc.MaxRecvMsgSize(maxMessageBytes),
 			grpc.MaxConcurrentStreams(maxConcurrentStreams),
 			grpc.MaxHeaderListSize(maxHeaderListBytes),
 			grpc.ReadBufferSize(bufferBytes),
-			grpc.InTapHandle(takeStream),
+			grpc.InTapHandle(limitStream),
 			grpc.UnknownServiceHandler(unknownMethod),
 			grpc.NumStreamWorkers(uint32(streamWorkers*runtime.GOMAXPROCS(0))),
 			grpc.InitialWindowSize(windowBytes),
@@ -127,34 +132,34 @@ func newServer(s *service, transport credentials.TransportCredentials, all *conn
 		health: health.NewServer(),
 	}
 	server.SetServing(false)
-	server.grpc.RegisterService(watchedService(healthpb.Health_ServiceDesc), server.health)
+	server.grpc.RegisterService(limitedService(healthpb.Health_ServiceDesc), server.health)
 	server.grpc.RegisterService(description(), s)
 	return server
 }
 
-// noCompression refuses every message that says it is compressed: a small one could
-// stand for a large one.
+// noCompression rejects every compressed message, because a small one could decompress to a
+// large one.
 type noCompression struct{}
 
-// Do refuses.
+// Do returns an error.
 func (noCompression) Do(io.Reader) ([]byte, error) {
-	return nil, errors.New("compressed messages are not taken")
+	return nil, errors.New("compressed messages are not supported")
 }
 
-// Type is that of the one compression that could be there.
+// Type returns the name of the only compression that could be registered.
 func (noCompression) Type() string { return "gzip" }
 
-// Serve answers on the listener until [Server.Shutdown], or until the listener
-// fails. After a Shutdown it closes the listener and returns at once.
+// Serve serves the listener until [Server.Shutdown] or an error of the listener. After a
+// Shutdown it closes the listener and returns immediately.
 func (s *Server) Serve(listener net.Listener) error {
-	go s.connections.watch(s.stopped)
+	go s.connections.run(s.stopped)
 	if err := s.grpc.Serve(s.connections.listen(listener)); !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}
 	return nil
 }
 
-// SetServing reports health under "" and [ServiceName].
+// SetServing sets the health of "" and of [ServiceName].
 func (s *Server) SetServing(serving bool) {
 	status := healthpb.HealthCheckResponse_NOT_SERVING
 	if serving {
@@ -164,8 +169,9 @@ func (s *Server) SetServing(serving bool) {
 	s.health.SetServingStatus(ServiceName, status)
 }
 
-// Shutdown says NOT_SERVING, so that Envoy sends no more, waits for drain, lets
-// what runs end, and closes what is left once ctx ends.
+// Shutdown sets the health to NOT_SERVING, so that Envoy sends no more requests, and waits
+// for the drain time. Then it waits for the requests in flight, until ctx ends, and closes
+// all connections.
 func (s *Server) Shutdown(ctx context.Context, drain time.Duration) {
 	s.health.Shutdown()
 	defer s.stop()
@@ -183,8 +189,8 @@ func (s *Server) Shutdown(ctx context.Context, drain time.Duration) {
 	select {
 	case <-stopped:
 	case <-ctx.Done():
-		// Not waited for: a graceful stop that was begun waits for its checks
-		// even now, and one may hang.
+		// It does not wait for GracefulStop, which still waits for the requests in
+		// flight, one of which may hang.
 		s.grpc.Stop()
 	}
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
-// checkMethod names the RPC in spans, as gRPC's own path does.
+// checkMethod is the name of the RPC in spans, as in its gRPC path.
 const checkMethod = ServiceName + "/Check"
 
-// span is what is told of a decision to whoever reads traces.
+// span returns the span of a decision.
 func span(began time.Time, d *gate.Decision) telemetry.Span {
 	return telemetry.Span{
 		Method: checkMethod, Began: began,
@@ -24,13 +24,13 @@ func span(began time.Time, d *gate.Decision) telemetry.Span {
 	}
 }
 
-// TraceID returns the trace id of the proxy's call that a context belongs to, in its 32
-// hex digits (W3C Trace Context, traceparent); "" if it has none.
+// TraceID returns the trace ID of the proxy's call that a context belongs to, as 32 hex
+// digits (W3C Trace Context, traceparent), or "" if it has none.
 func TraceID(ctx context.Context) string { return telemetry.TraceID(parentOf(ctx)) }
 
-// parentOf reads the trace context that Envoy has sent with a Check, in the
-// metadata of the call. The headers in the CheckRequest are the client's own, who
-// would so choose what its request is traced with.
+// parentOf returns a function that reads the trace context that Envoy sent with a Check, in
+// the metadata of the call. The trace context among the headers of the CheckRequest is the
+// client's, which must not choose the trace.
 func parentOf(ctx context.Context) func(name string) string {
 	return func(name string) string {
 		return strings.Join(metadata.ValueFromIncomingContext(ctx, name), ",")

@@ -11,69 +11,73 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// template is a marshalled answer that fits every decision that differs from the first
-// one in nothing but its ID. IDs of one process have the same length.
+// template is an encoded answer from which the answers of similar decisions are made: those
+// that differ only in their ID. The IDs of one process have the same length.
 type template struct {
-	answer []byte
-	id     int   // length of the ID
-	at     []int // where the ID is
+	answer   []byte
+	idLength int
+	offsets  []int // of the ID in answer
 }
 
-// newTemplate returns the template of an answer that has the ID exactly so many times,
-// or nil: then the ID is somewhere else too, or not text.
+// newTemplate returns the template of an answer that contains the ID this many times. It
+// returns nil if the ID occurs more often, because another value contains it, or less often,
+// because it is escaped.
 func newTemplate(answer []byte, id string, times int) *template {
-	t := &template{answer: bytes.Clone(answer), id: len(id)}
+	t := &template{answer: bytes.Clone(answer), idLength: len(id)}
 	for from := 0; ; {
 		next := bytes.Index(answer[from:], []byte(id))
 		if next < 0 {
 			break
 		}
-		t.at = append(t.at, from+next)
+		t.offsets = append(t.offsets, from+next)
 		from += next + len(id)
 	}
-	if len(t.at) != times {
+	if len(t.offsets) != times {
 		return nil
 	}
 	return t
 }
 
-// append appends the answer for a decision, and reports whether it could.
+// append appends the answer for a decision with this ID. It reports false if there is no
+// template or if the ID has another length.
 func (t *template) append(to []byte, id gate.ID) ([]byte, bool) {
 	var space [64]byte
 	text := id.Append(space[:0])
-	if t == nil || len(text) != t.id {
+	if t == nil || len(text) != t.idLength {
 		return to, false
 	}
 	begin := len(to)
 	to = append(to, t.answer...)
-	for _, at := range t.at {
-		copy(to[begin+at:], text)
+	for _, offset := range t.offsets {
+		copy(to[begin+offset:], text)
 	}
 	return to, true
 }
 
-// templates are the templates of denials. The zero value is ready. It is safe for
-// concurrent use.
+// templates are the templates of denials. The zero value is empty. It is safe for concurrent
+// use.
 type templates struct {
-	known sync.Map // of denialKey to *template
+	byKey sync.Map // of denialKey to *template
 	count atomic.Int32
 }
 
-// maxTemplates bounds how many denials are kept. Their keys come from the configuration
-// alone, so that clients cannot create them; reloads can.
+// maxTemplates is the maximum number of templates of denials; when it is exceeded, all are
+// dropped. A client cannot create a key, because keys contain only values of the
+// configuration, but a configuration can have more than this, and each reload adds keys.
 const maxTemplates = 1024
 
-// denialKey is all that a denial's answer depends on, but for the decision's ID.
+// denialKey is everything that the answer of a denial depends on, except the decision's ID.
 type denialKey struct {
 	route                    string
 	reason                   gate.Reason
 	status, retryAfter       int
 	title, detail, challenge string
-	cors                     *request.Header // the first of a list that never changes
+	cors                     *request.Header // the first element of a list that never changes
 	grpcClient               bool
 }
 
-// keyOf returns the key of a denial, and whether its answer can be kept: it names nobody.
+// keyOf returns the key of a denial, and whether its answer can be kept, because it contains
+// nothing of a token.
 func keyOf(d *gate.Decision, grpcClient bool) (denialKey, bool) {
 	denial := denialOf(d)
 	key := denialKey{
@@ -87,7 +91,7 @@ func keyOf(d *gate.Decision, grpcClient bool) (denialKey, bool) {
 }
 
 func (t *templates) find(key denialKey) *template {
-	if found, ok := t.known.Load(key); ok {
+	if found, ok := t.byKey.Load(key); ok {
 		return found.(*template)
 	}
 	return nil
@@ -97,14 +101,14 @@ func (t *templates) keep(key denialKey, one *template) {
 	if one == nil {
 		return
 	}
-	if _, replaced := t.known.Swap(key, one); !replaced && t.count.Add(1) > maxTemplates {
-		t.known.Clear()
+	if _, replaced := t.byKey.Swap(key, one); !replaced && t.count.Add(1) > maxTemplates {
+		t.byKey.Clear()
 		t.count.Store(0)
 	}
 }
 
-// appendAnswer appends the answer of a decision. An error is that of a text that is not
-// UTF-8, which a message of Protobuf cannot have.
+// appendAnswer appends the answer for a decision. It returns an error if a text is not UTF-8,
+// because Protobuf cannot encode it.
 func (t *templates) appendAnswer(to []byte, d *gate.Decision, grpcClient bool) ([]byte, error) {
 	switch {
 	case answered(d):
@@ -112,22 +116,22 @@ func (t *templates) appendAnswer(to []byte, d *gate.Decision, grpcClient bool) (
 	case allowed(d):
 		return appendAllowed(to, d)
 	}
-	key, keeps := keyOf(d, grpcClient)
-	if keeps {
+	key, keep := keyOf(d, grpcClient)
+	if keep {
 		if to, ok := t.find(key).append(to, d.ID); ok {
 			return to, nil
 		}
 	}
 	begin, id := len(to), d.ID.String()
 	to, err := proto.MarshalOptions{}.MarshalAppend(to, deniedResponse(d, id, grpcClient))
-	if err == nil && keeps {
-		t.keep(key, newTemplate(to[begin:], id, 2)) // in the body and in the metadata
+	if err == nil && keep {
+		t.keep(key, newTemplate(to[begin:], id, 2)) // the ID is in the body and in the metadata
 	}
 	return to, err
 }
 
-// appendAllowed appends the answer of an allowed decision. An identity that decisions
-// share keeps its template.
+// appendAllowed appends the answer for a decision that allows the request. An identity that
+// decisions share keeps their template.
 func appendAllowed(to []byte, d *gate.Decision) ([]byte, error) {
 	if d.Identity != nil {
 		kept, _ := d.Identity.Rendered().(*template)
@@ -138,7 +142,7 @@ func appendAllowed(to []byte, d *gate.Decision) ([]byte, error) {
 	begin, id := len(to), d.ID.String()
 	to, err := proto.MarshalOptions{}.MarshalAppend(to, allowedResponse(d, id))
 	if err == nil && d.Identity != nil {
-		if made := newTemplate(to[begin:], id, 1); made != nil { // in the metadata
+		if made := newTemplate(to[begin:], id, 1); made != nil { // the ID is in the metadata
 			d.Identity.KeepRendered(made)
 		}
 	}
