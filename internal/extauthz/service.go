@@ -57,13 +57,15 @@ func (s *service) check(ctx context.Context, decode func(any) error) (c *call, e
 		}
 	}()
 	err = c.decode(streamOf(ctx), decode)
-	if err != nil && ctx.Err() == nil { // the message is too long or compressed
-		if status.Code(err) == codes.ResourceExhausted {
-			s.oversized()
-		}
+	// After such an error grpc-go has already ended the stream, and with it often ctx.
+	switch code := status.Code(err); {
+	case err == nil:
+	case code == codes.ResourceExhausted: // the message is too long
+		s.oversized()
 		return nil, err
-	}
-	if err != nil {
+	case code == codes.Internal, ctx.Err() == nil: // the message is compressed or incomplete
+		return nil, err
+	default:
 		return c, s.answer(ctx, c, s.gate.Refuse(gate.ReasonDeadline, "the call ended before its CheckRequest was read"))
 	}
 	if c.err != nil {
