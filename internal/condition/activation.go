@@ -95,7 +95,7 @@ type activation struct {
 	headers  map[string]string // nil before the first use
 }
 
-// Parent returns nil: there is no outer activation.
+// Parent returns nil: this is the outermost activation.
 func (*activation) Parent() cel.Activation { return nil }
 
 // ResolveName returns the value of a variable.

@@ -74,7 +74,7 @@ func richClaims() map[string]any {
 	}
 }
 
-// TestConditionSees: each variable is what the token and the request say.
+// TestConditionSees: each variable has the value in the token or the request.
 func TestConditionSees(t *testing.T) {
 	tok := verified(t, richClaims())
 	for _, row := range []struct{ name, when string }{
@@ -144,7 +144,7 @@ func TestConditionSees(t *testing.T) {
 	}
 }
 
-// A prefix stands before the subject and the groups of token, not of claims.
+// An issuer's prefix is part of token.subject and token.groups, and not of claims.
 func TestConditionSeesThePrefix(t *testing.T) {
 	tok := tokentest.Verified(t, config.Issuer{Name: "shop", Prefix: "p:"}, map[string]any{"groups": []string{"g"}})
 	when := "token.subject == 'p:alice' && claims.sub == 'alice' && token.groups == ['p:g'] && claims.groups == ['g']"
@@ -153,7 +153,7 @@ func TestConditionSeesThePrefix(t *testing.T) {
 	}
 }
 
-// A program's token is of its own kind.
+// The token of a program has another kind than that of a user.
 func TestConditionSeesTheKind(t *testing.T) {
 	tok := verified(t, map[string]any{"client_id": "alice"})
 	if err := check(t, "/**", "token.kind == 'client'", tok, requestTo(t, "/", config.Relaxed{})); err != nil {
@@ -161,8 +161,8 @@ func TestConditionSeesTheKind(t *testing.T) {
 	}
 }
 
-// TestConditionPath: a path reads as it was matched; what a relaxation lets into
-// a segment cannot be taken for a separator.
+// TestConditionPath: request.path is the path as matched. A slash that a relaxation permits
+// inside a segment differs from a separator.
 func TestConditionPath(t *testing.T) {
 	tok := verified(t, nil)
 	open := config.Relaxed{EncodedSlash: true, EncodedPercent: true}
@@ -180,11 +180,11 @@ func TestConditionPath(t *testing.T) {
 		}
 	}
 	if got := (request.Path{}).String(); got != "" {
-		t.Errorf("no path is %q", got)
+		t.Errorf("the zero path is %q", got)
 	}
 }
 
-// TestConditionErrors: what cannot be evaluated denies, and says by its kind why.
+// TestConditionErrors: a condition that cannot be evaluated denies, and says why by a fixed text.
 func TestConditionErrors(t *testing.T) {
 	rich, bare := verified(t, richClaims()), verified(t, nil)
 	const twelve = "[1,2,3,4,5,6,7,8,9,10,11,12]"
@@ -225,7 +225,7 @@ func TestConditionErrors(t *testing.T) {
 	}
 }
 
-// A number that is larger than any double is no number at all.
+// A number that is larger than any double is an error.
 func TestConditionNumberOutOfRange(t *testing.T) {
 	tok := verified(t, map[string]any{"big": json.RawMessage("1e999")})
 	err := check(t, "/**", "claims.big > 3", tok, requestTo(t, "/", config.Relaxed{}))
@@ -234,7 +234,7 @@ func TestConditionNumberOutOfRange(t *testing.T) {
 	}
 }
 
-// A path that the rule's template does not cover has no variables.
+// A path that the template does not match has no variables.
 func TestConditionWithoutItsPath(t *testing.T) {
 	for _, target := range []string{"/", "/users"} {
 		err := check(t, "/users/{id}", "path.id == 'x' || true", verified(t, nil), requestTo(t, target, config.Relaxed{}))
@@ -248,7 +248,7 @@ func TestConditionWithoutItsPath(t *testing.T) {
 	}
 }
 
-// What a denial says of a condition is its text, and never a claim.
+// TestConditionDenialsQuoteNothing: a denial shows the text of the condition and no claim.
 func TestConditionDenialsQuoteNothing(t *testing.T) {
 	const secret = "sesame"
 	tok := verified(t, map[string]any{"secret": secret, "key": map[string]any{secret: 1}, "list": []any{secret}})
@@ -273,7 +273,7 @@ func TestConditionDenialsQuoteNothing(t *testing.T) {
 	}
 }
 
-// TestConditionConcurrent: a condition is shared by all requests.
+// TestConditionConcurrent: requests share a condition.
 func TestConditionConcurrent(t *testing.T) {
 	compiled := mustCompile(t, "/u/{id}", "token.subject == path.id && request.headers['x-tenant'] == 'blue' && claims.level > 2")
 	tok := verified(t, richClaims())

@@ -13,8 +13,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
-// dear are the dearest conditions that were found, for tokens with long claims.
-func dear() []string {
+// expensive returns the most expensive conditions that we know, for tokens with long claims.
+func expensive() []string {
 	return []string{
 		"claims.list.all(x, claims.list.all(y, x + y >= 0))",
 		"claims.list.all(x, claims.big.contains('b') || true)",
@@ -35,7 +35,8 @@ func dear() []string {
 	}
 }
 
-func dearToken(t testing.TB) *token.Token {
+// longToken returns a token with long claims.
+func longToken(t testing.TB) *token.Token {
 	list, texts := make([]any, 500), make([]string, 300)
 	for i := range list {
 		list[i] = i
@@ -46,19 +47,19 @@ func dearToken(t testing.TB) *token.Token {
 	return verified(t, map[string]any{"list": list, "texts": texts, "groups": texts, "big": strings.Repeat("a", 6000)})
 }
 
-// TestConditionCostLimit: what would take long is stopped, by a measure that does
-// not hang on the machine.
+// TestConditionCostLimit: an expensive evaluation is stopped, by a measure that does not
+// depend on the machine.
 func TestConditionCostLimit(t *testing.T) {
-	tok, r := dearToken(t), requestTo(t, "/", config.Relaxed{})
+	tok, r := longToken(t), requestTo(t, "/", config.Relaxed{})
 	for i := range 20 {
 		r.Headers = append(r.Headers, request.Header{Name: fmt.Sprintf("x-%d", i), Value: "v"})
 	}
-	for _, when := range dear() {
+	for _, when := range expensive() {
 		if err := check(t, "/**", when, tok, r); !errors.Is(err, condition.ErrEvaluation) || !strings.Contains(err.Error(), ": cost limit in ") {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
-	// What people write is far from the limit, for large tokens too.
+	// Typical conditions are far below the limit, also for large tokens.
 	for _, when := range []string{
 		"token.groups.exists(g, g == 'group-299')", "'group-299' in token.groups", "claims.list.all(x, x >= 0)", "claims.texts == token.groups",
 		"claims.big.matches('^a+$')", "size(claims.big) == 6000 && !claims.big.contains('b')",
@@ -69,8 +70,8 @@ func TestConditionCostLimit(t *testing.T) {
 	}
 }
 
-// TestRegexIsBoundedBeforehand: what would take seconds to match is not begun,
-// however harmless its expression looks.
+// TestRegexIsBoundedBeforehand: a match that would take seconds is not started, even if its
+// expression looks harmless.
 func TestRegexIsBoundedBeforehand(t *testing.T) {
 	tok, r := verified(t, nil), requestTo(t, "/", config.Relaxed{})
 	r.Headers = []request.Header{{Name: "x-long", Value: strings.Repeat("a", 50_000)}, {Name: "x-short", Value: "curl-8"}}
@@ -125,8 +126,8 @@ func BenchmarkCondition(b *testing.B) {
 }
 
 func BenchmarkConditionAtTheLimit(b *testing.B) {
-	tok, r := dearToken(b), requestTo(b, "/", config.Relaxed{})
-	for _, when := range dear() {
+	tok, r := longToken(b), requestTo(b, "/", config.Relaxed{})
+	for _, when := range expensive() {
 		compiled := mustCompile(b, "/**", when)
 		b.Run(when, func(b *testing.B) {
 			for b.Loop() {

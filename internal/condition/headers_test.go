@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestHeadersRead: a name that a condition looks up is found however it is
-// written, and a condition that may look at any field is known for it.
+// TestHeadersRead: each name that a condition reads is found in every notation, and a
+// condition that may read any field is reported.
 func TestHeadersRead(t *testing.T) {
 	for _, row := range []struct {
 		name, when string
@@ -24,7 +24,7 @@ func TestHeadersRead(t *testing.T) {
 		{"as a key of another map", `claims[request.headers["x-claim"]] == "a"`, []string{"x-claim"}, false},
 		{"in a literal's text alone", `token.subject == "request.headers[\"x-a\"]"`, nil, false},
 		{"capitals as they are written", `"X-Tenant" in request.headers`, []string{"X-Tenant"}, false},
-		{"a name that is worked out", `request.headers["x-" + token.client] == "a"`, nil, true},
+		{"a computed name", `request.headers["x-" + token.client] == "a"`, nil, true},
 		{"a name of the token", `token.client in request.headers`, nil, true},
 		{"one among others", `["x-a", "x-b"].exists(n, n in request.headers)`, nil, true},
 		{"any field", `request.headers.exists(n, n.startsWith("x-debug"))`, nil, true},

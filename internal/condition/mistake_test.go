@@ -10,8 +10,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
-// TestConditionMistakes: what CEL finds is said in the words of this program, with
-// what to write instead.
+// TestConditionMistakes: the texts of mistakes say what to write instead, without the terms
+// of CEL's implementation.
 func TestConditionMistakes(t *testing.T) {
 	const tokenFields = "expected one of token.client, token.expires_at, token.groups, token.issued_at, token.issuer, token.kind, " +
 		"token.scopes, token.subject"
@@ -99,18 +99,17 @@ func TestConditionMistakes(t *testing.T) {
 			}
 			for _, jargon := range []string{"container", "overload", "undeclared", "mismatched", "extraneous", "<EOF>", "Syntax", "_", "@"} {
 				if text := strings.NewReplacer("issued_at", "", "expires_at", "").Replace(mistakes[0].Text); strings.Contains(text, jargon) {
-					t.Errorf("%q speaks of %q", text, jargon)
+					t.Errorf("%q contains %q", text, jargon)
 				}
 			}
 			if strings.HasSuffix(mistakes[0].Text, ".") {
-				t.Errorf("%q ends with a stop", mistakes[0].Text)
+				t.Errorf("%q ends with a full stop", mistakes[0].Text)
 			}
 		})
 	}
 }
 
-// Each thing that is wrong is a mistake of its own; of errors in the syntax only
-// the first says anything.
+// Each error is a mistake; of syntax errors only the first is reported.
 func TestConditionMistakesAll(t *testing.T) {
 	for when, want := range map[string]int{
 		"token.sub == 'x' && token.grp == 'y' && request.url == 'z'": 3,
@@ -124,8 +123,7 @@ func TestConditionMistakesAll(t *testing.T) {
 	}
 }
 
-// A route whose match has no variables, or which has no match, has none in its
-// condition either.
+// The condition of a route without variables has no path variables.
 func TestConditionWithoutVariables(t *testing.T) {
 	const want = `unknown variable "path.id": the match of this route has no variables; add one, for example /users/{id}`
 	if _, got := compile("/users/**", "path.id == 'x'"); len(got) != 1 || got[0].Text != want {
@@ -144,8 +142,8 @@ func TestConditionWithoutVariables(t *testing.T) {
 	}
 }
 
-// TestConditionCostsTooMuch: what costs more than the limit with any token is a
-// mistake, what can cost less is none.
+// TestConditionCostsTooMuch: a condition that costs more than the limit with every token is
+// a mistake.
 func TestConditionCostsTooMuch(t *testing.T) {
 	const want = "always costs more than the limit of 20000 steps; write a shorter condition"
 	list := "[" + strings.TrimSuffix(strings.Repeat("1,", 150), ",") + "]"
@@ -158,7 +156,7 @@ func TestConditionCostsTooMuch(t *testing.T) {
 	}
 }
 
-// FuzzCondition: no text makes the compiler panic, and each mistake lies in the
+// FuzzCondition: no text makes the compiler panic, and the place of each mistake is in the
 // text.
 func FuzzCondition(f *testing.F) {
 	for _, when := range []string{
@@ -192,7 +190,7 @@ func FuzzCondition(f *testing.F) {
 	})
 }
 
-// TestConditionPlaces: a mistake is where the name begins that is wrong.
+// TestConditionPlaces: the place of a mistake is the beginning of the wrong name.
 func TestConditionPlaces(t *testing.T) {
 	for _, row := range []struct {
 		name, when   string
@@ -201,7 +199,7 @@ func TestConditionPlaces(t *testing.T) {
 		{"a name", "token.sub == 'x'", 1, 0},
 		{"a name further on", "true && token.sub == 'x'", 1, 8},
 		{"a name on another line", "true &&\n  path.nope == 'x'", 2, 2},
-		{"behind letters that take two bytes", "'éé' == token.sub", 1, 8},
+		{"after letters of two bytes", "'éé' == token.sub", 1, 8},
 		{"a function", "true && lower('x') == 'x'", 1, 8},
 		{"a method", "token.subject.lower() == 'x'", 1, 0},
 		{"has", "has(token.groups)", 1, 4},

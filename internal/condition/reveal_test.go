@@ -13,9 +13,9 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// TestConditionFalseShows: a condition that is false names what it looked at of
-// the token's subject, client and kind and of the request's line, each once and
-// in the order of the text, and never a claim, a header or the query.
+// TestConditionFalseShows: the denial of a false condition shows what the condition read of
+// the token's subject, client and kind and of the request line, each once, in the order of
+// the text, and never a claim, a header or the query.
 func TestConditionFalseShows(t *testing.T) {
 	const secret = "sesame"
 	long := strings.Repeat("x", quote.Max+1)
@@ -28,8 +28,8 @@ func TestConditionFalseShows(t *testing.T) {
 			`request.method "GET", request.host "shop.example", request.path "/users/me/` + strings.Repeat("x", quote.Max-10) + `"...`},
 		{"a long one", "path.rest == 'x'", `path.rest "` + long[:quote.Max] + `"...`},
 		{"as an argument", "path.id.startsWith('x')", `path.id "me"`},
-		{"inside a walk", "token.groups.exists(g, g == path.id)", `path.id "me"`},
-		{"beside a claim", "claims.secret == path.id", `path.id "me"`},
+		{"inside a macro", "token.groups.exists(g, g == path.id)", `path.id "me"`},
+		{"next to a claim", "claims.secret == path.id", `path.id "me"`},
 		{"a claim", "claims.secret == 'x'", ""},
 		{"a header", "request.headers['x-secret'] == 'x'", ""},
 		{"the query", "request.query == 'x'", ""},
@@ -54,13 +54,13 @@ func TestConditionFalseShows(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", failure.Internal, want)
 			}
 			if strings.Contains(failure.Error()+failure.Hint, secret) {
-				t.Errorf("%v holds what it must not", failure)
+				t.Errorf("%v contains the secret", failure)
 			}
 		})
 	}
 }
 
-// A token that stands in a path, wherever, is not shown, and no part of it.
+// TestConditionFalseShowsNoToken: no part of a token in a path is shown.
 func TestConditionFalseShowsNoToken(t *testing.T) {
 	const text = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
 	for target, shown := range map[string]string{
@@ -78,8 +78,7 @@ func TestConditionFalseShowsNoToken(t *testing.T) {
 	}
 }
 
-// What is shown is bounded and on one line, whatever the request and the text of
-// the condition hold.
+// The shown text is bounded and on one line, for every request and every condition.
 func TestConditionFalseShowsALine(t *testing.T) {
 	match := "/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}/{i}"
 	err := check(t, match, "(path.a + path.b + path.c +\n path.d + path.e + path.f + path.g + path.h + path.i) == '\u0085'",

@@ -11,10 +11,10 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// Why a verified token does not meet a rule. Each is matched with errors.Is;
-// the order is the order of the checks.
+// Why a verified token does not meet a rule, in the order of the checks. Each is matched
+// with errors.Is. The last check is the condition, with the errors of package condition.
 var (
-	ErrIssuerNotAllowed = errors.New("issuer not taken on this route")
+	ErrIssuerNotAllowed = errors.New("issuer not allowed on this route")
 	ErrGroupMissing     = errors.New("group missing")
 	ErrScopeMissing     = errors.New("scope missing")
 	ErrClientNotAllowed = errors.New("client not allowed on this route")
@@ -22,21 +22,21 @@ var (
 	ErrACRTooWeak       = errors.New("acr too weak")
 )
 
-// Authorize holds a verified token to the rule's requirement: issuer, groups,
-// scopes, clients, alternatives, age and class of the login, condition, in this
-// order. The error is a *[denial.Error] with the first that fails, or nil. If no
-// alternative fits, its error is that of the one that came furthest, the first of
-// equals, and its texts say what each lacks. It does not look at the rule's access. It is safe for concurrent use;
-// a condition reads the request, and nothing keeps it.
+// Authorize checks a verified token against the rule's requirement: issuer, groups, scopes,
+// clients, alternatives, age and class of the login, condition, in this order. The error is
+// a *[denial.Error] for the first check that fails. If the token meets no alternative, the
+// error is that of the alternative that passed the most checks, the first of equals, and
+// its texts say what the token lacks for each. Authorize ignores the rule's access. It is
+// safe for concurrent use, and does not keep the request.
 func (r *Rule) Authorize(t *token.Token, from *request.Parsed, now time.Time) error {
 	want := &r.requirement
-	if failed := fits(&want.Alternative, t); failed != fitting {
+	if failed := failedStage(&want.Alternative, t); failed != passed {
 		return denied(failed, &want.Alternative, t)
 	}
-	if failed, which := fitsAny(want.AnyOf, t); failed != fitting {
-		return noneFits(failed, which, want.AnyOf, t)
+	if failed, which := failedAlternatives(want.AnyOf, t); failed != passed {
+		return noAlternative(failed, which, want.AnyOf, t)
 	}
-	if failure := fitsLogin(want, t, now); failure != nil {
+	if failure := checkLogin(want, t, now); failure != nil {
 		return failure
 	}
 	if r.when != nil {
@@ -45,19 +45,19 @@ func (r *Rule) Authorize(t *token.Token, from *request.Parsed, now time.Time) er
 	return nil
 }
 
-// stage is how far a token came: the check that it failed, in their order.
+// stage is the check of an alternative that a token fails, in the order of the checks.
 type stage int
 
 const (
-	fitting stage = iota // failed none
+	passed stage = iota // it fails none
 	failedIssuer
 	failedGroups
 	failedScopes
 	failedClients
 )
 
-// fits holds a token to all that an alternative asks for.
-func fits(want *config.Alternative, t *token.Token) stage {
+// failedStage returns the first check of an alternative that a token fails.
+func failedStage(want *config.Alternative, t *token.Token) stage {
 	switch {
 	case len(want.Issuers) > 0 && !slices.Contains(want.Issuers, t.Issuer):
 		return failedIssuer
@@ -68,18 +68,18 @@ func fits(want *config.Alternative, t *token.Token) stage {
 	case !want.Clients.Empty() && (t.Client == "" || !met(want.Clients, []string{t.Client})):
 		return failedClients
 	}
-	return fitting
+	return passed
 }
 
-// fitsAny holds a token to one of the alternatives; none ask for nothing. If none
-// fits, it returns how far the token came and with which. Details are left to
-// the caller, since one that fails is of no account when a later one fits.
-func fitsAny(alternatives []config.Alternative, t *token.Token) (stage, int) {
-	furthest, which := fitting, 0
+// failedAlternatives returns passed if a token meets one of the alternatives, or if there
+// are none. Otherwise it returns the furthest check that fails, and the index of its
+// alternative. It builds no texts, because a later alternative may pass.
+func failedAlternatives(alternatives []config.Alternative, t *token.Token) (stage, int) {
+	furthest, which := passed, 0
 	for i := range alternatives {
-		failed := fits(&alternatives[i], t)
-		if failed == fitting {
-			return fitting, 0
+		failed := failedStage(&alternatives[i], t)
+		if failed == passed {
+			return passed, 0
 		}
 		if failed > furthest {
 			furthest, which = failed, i
@@ -88,10 +88,9 @@ func fitsAny(alternatives []config.Alternative, t *token.Token) (stage, int) {
 	return furthest, which
 }
 
-// fitsLogin holds the login behind a token to its age and class (RFC 9470). A
-// token that does not say when or how its user logged in does not meet what
-// asks for it.
-func fitsLogin(want *config.Requirement, t *token.Token, now time.Time) *denial.Error {
+// checkLogin checks the age and class of the token's login (RFC 9470). A token that does not
+// say when or how its user logged in fails.
+func checkLogin(want *config.Requirement, t *token.Token, now time.Time) *denial.Error {
 	if want.MaxAuthAge > 0 {
 		if age, known := t.AuthAge(now); !known || age > want.MaxAuthAge {
 			return tooOld(want, age, known)
@@ -103,10 +102,10 @@ func fitsLogin(want *config.Requirement, t *token.Token, now time.Time) *denial.
 	return nil
 }
 
-// met reports whether have holds one of the choice's Any and every one of its
+// met reports whether have contains one of the choice's Any, if it has some, and each of its
 // All.
 func met(want config.Choice, have []string) bool {
-	if len(want.Any) > 0 && !slices.ContainsFunc(want.Any, func(one string) bool { return slices.Contains(have, one) }) {
+	if len(want.Any) > 0 && !slices.ContainsFunc(want.Any, func(name string) bool { return slices.Contains(have, name) }) {
 		return false
 	}
 	for _, one := range want.All {

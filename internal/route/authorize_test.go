@@ -135,14 +135,14 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
-// Authorize returns no nil pointer in an error.
+// TestAuthorizeAllowsWithNil: the error is nil, not a nil pointer.
 func TestAuthorizeAllowsWithNil(t *testing.T) {
 	if err := rule(t, config.Alternative{}).Authorize(verified(t, nil), noRequest(), tokentest.Now()); err != nil {
 		t.Errorf("%#v", err)
 	}
 }
 
-// A denial's scopes are the caller's: to change them does not change the rule.
+// TestDenialIsACopy: a caller that changes a denial's scopes does not change the rule.
 func TestDenialIsACopy(t *testing.T) {
 	r := rule(t, config.Alternative{Scopes: anyOf("read")})
 	for range 2 {
@@ -154,8 +154,8 @@ func TestDenialIsACopy(t *testing.T) {
 	}
 }
 
-// TestAuthorizeAnyOf: one alternative has to fit, beside what the route itself
-// asks for; if none does, the one that came furthest says why.
+// TestAuthorizeAnyOf: a token must meet one alternative and the route's own requirement. If
+// it meets none, the error is that of the alternative that passed the most checks.
 func TestAuthorizeAnyOf(t *testing.T) {
 	staff := config.Alternative{Groups: anyOf("staff")}
 	reader := config.Alternative{Issuers: []string{"shop"}, Scopes: anyOf("read")}
@@ -169,9 +169,9 @@ func TestAuthorizeAnyOf(t *testing.T) {
 		want   error
 		scopes []string
 	}{
-		{"the first fits", config.Alternative{}, []config.Alternative{staff, reader}, map[string]any{"groups": []string{"staff"}}, nil, nil},
-		{"the last fits", config.Alternative{}, []config.Alternative{staff, reader}, map[string]any{"scope": "read"}, nil, nil},
-		{"none fits, the furthest says why", config.Alternative{}, []config.Alternative{staff, reader, stranger}, nil, route.ErrScopeMissing,
+		{"the first is met", config.Alternative{}, []config.Alternative{staff, reader}, map[string]any{"groups": []string{"staff"}}, nil, nil},
+		{"the last is met", config.Alternative{}, []config.Alternative{staff, reader}, map[string]any{"scope": "read"}, nil, nil},
+		{"none is met, the furthest says why", config.Alternative{}, []config.Alternative{staff, reader, stranger}, nil, route.ErrScopeMissing,
 			[]string{"read"}},
 		{"its place does not matter", config.Alternative{}, []config.Alternative{reader, stranger, staff}, nil, route.ErrScopeMissing,
 			[]string{"read"}},

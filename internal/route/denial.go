@@ -12,14 +12,14 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// denied says why a token failed an alternative.
+// denied returns the error for the check of an alternative that a token fails.
 func denied(failed stage, want *config.Alternative, t *token.Token) *denial.Error {
 	switch failed {
 	case failedIssuer:
 		return &denial.Error{
 			Kind:     ErrIssuerNotAllowed,
-			Internal: fmt.Sprintf("is of issuer %s, needs one of %s", quote.Text(t.Issuer), list(want.Issuers)),
-			Hint:     fmt.Sprintf("list issuer %s in this route's issuers", quote.Text(t.Issuer)),
+			Internal: fmt.Sprintf("has issuer %s, needs one of %s", quote.Text(t.Issuer), quote.List(want.Issuers)),
+			Hint:     fmt.Sprintf("add issuer %s to this route's issuers", quote.Text(t.Issuer)),
 		}
 	case failedGroups:
 		who := "user"
@@ -41,21 +41,21 @@ func denied(failed stage, want *config.Alternative, t *token.Token) *denial.Erro
 	default:
 		failure := &denial.Error{
 			Kind:     ErrClientNotAllowed,
-			Internal: "names no client, " + due(want.Clients),
-			Hint:     "use a token that names its client in client_id or azp",
+			Internal: "has no client, " + needs(want.Clients),
+			Hint:     "use a token with its client in client_id or azp",
 		}
 		if t.Client != "" {
-			failure.Internal = fmt.Sprintf("is of client %s, %s", quote.Text(t.Client), due(want.Clients))
-			failure.Hint = fmt.Sprintf("list client %s in this route's clients", quote.Text(t.Client))
+			failure.Internal = fmt.Sprintf("has client %s, %s", quote.Text(t.Client), needs(want.Clients))
+			failure.Hint = fmt.Sprintf("add client %s to this route's clients", quote.Text(t.Client))
 		}
 		return failure
 	}
 }
 
-// noneFits says what each alternative lacks: of more than four the first three,
-// and the one that says why. To be of another issuer is no way to be allowed,
-// unless that is all that is wrong.
-func noneFits(failed stage, furthest int, alternatives []config.Alternative, t *token.Token) *denial.Error {
+// noAlternative returns the error for a token that meets no alternative. It says what the
+// token lacks for each; of more than four, for the first three and for the furthest one. It
+// does not suggest another issuer, unless every alternative fails there.
+func noAlternative(failed stage, furthest int, alternatives []config.Alternative, t *token.Token) *denial.Error {
 	const most = 4
 	shown, more := alternatives, ""
 	if len(alternatives) > most {
@@ -64,23 +64,23 @@ func noneFits(failed stage, furthest int, alternatives []config.Alternative, t *
 			shown[most-1] = alternatives[furthest]
 		}
 	}
-	var details, mends []string
+	var details, hints []string
 	for i := range shown {
-		how := fits(&shown[i], t)
+		how := failedStage(&shown[i], t)
 		lacks := denied(how, &shown[i], t)
 		if !slices.Contains(details, lacks.Internal) {
 			details = append(details, lacks.Internal)
 		}
-		if (how != failedIssuer || failed == failedIssuer) && !slices.Contains(mends, lacks.Hint) {
-			mends = append(mends, lacks.Hint)
+		if (how != failedIssuer || failed == failedIssuer) && !slices.Contains(hints, lacks.Hint) {
+			hints = append(hints, lacks.Hint)
 		}
 	}
 	failure := denied(failed, &alternatives[furthest], t)
-	failure.Internal, failure.Hint = strings.Join(details, "; or ")+more, strings.Join(mends, ", or ")
+	failure.Internal, failure.Hint = strings.Join(details, "; or ")+more, strings.Join(hints, ", or ")
 	return failure
 }
 
-// tooOld says that the login is older than the rule takes, or of no known age.
+// tooOld returns the error for a login that is too old or of unknown age.
 func tooOld(want *config.Requirement, age time.Duration, known bool) *denial.Error {
 	failure := loginDenial(ErrLoginTooOld, want)
 	if known {
@@ -93,15 +93,15 @@ func tooOld(want *config.Requirement, age time.Duration, known bool) *denial.Err
 	return failure
 }
 
-// tooWeak says that the login is of none of the classes that the rule takes.
+// tooWeak returns the error for a login of another class.
 func tooWeak(want *config.Requirement, acr string) *denial.Error {
 	failure := loginDenial(ErrACRTooWeak, want)
 	found := "has no acr"
 	if acr != "" {
 		found = "has acr " + quote.Text(acr)
 	}
-	failure.Internal = found + ", needs one of " + list(want.ACR)
-	failure.Hint = "log in with acr " + list(want.ACR)
+	failure.Internal = found + ", needs one of " + quote.List(want.ACR)
+	failure.Hint = "log in with acr " + quote.List(want.ACR)
 	return failure
 }
 
@@ -109,28 +109,28 @@ func loginDenial(err error, want *config.Requirement) *denial.Error {
 	return &denial.Error{Kind: err, MaxAge: want.MaxAuthAge, ACRValues: slices.Clone(want.ACR)}
 }
 
-// against renders what a token has and what it needs.
+// against returns what a token has and what it needs.
 func against(what string, have []string, want config.Choice) string {
 	if len(have) == 0 {
-		return "has no " + what + ", " + due(want)
+		return "has no " + what + ", " + needs(want)
 	}
-	return "has " + what + " " + list(have) + ", " + due(want)
+	return "has " + what + " " + quote.List(have) + ", " + needs(want)
 }
 
-// due renders what a choice asks for.
-func due(want config.Choice) string {
+// needs returns what a choice requires.
+func needs(want config.Choice) string {
 	var parts []string
 	if len(want.Any) > 0 {
-		parts = append(parts, "one of "+list(want.Any))
+		parts = append(parts, "one of "+quote.List(want.Any))
 	}
 	if len(want.All) > 0 {
-		parts = append(parts, "all of "+list(want.All))
+		parts = append(parts, "all of "+quote.List(want.All))
 	}
 	return "needs " + strings.Join(parts, " and ")
 }
 
-// missing renders what a token lacks of a choice: all of All that are not there
-// and, when none of Any is, one of them.
+// missing returns what a token lacks for a choice: the missing items of All and, if it has
+// none of Any, one of those.
 func missing(what string, want config.Choice, have []string) string {
 	var parts []string
 	if !met(config.Choice{Any: want.Any}, have) {
@@ -138,7 +138,7 @@ func missing(what string, want config.Choice, have []string) string {
 		if len(want.Any) > 1 {
 			one = "one of the " + what + "s "
 		}
-		parts = append(parts, one+list(want.Any))
+		parts = append(parts, one+quote.List(want.Any))
 	}
 	absent := slices.DeleteFunc(slices.Clone(want.All), func(one string) bool { return slices.Contains(have, one) })
 	if len(absent) > 0 {
@@ -146,11 +146,10 @@ func missing(what string, want config.Choice, have []string) string {
 		if len(absent) > 1 {
 			all = "the " + what + "s "
 		}
-		parts = append(parts, all+list(absent))
+		parts = append(parts, all+quote.List(absent))
 	}
 	return strings.Join(parts, " and ")
 }
 
-func list(names []string) string { return quote.List(names) }
-
+// short returns a duration in whole seconds.
 func short(d time.Duration) string { return quote.Duration(d.Truncate(time.Second)) }

@@ -14,7 +14,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
-// denialOf holds a token with these claims to a requirement that it must not meet.
+// denialOf returns the error for a token with these claims, which must not meet the requirement.
 func denialOf(t *testing.T, want config.Requirement, claims map[string]any) *denial.Error {
 	t.Helper()
 	compiled, err := route.New(&config.Config{Routes: []config.Route{{
@@ -36,7 +36,7 @@ func alternative(one config.Alternative) config.Requirement {
 	return config.Requirement{Alternative: one}
 }
 
-// TestDenialSaysWhy: what was found against what was due, and what to change.
+// TestDenialSaysWhy: a denial says what was found, what was expected, and what to change.
 func TestDenialSaysWhy(t *testing.T) {
 	many := make([]string, 12)
 	for i := range many {
@@ -49,10 +49,10 @@ func TestDenialSaysWhy(t *testing.T) {
 		name         string
 		want         config.Requirement
 		claims       map[string]any
-		detail, mend string
+		detail, hint string
 	}{
 		{"issuer", alternative(config.Alternative{Issuers: []string{"a", "b"}}), nil,
-			`is of issuer "shop", needs one of "a", "b"`, `list issuer "shop" in this route's issuers`},
+			`has issuer "shop", needs one of "a", "b"`, `add issuer "shop" to this route's issuers`},
 		{"one group", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": []string{"dev", "ops"}},
 			`has groups "dev", "ops", needs one of "admin"`, `add this user to group "admin"`},
 		{"one of two groups", alternative(config.Alternative{Groups: anyOf("admin", "root")}), nil,
@@ -87,16 +87,16 @@ func TestDenialSaysWhy(t *testing.T) {
 		{"scopes", alternative(config.Alternative{Scopes: allOf("a", "b")}), nil,
 			`has no scopes, needs all of "a", "b"`, `ask the issuer for the scopes "a", "b"`},
 		{"client", alternative(config.Alternative{Clients: anyOf("cli", "job")}), map[string]any{"client_id": "site"},
-			`is of client "site", needs one of "cli", "job"`, `list client "site" in this route's clients`},
+			`has client "site", needs one of "cli", "job"`, `add client "site" to this route's clients`},
 		{"no client", alternative(config.Alternative{Clients: anyOf("cli")}), nil,
-			`names no client, needs one of "cli"`, "use a token that names its client in client_id or azp"},
+			`has no client, needs one of "cli"`, "use a token with its client in client_id or azp"},
 		{"any_of", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}, {Scopes: anyOf("s")}}}, nil,
 			`has no groups, needs one of "a"; or has no scopes, needs one of "s"`, `add this user to group "a", or ask the issuer for scope "s"`},
 		{"any_of with an issuer's",
 			config.Requirement{AnyOf: []config.Alternative{{Issuers: []string{"other"}, Groups: anyOf("b")}, {Groups: anyOf("a")}}}, nil,
-			`is of issuer "shop", needs one of "other"; or has no groups, needs one of "a"`, `add this user to group "a"`},
+			`has issuer "shop", needs one of "other"; or has no groups, needs one of "a"`, `add this user to group "a"`},
 		{"any_of of other issuers", config.Requirement{AnyOf: []config.Alternative{{Issuers: []string{"b"}}, {Issuers: []string{"c"}}}}, nil,
-			`is of issuer "shop", needs one of "b"; or is of issuer "shop", needs one of "c"`, `list issuer "shop" in this route's issuers`},
+			`has issuer "shop", needs one of "b"; or has issuer "shop", needs one of "c"`, `add issuer "shop" to this route's issuers`},
 		{"any_of one", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}}}, nil, `has no groups, needs one of "a"`,
 			`add this user to group "a"`},
 		{"any_of the same",
@@ -139,8 +139,8 @@ func TestDenialSaysWhy(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			failure := denialOf(t, row.want, row.claims)
-			if failure.Internal != row.detail || failure.Hint != row.mend {
-				t.Errorf("got  %s | %s\nwant %s | %s", failure.Internal, failure.Hint, row.detail, row.mend)
+			if failure.Internal != row.detail || failure.Hint != row.hint {
+				t.Errorf("got  %s | %s\nwant %s | %s", failure.Internal, failure.Hint, row.detail, row.hint)
 			}
 			if want := failure.Kind.Error() + ": " + row.detail; failure.Error() != want {
 				t.Errorf("renders %q, want %q", failure.Error(), want)
@@ -152,7 +152,7 @@ func TestDenialSaysWhy(t *testing.T) {
 	}
 }
 
-// An allowed token costs nothing for the alternatives that it does not fit.
+// TestAuthorizeAnyOfAllocations: alternatives that a token does not meet do not allocate.
 func TestAuthorizeAnyOfAllocations(t *testing.T) {
 	want := config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}, {Scopes: anyOf("b")}, {Issuers: []string{"shop"}}}}
 	compiled, err := route.New(&config.Config{Routes: []config.Route{{

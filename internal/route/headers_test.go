@@ -8,8 +8,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
-// TestTableHeadersRead: the table's are those of all its routes, those without
-// a match too.
+// TestTableHeadersRead: the headers of a table are those of all its routes, also of those
+// without a match.
 func TestTableHeadersRead(t *testing.T) {
 	const issuers = "issuers: {a: {issuer: https://a.example, audiences: [b]}}\nroutes:\n"
 	for _, row := range []struct {

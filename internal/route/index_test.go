@@ -17,7 +17,7 @@ func pick(random *rand.Rand, words string) string {
 	return all[random.IntN(len(all))]
 }
 
-// randomRoutes are routes that meet each other in every way.
+// randomRoutes returns routes that overlap in every way.
 func randomRoutes(random *rand.Rand, n int) []config.Route {
 	routes := make([]config.Route, n)
 	for i := range routes {
@@ -44,8 +44,8 @@ func randomRoutes(random *rand.Rand, n int) []config.Route {
 	return routes
 }
 
-// The index finds what a look at rule after rule finds, on thousands of random
-// tables and requests.
+// TestIndexFindsTheFirst: the index finds the same rule as a comparison with each rule, on
+// thousands of random tables and requests.
 func TestIndexFindsTheFirst(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	found := map[string]int{}
@@ -74,11 +74,11 @@ func TestIndexFindsTheFirst(t *testing.T) {
 		}
 	}
 	if len(found) < 20 || found[route.DefaultName] == 0 {
-		t.Errorf("the requests came to %v only", found)
+		t.Errorf("the requests matched only %v", found)
 	}
 }
 
-// To find a route costs no memory, and neither does a usual path.
+// Neither matching a route nor parsing a path without capitals allocates.
 func TestMatchAllocatesNothing(t *testing.T) {
 	table, err := route.New(&config.Config{Routes: randomRoutes(rand.New(rand.NewPCG(1, 2)), 100), Default: config.AccessDeny})
 	if err != nil {
@@ -95,7 +95,7 @@ func TestMatchAllocatesNothing(t *testing.T) {
 	}
 }
 
-// What is parsed into a path that was in use is what a new one is.
+// A path that is parsed into used memory equals one in new memory.
 func TestParseForgetsWhatWasThere(t *testing.T) {
 	var path request.Path
 	for _, target := range []string{"/a/b/c/d", "/a", "/", "/a//b", "/x/y", "nothing", "/z/"} {

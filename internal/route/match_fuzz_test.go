@@ -10,8 +10,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
-// The matcher agrees with the plainest reading there is: the target without its
-// query, decoded as a whole and compared as a text.
+// FuzzMatch: matching agrees with the simplest definition: the target without its query,
+// decoded as a whole and compared as a string.
 func FuzzMatch(f *testing.F) {
 	cfg := &config.Config{Default: config.AccessRequired}
 	for _, match := range []string{"/public/**", "GET /users/{id}", "DELETE /users/{id}", "/exact"} {
@@ -37,7 +37,7 @@ func FuzzMatch(f *testing.F) {
 		raw, _, _ := strings.Cut(target, "?")
 		text, err := url.PathUnescape(raw)
 		if err != nil {
-			t.Fatalf("%q is taken, and net/url does not decode it", target)
+			t.Fatalf("%q is accepted, but net/url does not decode it", target)
 		}
 		id, isUser := strings.CutPrefix(text, "/users/")
 		isUser = isUser && id != "" && !strings.Contains(id, "/")
@@ -53,13 +53,13 @@ func FuzzMatch(f *testing.F) {
 			want = "/exact"
 		}
 		if got := routes.Match(method, "", &path).Name; got != want {
-			t.Fatalf("%s %q falls to %s, want %s", method, target, got, want)
+			t.Fatalf("%s %q matches %s, want %s", method, target, got, want)
 		}
 	})
 }
 
-// With case ignored, literals match in any case; variables keep theirs, and so
-// do methods.
+// With ignore_case, literal segments match in any letter case. Variables and methods are
+// unaffected.
 func TestMatchIgnoringCase(t *testing.T) {
 	routes := table(t, "GET /Admin/{id}/users")
 	for _, row := range []struct {

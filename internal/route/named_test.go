@@ -29,8 +29,8 @@ func named(t *testing.T) *route.Table {
 	return compiled
 }
 
-// TestTableNamed: every rule has its name, the default one too, and no other name
-// has a rule.
+// TestTableNamed: every rule has its name, also the default rule, and no other name has a
+// rule.
 func TestTableNamed(t *testing.T) {
 	routes := named(t)
 	for _, name := range []string{"user", "stream", "inner", "all", "last", route.DefaultName} {
@@ -48,7 +48,7 @@ func TestTableNamed(t *testing.T) {
 	}
 }
 
-// A route without a match is found by its name only, wherever it stands.
+// A route without a match is found only by name, at any position in the file.
 func TestMatchFindsNoNamedRoute(t *testing.T) {
 	routes := named(t)
 	for _, row := range []struct{ method, host, target, want string }{
@@ -57,13 +57,13 @@ func TestMatchFindsNoNamedRoute(t *testing.T) {
 		{"GET", "", "/", "all"},
 	} {
 		if got := matched(t, routes, row.method, row.host, row.target); got != row.want {
-			t.Errorf("%s %s%s falls under %s, want %s", row.method, row.host, row.target, got, row.want)
+			t.Errorf("%s %s%s matches %s, want %s", row.method, row.host, row.target, got, row.want)
 		}
 	}
 }
 
-// TestRuleCovers: a request that was sent to a rule by name is held to the rule's
-// methods, hosts and template; a preflight to hosts and template.
+// TestRuleCovers: a request for which Envoy names a rule must have the rule's method, host
+// and path; a preflight its host and path.
 func TestRuleCovers(t *testing.T) {
 	routes := named(t)
 	for _, row := range []struct {
@@ -101,9 +101,9 @@ func TestRuleCovers(t *testing.T) {
 	}
 }
 
-// A rule carries what its route says of streams, records and shadow; what no route
-// matches has what the whole config says.
-func TestRuleCarries(t *testing.T) {
+// A rule has its route's settings for streams, audit and shadow; the default rule has those
+// of the whole configuration.
+func TestRuleSettings(t *testing.T) {
 	routes := named(t)
 	for name, want := range map[string]route.Rule{
 		"user":            {Audit: config.Sampling{Denied: 7, Allowed: 8}},
@@ -117,7 +117,7 @@ func TestRuleCarries(t *testing.T) {
 	}
 }
 
-// A route with neither match nor name is nobody's.
+// A route with neither match nor name is left out.
 func TestNewLeavesOutTheNameless(t *testing.T) {
 	routes, err := route.New(&config.Config{Routes: []config.Route{{Access: config.AccessPublic}}})
 	if err != nil {

@@ -24,7 +24,7 @@ func table(t *testing.T, matches ...string) *route.Table {
 	return compiled
 }
 
-// matched returns the name of the rule that a request falls under.
+// matched returns the name of the rule of a request.
 func matched(t *testing.T, routes *route.Table, method, host, target string) string {
 	t.Helper()
 	path, err := request.ParsePath(target, config.Relaxed{})
@@ -38,7 +38,7 @@ func matched(t *testing.T, routes *route.Table, method, host, target string) str
 	return routes.Match(method, name, &path).Name
 }
 
-// Patterns take whole segments of the path decoded once, case-sensitively.
+// TestPatternPaths: patterns match whole segments of the decoded path, case-sensitively.
 func TestPatternPaths(t *testing.T) {
 	for _, row := range []struct {
 		match  string
@@ -79,7 +79,7 @@ func TestPatternPaths(t *testing.T) {
 	}
 }
 
-// Methods are compared byte for byte; a pattern without one takes any.
+// TestPatternMethods: methods are compared byte for byte; a pattern without methods matches all.
 func TestPatternMethods(t *testing.T) {
 	for _, row := range []struct {
 		match  string
@@ -106,7 +106,7 @@ func TestPatternMethods(t *testing.T) {
 	}
 }
 
-// What is no pattern is a mistake that says what to write instead.
+// TestPatternMistakes: the error of an invalid match says what to write instead.
 func TestPatternMistakes(t *testing.T) {
 	for _, row := range []struct{ match, text string }{
 		{" ", `invalid match " "; expected a path, or methods and a path: GET,HEAD /orders/{id}`},
@@ -212,8 +212,8 @@ func TestPatternMistakesHavePlaces(t *testing.T) {
 	}
 }
 
-// A match that the config could not read is its mistake alone: it becomes no
-// rule, and the mistakes of the other routes are reported beside it.
+// A match that the configuration has reported as a mistake becomes no rule, and the mistakes
+// of the other routes are reported too.
 func TestRouteWithoutMatch(t *testing.T) {
 	cfg := &config.Config{Default: config.AccessDeny, Routes: []config.Route{{Name: "unread", Path: "routes[0]", Access: config.AccessPublic}}}
 	routes, err := route.New(cfg)
@@ -221,7 +221,7 @@ func TestRouteWithoutMatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := matched(t, routes, "GET", "", "/"); got != route.DefaultName {
-		t.Errorf("/ falls under %q", got)
+		t.Errorf("/ matches %q", got)
 	}
 	cfg.Routes = append(cfg.Routes, config.Route{Name: "x", Path: "routes[1]", Match: "a"})
 	var mistakes config.Mistakes

@@ -13,7 +13,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
-// table compiles routes that are written METHODS PATH, with a name before a colon.
+// tableOf compiles routes in the form NAME: METHODS PATH.
 func tableOf(t testing.TB, routes ...string) *route.Table {
 	t.Helper()
 	cfg := &config.Config{Default: config.AccessRequired}
@@ -55,7 +55,7 @@ func TestSelect(t *testing.T) {
 		routes  []string
 		request string
 		relaxed config.Relaxed
-		want    string // the own rule, and behind it the further ones
+		want    string // the own rule, then the further ones
 	}{
 		{"nothing else", []string{"a: /a"}, "GET /a", strict, "a"},
 		{"a later rule covers it too", []string{"health: /health", "all: /**"}, "GET /health", strict, "health"},
@@ -98,14 +98,14 @@ func TestSelect(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			method, target, _ := strings.Cut(row.request, " ")
 			if got := strings.Join(selected(t, tableOf(t, row.routes...), method, target, row.relaxed), " "); got != row.want {
-				t.Errorf("%s is held to %s, want %s", row.request, got, row.want)
+				t.Errorf("%s selects %s, want %s", row.request, got, row.want)
 			}
 		})
 	}
 }
 
-// Select agrees with the definition, read rule by rule, on thousands of random
-// tables and requests.
+// TestSelectIsItsDefinition: Select returns what its definition says, rule by rule, on
+// thousands of random tables and requests.
 func TestSelectIsItsDefinition(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	further := 0
@@ -163,7 +163,7 @@ func names(rules []*route.Rule) (all []string) {
 	return all
 }
 
-// capitals makes some of the letters behind the first space capitals.
+// capitals converts some of the letters after the first space to capitals.
 func capitals(random *rand.Rand, text string) string {
 	method, path, _ := strings.Cut(text, " ")
 	if path == "" {
@@ -228,13 +228,13 @@ func defined(
 	return found
 }
 
-// ownNames reports whether a rule takes a method by its name.
+// ownNames reports whether a rule names a method.
 func ownNames(r *route.Rule, method string) bool {
 	methods, _, named := strings.Cut(route.MatchOf(r), " ")
 	return named && slices.Contains(strings.Split(methods, ","), method)
 }
 
-// What a request costs whose readings agree, and one that selects further rules.
+// Neither a request with one rule nor one with further rules allocates.
 func TestSelectAllocatesNothing(t *testing.T) {
 	table := tableOf(t, "admin: /api/admin/**", "users: GET /api/users/{id}", "any: /api/**")
 	var path request.Path

@@ -10,8 +10,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
-// gate compiles a whole config.
-func gate(t *testing.T, yaml string) *route.Table {
+// compile compiles a whole configuration.
+func compile(t *testing.T, yaml string) *route.Table {
 	t.Helper()
 	cfg, err := config.Parse("gate.yaml", []byte(yaml), nil)
 	if err != nil {
@@ -39,7 +39,7 @@ routes:
 
 // The first route that covers method, host and path decides.
 func TestTableMatch(t *testing.T) {
-	routes := gate(t, shop)
+	routes := compile(t, shop)
 	for _, row := range []struct{ method, host, target, want string }{
 		{"GET", "shop.example", "/api/health", "health"},
 		{"GET", "shop.example", "/api/he%61lth?x", "health"},
@@ -73,14 +73,14 @@ func TestTableMatch(t *testing.T) {
 		{"GET", "shop.example", "/", route.DefaultName},
 	} {
 		if got := matched(t, routes, row.method, row.host, row.target); got != row.want {
-			t.Errorf("%s %s%s falls under %s, want %s", row.method, row.host, row.target, got, row.want)
+			t.Errorf("%s %s%s matches %s, want %s", row.method, row.host, row.target, got, row.want)
 		}
 	}
 }
 
-// A rule carries the access of its route, and the table the names of all.
+// A rule has the access of its route, and the table has all names.
 func TestTableRules(t *testing.T) {
-	routes := gate(t, shop)
+	routes := compile(t, shop)
 	for _, row := range []struct {
 		target    string
 		access    config.Access
@@ -107,10 +107,10 @@ func TestTableRules(t *testing.T) {
 	}
 }
 
-// A rule reads credentials from its route's places, or else from those of the
-// whole config, the default rule too.
+// A rule reads credentials from its route's places, or else, like the default rule, from
+// those of the whole configuration.
 func TestRuleCredentials(t *testing.T) {
-	routes := gate(t, `
+	routes := compile(t, `
 issuers: {shop: {issuer: https://shop.example/, audiences: [shop]}}
 tokens: {from: [bearer, {header: x-token}], forward: true}
 routes:
@@ -137,7 +137,7 @@ routes:
 	}
 }
 
-// What no route matches falls to the default: required, or deny, never open.
+// TestTableDefault: a request that no route matches gets the default: required or deny, never open.
 func TestTableDefault(t *testing.T) {
 	for yaml, want := range map[string]config.Access{
 		"issuers: {a: {issuer: https://a.example/, audiences: [a]}}":                    config.AccessRequired,
@@ -145,7 +145,7 @@ func TestTableDefault(t *testing.T) {
 		"issuers: {a: {issuer: https://a.example/, audiences: [a]}}\ndefault: deny":     config.AccessDeny,
 		"default: deny\nroutes: [{match: /open, access: public}]":                       config.AccessDeny,
 	} {
-		routes := gate(t, yaml)
+		routes := compile(t, yaml)
 		for _, target := range []string{"/", "/x", "/open/", "/default"} {
 			path, err := request.ParsePath(target, config.Relaxed{})
 			if err != nil {
@@ -158,13 +158,13 @@ func TestTableDefault(t *testing.T) {
 		}
 	}
 	if _, err := config.Parse("gate.yaml", []byte("default: public"), nil); err == nil {
-		t.Error("default: public was taken")
+		t.Error("default: public is accepted")
 	}
 }
 
-// The path of no request matches nothing that asks for a segment.
+// The zero path matches no route.
 func TestTableMatchesNoPath(t *testing.T) {
 	if got := table(t, "/", "/a", "/{x}").Match("GET", "", new(request.Path)); got.Name != route.DefaultName {
-		t.Errorf("no path falls under %s", got.Name)
+		t.Errorf("no path matches %s", got.Name)
 	}
 }

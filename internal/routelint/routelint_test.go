@@ -13,7 +13,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/routelint"
 )
 
-// pub, opt, plain, staff and shut make routes of each weight.
+// These functions return routes of each strength.
 func pub(match string, hosts ...string) config.Route  { return of(config.AccessPublic, match, hosts) }
 func opt(match string, hosts ...string) config.Route  { return of(config.AccessOptional, match, hosts) }
 func user(match string, hosts ...string) config.Route { return of(config.AccessRequired, match, hosts) }
@@ -56,7 +56,7 @@ func warned(t testing.TB, standard config.Access, routes ...config.Route) []stri
 	return texts
 }
 
-// expect holds warnings to the beginnings of texts, in order.
+// expect fails the test unless each warning contains its text, in order.
 func expect(t *testing.T, got []string, want ...string) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -69,7 +69,7 @@ func expect(t *testing.T, got []string, want ...string) {
 	}
 }
 
-// TestWarnsOfTheUnreachable: a route of which earlier ones take everything.
+// TestWarnsOfTheUnreachable: earlier routes match all requests of a route.
 func TestWarnsOfTheUnreachable(t *testing.T) {
 	const never = `route "%d" can never match: the earlier route "%d" matches all of its requests`
 	for _, row := range []struct {
@@ -84,22 +84,22 @@ func TestWarnsOfTheUnreachable(t *testing.T) {
 		{"a group for nobody", []config.Route{staff("/a/**"), shut("/a/b/**")},
 			fmt.Sprintf(never+`, and "0" requires more than a valid token;`, 1, 0)},
 		{"a stronger one", []config.Route{shut("/a/**"), pub("/a/b")}, fmt.Sprintf(never+"; move it up", 1, 0)},
-		{"a rest takes its own path", []config.Route{user("/a/**"), user("/a")}, fmt.Sprintf(never, 1, 0)},
-		{"a rest takes its slash", []config.Route{user("/a/**"), user("/a/")}, fmt.Sprintf(never, 1, 0)},
-		{"a rest takes a rest below", []config.Route{user("/**"), user("/a/{x}/**")}, fmt.Sprintf(never, 1, 0)},
+		{"a rest includes its own path", []config.Route{user("/a/**"), user("/a")}, fmt.Sprintf(never, 1, 0)},
+		{"a rest includes its slash", []config.Route{user("/a/**"), user("/a/")}, fmt.Sprintf(never, 1, 0)},
+		{"a rest includes a rest below", []config.Route{user("/**"), user("/a/{x}/**")}, fmt.Sprintf(never, 1, 0)},
 		{"the root", []config.Route{user("/**"), user("/")}, fmt.Sprintf(never, 1, 0)},
-		{"a variable takes a literal", []config.Route{user("/u/{id}"), user("/u/me")}, fmt.Sprintf(never, 1, 0)},
-		{"a variable takes a variable", []config.Route{user("/u/{id}"), user("/u/{name}")}, fmt.Sprintf(never, 1, 0)},
-		{"any method takes one", []config.Route{user("/a"), user("GET /a")}, fmt.Sprintf(never, 1, 0)},
-		{"methods take fewer", []config.Route{user("GET,HEAD /a"), user("GET /a")}, fmt.Sprintf(never, 1, 0)},
-		{"two take both methods", []config.Route{user("GET,HEAD /a"), user("POST /a"), user("HEAD,POST /a")}, fmt.Sprintf(never, 2, 0)},
+		{"a variable includes a literal", []config.Route{user("/u/{id}"), user("/u/me")}, fmt.Sprintf(never, 1, 0)},
+		{"a variable includes a variable", []config.Route{user("/u/{id}"), user("/u/{name}")}, fmt.Sprintf(never, 1, 0)},
+		{"any method includes one", []config.Route{user("/a"), user("GET /a")}, fmt.Sprintf(never, 1, 0)},
+		{"methods include fewer", []config.Route{user("GET,HEAD /a"), user("GET /a")}, fmt.Sprintf(never, 1, 0)},
+		{"two include both methods", []config.Route{user("GET,HEAD /a"), user("POST /a"), user("HEAD,POST /a")}, fmt.Sprintf(never, 2, 0)},
 		{"the weaker of two is named", []config.Route{user("GET,HEAD /a"), pub("POST /a"), user("HEAD,POST /a")},
 			fmt.Sprintf(never+`, and "1" is public`, 2, 1)},
-		{"any host takes one", []config.Route{user("/a"), user("/a", "x.example")}, fmt.Sprintf(never, 1, 0)},
-		{"a wildcard takes a host", []config.Route{user("/a", "*.x.example"), user("/a", "a.x.example")}, fmt.Sprintf(never, 1, 0)},
-		{"a wildcard takes a wildcard", []config.Route{user("/a", "*.x.example"), user("/a", "*.b.x.example")}, fmt.Sprintf(never, 1, 0)},
+		{"any host includes one", []config.Route{user("/a"), user("/a", "x.example")}, fmt.Sprintf(never, 1, 0)},
+		{"a wildcard includes a host", []config.Route{user("/a", "*.x.example"), user("/a", "a.x.example")}, fmt.Sprintf(never, 1, 0)},
+		{"a wildcard includes a wildcard", []config.Route{user("/a", "*.x.example"), user("/a", "*.b.x.example")}, fmt.Sprintf(never, 1, 0)},
 		{"the same wildcard", []config.Route{user("/a", "*.x.example"), user("/a", "*.x.example")}, fmt.Sprintf(never, 1, 0)},
-		{"two take both hosts", []config.Route{user("/a", "x.example"), user("/a", "y.example"), user("/a", "x.example", "y.example")},
+		{"two include both hosts", []config.Route{user("/a", "x.example"), user("/a", "y.example"), user("/a", "x.example", "y.example")},
 			fmt.Sprintf(never, 2, 0)},
 
 		{"two names for one match", []config.Route{user("/a"), user("/a")},
@@ -110,14 +110,14 @@ func TestWarnsOfTheUnreachable(t *testing.T) {
 		{"one host is left", []config.Route{user("/a", "x.example"), user("/a", "x.example", "y.example")}, ""},
 		{"any host is left", []config.Route{user("/a", "*.x.example"), user("/a")}, ""},
 		{"the parent of a wildcard is left", []config.Route{user("/a", "*.x.example"), user("/a", "x.example")}, ""},
-		{"a host does not take a wildcard", []config.Route{user("/a", "a.x.example"), user("/a", "*.x.example")}, ""},
+		{"a host does not include a wildcard", []config.Route{user("/a", "a.x.example"), user("/a", "*.x.example")}, ""},
 		{"a narrower wildcard", []config.Route{user("/a", "*.b.x.example"), user("/a", "*.x.example")}, ""},
-		{"a literal does not take a variable", []config.Route{user("/u/me"), user("/u/{id}")}, ""},
-		{"a variable does not take a slash", []config.Route{user("/u/{id}"), user("/u/")}, ""},
-		{"a path does not take a rest", []config.Route{user("/a"), user("/a/**")}, ""},
-		{"a longer rest does not take a shorter", []config.Route{user("/a/b/**"), user("/a/**")}, ""},
+		{"a literal does not include a variable", []config.Route{user("/u/me"), user("/u/{id}")}, ""},
+		{"a variable does not include a slash", []config.Route{user("/u/{id}"), user("/u/")}, ""},
+		{"a path does not include a rest", []config.Route{user("/a"), user("/a/**")}, ""},
+		{"a longer rest does not include a shorter", []config.Route{user("/a/b/**"), user("/a/**")}, ""},
 		{"another path", []config.Route{user("/a/**"), user("/ab")}, ""},
-		{"it stands before", []config.Route{user("/a/b"), user("/a/**")}, ""},
+		{"the narrower one is first", []config.Route{user("/a/b"), user("/a/**")}, ""},
 		{"by name only", []config.Route{{Name: "n", Access: config.AccessRequired}, user("/a")}, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestWarnsOfTheUnreachable(t *testing.T) {
 	}
 }
 
-// Only a route that has a name of its own is said to be chosen by it.
+// Envoy can select a route by name only if the route has a name.
 func TestWarnsOfTheUnreachableWithoutAName(t *testing.T) {
 	second := user("/a/b")
 	second.Name = second.Match
@@ -142,8 +142,8 @@ func TestWarnsOfTheUnreachableWithoutAName(t *testing.T) {
 	}
 }
 
-// TestWarnsOfTheUncovered: a protected route of which an earlier, weaker one takes
-// a part by accident.
+// TestWarnsOfTheUncovered: an earlier and weaker route matches some requests of a protected
+// route by accident.
 func TestWarnsOfTheUncovered(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -206,7 +206,7 @@ func loses(request, strength string) string {
 	return fmt.Sprintf(`such as %s, to the earlier route "0", which %s; move`, request, strength)
 }
 
-// TestWarnsOfHEAD: a protected GET whose HEAD is held to less.
+// TestWarnsOfHEAD: GET is protected, and HEAD on the same path less.
 func TestWarnsOfHEAD(t *testing.T) {
 	for _, row := range []struct {
 		name     string
@@ -223,7 +223,7 @@ func TestWarnsOfHEAD(t *testing.T) {
 			`GET some.x.example/a matches "0", and HEAD some.x.example/a`},
 
 		{"HEAD that nobody names", config.AccessRequired, []config.Route{staff("GET /a/**")}, ""},
-		{"HEAD that a later route takes with all others", config.AccessDeny, []config.Route{user("GET /a/**"), pub("/**")}, ""},
+		{"HEAD that a later route includes with all others", config.AccessDeny, []config.Route{user("GET /a/**"), pub("/**")}, ""},
 		{"HEAD too", config.AccessRequired, []config.Route{staff("GET,HEAD /a/**")}, ""},
 		{"any method", config.AccessRequired, []config.Route{staff("/a/**")}, ""},
 		{"no GET", config.AccessRequired, []config.Route{staff("POST /a/**")}, ""},
@@ -244,8 +244,8 @@ func TestWarnsOfHEAD(t *testing.T) {
 	}
 }
 
-// TestWarnsOfUnnamedMethods: methods that no route names, on a path whose other
-// methods are protected.
+// TestWarnsOfUnnamedMethods: no route names some methods of a path whose other methods are
+// protected.
 func TestWarnsOfUnnamedMethods(t *testing.T) {
 	for _, row := range []struct {
 		name     string
@@ -285,7 +285,7 @@ func TestWarnsOfUnnamedMethods(t *testing.T) {
 	}
 }
 
-// TestWarnsOfNegations: a condition that rules a path or a method out.
+// TestWarnsOfNegations: a condition excludes a path or a method.
 func TestWarnsOfNegations(t *testing.T) {
 	const why = "; an application may treat another spelling (letter case, final slash, other method) as the excluded one; " +
 		"write what is allowed, or use a separate route"
@@ -318,7 +318,7 @@ func TestWarnsOfNegations(t *testing.T) {
 	}
 }
 
-// A warning stands at its route.
+// TestWarningsHavePlaces: a warning is at the place of its route.
 func TestWarningsHavePlaces(t *testing.T) {
 	const text = "issuers: {a: {issuer: https://a.example/, audiences: [a]}}\n" +
 		"routes:\n  - {match: /a/**, access: public}\n  - {match: /a/b, groups: [x]}\n"
@@ -336,7 +336,7 @@ func TestWarningsHavePlaces(t *testing.T) {
 	}
 }
 
-// TestWarningsOfSensibleConfigs: what ships gives no false alarm.
+// TestWarningsOfSensibleConfigs: the shipped configurations have no warnings.
 func TestWarningsOfSensibleConfigs(t *testing.T) {
 	for _, name := range []string{
 		"../../deploy/examples/two-issuers.yaml", "../demo/jwtgate.yaml", "../../envoy/templates/jwtgate.yaml.tmpl",
@@ -367,14 +367,13 @@ func TestWarningsOfSensibleConfigs(t *testing.T) {
 	}
 }
 
-// What is written as it should be gives no warning at all.
+// TestNoWarnings: a sensible configuration has no warnings.
 func TestNoWarnings(t *testing.T) {
 	expect(t, warned(t, config.AccessRequired, pub("GET /api/health"), opt("GET /api/activities/home"), staff("/api/admin/**"),
 		boss("PUT /api/users/{id}/**"), staff("GET,HEAD /orders/**"), user("/me")))
 }
 
-// TestWarningsEnd: ten thousand routes are compared within seconds, whatever they
-// look like.
+// TestWarningsEnd: ten thousand routes of any form are compared within seconds.
 func TestWarningsEnd(t *testing.T) {
 	for form, want := range map[string]int{
 		"/api/v1/r%d/{id}": 0, "GET,HEAD /{x}/{y}/r%d": 0, "/r%d/**": 0, "GET,PUT /{a%d}/b": 9999, "/{a%d}/**": 9999,
@@ -388,7 +387,7 @@ func TestWarningsEnd(t *testing.T) {
 		}
 		begin := time.Now()
 		got := warned(t, config.AccessRequired, routes...)
-		if took := time.Since(begin); took > time.Minute { // it takes some 2 s, and more under the race detector
+		if took := time.Since(begin); took > time.Minute { // about 2 s, and more with the race detector
 			t.Errorf("%s: %v", form, took)
 		}
 		if len(got) != want {
@@ -397,7 +396,7 @@ func TestWarningsEnd(t *testing.T) {
 	}
 }
 
-// What is cut short says so, and warns of nothing that was not seen to the end.
+// TestWarningsAreBounded: an incomplete list says so, and has only warnings of the complete list.
 func TestWarningsAreBounded(t *testing.T) {
 	cfg := &config.Config{Default: config.AccessRequired}
 	for i := range 100 {
@@ -429,6 +428,6 @@ func TestWarningsAreBounded(t *testing.T) {
 		}
 	}
 	if !cut {
-		t.Error("nothing was cut short")
+		t.Error("no list was incomplete")
 	}
 }
