@@ -120,23 +120,14 @@ func (c *Condition) Check(t *token.Token, r *request.Parsed, now time.Time) erro
 	return nil
 }
 
-// evaluate returns the value of the condition or, if it cannot be evaluated, why.
+// evaluate returns the value of the condition or, if it cannot be evaluated, why. CEL
+// converts a panic, also one of the activation, to an error.
 func (c *Condition) evaluate(a *activation) (result bool, why failure) {
-	// CEL recovers from its own panics. This recovers from those of our code that CEL calls.
-	defer func() {
-		if recover() != nil {
-			result, why = false, failedOther
-		}
-	}()
 	out, _, err := c.program.Eval(a)
 	if err != nil {
 		return false, failureOf(err)
 	}
-	value, ok := out.(types.Bool)
-	if !ok {
-		return false, failedType
-	}
-	return bool(value), ""
+	return out == types.True, ""
 }
 
 // oneLine returns the text of a condition on one line, cut to a length fit for a log.

@@ -225,6 +225,14 @@ func TestConditionErrors(t *testing.T) {
 	}
 }
 
+// A panic during an evaluation denies too.
+func TestConditionPanics(t *testing.T) {
+	err := mustCompile(t, "/**", "request.host == 'x'").Check(verified(t, nil), nil, tokentest.Now())
+	if !errors.Is(err, condition.ErrEvaluation) || !strings.Contains(err.Error(), ": evaluation in ") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A number that is larger than any double is an error.
 func TestConditionNumberOutOfRange(t *testing.T) {
 	tok := verified(t, map[string]any{"big": json.RawMessage("1e999")})

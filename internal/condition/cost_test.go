@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jwtgate/jwtgate/internal/condition"
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -75,6 +76,7 @@ func TestConditionCostLimit(t *testing.T) {
 func TestRegexIsBoundedBeforehand(t *testing.T) {
 	tok, r := verified(t, nil), requestTo(t, "/", config.Relaxed{})
 	r.Headers = []request.Header{{Name: "x-long", Value: strings.Repeat("a", 50_000)}, {Name: "x-short", Value: "curl-8"}}
+	begin := time.Now()
 	for _, pattern := range []string{
 		"[a-z0-9-]{1,255}$", "(a{1,40}){20}$", "^(a?){100}a{100}$", "^[a-zA-Z0-9._%+-]{1,64}@[a-zA-Z0-9.-]{1,255}$", "(a|aa|aaa|b{1,50})*$",
 	} {
@@ -82,6 +84,9 @@ func TestRegexIsBoundedBeforehand(t *testing.T) {
 		if !errors.Is(err, condition.ErrEvaluation) || !strings.Contains(err.Error(), "cost limit in ") {
 			t.Errorf("%s: %v", pattern, err)
 		}
+	}
+	if took := time.Since(begin); took > time.Second { // it takes milliseconds
+		t.Errorf("it took %v", took)
 	}
 	for _, when := range []string{
 		"request.headers['x-short'].matches('^[a-z0-9-]{1,255}$')", "request.headers['x-long'].matches('^a+$')",

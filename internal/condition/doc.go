@@ -8,7 +8,8 @@
 //
 // Invariants:
 //
-//  1. A condition that cannot be evaluated, for any reason, denies (TestConditionErrors).
+//  1. A condition that cannot be evaluated, for any reason, denies (TestConditionErrors,
+//     TestConditionPanics).
 //  2. The text of a denial contains no claim, no header and no query, and nothing that may
 //     be a token (TestConditionDenialsQuoteNothing, TestConditionFalseShows,
 //     TestConditionFalseShowsNoToken).

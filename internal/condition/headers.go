@@ -53,16 +53,16 @@ func keyOf(headers ast.NavigableExpr) (name string, ok bool) {
 	case ast.CallKind:
 		call := around.AsCall()
 		arguments := call.Args()
-		var key, holder ast.Expr
+		var key ast.Expr
 		switch call.FunctionName() {
 		case operators.Index: // headers["NAME"]
-			holder, key = arguments[0], arguments[1]
+			key = arguments[1]
 		case operators.In: // "NAME" in headers
-			key, holder = arguments[0], arguments[1]
+			key = arguments[0]
 		default:
 			return "", false
 		}
-		if holder.ID() != headers.ID() || key.Kind() != ast.LiteralKind {
+		if key.Kind() != ast.LiteralKind { // computed, or the headers themselves
 			return "", false
 		}
 		text, isText := key.AsLiteral().(types.String)

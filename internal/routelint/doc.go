@@ -10,6 +10,6 @@
 //     (TestWarningsHavePlaces).
 //  2. The work is bounded for every configuration. A list of warnings that is incomplete
 //     says so, and contains only what a complete list would (TestWarningsEnd,
-//     TestWarningsAreBounded).
+//     TestWarningsAreBounded, TestWarningsThatAreCutShort).
 //  3. The configurations that ship have no warnings (TestWarningsOfSensibleConfigs).
 package routelint

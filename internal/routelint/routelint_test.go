@@ -321,7 +321,8 @@ func TestWarnsOfNegations(t *testing.T) {
 // TestWarningsHavePlaces: a warning is at the place of its route.
 func TestWarningsHavePlaces(t *testing.T) {
 	const text = "issuers: {a: {issuer: https://a.example/, audiences: [a]}}\n" +
-		"routes:\n  - {match: /a/**, access: public}\n  - {match: /a/b, groups: [x]}\n"
+		"routes:\n  - {match: /a/**, access: public}\n  - {match: /a/b, groups: [x]}\n" +
+		"  - {match: '/b/{id}', when: 'true && path.id != \"x\"'}\n"
 	cfg, err := config.Parse("gate.yaml", []byte(text), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -331,8 +332,14 @@ func TestWarningsHavePlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := routelint.Warnings(cfg, compiled)
-	if len(got) != 1 || got[0].Pos.Line != 4 || !strings.HasPrefix(got[0].Text, `route "/a/b" can never match: the earlier route "/a/**"`) {
-		t.Errorf("got %v", got)
+	if len(got) != 2 {
+		t.Fatalf("got %v", got)
+	}
+	if got[0].Pos.Line != 4 || !strings.HasPrefix(got[0].Text, `route "/a/b" can never match: the earlier route "/a/**"`) {
+		t.Errorf("got %v", got[0])
+	}
+	if got[1].Pos.Line != 5 || !strings.Contains(got[1].Text, "column 13 of the condition: negates path.id;") {
+		t.Errorf("got %v", got[1])
 	}
 }
 
@@ -429,5 +436,32 @@ func TestWarningsAreBounded(t *testing.T) {
 	}
 	if !cut {
 		t.Error("no list was incomplete")
+	}
+}
+
+// An incomplete comparison does not report what a complete one would not: here an even
+// earlier route protects the path.
+func TestWarningsThatAreCutShort(t *testing.T) {
+	cfg := &config.Config{Default: config.AccessDeny, Routes: []config.Route{
+		shut("GET /{a}/public"), pub("GET /admin/{b}"), staff("/{c}/public"),
+	}}
+	for i := range cfg.Routes {
+		cfg.Routes[i].Name, cfg.Routes[i].Path = fmt.Sprint(i), fmt.Sprintf("routes[%d]", i)
+	}
+	compiled, err := route.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	incomplete := 0
+	for steps := range 100 {
+		for _, one := range routelint.WarningsWithin(cfg, compiled, steps) {
+			if !strings.HasPrefix(one.Text, "the list of warnings is incomplete") {
+				t.Errorf("after %d steps: %v", steps, one)
+			}
+			incomplete++
+		}
+	}
+	if incomplete == 0 || incomplete == 100 {
+		t.Errorf("%d of 100 lists are incomplete", incomplete)
 	}
 }
