@@ -18,27 +18,28 @@ import (
 	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
 
-// verify is Verify in cache of its own.
-func verify(t testing.TB, m *tokencache.Cache[string], raw string, at time.Time) (*token.Token, bool, error) {
+// verify calls Verify with a new token.
+func verify(t testing.TB, c *tokencache.Cache[string], raw string, at time.Time) (*token.Token, bool, error) {
 	t.Helper()
 	var got token.Token
-	_, known, err := m.Verify(t.Context(), raw, at, &got)
+	_, known, err := c.Verify(t.Context(), raw, at, &got)
 	if err != nil {
 		if !reflect.DeepEqual(got, token.Token{}) {
-			t.Errorf("refused, and yet it says %+v", got)
+			t.Errorf("got a token after an error: %+v", got)
 		}
 		return nil, known, err
 	}
 	return &got, known, nil
 }
 
-// says is all that a token says.
+// says returns everything that a token says.
 func says(t *token.Token) map[string]any {
 	issued, known := t.IssuedAt()
 	age, ageKnown := t.AuthAge(now.Add(time.Minute))
 	return map[string]any{
 		"issuer": t.Issuer, "iss": t.ISS, "subject": t.Subject, "client": t.Client, "kind": t.Kind, "kid": t.KeyID, "alg": t.Algorithm,
-		"expiry": t.Expiry.UnixNano(), "end": t.End().UnixNano(), "acr": t.ACR, "groups": fmt.Sprint(len(t.Groups()), t.Groups()), "scopes": fmt.Sprint(len(t.Scopes()), t.Scopes()),
+		"expiry": t.Expiry.UnixNano(), "end": t.End().UnixNano(), "acr": t.ACR,
+		"groups": fmt.Sprint(len(t.Groups()), t.Groups()), "scopes": fmt.Sprint(len(t.Scopes()), t.Scopes()),
 		"claims": t.Claims(), "issued": fmt.Sprint(issued.UnixNano(), known), "login": fmt.Sprint(age, ageKnown),
 	}
 }
@@ -58,43 +59,44 @@ func TestCacheKnowsATokenAgain(t *testing.T) {
 		}
 	}
 	if len(ring.asked) != 1 || len(ring.verified) != 4 {
-		t.Errorf("the keys were asked for %d times and told of %d tokens, want 1 and 4", len(ring.asked), len(ring.verified))
+		t.Errorf("got %d calls of Key and %d of Verified, want 1 and 4", len(ring.asked), len(ring.verified))
 	}
 }
 
-// Each row changes one thing behind a token that is remembered. It must come out
-// as it would for a verifier that has never seen it.
+// Each row changes one thing after a token is remembered. The result must be the same as
+// that of a verifier that does not know the token.
 func TestCacheHoldsNoLongerThanTheToken(t *testing.T) {
 	const leeway = 30 * time.Second
 	for _, row := range []struct {
 		name    string
 		claims  map[string]any
-		at      time.Time // of the second time
+		at      time.Time // of the second verification
 		between func(ring *keyring, v *token.Verifier)
 		known   bool
 		want    error
 	}{
 		{name: "nothing", at: now, known: true},
 		{name: "a nanosecond before exp", at: now.Add(time.Hour - 1), known: true},
-		{name: "at exp, verified afresh", at: now.Add(time.Hour)},
-		{name: "within the leeway, verified afresh", at: now.Add(time.Hour + leeway - 1)},
-		{name: "behind the leeway", at: now.Add(time.Hour + leeway), want: token.ErrExpired},
+		{name: "at exp, verified again", at: now.Add(time.Hour)},
+		{name: "within the leeway, verified again", at: now.Add(time.Hour + leeway - 1)},
+		{name: "after the leeway", at: now.Add(time.Hour + leeway), want: token.ErrExpired},
 		{name: "the clock went back to nbf less the leeway", claims: map[string]any{"nbf": now.Unix()}, at: now.Add(-leeway), known: true},
 		{name: "the clock went back further", claims: map[string]any{"nbf": now.Unix()}, at: now.Add(-leeway - 1), want: token.ErrNotYetValid},
-		{name: "the clock went back behind iat", claims: map[string]any{"iat": now.Unix(), "nbf": nil}, at: now.Add(-leeway - 1), want: token.ErrIssuedInFuture},
+		{name: "the clock went back before iat", claims: map[string]any{"iat": now.Unix(), "nbf": nil}, at: now.Add(-leeway - 1),
+			want: token.ErrIssuedInFuture},
 		{name: "the key set changed, not the key", at: now, between: func(r *keyring, _ *token.Verifier) { r.epoch.Add(1) }},
-		{name: "the key went", at: now, want: errKeyUnknown, between: func(r *keyring, _ *token.Verifier) {
+		{name: "the key was removed", at: now, want: errKeyUnknown, between: func(r *keyring, _ *token.Verifier) {
 			r.keys = nil
 			r.epoch.Add(1)
 		}},
-		{name: "the keys grew stale", at: now, want: errKeysUnavailable, between: func(r *keyring, _ *token.Verifier) {
+		{name: "the keys became stale", at: now, want: errKeysUnavailable, between: func(r *keyring, _ *token.Verifier) {
 			r.down = true
 			r.epoch.Add(1)
 		}},
 		{name: "it was revoked", at: now, want: token.ErrTokenRevoked, between: revoke(`{"issuer": "api", "sub": "alice"}`)},
 		{name: "it was revoked by its client", at: now, want: token.ErrTokenRevoked, between: revoke(`{"issuer": "api", "client": "web"}`)},
 		{name: "another was revoked", at: now, known: true, between: revoke(`{"issuer": "api", "sub": "bob"}`)},
-		{name: "the list was emptied", at: now, known: true, between: revoke("")},
+		{name: "an empty list", at: now, known: true, between: revoke("")},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			ring := &keyring{keys: published()}
@@ -114,7 +116,7 @@ func TestCacheHoldsNoLongerThanTheToken(t *testing.T) {
 			if row.want != nil {
 				refusal(t, err, row.want)
 				if known || got != nil {
-					t.Error("a refused token was known")
+					t.Error("a rejected token is known")
 				}
 				return
 			}
@@ -125,15 +127,14 @@ func TestCacheHoldsNoLongerThanTheToken(t *testing.T) {
 	}
 }
 
-// revoke puts a list in force.
+// revoke sets the list of revoked tokens.
 func revoke(lines string) func(*keyring, *token.Verifier) {
 	return func(_ *keyring, v *token.Verifier) {
 		v.SetRevocations(must(revocation.Parse(strings.NewReader(lines), []string{"api"})))
 	}
 }
 
-// What is revoked when a token comes for the first time, and what is revoked
-// between its verification and its entry, holds for the entry.
+// A list that is set while a token is verified also applies to the entry of the token.
 func TestCacheOfATokenVerifiedUnderAnotherList(t *testing.T) {
 	ring := &keyring{keys: published(), hold: make(chan struct{})}
 	cache, verifier := newCache(t, ring, 10)
@@ -145,7 +146,7 @@ func TestCacheOfATokenVerifiedUnderAnotherList(t *testing.T) {
 	}()
 	revoke(`{"issuer": "api", "sub": "alice"}`)(nil, verifier)
 	close(ring.hold)
-	first := <-done // by either list
+	first := <-done // with the old list or the new one
 	_, _, err := verify(t, cache, raw, now)
 	if refusal(t, err, token.ErrTokenRevoked); first != nil {
 		refusal(t, first, token.ErrTokenRevoked)
@@ -174,16 +175,16 @@ func TestCacheOfAKeyWithdrawnMeanwhile(t *testing.T) {
 	}
 	_, known, err := verify(t, cache, raw, now)
 	if refusal(t, err, errKeyUnknown); known {
-		t.Error("the token is known; expected it to fall with its key")
+		t.Error("the token is known; expected it to be verified again")
 	}
 }
 
-// Junk is never remembered, and neither is what is too long to be looked at.
+// Invalid tokens, and tokens that are too long, are never remembered.
 func TestCacheNeverHoldsWhatWasRefused(t *testing.T) {
 	cache, _ := newCache(t, &keyring{keys: published()}, 100)
 	good := mint(nil)
 	for name, raw := range map[string]string{
-		"junk": "a.b.c", "no JWT": "null", "empty": "", "forged": good[:len(good)-8] + "AAAAAAAA",
+		"invalid": "a.b.c", "not a JWT": "null", "empty": "", "forged": good[:len(good)-8] + "AAAAAAAA",
 		"expired":  mint(map[string]any{"exp": now.Add(-time.Hour).Unix()}),
 		"too long": good + strings.Repeat("A", maxBytes), "alg none": "eyJhbGciOiJub25lIn0.e30.",
 	} {
@@ -193,7 +194,7 @@ func TestCacheNeverHoldsWhatWasRefused(t *testing.T) {
 			}
 		}
 	}
-	// One that ends with its leeway is good, and verified afresh each time.
+	// A token within the leeway is valid, and is verified each time.
 	if _, known, err := verify(t, cache, mint(map[string]any{"exp": now.Add(-time.Second).Unix()}), now); err != nil || known {
 		t.Errorf("within the leeway: known %v, %v", known, err)
 	}
@@ -202,7 +203,7 @@ func TestCacheNeverHoldsWhatWasRefused(t *testing.T) {
 	}
 }
 
-// A token of another's, or one byte of difference, is another token.
+// Tokens that differ in one byte are different tokens.
 func TestCacheTellsTokensApart(t *testing.T) {
 	cache, _ := newCache(t, &keyring{keys: published()}, 100)
 	for n := range 50 {
@@ -211,17 +212,16 @@ func TestCacheTellsTokensApart(t *testing.T) {
 		for range 2 {
 			got, _, err := verify(t, cache, raw, now)
 			if err != nil || got.Subject != subject {
-				t.Fatalf("%s came out as %+v: %v", subject, got, err)
+				t.Fatalf("%s: got %+v, %v", subject, got, err)
 			}
 		}
 		if _, known, err := verify(t, cache, raw+"A", now); err == nil || known {
-			t.Errorf("a byte more: known %v, %v", known, err)
+			t.Errorf("one more byte: known %v, %v", known, err)
 		}
 	}
 }
 
-// The cache never exceeds its limit, however many tokens come, and the tokens that
-// come again and again stay in it.
+// The cache never exceeds its limit, and frequent tokens stay in it while many others come.
 func TestCacheIsBoundedAndResistsAScan(t *testing.T) {
 	const entries, rounds = 50, 600
 	ring := &keyring{keys: published()}
@@ -254,8 +254,8 @@ func TestCacheIsBoundedAndResistsAScan(t *testing.T) {
 	}
 }
 
-// TestCacheTakesWhatItSays: what is remembered takes no more cache than it is
-// counted for, and not much less; with long tokens and with short ones.
+// TestCacheTakesWhatItSays: the cache takes at most the memory that it counts, and at least
+// three quarters of that; and the stated overhead of an entry is at most twice the real one.
 func TestCacheTakesWhatItSays(t *testing.T) {
 	groups := make([]string, 170)
 	for n := range groups {
@@ -263,46 +263,52 @@ func TestCacheTakesWhatItSays(t *testing.T) {
 	}
 	for name, row := range map[string]struct {
 		claims map[string]any
-		kept   int
-		bytes  int
+		kept   int // bytes of the value
+		limit  int
 	}{
-		"ordinary":             {nil, 300, 8 << 20},
-		"a large directory's":  {map[string]any{"groups": groups}, 6500, 24 << 20},
-		"with next to nothing": {map[string]any{"groups": nil, "scope": nil}, 1, 8 << 20},
+		"a value":              {nil, 300, 8 << 20},
+		"many groups":          {map[string]any{"groups": groups}, 6500, 24 << 20},
+		"no value":             {nil, 0, 8 << 20},
+		"no value, more of it": {nil, 0, 11 << 20}, // the tables grow by doubling
 	} {
 		t.Run(name, func(t *testing.T) {
-			cache, verifier := newCache(t, &keyring{keys: published()}, row.bytes>>10)
+			cache, verifier := newCache(t, &keyring{keys: published()}, row.limit>>10)
 			record := string(verifier.Record(known(t, cache, mint(row.claims))))
-			kept := strings.Repeat("k", row.kept)
+			value := strings.Repeat("k", row.kept)
+			const header = 24 // a key and the header of a string
 			before := heap()
 			for n := range 40_000 {
-				cache.RememberAs(n, token.Record(strings.Clone(record)), strings.Clone(kept), row.kept+24)
+				cache.RememberAs(n, token.Record(strings.Clone(record)), strings.Clone(value), row.kept+header)
 			}
 			used, _ := cache.Settle()
-			weight, took := int(used), heap()-before
+			counted, took := int(used), heap()-before
 			runtime.KeepAlive(cache)
-			if weight > row.bytes || weight < row.bytes*9/10 {
-				t.Errorf("%d are counted, want nearly %d", weight, row.bytes)
+			if counted > row.limit || counted < row.limit*9/10 {
+				t.Errorf("got %d bytes counted; expected nearly %d", counted, row.limit)
 			}
-			if took > weight*11/10 || took < weight/2 {
-				t.Errorf("%d tokens take %d bytes and are counted as %d", cache.Len(), took, weight)
+			if took > counted || took < counted*3/4 {
+				t.Errorf("got %d bytes in use; expected between 3/4 and all of %d", took, counted)
 			}
-			t.Logf("%d tokens, %d bytes each", cache.Len(), took/max(cache.Len(), 1))
+			overhead := took/cache.Len() - len(record) - row.kept - header
+			if row.kept == 0 && (overhead > tokencache.EntryBytes || overhead < tokencache.EntryBytes/2) {
+				t.Errorf("got %d bytes of overhead; expected between half and all of %d", overhead, tokencache.EntryBytes)
+			}
+			t.Logf("%d tokens, %d bytes each, %d of them overhead", cache.Len(), took/cache.Len(), overhead)
 		})
 	}
 }
 
-// heap is what lives on the heap.
+// heap returns the bytes in use on the heap.
 func heap() int {
 	var m runtime.MemStats
-	for range 3 { // what a finalizer or a pool holds goes with a later one
+	for range 3 { // objects with finalizers and in pools are freed by a later cycle
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
 }
 
-// Many requests with one token that is new cost one signature.
+// Many concurrent requests with a new token verify one signature.
 func TestCacheVerifiesOnce(t *testing.T) {
 	const requests = 50
 	ring := &keyring{keys: published(), hold: make(chan struct{})}
@@ -326,16 +332,16 @@ func TestCacheVerifiesOnce(t *testing.T) {
 	}
 	began.Wait()
 	for range 100 {
-		runtime.Gosched() // let them come to where they wait
+		runtime.Gosched() // let the requests reach the point where they wait
 	}
 	close(ring.hold)
 	all.Wait()
 	if fresh.Load() != 1 || len(ring.verified) != requests {
-		t.Fatalf("%d requests had it verified, and the keys were told of %d, want 1 and %d", fresh.Load(), len(ring.verified), requests)
+		t.Fatalf("got %d verifications and %d calls of Verified, want 1 and %d", fresh.Load(), len(ring.verified), requests)
 	}
 }
 
-// A first request that fails does not fail those that waited for it.
+// The failure of one request does not fail those that wait for it.
 func TestCacheDoesNotShareAFailure(t *testing.T) {
 	ring := &keyring{keys: published(), down: true, hold: make(chan struct{})}
 	cache, _ := newCache(t, ring, 10)
@@ -357,7 +363,7 @@ func TestCacheDoesNotShareAFailure(t *testing.T) {
 	ring.down = false
 	ring.mu.Unlock()
 	if _, known, err := verify(t, cache, raw, now); err != nil || known {
-		t.Errorf("behind the failure: known %v, %v", known, err)
+		t.Errorf("after the failure: known %v, %v", known, err)
 	}
 }
 
@@ -371,11 +377,11 @@ func TestCacheOfNothing(t *testing.T) {
 		}
 	}
 	if len(ring.asked) != 2 || cache.Len() != 0 {
-		t.Errorf("asked %d times, %d remembered", len(ring.asked), cache.Len())
+		t.Errorf("got %d calls of Key and %d tokens remembered", len(ring.asked), cache.Len())
 	}
 }
 
-// A token that is known again costs no cache.
+// Recalling a token allocates no memory.
 func TestCacheAllocatesNothing(t *testing.T) {
 	cache, verifier := newCache(t, &keyring{keys: published(), quiet: true}, 10)
 	revoke(`{"issuer": "api", "sub": "bob"}`)(nil, verifier)
@@ -389,10 +395,10 @@ func TestCacheAllocatesNothing(t *testing.T) {
 	}
 }
 
-// known verifies a token that must be good.
-func known(t *testing.T, m *tokencache.Cache[string], raw string) *token.Token {
+// known verifies a token that must be valid.
+func known(t *testing.T, c *tokencache.Cache[string], raw string) *token.Token {
 	t.Helper()
-	got, _, err := verify(t, m, raw, now)
+	got, _, err := verify(t, c, raw, now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,12 +16,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
 
-// now is the instant that tokens are verified at, maxBytes the length of the longest.
+// now is the time at which tokens are verified, maxBytes the maximum length of a token.
 var now = time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC)
 
 const maxBytes = 12288
 
-// issuerKey is the one key of the tests' issuer.
+// issuerKey returns the key of the issuer.
 var issuerKey = sync.OnceValue(func() *signer.Key { return must(signer.New("ES256")) })
 
 func must[V any](v V, err error) V {
@@ -31,12 +31,12 @@ func must[V any](v V, err error) V {
 	return v
 }
 
-// published returns the public keys of the tests' issuer.
+// published returns the public keys of the issuer.
 func published() map[string]crypto.PublicKey {
 	return map[string]crypto.PublicKey{issuerKey().ID: issuerKey().Public()}
 }
 
-// apiIssuer is a plain issuer of tokens for one audience.
+// apiIssuer returns an issuer of tokens for one audience.
 func apiIssuer() config.Issuer {
 	return config.Issuer{
 		Name: "api", ISS: []string{"https://api.example/"}, Audiences: []string{"orders-api"}, TokenUse: []string{"access"},
@@ -45,7 +45,7 @@ func apiIssuer() config.Issuer {
 	}
 }
 
-// mint returns a good token of the issuer with more claims; nil leaves one out.
+// mint returns a valid token of the issuer with more claims; nil removes a claim.
 func mint(more map[string]any) string {
 	claims := map[string]any{
 		"iss": "https://api.example/", "aud": "orders-api", "sub": "alice",
@@ -61,15 +61,15 @@ var (
 	errKeysUnavailable = errors.New("keys unavailable")
 )
 
-// keyring is a working key source that remembers what it was asked.
+// keyring is a key source that records the calls.
 type keyring struct {
 	keys  map[string]crypto.PublicKey // :: kid -> key
-	down  bool                        // no key can be had at all
+	down  bool                        // Key fails
 	epoch atomic.Uint64
-	quiet bool          // verified tokens are not noted
-	hold  chan struct{} // Key waits for it to be closed; nil: it does not
+	quiet bool          // calls of Verified are not recorded
+	hold  chan struct{} // Key waits until it is closed; nil: it does not wait
 
-	mu              sync.Mutex // guards what follows
+	mu              sync.Mutex // guards the fields below
 	asked, verified []string   // kids
 }
 
@@ -102,7 +102,7 @@ func (k *keyring) Verified(kid string) {
 
 func (k *keyring) Epoch() uint64 { return k.epoch.Load() }
 
-// newVerifier is a verifier whose keys are those of source.
+// newVerifier returns a verifier with the keys of source.
 func newVerifier(t testing.TB, issuer config.Issuer, source token.KeySource) *token.Verifier {
 	t.Helper()
 	verifier, err := token.NewVerifier([]config.Issuer{issuer}, maxBytes, nil, func(string) token.KeySource { return source })
@@ -112,15 +112,15 @@ func newVerifier(t testing.TB, issuer config.Issuer, source token.KeySource) *to
 	return verifier
 }
 
-// newCache is a cache over a verifier whose keys are those of ring. There is room for at
-// least so many of the tests' tokens.
+// newCache returns a cache, and its verifier, with the keys of ring. The cache has room for
+// at least that many tokens of mint.
 func newCache(t testing.TB, ring *keyring, entries int) (*tokencache.Cache[string], *token.Verifier) {
 	t.Helper()
 	verifier := newVerifier(t, apiIssuer(), ring)
 	return must(tokencache.New[string](verifier, entries<<10)), verifier
 }
 
-// refusal fails the test unless err is the failure wanted.
+// refusal fails the test unless err is want.
 func refusal(t testing.TB, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {

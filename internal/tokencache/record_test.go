@@ -11,24 +11,24 @@ import (
 	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
 
-// What is remembered says all that was said when it was verified.
+// A recalled token says the same as when it was verified.
 func TestCacheSaysTheSame(t *testing.T) {
 	hour := now.Add(time.Hour).Unix()
 	for name, claims := range map[string]map[string]any{
-		"little":                   {"sub": "a"},
+		"few claims":               {"sub": "a"},
 		"a fraction of a second":   {"exp": float64(hour) + 0.25, "nbf": float64(now.Unix()) - 0.5},
 		"the end of the year 9999": {"exp": 253402300799},
 		"no iat":                   {"iat": nil}, "iat": {"iat": now.Unix() - 5},
-		"groups and scopes":    {"groups": []string{"admin", "", "Zoë", "a,b"}, "scope": "read write"},
-		"empty lists":          {"groups": []string{}, "scope": ""},
-		"scopes in an array":   {"scope": []string{"read", "write all"}},
-		"a login":              {"auth_time": now.Unix() - 60, "acr": "gold"},
-		"a login that is none": {"auth_time": "yesterday"},
-		"ids":                  {"jti": "one", "origin_jti": "two", "client_id": "web", "azp": "web"},
-		"ids that are none":    {"jti": 1, "origin_jti": []string{"x"}},
-		"a program":            {"sub": "web", "client_id": "web"},
-		"long":                 {"padding": strings.Repeat("x", 3000), "sub": strings.Repeat("s", 300)},
-		"many groups":          {"groups": strings.Split(strings.Repeat("group,", 300), ",")},
+		"groups and scopes":               {"groups": []string{"admin", "", "Zoë", "a,b"}, "scope": "read write"},
+		"empty lists":                     {"groups": []string{}, "scope": ""},
+		"scopes in an array":              {"scope": []string{"read", "write all"}},
+		"a login":                         {"auth_time": now.Unix() - 60, "acr": "gold"},
+		"a login time that is not a date": {"auth_time": "yesterday"},
+		"IDs":                             {"jti": "one", "origin_jti": "two", "client_id": "web", "azp": "web"},
+		"IDs that are not strings":        {"jti": 1, "origin_jti": []string{"x"}},
+		"a program":                       {"sub": "web", "client_id": "web"},
+		"long":                            {"padding": strings.Repeat("x", 3000), "sub": strings.Repeat("s", 300)},
+		"many groups":                     {"groups": strings.Split(strings.Repeat("group,", 300), ",")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cache, _ := newCache(t, &keyring{keys: published()}, 10)
@@ -45,10 +45,12 @@ func TestCacheSaysTheSame(t *testing.T) {
 	}
 }
 
-// A token that is read into the cache of another has nothing of it.
-func TestCacheOfAnother(t *testing.T) {
+// A token that reuses the memory of another has nothing from it.
+func TestCacheReusesTheTokensMemory(t *testing.T) {
 	cache, _ := newCache(t, &keyring{keys: published()}, 10)
-	rich := mint(map[string]any{"sub": "rich", "groups": []string{"admin"}, "scope": "all", "acr": "gold", "auth_time": now.Unix(), "jti": "j", "client_id": "web"})
+	rich := mint(map[string]any{
+		"sub": "rich", "groups": []string{"admin"}, "scope": "all", "acr": "gold", "auth_time": now.Unix(), "jti": "j", "client_id": "web",
+	})
 	poor := mint(map[string]any{"sub": "poor", "client_id": nil})
 	want := says(known(t, cache, poor))
 	var shared token.Token
@@ -66,8 +68,8 @@ func TestCacheOfAnother(t *testing.T) {
 	}
 }
 
-// A token that takes many times its own length in cache is verified each time: an
-// empty group is three bytes of it, and the issuer's prefix in what is remembered.
+// A token whose record is many times as long as the token is verified each time: an empty
+// group takes three bytes in the token, and the length of the prefix in the record.
 func TestCacheOfALongRecord(t *testing.T) {
 	issuer := apiIssuer()
 	issuer.Prefix = "the-longest-of-all-prefixes:"
@@ -83,14 +85,13 @@ func TestCacheOfALongRecord(t *testing.T) {
 	}
 }
 
-// What is kept with a token is there as long as the token is remembered, each under
-// its own key, and no more than a little of it.
+// A value is kept under its key as long as the token is remembered, up to the limits.
 func TestKept(t *testing.T) {
 	cache, _ := newCache(t, &keyring{keys: published()}, 10)
 	raw, other := mint(nil), mint(map[string]any{"sub": "bob"})
 	first := entryOf(t, cache, raw)
-	if _, there := first.Kept(1); there || !first.Remembered() {
-		t.Errorf("a new token has something, or is not remembered")
+	if _, found := first.Kept(1); found || !first.Remembered() {
+		t.Errorf("a new token has a value, or is not remembered")
 	}
 	keep := func(key uint64, value string) { cache.Keep(entryOf(t, cache, raw), key, value, len(value)) }
 	kept := func(raw string, key uint64) string {
@@ -110,22 +111,22 @@ func TestKept(t *testing.T) {
 		}
 	}
 	if before, after := says(known(t, cache, raw)), says(known(t, cache, raw)); !reflect.DeepEqual(before, after) {
-		t.Error("the token says something else")
+		t.Error("the token says something different")
 	}
 	keep(4, "one too many")
 	if kept(raw, 4) != "one too many" || kept(raw, 0) != "" {
-		t.Error("what is too much is not replaced")
+		t.Error("a value after the limit does not replace the others")
 	}
 	keep(5, strings.Repeat("x", 17<<10))
 	if kept(raw, 5) != "" || kept(raw, 4) == "" {
-		t.Error("what is too long is kept")
+		t.Error("a value that is too long is kept")
 	}
 	keep(6, strings.Repeat("x", 16<<10))
 	if kept(raw, 6) == "" || kept(raw, 4) != "" {
-		t.Error("more is kept than there is room for")
+		t.Error("more bytes are kept than the limit")
 	}
-	if _, there := first.Kept(6); there {
-		t.Error("an entry has changed")
+	if _, found := first.Kept(6); found {
+		t.Error("an entry changed")
 	}
 	cache.Keep(tokencache.Entry[string]{}, 1, "of nothing", 10)
 	if cache.Len() != 2 {
@@ -133,8 +134,8 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// What was kept by a request whose token was verified anew meanwhile is no harm: the
-// token is held to the keys as they are.
+// A value that is kept after the token was verified again, with other keys, does not bring
+// the old entry back to life: the token is checked against the current keys.
 func TestKeptOfAnEarlierEpoch(t *testing.T) {
 	ring := &keyring{keys: published()}
 	cache, _ := newCache(t, ring, 10)
@@ -149,7 +150,7 @@ func TestKeptOfAnEarlierEpoch(t *testing.T) {
 	}
 }
 
-// entryOf is where the cache remembers a token that must be good.
+// entryOf returns the entry of a token that must be valid.
 func entryOf(t *testing.T, c *tokencache.Cache[string], raw string) tokencache.Entry[string] {
 	t.Helper()
 	var got token.Token
