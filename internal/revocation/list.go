@@ -69,7 +69,7 @@ func (l *List) Revoked(t Token) (key string, revoked bool) {
 // issuedBefore reports whether iat is earlier than a time in microseconds since 1970. A
 // token without an iat may have been issued at any time, so it is earlier.
 func (t *Token) issuedBefore(microseconds int64) bool {
-	return microseconds == always || t.IssuedAt.IsZero() || t.IssuedAt.UnixMicro() < microseconds
+	return t.IssuedAt.IsZero() || t.IssuedAt.UnixMicro() < microseconds
 }
 
 // add adds a value. A value that is already in the list stays revoked up to the later of

@@ -72,6 +72,7 @@ func TestRevoked(t *testing.T) {
 		{"before, in another time zone", []string{before + `2026-05-17T12:00:00+02:00"}`}, alice(), "sub"},
 		{"after, in another time zone", []string{before + `2026-05-17T10:00:00+02:00"}`}, alice(), ""},
 		{"no iat", []string{before + `2000-01-01T00:00:00Z"}`}, undated, "sub"},
+		{"no iat, and the first year of RFC 3339", []string{before + `0000-01-01T00:00:00Z"}`}, undated, "sub"},
 		{"after the time of its sub, and its jti", []string{before + `2000-01-01T00:00:00Z"}`, `{"issuer":"api","jti":"j-1"}`}, alice(), "jti"},
 
 		{"two times, the later one first", []string{before + `2030-01-01T00:00:00Z"}`, before + `2000-01-01T00:00:00Z"}`}, alice(), "sub"},
