@@ -199,6 +199,7 @@ func mutants() []mutant {
 	if c.epoch = issuer.keys.Epoch(); err != nil {`},
 		{"8 memory: each key set has its epoch", "internal/issuer/issuer.go", `return s.epoch`, `return 0 * s.epoch`},
 		{"8 memory: revoked meanwhile", record, `return !revoked`, `return true || !revoked`},
+		{"8 memory: revoked meanwhile by its token ID", record, `&t.ACR, &t.id, &t.originID}`, `&t.ACR, &t.ACR, &t.ACR}`},
 		{"8 memory: good ones only", "internal/tokencache/cache.go", `if err == nil && now.Before(verified.Expiry) {`, `if err == nil {`},
 
 		{"9 requirement: when", authorize, `if r.when != nil {`, `if r.when != nil && false {`},

@@ -19,10 +19,10 @@ import (
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
-// now is the instant that tokens are verified at.
+// now is the time at which tokens are verified.
 var now = time.Date(2026, time.May, 17, 10, 0, 0, 0, time.UTC)
 
-// maxBytes is the limit of tokens.max_bytes by default.
+// maxBytes is the default of tokens.max_bytes.
 const maxBytes = 12288
 
 // published returns the public keys that the issuers of the vectors publish.
@@ -35,24 +35,24 @@ func must[V any](v V, err error) V {
 	return v
 }
 
-// What a key source answers when it has no key to give.
+// The errors of the key source.
 var (
 	errKeyUnknown      = errors.New("key unknown")
 	errKeyUnfit        = errors.New("key unfit")
 	errKeysUnavailable = errors.New("keys unavailable")
 )
 
-// keyring is a working key source that remembers what it was asked.
+// keyring is a key source that records the calls.
 type keyring struct {
 	keys map[string]crypto.PublicKey // :: kid -> key
-	down bool                        // no key can be had at all
-	// careless hands a key out for any algorithm, which the interface forbids.
+	down bool                        // Key fails
+	// careless returns keys that do not fit the algorithm, which the interface forbids.
 	careless bool
 	epoch    atomic.Uint64
-	quiet    bool          // what verified is not noted
-	hold     chan struct{} // Key waits for it to be closed; nil: it does not
+	quiet    bool          // calls of Verified are not recorded
+	hold     chan struct{} // Key waits until it is closed; nil: it does not wait
 
-	mu              sync.Mutex // guards what follows
+	mu              sync.Mutex // guards the fields below
 	asked, verified []string   // kids
 }
 
@@ -85,18 +85,18 @@ func (k *keyring) Verified(kid string) {
 	}
 }
 
-// Epoch is what the test says.
+// Epoch returns the epoch that the test sets.
 func (k *keyring) Epoch() uint64 { return k.epoch.Load() }
 
-// outage is an error of a key source that is not the token's fault.
+// outage is an error of a key source that the token does not cause.
 type outage struct{ error }
 
 func (o outage) Unwrap() error { return o.error }
 
-// RetryAfter is a time that no other place has.
+// RetryAfter returns a value that nothing else uses.
 func (outage) RetryAfter() time.Duration { return 7 * time.Second }
 
-// fits reports whether a key is of the kind and curve of alg.
+// fits reports whether a key has the type and curve of alg.
 func fits(key crypto.PublicKey, alg string) bool {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
@@ -109,10 +109,10 @@ func fits(key crypto.PublicKey, alg string) bool {
 	return false
 }
 
-// corpus is the config with the issuers that the vectors are tried on.
+// corpus returns the configuration with the issuers of the vectors.
 var corpus = sync.OnceValues(func() (*config.Config, error) { return config.Load("testdata/issuers.yaml", nil) })
 
-// corpusVerifier trusts the corpus's issuers, by one key ring for all of them.
+// corpusVerifier returns a verifier of the issuers of the vectors, with one key ring.
 func corpusVerifier(t testing.TB) (*token.Verifier, *keyring) {
 	t.Helper()
 	cfg, err := corpus()
@@ -132,7 +132,7 @@ func newVerifier(t testing.TB, issuers []config.Issuer, source token.KeySource) 
 	return v
 }
 
-// apiIssuer is a plain issuer of RS256 tokens for one audience.
+// apiIssuer returns an issuer of RS256 tokens for one audience.
 func apiIssuer() config.Issuer {
 	return config.Issuer{
 		Name: "api", ISS: []string{"https://api.example/"}, Audiences: []string{"orders-api"}, TokenUse: []string{"access"},
@@ -141,7 +141,7 @@ func apiIssuer() config.Issuer {
 	}
 }
 
-// refusal fails the test unless err is the failure wanted and no other.
+// refusal fails the test unless err is a failure of the kind want, and of no other kind.
 func refusal(t testing.TB, err, want error) *denial.Error {
 	t.Helper()
 	var failure *denial.Error
@@ -153,13 +153,13 @@ func refusal(t testing.TB, err, want error) *denial.Error {
 	}
 	for name, other := range reasons() {
 		if other != want && errors.Is(err, other) {
-			t.Errorf("%q is %s, too", err, name)
+			t.Errorf("%q is also %s", err, name)
 		}
 	}
 	return failure
 }
 
-// reasons names every failure as the answers to clients do.
+// reasons are the kinds of failures, by the reason that the client gets.
 func reasons() map[string]error {
 	return map[string]error{
 		"token_malformed":    token.ErrMalformed,
@@ -188,8 +188,8 @@ func reasons() map[string]error {
 	}
 }
 
-// beforeKeys lists the reasons that are found before any key is asked for.
-// claims_malformed is found on either side.
+// beforeKeys reports whether the check for a reason runs before the call of Key.
+// claims_malformed has checks before and after it.
 func beforeKeys(reason string) bool {
 	return slices.Contains([]string{
 		"token_malformed", "token_too_large", "alg_not_allowed", "header_not_allowed",
@@ -197,7 +197,8 @@ func beforeKeys(reason string) bool {
 	}, reason)
 }
 
-// beforeSignature lists the reasons that are found before a signature has held.
+// beforeSignature reports whether the check for a reason runs before the signature is
+// verified.
 func beforeSignature(reason string) bool {
 	return beforeKeys(reason) || slices.Contains([]string{"key_unknown", "key_unfit", "keys_unavailable", "signature_invalid"}, reason)
 }

@@ -14,11 +14,10 @@ import (
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
-// diagnosis is a token of the corpus's issuers that is refused, and what is said
-// of it to operators.
+// diagnosis is a token that is rejected, and the details for operators.
 type diagnosis struct {
 	name, base string
-	claims     map[string]string // laid over the base's; empty takes one out
+	claims     map[string]string // they replace those of the base; an empty one is removed
 	want       error
 	near       denial.NearMiss
 	detail     string
@@ -29,7 +28,7 @@ func (d diagnosis) check(t *testing.T) {
 	v := forge.Vector{Base: d.base, Claims: make(map[string]json.RawMessage)}
 	for name, value := range d.claims {
 		if v.Claims[name] = json.RawMessage(value); value == "" {
-			v.Claims[name] = json.RawMessage("null") // so that there is one to drop
+			v.Claims[name] = json.RawMessage("null") // so that there is a claim to drop
 			v.Drop = append(v.Drop, "claims."+name)
 		}
 	}
@@ -37,141 +36,169 @@ func (d diagnosis) check(t *testing.T) {
 	_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 	failure := refusal(t, err, d.want)
 	if failure.Near != d.near || failure.Internal != d.detail || failure.Hint != d.hint {
-		t.Errorf("near miss %q, detail, hint:\n%s\n%s\nwant %q:\n%s\n%s", failure.Near, failure.Internal, failure.Hint, d.near, d.detail, d.hint)
+		t.Errorf("got near miss %q, detail and hint:\n%s\n%s\nwant %q:\n%s\n%s",
+			failure.Near, failure.Internal, failure.Hint, d.near, d.detail, d.hint)
 	}
 }
 
-// TestAudienceDiagnosis: who a token is for instead, and whether that is nearly right.
+// TestAudienceDiagnosis checks the details of an audience mismatch.
 func TestAudienceDiagnosis(t *testing.T) {
-	const due = `; expected one of "orders-api", "invoices-api"`
-	const askFor = `request a token for one of "orders-api", "invoices-api"`
+	const expected = `; expected one of "orders-api", "invoices-api"`
+	const request = `request a token for one of "orders-api", "invoices-api"`
 	const notID = `send the access token instead of the ID token, which is for the client "site"`
 	long := strings.Repeat("x", quote.Max+1)
 	for _, d := range []diagnosis{
 		{name: "no aud", base: "api", claims: map[string]string{"aud": ""},
-			detail: "aud is missing" + due, hint: "configure the issuer to add the audience to aud: " + askFor},
+			detail: "aud is missing" + expected, hint: "configure the issuer to add the audience to aud: " + request},
 		{name: "empty list", base: "api", claims: map[string]string{"aud": "[]"},
-			detail: "aud is empty" + due, hint: "configure the issuer to add the audience to aud: " + askFor},
+			detail: "aud is empty" + expected, hint: "configure the issuer to add the audience to aud: " + request},
 		{name: "another", base: "partner", claims: map[string]string{"aud": `"other-api"`},
-			detail: `got aud "other-api"; expected "orders-api"`, hint: `add "other-api" to audiences of issuer "partner", or request a token for "orders-api"`},
+			detail: `got aud "other-api"; expected "orders-api"`,
+			hint:   `add "other-api" to audiences of issuer "partner", or request a token for "orders-api"`},
 		{name: "many, cut", base: "api", claims: map[string]string{"aud": `["` + long + `","\u0000","c","d","e","f","g","h","i","j"]`},
-			detail: `got aud "` + long[:quote.Max] + `"..., "\x00", "c", "d", "e", "f", "g", "h" and 2 more` + due,
-			hint:   `add "` + long[:quote.Max] + `"... to audiences of issuer "api", or ` + askFor},
+			detail: `got aud "` + long[:quote.Max] + `"..., "\x00", "c", "d", "e", "f", "g", "h" and 2 more` + expected,
+			hint:   `add "` + long[:quote.Max] + `"... to audiences of issuer "api", or ` + request},
 
 		{name: "another issuer's", base: "partner", claims: map[string]string{"aud": `"invoices-api"`}, near: denial.NearOtherIssuersAudience,
 			detail: `got aud "invoices-api"; expected "orders-api"`,
 			hint:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or request a token for "orders-api"`},
-		{name: "another issuer's, second in a list", base: "partner", claims: map[string]string{"aud": `["x","invoices-api"]`}, near: denial.NearOtherIssuersAudience,
+		{name: "another issuer's, second in a list", base: "partner", claims: map[string]string{"aud": `["x","invoices-api"]`},
+			near:   denial.NearOtherIssuersAudience,
 			detail: `got aud "x", "invoices-api"; expected "orders-api"`,
 			hint:   `"invoices-api" is an audience of issuer "api": add it to audiences of issuer "partner", or request a token for "orders-api"`},
-		{name: "another issuer's in capitals", base: "partner", claims: map[string]string{"aud": `"Invoices-API"`},
-			detail: `got aud "Invoices-API"; expected "orders-api"`, hint: `add "Invoices-API" to audiences of issuer "partner", or request a token for "orders-api"`},
+		{name: "another issuer's in upper case", base: "partner", claims: map[string]string{"aud": `"Invoices-API"`},
+			detail: `got aud "Invoices-API"; expected "orders-api"`,
+			hint:   `add "Invoices-API" to audiences of issuer "partner", or request a token for "orders-api"`},
 		{name: "another issuer's client", base: "partner", claims: map[string]string{"aud": `"site"`},
-			detail: `got aud "site"; expected "orders-api"`, hint: `add "site" to audiences of issuer "partner", or request a token for "orders-api"`},
-		{name: "another issuer's, behind all that are looked at", base: "partner", claims: map[string]string{"aud": `["a","b","c","d","e","f","g","h","invoices-api"]`},
-			detail: `got aud "a", "b", "c", "d", "e", "f", "g", "h" and 1 more; expected "orders-api"`, hint: `add "a" to audiences of issuer "partner", or request a token for "orders-api"`},
+			detail: `got aud "site"; expected "orders-api"`,
+			hint:   `add "site" to audiences of issuer "partner", or request a token for "orders-api"`},
+		{name: "another issuer's, after all that are compared", base: "partner",
+			claims: map[string]string{"aud": `["a","b","c","d","e","f","g","h","invoices-api"]`},
+			detail: `got aud "a", "b", "c", "d", "e", "f", "g", "h" and 1 more; expected "orders-api"`,
+			hint:   `add "a" to audiences of issuer "partner", or request a token for "orders-api"`},
 
-		{name: "the audience is its client_id", base: "api", claims: map[string]string{"aud": `"account"`, "client_id": `"orders-api"`}, near: denial.NearAudienceIsClient,
-			detail: `got aud "account"` + due + `; client_id is "orders-api"`,
+		{name: "the audience is its client_id", base: "api", claims: map[string]string{"aud": `"account"`, "client_id": `"orders-api"`},
+			near:   denial.NearAudienceIsClient,
+			detail: `got aud "account"` + expected + `; client_id is "orders-api"`,
 			hint:   `"orders-api" is the token's client: put it in clients of issuer "api" instead of audiences`},
-		{name: "the audience is its azp, and there is no aud", base: "api", claims: map[string]string{"aud": "", "azp": `"invoices-api"`}, near: denial.NearAudienceIsClient,
-			detail: `aud is missing` + due + `; azp is "invoices-api"`,
+		{name: "the audience is its azp, and there is no aud", base: "api", claims: map[string]string{"aud": "", "azp": `"invoices-api"`},
+			near:   denial.NearAudienceIsClient,
+			detail: `aud is missing` + expected + `; azp is "invoices-api"`,
 			hint:   `"invoices-api" is the token's client: put it in clients of issuer "api" instead of audiences`},
-		{name: "the audience is nearly its azp", base: "api", claims: map[string]string{"aud": `"account"`, "azp": `"orders-api2"`},
-			detail: `got aud "account"` + due, hint: `add "account" to audiences of issuer "api", or ` + askFor},
+		{name: "an azp that is similar to the audience", base: "api", claims: map[string]string{"aud": `"account"`, "azp": `"orders-api2"`},
+			detail: `got aud "account"` + expected, hint: `add "account" to audiences of issuer "api", or ` + request},
 		{name: "the audience is its sub", base: "api", claims: map[string]string{"aud": `"account"`, "sub": `"orders-api"`},
-			detail: `got aud "account"` + due, hint: `add "account" to audiences of issuer "api", or ` + askFor},
+			detail: `got aud "account"` + expected, hint: `add "account" to audiences of issuer "api", or ` + request},
 
-		{name: "ID token", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`, "at_hash": `"h"`}, near: denial.NearIDToken, detail: `got aud "site"` + due, hint: notID},
-		{name: "ID token without azp", base: "api", claims: map[string]string{"aud": `"site"`, "nonce": `"n"`}, near: denial.NearIDToken, detail: `got aud "site"` + due, hint: notID},
-		{name: "ID token for a configured client", base: "both", claims: map[string]string{"aud": `"site"`, "client_id": "", "c_hash": `"h"`}, near: denial.NearIDToken,
+		{name: "ID token", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`, "at_hash": `"h"`}, near: denial.NearIDToken,
+			detail: `got aud "site"` + expected, hint: notID},
+		{name: "ID token without azp", base: "api", claims: map[string]string{"aud": `"site"`, "nonce": `"n"`}, near: denial.NearIDToken,
+			detail: `got aud "site"` + expected, hint: notID},
+		{name: "ID token for a configured client", base: "both", claims: map[string]string{"aud": `"site"`, "client_id": "", "c_hash": `"h"`},
+			near:   denial.NearIDToken,
 			detail: `got aud "site"; expected "orders-api"`, hint: notID},
-		{name: "ID token for a client that is not configured", base: "both", claims: map[string]string{"aud": `"app"`, "client_id": "", "nonce": `"n"`},
+		{name: "ID token for a client that is not configured", base: "both",
+			claims: map[string]string{"aud": `"app"`, "client_id": "", "nonce": `"n"`},
 			detail: `got aud "app"; expected "orders-api"`, hint: `add "app" to audiences of issuer "both", or request a token for "orders-api"`},
 		{name: "access token with a nonce", base: "api", claims: map[string]string{"aud": `"account"`, "azp": `"site"`, "nonce": `"n"`},
-			detail: `got aud "account"` + due, hint: `add "account" to audiences of issuer "api", or ` + askFor},
+			detail: `got aud "account"` + expected, hint: `add "account" to audiences of issuer "api", or ` + request},
 		{name: "access token for its client", base: "api", claims: map[string]string{"aud": `"site"`, "azp": `"site"`},
-			detail: `got aud "site"` + due, hint: `add "site" to audiences of issuer "api", or ` + askFor},
+			detail: `got aud "site"` + expected, hint: `add "site" to audiences of issuer "api", or ` + request},
 		{name: "nonce and no aud", base: "api", claims: map[string]string{"aud": "", "nonce": `"n"`},
-			detail: "aud is missing" + due, hint: "configure the issuer to add the audience to aud: " + askFor},
+			detail: "aud is missing" + expected, hint: "configure the issuer to add the audience to aud: " + request},
 	} {
 		d.want = token.ErrAudienceMismatch
 		t.Run(d.name, d.check)
 	}
 }
 
-// TestClientDiagnosis: which client a token was issued to instead, and whether
-// that is nearly right.
+// TestClientDiagnosis checks the details of a client mismatch.
 func TestClientDiagnosis(t *testing.T) {
-	const due = `; expected one of "site", "cli"`
-	const get = `request a token as one of "site", "cli"`
-	const poolDue = `; expected one of "3v5site", "3v5mobile"`
-	const poolGet = `request a token as one of "3v5site", "3v5mobile"`
+	const expected = `; expected one of "site", "cli"`
+	const request = `request a token as one of "site", "cli"`
+	const poolExpected = `; expected one of "3v5site", "3v5mobile"`
+	const poolRequest = `request a token as one of "3v5site", "3v5mobile"`
 	accessOnly := `"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AccessOnly"`
 	for _, d := range []diagnosis{
-		{name: "none", base: "web", claims: map[string]string{"client_id": ""}, detail: "client_id and azp are missing" + due, hint: get},
+		{name: "none", base: "web", claims: map[string]string{"client_id": ""},
+			detail: "client_id and azp are missing" + expected, hint: request},
 		{name: "another", base: "web", claims: map[string]string{"client_id": `"app"`},
-			detail: `got client_id "app"` + due, hint: `add "app" to clients of issuer "web", or ` + get},
+			detail: `got client_id "app"` + expected, hint: `add "app" to clients of issuer "web", or ` + request},
 		{name: "another azp", base: "web", claims: map[string]string{"azp": `"app"`},
-			detail: `got client_id "site", azp "app"` + due, hint: `add "app" to clients of issuer "web", or ` + get},
+			detail: `got client_id "site", azp "app"` + expected, hint: `add "app" to clients of issuer "web", or ` + request},
 
-		{name: "in aud, and no client", base: "web", claims: map[string]string{"client_id": "", "aud": `"site"`}, near: denial.NearClientInAudience,
-			detail: `client_id and azp are missing` + due + `; aud is "site"`,
+		{name: "in aud, and no client", base: "web", claims: map[string]string{"client_id": "", "aud": `"site"`},
+			near:   denial.NearClientInAudience,
+			detail: `client_id and azp are missing` + expected + `; aud is "site"`,
 			hint:   `the client is in aud: put "site" in audiences of issuer "web" instead of clients`},
-		{name: "in a list in aud, and another client", base: "web", claims: map[string]string{"client_id": `"app"`, "aud": `["x","cli"]`}, near: denial.NearClientInAudience,
-			detail: `got client_id "app"` + due + `; aud is "x", "cli"`,
+		{name: "in a list in aud, and another client", base: "web", claims: map[string]string{"client_id": `"app"`, "aud": `["x","cli"]`},
+			near:   denial.NearClientInAudience,
+			detail: `got client_id "app"` + expected + `; aud is "x", "cli"`,
 			hint:   `the client is in aud: put "cli" in audiences of issuer "web" instead of clients`},
-		{name: "nearly in aud", base: "web", claims: map[string]string{"client_id": "", "aud": `"Site"`},
-			detail: `client_id and azp are missing` + due, hint: get},
-		{name: "in aud of a Cognito access token", base: "pool access", claims: map[string]string{"client_id": `"app"`, "aud": `"3v5site"`}, near: denial.NearClientInAudience,
-			detail: `got client_id "app"` + poolDue + `; aud is "3v5site"`,
+		{name: "in aud in another letter case", base: "web", claims: map[string]string{"client_id": "", "aud": `"Site"`},
+			detail: `client_id and azp are missing` + expected, hint: request},
+		{name: "in aud of a Cognito access token", base: "pool access", claims: map[string]string{"client_id": `"app"`, "aud": `"3v5site"`},
+			near:   denial.NearClientInAudience,
+			detail: `got client_id "app"` + poolExpected + `; aud is "3v5site"`,
 			hint:   `request a token as "3v5site": any client can choose the aud of its access token, so aud does not count`},
 
 		{name: "another issuer's", base: "both", claims: map[string]string{"client_id": `"cli"`}, near: denial.NearOtherIssuersClient,
-			detail: `got client_id "cli"; expected "site"`, hint: `"cli" is a client of issuer "web": add it to clients of issuer "both", or request a token as "site"`},
+			detail: `got client_id "cli"; expected "site"`,
+			hint:   `"cli" is a client of issuer "web": add it to clients of issuer "both", or request a token as "site"`},
 		{name: "another issuer's azp", base: "both", claims: map[string]string{"azp": `"3v5mobile"`}, near: denial.NearOtherIssuersClient,
 			detail: `got client_id "site", azp "3v5mobile"; expected "site"`,
 			hint:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "both", or request a token as "site"`},
 		{name: "another issuer's audience", base: "web", claims: map[string]string{"client_id": `"orders-api"`},
-			detail: `got client_id "orders-api"` + due, hint: `add "orders-api" to clients of issuer "web", or ` + get},
-		{name: "another pool's, by an ID token", base: "pool id", claims: map[string]string{"iss": accessOnly, "aud": `"3v5mobile"`}, near: denial.NearOtherIssuersClient,
+			detail: `got client_id "orders-api"` + expected, hint: `add "orders-api" to clients of issuer "web", or ` + request},
+		{name: "another pool's, by an ID token", base: "pool id", claims: map[string]string{"iss": accessOnly, "aud": `"3v5mobile"`},
+			near:   denial.NearOtherIssuersClient,
 			detail: `got an ID token with aud "3v5mobile"; expected "3v5site"`,
 			hint:   `"3v5mobile" is a client of issuer "pool": add it to clients of issuer "pool-access", or request a token as "3v5site"`},
 
 		{name: "Cognito ID token of another", base: "pool id", claims: map[string]string{"aud": `"app"`},
-			detail: `got an ID token with aud "app"` + poolDue, hint: `add "app" to clients of issuer "pool", or ` + poolGet},
+			detail: `got an ID token with aud "app"` + poolExpected, hint: `add "app" to clients of issuer "pool", or ` + poolRequest},
 		{name: "Cognito ID token with a list in aud", base: "pool id", claims: map[string]string{"aud": `["3v5site"]`},
-			detail: `aud of the ID token is not a string: got an array with "3v5site"` + poolDue, hint: "configure the issuer to set aud to one string, the client"},
+			detail: `aud of the ID token is not a string: got an array with "3v5site"` + poolExpected,
+			hint:   "configure the issuer to set aud to one string, the client"},
 		{name: "Cognito ID token without aud", base: "pool id", claims: map[string]string{"aud": "", "client_id": `"3v5site"`},
-			detail: `aud of the ID token is not a string` + poolDue, hint: "configure the issuer to set aud to one string, the client"},
+			detail: `aud of the ID token is not a string` + poolExpected, hint: "configure the issuer to set aud to one string, the client"},
 	} {
 		d.want = token.ErrClientMismatch
 		t.Run(d.name, d.check)
 	}
 }
 
-// TestUseDiagnosis: which kind of token was sent where another is due.
+// TestUseDiagnosis checks the details of a token of the wrong use.
 func TestUseDiagnosis(t *testing.T) {
+	const noMark = "send the ID token; if this is an ID token, none of its claims shows it, " +
+		`so set token_use: [access, id] for issuer "front"`
 	pool := func(id string) string { return `"https://cognito-idp.us-east-1.amazonaws.com/us-east-1_` + id + `"` }
 	for _, d := range []diagnosis{
 		{name: "Cognito ID token", base: "pool id", claims: map[string]string{"iss": pool("AccessOnly")}, near: denial.NearIDToken,
 			detail: `got token_use "id"; expected "access"`, hint: `send the access token, or add id to token_use of issuer "pool-access"`},
 		{name: "Cognito access token", base: "pool access", claims: map[string]string{"iss": pool("IdOnly")}, near: denial.NearAccessToken,
 			detail: `got token_use "access"; expected "id"`, hint: `send the ID token, or add access to token_use of issuer "pool-id"`},
-		{name: "Cognito, another kind", base: "pool access", claims: map[string]string{"token_use": `"refresh"`}, detail: `got token_use "refresh"; expected one of "access", "id"`},
-		{name: "Cognito, in capitals", base: "pool access", claims: map[string]string{"iss": pool("AccessOnly"), "token_use": `"ID"`}, detail: `got token_use "ID"; expected "access"`},
-		{name: "Cognito, no string", base: "pool access", claims: map[string]string{"token_use": `["id"]`}, detail: `token_use is not a string; expected one of "access", "id"`},
-		{name: "Cognito, none", base: "pool access", claims: map[string]string{"token_use": ""}, detail: `token_use is missing; expected one of "access", "id"`},
+		{name: "Cognito, another kind", base: "pool access", claims: map[string]string{"token_use": `"refresh"`},
+			detail: `got token_use "refresh"; expected one of "access", "id"`},
+		{name: "Cognito, in upper case", base: "pool access", claims: map[string]string{"iss": pool("AccessOnly"), "token_use": `"ID"`},
+			detail: `got token_use "ID"; expected "access"`},
+		{name: "Cognito, not a string", base: "pool access", claims: map[string]string{"token_use": `["id"]`},
+			detail: `token_use is not a string; expected one of "access", "id"`},
+		{name: "Cognito, none", base: "pool access", claims: map[string]string{"token_use": ""},
+			detail: `token_use is missing; expected one of "access", "id"`},
 		{name: "nonce", base: "api", claims: map[string]string{"nonce": `"n"`}, near: denial.NearIDToken,
 			detail: `got an ID token, which has nonce; expected "access"`, hint: `send the access token, or add id to token_use of issuer "api"`},
 		{name: "Keycloak's typ", base: "api", claims: map[string]string{"typ": `"ID"`}, near: denial.NearIDToken,
 			detail: `got an ID token, which has typ; expected "access"`, hint: `send the access token, or add id to token_use of issuer "api"`},
 		{name: "an access token", base: "api", claims: map[string]string{"iss": `"https://front.example/"`}, near: denial.NearAccessToken,
-			detail: `got a token without a claim of an ID token; expected "id"`, hint: `send the ID token; if this is an ID token, none of its claims shows it, so set token_use: [access, id] for issuer "front"`},
-		{name: "an access token that says so", base: "api", claims: map[string]string{"iss": `"https://front.example/"`, "typ": `"Bearer"`, "nonce": `"n"`}, near: denial.NearAccessToken,
+			detail: `got a token without a claim of an ID token; expected "id"`,
+			hint:   noMark},
+		{name: "an access token with a mark", base: "api",
+			claims: map[string]string{"iss": `"https://front.example/"`, "typ": `"Bearer"`, "nonce": `"n"`}, near: denial.NearAccessToken,
 			detail: `got an access token; expected "id"`,
 			hint:   `send the ID token; if this is an ID token, none of its claims shows it, so set token_use: [access, id] for issuer "front"`},
-		{name: "a logout token where ID tokens are taken", base: "api", claims: map[string]string{"iss": `"https://front.example/"`, "typ": `"Logout"`},
+		{name: "a logout token, and ID tokens are expected", base: "api",
+			claims: map[string]string{"iss": `"https://front.example/"`, "typ": `"Logout"`},
 			detail: "got a logout token, which is never accepted", hint: "send the ID token"},
 		{name: "a logout token", base: "api", claims: map[string]string{"typ": `"Logout"`},
 			detail: "got a logout token, which is never accepted", hint: "send the access token"},
@@ -181,8 +208,8 @@ func TestUseDiagnosis(t *testing.T) {
 	}
 }
 
-// TestHints: what can be changed where a token fails for something else, with
-// times by the clock of the decision.
+// TestHints checks the hints of the other failures. Times are relative to the time of the
+// decision.
 func TestHints(t *testing.T) {
 	at := func(d time.Duration) string { return strconv.FormatInt(now.Add(d).Unix(), 10) }
 	for _, row := range []struct {
@@ -192,19 +219,31 @@ func TestHints(t *testing.T) {
 		hint           string
 	}{
 		{"expired just now", "web", nil, map[string]string{"exp": at(0)}, token.ErrExpired, "get a new token; this token expired 0s ago"},
-		{"expired by seconds", "api", nil, map[string]string{"exp": at(-59 * time.Second)}, token.ErrExpired, "get a new token; this token expired 59s ago"},
-		{"expired by minutes", "api", nil, map[string]string{"exp": at(-time.Hour + time.Second)}, token.ErrExpired, "get a new token; this token expired 59m ago"},
-		{"expired by hours", "api", nil, map[string]string{"exp": at(-2*time.Hour - 5*time.Minute)}, token.ErrExpired, "get a new token; this token expired 2h ago"},
-		{"expired by more than a day", "api", nil, map[string]string{"exp": at(-47 * time.Hour)}, token.ErrExpired, "get a new token; this token expired 47h ago"},
-		{"expired by days", "api", nil, map[string]string{"exp": at(-50 * time.Hour)}, token.ErrExpired, "get a new token; this token expired 2 days ago"},
-		{"not yet valid", "api", nil, map[string]string{"nbf": at(5 * time.Minute)}, token.ErrNotYetValid, "wait until then, or correct the clocks: nbf is 5m in the future"},
-		{"issued in the future", "api", nil, map[string]string{"iat": at(31 * time.Second)}, token.ErrIssuedInFuture, "correct the clock of the issuer or of this host: iat is 31s in the future"},
-		{"lifetime", "brief", nil, map[string]string{"exp": at(3601 * time.Second)}, token.ErrLifetimeTooLong, `configure the issuer to limit the lifetime, or raise max_lifetime of issuer "brief"`},
-		{"lifetime unknown", "brief", nil, map[string]string{"iat": ""}, token.ErrLifetimeTooLong, `configure the issuer to add iat, or remove max_lifetime of issuer "brief"`},
-		{"prefix", "api", nil, map[string]string{"sub": `"partner:x"`}, token.ErrClaimsMalformed, `give issuer "api" a prefix, or change the name at the issuer`},
-		{"algorithm of another issuer", "web", map[string]string{"alg": `"ES256"`, "kid": `"p-256"`}, nil, token.ErrAlgNotAllowed, `add ES256 to algorithms of issuer "web" if it uses this algorithm`},
-		{"algorithm of nobody", "web", map[string]string{"alg": `"HS256"`}, nil, token.ErrAlgNotAllowed, ""},
-		{"type of another issuer", "legacy", map[string]string{"typ": `"at+jwt"`}, nil, token.ErrTypeNotAllowed, `add "at+jwt" to token_types of issuer "legacy" if its access tokens have this typ`},
+		{"expired by seconds", "api", nil, map[string]string{"exp": at(-59 * time.Second)}, token.ErrExpired,
+			"get a new token; this token expired 59s ago"},
+		{"expired by minutes", "api", nil, map[string]string{"exp": at(-time.Hour + time.Second)}, token.ErrExpired,
+			"get a new token; this token expired 59m ago"},
+		{"expired by hours", "api", nil, map[string]string{"exp": at(-2*time.Hour - 5*time.Minute)}, token.ErrExpired,
+			"get a new token; this token expired 2h ago"},
+		{"expired by more than a day", "api", nil, map[string]string{"exp": at(-47 * time.Hour)}, token.ErrExpired,
+			"get a new token; this token expired 47h ago"},
+		{"expired by days", "api", nil, map[string]string{"exp": at(-50 * time.Hour)}, token.ErrExpired,
+			"get a new token; this token expired 2 days ago"},
+		{"not yet valid", "api", nil, map[string]string{"nbf": at(5 * time.Minute)}, token.ErrNotYetValid,
+			"wait until then, or correct the clocks: nbf is 5m in the future"},
+		{"issued in the future", "api", nil, map[string]string{"iat": at(31 * time.Second)}, token.ErrIssuedInFuture,
+			"correct the clock of the issuer or of this host: iat is 31s in the future"},
+		{"lifetime", "brief", nil, map[string]string{"exp": at(3601 * time.Second)}, token.ErrLifetimeTooLong,
+			`configure the issuer to limit the lifetime, or raise max_lifetime of issuer "brief"`},
+		{"lifetime unknown", "brief", nil, map[string]string{"iat": ""}, token.ErrLifetimeTooLong,
+			`configure the issuer to add iat, or remove max_lifetime of issuer "brief"`},
+		{"prefix", "api", nil, map[string]string{"sub": `"partner:x"`}, token.ErrClaimsMalformed,
+			`give issuer "api" a prefix, or change the name at the issuer`},
+		{"algorithm of another issuer", "web", map[string]string{"alg": `"ES256"`, "kid": `"p-256"`}, nil, token.ErrAlgNotAllowed,
+			`add ES256 to algorithms of issuer "web" if it uses this algorithm`},
+		{"algorithm that is not supported", "web", map[string]string{"alg": `"HS256"`}, nil, token.ErrAlgNotAllowed, ""},
+		{"type of another issuer", "legacy", map[string]string{"typ": `"at+jwt"`}, nil, token.ErrTypeNotAllowed,
+			`add "at+jwt" to token_types of issuer "legacy" if its access tokens have this typ`},
 		{"no expiry", "api", nil, map[string]string{"exp": ""}, token.ErrExpiryMissing, ""},
 		{"another issuer", "api", nil, map[string]string{"iss": `"https://evil.example/"`}, token.ErrIssuerUnknown, ""},
 	} {
@@ -225,18 +264,18 @@ func TestHints(t *testing.T) {
 			verifier, _ := corpusVerifier(t)
 			_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 			if failure := refusal(t, err, row.want); failure.Hint != row.hint {
-				t.Errorf("%q, want %q", failure.Hint, row.hint)
+				t.Errorf("got %q, want %q", failure.Hint, row.hint)
 			}
 		})
 	}
 }
 
-// An algorithm that could be configured, and is by no issuer, says so.
-func TestHintOfAnAlgorithmThatNobodyTakes(t *testing.T) {
+// An algorithm that is supported but not configured for any issuer has a hint.
+func TestHintOfAnAlgorithmThatIsNotConfigured(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
 	raw := forge.Mint("ES256", forge.Keys()["p-256"], `{"alg":"ES256","kid":"p-256"}`, `{"iss":"https://api.example/"}`)
 	_, err := verifier.Verify(t.Context(), raw, now)
 	if failure := refusal(t, err, token.ErrAlgNotAllowed); failure.Hint != "add ES256 to algorithms of the issuer that uses it" {
-		t.Errorf("%q", failure.Hint)
+		t.Errorf("got %q", failure.Hint)
 	}
 }

@@ -14,22 +14,21 @@ import (
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
-// longestError bounds, in bytes, what one hostile token can write to a log.
+// longestError is the maximum length of an error, since errors are logged.
 const longestError = 400
 
-// fitForALog fails the test unless an error's text is short and plain.
+// fitForALog fails the test unless the text of an error is short and printable ASCII.
 func fitForALog(t *testing.T, text string) {
 	t.Helper()
 	if len(text) > longestError {
-		t.Errorf("%d bytes of error: %q", len(text), text)
+		t.Errorf("got %d bytes of text: %q", len(text), text)
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
-		t.Errorf("not plain: %q", text)
+		t.Errorf("got text that is not printable ASCII: %q", text)
 	}
 }
 
-// No error holds a token or a part of one, and what a client wrote can neither
-// break a line nor fill a log: on every attack of the corpus.
+// The error of an attack contains no part of the token, is short, and is printable ASCII.
 func TestFailuresHoldNoSecrets(t *testing.T) {
 	hostile := func(v forge.Vector) bool { return v.Want != "valid" }
 	eachVector(t, hostile, func(t *testing.T, _ forge.Vector, raw string) {
@@ -43,15 +42,15 @@ func TestFailuresHoldNoSecrets(t *testing.T) {
 			fitForALog(t, said)
 			for _, part := range strings.Split(raw, ".") {
 				if len(part) > 24 && strings.Contains(said, part[:24]) {
-					t.Errorf("%q holds a part of the token", said)
+					t.Errorf("%q contains a part of the token", said)
 				}
 			}
 		}
 	})
 }
 
-// No error holds a claim but those that it may be about, also not the one that is
-// wrong.
+// An error contains no claims except those that the package comment lists, not even the
+// claim that is invalid.
 func TestFailuresHoldNoClaims(t *testing.T) {
 	const canary = "canary-5e1f"
 	for _, row := range []struct {
@@ -62,18 +61,18 @@ func TestFailuresHoldNoClaims(t *testing.T) {
 		{"audience", "api", map[string]string{"aud": `"x"`}, "audience_mismatch"},
 		{"audience in a list", "api", map[string]string{"aud": `["canary-5e1f",5]`}, "claims_malformed"},
 		{"client", "web", map[string]string{"client_id": `"x"`}, "client_mismatch"},
-		{"client that is no string", "web", map[string]string{"client_id": `["canary-5e1f"]`}, "claims_malformed"},
+		{"client that is not a string", "web", map[string]string{"client_id": `["canary-5e1f"]`}, "claims_malformed"},
 		{"authorized party", "web", map[string]string{"azp": `"x"`}, "client_mismatch"},
 		{"client of a Cognito ID token", "pool id", map[string]string{"aud": `"x"`}, "client_mismatch"},
 		{"kind", "pool access", map[string]string{"token_use": `"x"`}, "token_use_mismatch"},
-		{"kind that is no string", "pool access", map[string]string{"token_use": `["canary-5e1f"]`}, "token_use_mismatch"},
+		{"kind that is not a string", "pool access", map[string]string{"token_use": `["canary-5e1f"]`}, "token_use_mismatch"},
 		{"nonce", "api", map[string]string{"nonce": `"canary-5e1f"`}, "token_use_mismatch"},
 		{"expiry", "api", map[string]string{"exp": `"canary-5e1f"`}, "claims_malformed"},
 		{"expired", "api", map[string]string{"exp": "1"}, "expired"},
-		{"subject that is no string", "api", map[string]string{"sub": `["canary-5e1f"]`}, "subject_missing"},
+		{"subject that is not a string", "api", map[string]string{"sub": `["canary-5e1f"]`}, "subject_missing"},
 		{"username that begins with a prefix", "api", map[string]string{"username": `"partner:canary-5e1f"`}, "claims_malformed"},
 		{"group that begins with a prefix", "api", map[string]string{"groups": `["partner:canary-5e1f"]`}, "claims_malformed"},
-		{"name written twice", "api", map[string]string{"x": `{"canary-5e1f":1,"canary-5e1f":2}`}, "claims_malformed"},
+		{"duplicate name", "api", map[string]string{"x": `{"canary-5e1f":1,"canary-5e1f":2}`}, "claims_malformed"},
 		{"issuer", "api", map[string]string{"iss": `"https://api.example"`}, "issuer_unknown"},
 		{"revoked", "api", map[string]string{"sub": `"gone"`}, "token_revoked"},
 	} {
@@ -90,14 +89,14 @@ func TestFailuresHoldNoClaims(t *testing.T) {
 			_, err := verifier.Verify(t.Context(), v.Forge(t, now), now)
 			failure := refusal(t, err, reasons()[row.want])
 			if said := err.Error() + failure.Internal + failure.Hint; strings.Contains(said, canary) {
-				t.Errorf("%q holds a claim", said)
+				t.Errorf("%q contains a claim", said)
 			}
 		})
 	}
 }
 
-// No attack of the corpus gets a claim of its own choice into an error. Most attacks
-// fail before the signature holds, so their claims are a stranger's.
+// The error of an attack contains no claims that the attacker chooses. Most attacks fail
+// before the signature is verified.
 func TestFailuresOfAttacksHoldNoClaims(t *testing.T) {
 	const canary = "canary-5e1f"
 	hostile := func(v forge.Vector) bool { return v.Want != "valid" }
@@ -117,7 +116,7 @@ func TestFailuresOfAttacksHoldNoClaims(t *testing.T) {
 	})
 }
 
-// What is said of a failure's own words: which they were, quoted and cut.
+// An error quotes and cuts the values of the token.
 func TestFailureDetails(t *testing.T) {
 	long := strings.Repeat("x", quote.Max+1)
 	for _, row := range []struct {
@@ -127,7 +126,7 @@ func TestFailureDetails(t *testing.T) {
 	}{
 		{"algorithm", map[string]string{"alg": `"no\nne"`}, nil, `algorithm not allowed: got alg "no\nne"`},
 		{"algorithm, cut", map[string]string{"alg": `"` + long + `"`}, nil, `algorithm not allowed: got alg "` + long[:quote.Max] + `"...`},
-		{"algorithm in no alphabet of ours", map[string]string{"alg": `"ñone"`}, nil, `algorithm not allowed: got alg "\u00f1one"`},
+		{"algorithm with other letters", map[string]string{"alg": `"ñone"`}, nil, `algorithm not allowed: got alg "\u00f1one"`},
 		{"type", map[string]string{"typ": `"secevent+jwt"`}, nil, `token type not allowed: got typ "secevent+jwt"`},
 		{"parameter", map[string]string{"crit": `["exp"]`}, nil, `header parameter not allowed: crit`},
 		{"issuer", nil, map[string]string{"iss": `"https://evil.example/\u0000"`}, `issuer unknown: got iss "https://evil.example/\x00"`},
@@ -156,7 +155,7 @@ func TestFailureDetails(t *testing.T) {
 	}
 }
 
-// A lifetime is said to be too long by how much, or why it is not known.
+// The detail of a lifetime that is too long has the lifetime, or why it is unknown.
 func TestLifetimeDetails(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	for detail, v := range map[string]forge.Vector{
@@ -170,9 +169,9 @@ func TestLifetimeDetails(t *testing.T) {
 	}
 }
 
-// Once a signature has held, its issuer and subject stand in the failure for
-// the records; the key's id does as soon as there is one.
-func TestFailureNamesWhoWasRefused(t *testing.T) {
+// A failure has the issuer and the subject only if the signature is valid. It has the key ID
+// of every header that has one.
+func TestFailureNamesTheSubject(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	expired := forge.Vector{Base: "partner", Claims: map[string]json.RawMessage{"exp": json.RawMessage("1")}}
 	_, err := verifier.Verify(t.Context(), expired.Forge(t, now), now)

@@ -10,8 +10,8 @@ import (
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
-// mintRS256 signs with the key "rsa-2048" the claims of an ordinary token for
-// [apiIssuer], over which more is laid; a nil value takes a claim out.
+// mintRS256 returns a valid token of [apiIssuer] with more claims, signed with the key
+// "rsa-2048"; nil removes a claim.
 func mintRS256(more map[string]any) string {
 	claims := map[string]any{
 		"iss": "https://api.example/", "aud": "orders-api", "sub": "alice",
@@ -25,8 +25,7 @@ func mintRS256(more map[string]any) string {
 	return forge.Mint("RS256", forge.Keys()["rsa-2048"], `{"alg":"RS256","kid":"rsa-2048","typ":"JWT"}`, string(must(json.Marshal(claims))))
 }
 
-// deterministicKey is a private key by which FuzzVerify's tokens are the same in every
-// process of a fuzzing run.
+// deterministicKey returns the same private key in every process of a fuzzing run.
 func deterministicKey(seed byte) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed([]byte(strings.Repeat(string(rune(seed)), ed25519.SeedSize)))
 }

@@ -14,8 +14,8 @@ import (
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
-// fuzzIssuer is an issuer whose key and tokens are the same in every process of
-// a fuzzing run, so that what one process finds interesting is so in the next.
+// fuzzIssuer returns an issuer whose key and tokens are the same in every process of a
+// fuzzing run, so that inputs that one process finds are useful to the others.
 func fuzzIssuer() (config.Issuer, *keyring, func(header, claims string) string) {
 	key := deterministicKey('k')
 	issuer := apiIssuer()
@@ -29,9 +29,8 @@ const (
 	fuzzClaims = `{"iss":"https://api.example/","aud":"orders-api","sub":"alice","exp":1790000000,"iat":1778000000}`
 )
 
-// Nothing but a token that its issuer signed ever passes: not one of its bytes
-// can be changed, and no input makes the verifier fail otherwise than by a
-// failure that is fit for a log.
+// FuzzVerify: only a token that its issuer signed is accepted, and no byte of it can be
+// changed. Every other input is a failure with a short, printable text.
 func FuzzVerify(f *testing.F) {
 	issuer, ring, signed := fuzzIssuer()
 	minted := []string{
@@ -55,7 +54,7 @@ func FuzzVerify(f *testing.F) {
 		got, err := verifier.Verify(t.Context(), raw, now)
 		if err == nil {
 			if !slices.Contains(minted, raw) {
-				t.Fatalf("passed, and the issuer never signed it: %q", raw)
+				t.Fatalf("accepted, but the issuer did not sign it: %q", raw)
 			}
 			return
 		}
@@ -67,8 +66,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// Claims that pass are good by encoding/json's reading of them, too; claims
-// that are signed and do not pass are refused for what they say.
+// FuzzVerifyClaims: claims that are accepted are also valid when encoding/json parses them.
+// Signed claims that are rejected are rejected for their content.
 func FuzzVerifyClaims(f *testing.F) {
 	issuer, ring, signed := fuzzIssuer()
 	f.Add(fuzzClaims)
@@ -86,7 +85,7 @@ func FuzzVerifyClaims(f *testing.F) {
 		if err != nil {
 			for _, impossible := range []error{token.ErrSignatureInvalid, errKeyUnknown, errKeyUnfit, token.ErrKIDMissing, token.ErrAlgNotAllowed} {
 				if errors.Is(err, impossible) {
-					t.Fatalf("the token is signed properly: %v", err)
+					t.Fatalf("the signature is valid: %v", err)
 				}
 			}
 			fitForALog(t, err.Error())
@@ -94,7 +93,7 @@ func FuzzVerifyClaims(f *testing.F) {
 		}
 		var read map[string]any
 		if err := json.Unmarshal([]byte(claims), &read); err != nil {
-			t.Fatalf("passed, and encoding/json does not read it: %v", err)
+			t.Fatalf("accepted, but encoding/json rejects it: %v", err)
 		}
 		soon := float64(now.Unix()) + 30
 		exp, _ := read["exp"].(float64)

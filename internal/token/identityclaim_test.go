@@ -9,8 +9,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// verified verifies a token with these claims, by an issuer with this prefix
-// and these groups claims.
+// verified returns a verified token of an issuer with a prefix and groups claims.
 func verified(t *testing.T, prefix string, groupsClaim []string, claims map[string]any) *token.Token {
 	t.Helper()
 	issuer := apiIssuer()
@@ -25,7 +24,7 @@ func verified(t *testing.T, prefix string, groupsClaim []string, claims map[stri
 	return got
 }
 
-// absent is what a claim is that is not there.
+// absent stands for a claim that is missing.
 type absent struct{}
 
 func TestIdentityClaim(t *testing.T) {
@@ -58,14 +57,14 @@ func TestIdentityClaim(t *testing.T) {
 		{"groups that are configured by a pointer, by it", "/groups", "p:", []string{"/groups"}, []string{"p:users"}},
 		{"groups in the second place", "roles", "p:", []string{"groups", "roles"}, []string{"p:admin"}},
 		{"groups deep down", "/realm_access/roles", "p:", []string{"/realm_access/roles"}, []string{"p:admin"}},
-		{"groups that are no list of strings", "tags", "p:", []string{"tags"}, absent{}},
+		{"groups that are not an array of strings", "tags", "p:", []string{"tags"}, absent{}},
 		{"groups that are a string", "email", "p:", []string{"email"}, absent{}},
-		{"what holds the groups", "realm_access", "p:", []string{"/realm_access/roles"}, absent{}},
-		{"what holds the groups, by a pointer", "/realm_access", "p:", []string{"/realm_access/roles"}, absent{}},
-		{"what holds the groups of a bare issuer", "realm_access", "", []string{"/realm_access/roles"},
+		{"an object that contains the groups", "realm_access", "p:", []string{"/realm_access/roles"}, absent{}},
+		{"an object that contains the groups, by a pointer", "/realm_access", "p:", []string{"/realm_access/roles"}, absent{}},
+		{"an object that contains the groups of a bare issuer", "realm_access", "", []string{"/realm_access/roles"},
 			map[string]any{"roles": []any{"admin"}, "other": "x"}},
-		{"what stands beside the groups", "/realm_access/other", "p:", []string{"/realm_access/roles"}, "x"},
-		{"a list that holds no groups here", "roles", "p:", nil, []any{"admin"}},
+		{"a claim next to the groups", "/realm_access/other", "p:", []string{"/realm_access/roles"}, "x"},
+		{"an array that is not configured as groups", "roles", "p:", nil, []any{"admin"}},
 
 		{"string", "email", "p:", nil, "alice@example.com"},
 		{"number, as it was written", "age", "p:", nil, json.Number("42.10")},
@@ -79,7 +78,7 @@ func TestIdentityClaim(t *testing.T) {
 		{"a name is not unescaped", "a~1b", "p:", nil, "tilde one"},
 		{"empty name, by a pointer", "/", "p:", nil, "empty name"},
 		{"inner claim", "/profile/sub", "p:", nil, "inner"},
-		{"inner groups that are none here", "/profile/groups", "p:", nil, []any{"inner"}},
+		{"inner groups that are not configured", "/profile/groups", "p:", nil, []any{"inner"}},
 		{"inner empty name", "/profile//x", "p:", nil, "deep"},
 
 		{"absent", "missing", "p:", nil, absent{}},
@@ -89,25 +88,25 @@ func TestIdentityClaim(t *testing.T) {
 		{"inside the subject", "/sub/x", "p:", nil, absent{}},
 		{"inside a list", "/profile/list/0", "p:", nil, absent{}},
 		{"inside the groups", "/groups/0", "p:", nil, absent{}},
-		{"a pointer's text as a name", "profile/sub", "p:", nil, absent{}},
+		{"a pointer without its first slash", "profile/sub", "p:", nil, absent{}},
 		{"another case", "SUB", "p:", nil, absent{}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			got, there := verified(t, row.prefix, row.groups, claims).IdentityClaim(row.claim)
+			got, present := verified(t, row.prefix, row.groups, claims).IdentityClaim(row.claim)
 			if _, none := row.want.(absent); none {
-				if there || got != nil {
-					t.Fatalf("got %#v (%t), want it absent", got, there)
+				if present || got != nil {
+					t.Fatalf("got %#v (%t), want absent", got, present)
 				}
 				return
 			}
-			if !there || !reflect.DeepEqual(got, row.want) {
-				t.Errorf("got %#v (%t), want %#v", got, there, row.want)
+			if !present || !reflect.DeepEqual(got, row.want) {
+				t.Errorf("got %#v (%t), want %#v", got, present, row.want)
 			}
 		})
 	}
 }
 
-// A username that is no string is one all the same, by its JSON text.
+// A username that is a number or a boolean is its JSON text.
 func TestIdentityClaimOfOddNames(t *testing.T) {
 	for text, value := range map[string]any{"p:true": true, "p:1.50": json.Number("1.50"), "p: ": " "} {
 		if got, _ := verified(t, "p:", nil, map[string]any{"username": value}).IdentityClaim("username"); got != text {
@@ -116,22 +115,22 @@ func TestIdentityClaimOfOddNames(t *testing.T) {
 	}
 }
 
-// What stands inside a claim that could name the subject names nobody.
+// A claim inside a username claim is not a name, so it gets no prefix.
 func TestIdentityClaimInsideAName(t *testing.T) {
-	got, there := verified(t, "p:", nil, map[string]any{"username": map[string]any{"display": "Al"}}).IdentityClaim("/username/display")
-	if !there || got != "Al" {
-		t.Errorf("got %v (%t), want it as it is", got, there)
+	got, present := verified(t, "p:", nil, map[string]any{"username": map[string]any{"display": "Al"}}).IdentityClaim("/username/display")
+	if !present || got != "Al" {
+		t.Errorf("got %v (%t), want it unchanged", got, present)
 	}
 }
 
-// A username that names nobody does not become the prefix alone.
-func TestIdentityClaimOfNobody(t *testing.T) {
+// A username that is not a name is absent, instead of being only the prefix.
+func TestIdentityClaimWithoutAName(t *testing.T) {
 	for name, value := range map[string]any{
 		"null": json.RawMessage("null"), "empty": "", "object": map[string]any{"a": 1}, "list": []string{"alice"},
 	} {
 		for _, prefix := range []string{"", "p:"} {
-			if got, there := verified(t, prefix, nil, map[string]any{"username": value}).IdentityClaim("username"); there || got != nil {
-				t.Errorf("username %s with prefix %q: %#v (%t)", name, prefix, got, there)
+			if got, present := verified(t, prefix, nil, map[string]any{"username": value}).IdentityClaim("username"); present || got != nil {
+				t.Errorf("username %s with prefix %q: %#v (%t)", name, prefix, got, present)
 			}
 		}
 	}

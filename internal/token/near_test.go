@@ -9,7 +9,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// nearIssuers are the issuers that an iss of these tests may nearly be.
+// nearIssuers are the issuers to which an iss of these tests is similar.
 func nearIssuers() []config.Issuer {
 	issuer := func(name, iss string) config.Issuer {
 		i := apiIssuer()
@@ -31,9 +31,14 @@ func nearIssuers() []config.Issuer {
 	}
 }
 
-// TestNearIssuers: an iss that is a configured one but for one thing says which,
-// and what takes it; one that is further off, or nearer to nothing, does not.
+// TestNearIssuers: the failure for an iss that differs in one part from a configured one has
+// the near miss and a hint. The failure for any other iss does not.
 func TestNearIssuers(t *testing.T) {
+	const (
+		orUse     = " if you trust it, or configure the issuer to use "
+		bothForms = ", to accept both forms of the pool"
+		ifReplica = " if the pool has a replica there"
+	)
 	const pool = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_ExamplePool"
 	for _, row := range []struct {
 		name, iss string
@@ -41,22 +46,22 @@ func TestNearIssuers(t *testing.T) {
 		hint      string
 	}{
 		{"a slash too few", "https://api.example", denial.NearIssuerSlash,
-			`set issuer: "https://api.example" (without the slash) if you trust it, or configure the issuer to use "https://api.example/"`},
+			`set issuer: "https://api.example" (without the slash)` + orUse + `"https://api.example/"`},
 		{"a slash too many", "https://bare.example/", denial.NearIssuerSlash,
-			`set issuer: "https://bare.example/" (with the slash) if you trust it, or configure the issuer to use "https://bare.example"`},
-		{"a slash too many behind a path", "https://sso.example/realms/main/", denial.NearIssuerSlash,
-			`set issuer: "https://sso.example/realms/main/" (with the slash) if you trust it, or configure the issuer to use "https://sso.example/realms/main"`},
-		{"a slash too many behind a pool", pool + "/", denial.NearIssuerSlash, `configure the issuer to use "` + pool + `"`},
+			`set issuer: "https://bare.example/" (with the slash)` + orUse + `"https://bare.example"`},
+		{"a slash too many after a path", "https://sso.example/realms/main/", denial.NearIssuerSlash,
+			`set issuer: "https://sso.example/realms/main/" (with the slash)` + orUse + `"https://sso.example/realms/main"`},
+		{"a slash too many after a pool", pool + "/", denial.NearIssuerSlash, `configure the issuer to use "` + pool + `"`},
 		{"two slashes too many", "https://bare.example//", "", ""},
-		{"a slash too many in front of a path", "https://sso.example//realms/main", "", ""},
+		{"a slash too many before a path", "https://sso.example//realms/main", "", ""},
 		{"a question mark too many", "https://api.example/?", "", ""},
 
 		{"http", "http://api.example/", denial.NearIssuerScheme,
-			`set issuer: "http://api.example/" if you trust it, or configure the issuer to use "https://api.example/"`},
+			`set issuer: "http://api.example/"` + orUse + `"https://api.example/"`},
 		{"https", "https://plain.example/a/b/", denial.NearIssuerScheme,
-			`set issuer: "https://plain.example/a/b/" if you trust it, or configure the issuer to use "http://plain.example/a/b/"`},
+			`set issuer: "https://plain.example/a/b/"` + orUse + `"http://plain.example/a/b/"`},
 		{"HTTPS", "HTTPS://api.example/", denial.NearIssuerScheme,
-			`set issuer: "HTTPS://api.example/" if you trust it, or configure the issuer to use "https://api.example/"`},
+			`set issuer: "HTTPS://api.example/"` + orUse + `"https://api.example/"`},
 		{"no scheme", "sso.example/realms/main", denial.NearIssuerScheme, `configure the issuer to use "https://sso.example/realms/main"`},
 		{"no scheme and no path", "bare.example", denial.NearIssuerScheme, `configure the issuer to use "https://bare.example"`},
 		{"http of a pool", "http" + strings.TrimPrefix(pool, "https"), denial.NearIssuerScheme, `configure the issuer to use "` + pool + `"`},
@@ -65,59 +70,70 @@ func TestNearIssuers(t *testing.T) {
 		{"a scheme of many letters", strings.Repeat("s", 300) + "://api.example/", "", ""},
 
 		{"another host", "https://login.example/realms/main", denial.NearIssuerHost,
-			`set issuer: "https://login.example/realms/main" if you trust it, or configure the issuer to use "https://sso.example/realms/main"`},
+			`set issuer: "https://login.example/realms/main"` + orUse + `"https://sso.example/realms/main"`},
 		{"a port", "https://sso.example:8443/realms/main", denial.NearIssuerHost,
-			`set issuer: "https://sso.example:8443/realms/main" if you trust it, or configure the issuer to use "https://sso.example/realms/main"`},
+			`set issuer: "https://sso.example:8443/realms/main"` + orUse + `"https://sso.example/realms/main"`},
 		{"no host", "https:///realms/main", denial.NearIssuerHost,
-			`set issuer: "https:///realms/main" if you trust it, or configure the issuer to use "https://sso.example/realms/main"`},
-		{"the host in capitals", "https://API.example/", denial.NearIssuerHost,
-			`set issuer: "https://API.example/" if you trust it, or configure the issuer to use "https://api.example/"`},
-		{"the host in capitals without a path", "https://BARE.example", denial.NearIssuerHost,
-			`set issuer: "https://BARE.example" if you trust it, or configure the issuer to use "https://bare.example"`},
-		{"another host of a pool", "https://cognito-idp-fips.us-east-1.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `configure the issuer to use "` + pool + `"`},
+			`set issuer: "https:///realms/main"` + orUse + `"https://sso.example/realms/main"`},
+		{"the host in upper case", "https://API.example/", denial.NearIssuerHost,
+			`set issuer: "https://API.example/"` + orUse + `"https://api.example/"`},
+		{"the host in upper case without a path", "https://BARE.example", denial.NearIssuerHost,
+			`set issuer: "https://BARE.example"` + orUse + `"https://bare.example"`},
+		{"another host of a pool", "https://cognito-idp-fips.us-east-1.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost,
+			`configure the issuer to use "` + pool + `"`},
 		{"a host that is long", "https://" + strings.Repeat("h", 99) + "/realms/main", denial.NearIssuerHost,
-			`set issuer: "https://` + strings.Repeat("h", 72) + `"... if you trust it, or configure the issuer to use "https://sso.example/realms/main"`},
+			`set issuer: "https://` + strings.Repeat("h", 72) + `"...` + orUse + `"https://sso.example/realms/main"`},
 		{"another host with no path", "https://other.example", "", ""},
-		{"another host with a slash for a path", "https://other.example/", "", ""},
+		{"another host with only a slash as path", "https://other.example/", "", ""},
 		{"another host and path", "https://login.example/realms/other", "", ""},
 		{"another path", "https://sso.example/realms/other", "", ""},
-		{"the path in capitals", "https://sso.example/Realms/main", "", ""},
+		{"the path in upper case", "https://sso.example/Realms/main", "", ""},
 		{"another host and scheme", "http://login.example/realms/main", "", ""},
 		{"user information", "https://api.example/@evil.example/", "", ""},
 
 		{"another region of a pool", "https://cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerCognito,
 			`add "eu-west-2" to replica_regions of issuer "pool"`},
-		{"another region of a pool, UPDATED", "https://issuer-cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerCognito,
+		{"another region of a pool, UPDATED", "https://issuer-cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool",
+			denial.NearIssuerCognito,
 			`get the token from the pool's own region: the UPDATED form always names "us-east-1"`},
-		{"UPDATED, of a pool configured by its URL", "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ByHand", denial.NearIssuerCognito,
-			`set cognito: "eu-west-1_ByHand" instead of issuer for issuer "handmade", to accept both forms of the pool`},
-		{"another region of a pool configured by its URL", "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-1_ByHand", denial.NearIssuerCognito,
-			`set cognito: "eu-west-1_ByHand" instead of issuer for issuer "handmade", to accept both forms of the pool, and replica_regions: ["eu-west-2"] if the pool has a replica there`},
+		{"UPDATED, of a pool configured by its URL", "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ByHand",
+			denial.NearIssuerCognito,
+			`set cognito: "eu-west-1_ByHand" instead of issuer for issuer "handmade"` + bothForms},
+		{"another region of a pool configured by its URL", "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-1_ByHand",
+			denial.NearIssuerCognito,
+			`set cognito: "eu-west-1_ByHand" instead of issuer for issuer "handmade"` + bothForms +
+				`, and replica_regions: ["eu-west-2"]` + ifReplica},
 		{"another region of China's partition", "https://cognito-idp.cn-northwest-1.amazonaws.com.cn/cn-north-1_ByHand", denial.NearIssuerCognito,
-			`set cognito: "cn-north-1_ByHand" instead of issuer for issuer "china", to accept both forms of the pool, and replica_regions: ["cn-northwest-1"] if the pool has a replica there`},
-		{"a region of China's in another partition's domain", "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand", denial.NearIssuerHost,
-			`set issuer: "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand" if you trust it, or configure the issuer to use "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_ByHand"`},
+			`set cognito: "cn-north-1_ByHand" instead of issuer for issuer "china"` + bothForms +
+				`, and replica_regions: ["cn-northwest-1"]` + ifReplica},
+		{"a region of China's in another partition's domain", "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand",
+			denial.NearIssuerHost,
+			`set issuer: "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand"` + orUse +
+				`"https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_ByHand"`},
 		{"another pool", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Another", "", ""},
-		{"the pool in capitals", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLEPOOL", "", ""},
+		{"the pool in upper case", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLEPOOL", "", ""},
 		{"another region, by http", "http://cognito-idp.eu-west-2.amazonaws.com/us-east-1_ExamplePool", "", ""},
-		{"a region of two labels", "https://cognito-idp.eu.west.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `configure the issuer to use "` + pool + `"`},
-		{"no region", "https://cognito-idp..amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost, `configure the issuer to use "` + pool + `"`},
-		{"a domain of somebody else", "https://cognito-idp.eu-west-2.amazonaws.com.evil.example/us-east-1_ExamplePool", denial.NearIssuerHost, `configure the issuer to use "` + pool + `"`},
+		{"a region of two labels", "https://cognito-idp.eu.west.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost,
+			`configure the issuer to use "` + pool + `"`},
+		{"no region", "https://cognito-idp..amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost,
+			`configure the issuer to use "` + pool + `"`},
+		{"a domain of an attacker", "https://cognito-idp.eu-west-2.amazonaws.com.evil.example/us-east-1_ExamplePool", denial.NearIssuerHost,
+			`configure the issuer to use "` + pool + `"`},
 
 		{"nothing", "", "", ""},
 		{"a name", "api", "", ""},
-		{"a separator alone", "://", "", ""},
-		{"what is too long to be meant", "https://" + strings.Repeat("h", 500) + "/realms/main", "", ""},
+		{"only a separator", "://", "", ""},
+		{"an iss that is too long", "https://" + strings.Repeat("h", 500) + "/realms/main", "", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			verifier := newVerifier(t, nearIssuers(), &keyring{keys: published()})
 			_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"iss": row.iss}), now)
 			failure := refusal(t, err, token.ErrIssuerUnknown)
 			if failure.Near != row.near || failure.Hint != row.hint {
-				t.Errorf("near miss %q, hint %s, want %q, %s", failure.Near, failure.Hint, row.near, row.hint)
+				t.Errorf("got near miss %q, hint %s; want %q, %s", failure.Near, failure.Hint, row.near, row.hint)
 			}
-			if named := strings.Contains(failure.Internal, "; expected "); named != (row.near != "") {
-				t.Errorf("detail %q", failure.Internal)
+			if compared := strings.Contains(failure.Internal, "; expected "); compared != (row.near != "") {
+				t.Errorf("got detail %q", failure.Internal)
 			}
 			fitForALog(t, err.Error())
 			fitForALog(t, failure.Hint)
@@ -125,7 +141,8 @@ func TestNearIssuers(t *testing.T) {
 	}
 }
 
-// What differs by less than the host is found whatever the order of the issuers.
+// A difference in the scheme or the slash takes precedence over a difference in the host,
+// in any order of the issuers.
 func TestNearestIssuer(t *testing.T) {
 	issuers := nearIssuers()
 	staging := apiIssuer()
@@ -141,8 +158,7 @@ func TestNearestIssuer(t *testing.T) {
 	}
 }
 
-// To look for a near miss costs a hostile token nothing that more issuers make
-// more of, but the looking: it allocates no more for 100 than for one.
+// The search for a near miss allocates no more memory with 100 issuers than with one.
 func TestFarIssuersAllocateNothing(t *testing.T) {
 	many := make([]config.Issuer, 100)
 	for n := range many {
@@ -156,6 +172,6 @@ func TestFarIssuersAllocateNothing(t *testing.T) {
 		return testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), raw, now) })
 	}
 	if one, hundred := allocations(many[:1]), allocations(many); hundred > one {
-		t.Errorf("%v allocations with 100 issuers, %v with one", hundred, one)
+		t.Errorf("got %v allocations with 100 issuers, %v with one", hundred, one)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
-// eachVector runs one test for every vector of the corpus that is picked.
+// eachVector runs a test for each vector that pick selects.
 func eachVector(t *testing.T, pick func(forge.Vector) bool, run func(t *testing.T, v forge.Vector, raw string)) {
 	for _, c := range forge.Classes(t) {
 		t.Run(c.Class, func(t *testing.T) {
@@ -23,8 +23,7 @@ func eachVector(t *testing.T, pick func(forge.Vector) bool, run func(t *testing.
 	}
 }
 
-// Every attack of the corpus is refused, for its own reason, and no further on
-// than where that reason is found.
+// Every attack is rejected for the expected reason, and no later check runs.
 func TestVerifyRefuses(t *testing.T) {
 	hostile := func(v forge.Vector) bool { return v.Want != "valid" }
 	eachVector(t, hostile, func(t *testing.T, v forge.Vector, raw string) {
@@ -32,40 +31,40 @@ func TestVerifyRefuses(t *testing.T) {
 		got, err := verifier.Verify(t.Context(), raw, now)
 		want, known := reasons()[v.Want]
 		if !known {
-			t.Fatalf("no reason is called %q", v.Want)
+			t.Fatalf("unknown reason %q", v.Want)
 		}
 		failure := refusal(t, err, want)
 		if got != nil {
-			t.Error("a refused token was returned")
+			t.Error("got a token and an error")
 		}
 		if string(failure.Near) != v.Near {
 			t.Errorf("near miss %q, want %q", failure.Near, v.Near)
 		}
 		if beforeKeys(v.Want) && len(ring.asked) > 0 {
-			t.Errorf("a key was asked for: %q", ring.asked)
+			t.Errorf("got calls of Key: %q", ring.asked)
 		}
 		if beforeSignature(v.Want) {
 			if len(ring.verified) > 0 {
-				t.Error("a signature was said to have held")
+				t.Error("Verified was called")
 			}
 			if failure.Issuer != "" || failure.Subject != "" {
-				t.Errorf("issuer %q and subject %q without a signature that held", failure.Issuer, failure.Subject)
+				t.Errorf("got issuer %q and subject %q without a verified signature", failure.Issuer, failure.Subject)
 			}
 		}
 	})
 }
 
-// The proper tokens beside the attacks pass, and say what they should.
+// Every valid vector is accepted, with the expected values.
 func TestVerifyAccepts(t *testing.T) {
-	proper := func(v forge.Vector) bool { return v.Want == "valid" }
-	eachVector(t, proper, func(t *testing.T, v forge.Vector, raw string) {
+	valid := func(v forge.Vector) bool { return v.Want == "valid" }
+	eachVector(t, valid, func(t *testing.T, v forge.Vector, raw string) {
 		verifier, ring := corpusVerifier(t)
 		got, err := verifier.Verify(t.Context(), raw, now)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(ring.verified) != 1 || ring.verified[0] != got.KeyID {
-			t.Errorf("signatures said to have held: %q", ring.verified)
+			t.Errorf("got calls of Verified: %q", ring.verified)
 		}
 		if v.Gives != nil {
 			compare(t, *v.Gives, got)
@@ -97,38 +96,37 @@ func compare(t *testing.T, want forge.Saying, got *token.Token) {
 	}
 }
 
-// TestMoments: a vector is marked if it comes out otherwise a minute after it was written.
-// The end-to-end tests leave those out.
+// TestMoments: a vector is marked if its result is different a minute later. The end-to-end
+// tests do not use these.
 func TestMoments(t *testing.T) {
 	all := func(forge.Vector) bool { return true }
 	eachVector(t, all, func(t *testing.T, v forge.Vector, raw string) {
 		verifier, _ := corpusVerifier(t)
 		_, err := verifier.Verify(t.Context(), raw, now.Add(time.Minute))
 		if lasts := errors.Is(err, reasons()[v.Want]); lasts == v.Moment {
-			t.Errorf("a minute later it is %v; moment is %t", err, v.Moment)
+			t.Errorf("a minute later: got %v; moment is %t", err, v.Moment)
 		}
 	})
 }
 
-// The corpus itself is sound: every vector has a name of its own and says what
-// it is, and every class has attacks and proper tokens beside them.
+// Every vector has a unique name and a reason, and every class has attacks and valid tokens.
 func TestCorpus(t *testing.T) {
 	for _, c := range forge.Classes(t) {
 		seen := make(map[string]bool)
-		attacks, proper := 0, 0
+		attacks, valid := 0, 0
 		for _, v := range c.Vectors {
 			if v.Name == "" || v.Why == "" || seen[v.Name] {
-				t.Errorf("%s: %q lacks a name of its own, or a why", c.Class, v.Name)
+				t.Errorf("%s: %q has no unique name or no why", c.Class, v.Name)
 			}
 			seen[v.Name] = true
 			if v.Want == "valid" {
-				proper++
+				valid++
 			} else {
 				attacks++
 			}
 		}
-		if c.Class == "" || c.About == "" || attacks == 0 || proper == 0 {
-			t.Errorf("class %q (%s): %d attacks, %d proper tokens", c.Class, c.About, attacks, proper)
+		if c.Class == "" || c.About == "" || attacks == 0 || valid == 0 {
+			t.Errorf("class %q (%s): %d attacks, %d valid tokens", c.Class, c.About, attacks, valid)
 		}
 	}
 }

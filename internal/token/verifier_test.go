@@ -8,16 +8,18 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// No symmetric algorithm, and none, can be configured.
+// Symmetric algorithms and none cannot be configured.
 func TestNewVerifierRefusesAlgorithms(t *testing.T) {
-	for _, alg := range []string{"none", "None", "HS256", "HS384", "HS512", "hs256", "rs256", "RS1", "ES256K", "Ed25519", "RSA-OAEP", "dir", ""} {
+	for _, alg := range []string{
+		"none", "None", "HS256", "HS384", "HS512", "hs256", "rs256", "RS1", "ES256K", "Ed25519", "RSA-OAEP", "dir", "",
+	} {
 		issuer := apiIssuer()
 		issuer.Algorithms = []string{"RS256", alg}
 		newVerifierRefuses(t, "is not supported", issuer)
 	}
 }
 
-// An issuer that would take more than it says, for want of a setting, is none.
+// An issuer without a setting that restricts its tokens is an error.
 func TestNewVerifierRefuses(t *testing.T) {
 	for _, row := range []struct {
 		name   string
@@ -30,7 +32,7 @@ func TestNewVerifierRefuses(t *testing.T) {
 		{"neither audience nor client", func(i *config.Issuer) { i.Audiences = nil }, "or both audiences and clients"},
 		{"empty audience", func(i *config.Issuer) { i.Audiences = []string{""} }, "has an empty iss, audience or client"},
 		{"empty client", func(i *config.Issuer) { i.Clients = []string{""} }, "has an empty iss, audience or client"},
-		{"iss stated twice", func(i *config.Issuer) { i.ISS = append(i.ISS, i.ISS[0]) }, "share the iss"},
+		{"a repeated iss", func(i *config.Issuer) { i.ISS = append(i.ISS, i.ISS[0]) }, "share the iss"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			issuer := apiIssuer()
@@ -59,7 +61,7 @@ func newVerifierRefuses(t *testing.T, wrong string, issuers ...config.Issuer) {
 	}
 }
 
-// Without an issuer nothing is trusted.
+// A verifier without issuers rejects every token.
 func TestVerifierWithoutIssuers(t *testing.T) {
 	verifier := newVerifier(t, nil, &keyring{keys: published()})
 	_, err := verifier.Verify(t.Context(), mintRS256(nil), now)

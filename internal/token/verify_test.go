@@ -16,7 +16,7 @@ import (
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
-// A verified token says who signed it, with what, and what it said.
+// A verified token has the issuer, the key and the claims.
 func TestVerifiedTokenSays(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
 	got, err := verifier.Verify(t.Context(), mintRS256(map[string]any{
@@ -39,7 +39,7 @@ func TestVerifiedTokenSays(t *testing.T) {
 	}
 }
 
-// The expiry keeps the fraction of a second that exp has.
+// The expiry keeps the fraction of a second of exp.
 func TestExpiryKeepsFractions(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
 	got, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"exp": float64(now.Unix()) + 0.25}), now)
@@ -51,8 +51,7 @@ func TestExpiryKeepsFractions(t *testing.T) {
 	}
 }
 
-// A token runs out as the clock goes on, at exp and the leeway exactly, and
-// comes into force as exactly.
+// A token is valid exactly from nbf minus the leeway until exp plus the leeway.
 func TestVerifyByTheClock(t *testing.T) {
 	verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, nil,
 		func(string) token.KeySource { return &keyring{keys: published()} })
@@ -68,11 +67,11 @@ func TestVerifyByTheClock(t *testing.T) {
 		want error
 	}{
 		{"long before", now, token.ErrNotYetValid},
-		{"a nanosecond before nbf less the leeway", begin.Add(-leeway - 1), token.ErrNotYetValid},
-		{"at nbf less the leeway", begin.Add(-leeway), nil},
+		{"a nanosecond before nbf minus the leeway", begin.Add(-leeway - 1), token.ErrNotYetValid},
+		{"at nbf minus the leeway", begin.Add(-leeway), nil},
 		{"at exp", end, nil},
-		{"a nanosecond before exp and the leeway", end.Add(leeway - 1), nil},
-		{"at exp and the leeway", end.Add(leeway), token.ErrExpired},
+		{"a nanosecond before exp plus the leeway", end.Add(leeway - 1), nil},
+		{"at exp plus the leeway", end.Add(leeway), token.ErrExpired},
 		{"long after", end.Add(24 * time.Hour), token.ErrExpired},
 	} {
 		_, err := verifier.Verify(t.Context(), raw, row.at)
@@ -85,20 +84,20 @@ func TestVerifyByTheClock(t *testing.T) {
 	}
 }
 
-// The whole credential is seen to be three parts within the limit before any of
-// it is decoded: a fault of shape at its end hides one of content at its start.
+// The shape of the whole credential is checked before any part is decoded: an error of shape
+// at its end is reported instead of an error of content at its beginning.
 func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
 	verifier, ring := corpusVerifier(t)
 	for _, row := range []struct{ name, raw, detail string }{
-		{"bad byte behind a header that is not whole", "A.AA.AA+", "got a byte that is not base64url"},
-		{"fourth part behind a header that is not whole", "A.AA.AA.AA", "got more than three parts; expected three"},
-		{"one part that is not whole", "A", "got fewer than three parts; expected three"},
-		{"empty claims behind a header that is not whole", "A..AA", "the header or the claims are empty"},
-		{"signature that is not whole behind a header that is no JSON", "AA.AA.A", "got a part that is truncated or has unused bits"},
+		{"bad byte after an incomplete header", "A.AA.AA+", "got a byte that is not base64url"},
+		{"fourth part after an incomplete header", "A.AA.AA.AA", "got more than three parts; expected three"},
+		{"one incomplete part", "A", "got fewer than three parts; expected three"},
+		{"empty claims after an incomplete header", "A..AA", "the header or the claims are empty"},
+		{"incomplete signature after a header that is not JSON", "AA.AA.A", "got a part that is truncated or has unused bits"},
 	} {
 		_, err := verifier.Verify(t.Context(), row.raw, now)
 		if failure := refusal(t, err, token.ErrMalformed); failure.Internal != row.detail {
-			t.Errorf("%s: %q, want %q", row.name, failure.Internal, row.detail)
+			t.Errorf("%s: got %q, want %q", row.name, failure.Internal, row.detail)
 		}
 	}
 	if len(ring.asked) > 0 {
@@ -113,13 +112,12 @@ func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
 	} {
 		allocations := testing.AllocsPerRun(10, func() { _, _ = verifier.Verify(context.Background(), raw, now) })
 		if allocations > 1 { // the failure
-			t.Errorf("%s: %v allocations to refuse it", name, allocations)
+			t.Errorf("%s: got %v allocations, want at most 1", name, allocations)
 		}
 	}
 }
 
-// A token of max_bytes passes, and one byte more is too large, whatever else is
-// wrong with it.
+// A token of max_bytes is accepted. A longer one is too large, also if it has other errors.
 func TestVerifySize(t *testing.T) {
 	raw := mintRS256(nil)
 	source := func(string) token.KeySource { return &keyring{keys: published()} }
@@ -147,31 +145,33 @@ func TestVerifySize(t *testing.T) {
 	}
 }
 
-// Only a typ without another slash stands for one behind application/ (RFC 7515
-// section 4.1.9).
+// application/ may be left out only before a typ without another slash (RFC 7515 section
+// 4.1.9).
 func TestVerifyTypeWithSlash(t *testing.T) {
 	issuer := apiIssuer()
 	issuer.TokenTypes = []string{"application/Token", "model/x"}
 	verifier := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published()})
 	claims := `{"iss":"https://api.example/","aud":"orders-api","sub":"alice","exp":4102444800}`
-	for typ, taken := range map[string]bool{
+	for typ, accepted := range map[string]bool{
 		"token": true, "application/token": true, "MODEL/x": true, "application/model/x": false, "x": false, "model/token": false,
 	} {
 		raw := forge.Mint("RS256", forge.Keys()["rsa-2048"], `{"alg":"RS256","kid":"rsa-2048","typ":"`+typ+`"}`, claims)
-		if _, err := verifier.Verify(t.Context(), raw, now); taken && err != nil {
+		if _, err := verifier.Verify(t.Context(), raw, now); accepted && err != nil {
 			t.Errorf("typ %s: %v", typ, err)
-		} else if !taken {
+		} else if !accepted {
 			refusal(t, err, token.ErrTypeNotAllowed)
 		}
 	}
 }
 
-// Two issuers that publish different keys under one kid, and two that publish
-// the same key: iss alone says whose keys and whose rules count.
+// Two issuers may publish different keys with one kid, or the same key: only iss selects the
+// keys and the settings.
 func TestVerifyKeepsIssuersApart(t *testing.T) {
 	keys := forge.Keys()
 	rings := map[string]*keyring{
-		"east": {keys: map[string]crypto.PublicKey{"1": keys["rsa-2048"].Public(), "east-only": keys["rsa-2048"].Public(), "shared": keys["ed25519"].Public()}},
+		"east": {keys: map[string]crypto.PublicKey{
+			"1": keys["rsa-2048"].Public(), "east-only": keys["rsa-2048"].Public(), "shared": keys["ed25519"].Public(),
+		}},
 		"west": {keys: map[string]crypto.PublicKey{"1": keys["rsa-3072"].Public(), "shared": keys["ed25519"].Public()}},
 	}
 	issuer := func(name string) config.Issuer {
@@ -182,7 +182,9 @@ func TestVerifyKeepsIssuersApart(t *testing.T) {
 	}
 	tokenOf := func(alg, kid, key, iss, aud string) string {
 		header := must(json.Marshal(map[string]any{"alg": alg, "kid": kid}))
-		claims := must(json.Marshal(map[string]any{"iss": "https://" + iss + ".example", "aud": aud + "-api", "sub": "admin", "exp": now.Unix() + 60}))
+		claims := must(json.Marshal(map[string]any{
+			"iss": "https://" + iss + ".example", "aud": aud + "-api", "sub": "admin", "exp": now.Unix() + 60,
+		}))
 		return forge.Mint(alg, keys[key], string(header), string(claims))
 	}
 	for _, row := range []struct {
@@ -198,7 +200,8 @@ func TestVerifyKeepsIssuersApart(t *testing.T) {
 		{"west by a key that only east publishes", tokenOf("RS256", "east-only", "rsa-2048", "west", "west"), "west", "", errKeyUnknown},
 		{"east by the shared key", tokenOf("EdDSA", "shared", "ed25519", "east", "east"), "east", "east:admin", nil},
 		{"west by the shared key", tokenOf("EdDSA", "shared", "ed25519", "west", "west"), "west", "west:admin", nil},
-		{"west by the shared key for east's audience", tokenOf("EdDSA", "shared", "ed25519", "west", "east"), "west", "", token.ErrAudienceMismatch},
+		{"west by the shared key for east's audience", tokenOf("EdDSA", "shared", "ed25519", "west", "east"), "west", "",
+			token.ErrAudienceMismatch},
 		{"a third by the shared key", tokenOf("EdDSA", "shared", "ed25519", "north", "east"), "", "", token.ErrIssuerUnknown},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -253,8 +256,7 @@ func TestVerifyHoldsACarelessKeySource(t *testing.T) {
 	}
 }
 
-// Why there is no key comes from the key source as it is, with the time to wait
-// if its error has one.
+// The error of the key source becomes the kind of the failure, with its RetryAfter.
 func TestVerifyPassesKeyErrorsOn(t *testing.T) {
 	ring := &keyring{keys: published(), down: true}
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, ring)
@@ -280,7 +282,7 @@ func (w waiting) Key(ctx context.Context, _, _ string) (crypto.PublicKey, error)
 	return nil, ctx.Err()
 }
 
-// The wait for a key ends with the caller's context.
+// The wait for a key ends when the context of the caller ends.
 func TestVerifyWaitsNoLongerThanItsCaller(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, waiting{&keyring{}})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -289,7 +291,7 @@ func TestVerifyWaitsNoLongerThanItsCaller(t *testing.T) {
 	refusal(t, err, context.Canceled)
 }
 
-// A verifier may be used from many goroutines; the race detector watches.
+// A verifier is safe for concurrent use. Run it with the race detector.
 func TestVerifyConcurrently(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	good, bad := mintRS256(map[string]any{"groups": []string{"a"}}), mintRS256(map[string]any{"exp": 1})
@@ -307,7 +309,7 @@ func TestVerifyConcurrently(t *testing.T) {
 	group.Wait()
 }
 
-// What a verified token lends out does not reach the next one.
+// A change to the slices of a verified token does not affect the next token.
 func TestVerifiedTokensShareNothing(t *testing.T) {
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
 	raw := mintRS256(map[string]any{"groups": []string{"users"}, "scope": "a"})

@@ -95,13 +95,22 @@ func TestCacheHoldsNoLongerThanTheToken(t *testing.T) {
 		}},
 		{name: "it was revoked", at: now, want: token.ErrTokenRevoked, between: revoke(`{"issuer": "api", "sub": "alice"}`)},
 		{name: "it was revoked by its client", at: now, want: token.ErrTokenRevoked, between: revoke(`{"issuer": "api", "client": "web"}`)},
+		{name: "it was revoked by its jti", at: now, want: token.ErrTokenRevoked, between: revoke(`{"issuer": "api", "jti": "j-1"}`)},
+		{name: "it was revoked by its origin_jti", at: now, want: token.ErrTokenRevoked,
+			between: revoke(`{"issuer": "api", "origin_jti": "o-1"}`)},
+		{name: "it was revoked up to after its iat", at: now, want: token.ErrTokenRevoked,
+			between: revoke(`{"issuer": "api", "sub": "alice", "issued_before": "2026-05-17T10:00:01Z"}`)},
+		{name: "it was revoked up to its iat", at: now, known: true,
+			between: revoke(`{"issuer": "api", "sub": "alice", "issued_before": "2026-05-17T10:00:00Z"}`)},
 		{name: "another was revoked", at: now, known: true, between: revoke(`{"issuer": "api", "sub": "bob"}`)},
 		{name: "an empty list", at: now, known: true, between: revoke("")},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			ring := &keyring{keys: published()}
 			cache, verifier := newCache(t, ring, 10)
-			claims := map[string]any{"exp": now.Add(time.Hour).Unix(), "sub": "alice", "client_id": "web"}
+			claims := map[string]any{
+				"exp": now.Add(time.Hour).Unix(), "sub": "alice", "client_id": "web", "jti": "j-1", "origin_jti": "o-1",
+			}
 			for name, value := range row.claims {
 				claims[name] = value
 			}
