@@ -1,6 +1,8 @@
 package envoy
 
 import (
+	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -92,12 +94,8 @@ func isControl(r rune) bool { return r <= ' ' || r == 0x7f }
 
 // brokenEscape reports whether a percent sign is not the beginning of an escape.
 func brokenEscape(path string) bool {
-	for i := range len(path) {
-		if path[i] == '%' && (i+2 >= len(path) || !isHex(path[i+1]) || !isHex(path[i+2])) {
-			return true
-		}
-	}
-	return false
+	_, err := url.PathUnescape(path)
+	return err != nil
 }
 
 // normalize is normalize_path: backslashes become slashes, escapes of unreserved
@@ -150,20 +148,19 @@ func dots(segment string) int {
 // recode decodes the escapes of unreserved characters and escapes characters that a path
 // may not contain. The segment has no broken escape.
 func recode(segment string) string {
-	const hex = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := 0; i < len(segment); i++ {
 		c := segment[i]
 		switch {
 		case c == '%':
-			if decoded := unhex(segment[i+1])<<4 | unhex(segment[i+2]); isUnreserved(decoded) {
-				b.WriteByte(decoded)
-			} else {
-				b.WriteString(segment[i : i+3])
+			escape := segment[i : i+3]
+			if decoded, _ := url.PathUnescape(escape); isUnreserved(decoded[0]) {
+				escape = decoded
 			}
+			b.WriteString(escape)
 			i += 2
 		case strings.IndexByte("\"<>^`{|}", c) >= 0:
-			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+			fmt.Fprintf(&b, "%%%02X", c)
 		default:
 			b.WriteByte(c)
 		}
@@ -183,17 +180,6 @@ func mergeSlashes(path string) string {
 		merged += "/"
 	}
 	return merged
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-func unhex(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c&^0x20 - 'A' + 10
 }
 
 // isUnreserved reports whether a byte means the same escaped and plain (RFC 3986
