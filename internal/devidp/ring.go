@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -20,19 +21,13 @@ type ring struct {
 
 func newRing(alg string) (*ring, error) {
 	r := &ring{alg: alg}
-	kid, err := r.add("")
-	if err != nil {
-		return nil, err
-	}
-	return r, r.use(kid)
+	_, err := r.rotate()
+	return r, err
 }
 
 // add publishes a new key.
 func (r *ring) add(alg string) (string, error) {
-	if alg == "" {
-		alg = r.alg
-	}
-	k, err := signer.New(alg) // without the lock, since it is slow for RSA
+	k, err := signer.New(cmp.Or(alg, r.alg)) // without the lock, since it is slow for RSA
 	if err != nil {
 		return "", err
 	}
