@@ -58,19 +58,16 @@ type headerWant struct {
 	value string // empty: the gate must not set it
 }
 
-// file is a whole case file.
-type file struct{ cases []Case }
-
 // file reads a whole case file.
 func (r *reader) file(p yamlform.Place) []Case {
-	var f file
-	yamlform.Object[file]{
-		Fields: []yamlform.FieldOf[file]{
-			key("tokens", func(at yamlform.Place, _ *file) { r.sharedTokens(at) }),
-			required("cases", "cases: and a list of them", func(at yamlform.Place, f *file) { f.cases = r.cases(at) }),
+	var all []Case
+	yamlform.Object[[]Case]{
+		Fields: []yamlform.FieldOf[[]Case]{
+			key("tokens", func(at yamlform.Place, _ *[]Case) { r.sharedTokens(at) }),
+			required("cases", "cases: and a list of them", func(at yamlform.Place, all *[]Case) { *all = r.cases(at) }),
 		},
-	}.Read(r.Decoder, p, &f)
-	return f.cases
+	}.Read(r.Decoder, p, &all)
+	return all
 }
 
 func (r *reader) cases(p yamlform.Place) []Case {

@@ -38,17 +38,13 @@ func (r *runner) mint(t *token) (string, error) {
 // header returns the header of a token: the members that the case sets, and by default
 // a typ that the issuer accepts.
 func header(issuer *config.Issuer, t *token) map[string]any {
-	full := map[string]any{"typ": tokenType(issuer)}
+	full := map[string]any{"typ": "JWT"}
+	isJWT := func(typ string) bool { return strings.EqualFold(typ, "JWT") }
+	if len(issuer.TokenTypes) > 0 && !slices.ContainsFunc(issuer.TokenTypes, isJWT) {
+		full["typ"] = issuer.TokenTypes[0]
+	}
 	maps.Copy(full, t.header)
 	return full
-}
-
-// tokenType returns a typ that the issuer accepts.
-func tokenType(issuer *config.Issuer) any {
-	if len(issuer.TokenTypes) == 0 || slices.ContainsFunc(issuer.TokenTypes, func(typ string) bool { return strings.EqualFold(typ, "JWT") }) {
-		return "JWT"
-	}
-	return issuer.TokenTypes[0]
 }
 
 // complete returns the claims of a token: those that the case sets, and defaults that
