@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/identity"
 )
 
 // application is the sample application. It does not use tokens, and answers every
@@ -80,26 +82,11 @@ func (a *application) close() error {
 // identityOf returns the identity headers among received headers: every header that
 // some framework would read as x-user-..., in any spelling.
 func identityOf(received http.Header) map[string]string {
-	identity := map[string]string{}
+	found := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(received)) {
-		if strings.HasPrefix(fold(name), "x-user-") {
-			identity[strings.ToLower(name)] = strings.Join(received[name], ", ")
+		if strings.HasPrefix(identity.Fold(name), "x-user-") {
+			found[strings.ToLower(name)] = strings.Join(received[name], ", ")
 		}
 	}
-	return identity
-}
-
-// fold returns a header's name in lower case, with a dash for every character that is
-// not a letter or a digit.
-func fold(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
-			return r
-		case 'A' <= r && r <= 'Z':
-			return r - 'A' + 'a'
-		default:
-			return '-'
-		}
-	}, name)
+	return found
 }

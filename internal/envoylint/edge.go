@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtgate/jwtgate/internal/identity"
 )
 
 // edge checks what the connection manager does to a request before the filters.
@@ -285,25 +287,11 @@ func (l *linter) upstreamFilters(c *chain, h hop) []*value {
 // isIdentity reports whether a header, in any spelling, is one that only the gate may
 // set.
 func (l *linter) isIdentity(name string) bool {
-	folded := strings.Map(func(r rune) rune {
-		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
-			return r
-		}
-		return '-'
-	}, strings.ToLower(name))
-	return slices.Contains(l.gate.Identity, folded)
+	return slices.Contains(l.gate.Identity, identity.Fold(name))
 }
 
 // logged matches a header in the format of an access log.
 var logged = regexp.MustCompile(`%REQ(_WITHOUT_QUERY)?\(([^)]*)\)`)
-
-// grpcLogHeaders returns the headers that an access log over gRPC contains.
-func grpcLogHeaders(kind string, settings *value) []*value {
-	if short(kind) != "HttpGrpcAccessLogConfig" {
-		return nil
-	}
-	return settings.get("additional_request_headers_to_log").items
-}
 
 // accessLogs reports access logs that may contain tokens.
 func (l *linter) accessLogs(m *manager) {
@@ -320,15 +308,17 @@ func (l *linter) accessLogs(m *manager) {
 				}
 			}
 		})
-		kind, settings := log.get("typed_config").typed()
-		for _, at := range grpcLogHeaders(kind, settings) {
-			if slices.Contains(l.gate.Tokens, strings.ToLower(at.text)) {
-				l.report("token-logged", at, "the log contains %s, which may contain a token", at.text)
+		switch kind, settings := log.get("typed_config").typed(); short(kind) {
+		case "HttpGrpcAccessLogConfig":
+			for _, at := range settings.get("additional_request_headers_to_log").items {
+				if slices.Contains(l.gate.Tokens, strings.ToLower(at.text)) {
+					l.report("token-logged", at, "the log contains %s, which may contain a token", at.text)
+				}
 			}
-		}
-		usual := short(kind) == "StdoutAccessLog" || short(kind) == "StderrAccessLog" || short(kind) == "FileAccessLog"
-		if usual && l.gate.QueryTokens && !settings.has("log_format", "format", "json_format") {
-			l.report("token-logged", log, "Envoy's default format contains the query of the path, which may contain a token")
+		case "StdoutAccessLog", "StderrAccessLog", "FileAccessLog":
+			if l.gate.QueryTokens && !settings.has("log_format", "format", "json_format") {
+				l.report("token-logged", log, "Envoy's default format contains the query of the path, which may contain a token")
+			}
 		}
 	}
 }

@@ -113,7 +113,7 @@ func table() map[string]row {
 		},
 
 		"internal/envoylint": {
-			own:     []string{"envoy", "internal/config", "internal/envoyproto", "internal/terminal"},
+			own:     []string{"envoy", "internal/config", "internal/envoyproto", "internal/identity", "internal/terminal"},
 			modules: []string{yaml, "google.golang.org/protobuf"},
 			never:   []string{network, webNetwork},
 		},
@@ -151,8 +151,10 @@ func table() map[string]row {
 		"internal/tracesink": {modules: []string{"go.opentelemetry.io/proto/otlp", grpc, "google.golang.org/protobuf"}},
 
 		"internal/devidp": {own: []string{"internal/signer"}},
-		"internal/demo":   {own: []string{"envoy", "internal/config", "internal/devidp", "internal/terminal"}, modules: []string{yaml}},
-		"envoy":           {never: []string{webNetwork}},
+		"internal/demo": {
+			own: []string{"envoy", "internal/config", "internal/devidp", "internal/identity", "internal/terminal"}, modules: []string{yaml},
+		},
+		"envoy": {never: []string{webNetwork}},
 	}
 }
 
