@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // authz checks one configuration of a filter that calls the gate.
@@ -84,10 +86,11 @@ func (l *linter) size(m *manager, a *value) {
 // isServerError reports whether a status, a number or a name of envoy.type.v3.StatusCode,
 // is a 5xx.
 func isServerError(at *value) bool {
-	return at.number(0) >= 500 || slices.Contains([]string{
-		"InternalServerError", "NotImplemented", "BadGateway", "ServiceUnavailable", "GatewayTimeout", "HTTPVersionNotSupported",
-		"VariantAlsoNegotiates", "InsufficientStorage", "LoopDetected", "NotExtended", "NetworkAuthenticationRequired",
-	}, at.text)
+	if at.field == nil {
+		return false // status_on_error is not a mapping
+	}
+	named := at.field.Enum().Values().ByName(protoreflect.Name(at.text))
+	return at.number(0) >= 500 || named != nil && named.Number() >= 500
 }
 
 // conditional reports settings by which Envoy calls the gate for some requests only.

@@ -113,18 +113,18 @@ func (r *resources) findRoutes(m *manager) {
 			byName(one.get("route_configuration_name"))
 		}
 	}
-	scoped := m.hcm.get("scoped_routes")
+	scoped, scopes := m.hcm.get("scoped_routes"), r.scopes
+	inline := scoped.get("scoped_route_configurations_list")
+	if inline.there() {
+		scopes = inline.get("scoped_route_configurations").items
+	}
 	switch own, rds := m.hcm.get("route_config"), m.hcm.get("rds"); {
 	case own.there():
 		m.routes = append(m.routes, own)
 	case rds.there():
 		byName(rds.get("route_config_name"))
-	case scoped.get("scoped_route_configurations_list").there():
-		for _, one := range scoped.get("scoped_route_configurations_list", "scoped_route_configurations").items {
-			scope(one)
-		}
-	case scoped.there() && len(r.scopes) > 0:
-		for _, one := range r.scopes {
+	case inline.there(), scoped.there() && len(scopes) > 0:
+		for _, one := range scopes {
 			scope(one)
 		}
 	case scoped.there():

@@ -14,7 +14,8 @@ func (l *linter) localReplies(m *manager) {
 		l.report("local-reply-overwrites", at, "every local reply gets this body, including denials")
 	}
 	for _, mapper := range replies.get("mappers").items {
-		if !mayBeDenial(mapper.get("filter")) {
+		mayBeDenial := func(status int) bool { return mayMatch(mapper.get("filter"), status) }
+		if !slices.ContainsFunc([]int{400, 401, 403, 503}, mayBeDenial) {
 			continue
 		}
 		for _, name := range []string{"status_code", "body", "body_format_override"} {
@@ -29,14 +30,6 @@ func (l *linter) localReplies(m *manager) {
 func keepsBody(format *value) bool {
 	text := format.get("text_format_source", "inline_string").text + format.get("text_format").text
 	return strings.TrimSpace(text) == "%LOCAL_REPLY_BODY%"
-}
-
-// statuses returns the statuses of denials.
-func statuses() []int { return []int{400, 401, 403, 503} }
-
-// mayBeDenial reports whether a mapper's filter may match a denial.
-func mayBeDenial(filter *value) bool {
-	return slices.ContainsFunc(statuses(), func(status int) bool { return mayMatch(filter, status) })
 }
 
 // mayMatch reports whether an access log filter may match a denial with a status. An
