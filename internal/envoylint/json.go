@@ -23,11 +23,11 @@ func (r *reader) token(in *value, from string, decoder *json.Decoder, depth int)
 	if err := r.count(depth); err != nil {
 		return nil, err
 	}
+	v := &value{in: in, step: from, at: r.next(decoder)}
 	token, err := decoder.Token()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.file, err)
 	}
-	v := &value{in: in, step: from, at: r.position(decoder.InputOffset(), token)}
 	switch t := token.(type) {
 	case json.Delim:
 		if t == '[' {
@@ -60,12 +60,12 @@ func (r *reader) token(in *value, from string, decoder *json.Decoder, depth int)
 func (r *reader) object(v *value, decoder *json.Decoder, depth int) error {
 	seen := map[string]bool{}
 	for decoder.More() {
+		at := r.next(decoder)
 		token, err := decoder.Token()
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.file, err)
 		}
 		name, _ := token.(string)
-		at := r.position(decoder.InputOffset(), token)
 		if seen[name] {
 			return fmt.Errorf("%s: the name %q is repeated in one object; parsers differ in which value they use", at, name)
 		}
@@ -80,20 +80,10 @@ func (r *reader) object(v *value, decoder *json.Decoder, depth int) error {
 	return nil
 }
 
-// position is where a token begins that ends at an offset.
-func (r *reader) position(end int64, token json.Token) config.Pos {
-	begin := int(end) - 1
-	switch t := token.(type) {
-	case string:
-		begin = r.quote(int(end))
-	case json.Number:
-		begin = int(end) - len(t)
-	case bool:
-		begin = int(end) - len(fmt.Sprint(t))
-	case nil:
-		begin = int(end) - len("null")
-	}
-	r.mark.move(r.data, begin)
+// next is where the next token begins.
+func (r *reader) next(decoder *json.Decoder) config.Pos {
+	rest := bytes.TrimLeft(r.data[decoder.InputOffset():], " \t\r\n,:") // what may precede it
+	r.mark.move(r.data, len(r.data)-len(rest))
 	return r.pos(r.mark.line, r.mark.column)
 }
 
@@ -115,21 +105,4 @@ func (m *mark) move(data []byte, to int) {
 	m.column += utf8.RuneCount(part)
 	m.walked += to - m.offset
 	m.offset = to
-}
-
-// quote is the offset of the opening quote of a string that ends at end.
-func (r *reader) quote(end int) int {
-	for i := end - 2; i >= 0; i-- {
-		if r.data[i] != '"' {
-			continue
-		}
-		slashes := 0
-		for i-slashes-1 >= 0 && r.data[i-slashes-1] == '\\' {
-			slashes++
-		}
-		if slashes%2 == 0 {
-			return i
-		}
-	}
-	return 0
 }
