@@ -143,6 +143,7 @@ func location(cfg *config.Config, path string) string {
 // hint says what to look at first.
 func hint(cfg *config.Config, c *Case, d *gate.Decision) string {
 	want := &c.expect
+	replaced := overwritten(want, d)
 	switch {
 	case want.route != "" && want.route != d.Route && c.request.route == "":
 		return routeHint(want.route, d)
@@ -156,9 +157,8 @@ func hint(cfg *config.Config, c *Case, d *gate.Decision) string {
 		return d.Hint
 	case want.reason != "" && want.reason != d.Reason:
 		return fmt.Sprintf("the request was allowed with reason %s; check the access of the route", d.Reason)
-	case overwritten(want, d) != "":
-		name := overwritten(want, d)
-		return fmt.Sprintf("the gate replaces %s with its own value; expect that value under headers, not removed", name)
+	case replaced != "":
+		return fmt.Sprintf("the gate replaces %s with its own value; expect that value under headers, not removed", replaced)
 	default:
 		return fmt.Sprintf("identity.headers defines what the application receives%s", location(cfg, "identity.headers"))
 	}
