@@ -14,22 +14,22 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// Limits of a candidate. It must not take from the live gate what that needs:
-// what is beyond them is left out, and counted.
+// Limits of a candidate, which leave the live gate its memory and CPU. Requests beyond them
+// are skipped and counted.
 const (
 	candidateWaiting = 1024                  // requests
-	candidateTime    = 50 * time.Millisecond // for one, waiting for a key included
+	candidateTime    = 50 * time.Millisecond // for one request, with the wait for a key
 )
 
-// Difference is a request that a candidate config decides otherwise than the
-// live one.
+// Difference has the two decisions of a request that a candidate config decides
+// differently from the live one.
 type Difference struct {
 	Live, Candidate *Decision
 }
 
-// Candidate decides by another config what a live gate has decided already, off
-// the request's path, and tells where it would differ. It never changes an
-// answer. Make one with [NewCandidate]. It is safe for concurrent use.
+// Candidate decides requests again by another config, after a live gate has decided them,
+// and reports the differences. It never changes or delays an answer. Make one with
+// [NewCandidate]. It is safe for concurrent use.
 type Candidate struct {
 	gate    *Gate
 	differ  func(*request.Request, Difference)
@@ -42,20 +42,20 @@ type offered struct {
 	live    *Decision
 }
 
-// NewCandidate returns a candidate that decides by g and tells differences to
-// differ, from one goroutine.
+// NewCandidate returns a candidate that decides by g. It calls differ for each difference,
+// from the goroutine of [Candidate.Run].
 func NewCandidate(g *Gate, differ func(*request.Request, Difference)) *Candidate {
 	return &Candidate{gate: g, differ: differ, waiting: make(chan offered, candidateWaiting)}
 }
 
-// Offer hands over a request, of which it keeps a copy, and its live decision. It never
-// waits: a request for which there is no room is skipped and counted.
+// Offer queues a copy of a request, with its live decision. It never waits: if the queue is
+// full, the request is skipped and counted.
 func (c *Candidate) Offer(r *request.Request, live *Decision) {
 	if !c.decided(live) {
 		return
 	}
 	if len(c.waiting) == cap(c.waiting) {
-		c.skipped.Add(1) // not worth the copy
+		c.skipped.Add(1) // without copying the request
 		return
 	}
 	select {
@@ -65,21 +65,21 @@ func (c *Candidate) Offer(r *request.Request, live *Decision) {
 	}
 }
 
-// decided reports whether a check led to the decision, so that another config could have
-// led to another one.
+// decided reports whether a check made the decision, so that another config can lead to a
+// different one.
 func (c *Candidate) decided(d *Decision) bool { return c.gate.reasons.named[d.Reason].Decided() }
 
-// clone copies a request whose lists the caller uses again.
+// clone copies a request and its lists, which the caller uses again.
 func clone(r *request.Request) *request.Request {
 	copied := *r
 	copied.Headers, copied.Extensions = slices.Clone(r.Headers), maps.Clone(r.Extensions)
 	return &copied
 }
 
-// Skipped returns how many requests were left out since the start.
+// Skipped returns the number of requests that were skipped since the start.
 func (c *Candidate) Skipped() uint64 { return c.skipped.Load() }
 
-// Run decides what is offered until ctx ends.
+// Run decides the offered requests until ctx ends.
 func (c *Candidate) Run(ctx context.Context) {
 	for {
 		select {
@@ -95,7 +95,7 @@ func (c *Candidate) decide(ctx context.Context, one offered) {
 	ctx, cancel := context.WithTimeout(ctx, candidateTime)
 	defer cancel()
 	defer func() {
-		if fault := recover(); fault != nil { // it changes nothing, this least of all
+		if fault := recover(); fault != nil { // a candidate must not end the program
 			c.skipped.Add(1)
 			c.gate.options.Logger.ErrorContext(ctx, "the candidate panicked",
 				"decision", one.live.ID.String(), "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
@@ -112,9 +112,9 @@ func (c *Candidate) decide(ctx context.Context, one offered) {
 	}
 }
 
-// differ reports whether two decisions on one request are different to the
-// client, to the application or in their reason. Ids, routes, the order of what
-// is changed, and what is removed of which the request has nothing do not count.
+// differ reports whether two decisions on one request differ for the client, for the
+// application or in their reason. IDs, routes, the order of headers, and the removal of
+// headers that the request does not have do not count.
 func differ(r *request.Request, a, b *Decision) bool {
 	byName := func(x, y request.Header) int {
 		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value))
@@ -124,7 +124,7 @@ func differ(r *request.Request, a, b *Decision) bool {
 		!alike(having(r, a.Remove), having(r, b.Remove), strings.Compare) || !alike(a.RemoveParameters, b.RemoveParameters, strings.Compare)
 }
 
-// answered are the header fields of an answer, if the decision has one.
+// answered returns the header fields of the answer, if the decision has one.
 func (d *Decision) answered() []request.Header {
 	if d.Answer == nil {
 		return nil
@@ -132,7 +132,7 @@ func (d *Decision) answered() []request.Header {
 	return d.Answer.Headers
 }
 
-// having returns those of the header names that the request has.
+// having returns the names of those headers that the request has.
 func having(r *request.Request, names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		_, has := r.Lookup(name)
@@ -140,7 +140,7 @@ func having(r *request.Request, names []string) []string {
 	})
 }
 
-// alike reports whether two lists hold the same, in whatever order.
+// alike reports whether two lists have the same elements, in any order.
 func alike[V comparable](a, b []V, compare func(x, y V) int) bool {
 	if len(a) != len(b) {
 		return false

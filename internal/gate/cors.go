@@ -9,21 +9,21 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// cors is a config's section on browsers' cross-origin requests, compiled (Fetch
-// standard, CORS protocol). The lists that it returns are shared.
+// cors is the compiled section cors of a config (Fetch standard, CORS protocol). Decisions
+// share the lists that it returns.
 type cors struct {
 	config  *config.CORS
-	readers map[string]readers // :: origin -> what lets its pages read an answer
-	others  []request.Header   // of a denial for any other origin; nil where no origin is listed
+	readers map[string]readers // :: origin -> fields that let its pages read a response
+	others  []request.Header   // of a denial for any other origin; nil if no origin is listed
 }
 
-// readers are the fields that let an origin's pages read an answer.
+// readers has the fields that let an origin's pages read a response.
 type readers struct {
 	number          int // from 1
 	allowed, denied []request.Header
 }
 
-// exposed are the fields of our own answers that a page may read.
+// exposed lists the fields of a denial that a page may read.
 const exposed = "WWW-Authenticate, Retry-After"
 
 func newCORS(cfg *config.CORS) *cors {
@@ -44,14 +44,14 @@ func newCORS(cfg *config.CORS) *cors {
 	return c
 }
 
-// varies says that an answer depends on who asks.
+// varies tells caches that a response depends on the origin.
 func varies() request.Header { return request.Header{Name: "vary", Value: "Origin"} }
 
-// allowed are the fields that an allowed request's response gets unless it has
-// them; none for an origin that is not listed.
+// allowed returns the fields that are added to the response to an allowed request unless it
+// has them. It returns none for an origin that is not listed.
 func (c *cors) allowed(origin string) []request.Header { return c.readers[origin].allowed }
 
-// denied are the fields of a denial; nil where no origin is listed.
+// denied returns the fields of a denial. It returns nil if no origin is listed.
 func (c *cors) denied(origin string) []request.Header {
 	if r, listed := c.readers[origin]; listed {
 		return r.denied
@@ -59,13 +59,13 @@ func (c *cors) denied(origin string) []request.Header {
 	return c.others
 }
 
-// maxAskedHeaders bounds the names, in bytes, that a preflight is answered with
-// because it asked for them.
+// maxAskedHeaders limits the total size, in bytes, of the header names of a preflight that
+// are repeated in its answer.
 const maxAskedHeaders = 4096
 
-// preflight are the fields of the answer to a preflight of a listed origin, which
-// asks for a method and for header names. Of what the client wrote only tokens of
-// RFC 9110 section 5.6.2 are repeated to it.
+// preflight returns the fields of the answer to a preflight from a listed origin, which
+// asks for a method and for header names. The answer repeats what the client wrote only if
+// it is a token of RFC 9110 section 5.6.2.
 func (c *cors) preflight(origin, method string, asked []string) []request.Header {
 	methods, names := strings.Join(c.config.Methods, ", "), strings.Join(c.config.Headers, ", ")
 	if methods == "" && config.Token(method) {
@@ -91,8 +91,8 @@ func (c *cors) preflight(origin, method string, asked []string) []request.Header
 	return fields
 }
 
-// askedNames returns the names that the fields Access-Control-Request-Headers ask
-// for, or "" if they are not a list of names, or too long.
+// askedNames returns the names in the fields Access-Control-Request-Headers, or "" if the
+// fields are not lists of names or are too long.
 func askedNames(fields []string) string {
 	var names []string
 	size := 0

@@ -13,93 +13,90 @@ import (
 	"github.com/jwtgate/jwtgate/internal/route"
 )
 
-// Verdict is what becomes of a request.
+// Verdict is the outcome of a decision.
 type Verdict string
 
-// The verdicts. The zero value is none of them, and is answered as a denial.
+// The verdicts. The zero value is not a verdict, and the request is denied.
 const (
-	VerdictAllow Verdict = "allow" // it goes on to the application
+	VerdictAllow Verdict = "allow" // Envoy forwards the request to the application
 	VerdictDeny  Verdict = "deny"
-	// VerdictAnswer: the gate answers it in place of the application, and nothing
-	// is wrong with it.
+	// VerdictAnswer: the gate answers the request instead of the application. It is not a
+	// denial.
 	VerdictAnswer Verdict = "answer"
 )
 
 const (
-	// RouteNone stands for the route of a request that was refused, or answered,
-	// before a route was looked for.
+	// RouteNone is the route of a request that was denied or answered before a route was
+	// matched.
 	RouteNone = "none"
-	// RouteDefault is the route of requests that no configured one matches.
+	// RouteDefault is the route of requests that match no configured route.
 	RouteDefault = route.DefaultName
 )
 
-// Decision is the whole outcome of one request. [Gate.Decide] or [Gate.Refuse] makes it.
-// It never changes, and must not be changed: decisions share lists with each other.
+// Decision is the complete result for one request. [Gate.Decide] or [Gate.Refuse] makes it.
+// It must not be changed: decisions share lists with each other.
 type Decision struct {
 	ID      ID
-	Time    time.Time // when it began
+	Time    time.Time // when the gate began to decide
 	Elapsed time.Duration
-	// Route is the name of the rule that decided, or RouteNone: of a denial the first
-	// one that refused, else the request's own. Further are the names of the further
-	// rules that the request was held to, in file order.
+	// Route is the name of the rule that decided, or RouteNone: the first rule that denied
+	// the request, or else the request's own. Further are the names of the further rules
+	// that the request must pass, in file order.
 	Route   string
 	Further []string
 	Verdict Verdict
 	Reason  Reason
-	// InternalDetail is for operators: what was found against what was due. It never
-	// goes to the client, and never holds a token.
+	// InternalDetail says what a check found and what it expected. It is for operators, is
+	// never sent to the client, and never contains a token.
 	InternalDetail string
-	// Hint is for operators too: what to change so that it would be allowed.
-	// Empty when it was.
+	// Hint says what to change so that the request would be allowed. It is for operators
+	// too, and empty if no check failed.
 	Hint string
-	// WouldDeny is the reason for which the request would have been denied, had
-	// a rule not let it go on (if_invalid, shadow); empty otherwise.
+	// WouldDeny is the reason of a denial that a rule did not enforce (if_invalid, shadow).
+	// Empty if there is none.
 	WouldDeny Reason
 	// ConfigHash is the hex SHA-256 of the config that decided.
 	ConfigHash string
 
-	// Issuer (its name) and Subject are set once a signature held; KeyID is
-	// what the token named, cut to 80 bytes, and proves nothing.
+	// Issuer (its name) and Subject are set only if the signature was verified. KeyID is the
+	// kid of the token, cut to 80 bytes, and proves nothing.
 	Issuer  string
 	Subject string
 	KeyID   string
 	// Expires is the verified token's expiry, or zero.
 	Expires time.Time
 
-	// Set and Remove are the changes to an allowed request's headers. No name
-	// stands in both.
+	// Set and Remove are the changes to an allowed request's headers. No name is in both.
 	Set    []request.Header
 	Remove []string
-	// RemoveParameters are the query parameters to take out of an allowed
-	// request.
+	// RemoveParameters are the query parameters to remove from an allowed request.
 	RemoveParameters []string
 
-	// AddToResponse are the header fields that the response to an allowed request
-	// gets unless it has them. The list is shared.
+	// AddToResponse are the header fields to add to the response to an allowed request
+	// unless the response has them.
 	AddToResponse []request.Header
 
-	// Denial is what a denied request is answered, Answer what one is that the gate
-	// answers in place of the application; nil otherwise.
+	// Denial is set if the verdict is deny, and Answer if it is answer.
 	Denial *Denial
 	Answer *Answer
-	// PreflightChecked: the request that was denied is a CORS preflight, which the
-	// config has treated as any other request.
+	// PreflightChecked: the denied request is a CORS preflight, which the config treats like
+	// any other request.
 	PreflightChecked bool
 
-	// Identity is the value that all decisions share which allow this token under this
-	// rule. Set and Remove are its lists. Nil: this decision shares nothing.
+	// Identity is shared by all decisions that allow this token under this rule. Set, Remove
+	// and AddToResponse are its lists. Nil: the decision shares no identity.
 	Identity *Identity
 
-	// Record: the config wants the decision written down, at To.
+	// Record: the decision is written to the audit log, at To.
 	Record bool
 	To     config.AuditTarget
-	// Presented: there was one token, and it was looked at. Cached: it was
-	// remembered from an earlier request.
+	// Presented: the request has one token, and it was verified or denied. Cached: it was
+	// verified for an earlier request.
 	Presented, Cached bool
 }
 
-// Status returns the HTTP status that the decision stands for: 200 when it is
-// allowed.
+// Status returns the HTTP status of the denial or the answer. It is 200 for an allowed
+// request.
 func (d *Decision) Status() int {
 	switch {
 	case d.Denial != nil:
@@ -110,34 +107,32 @@ func (d *Decision) Status() int {
 	return http.StatusOK
 }
 
-// Answer is what a request is answered that does not reach the application. It may
-// hold parts of the request that were checked for their form.
+// Answer is the response to a request that the gate answers instead of the application. It
+// can contain parts of the request whose form was checked.
 type Answer struct {
 	Status  int // HTTP, 200 to 399
 	Headers []request.Header
 	Body    []byte // nil: none
 }
 
-// Denial is what a denied request is answered with. It holds fixed texts only.
+// Denial is the response to a denied request. Its texts are fixed.
 type Denial struct {
 	Status     int    // HTTP, 400 to 503
-	Challenge  string // WWW-Authenticate, or empty
+	Challenge  string // WWW-Authenticate; empty for none
 	RetryAfter int    // seconds, 1 to 30; 0 for none
-	// CORS are the fields by which a browser lets its page read the denial;
-	// empty where the config names no origins.
+	// CORS are the fields that let a page of a listed origin read the denial. Empty if the
+	// config lists no origins.
 	CORS []request.Header
-	// Title and Detail are those of a problem document (RFC 9457 section 3.1).
+	// Title and Detail are members of a problem document (RFC 9457 section 3.1).
 	Title  string
 	Detail string
 }
 
-// realm is the protection space that every challenge names (RFC 9110 section
-// 11.5).
+// realm is the protection space in every challenge (RFC 9110 section 11.5).
 const realm = "jwtgate"
 
-// denial renders a reason's row for a client. A reason that has no row, or that
-// of an allowed request, becomes internal: the row that is returned is the one
-// that the denial is for.
+// denial returns the response for a reason, and the reason's row. A reason without a row,
+// or of an allowed request, becomes [ReasonInternal].
 func (r *reasons) denial(reason Reason, failure *denial.Error) (ReasonInfo, *Denial) {
 	m, known := r.named[reason]
 	if !known || m.Status < http.StatusBadRequest {
@@ -178,13 +173,13 @@ func challenge(c Code, text string, failure *denial.Error) string {
 	return value
 }
 
-// ID names a decision. It is unique for looking a decision up, and is no secret.
+// ID identifies a decision, so that it can be found in the log. It is not secret.
 type ID struct {
 	Replica string
 	Number  uint64 // random
 }
 
-// idDigits is the width of an id's number in its text.
+// idDigits is the number of digits in an ID's text.
 const idDigits = 16
 
 // String returns the replica, a dash and 16 lower-case hex digits.
@@ -193,7 +188,7 @@ func (id ID) String() string {
 	return string(id.Append(space[:0]))
 }
 
-// Append appends the id's text.
+// Append appends the ID's text.
 func (id ID) Append(text []byte) []byte {
 	const digits = "0123456789abcdef"
 	text = append(append(text, id.Replica...), '-')
@@ -203,7 +198,7 @@ func (id ID) Append(text []byte) []byte {
 	return text
 }
 
-// ParseID reads an id's text.
+// ParseID parses an ID's text.
 func ParseID(text string) (ID, bool) {
 	at := len(text) - idDigits
 	if at < 1 || text[at-1] != '-' {

@@ -1,42 +1,43 @@
 // Package gate decides requests: one request in, one [Decision] out.
 //
-// [Gate.Decide] is the pipeline: guard the path, match a route, extract the
-// credential, verify the token, authorize its subject, map its identity. The
-// first check that fails is the reason. Everything that leaves the program
-// about a request (the answer to Envoy, the audit line, metric labels) is a
-// rendering of the one Decision, so that they cannot disagree. The package knows
-// neither protobuf nor gRPC, and logs no decision.
+// [Gate.Decide] is the pipeline: check the path and the host, match a route, extract the
+// credential, verify the token, authorize its subject, map its identity. The first check
+// that fails is the reason. Everything that leaves the program about a request (the answer
+// to Envoy, the audit line, metric labels, the explanation) is a rendering of the one
+// Decision, so that they cannot disagree. A Decision has three outcomes (allow, deny,
+// answer) and may add response headers to an allowed request. The package knows neither
+// Protobuf nor gRPC, and logs no decision.
 //
 // Security invariants:
 //
 //  1. Each reason has one row that says what it means to a client, and no row
 //     of a denial has a status below 400 (TestReasonsAreComplete).
-//  2. A failure whose cause is not known is a denial, never an allowed request
+//  2. A failure of an unknown kind is a denial, never an allowed request
 //     (TestUnknownFailureIsDenied, TestEveryFailureHasItsReason).
-//  3. One policy snapshot is loaded once for a request, and a config with a
-//     mistake never becomes one (TestReloadSwapsWhole,
+//  3. A request is decided by one policy, which is loaded once, and a config with
+//     a mistake never becomes a policy (TestReloadSwapsWhole,
 //     TestReloadRefused).
-//  4. Identity headers are stripped on every allowed request, whatever the
-//     route (TestDecideStripsOnEveryRoute).
-//  5. Nothing that a client sent stands in what is told to it
-//     (TestAnswersEchoNothing).
-//  6. Only Envoy names a route, and one that is named holds the request to its
-//     own methods, hosts and path (TestNamedRoute, TestContextExtensions).
-//     Otherwise a request passes every rule that it selects under some reading
-//     (TestFurtherRules).
-//  7. Shadow and if_invalid let no identity and no credential through, and
-//     neither opens a path, a closed route or one that does not fit
+//  4. Identity headers are removed from every allowed request, on every route
+//     (TestDecideStripsOnEveryRoute).
+//  5. A denial contains nothing that the client sent (TestAnswersEchoNothing).
+//  6. Only Envoy names a route. A request with a named route must match its
+//     methods, hosts and path (TestNamedRoute, TestContextExtensions). Without a
+//     named route, a request must pass every rule that some interpretation of it
+//     matches (TestFurtherRules).
+//  7. With shadow and if_invalid, a request that fails a check is forwarded
+//     without identity and without credential. Neither setting allows a refused
+//     path, a route with access deny, or a named route that does not match
 //     (TestShadowRoute).
-//  8. An explanation is of the decision that Decide makes, and holds no token
-//     (TestExplainAgreesWithDecide).
-//  9. A candidate changes no decision and holds none up
+//  8. An explanation describes the decision that Decide makes, and contains no
+//     token (TestExplainAgreesWithDecide).
+//  9. A candidate changes no decision and delays none
 //     (TestCandidateTellsDifferences, TestCandidateNeverBlocks,
 //     TestCandidateNeverBlocksAtTheLastPlace).
-//  10. An identity that decisions share is the one that would be made again: it holds
-//     nothing of a request or of its time, and belongs to one token, rule, origin and set
+//  10. A shared identity equals the one that would be made for the request. It contains
+//     nothing of one request or its time, and belongs to one token, rule, origin and set
 //     of relaxations (TestSharedIdentity, TestSharedIdentityByRelaxation,
 //     TestWhatIsNotShared, TestOddSpellingsShareNothing).
-//  11. A token is verified with the keys of the issuer whose iss it names byte for
-//     byte, and a remembered token falls with its key (TestKeysAreOfTheExactIssuer,
-//     TestRememberedTokenFallsWithItsKey).
+//  11. A token is verified with the keys of the issuer whose configured iss is byte for
+//     byte the token's. A cached token is not accepted after its key has been removed
+//     (TestKeysAreOfTheExactIssuer, TestRememberedTokenFallsWithItsKey).
 package gate

@@ -147,7 +147,7 @@ func (e *evaluation) selectRules(method string) {
 	}
 }
 
-// rules yields every rule that the request has to pass, in the order of the file.
+// rules yields every rule that the request must pass, in file order.
 func (e *evaluation) rules() iter.Seq[*route.Rule] {
 	return func(yield func(*route.Rule) bool) {
 		own := false

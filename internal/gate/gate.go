@@ -83,8 +83,8 @@ func (g *Gate) swap(p *Policy) {
 	g.policy.Store(p)
 }
 
-// AwaitKeys waits until every issuer of the live config has keys or has failed a
-// first fetch, until ctx ends, and for limit at most.
+// AwaitKeys waits until every issuer of the live config has keys or has failed its first
+// fetch, until ctx ends, or until limit has passed.
 func (g *Gate) AwaitKeys(ctx context.Context, limit time.Duration) {
 	g.policy.Load().awaitKeys(ctx, limit)
 }

@@ -17,42 +17,41 @@ import (
 	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
 
-// Policy is one config compiled: an immutable snapshot, except for the keys, which
-// the issuers' key sets refresh, and the list of what is revoked. A gate decides by
-// it after [New] or [Gate.Reload]; until then nothing of it runs.
+// Policy is a compiled config. It does not change, except for the issuers' keys, which are
+// refreshed, and the list of revoked tokens. It runs nothing before a gate takes it, with
+// [New] or [Gate.Reload].
 type Policy struct {
 	cfg      *config.Config
 	routes   *route.Table
 	verifier *token.Verifier
-	tokens   *tokencache.Cache[*Identity] // in front of verifier
+	tokens   *tokencache.Cache[*Identity] // verifies with verifier
 	mapper   *identity.Mapper
 	cors     *cors
 	issuers  *issuer.Set
-	// lastRemove is the list of removed headers of the last identity that was shared.
+	// lastRemove is the list of removed headers of the most recent shared identity.
 	lastRemove atomic.Pointer[[]string]
-	// revokedReads is how often its gate had read a list of what is revoked when this
-	// one was compiled.
+	// revokedReads is the gate's count of read revocation lists when this policy was
+	// compiled.
 	revokedReads uint64
 }
 
-// CompileOptions are what a config is compiled with.
+// CompileOptions are the settings of [Compile].
 type CompileOptions struct {
-	// Logger reports changes of the issuers' keys, and Now is the clock. Nil: those of
-	// the gate Keys, or else slog's default and time.Now.
+	// Logger reports changes of the issuers' keys, and Now is the clock. If they are nil,
+	// the gate Keys has them; without it, they are slog's default and time.Now.
 	Logger *slog.Logger
 	Now    func() time.Time
-	// Keys is a gate whose issuers' keys are shared by those issuers here that
-	// have theirs from the same place. Nil: all are fetched again.
+	// Keys is a gate with which issuers share their keys if they fetch them from the same
+	// URL or file. Nil: all keys are fetched again.
 	Keys *Gate
 	// Candidate: the policy is compared with the live one. It decides without side effects
 	// on keys that it shares.
 	Candidate bool
 }
 
-// Compile builds a policy. It reads the files that the config names, and starts and
-// fetches nothing. Mistakes of all parts are reported together: the error is
-// [config.Mistakes] when the config is at fault. [Policy.Close] gives up a policy
-// that no gate has taken.
+// Compile compiles a config. It reads the files that the config names, and starts and
+// fetches nothing. If the config has mistakes, the error is [config.Mistakes], with the
+// mistakes of all parts. [Policy.Close] closes a policy that no gate takes.
 func Compile(cfg *config.Config, o CompileOptions) (*Policy, error) {
 	options := issuer.Options{Logger: o.Logger, Now: o.Now}
 	p := &Policy{cfg: cfg, mapper: identity.New(cfg.Identity), cors: newCORS(&cfg.CORS)}
@@ -83,20 +82,19 @@ func Compile(cfg *config.Config, o CompileOptions) (*Policy, error) {
 // Config returns the config. It must not be changed.
 func (p *Policy) Config() *config.Config { return p.cfg }
 
-// Warnings says what of the config is likely not meant, in the order of the file.
-// Routes are compared with each other, which takes time where there are thousands.
+// Warnings returns settings of the config that are probably not intended, in the order of
+// the file. It compares routes with each other, which takes time if there are thousands.
 func (p *Policy) Warnings() []config.Mistake { return routelint.Warnings(p.cfg, p.routes) }
 
 // HeadersRead returns the names of the header fields that the routes' conditions
 // read, and whether they may read any other.
 func (p *Policy) HeadersRead() (names []string, all bool) { return p.routes.HeadersRead() }
 
-// Close ends what the policy holds open. Of a policy that a gate decides by,
-// [Gate.Close] does so.
+// Close closes a policy that no gate has taken. [Gate.Close] closes the gate's policy.
 func (p *Policy) Close() { p.issuers.Close() }
 
-// verify makes the snapshot's verifier over its issuers' keys, and what is
-// revoked.
+// verify makes the verifier, with the issuers' keys and the list of revoked tokens, and the
+// cache of verified tokens.
 func (p *Policy) verify(revoked *revocation.List, candidate bool) error {
 	keys := make(map[string]token.KeySource)
 	for _, i := range p.issuers.All() {
@@ -118,8 +116,8 @@ func (p *Policy) verify(revoked *revocation.List, candidate bool) error {
 	return nil
 }
 
-// awaitKeys waits until every issuer has keys or has failed a first fetch, for
-// limit at most.
+// awaitKeys waits until every issuer has keys or has failed its first fetch, but not longer
+// than limit.
 func (p *Policy) awaitKeys(ctx context.Context, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

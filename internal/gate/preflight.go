@@ -8,11 +8,10 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// preflightMethod returns the method that a CORS preflight asks for, or "" when
-// the request is no preflight (Fetch standard, CORS-preflight fetch: OPTIONS
-// with Origin and one Access-Control-Request-Method). A request with a body or a
-// header that overrides its method or URL is an ordinary one, since an
-// application might act on it.
+// preflightMethod returns the method that a CORS preflight announces, or "" if the request
+// is not a preflight (Fetch standard, CORS-preflight fetch: OPTIONS with Origin and one
+// Access-Control-Request-Method). A request with a body, or with a header that overrides
+// its method or URL, is not a preflight, because an application may act on it.
 func preflightMethod(r *request.Request) string {
 	if r.Method != "OPTIONS" {
 		return ""
@@ -31,8 +30,9 @@ func preflightMethod(r *request.Request) string {
 			if h.Value != "0" {
 				return ""
 			}
-		// A body, or a channel, that could carry anything. Over HTTP/2 a body needs
-		// neither of the first two; browsers put none of the others on a preflight.
+		// The request may have a body or open a channel. Over HTTP/2, a request with a body
+		// needs neither content-length nor transfer-encoding, but browsers never send the
+		// other fields with a preflight.
 		case "transfer-encoding", "content-type", "trailer", "upgrade":
 			return ""
 		}

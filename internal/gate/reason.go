@@ -1,7 +1,7 @@
 package gate
 
-// Reason is why a request was decided as it was: one word of a closed list. It
-// stands in answers, audit lines and metric labels.
+// Reason is the reason of a decision: one word of a closed list. It is part of answers,
+// audit lines and metric labels.
 type Reason string
 
 // The reasons of allowed requests.
@@ -14,7 +14,7 @@ const (
 	ReasonShadowed         Reason = "shadowed"
 )
 
-// The reasons of requests that the gate answers in place of the application.
+// The reasons of requests that the gate answers instead of the application.
 const ReasonPreflightAnswered Reason = "preflight_answered"
 
 // The reasons of denied requests, in the order of the checks.
