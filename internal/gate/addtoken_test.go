@@ -8,9 +8,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// A token is put beside what the request holds already, as a client would, and
-// what the caller keeps of the request's headers stays as it was.
-func TestCarryKeepsWhatIsThere(t *testing.T) {
+// AddToken keeps what the request has, and does not change the caller's list of headers.
+func TestAddTokenKeepsWhatIsThere(t *testing.T) {
 	field := func(name, value string) request.Header { return request.Header{Name: name, Value: value} }
 	place := func(kind config.SourceKind) config.TokenSource { return config.TokenSource{Kind: kind, Name: "a b"} }
 	for _, row := range []struct {
@@ -23,9 +22,11 @@ func TestCarryKeepsWhatIsThere(t *testing.T) {
 		asked   string           // the target after it
 	}{
 		{"bearer", config.SourceBearer, "t", "/", nil, []request.Header{field("authorization", "Bearer t")}, "/"},
-		{"a second field", config.SourceHeader, "t", "/", []request.Header{field("a b", "x")}, []request.Header{field("a b", "x"), field("a b", "t")}, "/"},
+		{"a second field", config.SourceHeader, "t", "/",
+			[]request.Header{field("a b", "x")}, []request.Header{field("a b", "x"), field("a b", "t")}, "/"},
 		{"the first cookie", config.SourceCookie, "t", "/", nil, []request.Header{field("cookie", "a b=t")}, "/"},
-		{"one more cookie", config.SourceCookie, "t", "/", []request.Header{field("Cookie", "x=y"), field("z", "")}, []request.Header{field("Cookie", "x=y; a b=t"), field("z", "")}, "/"},
+		{"one more cookie", config.SourceCookie, "t", "/",
+			[]request.Header{field("Cookie", "x=y"), field("z", "")}, []request.Header{field("Cookie", "x=y; a b=t"), field("z", "")}, "/"},
 		{"a handshake", config.SourceWebSocketProtocol, "t", "/", nil,
 			[]request.Header{field("connection", "upgrade"), field("upgrade", "websocket"), field("sec-websocket-protocol", "a b, t")}, "/"},
 		{"another upgrade", config.SourceWebSocketProtocol, "t", "/", []request.Header{field("Upgrade", "h2c")},
@@ -43,7 +44,7 @@ func TestCarryKeepsWhatIsThere(t *testing.T) {
 				t.Errorf("headers %q and target %q, want %q and %q", r.Headers, r.Target, row.want, row.asked)
 			}
 			if !slices.Equal(row.headers, kept) {
-				t.Errorf("the caller's headers have become %q", row.headers)
+				t.Errorf("the caller's headers were changed to %q", row.headers)
 			}
 		})
 	}

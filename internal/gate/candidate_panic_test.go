@@ -12,7 +12,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// A candidate that panics ends nothing: it is told, counted, and goes on.
+// A panic of a candidate is logged and counted, and the candidate continues.
 func TestCandidatePanics(t *testing.T) {
 	w := startWith(t, liveYAML)
 	var log bytes.Buffer
@@ -20,7 +20,7 @@ func TestCandidatePanics(t *testing.T) {
 	would := openSharing(t, w.gate, parse(t, candidateYAML, map[string]string{
 		"HOME_ISS": w.home.ISS(), "POOL_KEYS": w.pool.JWKSURL(), "DARK_ISS": w.dark.ISS(), "DIM_ISS": w.dim.ISS(),
 	}), gate.Options{Replica: "candidate", Logger: slog.New(slog.NewJSONHandler(&log, nil)), Now: time.Now})
-	var found told
+	var found differences
 	c := gate.NewCandidate(would, func(r *request.Request, d gate.Difference) {
 		if fail.Swap(false) {
 			panic("no more ink")
@@ -32,7 +32,7 @@ func TestCandidatePanics(t *testing.T) {
 	for range 2 {
 		c.Offer(get("/new"), w.decide(t, get("/new")))
 	}
-	wait(t, "the second is told", func() bool { return found.len() == 1 })
+	wait(t, "the second difference is reported", func() bool { return found.len() == 1 })
 	end()
 	if c.Skipped() != 1 || !strings.Contains(log.String(), "no more ink") || strings.Count(log.String(), "the candidate panicked") != 1 {
 		t.Errorf("%d skipped, log %s", c.Skipped(), log.String())

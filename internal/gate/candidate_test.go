@@ -28,38 +28,38 @@ routes:
   - {name: same,    match: /same,    issuers: [home], groups: [admin]}
   - {name: wider,   match: /wider,   issuers: [home]}
   - {name: tighter, match: /tighter, issuers: [home], groups: [admin]}
-  - {name: anew,    match: /renamed, access: public}
+  - {name: changed, match: /renamed, access: public}
   - {name: other,   match: /other,   issuers: [home], scopes: [orders/admin]}
   - {name: new,     match: /new,     access: public}
   - {name: keeps,   match: /keeps,   issuers: [home], forward: true}
 identity: {headers: {x-user-email: null, x-team: team}}
 `
 
-// told gathers differences.
-type told struct {
-	mu    sync.Mutex
-	all   []gate.Difference
-	asked []*request.Request
+// differences collects the reported differences.
+type differences struct {
+	mu       sync.Mutex
+	all      []gate.Difference
+	requests []*request.Request
 }
 
-func (o *told) differ(r *request.Request, d gate.Difference) {
+func (o *differences) differ(r *request.Request, d gate.Difference) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.all, o.asked = append(o.all, d), append(o.asked, r)
+	o.all, o.requests = append(o.all, d), append(o.requests, r)
 }
 
-func (o *told) len() int {
-	all, _ := o.sofar()
+func (o *differences) len() int {
+	all, _ := o.get()
 	return len(all)
 }
 
-func (o *told) sofar() ([]gate.Difference, []*request.Request) {
+func (o *differences) get() ([]gate.Difference, []*request.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.all, o.asked
+	return o.all, o.requests
 }
 
-// begin runs a candidate until the test ends, or its Run is ended.
+// begin runs a candidate until end is called or the test ends.
 func begin(t *testing.T, c *gate.Candidate) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -73,14 +73,14 @@ func begin(t *testing.T, c *gate.Candidate) (end func()) {
 		select {
 		case <-ended:
 		case <-time.After(10 * time.Second):
-			t.Error("Run does not end with its context")
+			t.Error("Run has not returned after its context ended")
 		}
 	}
 	t.Cleanup(end)
 	return end
 }
 
-// wait waits until a condition holds.
+// wait waits until a condition is true.
 func wait(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -90,13 +90,13 @@ func wait(t *testing.T, what string, holds func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("%s: not within 10 s", what)
 		}
 	}
 }
 
-// A candidate tells where it would decide otherwise, and in which direction, and
-// only there; what is live stays as it was decided.
+// A candidate reports the requests that it decides differently, and no others. It does not
+// change the live decision.
 func TestCandidateTellsDifferences(t *testing.T) {
 	w := startWith(t, liveYAML)
 	fetches := w.home.Fetches()
@@ -104,7 +104,7 @@ func TestCandidateTellsDifferences(t *testing.T) {
 		"HOME_ISS": w.home.ISS(), "POOL_KEYS": w.pool.JWKSURL(), "DARK_ISS": w.dark.ISS(), "DIM_ISS": w.dim.ISS(),
 	})
 	would := openCandidate(t, w.gate, cfg, gate.Options{Replica: "candidate", Now: w.clock.now, Logger: quiet()})
-	var found told
+	var found differences
 	c := gate.NewCandidate(would, found.differ)
 	begin(t, c)
 	admin := bearer(mint(t, w.home, claims(nil)))
@@ -113,11 +113,11 @@ func TestCandidateTellsDifferences(t *testing.T) {
 	for _, row := range []struct {
 		name            string
 		r               *request.Request
-		live, candidate gate.Reason // candidate: "" when there is no difference
+		live, candidate gate.Reason // candidate: "" if no difference is reported
 	}{
 		{"allowed by both", get("/same", admin), "allowed", ""},
 		{"denied by both", get("/same", guest), "group_missing", ""},
-		{"denied by both for want of a token", get("/same"), "credential_missing", ""},
+		{"denied by both without a token", get("/same"), "credential_missing", ""},
 		{"another route's name", get("/renamed"), "public", ""},
 		{"refused by both", get("/a//b"), "path_refused", ""},
 		{"would be allowed", get("/wider", guest), "group_missing", "allowed"},
@@ -127,7 +127,8 @@ func TestCandidateTellsDifferences(t *testing.T) {
 		{"would tell the application more", get("/same", teamed), "allowed", "allowed"},
 		{"would let the token through", get("/keeps", guest), "allowed", "allowed"},
 		{"would take out a header that is there", get("/renamed", "x-team: red"), "public", "public"},
-		{"the issuer's outage is shared", get("/same", bearer(mint(t, w.dark, map[string]any{"aud": "orders-api", "sub": "a"}))), "keys_unavailable", ""},
+		{"the issuer's outage is shared", get("/same", bearer(mint(t, w.dark, map[string]any{"aud": "orders-api", "sub": "a"}))),
+			"keys_unavailable", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			before := found.len()
@@ -137,14 +138,14 @@ func TestCandidateTellsDifferences(t *testing.T) {
 				t.Fatalf("live: %s (%s), want %s", live.Reason, live.InternalDetail, row.live)
 			}
 			c.Offer(row.r, live)
-			// One that differs for certain, so that the one before it is done.
+			// When this difference is reported, the request before it has been decided.
 			last := w.decide(t, get("/new"))
 			c.Offer(get("/new"), last)
 			wait(t, "the candidate has decided", func() bool {
-				all, _ := found.sofar()
+				all, _ := found.get()
 				return len(all) > before && all[len(all)-1].Live.ID == last.ID
 			})
-			all, asked := found.sofar()
+			all, requests := found.get()
 			if fmt.Sprint(*live) != fmt.Sprint(copied) {
 				t.Errorf("the live decision was changed:\n%+v\nbefore\n%+v", *live, copied)
 			}
@@ -154,54 +155,55 @@ func TestCandidateTellsDifferences(t *testing.T) {
 			if row.candidate == "" {
 				return
 			}
-			d, r := all[before], asked[before]
-			if r.Target != row.r.Target || len(r.Headers) != len(row.r.Headers) || d.Live.ID != live.ID || d.Candidate.Reason != row.candidate || d.Candidate.ConfigHash != cfg.Hash {
+			d, r := all[before], requests[before]
+			if r.Target != row.r.Target || len(r.Headers) != len(row.r.Headers) || d.Live.ID != live.ID ||
+				d.Candidate.Reason != row.candidate || d.Candidate.ConfigHash != cfg.Hash {
 				t.Errorf("candidate: %s by %s, want %s by %s", d.Candidate.Reason, d.Candidate.ConfigHash, row.candidate, cfg.Hash)
 			}
 			consistent(t, d.Candidate)
 		})
 	}
 	if got := w.home.Fetches(); got != fetches {
-		t.Errorf("the shared issuer was asked %d times more", got-fetches)
+		t.Errorf("%d more fetches from the shared issuer", got-fetches)
 	}
 	if c.Skipped() != 0 {
-		t.Errorf("%d were left out", c.Skipped())
+		t.Errorf("%d were skipped", c.Skipped())
 	}
 }
 
-// Whoever offers never waits: what there is no room for is left out and counted,
-// and what there is room for is decided once it is somebody's turn.
+// Offer never waits: it skips and counts the requests for which the queue has no room. Run
+// decides the others.
 func TestCandidateNeverBlocks(t *testing.T) {
 	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
 	would := openCandidate(t, live, parse(t, "default: deny\n", nil), gate.Options{Logger: quiet()})
-	var found told
+	var found differences
 	c := gate.NewCandidate(would, found.differ)
 	const offered, room = 3000, 1024
 	r := get("/x")
 	d := live.Decide(t.Context(), r)
 	for range offered {
-		c.Offer(r, d) // nobody takes them yet
+		c.Offer(r, d) // Run has not started
 	}
 	if got := c.Skipped(); got != offered-room {
-		t.Errorf("%d were left out, want %d", got, offered-room)
+		t.Errorf("%d were skipped, want %d", got, offered-room)
 	}
 	end := begin(t, c)
 	wait(t, "all that there was room for is decided", func() bool { return found.len() == room })
 	end()
 	for range offered {
-		c.Offer(r, d) // nobody takes them any more
+		c.Offer(r, d) // Run has returned
 	}
 	if got := c.Skipped(); got != 2*(offered-room) {
-		t.Errorf("%d were left out, want %d", got, 2*(offered-room))
+		t.Errorf("%d were skipped, want %d", got, 2*(offered-room))
 	}
 	if found.len() != room {
 		t.Errorf("%d differences after the end, want %d", found.len(), room)
 	}
 }
 
-// Several offers may see the last free place at once. Only one of them gets it, and
-// the others do not wait. Each has a request that takes a while to copy, so that all of
-// them look before the first one is done.
+// Several calls of Offer can see the last free place at the same time. One of them gets it,
+// and the others do not wait. The requests take long to copy, so that all calls have seen
+// the free place before the first one takes it.
 func TestCandidateNeverBlocksAtTheLastPlace(t *testing.T) {
 	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
 	c := gate.NewCandidate(live, func(*request.Request, gate.Difference) {})
@@ -225,11 +227,11 @@ func TestCandidateNeverBlocksAtTheLastPlace(t *testing.T) {
 	}
 }
 
-// Offers may come from many at once.
+// Offer can be called from many goroutines.
 func TestCandidateConcurrently(t *testing.T) {
 	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
 	would := open(t, parse(t, "default: deny\n", nil), gate.Options{Logger: quiet()})
-	var found told
+	var found differences
 	c := gate.NewCandidate(would, found.differ)
 	begin(t, c)
 	var offering sync.WaitGroup
@@ -246,8 +248,8 @@ func TestCandidateConcurrently(t *testing.T) {
 	wait(t, "each was decided or left out", func() bool { return found.len()+int(c.Skipped()) == each*by })
 }
 
-// A candidate that reads its keys from where the live gate has them goes on
-// doing so when the live gate has another config, or has ended.
+// A candidate that shares keys with the live gate can use them after the live gate has
+// another config, or has been closed.
 func TestCandidateOutlivesTheLiveConfig(t *testing.T) {
 	w := startWith(t, liveYAML)
 	would := openCandidate(t, w.gate, w.cfg, gate.Options{Logger: quiet(), Now: w.clock.now})
@@ -264,12 +266,12 @@ func TestCandidateOutlivesTheLiveConfig(t *testing.T) {
 	}
 }
 
-// What was offered may be used for something else at once: a candidate decides
-// what it was then, the route that Envoy named included.
+// The caller can use the request again at once: a candidate decides the request as it was
+// offered, with the route that Envoy named.
 func TestCandidateKeepsCopies(t *testing.T) {
 	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
 	would := open(t, parse(t, "default: deny\nroutes: [{name: all, match: /other, access: public}]\n", nil), gate.Options{Logger: quiet()})
-	var found told
+	var found differences
 	c := gate.NewCandidate(would, found.differ)
 	r := named("all", get("/x", "x-one: 1"))
 	d := live.Decide(t.Context(), r)
@@ -279,17 +281,17 @@ func TestCandidateKeepsCopies(t *testing.T) {
 	r.SetRoute("default")
 	begin(t, c)
 	wait(t, "the candidate has decided", func() bool { return found.len() == 1 })
-	all, asked := found.sofar()
+	all, requests := found.get()
 	if got := all[0]; got.Live.ID != id || got.Live.Reason != gate.ReasonPublic || got.Candidate.Reason != gate.ReasonRouteMismatch {
 		t.Errorf("live %+v, candidate %s", got.Live, got.Candidate.Reason)
 	}
-	if asked[0].Target != "/x" || asked[0].Header("x-one") != "1" {
-		t.Errorf("it was asked about %+v", asked[0])
+	if requests[0].Target != "/x" || requests[0].Header("x-one") != "1" {
+		t.Errorf("it decided %+v", requests[0])
 	}
 }
 
-// A candidate that shares its keys with the live gate decides like it, and leaves no
-// trace on them: no token is counted and no fetch is requested, whatever kid is named.
+// A candidate that shares keys with the live gate decides like it, but does not affect the
+// keys: it counts no token and requests no fetch, whatever kid a token names.
 func TestCandidateLeavesNoTrace(t *testing.T) {
 	w := startWith(t, liveYAML)
 	would := openCandidate(t, w.gate, w.cfg, gate.Options{Logger: quiet(), Now: w.clock.now})
@@ -298,21 +300,22 @@ func TestCandidateLeavesNoTrace(t *testing.T) {
 	if d := would.Decide(t.Context(), get("/same", bearer(raw))); d.Reason != gate.ReasonAllowed {
 		t.Errorf("got %s (%s), want allowed", d.Reason, d.InternalDetail)
 	}
-	if d := would.Decide(t.Context(), get("/same", bearer(sign(t, w.home, map[string]any{"kid": "nobody"}, claims(nil))))); d.Reason != gate.ReasonKeyUnknown {
+	unknown := sign(t, w.home, map[string]any{"kid": "unknown"}, claims(nil))
+	if d := would.Decide(t.Context(), get("/same", bearer(unknown))); d.Reason != gate.ReasonKeyUnknown {
 		t.Errorf("got %s (%s), want key_unknown", d.Reason, d.InternalDetail)
 	}
 	if after := trace(w.gate); after != before {
 		t.Errorf("the keys show\n%s\nwant\n%s", after, before)
 	}
-	// A gate whose keys nobody shares counts and fetches.
+	// A gate that shares no keys counts and fetches.
 	w.gate.Close()
 	would.Decide(t.Context(), get("/other", bearer(mint(t, w.home, claims(map[string]any{"sub": "bob"})))))
 	if after := trace(would); after == before {
-		t.Error("keys that nobody shares show nothing")
+		t.Error("a gate that shares no keys has counted nothing")
 	}
 }
 
-// trace is what decisions leave on the keys of a gate's issuers.
+// trace returns what decisions change in the state of a gate's issuers.
 func trace(g *gate.Gate) (text string) {
 	for _, s := range g.Issuers().Stats() {
 		text += fmt.Sprintln(s.Issuer, s.Fetches, s.UnknownKIDs)

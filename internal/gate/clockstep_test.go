@@ -9,15 +9,14 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// steppedClock is the machine's clock as it reads once somebody has set it: what
-// it shows jumps, and its monotonic reading runs on (package time, "Monotonic
-// Clocks"). Setting the true one would change the machine.
+// steppedClock behaves like the machine's clock after it was set: its wall time jumps, and
+// its monotonic time does not (package time, "Monotonic Clocks").
 type steppedClock struct{ step atomic.Int64 } // seconds
 
 func (c *steppedClock) now() time.Time {
 	t := time.Now()
-	// A time with a monotonic reading keeps the seconds since 1885 in 33 bits of
-	// its first word, above 30 bits of nanoseconds.
+	// A time.Time with a monotonic reading has the seconds since 1885 in 33 bits of its first
+	// word, above 30 bits of nanoseconds.
 	words := (*struct {
 		wall uint64
 		mono int64
@@ -33,17 +32,17 @@ func TestSteppedClockIsOne(t *testing.T) {
 	c.step.Store(-3600)
 	after := c.now()
 	if shown := after.Round(0).Sub(before.Round(0)); shown > -59*time.Minute || shown < -time.Hour {
-		t.Errorf("it shows %v more", shown)
+		t.Errorf("wall time has advanced by %v", shown)
 	}
 	if passed := after.Sub(before); passed < 0 || passed > time.Minute {
-		t.Errorf("%v have passed", passed)
+		t.Errorf("monotonic time has advanced by %v", passed)
 	}
 }
 
-// TestClockStepsBack: somebody sets the clock back by an hour, and later right
-// again. Tokens are held to the clock as it is, whether they are remembered or
-// not, and nothing that was decided meanwhile is held on to. Keys stay trusted,
-// age as time passes, and rotate: no timer waits for the hour.
+// TestClockStepsBack: the clock is set back by an hour, and later corrected. Tokens, cached
+// or not, are checked against the clock as it is, and no decision made with the wrong clock
+// has an effect later. Keys stay trusted, age with monotonic time, and rotate: no timer
+// waits for the hour.
 func TestClockStepsBack(t *testing.T) {
 	const hour = 3600
 	c := &steppedClock{}
@@ -54,24 +53,24 @@ issuers:
   home: {issuer: "${HOME_ISS}", audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true,
          jwks: {max_stale: 30m, unknown_kid_cooldown: 1s}}
 `, map[string]string{"HOME_ISS": home.ISS()})
-	w := &world{gate: open(t, cfg, gate.Options{Replica: "replica", Now: c.now, Logger: quiet()}), cfg: cfg, home: home}
+	w := &fixture{gate: open(t, cfg, gate.Options{Replica: "replica", Now: c.now, Logger: quiet()}), cfg: cfg, home: home}
 	token := func(from, to time.Duration) string {
 		now := time.Now()
 		return sign(t, home, nil, claims(map[string]any{"iat": now.Add(from).Unix(), "exp": now.Add(to).Unix()}))
 	}
 	current, known := token(0, time.Hour), token(0, time.Hour)
-	old := token(-2*time.Hour, -time.Minute) // ended, unless the clock is wrong
+	old := token(-2*time.Hour, -time.Minute) // expired, unless the clock is wrong
 	expect := func(when string, want map[string]gate.Reason) {
 		t.Helper()
 		for name, raw := range map[string]string{"current": current, "known": known, "old": old} {
-			for range 2 { // verified, and then remembered
+			for range 2 { // not cached, then cached
 				if d := w.decide(t, get("/x", bearer(raw))); d.Reason != want[name] {
 					t.Errorf("%s, the %s token: %s (%s), want %s", when, name, d.Reason, d.InternalDetail, want[name])
 				}
 			}
 		}
 		if s := w.gate.Issuers().Stats()[0]; s.Stale || s.Age < 0 || s.Age > 20*time.Minute || s.NextFetch > 20*time.Minute {
-			t.Errorf("%s: the keys are of age %v, stale %v, and fetched next in %v", when, s.Age, s.Stale, s.NextFetch)
+			t.Errorf("%s: the keys have age %v, stale %v, next fetch in %v", when, s.Age, s.Stale, s.NextFetch)
 		}
 	}
 	if d := w.decide(t, get("/x", bearer(known))); d.Reason != gate.ReasonAllowed {
@@ -79,7 +78,9 @@ issuers:
 	}
 	right := map[string]gate.Reason{"current": gate.ReasonAllowed, "known": gate.ReasonAllowed, "old": gate.ReasonExpired}
 	c.step.Store(-hour)
-	expect("an hour back", map[string]gate.Reason{"current": gate.ReasonIssuedInFuture, "known": gate.ReasonIssuedInFuture, "old": gate.ReasonAllowed})
+	expect("an hour back", map[string]gate.Reason{
+		"current": gate.ReasonIssuedInFuture, "known": gate.ReasonIssuedInFuture, "old": gate.ReasonAllowed,
+	})
 	rotates(t, w, func() string { return token(-2*time.Hour, -time.Minute) })
 	c.step.Store(0)
 	expect("right again", right)
@@ -90,8 +91,8 @@ issuers:
 	expect("right once more", right)
 }
 
-// rotates has the issuer sign with a new key, whose tokens must be taken soon.
-func rotates(t *testing.T, w *world, token func() string) {
+// rotates makes the issuer sign with a new key, whose tokens must soon be allowed.
+func rotates(t *testing.T, w *fixture, token func() string) {
 	t.Helper()
 	kid, err := w.home.AddKey("ES256")
 	if err == nil {

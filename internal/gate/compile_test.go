@@ -7,7 +7,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// newGate is a gate that decides by a config.
+// newGate compiles a config and returns a gate that decides by it.
 func newGate(cfg *config.Config, o gate.Options) (*gate.Gate, error) {
 	p, err := gate.Compile(cfg, gate.CompileOptions{Logger: o.Logger, Now: o.Now})
 	if err != nil {
@@ -16,7 +16,7 @@ func newGate(cfg *config.Config, o gate.Options) (*gate.Gate, error) {
 	return gate.New(p, o), nil
 }
 
-// reload makes a gate decide by a config.
+// reload compiles a config and makes a gate decide by it.
 func reload(ctx context.Context, g *gate.Gate, cfg *config.Config) error {
 	p, err := gate.Compile(cfg, gate.CompileOptions{Keys: g})
 	if err != nil {
@@ -26,7 +26,7 @@ func reload(ctx context.Context, g *gate.Gate, cfg *config.Config) error {
 	return nil
 }
 
-// compiles is the error of a config that does not compile.
+// compiles returns the error of compiling a config.
 func compiles(cfg *config.Config) error {
 	p, err := gate.Compile(cfg, gate.CompileOptions{Logger: quiet()})
 	if err == nil {

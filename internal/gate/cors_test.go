@@ -7,8 +7,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// A page of an origin that the config names can read what it was answered, and why
-// it was denied; no other can, and a cache is told that a denial depends on that.
+// Only pages of a listed origin can read responses and denials. Denials vary with the
+// origin, for caches.
 func TestCORSOfAnswers(t *testing.T) {
 	const (
 		vary    = "vary: Origin"
@@ -26,7 +26,8 @@ func TestCORSOfAnswers(t *testing.T) {
 		"cors: {origins: [\"https://app.example\", \"http://localhost:3000\"]}\n": {
 			{"its origin", []string{app}, []string{vary, allowed, expose}},
 			{"a name in capitals", []string{"Origin: https://app.example"}, []string{vary, allowed, expose}},
-			{"the other one", []string{"origin: http://localhost:3000"}, []string{vary, "access-control-allow-origin: http://localhost:3000", expose}},
+			{"the other one", []string{"origin: http://localhost:3000"},
+				[]string{vary, "access-control-allow-origin: http://localhost:3000", expose}},
 			{"none", nil, []string{vary}},
 			{"an empty one", []string{"origin: "}, []string{vary}},
 			{"null", []string{"origin: null"}, []string{vary}},
@@ -59,7 +60,7 @@ func TestCORSOfAnswers(t *testing.T) {
 					t.Errorf("allowed (%s), and %v is set", d.Reason, d.Set)
 				}
 				// The response to an allowed request is for the same origins; whether it
-				// varies is for the application to say.
+				// varies is the application's decision.
 				var want []string
 				if len(row.want) > 1 {
 					want = row.want[1:]

@@ -10,8 +10,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// A route reads its own places and no others; what was read is taken out there,
-// and what stands beside it stays.
+// A route reads the credential from its own places only. The gate removes the credential
+// and keeps the rest of the header or query.
 func TestCredentialPlaces(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 tokens: {from: [bearer, {cookie: session}]}
@@ -30,7 +30,7 @@ routes:
 		name   string
 		r      *request.Request
 		reason gate.Reason
-		// what the application receives of a field; nothing: the field is gone
+		// what the application receives of a field; empty: the field is removed
 		field, left string
 		parameters  []string
 	}{
@@ -39,7 +39,8 @@ routes:
 		{"a cookie that is kept", get("/kept", "cookie: session="+raw), "allowed", "cookie", "session=" + raw, nil},
 		{"a cookie that failed", get("/lenient", "cookie: a=1; session=null"), "anonymous_invalid", "cookie", "a=1", nil},
 		{"another cookie", get("/lenient", "cookie: Session="+raw), "anonymous", "cookie", "Session=" + raw, nil},
-		{"a cookie where none is read", get("/header", "cookie: session="+raw), "credential_missing", "", "", nil},
+		{"a cookie where none is read", get("/header", "cookie: session="+raw),
+			"credential_missing", "", "", nil},
 		{"a cookie and a token", get("/x", "cookie: session="+raw, bearer(raw)), "credential_ambiguous", "", "", nil},
 
 		{"a header", get("/header", "x-token: "+raw), "allowed", "x-token", "", nil},
@@ -48,14 +49,17 @@ routes:
 		{"a token of another scheme", get("/maybe", "authorization: DPoP "+raw), "credential_missing", "", "", nil},
 		{"a token without a scheme, which is taken out", get("/lenient", "authorization: "+raw), "anonymous_invalid", "authorization", "", nil},
 		{"another scheme without a token", get("/lenient", "authorization: Basic YTpi"), "anonymous", "authorization", "Basic YTpi", nil},
-		{"a token without a scheme beside a cookie", get("/x", "authorization: JWT "+raw, "cookie: session="+raw), "credential_missing", "", "", nil},
+		{"a token without a scheme, and a cookie", get("/x", "authorization: JWT "+raw, "cookie: session="+raw),
+			"credential_missing", "", "", nil},
 		{"a token without a scheme where that is read", get("/alone", "authorization: "+raw), "allowed", "authorization", "", nil},
 		{"a Bearer token where both are read", get("/alone", bearer(raw)), "allowed", "authorization", "", nil},
-		{"a token without a scheme where it is not read", get("/header", "x-token: "+raw, "authorization: "+raw), "allowed", "authorization", raw, nil},
+		{"a token without a scheme where it is not read", get("/header", "x-token: "+raw, "authorization: "+raw),
+			"allowed", "authorization", raw, nil},
 
 		{"two headers", get("/header", "x-token: "+raw, "x-token: "+raw), "credential_ambiguous", "", "", nil},
 
-		{"a protocol", get("/socket", append(upgrade, "sec-websocket-protocol: jwt, "+raw+", chat")...), "allowed", "sec-websocket-protocol", "jwt, chat", nil},
+		{"a protocol", get("/socket", append(upgrade, "sec-websocket-protocol: jwt, "+raw+", chat")...),
+			"allowed", "sec-websocket-protocol", "jwt, chat", nil},
 
 		{"a parameter", get("/query?a=1&access_token=" + raw + "&b=2"), "allowed", "", "", []string{"access_token"}},
 		{"a parameter twice", get("/query?access_token=" + raw + "&access_token=" + raw), "credential_ambiguous", "", "", nil},
@@ -80,8 +84,8 @@ routes:
 	}
 }
 
-// A cookie is sent by the browser, whoever asked it to: it counts where nothing
-// is changed, or where the site itself is known to have asked.
+// A browser sends a cookie whatever site causes the request. So a cookie is accepted only on
+// requests that change nothing, or that the site itself or a listed origin has caused.
 func TestCrossSite(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 tokens: {from: [{cookie: session, origins: ["https://app.example"]}]}
@@ -123,13 +127,13 @@ routes:
 				t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
 			if d.Verdict == gate.VerdictAllow && len(forwarded(d, r)["cookie"]) > 0 {
-				t.Error("the credential goes on")
+				t.Error("the credential is forwarded")
 			}
 		})
 	}
 }
 
-// A hole is open on the hosts that it was opened for, and on no other.
+// A relaxation applies to its hosts only.
 func TestRelaxationsAreOfTheirHost(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 relax: {all: [encoded_percent], hosts: {old.example: [encoded_slash, semicolon, method_override, original_url]}}
@@ -143,7 +147,7 @@ routes: [{name: open, match: /open/**, access: public}, {name: admin, match: /ad
 		{"old.example", "/open/a%2Fb", "public"},
 		{"OLD.example.:8080", "/open/a%2Fb", "public"},
 		{"old.example.evil.example", "/open/a%2Fb", "path_refused"},
-		{"old.example,new.example", "/open/a%2Fb", "path_refused"}, // no host at all
+		{"old.example,new.example", "/open/a%2Fb", "path_refused"}, // not a host
 		{"old.example,new.example", "/open/a", "host_refused"},
 		{"old.example", "/open/..%2Fadmin", "path_refused"},
 		{"old.example", "/open/..;/admin", "path_refused"},
@@ -164,11 +168,11 @@ routes: [{name: open, match: /open/**, access: public}, {name: admin, match: /ad
 		got := forwarded(w.decide(t, r), r)
 		for _, name := range []string{"x-http-method-override", "x_original_url"} {
 			if _, kept := got[name]; kept != open {
-				t.Errorf("%s: %s goes on: %v, want %v", host, name, kept, open)
+				t.Errorf("%s: %s is forwarded: %v, want %v", host, name, kept, open)
 			}
 		}
 		if len(identityOf(got)) > 0 {
-			t.Errorf("%s: the application is told %v", host, identityOf(got))
+			t.Errorf("%s: the application receives %v", host, identityOf(got))
 		}
 	}
 }

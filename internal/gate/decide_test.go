@@ -11,23 +11,23 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// draft is a request that is being spoiled.
+// draft is a request before it is built.
 type draft struct {
 	target, host   string
-	more           []string // header fields beside the token's
+	more           []string // header fields in addition to the token's
 	header, claims map[string]any
 	tamper         bool
-	behind         string // what stands behind the token
+	suffix         string // written after the token
 }
 
-// spoil is one rule that a draft is made to break.
-type spoil struct {
+// violation makes a draft fail one check.
+type violation struct {
 	reason gate.Reason
 	breaks func(*draft)
 }
 
-// spoils breaks a rule of each check, in the order in which they are made.
-func spoils() []spoil {
+// violations has a violation for each check, in the order of the checks.
+func violations() []violation {
 	ago, soon := time.Now().Add(-time.Hour).Unix(), time.Now().Add(time.Hour).Unix()
 	claim := func(name string, value any) func(*draft) {
 		return func(d *draft) { d.claims[name] = value }
@@ -35,12 +35,12 @@ func spoils() []spoil {
 	header := func(name string, value any) func(*draft) {
 		return func(d *draft) { d.header[name] = value }
 	}
-	return []spoil{
+	return []violation{
 		{"path_refused", func(d *draft) { d.target += "/%2e%2e/x" }},
 		{"host_refused", func(d *draft) { d.host = "a.example,b.example" }},
 		{"route_denied", func(d *draft) { d.target = "/closed/x" }},
 		{"credential_ambiguous", func(d *draft) { d.more = append(d.more, "Authorization: Bearer other") }},
-		{"token_malformed", func(d *draft) { d.behind = ".more" }},
+		{"token_malformed", func(d *draft) { d.suffix = ".more" }},
 		{"alg_not_allowed", header("alg", "none")},
 		{"header_not_allowed", header("crit", []string{"exp"})},
 		{"type_not_allowed", header("typ", "logout+jwt")},
@@ -64,23 +64,22 @@ func spoils() []spoil {
 	}
 }
 
-// A request that breaks this rule and every one behind it is denied for this
-// one: what is cheap and what proves more comes first, and nothing is told of a
-// rule that was not reached.
+// A request that fails a check and every later check is denied for the first one. So a
+// denial reveals nothing about checks that were not reached.
 func TestFirstFailureIsTheReason(t *testing.T) {
 	w := start(t)
-	for first, one := range spoils() {
+	for first, one := range violations() {
 		t.Run(string(one.reason), func(t *testing.T) {
 			d := draft{target: "/strict", host: "api.example", header: map[string]any{}, claims: claims(nil)}
-			// From the last to this one, so that this one has the last word.
-			for _, rule := range slices.Backward(spoils()[first:]) {
+			// The last violation comes first, so that the first one takes effect.
+			for _, rule := range slices.Backward(violations()[first:]) {
 				rule.breaks(&d)
 			}
 			raw := sign(t, w.home, d.header, d.claims)
 			if d.tamper {
 				raw = tampered(raw)
 			}
-			r := get(d.target, append(d.more, bearer(raw+d.behind))...)
+			r := get(d.target, append(d.more, bearer(raw+d.suffix))...)
 			r.Authority = d.host
 			if got := w.decide(t, r); got.Reason != one.reason || got.Verdict != gate.VerdictDeny {
 				t.Errorf("%s for %s (%s), want a denial for %s", got.Verdict, got.Reason, got.InternalDetail, one.reason)
@@ -94,7 +93,7 @@ func TestFirstFailureIsTheReason(t *testing.T) {
 	})
 }
 
-// Every kind of access meets every kind of credential.
+// Each kind of access is tested with each kind of credential.
 func TestAccess(t *testing.T) {
 	w := start(t)
 	fine := mint(t, w.home, claims(nil))
@@ -136,12 +135,14 @@ func TestAccess(t *testing.T) {
 			"one comma": "anonymous_invalid", "outage": "anonymous_invalid", "unknown key": "anonymous_invalid",
 		}},
 		"required": {"/strict", map[string]gate.Reason{
-			"none": "credential_missing", "empty": "credential_missing", "another": "credential_missing", "proper": "allowed", "lower case": "allowed",
+			"none": "credential_missing", "empty": "credential_missing", "another": "credential_missing",
+			"proper": "allowed", "lower case": "allowed",
 			"expired": "expired", "null": "token_malformed", "bare scheme": "token_malformed", "two fields": "credential_ambiguous",
 			"one comma": "credential_ambiguous", "outage": "keys_unavailable", "unknown key": "key_unknown",
 		}},
-		"what no route matches": {"/anything", map[string]gate.Reason{
-			"none": "credential_missing", "empty": "credential_missing", "another": "credential_missing", "proper": "allowed", "lower case": "allowed",
+		"no route matches": {"/anything", map[string]gate.Reason{
+			"none": "credential_missing", "empty": "credential_missing", "another": "credential_missing",
+			"proper": "allowed", "lower case": "allowed",
 			"expired": "expired", "null": "token_malformed", "bare scheme": "token_malformed", "two fields": "credential_ambiguous",
 			"one comma": "credential_ambiguous", "outage": "keys_unavailable", "unknown key": "key_unknown",
 		}},
@@ -169,30 +170,30 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// checkForwarded holds what the application receives to the reason that the
-// request was allowed for: who the user is, and whether the credential is there.
+// checkForwarded checks that the application receives the identity and the credential only
+// if the reason of the decision says so.
 func checkForwarded(t *testing.T, d *gate.Decision, r *request.Request) {
 	t.Helper()
 	got := forwarded(d, r)
 	users, known := identityOf(got), d.Reason == gate.ReasonAllowed
 	if known && (users["x-user-id"] != "alice" || users["x-user-issuer"] != "home") {
-		t.Errorf("the application is told %v", users)
+		t.Errorf("the application receives %v", users)
 	}
 	if !known && len(users) > 0 {
-		t.Errorf("the application is told %v of a user whom nobody proved", users)
+		t.Errorf("the application receives the identity %v, which was not verified", users)
 	}
 	_, sent := forwarded(&gate.Decision{}, r)["authorization"]
 	_, kept := got["authorization"]
 	removed := known || d.Reason == gate.ReasonAnonymousInvalid
 	if kept != (sent && !removed) {
-		t.Errorf("authorization: sent %v, kept %v, on a request that is %s", sent, kept, d.Reason)
+		t.Errorf("authorization: sent %v, forwarded %v, with reason %s", sent, kept, d.Reason)
 	}
 	if !slices.Equal(got["x-trace"], []string{"1"}) {
-		t.Errorf("another header was touched: %v", got)
+		t.Errorf("another header was changed: %v", got)
 	}
 }
 
-// Only what the route's requirement asks for decides, one of a list or all.
+// A requirement is met by one item of a list, or by all of them if the route says so.
 func TestRequirement(t *testing.T) {
 	w := start(t)
 	for name, row := range map[string]struct {
@@ -200,15 +201,15 @@ func TestRequirement(t *testing.T) {
 		changed map[string]any
 		want    gate.Reason
 	}{
-		"one group of two":          {"/team", map[string]any{"groups": []string{"staff"}}, "allowed"},
-		"no group":                  {"/team", map[string]any{"groups": nil}, "group_missing"},
-		"groups that are no list":   {"/team", map[string]any{"groups": "admin"}, "group_missing"},
-		"a group in another case":   {"/team", map[string]any{"groups": []string{"Admin"}}, "group_missing"},
-		"one scope of two":          {"/readers", map[string]any{"scope": "orders/admin"}, "allowed"},
-		"scopes as a list":          {"/readers", map[string]any{"scope": nil, "scp": []string{"orders/read"}}, "allowed"},
-		"the head of a scope":       {"/readers", map[string]any{"scope": "orders"}, "scope_missing"},
-		"all scopes":                {"/strict", map[string]any{"scope": "orders/write other orders/read"}, "allowed"},
-		"one scope where all count": {"/strict", map[string]any{"scope": "orders/write"}, "scope_missing"},
+		"one group of two":           {"/team", map[string]any{"groups": []string{"staff"}}, "allowed"},
+		"no group":                   {"/team", map[string]any{"groups": nil}, "group_missing"},
+		"groups that are not a list": {"/team", map[string]any{"groups": "admin"}, "group_missing"},
+		"a group in another case":    {"/team", map[string]any{"groups": []string{"Admin"}}, "group_missing"},
+		"one scope of two":           {"/readers", map[string]any{"scope": "orders/admin"}, "allowed"},
+		"scopes as a list":           {"/readers", map[string]any{"scope": nil, "scp": []string{"orders/read"}}, "allowed"},
+		"a prefix of a scope":        {"/readers", map[string]any{"scope": "orders"}, "scope_missing"},
+		"all scopes":                 {"/strict", map[string]any{"scope": "orders/write other orders/read"}, "allowed"},
+		"one scope where all count":  {"/strict", map[string]any{"scope": "orders/write"}, "scope_missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := w.decide(t, get(row.target, bearer(sign(t, w.home, nil, claims(row.changed)))))
@@ -219,8 +220,8 @@ func TestRequirement(t *testing.T) {
 	}
 }
 
-// A program's token has neither user name nor groups, and is told apart from a
-// person's.
+// The identity of a program has neither a user name nor groups, and has another kind than
+// that of a person.
 func TestIdentityOfProgramsAndPeople(t *testing.T) {
 	w := start(t)
 	for name, row := range map[string]struct {
@@ -246,7 +247,7 @@ func TestIdentityOfProgramsAndPeople(t *testing.T) {
 			mint(t, w.home, claims(map[string]any{"preferred_username": "Alïce", "email": "a@example.com"})),
 			map[string]string{
 				"x-user-id": "alice", "x-user-name": "Al%C3%AFce", "x-user-groups": "admin,staff", "x-user-scopes": "orders/read,orders/write",
-				"x-user-client": "web", "x-user-kind": "user", "x-user-issuer": "home", // x-user-email is taken out
+				"x-user-client": "web", "x-user-kind": "user", "x-user-issuer": "home", // x-user-email is removed
 			},
 		},
 	} {
@@ -254,11 +255,11 @@ func TestIdentityOfProgramsAndPeople(t *testing.T) {
 			r := get("/optional/me", bearer(row.raw), "x-user-id: root", "x-user-email: root@example.com", "x-user-name: root")
 			d := w.decide(t, r)
 			if got := identityOf(forwarded(d, r)); d.Reason != gate.ReasonAllowed || !maps.Equal(got, row.want) {
-				t.Errorf("%s: the application is told\n\t%v\nwant\n\t%v", d.Reason, got, row.want)
+				t.Errorf("%s: the application receives\n\t%v\nwant\n\t%v", d.Reason, got, row.want)
 			}
 			set := slices.IndexFunc(d.Set, func(h request.Header) bool { return slices.Contains(d.Remove, h.Name) })
 			if set >= 0 {
-				t.Errorf("%s is set and removed: Envoy removes last", d.Set[set].Name)
+				t.Errorf("%s is set and removed; Envoy would remove it", d.Set[set].Name)
 			}
 		})
 	}

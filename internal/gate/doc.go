@@ -13,10 +13,10 @@
 //  1. Each reason has one row that says what it means to a client, and no row
 //     of a denial has a status below 400 (TestReasonsAreComplete).
 //  2. A failure of an unknown kind is a denial, never an allowed request
-//     (TestUnknownFailureIsDenied, TestEveryFailureHasItsReason).
+//     (TestUnknownFailureIsDenied, TestEveryFailureHasItsReason, TestRefuse).
 //  3. A request is decided by one policy, which is loaded once, and a config with
 //     a mistake never becomes a policy (TestReloadSwapsWhole,
-//     TestReloadRefused).
+//     TestReloadDuringADecision, TestReloadRefused).
 //  4. Identity headers are removed from every allowed request, on every route
 //     (TestDecideStripsOnEveryRoute).
 //  5. A denial contains nothing that the client sent (TestAnswersEchoNothing).

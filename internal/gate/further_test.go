@@ -9,7 +9,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// furtherYAML has rules that a request selects under another reading only.
+// furtherYAML has rules that a request matches only if it is interpreted differently.
 const furtherYAML = issuersYAML + `
 audit: {allowed: none, denied: none}
 routes:
@@ -30,8 +30,8 @@ routes:
   - {name: all,     match: /rest/**}
 `
 
-// A request passes its own rule and every further one, in the order of the file;
-// each refusal lacks exactly one thing.
+// A request must pass its own rule and every further one, in file order. Each denied
+// request fails exactly one requirement.
 func TestFurtherRules(t *testing.T) {
 	w := startWith(t, furtherYAML)
 	admin := bearer(mint(t, w.home, claims(nil)))
@@ -80,17 +80,18 @@ func TestFurtherRules(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			d := w.decide(t, row.r)
 			if d.Reason != row.want || d.Route != row.onRoute || strings.Join(d.Further, " ") != row.further {
-				t.Errorf("%s on %s with %v (%s), want %s on %s with %s", d.Reason, d.Route, d.Further, d.InternalDetail, row.want, row.onRoute, row.further)
+				t.Errorf("%s on %s with %v (%s), want %s on %s with %s", d.Reason, d.Route, d.Further, d.InternalDetail,
+					row.want, row.onRoute, row.further)
 			}
 			if recorded := row.onRoute == "admin"; d.Record != recorded {
-				t.Errorf("recorded: %v, by the sampling of another rule than %s", d.Record, row.onRoute)
+				t.Errorf("recorded: %v, not as rule %s samples", d.Record, row.onRoute)
 			}
 		})
 	}
 }
 
-// What the application receives is what the own rule says, or, where that is public,
-// the first further rule that is not.
+// The request's own rule decides what the application receives. If that rule is public, the
+// first further rule that is not public decides.
 func TestWhatAFurtherRuleChanges(t *testing.T) {
 	w := startWith(t, furtherYAML)
 	admin := bearer(mint(t, w.home, claims(nil)))
@@ -100,7 +101,7 @@ func TestWhatAFurtherRuleChanges(t *testing.T) {
 		r         *request.Request
 		user      string // x-user-id; empty: none
 		forwarded bool   // the token
-		excused   gate.Reason
+		wouldDeny gate.Reason
 	}{
 		{"identity by the own rule", get("/api/Admin/x", admin), "alice", false, ""},
 		{"identity and forward by the further rule", get("/panel", admin), "alice", true, ""},
@@ -110,18 +111,18 @@ func TestWhatAFurtherRuleChanges(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			d := w.decide(t, row.r)
 			got := forwarded(d, row.r)
-			if user := strings.Join(got["x-user-id"], ","); d.Verdict != gate.VerdictAllow || user != row.user || d.WouldDeny != row.excused {
-				t.Errorf("%s %s: x-user-id %q, excused %q, want %q and %q", d.Verdict, d.Reason, user, d.WouldDeny, row.user, row.excused)
+			if user := strings.Join(got["x-user-id"], ","); d.Verdict != gate.VerdictAllow || user != row.user || d.WouldDeny != row.wouldDeny {
+				t.Errorf("%s %s: x-user-id %q, would deny %q, want %q and %q", d.Verdict, d.Reason, user, d.WouldDeny, row.user, row.wouldDeny)
 			}
 			if _, there := got["authorization"]; there != row.forwarded {
-				t.Errorf("the token goes on: %v", there)
+				t.Errorf("the token is forwarded: %v", there)
 			}
 		})
 	}
 }
 
-// Where the own rule is in shadow and refuses, the request goes on without identity,
-// whatever a further rule says.
+// If the request's own rule is in shadow and fails, the request is forwarded without
+// identity, whatever a further rule says.
 func TestShadowOfTheOwnRule(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 routes:
@@ -131,11 +132,11 @@ routes:
 	r := get("/a", bearer(mint(t, w.home, claims(nil))))
 	d := w.decide(t, r)
 	if d.Reason != "shadowed" || d.WouldDeny != "group_missing" || d.Route != "own" || len(identityOf(forwarded(d, r))) > 0 {
-		t.Errorf("%s, excused %s, on %s: %v", d.Reason, d.WouldDeny, d.Route, d.Set)
+		t.Errorf("%s, would deny %s, on %s: %v", d.Reason, d.WouldDeny, d.Route, d.Set)
 	}
 }
 
-// A relaxation that states how the application reads a path turns the reading off.
+// A relaxation that says how the application interprets a path removes the other interpretations.
 func TestReadingsTurnedOff(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 routes: [{name: admin, match: /admin, access: deny}]
@@ -144,7 +145,8 @@ relax: {hosts: {exact.example: [case_sensitive, slash_sensitive], case.example: 
 `)
 	admin := bearer(mint(t, w.home, claims(nil)))
 	for host, want := range map[string]string{
-		"api.example": "/ADMIN /admin/", "exact.example": "", "case.example": "/admin/", "slash.example": "/ADMIN", "post.example": "/ADMIN /admin/",
+		"api.example": "/ADMIN /admin/", "exact.example": "", "case.example": "/admin/", "slash.example": "/ADMIN",
+		"post.example": "/ADMIN /admin/",
 	} {
 		var refused []string
 		for _, target := range []string{"/ADMIN", "/admin/"} {
@@ -155,7 +157,7 @@ relax: {hosts: {exact.example: [case_sensitive, slash_sensitive], case.example: 
 			}
 		}
 		if got := strings.Join(refused, " "); got != want {
-			t.Errorf("%s: %s are refused, want %s", host, got, want)
+			t.Errorf("%s: %s are denied, want %s", host, got, want)
 		}
 	}
 	for host, want := range map[string]gate.Reason{"api.example": "route_denied", "post.example": "allowed"} {
@@ -171,8 +173,8 @@ relax: {hosts: {post.example: [method_override]}}
 	}
 }
 
-// A further rule's answers are made for each request, and those of the own rule
-// alone are kept: one is never given in place of the other.
+// A request with further rules shares no identity, so it never gets one that was made under
+// its own rule alone.
 func TestFurtherRulesAreNotKept(t *testing.T) {
 	w := startWith(t, issuersYAML+"routes: [{name: admin, match: /Admin, issuers: [home], groups: [admin]}, {name: all, match: /**}]\n")
 	admin := bearer(mint(t, w.home, claims(nil)))
@@ -190,8 +192,8 @@ func TestFurtherRulesAreNotKept(t *testing.T) {
 	}
 }
 
-// A Connection header that names an identity header is refused on every route, on
-// upgrades too.
+// A Connection header that names an identity header is denied on every route, also on
+// upgrades.
 func TestConnectionHeader(t *testing.T) {
 	w := start(t)
 	for _, row := range []struct {

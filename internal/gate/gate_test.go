@@ -15,8 +15,8 @@ import (
 // publicYAML needs no issuer and no network.
 const publicYAML = "default: deny\nroutes: [{name: all, match: /**, access: public}]\n"
 
-// Mistakes that only the parts of a snapshot see come together, each at its
-// place, as those that the config itself sees do.
+// Mistakes that only the parts of a policy find are reported together with their positions,
+// like the mistakes that the config itself finds.
 func TestMistakesOfAllParts(t *testing.T) {
 	cfg := parse(t, `
 issuers:
@@ -46,28 +46,28 @@ routes:
 			}
 		}
 	}
-	t.Run("Check", func(t *testing.T) { check(t, compiles(cfg)) })
+	t.Run("Compile", func(t *testing.T) { check(t, compiles(cfg)) })
 	t.Run("New", func(t *testing.T) {
 		g, err := newGate(cfg, gate.Options{})
 		if g != nil {
-			t.Error("there is a gate beside the mistakes")
+			t.Error("got a gate and mistakes")
 		}
 		check(t, err)
 	})
 }
 
-// An issuer that would take any token is refused, should a config without the
-// loader's checks ever come here.
+// An issuer that would accept any token is rejected, also in a config that was not checked by
+// the loader.
 func TestIssuerThatWouldTakeAnythingIsRefused(t *testing.T) {
 	w := start(t)
 	cfg := *w.cfg
 	cfg.Issuers = slices.Clone(cfg.Issuers)
 	cfg.Issuers[0].Audiences, cfg.Issuers[0].Clients = nil, nil
 	if g, err := newGate(&cfg, gate.Options{Logger: quiet()}); err == nil || g != nil {
-		t.Errorf("a gate: %v, error %v", g != nil, err)
+		t.Errorf("got a gate: %v, error %v", g != nil, err)
 	}
 	if err := compiles(&cfg); err == nil || !strings.Contains(err.Error(), `issuer "home" lacks`) {
-		t.Errorf("Check: %v", err)
+		t.Errorf("Compile: %v", err)
 	}
 }
 
@@ -85,9 +85,10 @@ func TestCheckFetchesNothing(t *testing.T) {
 func TestGateTellsWhatItRuns(t *testing.T) {
 	w := start(t)
 	if w.gate.Config() != w.cfg {
-		t.Error("Config is another one")
+		t.Error("Config returns a different config")
 	}
-	want := []string{"open", "optional", "lenient", "closed", "fixed", "elsewhere", "strict", "team", "session", "fresh", "readers", "own", "level", "shadow", "default"}
+	want := []string{"open", "optional", "lenient", "closed", "fixed", "elsewhere", "strict", "team", "session", "fresh", "readers", "own",
+		"level", "shadow", "default"}
 	if got := w.gate.Routes(); !slices.Equal(got, want) {
 		t.Errorf("routes %v, want %v", got, want)
 	}
@@ -100,8 +101,7 @@ func TestGateTellsWhatItRuns(t *testing.T) {
 	}
 }
 
-// Before any key is there a gate decides: public requests go on, others are
-// told that it is an outage.
+// Before it has any key, a gate allows public requests and denies tokens with an outage.
 func TestDecidesAtOnce(t *testing.T) {
 	server := serve(t)
 	home := add(t, server, "home", "")
@@ -136,8 +136,8 @@ func TestClosedGateDecidesByTheKeysAtHand(t *testing.T) {
 	}
 }
 
-// A token of a key that the issuer has begun to sign with since is taken, and
-// one of a key that is gone is not.
+// After a rotation, a token signed with the new key is allowed, and one signed with the
+// removed key is denied.
 func TestRotation(t *testing.T) {
 	w := start(t)
 	old := mint(t, w.home, claims(nil))
@@ -161,13 +161,13 @@ func TestRefuse(t *testing.T) {
 			t.Errorf("%s: %+v", reason, d)
 		}
 		if strings.Contains(d.Denial.Detail+d.Denial.Challenge, "what happened") {
-			t.Errorf("%s: the client is told %+v", reason, d.Denial)
+			t.Errorf("%s: the client gets %+v", reason, d.Denial)
 		}
 		if d.ConfigHash != w.cfg.Hash || d.Time.IsZero() {
 			t.Errorf("%s: config %q at %v", reason, d.ConfigHash, d.Time)
 		}
 	}
-	t.Run("a reason that allows or that nobody knows", func(t *testing.T) {
+	t.Run("the reason of an allowed request, and an unknown one", func(t *testing.T) {
 		for _, reason := range []gate.Reason{gate.ReasonAllowed, gate.ReasonPublic, "new", ""} {
 			d := w.gate.Refuse(reason, "")
 			consistent(t, d)
@@ -185,7 +185,7 @@ func TestDecisionIDs(t *testing.T) {
 	for range 500 {
 		for _, d := range []*gate.Decision{w.gate.Decide(t.Context(), get("/open/x")), w.gate.Refuse(gate.ReasonInternal, "")} {
 			if !form.MatchString(d.ID.String()) || seen[d.ID.String()] {
-				t.Fatalf("id %q: of another form, or not the first", d.ID)
+				t.Fatalf("ID %q: malformed, or used before", d.ID)
 			}
 			seen[d.ID.String()] = true
 		}
@@ -202,11 +202,11 @@ func TestDecisionTimes(t *testing.T) {
 	ticks = 0
 	d := g.Decide(t.Context(), get("/x"))
 	if !d.Time.Equal(began.Add(time.Millisecond)) || d.Elapsed != time.Millisecond {
-		t.Errorf("began at %v and took %v", d.Time, d.Elapsed)
+		t.Errorf("time %v, elapsed %v", d.Time, d.Elapsed)
 	}
 }
 
-// The gate without options is one that works.
+// A gate works without options.
 func TestZeroOptions(t *testing.T) {
 	g := open(t, parse(t, publicYAML, nil), gate.Options{})
 	d := g.Decide(t.Context(), get("/x"))

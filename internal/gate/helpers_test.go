@@ -15,13 +15,13 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// hostile stands in every value that a hostile client can choose, so that a
-// test can tell where such a value has come out again.
+// hostile is part of every value that a hostile client can choose, so that tests find these
+// values in the output.
 const hostile = "zq9hostile"
 
-// issuersYAML is the issuers of most tests: home is an OIDC issuer, pool a
-// Cognito user pool, dark one whose keys were never to be had, and dim one that
-// went down after its keys were loaded.
+// issuersYAML has the issuers of most tests: home is an OIDC issuer, pool a Cognito user
+// pool, dark an issuer that is down from the start, and dim one that goes down after its
+// keys were loaded.
 const issuersYAML = `
 issuers:
   home: {issuer: "${HOME_ISS}", prefix: "", audiences: [orders-api], clients: [web, mobile],
@@ -34,7 +34,7 @@ issuers:
          algorithms: [ES256], dangerously_allow_http: true}
 `
 
-// routesYAML has a route for each thing that a route can ask for.
+// routesYAML has a route for each kind of requirement.
 const routesYAML = `
 identity: {max_value_bytes: 64, strip: [x-user-roles], headers: {x-user-email: null}}
 tokens: {max_bytes: 4096}
@@ -56,30 +56,30 @@ routes:
 revoked: {file: testdata/revoked.jsonl}
 `
 
-// world is a gate over real issuers that listen on loopback.
-type world struct {
+// fixture is a gate with issuers that listen on loopback.
+type fixture struct {
 	gate                  *gate.Gate
 	cfg                   *config.Config
 	home, pool, dark, dim *devidp.Issuer
 	clock                 *clock
 }
 
-// clock is the real one, moved by what a test says.
+// clock is the real clock plus an offset that a test sets.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
-// start returns a gate over the issuers and the routes above.
-func start(t *testing.T) *world {
+// start returns a gate with the issuers and the routes above.
+func start(t *testing.T) *fixture {
 	t.Helper()
 	return startWith(t, issuersYAML+routesYAML)
 }
 
-// startWith returns a gate over the issuers above and a config of the test's
-// own, once each issuer has keys or is known to have none.
-func startWith(t *testing.T, yaml string) *world {
+// startWith returns a gate with the issuers above and the test's own config, after each
+// issuer has keys or has failed its first fetch.
+func startWith(t *testing.T, yaml string) *fixture {
 	t.Helper()
-	w := &world{clock: &clock{}}
+	w := &fixture{clock: &clock{}}
 	live, dark, dim := serve(t), serve(t), serve(t)
 	w.home = add(t, live, "home", "")
 	if _, err := w.home.AddKey("ES384"); err != nil {
@@ -106,13 +106,13 @@ func open(t *testing.T, cfg *config.Config, o gate.Options) *gate.Gate {
 	return openSharing(t, nil, cfg, o)
 }
 
-// openSharing is open with another gate's keys.
+// openSharing opens a gate that shares another gate's keys.
 func openSharing(t *testing.T, keys *gate.Gate, cfg *config.Config, o gate.Options) *gate.Gate {
 	t.Helper()
 	return openCompiled(t, cfg, gate.CompileOptions{Logger: o.Logger, Now: o.Now, Keys: keys}, o)
 }
 
-// openCandidate is openSharing for a gate that is compared with the other one.
+// openCandidate opens a candidate that shares the live gate's keys.
 func openCandidate(t *testing.T, keys *gate.Gate, cfg *config.Config, o gate.Options) *gate.Gate {
 	t.Helper()
 	return openCompiled(t, cfg, gate.CompileOptions{Logger: o.Logger, Now: o.Now, Keys: keys, Candidate: true}, o)
@@ -156,7 +156,7 @@ func serve(t *testing.T) *devidp.Server {
 	return server
 }
 
-// add puts an issuer on a server. Empty: iss is the URL that it is served at.
+// add adds an issuer to a server. If iss is empty, the issuer's URL is its iss.
 func add(t *testing.T, server *devidp.Server, name, iss string) *devidp.Issuer {
 	t.Helper()
 	i, err := server.Add(name, devidp.IssuerConfig{ISS: iss, Algorithm: "ES256"})
@@ -166,7 +166,7 @@ func add(t *testing.T, server *devidp.Server, name, iss string) *devidp.Issuer {
 	return i
 }
 
-// parse reads a config that must have no mistake.
+// parse parses a config, which must have no mistakes.
 func parse(t *testing.T, yaml string, variables map[string]string) *config.Config {
 	t.Helper()
 	cfg, err := config.Parse("gate.yaml", []byte(yaml), func(name string) (string, bool) {
@@ -179,8 +179,8 @@ func parse(t *testing.T, yaml string, variables map[string]string) *config.Confi
 	return cfg
 }
 
-// claims are those of a proper token of home, changed as said; nil takes one
-// out.
+// claims returns the claims of a valid token of home with these changes. nil removes a
+// claim.
 func claims(changed map[string]any) map[string]any {
 	all := map[string]any{
 		"sub": "alice", "aud": "orders-api", "client_id": "web",
@@ -190,7 +190,7 @@ func claims(changed map[string]any) map[string]any {
 	return all
 }
 
-// mint returns a token of i with exactly these claims beside iss, iat and exp.
+// mint returns a token of i with these claims, iss, iat and exp.
 func mint(t *testing.T, i *devidp.Issuer, claims map[string]any) string {
 	t.Helper()
 	raw, err := i.Mint(claims, 0)
@@ -200,7 +200,7 @@ func mint(t *testing.T, i *devidp.Issuer, claims map[string]any) string {
 	return raw
 }
 
-// sign returns a token of i whose header and claims are changed as said.
+// sign returns a token of i with changes to its header and claims.
 func sign(t *testing.T, i *devidp.Issuer, header, claims map[string]any) string {
 	t.Helper()
 	all := map[string]any{"iss": i.ISS(), "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()}
@@ -213,7 +213,7 @@ func sign(t *testing.T, i *devidp.Issuer, header, claims map[string]any) string 
 	return raw
 }
 
-// tampered is a token whose signature is one of other bytes.
+// tampered returns the token with an invalid signature.
 func tampered(raw string) string {
 	dot := strings.LastIndexByte(raw, '.') + 1
 	other := byte('A')
@@ -223,7 +223,7 @@ func tampered(raw string) string {
 	return raw[:dot] + string(other) + raw[dot+1:]
 }
 
-// get is a GET of target with header fields, each written `name: value`.
+// get returns a GET request with header fields in the form `name: value`.
 func get(target string, fields ...string) *request.Request {
 	return requestOf("GET", target, fields...)
 }
@@ -237,25 +237,25 @@ func requestOf(method, target string, fields ...string) *request.Request {
 	return r
 }
 
-// named is a request whose route Envoy has chosen.
+// named sets the route that Envoy names.
 func named(route string, r *request.Request) *request.Request {
 	r.SetRoute(route)
 	return r
 }
 
-// bearer is the field that carries a token.
+// bearer returns the Authorization field of a token.
 func bearer(raw string) string { return "authorization: Bearer " + raw }
 
-// decide decides and holds the decision to what every decision must be.
-func (w *world) decide(t *testing.T, r *request.Request) *gate.Decision {
+// decide decides a request and checks that the decision is consistent.
+func (w *fixture) decide(t *testing.T, r *request.Request) *gate.Decision {
 	t.Helper()
 	d := w.gate.Decide(t.Context(), r)
 	consistent(t, d)
 	return d
 }
 
-// consistent holds a decision to itself: the verdict, what goes with it, and
-// nothing of the other one.
+// consistent checks that a decision has all fields of its verdict, and no fields of the
+// other verdicts.
 func consistent(t *testing.T, d *gate.Decision) {
 	t.Helper()
 	switch d.Verdict {
@@ -271,7 +271,7 @@ func consistent(t *testing.T, d *gate.Decision) {
 			t.Errorf("denied (%s) with status %d, decision says %d", d.Reason, d.Denial.Status, d.Status())
 		}
 		if d.Answer != nil || len(d.Set)+len(d.Remove)+len(d.RemoveParameters)+len(d.AddToResponse) > 0 {
-			t.Errorf("denied (%s), yet it sets %v, removes %v and %v, adds %v to the response or answers %+v",
+			t.Errorf("denied (%s), but it sets %v, removes %v and %v, adds %v to the response or answers %+v",
 				d.Reason, d.Set, d.Remove, d.RemoveParameters, d.AddToResponse, d.Answer)
 		}
 	case gate.VerdictAnswer:
@@ -279,15 +279,15 @@ func consistent(t *testing.T, d *gate.Decision) {
 			t.Errorf("answered (%s) with status %d, %+v, denial %+v", d.Reason, d.Status(), d.Answer, d.Denial)
 		}
 		if len(d.Set)+len(d.Remove)+len(d.RemoveParameters)+len(d.AddToResponse) > 0 {
-			t.Errorf("answered (%s), yet it changes a request that goes nowhere", d.Reason)
+			t.Errorf("answered (%s), but it changes the request", d.Reason)
 		}
 	default:
 		t.Errorf("verdict %q of reason %s", d.Verdict, d.Reason)
 	}
 }
 
-// forwarded is what the application receives of an allowed request: Envoy sets
-// first, overwriting, and then removes, both without regard to case.
+// forwarded returns the headers that the application receives. Envoy first sets headers and
+// then removes headers, both without regard to case.
 func forwarded(d *gate.Decision, r *request.Request) map[string][]string {
 	got := map[string][]string{}
 	for _, h := range r.Headers {
@@ -303,8 +303,8 @@ func forwarded(d *gate.Decision, r *request.Request) map[string][]string {
 	return got
 }
 
-// identityOf is what of the received headers an application could read as one
-// that names the user, by the dashed form of its name.
+// identityOf returns the received headers that an application could read as identity
+// headers, by the dashed form of their names.
 func identityOf(received map[string][]string) map[string]string {
 	found := map[string]string{}
 	for name, values := range received {

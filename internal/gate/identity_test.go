@@ -8,23 +8,21 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// allow decides a request that must be allowed, and returns the identity that it shares
-// with others.
-func (w *world) allow(t *testing.T, r *request.Request) (*gate.Decision, *gate.Identity) {
+// allow decides a request, which must be allowed, and returns the decision's identity.
+func (w *fixture) allow(t *testing.T, r *request.Request) (*gate.Decision, *gate.Identity) {
 	t.Helper()
 	d := w.decide(t, r)
 	if d.Reason != "allowed" {
 		t.Fatalf("%s %s: %s", r.Authority, r.Target, d.Reason)
 	}
 	if i := d.Identity; i != nil && (!slices.Equal(i.Set, d.Set) || !slices.Equal(i.Remove, d.Remove)) {
-		t.Errorf("%s %s: the decision is not its identity: %v, %v", r.Authority, r.Target, d, i)
+		t.Errorf("%s %s: the decision differs from its identity: %v, %v", r.Authority, r.Target, d, i)
 	}
 	return d, d.Identity
 }
 
-// TestSharedIdentity: decisions about one token under one rule and for one origin share
-// one identity, and others have another. A request with a name that is not always
-// removed shares none.
+// TestSharedIdentity: decisions about one token, rule and origin share one identity, and
+// others do not. A request with an unusual spelling of an identity header shares none.
 func TestSharedIdentity(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 cors: {origins: ["https://app.example", "https://b.example"]}
@@ -46,23 +44,24 @@ routes: [{name: strict, match: /strict, issuers: [home], groups: [admin]}, {name
 				seen[shared] = name
 				for range 2 {
 					again, same := w.allow(t, asked())
-					if same != shared || !slices.Equal(again.Set, first.Set) || !slices.Equal(again.Remove, first.Remove) || readBy(again) != readBy(first) {
+					if same != shared || !slices.Equal(again.Set, first.Set) || !slices.Equal(again.Remove, first.Remove) ||
+						readBy(again) != readBy(first) {
 						t.Errorf("%s: got %+v, want %+v", name, again, first)
 					}
 				}
 				if listed := origin != "https://evil.example"; (readBy(first) == origin) != listed || readBy(first) == "" == listed {
-					t.Errorf("%s: the response may be read by %q", name, readBy(first))
+					t.Errorf("%s: the response can be read by pages of %q", name, readBy(first))
 				}
 				odd, none := w.allow(t, asked("x~user~id: root"))
 				if none != nil || !slices.Contains(odd.Remove, "x~user~id") {
-					t.Errorf("%s: another spelling shares %v, and %v is removed", name, none, odd.Remove)
+					t.Errorf("%s: an unusual spelling shares %v and removes %v", name, none, odd.Remove)
 				}
 			}
 		}
 	}
 }
 
-// What a client alone spells so is not shared, when its token is new either.
+// A request with an unusual spelling shares no identity, even if its token is new.
 func TestOddSpellingsShareNothing(t *testing.T) {
 	w := start(t)
 	for _, spelled := range []string{"x~user-id", "x.user_id", "x_user-id"} {
@@ -78,7 +77,7 @@ func TestOddSpellingsShareNothing(t *testing.T) {
 	}
 }
 
-// readBy is the origin whose pages may read the response to an allowed request.
+// readBy returns the origin whose pages can read the response to an allowed request.
 func readBy(d *gate.Decision) string {
 	for _, h := range d.AddToResponse {
 		if h.Name == "access-control-allow-origin" {
@@ -88,15 +87,15 @@ func readBy(d *gate.Decision) string {
 	return ""
 }
 
-// TestSharedIdentityByRelaxation: hosts for which something else is relaxed share nothing.
+// TestSharedIdentityByRelaxation: hosts with different relaxations share no identity.
 func TestSharedIdentityByRelaxation(t *testing.T) {
 	w := startWith(t, issuersYAML+"relax: {hosts: {old.example: [unverified_email]}}\n")
 	raw := bearer(mint(t, w.home, claims(map[string]any{"email": "a@b.example", "email_verified": false})))
 	for range 3 {
 		for _, host := range []string{"api.example", "old.example"} {
-			asked := get("/x", raw)
-			asked.Authority = host
-			d, shared := w.allow(t, asked)
+			r := get("/x", raw)
+			r.Authority = host
+			d, shared := w.allow(t, r)
 			if set := !slices.Contains(d.Remove, "x-user-email"); shared == nil || set != (host == "old.example") {
 				t.Errorf("%s: set %v, removed %v", host, d.Set, d.Remove)
 			}
@@ -104,7 +103,7 @@ func TestSharedIdentityByRelaxation(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotShared: decisions that hold something of the request or its time.
+// TestWhatIsNotShared: decisions that depend on the request or the time share no identity.
 func TestWhatIsNotShared(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 routes:
@@ -121,11 +120,11 @@ routes:
 	}
 }
 
-// TestKeepRendered: what a renderer kept stays, and belongs to its identity.
+// TestKeepRendered: the first rendered value stays, and belongs to its identity.
 func TestKeepRendered(t *testing.T) {
 	var one, other gate.Identity
 	if one.Rendered() != nil {
-		t.Errorf("nothing was kept: %v", one.Rendered())
+		t.Errorf("got %v, want nil", one.Rendered())
 	}
 	one.KeepRendered("first")
 	one.KeepRendered("second")

@@ -8,7 +8,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// sizedYAML bounds the identity of every request to 1,024 bytes.
+// sizedYAML limits the identity of every request to 1,024 bytes.
 const sizedYAML = issuersYAML + `
 identity: {max_total_bytes: 1024, headers: {x-note: note}}
 routes:
@@ -20,8 +20,8 @@ routes:
   - {name: open,    match: /open,    access: public}
 `
 
-// noted returns a token of home whose identity headers have bytes bytes in all.
-func (w *world) noted(t *testing.T, bytes int) string {
+// noted returns a token of home whose identity headers have this many bytes in total.
+func (w *fixture) noted(t *testing.T, bytes int) string {
 	t.Helper()
 	rest := len("x-note")
 	for name, value := range map[string]string{
@@ -33,9 +33,8 @@ func (w *world) noted(t *testing.T, bytes int) string {
 	return mint(t, w.home, claims(map[string]any{"note": strings.Repeat("n", bytes-rest)}))
 }
 
-// TestIdentityTotal: the bound holds on every kind of route that passes an identity
-// on, and for a token that is remembered as well. Neither if_invalid nor shadow
-// excuses it.
+// TestIdentityTotal: the limit applies on every kind of route that forwards an identity, and
+// also to cached tokens. It is enforced with if_invalid and shadow too.
 func TestIdentityTotal(t *testing.T) {
 	w := startWith(t, sizedYAML)
 	for bytes, want := range map[int]gate.Reason{1024: gate.ReasonAllowed, 1025: gate.ReasonIdentityTooLarge} {
@@ -48,7 +47,7 @@ func TestIdentityTotal(t *testing.T) {
 			for range 3 {
 				d := w.decide(t, get(path, credential))
 				if d.Reason != want || d.WouldDeny != "" {
-					t.Errorf("%s, %d bytes: got %s, excused %q (%s); expected %s", path, bytes, d.Reason, d.WouldDeny, d.InternalDetail, want)
+					t.Errorf("%s, %d bytes: got %s, would deny %q (%s); expected %s", path, bytes, d.Reason, d.WouldDeny, d.InternalDetail, want)
 				}
 			}
 		}
@@ -58,9 +57,8 @@ func TestIdentityTotal(t *testing.T) {
 	}
 }
 
-// TestIdentityTotalOfARememberedToken: a token that is remembered is denied like one
-// that is new, an answer at the limit is kept and given again, and a lower limit
-// applies to it as soon as it is configured.
+// TestIdentityTotalOfARememberedToken: a cached token is denied like a new one, an identity
+// at the limit is shared, and a lower limit applies to it as soon as it is configured.
 func TestIdentityTotalOfARememberedToken(t *testing.T) {
 	w := startWith(t, sizedYAML)
 	large, fits := get("/required", bearer(w.noted(t, 1025))), get("/required", bearer(w.noted(t, 1024)))
@@ -124,7 +122,7 @@ func TestIdentityTotalOfACandidate(t *testing.T) {
 	lower := *w.cfg
 	lower.Identity = config.Identity{Headers: w.cfg.Identity.Headers, MaxValueBytes: w.cfg.Identity.MaxValueBytes, MaxTotalBytes: 1023}
 	would := openSharing(t, w.gate, &lower, gate.Options{Replica: "candidate", Now: w.clock.now, Logger: quiet()})
-	var found told
+	var found differences
 	c := gate.NewCandidate(would, found.differ)
 	begin(t, c)
 	for _, bytes := range []int{1023, 1024} {
@@ -132,7 +130,7 @@ func TestIdentityTotalOfACandidate(t *testing.T) {
 		c.Offer(r, w.decide(t, r))
 	}
 	wait(t, "the candidate has decided", func() bool { return found.len() == 1 })
-	all, _ := found.sofar()
+	all, _ := found.get()
 	d := all[0]
 	if d.Live.Reason != gate.ReasonAllowed || d.Candidate.Reason != gate.ReasonIdentityTooLarge ||
 		!strings.Contains(d.Candidate.InternalDetail, "got 1024 bytes") {

@@ -8,8 +8,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// A token is verified with the keys of the issuer whose iss it names byte for byte.
-// The two issuers differ in a final slash, so a lookup that trims one mixes them up.
+// A token is verified with the keys of the issuer whose configured iss is byte for byte the
+// token's. The two issuers differ in a final slash, so a lookup that trims it confuses them.
 func TestKeysAreOfTheExactIssuer(t *testing.T) {
 	server := serve(t)
 	bare, slash := add(t, server, "bare", "https://issuer.example"), add(t, server, "slash", "https://issuer.example/")
@@ -45,8 +45,7 @@ issuers:
 	}
 }
 
-// A token that the gate remembers is denied once its issuer has withdrawn the key: the
-// issuer's epoch reaches the memory of tokens.
+// A cached token is denied after its issuer has removed the key from its key set.
 func TestRememberedTokenFallsWithItsKey(t *testing.T) {
 	w := start(t)
 	request := get("/readers", bearer(mint(t, w.home, claims(nil))))
@@ -55,7 +54,7 @@ func TestRememberedTokenFallsWithItsKey(t *testing.T) {
 			t.Fatalf("got %s (%s), cached %v; expected allowed, cached %v", d.Reason, d.InternalDetail, d.Cached, cached)
 		}
 	}
-	// A key that was in use within the last minute is withdrawn only by a second answer.
+	// A key that was used within the last minute is removed only when a second fetch confirms it.
 	w.clock.ahead.Add(int64(2 * time.Minute))
 	if _, err := w.home.Rotate(); err != nil {
 		t.Fatal(err)

@@ -20,8 +20,8 @@ routes:
   - {name: lax,     match: /lax, access: optional, if_invalid: anonymous}
 `
 
-// A route that Envoy names is the one that decides: its own methods, hosts and
-// path hold all the same, and no other is looked for, whatever matches.
+// A route that Envoy names decides the request. The request must match its methods, hosts and
+// path. No other route is considered.
 func TestNamedRoute(t *testing.T) {
 	w := startWith(t, passYAML+namedYAML)
 	admin := bearer(mint(t, w.home, claims(nil)))
@@ -67,9 +67,10 @@ func TestNamedRoute(t *testing.T) {
 		{"if_invalid excuses no mismatch", named("lax", get("/open/x", bearer("null"))), "route_mismatch", "lax"},
 
 		{"a preflight of another method", named("open", requestOf("OPTIONS", "/open/x", origin, asks)), "preflight", "open"},
-		{"a preflight is not held to what another route denies", named("only", requestOf("OPTIONS", "/closed", origin, asks)), "preflight", "only"},
+		{"a preflight that another route denies", named("only", requestOf("OPTIONS", "/closed", origin, asks)), "preflight", "only"},
 		{"a preflight of another path", named("open", requestOf("OPTIONS", "/first/x", origin, asks)), "route_mismatch", "open"},
-		{"a preflight of another host", named("hosted", on("other.example", requestOf("OPTIONS", "/hosted", origin, asks))), "route_mismatch", "hosted"},
+		{"a preflight of another host", named("hosted", on("other.example", requestOf("OPTIONS", "/hosted", origin, asks))),
+			"route_mismatch", "hosted"},
 		{"a preflight of a closed one", named("closed", requestOf("OPTIONS", "/closed", origin, asks)), "route_denied", "closed"},
 		{"a preflight of none", named("nowhere", requestOf("OPTIONS", "/open/x", origin, asks)), "route_unknown", "none"},
 	} {
@@ -82,7 +83,7 @@ func TestNamedRoute(t *testing.T) {
 	}
 }
 
-// A route without a match is not there for requests that name none.
+// A route without a match applies only to requests that Envoy names it for.
 func TestRouteWithoutMatchIsReachedByNameOnly(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 default: deny
@@ -96,8 +97,8 @@ routes: [{name: bounded, hosts: [api.example], access: public}]
 	}
 }
 
-// What clients send names no route: only Envoy's own extensions do. One that the
-// gate does not know is a denial, since its operator takes it for a rule.
+// Only Envoy's context extensions name a route; nothing that clients send does. A request
+// with an unknown extension is denied, because its operator expects it to have an effect.
 func TestContextExtensions(t *testing.T) {
 	w := startWith(t, namedYAML)
 	for _, row := range []struct {
@@ -121,7 +122,7 @@ func TestContextExtensions(t *testing.T) {
 				t.Errorf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
 			if d.Verdict == gate.VerdictDeny && (d.Route != gate.RouteNone || d.Hint == "") {
-				t.Errorf("route %s, mend %q", d.Route, d.Hint)
+				t.Errorf("route %s, hint %q", d.Route, d.Hint)
 			}
 		})
 	}

@@ -38,21 +38,22 @@ func TestReasonsPage(t *testing.T) {
 	}
 }
 
-// page is the whole page.
+// page returns the page.
 func page() string {
 	var b strings.Builder
 	b.WriteString(`# Reasons
 
-Every decision has one reason of this closed list. You find it in the body of a denial (` + "`reason`" + `), in the audit line, in the label
-` + "`reason`" + ` of ` + "`jwtgate_checks_total`" + `, in the output of ` + "`jwtgate explain`" + `, and in the cases of ` + "`jwtgate test`" + `.
+Every decision has one reason of this closed list. You find it in the body of a denial (` + "`reason`" + `), in the audit line, in the
+label ` + "`reason`" + ` of ` + "`jwtgate_checks_total`" + `, in the output of ` + "`jwtgate explain`" + `,
+and in the cases of ` + "`jwtgate test`" + `.
 
 The checks run in the order below. The first check that fails gives the reason. The client gets a fixed text, which contains no part of the
 token or the request. Operators see more: what the check found and what it expected. They find it in the audit line of the decision, or
 with ` + "`jwtgate explain --decision ID`" + `, where ID is the value of ` + "`decision`" + ` in the body of the denial.
 
 The column WWW-Authenticate has the error code of RFC 6750 (section 3.1) or RFC 9470. "No error" is a challenge without an error code, and
-"–" means that the response has no challenge. The column "fault" names the party that has to change something: the client, the operator (of
-the gate, of Envoy or of the issuer), or the gate itself.
+"–" means that the response has no challenge. The column "fault" names the party that has to change something: the client, the
+operator (of the gate, of Envoy or of the issuer), or the gate itself.
 
 This page is generated. ` + "`go test ./internal/gate -run TestReasonsPage -update`" + ` writes it.
 
@@ -80,8 +81,8 @@ This page is generated. ` + "`go test ./internal/gate -run TestReasonsPage -upda
 	b.WriteString(`
 ## Near misses
 
-For some common mistakes the client gets a more specific text. Details that would reveal configuration before the signature is verified, such
-as an issuer that differs by a final slash, appear only in the audit line and in the output of ` + "`jwtgate explain`" + `.
+For some common mistakes the client gets a more specific text. Details that would reveal configuration before the signature is
+verified, such as an issuer that differs by a final slash, appear only in the audit line and in the output of ` + "`jwtgate explain`" + `.
 
 | text for the client | reasons |
 |---|---|
@@ -96,7 +97,7 @@ as an issuer that differs by a final slash, appear only in the audit line and in
 	return b.String()
 }
 
-// whenAllowed says when a request is allowed, or answered, for each reason.
+// whenAllowed describes the reasons of requests that are allowed or answered.
 func whenAllowed() map[gate.Reason]string {
 	return map[gate.Reason]string{
 		"allowed": "all checks passed; the application gets the identity in headers",
@@ -150,7 +151,7 @@ func TestEveryDenialHasAHint(t *testing.T) {
 			t.Errorf("%s: text %q, fault %q, hint %q", m.Reason, m.Text, m.Fault, m.Hint)
 		}
 		if strings.ContainsAny(m.Hint+m.Text, "|\n") || strings.HasSuffix(m.Hint, ".") {
-			t.Errorf("%s: %q or %q breaks a table, or has a full stop", m.Reason, m.Hint, m.Text)
+			t.Errorf("%s: %q or %q has a character that breaks a table, or a full stop", m.Reason, m.Hint, m.Text)
 		}
 	}
 }

@@ -8,15 +8,14 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// passYAML has preflights reach the application, answerYAML has the gate answer
-// them.
+// With passYAML, preflights reach the application; with answerYAML, the gate answers them.
 const (
 	passYAML   = "cors: {preflight: pass}\n"
 	answerYAML = "cors: {origins: [\"https://app.example\", \"http://localhost:3000\"]}\n"
 )
 
-// Browsers send a preflight without credentials, so it goes on; what only looks
-// like one, and which an application might act on, does not.
+// Browsers send a preflight without credentials, so it is forwarded. A request that only
+// looks like a preflight, and that an application may act on, is not.
 func TestPreflight(t *testing.T) {
 	w := startWith(t, issuersYAML+passYAML+routesYAML)
 	const origin, asks = "origin: https://app.example", "access-control-request-method: GET"
@@ -28,7 +27,8 @@ func TestPreflight(t *testing.T) {
 	}
 	rows := []row{
 		{"as browsers send it", requestOf("OPTIONS", "/strict", origin, asks), "preflight", "strict"},
-		{"with requested headers", requestOf("OPTIONS", "/strict", origin, asks, "access-control-request-headers: authorization,x-user-id"), "preflight", "strict"},
+		{"with requested headers", requestOf("OPTIONS", "/strict", origin, asks, "access-control-request-headers: authorization,x-user-id"),
+			"preflight", "strict"},
 		{"an empty body", requestOf("OPTIONS", "/strict", origin, asks, "content-length: 0"), "preflight", "strict"},
 		{"names in any case", requestOf("OPTIONS", "/strict", "Origin: null", "Access-Control-Request-Method: PUT"), "preflight", "strict"},
 		{"on a public route", requestOf("OPTIONS", "/open/x", origin, asks), "preflight", "open"},
@@ -41,13 +41,17 @@ func TestPreflight(t *testing.T) {
 		{"no method asked for", requestOf("OPTIONS", "/strict", origin), "credential_missing", "strict"},
 		{"an empty method", requestOf("OPTIONS", "/strict", origin, "access-control-request-method: "), "credential_missing", "strict"},
 		{"two methods in two fields", requestOf("OPTIONS", "/strict", origin, asks, asks), "credential_missing", "strict"},
-		{"an empty method and another", requestOf("OPTIONS", "/strict", origin, "access-control-request-method: ", asks), "credential_missing", "strict"},
-		{"two methods in one field", requestOf("OPTIONS", "/strict", origin, "access-control-request-method: GET,PUT"), "credential_missing", "strict"},
-		{"two methods with a space", requestOf("OPTIONS", "/strict", origin, "access-control-request-method: GET PUT"), "credential_missing", "strict"},
+		{"an empty method and another", requestOf("OPTIONS", "/strict", origin, "access-control-request-method: ", asks),
+			"credential_missing", "strict"},
+		{"two methods in one field", requestOf("OPTIONS", "/strict", origin, "access-control-request-method: GET,PUT"),
+			"credential_missing", "strict"},
+		{"two methods with a space", requestOf("OPTIONS", "/strict", origin, "access-control-request-method: GET PUT"),
+			"credential_missing", "strict"},
 		{"a body", requestOf("OPTIONS", "/strict", origin, asks, "content-length: 1"), "credential_missing", "strict"},
 		{"a body of odd length", requestOf("OPTIONS", "/strict", origin, asks, "content-length: 00"), "credential_missing", "strict"},
 		{"a channel", requestOf("OPTIONS", "/strict", origin, asks, "upgrade: websocket", "connection: upgrade"), "credential_missing", "strict"},
-		{"a body that HTTP/2 does not announce", requestOf("OPTIONS", "/strict", origin, asks, "content-type: text/plain"), "credential_missing", "strict"},
+		{"a body that HTTP/2 does not announce", requestOf("OPTIONS", "/strict", origin, asks, "content-type: text/plain"),
+			"credential_missing", "strict"},
 		{"trailers", requestOf("OPTIONS", "/strict", origin, asks, "trailer: x-user-id"), "credential_missing", "strict"},
 		{"a chunked body", requestOf("OPTIONS", "/strict", origin, asks, "transfer-encoding: chunked"), "credential_missing", "strict"},
 		{"a bad path", requestOf("OPTIONS", "/strict/../x", origin, asks), "path_refused", "none"},
@@ -56,7 +60,10 @@ func TestPreflight(t *testing.T) {
 		{"a method that is denied", requestOf("OPTIONS", "/fixed", origin, "access-control-request-method: DELETE"), "route_denied", "fixed"},
 		{"another method of that path", requestOf("OPTIONS", "/fixed", origin, asks), "preflight", "default"},
 	}
-	for _, name := range []string{"X-HTTP-Method-Override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "Forwarded", "x-forwarded-host", "SCRIPT_NAME"} {
+	for _, name := range []string{
+		"X-HTTP-Method-Override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url", "Forwarded",
+		"x-forwarded-host", "SCRIPT_NAME",
+	} {
 		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_"), strings.ToUpper(name), strings.ReplaceAll(name, "-", ".")} {
 			rows = append(rows, row{spelling, requestOf("OPTIONS", "/strict", origin, asks, spelling+": DELETE"), "credential_missing", "strict"})
 		}
@@ -107,12 +114,12 @@ func TestPreflightCheck(t *testing.T) {
 			}
 		}
 		if d := w.decide(t, requestOf("OPTIONS", "/orders", "origin: https://app.example")); d.PreflightChecked {
-			t.Errorf("%s: a request that is no preflight is taken for one", name)
+			t.Errorf("%s: a request that is not a preflight is treated as a preflight", name)
 		}
 	}
 }
 
-// With answer the gate answers preflights itself, and consults no route.
+// With cors.preflight: answer, the gate answers preflights and matches no route.
 func TestPreflightAnswer(t *testing.T) {
 	w := startWith(t, issuersYAML+answerYAML+routesYAML)
 	const app, evil, asks = "origin: https://app.example", "origin: https://evil.example", "access-control-request-method: PUT"
@@ -154,17 +161,21 @@ func TestPreflightFields(t *testing.T) {
 		want       []string
 	}{
 		{"what was asked for", "", []string{asks, "access-control-request-headers: authorization,x-csrf-token"},
-			[]string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT", "access-control-allow-headers: authorization, x-csrf-token"}},
+			[]string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT",
+				"access-control-allow-headers: authorization, x-csrf-token"}},
 		{"no headers asked for", "", []string{asks}, []string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT"}},
 		{"in two fields", "", []string{asks, "access-control-request-headers: a", "Access-Control-Request-Headers: b ,, c"},
 			[]string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT", "access-control-allow-headers: a, b, c"}},
 		{"what is listed", ", methods: [GET, DELETE], headers: [authorization], max_age: 1h, credentials: true",
 			[]string{asks, "access-control-request-headers: x-csrf-token"},
-			[]string{vary, origin, "access-control-max-age: 3600", "access-control-allow-methods: GET, DELETE", "access-control-allow-headers: authorization", "access-control-allow-credentials: true"}},
-		{"what is not a name", "", []string{asks, "access-control-request-headers: a, <script>"}, []string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT"}},
-		{"more than is repeated", "", []string{asks, "access-control-request-headers: " + strings.Repeat("a,", 2000)}, []string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT"}},
+			[]string{vary, origin, "access-control-max-age: 3600", "access-control-allow-methods: GET, DELETE",
+				"access-control-allow-headers: authorization", "access-control-allow-credentials: true"}},
+		{"an invalid name", "", []string{asks, "access-control-request-headers: a, <script>"},
+			[]string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT"}},
+		{"too many names", "", []string{asks, "access-control-request-headers: " + strings.Repeat("a,", 2000)},
+			[]string{vary, origin, "access-control-max-age: 600", "access-control-allow-methods: PUT"}},
 		{"what is not a method", "", []string{"access-control-request-method: <b>"}, []string{vary, origin, "access-control-max-age: 600"}},
-		{"never to be remembered", ", max_age: 0s", []string{asks}, []string{vary, origin, "access-control-max-age: 0", "access-control-allow-methods: PUT"}},
+		{"no caching", ", max_age: 0s", []string{asks}, []string{vary, origin, "access-control-max-age: 0", "access-control-allow-methods: PUT"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := startWith(t, issuersYAML+`cors: {origins: ["https://app.example"]`+row.cors+"}\n")

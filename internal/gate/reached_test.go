@@ -14,28 +14,29 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// reached has, for each reason, a way for a real request to come to it. What a
-// hostile client can choose holds the marker.
-func reached() map[gate.Reason]func(t *testing.T, w *world) *request.Request {
-	// with is a token of home for /strict, changed as said.
-	with := func(header, changed map[string]any) func(*testing.T, *world) *request.Request {
-		return func(t *testing.T, w *world) *request.Request {
+// reached returns, for each reason, a request that has it. Every value that a hostile client
+// can choose contains the marker.
+func reached() map[gate.Reason]func(t *testing.T, w *fixture) *request.Request {
+	// with returns a request for /strict with a token of home that has these changes.
+	with := func(header, changed map[string]any) func(*testing.T, *fixture) *request.Request {
+		return func(t *testing.T, w *fixture) *request.Request {
 			return get("/strict?"+hostile, bearer(sign(t, w.home, header, claims(changed))))
 		}
 	}
-	plain := func(r *request.Request) func(*testing.T, *world) *request.Request {
-		return func(*testing.T, *world) *request.Request { return r }
+	plain := func(r *request.Request) func(*testing.T, *fixture) *request.Request {
+		return func(*testing.T, *fixture) *request.Request { return r }
 	}
+	const asks = "access-control-request-method: GET"
 	type m = map[string]any
 	soon, ago := time.Now().Add(time.Hour).Unix(), time.Now().Add(-time.Hour).Unix()
-	return map[gate.Reason]func(*testing.T, *world) *request.Request{
+	return map[gate.Reason]func(*testing.T, *fixture) *request.Request{
 		"allowed":                   with(nil, nil),
 		"public":                    plain(get("/open/"+hostile, "x-user-id: "+hostile)),
 		"anonymous":                 plain(get("/optional/" + hostile)),
 		"anonymous_invalid":         plain(get("/lenient/x", bearer(hostile))),
-		"preflight":                 plain(requestOf("OPTIONS", "/strict", "origin: https://"+hostile+".example", "access-control-request-method: GET")),
-		"preflight_answered":        plain(requestOf("OPTIONS", "/"+hostile, "origin: https://app.example", "access-control-request-method: GET")),
-		"preflight_refused":         plain(requestOf("OPTIONS", "/strict", "origin: https://"+hostile+".example", "access-control-request-method: GET")),
+		"preflight":                 plain(requestOf("OPTIONS", "/strict", "origin: https://"+hostile+".example", asks)),
+		"preflight_answered":        plain(requestOf("OPTIONS", "/"+hostile, "origin: https://app.example", asks)),
+		"preflight_refused":         plain(requestOf("OPTIONS", "/strict", "origin: https://"+hostile+".example", asks)),
 		"method_refused":            plain(requestOf("get-"+hostile, "/open/x")),
 		"connection_header_refused": plain(get("/open/x", "connection: upgrade, x-user-id, "+hostile)),
 		"path_refused":              plain(get("/open/..;/" + hostile)),
@@ -53,7 +54,7 @@ func reached() map[gate.Reason]func(t *testing.T, w *world) *request.Request {
 		"issuer_unknown":            with(nil, m{"iss": "https://" + hostile + ".example/"}),
 		"key_unknown":               with(m{"kid": hostile}, nil),
 		"key_unfit":                 with(m{"alg": "ES384"}, m{"sub": hostile}),
-		"signature_invalid": func(t *testing.T, w *world) *request.Request {
+		"signature_invalid": func(t *testing.T, w *fixture) *request.Request {
 			return get("/strict", bearer(tampered(mint(t, w.home, claims(m{"sub": hostile})))))
 		},
 		"claims_malformed":   with(nil, m{"exp": hostile}),
@@ -69,16 +70,16 @@ func reached() map[gate.Reason]func(t *testing.T, w *world) *request.Request {
 		"group_missing":      with(nil, m{"groups": []string{hostile}}),
 		"scope_missing":      with(nil, m{"scope": "orders/read " + hostile}),
 		"client_not_allowed": with(nil, m{"client_id": "mobile", "sub": hostile}),
-		"login_too_old": func(t *testing.T, w *world) *request.Request {
+		"login_too_old": func(t *testing.T, w *fixture) *request.Request {
 			return get("/fresh", bearer(mint(t, w.home, claims(m{"auth_time": ago, "acr": "gold", "sub": hostile}))))
 		},
-		"acr_too_weak": func(t *testing.T, w *world) *request.Request {
+		"acr_too_weak": func(t *testing.T, w *fixture) *request.Request {
 			return get("/fresh", bearer(mint(t, w.home, claims(m{"auth_time": time.Now().Unix(), "acr": hostile}))))
 		},
-		"condition_false": func(t *testing.T, w *world) *request.Request {
+		"condition_false": func(t *testing.T, w *fixture) *request.Request {
 			return get("/own/bob", bearer(mint(t, w.home, claims(m{"sub": hostile}))))
 		},
-		"condition_error": func(t *testing.T, w *world) *request.Request {
+		"condition_error": func(t *testing.T, w *fixture) *request.Request {
 			return get("/level", bearer(mint(t, w.home, claims(m{"sub": hostile, "level": hostile}))))
 		},
 		"token_revoked":      with(nil, m{"sub": "mallory", "jti": hostile}),
@@ -86,29 +87,29 @@ func reached() map[gate.Reason]func(t *testing.T, w *world) *request.Request {
 		"route_unknown":      plain(named("nowhere", get("/open/x", "x-user-id: "+hostile))),
 		"route_mismatch":     plain(named("strict", get("/open/"+hostile))),
 		"identity_too_large": with(nil, m{"sub": strings.Repeat(hostile, 7)}),
-		"token_use_mismatch": func(t *testing.T, w *world) *request.Request {
+		"token_use_mismatch": func(t *testing.T, w *fixture) *request.Request {
 			return get("/strict", bearer(mint(t, w.pool, m{"token_use": "id", "aud": "web", "sub": hostile})))
 		},
-		"issuer_not_allowed": func(t *testing.T, w *world) *request.Request {
+		"issuer_not_allowed": func(t *testing.T, w *fixture) *request.Request {
 			return get("/strict", bearer(mint(t, w.pool, m{"token_use": "access", "client_id": "web", "sub": hostile})))
 		},
-		"keys_unavailable": func(t *testing.T, w *world) *request.Request {
+		"keys_unavailable": func(t *testing.T, w *fixture) *request.Request {
 			return get("/strict", bearer(mint(t, w.dark, m{"aud": "orders-api", "sub": hostile})))
 		},
-		"key_pending": func(t *testing.T, w *world) *request.Request {
+		"key_pending": func(t *testing.T, w *fixture) *request.Request {
 			return get("/strict", bearer(sign(t, w.dim, m{"kid": hostile}, m{"aud": "orders-api"})))
 		},
-		"keys_stale": func(t *testing.T, w *world) *request.Request {
+		"keys_stale": func(t *testing.T, w *fixture) *request.Request {
 			raw := mint(t, w.dim, m{"aud": "orders-api", "sub": hostile})
-			w.clock.ahead.Store(int64(25 * time.Hour)) // past max_stale, while the issuer is down
+			w.clock.ahead.Store(int64(25 * time.Hour)) // after max_stale, while the issuer is down
 			return get("/strict", bearer(raw))
 		},
 	}
 }
 
-// worldFor is the world in which a reason is reached: live, unless that takes another
-// config or moves the clock.
-func worldFor(t *testing.T, live *world, reason gate.Reason) *world {
+// fixtureFor returns the fixture in which a request has a reason: live, unless the reason
+// needs another config or clock.
+func fixtureFor(t *testing.T, live *fixture, reason gate.Reason) *fixture {
 	t.Helper()
 	switch reason {
 	case "keys_stale":
@@ -121,7 +122,7 @@ func worldFor(t *testing.T, live *world, reason gate.Reason) *world {
 	return live
 }
 
-// unreachable are the reasons that no request of its own comes to.
+// unreachable returns the reasons that no request has by itself.
 func unreachable() []gate.Reason {
 	return []gate.Reason{gate.ReasonDeadline, gate.ReasonRequestMalformed, gate.ReasonInternal}
 }
@@ -130,12 +131,12 @@ func TestEveryReasonIsReached(t *testing.T) {
 	known := declared(t)
 	slices.Sort(known)
 	if got := slices.Sorted(maps.Keys(reached())); !slices.Equal(known, slices.Sorted(slices.Values(append(got, unreachable()...)))) {
-		t.Errorf("the reasons are\n\t%v\nand requests come to\n\t%v", known, got)
+		t.Errorf("the reasons are\n\t%v\nand requests have\n\t%v", known, got)
 	}
 	live := start(t)
 	for reason, ask := range reached() {
 		t.Run(string(reason), func(t *testing.T) {
-			w := worldFor(t, live, reason)
+			w := fixtureFor(t, live, reason)
 			d := w.decide(t, ask(t, w))
 			if d.Reason != reason {
 				t.Fatalf("reason %s (%s), want %s", d.Reason, d.InternalDetail, reason)
@@ -151,28 +152,31 @@ func TestEveryReasonIsReached(t *testing.T) {
 	}
 }
 
-// What a client sent, or what stands in its token, may be a script, a header or
-// a line of somebody's log by the time that it is shown.
+// No part of a request or its token is sent back to the client, where it could be interpreted
+// as a script or a header, or written into a log.
 func TestAnswersEchoNothing(t *testing.T) {
 	live := start(t)
 	for reason, ask := range reached() {
 		t.Run(string(reason), func(t *testing.T) {
-			w := worldFor(t, live, reason)
+			w := fixtureFor(t, live, reason)
 			r := ask(t, w)
 			r.Headers = append(r.Headers, get("/", "x-request-id: "+hostile, "user-agent: "+hostile).Headers...)
+			if r.Header("origin") == "" {
+				r.Headers = append(r.Headers, request.Header{Name: "origin", Value: "https://" + hostile + ".example"})
+			}
 			d := w.decide(t, r)
 			if strings.Contains(d.ID.String()+d.Route+string(d.Reason), hostile) {
-				t.Errorf("id %q, route %q or reason %q holds what the client sent", d.ID, d.Route, d.Reason)
+				t.Errorf("ID %q, route %q or reason %q contains what the client sent", d.ID, d.Route, d.Reason)
 			}
-			if d.Answer != nil && strings.Contains(fmt.Sprint(d.Answer), hostile) {
-				t.Errorf("the answer holds what the client sent: %+v", d.Answer)
+			if strings.Contains(fmt.Sprint(d.Answer, d.AddToResponse), hostile) {
+				t.Errorf("the response contains what the client sent: %+v, %+v", d.Answer, d.AddToResponse)
 			}
 			if d.Denial == nil {
 				return
 			}
-			told := d.Denial.Title + d.Denial.Detail + d.Denial.Challenge
-			if strings.Contains(strings.ToLower(told), hostile) {
-				t.Errorf("the client is told what it sent: %q", told)
+			sent := fmt.Sprintf("%+v", *d.Denial)
+			if strings.Contains(strings.ToLower(sent), hostile) {
+				t.Errorf("the denial contains what the client sent: %q", sent)
 			}
 			for _, h := range r.Headers {
 				raw, ok := strings.CutPrefix(h.Value, "Bearer ")
@@ -180,8 +184,8 @@ func TestAnswersEchoNothing(t *testing.T) {
 					continue
 				}
 				for part := range strings.SplitSeq(raw, ".") {
-					if len(part) > 8 && strings.Contains(told+d.InternalDetail, part) {
-						t.Errorf("a part of the token stands in %q or %q", told, d.InternalDetail)
+					if len(part) > 8 && strings.Contains(sent+d.InternalDetail, part) {
+						t.Errorf("%q or %q contains a part of the token", sent, d.InternalDetail)
 					}
 				}
 			}
@@ -189,8 +193,8 @@ func TestAnswersEchoNothing(t *testing.T) {
 	}
 }
 
-// What is known of a token is recorded as far as it was proved: the key id as
-// soon as it was read, issuer and subject once the signature held.
+// A decision has the key ID as soon as the token's header was read, and issuer and subject
+// only if the signature was verified.
 func TestDecisionRecordsWhatWasProved(t *testing.T) {
 	w := start(t)
 	kid := w.home.KeyID()
@@ -228,7 +232,7 @@ func TestDecisionRecordsWhatWasProved(t *testing.T) {
 	}
 }
 
-// A near miss names itself by its kind, and nothing else changes.
+// A near miss has its own text, and changes nothing else.
 func TestNearMissNamesItself(t *testing.T) {
 	w := startWith(t, `
 issuers:
@@ -243,7 +247,7 @@ issuers:
 `)
 	for _, row := range []struct {
 		name string
-		w    *world
+		w    *fixture
 		raw  string
 		want string
 	}{
@@ -266,16 +270,16 @@ issuers:
 	}
 }
 
-// TestForgedTokenLearnsNothing: what a token nearly is, before its signature has held,
-// is told to operators alone.
+// TestForgedTokenLearnsNothing: before the signature is verified, only operators learn of a
+// near miss.
 func TestForgedTokenLearnsNothing(t *testing.T) {
 	w := start(t)
 	d := w.decide(t, get("/strict", bearer(mint(t, w.home, claims(map[string]any{"iss": w.home.ISS() + "/"})))))
 	if d.Reason != gate.ReasonIssuerUnknown || d.Denial.Detail != "the token's issuer is not trusted here" {
-		t.Errorf("%s: the client is told %q", d.Reason, d.Denial.Detail)
+		t.Errorf("%s: the client gets %q", d.Reason, d.Denial.Detail)
 	}
 	if !strings.Contains(d.InternalDetail, "issuer \"home\"") || !strings.Contains(d.Hint, "slash") {
-		t.Errorf("the operator is told %q, %q", d.InternalDetail, d.Hint)
+		t.Errorf("the operator gets %q, %q", d.InternalDetail, d.Hint)
 	}
 }
 
@@ -293,7 +297,7 @@ routes:
 	}{
 		"/any":   {"scope_missing", `, scope="orders/read orders/admin"`},
 		"/all":   {"scope_missing", `, scope="orders/read orders/admin"`},
-		"/group": {"group_missing", ``}, // scopes are not what is missing
+		"/group": {"group_missing", ``}, // no scope is missing
 	} {
 		t.Run(path, func(t *testing.T) {
 			d := w.decide(t, get(path, bearer(raw)))

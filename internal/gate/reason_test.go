@@ -28,15 +28,15 @@ import (
 	jwt "github.com/jwtgate/jwtgate/internal/token"
 )
 
-// answer is what a reason is answered with: the HTTP status and the error of
-// the challenge; "none" is a challenge without an error, "" no challenge.
+// answer is the HTTP status of a reason, and the error code of its challenge: "none" is a
+// challenge without an error code, "" no challenge.
 type answer struct {
 	status int
 	code   string
 }
 
-// answers is the closed list of reasons with the answer of each, written out a
-// second time: a reason that is added or changed must be changed here too.
+// answers is the closed list of reasons, written a second time: a reason that is added or
+// changed must be changed here too.
 func answers() map[gate.Reason]answer {
 	list := map[gate.Reason]answer{
 		"credential_ambiguous": {http.StatusBadRequest, "invalid_request"},
@@ -53,7 +53,9 @@ func answers() map[gate.Reason]answer {
 			"":                   "route_denied preflight_refused cross_site issuer_not_allowed identity_too_large",
 			"insufficient_scope": "group_missing scope_missing client_not_allowed condition_false condition_error",
 		},
-		http.StatusServiceUnavailable: {"": "keys_unavailable keys_stale key_pending deadline request_malformed internal route_unknown route_mismatch"},
+		http.StatusServiceUnavailable: {
+			"": "keys_unavailable keys_stale key_pending deadline request_malformed internal route_unknown route_mismatch",
+		},
 	} {
 		for code, names := range codes {
 			for name := range strings.FieldsSeq(names) {
@@ -64,8 +66,8 @@ func answers() map[gate.Reason]answer {
 	return list
 }
 
-// declared returns the constants of type Reason that the package has, read from
-// its source, so that one which nobody thought of is seen.
+// declared returns the package's constants of type Reason, read from its source, so that none
+// is forgotten.
 func declared(t *testing.T) []gate.Reason {
 	t.Helper()
 	var found []gate.Reason
@@ -85,7 +87,7 @@ func declared(t *testing.T) []gate.Reason {
 }
 
 // eachSpec calls visit for each package-level constant or variable declaration
-// of the package in dir, tests aside.
+// of the package in dir, without its tests.
 func eachSpec(t *testing.T, dir string, kind token.Token, visit func(*ast.ValueSpec)) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
@@ -124,7 +126,7 @@ func TestReasonsAreComplete(t *testing.T) {
 	for _, reason := range known {
 		t.Run(string(reason), func(t *testing.T) {
 			if want[reason].status == http.StatusOK {
-				return // that it allows is TestEveryReasonIsReached's
+				return // TestEveryReasonIsReached tests it
 			}
 			d := w.gate.Refuse(reason, "for operators")
 			consistent(t, d)
@@ -135,10 +137,10 @@ func TestReasonsAreComplete(t *testing.T) {
 				t.Errorf("status %d, want %d", d.Denial.Status, want[reason].status)
 			}
 			if d.Denial.Title != http.StatusText(d.Denial.Status) {
-				t.Errorf("title %q, which is not that of the status (RFC 9457 section 4.2.1)", d.Denial.Title)
+				t.Errorf("title %q, want the text of the status (RFC 9457 section 4.2.1)", d.Denial.Title)
 			}
 			if first, taken := texts[d.Denial.Detail]; taken {
-				t.Errorf("it says the same as %s: %q", first, d.Denial.Detail)
+				t.Errorf("it has the same text as %s: %q", first, d.Denial.Detail)
 			}
 			texts[d.Denial.Detail] = reason
 			checkText(t, d.Denial.Detail)
@@ -148,17 +150,17 @@ func TestReasonsAreComplete(t *testing.T) {
 	}
 }
 
-// checkText holds a public text to what may stand in a quoted-string, in JSON
-// and in grpc-message without escaping, and to the house's form of a sentence.
+// checkText checks that a public text needs no escaping in a quoted-string, in JSON and in
+// grpc-message, and that it has neither an initial capital nor a full stop.
 func checkText(t *testing.T, text string) {
 	t.Helper()
 	if !regexp.MustCompile(`^[a-z][A-Za-z0-9 ,;'-]+[A-Za-z]$`).MatchString(text) {
-		t.Errorf("the text %q has a character that would need escaping, a capital in front or a full stop", text)
+		t.Errorf("the text %q has a character that needs escaping, an initial capital or a full stop", text)
 	}
 }
 
-// checkChallenge holds WWW-Authenticate to RFC 6750 section 3: realm first, and
-// no other error than the one that is due.
+// checkChallenge checks WWW-Authenticate (RFC 6750 section 3): the realm comes first, and the
+// error code is the expected one.
 func checkChallenge(t *testing.T, d *gate.Denial, code string) {
 	t.Helper()
 	want := `Bearer realm="jwtgate"`
@@ -176,8 +178,8 @@ func checkChallenge(t *testing.T, d *gate.Denial, code string) {
 	}
 }
 
-// checkRetryAfter holds a denial for an outage of the issuer to a time after
-// which to ask again, and no other denial to one.
+// checkRetryAfter checks that a denial for an outage of the issuer has Retry-After, and that
+// other denials do not.
 func checkRetryAfter(t *testing.T, reason gate.Reason, d *gate.Denial) {
 	t.Helper()
 	if slices.Contains([]gate.Reason{"keys_unavailable", "keys_stale", "key_pending"}, reason) {
@@ -189,8 +191,7 @@ func checkRetryAfter(t *testing.T, reason gate.Reason, d *gate.Denial) {
 	}
 }
 
-// failures are the errors by which the packages below say why, and the reason
-// of each.
+// failures has the errors of the packages that the gate calls, and the reason of each.
 func failures() map[error]gate.Reason {
 	return map[error]gate.Reason{
 		request.ErrMethodRefused: "method_refused", request.ErrPathRefused: "path_refused", request.ErrHostRefused: "host_refused",
@@ -214,8 +215,8 @@ func failures() map[error]gate.Reason {
 	}
 }
 
-// An error that another package exports is a reason that somebody forgot, if no
-// row stands for it: it would be answered as a fault of the gate's own.
+// Each error that the other packages export has a row in the table of reasons. Without one, it
+// would be denied as an internal error.
 func TestEveryFailureHasItsReason(t *testing.T) {
 	w := start(t)
 	exported := 0
@@ -245,14 +246,14 @@ func TestEveryFailureHasItsReason(t *testing.T) {
 					t.Errorf("%T is %s (%s), want a denial for %s", err, d.Reason, d.Verdict, reason)
 				}
 				if d.InternalDetail != err.Error() {
-					t.Errorf("operators are told %q, want %q", d.InternalDetail, err)
+					t.Errorf("internal detail %q, want %q", d.InternalDetail, err)
 				}
 			}
 		})
 	}
 }
 
-// A client is told to come back when the issuer is asked again, within bounds.
+// Retry-After is the time of the next fetch from the issuer, within limits.
 func TestRetryAfter(t *testing.T) {
 	w := start(t)
 	for after, want := range map[time.Duration]int{
@@ -274,12 +275,12 @@ func TestRetryAfter(t *testing.T) {
 func TestUnknownFailureIsDenied(t *testing.T) {
 	w := start(t)
 	for name, err := range map[string]error{
-		"a new error":              errors.New("nobody has heard of this"),
-		"an error without text":    errors.New(""),
-		"a failure of no kind":     &denial.Error{Kind: errors.New("new")},
-		"a denial of no kind":      &denial.Error{Kind: errors.New("new")},
-		"a context's own":          context.Canceled,
-		"a text that names a kind": errors.New(jwt.ErrExpired.Error()),
+		"a new error":           errors.New("unknown"),
+		"an error without text": errors.New(""),
+		"a failure of no kind":  &denial.Error{Kind: errors.New("new")},
+		"a denial of no kind":   &denial.Error{Kind: errors.New("new")},
+		"a context's own":       context.Canceled,
+		"the text of a kind":    errors.New(jwt.ErrExpired.Error()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := w.gate.Fail(err)

@@ -12,8 +12,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// Issuers that are in both configs keep their keys: nothing is fetched, and one
-// that is down serves on. One that is gone is trusted no longer.
+// Issuers that are in both configs keep their keys without a fetch, even if they are down.
+// An issuer that is not in the new config is no longer trusted.
 func TestReloadTakesIssuersOver(t *testing.T) {
 	w := start(t)
 	fetches := w.home.Fetches()
@@ -40,7 +40,7 @@ func TestReloadTakesIssuersOver(t *testing.T) {
 	if got := w.home.Fetches(); got != fetches {
 		t.Errorf("%d fetches, %d before", got, fetches)
 	}
-	// What was taken over is still running: a rotation is followed.
+	// The shared keys are still refreshed: a rotation takes effect.
 	if _, err := w.home.Rotate(); err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +49,8 @@ func TestReloadTakesIssuersOver(t *testing.T) {
 	}
 }
 
-// By the time that a config is live its new issuers have their keys: their
-// tokens are not denied as unavailable for a moment.
+// When a config becomes live, its new issuers have their keys, so that their tokens are not
+// denied as unavailable.
 func TestReloadWaitsForNewIssuers(t *testing.T) {
 	g := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
 	for i := range 5 {
@@ -67,8 +67,8 @@ func TestReloadWaitsForNewIssuers(t *testing.T) {
 	}
 }
 
-// An issuer that does not answer holds a new config up for a while at most, and
-// no longer once the caller gives up.
+// An issuer that does not answer delays a new config only for a limited time, which ends when
+// the caller's context ends.
 func TestReloadDoesNotWaitForever(t *testing.T) {
 	asked, release := make(chan struct{}, 16), make(chan struct{})
 	hung := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -76,7 +76,7 @@ func TestReloadDoesNotWaitForever(t *testing.T) {
 		<-release
 	}))
 	t.Cleanup(hung.Close)
-	t.Cleanup(func() { close(release) }) // before it: Close waits for what runs
+	t.Cleanup(func() { close(release) }) // before the server's Close, which waits for running requests
 	g := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
@@ -91,12 +91,12 @@ routes: [{name: new, match: /**, access: public}]
 		t.Fatal(err)
 	}
 	if d := g.Decide(t.Context(), get("/x")); d.Route != "new" {
-		t.Errorf("route %s, want the new one", d.Route)
+		t.Errorf("route %s, want the one of the new config", d.Route)
 	}
 	again := *next
 	again.Hash = "again"
 	again.Issuers = slices.Clone(next.Issuers)
-	again.Issuers[0].JWKS.RequestTimeout *= 2 // fetched in another way, so it is asked anew
+	again.Issuers[0].JWKS.RequestTimeout *= 2 // a different setting, so the keys are fetched again
 	if err := reload(t.Context(), g, &again); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -10,8 +11,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// TestReload puts another config in place and keeps the keys of an issuer that
-// stays, although its server is gone by now.
+// TestReload: a reload replaces the config and keeps the keys of an issuer that is in both
+// configs, although its server is down.
 func TestReload(t *testing.T) {
 	server := serve(t)
 	home := add(t, server, "home", "")
@@ -37,7 +38,7 @@ issuers: {home: {issuer: "${ISS}", audiences: [orders-api], algorithms: [ES256],
 	}
 }
 
-// TestReloadRefused: a config with mistakes changes nothing.
+// TestReloadRefused: a reload of a config with mistakes changes nothing.
 func TestReloadRefused(t *testing.T) {
 	g := open(t, parse(t, "routes: [{name: one, match: /x, access: public}]\ndefault: deny\n", nil), gate.Options{Logger: quiet()})
 	bad := parse(t, "routes: [{name: two, match: x, access: public}]\ndefault: deny\n", nil)
@@ -50,8 +51,41 @@ func TestReloadRefused(t *testing.T) {
 	}
 }
 
-// TestReloadSwapsWhole: each request is decided by one config as a whole, never
-// by parts of two, while configs come and go.
+// reloadingContext reloads a gate when a decision first asks for the context's error, which is
+// after the decision has begun.
+type reloadingContext struct {
+	context.Context
+	reload func()
+}
+
+func (c *reloadingContext) Err() error {
+	c.reload()
+	return c.Context.Err()
+}
+
+// TestReloadDuringADecision: a reload while a request is decided does not change its decision.
+func TestReloadDuringADecision(t *testing.T) {
+	before := parse(t, "routes: [{name: before, match: /x, access: public}]\ndefault: deny\n", nil)
+	after := parse(t, "routes: [{name: after, match: /x, access: public}]\ndefault: deny\n", nil)
+	g := open(t, before, gate.Options{Logger: quiet()})
+	ctx := &reloadingContext{t.Context(), sync.OnceFunc(func() {
+		if err := reload(t.Context(), g, after); err != nil {
+			t.Error(err)
+		}
+	})}
+	for _, want := range []struct {
+		route string
+		cfg   *config.Config
+	}{{"before", before}, {"after", after}} {
+		if d := g.Decide(ctx, get("/x")); d.Route != want.route || d.Reason != gate.ReasonPublic || d.ConfigHash != want.cfg.Hash {
+			t.Errorf("got %s on route %s by config %s; expected public on route %s by config %s",
+				d.Reason, d.Route, d.ConfigHash, want.route, want.cfg.Hash)
+		}
+	}
+}
+
+// TestReloadSwapsWhole: while configs are reloaded, each request is decided by one config, and
+// never by parts of two.
 func TestReloadSwapsWhole(t *testing.T) {
 	configs := []*config.Config{
 		parse(t, "routes: [{name: one, match: /x, access: public}]\ndefault: deny\n", nil),

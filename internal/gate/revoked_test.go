@@ -14,7 +14,7 @@ import (
 )
 
 // revocable returns a gate and the path of its list of revoked tokens.
-func revocable(t *testing.T, list string) (*world, string) {
+func revocable(t *testing.T, list string) (*fixture, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "revoked.jsonl")
 	testutil.Write(t, file, list)

@@ -10,13 +10,18 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// A route in shadow lets go on what fails checks 3 to 9, without an identity or a
-// credential, and says what it would have been denied for.
+// A route in shadow forwards requests that fail checks 3 to 9, without identity and
+// credential. The decision has the reason of the failure.
 func TestShadowRoute(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 identity: {max_value_bytes: 64, strip: [x-user-roles]}
 routes:
-  - {name: shadow,  match: /shadow/**, issuers: [home], groups: [admin], shadow: true, tokens_from: [bearer, {cookie: session}, {query: access_token}]}
+  - name: shadow
+    match: /shadow/**
+    issuers: [home]
+    groups: [admin]
+    shadow: true
+    tokens_from: [bearer, {cookie: session}, {query: access_token}]
   - {name: kept,    match: /kept, forward: true, shadow: true}
   - {name: closed,  match: /closed, access: deny}
   - {name: lenient, match: /lenient, access: optional, if_invalid: anonymous, shadow: true}
@@ -27,16 +32,17 @@ routes:
 	large := mint(t, w.home, claims(map[string]any{"sub": strings.Repeat("x", 65)}))
 	dark := mint(t, w.dark, map[string]any{"aud": "orders-api", "sub": "a"})
 	for _, row := range []struct {
-		name          string
-		r             *request.Request
-		want, excused gate.Reason
+		name            string
+		r               *request.Request
+		want, wouldDeny gate.Reason
 	}{
 		{"nothing to excuse", get("/shadow/x", bearer(good)), "allowed", ""},
 		{"no token", get("/shadow/x"), "shadowed", "credential_missing"},
 		{"no JWT", get("/shadow/x", bearer("null")), "shadowed", "token_malformed"},
 		{"two tokens", get("/shadow/x", bearer(good), bearer(guest)), "shadowed", "credential_ambiguous"},
 		{"two places", get("/shadow/x?access_token="+good, bearer(good)), "shadowed", "credential_ambiguous"},
-		{"a cookie of another site", requestOf("POST", "/shadow/x", "cookie: a=b; session="+good, "origin: https://evil.example"), "shadowed", "cross_site"},
+		{"a cookie of another site", requestOf("POST", "/shadow/x", "cookie: a=b; session="+good, "origin: https://evil.example"),
+			"shadowed", "cross_site"},
 		{"a tampered token", get("/shadow/x", bearer(tampered(good))), "shadowed", "signature_invalid"},
 		{"an issuer without keys", get("/shadow/x", bearer(dark)), "shadowed", "keys_unavailable"},
 		{"not in the group", get("/shadow/x?access_token=" + guest), "shadowed", "group_missing"},
@@ -53,43 +59,43 @@ routes:
 		t.Run(row.name, func(t *testing.T) {
 			row.r.Headers = append(row.r.Headers, get("/", forged()...).Headers...)
 			d := w.decide(t, row.r)
-			if d.Reason != row.want || d.WouldDeny != row.excused {
-				t.Fatalf("%s, excused %q (%s), want %s and %q", d.Reason, d.WouldDeny, d.InternalDetail, row.want, row.excused)
+			if d.Reason != row.want || d.WouldDeny != row.wouldDeny {
+				t.Fatalf("%s, would deny %q (%s), want %s and %q", d.Reason, d.WouldDeny, d.InternalDetail, row.want, row.wouldDeny)
 			}
 			if d.Verdict != gate.VerdictAllow {
 				return
 			}
 			checkAlwaysRemoved(t, d)
-			if row.excused != "" {
-				checkExcused(t, d, row.r)
+			if row.wouldDeny != "" {
+				checkUnenforced(t, d, row.r)
 			}
 		})
 	}
 }
 
-// checkExcused: neither identity nor credential goes on, and who runs the gate is
-// told why, and what to change.
-func checkExcused(t *testing.T, d *gate.Decision, r *request.Request) {
+// checkUnenforced checks that neither identity nor credential is forwarded, and that the
+// decision says why the request would be denied, and what to change.
+func checkUnenforced(t *testing.T, d *gate.Decision, r *request.Request) {
 	t.Helper()
 	received := forwarded(d, r)
-	if told := identityOf(received); len(told) > 0 {
-		t.Errorf("the application is told %v", told)
+	if got := identityOf(received); len(got) > 0 {
+		t.Errorf("the application receives %v", got)
 	}
 	for name, values := range received {
 		if strings.Contains(strings.Join(values, ""), "eyJ") {
-			t.Errorf("the token goes on in %s", name)
+			t.Errorf("the token is forwarded in %s", name)
 		}
 	}
 	if strings.Contains(r.Target, "access_token=") != slices.Contains(d.RemoveParameters, "access_token") {
-		t.Errorf("of %.20s... the parameters %v are taken out", r.Target, d.RemoveParameters)
+		t.Errorf("%.20s...: the parameters %v are removed", r.Target, d.RemoveParameters)
 	}
 	if d.InternalDetail == "" || d.Hint == "" || d.Denial != nil {
-		t.Errorf("detail %q, mend %q, denial %+v", d.InternalDetail, d.Hint, d.Denial)
+		t.Errorf("detail %q, hint %q, denial %+v", d.InternalDetail, d.Hint, d.Denial)
 	}
 }
 
-// The whole gate in shadow: every route but those that say otherwise, and what no
-// route matches.
+// With the gate in shadow, all routes are in shadow unless they say otherwise, with the
+// default route.
 func TestShadowGate(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 shadow: true
@@ -98,14 +104,14 @@ routes:
   - {name: enforced, match: /enforced, shadow: false}
   - {name: closed,   match: /closed, access: deny}
 `)
-	for path, row := range map[string]struct{ want, excused gate.Reason }{
+	for path, row := range map[string]struct{ want, wouldDeny gate.Reason }{
 		"/routed":   {"shadowed", "credential_missing"},
 		"/nowhere":  {"shadowed", "credential_missing"},
 		"/enforced": {"credential_missing", ""},
 		"/closed":   {"route_denied", ""},
 	} {
-		if d := w.decide(t, get(path)); d.Reason != row.want || d.WouldDeny != row.excused {
-			t.Errorf("%s: %s, excused %q, want %+v", path, d.Reason, d.WouldDeny, row)
+		if d := w.decide(t, get(path)); d.Reason != row.want || d.WouldDeny != row.wouldDeny {
+			t.Errorf("%s: %s, would deny %q, want %+v", path, d.Reason, d.WouldDeny, row)
 		}
 	}
 	deny := startWith(t, issuersYAML+"shadow: true\ndefault: deny\n")
@@ -114,7 +120,7 @@ routes:
 	}
 }
 
-// sampled is a gate whose routes record as said.
+// sampled returns a gate whose routes have different sampling.
 const sampledYAML = `
 audit: {denied: all, allowed: none, to: stdout}
 routes:
@@ -127,8 +133,8 @@ routes:
   - {name: shade, match: /shade, shadow: true}
 `
 
-// The route says what is recorded before the gate does; a failure that was
-// excused counts with the denials, and so does what was refused unread.
+// The sampling of a route replaces that of the gate. A failure that is not enforced counts as
+// a denial, and so does a request that could not be read.
 func TestAuditSampling(t *testing.T) {
 	w := startWith(t, issuersYAML+sampledYAML)
 	good := bearer(mint(t, w.home, claims(nil)))
@@ -144,8 +150,8 @@ func TestAuditSampling(t *testing.T) {
 		{"denied before there is a route", get("/a//b"), "path_refused", true},
 		{"denied by a route that records none", get("/none"), "credential_missing", false},
 		{"allowed by a route that records none", get("/none", good), "allowed", false},
-		{"excused", get("/lax", bearer("null")), "anonymous_invalid", true},
-		{"excused on a route that records none", get("/quiet", bearer("null")), "anonymous_invalid", false},
+		{"not enforced", get("/lax", bearer("null")), "anonymous_invalid", true},
+		{"not enforced, on a route that records nothing", get("/quiet", bearer("null")), "anonymous_invalid", false},
 		{"anonymous", get("/lax"), "anonymous", false},
 		{"in shadow", get("/shade"), "shadowed", true},
 		{"in shadow, and allowed", get("/shade", good), "allowed", false},
@@ -160,7 +166,7 @@ func TestAuditSampling(t *testing.T) {
 		})
 	}
 	if d := w.gate.Refuse(gate.ReasonInternal, "x"); !d.Record || d.To != config.AuditStdout {
-		t.Errorf("refused: recorded %v at %s", d.Record, d.To)
+		t.Errorf("malformed: recorded %v at %s", d.Record, d.To)
 	}
 }
 
@@ -184,7 +190,7 @@ func TestAuditSamplesOneInSoMany(t *testing.T) {
 					kept++
 				}
 			}
-			// More than eight standard deviations either way.
+			// More than eight standard deviations in both directions.
 			if due := n / row.oneIn; kept < due*6/10 || kept > due*14/10 {
 				t.Errorf("%d of %d were recorded, want about %d", kept, n, due)
 			}

@@ -12,12 +12,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// checkAgrees holds two decisions of one request at one moment to each other.
+// checkAgrees compares two decisions of one request at the same time.
 func checkAgrees(t *testing.T, decided, explained *gate.Decision) {
 	t.Helper()
 	plain := func(d *gate.Decision) gate.Decision {
 		p := *d
-		// Of this decision alone, by chance, or by the clock.
+		// These fields differ between decisions.
 		p.ID, p.Elapsed, p.Record, p.Cached = gate.ID{}, 0, false, false
 		p.Remove = slices.Sorted(slices.Values(p.Remove))
 		p.Set = slices.SortedFunc(slices.Values(p.Set), func(a, b request.Header) int { return strings.Compare(a.Name, b.Name) })
@@ -38,7 +38,7 @@ func checkAgrees(t *testing.T, decided, explained *gate.Decision) {
 	}
 }
 
-// checkSteps holds the steps to the decision that they led to.
+// checkSteps checks that the steps fit the decision.
 func checkSteps(t *testing.T, e *gate.Explanation) {
 	t.Helper()
 	d := e.Decision
@@ -52,7 +52,7 @@ func checkSteps(t *testing.T, e *gate.Explanation) {
 		case failed != gate.StageNone && step.Number == failed:
 			want = gate.Failed
 		case step.Number == gate.StageIdentity && d.Verdict == gate.VerdictAllow:
-		case d.Verdict == gate.VerdictDeny && step.Number > failed, // all, when no check decided
+		case d.Verdict == gate.VerdictDeny && step.Number > failed, // all, if no check decided
 			d.WouldDeny != "" && d.Reason != "allowed" && step.Number > failed,
 			(d.Reason == "public" || d.Reason == "preflight" || d.Reason == "preflight_answered") && step.Number > gate.StageRoute,
 			d.Reason == "anonymous" && step.Number > gate.StageCredential:
@@ -62,38 +62,37 @@ func checkSteps(t *testing.T, e *gate.Explanation) {
 			t.Errorf("%s: step %d is %d %s %s, want it %s", d.Reason, i+1, step.Number, step.Check, step.Outcome, want)
 		}
 		if step.Outcome == gate.Failed && step.Text != d.InternalDetail || step.Outcome == gate.Skipped && step.Text != "" {
-			t.Errorf("%s: step %s %s says %q, the detail is %q", d.Reason, step.Check, step.Outcome, step.Text, d.InternalDetail)
+			t.Errorf("%s: step %s %s has text %q, the internal detail is %q", d.Reason, step.Check, step.Outcome, step.Text, d.InternalDetail)
 		}
 	}
 }
 
-// decidingCheck is the check that denied the request, or would have.
+// decidingCheck returns the check that denied the request, or would have.
 func decidingCheck(d *gate.Decision) gate.Stage {
 	reason := d.WouldDeny
 	if d.Verdict == gate.VerdictDeny {
 		reason = d.Reason
 	}
 	if reason == "claims_malformed" && d.Issuer == "" {
-		return gate.StageIssuer // claims that are no JSON have no iss
+		return gate.StageIssuer // claims that are not JSON have no iss
 	}
 	m, _ := gate.LookupReason(reason)
 	return m.Stage
 }
 
-// checkNoToken fails the test when more than 8 bytes in a row of a token stand in
-// an explanation.
+// checkNoToken fails the test if an explanation contains 9 consecutive bytes of a token.
 func (m *maker) checkNoToken(t *testing.T, e *gate.Explanation) {
 	t.Helper()
 	text := steps(e) + e.Decision.InternalDetail + "\n" + e.Decision.Hint
 	for i := range len(text) - 8 {
 		if m.grams[text[i:i+9]] {
-			t.Errorf("%q of a token stands in it", text[i:i+9])
+			t.Errorf("the explanation contains %q, which is a part of a token", text[i:i+9])
 			return
 		}
 	}
 }
 
-// steps renders steps, one a line.
+// steps returns one line of text for each step.
 func steps(e *gate.Explanation) string {
 	var b strings.Builder
 	for _, s := range e.Steps {
@@ -102,23 +101,31 @@ func steps(e *gate.Explanation) string {
 	return b.String()
 }
 
-// What each step says, of the requests that people ask about most.
+// Each step has a text, here of the most common requests.
 func TestStepsSayWhatWasFound(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 identity: {headers: {x-user-email: null}}
 routes:
   - {name: open, match: /open, access: public}
   - {name: feed, match: /feed, access: optional, if_invalid: anonymous}
-  - {name: team, match: "/team/{id}", issuers: [home], groups: [admin, lead], any_of: [{clients: [web]}, {scopes: {all: [a, b]}}], max_auth_age: 1h, acr: [gold], when: path.id != ''}
+  - name: team
+    match: "/team/{id}"
+    issuers: [home]
+    groups: [admin, lead]
+    any_of: [{clients: [web]}, {scopes: {all: [a, b]}}]
+    max_auth_age: 1h
+    acr: [gold]
+    when: path.id != ''
   - {name: page, match: /page, tokens_from: [{cookie: session}, {query: t}, {header: x-t}, {websocket_protocol: bearer}]}
 `)
 	good := mint(t, w.home, claims(map[string]any{"auth_time": time.Now().Unix(), "acr": "gold"}))
 	guest := mint(t, w.home, claims(map[string]any{"groups": []string{"guests"}}))
+	notJSON := good[:strings.IndexByte(good, '.')] + ".e30x." + good[strings.LastIndexByte(good, '.')+1:]
 	kid := w.home.KeyID()
 	for _, row := range []struct {
 		name string
 		r    *request.Request
-		want map[gate.Stage]string // the beginning of what is said
+		want map[gate.Stage]string // the beginning of the text
 	}{
 		{"public", get("/open", "x-user-id: root", "X_User_Id: root"), map[gate.Stage]string{
 			1: "GET /open on host api.example", 2: "open (gate.yaml:", 10: "no identity is set; removes x-user-id, x_user_id"}},
@@ -130,22 +137,25 @@ routes:
 			1: "OPTIONS /feed on host api.example", 2: "feed (gate.yaml:", 10: "no identity is set"}},
 		{"no token", get("/page"), map[gate.Stage]string{
 			3: `no credential in the cookie "session", the query "t", the header "x-t", Sec-WebSocket-Protocol, after bearer`}},
-		{"nobody", get("/feed"), map[gate.Stage]string{3: "none, and the route does not need one", 10: "no identity is set"}},
-		{"all of it", get("/team/x", bearer(good)), map[gate.Stage]string{
-			3: "a token in Authorization: Bearer", 4: fmt.Sprintf("alg ES256, kid %q", kid), 5: "home (http://127.0.0.1:", 6: fmt.Sprintf("kid %q is a key of home", kid),
+		{"without a token", get("/feed"), map[gate.Stage]string{3: "none, and the route does not need one", 10: "no identity is set"}},
+		{"all requirements", get("/team/x", bearer(good)), map[gate.Stage]string{
+			3: "a token in Authorization: Bearer", 4: fmt.Sprintf("alg ES256, kid %q", kid), 5: "home (http://127.0.0.1:",
+			6: fmt.Sprintf("kid %q is a key of home", kid),
 			7: "valid", 8: `subject "alice" of kind user, client "web", accepted for another 1h0m`,
 			9:  "issuer home; group admin or lead; any of: client web | scope a and b; a login within the last 1h0m0s; acr gold; when path.id != ''",
 			10: "sets x-user-client, "}},
-		{"excused", get("/feed", bearer(guest), "x-user-id: root"), map[gate.Stage]string{8: `subject "alice"`}},
+		{"allowed although a group is missing", get("/feed", bearer(guest), "x-user-id: root"), map[gate.Stage]string{8: `subject "alice"`}},
 		{"not in the group", get("/team/x", bearer(guest)), map[gate.Stage]string{9: `group missing: has groups "guests"`}},
 		{"expired", get("/team/x", bearer(sign(t, w.home, nil, claims(map[string]any{"exp": 1000})))), map[gate.Stage]string{
 			4: fmt.Sprintf("kid %q", kid), 5: "home", 6: "kid ", 7: "valid", 8: "token expired"}},
-		{"claims that are no JSON", get("/team/x", bearer(good[:strings.IndexByte(good, '.')]+".e30x."+good[strings.LastIndexByte(good, '.')+1:])), map[gate.Stage]string{
+		{"claims that are not JSON", get("/team/x", bearer(notJSON)), map[gate.Stage]string{
 			4: fmt.Sprintf("kid %q", kid), 5: "claims malformed: "}},
-		{"in a cookie", get("/page", "cookie: a=b; session="+good), map[gate.Stage]string{3: `a token in the cookie "session"`, 10: "sets x-user-client, "}},
+		{"in a cookie", get("/page", "cookie: a=b; session="+good), map[gate.Stage]string{
+			3: `a token in the cookie "session"`, 10: "sets x-user-client, "}},
 		{"in the query", get("/page?t=" + good), map[gate.Stage]string{3: `a token in the query "t"`}},
 		{"in a header", get("/page", "x-t: "+good), map[gate.Stage]string{3: `a token in the header "x-t"`}},
-		{"in a WebSocket's opening", get("/page", "upgrade: websocket", "connection: upgrade", "sec-websocket-protocol: chat, bearer, "+good, "origin: https://api.example"),
+		{"in a WebSocket's opening", get("/page", "upgrade: websocket", "connection: upgrade",
+			"sec-websocket-protocol: chat, bearer, "+good, "origin: https://api.example"),
 			map[gate.Stage]string{3: "a token in Sec-WebSocket-Protocol, after bearer"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -153,15 +163,14 @@ routes:
 			checkSteps(t, e)
 			for stage, want := range row.want {
 				if got := e.Steps[stage-1].Text; !strings.HasPrefix(got, want) {
-					t.Errorf("%s says %q, want %q", stage, got, want)
+					t.Errorf("%s: text %q, want %q", stage, got, want)
 				}
 			}
 		})
 	}
 }
 
-// The cookie, the parameter and the protocol that carried the token are not taken
-// for identity headers.
+// The explanation of check 10 distinguishes the removed credential from identity headers.
 func TestStepsTellIdentityFromCredential(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 routes: [{name: page, match: /page, access: optional, if_invalid: anonymous, tokens_from: [{cookie: session}, {query: t}]}]
@@ -183,10 +192,10 @@ routes: [{name: page, match: /page, access: optional, if_invalid: anonymous, tok
 	}
 }
 
-// A request is explained as it is at another time, by the keys of now.
+// A request can be explained at another time, with the current keys.
 func TestExplainAtAnotherTime(t *testing.T) {
 	w := start(t)
-	raw := bearer(mint(t, w.home, claims(nil))) // for an hour
+	raw := bearer(mint(t, w.home, claims(nil))) // valid for an hour
 	for ahead, want := range map[time.Duration]gate.Reason{
 		0: "allowed", 2 * time.Hour: "expired", -time.Hour: "issued_in_future",
 	} {
@@ -198,8 +207,8 @@ func TestExplainAtAnotherTime(t *testing.T) {
 	}
 }
 
-// A token is put where a client would put it, so that the gate finds it there.
-func TestCarry(t *testing.T) {
+// AddToken puts a token where the gate reads it.
+func TestAddTokenOfARoute(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 tokens: {from: [{header: x-general}, bearer]}
 routes:
@@ -215,7 +224,7 @@ routes:
 	for _, row := range []struct {
 		r     *request.Request
 		want  gate.Reason
-		field string // that holds it, if one does
+		field string // that has the token, if it is in a field
 	}{
 		{get("/cookie"), "allowed", "cookie"},
 		{get("/query"), "allowed", ""},
@@ -235,7 +244,7 @@ routes:
 				t.Errorf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
 			if row.field != "" && !strings.Contains(row.r.Header(row.field), raw) {
-				t.Errorf("%s does not hold it: %q", row.field, row.r.Header(row.field))
+				t.Errorf("%s does not have the token: %q", row.field, row.r.Header(row.field))
 			}
 		})
 	}

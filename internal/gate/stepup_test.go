@@ -7,8 +7,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// TestStepUp: a login that is too old or too weak is challenged for a better one
-// (RFC 9470 section 3), a token without one too.
+// TestStepUp: the challenge to a login that is too old, too weak or unknown asks for a better
+// login (RFC 9470 section 3).
 func TestStepUp(t *testing.T) {
 	w := start(t)
 	now := time.Now()

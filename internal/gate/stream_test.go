@@ -22,9 +22,8 @@ routes:
 
 const streamField = "x-envoy-upstream-stream-duration-ms"
 
-// What is streamed ends when its token does, the leeway included, to the
-// millisecond, and never later than after a year; without a token that was
-// verified nothing is said of it.
+// A stream ends when its token expires, after the leeway, and in any case after a year. Without
+// a verified token, the header is not set.
 func TestEndStreamsAtExpiry(t *testing.T) {
 	w := startWith(t, streamsYAML)
 	now := time.Now().Truncate(time.Second) // exp is in whole seconds
@@ -68,8 +67,8 @@ func TestEndStreamsAtExpiry(t *testing.T) {
 	}
 }
 
-// Envoy takes a duration of 0 for no limit, so that the last moment of a token
-// must not become one.
+// To Envoy, a duration of 0 means no limit, so the duration is never 0, not even in the last
+// millisecond of a token.
 func TestStreamOfTheLastMomentEnds(t *testing.T) {
 	w := startWith(t, streamsYAML)
 	exp := time.Now().Add(time.Hour).Truncate(time.Second)

@@ -9,8 +9,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// identityNames are the names that only the gate may set: those that are set, one
-// that was taken out, and one of identity.strip.
+// identityNames returns the names that only the gate may set, including a disabled header and
+// one of identity.strip.
 func identityNames() []string {
 	return []string{
 		"x-user-id", "x-user-name", "x-user-email", "x-user-groups", "x-user-scopes", "x-user-client", "x-user-kind", "x-user-issuer",
@@ -18,7 +18,7 @@ func identityNames() []string {
 	}
 }
 
-// guarded are the names that no client may send: the identity's, and the overrides.
+// guarded returns the names that no client may send: identity headers and overrides.
 func guarded() []string {
 	return append(identityNames(),
 		"x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-forwarded-method",
@@ -28,7 +28,7 @@ func guarded() []string {
 	)
 }
 
-// forged is every guarded name in many spellings.
+// forged returns every guarded name in many spellings.
 func forged() []string {
 	var fields []string
 	for _, name := range guarded() {
@@ -53,22 +53,28 @@ func TestDecideStripsOnEveryRoute(t *testing.T) {
 	} {
 		t.Run(string(reason), func(t *testing.T) { checkStripped(t, w, r, reason) })
 	}
+	t.Run("a token with a shared identity", func(t *testing.T) {
+		if _, shared := w.allow(t, get("/strict", bearer(raw))); shared == nil {
+			t.Fatal("the identity is not shared")
+		}
+		checkStripped(t, w, get("/strict", bearer(raw)), gate.ReasonAllowed)
+	})
 	t.Run("preflight", func(t *testing.T) {
-		// An override header makes it an ordinary request, so those are left out.
+		// A request with an override header is not a preflight, so these are left out.
 		r := requestOf("OPTIONS", "/strict", "origin: https://app.example", "access-control-request-method: GET")
 		users := slices.DeleteFunc(forged(), func(field string) bool { return !strings.Contains(strings.ToLower(field), "user") })
 		r.Headers = append(r.Headers, get("/", users...).Headers...)
 		d := w.decide(t, r)
 		if got := identityOf(forwarded(d, r)); d.Reason != gate.ReasonPreflight || len(got) > 0 {
-			t.Errorf("%s: the application is told %v", d.Reason, got)
+			t.Errorf("%s: the application receives %v", d.Reason, got)
 		}
 		checkAlwaysRemoved(t, d)
 	})
 }
 
-// checkStripped sends every spelling of every guarded name along and looks at
-// what the application receives.
-func checkStripped(t *testing.T, w *world, r *request.Request, reason gate.Reason) {
+// checkStripped sends every spelling of every guarded name, and checks what the application
+// receives.
+func checkStripped(t *testing.T, w *fixture, r *request.Request, reason gate.Reason) {
 	t.Helper()
 	r.Headers = append(r.Headers, get("/", append(forged(), "x-user: kept", "x-users-id: kept")...).Headers...)
 	d := w.decide(t, r)
@@ -84,18 +90,18 @@ func checkStripped(t *testing.T, w *world, r *request.Request, reason gate.Reaso
 	}
 	for _, name := range []string{"x-user", "x-users-id"} {
 		if !slices.Equal(got[name], []string{"kept"}) {
-			t.Errorf("%s is another name and is gone", name)
+			t.Errorf("%s is not a guarded name and was removed", name)
 		}
 	}
 	users := identityOf(got)
 	if reason == gate.ReasonAllowed && users["x-user-id"] != "alice" || reason != gate.ReasonAllowed && len(users) > 0 {
-		t.Errorf("the application is told %v", users)
+		t.Errorf("the application receives %v", users)
 	}
 }
 
-// checkAlwaysRemoved wants each identity name set or removed in its dash and its
-// underscore spelling, seen or not: a header may reach the application by a way
-// that the gate was not shown.
+// checkAlwaysRemoved checks that each identity header is set or removed with dashes and with
+// underscores, even if the request does not have it: Envoy may not show all headers to the
+// gate.
 func checkAlwaysRemoved(t *testing.T, d *gate.Decision) {
 	t.Helper()
 	set := map[string]bool{}
@@ -128,14 +134,14 @@ func TestStripWithoutBeingSent(t *testing.T) {
 	}
 }
 
-// The credential is removed where it was read, once it was.
+// The credential is removed from where it was read.
 func TestCredentialIsRemoved(t *testing.T) {
 	const routes = "routes: [{match: /open, access: public}, {match: /lenient, access: optional, if_invalid: anonymous}]\n"
 	removing := startWith(t, issuersYAML+routes)
 	keeping := startWith(t, issuersYAML+routes+"tokens: {forward: true}\n")
 	for _, row := range []struct {
 		name    string
-		w       *world
+		w       *fixture
 		target  string
 		fields  []string
 		reason  gate.Reason
@@ -160,7 +166,7 @@ func TestCredentialIsRemoved(t *testing.T) {
 				t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, row.reason)
 			}
 			if _, kept := forwarded(d, r)["authorization"]; kept == row.removed {
-				t.Errorf("the credential goes on: %v", kept)
+				t.Errorf("the credential is forwarded: %v", kept)
 			}
 		})
 	}

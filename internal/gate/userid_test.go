@@ -8,8 +8,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// TestUserID: a required route refuses a token of which no x-user-id can be made,
-// and one whose claim would name another issuer's user.
+// TestUserID: a required route denies a token that gives no x-user-id, or one that would be
+// another issuer's user.
 func TestUserID(t *testing.T) {
 	type m = map[string]any
 	w := startWith(t, issuersYAML+`
@@ -21,14 +21,15 @@ routes:
 `)
 	byEmail := startWith(t, issuersYAML+"identity: {headers: {x-user-id: email}}\n")
 	d := byEmail.decide(t, get("/x", bearer(mint(t, byEmail.home, claims(m{"email": "a@example.com"})))))
-	if d.Reason != "subject_missing" || !strings.Contains(d.InternalDetail, "does not say email_verified: true") || !strings.Contains(d.Hint, "email_verified: assumed") {
-		t.Errorf("an address that nobody has verified: %s, %q, %q", d.Reason, d.InternalDetail, d.Hint)
+	if d.Reason != "subject_missing" || !strings.Contains(d.InternalDetail, "does not say email_verified: true") ||
+		!strings.Contains(d.Hint, "email_verified: assumed") {
+		t.Errorf("an address that is not verified: %s, %q, %q", d.Reason, d.InternalDetail, d.Hint)
 	}
 	for _, row := range []struct {
 		name, path string
 		claims     m
 		reason     gate.Reason
-		id         string // what the application is told; empty: nothing
+		id         string // what the application receives; empty: none
 	}{
 		{"there", "/x", m{"custom:employee_id": "42"}, "allowed", "42"},
 		{"absent", "/x", nil, "subject_missing", ""},
@@ -55,15 +56,16 @@ routes:
 			if d.Denial == nil && !slices.Equal(forwarded(d, r)["x-user-id"], want) {
 				t.Errorf("x-user-id %q, want %q", forwarded(d, r)["x-user-id"], want)
 			}
-			if row.reason == "subject_missing" && (d.Issuer != "home" || d.Subject != "alice" || d.InternalDetail != "subject missing: it has no custom:employee_id, of which x-user-id is made") {
-				t.Errorf("noted: issuer %q, subject %q, %q", d.Issuer, d.Subject, d.InternalDetail)
+			const detail = "subject missing: it has no custom:employee_id, of which x-user-id is made"
+			if row.reason == "subject_missing" && (d.Issuer != "home" || d.Subject != "alice" || d.InternalDetail != detail) {
+				t.Errorf("issuer %q, subject %q, internal detail %q", d.Issuer, d.Subject, d.InternalDetail)
 			}
 		})
 	}
 }
 
-// TestClientAsName: where the client is told as somebody's name, it may not begin with
-// another issuer's prefix.
+// TestClientAsName: a client that is forwarded as a user name must not begin with another
+// issuer's prefix.
 func TestClientAsName(t *testing.T) {
 	w := startWith(t, `
 issuers:

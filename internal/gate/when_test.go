@@ -8,15 +8,23 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// A condition sees the path's variables, the request, its source and the token,
-// and the request is denied unless it holds.
+// A condition can use the path's variables, the request, its source and the token. The request
+// is denied unless the condition is true.
 func TestWhen(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 tokens: {from: [bearer]}
 routes:
   - {name: own,     match: "/own/{id}/**",  issuers: [home], when: token.subject == path.id}
-  - {name: request, match: "/request/**",   issuers: [home], when: "request.method == 'GET' && request.host == 'api.example' && request.path.startsWith('/request/') && request.query == 'a=b' && request.headers['x-one'] == '1,2'"}
-  - {name: source,  match: /source,         issuers: [home], when: "source.address == '192.0.2.7' && source.principal == 'spiffe://mesh/web'"}
+  - name: request
+    match: "/request/**"
+    issuers: [home]
+    when: >-
+      request.method == 'GET' && request.host == 'api.example' && request.path.startsWith('/request/') &&
+      request.query == 'a=b' && request.headers['x-one'] == '1,2'
+  - name: source
+    match: /source
+    issuers: [home]
+    when: "source.address == '192.0.2.7' && source.principal == 'spiffe://mesh/web'"
   - {name: level,   match: /level,          issuers: [home], when: "claims.level >= 3"}
   - {name: maybe,   match: /maybe,          issuers: [home], when: "has(claims.level) && claims.level >= 3"}
   - {name: grouped, match: /grouped,        issuers: [home], groups: [admin], when: "false"}
@@ -72,26 +80,25 @@ routes:
 	}
 }
 
-// checkCondition: the client is told that it was the condition, and nothing of
-// it; who runs the gate is told which.
+// checkCondition checks that the denial names the condition only to operators.
 func checkCondition(t *testing.T, d *gate.Decision) {
 	t.Helper()
 	if want := `Bearer realm="jwtgate", error="insufficient_scope"`; d.Denial.Challenge != want || d.Denial.Status != 403 {
 		t.Errorf("%d %s", d.Denial.Status, d.Denial.Challenge)
 	}
-	told := d.Denial.Title + d.Denial.Detail + d.Denial.Challenge
+	sent := d.Denial.Title + d.Denial.Detail + d.Denial.Challenge
 	for _, word := range []string{"alice", "level", "claims", "token.", "path."} {
-		if strings.Contains(told, word) {
-			t.Errorf("the client is told %q, with %q in it", told, word)
+		if strings.Contains(sent, word) {
+			t.Errorf("the client gets %q, which contains %q", sent, word)
 		}
 	}
 	if d.Hint == "" || strings.Contains(d.Hint, "alice") {
-		t.Errorf("detail %q, mend %q", d.InternalDetail, d.Hint)
+		t.Errorf("detail %q, hint %q", d.InternalDetail, d.Hint)
 	}
 }
 
-// What a condition could not be evaluated for is named by its kind: an
-// error quotes none of the values that it met.
+// An error of a condition names the kind of error, and quotes no value of the token or the
+// request.
 func TestConditionErrorQuotesNoClaim(t *testing.T) {
 	w := startWith(t, issuersYAML+`
 routes:
@@ -110,7 +117,7 @@ routes:
 			t.Errorf("%s: %s (%s)", path, d.Reason, d.InternalDetail)
 		}
 		if text := d.InternalDetail + d.Hint + d.Denial.Detail + d.Denial.Challenge; strings.Contains(text, hostile) {
-			t.Errorf("%s: a claim stands in %q", path, text)
+			t.Errorf("%s: %q contains a claim", path, text)
 		}
 	}
 }
