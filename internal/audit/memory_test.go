@@ -71,17 +71,20 @@ func TestMemoryIsShared(t *testing.T) {
 	all.Wait()
 }
 
-// TestMemoryHoldsCopies: the memory of a request is used again for another.
+// TestMemoryHoldsCopies checks that a line in memory does not change when the memory of its
+// request is reused, when another line is encoded, or when a caller changes what it found.
 func TestMemoryHoldsCopies(t *testing.T) {
 	space := []byte("reused")
 	view := unsafe.String(&space[0], len(space))
-	memory := audit.NewMemory(1)
+	memory := audit.NewMemory(100)
 	r, d := newRequest(), denied()
 	r.Method, r.Authority, r.Target, r.Source, r.Headers[0].Value = view, view, view, view, view
 	d.Subject, d.KeyID, d.InternalDetail = view, view, view
-	log(io.Discard, memory).Write(t.Context(), r, d)
+	l := log(io.Discard, memory)
+	l.Write(t.Context(), r, d)
 	want, _ := memory.Find(d.ID.String())
 	copy(space, "XXXXXX")
+	remember(t, l, 1, 50)
 	got, _ := memory.Find(d.ID.String())
 	if after, _ := find(t, memory, d.ID.String()); string(got) != string(want) || after.Method != "reused" {
 		t.Errorf("it has become %s, and was %s", got, want)

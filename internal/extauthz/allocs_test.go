@@ -81,6 +81,14 @@ func TestCallsForget(t *testing.T) {
 	}
 }
 
+// TestBuffersAreOverwritten checks that tests overwrite buffers after use, so that a test fails
+// that still reads one.
+func TestBuffersAreOverwritten(t *testing.T) {
+	if !extauthz.Overwritten([]byte(strings.Repeat("message", 1000))) {
+		t.Error("a buffer keeps its contents")
+	}
+}
+
 // BenchmarkDenied is what a request without a token costs, its line of the log
 // included.
 func BenchmarkDenied(b *testing.B) {

@@ -22,7 +22,8 @@
 //     TestScanDepth, TestScanKnowsEachField).
 //  5. Memory that is reused contains nothing of an earlier request (TestCallsForget,
 //     TestScanForgets), and no call gets the answer of another one
-//     (TestEachCallGetsItsOwnAnswer). In tests, buffers are overwritten after use.
+//     (TestEachCallGetsItsOwnAnswer). In tests, buffers are overwritten after use
+//     (TestBuffersAreOverwritten).
 //  6. With certificates, only clients that use TLS are answered. With a CA for clients, they
 //     also need a certificate that it signed and, if names are configured, one of these
 //     names (TestTLS, TestMutualTLS). Files that cannot be used change nothing

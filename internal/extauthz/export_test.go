@@ -1,6 +1,7 @@
 package extauthz
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"strings"
@@ -112,6 +113,21 @@ func Forgotten(message []byte) (before int, after []byte, headers []request.Head
 	data, list := c.data, c.request.Headers
 	calls.end(c)
 	return len(data), data, list
+}
+
+// Overwritten reports whether the memory of a call and of an answer is overwritten after
+// use.
+func Overwritten(message []byte) bool {
+	calls := newCalls()
+	c := calls.begin(context.Background())
+	c.read(mem.BufferSlice{mem.SliceBuffer(message)}, calls.poison)
+	data := bytes.Clone(c.data)
+	a := calls.answer()
+	a.bytes = append(a.bytes, message...)
+	sent := a.bytes
+	a.buffer().Free()
+	used := bytes.Repeat([]byte{0xff}, len(message))
+	return bytes.Equal(data, used) && bytes.Equal(sent, used)
 }
 
 // WithBudget returns a budget that began at this time.

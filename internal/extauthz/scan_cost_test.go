@@ -69,12 +69,16 @@ func TestScanAllocations(t *testing.T) {
 	}
 }
 
-// A request that is used again shows nothing of what it held.
+// TestScanForgets checks that a request whose memory is reused has nothing of its previous
+// contents.
 func TestScanForgets(t *testing.T) {
-	into := used()
 	for range 3 {
+		into := used()
 		if err := extauthz.Scan(usual(t, false), into); err != nil {
 			t.Fatal(err)
+		}
+		if len(into.Extensions) != 1 || into.Extensions["jwtgate.route"] != "home" {
+			t.Errorf("the extensions are %v", into.Extensions)
 		}
 		if err := extauthz.Scan(asks(get()), into); err != nil {
 			t.Fatal(err)

@@ -211,6 +211,13 @@ func TestIDsInOtherPlaces(t *testing.T) {
 					}
 					d.ID.Number, denied.ID.Number = d.ID.Number+100, denied.ID.Number+100
 				}
+				d.ID.Replica, denied.ID.Replica = d.ID.Replica+"longer", denied.ID.Replica+"longer"
+				if got := sent(t, answers, d, false); !proto.Equal(got, allowedMessage(d)) {
+					t.Fatalf("allowed, with a longer ID:\ngot  %v\nwant %v", got, allowedMessage(d))
+				}
+				if got, want := sent(t, answers, denied, false), deniedMessage(t, denied, false); !proto.Equal(got, want) {
+					t.Fatalf("denied, with a longer ID:\ngot  %v\nwant %v", got, want)
+				}
 			}
 		})
 	}

@@ -7,7 +7,7 @@
 //
 //  1. In every allowed request, each identity header is set by the gate or removed, in
 //     every spelling that a server may convert to the same name
-//     (TestStripEverySpelling, FuzzStrip). An override header is removed in every
+//     (TestStripEverySpelling, TestStripUnseen, FuzzStrip). An override header is removed in every
 //     spelling unless its relaxation applies (TestStripRelaxed), and always if the
 //     configuration strips it (TestStripBeforeRelaxations).
 //  2. A header that is set is not removed too, because Envoy removes after it sets

@@ -158,13 +158,16 @@ func TestMapEmail(t *testing.T) {
 			more["email_verified"] = row.verified
 		}
 		for _, claim := range []string{"email", "/email"} {
-			g := newGate(t, "identity: {headers: {x-user-email: '"+claim+"', x-contact: [phone, '"+claim+"']}}")
+			g := newGate(t, "identity: {headers: {x-user-email: '"+claim+"', x-contact: [phone, '"+claim+"'], x-user-name: '"+claim+"'}}")
 			for issuer, told := range map[string]bool{"shop": row.want, "staff": row.want || row.verified == nil} {
 				want := ""
 				if told {
 					want = address
 				}
 				got := g.headers(t, issuer, more)
+				if named := got["x-user-name"] != ""; named != told {
+					t.Errorf("%s, email_verified %s, claim %s: x-user-name is %q", issuer, row.name, claim, got["x-user-name"])
+				}
 				if got["x-user-email"] != want || got["x-contact"] != want {
 					t.Errorf("%s, email_verified %s, claim %s: %q and %q, want %q", issuer, row.name, claim, got["x-user-email"], got["x-contact"], want)
 				}
