@@ -19,7 +19,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// A JWT as it is sent, of no key that anybody has.
+// A JWT as it is sent. Its signature is not valid.
 const (
 	header    = "eyJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ"
 	claims    = "eyJzdWIiOiJhbGljZSIsImVtYWlsIjoiYUBleGFtcGxlLmNvbSJ9"
@@ -29,7 +29,7 @@ const (
 	traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
 )
 
-// write returns what is written of a decision, as text and as JSON.
+// write returns the line of a decision, as text and decoded.
 func write(t *testing.T, r *request.Request, d *gate.Decision) (string, map[string]any) {
 	t.Helper()
 	var out bytes.Buffer
@@ -44,16 +44,17 @@ func write(t *testing.T, r *request.Request, d *gate.Decision) (string, map[stri
 	return out.String(), line
 }
 
-// log writes to out for the one target there is.
+// log returns a log with one target, which is out.
 func log(out io.Writer, memory *audit.Memory) *audit.Log {
 	return audit.New(audit.Targets{config.AuditStderr: out}, memory, func(context.Context) string { return traceID })
 }
 
-// denied is a denial with every field that stands in a line.
+// denied returns a denial with most fields of a line.
 func denied() *gate.Decision {
 	return &gate.Decision{
 		ID: gate.ID{Replica: "replica", Number: 0x0123456789abcdef}, Route: "admin", Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing,
-		InternalDetail: "group missing", Hint: "add the user", Record: true, To: config.AuditStderr, ConfigHash: "c0ffee", Issuer: "home", Subject: "alice", KeyID: "key-1",
+		InternalDetail: "group missing", Hint: "add the user", Record: true, To: config.AuditStderr, ConfigHash: "c0ffee", Issuer: "home",
+		Subject: "alice", KeyID: "key-1",
 		Elapsed: 1234 * time.Microsecond, Denial: &gate.Denial{Status: 403, Detail: "you are not in the group"},
 	}
 }
@@ -80,7 +81,8 @@ func TestWrite(t *testing.T) {
 	want := map[string]any{
 		"level": "INFO", "msg": "decision",
 		"decision": "replica-0123456789abcdef", "request_id": "abc", "route": "admin", "verdict": "deny",
-		"reason": "group_missing", "status": float64(403), "detail": "you are not in the group", "internal_detail": "group missing", "hint": "add the user",
+		"reason": "group_missing", "status": float64(403), "detail": "you are not in the group", "internal_detail": "group missing",
+		"hint":     "add the user",
 		"trace_id": traceID, "issuer": "home", "subject": "alice", "kid": "key-1",
 		"method": "GET", "host": "api.example", "path": "/admin/1", "source": "192.0.2.7",
 		"duration_us": float64(1234), "config": "c0ffee",
@@ -90,7 +92,8 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// The further rules that a request was held to stand in its line, and are remembered.
+// The line has the further rules that were applied to a request, and so does the
+// explanation.
 func TestWriteOfFurtherRules(t *testing.T) {
 	d := denied()
 	d.Further = []string{"GET,HEAD /a", "admin"}
@@ -98,13 +101,14 @@ func TestWriteOfFurtherRules(t *testing.T) {
 	if got := fmt.Sprint(line["further"]); got != "[GET,HEAD /a admin]" {
 		t.Errorf("further is %s", got)
 	}
-	if text := (&audit.Record{Verdict: d.Verdict, Reason: d.Reason, Route: "own", Further: d.Further}).Steps()[1].Text; !strings.Contains(text, "own; an application may read the request differently, so it also has to pass GET,HEAD /a, admin") {
+	record := audit.Record{Verdict: d.Verdict, Reason: d.Reason, Route: "own", Further: d.Further}
+	want := "own; an application may read the request differently, so it also has to pass GET,HEAD /a, admin"
+	if text := record.Steps()[1].Text; !strings.Contains(text, want) {
 		t.Errorf("explained as %q", text)
 	}
 }
 
-// A request of which nothing is known has a line with the keys that every decision
-// has.
+// The line of a request that could not be read has the keys that every decision has.
 func TestWriteOfWhatCouldNotBeRead(t *testing.T) {
 	_, empty := write(t, &request.Request{}, &gate.Decision{Record: true, To: config.AuditStderr})
 	want := []string{"config", "decision", "duration_us", "level", "msg", "reason", "route", "status", "time", "trace_id", "verdict"}
@@ -113,8 +117,8 @@ func TestWriteOfWhatCouldNotBeRead(t *testing.T) {
 	}
 }
 
-// The config says what is written; what somebody may ask about is remembered all
-// the same.
+// The configuration selects what is written. Decisions that a user may ask about are kept
+// in memory even if they are not written.
 func TestWhichDecisionsAreKept(t *testing.T) {
 	const id = "replica-0123456789abcdef"
 	for _, row := range []struct {
@@ -145,7 +149,7 @@ func TestWhichDecisionsAreKept(t *testing.T) {
 	}
 }
 
-// A decision is written where its config says, and nowhere else.
+// A decision is written to the target of its configuration, and nowhere else.
 func TestTargets(t *testing.T) {
 	var stderr, stdout bytes.Buffer
 	l := audit.New(audit.Targets{
@@ -160,8 +164,8 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// Clients put tokens where none belongs: into a path, a request id, the name of
-// a method. What is written down of them is read by many.
+// Clients put tokens into the wrong places: a path, a request ID, a method. Many people can
+// read the log.
 func TestWriteHoldsNoToken(t *testing.T) {
 	places := map[string]func(r *request.Request, d *gate.Decision, text string){
 		"query":      func(r *request.Request, _ *gate.Decision, text string) { r.Target = "/a?" + text },
@@ -190,7 +194,7 @@ func TestWriteHoldsNoToken(t *testing.T) {
 				r, d := newRequest(), denied()
 				put(r, d, text)
 				line, _ := write(t, r, d)
-				// The least of a token that says anything.
+				// The shortest parts of a token that carry information.
 				for _, part := range []string{header[:16], claims[:16], signature[:16], "eyJhbGciOiJub25lIn0", "e30."} {
 					if strings.Contains(line, part) {
 						t.Errorf("it holds %s: %s", part, line)
@@ -212,8 +216,8 @@ func TestWriteHoldsNoToken(t *testing.T) {
 	})
 }
 
-// Line breaks of every kind, quotes and terminal controls are in the request,
-// and in the log there is one line that reads back as what was sent, or as less.
+// The request has line breaks of every kind, quotes and terminal controls. The log has one
+// line, which decodes to what was sent or to a part of it.
 func TestWriteIsOneLine(t *testing.T) {
 	for name, text := range map[string]string{
 		"a line feed":            "a\nb",
@@ -241,7 +245,10 @@ func TestWriteIsOneLine(t *testing.T) {
 				t.Errorf("no UTF-8: %q", out)
 			}
 			body := strings.TrimSuffix(out, "\n")
-			if at := strings.IndexFunc(body, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' }); at >= 0 {
+			at := strings.IndexFunc(body, func(r rune) bool {
+				return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029'
+			})
+			if at >= 0 {
 				t.Errorf("a control character at %d: %q", at, body)
 			}
 			if line["reason"] != "group_missing" || len(line) != 22 {
@@ -261,7 +268,7 @@ func TestWriteIsOneLine(t *testing.T) {
 	})
 }
 
-// No client fills the log by what it sends.
+// A client cannot fill the log with long texts.
 func TestWriteIsBounded(t *testing.T) {
 	const most = 512
 	for _, size := range []int{most - 1, most, most + 1, 1 << 20} {

@@ -13,20 +13,21 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// difference is a request that a candidate would deny.
+// difference returns the difference for a request that a candidate would deny.
 func difference() gate.Difference {
 	return gate.Difference{
-		Live: &gate.Decision{ID: gate.ID{Replica: "replica", Number: 1}, Route: "old", Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed, ConfigHash: "live", To: config.AuditStderr},
+		Live: &gate.Decision{ID: gate.ID{Replica: "replica", Number: 1}, Route: "old", Verdict: gate.VerdictAllow,
+			Reason: gate.ReasonAllowed, ConfigHash: "live", To: config.AuditStderr},
 		Candidate: &gate.Decision{
-			ID: gate.ID{Replica: "candidate", Number: 2}, Route: "new", Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing, InternalDetail: "group missing", Hint: "add the user",
+			ID: gate.ID{Replica: "candidate", Number: 2}, Route: "new", Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing,
+			InternalDetail: "group missing", Hint: "add the user",
 			Issuer: "home", Subject: "alice", ConfigHash: "next", To: config.AuditStdout, Denial: &gate.Denial{Status: 403},
 		},
 	}
 }
 
-// Where a candidate differs stands in one line, with the id that the client was
-// told and the reasons of both; no verdict, so that nobody takes it for what was
-// decided.
+// A difference is one line with the ID that the client received and the reasons of both
+// decisions. It has no verdict, so that it is not read as a decision.
 func TestDiffer(t *testing.T) {
 	var out bytes.Buffer
 	log(&out, audit.NewMemory(1)).Differ(newRequest(), difference())
@@ -36,7 +37,8 @@ func TestDiffer(t *testing.T) {
 	}
 	delete(line, "time")
 	want := map[string]any{
-		"level": "INFO", "msg": "candidate difference", "decision": "replica-0000000000000001", "request_id": "abc", "route": "old", "from": "allow", "to": "deny",
+		"level": "INFO", "msg": "candidate difference", "decision": "replica-0000000000000001", "request_id": "abc", "route": "old",
+		"from": "allow", "to": "deny",
 		"reason": "group_missing", "live_reason": "allowed", "candidate_route": "new", "internal_detail": "group missing", "hint": "add the user",
 		"issuer": "home", "subject": "alice", "method": "GET", "host": "api.example", "path": "/admin/1", "config": "live", "candidate": "next",
 	}
@@ -45,7 +47,8 @@ func TestDiffer(t *testing.T) {
 	}
 }
 
-// The line goes where the live config says, stays one line and holds no token.
+// The line goes to the target of the live configuration, is one line, and contains no
+// token.
 func TestDifferIsCleaned(t *testing.T) {
 	var stderr, stdout bytes.Buffer
 	l := audit.New(audit.Targets{
@@ -63,7 +66,7 @@ func TestDifferIsCleaned(t *testing.T) {
 			t.Errorf("it holds %s: %s", part, stderr.String())
 		}
 	}
-	// A place that nobody writes to is no failure.
+	// A target without a writer is not an error.
 	d.Live.To = "nowhere"
 	l.Differ(r, d)
 	if strings.Count(stderr.String(), "\n") != 1 {
@@ -71,7 +74,7 @@ func TestDifferIsCleaned(t *testing.T) {
 	}
 }
 
-// What a record says of each kind of decision: what is known, and no more.
+// The steps of each kind of decision show what is known, and nothing else.
 func TestRecordExplainsEachKind(t *testing.T) {
 	for _, row := range []struct {
 		name            string
@@ -88,7 +91,8 @@ func TestRecordExplainsEachKind(t *testing.T) {
 			d.Verdict, d.Reason, d.WouldDeny = gate.VerdictAllow, gate.ReasonShadowed, gate.ReasonExpired
 		},
 			[]gate.Stage{1, 7, 10}, []gate.Stage{9}, 8},
-		{"public", func(d *gate.Decision) { d.Verdict, d.Reason = gate.VerdictAllow, gate.ReasonPublic }, []gate.Stage{1, 2, 10}, []gate.Stage{3, 9}, gate.StageNone},
+		{"public", func(d *gate.Decision) { d.Verdict, d.Reason = gate.VerdictAllow, gate.ReasonPublic }, []gate.Stage{1, 2, 10},
+			[]gate.Stage{3, 9}, gate.StageNone},
 		{"a reason of another version", func(d *gate.Decision) { d.Reason = "newer" }, nil, []gate.Stage{1, 10}, gate.StageNone},
 	} {
 		t.Run(row.name, func(t *testing.T) {

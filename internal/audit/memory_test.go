@@ -18,7 +18,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// numbered is the id of a decision of that number.
+// numbered returns a decision ID with this number.
 func numbered(n int) gate.ID { return gate.ID{Replica: "r", Number: uint64(n)} }
 
 // remember writes decisions of these numbers.
@@ -31,7 +31,7 @@ func remember(t *testing.T, l *audit.Log, from, to int) {
 	}
 }
 
-// The memory holds the last ones and no more, however many there were.
+// The memory keeps the most recent decisions and no others.
 func TestMemoryIsBounded(t *testing.T) {
 	const size = 5
 	memory := audit.NewMemory(size)
@@ -95,7 +95,8 @@ func TestMemoryHoldsCopies(t *testing.T) {
 	}
 }
 
-// TestMemoryShrinks: what long records took is given back once short ones come.
+// TestMemoryShrinks checks that the memory of long lines is freed when short ones replace
+// them.
 func TestMemoryShrinks(t *testing.T) {
 	const size = 512
 	memory := audit.NewMemory(size)
@@ -212,7 +213,7 @@ func TestAbsentValuesAreLeftOut(t *testing.T) {
 	}
 }
 
-// What is remembered is what is written: one line, in both places.
+// The line in memory is the line that is written.
 func TestRecordIsTheLine(t *testing.T) {
 	memory := audit.NewMemory(1)
 	var out strings.Builder
@@ -226,13 +227,14 @@ func TestRecordIsTheLine(t *testing.T) {
 	}
 }
 
-// A record explains itself: what came before the failed check passed, and what
-// would have come after was not looked at.
+// In the steps of a record, the checks before the failed one passed, and those after it
+// were skipped.
 func TestRecordExplains(t *testing.T) {
 	memory := audit.NewMemory(1)
 	log(io.Discard, memory).Write(t.Context(), newRequest(), denied())
 	record, _ := find(t, memory, denied().ID.String())
-	if record.Reason != gate.ReasonGroupMissing || record.Hint != "add the user" || record.Status != 403 || record.Detail != "you are not in the group" {
+	if record.Reason != gate.ReasonGroupMissing || record.Hint != "add the user" || record.Status != 403 ||
+		record.Detail != "you are not in the group" {
 		t.Errorf("record %+v", record)
 	}
 	for _, step := range record.Steps() {

@@ -19,8 +19,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
-// browser is a request as Envoy sends one of a browser: with what the gate reads,
-// and a good deal that it does not.
+// browser returns a request of a browser as Envoy sends it, with headers that the gate
+// reads and many that it does not.
 func browser(raw string) *authv3.CheckRequest {
 	return newRequest("GET", "/readers?page=2&sort=name", "authorization: Bearer "+raw,
 		"x-forwarded-for: 203.0.113.9", "x-forwarded-proto: https", "x-request-id: 5f0c6a52-9a1b-4c3e-8d2f-7a6b5c4d3e2f",
@@ -30,7 +30,7 @@ func browser(raw string) *authv3.CheckRequest {
 		"sec-fetch-dest: empty", "sec-ch-ua-platform: Linux", "cache-control: no-cache", "x-user-id: root", "x_user_id: root")
 }
 
-// checker is a service over a gate, and a message whose token it knows.
+// checker returns a service, and a message whose token it has cached.
 func checker(t testing.TB) (check func(context.Context, mem.BufferSlice) int, message mem.BufferSlice) {
 	t.Helper()
 	return checkerTold(t, nil)
@@ -40,7 +40,8 @@ func checker(t testing.TB) (check func(context.Context, mem.BufferSlice) int, me
 func checkerTold(t testing.TB, traces *telemetry.Traces) (check func(context.Context, mem.BufferSlice) int, message mem.BufferSlice) {
 	t.Helper()
 	f := start(t)
-	raw, err := f.home.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "groups": []string{"admin", "staff"}, "scope": "orders/read"}, time.Hour)
+	raw, err := f.home.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "groups": []string{"admin", "staff"},
+		"scope": "orders/read"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,8 @@ func checkerTold(t testing.TB, traces *telemetry.Traces) (check func(context.Con
 	return check, message
 }
 
-// TestCallsForget: what a call has read, a token in it, is gone with its answer.
+// TestCallsForget checks that nothing of a request, such as its token, remains after its
+// answer.
 func TestCallsForget(t *testing.T) {
 	message, err := proto.Marshal(browser("eyJhbGciOiJFUzI1NiJ9.e30.c2ln"))
 	if err != nil {
@@ -89,8 +91,7 @@ func TestBuffersAreOverwritten(t *testing.T) {
 	}
 }
 
-// BenchmarkDenied is what a request without a token costs, its line of the log
-// included.
+// BenchmarkDenied measures a request without a token, including its audit line.
 func BenchmarkDenied(b *testing.B) {
 	check, _ := checker(b)
 	asked := browser("")
@@ -106,8 +107,8 @@ func BenchmarkDenied(b *testing.B) {
 	}
 }
 
-// BenchmarkUnknownKID is what a request costs whose token names a key that nobody
-// has, once that is certain.
+// BenchmarkUnknownKID measures a request whose token names an unknown key, after the keys
+// were fetched again.
 func BenchmarkUnknownKID(b *testing.B) {
 	f := start(b)
 	forged := func(kid string) mem.BufferSlice {
@@ -138,7 +139,7 @@ func BenchmarkUnknownKID(b *testing.B) {
 	}
 }
 
-// BenchmarkFirstSeen is what a request costs whose token is verified anew.
+// BenchmarkFirstSeen measures a request whose token is not cached.
 func BenchmarkFirstSeen(b *testing.B) {
 	f := start(b)
 	signer, err := f.idp.Add("rsa", devidp.IssuerConfig{Algorithm: "RS256"})
@@ -147,7 +148,8 @@ func BenchmarkFirstSeen(b *testing.B) {
 	}
 	g := newGate(b, "tokens: {cache_bytes: 0}\nissuers:\n  rsa: {issuer: \"${ISS}\", audiences: [orders-api], dangerously_allow_http: true}\n"+
 		"routes: [{match: /readers, scopes: [orders/read]}]\n", map[string]string{"ISS": signer.ISS()}, nil)
-	raw, err := signer.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "groups": []string{"admin", "staff"}, "scope": "orders/read"}, time.Hour)
+	raw, err := signer.Mint(map[string]any{"sub": "alice", "aud": "orders-api", "groups": []string{"admin", "staff"},
+		"scope": "orders/read"}, time.Hour)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -166,7 +168,7 @@ func BenchmarkFirstSeen(b *testing.B) {
 	}
 }
 
-// BenchmarkKnownToken is what one costs whose token is known.
+// BenchmarkKnownToken measures a request whose token is cached.
 func BenchmarkKnownToken(b *testing.B) {
 	check, message := checker(b)
 	b.ReportAllocs()

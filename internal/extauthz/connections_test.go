@@ -22,7 +22,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
-// stranger is a client that leaves open what it likes.
+// stranger is a client that can leave streams and messages incomplete.
 type stranger struct {
 	net.Conn
 	frames *http2.Framer
@@ -60,7 +60,8 @@ func (s *stranger) open(t *testing.T, method string, data []byte) {
 func (s *stranger) try(method string, data []byte) error {
 	s.block.Reset()
 	for _, field := range [][2]string{
-		{":method", "POST"}, {":scheme", "http"}, {":path", method}, {":authority", "jwtgate"}, {"content-type", "application/grpc"}, {"te", "trailers"},
+		{":method", "POST"}, {":scheme", "http"}, {":path", method}, {":authority", "jwtgate"}, {"content-type", "application/grpc"},
+		{"te", "trailers"},
 	} {
 		_ = s.header.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // into memory
 	}
@@ -74,7 +75,7 @@ func (s *stranger) try(method string, data []byte) error {
 	return err
 }
 
-// closed waits for the end of the connection.
+// closed waits until the server closes the connection.
 func (s *stranger) closed(t *testing.T) {
 	t.Helper()
 	if err := s.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
@@ -85,7 +86,7 @@ func (s *stranger) closed(t *testing.T) {
 	}
 }
 
-// framed is a question, with a header of that size, as gRPC frames it.
+// framed returns a CheckRequest with a header of this size in a gRPC frame.
 func framed(t *testing.T, size int) []byte {
 	t.Helper()
 	message, err := proto.Marshal(newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", size)))
@@ -96,7 +97,7 @@ func framed(t *testing.T, size int) []byte {
 	return append([]byte{0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}, message...)
 }
 
-// until waits for what a connection of another goroutine comes to.
+// until waits until another goroutine has done something.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	limit, look := time.After(20*time.Second), time.NewTicker(time.Millisecond)
@@ -110,30 +111,34 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// TestUnfinishedIsClosed: a connection that opens a stream and does not send its whole
-// message, or opens none, is closed; one that asks stays.
+// TestUnfinishedIsClosed checks that a connection is closed if it opens no stream, or does
+// not send the whole message of a stream, and that other connections stay.
 func TestUnfinishedIsClosed(t *testing.T) {
-	const check, health, watch = authv3.Authorization_Check_FullMethodName, healthpb.Health_Check_FullMethodName, healthpb.Health_Watch_FullMethodName
+	const check, health, watch = authv3.Authorization_Check_FullMethodName, healthpb.Health_Check_FullMethodName,
+		healthpb.Health_Watch_FullMethodName
 	for name, row := range map[string]struct {
 		leave func(*testing.T, *stranger)
 		stays int // sweeps
 	}{
-		"no stream":              {func(*testing.T, *stranger) {}, extauthz.StreamSweeps - 1},
-		"no message":             {func(t *testing.T, s *stranger) { s.open(t, check, nil) }, extauthz.MessageSweeps - 1},
-		"half a message":         {func(t *testing.T, s *stranger) { s.open(t, check, framed(t, 1000)[:500]) }, extauthz.MessageSweeps - 1},
-		"all but a byte":         {func(t *testing.T, s *stranger) { m := framed(t, 100<<10); s.open(t, check, m[:len(m)-1]) }, extauthz.MessageSweeps - 1},
+		"no stream":      {func(*testing.T, *stranger) {}, extauthz.StreamSweeps - 1},
+		"no message":     {func(t *testing.T, s *stranger) { s.open(t, check, nil) }, extauthz.MessageSweeps - 1},
+		"half a message": {func(t *testing.T, s *stranger) { s.open(t, check, framed(t, 1000)[:500]) }, extauthz.MessageSweeps - 1},
+		"all but a byte": {func(t *testing.T, s *stranger) { m := framed(t, 100<<10); s.open(t, check, m[:len(m)-1]) },
+			extauthz.MessageSweeps - 1},
 		"no message of a health": {func(t *testing.T, s *stranger) { s.open(t, health, nil) }, extauthz.MessageSweeps - 1},
 		"no message of a watch":  {func(t *testing.T, s *stranger) { s.open(t, watch, nil) }, extauthz.MessageSweeps - 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := start(t)
 			_ = f.ask(t, newRequest("GET", "/open/x"))
-			if f.server.Unread() > 1<<10 { // but for frames that are of no stream
-				t.Errorf("%d bytes are unread behind a whole message", f.server.Unread())
+			if f.server.Unread() > 1<<10 { // except for frames that belong to no stream
+				t.Errorf("%d bytes are counted after a complete message", f.server.Unread())
 			}
 			s := f.stranger(t)
 			row.leave(t, s)
-			until(t, "both connections are there", func() bool { return f.server.Connections() == 2 && (name == "no stream" || f.server.Incomplete() == 1) })
+			until(t, "both connections are there", func() bool {
+				return f.server.Connections() == 2 && (name == "no stream" || f.server.Incomplete() == 1)
+			})
 			for range row.stays {
 				f.server.Sweep()
 			}
@@ -144,14 +149,14 @@ func TestUnfinishedIsClosed(t *testing.T) {
 			f.server.Sweep() // the server's own may have come between
 			s.closed(t)
 			if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" || f.server.Connections() != 1 {
-				t.Errorf("behind it: %s, %d connections", got, f.server.Connections())
+				t.Errorf("after it: %s, %d connections", got, f.server.Connections())
 			}
 		})
 	}
 }
 
-// TestUnknownMethodStays: a client that asks for what the server does not have is told
-// so, and its connection stays.
+// TestUnknownMethodStays checks that a call of an unknown method gets an error and keeps
+// its connection.
 func TestUnknownMethodStays(t *testing.T) {
 	f := start(t)
 	for _, method := range []string{"/no.such.Service/Method", "/" + extauthz.ServiceName + "/Method"} {
@@ -164,8 +169,8 @@ func TestUnknownMethodStays(t *testing.T) {
 	}
 }
 
-// TestUnreadIsBounded: of messages that are not whole no more is read than a share,
-// and what was left unread is read once there is room.
+// TestUnreadIsBounded checks that no more than a share of incomplete messages is read,
+// while other connections are served.
 func TestUnreadIsBounded(t *testing.T) {
 	f := start(t)
 	s := f.stranger(t)
@@ -185,8 +190,8 @@ func TestUnreadIsBounded(t *testing.T) {
 	}
 }
 
-// TestManyStreams: where many streams wait for their message, a connection gets no more
-// than its share of them, and others are served.
+// TestManyStreams checks that, while there are many incomplete streams, a connection gets
+// no more than its share of them, and others are served.
 func TestManyStreams(t *testing.T) {
 	f := start(t)
 	_ = f.ask(t, newRequest("GET", "/open/x"))
@@ -211,8 +216,8 @@ func TestManyStreams(t *testing.T) {
 	}
 }
 
-// TestIdleConnectionsTakeNoShare: a connection that has no stream does not make the share
-// of others smaller, and one that has a few gets no less than a few more.
+// TestIdleConnectionsTakeNoShare checks that connections without a stream do not reduce the
+// share of others, and that a connection with few streams may open more.
 func TestIdleConnectionsTakeNoShare(t *testing.T) {
 	f := start(t)
 	for range 300 {
@@ -236,8 +241,8 @@ func TestIdleConnectionsTakeNoShare(t *testing.T) {
 	}
 }
 
-// TestRefusedMessageLeavesTheConnection: the rest of a message that was refused does
-// not count as one that is incomplete, so what comes behind it is read.
+// TestRefusedMessageLeavesTheConnection checks that the rest of a rejected message does not
+// count as incomplete, so that the next message is read.
 func TestRefusedMessageLeavesTheConnection(t *testing.T) {
 	f := start(t)
 	s := f.stranger(t)
@@ -253,7 +258,8 @@ func TestRefusedMessageLeavesTheConnection(t *testing.T) {
 	s.taken(t)
 }
 
-// TestFewWatch: no more than a few streams can watch the health of the server.
+// TestFewWatch checks that the number of streams that watch the health of the server is
+// limited.
 func TestFewWatch(t *testing.T) {
 	f := start(t)
 	refused := 0
@@ -276,7 +282,7 @@ func TestFewWatch(t *testing.T) {
 	}
 }
 
-// taken waits until the server has read all that was sent.
+// taken waits until the server has read everything that was sent.
 func (s *stranger) taken(t *testing.T) {
 	t.Helper()
 	if err := s.frames.WritePing(false, [8]byte{}); err != nil {
@@ -296,15 +302,16 @@ func (s *stranger) taken(t *testing.T) {
 	}
 }
 
-// TestLongMessages: a message as long as may be is decided, and a longer one is an
-// error of its RPC, which is counted.
+// TestLongMessages checks that a message of the maximum size is decided, and that a longer
+// one is an RPC error, is counted, and is not recorded as a decision.
 func TestLongMessages(t *testing.T) {
 	f := start(t)
 	room := extauthz.MaxMessageBytes - len(framed(t, 100<<10)) + 5 + 100<<10
 	if got := reason(f.ask(t, newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", room)))); got != "public" {
-		t.Errorf("as long as may be: %s", got)
+		t.Errorf("the maximum size: %s", got)
 	}
-	if answer, err := f.check.Check(t.Context(), newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", room+1))); code(err) != "ResourceExhausted" {
+	long := newRequest("GET", "/open/x", "x-long: "+strings.Repeat("x", room+1))
+	if answer, err := f.check.Check(t.Context(), long); code(err) != "ResourceExhausted" {
 		t.Errorf("a byte more: %v, answer %v", err, answer)
 	}
 	if recorded := f.audit.all(t); len(recorded) > 0 {
@@ -314,27 +321,28 @@ func TestLongMessages(t *testing.T) {
 		return strings.Contains(scrape(t, f.metrics), "jwtgate_messages_refused_total 1\n")
 	})
 	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
-		t.Errorf("behind it: %s", got)
+		t.Errorf("after it: %s", got)
 	}
 }
 
-// TestNoCompression: a compressed message is refused, whatever it holds.
+// TestNoCompression checks that a compressed message is rejected, whatever its contents.
 func TestNoCompression(t *testing.T) {
 	f := start(t)
 	if answer, err := f.check.Check(t.Context(), newRequest("GET", "/open/x"), grpc.UseCompressor(gzip.Name)); code(err) != "Internal" {
 		t.Errorf("%v, answer %v", err, answer)
 	}
 	if got := reason(f.ask(t, newRequest("GET", "/open/x"))); got != "public" {
-		t.Errorf("behind it: %s", got)
+		t.Errorf("after it: %s", got)
 	}
 }
 
-// TestMaxConnections: one too many takes the place of one that has said nothing; where
-// all have asked, it is closed.
+// TestMaxConnections checks that, at the maximum, a new connection replaces one that has
+// had no stream, or is closed if there is none.
 func TestMaxConnections(t *testing.T) {
 	f := start(t)
 	g := newGate(t, "default: deny\nroutes: [{match: /open/**, access: public}]\n", nil, nil)
-	f.serve(t, extauthz.NewServer(g, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 2))
+	f.serve(t, extauthz.NewServer(g, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})),
+		slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 2))
 	_ = f.ask(t, newRequest("GET", "/open/x"))
 	silent := f.stranger(t)
 	until(t, "the first stranger is there", func() bool { return f.server.Connections() == 2 })

@@ -14,12 +14,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/extauthz"
 )
 
-// FuzzRequest: whatever bytes come as a CheckRequest, the answer is explicit,
-// can be sent, and lets nobody in that has no token; no token in it can be
-// valid, since nobody has the issuer's key.
+// FuzzRequest checks that the answer to any bytes is explicit and can be encoded, and that
+// it allows no request that needs a token. No token in the bytes can be valid, because the
+// issuer's private key is unknown.
 func FuzzRequest(f *testing.F) {
 	keys := filepath.Join(f.TempDir(), "keys.json")
-	// RFC 7517 appendix A.1, the EC key, with a use and an alg of ours.
+	// The EC key of RFC 7517 appendix A.1, with our own use and alg.
 	const set = `{"keys":[{"kty":"EC","crv":"P-256","kid":"1","use":"sig","alg":"ES256",
 		"x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`
 	if err := os.WriteFile(keys, []byte(set), 0o600); err != nil {
@@ -38,8 +38,10 @@ routes:
 		newRequest("POST", "/x", "authorization: Bearer null", "content-type: application/grpc"),
 		newRequest("OPTIONS", "/x", "origin: null", "access-control-request-method: GET"),
 		newRequest("GET", "/open/%2e%2e/x"),
-		asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Host: "a,b", Path: "/open/x?y", Headers: map[string]string{"x-user-id": "root"}}),
-		asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/open/x", HeaderMap: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{nil, {Key: "a b"}}}}),
+		asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Host: "a,b", Path: "/open/x?y",
+			Headers: map[string]string{"x-user-id": "root"}}),
+		asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/open/x",
+			HeaderMap: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{nil, {Key: "a b"}}}}),
 	} {
 		data, err := proto.Marshal(r)
 		if err != nil {

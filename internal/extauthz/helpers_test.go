@@ -75,14 +75,14 @@ func start(t testing.TB) *fixture {
 	return f
 }
 
-// observers are those of a server whose decisions are written to out.
+// observers returns the observers of a server that writes its decisions to out.
 func observers(out io.Writer, metrics *telemetry.Metrics) extauthz.Observers {
 	return extauthz.Observers{
 		Log: audit.New(audit.Targets{config.AuditStderr: out}, audit.NewMemory(16), extauthz.TraceID), Metrics: metrics,
 	}
 }
 
-// newGate makes a gate that has its keys.
+// newGate returns a gate that has fetched its keys.
 func newGate(t testing.TB, yaml string, variables map[string]string, now func() time.Time) *gate.Gate {
 	t.Helper()
 	cfg, err := config.Parse("gate.yaml", []byte(yaml), func(name string) (string, bool) {
@@ -134,14 +134,14 @@ func (f *fixture) serve(t testing.TB, server *extauthz.Server) {
 	})
 }
 
-// ended is a context that has no time left.
+// ended returns a context that has ended.
 func ended() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
 }
 
-// lines collects what is logged.
+// lines collects log lines.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -153,7 +153,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// all returns each line as JSON, and forgets it.
+// all returns the collected lines, decoded, and removes them.
 func (l *lines) all(t *testing.T) []map[string]any {
 	t.Helper()
 	l.mu.Lock()
@@ -170,7 +170,7 @@ func (l *lines) all(t *testing.T) []map[string]any {
 	return all
 }
 
-// mint returns a proper token of home, with claims added.
+// mint returns a valid token of home with additional claims.
 func (f *fixture) mint(t *testing.T, added map[string]any) string {
 	t.Helper()
 	claims := map[string]any{"sub": "alice", "aud": "orders-api", "scope": "orders/read"}
@@ -182,7 +182,7 @@ func (f *fixture) mint(t *testing.T, added map[string]any) string {
 	return raw
 }
 
-// ask puts a question, which must never fail as an RPC.
+// ask sends a CheckRequest, whose RPC must not fail.
 func (f *fixture) ask(t *testing.T, r *authv3.CheckRequest) *authv3.CheckResponse {
 	t.Helper()
 	answer, err := f.check.Check(t.Context(), r)
@@ -193,8 +193,8 @@ func (f *fixture) ask(t *testing.T, r *authv3.CheckRequest) *authv3.CheckRespons
 	return answer
 }
 
-// explicit holds an answer to being one that no version of Envoy can take for
-// another: allowed by both halves, or denied by both.
+// explicit checks that no version of Envoy can misread an answer: its status and its
+// http_response both allow the request, or both deny it.
 func explicit(t testing.TB, r *authv3.CheckResponse) {
 	t.Helper()
 	switch http := r.GetHttpResponse().(type) {
@@ -216,7 +216,7 @@ func explicit(t testing.TB, r *authv3.CheckResponse) {
 	}
 }
 
-// request is a question with headers in the form of encode_raw_headers.
+// newRequest returns a CheckRequest with headers in the form of encode_raw_headers.
 func newRequest(method, path string, fields ...string) *authv3.CheckRequest {
 	http := &authv3.AttributeContext_HttpRequest{Method: method, Host: "api.example", Path: path, HeaderMap: &corev3.HeaderMap{}}
 	for _, field := range fields {
@@ -235,19 +235,19 @@ func asked(http *authv3.AttributeContext_HttpRequest) *authv3.CheckRequest {
 	}}
 }
 
-// metadata returns the decision that stands in the dynamic metadata.
+// metadata returns the decision in the dynamic metadata.
 func metadata(r *authv3.CheckResponse) map[string]any {
 	decision, _ := r.GetDynamicMetadata().AsMap()[extauthz.MetadataKey].(map[string]any)
 	return decision
 }
 
-// reason returns the reason that stands there.
+// reason returns the reason in the dynamic metadata.
 func reason(r *authv3.CheckResponse) string {
 	text, _ := metadata(r)["reason"].(string)
 	return text
 }
 
-// fields returns header options by name, holding each to being an overwrite.
+// fields returns header options by name, and checks that each one overwrites.
 func fields(t testing.TB, options []*corev3.HeaderValueOption) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -264,10 +264,10 @@ func fields(t testing.TB, options []*corev3.HeaderValueOption) map[string]string
 	return found
 }
 
-// code is that of an RPC's error.
+// code returns the code of an RPC error.
 func code(err error) string { return status.Code(err).String() }
 
-// scrape returns the metrics as Prometheus gets them.
+// scrape returns the metrics as Prometheus reads them.
 func scrape(t *testing.T, m *telemetry.Metrics) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -15,7 +15,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// knownYAML has routes that one token comes to different answers under.
+// knownYAML has routes with different answers for the same token.
 const knownYAML = `
 issuers:
   home: {issuer: "${ISS}", audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true}
@@ -34,8 +34,8 @@ routes:
   - {name: short,   match: /short,     end_streams_at_expiry: true}
 `
 
-// knownRequests are requests of two tokens, to every route on two hosts, with and
-// without what a client may not send.
+// knownRequests returns requests with two tokens, to every route on two hosts, with and
+// without headers that a client must not send.
 func (f *fixture) knownRequests(t *testing.T) []*authv3.CheckRequest {
 	t.Helper()
 	var all []*authv3.CheckRequest
@@ -43,7 +43,8 @@ func (f *fixture) knownRequests(t *testing.T) []*authv3.CheckRequest {
 		f.mint(t, map[string]any{"email": "a@example.com", "email_verified": false, "groups": []string{"b", "a"}}),
 		f.mint(t, map[string]any{"sub": "bob", "team": "blue", "email": "b@example.com"}),
 	} {
-		for _, path := range []string{"/readers", "/readers?page=2", "/writers", "/admins", "/forward", "/maybe", "/open", "/elsewhere?access_token=x", "/elsewhere", "/users/alice", "/users/bob", "/other"} {
+		for _, path := range []string{"/readers", "/readers?page=2", "/writers", "/admins", "/forward", "/maybe", "/open",
+			"/elsewhere?access_token=x", "/elsewhere", "/users/alice", "/users/bob", "/other"} {
 			for _, host := range []string{"api.example", "open.example"} {
 				for _, more := range [][]string{
 					nil, {"x-user-id: root"}, {"X_User_Id: root", "x.user.team: red"}, {"x-user-team: red"}, {"x-http-method-override: DELETE"},
@@ -57,7 +58,7 @@ func (f *fixture) knownRequests(t *testing.T) []*authv3.CheckRequest {
 				}
 			}
 		}
-		for n := range 3 { // in other places, beside what differs from request to request
+		for n := range 3 { // in other places, next to values that differ between requests
 			all = append(all, newRequest("GET", fmt.Sprintf("/elsewhere?n=%d&access_token=%s", n, token)),
 				newRequest("GET", "/elsewhere", fmt.Sprintf("cookie: n=%d; session=%s", n, token)))
 		}
@@ -65,7 +66,8 @@ func (f *fixture) knownRequests(t *testing.T) []*authv3.CheckRequest {
 	return all
 }
 
-// blank takes the decision's id out of an answer, and what is of no order.
+// blank returns an answer without its decision's ID, and with the lists sorted that have no
+// order.
 func blank(t testing.TB, answerer func(context.Context, []byte) *authv3.CheckResponse, r *authv3.CheckRequest) *authv3.CheckResponse {
 	t.Helper()
 	data, err := proto.Marshal(r)
@@ -82,9 +84,8 @@ func blank(t testing.TB, answerer func(context.Context, []byte) *authv3.CheckRes
 	return answer
 }
 
-// TestKnownTokensAreAnsweredAlike: whatever a gate remembers of tokens, and of what
-// they came to before, each request gets the answer that it would get of one which
-// remembers nothing.
+// TestKnownTokensAreAnsweredAlike checks that a gate that remembers tokens and their
+// identities gives each request the same answer as a gate that remembers nothing.
 func TestKnownTokensAreAnsweredAlike(t *testing.T) {
 	f := start(t)
 	variables := map[string]string{"ISS": f.home.ISS()}
@@ -117,8 +118,8 @@ func TestKnownTokensAreAnsweredAlike(t *testing.T) {
 	}
 }
 
-// TestAnEndThatMoves: the time that a known token leaves a stream is the time that
-// is left, each time anew.
+// TestAnEndThatMoves checks that the time limit of a stream is computed again for each
+// request with a known token.
 func TestAnEndThatMoves(t *testing.T) {
 	f := start(t)
 	at := time.Now()

@@ -22,9 +22,9 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// options are header fields that overwrite. Envoy 1.40 reads append alone and
-// overwrites when it is false; later ones read append_action, whose zero value
-// appends to what the client sent.
+// options returns header fields that overwrite. Envoy 1.40 reads only append, and
+// overwrites if it is false. Later versions read append_action, whose zero value appends to
+// what the client sent.
 func options(fields []request.Header) (list []*corev3.HeaderValueOption) {
 	for _, h := range fields {
 		list = append(list, &corev3.HeaderValueOption{
@@ -37,7 +37,7 @@ func options(fields []request.Header) (list []*corev3.HeaderValueOption) {
 	return list
 }
 
-// added are header fields that a response gets unless it has them.
+// added returns header fields that are added to a response unless it has them.
 func added(fields []request.Header) (list []*corev3.HeaderValueOption) {
 	for _, h := range fields {
 		list = append(list, &corev3.HeaderValueOption{
@@ -48,7 +48,7 @@ func added(fields []request.Header) (list []*corev3.HeaderValueOption) {
 	return list
 }
 
-// dynamicMetadata is what an answer says of its decision.
+// dynamicMetadata returns the metadata of a decision.
 func dynamicMetadata(d *gate.Decision) *structpb.Struct {
 	says := map[string]*structpb.Value{
 		"decision": structpb.NewStringValue(d.ID.String()), "route": structpb.NewStringValue(d.Route),
@@ -69,7 +69,7 @@ func dynamicMetadata(d *gate.Decision) *structpb.Struct {
 	}}
 }
 
-// allowedMessage is an allowed answer as protobuf's own types have it.
+// allowedMessage returns the message of an allowed answer.
 func allowedMessage(d *gate.Decision) *authv3.CheckResponse {
 	return &authv3.CheckResponse{
 		Status: &rpcstatus.Status{},
@@ -81,7 +81,7 @@ func allowedMessage(d *gate.Decision) *authv3.CheckResponse {
 	}
 }
 
-// deniedMessage is a denied one, whose denial has a status of 400 or above.
+// deniedMessage returns the message of a denied answer, whose status must be at least 400.
 func deniedMessage(t testing.TB, d *gate.Decision, grpcClient bool) *authv3.CheckResponse {
 	t.Helper()
 	fields := append([]request.Header{{Name: "cache-control", Value: "no-store"}}, d.Denial.CORS...)
@@ -119,8 +119,9 @@ func deniedMessage(t testing.TB, d *gate.Decision, grpcClient bool) *authv3.Chec
 	}
 }
 
-// answersAs answers a decision twice, with another ID each time, so that the second answer
-// can come from a template. Each has to be the message, unless that cannot be sent.
+// answersAs encodes the answer of a decision twice, with a different ID each time, so that
+// the second answer can come from a template. Each must equal the message, unless the
+// message cannot be encoded.
 func answersAs(t testing.TB, d *gate.Decision, grpcClient bool, message func(*gate.Decision) *authv3.CheckResponse) {
 	t.Helper()
 	answer := extauthz.Answers()
@@ -152,7 +153,7 @@ func checkDenied(t testing.TB, d *gate.Decision) {
 	}
 }
 
-// checkAllowed checks an allowed answer, made afresh and with an identity that is shared.
+// checkAllowed checks an allowed answer, without and with a shared identity.
 func checkAllowed(t testing.TB, d *gate.Decision) {
 	t.Helper()
 	answersAs(t, d, false, allowedMessage)
@@ -160,7 +161,7 @@ func checkAllowed(t testing.TB, d *gate.Decision) {
 	answersAs(t, d, false, allowedMessage)
 }
 
-// TestTemplates: a template is used where the answer repeats, and nowhere else.
+// TestTemplates checks that a template is kept if the answer repeats, and only then.
 func TestTemplates(t *testing.T) {
 	base := func() *gate.Decision {
 		return &gate.Decision{
@@ -207,8 +208,8 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-// TestAllowedIsTheMessage: lengths of one, two and three bytes, and what may be
-// absent.
+// TestAllowedIsTheMessage has texts whose encoded length takes one, two and three bytes,
+// and absent values.
 func TestAllowedIsTheMessage(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("a", n) }
 	for _, size := range []int{0, 1, 60, 127, 128, 129, 300, 16_383, 16_384, 20_000} {
@@ -233,7 +234,8 @@ func FuzzAllowed(f *testing.F) {
 	f.Add("r", "route", "sub", "x-user-id", "value", "x-user-name", uint64(1), int64(2_000_000_000), uint8(3))
 	f.Add("", "", "", "", "", "\xff", uint64(0), int64(0), uint8(0))
 	f.Fuzz(func(t *testing.T, replica, route, subject, name, value, removed string, number uint64, expires int64, count uint8) {
-		d := &gate.Decision{ID: gate.ID{Replica: replica, Number: number}, Route: route, Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed, Subject: subject}
+		d := &gate.Decision{ID: gate.ID{Replica: replica, Number: number}, Route: route, Verdict: gate.VerdictAllow,
+			Reason: gate.ReasonAllowed, Subject: subject}
 		if expires > 0 && expires < 253_402_300_800 {
 			d.Expires = time.Unix(expires, 0)
 		}
@@ -246,10 +248,10 @@ func FuzzAllowed(f *testing.F) {
 	})
 }
 
-// TestDeniedIsTheMessage: every text long, short, absent and one that JSON has to
-// escape.
+// TestDeniedIsTheMessage has texts that are long, short, absent, and escaped in JSON.
 func TestDeniedIsTheMessage(t *testing.T) {
-	texts := []string{"", "expired", strings.Repeat("a", 127), strings.Repeat("b", 2000), `"quoted" \ <b>&amp;`, "line\nfeed\x7f\x00", "Zoë \u2028 ☃"}
+	texts := []string{"", "expired", strings.Repeat("a", 127), strings.Repeat("b", 2000), `"quoted" \ <b>&amp;`, "line\nfeed\x7f\x00",
+		"Zoë \u2028 ☃"}
 	for _, text := range texts {
 		for _, status := range []int{400, 401, 403, 429, 500, 503, 599} {
 			checkDenied(t, &gate.Decision{
@@ -277,12 +279,15 @@ func TestDeniedIsTheMessage(t *testing.T) {
 }
 
 func FuzzDenied(f *testing.F) {
-	f.Add("r", "route", "expired", "home", "sub", "Unauthorized", "the token has expired", "Bearer", "https://app.example", uint64(1), int64(2_000_000_000), uint16(401), uint8(0))
+	f.Add("r", "route", "expired", "home", "sub", "Unauthorized", "the token has expired", "Bearer", "https://app.example", uint64(1),
+		int64(2_000_000_000), uint16(401), uint8(0))
 	f.Add("", "", "", "", "", "", "\xff", "", "", uint64(0), int64(0), uint16(503), uint8(30))
 	f.Add("\"", "\\", "<", ">", "&", "\x00", "\u2028", "\x7f", "é", uint64(1)<<63, int64(1), uint16(599), uint8(255))
-	f.Fuzz(func(t *testing.T, replica, route, reason, issuer, subject, title, detail, challenge, origin string, number uint64, expires int64, status uint16, retry uint8) {
+	f.Fuzz(func(t *testing.T, replica, route, reason, issuer, subject, title, detail, challenge, origin string, number uint64,
+		expires int64, status uint16, retry uint8) {
 		d := &gate.Decision{
-			ID: gate.ID{Replica: replica, Number: number}, Route: route, Verdict: gate.VerdictDeny, Reason: gate.Reason(reason), Issuer: issuer, Subject: subject,
+			ID: gate.ID{Replica: replica, Number: number}, Route: route, Verdict: gate.VerdictDeny, Reason: gate.Reason(reason),
+			Issuer: issuer, Subject: subject,
 			Denial: &gate.Denial{Status: max(int(status), 400), Title: title, Detail: detail, Challenge: challenge, RetryAfter: int(retry)},
 		}
 		if expires > 0 && expires < 253_402_300_800 {
@@ -295,7 +300,7 @@ func FuzzDenied(f *testing.F) {
 	})
 }
 
-// TestAPIVersion: the numbers of fields are held to the types of this version.
+// TestAPIVersion checks that the scan knows the field numbers of the required version.
 func TestAPIVersion(t *testing.T) {
 	const module = "github.com/envoyproxy/go-control-plane/envoy "
 	file, err := os.ReadFile("../../go.mod")

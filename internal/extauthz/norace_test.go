@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// The race detector has pools lose what they hold, so that nobody relies on it.
+// With the race detector, a sync.Pool drops some of its values at random.
 
-// TestKnownTokenAllocations is the budget of a check whose token is known, from the bytes
-// that grpc-go hands over to those that it takes: the text of the request, and the
+// TestKnownTokenAllocations limits the allocations of a Check with a known token, from the
+// bytes that grpc-go passes to those that it sends: the text of the request, and the
 // decision.
 func TestKnownTokenAllocations(t *testing.T) {
 	const most = 2

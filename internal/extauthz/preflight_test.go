@@ -11,8 +11,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 )
 
-// A preflight that check refuses is logged once a minute for each route, with the
-// setting that answers it; no other denial is.
+// A preflight that is refused because of preflight: check is logged once a minute for each
+// route, with the setting that would answer it. No other denial is logged.
 func TestPreflightHints(t *testing.T) {
 	var out bytes.Buffer
 	observe := extauthz.PreflightHints(slog.New(slog.NewTextHandler(&out, nil)))
@@ -34,8 +34,10 @@ func TestPreflightHints(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			out.Reset()
-			observe(t.Context(), &gate.Decision{Route: row.route, Reason: gate.ReasonCredentialMissing, Time: begin.Add(row.after), PreflightChecked: row.checked})
-			if got := out.String(); (got != "") != row.logged || row.logged && (!strings.Contains(got, "cors.origins") || !strings.Contains(got, "route="+row.route)) {
+			observe(t.Context(), &gate.Decision{Route: row.route, Reason: gate.ReasonCredentialMissing, Time: begin.Add(row.after),
+				PreflightChecked: row.checked})
+			if got := out.String(); (got != "") != row.logged || row.logged &&
+				(!strings.Contains(got, "cors.origins") || !strings.Contains(got, "route="+row.route)) {
 				t.Errorf("logged %q", got)
 			}
 		})

@@ -72,9 +72,10 @@ func TestBothHeaderEncodings(t *testing.T) {
 		}
 	}
 	t.Run("raw_value before value", func(t *testing.T) {
-		answer := f.ask(t, asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/readers", HeaderMap: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{
-			{Key: "authorization", Value: "Bearer null", RawValue: []byte("Bearer " + raw)},
-		}}}))
+		answer := f.ask(t, asked(&authv3.AttributeContext_HttpRequest{Method: "GET", Path: "/readers",
+			HeaderMap: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{
+				{Key: "authorization", Value: "Bearer null", RawValue: []byte("Bearer " + raw)},
+			}}}))
 		if got := reason(answer); got != "allowed" {
 			t.Errorf("%s, want allowed", got)
 		}
@@ -105,8 +106,8 @@ func contains(list []string, want string) bool {
 	return false
 }
 
-// Each field that is read comes from its own place in the CheckRequest, and
-// from no header that a client writes.
+// Each field is read from its own place in the CheckRequest, and not from a header that a
+// client sends.
 func TestRequestFields(t *testing.T) {
 	f := start(t)
 	answer := f.ask(t, newRequest("GET", "/readers?token=secret", "x-request-id: abc", ":authority: evil.example", ":path: /open/x",
@@ -134,7 +135,7 @@ func (rawCodec) Marshal(v any) ([]byte, error) { return v.([]byte), nil }
 
 func (rawCodec) Unmarshal(data []byte, v any) error { return proto.Unmarshal(data, v.(proto.Message)) }
 
-// askRaw puts a question that is whatever bytes.
+// askRaw sends any bytes as a CheckRequest.
 func (f *fixture) askRaw(t *testing.T, ctx context.Context, data []byte) *authv3.CheckResponse {
 	t.Helper()
 	var answer authv3.CheckResponse

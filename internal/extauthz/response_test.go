@@ -52,8 +52,8 @@ func reasons(t *testing.T) []gate.Reason {
 	return found
 }
 
-// Envoy lets a request pass for an empty answer, for a denied_response with
-// status OK, and for an error_response under failure_mode_allow.
+// Envoy allows a request for an empty answer, for a denied_response with status OK, and,
+// with failure_mode_allow, for an error_response.
 func TestNoDenialComesOutAsOK(t *testing.T) {
 	f := start(t)
 	denied := map[string]*gate.Decision{
@@ -96,11 +96,13 @@ func TestNoDenialComesOutAsOK(t *testing.T) {
 	}
 }
 
-// An answer in place of the application: what the gate says, and to Envoy a denial.
+// An answer in place of the application is a denial for Envoy, with the response of the
+// gate.
 func TestAnswered(t *testing.T) {
 	d := &gate.Decision{
 		ID: gate.ID{Replica: "replica", Number: 1}, Route: "none", Verdict: gate.VerdictAnswer, Reason: gate.ReasonPreflightAnswered,
-		Answer: &gate.Answer{Status: 200, Headers: []request.Header{{Name: "access-control-allow-origin", Value: "https://app.example"}}, Body: []byte("body")},
+		Answer: &gate.Answer{Status: 200, Headers: []request.Header{{Name: "access-control-allow-origin", Value: "https://app.example"}},
+			Body: []byte("body")},
 	}
 	answer := extauthz.Response(d, false)
 	if answer.GetStatus().GetCode() == 0 {
@@ -119,8 +121,7 @@ func TestAnswered(t *testing.T) {
 	}
 }
 
-// The code of google.rpc.Status goes with the HTTP status, and its message is
-// the reason.
+// The code of google.rpc.Status depends on the HTTP status, and its message is the reason.
 func TestStatusOfDenials(t *testing.T) {
 	for status, want := range map[int]int32{400: 3, 401: 16, 403: 7, 503: 14, 404: 14, 429: 14, 500: 14} {
 		answer := extauthz.Response(&gate.Decision{Verdict: gate.VerdictDeny, Reason: "why", Denial: &gate.Denial{Status: status}}, false)
@@ -158,7 +159,8 @@ func TestDenialOverTheWire(t *testing.T) {
 			newRequest("GET", "/readers", "authorization: Bearer "+f.mint(t, map[string]any{"scope": "other"})), 403, "Forbidden",
 			map[string]string{"www-authenticate": `Bearer realm="jwtgate", error="insufficient_scope", scope="orders/read"`}},
 		{"route_denied", "the route denies all requests", newRequest("GET", "/closed"), 403, "Forbidden", nil},
-		{"path_refused", "the path is spelled in a way that servers interpret differently", newRequest("GET", "/open/%2e%2e/closed"), 400, "Bad Request", nil},
+		{"path_refused", "the path is spelled in a way that servers interpret differently", newRequest("GET", "/open/%2e%2e/closed"), 400,
+			"Bad Request", nil},
 		{"request_malformed", "the proxy sent a malformed authorization request", &authv3.CheckRequest{}, 503, "Service Unavailable", nil},
 	} {
 		t.Run(row.reason, func(t *testing.T) {
@@ -190,8 +192,8 @@ func TestDenialOverTheWire(t *testing.T) {
 	}
 }
 
-// Envoy makes grpc-message of the body, byte for byte, so a gRPC client gets one
-// plain line.
+// Envoy sends the body as grpc-message, byte for byte, so a gRPC client gets one line of
+// plain text.
 func TestGRPCClientsGetPlainText(t *testing.T) {
 	f := start(t)
 	for contentType, plain := range map[string]bool{
@@ -230,11 +232,12 @@ func TestGRPCClientsGetPlainText(t *testing.T) {
 	}
 }
 
-// A header that is set replaces what the client sent, under the rules of Envoy
-// 1.40 and under those of later versions, and is not removed as well.
+// A header that is set replaces what the client sent, under the rules of Envoy 1.40 and of
+// later versions, and is not removed too.
 func TestSetOverwrites(t *testing.T) {
 	f := start(t)
-	answer := f.ask(t, newRequest("GET", "/readers", "authorization: Bearer "+f.mint(t, map[string]any{"email": "a@example.com", "email_verified": true}),
+	answer := f.ask(t, newRequest("GET", "/readers", "authorization: Bearer "+f.mint(t,
+		map[string]any{"email": "a@example.com", "email_verified": true}),
 		"x-user-id: root", "X_User_Id: root", "x-user-email: root", "x-user-groups: root"))
 	ok := answer.GetOkResponse()
 	if ok == nil {
@@ -265,8 +268,8 @@ func TestSetOverwrites(t *testing.T) {
 	}
 }
 
-// A credential is taken out where it was read: of the query by its name, of the
-// cookies by overwriting them.
+// A credential is removed from where it was read: a query parameter by its name, and a
+// cookie by overwriting the header.
 func TestCredentialIsTakenOut(t *testing.T) {
 	f := start(t)
 	raw := f.mint(t, nil)
@@ -280,7 +283,7 @@ func TestCredentialIsTakenOut(t *testing.T) {
 	}
 }
 
-// Issuer and subject stand in the metadata only once a signature held.
+// The metadata has issuer and subject only if the signature is valid.
 func TestDynamicMetadata(t *testing.T) {
 	f := start(t)
 	expiry := time.Now().Add(time.Hour).Truncate(time.Second)
@@ -309,8 +312,10 @@ func TestDynamicMetadata(t *testing.T) {
 		{newRequest("GET", "/readers", "authorization: Bearer "+f.mint(t, map[string]any{"aud": "another"})), map[string]any{
 			"route": "readers", "verdict": "deny", "reason": "audience_mismatch", "issuer": "home", "subject": "alice",
 		}},
-		{newRequest("GET", "/readers", "authorization: Bearer "+f.mint(t, map[string]any{"scope": "", "exp": expiry.Unix(), "sub": "Zoë\n"})), map[string]any{
-			"route": "readers", "verdict": "deny", "reason": "scope_missing", "issuer": "home", "subject": "Zoë\n", "expires": float64(expiry.Unix()),
+		{newRequest("GET", "/readers", "authorization: Bearer "+f.mint(t,
+			map[string]any{"scope": "", "exp": expiry.Unix(), "sub": "Zoë\n"})), map[string]any{
+			"route": "readers", "verdict": "deny", "reason": "scope_missing", "issuer": "home", "subject": "Zoë\n",
+			"expires": float64(expiry.Unix()),
 		}},
 	} {
 		t.Run(row.want["reason"].(string), func(t *testing.T) {

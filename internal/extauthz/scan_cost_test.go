@@ -15,17 +15,21 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// usual is a request as Envoy sends one, with an access token of a usual size.
+// usual is a request as Envoy sends it, with an access token of a typical size.
 func usual(t testing.TB, apart bool) []byte {
 	fields := []string{
 		":authority: api.example", ":path: /api/activities/home?limit=20", ":method: GET", ":scheme: https",
 		"accept: application/json", "accept-encoding: gzip, deflate, br", "accept-language: en-GB,en;q=0.9", "cache-control: no-cache",
-		"authorization: Bearer " + strings.Repeat("eyJhbGciOiJSUzI1NiIsImtpZCI6Im", 36), "origin: https://app.example", "referer: https://app.example/",
-		"sec-fetch-dest: empty", "sec-fetch-mode: cors", "sec-fetch-site: same-site", "user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-		"x-envoy-expected-rq-timeout-ms: 15000", "x-forwarded-for: 192.0.2.7", "x-forwarded-proto: https", "x-request-id: 5d5a8a40-9c0d-4a0c-8a2f-5f5f5b0e7f10", "te: trailers", "priority: u=4",
+		"authorization: Bearer " + strings.Repeat("eyJhbGciOiJSUzI1NiIsImtpZCI6Im", 36), "origin: https://app.example",
+		"referer: https://app.example/",
+		"sec-fetch-dest: empty", "sec-fetch-mode: cors", "sec-fetch-site: same-site",
+		"user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+		"x-envoy-expected-rq-timeout-ms: 15000", "x-forwarded-for: 192.0.2.7", "x-forwarded-proto: https",
+		"x-request-id: 5d5a8a40-9c0d-4a0c-8a2f-5f5f5b0e7f10", "te: trailers", "priority: u=4",
 	}
 	http := &authv3.AttributeContext_HttpRequest{
-		Id: "1234567890123456789", Method: "GET", Path: "/api/activities/home?limit=20", Host: "api.example", Scheme: "https", Protocol: "HTTP/2", Size: -1,
+		Id: "1234567890123456789", Method: "GET", Path: "/api/activities/home?limit=20", Host: "api.example", Scheme: "https",
+		Protocol: "HTTP/2", Size: -1,
 	}
 	if apart {
 		http.HeaderMap = &corev3.HeaderMap{}
@@ -49,7 +53,8 @@ func usual(t testing.TB, apart bool) []byte {
 	return data
 }
 
-// A scan allocates the text that all strings of the request are parts of.
+// TestScanAllocations checks that a scan allocates only the text whose parts are the
+// strings of the request.
 func TestScanAllocations(t *testing.T) {
 	for name, apart := range map[string]bool{"headers": false, "header_map": true} {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +88,8 @@ func TestScanForgets(t *testing.T) {
 		if err := extauthz.Scan(asks(get()), into); err != nil {
 			t.Fatal(err)
 		}
-		if into.Method != "GET" || withoutLists(into) != withoutLists(&request.Request{Method: "GET", RawHeaders: true}) || len(into.Headers) != 0 || into.Extensions != nil {
+		if into.Method != "GET" || withoutLists(into) != withoutLists(&request.Request{Method: "GET", RawHeaders: true}) ||
+			len(into.Headers) != 0 || into.Extensions != nil {
 			t.Errorf("left is %+v", into)
 		}
 	}
@@ -101,8 +107,8 @@ func many(n int) []byte {
 	return asks(parts)
 }
 
-// Headers that repeat each other are told apart at the bounds of either way to
-// do it, and the cost grows with their number and not with its square.
+// TestScanManyHeaders checks repeated headers at the limit between the two ways to find
+// them, and that the cost grows with the number of headers and not with its square.
 func TestScanManyHeaders(t *testing.T) {
 	for _, n := range []int{extauthz.FewHeaders - 1, extauthz.FewHeaders, extauthz.FewHeaders + 1, 10_000} {
 		if r := agree(t, many(n)); r == nil || len(r.Headers) != n {
@@ -124,7 +130,7 @@ func TestScanManyHeaders(t *testing.T) {
 		}
 		return least
 	}
-	// Ten times as many cost ten times as much; with the square it were 100.
+	// Ten times as many headers cost ten times as much; a square would be 100 times.
 	if few, more := fastest(1_000), fastest(10_000); more > 40*few {
 		t.Errorf("1,000 headers take %v, 10,000 take %v", few, more)
 	}

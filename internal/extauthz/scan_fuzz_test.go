@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// FuzzScan: whatever the bytes, a scan reads of them what proto.Unmarshal does,
-// or both refuse them.
+// FuzzScan checks that a scan reads any bytes as proto.Unmarshal does, or that both reject
+// them.
 func FuzzScan(f *testing.F) {
 	for _, row := range scanned() {
 		f.Add(row.data)
@@ -36,11 +36,11 @@ func descriptor() protoreflect.MessageDescriptor {
 	return (&authv3.CheckRequest{}).ProtoReflect().Descriptor()
 }
 
-// generator makes messages by chance.
+// generator makes random messages.
 type generator struct{ *rand.Rand }
 
-// Messages with any of the fields set, as a writer of Protobuf would write
-// them, alone and one behind the other.
+// TestScanOfValidMessages reads messages with any of the fields set, as Protobuf encodes
+// them, alone and concatenated.
 func TestScanOfValidMessages(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(1, 2))}
 	read := 0
@@ -65,9 +65,9 @@ func TestScanOfValidMessages(t *testing.T) {
 	}
 }
 
-// Messages that no writer of Protobuf writes, and every reader must read the
-// same way: fields out of order, again and again, of other wire types, unknown,
-// in numbers longer than they need, and now and then beyond repair.
+// TestScanOfWildMessages reads messages that no encoder writes and that every decoder must
+// read in the same way: fields out of order, repeated, unknown or of unexpected wire types,
+// numbers that are longer than needed, and sometimes invalid bytes.
 func TestScanOfWildMessages(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(3, 4))}
 	read, refused := 0, 0
@@ -93,10 +93,10 @@ func TestScanOfWildMessages(t *testing.T) {
 	}
 }
 
-// chance is true once in n times.
+// chance is true once in n times on average.
 func (g generator) chance(n int) bool { return g.IntN(n) == 0 }
 
-// word is a text that others are likely to be equal to.
+// word returns a text from a small set, so that texts are often equal.
 func (g generator) word() string {
 	words := []string{"", "a", "b", "A", ":path", "jwtgate.route", "jwtgate.x", "x-user-id", "GET", "/é", "authorization"}
 	return words[g.IntN(len(words))]
@@ -133,7 +133,7 @@ func (g generator) fill(m protoreflect.Message, depth int) {
 	}
 }
 
-// key is one of a map; headers mostly have names.
+// key returns the key of a map entry, which for headers is usually a valid name.
 func (g generator) key(f protoreflect.FieldDescriptor) protoreflect.MapKey {
 	word := g.word()
 	if f.Name() == "headers" && word == "" {
@@ -166,7 +166,7 @@ func (g generator) scalar(f protoreflect.FieldDescriptor) protoreflect.Value {
 	}
 }
 
-// wild is a message of a kind as it should not be written.
+// wild returns a message of a type in an unusual encoding.
 func (g generator) wild(message protoreflect.MessageDescriptor, depth int) wire {
 	var w wire
 	fields := message.Fields()
@@ -191,7 +191,7 @@ func (g generator) wild(message protoreflect.MessageDescriptor, depth int) wire 
 			w = g.number(w, g.Uint64())
 		}
 	}
-	// Most headers have a name, or nearly all messages were refused for one.
+	// Most headers have a valid name, because otherwise nearly all messages would be rejected.
 	if key := fields.ByName("key"); key != nil && !g.chance(40) {
 		w = g.bytes(w, key.Number(), []byte(g.word()+"k"))
 	}
@@ -216,8 +216,8 @@ func (g generator) number(w wire, v uint64) wire {
 	return w
 }
 
-// unknown appends a field of any wire type; one of a known number has, as
-// likely as not, another than its own.
+// unknown appends a field of any wire type. A field with a known number often has an
+// unexpected wire type.
 func (g generator) unknown(w wire, num protowire.Number, depth int) wire {
 	switch typ := protowire.Type(g.IntN(5)); typ {
 	case protowire.VarintType:

@@ -11,18 +11,18 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// wire is a message in the making.
+// wire is an encoded message that is being built.
 type wire []byte
 
-// of appends a field that holds bytes.
+// of appends a field of bytes.
 func (w wire) of(num protowire.Number, value ...[]byte) wire {
 	return protowire.AppendBytes(protowire.AppendTag(w, num, protowire.BytesType), bytes.Join(value, nil))
 }
 
-// text appends a field that holds a string.
+// text appends a string field.
 func (w wire) text(num protowire.Number, value string) wire { return w.of(num, []byte(value)) }
 
-// number appends a field that holds a varint.
+// number appends a varint field.
 func (w wire) number(num protowire.Number, value uint64) wire {
 	return protowire.AppendVarint(protowire.AppendTag(w, num, protowire.VarintType), value)
 }
@@ -30,7 +30,7 @@ func (w wire) number(num protowire.Number, value uint64) wire {
 // raw appends bytes.
 func (w wire) raw(b ...byte) wire { return append(w, b...) }
 
-// asks is a CheckRequest whose HTTP request the parts are.
+// asks returns a CheckRequest whose HTTP request consists of the parts.
 func asks(parts ...[]byte) wire { return attributes(wire{}.of(4, wire{}.of(2, parts...))) }
 
 func attributes(parts ...[]byte) wire { return wire{}.of(1, parts...) }
@@ -54,7 +54,7 @@ func headerFields(r *request.Request) string {
 	return strings.Join(list, "; ")
 }
 
-// scanRow is a message, and what of it the gate reads.
+// scanRow is a message, and a value that the gate reads from it.
 type scanRow struct {
 	data []byte
 	read func(*request.Request) string
@@ -81,18 +81,21 @@ func scanned() map[string]scanRow {
 		"an HTTP request in two parts": {append(asks(wire{}.text(2, "PUT").text(5, "h")), asks(wire{}.text(4, "/p"))...),
 			func(r *request.Request) string { return r.Method + r.Authority + r.Target }, "PUTh/p"},
 		"a method of another wire type": {asks(get().number(2, 5)), method, "GET"},
-		"unknown fields":                {append(append(wire{}, unknown...), append(attributes(unknown), asks(unknown, get())...)...), method, "GET"},
+		"unknown fields": {append(append(wire{}, unknown...), append(attributes(unknown), asks(unknown, get())...)...),
+			method, "GET"},
 		"a tag and a length of more bytes than they need": {wire{}.raw(0x8a, 0x80, 0x00, 0x89, 0x80, 0x00).
 			raw(wire{}.of(4, wire{}.of(2, get()))...), method, "GET"},
 
-		"map: the last of a name":     {asks(get().of(3, pair("a", "1")).of(3, pair("b", "2")).of(3, pair("a", "3"))), headerFields, "a: 3; b: 2"},
-		"map: a value without a key":  {asks(get().of(3, pair(":x", "1")).of(3, pair("a", "2"))), headerFields, "a: 2"},
-		"map: a key without a value":  {asks(get().of(3, wire{}.text(1, "a"))), headerFields, "a: "},
-		"map: value before key":       {asks(get().of(3, wire{}.text(2, "1").text(1, "a"))), headerFields, "a: 1"},
-		"map: two keys in an entry":   {asks(get().of(3, pair("a", "1").text(1, "b"))), headerFields, "b: 1"},
-		"map: two values":             {asks(get().of(3, pair("a", "1").text(2, "2"))), headerFields, "a: 2"},
-		"map: unknown fields":         {asks(get().of(3, unknown, pair("a", "1"), unknown)), headerFields, "a: 1"},
-		"map: an entry in parts":      {append(asks(get().of(3, pair("a", "1"))), asks(wire{}.of(3, wire{}.text(1, "a")))...), headerFields, "a: "},
+		"map: the last of a name": {asks(get().of(3, pair("a", "1")).of(3, pair("b", "2")).of(3, pair("a", "3"))), headerFields,
+			"a: 3; b: 2"},
+		"map: a value without a key": {asks(get().of(3, pair(":x", "1")).of(3, pair("a", "2"))), headerFields, "a: 2"},
+		"map: a key without a value": {asks(get().of(3, wire{}.text(1, "a"))), headerFields, "a: "},
+		"map: value before key":      {asks(get().of(3, wire{}.text(2, "1").text(1, "a"))), headerFields, "a: 1"},
+		"map: two keys in an entry":  {asks(get().of(3, pair("a", "1").text(1, "b"))), headerFields, "b: 1"},
+		"map: two values":            {asks(get().of(3, pair("a", "1").text(2, "2"))), headerFields, "a: 2"},
+		"map: unknown fields":        {asks(get().of(3, unknown, pair("a", "1"), unknown)), headerFields, "a: 1"},
+		"map: an entry in parts": {append(asks(get().of(3, pair("a", "1"))), asks(wire{}.of(3, wire{}.text(1, "a")))...),
+			headerFields, "a: "},
 		"map: only a pseudo-header":   {asks(get().of(3, pair(":path", "/"))), apart, "false"},
 		"list: every one of a name":   {asks(get(), list(pair("a", "1"), pair("b", "2"), pair("a", "3"))), headerFields, "a: 1; b: 2; a: 3"},
 		"list: raw_value":             {asks(get(), list(pair("a", "1").text(3, "\xff"))), headerFields, "a: \xff"},
@@ -100,7 +103,8 @@ func scanned() map[string]scanRow {
 		"list: in two parts":          {asks(get(), list(pair("a", "1")), list(pair("b", "2"))), headerFields, "a: 1; b: 2"},
 		"list: names stand apart":     {asks(get(), list(pair("a", "1"))), apart, "true"},
 		"list: nothing of the former": {asks(get(), list(pair("a", "1").text(3, "2"), wire{}.text(1, "b"))), headerFields, "a: 2; b: "},
-		"both forms, in turn": {asks(get(), list(pair("l", "1")), wire{}.of(3, pair("m", "1")), list(pair("l", "2")), wire{}.of(3, pair("m", "2"))),
+		"both forms, in turn": {asks(get(), list(pair("l", "1")), wire{}.of(3, pair("m", "1")), list(pair("l", "2")),
+			wire{}.of(3, pair("m", "2"))),
 			headerFields, "m: 2; l: 1; l: 2"},
 		"both forms, the map first and last": {asks(get(), wire{}.of(3, pair("m", "1")), list(pair("l", "1")), wire{}.of(3, pair("m", "2"))),
 			headerFields, "m: 2; l: 1"},
@@ -113,12 +117,15 @@ func scanned() map[string]scanRow {
 		"source: a pipe before it":   {from(wire{}.of(1, wire{}.of(2).of(1, socket("s")))), source, "s"},
 		"source: a pipe between":     {from(wire{}.of(1, wire{}.of(1, socket("s")).of(2).of(1, wire{}.number(3, 80)))), source, ""},
 		"source: a pipe of no bytes": {from(wire{}.of(1, wire{}.of(1, socket("s")).number(2, 1))), source, "s"},
-		"source: a pipe elsewhere":   {append(from(wire{}.of(1, wire{}.of(1, socket("s")))), attributes(wire{}.of(2, wire{}.of(1, wire{}.of(2))))...), source, "s"},
-		"source: the principal":      {from(wire{}.text(4, "p")), func(r *request.Request) string { return r.Principal }, "p"},
+		"source: a pipe elsewhere": {append(from(wire{}.of(1, wire{}.of(1, socket("s")))),
+			attributes(wire{}.of(2, wire{}.of(1, wire{}.of(2))))...), source, "s"},
+		"source: the principal": {from(wire{}.text(4, "p")), func(r *request.Request) string { return r.Principal }, "p"},
 
-		"extensions: none":       {asks(get()), extension, "map[]"},
-		"extensions: of others":  {append(asks(get()), attributes(wire{}.of(10, pair("x", "1")).of(10, pair("jwtgate", "1")))...), extension, "map[]"},
-		"extensions: the last":   {append(asks(get()), attributes(wire{}.of(10, pair("jwtgate.route", "1")).of(10, pair("jwtgate.route", "2")))...), extension, "map[jwtgate.route:2]"},
+		"extensions: none": {asks(get()), extension, "map[]"},
+		"extensions: of others": {append(asks(get()), attributes(wire{}.of(10, pair("x", "1")).of(10, pair("jwtgate", "1")))...),
+			extension, "map[]"},
+		"extensions: the last": {append(asks(get()), attributes(wire{}.of(10, pair("jwtgate.route", "1")).of(10,
+			pair("jwtgate.route", "2")))...), extension, "map[jwtgate.route:2]"},
 		"extensions: misspelled": {append(asks(get()), attributes(wire{}.of(10, pair("jwtgate.", "1")))...), extension, "map[jwtgate.:1]"},
 	}
 }
@@ -130,25 +137,26 @@ func refused() map[string]scanRow {
 	)
 	badly := func(b ...byte) wire { return asks(get()).raw(b...) }
 	rows := map[string]scanRow{
-		"nothing":                       {data: wire{}, want: noHTTP},
-		"no request":                    {data: attributes(), want: noHTTP},
-		"no HTTP request":               {data: attributes(wire{}.of(4)), want: noHTTP},
-		"an HTTP request of no bytes":   {data: attributes(wire{}.of(4, wire{}.number(2, 1))), want: noHTTP},
-		"no method":                     {data: asks(wire{}.text(4, "/")), want: noMethod},
-		"a method taken back":           {data: asks(get().text(2, "")), want: noMethod},
-		"no method and a bad name":      {data: asks(wire{}.of(3, pair("a b", ""))), want: noMethod},
-		"a bad name in the map":         {data: asks(get().of(3, pair("a b", ""))), want: noneField},
-		"no name in the map":            {data: asks(get().of(3)), want: noneField},
-		"a bad name in the list":        {data: asks(get().of(13, wire{}.of(1, pair("a b", "")))), want: noneField},
-		"no name in the list":           {data: asks(get().of(13, wire{}.of(1))), want: noneField},
-		"a bad name, then no end":       {data: asks(get().of(3, pair("a b", ""))).raw(0x0a, 1), want: wireError},
-		"a name that is no UTF-8":       {data: asks(get().of(3, pair("\xff", ""))), want: wireError},
-		"a value that is no UTF-8":      {data: asks(get().of(3, pair("a", "\xff"))), want: wireError},
-		"no UTF-8 in a pseudo-header":   {data: asks(get().of(3, pair(":path", "\xff"))), want: wireError},
-		"no UTF-8, then some":           {data: asks(wire{}.text(2, "\xff").text(2, "GET")), want: wireError},
-		"no UTF-8 in an unread field":   {data: asks(get().text(11, "\xff")), want: wireError},
-		"no UTF-8 in the destination":   {data: append(asks(get()), attributes(wire{}.of(2, wire{}.text(4, "\xff")))...), want: wireError},
-		"no UTF-8 in metadata":          {data: append(asks(get()), attributes(wire{}.of(11, wire{}.of(1, wire{}.text(1, "\xff"))))...), want: wireError},
+		"nothing":                     {data: wire{}, want: noHTTP},
+		"no request":                  {data: attributes(), want: noHTTP},
+		"no HTTP request":             {data: attributes(wire{}.of(4)), want: noHTTP},
+		"an HTTP request of no bytes": {data: attributes(wire{}.of(4, wire{}.number(2, 1))), want: noHTTP},
+		"no method":                   {data: asks(wire{}.text(4, "/")), want: noMethod},
+		"a method taken back":         {data: asks(get().text(2, "")), want: noMethod},
+		"no method and a bad name":    {data: asks(wire{}.of(3, pair("a b", ""))), want: noMethod},
+		"a bad name in the map":       {data: asks(get().of(3, pair("a b", ""))), want: noneField},
+		"no name in the map":          {data: asks(get().of(3)), want: noneField},
+		"a bad name in the list":      {data: asks(get().of(13, wire{}.of(1, pair("a b", "")))), want: noneField},
+		"no name in the list":         {data: asks(get().of(13, wire{}.of(1))), want: noneField},
+		"a bad name, then no end":     {data: asks(get().of(3, pair("a b", ""))).raw(0x0a, 1), want: wireError},
+		"a name that is no UTF-8":     {data: asks(get().of(3, pair("\xff", ""))), want: wireError},
+		"a value that is no UTF-8":    {data: asks(get().of(3, pair("a", "\xff"))), want: wireError},
+		"no UTF-8 in a pseudo-header": {data: asks(get().of(3, pair(":path", "\xff"))), want: wireError},
+		"no UTF-8, then some":         {data: asks(wire{}.text(2, "\xff").text(2, "GET")), want: wireError},
+		"no UTF-8 in an unread field": {data: asks(get().text(11, "\xff")), want: wireError},
+		"no UTF-8 in the destination": {data: append(asks(get()), attributes(wire{}.of(2, wire{}.text(4, "\xff")))...), want: wireError},
+		"no UTF-8 in metadata": {data: append(asks(get()), attributes(wire{}.of(11, wire{}.of(1, wire{}.text(1, "\xff"))))...),
+			want: wireError},
 		"a time that is cut short":      {data: attributes(wire{}.of(4, wire{}.of(1, []byte{0x08}).of(2, get()))), want: wireError},
 		"field 0":                       {data: badly(0x02, 0x00), want: wireError},
 		"field 0 in an entry":           {data: asks(get().of(3, []byte{0x02, 0x00})), want: wireError},

@@ -16,7 +16,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// used is a request as an earlier call has left it, of which nothing may show.
+// used returns a request with the contents of an earlier call, which must not remain.
 func used() *request.Request {
 	return &request.Request{
 		Method: "USED", Authority: "used", Target: "/used", RawHeaders: true, Source: "used", Principal: "used",
@@ -25,8 +25,8 @@ func used() *request.Request {
 	}
 }
 
-// agree has data read both ways and reports what differs. It returns the
-// request, or nil when it was refused.
+// agree reads data with scan and with its reference, and reports differences. It returns
+// the request, or nil if data was rejected.
 func agree(t *testing.T, data []byte) *request.Request {
 	t.Helper()
 	check, want, wantErr := extauthz.Unmarshal(data)
@@ -39,7 +39,8 @@ func agree(t *testing.T, data []byte) *request.Request {
 		t.Fatalf("error %v, want %v, for %x", err, wantErr, data)
 	}
 	if err != nil {
-		if len(got.Headers) != 0 || got.Extensions != nil || got.Method+got.Authority+got.Target+got.Source+got.Principal != "" || got.RawHeaders {
+		if len(got.Headers) != 0 || got.Extensions != nil || got.Method+got.Authority+got.Target+got.Source+got.Principal != "" ||
+			got.RawHeaders {
 			t.Fatalf("refused, and yet %+v for %x", got, data)
 		}
 		return nil
@@ -52,7 +53,7 @@ func agree(t *testing.T, data []byte) *request.Request {
 	if len(want.Extensions) == 0 {
 		want.Extensions = nil
 	}
-	// A Go map has no order: those of the map form come first, in any.
+	// A Go map has no order, so the headers of the map form, which come first, are sorted.
 	form := 0
 	for name := range check.GetAttributes().GetRequest().GetHttp().GetHeaders() {
 		if !strings.HasPrefix(name, ":") {
@@ -83,8 +84,8 @@ func withoutLists(r *request.Request) string {
 	return fmt.Sprintf("%#v", plain)
 }
 
-// What a message means is for Protobuf to say, down to the corners that only
-// somebody hostile would visit.
+// TestScan checks that a scan reads messages as Protobuf does, including forms that only an
+// attacker would send.
 func TestScan(t *testing.T) {
 	for name, row := range scanned() {
 		t.Run(name, func(t *testing.T) {
@@ -99,7 +100,8 @@ func TestScan(t *testing.T) {
 	}
 }
 
-// What a reader of the whole message refuses is refused, for the same reason.
+// TestScanRefuses checks that a scan rejects what the reference rejects, with the same
+// error.
 func TestScanRefuses(t *testing.T) {
 	for name, row := range refused() {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +115,8 @@ func TestScanRefuses(t *testing.T) {
 	}
 }
 
-// A message is refused wherever it is cut, or it means what both readers say.
+// TestScanOfAPart checks that a message that is cut anywhere is rejected or read like the
+// reference.
 func TestScanOfAPart(t *testing.T) {
 	for _, row := range scanned() {
 		for n := range row.data {
@@ -123,7 +126,7 @@ func TestScanOfAPart(t *testing.T) {
 	}
 }
 
-// around lays fields around a message, innermost first, so many times.
+// around nests a message in fields, innermost first, this many times.
 func around(inner wire, times int, nums ...protowire.Number) wire {
 	var heads [][]byte
 	size := len(inner)
@@ -137,7 +140,8 @@ func around(inner wire, times int, nums ...protowire.Number) wire {
 	return append(bytes.Join(heads, nil), inner...)
 }
 
-// Nested messages end where proto.Unmarshal ends, and no sooner.
+// TestScanDepth checks that messages may be nested as deep as proto.Unmarshal allows, and
+// not deeper.
 func TestScanDepth(t *testing.T) {
 	const limit = protowire.DefaultRecursionLimit
 	nest := map[string]func(inner wire, times int) wire{
@@ -148,8 +152,9 @@ func TestScanDepth(t *testing.T) {
 			return slices.Concat(opened, inner, bytes.Repeat(protowire.AppendTag(nil, 9, protowire.EndGroupType), times))
 		},
 	}
-	// The deepest message ends with a map of another wire type, which counts.
-	for name, inner := range map[string]wire{"nothing": {}, "a text": wire{}.text(3, "x"), "a struct": wire{}.of(5), "an entry": wire{}.of(5, wire{}.of(1)),
+	// The deepest message ends with a map of an unexpected wire type, which counts.
+	for name, inner := range map[string]wire{"nothing": {}, "a text": wire{}.text(3, "x"), "a struct": wire{}.of(5),
+		"an entry":              wire{}.of(5, wire{}.of(1)),
 		"an entry that is none": wire{}.of(5, wire{}.number(1, 1))} {
 		for form, deep := range nest {
 			t.Run(form+" around "+name, func(t *testing.T) {
@@ -172,8 +177,8 @@ func TestScanDepth(t *testing.T) {
 	}
 }
 
-// A field that is added to the protocol must be known here, or a string in it
-// would not be held to UTF-8.
+// TestScanKnowsEachField checks that the scan knows every field of the protocol. A string
+// in an unknown field would not be checked for UTF-8.
 func TestScanKnowsEachField(t *testing.T) {
 	type visit struct {
 		at      uint64

@@ -22,8 +22,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
-// A panic is a 503 and a log line, and the process lives. The gate here is a
-// real one whose clock fails once.
+// A panic is a 503 and a log line, and the process continues. The gate is a real one whose
+// clock panics once.
 func TestPanicIsDenied(t *testing.T) {
 	var fail atomic.Bool
 	g := newGate(t, "default: deny\nroutes: [{match: /**, access: public}]\n", nil, func() time.Time {
@@ -33,17 +33,20 @@ func TestPanicIsDenied(t *testing.T) {
 		return time.Now()
 	})
 	f := &fixture{audit: &lines{}, logs: &lines{}}
-	f.serve(t, extauthz.NewServer(g, observers(f.audit, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 1000))
+	f.serve(t, extauthz.NewServer(g, observers(f.audit, telemetry.NewMetrics(telemetry.Build{})),
+		slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 1000))
 	fail.Store(true)
 	answer := f.ask(t, newRequest("GET", "/x", "content-type: application/grpc"))
-	if got := reason(answer); got != "internal" || answer.GetStatus().GetCode() != 14 || answer.GetDeniedResponse().GetStatus().GetCode() != 503 {
+	if got := reason(answer); got != "internal" || answer.GetStatus().GetCode() != 14 ||
+		answer.GetDeniedResponse().GetStatus().GetCode() != 503 {
 		t.Errorf("%s with %v", got, answer.GetStatus())
 	}
 	if body := answer.GetDeniedResponse().GetBody(); !strings.HasPrefix(body, "the gate failed; try again (internal, decision ") {
 		t.Errorf("body %q", body)
 	}
 	logged := f.logs.all(t)
-	if len(logged) != 1 || logged[0]["level"] != "ERROR" || logged[0]["panic"] != "the clock stopped" || !strings.Contains(logged[0]["stack"].(string), "gate.go") {
+	if len(logged) != 1 || logged[0]["level"] != "ERROR" || logged[0]["panic"] != "the clock stopped" ||
+		!strings.Contains(logged[0]["stack"].(string), "gate.go") {
 		t.Errorf("logged %v", logged)
 	}
 	if recorded := f.audit.all(t); len(recorded) != 1 || recorded[0]["reason"] != "internal" || recorded[0]["path"] != "/x" {
@@ -54,16 +57,17 @@ func TestPanicIsDenied(t *testing.T) {
 	}
 }
 
-// brokenWriter is a place for audit lines that fails by a panic.
+// brokenWriter is a target for audit lines that panics.
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { panic("no space left") }
 
-// What becomes of a decision's record changes nothing of the decision.
+// A failure to record a decision does not change the answer.
 func TestFaultOfTheAuditLogIsLoudOnly(t *testing.T) {
 	f := &fixture{logs: &lines{}}
 	g := newGate(t, "default: deny\nroutes: [{match: /open, access: public}]\n", nil, nil)
-	f.serve(t, extauthz.NewServer(g, observers(brokenWriter{}, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 1000))
+	f.serve(t, extauthz.NewServer(g, observers(brokenWriter{}, telemetry.NewMetrics(telemetry.Build{})),
+		slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 1000))
 	for path, want := range map[string]string{"/closed": "route_denied", "/open": "public"} {
 		if got := reason(f.ask(t, newRequest("GET", path))); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
@@ -89,7 +93,7 @@ func TestReflectionIsOff(t *testing.T) {
 	}
 }
 
-// noting is a gate, seen through, that notes the deadline it was given.
+// noting is a gate that also sends the deadlines of its requests to a channel.
 type noting struct {
 	*gate.Gate
 	deadlines chan time.Time
@@ -101,8 +105,8 @@ func (n noting) Decide(ctx context.Context, r *request.Request) *gate.Decision {
 	return n.Gate.Decide(ctx, r)
 }
 
-// The gRPC deadline is that of all tries together, and the metadata says what
-// this one has: a request that waits beyond it has been asked again already.
+// The gRPC deadline is for all attempts together, and the metadata has the time for this
+// attempt. When it has passed, Envoy has already retried.
 func TestBudgetIsThatOfThisTry(t *testing.T) {
 	n := noting{newGate(t, "default: deny\nroutes: [{match: /**, access: public}]\n", nil, nil), make(chan time.Time, 1)}
 	f := &fixture{}
@@ -153,8 +157,7 @@ func TestBudgetIsThatOfThisTry(t *testing.T) {
 	}
 }
 
-// The end of one try's time is no end of the request: the context of a try is
-// not cancelled by it.
+// The deadline of an attempt does not end the request: it does not cancel the context.
 func TestBudgetDoesNotCancel(t *testing.T) {
 	ctx := grpcmetadata.NewIncomingContext(t.Context(), grpcmetadata.Pairs("x-envoy-expected-rq-timeout-ms", "1"))
 	began := time.Now().Add(-time.Hour)
@@ -204,7 +207,7 @@ func TestHealthAtFirst(t *testing.T) {
 	}
 }
 
-// Envoy is told first; until the drain is over everything is answered.
+// Shutdown first sets the health, and answers all requests until the drain time is over.
 func TestShutdownTellsEnvoyFirst(t *testing.T) {
 	f := start(t)
 	f.server.SetServing(true)
@@ -244,7 +247,7 @@ func TestShutdownTellsEnvoyFirst(t *testing.T) {
 	}
 }
 
-// blocking is a place for audit lines that blocks until it is let go.
+// blocking is a target for audit lines that blocks until it is released.
 type blocking struct{ entered, release chan struct{} }
 
 func (b blocking) Write(line []byte) (int, error) {
@@ -253,13 +256,14 @@ func (b blocking) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// startBlocked serves with one question under way, which is answered once
-// release is closed.
+// startBlocked starts a server with one request in flight, which is answered when release
+// is closed.
 func startBlocked(t *testing.T) (f *fixture, release chan struct{}, answered chan *authv3.CheckResponse) {
 	t.Helper()
 	b := blocking{make(chan struct{}), make(chan struct{})}
 	f = &fixture{}
-	f.serve(t, extauthz.NewServer(newGate(t, "default: deny\n", nil, nil), observers(b, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), nil, 1000))
+	f.serve(t, extauthz.NewServer(newGate(t, "default: deny\n", nil, nil), observers(b, telemetry.NewMetrics(telemetry.Build{})),
+		slog.New(slog.DiscardHandler), nil, 1000))
 	answered = make(chan *authv3.CheckResponse, 1)
 	go func() {
 		answer, _ := f.check.Check(context.Background(), newRequest("GET", "/x"))
@@ -269,7 +273,7 @@ func startBlocked(t *testing.T) (f *fixture, release chan struct{}, answered cha
 	return f, b.release, answered
 }
 
-// What was asked is answered, however long it takes within the limit.
+// Shutdown waits for the requests in flight until its context ends.
 func TestShutdownAnswersWhatRuns(t *testing.T) {
 	f, release, answered := startBlocked(t)
 	done := make(chan struct{})
@@ -300,7 +304,7 @@ func TestShutdownAnswersWhatRuns(t *testing.T) {
 	<-done
 }
 
-// What does not end in time is cut.
+// Shutdown closes the connections of requests that do not end in time.
 func TestShutdownEndsInTime(t *testing.T) {
 	f, release, answered := startBlocked(t)
 	defer close(release)
@@ -310,7 +314,7 @@ func TestShutdownEndsInTime(t *testing.T) {
 	}
 }
 
-// A signal may come before the server runs.
+// A signal can arrive before the server runs.
 func TestServeAfterShutdown(t *testing.T) {
 	server := extauthz.NewServerFor(newGate(t, "default: deny\n", nil, nil))
 	server.Shutdown(t.Context(), 0)
@@ -341,7 +345,7 @@ func TestServeTellsOfAListenerThatFails(t *testing.T) {
 	}
 }
 
-// Each decision is counted under what it is.
+// Each decision is counted with its route, verdict and reason.
 func TestDecisionsAreCounted(t *testing.T) {
 	metrics := telemetry.NewMetrics(telemetry.Build{})
 	f := &fixture{}

@@ -20,7 +20,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/tracesink"
 )
 
-// traced is a fixture whose server sends traces, and their receiver.
+// traced is a fixture whose server sends traces, with their receiver.
 type traced struct {
 	*fixture
 	traces *telemetry.Traces
@@ -54,7 +54,7 @@ func startTraced(t *testing.T, variables ...string) traced {
 	return traced{f, traces, sink}
 }
 
-// spans ends the traces, which sends all there are.
+// spans closes the traces, which sends all pending spans, and returns what was received.
 func (f traced) spans() []tracesink.Span {
 	f.traces.Close(20 * time.Second)
 	return f.sink.Spans()
@@ -65,8 +65,8 @@ const (
 	clientsTrace            = "cccccccccccccccccccccccccccccccc"
 )
 
-// TestSpanOfACheck: each check has one span, whatever becomes of it; health checks
-// have none.
+// TestSpanOfACheck checks that each Check has one span, whatever its result, and a health
+// check has none.
 func TestSpanOfACheck(t *testing.T) {
 	f := startTraced(t)
 	raw := f.mint(t, map[string]any{"sub": "alice-of-the-subject", "email": "alice@claims.example"})
@@ -75,7 +75,8 @@ func TestSpanOfACheck(t *testing.T) {
 		ask                                  *authv3.CheckRequest
 	}{
 		{"allowed", "readers", "allow", "allowed", "STATUS_CODE_UNSET", newRequest("GET", "/readers", "authorization: Bearer "+raw)},
-		{"allowed by what is remembered", "readers", "allow", "allowed", "STATUS_CODE_UNSET", newRequest("GET", "/readers", "authorization: Bearer "+raw)},
+		{"allowed by what is remembered", "readers", "allow", "allowed", "STATUS_CODE_UNSET",
+			newRequest("GET", "/readers", "authorization: Bearer "+raw)},
 		{"public", "open", "allow", "public", "STATUS_CODE_UNSET", newRequest("GET", "/open/x")},
 		{"denied", "readers", "deny", "credential_missing", "STATUS_CODE_UNSET", newRequest("GET", "/readers")},
 		{"before a route", "none", "deny", "path_refused", "STATUS_CODE_UNSET", newRequest("GET", "/a;b")},
@@ -101,7 +102,8 @@ func TestSpanOfACheck(t *testing.T) {
 			want["error.type"] = row.reason
 		}
 		s := spans[i]
-		if s.Name != "envoy.service.auth.v3.Authorization/Check" || s.Kind != "SPAN_KIND_SERVER" || s.Status != row.status || !maps.Equal(s.Attributes, want) {
+		if s.Name != "envoy.service.auth.v3.Authorization/Check" || s.Kind != "SPAN_KIND_SERVER" || s.Status != row.status ||
+			!maps.Equal(s.Attributes, want) {
 			t.Errorf("%s: %+v, want %s with %v", row.name, s, row.status, want)
 		}
 		if took := s.Ended.Sub(s.Began); took <= 0 || took > time.Minute {
@@ -119,12 +121,13 @@ func TestSpanOfACheck(t *testing.T) {
 	}
 }
 
-// TestTheClientsTraceContextIsNotOurs: the parent stands in the metadata of the
-// call, where Envoy puts it, and not among the headers of the request.
+// TestTheClientsTraceContextIsNotOurs checks that the parent comes from the metadata of the
+// call, where Envoy puts it, and not from the headers of the request.
 func TestTheClientsTraceContextIsNotOurs(t *testing.T) {
 	f := startTraced(t)
 	clients := "traceparent: 00-" + clientsTrace + "-cccccccccccccccc-01"
-	ctx := grpcmetadata.AppendToOutgoingContext(t.Context(), "traceparent", "00-"+envoysTrace+"-"+envoysSpan+"-01", "tracestate", "a=1", "tracestate", "b=2")
+	ctx := grpcmetadata.AppendToOutgoingContext(t.Context(), "traceparent", "00-"+envoysTrace+"-"+envoysSpan+"-01", "tracestate",
+		"a=1", "tracestate", "b=2")
 	for name, of := range map[string]context.Context{"of Envoy": ctx, "without": t.Context()} {
 		if _, err := f.check.Check(of, newRequest("GET", "/open/"+name[:2], clients, "tracestate: client=1")); err != nil {
 			t.Fatal(err)
@@ -148,7 +151,7 @@ func TestTheClientsTraceContextIsNotOurs(t *testing.T) {
 	}
 }
 
-// TestPanicHasASpan: also what went wrong is seen, with the time that it took.
+// TestPanicHasASpan checks that a Check that panics has a span too, with its duration.
 func TestPanicHasASpan(t *testing.T) {
 	f := startTraced(t)
 	fail := true
@@ -164,13 +167,14 @@ func TestPanicHasASpan(t *testing.T) {
 	f.serve(t, extauthz.NewServer(g, to, slog.New(slog.DiscardHandler), nil, 1000))
 	f.ask(t, newRequest("GET", "/x"))
 	spans := f.spans()
-	if len(spans) != 1 || spans[0].Attributes["jwtgate.reason"] != "internal" || spans[0].Status != "STATUS_CODE_ERROR" || !spans[0].Ended.After(spans[0].Began) {
+	if len(spans) != 1 || spans[0].Attributes["jwtgate.reason"] != "internal" || spans[0].Status != "STATUS_CODE_ERROR" ||
+		!spans[0].Ended.After(spans[0].Began) {
 		t.Errorf("%+v", spans)
 	}
 }
 
-// TestReceiverDelaysNoCheck: checks are answered at once while the receiver hangs
-// and the queue is full, and once it is gone.
+// TestReceiverDelaysNoCheck checks that Checks are answered immediately while the receiver
+// hangs and the queue is full, and after the receiver is gone.
 func TestReceiverDelaysNoCheck(t *testing.T) {
 	f := startTraced(t, "OTEL_BSP_MAX_QUEUE_SIZE=4", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=1")
 	f.sink.Hang()
@@ -193,9 +197,9 @@ func TestReceiverDelaysNoCheck(t *testing.T) {
 	}
 }
 
-// BenchmarkTraced is BenchmarkKnownToken with a span of each check.
+// BenchmarkTraced is BenchmarkKnownToken with a span for each Check.
 func BenchmarkTraced(b *testing.B) {
-	b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1") // nobody is there
+	b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1") // no receiver is listening
 	traces, err := telemetry.NewTraces(b.Context(), os.LookupEnv, slog.New(slog.DiscardHandler), telemetry.Service{Name: "jwtgate"})
 	if err != nil {
 		b.Fatal(err)
@@ -208,8 +212,8 @@ func BenchmarkTraced(b *testing.B) {
 	}
 }
 
-// TestLinesHaveTheTraceID: a decision's line names the trace of Envoy's call, and never
-// one that a client names, in the request or by a traceparent of another form.
+// TestLinesHaveTheTraceID checks that a decision's line has the trace ID of Envoy's call,
+// and never one that a client sends, in the request or in a malformed traceparent.
 func TestLinesHaveTheTraceID(t *testing.T) {
 	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
 	for name, row := range map[string]struct {
@@ -232,7 +236,8 @@ func TestLinesHaveTheTraceID(t *testing.T) {
 			for _, parent := range row.metadata {
 				ctx = grpcmetadata.AppendToOutgoingContext(ctx, "traceparent", parent)
 			}
-			if _, err := f.check.Check(ctx, newRequest("GET", "/closed", "traceparent: 00-"+strings.Repeat("c", 32)+"-cccccccccccccccc-01")); err != nil {
+			if _, err := f.check.Check(ctx, newRequest("GET", "/closed",
+				"traceparent: 00-"+strings.Repeat("c", 32)+"-cccccccccccccccc-01")); err != nil {
 				t.Fatal(err)
 			}
 			lines := f.audit.all(t)

@@ -34,7 +34,7 @@ func newAuthority(t *testing.T) *authority {
 	return &authority{testutil.NewAuthority(t)}
 }
 
-// store writes PEM files into dir, each in the place of the one before.
+// store writes PEM files to dir. A file replaces the previous one of the same name.
 func store(t *testing.T, dir string, pair tls.Certificate, ca *authority) extauthz.TLSFiles {
 	t.Helper()
 	put := func(name, text string) string {
@@ -54,7 +54,7 @@ func server() *x509.Certificate {
 	return &x509.Certificate{DNSNames: []string{"jwtgate.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 }
 
-// secured is a server that speaks TLS.
+// secured is a server that uses TLS.
 func secured(t *testing.T, certificates *extauthz.Certificates) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,7 +62,8 @@ func secured(t *testing.T, certificates *extauthz.Certificates) (address string)
 		t.Fatal(err)
 	}
 	gate := newGate(t, "default: deny\nroutes: [{name: open, match: /open, access: public}]\n", nil, nil)
-	s := extauthz.NewServer(gate, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler), certificates, 1000)
+	s := extauthz.NewServer(gate, observers(io.Discard, telemetry.NewMetrics(telemetry.Build{})), slog.New(slog.DiscardHandler),
+		certificates, 1000)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(listener) }()
 	t.Cleanup(func() {
@@ -76,7 +77,7 @@ func secured(t *testing.T, certificates *extauthz.Certificates) (address string)
 	return listener.Addr().String()
 }
 
-// greets puts one Check to a server over a connection of its own.
+// greets sends one Check to a server on a new connection.
 func greets(t *testing.T, address string, transport credentials.TransportCredentials) error {
 	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(transport))
@@ -106,7 +107,7 @@ func (a *authority) trusted(certificates ...tls.Certificate) *tls.Config {
 	return &tls.Config{RootCAs: a.Pool(), ServerName: "jwtgate.example", Certificates: certificates, MinVersion: tls.VersionTLS12}
 }
 
-// TestTLS: with a certificate the port speaks TLS, 1.2 at least, and nothing else.
+// TestTLS checks that with a certificate the port accepts only TLS, version 1.2 or later.
 func TestTLS(t *testing.T) {
 	ca := newAuthority(t)
 	address := secured(t, read(t, store(t, t.TempDir(), ca.Sign(t, server()), nil)))
@@ -126,8 +127,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestMutualTLS: a client needs a certificate of the authority that is good now,
-// and one of the names if names are asked for; a common name is none.
+// TestMutualTLS checks that a client needs a valid certificate of the authority and, if
+// names are configured, one of the names, and that a common name does not count.
 func TestMutualTLS(t *testing.T) {
 	ca, clients := newAuthority(t), newAuthority(t)
 	files := store(t, t.TempDir(), ca.Sign(t, server()), clients)
@@ -148,14 +149,22 @@ func TestMutualTLS(t *testing.T) {
 		anyone, few bool
 	}{
 		{"no certificate", nil, false, false},
-		{"another authority's", []tls.Certificate{newAuthority(t).Sign(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: usage})}, false, false},
-		{"expired", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: usage, NotAfter: time.Now().Add(-time.Minute)})}, false, false},
-		{"for servers only", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})}, false, false},
-		{"of a DNS name", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"x.example", "envoy.example"}, ExtKeyUsage: usage})}, true, true},
-		{"of a SPIFFE ID", []tls.Certificate{clients.Sign(t, &x509.Certificate{URIs: spiffe("spiffe://example/ns/edge/sa/envoy"), ExtKeyUsage: usage})}, true, true},
-		{"of another SPIFFE ID", []tls.Certificate{clients.Sign(t, &x509.Certificate{URIs: spiffe("spiffe://example/ns/edge/sa/envoy2"), ExtKeyUsage: usage})}, true, false},
-		{"of a name below", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"a.envoy.example", "*.example"}, ExtKeyUsage: usage})}, true, false},
-		{"of a common name", []tls.Certificate{clients.Sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: "envoy.example"}, ExtKeyUsage: usage})}, true, false},
+		{"another authority's", []tls.Certificate{newAuthority(t).Sign(t,
+			&x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: usage})}, false, false},
+		{"expired", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"envoy.example"}, ExtKeyUsage: usage,
+			NotAfter: time.Now().Add(-time.Minute)})}, false, false},
+		{"for servers only", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"envoy.example"},
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})}, false, false},
+		{"of a DNS name", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"x.example", "envoy.example"},
+			ExtKeyUsage: usage})}, true, true},
+		{"of a SPIFFE ID", []tls.Certificate{clients.Sign(t, &x509.Certificate{URIs: spiffe("spiffe://example/ns/edge/sa/envoy"),
+			ExtKeyUsage: usage})}, true, true},
+		{"of another SPIFFE ID", []tls.Certificate{clients.Sign(t,
+			&x509.Certificate{URIs: spiffe("spiffe://example/ns/edge/sa/envoy2"), ExtKeyUsage: usage})}, true, false},
+		{"of a name below", []tls.Certificate{clients.Sign(t, &x509.Certificate{DNSNames: []string{"a.envoy.example", "*.example"},
+			ExtKeyUsage: usage})}, true, false},
+		{"of a common name", []tls.Certificate{clients.Sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: "envoy.example"},
+			ExtKeyUsage: usage})}, true, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for address, taken := range map[string]bool{anyone: row.anyone, few: row.few} {
@@ -167,8 +176,8 @@ func TestMutualTLS(t *testing.T) {
 	}
 }
 
-// TestRotation: new connections get the new certificate; files that do not fit
-// each other change nothing.
+// TestRotation checks that new connections get the new certificate, and that files that do
+// not match each other change nothing.
 func TestRotation(t *testing.T) {
 	first, second := newAuthority(t), newAuthority(t)
 	dir := t.TempDir()
@@ -199,8 +208,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestFileThatIsAPipe: a pipe in a file's place is refused, not waited for, and
-// changes nothing. A link to a file, as Kubernetes mounts it, is read.
+// TestFileThatIsAPipe checks that a pipe in place of a file is rejected without waiting and
+// changes nothing, and that a link to a file, as Kubernetes mounts it, is read.
 func TestFileThatIsAPipe(t *testing.T) {
 	ca := newAuthority(t)
 	dir := t.TempDir()
@@ -214,7 +223,8 @@ func TestFileThatIsAPipe(t *testing.T) {
 			}
 			testutil.NamedPipe(t, name)
 			err := certificates.Reload()
-			if wrong, ok := errors.AsType[*extauthz.FileError](err); !ok || wrong.Key != key || !strings.Contains(err.Error(), "is not a regular file") {
+			if wrong, ok := errors.AsType[*extauthz.FileError](err); !ok || wrong.Key != key ||
+				!strings.Contains(err.Error(), "is not a regular file") {
 				t.Errorf("%v", err)
 			}
 			if err := errors.Join(os.Remove(name), os.Symlink(there, name), certificates.Reload()); err != nil {
