@@ -14,19 +14,19 @@ import (
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
-// hostileMessage is a request that is refused, and the class it stands for.
+// hostileMessage is a request that is denied, and its class.
 type hostileMessage struct {
 	class   string
 	headers []request.Header
 	target  string
 }
 
-// hostileMessages are the dearest of each class that fits into the limits that
-// Envoy and the gate have.
+// hostileMessages returns the most expensive request of each class within the limits of
+// Envoy and the gate.
 func hostileMessages() []hostileMessage {
 	key, foreign := forge.Keys()["rsa-2048"], forge.Keys()["attacker-rsa"]
 	const header = `{"alg":"RS256","kid":"rsa-2048","typ":"JWT"}`
-	const room = 8600 // of claims, so that the token is just short of the limit
+	const room = 8600 // of claims, so that the token is just within the limit
 	forgedBy := func(header string, by crypto.Signer, claims string) []request.Header {
 		return fields("authorization", "Bearer "+forge.Mint("RS256", by, header, claims))
 	}
@@ -64,10 +64,10 @@ func hostileMessages() []hostileMessage {
 	}
 }
 
-// BenchmarkHostile is what a request of each class costs until it is refused,
-// as a ratio to the first request with a proper token, one as long where what is
-// refused is a token. The two take turns and the quickest of each counts, so that
-// what else the machine does falls on both.
+// BenchmarkHostile measures the time until a request of each class is denied, as a ratio to
+// the first request with a valid token. If the class is a token, the valid token is as
+// long. The two take turns and the fastest run of each counts, so that other load affects
+// both.
 func BenchmarkHostile(b *testing.B) {
 	verifier, _ := corpusVerifier(b)
 	from := append(fromBearer(), fromCookie(), fromQuery())
@@ -81,7 +81,7 @@ func BenchmarkHostile(b *testing.B) {
 	}
 	for _, row := range hostileMessages() {
 		b.Run(row.class, func(b *testing.B) {
-			proper := parsed(fields("authorization", "Bearer "+properLike(row)), "")
+			proper := parsed(fields("authorization", "Bearer "+validLike(row)), "")
 			message := parsed(row.headers, row.target)
 			first, refused := time.Hour, time.Hour
 			for b.Loop() {
@@ -91,7 +91,7 @@ func BenchmarkHostile(b *testing.B) {
 				}
 				first = min(first, took)
 				if took, err = decide(message); err == nil {
-					b.Fatal("it passed")
+					b.Fatal("the request was not denied")
 				}
 				refused = min(refused, took)
 			}
@@ -100,8 +100,8 @@ func BenchmarkHostile(b *testing.B) {
 	}
 }
 
-// properLike is a proper token, as long as the one of a class that is one.
-func properLike(row hostileMessage) string {
+// validLike returns a valid token, as long as the token of a class.
+func validLike(row hostileMessage) string {
 	proper := mintRS256(nil)
 	found, err := credential.Extract(parsed(row.headers, ""), fromBearer())
 	if missing := len(found.Raw) - len(proper); err == nil && missing > 0 && len(found.Raw) <= maxBytes && strings.Count(found.Raw, ".") == 2 {
@@ -110,8 +110,8 @@ func properLike(row hostileMessage) string {
 	return proper
 }
 
-// Every class is refused, and a token over the limit before anything of it is
-// decoded: it costs no more than saying so.
+// Every class is denied. A token over the limit is denied before any part of it is decoded,
+// so that only the failure is allocated.
 func TestHostileMessagesAreRefused(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	from := append(fromBearer(), fromCookie(), fromQuery())
@@ -121,24 +121,24 @@ func TestHostileMessagesAreRefused(t *testing.T) {
 			_, err = verifier.Verify(t.Context(), found.Raw, now)
 		}
 		if err == nil {
-			t.Errorf("%s passes", row.class)
+			t.Errorf("%s: not denied", row.class)
 		}
 		if strings.HasPrefix(row.class, "80 KiB") {
 			refusal(t, err, token.ErrTooLarge)
 			if n := testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), found.Raw, now) }); n > 1 {
-				t.Errorf("%s: %v allocations, and the failure is one", row.class, n)
+				t.Errorf("%s: got %v allocations, want at most 1", row.class, n)
 			}
 		}
 	}
 }
 
-// parsed is a GET with these header fields.
+// parsed returns a GET request with these header fields.
 func parsed(headers []request.Header, target string) *request.Parsed {
 	_, query, _ := strings.Cut(target, "?")
 	return &request.Parsed{Request: &request.Request{Method: "GET", Headers: headers, Target: target}, Query: query}
 }
 
-// fields makes header fields of names and values in turn.
+// fields returns header fields from alternating names and values.
 func fields(pairs ...string) (headers []request.Header) {
 	for i := 0; i < len(pairs); i += 2 {
 		headers = append(headers, request.Header{Name: pairs[i], Value: pairs[i+1]})

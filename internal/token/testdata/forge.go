@@ -1,7 +1,6 @@
-// Package forge writes the tokens of the vectors byte by byte and with no JOSE library, so
-// that it can write what no library would, and so that the code under test is compared with
-// the RFCs and not with a library that it shares. It is for tests, and panics where it
-// cannot go on.
+// Package forge writes the tokens of the vectors byte by byte without a JOSE library. So it
+// can write invalid tokens, and the tests compare the code with the RFCs and not with a
+// library that the code uses too. It is for tests, and panics after an error.
 package forge
 
 import (
@@ -32,9 +31,9 @@ import (
 	"time"
 )
 
-// Keys are the keys that tokens are signed with, by kid. Every issuer of
-// the corpus publishes all of them but the attacker's, as emulators do that
-// have one key for all pools: then only iss tells the issuers apart.
+// Keys returns the keys that sign tokens, by kid. Every issuer of the vectors publishes all
+// of them except the attacker's, like an emulator that has one key for all pools: then only
+// iss distinguishes the issuers.
 var Keys = sync.OnceValue(func() map[string]crypto.Signer {
 	keys := make(map[string]crypto.Signer)
 	for kid, bits := range map[string]int{"rsa-2048": 2048, "rsa-3072": 3072, "attacker-rsa": 2048} {
@@ -59,7 +58,7 @@ func must[V any](v V, err error) V {
 	return v
 }
 
-// Published returns the public keys that the corpus's issuers publish.
+// Published returns the public keys that the issuers of the vectors publish.
 func Published() map[string]crypto.PublicKey {
 	keys := make(map[string]crypto.PublicKey)
 	for _, kid := range []string{"rsa-2048", "rsa-3072", "p-256", "p-384", "p-521", "ed25519"} {
@@ -71,7 +70,7 @@ func Published() map[string]crypto.PublicKey {
 // Encode is base64url without padding (RFC 7515 section 2).
 func Encode(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
 
-// hashOf returns the hash of an algorithm's name, SHA-256 for unknown ones.
+// hashOf returns the hash of an algorithm, or SHA-256 if the algorithm is unknown.
 func hashOf(alg string) crypto.Hash {
 	switch {
 	case strings.HasSuffix(alg, "384"):
@@ -88,8 +87,8 @@ func digest(alg, signed string) []byte {
 	return h.Sum(nil)
 }
 
-// Sign signs as alg says (RFC 7518 section 3, RFC 8037 section 3.1), with
-// whatever key it is given; an algorithm that is not known signs as RS256.
+// Sign signs with an algorithm (RFC 7518 section 3, RFC 8037 section 3.1) and any key. An
+// unknown algorithm signs as RS256.
 func Sign(alg string, key crypto.Signer, signed string) []byte {
 	hash := hashOf(alg)
 	switch key := key.(type) {
@@ -114,15 +113,15 @@ func signPSS(alg string, key *rsa.PrivateKey, signed string, salt int) []byte {
 	return must(rsa.SignPSS(rand.Reader, key, hashOf(alg), digest(alg, signed), &rsa.PSSOptions{SaltLength: salt}))
 }
 
-// rawECDSA writes r||s, each as wide as the algorithm asks (RFC 7518 section
-// 3.4), or as the key's curve when that is wider.
+// rawECDSA returns r||s, each with the length that the algorithm requires (RFC 7518 section
+// 3.4), or that of the key's curve if it is longer.
 func rawECDSA(alg string, key *ecdsa.PrivateKey, r, s *big.Int) []byte {
 	width := map[string]int{"ES256": 32, "ES384": 48, "ES512": 66}[alg]
 	width = max(width, (key.Curve.Params().BitSize+7)/8)
 	return slices.Concat(r.FillBytes(make([]byte, width)), s.FillBytes(make([]byte, width)))
 }
 
-// signature returns the signature in the form that a vector asks for.
+// signature returns the signature in the form of the vector.
 func signature(t testing.TB, form, alg string, key crypto.Signer, signed string) []byte {
 	t.Helper()
 	kind, detail, _ := strings.Cut(form, " ")
@@ -139,7 +138,7 @@ func signature(t testing.TB, form, alg string, key crypto.Signer, signed string)
 		return mac.Sum(nil)
 	case "salt":
 		return signPSS(alg, key.(*rsa.PrivateKey), signed, must(strconv.Atoi(detail)))
-	case "foreign": // a true signature over something else
+	case "foreign": // a valid signature of another text
 		return Sign(alg, key, signed+"A")
 	}
 	good := Sign(alg, key, signed)
@@ -155,14 +154,14 @@ func signature(t testing.TB, form, alg string, key crypto.Signer, signed string)
 	case "flipped":
 		good[len(good)/2] ^= 1
 		return good
-	case "plus-order": // S + L, which RFC 8032 section 5.1.7 refuses
+	case "plus-order": // S + L, which RFC 8032 section 5.1.7 does not allow
 		order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
 		return slices.Concat(good[:32], littleEndian(order.Add(order, bigFromLittle(good[32:]))))
 	}
 	return reshaped(t, kind, alg, key.(*ecdsa.PrivateKey), good)
 }
 
-// reshaped writes the two halves of an ECDSA signature in another way.
+// reshaped returns an ECDSA signature in another form.
 func reshaped(t testing.TB, form, alg string, key *ecdsa.PrivateKey, good []byte) []byte {
 	t.Helper()
 	r, s := new(big.Int).SetBytes(good[:len(good)/2]), new(big.Int).SetBytes(good[len(good)/2:])
@@ -193,8 +192,7 @@ func bigFromLittle(bytes []byte) *big.Int {
 	return new(big.Int).SetBytes(bytes)
 }
 
-// publicBytes writes a public key in a form that verifiers were made to take
-// for an HMAC secret.
+// publicBytes returns a public key in a form that some verifiers used as an HMAC secret.
 func publicBytes(t testing.TB, form string, key crypto.PublicKey) []byte {
 	t.Helper()
 	der := must(x509.MarshalPKIXPublicKey(key))
@@ -214,7 +212,7 @@ func publicBytes(t testing.TB, form string, key crypto.PublicKey) []byte {
 	return nil
 }
 
-// jwk writes a public key as JSON (RFC 7518 section 6).
+// jwk returns a public key as JSON (RFC 7518 section 6).
 func jwk(t testing.TB, key crypto.PublicKey) string {
 	t.Helper()
 	switch key := key.(type) {
@@ -227,7 +225,7 @@ func jwk(t testing.TB, key crypto.PublicKey) string {
 	return ""
 }
 
-// certificate is a self-signed certificate for a key, as x5c has it (RFC 7515
+// certificate returns a self-signed certificate of a key in the form of x5c (RFC 7515
 // section 4.1.6).
 func certificate(key crypto.Signer, now time.Time) string {
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now, NotAfter: now.AddDate(1, 0, 0)}
@@ -240,7 +238,7 @@ var (
 	bareHole   = regexp.MustCompile(`\{\{byte ([0-9a-f]{2})\}\}`)
 )
 
-// fill puts into a JSON text what its placeholders stand for.
+// fill replaces the placeholders of a JSON text.
 func fill(t testing.TB, text string, now time.Time) string {
 	t.Helper()
 	text = quotedHole.ReplaceAllStringFunc(text, func(hole string) string {
@@ -256,7 +254,7 @@ func fill(t testing.TB, text string, now time.Time) string {
 			return jwk(t, Keys()[detail].Public())
 		case "x5c":
 			return strconv.Quote(certificate(Keys()[detail], now))
-		default: // nest: that many arrays in one another
+		default: // nest: nested arrays
 			depth := must(strconv.Atoi(detail))
 			return strings.Repeat("[", depth) + strings.Repeat("]", depth)
 		}
@@ -266,8 +264,7 @@ func fill(t testing.TB, text string, now time.Time) string {
 	})
 }
 
-// members writes the members of an object without the braces, in the order of
-// their names.
+// members returns the members of an object without the braces, sorted by name.
 func members(object map[string]json.RawMessage) string {
 	list := make([]string, 0, len(object))
 	for _, name := range slices.Sorted(maps.Keys(object)) {
@@ -276,7 +273,7 @@ func members(object map[string]json.RawMessage) string {
 	return strings.Join(list, ",")
 }
 
-// Mint writes and signs a token with the given JSON texts.
+// Mint returns a signed token with a header and claims.
 func Mint(alg string, key crypto.Signer, header, claims string) string {
 	signed := Encode([]byte(header)) + "." + Encode([]byte(claims))
 	return signed + "." + Encode(Sign(alg, key, signed))

@@ -13,53 +13,52 @@ import (
 	"time"
 )
 
-// Class is one file of testdata/vectors: attacks of one class, and the proper
-// tokens beside them that must pass.
+// Class is one file of testdata/vectors: attacks of one class, and valid tokens that are
+// similar to them.
 type Class struct {
 	Class   string   `json:"class"`
 	About   string   `json:"about"`
 	Vectors []Vector `json:"vectors"`
 }
 
-// Vector is one token and what must become of it. It is minted when the test
-// runs, from a base in testdata/bases.json. In values and texts, "{{now+30}}"
-// (with its quotes) is a time, "{{jwk KID}}" and "{{x5c KID}}" are a key,
-// "{{nest N}}" is N arrays in one another, and {{byte XX}} is one byte.
+// Vector is a token and the expected result. The test mints it from a base in
+// testdata/bases.json. In values and texts, "{{now+30}}" (with its quotes) is a time,
+// "{{jwk KID}}" and "{{x5c KID}}" are a key, "{{nest N}}" is N nested arrays, and
+// {{byte XX}} is one byte.
 type Vector struct {
 	Name string `json:"name"`
-	Why  string `json:"why"`  // what is wrong with it, or right, and who says so
+	Why  string `json:"why"`  // what is invalid or valid, and which standard says so
 	Base string `json:"base"` // default: api
 
-	// Header and Claims are laid over the base's; Drop takes out "header.NAME"
-	// and "claims.NAME". HeaderText and ClaimsText, if there, are the JSON text;
-	// {{members}} in them stands for the members of the object.
+	// Header and Claims replace those of the base; Drop removes "header.NAME" and
+	// "claims.NAME". HeaderText and ClaimsText, if set, are the JSON text; {{members}} in
+	// them is replaced by the members of the object.
 	Header     map[string]json.RawMessage `json:"header"`
 	Claims     map[string]json.RawMessage `json:"claims"`
 	Drop       []string                   `json:"drop"`
 	HeaderText string                     `json:"header_text"`
 	ClaimsText string                     `json:"claims_text"`
 
-	// Key signs, by default the one that the base's kid names or, if it is
-	// there, the one that the header's does. Alg is what it signs by, by
-	// default the header's. Signature is the form of the signature, of
-	// [signature] and [reshaped].
+	// Key is the kid of the key that signs; the default is the kid of the header or else of
+	// the base. Alg is the algorithm; the default is that of the header. Signature is a
+	// form of [signature] or [reshaped].
 	Key       string `json:"key"`
 	Alg       string `json:"alg"`
 	Signature string `json:"signature"`
 
-	// Compact is how the parts are put together: {header}, {claims},
-	// {signature}, and {claims.head}, {claims.tail} and so on for halves.
+	// Compact joins the parts: {header}, {claims}, {signature}, and {claims.head},
+	// {claims.tail} and so on for halves.
 	Compact string `json:"compact"`
-	// Spare names the part whose last character gets a spare bit.
+	// Spare names the part in whose last character an unused bit is set.
 	Spare string `json:"spare"`
 
 	Want   string  `json:"want"`   // "valid", or a reason
-	Moment bool    `json:"moment"` // it comes out otherwise a minute later
+	Moment bool    `json:"moment"` // the result is different a minute later
 	Near   string  `json:"near"`
 	Gives  *Saying `json:"gives"` // what a valid token says
 }
 
-// Saying is what is compared of a verified token; what is nil is not.
+// Saying has the expected values of a verified token; a nil value is not compared.
 type Saying struct {
 	Issuer  *string   `json:"issuer"`
 	Subject *string   `json:"subject"`
@@ -69,7 +68,7 @@ type Saying struct {
 	Scopes  *[]string `json:"scopes"`
 }
 
-// base is the header and claims of an ordinary token.
+// base is the header and the claims of a valid token.
 type base struct {
 	Header map[string]json.RawMessage `json:"header"`
 	Claims map[string]json.RawMessage `json:"claims"`
@@ -91,7 +90,7 @@ func readJSON(t testing.TB, file string, into any) {
 	}
 }
 
-// bases returns the ordinary tokens that the vectors change.
+// bases returns the valid tokens that the vectors change.
 var bases = sync.OnceValue(func() (bases map[string]base) {
 	if err := json.Unmarshal(must(files.ReadFile("bases.json")), &bases); err != nil {
 		panic(err)
@@ -99,7 +98,7 @@ var bases = sync.OnceValue(func() (bases map[string]base) {
 	return bases
 })
 
-// Classes returns the vectors, a class for each file.
+// Classes returns the classes of vectors, one for each file.
 func Classes(t testing.TB) []Class {
 	t.Helper()
 	names := must(fs.Glob(files, "vectors/*.json"))
@@ -110,7 +109,7 @@ func Classes(t testing.TB) []Class {
 	return classes
 }
 
-// Forge returns the vector's token, written at the time of now.
+// Forge returns the token of the vector, minted at the time of now.
 func (v Vector) Forge(t testing.TB, now time.Time) string {
 	t.Helper()
 	name := v.Base
@@ -140,7 +139,7 @@ func (v Vector) Forge(t testing.TB, now time.Time) string {
 		Encode(signature(t, v.Signature, alg, key, signed)))
 }
 
-// signer returns the algorithm and the key that the token is signed by.
+// signer returns the algorithm and the key that sign the token.
 func (v Vector) signer(t testing.TB, header map[string]json.RawMessage, from base) (string, crypto.Signer) {
 	t.Helper()
 	alg, kid := v.Alg, v.Key
@@ -168,8 +167,8 @@ func text(t testing.TB, template string, object map[string]json.RawMessage, now 
 	return fill(t, strings.Replace(template, "{{members}}", members(object), 1), now)
 }
 
-// padded makes the length of a part's text such that its encoding has spare
-// bits, if the vector wants to set one.
+// padded changes the length of the text of a part so that its encoding has unused bits, if
+// the vector sets one.
 func (v Vector) padded(part, text string) string {
 	for v.Spare == part && len(text)%3 != 1 {
 		text += " "
@@ -187,7 +186,7 @@ func (v Vector) assemble(t testing.TB, header, claims, signature string) string 
 	if compact == "" {
 		compact = "{header}.{claims}.{signature}"
 	}
-	if compact == "{}" { // nothing at all
+	if compact == "{}" { // an empty credential
 		return ""
 	}
 	var pairs []string
@@ -198,7 +197,7 @@ func (v Vector) assemble(t testing.TB, header, claims, signature string) string 
 	return strings.NewReplacer(pairs...).Replace(compact)
 }
 
-// spareBit sets the lowest bit of the last character, which encodes nothing.
+// spareBit sets the lowest bit of the last character, which is not used.
 func spareBit(t testing.TB, part string) string {
 	t.Helper()
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
