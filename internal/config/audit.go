@@ -8,16 +8,13 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-func auditObject() yamlform.Object[Audit] {
-	return yamlform.Object[Audit]{
+func auditObject(a *Audit) yamlform.Object {
+	return yamlform.Object{
 		Expected: "a mapping such as {denied: all, allowed: 1/100}",
-		Fields: []yamlform.FieldOf[Audit]{
-			yamlform.Field("denied", "which share of the denied requests is recorded", oneInCodec(),
-				func(a *Audit) *OneIn { return &a.Denied }).WithDefault("all"),
-			yamlform.Field("allowed", "which share of the allowed requests is recorded", oneInCodec(),
-				func(a *Audit) *OneIn { return &a.Allowed }).WithDefault("none"),
-			yamlform.Field("to", "where they are recorded", yamlform.Enum(AuditStderr, AuditStdout),
-				func(a *Audit) *AuditTarget { return &a.To }).WithDefault("stderr"),
+		Rows: []yamlform.Row{
+			yamlform.Field("denied", "which share of the denied requests is recorded", oneInCodec(), &a.Denied).WithDefault("all"),
+			yamlform.Field("allowed", "which share of the allowed requests is recorded", oneInCodec(), &a.Allowed).WithDefault("none"),
+			yamlform.Field("to", "where they are recorded", yamlform.Enum(AuditStderr, AuditStdout), &a.To).WithDefault("stderr"),
 		},
 	}
 }

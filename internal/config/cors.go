@@ -9,27 +9,26 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-func corsObject() yamlform.Object[CORS] {
-	return yamlform.Object[CORS]{
+func corsObject(c *CORS) yamlform.Object {
+	return yamlform.Object{
 		Expected: "a mapping such as {origins: [\"https://app.example\"]}",
-		Fields: []yamlform.FieldOf[CORS]{
+		Rows: []yamlform.Row{
 			yamlform.Field("origins",
 				"origins whose pages may send requests and read the responses, for an Envoy without a CORS filter before the gate",
-				yamlform.Set("a list such as [https://app.example]", originCodec()), func(c *CORS) *[]string { return &c.Origins }),
-			yamlform.Field("credentials", "whether these requests may include cookies", yamlform.Boolean(),
-				func(c *CORS) *bool { return &c.Credentials }).WithDefault("false"),
+				yamlform.Set("a list such as [https://app.example]", originCodec()), &c.Origins),
+			yamlform.Field("credentials", "whether these requests may include cookies", yamlform.Boolean(), &c.Credentials).WithDefault("false"),
 			yamlform.Field("preflight",
 				"answer: the gate answers a preflight, and allows only these origins; check: a preflight is checked like any request to its route; "+
 					"pass: it is forwarded to the application without a token. The default is answer with origins, check without",
-				yamlform.Enum(PreflightAnswer, PreflightCheck, PreflightPass), func(c *CORS) *PreflightMode { return &c.Preflight }),
+				yamlform.Enum(PreflightAnswer, PreflightCheck, PreflightPass), &c.Preflight),
 			yamlform.Field("methods", "the methods in the response to a preflight; by default the requested one",
-				yamlform.Set("a list such as [GET, PUT]", methodCodec()), func(c *CORS) *[]string { return &c.Methods }),
+				yamlform.Set("a list such as [GET, PUT]", methodCodec()), &c.Methods),
 			yamlform.Field("headers", "the request headers in the response to a preflight; by default the requested ones",
-				yamlform.Set("a list such as [authorization, content-type]", requestHeaderCodec()), func(c *CORS) *[]string { return &c.Headers }),
+				yamlform.Set("a list such as [authorization, content-type]", requestHeaderCodec()), &c.Headers),
 			yamlform.Field("max_age", "how long a browser may cache the response to a preflight",
-				yamlform.Duration("10m", 0, 24*time.Hour), func(c *CORS) *time.Duration { return &c.MaxAge }).WithDefault("10m"),
+				yamlform.Duration("10m", 0, 24*time.Hour), &c.MaxAge).WithDefault("10m"),
 		},
-		Check: checkCORS,
+		Check: func(d *yamlform.Decoder, at yamlform.Place) { checkCORS(d, at, c) },
 	}
 }
 

@@ -58,13 +58,13 @@ func FromEnvironment(getenv func(string) (string, bool)) (*Config, error) {
 	}
 
 	var f issuerInput
-	issuerObject().Defaults(&f)
+	issuerObject(&f).Defaults()
 	f.Name, f.Path = "cognito", "issuers.cognito"
 	f.pool, f.Clients, f.AllowHTTP, f.JWKS.URI = pool, []string{client}, plain, keys
 	f.cognitoPreset()
 
 	c := &Config{Source: environmentSource, Hash: e.hash(), Issuers: []Issuer{f.Issuer}}
-	rootObject().Defaults(c)
+	rootObject(c).Defaults()
 	if plain && !loopback(keys) {
 		c.Warnings = Mistakes{environmentMistake("%s is true: an attacker between the gate and %s can replace the keys", varAllowHTTP,
 			varEndpoint)}

@@ -22,29 +22,27 @@ const defaultHeaders = `{
   x-user-issuer: $issuer,
 }`
 
-func identityObject() yamlform.Object[Identity] {
-	return yamlform.Object[Identity]{
+func identityObject(i *Identity) yamlform.Object {
+	return yamlform.Object{
 		Expected: "a mapping such as {headers: {x-user-id: sub}}",
-		Fields: []yamlform.FieldOf[Identity]{
+		Rows: []yamlform.Row{
 			{
 				Key: yamlform.Key{
 					Path: "headers", Expected: headersForm, Default: defaultHeaders,
 					Doc: "the headers that the application receives; they are added to the defaults, and null removes one",
 				},
-				Read:   readHeaders,
+				Read:   func(d *yamlform.Decoder, at yamlform.Place) { readHeaders(d, at, i) },
 				Schema: headersShape,
 			},
 			yamlform.Field("strip", "further headers that are removed from requests of clients",
-				yamlform.Set("a list such as [x-user-roles]", strippedHeaderCodec()),
-				func(i *Identity) *[]string { return &i.Strip }),
+				yamlform.Set("a list such as [x-user-roles]", strippedHeaderCodec()), &i.Strip),
 			yamlform.Field("max_value_bytes", "maximum size of the value of an identity header; a request with a longer one is denied",
-				yamlform.Integer("bytes", 64, 65536),
-				func(i *Identity) *int { return &i.MaxValueBytes }).WithDefault("8192"),
+				yamlform.Integer("bytes", 64, 65536), &i.MaxValueBytes).WithDefault("8192"),
 			yamlform.Field("max_total_bytes",
 				"maximum size of all identity headers, names and values together; a request with longer ones is denied",
-				yamlform.Integer("bytes", 1024, 1<<20), func(i *Identity) *int { return &i.MaxTotalBytes }).WithDefault("16384"),
+				yamlform.Integer("bytes", 1024, 1<<20), &i.MaxTotalBytes).WithDefault("16384"),
 		},
-		Check: func(d *yamlform.Decoder, p yamlform.Place, i *Identity) {
+		Check: func(d *yamlform.Decoder, p yamlform.Place) {
 			if at := p.Child("max_value_bytes"); i.MaxValueBytes > i.MaxTotalBytes && d.IsSet(at) {
 				d.Warn(at, "is %d, but max_total_bytes allows only %d bytes for all identity headers together; "+
 					"raise max_total_bytes or lower max_value_bytes",
@@ -106,7 +104,7 @@ func checkUnprefixedHeaders(d *yamlform.Decoder, c *Config) {
 		return !slices.Contains(prefixed, strings.TrimPrefix(claim, "/")) && !slices.Contains(prefixed, claim)
 	}
 	var defaults Identity
-	identityObject().Defaults(&defaults)
+	identityObject(&defaults).Defaults()
 	for _, h := range c.Identity.Headers {
 		path := yamlform.JoinPath("identity.headers", h.Name)
 		if NamesUser(h.Name) || !d.IsSet(path) || slices.ContainsFunc(defaults.Headers, func(one IdentityHeader) bool {

@@ -145,41 +145,34 @@ func (l *loader) readIncluded(file includedFile, data []byte) (includedRoutes, b
 	held := includedRoutes{root: in.Root(), label: file.label}
 	root, ok := in.Parse(data)
 	if ok {
-		includedObject(filepath.Base(l.source)).Read(in, root, &held)
+		includedObject(filepath.Base(l.source), &held).Read(in, root)
 	}
 	return held, ok
 }
 
 // includedObject is an included file. Includer is the name of the file that includes
 // it.
-func includedObject(includer string) yamlform.Object[includedRoutes] {
+func includedObject(includer string, h *includedRoutes) yamlform.Object {
 	const expected = "a mapping with the keys hosts and routes"
-	o := yamlform.Object[includedRoutes]{
-		Expected: expected,
-		Fields: []yamlform.FieldOf[includedRoutes]{
-			yamlform.Field("hosts", "the hosts of all routes in the file",
-				yamlform.NonEmptySet("a list such as [shop.example]",
-					hostCodec("list the hosts of the routes, since another file may have other hosts")),
-				func(h *includedRoutes) *[]string { return &h.hosts }).MustBeSet(),
-			yamlform.Field("routes", "what each request to these hosts requires", routesCodec(),
-				func(h *includedRoutes) *[]Route { return &h.routes }).MustBeSet(),
-		},
-		Check: func(d *yamlform.Decoder, _ yamlform.Place, h *includedRoutes) {
-			for i, r := range h.routes {
-				if own := r.Path + ".hosts"; d.IsSet(own) {
-					d.ReportPath(own, "is not allowed in an included file, where all routes have the hosts at the top; remove it")
-				}
-				h.routes[i].Hosts = h.hosts
-			}
-		},
+	hosts := yamlform.NonEmptySet("a list such as [shop.example]",
+		hostCodec("list the hosts of the routes, since another file may have other hosts"))
+	rows := []yamlform.Row{
+		yamlform.Field("hosts", "the hosts of all routes in the file", hosts, &h.hosts).MustBeSet(),
+		yamlform.Field("routes", "what each request to these hosts requires", routesCodec(), &h.routes).MustBeSet(),
 	}
-	for _, k := range rootObject().Fields {
-		if !o.Has(k.Path) {
-			o.Fields = append(o.Fields,
-				yamlform.Misplaced[includedRoutes](k.Path, "is not allowed in an included file; expected "+expected+"; move it to "+includer))
+	for _, k := range rootObject(new(Config)).Rows {
+		if k.Path != "routes" {
+			rows = append(rows, yamlform.Misplaced(k.Path, "is not allowed in an included file; expected "+expected+"; move it to "+includer))
 		}
 	}
-	return o
+	return yamlform.Object{Expected: expected, Rows: rows, Check: func(d *yamlform.Decoder, _ yamlform.Place) {
+		for i, r := range h.routes {
+			if own := r.Path + ".hosts"; d.IsSet(own) {
+				d.ReportPath(own, "is not allowed in an included file, where all routes have the hosts at the top; remove it")
+			}
+			h.routes[i].Hosts = h.hosts
+		}
+	}}
 }
 
 // checkOverlap rejects hosts that an earlier file has too: the order of the files would

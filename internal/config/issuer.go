@@ -21,63 +21,50 @@ type issuerInput struct {
 	keyMistake    bool // a mistake about its keys was reported
 }
 
-func issuerObject() yamlform.Object[issuerInput] {
-	type of = issuerInput
-	return yamlform.Object[of]{
+func issuerObject(f *issuerInput) yamlform.Object {
+	return yamlform.Object{
 		Expected: issuerForm,
 		Synonyms: map[string]string{
 			"region": "cognito", "pool": "cognito", "user_pool": "cognito", "user_pool_id": "cognito",
 			"client": "clients", "client_id": "clients", "audience": "audiences", "url": "issuer",
 		},
-		Fields: []yamlform.FieldOf[of]{
-			yamlform.Field("cognito", "a user pool id; both issuer forms of the pool are accepted", poolCodec(),
-				func(f *of) *string { return &f.pool }),
-			yamlform.Field("issuer", "the iss of an OIDC issuer, exactly as in its tokens", issuerURLCodec(),
-				func(f *of) *string { return &f.url }),
-			yamlform.Field("prefix", "is put before the subject, the user names and each group", prefixCodec(),
-				func(f *of) *string { return &f.Prefix }),
+		Rows: []yamlform.Row{
+			yamlform.Field("cognito", "a user pool id; both issuer forms of the pool are accepted", poolCodec(), &f.pool),
+			yamlform.Field("issuer", "the iss of an OIDC issuer, exactly as in its tokens", issuerURLCodec(), &f.url),
+			yamlform.Field("prefix", "is put before the subject, the user names and each group", prefixCodec(), &f.Prefix),
 			yamlform.Field("replica_regions", "Cognito: regions of the pool's replicas, whose tokens are accepted too",
-				yamlform.Set("a list such as [us-east-1]", regionCodec()), func(f *of) *[]string { return &f.replicas }),
+				yamlform.Set("a list such as [us-east-1]", regionCodec()), &f.replicas),
 			yamlform.Field("audiences", "aud must contain one of them",
-				yamlform.NonEmptySet("a list such as [orders-api]", yamlform.Identifier("an audience")),
-				func(f *of) *[]string { return &f.Audiences }),
+				yamlform.NonEmptySet("a list such as [orders-api]", yamlform.Identifier("an audience")), &f.Audiences),
 			yamlform.Field("clients", "the token's client must be one of them",
-				yamlform.Set("a list such as [3v5exampleclient]", yamlform.Identifier("a client id")),
-				func(f *of) *[]string { return &f.Clients }),
+				yamlform.Set("a list such as [3v5exampleclient]", yamlform.Identifier("a client id")), &f.Clients),
 			yamlform.Field("token_use", "which kinds of token are accepted; by default [access], for Cognito [access, id]",
-				yamlform.NonEmptySet("a list such as [access, id]", yamlform.Enum("access", "id")), func(f *of) *[]string { return &f.TokenUse }),
+				yamlform.NonEmptySet("a list such as [access, id]", yamlform.Enum("access", "id")), &f.TokenUse),
 			yamlform.Field("bound_tokens", "how to treat a token that is bound to a key (cnf); the gate does not verify the proof of possession",
-				yamlform.Enum("refuse", "accept_as_bearer"),
-				func(f *of) *string { return &f.boundTokens }).WithDefault("refuse"),
+				yamlform.Enum("refuse", "accept_as_bearer"), &f.boundTokens).WithDefault("refuse"),
 			yamlform.Field("email_verified",
 				"required: email is used only if the token says email_verified: true; assumed: also if email_verified is missing",
-				yamlform.Enum("required", "assumed"),
-				func(f *of) *string { return &f.emailVerified }).WithDefault("required"),
+				yamlform.Enum("required", "assumed"), &f.emailVerified).WithDefault("required"),
 			yamlform.Field("token_types", "if the token has a typ, it must be one of them",
-				yamlform.NonEmptySet("a list such as [JWT, at+jwt]", typeCodec()),
-				func(f *of) *[]string { return &f.TokenTypes }).WithDefault("[JWT, at+jwt]"),
+				yamlform.NonEmptySet("a list such as [JWT, at+jwt]", typeCodec()), &f.TokenTypes).WithDefault("[JWT, at+jwt]"),
 			yamlform.Field("algorithms", "the algorithms with which a token may be signed",
-				yamlform.NonEmptySet("a list such as [RS256]", yamlform.Enum(Algorithms()...)),
-				func(f *of) *[]string { return &f.Algorithms }).WithDefault("[RS256]"),
+				yamlform.NonEmptySet("a list such as [RS256]", yamlform.Enum(Algorithms()...)), &f.Algorithms).WithDefault("[RS256]"),
 			yamlform.Field("groups_claim",
 				"the claims that may contain the groups; the first one that the token has is used; by default [groups], for Cognito [cognito:groups]",
-				yamlform.NonEmptySet("a list such as [groups]", claimNameCodec("a claim such as groups", false)),
-				func(f *of) *[]string { return &f.GroupsClaim }),
+				yamlform.NonEmptySet("a list such as [groups]", claimNameCodec("a claim such as groups", false)), &f.GroupsClaim),
 			yamlform.Field("scopes_claim", "the claims that may contain the scopes; the first one that the token has is used",
 				yamlform.NonEmptySet("a list such as [scope, scp]", claimNameCodec("a claim such as scope", false)),
-				func(f *of) *[]string { return &f.ScopesClaim }).WithDefault("[scope, scp]"),
-			yamlform.Field("leeway", "how much the clocks of the issuer and the gate may differ", yamlform.Duration("30s", 0, time.Minute),
-				func(f *of) *time.Duration { return &f.Leeway }).WithDefault("30s"),
-			yamlform.Field("max_lifetime",
-				"maximum lifetime of a token, from iat to exp; a token without iat is rejected; by default, no maximum",
-				yamlform.Duration("24h", time.Second, 10*365*24*time.Hour),
-				func(f *of) *time.Duration { return &f.MaxLifetime }),
-			yamlform.Field("dangerously_allow_http", "allow plain http to this issuer, for discovery and keys", yamlform.Boolean(),
-				func(f *of) *bool { return &f.AllowHTTP }).WithDefault("false"),
-			yamlform.Field("jwks", "where the keys are fetched from and how they are cached", yamlform.Mapping(jwksObject()),
-				func(f *of) *JWKS { return &f.JWKS }).WithDefault("{}"),
+				&f.ScopesClaim).WithDefault("[scope, scp]"),
+			yamlform.Field("leeway", "how much the clocks of the issuer and the gate may differ",
+				yamlform.Duration("30s", 0, time.Minute), &f.Leeway).WithDefault("30s"),
+			yamlform.Field("max_lifetime", "maximum lifetime of a token, from iat to exp; a token without iat is rejected; by default, no maximum",
+				yamlform.Duration("24h", time.Second, 10*365*24*time.Hour), &f.MaxLifetime),
+			yamlform.Field("dangerously_allow_http", "allow plain http to this issuer, for discovery and keys",
+				yamlform.Boolean(), &f.AllowHTTP).WithDefault("false"),
+			yamlform.Field("jwks", "where the keys are fetched from and how they are cached",
+				yamlform.Mapping(jwksObject), &f.JWKS).WithDefault("{}"),
 		},
-		Check: checkIssuer,
+		Check: func(d *yamlform.Decoder, at yamlform.Place) { checkIssuer(d, at, f) },
 	}
 }
 
@@ -99,7 +86,7 @@ type issuerList struct {
 // issuersCodec is the mapping from names that the user chooses to issuers.
 func issuersCodec() yamlform.Codec[issuerList] {
 	const expected = "a mapping from names that you choose to issuers, such as {cruddur: {cognito: POOL, clients: [CLIENT]}}"
-	issuer := issuerObject()
+	issuer := yamlform.Mapping(issuerObject)
 	return yamlform.Codec[issuerList]{
 		Expected: expected,
 		Read: func(d *yamlform.Decoder, p yamlform.Place) (issuerList, bool) {
@@ -114,8 +101,7 @@ func issuersCodec() yamlform.Codec[issuerList] {
 						"%s is not an issuer name; expected 1 to 64 letters, digits, dots, dashes and underscores", entry.Path)
 				}
 				list.names = append(list.names, entry.Name())
-				var f issuerInput
-				if issuer.Read(d, entry, &f) {
+				if f, ok := issuer.Read(d, entry); ok {
 					all = append(all, f.Issuer)
 					list.keyMistakes[f.Path] = f.keyMistake
 				}
@@ -125,7 +111,7 @@ func issuersCodec() yamlform.Codec[issuerList] {
 			}
 			return list, true
 		},
-		Keys: func(path string) []yamlform.Key { return issuer.Reference(path + ".*") },
+		Keys: func(path string) []yamlform.Key { return issuer.Keys(path + ".*") },
 		Schema: func() yamlform.Schema {
 			return yamlform.NamesSchema(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$`, issuer.Schema())
 		},

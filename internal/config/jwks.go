@@ -7,28 +7,24 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-func jwksObject() yamlform.Object[JWKS] {
-	return yamlform.Object[JWKS]{
+func jwksObject(j *JWKS) yamlform.Object {
+	return yamlform.Object{
 		Expected: "a mapping such as {refresh_interval: 15m}",
-		Fields: []yamlform.FieldOf[JWKS]{
+		Rows: []yamlform.Row{
 			yamlform.Field("uri", "URL of the key set; by default the one in the discovery document, for Cognito that of the pool",
-				urlCodec("the key set's URL, such as https://login.example/jwks.json", true), func(j *JWKS) *string { return &j.URI }),
-			yamlform.Field("file", "a key set in a file, instead of uri", yamlform.FilePath("the path of a key set"),
-				func(j *JWKS) *string { return &j.File }),
+				urlCodec("the key set's URL, such as https://login.example/jwks.json", true), &j.URI),
+			yamlform.Field("file", "a key set in a file, instead of uri", yamlform.FilePath("the path of a key set"), &j.File),
 			yamlform.Field("refresh_interval", "how often keys are fetched again; sooner if the issuer's Cache-Control asks for it",
-				yamlform.Duration("15m", time.Second, 24*time.Hour), func(j *JWKS) *time.Duration { return &j.RefreshInterval }).WithDefault("15m"),
+				yamlform.Duration("15m", time.Second, 24*time.Hour), &j.RefreshInterval).WithDefault("15m"),
 			yamlform.Field("unknown_kid_cooldown", "minimum time between fetches for tokens with an unknown key, after a burst of 3",
-				yamlform.Duration("5s", 100*time.Millisecond, time.Hour),
-				func(j *JWKS) *time.Duration { return &j.UnknownKIDCooldown }).WithDefault("5s"),
+				yamlform.Duration("5s", 100*time.Millisecond, time.Hour), &j.UnknownKIDCooldown).WithDefault("5s"),
 			yamlform.Field("max_stale", "how long the last valid keys are used while the issuer cannot be reached",
-				yamlform.Duration("24h", time.Second, 30*24*time.Hour), func(j *JWKS) *time.Duration { return &j.MaxStale }).WithDefault("24h"),
+				yamlform.Duration("24h", time.Second, 30*24*time.Hour), &j.MaxStale).WithDefault("24h"),
 			yamlform.Field("request_timeout", "timeout of a fetch",
-				yamlform.Duration("5s", 100*time.Millisecond, time.Minute),
-				func(j *JWKS) *time.Duration { return &j.RequestTimeout }).WithDefault("5s"),
+				yamlform.Duration("5s", 100*time.Millisecond, time.Minute), &j.RequestTimeout).WithDefault("5s"),
 			yamlform.Field("ca_file", "CA certificates to verify the issuer's certificate; by default those of the system",
-				yamlform.FilePath("the path of a PEM file"), func(j *JWKS) *string { return &j.CAFile }),
-			yamlform.Field("proxy", "the proxy through which keys are fetched", proxyCodec(),
-				func(j *JWKS) *string { return &j.Proxy }).WithDefault("none"),
+				yamlform.FilePath("the path of a PEM file"), &j.CAFile),
+			yamlform.Field("proxy", "the proxy through which keys are fetched", proxyCodec(), &j.Proxy).WithDefault("none"),
 		},
 	}
 }

@@ -139,7 +139,7 @@ func (l *loader) parse(data []byte) (*Config, error) {
 	}
 	l.sum.Write(data)
 	c := &Config{Source: l.source, Files: []string{l.source}, places: l.Places()}
-	rootObject().Read(l.Decoder, root, c)
+	rootObject(c).Read(l.Decoder, root)
 	c.Issuers, c.issuers.read = c.issuers.read, nil
 	l.check(c)
 	c.Hash = hex.EncodeToString(l.sum.Sum(nil))

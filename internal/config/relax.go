@@ -146,14 +146,14 @@ func MatchHost(pattern, host string) bool {
 	return host == pattern
 }
 
-func relaxObject() yamlform.Object[Relax] {
-	return yamlform.Object[Relax]{
+func relaxObject(r *Relax) yamlform.Object {
+	return yamlform.Object{
 		Expected: "a mapping such as {all: [encoded_slash]} or {hosts: {api.example: [encoded_slash]}}",
-		Fields: []yamlform.FieldOf[Relax]{
-			yamlform.Field("all", "relaxations on all hosts", relaxationListCodec(), func(r *Relax) *[]Relaxation { return &r.All }),
-			yamlform.Field("hosts", "relaxations on single hosts", hostRelaxationsCodec(), func(r *Relax) *[]HostRelaxations { return &r.Hosts }),
+		Rows: []yamlform.Row{
+			yamlform.Field("all", "relaxations on all hosts", relaxationListCodec(), &r.All),
+			yamlform.Field("hosts", "relaxations on single hosts", hostRelaxationsCodec(), &r.Hosts),
 		},
-		Check: checkCase,
+		Check: func(d *yamlform.Decoder, at yamlform.Place) { checkCase(d, at, r) },
 	}
 }
 

@@ -8,19 +8,16 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-// alternativeFields returns the keys with requirements for a token, for a route and for
+// alternativeRows returns the keys with requirements for a token, for a route and for
 // an alternative of any_of.
-func alternativeFields[T any](in func(*T) *Alternative) []yamlform.FieldOf[T] {
-	return []yamlform.FieldOf[T]{
+func alternativeRows(a *Alternative) []yamlform.Row {
+	return []yamlform.Row{
 		yamlform.Field("issuers", "the issuers whose tokens are accepted; by default all",
-			yamlform.NonEmptySet("a list such as [cruddur]", yamlform.Identifier("an issuer's name under issuers")),
-			func(t *T) *[]string { return &in(t).Issuers }),
-		yamlform.Field("groups", "the user must be in one of these groups", choiceCodec("admin", yamlform.Identifier("a group")),
-			func(t *T) *Choice { return &in(t).Groups }),
-		yamlform.Field("scopes", "the token must have one of these scopes", choiceCodec("orders/read", scopeCodec()),
-			func(t *T) *Choice { return &in(t).Scopes }),
-		yamlform.Field("clients", "the token's client must be one of these", choiceCodec("billing", yamlform.Identifier("a client id")),
-			func(t *T) *Choice { return &in(t).Clients }),
+			yamlform.NonEmptySet("a list such as [cruddur]", yamlform.Identifier("an issuer's name under issuers")), &a.Issuers),
+		yamlform.Field("groups", "the user must be in one of these groups", choiceCodec("admin", yamlform.Identifier("a group")), &a.Groups),
+		yamlform.Field("scopes", "the token must have one of these scopes", choiceCodec("orders/read", scopeCodec()), &a.Scopes),
+		yamlform.Field("clients", "the token's client must be one of these",
+			choiceCodec("billing", yamlform.Identifier("a client id")), &a.Clients),
 	}
 }
 
@@ -28,17 +25,20 @@ func alternativeFields[T any](in func(*T) *Alternative) []yamlform.FieldOf[T] {
 // token satisfies an empty one.
 func alternativesCodec() yamlform.Codec[[]Alternative] {
 	const expected = "a list of alternatives such as [{groups: [sales]}, {scopes: [orders/read]}]"
-	one := yamlform.Mapping(yamlform.Object[Alternative]{
+	return yamlform.NonEmpty(yamlform.List(expected, yamlform.Mapping(alternativeObject)))
+}
+
+func alternativeObject(a *Alternative) yamlform.Object {
+	return yamlform.Object{
 		Expected: "an alternative such as {groups: [sales]}",
 		Synonyms: map[string]string{"role": "groups", "roles": "groups", "scope": "scopes"},
-		Fields:   alternativeFields(func(a *Alternative) *Alternative { return a }),
-		Check: func(d *yamlform.Decoder, at yamlform.Place, _ *Alternative) {
+		Rows:     alternativeRows(a),
+		Check: func(d *yamlform.Decoder, at yamlform.Place) {
 			if at.Len() == 0 {
 				d.Report(at, "is empty, so every token would satisfy it; expected a requirement such as {groups: [sales]}")
 			}
 		},
-	})
-	return yamlform.NonEmpty(yamlform.List(expected, one))
+	}
 }
 
 // acrCodec is a value of acr. A challenge contains these values in a quoted string,
@@ -71,26 +71,24 @@ func choiceCodec(example string, item yamlform.Codec[string]) yamlform.Codec[Cho
 	expected := "a list such as [" + example + "], or {all: [" + example + "]} to ask for all of them"
 	list := yamlform.NonEmptySet("a list such as ["+example+"]", item)
 	noAny := "is not supported, because a plain list such as [" + example + "] already means any of its items"
-	all := yamlform.Object[Choice]{
-		Expected: expected,
-		Fields: []yamlform.FieldOf[Choice]{
-			yamlform.Field("all", "all of these are required, not only one", list, func(c *Choice) *[]string { return &c.All }).MustBeSet(),
-			yamlform.Misplaced[Choice]("any", noAny),
-		},
-	}
+	all := yamlform.Mapping(func(c *Choice) yamlform.Object {
+		return yamlform.Object{Expected: expected, Rows: []yamlform.Row{
+			yamlform.Field("all", "all of these are required, not only one", list, &c.All).MustBeSet(),
+			yamlform.Misplaced("any", noAny),
+		}}
+	})
 	anyOf := yamlform.NonEmptySet(expected, item)
-	return yamlform.Codec[Choice]{Expected: expected, Keys: all.Reference, Schema: yamlform.AnyOfSchemas(anyOf.JSONSchema, all.Schema),
+	return yamlform.Codec[Choice]{Expected: expected, Keys: all.Keys, Schema: yamlform.AnyOfSchemas(anyOf.JSONSchema, all.Schema),
 		Read: func(d *yamlform.Decoder, p yamlform.Place) (Choice, bool) {
-			var c Choice
-			var ok bool
 			if one, only := p.OnlyValue("any"); only {
 				d.Report(one, "%s", noAny)
-			} else if p.IsMapping() {
-				ok = all.Read(d, p, &c)
-			} else {
-				c.Any, ok = anyOf.Read(d, p)
+				return Choice{}, false
 			}
-			return c, ok
+			if p.IsMapping() {
+				return all.Read(d, p)
+			}
+			values, ok := anyOf.Read(d, p)
+			return Choice{Any: values}, ok
 		}}
 }
 

@@ -7,42 +7,33 @@ import (
 )
 
 // rootObject is the whole file.
-func rootObject() yamlform.Object[Config] {
-	return yamlform.Object[Config]{
+func rootObject(c *Config) yamlform.Object {
+	return yamlform.Object{
 		Expected:    "a mapping with keys such as issuers and routes",
 		NestedNames: "issuers",
-		Fields: []yamlform.FieldOf[Config]{
-			yamlform.Field("server", "the server that Envoy sends authorization requests to", yamlform.Mapping(serverObject()),
-				func(c *Config) *Server { return &c.Server }).WithDefault("{}"),
-			yamlform.Field("admin", "the server for operators and probes", yamlform.Mapping(adminObject()),
-				func(c *Config) *Admin { return &c.Admin }).WithDefault("{}"),
+		Rows: []yamlform.Row{
+			yamlform.Field("server", "the server that Envoy sends authorization requests to",
+				yamlform.Mapping(serverObject), &c.Server).WithDefault("{}"),
+			yamlform.Field("admin", "the server for operators and probes", yamlform.Mapping(adminObject), &c.Admin).WithDefault("{}"),
 			yamlform.Field("cache_dir",
 				"directory in which the last valid keys are stored, so that they survive a restart; by default they are not stored",
-				yamlform.FilePath("the path of a directory"), func(c *Config) *string { return &c.CacheDir }),
-			yamlform.Field("issuers", "the trusted issuers of tokens; issuers never share keys", issuersCodec(),
-				func(c *Config) *issuerList { return &c.issuers }),
-			yamlform.Field("tokens", "where credentials are read from", yamlform.Mapping(tokensObject()),
-				func(c *Config) *Tokens { return &c.Tokens }).WithDefault("{}"),
+				yamlform.FilePath("the path of a directory"), &c.CacheDir),
+			yamlform.Field("issuers", "the trusted issuers of tokens; issuers never share keys", issuersCodec(), &c.issuers),
+			yamlform.Field("tokens", "where credentials are read from", yamlform.Mapping(tokensObject), &c.Tokens).WithDefault("{}"),
 			yamlform.Field("identity", "the headers that the application receives, and those that clients may not send",
-				yamlform.Mapping(identityObject()), func(c *Config) *Identity { return &c.Identity }).WithDefault("{}"),
-			yamlform.Field("routes", "what each request requires; the first matching route is used", routesCodec(),
-				func(c *Config) *[]Route { return &c.Routes }),
+				yamlform.Mapping(identityObject), &c.Identity).WithDefault("{}"),
+			yamlform.Field("routes", "what each request requires; the first matching route is used", routesCodec(), &c.Routes),
 			yamlform.Field("include",
 				"further files with routes, each for its own hosts; their routes follow those of this file, sorted by file name",
-				includeCodec(), func(c *Config) *[]include { return &c.include }),
-			yamlform.Field("default", "what a request requires if no route matches it", yamlform.Enum(AccessRequired, AccessDeny),
-				func(c *Config) *Access { return &c.Default }).WithDefault("required"),
-			yamlform.Field("cors", "how cross-origin requests of browsers are treated", yamlform.Mapping(corsObject()),
-				func(c *Config) *CORS { return &c.CORS }).WithDefault("{}"),
-			yamlform.Field("relax", "exceptions to the strict checks of requests", yamlform.Mapping(relaxObject()),
-				func(c *Config) *Relax { return &c.Relax }),
-			yamlform.Field("revoked", "revoked tokens", yamlform.Mapping(revokedObject()),
-				func(c *Config) *string { return &c.RevokedFile }),
-			yamlform.Field("audit", "which decisions are recorded, and where", yamlform.Mapping(auditObject()),
-				func(c *Config) *Audit { return &c.Audit }).WithDefault("{}"),
+				includeCodec(), &c.include),
+			yamlform.Field("default", "what a request requires if no route matches it",
+				yamlform.Enum(AccessRequired, AccessDeny), &c.Default).WithDefault("required"),
+			yamlform.Field("cors", "how cross-origin requests of browsers are treated", yamlform.Mapping(corsObject), &c.CORS).WithDefault("{}"),
+			yamlform.Field("relax", "exceptions to the strict checks of requests", yamlform.Mapping(relaxObject), &c.Relax),
+			yamlform.Field("revoked", "revoked tokens", yamlform.Mapping(revokedObject), &c.RevokedFile),
+			yamlform.Field("audit", "which decisions are recorded, and where", yamlform.Mapping(auditObject), &c.Audit).WithDefault("{}"),
 			yamlform.Field("shadow", "true: denials are recorded but not enforced, for every route that has no shadow of its own",
-				yamlform.Boolean(),
-				func(c *Config) *bool { return &c.Shadow }).WithDefault("false"),
+				yamlform.Boolean(), &c.Shadow).WithDefault("false"),
 		},
 	}
 }
@@ -75,13 +66,13 @@ func (l *loader) check(c *Config) {
 }
 
 // revokedObject has only one key, so it is decoded into the value of that key.
-func revokedObject() yamlform.Object[string] {
-	return yamlform.Object[string]{
+func revokedObject(file *string) yamlform.Object {
+	return yamlform.Object{
 		Expected: "a mapping such as {file: revoked.jsonl}",
-		Fields: []yamlform.FieldOf[string]{
+		Rows: []yamlform.Row{
 			yamlform.Field("file",
 				"JSON lines, each with the name of an issuer and one of sub, client, jti and origin_jti; a change takes effect within a second",
-				yamlform.FilePath("the path of a file"), func(file *string) *string { return file }).MustBeSet(),
+				yamlform.FilePath("the path of a file"), file).MustBeSet(),
 		},
 	}
 }

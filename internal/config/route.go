@@ -21,56 +21,48 @@ const matchForm = "[METHOD,...] PATH, such as GET /api/health"
 
 const routeForm = "a route such as {match: GET /api/health, access: public}"
 
-func routeObject() yamlform.Object[routeInput] {
-	type of = routeInput
+func routeObject(f *routeInput) yamlform.Object {
 	const methods = "is not supported; write the methods before the path in match, such as GET,HEAD /x"
-	return yamlform.Object[of]{
+	return yamlform.Object{
 		Expected: routeForm,
 		Synonyms: map[string]string{"role": "groups", "roles": "groups", "path": "match", "scope": "scopes"},
-		Fields: slices.Concat([]yamlform.FieldOf[of]{
-			yamlform.Field("name", "used in metrics and audit lines; by default the text of match", routeNameCodec(),
-				func(f *of) *string { return &f.Name }),
+		Rows: slices.Concat([]yamlform.Row{
+			yamlform.Field("name", "used in metrics and audit lines; by default the text of match", routeNameCodec(), &f.Name),
 			yamlform.Field("match",
 				"the requests that the route matches: {name} matches one segment, ** the rest; "+
 					"a route without match applies only if Envoy selects it by name",
-				yamlform.Identifier(matchForm), func(f *of) *string { return &f.Match }),
+				yamlform.Identifier(matchForm), &f.Match),
 			yamlform.Field("hosts", "the hosts that the route matches; by default any",
-				yamlform.NonEmptySet("a list such as [api.example]", hostCodec("leave hosts out to take any host")),
-				func(f *of) *[]string { return &f.Hosts }),
-			yamlform.Field("access", "what the route requires", yamlform.Enum(AccessPublic, AccessOptional, AccessRequired, AccessDeny),
-				func(f *of) *Access { return &f.Access }).WithDefault("required"),
+				yamlform.NonEmptySet("a list such as [api.example]", hostCodec("leave hosts out to take any host")), &f.Hosts),
+			yamlform.Field("access", "what the route requires",
+				yamlform.Enum(AccessPublic, AccessOptional, AccessRequired, AccessDeny), &f.Access).WithDefault("required"),
 			yamlform.Field("if_invalid", "with access: optional, how a request with an invalid token is treated; by default deny",
-				yamlform.Enum("deny", "anonymous"),
-				func(f *of) *string { return &f.ifInvalid }),
-		}, alternativeFields(func(f *of) *Alternative { return &f.Requirement.Alternative }), []yamlform.FieldOf[of]{
-			yamlform.Field("any_of", "alternatives; the token must satisfy one of them in addition to the other requirements", alternativesCodec(),
-				func(f *of) *[]Alternative { return &f.Requirement.AnyOf }),
+				yamlform.Enum("deny", "anonymous"), &f.ifInvalid),
+		}, alternativeRows(&f.Requirement.Alternative), []yamlform.Row{
+			yamlform.Field("any_of", "alternatives; the token must satisfy one of them in addition to the other requirements",
+				alternativesCodec(), &f.Requirement.AnyOf),
 			yamlform.Field("when", "a condition that must be true in addition to the other requirements; variables are not expanded in it",
-				conditionCodec(),
-				func(f *of) *string { return &f.Requirement.When }),
-			yamlform.Field("max_auth_age", "maximum age of the login", yamlform.Duration("1h", time.Second, 365*24*time.Hour),
-				func(f *of) *time.Duration { return &f.Requirement.MaxAuthAge }),
+				conditionCodec(), &f.Requirement.When),
+			yamlform.Field("max_auth_age", "maximum age of the login",
+				yamlform.Duration("1h", time.Second, 365*24*time.Hour), &f.Requirement.MaxAuthAge),
 			yamlform.Field("acr", "the authentication context class of the login must be one of these",
-				yamlform.NonEmptySet("a list such as [gold]", acrCodec()),
-				func(f *of) *[]string { return &f.Requirement.ACR }),
-			yamlform.Field("tokens_from", "instead of tokens.from", tokenSourcesCodec(true), func(f *of) *[]TokenSource { return &f.TokensFrom }),
-			yamlform.Field("forward", "instead of tokens.forward", yamlform.Boolean(), func(f *of) *bool { return &f.Forward }),
+				yamlform.NonEmptySet("a list such as [gold]", acrCodec()), &f.Requirement.ACR),
+			yamlform.Field("tokens_from", "instead of tokens.from", tokenSourcesCodec(true), &f.TokensFrom),
+			yamlform.Field("forward", "instead of tokens.forward", yamlform.Boolean(), &f.Forward),
 			yamlform.Field("end_streams_at_expiry",
 				"a stream to the client (SSE, gRPC, WebSocket) ends when the token expires, at exp plus the leeway of the issuer",
-				yamlform.Boolean(),
-				func(f *of) *bool { return &f.EndStreamsAtExpiry }).WithDefault("false"),
-			yamlform.Field("audit", "instead of audit.denied and audit.allowed", oneInCodec(), func(f *of) *OneIn { return &f.audit }),
-			yamlform.Field("shadow", "instead of the top-level shadow", yamlform.Boolean(),
-				func(f *of) *bool { return &f.Shadow }),
-			yamlform.Misplaced[of]("method", methods),
-			yamlform.Misplaced[of]("methods", methods),
+				yamlform.Boolean(), &f.EndStreamsAtExpiry).WithDefault("false"),
+			yamlform.Field("audit", "instead of audit.denied and audit.allowed", oneInCodec(), &f.audit),
+			yamlform.Field("shadow", "instead of the top-level shadow", yamlform.Boolean(), &f.Shadow),
+			yamlform.Misplaced("method", methods),
+			yamlform.Misplaced("methods", methods),
 		}),
-		Check: checkRoute,
+		Check: func(d *yamlform.Decoder, at yamlform.Place) { checkRoute(d, at, f) },
 	}
 }
 
 func routesCodec() yamlform.Codec[[]Route] {
-	item := yamlform.Then(yamlform.Mapping(routeObject()), func(_ *yamlform.Decoder, _ yamlform.Place, f routeInput) (Route, bool) {
+	item := yamlform.Then(yamlform.Mapping(routeObject), func(_ *yamlform.Decoder, _ yamlform.Place, f routeInput) (Route, bool) {
 		return f.Route, true
 	})
 	item.Schema = routeShape(item.Schema)

@@ -10,17 +10,17 @@ import (
 type Key = yamlform.Key
 
 // Keys returns all keys of a configuration in the order of the documentation.
-func Keys() []Key { return rootObject().Reference("") }
+func Keys() []Key { return rootObject(new(Config)).Reference("") }
 
 // Schema returns the JSON Schema (draft 2020-12) of a configuration file, for editors;
 // $defs/included is the schema of an included file. A file that the schema rejects has
 // a mistake. The schema does not prove that a file is valid: only the decoder checks
 // rules that involve several values, and the form of most texts.
 func Schema() ([]byte, error) {
-	whole := rootObject().Schema()
+	whole := rootObject(new(Config)).Schema()
 	whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	whole["title"] = "the configuration of jwtgate"
-	whole["$defs"] = yamlform.Schema{"included": includedObject("the file that includes it").Schema()}
+	whole["$defs"] = yamlform.Schema{"included": includedObject("the file that includes it", new(includedRoutes)).Schema()}
 	return json.MarshalIndent(whole, "", "  ")
 }
 

@@ -19,38 +19,32 @@ const (
 	exampleAdmin  = "127.0.0.1:9002"
 )
 
-func serverObject() yamlform.Object[Server] {
-	return yamlform.Object[Server]{
+func serverObject(s *Server) yamlform.Object {
+	return yamlform.Object{
 		Expected: "a mapping such as {listen: 127.0.0.1:9001}",
 		Synonyms: map[string]string{"port": "listen", "address": "listen"},
-		Fields: []yamlform.FieldOf[Server]{
+		Rows: []yamlform.Row{
 			yamlform.Field("listen", "the address that Envoy sends authorization requests to",
-				listenCodec("host:port or unix:PATH, such as "+exampleListen, ParseListen),
-				func(s *Server) *string { return &s.Listen }).WithDefault("127.0.0.1:9001"),
-			yamlform.Field("tls", "certificates of the gate and of its clients; without this key, TLS is off", yamlform.Mapping(tlsObject()),
-				func(s *Server) *TLS { return &s.TLS }),
-			yamlform.Field("socket_mode", "permissions of a Unix socket", modeCodec(),
-				func(s *Server) *fs.FileMode { return &s.SocketMode }).WithDefault(`"0660"`),
+				listenCodec("host:port or unix:PATH, such as "+exampleListen, ParseListen), &s.Listen).WithDefault("127.0.0.1:9001"),
+			yamlform.Field("tls", "certificates of the gate and of its clients; without this key, TLS is off", yamlform.Mapping(tlsObject), &s.TLS),
+			yamlform.Field("socket_mode", "permissions of a Unix socket", modeCodec(), &s.SocketMode).WithDefault(`"0660"`),
 			yamlform.Field("drain_delay", "time between reporting NOT_SERVING and closing connections on shutdown",
-				yamlform.Duration("3s", 0, 10*time.Minute),
-				func(s *Server) *time.Duration { return &s.DrainDelay }).WithDefault("3s"),
+				yamlform.Duration("3s", 0, 10*time.Minute), &s.DrainDelay).WithDefault("3s"),
 			yamlform.Field("max_connections", "maximum number of connections; a new one replaces the oldest without a stream, or is closed",
-				yamlform.Integer("connections", 1, 100_000),
-				func(s *Server) *int { return &s.MaxConnections }).WithDefault("1000"),
+				yamlform.Integer("connections", 1, 100_000), &s.MaxConnections).WithDefault("1000"),
 		},
 	}
 }
 
-func adminObject() yamlform.Object[Admin] {
-	return yamlform.Object[Admin]{
+func adminObject(a *Admin) yamlform.Object {
+	return yamlform.Object{
 		Expected: "a mapping such as {listen: 127.0.0.1:9002}",
-		Fields: []yamlform.FieldOf[Admin]{
-			yamlform.Field("listen", "the address for operators and probes", listenCodec("host:port, such as "+exampleAdmin, parseAdmin),
-				func(a *Admin) *string { return &a.Listen }).WithDefault("127.0.0.1:9002"),
+		Rows: []yamlform.Row{
+			yamlform.Field("listen", "the address for operators and probes",
+				listenCodec("host:port, such as "+exampleAdmin, parseAdmin), &a.Listen).WithDefault("127.0.0.1:9002"),
 			yamlform.Field("hosts", "host names by which clients reach the admin port; IP addresses and localhost need not be listed",
 				yamlform.Set(`a list such as [jwtgate, "*.jwtgate.svc"]`,
-					hostCodec("list each host, because any web page can choose its own host name")),
-				func(a *Admin) *[]string { return &a.Hosts }),
+					hostCodec("list each host, because any web page can choose its own host name")), &a.Hosts),
 		},
 	}
 }

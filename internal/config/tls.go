@@ -8,23 +8,20 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-func tlsObject() yamlform.Object[TLS] {
-	return yamlform.Object[TLS]{
+func tlsObject(t *TLS) yamlform.Object {
+	return yamlform.Object{
 		Expected: "a mapping such as {cert_file: server.pem, key_file: server.key}",
 		Synonyms: map[string]string{"cert": "cert_file", "key": "key_file", "ca_file": "client_ca_file", "ca": "client_ca_file"},
-		Fields: []yamlform.FieldOf[TLS]{
+		Rows: []yamlform.Row{
 			yamlform.Field("cert_file", "the gate's certificate, followed by the intermediate certificates up to its CA",
-				yamlform.FilePath("the path of a PEM file"),
-				func(t *TLS) *string { return &t.CertFile }).MustBeSet(),
-			yamlform.Field("key_file", "the private key of the certificate", yamlform.FilePath("the path of a PEM file"),
-				func(t *TLS) *string { return &t.KeyFile }).MustBeSet(),
+				yamlform.FilePath("the path of a PEM file"), &t.CertFile).MustBeSet(),
+			yamlform.Field("key_file", "the private key of the certificate", yamlform.FilePath("the path of a PEM file"), &t.KeyFile).MustBeSet(),
 			yamlform.Field("client_ca_file", "mutual TLS: a client must present a certificate signed by one of these CAs",
-				yamlform.FilePath("the path of a PEM file"),
-				func(t *TLS) *string { return &t.ClientCAFile }),
+				yamlform.FilePath("the path of a PEM file"), &t.ClientCAFile),
 			yamlform.Field("client_names",
 				"a client certificate must have one of these DNS names or URIs (SPIFFE IDs), compared exactly; by default, any certificate of the "+
 					"CAs is accepted",
-				yamlform.Set("a list such as [spiffe://prod.example/envoy]", clientNameCodec()), func(t *TLS) *[]string { return &t.ClientNames }),
+				yamlform.Set("a list such as [spiffe://prod.example/envoy]", clientNameCodec()), &t.ClientNames),
 		},
 		Check: checkTLS,
 	}
@@ -55,7 +52,7 @@ func isCanonicalURI(text string) bool {
 }
 
 // checkTLS checks the rules that involve several keys of server.tls.
-func checkTLS(d *yamlform.Decoder, at yamlform.Place, _ *TLS) {
+func checkTLS(d *yamlform.Decoder, at yamlform.Place) {
 	if names := at.Child("client_names"); d.IsSet(names) && !d.IsSet(at.Child("client_ca_file")) {
 		d.ReportPath(names, "has no effect without client_ca_file; set client_ca_file, or remove it")
 	}

@@ -8,21 +8,18 @@ import (
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
-func tokensObject() yamlform.Object[Tokens] {
-	return yamlform.Object[Tokens]{
+func tokensObject(t *Tokens) yamlform.Object {
+	return yamlform.Object{
 		Expected: "a mapping such as {from: [bearer]}",
-		Fields: []yamlform.FieldOf[Tokens]{
-			yamlform.Field("from", "where credentials are read from, in this order", tokenSourcesCodec(false),
-				func(t *Tokens) *[]TokenSource { return &t.From }).WithDefault("[bearer]"),
+		Rows: []yamlform.Row{
+			yamlform.Field("from", "where credentials are read from, in this order", tokenSourcesCodec(false), &t.From).WithDefault("[bearer]"),
 			yamlform.Field("forward", "false: the credential is removed from the request; true: it is forwarded to the application",
-				yamlform.Boolean(), func(t *Tokens) *bool { return &t.Forward }).WithDefault("false"),
+				yamlform.Boolean(), &t.Forward).WithDefault("false"),
 			yamlform.Field("max_bytes", "maximum size of a token; a longer one is rejected without being parsed",
-				yamlform.Integer("bytes", 256, 65536),
-				func(t *Tokens) *int { return &t.MaxBytes }).WithDefault("12288"),
-			yamlform.Field("cache_bytes",
-				"memory for the cache of verified tokens, whose signatures are not verified again; 0: no cache",
-				yamlform.Size("24MiB", 4<<30), func(t *Tokens) *int { return &t.CacheBytes }).WithDefault("24MiB"),
-			yamlform.Misplaced[Tokens]("cache_entries",
+				yamlform.Integer("bytes", 256, 65536), &t.MaxBytes).WithDefault("12288"),
+			yamlform.Field("cache_bytes", "memory for the cache of verified tokens, whose signatures are not verified again; 0: no cache",
+				yamlform.Size("24MiB", 4<<30), &t.CacheBytes).WithDefault("24MiB"),
+			yamlform.Misplaced("cache_entries",
 				"was replaced by cache_bytes, a size in memory; write cache_bytes: 24MiB, enough for about 20,000 typical tokens"),
 		},
 	}
@@ -65,40 +62,38 @@ func (f *sourceInput) places() []TokenSource {
 	return slices.DeleteFunc(all, func(one TokenSource) bool { return one.Name == "" })
 }
 
-func sourceObject(query bool) yamlform.Object[sourceInput] {
-	type of = sourceInput
-	o := yamlform.Object[of]{
-		Expected: "bearer, {cookie: NAME}, {header: NAME} or {websocket_protocol: NAME}",
-		Fields: []yamlform.FieldOf[of]{
-			yamlform.Misplaced[of](string(SourceBearer), "has no name; write bearer without { }"),
-			yamlform.Field("cookie", "a cookie with this name", tokenCodec("the cookie's name"), func(f *of) *string { return &f.cookie }),
+func sourceObject(query bool, f *sourceInput) yamlform.Object {
+	expected := "bearer, {cookie: NAME}, {header: NAME} or {websocket_protocol: NAME}"
+	inQuery := yamlform.Misplaced(string(SourceQuery),
+		"is allowed only in tokens_from of a route, because URLs appear in logs and browser histories; move it there")
+	if query {
+		expected = "bearer, {cookie: NAME}, {header: NAME}, {websocket_protocol: NAME} or {query: NAME}"
+		inQuery = yamlform.Field("query", "a query parameter with this name", queryCodec(), &f.query)
+	}
+	return yamlform.Object{
+		Expected: expected,
+		Rows: []yamlform.Row{
+			yamlform.Misplaced(string(SourceBearer), "has no name; write bearer without { }"),
+			yamlform.Field("cookie", "a cookie with this name", tokenCodec("the cookie's name"), &f.cookie),
 			yamlform.Field("origins", "with cookie: further origins whose requests may use the cookie",
-				yamlform.Set("a list such as [https://app.example]", originCodec()), func(f *of) *[]string { return &f.origins }),
+				yamlform.Set("a list such as [https://app.example]", originCodec()), &f.origins),
 			yamlform.Field("header", "a header with this name, which contains only the token; authorization: without a scheme before the token",
-				credentialHeaderCodec(), func(f *of) *string { return &f.header }),
+				credentialHeaderCodec(), &f.header),
 			yamlform.Field("websocket_protocol", "the item after this one in Sec-WebSocket-Protocol, in a WebSocket handshake",
-				tokenCodec("the protocol's name"), func(f *of) *string { return &f.protocol }),
+				tokenCodec("the protocol's name"), &f.protocol),
+			inQuery,
 		},
 	}
-	if !query {
-		o.Fields = append(o.Fields, yamlform.Misplaced[of](string(SourceQuery),
-			"is allowed only in tokens_from of a route, because URLs appear in logs and browser histories; move it there"))
-		return o
-	}
-	o.Expected = "bearer, {cookie: NAME}, {header: NAME}, {websocket_protocol: NAME} or {query: NAME}"
-	o.Fields = append(o.Fields,
-		yamlform.Field("query", "a query parameter with this name", queryCodec(), func(f *of) *string { return &f.query }))
-	return o
 }
 
 // tokenSourceCodec is one source of credentials: a word, or a mapping for a source with
 // a name.
 func tokenSourceCodec(query bool) yamlform.Codec[TokenSource] {
-	named := sourceObject(query)
+	named := yamlform.Mapping(func(f *sourceInput) yamlform.Object { return sourceObject(query, f) })
 	bearer := yamlform.String(named.Expected, func(text string) string {
 		return unless(text == string(SourceBearer), "is invalid", text, named.Expected)
 	})
-	return yamlform.Codec[TokenSource]{Expected: named.Expected, Keys: named.Reference,
+	return yamlform.Codec[TokenSource]{Expected: named.Expected, Keys: named.Keys,
 		Schema: yamlform.AnyOfSchemas(yamlform.Enum(SourceBearer).JSONSchema, named.Schema),
 		Read: func(d *yamlform.Decoder, p yamlform.Place) (TokenSource, bool) {
 			if p.IsMapping() {
@@ -110,17 +105,16 @@ func tokenSourceCodec(query bool) yamlform.Codec[TokenSource] {
 }
 
 // namedSource reads a mapping that must name exactly one source.
-func namedSource(o yamlform.Object[sourceInput], d *yamlform.Decoder, p yamlform.Place) (TokenSource, bool) {
+func namedSource(named yamlform.Codec[sourceInput], d *yamlform.Decoder, p yamlform.Place) (TokenSource, bool) {
 	before := d.MistakeCount()
-	var f sourceInput
-	o.Read(d, p, &f)
+	f, _ := named.Read(d, p)
 	if d.MistakeCount() > before {
 		return TokenSource{}, false
 	}
 	places := f.places()
 	switch {
 	case len(places) == 0:
-		d.Report(p, "names no source; expected %s", o.Expected)
+		d.Report(p, "names no source; expected %s", named.Expected)
 		return TokenSource{}, false
 	case len(places) > 1:
 		items := make([]string, len(places))

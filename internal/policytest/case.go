@@ -59,15 +59,14 @@ type headerWant struct {
 }
 
 // file reads a whole case file.
-func (r *reader) file(p yamlform.Place) []Case {
-	var all []Case
-	yamlform.Object[[]Case]{
-		Fields: []yamlform.FieldOf[[]Case]{
-			key("tokens", func(at yamlform.Place, _ *[]Case) { r.sharedTokens(at) }),
-			required("cases", "cases: and a list of them", func(at yamlform.Place, all *[]Case) { *all = r.cases(at) }),
+func (r *reader) file(p yamlform.Place) (cases []Case) {
+	yamlform.Object{
+		Rows: []yamlform.Row{
+			key("tokens", func(at yamlform.Place) { r.sharedTokens(at) }),
+			required("cases", "cases: and a list of them", func(at yamlform.Place) { cases = r.cases(at) }),
 		},
-	}.Read(r.Decoder, p, &all)
-	return all
+	}.Read(r.Decoder, p)
+	return cases
 }
 
 func (r *reader) cases(p yamlform.Place) []Case {
@@ -77,31 +76,31 @@ func (r *reader) cases(p yamlform.Place) []Case {
 		r.Report(p, "is an empty list; expected %s", expected)
 	}
 	var cases []Case
-	table := r.caseTable(map[string]config.Pos{})
+	names := map[string]config.Pos{}
 	for _, at := range items {
 		c, before := Case{Pos: r.Pos(at)}, r.MistakeCount()
-		if table.Read(r.Decoder, at, &c) && r.MistakeCount() == before {
+		if r.caseTable(&c, names).Read(r.Decoder, at) && r.MistakeCount() == before {
 			cases = append(cases, c)
 		}
 	}
 	return cases
 }
 
-// caseTable returns the keys of a case. Names maps the names of earlier cases to their
-// positions.
-func (r *reader) caseTable(names map[string]config.Pos) yamlform.Object[Case] {
+// caseTable returns the keys of a case, which are read into c. Names maps the names of
+// earlier cases to their positions.
+func (r *reader) caseTable(c *Case, names map[string]config.Pos) yamlform.Object {
 	const offset = "a duration after now, such as +2h, or before now, such as -5m"
-	return yamlform.Object[Case]{
+	return yamlform.Object{
 		Expected: "a case such as {request: GET /api/health, expect: {verdict: allow}}",
-		Fields: []yamlform.FieldOf[Case]{
-			key("name", func(at yamlform.Place, c *Case) { c.Name = r.caseName(at, names) }),
-			required("request", "request: GET /path", func(at yamlform.Place, c *Case) { c.request = r.request(at) }),
-			key("token", func(at yamlform.Place, c *Case) { c.token = r.caseToken(at) }),
-			key("in", func(at yamlform.Place, c *Case) { c.in = r.source(at, c.token) }),
-			key("at", func(at yamlform.Place, c *Case) { c.at, _ = r.duration(at, offset) }),
-			required("expect", "expect: with at least a verdict or a reason", func(at yamlform.Place, c *Case) { c.expect = r.expectation(at) }),
+		Rows: []yamlform.Row{
+			key("name", func(at yamlform.Place) { c.Name = r.caseName(at, names) }),
+			required("request", "request: GET /path", func(at yamlform.Place) { c.request = r.request(at) }),
+			key("token", func(at yamlform.Place) { c.token = r.caseToken(at) }),
+			key("in", func(at yamlform.Place) { c.in = r.source(at, c.token) }),
+			key("at", func(at yamlform.Place) { c.at, _ = r.duration(at, offset) }),
+			required("expect", "expect: with at least a verdict or a reason", func(at yamlform.Place) { c.expect = r.expectation(at) }),
 		},
-		Check: func(_ *yamlform.Decoder, _ yamlform.Place, c *Case) {
+		Check: func(_ *yamlform.Decoder, _ yamlform.Place) {
 			if c.Name == "" {
 				c.Name = oneLine(c.request.method + " " + c.request.path)
 			}
@@ -130,27 +129,27 @@ func (r *reader) caseName(p yamlform.Place, names map[string]config.Pos) string 
 func (r *reader) expectation(p yamlform.Place) expectation {
 	var e expectation
 	verdicts := []string{string(gate.VerdictAllow), string(gate.VerdictDeny), string(gate.VerdictAnswer)}
-	yamlform.Object[expectation]{
+	yamlform.Object{
 		Expected: "an expected decision such as {verdict: allow, headers: {x-user-id: alice}}",
-		Fields: []yamlform.FieldOf[expectation]{
-			key("verdict", func(at yamlform.Place, e *expectation) {
+		Rows: []yamlform.Row{
+			key("verdict", func(at yamlform.Place) {
 				word, _ := r.enum(at, "a verdict", verdicts)
 				e.verdict = gate.Verdict(word)
 			}),
-			key("reason", func(at yamlform.Place, e *expectation) { e.reason = r.reason(at) }),
-			key("route", func(at yamlform.Place, e *expectation) { e.route, _ = r.enum(at, "a route", r.routes()) }),
-			key("further", func(at yamlform.Place, e *expectation) { e.further = r.further(at) }),
-			key("status", func(at yamlform.Place, e *expectation) { e.status = r.status(at) }),
-			key("headers", func(at yamlform.Place, e *expectation) { e.headers = r.headerWants(at) }),
-			key("removed", func(at yamlform.Place, e *expectation) { e.removed = r.removed(at) }),
+			key("reason", func(at yamlform.Place) { e.reason = r.reason(at) }),
+			key("route", func(at yamlform.Place) { e.route, _ = r.enum(at, "a route", r.routes()) }),
+			key("further", func(at yamlform.Place) { e.further = r.further(at) }),
+			key("status", func(at yamlform.Place) { e.status = r.status(at) }),
+			key("headers", func(at yamlform.Place) { e.headers = r.headerWants(at) }),
+			key("removed", func(at yamlform.Place) { e.removed = r.removed(at) }),
 		},
-		Check: func(_ *yamlform.Decoder, at yamlform.Place, e *expectation) {
+		Check: func(_ *yamlform.Decoder, at yamlform.Place) {
 			if !r.IsSet(at.Child("verdict")) && !r.IsSet(at.Child("reason")) {
 				r.Report(at, "has neither verdict nor reason; write verdict: allow or verdict: deny")
 			}
-			r.checkConsistency(at, *e)
+			r.checkConsistency(at, e)
 		},
-	}.Read(r.Decoder, p, &e)
+	}.Read(r.Decoder, p)
 	return e
 }
 

@@ -27,15 +27,15 @@ func newReader(file string, cfg *config.Config) *reader {
 }
 
 // key declares a key. Read reads its value and stores it.
-func key[T any](name string, read func(at yamlform.Place, t *T)) yamlform.FieldOf[T] {
-	return yamlform.FieldOf[T]{
+func key(name string, read func(at yamlform.Place)) yamlform.Row {
+	return yamlform.Row{
 		Key:  yamlform.Key{Path: name},
-		Read: func(_ *yamlform.Decoder, at yamlform.Place, t *T) { read(at, t) },
+		Read: func(_ *yamlform.Decoder, at yamlform.Place) { read(at) },
 	}
 }
 
 // required declares a required key.
-func required[T any](name, expected string, read func(at yamlform.Place, t *T)) yamlform.FieldOf[T] {
+func required(name, expected string, read func(at yamlform.Place)) yamlform.Row {
 	k := key(name, read)
 	k.Expected = expected
 	return k.MustBeSet()

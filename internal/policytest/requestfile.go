@@ -31,20 +31,20 @@ func (r *reader) request(p yamlform.Place) requestSpec {
 		q.method = method
 		return q
 	}
-	yamlform.Object[requestSpec]{
+	yamlform.Object{
 		Expected: expected,
-		Fields: []yamlform.FieldOf[requestSpec]{
-			key("method", func(at yamlform.Place, q *requestSpec) { q.method = r.method(at) }),
-			required("path", "path: /api/health", func(at yamlform.Place, q *requestSpec) {
+		Rows: []yamlform.Row{
+			key("method", func(at yamlform.Place) { q.method = r.method(at) }),
+			required("path", "path: /api/health", func(at yamlform.Place) {
 				q.path, _ = r.text(at, "a path such as /api/health, with its query if it has one")
 			}),
-			key("host", func(at yamlform.Place, q *requestSpec) { q.host, _ = r.text(at, "a host such as api.example") }),
-			key("headers", func(at yamlform.Place, q *requestSpec) { q.headers = r.requestHeaders(at) }),
-			key("route", func(at yamlform.Place, q *requestSpec) {
+			key("host", func(at yamlform.Place) { q.host, _ = r.text(at, "a host such as api.example") }),
+			key("headers", func(at yamlform.Place) { q.headers = r.requestHeaders(at) }),
+			key("route", func(at yamlform.Place) {
 				q.route, _ = r.printable(at, "the route that Envoy names in jwtgate.route, such as admin")
 			}),
 		},
-	}.Read(r.Decoder, p, &q)
+	}.Read(r.Decoder, p)
 	return q
 }
 
@@ -152,19 +152,18 @@ func (r *reader) source(p yamlform.Place, carried *token) *config.TokenSource {
 		}
 		return &config.TokenSource{Kind: config.SourceBearer}
 	}
-	type sources = []config.TokenSource
-	table := yamlform.Object[sources]{Expected: expected}
+	var found []config.TokenSource
+	table := yamlform.Object{Expected: expected}
 	for _, kind := range []config.SourceKind{config.SourceCookie, config.SourceHeader, config.SourceQuery, config.SourceWebSocketProtocol} {
-		table.Fields = append(table.Fields, key(string(kind), func(at yamlform.Place, found *sources) {
+		table.Rows = append(table.Rows, key(string(kind), func(at yamlform.Place) {
 			name, ok := r.text(at, "a name such as access_token")
 			if ok && !config.Token(name) {
 				r.Report(at, "is not a plain name: got %s; expected a name such as access_token", yamlform.Quote(name))
 			}
-			*found = append(*found, config.TokenSource{Kind: kind, Name: name})
+			found = append(found, config.TokenSource{Kind: kind, Name: name})
 		}))
 	}
-	var found sources
-	if !table.Read(r.Decoder, p, &found) {
+	if !table.Read(r.Decoder, p) {
 		return nil
 	}
 	if len(found) != 1 {

@@ -55,19 +55,19 @@ func (r *reader) caseToken(p yamlform.Place) *token {
 func (r *reader) token(p yamlform.Place) *token {
 	const lifetimes = "the lifetime of the token, such as 1h, or -1h for a token that expired one hour ago"
 	t := &token{}
-	yamlform.Object[token]{
+	yamlform.Object{
 		Expected: tokenForm,
-		Fields: []yamlform.FieldOf[token]{
-			key("raw", func(at yamlform.Place, t *token) { t.raw, _ = r.headerValue(at) }),
-			key("issuer", func(at yamlform.Place, t *token) { t.issuer = r.issuer(at) }),
-			key("claims", func(at yamlform.Place, t *token) { t.claims = r.members(at, "claims such as {sub: alice}") }),
-			key("header", func(at yamlform.Place, t *token) {
+		Rows: []yamlform.Row{
+			key("raw", func(at yamlform.Place) { t.raw, _ = r.headerValue(at) }),
+			key("issuer", func(at yamlform.Place) { t.issuer = r.issuer(at) }),
+			key("claims", func(at yamlform.Place) { t.claims = r.members(at, "claims such as {sub: alice}") }),
+			key("header", func(at yamlform.Place) {
 				t.header = r.members(at, "members of the token's header, such as {typ: at+jwt}")
 			}),
-			key("expires", func(at yamlform.Place, t *token) { t.expires, t.expiresSet = r.duration(at, lifetimes) }),
+			key("expires", func(at yamlform.Place) { t.expires, t.expiresSet = r.duration(at, lifetimes) }),
 		},
-		Check: func(_ *yamlform.Decoder, at yamlform.Place, t *token) { r.checkToken(at, t) },
-	}.Read(r.Decoder, p, t)
+		Check: func(_ *yamlform.Decoder, at yamlform.Place) { r.checkToken(at, t) },
+	}.Read(r.Decoder, p)
 	return t
 }
 

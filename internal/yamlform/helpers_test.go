@@ -25,49 +25,49 @@ type dish struct {
 	Tags  []string
 }
 
-func dishTable() yamlform.Object[dish] {
-	return yamlform.Object[dish]{
+func dishTable(d *dish) yamlform.Object {
+	return yamlform.Object{
 		Expected: "a dish such as {title: soup}",
 		Synonyms: map[string]string{"label": "title"},
-		Fields: []yamlform.FieldOf[dish]{
-			yamlform.Field("title", "the title", yamlform.Identifier("a title"), func(d *dish) *string { return &d.Title }).MustBeSet(),
+		Rows: []yamlform.Row{
+			yamlform.Field("title", "the title", yamlform.Identifier("a title"), &d.Title).MustBeSet(),
 			yamlform.Field("tags", "the ingredients", yamlform.Set("a list such as [milk]", yamlform.Lower(yamlform.Identifier("a tag"))),
-				func(d *dish) *[]string { return &d.Tags }),
-			yamlform.Misplaced[dish]("price", "is not allowed here; write it on the bill"),
+				&d.Tags),
+			yamlform.Misplaced("price", "is not allowed here; write it on the bill"),
 		},
 	}
 }
 
-func menuTable() yamlform.Object[menu] {
+func menuTable(m *menu) yamlform.Object {
 	refuseEmpty := func(text string) string {
 		if text == "" {
 			return "is empty; expected a name"
 		}
 		return ""
 	}
-	return yamlform.Object[menu]{
+	return yamlform.Object{
 		Expected:    "a menu such as {name: lunch}",
 		NestedNames: "dish",
-		Fields: []yamlform.FieldOf[menu]{
-			yamlform.Field("name", "what the menu is called", yamlform.Text("a name", refuseEmpty), func(m *menu) *string { return &m.Name }),
-			yamlform.Field("when", "a condition", yamlform.Verbatim("a condition such as a == b"), func(m *menu) *string { return &m.When }),
-			yamlform.Field("file", "a file", yamlform.FilePath("the path of a file"), func(m *menu) *string { return &m.File }),
-			yamlform.Field("mode", "one of two", yamlform.Enum("warm", "cold"), func(m *menu) *string { return &m.Mode }).WithDefault("warm"),
-			yamlform.Field("on", "whether", yamlform.Boolean(), func(m *menu) *bool { return &m.On }).WithDefault("false"),
-			yamlform.Field("count", "how many", yamlform.Integer("guests", 1, 99), func(m *menu) *int { return &m.Count }).WithDefault("2"),
-			yamlform.Field("room", "how much", yamlform.Size("1MiB", 1<<30), func(m *menu) *int { return &m.Room }).WithDefault("1KiB"),
+		Rows: []yamlform.Row{
+			yamlform.Field("name", "what the menu is called", yamlform.Text("a name", refuseEmpty), &m.Name),
+			yamlform.Field("when", "a condition", yamlform.Verbatim("a condition such as a == b"), &m.When),
+			yamlform.Field("file", "a file", yamlform.FilePath("the path of a file"), &m.File),
+			yamlform.Field("mode", "one of two", yamlform.Enum("warm", "cold"), &m.Mode).WithDefault("warm"),
+			yamlform.Field("on", "whether", yamlform.Boolean(), &m.On).WithDefault("false"),
+			yamlform.Field("count", "how many", yamlform.Integer("guests", 1, 99), &m.Count).WithDefault("2"),
+			yamlform.Field("room", "how much", yamlform.Size("1MiB", 1<<30), &m.Room).WithDefault("1KiB"),
 			yamlform.Field("wait", "how long", yamlform.Duration("3s", 0, time.Hour),
-				func(m *menu) *time.Duration { return &m.Wait }).WithDefault("1m30s"),
-			yamlform.Field("list", "any words", yamlform.List("a list", yamlform.Identifier("a word")), func(m *menu) *[]string { return &m.List }),
+				&m.Wait).WithDefault("1m30s"),
+			yamlform.Field("list", "any words", yamlform.List("a list", yamlform.Identifier("a word")), &m.List),
 			yamlform.Field("set", "different words", yamlform.Set("a list of different words", yamlform.Identifier("a word")),
-				func(m *menu) *[]string { return &m.Set }).WithDefault("[a, b]"),
+				&m.Set).WithDefault("[a, b]"),
 			yamlform.Field("words", "at least one word", yamlform.NonEmptySet("a list such as [a]", yamlform.Identifier("a word")),
-				func(m *menu) *[]string { return &m.Words }),
-			yamlform.Field("dish", "a single dish", yamlform.Mapping(dishTable()), func(m *menu) *dish { return &m.Dish }),
-			yamlform.Field("dishes", "all dishes", yamlform.List("a list of dishes", yamlform.Mapping(dishTable())),
-				func(m *menu) *[]dish { return &m.Dishes }),
+				&m.Words),
+			yamlform.Field("dish", "a single dish", yamlform.Mapping(dishTable), &m.Dish),
+			yamlform.Field("dishes", "all dishes", yamlform.List("a list of dishes", yamlform.Mapping(dishTable)),
+				&m.Dishes),
 		},
-		Check: func(d *yamlform.Decoder, at yamlform.Place, m *menu) {
+		Check: func(d *yamlform.Decoder, at yamlform.Place) {
 			if path := at.Child("wait"); m.Wait == 0 && d.IsSet(path) {
 				d.Warn(path, "is zero")
 			}
@@ -75,7 +75,7 @@ func menuTable() yamlform.Object[menu] {
 	}
 }
 
-func keys() []yamlform.Key { return menuTable().Reference("") }
+func keys() []yamlform.Key { return menuTable(new(menu)).Reference("") }
 
 // env returns a Getenv for NAME=VALUE pairs, or nil without pairs.
 func env(pairs []string) func(string) (string, bool) {
@@ -100,7 +100,7 @@ func decode(yaml string, pairs ...string) (menu, *yamlform.Decoder) {
 	})
 	var m menu
 	if root, ok := d.Parse([]byte(yaml)); ok {
-		menuTable().Read(d, root, &m)
+		menuTable(&m).Read(d, root)
 	}
 	return m, d
 }

@@ -83,14 +83,17 @@ func itemKeys[V any](item Codec[V]) func(path string) []Key {
 	return func(path string) []Key { return item.Keys(path + "[]") }
 }
 
-// Mapping is a mapping with known keys.
-func Mapping[T any](o Object[T]) Codec[T] {
+// Mapping is a mapping with known keys. describe returns the object that is decoded
+// into t. The codec decodes one value at a time, because it has only one t.
+func Mapping[T any](describe func(t *T) Object) Codec[T] {
+	t := new(T)
+	o := describe(t)
 	return Codec[T]{
 		Expected: o.Expected,
 		Read: func(d *Decoder, p Place) (T, bool) {
-			var t T
-			ok := o.Read(d, p, &t)
-			return t, ok
+			*t = *new(T)
+			ok := o.Read(d, p)
+			return *t, ok
 		},
 		Keys:   o.Reference,
 		Schema: o.Schema,

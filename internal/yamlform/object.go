@@ -17,10 +17,10 @@ type Key struct {
 	Required bool   // the mapping must have the key
 }
 
-// Object describes a mapping with known keys that is decoded into a T.
-type Object[T any] struct {
+// Object describes a mapping with known keys and where their values are stored.
+type Object struct {
 	Expected string // what a valid value is, for a value that is not a mapping
-	Fields   []FieldOf[T]
+	Rows     []Row
 	// Synonyms maps words that other programs use to keys of this object.
 	Synonyms map[string]string
 	// NestedNames is the key of a mapping whose keys are names that the user chooses.
@@ -28,25 +28,25 @@ type Object[T any] struct {
 	NestedNames string
 	// Check checks rules that involve several keys. It is called after all keys of the
 	// mapping are read. It may be nil.
-	Check func(d *Decoder, at Place, t *T)
+	Check func(d *Decoder, at Place)
 }
 
-// FieldOf is one key of an object that is decoded into a T.
-type FieldOf[T any] struct {
+// Row is one key of an object.
+type Row struct {
 	Key
-	Read   func(d *Decoder, at Place, t *T)
+	Read   func(d *Decoder, at Place)
 	Keys   func(path string) []Key // the keys inside the value; nil if it has none
 	Schema func() Schema
 	hint   string // set for a misplaced key, which has no Read
 }
 
-// Field declares a key. Its value is read by f and stored at into(t).
-func Field[T, V any](name, doc string, f Codec[V], into func(*T) *V) FieldOf[T] {
-	return FieldOf[T]{
+// Field declares a key. Its value is read by f and stored in into.
+func Field[V any](name, doc string, f Codec[V], into *V) Row {
+	return Row{
 		Key: Key{Path: name, Doc: doc, Expected: f.Expected},
-		Read: func(d *Decoder, at Place, t *T) {
+		Read: func(d *Decoder, at Place) {
 			if v, ok := f.Read(d, at); ok {
-				*into(t) = v
+				*into = v
 			}
 		},
 		Keys:   f.Keys,
@@ -56,25 +56,23 @@ func Field[T, V any](name, doc string, f Codec[V], into func(*T) *V) FieldOf[T] 
 
 // Misplaced declares a key that users may expect here but that does not exist. Hint
 // is reported after its path. The reference omits it.
-func Misplaced[T any](name, hint string) FieldOf[T] {
-	return FieldOf[T]{Key: Key{Path: name}, hint: hint}
-}
+func Misplaced(name, hint string) Row { return Row{Key: Key{Path: name}, hint: hint} }
 
 // WithDefault sets the default, as YAML that a user could write.
-func (k FieldOf[T]) WithDefault(fallback string) FieldOf[T] {
-	k.Default = fallback
-	return k
+func (r Row) WithDefault(fallback string) Row {
+	r.Default = fallback
+	return r
 }
 
 // MustBeSet makes the key required.
-func (k FieldOf[T]) MustBeSet() FieldOf[T] {
-	k.Required = true
-	return k
+func (r Row) MustBeSet() Row {
+	r.Required = true
+	return r
 }
 
-// Defaults sets the defaults in t.
-func (o Object[T]) Defaults(t *T) {
-	for _, k := range o.Fields {
+// Defaults stores the defaults.
+func (o Object) Defaults() {
+	for _, k := range o.Rows {
 		if k.Default == "" {
 			continue
 		}
@@ -82,57 +80,54 @@ func (o Object[T]) Defaults(t *T) {
 		if err := yaml.Unmarshal([]byte(k.Default), &doc); err != nil {
 			continue // a test of each table decodes every default
 		}
-		k.Read(NewDecoder(File{}), Place{Path: k.Path, node: doc.Content[0]}, t)
+		k.Read(NewDecoder(File{}), Place{Path: k.Path, node: doc.Content[0]})
 	}
 }
 
-// Read sets the defaults in t and decodes the mapping at p, in the order of
-// o.Fields. It returns false if p is not a mapping. A key with a mistake keeps its
-// default, and the remaining keys are decoded.
-func (o Object[T]) Read(d *Decoder, p Place, t *T) bool {
-	o.Defaults(t)
+// Read stores the defaults and decodes the mapping at p, in the order of o.Rows. It
+// returns false if p is not a mapping. A key with a mistake keeps its default, and the
+// remaining keys are decoded.
+func (o Object) Read(d *Decoder, p Place) bool {
+	o.Defaults()
 	entries, ok := d.Entries(p, o.Expected)
 	if !ok {
 		return false
 	}
-	found := make([]Place, len(o.Fields))
+	found := make([]Place, len(o.Rows))
 	for _, entry := range o.reportUnindented(d, p, entries) {
 		switch i := o.index(entry.Name()); {
 		case i < 0:
 			o.reportUnknown(d, p, entry)
-		case o.Fields[i].hint != "":
-			d.ReportPos(d.KeyPos(entry), "%s %s", d.places.pathInFile(entry.Path), o.Fields[i].hint)
+		case o.Rows[i].hint != "":
+			d.ReportPos(d.KeyPos(entry), "%s %s", d.places.pathInFile(entry.Path), o.Rows[i].hint)
 		default:
-			entry.required = o.Fields[i].Required
+			entry.required = o.Rows[i].Required
 			found[i] = entry
 		}
 	}
-	for i, k := range o.Fields {
+	for i, k := range o.Rows {
 		switch {
 		case found[i].node != nil:
-			k.Read(d, found[i], t)
+			k.Read(d, found[i])
 		case k.Required && !d.IsSet(p.Child(k.Path)):
 			d.ReportPath(p.Child(k.Path), "is missing; expected %s", k.Expected)
 		}
 	}
 	if o.Check != nil {
-		o.Check(d, p, t)
+		o.Check(d, p)
 	}
 	return true
 }
 
-// Has reports whether the object has a key with this name.
-func (o Object[T]) Has(name string) bool { return o.index(name) >= 0 }
-
-// index returns the index of the field with this name, or -1.
-func (o Object[T]) index(name string) int {
-	return slices.IndexFunc(o.Fields, func(k FieldOf[T]) bool { return k.Path == name })
+// index returns the index of the key with this name, or -1.
+func (o Object) index(name string) int {
+	return slices.IndexFunc(o.Rows, func(k Row) bool { return k.Path == name })
 }
 
 // knownKeys returns the names of the keys that exist.
-func (o Object[T]) knownKeys() []string {
+func (o Object) knownKeys() []string {
 	var known []string
-	for _, k := range o.Fields {
+	for _, k := range o.Rows {
 		if k.hint == "" {
 			known = append(known, k.Path)
 		}
@@ -143,7 +138,7 @@ func (o Object[T]) knownKeys() []string {
 // reportUnindented reports entries that the user meant to indent below
 // o.NestedNames, and returns the other entries. That key has no value, and the
 // reported entries directly follow it: mappings whose names are not keys of o.
-func (o Object[T]) reportUnindented(d *Decoder, p Place, entries []Place) []Place {
+func (o Object) reportUnindented(d *Decoder, p Place, entries []Place) []Place {
 	i := slices.IndexFunc(entries, func(e Place) bool { return e.Name() == o.NestedNames })
 	if i < 0 || p.node.Style&yaml.FlowStyle != 0 || !d.IsNull(entries[i]) {
 		return entries
@@ -165,7 +160,7 @@ func (o Object[T]) reportUnindented(d *Decoder, p Place, entries []Place) []Plac
 
 // reportUnknown reports a key that the object does not have. It suggests a similar
 // key, or the path at which the key is valid.
-func (o Object[T]) reportUnknown(d *Decoder, p, entry Place) {
+func (o Object) reportUnknown(d *Decoder, p, entry Place) {
 	name, known := entry.Name(), o.knownKeys()
 	at := d.KeyPos(entry)
 	hint := "expected one of " + strings.Join(known, ", ")
@@ -189,9 +184,9 @@ func (o Object[T]) reportUnknown(d *Decoder, p, entry Place) {
 
 // Reference lists the keys of the object and the keys inside their values. Their
 // paths begin with path.
-func (o Object[T]) Reference(path string) []Key {
+func (o Object) Reference(path string) []Key {
 	var all []Key
-	for _, k := range o.Fields {
+	for _, k := range o.Rows {
 		if k.hint != "" {
 			continue
 		}

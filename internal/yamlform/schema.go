@@ -18,10 +18,10 @@ func (f Codec[V]) JSONSchema() Schema {
 }
 
 // Schema returns the schema of the object.
-func (o Object[T]) Schema() Schema {
+func (o Object) Schema() Schema {
 	keys := Schema{}
 	var required []string
-	for _, k := range o.Fields {
+	for _, k := range o.Rows {
 		if k.hint != "" {
 			continue
 		}

@@ -69,7 +69,7 @@ func TestAllAtOnce(t *testing.T) {
 // TestOneTable: the decoder, the reference and the schema have the same keys and
 // defaults.
 func TestOneTable(t *testing.T) {
-	text, err := json.Marshal(menuTable().Schema())
+	text, err := json.Marshal(menuTable(new(menu)).Schema())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,8 +98,8 @@ func TestOneTable(t *testing.T) {
 			t.Errorf("%s is in the reference, but unknown to the decoder", k.Path)
 		}
 	}
-	if top != len(shape.Properties) || top != len(menuTable().Fields) || shape.AdditionalProperties {
-		t.Errorf("%d keys in the reference, %d in the schema, %d in the table", top, len(shape.Properties), len(menuTable().Fields))
+	if top != len(shape.Properties) || top != len(menuTable(new(menu)).Rows) || shape.AdditionalProperties {
+		t.Errorf("%d keys in the reference, %d in the schema, %d in the table", top, len(shape.Properties), len(menuTable(new(menu)).Rows))
 	}
 	want := []string{"dish", "dish.title", "dish.tags", "dishes", "dishes[].title", "dishes[].tags"}
 	var got []string
@@ -121,7 +121,7 @@ func TestInclude(t *testing.T) {
 		t.Fatal(d.Mistakes())
 	}
 	var m dish
-	dishTable().Read(in, root, &m)
+	dishTable(&m).Read(in, root)
 	in.ReportPath(in.Root()+"title", "is %q", m.Title)
 	want := "dir/more.d/a.yaml:1:8: title is \"a\"\n" + `dir/more.d/a.yaml:2:1: unknown key "none" in the file; ` +
 		`expected one of title, tags`
