@@ -26,8 +26,9 @@ func unless(valid bool, problem, text, expected string) string {
 	return fmt.Sprintf("%s: got %s; expected %s", problem, yamlform.Quote(text), expected)
 }
 
-// Together returns the mistakes of several errors as one [Mistakes]. If no error is of
-// that type, it returns the first error, or nil if all are nil.
+// Together returns the mistakes of several errors as one [Mistakes], ordered by
+// position. If no error is of that type, it returns the first error, or nil if all are
+// nil.
 func Together(errs ...error) error {
 	var all Mistakes
 	var first error
@@ -40,7 +41,7 @@ func Together(errs ...error) error {
 		}
 	}
 	if len(all) > 0 {
-		return all
+		return all.Sorted()
 	}
 	return first
 }

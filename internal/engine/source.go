@@ -27,7 +27,7 @@ type Source struct {
 func (s Source) Load() (*config.Config, *gate.Policy, error) {
 	cfg, err := s.read()
 	if _, wrong := errors.AsType[config.Mistakes](err); err != nil && !wrong || cfg == nil {
-		return cfg, nil, sorted(err)
+		return cfg, nil, err
 	}
 	compile := s.Compile
 	if compile == nil {
@@ -44,7 +44,7 @@ func (s Source) Load() (*config.Config, *gate.Policy, error) {
 	if policy != nil {
 		policy.Close()
 	}
-	return cfg, nil, sorted(err)
+	return cfg, nil, err
 }
 
 func (s Source) read() (*config.Config, error) {
@@ -52,14 +52,6 @@ func (s Source) read() (*config.Config, error) {
 		return config.FromEnvironment(s.Getenv)
 	}
 	return config.Load(s.File, s.Getenv)
-}
-
-// sorted puts mistakes into the order of the file.
-func sorted(err error) error {
-	if mistakes, ok := errors.AsType[config.Mistakes](err); ok {
-		return mistakes.Sorted()
-	}
-	return err
 }
 
 // Loaded is a configuration that was loaded to be served: its file is watched from

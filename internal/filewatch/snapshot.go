@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,15 +86,7 @@ func sameStat(was, is fs.FileInfo) bool {
 
 // equal reports whether two snapshots have the same files with the same content.
 func (l snapshot) equal(other snapshot) bool {
-	if len(l) != len(other) {
-		return false
-	}
-	for name, is := range l {
-		if was, ok := other[name]; !ok || was.content != is.content {
-			return false
-		}
-	}
-	return true
+	return maps.EqualFunc(l, other, func(one, other fileState) bool { return one.content == other.content })
 }
 
 // replaced reports whether each changed file was replaced by another file or removed,
@@ -116,12 +109,8 @@ func (l snapshot) replaced(before snapshot) bool {
 
 // only returns the states of the files of these entries.
 func (l snapshot) only(entries []string) snapshot {
-	kept := snapshot{}
-	for name, one := range l {
-		if slices.Contains(entries, one.entry) {
-			kept[name] = one
-		}
-	}
+	kept := maps.Clone(l)
+	maps.DeleteFunc(kept, func(_ string, one fileState) bool { return !slices.Contains(entries, one.entry) })
 	return kept
 }
 

@@ -29,8 +29,9 @@ type outcome struct {
 func (r *refresher) settle(o outcome) {
 	r.mu.Lock()
 	now := r.now()
-	healthyBefore := r.healthLocked()
-	r.inFlight, r.tried = false, true
+	before := r.health()
+	r.inFlight = false
+	r.tried.Store(true)
 	if o.err != nil {
 		r.schedule.failed(now, o.err, o.charged)
 		r.recordFailure(o.err, now)
@@ -41,7 +42,7 @@ func (r *refresher) settle(o outcome) {
 	close(r.done)
 	r.done = make(chan struct{})
 	var notify []*Set
-	if r.healthLocked() != healthyBefore {
+	if r.health() != before {
 		notify = slices.Collect(maps.Keys(r.owners))
 	}
 	r.mu.Unlock()
@@ -111,12 +112,4 @@ func (r *refresher) unconfirmed(old, next *keySet, now time.Time) []missedKey {
 		}
 	}
 	return held
-}
-
-// leaving returns the kids whose removal is not confirmed yet.
-func (r *refresher) leaving() map[string]time.Time {
-	if s := r.current.Load(); s != nil {
-		return s.leaving
-	}
-	return nil
 }

@@ -102,16 +102,15 @@ func (c *client) loadCA() error {
 // do sends one request. It reloads a CA file that has changed; if the file cannot
 // be read, the previous certificates stay trusted.
 func (c *client) do(request *http.Request) (*http.Response, error) {
+	var caErr error
 	if c.caFile != "" {
-		if err := c.loadCA(); err != nil {
-			response, doErr := c.http.Do(request)
-			if doErr != nil {
-				return nil, errors.Join(doErr, err)
-			}
-			return response, nil
-		}
+		caErr = c.loadCA()
 	}
-	return c.http.Do(request)
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, errors.Join(err, caErr)
+	}
+	return response, nil
 }
 
 func proxyOf(setting string) (func(*http.Request) (*url.URL, error), error) {

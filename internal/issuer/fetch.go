@@ -169,17 +169,14 @@ func readBounded(r io.Reader) ([]byte, error) {
 // transportError classifies err. It drops the URL from its text, since the query
 // may contain a secret.
 func transportError(err error, timeout time.Duration) *fetchError {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
 	if errors.Is(err, errRedirect) {
-		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err
-		}
 		return &fetchError{result: FetchInvalid, err: err}
 	}
 	if network, ok := errors.AsType[net.Error](err); errors.Is(err, context.DeadlineExceeded) || ok && network.Timeout() {
 		return &fetchError{result: FetchTimeout, err: fmt.Errorf("no complete response within %s", timeout)}
-	}
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
 	}
 	return &fetchError{result: FetchUnreachable, err: err}
 }

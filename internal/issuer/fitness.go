@@ -181,16 +181,3 @@ func (m members) list(name string) (list []string, ok bool) {
 	}
 	return list, ok
 }
-
-// knownAlg reports whether a supported key type can verify alg.
-func knownAlg(alg string) bool {
-	for _, able := range [][]string{
-		signatureAlgs("RSA", ""), signatureAlgs("EC", "P-256"), signatureAlgs("EC", "P-384"), signatureAlgs("EC", "P-521"),
-		signatureAlgs("OKP", "Ed25519"),
-	} {
-		if slices.Contains(able, alg) {
-			return true
-		}
-	}
-	return false
-}

@@ -3,15 +3,8 @@ package issuer
 // health is the state of one refresher that its sets' health depends on.
 type health struct{ keys, tried bool }
 
-// healthLocked is health for a caller that holds mu.
-func (r *refresher) healthLocked() health {
-	return health{keys: r.current.Load() != nil, tried: r.tried}
-}
-
 func (r *refresher) health() health {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.healthLocked()
+	return health{keys: r.current.Load() != nil, tried: r.tried.Load()}
 }
 
 // Healthy reports whether every issuer has keys or a failed first fetch. Once true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"math"
 	"sync"
@@ -50,6 +51,7 @@ type refresher struct {
 	cache    *cacheFile
 	cfg      config.JWKS
 
+	tried atomic.Bool // a fetch has finished, with any result
 	// current holds the keys that are trusted now; nil: none were ever loaded. It
 	// is stored under mu and loaded without it.
 	current atomic.Pointer[keySet]
@@ -69,7 +71,6 @@ type refresher struct {
 	lastGood time.Time     // when that fetch began
 	inFlight bool          // a fetch is in flight
 	done     chan struct{} // closed when the outcome of the fetch in flight, or of the next one, is settled
-	tried    bool          // a fetch has finished, with any result
 	waiting  int           // requests that wait on done
 
 	unknown unknownKIDs
@@ -91,7 +92,7 @@ func newRefresher(id identity, source source, opt Options) *refresher {
 		source: source, cache: newCacheFile(id.CacheDir, id.origin, opt.Sync), cfg: cfg,
 		recheck: make(chan struct{}, 1), finished: make(chan struct{}),
 		owners: make(map[*Set]struct{}), done: make(chan struct{}),
-		unknown: newUnknownKIDs(),
+		unknown: unknownKIDs{seed: maphash.MakeSeed()},
 	}
 	r.schedule = schedule{refreshAt: now, budget: newBudget(cfg.UnknownKIDCooldown, now)}
 	r.report.fetches = make(map[string]uint64)
@@ -219,7 +220,7 @@ func (r *refresher) beginIfDue() (begun outcome, how ask, due bool) {
 		return outcome{}, ask{}, false
 	}
 	how = ask{held: r.held, origin: r.schedule.wanted}
-	if len(r.leaving()) > 0 {
+	if s := r.current.Load(); s != nil && len(s.leaving) > 0 { // a fetch must confirm their removal
 		how.held, how.origin = validator{}, true
 	}
 	charged := r.schedule.begin(now)

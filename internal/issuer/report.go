@@ -98,19 +98,27 @@ func (r *refresher) recordSuccess(o outcome, now time.Time) {
 		r.logLater(slog.LevelInfo, "key fetching recovered", "outage", now.Sub(r.schedule.failingSince).Round(time.Second))
 	}
 	report.failing, report.warned = "", false
-	note := ""
-	if o.answer.note != nil {
-		note = o.answer.note.Error()
-		report.lastError, report.lastErrorAt = note, o.began
+	if note := o.answer.note; note != nil {
+		report.lastError, report.lastErrorAt = note.Error(), o.began
 	}
-	if (note == "") != (report.note == "") {
-		if note != "" {
-			r.logLater(slog.LevelWarn, "discovery document fetch failed; using its last jwks_uri", "error", note)
-		} else {
-			r.logLater(slog.LevelInfo, "discovery document fetching recovered")
-		}
+	r.recordProblem(&report.note, o.answer.note,
+		"discovery document fetch failed; using its last jwks_uri", "discovery document fetching recovered")
+}
+
+// recordProblem stores the text of a problem that may last, "" if err is nil, and
+// logs its beginning and its end. The caller holds mu.
+func (r *refresher) recordProblem(stored *string, err error, began, ended string) {
+	before := *stored
+	*stored = ""
+	if err != nil {
+		*stored = err.Error()
 	}
-	report.note = note
+	switch {
+	case before == "" && err != nil:
+		r.logLater(slog.LevelWarn, began, "error", err)
+	case before != "" && err == nil:
+		r.logLater(slog.LevelInfo, ended)
+	}
 }
 
 // recordKeys logs the differences between two sets, and remembers keys that were
@@ -164,17 +172,8 @@ func (r *refresher) recordWithdrawn(kid string, old *keySet, now time.Time) {
 func (r *refresher) recordCache(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	switch {
-	case text != "" && r.report.cacheError == "":
-		r.logLater(slog.LevelWarn, "writing keys to cache_dir failed; a restart during an outage would start without keys", "error", err)
-	case text == "" && r.report.cacheError != "":
-		r.logLater(slog.LevelInfo, "writing keys to cache_dir recovered")
-	}
-	r.report.cacheError = text
+	r.recordProblem(&r.report.cacheError, err,
+		"writing keys to cache_dir failed; a restart during an outage would start without keys", "writing keys to cache_dir recovered")
 }
 
 func clipAll(kids []string) []string {

@@ -121,7 +121,7 @@ func (s *Set) validate(cfg config.Issuer) []mistake {
 		report("algorithms", "the list is empty, so no token could be verified")
 	}
 	for _, alg := range cfg.Algorithms {
-		if !knownAlg(alg) {
+		if !slices.Contains(config.Algorithms(), alg) {
 			report("algorithms", "%q is not a supported signature algorithm", alg)
 		}
 	}

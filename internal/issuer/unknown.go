@@ -25,8 +25,6 @@ type unknownKIDs struct {
 	recent, older map[uint64]uint64
 }
 
-func newUnknownKIDs() unknownKIDs { return unknownKIDs{seed: maphash.MakeSeed()} }
-
 // firstSeen returns how many fetches had begun when kid was first seen. If kid is
 // not remembered, that is now: firstSeen stores begun for it.
 func (u *unknownKIDs) firstSeen(kid string, begun uint64) uint64 {
