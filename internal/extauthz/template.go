@@ -2,9 +2,11 @@ package extauthz
 
 import (
 	"bytes"
+	"slices"
 	"sync"
 	"sync/atomic"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -14,26 +16,27 @@ import (
 // template is an encoded answer from which the answers of similar decisions are made: those
 // that differ only in their ID. The IDs of one process have the same length.
 type template struct {
-	answer   []byte
+	answer []byte // without shared
+	// shared is the rest of the answer, which those of many tokens have in common. A
+	// message of Protobuf can be in two parts: a reader merges them.
+	shared   []byte
 	idLength int
-	offsets  []int // of the ID in answer
+	times    int    // how often answer has the ID
+	offsets  [2]int // of the ID in answer
 }
 
 // newTemplate returns the template of an answer that contains the ID this many times. It
 // returns nil if the ID occurs more often, because another value contains it, or less often,
 // because it is escaped.
 func newTemplate(answer []byte, id string, times int) *template {
-	t := &template{answer: bytes.Clone(answer), idLength: len(id)}
-	for from := 0; ; {
-		next := bytes.Index(answer[from:], []byte(id))
-		if next < 0 {
-			break
-		}
-		t.offsets = append(t.offsets, from+next)
-		from += next + len(id)
-	}
-	if len(t.offsets) != times {
+	t := &template{idLength: len(id), times: times}
+	if bytes.Count(answer, []byte(id)) != times {
 		return nil
+	}
+	t.answer = slices.Clip(bytes.Clone(answer))
+	for n, from := 0, 0; n < times; n++ {
+		t.offsets[n] = from + bytes.Index(answer[from:], []byte(id))
+		from = t.offsets[n] + len(id)
 	}
 	return t
 }
@@ -48,17 +51,40 @@ func (t *template) append(to []byte, id gate.ID) ([]byte, bool) {
 	}
 	begin := len(to)
 	to = append(to, t.answer...)
-	for _, offset := range t.offsets {
+	for _, offset := range t.offsets[:t.times] {
 		copy(to[begin+offset:], text)
 	}
-	return to, true
+	return append(to, t.shared...), true
 }
 
-// templates are the templates of denials. The zero value is empty. It is safe for concurrent
-// use.
+// templates makes answers, and has the templates of denials. The zero value is ready. It
+// is safe for concurrent use.
 type templates struct {
 	byKey sync.Map // of denialKey to *template
 	count atomic.Int32
+	// removal is the part of allowed answers that removes headers, as it was made last:
+	// nearly all identities share one list.
+	removal atomic.Pointer[removal]
+}
+
+type removal struct {
+	names []string
+	part  []byte
+}
+
+// removalPart returns the part of an allowed answer that removes headers. It must not be
+// changed.
+func (t *templates) removalPart(names []string) ([]byte, error) {
+	if last := t.removal.Load(); last != nil && slices.Equal(last.names, names) {
+		return last.part, nil
+	}
+	part, err := proto.Marshal(&authv3.CheckResponse{HttpResponse: &authv3.CheckResponse_OkResponse{
+		OkResponse: &authv3.OkHttpResponse{HeadersToRemove: names},
+	}})
+	if err == nil {
+		t.removal.Store(&removal{names, part})
+	}
+	return part, err
 }
 
 // maxTemplates is the maximum number of templates of denials; when it is exceeded, all are
@@ -114,7 +140,7 @@ func (t *templates) appendAnswer(to []byte, d *gate.Decision, grpcClient bool) (
 	case answered(d):
 		return proto.MarshalOptions{}.MarshalAppend(to, answeredResponse(d, d.ID.String()))
 	case allowed(d):
-		return appendAllowed(to, d)
+		return t.appendAllowed(to, d)
 	}
 	key, keep := keyOf(d, grpcClient)
 	if keep {
@@ -130,21 +156,29 @@ func (t *templates) appendAnswer(to []byte, d *gate.Decision, grpcClient bool) (
 	return to, err
 }
 
-// appendAllowed appends the answer for a decision that allows the request. An identity that
-// decisions share keeps their template.
-func appendAllowed(to []byte, d *gate.Decision) ([]byte, error) {
-	if d.Identity != nil {
-		kept, _ := d.Identity.Rendered().(*template)
-		if to, ok := kept.append(to, d.ID); ok {
-			return to, nil
-		}
+// appendAllowed appends the answer of an allowed decision. An identity that decisions
+// share keeps its template.
+func (t *templates) appendAllowed(to []byte, d *gate.Decision) ([]byte, error) {
+	if d.Identity == nil {
+		return proto.MarshalOptions{}.MarshalAppend(to, allowedResponse(d, d.ID.String()))
+	}
+	kept, _ := d.Identity.Rendered().(*template)
+	if to, ok := kept.append(to, d.ID); ok {
+		return to, nil
 	}
 	begin, id := len(to), d.ID.String()
-	to, err := proto.MarshalOptions{}.MarshalAppend(to, allowedResponse(d, id))
-	if err == nil && d.Identity != nil {
-		if made := newTemplate(to[begin:], id, 1); made != nil { // the ID is in the metadata
-			d.Identity.KeepRendered(made)
-		}
+	message := allowedResponse(d, id)
+	message.GetOkResponse().HeadersToRemove = nil
+	shared, err := t.removalPart(d.Remove)
+	if err == nil {
+		to, err = proto.MarshalOptions{}.MarshalAppend(to, message)
 	}
-	return to, err
+	if err != nil {
+		return to, err
+	}
+	if made := newTemplate(to[begin:], id, 1); made != nil { // in the metadata
+		made.shared = shared
+		d.Identity.KeepRendered(made)
+	}
+	return append(to, shared...), nil
 }

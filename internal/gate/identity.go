@@ -51,9 +51,6 @@ func (i *Identity) bytes() int {
 	for _, h := range i.Set {
 		size += perHeader + len(h.Name) + 2*len(h.Value)
 	}
-	for _, name := range i.Remove {
-		size += len(name) + 2
-	}
 	return size
 }
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -134,7 +135,8 @@ func (s *Server) listen() (err error) {
 // lines and traces. Run can be called once.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.close()
-	limitMemory(s.logger)
+	block := headroom(limitMemory(s.logger))
+	defer runtime.KeepAlive(block)
 	s.logger.Info("jwtgate "+s.config.Build.Version,
 		"listen", s.grpcListener.Addr().String(), "admin", s.adminListener.Addr().String(),
 		"source", s.cfg.Source, "config", s.cfg.Hash, "replica", s.replica)
