@@ -16,7 +16,8 @@
 //     (TestUnknownFailureIsDenied, TestEveryFailureHasItsReason, TestRefuse).
 //  3. A request is decided by one policy, which is loaded once, and a config with
 //     a mistake never becomes a policy (TestReloadSwapsWhole,
-//     TestReloadDuringADecision, TestReloadRefused).
+//     TestReloadDuringADecision, TestReloadRefused, TestMistakesOfAllParts,
+//     TestBrokenRevokedKeepsTheOldList).
 //  4. Identity headers are removed from every allowed request, on every route
 //     (TestDecideStripsOnEveryRoute).
 //  5. A denial contains nothing that the client sent (TestAnswersEchoNothing).

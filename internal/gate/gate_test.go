@@ -71,7 +71,7 @@ func TestIssuerThatWouldTakeAnythingIsRefused(t *testing.T) {
 	}
 }
 
-func TestCheckFetchesNothing(t *testing.T) {
+func TestCompileFetchesNothing(t *testing.T) {
 	w := start(t)
 	before := w.home.Fetches()
 	if err := compiles(w.cfg); err != nil {
@@ -82,7 +82,7 @@ func TestCheckFetchesNothing(t *testing.T) {
 	}
 }
 
-func TestGateTellsWhatItRuns(t *testing.T) {
+func TestGateAccessors(t *testing.T) {
 	w := start(t)
 	if w.gate.Config() != w.cfg {
 		t.Error("Config returns a different config")
