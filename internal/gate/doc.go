@@ -28,7 +28,7 @@
 //  7. With shadow and if_invalid, a request that fails a check is forwarded
 //     without identity and without credential. Neither setting allows a refused
 //     path, a route with access deny, or a named route that does not match
-//     (TestShadowRoute).
+//     (TestShadowRoute, TestShadowGate).
 //  8. An explanation describes the decision that Decide makes, and contains no
 //     token (TestExplainAgreesWithDecide).
 //  9. A candidate changes no decision and delays none

@@ -36,7 +36,7 @@ routes:
 		r               *request.Request
 		want, wouldDeny gate.Reason
 	}{
-		{"nothing to excuse", get("/shadow/x", bearer(good)), "allowed", ""},
+		{"no failure", get("/shadow/x", bearer(good)), "allowed", ""},
 		{"no token", get("/shadow/x"), "shadowed", "credential_missing"},
 		{"no JWT", get("/shadow/x", bearer("null")), "shadowed", "token_malformed"},
 		{"two tokens", get("/shadow/x", bearer(good), bearer(guest)), "shadowed", "credential_ambiguous"},
@@ -49,12 +49,12 @@ routes:
 		{"a forwarded credential", get("/kept", bearer(tampered(good))), "shadowed", "signature_invalid"},
 		{"an optional route", get("/half", bearer("null")), "shadowed", "token_malformed"},
 		{"an optional route without a token", get("/half"), "anonymous", ""},
-		{"if_invalid goes before", get("/lenient", bearer("null")), "anonymous_invalid", "token_malformed"},
+		{"if_invalid takes precedence", get("/lenient", bearer("null")), "anonymous_invalid", "token_malformed"},
 
 		{"a value too large", get("/shadow/x", bearer(large)), "identity_too_large", ""},
 		{"a path", get("/shadow/..;/x", bearer(good)), "path_refused", ""},
 		{"a closed route", get("/closed", bearer(good)), "route_denied", ""},
-		{"a route that it does not fit", named("shadow", get("/x", bearer(good))), "route_mismatch", ""},
+		{"a named route that does not match", named("shadow", get("/x", bearer(good))), "route_mismatch", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			row.r.Headers = append(row.r.Headers, get("/", forged()...).Headers...)
