@@ -109,6 +109,7 @@ routes:
 		"/nowhere":  {"shadowed", "credential_missing"},
 		"/enforced": {"credential_missing", ""},
 		"/closed":   {"route_denied", ""},
+		"/a//b":     {"path_refused", ""},
 	} {
 		if d := w.decide(t, get(path)); d.Reason != row.want || d.WouldDeny != row.wouldDeny {
 			t.Errorf("%s: %s, would deny %q, want %+v", path, d.Reason, d.WouldDeny, row)
