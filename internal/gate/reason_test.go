@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/condition"
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/credential"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/gate"
@@ -280,6 +281,7 @@ func TestUnknownFailureIsDenied(t *testing.T) {
 		"a failure of no kind":  &denial.Error{Kind: errors.New("new")},
 		"a denial of no kind":   &denial.Error{Kind: errors.New("new")},
 		"a context's own":       context.Canceled,
+		"not comparable":        config.Mistakes{{Text: "new"}},
 		"the text of a kind":    errors.New(jwt.ErrExpired.Error()),
 	} {
 		t.Run(name, func(t *testing.T) {

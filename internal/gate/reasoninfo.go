@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/jwtgate/jwtgate/internal/condition"
@@ -351,29 +352,36 @@ func NearTexts() []NearText {
 	}
 }
 
-// reasons is the table of reasons with its indexes.
+// reasons has the indexes of the table of reasons.
 type reasons struct {
-	table []ReasonInfo
 	named map[Reason]ReasonInfo
+	kinds map[error]Reason // :: the kind of a failure -> its reason
 	near  map[denial.NearMiss]string
 }
 
 func newReasons() *reasons {
-	r := &reasons{table: Reasons(), named: make(map[Reason]ReasonInfo), near: make(map[denial.NearMiss]string)}
+	r := &reasons{named: make(map[Reason]ReasonInfo), kinds: make(map[error]Reason), near: make(map[denial.NearMiss]string)}
 	for _, one := range NearTexts() {
 		r.near[one.Near] = one.Text
 	}
-	for _, m := range r.table {
+	for _, m := range Reasons() {
 		r.named[m.Reason] = m
+		if m.kind != nil {
+			r.kinds[m.kind] = m.Reason
+		}
 	}
 	return r
 }
 
-// of returns the reason of a failure. An unknown failure is internal, which is a denial.
+// of returns the reason of a failure: that of the first error in its chain that is a kind. An
+// unknown failure is internal, which is a denial.
 func (r *reasons) of(err error) Reason {
-	for _, m := range r.table {
-		if m.kind != nil && errors.Is(err, m.kind) {
-			return m.Reason
+	for ; err != nil; err = errors.Unwrap(err) {
+		if !reflect.ValueOf(err).Comparable() {
+			continue // it cannot be the key of a map
+		}
+		if reason, known := r.kinds[err]; known {
+			return reason
 		}
 	}
 	return ReasonInternal
