@@ -83,7 +83,8 @@ func (e *evaluation) share() {
 	if last := e.policy.lastRemove.Load(); last != nil && slices.Equal(*last, d.Remove) {
 		d.Remove = *last
 	} else {
-		e.policy.lastRemove.Store(&d.Remove)
+		list := d.Remove // not &d.Remove, which would keep the decision
+		e.policy.lastRemove.Store(&list)
 	}
 	d.Identity = newIdentity(d)
 	d.Set = d.Identity.Set
