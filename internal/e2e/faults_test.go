@@ -246,11 +246,11 @@ func TestAPortInUse(t *testing.T) {
 	i, file := startIssuers(t), writeFile(t, "jwtgate.yaml", replicasFile)
 	gate := startGate(t, file, i.environment()...)
 	for what, args := range map[string][]string{
-		"server.listen " + gate.address: {"--listen", gate.address, "--admin-listen", freeAddress(t)},
-		"admin.listen " + gate.admin:    {"--listen", freeAddress(t), "--admin-listen", gate.admin},
+		"server.listen: " + gate.address: {"--listen", gate.address, "--admin-listen", freeAddress(t)},
+		"admin.listen: " + gate.admin:    {"--listen", freeAddress(t), "--admin-listen", gate.admin},
 	} {
 		got := jwtgate(t, i.environment(), append([]string{"serve", "--config", file}, args...)...)
-		if want := what + " is in use; end what listens there, or choose another address"; got.code != 2 || !strings.Contains(got.stderr, want) {
+		if want := what + " is in use; stop the process that listens there, or choose another address"; got.code != 2 || !strings.Contains(got.stderr, want) {
 			t.Errorf("exit code %d, want 2 and %q:\n%s", got.code, want, got.stderr)
 		}
 		if err := gate.serving(t); err != nil {

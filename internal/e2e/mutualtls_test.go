@@ -89,7 +89,7 @@ func TestHealthcheckAsAContainerRunsIt(t *testing.T) {
 		}{
 			{"by the configuration", append([]string{"--config", file}, shown(probe)...), 0, address + " is serving"},
 			{"by a CA", append([]string{"--config", file, "--ca", probe.path("ca.crt")}, shown(probe)...), 0, address + " is serving"},
-			{"without a certificate", []string{"--config", file}, 2, "which wants clients to have a certificate"},
+			{"without a certificate", []string{"--config", file}, 2, "which requires a client certificate"},
 			{"with a stranger's", append([]string{"--config", file}, shown(stranger)...), 2, "no answer from"},
 			{"in plain text", []string{"--addr", address}, 2, "no answer from"},
 		} {
