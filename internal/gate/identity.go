@@ -46,7 +46,7 @@ func newIdentity(d *Decision) *Identity {
 // bytes returns about how much memory the identity takes, with what a renderer stores in
 // it. AddToResponse belongs to the policy.
 func (i *Identity) bytes() int {
-	const structs, perHeader, rendered = 128, 48, 256
+	const structs, perHeader, rendered = 128, 48, 232
 	size := structs + rendered
 	for _, h := range i.Set {
 		size += perHeader + len(h.Name) + 2*len(h.Value)

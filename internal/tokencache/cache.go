@@ -52,7 +52,7 @@ func New[V any](v *token.Verifier, bytes int) (*Cache[V], error) {
 // entryBytes is an upper bound of the memory that an entry takes in addition to its record
 // and its values: the key, the entry itself, and its share of the tables of the cache. From
 // 170 to 190 bytes are measured (TestCacheTakesWhatItSays).
-const entryBytes = 256
+const entryBytes = 208
 
 // weigh returns the memory that an entry takes. Go's allocator rounds a record up by an
 // eighth at most, and on average by half of that.
