@@ -222,6 +222,7 @@ func TestComposeIsolates(t *testing.T) {
 	isolationTest(t, l)
 	onlyEnvoyReaches(t, l)
 	drains(t, l, token)
+	running["jwtgate"].Terminate(t)
 	if code := running["jwtgate"].Wait(t, 30*time.Second); code != 0 {
 		t.Errorf("jwtgate's exit code is %d", code)
 	}

@@ -250,7 +250,8 @@ func TestAPortInUse(t *testing.T) {
 		"admin.listen: " + gate.admin:    {"--listen", freeAddress(t), "--admin-listen", gate.admin},
 	} {
 		got := jwtgate(t, i.environment(), append([]string{"serve", "--config", file}, args...)...)
-		if want := what + " is in use; stop the process that listens there, or choose another address"; got.code != 2 || !strings.Contains(got.stderr, want) {
+		want := what + " is in use; stop the process that listens there, or choose another address"
+		if got.code != 2 || !strings.Contains(got.stderr, want) {
 			t.Errorf("exit code %d, want 2 and %q:\n%s", got.code, want, got.stderr)
 		}
 		if err := gate.serving(t); err != nil {

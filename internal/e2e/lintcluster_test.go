@@ -16,8 +16,9 @@ import (
 const (
 	clusterOption = "    connect_timeout: 0.25s\n" // only in the gate's cluster
 	dnsFamily     = "    dns_lookup_family: V4_PREFERRED # the default resolves localhost to ::1, where nothing listens\n"
-	panicAtZero   = "    common_lb_config: { healthy_panic_threshold: { value: 0 } } # fail immediately instead of calling unhealthy replicas\n"
-	keptAlive     = "explicit_http_config: { http2_protocol_options: { connection_keepalive: { interval: 5s, timeout: 1s } } }"
+	panicAtZero   = "    common_lb_config: { healthy_panic_threshold: { value: 0 } } " +
+		"# fail immediately instead of calling unhealthy replicas\n"
+	keptAlive = "explicit_http_config: { http2_protocol_options: { connection_keepalive: { interval: 5s, timeout: 1s } } }"
 )
 
 // secured are jwtgates with TLS, and certificates.

@@ -47,10 +47,12 @@ func (b *bubble) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// want checks the result of one call of Key, as [want] does.
+// want checks the result of one call of Key, as [want] does, and waits for what follows
+// a fetch, such as its log line.
 func (b *bubble) want(kid string, sentinel error) {
 	b.t.Helper()
 	want(b.t, b.issuer, kid, "EdDSA", sentinel)
+	synctest.Wait()
 }
 
 // fetches checks that the number of fetches so far is in a range.

@@ -128,7 +128,7 @@ func TestWaitersShareOneFetch(t *testing.T) {
 			b.slow(100 * time.Millisecond)
 			var group sync.WaitGroup
 			for range 500 {
-				group.Go(func() { b.want(kid, nil) })
+				group.Go(func() { want(b.t, b.issuer, kid, "EdDSA", nil) })
 			}
 			group.Wait()
 			b.fetches(2+n, 2+n)
