@@ -246,6 +246,7 @@ func (f *fleet) rollout(t *testing.T) (outcome, time.Duration) {
 	go func() { done <- f.load(stop) }()
 	began := time.Now()
 	for i := range f.gates {
+		f.gates[i].Terminate(t)
 		if code := f.gates[i].Wait(t, 30*time.Second); code != 0 {
 			t.Errorf("%s ended with %d", f.gates[i].Name, code)
 		}
