@@ -266,6 +266,30 @@ func TestCandidateOutlivesTheLiveConfig(t *testing.T) {
 	}
 }
 
+// A request that no check has decided is not compared, whatever the candidate would decide.
+func TestCandidateComparesDecisionsOnly(t *testing.T) {
+	live := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
+	would := openCandidate(t, live, parse(t, "default: deny\n", nil), gate.Options{Logger: quiet()})
+	var found differences
+	c := gate.NewCandidate(would, found.differ)
+	for _, reason := range []gate.Reason{gate.ReasonInternal, gate.ReasonDeadline, gate.ReasonRequestMalformed} {
+		c.Offer(get("/x"), live.Refuse(reason, ""))
+	}
+	c.Offer(get("/x"), live.Decide(t.Context(), get("/x")))
+	begin(t, c)
+	wait(t, "the decision of a check is compared", func() bool { return found.len() > 0 })
+	if all, _ := found.get(); len(all) != 1 || all[0].Live.Reason != gate.ReasonPublic || c.Skipped() != 0 {
+		t.Errorf("got %d differences, the first about %s, and %d skipped; expected one about public", len(all), all[0].Live.Reason, c.Skipped())
+	}
+	for reason, want := range map[gate.Reason]bool{
+		gate.ReasonKeyPending: false, gate.ReasonKeysUnavailable: true, gate.ReasonShadowed: true, gate.ReasonRouteUnknown: true,
+	} {
+		if info, _ := gate.LookupReason(reason); info.Decided() != want {
+			t.Errorf("%s: decided %v, want %v", reason, info.Decided(), want)
+		}
+	}
+}
+
 // The caller can use the request again at once: a candidate decides the request as it was
 // offered, with the route that Envoy named.
 func TestCandidateKeepsCopies(t *testing.T) {

@@ -31,9 +31,10 @@
 //     (TestShadowRoute, TestShadowGate).
 //  8. An explanation describes the decision that Decide makes, and contains no
 //     token (TestExplainAgreesWithDecide).
-//  9. A candidate changes no decision and delays none
-//     (TestCandidateTellsDifferences, TestCandidateNeverBlocks,
-//     TestCandidateNeverBlocksAtTheLastPlace).
+//  9. A candidate changes no decision and delays none. It decides a copy of the
+//     request (TestCandidateTellsDifferences, TestCandidateNeverBlocks,
+//     TestCandidateNeverBlocksAtTheLastPlace, TestCandidateKeepsCopies,
+//     TestCandidateComparesDecisionsOnly).
 //  10. A shared identity equals the one that would be made for the request. It contains
 //     nothing of one request or its time, and belongs to one token, rule, origin and set
 //     of relaxations (TestSharedIdentity, TestSharedIdentityByRelaxation,
