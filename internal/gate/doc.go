@@ -38,7 +38,7 @@
 //  10. A shared identity equals the one that would be made for the request. It contains
 //     nothing of one request or its time, and belongs to one token, rule, origin and set
 //     of relaxations (TestSharedIdentity, TestSharedIdentityByRelaxation,
-//     TestWhatIsNotShared, TestOddSpellingsShareNothing).
+//     TestWhatIsNotShared, TestOddSpellingsShareNothing, TestFurtherRulesShareNothing).
 //  11. A token is verified with the keys of the issuer whose configured iss is byte for
 //     byte the token's. A cached token is not accepted after its key has been removed
 //     (TestKeysAreOfTheExactIssuer, TestRememberedTokenFallsWithItsKey).

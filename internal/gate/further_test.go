@@ -175,7 +175,7 @@ relax: {hosts: {post.example: [method_override]}}
 
 // A request with further rules shares no identity, so it never gets one that was made under
 // its own rule alone.
-func TestFurtherRulesAreNotKept(t *testing.T) {
+func TestFurtherRulesShareNothing(t *testing.T) {
 	w := startWith(t, issuersYAML+"routes: [{name: admin, match: /Admin, issuers: [home], groups: [admin]}, {name: all, match: /**}]\n")
 	admin := bearer(mint(t, w.home, claims(nil)))
 	staff := bearer(mint(t, w.home, claims(map[string]any{"groups": []string{"staff"}})))
