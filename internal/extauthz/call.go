@@ -30,9 +30,9 @@ const maxReusedBytes = 64 << 10
 // calls makes calls and their answers, and reuses their memory. It is safe for concurrent
 // use. Make one with newCalls.
 type calls struct {
-	pool    sync.Pool // of *call
-	answers sync.Pool // of *answer
-	denials templates
+	pool      sync.Pool // of *call
+	answers   sync.Pool // of *answer
+	templates templates
 	// poison: buffers are overwritten after use, so that a test that still reads one fails.
 	poison bool
 }
@@ -92,7 +92,8 @@ func wipe(data []byte, poison bool) {
 // render makes the answer for a decision.
 func (c *call) render(d *gate.Decision, calls *calls) (err error) {
 	c.answer = calls.answer()
-	c.answer.bytes, err = calls.denials.appendAnswer(c.answer.bytes, d, isGRPC(c.request.Header("content-type")))
+	grpcClient := !allowed(d) && isGRPC(c.request.Header("content-type")) // matters for denials only
+	c.answer.bytes, err = calls.templates.appendAnswer(c.answer.bytes, d, grpcClient)
 	return err
 }
 

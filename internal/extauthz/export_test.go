@@ -35,9 +35,9 @@ type Decider interface {
 // Answers returns a function that encodes the answers of decisions as one server does: an
 // answer that repeats comes from a template.
 func Answers() func(d *gate.Decision, grpcClient bool) ([]byte, error) {
-	var denials templates
+	var all templates
 	return func(d *gate.Decision, grpcClient bool) ([]byte, error) {
-		return denials.appendAnswer(nil, d, grpcClient)
+		return all.appendAnswer(nil, d, grpcClient)
 	}
 }
 

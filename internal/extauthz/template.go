@@ -33,7 +33,7 @@ func newTemplate(answer []byte, id string, times int) *template {
 	if bytes.Count(answer, []byte(id)) != times {
 		return nil
 	}
-	t.answer = slices.Clip(bytes.Clone(answer))
+	t.answer = bytes.Clone(answer)
 	for n, from := 0, 0; n < times; n++ {
 		t.offsets[n] = from + bytes.Index(answer[from:], []byte(id))
 		from = t.offsets[n] + len(id)

@@ -142,10 +142,10 @@ func (g *Gate) evaluate(r *request.Request, at time.Time) *evaluation {
 	return e
 }
 
-// begin makes e the evaluation of a request. Its decision is a denial until it has run.
+// begin makes e, which must be empty, the evaluation of a request. Its decision is a denial
+// until it has run.
 func (g *Gate) begin(e *evaluation, r *request.Request, at time.Time) {
 	p := g.policy.Load()
-	*e = e.cleared()
 	e.policy, e.reasons, e.request = p, g.reasons, r
 	e.decision = &Decision{
 		ID: ID{Replica: g.options.Replica, Number: rand.Uint64()}, Time: at, Route: RouteNone,
