@@ -130,8 +130,8 @@ func mutants() []mutant {
 
 		{"7 signature", verify, `Verify(c.signed, c.signature, c.key); err != nil {`,
 			`Verify(c.signed, c.signature, c.key); err != nil && false {`},
-		{"7 signature: no claim in its failure", verify, `"kid "+quoted(c.kid)+", alg "+c.alg)`,
-			`"kid "+quoted(c.kid)+", alg "+c.alg+c.claims)`},
+		{"7 signature: no claim in its failure", verify, `"kid "+quote.Text(c.kid)+", alg "+c.alg)`,
+			`"kid "+quote.Text(c.kid)+", alg "+c.alg+c.claims)`},
 		{"7 signature: salt", method, `rsa.PSSSaltLengthEqualsHash`, `rsa.PSSSaltLengthAuto`},
 
 		{"8 claims: exp required", claims, `_, present := t.Claims()["exp"]; !present {`,

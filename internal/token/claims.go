@@ -38,15 +38,15 @@ func (i *trusted) checkClaims(t *Token, typ string, now time.Time) *denial.Error
 	}
 	if !i.boundAsBearer && t.Claims()["cnf"] != nil {
 		return fail(ErrTokenBound, "got the claim cnf; expected a token without it").
-			WithHint("request a token that is not bound, or set bound_tokens: accept_as_bearer for issuer " + quoted(i.name) +
+			WithHint("request a token that is not bound, or set bound_tokens: accept_as_bearer for issuer " + quote.Text(i.name) +
 				"; any client that has such a token can then use it")
 	}
 	if subject == "" {
 		return fail(ErrSubjectMissing, "")
 	}
 	if name := i.claimOfAnotherIssuer(t); name != "" {
-		return fail(ErrClaimsMalformed, quoted(name)+" begins with another issuer's prefix").
-			WithHint("give issuer " + quoted(i.name) + " a prefix, or change the name at the issuer")
+		return fail(ErrClaimsMalformed, quote.Text(name)+" begins with another issuer's prefix").
+			WithHint("give issuer " + quote.Text(i.name) + " a prefix, or change the name at the issuer")
 	}
 	t.Kind = i.kind(t.Claims(), t.Client)
 	t.ACR, _ = t.Claims()["acr"].(string)
@@ -76,19 +76,19 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *denial.Error {
 	switch {
 	case !now.Before(expiry.Add(i.leeway)):
 		return fail(ErrExpired, "exp is "+expiry.UTC().Format(time.RFC3339)).
-			WithHint("get a new token; this token expired " + span(now.Sub(expiry)) + " ago")
+			WithHint("get a new token; this token expired " + quote.Age(now.Sub(expiry)) + " ago")
 	case notBefore.After(latest):
 		return fail(ErrNotYetValid, "nbf is "+notBefore.UTC().Format(time.RFC3339)).
-			WithHint("wait until then, or correct the clocks: nbf is " + span(notBefore.Sub(now)) + " in the future")
+			WithHint("wait until then, or correct the clocks: nbf is " + quote.Age(notBefore.Sub(now)) + " in the future")
 	case issuedAt.After(latest):
 		return fail(ErrIssuedInFuture, "iat is "+issuedAt.UTC().Format(time.RFC3339)).
-			WithHint("correct the clock of the issuer or of this host: iat is " + span(issuedAt.Sub(now)) + " in the future")
+			WithHint("correct the clock of the issuer or of this host: iat is " + quote.Age(issuedAt.Sub(now)) + " in the future")
 	case i.maxLifetime > 0 && issuedAt.IsZero():
 		return fail(ErrLifetimeTooLong, "iat is missing").
-			WithHint("configure the issuer to add iat, or remove max_lifetime of issuer " + quoted(i.name))
+			WithHint("configure the issuer to add iat, or remove max_lifetime of issuer " + quote.Text(i.name))
 	case i.maxLifetime > 0 && expiry.Sub(issuedAt) > i.maxLifetime:
 		return fail(ErrLifetimeTooLong, "got "+quote.Duration(expiry.Sub(issuedAt))+"; expected at most "+quote.Duration(i.maxLifetime)).
-			WithHint("configure the issuer to limit the lifetime, or raise max_lifetime of issuer " + quoted(i.name))
+			WithHint("configure the issuer to limit the lifetime, or raise max_lifetime of issuer " + quote.Text(i.name))
 	}
 	t.Expiry, t.issuedAt = expiry, issuedAt
 	if t.begin = notBefore; issuedAt.After(notBefore) {

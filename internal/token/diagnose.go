@@ -27,21 +27,21 @@ func (v *Verifier) diagnoseAudience(f *denial.Error, i *trusted, claims map[stri
 	found, present, _ := audience(claims)
 	clients := i.clientsOf(claims)
 	if len(i.audiences) == 0 { // Cognito: the client requested a resource
-		f.Internal = "got aud " + listed(found) + "; expected " + oneOf(i.clients) + ", or one of audiences"
-		f.Hint = "add the resource to audiences of issuer " + quoted(i.name) +
+		f.Internal = "got aud " + quote.List(found) + "; expected " + quote.OneOf(i.clients) + ", or one of audiences"
+		f.Hint = "add the resource to audiences of issuer " + quote.Text(i.name) +
 			" if it is this application, or request a token without a resource"
 		return
 	}
-	request := "request a token for " + oneOf(i.audiences)
+	request := "request a token for " + quote.OneOf(i.audiences)
 	switch {
 	case !present:
 		f.Internal = "aud is missing"
 	case len(found) == 0:
 		f.Internal = "aud is empty"
 	default:
-		f.Internal = "got aud " + listed(found)
+		f.Internal = "got aud " + quote.List(found)
 	}
-	f.Internal += "; expected " + oneOf(i.audiences)
+	f.Internal += "; expected " + quote.OneOf(i.audiences)
 	f.Hint = "configure the issuer to add the audience to aud: " + request
 
 	configured := func(t *trusted) []string { return t.audiences }
@@ -49,17 +49,18 @@ func (v *Verifier) diagnoseAudience(f *denial.Error, i *trusted, claims map[stri
 	switch {
 	case i.isIDToken(claims, found, clients):
 		f.Near = denial.NearIDToken
-		f.Hint = "send the access token instead of the ID token, which is for the client " + listed(found)
+		f.Hint = "send the access token instead of the ID token, which is for the client " + quote.List(found)
 	case at >= 0:
 		f.Near = denial.NearAudienceIsClient
-		f.Internal += "; " + clients[at].claim + " is " + quoted(clients[at].value)
-		f.Hint = quoted(clients[at].value) + " is the token's client: put it in clients of issuer " + quoted(i.name) + " instead of audiences"
+		f.Internal += "; " + clients[at].claim + " is " + quote.Text(clients[at].value)
+		f.Hint = quote.Text(clients[at].value) + " is the token's client: put it in clients of issuer " + quote.Text(i.name) +
+			" instead of audiences"
 	case len(found) > 0:
-		f.Hint = "add " + quoted(found[0]) + " to audiences of issuer " + quoted(i.name) + ", or " + request
+		f.Hint = "add " + quote.Text(found[0]) + " to audiences of issuer " + quote.Text(i.name) + ", or " + request
 		if value, other := v.otherIssuer(i, found, configured); other != nil {
 			f.Near = denial.NearOtherIssuersAudience
-			f.Hint = quoted(value) + " is an audience of issuer " + quoted(other.name) +
-				": add it to audiences of issuer " + quoted(i.name) + ", or " + request
+			f.Hint = quote.Text(value) + " is an audience of issuer " + quote.Text(other.name) +
+				": add it to audiences of issuer " + quote.Text(i.name) + ", or " + request
 		}
 	}
 }
@@ -85,27 +86,27 @@ func (i *trusted) isIDToken(claims map[string]any, audience []string, clients []
 func (v *Verifier) diagnoseClient(f *denial.Error, i *trusted, claims map[string]any) {
 	audience, _, _ := audience(claims)
 	clients := i.clientsOf(claims)
-	request := "request a token as " + oneOf(i.clients)
+	request := "request a token as " + quote.OneOf(i.clients)
 	idToken := i.cognito != nil && claims["token_use"] == useID
 	_, aud := claims["aud"].(string)
 	switch {
 	case idToken && !aud:
 		f.Internal = "aud of the ID token is not a string"
 		if len(audience) > 0 {
-			f.Internal += ": got an array with " + listed(audience)
+			f.Internal += ": got an array with " + quote.List(audience)
 		}
 	case idToken:
-		f.Internal = "got an ID token with aud " + listed(audience)
+		f.Internal = "got an ID token with aud " + quote.List(audience)
 	case len(clients) == 0:
 		f.Internal = "client_id and azp are missing"
 	default:
 		found := make([]string, len(clients))
 		for n, c := range clients {
-			found[n] = c.claim + " " + quoted(c.value)
+			found[n] = c.claim + " " + quote.Text(c.value)
 		}
 		f.Internal = "got " + strings.Join(found, ", ")
 	}
-	f.Internal += "; expected " + oneOf(i.clients)
+	f.Internal += "; expected " + quote.OneOf(i.clients)
 	f.Hint = request
 
 	var wrong []string
@@ -115,7 +116,7 @@ func (v *Verifier) diagnoseClient(f *denial.Error, i *trusted, claims map[string
 		}
 	}
 	if len(wrong) > 0 {
-		f.Hint = "add " + quoted(wrong[0]) + " to clients of issuer " + quoted(i.name) + ", or " + request
+		f.Hint = "add " + quote.Text(wrong[0]) + " to clients of issuer " + quote.Text(i.name) + ", or " + request
 	}
 	configured := func(t *trusted) []string { return t.clients }
 	at := slices.IndexFunc(audience, func(one string) bool { return slices.Contains(i.clients, one) })
@@ -124,21 +125,21 @@ func (v *Verifier) diagnoseClient(f *denial.Error, i *trusted, claims map[string
 		f.Hint = "configure the issuer to set aud to one string, the client"
 	case at >= 0 && !idToken:
 		f.Near = denial.NearClientInAudience
-		f.Internal += "; aud is " + listed(audience)
+		f.Internal += "; aud is " + quote.List(audience)
 		f.Hint = i.hintClientInAudience(audience[at])
 	case other != nil:
 		f.Near = denial.NearOtherIssuersClient
-		f.Hint = quoted(value) + " is a client of issuer " + quoted(other.name) +
-			": add it to clients of issuer " + quoted(i.name) + ", or " + request
+		f.Hint = quote.Text(value) + " is a client of issuer " + quote.Text(other.name) +
+			": add it to clients of issuer " + quote.Text(i.name) + ", or " + request
 	}
 }
 
 func (i *trusted) hintClientInAudience(client string) string {
 	if i.cognito != nil {
-		return "request a token as " + quoted(client) +
+		return "request a token as " + quote.Text(client) +
 			": any client can choose the aud of its access token, so aud does not count"
 	}
-	return "the client is in aud: put " + quoted(client) + " in audiences of issuer " + quoted(i.name) + " instead of clients"
+	return "the client is in aud: put " + quote.Text(client) + " in audiences of issuer " + quote.Text(i.name) + " instead of clients"
 }
 
 func (i *trusted) diagnoseUse(f *denial.Error, claims map[string]any, typ string) {
@@ -147,16 +148,16 @@ func (i *trusted) diagnoseUse(f *denial.Error, claims map[string]any, typ string
 		f.Hint = "send the " + i.expectedUse() + " token"
 		return
 	}
-	f.Internal += "; expected " + oneOf(i.tokenUse)
+	f.Internal += "; expected " + quote.OneOf(i.tokenUse)
 	switch use := i.use(claims, typ); {
 	case use == useID:
-		f.Near, f.Hint = denial.NearIDToken, "send the access token, or add id to token_use of issuer "+quoted(i.name)
+		f.Near, f.Hint = denial.NearIDToken, "send the access token, or add id to token_use of issuer "+quote.Text(i.name)
 	case use == useAccess && i.cognito == nil:
 		f.Near = denial.NearAccessToken
 		f.Hint = "send the ID token; if this is an ID token, none of its claims shows it, so set token_use: [access, id] for issuer " +
-			quoted(i.name)
+			quote.Text(i.name)
 	case use == useAccess:
-		f.Near, f.Hint = denial.NearAccessToken, "send the ID token, or add access to token_use of issuer "+quoted(i.name)
+		f.Near, f.Hint = denial.NearAccessToken, "send the ID token, or add access to token_use of issuer "+quote.Text(i.name)
 	}
 }
 
@@ -186,7 +187,7 @@ func (i *trusted) describeUse(claims map[string]any, typ string) string {
 	case !isText:
 		return "token_use is not a string"
 	}
-	return "got token_use " + quoted(use)
+	return "got token_use " + quote.Text(use)
 }
 
 // clientClaim is a claim that names the client of a token.

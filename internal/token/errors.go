@@ -2,10 +2,8 @@ package token
 
 import (
 	"errors"
-	"time"
 
 	"github.com/jwtgate/jwtgate/internal/denial"
-	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // The kinds of failures, for errors.Is, in the order of the checks.
@@ -35,13 +33,3 @@ var (
 // fail returns a failure of a kind. Its internal text may contain only these claims, as
 // package quote writes them: iss, aud, client_id, azp, token_use, sub and times.
 func fail(kind error, internal string) *denial.Error { return denial.New(kind, internal) }
-
-func cut(s string) string { return quote.Cut(s, quote.Max) }
-
-func quoted(s string) string { return quote.Text(s) }
-
-func listed(items []string) string { return quote.List(items) }
-
-func oneOf(items []string) string { return quote.OneOf(items) }
-
-func span(d time.Duration) string { return quote.Age(d) }

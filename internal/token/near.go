@@ -6,6 +6,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // maxNearISS is the maximum length of an iss that is compared with the configured ones to
@@ -90,7 +91,7 @@ func webScheme(scheme string) bool {
 // unknownIssuer returns the failure for an iss that is not configured. It compares the iss
 // once with each configured iss, and allocates memory only for the failure.
 func (v *Verifier) unknownIssuer(iss string) *denial.Error {
-	failure := fail(ErrIssuerUnknown, "got iss "+quoted(iss))
+	failure := fail(ErrIssuerUnknown, "got iss "+quote.Text(iss))
 	if iss == "" || len(iss) > maxNearISS {
 		return failure
 	}
@@ -118,7 +119,7 @@ func (v *Verifier) unknownIssuer(iss string) *denial.Error {
 // nearMiss adds to a failure how an unknown iss differs from an iss of the issuer.
 func (i *trusted) nearMiss(f *denial.Error, near denial.NearMiss, found, expected *issForm) *denial.Error {
 	f.Near = near
-	f.Internal += "; expected " + quoted(expected.iss) + " of issuer " + quoted(i.name)
+	f.Internal += "; expected " + quote.Text(expected.iss) + " of issuer " + quote.Text(i.name)
 	if near == denial.NearIssuerCognito {
 		f.Hint = i.hintCognito(found)
 		return f
@@ -133,7 +134,7 @@ func (i *trusted) nearMiss(f *denial.Error, near denial.NearMiss, found, expecte
 	setting := "set issuer: " + strconv.QuoteToASCII(found.iss)
 	switch {
 	case near == denial.NearIssuerHost:
-		setting = "set issuer: " + quoted(found.iss)
+		setting = "set issuer: " + quote.Text(found.iss)
 	case near == denial.NearIssuerSlash && len(found.iss) > len(expected.iss):
 		setting += " (with the slash)"
 	case near == denial.NearIssuerSlash:
@@ -149,15 +150,15 @@ func (i *trusted) hintCognito(found *issForm) string {
 	home, _, _ := strings.Cut(pool, "_")
 	hint := ""
 	if i.cognito == nil {
-		hint = "set cognito: " + quoted(pool) + " instead of issuer for issuer " + quoted(i.name) + ", to accept both forms of the pool"
+		hint = "set cognito: " + quote.Text(pool) + " instead of issuer for issuer " + quote.Text(i.name) + ", to accept both forms of the pool"
 	}
 	switch {
 	case region == home:
 		return hint
 	case updated:
-		return "get the token from the pool's own region: the UPDATED form always names " + quoted(home)
+		return "get the token from the pool's own region: the UPDATED form always names " + quote.Text(home)
 	case hint == "":
-		return "add " + quoted(region) + " to replica_regions of issuer " + quoted(i.name)
+		return "add " + quote.Text(region) + " to replica_regions of issuer " + quote.Text(i.name)
 	}
-	return hint + ", and replica_regions: [" + quoted(region) + "] if the pool has a replica there"
+	return hint + ", and replica_regions: [" + quote.Text(region) + "] if the pool has a replica there"
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/revocation"
 )
 
@@ -29,14 +30,14 @@ func (v *Verifier) checkRevocation(t *Token) *denial.Error {
 		return nil
 	}
 	failure := fail(ErrTokenRevoked, "its "+key+" is on the list of revoked tokens")
-	failure.Issuer, failure.Subject, failure.KeyID = t.Issuer, t.Subject, cut(t.KeyID)
+	failure.Issuer, failure.Subject, failure.KeyID = t.Issuer, t.Subject, quote.Cut(t.KeyID, quote.Max)
 	switch key {
 	case "jti":
 		failure.Hint = "get a new token; only this token is revoked"
 	case "origin_jti":
 		failure.Hint = "log in again; all tokens of that login are revoked"
 	default:
-		failure.Hint = "to accept the token, remove the line with its " + key + " and issuer " + quoted(t.Issuer) +
+		failure.Hint = "to accept the token, remove the line with its " + key + " and issuer " + quote.Text(t.Issuer) +
 			" from the list; if the line has issued_before, a new token is accepted"
 	}
 	return failure

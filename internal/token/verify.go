@@ -14,6 +14,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/revocation"
 	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
@@ -190,7 +191,7 @@ func (v *Verifier) Begin(ctx context.Context, raw string) (*Candidate, error) {
 	}
 	c := &Candidate{compact: j, header: h}
 	if failure := v.findKey(ctx, c); failure != nil {
-		failure.KeyID = cut(h.kid)
+		failure.KeyID = quote.Cut(h.kid, quote.Max)
 		return nil, failure
 	}
 	return c, nil
@@ -210,17 +211,19 @@ func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 	case issuer == nil:
 		return v.unknownIssuer(iss)
 	case !slices.Contains(issuer.algorithms, h.alg):
-		return fail(ErrAlgNotAllowed, "got alg "+quoted(h.alg)+" of issuer "+quoted(issuer.name)+"; expected "+oneOf(issuer.algorithms)).
-			WithHint("add " + h.alg + " to algorithms of issuer " + quoted(issuer.name) + " if it uses this algorithm")
+		return fail(ErrAlgNotAllowed,
+			"got alg "+quote.Text(h.alg)+" of issuer "+quote.Text(issuer.name)+"; expected "+quote.OneOf(issuer.algorithms)).
+			WithHint("add " + h.alg + " to algorithms of issuer " + quote.Text(issuer.name) + " if it uses this algorithm")
 	case h.hasType && !issuer.types[h.typ]:
-		return fail(ErrTypeNotAllowed, "got typ "+quoted(h.typ)+" of issuer "+quoted(issuer.name)+"; expected "+oneOf(issuer.tokenTypes)).
-			WithHint("add " + quoted(h.typ) + " to token_types of issuer " + quoted(issuer.name) + " if its access tokens have this typ")
+		return fail(ErrTypeNotAllowed,
+			"got typ "+quote.Text(h.typ)+" of issuer "+quote.Text(issuer.name)+"; expected "+quote.OneOf(issuer.tokenTypes)).
+			WithHint("add " + quote.Text(h.typ) + " to token_types of issuer " + quote.Text(issuer.name) + " if its access tokens have this typ")
 	}
 	// The epoch is read before the key. In the other order, a key that is withdrawn in
 	// between would get the epoch after its withdrawal.
 	c.iss, c.issuer, c.epoch = iss, issuer, issuer.keys.Epoch()
 	if c.key, err = issuer.keys.Key(ctx, c.kid, c.alg); err != nil {
-		failure := fail(err, "issuer "+quoted(issuer.name))
+		failure := fail(err, "issuer "+quote.Text(issuer.name))
 		if later, ok := errors.AsType[interface {
 			error
 			RetryAfter() time.Duration
@@ -236,7 +239,7 @@ func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 func (v *Verifier) Finish(c *Candidate, now time.Time) (*Token, error) {
 	token, failure := v.check(c, now)
 	if failure != nil {
-		failure.KeyID = cut(c.kid)
+		failure.KeyID = quote.Cut(c.kid, quote.Max)
 		return nil, failure
 	}
 	return token, nil
@@ -245,7 +248,7 @@ func (v *Verifier) Finish(c *Candidate, now time.Time) (*Token, error) {
 func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 	issuer := c.issuer
 	if err := v.algorithms[c.alg].Verify(c.signed, c.signature, c.key); err != nil {
-		return nil, fail(ErrSignatureInvalid, "kid "+quoted(c.kid)+", alg "+c.alg)
+		return nil, fail(ErrSignatureInvalid, "kid "+quote.Text(c.kid)+", alg "+c.alg)
 	}
 	issuer.keys.Verified(c.kid)
 	claims, err := strictjson.Object(c.claims)
@@ -295,7 +298,7 @@ func (v *Verifier) header(text string) (header, error) {
 	}
 	alg, typ, kid, unsupported := parameters[0], parameters[1], parameters[2], parameters[3:]
 	if v.algorithms[alg.Text] == nil {
-		failure := fail(ErrAlgNotAllowed, "got alg "+quoted(alg.Text))
+		failure := fail(ErrAlgNotAllowed, "got alg "+quote.Text(alg.Text))
 		if v.methods[alg.Text] != nil {
 			failure.Hint = "add " + alg.Text + " to algorithms of the issuer that uses it"
 		}
@@ -309,7 +312,7 @@ func (v *Verifier) header(text string) (header, error) {
 	h := header{alg: alg.Text, kid: kid.Text, hasType: typ.Present}
 	if h.hasType {
 		if h.typ = mediaType(typ.Text); !v.types[h.typ] {
-			return header{}, fail(ErrTypeNotAllowed, "got typ "+quoted(typ.Text))
+			return header{}, fail(ErrTypeNotAllowed, "got typ "+quote.Text(typ.Text))
 		}
 	}
 	if h.kid == "" {
