@@ -9,23 +9,25 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 func TestCheck(t *testing.T) {
 	alone(t)
 	t.Run("a valid one", func(t *testing.T) {
-		file := write(t, "jwtgate.yaml", "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"+
+		file := testutil.File(t, "jwtgate.yaml", "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"+
 			"routes: [{match: /a}, {match: /b, access: public}]\n")
 		command(t, "check", "--config", file).holds(t, exitYes, []string{file + ": valid (1 issuer, 2 routes, default required)\n"}, nil)
 	})
 	t.Run("with warnings", func(t *testing.T) {
-		file := write(t, "jwtgate.yaml", "issuers: {home: {issuer: 'http://home.example/', audiences: [a], dangerously_allow_http: true}}\n")
+		file := testutil.File(t, "jwtgate.yaml",
+			"issuers: {home: {issuer: 'http://home.example/', audiences: [a], dangerously_allow_http: true}}\n")
 		command(t, "check", "--config", file).holds(t, exitYes, []string{
 			file + ":1:", ": warning: issuers.home.dangerously_allow_http is true: ", ": valid (",
 		}, nil)
 	})
 	t.Run("with a need that the shipped envoy.yaml does not meet", func(t *testing.T) {
-		file := write(t, "jwtgate.yaml", "identity: {headers: {x-team: team}}\n"+
+		file := testutil.File(t, "jwtgate.yaml", "identity: {headers: {x-team: team}}\n"+
 			"issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n")
 		command(t, "check", "--config", file).holds(t, exitYes, []string{
 			file + ": warning: the shipped envoy.yaml does not allow jwtgate to change x-team, ", ": valid (",
@@ -33,7 +35,7 @@ func TestCheck(t *testing.T) {
 	})
 	t.Run("every mistake at once", func(t *testing.T) {
 		// Mistakes of the config, of the routes and of the issuers' files together.
-		file := write(t, "jwtgate.yaml", `issuers:
+		file := testutil.File(t, "jwtgate.yaml", `issuers:
   home: {issuer: "https://home.example/", audiences: [a], algorithms: [HS256]}
   file: {issuer: "https://file.example/", prefix: "f:", audiences: [a], jwks: {file: nowhere.json}}
 routes:
@@ -63,12 +65,12 @@ defualt: deny
 		}
 	})
 	t.Run("one mistake", func(t *testing.T) {
-		file := write(t, "jwtgate.yaml", "default: open\n")
+		file := testutil.File(t, "jwtgate.yaml", "default: open\n")
 		got := command(t, "check", "--config", file)
 		got.holds(t, exitNo, []string{file + ":1:10: default "}, nil)
 	})
 	t.Run("a singular", func(t *testing.T) {
-		file := write(t, "jwtgate.yaml", "[]\n")
+		file := testutil.File(t, "jwtgate.yaml", "[]\n")
 		command(t, "check", "--config", file).holds(t, exitNo, []string{"\n1 mistake\n"}, nil)
 	})
 }
@@ -77,7 +79,7 @@ defualt: deny
 func TestCheckCompilesOnce(t *testing.T) {
 	alone(t)
 	n := 0
-	code := run(t.Context(), []string{"check", "--config", write(t, "jwtgate.yaml", publicYAML)}, console{
+	code := run(t.Context(), []string{"check", "--config", testutil.File(t, "jwtgate.yaml", publicYAML)}, console{
 		out: io.Discard, err: io.Discard, getenv: os.LookupEnv,
 		compile: func(cfg *config.Config, o gate.CompileOptions) (*gate.Policy, error) {
 			n++
@@ -105,7 +107,7 @@ func TestCheckOfWhatCannotBeRead(t *testing.T) {
 	command(t, "check", "--config", missing).holds(t, exitFailure, nil, []string{"jwtgate: reading the config: open " + missing})
 	command(t, "check", "--config", t.TempDir()).holds(t, exitFailure, nil, []string{"jwtgate: reading the config: "})
 	if os.Geteuid() != 0 { // root reads everything
-		file := write(t, "jwtgate.yaml", publicYAML)
+		file := testutil.File(t, "jwtgate.yaml", publicYAML)
 		if err := os.Chmod(file, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +118,7 @@ func TestCheckOfWhatCannotBeRead(t *testing.T) {
 // TestCheckExpandsVariables: variables in the file come from the command's environment.
 func TestCheckExpandsVariables(t *testing.T) {
 	alone(t)
-	file := write(t, "jwtgate.yaml", "issuers: {pool: {cognito: \"${CHECK_POOL}\", clients: [web]}}\n")
+	file := testutil.File(t, "jwtgate.yaml", "issuers: {pool: {cognito: \"${CHECK_POOL}\", clients: [web]}}\n")
 	command(t, "check", "--config", file).holds(t, exitNo, []string{"CHECK_POOL, which is not set"}, nil)
 	t.Setenv("CHECK_POOL", "us-west-1_6BpkgoczU")
 	command(t, "check", "--config", file).holds(t, exitYes, []string{"valid"}, nil)

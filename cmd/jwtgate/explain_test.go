@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // The token can come from a file, standard input or a header, and the time can be past or
@@ -156,8 +158,8 @@ func (s *served) deny(t *testing.T, path string) map[string]any {
 // of the server or by its log.
 func TestExplainDecision(t *testing.T) {
 	alone(t)
-	s := serve(t, "--config", write(t, "jwtgate.yaml", publicYAML))
-	other := serve(t, "--config", write(t, "jwtgate.yaml", publicYAML))
+	s := serve(t, "--config", testutil.File(t, "jwtgate.yaml", publicYAML))
+	other := serve(t, "--config", testutil.File(t, "jwtgate.yaml", publicYAML))
 	line := s.deny(t, "/admin")
 	id := line["decision"].(string)
 	want := []string{
@@ -214,7 +216,7 @@ func TestExplainDecision(t *testing.T) {
 		command(t, "explain", "--decision", id, "--server", web.URL).holds(t, exitFailure, nil, []string{web.URL + " did not respond: "})
 	})
 	t.Run("from its log", func(t *testing.T) {
-		command(t, "explain", "--audit-line", write(t, "jwtgate.log", s.log.String())).holds(t, exitNo, want, nil)
+		command(t, "explain", "--audit-line", testutil.File(t, "jwtgate.log", s.log.String())).holds(t, exitNo, want, nil)
 	})
 }
 
@@ -263,14 +265,15 @@ func TestExplainAuditLine(t *testing.T) {
 		"nothing": "", "other lines": "starting\n{\"msg\":\"x\"}\n" + difference, "half a line": auditLine[:200],
 	} {
 		t.Run(name, func(t *testing.T) {
-			command(t, "explain", "--audit-line", write(t, "log", text)).holds(t, exitFailure, nil, []string{"found no audit line; expected"})
+			command(t, "explain", "--audit-line", testutil.File(t, "log", text)).
+				holds(t, exitFailure, nil, []string{"found no audit line; expected"})
 		})
 	}
 	t.Run("allowed", func(t *testing.T) {
 		line := strings.NewReplacer(`"deny"`, `"allow"`, "group_missing", "shadowed",
 			`"status":403,"detail":"the subject is not in a group that may do this"`, `"status":200,"would_deny":"expired"`,
 		).Replace(auditLine)
-		command(t, "explain", "--audit-line", write(t, "log", line)).holds(t, exitYes, []string{
+		command(t, "explain", "--audit-line", testutil.File(t, "log", line)).holds(t, exitYes, []string{
 			"allow: shadowed, decision ", "allowed without identity; otherwise denied: expired\n",
 			" 8 claims         failed ", "10 identity       passed",
 		}, nil)
@@ -287,7 +290,7 @@ func TestExplainAuditLineOfMany(t *testing.T) {
 	for number := range 5000 { // more than is held of it at once
 		text.WriteString(line(number))
 	}
-	log := write(t, "jwtgate.log", text.String()+auditLine+"\n"+line(5000))
+	log := testutil.File(t, "jwtgate.log", text.String()+auditLine+"\n"+line(5000))
 	const id = "3f2a9c01-5d41e8c2b7a90f36"
 	t.Run("the one that is asked for", func(t *testing.T) {
 		command(t, "explain", "--decision", id, "--audit-line", log).
@@ -337,7 +340,7 @@ func TestExplainAuditLineRefuses(t *testing.T) {
 		{"an id in capitals", "5d41e8c2b7a90f36", "5D41E8C2B7A90F36", "invalid decision ID"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			file := write(t, "log", strings.Replace(auditLine, row.old, row.new, 1))
+			file := testutil.File(t, "log", strings.Replace(auditLine, row.old, row.new, 1))
 			command(t, "explain", "--audit-line", file).holds(t, exitFailure, nil, []string{row.want})
 		})
 	}
@@ -351,12 +354,12 @@ func TestConfigByVariable(t *testing.T) {
 	command(t, "explain", "--path", "/nowhere").holds(t, exitNo, []string{"deny: credential_missing"}, nil)
 	command(t, "explain", "--path", "/nowhere", "--config", e.put(t, "open.yaml", publicYAML)).
 		holds(t, exitNo, []string{"deny: route_denied"}, nil)
-	command(t, "explain", "--audit-line", write(t, "log", auditLine)).holds(t, exitNo, []string{"group_missing"}, nil)
+	command(t, "explain", "--audit-line", testutil.File(t, "log", auditLine)).holds(t, exitNo, []string{"group_missing"}, nil)
 	command(t, "check").holds(t, exitYes, []string{e.config + ": valid"}, nil)
-	other := write(t, "other.yaml", publicYAML)
+	other := testutil.File(t, "other.yaml", publicYAML)
 	command(t, "check", "--config", other).holds(t, exitYes, []string{other + ": valid"}, nil)
 	command(t, "check", other).holds(t, exitYes, []string{other + ": valid"}, nil)
-	cases := write(t, "cases.yaml", "cases: [{request: GET /open/x, expect: {reason: public}}]\n")
+	cases := testutil.File(t, "cases.yaml", "cases: [{request: GET /open/x, expect: {reason: public}}]\n")
 	command(t, "test", cases).holds(t, exitYes, []string{"1 case, 0 failed"}, nil)
 	command(t, "test", "--config", e.dir+"/nowhere.yaml", cases).holds(t, exitFailure, nil, []string{"nowhere.yaml"})
 }

@@ -7,11 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 func TestHealthcheck(t *testing.T) {
 	alone(t)
-	s := serve(t, "--config", write(t, "jwtgate.yaml", publicYAML))
+	s := serve(t, "--config", testutil.File(t, "jwtgate.yaml", publicYAML))
 	s.wait(t, "serving")
 	want := []string{s.listen + " is serving\n"}
 	_, port, err := net.SplitHostPort(s.listen)
@@ -24,10 +26,10 @@ func TestHealthcheck(t *testing.T) {
 			command(t, "healthcheck", "--addr", host+":"+port).holds(t, exitYes, want, nil)
 		}
 	})
-	config := write(t, "asked.yaml", strings.Replace(publicYAML, "127.0.0.1:0", s.listen, 1))
+	config := testutil.File(t, "asked.yaml", strings.Replace(publicYAML, "127.0.0.1:0", s.listen, 1))
 	t.Run("by the configuration", func(t *testing.T) { command(t, "healthcheck", "--config", config).holds(t, exitYes, want, nil) })
 	t.Run("address before configuration", func(t *testing.T) {
-		command(t, "healthcheck", "--config", write(t, "other.yaml", publicYAML), "--addr", s.listen).holds(t, exitYes, want, nil)
+		command(t, "healthcheck", "--config", testutil.File(t, "other.yaml", publicYAML), "--addr", s.listen).holds(t, exitYes, want, nil)
 	})
 	t.Run("by variables", func(t *testing.T) {
 		t.Setenv("JWTGATE_CONFIG", config)
@@ -51,7 +53,7 @@ func TestHealthcheck(t *testing.T) {
 func TestHealthcheckOnAUnixSocket(t *testing.T) {
 	alone(t)
 	socket := "unix:" + filepath.Join(t.TempDir(), "gate.sock")
-	s := serve(t, "--config", write(t, "jwtgate.yaml", publicYAML), "--listen", socket)
+	s := serve(t, "--config", testutil.File(t, "jwtgate.yaml", publicYAML), "--listen", socket)
 	s.wait(t, "serving")
 	command(t, "healthcheck", "--addr", socket).holds(t, exitYes, []string{socket + " is serving\n"}, nil)
 }
@@ -68,7 +70,7 @@ func TestHealthcheckNotServing(t *testing.T) {
 	t.Cleanup(idp.Close)
 	t.Cleanup(func() { close(release) }) // runs before idp.Close, which waits for the handler
 	t.Setenv("ISS", idp.URL+"/")
-	s := serve(t, "--config", write(t, "jwtgate.yaml", `
+	s := serve(t, "--config", testutil.File(t, "jwtgate.yaml", `
 server: {listen: 127.0.0.1:0, drain_delay: 0s}
 admin: {listen: 127.0.0.1:0}
 issuers: {home: {issuer: "${ISS}", audiences: [a], dangerously_allow_http: true, jwks: {request_timeout: 1m}}}

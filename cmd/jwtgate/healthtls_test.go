@@ -19,11 +19,11 @@ func tlsYAML(cert, key string) string {
 func TestHealthcheckByTLS(t *testing.T) {
 	alone(t)
 	cert, key := testutil.LoopbackCertificate(t)
-	s := serve(t, "--config", write(t, "jwtgate.yaml", tlsYAML(cert, key)))
+	s := serve(t, "--config", testutil.File(t, "jwtgate.yaml", tlsYAML(cert, key)))
 	s.wait(t, "serving")
 	want := []string{s.listen + " is serving\n"}
 	asked := func(cert string) string {
-		return write(t, "asked.yaml", strings.Replace(tlsYAML(cert, key), "127.0.0.1:0", s.listen, 1))
+		return testutil.File(t, "asked.yaml", strings.Replace(tlsYAML(cert, key), "127.0.0.1:0", s.listen, 1))
 	}
 	command(t, "healthcheck", "--config", asked(cert)).holds(t, exitYes, want, nil)
 	command(t, "healthcheck", "--addr", s.listen, "--ca", cert).holds(t, exitYes, want, nil)

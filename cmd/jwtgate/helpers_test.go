@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -66,16 +65,6 @@ func (o outcome) holds(t *testing.T, code int, out, err []string) {
 	if strings.Contains(o.err, "goroutine ") {
 		t.Errorf("a stack trace:\n%s", o.err)
 	}
-}
-
-// write writes a file into a new directory.
-func write(t *testing.T, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // publicYAML serves without an issuer, on ports that the system chooses.

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // names are the files that init writes.
@@ -121,7 +123,7 @@ func TestInitMistakes(t *testing.T) {
 		})
 	}
 	t.Run("a directory that cannot be", func(t *testing.T) {
-		file := write(t, "file", "")
+		file := testutil.File(t, "file", "")
 		command(t, "init", "--out", file, "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c", "--app", "a:1").
 			holds(t, exitFailure, nil, []string{file})
 	})

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 const initYAML = "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"
@@ -48,7 +50,7 @@ func TestInitFitsAConfiguration(t *testing.T) {
 			envoy: []string{"[] # edit: origins"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			file, dir := write(t, "jwtgate.yaml", initYAML+row.config), filepath.Join(t.TempDir(), "out")
+			file, dir := testutil.File(t, "jwtgate.yaml", initYAML+row.config), filepath.Join(t.TempDir(), "out")
 			args := row.args
 			if row.args == nil || row.args[0] != "--app" {
 				args = append(args, "--app", "127.0.0.1:3000")
@@ -79,7 +81,7 @@ func TestInitFitsAConfiguration(t *testing.T) {
 		})
 	}
 	t.Run("where it is mounted from", func(t *testing.T) {
-		file := write(t, "jwtgate.yaml", initYAML)
+		file := testutil.File(t, "jwtgate.yaml", initYAML)
 		got := command(t, "init", "--config", file, "--out", filepath.Dir(file), "--app", "127.0.0.1:3000")
 		got.holds(t, exitYes, []string{"mounts " + file + "; add the other files and the variables that it reads"}, nil)
 		if strings.Contains(got.out, "copy it") {
@@ -87,7 +89,7 @@ func TestInitFitsAConfiguration(t *testing.T) {
 		}
 	})
 	t.Run("with TLS, which envoy.yaml lacks", func(t *testing.T) {
-		file, dir := write(t, "jwtgate.yaml", initYAML+"server: {tls: {cert_file: c.pem, key_file: k.pem}}\n"), t.TempDir()
+		file, dir := testutil.File(t, "jwtgate.yaml", initYAML+"server: {tls: {cert_file: c.pem, key_file: k.pem}}\n"), t.TempDir()
 		command(t, "init", "--config", file, "--out", dir, "--app", "127.0.0.1:3000").
 			holds(t, exitYes, []string{"server.tls is on: add a transport_socket with your certificate authority to the cluster jwtgate of "}, nil)
 		command(t, "lint-envoy", "--config", file, filepath.Join(dir, "envoy.yaml")).holds(t, exitNo, []string{"(gate-tls)"}, nil)
@@ -97,7 +99,7 @@ func TestInitFitsAConfiguration(t *testing.T) {
 // TestInitFitsNothing: a configuration for which no files can be written is an error.
 func TestInitFitsNothing(t *testing.T) {
 	alone(t)
-	plain := write(t, "jwtgate.yaml", initYAML)
+	plain := testutil.File(t, "jwtgate.yaml", initYAML)
 	for _, row := range []struct {
 		name  string
 		args  []string
@@ -110,16 +112,18 @@ func TestInitFitsNothing(t *testing.T) {
 		}},
 		{"a new pool as well", []string{"--config", plain, "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c"}, exitFailure,
 			[]string{"--config and --cognito: got both", "--config and --client-id: got both"}},
-		{"a configuration with mistakes", []string{"--config", write(t, "jwtgate.yaml", "default: open\n")}, exitNo, []string{"default is"}},
+		{"a configuration with mistakes", []string{"--config", testutil.File(t, "jwtgate.yaml", "default: open\n")},
+			exitNo, []string{"default is"}},
 		{"no configuration", []string{"--config", filepath.Join(t.TempDir(), "missing.yaml")}, exitFailure, []string{"missing.yaml"}},
-		{"any free port", []string{"--config", write(t, "jwtgate.yaml", initYAML+"server: {listen: '127.0.0.1:0'}\n")}, exitFailure,
+		{"any free port", []string{"--config", testutil.File(t, "jwtgate.yaml", initYAML+"server: {listen: '127.0.0.1:0'}\n")}, exitFailure,
 			[]string{`server.listen: got "127.0.0.1:0"; expected a port from 1 to 65535`}},
-		{"Envoy's own port", []string{"--config", write(t, "jwtgate.yaml", initYAML+"server: {listen: '127.0.0.1:8080'}\n")}, exitFailure,
+		{"Envoy's own port", []string{"--config", testutil.File(t, "jwtgate.yaml", initYAML+"server: {listen: '127.0.0.1:8080'}\n")}, exitFailure,
 			[]string{`server.listen: got "127.0.0.1:8080", the port of Envoy in envoy.yaml; expected another port`}},
-		{"the application's port", []string{"--config", write(t, "jwtgate.yaml", initYAML+"server: {listen: '127.0.0.1:3000'}\n")}, exitFailure,
+		{"the application's port",
+			[]string{"--config", testutil.File(t, "jwtgate.yaml", initYAML+"server: {listen: '127.0.0.1:3000'}\n")}, exitFailure,
 			[]string{`--app: got "127.0.0.1:3000", where jwtgate listens; expected another port`}},
 		{"a socket with a relative path",
-			[]string{"--config", write(t, "jwtgate.yaml", initYAML+"server: {listen: 'unix:gate.sock'}\n")}, exitFailure,
+			[]string{"--config", testutil.File(t, "jwtgate.yaml", initYAML+"server: {listen: 'unix:gate.sock'}\n")}, exitFailure,
 			[]string{"expected the absolute path of a socket"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

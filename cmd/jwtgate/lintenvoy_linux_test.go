@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // terminalPair opens a pseudo-terminal: the side of the user, and that of the program.
@@ -40,12 +42,12 @@ func terminalPair(t *testing.T) (person, program *os.File) {
 // them.
 func TestLintEnvoyOnATerminal(t *testing.T) {
 	alone(t)
-	file := write(t, "jwtgate.yaml", lintedYAML)
+	file := testutil.File(t, "jwtgate.yaml", lintedYAML)
 	shipped, err := os.ReadFile("../../envoy/envoy.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	open := write(t, "envoy.yaml", strings.Replace(string(shipped), "failure_mode_allow: false", "failure_mode_allow: true", 1))
+	open := testutil.File(t, "envoy.yaml", strings.Replace(string(shipped), "failure_mode_allow: false", "failure_mode_allow: true", 1))
 	three := regexp.MustCompile(`^\S+envoy\.yaml:\d+:\d+: static_resources\.\S+\.failure_mode_allow \(failure-mode-allow\)\n` +
 		`  Envoy allows requests .*; while .*\n  write failure_mode_allow: false\n\S+: 1 hole \(.*\)\n$`)
 	for name, plain := range map[string]string{"in colours": "", "in plain text": "1"} {

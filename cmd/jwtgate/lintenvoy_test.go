@@ -6,20 +6,22 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 const lintedYAML = "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"
 
 func TestLintEnvoy(t *testing.T) {
 	alone(t)
-	file := write(t, "jwtgate.yaml", lintedYAML)
+	file := testutil.File(t, "jwtgate.yaml", lintedYAML)
 	shipped := filepath.Join("..", "..", "envoy", "envoy.yaml")
 	text, err := os.ReadFile(shipped)
 	if err != nil {
 		t.Fatal(err)
 	}
-	open := write(t, "envoy.yaml", strings.Replace(string(text), "failure_mode_allow: false", "failure_mode_allow: true", 1))
-	noted := write(t, "envoy.yaml", strings.Replace(string(text), "encode_raw_headers: true", "#", 1))
+	open := testutil.File(t, "envoy.yaml", strings.Replace(string(text), "failure_mode_allow: false", "failure_mode_allow: true", 1))
+	noted := testutil.File(t, "envoy.yaml", strings.Replace(string(text), "encode_raw_headers: true", "#", 1))
 
 	command(t, "lint-envoy", "--config", file, shipped).
 		holds(t, exitYes, []string{shipped + ": nothing found (1 HTTP connection manager checked)\n"}, nil)
@@ -49,6 +51,7 @@ func TestLintEnvoy(t *testing.T) {
 		command(t, "lint-envoy", "--config", file, t.TempDir()).holds(t, exitFailure, nil, []string{"jwtgate: reading the Envoy file: "})
 	})
 	t.Run("a configuration with mistakes", func(t *testing.T) {
-		command(t, "lint-envoy", "--config", write(t, "jwtgate.yaml", "default: open\n"), shipped).holds(t, exitNo, []string{"default is"}, nil)
+		command(t, "lint-envoy", "--config", testutil.File(t, "jwtgate.yaml", "default: open\n"), shipped).
+			holds(t, exitNo, []string{"default is"}, nil)
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 const casesYAML = `cases:
@@ -27,10 +29,10 @@ routes:
 // The JUnit file is written whenever cases ran.
 func TestPolicyTestCommand(t *testing.T) {
 	alone(t)
-	config := write(t, "jwtgate.yaml", testedYAML)
-	cases := write(t, "cases.yaml", casesYAML)
-	failing := write(t, "failing.yaml", strings.Replace(casesYAML, "x-user-id: alice", "x-user-id: bob", 1))
-	wrong := write(t, "wrong.yaml", "cases:\n  - {request: GET /x, expect: {reason: alowed}}\n  - {request: GET /y}\n")
+	config := testutil.File(t, "jwtgate.yaml", testedYAML)
+	cases := testutil.File(t, "cases.yaml", casesYAML)
+	failing := testutil.File(t, "failing.yaml", strings.Replace(casesYAML, "x-user-id: alice", "x-user-id: bob", 1))
+	wrong := testutil.File(t, "wrong.yaml", "cases:\n  - {request: GET /x, expect: {reason: alowed}}\n  - {request: GET /y}\n")
 	for _, row := range []struct {
 		name     string
 		args     []string
@@ -41,7 +43,8 @@ func TestPolicyTestCommand(t *testing.T) {
 		{"fail", []string{"--config", config, failing}, exitNo, []string{"an admin", `"bob"`, `"alice"`}, nil},
 		{"one of two files fails", []string{"--config", config, cases, failing}, exitNo, []string{"4 cases"}, nil},
 		{"mistakes in the cases", []string{"--config", config, wrong}, exitNo, []string{"wrong.yaml:2:", "wrong.yaml:3:", "2 mistakes"}, nil},
-		{"mistakes in the config", []string{"--config", write(t, "bad.yaml", "rotues: []\n"), cases}, exitNo, []string{"bad.yaml:1:1: "}, nil},
+		{"mistakes in the config", []string{"--config", testutil.File(t, "bad.yaml", "rotues: []\n"), cases},
+			exitNo, []string{"bad.yaml:1:1: "}, nil},
 		{"no config", []string{cases}, exitFailure, nil, []string{"missing flags: --config=FILE; see jwtgate test --help"}},
 		{"no cases", []string{"--config", config}, exitFailure, nil, []string{`expected "<cases> ..."; see jwtgate test --help`}},
 		{"a config that is not there", []string{"--config", "nowhere.yaml", cases}, exitFailure, nil, []string{"nowhere.yaml"}},

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestServeSettings: a flag overrides a variable, which overrides the file, which overrides
@@ -26,7 +28,8 @@ func TestServeSettings(t *testing.T) {
 		return free
 	}
 	free := ports(6)
-	file := write(t, "jwtgate.yaml", strings.Replace(strings.Replace(publicYAML, "127.0.0.1:0", free[0], 1), "127.0.0.1:0", free[1], 1))
+	file := testutil.File(t, "jwtgate.yaml",
+		strings.Replace(strings.Replace(publicYAML, "127.0.0.1:0", free[0], 1), "127.0.0.1:0", free[1], 1))
 	listens := func(t *testing.T, want [2]string, args ...string) {
 		t.Helper()
 		s := serve(t, args...)
@@ -56,7 +59,7 @@ func TestServeSettings(t *testing.T) {
 
 func TestServeDefaultAddresses(t *testing.T) {
 	alone(t)
-	file := write(t, "jwtgate.yaml", "server: {drain_delay: 0s}\ndefault: deny\n")
+	file := testutil.File(t, "jwtgate.yaml", "server: {drain_delay: 0s}\ndefault: deny\n")
 	for other, want := range map[string]string{"--admin-listen": "127.0.0.1:9001", "--listen": "127.0.0.1:9002"} {
 		s := begin(t, "--config", file, other, "127.0.0.1:0")
 		// Another process may use the port; the error names it too.
@@ -67,7 +70,7 @@ func TestServeDefaultAddresses(t *testing.T) {
 
 func TestLogLevel(t *testing.T) {
 	alone(t)
-	file := write(t, "jwtgate.yaml", publicYAML)
+	file := testutil.File(t, "jwtgate.yaml", publicYAML)
 	var log strings.Builder
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // it starts, and stops at once
@@ -94,7 +97,7 @@ func TestServeFromHalfOfAnEnvironment(t *testing.T) {
 
 func TestServeMistakes(t *testing.T) {
 	alone(t)
-	file := write(t, "jwtgate.yaml", "server: {listen: 9001}\nroutes: [{match: orders}]\ndefualt: deny\n")
+	file := testutil.File(t, "jwtgate.yaml", "server: {listen: 9001}\nroutes: [{match: orders}]\ndefualt: deny\n")
 	got := command(t, "serve", "--config", file)
 	got.holds(t, exitNo, nil, []string{file + ":1:", file + ":2:", `write "/orders"`, file + ":3:", " mistakes\n"})
 	if strings.Contains(got.err, `"level"`) {
@@ -105,7 +108,7 @@ func TestServeMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	command(t, "serve", "--config", write(t, "jwtgate.yaml", publicYAML), "--listen", taken.Addr().String()).
+	command(t, "serve", "--config", testutil.File(t, "jwtgate.yaml", publicYAML), "--listen", taken.Addr().String()).
 		holds(t, exitFailure, nil, []string{"jwtgate: server.listen: " + taken.Addr().String() + " is in use"})
 	command(t, "serve", "--config", filepath.Join(t.TempDir(), "missing.yaml")).
 		holds(t, exitFailure, nil, []string{"jwtgate: reading the config: open"})

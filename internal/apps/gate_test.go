@@ -16,6 +16,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // caller is who sends a request. The zero value has no token.
@@ -69,7 +70,7 @@ func startIssuer(t *testing.T) (keys string, all callers) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return writeFile(t, "keys.json", set), callers{mallory: mint("mallory"), victim: mint("victim"), alice: mint("alice", "admin")}
+	return testutil.File(t, "keys.json", set), callers{mallory: mint("mallory"), victim: mint("victim"), alice: mint("alice", "admin")}
 }
 
 // get returns the body of a 200 answer.
@@ -127,7 +128,7 @@ func probesConfiguration(t *testing.T, keys string) string {
 // startGate runs `jwtgate serve` and returns the address that Envoy calls.
 func startGate(t *testing.T, name, configuration string) string {
 	t.Helper()
-	file := writeFile(t, name+".yaml", configuration)
+	file := testutil.File(t, name+".yaml", configuration)
 	address, admin := freeAddress(t), freeAddress(t)
 	cmd := exec.Command(jwtgateBinary, "serve", "--config", file, "--listen", address, "--admin-listen", admin)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir()}
@@ -150,7 +151,7 @@ func startEnvoy(t *testing.T, gate, application string) string {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(filepath.Join(toolsDir, "envoy", "bin", "envoy"),
-		"--config-path", writeFile(t, "envoy.yaml", string(bootstrap)), "--log-level", "warning",
+		"--config-path", testutil.File(t, "envoy.yaml", string(bootstrap)), "--log-level", "warning",
 		"--disable-hot-restart", // several Envoys run at a time, and would share memory
 		"--concurrency", "1")
 	p := start(t, "envoy", cmd)

@@ -5,9 +5,7 @@ package apps
 import (
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -37,16 +35,6 @@ var ports testutil.Ports
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	return ports.FreeAddress(t)
-}
-
-// writeFile writes a file into the test's own folder and returns its path.
-func writeFile(t *testing.T, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // port returns the port of host:port.

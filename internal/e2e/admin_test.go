@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestSilenceOnTheAdminPort: of 300 connections that send nothing, the gate keeps 256; it
@@ -14,7 +16,7 @@ func TestSilenceOnTheAdminPort(t *testing.T) {
 	const clients, most, patience = 300, 256, 5 * time.Second
 	const others = 16 // files at most that other connections open or close meanwhile
 	i := startIssuers(t)
-	f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile), i.environment()...))
+	f := startFaulty(t, i, startGate(t, testutil.File(t, "jwtgate.yaml", replicasFile), i.environment()...))
 	before := openFiles(t, f.gate)
 	since := time.Now()
 	for range clients {

@@ -10,12 +10,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestAWrongConfigurationStartsNothing: `check` and `serve` report every mistake at once,
 // each with its place and what to write instead.
 func TestAWrongConfigurationStartsNothing(t *testing.T) {
-	file := writeFile(t, "jwtgate.yaml", `issuers:
+	file := testutil.File(t, "jwtgate.yaml", `issuers:
   cruddur:
     cognito: CruddurUserPool
     client: [3v5exampleclient]
@@ -62,7 +64,7 @@ func TestAFailedStartSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	good := writeFile(t, "jwtgate.yaml", "issuers: {a: {issuer: https://a.invalid, audiences: [b]}}\n")
+	good := testutil.File(t, "jwtgate.yaml", "issuers: {a: {issuer: https://a.invalid, audiences: [b]}}\n")
 	closed := filepath.Join(t.TempDir(), "a-directory")
 	if err := os.Mkdir(closed, 0o700); err != nil {
 		t.Fatal(err)

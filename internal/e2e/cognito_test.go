@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cognito "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // region is the region of the emulator's pools.
@@ -141,7 +143,7 @@ func TestCognito(t *testing.T) {
 	t.Run("with a config file", func(t *testing.T) {
 		for _, use := range []string{"access, id", "access", "id"} {
 			t.Run("token_use "+use, func(t *testing.T) {
-				gate := startGate(t, writeFile(t, "jwtgate.yaml", fmt.Sprintf(`
+				gate := startGate(t, testutil.File(t, "jwtgate.yaml", fmt.Sprintf(`
 issuers:
   cruddur:
     cognito: %q
@@ -273,7 +275,7 @@ func environmentMode(t *testing.T, e emulator, ours, second pool, secondID, seco
 		}
 	})
 	t.Run("with a file they are ignored, and the log says so", func(t *testing.T) {
-		file := writeFile(t, "jwtgate.yaml",
+		file := testutil.File(t, "jwtgate.yaml",
 			fmt.Sprintf(
 				"issuers: {other: {cognito: us-west-1_6BpkgoczU, clients: [a], jwks: {uri: %q}, dangerously_allow_http: true}}\n",
 				e.url+"/"+ours.id+"/.well-known/jwks.json"))

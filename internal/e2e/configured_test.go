@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // twoIssuers is the beginning of the configurations of tests with routes of their own: a
@@ -50,7 +52,7 @@ type configured struct {
 // `serve`.
 func startConfigured(t *testing.T, more string, flags ...string) configured {
 	t.Helper()
-	c := configured{issuers: startIssuers(t), application: startApplication(t), file: writeFile(t, "jwtgate.yaml", twoIssuers+more)}
+	c := configured{issuers: startIssuers(t), application: startApplication(t), file: testutil.File(t, "jwtgate.yaml", twoIssuers+more)}
 	c.gate = startServe(t, freeAddress(t), freeAddress(t), append([]string{"--config", c.file}, flags...), c.issuers.environment())
 	c.gate.waitServing(t)
 	c.gate.waitReady(t)

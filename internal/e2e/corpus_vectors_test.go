@@ -13,6 +13,7 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"go.yaml.in/yaml/v4"
 
+	"github.com/jwtgate/jwtgate/internal/testutil"
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 )
 
@@ -38,7 +39,7 @@ func vectorConfig(t *testing.T, keys string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return writeFile(t, "jwtgate.yaml", string(edited))
+	return testutil.File(t, "jwtgate.yaml", string(edited))
 }
 
 // TestEveryVectorThroughTheServer sends every token of the vectors to the running server,

@@ -42,11 +42,14 @@ func exposed(t *testing.T) map[string]metric {
 	t.Helper()
 	issuers, sink := startIssuers(t), startSink(t)
 	environment := append(issuers.environment(), "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.HTTP())
-	live := twoIssuers + "revoked: {file: " + writeFile(t, "revoked.jsonl", "") + "}\n" +
+	live := twoIssuers + "revoked: {file: " + testutil.File(t, "revoked.jsonl", "") + "}\n" +
 		"routes: [{name: open, match: /open, groups: [a], issuers: [cruddur]}, {match: /public, access: public}]\n"
 	candidate := twoIssuers + "routes: [{name: open, match: /open, access: public}]\n"
 	plain := startServe(t, freeAddress(t), freeAddress(t),
-		[]string{"--config", writeFile(t, "jwtgate.yaml", live), "--candidate-config", writeFile(t, "candidate.yaml", candidate)}, environment)
+		[]string{
+			"--config", testutil.File(t, "jwtgate.yaml", live),
+			"--candidate-config", testutil.File(t, "candidate.yaml", candidate),
+		}, environment)
 	plain.waitServing(t)
 	plain.waitReady(t)
 	if err := plain.answers(t); err != nil {
@@ -54,7 +57,7 @@ func exposed(t *testing.T) map[string]metric {
 	}
 	certificate, key := testutil.LoopbackCertificate(t)
 	secure := strings.Replace(twoIssuers, "server: {", "server: {tls: {cert_file: "+certificate+", key_file: "+key+"}, ", 1)
-	withTLS := startGateUnready(t, writeFile(t, "jwtgate.yaml", secure), issuers.environment()...)
+	withTLS := startGateUnready(t, testutil.File(t, "jwtgate.yaml", secure), issuers.environment()...)
 	withTLS.waitReady(t)
 
 	all := map[string]metric{}

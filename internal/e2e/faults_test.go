@@ -73,7 +73,7 @@ func (f faulty) end(t *testing.T) {
 // continues to make decisions.
 func TestKeysThatCannotBeCached(t *testing.T) {
 	i, dir := startIssuers(t), filepath.Join(t.TempDir(), "keys")
-	file := writeFile(t, "jwtgate.yaml", fmt.Sprintf("cache_dir: %q\n", dir)+replicasFile)
+	file := testutil.File(t, "jwtgate.yaml", fmt.Sprintf("cache_dir: %q\n", dir)+replicasFile)
 	gate := startUnder(t, `ulimit -f 0; exec "$@"`, file, i.environment())
 	f := startFaulty(t, i, gate)
 	eventually(t, 10*time.Second, "the log says so", func() error { return says(gate, "writing keys to cache_dir failed") })
@@ -95,7 +95,7 @@ func TestALogWithoutReader(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	gate := startUnder(t, fmt.Sprintf(`exec "$@" 2>%q`, pipe), writeFile(t, "jwtgate.yaml", replicasFile), i.environment())
+	gate := startUnder(t, fmt.Sprintf(`exec "$@" 2>%q`, pipe), testutil.File(t, "jwtgate.yaml", replicasFile), i.environment())
 	reader, err := os.OpenFile(pipe, os.O_RDONLY, 0) // once the shell writes there
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestALogWithoutReader(t *testing.T) {
 // make decisions.
 func TestAuditOnAFullDisk(t *testing.T) {
 	i := startIssuers(t)
-	gate := startUnder(t, `exec "$@" >/dev/full`, writeFile(t, "jwtgate.yaml", replicasFile+"audit: {allowed: all, to: stdout}\n"),
+	gate := startUnder(t, `exec "$@" >/dev/full`, testutil.File(t, "jwtgate.yaml", replicasFile+"audit: {allowed: all, to: stdout}\n"),
 		i.environment())
 	f := startFaulty(t, i, gate)
 	if lost := gate.metric(t, "jwtgate_audit_dropped_total"); lost < 50 {
@@ -131,7 +131,7 @@ func TestAuditOnAFullDisk(t *testing.T) {
 // end, it accepts new ones.
 func TestFewOpenFiles(t *testing.T) {
 	i := startIssuers(t)
-	gate := startUnder(t, `ulimit -n 64; exec "$@"`, writeFile(t, "jwtgate.yaml", replicasFile), i.environment())
+	gate := startUnder(t, `ulimit -n 64; exec "$@"`, testutil.File(t, "jwtgate.yaml", replicasFile), i.environment())
 	f := startFaulty(t, i, gate)
 	var strangers []net.Conn
 	defer func() {
@@ -243,7 +243,7 @@ func TestACertificateThatCannotBeRead(t *testing.T) {
 // TestAPortInUse: a second gate on the gRPC or admin port of the first ends immediately
 // with a hint, and the first is not affected.
 func TestAPortInUse(t *testing.T) {
-	i, file := startIssuers(t), writeFile(t, "jwtgate.yaml", replicasFile)
+	i, file := startIssuers(t), testutil.File(t, "jwtgate.yaml", replicasFile)
 	gate := startGate(t, file, i.environment()...)
 	for what, args := range map[string][]string{
 		"server.listen: " + gate.address: {"--listen", gate.address, "--admin-listen", freeAddress(t)},
@@ -264,7 +264,7 @@ func TestAPortInUse(t *testing.T) {
 // decisions.
 func TestAdminUnderLoad(t *testing.T) {
 	i := startIssuers(t)
-	f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile), i.environment()...))
+	f := startFaulty(t, i, startGate(t, testutil.File(t, "jwtgate.yaml", replicasFile), i.environment()...))
 	done := make(chan struct{})
 	var asked, failed atomic.Int64
 	client := http.Client{Timeout: clientTimeout}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // startFullIssuers serves the keys of the issuers of testdata/full.yaml, by https and from
@@ -55,8 +56,8 @@ func startFullIssuers(t *testing.T) (pool, partner *devidp.Issuer, env []string)
 	t.Cleanup(secure.Close)
 	authority := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
 	return pool, partner, []string{
-		"KEY_SERVER=" + secure.URL, "KEY_SERVER_CA=" + writeFile(t, "ca.pem", authority),
-		"KEY_FILE=" + writeFile(t, "keys.json", string(sets["/partner"])), "CACHE_DIR=" + t.TempDir(),
+		"KEY_SERVER=" + secure.URL, "KEY_SERVER_CA=" + testutil.File(t, "ca.pem", authority),
+		"KEY_FILE=" + testutil.File(t, "keys.json", string(sets["/partner"])), "CACHE_DIR=" + t.TempDir(),
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // lintGuard is one Envoy whose listeners come from a file, jwtgate behind it, and the application that it protects.
@@ -75,7 +77,7 @@ func startLintGuard(t *testing.T) *lintGuard {
 	t.Helper()
 	g := &lintGuard{
 		t: t, issuers: startIssuers(t), application: startApplication(t),
-		config: writeFile(t, "jwtgate.yaml", twoIssuers), dir: t.TempDir(),
+		config: testutil.File(t, "jwtgate.yaml", twoIssuers), dir: t.TempDir(),
 	}
 	g.gate = startServe(t, freeAddress(t), freeAddress(t), []string{"--config", g.config}, g.issuers.environment())
 	g.gate.waitServing(t)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // keyServer serves an issuer's key set, or a test's fault instead. The issuer itself still
@@ -128,5 +129,5 @@ func keysConfig(t *testing.T, top, settings string, servers ...*keyServer) strin
 			k.Name(), k.ISS(), k.Name()+":", k.url, settings)
 	}
 	text.WriteString("routes:\n  - {match: GET /open, access: public}\n")
-	return writeFile(t, "jwtgate.yaml", text.String())
+	return testutil.File(t, "jwtgate.yaml", text.String())
 }

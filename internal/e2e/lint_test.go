@@ -21,6 +21,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/envoylint"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // lintRow is one rule of `jwtgate lint-envoy`: an edit of the shipped Envoy file, and an
@@ -68,7 +69,7 @@ func startLintWorld(t *testing.T) *lintFixture {
 	t.Helper()
 	w := &lintFixture{scripted: startScriptedGate(t), other: startScriptedGate(t), trailers: startTrailerApplication(t)}
 	w.configured = configured{issuers: startIssuers(t), application: startApplication(t),
-		file: writeFile(t, "jwtgate.yaml", twoIssuers+lintRoutes)}
+		file: testutil.File(t, "jwtgate.yaml", twoIssuers+lintRoutes)}
 	w.configured.gate = startServe(t, freeAddress(t), freeAddress(t), []string{"--config", w.file}, w.issuers.environment())
 	w.configured.gate.waitServing(t)
 	w.configured.gate.waitReady(t)
@@ -104,7 +105,7 @@ func (w *lintFixture) lint(t *testing.T, row lintRow, file string) []string {
 	t.Helper()
 	config := cmp.Or(row.file, w.file)
 	if row.config != "" {
-		config = writeFile(t, "jwtgate.yaml", twoIssuers+row.config)
+		config = testutil.File(t, "jwtgate.yaml", twoIssuers+row.config)
 	}
 	got := jwtgate(t, w.issuers.environment(), "lint-envoy", "--config", config, file)
 	if got.stderr != "" {
@@ -159,9 +160,9 @@ func (w *lintFixture) edited(t *testing.T, row lintRow, edits []string) (text, a
 func (w *lintFixture) start(t *testing.T, row lintRow, edits []string) (p *envoyProxy, ofFile, ofDump []string) {
 	t.Helper()
 	text, address, admin := w.edited(t, row, edits)
-	ofFile = w.lint(t, row, writeFile(t, "envoy.yaml", text))
+	ofFile = w.lint(t, row, testutil.File(t, "envoy.yaml", text))
 	p = startEnvoy(t, []byte(text), address, admin)
-	return p, ofFile, w.lint(t, row, writeFile(t, "dump.json", p.dump(t)))
+	return p, ofFile, w.lint(t, row, testutil.File(t, "dump.json", p.dump(t)))
 }
 
 // dump returns an Envoy's /config_dump.

@@ -43,7 +43,7 @@ func startSecured(t *testing.T, w *lintFixture) *secured {
 			&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}))
 	config := func(more string) string {
 		server := fmt.Sprintf("server: {tls: {cert_file: %q, key_file: %q%s}, ", own, ownKey, more)
-		return writeFile(t, "jwtgate.yaml", strings.Replace(twoIssuers, "server: {", server, 1)+lintRoutes)
+		return testutil.File(t, "jwtgate.yaml", strings.Replace(twoIssuers, "server: {", server, 1)+lintRoutes)
 	}
 	s.file, s.mutualFile = config(""), config(fmt.Sprintf(", client_ca_file: %q", s.ca))
 	serve := func(file string) *gateProcess {
@@ -53,7 +53,7 @@ func startSecured(t *testing.T, w *lintFixture) *secured {
 	}
 	s.gate, s.mutual = serve(s.file), serve(s.mutualFile)
 	socket := filepath.Join(t.TempDir(), "gate.sock")
-	onSocket := writeFile(t, "jwtgate.yaml", strings.Replace(twoIssuers, "server: {", `server: {listen: "unix:`+socket+`", `, 1))
+	onSocket := testutil.File(t, "jwtgate.yaml", strings.Replace(twoIssuers, "server: {", `server: {listen: "unix:`+socket+`", `, 1))
 	s.socket = startServeWhereConfigured(t, "unix:"+socket, freeAddress(t), []string{"--config", onSocket}, w.issuers.environment())
 	s.socket.waitServing(t)
 	s.socket.waitReady(t)

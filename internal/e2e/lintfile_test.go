@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // lintIDs runs `jwtgate lint-envoy` with a configuration from init and returns the ids of
@@ -43,7 +44,7 @@ func TestLintWhatInitWrites(t *testing.T) {
 			if err != nil || len(shipped) == 0 {
 				t.Fatalf("no shipped file: %v", err)
 			}
-			for _, file := range append(shipped, own, writeFile(t, "socket.yaml", string(socket))) {
+			for _, file := range append(shipped, own, testutil.File(t, "socket.yaml", string(socket))) {
 				got := jwtgate(t, nil, "lint-envoy", "--config", config, file)
 				if want := file + ": nothing found (1 HTTP connection manager checked)\n"; got.code != 0 || got.stdout != want || got.stderr != "" {
 					t.Errorf("%d %s%s, want %s", got.code, got.stdout, got.stderr, want)
@@ -82,10 +83,10 @@ func TestLintDynamic(t *testing.T) {
 	}
 	routes := cut("          route_config:\n", "          http_filters:\n")
 	write := func(name, kind, items string) string {
-		return writeFile(t, name,
+		return testutil.File(t, name,
 			"resources:\n"+regexp.MustCompile(`(?m)^  - name: `).ReplaceAllString(items, "  - \"@type\": type.googleapis.com/"+kind+"\n    name: "))
 	}
-	routeFile := writeFile(t, "rds.yaml",
+	routeFile := testutil.File(t, "rds.yaml",
 		"resources:\n- \"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n  name: edge\n"+unindented(routes, 10))
 	listeners := strings.Replace(cut("  listeners:\n", "  clusters:\n"), "          route_config:\n"+routes,
 		fmt.Sprintf("          rds: { route_config_name: edge, config_source: { resource_api_version: V3, "+
@@ -100,7 +101,7 @@ func TestLintDynamic(t *testing.T) {
 	}
 	want := []string{"ext-authz-disabled", "failure-mode-allow", "max-retries", "path-not-normalized"}
 	dump := p.dump(t)
-	if got := lintIDs(t, w, writeFile(t, "dump.json", dump)); !slices.Equal(got, want) {
+	if got := lintIDs(t, w, testutil.File(t, "dump.json", dump)); !slices.Equal(got, want) {
 		t.Errorf("in the dump: %q, want %q", got, want)
 	}
 	for _, part := range []string{"dynamic_active", "dynamic_listeners", "dynamic_route_configs"} {
@@ -114,7 +115,7 @@ func TestLintDynamic(t *testing.T) {
 		t.Errorf("in the listeners' file: %q, want %q", got, want)
 	}
 	if got := jwtgate(t, w.issuers.environment(), "lint-envoy", "--config", w.file,
-		writeFile(t, "envoy.yaml", bootstrap)); got.code != 2 || !strings.Contains(got.stderr, "this bootstrap fetches its listeners") {
+		testutil.File(t, "envoy.yaml", bootstrap)); got.code != 2 || !strings.Contains(got.stderr, "this bootstrap fetches its listeners") {
 		t.Errorf("of the bootstrap: %d %s", got.code, got.stderr)
 	}
 }

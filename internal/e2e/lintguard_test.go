@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // The lint guard: one Envoy takes one mutant of the shipped file after another. If a request without a token reaches the application
@@ -72,7 +74,7 @@ func (g *lintGuard) runs(t *testing.T) string {
 // lint runs lint-envoy on a file.
 func (g *lintGuard) lint(t *testing.T, file string) (code int, printed string) {
 	t.Helper()
-	got := jwtgate(t, g.issuers.environment(), "lint-envoy", "--config", g.config, writeFile(t, "envoy.yaml", file))
+	got := jwtgate(t, g.issuers.environment(), "lint-envoy", "--config", g.config, testutil.File(t, "envoy.yaml", file))
 	return got.code, got.stdout + got.stderr
 }
 

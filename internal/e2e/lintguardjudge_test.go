@@ -98,7 +98,7 @@ func (g *lintGuard) confirm(t *testing.T, r *trial) bool {
 		pairs = append(pairs, shipped, port(freeAddress(t)))
 	}
 	file = strings.NewReplacer(pairs...).Replace(file)
-	validate := exec.Command(envoyBinary, "--mode", "validate", "--log-level", "error", "--config-path", writeFile(t, "envoy.yaml", file))
+	validate := exec.Command(envoyBinary, "--mode", "validate", "--log-level", "error", "--config-path", testutil.File(t, "envoy.yaml", file))
 	if output, err := validate.CombinedOutput(); err != nil {
 		t.Logf("as a file Envoy refuses it: %s", testutil.LastLines(string(output), 1))
 		return false

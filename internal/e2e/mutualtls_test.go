@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestMutualTLSThroughEnvoy: Envoy and the gate use TLS as documented. The gate answers an
@@ -77,7 +79,7 @@ func TestHealthcheckAsAContainerRunsIt(t *testing.T) {
 	shown := func(s side) []string { return []string{"--cert", s.path("tls.crt"), "--key", s.path("tls.key")} }
 	for _, address := range []string{freeAddress(t), "unix:" + filepath.Join(t.TempDir(), "gate.sock")} {
 		text := strings.Replace(read(t, tlsConfig(t, own, "probe.example")), "server: {", fmt.Sprintf("server: {listen: %q, ", address), 1)
-		file := writeFile(t, "jwtgate.yaml", text)
+		file := testutil.File(t, "jwtgate.yaml", text)
 		gate := startServeWhereConfigured(t, address, freeAddress(t), []string{"--config", file}, issuers.environment())
 		gate.waitReady(t)
 		eventually(t, 10*time.Second, "jwtgate serves", func() error { return says(gate, `"msg":"serving"`) })

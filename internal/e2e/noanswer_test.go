@@ -9,13 +9,15 @@ import (
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestClientsThatReadNoAnswer: clients send thousands of Checks and read no answer. The
 // gate's memory for them is bounded, and it serves other clients.
 func TestClientsThatReadNoAnswer(t *testing.T) {
 	i := startIssuers(t)
-	f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile+"audit: {denied: 1/1000}\n"), i.environment()...))
+	f := startFaulty(t, i, startGate(t, testutil.File(t, "jwtgate.yaml", replicasFile+"audit: {denied: 1/1000}\n"), i.environment()...))
 	message, err := proto.Marshal(&authv3.CheckRequest{Attributes: &authv3.AttributeContext{Request: &authv3.AttributeContext_Request{
 		Http: &authv3.AttributeContext_HttpRequest{
 			Method: "GET", Path: "/orders", Host: "api.example", Headers: map[string]string{"x-request-id": strings.Repeat("a", 1000)},

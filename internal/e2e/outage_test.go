@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestNoGateNoRequest: while jwtgate is down no request passes, and clients get an outage;
@@ -100,7 +101,7 @@ func TestAnUnreachableIssuer(t *testing.T) {
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	file := writeFile(t, "jwtgate.yaml", fmt.Sprintf(`
+	file := testutil.File(t, "jwtgate.yaml", fmt.Sprintf(`
 issuers:
   late: {issuer: %q, audiences: [a], dangerously_allow_http: true}
 routes:

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestHeadersOfOnesOwn: for a configuration that reads or sets headers of its own, `jwtgate
@@ -74,7 +75,7 @@ func TestHeadersOfOnesOwn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			validate(t, writeFile(t, "envoy.yaml", string(file)))
+			validate(t, testutil.File(t, "envoy.yaml", string(file)))
 			edited := startEnvoy(t, file, edit.Listen, edit.Admin)
 			if got := http1(t, edited.address, request); got.Status != http.StatusOK {
 				t.Fatalf("with the edited file: %d %s, want 200", got.Status, got.Body)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // algorithmClients are the realm's clients, each with the alg of its tokens.
@@ -21,7 +23,7 @@ func algorithmClients() map[string]string {
 // before it.
 func (k *keycloak) trusting(t *testing.T, algorithms string) (*gateProcess, *caller, *application) {
 	t.Helper()
-	gate := startGate(t, writeFile(t, "jwtgate.yaml", fmt.Sprintf(`
+	gate := startGate(t, testutil.File(t, "jwtgate.yaml", fmt.Sprintf(`
 issuers:
   shop:
     issuer: %s

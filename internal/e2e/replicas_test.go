@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // replicasFile is the configuration of both replicas; the drain delay is the default.
@@ -216,7 +217,7 @@ func disturbances() []struct {
 func TestReplicasLoseNoRequest(t *testing.T) {
 	const perSecond, least = 700 / slowdown, 5000 / slowdown
 	for network, played := range map[string]string{"tcp": "killed drained hung rolled", "unix": "killed hung"} {
-		r := startReplicas(t, network, writeFile(t, "jwtgate.yaml", replicasFile))
+		r := startReplicas(t, network, testutil.File(t, "jwtgate.yaml", replicasFile))
 		questions := mixed(t, r.issuers)
 		for _, d := range disturbances() {
 			if !strings.Contains(played, d.name) {

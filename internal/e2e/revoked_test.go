@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // revocations is a list that a test changes under load.
@@ -18,7 +20,7 @@ type revocations struct {
 
 func startRevocations(t *testing.T, list string) revocations {
 	t.Helper()
-	path := writeFile(t, "revoked.jsonl", list)
+	path := testutil.File(t, "revoked.jsonl", list)
 	c := startConfigured(t, "revoked: {file: "+path+"}\n")
 	return revocations{configured: c, list: path, at: newCaller(t, c.shipped)}
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestALargeListOfRevocations: each line appended to 100,000 others takes effect within a
@@ -60,13 +62,13 @@ func TestALargeListOfRevocations(t *testing.T) {
 func TestAListThatCannotBeReadStartsNothing(t *testing.T) {
 	i := startIssuers(t)
 	missing := filepath.Join(t.TempDir(), "revoked.jsonl")
-	broken := writeFile(t, "revoked.jsonl", `{"issuer": "cruddur", "sub": "ann"}`+"\n"+`{"issuer": "nobody", "sub": "ann"}`+"\n")
+	broken := testutil.File(t, "revoked.jsonl", `{"issuer": "cruddur", "sub": "ann"}`+"\n"+`{"issuer": "nobody", "sub": "ann"}`+"\n")
 	for _, row := range []struct{ name, list, want string }{
 		{"no such file", missing, ":16:17: revoked.file cannot be read"},
 		{"a wrong line", broken, broken + ":2:1: "},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			file := writeFile(t, "jwtgate.yaml", twoIssuers+"revoked: {file: "+row.list+"}\n")
+			file := testutil.File(t, "jwtgate.yaml", twoIssuers+"revoked: {file: "+row.list+"}\n")
 			got := jwtgate(t, i.environment(), "serve", "--config", file, "--listen", freeAddress(t), "--admin-listen", freeAddress(t))
 			if got.code != 1 || !strings.Contains(got.stderr, row.want) {
 				t.Errorf("exit code %d, want 1 and %q:\n%s", got.code, row.want, got.stderr)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // passesInShadow sends a call that would be denied for a reason and that passes in shadow:
@@ -101,7 +103,7 @@ func differences(route, from, to, reason string) string {
 // TestCandidateConfiguration: a candidate changes no answer, and the gate counts and logs
 // what it would change; the gate reloads it, and keeps the last valid one.
 func TestCandidateConfiguration(t *testing.T) {
-	candidate := writeFile(t, "candidate.yaml", twoIssuers+candidateRoutes)
+	candidate := testutil.File(t, "candidate.yaml", twoIssuers+candidateRoutes)
 	c := startConfigured(t, liveRoutes, "--candidate-config", candidate)
 	ann := c.user(t, nil)
 	get := func(path string, headers ...string) call { return call{line: "GET " + path, headers: headers} }
@@ -159,8 +161,8 @@ func TestCandidateConfiguration(t *testing.T) {
 // TestABadCandidateStartsNothing: the gate does not start with an invalid candidate.
 func TestABadCandidateStartsNothing(t *testing.T) {
 	i := startIssuers(t)
-	live := writeFile(t, "jwtgate.yaml", twoIssuers+liveRoutes)
-	candidate := writeFile(t, "candidate.yaml", twoIssuers+"routes: [{match: api}]\n")
+	live := testutil.File(t, "jwtgate.yaml", twoIssuers+liveRoutes)
+	candidate := testutil.File(t, "candidate.yaml", twoIssuers+"routes: [{match: api}]\n")
 	got := jwtgate(t, i.environment(), "serve", "--config", live, "--listen", freeAddress(t), "--admin-listen", freeAddress(t),
 		"--candidate-config", candidate)
 	if got.code != 1 || !strings.Contains(got.stderr, candidate+`:16:18: "api" does not begin with /`) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestShutdownIsGraceful: on SIGTERM the gate reports NOT_SERVING and makes decisions until
@@ -14,7 +16,7 @@ import (
 // the log and the traces before it exits.
 func TestShutdownIsGraceful(t *testing.T) {
 	issuers, sink := startIssuers(t), startSink(t)
-	file := writeFile(t, "jwtgate.yaml", strings.Replace(replicasFile, "issuers:\n", "server: {drain_delay: 2s}\nissuers:\n", 1))
+	file := testutil.File(t, "jwtgate.yaml", strings.Replace(replicasFile, "issuers:\n", "server: {drain_delay: 2s}\nissuers:\n", 1))
 	gate := startGate(t, file, append(issuers.environment(), "OTEL_EXPORTER_OTLP_ENDPOINT="+sink.HTTP(), "OTEL_BSP_SCHEDULE_DELAY=600000")...)
 	gate.waitReady(t)
 	// With default settings Envoy has no health checks, and calls the gate until it exits.
@@ -71,7 +73,7 @@ func TestShutdownIsGraceful(t *testing.T) {
 // seconds, the timeout of calls under way, and no longer.
 func TestShutdownHasATimeout(t *testing.T) {
 	issuers := startIssuers(t)
-	gate := startGate(t, writeFile(t, "jwtgate.yaml", twoIssuers), issuers.environment()...)
+	gate := startGate(t, testutil.File(t, "jwtgate.yaml", twoIssuers), issuers.environment()...)
 	d := newDeaf(t, gate.address)
 	defer d.Close()
 	for range 10 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // startSidecar runs the shipped Envoy file with jwtgate's Unix socket as its address, and
@@ -43,7 +44,7 @@ func startSidecar(t *testing.T, socket, application string) *envoyProxy {
 	if !maps.Equal(before, after) {
 		t.Fatal("something other than jwtgate's address is changed")
 	}
-	path := writeFile(t, "envoy.yaml", string(file))
+	path := testutil.File(t, "envoy.yaml", string(file))
 	validate(t, path)
 	return startEnvoy(t, file, address, admin)
 }
@@ -54,7 +55,7 @@ func startSidecar(t *testing.T, socket, application string) *envoyProxy {
 func TestASidecarOnAUnixSocket(t *testing.T) {
 	issuers, application := startIssuers(t), startApplication(t)
 	socket := filepath.Join(t.TempDir(), "gate.sock")
-	config := writeFile(t, "jwtgate.yaml", strings.Replace(twoIssuers, "server: {", `server: {listen: "unix:`+socket+`", `, 1))
+	config := testutil.File(t, "jwtgate.yaml", strings.Replace(twoIssuers, "server: {", `server: {listen: "unix:`+socket+`", `, 1))
 	serve := func() *gateProcess {
 		g := startServeWhereConfigured(t, "unix:"+socket, freeAddress(t), []string{"--config", config}, issuers.environment())
 		g.waitServing(t)

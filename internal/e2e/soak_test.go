@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // truth is the right answers at a time: during a change, those before and after it.
@@ -103,8 +104,8 @@ func startSoak(t *testing.T) *soak {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = behind.Close() })
-	s := &soak{rotating: newKeyServer(t, behind, "rotating"), list: writeFile(t, "revoked.jsonl", "")}
-	s.replicas = startReplicas(t, "tcp", writeFile(t, "jwtgate.yaml", soakFile(s.rotating, s.list, first)))
+	s := &soak{rotating: newKeyServer(t, behind, "rotating"), list: testutil.File(t, "revoked.jsonl", "")}
+	s.replicas = startReplicas(t, "tcp", testutil.File(t, "jwtgate.yaml", soakFile(s.rotating, s.list, first)))
 	s.feature = &changing{token: mint(t, s.issuers.cruddur, access(nil)), user: "4f0c5b8e-ann", truth: newTruth("403 group_missing")}
 	s.revocable.Store(s.user(t, 0))
 	s.leaving.Store(s.signed(t))

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -248,16 +247,6 @@ func (s stack) ways() []way {
 		{"shipped, HTTP/2", s.shipped, http2, true},
 		{"bare, HTTP/1.1", s.bare, http1, false},
 	}
-}
-
-// writeFile writes a file of the test's own and returns its path.
-func writeFile(t *testing.T, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // read returns the text of a file.

@@ -72,7 +72,7 @@ func (s side) becomes(t *testing.T, own tls.Certificate, trusted ...*authority) 
 // tlsConfig is a configuration with server.tls of a side's files.
 func tlsConfig(t *testing.T, s side, names ...string) string {
 	t.Helper()
-	return writeFile(t, "jwtgate.yaml", strings.Replace(replicasFile, "issuers:\n", fmt.Sprintf(
+	return testutil.File(t, "jwtgate.yaml", strings.Replace(replicasFile, "issuers:\n", fmt.Sprintf(
 		"server: {drain_delay: 0s, tls: {cert_file: %q, key_file: %q, client_ca_file: %q, client_names: [%s]}}\nissuers:\n",
 		s.path("tls.crt"), s.path("tls.key"), s.path("ca.crt"), strings.Join(names, ", ")), 1))
 }
@@ -84,7 +84,7 @@ func startSecuredEnvoy(t *testing.T, gate, application string, own side, edits .
 	page := read(t, "../../docs/configuration.md")
 	socket := fenced(t, page, "envoy tls")
 	for _, name := range []string{"envoy-secret.yaml", "jwtgate-secret.yaml"} {
-		secret := writeFile(t, name, strings.ReplaceAll(fenced(t, page, name), "/etc/envoy/tls", own.dir))
+		secret := testutil.File(t, name, strings.ReplaceAll(fenced(t, page, name), "/etc/envoy/tls", own.dir))
 		socket = strings.Replace(socket, "/etc/envoy/"+name, secret, 1)
 	}
 	if _, err := os.Stat(own.path("tls.crt")); err != nil { // it shows none

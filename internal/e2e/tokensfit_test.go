@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestTokensFit: with 20,000 tokens of 170 groups each, the gate stays within a container
@@ -42,7 +44,7 @@ func tokensFit(t *testing.T, tokens, rounds, remembered int, claims map[string]a
 	i := startIssuers(t)
 	// The memory limit that the gate derives from the container's.
 	environment := append(i.environment(), fmt.Sprintf("GOMEMLIMIT=%d", container<<10*9/10))
-	gate := startDirect(t, writeFile(t, "jwtgate.yaml", replicasFile), environment...)
+	gate := startDirect(t, testutil.File(t, "jwtgate.yaml", replicasFile), environment...)
 	all := make([]string, tokens)
 	for n := range all {
 		all[n] = mint(t, i.partner, merged(claims, map[string]any{"aud": "orders-api", "sub": fmt.Sprint("0d3c6a1e-0000-4000-8000-", n)}))

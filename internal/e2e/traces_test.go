@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/testutil"
 	"github.com/jwtgate/jwtgate/internal/tracesink"
 )
 
@@ -41,7 +42,8 @@ const check = "envoy.service.auth.v3.Authorization/Check"
 // checks have none.
 func TestTracesThroughEnvoy(t *testing.T) {
 	sink, issuers, application := startSink(t), startIssuers(t), startApplication(t)
-	file := writeFile(t, "jwtgate.yaml", twoIssuers+"routes: [{name: admin, match: '/api/admin/**', issuers: [cruddur], groups: [admin]}]\n")
+	file := testutil.File(t, "jwtgate.yaml",
+		twoIssuers+"routes: [{name: admin, match: '/api/admin/**', issuers: [cruddur], groups: [admin]}]\n")
 	gate := startGate(t, file, append(issuers.environment(),
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+sink.GRPC(), "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_BSP_SCHEDULE_DELAY=100")...)
 	gate.waitReady(t)
@@ -97,7 +99,7 @@ func TestTracesAtShutdown(t *testing.T) {
 	for _, gone := range []bool{false, true} {
 		t.Run(fmt.Sprintf("gone %v", gone), func(t *testing.T) {
 			sink := startSink(t)
-			gate := startGate(t, writeFile(t, "jwtgate.yaml", twoIssuers), append(issuers.environment(),
+			gate := startGate(t, testutil.File(t, "jwtgate.yaml", twoIssuers), append(issuers.environment(),
 				"OTEL_EXPORTER_OTLP_ENDPOINT="+sink.HTTP(), "OTEL_BSP_SCHEDULE_DELAY=600000")...)
 			const checks = 3
 			for range checks {
@@ -133,7 +135,7 @@ func TestTracesAtShutdown(t *testing.T) {
 // TestInvalidTraceVariables: the program reports variables that it cannot use, and serves.
 func TestInvalidTraceVariables(t *testing.T) {
 	issuers := startIssuers(t)
-	gate := startGate(t, writeFile(t, "jwtgate.yaml", twoIssuers), append(issuers.environment(), "OTEL_TRACES_EXPORTER=zipkin")...)
+	gate := startGate(t, testutil.File(t, "jwtgate.yaml", twoIssuers), append(issuers.environment(), "OTEL_TRACES_EXPORTER=zipkin")...)
 	if err := gate.answers(t); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // What clients other than Envoy can do to Envoy if they can connect to the gRPC port.
@@ -34,7 +36,7 @@ func mostConnections(t *testing.T, wanted int) int {
 // also over new connections.
 func TestThousandsOfIdleConnections(t *testing.T) {
 	i := startIssuers(t)
-	f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile), i.environment()...))
+	f := startFaulty(t, i, startGate(t, testutil.File(t, "jwtgate.yaml", replicasFile), i.environment()...))
 	const most = 1000 // server.max_connections by default
 	n := mostConnections(t, 10_000/slowdown)
 	before := f.gate.anonymousKiB(t)
@@ -84,7 +86,7 @@ func TestStreamsThatStayOpen(t *testing.T) {
 	for name, size := range map[string]int{"no message": 0, "all but a byte": 128<<10 - 1} {
 		t.Run(name, func(t *testing.T) {
 			i := startIssuers(t)
-			f := startFaulty(t, i, startGate(t, writeFile(t, "jwtgate.yaml", replicasFile), i.environment()...))
+			f := startFaulty(t, i, startGate(t, testutil.File(t, "jwtgate.yaml", replicasFile), i.environment()...))
 			before, peak := f.gate.anonymousKiB(t), 0
 			var all sync.WaitGroup
 			began := time.Now()

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // validate runs `envoy --mode validate` on a file.
@@ -86,7 +88,7 @@ func serves(t *testing.T, dir string, issuers issuers, application *application)
 	}
 	config = strings.Replace(config, line,
 		line+fmt.Sprintf("    dangerously_allow_http: true\n    jwks: {uri: %q}\n", issuers.cruddur.JWKSURL()), 1)
-	gate := startGate(t, writeFile(t, "jwtgate.yaml", config))
+	gate := startGate(t, testutil.File(t, "jwtgate.yaml", config))
 	gate.waitReady(t)
 	envoy := startEditedEnvoy(t, []byte(read(t, filepath.Join(dir, "envoy.yaml"))), gate.address, application.address)
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // TestWhyWasItDenied: with the decision id of a denied response, one command prints the
@@ -71,7 +73,7 @@ func TestWhyWasItDenied(t *testing.T) {
 		return nil
 	})
 	// A restart at the same address, as of a replica, forgets the decision.
-	log := writeFile(t, "jwtgate.log", c.gate.Output.String())
+	log := testutil.File(t, "jwtgate.log", c.gate.Output.String())
 	c.gate.Kill()
 	again := startServe(t, c.gate.address, c.gate.admin, []string{"--config", c.file}, c.issuers.environment())
 	again.waitServing(t)
@@ -93,7 +95,7 @@ func TestWhyWasItDenied(t *testing.T) {
 					line += "gate-7f9c | " + text // as a collector of logs writes it
 				}
 			}
-			explained(t, jwtgate(t, nil, "explain", "--audit-line", writeFile(t, "line.txt", line)), test.reason, test.decision, test.want)
+			explained(t, jwtgate(t, nil, "explain", "--audit-line", testutil.File(t, "line.txt", line)), test.reason, test.decision, test.want)
 		})
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,23 +30,6 @@ const (
 	reloaded = "configuration reloaded"
 	failed   = "configuration reload failed; keeping the previous version"
 )
-
-// write writes a file into a new directory.
-func write(t *testing.T, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	testutil.Write(t, path, text)
-	return path
-}
-
-// replace renames a new file into a file's place, as editors do.
-func replace(t *testing.T, file, text string) {
-	t.Helper()
-	testutil.Write(t, file+".new", text)
-	if err := os.Rename(file+".new", file); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // running is an engine that runs.
 type running struct {

@@ -20,14 +20,14 @@ import (
 // TestReload: a changed file becomes active; a wrong one changes no decision, and is
 // reported at /readyz and in metrics until a reload succeeds.
 func TestReload(t *testing.T) {
-	file := write(t, "jwtgate.yaml", openRoute)
+	file := testutil.File(t, "jwtgate.yaml", openRoute)
 	e := start(t, engine.Source{File: file}, "")
 	first := e.ready().Config
 	if got := e.reason(t, "/open"); got != gate.ReasonPublic {
 		t.Fatalf("before: %s", got)
 	}
 
-	replace(t, file, otherRoute)
+	testutil.Replace(t, file, otherRoute)
 	line := e.wait(t, reloaded)
 	if got := e.reason(t, "/open"); got != gate.ReasonRouteDenied {
 		t.Errorf("after the reload: %s", got)
@@ -37,7 +37,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("after the reload: %+v, %v", second, line)
 	}
 
-	replace(t, file, "routes: [{match: open}]\nbogus: 1\n")
+	testutil.Replace(t, file, "routes: [{match: open}]\nbogus: 1\n")
 	e.wait(t, failed)
 	if got := e.reason(t, "/other"); got != gate.ReasonPublic {
 		t.Errorf("after the failed reload: %s", got)
@@ -55,7 +55,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("the metrics lack %q", missing)
 	}
 
-	replace(t, file, strings.Replace(openRoute, "/open", "/again", 1)+"tokens: {max_bytes: 4096}\n")
+	testutil.Replace(t, file, strings.Replace(openRoute, "/open", "/again", 1)+"tokens: {max_bytes: 4096}\n")
 	e.until(t, "a second reload", func() bool { return len(e.log.Lines(t, reloaded)) == 2 })
 	if got := e.reason(t, "/again"); got != gate.ReasonPublic || e.ready().Refused != "" {
 		t.Errorf("after the recovery: %s, %+v", got, e.ready())
@@ -67,7 +67,7 @@ func TestReload(t *testing.T) {
 
 // TestReloadOnRequest: the configuration is read again although no file has changed.
 func TestReloadOnRequest(t *testing.T) {
-	file := write(t, "jwtgate.yaml", openRoute)
+	file := testutil.File(t, "jwtgate.yaml", openRoute)
 	e := start(t, engine.Source{File: file}, "")
 	e.reload <- syscall.SIGHUP
 	e.wait(t, reloaded)
@@ -86,12 +86,12 @@ func TestReloadOfListeners(t *testing.T) {
 		"server": "server: {drain_delay: 1ms}\n", "admin": "admin: {hosts: [gate.example]}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := write(t, "jwtgate.yaml", openRoute)
+			file := testutil.File(t, "jwtgate.yaml", openRoute)
 			e := start(t, engine.Source{File: file}, "")
 			const msg = "server or admin has changed; the change takes effect after a restart"
-			replace(t, file, openRoute+"tokens: {max_bytes: 4096}\n")
+			testutil.Replace(t, file, openRoute+"tokens: {max_bytes: 4096}\n")
 			e.wait(t, reloaded)
-			replace(t, file, openRoute+more)
+			testutil.Replace(t, file, openRoute+more)
 			e.wait(t, msg)
 			if n := len(e.log.Lines(t, msg)); n != 1 {
 				t.Errorf("logged %d times; expected once", n)
@@ -112,21 +112,21 @@ func TestReloadAfterAFix(t *testing.T) {
 		"a list with a mistake": {"revoked: {file: revoked.jsonl}\n", "revoked.jsonl", "{}\n", "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := write(t, "jwtgate.yaml", openRoute)
+			file := testutil.File(t, "jwtgate.yaml", openRoute)
 			other := filepath.Join(filepath.Dir(file), row.file)
 			if err := os.MkdirAll(filepath.Dir(other), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			e := start(t, engine.Source{File: file}, "")
 			if row.broken != "" {
-				replace(t, other, row.broken)
+				testutil.Replace(t, other, row.broken)
 			}
-			replace(t, file, otherRoute+row.more)
+			testutil.Replace(t, file, otherRoute+row.more)
 			e.wait(t, failed)
 			if why := e.ready().Refused; !strings.HasPrefix(why, "configuration: ") || !strings.Contains(why, filepath.Base(row.file)) {
 				t.Errorf("reported: %s", why)
 			}
-			replace(t, other, row.fixed)
+			testutil.Replace(t, other, row.fixed)
 			e.wait(t, reloaded)
 			if got := e.reason(t, "/other"); got != gate.ReasonPublic || e.ready().Refused != "" {
 				t.Errorf("after the fix: %s, %+v", got, e.ready())
@@ -150,21 +150,21 @@ func TestFailuresAreSeparate(t *testing.T) {
 		{"next.jsonl", "{}\n", "\n\n", "candidate revocation list: "},
 		{"next.yaml", "bogus: 1\n", openRoute, "candidate configuration: "},
 	} {
-		replace(t, path(row.file), row.broken)
+		testutil.Replace(t, path(row.file), row.broken)
 		e.until(t, row.prefix, func() bool { return strings.HasPrefix(e.ready().Refused, row.prefix) })
-		replace(t, path(row.file), row.fixed)
+		testutil.Replace(t, path(row.file), row.fixed)
 		e.until(t, "no failure", func() bool { return e.ready().Refused == "" })
 	}
-	replace(t, path("live.jsonl"), "{}\n")
+	testutil.Replace(t, path("live.jsonl"), "{}\n")
 	e.until(t, "a failure of the list", func() bool { return e.ready().Refused != "" })
-	replace(t, path("live.yaml"), openRoute)
+	testutil.Replace(t, path("live.yaml"), openRoute)
 	e.until(t, "no failure", func() bool { return e.ready().Refused == "" })
 }
 
 // TestCompilesOnce: a start and a reload compile the live and the candidate
 // configuration once each.
 func TestCompilesOnce(t *testing.T) {
-	file, candidate := write(t, "jwtgate.yaml", openRoute), write(t, "candidate.yaml", otherRoute)
+	file, candidate := testutil.File(t, "jwtgate.yaml", openRoute), testutil.File(t, "candidate.yaml", otherRoute)
 	var compiled sync.Map // :: hash of the config -> *atomic.Int64
 	count := func(cfg *config.Config, o gate.CompileOptions) (*gate.Policy, error) {
 		n, _ := compiled.LoadOrStore(cfg.Hash, new(atomic.Int64))
@@ -197,10 +197,10 @@ func TestCompilesOnce(t *testing.T) {
 // TestChangeDuringTheStart: a file that changes while it is read for the first time is
 // read again.
 func TestChangeDuringTheStart(t *testing.T) {
-	file := write(t, "jwtgate.yaml", openRoute)
+	file := testutil.File(t, "jwtgate.yaml", openRoute)
 	var once sync.Once
 	e := start(t, engine.Source{File: file, Compile: func(cfg *config.Config, o gate.CompileOptions) (*gate.Policy, error) {
-		once.Do(func() { replace(t, file, otherRoute) })
+		once.Do(func() { testutil.Replace(t, file, otherRoute) })
 		return gate.Compile(cfg, o)
 	}}, "")
 	e.wait(t, reloaded)
@@ -220,14 +220,14 @@ func TestStaysReady(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := write(t, "jwtgate.yaml", "issuers: {home: {issuer: '"+home.ISS()+"', "+
+	file := testutil.File(t, "jwtgate.yaml", "issuers: {home: {issuer: '"+home.ISS()+"', "+
 		"audiences: [a], algorithms: [ES256], dangerously_allow_http: true}}\n")
 	e := start(t, engine.Source{File: file}, "")
 	e.Gate.AwaitKeys(t.Context(), keysTimeout)
 	if state := e.ready(); !state.Ready || state.Detail != "" {
 		t.Fatalf("with keys: %+v", state)
 	}
-	replace(t, file, "issuers: {other: {issuer: 'https://127.0.0.1:1/', audiences: [a]}}\n")
+	testutil.Replace(t, file, "issuers: {other: {issuer: 'https://127.0.0.1:1/', audiences: [a]}}\n")
 	e.wait(t, reloaded)
 	if state := e.ready(); !state.Ready || state.Detail != "no issuer has keys; see /issuers" {
 		t.Errorf("without keys: %+v", state)
@@ -236,9 +236,9 @@ func TestStaysReady(t *testing.T) {
 
 // TestMistakes: a wrong configuration, or a wrong candidate, is not served.
 func TestMistakes(t *testing.T) {
-	wrong := write(t, "wrong.yaml", openRoute+"bogus: 1\n")
+	wrong := testutil.File(t, "wrong.yaml", openRoute+"bogus: 1\n")
 	for name, row := range map[string]struct{ file, candidate string }{
-		"configuration": {wrong, ""}, "candidate": {write(t, "jwtgate.yaml", openRoute), wrong},
+		"configuration": {wrong, ""}, "candidate": {testutil.File(t, "jwtgate.yaml", openRoute), wrong},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := open(t, engine.Source{File: row.file}, testutil.NewLog(), row.candidate)

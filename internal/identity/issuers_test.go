@@ -1,9 +1,6 @@
 package identity_test
 
 import (
-	"context"
-	"crypto"
-	"crypto/ed25519"
 	"encoding/json"
 	"maps"
 	"testing"
@@ -11,8 +8,8 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/identity"
-	"github.com/jwtgate/jwtgate/internal/signer"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
 // issuers is the issuers of every config in these tests.
@@ -23,20 +20,6 @@ issuers:
   staff:   {issuer: https://staff.example/, audiences: [shop], algorithms: [EdDSA], prefix: "staff:", email_verified: assumed}
   pool:    {cognito: us-east-1_ExamplePool, clients: [3v5site], algorithms: [EdDSA], prefix: "pool:"}
 `
-
-// key returns the key of all issuers.
-func key() *signer.Key {
-	return signer.With(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "EdDSA", "1")
-}
-
-// oneKey is a key source with one key.
-type oneKey struct{}
-
-func (oneKey) Key(context.Context, string, string) (crypto.PublicKey, error) {
-	return key().Public(), nil
-}
-func (oneKey) Verified(string) {}
-func (oneKey) Epoch() uint64   { return 0 }
 
 // gate is the compiled parts of a config.
 type gate struct {
@@ -54,7 +37,7 @@ func newGate(t testing.TB, section string) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := token.NewVerifier(cfg.Issuers, 1<<20, cfg.Identity.NamingClaims(), func(string) token.KeySource { return oneKey{} })
+	verifier, err := token.NewVerifier(cfg.Issuers, 1<<20, cfg.Identity.NamingClaims(), tokentest.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +61,7 @@ func (g *gate) verified(t testing.TB, issuer string, more claims) *token.Token {
 	}[issuer]
 	all["exp"] = now.Unix() + 60
 	maps.Copy(all, more)
-	raw, err := key().Token(nil, all)
+	raw, err := tokentest.Key().Token(nil, all)
 	if err != nil {
 		t.Fatal(err)
 	}

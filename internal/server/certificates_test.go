@@ -24,7 +24,7 @@ func tlsYAML(cert, key string) string {
 // server it changes nothing, and is reported at /readyz and in metrics.
 func TestCertificateReload(t *testing.T) {
 	cert, key := testutil.LoopbackCertificate(t)
-	broken := write(t, "broken.yaml", tlsYAML(cert, cert))
+	broken := testutil.File(t, "broken.yaml", tlsYAML(cert, cert))
 	_, _, err := open(t, server.Config{ConfigFile: broken})
 	if err == nil || !strings.Contains(err.Error(), "broken.yaml:1:") || !strings.Contains(err.Error(), "server.tls.key_file") {
 		t.Errorf("at a start: %v", err)
@@ -40,7 +40,7 @@ func TestCertificateReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replace(t, cert, "not PEM")
+	testutil.Replace(t, cert, "not PEM")
 	s.until(t, "the failure at /readyz", func() bool {
 		_, state := s.readiness(t)
 		return strings.HasPrefix(state.Refused, "certificate: ")
@@ -59,7 +59,7 @@ func TestCertificateReload(t *testing.T) {
 			t.Errorf("%s is missing:\n%s", line, metrics)
 		}
 	}
-	replace(t, cert, string(before))
+	testutil.Replace(t, cert, string(before))
 	s.wait(t, "certificate reloaded")
 	if _, state := s.readiness(t); state.Refused != "" {
 		t.Errorf("after the recovery: %+v", state)

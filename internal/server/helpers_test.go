@@ -7,8 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -36,23 +34,6 @@ func environment(variables map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		value, set := variables[name]
 		return value, set
-	}
-}
-
-// write writes a file into a new directory.
-func write(t *testing.T, name, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	testutil.Write(t, path, text)
-	return path
-}
-
-// replace renames a new file into a file's place, as editors do.
-func replace(t *testing.T, file, text string) {
-	t.Helper()
-	testutil.Write(t, file+".new", text)
-	if err := os.Rename(file+".new", file); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -102,7 +83,7 @@ func run(t *testing.T, c server.Config) *running {
 // serve runs a server with this configuration.
 func serve(t *testing.T, text string) *running {
 	t.Helper()
-	return run(t, server.Config{ConfigFile: write(t, "jwtgate.yaml", text)})
+	return run(t, server.Config{ConfigFile: testutil.File(t, "jwtgate.yaml", text)})
 }
 
 // wait returns the first log line with this message.

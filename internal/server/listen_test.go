@@ -9,10 +9,11 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/server"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 func TestListenErrors(t *testing.T) {
-	file := write(t, "jwtgate.yaml", publicYAML)
+	file := testutil.File(t, "jwtgate.yaml", publicYAML)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +52,7 @@ func TestListenErrors(t *testing.T) {
 
 func TestUnixSocket(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "gate.sock")
-	file := write(t, "jwtgate.yaml", strings.Replace(publicYAML, "127.0.0.1:0", "unix:"+socket, 1))
+	file := testutil.File(t, "jwtgate.yaml", strings.Replace(publicYAML, "127.0.0.1:0", "unix:"+socket, 1))
 	expectError := func(t *testing.T, want string) {
 		t.Helper()
 		if _, _, err := open(t, server.Config{ConfigFile: file}); err == nil || !strings.Contains(err.Error(), want) {

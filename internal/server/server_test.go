@@ -16,6 +16,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/server"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // homeYAML has one issuer, on loopback.
@@ -138,7 +139,7 @@ func TestShutdown(t *testing.T) {
 func TestDecisionsHaveNoLevel(t *testing.T) {
 	socket := "unix:" + filepath.Join(t.TempDir(), "gate.sock")
 	s := run(t, server.Config{
-		ConfigFile: write(t, "jwtgate.yaml", publicYAML), Listen: socket, LogLevel: slog.LevelError,
+		ConfigFile: testutil.File(t, "jwtgate.yaml", publicYAML), Listen: socket, LogLevel: slog.LevelError,
 	})
 	if got := ask(t, socket, "/closed", ""); got != "route_denied" { // gRPC waits for the server
 		t.Fatalf("got %q; expected route_denied\n%s", got, s.log)
@@ -177,7 +178,7 @@ func TestServeFromTheEnvironment(t *testing.T) {
 // TestServeIgnoresTheEnvironment: variables that a configuration file overrides are
 // logged.
 func TestServeIgnoresTheEnvironment(t *testing.T) {
-	s := run(t, server.Config{ConfigFile: write(t, "jwtgate.yaml", publicYAML), Getenv: environment(map[string]string{
+	s := run(t, server.Config{ConfigFile: testutil.File(t, "jwtgate.yaml", publicYAML), Getenv: environment(map[string]string{
 		"COGNITO_USER_POOLS_ID": "us-west-1_6BpkgoczU", "AWS_DEFAULT_REGION": "us-west-1",
 	})})
 	line := s.wait(t, "environment variables ignored, because there is a configuration file")
@@ -193,7 +194,7 @@ func TestServeIgnoresTheEnvironment(t *testing.T) {
 // TestMistakes: a wrong configuration, with wrong certificates, is not served, and all its
 // mistakes are known together.
 func TestMistakes(t *testing.T) {
-	file := write(t, "jwtgate.yaml", "server: {listen: 9001, tls: {cert_file: missing.pem, key_file: missing.key}}\n"+
+	file := testutil.File(t, "jwtgate.yaml", "server: {listen: 9001, tls: {cert_file: missing.pem, key_file: missing.key}}\n"+
 		"routes: [{match: orders}]\ndefualt: deny\n")
 	_, log, err := open(t, server.Config{ConfigFile: file})
 	if _, ok := errors.AsType[config.Mistakes](err); !ok {
@@ -207,7 +208,7 @@ func TestMistakes(t *testing.T) {
 	if log.String() != "" {
 		t.Errorf("something was started:\n%s", log)
 	}
-	_, _, err = open(t, server.Config{ConfigFile: write(t, "jwtgate.yaml", publicYAML), CandidateFile: file})
+	_, _, err = open(t, server.Config{ConfigFile: testutil.File(t, "jwtgate.yaml", publicYAML), CandidateFile: file})
 	if _, ok := errors.AsType[config.Mistakes](err); !ok || !strings.Contains(err.Error(), file+":2:") {
 		t.Errorf("a wrong candidate: %v", err)
 	}
@@ -247,7 +248,7 @@ func TestAdminHosts(t *testing.T) {
 	named := func(name string) string {
 		return strings.Replace(publicYAML, "admin: {listen: 127.0.0.1:0}", "admin: {listen: 127.0.0.1:0, hosts: ["+name+"]}", 1)
 	}
-	file := write(t, "jwtgate.yaml", named("Gate.example"))
+	file := testutil.File(t, "jwtgate.yaml", named("Gate.example"))
 	s := run(t, server.Config{ConfigFile: file})
 	check := func(when string) {
 		t.Helper()
@@ -258,7 +259,7 @@ func TestAdminHosts(t *testing.T) {
 		}
 	}
 	check("at the start")
-	replace(t, file, named("other.example"))
+	testutil.Replace(t, file, named("other.example"))
 	s.wait(t, "server or admin has changed; the change takes effect after a restart")
 	check("after the change")
 }

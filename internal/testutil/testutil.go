@@ -31,6 +31,21 @@ func Files(t testing.TB, texts map[string]string) string {
 	return dir
 }
 
+// File writes a file into a new directory, and returns its name.
+func File(t testing.TB, name, text string) string {
+	t.Helper()
+	return filepath.Join(Files(t, map[string]string{name: text}), name)
+}
+
+// Replace renames a new file into a file's place, as editors do.
+func Replace(t testing.TB, name, text string) {
+	t.Helper()
+	Write(t, name+".new", text)
+	if err := os.Rename(name+".new", name); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Write writes a file.
 func Write(t testing.TB, name, text string) {
 	t.Helper()

@@ -1,15 +1,10 @@
 package token_test
 
 import (
-	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +12,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
 // now is the time at which tokens are verified.
@@ -35,91 +31,17 @@ func must[V any](v V, err error) V {
 	return v
 }
 
-// The errors of the key source.
-var (
-	errKeyUnknown      = errors.New("key unknown")
-	errKeyUnfit        = errors.New("key unfit")
-	errKeysUnavailable = errors.New("keys unavailable")
-)
-
-// keyring is a key source that records the calls.
-type keyring struct {
-	keys map[string]crypto.PublicKey // :: kid -> key
-	down bool                        // Key fails
-	// careless returns keys that do not fit the algorithm, which the interface forbids.
-	careless bool
-	epoch    atomic.Uint64
-	quiet    bool          // calls of Verified are not recorded
-	hold     chan struct{} // Key waits until it is closed; nil: it does not wait
-
-	mu              sync.Mutex // guards the fields below
-	asked, verified []string   // kids
-}
-
-func (k *keyring) Key(_ context.Context, kid, alg string) (crypto.PublicKey, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.asked = append(k.asked, kid)
-	if k.hold != nil {
-		k.mu.Unlock()
-		<-k.hold
-		k.mu.Lock()
-	}
-	key, ok := k.keys[kid]
-	switch {
-	case k.down:
-		return nil, outage{errKeysUnavailable}
-	case !ok:
-		return nil, errKeyUnknown
-	case !k.careless && !fits(key, alg):
-		return nil, errKeyUnfit
-	}
-	return key, nil
-}
-
-func (k *keyring) Verified(kid string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.quiet {
-		k.verified = append(k.verified, kid)
-	}
-}
-
-// Epoch returns the epoch that the test sets.
-func (k *keyring) Epoch() uint64 { return k.epoch.Load() }
-
-// outage is an error of a key source that the token does not cause.
-type outage struct{ error }
-
-func (o outage) Unwrap() error { return o.error }
-
-// RetryAfter returns a value that nothing else uses.
-func (outage) RetryAfter() time.Duration { return 7 * time.Second }
-
-// fits reports whether a key has the type and curve of alg.
-func fits(key crypto.PublicKey, alg string) bool {
-	switch key := key.(type) {
-	case *rsa.PublicKey:
-		return alg[:2] == "RS" || alg[:2] == "PS"
-	case *ecdsa.PublicKey:
-		return alg == map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[key.Curve.Params().BitSize]
-	case ed25519.PublicKey:
-		return alg == "EdDSA"
-	}
-	return false
-}
-
 // corpus returns the configuration with the issuers of the vectors.
 var corpus = sync.OnceValues(func() (*config.Config, error) { return config.Load("testdata/issuers.yaml", nil) })
 
 // corpusVerifier returns a verifier of the issuers of the vectors, with one key ring.
-func corpusVerifier(t testing.TB) (*token.Verifier, *keyring) {
+func corpusVerifier(t testing.TB) (*token.Verifier, *tokentest.Keyring) {
 	t.Helper()
 	cfg, err := corpus()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring := &keyring{keys: published()}
+	ring := &tokentest.Keyring{Keys: published()}
 	return newVerifier(t, cfg.Issuers, ring), ring
 }
 
@@ -169,9 +91,9 @@ func reasons() map[string]error {
 		"type_not_allowed":   token.ErrTypeNotAllowed,
 		"kid_missing":        token.ErrKIDMissing,
 		"issuer_unknown":     token.ErrIssuerUnknown,
-		"key_unknown":        errKeyUnknown,
-		"key_unfit":          errKeyUnfit,
-		"keys_unavailable":   errKeysUnavailable,
+		"key_unknown":        tokentest.ErrKeyUnknown,
+		"key_unfit":          tokentest.ErrKeyUnfit,
+		"keys_unavailable":   tokentest.ErrKeysUnavailable,
 		"signature_invalid":  token.ErrSignatureInvalid,
 		"claims_malformed":   token.ErrClaimsMalformed,
 		"expiry_missing":     token.ErrExpiryMissing,

@@ -12,6 +12,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/token"
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
 // diagnosis is a token that is rejected, and the details for operators.
@@ -272,7 +273,7 @@ func TestHints(t *testing.T) {
 
 // An algorithm that is supported but not configured for any issuer has a hint.
 func TestHintOfAnAlgorithmThatIsNotConfigured(t *testing.T) {
-	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &tokentest.Keyring{Keys: published()})
 	raw := forge.Mint("ES256", forge.Keys()["p-256"], `{"alg":"ES256","kid":"p-256"}`, `{"iss":"https://api.example/"}`)
 	_, err := verifier.Verify(t.Context(), raw, now)
 	if failure := refusal(t, err, token.ErrAlgNotAllowed); failure.Hint != "add ES256 to algorithms of the issuer that uses it" {

@@ -12,15 +12,16 @@ import (
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
 // fuzzIssuer returns an issuer whose key and tokens are the same in every process of a
 // fuzzing run, so that inputs that one process finds are useful to the others.
-func fuzzIssuer() (config.Issuer, *keyring, func(header, claims string) string) {
+func fuzzIssuer() (config.Issuer, *tokentest.Keyring, func(header, claims string) string) {
 	key := deterministicKey('k')
 	issuer := apiIssuer()
 	issuer.Algorithms = []string{"EdDSA"}
-	ring := &keyring{keys: map[string]crypto.PublicKey{"1": key.Public()}}
+	ring := &tokentest.Keyring{Keys: map[string]crypto.PublicKey{"1": key.Public()}}
 	return issuer, ring, func(header, claims string) string { return forge.Mint("EdDSA", key, header, claims) }
 }
 
@@ -83,7 +84,9 @@ func FuzzVerifyClaims(f *testing.F) {
 		verifier := newVerifier(t, []config.Issuer{issuer}, ring)
 		got, err := verifier.Verify(t.Context(), signed(fuzzHeader, claims), now)
 		if err != nil {
-			for _, impossible := range []error{token.ErrSignatureInvalid, errKeyUnknown, errKeyUnfit, token.ErrKIDMissing, token.ErrAlgNotAllowed} {
+			for _, impossible := range []error{
+				token.ErrSignatureInvalid, tokentest.ErrKeyUnknown, tokentest.ErrKeyUnfit, token.ErrKIDMissing, token.ErrAlgNotAllowed,
+			} {
 				if errors.Is(err, impossible) {
 					t.Fatalf("the signature is valid: %v", err)
 				}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
 // verified returns a verified token of an issuer with a prefix and groups claims.
@@ -17,7 +18,7 @@ func verified(t *testing.T, prefix string, groupsClaim []string, claims map[stri
 	if groupsClaim != nil {
 		issuer.GroupsClaim = groupsClaim
 	}
-	got, err := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published()}).Verify(t.Context(), mintRS256(claims), now)
+	got, err := newVerifier(t, []config.Issuer{issuer}, &tokentest.Keyring{Keys: published()}).Verify(t.Context(), mintRS256(claims), now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
 // nearIssuers are the issuers to which an iss of these tests is similar.
@@ -126,7 +127,7 @@ func TestNearIssuers(t *testing.T) {
 		{"an iss that is too long", "https://" + strings.Repeat("h", 500) + "/realms/main", "", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			verifier := newVerifier(t, nearIssuers(), &keyring{keys: published()})
+			verifier := newVerifier(t, nearIssuers(), &tokentest.Keyring{Keys: published()})
 			_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"iss": row.iss}), now)
 			failure := refusal(t, err, token.ErrIssuerUnknown)
 			if failure.Near != row.near || failure.Hint != row.hint {
@@ -148,7 +149,7 @@ func TestNearestIssuer(t *testing.T) {
 	staging := apiIssuer()
 	staging.Name, staging.ISS = "staging", []string{"http://staging.example/realms/main"}
 	for _, order := range [][]config.Issuer{append(issuers, staging), append([]config.Issuer{staging}, issuers...)} {
-		verifier := newVerifier(t, order, &keyring{keys: published()})
+		verifier := newVerifier(t, order, &tokentest.Keyring{Keys: published()})
 		_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"iss": "https://staging.example/realms/main"}), now)
 		failure := refusal(t, err, token.ErrIssuerUnknown)
 		const detail = `got iss "https://staging.example/realms/main"; expected "http://staging.example/realms/main" of issuer "staging"`
@@ -168,7 +169,7 @@ func TestFarIssuersAllocateNothing(t *testing.T) {
 	}
 	raw := mintRS256(map[string]any{"iss": "https://evil.example/realms/evil"})
 	allocations := func(issuers []config.Issuer) float64 {
-		verifier := newVerifier(t, issuers, &keyring{})
+		verifier := newVerifier(t, issuers, &tokentest.Keyring{})
 		return testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), raw, now) })
 	}
 	if one, hundred := allocations(many[:1]), allocations(many); hundred > one {

@@ -40,11 +40,11 @@ func TestVerifyRefuses(t *testing.T) {
 		if string(failure.Near) != v.Near {
 			t.Errorf("near miss %q, want %q", failure.Near, v.Near)
 		}
-		if beforeKeys(v.Want) && len(ring.asked) > 0 {
-			t.Errorf("got calls of Key: %q", ring.asked)
+		if beforeKeys(v.Want) && len(ring.Asked) > 0 {
+			t.Errorf("got calls of Key: %q", ring.Asked)
 		}
 		if beforeSignature(v.Want) {
-			if len(ring.verified) > 0 {
+			if len(ring.Accepted) > 0 {
 				t.Error("Verified was called")
 			}
 			if failure.Issuer != "" || failure.Subject != "" {
@@ -63,8 +63,8 @@ func TestVerifyAccepts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(ring.verified) != 1 || ring.verified[0] != got.KeyID {
-			t.Errorf("got calls of Verified: %q", ring.verified)
+		if len(ring.Accepted) != 1 || ring.Accepted[0] != got.KeyID {
+			t.Errorf("got calls of Verified: %q", ring.Accepted)
 		}
 		if v.Gives != nil {
 			compare(t, *v.Gives, got)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
 // Symmetric algorithms and none cannot be configured.
@@ -55,7 +56,7 @@ func TestNewVerifierRefuses(t *testing.T) {
 
 func newVerifierRefuses(t *testing.T, wrong string, issuers ...config.Issuer) {
 	t.Helper()
-	v, err := token.NewVerifier(issuers, maxBytes, nil, func(string) token.KeySource { return &keyring{} })
+	v, err := token.NewVerifier(issuers, maxBytes, nil, func(string) token.KeySource { return &tokentest.Keyring{} })
 	if v != nil || err == nil || !strings.Contains(err.Error(), wrong) {
 		t.Errorf("%v: got %v, want an error with %q", issuers, err, wrong)
 	}
@@ -63,7 +64,7 @@ func newVerifierRefuses(t *testing.T, wrong string, issuers ...config.Issuer) {
 
 // A verifier without issuers rejects every token.
 func TestVerifierWithoutIssuers(t *testing.T) {
-	verifier := newVerifier(t, nil, &keyring{keys: published()})
+	verifier := newVerifier(t, nil, &tokentest.Keyring{Keys: published()})
 	_, err := verifier.Verify(t.Context(), mintRS256(nil), now)
 	refusal(t, err, token.ErrAlgNotAllowed)
 }

@@ -14,11 +14,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
 	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
 // A verified token has the issuer, the key and the claims.
 func TestVerifiedTokenSays(t *testing.T) {
-	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &tokentest.Keyring{Keys: published()})
 	got, err := verifier.Verify(t.Context(), mintRS256(map[string]any{
 		"exp": now.Unix() + 90, "client_id": "cli", "groups": []string{"users"}, "scope": "a b",
 	}), now)
@@ -41,7 +42,7 @@ func TestVerifiedTokenSays(t *testing.T) {
 
 // The expiry keeps the fraction of a second of exp.
 func TestExpiryKeepsFractions(t *testing.T) {
-	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &tokentest.Keyring{Keys: published()})
 	got, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"exp": float64(now.Unix()) + 0.25}), now)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func TestExpiryKeepsFractions(t *testing.T) {
 // A token is valid exactly from nbf minus the leeway until exp plus the leeway.
 func TestVerifyByTheClock(t *testing.T) {
 	verifier, err := token.NewVerifier([]config.Issuer{apiIssuer()}, maxBytes, nil,
-		func(string) token.KeySource { return &keyring{keys: published()} })
+		func(string) token.KeySource { return &tokentest.Keyring{Keys: published()} })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", row.name, failure.Internal, row.detail)
 		}
 	}
-	if len(ring.asked) > 0 {
+	if len(ring.Asked) > 0 {
 		t.Error("a key was asked for")
 	}
 
@@ -120,7 +121,7 @@ func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
 // A token of max_bytes is accepted. A longer one is too large, also if it has other errors.
 func TestVerifySize(t *testing.T) {
 	raw := mintRS256(nil)
-	source := func(string) token.KeySource { return &keyring{keys: published()} }
+	source := func(string) token.KeySource { return &tokentest.Keyring{Keys: published()} }
 	for _, row := range []struct {
 		name  string
 		raw   string
@@ -150,7 +151,7 @@ func TestVerifySize(t *testing.T) {
 func TestVerifyTypeWithSlash(t *testing.T) {
 	issuer := apiIssuer()
 	issuer.TokenTypes = []string{"application/Token", "model/x"}
-	verifier := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published()})
+	verifier := newVerifier(t, []config.Issuer{issuer}, &tokentest.Keyring{Keys: published()})
 	claims := `{"iss":"https://api.example/","aud":"orders-api","sub":"alice","exp":4102444800}`
 	for typ, accepted := range map[string]bool{
 		"token": true, "application/token": true, "MODEL/x": true, "application/model/x": false, "x": false, "model/token": false,
@@ -168,11 +169,11 @@ func TestVerifyTypeWithSlash(t *testing.T) {
 // keys and the settings.
 func TestVerifyKeepsIssuersApart(t *testing.T) {
 	keys := forge.Keys()
-	rings := map[string]*keyring{
-		"east": {keys: map[string]crypto.PublicKey{
+	rings := map[string]*tokentest.Keyring{
+		"east": {Keys: map[string]crypto.PublicKey{
 			"1": keys["rsa-2048"].Public(), "east-only": keys["rsa-2048"].Public(), "shared": keys["ed25519"].Public(),
 		}},
-		"west": {keys: map[string]crypto.PublicKey{"1": keys["rsa-3072"].Public(), "shared": keys["ed25519"].Public()}},
+		"west": {Keys: map[string]crypto.PublicKey{"1": keys["rsa-3072"].Public(), "shared": keys["ed25519"].Public()}},
 	}
 	issuer := func(name string) config.Issuer {
 		i := apiIssuer()
@@ -197,7 +198,8 @@ func TestVerifyKeepsIssuersApart(t *testing.T) {
 		{"west by its own key", tokenOf("RS256", "1", "rsa-3072", "west", "west"), "west", "west:admin", nil},
 		{"west by east's key under the same kid", tokenOf("RS256", "1", "rsa-2048", "west", "west"), "west", "", token.ErrSignatureInvalid},
 		{"east by west's key under the same kid", tokenOf("RS256", "1", "rsa-3072", "east", "east"), "east", "", token.ErrSignatureInvalid},
-		{"west by a key that only east publishes", tokenOf("RS256", "east-only", "rsa-2048", "west", "west"), "west", "", errKeyUnknown},
+		{"west by a key that only east publishes", tokenOf("RS256", "east-only", "rsa-2048", "west", "west"), "west", "",
+			tokentest.ErrKeyUnknown},
 		{"east by the shared key", tokenOf("EdDSA", "shared", "ed25519", "east", "east"), "east", "east:admin", nil},
 		{"west by the shared key", tokenOf("EdDSA", "shared", "ed25519", "west", "west"), "west", "west:admin", nil},
 		{"west by the shared key for east's audience", tokenOf("EdDSA", "shared", "ed25519", "west", "east"), "west", "",
@@ -206,7 +208,7 @@ func TestVerifyKeepsIssuersApart(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for _, ring := range rings {
-				ring.asked, ring.verified = nil, nil
+				ring.Asked, ring.Accepted = nil, nil
 			}
 			verifier, err := token.NewVerifier([]config.Issuer{issuer("east"), issuer("west")}, maxBytes, nil,
 				func(name string) token.KeySource { return rings[name] })
@@ -220,8 +222,8 @@ func TestVerifyKeepsIssuersApart(t *testing.T) {
 				t.Errorf("%+v, %v", got, err)
 			}
 			for name, ring := range rings {
-				if (len(ring.asked) > 0) != (name == row.asked) {
-					t.Errorf("%s was asked for %q", name, ring.asked)
+				if (len(ring.Asked) > 0) != (name == row.asked) {
+					t.Errorf("%s was asked for %q", name, ring.Asked)
 				}
 			}
 		})
@@ -247,7 +249,7 @@ func TestVerifyHoldsACarelessKeySource(t *testing.T) {
 		{"ES512", "p-384"},
 	} {
 		t.Run(row.alg+" by "+row.key, func(t *testing.T) {
-			verifier := newVerifier(t, []config.Issuer{issuer}, &keyring{keys: published(), careless: true})
+			verifier := newVerifier(t, []config.Issuer{issuer}, &tokentest.Keyring{Keys: published(), Careless: true})
 			claims := `{"iss":"https://api.example/","aud":"orders-api","sub":"alice","exp":4102444800}`
 			raw := forge.Mint(row.alg, forge.Keys()[row.key], `{"alg":"`+row.alg+`","kid":"`+row.key+`"}`, claims)
 			_, err := verifier.Verify(t.Context(), raw, now)
@@ -258,24 +260,24 @@ func TestVerifyHoldsACarelessKeySource(t *testing.T) {
 
 // The error of the key source becomes the kind of the failure, with its RetryAfter.
 func TestVerifyPassesKeyErrorsOn(t *testing.T) {
-	ring := &keyring{keys: published(), down: true}
+	ring := &tokentest.Keyring{Keys: published(), Down: true}
 	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, ring)
 	_, err := verifier.Verify(t.Context(), mintRS256(nil), now)
-	failure := refusal(t, err, errKeysUnavailable)
-	if failure.RetryAfter != 7*time.Second || failure.KeyID != "rsa-2048" {
+	failure := refusal(t, err, tokentest.ErrKeysUnavailable)
+	if failure.RetryAfter != tokentest.RetryAfter || failure.KeyID != "rsa-2048" {
 		t.Errorf("retry after %v, key id %q", failure.RetryAfter, failure.KeyID)
 	}
-	_, err = newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{}).Verify(t.Context(), mintRS256(nil), now)
-	if failure := refusal(t, err, errKeyUnknown); failure.RetryAfter != 0 {
+	_, err = newVerifier(t, []config.Issuer{apiIssuer()}, &tokentest.Keyring{}).Verify(t.Context(), mintRS256(nil), now)
+	if failure := refusal(t, err, tokentest.ErrKeyUnknown); failure.RetryAfter != 0 {
 		t.Errorf("key unknown: got retry after %v; expected none", failure.RetryAfter)
 	}
-	if len(ring.verified) > 0 {
+	if len(ring.Accepted) > 0 {
 		t.Error("a signature was said to have held")
 	}
 }
 
 // waiting is a key source that has no key until its caller gives up.
-type waiting struct{ *keyring }
+type waiting struct{ *tokentest.Keyring }
 
 func (w waiting) Key(ctx context.Context, _, _ string) (crypto.PublicKey, error) {
 	<-ctx.Done()
@@ -284,7 +286,7 @@ func (w waiting) Key(ctx context.Context, _, _ string) (crypto.PublicKey, error)
 
 // The wait for a key ends when the context of the caller ends.
 func TestVerifyWaitsNoLongerThanItsCaller(t *testing.T) {
-	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, waiting{&keyring{}})
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, waiting{&tokentest.Keyring{}})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := verifier.Verify(ctx, mintRS256(nil), now)
@@ -311,7 +313,7 @@ func TestVerifyConcurrently(t *testing.T) {
 
 // A change to the slices of a verified token does not affect the next token.
 func TestVerifiedTokensShareNothing(t *testing.T) {
-	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &keyring{keys: published()})
+	verifier := newVerifier(t, []config.Issuer{apiIssuer()}, &tokentest.Keyring{Keys: published()})
 	raw := mintRS256(map[string]any{"groups": []string{"users"}, "scope": "a"})
 	first := must(verifier.Verify(t.Context(), raw, now))
 	first.Groups()[0], first.Scopes()[0] = "admin", "b"

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/revocation"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
 
@@ -45,7 +46,7 @@ func says(t *token.Token) map[string]any {
 }
 
 func TestCacheKnowsATokenAgain(t *testing.T) {
-	ring := &keyring{keys: published()}
+	ring := &tokentest.Keyring{Keys: published()}
 	cache, _ := newCache(t, ring, 10)
 	raw := mint(nil)
 	first, known, err := verify(t, cache, raw, now)
@@ -58,8 +59,8 @@ func TestCacheKnowsATokenAgain(t *testing.T) {
 			t.Errorf("the next time: known %v, %v", known, err)
 		}
 	}
-	if len(ring.asked) != 1 || len(ring.verified) != 4 {
-		t.Errorf("got %d calls of Key and %d of Verified, want 1 and 4", len(ring.asked), len(ring.verified))
+	if len(ring.Asked) != 1 || len(ring.Accepted) != 4 {
+		t.Errorf("got %d calls of Key and %d of Verified, want 1 and 4", len(ring.Asked), len(ring.Accepted))
 	}
 }
 
@@ -71,7 +72,7 @@ func TestCacheHoldsNoLongerThanTheToken(t *testing.T) {
 		name    string
 		claims  map[string]any
 		at      time.Time // of the second verification
-		between func(ring *keyring, v *token.Verifier)
+		between func(ring *tokentest.Keyring, v *token.Verifier)
 		known   bool
 		want    error
 	}{
@@ -84,14 +85,14 @@ func TestCacheHoldsNoLongerThanTheToken(t *testing.T) {
 		{name: "the clock went back further", claims: map[string]any{"nbf": now.Unix()}, at: now.Add(-leeway - 1), want: token.ErrNotYetValid},
 		{name: "the clock went back before iat", claims: map[string]any{"iat": now.Unix(), "nbf": nil}, at: now.Add(-leeway - 1),
 			want: token.ErrIssuedInFuture},
-		{name: "the key set changed, not the key", at: now, between: func(r *keyring, _ *token.Verifier) { r.epoch.Add(1) }},
-		{name: "the key was removed", at: now, want: errKeyUnknown, between: func(r *keyring, _ *token.Verifier) {
-			r.keys = nil
-			r.epoch.Add(1)
+		{name: "the key set changed, not the key", at: now, between: func(r *tokentest.Keyring, _ *token.Verifier) { r.Changes.Add(1) }},
+		{name: "the key was removed", at: now, want: tokentest.ErrKeyUnknown, between: func(r *tokentest.Keyring, _ *token.Verifier) {
+			r.Keys = nil
+			r.Changes.Add(1)
 		}},
-		{name: "the keys became stale", at: now, want: errKeysUnavailable, between: func(r *keyring, _ *token.Verifier) {
-			r.down = true
-			r.epoch.Add(1)
+		{name: "the keys became stale", at: now, want: tokentest.ErrKeysUnavailable, between: func(r *tokentest.Keyring, _ *token.Verifier) {
+			r.Down = true
+			r.Changes.Add(1)
 		}},
 		{name: "it was revoked", at: now, want: token.ErrTokenRevoked, between: revoke(`{"issuer": "api", "sub": "alice"}`)},
 		{name: "it was revoked by its client", at: now, want: token.ErrTokenRevoked, between: revoke(`{"issuer": "api", "client": "web"}`)},
@@ -106,7 +107,7 @@ func TestCacheHoldsNoLongerThanTheToken(t *testing.T) {
 		{name: "an empty list", at: now, known: true, between: revoke("")},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			ring := &keyring{keys: published()}
+			ring := &tokentest.Keyring{Keys: published()}
 			cache, verifier := newCache(t, ring, 10)
 			claims := map[string]any{
 				"exp": now.Add(time.Hour).Unix(), "sub": "alice", "client_id": "web", "jti": "j-1", "origin_jti": "o-1",
@@ -137,15 +138,15 @@ func TestCacheHoldsNoLongerThanTheToken(t *testing.T) {
 }
 
 // revoke sets the list of revoked tokens.
-func revoke(lines string) func(*keyring, *token.Verifier) {
-	return func(_ *keyring, v *token.Verifier) {
+func revoke(lines string) func(*tokentest.Keyring, *token.Verifier) {
+	return func(_ *tokentest.Keyring, v *token.Verifier) {
 		v.SetRevocations(must(revocation.Parse(strings.NewReader(lines), []string{"api"})))
 	}
 }
 
 // A list that is set while a token is verified also applies to the entry of the token.
 func TestCacheOfATokenVerifiedUnderAnotherList(t *testing.T) {
-	ring := &keyring{keys: published(), hold: make(chan struct{})}
+	ring := &tokentest.Keyring{Keys: published(), Hold: make(chan struct{})}
 	cache, verifier := newCache(t, ring, 10)
 	raw := mint(map[string]any{"sub": "alice"})
 	done := make(chan error)
@@ -154,7 +155,7 @@ func TestCacheOfATokenVerifiedUnderAnotherList(t *testing.T) {
 		done <- err
 	}()
 	revoke(`{"issuer": "api", "sub": "alice"}`)(nil, verifier)
-	close(ring.hold)
+	close(ring.Hold)
 	first := <-done // with the old list or the new one
 	_, _, err := verify(t, cache, raw, now)
 	if refusal(t, err, token.ErrTokenRevoked); first != nil {
@@ -163,19 +164,19 @@ func TestCacheOfATokenVerifiedUnderAnotherList(t *testing.T) {
 }
 
 // withdrawing is a key source that withdraws each key right after it returned it.
-type withdrawing struct{ *keyring }
+type withdrawing struct{ *tokentest.Keyring }
 
 func (w withdrawing) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
-	key, err := w.keyring.Key(ctx, kid, alg)
-	w.keys = nil
-	w.epoch.Add(1)
+	key, err := w.Keyring.Key(ctx, kid, alg)
+	w.Keys = nil
+	w.Changes.Add(1)
 	return key, err
 }
 
 // The verifier reads the epoch before it asks for the key. In the other order a token
 // would be remembered with the epoch that withdrew its key.
 func TestCacheOfAKeyWithdrawnMeanwhile(t *testing.T) {
-	source := withdrawing{&keyring{keys: published()}}
+	source := withdrawing{&tokentest.Keyring{Keys: published()}}
 	verifier := newVerifier(t, apiIssuer(), source)
 	cache := must(tokencache.New[string](verifier, 1<<20))
 	raw := mint(nil)
@@ -183,14 +184,14 @@ func TestCacheOfAKeyWithdrawnMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, known, err := verify(t, cache, raw, now)
-	if refusal(t, err, errKeyUnknown); known {
+	if refusal(t, err, tokentest.ErrKeyUnknown); known {
 		t.Error("the token is known; expected it to be verified again")
 	}
 }
 
 // Invalid tokens, and tokens that are too long, are never remembered.
 func TestCacheNeverHoldsWhatWasRefused(t *testing.T) {
-	cache, _ := newCache(t, &keyring{keys: published()}, 100)
+	cache, _ := newCache(t, &tokentest.Keyring{Keys: published()}, 100)
 	good := mint(nil)
 	for name, raw := range map[string]string{
 		"invalid": "a.b.c", "not a JWT": "null", "empty": "", "forged": good[:len(good)-8] + "AAAAAAAA",
@@ -214,7 +215,7 @@ func TestCacheNeverHoldsWhatWasRefused(t *testing.T) {
 
 // Tokens that differ in one byte are different tokens.
 func TestCacheTellsTokensApart(t *testing.T) {
-	cache, _ := newCache(t, &keyring{keys: published()}, 100)
+	cache, _ := newCache(t, &tokentest.Keyring{Keys: published()}, 100)
 	for n := range 50 {
 		subject := fmt.Sprint("user-", n)
 		raw := mint(map[string]any{"sub": subject})
@@ -233,7 +234,7 @@ func TestCacheTellsTokensApart(t *testing.T) {
 // The cache never exceeds its limit, and frequent tokens stay in it while many others come.
 func TestCacheIsBoundedAndResistsAScan(t *testing.T) {
 	const entries, rounds = 50, 600
-	ring := &keyring{keys: published()}
+	ring := &tokentest.Keyring{Keys: published()}
 	cache, _ := newCache(t, ring, entries)
 	hot := make([]string, 10)
 	for n := range hot {
@@ -281,7 +282,7 @@ func TestCacheTakesWhatItSays(t *testing.T) {
 		"no value, more of it": {nil, 0, 11 << 20}, // the tables grow by doubling
 	} {
 		t.Run(name, func(t *testing.T) {
-			cache, verifier := newCache(t, &keyring{keys: published()}, row.limit>>10)
+			cache, verifier := newCache(t, &tokentest.Keyring{Keys: published()}, row.limit>>10)
 			record := string(verifier.Record(known(t, cache, mint(row.claims))))
 			value := strings.Repeat("k", row.kept)
 			const header = 24 // a key and the header of a string
@@ -320,7 +321,7 @@ func heap() int {
 // Many concurrent requests with a new token verify one signature.
 func TestCacheVerifiesOnce(t *testing.T) {
 	const requests = 50
-	ring := &keyring{keys: published(), hold: make(chan struct{})}
+	ring := &tokentest.Keyring{Keys: published(), Hold: make(chan struct{})}
 	cache, _ := newCache(t, ring, 10)
 	raw := mint(nil)
 	var all sync.WaitGroup
@@ -343,22 +344,22 @@ func TestCacheVerifiesOnce(t *testing.T) {
 	for range 100 {
 		runtime.Gosched() // let the requests reach the point where they wait
 	}
-	close(ring.hold)
+	close(ring.Hold)
 	all.Wait()
-	if fresh.Load() != 1 || len(ring.verified) != requests {
-		t.Fatalf("got %d verifications and %d calls of Verified, want 1 and %d", fresh.Load(), len(ring.verified), requests)
+	if fresh.Load() != 1 || len(ring.Accepted) != requests {
+		t.Fatalf("got %d verifications and %d calls of Verified, want 1 and %d", fresh.Load(), len(ring.Accepted), requests)
 	}
 }
 
 // The failure of one request does not fail those that wait for it.
 func TestCacheDoesNotShareAFailure(t *testing.T) {
-	ring := &keyring{keys: published(), down: true, hold: make(chan struct{})}
+	ring := &tokentest.Keyring{Keys: published(), Down: true, Hold: make(chan struct{})}
 	cache, _ := newCache(t, ring, 10)
 	raw := mint(nil)
 	var all sync.WaitGroup
 	for range 5 {
 		all.Go(func() {
-			if _, _, err := verify(t, cache, raw, now); !errors.Is(err, errKeysUnavailable) {
+			if _, _, err := verify(t, cache, raw, now); !errors.Is(err, tokentest.ErrKeysUnavailable) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -366,18 +367,16 @@ func TestCacheDoesNotShareAFailure(t *testing.T) {
 	for range 100 {
 		runtime.Gosched()
 	}
-	close(ring.hold)
+	close(ring.Hold)
 	all.Wait()
-	ring.mu.Lock()
-	ring.down = false
-	ring.mu.Unlock()
+	ring.Recover()
 	if _, known, err := verify(t, cache, raw, now); err != nil || known {
 		t.Errorf("after the failure: known %v, %v", known, err)
 	}
 }
 
 func TestCacheOfNothing(t *testing.T) {
-	ring := &keyring{keys: published()}
+	ring := &tokentest.Keyring{Keys: published()}
 	cache, _ := newCache(t, ring, 0)
 	raw := mint(nil)
 	for range 2 {
@@ -385,14 +384,14 @@ func TestCacheOfNothing(t *testing.T) {
 			t.Errorf("known %v, %v", known, err)
 		}
 	}
-	if len(ring.asked) != 2 || cache.Len() != 0 {
-		t.Errorf("got %d calls of Key and %d tokens remembered", len(ring.asked), cache.Len())
+	if len(ring.Asked) != 2 || cache.Len() != 0 {
+		t.Errorf("got %d calls of Key and %d tokens remembered", len(ring.Asked), cache.Len())
 	}
 }
 
 // Recalling a token allocates no memory.
 func TestCacheAllocatesNothing(t *testing.T) {
-	cache, verifier := newCache(t, &keyring{keys: published(), quiet: true}, 10)
+	cache, verifier := newCache(t, &tokentest.Keyring{Keys: published(), Quiet: true}, 10)
 	revoke(`{"issuer": "api", "sub": "bob"}`)(nil, verifier)
 	raw := mint(nil)
 	if _, _, err := verify(t, cache, raw, now); err != nil {

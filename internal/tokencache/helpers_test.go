@@ -1,18 +1,17 @@
 package tokencache_test
 
 import (
-	"context"
 	"crypto"
 	"errors"
 	"maps"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/signer"
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
 
@@ -56,52 +55,6 @@ func mint(more map[string]any) string {
 	return must(issuerKey().Token(map[string]any{"typ": "JWT"}, claims))
 }
 
-var (
-	errKeyUnknown      = errors.New("key unknown")
-	errKeysUnavailable = errors.New("keys unavailable")
-)
-
-// keyring is a key source that records the calls.
-type keyring struct {
-	keys  map[string]crypto.PublicKey // :: kid -> key
-	down  bool                        // Key fails
-	epoch atomic.Uint64
-	quiet bool          // calls of Verified are not recorded
-	hold  chan struct{} // Key waits until it is closed; nil: it does not wait
-
-	mu              sync.Mutex // guards the fields below
-	asked, verified []string   // kids
-}
-
-func (k *keyring) Key(_ context.Context, kid, _ string) (crypto.PublicKey, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.asked = append(k.asked, kid)
-	if k.hold != nil {
-		k.mu.Unlock()
-		<-k.hold
-		k.mu.Lock()
-	}
-	key, ok := k.keys[kid]
-	switch {
-	case k.down:
-		return nil, errKeysUnavailable
-	case !ok:
-		return nil, errKeyUnknown
-	}
-	return key, nil
-}
-
-func (k *keyring) Verified(kid string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.quiet {
-		k.verified = append(k.verified, kid)
-	}
-}
-
-func (k *keyring) Epoch() uint64 { return k.epoch.Load() }
-
 // newVerifier returns a verifier with the keys of source.
 func newVerifier(t testing.TB, issuer config.Issuer, source token.KeySource) *token.Verifier {
 	t.Helper()
@@ -114,7 +67,7 @@ func newVerifier(t testing.TB, issuer config.Issuer, source token.KeySource) *to
 
 // newCache returns a cache, and its verifier, with the keys of ring. The cache has room for
 // at least that many tokens of mint.
-func newCache(t testing.TB, ring *keyring, entries int) (*tokencache.Cache[string], *token.Verifier) {
+func newCache(t testing.TB, ring *tokentest.Keyring, entries int) (*tokencache.Cache[string], *token.Verifier) {
 	t.Helper()
 	verifier := newVerifier(t, apiIssuer(), ring)
 	return must(tokencache.New[string](verifier, entries<<10)), verifier

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/token"
+	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 	"github.com/jwtgate/jwtgate/internal/tokencache"
 )
 
@@ -31,7 +32,7 @@ func TestCacheSaysTheSame(t *testing.T) {
 		"many groups":                     {"groups": strings.Split(strings.Repeat("group,", 300), ",")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cache, _ := newCache(t, &keyring{keys: published()}, 10)
+			cache, _ := newCache(t, &tokentest.Keyring{Keys: published()}, 10)
 			raw := mint(claims)
 			first := says(known(t, cache, raw))
 			again, known, err := verify(t, cache, raw, now)
@@ -47,7 +48,7 @@ func TestCacheSaysTheSame(t *testing.T) {
 
 // A token that reuses the memory of another has nothing from it.
 func TestCacheReusesTheTokensMemory(t *testing.T) {
-	cache, _ := newCache(t, &keyring{keys: published()}, 10)
+	cache, _ := newCache(t, &tokentest.Keyring{Keys: published()}, 10)
 	rich := mint(map[string]any{
 		"sub": "rich", "groups": []string{"admin"}, "scope": "all", "acr": "gold", "auth_time": now.Unix(), "jti": "j", "client_id": "web",
 	})
@@ -73,7 +74,7 @@ func TestCacheReusesTheTokensMemory(t *testing.T) {
 func TestCacheOfALongRecord(t *testing.T) {
 	issuer := apiIssuer()
 	issuer.Prefix = "the-longest-of-all-prefixes:"
-	verifier := newVerifier(t, issuer, &keyring{keys: published()})
+	verifier := newVerifier(t, issuer, &tokentest.Keyring{Keys: published()})
 	cache := must(tokencache.New[string](verifier, 1<<20))
 	for count, want := range map[int]bool{100: true, 2000: false} {
 		raw := mint(map[string]any{"groups": make([]string, count)})
@@ -87,7 +88,7 @@ func TestCacheOfALongRecord(t *testing.T) {
 
 // A value is kept under its key as long as the token is remembered, up to the limits.
 func TestKept(t *testing.T) {
-	cache, _ := newCache(t, &keyring{keys: published()}, 10)
+	cache, _ := newCache(t, &tokentest.Keyring{Keys: published()}, 10)
 	raw, other := mint(nil), mint(map[string]any{"sub": "bob"})
 	first := entryOf(t, cache, raw)
 	if _, found := first.Kept(1); found || !first.Remembered() {
@@ -137,14 +138,14 @@ func TestKept(t *testing.T) {
 // A value that is kept after the token was verified again, with other keys, does not bring
 // the old entry back to life: the token is checked against the current keys.
 func TestKeptOfAnEarlierEpoch(t *testing.T) {
-	ring := &keyring{keys: published()}
+	ring := &tokentest.Keyring{Keys: published()}
 	cache, _ := newCache(t, ring, 10)
 	raw := mint(nil)
 	earlier := entryOf(t, cache, raw)
-	ring.epoch.Add(1)
+	ring.Changes.Add(1)
 	known(t, cache, raw)
 	cache.Keep(earlier, 1, "late", 4)
-	ring.keys = nil
+	ring.Keys = nil
 	if _, known, err := verify(t, cache, raw, now); known || err == nil {
 		t.Errorf("known %v, %v", known, err)
 	}

@@ -1,4 +1,5 @@
-// Package tokentest makes verified tokens for the tests of packages that receive them.
+// Package tokentest makes verified tokens for the tests of packages that receive them, and
+// has a key source for the tests of packages that verify tokens.
 //
 // It signs claims with a fixed key and passes them to a real verifier, so a test cannot
 // hold a token that the verifier would reject. It is never part of the program.
@@ -9,7 +10,6 @@
 package tokentest
 
 import (
-	"context"
 	"crypto"
 	"crypto/ed25519"
 	"encoding/json"
@@ -37,7 +37,7 @@ func Verified(t testing.TB, issuer config.Issuer, claims map[string]any) *token.
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := key().Token(nil, json.RawMessage(payload))
+	raw, err := Key().Token(nil, json.RawMessage(payload))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func Verified(t testing.TB, issuer config.Issuer, claims map[string]any) *token.
 		Name: issuer.Name, Prefix: issuer.Prefix, ISS: []string{url}, TokenUse: []string{"access"}, Audiences: []string{"shop"},
 		Algorithms: []string{"EdDSA"}, GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope"},
 	}
-	verifier, err := token.NewVerifier([]config.Issuer{trusted}, 65536, nil, func(string) token.KeySource { return keySource{} })
+	verifier, err := token.NewVerifier([]config.Issuer{trusted}, 65536, nil, Keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,16 +56,12 @@ func Verified(t testing.TB, issuer config.Issuer, claims map[string]any) *token.
 	return verified
 }
 
-// key is the key of every issuer.
-func key() *signer.Key {
+// Key returns the key with which these tokens are signed. It is the same in every process.
+func Key() *signer.Key {
 	return signer.With(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), "EdDSA", "1")
 }
 
-// keySource has that key.
-type keySource struct{}
-
-func (keySource) Key(context.Context, string, string) (crypto.PublicKey, error) {
-	return key().Public(), nil
+// Keys returns a key source with that key.
+func Keys(string) token.KeySource {
+	return &Keyring{Keys: map[string]crypto.PublicKey{"1": Key().Public()}, Quiet: true}
 }
-func (keySource) Verified(string) {}
-func (keySource) Epoch() uint64   { return 0 }
