@@ -4,7 +4,7 @@
 //
 // Security invariants:
 //
-//  1. What [Text], [Readable], [List] and [Plain] return contains nothing that may be a token
+//  1. What [Text], [Readable], [List] and [Plain] return shows nothing that may be a token
 //     (TestRedact, FuzzText).
 //  2. It has a bounded length, is valid UTF-8, and is never cut inside a character
 //     (TestText, TestPlain, FuzzText).

@@ -141,7 +141,10 @@ func TestAge(t *testing.T) {
 // FuzzText: whatever the text, the rule for tokens is that of a regular expression,
 // and what is written is short, printable and without a token.
 func FuzzText(f *testing.F) {
-	for _, seed := range []string{"", "admin", jwt, strings.Repeat("é", 50), "\xff\n\u2028", strings.Repeat("x", 75) + jwt, "eyJeyJ" + jwt} {
+	for _, seed := range []string{
+		"", "admin", jwt, strings.Repeat("é", 50), "\xff\n\u2028",
+		strings.Repeat("x", 75) + jwt, "eyJeyJ" + jwt, "\xbe" + jwt[1:],
+	} {
 		f.Add(seed)
 	}
 	token := regexp.MustCompile(`eyJ[A-Za-z0-9_-]{16}[A-Za-z0-9_.-]*`)
@@ -158,9 +161,20 @@ func FuzzText(f *testing.F) {
 		if utf8.ValidString(text) && !utf8.ValidString(shown) {
 			t.Errorf("%s was cut inside a character", got)
 		}
-		for _, written := range []string{got, quote.List([]string{text, text}), quote.Readable(text), quote.Plain(text, 30)} {
-			if !utf8.ValidString(written) || token.MatchString(written) || len(written) > 8*quote.Max+64 {
-				t.Errorf("%q is not valid, too long, or contains a token", written)
+		readable := quote.Readable(text)
+		for _, written := range []string{got, quote.List([]string{text, text}), readable, quote.Plain(text, 30)} {
+			if !utf8.ValidString(written) || len(written) > 8*quote.Max+64 {
+				t.Errorf("%q is not valid or too long", written)
+			}
+		}
+		// What the quotes contain is compared, because the escape of a byte may end in "e": \xbeyJ.
+		readable, err = strconv.Unquote(strings.TrimSuffix(readable, "..."))
+		if err != nil || readable != shown {
+			t.Errorf("%q and %q show different texts: %v", got, readable, err)
+		}
+		for _, written := range []string{shown, quote.Plain(text, 30)} {
+			if token.MatchString(written) {
+				t.Errorf("%q contains a token", written)
 			}
 		}
 		if strings.ContainsFunc(got, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
