@@ -1,7 +1,8 @@
 // Package envoy contains the shipped Envoy configuration and renders it for one
 // user, with other addresses or a Unix socket, origins, identity headers, headers
 // that Envoy sends to jwtgate, and relaxations. It also renders the three files of
-// `jwtgate init`. [Needs] is what one jwtgate configuration needs from Envoy.
+// `jwtgate init`, and the parts of the shipped file that an existing Envoy
+// configuration lacks. [Needs] is what one jwtgate configuration needs from Envoy.
 //
 // The demo and the end-to-end tests run envoy.yaml itself. A rendered file differs
 // from it only in the places that envoy.yaml marks, so that the tests apply to it
@@ -29,4 +30,6 @@
 //     (TestNeedsThatTheShippedFileHas, TestNeedsEdit).
 //  7. [Needs.Arrival] has no answer for requests that the end-to-end tests do not
 //     cover (TestArrival, TestUnknownArrival).
+//  8. The pieces of [Fragment] are whole and unchanged parts of the shipped file, with
+//     the same edits (TestFragment, TestFragmentFitsAConfiguration).
 package envoy

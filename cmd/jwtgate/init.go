@@ -21,24 +21,34 @@ type initCommand struct {
 	Issuer   string   `help:"Any OIDC issuer, exactly as in the iss of its tokens." placeholder:"URL" xor:"issuer"`
 	Audience string   `help:"A value that the aud of tokens must contain." placeholder:"A"`
 	Config   string   `help:"An existing configuration: write envoy.yaml and compose.yaml for it, and no jwtgate.yaml." placeholder:"FILE"`
-	App      string   `required:"" help:"The address of your application, as Envoy connects to it." placeholder:"HOST:PORT"`
+	App      string   `help:"The address of your application, as Envoy connects to it." placeholder:"HOST:PORT"`
 	Origin   []string `help:"A web origin that may call; may be repeated. Default: cors.origins." placeholder:"URL" sep:"none"`
 	Out      string   `help:"The output directory." placeholder:"DIR" default:"."`
+
+	fragmentOptions `embed:""`
 }
 
 // Help is the command's longer help.
 func (initCommand) Help() string {
 	return `Writes jwtgate.yaml, envoy.yaml and compose.yaml for your project: the files that the demo and the tests run, with your values. ` +
-		`With --config FILE it writes only envoy.yaml and compose.yaml, for the headers and relaxations of FILE. It never overwrites a file.
+		`With --config FILE it writes only envoy.yaml and compose.yaml, for the headers and relaxations of FILE. It never overwrites a file. ` +
+		`With --fragment it writes no file, and prints what an Envoy configuration of your own lacks.
 
 Examples:
   jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app 127.0.0.1:3000
   jwtgate init --issuer https://login.example/ --audience orders-api --app app:3000
-  jwtgate init --config jwtgate.yaml --app 127.0.0.1:3000`
+  jwtgate init --config jwtgate.yaml --app 127.0.0.1:3000
+  jwtgate init --fragment --config jwtgate.yaml`
 }
 
 // Run writes the files, unless one of them exists.
 func (cmd initCommand) Run(c console) error {
+	if err := cmd.checkFragment(); err != nil {
+		return err
+	}
+	if cmd.Fragment {
+		return cmd.printFragment(c)
+	}
 	options := envoy.InitOptions{
 		Cognito: cmd.Cognito, ClientID: cmd.ClientID, Issuer: cmd.Issuer, Audience: cmd.Audience,
 		App: cmd.App, Origins: cmd.Origin, Dir: cmd.Out, Needs: needsOfText,

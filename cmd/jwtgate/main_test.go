@@ -28,7 +28,7 @@ func TestHelp(t *testing.T) {
 			"$JWTGATE_CONFIG", "$JWTGATE_LISTEN", "$JWTGATE_ADMIN_LISTEN", "$JWTGATE_LOG_LEVEL",
 		},
 		"init --help": {
-			"Usage: jwtgate init --app=HOST:PORT",
+			"Usage: jwtgate init [flags]", "--app=HOST:PORT",
 			"jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app", "never overwrites",
 		},
 		"check --help":       {"Usage: jwtgate check [<file>]", "$JWTGATE_CONFIG", "Example: jwtgate check --config jwtgate.yaml"},

@@ -1,0 +1,110 @@
+package envoy_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/jwtgate/jwtgate/envoy"
+)
+
+// fragment returns the YAML of each piece by its title.
+func fragment(t *testing.T, of *envoy.Existing) map[string]any {
+	t.Helper()
+	pieces, err := envoy.Fragment(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trees := map[string]any{}
+	for _, piece := range pieces {
+		var tree any
+		if err := yaml.Unmarshal([]byte(piece.YAML), &tree); err != nil {
+			t.Fatalf("%s: %v\n%s", piece.Title, err, piece.YAML)
+		}
+		if piece.Where == "" || tree == nil {
+			t.Errorf("%s has a place %q and the content %v", piece.Title, piece.Where, tree)
+		}
+		trees[piece.Title] = tree
+	}
+	return trees
+}
+
+// at returns the value at a path of keys and indices.
+func at(t *testing.T, tree any, path ...any) any {
+	t.Helper()
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			tree = tree.(map[string]any)[step]
+		case int:
+			tree = tree.([]any)[step]
+		}
+		if tree == nil {
+			t.Fatalf("nothing at %v", path)
+		}
+	}
+	return tree
+}
+
+// TestFragment: the pieces are parts of the shipped file, whole and unchanged.
+func TestFragment(t *testing.T) {
+	var file any
+	if err := yaml.Unmarshal(shipped(t), &file); err != nil {
+		t.Fatal(err)
+	}
+	manager := at(t, file, "static_resources", "listeners", 0, "filter_chains", 0, "filters", 0, "typed_config").(map[string]any)
+	filters := at(t, manager, "http_filters").([]any)
+	options := map[string]any{}
+	for name, value := range manager {
+		own := []string{"@type", "stat_prefix", "upgrade_configs", "access_log", "local_reply_config", "route_config",
+			"early_header_mutation_extensions", "http_filters"}
+		if !slices.Contains(own, name) {
+			options[name] = value
+		}
+	}
+	want := map[string]any{
+		"the limit for regular expressions":  map[string]any{"layered_runtime": at(t, file, "layered_runtime")},
+		"the connection manager's options":   options,
+		"headers that clients must not send": map[string]any{"early_header_mutation_extensions": manager["early_header_mutation_extensions"]},
+		"the filter for trailers":            filters[:1],
+		"the filter that calls jwtgate":      filters[2:3],
+		"the cluster of jwtgate":             at(t, file, "static_resources", "clusters").([]any)[:1],
+	}
+	got := fragment(t, nil)
+	for title, part := range want {
+		if !reflect.DeepEqual(got[title], part) {
+			t.Errorf("%s:\n%v\nwant\n%v", title, got[title], part)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d pieces, want %d", len(got), len(want))
+	}
+}
+
+// TestFragmentFitsAConfiguration: the pieces have the edits for a configuration.
+func TestFragmentFitsAConfiguration(t *testing.T) {
+	pieces, err := envoy.Fragment(&envoy.Existing{Listen: ":9101", Needs: envoy.Needs{
+		Identity: []string{"x-team"}, Tokens: []string{"x-jwt"}, DoubleSlash: true,
+		Overrides: envoy.OverrideNames(), Removed: envoy.OverrideNames(),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, piece := range pieces {
+		text.WriteString(piece.YAML)
+	}
+	for part, times := range map[string]int{
+		"|x[^a-z0-9]team": 4, `- exact: "x-jwt"`: 1, "merge_slashes: false # edit": 1, "127.0.0.1, port_value: 9101": 1,
+	} {
+		if n := strings.Count(text.String(), part); n != times {
+			t.Errorf("%q is there %d times, want %d", part, n, times)
+		}
+	}
+	if _, err := envoy.Fragment(&envoy.Existing{Listen: "127.0.0.1:0"}); err == nil || !strings.Contains(err.Error(), "server.listen") {
+		t.Errorf("for a gate on port 0: %v", err)
+	}
+}
