@@ -226,6 +226,9 @@ func originList(origins []string) (string, error) {
 // checkOrigin checks that an origin has the form that browsers send (RFC 6454 section
 // 6.2), since any other never matches.
 func checkOrigin(origin string) error {
+	if bare := strings.TrimRight(origin, "/"); bare != origin && checkOrigin(bare) == nil {
+		return fmt.Errorf("got the origin %q; expected it without the final slash, as browsers send it: %s", origin, bare)
+	}
 	u, err := url.Parse(origin)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Scheme+"://"+u.Host != origin {
 		return fmt.Errorf("got the origin %q; expected the form that browsers send, such as https://app.example or http://localhost:3000", origin)

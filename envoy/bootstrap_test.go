@@ -231,7 +231,7 @@ func TestValuesThatCouldChangeTheFileAreRejected(t *testing.T) {
 		{"a host that ends the YAML value", envoy.Edit{App: "a, b }:80"}, "expected an IP address or a host name"},
 		{"a host with a line break", envoy.Edit{App: "a\nb:80"}, "expected an IP address or a host name"},
 		{"a host with a comment", envoy.Edit{Admin: "a #b:80"}, "expected an IP address or a host name"},
-		{"an origin with a path", envoy.Edit{Origins: []string{"https://app.example/"}}, "expected the form that browsers send"},
+		{"an origin with a path", envoy.Edit{Origins: []string{"https://app.example/a"}}, "expected the form that browsers send"},
 		{"an origin without a scheme", envoy.Edit{Origins: []string{"app.example"}}, "expected the form that browsers send"},
 		{"any origin", envoy.Edit{Origins: []string{"*"}}, "expected the form that browsers send"},
 		{"the null origin", envoy.Edit{Origins: []string{"null"}}, "expected the form that browsers send"},

@@ -51,7 +51,7 @@ func (o InitOptions) socketFolder() string {
 func (o InitOptions) checkExisting() error {
 	var faults []error
 	for _, one := range []struct{ flag, value string }{
-		{"--cognito", o.Cognito}, {"--client-id", o.ClientID}, {"--issuer", o.Issuer}, {"--audience", o.Audience},
+		{"--cognito", o.Cognito}, {"--client-id", strings.Join(o.ClientIDs, "")}, {"--issuer", o.Issuer}, {"--audience", o.Audience},
 	} {
 		if one.value != "" {
 			const text = "--config and %s: got both; expected either an existing configuration or the issuer of a new one"
@@ -65,9 +65,9 @@ func (o InitOptions) checkExisting() error {
 	switch number, err := strconv.Atoi(port); {
 	case err != nil || number == 0:
 		faults = append(faults, fmt.Errorf("server.listen: got %q; expected a port from 1 to 65535, for envoy.yaml", o.Existing.Listen))
-	case number == envoyPort || number == envoyAdminPort:
+	case number == o.port() || number == envoyAdminPort:
 		faults = append(faults, fmt.Errorf("server.listen: got %q, the port of %s in envoy.yaml; expected another port",
-			o.Existing.Listen, portOwner(number)))
+			o.Existing.Listen, o.portOwner(number)))
 	}
 	return errors.Join(faults...)
 }
@@ -86,9 +86,11 @@ func (o InitOptions) nextExisting(appHost string) []string {
 		steps = append(steps, fmt.Sprintf("%s lists no origin for Envoy's CORS filter, so that the `cors` settings of %s apply",
 			bootstrap, file))
 	}
-	if filepath.Clean(file) == filepath.Clean(mounted) {
+	switch {
+	case o.NoCompose:
+	case filepath.Clean(file) == filepath.Clean(mounted):
 		steps = append(steps, fmt.Sprintf("for containers: %s mounts %s; add the other files and the variables that it reads", compose, mounted))
-	} else {
+	default:
 		steps = append(steps,
 			fmt.Sprintf("for containers: %s mounts %s, and your configuration is %s: copy it there, or write its path in the volumes; "+
 				"add the other files and the variables that it reads", compose, mounted, file))

@@ -22,23 +22,25 @@ var templates embed.FS
 // for and is tested with.
 const EnvoyImage = "envoyproxy/envoy:v1.40.0"
 
-// InitOptions are the options of `jwtgate init`: either Cognito and ClientID, or Issuer
+// InitOptions are the options of `jwtgate init`: either Cognito and ClientIDs, or Issuer
 // and Audience, or an existing configuration.
 type InitOptions struct {
-	Cognito  string // user pool id, such as us-west-1_6BpkgoczU
-	ClientID string // the pool's app client
-	Issuer   string // the exact iss of any OIDC issuer, an https URL
-	Audience string // that aud must contain
+	Cognito   string   // user pool id, such as us-west-1_6BpkgoczU
+	ClientIDs []string // the pool's app clients
+	Issuer    string   // the exact iss of any OIDC issuer, an https URL
+	Audience  string   // that aud must contain
 
 	// Needs derives what a rendered jwtgate.yaml needs from Envoy; nil means what the
 	// shipped file has.
 	Needs    func(config []byte) (Needs, error)
 	Existing *Existing // if set, no jwtgate.yaml is rendered
 
-	App     string   // host:port of the application
-	Dir     string   // folder of the files, for the commands of Next; "" is the working directory
-	Origins []string // of front ends whose scripts may read answers
-	Image   string   // jwtgate's container image; "" is jwtgate, built locally
+	App       string   // host:port of the application
+	Port      int      // on which Envoy listens for clients; 0 is 8080
+	Dir       string   // folder of the files, for the commands of Next; "" is the working directory
+	Origins   []string // of front ends whose scripts may read answers
+	Image     string   // jwtgate's container image; "" is jwtgate, built locally
+	NoCompose bool     // render no compose.yaml
 }
 
 // File is one file to write.
@@ -49,7 +51,7 @@ type File struct {
 
 // Result is the result of [Init].
 type Result struct {
-	Files []File   // jwtgate.yaml, unless it exists, envoy.yaml and compose.yaml
+	Files []File   // jwtgate.yaml, unless it exists, envoy.yaml, and compose.yaml unless NoCompose
 	Next  []string // the next steps, each a command or a text
 }
 
@@ -64,9 +66,7 @@ func Init(o InitOptions) (Result, error) {
 	if err := o.check(); err != nil {
 		return Result{}, err
 	}
-	if o.Image == "" {
-		o.Image = "jwtgate"
-	}
+	o.Image, o.Port = cmp.Or(o.Image, "jwtgate"), o.port()
 	appHost, _, _ := net.SplitHostPort(o.App)
 	view := initView{
 		InitOptions: o, AppHost: appHost, EnvoyImage: EnvoyImage, OnHost: !insideCompose(appHost),
@@ -80,18 +80,19 @@ func Init(o InitOptions) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	compose, err := render("compose.yaml", view)
-	if err != nil {
-		return Result{}, err
+	files = append(files, File{Name: "envoy.yaml", Data: bootstrap})
+	if !o.NoCompose {
+		compose, err := render("compose.yaml", view)
+		if err != nil {
+			return Result{}, err
+		}
+		files = append(files, File{Name: "compose.yaml", Data: compose})
 	}
 	next := o.next
 	if o.Existing != nil {
 		next = o.nextExisting
 	}
-	return Result{
-		Files: append(files, File{Name: "envoy.yaml", Data: bootstrap}, File{Name: "compose.yaml", Data: compose}),
-		Next:  next(appHost),
-	}, nil
+	return Result{Files: files, Next: next(appHost)}, nil
 }
 
 // initView is the data of the templates.
@@ -125,27 +126,40 @@ func (o InitOptions) configuration(view initView) ([]File, Needs, error) {
 func (o InitOptions) bootstrap(view initView, needs Needs) ([]byte, error) {
 	edit := needs.Edit()
 	edit.App, edit.Origins = o.App, append([]string{}, o.Origins...)
-	config := "--config jwtgate.yaml"
-	if o.Existing != nil {
-		config = "with your configuration"
-	}
-	howToRun := "envoy -c envoy.yaml, and jwtgate serve " + config + "; or docker compose up"
+	edit.Listen = fmt.Sprintf("127.0.0.1:%d", o.port())
 	if view.OnHost && view.Listen != defaultListen {
 		edit.Gate = view.Listen
 	}
 	if !view.OnHost {
-		edit.Listen, edit.Gate = "0.0.0.0:8080", "jwtgate:9001"
-		howToRun = "docker compose up; the names in this file resolve only inside its network"
+		edit.Listen, edit.Gate = fmt.Sprintf("0.0.0.0:%d", o.port()), "jwtgate:9001"
 	}
 	file, err := Bootstrap(edit)
 	if err != nil {
 		return nil, err
 	}
-	if file, err = personal(file, o.App); err != nil {
+	if file, err = o.personal(file); err != nil {
 		return nil, err
 	}
-	header := "# `jwtgate init` wrote this file once; it is yours to edit.\n# Next: " + howToRun + "\n#\n"
+	header := "# `jwtgate init` wrote this file once; it is yours to edit.\n# Next: " + o.howToRun(view.OnHost) + "\n#\n"
 	return append([]byte(header), file...), nil
+}
+
+// howToRun says in one line how to run Envoy with envoy.yaml.
+func (o InitOptions) howToRun(onHost bool) string {
+	config := "--config jwtgate.yaml"
+	if o.Existing != nil {
+		config = "with your configuration"
+	}
+	direct := "envoy -c envoy.yaml, and jwtgate serve " + config
+	switch {
+	case onHost && o.NoCompose:
+		return direct
+	case onHost:
+		return direct + "; or docker compose up"
+	case o.NoCompose:
+		return "run Envoy in the container network in which the names in this file resolve"
+	}
+	return "docker compose up; the names in this file resolve only inside its network"
 }
 
 // next returns the next steps with the files.
@@ -160,6 +174,9 @@ func (o InitOptions) run(appHost, config string) []string {
 	if !insideCompose(appHost) {
 		return []string{"jwtgate serve --config " + config + "    and    envoy -c " + filepath.Join(o.Dir, "envoy.yaml")}
 	}
+	if o.NoCompose {
+		return []string{"run Envoy and jwtgate in the container network in which " + appHost + " resolves"}
+	}
 	compose := filepath.Join(o.Dir, "compose.yaml")
 	var steps []string
 	if appHost != dockerHost {
@@ -173,15 +190,15 @@ func (o InitOptions) run(appHost, config string) []string {
 // The parts of the comment at the top of the shipped file that do not apply to a user's
 // file.
 const (
-	shippedApp = "your application :9090"
-	shippedUse = "# The demo and the end-to-end tests use this file unchanged, except for the\n" +
+	shippedUsers = "client -> Envoy :8080 -> your application :9090"
+	shippedUse   = "# The demo and the end-to-end tests use this file unchanged, except for the\n" +
 		"# addresses on those lines.\n#\n"
 )
 
 // personal adapts the comment at the top of the file to a user's file.
-func personal(file []byte, app string) ([]byte, error) {
+func (o InitOptions) personal(file []byte) ([]byte, error) {
 	for _, change := range []struct{ old, now string }{
-		{shippedApp, "your application " + app}, {shippedUse, ""},
+		{shippedUsers, fmt.Sprintf("client -> Envoy :%d -> your application %s", o.port(), o.App)}, {shippedUse, ""},
 	} {
 		if bytes.Count(file, []byte(change.old)) != 1 {
 			return nil, fmt.Errorf("envoy file: the comment does not contain %q once", change.old)
@@ -237,7 +254,7 @@ func yamlScalar(s string) (string, error) {
 
 // check returns an error that names every missing or invalid option.
 func (o InitOptions) check() error {
-	faults := []error{o.checkApp()}
+	faults := []error{o.checkApp(), o.checkPort()}
 	if o.Existing != nil {
 		faults = append(faults, o.checkExisting())
 	} else {
@@ -267,7 +284,7 @@ func (o InitOptions) checkApp() error {
 	if host, _, _ := net.SplitHostPort(o.App); !thisMachine(host) {
 		return nil
 	}
-	if owner := portOwner(port); owner != "" || strings.HasSuffix(o.listen(), fmt.Sprintf(":%d", port)) {
+	if owner := o.portOwner(port); owner != "" || strings.HasSuffix(o.listen(), fmt.Sprintf(":%d", port)) {
 		owner = cmp.Or(owner, "jwtgate")
 		return fmt.Errorf("--app: got %q, where %s listens; expected another port for your application", o.App, owner)
 	}
@@ -281,17 +298,32 @@ func thisMachine(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && (ip.IsLoopback() || ip.IsUnspecified())
 }
 
+// port returns the port on which Envoy listens for clients.
+func (o InitOptions) port() int { return cmp.Or(o.Port, envoyPort) }
+
+// checkPort checks that the port of Envoy is not one of the other ports on loopback.
+func (o InitOptions) checkPort() error {
+	other := o
+	other.Port = -1
+	switch owner := other.portOwner(o.port()); {
+	case o.port() < 1 || o.port() > 65535:
+		return fmt.Errorf("--port: got %d; expected a port from 1 to 65535", o.Port)
+	case owner != "":
+		return fmt.Errorf("--port: got %d, where %s listens; expected another port for Envoy", o.Port, owner)
+	}
+	return nil
+}
+
 // The ports of Envoy in the shipped file.
 const (
 	envoyPort      = 8080
 	envoyAdminPort = 9901
 )
 
-// portOwner names the listener of a loopback port in the shipped files; "" for a free
-// port.
-func portOwner(port int) string {
+// portOwner names the listener of a loopback port in the files; "" for a free port.
+func (o InitOptions) portOwner(port int) string {
 	switch port {
-	case envoyPort:
+	case o.port():
 		return "Envoy"
 	case envoyAdminPort:
 		return "Envoy's admin interface"
@@ -314,23 +346,32 @@ var (
 
 // checkIssuer checks that the options name the issuer in one of the two ways.
 func (o InitOptions) checkIssuer() error {
-	cognito := o.Cognito != "" || o.ClientID != ""
+	cognito := o.Cognito != "" || len(o.ClientIDs) > 0
 	generic := o.Issuer != "" || o.Audience != ""
 	switch {
 	case cognito == generic:
 		return errors.New("the issuer of the tokens is missing; expected either --cognito POOL --client-id ID, or --issuer URL --audience A")
-	case cognito && (o.Cognito == "" || o.ClientID == ""):
+	case cognito && (o.Cognito == "" || len(o.ClientIDs) == 0):
 		return errors.New("--cognito and --client-id: got one; expected both")
 	case generic && (o.Issuer == "" || o.Audience == ""):
 		return errors.New("--issuer and --audience: got one; expected both")
 	case cognito && (!poolID.MatchString(o.Cognito) || len(o.Cognito) > 55):
 		return fmt.Errorf("--cognito: got %q; expected a user pool id, such as us-west-1_6BpkgoczU", o.Cognito)
-	case cognito && !clientID.MatchString(o.ClientID):
-		return fmt.Errorf("--client-id: got %q; expected the id of an app client", o.ClientID)
 	case generic:
 		return o.checkGeneric()
 	}
-	return nil
+	return o.checkClients()
+}
+
+// checkClients checks the form of the app clients' ids.
+func (o InitOptions) checkClients() error {
+	var faults []error
+	for _, id := range o.ClientIDs {
+		if !clientID.MatchString(id) {
+			faults = append(faults, fmt.Errorf("--client-id: got %q; expected the id of an app client; repeat --client-id for each", id))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // checkGeneric checks an OIDC issuer (OpenID Connect Discovery 1.0 section 3:

@@ -13,7 +13,7 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 )
 
-var cognito = envoy.InitOptions{Cognito: "us-west-1_6BpkgoczU", ClientID: "3v5exampleclient", App: "127.0.0.1:4567"}
+var cognito = envoy.InitOptions{Cognito: "us-west-1_6BpkgoczU", ClientIDs: []string{"3v5exampleclient"}, App: "127.0.0.1:4567"}
 
 // rendered runs Init and returns the files by name, and each parsed.
 func rendered(t *testing.T, o envoy.InitOptions) (files map[string]string, trees map[string]map[string]any) {
@@ -61,8 +61,13 @@ func TestInitWritesTheIssuer(t *testing.T) {
 		{"Cognito", cognito, `{"cognito":{"clients":["3v5exampleclient"],"cognito":"us-west-1_6BpkgoczU"}}`},
 		{
 			"a client id that YAML would take for a number",
-			envoy.InitOptions{Cognito: "us-west-1_6BpkgoczU", ClientID: "123456", App: "app:1"},
+			envoy.InitOptions{Cognito: "us-west-1_6BpkgoczU", ClientIDs: []string{"123456"}, App: "app:1"},
 			`{"cognito":{"clients":["123456"],"cognito":"us-west-1_6BpkgoczU"}}`,
+		},
+		{
+			"several clients",
+			envoy.InitOptions{Cognito: "us-west-1_6BpkgoczU", ClientIDs: []string{"web", "mobile", "123"}, App: "app:1"},
+			`{"cognito":{"clients":["web","mobile","123"],"cognito":"us-west-1_6BpkgoczU"}}`,
 		},
 		{
 			"any issuer",
@@ -138,6 +143,55 @@ func TestInitFitsWhereTheApplicationIs(t *testing.T) {
 	}
 }
 
+// TestInitPort: with another port for Envoy, the application may use 8080, and every file
+// has the port.
+func TestInitPort(t *testing.T) {
+	for app, listen := range map[string]string{"127.0.0.1:8080": "127.0.0.1", "backend:8080": "0.0.0.0"} {
+		t.Run(app, func(t *testing.T) {
+			o := cognito
+			o.App, o.Port = app, 8000
+			files, trees := rendered(t, o)
+			for _, want := range []string{
+				"#   client -> Envoy :8000 -> your application " + app + "\n",
+				"address: " + listen + ", port_value: 8000 } } # edit: listen",
+			} {
+				if !strings.Contains(files["envoy.yaml"], want) {
+					t.Errorf("envoy.yaml does not contain %q", want)
+				}
+			}
+			service := trees["compose.yaml"]["services"].(map[string]any)["envoy"].(map[string]any)
+			if ports := service["ports"]; app == "backend:8080" && asJSON(t, ports) != `["127.0.0.1:8000:8000"]` {
+				t.Errorf("compose.yaml publishes %v", ports)
+			}
+		})
+	}
+}
+
+// TestInitWithoutCompose: no file and no step mentions the compose file.
+func TestInitWithoutCompose(t *testing.T) {
+	for _, existing := range []*envoy.Existing{nil, {File: "gate.yaml", Listen: "127.0.0.1:9001"}} {
+		for _, app := range []string{"127.0.0.1:4567", "backend:4567"} {
+			o := cognito
+			if existing != nil {
+				o = envoy.InitOptions{Existing: existing}
+			}
+			o.App, o.NoCompose = app, true
+			result, err := envoy.Init(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range result.Files {
+				if file.Name == "compose.yaml" || bytes.Contains(file.Data, []byte("docker compose up")) {
+					t.Errorf("app %s: %s is written or mentions the compose file", app, file.Name)
+				}
+			}
+			if steps := strings.Join(result.Next, "\n"); strings.Contains(steps, "compose") {
+				t.Errorf("app %s: next %s", app, steps)
+			}
+		}
+	}
+}
+
 func TestInitTakesOnlyTheOriginsItIsGiven(t *testing.T) {
 	o := cognito
 	files, _ := rendered(t, o)
@@ -172,33 +226,43 @@ func TestInitNamesTheOptionThatIsWrong(t *testing.T) {
 	}{
 		{"nothing", envoy.InitOptions{},
 			[]string{"either --cognito POOL --client-id ID, or --issuer URL --audience A", "--app HOST:PORT is missing"}},
-		{"both kinds", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "b", Issuer: "https://c", Audience: "d", App: app},
+		{"both kinds", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"b"}, Issuer: "https://c", Audience: "d", App: app},
 			[]string{"either --cognito"}},
 		{"a pool without a client", envoy.InitOptions{Cognito: "us-west-1_a", App: app},
 			[]string{"--cognito and --client-id: got one; expected both"}},
-		{"a client without a pool", envoy.InitOptions{ClientID: "a", App: app}, []string{"--cognito and --client-id: got one; expected both"}},
+		{"a client without a pool", envoy.InitOptions{ClientIDs: []string{"a"}, App: app},
+			[]string{"--cognito and --client-id: got one; expected both"}},
 		{"an issuer without an audience", envoy.InitOptions{Issuer: "https://a", App: app},
 			[]string{"--issuer and --audience: got one; expected both"}},
-		{"a pool name for its id", envoy.InitOptions{Cognito: "CruddurUserPool", ClientID: "a", App: app},
+		{"a pool name for its id", envoy.InitOptions{Cognito: "CruddurUserPool", ClientIDs: []string{"a"}, App: app},
 			[]string{`--cognito: got "CruddurUserPool"`, "us-west-1_6BpkgoczU"}},
-		{"a client with a space", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a b", App: app}, []string{`--client-id: got "a b"`}},
+		{"a client with a space", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a b"}, App: app},
+			[]string{`--client-id: got "a b"`}},
 		{"an issuer over http", envoy.InitOptions{Issuer: "http://a", Audience: "b", App: app}, []string{`--issuer: got "http://a"`, "https"}},
 		{"an issuer with a query", envoy.InitOptions{Issuer: "https://a/?b", Audience: "b", App: app}, []string{"--issuer:"}},
 		{"an audience with a line break", envoy.InitOptions{Issuer: "https://a", Audience: "a\nb", App: app}, []string{"--audience:"}},
-		{"an application without a port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "backend"},
+		{"an application without a port", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a"}, App: "backend"},
 			[]string{`--app: got the address "backend"; expected HOST:PORT`}},
-		{"Envoy's own port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "localhost:8080"},
+		{"Envoy's own port", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a"}, App: "localhost:8080"},
 			[]string{`--app: got "localhost:8080", where Envoy listens`, "another port"}},
-		{"the port of Envoy's admin", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "127.0.0.1:9901"},
+		{"the port of Envoy's admin", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a"}, App: "127.0.0.1:9901"},
 			[]string{`"127.0.0.1:9901", where Envoy's admin interface listens`}},
-		{"jwtgate's own port", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "[::1]:9001"},
+		{"jwtgate's own port", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a"}, App: "[::1]:9001"},
 			[]string{`"[::1]:9001", where jwtgate listens`}},
-		{"the port of jwtgate's admin", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: "0.0.0.0:9002"},
+		{"the port of jwtgate's admin", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a"}, App: "0.0.0.0:9002"},
 			[]string{`"0.0.0.0:9002", where jwtgate's admin server listens`}},
-		{"an origin with a path",
-			envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: app, Origins: []string{"http://a/"}},
-			[]string{`--origin: got the origin "http://a/"`}},
-		{"an image with a line break", envoy.InitOptions{Cognito: "us-west-1_a", ClientID: "a", App: app, Image: "a\nb"},
+		{"an origin with a final slash",
+			envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a"}, App: app, Origins: []string{"http://a/"}},
+			[]string{`--origin: got the origin "http://a/"; expected it without the final slash, as browsers send it: http://a`}},
+		{"a second client with a comma", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a", "b,c"}, App: app},
+			[]string{`--client-id: got "b,c"`, "repeat --client-id"}},
+		{"no port for Envoy", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a"}, App: app, Port: 65536},
+			[]string{"--port: got 65536; expected a port from 1 to 65535"}},
+		{"the port of jwtgate for Envoy", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a"}, App: app, Port: 9001},
+			[]string{"--port: got 9001, where jwtgate listens; expected another port for Envoy"}},
+		{"the application's port for Envoy", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a"}, App: app, Port: 4567},
+			[]string{`--app: got "127.0.0.1:4567", where Envoy listens`}},
+		{"an image with a line break", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"a"}, App: app, Image: "a\nb"},
 			[]string{"expected the name of a container image"}},
 	}
 	for _, test := range tests {

@@ -17,13 +17,16 @@ import (
 
 type initCommand struct {
 	Cognito  string   `help:"The ID of the Cognito user pool." placeholder:"POOL" xor:"issuer"`
-	ClientID string   `name:"client-id" help:"The ID of the pool's app client." placeholder:"ID"`
+	ClientID []string `name:"client-id" help:"The ID of an app client of the pool; may be repeated." placeholder:"ID" sep:"none"`
 	Issuer   string   `help:"Any OIDC issuer, exactly as in the iss of its tokens." placeholder:"URL" xor:"issuer"`
 	Audience string   `help:"A value that the aud of tokens must contain." placeholder:"A"`
 	Config   string   `help:"An existing configuration: write envoy.yaml and compose.yaml for it, and no jwtgate.yaml." placeholder:"FILE"`
 	App      string   `help:"The address of your application, as Envoy connects to it." placeholder:"HOST:PORT"`
 	Origin   []string `help:"A web origin that may call; may be repeated. Default: cors.origins." placeholder:"URL" sep:"none"`
+	Port     int      `help:"The port on which Envoy listens." placeholder:"PORT" default:"8080"`
 	Out      string   `help:"The output directory." placeholder:"DIR" default:"."`
+
+	NoCompose bool `help:"Write no compose.yaml."`
 
 	fragmentOptions `embed:""`
 }
@@ -35,7 +38,7 @@ func (initCommand) Help() string {
 		`With --fragment it writes no file, and prints what an Envoy configuration of your own lacks.
 
 Examples:
-  jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app 127.0.0.1:3000
+  jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app 127.0.0.1:3000 --origin http://localhost:5173
   jwtgate init --issuer https://login.example/ --audience orders-api --app app:3000
   jwtgate init --config jwtgate.yaml --app 127.0.0.1:3000
   jwtgate init --fragment --config jwtgate.yaml`
@@ -50,8 +53,8 @@ func (cmd initCommand) Run(c console) error {
 		return cmd.printFragment(c)
 	}
 	options := envoy.InitOptions{
-		Cognito: cmd.Cognito, ClientID: cmd.ClientID, Issuer: cmd.Issuer, Audience: cmd.Audience,
-		App: cmd.App, Origins: cmd.Origin, Dir: cmd.Out, Needs: needsOfText,
+		Cognito: cmd.Cognito, ClientIDs: cmd.ClientID, Issuer: cmd.Issuer, Audience: cmd.Audience,
+		App: cmd.App, Port: cmd.Port, Origins: cmd.Origin, Dir: cmd.Out, NoCompose: cmd.NoCompose, Needs: needsOfText,
 	}
 	if cmd.Config != "" {
 		if err := cmd.useExisting(&options, c); err != nil {

@@ -18,7 +18,7 @@ func TestInit(t *testing.T) {
 		"Cognito": {"--cognito", "us-west-1_6BpkgoczU", "--client-id", "3v5exampleclient", "--app", "127.0.0.1:3000"},
 		"Cognito, browser": {
 			"--cognito", "eu-central-1_AbCdEf123", "--client-id", "c", "--app", "app:3000",
-			"--origin", "https://app.example", "--origin", "http://localhost:5173",
+			"--origin", "https://app.example", "--origin", "http://localhost:5173", "--client-id", "mobile", "--port", "8000",
 		},
 		"any issuer": {"--issuer", "https://login.example/", "--audience", "orders-api", "--app", "app.internal:80"},
 	} {

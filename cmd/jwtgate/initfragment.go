@@ -28,8 +28,10 @@ func (cmd initCommand) checkFragment() error {
 		flag  string
 		given bool
 	}{
-		{"--cognito", cmd.Cognito != ""}, {"--client-id", cmd.ClientID != ""}, {"--issuer", cmd.Issuer != ""}, {"--audience", cmd.Audience != ""},
+		{"--cognito", cmd.Cognito != ""}, {"--client-id", len(cmd.ClientID) > 0},
+		{"--issuer", cmd.Issuer != ""}, {"--audience", cmd.Audience != ""},
 		{"--app", cmd.App != ""}, {"--origin", len(cmd.Origin) > 0}, {"--out", cmd.Out != "."},
+		{"--port", cmd.Port != 8080}, {"--no-compose", cmd.NoCompose},
 	} {
 		if one.given {
 			return fmt.Errorf("--fragment and %s: got both; expected only --config with --fragment, "+

@@ -78,7 +78,7 @@ func TestSchemaTakes(t *testing.T) {
 		}
 	}
 	for name, o := range map[string]envoy.InitOptions{
-		"init for Cognito":   {Cognito: "us-west-1_6BpkgoczU", ClientID: "web", App: "127.0.0.1:9090"},
+		"init for Cognito":   {Cognito: "us-west-1_6BpkgoczU", ClientIDs: []string{"web"}, App: "127.0.0.1:9090"},
 		"init for an issuer": {Issuer: "https://login.example/", Audience: "api", App: "127.0.0.1:9090"},
 	} {
 		rendered, err := envoy.Init(o)
