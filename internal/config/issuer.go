@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
@@ -30,7 +31,8 @@ func issuerObject(f *issuerInput) yamlform.Object {
 		},
 		Rows: []yamlform.Row{
 			yamlform.Field("cognito", "a user pool id; both issuer forms of the pool are accepted", poolCodec(), &f.pool),
-			yamlform.Field("issuer", "the iss of an OIDC issuer, exactly as in its tokens", issuerURLCodec(), &f.url),
+			yamlform.Field("issuer", "the iss of an issuer, exactly as in its tokens; it must be a URL unless jwks has the keys",
+				issCodec(), &f.url),
 			yamlform.Field("prefix", "is put before the subject, the user names and each group", prefixCodec(), &f.Prefix),
 			yamlform.Field("replica_regions", "Cognito: regions of the pool's replicas, whose tokens are accepted too",
 				yamlform.Set("a list such as [us-east-1]", regionCodec()), &f.replicas),
@@ -70,10 +72,11 @@ func issuerObject(f *issuerInput) yamlform.Object {
 
 const issuerForm = "an issuer such as {cognito: POOL, clients: [CLIENT]} or {issuer: URL, audiences: [AUDIENCE]}"
 
-// Algorithms returns the supported signature algorithms (RFC 7518 section 3.1 and RFC
-// 8037). All are asymmetric, so that a public key can never be used as a secret.
+// Algorithms returns the supported signature algorithms (RFC 7518 section 3.1, RFC
+// 8037 and RFC 9864). EdDSA and Ed25519 are two names of one algorithm. All are
+// asymmetric, so that a public key can never be used as a secret.
 func Algorithms() []string {
-	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 }
 
 // issuerList is the issuers of a file, in file order.
@@ -162,6 +165,7 @@ func (f *issuerInput) generic() {
 }
 
 func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
+	checkISS(d, at, f)
 	if replicas := at.Child("replica_regions"); d.IsSet(replicas) {
 		d.ReportPath(replicas, "is only for Cognito; remove it")
 	}
@@ -191,7 +195,10 @@ func checkHTTP(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 		d.Warn(at.Child("dangerously_allow_http"), "is true: an attacker between the gate and this issuer can replace the keys")
 		return
 	}
-	urls := map[string]string{at.Child("issuer"): f.url, at.Child("jwks") + ".uri": f.JWKS.URI}
+	urls := map[string]string{at.Child("jwks") + ".uri": f.JWKS.URI}
+	if f.discovers() && badURL(f.url, false) == "" {
+		urls[at.Child("issuer")] = f.url
+	}
 	for path, url := range urls {
 		if url != "" && plainHTTP(url) {
 			d.ReportPath(path, "is not encrypted: got %s; expected https://; to allow http, write dangerously_allow_http: true for this issuer",
@@ -201,25 +208,53 @@ func checkHTTP(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	}
 }
 
-// issuerURLCodec is the iss of tokens. Users often confuse it with the URL of the
-// discovery document (OpenID Connect Discovery section 4, RFC 8414 section 3) or of
-// the key set.
-func issuerURLCodec() yamlform.Codec[string] {
-	const expected = "the issuer's URL as its tokens have it, such as https://login.example/"
-	discovery := regexp.MustCompile(`/\.well-known/(openid-configuration|oauth-authorization-server|jwks\.json)(/|$)`)
-	return yamlform.String(expected, yamlform.Expecting(expected, func(text string) string {
-		problem := badURL(text, false)
+const issURL = "the issuer's URL as its tokens have it, such as https://login.example/"
+
+// issCodec is the iss of tokens: a StringOrURI (RFC 7519 section 4.1.1). [checkISS] checks
+// the rest, which depends on jwks.
+func issCodec() yamlform.Codec[string] {
+	return yamlform.String(issURL, yamlform.Expecting(issURL, func(text string) string {
 		switch {
-		case problem != "":
-			return problem
-		case discovery.MatchString(text):
-			return fmt.Sprintf("is the URL of a discovery document: got %s; remove /.well-known/...", yamlform.Quote(text))
-		case strings.HasSuffix(text, "jwks.json"):
-			return fmt.Sprintf("is the URL of a key set: got %s; move it to jwks.uri", yamlform.Quote(text))
+		case text == "":
+			return "is empty"
+		case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
+			return "has white space or a control character in it"
+		case len(text) > 1024:
+			return "is longer than 1024 bytes"
 		}
 		return ""
 	}))
 }
+
+// checkISS checks an iss. Without jwks, discovery has to find the keys, so it must be a
+// URL; with jwks, it is only compared. Users often confuse it with the URL of the discovery
+// document (OpenID Connect Discovery section 4, RFC 8414 section 3) or of the key set.
+func checkISS(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
+	if f.url == "" {
+		return // a mistake was reported
+	}
+	discovery := regexp.MustCompile(`/\.well-known/(openid-configuration|oauth-authorization-server|jwks\.json)(/|$)`)
+	problem, expected := "", issURL
+	switch web := strings.HasPrefix(f.url, "https://") || strings.HasPrefix(f.url, "http://"); {
+	case discovery.MatchString(f.url):
+		problem = fmt.Sprintf("is the URL of a discovery document: got %s; remove /.well-known/...", yamlform.Quote(f.url))
+	case web && strings.HasSuffix(f.url, "jwks.json"):
+		problem = fmt.Sprintf("is the URL of a key set: got %s; move it to jwks.uri", yamlform.Quote(f.url))
+	case f.discovers() || hasPassword(f.url):
+		problem = badURL(f.url, false)
+		if problem != "" && !web {
+			problem, expected = problem+", so its keys cannot be discovered", expected+", or jwks with the uri or the file of the keys"
+		}
+	}
+	if problem != "" {
+		d.ReportPath(at.Child("issuer"), "%s; expected %s", problem, expected)
+		f.keyMistake = true
+	}
+}
+
+// discovers reports whether the keys of an issuer that is not a Cognito pool are found
+// with its discovery document.
+func (f *issuerInput) discovers() bool { return f.JWKS.URI == "" && f.JWKS.File == "" }
 
 func prefixCodec() yamlform.Codec[string] {
 	const expected = `visible ASCII characters without a comma, in quotes, such as "partner:", or ""`

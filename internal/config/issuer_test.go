@@ -39,6 +39,21 @@ func TestCognitoPreset(t *testing.T) {
 	}
 }
 
+// TestAnyISS: with jwks, iss is compared and never used as a URL, so it may be any text.
+func TestAnyISS(t *testing.T) {
+	for _, iss := range []string{
+		"testing@secure.istio.io", "accounts.google.com", "kubernetes/serviceaccount", "urn:example:sts", "spiffe://prod.example",
+		"orders-service", "http://plain.example/", "https://login.example/?realm=a#b", "https://login.example:99999/", "日本",
+	} {
+		for _, keys := range []string{`uri: "https://keys.example/"`, `file: keys.json`} {
+			i := parse(t, `issuers: {a: {issuer: "`+iss+`", audiences: [api], jwks: {`+keys+`}}}`+"\n").Issuers[0]
+			if !slices.Equal(i.ISS, []string{iss}) || i.AllowHTTP {
+				t.Errorf("%s: got iss %q", iss, i.ISS)
+			}
+		}
+	}
+}
+
 func TestCognitoOverrides(t *testing.T) {
 	i := parse(t, `
 issuers:
@@ -120,6 +135,7 @@ func TestCognitoMistakes(t *testing.T) {
 
 func TestIssuerMistakes(t *testing.T) {
 	const url = "; expected the issuer's URL as its tokens have it, such as https://login.example/"
+	const undiscovered = ", so its keys cannot be discovered" + url + ", or jwks with the uri or the file of the keys"
 	const api = `issuer: "https://login.example/", audiences: [api]`
 	const document = `; remove /.well-known/...; expected the issuer's URL as its tokens have it, such as https://login.example/`
 	checkIssuer(t, []issuerRow{
@@ -135,8 +151,14 @@ func TestIssuerMistakes(t *testing.T) {
 		{"an unknown rule for e-mail addresses", api + `, email_verified: ▸ignored`,
 			`issuers.a.email_verified is invalid: got "ignored"; expected required or assumed`},
 		{"OIDC with replicas", api + `, ▸replica_regions: [us-east-1]`, `issuers.a.replica_regions is only for Cognito; remove it`},
-		{"no URL", `issuer: ▸login.example, audiences: [api]`, `issuers.a.issuer is not an absolute URL with https://` + url},
-		{"another scheme", `issuer: ▸"ftp://login.example", audiences: [api]`, `issuers.a.issuer is not an absolute URL with https://` + url},
+		{"no URL", `issuer: ▸login.example, audiences: [api]`,
+			`issuers.a.issuer is not an absolute URL with https://` + undiscovered},
+		{"another scheme", `issuer: ▸"ftp://login.example", audiences: [api]`,
+			`issuers.a.issuer is not an absolute URL with https://` + undiscovered},
+		{"an e-mail address", `issuer: ▸testing@secure.istio.io, audiences: [api]`,
+			`issuers.a.issuer is not an absolute URL with https://` + undiscovered},
+		{"no URL, with an empty jwks", `issuer: ▸login.example, audiences: [api], jwks: {}`,
+			`issuers.a.issuer is not an absolute URL with https://` + undiscovered},
 		{"no host", `issuer: ▸"https:///realm", audiences: [api]`, `issuers.a.issuer has no valid host` + url},
 		{"an empty port", `issuer: ▸"https://login.example:/", audiences: [api]`, `issuers.a.issuer has no valid host` + url},
 		{"a port too large", `issuer: ▸"https://login.example:70000/", audiences: [api]`, `issuers.a.issuer has no valid host` + url},
@@ -144,7 +166,17 @@ func TestIssuerMistakes(t *testing.T) {
 			`issuers.a.issuer has a query (?): got "https://login.example/?"` + url},
 		{"a fragment", `issuer: ▸"https://login.example/#", audiences: [api]`,
 			`issuers.a.issuer has a fragment (#): got "https://login.example/#"` + url},
-		{"a space", `issuer: ▸"https://login.example/ ", audiences: [api]`, `issuers.a.issuer is not a URL in printable ASCII` + url},
+		{"a space", `issuer: ▸"https://login.example/ ", audiences: [api]`,
+			`issuers.a.issuer has white space or a control character in it` + url},
+		{"a space, with keys", `issuer: ▸"login example", audiences: [api], jwks: {file: k.json}`,
+			`issuers.a.issuer has white space or a control character in it` + url},
+		{"a password, with keys", `issuer: ▸"https://user:hunter2@login.example/", audiences: [api], jwks: {file: k.json}`,
+			`issuers.a.issuer contains a user name or password, which is not allowed` + url},
+		{"too long", `issuer: ▸"` + strings.Repeat("i", 1025) + `", audiences: [api], jwks: {file: k.json}`,
+			`issuers.a.issuer is longer than 1024 bytes` + url},
+		{"the discovery document, with keys",
+			`issuer: ▸"https://x.example/.well-known/openid-configuration", audiences: [api], jwks: {file: k.json}`,
+			`issuers.a.issuer is the URL of a discovery document: got "https://x.example/.well-known/openid-configuration"` + document},
 		{"not ASCII", `issuer: ▸"https://lögin.example/", audiences: [api]`, `issuers.a.issuer is not a URL in printable ASCII` + url},
 		{"the discovery document", `issuer: ▸"https://x.example/realms/y/.well-known/openid-configuration", audiences: [api]`,
 			`issuers.a.issuer is the URL of a discovery document: got "https://x.example/realms/y/.well-known/openid-configuration"` + document},
@@ -170,11 +202,14 @@ func TestIssuerValueMistakes(t *testing.T) {
 		{"a client with a space around", `cognito: us-west-1_a, clients: [▸"web "]`,
 			`issuers.a.clients[0] has white space around it or a control character in it: got "web "; expected a client id`},
 		{"none", web + `, algorithms: [▸none]`,
-			`issuers.a.algorithms[0] is invalid: got "none"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+			`issuers.a.algorithms[0] is invalid: got "none"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA or ` +
+				`Ed25519`},
 		{"HMAC", web + `, algorithms: [▸HS256]`,
-			`issuers.a.algorithms[0] is invalid: got "HS256"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+			`issuers.a.algorithms[0] is invalid: got "HS256"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA or ` +
+				`Ed25519`},
 		{"another case", web + `, algorithms: [▸rs256]`,
-			`issuers.a.algorithms[0] is invalid: got "rs256"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA`},
+			`issuers.a.algorithms[0] is invalid: got "rs256"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA or ` +
+				`Ed25519`},
 		{"a type with parameters", web + `, token_types: [▸"jwt;a=b"]`,
 			`issuers.a.token_types[0] is invalid: got "jwt;a=b"; expected a token type such as JWT or at+jwt`},
 		{"a type's long form", web + `, token_types: [▸Application/at+JWT]`,
@@ -253,7 +288,7 @@ func TestEmptyIsNeverUnchecked(t *testing.T) {
 		{"groups_claim", cognito + "clients: [c], groups_claim: []}}\n",
 			[]string{`1:51: issuers.a.groups_claim is an empty list; set it to a list such as [groups], or remove the key`}},
 		{"issuer", "issuers: {a: {issuer: '', audiences: [a]}}\n",
-			[]string{`1:23: issuers.a.issuer is not an absolute URL with https://; expected the issuer's URL as its tokens have it, such as ` +
+			[]string{`1:23: issuers.a.issuer is empty; expected the issuer's URL as its tokens have it, such as ` +
 				`https://login.example/`}},
 		{"prefix", cognito + "clients: [c], prefix: }}\n", []string{
 			`1:51: issuers.a.prefix has no value; set it to visible ASCII characters without a comma, in quotes, such as "partner:", or "", or ` +

@@ -96,10 +96,8 @@ func TestPlantedMistakes(t *testing.T) {
 		`36:42: issuers.both.issuer conflicts with cognito, which sets the issuer too; keep one of them`,
 		`37:3: issuers.open has neither audiences nor clients, so it would accept tokens that the issuer signs for other applications; write ` +
 			`audiences: [AUDIENCE]`,
-		`37:75: issuers.open.algorithms[1] is invalid: got "none"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or ` +
-			`EdDSA`,
-		`39:13: issuers.plain.issuer is not encrypted: got "http://plain.example"; expected https://; to allow http, write ` +
-			`dangerously_allow_http: true for this issuer`,
+		`37:75: issuers.open.algorithms[1] is invalid: got "none"; expected RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, ` +
+			`EdDSA or Ed25519`,
 		`40:13: issuers.plain.prefix is "p:", but that of issuers.open is "p"; expected prefixes that do not equal or begin with each other`,
 		`41:17: issuers.plain.audiences[0] is empty; expected an audience`,
 		`42:17: issuers.plain.jwks.uri conflicts with file, because keys have one source; keep one of them`,

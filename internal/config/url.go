@@ -38,6 +38,12 @@ func badURL(text string, query bool) string {
 	return ""
 }
 
+// hasPassword reports whether text is a URL with a user name or a password.
+func hasPassword(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.User != nil
+}
+
 func validPort(port string) bool {
 	if port == "" {
 		return true

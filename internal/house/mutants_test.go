@@ -125,6 +125,8 @@ func mutants() []mutant {
 
 		{"6 key: bits of RSA", "internal/issuer/fitness.go", `minRSABits = 2048`, `minRSABits = 1024`},
 		{"6 key: use", "internal/issuer/fitness.go", `m.has("use") && use != "sig"`, `m.has("use") && use == "never"`},
+		{"6 key: SPIFFE's use", "internal/issuer/fitness.go", `use != "jwt-svid"`, `use != "jwt-svid" && use != "x509-svid"`},
+		{"6 key: a gzip body's size", "internal/issuer/fetch.go", `readBounded(decoder)`, `io.ReadAll(decoder)`},
 		{"6 key: its own alg", "internal/issuer/fitness.go", `(k.alg == "" || k.alg == alg)`, `(k.alg == "" || k.alg != "never")`},
 		{"6 key: curve", method, `public.Curve.Params().BitSize != m.CurveBits`, `public.Curve.Params().BitSize != m.CurveBits && false`},
 

@@ -59,7 +59,7 @@ func newClient(cfg config.JWKS, dial dialFunc) (*client, *mistake) {
 			// Fetches are rare, and a connection that was idle for minutes is often
 			// dead, so each fetch uses a new one.
 			DisableKeepAlives: true,
-			// A compressed body could expand to a thousand times the size limit.
+			// The transport would decode a body without a limit.
 			DisableCompression:     true,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 			TLSHandshakeTimeout:    cfg.RequestTimeout,

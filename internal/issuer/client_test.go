@@ -28,7 +28,7 @@ func TestRequestToTheIssuer(t *testing.T) {
 	if request.Method != http.MethodGet || request.URL.RequestURI() != "/jwks?tenant=1" || request.UserAgent() != "jwtgate" {
 		t.Errorf("%s %s by %q", request.Method, request.URL.RequestURI(), request.UserAgent())
 	}
-	for _, name := range []string{"Cookie", "Authorization", "Referer", "Accept-Encoding"} {
+	for _, name := range []string{"Cookie", "Authorization", "Referer"} {
 		if value, sent := request.Header[name]; sent {
 			t.Errorf("%s: %q was sent", name, value)
 		}

@@ -61,7 +61,7 @@
 //  10. A response is bounded in time, size and number of keys; the wait for it is
 //     bounded too, and the failure of one issuer does not affect another
 //     (TestFaultAndRecovery, TestEndlessBodyTakesNoMemory, TestUnusableDocument,
-//     TestWaitIsBounded, TestHangingIssuer, TestManyIssuers).
+//     TestContentEncoding, TestWaitIsBounded, TestHangingIssuer, TestManyIssuers).
 //  11. Keys on disk are used only if no other user can have written them, they
 //     belong to this issuer, and they are within max_stale; withdrawn keys are not
 //     written (TestCacheFileRefused, TestCacheFileIsOurs, TestLeavingKeyIsNotKept,

@@ -1,6 +1,8 @@
 package issuer
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/filewatch"
@@ -114,6 +117,8 @@ func (r *remote) get(ctx context.Context, uri string, ask ask) (answer, error) {
 	}
 	request.Header.Set("User-Agent", userAgent)
 	request.Header.Set("Accept", "application/json, application/jwk-set+json")
+	// Without this field, any coding is acceptable (RFC 9110 section 12.5.3).
+	request.Header.Set("Accept-Encoding", "identity")
 	if ask.held.etag != "" {
 		request.Header.Set("If-None-Match", ask.held.etag)
 	}
@@ -141,18 +146,51 @@ func (r *remote) read(response *http.Response, uri string, ask ask) (answer, err
 			err: fmt.Errorf("%s answered with status %d", redact(uri), response.StatusCode),
 		}
 	}
-	if coding := response.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return answer{}, invalid("%s answered with Content-Encoding %s, which was not requested", redact(uri), quote.Text(coding))
-	}
-	body, err := readBounded(response.Body)
-	if err != nil {
-		if errors.Is(err, errTooLong) {
-			return answer{}, invalid("%s answered with more than %d bytes", redact(uri), maxBody)
-		}
+	coding := strings.Join(response.Header.Values("Content-Encoding"), ", ")
+	body, err := readCoded(response.Body, coding)
+	switch {
+	case errors.Is(err, errTooLong):
+		return answer{}, invalid("%s answered with more than %d bytes", redact(uri), maxBody)
+	case errors.Is(err, errCoding):
+		return answer{}, invalid("%s answered with Content-Encoding %s, which is not supported; expected none or gzip",
+			redact(uri), quote.Text(coding))
+	case errors.Is(err, errNoGzip):
+		return answer{}, invalid("%s answered with Content-Encoding gzip and a body that is not valid gzip", redact(uri))
+	case err != nil:
 		return answer{}, transportError(err, r.timeout)
 	}
 	got.body = body
 	return got, nil
+}
+
+var (
+	errCoding = errors.New("unsupported content coding")
+	errNoGzip = errors.New("not valid gzip")
+)
+
+// readCoded reads a body of at most maxBody bytes, before and after it is decoded. Some
+// stores send gzip although the request does not accept it.
+func readCoded(body io.Reader, coding string) ([]byte, error) {
+	raw, err := readBounded(body)
+	if err != nil {
+		return nil, err
+	}
+	switch strings.ToLower(coding) {
+	case "", "identity":
+		return raw, nil
+	case "gzip", "x-gzip":
+	default:
+		return nil, errCoding
+	}
+	decoder, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, errNoGzip
+	}
+	decoded, err := readBounded(decoder)
+	if err != nil && !errors.Is(err, errTooLong) {
+		return nil, errNoGzip
+	}
+	return decoded, err
 }
 
 // errTooLong is returned for more than maxBody bytes.

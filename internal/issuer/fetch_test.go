@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,10 +20,7 @@ import (
 func TestFaultAndRecovery(t *testing.T) {
 	stolen := document(t, edJWK("stolen", newEd(t)))
 	const other = "http://evil.example/"
-	var bomb bytes.Buffer
-	z := gzip.NewWriter(&bomb)
-	_, _ = z.Write(make([]byte, 1<<24))
-	_ = z.Close()
+	bomb := gzipped(make([]byte, 1<<24))
 	for _, row := range []struct {
 		name   string
 		answer http.HandlerFunc
@@ -68,10 +66,11 @@ func TestFaultAndRecovery(t *testing.T) {
 			_, _ = w.Write([]byte(stolen))
 		}, issuer.FetchUnreachable, "server response headers exceeded"},
 		{"an endless body", endless, issuer.FetchInvalid, "more than 1048576 bytes"},
-		{"a gzip bomb", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = w.Write(bomb.Bytes())
-		}, issuer.FetchInvalid, `Content-Encoding "gzip"`},
+		{"a gzip bomb", coded("gzip", bomb), issuer.FetchInvalid, "more than 1048576 bytes"},
+		{"gzip that is broken off", coded("gzip", gzipped([]byte(stolen))[:40]), issuer.FetchInvalid, "not valid gzip"},
+		{"no gzip", coded("gzip", []byte(stolen)), issuer.FetchInvalid, "not valid gzip"},
+		{"gzip twice", coded("gzip, gzip", gzipped(gzipped([]byte(stolen)))), issuer.FetchInvalid, `Content-Encoding "gzip, gzip"`},
+		{"another coding", coded("br", []byte(stolen)), issuer.FetchInvalid, `Content-Encoding "br", which is not supported`},
 		{"slow drip", func(w http.ResponseWriter, r *http.Request) {
 			for tick := time.NewTicker(time.Second); ; {
 				select {
@@ -127,6 +126,69 @@ func faultAndRecovery(t *testing.T, answer http.HandlerFunc, result, text string
 				t.Errorf("a request was sent to %s", request.Host)
 			}
 		}
+	})
+}
+
+func gzipped(body []byte) []byte {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write(body)
+	_ = z.Close()
+	return packed.Bytes()
+}
+
+// coded answers with a content coding, whatever the request accepts.
+func coded(coding string, body []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", coding)
+		_, _ = w.Write(body)
+	}
+}
+
+// A request asks for no content coding. A store that sends gzip all the same is understood.
+func TestContentEncoding(t *testing.T) {
+	inBubble(t, nil, nil, func(b *bubble) {
+		for kid, coding := range map[string]string{"a": "gzip", "b": "X-GZIP", "c": "identity"} {
+			body := []byte(document(t, edJWK(kid, newEd(t))))
+			if coding != "identity" {
+				body = gzipped(body)
+			}
+			b.keys.answers(coded(coding, body))
+			b.pass(16 * time.Minute)
+			b.want(kid, nil)
+		}
+		for _, request := range b.keys.received() {
+			if got := request.Header.Get("Accept-Encoding"); got != "identity" {
+				t.Errorf("got Accept-Encoding %q; expected identity", got)
+			}
+		}
+	})
+}
+
+// An answer without a usable key shows why each of its keys cannot be used, until an
+// answer has one.
+func TestSkippedKeysOfARefusedSet(t *testing.T) {
+	inBubble(t, []jwk{edJWK("a", newEd(t)), edJWK("b", newEd(t)).with("use", "enc")}, nil, func(b *bubble) {
+		skipped := func(kids ...string) {
+			t.Helper()
+			var got []string
+			for _, one := range b.issuer.Stats().Skipped {
+				got = append(got, one.KID)
+			}
+			if !slices.Equal(got, kids) {
+				t.Errorf("got skipped %q; expected %q", got, kids)
+			}
+		}
+		skipped("b")
+		b.keys.publish(t, edJWK("c", newEd(t)).with("use", "enc"), jwk{"kid": "d", "kty": "oct"})
+		b.pass(16 * time.Minute)
+		skipped("c", "d")
+		b.keys.answers(status(500))
+		b.pass(16 * time.Minute)
+		skipped("b")
+		b.keys.publish(t, edJWK("e", newEd(t)))
+		b.pass(16 * time.Minute)
+		skipped()
 	})
 }
 

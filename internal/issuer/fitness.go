@@ -24,7 +24,8 @@ const (
 )
 
 // signatureAlgs returns the algs that a key of this type and curve can verify, or
-// nil if it is not supported. RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1.
+// nil if it is not supported. RFC 7518 sections 3.3 to 3.5, RFC 8037 section 3.1, RFC
+// 9864 section 2.2.
 func signatureAlgs(kty, curve string) []string {
 	switch {
 	case kty == "RSA":
@@ -36,7 +37,7 @@ func signatureAlgs(kty, curve string) []string {
 	case kty == "EC" && curve == "P-521":
 		return []string{"ES512"}
 	case kty == "OKP" && curve == "Ed25519":
-		return []string{"EdDSA"}
+		return []string{"EdDSA", "Ed25519"}
 	}
 	return nil
 }
@@ -63,11 +64,23 @@ func parseKey(element any, algorithms []string) (*key, *Skipped) {
 	if reason, detail := k.checkMembers(m, algorithms); reason != "" {
 		return nil, &Skipped{KID: k.kid, Reason: reason, Detail: detail}
 	}
+	if k.kty == "RSA" && !(m.isText("n") && m.isText("e")) {
+		if m.has("x5c") && !m.has("n") && !m.has("e") {
+			return nil, &Skipped{KID: k.kid, Reason: SkipX5COnly, Detail: "it has only a certificate (x5c); n and e are missing"}
+		}
+		return nil, &Skipped{KID: k.kid, Reason: SkipMalformed, Detail: "it is not a valid RSA key: n or e is missing or not a string"}
+	}
 	if k.kty == "RSA" && !validExponent(m.text("e")) {
 		return nil, &Skipped{KID: k.kid, Reason: SkipExponent, Detail: "its exponent is even, below 3 or above 2^31"}
 	}
+	// keyfunc compares alg with that of the token. It must not do that for the two names of
+	// one algorithm.
+	alg := k.alg
+	if k.kty == "OKP" {
+		alg = ""
+	}
 	marshal := jwkset.JWKMarshal{
-		KID: k.kid, KTY: jwkset.KTY(k.kty), ALG: jwkset.ALG(k.alg), CRV: jwkset.CRV(k.curve),
+		KID: k.kid, KTY: jwkset.KTY(k.kty), ALG: jwkset.ALG(alg), CRV: jwkset.CRV(k.curve),
 		N: m.text("n"), E: m.text("e"), X: m.text("x"), Y: m.text("y"),
 	}
 	jwk, err := jwkset.NewJWKFromMarshal(marshal, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
@@ -98,8 +111,9 @@ func (k *key) checkMembers(m members, algorithms []string) (reason, detail strin
 			return SkipPrivate, fmt.Sprintf("its private member %q is published: anyone could sign with it", name)
 		}
 	}
-	if use := m.text("use"); m.has("use") && use != "sig" {
-		return SkipUse, fmt.Sprintf("its use is %s; expected \"sig\"", quote.Text(use))
+	// SPIFFE's JWT-SVID section 6.1: the keys of a bundle that verify tokens have the use jwt-svid.
+	if use := m.text("use"); m.has("use") && use != "sig" && use != "jwt-svid" {
+		return SkipUse, fmt.Sprintf("its use is %s; expected \"sig\" or \"jwt-svid\"", quote.Text(use))
 	}
 	if ops, ok := m.list("key_ops"); m.has("key_ops") && (!ok || !slices.Contains(ops, "verify")) {
 		return SkipKeyOps, "its key_ops do not include \"verify\""
@@ -111,13 +125,20 @@ func (k *key) checkMembers(m members, algorithms []string) (reason, detail strin
 	if m.has("alg") && !slices.Contains(able, k.alg) {
 		return SkipAlg, fmt.Sprintf("its alg %s is not a signature algorithm for its key type", quote.Text(k.alg))
 	}
+	var could []string
 	for _, alg := range able {
-		if slices.Contains(algorithms, alg) && (k.alg == "" || k.alg == alg) {
+		if k.kty == "OKP" || (k.alg == "" || k.alg == alg) {
+			could = append(could, alg)
+		}
+	}
+	for _, alg := range could {
+		if slices.Contains(algorithms, alg) {
 			k.algs = append(k.algs, alg)
 		}
 	}
 	if len(k.algs) == 0 {
-		return SkipAlg, fmt.Sprintf("it fits none of the issuer's algorithms %s", algorithms)
+		return SkipAlg, fmt.Sprintf("it fits none of the issuer's algorithms %s; if its tokens are expected, add %s to algorithms",
+			algorithms, quote.OneOf(could))
 	}
 	return "", ""
 }
@@ -170,6 +191,12 @@ func (m members) has(name string) bool { return m[name] != nil }
 func (m members) text(name string) string {
 	s, _ := m[name].(string)
 	return strings.Clone(s)
+}
+
+// isText reports whether the member is a string.
+func (m members) isText(name string) bool {
+	_, ok := m[name].(string)
+	return ok
 }
 
 // list returns the member's array of strings.

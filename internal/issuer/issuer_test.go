@@ -26,7 +26,7 @@ func TestKeyFitsAlg(t *testing.T) {
 		"p256":      {"ES256"},
 		"p384":      {"ES384"},
 		"p521":      {"ES512"},
-		"ed":        {"EdDSA"},
+		"ed":        {"EdDSA", "Ed25519"},
 	}
 	public := map[string]interface{ Equal(crypto.PublicKey) bool }{
 		"rsa": rsaKey, "rsa-ps384": rsaKey, "p256": p256, "p384": p384, "p521": p521, "ed": ed,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/strictjson"
@@ -26,10 +27,11 @@ const (
 	SkipType      = "kty"       // neither RSA, EC nor OKP
 	SkipSymmetric = "symmetric" // oct: anyone who can read the key can sign with it
 	SkipPrivate   = "private"   // its private part is published: anyone can sign with it
-	SkipUse       = "use"       // use is not sig
+	SkipUse       = "use"       // use is neither sig nor jwt-svid
 	SkipKeyOps    = "key_ops"   // key_ops does not include verify
 	SkipAlg       = "alg"       // neither its own alg nor any of the issuer's algorithms fits it
 	SkipCurve     = "curve"     // not P-256, P-384, P-521 or Ed25519
+	SkipX5COnly   = "x5c_only"  // only a certificate: n and e are missing
 	SkipSize      = "size"      // RSA below 2048 or above 8192 bits
 	SkipExponent  = "exponent"  // RSA exponent even or out of range
 	SkipROCA      = "roca"      // RSA modulus with the ROCA fingerprint, CVE-2017-15361
@@ -72,12 +74,27 @@ func parseKeySet(body []byte, algorithms []string) (*keySet, error) {
 	return newKeySet(keys, skipped), nil
 }
 
+// unusableError is the error of a key set of which every key is skipped.
+type unusableError struct{ skipped []Skipped }
+
 func noUsableKey(skipped []Skipped) error {
 	if len(skipped) == 0 {
 		return errors.New("the key set is empty")
 	}
-	first := skipped[0]
-	return fmt.Errorf("none of the key set's %d keys is usable; the first (kid %s): %s", len(skipped), quote.Text(first.KID), first.Detail)
+	return &unusableError{skipped}
+}
+
+// Error names each kind of fault once, with the first key that has it.
+func (e *unusableError) Error() string {
+	var seen, faults []string
+	for _, one := range e.skipped {
+		if slices.Contains(seen, one.Reason) {
+			continue
+		}
+		seen = append(seen, one.Reason)
+		faults = append(faults, "kid "+quote.Text(one.KID)+": "+one.Detail)
+	}
+	return fmt.Sprintf("none of the key set's %d keys is usable; %s", len(e.skipped), strings.Join(faults, "; "))
 }
 
 // plainJSONError returns err without the input that encoding/json quotes.

@@ -64,6 +64,7 @@ func TestBadKeyAmongGood(t *testing.T) {
 		{"prime factors", issuer.SkipPrivate, `"p"`, good.with("p", "AQAB", "q", "AQAB")},
 		{"k beside a public key", issuer.SkipPrivate, `"k"`, good.with("k", "AQAB")},
 		{"for encryption", issuer.SkipUse, `use is "enc"`, good.with("use", "enc")},
+		{"SPIFFE's for TLS", issuer.SkipUse, `use is "x509-svid"`, good.with("use", "x509-svid")},
 		{"unregistered use", issuer.SkipUse, `use is "tls"`, good.with("use", "tls")},
 		{"use in capitals", issuer.SkipUse, `use is "SIG"`, good.with("use", "SIG")},
 		{"empty use", issuer.SkipUse, `use is ""`, good.with("use", "")},
@@ -78,6 +79,8 @@ func TestBadKeyAmongGood(t *testing.T) {
 		{"alg none", issuer.SkipAlg, `"none"`, good.with("alg", "none")},
 		{"alg HS256", issuer.SkipAlg, `"HS256"`, good.with("alg", "HS256")},
 		{"alg of another kind", issuer.SkipAlg, `"ES256"`, good.with("alg", "ES256")},
+		{"Ed25519 of an RSA key", issuer.SkipAlg, `"Ed25519"`, good.with("alg", "Ed25519")},
+		{"Ed448 of an Ed25519 key", issuer.SkipAlg, `"Ed448"`, ed.with("alg", "Ed448")},
 		{"alg of another curve", issuer.SkipAlg, `"ES384"`, ec.with("alg", "ES384")},
 		{"alg no string", issuer.SkipAlg, `alg ""`, good.with("alg", 1)},
 		{"no curve", issuer.SkipCurve, `curve ""`, ec.with("crv", nil)},
@@ -93,11 +96,15 @@ func TestBadKeyAmongGood(t *testing.T) {
 		{"coordinate no base64", issuer.SkipMalformed, "valid EC", ec.with("x", "!!")},
 		{"Ed25519 too short", issuer.SkipMalformed, "valid OKP", ed.with("x", "AQAB")},
 		{"Ed25519 too long", issuer.SkipMalformed, "valid OKP", ed.with("x", b64(make([]byte, 33)))},
+		{"only a certificate", issuer.SkipX5COnly, "n and e are missing", good.with("n", nil, "e", nil, "x5c", []string{"AA=="})},
+		{"a certificate and no e", issuer.SkipMalformed, "valid RSA", good.with("e", nil, "x5c", []string{"AA=="})},
+		{"neither n nor e", issuer.SkipMalformed, "valid RSA", good.with("n", nil, "e", nil)},
 		{"no n", issuer.SkipMalformed, "valid RSA", good.with("n", nil)},
 		{"n no string", issuer.SkipMalformed, "valid RSA", good.with("n", 12345)},
 		{"n no base64", issuer.SkipMalformed, "valid RSA", good.with("n", "!!")},
 		{"n even", issuer.SkipMalformed, "even", rsaJWK("bad", even(modulus(t, 2048)))},
-		{"no e", issuer.SkipExponent, "exponent", good.with("e", nil)},
+		{"no e", issuer.SkipMalformed, "n or e is missing", good.with("e", nil)},
+		{"e empty", issuer.SkipExponent, "exponent", good.with("e", "")},
 		{"e = 0", issuer.SkipExponent, "exponent", good.with("e", "AA")},
 		{"e = 1", issuer.SkipExponent, "exponent", good.with("e", "AQ")},
 		{"e = 2", issuer.SkipExponent, "exponent", good.with("e", "Ag")},
@@ -169,6 +176,10 @@ func TestUnusualButValidKey(t *testing.T) {
 		{"8192 bits", "PS512", rsaJWK("k", modulus(t, 8192))},
 		{"EC with alg", "ES256", ec.with("alg", "ES256")},
 		{"Ed25519 with alg", "EdDSA", ed.with("alg", "EdDSA", "use", "sig")},
+		{"Ed25519 by its other name", "Ed25519", ed.with("alg", "EdDSA")},
+		{"EdDSA by its other name", "EdDSA", ed.with("alg", "Ed25519")},
+		{"Ed25519 without alg", "Ed25519", ed},
+		{"SPIFFE's for tokens", "ES256", ec.with("use", "jwt-svid")},
 		{"kid with base64 characters", "RS256", good.with("kid", "a+b/c=")},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -188,8 +199,23 @@ func TestKeyForNoneOfTheIssuersAlgorithms(t *testing.T) {
 	want(t, i, "ec", "RS256", issuer.ErrKeyUnfit)
 	want(t, i, "ps", "RS256", issuer.ErrKeyUnfit)
 	for _, skip := range i.Stats().Skipped {
-		if skip.Reason != issuer.SkipAlg || !strings.Contains(skip.Detail, "[RS256]") {
+		hint := map[string]string{"ec": `add "ES256" to algorithms`, "ps": `add "PS256" to algorithms`}[skip.KID]
+		if skip.Reason != issuer.SkipAlg || !strings.Contains(skip.Detail, "[RS256]") || !strings.Contains(skip.Detail, hint) {
 			t.Errorf("skipped %+v, want alg", skip)
+		}
+	}
+}
+
+// The two names of the algorithm Ed25519 do not open one another: algorithms decides which
+// of them a token may have.
+func TestEd25519IsNotEdDSAInAlgorithms(t *testing.T) {
+	for alg, other := range map[string]string{"EdDSA": "Ed25519", "Ed25519": "EdDSA"} {
+		for _, published := range []any{nil, alg, other} {
+			cfg := issuerOf(t, document(t, edJWK("k", newEd(t)).with("alg", published)))
+			cfg.Algorithms = []string{alg}
+			i := only(t, newSet(t, issuer.Options{}, cfg))
+			want(t, i, "k", alg, nil)
+			want(t, i, "k", other, issuer.ErrKeyUnfit)
 		}
 	}
 }
@@ -213,7 +239,7 @@ func TestUnusableDocument(t *testing.T) {
 		{"two documents", one + "{}", "not a valid JSON object: unexpected data after the object at byte"},
 		{"keys twice", strings.Replace(one, `{`, `{"keys":[],`, 1), "not a valid JSON object: duplicate name at byte"},
 		{"keys twice, once escaped", strings.Replace(one, `{`, `{"k\u0065ys":[],`, 1), "not a valid JSON object: duplicate name at byte"},
-		{"only a key with a repeated member", `{"keys":[{"kid":"a","kid":"b"}]}`, `the first (kid ""): its member "kid" occurs more than once`},
+		{"only a key with a repeated member", `{"keys":[{"kid":"a","kid":"b"}]}`, `; kid "": its member "kid" occurs more than once`},
 		{"invalid UTF-8", one + "\xff", "not a valid JSON object: invalid UTF-8"},
 		{"an unpaired surrogate", strings.Replace(one, `{`, `{"x":"\ud800",`, 1), "not a valid JSON object: invalid UTF-8"},
 		{"33 levels", strings.Replace(one, `{`, `{"x":`+strings.Repeat("[", 32)+strings.Repeat("]", 32)+`,`, 1), "nested too deep at byte"},
@@ -222,7 +248,10 @@ func TestUnusableDocument(t *testing.T) {
 		{"keys null", `{"keys":null}`, "empty"},
 		{"no keys", `{"keys":[]}`, "empty"},
 		{"only unusable keys", document(t, rsaJWK("a", newRSA(t)).with("use", "enc"), jwk{"kid": "b", "kty": "oct", "k": "AA"}),
-			`none of the key set's 2 keys is usable; the first (kid "a"): its use is "enc"`},
+			`none of the key set's 2 keys is usable; kid "a": its use is "enc"; expected "sig" or "jwt-svid"; kid "b": it is a symmetric key`},
+		{"each fault once",
+			document(t, rsaJWK("a", modulus(t, 1024)), rsaJWK("b", modulus(t, 1024)), ecJWK(t, "c", newEC(t, elliptic.P256())).with("use", "x")),
+			`none of the key set's 3 keys is usable; kid "a": it has 1024 bits; expected 2048 to 8192; kid "c": its use is "x"`},
 		{"101 keys", document(t, many...), "101 keys; the maximum is 100"},
 		{"more than 1 MiB", document(t, edJWK("k", newEd(t)).with("pad", strings.Repeat("x", 1<<20))), "more than 1048576 bytes"},
 	} {
@@ -271,7 +300,7 @@ func FuzzKeySet(f *testing.F) {
 		cfg.JWKS.File = name
 		set, err := issuer.NewSet(configOf(cfg), issuer.Options{})
 		if err != nil {
-			if strings.ContainsAny(err.Error(), "\n\r\x1b") || len(err.Error()) > 1000 {
+			if strings.ContainsAny(err.Error(), "\n\r\x1b") || len(err.Error()) > 5000 {
 				t.Fatalf("the error shows the input: %.1000q", err)
 			}
 			return

@@ -31,7 +31,7 @@ type key struct {
 
 // same reports whether k and o are the same key, published twice or again.
 func (k *key) same(o *key) bool {
-	return k.kid == o.kid && k.alg == o.alg && k.public.Equal(o.public)
+	return k.kid == o.kid && slices.Equal(k.algs, o.algs) && k.public.Equal(o.public)
 }
 
 // usage counts the tokens that the keys of one kid verified.

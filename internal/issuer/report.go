@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -28,6 +29,7 @@ type report struct {
 	lines []line // to be logged when mu is unlocked
 
 	skipped        []Skipped // the ones that were logged last
+	rejected       []Skipped // all keys of the last response, if none of them is usable
 	withdrawn      []Withdrawn
 	withdrawnInUse uint64
 }
@@ -71,6 +73,10 @@ func (r *refresher) recordFailure(err *fetchError, now time.Time) {
 	report := &r.report
 	report.fetches[err.result]++
 	report.lastError, report.lastErrorAt = err.Error(), now
+	report.rejected = nil
+	if unusable, ok := errors.AsType[*unusableError](err); ok {
+		report.rejected = unusable.skipped
+	}
 	if report.failing != err.result {
 		report.failing = err.result
 		r.logLater(slog.LevelWarn, "key fetch failed", "result", err.result, "error", err, "held", r.heldText(now))
@@ -97,7 +103,7 @@ func (r *refresher) recordSuccess(o outcome, now time.Time) {
 	if report.failing != "" {
 		r.logLater(slog.LevelInfo, "key fetching recovered", "outage", now.Sub(r.schedule.failingSince).Round(time.Second))
 	}
-	report.failing, report.warned = "", false
+	report.failing, report.warned, report.rejected = "", false, nil
 	if note := o.answer.note; note != nil {
 		report.lastError, report.lastErrorAt = note.Error(), o.began
 	}

@@ -128,7 +128,7 @@ func TestStats(t *testing.T) {
 		if !got.HasKeys || got.Stale || got.Age != 0 || got.NextFetch < 13*time.Minute || got.NextFetch > 15*time.Minute || got.Fetching {
 			t.Errorf("when: %+v", got)
 		}
-		want := []issuer.KeyStats{{KID: "a", KTY: "OKP", ALG: "EdDSA", Algs: []string{"EdDSA"}}}
+		want := []issuer.KeyStats{{KID: "a", KTY: "OKP", ALG: "EdDSA", Algs: []string{"EdDSA", "Ed25519"}}}
 		if !reflect.DeepEqual(got.Keys, want) {
 			t.Errorf("got keys %+v; expected %+v", got.Keys, want)
 		}

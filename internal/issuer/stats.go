@@ -16,12 +16,12 @@ type Stats struct {
 	ISS    []string `json:"iss"`    // its iss values
 	Source string   `json:"source"` // where its keys come from, without a query
 
-	HasKeys  bool          `json:"has_keys"` // keys are loaded, stale or not
-	Stale    bool          `json:"stale"`    // they are past max_stale and not trusted
-	Age      time.Duration `json:"-"`        // since the fetch began that returned or last confirmed the keys; 0 without keys
-	MaxStale time.Duration `json:"-"`        // the age from which the keys are not trusted
-	Keys     []KeyStats    `json:"keys"`     // in the order of the response
-	Skipped  []Skipped     `json:"skipped,omitempty"`
+	HasKeys  bool          `json:"has_keys"`          // keys are loaded, stale or not
+	Stale    bool          `json:"stale"`             // they are past max_stale and not trusted
+	Age      time.Duration `json:"-"`                 // since the fetch began that returned or last confirmed the keys; 0 without keys
+	MaxStale time.Duration `json:"-"`                 // the age from which the keys are not trusted
+	Keys     []KeyStats    `json:"keys"`              // in the order of the response
+	Skipped  []Skipped     `json:"skipped,omitempty"` // of the last response, also if it has no usable key
 
 	NextFetch   time.Duration     `json:"-"`        // until the next fetch; 0 while one is in flight
 	Fetching    bool              `json:"fetching"` // a fetch is in flight
@@ -92,7 +92,9 @@ func (i *Issuer) Stats() Stats {
 		w.KID, w.At = quote.Plain(w.KID, quote.Max), w.At.UTC()
 		stats.Withdrawn = append(stats.Withdrawn, w)
 	}
-	if s := r.current.Load(); s != nil {
+	s := r.current.Load()
+	stats.Skipped = r.skippedStats(s)
+	if s != nil {
 		stats.HasKeys = true
 		stats.Age = now.Sub(s.fetched)
 		stats.Stale = stats.Age > r.cfg.MaxStale
@@ -113,8 +115,18 @@ func (r *refresher) keyStats(stats *Stats, s *keySet, now time.Time) {
 		}
 		stats.Keys = append(stats.Keys, row)
 	}
-	for _, skip := range s.skipped {
-		skip.KID = quote.Plain(skip.KID, quote.Max)
-		stats.Skipped = append(stats.Skipped, skip)
+}
+
+// skippedStats returns the unusable keys of the last response that had keys.
+func (r *refresher) skippedStats(s *keySet) []Skipped {
+	skipped := r.report.rejected
+	if skipped == nil && s != nil {
+		skipped = s.skipped
 	}
+	var shown []Skipped
+	for _, skip := range skipped {
+		skip.KID = quote.Plain(skip.KID, quote.Max)
+		shown = append(shown, skip)
+	}
+	return shown
 }

@@ -274,7 +274,7 @@ func fit(k crypto.PublicKey, alg string) bool {
 		_, err := k.ECDH()
 		return curve != nil && k.Curve == curve && err == nil
 	case ed25519.PublicKey:
-		return alg == "EdDSA" && len(k) == ed25519.PublicKeySize
+		return (alg == "EdDSA" || alg == "Ed25519") && len(k) == ed25519.PublicKeySize
 	}
 	return false
 }

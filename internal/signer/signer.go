@@ -35,7 +35,7 @@ const rsaBits = 2048
 // Key signs tokens. It is safe for concurrent use.
 type Key struct {
 	ID      string // its kid
-	Alg     string // a name of RFC 7518 section 3.1, or EdDSA (RFC 8037)
+	Alg     string // a name of RFC 7518 section 3.1, EdDSA (RFC 8037) or Ed25519 (RFC 9864)
 	method  jwt.SigningMethod
 	private crypto.Signer
 }
@@ -54,13 +54,22 @@ func New(alg string) (*Key, error) {
 
 // With returns a key that is at hand already. Its kind has to fit the algorithm.
 func With(private crypto.Signer, alg, id string) *Key {
-	return &Key{ID: id, Alg: alg, method: jwt.GetSigningMethod(alg), private: private}
+	return &Key{ID: id, Alg: alg, method: methodOf(alg), private: private}
+}
+
+// methodOf returns golang-jwt's method for an algorithm, or nil. golang-jwt has no method
+// named Ed25519, which is EdDSA with that curve.
+func methodOf(alg string) jwt.SigningMethod {
+	if alg == "Ed25519" {
+		return jwt.SigningMethodEdDSA
+	}
+	return jwt.GetSigningMethod(alg)
 }
 
 // generate makes a private key that fits an algorithm. RFC 7518 section 3.4 names the
 // curve of each ES algorithm.
 func generate(alg string) (crypto.Signer, error) {
-	switch method := jwt.GetSigningMethod(alg).(type) {
+	switch method := methodOf(alg).(type) {
 	case *jwt.SigningMethodRSA, *jwt.SigningMethodRSAPSS:
 		return rsa.GenerateKey(rand.Reader, rsaBits)
 	case *jwt.SigningMethodECDSA:
@@ -70,7 +79,7 @@ func generate(alg string) (crypto.Signer, error) {
 		_, private, err := ed25519.GenerateKey(rand.Reader)
 		return private, err
 	}
-	return nil, fmt.Errorf("unsupported algorithm %q; expected RS256/384/512, PS256/384/512, ES256/384/512 or EdDSA", alg)
+	return nil, fmt.Errorf("unsupported algorithm %q; expected RS256/384/512, PS256/384/512, ES256/384/512, EdDSA or Ed25519", alg)
 }
 
 // Public returns the key that verifies what this one signs.
@@ -112,12 +121,14 @@ func (k *Key) Token(header map[string]any, claims any) (string, error) {
 func KeySet(keys ...*Key) ([]byte, error) {
 	set := jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{}}
 	for _, k := range keys {
-		metadata := jwkset.JWKMetadataOptions{KID: k.ID, ALG: jwkset.ALG(k.Alg), USE: jwkset.UseSig}
+		metadata := jwkset.JWKMetadataOptions{KID: k.ID, USE: jwkset.UseSig}
 		jwk, err := jwkset.NewJWKFromKey(k.Public(), jwkset.JWKOptions{Metadata: metadata})
 		if err != nil {
 			return nil, fmt.Errorf("encode the public key as a JWK: %w", err)
 		}
-		set.Keys = append(set.Keys, jwk.Marshal())
+		published := jwk.Marshal()
+		published.ALG = jwkset.ALG(k.Alg) // jwkset does not know every name
+		set.Keys = append(set.Keys, published)
 	}
 	return json.Marshal(set)
 }

@@ -10,11 +10,15 @@ import (
 )
 
 // methods returns the algorithms that can be configured (RFC 7518 section 3.1 and
-// RFC 8037), each as strict as its RFC. It never returns symmetric algorithms or none.
+// RFC 8037 and RFC 9864), each as strict as its RFC. It never returns symmetric algorithms or none.
 func methods() map[string]jwt.SigningMethod {
 	all := make(map[string]jwt.SigningMethod)
 	for _, alg := range config.Algorithms() {
-		switch method := jwt.GetSigningMethod(alg).(type) {
+		name := alg
+		if alg == "Ed25519" { // RFC 9864 section 2.2: EdDSA with this curve, the only one that golang-jwt has
+			name = jwt.SigningMethodEdDSA.Alg()
+		}
+		switch method := jwt.GetSigningMethod(name).(type) {
 		case *jwt.SigningMethodRSAPSS:
 			all[alg] = strictPSS(method)
 		case *jwt.SigningMethodECDSA:

@@ -125,8 +125,9 @@ func (i *trusted) nearMiss(f *denial.Error, near denial.NearMiss, found, expecte
 		return f
 	}
 	f.Hint = "configure the issuer to use " + strconv.QuoteToASCII(expected.iss)
-	// No setting accepts another iss for a Cognito pool, or an iss that is not a URL.
-	if i.cognito != nil || !webScheme(found.scheme) {
+	// No setting accepts another iss for a Cognito pool, or one that is not a URL if the keys
+	// are discovered.
+	if i.cognito != nil || i.discovered && !webScheme(found.scheme) {
 		return f
 	}
 	// Except for its host, such an iss is at most a few bytes longer than the configured

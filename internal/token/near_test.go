@@ -21,7 +21,10 @@ func nearIssuers() []config.Issuer {
 	pool.ISS = append(pool.ISS, "https://issuer-cognito-idp.us-east-1.amazonaws.com/us-east-1_ExamplePool")
 	pool.Cognito = &config.Cognito{Pool: "us-east-1_ExamplePool", Region: "us-east-1"}
 	pool.Audiences, pool.Clients = nil, []string{"site"}
+	named := issuer("named", "https://named.example/realm")
+	named.JWKS.URI = "https://named.example/keys"
 	return []config.Issuer{
+		named,
 		issuer("api", "https://api.example/"),
 		issuer("bare", "https://bare.example"),
 		issuer("realm", "https://sso.example/realms/main"),
@@ -65,6 +68,8 @@ func TestNearIssuers(t *testing.T) {
 			`set issuer: "HTTPS://api.example/"` + orUse + `"https://api.example/"`},
 		{"no scheme", "sso.example/realms/main", denial.NearIssuerScheme, `configure the issuer to use "https://sso.example/realms/main"`},
 		{"no scheme and no path", "bare.example", denial.NearIssuerScheme, `configure the issuer to use "https://bare.example"`},
+		{"no scheme, with jwks", "named.example/realm", denial.NearIssuerScheme,
+			`set issuer: "named.example/realm"` + orUse + `"https://named.example/realm"`},
 		{"http of a pool", "http" + strings.TrimPrefix(pool, "https"), denial.NearIssuerScheme, `configure the issuer to use "` + pool + `"`},
 		{"http and a slash too few", "http://api.example", "", ""},
 		{"another scheme", "ftp://api.example/", "", ""},

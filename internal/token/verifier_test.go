@@ -12,7 +12,7 @@ import (
 // Symmetric algorithms and none cannot be configured.
 func TestNewVerifierRefusesAlgorithms(t *testing.T) {
 	for _, alg := range []string{
-		"none", "None", "HS256", "HS384", "HS512", "hs256", "rs256", "RS1", "ES256K", "Ed25519", "RSA-OAEP", "dir", "",
+		"none", "None", "HS256", "HS384", "HS512", "hs256", "rs256", "RS1", "ES256K", "Ed448", "ed25519", "RSA-OAEP", "dir", "",
 	} {
 		issuer := apiIssuer()
 		issuer.Algorithms = []string{"RS256", alg}

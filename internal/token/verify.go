@@ -55,6 +55,7 @@ type trusted struct {
 	name, prefix    string
 	forms           []issForm // its iss values
 	cognito         *config.Cognito
+	discovered      bool // the keys, from a document whose URL iss is
 	audiences       []string
 	clients         []string
 	tokenUse        []string
@@ -130,7 +131,8 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, naming []string, keys fu
 func newTrusted(issuer config.Issuer, naming []string) *trusted {
 	t := &trusted{
 		name: issuer.Name, prefix: issuer.Prefix, cognito: issuer.Cognito,
-		audiences: issuer.Audiences, clients: issuer.Clients,
+		discovered: issuer.JWKS.URI == "" && issuer.JWKS.File == "",
+		audiences:  issuer.Audiences, clients: issuer.Clients,
 		tokenUse: issuer.TokenUse, boundAsBearer: issuer.BoundAsBearer, emailAssumed: issuer.EmailAssumed,
 		tokenTypes: issuer.TokenTypes, types: make(map[string]bool), algorithms: issuer.Algorithms,
 		groupsClaim: parseClaimPaths(issuer.GroupsClaim), scopesClaim: parseClaimPaths(issuer.ScopesClaim),

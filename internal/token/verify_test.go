@@ -234,12 +234,14 @@ func TestVerifyKeepsIssuersApart(t *testing.T) {
 // promises, still lets no token through.
 func TestVerifyHoldsACarelessKeySource(t *testing.T) {
 	issuer := apiIssuer()
-	issuer.Algorithms = []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"}
+	issuer.Algorithms = []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
 	for _, row := range []struct{ alg, key string }{
 		{"RS256", "p-256"},
 		{"PS256", "ed25519"},
 		{"EdDSA", "p-256"},
 		{"EdDSA", "rsa-2048"},
+		{"Ed25519", "p-256"},
+		{"Ed25519", "rsa-2048"},
 		{"ES256", "rsa-2048"},
 		{"ES256", "ed25519"},
 		{"ES256", "p-384"},
