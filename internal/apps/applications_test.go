@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // application is one framework on one server, with one configuration.
@@ -97,7 +99,8 @@ func startTomcat(t *testing.T, record string) string {
 // serving starts a program and waits until it answers requests at the address.
 func serving(t *testing.T, name string, cmd *exec.Cmd, address string) string {
 	t.Helper()
-	p := start(t, name, cmd)
+	p := testutil.Start(t, name, cmd)
+	p.TerminateFirst(t) // so that it ends its own workers
 	p.Eventually(t, 60*time.Second, name+" serves", func() error {
 		if connection, err := net.DialTimeout("tcp", address, time.Second); err != nil {
 			return err

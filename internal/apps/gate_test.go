@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/programs"
 )
 
 // caller is who sends a request. The zero value has no token.
@@ -129,15 +129,8 @@ func probesConfiguration(t *testing.T, keys string) string {
 func startGate(t *testing.T, name, configuration string) string {
 	t.Helper()
 	file := testutil.File(t, name+".yaml", configuration)
-	address, admin := freeAddress(t), freeAddress(t)
-	cmd := exec.Command(jwtgateBinary, "serve", "--config", file, "--listen", address, "--admin-listen", admin)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir()}
-	p := start(t, "jwtgate-"+name, cmd)
-	t.Cleanup(p.Kill) // its orderly end takes some seconds
-	p.Eventually(t, 15*time.Second, "jwtgate is ready", func() error {
-		_, err := get("http://" + admin + "/readyz")
-		return err
-	})
+	address := freeAddress(t)
+	programs.StartGate(t, jwtgateBinary, file, address, freeAddress(t))
 	return address
 }
 
@@ -150,15 +143,6 @@ func startEnvoy(t *testing.T, gate, application string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(toolsDir, "envoy", "bin", "envoy"),
-		"--config-path", testutil.File(t, "envoy.yaml", string(bootstrap)), "--log-level", "warning",
-		"--disable-hot-restart", // several Envoys run at a time, and would share memory
-		"--concurrency", "1")
-	p := start(t, "envoy", cmd)
-	t.Cleanup(p.Kill)
-	p.Eventually(t, 20*time.Second, "Envoy serves", func() error {
-		_, err := get("http://" + admin + "/ready")
-		return err
-	})
+	programs.StartEnvoy(t, filepath.Join(toolsDir, "envoy", "bin", "envoy"), bootstrap, admin)
 	return address
 }

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil/programs"
 )
 
 // The programs that the tests run, set once by TestMain.
@@ -16,39 +17,13 @@ var (
 	toolsDir      string // what `make test-apps` sets up
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	toolsDir = filepath.Join(root, ".tools")
-	for _, tool := range []string{"envoy/bin/envoy", "apps-python/bin/python", "apps-node/node_modules/express", "apps-java"} {
-		if _, err := os.Stat(filepath.Join(toolsDir, tool)); err != nil {
-			fmt.Fprintf(os.Stderr, "the applications are not set up: run `make test-apps` (%v)\n", err)
-			return 1
-		}
-	}
+func TestMain(m *testing.M) {
 	for program, install := range map[string]string{"node": "nodejs", "java": "default-jdk-headless"} {
 		if _, err := exec.LookPath(program); err != nil {
 			fmt.Fprintf(os.Stderr, "%s is missing (Debian and Ubuntu: apt-get install %s)\n", program, install)
-			return 1
+			os.Exit(1)
 		}
 	}
-	dir, err := os.MkdirTemp("", "jwtgate-apps-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	jwtgateBinary = filepath.Join(dir, "jwtgate")
-	command := exec.Command("go", "build", "-o", jwtgateBinary, "./cmd/jwtgate")
-	command.Dir, command.Stdout, command.Stderr = root, os.Stderr, os.Stderr
-	if err := command.Run(); err != nil {
-		fmt.Fprintf(os.Stderr, "building jwtgate: %v\n", err)
-		return 1
-	}
-	return m.Run()
+	needs := []string{"envoy/bin/envoy", "apps-python/bin/python", "apps-node/node_modules/express", "apps-java"}
+	os.Exit(programs.Main(m, "test-apps", needs, func(tools, jwtgate string) { toolsDir, jwtgateBinary = tools, jwtgate }))
 }

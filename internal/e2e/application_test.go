@@ -7,13 +7,14 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+
+	"github.com/jwtgate/jwtgate/internal/testutil/programs"
 )
 
 // application is the application behind Envoy. It has no authorization of its own: it
@@ -21,16 +22,11 @@ import (
 type application struct {
 	address string // host:port, for HTTP/1.1, HTTP/2 and gRPC alike
 
-	mu   sync.Mutex
-	seen []received
+	programs.Requests
 }
 
 // received is one request as the application received it.
-type received struct {
-	Method, URI, Host, Proto string
-	Header                   http.Header
-	Body                     string
-}
+type received = programs.Received
 
 // startApplication serves until the test ends.
 func startApplication(t *testing.T) *application {
@@ -52,14 +48,14 @@ func startApplication(t *testing.T) *application {
 			case strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc"):
 				calls.ServeHTTP(w, r)
 			case r.Header.Get("Upgrade") == "websocket":
-				a.remember(r, "")
+				a.Add(r, "")
 				upgrade(w)
 			case r.URL.Path == "/stream":
-				a.remember(r, "")
+				a.Add(r, "")
 				streamEvents(w, r)
 			default:
 				body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-				a.remember(r, string(body))
+				a.Add(r, string(body))
 				if r.URL.Path == "/cors" {
 					w.Header().Set("Access-Control-Allow-Origin", "https://application.example")
 				}
@@ -84,32 +80,14 @@ func startApplication(t *testing.T) *application {
 	return a
 }
 
-func (a *application) remember(r *http.Request, body string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.seen = append(a.seen, received{
-		Method: r.Method, URI: r.RequestURI, Host: r.Host, Proto: r.Proto, Header: r.Header.Clone(), Body: body,
-	})
-}
-
 // take returns what the application received since the last take.
-func (a *application) take() []received {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	seen := a.seen
-	a.seen = nil
-	return seen
-}
+func (a *application) take() []received { return a.Take() }
 
 // only returns the one request that the application received since the last
 // take, and fails the test if there is none or more than one.
 func (a *application) only(t *testing.T) received {
 	t.Helper()
-	seen := a.take()
-	if len(seen) != 1 {
-		t.Fatalf("the application received %d requests, want 1", len(seen))
-	}
-	return seen[0]
+	return a.Only(t)
 }
 
 // upgrade switches to a protocol that echoes every line.
@@ -187,7 +165,5 @@ func (g grpcApplication) remember(ctx context.Context, method string) {
 			header.Add(name, value)
 		}
 	}
-	g.application.mu.Lock()
-	defer g.application.mu.Unlock()
-	g.application.seen = append(g.application.seen, received{Method: "POST", URI: method, Proto: "gRPC", Header: header})
+	g.application.AddReceived(received{Method: "POST", URI: method, Proto: "gRPC", Header: header})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/programs"
 )
 
 // region is the region of the emulator's pools.
@@ -38,8 +39,8 @@ func startEmulator(t *testing.T) emulator {
 	}
 	e := emulator{url: "http://" + address}
 	cmd := exec.Command(motoPython, "-m", "moto.server", "-H", host, "-p", port)
-	cmd.Env = append(bareEnvironment(), "PYTHONUNBUFFERED=1")
-	p := start(t, "moto", cmd)
+	cmd.Env = append(programs.Environment(), "PYTHONUNBUFFERED=1")
+	p := programs.Start(t, "moto", cmd)
 	p.Eventually(t, 30*time.Second, "the Cognito emulator serves", func() error {
 		response, err := http.Get(e.url + "/moto-api/data.json")
 		if err == nil {

@@ -1,14 +1,9 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +12,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/programs"
 )
 
 // envoyProxy is a running Envoy.
@@ -79,59 +75,12 @@ func startBareFile(t *testing.T, file []byte, gate, application string) *envoyPr
 // until it serves.
 func startEnvoy(t *testing.T, bootstrap []byte, address, admin string, flags ...string) *envoyProxy {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "envoy.yaml")
-	if err := os.WriteFile(file, bootstrap, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(envoyBinary, append([]string{
-		"--config-path", file, "--log-level", "warning",
-		"--disable-hot-restart", // several Envoys run at a time, and would share its memory
-		"--concurrency", "1",
-		"--file-flush-interval-msec", "100", // the access log is read while it runs
-	}, flags...)...)
-	p := &envoyProxy{Process: start(t, "envoy", cmd), address: address, admin: admin}
-	t.Cleanup(func() { p.quit(t) })
-	p.Eventually(t, 15*time.Second, "Envoy serves", func() error {
-		return p.ask(t, "GET", "/ready", "LIVE")
-	})
-	return p
-}
-
-// quit ends Envoy gracefully, so that it writes its last log lines.
-func (p *envoyProxy) quit(t *testing.T) {
-	if err := p.ask(t, "POST", "/quitquitquit", "OK"); err != nil {
-		p.Kill()
-		return
-	}
-	select {
-	case <-p.Exited:
-	case <-time.After(3 * time.Second):
-		p.Kill()
-	}
+	return &envoyProxy{Process: programs.StartEnvoy(t, envoyBinary, bootstrap, admin, flags...), address: address, admin: admin}
 }
 
 // ask calls Envoy's admin interface; the error describes an unexpected answer.
 func (p *envoyProxy) ask(t *testing.T, method, path, want string) error {
-	// A context of its own: a cleanup runs when the test's own has ended.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+p.admin+path, nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if text := strings.TrimSpace(string(body)); !strings.Contains(text, want) {
-		return fmt.Errorf("%s says %q, not %q", path, text, want)
-	}
-	return nil
+	return programs.Ask(t, method, "http://"+p.admin+path, want)
 }
 
 // accessLog waits for the first n lines of the shipped file's access log.

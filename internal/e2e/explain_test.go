@@ -14,6 +14,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/request"
+
+	"github.com/jwtgate/jwtgate/internal/testutil/programs"
 )
 
 // request is the request as the gate gets it, with separate fields.
@@ -97,7 +99,7 @@ func checkExplained(t *testing.T, e *gate.Explanation) {
 		if len(failed) > 0 && step.Outcome == gate.Passed && (step.Number != gate.StageIdentity || d.WouldDeny == "") {
 			t.Errorf("%s passed after %s, which failed", step.Check, failed[0].Check)
 		}
-		if found := tokenShaped.FindString(step.Text); found != "" {
+		if found := programs.Token(step.Text); found != "" {
 			t.Errorf("%s shows a token: %.40s...", step.Check, found)
 		}
 	}
@@ -153,7 +155,7 @@ func TestExplainCommandOverTheCorpus(t *testing.T) {
 				if got.code != want {
 					t.Errorf("exit code %d of %s, want %d", got.code, view.Reason, want)
 				}
-				if found := tokenShaped.FindString(got.stdout + got.stderr); found != "" {
+				if found := programs.Token(got.stdout + got.stderr); found != "" {
 					t.Errorf("it printed a token: %.40s...", found)
 				}
 			})

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/programs"
 )
 
 // startUnder is startServe in a shell that sets limits or redirects its output: `ulimit -n
@@ -23,8 +24,8 @@ func startUnder(t *testing.T, shell, config string, env []string) *gateProcess {
 	g := &gateProcess{address: freeAddress(t), admin: freeAddress(t)}
 	cmd := exec.Command("/bin/sh", "-c", shell, "sh", jwtgateBinary, "serve", "--listen", g.address, "--admin-listen", g.admin,
 		"--config", config)
-	cmd.Env = append(bareEnvironment(), env...)
-	g.Process = start(t, "jwtgate", cmd)
+	cmd.Env = append(programs.Environment(), env...)
+	g.Process = programs.Start(t, "jwtgate", cmd)
 	return g
 }
 

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil/programs"
 )
 
 // keycloak is a running Keycloak with the realm of testdata/keycloak-realm.json.
@@ -43,8 +45,8 @@ func startKeycloak(t *testing.T) *keycloak {
 		"-cp", filepath.Join(home, "lib", "quarkus-run.jar"), "io.quarkus.bootstrap.runner.QuarkusEntryPoint",
 		"start", "--optimized", "--http-enabled=true", "--http-host=127.0.0.1", "--http-port="+port(address), "--hostname="+k.url,
 		"--cache=local", "--log-level=warn")
-	cmd.Env = append(bareEnvironment(), "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD=admin")
-	p := start(t, "Keycloak", cmd)
+	cmd.Env = append(programs.Environment(), "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD=admin")
+	p := programs.Start(t, "Keycloak", cmd)
 	began := time.Now()
 	p.Eventually(t, 2*time.Minute, "Keycloak serves", func() error {
 		response, err := http.Get(k.url + "/realms/master")

@@ -1,11 +1,11 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil/programs"
 )
 
 // What all tests run, set once by TestMain.
@@ -16,39 +16,16 @@ var (
 	promtoolBinary string // the pinned promtool of `make tools`
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	envoyBinary = filepath.Join(root, ".tools", "envoy", "bin", "envoy")
-	motoPython = filepath.Join(root, ".tools", "moto", "bin", "python")
-	promtoolBinary = filepath.Join(root, ".tools", "promtool", "bin", "promtool")
-	for _, tool := range []string{envoyBinary, motoPython, promtoolBinary} {
-		if _, err := os.Stat(tool); err != nil {
-			fmt.Fprintf(os.Stderr, "the end-to-end tests need a real Envoy, a Cognito emulator and promtool: run `make tools` (%v)\n", err)
-			return 1
-		}
-	}
-	dir, err := os.MkdirTemp("", "jwtgate-e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	jwtgateBinary = filepath.Join(dir, "jwtgate")
-	build := []string{"build", "-o", jwtgateBinary, "-ldflags", "-X main.version=e2e -X main.commit=none"}
+func TestMain(m *testing.M) {
+	flags := []string{"-ldflags", "-X main.version=e2e -X main.commit=none"}
 	if raceEnabled {
-		build = append(build, "-race")
+		flags = append(flags, "-race")
 	}
-	command := exec.Command("go", append(build, "./cmd/jwtgate")...)
-	command.Dir, command.Stdout, command.Stderr = root, os.Stderr, os.Stderr
-	if err := command.Run(); err != nil {
-		fmt.Fprintf(os.Stderr, "building jwtgate: %v\n", err)
-		return 1
-	}
-	return m.Run()
+	const envoy, moto, promtool = "envoy/bin/envoy", "moto/bin/python", "promtool/bin/promtool"
+	os.Exit(programs.Main(m, "tools", []string{envoy, moto, promtool}, func(tools, jwtgate string) {
+		jwtgateBinary = jwtgate
+		envoyBinary = filepath.Join(tools, envoy)
+		motoPython = filepath.Join(tools, moto)
+		promtoolBinary = filepath.Join(tools, promtool)
+	}, flags...))
 }

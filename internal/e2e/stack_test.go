@@ -17,6 +17,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/programs"
 )
 
 // gateProcess is a running jwtgate.
@@ -66,8 +67,8 @@ func startServeWhereConfigured(t *testing.T, address, admin string, flags, env [
 	t.Helper()
 	g := &gateProcess{address: address, admin: admin}
 	cmd := exec.Command(jwtgateBinary, append([]string{"serve", "--admin-listen", g.admin}, flags...)...)
-	cmd.Env = append(bareEnvironment(), env...)
-	g.Process = start(t, "jwtgate", cmd)
+	cmd.Env = append(programs.Environment(), env...)
+	g.Process = programs.Start(t, "jwtgate", cmd)
 	return g
 }
 

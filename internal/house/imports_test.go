@@ -142,8 +142,9 @@ func table() map[string]row {
 		"internal/bench/proc": {},
 		"internal/bench/stat": {},
 
-		"internal/signer":   {modules: []string{jwt, "github.com/MicahParks/jwkset"}, never: []string{network, webNetwork}},
-		"internal/testutil": {never: []string{webNetwork}},
+		"internal/signer":            {modules: []string{jwt, "github.com/MicahParks/jwkset"}, never: []string{network, webNetwork}},
+		"internal/testutil":          {never: []string{webNetwork}},
+		"internal/testutil/programs": {own: []string{"internal/testutil"}},
 		"internal/token/tokentest": {
 			own: []string{"internal/config", "internal/signer", "internal/token"}, never: []string{network, webNetwork},
 		},

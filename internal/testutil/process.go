@@ -78,6 +78,19 @@ func (p *Process) Terminate(t testing.TB) {
 	p.Signal(t, syscall.SIGTERM)
 }
 
+// TerminateFirst makes the end of the test ask the program to end, so that it ends its own
+// children and removes its files. It is killed if it has not ended 5 s later.
+func (p *Process) TerminateFirst(t testing.TB) {
+	t.Helper()
+	t.Cleanup(func() {
+		_ = p.Cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-p.Exited:
+		case <-time.After(5 * time.Second):
+		}
+	})
+}
+
 // Wait returns the exit code of a program that ends by itself. A Go program that does
 // not end in time prints its goroutines.
 func (p *Process) Wait(t testing.TB, within time.Duration) int {

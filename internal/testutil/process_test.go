@@ -36,7 +36,9 @@ func TestStartEndsWithTheTest(t *testing.T) {
 	}
 }
 
-func TestWait(t *testing.T) {
+// startWaiter runs a program that ends with 7 when it is asked to end.
+func startWaiter(t *testing.T) *testutil.Process {
+	t.Helper()
 	p := testutil.Start(t, "waiter", exec.Command("sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done"))
 	p.Eventually(t, 10*time.Second, "it is ready", func() error {
 		if !strings.Contains(p.Output.String(), "ready") {
@@ -44,6 +46,23 @@ func TestWait(t *testing.T) {
 		}
 		return nil
 	})
+	return p
+}
+
+// TestTerminateFirst: the program can end itself before it would be killed.
+func TestTerminateFirst(t *testing.T) {
+	var p *testutil.Process
+	t.Run("starter", func(t *testing.T) {
+		p = startWaiter(t)
+		p.TerminateFirst(t)
+	})
+	if code := p.Cmd.ProcessState.ExitCode(); code != 7 {
+		t.Errorf("it ended with %d", code)
+	}
+}
+
+func TestWait(t *testing.T) {
+	p := startWaiter(t)
 	p.Terminate(t)
 	if code := p.Wait(t, 10*time.Second); code != 7 {
 		t.Errorf("it ended with %d", code)
