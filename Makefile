@@ -2,7 +2,7 @@
 # and make; the commands download everything else into .tools/.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e test-lint test-providers test-apps soak test-deploy release release-files release-check scale fuzz mutate bench bench-check bench-pages check tools clean
+.PHONY: help demo build test race e2e test-lint test-providers test-browser test-outside test-apps soak test-deploy release release-files release-check scale fuzz mutate bench bench-check bench-pages check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -56,6 +56,12 @@ test-lint: tools ## check that lint-envoy finds each mutant of the Envoy file th
 test-providers: ## test with a real identity provider, Keycloak; needs Maven and a JDK 17 or later
 	@$(call provide,envoy moto promtool keycloak)
 	go test -shuffle=on $(TESTFLAGS) -tags providers -run '^TestProvider' ./internal/e2e
+
+test-browser: ## test a page in a real browser; needs Chromium, Node.js and npm
+	@$(call provide,envoy browser)
+	go test -tags browser -count=1 $(TESTFLAGS) ./internal/browser
+
+test-outside: test-providers test-browser ## run test-providers and test-browser: everything with programs from outside
 
 test-apps: ## test in front of Express, Django, Flask, Go and Tomcat; needs Node.js, npm, Maven and a JDK 17 or later
 	@$(call provide,envoy apps-python apps-node apps-java)
@@ -140,8 +146,8 @@ scale: ## measure how a fleet behaves, from 1 to 1,000 replicas: the tables of d
 check: ## run gofmt, vet and staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
 		if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
-	go vet -tags providers,apps,soak,deploy,release,scale,lintguard ./...
-	go tool staticcheck -tags providers,apps,soak,deploy,release,scale,lintguard ./...
+	go vet -tags providers,apps,browser,soak,deploy,release,scale,lintguard ./...
+	go tool staticcheck -tags providers,apps,browser,soak,deploy,release,scale,lintguard ./...
 
 tools: ## download the pinned Envoy, Cognito emulator and promtool into .tools/
 	@$(call provide,envoy moto promtool)

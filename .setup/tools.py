@@ -19,10 +19,12 @@
     tools.py apps-node       .tools/apps-node/node_modules, Express; npm fetches it
     tools.py apps-java       .tools/apps-java, the jars of an embedded Tomcat; Maven
                              fetches them
+    tools.py browser         .tools/browser/node_modules, what drives Chromium, for
+                             `make test-browser`; npm fetches it
 
 Every file is pinned by version and hash: in envoy.txt, moto.txt, manifests.txt and
-apps-python.txt, which lock.py writes, in keycloak.txt and apps-java.txt, in the lockfile
-of apps-node/, in go.sum of promtool/ and gotools/, and in crds.txt. A tool is built aside and moved into place when it is complete,
+apps-python.txt, which lock.py writes, in keycloak.txt and apps-java.txt, in the lockfiles
+of apps-node/ and browser/, in go.sum of promtool/ and gotools/, and in crds.txt. A tool is built aside and moved into place when it is complete,
 so an interrupted run leaves nothing half made; a tool that is up to date is
 left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
 """
@@ -47,7 +49,7 @@ MACHINES = ("x86_64", "aarch64")
 GLIBC = (2, 31)  # what the pinned Envoy is built for
 PYTHON = ((3, 10), (3, 14))  # what the pinned wheels are built for
 JAVA = 17  # what the pinned Keycloak and the pinned Tomcat run on, or later
-NODE = 20  # what the pinned Express is tested on, or later
+NODE = 20  # what the pinned Express and the pinned playwright-core run on, or later
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 
 SETUP = pathlib.Path(__file__).resolve().parent
@@ -225,9 +227,9 @@ def build_apps_python(part):
     pip_install(part, SETUP / "apps-python.txt")
 
 
-def check_node():
-    """Raises Unable unless npm and a Node.js that Express is tested on are here."""
-    want = f"Express needs npm and Node.js {NODE} or later (Debian and Ubuntu: npm and nodejs)"
+def check_node(user):
+    """Raises Unable unless npm and a Node.js that the user runs on are here."""
+    want = f"{user} needs npm and Node.js {NODE} or later (Debian and Ubuntu: npm and nodejs)"
     for program in ("node", "npm"):
         if not shutil.which(program):
             raise Unable(f"{want}; {program} is missing")
@@ -237,14 +239,24 @@ def check_node():
         raise Unable(f"{want}; node is {said.splitlines()[0] if said else 'not working'}")
 
 
-def build_apps_node(part):
-    """Leaves Express in part/node_modules, exactly the files that the lockfile has hashes of."""
-    check_node()
-    for file in pins("apps-node"):
+def npm_install(user, name, part):
+    """Leaves in part/node_modules exactly the files that the lockfile has hashes of."""
+    check_node(user)
+    for file in pins(name):
         shutil.copy(file, part)
     # A package that is not in the lockfile, or whose hash differs, ends the run.
     if subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=part).returncode:
-        raise Unable("npm could not install apps-node: see its message above")
+        raise Unable(f"npm could not install {name}: see its message above")
+
+
+def build_apps_node(part):
+    """Leaves Express in part/node_modules."""
+    npm_install("Express", "apps-node", part)
+
+
+def build_browser(part):
+    """Leaves playwright-core in part/node_modules. It brings no browser: that is Debian's."""
+    npm_install("playwright-core", "browser", part)
 
 
 def build_apps_java(part):
@@ -266,12 +278,13 @@ BUILDERS = {
     "apps-python": build_apps_python,
     "apps-node": build_apps_node,
     "apps-java": build_apps_java,
+    "browser": build_browser,
 }
 
 
 def pins(name):
     """Returns the files that a tool is pinned by."""
-    if name in ("gotools", "promtool", "apps-node"):
+    if name in ("gotools", "promtool", "apps-node", "browser"):
         return sorted(file for file in (SETUP / name).rglob("*") if file.is_file())
     return [SETUP / f"{name}.txt"]
 

@@ -22,7 +22,7 @@ const (
 	grpc         = "google.golang.org/grpc"
 	network      = "net"
 	webNetwork   = "net/http"
-	testPackages = "internal/apps internal/deploy internal/e2e internal/house"
+	testPackages = "internal/apps internal/browser internal/deploy internal/e2e internal/house"
 )
 
 // table is the direction of imports: a package imports only packages below it. Every

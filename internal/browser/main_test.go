@@ -1,0 +1,33 @@
+//go:build browser
+
+package browser
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil/programs"
+)
+
+// The programs that the tests run, set once by TestMain.
+var (
+	jwtgateBinary string // built from this checkout
+	envoyBinary   string // the pinned Envoy
+	nodeModules   string // with the pinned playwright-core
+)
+
+func TestMain(m *testing.M) {
+	for program, install := range map[string]string{"node": "nodejs", "chromium": "chromium"} {
+		if _, err := exec.LookPath(program); err != nil {
+			fmt.Fprintf(os.Stderr, "%s is missing (Debian: apt-get install %s)\n", program, install)
+			os.Exit(1)
+		}
+	}
+	const envoy, modules = "envoy/bin/envoy", "browser/node_modules"
+	os.Exit(programs.Main(m, "test-browser", []string{envoy, modules}, func(tools, jwtgate string) {
+		jwtgateBinary, envoyBinary, nodeModules = jwtgate, filepath.Join(tools, envoy), filepath.Join(tools, modules)
+	}))
+}
