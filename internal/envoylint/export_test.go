@@ -34,6 +34,6 @@ func MessageTypes() []protoreflect.FullName {
 	return []protoreflect.FullName{
 		anyType, bootstrapType, listenerType, clusterType, routeConfigType, scopedRouteType, virtualHostType, routeType, filterConfigType,
 		extensionType, managerType, networkFilter, extAuthzType, perRouteType, mutationType, mutationRoute, earlyType, routerType, tlsType,
-		accessLogType, corsPolicyType, rbacType, endpointsType, filterStateType, protocolOptions,
+		accessLogType, corsPolicyType, routeCORSType, rbacType, endpointsType, filterStateType, protocolOptions,
 	}
 }

@@ -100,8 +100,8 @@ func (l *linter) isAdmin(name string) bool {
 }
 
 // endpoints returns the addresses of a cluster that are in the file and that Envoy uses.
-func (l *linter) endpoints(name string) []*value {
-	cluster := l.clusterOf(name)
+func (r *resources) endpoints(name string) []*value {
+	cluster := r.clusterOf(name)
 	assignment := cluster.get("load_assignment")
 	kind, _ := cluster.extension()
 	switch discovered := cluster.get("type"); {
@@ -109,7 +109,7 @@ func (l *linter) endpoints(name string) []*value {
 		return nil // an extension makes the addresses
 	case kind == "" && discovered.either("EDS"):
 		assignment = &value{}
-		if found, ok := l.assignments[cmp.Or(cluster.get("eds_cluster_config", "service_name").text, name)]; ok {
+		if found, ok := r.assignments[cmp.Or(cluster.get("eds_cluster_config", "service_name").text, name)]; ok {
 			assignment = found
 		}
 	case kind == "" && !discovered.either("STATIC", "STRICT_DNS", "LOGICAL_DNS"):

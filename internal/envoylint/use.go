@@ -1,0 +1,113 @@
+package envoylint
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Use is what a project wants from an Envoy file, apart from what jwtgate needs. The zero
+// value of a field wants nothing.
+type Use struct {
+	Origins []string // front ends whose pages call the application
+	AppHost string   // of the application, as Envoy connects to it
+	AppPort string
+	Port    int // on which clients connect to Envoy
+}
+
+// routeCORSType is an older form of CorsPolicy, in a virtual host or a route.
+const routeCORSType protoreflect.FullName = "envoy.config.route.v3.CorsPolicy"
+
+// Missing returns what the file lacks, a sentence for each with its place, and what to
+// write. It does not compare the parts: a file with all of them may still use another
+// cluster for a route, or a policy without the origin. An error means that the file
+// cannot be read.
+func (u Use) Missing(file string, data []byte) ([]string, error) {
+	root, err := parse(file, data)
+	if err != nil {
+		return nil, printableError{err}
+	}
+	all, err := resourcesOf(file, root)
+	if err != nil {
+		return nil, printableError{err}
+	}
+	lines := u.missingOrigins(file, all)
+	if u.AppHost != "" && !slices.ContainsFunc(all, func(r *resources) bool { return r.connectsTo(u.AppHost, u.AppPort) }) {
+		lines = append(lines, fmt.Sprintf("%s: no cluster has the address %s, port %s; write it as the address of your application's cluster "+
+			"(in a file of jwtgate, on the lines marked `edit: app`)", printable(file), u.AppHost, u.AppPort))
+	}
+	if u.Port != 0 && !slices.ContainsFunc(all, func(r *resources) bool { return r.listensOn(strconv.Itoa(u.Port)) }) {
+		lines = append(lines, fmt.Sprintf("%s: no listener has the port %d; write it as the port of your listener "+
+			"(in a file of jwtgate, on the line marked `edit: listen`)", printable(file), u.Port))
+	}
+	return lines, nil
+}
+
+// missingOrigins returns a line for each origin that no CORS policy of the file allows.
+func (u Use) missingOrigins(file string, all []*resources) []string {
+	var lists []*value
+	for _, r := range all {
+		for _, root := range r.roots() {
+			for _, policy := range slices.Concat(root.messages(corsPolicyType), root.messages(routeCORSType)) {
+				lists = append(lists, policy.get("allow_origin_string_match"))
+			}
+		}
+	}
+	var lines []string
+	for _, origin := range u.Origins {
+		allows := func(list *value) bool {
+			return slices.ContainsFunc(list.items, func(one *value) bool { return one.matches(origin) })
+		}
+		switch {
+		case slices.ContainsFunc(lists, allows):
+		case len(lists) == 0:
+			lines = append(lines, fmt.Sprintf("%s: no CORS policy allows %s, so a browser hides every answer from its pages; "+
+				"write cors: {origins: [%q]} in jwtgate.yaml, and jwtgate answers them", printable(file), origin, origin))
+		default:
+			lines = append(lines, fmt.Sprintf("%s: no CORS policy allows %s, so a browser hides every answer from its pages; "+
+				"add { exact: %q } to allow_origin_string_match", printable(lists[0].at.String()), origin, origin))
+		}
+	}
+	return lines
+}
+
+// roots are the values that can contain a route.
+func (r *resources) roots() []*value {
+	roots := slices.Clone(r.listeners)
+	for _, name := range slices.Sorted(maps.Keys(r.routes)) {
+		roots = append(roots, r.routes[name])
+	}
+	return append(roots, r.scopes...)
+}
+
+// connectsTo reports whether a cluster has an address, or may have it because Envoy
+// fetches the addresses of one.
+func (r *resources) connectsTo(host, port string) bool {
+	for name := range r.clusters {
+		endpoints := r.endpoints(name)
+		if len(endpoints) == 0 {
+			return true
+		}
+		for _, address := range endpoints {
+			socket := address.get("socket_address")
+			if sameHost(socket.get("address").text, host) && socket.get("port_value").text == port {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// listensOn reports whether a listener has a port.
+func (r *resources) listensOn(port string) bool {
+	return slices.ContainsFunc(r.listeners, func(listener *value) bool {
+		addresses := []*value{listener.get("address")}
+		for _, more := range listener.get("additional_addresses").items {
+			addresses = append(addresses, more.get("address"))
+		}
+		return slices.ContainsFunc(addresses, func(one *value) bool { return one.get("socket_address", "port_value").text == port })
+	})
+}
