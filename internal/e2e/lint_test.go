@@ -237,12 +237,16 @@ func (w *lintFixture) fixed(t *testing.T, row lintRow) *envoyProxy {
 // lintElsewhere returns the rules that no running Envoy can show, and the reasons.
 func lintElsewhere() map[string]string {
 	return map[string]string{
-		"routes-elsewhere":       "about what is not in the file: TestLintDynamic",
-		"gate-cluster-elsewhere": "about what is not in the file: Envoy does not start without the cluster, and a dump has it",
-		"cluster-elsewhere":      "about what is not in the file: Envoy does not start without the cluster, and a dump has it",
-		"not-read":               "about what the linter does not know: TestEveryBypassIsFound in envoylint",
-		"tcp-unchecked":          "about what jwtgate does not check: TestEveryBypassIsFound in envoylint",
-		"unknown":                "about what the linter does not know: TestEveryBypassIsFound in envoylint",
+		"routes-elsewhere":  "about what is not in the file: TestLintDynamic",
+		"cluster-elsewhere": "about what is not in the file: a dump has it",
+		"cluster-missing":   "Envoy does not start: TestLintStart",
+		"duplicate":         "Envoy does not start: TestLintStart",
+		"regex-rejected":    "Envoy does not start: TestLintStart",
+		"router-not-last":   "Envoy does not start: TestLintStart",
+		"regex-near-limit":  "Envoy may not start: TestRE2Sizes",
+		"not-read":          "about what the linter does not know: TestEveryBypassIsFound in envoylint",
+		"tcp-unchecked":     "about what jwtgate does not check: TestEveryBypassIsFound in envoylint",
+		"unknown":           "about what the linter does not know: TestEveryBypassIsFound in envoylint",
 	}
 }
 

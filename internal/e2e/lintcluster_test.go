@@ -96,6 +96,7 @@ func lintClusterRows(t *testing.T, w *lintFixture) []lintRow {
 	address := func(g *gateProcess) func(*lintFixture) string { return func(*lintFixture) string { return g.address } }
 	show := fmt.Sprintf("tls_certificates: [ { certificate_chain: { filename: %q }, private_key: { filename: %q } } ]", s.certificate, s.key)
 	return []lintRow{
+		{id: "gate-cluster-elsewhere", edits: []string{"  - name: jwtgate\n", "  - name: elsewhere\n"}, open: refused},
 		{id: "no-health-check", scripted: true, also: []string{gateEndpoint, gateEndpoint + endpoint("65001")}, finish: beside,
 			edits: []string{healthChecks(t), ""}, open: awayAsked},
 		{id: "panic-threshold", scripted: true,

@@ -17,6 +17,11 @@ type resources struct {
 	filters     map[string]*value // :: name -> filter configuration that Envoy fetches by name
 	admin       *value            // missing if the file has none
 	runtime     []*value          // the layers of runtime values that the file sets
+	layers      []*value          // all layers of the runtime
+	parts       []*value          // the listeners, clusters and routes, with their regular expressions
+	// bootstrapRead is set if the file has a bootstrap, and ownRegexEngine if that replaces RE2.
+	bootstrapRead, ownRegexEngine bool
+	fetchesClusters               bool
 	// runtimeKnown is set if no layer of the runtime comes from elsewhere.
 	runtimeKnown bool
 	node         string // the id of the Envoy; empty if the file has none
@@ -160,12 +165,16 @@ func (r *resources) bootstrap(root *value) {
 	}
 	r.collect(root.get("static_resources", "listeners"))
 	r.collect(root.get("static_resources", "clusters"))
+	r.parts = append(r.parts, root.get("static_resources"))
 }
 
 // settings reads a bootstrap's settings of the Envoy itself.
 func (r *resources) settings(bootstrap *value) {
 	r.admin, r.node, r.runtime, r.runtimeKnown = bootstrap.get("admin"), bootstrap.get("node", "id").text, nil, true
-	for _, layer := range bootstrap.get("layered_runtime", "layers").items {
+	r.bootstrapRead, r.ownRegexEngine = true, bootstrap.get("default_regex_engine").there()
+	r.layers = bootstrap.get("layered_runtime", "layers").items
+	r.fetchesClusters = hasAny(bootstrap.get("dynamic_resources"), "cds_config", "cds_resources_locator")
+	for _, layer := range r.layers {
 		r.runtime = append(r.runtime, layer.get("static_layer"))
 		// An admin layer does not count: only users of the admin interface can set it.
 		r.runtimeKnown = r.runtimeKnown && !hasAny(layer, "disk_layer", "rtds_layer")

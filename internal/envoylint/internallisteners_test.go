@@ -60,7 +60,7 @@ func TestInternalListeners(t *testing.T) {
 			edits := append([]string{listenersKey, listenersKey + "  - " + strings.Join(row.listeners, "\n  - ") + "\n",
 				"  clusters:\n", "  clusters:\n" + cluster(row.leadsTo)}, row.edits...)
 			report := lint(t, shippedWith(t, edits...), plainGate(), envoylint.Plain)
-			got := slices.DeleteFunc(ids(report), func(id string) bool { return id == "cluster-elsewhere?" })
+			got := slices.DeleteFunc(ids(report), func(id string) bool { return id == "cluster-missing" })
 			if !slices.Equal(got, row.want) {
 				t.Errorf("found %q, want %q: %v", got, row.want, report.Findings)
 			}

@@ -165,6 +165,7 @@ func (l *linter) run(listeners []*value, managers []*manager) (idle int) {
 		l.cluster(name)
 	}
 	l.bypasses(listeners, managers)
+	l.start(managers)
 	l.guards()
 	l.adminInterface()
 	l.reportUnread()

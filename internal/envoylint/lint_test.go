@@ -383,6 +383,7 @@ func TestPlaces(t *testing.T) {
 		data, err := json.MarshalIndent(map[string]any{
 			"node":             map[string]any{"metadata": map[string]any{"näme \\\"": "\U0001F600 \\", "rest": nil}},
 			"static_resources": tree.(map[string]any)["static_resources"],
+			"layered_runtime":  tree.(map[string]any)["layered_runtime"],
 		}, "", indent)
 		if err != nil {
 			t.Fatal(err)

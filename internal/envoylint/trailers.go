@@ -11,7 +11,11 @@ func (l *linter) trailers(c *chain) {
 	for _, h := range c.hops() {
 		name := h.cluster()
 		if _, ok := l.clusters[name]; !ok && name != "" {
-			l.report("cluster-elsewhere", h.target(), "the cluster %s is not in this file", name)
+			if l.bootstrapRead && !l.dump && !l.fetchesClusters {
+				l.report("cluster-missing", h.target(), "the cluster %s is not in this file, which fetches no clusters", name)
+			} else {
+				l.report("cluster-elsewhere", h.target(), "the cluster %s is not in this file", name)
+			}
 		}
 		to, sent := l.sentTrailers(name)
 		if !sent {

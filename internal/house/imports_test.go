@@ -113,13 +113,14 @@ func table() map[string]row {
 		},
 
 		"internal/envoylint": {
-			own:     []string{"envoy", "internal/config", "internal/envoyproto", "internal/identity", "internal/terminal"},
+			own:     []string{"envoy", "internal/config", "internal/envoyproto", "internal/identity", "internal/re2size", "internal/terminal"},
 			modules: []string{yaml, "google.golang.org/protobuf"},
 			never:   []string{network, webNetwork},
 		},
 		"internal/envoyneeds": {
 			own: []string{"envoy", "internal/config", "internal/gate", "internal/identity"}, never: []string{webNetwork, "os"},
 		},
+		"internal/re2size":    {never: []string{network, webNetwork, "os"}},
 		"internal/envoyproto": {modules: []string{"google.golang.org/protobuf"}, never: []string{network, webNetwork}},
 
 		"internal/terminal": {never: []string{network, webNetwork}},
