@@ -22,6 +22,7 @@ import (
 // chromium is a running browser.
 type chromium struct {
 	driver *http.Client
+	dir    string // of its files
 }
 
 // startChromium runs Chromium until the test ends, with an empty profile. hosts maps each
@@ -48,7 +49,7 @@ func startChromium(t *testing.T, hosts map[string]string) *chromium {
 	cmd.Env = append(programs.Environment(), "NODE_PATH="+nodeModules, "TMPDIR="+dir) // of the profile
 	p := programs.Start(t, "chromium", cmd)
 	p.TerminateFirst(t) // so that it ends the browser
-	c := &chromium{driver: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+	c := &chromium{dir: dir, driver: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},

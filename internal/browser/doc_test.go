@@ -5,10 +5,12 @@
 // It shows what only a browser shows: that a script may send its requests and may read
 // the answers, denials included, with the files that users have. So each test takes the
 // commands from README, and Chromium finds README's addresses at the ports of the test.
-// It finds no other address. Each test asserts what the application received, and that
-// this contains no token.
+// It finds no other address (TestNoOtherNetwork). Each test asserts what the application
+// received, and that this contains no token.
 //
 // testdata/driver.cjs calls methods of Playwright's Page for the tests, and knows none of
-// them. All files but this one have the build tag browser: `make test-browser` sets up
-// what they need and runs them. A missing program is a failure, never a skip.
+// them. It ends with its test, and so does Chromium (TestChromiumEndsWithTheTest).
+//
+// All files but this one have the build tag browser: `make test-browser` sets up what
+// they need and runs them. A missing program is a failure, never a skip.
 package browser
