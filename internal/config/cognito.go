@@ -66,6 +66,7 @@ func (f *issuerInput) cognitoPreset() {
 	if f.GroupsClaim == nil {
 		f.GroupsClaim = []string{"cognito:groups"}
 	}
+	f.SubjectClaims, f.ClientClaims = []string{"sub"}, []string{"client_id"}
 	if !ok {
 		return
 	}
@@ -91,6 +92,11 @@ func keySetURL(url string) string { return url + "/.well-known/jwks.json" }
 func checkCognito(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	if i := slices.Index(f.replicas, f.Cognito.Region); i >= 0 && f.Cognito.Region != "" {
 		d.ReportPath(fmt.Sprintf("%s[%d]", at.Child("replica_regions"), i), "is the pool's own region; list only the other regions")
+	}
+	for _, key := range []string{"subject_claims", "client_claims"} {
+		if d.IsSet(at.Child(key)) {
+			d.ReportPath(at.Child(key), "is not for Cognito, whose tokens have sub and client_id; remove it")
+		}
 	}
 	switch clients := at.Child("clients"); {
 	case !d.IsSet(clients):

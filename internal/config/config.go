@@ -106,11 +106,15 @@ type Issuer struct {
 	Audiences []string // aud must contain one of them; empty: not checked
 	Clients   []string // the token's client must be one of them; empty: not checked
 
-	TokenUse    []string // which kinds are accepted: "access", "id"; never empty
-	TokenTypes  []string // header typ, when present, must be one of them
-	Algorithms  []string // never empty, never none or HS*
-	GroupsClaim []string // claim names; the first one that the token has is used
-	ScopesClaim []string // claim names; the first one that the token has is used
+	TokenUse   []string // which kinds are accepted: "access", "id"; never empty
+	TokenTypes []string // header typ, when present, must be one of them
+	Algorithms []string // never empty, never none or HS*
+	// SubjectClaims and ClientClaims are claim names. The first one that is a non-empty
+	// string names the subject or the client, except that client_id and azp must agree.
+	SubjectClaims []string
+	ClientClaims  []string
+	GroupsClaim   []string // claim names; the first one that the token has is used
+	ScopesClaim   []string // claim names; the first one that the token has is used
 
 	Leeway time.Duration
 	// MaxLifetime is the maximum of exp minus iat. If it is not 0, iat is required.

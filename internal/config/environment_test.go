@@ -19,6 +19,7 @@ func TestFromEnvironment(t *testing.T) {
 		Cognito:  &config.Cognito{Pool: "us-west-1_6BpkgoczU", Region: "us-west-1"},
 		TokenUse: []string{"access", "id"},
 		Clients:  []string{"web"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
+		SubjectClaims: []string{"sub"}, ClientClaims: []string{"client_id"},
 		GroupsClaim: []string{"cognito:groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second,
 		JWKS: config.JWKS{
 			URI: original + "/.well-known/jwks.json", RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second,

@@ -94,7 +94,7 @@ func checkUnprefixedHeaders(d *yamlform.Decoder, c *Config) {
 	}
 	prefixed := SubjectClaims()
 	for _, one := range c.Issuers {
-		prefixed = append(prefixed, one.GroupsClaim...)
+		prefixed = slices.Concat(prefixed, one.SubjectClaims, one.GroupsClaim)
 	}
 	bare := func(claim string) bool {
 		switch claim {

@@ -51,6 +51,13 @@ func issuerObject(f *issuerInput) yamlform.Object {
 				yamlform.NonEmptySet("a list such as [JWT, at+jwt]", typeCodec()), &f.TokenTypes).WithDefault("[JWT, at+jwt]"),
 			yamlform.Field("algorithms", "the algorithms with which a token may be signed",
 				yamlform.NonEmptySet("a list such as [RS256]", yamlform.Enum(Algorithms()...)), &f.Algorithms).WithDefault("[RS256]"),
+			yamlform.Field("subject_claims",
+				"the claims that may name the user; the first one that is a non-empty string is used; by default [sub]",
+				yamlform.NonEmptySet("a list such as [sub]", claimNameCodec("a claim such as sub", false)), &f.SubjectClaims),
+			yamlform.Field("client_claims",
+				"the claims that may name the token's client; client_id and azp must both be one of clients if the token has both, and the "+
+					"others count only if it has neither; by default [client_id, azp, cid, appid]",
+				yamlform.NonEmptySet("a list such as [client_id, azp]", claimNameCodec("a claim such as client_id", false)), &f.ClientClaims),
 			yamlform.Field("groups_claim",
 				"the claims that may contain the groups; the first one that the token has is used; by default [groups], for Cognito [cognito:groups]",
 				yamlform.NonEmptySet("a list such as [groups]", claimNameCodec("a claim such as groups", false)), &f.GroupsClaim),
@@ -162,6 +169,12 @@ func (f *issuerInput) generic() {
 	if f.TokenUse == nil {
 		f.TokenUse = []string{"access"}
 	}
+	if f.SubjectClaims == nil {
+		f.SubjectClaims = []string{"sub"}
+	}
+	if f.ClientClaims == nil {
+		f.ClientClaims = []string{"client_id", "azp", "cid", "appid"}
+	}
 }
 
 func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
@@ -169,6 +182,7 @@ func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	if replicas := at.Child("replica_regions"); d.IsSet(replicas) {
 		d.ReportPath(replicas, "is only for Cognito; remove it")
 	}
+	checkClientClaims(d, at, f)
 	empty := f.Clients != nil && len(f.Clients) == 0 // nil: not set, or invalid
 	switch audiences := d.IsSet(at.Child("audiences")); {
 	case !audiences && !d.IsSet(at.Child("clients")):
@@ -187,6 +201,21 @@ func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	if strings.Contains(f.url, "cognito-idp") && strings.Contains(f.url, ".amazonaws.") {
 		d.Warn(at.Child("issuer"),
 			"is a Cognito user pool; write cognito: POOL instead, which also accepts its other issuer form and checks token_use")
+	}
+}
+
+// checkClientClaims requires that client_id and azp come first, because they count first.
+func checkClientClaims(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
+	other := ""
+	for n, name := range f.ClientClaims {
+		switch standard := name == "client_id" || name == "azp"; {
+		case !standard && other == "":
+			other = name
+		case standard && other != "":
+			d.ReportPath(fmt.Sprintf("%s[%d]", at.Child("client_claims"), n),
+				"is %s after %s, but client_id and azp always count before other claims; put it first", name, yamlform.Quote(other))
+			return
+		}
 	}
 }
 

@@ -195,7 +195,7 @@ func TestIssuerMistakes(t *testing.T) {
 }
 
 func TestIssuerValueMistakes(t *testing.T) {
-	const web = `cognito: us-west-1_a, clients: [web]`
+	const web, other = `cognito: us-west-1_a, clients: [web]`, `issuer: "https://login.example/", audiences: [api]`
 	checkIssuer(t, []issuerRow{
 		{"a client too long", `cognito: us-west-1_a, clients: [▸` + strings.Repeat("c", 513) + `]`,
 			`issuers.a.clients[0] is longer than 512 bytes; expected a client id`},
@@ -238,6 +238,18 @@ func TestIssuerValueMistakes(t *testing.T) {
 				`or ""`},
 		{"groups from a gate value", web + `, groups_claim: [▸$groups]`,
 			`issuers.a.groups_claim[0] is an unknown derived value: got "$groups"; expected a claim such as groups`},
+		{"a subject from a gate value", other + `, subject_claims: [sub, ▸$client]`,
+			`issuers.a.subject_claims[1] is an unknown derived value: got "$client"; expected a claim such as sub`},
+		{"a subject claim repeated", other + `, subject_claims: [sub, ▸sub]`,
+			`issuers.a.subject_claims[1] repeats an earlier item; remove it`},
+		{"a client claim after another", other + `, client_claims: [client_id, cid, ▸azp]`,
+			`issuers.a.client_claims[2] is azp after "cid", but client_id and azp always count before other claims; put it first`},
+		{"a client pointer", other + `, client_claims: [▸/a~]`,
+			`issuers.a.client_claims[0] is not a JSON Pointer: got "/a~"; inside a name, write ~0 for ~ and ~1 for /`},
+		{"a subject claim of Cognito", `cognito: us-west-1_a, clients: [web], ▸subject_claims: [username]`,
+			`issuers.a.subject_claims is not for Cognito, whose tokens have sub and client_id; remove it`},
+		{"a client claim of Cognito", `cognito: us-west-1_a, clients: [web], ▸client_claims: [azp]`,
+			`issuers.a.client_claims is not for Cognito, whose tokens have sub and client_id; remove it`},
 	})
 }
 

@@ -30,8 +30,8 @@ const (
 	// Cognito user pool that is configured.
 	NearIssuerCognito NearMiss = "issuer_cognito"
 
-	// NearClientInAudience: the client that is due stands in aud, and not in
-	// client_id or azp.
+	// NearClientInAudience: the client that is due stands in aud, and not in the
+	// claims that name the client.
 	NearClientInAudience NearMiss = "client_in_audience"
 	// NearOtherIssuersClient: the client is one of another configured issuer.
 	NearOtherIssuersClient NearMiss = "other_issuers_client"
@@ -39,4 +39,8 @@ const (
 	NearOtherIssuersAudience NearMiss = "other_issuers_audience"
 	// NearAudienceIsClient: what is configured as an audience is the token's client.
 	NearAudienceIsClient NearMiss = "audience_is_client"
+
+	// NearGroupsLeftOut: the token says that it leaves out groups, because the user
+	// is in too many.
+	NearGroupsLeftOut NearMiss = "groups_left_out"
 )

@@ -203,7 +203,9 @@ func TestRequirement(t *testing.T) {
 	}{
 		"one group of two":           {"/team", map[string]any{"groups": []string{"staff"}}, "allowed"},
 		"no group":                   {"/team", map[string]any{"groups": nil}, "group_missing"},
-		"groups that are not a list": {"/team", map[string]any{"groups": "admin"}, "group_missing"},
+		"groups that are not a list": {"/team", map[string]any{"groups": map[string]any{"admin": true}}, "group_missing"},
+		"a group that is a string":   {"/team", map[string]any{"groups": "admin"}, "allowed"},
+		"two groups in a string":     {"/team", map[string]any{"groups": "admin users"}, "group_missing"},
 		"a group in another case":    {"/team", map[string]any{"groups": []string{"Admin"}}, "group_missing"},
 		"one scope of two":           {"/readers", map[string]any{"scope": "orders/admin"}, "allowed"},
 		"scopes as a list":           {"/readers", map[string]any{"scope": nil, "scp": []string{"orders/read"}}, "allowed"},

@@ -349,6 +349,8 @@ func NearTexts() []NearText {
 		{denial.NearOtherIssuersClient, []Reason{ReasonClientMismatch}, client + "another issuer's tokens may name it"},
 		{denial.NearOtherIssuersAudience, []Reason{ReasonAudienceMismatch}, audience + "another issuer's tokens may name it"},
 		{denial.NearAudienceIsClient, []Reason{ReasonAudienceMismatch}, audience + "its client is the audience that is needed"},
+		{denial.NearGroupsLeftOut, []Reason{ReasonGroupMissing},
+			"the token does not list the subject's groups, because there are too many; none that may do this is in it"},
 	}
 }
 

@@ -22,6 +22,7 @@ func mutants() []mutant {
 		extract, compact  = "internal/credential/extract.go", "internal/token/compact.go"
 		verify, claims    = "internal/token/verify.go", "internal/token/claims.go"
 		use, conns        = "internal/token/use.go", "internal/extauthz/connections.go"
+		client, named     = "internal/token/client.go", "internal/token/named.go"
 		strictReader      = "internal/strictjson/strictjson.go"
 		authorize, method = "internal/route/authorize.go", "internal/token/method.go"
 		mapper, strip     = "internal/identity/mapper.go", "internal/identity/strip.go"
@@ -141,20 +142,22 @@ func mutants() []mutant {
 		{"8 claims: exp", claims, `case !now.Before(expiry.Add(i.leeway)):`, `case !now.Before(expiry.Add(i.leeway)) && false:`},
 		{"8 claims: nbf", claims, `case notBefore.After(latest):`, `case notBefore.After(latest) && false:`},
 		{"8 claims: iat", claims, `case issuedAt.After(latest):`, `case issuedAt.After(latest) && false:`},
-		{"8 claims: range of times", claims, `!(seconds >= 1 && seconds <= maxNumericDate)`, `seconds != seconds`},
+		{"8 claims: range of times", claims, `!(seconds >= 0 && seconds <= maxNumericDate)`, `seconds != seconds`},
 		{"8 claims: lifetime", claims, `expiry.Sub(issuedAt) > i.maxLifetime:`, `expiry.Sub(issuedAt) > i.maxLifetime && false:`},
 		{"8 claims: lifetime without iat", claims, `case i.maxLifetime > 0 && issuedAt.IsZero():`, `case false:`},
 		{"8 claims: audience", claims, `if len(expected) == 0 || slices`, `if true || slices`},
 		{"8 claims: audience of a Cognito access token", claims, `use == useAccess && present {`, `use == "never" && present {`},
-		{"8 claims: client of a Cognito access token", claims, `	case use == useID:
-		return []string{"aud"}
-	}
-	return []string{"client_id"}`, `	case use == useID:
-		return []string{"aud"}
-	}
-	return []string{"client_id", "azp"}`},
-		{"8 claims: client", claims, `if len(i.clients) > 0 && !slices.Contains(i.clients, client) {`, `if false {`},
-		{"8 claims: client of an ID token", claims, `if !slices.Contains(i.clients, t.Client) {`, `if false {`},
+		{"8 claims: client", client, `(len(found) == 0 || slices.ContainsFunc(found, other))`, `false`},
+		{"8 claims: a client that is named", client, `(len(found) == 0 || slices`, `(false || slices`},
+		{"8 claims: client_id and azp agree", client, `found = append(found, clientClaim{name, client})`,
+			`found = append(found[:0], clientClaim{name, client})`},
+		{"8 claims: other clients only without client_id and azp", client, `	if len(found) > 0 {
+		return found, nil
+	}`, ``},
+		{"8 claims: the form of client_id and azp", client, `		if !ok {
+			return found, fail`, `		if !ok && false {
+			return found, fail`},
+		{"8 claims: client of an ID token", client, `if !slices.Contains(i.clients, t.Client) {`, `if false {`},
 		{"8 claims: token_use", claims, `if !slices.Contains(i.tokenUse, use) {`, `if false {`},
 		{"8 claims: ID tokens of others", use, `for _, name := range [...]string{"nonce", "at_hash", "c_hash", "s_hash"} {`,
 			`for _, name := range [...]string{"never"} {`},
@@ -167,6 +170,10 @@ func mutants() []mutant {
 		{"8 claims: subject", claims, `if subject == "" {
 		return`, `if subject == "never" {
 		return`},
+		{"8 claims: a subject that is a string", named, `if text, _ := value.(string); text != "" {
+			return text, path`, `if text := scalar(value); text != "" {
+			return text, path`},
+		{"8 claims: another's prefix in a claim that names the subject", verify, `t.subjectClaims, t.groupsClaim)`, `t.groupsClaim)`},
 		{"8 claims: another's prefix", claims, `if name := i.claimOfAnotherIssuer(t); name != "" {`,
 			`if name := i.claimOfAnotherIssuer(t); name == "never" {`},
 		{"8 claims: another's prefix in a mapped claim", verify, `t.naming = append(t.naming, parseClaimPath(name))`, `_ = name`},

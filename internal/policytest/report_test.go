@@ -23,7 +23,7 @@ FAIL  cases.yaml:3:5  bob may list
       header x-user-id  expected "bob", got nothing
       removed           expected cookie removed, got not removed
       where             admin (jwtgate.yaml:10:5)
-      detail            group_missing: has no groups, needs one of "admin"
+      detail            group_missing: has no groups (cognito:groups is missing), needs one of "admin"
       hint              add this user to group "admin"
 `},
 		"without a token": {one("request: GET /admin/1", "expect: {reason: allowed}"), `

@@ -93,11 +93,11 @@ func failedAlternatives(alternatives []config.Alternative, t *token.Token) (stag
 func checkLogin(want *config.Requirement, t *token.Token, now time.Time) *denial.Error {
 	if want.MaxAuthAge > 0 {
 		if age, known := t.AuthAge(now); !known || age > want.MaxAuthAge {
-			return tooOld(want, age, known)
+			return tooOld(want, t, age, known)
 		}
 	}
 	if len(want.ACR) > 0 && (t.ACR == "" || !slices.Contains(want.ACR, t.ACR)) {
-		return tooWeak(want, t.ACR)
+		return tooWeak(want, t)
 	}
 	return nil
 }

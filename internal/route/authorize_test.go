@@ -67,7 +67,7 @@ func TestAuthorize(t *testing.T) {
 		{"no group of any", config.Alternative{Groups: anyOf("admin", "staff")}, groups("users"), route.ErrGroupMissing, nil},
 		{"group asked for, an empty list there", config.Alternative{Groups: anyOf("staff")}, groups(), route.ErrGroupMissing, nil},
 		{"group asked for, none there", config.Alternative{Groups: anyOf("staff")}, nil, route.ErrGroupMissing, nil},
-		{"group asked for, a string there", config.Alternative{Groups: anyOf("staff")}, map[string]any{"groups": "staff"},
+		{"group asked for, a number there", config.Alternative{Groups: anyOf("7")}, map[string]any{"groups": 7},
 			route.ErrGroupMissing, nil},
 		{"group asked for, in another case", config.Alternative{Groups: anyOf("staff")}, groups("Staff"), route.ErrGroupMissing, nil},
 		{"group asked for, a longer one there", config.Alternative{Groups: anyOf("staff")}, groups("staff2", "staf", " staff"),

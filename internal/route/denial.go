@@ -22,27 +22,25 @@ func denied(failed stage, want *config.Alternative, t *token.Token) *denial.Erro
 			Hint:     fmt.Sprintf("add issuer %s to this route's issuers", quote.Text(t.Issuer)),
 		}
 	case failedGroups:
-		who := "user"
-		if t.Kind == token.KindClient {
-			who = "client"
-		}
-		return &denial.Error{
-			Kind:     ErrGroupMissing,
-			Internal: against("groups", t.Groups(), want.Groups),
-			Hint:     "add this " + who + " to " + missing("group", want.Groups, t.Groups()),
-		}
+		return noGroup(want.Groups, t)
 	case failedScopes:
-		return &denial.Error{
+		found := t.FindScopes()
+		failure := &denial.Error{
 			Kind:     ErrScopeMissing,
-			Internal: against("scopes", t.Scopes(), want.Scopes),
+			Internal: against("scopes", t.Scopes(), found, want.Scopes),
 			Hint:     "ask the issuer for " + missing("scope", want.Scopes, t.Scopes()),
 			Scopes:   slices.Concat(want.Scopes.Any, want.Scopes.All),
 		}
+		if found.Unusable {
+			failure.Hint = "configure the issuer to write " + found.Claims + " as a string or an array of strings"
+		}
+		return failure
 	default:
+		found := t.FindClient()
 		failure := &denial.Error{
 			Kind:     ErrClientNotAllowed,
-			Internal: "has no client, " + needs(want.Clients),
-			Hint:     "use a token with its client in client_id or azp",
+			Internal: "has no client (" + found.Text + "), " + needs(want.Clients),
+			Hint:     "use a token with its client in " + found.Claims,
 		}
 		if t.Client != "" {
 			failure.Internal = fmt.Sprintf("has client %s, %s", quote.Text(t.Client), needs(want.Clients))
@@ -50,6 +48,32 @@ func denied(failed stage, want *config.Alternative, t *token.Token) *denial.Erro
 		}
 		return failure
 	}
+}
+
+// noGroup returns the error for a token that has not the groups of a choice. Microsoft Entra
+// lists no groups in a token if there are too many: such a user may be in the group.
+func noGroup(want config.Choice, t *token.Token) *denial.Error {
+	who := "user"
+	if t.Kind == token.KindClient {
+		who = "client"
+	}
+	found, claim := t.FindGroups(), t.GroupsLeftOut()
+	failure := &denial.Error{
+		Kind:     ErrGroupMissing,
+		Internal: against("groups", t.Groups(), found, want),
+		Hint:     "add this " + who + " to " + missing("group", want, t.Groups()),
+	}
+	switch {
+	case claim != "":
+		failure.Near = denial.NearGroupsLeftOut
+		failure.Internal += "; the token says that it leaves out groups, because there are too many (" + claim + ")"
+		failure.Hint = "configure the issuer to write fewer groups (Entra: groups that are assigned to the application) or app roles"
+	case found.Unusable:
+		failure.Hint = "configure the issuer to write " + found.Claims + " as a string or an array of strings"
+	case found.Elsewhere:
+		failure.Hint += ", or list the claim that has the groups in groups_claim of issuer " + quote.Text(t.Issuer)
+	}
+	return failure
 }
 
 // noAlternative returns the error for a token that meets no alternative. It says what the
@@ -71,8 +95,13 @@ func noAlternative(failed stage, furthest int, alternatives []config.Alternative
 		if !slices.Contains(details, lacks.Internal) {
 			details = append(details, lacks.Internal)
 		}
-		if (how != failedIssuer || failed == failedIssuer) && !slices.Contains(hints, lacks.Hint) {
-			hints = append(hints, lacks.Hint)
+		if how == failedIssuer && failed != failedIssuer {
+			continue
+		}
+		for hint := range strings.SplitSeq(lacks.Hint, ", or ") {
+			if !slices.Contains(hints, hint) {
+				hints = append(hints, hint)
+			}
 		}
 	}
 	failure := denied(failed, &alternatives[furthest], t)
@@ -81,24 +110,24 @@ func noAlternative(failed stage, furthest int, alternatives []config.Alternative
 }
 
 // tooOld returns the error for a login that is too old or of unknown age.
-func tooOld(want *config.Requirement, age time.Duration, known bool) *denial.Error {
+func tooOld(want *config.Requirement, t *token.Token, age time.Duration, known bool) *denial.Error {
 	failure := loginDenial(ErrLoginTooOld, want)
 	if known {
 		failure.Internal = fmt.Sprintf("logged in %s ago, at most %s", short(age), short(want.MaxAuthAge))
 		failure.Hint = "log in again"
 		return failure
 	}
-	failure.Internal = fmt.Sprintf("does not say when the login was (auth_time), at most %s ago", short(want.MaxAuthAge))
+	failure.Internal = fmt.Sprintf("does not say when the login was (%s), at most %s ago", t.Describe("auth_time"), short(want.MaxAuthAge))
 	failure.Hint = "have the issuer put auth_time into its tokens, and log in again"
 	return failure
 }
 
 // tooWeak returns the error for a login of another class.
-func tooWeak(want *config.Requirement, acr string) *denial.Error {
+func tooWeak(want *config.Requirement, t *token.Token) *denial.Error {
 	failure := loginDenial(ErrACRTooWeak, want)
-	found := "has no acr"
-	if acr != "" {
-		found = "has acr " + quote.Text(acr)
+	found := "has no acr (" + t.Describe("acr") + ")"
+	if t.ACR != "" {
+		found = "has acr " + quote.Text(t.ACR)
 	}
 	failure.Internal = found + ", needs one of " + quote.List(want.ACR)
 	failure.Hint = "log in with acr " + quote.List(want.ACR)
@@ -110,9 +139,9 @@ func loginDenial(err error, want *config.Requirement) *denial.Error {
 }
 
 // against returns what a token has and what it needs.
-func against(what string, have []string, want config.Choice) string {
+func against(what string, have []string, found token.Finding, want config.Choice) string {
 	if len(have) == 0 {
-		return "has no " + what + ", " + needs(want)
+		return "has no " + what + " (" + found.Text + "), " + needs(want)
 	}
 	return "has " + what + " " + quote.List(have) + ", " + needs(want)
 }

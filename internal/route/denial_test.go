@@ -38,6 +38,9 @@ func alternative(one config.Alternative) config.Requirement {
 
 // TestDenialSaysWhy: a denial says what was found, what was expected, and what to change.
 func TestDenialSaysWhy(t *testing.T) {
+	const elsewhere = `, or list the claim that has the groups in groups_claim of issuer "shop"`
+	const leftOut = `; the token says that it leaves out groups, because there are too many `
+	const fewer = "configure the issuer to write fewer groups (Entra: groups that are assigned to the application) or app roles"
 	many := make([]string, 12)
 	for i := range many {
 		many[i] = fmt.Sprintf("g%d", i)
@@ -56,7 +59,8 @@ func TestDenialSaysWhy(t *testing.T) {
 		{"one group", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": []string{"dev", "ops"}},
 			`has groups "dev", "ops", needs one of "admin"`, `add this user to group "admin"`},
 		{"one of two groups", alternative(config.Alternative{Groups: anyOf("admin", "root")}), nil,
-			`has no groups, needs one of "admin", "root"`, `add this user to one of the groups "admin", "root"`},
+			`has no groups (groups is missing), needs one of "admin", "root"`,
+			`add this user to one of the groups "admin", "root"` + elsewhere},
 		{"all groups but one", alternative(config.Alternative{Groups: allOf("a", "b", "c")}), map[string]any{"groups": []string{"b"}},
 			`has groups "b", needs all of "a", "b", "c"`, `add this user to the groups "a", "c"`},
 		{"any and all", alternative(config.Alternative{Groups: config.Choice{Any: []string{"x"}, All: []string{"a", "b"}}}),
@@ -66,7 +70,7 @@ func TestDenialSaysWhy(t *testing.T) {
 			map[string]any{"groups": []string{"x"}},
 			`has groups "x", needs one of "x" and all of "b"`, `add this user to group "b"`},
 		{"a program's group", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"client_id": "alice"},
-			`has no groups, needs one of "admin"`, `add this client to group "admin"`},
+			`has no groups (groups is missing), needs one of "admin"`, `add this client to group "admin"` + elsewhere},
 		{"many groups", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": many},
 			`has groups "g0", "g1", "g2", "g3", "g4", "g5", "g6", "g7" and 4 more, needs one of "admin"`, `add this user to group "admin"`},
 		{"eight groups", alternative(config.Alternative{Groups: anyOf("admin")}), map[string]any{"groups": many[:8]},
@@ -82,44 +86,75 @@ func TestDenialSaysWhy(t *testing.T) {
 		{"a group that would break a line", alternative(config.Alternative{Groups: anyOf("admin")}),
 			map[string]any{"groups": []string{"a\nb\"c"}},
 			`has groups "a\nb\"c", needs one of "admin"`, `add this user to group "admin"`},
+		{"groups that are a number", alternative(config.Alternative{Groups: anyOf("7")}), map[string]any{"groups": 7},
+			`has no groups (groups is a number), needs one of "7"`, "configure the issuer to write groups as a string or an array of strings"},
+		{"groups with a number in it", alternative(config.Alternative{Groups: anyOf("a")}), map[string]any{"groups": []any{"a", 7}},
+			`has no groups (groups is an array with an item that is not a string), needs one of "a"`,
+			"configure the issuer to write groups as a string or an array of strings"},
+		{"an empty array of groups", alternative(config.Alternative{Groups: anyOf("a")}), map[string]any{"groups": []string{}},
+			`has no groups (groups is an empty array), needs one of "a"`, `add this user to group "a"`},
+		{"a group that is a string", alternative(config.Alternative{Groups: anyOf("a")}), map[string]any{"groups": "a b"},
+			`has groups "a b", needs one of "a"`, `add this user to group "a"`},
+		{"groups that are left out", alternative(config.Alternative{Groups: anyOf("a")}),
+			map[string]any{"_claim_names": map[string]any{"groups": "src1"}},
+			`has no groups (groups is missing), needs one of "a"` + leftOut + "(_claim_names)", fewer},
+		{"groups that are left out of an implicit token", alternative(config.Alternative{Groups: anyOf("a")}),
+			map[string]any{"hasgroups": true}, `has no groups (groups is missing), needs one of "a"` + leftOut + "(hasgroups)", fewer},
+		{"another claim that is left out", alternative(config.Alternative{Groups: anyOf("a")}),
+			map[string]any{"_claim_names": map[string]any{"address": "src1"}}, `has no groups (groups is missing), needs one of "a"`,
+			`add this user to group "a"` + elsewhere},
+		{"scopes that are an object", alternative(config.Alternative{Scopes: anyOf("a")}), map[string]any{"scope": map[string]any{}},
+			`has no scopes (scope is an object), needs one of "a"`, "configure the issuer to write scope as a string or an array of strings"},
+		{"a client that is null", alternative(config.Alternative{Clients: anyOf("cli")}), map[string]any{"azp": nil},
+			`has no client (azp is null, client_id is missing), needs one of "cli"`, "use a token with its client in client_id or azp"},
+		{"login at a string", config.Requirement{MaxAuthAge: time.Hour}, map[string]any{"auth_time": "1"},
+			"does not say when the login was (auth_time is a string), at most 1h ago",
+			"have the issuer put auth_time into its tokens, and log in again"},
+		{"acr is a number", config.Requirement{ACR: []string{"1"}}, map[string]any{"acr": 1}, `has no acr (acr is a number), needs one of "1"`,
+			`log in with acr "1"`},
 		{"scope", alternative(config.Alternative{Scopes: anyOf("orders/read")}), map[string]any{"scope": "a b"},
 			`has scopes "a", "b", needs one of "orders/read"`, `ask the issuer for scope "orders/read"`},
 		{"scopes", alternative(config.Alternative{Scopes: allOf("a", "b")}), nil,
-			`has no scopes, needs all of "a", "b"`, `ask the issuer for the scopes "a", "b"`},
+			`has no scopes (scope and scp are missing), needs all of "a", "b"`, `ask the issuer for the scopes "a", "b"`},
 		{"client", alternative(config.Alternative{Clients: anyOf("cli", "job")}), map[string]any{"client_id": "site"},
 			`has client "site", needs one of "cli", "job"`, `add client "site" to this route's clients`},
 		{"no client", alternative(config.Alternative{Clients: anyOf("cli")}), nil,
-			`has no client, needs one of "cli"`, "use a token with its client in client_id or azp"},
+			`has no client (client_id and azp are missing), needs one of "cli"`, "use a token with its client in client_id or azp"},
 		{"any_of", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}, {Scopes: anyOf("s")}}}, nil,
-			`has no groups, needs one of "a"; or has no scopes, needs one of "s"`, `add this user to group "a", or ask the issuer for scope "s"`},
+			`has no groups (groups is missing), needs one of "a"; or has no scopes (scope and scp are missing), needs one of "s"`,
+			`add this user to group "a"` + elsewhere + `, or ask the issuer for scope "s"`},
 		{"any_of with an issuer's",
 			config.Requirement{AnyOf: []config.Alternative{{Issuers: []string{"other"}, Groups: anyOf("b")}, {Groups: anyOf("a")}}}, nil,
-			`has issuer "shop", needs one of "other"; or has no groups, needs one of "a"`, `add this user to group "a"`},
+			`has issuer "shop", needs one of "other"; or has no groups (groups is missing), needs one of "a"`,
+			`add this user to group "a"` + elsewhere},
 		{"any_of of other issuers", config.Requirement{AnyOf: []config.Alternative{{Issuers: []string{"b"}}, {Issuers: []string{"c"}}}}, nil,
 			`has issuer "shop", needs one of "b"; or has issuer "shop", needs one of "c"`, `add issuer "shop" to this route's issuers`},
-		{"any_of one", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}}}, nil, `has no groups, needs one of "a"`,
-			`add this user to group "a"`},
+		{"any_of one", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}}}, nil,
+			`has no groups (groups is missing), needs one of "a"`, `add this user to group "a"` + elsewhere},
 		{"any_of the same",
 			config.Requirement{AnyOf: []config.Alternative{
 				{Groups: anyOf("a"), Clients: anyOf("x")}, {Groups: anyOf("a"), Clients: anyOf("y")}}}, nil,
-			`has no groups, needs one of "a"`, `add this user to group "a"`},
+			`has no groups (groups is missing), needs one of "a"`,
+			`add this user to group "a"` + elsewhere},
 		{"any_of four",
 			config.Requirement{AnyOf: []config.Alternative{
 				{Scopes: anyOf("a")}, {Scopes: anyOf("b")}, {Scopes: anyOf("c")}, {Scopes: anyOf("d")}}}, nil,
-			`has no scopes, needs one of "a"; or has no scopes, needs one of "b"; ` +
-				`or has no scopes, needs one of "c"; or has no scopes, needs one of "d"`,
+			`has no scopes (scope and scp are missing), needs one of "a"; or has no scopes (scope and scp are missing), needs one of "b"; ` +
+				`or has no scopes (scope and scp are missing), needs one of "c"; or has no scopes (scope and scp are missing), needs one of "d"`,
 			`ask the issuer for scope "a", or ask the issuer for scope "b", or ask the issuer for scope "c", or ask the issuer for scope "d"`},
 		{"any_of six, the last furthest", config.Requirement{AnyOf: []config.Alternative{
 			{Groups: anyOf("a")}, {Groups: anyOf("b")}, {Groups: anyOf("c")}, {Groups: anyOf("d")}, {Groups: anyOf("e")}, {Scopes: anyOf("s")}}},
 			nil,
-			`has no groups, needs one of "a"; or has no groups, needs one of "b"; ` +
-				`or has no groups, needs one of "c"; or has no scopes, needs one of "s"; or 2 more`,
-			`add this user to group "a", or add this user to group "b", or add this user to group "c", or ask the issuer for scope "s"`},
+			`has no groups (groups is missing), needs one of "a"; or has no groups (groups is missing), needs one of "b"; ` +
+				`or has no groups (groups is missing), needs one of "c"; or has no scopes (scope and scp are missing), needs one of "s"; or 2 more`,
+			`add this user to group "a"` + elsewhere +
+				`, or add this user to group "b", or add this user to group "c", or ask the issuer for scope "s"`},
 		{"any_of five, the fourth furthest", config.Requirement{AnyOf: []config.Alternative{
 			{Groups: anyOf("a")}, {Groups: anyOf("b")}, {Groups: anyOf("c")}, {Scopes: anyOf("s")}, {Groups: anyOf("e")}}}, nil,
-			`has no groups, needs one of "a"; or has no groups, needs one of "b"; ` +
-				`or has no groups, needs one of "c"; or has no scopes, needs one of "s"; or 1 more`,
-			`add this user to group "a", or add this user to group "b", or add this user to group "c", or ask the issuer for scope "s"`},
+			`has no groups (groups is missing), needs one of "a"; or has no groups (groups is missing), needs one of "b"; ` +
+				`or has no groups (groups is missing), needs one of "c"; or has no scopes (scope and scp are missing), needs one of "s"; or 1 more`,
+			`add this user to group "a"` + elsewhere +
+				`, or add this user to group "b", or add this user to group "c", or ask the issuer for scope "s"`},
 		{"login of hours and minutes", config.Requirement{MaxAuthAge: time.Hour}, ago(2*time.Hour + 13*time.Minute),
 			"logged in 2h13m ago, at most 1h", "log in again"},
 		{"login of seconds", config.Requirement{MaxAuthAge: 30 * time.Second}, ago(31 * time.Second), "logged in 31s ago, at most 30s",
@@ -127,10 +162,11 @@ func TestDenialSaysWhy(t *testing.T) {
 		{"login of minutes and seconds", config.Requirement{MaxAuthAge: time.Minute}, ago(90 * time.Second),
 			"logged in 1m30s ago, at most 1m", "log in again"},
 		{"login at no time", config.Requirement{MaxAuthAge: time.Hour}, nil,
-			"does not say when the login was (auth_time), at most 1h ago", "have the issuer put auth_time into its tokens, and log in again"},
+			"does not say when the login was (auth_time is missing), at most 1h ago",
+			"have the issuer put auth_time into its tokens, and log in again"},
 		{"acr", config.Requirement{ACR: []string{"gold", "platinum"}}, ago(0), `has acr "silver", needs one of "gold", "platinum"`,
 			`log in with acr "gold", "platinum"`},
-		{"no acr", config.Requirement{ACR: []string{"gold"}}, nil, `has no acr, needs one of "gold"`, `log in with acr "gold"`},
+		{"no acr", config.Requirement{ACR: []string{"gold"}}, nil, `has no acr (acr is missing), needs one of "gold"`, `log in with acr "gold"`},
 		{"condition", config.Requirement{When: "token.subject ==\n  'bob'"}, nil, `token.subject == 'bob', with token.subject "alice"`,
 			`make this true: "token.subject == 'bob'"`},
 		{"long condition", config.Requirement{When: "token.subject == '" + strings.Repeat("b", 300) + "'"}, nil,

@@ -59,6 +59,7 @@ func apiIssuer() config.Issuer {
 	return config.Issuer{
 		Name: "api", ISS: []string{"https://api.example/"}, Audiences: []string{"orders-api"}, TokenUse: []string{"access"},
 		TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
+		SubjectClaims: []string{"sub"}, ClientClaims: []string{"client_id", "azp", "cid", "appid"},
 		GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second,
 	}
 }

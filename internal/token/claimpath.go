@@ -48,10 +48,13 @@ func (p claimPath) find(claims map[string]any) (any, bool) {
 	return at, true
 }
 
-// namesSubject reports whether the claim names the subject, so that it gets the issuer's
+// is reports whether the path is a claim of this name.
+func (p claimPath) is(name string) bool { return len(p) == 1 && p[0] == name }
+
+// namesSubject reports whether a claim names the subject, so that it gets the issuer's
 // prefix.
-func (p claimPath) namesSubject() bool {
-	return len(p) == 1 && slices.Contains(config.SubjectClaims(), p[0])
+func (i *trusted) namesSubject(p claimPath) bool {
+	return len(p) == 1 && slices.Contains(config.SubjectClaims(), p[0]) || p.isOneOf(i.subjectClaims)
 }
 
 // isOneOf reports whether the path is one of paths.

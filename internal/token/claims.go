@@ -19,7 +19,7 @@ const maxNumericDate = 253402300799
 // [Verifier.diagnose] adds the details of a mismatch.
 func (i *trusted) checkClaims(t *Token, typ string, now time.Time) *denial.Error {
 	// The audit record of a rejected token has the subject too.
-	subject, _ := t.Claims()["sub"].(string)
+	subject, subjectClaim := i.subject(t.Claims())
 	if subject != "" {
 		t.Subject = i.prefix + subject
 	}
@@ -37,7 +37,7 @@ func (i *trusted) checkClaims(t *Token, typ string, now time.Time) *denial.Error
 		return fail(ErrTokenUseMismatch, "")
 	}
 	if !i.boundAsBearer && t.Claims()["cnf"] != nil {
-		return fail(ErrTokenBound, "got the claim cnf; expected a token without it").
+		return fail(ErrTokenBound, "got the claim cnf ("+shape(t.Claims()["cnf"])+"); expected a token without it").
 			WithHint("request a token that is not bound, or set bound_tokens: accept_as_bearer for issuer " + quote.Text(i.name) +
 				"; any client that has such a token can then use it")
 	}
@@ -48,7 +48,7 @@ func (i *trusted) checkClaims(t *Token, typ string, now time.Time) *denial.Error
 		return fail(ErrClaimsMalformed, quote.Text(name)+" begins with another issuer's prefix").
 			WithHint("give issuer " + quote.Text(i.name) + " a prefix, or change the name at the issuer")
 	}
-	t.Kind = i.kind(t.Claims(), t.Client)
+	t.Kind = i.kind(t.Claims(), t.Client, subject, subjectClaim)
 	t.ACR, _ = t.Claims()["acr"].(string)
 	t.id, _ = t.Claims()["jti"].(string)
 	t.originID, _ = t.Claims()["origin_jti"].(string)
@@ -84,7 +84,7 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *denial.Error {
 		return fail(ErrIssuedInFuture, "iat is "+issuedAt.UTC().Format(time.RFC3339)).
 			WithHint("correct the clock of the issuer or of this host: iat is " + quote.Age(issuedAt.Sub(now)) + " in the future")
 	case i.maxLifetime > 0 && issuedAt.IsZero():
-		return fail(ErrLifetimeTooLong, "iat is missing").
+		return fail(ErrLifetimeTooLong, claimPath{"iat"}.describe(t.Claims())).
 			WithHint("configure the issuer to add iat, or remove max_lifetime of issuer " + quote.Text(i.name))
 	case i.maxLifetime > 0 && expiry.Sub(issuedAt) > i.maxLifetime:
 		return fail(ErrLifetimeTooLong, "got "+quote.Duration(expiry.Sub(issuedAt))+"; expected at most "+quote.Duration(i.maxLifetime)).
@@ -99,20 +99,20 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *denial.Error {
 }
 
 // numericDate reads a NumericDate (RFC 7519 section 2), which may have a fraction, from
-// 1970-01-01T00:00:01Z to the end of the year 9999. If the claim is missing, it returns
-// the zero time.
+// 1970-01-01T00:00:00Z to the end of the year 9999. If the claim is missing or null, it
+// returns the zero time, except that exp must not be null.
 func numericDate(claims map[string]any, name string) (time.Time, *denial.Error) {
 	value, present := claims[name]
-	if !present {
+	if !present || value == nil && name != "exp" {
 		return time.Time{}, nil
 	}
 	n, ok := value.(json.Number)
 	if !ok {
-		return time.Time{}, fail(ErrClaimsMalformed, name+" is not a number")
+		return time.Time{}, fail(ErrClaimsMalformed, name+" is "+shape(value)+"; expected a number")
 	}
 	seconds, err := n.Float64()
-	if err != nil || !(seconds >= 1 && seconds <= maxNumericDate) {
-		return time.Time{}, fail(ErrClaimsMalformed, name+" is out of range")
+	if err != nil || !(seconds >= 0 && seconds <= maxNumericDate) {
+		return time.Time{}, fail(ErrClaimsMalformed, name+" is "+shape(value)+" out of range; expected seconds since 1970, up to the year 9999")
 	}
 	whole := int64(seconds)
 	return time.Unix(whole, int64((seconds-float64(whole))*float64(time.Second))), nil
@@ -134,7 +134,7 @@ func audience(claims map[string]any) (list []string, present, ok bool) {
 func (i *trusted) checkAudience(claims map[string]any, use string) *denial.Error {
 	audience, present, ok := audience(claims)
 	if !ok {
-		return fail(ErrClaimsMalformed, "aud is not a string or an array of strings")
+		return fail(ErrClaimsMalformed, "aud is "+shape(claims["aud"])+"; expected a string or an array of strings")
 	}
 	expected := i.audiences
 	if i.cognito != nil && use == useAccess && present {
@@ -144,53 +144,6 @@ func (i *trusted) checkAudience(claims map[string]any, use string) *denial.Error
 		return nil
 	}
 	return fail(ErrAudienceMismatch, "")
-}
-
-// checkClient finds the client that the token was issued to, and checks it against the
-// configured clients.
-func (i *trusted) checkClient(t *Token, use string) *denial.Error {
-	if i.cognito != nil && use == useID {
-		t.Client, _ = t.Claims()["aud"].(string)
-		if !slices.Contains(i.clients, t.Client) {
-			return fail(ErrClientMismatch, "")
-		}
-		return nil
-	}
-	named := false
-	for _, name := range i.clientClaims(use) {
-		value, present := t.Claims()[name]
-		if !present {
-			continue
-		}
-		client, ok := value.(string)
-		if !ok {
-			return fail(ErrClaimsMalformed, name+" is not a string")
-		}
-		if len(i.clients) > 0 && !slices.Contains(i.clients, client) {
-			return fail(ErrClientMismatch, "")
-		}
-		if !named {
-			t.Client, named = client, true
-		}
-	}
-	if len(i.clients) > 0 && !named {
-		return fail(ErrClientMismatch, "")
-	}
-	return nil
-}
-
-// clientClaims returns the claims that name the client of a token of a use: with Cognito,
-// aud of an ID token and client_id of an access token; otherwise client_id (RFC 9068
-// section 2.2) and azp (OpenID Connect Core section 2). If a token has both, both must be
-// configured clients.
-func (i *trusted) clientClaims(use string) []string {
-	switch {
-	case i.cognito == nil:
-		return []string{"client_id", "azp"}
-	case use == useID:
-		return []string{"aud"}
-	}
-	return []string{"client_id"}
 }
 
 // claimOfAnotherIssuer returns the name of a claim that begins with the prefix of another
@@ -204,7 +157,7 @@ func (i *trusted) claimOfAnotherIssuer(t *Token) string {
 			}
 		}
 		if i.namedByClient && strings.HasPrefix(t.Client, prefix) {
-			return "client_id"
+			return i.namedClients(t.Claims())[0].claim
 		}
 	}
 	return ""
@@ -220,11 +173,12 @@ func hasPrefix(value any, prefix string) bool {
 
 // kind returns whether the subject is a program or a person. The subject of a token of the
 // client credentials grant is its client (RFC 9068 section 2.2). With Cognito, such a token
-// has no username. Auth0 marks such a token with gty, and Microsoft Entra with idtyp.
-func (i *trusted) kind(claims map[string]any, client string) Kind {
-	subject := claims["sub"]
+// has no username. Auth0 marks such a token with gty, and Microsoft Entra with idtyp. A
+// token of Cloudflare Access names a program in common_name, and only then.
+func (i *trusted) kind(claims map[string]any, client, subject string, subjectClaim claimPath) Kind {
 	switch {
-	case client != "" && subject == client,
+	case client != "" && (subject == client || claims["sub"] == client),
+		subjectClaim.is("common_name"),
 		claims["gty"] == "client-credentials",
 		claims["idtyp"] == "app":
 		return KindClient
@@ -234,33 +188,4 @@ func (i *trusted) kind(claims map[string]any, client string) Kind {
 		}
 	}
 	return KindUser
-}
-
-// groups returns the first groups claim that the token has. Only an array of strings has
-// groups.
-func (i *trusted) groups(claims map[string]any) []string {
-	for _, path := range i.groupsClaim {
-		if value, present := path.find(claims); present {
-			list, _ := stringList(value)
-			return list
-		}
-	}
-	return nil
-}
-
-// scopes returns the first scope claim that the token has: a string with spaces between
-// the scopes (RFC 8693 section 4.2), or an array of strings.
-func (i *trusted) scopes(claims map[string]any) []string {
-	for _, path := range i.scopesClaim {
-		value, present := path.find(claims)
-		if !present {
-			continue
-		}
-		if text, ok := value.(string); ok {
-			return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' })
-		}
-		list, _ := stringList(value)
-		return list
-	}
-	return nil
 }

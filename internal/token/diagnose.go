@@ -20,12 +20,14 @@ func (v *Verifier) diagnose(f *denial.Error, i *trusted, claims map[string]any, 
 		v.diagnoseClient(f, i, claims)
 	case errors.Is(f.Kind, ErrTokenUseMismatch):
 		i.diagnoseUse(f, claims, typ)
+	case errors.Is(f.Kind, ErrSubjectMissing):
+		f.Internal, f.Hint = i.explainSubject(claims)
 	}
 }
 
 func (v *Verifier) diagnoseAudience(f *denial.Error, i *trusted, claims map[string]any) {
 	found, present, _ := audience(claims)
-	clients := i.clientsOf(claims)
+	clients := i.namedClients(claims)
 	if len(i.audiences) == 0 { // Cognito: the client requested a resource
 		f.Internal = "got aud " + quote.List(found) + "; expected " + quote.OneOf(i.clients) + ", or one of audiences"
 		f.Hint = "add the resource to audiences of issuer " + quote.Text(i.name) +
@@ -85,20 +87,20 @@ func (i *trusted) isIDToken(claims map[string]any, audience []string, clients []
 
 func (v *Verifier) diagnoseClient(f *denial.Error, i *trusted, claims map[string]any) {
 	audience, _, _ := audience(claims)
-	clients := i.clientsOf(claims)
+	clients := i.namedClients(claims)
 	request := "request a token as " + quote.OneOf(i.clients)
 	idToken := i.cognito != nil && claims["token_use"] == useID
 	_, aud := claims["aud"].(string)
 	switch {
 	case idToken && !aud:
-		f.Internal = "aud of the ID token is not a string"
+		f.Internal = claimPath{"aud"}.describe(claims) + " in the ID token"
 		if len(audience) > 0 {
-			f.Internal += ": got an array with " + quote.List(audience)
+			f.Internal += " (" + quote.List(audience) + ")"
 		}
 	case idToken:
 		f.Internal = "got an ID token with aud " + quote.List(audience)
 	case len(clients) == 0:
-		f.Internal = "client_id and azp are missing"
+		f.Internal = describeAll(i.clientPaths(), claims)
 	default:
 		found := make([]string, len(clients))
 		for n, c := range clients {
@@ -185,23 +187,21 @@ func (i *trusted) describeUse(claims map[string]any, typ string) string {
 	case !present:
 		return "token_use is missing"
 	case !isText:
-		return "token_use is not a string"
+		return "token_use is " + shape(claims["token_use"])
 	}
 	return "got token_use " + quote.Text(use)
 }
 
-// clientClaim is a claim that names the client of a token.
-type clientClaim struct{ claim, value string }
-
-// clientsOf returns the claims that name a token's client, if they are strings.
-func (i *trusted) clientsOf(claims map[string]any) []clientClaim {
-	use, _ := claims["token_use"].(string)
-	var found []clientClaim
-	for _, claim := range i.clientClaims(use) {
-		if value, ok := claims[claim].(string); ok {
-			found = append(found, clientClaim{claim, value})
+// namedClients returns the claims that name a token's client. In an ID token of Cognito, it
+// is aud.
+func (i *trusted) namedClients(claims map[string]any) []clientClaim {
+	if i.cognito != nil && claims["token_use"] == useID {
+		if client, ok := claims["aud"].(string); ok {
+			return []clientClaim{{"aud", client}}
 		}
+		return nil
 	}
+	found, _ := i.clientsOf(claims)
 	return found
 }
 

@@ -24,8 +24,8 @@
 //     configured, and a key of another type or curve does not verify a signature
 //     (TestVerifyRefuses, TestNewVerifierRefusesAlgorithms, TestVerifyHoldsACarelessKeySource).
 //  5. A token without a valid expiry is rejected (TestVerifyRefuses).
-//  6. An error contains no token, no key, and no claim except iss, aud, client_id, azp,
-//     token_use, sub and times. Text from a client is quoted and cut
+//  6. An error contains no token, no key, and no claim except iss, aud, those that name
+//     the client, token_use, sub and times. Text from a client is quoted and cut
 //     (TestFailuresHoldNoSecrets, TestFailuresHoldNoClaims,
 //     TestFailuresOfAttacksHoldNoClaims).
 //  7. A token that is on the current list of revoked tokens is rejected, also if it was

@@ -31,5 +31,6 @@ var (
 )
 
 // fail returns a failure of a kind. Its internal text may contain only these claims, as
-// package quote writes them: iss, aud, client_id, azp, token_use, sub and times.
+// package quote writes them: iss, aud, the claims that name the client, token_use, sub and
+// times. Of others it may contain the name and the JSON form.
 func fail(kind error, internal string) *denial.Error { return denial.New(kind, internal) }

@@ -134,9 +134,9 @@ func TestFailureDetails(t *testing.T) {
 		{"expiry", nil, map[string]string{"exp": `1`}, `token expired: exp is 1970-01-01T00:00:01Z`},
 		{"not before", nil, map[string]string{"nbf": `253402300799`}, `token not yet valid: nbf is 9999-12-31T23:59:59Z`},
 		{"issued at", nil, map[string]string{"iat": `253402300799`}, `token issued in the future: iat is 9999-12-31T23:59:59Z`},
-		{"time", nil, map[string]string{"nbf": `"1"`}, `claims malformed: nbf is not a number`},
+		{"time", nil, map[string]string{"nbf": `"1"`}, `claims malformed: nbf is a string; expected a number`},
 		{"prefix", nil, map[string]string{"groups": `["partner:x"]`}, `claims malformed: "groups" begins with another issuer's prefix`},
-		{"subject", nil, map[string]string{"sub": `5`}, `subject missing`},
+		{"subject", nil, map[string]string{"sub": `5`}, `subject missing: sub is a number; expected a non-empty string`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			v := forge.Vector{Header: make(map[string]json.RawMessage), Claims: make(map[string]json.RawMessage), Alg: "RS256"}

@@ -26,10 +26,12 @@ type Token struct {
 	// Issuer is the issuer's name in the configuration, ISS the iss claim.
 	Issuer string
 	ISS    string
-	// Subject is sub with the issuer's prefix.
+	// Subject is the first of the issuer's subject claims that names one, by default sub,
+	// with the issuer's prefix.
 	Subject string
-	// Client is client_id or else azp; in a Cognito ID token it is aud. It is empty if the
-	// token does not name a client.
+	// Client is the first of the issuer's client claims that the token has, by default
+	// client_id, else azp, cid or appid; in a Cognito ID token it is aud. It is empty if
+	// the token does not name a client.
 	Client string
 	Kind   Kind
 	// KeyID and Algorithm are of the key that verified the signature.
@@ -100,7 +102,7 @@ func (t *Token) Scopes() []string { return t.scopes }
 // get the issuer's prefix, so that two issuers cannot name the same person. One of these
 // is absent if it is not a name: an object, an array with other items than strings, null
 // or an empty string. An object that contains the groups of an issuer with a prefix is
-// absent too.
+// absent too. sub is the token's subject, also if another claim names it.
 //
 // The types are those of [strictjson.Object] (nil, bool, string, json.Number, []any,
 // map[string]any), or []string for groups. Do not change or keep a value.
@@ -108,15 +110,17 @@ func (t *Token) IdentityClaim(name string) (any, bool) {
 	path := parseClaimPath(name)
 	value, ok := path.find(t.Claims())
 	switch {
+	case path.is("sub"):
+		return t.Subject, true
 	case !ok:
 		return nil, false
-	case path.namesSubject():
+	case t.by.namesSubject(path):
 		if text := scalar(value); text != "" {
 			return t.by.prefix + text, true
 		}
 		return nil, false
 	case path.isOneOf(t.by.groupsClaim):
-		if groups, isList := stringList(value); isList {
+		if groups, isList := groupList(value); isList {
 			return prefixed(t.by.prefix, groups), true
 		}
 		return nil, false
@@ -131,7 +135,7 @@ func (t *Token) IdentityClaim(name string) (any, bool) {
 func (t *Token) NamingClaim(name string) (any, bool) {
 	value, present := t.IdentityClaim(name)
 	path := parseClaimPath(name)
-	if !present || path.namesSubject() || path.isOneOf(t.by.groupsClaim) {
+	if !present || t.by.namesSubject(path) || path.isOneOf(t.by.groupsClaim) {
 		return value, present
 	}
 	if list, isList := stringList(value); isList {
@@ -147,11 +151,11 @@ func (t *Token) NamingClaim(name string) (any, bool) {
 func (t *Token) Name(text string) string { return t.by.prefix + text }
 
 // EmailVerified returns email_verified (OpenID Connect Core section 5.1), which some
-// issuers write as a string. If the claim is missing, stated is false, and the address is
-// verified only if the configuration assumes this for the issuer.
+// issuers write as a string. If the claim is missing or null, stated is false, and the
+// address is verified only if the configuration assumes this for the issuer.
 func (t *Token) EmailVerified() (verified, stated bool) {
-	value, present := t.Claims()["email_verified"]
-	if !present {
+	value := t.Claims()["email_verified"]
+	if value == nil {
 		return t.by.emailAssumed, false
 	}
 	return value == true || value == "true", true

@@ -64,6 +64,9 @@ type trusted struct {
 	tokenTypes      []string        // as configured
 	types           map[string]bool // normalized by mediaType
 	algorithms      []string
+	subjectClaims   []claimPath
+	standardClients []string    // client_id and azp, if they are configured
+	otherClients    []claimPath // the other claims that may name the client
 	groupsClaim     []claimPath
 	scopesClaim     []claimPath
 	leeway          time.Duration
@@ -136,9 +139,11 @@ func newTrusted(issuer config.Issuer, naming []string) *trusted {
 		tokenUse: issuer.TokenUse, boundAsBearer: issuer.BoundAsBearer, emailAssumed: issuer.EmailAssumed,
 		tokenTypes: issuer.TokenTypes, types: make(map[string]bool), algorithms: issuer.Algorithms,
 		groupsClaim: parseClaimPaths(issuer.GroupsClaim), scopesClaim: parseClaimPaths(issuer.ScopesClaim),
-		leeway: issuer.Leeway, maxLifetime: issuer.MaxLifetime,
+		subjectClaims: parseClaimPaths(issuer.SubjectClaims),
+		leeway:        issuer.Leeway, maxLifetime: issuer.MaxLifetime,
 	}
-	t.naming = slices.Concat(parseClaimPaths(config.SubjectClaims()), t.groupsClaim)
+	t.setClientClaims(issuer.ClientClaims)
+	t.naming = slices.Concat(parseClaimPaths(config.SubjectClaims()), t.subjectClaims, t.groupsClaim)
 	for _, name := range naming {
 		if t.namedByClient = t.namedByClient || name == "$client"; !strings.HasPrefix(name, "$") {
 			t.naming = append(t.naming, parseClaimPath(name))

@@ -43,7 +43,8 @@ func Verified(t testing.TB, issuer config.Issuer, claims map[string]any) *token.
 	}
 	trusted := config.Issuer{
 		Name: issuer.Name, Prefix: issuer.Prefix, ISS: []string{url}, TokenUse: []string{"access"}, Audiences: []string{"shop"},
-		Algorithms: []string{"EdDSA"}, GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope"},
+		Algorithms: []string{"EdDSA"}, SubjectClaims: []string{"sub"}, ClientClaims: []string{"client_id", "azp"},
+		GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"},
 	}
 	verifier, err := token.NewVerifier([]config.Issuer{trusted}, 65536, nil, Keys)
 	if err != nil {
