@@ -52,6 +52,7 @@ type Member struct {
 	Name    string
 	Present bool
 	Text    string // empty unless the value is a string
+	First   byte   // of the value's JSON text; 0 if the member is missing
 }
 
 // Pick reads one JSON object as strictly as [Object] and fills in the requested
@@ -192,6 +193,7 @@ func (r *reader) name() (string, error) {
 func (r *reader) pick(name string, begin byte) {
 	for i := range r.members {
 		if m := &r.members[i]; m.Name == name {
+			m.First = begin
 			if m.Present = true; begin == '"' {
 				m.Text = r.last
 			}

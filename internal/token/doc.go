@@ -32,4 +32,6 @@
 //     verified before it was on the list (TestRevoked, TestSetRevocations).
 //  8. The search for a near miss begins after a token is rejected, and never makes a token
 //     valid (TestVerifyRefuses, TestNearIssuers).
+//  9. What is done with each claim in each JSON form is what docs/claims.md says
+//     (TestClaimForms).
 package token

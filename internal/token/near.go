@@ -7,6 +7,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/quote"
+	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
 // maxNearISS is the maximum length of an iss that is compared with the configured ones to
@@ -90,8 +91,12 @@ func webScheme(scheme string) bool {
 
 // unknownIssuer returns the failure for an iss that is not configured. It compares the iss
 // once with each configured iss, and allocates memory only for the failure.
-func (v *Verifier) unknownIssuer(iss string) *denial.Error {
+func (v *Verifier) unknownIssuer(member strictjson.Member) *denial.Error {
+	iss := member.Text
 	failure := fail(ErrIssuerUnknown, "got iss "+quote.Text(iss))
+	if iss == "" {
+		failure.Internal = "iss is " + memberShape(member) + "; expected a configured issuer"
+	}
 	if iss == "" || len(iss) > maxNearISS {
 		return failure
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/quote"
+	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
 // shape returns the JSON form of a claim for a message. It shows no part of the value.
@@ -34,6 +35,27 @@ func shape(value any) string {
 		return "an array with an item that is not a string"
 	}
 	return "an object"
+}
+
+// memberShape is [shape] for a member of which only its text was built.
+func memberShape(m strictjson.Member) string {
+	switch m.First {
+	case 0:
+		return "missing"
+	case '"':
+		return shape(m.Text)
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case 't', 'f':
+		return "a boolean"
+	case 'n':
+		return shape(nil)
+	case '-':
+		return "a negative number"
+	}
+	return "a number"
 }
 
 // describe says that the claim at the path is missing, or which JSON form it has.

@@ -216,7 +216,7 @@ func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 	issuer := v.byISS[iss]
 	switch h := c.header; {
 	case issuer == nil:
-		return v.unknownIssuer(iss)
+		return v.unknownIssuer(members[0])
 	case !slices.Contains(issuer.algorithms, h.alg):
 		return fail(ErrAlgNotAllowed,
 			"got alg "+quote.Text(h.alg)+" of issuer "+quote.Text(issuer.name)+"; expected "+quote.OneOf(issuer.algorithms)).
