@@ -95,7 +95,7 @@ func (v *Verifier) unknownIssuer(member strictjson.Member) *denial.Error {
 	iss := member.Text
 	failure := fail(ErrIssuerUnknown, "got iss "+quote.Text(iss))
 	if iss == "" {
-		failure.Internal = "iss is " + memberShape(member) + "; expected a configured issuer"
+		failure.Internal = "iss is " + memberShape(member) + ", so it names no issuer"
 	}
 	if iss == "" || len(iss) > maxNearISS {
 		return failure

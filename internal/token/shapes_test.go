@@ -167,12 +167,12 @@ func page() string {
 	var b strings.Builder
 	b.WriteString(`# Claims in every form
 
-Issuers write claims in different JSON forms: one group as a string and two as an array, or ` + "`null`" + ` for a claim that a token does not
-have. This page says what jwtgate does with each claim that it reads, in each form. Every cell is a test.
+Issuers write claims in different JSON forms: one group as a string and two as an array, or ` + "`null`" + ` for a claim that a
+token does not have. This page says what jwtgate does with each claim that it reads, in each form. Every cell is a test.
 
-A cell has the reason of the denial ([reasons.md](reasons.md)), or what jwtgate reads from the claim. "valid" means that the token is accepted.
-When a claim cannot be used because of its form, the audit line and ` + "`jwtgate explain`" + ` name the form. "mixed array" is an array with an
-item that is not a string.
+A cell has the reason of the denial ([reasons.md](reasons.md)), or what jwtgate reads from the claim. "valid" means that the token is
+accepted. When a claim cannot be used because of its form, the audit line and ` + "`jwtgate explain`" + ` name the form. "mixed array" is
+an array with an item that is not a string.
 
 This page is generated. ` + "`go test ./internal/token -run TestClaimForms -update`" + ` writes it.
 
