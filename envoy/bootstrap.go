@@ -18,7 +18,7 @@ var shipped string
 // Edit is the changes to make to a marked Envoy file. The zero value of a field changes
 // nothing.
 type Edit struct {
-	Listen string // host:port for clients
+	Listen string // host:port for clients; the port also decides whether Envoy keeps the port in Host
 	Admin  string // host:port of Envoy's own admin interface
 	Gate   string // host:port of jwtgate, an address or a name; or unix:PATH, its Unix socket
 	App    string // host:port of the application, an address or a name
@@ -174,9 +174,21 @@ func (e Edit) addresses() ([]change, error) {
 			faults = append(faults, err)
 			changes = append(changes, change{mark: a.mark, times: a.times, find: socketAddress,
 				with: always(fmt.Sprintf("socket_address: { address: %s, port_value: %d }", host, port))})
+			if a.mark == "listen" {
+				changes = append(changes, hostPort(port))
+			}
 		}
 	}
 	return changes, errors.Join(faults...)
+}
+
+// hostPort returns the change of what Envoy does with the port in Host, for the port that
+// it listens on. Clients of port 80 or 443 send none. Any other port has to stay: the
+// application would otherwise redirect its clients to a port where Envoy does not listen.
+func hostPort(listen int) change {
+	strip := listen == 80 || listen == 443
+	return change{mark: "host-port", times: 1, find: regexp.MustCompile(`strip_any_host_port: (true|false)`),
+		with: always(fmt.Sprintf("strip_any_host_port: %t", strip))}
 }
 
 var (

@@ -59,7 +59,8 @@ func edits(t *testing.T) []edit {
 		{
 			name: "where clients call",
 			edit: envoy.Edit{Listen: "0.0.0.0:443"},
-			want: map[string]string{listener + socket + "address": "0.0.0.0", listener + socket + "port_value": "443"},
+			want: map[string]string{listener + socket + "address": "0.0.0.0", listener + socket + "port_value": "443",
+				hcm + "strip_any_host_port": "true"},
 		},
 		{
 			name: "the admin port",
@@ -169,6 +170,36 @@ func TestAnEditChangesMarkedPlacesOnly(t *testing.T) {
 	}
 }
 
+// TestThePortInHost: an application's redirects need the port that clients write into
+// Host, unless it is a default one, which they omit.
+func TestThePortInHost(t *testing.T) {
+	for listen, strips := range map[string]bool{
+		"127.0.0.1:80": true, "[::]:443": true, "127.0.0.1:8080": false, "0.0.0.0:8443": false, "127.0.0.1:4430": false, "127.0.0.1:1": false,
+	} {
+		file, err := envoy.Bootstrap(envoy.Edit{Listen: listen})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// An edited file can be edited again, in both directions.
+		for _, before := range [][]byte{file, apply(t, file, "127.0.0.1:443"), apply(t, file, "127.0.0.1:3000")} {
+			line := fmt.Sprintf("strip_any_host_port: %t # edit: host-port\n", strips)
+			if !strings.Contains(string(apply(t, before, listen)), line) {
+				t.Errorf("%s: the file does not contain %q", listen, line)
+			}
+		}
+	}
+}
+
+// apply makes Envoy listen on another address.
+func apply(t *testing.T, file []byte, listen string) []byte {
+	t.Helper()
+	edited, err := envoy.Apply(file, envoy.Edit{Listen: listen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return edited
+}
+
 func TestAFileWithoutItsMarkersIsRejected(t *testing.T) {
 	tests := []struct {
 		name      string
@@ -178,7 +209,7 @@ func TestAFileWithoutItsMarkersIsRejected(t *testing.T) {
 	}{
 		{"missing", " # edit: listen", "", envoy.Edit{Listen: "127.0.0.1:1"}, `got 0 lines marked "edit: listen"; expected 1`},
 		{"doubled", " # edit: admin", " # edit: gate", envoy.Edit{Gate: "127.0.0.1:1"}, `got 2 lines marked "edit: gate"; expected 1`},
-		{"one of the application's two", "# edit: app\n  - name", "\n  - name", envoy.Edit{App: "127.0.0.1:1"},
+		{"one of the application's two", " # edit: app\n", "\n", envoy.Edit{App: "127.0.0.1:1"},
 			`got 1 lines marked "edit: app"; expected 2`},
 		{"another shape", "port_value: 9001 }", "pipe: gate }", envoy.Edit{Gate: "127.0.0.1:1"}, `marked "edit: gate" does not contain`},
 		{"other identity names already", "(id|name|email", "(name|email", envoy.Edit{Identity: []string{"x-tenant"}},

@@ -32,4 +32,7 @@
 //     cover (TestArrival, TestUnknownArrival).
 //  8. The pieces of [Fragment] are whole and unchanged parts of the shipped file, with
 //     the same edits (TestFragment, TestFragmentFitsAConfiguration).
+//  9. Envoy keeps the port in Host exactly if it listens on another port than 80 and 443
+//     (TestThePortInHost). The end-to-end tests show that jwtgate and Envoy's virtual
+//     hosts ignore it.
 package envoy

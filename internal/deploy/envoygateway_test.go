@@ -30,6 +30,7 @@ func envoyGatewayRules(tree string) findings {
 		found.want(name, auth, settings+"healthCheck.panicThreshold", "0")
 		found.want(name, auth, settings+"retry.perRetry.backOff.maxInterval", "250ms")
 		found.want(name, auth, settings+"circuitBreaker.maxParallelRetries", "1000")
+		found.want("BackendTrafficPolicy", named(objects, "BackendTrafficPolicy", "jwtgate"), "spec.timeout.http.connectionIdleTimeout", "1s")
 		client := named(objects, "ClientTrafficPolicy", "jwtgate")
 		found.want("ClientTrafficPolicy", client, "spec.path.escapedSlashesAction", "RejectRequest")
 		found.want("ClientTrafficPolicy", client, "spec.path.disableMergeSlashes", "false")

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/jwtgate/jwtgate/envoy"
 )
 
 // istioRules check deploy/istio with Istio's definitions and mesh configuration, and its
@@ -41,6 +43,9 @@ func istioRules(tree string) findings {
 		found.want("AuthorizationPolicy", policy, "spec.action", "CUSTOM")
 		found.want("AuthorizationPolicy", policy, "spec.provider.name", all[0].text("extensionProviders.0.name"))
 		found.want("AuthorizationPolicy", policy, "spec.rules", "[map[]]") // every request, with no exception
+		idle := named(objects, "DestinationRule", "application")
+		found.want("DestinationRule", idle, "spec.host", "application.jwtgate.svc.cluster.local")
+		found.want("DestinationRule", idle, "spec.trafficPolicy.connectionPool.http.idleTimeout", "1s")
 		return append(found, filterRules(named(objects, "EnvoyFilter", "jwtgate"))...)
 	})...)
 }
@@ -124,7 +129,7 @@ func merge(into, from map[string]any) {
 
 // sameSettings compares the EnvoyFilter's settings with those of the shipped file.
 func sameSettings(manager, authz, cluster map[string]any) findings {
-	text, err := os.ReadFile(filepath.Join(root, "envoy/envoy.yaml"))
+	text, err := envoy.Bootstrap(envoy.Edit{Listen: "0.0.0.0:80"}) // the port of the Gateway
 	if err != nil {
 		return findings{err.Error()}
 	}

@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -98,6 +99,47 @@ func TestPreflights(t *testing.T) {
 			t.Errorf("answer %d %s", got.Status, got.Body)
 		}
 	})
+}
+
+// libraryHeaders are the request headers of common browser libraries that make a browser
+// send a preflight: axios and jQuery (x-requested-with), Django's forms (x-csrf-token),
+// OpenTelemetry and Sentry (traceparent, tracestate, baggage), the AWS SDK
+// (x-amz-user-agent).
+func libraryHeaders() []string {
+	return []string{"authorization", "content-type", "x-requested-with", "x-csrf-token",
+		"traceparent", "tracestate", "baggage", "x-amz-user-agent"}
+}
+
+// TestPreflightsOfLibraries: the headers of common libraries pass a preflight, whether
+// Envoy or the gate answers it. Envoy lets no other header pass.
+func TestPreflightsOfLibraries(t *testing.T) {
+	const origin = "http://localhost:3000"
+	c := startConfigured(t, "cors: {origins: [\""+origin+"\"]}\n")
+	answeredByGate := derivedEnvoy(t, c.gate.address, c.application.address, `[ { exact: "`+origin+`" } ]`, "[]")
+	for name, p := range map[string]*envoyProxy{"Envoy answers": c.shipped, "the gate answers": answeredByGate} {
+		for _, header := range append(libraryHeaders(), strings.Join(libraryHeaders(), ","), "x-other") {
+			t.Run(name+"/"+header, func(t *testing.T) {
+				got := http1(t, p.address, call{line: "OPTIONS /api/messages", headers: []string{
+					"origin: " + origin, "access-control-request-method: POST", "access-control-request-headers: " + header}})
+				passes := passesPreflight(got, origin, header)
+				if want := header != "x-other" || p == answeredByGate; passes != want || len(c.application.take()) != 0 {
+					t.Errorf("the browser sends the request: %v, want %v: %d %v", passes, want, got.Status, got.Header)
+				}
+			})
+		}
+	}
+}
+
+// passesPreflight reports whether a browser sends a request with these headers after this
+// answer to its preflight (Fetch standard, CORS-preflight fetch).
+func passesPreflight(got answer, origin, headers string) bool {
+	allowed := strings.Split(strings.ToLower(strings.ReplaceAll(got.Header.Get("Access-Control-Allow-Headers"), " ", "")), ",")
+	for header := range strings.SplitSeq(headers, ",") {
+		if !slices.Contains(allowed, header) {
+			return false
+		}
+	}
+	return got.Status == http.StatusOK && got.Header.Get("Access-Control-Allow-Origin") == origin
 }
 
 func TestWebSocketUpgrade(t *testing.T) {

@@ -56,7 +56,7 @@ func TestCheckRequestSaysWhatIsAsked(t *testing.T) {
 			"/public/..;/admin"},
 		{"by default the host comes as it was sent", s.bare, call{line: "GET /", headers: []string{"host: A.Test.:8443"}}, "GET",
 			"A.Test.:8443", "/"},
-		{"as shipped without port and final dot", s.shipped, call{line: "GET /", headers: []string{"host: A.Test.:8443"}}, "GET", "A.Test", "/"},
+		{"as shipped without final dot", s.shipped, call{line: "GET /", headers: []string{"host: A.Test.:8443"}}, "GET", "A.Test:8443", "/"},
 		{"two hosts are joined", s.bare, call{line: "GET /", headers: []string{"host: a.test", "host: b.test"}}, "GET", "a.test,b.test", "/"},
 		{"the absolute form names the host", s.bare, call{line: "GET http://evil.test/a", headers: []string{"host: a.test"}}, "GET",
 			"evil.test", "/a"},

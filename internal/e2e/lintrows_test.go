@@ -270,7 +270,7 @@ func lintEdgeRows(t *testing.T) []lintRow {
 			also: []string{"            virtual_hosts:\n",
 				"            virtual_hosts:\n            - name: shop\n              domains: [ shop.example ]\n" +
 					"              routes: [ { match: { prefix: \"/\" }, direct_response: { status: 418 } } ]\n"},
-			edits: []string{"          strip_any_host_port: true\n", ""},
+			edits: []string{"            ignore_port_in_host_matching: true\n", ""},
 			open: func(t *testing.T, w *lintFixture, p *envoyProxy) bool {
 				return http1(t, p.address, call{line: "GET /", headers: []string{"host: shop.example:8443", w.allowed}}).Status != 418
 			}},

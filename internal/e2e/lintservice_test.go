@@ -39,6 +39,7 @@ func lintServiceRows(t *testing.T) []lintRow {
 	service := between(t, "              grpc_service:\n", routerFilter)
 	policy := between(t, "                retry_policy:\n", routerFilter)
 	lost := answered(http.StatusServiceUnavailable)
+	closing := startClosingApplication(t, 1500*time.Millisecond)
 	return []lintRow{
 		{id: "http-service", open: refused,
 			edits: []string{service, "              http_service: { server_uri: { uri: \"http://jwtgate\", cluster: jwtgate, timeout: 0.8s } }\n"}},
@@ -63,6 +64,13 @@ func lintServiceRows(t *testing.T) []lintRow {
 			also: []string{gateEndpoint, gateEndpoint + endpoint("65001"), healthChecks(t), ""}, finish: deadSecond,
 			edits: []string{"                  host_selection_retry_max_attempts: 50\n", ""},
 			open:  losesOneOf(200)},
+		{id: "keep-alive", scripted: true, edits: []string{keptAliveLine, strings.Replace(keptAliveLine, "idle_timeout: 1s", "", 1)},
+			finish: func(_ *testing.T, w *lintFixture, file string) string {
+				return strings.ReplaceAll(file, "port_value: "+port(w.application.address), "port_value: "+port(closing.address))
+			},
+			open: func(t *testing.T, _ *lintFixture, p *envoyProxy) bool {
+				return closing.aroundTheClosing(t, p.address, 2) > 0
+			}},
 		{id: "max-retries", scripted: true, edits: []string{", max_retries: 1000", ""},
 			open: func(t *testing.T, w *lintFixture, p *envoyProxy) bool {
 				const calls = 12

@@ -41,12 +41,19 @@ func (l *linter) edge(m *manager) {
 	if at := h.get("request_headers_timeout"); at.duration(0) <= 0 {
 		l.report("request-headers-timeout", at, "a client can take any time to send its headers")
 	}
-	if slices.ContainsFunc(m.routes, func(one *value) bool { return len(one.get("virtual_hosts").items) > 1 }) {
-		for _, name := range []string{"strip_any_host_port", "strip_trailing_host_dot"} {
-			if at := h.get(name); !at.is() && !(name == "strip_any_host_port" && h.get("strip_matching_host_port").is()) {
-				l.report("host-spelling", at, "%s is off", name)
-			}
-		}
+	l.hostSpelling(m)
+}
+
+// hostSpelling checks that each spelling of a host leads to the same virtual host.
+func (l *linter) hostSpelling(m *manager) {
+	several := func(config *value) bool { return len(config.get("virtual_hosts").items) > 1 }
+	byPort := func(config *value) bool { return several(config) && !config.get("ignore_port_in_host_matching").is() }
+	strips := m.hcm.get("strip_any_host_port")
+	if slices.ContainsFunc(m.routes, byPort) && !strips.is() && !m.hcm.get("strip_matching_host_port").is() {
+		l.report("host-spelling", strips, "ignore_port_in_host_matching and strip_any_host_port are off")
+	}
+	if at := m.hcm.get("strip_trailing_host_dot"); slices.ContainsFunc(m.routes, several) && !at.is() {
+		l.report("host-spelling", at, "strip_trailing_host_dot is off")
 	}
 }
 

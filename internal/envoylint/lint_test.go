@@ -79,6 +79,11 @@ func TestVariants(t *testing.T) {
 		return []string{firstRoute, firstRoute + level}
 	}
 	timeout := func(text string) []string { return []string{"timeout: 0.8s # for all attempts together", text} }
+	const keptAlive = "common_http_protocol_options: { idle_timeout: 1s } # edit: keep-alive\n" +
+		"        explicit_http_config: { http_protocol_options: {} }"
+	keptAliveFor := func(settings string) string {
+		return "common_http_protocol_options: { " + settings + " }\n        explicit_http_config: { http_protocol_options: {} }"
+	}
 	expression := func(text string) string {
 		return `{ extension_filter: { name: cel, typed_config: { "@type": ` +
 			`type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter, expression: "` + text + `" } } }`
@@ -110,6 +115,22 @@ func TestVariants(t *testing.T) {
 		{name: "a limit for headers that is raised", gate: func(g *envoylint.Gate) { g.HeaderBytes = 52<<10 + 1 },
 			edits: []string{"max_request_headers_kb: 60", "max_request_headers_kb: 61"}},
 		{name: "a limit for headers that no file can have", gate: func(g *envoylint.Gate) { g.HeaderBytes = 1 << 20 }},
+		{name: "idle connections that Envoy keeps", edits: []string{keptAlive, keptAliveFor("")}, want: []string{"keep-alive?"}},
+		{name: "idle connections kept for long", edits: []string{keptAlive, keptAliveFor("idle_timeout: 1.001s")}, want: []string{"keep-alive?"}},
+		{name: "idle connections kept without limit", edits: []string{keptAlive, keptAliveFor("idle_timeout: 0s")},
+			want: []string{"keep-alive?"}},
+		{name: "idle connections kept for a short time", edits: []string{keptAlive, keptAliveFor("idle_timeout: 0.5s")}},
+		{name: "connections for one request each", edits: []string{keptAlive, keptAliveFor("max_requests_per_connection: 1")}},
+		{name: "an idle timeout in the older place, which Envoy ignores",
+			edits: []string{keptAlive, keptAliveFor(""), "    connect_timeout: 0.5s\n    per_connection_buffer_limit_bytes: 32768\n" +
+				"    load_assignment:\n      cluster_name: app\n",
+				"    common_http_protocol_options: { idle_timeout: 1s }\n    connect_timeout: 0.5s\n    load_assignment:\n      cluster_name: app\n"},
+			want: []string{"keep-alive?"}},
+		{name: "the parts of an aggregate", edits: []string{firstRoute, firstRoute +
+			"              - { match: { prefix: \"/a\" }, route: { cluster: both } }\n", "  clusters:\n",
+			"  clusters:\n  - { name: both, lb_policy: CLUSTER_PROVIDED, cluster_type: { name: a, typed_config: { \"@type\": " +
+				"type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig, clusters: [ app, part ] } } }\n" +
+				"  - { name: part, type: STATIC }\n"}, want: []string{"keep-alive?"}},
 		{name: "underscores that are refused", edits: []string{"DROP_HEADER", "REJECT_REQUEST"}},
 		{name: "addresses that an extension finds",
 			edits: []string{"use_remote_address: true", "original_ip_detection_extensions: [ { name: a } ]"}},

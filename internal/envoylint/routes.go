@@ -183,6 +183,7 @@ func (l *linter) hopsOfChain(c *chain) {
 		l.tunnel(h)
 		l.clientRewrites(h)
 		l.upstreamPool(h)
+		l.keepAlive(h)
 	}
 }
 

@@ -340,7 +340,8 @@ func TestEveryBypassIsFound(t *testing.T) {
 					"clear_route_cache: true }\n" + router}, want: []string{"clear-route-cache"}},
 		{name: "an address that a client names",
 			edits: []string{toApp, "route: { cluster: any }", "  clusters:\n",
-				"  clusters:\n  - { name: any, type: ORIGINAL_DST, original_dst_lb_config: { use_http_header: true } }\n"},
+				"  clusters:\n  - { name: any, type: ORIGINAL_DST, original_dst_lb_config: { use_http_header: true }, " +
+					"common_http_protocol_options: { idle_timeout: 1s } }\n"},
 			want: []string{"rewritten-by-client"}},
 		{name: "a CONNECT tunnel",
 			edits: []string{upgrades, "          upgrade_configs: [ { upgrade_type: CONNECT } ]\n", firstRoute,

@@ -113,7 +113,9 @@ func table() map[string]row {
 		},
 
 		"internal/envoylint": {
-			own:     []string{"envoy", "internal/config", "internal/envoyproto", "internal/identity", "internal/re2size", "internal/terminal"},
+			own: []string{
+				"envoy", "internal/config", "internal/envoyproto", "internal/identity", "internal/quote", "internal/re2size", "internal/terminal",
+			},
 			modules: []string{yaml, "google.golang.org/protobuf"},
 			never:   []string{network, webNetwork},
 		},
