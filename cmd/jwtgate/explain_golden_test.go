@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // explainedYAML can produce each reason, without a network.
 const explainedYAML = `issuers:
-  home: {issuer: "https://home.example/", prefix: "", audiences: [orders-api], clients: [web, mobile],
+  home: {issuer: "https://home.example/", prefix: "", audiences: [orders-api], clients: [web, mobile], require: {org: [acme]},
          algorithms: [ES256, ES384], max_lifetime: 24h, jwks: {file: home.json}}
   pool: {cognito: us-west-1_6BpkgoczU, prefix: "pool:", clients: [web], token_use: [access], algorithms: [ES256], jwks: {file: pool.json}}
   dark: {issuer: "http://127.0.0.1:1", prefix: "dark:", audiences: [orders-api], dangerously_allow_http: true, algorithms: [ES256]}
@@ -103,7 +103,8 @@ type object = map[string]any
 func (e explainer) token(t *testing.T, i *devidp.Issuer, header, changed object) string {
 	t.Helper()
 	claims := object{
-		"iss": i.ISS(), "sub": "alice", "aud": "orders-api", "client_id": "web", "groups": []string{"admin"}, "scope": "orders/read orders/write",
+		"iss": i.ISS(), "sub": "alice", "aud": "orders-api", "org": "acme", "client_id": "web",
+		"groups": []string{"admin"}, "scope": "orders/read orders/write",
 		"iat": explained.Add(-time.Minute).Unix(), "exp": explained.Add(time.Hour).Unix(),
 	}
 	maps.Copy(claims, changed)
@@ -179,6 +180,7 @@ func (e explainer) questions(t *testing.T) map[gate.Reason]question {
 		"lifetime_too_long":         home("/team", object{"exp": at(48 * time.Hour)}),
 		"audience_mismatch":         home("/team", object{"aud": "other-api"}),
 		"client_mismatch":           home("/team", object{"client_id": "billing"}),
+		"claim_mismatch":            home("/team", object{"org": "other"}),
 		"token_use_mismatch":        send(e.token(t, e.pool, nil, object{"token_use": "id", "aud": "web"}), "--path", "/feed"),
 		"token_bound":               home("/team", object{"cnf": object{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}),
 		"subject_missing":           home("/team", object{"sub": nil}),

@@ -109,6 +109,8 @@ type Issuer struct {
 	TokenUse   []string // which kinds are accepted: "access", "id"; never empty
 	TokenTypes []string // header typ, when present, must be one of them
 	Algorithms []string // never empty, never none or HS*
+	// Require is what other claims of a token must have, each with a different name.
+	Require []RequiredClaim
 	// SubjectClaims and ClientClaims are claim names. The first one that is a non-empty
 	// string names the subject or the client, except that client_id and azp must agree.
 	SubjectClaims []string
@@ -127,6 +129,13 @@ type Issuer struct {
 	EmailAssumed bool
 	AllowHTTP    bool // plain http to this issuer
 	JWKS         JWKS
+}
+
+// RequiredClaim is a claim that must have one of the values. If it is an array of strings,
+// it must contain one of them.
+type RequiredClaim struct {
+	Claim  string
+	Values []string // never empty
 }
 
 // Cognito is the part of an Issuer that only an AWS Cognito user pool has.

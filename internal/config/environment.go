@@ -133,6 +133,8 @@ func (e *environment) checkClient(name, client string) {
 	}
 	if problem := yamlform.BadIdentifier(client); problem != "" {
 		e.report("%s %s; expected the id of your app client", name, problem)
+	} else if yamlform.InQuotes(client) {
+		e.report("%s begins and ends with quotes: got %s; remove the quotes, for example from the env file", name, yamlform.Quote(client))
 	} else if strings.ContainsAny(client, ", ") {
 		e.report("%s is invalid: got %s; expected the id of one app client (a config file can name several)", name, yamlform.Quote(client))
 	}

@@ -146,6 +146,8 @@ func TestEnvironmentMistakes(t *testing.T) {
 		{"a space around", []string{"COGNITO_USER_POOLS_ID=us-west-1_x", "COGNITO_CLIENT_ID=web "}, []string{
 			`environment: COGNITO_CLIENT_ID has white space around it or a control character in it: got "web "; expected the id of your app ` +
 				`client`}},
+		{"quotes", []string{"COGNITO_USER_POOLS_ID=us-west-1_x", `COGNITO_CLIENT_ID="web"`}, []string{
+			`environment: COGNITO_CLIENT_ID begins and ends with quotes: got "\"web\""; remove the quotes, for example from the env file`}},
 		{"everything at once", []string{"COGNITO_USER_POOLS_ID=x", "JWTGATE_DANGEROUSLY_ALLOW_HTTP=yes",
 			"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=http://a"}, []string{
 			`environment: COGNITO_USER_POOLS_ID is not a user pool id: got "x"; expected one such as us-west-1_6BpkgoczU`,

@@ -40,6 +40,7 @@ func issuerObject(f *issuerInput) yamlform.Object {
 				yamlform.NonEmptySet("a list such as [orders-api]", yamlform.Identifier("an audience")), &f.Audiences),
 			yamlform.Field("clients", "the token's client must be one of them",
 				yamlform.Set("a list such as [3v5exampleclient]", yamlform.Identifier("a client id")), &f.Clients),
+			yamlform.Field("require", "claims that must have, or contain, one of the listed values", requireCodec(), &f.Require),
 			yamlform.Field("token_use", "which kinds of token are accepted; by default [access], for Cognito [access, id]",
 				yamlform.NonEmptySet("a list such as [access, id]", yamlform.Enum("access", "id")), &f.TokenUse),
 			yamlform.Field("bound_tokens", "how to treat a token that is bound to a key (cnf); the gate does not verify the proof of possession",
@@ -151,6 +152,7 @@ func checkIssuer(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 		d.ReportPath(at.Path, "has neither cognito nor issuer; write cognito: POOL, or issuer: URL")
 	}
 	f.BoundAsBearer, f.EmailAssumed = f.boundTokens == "accept_as_bearer", f.emailVerified == "assumed"
+	checkOpen(d, at, f)
 	checkHTTP(d, at, f)
 	checkJWKS(d, at, f)
 	if len(f.Clients) == 0 {
@@ -242,7 +244,7 @@ const issURL = "the issuer's URL as its tokens have it, such as https://login.ex
 // issCodec is the iss of tokens: a StringOrURI (RFC 7519 section 4.1.1). [checkISS] checks
 // the rest, which depends on jwks.
 func issCodec() yamlform.Codec[string] {
-	return yamlform.String(issURL, yamlform.Expecting(issURL, func(text string) string {
+	return yamlform.NotInQuotes(yamlform.String(issURL, yamlform.Expecting(issURL, func(text string) string {
 		switch {
 		case text == "":
 			return "is empty"
@@ -252,7 +254,7 @@ func issCodec() yamlform.Codec[string] {
 			return "is longer than 1024 bytes"
 		}
 		return ""
-	}))
+	})))
 }
 
 // checkISS checks an iss. Without jwks, discovery has to find the keys, so it must be a

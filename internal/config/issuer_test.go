@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -238,6 +239,17 @@ func TestIssuerValueMistakes(t *testing.T) {
 				`or ""`},
 		{"groups from a gate value", web + `, groups_claim: [▸$groups]`,
 			`issuers.a.groups_claim[0] is an unknown derived value: got "$groups"; expected a claim such as groups`},
+		{"no required claim", other + `, ▸require: {}`,
+			`issuers.a.require is empty, so it requires nothing; expected a mapping from claims to lists, such as {repository_owner: [my-org]}`},
+		{"a required claim without values", other + `, require: {▸hd: []}`,
+			`issuers.a.require.hd is an empty list; set it to a list such as [my-org], or remove the key`},
+		{"a required value that is a boolean", other + `, require: {email_verified: [▸true]}`,
+			`issuers.a.require.email_verified[0] is not a string: got true; expected a value of the claim, in quotes if it looks like a ` +
+				`number, true or false`},
+		{"a required derived value", other + `, require: {▸$client: [a]}`,
+			`issuers.a.require["$client"] is an unknown derived value: got "$client"; expected a claim such as repository_owner`},
+		{"a required list that is a text", other + `, require: {hd: ▸a.example}`,
+			`issuers.a.require.hd is the single value "a.example"; expected a list such as [my-org]`},
 		{"a subject from a gate value", other + `, subject_claims: [sub, ▸$client]`,
 			`issuers.a.subject_claims[1] is an unknown derived value: got "$client"; expected a claim such as sub`},
 		{"a subject claim repeated", other + `, subject_claims: [sub, ▸sub]`,
@@ -484,4 +496,33 @@ func TestIssuersWithMistakes(t *testing.T) {
 	same(t, c.IssuerNames(), []string{"plain", "nothing", "keys", "both", "open", "file", "slow"})
 	same(t, (&config.Config{Issuers: []config.Issuer{{Name: "made"}}}).IssuerNames(), []string{"made"})
 	same(t, parse(t, pool).IssuerNames(), []string{"pool"})
+}
+
+// Quotes around a name are part of it, which is hardly what was meant. An issuer that gives
+// tokens to anybody needs more than an audience.
+func TestWarnsAboutQuotesAndOpenIssuers(t *testing.T) {
+	const rest = "begins and ends with quotes, which are part of the value: got %s; remove the quotes, for example from the env file"
+	c := parse(t, `issuers:
+  a: {cognito: us-west-1_a, clients: ["'web'", "it's"], prefix: ""}
+  b: {issuer: "https://gitlab.com/", audiences: [“api”], prefix: "b:"}
+  c: {issuer: '"robot"', audiences: [api], prefix: "c:", jwks: {uri: "https://keys.example/set"}}
+  d: {issuer: "https://gitlab.com.example/", audiences: [api], prefix: "d:"}
+  e: {issuer: "https://token.actions.githubusercontent.com", audiences: [api], prefix: "e:", require: {repository_owner: [a]}}
+  f: {issuer: accounts.google.com, audiences: [api], prefix: "f:", jwks: {uri: "https://keys.example/set"}}
+routes:
+  - {match: /x, issuers: [a], groups: ["«admin»", "\"", '"a'], clients: {all: ['"web"']}}
+`)
+	open := func(example string) string {
+		return "gives a token to anybody who has an account there, so every such token for your audience is valid; write require: {" + example +
+			"}, or require another claim"
+	}
+	same(t, lines(c.Warnings), []string{
+		"2:39: issuers.a.clients[0] " + fmt.Sprintf(rest, `"'web'"`),
+		"3:15: issuers.b.issuer " + open("namespace_path: [my-group]"),
+		"3:50: issuers.b.audiences[0] " + fmt.Sprintf(rest, `"“api”"`),
+		"4:15: issuers.c.issuer " + fmt.Sprintf(rest, `"\"robot\""`),
+		"7:15: issuers.f.issuer " + open("hd: [my-domain.example]"),
+		"9:40: routes[0].groups[0] " + fmt.Sprintf(rest, `"«admin»"`),
+		"9:80: routes[0].clients.all[0] " + fmt.Sprintf(rest, `"\"web\""`),
+	})
 }

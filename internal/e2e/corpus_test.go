@@ -148,7 +148,8 @@ func statuses() map[string]int {
 		400: "method_refused path_refused host_refused connection_header_refused credential_ambiguous",
 		401: `credential_missing token_malformed token_too_large alg_not_allowed header_not_allowed type_not_allowed kid_missing
 			issuer_unknown key_unknown key_unfit signature_invalid claims_malformed expiry_missing expired not_yet_valid
-			issued_in_future lifetime_too_long audience_mismatch client_mismatch token_use_mismatch token_bound subject_missing`,
+			issued_in_future lifetime_too_long audience_mismatch client_mismatch claim_mismatch token_use_mismatch token_bound
+			subject_missing`,
 		403: "route_denied preflight_refused issuer_not_allowed cross_site identity_too_large group_missing scope_missing client_not_allowed",
 		503: "request_malformed key_pending",
 	} {

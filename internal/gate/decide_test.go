@@ -54,6 +54,7 @@ func violations() []violation {
 		{"lifetime_too_long", claim("iat", nil)},
 		{"audience_mismatch", claim("aud", "another-api")},
 		{"client_mismatch", claim("client_id", "evil")},
+		{"claim_mismatch", claim("org", "evil")},
 		{"token_bound", claim("cnf", map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})},
 		{"subject_missing", claim("sub", nil)},
 		{"issuer_not_allowed", func(d *draft) { d.target = "/elsewhere" }},

@@ -104,7 +104,8 @@ func newMaker(t *testing.T, w *fixture) *maker {
 	}
 	for _, changed := range []claim{
 		{"exp": now.Add(-time.Hour).Unix()}, {"exp": nil}, {"exp": "x"}, {"nbf": now.Add(time.Hour).Unix()}, {"iat": now.Add(time.Hour).Unix()},
-		{"exp": now.Add(30 * time.Hour).Unix()}, {"aud": "x"}, {"aud": 5}, {"client_id": "x"}, {"client_id": "mobile"},
+		{"exp": now.Add(30 * time.Hour).Unix()}, {"aud": "x"}, {"aud": 5}, {"org": "x"},
+		{"client_id": "x"}, {"client_id": "mobile"}, {"client_id": "mobile"},
 		{"sub": nil}, {"sub": "mallory"},
 		{"groups": []string{"staff"}}, {"groups": "admin"}, {"groups": nil}, {"scope": "orders/read"}, {"auth_time": 1, "acr": "gold"},
 		{"auth_time": now.Unix(), "acr": "tin"}, {"auth_time": now.Unix()}, {"level": 1}, {"level": "high"},

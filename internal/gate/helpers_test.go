@@ -24,7 +24,7 @@ const hostile = "zq9hostile"
 // keys were loaded.
 const issuersYAML = `
 issuers:
-  home: {issuer: "${HOME_ISS}", prefix: "", audiences: [orders-api], clients: [web, mobile],
+  home: {issuer: "${HOME_ISS}", prefix: "", audiences: [orders-api], clients: [web, mobile], require: {org: [acme]},
          algorithms: [ES256, ES384], max_lifetime: 24h, dangerously_allow_http: true}
   pool: {cognito: us-west-1_6BpkgoczU, prefix: "pool:", clients: [web], token_use: [access],
          algorithms: [ES256], dangerously_allow_http: true, jwks: {uri: "${POOL_KEYS}"}}
@@ -183,7 +183,7 @@ func parse(t *testing.T, yaml string, variables map[string]string) *config.Confi
 // claim.
 func claims(changed map[string]any) map[string]any {
 	all := map[string]any{
-		"sub": "alice", "aud": "orders-api", "client_id": "web",
+		"sub": "alice", "aud": "orders-api", "client_id": "web", "org": "acme",
 		"groups": []string{"admin", "staff"}, "scope": "orders/read orders/write",
 	}
 	maps.Copy(all, changed)

@@ -65,6 +65,7 @@ func reached() map[gate.Reason]func(t *testing.T, w *fixture) *request.Request {
 		"lifetime_too_long":  with(nil, m{"exp": time.Now().Add(25 * time.Hour).Unix(), "sub": hostile}),
 		"audience_mismatch":  with(nil, m{"aud": hostile}),
 		"client_mismatch":    with(nil, m{"client_id": hostile}),
+		"claim_mismatch":     with(nil, m{"org": hostile}),
 		"token_bound":        with(nil, m{"cnf": m{"jkt": hostile}}),
 		"subject_missing":    with(nil, m{"sub": nil, "name": hostile}),
 		"group_missing":      with(nil, m{"groups": []string{hostile}}),

@@ -51,6 +51,7 @@ const (
 	ReasonLifetimeTooLong     Reason = "lifetime_too_long"
 	ReasonAudienceMismatch    Reason = "audience_mismatch"
 	ReasonClientMismatch      Reason = "client_mismatch"
+	ReasonClaimMismatch       Reason = "claim_mismatch"
 	ReasonTokenUseMismatch    Reason = "token_use_mismatch"
 	ReasonTokenBound          Reason = "token_bound"
 	ReasonSubjectMissing      Reason = "subject_missing"

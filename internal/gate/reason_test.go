@@ -49,7 +49,8 @@ func answers() map[gate.Reason]answer {
 		http.StatusUnauthorized: {"invalid_token": `token_malformed token_too_large alg_not_allowed header_not_allowed
 			type_not_allowed kid_missing issuer_unknown key_unknown key_unfit signature_invalid claims_malformed
 			expiry_missing expired not_yet_valid issued_in_future lifetime_too_long audience_mismatch client_mismatch
-			token_use_mismatch token_bound subject_missing token_revoked`, "insufficient_user_authentication": "login_too_old acr_too_weak"},
+			claim_mismatch token_use_mismatch token_bound subject_missing token_revoked`,
+			"insufficient_user_authentication": "login_too_old acr_too_weak"},
 		http.StatusForbidden: {
 			"":                   "route_denied preflight_refused cross_site issuer_not_allowed identity_too_large",
 			"insufficient_scope": "group_missing scope_missing client_not_allowed condition_false condition_error",
@@ -208,7 +209,7 @@ func failures() map[error]gate.Reason {
 		jwt.ErrSignatureInvalid: "signature_invalid", jwt.ErrClaimsMalformed: "claims_malformed",
 		jwt.ErrExpiryMissing: "expiry_missing", jwt.ErrExpired: "expired", jwt.ErrNotYetValid: "not_yet_valid",
 		jwt.ErrIssuedInFuture: "issued_in_future", jwt.ErrAudienceMismatch: "audience_mismatch",
-		jwt.ErrClientMismatch: "client_mismatch", jwt.ErrTokenUseMismatch: "token_use_mismatch",
+		jwt.ErrClientMismatch: "client_mismatch", jwt.ErrClaimMismatch: "claim_mismatch", jwt.ErrTokenUseMismatch: "token_use_mismatch",
 		jwt.ErrSubjectMissing: "subject_missing", jwt.ErrTokenRevoked: "token_revoked",
 		condition.ErrFalse: "condition_false", condition.ErrEvaluation: "condition_error",
 		issuer.ErrKeyUnknown: "key_unknown", issuer.ErrKeyUnfit: "key_unfit", issuer.ErrKeyPending: "key_pending",

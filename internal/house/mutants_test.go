@@ -158,6 +158,9 @@ func mutants() []mutant {
 			return found, fail`, `		if !ok && false {
 			return found, fail`},
 		{"8 claims: client of an ID token", client, `if !slices.Contains(i.clients, t.Client) {`, `if false {`},
+		{"8 claims: required claims", "internal/token/required.go", `slices.Contains(want.values, one) }) {`, `true }) || true {`},
+		{"8 claims: required claims, a string is not an array", "internal/token/required.go", `if list, ok := stringList(value); ok {`,
+			`if list := strings.Fields(scalar(value)); len(list) > 1 {`},
 		{"8 claims: token_use", claims, `if !slices.Contains(i.tokenUse, use) {`, `if false {`},
 		{"8 claims: ID tokens of others", use, `for _, name := range [...]string{"nonce", "at_hash", "c_hash", "s_hash"} {`,
 			`for _, name := range [...]string{"never"} {`},

@@ -104,6 +104,7 @@ func reasons() map[string]error {
 		"lifetime_too_long":  token.ErrLifetimeTooLong,
 		"audience_mismatch":  token.ErrAudienceMismatch,
 		"client_mismatch":    token.ErrClientMismatch,
+		"claim_mismatch":     token.ErrClaimMismatch,
 		"token_use_mismatch": token.ErrTokenUseMismatch,
 		"token_bound":        token.ErrTokenBound,
 		"subject_missing":    token.ErrSubjectMissing,

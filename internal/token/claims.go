@@ -33,6 +33,9 @@ func (i *trusted) checkClaims(t *Token, typ string, now time.Time) *denial.Error
 	if failure := i.checkClient(t, use); failure != nil {
 		return failure
 	}
+	if failure := i.checkRequired(t.Claims()); failure != nil {
+		return failure
+	}
 	if !slices.Contains(i.tokenUse, use) {
 		return fail(ErrTokenUseMismatch, "")
 	}

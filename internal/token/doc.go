@@ -25,7 +25,7 @@
 //     (TestVerifyRefuses, TestNewVerifierRefusesAlgorithms, TestVerifyHoldsACarelessKeySource).
 //  5. A token without a valid expiry is rejected (TestVerifyRefuses).
 //  6. An error contains no token, no key, and no claim except iss, aud, those that name
-//     the client, token_use, sub and times. Text from a client is quoted and cut
+//     the client or that require names, token_use, sub and times. Text from a client is quoted and cut
 //     (TestFailuresHoldNoSecrets, TestFailuresHoldNoClaims,
 //     TestFailuresOfAttacksHoldNoClaims).
 //  7. A token that is on the current list of revoked tokens is rejected, also if it was

@@ -24,6 +24,7 @@ var (
 	ErrLifetimeTooLong  = errors.New("token lifetime too long")
 	ErrAudienceMismatch = errors.New("audience mismatch")
 	ErrClientMismatch   = errors.New("client mismatch")
+	ErrClaimMismatch    = errors.New("claim mismatch")
 	ErrTokenUseMismatch = errors.New("token use mismatch")
 	ErrTokenBound       = errors.New("token is bound to a key")
 	ErrSubjectMissing   = errors.New("subject missing")
@@ -31,6 +32,6 @@ var (
 )
 
 // fail returns a failure of a kind. Its internal text may contain only these claims, as
-// package quote writes them: iss, aud, the claims that name the client, token_use, sub and
-// times. Of others it may contain the name and the JSON form.
+// package quote writes them: iss, aud, the claims that name the client, those that the
+// issuer's require names, token_use, sub and times. Of others it may contain the name and the JSON form.
 func fail(kind error, internal string) *denial.Error { return denial.New(kind, internal) }

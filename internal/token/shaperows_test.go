@@ -59,6 +59,9 @@ func claimRows() []claimRow {
 		{claim: "aud (Cognito, ID token)", use: "`clients`", base: "pool id", text: `"3v5site"`, effect: clientOf,
 			want: "client_mismatch | claims_malformed | client_mismatch | the client | claims_malformed | claims_malformed | " +
 				"claims_malformed | claims_malformed | claims_malformed | client_mismatch | claims_malformed | claims_malformed"},
+		{claim: "owner (with `require: {owner: [acme]}`)", use: "`require`", base: "actions", text: `"acme"`,
+			want: "claim_mismatch | claim_mismatch | claim_mismatch | valid | claim_mismatch | claim_mismatch | claim_mismatch | " +
+				"claim_mismatch | claim_mismatch | valid | claim_mismatch | claim_mismatch"},
 		{claim: "token_use (Cognito)", use: "the kind of token", base: "pool access", text: `"access"`,
 			want: "token_use_mismatch | token_use_mismatch | token_use_mismatch | valid | token_use_mismatch | token_use_mismatch | " +
 				"token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | " +

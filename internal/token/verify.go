@@ -64,6 +64,7 @@ type trusted struct {
 	tokenTypes      []string        // as configured
 	types           map[string]bool // normalized by mediaType
 	algorithms      []string
+	require         []requiredClaim
 	subjectClaims   []claimPath
 	standardClients []string    // client_id and azp, if they are configured
 	otherClients    []claimPath // the other claims that may name the client
@@ -143,6 +144,9 @@ func newTrusted(issuer config.Issuer, naming []string) *trusted {
 		leeway:        issuer.Leeway, maxLifetime: issuer.MaxLifetime,
 	}
 	t.setClientClaims(issuer.ClientClaims)
+	for _, one := range issuer.Require {
+		t.require = append(t.require, requiredClaim{parseClaimPath(one.Claim), one.Values})
+	}
 	t.naming = slices.Concat(parseClaimPaths(config.SubjectClaims()), t.subjectClaims, t.groupsClaim)
 	for _, name := range naming {
 		if t.namedByClient = t.namedByClient || name == "$client"; !strings.HasPrefix(name, "$") {

@@ -68,9 +68,28 @@ func Expecting(expected string, check func(string) string) func(string) string {
 
 // Identifier is a name that another system defines, such as a client ID, a group
 // or a scope. Identifiers are compared byte for byte, so one that can only be a
-// typing mistake is rejected.
+// typing mistake is rejected, and one in quotes gets a warning.
 func Identifier(expected string) Codec[string] {
-	return Text(expected, Expecting(expected, BadIdentifier))
+	return NotInQuotes(Text(expected, Expecting(expected, BadIdentifier)))
+}
+
+// NotInQuotes is f with a warning if the value begins and ends with quotes.
+func NotInQuotes(f Codec[string]) Codec[string] {
+	return Then(f, func(d *Decoder, p Place, text string) (string, bool) {
+		if InQuotes(text) {
+			d.Warn(p.Path, "begins and ends with quotes, which are part of the value: got %s; remove the quotes, for example from the env file",
+				Quote(text))
+		}
+		return text, true
+	})
+}
+
+// InQuotes reports whether text begins and ends with quotes, as after an env file of which
+// the quotes were kept, or when a text was pasted with typographic quotes.
+func InQuotes(text string) bool {
+	const marks = "\"'`“”„‘’‚«»"
+	runes := []rune(text)
+	return len(runes) > 1 && strings.ContainsRune(marks, runes[0]) && strings.ContainsRune(marks, runes[len(runes)-1])
 }
 
 // BadIdentifier returns what is wrong with an identifier, or "".

@@ -1,0 +1,47 @@
+package token
+
+import (
+	"slices"
+
+	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
+)
+
+// requiredClaim is a claim that must have, or contain, one of the values.
+type requiredClaim struct {
+	path   claimPath
+	values []string
+}
+
+// checkRequired checks the claims that the issuer's configuration requires.
+func (i *trusted) checkRequired(claims map[string]any) *denial.Error {
+	for n := range i.require {
+		want := &i.require[n]
+		found := want.found(claims)
+		if slices.ContainsFunc(found, func(one string) bool { return slices.Contains(want.values, one) }) {
+			continue
+		}
+		failure := fail(ErrClaimMismatch, want.path.describe(claims)+"; expected "+quote.OneOf(want.values)).
+			WithHint("get a token whose " + want.path.name() + " is " + quote.OneOf(want.values))
+		if len(found) > 0 {
+			failure.Internal = "got " + want.path.name() + " " + quote.List(found) + "; expected " + quote.OneOf(want.values)
+			failure.Hint = "add " + quote.Text(found[0]) + " to " + want.path.name() + " in require of issuer " + quote.Text(i.name) +
+				" if such tokens may be used here, or " + failure.Hint
+		}
+		return failure
+	}
+	return nil
+}
+
+// found returns the values of the claim: a string, the JSON text of a number or boolean, or
+// the items of an array of strings. Another form has no value.
+func (r *requiredClaim) found(claims map[string]any) []string {
+	value, _ := r.path.find(claims)
+	if list, ok := stringList(value); ok {
+		return list
+	}
+	if text := scalar(value); text != "" {
+		return []string{text}
+	}
+	return nil
+}
