@@ -5,6 +5,7 @@ package browser
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ const elsewhere = "http://elsewhere.example:5000"
 type frontEnd struct {
 	tab
 	application *programs.Requests
+	address     string // that the page calls
 }
 
 // variant is one form of README's command.
@@ -101,7 +103,7 @@ func startFrontEnd(t *testing.T, start quickStart, init, keys string) frontEnd {
 		}
 		hosts[parsed.Host] = pages
 	}
-	return frontEnd{startChromium(t, hosts).tab("user", "page"), requests}
+	return frontEnd{startChromium(t, hosts).tab("user", "page"), requests, start.address}
 }
 
 // press presses a button that sends a request, and returns what the page shows.
@@ -172,6 +174,11 @@ func (f frontEnd) denied(t *testing.T, button, status, reason, challenge string)
 	}
 }
 
+// added are the headers that the page adds to a POST, as browser libraries do.
+func added() []string {
+	return []string{"X-Requested-With", "X-Csrf-Token", "Traceparent", "Tracestate", "Baggage", "X-Amz-User-Agent"}
+}
+
 // allowed checks a request that is allowed: the application receives it alone, without its
 // preflight, with the user and without a token, and the page reads the answer.
 func (f frontEnd) allowed(t *testing.T, button, request, body, origin, groups string) {
@@ -180,6 +187,16 @@ func (f frontEnd) allowed(t *testing.T, button, request, body, origin, groups st
 		t.Errorf("%s: the page reads %v", button, shown)
 	}
 	got := f.application.Only(t)
+	if got.Host != f.address {
+		t.Errorf("%s: the application received the host %q, want the page's, %q", button, got.Host, f.address)
+	}
+	if got.Method == http.MethodPost {
+		for _, name := range added() {
+			if len(got.Header.Values(name)) != 1 {
+				t.Errorf("%s: the application received %s %q", button, name, got.Header.Values(name))
+			}
+		}
+	}
 	if got.Method+" "+got.URI != request || got.Body != body {
 		t.Errorf("%s: the application received %s %s %q", button, got.Method, got.URI, got.Body)
 	}

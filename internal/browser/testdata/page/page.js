@@ -31,7 +31,17 @@ element("sign-in").addEventListener("submit", (event) => {
   token = element("token").value;
   element("token").value = "";
 });
+// What browser libraries add to requests: axios, OpenTelemetry, the AWS SDK and the like.
+const added = {
+  "x-requested-with": "XMLHttpRequest",
+  "x-csrf-token": "c1",
+  traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  tracestate: "vendor=1",
+  baggage: "tenant=1",
+  "x-amz-user-agent": "aws-amplify/6",
+};
+
 element("call").addEventListener("click", () => send("GET", "/api/messages", {}));
 element("post").addEventListener("click", () =>
-  send("POST", "/api/messages", { "content-type": "application/json" }, JSON.stringify({ text: "hello" })));
+  send("POST", "/api/messages", { ...added, "content-type": "application/json" }, JSON.stringify({ text: "hello" })));
 element("admin").addEventListener("click", () => send("GET", "/admin/report", {}));
