@@ -29,7 +29,7 @@ func explainDecision(r *request.Request, e *gate.Explanation) *explanation {
 	d := e.Decision
 	made := &explanation{
 		Record: audit.NewRecord(r, d, ""), Steps: e.Steps,
-		set: d.Set, response: d.AddToResponse, remove: d.Remove, removeParameters: d.RemoveParameters,
+		set: d.Set.List(), response: d.AddToResponse, remove: d.Remove, removeParameters: d.RemoveParameters,
 	}
 	made.Level, made.Message, made.DurationUS = "", "", 0
 	if d.Answer != nil {

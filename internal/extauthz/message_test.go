@@ -74,7 +74,7 @@ func allowedMessage(d *gate.Decision) *authv3.CheckResponse {
 	return &authv3.CheckResponse{
 		Status: &rpcstatus.Status{},
 		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-			Headers: options(d.Set), HeadersToRemove: d.Remove, QueryParametersToRemove: d.RemoveParameters,
+			Headers: options(d.Set.List()), HeadersToRemove: d.Remove, QueryParametersToRemove: d.RemoveParameters,
 			ResponseHeadersToAdd: added(d.AddToResponse),
 		}},
 		DynamicMetadata: dynamicMetadata(d),
@@ -157,7 +157,7 @@ func checkDenied(t testing.TB, d *gate.Decision) {
 func checkAllowed(t testing.TB, d *gate.Decision) {
 	t.Helper()
 	answersAs(t, d, false, allowedMessage)
-	d.Identity = &gate.Identity{Set: d.Set, Remove: d.Remove}
+	d.KeepRendered = func(rendered string) { d.Rendered = rendered }
 	answersAs(t, d, false, allowedMessage)
 }
 
@@ -218,7 +218,7 @@ func TestAllowedIsTheMessage(t *testing.T) {
 				checkAllowed(t, &gate.Decision{
 					ID: gate.ID{Replica: "replica", Number: 0x123456789abcdef0}, Route: long(size), Verdict: gate.VerdictAllow, Reason: reason,
 					Issuer: "home", Subject: long(size), Expires: time.Unix(2_000_000_000, 0),
-					Set:    []request.Header{{Name: "x-user-id", Value: long(size)}, {Name: "x-user-name", Value: "ann"}},
+					Set:    request.Pack([]request.Header{{Name: "x-user-id", Value: long(size)}, {Name: "x-user-name", Value: "ann"}}),
 					Remove: []string{"x-user-groups", "authorization", long(size)}, RemoveParameters: []string{"access_token", long(size)},
 					AddToResponse: []request.Header{{Name: "access-control-allow-origin", Value: long(size)}, {Name: "vary"}},
 				})
@@ -240,7 +240,7 @@ func FuzzAllowed(f *testing.F) {
 			d.Expires = time.Unix(expires, 0)
 		}
 		for range count % 8 {
-			d.Set = append(d.Set, request.Header{Name: name, Value: value})
+			d.Set += request.Pack([]request.Header{{Name: name, Value: value}})
 			d.Remove = append(d.Remove, removed)
 			d.AddToResponse = append(d.AddToResponse, request.Header{Name: removed, Value: value})
 		}

@@ -44,7 +44,8 @@ func denialOf(d *gate.Decision) *gate.Denial {
 	return d.Denial
 }
 
-// allowedResponse returns the answer for a decision that allows the request.
+// allowedResponse returns the answer for a decision that allows the request, without the
+// headers to remove (see [templates.removalPart]).
 func allowedResponse(d *gate.Decision, id string) *authv3.CheckResponse {
 	added := make([]*corev3.HeaderValueOption, len(d.AddToResponse))
 	for i, h := range d.AddToResponse {
@@ -55,7 +56,7 @@ func allowedResponse(d *gate.Decision, id string) *authv3.CheckResponse {
 	return &authv3.CheckResponse{
 		Status: &rpcstatus.Status{Code: int32(codes.OK)},
 		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-			Headers: overwrites(d.Set), HeadersToRemove: d.Remove, ResponseHeadersToAdd: added,
+			Headers: overwrites(d.Set.List()), ResponseHeadersToAdd: added,
 			QueryParametersToRemove: d.RemoveParameters, // Envoy compares the bytes of their names
 		}},
 		DynamicMetadata: dynamicMetadata(d, id),

@@ -2,6 +2,8 @@ package extauthz
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,53 +16,51 @@ import (
 )
 
 // template is an encoded answer from which the answers of similar decisions are made: those
-// that differ only in their ID. The IDs of one process have the same length.
-type template struct {
-	answer []byte // without shared
-	// shared is the rest of the answer, which those of many tokens have in common. A
-	// message of Protobuf can be in two parts: a reader merges them.
-	shared   []byte
-	idLength int
-	times    int    // how often answer has the ID
-	offsets  [2]int // of the ID in answer
-}
+// that differ only in their ID. The IDs of one process have the same length. An empty
+// template is none. It is one string, because each remembered token has one:
+//
+//	the length of the ID, how often the answer has it     one byte each
+//	the offsets of the ID in the answer                   four bytes each, big endian
+//	the answer
+type template string
 
 // newTemplate returns the template of an answer that contains the ID this many times. It
-// returns nil if the ID occurs more often, because another value contains it, or less often,
-// because it is escaped.
-func newTemplate(answer []byte, id string, times int) *template {
-	t := &template{idLength: len(id), times: times}
-	if bytes.Count(answer, []byte(id)) != times {
-		return nil
+// returns none if the ID occurs more often, because another value contains it, or less
+// often, because it is escaped; or if the ID is too long.
+func newTemplate(answer []byte, id string, times int) template {
+	if bytes.Count(answer, []byte(id)) != times || len(id) > math.MaxUint8 {
+		return ""
 	}
-	t.answer = bytes.Clone(answer)
+	made := append(make([]byte, 0, 2+4*times+len(answer)), byte(len(id)), byte(times))
 	for n, from := 0, 0; n < times; n++ {
-		t.offsets[n] = from + bytes.Index(answer[from:], []byte(id))
-		from = t.offsets[n] + len(id)
+		at := from + bytes.Index(answer[from:], []byte(id))
+		made = binary.BigEndian.AppendUint32(made, uint32(at))
+		from = at + len(id)
 	}
-	return t
+	return template(append(made, answer...))
 }
 
 // append appends the answer for a decision with this ID. It reports false if there is no
 // template or if the ID has another length.
-func (t *template) append(to []byte, id gate.ID) ([]byte, bool) {
+func (t template) append(to []byte, id gate.ID) ([]byte, bool) {
 	var space [64]byte
 	text := id.Append(space[:0])
-	if t == nil || len(text) != t.idLength {
+	if t == "" || len(text) != int(t[0]) {
 		return to, false
 	}
-	begin := len(to)
-	to = append(to, t.answer...)
-	for _, offset := range t.offsets[:t.times] {
-		copy(to[begin+offset:], text)
+	times, begin := int(t[1]), len(to)
+	to = append(to, t[2+4*times:]...)
+	for n := range times {
+		offset := binary.BigEndian.Uint32([]byte(t[2+4*n:]))
+		copy(to[begin+int(offset):], text)
 	}
-	return append(to, t.shared...), true
+	return to, true
 }
 
 // templates makes answers, and has the templates of denials. The zero value is ready. It
 // is safe for concurrent use.
 type templates struct {
-	byKey sync.Map // of denialKey to *template
+	byKey sync.Map // of denialKey to template
 	count atomic.Int32
 	// removal is the part of allowed answers that removes headers, as it was made last:
 	// nearly all identities share one list.
@@ -75,7 +75,7 @@ type removal struct {
 // removalPart returns the part of an allowed answer that removes headers. It must not be
 // changed.
 func (t *templates) removalPart(names []string) ([]byte, error) {
-	if last := t.removal.Load(); last != nil && slices.Equal(last.names, names) {
+	if last := t.removal.Load(); last != nil && same(last.names, names) {
 		return last.part, nil
 	}
 	part, err := proto.Marshal(&authv3.CheckResponse{HttpResponse: &authv3.CheckResponse_OkResponse{
@@ -85,6 +85,11 @@ func (t *templates) removalPart(names []string) ([]byte, error) {
 		t.removal.Store(&removal{names, part})
 	}
 	return part, err
+}
+
+// same reports whether two lists are equal. Shared lists are the same memory.
+func same(a, b []string) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
 // maxTemplates is the maximum number of templates of denials; when it is exceeded, all are
@@ -116,15 +121,14 @@ func keyOf(d *gate.Decision, grpcClient bool) (denialKey, bool) {
 	return key, d.Verdict == gate.VerdictDeny && d.Issuer == "" && d.Subject == "" && d.Expires.IsZero()
 }
 
-func (t *templates) find(key denialKey) *template {
-	if found, ok := t.byKey.Load(key); ok {
-		return found.(*template)
-	}
-	return nil
+func (t *templates) find(key denialKey) template {
+	found, _ := t.byKey.Load(key)
+	one, _ := found.(template)
+	return one
 }
 
-func (t *templates) keep(key denialKey, one *template) {
-	if one == nil {
+func (t *templates) keep(key denialKey, one template) {
+	if one == "" {
 		return
 	}
 	if _, replaced := t.byKey.Swap(key, one); !replaced && t.count.Add(1) > maxTemplates {
@@ -156,29 +160,26 @@ func (t *templates) appendAnswer(to []byte, d *gate.Decision, grpcClient bool) (
 	return to, err
 }
 
-// appendAllowed appends the answer of an allowed decision. An identity that decisions
-// share keeps its template.
+// appendAllowed appends the answer of an allowed decision. The answer is in two parts, which
+// a reader of Protobuf merges: the list of removed headers, which is the same for nearly all
+// tokens, and the rest, which is kept with the token.
 func (t *templates) appendAllowed(to []byte, d *gate.Decision) ([]byte, error) {
-	if d.Identity == nil {
-		return proto.MarshalOptions{}.MarshalAppend(to, allowedResponse(d, d.ID.String()))
-	}
-	kept, _ := d.Identity.Rendered().(*template)
-	if to, ok := kept.append(to, d.ID); ok {
-		return to, nil
-	}
-	begin, id := len(to), d.ID.String()
-	message := allowedResponse(d, id)
-	message.GetOkResponse().HeadersToRemove = nil
-	shared, err := t.removalPart(d.Remove)
-	if err == nil {
-		to, err = proto.MarshalOptions{}.MarshalAppend(to, message)
-	}
+	removal, err := t.removalPart(d.Remove)
 	if err != nil {
 		return to, err
 	}
-	if made := newTemplate(to[begin:], id, 1); made != nil { // in the metadata
-		made.shared = shared
-		d.Identity.KeepRendered(made)
+	if to, ok := template(d.Rendered).append(to, d.ID); ok {
+		return append(to, removal...), nil
 	}
-	return append(to, shared...), nil
+	begin, id := len(to), d.ID.String()
+	to, err = proto.MarshalOptions{}.MarshalAppend(to, allowedResponse(d, id))
+	if err != nil {
+		return to, err
+	}
+	if d.KeepRendered != nil {
+		if made := newTemplate(to[begin:], id, 1); made != "" { // in the metadata
+			d.KeepRendered(string(made))
+		}
+	}
+	return append(to, removal...), nil
 }

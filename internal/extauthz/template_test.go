@@ -69,6 +69,8 @@ func change(t *testing.T, field reflect.Value) {
 		field.SetBool(!field.Bool())
 	case reflect.Slice:
 		field.Set(reflect.Append(field, reflect.Zero(field.Type().Elem())))
+	case reflect.Func:
+		field.Set(reflect.MakeFunc(field.Type(), func([]reflect.Value) []reflect.Value { return nil }))
 	case reflect.Pointer:
 		field.Set(reflect.New(field.Type().Elem()))
 	default:
@@ -110,7 +112,7 @@ func TestTemplatesOfEachField(t *testing.T) {
 }
 
 // mixedDecisions returns decisions that differ in few things, so that their templates would
-// be easy to confuse. Decisions of the same user share an identity.
+// be easy to confuse. Decisions that allow the same user share an identity.
 func mixedDecisions(random *rand.Rand, count int) []*gate.Decision {
 	shared := make([]*gate.Decision, 6)
 	for n := range shared {
@@ -119,11 +121,9 @@ func mixedDecisions(random *rand.Rand, count int) []*gate.Decision {
 			Route: fmt.Sprintf("route-%d", n%2), Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed,
 			Issuer: "home", Subject: user, Expires: time.Unix(int64(2_000_000_000+n), 0),
 			AddToResponse: []request.Header{{Name: "access-control-allow-origin", Value: fmt.Sprintf("https://%d.example", n%3)}},
-			Identity: &gate.Identity{
-				Set: []request.Header{{Name: "x-user-id", Value: user}}, Remove: []string{"authorization", "x-user-" + fmt.Sprint(n%2)},
-			},
+			Set:           request.Pack([]request.Header{{Name: "x-user-id", Value: user}}),
+			Remove:        []string{"authorization", "x-user-" + fmt.Sprint(n%2)},
 		}
-		shared[n].Set, shared[n].Remove = shared[n].Identity.Set, shared[n].Identity.Remove
 	}
 	origins := [][]request.Header{nil, {{Name: "vary", Value: "Origin"}}, {{Name: "vary", Value: "Origin"}, {Name: "x", Value: "y"}}}
 	var all []*gate.Decision
@@ -150,11 +150,17 @@ func mixedDecisions(random *rand.Rand, count int) []*gate.Decision {
 func TestTemplatesAreNotMixedUp(t *testing.T) {
 	answers := extauthz.Answers()
 	var all sync.WaitGroup
+	var rendered sync.Map // :: subject -> what was kept of an allowed decision
 	decisions := mixedDecisions(rand.New(rand.NewPCG(1, 2)), 4000)
 	for part := range slices.Chunk(decisions, 1000) {
 		all.Go(func() {
 			for n, d := range part {
 				grpcClient := n%2 == 0
+				if kept, found := rendered.Load(d.Subject); d.Denial == nil && found {
+					d.Rendered = kept.(string)
+				} else if d.Denial == nil {
+					d.KeepRendered = func(made string) { rendered.Store(d.Subject, made) }
+				}
 				data, err := answers(d, grpcClient)
 				want := allowedMessage(d)
 				if d.Denial != nil {
@@ -176,7 +182,9 @@ func TestTemplatesAreNotMixedUp(t *testing.T) {
 // that JSON escapes is marshalled again.
 func TestIDsInOtherPlaces(t *testing.T) {
 	for name, change := range map[string]func(d *gate.Decision, id string){
-		"in a header":            func(d *gate.Decision, id string) { d.Set[0].Value = "a" + id + "b" },
+		"in a header": func(d *gate.Decision, id string) {
+			d.Set = request.Pack([]request.Header{{Name: "x-user-id", Value: "a" + id + "b"}})
+		},
 		"in a removed header":    func(d *gate.Decision, id string) { d.Remove[0] = id },
 		"in a response header":   func(d *gate.Decision, id string) { d.AddToResponse = []request.Header{{Name: "x", Value: id}} },
 		"in the subject":         func(d *gate.Decision, id string) { d.Subject = id + id },
@@ -189,17 +197,17 @@ func TestIDsInOtherPlaces(t *testing.T) {
 		"like a field of a text": func(d *gate.Decision, id string) { d.ID.Replica = "\x1a\x13"; d.Subject = "\x1a\x13" + id },
 	} {
 		t.Run(name, func(t *testing.T) {
-			allowed, answers := gate.Identity{Set: []request.Header{{Name: "x-user-id", Value: "alice"}}, Remove: []string{"a"}}, extauthz.Answers()
+			answers := extauthz.Answers()
 			for round := range 3 {
 				d := &gate.Decision{
 					ID: gate.ID{Replica: "replica", Number: uint64(round)}, Route: "a", Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed,
-					Set: slices.Clone(allowed.Set), Remove: slices.Clone(allowed.Remove),
+					Set: request.Pack([]request.Header{{Name: "x-user-id", Value: "alice"}}), Remove: []string{"a"},
 				}
 				denied := expiredDecision()
 				denied.ID = d.ID
 				change(d, d.ID.String())
-				denied.ID, denied.Route, denied.Denial.Challenge = d.ID, d.Route, "Bearer "+d.Subject+d.Set[0].Value
-				d.Identity = &gate.Identity{Set: d.Set, Remove: d.Remove}
+				denied.ID, denied.Route, denied.Denial.Challenge = d.ID, d.Route, "Bearer "+d.Subject+d.Set.List()[0].Value
+				d.KeepRendered = func(rendered string) { d.Rendered = rendered }
 				for range 2 {
 					if got := sent(t, answers, d, false); !proto.Equal(got, allowedMessage(d)) {
 						t.Fatalf("allowed:\ngot  %v\nwant %v", got, allowedMessage(d))

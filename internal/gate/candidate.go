@@ -120,7 +120,8 @@ func differ(r *request.Request, a, b *Decision) bool {
 		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Value, y.Value))
 	}
 	return a.Verdict != b.Verdict || a.Reason != b.Reason || a.Status() != b.Status() ||
-		!alike(a.Set, b.Set, byName) || !alike(a.AddToResponse, b.AddToResponse, byName) || !alike(a.answered(), b.answered(), byName) ||
+		!alike(a.Set.List(), b.Set.List(), byName) || !alike(a.AddToResponse, b.AddToResponse, byName) ||
+		!alike(a.answered(), b.answered(), byName) ||
 		!alike(having(r, a.Remove), having(r, b.Remove), strings.Compare) || !alike(a.RemoveParameters, b.RemoveParameters, strings.Compare)
 }
 

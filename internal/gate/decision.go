@@ -67,7 +67,7 @@ type Decision struct {
 	Expires time.Time
 
 	// Set and Remove are the changes to an allowed request's headers. No name is in both.
-	Set    []request.Header
+	Set    request.Packed
 	Remove []string
 	// RemoveParameters are the query parameters to remove from an allowed request.
 	RemoveParameters []string
@@ -83,9 +83,13 @@ type Decision struct {
 	// any other request.
 	PreflightChecked bool
 
-	// Identity is shared by all decisions that allow this token under this rule. Set, Remove
-	// and AddToResponse are its lists. Nil: the decision shares no identity.
-	Identity *Identity
+	// Rendered is what KeepRendered kept when an earlier request with this token was allowed
+	// under this rule, with the same Set, Remove and AddToResponse; empty if nothing was.
+	Rendered string
+	// KeepRendered lets a renderer keep what it made from the decision for such requests. It
+	// must not contain anything else that differs between them. Nil: it cannot be kept, or
+	// was.
+	KeepRendered func(rendered string)
 
 	// Record: the decision is written to the audit log, at To.
 	Record bool

@@ -39,7 +39,7 @@ type evaluation struct {
 	credential    credential.Credential
 	verified      token.Token
 	token         *token.Token // verified, or nil before the token is verified
-	remembered    tokencache.Entry[*Identity]
+	remembered    tokencache.Entry[mapped]
 
 	failure    error       // the first check that failed; nil if none did
 	failedRule *route.Rule // the rule of that check; nil if it belongs to no rule
@@ -399,7 +399,7 @@ func (e *evaluation) setDenial(reason Reason, failure *denial.Error) {
 func (e *evaluation) allow(reason Reason, set []request.Header, removal credential.Removal) {
 	e.decision.Verdict, e.decision.Reason, e.removed = VerdictAllow, reason, removal
 	e.decision.Remove = slices.Concat(e.policy.mapper.Strip(e.request.Headers, set, e.parsed.Relaxed), removal.Headers)
-	e.decision.Set = slices.Concat(set, removal.Set)
+	e.decision.Set = request.Pack(set, removal.Set)
 	e.decision.RemoveParameters = removal.Parameters
 	e.decision.AddToResponse = e.policy.cors.allowed(e.request.Header("origin"))
 }

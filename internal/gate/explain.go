@@ -247,9 +247,10 @@ func describeSigner(found map[Stage]string, kid, issuer string) {
 // describeIdentity says how the request's headers are changed.
 func (e *evaluation) describeIdentity() string {
 	text := "no identity is set"
-	rewritten := len(e.decision.Set) - len(e.removed.Set) // the rest are the client's, without the token
+	set := e.decision.Set.List()
+	rewritten := len(set) - len(e.removed.Set) // the rest are the client's, without the token
 	if rewritten > 0 {
-		text = "sets " + strings.Join(headerNames(e.decision.Set[:rewritten]), ", ")
+		text = "sets " + strings.Join(headerNames(set[:rewritten]), ", ")
 	}
 	if len(e.removed.Set) > 0 {
 		text += "; removes the token from " + strings.Join(headerNames(e.removed.Set), ", ")

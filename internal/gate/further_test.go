@@ -186,7 +186,7 @@ func TestFurtherRulesShareNothing(t *testing.T) {
 		if d := w.decide(t, get("/admin", staff)); d.Reason != "group_missing" {
 			t.Errorf("%s", d.Reason)
 		}
-		if d, shared := w.allow(t, get("/admin", admin)); shared != nil || !slices.Equal(d.Further, []string{"admin"}) {
+		if d, shared := w.allow(t, get("/admin", admin)); shared != "" || !slices.Equal(d.Further, []string{"admin"}) {
 			t.Errorf("%v is shared, further %v", shared, d.Further)
 		}
 	}

@@ -294,7 +294,7 @@ func forwarded(d *gate.Decision, r *request.Request) map[string][]string {
 		name := strings.ToLower(h.Name)
 		got[name] = append(got[name], h.Value)
 	}
-	for _, h := range d.Set {
+	for h := range d.Set.All() {
 		got[strings.ToLower(h.Name)] = []string{h.Value}
 	}
 	for _, name := range d.Remove {

@@ -2,56 +2,24 @@ package gate
 
 import (
 	"slices"
-	"strings"
-	"sync/atomic"
 
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
-// Identity is what a verified token gives under one rule: the headers that the
-// application gets, those that are removed, and those that the response gets. All
-// decisions about the token under the rule share it. It never changes, and is safe for
-// concurrent use.
-type Identity struct {
-	Set           []request.Header
-	Remove        []string
-	AddToResponse []request.Header
-
-	rendered atomic.Value
+// mapped is the identity that is remembered with a verified token for the requests that a rule
+// allows: all decisions about the token under the rule share it. It never changes. There
+// can be tens of thousands, so the texts are one block without pointers, in which the
+// garbage collector has nothing to scan, and equal lists are shared.
+type mapped struct {
+	set      request.Packed
+	rendered string
+	remove   *[]string
 }
 
-// Rendered returns the value of [Identity.KeepRendered], or nil. It must not be changed.
-func (i *Identity) Rendered() any { return i.rendered.Load() }
-
-// KeepRendered stores what a renderer made from a decision with this identity, for the
-// decisions that share it. The value must not contain anything that differs between
-// these decisions. The first value stays.
-func (i *Identity) KeepRendered(made any) { i.rendered.CompareAndSwap(nil, made) }
-
-// newIdentity returns the identity of an allowed decision. Its values are copied into one
-// string, so that it keeps nothing else of the request in memory.
-func newIdentity(d *Decision) *Identity {
-	var all strings.Builder
-	for _, h := range d.Set {
-		all.WriteString(h.Value)
-	}
-	values := all.String()
-	i := &Identity{Set: make([]request.Header, len(d.Set)), Remove: d.Remove, AddToResponse: d.AddToResponse}
-	for n, h := range d.Set {
-		i.Set[n], values = request.Header{Name: h.Name, Value: values[:len(h.Value)]}, values[len(h.Value):]
-	}
-	return i
-}
-
-// bytes returns about how much memory the identity takes, with what a renderer stores in
-// it. AddToResponse belongs to the policy.
-func (i *Identity) bytes() int {
-	const structs, perHeader, rendered = 128, 48, 232
-	size := structs + rendered
-	for _, h := range i.Set {
-		size += perHeader + len(h.Name) + 2*len(h.Value)
-	}
-	return size
+// bytes returns about how much memory the identity takes.
+func (i mapped) bytes() int {
+	const fields = 48
+	return fields + (len(i.set)+len(i.rendered))*17/16 // Go's allocator rounds up by an eighth at most
 }
 
 // useShared allows a request with the identity of an earlier request with its token, and
@@ -61,34 +29,36 @@ func (e *evaluation) useShared() bool {
 		return false
 	}
 	shared, found := e.remembered.Kept(e.identityKey())
-	if !found || !e.policy.mapper.Usual(e.request.Headers, shared.Set, e.parsed.Relaxed) {
+	if !found || !e.policy.mapper.Usual(e.request.Headers, e.parsed.Relaxed) {
 		return false
 	}
 	d := e.decision
-	d.Verdict, d.Reason, d.Identity = VerdictAllow, ReasonAllowed, shared
-	d.Set, d.Remove, d.AddToResponse = shared.Set, shared.Remove, shared.AddToResponse
+	d.Verdict, d.Reason = VerdictAllow, ReasonAllowed
+	d.Set, d.Remove, d.Rendered = shared.set, *shared.remove, shared.rendered
+	d.AddToResponse = e.policy.cors.allowed(e.request.Header("origin"))
 	return true
 }
 
-// share keeps the identity of an allowed decision for the next request with its token.
+// share lets a renderer keep the identity of an allowed decision, with what it rendered,
+// for the next request with its token.
 func (e *evaluation) share() {
-	if !e.shareable() || !e.remembered.Remembered() {
+	if !e.shareable() || !e.remembered.Remembered() || !e.policy.mapper.Usual(e.request.Headers, e.parsed.Relaxed) {
 		return
 	}
-	d := e.decision
-	if !e.policy.mapper.Usual(e.request.Headers, d.Set, e.parsed.Relaxed) {
-		return
-	}
+	d, policy, at, key := e.decision, e.policy, e.remembered, e.identityKey()
 	// Nearly all tokens have the same headers removed, so they share one list.
-	if last := e.policy.lastRemove.Load(); last != nil && slices.Equal(*last, d.Remove) {
-		d.Remove = *last
-	} else {
+	remove := policy.lastRemove.Load()
+	if remove == nil || !slices.Equal(*remove, d.Remove) {
 		list := d.Remove // not &d.Remove, which would keep the decision
-		e.policy.lastRemove.Store(&list)
+		remove = &list
+		policy.lastRemove.Store(remove)
 	}
-	d.Identity = newIdentity(d)
-	d.Set = d.Identity.Set
-	e.policy.tokens.Keep(e.remembered, e.identityKey(), d.Identity, d.Identity.bytes())
+	set := string(d.Set)
+	d.KeepRendered = func(rendered string) {
+		texts := set + rendered
+		shared := mapped{set: request.Packed(texts[:len(set)]), rendered: texts[len(set):], remove: remove}
+		policy.tokens.Keep(at, key, shared, shared.bytes())
+	}
 }
 
 // shareable reports whether an allowed decision under the rule depends only on what

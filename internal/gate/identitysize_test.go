@@ -69,7 +69,7 @@ func TestIdentityTotalOfARememberedToken(t *testing.T) {
 		}
 	}
 	_, first := w.allow(t, fits)
-	if _, shared := w.allow(t, fits); shared == nil || shared != first {
+	if _, shared := w.allow(t, fits); shared == "" || shared != first {
 		t.Error("the identity at the limit is not shared")
 	}
 	lower := *w.cfg

@@ -24,7 +24,7 @@ type Policy struct {
 	cfg      *config.Config
 	routes   *route.Table
 	verifier *token.Verifier
-	tokens   *tokencache.Cache[*Identity] // verifies with verifier
+	tokens   *tokencache.Cache[mapped] // verifies with verifier
 	mapper   *identity.Mapper
 	cors     *cors
 	issuers  *issuer.Set
@@ -109,7 +109,7 @@ func (p *Policy) verify(revoked *revocation.List, candidate bool) error {
 	if err != nil {
 		return err
 	}
-	if p.tokens, err = tokencache.New[*Identity](p.verifier, p.cfg.Tokens.CacheBytes); err != nil {
+	if p.tokens, err = tokencache.New[mapped](p.verifier, p.cfg.Tokens.CacheBytes); err != nil {
 		return err
 	}
 	p.verifier.SetRevocations(revoked)

@@ -20,7 +20,9 @@ func checkAgrees(t *testing.T, decided, explained *gate.Decision) {
 		// These fields differ between decisions.
 		p.ID, p.Elapsed, p.Record, p.Cached = gate.ID{}, 0, false, false
 		p.Remove = slices.Sorted(slices.Values(p.Remove))
-		p.Set = slices.SortedFunc(slices.Values(p.Set), func(a, b request.Header) int { return strings.Compare(a.Name, b.Name) })
+		byName := func(a, b request.Header) int { return strings.Compare(a.Name, b.Name) }
+		p.Set = request.Pack(slices.SortedFunc(p.Set.All(), byName))
+		p.KeepRendered = nil
 		if d.Denial != nil {
 			denial := *d.Denial
 			denial.RetryAfter = 0

@@ -55,7 +55,7 @@ func TestEndStreamsAtExpiry(t *testing.T) {
 				t.Fatalf("%s (%s), want %s", d.Reason, d.InternalDetail, row.want)
 			}
 			got := ""
-			for _, h := range d.Set {
+			for h := range d.Set.All() {
 				if h.Name == streamField {
 					got += h.Value
 				}
@@ -79,7 +79,8 @@ func TestStreamOfTheLastMomentEnds(t *testing.T) {
 		1999 * time.Microsecond: "1", 2 * time.Millisecond: "2",
 	} {
 		e := w.gate.Explain(t.Context(), get("/events", raw), end.Add(-before))
-		last := e.Decision.Set[len(e.Decision.Set)-1]
+		set := e.Decision.Set.List()
+		last := set[len(set)-1]
 		if e.Decision.Reason != gate.ReasonAllowed || last.Name != streamField || last.Value != want {
 			t.Errorf("%v before the end: %s, %s: %q, want %q", before, e.Decision.Reason, last.Name, last.Value, want)
 		}

@@ -230,9 +230,9 @@ func mutants() []mutant {
 		e.withoutIdentity`},
 
 		{"10 identity: names seen of a known token", shared,
-			`if !found || !e.policy.mapper.Usual(e.request.Headers, shared.Set, e.parsed.Relaxed) {`, `if !found {`},
+			`if !found || !e.policy.mapper.Usual(e.request.Headers, e.parsed.Relaxed) {`, `if !found {`},
 		{"10 identity: names seen of one that becomes known", shared,
-			`if !e.policy.mapper.Usual(e.request.Headers, d.Set, e.parsed.Relaxed) {`, `if false {`},
+			`!e.remembered.Remembered() || !e.policy.mapper.Usual(e.request.Headers, e.parsed.Relaxed) {`, `!e.remembered.Remembered() {`},
 		{"10 identity: one token, two routes", shared, `uint64(e.rule.Number())<<40 | `, ``},
 		{"10 identity: one token, two origins", shared, `uint64(origin)<<16 | `, `0*uint64(origin) | `},
 		{"10 identity: one token under further rules", shared, `len(e.further) == 0 && `, ``},
@@ -286,7 +286,8 @@ func mutants() []mutant {
 		{"answer: a template is of one route", "internal/extauthz/template.go", `		route: d.Route, reason`, `		reason`},
 		{"answer: a template names nobody", "internal/extauthz/template.go", `d.Issuer == "" && d.Subject == "" && d.Expires.IsZero()`, `true`},
 		{"answer: a template is of one origin", "internal/extauthz/template.go", `if len(denial.CORS) > 0 {`, `if false {`},
-		{"answer: a template has the decision's own id", "internal/extauthz/template.go", `copy(to[begin+offset:], text)`, `_ = begin`},
+		{"answer: a template has the decision's own id", "internal/extauthz/template.go",
+			`copy(to[begin+int(offset):], text)`, `_, _ = begin, offset`},
 
 		{"connections: a message that does not come", "internal/extauthz/connection.go",
 			`if c.begun[(now-age)%sweepSlots].Load() > 0 {`, `if false {`},

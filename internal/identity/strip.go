@@ -86,13 +86,13 @@ func (m *Mapper) Strip(received, set []request.Header, relaxed config.Relaxed) [
 
 // Usual reports whether [Mapper.Strip] removes no received header other than those that
 // it always removes. It allocates nothing.
-func (m *Mapper) Usual(received, set []request.Header, relaxed config.Relaxed) bool {
+func (m *Mapper) Usual(received []request.Header, relaxed config.Relaxed) bool {
 	for i := range received {
 		name := received[i].Name
 		if why, guarded := m.guarded(name); !guarded || open(why, relaxed) {
 			continue
 		}
-		if !slices.Contains(m.always, name) && !isSet(set, name) {
+		if !slices.Contains(m.always, name) {
 			return false
 		}
 	}

@@ -90,7 +90,7 @@ func list(names []string) string {
 
 // headerValue returns the value that a decision sets a header to.
 func headerValue(d *gate.Decision, name string) string {
-	for _, h := range d.Set {
+	for h := range d.Set.All() {
 		if strings.EqualFold(h.Name, name) {
 			return orNotSet(h.Value)
 		}

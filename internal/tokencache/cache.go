@@ -23,16 +23,16 @@ type Cache[V any] struct {
 
 type digest [sha256.Size]byte
 
-// entry is a remembered token. It never changes: [Cache.Keep] replaces it.
+// entry is a remembered token with the value that was kept last. It never changes:
+// [Cache.Keep] replaces it. Most tokens have one value, so it is not in a list: a smaller
+// number of objects is less work for the garbage collector.
 type entry[V any] struct {
 	record token.Record
-	kept   []kept[V]
-	bytes  int // of the kept values
-}
-
-type kept[V any] struct {
-	key   uint64
-	value V
+	key    uint64
+	value  V
+	kept   int       // number of values of the token; if it is 0, key and value are empty
+	bytes  int       // of these values
+	older  *entry[V] // has the values that were kept before; nil if there are none
 }
 
 // New returns a cache of the tokens of a verifier. It takes at most about that many bytes,
@@ -73,12 +73,9 @@ func (e Entry[V]) Remembered() bool { return e.at != nil }
 // Kept returns the value that [Cache.Keep] kept under a key before the cache returned this
 // entry.
 func (e Entry[V]) Kept(key uint64) (value V, found bool) {
-	if e.at == nil {
-		return value, false
-	}
-	for i := range e.at.kept {
-		if e.at.kept[i].key == key {
-			return e.at.kept[i].value, true
+	for at := e.at; at != nil && at.kept > 0; at = at.older {
+		if at.key == key {
+			return at.value, true
 		}
 	}
 	return value, false
@@ -199,11 +196,10 @@ func (c *Cache[V]) Keep(at Entry[V], key uint64, value V, bytes int) {
 		return
 	}
 	old := at.at
-	e := &entry[V]{record: old.record, bytes: bytes}
-	if len(old.kept) < maxKept && old.bytes+bytes <= maxKeptBytes {
-		e.kept, e.bytes = append(make([]kept[V], 0, len(old.kept)+1), old.kept...), old.bytes+bytes
+	e := &entry[V]{record: old.record, key: key, value: value, kept: 1, bytes: bytes}
+	if old.kept > 0 && old.kept < maxKept && old.bytes+bytes <= maxKeptBytes {
+		e.kept, e.bytes, e.older = old.kept+1, old.bytes+bytes, old
 	}
-	e.kept = append(e.kept, kept[V]{key, value})
 	c.entries.Set(at.key, e)
 }
 
