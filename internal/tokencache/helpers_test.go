@@ -40,7 +40,8 @@ func apiIssuer() config.Issuer {
 	return config.Issuer{
 		Name: "api", ISS: []string{"https://api.example/"}, Audiences: []string{"orders-api"}, TokenUse: []string{"access"},
 		TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"ES256"},
-		GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second,
+		SubjectClaims: []string{"sub"}, ClientClaims: []string{"client_id", "azp"}, GroupsClaim: []string{"groups"},
+		ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second,
 	}
 }
 
