@@ -166,7 +166,7 @@ func (e explainer) questions(t *testing.T) map[gate.Reason]question {
 		"alg_not_allowed":           with(object{"alg": "none"}),
 		"header_not_allowed":        with(object{"crit": []string{"exp"}}),
 		"type_not_allowed":          with(object{"typ": "logout+jwt"}),
-		"kid_missing":               with(object{"kid": nil}),
+		"kid_missing":               with(object{"kid": ""}),
 		"issuer_unknown":            home("/team", object{"iss": "https://home.example"}),
 		"keys_unavailable":          home("/team", object{"iss": "http://127.0.0.1:1"}),
 		"key_unknown":               with(object{"kid": "gone"}),

@@ -149,6 +149,7 @@ type JWKS struct {
 	URI  string // if File is empty too, the discovery document names it
 	File string // a key set on disk instead of URI
 
+	MaxKeys            int // how many keys are held
 	RefreshInterval    time.Duration
 	UnknownKIDCooldown time.Duration
 	MaxStale           time.Duration

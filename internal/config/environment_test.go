@@ -22,7 +22,7 @@ func TestFromEnvironment(t *testing.T) {
 		SubjectClaims: []string{"sub"}, ClientClaims: []string{"client_id"},
 		GroupsClaim: []string{"cognito:groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second,
 		JWKS: config.JWKS{
-			URI: original + "/.well-known/jwks.json", RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second,
+			URI: original + "/.well-known/jwks.json", MaxKeys: 100, RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second,
 			MaxStale: 24 * time.Hour, RequestTimeout: 5 * time.Second, Proxy: "none",
 		},
 	}

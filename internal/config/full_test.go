@@ -45,6 +45,7 @@ issuers:
     dangerously_allow_http: false
     jwks:
       uri: https://keys.partner.example/jwks
+      max_keys: 100
       refresh_interval: 15m
       unknown_kid_cooldown: 5s
       max_stale: 24h
@@ -107,7 +108,7 @@ func TestFull(t *testing.T) {
 	same(t, problem, nil)
 	same(t, warned, []string{"22:5: issuers.partner.clients is an empty list, so the audience of a token is checked, but not its client"})
 	recorded := config.Sampling{Denied: 1}
-	keys := config.JWKS{RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour,
+	keys := config.JWKS{MaxKeys: 100, RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour,
 		RequestTimeout: 5 * time.Second, Proxy: "none"}
 	cruddur, partner := keys, keys
 	cruddur.URI = "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU/.well-known/jwks.json"

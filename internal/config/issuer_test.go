@@ -277,6 +277,8 @@ func TestJWKSMistakes(t *testing.T) {
 		{"no proxy of ours", web + `, jwks: {proxy: ▸"proxy:3128"}`, `issuers.a.jwks.proxy is not a proxy` + proxy},
 		{"a proxy's scheme", web + `, jwks: {proxy: ▸"ftp://proxy:3128"}`,
 			`issuers.a.jwks.proxy has a scheme other than http, https and socks5` + proxy},
+		{"no keys", web + `, jwks: {max_keys: ▸0}`,
+			`issuers.a.jwks.max_keys is invalid: got "0"; expected a whole number of keys from 1 to 10000, without quotes`},
 		{"no cooldown", web + `, jwks: {unknown_kid_cooldown: ▸0s}`,
 			`issuers.a.jwks.unknown_kid_cooldown is out of range: got "0s"; expected a duration with its unit, such as 5s, from 100ms to 1h`},
 	})

@@ -14,6 +14,8 @@ func jwksObject(j *JWKS) yamlform.Object {
 			yamlform.Field("uri", "URL of the key set; by default the one in the discovery document, for Cognito that of the pool",
 				urlCodec("the key set's URL, such as https://login.example/jwks.json", true), &j.URI),
 			yamlform.Field("file", "a key set in a file, instead of uri", yamlform.FilePath("the path of a key set"), &j.File),
+			yamlform.Field("max_keys", "how many of the published keys are held; of more, those that tokens name",
+				yamlform.Integer("keys", 1, 10_000), &j.MaxKeys).WithDefault("100"),
 			yamlform.Field("refresh_interval", "how often keys are fetched again; sooner if the issuer's Cache-Control asks for it",
 				yamlform.Duration("15m", time.Second, 24*time.Hour), &j.RefreshInterval).WithDefault("15m"),
 			yamlform.Field("unknown_kid_cooldown", "minimum time between fetches for tokens with an unknown key, after a burst of 3",

@@ -39,6 +39,7 @@ issuers:
     dangerously_allow_http: false
     jwks:
       uri: https://keys.partner.example/jwks
+      max_keys: 100
       refresh_interval: 15m
       unknown_kid_cooldown: 5s
       max_stale: 24h

@@ -86,7 +86,7 @@ issuers:
 routes: [{match: /a}]
 `)
 	keys := config.JWKS{
-		RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour,
+		MaxKeys: 100, RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour,
 		RequestTimeout: 5 * time.Second, Proxy: "none",
 	}
 	poolKeys := keys
@@ -142,7 +142,7 @@ issuers:
     replica_regions: [us-gov-east-1]
     clients: [web, app]
     token_use: [access]
-    jwks: {file: keys.json, refresh_interval: 1m, unknown_kid_cooldown: 1s, max_stale: 2h}
+    jwks: {file: keys.json, max_keys: 250, refresh_interval: 1m, unknown_kid_cooldown: 1s, max_stale: 2h}
   other.example:
     issuer: https://login.example/realm
     prefix: "other:"
@@ -246,8 +246,8 @@ func TestEveryIssuerKey(t *testing.T) {
 			"https://cognito-idp.us-gov-east-1.amazonaws.com/us-gov-west-1_AbC123",
 		}},
 		{"token_use", pool.TokenUse, []string{"access"}},
-		{"keys from a file", pool.JWKS, config.JWKS{File: "keys.json", RefreshInterval: time.Minute, UnknownKIDCooldown: time.Second,
-			MaxStale: 2 * time.Hour, RequestTimeout: 5 * time.Second, Proxy: "none"}},
+		{"keys from a file", pool.JWKS, config.JWKS{File: "keys.json", MaxKeys: 250, RefreshInterval: time.Minute,
+			UnknownKIDCooldown: time.Second, MaxStale: 2 * time.Hour, RequestTimeout: 5 * time.Second, Proxy: "none"}},
 		{"an OIDC issuer", other, config.Issuer{
 			Name: "other.example", Path: `issuers["other.example"]`, ISS: []string{"https://login.example/realm"}, Prefix: "other:",
 			Audiences: []string{"api"}, Clients: []string{"billing"}, TokenUse: []string{"id", "access"},
@@ -255,8 +255,8 @@ func TestEveryIssuerKey(t *testing.T) {
 			SubjectClaims: []string{"sub"}, ClientClaims: []string{"client_id", "azp", "cid", "appid"},
 			GroupsClaim: []string{"https://x.example/roles", "/realm_access/roles"}, ScopesClaim: []string{"permissions"},
 			Leeway: time.Minute, MaxLifetime: 36 * time.Hour, AllowHTTP: true,
-			JWKS: config.JWKS{URI: "http://keys.example/jwks?v=1", RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second,
-				MaxStale: 24 * time.Hour, RequestTimeout: 500 * time.Millisecond, CAFile: "/etc/ca.pem",
+			JWKS: config.JWKS{URI: "http://keys.example/jwks?v=1", MaxKeys: 100, RefreshInterval: 15 * time.Minute,
+				UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour, RequestTimeout: 500 * time.Millisecond, CAFile: "/etc/ca.pem",
 				Proxy: "http://user:secret@proxy.example:3128"},
 		}},
 	})

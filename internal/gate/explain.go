@@ -241,6 +241,9 @@ func (e *evaluation) describeRequirements() string {
 func describeSigner(found map[Stage]string, kid, issuer string) {
 	found[StageIssuer] = issuer
 	found[StageKey] = fmt.Sprintf("kid %q is a key of %s", kid, issuer)
+	if kid == "" {
+		found[StageKey] = "the token has no kid, and exactly one key of " + issuer + " fits it"
+	}
 	found[StageSignature] = "valid"
 }
 

@@ -117,7 +117,7 @@ func newMaker(t *testing.T, w *fixture) *maker {
 	}
 	for _, header := range []claim{
 		{"alg": "none"}, {"alg": "HS256"}, {"alg": "ES384"}, {"crit": []string{"exp"}}, {"typ": "logout+jwt"}, {"kid": nil},
-		{"kid": "unknown"}, {"jwk": claim{"kty": "oct"}},
+		{"kid": ""}, {"kid": "unknown"}, {"jwk": claim{"kty": "oct"}},
 	} {
 		home(header, nil)
 	}

@@ -50,7 +50,7 @@ func reached() map[gate.Reason]func(t *testing.T, w *fixture) *request.Request {
 		"alg_not_allowed":           with(m{"alg": hostile}, nil),
 		"header_not_allowed":        with(m{"crit": []string{hostile}, hostile: true}, nil),
 		"type_not_allowed":          with(m{"typ": hostile}, nil),
-		"kid_missing":               with(m{"kid": nil, hostile: "x"}, nil),
+		"kid_missing":               with(m{"kid": "", hostile: "x"}, nil),
 		"issuer_unknown":            with(nil, m{"iss": "https://" + hostile + ".example/"}),
 		"key_unknown":               with(m{"kid": hostile}, nil),
 		"key_unfit":                 with(m{"alg": "ES384"}, m{"sub": hostile}),

@@ -190,8 +190,6 @@ func headerReasons() []ReasonInfo {
 		{Reason: ReasonTypeNotAllowed, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrTypeNotAllowed,
 			Text: "the token's type is not accepted",
 			Hint: "list the type in the issuer's token_types, if its access tokens have it"},
-		{Reason: ReasonKIDMissing, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrKIDMissing,
-			Text: "the token's header has no key ID", Hint: "configure the issuer to write kid into the token's header"},
 	}
 }
 
@@ -216,6 +214,9 @@ func keyReasons() []ReasonInfo {
 			kind: issuer.ErrKeyPending,
 			Text: "the token's key is being fetched; try again",
 			Hint: "retry when the issuer's keys have been fetched again"},
+		{Reason: ReasonKIDMissing, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: token.ErrKIDMissing,
+			Text: "the token's header has no key ID",
+			Hint: "configure the issuer to write kid into the token's header"},
 		{Reason: ReasonKeyUnknown, Status: http.StatusUnauthorized, Code: CodeInvalidToken, kind: issuer.ErrKeyUnknown,
 			Text: "the token's issuer does not publish this key",
 			Hint: "get a new token; the issuer does not publish the key that signed this one"},

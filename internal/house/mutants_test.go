@@ -105,7 +105,6 @@ func mutants() []mutant {
 
 		{"4 header: parameters", verify, `if m.Present {`, `if m.Present && false {`},
 		{"4 header: typ of any issuer", verify, `!v.types[h.typ] {`, `!v.types[h.typ] && text == "never" {`},
-		{"4 header: kid", verify, `h.kid == "" {`, `h.kid == "never" {`},
 		{"4 header: duplicate names", strictReader, `if found && (depth == 1 || !r.tolerant) {`, `if found && r.tolerant {`},
 		{"4 header: something behind the object", strictReader, `if r.at != len(r.text) {`, `if r.at != len(r.text) && false {`},
 		{"4 header: depth of arrays", strictReader, `func (r *reader) array(depth int) (any, error) {
@@ -124,6 +123,13 @@ func mutants() []mutant {
 			`case !slices.Contains(issuer.algorithms, h.alg) && false:`},
 		{"5 issuer: its types", verify, `case h.hasType && !issuer.types[h.typ]:`, `case h.hasType && !issuer.types[h.typ] && false:`},
 
+		{"6 key: a kid that is not a string", verify, `case h.hasKID && h.kid == "":`, `case h.hasKID && h.kid == "never":`},
+		{"6 key: two keys without a kid", "internal/issuer/keyset.go",
+			`case *one != nil && !(*one).public.Equal(k.public):`, `case false:`},
+		{"6 key: keys that are not held", "internal/issuer/keyset.go", `if s.rest != nil || s.partial {`, `if false {`},
+		{"6 key: the epoch without a kid", "internal/issuer/adopt.go", `&& !next.includesSole(old) {`, `&& false {`},
+		{"6 key: the epoch of keys that are not held", "internal/issuer/keyset.go", `return s.restIncludes(old)`, `return true`},
+		{"6 key: the key usage of a certificate", "internal/issuer/pem.go", `usage&x509.KeyUsageDigitalSignature == 0`, `false`},
 		{"6 key: bits of RSA", "internal/issuer/fitness.go", `minRSABits = 2048`, `minRSABits = 1024`},
 		{"6 key: use", "internal/issuer/fitness.go", `m.has("use") && use != "sig"`, `m.has("use") && use == "never"`},
 		{"6 key: SPIFFE's use", "internal/issuer/fitness.go", `use != "jwt-svid"`, `use != "jwt-svid" && use != "x509-svid"`},

@@ -77,6 +77,7 @@ func (r *refresher) publish(next *keySet, now time.Time) {
 		old = newKeySet(nil, nil)
 	}
 	next.carryUsage(old)
+	next = next.carryHeld(old)
 	for _, one := range r.unconfirmed(old, next, now) {
 		next.retain(one)
 	}
@@ -89,6 +90,15 @@ func (r *refresher) publish(next *keySet, now time.Time) {
 		r.schedule.confirmAt = later(first.Add(confirmDelay), now)
 	}
 	r.current.Store(next)
+	// The epoch changes for tokens without a kid only if there are any: each new key makes
+	// them ambiguous, and tokens with a kid should stay in the cache then. A lookup sets
+	// bare before it loads the set. So it is seen here, or the lookup sees next.
+	if r.bare.Load() && next.epoch == old.epoch && !next.includesSole(old) {
+		clone := *next
+		clone.epoch++
+		next = &clone
+		r.current.Store(next)
+	}
 	r.recordKeys(old, next, now)
 }
 

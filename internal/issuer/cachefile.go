@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,8 +36,11 @@ type cacheFile struct {
 type cached struct {
 	Version int `json:"version"`
 	origin
-	Fetched time.Time          `json:"fetched"`
-	Keys    jwkset.JWKSMarshal `json:"key_set"`
+	Fetched time.Time `json:"fetched"`
+	// Algorithms are the issuer's. With others, keys that are not in the file might fit.
+	Algorithms []string           `json:"algorithms"`
+	Partial    bool               `json:"partial,omitempty"` // the document had more keys
+	Keys       jwkset.JWKSMarshal `json:"key_set"`
 }
 
 const cacheVersion = 1
@@ -76,7 +80,10 @@ func (c *cacheFile) write(s *keySet) error {
 	if s.fetched.Before(c.latest) {
 		return nil
 	}
-	text, err := json.Marshal(cached{Version: cacheVersion, origin: c.origin, Fetched: s.fetched.UTC(), Keys: marshalKeys(s)})
+	text, err := json.Marshal(cached{
+		Version: cacheVersion, origin: c.origin, Fetched: s.fetched.UTC(),
+		Algorithms: s.algorithms, Partial: s.rest != nil || s.partial, Keys: marshalKeys(s),
+	})
 	if err != nil {
 		return fmt.Errorf("encode the keys: %w", err)
 	}
@@ -108,7 +115,7 @@ func (c *cacheFile) write(s *keySet) error {
 // read returns the stored keys, if no other user can have written them, they
 // belong to this issuer, and they are within maxStale. It uses the wall clock,
 // since a monotonic clock does not survive a restart.
-func (c *cacheFile) read(now time.Time, maxStale time.Duration, algorithms []string) (*keySet, error) {
+func (c *cacheFile) read(now time.Time, maxStale time.Duration, parse parser) (*keySet, error) {
 	text, err := c.readOwn()
 	if err != nil {
 		return nil, err
@@ -124,7 +131,7 @@ func (c *cacheFile) read(now time.Time, maxStale time.Duration, algorithms []str
 	if age > maxStale || age < -maxStale {
 		return nil, fmt.Errorf("%s is %s old by the clock; max_stale is %s", c.name, age.Round(time.Second), maxStale)
 	}
-	s, err := reparse(stored.Keys, algorithms)
+	s, err := parse.again(stored.Keys, stored.Partial, stored.Algorithms)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -132,13 +139,19 @@ func (c *cacheFile) read(now time.Time, maxStale time.Duration, algorithms []str
 	return s, nil
 }
 
-// reparse applies the checks of fetched keys to stored keys.
-func reparse(keys jwkset.JWKSMarshal, algorithms []string) (*keySet, error) {
+// again applies the checks of fetched keys to stored keys. partial and algorithms are those
+// of the set that they were in: with other algorithms, keys that it did not have might fit.
+func (p parser) again(keys jwkset.JWKSMarshal, partial bool, algorithms []string) (*keySet, error) {
 	text, err := json.Marshal(keys)
 	if err != nil {
 		return nil, fmt.Errorf("encode the keys: %w", err)
 	}
-	return parseKeySet(text, algorithms)
+	s, err := p.parse(text)
+	if err != nil {
+		return nil, err
+	}
+	s.partial = partial || !slices.Equal(algorithms, p.algorithms)
+	return s, nil
 }
 
 // readOwn reads the file if it is a regular file that this user owns and no other

@@ -278,7 +278,7 @@ func TestLeavingKeyIsNotKept(t *testing.T) {
 		cfg := issuerAt("http://keys.example/")
 		set := startIn(t, dir, issuer.Options{Dial: dial}, cfg)
 		i := only(t, set)
-		i.Verified("a")
+		i.Verified("a", "EdDSA")
 		keys.publish(t, edJWK("b", other))
 		want(t, i, "x", "EdDSA", issuer.ErrKeyUnknown)
 		want(t, i, "a", "EdDSA", nil)

@@ -23,9 +23,11 @@
 //  2. A key is returned only for an alg that it fits, by kty, curve, use, key_ops,
 //     its own alg, size and exponent, and by the issuer's list of algorithms.
 //     Symmetric and private keys are never used (TestKeyFitsAlg,
-//     TestBadKeyAmongGood, TestKeyRefusesAlgBeyondTheIssuersList, FuzzKeySet).
-//  3. A token without a kid gets no key, and neither does one whose kid is
-//     ambiguous (TestKeyWithoutKID, TestDuplicateKID).
+//     TestBadKeyAmongGood, TestPEMKeySet, TestBadPEMAmongGood, TestKeyRefusesAlgBeyondTheIssuersList, FuzzKeySet).
+//  3. A token without a kid gets a key only if exactly one key of the issuer fits its
+//     alg, and a token whose kid is ambiguous gets none (TestKeyWithoutKID,
+//     TestRestoredKeysWithoutKID, TestDuplicateKID). max_keys hides no ambiguity
+//     (TestMaxKeysHidesNoAmbiguity, TestMaxKeysAfterARestart).
 //  4. Keys come over https from the configured URL, or from the one that the
 //     issuer's own discovery document names: no redirect to another host, no
 //     proxy that was not configured, no plain http without dangerously_allow_http
@@ -43,8 +45,9 @@
 //     TestWithdrawnKeyInUseGoesWhenASecondAnswerConfirmsIt,
 //     TestWithdrawnKeyGoesWithinAMinuteThoughNothingConfirmsIt,
 //     TestWithdrawnKeyGoesWithinAMinuteThoughItsConfirmationHangs). Epoch changes
-//     whenever Key no longer returns the key that it returned for a kid before
-//     (TestEpochChangesWithTheAnswers, TestMaxStale). Package token then discards
+//     whenever Key no longer returns the key that it returned for a kid, or for a
+//     token without one, before (TestEpochChangesWithTheAnswers, TestRotationWithoutKID,
+//     TestMaxKeysWithdrawal, TestMaxStale). Package token then discards
 //     its cached tokens of this issuer (its invariant 10).
 //  7. Keys older than max_stale are not used (TestMaxStale,
 //     TestMaxStaleWhileAFetchHangs, TestRestoredKeysGrowStaleInTime).

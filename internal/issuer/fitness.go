@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -55,6 +56,9 @@ func parseKey(element any, algorithms []string) (*key, *Skipped) {
 	if ambiguous, ok := element.(strictjson.Ambiguous); ok {
 		return nil, &Skipped{Reason: SkipMalformed, Detail: fmt.Sprintf("its member %s occurs more than once", quote.Text(ambiguous.Name))}
 	}
+	if skip, ok := element.(*Skipped); ok {
+		return nil, skip
+	}
 	object, ok := element.(map[string]any)
 	if !ok {
 		return nil, &Skipped{Reason: SkipMalformed, Detail: "it is not a JSON object"}
@@ -70,6 +74,7 @@ func parseKey(element any, algorithms []string) (*key, *Skipped) {
 		}
 		return nil, &Skipped{KID: k.kid, Reason: SkipMalformed, Detail: "it is not a valid RSA key: n or e is missing or not a string"}
 	}
+	m, k.standard = m.base64URL("n", "e", "x", "y")
 	if k.kty == "RSA" && !validExponent(m.text("e")) {
 		return nil, &Skipped{KID: k.kid, Reason: SkipExponent, Detail: "its exponent is even, below 3 or above 2^31"}
 	}
@@ -97,8 +102,8 @@ func parseKey(element any, algorithms []string) (*key, *Skipped) {
 // checkMembers checks the descriptive members of a key, and sets k.algs. It
 // returns an empty reason if the key may be used.
 func (k *key) checkMembers(m members, algorithms []string) (reason, detail string) {
-	if k.kid == "" {
-		return SkipNoKID, "it has no kid, or its kid is not a string"
+	if k.kid == "" && m.has("kid") {
+		return SkipKID, "its kid is empty or not a string"
 	}
 	if k.kty == "oct" {
 		return SkipSymmetric, "it is a symmetric key: anyone who can read the key set could sign with it"
@@ -191,6 +196,23 @@ func (m members) has(name string) bool { return m[name] != nil }
 func (m members) text(name string) string {
 	s, _ := m[name].(string)
 	return strings.Clone(s)
+}
+
+// base64URL returns m with base64url without padding (RFC 7515 section 2) in place of
+// standard base64 or padding, which some issuers publish, and reports whether it has
+// replaced any. A mixture of both alphabets stays as it is, and is invalid.
+func (m members) base64URL(names ...string) (result members, standard bool) {
+	for _, name := range names {
+		text, _ := m[name].(string)
+		mixed := strings.ContainsAny(text, "+/") && strings.ContainsAny(text, "-_")
+		if strings.ContainsAny(text, "+/=") && !mixed {
+			if !standard {
+				m, standard = maps.Clone(m), true
+			}
+			m[name] = strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(text, "="))
+		}
+	}
+	return m, standard
 }
 
 // isText reports whether the member is a string.

@@ -15,7 +15,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
-// The errors of [Issuer.Key]; each of its errors wraps exactly one of them. The
+// The errors of [Issuer.Key]; each of its errors wraps exactly one of them, or its method
+// NeedsKID returns true. The
 // text around it is for operators and contains bytes of the token only quoted
 // and truncated.
 var (
@@ -33,6 +34,10 @@ var (
 	// ErrKeyPending: the kid is unknown, and no fetch that began after it was
 	// first seen has finished yet. The token may be valid.
 	ErrKeyPending = errors.New("the kid is unknown and a key fetch is pending")
+
+	// errKIDNeeded: the token has no kid, and not exactly one key of the issuer is known to
+	// fit it. [keyError.NeedsKID] reports it.
+	errKIDNeeded = errors.New("without a kid, exactly one of the issuer's keys must fit the token")
 )
 
 // Issuer is one trusted issuer of one [Set]: its config and its keys. It is safe
@@ -69,6 +74,10 @@ func (i *Issuer) Config() config.Issuer { return i.cfg }
 // may wait for a fetch that is in flight or starts now, at most 200 ms and at
 // most half of the time until ctx's deadline.
 //
+// An empty kid stands for a token without one. Its key is the only one of the issuer that
+// fits the alg. If there is not exactly one, the error has a method NeedsKID that returns
+// true.
+//
 // Errors wrap one of the errors of this package; use [errors.Is]. They also have
 // a method RetryAfter, which returns 0 if a later fetch cannot help the token.
 func (i *Issuer) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
@@ -102,11 +111,11 @@ func (i *Issuer) Epoch() uint64 {
 	return 0
 }
 
-// Verified records that a token with this kid was accepted, by its signature or
+// Verified records that a token with this kid and alg was accepted, by its signature or
 // from a cache. It counts the token and marks the key as in use now: if a later
 // response lacks the key, a second response must confirm that before the key is
 // dropped. It takes no lock.
-func (i *Issuer) Verified(kid string) { i.keys.verified(kid) }
+func (i *Issuer) Verified(kid, alg string) { i.keys.verified(kid, alg) }
 
 // Observer reads the keys of an issuer without side effects: as long as another set
 // shares them, an unknown kid requests no fetch, and tokens are not counted. It is safe
@@ -119,9 +128,9 @@ func (o Observer) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, e
 }
 
 // Verified is [Issuer.Verified], if no other set shares the keys.
-func (o Observer) Verified(kid string) {
+func (o Observer) Verified(kid, alg string) {
 	if !o.keys.shared() {
-		o.Issuer.Verified(kid)
+		o.Issuer.Verified(kid, alg)
 	}
 }
 
@@ -136,10 +145,15 @@ type keyError struct {
 
 // fetchable reports whether a fetch may return the key. It cannot for a kid that
 // the issuer publishes with an unfit key.
-func (e keyError) fetchable() bool { return e.kind != nil && e.kind != ErrKeyUnfit }
+func (e keyError) fetchable() bool {
+	return e.kind != nil && e.kind != ErrKeyUnfit && e.kind != errKIDNeeded
+}
 
 func (e *keyError) Error() string {
-	text := e.kind.Error() + ": kid " + quote.Text(e.kid)
+	text := e.kind.Error()
+	if e.kid != "" {
+		text += ": kid " + quote.Text(e.kid)
+	}
 	if e.why != "" {
 		text += ": " + e.why
 	}
@@ -147,6 +161,9 @@ func (e *keyError) Error() string {
 }
 
 func (e *keyError) Unwrap() error { return e.kind }
+
+// NeedsKID reports whether a token without a kid would need one.
+func (e *keyError) NeedsKID() bool { return e.kind == errKIDNeeded }
 
 // RetryAfter returns the time until the issuer's next fetch, from 1 to 30
 // seconds, or 0 if no fetch can help the token.

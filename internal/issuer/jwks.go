@@ -11,9 +11,6 @@ import (
 	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
 
-// maxKeys is how many keys one key set may have.
-const maxKeys = 100
-
 // Skipped is a key that an issuer publishes and that is not used.
 type Skipped struct {
 	KID    string `json:"kid"`    // empty: none
@@ -23,7 +20,7 @@ type Skipped struct {
 
 // The reasons why a key is skipped: a closed list.
 const (
-	SkipNoKID     = "no_kid"    // kid absent or not a string: no token could name the key
+	SkipKID       = "kid"       // kid empty or not a string: no token could name the key
 	SkipType      = "kty"       // neither RSA, EC nor OKP
 	SkipSymmetric = "symmetric" // oct: anyone who can read the key can sign with it
 	SkipPrivate   = "private"   // its private part is published: anyone can sign with it
@@ -38,29 +35,95 @@ const (
 	SkipMalformed = "malformed" // it cannot be parsed
 )
 
-// parseKeySet parses an RFC 7517 key set key by key, so that an invalid key does
-// not affect the others. A key that is published more than once is in the result
-// once. A set without a usable key is an error.
-func parseKeySet(body []byte, algorithms []string) (*keySet, error) {
+// parser parses the key sets of an issuer.
+type parser struct {
+	algorithms []string // the issuer's
+	max        int      // how many keys are held
+}
+
+// parse parses a document with keys: an RFC 7517 key set, or an object from kid to PEM.
+// It parses key by key, so that an invalid key does not affect the others. A key that is
+// published more than once is in the result once. A set without a usable key is an error.
+//
+// The result holds at most p.max keys, in the order of the document. All keys of one kid
+// are held, or none, since whether a kid is ambiguous depends on all of them.
+func (p parser) parse(body []byte) (*keySet, error) {
+	elements, err := elementsOf(body)
+	if err != nil {
+		return nil, err
+	}
+	kids, all := byKID(elements)
+	var keys []*key
+	var skipped []Skipped
+	beyond := 0
+	for _, kid := range kids {
+		if len(keys) >= p.max {
+			beyond += len(all[kid])
+			continue
+		}
+		held, skips := p.parseKeys(all[kid])
+		skipped = append(skipped, skips...)
+		if len(keys)+len(held) > p.max {
+			beyond += len(held)
+			continue
+		}
+		keys = append(keys, held...)
+	}
+	if len(keys) == 0 {
+		return nil, noUsableKey(skipped)
+	}
+	s := newKeySet(keys, skipped)
+	s.algorithms = p.algorithms
+	if beyond > 0 {
+		s.rest = &rest{parser: p, all: all, beyond: beyond}
+	}
+	return s, nil
+}
+
+// elementsOf returns the keys of a document, not parsed.
+func elementsOf(body []byte) ([]any, error) {
 	document, err := strictjson.Document(string(body))
 	if err != nil {
 		return nil, fmt.Errorf("the response is not a valid JSON object: %w", err)
 	}
 	member, ok := document["keys"]
 	if !ok {
+		if elements, ok := pemElements(document); ok {
+			return elements, nil
+		}
 		return nil, errors.New("the response is not a key set: it has no member \"keys\"")
 	}
 	elements, ok := member.([]any)
 	if !ok && member != nil {
 		return nil, errors.New("the response is not a key set: its member \"keys\" is not an array")
 	}
-	if len(elements) > maxKeys {
-		return nil, fmt.Errorf("the key set has %d keys; the maximum is %d", len(elements), maxKeys)
-	}
-	var keys []*key
-	var skipped []Skipped
+	return elements, nil
+}
+
+// byKID returns the elements of each kid, and the kids in the order of their first
+// elements. The kid of an element without one is "".
+func byKID(elements []any) (kids []string, all map[string][]any) {
+	all = make(map[string][]any, len(elements))
 	for _, element := range elements {
-		parsed, skip := parseKey(element, algorithms)
+		kid := ""
+		switch element := element.(type) {
+		case map[string]any:
+			kid = members(element).text("kid")
+		case *Skipped:
+			kid = element.KID
+		}
+		if all[kid] == nil {
+			kids = append(kids, kid)
+		}
+		all[kid] = append(all[kid], element)
+	}
+	return kids, all
+}
+
+// parseKeys parses elements of a key set.
+func (p parser) parseKeys(elements []any) (keys []*key, skipped []Skipped) {
+	for _, element := range elements {
+		parsed, skip := parseKey(element, p.algorithms)
 		switch {
 		case skip != nil:
 			skipped = append(skipped, *skip)
@@ -68,10 +131,7 @@ func parseKeySet(body []byte, algorithms []string) (*keySet, error) {
 			keys = append(keys, parsed)
 		}
 	}
-	if len(keys) == 0 {
-		return nil, noUsableKey(skipped)
-	}
-	return newKeySet(keys, skipped), nil
+	return keys, skipped
 }
 
 // unusableError is the error of a key set of which every key is skipped.

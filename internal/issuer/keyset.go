@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"crypto"
 	"fmt"
 	"maps"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/MicahParks/jwkset"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // publicKey is implemented by every public key type of the standard library.
@@ -27,6 +30,9 @@ type key struct {
 	jwk    jwkset.JWK
 	public publicKey
 	usage  *usage // shared by all keys with this kid, also across key sets
+
+	standard bool // published in standard base64
+	spare    bool // from the rest of the document, and not held
 }
 
 // same reports whether k and o are the same key, published twice or again.
@@ -37,6 +43,9 @@ func (k *key) same(o *key) bool {
 // usage counts the tokens that the keys of one kid verified.
 type usage struct {
 	tokens atomic.Uint64
+	// asked is the time of the last token that asked for the kid, as last. It is set only
+	// in a set with a rest.
+	asked atomic.Int64
 	// last is the time of the last verified token, in nanoseconds since the
 	// refresher's start and at most usageGrain too early; 0: never.
 	last atomic.Int64
@@ -53,6 +62,10 @@ type keySet struct {
 	// leaving contains the kids that the issuer's last response lacked. They are
 	// trusted until a second response confirms that. :: kid -> when first missed
 	leaving map[string]time.Time
+
+	rest       *rest    // the document, if it has more keys than max_keys
+	partial    bool     // restored, and the document may have had more keys
+	algorithms []string // the issuer's, when the document was parsed
 
 	fetched time.Time // when the fetch began that returned or last confirmed this set
 	epoch   uint64
@@ -82,14 +95,33 @@ func newKeySet(keys []*key, skipped []Skipped) *keySet {
 func (s *keySet) mentions(kid string) bool {
 	_, usable := s.byKID[kid]
 	_, unfit := s.unfit[kid]
-	return usable || unfit
+	return usable || unfit || s.rest.has(kid)
+}
+
+// keysOf returns the usable keys of a kid. Those that are not held are parsed.
+func (s *keySet) keysOf(kid string) []*key {
+	if held := s.byKID[kid]; held != nil {
+		return held
+	}
+	keys, _ := s.rest.parse(kid)
+	return keys
 }
 
 // find returns the only key that may verify a token with this kid and alg. The
 // error is ErrKeyUnfit, or ErrKeyUnknown for a kid that the issuer does not
 // publish.
 func (s *keySet) find(kid, alg string) (*key, keyError) {
+	if kid == "" {
+		return s.sole(alg)
+	}
 	held, ok := s.byKID[kid]
+	if !ok && s.rest.has(kid) {
+		keys, skipped := s.rest.parse(kid)
+		if len(keys) == 0 {
+			return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: skipped[0].Detail}
+		}
+		held, ok = keys, true
+	}
 	if !ok {
 		if why, ok := s.unfit[kid]; ok {
 			return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: why}
@@ -114,21 +146,63 @@ func (s *keySet) find(kid, alg string) (*key, keyError) {
 	return fit, keyError{}
 }
 
+// sole returns the only key that may verify a token without a kid. Another key that fits
+// the alg makes the token ambiguous: trying both would let one of them verify a token that
+// was meant for the other. A leaving key counts only if no other key fits, since the
+// issuer's last response lacked it.
+func (s *keySet) sole(alg string) (*key, keyError) {
+	if s.rest != nil || s.partial {
+		return nil, keyError{kind: errKIDNeeded, why: "not all of the issuer's keys are held, so another one may fit " + alg}
+	}
+	var fit, leaving *key
+	for _, k := range s.keys {
+		one := &fit
+		if _, gone := s.leaving[k.kid]; gone {
+			one = &leaving
+		}
+		switch {
+		case !slices.Contains(k.algs, alg):
+		case *one != nil && !(*one).public.Equal(k.public):
+			return nil, keyError{kind: errKIDNeeded, why: "two keys of the issuer fit " + alg}
+		default:
+			*one = k
+		}
+	}
+	if fit = cmp.Or(fit, leaving); fit == nil {
+		return nil, keyError{kind: ErrKeyUnfit, why: "no key of the issuer fits " + alg}
+	}
+	return fit, keyError{}
+}
+
 // includes reports whether each kid of old has the same keys in s, so that s
-// verifies every token that old verified.
+// verifies every token with a kid that old verified.
 func (s *keySet) includes(old *keySet) bool {
 	for kid, held := range old.byKID {
-		now := s.byKID[kid]
-		if len(now) != len(held) {
+		if !sameKeys(s.keysOf(kid), held) {
 			return false
 		}
-		for _, k := range held {
-			if !slices.ContainsFunc(now, k.same) {
-				return false
-			}
+	}
+	return s.restIncludes(old)
+}
+
+// includesSole reports whether s verifies every token without a kid that old verified.
+func (s *keySet) includesSole(old *keySet) bool {
+	for _, alg := range config.Algorithms() {
+		before, missing := old.sole(alg)
+		if missing.kind != nil {
+			continue
+		}
+		if now, missing := s.sole(alg); missing.kind != nil || !now.public.Equal(before.public) {
+			return false
 		}
 	}
 	return true
+}
+
+// sameKeys reports whether two lists of keys of one kid have the same keys.
+func sameKeys(one, other []*key) bool {
+	return len(one) == len(other) &&
+		!slices.ContainsFunc(one, func(k *key) bool { return !slices.ContainsFunc(other, k.same) })
 }
 
 // kidsBeyond returns, in order, the kids with usable keys in s that have none in
@@ -136,7 +210,7 @@ func (s *keySet) includes(old *keySet) bool {
 func (s *keySet) kidsBeyond(other *keySet) []string {
 	var kids []string
 	for _, k := range s.keys {
-		if other != nil && other.byKID[k.kid] != nil {
+		if other != nil && (other.byKID[k.kid] != nil || other.rest.has(k.kid)) {
 			continue
 		}
 		if !slices.Contains(kids, k.kid) {
@@ -187,6 +261,7 @@ func (s *keySet) without(kids []string) *keySet {
 	for _, kid := range kids {
 		delete(next.leaving, kid)
 	}
+	next.rest, next.partial, next.algorithms = s.rest, s.partial, s.algorithms
 	next.fetched, next.epoch, next.expired = s.fetched, s.epoch+1, s.expired
 	return next
 }

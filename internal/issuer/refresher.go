@@ -31,6 +31,9 @@ type identity struct {
 	CacheDir   string
 }
 
+// parser returns the parser of the issuer's key sets.
+func (id identity) parser() parser { return parser{algorithms: id.Algorithms, max: id.JWKS.MaxKeys} }
+
 // source returns where the keys come from, without the secret parts of a URL.
 func (id identity) source() string {
 	if id.JWKS.File != "" {
@@ -52,6 +55,7 @@ type refresher struct {
 	cfg      config.JWKS
 
 	tried atomic.Bool // a fetch has finished, with any result
+	bare  atomic.Bool // a token without a kid has asked for a key
 	// current holds the keys that are trusted now; nil: none were ever loaded. It
 	// is stored under mu and loaded without it.
 	current atomic.Pointer[keySet]
@@ -239,7 +243,7 @@ func (r *refresher) fetch(ctx context.Context, ask ask) (got answer, set *keySet
 	}()
 	got, err := r.source.fetch(ctx, ask)
 	if err == nil && !got.notModified {
-		set, err = parseKeySet(got.body, r.identity.Algorithms)
+		set, err = r.identity.parser().parse(got.body)
 	}
 	if err != nil {
 		if failed, ok := errors.AsType[*fetchError](err); ok {
@@ -274,6 +278,9 @@ func (r *refresher) untilFetch(now time.Time) time.Duration {
 
 // find finds a key in the current set. It takes no lock and causes no fetch.
 func (r *refresher) find(kid, alg string, now time.Time) (*key, keyError) {
+	if kid == "" && !r.bare.Load() {
+		r.bare.Store(true) // before the set is loaded: see publish
+	}
 	s := r.current.Load()
 	if s == nil {
 		return nil, keyError{kind: ErrKeysUnavailable, kid: kid}
@@ -292,18 +299,22 @@ func (r *refresher) shared() bool {
 }
 
 // verified counts a token. It takes no lock.
-func (r *refresher) verified(kid string) {
+func (r *refresher) verified(kid, alg string) {
 	s := r.current.Load()
-	if s == nil || len(s.byKID[kid]) == 0 {
+	if s == nil {
+		return
+	}
+	if kid == "" {
+		if sole, _ := s.sole(alg); sole != nil {
+			kid = sole.kid
+		}
+	}
+	if len(s.byKID[kid]) == 0 {
 		return
 	}
 	use := s.byKID[kid][0].usage
 	use.tokens.Add(1)
-	// Store the time only once per usageGrain, since all cores share this word.
-	now := int64(r.now().Sub(r.start)) + 1
-	if last := use.last.Load(); last == 0 || now-last > int64(usageGrain) {
-		use.last.Store(max(now, 1))
-	}
+	r.stamp(&use.last)
 }
 
 // sinceUse returns the time since a key of this usage last verified a token.

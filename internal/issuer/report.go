@@ -138,6 +138,10 @@ func (r *refresher) recordKeys(old, next *keySet, now time.Time) {
 	} else if next.epoch != old.epoch {
 		r.logLater(slog.LevelWarn, "keys replaced without a change of kid", "held", len(next.keys))
 	}
+	if beyond := next.rest; beyond != nil && (old.rest == nil || old.rest.beyond != beyond.beyond) {
+		r.logLater(slog.LevelWarn, "the issuer publishes more keys than jwks.max_keys; the others are held when tokens name them",
+			"max_keys", beyond.max, "beyond", beyond.beyond)
+	}
 	for kid := range next.leaving {
 		if _, known := old.leaving[kid]; !known {
 			r.logLater(slog.LevelWarn, "a key in use is missing from the issuer's key set; a second fetch will confirm its removal",

@@ -69,7 +69,7 @@ func useKey(t *testing.T, i *issuer.Issuer, key ed25519.PublicKey) (stop func())
 				t.Errorf("got key %v, error %v; expected the known key", got, err)
 				return
 			}
-			i.Verified("a")
+			i.Verified("a", "EdDSA")
 		}
 	})
 	return func() { close(done); group.Wait() }

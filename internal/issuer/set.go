@@ -125,6 +125,9 @@ func (s *Set) validate(cfg config.Issuer) []mistake {
 			report("algorithms", "%q is not a supported signature algorithm", alg)
 		}
 	}
+	if cfg.JWKS.MaxKeys <= 0 {
+		report("jwks.max_keys", "%d is not greater than zero", cfg.JWKS.MaxKeys)
+	}
 	for _, d := range []struct {
 		name  string
 		value time.Duration
@@ -190,7 +193,7 @@ func (s *Set) refresherFor(id identity, source source, o Options) (*refresher, *
 	}
 	if before != nil {
 		if kept := before.current.Load(); kept != nil {
-			if keys, err := reparse(marshalKeys(kept), id.Algorithms); err == nil {
+			if keys, err := id.parser().again(marshalKeys(kept), kept.rest != nil || kept.partial, kept.algorithms); err == nil {
 				keys.fetched = kept.fetched
 				r.restore(keys, "the config before")
 				return r, nil
@@ -198,7 +201,7 @@ func (s *Set) refresherFor(id identity, source source, o Options) (*refresher, *
 		}
 	}
 	if r.cache != nil {
-		keys, err := r.cache.read(o.Now(), id.JWKS.MaxStale, id.Algorithms)
+		keys, err := r.cache.read(o.Now(), id.JWKS.MaxStale, id.parser())
 		switch {
 		case err == nil:
 			r.restore(keys, "cache_dir")

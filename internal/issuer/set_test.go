@@ -54,6 +54,7 @@ func TestMistakes(t *testing.T) {
 			"algorithms", `"none" is not a supported signature algorithm`},
 		{"alg HS256", func(c *config.Issuer) { c.Algorithms = []string{"HS256"} },
 			"algorithms", `"HS256" is not a supported signature algorithm`},
+		{"max_keys", func(c *config.Issuer) { c.JWKS.MaxKeys = 0 }, "jwks.max_keys", "0 is not greater than zero"},
 		{"refresh_interval", func(c *config.Issuer) { c.JWKS.RefreshInterval = 0 }, "jwks.refresh_interval", "0s is not greater than zero"},
 		{"unknown_kid_cooldown", func(c *config.Issuer) { c.JWKS.UnknownKIDCooldown = 0 }, "jwks.unknown_kid_cooldown", "0s is not"},
 		{"max_stale", func(c *config.Issuer) { c.JWKS.MaxStale = -1 }, "jwks.max_stale", "-1ns is not"},
@@ -124,6 +125,7 @@ func placed(t *testing.T, issuers ...config.Issuer) *config.Config {
     algorithms: [RS256]
     jwks:
       uri: https://main.example/jwks
+      max_keys: 100
       refresh_interval: 15m
       unknown_kid_cooldown: 5s
       max_stale: 24h
@@ -174,7 +176,7 @@ func TestReloadSharesTheRefresher(t *testing.T) {
 		old := newSet(t, issuer.Options{Dial: dial}, cfg)
 		old.Start()
 		synctest.Wait()
-		only(t, old).Verified("a")
+		only(t, old).Verified("a", "EdDSA")
 
 		cfg.Audiences, cfg.Prefix, cfg.Leeway = []string{"api"}, "p:", time.Second
 		next := newSet(t, issuer.Options{Previous: old, Dial: dial}, cfg)

@@ -16,6 +16,11 @@ type Stats struct {
 	ISS    []string `json:"iss"`    // its iss values
 	Source string   `json:"source"` // where its keys come from, without a query
 
+	// Beyond is how many keys are published beyond max_keys, and Standard how many keys are
+	// published in standard base64 instead of base64url.
+	Beyond   int `json:"beyond_max_keys,omitempty"`
+	Standard int `json:"standard_base64_keys,omitempty"`
+
 	HasKeys  bool          `json:"has_keys"`          // keys are loaded, stale or not
 	Stale    bool          `json:"stale"`             // they are past max_stale and not trusted
 	Age      time.Duration `json:"-"`                 // since the fetch began that returned or last confirmed the keys; 0 without keys
@@ -104,7 +109,13 @@ func (i *Issuer) Stats() Stats {
 }
 
 func (r *refresher) keyStats(stats *Stats, s *keySet, now time.Time) {
+	if s.rest != nil {
+		stats.Beyond = s.rest.beyond
+	}
 	for _, one := range s.keys {
+		if one.standard {
+			stats.Standard++
+		}
 		_, leaving := s.leaving[one.kid]
 		row := KeyStats{
 			KID: quote.Plain(one.kid, quote.Max), KTY: one.kty, ALG: one.alg, Algs: one.algs,

@@ -21,15 +21,17 @@ func TestStatsJSON(t *testing.T) {
 			issuer.Stats{
 				Issuer: "home", ISS: []string{"https://home.example/"}, Source: "discovery", HasKeys: true, Stale: true,
 				Age: 90 * time.Second, MaxStale: time.Hour,
-				Keys:      []issuer.KeyStats{{KID: "a", KTY: "EC", ALG: "ES256", Algs: []string{"ES256"}, Tokens: 1, LastUsed: at, Leaving: true}},
-				Skipped:   []issuer.Skipped{{KID: "b", Reason: "no_kid", Detail: "why"}},
+				Keys:   []issuer.KeyStats{{KID: "a", KTY: "EC", ALG: "ES256", Algs: []string{"ES256"}, Tokens: 1, LastUsed: at, Leaving: true}},
+				Beyond: 8, Standard: 9,
+				Skipped:   []issuer.Skipped{{KID: "b", Reason: "kid", Detail: "why"}},
 				NextFetch: 1500 * time.Millisecond, Fetching: true, Fetches: map[string]uint64{"ok": 2}, Failures: 3,
 				LastError: "refused", LastErrorAt: at, CacheError: "full", UnknownKIDs: 4, WithdrawnInUse: 5,
 				Withdrawn: []issuer.Withdrawn{{KID: "c", At: at, Tokens: 6, TokensSince: 7}},
 			},
-			`{"issuer":"home","iss":["https://home.example/"],"source":"discovery","has_keys":true,"stale":true,` +
+			`{"issuer":"home","iss":["https://home.example/"],"source":"discovery",` +
+				`"beyond_max_keys":8,"standard_base64_keys":9,"has_keys":true,"stale":true,` +
 				`"keys":[{"kid":"a","kty":"EC","algorithms":["ES256"],"tokens":1,"last_used":"2026-05-17T10:00:00Z","leaving":true}],` +
-				`"skipped":[{"kid":"b","reason":"no_kid","detail":"why"}],"fetching":true,"fetches":{"ok":2},"failures_in_row":3,` +
+				`"skipped":[{"kid":"b","reason":"kid","detail":"why"}],"fetching":true,"fetches":{"ok":2},"failures_in_row":3,` +
 				`"last_error":"refused","last_error_at":"2026-05-17T10:00:00Z","cache_error":"full","unknown_kids":4,"withdrawn_in_use":5,` +
 				`"withdrawn":[{"kid":"c","at":"2026-05-17T10:00:00Z","tokens":6,"tokens_since":7}],"age_seconds":90,"next_fetch_seconds":1.5}`,
 		},

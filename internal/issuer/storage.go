@@ -61,8 +61,6 @@ func (s storage) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
 	switch {
 	case !slices.Contains(s.keys.identity.Algorithms, alg):
 		l.missing = keyError{kind: ErrKeyUnfit, kid: kid, why: fmt.Sprintf("alg %s is not one of the issuer's algorithms", quote.Text(alg))}
-	case kid == "":
-		l.missing = keyError{kind: ErrKeyUnknown, why: "it is empty"}
 	default:
 		found, l.missing = s.keys.find(kid, alg, s.keys.now())
 		if l.missing.fetchable() && !l.passive {
@@ -71,6 +69,9 @@ func (s storage) KeyRead(ctx context.Context, kid string) (jwkset.JWK, error) {
 	}
 	if found == nil {
 		return jwkset.JWK{}, nil
+	}
+	if !l.passive {
+		s.keys.asked(found)
 	}
 	return found.jwk, nil
 }

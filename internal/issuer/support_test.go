@@ -122,7 +122,7 @@ func issuerAt(uri string) config.Issuer {
 	return config.Issuer{
 		Name: "main", Path: "issuers.main", ISS: []string{"https://issuer.example/"}, Algorithms: config.Algorithms(), AllowHTTP: true,
 		JWKS: config.JWKS{
-			URI: uri, RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour,
+			URI: uri, MaxKeys: 100, RefreshInterval: 15 * time.Minute, UnknownKIDCooldown: 5 * time.Second, MaxStale: 24 * time.Hour,
 			RequestTimeout: 5 * time.Second, Proxy: "none",
 		},
 	}

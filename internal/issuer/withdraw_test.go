@@ -29,7 +29,7 @@ func (b *bubble) untilFetch() {
 func TestWithdrawnKeyGoesAtOnceWhenItIsNotInUse(t *testing.T) {
 	a, other := newEd(t), newEd(t)
 	inBubble(t, []jwk{edJWK("a", a), edJWK("b", other)}, refreshing, func(b *bubble) {
-		b.issuer.Verified("a")
+		b.issuer.Verified("a", "EdDSA")
 		b.pass(2 * time.Minute) // more than a minute ago
 		epoch := b.issuer.Epoch()
 		b.keys.publish(t, edJWK("b", other))
@@ -48,12 +48,12 @@ func TestWithdrawnKeyInUseGoesWhenASecondAnswerConfirmsIt(t *testing.T) {
 	a, other := newEd(t), newEd(t)
 	inBubble(t, []jwk{edJWK("a", a), edJWK("b", other)}, refreshing, func(b *bubble) {
 		for range 5 {
-			b.issuer.Verified("a")
+			b.issuer.Verified("a", "EdDSA")
 		}
 		epoch := b.issuer.Epoch()
 		b.keys.publish(t, edJWK("b", other), edJWK("c", newEd(t)))
 		b.untilFetch()
-		b.issuer.Verified("a")
+		b.issuer.Verified("a", "EdDSA")
 		b.want("a", nil)
 		b.want("c", nil)
 		if stats := b.issuer.Stats(); b.issuer.Epoch() != epoch || len(stats.Keys) != 3 || !stats.Keys[2].Leaving {
@@ -91,7 +91,7 @@ func TestKeyInUseThatCameBackStays(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", a), edJWK("b", other)}, refreshing, func(b *bubble) {
 		epoch := b.issuer.Epoch()
 		for range 5 {
-			b.issuer.Verified("a")
+			b.issuer.Verified("a", "EdDSA")
 			b.keys.publish(t, edJWK("b", other))
 			b.untilFetch()
 			b.want("a", nil)
@@ -113,7 +113,7 @@ func TestFetchesInQuickSuccessionConfirmNothing(t *testing.T) {
 	inBubble(t, []jwk{edJWK("a", a), edJWK("b", other)}, func(cfg *config.Issuer, _ *server) {
 		cfg.JWKS.UnknownKIDCooldown = time.Second
 	}, func(b *bubble) {
-		b.issuer.Verified("a")
+		b.issuer.Verified("a", "EdDSA")
 		b.keys.publish(t, edJWK("b", other))
 		for _, kid := range []string{"x", "y", "z"} {
 			b.want(kid, issuer.ErrKeyUnknown)
@@ -134,14 +134,14 @@ func TestFetchesInQuickSuccessionConfirmNothing(t *testing.T) {
 func TestWithdrawnKeyGoesWithinAMinuteThoughNothingConfirmsIt(t *testing.T) {
 	a, other := newEd(t), newEd(t)
 	inBubble(t, []jwk{edJWK("a", a), edJWK("b", other)}, refreshing, func(b *bubble) {
-		b.issuer.Verified("a")
+		b.issuer.Verified("a", "EdDSA")
 		epoch := b.issuer.Epoch()
 		b.keys.publish(t, edJWK("b", other))
 		b.untilFetch()
 		b.keys.status(http.StatusInternalServerError)
 		for range 59 {
 			b.want("a", nil)
-			b.issuer.Verified("a")
+			b.issuer.Verified("a", "EdDSA")
 			b.pass(time.Second)
 		}
 		b.pass(time.Second)
@@ -159,7 +159,7 @@ func TestWithdrawnKeyGoesWithinAMinuteThoughItsConfirmationHangs(t *testing.T) {
 		refreshing(cfg, s)
 		cfg.JWKS.RequestTimeout = 10 * time.Minute
 	}, func(b *bubble) {
-		b.issuer.Verified("a")
+		b.issuer.Verified("a", "EdDSA")
 		epoch := b.issuer.Epoch()
 		b.keys.publish(t, edJWK("b", other))
 		b.untilFetch()
@@ -199,7 +199,7 @@ func TestKeyReplacedUnderItsKIDGoesAtOnce(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			inBubble(t, []jwk{edJWK("a", old), edJWK("b", newEd(t))}, refreshing, func(b *bubble) {
-				b.issuer.Verified("a")
+				b.issuer.Verified("a", "EdDSA")
 				epoch := b.issuer.Epoch()
 				b.keys.publish(t, row.next, edJWK("b", newEd(t)))
 				b.untilFetch()
@@ -221,7 +221,7 @@ func TestAnswerWithoutAUsableKeyChangesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := newEd(t)
 			inBubble(t, []jwk{edJWK("a", a)}, refreshing, func(b *bubble) {
-				b.issuer.Verified("a")
+				b.issuer.Verified("a", "EdDSA")
 				epoch := b.issuer.Epoch()
 				b.keys.answers(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(content)) })
 				b.pass(time.Hour)
@@ -243,11 +243,11 @@ func TestTokensAreCountedByKID(t *testing.T) {
 	a := newEd(t)
 	inBubble(t, []jwk{edJWK("a", a), edJWK("b", newEd(t))}, refreshing, func(b *bubble) {
 		for range 100 {
-			b.issuer.Verified("a")
+			b.issuer.Verified("a", "EdDSA")
 		}
-		b.issuer.Verified("nobody")
+		b.issuer.Verified("nobody", "EdDSA")
 		b.pass(5 * time.Minute) // several refreshes later
-		b.issuer.Verified("a")
+		b.issuer.Verified("a", "EdDSA")
 		at := time.Now()
 		b.pass(10 * time.Second)
 		keys := b.issuer.Stats().Keys

@@ -100,7 +100,8 @@ cases:
   - {request: GET /api/feed, token: {raw: "null"}, expect: {reason: anonymous_invalid}}
   - {request: GET /api/home, token: {issuer: cruddur, header: {alg: none}}, expect: {reason: alg_not_allowed}}
   - {request: GET /api/home, token: {issuer: cruddur, header: {crit: [x]}}, expect: {reason: header_not_allowed}}
-  - {request: GET /api/home, token: {issuer: cruddur, header: {kid: null}}, expect: {reason: kid_missing}}
+  - {request: GET /api/home, token: {issuer: cruddur, header: {kid: ""}}, expect: {reason: kid_missing}}
+  - {request: GET /api/home, token: {issuer: cruddur, header: {kid: null}}, expect: {reason: allowed}}
   - {request: GET /api/home, token: {issuer: cruddur, claims: {iss: "https://evil.example/"}}, expect: {reason: issuer_unknown}}
   - {request: GET /api/home, token: {issuer: cruddur, header: {typ: at+jwt}, claims: {iss: "https://login.partner.example/"}},
       expect: {reason: key_unknown}}

@@ -16,6 +16,10 @@ func (out samples) issuer(s issuer.Stats) {
 	of := labels{"issuer": s.Issuer}
 	out.gauge("jwtgate_keys", "Number of the issuer's usable keys.", float64(len(s.Keys)), of)
 	out.gauge("jwtgate_keys_skipped", "Number of published keys that cannot be used.", float64(len(s.Skipped)), of)
+	out.gauge("jwtgate_keys_beyond_max", "Number of published keys beyond max_keys, which are held only when tokens name them.",
+		float64(s.Beyond), of)
+	out.gauge("jwtgate_keys_standard_base64", "Number of keys that the issuer publishes in standard base64 instead of base64url.",
+		float64(s.Standard), of)
 	out.gauge("jwtgate_keys_stale", "1 if the issuer's keys are past max_stale and no longer trusted, else 0.", oneIf(s.Stale), of)
 	out.gauge("jwtgate_keys_max_stale_seconds", "Age from which the issuer's keys are no longer trusted (max_stale).",
 		s.MaxStale.Seconds(), of)

@@ -167,7 +167,7 @@ func TestMetricNames(t *testing.T) {
 	a.metrics.RegisterIssuers(func() []issuer.Stats {
 		return []issuer.Stats{
 			{
-				Issuer: "home", Keys: make([]issuer.KeyStats, 2), Skipped: make([]issuer.Skipped, 1),
+				Issuer: "home", Keys: make([]issuer.KeyStats, 2), Skipped: make([]issuer.Skipped, 1), Beyond: 20, Standard: 1,
 				Age: 90 * time.Second, MaxStale: time.Hour, NextFetch: 9 * time.Second,
 				UnknownKIDs: 5, WithdrawnInUse: 6, Fetches: map[string]uint64{"ok": 3, "unreachable": 1},
 			},
@@ -253,6 +253,8 @@ func TestMetricNames(t *testing.T) {
 	for name, values := range map[string][2]string{ // home, dark
 		"jwtgate_keys":                        {"2", "0"},
 		"jwtgate_keys_skipped":                {"1", "0"},
+		"jwtgate_keys_beyond_max":             {"20", "0"},
+		"jwtgate_keys_standard_base64":        {"1", "0"},
 		"jwtgate_keys_stale":                  {"0", "1"},
 		"jwtgate_keys_max_stale_seconds":      {"3600", "0"},
 		"jwtgate_key_next_fetch_seconds":      {"9", "0"},
@@ -271,6 +273,7 @@ func TestMetricNames(t *testing.T) {
 		"jwtgate_build_info": "gauge", "jwtgate_check_duration_seconds": "histogram", "jwtgate_checks_total": "counter",
 		"jwtgate_key_fetches_total": "counter", "jwtgate_keys": "gauge", "jwtgate_keys_age_seconds": "gauge",
 		"jwtgate_config_info": "gauge", "jwtgate_config_reloads_total": "counter", "jwtgate_relaxations": "gauge",
+		"jwtgate_keys_beyond_max": "gauge", "jwtgate_keys_standard_base64": "gauge",
 		"jwtgate_keys_skipped": "gauge", "jwtgate_keys_stale": "gauge", "jwtgate_keys_max_stale_seconds": "gauge",
 		"jwtgate_key_next_fetch_seconds": "gauge", "jwtgate_key_fetch_failures_in_row": "gauge", "jwtgate_unknown_kids": "gauge",
 		"jwtgate_keys_withdrawn_in_use_total": "counter",

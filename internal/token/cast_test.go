@@ -90,8 +90,8 @@ func reasons() map[string]error {
 		"alg_not_allowed":    token.ErrAlgNotAllowed,
 		"header_not_allowed": token.ErrHeaderNotAllowed,
 		"type_not_allowed":   token.ErrTypeNotAllowed,
-		"kid_missing":        token.ErrKIDMissing,
 		"issuer_unknown":     token.ErrIssuerUnknown,
+		"kid_missing":        token.ErrKIDMissing,
 		"key_unknown":        tokentest.ErrKeyUnknown,
 		"key_unfit":          tokentest.ErrKeyUnfit,
 		"keys_unavailable":   tokentest.ErrKeysUnavailable,
@@ -117,12 +117,14 @@ func reasons() map[string]error {
 func beforeKeys(reason string) bool {
 	return slices.Contains([]string{
 		"token_malformed", "token_too_large", "alg_not_allowed", "header_not_allowed",
-		"type_not_allowed", "kid_missing", "issuer_unknown",
+		"type_not_allowed", "issuer_unknown",
 	}, reason)
 }
 
 // beforeSignature reports whether the check for a reason runs before the signature is
 // verified.
 func beforeSignature(reason string) bool {
-	return beforeKeys(reason) || slices.Contains([]string{"key_unknown", "key_unfit", "keys_unavailable", "signature_invalid"}, reason)
+	return beforeKeys(reason) || slices.Contains([]string{
+		"kid_missing", "key_unknown", "key_unfit", "keys_unavailable", "signature_invalid",
+	}, reason)
 }

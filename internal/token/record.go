@@ -104,7 +104,7 @@ func (v *Verifier) Recall(rec Record, raw string, now time.Time, t *Token) bool 
 		return false
 	}
 	t.raw = raw
-	t.by.keys.Verified(t.KeyID)
+	t.by.keys.Verified(t.KeyID, t.Algorithm)
 	return true
 }
 

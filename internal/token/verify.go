@@ -22,14 +22,16 @@ import (
 // KeySource returns the public keys of one issuer. Its methods are safe for concurrent
 // use.
 //
-// Key returns a key whose type, curve and size fit alg. If an error is not caused by the
+// Key returns a key whose type, curve and size fit alg. For an empty kid, which stands for a
+// token without one, it is the only key that fits alg; if there is not exactly one, the
+// error has a method NeedsKID() bool that returns true. If an error is not caused by the
 // token, it has a method RetryAfter() time.Duration, which returns how long to wait before
 // the next attempt. Epoch changes when a key that Key returned may no longer be trusted.
 // The verifier calls Verified after the key verified a signature.
 type KeySource interface {
 	Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error)
 	Epoch() uint64
-	Verified(kid string)
+	Verified(kid, alg string)
 }
 
 // Verifier verifies tokens of a fixed list of issuers. It is safe for concurrent use.
@@ -225,6 +227,8 @@ func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 		return fail(ErrAlgNotAllowed,
 			"got alg "+quote.Text(h.alg)+" of issuer "+quote.Text(issuer.name)+"; expected "+quote.OneOf(issuer.algorithms)).
 			WithHint("add " + h.alg + " to algorithms of issuer " + quote.Text(issuer.name) + " if it uses this algorithm")
+	case h.hasKID && h.kid == "":
+		return fail(ErrKIDMissing, "kid is empty or not a string")
 	case h.hasType && !issuer.types[h.typ]:
 		return fail(ErrTypeNotAllowed,
 			"got typ "+quote.Text(h.typ)+" of issuer "+quote.Text(issuer.name)+"; expected "+quote.OneOf(issuer.tokenTypes)).
@@ -234,6 +238,12 @@ func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 	// between would get the epoch after its withdrawal.
 	c.iss, c.issuer, c.epoch = iss, issuer, issuer.keys.Epoch()
 	if c.key, err = issuer.keys.Key(ctx, c.kid, c.alg); err != nil {
+		if unnamed, ok := errors.AsType[interface {
+			error
+			NeedsKID() bool
+		}](err); ok && unnamed.NeedsKID() {
+			return fail(ErrKIDMissing, "issuer "+quote.Text(issuer.name)+": "+err.Error())
+		}
 		failure := fail(err, "issuer "+quote.Text(issuer.name))
 		if later, ok := errors.AsType[interface {
 			error
@@ -261,7 +271,7 @@ func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 	if err := v.algorithms[c.alg].Verify(c.signed, c.signature, c.key); err != nil {
 		return nil, fail(ErrSignatureInvalid, "kid "+quote.Text(c.kid)+", alg "+c.alg)
 	}
-	issuer.keys.Verified(c.kid)
+	issuer.keys.Verified(c.kid, c.alg)
 	claims, err := strictjson.Object(c.claims)
 	if err != nil {
 		return nil, fail(ErrClaimsMalformed, err.Error())
@@ -298,6 +308,7 @@ type header struct {
 	alg, kid string
 	typ      string // normalized by mediaType
 	hasType  bool
+	hasKID   bool
 }
 
 // header parses the JOSE header (RFC 7515 section 4) and rejects an algorithm or a type
@@ -320,14 +331,11 @@ func (v *Verifier) header(text string) (header, error) {
 			return header{}, fail(ErrHeaderNotAllowed, m.Name)
 		}
 	}
-	h := header{alg: alg.Text, kid: kid.Text, hasType: typ.Present}
+	h := header{alg: alg.Text, kid: kid.Text, hasType: typ.Present, hasKID: kid.Present}
 	if h.hasType {
 		if h.typ = mediaType(typ.Text); !v.types[h.typ] {
 			return header{}, fail(ErrTypeNotAllowed, "got typ "+quote.Text(typ.Text))
 		}
-	}
-	if h.kid == "" {
-		return header{}, fail(ErrKIDMissing, "")
 	}
 	return h, nil
 }

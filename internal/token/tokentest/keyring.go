@@ -47,6 +47,9 @@ func (k *Keyring) Key(_ context.Context, kid, alg string) (crypto.PublicKey, err
 		<-k.Hold
 		k.mu.Lock()
 	}
+	if kid == "" && !k.Down {
+		return k.sole(alg)
+	}
 	key, ok := k.Keys[kid]
 	switch {
 	case k.Down:
@@ -59,8 +62,33 @@ func (k *Keyring) Key(_ context.Context, kid, alg string) (crypto.PublicKey, err
 	return key, nil
 }
 
+// sole returns the only key that fits alg.
+func (k *Keyring) sole(alg string) (sole crypto.PublicKey, err error) {
+	for _, key := range k.Keys {
+		if !fits(key, alg) {
+			continue
+		}
+		if sole != nil {
+			return nil, kidNeeded{}
+		}
+		sole = key
+	}
+	if sole == nil {
+		return nil, ErrKeyUnfit
+	}
+	return sole, nil
+}
+
+// kidNeeded is the error for a token without a kid that more than one key fits.
+type kidNeeded struct{}
+
+func (kidNeeded) Error() string { return "more than one key fits" }
+
+// NeedsKID makes a token without a kid one without a key.
+func (kidNeeded) NeedsKID() bool { return true }
+
 // Verified records that a token with this kid was accepted.
-func (k *Keyring) Verified(kid string) {
+func (k *Keyring) Verified(kid, _ string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.Quiet {
