@@ -75,7 +75,7 @@ func (o InitOptions) checkExisting() error {
 // nextExisting returns the next steps with the files for an existing configuration.
 func (o InitOptions) nextExisting(appHost string) []string {
 	file, mounted := o.Existing.File, filepath.Join(o.Dir, "jwtgate.yaml")
-	bootstrap, compose := filepath.Join(o.Dir, "envoy.yaml"), filepath.Join(o.Dir, "compose.yaml")
+	bootstrap, compose := filepath.Join(o.Dir, "envoy.yaml"), o.composeFile()
 	steps := []string{"jwtgate lint-envoy --config " + file + " " + bootstrap}
 	if o.Existing.Needs.TLS {
 		steps = append(steps,

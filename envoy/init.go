@@ -41,6 +41,7 @@ type InitOptions struct {
 	Origins   []string // of front ends whose scripts may read answers
 	Image     string   // jwtgate's container image; "" is jwtgate, built locally
 	NoCompose bool     // render no compose.yaml
+	Compose   string   // the compose file in the commands of Next; "" is compose.yaml in Dir
 }
 
 // File is one file to write.
@@ -168,6 +169,11 @@ func (o InitOptions) next(appHost string) []string {
 	return append([]string{"jwtgate check --config " + config}, o.run(appHost, config)...)
 }
 
+// composeFile returns the path of the compose file.
+func (o InitOptions) composeFile() string {
+	return cmp.Or(o.Compose, filepath.Join(o.Dir, "compose.yaml"))
+}
+
 // run returns the steps to start Envoy and jwtgate: in containers if names of the files
 // resolve only in a compose network.
 func (o InitOptions) run(appHost, config string) []string {
@@ -177,7 +183,7 @@ func (o InitOptions) run(appHost, config string) []string {
 	if o.NoCompose {
 		return []string{"run Envoy and jwtgate in the container network in which " + appHost + " resolves"}
 	}
-	compose := filepath.Join(o.Dir, "compose.yaml")
+	compose := o.composeFile()
 	var steps []string
 	if appHost != dockerHost {
 		steps = append(steps, fmt.Sprintf("add your application to %s as the service %s, without ports", compose, appHost))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +33,8 @@ type initCommand struct {
 // Help is the command's longer help.
 func (initCommand) Help() string {
 	return `Writes jwtgate.yaml, envoy.yaml and compose.yaml for your project: the files that the demo and the tests run, with your values. ` +
-		`With --config FILE it writes only envoy.yaml and compose.yaml, for the headers and relaxations of FILE. It never overwrites a file. ` +
+		`With --config FILE it writes only envoy.yaml and compose.yaml, for the headers and relaxations of FILE. ` +
+		`It never overwrites a file: it prints what a file that exists lacks, and uses an existing jwtgate.yaml as --config does. ` +
 		`With --fragment it writes no file, and prints what an Envoy configuration of your own lacks.
 
 Examples:
@@ -44,7 +44,7 @@ Examples:
   jwtgate init --fragment --config jwtgate.yaml`
 }
 
-// Run writes the files, unless one of them exists.
+// Run writes the files that do not exist, and says what those that exist lack.
 func (cmd initCommand) Run(c console) error {
 	if err := cmd.checkFragment(); err != nil {
 		return err
@@ -52,35 +52,39 @@ func (cmd initCommand) Run(c console) error {
 	if cmd.Fragment {
 		return cmd.printFragment(c)
 	}
+	var compared comparison
 	options := envoy.InitOptions{
 		Cognito: cmd.Cognito, ClientIDs: cmd.ClientID, Issuer: cmd.Issuer, Audience: cmd.Audience,
-		App: cmd.App, Port: cmd.Port, Origins: cmd.Origin, Dir: cmd.Out, NoCompose: cmd.NoCompose, Needs: needsOfText,
+		App: cmd.App, Port: cmd.Port, Origins: cmd.Origin, Dir: cmd.Out, NoCompose: cmd.NoCompose,
+		Needs: func(config []byte) (envoy.Needs, error) {
+			var err error
+			compared.needs, err = needsOfText(config)
+			return compared.needs, err
+		},
+	}
+	compared.wanted = options
+	files, err := c.existingFiles(cmd.Out)
+	if err != nil {
+		return err
+	}
+	options.Compose = files["compose.yaml"].path
+	if err := cmd.useExistingFile(&options, files); err != nil {
+		return err
 	}
 	if cmd.Config != "" {
-		if err := cmd.useExisting(&options, c); err != nil {
+		if compared.config, err = cmd.useExisting(&options, c); err != nil {
 			return reportMistakes(c.out, err)
 		}
+		compared.needs = options.Existing.Needs
 	}
 	result, err := envoy.Init(options)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(cmd.Out, 0o755); err != nil {
+	if compared.compose, err = files.write(c, cmd.Out, result.Files); err != nil {
 		return err
 	}
-	for _, file := range result.Files {
-		name := filepath.Join(cmd.Out, file.Name)
-		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
-			return exitError{exitNo, fmt.Errorf("%s exists and nothing was written; move it away, or name another directory with --out", name)}
-		}
-	}
-	for _, file := range result.Files {
-		name := filepath.Join(cmd.Out, file.Name)
-		if err := writeNew(name, file.Data); err != nil {
-			return err
-		}
-		fmt.Fprintf(c.out, "wrote  %s\n", name)
-	}
+	files.report(c, compared)
 	offline := "jwtgate demo --config " + cmp.Or(cmd.Config, filepath.Join(cmd.Out, "jwtgate.yaml")) +
 		"    to try it offline, with a sample application and tokens with any claims"
 	fmt.Fprintf(c.out, "\nnext   %s\n", strings.Join(append(result.Next, offline), "\n       "))
@@ -101,11 +105,11 @@ func needsOfText(data []byte) (envoy.Needs, error) {
 	return envoyneeds.Of(policy), nil
 }
 
-// useExisting sets the options for an existing configuration.
-func (cmd initCommand) useExisting(options *envoy.InitOptions, c console) error {
+// useExisting sets the options for an existing configuration, and returns it.
+func (cmd initCommand) useExisting(options *envoy.InitOptions, c console) (*config.Config, error) {
 	policy, err := loadPolicy(cmd.Config, c.getenv)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer policy.Close()
 	cfg := policy.Config()
@@ -116,7 +120,7 @@ func (cmd initCommand) useExisting(options *envoy.InitOptions, c console) error 
 	options.Existing = &envoy.Existing{
 		File: cmd.Config, Needs: envoyneeds.Of(policy), Listen: cfg.Server.Listen, OwnCORS: own && len(options.Origins) == 0,
 	}
-	return nil
+	return cfg, nil
 }
 
 // ownCORS reports whether a configuration has CORS settings that differ from those of

@@ -51,45 +51,6 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// TestInitNeverOverwrites: if any of the files exists, nothing is written.
-func TestInitNeverOverwrites(t *testing.T) {
-	alone(t)
-	args := []string{"init", "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c", "--app", "127.0.0.1:3000", "--out"}
-	for _, taken := range names() {
-		t.Run(taken, func(t *testing.T) {
-			dir := t.TempDir()
-			mine := filepath.Join(dir, taken)
-			if err := os.WriteFile(mine, []byte("mine"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			command(t, append(args, dir)...).holds(t, exitNo, nil, []string{mine + " exists and nothing was written"})
-			entries, err := os.ReadDir(dir)
-			if err != nil || len(entries) != 1 {
-				t.Errorf("%d files, %v", len(entries), err)
-			}
-			if data, _ := os.ReadFile(mine); string(data) != "mine" {
-				t.Errorf("%s is now %q", taken, data)
-			}
-		})
-	}
-	t.Run("a link to nowhere", func(t *testing.T) {
-		dir := t.TempDir()
-		target := filepath.Join(t.TempDir(), "target")
-		if err := os.Symlink(target, filepath.Join(dir, "envoy.yaml")); err != nil {
-			t.Fatal(err)
-		}
-		command(t, append(args, dir)...).holds(t, exitNo, nil, []string{"envoy.yaml exists"})
-		if _, err := os.Lstat(target); err == nil {
-			t.Error("it was written through the link")
-		}
-	})
-	t.Run("a second time", func(t *testing.T) {
-		dir := t.TempDir()
-		command(t, append(args, dir)...).holds(t, exitYes, []string{"wrote"}, nil)
-		command(t, append(args, dir)...).holds(t, exitNo, nil, []string{"jwtgate.yaml exists"})
-	})
-}
-
 func TestInitMistakes(t *testing.T) {
 	alone(t)
 	for name, row := range map[string]struct {

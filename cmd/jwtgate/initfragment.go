@@ -31,7 +31,7 @@ func (cmd initCommand) checkFragment() error {
 		{"--cognito", cmd.Cognito != ""}, {"--client-id", len(cmd.ClientID) > 0},
 		{"--issuer", cmd.Issuer != ""}, {"--audience", cmd.Audience != ""},
 		{"--app", cmd.App != ""}, {"--origin", len(cmd.Origin) > 0}, {"--out", cmd.Out != "."},
-		{"--port", cmd.Port != 8080}, {"--no-compose", cmd.NoCompose},
+		{"--port", cmd.Port != defaultPort}, {"--no-compose", cmd.NoCompose},
 	} {
 		if one.given {
 			return fmt.Errorf("--fragment and %s: got both; expected only --config with --fragment, "+
@@ -45,7 +45,7 @@ func (cmd initCommand) checkFragment() error {
 func (cmd initCommand) printFragment(c console) error {
 	var options envoy.InitOptions
 	if cmd.Config != "" {
-		if err := cmd.useExisting(&options, c); err != nil {
+		if _, err := cmd.useExisting(&options, c); err != nil {
 			return reportMistakes(c.out, err)
 		}
 	}

@@ -122,6 +122,9 @@ func table() map[string]row {
 		"internal/envoyneeds": {
 			own: []string{"envoy", "internal/config", "internal/gate", "internal/identity"}, never: []string{webNetwork, "os"},
 		},
+		"internal/setup": {
+			own: []string{"envoy", "internal/config", "internal/quote"}, modules: []string{yaml}, never: []string{network, webNetwork, "os"},
+		},
 		"internal/re2size":    {never: []string{network, webNetwork, "os"}},
 		"internal/envoyproto": {modules: []string{"google.golang.org/protobuf"}, never: []string{network, webNetwork}},
 

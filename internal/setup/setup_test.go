@@ -1,0 +1,115 @@
+package setup_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/setup"
+)
+
+// rendered returns a file that init writes.
+func rendered(t *testing.T, o envoy.InitOptions, name string) []byte {
+	t.Helper()
+	result, err := envoy.Init(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(result.Files, func(f envoy.File) bool { return f.Name == name })
+	if at < 0 {
+		t.Fatalf("no %s", name)
+	}
+	return result.Files[at].Data
+}
+
+func parse(t *testing.T, text string) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse("jwtgate.yaml", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// TestWhatInitWroteLacksNothing: a second init with the same options has nothing to say.
+func TestWhatInitWroteLacksNothing(t *testing.T) {
+	for _, o := range []envoy.InitOptions{
+		{Cognito: "us-west-1_6BpkgoczU", ClientIDs: []string{"web", "mobile"}, App: "127.0.0.1:3000", Origins: []string{"https://a.example"}},
+		{Issuer: "https://login.example/", Audience: "api", App: "app:3000"},
+	} {
+		if lines := setup.Configuration(parse(t, string(rendered(t, o, "jwtgate.yaml"))), o); len(lines) > 0 {
+			t.Errorf("jwtgate.yaml: %q", lines)
+		}
+		compose := rendered(t, o, "compose.yaml")
+		if missing, err := setup.Compose(compose, compose, "app"); err != nil || missing.Services != "" || len(missing.Lines) > 0 {
+			t.Errorf("compose.yaml: %+v, %v", missing, err)
+		}
+	}
+}
+
+func TestConfiguration(t *testing.T) {
+	const (
+		pool = "issuers: {cognito: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"
+		main = "issuers: {main: {issuer: https://login.example/, audiences: [api]}}\n"
+	)
+	for _, row := range []struct {
+		name, config string
+		o            envoy.InitOptions
+		want         []string
+	}{
+		{"no options", pool, envoy.InitOptions{}, nil},
+		{"other clients", pool, envoy.InitOptions{Cognito: "us-west-1_6BpkgoczU", ClientIDs: []string{"web", "mobile", "tv"}},
+			[]string{`issuers.cognito.clients lacks "mobile", "tv"; add it to the list`}},
+		{"another pool", pool, envoy.InitOptions{Cognito: "eu-west-1_other", ClientIDs: []string{"a", "b"}},
+			[]string{`issuers lacks the user pool eu-west-1_other; add to it: cognito2: {cognito: eu-west-1_other, clients: ["a", "b"]}`}},
+		{"another issuer", main, envoy.InitOptions{Issuer: "https://other.example/", Audience: "api"}, []string{
+			`issuers lacks the issuer "https://other.example/"; add to it: main2: {issuer: "https://other.example/", audiences: ["api"]}`}},
+		{"another audience", main, envoy.InitOptions{Issuer: "https://login.example/", Audience: "web"},
+			[]string{`issuers.main.audiences lacks "web"; add it to the list`}},
+		{"no audience at all", "issuers: {main: {issuer: https://login.example/, clients: [web]}}\n",
+			envoy.InitOptions{Issuer: "https://login.example/", Audience: "api"}, nil},
+		{"another origin", pool + "cors: {origins: ['https://a.example']}\n", envoy.InitOptions{Origins: []string{"https://b.example"}},
+			[]string{`cors.origins lacks "https://b.example"; add it to the list`}},
+		{"an origin that Envoy may have", pool, envoy.InitOptions{Origins: []string{"https://b.example"}}, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := setup.Configuration(parse(t, row.config), row.o); !slices.Equal(got, row.want) {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+func TestCompose(t *testing.T) {
+	ours := rendered(t, envoy.InitOptions{Cognito: "us-west-1_6BpkgoczU", ClientIDs: []string{"web"}, App: "app:3000"}, "compose.yaml")
+	_, all, _ := strings.Cut(string(ours), "\nservices:\n")
+	gate := all[strings.Index(all, "  jwtgate:\n"):]
+	for _, row := range []struct {
+		name, own, services string
+		lines               []string
+	}{
+		{"none of them", "services:\n  app: {image: app}\n", strings.Replace(all, "\n\n", "\n", 1), nil},
+		{"Envoy's, with an anchor", "x-all: &all {image: envoy}\nservices:\n  envoy: {<<: *all}\n", gate, nil},
+		{"an application that others can call", "services:\n  app: {image: app, ports: ['3000:3000']}\n  envoy: {}\n  jwtgate: {}\n", "",
+			[]string{"services.app has ports: remove them"}},
+		{"another service that others can call", "services:\n  db: {ports: ['5432']}\n  envoy: {}\n  jwtgate: {}\n", "", nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			got, err := setup.Compose([]byte(row.own), ours, "app")
+			if err != nil || got.Services != row.services || !slices.EqualFunc(got.Lines, row.lines, strings.HasPrefix) {
+				t.Errorf("%v, lines %q, services:\n%s\nwant:\n%s", err, got.Lines, got.Services, row.services)
+			}
+		})
+	}
+	for name, own := range map[string]string{
+		"nothing": "", "text": "mine", "a list": "services: [app]", "no services": "version: '3'\n", "no YAML": "services: [",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got, err := setup.Compose([]byte(own), ours, "app"); err == nil {
+				t.Errorf("got %+v, want an error", got)
+			}
+		})
+	}
+}
