@@ -28,6 +28,7 @@ type Needs struct {
 	// Paths that jwtgate accepts on some host, and whether it does on every host.
 	EncodedSlash, EncodedSlashEverywhere bool // with %2F
 	DoubleSlash, DoubleSlashEverywhere   bool // with //
+	Semicolon                            bool // with ; in a segment, on some host
 	CaseSensitive                        bool // every application distinguishes /a from /A
 	// PassesPreflights is set if the application answers browsers' preflights.
 	PassesPreflights bool

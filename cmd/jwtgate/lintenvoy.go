@@ -11,6 +11,7 @@ import (
 type lintEnvoyCommand struct {
 	Config   string `required:"" help:"The configuration of the jwtgate behind this Envoy." placeholder:"FILE" env:"JWTGATE_CONFIG"`
 	Platform string `help:"The program that writes Envoy's configuration: ${enum}." enum:"envoy,envoy-gateway,istio" default:"envoy"`
+	Version  string `name:"envoy-version" help:"The version of this Envoy, such as 1.38.4; a /config_dump has it." placeholder:"VERSION"`
 	File     string `arg:"" help:"Envoy's bootstrap file, or its response at /config_dump; - for standard input." placeholder:"ENVOY.yaml"`
 }
 
@@ -18,6 +19,7 @@ type lintEnvoyCommand struct {
 func (lintEnvoyCommand) Help() string {
 	return `Reports each setting that lets a hostile request through or rejects a valid one, with its place, the reason and a fix. ` +
 		`With --platform, it names the platform's own field; a setting that the platform does not support is a note. ` +
+		`Rules about releases of Envoy need its version, from the dump or --envoy-version. ` +
 		`On a terminal a finding takes three lines, and elsewhere one. All rules: docs/lint-envoy.md
 
 Examples:
@@ -27,6 +29,13 @@ Examples:
 
 // Run lints the file.
 func (cmd lintEnvoyCommand) Run(c console) error {
+	var version envoylint.Version
+	if cmd.Version != "" {
+		var err error
+		if version, err = envoylint.ParseVersion(cmd.Version); err != nil {
+			return fmt.Errorf("--envoy-version: %w", err)
+		}
+	}
 	policy, err := loadPolicy(cmd.Config, c.getenv)
 	if err != nil {
 		return reportMistakes(c.out, err)
@@ -36,7 +45,7 @@ func (cmd lintEnvoyCommand) Run(c console) error {
 	if err != nil {
 		return fmt.Errorf("reading the Envoy file: %w", err)
 	}
-	report, err := envoylint.Lint(cmd.File, data, envoyneeds.Of(policy), envoylint.Platform(cmd.Platform))
+	report, err := envoylint.LintVersion(cmd.File, data, envoyneeds.Of(policy), envoylint.Platform(cmd.Platform), version)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,22 @@ func TestLintEnvoy(t *testing.T) {
 	command(t, "lint-envoy", "--config", file, "--platform", "istio", noted).
 		holds(t, exitYes, []string{": note: ", "(raw-headers)", ": 1 note ("}, nil)
 
+	t.Run("a release of Envoy", func(t *testing.T) {
+		override := testutil.File(t, "envoy.yaml", strings.Replace(string(text), "              routes:\n", "              routes:\n"+
+			"              - match: { prefix: /other }\n                route: { cluster: app, timeout: 0s }\n"+
+			"                typed_per_filter_config: { envoy.filters.http.ext_authz: { "+
+			"\"@type\": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, "+
+			"check_settings: { grpc_service: { envoy_grpc: { cluster_name: jwtgate } } } } }\n", 1))
+		run := func(version string) outcome {
+			return command(t, "lint-envoy", "--config", file, "--envoy-version", version, override)
+		}
+		run("1.38.2").holds(t, exitNo, []string{
+			"Envoy 1.38.2 does not have the fix of CVE-2026-47205", "use Envoy 1.38.3, or a later release", "(override-crash)", ": 1 outage (",
+		}, nil)
+		run("1.38.3").holds(t, exitYes, []string{": nothing found ("}, nil)
+		run("1.99.0").holds(t, exitYes, []string{": note: the file: nothing is known about Envoy 1.99.0; ", "(envoy-version)", ": 1 note ("}, nil)
+		run("1.38").holds(t, exitFailure, nil, []string{`jwtgate: --envoy-version: got the version "1.38"; expected one such as 1.38.4`})
+	})
 	t.Run("from standard input", func(t *testing.T) {
 		var out, errs bytes.Buffer
 		code := run(t.Context(), []string{"lint-envoy", "--config", file, "-"}, console{

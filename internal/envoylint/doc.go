@@ -32,6 +32,8 @@
 //  5. If Envoy 1.40 loads a file and forwards some request without a call to the
 //     gate, there is a finding, or a finding that something was not read
 //     (TestEveryBypassIsFound, and the lint guard in the end-to-end tests).
-//  6. No name in the file forges or wipes a line of what is printed
+//  6. A rule about releases of Envoy reports only releases that an advisory or a release
+//     note names as affected (TestReleases, TestUnknownReleases, TestVersionsAreComplete).
+//  7. No name in the file forges or wipes a line of what is printed
 //     (TestWriteTextOfHostileNames).
 package envoylint

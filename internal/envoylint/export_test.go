@@ -34,6 +34,20 @@ func MessageTypes() []protoreflect.FullName {
 	return []protoreflect.FullName{
 		anyType, bootstrapType, listenerType, clusterType, routeConfigType, scopedRouteType, virtualHostType, routeType, filterConfigType,
 		extensionType, managerType, networkFilter, extAuthzType, perRouteType, mutationType, mutationRoute, earlyType, routerType, tlsType,
+		rulesType, headerMatcherType, routeMatchType, checkSettingsType, oauth2Type, jwtClaimType,
 		accessLogType, corsPolicyType, routeCORSType, rbacType, endpointsType, filterStateType, protocolOptions,
 	}
+}
+
+// VersionTable returns the releases and the fixes of the table of versions.
+func VersionTable() (known []string, fixes []fix, err error) {
+	table, err := readReleases()
+	for _, one := range table.Releases {
+		text := one.Branch + ".0"
+		if one.Last > 0 {
+			text += fmt.Sprintf(" to %s.%d", one.Branch, one.Last)
+		}
+		known = append(known, text)
+	}
+	return known, table.Fixes, err
 }

@@ -25,6 +25,8 @@ type resources struct {
 	// runtimeKnown is set if no layer of the runtime comes from elsewhere.
 	runtimeKnown bool
 	node         string // the id of the Envoy; empty if the file has none
+	version      Version
+	versionAt    *value // where the version is from
 	fetched      *value // the bootstrap's source of further listeners; nil if there is none
 	dump         bool   // from a running Envoy, so that nothing is missing
 	*typer
@@ -172,12 +174,31 @@ func (r *resources) bootstrap(root *value) {
 func (r *resources) settings(bootstrap *value) {
 	r.admin, r.node, r.runtime, r.runtimeKnown = bootstrap.get("admin"), bootstrap.get("node", "id").text, nil, true
 	r.bootstrapRead, r.ownRegexEngine = true, bootstrap.get("default_regex_engine").there()
+	r.readVersion(bootstrap.get("node", "user_agent_build_version"))
 	r.layers = bootstrap.get("layered_runtime", "layers").items
 	r.fetchesClusters = hasAny(bootstrap.get("dynamic_resources"), "cds_config", "cds_resources_locator")
 	for _, layer := range r.layers {
 		r.runtime = append(r.runtime, layer.get("static_layer"))
 		// An admin layer does not count: only users of the admin interface can set it.
 		r.runtimeKnown = r.runtimeKnown && !hasAny(layer, "disk_layer", "rtds_layer")
+	}
+}
+
+// readVersion reads the version that Envoy writes into a dump.
+func (r *resources) readVersion(build *value) {
+	number := build.get("version")
+	if !number.there() {
+		return
+	}
+	part := func(name string) int { return int(number.get(name).number(0)) }
+	r.version = Version{
+		Major: part("major_number"), Minor: part("minor_number"), Patch: part("patch"),
+	}
+	r.versionAt = build
+	for _, f := range build.get("metadata").fields {
+		if f.name == "build.label" { // of a build that is not a release
+			r.version.Label = f.text
+		}
 	}
 }
 

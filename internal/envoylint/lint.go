@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jwtgate/jwtgate/envoy"
@@ -31,14 +32,20 @@ type Finding struct {
 // Lint reads an Envoy file and returns its findings. An error means that the file
 // cannot be checked, and says what to do.
 func Lint(file string, data []byte, gate Gate, platform Platform) (*Report, error) {
-	report, err := lint(file, data, gate, platform)
+	return LintVersion(file, data, gate, platform, Version{})
+}
+
+// LintVersion is Lint for a release of Envoy, whatever the file says about it. The zero
+// version is that of the dump; without one, rules about releases report nothing.
+func LintVersion(file string, data []byte, gate Gate, platform Platform, version Version) (*Report, error) {
+	report, err := lint(file, data, gate, platform, version)
 	if err != nil {
 		return nil, printableError{err}
 	}
 	return report, nil
 }
 
-func lint(file string, data []byte, gate Gate, platform Platform) (*Report, error) {
+func lint(file string, data []byte, gate Gate, platform Platform, version Version) (*Report, error) {
 	root, err := parse(file, data)
 	if err != nil {
 		return nil, err
@@ -52,9 +59,17 @@ func lint(file string, data []byte, gate Gate, platform Platform) (*Report, erro
 	for _, rule := range Rules() {
 		rules[rule.ID] = rule
 	}
+	table, err := readReleases()
+	if err != nil {
+		return nil, fmt.Errorf("reading the embedded table of Envoy's versions: %w", err)
+	}
 	var failed error
 	for _, one := range all {
+		if version != (Version{}) {
+			one.version, one.versionAt = version, root
+		}
 		l := &linter{
+			table:     table,
 			resources: one, gate: gate, platform: platform, rules: rules, reported: map[key]bool{},
 			managers: map[*value][]*manager{}, gates: map[string]bool{}, byName: map[string][]*value{}, bytes: map[*value][]destination{},
 		}
@@ -95,6 +110,7 @@ type linter struct {
 	gate     Gate
 	platform Platform
 	rules    map[string]Rule // :: id -> rule
+	table    releases
 	found    []Finding
 	reported map[key]bool
 	managers map[*value][]*manager // :: listener -> its connection managers
@@ -167,6 +183,7 @@ func (l *linter) run(listeners []*value, managers []*manager) (idle int) {
 	l.bypasses(listeners, managers)
 	l.start(managers)
 	l.guards()
+	l.release()
 	l.adminInterface()
 	l.reportUnread()
 	return idle
@@ -176,6 +193,7 @@ func (l *linter) run(listeners []*value, managers []*manager) (idle int) {
 func (l *linter) manager(m *manager) {
 	l.edge(m)
 	l.relaxed(m)
+	l.releaseRules(m)
 	l.accessLogs(m)
 	asks := false
 	for _, c := range m.chains {
@@ -304,17 +322,14 @@ func (l *linter) adminRoutes(m *manager) {
 	}
 }
 
-// guards reports runtime guards, which change how Envoy reads and forwards requests.
-// Two are harmless: they change how the OAuth2 filter encrypts its cookies, and Envoy
-// Gateway always sets them.
+// guards reports runtime guards, which change how Envoy reads and forwards requests. Those
+// of the table are harmless with the value that keeps a fix, and those of a fix that is
+// off by default have a rule of their own.
 func (l *linter) guards() {
 	var look func(v *value, key string)
 	look = func(v *value, key string) {
-		switch feature, guard := strings.CutPrefix(key, "envoy.reloadable_features."); {
-		case !guard || v.kind != scalar:
-		case feature == "oauth2_legacy_cbc_decrypt_compat", feature == "oauth2_use_gcm_encryption":
-		default:
-			l.report("not-read", v, "the runtime guard %s changes what Envoy does, and lint-envoy does not know how", key)
+		if strings.HasPrefix(key, "envoy.reloadable_features.") && v.kind == scalar {
+			l.guard(v, key)
 		}
 		for _, f := range v.fields {
 			look(f.value, strings.TrimPrefix(key+"."+f.name, "."))
@@ -322,6 +337,18 @@ func (l *linter) guards() {
 	}
 	for _, layer := range l.runtime {
 		look(layer, "")
+	}
+}
+
+// guard reports one runtime guard.
+func (l *linter) guard(v *value, key string) {
+	fix, on, known := l.table.guarded(key)
+	switch {
+	case known && (fix.OptIn || v.text == strconv.FormatBool(on)):
+	case known && v.text == strconv.FormatBool(!on):
+		l.report("fix-switched-off", v, "the runtime guard %s switches off the fix of %s", key, fix.ID)
+	default:
+		l.report("not-read", v, "the runtime guard %s changes what Envoy does, and lint-envoy does not know how", key)
 	}
 }
 

@@ -3,7 +3,9 @@ package envoylint_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,9 +92,14 @@ With ` + "`--platform envoy-gateway` or `--platform istio`" +
 field. A setting for which the platform has no field is a note, which names another way to set it, or what jwtgate does instead. A
 setting that only a patch can have caused remains a finding.
 
+Rules about releases need the version of Envoy: a dump has it, and for a file, ` + "`--envoy-version 1.38.4`" + ` names it (it also replaces
+the dump's). Without a version these rules report nothing. A build with a label, such as Istio's 1.38.2-dev, is not a release, and a note
+says that nothing is known about it; if you know the release that it is built from, name that.
+
 The end-to-end tests show each rule, except those about the file itself, on a real Envoy 1.40: the setting has the effect that is
-described here, and the fix removes it. The platforms' fields are from their documentation and sources, which change; the tests run
-neither Envoy Gateway nor Istio.
+described here, and the fix removes it. ` + "`make test-lint`" + ` shows the rules about releases on Envoy 1.37.0, 1.39.0 and 1.40.0, except
+` + "`override-crash`" + `, whose crash depends on timing. The platforms' fields are from their documentation and sources, which change;
+the tests run neither Envoy Gateway nor Istio.
 
 Generated; to update, run ` + "`go test ./internal/envoylint -run TestRulesPage -update`" + `.
 `)
@@ -102,6 +109,7 @@ Generated; to update, run ` + "`go test ./internal/envoylint -run TestRulesPage 
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", r.ID, r.Severity, cell(r.What), cell(r.Why), cell(r.Fix))
 		}
 	}
+	b.WriteString(affected(t))
 	b.WriteString("\n## By platform\n\n*Note:* the platform has no field for it. For rules that are not listed here, " +
 		"the fix above applies.\n\n")
 	b.WriteString("| id | Envoy Gateway | Istio |\n|---|---|---|\n")
@@ -127,4 +135,34 @@ func platformCell(fix envoylint.PlatformFix) string {
 // cell escapes a text for a Markdown table.
 func cell(text string) string {
 	return strings.NewReplacer("*", `\*`, "_", `\_`, "<", "&lt;").Replace(text)
+}
+
+// affected is the table of releases.
+func affected(t *testing.T) string {
+	t.Helper()
+	branches, fixes, err := envoylint.VersionTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n## Affected releases\n\nFrom `internal/envoylint/versions.yaml`, which covers the releases %s; nothing is known about "+
+		"others.\n\n"+
+		"| fix | releases that lack it | runtime guards that keep it on | sources |\n|---|---|---|---|\n", strings.Join(branches, ", "))
+	for _, fix := range fixes {
+		var spans, guards, sources []string
+		for _, span := range fix.Affected {
+			spans = append(spans, fmt.Sprintf("%s to before %s", span[0], span[1]))
+		}
+		for _, guard := range slices.Sorted(maps.Keys(fix.Guards)) {
+			guards = append(guards, fmt.Sprintf("`%s`: %v", guard, fix.Guards[guard]))
+		}
+		if fix.OptIn {
+			guards = append(guards, "off by default")
+		}
+		for i, source := range fix.Sources {
+			sources = append(sources, fmt.Sprintf("[%d](%s)", i+1, source))
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", fix.ID, strings.Join(spans, ", "), strings.Join(guards, ", "), strings.Join(sources, " "))
+	}
+	return b.String()
 }

@@ -39,6 +39,7 @@ func Of(policy *gate.Policy) envoy.Needs {
 		Port:         port(cfg.Server.Listen),
 		EncodedSlash: anywhere.EncodedSlash, EncodedSlashEverywhere: everywhere.EncodedSlash,
 		DoubleSlash: anywhere.DoubleSlash, DoubleSlashEverywhere: everywhere.DoubleSlash,
+		Semicolon:        anywhere.Semicolon,
 		CaseSensitive:    everywhere.CaseSensitive,
 		PassesPreflights: cfg.CORS.Preflight == config.PreflightPass,
 		HeaderBytes:      cfg.Tokens.MaxBytes + cfg.Identity.MaxTotalBytes,
