@@ -30,6 +30,10 @@ const (
 	// Cognito user pool that is configured.
 	NearIssuerCognito NearMiss = "issuer_cognito"
 
+	// NearIssuerVersion: an iss that is the other version (v1.0 or v2.0) of the issuer
+	// of a tenant of Microsoft Entra that is configured.
+	NearIssuerVersion NearMiss = "issuer_version"
+
 	// NearClientInAudience: the client that is due stands in aud, and not in the
 	// claims that name the client.
 	NearClientInAudience NearMiss = "client_in_audience"

@@ -58,7 +58,12 @@ func (d *discovery) parse(body []byte) (string, error) {
 		return "", invalid("the discovery document is not a valid JSON object: %w", err)
 	}
 	m := members(document)
-	if iss := m.text("issuer"); !slices.Contains(d.issuers, iss) {
+	switch iss := m.text("issuer"); {
+	case slices.Contains(d.issuers, iss):
+	case strings.Contains(iss, "{tenantid}"):
+		return "", invalid("the discovery document's issuer is %s, a template for all tenants of Microsoft Entra; "+
+			"set issuer to the URL with the ID of your tenant, which is the iss of its tokens", quote.Text(iss))
+	default:
 		return "", invalid("the discovery document's issuer is %s; expected %q", quote.Text(iss), d.issuers[0])
 	}
 	uri := m.text("jwks_uri")

@@ -72,6 +72,9 @@ func TestDiscovery(t *testing.T) {
 		{"another issuer's document", "", func(url string) map[string]string {
 			return map[string]string{wellKnown: metadata(t, "issuer", "https://evil.example", "jwks_uri", url+"/k"), "/k": keySet}
 		}, `issuer is "https://evil.example"; expected "`},
+		{"Entra's document for all tenants", "", func(url string) map[string]string {
+			return map[string]string{wellKnown: metadata(t, "issuer", url+"/{tenantid}/v2.0", "jwks_uri", url+"/k"), "/k": keySet}
+		}, "set issuer to the URL with the ID of your tenant"},
 		{"the issuer in capitals", "", func(url string) map[string]string {
 			return map[string]string{wellKnown: metadata(t, "issuer", strings.ToUpper(url), "jwks_uri", url+"/k"), "/k": keySet}
 		}, "the discovery document's issuer is"},

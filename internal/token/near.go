@@ -51,11 +51,34 @@ func (f *issForm) pool() (pool, region string, updated, ok bool) {
 	return pool, region, updated, ok && strings.Contains(pool, "_") && !strings.Contains(pool, "/")
 }
 
+// entraTenant parses an iss of Microsoft Entra: of version 1.0, https://sts.windows.net/ID/,
+// or of version 2.0, https://login.microsoftonline.com/ID/v2.0.
+func (f *issForm) entraTenant() (tenant, version string) {
+	switch {
+	case f.scheme != "https":
+	case f.host == "sts.windows.net":
+		return strings.Trim(f.path, "/"), "1.0"
+	case f.host == "login.microsoftonline.com":
+		return strings.TrimPrefix(strings.TrimSuffix(f.path, "/v2.0"), "/"), "2.0"
+	}
+	return "", ""
+}
+
+// otherVersion reports whether both are issuers of one tenant of Microsoft Entra, in
+// different versions.
+func (f *issForm) otherVersion(expected *issForm) bool {
+	tenant, version := f.entraTenant()
+	expectedTenant, expectedVersion := expected.entraTenant()
+	return version != "" && expectedVersion != "" && version != expectedVersion && tenant != "" && tenant == expectedTenant
+}
+
 // near returns the part in which an unknown iss differs from a configured one, if it is
 // only one part.
 func (f *issForm) near(expected *issForm, cognito bool) denial.NearMiss {
 	sameScheme, samePath := f.scheme == expected.scheme, f.path == expected.path
 	switch {
+	case f.otherVersion(expected):
+		return denial.NearIssuerVersion
 	case f.host == expected.host && sameScheme:
 		if strings.TrimSuffix(f.path, "/") == strings.TrimSuffix(expected.path, "/") {
 			return denial.NearIssuerSlash
@@ -125,8 +148,16 @@ func (v *Verifier) unknownIssuer(member strictjson.Member) *denial.Error {
 func (i *trusted) nearMiss(f *denial.Error, near denial.NearMiss, found, expected *issForm) *denial.Error {
 	f.Near = near
 	f.Internal += "; expected " + quote.Text(expected.iss) + " of issuer " + quote.Text(i.name)
-	if near == denial.NearIssuerCognito {
+	switch near {
+	case denial.NearIssuerCognito:
 		f.Hint = i.hintCognito(found)
+		return f
+	case denial.NearIssuerVersion:
+		_, version := found.entraTenant()
+		_, expectedVersion := expected.entraTenant()
+		f.Internal += ", a token of version " + version + " instead of " + expectedVersion
+		f.Hint = "set requestedAccessTokenVersion in the manifest of the API's app registration (Entra) to " + expectedVersion[:1] +
+			", or set issuer: " + quote.Text(found.iss)
 		return f
 	}
 	f.Hint = "configure the issuer to use " + strconv.QuoteToASCII(expected.iss)

@@ -26,6 +26,8 @@ func nearIssuers() []config.Issuer {
 	return []config.Issuer{
 		named,
 		issuer("api", "https://api.example/"),
+		issuer("entra", "https://login.microsoftonline.com/11111111-2222-4333-8444-555555555555/v2.0"),
+		issuer("old entra", "https://sts.windows.net/99999999-2222-4333-8444-555555555555/"),
 		issuer("bare", "https://bare.example"),
 		issuer("realm", "https://sso.example/realms/main"),
 		issuer("plain", "http://plain.example/a/b/"),
@@ -60,6 +62,14 @@ func TestNearIssuers(t *testing.T) {
 		{"a slash too many before a path", "https://sso.example//realms/main", "", ""},
 		{"a question mark too many", "https://api.example/?", "", ""},
 
+		{"Entra's version 1.0", "https://sts.windows.net/11111111-2222-4333-8444-555555555555/", denial.NearIssuerVersion,
+			`set requestedAccessTokenVersion in the manifest of the API's app registration (Entra) to 2, or set issuer: ` +
+				`"https://sts.windows.net/11111111-2222-4333-8444-555555555555/"`},
+		{"Entra's version 2.0", "https://login.microsoftonline.com/99999999-2222-4333-8444-555555555555/v2.0", denial.NearIssuerVersion,
+			`set requestedAccessTokenVersion in the manifest of the API's app registration (Entra) to 1, or set issuer: ` +
+				`"https://login.microsoftonline.com/99999999-2222-4333-8444-555555555555/v2.0"`},
+		{"Entra's version 1.0 of another tenant", "https://sts.windows.net/99999999-0000-4333-8444-555555555555/", "", ""},
+		{"Entra's version 1.0 of no tenant", "https://sts.windows.net/", "", ""},
 		{"http", "http://api.example/", denial.NearIssuerScheme,
 			`set issuer: "http://api.example/"` + orUse + `"https://api.example/"`},
 		{"https", "https://plain.example/a/b/", denial.NearIssuerScheme,
