@@ -202,6 +202,20 @@ func claimNameCodec(expected string, derived bool) yamlform.Codec[string] {
 	})
 }
 
+// ClaimSteps returns the names of the objects around a claim, and of the claim, from the
+// outside to the inside: the name itself, or the steps of a JSON Pointer (RFC 6901).
+func ClaimSteps(name string) []string {
+	if !strings.HasPrefix(name, "/") {
+		return []string{name}
+	}
+	steps := strings.Split(name[1:], "/")
+	for i, step := range steps {
+		// RFC 6901 section 4: ~1 before ~0, so that ~01 is ~1.
+		steps[i] = strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")
+	}
+	return steps
+}
+
 // jsonPointer reports whether the escapes of a JSON Pointer are valid (RFC 6901
 // section 3).
 func jsonPointer(text string) bool {

@@ -109,18 +109,40 @@ func resolveTime(value any, now time.Time) (json.Number, bool) {
 	return number(now.Add(d)), true
 }
 
-// completeGeneric sets the audience and the client, unless the case names the client
-// with azp.
+// completeGeneric sets the audience, the claims that the issuer's rules require, the claim
+// that names the subject, and the client, unless the case names the client.
 func completeGeneric(issuer *config.Issuer, asked, claims map[string]any) {
 	if len(issuer.Audiences) > 0 {
 		claims["aud"] = issuer.Audiences[0]
 	}
-	if azp := asked["azp"]; len(issuer.Clients) > 0 && azp == nil {
-		claims["client_id"] = issuer.Clients[0]
+	named := func(claim string) bool { return asked[config.ClaimSteps(claim)[0]] != nil }
+	if len(issuer.Clients) > 0 && !slices.ContainsFunc(issuer.ClientClaims, named) {
+		setClaim(claims, issuer.ClientClaims[0], issuer.Clients[0])
+	}
+	if !slices.Contains(issuer.SubjectClaims, "sub") {
+		setClaim(claims, issuer.SubjectClaims[0], subject)
+	}
+	for _, one := range issuer.Require {
+		setClaim(claims, one.Claim, one.Values[0])
 	}
 	if !slices.Contains(issuer.TokenUse, "access") {
 		claims["nonce"] = "n-0S6_WzA2Mj" // makes it an ID token
 	}
+}
+
+// setClaim sets a claim, also inside other claims.
+func setClaim(claims map[string]any, name, value string) {
+	steps := config.ClaimSteps(name)
+	last := len(steps) - 1
+	for _, step := range steps[:last] {
+		inner, ok := claims[step].(map[string]any)
+		if !ok {
+			inner = make(map[string]any)
+			claims[step] = inner
+		}
+		claims = inner
+	}
+	claims[steps[last]] = value
 }
 
 // completeCognito sets token_use and the claims that depend on it: an ID token has its

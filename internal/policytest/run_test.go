@@ -92,6 +92,19 @@ cases:
   - {request: GET /, token: {claims: {azp: app}}, expect: {reason: allowed, headers: {x-user-client: app}}}
   - {request: GET /, token: {claims: {nonce: n}}, expect: {reason: token_use_mismatch}}
 `},
+		"claims that the issuer names": {`
+issuers:
+  ci: {issuer: "https://ci.example/", audiences: [api], clients: [robot], client_claims: [/app/id], subject_claims: [oid],
+       algorithms: [ES256], require: {owner: [acme], /app/env: [prod, test]}}
+`, `
+cases:
+  - {request: GET /x, token: {}, expect: {verdict: allow, headers: {x-user-client: robot, x-user-id: somebody}}}
+  - {request: GET /x, token: {claims: {oid: bob}}, expect: {verdict: allow, headers: {x-user-id: bob}}}
+  - {request: GET /x, token: {claims: {oid: null}}, expect: {reason: subject_missing}}
+  - {request: GET /x, token: {claims: {owner: evil}}, expect: {reason: claim_mismatch}}
+  - {request: GET /x, token: {claims: {app: {id: other, env: test}}}, expect: {reason: client_mismatch}}
+  - {request: GET /x, token: {claims: {app: {id: robot, env: test}}}, expect: {verdict: allow}}
+`},
 		"what is wrong with a token": {both, `
 cases:
   - {request: GET /api/home, expect: {reason: anonymous, headers: {x-user-id: null}}}

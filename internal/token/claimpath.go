@@ -2,7 +2,6 @@ package token
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 )
@@ -13,17 +12,7 @@ type claimPath []string
 
 // parseClaimPath parses the name of a claim; a name that begins with "/" is a JSON
 // Pointer.
-func parseClaimPath(name string) claimPath {
-	if !strings.HasPrefix(name, "/") {
-		return claimPath{name}
-	}
-	steps := strings.Split(name[1:], "/")
-	for i, step := range steps {
-		// RFC 6901 section 4: ~1 before ~0, so that ~01 is ~1.
-		steps[i] = strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")
-	}
-	return steps
-}
+func parseClaimPath(name string) claimPath { return config.ClaimSteps(name) }
 
 func parseClaimPaths(names []string) []claimPath {
 	paths := make([]claimPath, len(names))
