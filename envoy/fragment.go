@@ -67,6 +67,8 @@ func piecesOf(file string) ([]Piece, error) {
 		{"headers that clients must not send",
 			"into the same typed_config. If it has early_header_mutation_extensions already, add the item to them, as the first one.",
 			c.block(append(slices.Clone(manager), "early_header_mutation_extensions:")...)},
+		{"the port in Host", "into the route_config of the same typed_config, or into the RouteConfiguration that it fetches.",
+			c.block(append(slices.Clone(manager), "route_config:", "ignore_port_in_host_matching:")...)},
 		{"the filter for trailers", "into http_filters of the same typed_config, as the first filter.",
 			c.block(append(slices.Clone(filters), "- name: envoy.filters.http.header_mutation")...)},
 		{"the filter that calls jwtgate",
@@ -74,6 +76,10 @@ func piecesOf(file string) ([]Piece, error) {
 				"that answers requests itself or uses the identity headers. A rate limit by address can stay before it.",
 			c.block(append(slices.Clone(filters), "- name: envoy.filters.http.ext_authz")...)},
 		{"the cluster of jwtgate", "into static_resources.clusters.", c.block("static_resources:", "clusters:", "- name: jwtgate")},
+		{"the idle timeout of an application",
+			"into each cluster of an application. If it has HttpProtocolOptions already, add only common_http_protocol_options to them. " +
+				"The time has to be shorter than the application's own: gunicorn 2 s, Node and uvicorn 5 s.",
+			c.block("static_resources:", "clusters:", "- name: app\n", "typed_extension_protocol_options:")},
 	}
 	return pieces, errors.Join(c.faults...)
 }

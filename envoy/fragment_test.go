@@ -72,6 +72,10 @@ func TestFragment(t *testing.T) {
 		"the filter for trailers":            filters[:1],
 		"the filter that calls jwtgate":      filters[2:3],
 		"the cluster of jwtgate":             at(t, file, "static_resources", "clusters").([]any)[:1],
+		"the port in Host": map[string]any{
+			"ignore_port_in_host_matching": at(t, manager, "route_config", "ignore_port_in_host_matching")},
+		"the idle timeout of an application": map[string]any{
+			"typed_extension_protocol_options": at(t, file, "static_resources", "clusters", 1, "typed_extension_protocol_options")},
 	}
 	got := fragment(t, nil)
 	for title, part := range want {

@@ -22,7 +22,7 @@ func TestInitFragment(t *testing.T) {
 	} {
 		got := command(t, append([]string{"init", "--fragment"}, row.args...)...)
 		got.holds(t, exitYes, append(row.want,
-			"\n---\n# Piece 1 of 6, the limit for regular expressions. It goes at the top level of the file."), nil)
+			"\n---\n# Piece 1 of 8, the limit for regular expressions. It goes at the top level of the file."), nil)
 		for line := range strings.Lines(got.out) {
 			if strings.HasPrefix(line, "# ") && len(line) > 101 {
 				t.Errorf("a comment of %d characters: %s", len(line), line)
