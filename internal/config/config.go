@@ -155,6 +155,7 @@ type JWKS struct {
 	MaxStale           time.Duration
 	RequestTimeout     time.Duration
 	CAFile             string // empty: the CAs of the system
+	BearerFile         string // a token that fetches carry; empty: none
 	Proxy              string // "none", "environment", or a URL
 }
 

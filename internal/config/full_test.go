@@ -51,6 +51,7 @@ issuers:
       max_stale: 24h
       request_timeout: 5s
       ca_file: /etc/jwtgate/ca.pem
+      bearer_file: /var/run/keys.token
       proxy: none
 
 tokens:
@@ -113,6 +114,7 @@ func TestFull(t *testing.T) {
 	cruddur, partner := keys, keys
 	cruddur.URI = "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU/.well-known/jwks.json"
 	partner.URI, partner.CAFile = "https://keys.partner.example/jwks", "/etc/jwtgate/ca.pem"
+	partner.BearerFile = "/var/run/keys.token"
 	compare(t, []valueRow{
 		{"server", c.Server, config.Server{Listen: "127.0.0.1:9001", TLS: config.TLS{
 			CertFile: filepath.Join(dir, "server.pem"), KeyFile: "/etc/jwtgate/server.key", ClientCAFile: filepath.Join(dir, "ca.pem"),

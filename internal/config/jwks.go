@@ -26,6 +26,9 @@ func jwksObject(j *JWKS) yamlform.Object {
 				yamlform.Duration("5s", 100*time.Millisecond, time.Minute), &j.RequestTimeout).WithDefault("5s"),
 			yamlform.Field("ca_file", "CA certificates to verify the issuer's certificate; by default those of the system",
 				yamlform.FilePath("the path of a PEM file"), &j.CAFile),
+			yamlform.Field("bearer_file",
+				"a token that fetches send to the host of uri or issuer, such as a Kubernetes API server; it is read for each fetch",
+				yamlform.FilePath("the path of a file with a bearer token"), &j.BearerFile),
 			yamlform.Field("proxy", "the proxy through which keys are fetched", proxyCodec(), &j.Proxy).WithDefault("none"),
 		},
 	}
@@ -41,14 +44,34 @@ func checkJWKS(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 			d.ReportPath(below("uri"), "conflicts with file, because keys have one source; keep one of them")
 			f.keyMistake = true
 		}
-		for _, name := range []string{"request_timeout", "ca_file", "proxy"} {
+		for _, name := range []string{"request_timeout", "ca_file", "bearer_file", "proxy"} {
 			if d.IsSet(below(name)) {
 				d.Warn(below(name), "has no effect, because the keys are read from a file")
 			}
 		}
 	}
+	checkBearer(d, below("bearer_file"), f)
 	if f.JWKS.MaxStale < f.JWKS.RefreshInterval {
 		d.Warn(below("max_stale"), "is %s, shorter than refresh_interval (%s), so valid keys are rejected between two fetches",
 			quote.Duration(f.JWKS.MaxStale), quote.Duration(f.JWKS.RefreshInterval))
 	}
+}
+
+// checkBearer reports a bearer token that would be sent in plain text over a network.
+func checkBearer(d *yamlform.Decoder, path string, f *issuerInput) {
+	url := f.JWKS.URI
+	if url == "" {
+		url = f.url
+	}
+	switch {
+	case f.JWKS.BearerFile == "" || f.JWKS.File != "" || !plainHTTP(url):
+		return
+	case !loopback(url):
+		d.ReportPath(path, "would be sent in plain text to %s; expected https://, or a loopback address", yamlform.Quote(url))
+	case f.JWKS.Proxy != "none":
+		d.ReportPath(path, "would be sent in plain text to the proxy; expected https://, or proxy: none")
+	default:
+		return
+	}
+	f.keyMistake = true
 }

@@ -45,6 +45,7 @@ issuers:
       max_stale: 24h
       request_timeout: 5s
       ca_file: F
+      bearer_file: F
       proxy: none
 tokens:
   from: [bearer, {cookie: NAME, origins: []}, {header: NAME}, {websocket_protocol: NAME}]

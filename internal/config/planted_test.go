@@ -45,7 +45,7 @@ issuers:
     issuer: http://plain.example
     prefix: "p:"
     audiences: [""]
-    jwks: {uri: "https://keys.example/jwks", file: keys.json, refresh_interval: 2d, max_keys: 0}
+    jwks: {uri: "https://keys.example/jwks", file: keys.json, refresh_interval: 2d, max_keys: 0, bearer_file: 7}
   nobody: {audiences: [api], token_types: [application/jwt]}
 cors: {preflight: pass, origins: ["*"]}
 relax: {all: [encoded_dot]}
@@ -104,6 +104,8 @@ func TestPlantedMistakes(t *testing.T) {
 		`42:81: issuers.plain.jwks.refresh_interval is not a duration (the units are ms, s, m and h): got "2d"; expected a duration with its ` +
 			`unit, such as 15m, from 1s to 24h`,
 		`42:95: issuers.plain.jwks.max_keys is invalid: got "0"; expected a whole number of keys from 1 to 10000, without quotes`,
+		`42:111: issuers.plain.jwks.bearer_file is not a string: got 7; expected the path of a file with a bearer token, in quotes if it ` +
+			`looks like a number, true or false`,
 		`43:3: issuers.nobody has neither cognito nor issuer; write cognito: POOL, or issuer: URL`,
 		`43:3: issuers.nobody.prefix is missing; with more than one issuer, every issuer needs a prefix, for example "nobody:", or "" for none`,
 		`43:44: issuers.nobody.token_types[0] is invalid: got "application/jwt"; expected "jwt", without application/`,

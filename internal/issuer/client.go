@@ -33,8 +33,7 @@ const (
 // dialFunc makes a connection, as net.Dialer.DialContext does.
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// client is the HTTP client for one issuer. It sends no cookies and no
-// credentials, follows no redirect to another host, and uses no proxy except the
+// client is the HTTP client for one issuer. It sends no cookies, follows no redirect to another host, and uses no proxy except the
 // configured one. Only one goroutine may use it at a time.
 type client struct {
 	http   *http.Client

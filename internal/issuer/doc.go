@@ -33,7 +33,9 @@
 //     proxy that was not configured, no plain http without dangerously_allow_http
 //     (TestMistakes, TestDiscovery, TestDiscoveryMayNotLeadToPlainHTTP,
 //     TestDiscoveryThatTurnsHostile, TestFaultAndRecovery, TestTLS, TestProxy,
-//     TestRedirectFromHTTPSToHTTPIsRefused).
+//     TestRedirectFromHTTPSToHTTPIsRefused). The token of bearer_file is sent only to
+//     the host of that URL, over https or to loopback, and nothing shows it
+//     (TestBearerFile, TestBearerNeedsHTTPS, TestBearerStaysAtItsHost).
 //  5. A response without a usable key changes nothing, and an unusable key does
 //     not affect the other keys (TestAnswerWithoutAUsableKeyChangesNothing,
 //     TestUnusableDocument, TestBadKeyAmongGood). A key with a repeated member is

@@ -82,6 +82,7 @@ func invalid(format string, args ...any) *fetchError {
 // issuer's discovery document.
 type remote struct {
 	client    *client
+	bearer    *bearer       // nil: requests carry no credentials
 	timeout   time.Duration // of each request, with its response
 	now       func() time.Time
 	uri       string     // of the key set; empty: use discovery
@@ -124,6 +125,9 @@ func (r *remote) get(ctx context.Context, uri string, ask ask) (answer, error) {
 	}
 	if ask.origin {
 		request.Header.Set("Cache-Control", "no-cache")
+	}
+	if err := r.bearer.authorize(request); err != nil {
+		return answer{}, err
 	}
 	response, err := r.client.do(request)
 	if err != nil {

@@ -169,7 +169,7 @@ func newSource(id identity, o Options) (source, *mistake) {
 	if found != nil {
 		return nil, found
 	}
-	r := &remote{client: client, timeout: id.JWKS.RequestTimeout, now: o.Now, uri: id.JWKS.URI}
+	r := &remote{client: client, bearer: newBearer(id.JWKS, id.URI), timeout: id.JWKS.RequestTimeout, now: o.Now, uri: id.JWKS.URI}
 	if r.uri == "" {
 		r.discovery = &discovery{uri: id.URI, issuers: id.ISS, allowHTTP: id.AllowHTTP, keep: id.JWKS.MaxStale}
 	}
