@@ -176,9 +176,9 @@ func envoyOf(t *testing.T, release string) string {
 	return binary
 }
 
-// TestNoReleaseResolvesEncodedDots: the fix of CVE-2026-73551 does not apply to %2e%2e, so
-// the rule's fix is not only another release.
-func TestNoReleaseResolvesEncodedDots(t *testing.T) {
+// TestEncodedDotsAreNotResolved: in the pinned release too, the fix of CVE-2026-73551 does
+// not apply to %2e%2e, so the rule's fix is not only another release.
+func TestEncodedDotsAreNotResolved(t *testing.T) {
 	w := startLintWorld(t)
 	row := lintRow{edits: []string{firstRoute, firstRoute + openRoute(perRouteType+", disabled: true")}}
 	text, address, admin := w.edited(t, row, row.edits)
