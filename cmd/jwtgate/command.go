@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -69,6 +70,10 @@ func execute(ctx context.Context, args []string, c console) error {
 	if args[0] == "help" { // help for the command that follows, if there is one
 		args = append(slices.Clone(args[1:]), "--help")
 	}
+	if flag := withoutValue(args); flag != "" {
+		return fmt.Errorf("%s: the value is empty; expected a value; a variable of the shell may be unset; see jwtgate %s--help",
+			flag, commandOf(parser.Model.Node, args))
+	}
 	parsed, err := parser.Parse(args)
 	switch {
 	case exited: // --help or --version has been printed
@@ -77,6 +82,17 @@ func execute(ctx context.Context, args []string, c console) error {
 		return fmt.Errorf("%w; see jwtgate %s--help", err, commandOf(parser.Model.Node, args))
 	}
 	return parsed.Run()
+}
+
+// withoutValue returns a flag before an empty argument, which the parser would report as
+// the end of the line; empty: there is none.
+func withoutValue(args []string) string {
+	for i, arg := range args {
+		if arg == "" && i > 0 && strings.HasPrefix(args[i-1], "--") {
+			return args[i-1]
+		}
+	}
+	return ""
 }
 
 // commandOf returns the command that an invalid command line names, followed by a space;

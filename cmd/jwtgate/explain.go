@@ -123,7 +123,7 @@ func (cmd explainCommand) explain(ctx context.Context, c console, parsed *kong.C
 	case cmd.Decision == "" && cmd.Path != "" && len(server) > 0:
 		return nil, misplaced(server, "a recorded decision (--decision)", "--path")
 	}
-	if cmd.Decision != "" {
+	if len(given(parsed, "decision")) > 0 {
 		if err := checkID(cmd.Decision); err != nil {
 			return nil, err
 		}
@@ -205,12 +205,11 @@ func (c console) readToken(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the token: %w", err)
 	}
-	raw := strings.TrimSpace(string(text))
-	if raw != "" {
-		return raw, nil
-	}
 	if name == "-" {
 		name = "standard input"
+	}
+	if raw := strings.TrimSpace(string(text)); raw != "" {
+		return raw, tokenMistake(name, raw)
 	}
 	return "", fmt.Errorf("%s is empty; expected a token; for a request without a token, omit --token-file", name)
 }
@@ -231,6 +230,9 @@ func askServers(ctx context.Context, id string, servers []string) (*explanation,
 		"hint: search the log of that replica: grep %s LOG | jwtgate explain --audit-line -", id, replica, strings.Join(problems, "\n"), id)
 }
 
+// adminPort is the hint for an address at which something else listens.
+const adminPort = "hint: --server needs the address of admin.listen, by default port 9002"
+
 // askServer asks one server for a decision. If it does not have it, problem says why.
 func askServer(ctx context.Context, client *http.Client, server, id string) (record audit.Record, problem string) {
 	base := server
@@ -241,12 +243,14 @@ func askServer(ctx context.Context, client *http.Client, server, id string) (rec
 	switch {
 	case err == nil && status == http.StatusOK && record.Decision == id:
 		return record, ""
+	case err != nil && strings.Contains(err.Error(), "malformed HTTP response"):
+		return record, "does not answer in HTTP/1.1, so it may be the port for Envoy (server.listen, 9001); " + adminPort
 	case err != nil:
 		return record, "did not respond: " + err.Error()
 	case status == http.StatusMisdirectedRequest:
 		return record, "rejects this host name; use its IP address, or add the name to admin.hosts in its configuration and restart it"
 	case status != http.StatusNotFound:
-		return record, fmt.Sprintf("answered %d; is it the admin address?", status)
+		return record, fmt.Sprintf("answered %d; is it the admin address? %s", status, adminPort)
 	}
 	var ready struct{ Replica string }
 	if _, err := getJSON(ctx, client, strings.TrimRight(base, "/")+"/readyz", &ready); err == nil && ready.Replica != "" {

@@ -124,15 +124,15 @@ func (s *served) stop(t *testing.T) int {
 	}
 }
 
-// ask sends an authorization request to a server.
-func ask(t *testing.T, address, path string) {
+// ask sends an authorization request to a server, and returns the answer.
+func ask(t *testing.T, address, path string) *authv3.CheckResponse {
 	t.Helper()
 	conn, err := grpc.NewClient(target(address), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_, err = authv3.NewAuthorizationClient(conn).Check(t.Context(), &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
+	answer, err := authv3.NewAuthorizationClient(conn).Check(t.Context(), &authv3.CheckRequest{Attributes: &authv3.AttributeContext{
 		Request: &authv3.AttributeContext_Request{Http: &authv3.AttributeContext_HttpRequest{
 			Method: "GET", Host: "api.example", Path: path,
 		}},
@@ -140,6 +140,7 @@ func ask(t *testing.T, address, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return answer
 }
 
 // startIDP returns a server of issuers on loopback.

@@ -88,6 +88,7 @@ func (cmd initCommand) Run(c console) error {
 	offline := "jwtgate demo --config " + cmp.Or(cmd.Config, filepath.Join(cmd.Out, "jwtgate.yaml")) +
 		"    to try it offline, with a sample application and tokens with any claims"
 	fmt.Fprintf(c.out, "\nnext   %s\n", strings.Join(append(result.Next, offline), "\n       "))
+	c.noteApp(cmd.App)
 	return nil
 }
 

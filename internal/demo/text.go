@@ -32,7 +32,8 @@ func (s *stack) greet(p *printer, o Options) {
 	p.line("jwtgate's log, with each denial, while the demo runs: %s", s.children[0].log)
 	if o.App != "" {
 		if connection, err := net.DialTimeout("tcp", o.App, time.Second); err != nil {
-			p.line("No application listens at %s yet; you can start it at any time.", o.App)
+			p.line("No application listens at %s yet; until one does, Envoy answers 503 (upstream connect error). "+
+				"You can start it at any time.", o.App)
 		} else {
 			_ = connection.Close()
 		}
