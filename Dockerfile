@@ -10,6 +10,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY cmd cmd
+COPY deploy deploy
 COPY envoy envoy
 COPY internal internal
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \

@@ -31,7 +31,9 @@
 //  7. [Needs.Arrival] has no answer for requests that the end-to-end tests do not
 //     cover (TestArrival, TestUnknownArrival).
 //  8. The pieces of [Fragment] are whole and unchanged parts of the shipped file, with
-//     the same edits (TestFragment, TestFragmentFitsAConfiguration).
+//     the same edits (TestFragment, TestFragmentFitsAConfiguration). Those
+//     of [PlatformFragment] are the files of deploy/ (TestPlatformFragment,
+//     TestPlatformFragmentFitsAConfiguration).
 //  9. Envoy keeps the port in Host exactly if it listens on another port than 80 and 443
 //     (TestThePortInHost). The end-to-end tests show that jwtgate and Envoy's virtual
 //     hosts ignore it.

@@ -172,6 +172,16 @@ func (c *cutter) children(path, except []string) string {
 	return text.String()
 }
 
+// comment returns the first line of the comment directly before a line; the line itself if
+// there is none.
+func (c *cutter) comment(line int) int {
+	by := strings.Repeat(" ", indent(c.lines[line]))
+	for line > 0 && strings.HasPrefix(c.lines[line-1], by+"#") {
+		line--
+	}
+	return line
+}
+
 // text returns lines and the comment directly before them, without the indentation of
 // the first line.
 func (c *cutter) text(from, to int) string {
@@ -179,12 +189,16 @@ func (c *cutter) text(from, to int) string {
 		return ""
 	}
 	by := strings.Repeat(" ", indent(c.lines[from]))
-	for from > 0 && strings.HasPrefix(c.lines[from-1], by+"#") {
-		from--
-	}
 	var text strings.Builder
-	for _, line := range c.lines[from:to] {
+	for _, line := range c.lines[c.comment(from):to] {
 		text.WriteString(strings.TrimPrefix(line, by))
 	}
 	return text.String()
+}
+
+// remove removes the block at a path, with the comment before it.
+func (c *cutter) remove(path ...string) {
+	if from, to := c.find(path); from < to {
+		c.lines = slices.Delete(c.lines, c.comment(from), to)
+	}
 }

@@ -1,6 +1,7 @@
 package envoy_test
 
 import (
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -110,5 +111,87 @@ func TestFragmentFitsAConfiguration(t *testing.T) {
 	}
 	if _, err := envoy.Fragment(&envoy.Existing{Listen: "127.0.0.1:0"}); err == nil || !strings.Contains(err.Error(), "server.listen") {
 		t.Errorf("for a gate on port 0: %v", err)
+	}
+}
+
+// platformTexts returns the pieces for a platform by their files, which are valid YAML.
+func platformTexts(t *testing.T, platform string, of *envoy.Existing, origins ...string) string {
+	t.Helper()
+	pieces, err := envoy.PlatformFragment(platform, of, origins)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, piece := range pieces {
+		var tree map[string]any
+		if err := yaml.Unmarshal([]byte(piece.YAML), &tree); err != nil || len(tree) == 0 || piece.Where == "" || piece.Title == "" {
+			t.Errorf("%q at %q: %v\n%s", piece.Title, piece.Where, err, piece.YAML)
+		}
+		all.WriteString(piece.YAML)
+	}
+	return all.String()
+}
+
+// TestPlatformFragment: without edits the pieces are files of deploy/, except for a CORS
+// policy without origins.
+func TestPlatformFragment(t *testing.T) {
+	for platform, files := range map[string][]string{
+		"envoy-gateway": {"clienttrafficpolicy.yaml", "securitypolicy.yaml"},
+		"istio":         {"mesh.yaml", "envoyfilter.yaml", "authorizationpolicy.yaml"},
+	} {
+		var want strings.Builder
+		for _, file := range files {
+			data, err := os.ReadFile("../deploy/" + platform + "/" + file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want.Write(data)
+		}
+		if got := platformTexts(t, platform, nil, "http://localhost:3000"); got != want.String() {
+			t.Errorf("%s:\n%s\nwant\n%s", platform, got, want.String())
+		}
+	}
+	got := platformTexts(t, "envoy-gateway", nil)
+	if strings.Contains(got, "cors:") || strings.Contains(got, "could not read a 401") || !strings.Contains(got, "\n  extAuth:\n") {
+		t.Errorf("without origins:\n%s", got)
+	}
+	if _, err := envoy.PlatformFragment("nginx", nil, nil); err == nil || !strings.Contains(err.Error(), `"nginx"; expected envoy-gateway`) {
+		t.Errorf("for an unknown platform: %v", err)
+	}
+	if _, err := envoy.PlatformFragment("envoy-gateway", nil, []string{"*"}); err == nil || !strings.Contains(err.Error(), "origin") {
+		t.Errorf("for an invalid origin: %v", err)
+	}
+}
+
+// TestPlatformFragmentFitsAConfiguration: the resources have the edits for which the
+// platform has a field.
+func TestPlatformFragmentFitsAConfiguration(t *testing.T) {
+	kept := slices.DeleteFunc(envoy.OverrideNames(), func(name string) bool { return name == "x-original-url" })
+	of := &envoy.Existing{Needs: envoy.Needs{
+		Identity: []string{"x-team"}, EncodedSlash: true, DoubleSlash: true, Overrides: kept, Removed: kept,
+	}}
+	none := &envoy.Existing{Needs: envoy.Needs{}}
+	for _, row := range []struct {
+		platform string
+		of       *envoy.Existing
+		want     map[string]int
+	}{
+		{"envoy-gateway", of, map[string]int{
+			"|x[^a-z0-9]team\"": 1, "escapedSlashesAction: KeepUnchanged, disableMergeSlashes: true }": 1, "original[^a-z0-9](method|ur[il]": 0,
+			`- { type: RegularExpression, value: "x[^a-z0-9]http[^a-z0-9]method[^a-z0-9]override|`: 1, `["https://a.example"] # edit`: 1,
+		}},
+		{"istio", of, map[string]int{
+			"|x[^a-z0-9]team\"": 2, "merge_slashes: false": 1, "action: KEEP_UNCHANGED": 1, "normalization: BASE": 1,
+			"original[^a-z0-9](method|ur[il]": 0, `regex: "x[^a-z0-9]http[^a-z0-9]method[^a-z0-9]override|`: 2,
+		}},
+		{"envoy-gateway", none, map[string]int{"# no override header is removed here": 1, "type: RegularExpression": 1}},
+		{"istio", none, map[string]int{"# no override header is removed here": 2, "remove_on_match": 2}},
+	} {
+		got := platformTexts(t, row.platform, row.of, "https://a.example")
+		for text, times := range row.want {
+			if n := strings.Count(got, text); n != times {
+				t.Errorf("%s: %q is there %d times, want %d", row.platform, text, n, times)
+			}
+		}
 	}
 }

@@ -11,7 +11,8 @@ import (
 
 // fragmentOptions are the options of init for an Envoy configuration that exists.
 type fragmentOptions struct {
-	Fragment bool `help:"Print what to add to an existing Envoy configuration, for the configuration of --config; write no file."`
+	Fragment bool   `help:"Print what to add to an existing Envoy configuration, for the configuration of --config; write no file."`
+	Platform string `help:"With --fragment, what writes Envoy's configuration: ${enum}." enum:"envoy,envoy-gateway,istio" default:"envoy"`
 }
 
 // checkFragment returns an error that names the options that have no effect with --fragment, or
@@ -19,6 +20,8 @@ type fragmentOptions struct {
 func (cmd initCommand) checkFragment() error {
 	switch {
 	case cmd.Fragment:
+	case cmd.Platform != "envoy":
+		return errors.New("--platform: expected it only with --fragment; deploy/ in the repository has whole set-ups for platforms")
 	case cmd.App == "":
 		return errors.New("missing flags: --app=HOST:PORT; see jwtgate init --help")
 	default:
@@ -34,7 +37,7 @@ func (cmd initCommand) checkFragment() error {
 		{"--port", cmd.Port != defaultPort}, {"--no-compose", cmd.NoCompose},
 	} {
 		if one.given {
-			return fmt.Errorf("--fragment and %s: got both; expected only --config with --fragment, "+
+			return fmt.Errorf("--fragment and %s: got both; expected only --config and --platform with --fragment, "+
 				"which prints what an existing Envoy configuration lacks and writes no file", one.flag)
 		}
 	}
@@ -50,13 +53,18 @@ func (cmd initCommand) printFragment(c console) error {
 		}
 	}
 	pieces, err := envoy.Fragment(options.Existing)
+	what, lint := "indent each piece as its place requires", "%s ENVOY.yaml"
+	if cmd.Platform != "envoy" {
+		pieces, err = envoy.PlatformFragment(cmd.Platform, options.Existing, options.Origins)
+		what, lint = "each piece is a resource, or a part of one", "%s --platform "+cmd.Platform+" DUMP.json"
+	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "# What to add to an existing Envoy configuration for jwtgate: %d pieces, each with its place.\n"+
-		"# Indent each piece as its place requires. Then look for mistakes:\n"+
-		"#   jwtgate lint-envoy --config %s ENVOY.yaml\n# A walk-through: docs/existing-envoy.md\n",
-		len(pieces), cmp.Or(cmd.Config, "jwtgate.yaml"))
+	fmt.Fprintf(c.out, "# What to add to an existing Envoy configuration for jwtgate: %d pieces, each with its place;\n"+
+		"# %s. Then look for mistakes:\n"+
+		"#   jwtgate lint-envoy --config "+lint+"\n# A walk-through: docs/existing-envoy.md\n",
+		len(pieces), what, cmp.Or(cmd.Config, "jwtgate.yaml"))
 	for i, piece := range pieces {
 		place := fmt.Sprintf("Piece %d of %d, %s. It goes %s", i+1, len(pieces), piece.Title, piece.Where)
 		fmt.Fprintf(c.out, "---\n%s\n%s", comment(place), piece.YAML)

@@ -34,6 +34,19 @@ func TestInitFragment(t *testing.T) {
 	}
 }
 
+// TestInitFragmentForPlatforms: with --platform, the pieces are resources of the platform.
+func TestInitFragmentForPlatforms(t *testing.T) {
+	alone(t)
+	file := testutil.File(t, "jwtgate.yaml", initYAML+"identity: {headers: {x-team: team}}\ncors: {origins: ['https://app.example']}\n")
+	for platform, texts := range map[string][]string{
+		"envoy-gateway": {"kind: SecurityPolicy", "kind: ClientTrafficPolicy", `allowOrigins: ["https://app.example"]`},
+		"istio":         {"extensionProviders:", "kind: EnvoyFilter", "kind: AuthorizationPolicy"},
+	} {
+		got := command(t, "init", "--fragment", "--platform", platform, "--config", file)
+		got.holds(t, exitYes, append(texts, "|x[^a-z0-9]team\"", "lint-envoy --config "+file+" --platform "+platform+" DUMP.json"), nil)
+	}
+}
+
 func TestInitFragmentMistakes(t *testing.T) {
 	alone(t)
 	for name, row := range map[string]struct {
@@ -45,8 +58,9 @@ func TestInitFragmentMistakes(t *testing.T) {
 			[]string{"--fragment", "--cognito", "us-west-1_6BpkgoczU", "--client-id", "c"},
 			"--fragment and --cognito: got both",
 		},
-		"a folder": {[]string{"--fragment", "--out", t.TempDir()}, "--fragment and --out: got both"},
-		"no file":  {[]string{"--fragment", "--config", "nowhere.yaml"}, "nowhere.yaml"},
+		"a platform alone": {[]string{"--platform", "istio", "--app", "a:1"}, "--platform: expected it only with --fragment"},
+		"a folder":         {[]string{"--fragment", "--out", t.TempDir()}, "--fragment and --out: got both"},
+		"no file":          {[]string{"--fragment", "--config", "nowhere.yaml"}, "nowhere.yaml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			command(t, append([]string{"init"}, row.args...)...).holds(t, exitFailure, nil, []string{row.text})

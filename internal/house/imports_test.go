@@ -161,7 +161,8 @@ func table() map[string]row {
 		"internal/demo": {
 			own: []string{"envoy", "internal/config", "internal/devidp", "internal/identity", "internal/terminal"}, modules: []string{yaml},
 		},
-		"envoy": {never: []string{webNetwork}},
+		"envoy":  {own: []string{"deploy"}, never: []string{webNetwork}},
+		"deploy": {never: []string{network, webNetwork, "os"}},
 	}
 }
 
