@@ -58,7 +58,8 @@ func piecesOf(file string) ([]Piece, error) {
 	filters := append(slices.Clone(manager), "http_filters:")
 	pieces := []Piece{
 		{"the limit for regular expressions",
-			"at the top level of the file. If the file has a layered_runtime already, add only the item to its layers.",
+			"at the top level of the file. " +
+				"If the file has a layered_runtime already, add only the item to its layers, with another name than theirs.",
 			c.block("layered_runtime:")},
 		{"the connection manager's options",
 			"into the typed_config of each envoy.filters.network.http_connection_manager that forwards requests to an application. " +

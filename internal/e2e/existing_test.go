@@ -298,7 +298,7 @@ func TestExistingEnvoyServes(t *testing.T) {
 	}
 	got := application.only(t).Header
 	if got.Get("x-user-id") != "4f0c5b8e-ann" || got.Get("x-tenant-id") != "acme" || got.Get("authorization") != "" ||
-		got["X.user.id"] != nil || got["X.User.Id"] != nil || got.Get("x-http-method-override") != "" {
+		got.Get("x.user.id") != "" || got.Get("x-http-method-override") != "" {
 		t.Errorf("the application receives %v", got)
 	}
 	if got := after.get(t, "https://www.shop.example/", forged...); got.Status != 200 || application.only(t).Header.Get("x-user-id") != "" {

@@ -12,11 +12,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/terminal"
 )
 
+const regexType protoreflect.FullName = "envoy.type.matcher.v3.RegexMatcher"
+
 const (
-	regexType     protoreflect.FullName = "envoy.type.matcher.v3.RegexMatcher"
-	regexLimitKey                       = "re2.max_program_size.error_level"
+	regexLimitKey = "re2.max_program_size.error_level"
 	// regexLimit is Envoy's limit for the size of RE2's program, without the runtime key.
 	regexLimit = 100
+	// regexBudget is the size of all programs together after which no more are computed: a
+	// few bytes of a hostile file can describe a large one.
+	regexBudget = 2_000_000
 )
 
 // start reports what prevents Envoy from starting with the file. A running Envoy has
@@ -56,11 +60,11 @@ func (l *linter) regexes() {
 	if set := l.runtimeValue(regexLimitKey); set != nil {
 		limit = set.number(regexLimit)
 	}
-	seen := map[*value]bool{}
+	seen, spent := map[*value]bool{}, 0
 	var large, near []sizedRegex
 	check := func(v *value) bool {
-		if seen[v] || !v.isMessage(regexType) {
-			return true
+		if seen[v] || spent > regexBudget || !v.isMessage(regexType) {
+			return spent <= regexBudget
 		}
 		seen[v] = true
 		at := v.get("regex")
@@ -69,6 +73,7 @@ func (l *linter) regexes() {
 			return false
 		}
 		computed, ok := re2size.Of(at.text)
+		spent += computed
 		switch size := float64(computed); {
 		case !ok || v.get("google_re2", "max_program_size").there():
 		case sure && size > limit*(1+re2size.Margin):

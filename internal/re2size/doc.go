@@ -10,9 +10,12 @@
 //
 //  1. The sizes are those that a real Envoy prints, within [Margin] (TestOf; the
 //     end-to-end tests measure them again).
-//  2. The time is bounded by the size of the program, which package syntax limits
-//     (FuzzOf).
+//  2. Time and memory are bounded: a program above [Most] is not compiled (TestMost,
+//     FuzzOf).
 package re2size
 
 // Margin is the part of a size by which it can differ from RE2's.
 const Margin = 0.1
+
+// Most is the size that [Of] returns for larger programs too.
+const Most = 20_000

@@ -1,14 +1,15 @@
 package re2size
 
 import (
+	"errors"
 	"regexp/syntax"
 	"slices"
 	"unicode"
 )
 
-// Of computes the size of the program that RE2 compiles a regular expression
-// to, which Envoy compares with re2.max_program_size.error_level. It returns false for an
-// expression that package syntax rejects.
+// Of computes the size of the program that RE2 compiles a regular expression to, which
+// Envoy compares with re2.max_program_size.error_level. It returns [Most] for any larger
+// program, and false for an expression that package syntax rejects.
 //
 // Go's parser and compiler are ports of RE2's, with the same simplifications. What
 // differs is computed here: Envoy compiles bytes (Latin-1), RE2 removes the anchors and a
@@ -20,8 +21,14 @@ func Of(expression string) (size int, ok bool) {
 		latin1 = append(latin1, rune(b))
 	}
 	tree, err := syntax.Parse(string(latin1), syntax.Perl)
+	if wrong := (*syntax.Error)(nil); errors.As(err, &wrong) && wrong.Code == syntax.ErrLarge {
+		return Most, true
+	}
 	if err != nil {
 		return 0, false
+	}
+	if leaves(tree) > Most {
+		return Most, true
 	}
 	tree, prefixed := withoutPrefix(tree)
 	tree, anchored := withoutAnchors(tree)
@@ -33,7 +40,25 @@ func Of(expression string) (size int, ok bool) {
 	if prefixed || !anchored {
 		p.addLoop()
 	}
-	return p.flatSize(), true
+	return min(p.flatSize(), Most), true
+}
+
+// leaves is the number of literal characters and classes of a tree with its repetitions
+// written out, each of which takes an instruction.
+func leaves(tree *syntax.Regexp) int {
+	n := 0
+	for _, sub := range tree.Sub {
+		n = min(n+leaves(sub), Most+1)
+	}
+	switch tree.Op {
+	case syntax.OpLiteral:
+		n = len(tree.Rune)
+	case syntax.OpCharClass:
+		n = 1
+	case syntax.OpRepeat:
+		n *= max(tree.Min, tree.Max, 1)
+	}
+	return n
 }
 
 // withoutPrefix removes ^ and the literal after it, which RE2 compares before it runs

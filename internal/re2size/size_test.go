@@ -46,6 +46,21 @@ func TestOfInvalid(t *testing.T) {
 	}
 }
 
+// TestMost: a program that is too large is not compiled.
+func TestMost(t *testing.T) {
+	for _, expression := range []string{
+		"((abcdefghij){10}){100}", strings.Repeat("a", 1<<14), "((a{10}){10}b){0,10}", "(([a-z]{10}){10}){0,10}",
+	} {
+		size, ok := re2size.Of(strings.Repeat(expression, 20))
+		if !ok || size != re2size.Most {
+			t.Errorf("%.20s: got %d, %v; want %d", expression, size, ok, re2size.Most)
+		}
+	}
+	if size, ok := re2size.Of(strings.Repeat("a", 1000)); !ok || size != 1004 {
+		t.Errorf("1,000 characters: got %d, %v", size, ok)
+	}
+}
+
 // FuzzOf: any text has a size or none.
 func FuzzOf(f *testing.F) {
 	for _, seed := range []string{"", "^$", "a|b", "(?i)x[^a-z0-9]user", "(?s).*", "a{3,10}", "^abc", "(a*)*", "(|a)*", `\xff`, "é"} {
