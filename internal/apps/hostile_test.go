@@ -130,6 +130,7 @@ func hostRows() []row {
 	}
 	for _, host := range []string{
 		"ADMIN.EXAMPLE", "Admin.Example", "admin.example:80", "admin.example:8080", "admin.example.", "admin.example.:80", "admin.example..",
+		"admin.example:", "admin.example:0", "admin.example:65536", "admin.example:08080", "ADMIN.EXAMPLE.:1", "public.example:80:admin.example",
 		"public.example, admin.example", "admin.example, public.example", "public.example@admin.example", "admin.example@public.example",
 		"public.example:@admin.example", "admin.example/", "admin.example#public.example", "admin.example?public.example", "admin.example%2e",
 		"%61dmin.example", "admin%2eexample", "xn--admin-.example", "admin.example:public.example", "public.example\tadmin.example", "",

@@ -101,6 +101,8 @@ func probesRows(c callers) []row {
 		{name: "the page for admins", request: to("GET", "/admin/"), by: []caller{c.alice}, want: "admin-home"},
 		{name: "the public tenant", request: to("GET", "/tenant").at("public.example"), want: "tenant"},
 		{name: "the admins' tenant", request: to("GET", "/tenant").at("admin.example"), by: []caller{c.alice}, want: "tenant"},
+		{name: "the public tenant with a port", request: to("GET", "/tenant").at("public.example:8080"), want: "tenant"},
+		{name: "the admins' tenant with a port", request: to("GET", "/tenant").at("admin.example:8080"), by: []caller{c.alice}, want: "tenant"},
 		{name: "another tenant", request: to("GET", "/tenant").at("other.example"), by: []caller{c.mallory}, want: "tenant"},
 
 		{name: "a post is deleted without a token", request: to("DELETE", "/posts/7"), by: []caller{{}}, reason: "credential_missing"},
@@ -108,6 +110,8 @@ func probesRows(c callers) []row {
 		{name: "a message is deleted", request: to("DELETE", "/messages/7"), by: []caller{{}, c.mallory, c.alice}, reason: "route_denied"},
 		{name: "the admins' tenant without the group", request: to("GET", "/tenant").at("admin.example"), by: []caller{c.mallory},
 			reason: "group_missing"},
+		{name: "the admins' tenant with a port, without the group", request: to("GET", "/tenant").at("admin.example:8080"),
+			by: []caller{c.mallory}, reason: "group_missing"},
 		{name: "the page for admins without the group", request: to("GET", "/admin/"), by: []caller{c.mallory}, reason: "group_missing"},
 	}
 	rows = append(rows, methodRows("post-delete", "DELETE", "/posts/7")...)
