@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/jwtgate/jwtgate/envoy"
@@ -31,9 +30,6 @@ func readQuickStart(t *testing.T) quickStart {
 	readme := read(t, "../../README.md")
 	section := match(t, readme, `(?s)\n## Quick start\n(.*?)\n## `)
 	command := match(t, section, `(?m)^(jwtgate init (?:.*\\\n)*.*)$`)
-	if !strings.Contains(command, " --origin ") {
-		command = strings.Replace(command, "jwtgate init ", "jwtgate init --origin http://localhost:5173 ", 1)
-	}
 	return quickStart{
 		init:    command,
 		pool:    match(t, command, `--cognito (\S+)`),
