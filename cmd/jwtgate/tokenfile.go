@@ -23,16 +23,6 @@ func tokenMistake(source, text string) error {
 	var value any
 	_ = json.Unmarshal([]byte(text), &value) // without a value there is no path, which the error says
 	paths := tokenPaths(value, "")
-	isAccess := func(path string) bool { return strings.Contains(strings.ToLower(path), "access") }
-	slices.SortStableFunc(paths, func(a, b string) int {
-		switch {
-		case isAccess(a) == isAccess(b):
-			return 0
-		case isAccess(a):
-			return -1
-		}
-		return 1
-	})
 	if len(paths) == 0 {
 		return fmt.Errorf("%s is JSON; expected the token alone; hint: write the value of its access_token to a file", source)
 	}
@@ -52,7 +42,7 @@ func tokenPaths(value any, path string) []string {
 			found = append(found, tokenPaths(item, fmt.Sprintf("%s[%d]", cmp.Or(path, "."), i))...)
 		}
 	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(value)) {
+		for _, name := range slices.Sorted(maps.Keys(value)) { // access_token before id_token
 			if plainName.MatchString(name) { // jq needs quotes for others, and no provider uses them
 				found = append(found, tokenPaths(value[name], path+"."+name)...)
 			}
