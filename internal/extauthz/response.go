@@ -47,16 +47,10 @@ func denialOf(d *gate.Decision) *gate.Denial {
 // allowedResponse returns the answer for a decision that allows the request, without the
 // headers to remove (see [templates.removalPart]).
 func allowedResponse(d *gate.Decision, id string) *authv3.CheckResponse {
-	added := make([]*corev3.HeaderValueOption, len(d.AddToResponse))
-	for i, h := range d.AddToResponse {
-		added[i] = &corev3.HeaderValueOption{
-			Header: &corev3.HeaderValue{Key: h.Name, Value: h.Value}, AppendAction: corev3.HeaderValueOption_ADD_IF_ABSENT,
-		}
-	}
 	return &authv3.CheckResponse{
 		Status: &rpcstatus.Status{Code: int32(codes.OK)},
 		HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-			Headers: overwrites(d.Set.List()), ResponseHeadersToAdd: added,
+			Headers: overwrites(d.Set.List()), ResponseHeadersToAdd: options(d.AddToResponse, nil, corev3.HeaderValueOption_ADD_IF_ABSENT),
 			QueryParametersToRemove: d.RemoveParameters, // Envoy compares the bytes of their names
 		}},
 		DynamicMetadata: dynamicMetadata(d, id),
@@ -132,38 +126,53 @@ func rpcCode(status int) codes.Code {
 // append, and overwrites if it is false. Later versions may read append_action, whose default
 // would append to what the client sent.
 func overwrites(fields []request.Header) []*corev3.HeaderValueOption {
-	options := make([]*corev3.HeaderValueOption, len(fields))
+	return options(fields, wrapperspb.Bool(false), corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD)
+}
+
+// options returns the options that change header fields in one way. All are parts of one
+// block, because to allocate each of them would cost more than to encode it.
+func options(fields []request.Header, add *wrapperspb.BoolValue, action corev3.HeaderValueOption_HeaderAppendAction,
+) []*corev3.HeaderValueOption {
+	block := make([]struct {
+		option corev3.HeaderValueOption
+		header corev3.HeaderValue
+	}, len(fields))
+	list := make([]*corev3.HeaderValueOption, len(fields))
 	for i, h := range fields {
-		options[i] = &corev3.HeaderValueOption{
-			Header: &corev3.HeaderValue{Key: h.Name, Value: h.Value},
-			//lint:ignore SA1019 deprecated, but the field that Envoy 1.40 reads
-			Append:       wrapperspb.Bool(false),
-			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-		}
+		header, option := &block[i].header, &block[i].option
+		header.Key, header.Value = h.Name, h.Value
+		option.Header, option.AppendAction = header, action
+		//lint:ignore SA1019 deprecated, but the field that Envoy 1.40 reads
+		option.Append = add
+		list[i] = option
 	}
-	return options
+	return list
 }
 
 // dynamicMetadata describes a decision for access logs, rate limits and RBAC. It has issuer
 // and subject only if the signature was verified. A request that is allowed without identity
 // has neither, even if its token has a valid signature.
 func dynamicMetadata(d *gate.Decision, id string) *structpb.Struct {
-	fields := map[string]*structpb.Value{
-		"decision": structpb.NewStringValue(id),
-		"route":    structpb.NewStringValue(d.Route),
-		"verdict":  structpb.NewStringValue(string(d.Verdict)),
-		"reason":   structpb.NewStringValue(string(d.Reason)),
+	texts := [...]struct{ name, text string }{
+		{"decision", id}, {"route", d.Route}, {"verdict", string(d.Verdict)}, {"reason", string(d.Reason)},
+		{"issuer", d.Issuer}, {"subject", d.Subject},
 	}
-	if d.Verdict == gate.VerdictDeny || d.Reason == gate.ReasonAllowed {
-		if d.Issuer != "" {
-			fields["issuer"] = structpb.NewStringValue(d.Issuer)
+	const always = 4
+	named := d.Verdict == gate.VerdictDeny || d.Reason == gate.ReasonAllowed
+	fields := make(map[string]*structpb.Value, len(texts)+1)
+	block := new([len(texts)]struct { // one allocation for all
+		value structpb.Value
+		kind  structpb.Value_StringValue
+	})
+	for i, one := range texts {
+		if i < always || named && one.text != "" {
+			value, kind := &block[i].value, &block[i].kind
+			kind.StringValue, value.Kind = one.text, kind
+			fields[one.name] = value
 		}
-		if d.Subject != "" {
-			fields["subject"] = structpb.NewStringValue(d.Subject)
-		}
-		if !d.Expires.IsZero() {
-			fields["expires"] = structpb.NewNumberValue(float64(d.Expires.Unix()))
-		}
+	}
+	if named && !d.Expires.IsZero() {
+		fields["expires"] = structpb.NewNumberValue(float64(d.Expires.Unix()))
 	}
 	return &structpb.Struct{Fields: map[string]*structpb.Value{
 		MetadataKey: structpb.NewStructValue(&structpb.Struct{Fields: fields}),
