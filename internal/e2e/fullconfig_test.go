@@ -84,7 +84,10 @@ func TestTheFullConfigurationServes(t *testing.T) {
 		}, changes)))
 	}
 	query := func(path, token string) call { return call{line: "GET " + path + "?a=1&access_token=" + token} }
-	robot := mint(t, partner, map[string]any{"sub": "robot-7", "client_id": "robot-7", "aud": "orders-api", "scope": "orders/write"})
+	robot := mint(t, partner, map[string]any{
+		"sub": "robot-7", "client_id": "robot-7", "aud": "orders-api", "scope": "orders/write",
+		"org": "acme", "profile": map[string]any{"tier": 1},
+	})
 	post := func(host string) call {
 		return call{line: "POST /shop/orders", headers: []string{"host: " + host, "content-length: 0", bearer(robot)}}
 	}
