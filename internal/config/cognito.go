@@ -93,7 +93,7 @@ func checkCognito(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	if i := slices.Index(f.replicas, f.Cognito.Region); i >= 0 && f.Cognito.Region != "" {
 		d.ReportPath(fmt.Sprintf("%s[%d]", at.Child("replica_regions"), i), "is the pool's own region; list only the other regions")
 	}
-	for _, key := range []string{"subject_claims", "client_claims"} {
+	for _, key := range []string{"subject_claims", "client_claims", "tenants"} {
 		if d.IsSet(at.Child(key)) {
 			d.ReportPath(at.Child(key), "is not for Cognito, whose tokens have sub and client_id; remove it")
 		}

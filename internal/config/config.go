@@ -101,7 +101,11 @@ type Issuer struct {
 	// Cognito pool has at least two.
 	ISS     []string
 	Cognito *Cognito // nil: a generic OIDC issuer
-	// Prefix is put before the subject, the username claims and every group.
+	// Tenants are the tenants of Microsoft Entra whose tokens are accepted, by the iss
+	// values of their tokens; nil: the issuer has no tenants. tid must be the tenant.
+	Tenants map[string]string // :: iss -> tenant
+	// Prefix is put before the subject, the username claims and every group. {tenant}
+	// in it stands for the tenant of a token.
 	Prefix    string
 	Audiences []string // aud must contain one of them; empty: not checked
 	Clients   []string // the token's client must be one of them; empty: not checked
@@ -233,7 +237,7 @@ type Identity struct {
 type IdentityHeader struct {
 	Name string // lower case
 	// Claims is claim names and derived values ($groups, $scopes, $client, $kind,
-	// $issuer); the first one that the token has is used.
+	// $issuer, $tenant); the first one that the token has is used.
 	Claims []string
 }
 

@@ -98,7 +98,7 @@ func checkUnprefixedHeaders(d *yamlform.Decoder, c *Config) {
 	}
 	bare := func(claim string) bool {
 		switch claim {
-		case "$groups", "$kind", "$issuer":
+		case "$groups", "$kind", "$issuer", "$tenant":
 			return false
 		}
 		return !slices.Contains(prefixed, strings.TrimPrefix(claim, "/")) && !slices.Contains(prefixed, claim)
@@ -183,7 +183,9 @@ func claimsCodec() yamlform.Codec[[]string] {
 }
 
 // derivedValues returns the values that the gate derives from a token.
-func derivedValues() []string { return []string{"$groups", "$scopes", "$client", "$kind", "$issuer"} }
+func derivedValues() []string {
+	return []string{"$groups", "$scopes", "$client", "$kind", "$issuer", "$tenant"}
+}
 
 // claimNameCodec is the name of a claim, or a JSON Pointer (RFC 6901) if it begins
 // with a slash. If derived is true, it may also be one of the derived values.

@@ -84,21 +84,21 @@ func TestHeaderMistakes(t *testing.T) {
 				`it in identity.strip`},
 		{"an unknown value", "x-user-id: $subject",
 			`2:33: identity.headers.x-user-id is an unknown derived value: got "$subject"; expected a claim such as email, one of $groups ` +
-				`$scopes $client $kind $issuer, or a list of them`},
+				`$scopes $client $kind $issuer $tenant, or a list of them`},
 		{"an unknown value in a list", "x-user-id: [sub, $sub]",
 			`2:39: identity.headers.x-user-id[1] is an unknown derived value: got "$sub"; expected a claim such as email, one of $groups $scopes ` +
-				`$client $kind $issuer, or a list of them`},
+				`$client $kind $issuer $tenant, or a list of them`},
 		{"an empty list", "x-user-id: []",
-			`2:22: identity.headers.x-user-id is an empty list; set it to a claim such as email, one of $groups $scopes $client $kind $issuer, ` +
-				`or a list of them, or remove the key`},
+			`2:22: identity.headers.x-user-id is an empty list; set it to a claim such as email, one of $groups $scopes $client $kind $issuer ` +
+				`$tenant, or a list of them, or remove the key`},
 		{"an empty claim", "x-user-id: ''",
 			`2:33: identity.headers.x-user-id is not a name of 1 to 256 printable characters: got ""; expected a claim such as email, one of ` +
-				`$groups $scopes $client $kind $issuer, or a list of them`},
+				`$groups $scopes $client $kind $issuer $tenant, or a list of them`},
 		{"a broken pointer", "x-user-id: /a~2b",
 			`2:33: identity.headers.x-user-id is not a JSON Pointer: got "/a~2b"; inside a name, write ~0 for ~ and ~1 for /`},
 		{"a mapping", "x-user-id: {claim: sub}",
-			`2:22: identity.headers.x-user-id is a mapping; expected a claim such as email, one of $groups $scopes $client $kind $issuer, or a ` +
-				`list of them`},
+			`2:22: identity.headers.x-user-id is a mapping; expected a claim such as email, one of $groups $scopes $client $kind $issuer ` +
+				`$tenant, or a list of them`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			same(t, mistakes(t, pool+"identity: {headers: {"+row.header+"}}\n"), []string{row.want})

@@ -16,6 +16,7 @@ type issuerInput struct {
 	Issuer
 	pool          string
 	url           string
+	tenants       []string
 	replicas      []string
 	boundTokens   string
 	emailVerified string
@@ -33,7 +34,11 @@ func issuerObject(f *issuerInput) yamlform.Object {
 			yamlform.Field("cognito", "a user pool id; both issuer forms of the pool are accepted", poolCodec(), &f.pool),
 			yamlform.Field("issuer", "the iss of an issuer, exactly as in its tokens; it must be a URL unless jwks has the keys",
 				issCodec(), &f.url),
-			yamlform.Field("prefix", "is put before the subject, the user names and each group", prefixCodec(), &f.Prefix),
+			yamlform.Field("tenants", "Microsoft Entra: the IDs of the tenants whose tokens are accepted; issuer then has {tenant}",
+				yamlform.NonEmptySet("a list such as [11111111-2222-4333-8444-555555555555]", tenantCodec()), &f.tenants),
+			yamlform.Field("prefix",
+				"is put before the subject, the user names and each group; {tenant} in it stands for the tenant of the token",
+				prefixCodec(), &f.Prefix),
 			yamlform.Field("replica_regions", "Cognito: regions of the pool's replicas, whose tokens are accepted too",
 				yamlform.Set("a list such as [us-east-1]", regionCodec()), &f.replicas),
 			yamlform.Field("audiences", "aud must contain one of them",
@@ -165,6 +170,7 @@ func (f *issuerInput) generic() {
 	if f.url != "" {
 		f.ISS = []string{f.url}
 	}
+	f.expandTenants()
 	if f.GroupsClaim == nil {
 		f.GroupsClaim = []string{"groups"}
 	}
@@ -185,6 +191,7 @@ func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 		d.ReportPath(replicas, "is only for Cognito; remove it")
 	}
 	checkClientClaims(d, at, f)
+	checkTenants(d, at, f)
 	empty := f.Clients != nil && len(f.Clients) == 0 // nil: not set, or invalid
 	switch audiences := d.IsSet(at.Child("audiences")); {
 	case !audiences && !d.IsSet(at.Child("clients")):
@@ -326,10 +333,7 @@ func checkIssuers(d *yamlform.Decoder, c *Config) {
 			d.ReportPath(one.Path+".prefix",
 				"is missing; with more than one issuer, every issuer needs a prefix, for example \"%s:\", or \"\" for none", one.Name)
 		}
-		clash := slices.IndexFunc(c.Issuers[:i], func(other Issuer) bool {
-			return one.Prefix != "" && other.Prefix != "" &&
-				(strings.HasPrefix(one.Prefix, other.Prefix) || strings.HasPrefix(other.Prefix, one.Prefix))
-		})
+		clash := slices.IndexFunc(c.Issuers[:i], func(other Issuer) bool { return prefixesClash(one.Prefixes(), other.Prefixes()) })
 		if clash >= 0 {
 			other := c.Issuers[clash]
 			d.ReportPath(one.Path+".prefix", "is %s, but that of %s is %s; expected prefixes that do not equal or begin with each other",
@@ -337,6 +341,18 @@ func checkIssuers(d *yamlform.Decoder, c *Config) {
 				other.Path, yamlform.Quote(other.Prefix))
 		}
 	}
+}
+
+// prefixesClash reports whether a prefix of one list begins with one of the other.
+func prefixesClash(ones, others []string) bool {
+	for _, one := range ones {
+		for _, other := range others {
+			if one != "" && other != "" && (strings.HasPrefix(one, other) || strings.HasPrefix(other, one)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // IssuerNames returns the name of every issuer in the file, in file order. This

@@ -196,6 +196,8 @@ func TestIssuerMistakes(t *testing.T) {
 }
 
 func TestIssuerValueMistakes(t *testing.T) {
+	const entra = `issuer: "https://login.microsoftonline.com/{tenant}/v2.0", audiences: [api]`
+	const tenants, tenants2 = "11111111-2222-4333-8444-555555555555", "99999999-2222-4333-8444-555555555555"
 	const web, other = `cognito: us-west-1_a, clients: [web]`, `issuer: "https://login.example/", audiences: [api]`
 	checkIssuer(t, []issuerRow{
 		{"a client too long", `cognito: us-west-1_a, clients: [▸` + strings.Repeat("c", 513) + `]`,
@@ -239,6 +241,31 @@ func TestIssuerValueMistakes(t *testing.T) {
 				`or ""`},
 		{"groups from a gate value", web + `, groups_claim: [▸$groups]`,
 			`issuers.a.groups_claim[0] is an unknown derived value: got "$groups"; expected a claim such as groups`},
+		{"a template without tenants", `issuer: ▸"https://login.microsoftonline.com/{tenant}/v2.0", audiences: [api]`,
+			`issuers.a.issuer has {tenant}, but tenants is missing; list the IDs of the tenants whose tokens are accepted`},
+		{"another template", `issuer: ▸"https://sso.example/{tenant}", audiences: [api], tenants: [` + tenants + `]`,
+			`issuers.a.issuer has {tenant}: got "https://sso.example/{tenant}"; expected https://login.microsoftonline.com/{tenant}/v2.0, ` +
+				`or one issuer for each tenant`},
+		{"tenants without a template", other + `, ▸tenants: [` + tenants + `]`,
+			`issuers.a.tenants has no effect, because issuer does not have {tenant}; write issuer: https://login.microsoftonline.com/{tenant}/v2.0`},
+		{"tenants of Cognito", web + `, ▸tenants: [` + tenants + `]`,
+			`issuers.a.tenants is not for Cognito, whose tokens have sub and client_id; remove it`},
+		{"no tenants", entra + `, ▸tenants: []`,
+			`issuers.a.tenants is an empty list; set it to a list such as [11111111-2222-4333-8444-555555555555], or remove the key`},
+		{"a tenant that is a name", entra + `, tenants: [▸contoso.onmicrosoft.com]`,
+			`issuers.a.tenants[0] is not the ID of a tenant: got "contoso.onmicrosoft.com"; expected the ID of a tenant in lower case, such as ` +
+				`11111111-2222-4333-8444-555555555555`},
+		{"a tenant in capitals", entra + `, tenants: [▸AAAAAAAA-2222-4333-8444-555555555555]`,
+			`issuers.a.tenants[0] is not the ID of a tenant: got "AAAAAAAA-2222-4333-8444-555555555555"; expected the ID of a tenant in lower ` +
+				`case, such as 11111111-2222-4333-8444-555555555555`},
+		{"two tenants without a prefix", strings.Replace(entra, `"https`, `▸"https`, 1) + `, tenants: [` + tenants + `, ` + tenants2 + `]`,
+			`issuers.a.issuer has several tenants, and each of them names its own users and groups; write prefix: "a:{tenant}:"`},
+		{"two tenants with one prefix", entra + `, tenants: [` + tenants + `, ` + tenants2 + `], prefix: ▸"a:"`,
+			`issuers.a.prefix has several tenants, and each of them names its own users and groups; write prefix: "a:{tenant}:"`},
+		{"a prefix with the tenant twice", entra + `, tenants: [` + tenants + `], prefix: ▸"{tenant}{tenant}:"`,
+			`issuers.a.prefix has {tenant} more than once; keep one`},
+		{"a prefix with a tenant that is not there", other + `, prefix: ▸"{tenant}:"`,
+			`issuers.a.prefix has {tenant}, but issuer does not; remove it`},
 		{"no required claim", other + `, ▸require: {}`,
 			`issuers.a.require is empty, so it requires nothing; expected a mapping from claims to lists, such as {repository_owner: [my-org]}`},
 		{"a required claim without values", other + `, require: {▸hd: []}`,
@@ -534,4 +561,31 @@ routes:
 		"9:40: routes[0].groups[0] " + fmt.Sprintf(rest, `"«admin»"`),
 		"9:80: routes[0].clients.all[0] " + fmt.Sprintf(rest, `"\"web\""`),
 	})
+}
+
+// An issuer with tenants has the iss of each tenant in both versions, and the key set of all
+// tenants, or of the only one.
+func TestTenants(t *testing.T) {
+	const one, two = "11111111-2222-4333-8444-555555555555", "99999999-2222-4333-8444-555555555555"
+	c := parse(t, `issuers:
+  many: {issuer: "https://login.microsoftonline.com/{tenant}/v2.0", tenants: [`+one+`, `+two+`], audiences: [api], prefix: "e:{tenant}:"}
+  single: {issuer: "https://login.microsoftonline.com/{tenant}/v2.0", tenants: [00000000-2222-4333-8444-555555555555], audiences: [api], prefix: ""}
+`)
+	many, single := c.Issuers[0], c.Issuers[1]
+	same(t, many.ISS, []string{
+		"https://login.microsoftonline.com/" + one + "/v2.0", "https://sts.windows.net/" + one + "/",
+		"https://login.microsoftonline.com/" + two + "/v2.0", "https://sts.windows.net/" + two + "/",
+	})
+	for n, iss := range many.ISS {
+		tenant := []string{one, one, two, two}[n]
+		if many.Tenants[iss] != tenant || many.PrefixOf(iss) != "e:"+tenant+":" {
+			t.Errorf("%s: tenant %q, prefix %q", iss, many.Tenants[iss], many.PrefixOf(iss))
+		}
+	}
+	same(t, many.Prefixes(), []string{"e:" + one + ":", "e:" + two + ":"})
+	same(t, single.Prefixes(), []string{""})
+	if many.JWKS.URI != "https://login.microsoftonline.com/organizations/discovery/v2.0/keys" ||
+		single.JWKS.URI != "https://login.microsoftonline.com/00000000-2222-4333-8444-555555555555/discovery/v2.0/keys" {
+		t.Errorf("got keys from %s and %s", many.JWKS.URI, single.JWKS.URI)
+	}
 }

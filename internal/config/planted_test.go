@@ -64,7 +64,7 @@ func TestPlantedMistakes(t *testing.T) {
 		`10:14: tokens.max_bytes is invalid: got "12288"; expected a whole number of bytes from 256 to 65536, without quotes`,
 		`11:12: tokens.forward is invalid: got "yes"; expected true or false, without quotes`,
 		`14:16: identity.headers.x-user-id is an unknown derived value: got "$subject"; expected a claim such as email, one of $groups ` +
-			`$scopes $client $kind $issuer, or a list of them`,
+			`$scopes $client $kind $issuer $tenant, or a list of them`,
 		`15:5: identity.headers.Host is part of the request itself, so setting or removing it would break requests; use another name`,
 		`16:5: identity.headers.x_user_team is not a plain header name; expected x-user-team, which covers every spelling`,
 		`17:5: identity.headers.x-unknown is null, but it is not a default header; expected a claim; to remove the header from requests, list ` +

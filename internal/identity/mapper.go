@@ -172,6 +172,8 @@ func gateValue(t *token.Token, name string) (value any, made bool) {
 		return t.Client, true
 	case "$kind":
 		return string(t.Kind), true
+	case "$tenant":
+		return t.Tenant, true
 	case "$issuer":
 		return t.Issuer, true
 	}

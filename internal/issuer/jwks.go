@@ -32,6 +32,7 @@ const (
 	SkipSize      = "size"      // RSA below 2048 or above 8192 bits
 	SkipExponent  = "exponent"  // RSA exponent even or out of range
 	SkipROCA      = "roca"      // RSA modulus with the ROCA fingerprint, CVE-2017-15361
+	SkipIssuer    = "issuer"    // it is for another tenant
 	SkipMalformed = "malformed" // it cannot be parsed
 )
 
@@ -39,6 +40,7 @@ const (
 type parser struct {
 	algorithms []string // the issuer's
 	max        int      // how many keys are held
+	keyIssuers []string // as in identity
 }
 
 // parse parses a document with keys: an RFC 7517 key set, or an object from kid to PEM.
@@ -124,6 +126,9 @@ func byKID(elements []any) (kids []string, all map[string][]any) {
 func (p parser) parseKeys(elements []any) (keys []*key, skipped []Skipped) {
 	for _, element := range elements {
 		parsed, skip := parseKey(element, p.algorithms)
+		if skip == nil && !ofIssuer(element, p.keyIssuers) {
+			skip = &Skipped{KID: parsed.kid, Reason: SkipIssuer, Detail: "its issuer is another tenant"}
+		}
 		switch {
 		case skip != nil:
 			skipped = append(skipped, *skip)
@@ -132,6 +137,18 @@ func (p parser) parseKeys(elements []any) (keys []*key, skipped []Skipped) {
 		}
 	}
 	return keys, skipped
+}
+
+// ofIssuer reports whether a key that names its issuer is for all tenants or for one of the
+// issuers.
+func ofIssuer(element any, keyIssuers []string) bool {
+	object, _ := element.(map[string]any)
+	named, present := object["issuer"]
+	if keyIssuers == nil || !present {
+		return true
+	}
+	text, _ := named.(string)
+	return strings.Contains(text, "{tenantid}") || slices.Contains(keyIssuers, text)
 }
 
 // unusableError is the error of a key set of which every key is skipped.

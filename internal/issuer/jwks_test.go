@@ -4,9 +4,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -308,4 +310,46 @@ func FuzzKeySet(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A key of Microsoft Entra that says that it is of one tenant does not verify tokens of
+// others. A key for all tenants, or without an issuer, does.
+func TestKeysOfTenants(t *testing.T) {
+	const template, tenant = "https://login.microsoftonline.com/{tenantid}/v2.0", "https://login.microsoftonline.com/t1/v2.0"
+	keys := []any{
+		edJWK("all", newEd(t)).with("issuer", template), edJWK("none", newEd(t)), edJWK("own", newEd(t)).with("issuer", tenant),
+		edJWK("other", newEd(t)).with("issuer", "https://login.microsoftonline.com/t3/v2.0"), edJWK("number", newEd(t)).with("issuer", 7),
+		edJWK("null", newEd(t)).with("issuer", json.RawMessage("null")),
+	}
+	content, err := json.Marshal(map[string]any{"keys": keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name    string
+		tenants map[string]string
+		used    []string
+	}{
+		{"no tenants", nil, []string{"all", "none", "own", "other", "number", "null"}},
+		{"one tenant", map[string]string{tenant: "t1", "https://sts.windows.net/t1/": "t1"}, []string{"all", "none", "own"}},
+		{"two tenants", map[string]string{
+			tenant: "t1", "https://sts.windows.net/t1/": "t1",
+			"https://login.microsoftonline.com/t2/v2.0": "t2", "https://sts.windows.net/t2/": "t2",
+		}, []string{"all", "none"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			cfg := issuerOf(t, string(content))
+			if cfg.Tenants = row.tenants; row.tenants != nil {
+				cfg.Prefix, cfg.ISS = "e:{tenant}:", slices.Sorted(maps.Keys(row.tenants))
+			}
+			i := only(t, newSet(t, issuer.Options{}, cfg))
+			for _, kid := range []string{"all", "none", "own", "other", "number", "null"} {
+				var wrong error
+				if !slices.Contains(row.used, kid) {
+					wrong = issuer.ErrKeyUnfit
+				}
+				want(t, i, kid, "EdDSA", wrong)
+			}
+		})
+	}
 }

@@ -26,13 +26,18 @@ type origin struct {
 type identity struct {
 	origin
 	Algorithms []string
+	// KeyIssuers are the values that a key's own issuer may have, in addition to a
+	// template for all tenants; nil: any.
+	KeyIssuers []string
 	AllowHTTP  bool
 	JWKS       config.JWKS
 	CacheDir   string
 }
 
 // parser returns the parser of the issuer's key sets.
-func (id identity) parser() parser { return parser{algorithms: id.Algorithms, max: id.JWKS.MaxKeys} }
+func (id identity) parser() parser {
+	return parser{algorithms: id.Algorithms, max: id.JWKS.MaxKeys, keyIssuers: id.KeyIssuers}
+}
 
 // source returns where the keys come from, without the secret parts of a URL.
 func (id identity) source() string {

@@ -151,8 +151,26 @@ func identityOf(cfg config.Issuer, cacheDir string) identity {
 	case o.URI == "":
 		o.URI = discoveryURI(cfg.ISS[0])
 	}
-	return identity{origin: o, Algorithms: cfg.Algorithms, AllowHTTP: cfg.AllowHTTP, JWKS: cfg.JWKS, CacheDir: cacheDir}
+	return identity{
+		origin: o, Algorithms: cfg.Algorithms, KeyIssuers: keyIssuers(cfg), AllowHTTP: cfg.AllowHTTP, JWKS: cfg.JWKS, CacheDir: cacheDir,
+	}
 }
+
+// keyIssuers returns the issuers of keys that may verify tokens of the issuer. A key of
+// Microsoft Entra says whose it is: of all tenants, or of one, such as the tenant of all
+// personal accounts. The key of one tenant must not verify tokens of another.
+func keyIssuers(cfg config.Issuer) []string {
+	switch {
+	case cfg.Tenants == nil:
+		return nil
+	case len(cfg.Prefixes()) == 1 && len(cfg.ISS) == entraVersions:
+		return cfg.ISS
+	}
+	return []string{}
+}
+
+// entraVersions is how many iss values a tenant of Microsoft Entra has.
+const entraVersions = 2
 
 func newSource(id identity, o Options) (source, *mistake) {
 	if id.JWKS.File != "" {

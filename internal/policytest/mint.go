@@ -119,6 +119,9 @@ func completeGeneric(issuer *config.Issuer, asked, claims map[string]any) {
 	if len(issuer.Clients) > 0 && !slices.ContainsFunc(issuer.ClientClaims, named) {
 		setClaim(claims, issuer.ClientClaims[0], issuer.Clients[0])
 	}
+	if tenant := issuer.Tenants[issuer.ISS[0]]; tenant != "" {
+		claims["tid"] = tenant
+	}
 	if !slices.Contains(issuer.SubjectClaims, "sub") {
 		setClaim(claims, issuer.SubjectClaims[0], subject)
 	}

@@ -21,7 +21,7 @@ func (i *trusted) checkClaims(t *Token, typ string, now time.Time) *denial.Error
 	// The audit record of a rejected token has the subject too.
 	subject, subjectClaim := i.subject(t.Claims())
 	if subject != "" {
-		t.Subject = i.prefix + subject
+		t.Subject = t.prefix + subject
 	}
 	if failure := i.checkTimes(t, now); failure != nil {
 		return failure
@@ -33,7 +33,7 @@ func (i *trusted) checkClaims(t *Token, typ string, now time.Time) *denial.Error
 	if failure := i.checkClient(t, use); failure != nil {
 		return failure
 	}
-	if failure := i.checkRequired(t.Claims()); failure != nil {
+	if failure := i.checkRequired(t); failure != nil {
 		return failure
 	}
 	if !slices.Contains(i.tokenUse, use) {
@@ -58,7 +58,7 @@ func (i *trusted) checkClaims(t *Token, typ string, now time.Time) *denial.Error
 	if at, failure := numericDate(t.Claims(), "auth_time"); failure == nil {
 		t.authTime = at
 	}
-	t.groups = prefixed(i.prefix, i.groups(t.Claims()))
+	t.groups = prefixed(t.prefix, i.groups(t.Claims()))
 	t.scopes = i.scopes(t.Claims())
 	return nil
 }

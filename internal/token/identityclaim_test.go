@@ -7,6 +7,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/token"
+	forge "github.com/jwtgate/jwtgate/internal/token/testdata"
 	"github.com/jwtgate/jwtgate/internal/token/tokentest"
 )
 
@@ -134,6 +135,31 @@ func TestIdentityClaimWithoutAName(t *testing.T) {
 			if got, present := verified(t, prefix, nil, map[string]any{"username": value}).IdentityClaim("username"); present || got != nil {
 				t.Errorf("username %s with prefix %q: %#v (%t)", name, prefix, got, present)
 			}
+		}
+	}
+}
+
+// A token of a tenant has the tenant and its prefix, also when it is recalled.
+func TestTenantOfAToken(t *testing.T) {
+	const tenant = "99999999-2222-4333-8444-555555555555"
+	verifier, _ := corpusVerifier(t)
+	raw := forge.Vector{Base: "entra", Claims: map[string]json.RawMessage{
+		"iss": json.RawMessage(`"https://sts.windows.net/` + tenant + `/"`), "tid": json.RawMessage(`"` + tenant + `"`),
+	}}.Forge(t, now)
+	verified, err := verifier.Verify(t.Context(), raw, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recalled token.Token
+	if !verifier.Recall(verifier.Record(verified), raw, now, &recalled) {
+		t.Fatal("the token is not recalled")
+	}
+	for name, got := range map[string]*token.Token{"verified": verified, "recalled": &recalled} {
+		const prefix = "entra:" + tenant + ":"
+		groups, _ := got.IdentityClaim("roles")
+		if got.Tenant != tenant || got.Subject != prefix+"alice" || got.Name("x") != prefix+"x" ||
+			!reflect.DeepEqual(groups, []string{prefix + "admin"}) || got.ISS != "https://sts.windows.net/"+tenant+"/" {
+			t.Errorf("%s: tenant %q, subject %q, name %q, groups %q", name, got.Tenant, got.Subject, got.Name("x"), groups)
 		}
 	}
 }

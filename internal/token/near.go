@@ -21,6 +21,8 @@ type issForm struct {
 	scheme string // https, or empty
 	host   string // with the port
 	path   string // with the first slash, or empty
+	tenant string // of a configured iss; empty: none
+	prefix string // of the names in tokens with a configured iss
 }
 
 func splitISS(iss string) issForm {

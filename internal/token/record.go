@@ -31,9 +31,14 @@ func (t *Token) times() [4]*time.Time {
 func (t *Token) indexes(v *Verifier) [3]int {
 	return [...]int{
 		slices.Index(v.issuers, t.by),
-		slices.IndexFunc(t.by.forms, func(form issForm) bool { return form.iss == t.ISS }),
+		t.by.form(t.ISS),
 		slices.Index(t.by.algorithms, t.Algorithm),
 	}
+}
+
+// form returns the index of an iss.
+func (i *trusted) form(iss string) int {
+	return slices.IndexFunc(i.forms, func(form issForm) bool { return form.iss == iss })
 }
 
 // Record returns the record of a token that this verifier verified.
@@ -125,7 +130,8 @@ func (v *Verifier) read(rec Record, t *Token) {
 	}
 	t.epoch = r.word()
 	t.by = v.issuers[r.number()]
-	t.Issuer, t.ISS = t.by.name, t.by.forms[r.number()].iss
+	form := &t.by.forms[r.number()]
+	t.Issuer, t.ISS, t.Tenant, t.prefix = t.by.name, form.iss, form.tenant, form.prefix
 	t.Algorithm = t.by.algorithms[r.number()]
 	for _, text := range t.texts() {
 		*text = r.text()

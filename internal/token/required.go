@@ -13,8 +13,18 @@ type requiredClaim struct {
 	values []string
 }
 
-// checkRequired checks the claims that the issuer's configuration requires.
-func (i *trusted) checkRequired(claims map[string]any) *denial.Error {
+// checkRequired checks the claims that the issuer's configuration requires. A token of a
+// tenant of Microsoft Entra has the tenant of its iss in tid too.
+func (i *trusted) checkRequired(t *Token) *denial.Error {
+	claims := t.Claims()
+	if t.Tenant != "" && claims["tid"] != t.Tenant {
+		failure := fail(ErrClaimMismatch, claimPath{"tid"}.describe(claims)+"; expected "+quote.Text(t.Tenant)).
+			WithHint("get a token whose tid is the tenant of its iss")
+		if tid, isText := claims["tid"].(string); isText {
+			failure.Internal = "got tid " + quote.Text(tid) + "; expected " + quote.Text(t.Tenant)
+		}
+		return failure
+	}
 	for n := range i.require {
 		want := &i.require[n]
 		found := want.found(claims)

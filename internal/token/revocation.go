@@ -19,7 +19,7 @@ func (v *Verifier) Revoked() int { return v.revocations.Load().Len() }
 // revoked reports whether the current list has a token, and by which key.
 func (v *Verifier) revoked(t *Token) (key string, revoked bool) {
 	return v.revocations.Load().Revoked(revocation.Token{
-		Issuer: t.Issuer, Subject: strings.TrimPrefix(t.Subject, t.by.prefix), Client: t.Client,
+		Issuer: t.Issuer, Subject: strings.TrimPrefix(t.Subject, t.prefix), Client: t.Client,
 		ID: t.id, OriginID: t.originID, IssuedAt: t.issuedAt,
 	})
 }

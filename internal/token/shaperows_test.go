@@ -62,6 +62,9 @@ func claimRows() []claimRow {
 		{claim: "owner (with `require: {owner: [acme]}`)", use: "`require`", base: "actions", text: `"acme"`,
 			want: "claim_mismatch | claim_mismatch | claim_mismatch | valid | claim_mismatch | claim_mismatch | claim_mismatch | " +
 				"claim_mismatch | claim_mismatch | valid | claim_mismatch | claim_mismatch"},
+		{claim: "tid (with `tenants`)", use: "the tenant", base: "entra", text: `"11111111-2222-4333-8444-555555555555"`,
+			want: "claim_mismatch | claim_mismatch | claim_mismatch | valid | claim_mismatch | claim_mismatch | claim_mismatch | " +
+				"claim_mismatch | claim_mismatch | claim_mismatch | claim_mismatch | claim_mismatch"},
 		{claim: "token_use (Cognito)", use: "the kind of token", base: "pool access", text: `"access"`,
 			want: "token_use_mismatch | token_use_mismatch | token_use_mismatch | valid | token_use_mismatch | token_use_mismatch | " +
 				"token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | " +

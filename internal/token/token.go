@@ -26,6 +26,8 @@ type Token struct {
 	// Issuer is the issuer's name in the configuration, ISS the iss claim.
 	Issuer string
 	ISS    string
+	// Tenant is the tenant of Microsoft Entra that the token is of, or empty.
+	Tenant string
 	// Subject is the first of the issuer's subject claims that names one, by default sub,
 	// with the issuer's prefix.
 	Subject string
@@ -41,6 +43,7 @@ type Token struct {
 	ACR       string // acr, OpenID Connect Core section 2; empty if it is missing
 
 	by             *trusted
+	prefix         string         // of the names of the issuer or tenant
 	authTime       time.Time      // auth_time; zero if it is missing or not a date
 	issuedAt       time.Time      // iat; zero if it is missing
 	id, originID   string         // jti and origin_jti; empty if they are not strings
@@ -116,15 +119,15 @@ func (t *Token) IdentityClaim(name string) (any, bool) {
 		return nil, false
 	case t.by.namesSubject(path):
 		if text := scalar(value); text != "" {
-			return t.by.prefix + text, true
+			return t.prefix + text, true
 		}
 		return nil, false
 	case path.isOneOf(t.by.groupsClaim):
 		if groups, isList := groupList(value); isList {
-			return prefixed(t.by.prefix, groups), true
+			return prefixed(t.prefix, groups), true
 		}
 		return nil, false
-	case t.by.prefix != "" && path.containsOneOf(t.by.groupsClaim):
+	case t.prefix != "" && path.containsOneOf(t.by.groupsClaim):
 		return nil, false
 	}
 	return value, true
@@ -139,7 +142,7 @@ func (t *Token) NamingClaim(name string) (any, bool) {
 		return value, present
 	}
 	if list, isList := stringList(value); isList {
-		return prefixed(t.by.prefix, list), true
+		return prefixed(t.prefix, list), true
 	}
 	if text := scalar(value); text != "" {
 		return t.Name(text), true
@@ -148,7 +151,7 @@ func (t *Token) NamingClaim(name string) (any, bool) {
 }
 
 // Name returns a name with the issuer's prefix.
-func (t *Token) Name(text string) string { return t.by.prefix + text }
+func (t *Token) Name(text string) string { return t.prefix + text }
 
 // EmailVerified returns email_verified (OpenID Connect Core section 5.1), which some
 // issuers write as a string. If the claim is missing or null, stated is false, and the

@@ -54,7 +54,8 @@ type Verifier struct {
 
 // trusted is the configuration of one issuer in the form that the verifier needs.
 type trusted struct {
-	name, prefix    string
+	name            string
+	prefixes        []string  // of its names; more than one if it has tenants
 	forms           []issForm // its iss values
 	cognito         *config.Cognito
 	discovered      bool // the keys, from a document whose URL iss is
@@ -122,12 +123,10 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, naming []string, keys fu
 			}
 			v.byISS[iss] = t
 		}
-		if t.prefix != "" {
-			v.prefixes = append(v.prefixes, t.prefix)
-		}
+		v.prefixes = append(v.prefixes, t.prefixes...)
 	}
 	for _, t := range v.issuers {
-		if t.prefix == "" {
+		if len(t.prefixes) == 0 {
 			t.foreignPrefixes = v.prefixes
 		}
 	}
@@ -136,7 +135,7 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, naming []string, keys fu
 
 func newTrusted(issuer config.Issuer, naming []string) *trusted {
 	t := &trusted{
-		name: issuer.Name, prefix: issuer.Prefix, cognito: issuer.Cognito,
+		name: issuer.Name, cognito: issuer.Cognito,
 		discovered: issuer.JWKS.URI == "" && issuer.JWKS.File == "",
 		audiences:  issuer.Audiences, clients: issuer.Clients,
 		tokenUse: issuer.TokenUse, boundAsBearer: issuer.BoundAsBearer, emailAssumed: issuer.EmailAssumed,
@@ -156,8 +155,11 @@ func newTrusted(issuer config.Issuer, naming []string) *trusted {
 		}
 	}
 	for _, iss := range issuer.ISS {
-		t.forms = append(t.forms, splitISS(iss))
+		form := splitISS(iss)
+		form.tenant, form.prefix = issuer.Tenants[iss], issuer.PrefixOf(iss)
+		t.forms = append(t.forms, form)
 	}
+	t.prefixes = slices.DeleteFunc(issuer.Prefixes(), func(one string) bool { return one == "" })
 	for _, typ := range issuer.TokenTypes {
 		t.types[mediaType(typ)] = true
 	}
@@ -276,8 +278,9 @@ func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 	if err != nil {
 		return nil, fail(ErrClaimsMalformed, err.Error())
 	}
+	form := &issuer.forms[issuer.form(c.iss)]
 	token := &Token{
-		Issuer: issuer.name, ISS: c.iss, KeyID: c.kid, Algorithm: c.alg,
+		Issuer: issuer.name, ISS: c.iss, Tenant: form.tenant, prefix: form.prefix, KeyID: c.kid, Algorithm: c.alg,
 		by: issuer, claims: claims, epoch: c.epoch,
 	}
 	failure := issuer.checkClaims(token, c.typ, now)
