@@ -569,7 +569,11 @@ func TestTenants(t *testing.T) {
 	const one, two = "11111111-2222-4333-8444-555555555555", "99999999-2222-4333-8444-555555555555"
 	c := parse(t, `issuers:
   many: {issuer: "https://login.microsoftonline.com/{tenant}/v2.0", tenants: [`+one+`, `+two+`], audiences: [api], prefix: "e:{tenant}:"}
-  single: {issuer: "https://login.microsoftonline.com/{tenant}/v2.0", tenants: [00000000-2222-4333-8444-555555555555], audiences: [api], prefix: ""}
+  single:
+    issuer: "https://login.microsoftonline.com/{tenant}/v2.0"
+    tenants: [00000000-2222-4333-8444-555555555555]
+    audiences: [api]
+    prefix: ""
 `)
 	many, single := c.Issuers[0], c.Issuers[1]
 	same(t, many.ISS, []string{

@@ -124,7 +124,8 @@ func TestExamples(t *testing.T) {
 // TestReferenceNames: the reference explains every value of closed lists.
 func TestReferenceNames(t *testing.T) {
 	written := keysMark.ReplaceAllString(read(t, reference), "")
-	names := append(config.EnvironmentVariables(), "$groups", "$scopes", "$client", "$kind", "$issuer", "$tenant", "public", "optional", "required",
+	names := append(config.EnvironmentVariables(), "$groups", "$scopes", "$client", "$kind", "$issuer", "$tenant",
+		"public", "optional", "required",
 		"deny")
 	for hole := range holes() {
 		names = append(names, string(hole))

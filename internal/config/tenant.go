@@ -72,8 +72,8 @@ func checkTenants(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 		if d.IsSet(prefix) {
 			where = prefix
 		}
-		d.ReportPath(where, "%s", fmt.Sprintf("has several tenants, and each of them names its own users and groups; write prefix: \"%s:{tenant}:\"",
-			f.Name))
+		d.ReportPath(where, "%s", fmt.Sprintf(
+			"has several tenants, and each of them names its own users and groups; write prefix: \"%s:{tenant}:\"", f.Name))
 	}
 }
 

@@ -245,7 +245,8 @@ func TestMapUnverifiedEmailIsAbsent(t *testing.T) {
 
 // Names that begin with $ are derived values; claims with these names are not read.
 func TestMapGateValues(t *testing.T) {
-	g := newGate(t, "identity: {headers: {x-g: $groups, x-s: $scopes, x-c: $client, x-k: $kind, x-i: $issuer, x-t: $tenant, x-first: [$client, $kind]}}")
+	g := newGate(t, "identity: {headers: {x-g: $groups, x-s: $scopes, x-c: $client, x-k: $kind, x-i: $issuer, x-t: $tenant, "+
+		"x-first: [$client, $kind]}}")
 	forged := claims{"$groups": "x", "$scopes": "x", "$client": "x", "$kind": "x", "$issuer": "x", "$tenant": "x"}
 	got := g.headers(t, "partner", forged)
 	for name, want := range map[string]string{"x-g": "", "x-s": "", "x-c": "", "x-k": "user", "x-i": "partner", "x-first": "user"} {
