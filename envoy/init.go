@@ -355,7 +355,9 @@ func (o InitOptions) checkIssuer() error {
 	cognito := o.Cognito != "" || len(o.ClientIDs) > 0
 	generic := o.Issuer != "" || o.Audience != ""
 	switch {
-	case cognito == generic:
+	case cognito && generic:
+		return errors.New("got options of both kinds of issuer; expected either --cognito POOL --client-id ID, or --issuer URL --audience A")
+	case !cognito && !generic:
 		return errors.New("the issuer of the tokens is missing; expected either --cognito POOL --client-id ID, or --issuer URL --audience A")
 	case cognito && (o.Cognito == "" || len(o.ClientIDs) == 0):
 		return errors.New("--cognito and --client-id: got one; expected both")

@@ -225,9 +225,12 @@ func TestInitNamesTheOptionThatIsWrong(t *testing.T) {
 		want []string
 	}{
 		{"nothing", envoy.InitOptions{},
-			[]string{"either --cognito POOL --client-id ID, or --issuer URL --audience A", "--app HOST:PORT is missing"}},
+			[]string{
+				"the issuer of the tokens is missing; expected either --cognito POOL --client-id ID, or --issuer URL --audience A",
+				"--app HOST:PORT is missing",
+			}},
 		{"both kinds", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"b"}, Issuer: "https://c", Audience: "d", App: app},
-			[]string{"either --cognito"}},
+			[]string{"got options of both kinds of issuer; expected either --cognito"}},
 		{"a pool without a client", envoy.InitOptions{Cognito: "us-west-1_a", App: app},
 			[]string{"--cognito and --client-id: got one; expected both"}},
 		{"a client without a pool", envoy.InitOptions{ClientIDs: []string{"a"}, App: app},
