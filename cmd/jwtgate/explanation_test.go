@@ -48,10 +48,13 @@ func startAdmin(t *testing.T, memory *audit.Memory) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := telemetry.NewAdmin(telemetry.NewMetrics(telemetry.Build{}), telemetry.Views{Decision: func(id string) (any, bool) {
-		line, found := memory.Find(id)
-		return json.RawMessage(line), found
-	}}, nil)
+	admin := telemetry.NewAdmin(telemetry.NewMetrics(telemetry.Build{}), telemetry.Views{
+		Ready: func() telemetry.Readiness { return telemetry.Readiness{Ready: true} },
+		Decision: func(id string) (any, bool) {
+			line, found := memory.Find(id)
+			return json.RawMessage(line), found
+		},
+	}, nil)
 	served := make(chan error, 1)
 	go func() { served <- admin.Serve(listener) }()
 	t.Cleanup(func() {

@@ -154,25 +154,42 @@ func TestWrongAnswersAreFound(t *testing.T) {
 }
 
 func TestEachNumberIsSentOnce(t *testing.T) {
+	const first = 1800
 	for _, rate := range []float64{0, 20_000} {
 		var mu sync.Mutex
-		seen := map[string]int{}
-		// Each run has its own server, since calls may arrive after their run ended.
+		seen, missing := map[string]int{}, first
+		complete := make(chan struct{}) // closed after each of the first numbers has arrived
 		s := spec(startGRPC(t, func(m []byte) ([]byte, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			seen[string(m)]++
+			if n, err := strconv.Atoi(string(m)); err == nil && n < first && seen[string(m)] == 1 {
+				if missing--; missing == 0 {
+					close(complete)
+				}
+			}
 			return m, nil
 		}))
 		s.Rate = rate
-		window := run(t, s, 2000)
+		r, err := load.Begin(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Start()
+		select {
+		case <-complete:
+		case <-time.After(10 * time.Second):
+			t.Errorf("at rate %v some of the first %d numbers have not arrived", rate, first)
+		}
+		window := r.Stop()
+		r.Close()
 		if window.Failed > 0 {
 			t.Fatal(window.Failure)
 		}
 		mu.Lock()
-		for n := range 1800 { // the last ones may still be in flight
-			if times := seen[strconv.Itoa(n)]; times != 1 {
-				t.Errorf("at rate %v number %d arrived %d times", rate, n, times)
+		for n, times := range seen {
+			if times != 1 {
+				t.Errorf("at rate %v number %s arrived %d times", rate, n, times)
 			}
 		}
 		mu.Unlock()
