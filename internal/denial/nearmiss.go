@@ -1,15 +1,14 @@
 package denial
 
-// NearMiss names a mistake that is nearly right by its kind, so that a client's
-// developer can be told what to change without being told anything of the
-// token. The zero value is no near miss.
+// NearMiss is a common mistake in a token that is otherwise right. Its text says what to
+// change, and contains nothing of the token. The zero value means none of them.
 type NearMiss string
 
 // The near misses.
 const (
-	// NearIDToken: an ID token where an access token is due.
+	// NearIDToken: an ID token; an access token is expected.
 	NearIDToken NearMiss = "id_token"
-	// NearAccessToken: an access token where an ID token is due.
+	// NearAccessToken: an access token; an ID token is expected.
 	NearAccessToken NearMiss = "access_token"
 
 	// NearNoScheme: a JWT in Authorization without the Bearer scheme.
@@ -18,13 +17,13 @@ const (
 	// NearScheme: a token with the Bearer scheme, where it is read without one.
 	NearScheme NearMiss = "scheme"
 
-	// NearIssuerSlash: an iss that is a configured one but for its final slash.
+	// NearIssuerSlash: iss differs from a configured one only by the final slash.
 	NearIssuerSlash NearMiss = "issuer_slash"
-	// NearIssuerScheme: an iss that is a configured one but for http, https, or
-	// neither in front.
+	// NearIssuerScheme: iss differs from a configured one only by http:// or https://
+	// at the beginning.
 	NearIssuerScheme NearMiss = "issuer_scheme"
-	// NearIssuerHost: an iss that is a configured one but for its host, and has a
-	// path; or but for the host's case.
+	// NearIssuerHost: iss has a path and differs from a configured one only by the
+	// host, or it differs only by the case of the host.
 	NearIssuerHost NearMiss = "issuer_host"
 	// NearIssuerCognito: an iss that is another form, or another region's, of a
 	// Cognito user pool that is configured.
@@ -34,12 +33,12 @@ const (
 	// of a tenant of Microsoft Entra that is configured.
 	NearIssuerVersion NearMiss = "issuer_version"
 
-	// NearClientInAudience: the client that is due stands in aud, and not in the
+	// NearClientInAudience: the expected client is in aud, and not in the
 	// claims that name the client.
 	NearClientInAudience NearMiss = "client_in_audience"
 	// NearOtherIssuersClient: the client is one of another configured issuer.
 	NearOtherIssuersClient NearMiss = "other_issuers_client"
-	// NearOtherIssuersAudience: aud holds an audience of another configured issuer.
+	// NearOtherIssuersAudience: aud contains an audience of another configured issuer.
 	NearOtherIssuersAudience NearMiss = "other_issuers_audience"
 	// NearAudienceIsClient: what is configured as an audience is the token's client.
 	NearAudienceIsClient NearMiss = "audience_is_client"
