@@ -24,7 +24,8 @@ const (
 func release(t *testing.T, place string) string {
 	t.Helper()
 	must(t, "mkdir", "-p", place)
-	must(t, "cp", "-a", root+"/Makefile", root+"/go.mod", root+"/go.sum", root+"/cmd", root+"/envoy", root+"/internal", place)
+	must(t, "cp", "-a", root+"/Makefile", root+"/go.mod", root+"/go.sum",
+		root+"/cmd", root+"/deploy", root+"/envoy", root+"/internal", place)
 	must(t, "make", "-C", place, "--no-print-directory", "release-files",
 		"VERSION="+releaseVersion, "COMMIT="+releaseCommit, "GOTOOLS="+filepath.Dir(gotool("helm")))
 	return filepath.Join(place, "dist")
