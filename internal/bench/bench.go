@@ -128,8 +128,15 @@ func newBench(ctx context.Context, o options, log io.Writer) (*bench, error) {
 	if b.dir, err = os.MkdirTemp("", "jwtgate-bench-"); err != nil {
 		return nil, fmt.Errorf("create a directory for the run: %w", err)
 	}
+	if err := os.Mkdir(b.logs(), 0o700); err != nil {
+		return nil, fmt.Errorf("create a directory for the logs: %w", err)
+	}
 	return b, nil
 }
+
+// logs is the folder of the servers' output. It is not the folder of their configurations,
+// which they watch: each line of one server would wake all the others.
+func (b *bench) logs() string { return filepath.Join(b.dir, "logs") }
 
 // checkQuiet notes that other programs use the machine; no page is written then.
 func (b *bench) checkQuiet() error {

@@ -43,7 +43,7 @@ func (b *bench) probe(g *build) error {
 // start starts a program and waits until it is ready.
 func (b *bench) start(name string, core int, s *server, ready func() error, program string, args ...string) (*server, error) {
 	var err error
-	s.process, err = proc.Start(name, filepath.Join(b.dir, name+".log"), core, []string{"GOMAXPROCS=1"}, program, args...)
+	s.process, err = proc.Start(name, filepath.Join(b.logs(), name+".log"), core, []string{"GOMAXPROCS=1"}, program, args...)
 	if err != nil {
 		return nil, err
 	}
