@@ -36,7 +36,7 @@ type InitOptions struct {
 	Existing *Existing // if set, no jwtgate.yaml is rendered
 
 	App       string   // host:port of the application
-	Port      int      // on which Envoy listens for clients; 0 is 8080
+	Port      int      // on which Envoy listens for clients; 0 is DefaultPort
 	Dir       string   // folder of the files, for the commands of Next; "" is the working directory
 	Origins   []string // of front ends whose scripts may read answers
 	Image     string   // jwtgate's container image; "" is jwtgate, built locally
@@ -64,7 +64,7 @@ type Result struct {
 // envoy.yaml also works without containers. An application with a bare name is one of
 // the compose file's services, and Envoy then finds jwtgate by its service name.
 func Init(o InitOptions) (Result, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return Result{}, err
 	}
 	o.Image, o.Port = cmp.Or(o.Image, "jwtgate"), o.port()
@@ -258,8 +258,9 @@ func yamlScalar(s string) (string, error) {
 	return string(quoted), err
 }
 
-// check returns an error that names every missing or invalid option.
-func (o InitOptions) check() error {
+// Check returns an error that names every missing or invalid option, one a line, by its
+// flag; nil: there is none.
+func (o InitOptions) Check() error {
 	faults := []error{o.checkApp(), o.checkPort()}
 	if o.Existing != nil {
 		faults = append(faults, o.checkExisting())
@@ -305,7 +306,7 @@ func thisMachine(host string) bool {
 }
 
 // port returns the port on which Envoy listens for clients.
-func (o InitOptions) port() int { return cmp.Or(o.Port, envoyPort) }
+func (o InitOptions) port() int { return cmp.Or(o.Port, DefaultPort) }
 
 // checkPort checks that the port of Envoy is not one of the other ports on loopback.
 func (o InitOptions) checkPort() error {
@@ -320,11 +321,11 @@ func (o InitOptions) checkPort() error {
 	return nil
 }
 
-// The ports of Envoy in the shipped file.
-const (
-	envoyPort      = 8080
-	envoyAdminPort = 9901
-)
+// DefaultPort is the port of the shipped file on which Envoy listens for clients.
+const DefaultPort = 8080
+
+// envoyAdminPort is the port of Envoy's admin interface in the shipped file.
+const envoyAdminPort = 9901
 
 // portOwner names the listener of a loopback port in the files; "" for a free port.
 func (o InitOptions) portOwner(port int) string {

@@ -17,9 +17,6 @@ import (
 	"github.com/jwtgate/jwtgate/internal/setup"
 )
 
-// defaultPort is the default of --port.
-const defaultPort = 8080
-
 // keptFile is a file of the project that init keeps as it is.
 type keptFile struct {
 	path string
@@ -30,7 +27,7 @@ type keptFile struct {
 type kept map[string]keptFile
 
 // existingFiles reads the files of a folder that init would otherwise write. A file that
-// cannot be read is an error, since nobody can say what it lacks.
+// cannot be read is an error, because init cannot say what it lacks.
 func (c console) existingFiles(dir string) (kept, error) {
 	found := kept{}
 	for _, one := range []struct{ name, is string }{ // is: the name under which init would write it
@@ -106,7 +103,7 @@ func missingInEnvoy(file keptFile, with comparison) []string {
 			"jwtgate init --fragment prints the pieces that an Envoy file needs, each with its place (docs/existing-envoy.md)")
 	}
 	var use envoylint.Use
-	if port := with.wanted.Port; port != defaultPort { // else any port is right
+	if port := with.wanted.Port; port != envoy.DefaultPort { // else any port is right
 		use.Port = port
 	}
 	use.AppHost, use.AppPort, _ = net.SplitHostPort(with.wanted.App)
@@ -147,7 +144,7 @@ func (cmd *initCommand) useExistingFile(options *envoy.InitOptions, files kept) 
 		return nil
 	}
 	if options.Cognito != "" || len(options.ClientIDs) > 0 || options.Issuer != "" || options.Audience != "" {
-		if _, err := envoy.Init(*options); err != nil {
+		if err := options.Check(); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,7 @@ func (cmd initCommand) checkFragment() error {
 		{"--cognito", cmd.Cognito != ""}, {"--client-id", len(cmd.ClientID) > 0},
 		{"--issuer", cmd.Issuer != ""}, {"--audience", cmd.Audience != ""},
 		{"--app", cmd.App != ""}, {"--origin", len(cmd.Origin) > 0}, {"--out", cmd.Out != "."},
-		{"--port", cmd.Port != defaultPort}, {"--no-compose", cmd.NoCompose},
+		{"--port", cmd.Port != envoy.DefaultPort}, {"--no-compose", cmd.NoCompose},
 	} {
 		if one.given {
 			return fmt.Errorf("--fragment and %s: got both; expected only --config and --platform with --fragment, "+

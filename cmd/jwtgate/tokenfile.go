@@ -21,7 +21,7 @@ func tokenMistake(source, text string) error {
 		return nil
 	}
 	var value any
-	_ = json.Unmarshal([]byte(text), &value) // without a value there is no path, which the error says
+	_ = json.Unmarshal([]byte(text), &value) // after an error, value is nil and has no paths
 	paths := tokenPaths(value, "")
 	if len(paths) == 0 {
 		return fmt.Errorf("%s is JSON; expected the token alone; hint: write the value of its access_token to a file", source)

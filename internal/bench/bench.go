@@ -37,6 +37,7 @@ type bench struct {
 	tokens    map[string]sample.Tokens
 	servers   map[string]*server
 	cells     []cell
+	addresses map[string]bool         // that freeAddress returned
 	listeners map[string]string       // :: variant -> its address in Envoy; nil until Envoy runs
 	each      []func(round int) error // measured in each round after the cells
 }
@@ -114,7 +115,7 @@ func newBench(ctx context.Context, o options, log io.Writer) (*bench, error) {
 	b := &bench{
 		ctx: ctx, options: o, log: log, self: self, run: describe(o, command(o)), builds: []build{{program: o.gate}},
 		serverCore: cores[0], clientCore: cores[len(cores)-1],
-		tokens: map[string]sample.Tokens{}, servers: map[string]*server{},
+		tokens: map[string]sample.Tokens{}, servers: map[string]*server{}, addresses: map[string]bool{},
 	}
 	if o.against != "" {
 		b.builds = append(b.builds, build{program: o.against, prefix: otherPrefix})

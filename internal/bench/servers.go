@@ -20,14 +20,20 @@ type server struct {
 
 const startTimeout = 30 * time.Second
 
-// freeAddress returns a free port of loopback. If another program takes it before
-// the server does, the run fails.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+// freeAddress returns a free port of loopback, another one each time. If another program
+// takes it before the server does, the run fails.
+func (b *bench) freeAddress() (string, error) {
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", fmt.Errorf("find a free port: %w", err)
+		}
+		address := l.Addr().String()
+		if err := l.Close(); err != nil || !b.addresses[address] {
+			b.addresses[address] = true
+			return address, err
+		}
 	}
-	return l.Addr().String(), l.Close()
 }
 
 // probe finds out by which key a build limits its cache.
@@ -58,7 +64,7 @@ func (b *bench) peer(kind string, core int) (*server, error) {
 	if s, running := b.servers[name]; running {
 		return s, nil
 	}
-	address, err := freeAddress()
+	address, err := b.freeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +79,11 @@ func (b *bench) gate(g build, name string, core int, file gateFile) (*server, er
 	if s, running := b.servers[name]; running {
 		return s, nil
 	}
-	listen, err := freeAddress()
+	listen, err := b.freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	admin, err := freeAddress()
+	admin, err := b.freeAddress()
 	if err != nil {
 		return nil, err
 	}

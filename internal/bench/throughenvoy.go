@@ -101,7 +101,7 @@ func (b *bench) startEnvoy() error {
 			if err != nil {
 				return err
 			}
-			address, err := freeAddress()
+			address, err := b.freeAddress()
 			if err != nil {
 				return err
 			}
@@ -113,7 +113,7 @@ func (b *bench) startEnvoy() error {
 			b.listeners[g.prefix+v.name] = address
 		}
 	}
-	admin, err := freeAddress()
+	admin, err := b.freeAddress()
 	if err != nil {
 		return err
 	}

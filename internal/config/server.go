@@ -115,7 +115,7 @@ func anyPort(listen string) bool { return strings.HasSuffix(listen, ":0") }
 // a host, the address is that of every interface.
 func loopbackListen(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
-	return err == nil && loopbackHost(host)
+	return err == nil && LoopbackHost(host)
 }
 
 // hostName reports whether name consists of DNS labels (RFC 1123 section 2.1).

@@ -61,11 +61,12 @@ func plainHTTP(text string) bool {
 // loopback reports whether the host of a valid URL is a loopback address.
 func loopback(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && loopbackHost(u.Hostname())
+	return err == nil && LoopbackHost(u.Hostname())
 }
 
-// loopbackHost reports whether a host is localhost or a loopback address.
-func loopbackHost(host string) bool {
+// LoopbackHost reports whether a host is localhost or a loopback address. It looks up no
+// other name.
+func LoopbackHost(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

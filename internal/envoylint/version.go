@@ -98,9 +98,10 @@ func (r releases) lacks(v Version, id string) (missing bool, fixed Version) {
 	if !r.knows(v) {
 		return false, Version{}
 	}
-	for _, span := range r.fix(id).Affected {
+	one := r.fix(id)
+	for _, span := range one.Affected {
 		if v.compare(span[0]) >= 0 && v.compare(span[1]) < 0 {
-			return true, cmp.Or(r.fix(id).Fixed, span[1])
+			return true, cmp.Or(one.Fixed, span[1])
 		}
 	}
 	return false, Version{}

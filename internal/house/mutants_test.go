@@ -131,7 +131,7 @@ func mutants() []mutant {
 		{"6 key: the epoch of keys that are not held", "internal/issuer/keyset.go", `return s.restIncludes(old)`, `return true`},
 		{"6 key: the key usage of a certificate", "internal/issuer/pem.go", `usage&x509.KeyUsageDigitalSignature == 0`, `false`},
 		{"6 key: the bearer token to another host", "internal/issuer/bearer.go", `!strings.EqualFold(request.URL.Host, b.home.Host)`, `false`},
-		{"6 key: the bearer token in plain text", "internal/issuer/bearer.go", `!loopback(request.URL.Hostname())`, `false`},
+		{"6 key: the bearer token in plain text", "internal/issuer/bearer.go", `!config.LoopbackHost(request.URL.Hostname())`, `false`},
 		{"6 key: the bearer token to a proxy", "internal/issuer/bearer.go", ` || b.proxied)`, `)`},
 		{"6 key: bits of RSA", "internal/issuer/fitness.go", `minRSABits = 2048`, `minRSABits = 1024`},
 		{"6 key: use", "internal/issuer/fitness.go", `m.has("use") && use != "sig"`, `m.has("use") && use == "never"`},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -41,7 +40,7 @@ func (b *bearer) authorize(request *http.Request) error {
 	if b == nil || request.URL.Scheme != b.home.Scheme || !strings.EqualFold(request.URL.Host, b.home.Host) {
 		return nil
 	}
-	if request.URL.Scheme != schemeHTTPS && (!loopback(request.URL.Hostname()) || b.proxied) {
+	if request.URL.Scheme != schemeHTTPS && (!config.LoopbackHost(request.URL.Hostname()) || b.proxied) {
 		return invalid("the token of bearer_file is sent only over https, or to a loopback address without a proxy")
 	}
 	token, err := b.read()
@@ -68,10 +67,4 @@ func (b *bearer) read() (string, error) {
 		return "", errors.New("bearer_file does not contain one token in printable ASCII")
 	}
 	return token, nil
-}
-
-// loopback reports whether a host is localhost or a loopback address.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }

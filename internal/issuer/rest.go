@@ -19,7 +19,7 @@ type rest struct {
 // has reports whether the document has a key with this kid.
 func (r *rest) has(kid string) bool { return r != nil && r.all[kid] != nil }
 
-// parse returns the keys of a kid, which nobody else has.
+// parse returns new values of the keys of a kid, which no other set shares.
 func (r *rest) parse(kid string) ([]*key, []Skipped) {
 	if !r.has(kid) {
 		return nil, nil

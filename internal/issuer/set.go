@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"reflect"
@@ -160,17 +161,14 @@ func identityOf(cfg config.Issuer, cacheDir string) identity {
 // Microsoft Entra says whose it is: of all tenants, or of one, such as the tenant of all
 // personal accounts. The key of one tenant must not verify tokens of another.
 func keyIssuers(cfg config.Issuer) []string {
-	switch {
-	case cfg.Tenants == nil:
+	switch tenants := slices.Compact(slices.Sorted(maps.Values(cfg.Tenants))); len(tenants) {
+	case 0:
 		return nil
-	case len(cfg.Prefixes()) == 1 && len(cfg.ISS) == entraVersions:
+	case 1:
 		return cfg.ISS
 	}
 	return []string{}
 }
-
-// entraVersions is how many iss values a tenant of Microsoft Entra has.
-const entraVersions = 2
 
 func newSource(id identity, o Options) (source, *mistake) {
 	if id.JWKS.File != "" {

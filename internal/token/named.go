@@ -76,9 +76,9 @@ type Finding struct {
 }
 
 func finding(paths []claimPath, claims map[string]any, usable func(any) bool) Finding {
-	for n, path := range paths {
+	for _, path := range paths {
 		if value, present := path.find(claims); present {
-			return Finding{Text: path.describe(claims), Claims: paths[n].name(), Unusable: !usable(value)}
+			return Finding{Text: path.describe(claims), Claims: path.name(), Unusable: !usable(value)}
 		}
 	}
 	return Finding{Text: describeAll(paths, claims), Claims: names(paths)}
