@@ -179,9 +179,17 @@ func (r *refresher) loop(ctx context.Context) {
 	var flight sync.WaitGroup
 	fetched := make(chan outcome, 1) // one slot, so that the fetch in flight never waits to send
 	disk := newCacheWriter(r.cache)
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		if o, how, due := r.beginIfDue(); due {
+			flight.Go(func() {
+				o.answer, o.set, o.err = r.fetch(ctx, how)
+				fetched <- o
+			})
+		}
+		r.log()
+		timer.Reset(r.untilEvent())
 		select {
 		case <-ctx.Done():
 			r.mu.Lock()
@@ -206,14 +214,6 @@ func (r *refresher) loop(ctx context.Context) {
 		case <-timer.C:
 		case <-r.recheck:
 		}
-		if o, how, due := r.beginIfDue(); due {
-			flight.Go(func() {
-				o.answer, o.set, o.err = r.fetch(ctx, how)
-				fetched <- o
-			})
-		}
-		r.log()
-		timer.Reset(r.untilEvent())
 	}
 }
 

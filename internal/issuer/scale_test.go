@@ -100,6 +100,7 @@ func TestManyIssuers(t *testing.T) {
 		for n := 0; n < len(list); n += 4 {
 			list[n].JWKS.URI = "http://keys.example/hang"
 		}
+		synctest.Wait()
 		before := bubbleGoroutines()
 		set := newSet(t, issuer.Options{Dial: dial}, list...)
 		if n := bubbleGoroutines(); n > before {
