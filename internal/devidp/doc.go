@@ -1,5 +1,6 @@
 // Package devidp is a loopback OpenID Connect issuer for the demo and for
-// tests: discovery, a key set, rotation, outages, and tokens with any claims.
+// tests: discovery, a key set, rotation, outages, tokens with any claims, and a login
+// without passwords.
 //
 // One [Server] listens on loopback and hosts any number of named issuers, each
 // under its own path:
@@ -8,9 +9,19 @@
 //	GET  /NAME/.well-known/jwks.json
 //	POST /NAME/mint    {"claims": {...}, "expires": "1h"} -> {"token": "..."}
 //
-// It authenticates no client: any client that reaches the mint endpoint gets any
-// token. So it must never be part of the server that decides requests. It has no
-// login page, no grants and no sessions.
+// An issuer with a [Login] has the code flow of OpenID Connect with PKCE and the logout:
+//
+//	GET  /NAME/authorize      the sign-in page: choose a user
+//	POST /NAME/token          grants authorization_code and refresh_token
+//	GET  /NAME/end_session    ends the session and its refresh token
+//
+// Every login shows the sign-in page: an earlier login in the same browser is not used.
+// It does not verify the ID token of a logout and does not revoke tokens when a code is
+// used twice, as an issuer on the internet has to.
+//
+// It authenticates no user: any client that reaches the mint endpoint gets any token, and
+// anyone who reaches the sign-in page can be any of its users. So it must never be part of
+// the server that decides requests.
 //
 // Security invariants:
 //
@@ -23,4 +34,9 @@
 //     no key is written to disk.
 //  4. Keys have the size and curve that RFC 7518 requires
 //     (TestEveryAlgorithmVerifies).
+//  5. A code is good once, within a minute, for the client, redirect URI and PKCE
+//     challenge of its request (TestCodeIsBound, TestTokenEndpointRefuses), and the
+//     browser is sent only to registered URIs (TestAuthorizeRefuses, TestLogoutRefuses).
+//  6. Only the sign-in page can sign a user in: forms of other origins are denied, and so
+//     are host names that were rebound to loopback (TestLoginRefusesOtherPages).
 package devidp

@@ -33,6 +33,8 @@ type IssuerConfig struct {
 	// claims, which take precedence. It must not modify its argument, and must be
 	// safe for concurrent use.
 	Defaults func(requested map[string]any) map[string]any
+	// Login, if set, makes it sign users in.
+	Login *Login
 }
 
 // Issuer is one issuer of a [Server]: an iss and its signing keys. It is safe for
@@ -45,6 +47,7 @@ type Issuer struct {
 	now      func() time.Time
 	keys     *ring
 	defaults func(map[string]any) map[string]any
+	login    *login // nil: none
 	fetches  atomic.Int64
 }
 
@@ -134,7 +137,7 @@ func (i *Issuer) keySet() (any, error) {
 }
 
 // discovery returns the members of OpenID Connect Discovery 1.0 section 3 that apply
-// to this issuer. It has no authorization endpoint, since it has no login.
+// to this issuer, and with a login the endpoints of the code flow.
 func (i *Issuer) discovery() any {
 	var algs []string
 	for _, k := range i.keys.snapshot() {
@@ -142,11 +145,25 @@ func (i *Issuer) discovery() any {
 			algs = append(algs, k.Alg)
 		}
 	}
-	return map[string]any{
+	document := map[string]any{
 		"issuer":                                i.iss,
 		"jwks_uri":                              i.JWKSURL(),
 		"response_types_supported":              []string{"none"},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": algs,
 	}
+	if i.login == nil {
+		return document
+	}
+	maps.Copy(document, map[string]any{
+		"authorization_endpoint":                i.url + "/authorize",
+		"token_endpoint":                        i.url + "/token",
+		"end_session_endpoint":                  i.url + "/end_session",
+		"response_types_supported":              []string{"code"},
+		"grant_types_supported":                 []string{"authorization_code", "refresh_token"},
+		"code_challenge_methods_supported":      []string{"S256"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post"},
+		"scopes_supported":                      []string{"openid", "profile", "email"},
+	})
+	return document
 }

@@ -61,6 +61,21 @@ func (s *Server) mint(w http.ResponseWriter, r *http.Request) {
 // does not answer; a page whose name was rebound to loopback sends that name as Host;
 // and every browser sends Origin with a POST.
 func fromThisMachine(r *http.Request) error {
+	if err := loopbackHost(r); err != nil {
+		return err
+	}
+	if r.Header.Get("Origin") != "" {
+		return errors.New("a web page cannot ask for tokens here")
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return errors.New("content-type must be application/json")
+	}
+	return nil
+}
+
+// loopbackHost returns an error if the request names another host than this machine's
+// loopback, as a browser does for a name that was rebound to loopback.
+func loopbackHost(r *http.Request) error {
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -68,12 +83,6 @@ func fromThisMachine(r *http.Request) error {
 	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	if host != "localhost" && (err != nil || !address.IsLoopback()) {
 		return fmt.Errorf("host %q is not this machine's loopback", r.Host)
-	}
-	if r.Header.Get("Origin") != "" {
-		return errors.New("a web page cannot ask for tokens here")
-	}
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return errors.New("content-type must be application/json")
 	}
 	return nil
 }

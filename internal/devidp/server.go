@@ -32,6 +32,7 @@ type Server struct {
 	addr    string // the host:port on which it listens
 	now     func() time.Time
 	handler http.Handler
+	pages   pages
 
 	// There are two locks, since stop waits for handlers, which use issuers.
 	issuersMu sync.Mutex
@@ -57,6 +58,9 @@ func Start(c Config) (*Server, error) {
 	s := &Server{now: c.Now, issuers: map[string]*Issuer{}}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.pages, err = parsePages(); err != nil {
+		return nil, err
 	}
 	s.handler = s.routes()
 	s.running, err = listen(address, s.handler)
@@ -85,6 +89,13 @@ func (s *Server) Add(name string, c IssuerConfig) (*Issuer, error) {
 		defaults: c.Defaults,
 	}
 	i.iss = cmp.Or(c.ISS, i.url)
+	if c.Login != nil {
+		state, err := newLogin(*c.Login)
+		if err != nil {
+			return nil, fmt.Errorf("issuer %q: %w", name, err)
+		}
+		i.login = state
+	}
 	switch {
 	case c.KeysOf != nil && c.Algorithm != "":
 		return nil, fmt.Errorf("issuer %q shares the keys of %q and cannot have an algorithm of its own", name, c.KeysOf.name)
@@ -174,6 +185,10 @@ func (s *Server) routes() http.Handler {
 		return i.keySet()
 	}))
 	mux.HandleFunc("POST /{name}/mint", s.mint)
+	mux.HandleFunc("GET /{name}/authorize", s.authorize)
+	mux.HandleFunc("POST /{name}/authorize", s.authorize)
+	mux.HandleFunc("POST /{name}/token", s.token)
+	mux.HandleFunc("GET /{name}/end_session", s.endSession)
 	return mux
 }
 

@@ -157,7 +157,8 @@ func table() map[string]row {
 
 		"internal/tracesink": {modules: []string{"go.opentelemetry.io/proto/otlp", grpc, "google.golang.org/protobuf"}},
 
-		"internal/devidp": {own: []string{"internal/signer"}},
+		"internal/devidp":  {own: []string{"internal/signer", "internal/webpage"}},
+		"internal/webpage": {},
 		"internal/demo": {
 			own: []string{"envoy", "internal/config", "internal/devidp", "internal/identity", "internal/terminal"}, modules: []string{yaml},
 		},
