@@ -27,6 +27,7 @@ type explanation struct {
 // explainDecision returns the explanation of a decision that the command made.
 func explainDecision(r *request.Request, e *gate.Explanation) *explanation {
 	d := e.Decision
+	d.Redaction = nil // the request and its token are the user's own
 	made := &explanation{
 		Record: audit.NewRecord(r, d, ""), Steps: e.Steps,
 		set: d.Set.List(), response: d.AddToResponse, remove: d.Remove, removeParameters: d.RemoveParameters,
@@ -101,6 +102,9 @@ func writeRest(text *strings.Builder, r *audit.Record) {
 		if one.value != "" {
 			fmt.Fprintf(text, "%s: %s\n", one.name, one.value)
 		}
+	}
+	if len(r.Redacted) > 0 {
+		fmt.Fprintf(text, "redacted by audit.redact: %v\n", r.Redacted)
 	}
 	if r.Cached {
 		text.WriteString("the token was in the cache\n")

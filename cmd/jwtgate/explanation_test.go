@@ -30,8 +30,14 @@ func recordedDecision() (*request.Request, *gate.Decision) {
 		Method: "PATCH", Authority: "api.example", Target: "/orders/7", Source: "192.0.2.7",
 		Headers: []request.Header{{Name: "x-request-id", Value: "request-1"}},
 	}
+	// A field that no decision has: each other one keeps its value.
+	redaction, err := gate.NewRedaction(config.Redact{Fields: []config.RedactField{"none"}, Mode: config.RedactOmit})
+	if err != nil {
+		panic(err)
+	}
 	return r, &gate.Decision{
-		ID: gate.ID{Replica: "replica", Number: 0x0123456789abcdef}, Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Redaction: redaction,
+		ID:        gate.ID{Replica: "replica", Number: 0x0123456789abcdef}, Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Elapsed: 1234 * time.Microsecond, Route: "orders", Further: []string{"further-rule"},
 		Verdict: gate.VerdictDeny, Reason: gate.ReasonGroupMissing, WouldDeny: gate.ReasonExpired,
 		InternalDetail: "the groups are [guests]", Hint: "add the user to the group", ConfigHash: "c0ffee",

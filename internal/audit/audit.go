@@ -15,6 +15,8 @@
 //     (TestMemoryHoldsCopies).
 //  4. The line in memory is the line that is written (TestRecordIsTheLine), and it contains
 //     each field of the record (TestEveryFieldIsWritten).
+//  5. A field that the configuration redacts is in no line, and neither are the parts of
+//     other texts that show the subject or the path (TestRedact).
 package audit
 
 import (
@@ -133,7 +135,7 @@ type omitted *struct{}
 // differently from the live one.
 func (l *Log) Differ(r *request.Request, d gate.Difference) {
 	live, would := d.Live, d.Candidate
-	record := newBase(r, would)
+	record := newBase(r, would, live.Redaction)
 	record.Time, record.Message = time.Now().UTC(), "candidate difference"
 	record.Decision, record.Route, record.Config = live.ID.String(), live.Route, live.ConfigHash
 	l.write(live.To, newEncoder().encode(&difference{

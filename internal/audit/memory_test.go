@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"github.com/jwtgate/jwtgate/internal/audit"
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/request"
 )
@@ -139,7 +140,17 @@ func allFields() (*request.Request, *gate.Decision) {
 	d := denied()
 	d.Time = time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	d.Further, d.WouldDeny, d.Cached = []string{"GET,HEAD /a", "b"}, gate.ReasonExpired, true
+	d.Redaction = redaction("omit", "", "host") // which is not a field, so that all have values
 	return newRequest(), d
+}
+
+// redaction returns a redaction of these fields.
+func redaction(mode config.RedactMode, keyFile string, fields ...config.RedactField) *gate.Redaction {
+	r, err := gate.NewRedaction(config.Redact{Fields: fields, Mode: mode, KeyFile: keyFile})
+	if err != nil {
+		panic(err)
+	}
+	return r
 }
 
 // TestEveryFieldIsWritten checks that each field of a record has a value in the record of a

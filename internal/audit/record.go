@@ -2,9 +2,11 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/request"
 )
@@ -49,13 +51,15 @@ type Record struct {
 	// Cached reports whether the token was remembered from an earlier request.
 	Cached bool   `json:"cached,omitempty"`
 	Config string `json:"config"` // hex SHA-256
+	// Redacted are the fields that the configuration leaves out or replaces by a hash.
+	Redacted []config.RedactField `json:"redacted,omitempty"`
 }
 
 // NewRecord returns the record of a decision about a request. Texts that a client chose
 // are truncated, and tokens in them are replaced.
 func NewRecord(r *request.Request, d *gate.Decision, traceID string) Record {
-	record := newBase(r, d)
-	record.TraceID, record.Source = traceID, clean(r.Source)
+	record := newBase(r, d, d.Redaction)
+	record.TraceID, record.Source = traceID, redact(d.Redaction, config.RedactSource, r.Source)
 	record.Further, record.Verdict, record.Status, record.WouldDeny = d.Further, d.Verdict, d.Status(), d.WouldDeny
 	record.KeyID, record.Cached, record.DurationUS = clean(d.KeyID), d.Cached, d.Elapsed.Microseconds()
 	if d.Denial != nil {
@@ -65,13 +69,34 @@ func NewRecord(r *request.Request, d *gate.Decision, traceID string) Record {
 }
 
 // newBase returns the part of a record that the line of a difference has too.
-func newBase(r *request.Request, d *gate.Decision) Record {
+func newBase(r *request.Request, d *gate.Decision, redaction *gate.Redaction) Record {
 	return Record{
 		Time: d.Time.UTC(), Level: levelInfo, Message: "decision",
 		Decision: d.ID.String(), RequestID: clean(r.Header("x-request-id")), Route: d.Route, Reason: d.Reason,
-		InternalDetail: clean(d.InternalDetail), Hint: clean(d.Hint), Issuer: d.Issuer, Subject: clean(d.Subject),
-		Method: clean(r.Method), Host: clean(r.Authority), Path: clean(r.RawPath()), Config: d.ConfigHash,
+		InternalDetail: clean(withoutValues(redaction, d.InternalDetail, d.Revealed)),
+		Hint:           clean(withoutValues(redaction, d.Hint, d.Revealed)),
+		Issuer:         d.Issuer, Subject: redact(redaction, config.RedactSubject, d.Subject),
+		Method: clean(r.Method), Host: clean(r.Authority), Path: redact(redaction, config.RedactPath, r.RawPath()),
+		Config: d.ConfigHash, Redacted: redaction.Fields(),
 	}
+}
+
+// redact returns what a line has for the value of a field. A hash is of the whole value.
+func redact(redaction *gate.Redaction, field config.RedactField, value string) string {
+	return clean(redaction.Of(field, value))
+}
+
+// withoutValues removes the parts of a text that show a subject or a path, if one of them
+// is redacted: a part of a path is often the name of a user.
+func withoutValues(redaction *gate.Redaction, text string, revealed []string) string {
+	fields := redaction.Fields()
+	if !slices.Contains(fields, config.RedactSubject) && !slices.Contains(fields, config.RedactPath) {
+		return text
+	}
+	for _, part := range revealed {
+		text = strings.ReplaceAll(text, part, "(redacted)")
+	}
+	return text
 }
 
 // Steps returns the checks of the recorded decision with their results, as far as the

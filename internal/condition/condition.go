@@ -115,7 +115,12 @@ func (c *Condition) Check(t *token.Token, r *request.Parsed, now time.Time) erro
 	case why != "":
 		return denial.New(ErrEvaluation, string(why)+" in "+strconv.Quote(oneLine(c.text))).WithHint(why.hint())
 	case !result:
-		return denial.New(ErrFalse, oneLine(c.text)+c.revealed(a)).WithHint("make this true: " + strconv.Quote(oneLine(c.text)))
+		values := c.revealed(a)
+		failure := denial.New(ErrFalse, oneLine(c.text)+values).WithHint("make this true: " + strconv.Quote(oneLine(c.text)))
+		if values != "" {
+			failure.Revealed = []string{strings.TrimPrefix(values, revealedBy)}
+		}
+		return failure
 	}
 	return nil
 }

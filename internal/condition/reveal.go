@@ -36,6 +36,9 @@ func revealsOf(compiled *cel.Ast) []string {
 	return names
 }
 
+// revealedBy joins the text of a condition and the values.
+const revealedBy = ", with "
+
 // revealed returns the values of those variables, eight at most, to follow the text of
 // the condition.
 func (c *Condition) revealed(a *activation) string {
@@ -50,5 +53,5 @@ func (c *Condition) revealed(a *activation) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return ", with " + strings.Join(parts, ", ")
+	return revealedBy + strings.Join(parts, ", ")
 }

@@ -335,8 +335,36 @@ type CORS struct {
 // Audit is which decisions are recorded, and where.
 type Audit struct {
 	Sampling
-	To AuditTarget
+	To     AuditTarget
+	Redact Redact
 }
+
+// Redact is what a recorded decision leaves out or replaces. The zero value: nothing.
+type Redact struct {
+	Fields []RedactField
+	Mode   RedactMode
+	// KeyFile has the key of the hashes; empty if Mode is omit.
+	KeyFile string
+}
+
+// RedactField is a field of a recorded decision.
+type RedactField string
+
+// The fields that can be redacted.
+const (
+	RedactSubject RedactField = "subject"
+	RedactSource  RedactField = "source"
+	RedactPath    RedactField = "path"
+)
+
+// RedactMode is how a field is redacted.
+type RedactMode string
+
+// The modes of redaction.
+const (
+	RedactOmit RedactMode = "omit"
+	RedactHash RedactMode = "hash"
+)
 
 // Sampling is how many decisions are recorded, by verdict.
 type Sampling struct {

@@ -98,7 +98,11 @@ cors: {origins: ["https://app.example"], credentials: false, preflight: answer, 
     headers: [Authorization, content-type], max_age: 10m}
 relax: {all: [], hosts: {}}
 revoked: {file: revoked.jsonl}
-audit: {denied: all, allowed: none, to: stderr}
+audit:
+  denied: all
+  allowed: none
+  to: stderr
+  redact: {fields: [subject, path], mode: hash, key_file: audit.key}
 shadow: false
 `
 
@@ -169,7 +173,10 @@ func TestFull(t *testing.T) {
 		}},
 		{"relax", c.Relax, config.Relax{All: []config.Relaxation{}}},
 		{"revoked", c.RevokedFile, filepath.Join(dir, "revoked.jsonl")},
-		{"audit", c.Audit, config.Audit{Sampling: recorded, To: config.AuditStderr}},
+		{"audit", c.Audit, config.Audit{Sampling: recorded, To: config.AuditStderr, Redact: config.Redact{
+			Fields: []config.RedactField{config.RedactSubject, config.RedactPath}, Mode: config.RedactHash,
+			KeyFile: filepath.Join(dir, "audit.key"),
+		}}},
 		{"shadow", c.Shadow, false},
 	})
 }
@@ -220,6 +227,19 @@ func TestSettingMistakes(t *testing.T) {
 			[]string{`2:22: routes[0].audit is a mapping` + rate}},
 		{"another target", pool + "audit: {to: /var/log/audit}\n",
 			[]string{`2:13: audit.to is invalid: got "/var/log/audit"; expected stderr or stdout`}},
+		{"redacted without a mode", pool + "audit: {redact: {fields: [subject]}}\n",
+			[]string{`2:9: audit.redact.mode is missing; expected omit or hash`}},
+		{"redacted without fields", pool + "audit: {redact: {fields: [], mode: omit}}\n",
+			[]string{`2:18: audit.redact.fields is an empty list; set it to a list such as [subject, source, path], or remove the key`}},
+		{"another field redacted", pool + "audit: {redact: {fields: [host], mode: omit}}\n",
+			[]string{`2:27: audit.redact.fields[0] is invalid: got "host"; expected subject, source or path`}},
+		{"a hash without a key", pool + "audit: {redact: {fields: [path], mode: hash}}\n",
+			[]string{`2:40: audit.redact.mode is hash, and key_file is missing; expected the path of a file with at least 32 bytes; ` +
+				`hint: openssl rand -hex 32 > audit.key`}},
+		{"a hash with an empty key", pool + "audit: {redact: {fields: [path], mode: hash, key_file: ''}}\n",
+			[]string{`2:56: audit.redact.key_file is empty; expected the path of a file`}},
+		{"a key without a hash", pool + "audit: {redact: {fields: [path], mode: omit, key_file: a.key}}\n",
+			[]string{`2:56: audit.redact.key_file has no effect, because mode is omit; remove it, or write mode: hash`}},
 		{"audit as a word", pool + "audit: all\n",
 			[]string{`2:8: audit is the single value "all"; expected a mapping such as {denied: all, allowed: 1/100}`}},
 		{"shadow as a word", pool + "shadow: on\nroutes: [{match: /a, shadow: 'true'}]\n", []string{

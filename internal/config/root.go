@@ -58,6 +58,7 @@ func (l *loader) check(c *Config) {
 	checkRoutes(d, c)
 	checkCredentialHeaders(d, c)
 	checkUnprefixedHeaders(d, c)
+	checkRedact(d, &c.Audit.Redact)
 	// Other packages check the rest for more mistakes. They cannot use a route without a
 	// match, and they would report an issuer with a mistake about its keys again.
 	c.Routes = slices.DeleteFunc(c.Routes, func(r Route) bool { return lostMatch(d, r) })

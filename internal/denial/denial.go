@@ -29,6 +29,9 @@ type Error struct {
 	// request would be allowed, in the words of the configuration. It is as confidential
 	// as Internal. Empty: the hint of the kind applies.
 	Hint string
+	// Revealed are the parts of Internal and Hint that show a subject or a path. A log that
+	// must not have these leaves the parts out.
+	Revealed []string
 	// RetryAfter is when a key that could not be had may be available.
 	RetryAfter time.Duration
 	// KeyID is the kid of the token's header, cut to 80 bytes. It proves nothing.

@@ -14,6 +14,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/engine"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
@@ -132,6 +133,35 @@ func TestReloadAfterAFix(t *testing.T) {
 				t.Errorf("after the fix: %s, %+v", got, e.ready())
 			}
 		})
+	}
+}
+
+// TestReloadOfTheAuditKey: a changed key of the hashes in audit lines is read again, and one
+// that cannot be used changes nothing until it is corrected.
+func TestReloadOfTheAuditKey(t *testing.T) {
+	key := testutil.File(t, "audit.key", strings.Repeat("1", 32))
+	file := testutil.File(t, "jwtgate.yaml", openRoute+"audit: {redact: {fields: [path], mode: hash, key_file: "+key+"}}\n")
+	e := start(t, engine.Source{File: file}, "")
+	hash := func() string {
+		d := e.Gate.Decide(t.Context(), &request.Request{Method: "GET", Authority: "api.example", Target: "/open"})
+		return d.Redaction.Of(config.RedactPath, "/open")
+	}
+	first := hash()
+	testutil.Replace(t, key, strings.Repeat("2", 32))
+	e.wait(t, reloaded)
+	second := hash()
+	if first == second {
+		t.Errorf("the changed key is not in use: %s", second)
+	}
+	testutil.Replace(t, key, "short")
+	e.wait(t, failed)
+	if refused := e.ready().Refused; hash() != second || !strings.Contains(refused, "audit.redact.key_file has a key of the wrong length") {
+		t.Errorf("after the failed reload: %s; expected %s; refused: %q", hash(), second, refused)
+	}
+	testutil.Replace(t, key, strings.Repeat("1", 32))
+	e.until(t, "a second reload", func() bool { return len(e.log.Lines(t, reloaded)) == 2 })
+	if hash() != first || e.ready().Refused != "" {
+		t.Errorf("after the recovery: %s; expected %s; refused: %q", hash(), first, e.ready().Refused)
 	}
 }
 

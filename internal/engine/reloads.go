@@ -20,19 +20,28 @@ func (e *Engine) configReloader(reload Reload, g *gate.Gate, from *Loaded, repor
 		cfg, policy, err := source.Load()
 		if err != nil {
 			// The mistake can be in any of the files, or in one that is missing.
-			rewatch(from.watcher, slices.Concat(g.Config().Files, filesOf(cfg)))
+			rewatch(from.watcher, slices.Concat(watchedFiles(g.Config()), filesOf(cfg)))
 			return err
 		}
 		g.Reload(ctx, policy)
-		rewatch(from.watcher, cfg.Files)
+		rewatch(from.watcher, watchedFiles(cfg))
 		return nil
 	}
 	reload.Report = func() {
 		e.logger.Info(reload.Name+" reloaded", "file", source.File, "config", g.Config().Hash)
 		report(g.Policy())
 	}
-	rewatch(from.watcher, g.Config().Files)
+	rewatch(from.watcher, watchedFiles(g.Config()))
 	return newReloader(e.logger, reload)
+}
+
+// watchedFiles returns the files whose change reloads a configuration: those that it was
+// read from, and the key of the hashes in its audit lines.
+func watchedFiles(cfg *config.Config) []string {
+	if cfg.Audit.Redact.KeyFile == "" {
+		return cfg.Files
+	}
+	return slices.Concat(cfg.Files, []string{cfg.Audit.Redact.KeyFile})
 }
 
 // filesOf returns the files that a configuration was read from, and those that it
@@ -41,7 +50,7 @@ func filesOf(cfg *config.Config) []string {
 	if cfg == nil {
 		return nil
 	}
-	named := []string{cfg.RevokedFile}
+	named := []string{cfg.RevokedFile, cfg.Audit.Redact.KeyFile}
 	for _, i := range cfg.Issuers {
 		named = append(named, i.JWKS.File, i.JWKS.CAFile)
 	}

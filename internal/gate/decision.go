@@ -94,6 +94,10 @@ type Decision struct {
 	// Record: the decision is written to the audit log, at To.
 	Record bool
 	To     config.AuditTarget
+	// Redaction is what the record leaves out or replaces; nil: nothing. Revealed are the
+	// parts of InternalDetail and Hint that show the subject or the path.
+	Redaction *Redaction
+	Revealed  []string
 	// Presented: the request has one token, and it was verified or denied. Cached: it was
 	// verified for an earlier request.
 	Presented, Cached bool

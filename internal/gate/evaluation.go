@@ -369,7 +369,7 @@ func (e *evaluation) recordFailure(err error) *denial.Error {
 	if e.token == nil {
 		e.decision.Issuer, e.decision.Subject, e.decision.KeyID = failure.Issuer, failure.Subject, failure.KeyID
 	}
-	e.decision.Hint = failure.Hint
+	e.decision.Hint, e.decision.Revealed = failure.Hint, failure.Revealed
 	return failure
 }
 
@@ -423,5 +423,5 @@ func (e *evaluation) finish() {
 		oneIn = sampling.Denied
 	}
 	e.decision.Record = oneIn > 0 && e.decision.ID.Number%uint64(oneIn) == 0
-	e.decision.To = e.policy.cfg.Audit.To
+	e.decision.To, e.decision.Redaction = e.policy.cfg.Audit.To, e.policy.redaction
 }

@@ -28,6 +28,8 @@ type Policy struct {
 	mapper   *identity.Mapper
 	cors     *cors
 	issuers  *issuer.Set
+	// redaction is of recorded decisions; nil: none.
+	redaction *Redaction
 	// lastRemove is the list of removed headers of the most recent shared identity.
 	lastRemove atomic.Pointer[[]string]
 	// revokedReads is the gate's count of read revocation lists when this policy was
@@ -62,11 +64,12 @@ func Compile(cfg *config.Config, o CompileOptions) (*Policy, error) {
 			options.Now = g.options.Now
 		}
 	}
-	var atRoutes, atIssuers error
+	var atRoutes, atIssuers, atRedaction error
 	p.routes, atRoutes = route.New(cfg)
 	p.issuers, atIssuers = issuer.NewSet(cfg, options)
 	revoked, atRevoked := readRevoked(cfg)
-	err := config.Together(atRoutes, atIssuers, atRevoked)
+	p.redaction, atRedaction = readRedaction(cfg)
+	err := config.Together(atRoutes, atIssuers, atRevoked, atRedaction)
 	if err == nil {
 		err = p.verify(revoked, o.Candidate)
 	}

@@ -316,7 +316,10 @@ func mutants() []mutant {
 		{"admin: hosts", "internal/telemetry/host.go", `if !hostAllowed(r.Host, named) {`, `if false {`},
 		{"admin: names that are not listed", "internal/telemetry/host.go", `name != "" && named != nil && named(name)`, `true`},
 		{"admin: how many connections", "internal/telemetry/admin.go", `Listener(listener, maxConnections)`, `Listener(listener, 1<<20)`},
-		{"audit: no query", "internal/audit/record.go", `clean(r.RawPath())`, `clean(r.Target)`},
+		{"audit: no query", "internal/audit/record.go", `RedactPath, r.RawPath())`, `RedactPath, r.Target)`},
+		{"audit: a redacted field", "internal/gate/redaction.go", `!slices.Contains(r.Fields(), field)`,
+			`r != nil || !slices.Contains(r.Fields(), field)`},
+		{"audit: the values of a condition", "internal/audit/record.go", `(text, part, "(redacted)")`, `(text, part, part)`},
 		{"candidate: an offer does not wait", "internal/gate/candidate.go",
 			`	case c.waiting <- offered{clone(r), live}:
 	default:

@@ -37,6 +37,9 @@ func (i *trusted) checkRequired(t *Token) *denial.Error {
 			failure.Internal = "got " + want.path.name() + " " + quote.List(found) + "; expected " + quote.OneOf(want.values)
 			failure.Hint = "add " + quote.Text(found[0]) + " to " + want.path.name() + " in require of issuer " + quote.Text(i.name) +
 				" if such tokens may be used here, or " + failure.Hint
+			if i.namesSubject(want.path) {
+				failure.Revealed = []string{quote.List(found), quote.Text(found[0])}
+			}
 		}
 		return failure
 	}
