@@ -226,9 +226,11 @@ type Identity struct {
 	Headers []IdentityHeader
 	// Removed is the defaults that the file sets to null. They are never set, but
 	// still stripped from every request.
-	Removed       []string
-	Strip         []string // further names that clients may never send
-	MaxValueBytes int      // of one encoded header value
+	Removed []string
+	Strip   []string // further names that clients may never send
+	// StripCookies are cookies that the application never receives, whatever the route.
+	StripCookies  []CookieName
+	MaxValueBytes int // of one encoded header value
 	// MaxTotalBytes limits the names and encoded values of all headers together.
 	MaxTotalBytes int
 }

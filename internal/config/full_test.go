@@ -70,6 +70,7 @@ identity:
     x-user-kind: $kind
     x-user-issuer: $issuer
   strip: [x-user-roles]
+  strip_cookies: [prefs, 'track*']
   max_value_bytes: 8192
   max_total_bytes: 16384
 
@@ -108,7 +109,10 @@ shadow: false
 
 // TestFull: a file that sets every key loads, and each value is in the right field.
 func TestFull(t *testing.T) {
-	dir := testutil.Files(t, map[string]string{"gate.yaml": full, "routes.d/shop.yaml": "hosts: [shop.example]\nroutes: [{match: /cart}]\n"})
+	dir := testutil.Files(
+		t,
+		map[string]string{"gate.yaml": full, "routes.d/shop.yaml": "hosts: [shop.example]\nroutes: [{match: /cart}]\n"},
+	)
 	c, problem, warned := load(t, dir)
 	same(t, problem, nil)
 	same(t, warned, []string{"22:5: issuers.partner.clients is an empty list, so the audience of a token is checked, but not its client"})
@@ -138,19 +142,26 @@ func TestFull(t *testing.T) {
 				SubjectClaims: []string{"sub"}, ClientClaims: []string{"client_id"},
 				GroupsClaim: []string{"cognito:groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second, JWKS: cruddur},
 			{Name: "partner", Path: "issuers.partner", ISS: []string{"https://login.partner.example/"}, Prefix: "partner:",
-				Audiences: []string{"orders-api"}, TokenUse: []string{"access"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
+				Audiences: []string{
+					"orders-api",
+				}, TokenUse: []string{"access"}, TokenTypes: []string{"JWT", "at+jwt"}, Algorithms: []string{"RS256"},
 				SubjectClaims: []string{"sub"}, ClientClaims: []string{"client_id", "azp", "cid", "appid"},
-				GroupsClaim: []string{"groups"}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second, MaxLifetime: 24 * time.Hour,
+				GroupsClaim: []string{
+					"groups",
+				}, ScopesClaim: []string{"scope", "scp"}, Leeway: 30 * time.Second, MaxLifetime: 24 * time.Hour,
 				JWKS: partner},
 		}},
 		{"tokens", c.Tokens, config.Tokens{From: fromBearer(), MaxBytes: 12288, CacheBytes: 24 << 20}},
 		{"identity", c.Identity, config.Identity{
 			Headers: defaultHeaders(), Strip: []string{"x-user-roles"}, MaxValueBytes: 8192, MaxTotalBytes: 16384,
+			StripCookies: []config.CookieName{"prefs", "track*"},
 		}},
 		{"routes", c.Routes, []config.Route{
 			{
 				Name: "admin", Path: "routes[0]", Match: "GET,HEAD /admin/{id}/**", Hosts: []string{"api.example"}, Access: config.AccessRequired,
-				TokensFrom: []config.TokenSource{{Kind: config.SourceQuery, Name: "access_token"}}, Audit: config.Sampling{Denied: 1, Allowed: 1},
+				TokensFrom: []config.TokenSource{
+					{Kind: config.SourceQuery, Name: "access_token"},
+				}, Audit: config.Sampling{Denied: 1, Allowed: 1},
 				Requirement: config.Requirement{
 					Alternative: config.Alternative{
 						Issuers: []string{"cruddur", "partner"}, Groups: config.Choice{Any: []string{"admin"}},
@@ -163,8 +174,15 @@ func TestFull(t *testing.T) {
 					MaxAuthAge: time.Hour, ACR: []string{"gold"}, When: "token.subject == path.id",
 				},
 			},
-			{Name: "/cart", Path: "routes.d/shop.yaml: routes[0]", Match: "/cart", Hosts: []string{"shop.example"}, Access: config.AccessRequired,
-				TokensFrom: fromBearer(), Audit: recorded},
+			{
+				Name:       "/cart",
+				Path:       "routes.d/shop.yaml: routes[0]",
+				Match:      "/cart",
+				Hosts:      []string{"shop.example"},
+				Access:     config.AccessRequired,
+				TokensFrom: fromBearer(),
+				Audit:      recorded,
+			},
 		}},
 		{"default", c.Default, config.AccessRequired},
 		{"cors", c.CORS, config.CORS{
@@ -255,7 +273,11 @@ func TestSettingMistakes(t *testing.T) {
 		{"revoked as a word", pool + "revoked: list.jsonl\n",
 			[]string{`2:10: revoked is the single value "list.jsonl"; expected a mapping such as {file: revoked.jsonl}`}},
 		{"revoked without a file", pool + "revoked: {}\n", []string{`2:1: revoked.file is missing; expected the path of a file`}},
-		{"revoked with an empty file", pool + "revoked: {file: ''}\n", []string{`2:17: revoked.file is empty; expected the path of a file`}},
+		{
+			"revoked with an empty file",
+			pool + "revoked: {file: ''}\n",
+			[]string{`2:17: revoked.file is empty; expected the path of a file`},
+		},
 		{"any origin", pool + "cors: {origins: ['*']}\n",
 			[]string{`2:18: cors.origins[0] is "*", which would allow every site; list each origin, such as https://app.example`}},
 		{"an origin with a path", pool + "cors: {origins: ['https://a.example/x'], credentials: true}\n", []string{

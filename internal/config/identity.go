@@ -36,6 +36,9 @@ func identityObject(i *Identity) yamlform.Object {
 			},
 			yamlform.Field("strip", "further headers that are removed from requests of clients",
 				yamlform.Set("a list such as [x-user-roles]", strippedHeaderCodec()), &i.Strip),
+			yamlform.Field("strip_cookies",
+				"cookies that are removed from requests on every route, public ones too; a final * stands for any further characters",
+				yamlform.Set("a list such as [__Host-BearerToken, __Host-OauthNonce*]", cookieNameCodec()), &i.StripCookies),
 			yamlform.Field("max_value_bytes", "maximum size of the value of an identity header; a request with a longer one is denied",
 				yamlform.Integer("bytes", 64, 65536), &i.MaxValueBytes).WithDefault("8192"),
 			yamlform.Field("max_total_bytes",
@@ -113,9 +116,11 @@ func checkUnprefixedHeaders(d *yamlform.Decoder, c *Config) {
 			continue
 		}
 		if at := slices.IndexFunc(h.Claims, bare); at >= 0 {
-			d.Warn(path,
+			d.Warn(
+				path,
 				"uses %s, which has no issuer prefix, so two issuers can send the same value; make the application check the issuer ($issuer) too",
-				h.Claims[at])
+				h.Claims[at],
+			)
 		}
 	}
 }
@@ -145,9 +150,11 @@ func readHeaders(d *yamlform.Decoder, p yamlform.Place, t *Identity) {
 		old := slices.IndexFunc(t.Headers, func(h IdentityHeader) bool { return h.Name == name })
 		if d.IsNull(entry) {
 			if old < 0 {
-				d.ReportPos(at,
+				d.ReportPos(
+					at,
 					"%s is null, but it is not a default header; expected a claim; to remove the header from requests, list it in identity.strip",
-					entry.Path)
+					entry.Path,
+				)
 				continue
 			}
 			t.Headers = slices.Delete(t.Headers, old, old+1)

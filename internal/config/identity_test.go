@@ -113,6 +113,16 @@ func TestHeaderMistakes(t *testing.T) {
 			`2:47: identity.strip[5]` + reserved,
 		})
 	})
+	t.Run("strip_cookies", func(t *testing.T) {
+		const expected = "; expected a cookie's name such as __Host-BearerToken, or its beginning and *, 1 to 128 letters, digits and any of " +
+			"!#$%&'*+-.^_`|~"
+		same(t, mistakes(t, pool+"identity: {strip_cookies: ['a b', '', '*', a, a, A]}\n"), []string{
+			`2:28: identity.strip_cookies[0] is invalid: got "a b"` + expected,
+			`2:35: identity.strip_cookies[1] is invalid: got ""` + expected,
+			`2:39: identity.strip_cookies[2] is invalid: got "*"` + expected,
+			`2:47: identity.strip_cookies[4] repeats an earlier item; remove it`,
+		})
+	})
 	t.Run("strip an override", func(t *testing.T) {
 		c := parse(t, pool+"identity: {strip: [X-Forwarded-Host, forwarded, SCRIPT_NAME, path-info, x-http-method]}\n")
 		if got, want := c.Identity.Strip, []string{"x-forwarded-host", "forwarded", "script_name", "path-info",

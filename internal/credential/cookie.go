@@ -62,17 +62,39 @@ func cookieName(pair string) string {
 	return strings.Trim(name, " \t")
 }
 
+// matches reports whether one of the names is that of a cookie.
+func matches(names []config.CookieName, cookie string) bool {
+	return slices.ContainsFunc(names, func(name config.CookieName) bool { return name.Matches(cookie) })
+}
+
+// Strips reports whether a request has a cookie with one of the names.
+func Strips(r *request.Parsed, names []config.CookieName) bool {
+	if len(names) == 0 {
+		return false
+	}
+	separators := cookieSeparators(r)
+	for _, line := range r.Values(config.FieldCookie) {
+		for rest := line; rest != ""; {
+			var pair string
+			if pair, _, rest = nextCookie(rest, separators); matches(names, cookieName(pair)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // withoutCookies returns a Cookie field's value without the cookies with those names. It
 // keeps the others and their separators, as far as an answer to Envoy can contain them: it
 // replaces a tab by a space, and removes cookies with control bytes or invalid UTF-8, which
 // RFC 6265 section 4.1.1 does not permit.
-func withoutCookies(line, separators string, names []string) string {
+func withoutCookies(line, separators string, names []config.CookieName) string {
 	var kept strings.Builder
 	separator, gap := "", false // gap: the cookie before this one was removed
 	for rest := strings.ReplaceAll(line, "\t", " "); rest != ""; {
 		var pair, next string
 		pair, next, rest = nextCookie(rest, separators)
-		if slices.Contains(names, cookieName(pair)) || !settable(pair) {
+		if matches(names, cookieName(pair)) || !settable(pair) {
 			gap = true
 		} else {
 			if gap {

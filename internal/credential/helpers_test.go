@@ -31,7 +31,11 @@ func extract(m sent, from []config.TokenSource) (credential.Credential, error) {
 }
 
 func remove(m sent, from []config.TokenSource) credential.Removal {
-	return credential.Remove(m.parsed(), from)
+	return credential.Remove(m.parsed(), from, nil)
+}
+
+func strip(m sent, names ...config.CookieName) credential.Removal {
+	return credential.Remove(m.parsed(), nil, names)
 }
 
 // refusal fails the test unless err is of the kind want and of no other.

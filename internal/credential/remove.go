@@ -17,10 +17,15 @@ type Removal struct {
 }
 
 // Remove says how to remove every credential from the places in from, also an ambiguous one
-// and one that is not a token. An Authorization field with another scheme stays.
-func Remove(r *request.Parsed, from []config.TokenSource) Removal {
+// and one that is not a token, and the cookies in strip. An Authorization field with another
+// scheme stays.
+func Remove(r *request.Parsed, from []config.TokenSource, strip []config.CookieName) Removal {
 	var removal Removal
-	var cookieNames, protocolNames []string
+	var cookieNames []config.CookieName
+	var protocolNames []string
+	if Strips(r, strip) {
+		cookieNames = append(cookieNames, strip...)
+	}
 	for _, place := range from {
 		if place.Field() == config.FieldAuthorization {
 			found, err := authorization(r, place, from)
@@ -36,7 +41,7 @@ func Remove(r *request.Parsed, from []config.TokenSource) Removal {
 			}
 		case config.SourceCookie:
 			if len(cookies(r, place.Name)) > 0 {
-				cookieNames = append(cookieNames, place.Name)
+				cookieNames = append(cookieNames, config.CookieName(place.Name))
 			}
 		case config.SourceWebSocketProtocol:
 			if handshake(r) {

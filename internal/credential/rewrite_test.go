@@ -62,6 +62,47 @@ func TestCookieLineIsRewritten(t *testing.T) {
 	}
 }
 
+// Cookies are removed by name, on requests whose route reads none.
+func TestStripCookies(t *testing.T) {
+	for _, row := range []struct {
+		name, line, want string
+		names            []config.CookieName
+	}{
+		{"one of two", "session=a; b=2", "b=2", []config.CookieName{"session"}},
+		{"two names", "a=1; b=2; c=3", "b=2", []config.CookieName{"a", "c"}},
+		{"twice", "a=1; b=2; a=3", "b=2", []config.CookieName{"a"}},
+		{"white space before the equals sign", "a\t =1; b=2", "b=2", []config.CookieName{"a"}},
+		{"without a value", "a; b=2", "b=2", []config.CookieName{"a"}},
+		{"a beginning", "at=1; at_0=1; at.x=1; a=2; b=at", "a=2; b=at", []config.CookieName{"at*"}},
+		{"the only one", "at_0=1", "", []config.CookieName{"at*"}},
+		{"a name that only begins like it", "at_0=1; b=2", "unchanged", []config.CookieName{"at"}},
+		{"a name in other case", "AT=1; b=2", "unchanged", []config.CookieName{"at"}},
+		{"a value", "b=at", "unchanged", []config.CookieName{"at"}},
+		{"no names", "at=1", "unchanged", nil},
+		{"no cookies", "", "unchanged", []config.CookieName{"at*"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			removal := strip(sent{Headers: fields("cookie", row.line), RawHeaders: true}, row.names...)
+			var want credential.Removal
+			switch row.want {
+			case "unchanged":
+			case "":
+				want.Headers = []string{"cookie"}
+			default:
+				want.Set = fields("cookie", row.want)
+			}
+			if !slices.Equal(removal.Set, want.Set) || !slices.Equal(removal.Headers, want.Headers) {
+				t.Errorf("%q becomes %+v, want %+v", row.line, removal, want)
+			}
+		})
+	}
+	from := []config.TokenSource{fromCookie()}
+	both := credential.Remove(sent{Headers: fields("cookie", "session=a.b.c; b=2; at=1")}.parsed(), from, []config.CookieName{"at"})
+	if !slices.Equal(both.Set, fields("cookie", "b=2")) {
+		t.Errorf("with a credential: %+v", both)
+	}
+}
+
 // White space around a cookie's name is ignored: servers that drop it would otherwise see
 // two cookies and the gate one.
 func TestExtractTrimsTheCookiesName(t *testing.T) {

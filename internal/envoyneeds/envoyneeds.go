@@ -83,6 +83,9 @@ func addTokens(cfg *config.Config, needs *envoy.Needs) {
 		}
 	}
 	add(cfg.Tokens.From, cfg.Tokens.Forward)
+	if len(cfg.Identity.StripCookies) > 0 {
+		add([]config.TokenSource{{Kind: config.SourceCookie}}, false)
+	}
 	for _, r := range cfg.Routes {
 		if r.Access != config.AccessPublic && r.Access != config.AccessDeny {
 			add(r.TokensFrom, r.Forward)

@@ -222,13 +222,13 @@ func (e *evaluation) authorize(rule *route.Rule) error {
 func (e *evaluation) permit() {
 	switch {
 	case e.rule.Access == config.AccessPublic && e.governing == e.rule:
-		e.allow(ReasonPublic, nil, credential.Removal{})
+		e.allow(ReasonPublic, nil, e.remove(nil))
 		return
 	case e.withoutIdentity != "":
-		e.allow(e.withoutIdentity, nil, credential.Remove(&e.parsed, e.governing.TokensFrom))
+		e.allow(e.withoutIdentity, nil, e.remove(e.governing.TokensFrom))
 		return
 	case e.token == nil:
-		e.allow(ReasonAnonymous, nil, credential.Removal{})
+		e.allow(ReasonAnonymous, nil, e.remove(nil))
 		return
 	}
 	if e.useShared() {
@@ -326,9 +326,14 @@ func (e *evaluation) verify(ctx context.Context) error {
 // forwards it.
 func (e *evaluation) removal(rule *route.Rule) credential.Removal {
 	if rule.Forward || rule.Access == config.AccessPublic {
-		return credential.Removal{}
+		return e.remove(nil)
 	}
-	return credential.Remove(&e.parsed, rule.TokensFrom)
+	return e.remove(rule.TokensFrom)
+}
+
+// remove removes credentials from these places, and the cookies that no route forwards.
+func (e *evaluation) remove(from []config.TokenSource) credential.Removal {
+	return credential.Remove(&e.parsed, from, e.policy.cfg.Identity.StripCookies)
 }
 
 // StreamLimitHeader tells Envoy after how many milliseconds to end the response stream

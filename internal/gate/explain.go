@@ -256,7 +256,7 @@ func (e *evaluation) describeIdentity() string {
 		text = "sets " + strings.Join(headerNames(set[:rewritten]), ", ")
 	}
 	if len(e.removed.Set) > 0 {
-		text += "; removes the token from " + strings.Join(headerNames(e.removed.Set), ", ")
+		text += "; removes the token or stripped cookies from " + strings.Join(headerNames(e.removed.Set), ", ")
 	}
 	if len(e.removed.Parameters) > 0 {
 		text += "; removes the parameter " + strings.Join(e.removed.Parameters, ", ")

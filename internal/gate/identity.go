@@ -3,6 +3,7 @@ package gate
 import (
 	"slices"
 
+	"github.com/jwtgate/jwtgate/internal/credential"
 	"github.com/jwtgate/jwtgate/internal/request"
 )
 
@@ -63,9 +64,11 @@ func (e *evaluation) share() {
 
 // shareable reports whether an allowed decision under the rule depends only on what
 // [evaluation.identityKey] identifies. A stream limit depends on the time. A credential
-// outside Authorization is removed from a header or query that has other contents.
+// outside Authorization, and a cookie, is removed from a header or query that has other
+// contents.
 func (e *evaluation) shareable() bool {
-	return len(e.further) == 0 && e.rule.BearerOnly() && !e.rule.EndStreamsAtExpiry
+	return len(e.further) == 0 && e.rule.BearerOnly() && !e.rule.EndStreamsAtExpiry &&
+		!credential.Strips(&e.parsed, e.policy.cfg.Identity.StripCookies)
 }
 
 // identityKey identifies an identity among those of one token in one policy: by the rule,

@@ -181,7 +181,7 @@ routes: [{name: page, match: /page, access: optional, if_invalid: anonymous, tok
 		name, want string
 		r          *request.Request
 	}{
-		{"a cookie", "no identity is set; removes the token from cookie", get("/page", "cookie: a=b; session=null")},
+		{"a cookie", "no identity is set; removes the token or stripped cookies from cookie", get("/page", "cookie: a=b; session=null")},
 		{"a cookie alone", "no identity is set; removes cookie", get("/page", "cookie: session=null")},
 		{"a parameter", "no identity is set; removes the parameter t", get("/page?t=null")},
 	} {

@@ -171,3 +171,38 @@ func TestCredentialIsRemoved(t *testing.T) {
 		})
 	}
 }
+
+// TestStripCookies: the application receives no cookie of identity.strip_cookies, whatever
+// the route and the reason, also when the identity of an earlier request is used again.
+func TestStripCookies(t *testing.T) {
+	const section = "identity: {strip_cookies: [session, 'flow*']}\n"
+	const routes = "routes: [{match: /open, access: public}, {match: /maybe, access: optional, if_invalid: anonymous}]\n"
+	for name, tokens := range map[string]string{"removing": "", "keeping": "tokens: {forward: true}\n"} {
+		w := startWith(t, issuersYAML+routes+section+tokens)
+		token := bearer(mint(t, w.home, claims(nil)))
+		for _, row := range []struct {
+			target, reason string
+			fields         []string
+		}{
+			{"/open", "public", nil}, {"/maybe", "anonymous", nil}, {"/maybe", "anonymous_invalid", []string{bearer("null")}},
+			{"/x", "allowed", []string{token}}, {"/x", "allowed", []string{token}},
+		} {
+			t.Run(name+" "+row.reason, func(t *testing.T) {
+				r := get(row.target, append([]string{"cookie: a=1; session=x; flow.1=y; flow=z"}, row.fields...)...)
+				d := w.decide(t, r)
+				if got := forwarded(d, r)["cookie"]; string(d.Reason) != row.reason || !slices.Equal(got, []string{"a=1"}) {
+					t.Errorf("%s (%s), and the cookies %q", d.Reason, d.InternalDetail, got)
+				}
+				// Without these cookies, and from the same token.
+				r = get(row.target, append([]string{"cookie: a=1"}, row.fields...)...)
+				d = w.decide(t, r)
+				if got := forwarded(d, r)["cookie"]; !slices.Equal(got, []string{"a=1"}) {
+					t.Errorf("other cookies become %q", got)
+				}
+				if d.KeepRendered != nil {
+					d.KeepRendered("rendered")
+				}
+			})
+		}
+	}
+}

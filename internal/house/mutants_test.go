@@ -100,7 +100,7 @@ func mutants() []mutant {
 		{"3 credential: removal", check, `if rule.Forward || rule.Access == config.AccessPublic {`,
 			`if rule.Forward || rule.Access == config.AccessPublic || true {`},
 		{"3 credential: removal of one that failed", check,
-			`e.allow(e.withoutIdentity, nil, credential.Remove(&e.parsed, e.governing.TokensFrom))`,
+			`e.allow(e.withoutIdentity, nil, e.remove(e.governing.TokensFrom))`,
 			`e.allow(e.withoutIdentity, nil, credential.Removal{})`},
 
 		{"4 header: parameters", verify, `if m.Present {`, `if m.Present && false {`},
@@ -250,6 +250,11 @@ func mutants() []mutant {
 		{"10 identity: one token, two hosts", shared, ` | uint64(e.parsed.Relaxed.Bits())`, ``},
 		{"10 identity: an end that moves", shared, ` && !e.rule.EndStreamsAtExpiry`, ``},
 		{"10 identity: places other than bearer", shared, `e.rule.BearerOnly() && `, ``},
+		{"10 identity: one token, other cookies to remove", shared,
+			` &&
+		!credential.Strips(&e.parsed, e.policy.cfg.Identity.StripCookies)`, ` || credential.Strips(&e.parsed, nil)`},
+		{"10 identity: cookies of public routes", check, `e.allow(ReasonPublic, nil, e.remove(nil))`,
+			`e.allow(ReasonPublic, nil, credential.Removal{})`},
 		{"10 identity: names seen", strip, `if !guarded || open(why, relaxed) {
 			continue
 		}
