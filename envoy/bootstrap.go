@@ -48,6 +48,8 @@ type Edit struct {
 	// instead of [OverrideNames]; TrailerOverrides are those that it removes from
 	// trailers. Empty but not nil removes none.
 	Overrides, TrailerOverrides []string
+	// Login adds sign-in; nil: none. Of a file with sign-in, it changes who signs in.
+	Login *Login
 }
 
 // IdentityNames returns the header names that the shipped file removes from clients'
@@ -60,8 +62,18 @@ func IdentityNames() []string {
 	}
 }
 
-// Bootstrap returns the shipped Envoy file with the edit applied.
-func Bootstrap(edit Edit) ([]byte, error) { return Apply([]byte(shipped), edit) }
+// Bootstrap returns the shipped Envoy file with the edit applied: envoy.yaml, or with
+// [Edit.Login] login.yaml.
+func Bootstrap(edit Edit) ([]byte, error) {
+	file := shipped
+	if edit.Login != nil {
+		var err error
+		if file, err = login(); err != nil {
+			return nil, err
+		}
+	}
+	return Apply([]byte(file), edit)
+}
 
 // Apply applies an edit to a file, which is the shipped Envoy file or one from [Init]. It
 // checks the form of every value first, without looking up addresses. It fails if a
@@ -139,7 +151,7 @@ func (e Edit) changes() ([]change, error) {
 			mark: "identity", times: 4, find: regexp.MustCompile(regexp.QuoteMeta(old)), with: always(pattern),
 		})
 	}
-	for _, further := range []func() ([]change, error){e.sent, e.relaxed, e.headerLimit} {
+	for _, further := range []func() ([]change, error){e.sent, e.relaxed, e.headerLimit, e.login} {
 		more, fault := further()
 		changes, faults = append(changes, more...), append(faults, fault)
 	}

@@ -37,4 +37,6 @@
 //  9. Envoy keeps the port in Host exactly if it listens on another port than 80 and 443
 //     (TestThePortInHost). The end-to-end tests show that jwtgate and Envoy's virtual
 //     hosts ignore it.
+//  10. login.yaml is envoy.yaml with sign-in: all their other lines are the same
+//     (TestLoginFile).
 package envoy
