@@ -40,8 +40,8 @@ def find():
 
 def make():
     """Creates the pool, its client, and a user in the group admin."""
-    pool = ask("CreateUserPool", PoolName=POOL, UsernameAttributes=["email"])["UserPool"]["Id"]
-    flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    pool = ask("CreateUserPool", PoolName=POOL, UsernameAttributes=["email"], AutoVerifiedAttributes=["email"])["UserPool"]["Id"]
+    flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
     client = ask("CreateUserPoolClient", UserPoolId=pool, ClientName=CLIENT, GenerateSecret=False, ExplicitAuthFlows=flows)
     client = client["UserPoolClient"]["ClientId"]
     ask("SignUp", ClientId=client, Username=USER, Password=PASSWORD, UserAttributes=[{"Name": "email", "Value": USER}])

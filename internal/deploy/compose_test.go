@@ -62,9 +62,9 @@ func (l *lab) program(t *testing.T, service string, args ...string) *exec.Cmd {
 			t.Fatal(err)
 		}
 		if len(args) == 0 {
-			args = slices.Concat(built.config.Entrypoint, built.config.Cmd)
+			args = slices.Concat(built.config.Entrypoint, s.words("command"))
 		}
-		return l.command(t, service, l.rootOf(t, built), append(slices.Clone(built.config.Env), environment(s)...), args...)
+		return l.command(t, service, l.rootOf(t, built, s), append(slices.Clone(built.config.Env), environment(s)...), args...)
 	}
 	if len(args) == 0 {
 		args = slices.Concat(s.words("entrypoint"), s.words("command"))
@@ -79,11 +79,12 @@ func (l *lab) program(t *testing.T, service string, args ...string) *exec.Cmd {
 		// Several Envoys on one machine would share memory by their base id.
 		args = append([]string{envoyBinary, "--disable-hot-restart"}, args[1:]...)
 	}
-	return l.command(t, service, "", environment(s), args...)
+	return l.command(t, service, "", onHost(s, environment(s)), args...)
 }
 
-// rootOf returns the image's root with the mount points that an engine adds.
-func (l *lab) rootOf(t *testing.T, built *image) string {
+// rootOf returns the image's root with the mount points that an engine adds, and with the
+// service's files.
+func (l *lab) rootOf(t *testing.T, built *image, s object) string {
 	t.Helper()
 	folder := filepath.Join(l.folder, "root")
 	if _, err := os.Stat(folder); err == nil {
@@ -92,6 +93,9 @@ func (l *lab) rootOf(t *testing.T, built *image) string {
 	must(t, "cp", "-a", built.folder, folder)
 	if err := errors.Join(os.MkdirAll(folder+"/proc", 0o755), os.WriteFile(folder+"/etc/hosts", nil, 0o644)); err != nil {
 		t.Fatal(err)
+	}
+	for _, v := range s.list("volumes") {
+		must(t, "install", "-DTm644", v.text("source"), folder+v.text("target"))
 	}
 	return folder
 }
@@ -161,10 +165,23 @@ func (l *lab) get(t *testing.T, path string, headers ...string) (int, string) {
 	return response.StatusCode, body
 }
 
+// page sends one request to the front end from outside.
+func (l *lab) page(t *testing.T, path string) (int, string) {
+	t.Helper()
+	response, body := l.askAt(t, l.places["frontend"]["pages"].String()+":3000", path)
+	return response.StatusCode, body
+}
+
 // ask sends one request to Envoy, on a connection that the client would keep.
 func (l *lab) ask(t *testing.T, path string, headers ...string) (*http.Response, string) {
 	t.Helper()
-	connection, err := l.dial(world, l.places["envoy"]["edge"].String()+":8080")
+	return l.askAt(t, l.places["envoy"]["edge"].String()+":8080", path, headers...)
+}
+
+// askAt is ask for any address.
+func (l *lab) askAt(t *testing.T, address, path string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	connection, err := l.dial(world, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,8 +207,8 @@ func second(_ int, err error) error { return err }
 
 // TestComposeIsolates runs the programs and networks of the compose files: a request with a
 // token of the emulator's pool passes with its identity, one without is denied, and Envoy
-// is the only way to the application. The image runs with its defaults; only the pool is
-// set.
+// is the only way to the application. The front end answers outside, with the IDs of the
+// pool.
 func TestComposeIsolates(t *testing.T) {
 	project, err := composed(root, "compose.yaml", "compose.override.yaml")
 	if err != nil {
@@ -217,6 +234,18 @@ func TestComposeIsolates(t *testing.T) {
 	if status, body := l.get(t, "/orders", "authorization: Bearer "+forge(token)); status != 401 ||
 		!strings.Contains(body, `"reason":"signature_invalid"`) {
 		t.Errorf("with a forged token: %d %s", status, body)
+	}
+
+	if status, body := l.get(t, "/api/home", "x-user-id: forged"); status != 200 || !strings.Contains(body, `"given": {}`) {
+		t.Errorf("the optional page without a token: %d %s", status, body)
+	}
+	jwtgate := project.within("services.jwtgate.environment")
+	if status, body := l.page(t, "/config.json"); status != 200 || !strings.Contains(body, jwtgate.text("POOL")) ||
+		!strings.Contains(body, jwtgate.text("CLIENT")) {
+		t.Errorf("the front end's configuration: %d %s", status, body)
+	}
+	if status, body := l.page(t, "/"); status != 200 || !strings.Contains(body, `src="app.js"`) {
+		t.Errorf("the front end: %d %s", status, body)
 	}
 
 	isolationTest(t, l)

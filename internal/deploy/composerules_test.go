@@ -75,13 +75,16 @@ func serviceOf(name string, s object) findings {
 func separated(project object) findings {
 	var found findings
 	services := project.within("services")
+	open := []string{"envoy", "frontend", "cognito"} // a user's browser calls these
 	for name := range services {
-		if s := services.within(name); name != "envoy" && s["ports"] != nil {
+		if s := services.within(name); !slices.Contains(open, name) && s["ports"] != nil {
 			found.add("compose: %s has ports of its own", name)
 		}
 	}
-	for _, p := range services.list("envoy.ports") {
-		found.want("compose: Envoy's port", p, "host_ip", "127.0.0.1")
+	for _, name := range open {
+		for _, p := range services.list(name + ".ports") {
+			found.want("compose: the port of "+name, p, "host_ip", "127.0.0.1")
+		}
 	}
 	neighbours := map[string][]string{} // service -> those on its networks, itself too
 	for name := range services {
@@ -102,6 +105,9 @@ func separated(project object) findings {
 	if got := slices.Sorted(slices.Values(neighbours["application"])); !slices.Equal(got, []string{"application", "envoy"}) {
 		found.add("compose: on the application's networks are %v", got)
 	}
+	if got := neighbours["frontend"]; !slices.Equal(got, []string{"frontend"}) {
+		found.add("compose: on the front end's networks are %v", got)
+	}
 	shared := maps.Clone(services.within("jwtgate").within("networks"))
 	maps.DeleteFunc(shared, func(network string, _ any) bool {
 		_, ok := services.within("envoy").within("networks")[network]
@@ -118,11 +124,25 @@ func separated(project object) findings {
 	return found
 }
 
-// composeConfigs are the files that the compose file mounts.
+// composeConfigs are the files that the compose files mount. Both files for jwtgate have
+// the same routes.
 func composeConfigs(tree string) findings {
-	text, err := readFile(filepath.Join(tree, "deploy/compose/envoy.yaml"))
-	if err != nil {
-		return findings{err.Error()}
+	texts := map[string]string{}
+	for _, name := range []string{"envoy.yaml", "jwtgate.yaml", "jwtgate.emulator.yaml"} {
+		text, err := readFile(filepath.Join(tree, "deploy/compose", name))
+		if err != nil {
+			return findings{err.Error()}
+		}
+		texts[name] = text
 	}
-	return envoyConfig("compose", text)
+	found := envoyConfig("compose", texts["envoy.yaml"])
+	filled := strings.NewReplacer("${POOL}", "us-west-1_6BpkgoczU", "${CLIENT}", "3v5exampleclient")
+	_, routes, _ := strings.Cut(texts["jwtgate.yaml"], "\nroutes:")
+	for _, name := range []string{"jwtgate.yaml", "jwtgate.emulator.yaml"} {
+		found = append(found, gateConfig("compose: "+name, filled.Replace(texts[name]))...)
+		if !strings.HasSuffix(texts[name], routes) {
+			found.add("compose: %s has not the routes of jwtgate.yaml", name)
+		}
+	}
+	return found
 }

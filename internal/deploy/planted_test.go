@@ -47,6 +47,12 @@ func plantedErrors() []planted {
 		{"compose: a capability", compose, "cap_drop: [ALL]", "cap_add: [NET_ADMIN]", composeRules, "cap_drop"},
 		{"compose: root", compose, `user: "65534:65534"`, `user: "0:0"`, composeRules, "runs as"},
 		{"compose: everybody's port", compose, "127.0.0.1:4567:8080", "4567:8080", composeRules, "host_ip"},
+		{"compose: everybody's front end", compose, "127.0.0.1:3000:3000", "3000:3000", composeRules, "host_ip"},
+		{"compose: the front end on Envoy's network", compose, "networks: [pages]", "networks: [pages, edge]",
+			composeRules, "on the front end's networks are"},
+		{"compose: other routes with the emulator", "deploy/compose/jwtgate.yaml", "groups: [admin]", "groups: [staff]",
+			composeConfigs, "has not the routes"},
+		{"compose: jwtgate's file", "deploy/compose/jwtgate.yaml", "access: optional", "access: optinal", composeConfigs, "optinal"},
 		{"compose: the emulator's override", "deploy/compose/compose.override.yaml", "tmpfs: [/tmp]", "tmpfs: {/tmp: 1}", composeRules, "tmpfs"},
 		{"compose: Envoy's file", "deploy/compose/envoy.yaml", "lb_policy:", "lb_polizy:", composeConfigs, "lb_polizy"},
 
