@@ -102,8 +102,12 @@ type Issuer struct {
 	ISS     []string
 	Cognito *Cognito // nil: a generic OIDC issuer
 	// Tenants are the tenants of Microsoft Entra whose tokens are accepted, by the iss
-	// values of their tokens; nil: the issuer has no tenants. tid must be the tenant.
+	// values of their tokens; nil: the issuer has no tenants, or accepts any. tid must be
+	// the tenant.
 	Tenants map[string]string // :: iss -> tenant
+	// AnyTenant means that each value of ISS is a template for [MatchTenant], and that the
+	// tokens of any tenant are accepted.
+	AnyTenant bool
 	// Prefix is put before the subject, the username claims and every group. {tenant}
 	// in it stands for the tenant of a token.
 	Prefix    string

@@ -16,7 +16,7 @@ type issuerInput struct {
 	Issuer
 	pool          string
 	url           string
-	tenants       []string
+	tenants       tenantList
 	replicas      []string
 	boundTokens   string
 	emailVerified string
@@ -34,8 +34,8 @@ func issuerObject(f *issuerInput) yamlform.Object {
 			yamlform.Field("cognito", "a user pool id; both issuer forms of the pool are accepted", poolCodec(), &f.pool),
 			yamlform.Field("issuer", "the iss of an issuer, exactly as in its tokens; it must be a URL unless jwks has the keys",
 				issCodec(), &f.url),
-			yamlform.Field("tenants", "Microsoft Entra: the IDs of the tenants whose tokens are accepted; issuer then has {tenant}",
-				yamlform.NonEmptySet("a list such as [11111111-2222-4333-8444-555555555555]", tenantCodec()), &f.tenants),
+			yamlform.Field("tenants", "Microsoft Entra: the IDs of the tenants whose tokens are accepted, or any; issuer then has {tenant}",
+				tenantsCodec(), &f.tenants),
 			yamlform.Field("prefix",
 				"is put before the subject, the user names and each group; {tenant} in it stands for the tenant of the token",
 				prefixCodec(), &f.Prefix),
@@ -332,6 +332,9 @@ func checkIssuers(d *yamlform.Decoder, c *Config) {
 		if len(c.Issuers) > 1 && !d.IsSet(one.Path+".prefix") {
 			d.ReportPath(one.Path+".prefix",
 				"is missing; with more than one issuer, every issuer needs a prefix, for example \"%s:\", or \"\" for none", one.Name)
+		}
+		if one.AnyTenant {
+			checkAnyTenant(d, one, c.Issuers)
 		}
 		clash := slices.IndexFunc(c.Issuers[:i], func(other Issuer) bool { return prefixesClash(one.Prefixes(), other.Prefixes()) })
 		if clash >= 0 {

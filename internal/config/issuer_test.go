@@ -257,6 +257,19 @@ func TestIssuerValueMistakes(t *testing.T) {
 		{"a tenant in capitals", entra + `, tenants: [▸AAAAAAAA-2222-4333-8444-555555555555]`,
 			`issuers.a.tenants[0] is not the ID of a tenant: got "AAAAAAAA-2222-4333-8444-555555555555"; expected the ID of a tenant in lower ` +
 				`case, such as 11111111-2222-4333-8444-555555555555`},
+		{"any as an item", entra + `, tenants: [▸any]`, `issuers.a.tenants[0] is not the ID of a tenant: got "any"; expected the ID of a ` +
+			`tenant in lower case, such as 11111111-2222-4333-8444-555555555555`},
+		{"another word", entra + `, prefix: "a:{tenant}:", tenants: ▸all`, `issuers.a.tenants is invalid: got "all"; expected a list such as ` +
+			`[11111111-2222-4333-8444-555555555555], or any`},
+		{"any tenant of another issuer", other + `, tenants: ▸any`,
+			`issuers.a.tenants has no effect, because issuer does not have {tenant}; write issuer: https://login.microsoftonline.com/{tenant}/v2.0`},
+		{"any tenant without a prefix", strings.Replace(entra, `"https`, `▸"https`, 1) + `, tenants: any`,
+			`issuers.a.issuer has several tenants, and each of them names its own users and groups; write prefix: "a:{tenant}:"`},
+		{"any tenant with one prefix", entra + `, tenants: any, prefix: ▸"a:"`,
+			`issuers.a.prefix has several tenants, and each of them names its own users and groups; write prefix: "a:{tenant}:"`},
+		{"any tenant's address", entra + `, tenants: any, prefix: "a:{tenant}:", email_verified: ▸assumed`,
+			`issuers.a.email_verified is assumed, but tenants is any: the administrator of any tenant can give its users any address; ` +
+				`remove email_verified, or list the tenants that you trust`},
 		{"two tenants without a prefix", strings.Replace(entra, `"https`, `▸"https`, 1) + `, tenants: [` + tenants + `, ` + tenants2 + `]`,
 			`issuers.a.issuer has several tenants, and each of them names its own users and groups; write prefix: "a:{tenant}:"`},
 		{"two tenants with one prefix", entra + `, tenants: [` + tenants + `, ` + tenants2 + `], prefix: ▸"a:"`,
@@ -366,6 +379,7 @@ func TestEmptyIsNeverUnchecked(t *testing.T) {
 func TestIssuersTogether(t *testing.T) {
 	const a, b, c = `  a: {issuer: "https://a.example/", audiences: [api]`, `  b: {issuer: "https://b.example/", audiences: [api]`,
 		`  c: {issuer: "https://c.example/", audiences: [api]`
+	const e = `  e: {issuer: "https://login.microsoftonline.com/{tenant}/v2.0", tenants: any, audiences: [api]`
 	check(t, []file{
 		{"one needs no prefix", "issuers:\n" + a + "}\n", nil},
 		{"a slash makes another issuer", "issuers:\n" + a +
@@ -386,6 +400,20 @@ func TestIssuersTogether(t *testing.T) {
   b: {cognito: us-west-1_x, clients: [web], prefix: ""}
 `, []string{`3:16: issuers.b.cognito has the iss "https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_x", ` +
 			`which issuers.a has too; expected a different iss for each issuer`}},
+		{"any tenant behind a prefix of its own", "issuers:\n" + a + ", prefix: ''}\n" + e + ", prefix: 'e:{tenant}:'}\n", nil},
+		{"any tenant behind the tenant alone", "issuers:\n" + a + ", prefix: 'a:'}\n" + e + ", prefix: '{tenant}:'}\n", []string{
+			`3:106: issuers.e.prefix begins with {tenant}; with tenants: any and more than one issuer, it must begin with a text of its own; ` +
+				`write prefix: "e:{tenant}:"`}},
+		{"any tenant behind another's prefix", "issuers:\n" + a + ", prefix: 'a:'}\n" + e + ", prefix: 'a:{tenant}:'}\n", []string{
+			`3:106: issuers.e.prefix is "a:{tenant}:", but that of issuers.a is "a:"; expected prefixes that do not equal or begin ` +
+				`with each other`}},
+		{"any tenant, and one of them", "issuers:\n" + e + ", prefix: 'e:{tenant}:'}\n" +
+			"  m: {issuer: 'https://sts.windows.net/99999999-2222-4333-8444-555555555555/', audiences: [api], prefix: ''}\n", []string{
+			`3:15: issuers.m.issuer has the iss "https://sts.windows.net/99999999-2222-4333-8444-555555555555/", which issuers.e has too, ` +
+				`because it accepts any tenant; keep one of them`}},
+		{"any tenant twice", "issuers:\n" + e + ", prefix: 'e:{tenant}:'}\n" + strings.Replace(e, "e:", "f:", 1) + ", prefix: 'f:{tenant}:'}\n",
+			[]string{`3:15: issuers.f.issuer has the iss "https://login.microsoftonline.com/{tenant}/v2.0", which issuers.e has too; ` +
+				`expected a different iss for each issuer`}},
 		{"names", "issuers:\n  a b: {cognito: us-west-1_x, clients: [web]}\n", []string{
 			`2:3: issuers["a b"] is not an issuer name; expected 1 to 64 letters, digits, dots, dashes and underscores`}},
 		{"a hidden name", "issuers:\n  .a: {cognito: us-west-1_x, clients: [web]}\n", []string{

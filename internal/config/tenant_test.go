@@ -1,6 +1,10 @@
 package config_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
 
 // An issuer with tenants has the iss of each tenant in both versions, and the key set of all
 // tenants, or of the only one.
@@ -30,5 +34,54 @@ func TestTenants(t *testing.T) {
 	if many.JWKS.URI != "https://login.microsoftonline.com/organizations/discovery/v2.0/keys" ||
 		single.JWKS.URI != "https://login.microsoftonline.com/00000000-2222-4333-8444-555555555555/discovery/v2.0/keys" {
 		t.Errorf("got keys from %s and %s", many.JWKS.URI, single.JWKS.URI)
+	}
+}
+
+// An issuer that accepts any tenant has a template for each version, and the key set of all
+// tenants.
+func TestAnyTenant(t *testing.T) {
+	const tenant = "99999999-2222-4333-8444-555555555555"
+	c := parse(t, `issuers:
+  e: {issuer: "https://login.microsoftonline.com/{tenant}/v2.0", tenants: any, audiences: [api], prefix: "e:{tenant}:", require: {a: [b]}}
+`)
+	one := c.Issuers[0]
+	same(t, one.ISS, []string{"https://login.microsoftonline.com/{tenant}/v2.0", "https://sts.windows.net/{tenant}/"})
+	same(t, one.Prefixes(), []string{"e:"})
+	if !one.AnyTenant || one.Tenants != nil || one.PrefixOf(one.ISS[1]) != "e:{tenant}:" || len(c.Warnings) > 0 ||
+		one.JWKS.URI != "https://login.microsoftonline.com/organizations/discovery/v2.0/keys" {
+		t.Errorf("got %+v, warnings %v", one, c.Warnings)
+	}
+	for _, row := range []struct{ wanted, iss, tenant string }{
+		{tenant, "https://login.microsoftonline.com/" + tenant + "/v2.0", tenant},
+		{"common", "https://login.microsoftonline.com/11111111-2222-4333-8444-555555555555/v2.0", "11111111-2222-4333-8444-555555555555"},
+	} {
+		if iss, tenant := one.Example(row.wanted); iss != row.iss || tenant != row.tenant {
+			t.Errorf("the example of %q: %s, %q", row.wanted, iss, tenant)
+		}
+	}
+}
+
+func TestMatchTenant(t *testing.T) {
+	const tenant = "99999999-abcd-4333-8444-55555555555f"
+	for _, row := range []struct{ name, template, iss, want string }{
+		{"version 2.0", "https://a/{tenant}/v2.0", "https://a/" + tenant + "/v2.0", tenant},
+		{"version 1.0", "https://b/{tenant}/", "https://b/" + tenant + "/", tenant},
+		{"the template itself", "https://a/{tenant}/v2.0", "https://a/{tenant}/v2.0", ""},
+		{"an alias", "https://a/{tenant}/v2.0", "https://a/common/v2.0", ""},
+		{"in capitals", "https://b/{tenant}/", "https://b/99999999-ABCD-4333-8444-555555555555/", ""},
+		{"not a digit", "https://b/{tenant}/", "https://b/99999999-abcg-4333-8444-555555555555/", ""},
+		{"a dash less", "https://b/{tenant}/", "https://b/99999999-abcd-4333-8444a555555555555/", ""},
+		{"a dash more", "https://b/{tenant}/", "https://b/9999999--abcd-4333-8444-555555555555/", ""},
+		{"shorter", "https://b/{tenant}/", "https://b/" + tenant[1:] + "/", ""},
+		{"longer", "https://b/{tenant}/", "https://b/" + tenant + "0/", ""},
+		{"another host", "https://a/{tenant}/v2.0", "https://c/" + tenant + "/v2.0", ""},
+		{"another version", "https://a/{tenant}/v2.0", "https://a/" + tenant + "/v2.1", ""},
+		{"a slash more", "https://a/{tenant}/v2.0", "https://a/" + tenant + "/v2.0/", ""},
+		{"nothing", "https://a/{tenant}/v2.0", "", ""},
+	} {
+		got, ok := config.MatchTenant(row.template, row.iss)
+		if want := row.want; ok != (want != "") || ok && got != want {
+			t.Errorf("%s: got %q, %t", row.name, got, ok)
+		}
 	}
 }

@@ -19,7 +19,8 @@ import (
 func host(server *devidp.Server, issuers []config.Issuer) (map[string]*devidp.Issuer, error) {
 	hosted := map[string]*devidp.Issuer{}
 	for _, i := range issuers {
-		c := devidp.IssuerConfig{ISS: i.ISS[0], Algorithm: i.Algorithms[0], Defaults: defaultClaims(i)}
+		iss, _ := i.Example("")
+		c := devidp.IssuerConfig{ISS: iss, Algorithm: i.Algorithms[0], Defaults: defaultClaims(i)}
 		if len(i.TokenTypes) > 0 {
 			c.Type = i.TokenTypes[0]
 		}
@@ -40,6 +41,9 @@ func defaultClaims(i config.Issuer) func(requested map[string]any) map[string]an
 	}
 	return func(map[string]any) map[string]any {
 		claims := map[string]any{"sub": "demo"}
+		if _, tenant := i.Example(""); tenant != "" {
+			claims["tid"] = tenant
+		}
 		if len(i.Audiences) > 0 {
 			claims["aud"] = i.Audiences[0]
 		}

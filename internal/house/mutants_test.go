@@ -112,8 +112,8 @@ func mutants() []mutant {
 	if depth > maxDepth && false {`},
 		{"4 header: UTF-8", strictReader, `if !utf8.ValidString(r.text) {`, `if !utf8.ValidString(r.text) && false {`},
 
-		{"5 issuer: exact iss", verify, `issuer := v.byISS[iss]`, `issuer := v.byISS[strings.TrimSuffix(iss, "/")]`},
-		{"5 issuer: one that is configured", verify, `issuer := v.byISS[iss]`, `issuer := v.byISS[iss]
+		{"5 issuer: exact iss", verify, `issuer := v.issuerOf(iss)`, `issuer := v.issuerOf(strings.TrimSuffix(iss, "/"))`},
+		{"5 issuer: one that is configured", verify, `issuer := v.issuerOf(iss)`, `issuer := v.issuerOf(iss)
 	for _, one := range v.byISS {
 		if issuer == nil {
 			issuer = one
@@ -169,7 +169,11 @@ func mutants() []mutant {
 			return found, fail`},
 		{"8 claims: client of an ID token", client, `if !slices.Contains(i.clients, t.Client) {`, `if false {`},
 		{"8 claims: the tenant of iss", "internal/token/required.go", `claims["tid"] != t.Tenant {`, `claims["tid"] == t.Tenant && false {`},
-		{"8 claims: a tenant's prefix", "internal/config/tenant.go", `strings.ReplaceAll(i.Prefix, tenantMark, i.Tenants[iss])`, `i.Prefix`},
+		{"8 claims: a tenant's prefix", "internal/config/tenant.go", `FillTenant(i.Prefix, i.Tenants[iss])`, `i.Prefix`},
+		{"5 issuer: the ID of any tenant", "internal/config/tenant.go", `return tenant, isTenantID(tenant)`, `return tenant, true`},
+		{"8 claims: the prefix of any tenant", "internal/token/tenant.go", `config.FillTenant(form.prefix, tenant)`, `form.prefix`},
+		{"8 claims: the prefix of any tenant, recalled", "internal/token/record.go", `config.FillTenant(form.prefix, t.Tenant)`, `form.prefix`},
+		{"6 key: of one tenant, for any", "internal/issuer/set.go", `if cfg.AnyTenant {`, `if false {`},
 		{"6 key: of another tenant", "internal/issuer/jwks.go", `strings.Contains(text, "{tenantid}") || slices`, `true || slices`},
 		{"8 claims: required claims", "internal/token/required.go", `slices.Contains(want.values, one) }) {`, `true }) || true {`},
 		{"8 claims: token_use", claims, `if !slices.Contains(i.tokenUse, use) {`, `if false {`},

@@ -336,9 +336,11 @@ func TestKeysOfTenants(t *testing.T) {
 			tenant: "t1", "https://sts.windows.net/t1/": "t1",
 			"https://login.microsoftonline.com/t2/v2.0": "t2", "https://sts.windows.net/t2/": "t2",
 		}, []string{"all", "none"}},
+		{"any tenant", nil, []string{"all", "none"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			cfg := issuerOf(t, string(content))
+			cfg.AnyTenant = row.name == "any tenant"
 			if cfg.Tenants = row.tenants; row.tenants != nil {
 				cfg.Prefix, cfg.ISS = "e:{tenant}:", slices.Sorted(maps.Keys(row.tenants))
 			}

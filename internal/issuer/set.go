@@ -161,6 +161,9 @@ func identityOf(cfg config.Issuer, cacheDir string) identity {
 // Microsoft Entra says whose it is: of all tenants, or of one, such as the tenant of all
 // personal accounts. The key of one tenant must not verify tokens of another.
 func keyIssuers(cfg config.Issuer) []string {
+	if cfg.AnyTenant {
+		return []string{}
+	}
 	switch tenants := slices.Compact(slices.Sorted(maps.Values(cfg.Tenants))); len(tenants) {
 	case 0:
 		return nil

@@ -51,9 +51,13 @@ func header(issuer *config.Issuer, t *token) map[string]any {
 // the issuer's rules accept. A claim that is null is omitted.
 func complete(issuer *config.Issuer, t *token, now time.Time) map[string]any {
 	claims := validity(issuer, t, now)
-	claims["iss"] = issuer.ISS[0]
 	claims["sub"] = subject
 	asked := maps.Clone(t.claims)
+	wanted, _ := asked["tid"].(string)
+	iss, tenant := issuer.Example(wanted)
+	if claims["iss"] = iss; tenant != "" {
+		claims["tid"] = tenant
+	}
 	ResolveTimes(asked, now)
 	if issuer.Cognito != nil {
 		completeCognito(issuer, asked, claims)
@@ -118,9 +122,6 @@ func completeGeneric(issuer *config.Issuer, asked, claims map[string]any) {
 	named := func(claim string) bool { return asked[config.ClaimSteps(claim)[0]] != nil }
 	if len(issuer.Clients) > 0 && !slices.ContainsFunc(issuer.ClientClaims, named) {
 		setClaim(claims, issuer.ClientClaims[0], issuer.Clients[0])
-	}
-	if tenant := issuer.Tenants[issuer.ISS[0]]; tenant != "" {
-		claims["tid"] = tenant
 	}
 	if !slices.Contains(issuer.SubjectClaims, "sub") {
 		setClaim(claims, issuer.SubjectClaims[0], subject)

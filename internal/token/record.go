@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // Record is a verified token in the form in which a cache keeps it: one string without
@@ -18,8 +20,8 @@ import (
 type Record string
 
 // texts are the texts of a token that its record contains.
-func (t *Token) texts() [7]*string {
-	return [...]*string{&t.Subject, &t.Client, (*string)(&t.Kind), &t.KeyID, &t.ACR, &t.id, &t.originID}
+func (t *Token) texts() [8]*string {
+	return [...]*string{&t.Tenant, &t.Subject, &t.Client, (*string)(&t.Kind), &t.KeyID, &t.ACR, &t.id, &t.originID}
 }
 
 func (t *Token) times() [4]*time.Time {
@@ -34,11 +36,6 @@ func (t *Token) indexes(v *Verifier) [3]int {
 		t.by.form(t.ISS),
 		slices.Index(t.by.algorithms, t.Algorithm),
 	}
-}
-
-// form returns the index of an iss.
-func (i *trusted) form(iss string) int {
-	return slices.IndexFunc(i.forms, func(form issForm) bool { return form.iss == iss })
 }
 
 // Record returns the record of a token that this verifier verified.
@@ -102,7 +99,8 @@ func (r *reader) list(into []string) []string {
 
 // Recall sets t to the token of a record, and reports whether the token is still valid.
 // raw is the token as it was sent; [Token.Claims] parses it on the first call. Recall
-// reuses the memory of t's lists and allocates nothing else.
+// reuses the memory of t's lists. It allocates nothing else, except for the token of an
+// issuer that accepts any tenant.
 func (v *Verifier) Recall(rec Record, raw string, now time.Time, t *Token) bool {
 	v.read(rec, t)
 	if !t.stillValid(v, now) {
@@ -131,10 +129,13 @@ func (v *Verifier) read(rec Record, t *Token) {
 	t.epoch = r.word()
 	t.by = v.issuers[r.number()]
 	form := &t.by.forms[r.number()]
-	t.Issuer, t.ISS, t.Tenant, t.prefix = t.by.name, form.iss, form.tenant, form.prefix
 	t.Algorithm = t.by.algorithms[r.number()]
 	for _, text := range t.texts() {
 		*text = r.text()
+	}
+	t.Issuer, t.ISS, t.prefix = t.by.name, form.iss, form.prefix
+	if t.by.anyTenant {
+		t.ISS, t.prefix = config.FillTenant(form.iss, t.Tenant), config.FillTenant(form.prefix, t.Tenant)
 	}
 	t.groups, t.scopes = r.list(t.groups), r.list(t.scopes)
 }

@@ -39,6 +39,8 @@ type Verifier struct {
 	maxBytes int
 	byISS    map[string]*trusted
 	issuers  []*trusted // in the order of the configuration
+	// anyTenant are the issuers that accept any tenant. They are not in byISS.
+	anyTenant []*trusted
 	// methods are all supported algorithms.
 	methods map[string]jwt.SigningMethod
 	// algorithms and types are those of all issuers, so that a header can be rejected
@@ -56,6 +58,7 @@ type Verifier struct {
 type trusted struct {
 	name            string
 	prefixes        []string  // of its names; more than one if it has tenants
+	anyTenant       bool      // forms are templates
 	forms           []issForm // its iss values
 	cognito         *config.Cognito
 	discovered      bool // the keys, from a document whose URL iss is
@@ -117,13 +120,17 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, naming []string, keys fu
 			v.types[typ] = true
 		}
 		v.issuers = append(v.issuers, t)
+		v.prefixes = append(v.prefixes, t.prefixes...)
+		if t.anyTenant {
+			v.anyTenant = append(v.anyTenant, t)
+			continue
+		}
 		for _, iss := range issuer.ISS {
 			if v.byISS[iss] != nil {
 				return nil, fmt.Errorf("issuers %q and %q share the iss %q", v.byISS[iss].name, issuer.Name, iss)
 			}
 			v.byISS[iss] = t
 		}
-		v.prefixes = append(v.prefixes, t.prefixes...)
 	}
 	for _, t := range v.issuers {
 		if len(t.prefixes) == 0 {
@@ -143,6 +150,7 @@ func newTrusted(issuer config.Issuer, naming []string) *trusted {
 		groupsClaim: parseClaimPaths(issuer.GroupsClaim), scopesClaim: parseClaimPaths(issuer.ScopesClaim),
 		subjectClaims: parseClaimPaths(issuer.SubjectClaims),
 		leeway:        issuer.Leeway, maxLifetime: issuer.MaxLifetime,
+		anyTenant: issuer.AnyTenant,
 	}
 	t.setClientClaims(issuer.ClientClaims)
 	for _, one := range issuer.Require {
@@ -221,7 +229,7 @@ func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 		return fail(ErrClaimsMalformed, err.Error())
 	}
 	iss := members[0].Text
-	issuer := v.byISS[iss]
+	issuer := v.issuerOf(iss)
 	switch h := c.header; {
 	case issuer == nil:
 		return v.unknownIssuer(members[0])
@@ -278,11 +286,8 @@ func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 	if err != nil {
 		return nil, fail(ErrClaimsMalformed, err.Error())
 	}
-	form := &issuer.forms[issuer.form(c.iss)]
-	token := &Token{
-		Issuer: issuer.name, ISS: c.iss, Tenant: form.tenant, prefix: form.prefix, KeyID: c.kid, Algorithm: c.alg,
-		by: issuer, claims: claims, epoch: c.epoch,
-	}
+	token := &Token{Issuer: issuer.name, ISS: c.iss, KeyID: c.kid, Algorithm: c.alg, by: issuer, claims: claims, epoch: c.epoch}
+	token.Tenant, token.prefix = issuer.tenantAndPrefix(c.iss)
 	failure := issuer.checkClaims(token, c.typ, now)
 	if failure != nil {
 		v.diagnose(failure, issuer, token.Claims(), c.typ)
