@@ -18,6 +18,18 @@ func SessionCookies() map[string]string {
 	}
 }
 
+// LoginCookies returns the cookies of login.yaml as identity.strip_cookies names them. The
+// filter adds a number to the parts of a large token, and an ID to those of a sign-in in
+// progress.
+func LoginCookies() []string {
+	names := []string{"__Host-SignInAgain"}
+	for _, name := range SessionCookies() {
+		names = append(names, name+"*")
+	}
+	slices.Sort(names)
+	return names
+}
+
 // SessionCookie is the cookie of login.yaml with the access token, from which jwtgate reads it.
 const SessionCookie = "__Host-BearerToken"
 
