@@ -15,8 +15,8 @@ import (
 	"github.com/jwtgate/jwtgate/internal/identity"
 )
 
-// application is the sample application. It does not use tokens, and answers every
-// request with the headers that it received.
+// application is the sample application. It does not use tokens. For a browser it has
+// pages, a [site]; it answers every other request with the headers that it received.
 //
 // It also stores the headers of a request with `?tour=ID`, so that the tour can check
 // what the application received, whatever the response is.
@@ -28,14 +28,19 @@ type application struct {
 	seen map[string]http.Header // :: the tour's ID -> the headers of the request
 }
 
-// startApplication starts the application. It runs until close.
-func startApplication(address string) (*application, error) {
+// startApplication starts the application, with pages unless they are nil. It runs until
+// close.
+func startApplication(address string, pages *site) (*application, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("start the application: %w", err)
 	}
 	a := &application{served: make(chan error, 1), seen: map[string]http.Header{}}
-	a.server = &http.Server{Handler: a, ReadHeaderTimeout: 5 * time.Second}
+	handler := http.Handler(a)
+	if pages != nil {
+		handler = pages.routes(a)
+	}
+	a.server = &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	go func() { a.served <- a.server.Serve(l) }()
 	return a, nil
 }

@@ -31,16 +31,23 @@ type child struct {
 	err  error
 }
 
-// startChild starts a program whose output goes to NAME.log in dir. On Linux, the
-// process ends when this one ends, for any reason.
+// logOf returns the path of a process's log.
+func logOf(dir, name string) string { return filepath.Join(dir, name+".log") }
+
+// startChild starts a program in dir, which must be absolute. Its output goes to NAME.log
+// there. On Linux, the process ends when this one ends, for any reason.
 func startChild(name, dir, program string, args ...string) (*child, error) {
-	c := &child{name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
+	c := &child{name: name, log: logOf(dir, name), done: make(chan struct{})}
 	file, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", name, err)
 	}
 	defer func() { _ = file.Close() }()
+	if program, err = absolute(program); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
 	c.cmd = exec.Command(program, args...)
+	c.cmd.Dir = dir
 	c.cmd.Stdout, c.cmd.Stderr = file, file
 	c.cmd.SysProcAttr = childAttributes()
 	started := make(chan error)
@@ -62,6 +69,14 @@ func startChild(name, dir, program string, args ...string) (*child, error) {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	return c, nil
+}
+
+// absolute returns the absolute path of a program; a name without a slash is one in PATH.
+func absolute(program string) (string, error) {
+	if !strings.Contains(program, "/") {
+		return program, nil
+	}
+	return filepath.Abs(program)
 }
 
 // ready calls probe until it returns nil, for at most readyWithin. The error contains

@@ -2,9 +2,12 @@
 // application, jwtgate and a real Envoy on this machine, and gives a guided tour,
 // which sends real requests through them and checks the responses.
 //
-// Envoy runs the shipped envoy.yaml with other addresses and, for a user's own
-// configuration, with the headers that it needs. jwtgate runs as a separate process
-// with its normal command line. So users get the behavior that the tour shows.
+// In a browser, users sign in at the loopback issuer, without a password. The pages of the
+// sample application show them what it received, and which requests were denied and why.
+//
+// Envoy runs the shipped login.yaml with other addresses or, for a user's own configuration
+// or application, envoy.yaml with the headers that it needs. jwtgate runs as a separate
+// process with its normal command line. So users get the behavior that the tour shows.
 //
 // With a user's own configuration, the demo gives no tour. It replaces the keys of
 // every issuer by those of the loopback issuer, so that developers can work offline
@@ -23,4 +26,6 @@
 //     (TestRewriteOpensOnlyTheKeySets).
 //  4. No process of the demo outlives it (TestChildrenEndWithTheDemo,
 //     TestNothingIsLeftBehind).
+//  5. Only this user can read the secrets with which Envoy signs users in, which are new
+//     in every demo (TestATourWithoutAGateFailsStepByStep).
 package demo

@@ -41,8 +41,31 @@ func Ports() (map[string]string, string, error) {
 // Application is a running sample application.
 type Application = application
 
-// StartApplication is startApplication.
-func StartApplication(address string) (*Application, error) { return startApplication(address) }
+// StartApplication is startApplication without pages.
+func StartApplication(address string) (*Application, error) { return startApplication(address, nil) }
+
+// Denial is a denial.
+type Denial = denial
+
+// ReadDenials is readDenials.
+func ReadDenials(path string) []Denial { return readDenials(path) }
+
+// Explain is explain.
+func Explain(ctx context.Context, program, admin, decision string) (string, error) {
+	return explain(ctx, program, admin, decision)
+}
+
+// Pages returns the pages of the application behind an Envoy at localhost:8080, with these
+// denials and explanations.
+func Pages(denials []Denial, explain func(decision string) (string, error)) (http.Handler, error) {
+	s := &site{port: "8080", denials: func() []denial { return denials }}
+	s.explain = func(_ context.Context, decision string) (string, string, error) {
+		text, err := explain(decision)
+		return "jwtgate explain --decision " + decision, text, err
+	}
+	other := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	return s.routes(other), s.parse()
+}
 
 // Take is application.take.
 func (a *application) Take(id string) (http.Header, bool) { return a.take(id) }
@@ -105,7 +128,7 @@ func PrintSteps(out io.Writer, color bool) {
 
 // Host is host.
 func Host(server *devidp.Server, issuers []config.Issuer) (map[string]*devidp.Issuer, error) {
-	return host(server, issuers)
+	return host(server, issuers, nil)
 }
 
 // EnvoyReady is envoyReady for an Envoy with these addresses.

@@ -15,12 +15,12 @@ import (
 )
 
 // host adds every issuer of the configuration to the loopback server, with its name
-// and iss.
-func host(server *devidp.Server, issuers []config.Issuer) (map[string]*devidp.Issuer, error) {
+// and iss, and with a login unless that is nil.
+func host(server *devidp.Server, issuers []config.Issuer, login *devidp.Login) (map[string]*devidp.Issuer, error) {
 	hosted := map[string]*devidp.Issuer{}
 	for _, i := range issuers {
 		iss, _ := i.Example("")
-		c := devidp.IssuerConfig{ISS: iss, Algorithm: i.Algorithms[0], Defaults: defaultClaims(i)}
+		c := devidp.IssuerConfig{ISS: iss, Algorithm: i.Algorithms[0], Defaults: defaultClaims(i), Login: login}
 		if len(i.TokenTypes) > 0 {
 			c.Type = i.TokenTypes[0]
 		}

@@ -80,7 +80,7 @@ func TestRewriteOpensOnlyTheKeySets(t *testing.T) {
 }
 
 func TestRewriteTheShippedConfiguration(t *testing.T) {
-	if c, err := config.Parse("jwtgate.yaml", demo.ShippedConfig(), nil); err != nil || len(c.Routes) != 3 {
+	if c, err := config.Parse("jwtgate.yaml", demo.ShippedConfig(), nil); err != nil || len(c.Routes) != 6 {
 		t.Fatalf("as shipped: %v", err)
 	}
 	copied, err := demo.Rewrite("jwtgate.yaml", demo.ShippedConfig(), keysAt)

@@ -80,6 +80,7 @@ func TestATourWithoutAGateFailsStepByStep(t *testing.T) {
 		"where logs are":          "The configurations and logs are in ",
 		"what to do next":         "jwtgate init --cognito POOL --client-id ID --app HOST:PORT\n",
 		"a token command":         `curl -i http://127.0.0.1:`,
+		"the page":                "\n  http://localhost:",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s: %q is missing", name, want)
@@ -97,6 +98,29 @@ func TestATourWithoutAGateFailsStepByStep(t *testing.T) {
 	dir := regexp.MustCompile(`logs are in (.*)\n`).FindStringSubmatch(text)[1]
 	if _, err := os.Stat(filepath.Join(dir, "envoy.log")); err != nil {
 		t.Errorf("the logs are missing: %v", err)
+	}
+	checkSecrets(t, filepath.Join(dir, "secrets"))
+}
+
+// checkSecrets checks that only this user can read the files of Envoy's secrets. A newline
+// would be a part of the secret.
+func checkSecrets(t *testing.T, folder string) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, name := range []string{"client-secret", "cookie-key"} {
+		secret, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil || len(secret) < 26 || strings.ContainsAny(string(secret), "\n ") || seen[string(secret)] {
+			t.Errorf("the secret %s has %d bytes (%v)", name, len(secret), err)
+		}
+		seen[string(secret)] = true
+		for _, file := range []string{name, name + ".yaml"} {
+			if info, err := os.Stat(filepath.Join(folder, file)); err != nil || info.Mode() != 0o600 {
+				t.Errorf("%s: %v, %v", file, info, err)
+			}
+		}
+	}
+	if info, err := os.Stat(folder); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder of the secrets: %v, %v", info, err)
 	}
 }
 

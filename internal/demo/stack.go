@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -24,6 +25,9 @@ import (
 //go:embed jwtgate.yaml
 var shippedConfig []byte
 
+// gateName is the name of the gate's process and log.
+const gateName = "jwtgate"
+
 // stack is everything that the demo runs. start sets its fields, and close stops what
 // start has started.
 type stack struct {
@@ -32,6 +36,7 @@ type stack struct {
 	dir        string                  // configurations and logs
 	config     *config.Config          // the original, not the rewritten copy
 	ports      ports
+	secret     string // of Envoy as the issuer's client
 	issuers    *devidp.Server
 	hosted     map[string]*devidp.Issuer // :: name in the configuration -> issuer
 	app        *application              // nil with the user's own
@@ -57,33 +62,72 @@ func (s *stack) start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	if s.dir, err = os.MkdirTemp("", "jwtgate-demo-"); err != nil {
-		return fmt.Errorf("make a directory for configurations and logs: %w", err)
+	if err := s.makeDir(); err != nil {
+		return err
 	}
 	if s.ports, err = choosePorts(); err != nil {
 		return err
 	}
-	if s.issuers, err = devidp.Start(devidp.Config{Listen: s.ports.issuer}); err != nil {
+	if err := s.startIssuers(o); err != nil {
 		return err
 	}
-	if s.hosted, err = host(s.issuers, s.config.Issuers); err != nil {
+	if err := s.startApplication(o); err != nil {
 		return err
-	}
-	s.appAddress = o.App
-	if o.App == "" {
-		s.appAddress = s.ports.app
-		if s.app, err = startApplication(s.ports.app); err != nil {
-			return err
-		}
 	}
 	if err := s.startGate(ctx, o.Executable, file, at); err != nil {
 		return err
 	}
-	if err := s.startEnvoy(ctx, program); err != nil {
+	if err := s.startEnvoy(ctx, o, program); err != nil {
 		return err
 	}
 	s.watch()
 	return nil
+}
+
+// makeDir makes the directory for configurations and logs.
+func (s *stack) makeDir() error {
+	dir, err := os.MkdirTemp("", "jwtgate-demo-")
+	if err == nil {
+		s.dir, err = filepath.Abs(dir) // the processes have another working directory
+	}
+	if err != nil {
+		return fmt.Errorf("make a directory for configurations and logs: %w", err)
+	}
+	return nil
+}
+
+// startIssuers starts the issuers of the configuration. That of the tour can sign users in.
+func (s *stack) startIssuers(o Options) error {
+	var login *devidp.Login
+	if o.guided() {
+		s.secret = rand.Text()
+		login = s.login()
+	}
+	var err error
+	if s.issuers, err = devidp.Start(devidp.Config{Listen: s.ports.issuer}); err != nil {
+		return err
+	}
+	s.hosted, err = host(s.issuers, s.config.Issuers, login)
+	return err
+}
+
+// startApplication starts the sample application, unless the user has one. It has pages only
+// in the tour, since they need the tour's routes and sign-in.
+func (s *stack) startApplication(o Options) error {
+	s.appAddress = o.App
+	if o.App != "" {
+		return nil
+	}
+	s.appAddress = s.ports.app
+	var pages *site
+	var err error
+	if o.guided() {
+		if pages, err = s.newSite(o); err != nil {
+			return err
+		}
+	}
+	s.app, err = startApplication(s.ports.app, pages)
+	return err
 }
 
 // load loads the configuration. It returns its text and the paths in it.
@@ -149,7 +193,7 @@ func (s *stack) startGate(ctx context.Context, executable string, file []byte, a
 	if err := os.WriteFile(path, rewritten, 0o600); err != nil {
 		return fmt.Errorf("write the configuration's copy: %w", err)
 	}
-	gate, err := startChild("jwtgate", s.dir, executable,
+	gate, err := startChild(gateName, s.dir, executable,
 		"serve", "--config", path, "--listen", s.ports.gate, "--admin-listen", s.ports.gateAdmin)
 	if err != nil {
 		return err
@@ -162,10 +206,17 @@ func (s *stack) startGate(ctx context.Context, executable string, file []byte, a
 }
 
 // startEnvoy starts Envoy with the shipped file, changed for the ports of the parts and
-// for the configuration, and waits until Envoy considers jwtgate healthy.
-func (s *stack) startEnvoy(ctx context.Context, program string) error {
+// for the configuration, and waits until Envoy considers jwtgate healthy. In the tour it is
+// the file with sign-in.
+func (s *stack) startEnvoy(ctx context.Context, o Options, program string) error {
 	edit := s.edit
 	edit.Listen, edit.Admin, edit.Gate, edit.App = s.ports.envoy, s.ports.envoyAdmin, s.ports.gate, s.appAddress
+	if o.guided() {
+		var err error
+		if edit.Login, err = s.loginEdit(); err != nil {
+			return err
+		}
+	}
 	bootstrap, err := envoy.Bootstrap(edit)
 	if err != nil {
 		return fmt.Errorf("render the Envoy file: %w", err)

@@ -160,7 +160,8 @@ func table() map[string]row {
 		"internal/devidp":  {own: []string{"internal/signer", "internal/webpage"}},
 		"internal/webpage": {},
 		"internal/demo": {
-			own: []string{"envoy", "internal/config", "internal/devidp", "internal/identity", "internal/terminal"}, modules: []string{yaml},
+			own:     []string{"envoy", "internal/config", "internal/devidp", "internal/identity", "internal/terminal", "internal/webpage"},
+			modules: []string{yaml},
 		},
 		"envoy":  {own: []string{"deploy"}, never: []string{webNetwork}},
 		"deploy": {never: []string{network, webNetwork, "os"}},
