@@ -8,13 +8,16 @@
     const [red, green, blue] = channels(color).map(linear);
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   };
+  const probe = document.body.appendChild(document.createElement("div"));
+  probe.style.backgroundColor = "Canvas"; // what the browser paints under a page, in its color scheme
+  const canvas = getComputedStyle(probe).backgroundColor;
+  probe.remove();
   const background = (element) => {
     for (let each = element; each; each = each.parentElement) {
       const color = getComputedStyle(each).backgroundColor;
       if ((channels(color)[3] ?? 1) > 0) return color;
     }
-    return getComputedStyle(document.documentElement).colorScheme.includes("dark") && matchMedia("(prefers-color-scheme: dark)").matches
-      ? "rgb(18, 18, 18)" : "rgb(255, 255, 255)";
+    return canvas;
   };
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
