@@ -27,4 +27,6 @@
 //  5. Each value has a unique path (TestPlaces).
 //  6. A list that must not be empty is never decoded as empty, and a set never
 //     contains a value twice (TestLists).
+//  7. A preset never replaces a value of the file, and a parameter of it never adds a key
+//     or an item (TestPreset).
 package yamlform

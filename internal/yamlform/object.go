@@ -26,6 +26,11 @@ type Object struct {
 	// NestedNames is the key of a mapping whose keys are names that the user chooses.
 	// A name that is not indented looks like a key of this object. It may be empty.
 	NestedNames string
+	// Preset returns values for keys that the mapping does not have. It is called after
+	// the first Selectors rows are read, which select the preset. A value of the file
+	// replaces that of the preset; of two mappings, key by key. It may be nil.
+	Preset    func(d *Decoder, at Place) []Value
+	Selectors int
 	// Check checks rules that involve several keys. It is called after all keys of the
 	// mapping are read. It may be nil.
 	Check func(d *Decoder, at Place)
@@ -106,6 +111,9 @@ func (o Object) Read(d *Decoder, p Place) bool {
 		}
 	}
 	for i, k := range o.Rows {
+		if i == o.Selectors && o.Preset != nil {
+			o.fill(d, p, found, o.Preset(d, p))
+		}
 		switch {
 		case found[i].node != nil:
 			k.Read(d, found[i])
