@@ -53,20 +53,13 @@ func CognitoDomain(region string) string {
 	}
 }
 
-// cognitoPreset sets the fields that follow from the pool ID. The ORIGINAL form of
+// expandPool sets what follows from the pool ID. The ORIGINAL form of
 // iss comes first: its host serves the keys of every pool, and the host of the
 // UPDATED form (IssuerConfigurationType in the Cognito API) only those of pools that
 // use it. Tokens of a replica have the ORIGINAL form with the region of the replica.
-func (f *issuerInput) cognitoPreset() {
+func (f *issuerInput) expandPool() {
 	region, ok := poolRegion(f.pool)
 	f.Cognito = &Cognito{Pool: f.pool, Region: region}
-	if f.TokenUse == nil {
-		f.TokenUse = []string{"access", "id"}
-	}
-	if f.GroupsClaim == nil {
-		f.GroupsClaim = []string{"cognito:groups"}
-	}
-	f.SubjectClaims, f.ClientClaims = []string{"sub"}, []string{"client_id"}
 	if !ok {
 		return
 	}
@@ -93,8 +86,11 @@ func checkCognito(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	if i := slices.Index(f.replicas, f.Cognito.Region); i >= 0 && f.Cognito.Region != "" {
 		d.ReportPath(fmt.Sprintf("%s[%d]", at.Child("replica_regions"), i), "is the pool's own region; list only the other regions")
 	}
+	// The gate reads these claims of Cognito's tokens by their names.
+	fixed := settings(providerOf(cognitoName).values)
 	for _, key := range []string{"subject_claims", "client_claims", "tenants"} {
-		if d.IsSet(at.Child(key)) {
+		own := slices.ContainsFunc(fixed, func(v yamlform.Value) bool { return v.Key == key && f.hasClaims(key, v.YAML) })
+		if d.IsSet(at.Child(key)) && !own {
 			d.ReportPath(at.Child(key), "is not for Cognito, whose tokens have sub and client_id; remove it")
 		}
 	}
@@ -110,4 +106,14 @@ func checkCognito(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 		d.Warn(at.Child("audiences"),
 			"rejects every ID token, because the aud of an ID token is its client; write token_use: [access] to make this explicit")
 	}
+}
+
+// hasClaims reports whether a key names a list of claims, or had a mistake that was
+// reported.
+func (f *issuerInput) hasClaims(key, list string) bool {
+	claims := f.ClientClaims
+	if key == "subject_claims" {
+		claims = f.SubjectClaims
+	}
+	return claims == nil || "["+strings.Join(claims, ", ")+"]" == list
 }

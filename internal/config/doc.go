@@ -46,4 +46,9 @@
 //     TestIncludePatterns, TestIncludeBrokenLink, TestIncludeOverlap).
 //  12. A mistake in server.tls never disables TLS, and a client name that no
 //     certificate can have is a mistake (TestTLSMistakes).
+//  13. A provider only sets keys that a file could set, and a key of the file replaces its
+//     value. Its credential for fetching keys never goes to another source of keys. An
+//     issuer whose provider gives tokens to anybody requires a claim that says whose token
+//     it is (TestProviderValues, TestProviderIsReplaced, TestProviderParametersAreVariables,
+//     TestProviderMistakes).
 package config

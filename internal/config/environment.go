@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/yamlform"
@@ -58,11 +59,9 @@ func FromEnvironment(getenv func(string) (string, bool)) (*Config, error) {
 	}
 
 	var f issuerInput
-	issuerObject(&f).Defaults()
-	f.Name, f.Path = "cognito", "issuers.cognito"
-	f.pool, f.Clients, f.AllowHTTP, f.JWKS.URI = pool, []string{client}, plain, keys
-	f.cognitoPreset()
-
+	if mistakes := issuerObject(&f).ReadValues("issuers.cognito", "cognito", issuerValues(pool, client, keys, plain)); len(mistakes) > 0 {
+		return nil, mistakes
+	}
 	c := &Config{Source: environmentSource, Hash: e.hash(), Issuers: []Issuer{f.Issuer}}
 	rootObject(c).Defaults()
 	if plain && !loopback(keys) {
@@ -70,6 +69,19 @@ func FromEnvironment(getenv func(string) (string, bool)) (*Config, error) {
 			varEndpoint)}
 	}
 	return c, nil
+}
+
+// issuerValues returns the only issuer as a file would have it.
+func issuerValues(pool, client, keys string, plain bool) []yamlform.Value {
+	values := []yamlform.Value{
+		{Key: cognitoName, YAML: strconv.Quote(pool)},
+		{Key: "clients", YAML: "[" + strconv.Quote(client) + "]"},
+		{Key: "dangerously_allow_http", YAML: strconv.FormatBool(plain)},
+	}
+	if keys != "" {
+		values = append(values, yamlform.Value{Key: "jwks", YAML: "{uri: " + strconv.Quote(keys) + "}"})
+	}
+	return values
 }
 
 // environment reads variables and collects mistakes.

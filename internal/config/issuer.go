@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -14,24 +15,32 @@ import (
 // issuerInput is an issuer with the values of the file from which it is made.
 type issuerInput struct {
 	Issuer
+	provider      string
+	parameters    [parameterCount]string // of the provider
 	pool          string
 	url           string
 	tenants       tenantList
 	replicas      []string
 	boundTokens   string
 	emailVerified string
-	keyMistake    bool // a mistake about its keys was reported
+	lost          []string // keys of the provider that lack a parameter; a mistake was reported
+	keyMistake    bool     // a mistake about its keys was reported
 }
 
 func issuerObject(f *issuerInput) yamlform.Object {
 	return yamlform.Object{
 		Expected: issuerForm,
 		Synonyms: map[string]string{
-			"region": "cognito", "pool": "cognito", "user_pool": "cognito", "user_pool_id": "cognito",
+			"region": "cognito", "user_pool": "cognito", "user_pool_id": "cognito", "idp": "provider", "preset": "provider",
 			"client": "clients", "client_id": "clients", "audience": "audiences", "url": "issuer",
 		},
-		Rows: []yamlform.Row{
-			yamlform.Field("cognito", "a user pool id; both issuer forms of the pool are accepted", poolCodec(), &f.pool),
+		Rows: slices.Concat([]yamlform.Row{
+			yamlform.Field("provider",
+				"the identity provider; it sets what is known about its tokens, and every key that you write replaces its value",
+				yamlform.Enum(Providers()...), &f.provider),
+		}, parameterRows(f), []yamlform.Row{
+			yamlform.Field("cognito", "short for provider: cognito and pool; both issuer forms of the pool are accepted",
+				poolCodec(), &f.pool),
 			yamlform.Field("issuer", "the iss of an issuer, exactly as in its tokens; it must be a URL unless jwks has the keys",
 				issCodec(), &f.url),
 			yamlform.Field("tenants", "Microsoft Entra: the IDs of the tenants whose tokens are accepted, or any; issuer then has {tenant}",
@@ -46,7 +55,7 @@ func issuerObject(f *issuerInput) yamlform.Object {
 			yamlform.Field("clients", "the token's client must be one of them",
 				yamlform.Set("a list such as [3v5exampleclient]", yamlform.Identifier("a client id")), &f.Clients),
 			yamlform.Field("require", "claims that must have, or contain, one of the listed values", requireCodec(), &f.Require),
-			yamlform.Field("token_use", "which kinds of token are accepted; by default [access], for Cognito [access, id]",
+			yamlform.Field("token_use", "which kinds of token are accepted; by default [access], or what the provider sets",
 				yamlform.NonEmptySet("a list such as [access, id]", yamlform.Enum("access", "id")), &f.TokenUse),
 			yamlform.Field("bound_tokens", "how to treat a token that is bound to a key (cnf); the gate does not verify the proof of possession",
 				yamlform.Enum("refuse", "accept_as_bearer"), &f.boundTokens).WithDefault("refuse"),
@@ -57,19 +66,7 @@ func issuerObject(f *issuerInput) yamlform.Object {
 				yamlform.NonEmptySet("a list such as [JWT, at+jwt]", typeCodec()), &f.TokenTypes).WithDefault("[JWT, at+jwt]"),
 			yamlform.Field("algorithms", "the algorithms with which a token may be signed",
 				yamlform.NonEmptySet("a list such as [RS256]", yamlform.Enum(Algorithms()...)), &f.Algorithms).WithDefault("[RS256]"),
-			yamlform.Field("subject_claims",
-				"the claims that may name the user; the first one that is a non-empty string is used; by default [sub]",
-				yamlform.NonEmptySet("a list such as [sub]", claimNameCodec("a claim such as sub", false)), &f.SubjectClaims),
-			yamlform.Field("client_claims",
-				"the claims that may name the token's client; client_id and azp must both be one of clients if the token has both, and the "+
-					"others count only if it has neither; by default [client_id, azp, cid, appid]",
-				yamlform.NonEmptySet("a list such as [client_id, azp]", claimNameCodec("a claim such as client_id", false)), &f.ClientClaims),
-			yamlform.Field("groups_claim",
-				"the claims that may contain the groups; the first one that the token has is used; by default [groups], for Cognito [cognito:groups]",
-				yamlform.NonEmptySet("a list such as [groups]", claimNameCodec("a claim such as groups", false)), &f.GroupsClaim),
-			yamlform.Field("scopes_claim", "the claims that may contain the scopes; the first one that the token has is used",
-				yamlform.NonEmptySet("a list such as [scope, scp]", claimNameCodec("a claim such as scope", false)),
-				&f.ScopesClaim).WithDefault("[scope, scp]"),
+		}, claimRows(f), []yamlform.Row{
 			yamlform.Field("leeway", "how much the clocks of the issuer and the gate may differ",
 				yamlform.Duration("30s", 0, time.Minute), &f.Leeway).WithDefault("30s"),
 			yamlform.Field("max_lifetime", "maximum lifetime of a token, from iat to exp; a token without iat is rejected; by default, no maximum",
@@ -78,8 +75,29 @@ func issuerObject(f *issuerInput) yamlform.Object {
 				yamlform.Boolean(), &f.AllowHTTP).WithDefault("false"),
 			yamlform.Field("jwks", "where the keys are fetched from and how they are cached",
 				yamlform.Mapping(jwksObject), &f.JWKS).WithDefault("{}"),
-		},
-		Check: func(d *yamlform.Decoder, at yamlform.Place) { checkIssuer(d, at, f) },
+		}),
+		Preset:    f.preset,
+		Selectors: 1 + parameterCount,
+		Check:     func(d *yamlform.Decoder, at yamlform.Place) { checkIssuer(d, at, f) },
+	}
+}
+
+// claimRows are the keys that name claims.
+func claimRows(f *issuerInput) []yamlform.Row {
+	return []yamlform.Row{
+		yamlform.Field("subject_claims",
+			"the claims that may name the user; the first one that is a non-empty string is used; by default [sub], or what the provider sets",
+			yamlform.NonEmptySet("a list such as [sub]", claimNameCodec("a claim such as sub", false)), &f.SubjectClaims),
+		yamlform.Field("client_claims",
+			"the claims that may name the token's client; client_id and azp must both be one of clients if the token has both, and the "+
+				"others count only if it has neither; by default [client_id, azp, cid, appid], or what the provider sets",
+			yamlform.NonEmptySet("a list such as [client_id, azp]", claimNameCodec("a claim such as client_id", false)), &f.ClientClaims),
+		yamlform.Field("groups_claim",
+			"the claims that may contain the groups; the first one that the token has is used; by default [groups], or what the provider sets",
+			yamlform.NonEmptySet("a list such as [groups]", claimNameCodec("a claim such as groups", false)), &f.GroupsClaim),
+		yamlform.Field("scopes_claim", "the claims that may contain the scopes; the first one that the token has is used",
+			yamlform.NonEmptySet("a list such as [scope, scp]", claimNameCodec("a claim such as scope", false)),
+			&f.ScopesClaim).WithDefault("[scope, scp]"),
 	}
 }
 
@@ -94,9 +112,10 @@ func Algorithms() []string {
 
 // issuerList is the issuers of a file, in file order.
 type issuerList struct {
-	read        []Issuer        // nil if the file has issuers and none is valid
-	names       []string        // of all issuers, valid or not
-	keyMistakes map[string]bool // paths of issuers with a mistake about their keys
+	read        []Issuer          // nil if the file has issuers and none is valid
+	names       []string          // of all issuers, valid or not
+	keyMistakes map[string]bool   // paths of issuers with a mistake about their keys
+	providers   map[string]string // :: path of an issuer -> its provider
 }
 
 // issuersCodec is the mapping from names that the user chooses to issuers.
@@ -110,7 +129,7 @@ func issuersCodec() yamlform.Codec[issuerList] {
 			if !ok {
 				return issuerList{}, false
 			}
-			all, list := make([]Issuer, 0, len(entries)), issuerList{keyMistakes: map[string]bool{}}
+			all, list := make([]Issuer, 0, len(entries)), issuerList{keyMistakes: map[string]bool{}, providers: map[string]string{}}
 			for _, entry := range entries {
 				if !issuerName(entry.Name()) {
 					d.ReportPos(d.KeyPos(entry),
@@ -119,7 +138,7 @@ func issuersCodec() yamlform.Codec[issuerList] {
 				list.names = append(list.names, entry.Name())
 				if f, ok := issuer.Read(d, entry); ok {
 					all = append(all, f.Issuer)
-					list.keyMistakes[f.Path] = f.keyMistake
+					list.keyMistakes[f.Path], list.providers[f.Path] = f.keyMistake, f.provider
 				}
 			}
 			if len(all) == len(entries) || len(all) > 0 {
@@ -148,14 +167,15 @@ func checkIssuer(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	case cognito && generic:
 		d.ReportPath(at.Child("issuer"), "conflicts with cognito, which sets the issuer too; keep one of them")
 	case cognito:
-		f.cognitoPreset()
+		f.expandPool()
 		checkCognito(d, at, f)
 	case generic:
-		f.generic()
+		f.expandIssuer()
 		checkGeneric(d, at, f)
-	default:
-		d.ReportPath(at.Path, "has neither cognito nor issuer; write cognito: POOL, or issuer: URL")
+	case !d.IsSet(at.Child("provider")):
+		d.ReportPath(at.Path, "has no provider, cognito or issuer; write provider: NAME, cognito: POOL, or issuer: URL")
 	}
+	checkProvider(d, at, f)
 	f.BoundAsBearer, f.EmailAssumed = f.boundTokens == "accept_as_bearer", f.emailVerified == "assumed"
 	checkOpen(d, at, f)
 	checkHTTP(d, at, f)
@@ -165,24 +185,12 @@ func checkIssuer(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	}
 }
 
-// generic sets the defaults of an OIDC issuer.
-func (f *issuerInput) generic() {
+// expandIssuer sets what follows from the iss of an OIDC issuer.
+func (f *issuerInput) expandIssuer() {
 	if f.url != "" {
 		f.ISS = []string{f.url}
 	}
 	f.expandTenants()
-	if f.GroupsClaim == nil {
-		f.GroupsClaim = []string{"groups"}
-	}
-	if f.TokenUse == nil {
-		f.TokenUse = []string{"access"}
-	}
-	if f.SubjectClaims == nil {
-		f.SubjectClaims = []string{"sub"}
-	}
-	if f.ClientClaims == nil {
-		f.ClientClaims = []string{"client_id", "azp", "cid", "appid"}
-	}
 }
 
 func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
@@ -193,16 +201,20 @@ func checkGeneric(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	checkClientClaims(d, at, f)
 	checkTenants(d, at, f)
 	empty := f.Clients != nil && len(f.Clients) == 0 // nil: not set, or invalid
-	switch audiences := d.IsSet(at.Child("audiences")); {
+	p := providerOf(f.provider)
+	switch audiences := f.given(d, at, "audiences"); {
 	case !audiences && !d.IsSet(at.Child("clients")):
-		d.ReportPath(at.Path,
-			"has neither audiences nor clients, so it would accept tokens that the issuer signs for other applications; write audiences: [AUDIENCE]")
+		d.ReportPath(
+			at.Path,
+			"has neither audiences nor clients, so it would accept tokens that the issuer signs for other applications; write %s",
+			cmp.Or(p.audience, "audiences: [AUDIENCE]"),
+		)
 	case !audiences && empty:
 		d.ReportPath(at.Child("clients"),
 			"is an empty list, and audiences is not set; list the clients whose tokens are accepted, or write audiences: [AUDIENCE]")
 	case empty:
 		d.Warn(at.Child("clients"), "is an empty list, so the audience of a token is checked, but not its client")
-	case !audiences:
+	case !audiences && !p.origins:
 		d.Warn(at.Child("clients"),
 			"is set without audiences, so a token that was issued to one of these clients for another API is accepted too, "+
 				"and that API could replay it here; write audiences: [AUDIENCE]")
@@ -239,8 +251,11 @@ func checkHTTP(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	}
 	for path, url := range urls {
 		if url != "" && plainHTTP(url) {
-			d.ReportPath(path, "is not encrypted: got %s; expected https://; to allow http, write dangerously_allow_http: true for this issuer",
-				yamlform.Quote(url))
+			d.ReportPath(
+				path,
+				"is not encrypted: got %s; expected https://; to allow http, write dangerously_allow_http: true for this issuer",
+				yamlform.Quote(url),
+			)
 			f.keyMistake = true
 		}
 	}
@@ -324,7 +339,12 @@ func checkIssuers(d *yamlform.Decoder, c *Config) {
 	for i, one := range c.Issuers {
 		for _, iss := range one.ISS {
 			if owner, taken := owners[iss]; taken && owner != one.Path {
-				d.ReportPath(one.issuerPath(), "has the iss %s, which %s has too; expected a different iss for each issuer", yamlform.Quote(iss), owner)
+				d.ReportPath(
+					one.issuerPath(),
+					"has the iss %s, which %s has too; expected a different iss for each issuer",
+					yamlform.Quote(iss),
+					owner,
+				)
 				break
 			}
 			owners[iss] = one.Path

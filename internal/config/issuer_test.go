@@ -139,7 +139,7 @@ func TestIssuerMistakes(t *testing.T) {
 	const api = `issuer: "https://login.example/", audiences: [api]`
 	const document = `; remove /.well-known/...; expected the issuer's URL as its tokens have it, such as https://login.example/`
 	checkIssuer(t, []issuerRow{
-		{"neither form", `clients: [web]`, `issuers.a has neither cognito nor issuer; write cognito: POOL, or issuer: URL`},
+		{"neither form", `clients: [web]`, `issuers.a has no provider, cognito or issuer; write provider: NAME, cognito: POOL, or issuer: URL`},
 		{"both forms", `cognito: us-west-1_a, issuer: ▸"https://login.example/", clients: [web]`,
 			`issuers.a.issuer conflicts with cognito, which sets the issuer too; keep one of them`},
 		{"OIDC without audience and client", `issuer: "https://login.example/"`,

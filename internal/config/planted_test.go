@@ -106,7 +106,7 @@ func TestPlantedMistakes(t *testing.T) {
 		`42:95: issuers.plain.jwks.max_keys is invalid: got "0"; expected a whole number of keys from 1 to 10000, without quotes`,
 		`42:111: issuers.plain.jwks.bearer_file is not a string: got 7; expected the path of a file with a bearer token, in quotes if it ` +
 			`looks like a number, true or false`,
-		`43:3: issuers.nobody has neither cognito nor issuer; write cognito: POOL, or issuer: URL`,
+		`43:3: issuers.nobody has no provider, cognito or issuer; write provider: NAME, cognito: POOL, or issuer: URL`,
 		`43:3: issuers.nobody.prefix is missing; with more than one issuer, every issuer needs a prefix, for example "nobody:", or "" for none`,
 		`43:44: issuers.nobody.token_types[0] is invalid: got "application/jwt"; expected "jwt", without application/`,
 		`44:35: cors.origins[0] is "*", which would allow every site; list each origin, such as https://app.example`,

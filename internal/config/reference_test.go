@@ -99,7 +99,7 @@ var yamlBlock = regexp.MustCompile("(?sm)^```yaml\n(.*?)^```$")
 // TestExamples loads every YAML example in the documentation. One without issuers gets
 // the issuer of a single pool.
 func TestExamples(t *testing.T) {
-	for _, file := range []string{readme, reference} {
+	for _, file := range []string{readme, reference, providersPage} {
 		text := read(t, file)
 		examples := yamlBlock.FindAllStringSubmatchIndex(text, -1)
 		if len(examples) == 0 || len(examples) != strings.Count(text, "```yaml") {

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"strings"
-
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
@@ -36,20 +34,9 @@ func requireCodec() yamlform.Codec[[]RequiredClaim] {
 	}
 }
 
-// openIssuers are issuers, without https://, from which anybody can get a token, and the
-// claim that says whose token it is.
-func openIssuers() map[string]string {
-	return map[string]string{
-		"token.actions.githubusercontent.com": "repository_owner: [my-org]",
-		"gitlab.com":                          "namespace_path: [my-group]",
-		"accounts.google.com":                 "hd: [my-domain.example]",
-	}
-}
-
 // checkOpen warns about an issuer that signs tokens for anybody.
 func checkOpen(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
-	example, open := openIssuers()[strings.TrimPrefix(strings.TrimSuffix(f.url, "/"), "https://")]
-	if open && len(f.Require) == 0 {
+	if example := openExample(f.url); example != "" && len(f.Require) == 0 && f.provider == "" {
 		d.Warn(at.Child("issuer"), "gives a token to anybody who has an account there, so every such token for your audience is valid; "+
 			"write require: {%s}, or require another claim", example)
 	}

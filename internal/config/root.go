@@ -57,6 +57,7 @@ func (l *loader) check(c *Config) {
 	l.included(c)
 	checkRoutes(d, c)
 	checkCredentialHeaders(d, c)
+	checkTokenHeaders(d, c)
 	checkUnprefixedHeaders(d, c)
 	checkRedact(d, &c.Audit.Redact)
 	// Other packages check the rest for more mistakes. They cannot use a route without a

@@ -67,7 +67,6 @@ func TestSlips(t *testing.T) {
 		{server, "server", "port", "listen"},
 		{server, "server", "address", "listen"},
 		{issuer, "issuers.a", "region", "cognito"},
-		{issuer, "issuers.a", "pool", "cognito"},
 		{issuer, "issuers.a", "user_pool", "cognito"},
 		{issuer, "issuers.a", "user_pool_id", "cognito"},
 		{issuer, "issuers.a", "client", "clients"},

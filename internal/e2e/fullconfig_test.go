@@ -68,7 +68,7 @@ func TestTheFullConfigurationServes(t *testing.T) {
 	servers, clients := newAuthority(t), newAuthority(t)
 	env = append(env, "TLS_DIR="+newSide(t, servers.server(t), clients).dir)
 	checked := jwtgate(t, env, "check", "--config", "testdata/full.yaml")
-	if checked.code != 0 || !strings.Contains(checked.stdout, "testdata/full.yaml: valid (4 issuers, 7 routes, default required)") {
+	if checked.code != 0 || !strings.Contains(checked.stdout, "testdata/full.yaml: valid (10 issuers, 7 routes, default required)") {
 		t.Fatalf("check: exit code %d: %s%s", checked.code, checked.stdout, checked.stderr)
 	}
 	c := configured{gate: startGateUnready(t, "testdata/full.yaml", env...), application: startApplication(t)}
