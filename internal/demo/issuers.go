@@ -40,7 +40,7 @@ func defaultClaims(i config.Issuer) func(requested map[string]any) map[string]an
 		return func(requested map[string]any) map[string]any { return cognitoClaims(i, requested) }
 	}
 	return func(map[string]any) map[string]any {
-		claims := map[string]any{"sub": "demo"}
+		claims := map[string]any{"sub": i.ExampleSubject("demo")}
 		if _, tenant := i.Example(""); tenant != "" {
 			claims["tid"] = tenant
 		}

@@ -51,7 +51,7 @@ func header(issuer *config.Issuer, t *token) map[string]any {
 // the issuer's rules accept. A claim that is null is omitted.
 func complete(issuer *config.Issuer, t *token, now time.Time) map[string]any {
 	claims := validity(issuer, t, now)
-	claims["sub"] = subject
+	claims["sub"] = issuer.ExampleSubject(subject)
 	asked := maps.Clone(t.claims)
 	wanted, _ := asked["tid"].(string)
 	iss, tenant := issuer.Example(wanted)

@@ -17,6 +17,9 @@ type requiredClaim struct {
 // tenant of Microsoft Entra has the tenant of its iss in tid too.
 func (i *trusted) checkRequired(t *Token) *denial.Error {
 	claims := t.Claims()
+	if failure := checkTrustDomain(t); failure != nil {
+		return failure
+	}
 	if t.Tenant != "" && claims["tid"] != t.Tenant {
 		failure := fail(ErrClaimMismatch, claimPath{"tid"}.describe(claims)+"; expected "+quote.Text(t.Tenant)).
 			WithHint("get a token whose tid is the tenant of its iss")

@@ -223,12 +223,15 @@ func (v *Verifier) Begin(ctx context.Context, raw string) (*Candidate, error) {
 // findKey does checks 5 and 6. It parses all of the claims strictly, but it keeps only iss
 // before the signature is verified.
 func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
-	members := [...]strictjson.Member{{Name: "iss"}}
+	members := [...]strictjson.Member{{Name: "iss"}, {Name: "sub"}}
 	err := strictjson.Pick(c.claims, members[:])
 	if err != nil {
 		return fail(ErrClaimsMalformed, err.Error())
 	}
 	iss := members[0].Text
+	if !members[0].Present {
+		iss = trustDomain(members[1].Text)
+	}
 	issuer := v.issuerOf(iss)
 	switch h := c.header; {
 	case issuer == nil:
