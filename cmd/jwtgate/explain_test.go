@@ -164,7 +164,7 @@ func TestExplainDecision(t *testing.T) {
 	id := line["decision"].(string)
 	want := []string{
 		"deny: route_denied (HTTP 403), decision " + id, " 1 path and host  passed   GET /admin on host api.example", " 2 route          failed ",
-		"detail: the route denies all requests", "hint: give the route an access other than deny",
+		"detail: the route denies all requests", "hint: add a route that allows the request",
 	}
 
 	t.Run("a server that remembers", func(t *testing.T) {

@@ -113,10 +113,10 @@ func (c *Condition) Check(t *token.Token, r *request.Parsed, now time.Time) erro
 	result, why := c.evaluate(a)
 	switch {
 	case why != "":
-		return denial.New(ErrEvaluation, string(why)+" in "+strconv.Quote(oneLine(c.text))).WithHint(why.hint())
+		return denial.New(ErrEvaluation, string(why)+" in "+strconv.Quote(oneLine(c.text))).Advise(why.fixes()...)
 	case !result:
 		values := c.revealed(a)
-		failure := denial.New(ErrFalse, oneLine(c.text)+values).WithHint("make this true: " + strconv.Quote(oneLine(c.text)))
+		failure := denial.New(ErrFalse, oneLine(c.text)+values).Advise(denial.FixCondition.With(strconv.Quote(oneLine(c.text))))
 		if values != "" {
 			failure.Revealed = []string{strings.TrimPrefix(values, revealedBy)}
 		}

@@ -209,7 +209,7 @@ func TestConditionErrors(t *testing.T) {
 		{"division by zero", "1 / claims.zero == 1", rich, "number", "division by zero"},
 		{"a rest by zero", "1 % claims.zero == 1", rich, "number", "division by zero"},
 		{"too large a sum", "9223372036854775807 + claims.level > 0", rich, "number", "division by zero"},
-		{"no iat", "token.issued_at < now", bare, "no iat", "put iat"},
+		{"no iat", "token.issued_at < now", bare, "no iat", "write iat"},
 		{"cost", expensive, rich, "cost limit", "cheaper"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -218,8 +218,8 @@ func TestConditionErrors(t *testing.T) {
 			if !errors.As(err, &failure) || !errors.Is(err, condition.ErrEvaluation) {
 				t.Fatalf("got %v", err)
 			}
-			if !strings.HasPrefix(failure.Internal, row.kind+" in \"") || !strings.Contains(failure.Hint, row.hint) {
-				t.Errorf("got %q, hint %q, want %q, %q", failure.Internal, failure.Hint, row.kind, row.hint)
+			if !strings.HasPrefix(failure.Internal, row.kind+" in \"") || !strings.Contains(failure.Hint(), row.hint) {
+				t.Errorf("got %q, hint %q, want %q, %q", failure.Internal, failure.Hint(), row.kind, row.hint)
 			}
 		})
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"cel.dev/cel-go/interpreter"
+
+	"github.com/jwtgate/jwtgate/internal/denial"
 )
 
 // failure is why a condition could not be evaluated. The kinds are fixed texts, because
@@ -51,21 +53,22 @@ func failureOf(err error) failure {
 	return failedOther
 }
 
-// hint says how to change the condition or the tokens so that it can be evaluated.
-func (f failure) hint() string {
+// fixes are how to change the condition or the tokens so that it can be evaluated.
+func (f failure) fixes() []denial.Advice {
+	one := func(fix denial.Fix) []denial.Advice { return []denial.Advice{fix.With()} }
 	switch f {
 	case failedKey:
-		return `check first that an optional claim or header is present: has(claims.email) && ..., or "cognito:groups" in claims && ...`
+		return one(denial.FixHas)
 	case failedIndex:
-		return "check the length of the list first: size(list) > 0 && ..."
+		return one(denial.FixListLength)
 	case failedType:
-		return "check the type of the claim first: type(claims.level) == int && ..."
+		return one(denial.FixClaimType)
 	case failedNumber:
-		return "guard the arithmetic, for example against division by zero"
+		return one(denial.FixArithmetic)
 	case failedCost:
-		return "write a cheaper condition, or shorten the lists and strings that it reads"
+		return []denial.Advice{denial.FixCheaper.With(), denial.FixShorterValues.With()}
 	case failedIssuedAt:
-		return "have the issuer put iat into its tokens, or do not use token.issued_at in the condition"
+		return []denial.Advice{denial.FixIssuedAt.With(), denial.FixNoIssuedAt.With()}
 	}
-	return "write a simpler condition"
+	return one(denial.FixSimpler)
 }

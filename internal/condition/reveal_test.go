@@ -53,7 +53,7 @@ func TestConditionFalseShows(t *testing.T) {
 			if failure.Internal != want {
 				t.Errorf("got  %s\nwant %s", failure.Internal, want)
 			}
-			if strings.Contains(failure.Error()+failure.Hint, secret) {
+			if strings.Contains(failure.Error()+failure.Hint(), secret) {
 				t.Errorf("%v contains the secret", failure)
 			}
 		})

@@ -40,10 +40,10 @@ func identityObject(i *Identity) yamlform.Object {
 				"cookies that are removed from requests on every route, public ones too; a final * stands for any further characters",
 				yamlform.Set("a list such as [__Host-BearerToken, __Host-OauthNonce*]", cookieNameCodec()), &i.StripCookies),
 			yamlform.Field("max_value_bytes", "maximum size of the value of an identity header; a request with a longer one is denied",
-				yamlform.Integer("bytes", 64, 65536), &i.MaxValueBytes).WithDefault("8192"),
+				yamlform.Integer("bytes", 64, MaxValueBytes), &i.MaxValueBytes).WithDefault("8192"),
 			yamlform.Field("max_total_bytes",
 				"maximum size of all identity headers, names and values together; a request with longer ones is denied",
-				yamlform.Integer("bytes", 1024, 1<<20), &i.MaxTotalBytes).WithDefault("16384"),
+				yamlform.Integer("bytes", 1024, MaxTotalBytes), &i.MaxTotalBytes).WithDefault("16384"),
 		},
 		Check: func(d *yamlform.Decoder, p yamlform.Place) {
 			if at := p.Child("max_value_bytes"); i.MaxValueBytes > i.MaxTotalBytes && d.IsSet(at) {

@@ -70,7 +70,7 @@ func issuerObject(f *issuerInput) yamlform.Object {
 			yamlform.Field("leeway", "how much the clocks of the issuer and the gate may differ",
 				yamlform.Duration("30s", 0, time.Minute), &f.Leeway).WithDefault("30s"),
 			yamlform.Field("max_lifetime", "maximum lifetime of a token, from iat to exp; a token without iat is rejected; by default, no maximum",
-				yamlform.Duration("24h", time.Second, 10*365*24*time.Hour), &f.MaxLifetime),
+				yamlform.Duration("24h", time.Second, MaxLifetime), &f.MaxLifetime),
 			yamlform.Field("dangerously_allow_http", "allow plain http to this issuer, for discovery and keys",
 				yamlform.Boolean(), &f.AllowHTTP).WithDefault("false"),
 			yamlform.Field("jwks", "where the keys are fetched from and how they are cached",
@@ -266,17 +266,19 @@ const issURL = "the issuer's URL as its tokens have it, such as https://login.ex
 // issCodec is the iss of tokens: a StringOrURI (RFC 7519 section 4.1.1). [checkISS] checks
 // the rest, which depends on jwks.
 func issCodec() yamlform.Codec[string] {
-	return yamlform.NotInQuotes(yamlform.String(issURL, yamlform.Expecting(issURL, func(text string) string {
-		switch {
-		case text == "":
-			return "is empty"
-		case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
-			return "has white space or a control character in it"
-		case len(text) > 1024:
-			return "is longer than 1024 bytes"
-		}
-		return ""
-	})))
+	return yamlform.NotInQuotes(yamlform.String(issURL, yamlform.Expecting(issURL, badISS)))
+}
+
+func badISS(text string) string {
+	switch {
+	case text == "":
+		return "is empty"
+	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }):
+		return "has white space or a control character in it"
+	case len(text) > 1024:
+		return "is longer than 1024 bytes"
+	}
+	return ""
 }
 
 // checkISS checks an iss. Without jwks, discovery has to find the keys, so it must be a
@@ -286,16 +288,10 @@ func checkISS(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	if f.url == "" {
 		return // a mistake was reported
 	}
-	discovery := regexp.MustCompile(`/\.well-known/(openid-configuration|oauth-authorization-server|jwks\.json)(/|$)`)
-	problem, expected := "", issURL
-	switch web := strings.HasPrefix(f.url, "https://") || strings.HasPrefix(f.url, "http://"); {
-	case discovery.MatchString(f.url):
-		problem = fmt.Sprintf("is the URL of a discovery document: got %s; remove /.well-known/...", yamlform.Quote(f.url))
-	case web && strings.HasSuffix(f.url, "jwks.json"):
-		problem = fmt.Sprintf("is the URL of a key set: got %s; move it to jwks.uri", yamlform.Quote(f.url))
-	case f.discovers() || hasPassword(f.url):
+	problem, expected := otherDocument(f.url), issURL
+	if problem == "" && (f.discovers() || hasPassword(f.url)) {
 		problem = badURL(f.url, false)
-		if problem != "" && !web {
+		if problem != "" && !webURL(f.url) {
 			problem, expected = problem+", so its keys cannot be discovered", expected+", or jwks with the uri or the file of the keys"
 		}
 	}
@@ -303,6 +299,23 @@ func checkISS(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 		d.ReportPath(at.Child("issuer"), "%s; expected %s", problem, expected)
 		f.keyMistake = true
 	}
+}
+
+func webURL(text string) bool {
+	return strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
+}
+
+// otherDocument returns why a text is the URL of a document of the issuer and not its iss,
+// or "".
+func otherDocument(text string) string {
+	discovery := regexp.MustCompile(`/\.well-known/(openid-configuration|oauth-authorization-server|jwks\.json)(/|$)`)
+	switch {
+	case discovery.MatchString(text):
+		return fmt.Sprintf("is the URL of a discovery document: got %s; remove /.well-known/...", yamlform.Quote(text))
+	case webURL(text) && strings.HasSuffix(text, "jwks.json"):
+		return fmt.Sprintf("is the URL of a key set: got %s; move it to jwks.uri", yamlform.Quote(text))
+	}
+	return ""
 }
 
 // discovers reports whether the keys of an issuer that is not a Cognito pool are found
@@ -321,10 +334,9 @@ func prefixCodec() yamlform.Codec[string] {
 // application/.
 func typeCodec() yamlform.Codec[string] {
 	return yamlform.String("a token type such as JWT or at+jwt", func(text string) string {
-		bad := func(r rune) bool { return r >= 0x7f || r <= ' ' || strings.ContainsRune(`()<>@,;:\"/[]?=`, r) }
 		short := strings.TrimPrefix(strings.ToLower(text), "application/")
 		switch {
-		case short == "" || len(text) > 128 || strings.ContainsFunc(short, bad):
+		case len(text) > 128 || !IsTokenType(short):
 			return fmt.Sprintf("is invalid: got %s; expected a token type such as JWT or at+jwt", yamlform.Quote(text))
 		case len(short) < len(text):
 			return fmt.Sprintf("is invalid: got %s; expected %s, without application/", yamlform.Quote(text), yamlform.Quote(short))

@@ -21,7 +21,7 @@ func jwksObject(j *JWKS) yamlform.Object {
 			yamlform.Field("unknown_kid_cooldown", "minimum time between fetches for tokens with an unknown key, after a burst of 3",
 				yamlform.Duration("5s", 100*time.Millisecond, time.Hour), &j.UnknownKIDCooldown).WithDefault("5s"),
 			yamlform.Field("max_stale", "how long the last valid keys are used while the issuer cannot be reached",
-				yamlform.Duration("24h", time.Second, 30*24*time.Hour), &j.MaxStale).WithDefault("24h"),
+				yamlform.Duration("24h", time.Second, MaxStale), &j.MaxStale).WithDefault("24h"),
 			yamlform.Field("request_timeout", "timeout of a fetch",
 				yamlform.Duration("5s", 100*time.Millisecond, time.Minute), &j.RequestTimeout).WithDefault("5s"),
 			yamlform.Field("ca_file", "CA certificates to verify the issuer's certificate; by default those of the system",

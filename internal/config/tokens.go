@@ -16,7 +16,7 @@ func tokensObject(t *Tokens) yamlform.Object {
 			yamlform.Field("forward", "false: the credential is removed from the request; true: it is forwarded to the application",
 				yamlform.Boolean(), &t.Forward).WithDefault("false"),
 			yamlform.Field("max_bytes", "maximum size of a token; a longer one is rejected without being parsed",
-				yamlform.Integer("bytes", 256, 65536), &t.MaxBytes).WithDefault("12288"),
+				yamlform.Integer("bytes", 256, MaxTokenBytes), &t.MaxBytes).WithDefault("12288"),
 			yamlform.Field("cache_bytes", "memory for the cache of verified tokens, whose signatures are not verified again; 0: no cache",
 				yamlform.Size("24MiB", 4<<30), &t.CacheBytes).WithDefault("24MiB"),
 			yamlform.Misplaced("cache_entries",

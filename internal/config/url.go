@@ -131,29 +131,30 @@ func checkAddress(text, bare string) string {
 
 // originCodec is a web origin as browsers send it (RFC 6454 section 6.2): scheme and
 // host in lower case, and a port only if it is not the default of the scheme.
-func originCodec() yamlform.Codec[string] {
-	const expected = "an origin such as https://app.example or http://localhost:3000"
-	return yamlform.String(expected, func(text string) string {
-		if text == "*" {
-			return `is "*", which would allow every site; list each origin, such as https://app.example`
-		}
-		if problem := badURL(text, false); problem != "" {
-			return problem + "; expected " + expected
-		}
-		u, err := url.Parse(text)
-		if err != nil || u.Path != "" {
-			return fmt.Sprintf("has a path: got %s; expected %s", yamlform.Quote(text), expected)
-		}
-		if _, err := netip.ParseAddr(u.Hostname()); err != nil && !hostName(u.Hostname()) {
-			return fmt.Sprintf("has an invalid host: got %s; list each origin, such as https://app.example",
-				yamlform.Quote(text))
-		}
-		port := u.Port()
-		own := port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http"
-		if own || text != strings.ToLower(text) || strings.HasPrefix(port, "0") {
-			return fmt.Sprintf("is not in the form that browsers send: got %s; write it in lower case and without the default port of the scheme",
-				yamlform.Quote(text))
-		}
-		return ""
-	})
+func originCodec() yamlform.Codec[string] { return yamlform.String(expectedOrigin, badOrigin) }
+
+const expectedOrigin = "an origin such as https://app.example or http://localhost:3000"
+
+func badOrigin(text string) string {
+	if text == "*" {
+		return `is "*", which would allow every site; list each origin, such as https://app.example`
+	}
+	if problem := badURL(text, false); problem != "" {
+		return problem + "; expected " + expectedOrigin
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Path != "" {
+		return fmt.Sprintf("has a path: got %s; expected %s", yamlform.Quote(text), expectedOrigin)
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err != nil && !hostName(u.Hostname()) {
+		return fmt.Sprintf("has an invalid host: got %s; list each origin, such as https://app.example",
+			yamlform.Quote(text))
+	}
+	port := u.Port()
+	own := port == "443" && u.Scheme == "https" || port == "80" && u.Scheme == "http"
+	if own || text != strings.ToLower(text) || strings.HasPrefix(port, "0") {
+		return fmt.Sprintf("is not in the form that browsers send: got %s; write it in lower case and without the default port of the scheme",
+			yamlform.Quote(text))
+	}
+	return ""
 }

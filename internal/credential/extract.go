@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -43,14 +44,14 @@ func Extract(r *request.Parsed, from []config.TokenSource) (Credential, error) {
 		case err != nil:
 			return Credential{}, err
 		case found.Found && credential.Found:
-			return Credential{}, denial.New(ErrAmbiguous, "tokens in two places")
+			return Credential{}, ambiguous("tokens in two places", denial.FixOneToken.With())
 		case found.Found:
 			credential = found
 			credential.Source = place
 		}
 	}
 	if credential.Found && credential.Source.Kind == config.SourceCookie && !sameSite(r, credential.Source.Origins) {
-		return Credential{}, denial.New(ErrCrossSite, "a cookie on a request that another site can cause")
+		return Credential{}, crossSite(r, credential.Source)
 	}
 	return credential, nil
 }
@@ -72,10 +73,23 @@ func extract(r *request.Parsed, place config.TokenSource, from []config.TokenSou
 	return Credential{}, nil
 }
 
+func ambiguous(what string, fix denial.Advice) error {
+	return denial.New(ErrAmbiguous, what).Advise(fix)
+}
+
+// crossSite returns the error for a cookie in a request that another site can cause.
+func crossSite(r *request.Parsed, cookie config.TokenSource) error {
+	failure := denial.New(ErrCrossSite, "a cookie on a request that another site can cause").Advise(denial.FixSameSite.With())
+	if origin := r.Values("origin"); len(origin) == 1 && config.IsOrigin(origin[0]) && len(origin[0]) <= quote.Max {
+		failure.Advise(denial.FixCookieOrigin.With(quote.Text(origin[0]), cookie.Name))
+	}
+	return failure
+}
+
 // only returns the one value that was found. An empty value is not a credential.
 func only(values []string, two string) (Credential, error) {
 	if len(values) > 1 {
-		return Credential{}, denial.New(ErrAmbiguous, two)
+		return Credential{}, ambiguous(two, denial.FixOneToken.With())
 	}
 	if len(values) == 0 || values[0] == "" {
 		return Credential{}, nil
@@ -93,7 +107,7 @@ func authorization(r *request.Parsed, place config.TokenSource, from []config.To
 			continue
 		}
 		if seen || strings.Contains(h.Value, ",") {
-			return Credential{}, denial.New(ErrAmbiguous, "two Authorization fields, or a comma in one")
+			return Credential{}, ambiguous("two Authorization fields, or a comma in one", denial.FixOneAuthorization.With())
 		}
 		value, seen = h.Value, true
 	}
@@ -108,24 +122,27 @@ func authorization(r *request.Parsed, place config.TokenSource, from []config.To
 	case place.Kind == config.SourceBearer && isBearer:
 		raw := strings.TrimLeft(rest, " ")
 		if raw == "" || len(raw) == len(rest) {
-			return Credential{}, denial.New(token.ErrMalformed, "the Bearer scheme without a token")
+			return Credential{}, denial.New(token.ErrMalformed, "the Bearer scheme without a token").Advise(denial.FixBearer.With())
 		}
 		return Credential{Raw: raw, Found: true}, nil
 	case place.Kind == config.SourceHeader && alone && !isBearer:
 		return Credential{Raw: value, Found: value != ""}, nil
 	case isBearer && !reads(config.SourceBearer):
-		return Credential{}, &denial.Error{
-			Kind: ErrMissing, Near: denial.NearScheme,
-			Internal: "Authorization has the Bearer scheme; expected the token without a scheme",
-			Hint:     "send the token without Bearer, or add bearer to the places where tokens are read",
-		}
+		failure := denial.New(ErrMissing, "Authorization has the Bearer scheme; expected the token without a scheme")
+		failure.Near = denial.NearScheme
+		return Credential{}, failure.Advise(denial.FixNoBearer.With(), denial.FixReadBearer.With())
 	case !isBearer && containsJWT(value) && !(alone && reads(config.SourceHeader)):
-		return Credential{}, &denial.Error{
-			Kind: ErrMissing, Near: denial.NearNoScheme,
-			Internal: "Authorization has a JWT without the Bearer scheme",
-			Hint: "send Authorization: Bearer TOKEN; if clients send the token without a scheme, " +
-				"add {header: authorization} to the places where tokens are read",
+		failure := denial.New(ErrMissing, "Authorization has a JWT without the Bearer scheme")
+		failure.Near = denial.NearNoScheme
+		if reads(config.SourceBearer) {
+			failure.Advise(denial.FixBearer.With())
+		} else {
+			failure.Advise(denial.FixOnlyToken.With())
 		}
+		if alone {
+			failure.Advise(denial.FixReadAuthorization.With())
+		}
+		return Credential{}, failure
 	}
 	return Credential{}, nil
 }
@@ -203,7 +220,7 @@ func encodesObject(text string) bool {
 func field(r *request.Parsed, name string) (Credential, error) {
 	values := r.Values(name)
 	if slices.ContainsFunc(values, func(value string) bool { return strings.Contains(value, ",") }) {
-		return Credential{}, denial.New(ErrAmbiguous, "a comma in the token's header field")
+		return Credential{}, ambiguous("a comma in the token's header field", denial.FixNoComma.With(name))
 	}
 	return only(values, "two header fields of that name")
 }

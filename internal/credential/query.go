@@ -16,7 +16,7 @@ func parameter(r *request.Parsed, name string) (Credential, error) {
 	var values []string
 	for key, value := range parameters(r, name) {
 		if key != name {
-			return Credential{}, denial.New(ErrAmbiguous, "the token's query parameter is percent-encoded")
+			return Credential{}, ambiguous("the token's query parameter is percent-encoded", denial.FixPlainParameter.With(name))
 		}
 		values = append(values, value)
 	}

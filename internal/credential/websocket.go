@@ -21,7 +21,7 @@ func protocol(r *request.Parsed, name string) (Credential, error) {
 	case at < 0 || at == len(items)-1:
 		return Credential{}, nil
 	case slices.Contains(items[at+1:], name):
-		return Credential{}, denial.New(ErrAmbiguous, "the protocol's name occurs twice")
+		return Credential{}, ambiguous("the protocol's name occurs twice", denial.FixProtocolOnce.With(name))
 	}
 	return Credential{Raw: items[at+1], Found: true}, nil
 }

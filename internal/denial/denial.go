@@ -25,12 +25,9 @@ type Error struct {
 	// client wrote is quoted and cut in it. It holds no token, and of the claims only
 	// those that the check's package documents.
 	Internal string
-	// Hint says what an operator, or the client's developer, can change so that the
-	// request would be allowed, in the words of the configuration. It is as confidential
-	// as Internal. Empty: the hint of the kind applies.
-	Hint string
-	// Revealed are the parts of Internal and Hint that show a subject or a path. A log that
-	// must not have these leaves the parts out.
+	hint     string // of [Error.Advise]
+	// Revealed are the parts of Internal and the hint that show a subject or a path. A log
+	// that must not have these leaves the parts out.
 	Revealed []string
 	// RetryAfter is when a key that could not be had may be available.
 	RetryAfter time.Duration
@@ -52,11 +49,10 @@ type Error struct {
 // New returns an error of a kind with its internal text.
 func New(kind error, internal string) *Error { return &Error{Kind: kind, Internal: internal} }
 
-// WithHint sets the hint and returns the error.
-func (e *Error) WithHint(hint string) *Error {
-	e.Hint = hint
-	return e
-}
+// Hint says what an operator, or the client's developer, can change so that the request
+// would be allowed, in the words of the configuration: one or more fixes. It is as
+// confidential as Internal. Empty: the hint of the kind applies.
+func (e *Error) Hint() string { return e.hint }
 
 // Error returns the kind and the internal text.
 func (e *Error) Error() string {

@@ -16,7 +16,7 @@ func TestErrorIsItsKind(t *testing.T) {
 	}{
 		{denial.New(kind, ""), "token expired"},
 		{denial.New(kind, "exp was yesterday"), "token expired: exp was yesterday"},
-		{denial.New(kind, "exp was yesterday").WithHint("get a new token"), "token expired: exp was yesterday"},
+		{denial.New(kind, "exp was yesterday").Advise(denial.FixNewToken.With()), "token expired: exp was yesterday"},
 	} {
 		wrapped := fmt.Errorf("in context: %w", row.err)
 		if !errors.Is(wrapped, kind) || errors.Is(wrapped, errors.New("token expired")) {

@@ -17,6 +17,26 @@ const (
 	// NearScheme: a token with the Bearer scheme, where it is read without one.
 	NearScheme NearMiss = "scheme"
 
+	// NearNoToken: a word such as null, which the client sends because it has no token.
+	NearNoToken NearMiss = "no_token"
+	// NearQuoted: a token in quotes.
+	NearQuoted NearMiss = "quoted"
+	// NearEncoding: a token in standard base64 or with padding.
+	NearEncoding NearMiss = "encoding"
+	// NearOpaque: a credential that has not the form of a JWT.
+	NearOpaque NearMiss = "opaque"
+	// NearEncrypted: an encrypted token (JWE).
+	NearEncrypted NearMiss = "encrypted"
+	// NearRefreshToken: a refresh token of Cognito.
+	NearRefreshToken NearMiss = "refresh_token"
+
+	// NearAlgorithmPublished: the issuer publishes a key for the algorithm, which is not
+	// one of its configured algorithms.
+	NearAlgorithmPublished NearMiss = "algorithm_published"
+	// NearGraphToken: a token of Microsoft Entra with nonce in its header, which only
+	// Microsoft Graph can verify.
+	NearGraphToken NearMiss = "graph_token"
+
 	// NearIssuerSlash: iss differs from a configured one only by the final slash.
 	NearIssuerSlash NearMiss = "issuer_slash"
 	// NearIssuerScheme: iss differs from a configured one only by http:// or https://

@@ -80,7 +80,7 @@ func TestIdentityTooLarge(t *testing.T) {
 	})
 	explained := jwtgate(t, nil, "explain", "--decision", told.Decision, "--server", c.gate.admin)
 	for _, want := range []string{
-		"10 identity       failed", detail, "hint: map fewer groups", "identity.max_total_bytes", "max_request_headers_kb",
+		"10 identity       failed", detail, "hint: put less into the token's claims", "identity.max_total_bytes", "max_request_headers_kb",
 	} {
 		if !strings.Contains(explained.stdout, want) {
 			t.Errorf("explain does not say %q:\n%s%s", want, explained.stdout, explained.stderr)

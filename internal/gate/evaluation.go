@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
 	"slices"
@@ -96,12 +95,13 @@ func (e *evaluation) parseTarget() error {
 		return err
 	}
 	if _, named := e.request.NamedRoute(); named && len(e.parsed.Overrides) > 0 {
-		return fmt.Errorf("%w: its query names a method (_method), but Envoy has chosen the route", request.ErrMethodRefused)
+		return denial.New(request.ErrMethodRefused, "its query names a method (_method), but Envoy has chosen the route").
+			Advise(denial.FixNoMethodInQuery.With(), denial.FixRelax.With(string(config.RelaxMethodOverride)))
 	}
 	for i := range e.request.Headers {
 		const field = "connection"
 		if h := &e.request.Headers[i]; len(h.Name) == len(field) && strings.EqualFold(h.Name, field) && e.policy.mapper.Nominated(h.Value) {
-			return errConnectionHeader
+			return denial.New(errConnectionHeader, "").Advise(denial.FixConnection.With())
 		}
 	}
 	return nil
@@ -117,7 +117,7 @@ func (e *evaluation) findRoute(preflight bool) error {
 	}
 	rule, known := e.policy.routes.Named(name)
 	if !known {
-		return fmt.Errorf("%w: %q", errRouteUnknown, name)
+		return e.unknownRoute(name)
 	}
 	e.rule, e.governing, e.decision.Route = rule, rule, rule.Name
 	covered := rule.Covers(e.request.Method, e.parsed.Host, &e.parsed.Path)
@@ -125,7 +125,7 @@ func (e *evaluation) findRoute(preflight bool) error {
 		covered = rule.CoversPreflight(e.parsed.Host, &e.parsed.Path)
 	}
 	if !covered {
-		return fmt.Errorf("%w: %q", errRouteMismatch, name)
+		return mismatch(name)
 	}
 	return nil
 }
@@ -184,7 +184,7 @@ func (e *evaluation) applyRules(ctx context.Context) {
 func (e *evaluation) applyRule(ctx context.Context, rule *route.Rule) error {
 	switch rule.Access {
 	case config.AccessDeny:
-		return fmt.Errorf("%w: %q", errRouteDenied, rule.Name)
+		return e.deniedBy(rule)
 	case config.AccessPublic:
 		return nil
 	}
@@ -210,7 +210,7 @@ func (e *evaluation) authorize(rule *route.Rule) error {
 	case rule.Access == config.AccessOptional:
 		return nil
 	case e.token == nil:
-		return fmt.Errorf("%w in %s", credential.ErrMissing, places(e.governing.TokensFrom))
+		return e.missingCredential(rule)
 	}
 	if err := e.policy.mapper.RequireUserID(e.token, e.parsed.Relaxed); err != nil {
 		return err
@@ -251,7 +251,7 @@ func (e *evaluation) permit() {
 func (e *evaluation) answerPreflight(method string) {
 	origin := e.request.Header("origin")
 	if !slices.Contains(e.policy.cfg.CORS.Origins, origin) {
-		e.deny(ReasonPreflightRefused, "the origin is not one of cors.origins")
+		e.refuseOrigin(origin)
 		return
 	}
 	e.decision.Verdict, e.decision.Reason = VerdictAnswer, ReasonPreflightAnswered
@@ -284,7 +284,7 @@ func (e *evaluation) denyIfClosed() bool {
 	for rule := range e.rules() {
 		if rule.Access == config.AccessDeny {
 			e.failedRule = rule
-			e.fail(fmt.Errorf("%w: %q", errRouteDenied, rule.Name))
+			e.fail(e.deniedBy(rule))
 			return true
 		}
 	}
@@ -374,7 +374,7 @@ func (e *evaluation) recordFailure(err error) *denial.Error {
 	if e.token == nil {
 		e.decision.Issuer, e.decision.Subject, e.decision.KeyID = failure.Issuer, failure.Subject, failure.KeyID
 	}
-	e.decision.Hint, e.decision.Revealed = failure.Hint, failure.Revealed
+	e.decision.Hint, e.decision.Revealed = failure.Hint(), failure.Revealed
 	return failure
 }
 

@@ -282,6 +282,9 @@ func headerNames(headers []request.Header) []string {
 	return names
 }
 
+// anyToken describes a route that requires nothing of a token.
+const anyToken = "any valid token"
+
 // describeRequirement says what a route requires.
 func describeRequirement(want *config.Requirement) string {
 	parts := describeAlternative(&want.Alternative)
@@ -302,7 +305,7 @@ func describeRequirement(want *config.Requirement) string {
 		parts = append(parts, "when "+want.When)
 	}
 	if len(parts) == 0 {
-		return "any valid token"
+		return anyToken
 	}
 	return strings.Join(parts, "; ")
 }
@@ -335,15 +338,6 @@ func place(source config.TokenSource) string {
 		return "Sec-WebSocket-Protocol, after " + source.Name
 	}
 	return fmt.Sprintf("the %s %q", source.Kind, source.Name)
-}
-
-// places names the places from which a route reads a token.
-func places(sources []config.TokenSource) string {
-	names := make([]string, len(sources))
-	for i, source := range sources {
-		names[i] = place(source)
-	}
-	return strings.Join(names, ", ")
 }
 
 // DescribeTarget names the method and the path of a request, and its host if there is one.

@@ -97,7 +97,9 @@ func TestIdentityTotalSaysWhatToDo(t *testing.T) {
 			t.Errorf("the detail is %q; expected it to contain %q", d.InternalDetail, want)
 		}
 	}
-	for _, want := range []string{"map fewer groups", "identity.headers", "identity.max_total_bytes", "max_request_headers_kb"} {
+	for _, want := range []string{
+		"put less into the token's claims", "identity.headers", "identity.max_total_bytes", "max_request_headers_kb",
+	} {
 		if !strings.Contains(d.Hint, want) {
 			t.Errorf("the hint is %q; expected it to contain %q", d.Hint, want)
 		}

@@ -67,7 +67,7 @@ func table() map[string]row {
 				"internal/routelint", "internal/token", "internal/tokencache",
 			},
 		},
-		"internal/identity": {own: []string{"internal/config", "internal/denial", "internal/request", "internal/token"},
+		"internal/identity": {own: []string{"internal/config", "internal/denial", "internal/quote", "internal/request", "internal/token"},
 			never: []string{network, webNetwork, "time"}},
 		"internal/route": {
 			own: []string{
@@ -91,12 +91,12 @@ func table() map[string]row {
 			own: []string{"internal/token"}, modules: []string{"github.com/maypok86/otter/v2"}, never: []string{network, webNetwork},
 		},
 		"internal/issuer": {
-			own:     []string{"internal/config", "internal/filewatch", "internal/quote", "internal/strictjson"},
+			own:     []string{"internal/config", "internal/denial", "internal/filewatch", "internal/quote", "internal/strictjson"},
 			modules: []string{"github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", jwt},
 		},
-		"internal/credential": {own: []string{"internal/config", "internal/denial", "internal/request", "internal/token"},
+		"internal/credential": {own: []string{"internal/config", "internal/denial", "internal/quote", "internal/request", "internal/token"},
 			never: []string{network, webNetwork}},
-		"internal/request":    {own: []string{"internal/config"}, never: []string{network, webNetwork}},
+		"internal/request":    {own: []string{"internal/config", "internal/denial"}, never: []string{network, webNetwork}},
 		"internal/denial":     {never: []string{network, webNetwork}},
 		"internal/strictjson": {never: []string{network, webNetwork, "time"}},
 		"internal/quote":      {never: []string{network, webNetwork, "os"}},

@@ -40,7 +40,8 @@ func mutants() []mutant {
 		{"1 path: semicolons", path, `case c == ';' && !relaxed.Semicolon:`, `case c == ';' && false:`},
 		{"1 path: backslashes", path, `case c == '\\':`, `case c == '\\' && false:`},
 		{"1 path: control bytes", path, `case c <= 0x20 || c == 0x7f:`, `case c == 0x7f && false:`},
-		{"1 path: encodings", path, `if !permitted {`, `if !permitted && false {`},
+		{"1 path: encodings", path, `switch code := strings.ToLower(segment[at+1 : at+3]); {`,
+			`switch code := ""; {`},
 		{"1 path: empty segments", path, `case segment == "" && more:`, `case segment == "" && more && false:`},
 		{"1 path: encoded control characters", path, `case strings.ContainsFunc(whole, unicode.IsControl):`,
 			`case false && unicode.IsControl(0):`},
@@ -142,7 +143,7 @@ func mutants() []mutant {
 
 		{"7 signature", verify, `Verify(c.signed, c.signature, c.key); err != nil {`,
 			`Verify(c.signed, c.signature, c.key); err != nil && false {`},
-		{"7 signature: no claim in its failure", verify, `"kid "+quote.Text(c.kid)+", alg "+c.alg)`,
+		{"7 signature: no claim in its failure", "internal/token/credential.go", `"kid "+quote.Text(c.kid)+", alg "+c.alg)`,
 			`"kid "+quote.Text(c.kid)+", alg "+c.alg+c.claims)`},
 		{"7 signature: salt", method, `rsa.PSSSaltLengthEqualsHash`, `rsa.PSSSaltLengthAuto`},
 
@@ -165,8 +166,8 @@ func mutants() []mutant {
 		return found, nil
 	}`, ``},
 		{"8 claims: the form of client_id and azp", client, `		if !ok {
-			return found, fail`, `		if !ok && false {
-			return found, fail`},
+			return found, wrongForm`, `		if !ok && false {
+			return found, wrongForm`},
 		{"8 claims: client of an ID token", client, `if !slices.Contains(i.clients, t.Client) {`, `if false {`},
 		{"8 claims: the tenant of iss", "internal/token/required.go", `claims["tid"] != t.Tenant {`, `claims["tid"] == t.Tenant && false {`},
 		{"8 claims: a tenant's prefix", "internal/config/tenant.go", `FillTenant(i.Prefix, i.Tenants[iss])`, `i.Prefix`},

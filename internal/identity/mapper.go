@@ -8,6 +8,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
 )
@@ -123,7 +124,7 @@ func (m *Mapper) value(t *token.Token, h *config.IdentityHeader, relaxed config.
 		case err != nil:
 			return "", err
 		case len(text) > m.maxBytes:
-			return "", fmt.Errorf("%w: got a value of %d bytes; expected at most %d (identity.max_value_bytes)", ErrTooLarge, len(text), m.maxBytes)
+			return "", m.valueTooLarge(h.Name, len(text))
 		case text != "":
 			return text, nil
 		}
@@ -203,15 +204,21 @@ func (m *Mapper) RequireUserID(t *token.Token, relaxed config.Relaxed) error {
 	if err != nil || value != "" {
 		return err
 	}
-	failure := &denial.Error{
-		Kind: token.ErrSubjectMissing, Internal: "it has no " + strings.Join(m.userID.Claims, " and no ") + ", of which x-user-id is made",
-		Hint: "have the issuer put that into its tokens, or add sub to the claims of x-user-id", KeyID: t.KeyID, Issuer: t.Issuer,
-		Subject: t.Subject,
-	}
-	if address, there := t.IdentityClaim("email"); there && address != "" && slices.ContainsFunc(m.userID.Claims, isEmail) {
+	failure := &denial.Error{Kind: token.ErrSubjectMissing, KeyID: t.KeyID, Issuer: t.Issuer, Subject: t.Subject}
+	sub := denial.FixUserIDSub.With()
+	address, there := t.IdentityClaim("email")
+	if _, stated := t.EmailVerified(); there && address != "" && slices.ContainsFunc(m.userID.Claims, isEmail) {
 		failure.Internal = "x-user-id is made of email, and the token does not say email_verified: true"
-		failure.Hint = "have the issuer verify addresses and say so, write email_verified: assumed if it does not say so, or add sub to the " +
-			"claims of x-user-id"
+		failure.Advise(denial.FixVerifyEmail.With())
+		if !stated {
+			failure.Advise(denial.FixAssumeEmail.With(quote.Text(t.Issuer)))
+		}
+		return failure.Advise(sub)
 	}
-	return failure
+	failure.Internal = "it has no " + strings.Join(m.userID.Claims, " and no ") + ", of which x-user-id is made"
+	derived := func(name string) bool { return strings.HasPrefix(name, "$") }
+	if claims := slices.DeleteFunc(slices.Clone(m.userID.Claims), derived); len(claims) > 0 {
+		failure.Advise(denial.FixSubject.With(strings.Join(claims, " or ")))
+	}
+	return failure.Advise(sub)
 }

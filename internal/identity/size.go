@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/token"
@@ -26,12 +28,33 @@ func (m *Mapper) tooLarge(t *token.Token, set []request.Header, total int) error
 	for _, h := range set[:min(len(set), mostNamed)] {
 		largest = append(largest, fmt.Sprintf("%s (%d)", h.Name, size(h)))
 	}
-	return &denial.Error{
+	failure := &denial.Error{
 		Kind: ErrTooLarge,
 		Internal: fmt.Sprintf("got %d bytes in %d headers; expected at most %d (identity.max_total_bytes); the largest: %s",
 			total, len(set), m.maxTotal, strings.Join(largest, ", ")),
-		Hint: "map fewer groups, remove a header from identity.headers, or raise identity.max_total_bytes and, " +
-			"where requests can then exceed it, Envoy's max_request_headers_kb",
 		KeyID: t.KeyID, Issuer: t.Issuer, Subject: t.Subject,
 	}
+	failure.Advise(denial.FixShorterIdentity.With())
+	if set[0].Name != config.HeaderUserID {
+		failure.Advise(denial.FixDropHeader.With(set[0].Name))
+	}
+	if total <= config.MaxTotalBytes {
+		failure.Advise(denial.FixMaxTotalBytes.With(strconv.Itoa(total)))
+	}
+	return failure
+}
+
+// valueTooLarge returns the error for a header's value of length bytes, more than
+// max_value_bytes. Without x-user-id, the application would not know the user.
+func (m *Mapper) valueTooLarge(name string, length int) error {
+	found := fmt.Sprintf("got a value of %d bytes; expected at most %d (identity.max_value_bytes)", length, m.maxBytes)
+	failure := denial.New(ErrTooLarge, found)
+	failure.Advise(denial.FixShorterIdentity.With())
+	if name != config.HeaderUserID {
+		failure.Advise(denial.FixDropHeader.With(name))
+	}
+	if length <= config.MaxValueBytes {
+		failure.Advise(denial.FixMaxValueBytes.With(strconv.Itoa(length)))
+	}
+	return failure
 }

@@ -99,8 +99,8 @@ func TestMapTotalSizeNamesTheLargest(t *testing.T) {
 	if err.Error() != want {
 		t.Errorf("got  %q\nwant %q", err, want)
 	}
-	if !strings.Contains(failure.Hint, "identity.max_total_bytes") || !strings.Contains(failure.Hint, "max_request_headers_kb") {
-		t.Errorf("the hint is %q; expected it to name both limits", failure.Hint)
+	if !strings.Contains(failure.Hint(), "identity.max_total_bytes") || !strings.Contains(failure.Hint(), "max_request_headers_kb") {
+		t.Errorf("the hint is %q; expected it to name both limits", failure.Hint())
 	}
 	if failure.Issuer != "partner" || failure.Subject != "partner:alice" || failure.KeyID != verified.KeyID {
 		t.Errorf("got issuer %q, subject %q, key %q", failure.Issuer, failure.Subject, failure.KeyID)

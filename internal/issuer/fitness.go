@@ -66,7 +66,7 @@ func parseKey(element any, algorithms []string) (*key, *Skipped) {
 	m := members(object)
 	k := &key{kid: m.text("kid"), kty: m.text("kty"), alg: m.text("alg"), curve: m.text("crv")}
 	if reason, detail := k.checkMembers(m, algorithms); reason != "" {
-		return nil, &Skipped{KID: k.kid, Reason: reason, Detail: detail}
+		return nil, &Skipped{KID: k.kid, Reason: reason, Detail: detail, fits: strings.Join(k.could, " ")}
 	}
 	if k.kty == "RSA" && !(m.isText("n") && m.isText("e")) {
 		if m.has("x5c") && !m.has("n") && !m.has("e") {
@@ -99,7 +99,7 @@ func parseKey(element any, algorithms []string) (*key, *Skipped) {
 	return k, nil
 }
 
-// checkMembers checks the descriptive members of a key, and sets k.algs. It
+// checkMembers checks the descriptive members of a key, and sets k.could and k.algs. It
 // returns an empty reason if the key may be used.
 func (k *key) checkMembers(m members, algorithms []string) (reason, detail string) {
 	if k.kid == "" && m.has("kid") {
@@ -130,20 +130,19 @@ func (k *key) checkMembers(m members, algorithms []string) (reason, detail strin
 	if m.has("alg") && !slices.Contains(able, k.alg) {
 		return SkipAlg, fmt.Sprintf("its alg %s is not a signature algorithm for its key type", quote.Text(k.alg))
 	}
-	var could []string
 	for _, alg := range able {
 		if k.kty == "OKP" || (k.alg == "" || k.alg == alg) {
-			could = append(could, alg)
+			k.could = append(k.could, alg)
 		}
 	}
-	for _, alg := range could {
+	for _, alg := range k.could {
 		if slices.Contains(algorithms, alg) {
 			k.algs = append(k.algs, alg)
 		}
 	}
 	if len(k.algs) == 0 {
 		return SkipAlg, fmt.Sprintf("it fits none of the issuer's algorithms %s; if its tokens are expected, add %s to algorithms",
-			algorithms, quote.OneOf(could))
+			algorithms, quote.OneOf(k.could))
 	}
 	return "", ""
 }

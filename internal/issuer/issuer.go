@@ -12,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
@@ -79,7 +80,8 @@ func (i *Issuer) Config() config.Issuer { return i.cfg }
 // true.
 //
 // Errors wrap one of the errors of this package; use [errors.Is]. They also have
-// a method RetryAfter, which returns 0 if a later fetch cannot help the token.
+// a method RetryAfter, which returns 0 if a later fetch cannot help the token, and a
+// method Advice, which returns the fixes.
 func (i *Issuer) Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error) {
 	return i.key(ctx, kid, alg, false)
 }
@@ -141,6 +143,10 @@ type keyError struct {
 	kid   string
 	why   string
 	retry time.Duration
+
+	fix    denial.Fix // with value, if it is not empty
+	value  string
+	others []denial.Advice // further fixes
 }
 
 // fetchable reports whether a fetch may return the key. It cannot for a kid that
@@ -164,6 +170,17 @@ func (e *keyError) Unwrap() error { return e.kind }
 
 // NeedsKID reports whether a token without a kid would need one.
 func (e *keyError) NeedsKID() bool { return e.kind == errKIDNeeded }
+
+// Advice returns what ends the denial of the token.
+func (e *keyError) Advice() []denial.Advice {
+	switch {
+	case e.fix == "":
+		return e.others
+	case e.value == "":
+		return append([]denial.Advice{e.fix.With()}, e.others...)
+	}
+	return append([]denial.Advice{e.fix.With(e.value)}, e.others...)
+}
 
 // RetryAfter returns the time until the issuer's next fetch, from 1 to 30
 // seconds, or 0 if no fetch can help the token.

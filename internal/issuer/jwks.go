@@ -16,6 +16,7 @@ type Skipped struct {
 	KID    string `json:"kid"`    // empty: none
 	Reason string `json:"reason"` // one of the Skip constants
 	Detail string `json:"detail"` // for an operator
+	fits   string // the algs, with spaces between them, of a key that fits none of the issuer's
 }
 
 // The reasons why a key is skipped: a closed list.

@@ -12,6 +12,8 @@ import (
 	"github.com/MicahParks/jwkset"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // publicKey is implemented by every public key type of the standard library.
@@ -26,7 +28,8 @@ type key struct {
 	kty    string
 	alg    string   // as published; empty: absent
 	curve  string   // empty for RSA
-	algs   []string // those of the issuer's algorithms that the key may verify
+	could  []string // the algs that the key may verify
+	algs   []string // those of them that are the issuer's
 	jwk    jwkset.JWK
 	public publicKey
 	usage  *usage // shared by all keys with this kid, also across key sets
@@ -54,9 +57,9 @@ type usage struct {
 // keySet is a snapshot of an issuer's keys. A published keySet is immutable;
 // readers load the pointer once.
 type keySet struct {
-	keys    []*key            // in the order of the response
-	byKID   map[string][]*key // :: kid -> its usable keys, never empty
-	unfit   map[string]string // :: kid without a usable key -> why
+	keys    []*key             // in the order of the response
+	byKID   map[string][]*key  // :: kid -> its usable keys, never empty
+	unfit   map[string]Skipped // :: kid without a usable key -> why
 	skipped []Skipped
 
 	// leaving contains the kids that the issuer's last response lacked. They are
@@ -76,7 +79,7 @@ func newKeySet(keys []*key, skipped []Skipped) *keySet {
 	s := &keySet{
 		keys:    keys,
 		byKID:   make(map[string][]*key, len(keys)),
-		unfit:   make(map[string]string, len(skipped)),
+		unfit:   make(map[string]Skipped, len(skipped)),
 		skipped: skipped,
 		leaving: make(map[string]time.Time),
 	}
@@ -85,7 +88,7 @@ func newKeySet(keys []*key, skipped []Skipped) *keySet {
 	}
 	for _, skip := range skipped {
 		if _, usable := s.byKID[skip.KID]; !usable && skip.KID != "" {
-			s.unfit[skip.KID] = skip.Detail
+			s.unfit[skip.KID] = skip
 		}
 	}
 	return s
@@ -118,15 +121,15 @@ func (s *keySet) find(kid, alg string) (*key, keyError) {
 	if !ok && s.rest.has(kid) {
 		keys, skipped := s.rest.parse(kid)
 		if len(keys) == 0 {
-			return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: skipped[0].Detail}
+			return nil, skipped[0].unfit()
 		}
 		held, ok = keys, true
 	}
 	if !ok {
-		if why, ok := s.unfit[kid]; ok {
-			return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: why}
+		if skip, ok := s.unfit[kid]; ok {
+			return nil, skip.unfit()
 		}
-		return nil, keyError{kind: ErrKeyUnknown, kid: kid}
+		return nil, keyError{kind: ErrKeyUnknown, kid: kid, fix: denial.FixPublishedKey}
 	}
 	var fit *key
 	for _, k := range held {
@@ -135,13 +138,14 @@ func (s *keySet) find(kid, alg string) (*key, keyError) {
 		case fit != nil && !fit.public.Equal(k.public):
 			// The kid is ambiguous. Trying both keys would let one of them verify
 			// a token that was meant for the other.
-			return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: "two keys have it, and both fit " + alg}
+			return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: "two keys have it, and both fit " + alg, fix: denial.FixOneKey, value: alg}
 		default:
 			fit = k
 		}
 	}
 	if fit == nil {
-		return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: fmt.Sprintf("its key is for %s, not for %s", held[0].algs, alg)}
+		return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: fmt.Sprintf("its key is for %s, not for %s", held[0].algs, alg),
+			fix: denial.FixKeyAlg, value: quote.OneOf(held[0].algs)}
 	}
 	return fit, keyError{}
 }
@@ -152,7 +156,7 @@ func (s *keySet) find(kid, alg string) (*key, keyError) {
 // issuer's last response lacked it.
 func (s *keySet) sole(alg string) (*key, keyError) {
 	if s.rest != nil || s.partial {
-		return nil, keyError{kind: errKIDNeeded, why: "not all of the issuer's keys are held, so another one may fit " + alg}
+		return nil, keyError{kind: errKIDNeeded, why: "not all of the issuer's keys are held, so another one may fit " + alg, fix: denial.FixKID}
 	}
 	var fit, leaving *key
 	for _, k := range s.keys {
@@ -163,13 +167,13 @@ func (s *keySet) sole(alg string) (*key, keyError) {
 		switch {
 		case !slices.Contains(k.algs, alg):
 		case *one != nil && !(*one).public.Equal(k.public):
-			return nil, keyError{kind: errKIDNeeded, why: "two keys of the issuer fit " + alg}
+			return nil, keyError{kind: errKIDNeeded, why: "two keys of the issuer fit " + alg, fix: denial.FixKID}
 		default:
 			*one = k
 		}
 	}
 	if fit = cmp.Or(fit, leaving); fit == nil {
-		return nil, keyError{kind: ErrKeyUnfit, why: "no key of the issuer fits " + alg}
+		return nil, keyError{kind: ErrKeyUnfit, why: "no key of the issuer fits " + alg, fix: denial.FixKeyFor, value: alg}
 	}
 	return fit, keyError{}
 }

@@ -92,6 +92,7 @@ func (r *refresher) findOrRequest(kid, alg string, waiting bool) (found *key, mi
 	}
 	if missing.kind != ErrKeyUnknown {
 		missing.retry = min(max(wait, time.Second), 30*time.Second)
+		r.adviseOutage(&missing, now)
 	}
 	return nil, missing, done
 }

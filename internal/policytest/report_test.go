@@ -63,7 +63,7 @@ FAIL  cases.yaml:2:5  GET /api/feed
       sent    GET /api/feed, host app.example, a raw text as token
       reason  expected token_malformed, got anonymous_invalid
       where   feed (jwtgate.yaml:8:5)
-      detail  not a JWT: got fewer than three parts; expected three
+      detail  not a JWT: got fewer than three parts; expected three; it may be an opaque token, which only its issuer can read
       hint    the route is optional, so it allows this request without identity
 `},
 		"another way through": {one("request: GET /api/home", "expect: {reason: allowed}"), `

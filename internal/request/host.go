@@ -2,9 +2,10 @@ package request
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/denial"
 )
 
 // ErrHostRefused is the error of a host that the application could read differently.
@@ -19,29 +20,33 @@ func ParseHost(host string) (string, error) {
 	if colon := strings.LastIndexByte(host, ':'); colon > strings.LastIndexByte(host, ']') {
 		name = host[:colon]
 		if strings.Trim(host[colon+1:], "0123456789") != "" {
-			return "", fmt.Errorf("%w: the port is not a number", ErrHostRefused)
+			return "", refuseHost("the port is not a number")
 		}
 	}
 	if address, ok := strings.CutPrefix(name, "["); ok {
 		parsed, err := netip.ParseAddr(strings.TrimSuffix(address, "]"))
 		if err != nil || !strings.HasSuffix(address, "]") || !parsed.Is6() || parsed.Zone() != "" {
-			return "", fmt.Errorf("%w: invalid IPv6 address in brackets", ErrHostRefused)
+			return "", refuseHost("invalid IPv6 address in brackets")
 		}
 		return "[" + parsed.String() + "]", nil // which has several spellings
 	}
 	name = strings.TrimSuffix(name, ".")
 	if name == "" && host != "" {
-		return "", fmt.Errorf("%w: an empty name", ErrHostRefused)
+		return "", refuseHost("an empty name")
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" && host != "" {
-			return "", fmt.Errorf("%w: an empty label", ErrHostRefused)
+			return "", refuseHost("an empty label")
 		}
 		if strings.ContainsFunc(label, notHostByte) {
-			return "", fmt.Errorf("%w: an invalid character", ErrHostRefused)
+			return "", refuseHost("an invalid character")
 		}
 	}
 	return strings.Map(Lower, name), nil
+}
+
+func refuseHost(why string) error {
+	return denial.New(ErrHostRefused, why).Advise(denial.FixHost.With())
 }
 
 // notHostByte reports whether a host name cannot contain r. Some contain an underscore.

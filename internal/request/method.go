@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 )
 
 // ErrMethodRefused is the error of a method that the application could execute as another.
@@ -22,10 +23,10 @@ func CheckMethod(method string) error {
 		return nil
 	}
 	if !config.Token(method) {
-		return fmt.Errorf("%w: it is not a token", ErrMethodRefused)
+		return denial.New(ErrMethodRefused, "it is not a token").Advise(denial.FixMethod.With())
 	}
 	if strings.ContainsFunc(method, func(r rune) bool { return 'a' <= r && r <= 'z' }) {
-		return fmt.Errorf("%w: it has a lower-case letter", ErrMethodRefused)
+		return denial.New(ErrMethodRefused, "it has a lower-case letter").Advise(denial.FixMethodCase.With())
 	}
 	return nil
 }
@@ -72,7 +73,8 @@ func AppendOverrides(to []string, method, query string) ([]string, error) {
 			continue
 		}
 		if len(to)-begin == maxOverrides {
-			return to[:begin], fmt.Errorf("%w: its query names more than %d methods", ErrMethodRefused, maxOverrides)
+			return to[:begin], denial.New(ErrMethodRefused, fmt.Sprintf("its query names more than %d methods", maxOverrides)).
+				Advise(denial.FixNoMethodInQuery.With(), denial.FixRelax.With(string(config.RelaxMethodOverride)))
 		}
 		to = append(to, value)
 	}

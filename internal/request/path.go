@@ -2,13 +2,13 @@ package request
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
 )
 
 // ErrPathRefused is the error of a path that the application could read differently.
@@ -138,7 +138,7 @@ func newPath(segments, lowered []string) Path {
 func parseSegments(segments []string, target string, relaxed config.Relaxed) ([]string, error) {
 	raw, _, _ := strings.Cut(target, "?")
 	if !strings.HasPrefix(raw, "/") {
-		return nil, refuse("it does not begin with /")
+		return nil, denial.New(ErrPathRefused, "it does not begin with /").Advise(denial.FixPathStart.With())
 	}
 	if err := checkBytes(raw, relaxed); err != nil {
 		return nil, err
@@ -154,14 +154,21 @@ func parseSegments(segments []string, target string, relaxed config.Relaxed) ([]
 		case segment == "" && more && relaxed.DoubleSlash:
 			continue
 		case segment == "" && more:
-			return nil, refuse("an empty segment")
+			return nil, refuse("an empty segment", config.RelaxDoubleSlash)
 		}
 		segments = append(segments, segment)
 	}
 	return segments, nil
 }
 
-func refuse(why string) error { return fmt.Errorf("%w: %s", ErrPathRefused, why) }
+// refuse returns the error for a path that has something; a relaxation may permit it.
+func refuse(what string, permits ...config.Relaxation) error {
+	err := denial.New(ErrPathRefused, what).Advise(denial.FixPathWithout.With(what))
+	for _, one := range permits {
+		err.Advise(denial.FixRelax.With(string(one)))
+	}
+	return err
+}
 
 // checkBytes refuses bytes that a path must not contain.
 func checkBytes(raw string, relaxed config.Relaxed) error {
@@ -174,7 +181,7 @@ func checkBytes(raw string, relaxed config.Relaxed) error {
 		case c == '\\':
 			return refuse("a backslash")
 		case c == ';' && !relaxed.Semicolon:
-			return refuse("a semicolon")
+			return refuse("a semicolon", config.RelaxSemicolon)
 		case c == '#':
 			return refuse("a fragment")
 		}
@@ -219,20 +226,20 @@ func checkEncodings(segment string, relaxed config.Relaxed) error {
 		if at+3 > len(segment) {
 			return refuse("a broken percent-encoding")
 		}
-		permitted := false
-		switch strings.ToLower(segment[at+1 : at+3]) {
-		case "2e", "5c", "00":
-		case "2f":
-			permitted = relaxed.EncodedSlash
-		case "25":
-			permitted = relaxed.EncodedPercent
-		case "3b":
-			permitted = relaxed.Semicolon
-		default:
-			permitted = true
-		}
-		if !permitted {
-			return refuse("a percent-encoded dot, slash, backslash, percent sign, semicolon or NUL")
+		const encoded = "a percent-encoded "
+		switch code := strings.ToLower(segment[at+1 : at+3]); {
+		case code == "2e":
+			return refuse(encoded + "dot")
+		case code == "5c":
+			return refuse(encoded + "backslash")
+		case code == "00":
+			return refuse(encoded + "NUL")
+		case code == "2f" && !relaxed.EncodedSlash:
+			return refuse(encoded+"slash", config.RelaxEncodedSlash)
+		case code == "25" && !relaxed.EncodedPercent:
+			return refuse(encoded+"percent sign", config.RelaxEncodedPercent)
+		case code == "3b" && !relaxed.Semicolon:
+			return refuse(encoded+"semicolon", config.RelaxSemicolon)
 		}
 		next := strings.IndexByte(segment[at+3:], '%')
 		if next < 0 {

@@ -46,24 +46,24 @@ func (l *List) Len() int {
 }
 
 // Revoked reports whether the list has a token, and by which key: "sub", "client", "jti"
-// or "origin_jti".
+// or "origin_jti". ends means that a token with a later iat would not be revoked by it.
 //
 // A token that is not revoked can still be invalid for other reasons.
-func (l *List) Revoked(t Token) (key string, revoked bool) {
+func (l *List) Revoked(t Token) (key string, ends, revoked bool) {
 	if l == nil {
-		return "", false
+		return "", false, false
 	}
 	e := l.byIssuer[t.Issuer]
 	if e == nil {
-		return "", false
+		return "", false, false
 	}
 	values := [...]string{t.Subject, t.Client, t.ID, t.OriginID} // no line has an empty value
 	for n, key := range keys() {
 		if before, listed := e[n][values[n]]; listed && t.issuedBefore(before) {
-			return key, true
+			return key, before != always, true
 		}
 	}
-	return "", false
+	return "", false, false
 }
 
 // issuedBefore reports whether iat is earlier than a time in microseconds since 1970. A

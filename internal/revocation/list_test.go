@@ -82,13 +82,13 @@ func TestRevoked(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			list := parse(t, strings.Join(row.lines, "\n"))
-			if key, revoked := list.Revoked(row.token); key != row.key || revoked != (row.key != "") {
+			if key, _, revoked := list.Revoked(row.token); key != row.key || revoked != (row.key != "") {
 				t.Errorf("got %v by %q, want %q", revoked, key, row.key)
 			}
 		})
 	}
 	for name, list := range map[string]*revocation.List{"nil": nil, "zero": {}} {
-		if key, revoked := list.Revoked(alice()); revoked {
+		if key, _, revoked := list.Revoked(alice()); revoked {
 			t.Errorf("a %s list: got revoked by %q", name, key)
 		}
 	}
@@ -121,7 +121,7 @@ func BenchmarkRevoked(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, revoked := list.Revoked(alice()); revoked {
+				if _, _, revoked := list.Revoked(alice()); revoked {
 					b.Fatal("revoked")
 				}
 			}

@@ -31,7 +31,7 @@ var (
 func (r *Rule) Authorize(t *token.Token, from *request.Parsed, now time.Time) error {
 	want := &r.requirement
 	if failed := failedStage(&want.Alternative, t); failed != passed {
-		return denied(failed, &want.Alternative, t)
+		return denied(failed, &want.Alternative, t, false)
 	}
 	if failed, which := failedAlternatives(want.AnyOf, t); failed != passed {
 		return noAlternative(failed, which, want.AnyOf, t)

@@ -12,42 +12,49 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
-// denied returns the error for the check of an alternative that a token fails.
-func denied(failed stage, want *config.Alternative, t *token.Token) *denial.Error {
+// denied returns the error for the check of an alternative that a token fails. It is one of
+// a route's alternatives, or the route itself.
+func denied(failed stage, want *config.Alternative, t *token.Token, alternative bool) *denial.Error {
 	switch failed {
 	case failedIssuer:
-		return &denial.Error{
-			Kind:     ErrIssuerNotAllowed,
-			Internal: fmt.Sprintf("has issuer %s, needs one of %s", quote.Text(t.Issuer), quote.List(want.Issuers)),
-			Hint:     fmt.Sprintf("add issuer %s to this route's issuers", quote.Text(t.Issuer)),
+		internal := fmt.Sprintf("has issuer %s, needs one of %s", quote.Text(t.Issuer), quote.List(want.Issuers))
+		failure := denial.New(ErrIssuerNotAllowed, internal)
+		if alternative {
+			return failure.Advise(denial.FixAlternativeIssuer.With(quote.Text(t.Issuer), quote.List(want.Issuers)))
 		}
+		return failure.Advise(denial.FixRouteIssuer.With(quote.Text(t.Issuer)))
 	case failedGroups:
 		return noGroup(want.Groups, t)
 	case failedScopes:
 		found := t.FindScopes()
-		failure := &denial.Error{
-			Kind:     ErrScopeMissing,
-			Internal: against("scopes", t.Scopes(), found, want.Scopes),
-			Hint:     "ask the issuer for " + missing("scope", want.Scopes, t.Scopes()),
-			Scopes:   slices.Concat(want.Scopes.Any, want.Scopes.All),
-		}
+		failure := denial.New(ErrScopeMissing, against("scopes", t.Scopes(), found, want.Scopes))
+		failure.Scopes = slices.Concat(want.Scopes.Any, want.Scopes.All)
 		if found.Unusable {
-			failure.Hint = "configure the issuer to write " + found.Claims + " as a string or an array of strings"
+			return failure.Advise(denial.FixListForm.With(found.Claims))
 		}
-		return failure
+		return failure.Advise(denial.FixScope.With(missing("scope", want.Scopes, t.Scopes())))
 	default:
-		found := t.FindClient()
-		failure := &denial.Error{
-			Kind:     ErrClientNotAllowed,
-			Internal: "has no client (" + found.Text + "), " + needs(want.Clients),
-			Hint:     "use a token with its client in " + found.Claims,
-		}
-		if t.Client != "" {
-			failure.Internal = fmt.Sprintf("has client %s, %s", quote.Text(t.Client), needs(want.Clients))
-			failure.Hint = fmt.Sprintf("add client %s to this route's clients", quote.Text(t.Client))
-		}
-		return failure
+		return noClient(want.Clients, t, alternative)
 	}
+}
+
+// noClient returns the error for a token whose client is not in a choice.
+func noClient(want config.Choice, t *token.Token, alternative bool) *denial.Error {
+	if t.Client == "" {
+		found := t.FindClient()
+		return denial.New(ErrClientNotAllowed, "has no client ("+found.Text+"), "+needs(want)).
+			Advise(denial.FixWithClient.With(found.Claims))
+	}
+	failure := denial.New(ErrClientNotAllowed, fmt.Sprintf("has client %s, %s", quote.Text(t.Client), needs(want)))
+	switch {
+	case len(want.All) > 1:
+		return failure.Advise(denial.FixRouteOneClient.With())
+	case len(want.All) == 1:
+		return failure.Advise(denial.FixUseClient.With("client "+quote.Text(want.All[0])), denial.FixRouteOneClient.With())
+	case alternative:
+		return failure.Advise(denial.FixAlternativeClient.With(quote.Text(t.Client), quote.List(want.Any)))
+	}
+	return failure.Advise(denial.FixRouteClient.With(quote.Text(t.Client)))
 }
 
 // noGroup returns the error for a token that has not the groups of a choice. Microsoft Entra
@@ -58,22 +65,56 @@ func noGroup(want config.Choice, t *token.Token) *denial.Error {
 		who = "client"
 	}
 	found, claim := t.FindGroups(), t.GroupsLeftOut()
-	failure := &denial.Error{
-		Kind:     ErrGroupMissing,
-		Internal: against("groups", t.Groups(), found, want),
-		Hint:     "add this " + who + " to " + missing("group", want, t.Groups()),
-	}
+	failure := denial.New(ErrGroupMissing, against("groups", t.Groups(), found, want))
+	unprefixed := withoutPrefix(want, t)
 	switch {
 	case claim != "":
 		failure.Near = denial.NearGroupsLeftOut
 		failure.Internal += "; the token says that it leaves out groups, because there are too many (" + claim + ")"
-		failure.Hint = "configure the issuer to write fewer groups (Entra: groups that are assigned to the application) or app roles"
+		return failure.Advise(denial.FixFewerGroups.With())
 	case found.Unusable:
-		failure.Hint = "configure the issuer to write " + found.Claims + " as a string or an array of strings"
-	case found.Elsewhere:
-		failure.Hint += ", or list the claim that has the groups in groups_claim of issuer " + quote.Text(t.Issuer)
+		return failure.Advise(denial.FixListForm.With(found.Claims))
+	case len(unprefixed) > 0:
+		prefixed := make([]string, len(unprefixed))
+		for n, group := range unprefixed {
+			prefixed[n] = t.Name(group)
+		}
+		return failure.Advise(denial.FixGroupPrefix.With(quote.Text(t.Issuer), quote.List(prefixed)))
+	}
+	failure.Advise(denial.FixAddToGroup.With(who, missing("group", atIssuer(want, t), atIssuer(config.Choice{All: t.Groups()}, t).All)))
+	if found.Elsewhere {
+		failure.Advise(denial.FixGroupsClaim.With(quote.Text(t.Issuer)))
 	}
 	return failure
+}
+
+// withoutPrefix returns the groups of a choice that no token of this issuer can have,
+// because they do not begin with its prefix, if they are the reason why the choice is not
+// met.
+func withoutPrefix(want config.Choice, t *token.Token) []string {
+	foreign := func(group string) bool { return !strings.HasPrefix(group, t.Name("")) }
+	if all := slices.DeleteFunc(slices.Clone(want.All), func(group string) bool { return !foreign(group) }); len(all) > 0 {
+		return all
+	}
+	if len(want.Any) > 0 && !slices.ContainsFunc(want.Any, func(group string) bool { return !foreign(group) }) {
+		return want.Any
+	}
+	return nil
+}
+
+// atIssuer returns the groups of a choice that a token of this issuer can have, as the
+// issuer names them: without the prefix.
+func atIssuer(want config.Choice, t *token.Token) config.Choice {
+	own := func(groups []string) []string {
+		var names []string
+		for _, group := range groups {
+			if name, ok := strings.CutPrefix(group, t.Name("")); ok {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	return config.Choice{Any: own(want.Any), All: own(want.All)}
 }
 
 // noAlternative returns the error for a token that meets no alternative. It says what the
@@ -88,25 +129,21 @@ func noAlternative(failed stage, furthest int, alternatives []config.Alternative
 			shown[most-1] = alternatives[furthest]
 		}
 	}
-	var details, hints []string
+	var details []string
+	var suggested []*denial.Error
 	for i := range shown {
 		how := failedStage(&shown[i], t)
-		lacks := denied(how, &shown[i], t)
+		lacks := denied(how, &shown[i], t, true)
 		if !slices.Contains(details, lacks.Internal) {
 			details = append(details, lacks.Internal)
 		}
-		if how == failedIssuer && failed != failedIssuer {
-			continue
-		}
-		for hint := range strings.SplitSeq(lacks.Hint, ", or ") {
-			if !slices.Contains(hints, hint) {
-				hints = append(hints, hint)
-			}
+		if how != failedIssuer || failed == failedIssuer {
+			suggested = append(suggested, lacks)
 		}
 	}
-	failure := denied(failed, &alternatives[furthest], t)
-	failure.Internal, failure.Hint = strings.Join(details, "; or ")+more, strings.Join(hints, ", or ")
-	return failure
+	last := denied(failed, &alternatives[furthest], t, true)
+	failure := &denial.Error{Kind: last.Kind, Near: last.Near, Internal: strings.Join(details, "; or ") + more, Scopes: last.Scopes}
+	return failure.Advise(denial.Join(suggested...)...)
 }
 
 // tooOld returns the error for a login that is too old or of unknown age.
@@ -114,12 +151,10 @@ func tooOld(want *config.Requirement, t *token.Token, age time.Duration, known b
 	failure := loginDenial(ErrLoginTooOld, want)
 	if known {
 		failure.Internal = fmt.Sprintf("logged in %s ago, at most %s", short(age), short(want.MaxAuthAge))
-		failure.Hint = "log in again"
-		return failure
+		return failure.Advise(denial.FixLogInAgain.With())
 	}
 	failure.Internal = fmt.Sprintf("does not say when the login was (%s), at most %s ago", t.Describe("auth_time"), short(want.MaxAuthAge))
-	failure.Hint = "have the issuer put auth_time into its tokens, and log in again"
-	return failure
+	return failure.Advise(denial.FixLoginTime.With())
 }
 
 // tooWeak returns the error for a login of another class.
@@ -130,8 +165,7 @@ func tooWeak(want *config.Requirement, t *token.Token) *denial.Error {
 		found = "has acr " + quote.Text(t.ACR)
 	}
 	failure.Internal = found + ", needs one of " + quote.List(want.ACR)
-	failure.Hint = "log in with acr " + quote.List(want.ACR)
-	return failure
+	return failure.Advise(denial.FixACR.With(quote.List(want.ACR)))
 }
 
 func loginDenial(err error, want *config.Requirement) *denial.Error {

@@ -109,7 +109,7 @@ func TestDenialSaysWhy(t *testing.T) {
 			`has no client (azp is null, client_id is missing), needs one of "cli"`, "use a token with its client in client_id or azp"},
 		{"login at a string", config.Requirement{MaxAuthAge: time.Hour}, map[string]any{"auth_time": "1"},
 			"does not say when the login was (auth_time is a string), at most 1h ago",
-			"have the issuer put auth_time into its tokens, and log in again"},
+			"configure the issuer to write the time of the login into auth_time, in seconds since 1970"},
 		{"acr is a number", config.Requirement{ACR: []string{"1"}}, map[string]any{"acr": 1}, `has no acr (acr is a number), needs one of "1"`,
 			`log in with acr "1"`},
 		{"scope", alternative(config.Alternative{Scopes: anyOf("orders/read")}), map[string]any{"scope": "a b"},
@@ -128,7 +128,9 @@ func TestDenialSaysWhy(t *testing.T) {
 			`has issuer "shop", needs one of "other"; or has no groups (groups is missing), needs one of "a"`,
 			`add this user to group "a"` + elsewhere},
 		{"any_of of other issuers", config.Requirement{AnyOf: []config.Alternative{{Issuers: []string{"b"}}, {Issuers: []string{"c"}}}}, nil,
-			`has issuer "shop", needs one of "b"; or has issuer "shop", needs one of "c"`, `add issuer "shop" to this route's issuers`},
+			`has issuer "shop", needs one of "b"; or has issuer "shop", needs one of "c"`,
+			`add issuer "shop" to issuers of this route's alternative with the issuers "b", or ` +
+				`add issuer "shop" to issuers of this route's alternative with the issuers "c"`},
 		{"any_of one", config.Requirement{AnyOf: []config.Alternative{{Groups: anyOf("a")}}}, nil,
 			`has no groups (groups is missing), needs one of "a"`, `add this user to group "a"` + elsewhere},
 		{"any_of the same",
@@ -163,7 +165,7 @@ func TestDenialSaysWhy(t *testing.T) {
 			"logged in 1m30s ago, at most 1m", "log in again"},
 		{"login at no time", config.Requirement{MaxAuthAge: time.Hour}, nil,
 			"does not say when the login was (auth_time is missing), at most 1h ago",
-			"have the issuer put auth_time into its tokens, and log in again"},
+			"configure the issuer to write the time of the login into auth_time, in seconds since 1970"},
 		{"acr", config.Requirement{ACR: []string{"gold", "platinum"}}, ago(0), `has acr "silver", needs one of "gold", "platinum"`,
 			`log in with acr "gold", "platinum"`},
 		{"no acr", config.Requirement{ACR: []string{"gold"}}, nil, `has no acr (acr is missing), needs one of "gold"`, `log in with acr "gold"`},
@@ -175,8 +177,8 @@ func TestDenialSaysWhy(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			failure := denialOf(t, row.want, row.claims)
-			if failure.Internal != row.detail || failure.Hint != row.hint {
-				t.Errorf("got  %s | %s\nwant %s | %s", failure.Internal, failure.Hint, row.detail, row.hint)
+			if failure.Internal != row.detail || failure.Hint() != row.hint {
+				t.Errorf("got  %s | %s\nwant %s | %s", failure.Internal, failure.Hint(), row.detail, row.hint)
 			}
 			if want := failure.Kind.Error() + ": " + row.detail; failure.Error() != want {
 				t.Errorf("renders %q, want %q", failure.Error(), want)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/quote"
 )
@@ -41,15 +42,14 @@ func (i *trusted) checkClaims(t *Token, typ string, now time.Time) *denial.Error
 	}
 	if !i.boundAsBearer && t.Claims()["cnf"] != nil {
 		return fail(ErrTokenBound, "got the claim cnf ("+shape(t.Claims()["cnf"])+"); expected a token without it").
-			WithHint("request a token that is not bound, or set bound_tokens: accept_as_bearer for issuer " + quote.Text(i.name) +
-				"; any client that has such a token can then use it")
+			Advise(denial.FixUnbound.With(), denial.FixAcceptBound.With(quote.Text(i.name)))
 	}
 	if subject == "" {
 		return fail(ErrSubjectMissing, "")
 	}
 	if name := i.claimOfAnotherIssuer(t); name != "" {
 		return fail(ErrClaimsMalformed, quote.Text(name)+" begins with another issuer's prefix").
-			WithHint("give issuer " + quote.Text(i.name) + " a prefix, or change the name at the issuer")
+			Advise(denial.FixPrefix.With(quote.Text(i.name)), denial.FixForeignName.With())
 	}
 	t.Kind = i.kind(t.Claims(), t.Client, subject, subjectClaim)
 	t.ACR, _ = t.Claims()["acr"].(string)
@@ -65,7 +65,7 @@ func (i *trusted) checkClaims(t *Token, typ string, now time.Time) *denial.Error
 
 func (i *trusted) checkTimes(t *Token, now time.Time) *denial.Error {
 	if _, present := t.Claims()["exp"]; !present {
-		return fail(ErrExpiryMissing, "")
+		return fail(ErrExpiryMissing, "").Advise(denial.FixExpiry.With())
 	}
 	var dates [3]time.Time // zero if the claim is missing
 	for n, name := range [...]string{"exp", "nbf", "iat"} {
@@ -79,19 +79,18 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *denial.Error {
 	switch {
 	case !now.Before(expiry.Add(i.leeway)):
 		return fail(ErrExpired, "exp is "+expiry.UTC().Format(time.RFC3339)).
-			WithHint("get a new token; this token expired " + quote.Age(now.Sub(expiry)) + " ago")
+			Advise(denial.FixExpired.With(quote.Age(now.Sub(expiry))))
 	case notBefore.After(latest):
 		return fail(ErrNotYetValid, "nbf is "+notBefore.UTC().Format(time.RFC3339)).
-			WithHint("wait until then, or correct the clocks: nbf is " + quote.Age(notBefore.Sub(now)) + " in the future")
+			Advise(denial.FixWait.With(), denial.FixClocks.With("nbf", quote.Age(notBefore.Sub(now))))
 	case issuedAt.After(latest):
 		return fail(ErrIssuedInFuture, "iat is "+issuedAt.UTC().Format(time.RFC3339)).
-			WithHint("correct the clock of the issuer or of this host: iat is " + quote.Age(issuedAt.Sub(now)) + " in the future")
+			Advise(denial.FixClocks.With("iat", quote.Age(issuedAt.Sub(now))))
 	case i.maxLifetime > 0 && issuedAt.IsZero():
 		return fail(ErrLifetimeTooLong, claimPath{"iat"}.describe(t.Claims())).
-			WithHint("configure the issuer to add iat, or remove max_lifetime of issuer " + quote.Text(i.name))
+			Advise(denial.FixIssuedAt.With(), denial.FixNoMaxLifetime.With(quote.Text(i.name)))
 	case i.maxLifetime > 0 && expiry.Sub(issuedAt) > i.maxLifetime:
-		return fail(ErrLifetimeTooLong, "got "+quote.Duration(expiry.Sub(issuedAt))+"; expected at most "+quote.Duration(i.maxLifetime)).
-			WithHint("configure the issuer to limit the lifetime, or raise max_lifetime of issuer " + quote.Text(i.name))
+		return i.tooLong(expiry.Sub(issuedAt))
 	}
 	t.Expiry, t.issuedAt = expiry, issuedAt
 	if t.begin = notBefore; issuedAt.After(notBefore) {
@@ -99,6 +98,16 @@ func (i *trusted) checkTimes(t *Token, now time.Time) *denial.Error {
 	}
 	t.begin = t.begin.Add(-i.leeway)
 	return nil
+}
+
+// tooLong returns the failure for a lifetime.
+func (i *trusted) tooLong(lifetime time.Duration) *denial.Error {
+	failure := fail(ErrLifetimeTooLong, "got "+quote.Duration(lifetime)+"; expected at most "+quote.Duration(i.maxLifetime)).
+		Advise(denial.FixLifetime.With(quote.Duration(i.maxLifetime)))
+	if whole := lifetime.Truncate(time.Second) + time.Second; whole <= config.MaxLifetime {
+		return failure.Advise(denial.FixMaxLifetime.With(quote.Text(i.name), quote.Duration(whole)))
+	}
+	return failure.Advise(denial.FixNoMaxLifetime.With(quote.Text(i.name)))
 }
 
 // numericDate reads a NumericDate (RFC 7519 section 2), which may have a fraction, from
@@ -111,14 +120,19 @@ func numericDate(claims map[string]any, name string) (time.Time, *denial.Error) 
 	}
 	n, ok := value.(json.Number)
 	if !ok {
-		return time.Time{}, fail(ErrClaimsMalformed, name+" is "+shape(value)+"; expected a number")
+		return time.Time{}, wrongForm(name, shape(value), "a number")
 	}
 	seconds, err := n.Float64()
 	if err != nil || !(seconds >= 0 && seconds <= maxNumericDate) {
-		return time.Time{}, fail(ErrClaimsMalformed, name+" is "+shape(value)+" out of range; expected seconds since 1970, up to the year 9999")
+		return time.Time{}, wrongForm(name, shape(value)+" out of range", "seconds since 1970, up to the year 9999")
 	}
 	whole := int64(seconds)
 	return time.Unix(whole, int64((seconds-float64(whole))*float64(time.Second))), nil
+}
+
+// wrongForm returns the failure for a claim in a form that it must not have.
+func wrongForm(claim, found, expected string) *denial.Error {
+	return fail(ErrClaimsMalformed, claim+" is "+found+"; expected "+expected).Advise(denial.FixClaimForm.With(claim, expected))
 }
 
 // audience reads aud (RFC 7519 section 4.1.3: a string or an array of strings).
@@ -137,7 +151,7 @@ func audience(claims map[string]any) (list []string, present, ok bool) {
 func (i *trusted) checkAudience(claims map[string]any, use string) *denial.Error {
 	audience, present, ok := audience(claims)
 	if !ok {
-		return fail(ErrClaimsMalformed, "aud is "+shape(claims["aud"])+"; expected a string or an array of strings")
+		return wrongForm("aud", shape(claims["aud"]), "a string or an array of strings")
 	}
 	expected := i.audiences
 	if i.cognito != nil && use == useAccess && present {

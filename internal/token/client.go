@@ -47,7 +47,7 @@ func (i *trusted) clientsOf(claims map[string]any) ([]clientClaim, *denial.Error
 		}
 		client, ok := value.(string)
 		if !ok {
-			return found, fail(ErrClaimsMalformed, name+" is "+shape(value)+"; expected a string")
+			return found, wrongForm(name, shape(value), "a string")
 		}
 		found = append(found, clientClaim{name, client})
 	}

@@ -1,6 +1,10 @@
 package token
 
-import "encoding/base64"
+import (
+	"encoding/base64"
+
+	"github.com/jwtgate/jwtgate/internal/denial"
+)
 
 // compact is a decoded JWS in compact serialization (RFC 7515 section 7.1).
 type compact struct {
@@ -13,7 +17,7 @@ type compact struct {
 // 5), without padding and without line ends, which Go's decoder would ignore. It checks
 // every byte before it decodes any. The signature may be empty, as in an unsecured JWS:
 // such a token is rejected for its algorithm.
-func split(raw string, maxBytes int) (compact, error) {
+func split(raw string, maxBytes int) (compact, *denial.Error) {
 	if len(raw) > maxBytes {
 		return compact{}, fail(ErrTooLarge, "")
 	}

@@ -21,20 +21,20 @@ func (v *Verifier) diagnose(f *denial.Error, i *trusted, claims map[string]any, 
 	case errors.Is(f.Kind, ErrTokenUseMismatch):
 		i.diagnoseUse(f, claims, typ)
 	case errors.Is(f.Kind, ErrSubjectMissing):
-		f.Internal, f.Hint = i.explainSubject(claims)
+		i.diagnoseSubject(f, claims)
 	}
 }
 
 func (v *Verifier) diagnoseAudience(f *denial.Error, i *trusted, claims map[string]any) {
 	found, present, _ := audience(claims)
-	clients := i.namedClients(claims)
 	if len(i.audiences) == 0 { // Cognito: the client requested a resource
 		f.Internal = "got aud " + quote.List(found) + "; expected " + quote.OneOf(i.clients) + ", or one of audiences"
-		f.Hint = "add the resource to audiences of issuer " + quote.Text(i.name) +
-			" if it is this application, or request a token without a resource"
+		if at := slices.IndexFunc(found, settable); at >= 0 {
+			f.Advise(denial.FixAddAudience.With(quote.Text(found[at]), quote.Text(i.name)))
+		}
+		f.Advise(denial.FixNoResource.With())
 		return
 	}
-	request := "request a token for " + quote.OneOf(i.audiences)
 	switch {
 	case !present:
 		f.Internal = "aud is missing"
@@ -44,27 +44,51 @@ func (v *Verifier) diagnoseAudience(f *denial.Error, i *trusted, claims map[stri
 		f.Internal = "got aud " + quote.List(found)
 	}
 	f.Internal += "; expected " + quote.OneOf(i.audiences)
-	f.Hint = "configure the issuer to add the audience to aud: " + request
-
-	configured := func(t *trusted) []string { return t.audiences }
-	at := slices.IndexFunc(clients, func(c clientClaim) bool { return slices.Contains(i.audiences, c.value) })
-	switch {
-	case i.isIDToken(claims, found, clients):
+	clients := i.namedClients(claims)
+	if slices.Contains(i.tokenUse, useAccess) && i.isIDToken(claims, found, clients) {
 		f.Near = denial.NearIDToken
-		f.Hint = "send the access token instead of the ID token, which is for the client " + quote.List(found)
-	case at >= 0:
-		f.Near = denial.NearAudienceIsClient
-		f.Internal += "; " + clients[at].claim + " is " + quote.Text(clients[at].value)
-		f.Hint = quote.Text(clients[at].value) + " is the token's client: put it in clients of issuer " + quote.Text(i.name) +
-			" instead of audiences"
-	case len(found) > 0:
-		f.Hint = "add " + quote.Text(found[0]) + " to audiences of issuer " + quote.Text(i.name) + ", or " + request
-		if value, other := v.otherIssuer(i, found, configured); other != nil {
-			f.Near = denial.NearOtherIssuersAudience
-			f.Hint = quote.Text(value) + " is an audience of issuer " + quote.Text(other.name) +
-				": add it to audiences of issuer " + quote.Text(i.name) + ", or " + request
-		}
+		f.Advise(denial.FixAccessForClient.With(quote.List(found)))
+		return
 	}
+	i.adviseClientsOnly(f, clients)
+	v.adviseAudience(f, i, found)
+}
+
+// adviseClientsOnly adds details if what is configured as the audience is the token's
+// client. Without audiences, clients alone would accept the token.
+func (i *trusted) adviseClientsOnly(f *denial.Error, clients []clientClaim) {
+	at := slices.IndexFunc(clients, func(c clientClaim) bool { return slices.Contains(i.audiences, c.value) })
+	if at < 0 {
+		return
+	}
+	client := clients[at]
+	f.Near = denial.NearAudienceIsClient
+	f.Internal += "; " + client.claim + " is " + quote.Text(client.value)
+	switch {
+	case slices.Contains(i.clients, client.value):
+		f.Advise(denial.FixNoAudiences.With(quote.Text(client.value), quote.Text(i.name)))
+	case settable(client.value):
+		f.Advise(denial.FixClientsOnly.With(quote.Text(client.value), quote.Text(i.name)))
+	}
+}
+
+// adviseAudience suggests an audience that the token has, and one that the issuer has.
+func (v *Verifier) adviseAudience(f *denial.Error, i *trusted, found []string) {
+	if len(found) == 0 {
+		f.Advise(denial.FixWriteAudience.With(quote.OneOf(i.audiences)))
+		return
+	}
+	configured := func(t *trusted) []string { return t.audiences }
+	value, other := v.otherIssuer(i, found, configured)
+	at := slices.IndexFunc(found, settable)
+	switch {
+	case other != nil && f.Near == "":
+		f.Near = denial.NearOtherIssuersAudience
+		f.Advise(denial.FixOtherAudience.With(quote.Text(value), quote.Text(other.name), quote.Text(i.name)))
+	case at >= 0 && f.Near == "":
+		f.Advise(denial.FixAddAudience.With(quote.Text(found[at]), quote.Text(i.name)))
+	}
+	f.Advise(denial.FixRequestAudience.With(quote.OneOf(i.audiences)))
 }
 
 // isIDToken reports whether a token that is not for a configured audience is an ID token,
@@ -88,20 +112,22 @@ func (i *trusted) isIDToken(claims map[string]any, audience []string, clients []
 func (v *Verifier) diagnoseClient(f *denial.Error, i *trusted, claims map[string]any) {
 	audience, _, _ := audience(claims)
 	clients := i.namedClients(claims)
-	request := "request a token as " + quote.OneOf(i.clients)
-	idToken := i.cognito != nil && claims["token_use"] == useID
-	_, aud := claims["aud"].(string)
-	switch {
-	case idToken && !aud:
-		f.Internal = claimPath{"aud"}.describe(claims) + " in the ID token"
-		if len(audience) > 0 {
-			f.Internal += " (" + quote.List(audience) + ")"
+	if i.cognito != nil && claims["token_use"] == useID {
+		if _, aud := claims["aud"].(string); !aud {
+			f.Internal = claimPath{"aud"}.describe(claims) + " in the ID token"
+			if len(audience) > 0 {
+				f.Internal += " (" + quote.List(audience) + ")"
+			}
+			f.Internal += "; expected " + quote.OneOf(i.clients)
+			f.Advise(denial.FixAudienceClient.With())
+			return
 		}
-	case idToken:
-		f.Internal = "got an ID token with aud " + quote.List(audience)
-	case len(clients) == 0:
-		f.Internal = describeAll(i.clientPaths(), claims)
-	default:
+		f.Internal = "got an ID token with aud " + quote.List(audience) + "; expected " + quote.OneOf(i.clients)
+		v.adviseClient(f, i, clients)
+		return
+	}
+	f.Internal = describeAll(i.clientPaths(), claims)
+	if len(clients) > 0 {
 		found := make([]string, len(clients))
 		for n, c := range clients {
 			found[n] = c.claim + " " + quote.Text(c.value)
@@ -109,66 +135,63 @@ func (v *Verifier) diagnoseClient(f *denial.Error, i *trusted, claims map[string
 		f.Internal = "got " + strings.Join(found, ", ")
 	}
 	f.Internal += "; expected " + quote.OneOf(i.clients)
-	f.Hint = request
-
-	var wrong []string
-	for _, c := range clients {
-		if !slices.Contains(i.clients, c.value) {
-			wrong = append(wrong, c.value)
-		}
-	}
-	if len(wrong) > 0 {
-		f.Hint = "add " + quote.Text(wrong[0]) + " to clients of issuer " + quote.Text(i.name) + ", or " + request
-	}
-	configured := func(t *trusted) []string { return t.clients }
 	at := slices.IndexFunc(audience, func(one string) bool { return slices.Contains(i.clients, one) })
-	switch value, other := v.otherIssuer(i, wrong, configured); {
-	case idToken && !aud:
-		f.Hint = "configure the issuer to set aud to one string, the client"
-	case at >= 0 && !idToken:
-		f.Near = denial.NearClientInAudience
-		f.Internal += "; aud is " + quote.List(audience)
-		f.Hint = i.hintClientInAudience(audience[at])
-	case other != nil:
-		f.Near = denial.NearOtherIssuersClient
-		f.Hint = quote.Text(value) + " is a client of issuer " + quote.Text(other.name) +
-			": add it to clients of issuer " + quote.Text(i.name) + ", or " + request
+	if at < 0 || len(i.audiences) > 0 {
+		v.adviseClient(f, i, clients)
+		return
+	}
+	f.Near = denial.NearClientInAudience
+	f.Internal += "; aud is " + quote.List(audience)
+	if i.cognito != nil {
+		f.Advise(denial.FixChosenAudience.With(quote.Text(audience[at])))
+	} else {
+		f.Advise(denial.FixAudiencesOnly.With(quote.Text(audience[at]), quote.Text(i.name)))
 	}
 }
 
-func (i *trusted) hintClientInAudience(client string) string {
-	if i.cognito != nil {
-		return "request a token as " + quote.Text(client) +
-			": any client can choose the aud of its access token, so aud does not count"
+// adviseClient suggests the client that the token has, and one that the issuer has.
+func (v *Verifier) adviseClient(f *denial.Error, i *trusted, clients []clientClaim) {
+	var wrong, shown []string
+	for _, c := range clients {
+		if !slices.Contains(i.clients, c.value) && !slices.Contains(wrong, c.value) {
+			wrong, shown = append(wrong, c.value), append(shown, quote.Text(c.value))
+		}
 	}
-	return "the client is in aud: put " + quote.Text(client) + " in audiences of issuer " + quote.Text(i.name) + " instead of clients"
+	configured := func(t *trusted) []string { return t.clients }
+	value, other := v.otherIssuer(i, wrong, configured)
+	possible := len(wrong) > 0 && !slices.ContainsFunc(wrong, func(one string) bool { return !settable(one) })
+	switch name := quote.Text(i.name); {
+	case other != nil && len(wrong) == 1:
+		f.Near = denial.NearOtherIssuersClient
+		f.Advise(denial.FixOtherClient.With(quote.Text(value), quote.Text(other.name), name))
+	case possible:
+		f.Advise(denial.FixAddClient.With(strings.Join(shown, " and "), name))
+	case len(clients) == 0 && i.cognito == nil:
+		f.Advise(denial.FixClientClaim.With(name))
+	}
+	f.Advise(denial.FixRequestClient.With(quote.OneOf(i.clients)))
 }
 
 func (i *trusted) diagnoseUse(f *denial.Error, claims map[string]any, typ string) {
 	f.Internal = i.describeUse(claims, typ)
 	if otherUse(claims, typ) != "" {
-		f.Hint = "send the " + i.expectedUse() + " token"
+		f.Advise(i.sendExpected())
 		return
 	}
 	f.Internal += "; expected " + quote.OneOf(i.tokenUse)
 	switch use := i.use(claims, typ); {
 	case use == useID:
-		f.Near, f.Hint = denial.NearIDToken, "send the access token, or add id to token_use of issuer "+quote.Text(i.name)
+		f.Near = denial.NearIDToken
+		f.Advise(denial.FixSendAccess.With(), denial.FixAddUse.With(useID, quote.Text(i.name)))
 	case use == useAccess && i.cognito == nil:
 		f.Near = denial.NearAccessToken
-		f.Hint = "send the ID token; if this is an ID token, none of its claims shows it, so set token_use: [access, id] for issuer " +
-			quote.Text(i.name)
+		f.Advise(denial.FixSendID.With(), denial.FixBothUses.With(quote.Text(i.name)))
 	case use == useAccess:
-		f.Near, f.Hint = denial.NearAccessToken, "send the ID token, or add access to token_use of issuer "+quote.Text(i.name)
+		f.Near = denial.NearAccessToken
+		f.Advise(denial.FixSendID.With(), denial.FixAddUse.With(useAccess, quote.Text(i.name)))
+	default:
+		f.Advise(i.sendExpected())
 	}
-}
-
-// expectedUse is the use of the token that a client should send.
-func (i *trusted) expectedUse() string {
-	if slices.Contains(i.tokenUse, useAccess) {
-		return "access"
-	}
-	return "ID"
 }
 
 // describeUse describes what a token is for, and which claim shows it.

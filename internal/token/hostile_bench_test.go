@@ -125,8 +125,8 @@ func TestHostileMessagesAreRefused(t *testing.T) {
 		}
 		if strings.HasPrefix(row.class, "80 KiB") {
 			refusal(t, err, token.ErrTooLarge)
-			if n := testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), found.Raw, now) }); n > 1 {
-				t.Errorf("%s: got %v allocations, want at most 1", row.class, n)
+			if n := testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), found.Raw, now) }); n > 4 { // the failure and its texts
+				t.Errorf("%s: got %v allocations, want at most 4", row.class, n)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jwtgate/jwtgate/internal/denial"
 	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
@@ -127,13 +128,12 @@ func (t *Token) GroupsLeftOut() string {
 	return ""
 }
 
-// explainSubject returns what was found in the claims that name the subject, and how to
+// diagnoseSubject adds what was found in the claims that name the subject, and how to
 // change it.
-func (i *trusted) explainSubject(claims map[string]any) (internal, hint string) {
-	internal = describeAll(i.subjectClaims, claims) + "; expected a non-empty string"
-	hint = "configure the issuer to write " + names(i.subjectClaims) + " as a non-empty string"
+func (i *trusted) diagnoseSubject(f *denial.Error, claims map[string]any) {
+	f.Internal = describeAll(i.subjectClaims, claims) + "; expected a non-empty string"
+	f.Advise(denial.FixSubject.With(names(i.subjectClaims)))
 	if i.cognito == nil {
-		hint += ", or list the claim that names the user in subject_claims of issuer " + quote.Text(i.name)
+		f.Advise(denial.FixSubjectClaims.With(quote.Text(i.name)))
 	}
-	return internal, hint
 }

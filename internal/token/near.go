@@ -1,7 +1,6 @@
 package token
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -116,88 +115,107 @@ func webScheme(scheme string) bool {
 
 // unknownIssuer returns the failure for an iss that is not configured. It compares the iss
 // once with each configured iss, and allocates memory only for the failure.
-func (v *Verifier) unknownIssuer(member strictjson.Member) *denial.Error {
+func (v *Verifier) unknownIssuer(member strictjson.Member, h header) *denial.Error {
 	iss := member.Text
 	failure := fail(ErrIssuerUnknown, "got iss "+quote.Text(iss))
 	if iss == "" {
 		failure.Internal = "iss is " + memberShape(member) + ", so it names no issuer"
 	}
-	if iss == "" || len(iss) > maxNearISS {
-		return failure
-	}
 	found := splitISS(iss)
-	var otherHost *trusted // the first issuer that differs only in the host
-	var otherHostForm *issForm
-	for _, issuer := range v.issuers {
-		for n := range issuer.forms {
-			form := &issuer.forms[n]
-			switch near := found.near(form, issuer.cognito != nil); {
-			case near == "":
-			case near != denial.NearIssuerHost:
-				return issuer.nearMiss(failure, near, &found, form)
-			case otherHost == nil:
-				otherHost, otherHostForm = issuer, form
-			}
+	near, issuer, form := v.nearest(&found)
+	if _, version := found.entraTenant(); version != "" && h.hasNonce {
+		failure.Near = denial.NearGraphToken
+		failure.Internal += "; the token's header has nonce, as in tokens for Microsoft Graph"
+		if near == denial.NearIssuerVersion { // a token for this API has the expected version
+			return failure.Advise(denial.FixNotGraph.With())
 		}
 	}
-	if otherHost != nil {
-		return otherHost.nearMiss(failure, denial.NearIssuerHost, &found, otherHostForm)
+	if issuer != nil {
+		return issuer.nearMiss(failure, near, &found, form)
+	}
+	failure.Advise(denial.FixTokenOf.With(v.describeIssuers()))
+	if config.IsISS(iss, true, false) && whole(iss) {
+		failure.Advise(denial.FixAddIssuer.With(quote.Text(iss)))
 	}
 	return failure
 }
 
+// nearest returns the configured iss from which an unknown iss differs in one part. The
+// issuer is nil if there is none.
+func (v *Verifier) nearest(found *issForm) (near denial.NearMiss, issuer *trusted, form *issForm) {
+	if found.iss == "" || len(found.iss) > maxNearISS {
+		return "", nil, nil
+	}
+	for _, one := range v.issuers {
+		for n := range one.forms {
+			expected := &one.forms[n]
+			switch how := found.near(expected, one.cognito != nil); {
+			case how == "":
+			case how != denial.NearIssuerHost:
+				return how, one, expected
+			case issuer == nil: // the first issuer that differs only in the host
+				near, issuer, form = how, one, expected
+			}
+		}
+	}
+	return near, issuer, form
+}
+
 // nearMiss adds to a failure how an unknown iss differs from an iss of the issuer.
 func (i *trusted) nearMiss(f *denial.Error, near denial.NearMiss, found, expected *issForm) *denial.Error {
-	f.Near = near
+	if f.Near == "" {
+		f.Near = near
+	}
 	f.Internal += "; expected " + quote.Text(expected.iss) + " of issuer " + quote.Text(i.name)
 	switch near {
 	case denial.NearIssuerCognito:
-		f.Hint = i.hintCognito(found)
-		return f
+		return f.Advise(i.adviseCognito(found, expected)...)
 	case denial.NearIssuerVersion:
 		_, version := found.entraTenant()
 		_, expectedVersion := expected.entraTenant()
 		f.Internal += ", a token of version " + version + " instead of " + expectedVersion
-		f.Hint = "set requestedAccessTokenVersion in the manifest of the API's app registration (Entra) to " + expectedVersion[:1] +
-			", or set issuer: " + quote.Text(found.iss)
+		f.Advise(denial.FixEntraVersion.With(expectedVersion[:1]))
+		if i.accepts(expected, found.iss) {
+			f.Advise(denial.FixSetISS.With(quote.Text(found.iss), quote.Text(i.name)))
+		}
 		return f
 	}
-	f.Hint = "configure the issuer to use " + strconv.QuoteToASCII(expected.iss)
-	// No setting accepts another iss for a Cognito pool, or one that is not a URL if the keys
-	// are discovered.
-	if i.cognito != nil || i.discovered && !webScheme(found.scheme) {
-		return f
+	if i.accepts(expected, found.iss) {
+		setting := quote.Text(found.iss)
+		switch {
+		case near == denial.NearIssuerSlash && len(found.iss) > len(expected.iss):
+			setting += " (with the slash)"
+		case near == denial.NearIssuerSlash:
+			setting += " (without the slash)"
+		}
+		f.Advise(denial.FixSetISS.With(setting, quote.Text(i.name)))
 	}
-	// Except for its host, such an iss is at most a few bytes longer than the configured
-	// one, so that it does not need to be cut.
-	setting := "set issuer: " + strconv.QuoteToASCII(found.iss)
-	switch {
-	case near == denial.NearIssuerHost:
-		setting = "set issuer: " + quote.Text(found.iss)
-	case near == denial.NearIssuerSlash && len(found.iss) > len(expected.iss):
-		setting += " (with the slash)"
-	case near == denial.NearIssuerSlash:
-		setting += " (without the slash)"
-	}
-	f.Hint = setting + " if you trust it, or " + f.Hint
-	return f
+	return f.Advise(denial.FixIssuerUses.With(quote.Text(expected.iss)))
 }
 
-// hintCognito returns how to accept another form of the issuer's user pool.
-func (i *trusted) hintCognito(found *issForm) string {
+// accepts reports whether the issuer's key issuer may have the value iss instead of the
+// expected one. It sets no iss of a Cognito pool or of a tenant.
+func (i *trusted) accepts(expected *issForm, iss string) bool {
+	return i.cognito == nil && !i.anyTenant && expected.tenant == "" && config.IsISS(iss, i.discovered, i.allowHTTP) && whole(iss)
+}
+
+// adviseCognito returns how to accept another form of the issuer's user pool.
+func (i *trusted) adviseCognito(found, expected *issForm) []denial.Advice {
 	pool, region, updated, _ := found.pool()
 	home, _, _ := strings.Cut(pool, "_")
-	hint := ""
-	if i.cognito == nil {
-		hint = "set cognito: " + quote.Text(pool) + " instead of issuer for issuer " + quote.Text(i.name) + ", to accept both forms of the pool"
+	name, clients := quote.Text(i.name), "CLIENT"
+	if len(i.clients) > 0 {
+		clients = quote.List(i.clients)
 	}
 	switch {
-	case region == home:
-		return hint
-	case updated:
-		return "get the token from the pool's own region: the UPDATED form always names " + quote.Text(home)
-	case hint == "":
-		return "add " + quote.Text(region) + " to replica_regions of issuer " + quote.Text(i.name)
+	case region != home && updated:
+		return []denial.Advice{denial.FixHomeRegion.With(quote.Text(home))}
+	case region != home && !config.IsRegion(region):
+		return []denial.Advice{denial.FixIssuerUses.With(quote.Text(expected.iss))}
+	case i.cognito != nil:
+		return []denial.Advice{denial.FixReplicaRegion.With(quote.Text(region), name)}
+	case region != home:
+		return []denial.Advice{denial.FixCognitoReplica.With(quote.Text(pool), clients, name, quote.Text(region))}
 	}
-	return hint + ", and replica_regions: [" + quote.Text(region) + "] if the pool has a replica there"
+	return []denial.Advice{denial.FixCognito.With(quote.Text(pool), clients, name)}
 }

@@ -41,10 +41,12 @@ func nearIssuers() []config.Issuer {
 // the near miss and a hint. The failure for any other iss does not.
 func TestNearIssuers(t *testing.T) {
 	const (
-		orUse     = " if you trust it, or configure the issuer to use "
 		bothForms = ", to accept both forms of the pool"
 		ifReplica = " if the pool has a replica there"
 	)
+	orUse := func(issuer string) string {
+		return ` for issuer "` + issuer + `" if you trust it, or configure the issuer to use `
+	}
 	const pool = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_ExamplePool"
 	for _, row := range []struct {
 		name, iss string
@@ -52,11 +54,11 @@ func TestNearIssuers(t *testing.T) {
 		hint      string
 	}{
 		{"a slash too few", "https://api.example", denial.NearIssuerSlash,
-			`set issuer: "https://api.example" (without the slash)` + orUse + `"https://api.example/"`},
+			`set issuer: "https://api.example" (without the slash)` + orUse("api") + `"https://api.example/"`},
 		{"a slash too many", "https://bare.example/", denial.NearIssuerSlash,
-			`set issuer: "https://bare.example/" (with the slash)` + orUse + `"https://bare.example"`},
+			`set issuer: "https://bare.example/" (with the slash)` + orUse("bare") + `"https://bare.example"`},
 		{"a slash too many after a path", "https://sso.example/realms/main/", denial.NearIssuerSlash,
-			`set issuer: "https://sso.example/realms/main/" (with the slash)` + orUse + `"https://sso.example/realms/main"`},
+			`set issuer: "https://sso.example/realms/main/" (with the slash)` + orUse("realm") + `"https://sso.example/realms/main"`},
 		{"a slash too many after a pool", pool + "/", denial.NearIssuerSlash, `configure the issuer to use "` + pool + `"`},
 		{"two slashes too many", "https://bare.example//", "", ""},
 		{"a slash too many before a path", "https://sso.example//realms/main", "", ""},
@@ -64,41 +66,41 @@ func TestNearIssuers(t *testing.T) {
 
 		{"Entra's version 1.0", "https://sts.windows.net/11111111-2222-4333-8444-555555555555/", denial.NearIssuerVersion,
 			`set requestedAccessTokenVersion in the manifest of the API's app registration (Entra) to 2, or set issuer: ` +
-				`"https://sts.windows.net/11111111-2222-4333-8444-555555555555/"`},
+				`"https://sts.windows.net/11111111-2222-4333-8444-555555555555/" for issuer "entra" if you trust it`},
 		{"Entra's version 2.0", "https://login.microsoftonline.com/99999999-2222-4333-8444-555555555555/v2.0", denial.NearIssuerVersion,
 			`set requestedAccessTokenVersion in the manifest of the API's app registration (Entra) to 1, or set issuer: ` +
-				`"https://login.microsoftonline.com/99999999-2222-4333-8444-555555555555/v2.0"`},
+				`"https://login.microsoftonline.com/99999999-2222-4333-8444-555555555555/v2.0" for issuer "old entra" if you trust it`},
 		{"Entra's version 1.0 of another tenant", "https://sts.windows.net/99999999-0000-4333-8444-555555555555/", "", ""},
 		{"Entra's version 1.0 of no tenant", "https://sts.windows.net/", "", ""},
 		{"http", "http://api.example/", denial.NearIssuerScheme,
-			`set issuer: "http://api.example/"` + orUse + `"https://api.example/"`},
+			`configure the issuer to use "https://api.example/"`},
 		{"https", "https://plain.example/a/b/", denial.NearIssuerScheme,
-			`set issuer: "https://plain.example/a/b/"` + orUse + `"http://plain.example/a/b/"`},
+			`set issuer: "https://plain.example/a/b/"` + orUse("plain") + `"http://plain.example/a/b/"`},
 		{"HTTPS", "HTTPS://api.example/", denial.NearIssuerScheme,
-			`set issuer: "HTTPS://api.example/"` + orUse + `"https://api.example/"`},
+			`set issuer: "HTTPS://api.example/"` + orUse("api") + `"https://api.example/"`},
 		{"no scheme", "sso.example/realms/main", denial.NearIssuerScheme, `configure the issuer to use "https://sso.example/realms/main"`},
 		{"no scheme and no path", "bare.example", denial.NearIssuerScheme, `configure the issuer to use "https://bare.example"`},
 		{"no scheme, with jwks", "named.example/realm", denial.NearIssuerScheme,
-			`set issuer: "named.example/realm"` + orUse + `"https://named.example/realm"`},
+			`set issuer: "named.example/realm"` + orUse("named") + `"https://named.example/realm"`},
 		{"http of a pool", "http" + strings.TrimPrefix(pool, "https"), denial.NearIssuerScheme, `configure the issuer to use "` + pool + `"`},
 		{"http and a slash too few", "http://api.example", "", ""},
 		{"another scheme", "ftp://api.example/", "", ""},
 		{"a scheme of many letters", strings.Repeat("s", 300) + "://api.example/", "", ""},
 
 		{"another host", "https://login.example/realms/main", denial.NearIssuerHost,
-			`set issuer: "https://login.example/realms/main"` + orUse + `"https://sso.example/realms/main"`},
+			`set issuer: "https://login.example/realms/main"` + orUse("realm") + `"https://sso.example/realms/main"`},
 		{"a port", "https://sso.example:8443/realms/main", denial.NearIssuerHost,
-			`set issuer: "https://sso.example:8443/realms/main"` + orUse + `"https://sso.example/realms/main"`},
+			`set issuer: "https://sso.example:8443/realms/main"` + orUse("realm") + `"https://sso.example/realms/main"`},
 		{"no host", "https:///realms/main", denial.NearIssuerHost,
-			`set issuer: "https:///realms/main"` + orUse + `"https://sso.example/realms/main"`},
+			`configure the issuer to use "https://sso.example/realms/main"`},
 		{"the host in upper case", "https://API.example/", denial.NearIssuerHost,
-			`set issuer: "https://API.example/"` + orUse + `"https://api.example/"`},
+			`set issuer: "https://API.example/"` + orUse("api") + `"https://api.example/"`},
 		{"the host in upper case without a path", "https://BARE.example", denial.NearIssuerHost,
-			`set issuer: "https://BARE.example"` + orUse + `"https://bare.example"`},
+			`set issuer: "https://BARE.example"` + orUse("bare") + `"https://bare.example"`},
 		{"another host of a pool", "https://cognito-idp-fips.us-east-1.amazonaws.com/us-east-1_ExamplePool", denial.NearIssuerHost,
 			`configure the issuer to use "` + pool + `"`},
 		{"a host that is long", "https://" + strings.Repeat("h", 99) + "/realms/main", denial.NearIssuerHost,
-			`set issuer: "https://` + strings.Repeat("h", 72) + `"...` + orUse + `"https://sso.example/realms/main"`},
+			`configure the issuer to use "https://sso.example/realms/main"`},
 		{"another host with no path", "https://other.example", "", ""},
 		{"another host with only a slash as path", "https://other.example/", "", ""},
 		{"another host and path", "https://login.example/realms/other", "", ""},
@@ -114,17 +116,17 @@ func TestNearIssuers(t *testing.T) {
 			`get the token from the pool's own region: the UPDATED form always names "us-east-1"`},
 		{"UPDATED, of a pool configured by its URL", "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_ByHand",
 			denial.NearIssuerCognito,
-			`set cognito: "eu-west-1_ByHand" instead of issuer for issuer "handmade"` + bothForms},
+			`set cognito: "eu-west-1_ByHand" with clients: [CLIENT] instead of issuer for issuer "handmade"` + bothForms},
 		{"another region of a pool configured by its URL", "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-1_ByHand",
 			denial.NearIssuerCognito,
-			`set cognito: "eu-west-1_ByHand" instead of issuer for issuer "handmade"` + bothForms +
+			`set cognito: "eu-west-1_ByHand" with clients: [CLIENT] instead of issuer for issuer "handmade"` +
 				`, and replica_regions: ["eu-west-2"]` + ifReplica},
 		{"another region of China's partition", "https://cognito-idp.cn-northwest-1.amazonaws.com.cn/cn-north-1_ByHand", denial.NearIssuerCognito,
-			`set cognito: "cn-north-1_ByHand" instead of issuer for issuer "china"` + bothForms +
+			`set cognito: "cn-north-1_ByHand" with clients: [CLIENT] instead of issuer for issuer "china"` +
 				`, and replica_regions: ["cn-northwest-1"]` + ifReplica},
 		{"a region of China's in another partition's domain", "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand",
 			denial.NearIssuerHost,
-			`set issuer: "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand"` + orUse +
+			`set issuer: "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_ByHand"` + orUse("china") +
 				`"https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_ByHand"`},
 		{"another pool", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Another", "", ""},
 		{"the pool in upper case", "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_EXAMPLEPOOL", "", ""},
@@ -145,14 +147,22 @@ func TestNearIssuers(t *testing.T) {
 			verifier := newVerifier(t, nearIssuers(), &tokentest.Keyring{Keys: published()})
 			_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"iss": row.iss}), now)
 			failure := refusal(t, err, token.ErrIssuerUnknown)
-			if failure.Near != row.near || failure.Hint != row.hint {
-				t.Errorf("got near miss %q, hint %s; want %q, %s", failure.Near, failure.Hint, row.near, row.hint)
+			if hint := row.hint; row.near == "" {
+				const known = `get a token of one of the issuers "named", "api", "entra", "old entra", "bare", "realm", "plain", "pool" and 2 more`
+				if !strings.HasPrefix(failure.Hint(), known+hint) {
+					t.Errorf("got hint %s", failure.Hint())
+				}
+			} else if failure.Near != row.near || failure.Hint() != hint {
+				t.Errorf("got near miss %q, hint %s; want %q, %s", failure.Near, failure.Hint(), row.near, row.hint)
+			}
+			if row.near == "" && failure.Near != "" {
+				t.Errorf("got near miss %q", failure.Near)
 			}
 			if compared := strings.Contains(failure.Internal, "; expected "); compared != (row.near != "") {
 				t.Errorf("got detail %q", failure.Internal)
 			}
 			fitForALog(t, err.Error())
-			fitForALog(t, failure.Hint)
+			fitForALog(t, failure.Hint())
 		})
 	}
 }
@@ -174,7 +184,8 @@ func TestNearestIssuer(t *testing.T) {
 	}
 }
 
-// The search for a near miss allocates no more memory with 100 issuers than with one.
+// The search for a near miss allocates no more memory with 100 issuers than with 20, except for
+// the list of their names.
 func TestFarIssuersAllocateNothing(t *testing.T) {
 	many := make([]config.Issuer, 100)
 	for n := range many {
@@ -187,7 +198,7 @@ func TestFarIssuersAllocateNothing(t *testing.T) {
 		verifier := newVerifier(t, issuers, &tokentest.Keyring{})
 		return testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), raw, now) })
 	}
-	if one, hundred := allocations(many[:1]), allocations(many); hundred > one {
-		t.Errorf("got %v allocations with 100 issuers, %v with one", hundred, one)
+	if twenty, hundred := allocations(many[:20]), allocations(many); hundred > twenty {
+		t.Errorf("got %v allocations with 100 issuers, %v with 20", hundred, twenty)
 	}
 }

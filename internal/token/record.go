@@ -116,7 +116,7 @@ func (t *Token) stillValid(v *Verifier, now time.Time) bool {
 	if !now.Before(t.Expiry) || now.Before(t.begin) || t.by.keys.Epoch() != t.epoch {
 		return false
 	}
-	_, revoked := v.revoked(t)
+	_, _, revoked := v.revoked(t)
 	return !revoked
 }
 

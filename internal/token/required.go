@@ -22,7 +22,7 @@ func (i *trusted) checkRequired(t *Token) *denial.Error {
 	}
 	if t.Tenant != "" && claims["tid"] != t.Tenant {
 		failure := fail(ErrClaimMismatch, claimPath{"tid"}.describe(claims)+"; expected "+quote.Text(t.Tenant)).
-			WithHint("get a token whose tid is the tenant of its iss")
+			Advise(denial.FixTenantID.With())
 		if tid, isText := claims["tid"].(string); isText {
 			failure.Internal = "got tid " + quote.Text(tid) + "; expected " + quote.Text(t.Tenant)
 		}
@@ -34,17 +34,20 @@ func (i *trusted) checkRequired(t *Token) *denial.Error {
 		if slices.ContainsFunc(found, func(one string) bool { return slices.Contains(want.values, one) }) {
 			continue
 		}
-		failure := fail(ErrClaimMismatch, want.path.describe(claims)+"; expected "+quote.OneOf(want.values)).
-			WithHint("get a token whose " + want.path.name() + " is " + quote.OneOf(want.values))
+		failure := fail(ErrClaimMismatch, want.path.describe(claims)+"; expected "+quote.OneOf(want.values))
 		if len(found) > 0 {
 			failure.Internal = "got " + want.path.name() + " " + quote.List(found) + "; expected " + quote.OneOf(want.values)
-			failure.Hint = "add " + quote.Text(found[0]) + " to " + want.path.name() + " in require of issuer " + quote.Text(i.name) +
-				" if such tokens may be used here, or " + failure.Hint
-			if i.namesSubject(want.path) {
-				failure.Revealed = []string{quote.List(found), quote.Text(found[0])}
+		}
+		if len(found) > 0 && i.namesSubject(want.path) {
+			failure.Revealed = []string{quote.List(found)}
+		}
+		if at := slices.IndexFunc(found, settable); at >= 0 {
+			failure.Advise(denial.FixRequire.With(quote.Text(found[at]), want.path.name(), quote.Text(i.name)))
+			if failure.Revealed != nil {
+				failure.Revealed = append(failure.Revealed, quote.Text(found[at]))
 			}
 		}
-		return failure
+		return failure.Advise(denial.FixClaimValue.With(want.path.name(), quote.OneOf(want.values)))
 	}
 	return nil
 }

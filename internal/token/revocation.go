@@ -16,8 +16,9 @@ func (v *Verifier) SetRevocations(list *revocation.List) { v.revocations.Store(l
 // Revoked returns the number of values in the current list of revoked tokens.
 func (v *Verifier) Revoked() int { return v.revocations.Load().Len() }
 
-// revoked reports whether the current list has a token, and by which key.
-func (v *Verifier) revoked(t *Token) (key string, revoked bool) {
+// revoked reports whether the current list has a token, by which key, and whether a token
+// that is issued later would not be revoked.
+func (v *Verifier) revoked(t *Token) (key string, ends, revoked bool) {
 	return v.revocations.Load().Revoked(revocation.Token{
 		Issuer: t.Issuer, Subject: strings.TrimPrefix(t.Subject, t.prefix), Client: t.Client,
 		ID: t.id, OriginID: t.originID, IssuedAt: t.issuedAt,
@@ -25,7 +26,7 @@ func (v *Verifier) revoked(t *Token) (key string, revoked bool) {
 }
 
 func (v *Verifier) checkRevocation(t *Token) *denial.Error {
-	key, revoked := v.revoked(t)
+	key, ends, revoked := v.revoked(t)
 	if !revoked {
 		return nil
 	}
@@ -33,12 +34,13 @@ func (v *Verifier) checkRevocation(t *Token) *denial.Error {
 	failure.Issuer, failure.Subject, failure.KeyID = t.Issuer, t.Subject, quote.Cut(t.KeyID, quote.Max)
 	switch key {
 	case "jti":
-		failure.Hint = "get a new token; only this token is revoked"
+		return failure.Advise(denial.FixNewToken.With())
 	case "origin_jti":
-		failure.Hint = "log in again; all tokens of that login are revoked"
-	default:
-		failure.Hint = "to accept the token, remove the line with its " + key + " and issuer " + quote.Text(t.Issuer) +
-			" from the list; if the line has issued_before, a new token is accepted"
+		return failure.Advise(denial.FixLogInAgain.With())
+	}
+	failure.Advise(denial.FixNotRevoked.With(key, quote.Text(t.Issuer)))
+	if ends {
+		failure.Advise(denial.FixAfterRevoked.With())
 	}
 	return failure
 }

@@ -116,15 +116,17 @@ func TestRevokedClientOfACognitoIDToken(t *testing.T) {
 func TestRevokedHint(t *testing.T) {
 	verifier, _ := corpusVerifier(t)
 	for line, hint := range map[string]string{
-		`{"issuer":"api","jti":"j-1"}`:        "get a new token; only this token is revoked",
-		`{"issuer":"api","origin_jti":"o-1"}`: "log in again; all tokens of that login are revoked",
-		`{"issuer":"api","client":"cli"}`: `to accept the token, remove the line with its client and issuer "api" from the list; ` +
-			`if the line has issued_before, a new token is accepted`,
+		`{"issuer":"api","jti":"j-1"}`:        "get a new token",
+		`{"issuer":"api","origin_jti":"o-1"}`: "log in again",
+		`{"issuer":"api","client":"cli"}`: `remove the line with its client and issuer "api" ` +
+			"from the list of revoked tokens, to accept the token",
+		`{"issuer":"api","sub":"alice","issued_before":"2100-01-01T00:00:00Z"}`: `remove the line with its sub and issuer "api" from the list ` +
+			"of revoked tokens, to accept the token, or get a new token, which is issued after issued_before of the line",
 	} {
 		verifier.SetRevocations(revocations(t, line))
 		_, err := verifier.Verify(t.Context(), mintIssued(nil), now)
-		if failure := refusal(t, err, token.ErrTokenRevoked); failure.Hint != hint {
-			t.Errorf("%s: %q, want %q", line, failure.Hint, hint)
+		if failure := refusal(t, err, token.ErrTokenRevoked); failure.Hint() != hint {
+			t.Errorf("%s: %q, want %q", line, failure.Hint(), hint)
 		}
 	}
 }

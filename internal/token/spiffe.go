@@ -29,7 +29,7 @@ func checkTrustDomain(t *Token) *denial.Error {
 		return nil
 	}
 	failure := fail(ErrClaimMismatch, claimPath{"sub"}.describe(t.Claims())+"; expected a SPIFFE ID of "+quote.Text(t.ISS)).
-		WithHint("get a token whose sub is a SPIFFE ID of " + quote.Text(t.ISS))
+		Advise(denial.FixSPIFFE.With(quote.Text(t.ISS)))
 	if isText {
 		failure.Internal = "got sub " + quote.Text(sub) + "; expected a SPIFFE ID of " + quote.Text(t.ISS)
 	}

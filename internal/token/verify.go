@@ -27,11 +27,14 @@ import (
 // error has a method NeedsKID() bool that returns true. If an error is not caused by the
 // token, it has a method RetryAfter() time.Duration, which returns how long to wait before
 // the next attempt. Epoch changes when a key that Key returned may no longer be trusted.
-// The verifier calls Verified after the key verified a signature.
+// The verifier calls Verified after the key verified a signature. Publishes reports whether
+// the issuer is known to publish a key that would fit alg, also if alg is not configured. An
+// error may have a method Advice() []denial.Advice, which returns the fixes.
 type KeySource interface {
 	Key(ctx context.Context, kid, alg string) (crypto.PublicKey, error)
 	Epoch() uint64
 	Verified(kid, alg string)
+	Publishes(kid, alg string) bool
 }
 
 // Verifier verifies tokens of a fixed list of issuers. It is safe for concurrent use.
@@ -65,6 +68,7 @@ type trusted struct {
 	audiences       []string
 	clients         []string
 	tokenUse        []string
+	allowHTTP       bool // plain http to the issuer
 	boundAsBearer   bool
 	emailAssumed    bool
 	tokenTypes      []string        // as configured
@@ -143,8 +147,8 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, naming []string, keys fu
 func newTrusted(issuer config.Issuer, naming []string) *trusted {
 	t := &trusted{
 		name: issuer.Name, cognito: issuer.Cognito,
-		discovered: issuer.JWKS.URI == "" && issuer.JWKS.File == "",
-		audiences:  issuer.Audiences, clients: issuer.Clients,
+		discovered: issuer.JWKS.URI == "" && issuer.JWKS.File == "", allowHTTP: issuer.AllowHTTP,
+		audiences: issuer.Audiences, clients: issuer.Clients,
 		tokenUse: issuer.TokenUse, boundAsBearer: issuer.BoundAsBearer, emailAssumed: issuer.EmailAssumed,
 		tokenTypes: issuer.TokenTypes, types: make(map[string]bool), algorithms: issuer.Algorithms,
 		groupsClaim: parseClaimPaths(issuer.GroupsClaim), scopesClaim: parseClaimPaths(issuer.ScopesClaim),
@@ -204,13 +208,13 @@ type Candidate struct {
 // Begin does checks 3 to 6: it parses the token and gets its key, for which it may wait
 // until ctx ends. [Verifier.Finish] does the other checks. The error is a *[denial.Error].
 func (v *Verifier) Begin(ctx context.Context, raw string) (*Candidate, error) {
-	j, err := split(raw, v.maxBytes)
-	if err != nil {
-		return nil, err
+	j, failure := split(raw, v.maxBytes)
+	if failure != nil {
+		return nil, v.diagnoseCredential(failure, raw)
 	}
-	h, err := v.header(j.header)
-	if err != nil {
-		return nil, err
+	h, failure := v.header(j.header)
+	if failure != nil {
+		return nil, v.diagnoseHeader(failure, h, j.claims)
 	}
 	c := &Candidate{compact: j, header: h}
 	if failure := v.findKey(ctx, c); failure != nil {
@@ -226,7 +230,7 @@ func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 	members := [...]strictjson.Member{{Name: "iss"}, {Name: "sub"}}
 	err := strictjson.Pick(c.claims, members[:])
 	if err != nil {
-		return fail(ErrClaimsMalformed, err.Error())
+		return fail(ErrClaimsMalformed, err.Error()).Advise(denial.FixClaimsJSON.With())
 	}
 	iss := members[0].Text
 	if !members[0].Present {
@@ -235,38 +239,44 @@ func (v *Verifier) findKey(ctx context.Context, c *Candidate) *denial.Error {
 	issuer := v.issuerOf(iss)
 	switch h := c.header; {
 	case issuer == nil:
-		return v.unknownIssuer(members[0])
+		return v.unknownIssuer(members[0], h)
 	case !slices.Contains(issuer.algorithms, h.alg):
-		return fail(ErrAlgNotAllowed,
-			"got alg "+quote.Text(h.alg)+" of issuer "+quote.Text(issuer.name)+"; expected "+quote.OneOf(issuer.algorithms)).
-			WithHint("add " + h.alg + " to algorithms of issuer " + quote.Text(issuer.name) + " if it uses this algorithm")
+		return v.adviseAlgorithm(fail(ErrAlgNotAllowed, "got alg "+quote.Text(h.alg)), issuer, h)
 	case h.hasKID && h.kid == "":
-		return fail(ErrKIDMissing, "kid is empty or not a string")
+		return fail(ErrKIDMissing, "kid is empty or not a string").Advise(denial.FixKID.With())
 	case h.hasType && !issuer.types[h.typ]:
-		return fail(ErrTypeNotAllowed,
-			"got typ "+quote.Text(h.typ)+" of issuer "+quote.Text(issuer.name)+"; expected "+quote.OneOf(issuer.tokenTypes)).
-			WithHint("add " + quote.Text(h.typ) + " to token_types of issuer " + quote.Text(issuer.name) + " if its access tokens have this typ")
+		return v.adviseType(fail(ErrTypeNotAllowed, "got typ "+quote.Text(h.typ)), issuer, h)
 	}
 	// The epoch is read before the key. In the other order, a key that is withdrawn in
 	// between would get the epoch after its withdrawal.
 	c.iss, c.issuer, c.epoch = iss, issuer, issuer.keys.Epoch()
 	if c.key, err = issuer.keys.Key(ctx, c.kid, c.alg); err != nil {
-		if unnamed, ok := errors.AsType[interface {
-			error
-			NeedsKID() bool
-		}](err); ok && unnamed.NeedsKID() {
-			return fail(ErrKIDMissing, "issuer "+quote.Text(issuer.name)+": "+err.Error())
-		}
-		failure := fail(err, "issuer "+quote.Text(issuer.name))
-		if later, ok := errors.AsType[interface {
-			error
-			RetryAfter() time.Duration
-		}](err); ok {
-			failure.RetryAfter = later.RetryAfter()
-		}
-		return failure
+		return issuer.noKey(err)
 	}
 	return nil
+}
+
+// noKey returns the failure for an error of the issuer's key source.
+func (i *trusted) noKey(err error) *denial.Error {
+	failure := fail(err, "issuer "+quote.Text(i.name))
+	if unnamed, ok := errors.AsType[interface {
+		error
+		NeedsKID() bool
+	}](err); ok && unnamed.NeedsKID() {
+		failure = fail(ErrKIDMissing, "issuer "+quote.Text(i.name)+": "+err.Error())
+	} else if later, ok := errors.AsType[interface {
+		error
+		RetryAfter() time.Duration
+	}](err); ok {
+		failure.RetryAfter = later.RetryAfter()
+	}
+	if known, ok := errors.AsType[interface {
+		error
+		Advice() []denial.Advice
+	}](err); ok {
+		failure.Advise(known.Advice()...)
+	}
+	return failure
 }
 
 // Finish does checks 7 and 8, the signature and the claims. It does not wait.
@@ -282,12 +292,12 @@ func (v *Verifier) Finish(c *Candidate, now time.Time) (*Token, error) {
 func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 	issuer := c.issuer
 	if err := v.algorithms[c.alg].Verify(c.signed, c.signature, c.key); err != nil {
-		return nil, fail(ErrSignatureInvalid, "kid "+quote.Text(c.kid)+", alg "+c.alg)
+		return nil, c.wrongSignature()
 	}
 	issuer.keys.Verified(c.kid, c.alg)
 	claims, err := strictjson.Object(c.claims)
 	if err != nil {
-		return nil, fail(ErrClaimsMalformed, err.Error())
+		return nil, fail(ErrClaimsMalformed, err.Error()).Advise(denial.FixClaimsJSON.With())
 	}
 	token := &Token{Issuer: issuer.name, ISS: c.iss, KeyID: c.kid, Algorithm: c.alg, by: issuer, claims: claims, epoch: c.epoch}
 	token.Tenant, token.prefix = issuer.tenantAndPrefix(c.iss)
@@ -307,10 +317,10 @@ func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 // headerParameters are the parameters that are read. crit and b64 change what the
 // signature covers (RFC 7515 section 4.1.11, RFC 7797), zip and cty change the format of
 // the claims. These four are not supported, and a recipient that does not support crit
-// must reject the token.
-func headerParameters() [7]strictjson.Member {
+// must reject the token. nonce is only read for a hint.
+func headerParameters() [8]strictjson.Member {
 	return [...]strictjson.Member{
-		{Name: "alg"}, {Name: "typ"}, {Name: "kid"}, {Name: "crit"}, {Name: "b64"}, {Name: "zip"}, {Name: "cty"},
+		{Name: "alg"}, {Name: "typ"}, {Name: "kid"}, {Name: "nonce"}, {Name: "crit"}, {Name: "b64"}, {Name: "zip"}, {Name: "cty"},
 	}
 }
 
@@ -320,32 +330,29 @@ type header struct {
 	typ      string // normalized by mediaType
 	hasType  bool
 	hasKID   bool
+	hasNonce bool
 }
 
 // header parses the JOSE header (RFC 7515 section 4) and rejects an algorithm or a type
 // that no issuer has. It never reads key material (jwk, jku, x5c, x5u).
-func (v *Verifier) header(text string) (header, error) {
+func (v *Verifier) header(text string) (header, *denial.Error) {
 	parameters := headerParameters()
 	if err := strictjson.Pick(text, parameters[:]); err != nil {
 		return header{}, fail(ErrMalformed, "header: "+err.Error())
 	}
-	alg, typ, kid, unsupported := parameters[0], parameters[1], parameters[2], parameters[3:]
-	if v.algorithms[alg.Text] == nil {
-		failure := fail(ErrAlgNotAllowed, "got alg "+quote.Text(alg.Text))
-		if v.methods[alg.Text] != nil {
-			failure.Hint = "add " + alg.Text + " to algorithms of the issuer that uses it"
-		}
-		return header{}, failure
+	alg, typ, kid, nonce, unsupported := parameters[0], parameters[1], parameters[2], parameters[3], parameters[4:]
+	h := header{alg: alg.Text, kid: kid.Text, hasType: typ.Present, hasKID: kid.Present, hasNonce: nonce.Present}
+	if v.algorithms[h.alg] == nil {
+		return h, fail(ErrAlgNotAllowed, "got alg "+quote.Text(h.alg))
 	}
 	for _, m := range unsupported {
 		if m.Present {
-			return header{}, fail(ErrHeaderNotAllowed, m.Name)
+			return h, fail(ErrHeaderNotAllowed, m.Name).Advise(denial.FixNoParameter.With(m.Name))
 		}
 	}
-	h := header{alg: alg.Text, kid: kid.Text, hasType: typ.Present, hasKID: kid.Present}
 	if h.hasType {
 		if h.typ = mediaType(typ.Text); !v.types[h.typ] {
-			return header{}, fail(ErrTypeNotAllowed, "got typ "+quote.Text(typ.Text))
+			return h, fail(ErrTypeNotAllowed, "got typ "+quote.Text(typ.Text))
 		}
 	}
 	return h, nil

@@ -90,9 +90,10 @@ func TestVerifyByTheClock(t *testing.T) {
 func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
 	verifier, ring := corpusVerifier(t)
 	for _, row := range []struct{ name, raw, detail string }{
-		{"bad byte after an incomplete header", "A.AA.AA+", "got a byte that is not base64url"},
+		{"bad byte after an incomplete header", "A.AA.AA*", "got a byte that is not base64url"},
 		{"fourth part after an incomplete header", "A.AA.AA.AA", "got more than three parts; expected three"},
-		{"one incomplete part", "A", "got fewer than three parts; expected three"},
+		{"one incomplete part", "A", "got fewer than three parts; expected three; it may be an opaque token, " +
+			"which only its issuer can read"},
 		{"empty claims after an incomplete header", "A..AA", "the header or the claims are empty"},
 		{"incomplete signature after a header that is not JSON", "AA.AA.A", "got a part that is truncated or has unused bits"},
 	} {
@@ -112,8 +113,8 @@ func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
 		"a token too long": good + strings.Repeat("A", maxBytes),
 	} {
 		allocations := testing.AllocsPerRun(10, func() { _, _ = verifier.Verify(context.Background(), raw, now) })
-		if allocations > 1 { // the failure
-			t.Errorf("%s: got %v allocations, want at most 1", name, allocations)
+		if allocations > 10 { // the failure and its texts
+			t.Errorf("%s: got %v allocations, want at most 10", name, allocations)
 		}
 	}
 }

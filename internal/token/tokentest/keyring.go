@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,6 +97,17 @@ func (k *Keyring) Verified(kid, _ string) {
 	}
 }
 
+// Publishes reports whether the ring has a key with this kid, or any kid if it is empty,
+// that fits alg.
+func (k *Keyring) Publishes(kid, alg string) bool {
+	for name, key := range k.Keys {
+		if (kid == "" || name == kid) && fits(key, alg) {
+			return true
+		}
+	}
+	return false
+}
+
 // Epoch returns the number of changes.
 func (k *Keyring) Epoch() uint64 { return k.Changes.Load() }
 
@@ -117,7 +129,7 @@ func (outage) RetryAfter() time.Duration { return RetryAfter }
 func fits(key crypto.PublicKey, alg string) bool {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
-		return alg[:2] == "RS" || alg[:2] == "PS"
+		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
 	case *ecdsa.PublicKey:
 		return alg == map[int]string{256: "ES256", 384: "ES384", 521: "ES512"}[key.Curve.Params().BitSize]
 	case ed25519.PublicKey:

@@ -1,0 +1,91 @@
+package issuer
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
+)
+
+// unfit returns the error for a token that names a skipped key.
+func (s Skipped) unfit() keyError {
+	e := keyError{kind: ErrKeyUnfit, kid: s.KID, why: s.Detail, fix: denial.FixOtherKey}
+	published := map[string]string{
+		SkipUse:       "with the use \"sig\"",
+		SkipKeyOps:    "with \"verify\" in key_ops",
+		SkipX5COnly:   "with n and e",
+		SkipMalformed: "in the form that RFC 7517 requires",
+	}
+	switch how, ok := published[s.Reason]; {
+	case ok:
+		e.fix, e.value = denial.FixPublishKey, how
+	case s.fits != "":
+		e.fix, e.value = denial.FixKeyAlg, quote.OneOf(strings.Fields(s.fits))
+	case s.Reason == SkipAlg:
+		e.fix, e.value = denial.FixPublishKey, "without alg"
+	}
+	return e
+}
+
+// adviseOutage completes the error for a key that could not be had. The caller holds mu.
+func (r *refresher) adviseOutage(missing *keyError, now time.Time) {
+	failing := r.schedule.failures > 0
+	if missing.fix, missing.value = denial.FixRetry, ""; !failing {
+		return
+	}
+	missing.fix, missing.value = denial.FixFetchKeys, quote.Text(r.identity.Name)
+	if missing.why == "" {
+		missing.why = "the last fetch failed: " + r.report.lastError
+	}
+	for _, alg := range r.lacking() {
+		missing.others = append(missing.others, denial.FixAddAlgorithm.With(alg, quote.Text(r.identity.Name)))
+	}
+	if s := r.current.Load(); missing.kind == ErrKeysStale && s != nil {
+		if old := now.Sub(s.fetched).Truncate(time.Second) + time.Second; old < config.MaxStale {
+			missing.others = append(missing.others, denial.FixMaxStale.With(quote.Text(r.identity.Name), quote.Duration(old)))
+		}
+	}
+}
+
+// lacking returns the algorithms that a key of the last response would fit, if the response
+// was rejected because it has no usable key. The caller holds mu.
+func (r *refresher) lacking() []string {
+	var algs []string
+	for _, skip := range r.report.rejected {
+		for alg := range strings.FieldsSeq(skip.fits) {
+			if !slices.Contains(algs, alg) {
+				algs = append(algs, alg)
+			}
+		}
+	}
+	return algs
+}
+
+// Publishes reports whether the issuer publishes a key, usable or not, with which a token
+// with this kid (empty: none) and alg could be verified if alg were one of the issuer's
+// algorithms. It is false if the keys are not known. It causes no fetch.
+func (i *Issuer) Publishes(kid, alg string) bool {
+	r := i.keys
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	skipped := r.report.rejected
+	if s := r.current.Load(); s != nil {
+		held, others := s.byKID[kid], s.skipped
+		if kid == "" {
+			held = s.keys
+		} else if held == nil {
+			held, others = s.rest.parse(kid)
+			others = append(others, s.skipped...)
+		}
+		if slices.ContainsFunc(held, func(k *key) bool { return slices.Contains(k.could, alg) }) {
+			return true
+		}
+		skipped = slices.Concat(skipped, others)
+	}
+	return slices.ContainsFunc(skipped, func(s Skipped) bool {
+		return (kid == "" || s.KID == kid) && slices.Contains(strings.Fields(s.fits), alg)
+	})
+}
