@@ -65,10 +65,18 @@ func startChromium(t *testing.T, hosts map[string]string) *chromium {
 type tab struct {
 	chromium      *chromium
 	context, name string
+	options       map[string]any // of the context, if it is new
 }
 
 // tab opens a tab. Tabs of one context share their cookies, and no others.
-func (c *chromium) tab(context, name string) tab { return tab{c, context, name} }
+func (c *chromium) tab(context, name string) tab {
+	return tab{chromium: c, context: context, name: name}
+}
+
+// withoutScripts is tab for a context that runs no script of a page.
+func (c *chromium) withoutScripts(context, name string) tab {
+	return tab{c, context, name, map[string]any{"javaScriptEnabled": false}}
+}
 
 // try calls a method of Playwright's Page in the tab, and returns its result or error.
 func (p tab) try(t *testing.T, method string, args ...any) (value any, failure string) {
@@ -76,7 +84,9 @@ func (p tab) try(t *testing.T, method string, args ...any) (value any, failure s
 	if args == nil {
 		args = []any{}
 	}
-	call, err := json.Marshal(map[string]any{"context": p.context, "page": p.name, "method": method, "args": args})
+	call, err := json.Marshal(map[string]any{
+		"context": p.context, "page": p.name, "options": p.options, "method": method, "args": args,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

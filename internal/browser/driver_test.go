@@ -35,6 +35,17 @@ func TestTabs(t *testing.T) {
 	}
 }
 
+// TestWithoutScripts: a context without scripts runs none, and another one does.
+func TestWithoutScripts(t *testing.T) {
+	c := startChromium(t, nil)
+	for want, each := range map[string]tab{"": c.withoutScripts("none", "1"), "ran": c.tab("user", "1")} {
+		each.do(t, "setContent", `<script>document.title = "ran"</script>`)
+		if got := each.do(t, "title"); got != want {
+			t.Errorf("%s: the title is %q, want %q", each.context, got, want)
+		}
+	}
+}
+
 // TestNoOtherNetwork: the browser reaches no address that the test does not name, whether
 // or not a program listens there.
 func TestNoOtherNetwork(t *testing.T) {

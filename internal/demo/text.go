@@ -11,7 +11,7 @@ func (s *stack) nextSteps(p *printer, o Options) {
 	page := "http://" + s.ports.envoy
 	p.line("")
 	p.heading("Next steps", "")
-	p.command("in a browser: sign in, see what the application receives, and why a request was denied", s.origin())
+	p.command("while the demo is running, in a browser: sign in, see what the application receives, and why a page was denied", s.origin())
 	p.command("write jwtgate.yaml, envoy.yaml and compose.yaml for your pool and application",
 		o.command()+" init --cognito POOL --client-id ID --app HOST:PORT")
 	p.command("run your own application behind them, offline, with tokens that have any claims",

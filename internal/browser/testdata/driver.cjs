@@ -4,8 +4,8 @@
 // POST {"context": "a", "page": "1", "method": "click", "args": ["text=Save"]} on the Unix
 // socket calls one method and answers {"value": ...} or {"error": "..."}. It opens a page or
 // a context that it does not know yet. Pages of one context share their cookies, as the tabs
-// of one browser do. Without a page, it calls the context's method. What the pages log is
-// printed.
+// of one browser do. Without a page, it calls the context's method; with options, such as
+// {"javaScriptEnabled": false}, it opens the context with them. What the pages log is printed.
 "use strict";
 
 const http = require("node:http");
@@ -37,8 +37,8 @@ async function main() {
     return opened.get(name);
   }
 
-  async function target({ context: name, page }) {
-    const context = await open(name, () => browser.newContext());
+  async function target({ context: name, page, options }) {
+    const context = await open(name, () => browser.newContext(options));
     context.setDefaultTimeout(timeout);
     if (!page) return context;
     return open(`${name}/${page}`, async () => {
