@@ -2,11 +2,13 @@ package demo_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
 	"github.com/jwtgate/jwtgate/internal/devidp"
@@ -89,6 +91,20 @@ func TestRewriteTheShippedConfiguration(t *testing.T) {
 	}
 	if _, err := config.Parse("copy", copied, nil); err != nil {
 		t.Errorf("rewritten: %v\n%s", err, copied)
+	}
+}
+
+// TestTheApplicationGetsNoSession: the demo's configuration removes the cookies of the Envoy
+// file that the demo runs.
+func TestTheApplicationGetsNoSession(t *testing.T) {
+	tree := tree(t, string(demo.ShippedConfig()))
+	var stripped []string
+	for _, name := range tree["identity"].(map[string]any)["strip_cookies"].([]any) {
+		stripped = append(stripped, name.(string))
+	}
+	slices.Sort(stripped)
+	if want := envoy.LoginCookies(); !slices.Equal(stripped, slices.Sorted(slices.Values(want))) {
+		t.Errorf("the demo removes the cookies %v, want %v", stripped, want)
 	}
 }
 

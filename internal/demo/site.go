@@ -140,12 +140,25 @@ func receivedBy(r *http.Request) pageData {
 	if data.User = identity["x-user-name"]; data.User == "" {
 		data.User = identity["x-user-id"]
 	}
-	for name, values := range r.Header {
-		all := strings.Join(values, "; ")
-		// Of a JWT, and of the names and the values of Envoy's session cookies.
-		if name == "Authorization" || strings.Contains(all, "eyJ") || strings.Contains(all, "__Host-") || strings.Contains(all, "=gcm.") {
-			data.Leaked = strings.ToLower(name)
+	data.Leaked = tokenIn(r)
+	return data
+}
+
+// tokenIn returns the name of a header field with a token or with a cookie of Envoy's
+// session, or nothing. A cookie of another program on localhost, whatever its port, is none
+// of the demo's.
+func tokenIn(r *http.Request) string {
+	for _, cookie := range r.Cookies() {
+		for _, session := range envoy.SessionCookies() {
+			if strings.HasPrefix(cookie.Name, session) {
+				return "cookie"
+			}
 		}
 	}
-	return data
+	for name, values := range r.Header {
+		if name == "Authorization" || name != "Cookie" && strings.Contains(strings.Join(values, ", "), "eyJ") { // of a JWT
+			return strings.ToLower(name)
+		}
+	}
+	return ""
 }

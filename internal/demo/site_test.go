@@ -63,7 +63,8 @@ func TestThePagesShowWhatWasReceived(t *testing.T) {
 		{"a bearer token", home, []string{"Authorization", "Bearer x"}, []string{"✗ The application received a token, in auth"}},
 		{"a token", home, []string{"X-Other", "eyJhbGciOi"}, []string{"✗ The application received a token, in x-other."}},
 		{"a session cookie", home, []string{"Cookie", "a=b; __Host-IdToken=x"}, []string{"a token, in cookie."}},
-		{"another cookie", home, []string{"Cookie", "a=b"}, []string{"✓ No token and no session cookie."}},
+		{"a part of one", home, []string{"Cookie", "__Host-BearerToken_0=x"}, []string{"a token, in cookie."}},
+		{"another program's cookie", home, []string{"Cookie", "__Host-jwt=eyJhbGciOi"}, []string{"✓ No token and no session cookie."}},
 		{"an explanation", "http://localhost:8080/denials/fda57bb4-4cc03fe45748f156", nil, []string{
 			"$ jwtgate explain --decision fda57bb4-4cc03fe45748f156", "9 requirement failed: needs <admin>",
 		}},
