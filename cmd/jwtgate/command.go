@@ -37,16 +37,15 @@ type commands struct {
 	Check       checkCommand       `cmd:"" help:"Validate a configuration and report every mistake in it."`
 	LintEnvoy   lintEnvoyCommand   `cmd:"" help:"Find settings of an Envoy file that open a security hole or break availability."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Check whether a running server is serving; for container health checks."`
-	Demo        demoCommand        `cmd:"" help:"Take a guided tour on this machine, with a sample application and a real Envoy."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
-	ShowVersion versionFlag        `name:"version" help:"Print the version."`
+	demoCommands
+	Version     versionCommand `cmd:"" help:"Print the version."`
+	ShowVersion versionFlag    `name:"version" help:"Print the version."`
 }
 
 const description = `The gate that Envoy asks about every request: it verifies the JWT, enforces the requirement of the route, ` +
 	`and tells your application who the caller is.
 
-  jwtgate demo                            take the guided tour
-  jwtgate init --cognito POOL --client-id ID --app HOST:PORT
+` + tourUsage + `  jwtgate init --cognito POOL --client-id ID --app HOST:PORT
   jwtgate serve --config jwtgate.yaml     run the server
 
 Exit codes: 0 yes; 1 the answer is no; 2 the command failed.`

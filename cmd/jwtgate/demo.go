@@ -1,3 +1,5 @@
+//go:build !nodemo
+
 package main
 
 import (
@@ -16,6 +18,15 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/policytest"
 )
+
+// demoCommands are the commands that the program in the image does not have: they sign
+// tokens and run an issuer.
+type demoCommands struct {
+	Demo demoCommand `cmd:"" help:"Take a guided tour on this machine, with a sample application and a real Envoy."`
+}
+
+// tourUsage is the demo's line of the general help.
+const tourUsage = "  jwtgate demo                            take the guided tour\n"
 
 type demoCommand struct {
 	Tour  tourCommand  `cmd:"" default:"withargs" help:"Start everything on this machine and take a guided tour."`

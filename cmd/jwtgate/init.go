@@ -85,9 +85,12 @@ func (cmd initCommand) Run(c console) error {
 		return err
 	}
 	files.report(c, compared)
-	offline := "jwtgate demo --config " + cmp.Or(cmd.Config, filepath.Join(cmd.Out, "jwtgate.yaml")) +
-		"    to try it offline, with a sample application and tokens with any claims"
-	fmt.Fprintf(c.out, "\nnext   %s\n", strings.Join(append(result.Next, offline), "\n       "))
+	next := result.Next
+	if tourUsage != "" { // the program has the demo
+		next = append(next, "jwtgate demo --config "+cmp.Or(cmd.Config, filepath.Join(cmd.Out, "jwtgate.yaml"))+
+			"    to try it offline, with a sample application and tokens with any claims")
+	}
+	fmt.Fprintf(c.out, "\nnext   %s\n", strings.Join(next, "\n       "))
 	c.noteApp(cmd.App)
 	return nil
 }

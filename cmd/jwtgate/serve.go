@@ -6,11 +6,9 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"github.com/jwtgate/jwtgate/internal/server"
-	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
 type serveCommand struct {
@@ -55,7 +53,7 @@ func (cmd serveCommand) Run(ctx context.Context, c console) error {
 		ConfigFile: cmd.Config, CandidateFile: cmd.CandidateConfig,
 		Listen: cmd.Listen, AdminListen: cmd.AdminListen, LogLevel: cmd.LogLevel.Level,
 		Stderr: c.err, Stdout: c.out, Getenv: c.getenv, Reload: reload, Compile: c.compile,
-		Build: telemetry.Build{Version: version, Commit: commit, GoVersion: runtime.Version()},
+		Build: thisBuild(),
 	})
 	if err != nil {
 		return reportMistakes(c.err, err)

@@ -1,19 +1,34 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/jwtgate/jwtgate/internal/extauthz"
+	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
 // Set by the linker: -X main.version=... -X main.commit=...
 var (
-	version = "dev"
-	commit  = "unknown"
+	version = ""
+	commit  = ""
 )
+
+// thisBuild describes the program. One that `go install MODULE@VERSION` built has the
+// module's version and no commit.
+func thisBuild() telemetry.Build {
+	module := ""
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Sum != "" { // downloaded, not built in a checkout
+		module = info.Main.Version
+	}
+	return telemetry.Build{
+		Version: cmp.Or(version, module, "dev"), Commit: cmp.Or(commit, "unknown"), GoVersion: runtime.Version(),
+	}
+}
 
 type versionCommand struct{}
 
@@ -29,6 +44,7 @@ func (versionFlag) BeforeReset(app *kong.Kong, c console) error {
 
 // Run prints the versions.
 func (versionCommand) Run(c console) error {
-	fmt.Fprintf(c.out, "jwtgate    %s\ncommit     %s\ngo         %s\nenvoy api  %s\n", version, commit, runtime.Version(), extauthz.APIVersion)
+	b := thisBuild()
+	fmt.Fprintf(c.out, "jwtgate    %s\ncommit     %s\ngo         %s\nenvoy api  %s\n", b.Version, b.Commit, b.GoVersion, extauthz.APIVersion)
 	return nil
 }
