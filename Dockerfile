@@ -1,11 +1,14 @@
-# The image contains only jwtgate and CA certificates: no shell, no package manager, no root.
+# The image contains only jwtgate, CA certificates and licences: no shell, no package manager, no root.
 #
 #   docker build -t jwtgate --build-arg VERSION=1.2.3 .
 ARG GO=docker.io/library/golang:1.26-bookworm
 
-FROM ${GO} AS build
+# The build runs on the builder's own architecture, also for another one.
+FROM --platform=$BUILDPLATFORM ${GO} AS build
 ARG VERSION=dev
 ARG COMMIT=unknown
+ARG TARGETOS=
+ARG TARGETARCH=
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -13,7 +16,7 @@ COPY cmd cmd
 COPY deploy deploy
 COPY envoy envoy
 COPY internal internal
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
+RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -buildvcs=false -tags nodemo \
     -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT}" \
     -o /jwtgate ./cmd/jwtgate
 
@@ -21,6 +24,7 @@ FROM scratch
 # jwtgate fetches keys over https: these CAs sign the issuers' certificates.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /jwtgate /jwtgate
+COPY LICENSE NOTICE /
 # Envoy runs in another container, so it could not reach jwtgate on loopback.
 ENV JWTGATE_LISTEN=0.0.0.0:9001
 EXPOSE 9001

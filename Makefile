@@ -2,7 +2,7 @@
 # and make; the commands download everything else into .tools/.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e test-lint test-providers test-browser test-outside test-apps soak test-deploy release release-files release-check scale fuzz mutate bench bench-check bench-pages check tools clean
+.PHONY: help demo build test race e2e test-lint test-providers test-browser test-outside test-apps soak test-deploy release release-files release-check scale fuzz mutate bench bench-check bench-pages vulncheck check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -87,19 +87,24 @@ test-deploy: ## build the image and test all of deploy/; as root, with buildah, 
 # the same source give the same bytes everywhere.
 DIST ?= dist
 GOTOOLS ?= $(CURDIR)/.tools/gotools/bin
-release: ## write the binaries for Linux, amd64 and arm64, their SBOMs and SHA256SUMS to dist/
+GOFIPS140 ?= off
+release: ## write the binaries for Linux, amd64 and arm64, SBOMs, licences and SHA256SUMS to dist/
 	@$(call provide,gotools)
+	@go mod download
 	@$(MAKE) --no-print-directory release-files
 
 release-files:
 	@rm -rf $(DIST) && mkdir -p $(DIST)
 	@set -e; for arch in amd64 arm64; do \
 		file=$(DIST)/jwtgate_linux_$$arch; \
-		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT= GOWORK=off \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT= GOWORK=off GOFIPS140=$(GOFIPS140) \
 			go build -trimpath -buildvcs=false -ldflags "-s -w $(LDFLAGS)" -o $$file ./cmd/jwtgate; \
-		$(GOTOOLS)/cyclonedx-gomod bin -json -noserial -notimestamp -version $(VERSION) -output $$file.cdx.json $$file 2>/dev/null; \
+		GOPROXY=off $(GOTOOLS)/cyclonedx-gomod bin -json -noserial -notimestamp -licenses -std \
+			-version $(VERSION) -output $$file.cdx.json $$file 2>/dev/null; \
+		$(PYTHON) -B .setup/sbom.py $$file.cdx.json $(DIST)/jwtgate_image_linux_$$arch.cdx.json; \
 	done
-	@cd $(DIST) && sha256sum jwtgate_* > SHA256SUMS && cat SHA256SUMS
+	@cp LICENSE NOTICE $(DIST)/
+	@cd $(DIST) && sha256sum LICENSE NOTICE jwtgate_* > SHA256SUMS && cat SHA256SUMS
 
 release-check: ## check that two builds in two places are identical and report their version
 	@$(call provide,gotools)
@@ -146,10 +151,14 @@ scale: ## measure how a fleet behaves, from 1 to 1,000 replicas: the tables of d
 	@$(call provide,envoy)
 	@go test -tags scale -count=1 -v -run '^TestScale' ./internal/deploy
 
+vulncheck: ## look for known vulnerabilities in what jwtgate calls; asks vuln.go.dev
+	go tool govulncheck ./...
+
 check: ## run gofmt, vet and staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
 		if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
 	go vet -tags providers,apps,browser,soak,deploy,release,scale,lintguard ./...
+	go vet -tags nodemo ./cmd/jwtgate
 	go tool staticcheck -tags providers,apps,browser,soak,deploy,release,scale,lintguard ./...
 
 tools: ## download the pinned Envoy, Cognito emulator and promtool into .tools/

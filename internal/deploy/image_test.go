@@ -206,7 +206,7 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// TestImage: the image contains only the program and the certificate authorities, is small,
+// TestImage: the image contains only the program, the certificate authorities and licences, is small,
 // and its configuration runs the program.
 func TestImage(t *testing.T) {
 	built, err := theImage()
@@ -234,7 +234,7 @@ func TestImage(t *testing.T) {
 		}
 		return err
 	})
-	if want := []string{"/etc/ssl/certs/ca-certificates.crt", "/jwtgate"}; err != nil || !slices.Equal(files, want) {
+	if want := []string{"/LICENSE", "/NOTICE", "/etc/ssl/certs/ca-certificates.crt", "/jwtgate"}; err != nil || !slices.Equal(files, want) {
 		t.Errorf("got %v (%v), want %v", files, err, want)
 	}
 	sameBinary(t, filepath.Join(built.folder, "jwtgate"))
@@ -250,7 +250,7 @@ func TestImage(t *testing.T) {
 func sameBinary(t *testing.T, want string) {
 	t.Helper()
 	here := filepath.Join(t.TempDir(), "jwtgate")
-	cmd := exec.Command("go", "build", "-C", root, "-trimpath", "-buildvcs=false",
+	cmd := exec.Command("go", "build", "-C", root, "-trimpath", "-buildvcs=false", "-tags", "nodemo",
 		"-ldflags", "-s -w -X main.version="+imageVersion+" -X main.commit=unknown", "-o", here, "./cmd/jwtgate")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	if _, err := finish(cmd, ""); err != nil {

@@ -6,11 +6,17 @@ import (
 	"debug/buildinfo"
 	"debug/elf"
 	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/zip"
 )
 
 // The version and commit of the test's builds; other builds take git's.
@@ -24,7 +30,7 @@ const (
 func release(t *testing.T, place string) string {
 	t.Helper()
 	must(t, "mkdir", "-p", place)
-	must(t, "cp", "-a", root+"/Makefile", root+"/go.mod", root+"/go.sum",
+	must(t, "cp", "-a", root+"/Makefile", root+"/go.mod", root+"/go.sum", root+"/LICENSE", root+"/NOTICE", root+"/.setup",
 		root+"/cmd", root+"/deploy", root+"/envoy", root+"/internal", place)
 	must(t, "make", "-C", place, "--no-print-directory", "release-files",
 		"VERSION="+releaseVersion, "COMMIT="+releaseCommit, "GOTOOLS="+filepath.Dir(gotool("helm")))
@@ -38,7 +44,7 @@ func TestRelease(t *testing.T) {
 	first := release(t, filepath.Join(t.TempDir(), "a"))
 	second := release(t, filepath.Join(t.TempDir(), "a-longer", "place"))
 	sums := read(t, first+"/SHA256SUMS")
-	if other := read(t, second+"/SHA256SUMS"); sums != other || strings.Count(sums, "\n") != 4 {
+	if other := read(t, second+"/SHA256SUMS"); sums != other || strings.Count(sums, "\n") != 8 {
 		t.Errorf("two builds are not one:\n%s\n%s", sums, other)
 	}
 	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
@@ -52,8 +58,15 @@ func TestRelease(t *testing.T) {
 						t.Errorf("`jwtgate version` does not say %q:\n%s", word, said)
 					}
 				}
+				// Go's FIPS 140-3 mode, which ends the program where it uses another algorithm.
+				const example = root + "/deploy/examples/two-issuers"
+				cases := exec.Command(file, "test", "--config", example+".yaml", example+".cases.yaml")
+				cases.Env = append(os.Environ(), "GODEBUG=fips140=only")
+				if _, err := finish(cases, ""); err != nil {
+					t.Error(err)
+				}
 			}
-			bill(t, file)
+			bills(t, file, filepath.Join(first, "jwtgate_image_linux_"+arch+".cdx.json"))
 		})
 	}
 }
@@ -84,38 +97,101 @@ func binary(t *testing.T, file string, machine elf.Machine) {
 	}
 }
 
-// bill compares an SBOM with Go's own list for the binary.
-func bill(t *testing.T, file string) {
+type component struct {
+	Name, Version, Type string
+	Licenses            []any
+	Evidence            struct{ Licenses []any }
+}
+
+type sbom struct {
+	BOMFormat  string
+	Metadata   struct{ Component component }
+	Components []component
+}
+
+// bill reads an SBOM, checks that each component has a licence, and returns all but the
+// modules.
+func bill(t *testing.T, file string, modules []string) (top component, others []string) {
 	t.Helper()
-	var sbom struct {
-		BOMFormat string
-		Metadata  struct {
-			Component struct{ Name, Version string }
-		}
-		Components []struct{ Name, Version string }
-	}
-	if err := json.Unmarshal([]byte(read(t, file+".cdx.json")), &sbom); err != nil {
+	var b sbom
+	if err := json.Unmarshal([]byte(read(t, file)), &b); err != nil {
 		t.Fatal(err)
 	}
-	if sbom.BOMFormat != "CycloneDX" || sbom.Metadata.Component.Version != releaseVersion {
-		t.Errorf("the SBOM is %q of version %q", sbom.BOMFormat, sbom.Metadata.Component.Version)
+	top = b.Metadata.Component
+	if b.BOMFormat != "CycloneDX" || top.Version != releaseVersion {
+		t.Errorf("%s is %q of version %q", file, b.BOMFormat, top.Version)
 	}
+	found := 0
+	for _, c := range append(b.Components, top) {
+		if len(c.Licenses)+len(c.Evidence.Licenses) == 0 {
+			t.Errorf("%s: %s has no licence", file, c.Name)
+		}
+		if slices.Contains(modules, c.Name+" "+c.Version) {
+			found++
+		} else if c.Name != top.Name || c.Type != top.Type {
+			others = append(others, strings.TrimSpace(c.Name+" "+c.Version))
+		}
+	}
+	if len(modules) < 10 || found != len(modules) {
+		t.Errorf("%s has %d of the program's %d modules", file, found, len(modules))
+	}
+	slices.Sort(others)
+	return top, others
+}
+
+// bills compares the SBOMs of a binary and of the image with Go's own list for the binary.
+func bills(t *testing.T, file, image string) {
+	t.Helper()
 	info, err := buildinfo.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want, got []string
+	var modules []string
 	for _, module := range info.Deps {
-		want = append(want, module.Path+" "+module.Version)
+		modules = append(modules, module.Path+" "+module.Version)
 	}
-	for _, c := range sbom.Components {
-		if c.Name != "std" { // the standard library, which is not a module
-			got = append(got, c.Name+" "+c.Version)
+	std := "std " + strings.Fields(info.GoVersion)[0]
+	if top, others := bill(t, file+".cdx.json", modules); top.Type != "application" || !slices.Equal(others, []string{std}) {
+		t.Errorf("the SBOM of the %s lists also %q; want %q", top.Type, others, std)
+	}
+	top, others := bill(t, image, modules)
+	want := []string{"ca-certificates", info.Main.Path + " " + releaseVersion, std}
+	if top.Type != "container" || !slices.Equal(others, want) {
+		t.Errorf("the SBOM of the %s lists also %q; want %q", top.Type, others, want)
+	}
+}
+
+// TestReleaseInstall: `go install MODULE/cmd/jwtgate@VERSION` works, and the program
+// reports that version. Go fetches the module from a folder.
+func TestReleaseInstall(t *testing.T) {
+	const path, version = "github.com/jwtgate/jwtgate", "v0.1.0-check"
+	source, proxy := t.TempDir(), t.TempDir()
+	must(t, "cp", "-a", root+"/go.mod", root+"/go.sum", root+"/LICENSE", root+"/cmd", root+"/deploy", root+"/envoy", root+"/internal", source)
+	folder := filepath.Join(proxy, path, "@v")
+	must(t, "mkdir", "-p", folder)
+	must(t, "cp", source+"/go.mod", folder+"/"+version+".mod")
+	for name, text := range map[string]string{"list": version + "\n", version + ".info": `{"Version":"` + version + `"}`} {
+		if err := os.WriteFile(folder+"/"+name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	slices.Sort(want)
-	slices.Sort(got)
-	if len(want) < 10 || !slices.Equal(got, want) {
-		t.Errorf("the SBOM lists\n%s\nand the binary\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	archive, err := os.Create(folder + "/" + version + ".zip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(zip.CreateFromDir(archive, module.Version{Path: path, Version: version}, source), archive.Close()); err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	cache := strings.TrimSpace(must(t, "go", "env", "GOMODCACHE"))
+	install := exec.Command("go", "install", path+"/cmd/jwtgate@"+version)
+	install.Dir = bin
+	install.Env = append(os.Environ(), "GOBIN="+bin, "GOMODCACHE="+t.TempDir(), "GOFLAGS=-modcacherw -trimpath", "GOTOOLCHAIN=local",
+		"GOPROXY=file://"+proxy+",file://"+cache+"/cache/download", "GOSUMDB=off", "GONOPROXY=", "GOPRIVATE=", "CGO_ENABLED=0")
+	if _, err := finish(install, ""); err != nil {
+		t.Fatal(err)
+	}
+	if said := must(t, bin+"/jwtgate", "version"); !strings.Contains(said, "jwtgate    "+version+"\n") {
+		t.Errorf("it reports %q", said)
 	}
 }
