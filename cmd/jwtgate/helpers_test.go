@@ -100,7 +100,7 @@ func begin(t *testing.T, args ...string) *served {
 func serve(t *testing.T, args ...string) *served {
 	t.Helper()
 	s := begin(t, args...)
-	line := s.wait(t, "jwtgate "+version)
+	line := s.wait(t, "jwtgate "+thisBuild().Version)
 	s.listen, s.admin = line["listen"].(string), line["admin"].(string)
 	return s
 }
