@@ -8,6 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/engine"
 	"github.com/jwtgate/jwtgate/internal/envoyneeds"
 	"github.com/jwtgate/jwtgate/internal/server"
@@ -17,13 +18,18 @@ import (
 type checkCommand struct {
 	Config string `help:"The configuration to validate." placeholder:"FILE" env:"JWTGATE_CONFIG"`
 	File   string `arg:"" optional:"" help:"The configuration to validate; the same as --config."`
+
+	Resolved bool `help:"Print the configuration with what the issuers have from their providers and by default."`
 }
 
 // Help is the command's longer help.
 func (checkCommand) Help() string {
-	return `Prints every mistake as FILE:LINE:COL with a hint, and then warnings. It starts nothing and fetches nothing.
+	return `Prints every mistake as FILE:LINE:COL with a hint, and then warnings. It starts nothing and fetches nothing. ` +
+		`With --resolved it prints the valid configuration with every key of the issuers, and the rest on standard error.
 
-Example: jwtgate check --config jwtgate.yaml`
+Examples:
+  jwtgate check --config jwtgate.yaml
+  jwtgate check --config jwtgate.yaml --resolved`
 }
 
 // Run validates the configuration and prints the result.
@@ -40,6 +46,14 @@ func (cmd checkCommand) Run(c console, parsed *kong.Context) error {
 		return reportMistakes(c.out, err)
 	}
 	defer policy.Close()
+	if cmd.Resolved {
+		text, err := config.Resolved(file, c.getenv)
+		if err != nil {
+			return reportMistakes(c.out, err)
+		}
+		fmt.Fprintf(c.out, "%s", text)
+		c.out = c.err
+	}
 	for _, warning := range slices.Concat(cfg.Warnings, policy.Warnings()) {
 		fmt.Fprintf(c.out, "%s: warning: %s\n", warning.Pos, warning.Text)
 	}

@@ -26,6 +26,17 @@ func TestCheck(t *testing.T) {
 			file + ":1:", ": warning: issuers.home.dangerously_allow_http is true: ", ": valid (",
 		}, nil)
 	})
+	t.Run("resolved", func(t *testing.T) {
+		file := testutil.File(t, "jwtgate.yaml",
+			"issuers: {staff: {provider: okta, domain: acme.okta.com, audiences: [a], dangerously_allow_http: true}}\n")
+		got := command(t, "check", "--config", file, "--resolved")
+		got.holds(t, exitYes, []string{
+			"issuer: https://acme.okta.com/oauth2/default # okta\n", "leeway: 30s # default\n",
+		}, []string{": warning: issuers.staff.dangerously_allow_http is true: ", ": valid (1 issuer"})
+		if again := testutil.File(t, "again.yaml", got.out); !strings.Contains(command(t, "check", again).out, ": valid (1 issuer") {
+			t.Errorf("not valid:\n%s", got.out)
+		}
+	})
 	t.Run("with a need that the shipped envoy.yaml does not meet", func(t *testing.T) {
 		file := testutil.File(t, "jwtgate.yaml", "identity: {headers: {x-team: team}}\n"+
 			"issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n")

@@ -31,7 +31,7 @@ func TestHelp(t *testing.T) {
 			"Usage: jwtgate init [flags]", "--app=HOST:PORT",
 			"jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app", "never overwrites",
 		},
-		"check --help":       {"Usage: jwtgate check [<file>]", "$JWTGATE_CONFIG", "Example: jwtgate check --config jwtgate.yaml"},
+		"check --help":       {"Usage: jwtgate check [<file>]", "$JWTGATE_CONFIG", "jwtgate check --config jwtgate.yaml"},
 		"healthcheck --help": {"Usage: jwtgate healthcheck", "jwtgate healthcheck --addr 127.0.0.1:9001"},
 		"demo --help":        {"Usage: jwtgate demo <command>", "token"},
 		"demo token --help":  {"Usage: jwtgate demo token --issuer=NAME", "--claims", "--expires"},

@@ -51,4 +51,6 @@
 //     issuer whose provider gives tokens to anybody requires a claim that says whose token
 //     it is (TestProviderValues, TestProviderIsReplaced, TestProviderParametersAreVariables,
 //     TestProviderMistakes).
+//  14. What [Resolved] writes means the same as the file, and contains no password of a URL
+//     (TestResolvedMeansTheSame, TestResolved).
 package config

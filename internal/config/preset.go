@@ -41,7 +41,7 @@ func (f *issuerInput) preset(d *yamlform.Decoder, at yamlform.Place) []yamlform.
 	for _, value := range settings(generic) {
 		same := func(other yamlform.Value) bool { return other.Key == value.Key }
 		if !d.IsSet(at.Child(value.Key)) && !slices.ContainsFunc(preset, same) {
-			value.From = at.Path
+			value.From, value.Origin = at.Path, "default"
 			preset = append(preset, value)
 		}
 	}

@@ -15,7 +15,7 @@ type Value struct {
 	Parameters map[string]string
 	// From is the path of the value that selects the preset. Mistakes have its position.
 	From string
-	// Origin says where the value comes from, for [Object.Resolve].
+	// Origin says where the value comes from, for [Place.Text].
 	Origin string
 }
 
@@ -72,6 +72,7 @@ func (v Value) node(at Pos) *yaml.Node {
 		pairs = append(pairs, "<"+name+">", text)
 	}
 	v.place(doc.Content[0], at, strings.NewReplacer(pairs...))
+	note(doc.Content[0], v.Origin)
 	return doc.Content[0]
 }
 
