@@ -16,7 +16,7 @@ LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## run the guided tour: jwtgate, a real Envoy, an application (make demo ARGS=--once)
+demo: ## run the guided tour: jwtgate, a real Envoy, an application, and pages for a browser (make demo ARGS=--once)
 	@[ -x bin/jwtgate ] || echo "The first run downloads Envoy and Go modules and builds jwtgate: about three minutes on two cores."
 	@$(call provide,envoy)
 	@$(MAKE) --no-print-directory build

@@ -40,9 +40,20 @@ func startDemo(t *testing.T) demo {
 	if up == nil {
 		t.Fatalf("the demo printed %s", p.Output.String())
 	}
+	checkTour(t, p.Output.String())
 	address, named, issuer := up[1], "localhost:"+up[2], up[3]
 	hosts := map[string]string{address: address, named: address, issuer: issuer}
 	return demo{startChromium(t, hosts).withoutScripts("user", "demo"), "http://" + named, "http://" + address, "http://" + issuer}
+}
+
+// checkTour checks that README shows what the demo prints, except for times and ports.
+func checkTour(t *testing.T, output string) {
+	t.Helper()
+	varies := regexp.MustCompile(`\d+(\.\d+)? (s after|ms)|Up in \d+\.\d+|127\.0\.0\.1:\d+`)
+	want := varies.ReplaceAllString(match(t, read(t, "../../README.md"), "(?s)<!-- demo -->\n```\n(.*?)```"), "N")
+	if got := varies.ReplaceAllString(output, "N"); !strings.Contains(got, want) {
+		t.Errorf("the demo printed\n%s\nREADME has\n%s", got, want)
+	}
 }
 
 // TestDemo: in a browser without JavaScript, a person signs in to the demo as each user, sees
