@@ -47,7 +47,7 @@ func publicRows() []publicRow {
 		{name: "facebook", config: `issuer: https://www.facebook.com, audiences: [api]`, usable: 2},
 		{name: "github-actions",
 			config: `issuer: https://token.actions.githubusercontent.com, audiences: [api], require: {repository_owner: [o]}`,
-			uri: "https://token.actions.githubusercontent.com/.well-known/jwks", usable: 2},
+			uri:    "https://token.actions.githubusercontent.com/.well-known/jwks", usable: 2},
 		{name: "gitlab", config: `issuer: https://gitlab.com, audiences: [api], require: {namespace_path: [o]}`, usable: 2},
 		{name: "google", config: `issuer: https://accounts.google.com, audiences: [api], require: {hd: [o]}`, usable: 2},
 		// The same key under two kids; the name of one says private, and the key is public.
