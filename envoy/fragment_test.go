@@ -147,7 +147,7 @@ func TestPlatformFragment(t *testing.T) {
 			}
 			want.Write(data)
 		}
-		if got := platformTexts(t, platform, nil, "http://localhost:3000"); got != want.String() {
+		if got := platformTexts(t, platform, nil, "https://app.example"); got != want.String() {
 			t.Errorf("%s:\n%s\nwant\n%s", platform, got, want.String())
 		}
 	}

@@ -88,8 +88,8 @@ func (n Needs) relaxedNotes(edit Edit) []string {
 			strings.Join(names, ", "), removalFix("overrides", edit.Overrides), underscoreWarning(names))
 	}
 	if n.PassesPreflights {
-		add(true, "", "answers the preflights of the origins that it lists, so `cors.preflight: pass` has no effect for them: "+
-			"replace the list by [] on the line marked `edit: origins`")
+		add(true, "", "answers the preflights of the origins on the line marked `edit: origins`, so `cors.preflight: pass` has no effect for "+
+			"them: leave that list empty")
 	}
 	if edit.TrailerOverrides != nil {
 		add(true, "", "also removes %s from trailers, although jwtgate lets them through on every host: %s",

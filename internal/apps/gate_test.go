@@ -139,7 +139,9 @@ func startGate(t *testing.T, name, configuration string) string {
 func startEnvoy(t *testing.T, gate, application string) string {
 	t.Helper()
 	address, admin := freeAddress(t), freeAddress(t)
-	bootstrap, err := envoy.Bootstrap(envoy.Edit{Listen: address, Admin: admin, Gate: gate, App: application})
+	bootstrap, err := envoy.Bootstrap(envoy.Edit{
+		Listen: address, Admin: admin, Gate: gate, App: application, Origins: []string{"http://localhost:3000"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

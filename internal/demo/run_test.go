@@ -196,7 +196,7 @@ func TestTheUsersOwn(t *testing.T) {
 	})
 	for _, want := range []string{
 		"A copy of " + file + " uses this demo's keys for every issuer",
-		"Restart the demo after an edit. CORS allows pages of http://localhost:3000, as in the shipped envoy.yaml.\n",
+		"Restart the demo after an edit. CORS allows pages of http://localhost:3000. The shipped envoy.yaml allows no page of another origin.\n",
 		"No application listens at 127.0.0.1:1 yet; until one does, Envoy answers 503 (upstream connect error). You can start it at any time.",
 		"Issuer cruddur  https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU\n",
 		"Issuer partner  https://login.partner.example/\n",

@@ -217,6 +217,7 @@ func (s *stack) startEnvoy(ctx context.Context, o Options, program string) error
 			return err
 		}
 	}
+	edit.Origins = []string{frontEnd}
 	bootstrap, err := envoy.Bootstrap(edit)
 	if err != nil {
 		return fmt.Errorf("render the Envoy file: %w", err)

@@ -29,7 +29,7 @@ func (s *stack) greet(p *printer, o Options) {
 	if o.ConfigFile != "" {
 		again = "Restart the demo after an edit. "
 	}
-	p.line("%sCORS allows pages of %s, as in the shipped envoy.yaml.", again, frontEnd)
+	p.line("%sCORS allows pages of %s. The shipped envoy.yaml allows no page of another origin.", again, frontEnd)
 	p.line("jwtgate's log, with each denial, while the demo runs: %s", s.children[0].log)
 	if o.App != "" {
 		if connection, err := net.DialTimeout("tcp", o.App, time.Second); err != nil {

@@ -20,7 +20,7 @@ const (
 	optionalPage = "/api/activities/home"
 	requiredPage = "/api/messages"
 
-	// frontEnd is the origin allowed by the shipped Envoy file.
+	// frontEnd is the origin that the demo adds to the shipped Envoy file, which allows none.
 	frontEnd = "http://localhost:3000"
 )
 

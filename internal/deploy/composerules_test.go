@@ -135,11 +135,11 @@ func composeConfigs(tree string) findings {
 		}
 		texts[name] = text
 	}
-	found := envoyConfig("compose", texts["envoy.yaml"])
+	found := envoyConfig("compose", texts["envoy.yaml"], "", nil)
 	filled := strings.NewReplacer("${POOL}", "us-west-1_6BpkgoczU", "${CLIENT}", "3v5exampleclient")
 	_, routes, _ := strings.Cut(texts["jwtgate.yaml"], "\nroutes:")
 	for _, name := range []string{"jwtgate.yaml", "jwtgate.emulator.yaml"} {
-		found = append(found, gateConfig("compose: "+name, filled.Replace(texts[name]))...)
+		found = append(found, gateConfig("compose: "+name, name, filled.Replace(texts[name]), "")...)
 		if !strings.HasSuffix(texts[name], routes) {
 			found.add("compose: %s has not the routes of jwtgate.yaml", name)
 		}

@@ -16,7 +16,7 @@ import (
 // isCustom reports whether an object's kind is not one of Kubernetes.
 func isCustom(o object) bool {
 	group, _, _ := strings.Cut(o.text("apiVersion"), "/")
-	for _, suffix := range []string{".envoyproxy.io", "gateway.networking.k8s.io", ".istio.io"} {
+	for _, suffix := range []string{".envoyproxy.io", "gateway.networking.k8s.io", ".istio.io", "monitoring.coreos.com"} {
 		if strings.HasSuffix(group, suffix) {
 			return true
 		}

@@ -43,6 +43,11 @@ func helmRules(tree string) findings {
 	}
 	found = append(found, clusterRules(objects)...)
 	found = append(found, serviceRules(objects)...)
+	found = append(found, networkRules(objects, sharedConnections())...)
+	// With the default deny of its namespace, it is the overlay.
+	if objects, err = rendered(tree, "jwtgate", append(told(), "--set", "networkPolicy.namespaceDefaultDeny=true")...); err != nil {
+		return append(found, err.Error())
+	}
 	found = append(found, networkRules(objects, gatewayConnections())...)
 	kustomized, err := built(tree, "kubernetes/overlays/gateway")
 	if err != nil {
@@ -175,7 +180,6 @@ func TestHelmReleases(t *testing.T) {
 		envoy         bool
 	}{
 		{"another name", "shop", told(), true},
-		{"everything said", "jwtgate", append(told(), "-f", "testdata/values.yaml"), true},
 		{"another Envoy's gate", "jwtgate", append(told(), "--set", "envoy.enabled=false"), false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -189,8 +193,8 @@ func TestHelmReleases(t *testing.T) {
 			if got := len(ofKind(objects, "Deployment")) == 2; got != row.envoy {
 				t.Errorf("an Envoy of its own: %v", got)
 			}
-			if len(ofKind(objects, "NetworkPolicy")) < 2 {
-				t.Error("there are no policies")
+			if got, want := len(ofKind(objects, "NetworkPolicy")), map[bool]int{true: 3, false: 1}[row.envoy]; got != want {
+				t.Errorf("%d policies; expected %d", got, want)
 			}
 		})
 	}
@@ -206,11 +210,20 @@ func TestHelmRejects(t *testing.T) {
 		{"no issuer", nil, "the issuer is missing"},
 		{"a pool without a client", []string{"--set", "cognito.userPoolId=us-west-1_6BpkgoczU"}, "cognito.clientId is missing"},
 		{"both ways", append(told(), "--set", "config.default=deny"), "mutually exclusive"},
-		{"an unknown value", append(told(), "--set", "gate.replicas=1"), "replicas"},
+		{"an unknown value", append(told(), "--set", "gate.replica=1"), "replica"},
 		{"no pool id", append(told(), "--set", "cognito.userPoolId=6BpkgoczU"), "userPoolId"},
 		{"one replica", append(told(), "--set", "gate.autoscaling.minReplicas=1"), "minReplicas"},
 		{"an Envoy of no version", append(told(), "--set", "envoy.image=envoyproxy/envoy"), "image"},
 		{"an origin that no browser sends", append(told(), "--set", "origins={https://app.example/}"), "origins"},
+		{"one replica without a scaler", append(told(), "--set", "gate.autoscaling.enabled=false,gate.replicas=1"), "replicas"},
+		{"traces that nothing lets out", append(told(), "--set", "gate.tracing.endpoint=http://otel:4317"), "networkPolicy.otlp"},
+		{"a monitor that nothing admits", append(told(), "--set", "podMonitor.enabled=true"), "networkPolicy.metrics"},
+		{"two lists of revoked tokens", append(told(), "--set", "revoked.configMap=a,revoked.lines[0].issuer=a,revoked.lines[0].sub=b"),
+			"revoked.configMap and revoked.lines"},
+		{"a list that config names too", []string{"--set", "config.revoked.file=a,config.default=deny,revoked.configMap=a"}, "config.revoked"},
+		{"TLS twice", []string{"--set", "config.server.tls.cert_file=a,config.default=deny,gate.tls.secretName=a"}, "config.server.tls"},
+		{"TLS that the shipped Envoy file has not", append(told(), "--set", "gate.tls.secretName=a"), "envoy.bootstrap"},
+		{"an HTTPRoute to nowhere", append(told(), "--set", "httpRoute.parentRefs[0].name=a,envoy.enabled=false"), "envoy.enabled"},
 		{"no limit of memory", append(told(), "--set", "gate.resources.limits.memory=null"), "memory"},
 		{"a host that ends the YAML value", append(told(), "--set", "application.host=a }"), "host"},
 	} {

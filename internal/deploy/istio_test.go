@@ -105,7 +105,7 @@ func filterRules(filter object) findings {
 	if err != nil {
 		return append(found, err.Error())
 	}
-	found = append(found, envoyConfig("EnvoyFilter", string(text))...)
+	found = append(found, envoyConfig("EnvoyFilter", string(text), "", nil)...)
 	return append(found, sameSettings(manager, authz, cluster)...)
 }
 

@@ -72,6 +72,19 @@ func gatewayConnections() []connection {
 	return append(all, gateConnections()...)
 }
 
+// sharedConnections are the connections of a namespace with a gateway Envoy whose other
+// pods belong to others: they can be reached as before.
+func sharedConnections() []connection {
+	var all []connection
+	for _, c := range gatewayConnections() {
+		if c.from.name == otherPod().name && c.to.name == otherPod().name {
+			c.allowed = true
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
 // gateConnections are the connections of jwtgate itself.
 func gateConnections() []connection {
 	return []connection{

@@ -135,11 +135,13 @@ func plantedErrors() []planted {
 // TestPlantedErrorsAreFound: the rules, which the shipped files satisfy, find each of these
 // errors in a copy.
 func TestPlantedErrorsAreFound(t *testing.T) {
-	for _, row := range plantedErrors() {
+	for _, row := range append(plantedErrors(), plantedValues()...) {
 		t.Run(row.name, func(t *testing.T) {
 			tree := filepath.Join(t.TempDir(), "tree")
 			must(t, "mkdir", tree)
+			must(t, "mkdir", "-p", tree+"/internal/deploy")
 			must(t, "cp", "-a", root+"/Dockerfile", root+"/deploy", tree)
+			must(t, "cp", "-a", "testdata", tree+"/internal/deploy")
 			file := filepath.Join(tree, row.file)
 			text := read(t, file)
 			changed := strings.Replace(text, row.old, row.new, 1)

@@ -55,6 +55,7 @@ func podRules(objects []object) findings {
 		for _, key := range []string{"hostNetwork", "hostPID", "hostIPC"} {
 			found.want(name, pod, "spec."+key, "")
 		}
+		found = append(found, volumeRules(name, pod)...)
 		for _, volume := range pod.list("spec.volumes") {
 			if volume["hostPath"] != nil {
 				found.add("%s: volume %s is a folder of the node", name, volume.text("name"))
@@ -62,6 +63,39 @@ func podRules(objects []object) findings {
 		}
 		for _, container := range append(pod.list("spec.initContainers"), pod.list("spec.containers")...) {
 			found = append(found, containerRules(name, container)...)
+		}
+	}
+	return found
+}
+
+// volumeRules check that each mount has its volume, and that no two volumes or mounts have
+// one name or path.
+func volumeRules(name string, pod object) findings {
+	var found findings
+	volumes := map[string]bool{}
+	for _, v := range pod.list("spec.volumes") {
+		if volumes[v.text("name")] {
+			found.add("%s: two volumes have the name %s", name, v.text("name"))
+		}
+		volumes[v.text("name")] = true
+	}
+	for _, c := range append(pod.list("spec.initContainers"), pod.list("spec.containers")...) {
+		paths := map[string]bool{}
+		for _, m := range c.list("volumeMounts") {
+			if !volumes[m.text("name")] {
+				found.add("%s: no volume has the name %s, which is mounted at %s", name, m.text("name"), m.text("mountPath"))
+			}
+			if paths[m.text("mountPath")] {
+				found.add("%s: two mounts have the path %s", name, m.text("mountPath"))
+			}
+			paths[m.text("mountPath")] = true
+		}
+		variables := map[string]bool{}
+		for _, v := range c.list("env") {
+			if variables[v.text("name")] {
+				found.add("%s: the variable %s is set twice", name, v.text("name"))
+			}
+			variables[v.text("name")] = true
 		}
 	}
 	return found
@@ -117,7 +151,9 @@ func gateRules(objects []object) findings {
 
 func gateContainer(name string, pod, c object, objects []object) findings {
 	var found findings
-	found.want(name, c, "args", "[serve]")
+	if !strings.HasPrefix(c.text("args"), "[serve") {
+		found.add("%s: args is %q; expected serve first", name, c.text("args"))
+	}
 	found.want(name, c, "livenessProbe.httpGet.path", "/livez")
 	found.want(name, c, "livenessProbe.httpGet.port", "admin")
 	found.want(name, c, "readinessProbe.httpGet.path", "/readyz")
@@ -211,7 +247,6 @@ func fleetRules(objects []object) findings {
 	for _, d := range ofKind(objects, "Deployment") {
 		name, pod := d.name(), d.within("spec.template")
 		labels := pod.within("metadata.labels")
-		found.want(name, d, "spec.replicas", "")
 		found.want(name, d, "spec.strategy.rollingUpdate.maxUnavailable", "0")
 		if d.text("spec.minReadySeconds") == "" {
 			found.add("%s: no minReadySeconds", name)
@@ -231,11 +266,28 @@ func fleetRules(objects []object) findings {
 		}) {
 			found.add("%s: no PodDisruptionBudget allows the eviction of one pod at a time", name)
 		}
-		if !slices.ContainsFunc(ofKind(objects, "HorizontalPodAutoscaler"), func(h object) bool {
-			least, _ := h.at("spec.minReplicas").(int)
-			return h.text("spec.scaleTargetRef.name") == d.text("metadata.name") && least >= 2
-		}) {
-			found.add("%s: no HorizontalPodAutoscaler keeps at least two pods", name)
+		found = append(found, replicaRules(d, objects)...)
+	}
+	return found
+}
+
+// replicaRules check that a Deployment has at least two pods, and that one place says how
+// many.
+func replicaRules(d object, objects []object) findings {
+	var found findings
+	i := slices.IndexFunc(ofKind(objects, "HorizontalPodAutoscaler"), func(h object) bool {
+		return h.text("spec.scaleTargetRef.name") == d.text("metadata.name")
+	})
+	fixed, isFixed := d.at("spec.replicas").(int)
+	switch {
+	case i < 0 && fixed < 2:
+		found.add("%s: no HorizontalPodAutoscaler, and spec.replicas is %d; expected two pods or more", d.name(), fixed)
+	case i < 0:
+	case isFixed:
+		found.add("%s: spec.replicas is %d, and a HorizontalPodAutoscaler sets it too", d.name(), fixed)
+	default:
+		if least, _ := ofKind(objects, "HorizontalPodAutoscaler")[i].at("spec.minReplicas").(int); least < 2 {
+			found.add("%s: its HorizontalPodAutoscaler keeps %d pods; expected two or more", d.name(), least)
 		}
 	}
 	return found

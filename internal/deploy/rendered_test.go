@@ -24,7 +24,10 @@ const renderedHeader = "# The repository's envoy/envoy.yaml with the addresses o
 // renderedFiles are the Envoy files of deploy/, each with its changes.
 func renderedFiles() map[string]envoy.Edit {
 	return map[string]envoy.Edit{
-		"deploy/compose/envoy.yaml":                         {Listen: "0.0.0.0:8080", Gate: "jwtgate:9001", App: "application:9090"},
+		// Its front end is on another origin, and its ports are on the loopback.
+		"deploy/compose/envoy.yaml": {
+			Listen: "0.0.0.0:8080", Gate: "jwtgate:9001", App: "application:9090", Origins: []string{"http://localhost:3000"},
+		},
 		"deploy/kubernetes/overlays/gateway/bootstrap.yaml": {Listen: "0.0.0.0:8080", Gate: "jwtgate:9001", App: "application:9090"},
 		"deploy/kubernetes/overlays/sidecar/bootstrap.yaml": {Listen: "0.0.0.0:8080", Gate: "unix:/run/jwtgate/gate.sock"},
 		"deploy/helm/jwtgate/files/envoy.yaml":              {Listen: "0.0.0.0:8080", Gate: "jwtgate:9001", App: "application:9090"},

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os"
 	"strings"
 	"testing"
 )
@@ -10,11 +9,7 @@ import (
 // that occurs once and its replacement.
 func derivedEnvoy(t *testing.T, gate, application string, edits ...string) *envoyProxy {
 	t.Helper()
-	file, err := os.ReadFile("../../envoy/envoy.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(file)
+	text := shippedWithOrigin(t)
 	for i := 0; i < len(edits); i += 2 {
 		if n := strings.Count(text, edits[i]); n != 1 {
 			t.Fatalf("the shipped file has %d times, not once:\n%s", n, edits[i])

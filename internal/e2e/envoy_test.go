@@ -22,15 +22,23 @@ type envoyProxy struct {
 	admin   string // host:port of its admin interface
 }
 
-// startShippedEnvoy runs envoy/envoy.yaml, in front of the gate and the application at
-// these addresses.
+// startShippedEnvoy runs envoy/envoy.yaml with an origin, in front of the gate and the
+// application at these addresses.
 func startShippedEnvoy(t *testing.T, gate, application string) *envoyProxy {
 	t.Helper()
-	shipped, err := os.ReadFile("../../envoy/envoy.yaml")
-	if err != nil {
-		t.Fatal(err)
+	return startEditedEnvoy(t, []byte(shippedWithOrigin(t)), gate, application)
+}
+
+// shippedWithOrigin returns the shipped file with an origin whose pages may read answers.
+// Without one, which is as it is shipped, the CORS filter does nothing.
+func shippedWithOrigin(t *testing.T) string {
+	t.Helper()
+	const none, one = "allow_origin_string_match: []", `allow_origin_string_match: [ { exact: "http://localhost:3000" } ]`
+	text := read(t, "../../envoy/envoy.yaml")
+	if strings.Count(text, none) != 1 {
+		t.Fatalf("the shipped file does not contain %q once", none)
 	}
-	return startEditedEnvoy(t, shipped, gate, application)
+	return strings.Replace(text, none, one, 1)
 }
 
 // startEditedEnvoy runs a marked Envoy file with other addresses and ports, and fails the

@@ -114,7 +114,7 @@ func (g *lintGuard) revive() bool {
 }
 
 // shippedTree is the shipped file.
-func shippedTree(t *testing.T) *yaml.Node { return parseTree(t, read(t, "../../envoy/envoy.yaml")) }
+func shippedTree(t *testing.T) *yaml.Node { return parseTree(t, shippedWithOrigin(t)) }
 
 // withoutListeners is the shipped file without its listeners, which come from a file.
 func (g *lintGuard) withoutListeners(t *testing.T) string {

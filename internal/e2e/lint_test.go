@@ -129,7 +129,7 @@ func (w *lintFixture) lint(t *testing.T, row lintRow, file string, flags ...stri
 // edited returns the shipped file with edits and with the fixture's addresses.
 func (w *lintFixture) edited(t *testing.T, row lintRow, edits []string) (text, address, admin string) {
 	t.Helper()
-	text = read(t, "../../envoy/envoy.yaml")
+	text = shippedWithOrigin(t)
 	for i := 0; i < len(edits); i += 2 {
 		if n := strings.Count(text, edits[i]); n != 1 {
 			t.Fatalf("the shipped file contains this text %d times, want once:\n%s", n, edits[i])

@@ -28,7 +28,7 @@ const (
 // between returns the part of the shipped file from one text to before another.
 func between(t *testing.T, from, to string) string {
 	t.Helper()
-	_, rest, found := strings.Cut(read(t, "../../envoy/envoy.yaml"), from)
+	_, rest, found := strings.Cut(shippedWithOrigin(t), from)
 	part, _, ended := strings.Cut(rest, to)
 	if !found || !ended {
 		t.Fatalf("the shipped file has no part from %q to %q", from, to)

@@ -68,7 +68,7 @@ func TestLintStart(t *testing.T) {
 	for _, row := range lintStartRows() {
 		seen[row.id] = true
 		t.Run(strings.TrimSuffix(row.id+"/"+row.name, "/"), func(t *testing.T) {
-			text := read(t, "../../envoy/envoy.yaml")
+			text := shippedWithOrigin(t)
 			for i := 0; i < len(row.edits); i += 2 {
 				if n := strings.Count(text, row.edits[i]); n != 1 {
 					t.Fatalf("the shipped file contains this text %d times, want once:\n%s", n, row.edits[i])

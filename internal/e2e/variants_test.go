@@ -16,7 +16,7 @@ import (
 func allowedHeaders(t *testing.T) string {
 	t.Helper()
 	const begins = "              allowed_headers:\n"
-	_, rest, found := strings.Cut(read(t, "../../envoy/envoy.yaml"), begins)
+	_, rest, found := strings.Cut(shippedWithOrigin(t), begins)
 	if !found {
 		t.Fatal("the shipped file lists no headers that are sent")
 	}

@@ -157,7 +157,7 @@ func relaxedRows() []row {
 		{name: "relaxations that Envoy does not undo", config: others},
 		{
 			name: "preflights for the application", config: "cors: {preflight: pass}",
-			notes: []string{"so `cors.preflight: pass` has no effect for them: replace the list by [] on the line marked `edit: origins`\n"},
+			notes: []string{"so `cors.preflight: pass` has no effect for them: leave that list empty\n"},
 		},
 		{
 			name: "paths on every host", config: allPaths, edit: envoy.Edit{EncodedSlash: true, DoubleSlash: true},

@@ -37,7 +37,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{ .Values.image.repository }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{/* jwtgate.yaml, as YAML. */}}
+{{/* jwtgate.yaml, as YAML, with what the chart mounts. */}}
 {{- define "jwtgate.config" -}}
 {{- $config := deepCopy .Values.config }}
 {{- if .Values.cognito.userPoolId }}
@@ -50,23 +50,131 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end }}
 {{- if not $config }}{{ fail "the issuer is missing; set cognito.userPoolId and cognito.clientId, or write the whole of jwtgate.yaml in config" }}{{ end }}
 {{- if not (hasKey $config "cache_dir") }}{{ $_ := set $config "cache_dir" "/var/cache/jwtgate" }}{{ end }}
+{{- if include "jwtgate.revoked" . }}
+{{- if hasKey $config "revoked" }}{{ fail "config.revoked and the value revoked are mutually exclusive; keep one of them" }}{{ end }}
+{{- $_ := set $config "revoked" (dict "file" "/etc/jwtgate-revoked/revoked.jsonl") }}
+{{- end }}
+{{- with .Values.gate.tls.secretName }}
+{{- $server := deepCopy ($config.server | default dict) }}
+{{- if hasKey $server "tls" }}{{ fail "config.server.tls and gate.tls are mutually exclusive; keep one of them" }}{{ end }}
+{{- $tls := dict "cert_file" "/etc/jwtgate-tls/tls.crt" "key_file" "/etc/jwtgate-tls/tls.key" }}
+{{- with $.Values.gate.tls.clientNames }}
+{{- $_ := set $tls "client_ca_file" "/etc/jwtgate-tls/ca.crt" }}
+{{- $_ := set $tls "client_names" . }}
+{{- end }}
+{{- $_ := set $config "server" (set $server "tls" $tls) }}
+{{- end }}
 {{- toYaml $config }}
 {{- end }}
 
-{{/* envoy.yaml: the shipped file with this release's addresses. A place that is
-     not there exactly so is an error, never a file that looks edited. */}}
+{{/* The ConfigMap with the list of revoked tokens; empty: there is none. */}}
+{{- define "jwtgate.revoked" -}}
+{{- if and .Values.revoked.configMap .Values.revoked.lines }}{{ fail "revoked.configMap and revoked.lines are mutually exclusive; keep one of them" }}{{ end }}
+{{- if .Values.revoked.lines }}{{ include "jwtgate.fullname" . }}-revoked{{ else }}{{ .Values.revoked.configMap }}{{ end -}}
+{{- end }}
+
+{{/* envoy.yaml: the shipped file with this release's values. A place that is not there
+     exactly so is an error, never a file that looks edited. */}}
 {{- define "jwtgate.bootstrap" -}}
 {{- $file := .Files.Get "files/envoy.yaml" }}
+{{- if .Values.gate.tls.secretName }}{{ fail "gate.tls.secretName is set, and the shipped Envoy file has no TLS to jwtgate; pass your own with --set-file envoy.bootstrap=envoy.yaml (docs/configuration.md#tls)" }}{{ end }}
+{{- $clusters := regexFind `(?s)\n  - name: app\n.*$` $file | trimPrefix "\n" }}
+{{- range .Values.applications }}
+{{- $own := regexReplaceAll `name: app(_grpc)?\n` $clusters (printf "name: %s${1}\n" .name) }}
+{{- $file = print $file (replace "{ address: application, port_value: 9090 }" (printf "{ address: %s, port_value: %d }" .host (int .port)) $own) }}
+{{- end }}
 {{- $changes := list
       (list "{ address: jwtgate, port_value: 9001 }" (printf "{ address: %s, port_value: 9001 }" (include "jwtgate.fullname" .)))
       (list "{ address: application, port_value: 9090 }" (printf "{ address: %s, port_value: %d }" .Values.application.host (int .Values.application.port)))
-      (list `[ { exact: "http://localhost:3000" } ]` (include "jwtgate.origins" .)) }}
+      (list "allow_origin_string_match: []" (printf "allow_origin_string_match: %s" (include "jwtgate.origins" .)))
+      (list "xff_num_trusted_hops: 0" (printf "xff_num_trusted_hops: %d" (int .Values.envoy.trustedHops)))
+      (list "              routes:\n" (print "              routes:\n" (include "jwtgate.routes" .))) }}
+{{- if .Values.envoy.tls.secretName }}
+{{- $changes = append $changes (list "    filter_chains:\n    - filters:\n" (include "jwtgate.filterChain" .)) }}
+{{- end }}
+{{- if .Values.envoy.metrics.enabled }}
+{{- $changes = append $changes (list "  listeners:\n" (include "jwtgate.statsListener" .)) }}
+{{- $changes = append $changes (list "\n  clusters:\n" (include "jwtgate.statsCluster" .)) }}
+{{- end }}
 {{- range $changes }}
 {{- if not (contains (first .) $file) }}{{ fail (printf "files/envoy.yaml does not hold %q" (first .)) }}{{ end }}
 {{- $file = replace (first .) (last .) $file }}
 {{- end }}
 {{- $file }}
 {{- end }}
+
+{{/* The routes of `applications`, before those of `application`. gRPC has its own cluster. */}}
+{{- define "jwtgate.routes" -}}
+{{- range .Values.applications }}
+{{- $path := printf "path_separated_prefix: %q" .prefix }}
+{{- if eq .prefix "/" }}{{ $path = `prefix: "/"` }}{{ end }}
+{{- if .hosts }}
+{{- $path = printf `%s, headers: [ { name: ":authority", string_match: { safe_regex: { regex: "(?i)(%s)(:[0-9]+)?" } } } ]` $path (join "|" .hosts | replace "." "[.]") }}
+{{- end }}
+{{- printf "              - match: { %s, grpc: {} }\n" $path }}
+{{- printf "                route: { cluster: %s_grpc, timeout: 0s }\n" .name }}
+{{- printf "              - match: { %s }\n" $path }}
+{{- printf "                route: { cluster: %s, timeout: 0s }\n" .name }}
+{{- end }}
+{{- end }}
+
+{{/* TLS from clients. Envoy watches the folder, and reads a renewed certificate. */}}
+{{- define "jwtgate.filterChain" }}    filter_chains:
+    - transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            alpn_protocols: [h2, http/1.1]
+            tls_params: { tls_minimum_protocol_version: TLSv1_2 }
+            tls_certificate_sds_secret_configs:
+            - name: downstream
+              sds_config: { path_config_source: { path: /etc/envoy/tls.yaml } }
+      filters:
+{{ end }}
+
+{{- define "jwtgate.secrets" -}}
+resources:
+- "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
+  name: downstream
+  tls_certificate:
+    certificate_chain: { filename: /etc/envoy-tls/tls.crt }
+    private_key: { filename: /etc/envoy-tls/tls.key }
+    watched_directory: { path: /etc/envoy-tls }
+{{- end }}
+
+{{/* One path of Envoy's admin port, without the others. */}}
+{{- define "jwtgate.statsListener" }}  listeners:
+  - name: stats
+    address: { socket_address: { address: 0.0.0.0, port_value: 9902 } }
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: stats
+          route_config:
+            virtual_hosts:
+            - name: stats
+              domains: [ "*" ]
+              routes:
+              - match: { path: /stats/prometheus, headers: [ { name: ":method", string_match: { exact: GET } } ] }
+                route: { cluster: stats }
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+{{ end }}
+
+{{- define "jwtgate.statsCluster" }}
+  clusters:
+  - name: stats
+    type: STATIC
+    load_assignment:
+      cluster_name: stats
+      endpoints:
+      - lb_endpoints:
+        - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: 9901 } } }
+{{ end }}
 
 {{- define "jwtgate.origins" -}}
 {{- if .Values.origins -}}
@@ -85,6 +193,26 @@ securityContext:
   runAsUser: 65532
   runAsGroup: 65532
   seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{/* What gate and envoy have in common: the pod's placing, and the container's variables
+     and mounts. `of` is the values of one of them. */}}
+{{- define "jwtgate.placing" -}}
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 0 }}
+{{- end }}
+{{- with .of.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .of.tolerations }}
+tolerations: {{- toYaml . | nindent 0 }}
+{{- end }}
+{{- end }}
+
+{{- define "jwtgate.envFrom" -}}
+{{- with .of.envFrom }}
+envFrom: {{- toYaml . | nindent 0 }}
+{{- end }}
 {{- end }}
 
 {{- define "jwtgate.containerSecurity" -}}
@@ -118,6 +246,7 @@ spec:
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels: {{- include "jwtgate.selector" . | nindent 6 }}
+{{- if .of.autoscaling.enabled }}
 ---
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
@@ -126,11 +255,12 @@ metadata:
   labels: {{- include "jwtgate.labels" . | nindent 4 }}
 spec:
   scaleTargetRef: { apiVersion: apps/v1, kind: Deployment, name: {{ .name }} }
-  minReplicas: {{ .autoscaling.minReplicas }}
-  maxReplicas: {{ .autoscaling.maxReplicas }}
+  minReplicas: {{ .of.autoscaling.minReplicas }}
+  maxReplicas: {{ .of.autoscaling.maxReplicas }}
   metrics:
   - type: Resource
-    resource: { name: cpu, target: { type: Utilization, averageUtilization: {{ .autoscaling.targetCPUUtilizationPercentage }} } }
+    resource: { name: cpu, target: { type: Utilization, averageUtilization: {{ .of.autoscaling.targetCPUUtilizationPercentage }} } }
   behavior:
     scaleDown: { stabilizationWindowSeconds: 300 }
+{{- end }}
 {{- end }}
