@@ -66,15 +66,20 @@ func (f *issuerInput) expandPool() {
 	original := func(region string) string {
 		return fmt.Sprintf("https://cognito-idp.%s.%s/%s", region, CognitoDomain(region), f.pool)
 	}
-	f.ISS = []string{
-		original(region),
-		fmt.Sprintf("https://issuer-cognito-idp.%s.%s/%s", region, CognitoDomain(region), f.pool),
-	}
+	updated := fmt.Sprintf("https://issuer-cognito-idp.%s.%s/%s", region, CognitoDomain(region), f.pool)
+	f.ISS = []string{original(region), updated}
 	for _, replica := range f.replicas {
 		f.ISS = append(f.ISS, original(replica))
 	}
-	if f.JWKS.URI == "" && f.JWKS.File == "" {
-		f.JWKS.URI = keySetURL(original(region))
+	if f.JWKS.URI != "" || f.JWKS.File != "" {
+		return
+	}
+	f.JWKS.URI = keySetURL(original(region))
+	if len(f.replicas) > 0 {
+		// The host of the UPDATED form serves the same keys from several regions.
+		for _, url := range f.ISS[1:] {
+			f.JWKS.Fallbacks = append(f.JWKS.Fallbacks, keySetURL(url))
+		}
 	}
 }
 

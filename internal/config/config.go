@@ -156,6 +156,9 @@ type Cognito struct {
 type JWKS struct {
 	URI  string // if File is empty too, the discovery document names it
 	File string // a key set on disk instead of URI
+	// Fallbacks are URLs of the same key set. They are asked in this order while URI cannot
+	// be fetched.
+	Fallbacks []string
 
 	MaxKeys            int // how many keys are held
 	RefreshInterval    time.Duration

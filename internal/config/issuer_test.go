@@ -79,6 +79,25 @@ issuers:
 	}
 }
 
+// TestReplicaKeys: the keys of a replicated pool are also fetched from the pool's other URLs,
+// unless the file says where they are.
+func TestReplicaKeys(t *testing.T) {
+	c := parse(t, `issuers:
+  alone: {cognito: us-west-1_a, clients: [web], prefix: "a:"}
+  replicated: {cognito: us-west-1_b, clients: [web], prefix: "b:", replica_regions: [us-east-1]}
+  elsewhere: {cognito: us-west-1_c, clients: [web], prefix: "c:", replica_regions: [us-east-1], jwks: {uri: "https://keys.example/set"}}
+  offline: {cognito: us-west-1_d, clients: [web], prefix: "d:", replica_regions: [us-east-1], jwks: {file: k.json}}
+`)
+	for n, want := range [][]string{nil, {
+		"https://issuer-cognito-idp.us-west-1.amazonaws.com/us-west-1_b/.well-known/jwks.json",
+		"https://cognito-idp.us-east-1.amazonaws.com/us-west-1_b/.well-known/jwks.json",
+	}, nil, nil} {
+		if got := c.Issuers[n].JWKS.Fallbacks; !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", c.Issuers[n].Name, got, want)
+		}
+	}
+}
+
 // TestIssuerBytes: an iss is not normalized, because it is compared byte for byte.
 func TestIssuerBytes(t *testing.T) {
 	for _, iss := range []string{

@@ -180,6 +180,11 @@ func mutants() []mutant {
 		{"configuration: whose token it is", "internal/config/preset.go", `if len(p.anybody) > 0 &&`, `if len(p.anybody) > 99 &&`},
 		{"configuration: the provider's token for keys", "internal/config/preset.go",
 			`return at.Has(key, "uri") || at.Has(key, "file")`, `return false`},
+		{"6 key: a fallback after a response that must not be used", "internal/issuer/fetch.go",
+			`if !ok || failed.result == FetchInvalid || len`, `if !ok || len`},
+		{"6 key: a fallback over plain http", "internal/issuer/set.go", `if err := checkURL(uri, id.AllowHTTP); err != nil {
+			return nil, &mistake{"jwks",`, `if err := checkURL(uri, true); err != nil {
+			return nil, &mistake{"jwks",`},
 		{"6 key: of another tenant", "internal/issuer/jwks.go", `strings.Contains(text, "{tenantid}") || slices`, `true || slices`},
 		{"8 claims: required claims", "internal/token/required.go", `slices.Contains(want.values, one) }) {`, `true }) || true {`},
 		{"8 claims: token_use", claims, `if !slices.Contains(i.tokenUse, use) {`, `if false {`},

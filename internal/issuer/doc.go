@@ -28,10 +28,12 @@
 //     alg, and a token whose kid is ambiguous gets none (TestKeyWithoutKID,
 //     TestRestoredKeysWithoutKID, TestDuplicateKID). max_keys hides no ambiguity
 //     (TestMaxKeysHidesNoAmbiguity, TestMaxKeysAfterARestart).
-//  4. Keys come over https from the configured URL, or from the one that the
-//     issuer's own discovery document names: no redirect to another host, no
+//  4. Keys come over https from the configured URL, while that cannot be fetched
+//     from its fallbacks, or from the one that the issuer's own discovery document
+//     names: no redirect to another host, no
 //     proxy that was not configured, no plain http without dangerously_allow_http
-//     (TestMistakes, TestDiscovery, TestDiscoveryMayNotLeadToPlainHTTP,
+//     (TestMistakes, TestFallback,
+//     TestFallbackIsNotAsked, TestFallbackNeedsHTTPS, TestCognitoReplica, TestDiscovery, TestDiscoveryMayNotLeadToPlainHTTP,
 //     TestDiscoveryThatTurnsHostile, TestFaultAndRecovery, TestTLS, TestProxy,
 //     TestRedirectFromHTTPSToHTTPIsRefused). The token of bearer_file is sent only to
 //     the host of that URL, over https or to loopback, and nothing shows it

@@ -86,6 +86,7 @@ type remote struct {
 	timeout   time.Duration // of each request, with its response
 	now       func() time.Time
 	uri       string     // of the key set; empty: use discovery
+	fallbacks []string   // used in this order while uri cannot be fetched
 	discovery *discovery // nil if uri is set
 }
 
@@ -97,15 +98,40 @@ func (r *remote) fetch(ctx context.Context, ask ask) (answer, error) {
 			return answer{}, err
 		}
 	}
-	if ask.held.uri != uri {
-		ask.held = validator{}
-	}
-	got, err := r.get(ctx, uri, ask)
+	got, err := r.keySet(ctx, uri, ask)
 	if err != nil {
-		return answer{}, err
+		return r.fallback(ctx, ask, err)
 	}
 	got.note = note
 	return got, nil
+}
+
+// keySet fetches the key set from one URI.
+func (r *remote) keySet(ctx context.Context, uri string, ask ask) (answer, error) {
+	if ask.held.uri != uri {
+		ask.held = validator{}
+	}
+	return r.get(ctx, uri, ask)
+}
+
+// fallback fetches the key set from the first fallback that answers, because the fetch from
+// the configured URI failed. A response that must not be used is not a reason to ask
+// another server. If no fallback answers, the error has the result of the first fetch.
+func (r *remote) fallback(ctx context.Context, ask ask, first error) (answer, error) {
+	failed, ok := errors.AsType[*fetchError](first)
+	if !ok || failed.result == FetchInvalid || len(r.fallbacks) == 0 {
+		return answer{}, first
+	}
+	all := failed.err
+	for _, uri := range r.fallbacks {
+		got, err := r.keySet(ctx, uri, ask)
+		if err == nil {
+			got.note = fmt.Errorf("%w; the keys are from the fallback %s", first, redact(uri))
+			return got, nil
+		}
+		all = fmt.Errorf("%w; fallback %s: %w", all, redact(uri), err)
+	}
+	return answer{}, &fetchError{result: failed.result, wait: failed.wait, err: all}
 }
 
 // get makes one request, with limits on time and size.

@@ -107,8 +107,11 @@ func (r *refresher) recordSuccess(o outcome, now time.Time) {
 	if note := o.answer.note; note != nil {
 		report.lastError, report.lastErrorAt = note.Error(), o.began
 	}
-	r.recordProblem(&report.note, o.answer.note,
-		"discovery document fetch failed; using its last jwks_uri", "discovery document fetching recovered")
+	began, ended := "discovery document fetch failed; using its last jwks_uri", "discovery document fetching recovered"
+	if len(r.cfg.Fallbacks) > 0 {
+		began, ended = "key fetch failed; using a fallback", "key fetching without a fallback recovered"
+	}
+	r.recordProblem(&report.note, o.answer.note, began, ended)
 }
 
 // recordProblem stores the text of a problem that may last, "" if err is nil, and

@@ -184,11 +184,17 @@ func newSource(id identity, o Options) (source, *mistake) {
 		}
 		return nil, &mistake{path, err.Error()}
 	}
+	for _, uri := range id.JWKS.Fallbacks {
+		if err := checkURL(uri, id.AllowHTTP); err != nil {
+			return nil, &mistake{"jwks", fmt.Sprintf("fallback %s: %s", redact(uri), err)}
+		}
+	}
 	client, found := newClient(id.JWKS, o.Dial)
 	if found != nil {
 		return nil, found
 	}
-	r := &remote{client: client, bearer: newBearer(id.JWKS, id.URI), timeout: id.JWKS.RequestTimeout, now: o.Now, uri: id.JWKS.URI}
+	r := &remote{client: client, bearer: newBearer(id.JWKS, id.URI), timeout: id.JWKS.RequestTimeout, now: o.Now, uri: id.JWKS.URI,
+		fallbacks: id.JWKS.Fallbacks}
 	if r.uri == "" {
 		r.discovery = &discovery{uri: id.URI, issuers: id.ISS, allowHTTP: id.AllowHTTP, keep: id.JWKS.MaxStale}
 	}
