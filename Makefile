@@ -60,9 +60,9 @@ test-providers: ## test with a real identity provider, Keycloak; needs Maven and
 	@$(call provide,envoy moto promtool keycloak)
 	go test -shuffle=on $(TESTFLAGS) -tags providers -run '^TestProvider' ./internal/e2e
 
-test-browser: ## test pages in a real browser; needs Chromium, Node.js and npm
-	@$(call provide,envoy moto browser frontend)
-	go test -tags browser -count=1 $(TESTFLAGS) ./internal/browser
+test-browser: ## test pages in a real browser; needs Chromium, Node.js and npm, and what test-providers needs
+	@$(call provide,envoy moto browser frontend keycloak)
+	go test -tags browser -count=1 -timeout 20m $(TESTFLAGS) ./internal/browser
 
 test-outside: test-providers test-browser ## run test-providers and test-browser: everything with programs from outside
 

@@ -9,7 +9,8 @@
     tools.py promtool        .tools/promtool/bin/promtool, which checks and tests
                              the alert rules; Go fetches and builds it
     tools.py keycloak        .tools/keycloak, a real identity provider, for
-                             `make test-providers`; Maven fetches it
+                             `make test-providers` and `make test-browser`; Maven
+                             fetches it
     tools.py manifests       .tools/manifests, what reads Dockerfiles and
                              Kubernetes manifests, for `make test-deploy`
     tools.py gotools         .tools/gotools/bin: kustomize, helm, cyclonedx-gomod,

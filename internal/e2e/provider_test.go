@@ -34,7 +34,7 @@ issuers:
 routes:
   - {match: /admin/**, groups: [admin]}
   - {match: /staff/**, groups: [staff]}
-`, k.iss, algorithms)))
+`, k.ISS, algorithms)))
 	gate.waitReady(t)
 	application := startApplication(t)
 	return gate, newCaller(t, startShippedEnvoy(t, gate.address, application.address)), application
@@ -144,7 +144,7 @@ func keycloakRotation(t *testing.T, k *keycloak, gate *gateProcess, c *caller) {
 		})
 	}
 	calls(40, "before the rotation")
-	k.admin(t, http.MethodPost, "/admin/realms/shop/components", rsaProvider("rs256-next", 200, true), http.StatusCreated)
+	k.Admin(t, http.MethodPost, "/admin/realms/shop/components", rsaProvider("rs256-next", 200, true), http.StatusCreated)
 	fresh := k.machineToken(t, "rs256")
 	if kidOf(t, fresh) == kidOf(t, old) {
 		t.Fatal("Keycloak still signs with the old key")
@@ -153,10 +153,10 @@ func keycloakRotation(t *testing.T, k *keycloak, gate *gateProcess, c *caller) {
 		t.Errorf("a token of the new key is answered %v", got)
 	}
 	calls(80, "after the new key")
-	k.admin(t, http.MethodPut, "/admin/realms/shop/components/"+retired, rsaProvider("rs256", 100, false), http.StatusNoContent)
+	k.Admin(t, http.MethodPut, "/admin/realms/shop/components/"+retired, rsaProvider("rs256", 100, false), http.StatusNoContent)
 	calls(80, "after the old key was made passive")
 	oldStays.stop() // from now on it is proper no longer
-	k.admin(t, http.MethodDelete, "/admin/realms/shop/components/"+retired, nil, http.StatusNoContent)
+	k.Admin(t, http.MethodDelete, "/admin/realms/shop/components/"+retired, nil, http.StatusNoContent)
 	deleted := time.Now()
 	eventually(t, 15*time.Second, "the deleted key is refused", func() error {
 		got := c.get(t, "/", old)

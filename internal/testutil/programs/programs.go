@@ -1,5 +1,5 @@
 // Package programs runs the programs that the tests of several packages need: jwtgate,
-// built from this checkout, and a real Envoy. Nothing that is shipped imports it. Like
+// built from this checkout, a real Envoy, and Keycloak. Nothing that is shipped imports it. Like
 // [testutil.Start], it ends every program with the test that started it.
 //
 // Invariants:
