@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -95,5 +96,5 @@ func (o InitOptions) nextExisting(appHost string) []string {
 			fmt.Sprintf("for containers: %s mounts %s, and your configuration is %s: copy it there, or write its path in the volumes; "+
 				"add the other files and the variables that it reads", compose, mounted, file))
 	}
-	return append(steps, o.run(appHost, file)...)
+	return slices.Concat(steps, o.nextLogin(), o.run(appHost, file))
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -35,6 +36,8 @@ type InitOptions struct {
 	Needs    func(config []byte) (Needs, error)
 	Existing *Existing // if set, no jwtgate.yaml is rendered
 
+	Login *LoginOptions // nil: Envoy signs nobody in
+
 	App       string   // host:port of the application
 	Port      int      // on which Envoy listens for clients; 0 is DefaultPort
 	Dir       string   // folder of the files, for the commands of Next; "" is the working directory
@@ -46,8 +49,9 @@ type InitOptions struct {
 
 // File is one file to write.
 type File struct {
-	Name string // a bare file name
-	Data []byte
+	Name   string // a bare file name, or one in the folder secrets
+	Data   []byte
+	Secret bool // only its owner may read it
 }
 
 // Result is the result of [Init].
@@ -89,6 +93,7 @@ func Init(o InitOptions) (Result, error) {
 		}
 		files = append(files, File{Name: "compose.yaml", Data: compose})
 	}
+	files = append(files, o.secrets()...)
 	next := o.next
 	if o.Existing != nil {
 		next = o.nextExisting
@@ -126,6 +131,7 @@ func (o InitOptions) configuration(view initView) ([]File, Needs, error) {
 // bootstrap renders envoy.yaml.
 func (o InitOptions) bootstrap(view initView, needs Needs) ([]byte, error) {
 	edit := needs.Edit()
+	edit.Login = o.loginEdit()
 	edit.App, edit.Origins = o.App, append([]string{}, o.Origins...)
 	edit.Listen = fmt.Sprintf("127.0.0.1:%d", o.port())
 	if view.OnHost && view.Listen != defaultListen {
@@ -166,7 +172,7 @@ func (o InitOptions) howToRun(onHost bool) string {
 // next returns the next steps with the files.
 func (o InitOptions) next(appHost string) []string {
 	config := filepath.Join(o.Dir, "jwtgate.yaml")
-	return append([]string{"jwtgate check --config " + config}, o.run(appHost, config)...)
+	return slices.Concat([]string{"jwtgate check --config " + config}, o.nextLogin(), o.run(appHost, config))
 }
 
 // composeFile returns the path of the compose file.
@@ -178,7 +184,7 @@ func (o InitOptions) composeFile() string {
 // resolve only in a compose network.
 func (o InitOptions) run(appHost, config string) []string {
 	if !insideCompose(appHost) {
-		return []string{"jwtgate serve --config " + config + "    and    envoy -c " + filepath.Join(o.Dir, "envoy.yaml")}
+		return []string{"jwtgate serve --config " + config + "    and    " + o.runEnvoy()}
 	}
 	if o.NoCompose {
 		return []string{"run Envoy and jwtgate in the container network in which " + appHost + " resolves"}
@@ -353,6 +359,9 @@ var (
 
 // checkIssuer checks that the options name the issuer in one of the two ways.
 func (o InitOptions) checkIssuer() error {
+	if o.Login != nil {
+		return o.checkLogin()
+	}
 	cognito := o.Cognito != "" || len(o.ClientIDs) > 0
 	generic := o.Issuer != "" || o.Audience != ""
 	switch {
@@ -387,11 +396,12 @@ func (o InitOptions) checkClients() error {
 // an https URL without query and fragment) and an audience.
 func (o InitOptions) checkGeneric() error {
 	u, err := url.Parse(o.Issuer)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
+	if err != nil || (u.Scheme != "https" && !o.PlainHTTP()) || u.Hostname() == "" || u.User != nil ||
 		strings.ContainsAny(o.Issuer, "?#") || !printable(o.Issuer) {
-		return fmt.Errorf("--issuer: got %q; expected an https URL without user, query and fragment, exactly as in iss of a token", o.Issuer)
+		return fmt.Errorf("--issuer: got %q; expected an https URL, or http on loopback, without user, query and fragment, "+
+			"exactly as in iss of a token", o.Issuer)
 	}
-	if !printable(o.Audience) {
+	if o.Audience != "" && !printable(o.Audience) {
 		return fmt.Errorf("--audience: got %q; expected ASCII without spaces", o.Audience)
 	}
 	return nil

@@ -17,8 +17,12 @@ type Login struct {
 	// The issuer's endpoints: http or https URLs, with or without a query. Envoy itself
 	// connects to the host of Token only.
 	Authorization, Token, EndSession string
-	Scopes                           []string
-	Secrets                          string // the folder of the two SDS files; relative to Envoy's working directory
+	// NoEndSession is set if the issuer has no EndSession: then /logout ends the session
+	// here only. NoHint is set if EndSession is complete without the parameters of OpenID
+	// Connect (id_token_hint, post_logout_redirect_uri), as at Cognito.
+	NoEndSession, NoHint bool
+	Scopes               []string
+	Secrets              string // the folder of the two SDS files; relative to Envoy's working directory
 }
 
 // login returns the changes of the lines about sign-in.
@@ -96,6 +100,18 @@ func (l Login) endpoints() ([]change, error) {
 		if one.mark == "token-endpoint" {
 			changes = append(changes, tokenCluster(u)...)
 		}
+	}
+	if l.NoEndSession {
+		changes = append(changes, change{mark: "end-session-endpoint", times: 1,
+			find: regexp.MustCompile(`end_session_endpoint: "[^"]*"`), with: always("# this issuer has no end_session_endpoint")})
+	}
+	if l.NoHint {
+		// Envoy would add the ID token to the fragment, with which the landing page gets it.
+		changes = append(
+			changes,
+			change{mark: "post-logout", times: 1, find: regexp.MustCompile(`post_logout_redirect_uri: \{ uri: "[^"]*" \}`),
+				with: always("post_logout_redirect_uri: { disabled: true }\n                disable_id_token_set_cookie: true")},
+		)
 	}
 	return changes, errors.Join(faults...)
 }

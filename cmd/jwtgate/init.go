@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +30,7 @@ type initCommand struct {
 	NoCompose bool `help:"Write no compose.yaml."`
 
 	fragmentOptions `embed:""`
+	loginOptions    `embed:""`
 }
 
 // Help is the command's longer help.
@@ -35,22 +38,27 @@ func (initCommand) Help() string {
 	return `Writes jwtgate.yaml, envoy.yaml and compose.yaml for your project: the files that the demo and the tests run, with your values. ` +
 		`With --config FILE it writes only envoy.yaml and compose.yaml, for the headers and relaxations of FILE. ` +
 		`It never overwrites a file: it prints what a file that exists lacks, and uses an existing jwtgate.yaml as --config does. ` +
+		`With --login Envoy signs users in at the issuer (docs/login.md), and init also writes the folder secrets. ` +
 		`With --fragment it writes no file, and prints what an Envoy configuration of your own lacks.
 
 Examples:
   jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app 127.0.0.1:3000 --origin http://localhost:5173
   jwtgate init --issuer https://login.example/ --audience orders-api --app app:3000
   jwtgate init --config jwtgate.yaml --app 127.0.0.1:3000
+  jwtgate init --login --issuer https://login.example/ --client-id web --app 127.0.0.1:3000 --public-url http://localhost:8080
   jwtgate init --fragment --config jwtgate.yaml`
 }
 
 // Run writes the files that do not exist, and says what those that exist lack.
-func (cmd initCommand) Run(c console) error {
+func (cmd initCommand) Run(ctx context.Context, c console) error {
 	if err := cmd.checkFragment(); err != nil {
 		return err
 	}
 	if cmd.Fragment {
 		return cmd.printFragment(c)
+	}
+	if err := cmd.checkLogin(); err != nil {
+		return err
 	}
 	var compared comparison
 	options := envoy.InitOptions{
@@ -62,6 +70,9 @@ func (cmd initCommand) Run(c console) error {
 			return compared.needs, err
 		},
 	}
+	if err := cmd.addLogin(ctx, &options); err != nil {
+		return err
+	}
 	compared.wanted = options
 	files, err := c.existingFiles(cmd.Out)
 	if err != nil {
@@ -72,6 +83,9 @@ func (cmd initCommand) Run(c console) error {
 		return err
 	}
 	if cmd.Config != "" {
+		if cmd.Login {
+			options.Cognito, options.ClientIDs, options.Issuer, options.Audience = "", nil, "", ""
+		}
 		if compared.config, err = cmd.useExisting(&options, c); err != nil {
 			return reportMistakes(c.out, err)
 		}
@@ -85,6 +99,7 @@ func (cmd initCommand) Run(c console) error {
 		return err
 	}
 	files.report(c, compared)
+	files.reportLogin(c, cmd.Config, compared)
 	next := result.Next
 	if tourUsage != "" { // the program has the demo
 		next = append(next, "jwtgate demo --config "+cmp.Or(cmd.Config, filepath.Join(cmd.Out, "jwtgate.yaml"))+
@@ -136,8 +151,8 @@ func ownCORS(cors config.CORS) bool {
 }
 
 // writeNew writes a file that must not exist.
-func writeNew(name string, data []byte) error {
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+func writeNew(name string, data []byte, mode fs.FileMode) error {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}

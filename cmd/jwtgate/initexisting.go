@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,6 +51,7 @@ func (c console) existingFiles(dir string) (kept, error) {
 		}
 		found[one.is] = keptFile{path, data}
 	}
+	existingSecrets(dir, found)
 	return found, nil
 }
 
@@ -85,7 +85,7 @@ func (k kept) report(c console, with comparison) {
 }
 
 func missingInConfig(_ keptFile, with comparison) []string {
-	return setup.Configuration(with.config, with.wanted)
+	return append(setup.Configuration(with.config, with.wanted), missingLoginInConfig(with.config, with.wanted.Login)...)
 }
 
 // missingInEnvoy returns the findings of lint-envoy, and the user's options that the file
@@ -163,11 +163,14 @@ func (k kept) write(c console, dir string, files []envoy.File) (compose []byte, 
 		if _, exists := k[file.Name]; exists {
 			continue
 		}
-		if err := os.MkdirAll(cmp.Or(dir, "."), 0o755); err != nil {
+		name, folder, mode := filepath.Join(dir, file.Name), fs.FileMode(0o755), fs.FileMode(0o644)
+		if file.Secret {
+			folder, mode = 0o700, 0o600
+		}
+		if err := os.MkdirAll(filepath.Dir(name), folder); err != nil {
 			return nil, err
 		}
-		name := filepath.Join(dir, file.Name)
-		if err := writeNew(name, file.Data); err != nil {
+		if err := writeNew(name, file.Data, mode); err != nil {
 			return nil, err
 		}
 		fmt.Fprintf(c.out, "wrote  %s\n", name)

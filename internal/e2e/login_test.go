@@ -52,6 +52,33 @@ func startLogin(t *testing.T, ttl time.Duration) loginStack {
 	var s loginStack
 	address, admin := freeAddress(t), freeAddress(t)
 	s.origin = "http://localhost:" + port(address)
+	s.addIssuer(t, ttl)
+	s.revoked = testutil.File(t, "revoked", "")
+	config := loginConfig + "revoked: {file: " + s.revoked + "}\n" +
+		"identity: {strip_cookies: ['" + strings.Join(envoy.LoginCookies(), "', '") + "']}\n"
+	s.gate = startGate(t, testutil.File(t, "jwtgate.yaml", config), "ISSUER="+s.issuer.ISS())
+	s.gate.waitReady(t)
+	s.application = startApplication(t)
+	file, err := envoy.Bootstrap(envoy.Edit{
+		Listen: address, Admin: admin, Gate: s.gate.address, App: s.application.address,
+		Login: &envoy.Login{
+			PublicURL: s.origin, ClientID: "web", Secrets: writeSecrets(t, clientSecret),
+			Authorization: s.issuer.URL() + "/authorize", Token: s.issuer.URL() + "/token", EndSession: s.issuer.URL() + "/end_session",
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.envoy = startEnvoy(t, file, address, admin)
+	return s
+}
+
+// clientSecret has characters that some ways to send it change.
+const clientSecret = "s3cret/+&="
+
+// addIssuer starts the issuer, whose tokens last that long.
+func (s *loginStack) addIssuer(t *testing.T, ttl time.Duration) {
+	t.Helper()
 	server, err := devidp.Start(devidp.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -65,31 +92,13 @@ func startLogin(t *testing.T, ttl time.Duration) loginStack {
 	large := user("dora")
 	large.Access["profile"] = strings.Repeat("0123456789", 600)
 	s.issuer, err = server.Add("shop", devidp.IssuerConfig{Login: &devidp.Login{
-		ClientID: "web", ClientSecret: "s3cret/+&=", TTL: ttl,
+		ClientID: "web", ClientSecret: clientSecret, TTL: ttl,
 		RedirectURIs: []string{s.origin + "/oauth2/callback"}, PostLogoutRedirectURIs: []string{s.origin + "/oauth2/signed-out"},
 		Users: []devidp.User{user("ann", "admin"), user("bob"), other, large},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.revoked = testutil.File(t, "revoked", "")
-	config := loginConfig + "revoked: {file: " + s.revoked + "}\n" +
-		"identity: {strip_cookies: ['" + strings.Join(envoy.LoginCookies(), "', '") + "']}\n"
-	s.gate = startGate(t, testutil.File(t, "jwtgate.yaml", config), "ISSUER="+s.issuer.ISS())
-	s.gate.waitReady(t)
-	s.application = startApplication(t)
-	file, err := envoy.Bootstrap(envoy.Edit{
-		Listen: address, Admin: admin, Gate: s.gate.address, App: s.application.address,
-		Login: &envoy.Login{
-			PublicURL: s.origin, ClientID: "web", Secrets: writeSecrets(t, "s3cret/+&="),
-			Authorization: s.issuer.URL() + "/authorize", Token: s.issuer.URL() + "/token", EndSession: s.issuer.URL() + "/end_session",
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.envoy = startEnvoy(t, file, address, admin)
-	return s
 }
 
 // writeSecrets writes the files of login.yaml's secrets and returns their folder.
@@ -375,5 +384,57 @@ func TestLoginWithLargeTokens(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.Status, got.Body)
 		}
 		s.clean(t, user)
+	}
+}
+
+// TestInitLogin: with the files of `init --login`, a user of an empty folder's project signs
+// in, also at an issuer whose access tokens jwtgate does not read.
+func TestInitLogin(t *testing.T) {
+	for name, more := range map[string][]string{
+		"access tokens": {"--audience", "shop-api"}, "ID tokens": {"--forward", "id-token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s loginStack
+			dir, address, admin := t.TempDir(), freeAddress(t), freeAddress(t)
+			s.origin = "http://localhost:" + port(address)
+			s.addIssuer(t, time.Hour)
+			s.application = startApplication(t)
+			got := jwtgate(t, nil, append([]string{"init", "--login", "--out", dir, "--issuer", s.issuer.ISS(), "--client-id", "web",
+				"--app", s.application.address, "--public-url", s.origin, "--port", port(address),
+				"--client-secret-file", testutil.File(t, "secret", clientSecret+"\n")}, more...)...)
+			if got.code != 0 {
+				t.Fatalf("exit code %d: %s", got.code, got.stderr)
+			}
+			s.gate = startGate(t, filepath.Join(dir, "jwtgate.yaml"))
+			s.gate.waitReady(t)
+			file, err := os.ReadFile(filepath.Join(dir, "envoy.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Envoy runs in another folder here, where ./secrets is not.
+			secrets := filepath.Join(dir, "secrets")
+			if file, err = envoy.Apply(file, envoy.Edit{Admin: admin, Gate: s.gate.address, Login: &envoy.Login{Secrets: secrets}}); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range envoy.Secrets() {
+				name = filepath.Join(dir, name+".yaml")
+				text, err := os.ReadFile(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(name, []byte(strings.Replace(string(text), "./secrets", secrets, 1)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.envoy = startEnvoy(t, file, address, admin)
+			b := newLoginBrowser()
+			if got := s.signIn(t, b, s.origin+"/orders", "ann"); got.Status != http.StatusOK || got.url != s.origin+"/orders" {
+				t.Fatalf("after the sign-in: %d %s %s", got.Status, got.url, got.Body)
+			}
+			s.clean(t, "ann")
+			if out, _ := b.open(t, s.origin+"/logout"); out.url != s.origin+"/oauth2/signed-out" {
+				t.Errorf("the sign-out leads to %s: %s", out.url, out.Body)
+			}
+		})
 	}
 }

@@ -58,11 +58,15 @@ func pool(cfg *config.Config, o envoy.InitOptions) []string {
 func issuer(cfg *config.Config, o envoy.InitOptions) []string {
 	at := slices.IndexFunc(cfg.Issuers, func(i config.Issuer) bool { return slices.Contains(i.ISS, o.Issuer) })
 	if at < 0 {
-		return []string{fmt.Sprintf("issuers lacks the issuer %s; add to it: %s: {issuer: %s, audiences: [%s]}",
-			quote.Readable(o.Issuer), freeName(cfg, "main"), quote.Readable(o.Issuer), quote.Readable(o.Audience))}
+		accepted := "audiences: [" + quote.Readable(o.Audience) + "]"
+		if o.Audience == "" {
+			accepted = "clients: [" + strings.Join(quoted(o.ClientIDs), ", ") + "]"
+		}
+		return []string{fmt.Sprintf("issuers lacks the issuer %s; add to it: %s: {issuer: %s, %s}",
+			quote.Readable(o.Issuer), freeName(cfg, "main"), quote.Readable(o.Issuer), accepted)}
 	}
 	one := cfg.Issuers[at]
-	if len(one.Audiences) == 0 { // aud is not checked, so no value is missing
+	if len(one.Audiences) == 0 || o.Audience == "" { // aud is not checked, or no value is wanted
 		return nil
 	}
 	return lacking(one.Path+".audiences", one.Audiences, []string{o.Audience})

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// loginOptions are the options of init for an Envoy that signs users in.
+type loginOptions struct {
+	Login     bool   `help:"Let Envoy sign users in, as the client --client-id of the issuer."`
+	PublicURL string `name:"public-url" help:"With --login, the origin that people open." placeholder:"URL"`
+
+	ClientSecretFile string `help:"With --login, a file with the client's secret. Default: a new secret." placeholder:"FILE"`
+
+	Forward string `help:"With --login, what jwtgate reads: ${enum}." enum:"access-token,id-token" default:"access-token"`
+	Domain  string `help:"With --login --cognito, the domain of the managed login." placeholder:"DOMAIN"`
+}
+
+// checkLogin returns an error that names an option that has no effect without --login.
+func (o loginOptions) checkLogin() error {
+	if o.Login {
+		return nil
+	}
+	for _, one := range []struct {
+		flag  string
+		given bool
+	}{
+		{"--public-url", o.PublicURL != ""}, {"--client-secret-file", o.ClientSecretFile != ""},
+		{"--forward", o.Forward != "access-token"}, {"--domain", o.Domain != ""},
+	} {
+		if one.given {
+			return fmt.Errorf("%s: expected it only with --login", one.flag)
+		}
+	}
+	return nil
+}
+
+// addLogin adds the options about sign-in: what the user gave, what the issuer's discovery
+// document says, and secrets.
+func (cmd initCommand) addLogin(ctx context.Context, options *envoy.InitOptions) error {
+	if !cmd.Login {
+		return nil
+	}
+	login := &envoy.LoginOptions{
+		PublicURL: strings.TrimSuffix(cmd.PublicURL, "/"), ClientID: strings.Join(cmd.ClientID, ","), Domain: cmd.Domain,
+		IDToken: cmd.Forward == "id-token", CookieKey: rand.Text() + rand.Text(), Owner: owner(),
+	}
+	options.Login = login
+	if err := options.Check(); err != nil {
+		return err
+	}
+	if err := cmd.readClientSecret(login); err != nil {
+		return err
+	}
+	if cmd.Issuer == "" {
+		return nil
+	}
+	return discover(ctx, cmd.Issuer, login)
+}
+
+// owner returns who can read what this process writes, for a container; empty: the system
+// does not say.
+func owner() string {
+	if os.Getuid() < 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid())
+}
+
+// readClientSecret reads the client's secret, or makes one.
+func (cmd initCommand) readClientSecret(login *envoy.LoginOptions) error {
+	if cmd.ClientSecretFile == "" {
+		if login.Domain != "" {
+			return errors.New("--client-secret-file is missing; expected a file with the secret that Cognito made for the app client")
+		}
+		login.ClientSecret, login.Generated = rand.Text()+rand.Text(), true
+		return nil
+	}
+	data, err := os.ReadFile(cmd.ClientSecretFile)
+	if err != nil {
+		return fmt.Errorf("--client-secret-file: %w", err)
+	}
+	login.ClientSecret = string(bytes.TrimRight(data, "\r\n"))
+	if login.ClientSecret == "" || len(data) > 4096 || strings.ContainsAny(login.ClientSecret, "\r\n") {
+		return fmt.Errorf("--client-secret-file: expected one line in %s", cmd.ClientSecretFile)
+	}
+	return nil
+}
+
+// discover reads the issuer's endpoints from its discovery document (OpenID Connect
+// Discovery 1.0 section 4).
+func discover(ctx context.Context, issuer string, login *envoy.LoginOptions) error {
+	const limit = 1 << 20
+	at := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
+	failed := func(err error) error {
+		return fmt.Errorf("nothing was written, because the issuer's endpoints are not known: %s: %w", at, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return failed(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return failed(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(response.Body, limit))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("got status %s; expected 200", response.Status)
+	}
+	if err != nil {
+		return failed(err)
+	}
+	var document struct {
+		Issuer        string `json:"issuer"`
+		Authorization string `json:"authorization_endpoint"`
+		Token         string `json:"token_endpoint"`
+		EndSession    string `json:"end_session_endpoint"`
+	}
+	if err := json.Unmarshal(data, &document); err != nil {
+		return failed(fmt.Errorf("got no JSON object: %w", err))
+	}
+	if document.Issuer != issuer {
+		return failed(fmt.Errorf("got the issuer %q; expected %q, as in --issuer", document.Issuer, issuer))
+	}
+	login.Authorization, login.Token, login.EndSession = document.Authorization, document.Token, document.EndSession
+	for _, one := range []struct{ name, value string }{
+		{"authorization_endpoint", login.Authorization}, {"token_endpoint", login.Token}, {"end_session_endpoint", login.EndSession},
+	} {
+		if one.value == "" && one.name == "end_session_endpoint" {
+			continue
+		}
+		u, err := url.Parse(one.value)
+		if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && config.LoopbackHost(u.Hostname())) {
+			return failed(fmt.Errorf("got the %s %q; expected an https URL", one.name, one.value))
+		}
+	}
+	return nil
+}
+
+// missingLoginInConfig returns what an existing jwtgate.yaml lacks for sign-in.
+func missingLoginInConfig(cfg *config.Config, login *envoy.LoginOptions) []string {
+	if login == nil || cfg == nil {
+		return nil
+	}
+	var lines []string
+	source := login.SessionSource()
+	reads := func(one config.TokenSource) bool { return one.Kind == config.SourceCookie && one.Name == source }
+	if !slices.ContainsFunc(cfg.Tokens.From, reads) {
+		lines = append(lines, fmt.Sprintf("tokens.from: add {cookie: %s}, in which Envoy keeps the token", source))
+	}
+	var missing []string
+	for _, name := range login.StripCookies() {
+		if !slices.Contains(cfg.Identity.StripCookies, config.CookieName(name)) {
+			missing = append(missing, "'"+name+"'")
+		}
+	}
+	if len(missing) > 0 {
+		lines = append(lines, "identity.strip_cookies: add "+strings.Join(missing, ", "))
+	}
+	return lines
+}
+
+// reportLogin prints what the file of --config lacks for sign-in. [kept.report] has printed
+// what the jwtgate.yaml of the folder lacks.
+func (k kept) reportLogin(c console, file string, with comparison) {
+	_, reported := k["jwtgate.yaml"]
+	if lines := missingLoginInConfig(with.config, with.wanted.Login); len(lines) > 0 && !reported {
+		fmt.Fprintf(c.out, "\nto do in %s:\n%s\n", file, strings.Join(lines, "\n"))
+	}
+}
+
+// existingSecrets finds the files with secrets of a folder, which init keeps.
+func existingSecrets(dir string, found kept) {
+	for _, name := range envoy.Secrets() {
+		for _, name := range []string{name, name + ".yaml", filepath.Dir(name) + "/.gitignore"} {
+			if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+				found[name] = keptFile{path: filepath.Join(dir, name)}
+			}
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
+)
+
+// discovery serves a discovery document on loopback, with these members in addition to its
+// issuer.
+func discovery(t *testing.T, members string) (issuer string) {
+	t.Helper()
+	var server *httptest.Server
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/.well-known/openid-configuration" {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprintf(w, `{"issuer": %q%s}`, server.URL, members)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+const endpoints = `, "authorization_endpoint": "https://login.example/auth?a=b", "token_endpoint": "https://login.example:8443/token"`
+
+// secretFiles are the files in the folder secrets.
+func secretFiles() map[string]os.FileMode {
+	return map[string]os.FileMode{
+		"client-secret": 0o600, "cookie-key": 0o600, "client-secret.yaml": 0o644, "cookie-key.yaml": 0o644, ".gitignore": 0o644,
+	}
+}
+
+func TestInitLogin(t *testing.T) {
+	alone(t)
+	issuer := discovery(t, endpoints+`, "end_session_endpoint": "https://login.example/out"`)
+	secret := testutil.File(t, "secret", "s3cret\n")
+	cognito := []string{"--cognito", "us-west-1_6BpkgoczU", "--domain", "shop.auth.us-west-1.amazoncognito.com", "--client-id", "abc"}
+	for _, row := range []struct {
+		name   string
+		args   []string
+		config []string // in jwtgate.yaml
+		envoy  []string // in envoy.yaml
+		out    []string
+	}{
+		{"any issuer", []string{"--issuer", issuer, "--client-id", "web", "--audience", "orders-api", "--public-url",
+			"http://localhost:8080/"},
+			[]string{"audiences: [orders-api]", "dangerously_allow_http: true", "{cookie: __Host-BearerToken}", `- "__Host-IdToken*"`},
+			[]string{`"https://login.example/auth?a=b"`, `{ uri: "https://login.example:8443/token"`, `"https://login.example/out"`,
+				"address: login.example, port_value: 8443", `sni: "login.example"`, `client_id: "web"`,
+				`"http://localhost:8080/oauth2/callback"`},
+			[]string{"register for the client web the redirect URL http://localhost:8080/oauth2/callback", "give the client the secret in"}},
+		{"no audience", []string{"--issuer", issuer, "--client-id", "web", "--public-url", "https://app.example",
+			"--client-secret-file", secret},
+			[]string{"clients: [web]"}, []string{`"https://app.example/oauth2/signed-out"`},
+			[]string{"https://app.example/oauth2/signed-out; turn refresh token rotation off", "Envoy has no TLS yet"}},
+		{"opaque access tokens", []string{"--issuer", issuer, "--client-id", "web", "--forward", "id-token", "--public-url",
+			"http://localhost:8080"},
+			[]string{"audiences: [web]", "token_use: [access, id]", "{cookie: __Host-IdToken}"}, nil, nil},
+		{"Cognito", append(cognito, "--public-url", "https://app.example", "--client-secret-file", secret),
+			[]string{"clients: [abc]", "token_use: [access]"},
+			[]string{`"https://shop.auth.us-west-1.amazoncognito.com/oauth2/authorize"`, "disable_id_token_set_cookie: true",
+				`/logout?client_id=abc&logout_uri=https%3A%2F%2Fapp.example%2Foauth2%2Fsigned-out#"`}, nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "new")
+			got := command(t, append([]string{"init", "--login", "--app", "127.0.0.1:3000", "--out", dir}, row.args...)...)
+			got.holds(t, exitYes, append(row.out, "cd "+dir+" && envoy -c envoy.yaml", "jwtgate check --config "), nil)
+			for name, texts := range map[string][]string{
+				"jwtgate.yaml": row.config, "envoy.yaml": append(row.envoy, `path: "./secrets/client-secret.yaml"`,
+					"forward_bearer_token: false"),
+				"compose.yaml": {`"./secrets:/etc/envoy/secrets:ro"`, "working_dir: /etc/envoy"}, "secrets/.gitignore": {"*\n"},
+				"secrets/client-secret.yaml": {"name: client-secret\n", "filename: ./secrets/client-secret }"},
+			} {
+				data, err := os.ReadFile(filepath.Join(dir, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, text := range texts {
+					if !strings.Contains(string(data), text) {
+						t.Errorf("%s does not contain %q:\n%s", name, text, data)
+					}
+				}
+			}
+			checkSecrets(t, dir, strings.Contains(strings.Join(row.args, " "), secret))
+			command(t, "check", "--config", filepath.Join(dir, "jwtgate.yaml")).holds(t, exitYes, []string{": valid"}, nil)
+			again := command(t, append([]string{"init", "--login", "--app", "127.0.0.1:3000", "--out", dir}, row.args...)...)
+			again.holds(
+				t,
+				exitYes,
+				[]string{"jwtgate.yaml, which exists and lacks nothing", "compose.yaml, which exists and lacks nothing"},
+				nil,
+			)
+			if strings.Contains(again.out, "wrote") {
+				t.Errorf("a second init wrote files:\n%s", again.out)
+			}
+		})
+	}
+}
+
+// checkSecrets checks the files with secrets.
+func checkSecrets(t *testing.T, dir string, given bool) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(dir, "secrets"))
+	if err != nil || len(entries) != len(secretFiles()) {
+		t.Fatalf("%v, %v", entries, err)
+	}
+	for name, mode := range secretFiles() {
+		info, err := os.Stat(filepath.Join(dir, "secrets", name))
+		if err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	for _, name := range []string{"client-secret", "cookie-key"} {
+		data, err := os.ReadFile(filepath.Join(dir, "secrets", name))
+		if err != nil || len(data) < 32 && !given || strings.HasSuffix(string(data), "\n") ||
+			given && name == "client-secret" && string(data) != "s3cret" {
+			t.Errorf("%s is %q, %v", name, data, err)
+		}
+	}
+}
+
+// TestInitLoginMistakes: with a mistake or without the issuer's endpoints, init writes
+// nothing.
+func TestInitLoginMistakes(t *testing.T) {
+	alone(t)
+	issuer := discovery(t, endpoints)
+	app := slices.Clip([]string{"--app", "127.0.0.1:3000"})
+	at := slices.Clip(append([]string{"--login", "--client-id", "web", "--issuer", issuer}, app...))
+	public := slices.Clip(append([]string{"--public-url", "http://localhost:8080"}, at...))
+	pool := slices.Clip(append([]string{
+		"--login", "--cognito", "us-west-1_6BpkgoczU", "--client-id", "web", "--public-url", "https://app.example",
+	}, app...))
+	for name, row := range map[string]struct {
+		args []string
+		text string
+	}{
+		"no public URL":          {at, "--public-url is missing"},
+		"a public URL on http":   {append(at, "--public-url", "http://app.example:8080"), "expected https, or http://localhost:PORT"},
+		"a public URL elsewhere": {append(at, "--public-url", "http://localhost:9000"), "expected --port 9000"},
+		"a path":                 {append(at, "--public-url", "https://app.example/a"), "--public-url: got the origin"},
+		"no client": {append(app, "--login", "--issuer", issuer, "--public-url", "http://localhost:8080"),
+			"--client-id: got \"\""},
+		"two clients": {append(public, "--client-id", "b"), "--client-id: got \"web, b\"; expected one"},
+		"no issuer": {append(app, "--login", "--client-id", "web", "--public-url", "http://localhost:8080"),
+			"expected either --issuer URL"},
+		"a domain of an issuer": {append(public, "--domain", "a.example"), "--domain: expected it only with --cognito"},
+		"an issuer on http": {append(app, "--login", "--issuer", "http://login.example", "--client-id", "web", "--public-url",
+			"https://a.example"), "or http on loopback"},
+		"no login": {append(app, "--public-url", "https://a.example", "--issuer", issuer, "--audience", "a"),
+			"--public-url: expected it only with --login"},
+		"Cognito, no domain": {pool, "--domain: got \"\""},
+		"Cognito, no secret": {append(pool, "--domain", "a.example"), "--client-secret-file is missing"},
+		"Cognito, ID tokens": {append(pool, "--domain", "a.example", "--forward", "id-token"),
+			"--forward id-token and --cognito: got both"},
+		"no secret in the file": {append(public, "--client-secret-file", testutil.File(t, "empty", "\n")), "expected one line in"},
+		"no file":               {append(public, "--client-secret-file", "/nowhere"), "--client-secret-file: open /nowhere"},
+		"no endpoints": {append(app, "--login", "--issuer", discovery(t, ""), "--client-id", "web", "--public-url",
+			"http://localhost:8080"),
+			"got the authorization_endpoint \"\"; expected an https URL"},
+		"endpoints on http": {append(app, "--login", "--issuer", discovery(t, strings.ReplaceAll(endpoints, "https", "http")),
+			"--client-id", "web",
+			"--public-url", "http://localhost:8080"), "expected an https URL"},
+		"no discovery": {append(app, "--login", "--issuer", issuer+"/other", "--client-id", "web", "--public-url",
+			"http://localhost:8080"),
+
+			"nothing was written, because the issuer's endpoints are not known: " + issuer +
+				"/other/.well-known/openid-configuration: got status 404"},
+		"another issuer": {append(app, "--login", "--issuer", issuer+"/", "--client-id", "web", "--public-url", "http://localhost:8080"),
+			"expected \"" + issuer + "/\", as in --issuer"},
+		"nobody listens": {append(app, "--login", "--issuer", "http://127.0.0.1:1", "--client-id", "web", "--public-url",
+			"http://localhost:8080"),
+			"nothing was written"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "new")
+			got := command(t, append([]string{"init", "--out", dir}, row.args...)...)
+			got.holds(t, exitFailure, nil, []string{row.text})
+			if _, err := os.Stat(dir); err == nil {
+				t.Error("the folder was made")
+			}
+		})
+	}
+}
+
+// TestInitLoginForAConfiguration: init says what an existing configuration lacks.
+func TestInitLoginForAConfiguration(t *testing.T) {
+	alone(t)
+	issuer := discovery(t, endpoints)
+	file, dir := testutil.File(t, "jwtgate.yaml", initYAML), filepath.Join(t.TempDir(), "new")
+	got := command(t, "init", "--login", "--config", file, "--issuer", issuer, "--client-id", "web", "--app", "127.0.0.1:3000",
+		"--public-url", "http://localhost:8080", "--out", dir)
+	got.holds(
+		t,
+		exitYes,
+		[]string{"to do in " + file + ":\ntokens.from: add {cookie: __Host-BearerToken}", "identity.strip_cookies: add '__Host-B",
+			"the issuer has no end_session_endpoint"},
+		nil,
+	)
+	if data, err := os.ReadFile(filepath.Join(dir, "envoy.yaml")); err != nil ||
+		!strings.Contains(string(data), "# this issuer has no end_session_endpoint") {
+		t.Errorf("%v\n%s", err, data)
+	}
+}

@@ -1,0 +1,180 @@
+package envoy
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// LoginOptions are the options of `jwtgate init --login`, with which envoy.yaml has the form
+// of login.yaml.
+type LoginOptions struct {
+	PublicURL string // the origin under which browsers reach Envoy
+	ClientID  string // of Envoy, at the issuer
+	Domain    string // of Cognito's managed login; else the endpoints are those of discovery
+	IDToken   bool   // jwtgate verifies the ID token, for issuers with opaque access tokens
+
+	// The issuer's endpoints from its discovery document; EndSession may be empty.
+	Authorization, Token, EndSession string
+
+	ClientSecret, CookieKey string // the contents of the two files
+	Generated               bool   // ClientSecret is not the issuer's yet
+	Owner                   string // UID:GID that reads the files in a container; empty: any
+}
+
+// secretsFolder is the folder of the secrets, next to envoy.yaml.
+const secretsFolder = "secrets"
+
+// Secrets returns the names of the files with secrets that [Init] renders.
+func Secrets() []string {
+	return []string{secretsFolder + "/client-secret", secretsFolder + "/cookie-key"}
+}
+
+// PlainHTTP reports whether the issuer is an http URL on loopback.
+func (o InitOptions) PlainHTTP() bool {
+	u, err := url.Parse(o.Issuer)
+	return err == nil && u.Scheme == "http" && thisMachine(u.Hostname())
+}
+
+// SessionSource is the cookie from which jwtgate reads the token.
+func (l LoginOptions) SessionSource() string {
+	if l.IDToken {
+		return SessionCookies()["id_token"]
+	}
+	return SessionCookie
+}
+
+// StripCookies returns the cookies that the application must not receive.
+func (LoginOptions) StripCookies() []string { return LoginCookies() }
+
+// checkLogin checks the options about sign-in, and the issuer's.
+func (o InitOptions) checkLogin() error {
+	l := o.Login
+	var faults []error
+	add := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	switch {
+	case (o.Cognito == "") == (o.Issuer == ""):
+		add("--login: expected either --issuer URL, or --cognito POOL --domain DOMAIN")
+	case o.Cognito != "" && (!poolID.MatchString(o.Cognito) || len(o.Cognito) > 55):
+		add("--cognito: got %q; expected a user pool id, such as us-west-1_6BpkgoczU", o.Cognito)
+	case o.Cognito != "" && !domainName.MatchString(l.Domain):
+		add("--domain: got %q; expected the domain of the pool's managed login, such as shop.auth.us-west-1.amazoncognito.com", l.Domain)
+	case o.Cognito != "" && l.IDToken:
+		add("--forward id-token and --cognito: got both; Cognito's sign-out does not work with it, and its access tokens are JWTs")
+	case o.Issuer != "" && l.Domain != "":
+		add("--domain: expected it only with --cognito")
+	case o.Issuer != "":
+		if err := o.checkGeneric(); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if len(o.ClientIDs) != 1 || !plainText(l.ClientID) || l.ClientID == "" {
+		add("--client-id: got %q; expected one, the client that Envoy is at the issuer", strings.Join(o.ClientIDs, ", "))
+	}
+	return errors.Join(append(faults, o.checkPublicURL())...)
+}
+
+var domainName = regexp.MustCompile(`^[a-z0-9-]+([.][a-z0-9-]+)+$`)
+
+// checkPublicURL checks that browsers keep the cookies of the public URL, and that Envoy
+// listens there if it is this machine.
+func (o InitOptions) checkPublicURL() error {
+	text := o.Login.PublicURL
+	if text == "" {
+		return errors.New(
+			"--public-url is missing; expected the origin that people open, such as http://localhost:8080 or https://app.example",
+		)
+	}
+	if err := checkOrigin(text); err != nil {
+		return fmt.Errorf("--public-url: %w", err)
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return err
+	case u.Scheme == "http" && u.Hostname() != "localhost":
+		return fmt.Errorf(
+			"--public-url: got %q; expected https, or http://localhost:PORT: browsers keep the session's cookies nowhere else",
+			text,
+		)
+	case u.Scheme == "http" && portOf(u) != o.port():
+		return fmt.Errorf("--public-url: got %q, and Envoy listens on port %d; expected --port %d", text, o.port(), portOf(u))
+	}
+	return nil
+}
+
+// loginEdit returns the changes of login.yaml; nil without sign-in.
+func (o InitOptions) loginEdit() *Login {
+	if o.Login == nil {
+		return nil
+	}
+	l := *o.Login
+	edit := &Login{
+		PublicURL: l.PublicURL, ClientID: l.ClientID, Secrets: "./" + secretsFolder,
+		Authorization: l.Authorization, Token: l.Token, EndSession: l.EndSession, NoEndSession: l.EndSession == "",
+	}
+	if l.Domain != "" {
+		at := "https://" + l.Domain
+		edit.Authorization, edit.Token, edit.NoHint, edit.NoEndSession = at+"/oauth2/authorize", at+"/oauth2/token", true, false
+		// Envoy adds ?id_token_hint=...: after the #, it stays in the browser.
+		edit.EndSession = at + "/logout?client_id=" + url.QueryEscape(l.ClientID) + "&logout_uri=" + url.QueryEscape(l.signedOut()) + "#"
+	}
+	return edit
+}
+
+func (l LoginOptions) callback() string  { return l.PublicURL + "/oauth2/callback" }
+func (l LoginOptions) signedOut() string { return l.PublicURL + "/oauth2/signed-out" }
+
+// secrets returns the files of the secrets. None ends with a line feed, which would be a
+// part of the secret.
+func (o InitOptions) secrets() []File {
+	if o.Login == nil {
+		return nil
+	}
+	var files []File
+	for i, value := range []string{o.Login.ClientSecret, o.Login.CookieKey} {
+		name := Secrets()[i]
+		files = append(files, File{Name: name, Data: []byte(value), Secret: true}, File{Name: name + ".yaml", Data: []byte(
+			"# Envoy reads the secret from here, and again when the file is replaced (mv, not an editor).\n" +
+				"resources:\n- \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n" +
+				"  name: " + filepath.Base(name) + "\n  generic_secret: { secret: { filename: ./" + name + " } }\n")})
+	}
+	return append(files, File{Name: secretsFolder + "/.gitignore", Data: []byte("*\n")})
+}
+
+// runEnvoy returns the command that runs Envoy with envoy.yaml. The paths of the secrets are
+// relative to its folder.
+func (o InitOptions) runEnvoy() string {
+	if o.Login != nil && filepath.Clean(cmp.Or(o.Dir, ".")) != "." {
+		return "cd " + o.Dir + " && envoy -c envoy.yaml"
+	}
+	return "envoy -c " + filepath.Join(o.Dir, "envoy.yaml")
+}
+
+// nextLogin returns what to register at the issuer.
+func (o InitOptions) nextLogin() []string {
+	if o.Login == nil {
+		return nil
+	}
+	l := o.Login
+	steps := []string{
+		"at the issuer, register for the client " + l.ClientID + " the redirect URL " + l.callback(),
+		"and the URL after sign-out " + l.signedOut() + "; turn refresh token rotation off",
+	}
+	if l.Generated {
+		steps = append(steps, "give the client the secret in "+filepath.Join(o.Dir, Secrets()[0])+
+			", or write the one that the issuer made into that file, without a line feed")
+	}
+	if l.EndSession == "" && l.Domain == "" {
+		steps = append(steps, "the issuer has no end_session_endpoint, so that /logout ends the session here, and not at the issuer")
+	}
+	if strings.HasPrefix(l.PublicURL, "https:") {
+		steps = append(steps, "Envoy has no TLS yet: put a certificate on its listener, or a proxy that has one in front, for "+l.PublicURL)
+	}
+	return slices.Clip(steps)
+}
