@@ -4,6 +4,9 @@ package deploy
 
 import (
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -122,9 +125,26 @@ func TestHelmFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	page := read(t, filepath.Join(root, "docs/upgrading.md"))
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```\n")
+	for _, block := range blocks.FindAllStringSubmatch(between(page, "<!-- downstream tls -->", "<!-- /"), -1) {
+		shown := slices.ContainsFunc(ofKind(objects, "ConfigMap"), func(m object) bool {
+			return strings.Contains(m.within("data").raw("envoy.yaml")+m.within("data").raw("tls.yaml")+"\n", block[1])
+		})
+		if !shown {
+			t.Errorf("docs/upgrading.md shows what the chart does not write:\n%s", block[1])
+		}
+	}
 	for kind, n := range map[string]int{"PodMonitor": 2, "HTTPRoute": 1, "ConfigMap": 3, "HorizontalPodAutoscaler": 2} {
 		if got := len(ofKind(objects, kind)); got != n {
 			t.Errorf("%d objects of kind %s; expected %d", got, kind, n)
 		}
 	}
+}
+
+// between returns the part of a text between two others.
+func between(text, begin, end string) string {
+	_, rest, _ := strings.Cut(text, begin)
+	part, _, _ := strings.Cut(rest, end)
+	return part
 }

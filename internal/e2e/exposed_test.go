@@ -70,21 +70,44 @@ func exposed(t *testing.T) map[string]metric {
 			}
 			return err
 		})
-		for name, family := range found {
-			if _, known := all[name]; !known {
-				all[name] = metric{strings.ToLower(family.GetType().String()), map[string]map[string]bool{}}
-			}
-			for _, sample := range family.GetMetric() {
-				for _, label := range sample.GetLabel() {
-					if all[name].labels[label.GetName()] == nil {
-						all[name].labels[label.GetName()] = map[string]bool{}
-					}
-					all[name].labels[label.GetName()][label.GetValue()] = true
+		addFamilies(all, found)
+	}
+	return all
+}
+
+// exposedByEnvoy runs the shipped Envoy file without a gate, and adds the metrics that
+// Envoy exposes.
+func exposedByEnvoy(t *testing.T, all map[string]metric) {
+	t.Helper()
+	proxy := startShippedEnvoy(t, freeAddress(t), freeAddress(t))
+	response, err := http.Get("http://" + proxy.admin + "/stats/prometheus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	found, err := parser.TextToMetricFamilies(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("status %d: %v", response.StatusCode, err)
+	}
+	addFamilies(all, found)
+}
+
+// addFamilies adds metrics with their labels.
+func addFamilies(all map[string]metric, found map[string]*dto.MetricFamily) {
+	for name, family := range found {
+		if _, known := all[name]; !known {
+			all[name] = metric{strings.ToLower(family.GetType().String()), map[string]map[string]bool{}}
+		}
+		for _, sample := range family.GetMetric() {
+			for _, label := range sample.GetLabel() {
+				if all[name].labels[label.GetName()] == nil {
+					all[name].labels[label.GetName()] = map[string]bool{}
 				}
+				all[name].labels[label.GetName()][label.GetValue()] = true
 			}
 		}
 	}
-	return all
 }
 
 // codeSpans returns the code spans of a text.

@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // promtool runs promtool in a folder and returns what it printed.
@@ -136,7 +137,7 @@ const prometheusFolder = "../../deploy/prometheus"
 
 // TestAlertRules: promtool accepts the alert rules, and their tests show each alert firing
 // and not firing. Each rule has a hint and the place of its documentation, and uses only
-// metrics that running servers expose.
+// metrics that running servers and Envoy expose.
 func TestAlertRules(t *testing.T) {
 	promtool(t, prometheusFolder, "check", "rules", "--lint=all", "--lint-fatal", "alerts.yaml")
 	promtool(t, prometheusFolder, "test", "rules", "alerts.test.yaml")
@@ -147,6 +148,7 @@ func TestAlertRules(t *testing.T) {
 	tested := alertTests(t)
 	page := read(t, "../../docs/operating.md")
 	all := exposed(t)
+	exposedByEnvoy(t, all)
 	headings := map[string]bool{}
 	for _, found := range regexp.MustCompile(`(?m)^### (Jwtgate\w+)$`).FindAllStringSubmatch(page, -1) {
 		headings[found[1]] = true
@@ -181,6 +183,16 @@ func TestAlertRules(t *testing.T) {
 		t.Errorf("there are no rules for the headings %v and the tests of %v", slices.Sorted(maps.Keys(headings)),
 			slices.Sorted(maps.Keys(tested)))
 	}
+}
+
+// TestScrapeConfiguration: promtool accepts the scrape configuration of docs/upgrading.md.
+func TestScrapeConfiguration(t *testing.T) {
+	found := regexp.MustCompile("(?s)<!-- scrape -->\n```yaml\n(.*?)```\n").FindStringSubmatch(read(t, "../../docs/upgrading.md"))
+	if found == nil {
+		t.Fatal("docs/upgrading.md has no scrape configuration")
+	}
+	file := testutil.File(t, "prometheus.yml", found[1])
+	promtool(t, filepath.Dir(file), "check", "config", "--syntax-only", "--lint=all", "--lint-fatal", "prometheus.yml")
 }
 
 // seen is which states of an alert its tests cover.

@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -271,5 +273,23 @@ func TestReplicaName(t *testing.T) {
 	}
 	if host, err := os.Hostname(); err == nil && host != "" && strings.Contains(one, host) {
 		t.Errorf("%q has the host's name", one)
+	}
+}
+
+// TestReplicaNameByHand: the command of docs/operating.md prints the replica name of a pod,
+// whose host name is the pod's name.
+func TestReplicaNameByHand(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile(`(?m)^printf .* POD .*$`).FindString(string(page))
+	out, err := exec.Command("sh", "-c", strings.Replace(command, "POD", host, 1)).Output()
+	if got, want := strings.TrimSpace(string(out)), server.ReplicaName("[::]:9001"); err != nil || got != want {
+		t.Errorf("%s: %q, %v; expected %q", command, got, err, want)
 	}
 }
