@@ -55,20 +55,19 @@ func failureOf(err error) failure {
 
 // fixes are how to change the condition or the tokens so that it can be evaluated.
 func (f failure) fixes() []denial.Advice {
-	one := func(fix denial.Fix) []denial.Advice { return []denial.Advice{fix.With()} }
 	switch f {
 	case failedKey:
-		return one(denial.FixHas)
+		return []denial.Advice{denial.FixHas.With()}
 	case failedIndex:
-		return one(denial.FixListLength)
+		return []denial.Advice{denial.FixListLength.With()}
 	case failedType:
-		return one(denial.FixClaimType)
+		return []denial.Advice{denial.FixClaimType.With()}
 	case failedNumber:
-		return one(denial.FixArithmetic)
+		return []denial.Advice{denial.FixArithmetic.With()}
 	case failedCost:
 		return []denial.Advice{denial.FixCheaper.With(), denial.FixShorterValues.With()}
 	case failedIssuedAt:
 		return []denial.Advice{denial.FixIssuedAt.With(), denial.FixNoIssuedAt.With()}
 	}
-	return one(denial.FixSimpler)
+	return []denial.Advice{denial.FixSimpler.With()}
 }

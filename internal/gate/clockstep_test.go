@@ -47,7 +47,7 @@ func TestClockStepsBack(t *testing.T) {
 	const hour = 3600
 	c := &steppedClock{}
 	server := serve(t)
-	home := add(t, server, "home", "")
+	home := addIssuer(t, server, "home", "")
 	cfg := parse(t, `
 issuers:
   home: {issuer: "${HOME_ISS}", audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true,

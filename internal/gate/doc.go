@@ -42,4 +42,6 @@
 //  11. A token is verified with the keys of the issuer whose configured iss is byte for
 //     byte the token's. A cached token is not accepted after its key has been removed
 //     (TestKeysAreOfTheExactIssuer, TestRememberedTokenFallsWithItsKey).
+//  12. The hint of a denial consists of fixes of package denial. Each of them ends that
+//     denial alone, and none was made already (TestEveryHintIsTrue).
 package gate

@@ -104,7 +104,7 @@ func TestGateAccessors(t *testing.T) {
 // Before it has any key, a gate allows public requests and denies tokens with an outage.
 func TestDecidesAtOnce(t *testing.T) {
 	server := serve(t)
-	home := add(t, server, "home", "")
+	home := addIssuer(t, server, "home", "")
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)
 	}

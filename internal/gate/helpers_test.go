@@ -81,12 +81,12 @@ func startWith(t *testing.T, yaml string) *fixture {
 	t.Helper()
 	w := &fixture{clock: &clock{}}
 	live, dark, dim := serve(t), serve(t), serve(t)
-	w.home = add(t, live, "home", "")
+	w.home = addIssuer(t, live, "home", "")
 	if _, err := w.home.AddKey("ES384"); err != nil {
 		t.Fatal(err)
 	}
-	w.pool = add(t, live, "pool", "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU")
-	w.dark, w.dim = add(t, dark, "dark", ""), add(t, dim, "dim", "")
+	w.pool = addIssuer(t, live, "pool", "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU")
+	w.dark, w.dim = addIssuer(t, dark, "dark", ""), addIssuer(t, dim, "dim", "")
 	if err := dark.Pause(); err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func serve(t *testing.T) *devidp.Server {
 }
 
 // add adds an issuer to a server. If iss is empty, the issuer's URL is its iss.
-func add(t *testing.T, server *devidp.Server, name, iss string) *devidp.Issuer {
+func addIssuer(t *testing.T, server *devidp.Server, name, iss string) *devidp.Issuer {
 	t.Helper()
 	i, err := server.Add(name, devidp.IssuerConfig{ISS: iss, Algorithm: "ES256"})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // token's. The two issuers differ in a final slash, so a lookup that trims it confuses them.
 func TestKeysAreOfTheExactIssuer(t *testing.T) {
 	server := serve(t)
-	bare, slash := add(t, server, "bare", "https://issuer.example"), add(t, server, "slash", "https://issuer.example/")
+	bare, slash := addIssuer(t, server, "bare", "https://issuer.example"), addIssuer(t, server, "slash", "https://issuer.example/")
 	cfg := parse(t, `
 issuers:
   bare:  {issuer: "https://issuer.example", prefix: "bare:", audiences: [orders-api], algorithms: [ES256],

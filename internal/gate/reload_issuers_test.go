@@ -54,7 +54,7 @@ func TestReloadTakesIssuersOver(t *testing.T) {
 func TestReloadWaitsForNewIssuers(t *testing.T) {
 	g := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
 	for i := range 5 {
-		home := add(t, serve(t), fmt.Sprintf("home-%d", i), "")
+		home := addIssuer(t, serve(t), fmt.Sprintf("home-%d", i), "")
 		next := parse(t, `issuers: {home: {issuer: "${ISS}", audiences: [a], algorithms: [ES256], dangerously_allow_http: true}}`,
 			map[string]string{"ISS": home.ISS()})
 		raw := mint(t, home, map[string]any{"aud": "a", "sub": "s"})

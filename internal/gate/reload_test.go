@@ -15,7 +15,7 @@ import (
 // configs, although its server is down.
 func TestReload(t *testing.T) {
 	server := serve(t)
-	home := add(t, server, "home", "")
+	home := addIssuer(t, server, "home", "")
 	variables := map[string]string{"ISS": home.ISS()}
 	const issuers = `
 issuers: {home: {issuer: "${ISS}", audiences: [orders-api], algorithms: [ES256], dangerously_allow_http: true}}

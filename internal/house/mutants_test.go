@@ -305,6 +305,9 @@ func mutants() []mutant {
 		{"10 identity: prefix of groups", "internal/token/token.go", `return prefixed(t.prefix, groups), true`, `return groups, true`},
 		{"10 identity: encoding", "internal/identity/encode.go", `return escape(text, false), err`, `return text, err`},
 
+		{"hints: groups without the issuer's prefix", "internal/route/denial.go", `case len(unprefixed) > 0:`, `case false:`},
+		{"hints: an issuer that the configuration refuses", "internal/token/near.go",
+			`config.IsISS(iss, i.discovered, i.allowHTTP) && whole(iss)`, `true`},
 		{"answer: a denial denies twice", "internal/extauthz/response.go",
 			`Status: &rpcstatus.Status{Code: int32(rpc), Message`, `Status: &rpcstatus.Status{Code: 0 * int32(rpc), Message`},
 		{"answer: an answer is no error", "internal/extauthz/response.go",

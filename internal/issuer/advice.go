@@ -12,7 +12,7 @@ import (
 
 // unfit returns the error for a token that names a skipped key.
 func (s Skipped) unfit() keyError {
-	e := keyError{kind: ErrKeyUnfit, kid: s.KID, why: s.Detail, fix: denial.FixOtherKey}
+	e := keyError{kind: ErrKeyUnfit, kid: s.KID, why: s.Detail, fix: denial.FixOtherKey.With()}
 	published := map[string]string{
 		SkipUse:       "with the use \"sig\"",
 		SkipKeyOps:    "with \"verify\" in key_ops",
@@ -21,22 +21,21 @@ func (s Skipped) unfit() keyError {
 	}
 	switch how, ok := published[s.Reason]; {
 	case ok:
-		e.fix, e.value = denial.FixPublishKey, how
+		e.fix = denial.FixPublishKey.With(how)
 	case s.fits != "":
-		e.fix, e.value = denial.FixKeyAlg, quote.OneOf(strings.Fields(s.fits))
+		e.fix = denial.FixKeyAlg.With(quote.OneOf(strings.Fields(s.fits)))
 	case s.Reason == SkipAlg:
-		e.fix, e.value = denial.FixPublishKey, "without alg"
+		e.fix = denial.FixPublishKey.With("without alg")
 	}
 	return e
 }
 
 // adviseOutage completes the error for a key that could not be had. The caller holds mu.
 func (r *refresher) adviseOutage(missing *keyError, now time.Time) {
-	failing := r.schedule.failures > 0
-	if missing.fix, missing.value = denial.FixRetry, ""; !failing {
+	if missing.fix = denial.FixRetry.With(); r.schedule.failures == 0 {
 		return
 	}
-	missing.fix, missing.value = denial.FixFetchKeys, quote.Text(r.identity.Name)
+	missing.fix = denial.FixFetchKeys.With(quote.Text(r.identity.Name))
 	if missing.why == "" {
 		missing.why = "the last fetch failed: " + r.report.lastError
 	}

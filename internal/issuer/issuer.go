@@ -144,8 +144,7 @@ type keyError struct {
 	why   string
 	retry time.Duration
 
-	fix    denial.Fix // with value, if it is not empty
-	value  string
+	fix    denial.Advice
 	others []denial.Advice // further fixes
 }
 
@@ -173,13 +172,10 @@ func (e *keyError) NeedsKID() bool { return e.kind == errKIDNeeded }
 
 // Advice returns what ends the denial of the token.
 func (e *keyError) Advice() []denial.Advice {
-	switch {
-	case e.fix == "":
+	if e.fix == (denial.Advice{}) {
 		return e.others
-	case e.value == "":
-		return append([]denial.Advice{e.fix.With()}, e.others...)
 	}
-	return append([]denial.Advice{e.fix.With(e.value)}, e.others...)
+	return append([]denial.Advice{e.fix}, e.others...)
 }
 
 // RetryAfter returns the time until the issuer's next fetch, from 1 to 30

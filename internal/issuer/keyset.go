@@ -129,7 +129,7 @@ func (s *keySet) find(kid, alg string) (*key, keyError) {
 		if skip, ok := s.unfit[kid]; ok {
 			return nil, skip.unfit()
 		}
-		return nil, keyError{kind: ErrKeyUnknown, kid: kid, fix: denial.FixPublishedKey}
+		return nil, keyError{kind: ErrKeyUnknown, kid: kid, fix: denial.FixPublishedKey.With()}
 	}
 	var fit *key
 	for _, k := range held {
@@ -138,14 +138,19 @@ func (s *keySet) find(kid, alg string) (*key, keyError) {
 		case fit != nil && !fit.public.Equal(k.public):
 			// The kid is ambiguous. Trying both keys would let one of them verify
 			// a token that was meant for the other.
-			return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: "two keys have it, and both fit " + alg, fix: denial.FixOneKey, value: alg}
+			return nil, keyError{
+				kind: ErrKeyUnfit,
+				kid:  kid,
+				why:  "two keys have it, and both fit " + alg,
+				fix:  denial.FixOneKey.With(alg),
+			}
 		default:
 			fit = k
 		}
 	}
 	if fit == nil {
 		return nil, keyError{kind: ErrKeyUnfit, kid: kid, why: fmt.Sprintf("its key is for %s, not for %s", held[0].algs, alg),
-			fix: denial.FixKeyAlg, value: quote.OneOf(held[0].algs)}
+			fix: denial.FixKeyAlg.With(quote.OneOf(held[0].algs))}
 	}
 	return fit, keyError{}
 }
@@ -156,7 +161,11 @@ func (s *keySet) find(kid, alg string) (*key, keyError) {
 // issuer's last response lacked it.
 func (s *keySet) sole(alg string) (*key, keyError) {
 	if s.rest != nil || s.partial {
-		return nil, keyError{kind: errKIDNeeded, why: "not all of the issuer's keys are held, so another one may fit " + alg, fix: denial.FixKID}
+		return nil, keyError{
+			kind: errKIDNeeded,
+			why:  "not all of the issuer's keys are held, so another one may fit " + alg,
+			fix:  denial.FixKID.With(),
+		}
 	}
 	var fit, leaving *key
 	for _, k := range s.keys {
@@ -167,13 +176,13 @@ func (s *keySet) sole(alg string) (*key, keyError) {
 		switch {
 		case !slices.Contains(k.algs, alg):
 		case *one != nil && !(*one).public.Equal(k.public):
-			return nil, keyError{kind: errKIDNeeded, why: "two keys of the issuer fit " + alg, fix: denial.FixKID}
+			return nil, keyError{kind: errKIDNeeded, why: "two keys of the issuer fit " + alg, fix: denial.FixKID.With()}
 		default:
 			*one = k
 		}
 	}
 	if fit = cmp.Or(fit, leaving); fit == nil {
-		return nil, keyError{kind: ErrKeyUnfit, why: "no key of the issuer fits " + alg, fix: denial.FixKeyFor, value: alg}
+		return nil, keyError{kind: ErrKeyUnfit, why: "no key of the issuer fits " + alg, fix: denial.FixKeyFor.With(alg)}
 	}
 	return fit, keyError{}
 }
