@@ -89,10 +89,13 @@ func (i *Identity) NamingClaims() []string {
 }
 
 // checkUnprefixedHeaders warns about headers made from claims that get no prefix if
-// there are two or more issuers, because each issuer can set such a claim to any
-// value.
+// there are two or more issuers or tenants, because each of them can set such a claim to
+// any value.
 func checkUnprefixedHeaders(d *yamlform.Decoder, c *Config) {
-	if len(c.Issuers) < 2 {
+	who, which := "issuers", "issuer ($issuer)"
+	if slices.ContainsFunc(c.Issuers, Issuer.severalTenants) {
+		who, which = "tenants", "tenant ($tenant)"
+	} else if len(c.Issuers) < 2 {
 		return
 	}
 	prefixed := SubjectClaims()
@@ -118,8 +121,8 @@ func checkUnprefixedHeaders(d *yamlform.Decoder, c *Config) {
 		if at := slices.IndexFunc(h.Claims, bare); at >= 0 {
 			d.Warn(
 				path,
-				"uses %s, which has no issuer prefix, so two issuers can send the same value; make the application check the issuer ($issuer) too",
-				h.Claims[at],
+				"uses %s, which has no issuer prefix, so two %s can send the same value; make the application check the %s too",
+				h.Claims[at], who, which,
 			)
 		}
 	}

@@ -199,6 +199,9 @@ func (i Issuer) Example(wanted string) (iss, tenant string) {
 	return FillTenant(i.ISS[0], wanted), wanted
 }
 
+// severalTenants reports whether tokens of more than one tenant are accepted.
+func (i Issuer) severalTenants() bool { return i.AnyTenant || len(i.Prefixes()) > 1 }
+
 // Prefixes returns the prefix of each tenant, or the only prefix. If any tenant is accepted,
 // it returns the text with which the prefix of each begins.
 func (i Issuer) Prefixes() []string {

@@ -85,3 +85,30 @@ func TestMatchTenant(t *testing.T) {
 		}
 	}
 }
+
+// Anybody can create a tenant, so with any tenant a valid token alone says little.
+func TestAnyTenantWarning(t *testing.T) {
+	c := parse(t, `issuers: {e: {provider: entra, tenants: any, audiences: [api], prefix: "e:{tenant}:"}}
+`)
+	same(t, lines(c.Warnings), []string{
+		`1:41: issuers.e.tenants is any, and anybody can create a tenant, so wherever a route requires only a valid token, anybody has access; ` +
+			`list the tenants, require a claim, or let the application decide by $tenant`,
+	})
+}
+
+// Each tenant can write what it likes into a claim without a prefix.
+func TestHeadersOfSeveralTenants(t *testing.T) {
+	const one, two = "11111111-2222-4333-8444-555555555555", "99999999-2222-4333-8444-555555555555"
+	for tenants, warns := range map[string]bool{"any": true, "[" + one + ", " + two + "]": true, "[" + one + "]": false} {
+		c := parse(t, `issuers:
+  e: {provider: entra, tenants: `+tenants+`, audiences: [api], prefix: "e:{tenant}:", require: {a: [b]}}
+identity: {headers: {x-user-team: team, x-user-tenant: $tenant}}
+`)
+		var want []string
+		if warns {
+			want = []string{`3:35: identity.headers.x-user-team uses team, which has no issuer prefix, so two tenants can send the same value; ` +
+				`make the application check the tenant ($tenant) too`}
+		}
+		same(t, lines(c.Warnings), want)
+	}
+}

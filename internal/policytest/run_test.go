@@ -43,6 +43,25 @@ cases:
     token: {issuer: cruddur, claims: {token_use: id, aud: orders}}
     expect: {reason: client_mismatch}
 `},
+		"tokens of any tenant": {`
+issuers:
+  entra: {issuer: "https://login.microsoftonline.com/{tenant}/v2.0", tenants: any, audiences: [api], prefix: "e:{tenant}:"}
+identity: {headers: {x-user-tenant: $tenant}}
+`, `
+cases:
+  - request: GET /
+    token: {}
+    expect: {reason: allowed, headers: {x-user-tenant: 11111111-2222-4333-8444-555555555555}}
+  - request: GET /
+    token: {claims: {sub: ann, tid: 99999999-2222-4333-8444-555555555555}}
+    expect:
+      reason: allowed
+      headers: {x-user-tenant: 99999999-2222-4333-8444-555555555555, x-user-id: "e:99999999-2222-4333-8444-555555555555:ann"}
+  - request: GET /
+    token: {claims: {iss: "https://sts.windows.net/99999999-2222-4333-8444-555555555555/"}}
+    expect: {reason: claim_mismatch}
+  - {request: GET /, token: {claims: {tid: contoso}}, expect: {reason: claim_mismatch}}
+`},
 		"only the kinds that the pool takes": {`
 issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web], token_use: [id]}}
 `, `
