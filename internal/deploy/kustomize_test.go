@@ -67,6 +67,29 @@ func serviceRules(objects []object) findings {
 	return found
 }
 
+// TestPolicyOfThePage: the NetworkPolicy that README.md shows is valid, and admits Prometheus
+// and traces in addition to what the overlay allows.
+func TestPolicyOfThePage(t *testing.T) {
+	page := read(t, filepath.Join(root, "deploy/kubernetes/README.md"))
+	shown, err := documents(between(page, "```yaml\n", "```"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := built(root, "kubernetes/overlays/gateway")
+	if err != nil {
+		t.Fatal(err)
+	}
+	prometheus := place{name: "Prometheus", labels: object{"app": "prometheus"}, namespace: "monitoring"}
+	collector := place{name: "the collector", labels: object{"app": "otel"}, namespace: "observability"}
+	connections := append(gatewayConnections(),
+		connection{from: prometheus, to: gatePod(), port: 9002, allowed: true}, connection{from: prometheus, to: gatePod(), port: 9001},
+		connection{from: gatePod(), to: collector, port: 4317, allowed: true}, connection{from: gatePod(), to: collector, port: 443},
+	)
+	for _, finding := range append(schemaRules(shown), networkRules(append(objects, shown...), connections)...) {
+		t.Error(finding)
+	}
+}
+
 // TestKustomize: the base and both overlays satisfy their rules.
 func TestKustomize(t *testing.T) {
 	for folder := range overlays() {
