@@ -52,6 +52,7 @@ func (o InitOptions) socketFolder() string {
 func (o InitOptions) checkExisting() error {
 	var faults []error
 	for _, one := range []struct{ flag, value string }{
+		{"--provider", providerName(o.Provider)},
 		{"--cognito", o.Cognito}, {"--client-id", strings.Join(o.ClientIDs, "")}, {"--issuer", o.Issuer}, {"--audience", o.Audience},
 	} {
 		if one.value != "" {

@@ -24,12 +24,14 @@ var templates embed.FS
 const EnvoyImage = "envoyproxy/envoy:v1.40.0"
 
 // InitOptions are the options of `jwtgate init`: either Cognito and ClientIDs, or Issuer
-// and Audience, or an existing configuration.
+// and Audience, or Provider, or an existing configuration.
 type InitOptions struct {
 	Cognito   string   // user pool id, such as us-west-1_6BpkgoczU
 	ClientIDs []string // the pool's app clients
 	Issuer    string   // the exact iss of any OIDC issuer, an https URL
 	Audience  string   // that aud must contain
+	// Provider is a known provider, with Audience or ClientIDs; nil: Cognito or Issuer is set.
+	Provider *Provider
 
 	// Needs derives what a rendered jwtgate.yaml needs from Envoy; nil means what the
 	// shipped file has.
@@ -357,7 +359,7 @@ var (
 	imageName = regexp.MustCompile(`^[a-z0-9][a-z0-9._/:@-]*$`)
 )
 
-// checkIssuer checks that the options name the issuer in one of the two ways.
+// checkIssuer checks that the options name the issuer in one of the ways.
 func (o InitOptions) checkIssuer() error {
 	if o.Login != nil {
 		return o.checkLogin()
@@ -365,6 +367,12 @@ func (o InitOptions) checkIssuer() error {
 	cognito := o.Cognito != "" || len(o.ClientIDs) > 0
 	generic := o.Issuer != "" || o.Audience != ""
 	switch {
+	case o.Provider != nil && (o.Cognito != "" || o.Issuer != ""):
+		return errors.New("--provider and --cognito or --issuer: got both; expected one of them")
+	case o.Provider != nil && !plainScalar.MatchString(o.Provider.Name):
+		return fmt.Errorf("--provider: got %q; expected a known provider, such as okta", o.Provider.Name)
+	case o.Provider != nil: // the configuration's own rules check the rest
+		return nil
 	case cognito && generic:
 		return errors.New("got options of both kinds of issuer; expected either --cognito POOL --client-id ID, or --issuer URL --audience A")
 	case !cognito && !generic:

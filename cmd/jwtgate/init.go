@@ -29,6 +29,7 @@ type initCommand struct {
 
 	NoCompose bool `help:"Write no compose.yaml."`
 
+	providerOptions `embed:""`
 	fragmentOptions `embed:""`
 	loginOptions    `embed:""`
 }
@@ -43,6 +44,7 @@ func (initCommand) Help() string {
 
 Examples:
   jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app 127.0.0.1:3000 --origin http://localhost:5173
+  jwtgate init --provider okta --domain acme.okta.com --audience api://default --app 127.0.0.1:3000
   jwtgate init --issuer https://login.example/ --audience orders-api --app app:3000
   jwtgate init --config jwtgate.yaml --app 127.0.0.1:3000
   jwtgate init --login --issuer https://login.example/ --client-id web --app 127.0.0.1:3000 --public-url http://localhost:8080
@@ -70,7 +72,11 @@ func (cmd initCommand) Run(ctx context.Context, c console) error {
 			return compared.needs, err
 		},
 	}
-	if err := cmd.addLogin(ctx, &options); err != nil {
+	var err error
+	if options.Provider, err = cmd.options(cmd.Login); err != nil {
+		return err
+	}
+	if err = cmd.addLogin(ctx, &options); err != nil {
 		return err
 	}
 	compared.wanted = options
@@ -115,6 +121,9 @@ func needsOfText(data []byte) (envoy.Needs, error) {
 	var policy *gate.Policy
 	cfg, err := config.Parse("jwtgate.yaml", data, nil)
 	if err == nil {
+		for i := range cfg.Issuers { // it may be on another machine, and Envoy does not need it
+			cfg.Issuers[i].JWKS.CAFile = ""
+		}
 		policy, err = gate.Compile(cfg, gate.CompileOptions{})
 	}
 	if err != nil {

@@ -143,13 +143,13 @@ func (cmd *initCommand) useExistingFile(options *envoy.InitOptions, files kept) 
 	if !exists {
 		return nil
 	}
-	if options.Cognito != "" || len(options.ClientIDs) > 0 || options.Issuer != "" || options.Audience != "" {
+	if options.NamesIssuer() {
 		if err := options.Check(); err != nil {
 			return err
 		}
 	}
 	cmd.Config = file.path
-	options.Cognito, options.ClientIDs, options.Issuer, options.Audience = "", nil, "", ""
+	options.Provider, options.Cognito, options.ClientIDs, options.Issuer, options.Audience = nil, "", nil, "", ""
 	return nil
 }
 

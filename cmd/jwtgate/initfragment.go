@@ -31,7 +31,7 @@ func (cmd initCommand) checkFragment() error {
 		flag  string
 		given bool
 	}{
-		{"--cognito", cmd.Cognito != ""}, {"--client-id", len(cmd.ClientID) > 0},
+		{"--provider", cmd.Provider != ""}, {"--cognito", cmd.Cognito != ""}, {"--client-id", len(cmd.ClientID) > 0},
 		{"--issuer", cmd.Issuer != ""}, {"--audience", cmd.Audience != ""},
 		{"--app", cmd.App != ""}, {"--origin", len(cmd.Origin) > 0}, {"--out", cmd.Out != "."},
 		{"--port", cmd.Port != envoy.DefaultPort}, {"--no-compose", cmd.NoCompose},

@@ -28,7 +28,6 @@ type loginOptions struct {
 	ClientSecretFile string `help:"With --login, a file with the client's secret. Default: a new secret." placeholder:"FILE"`
 
 	Forward string `help:"With --login, what jwtgate reads: ${enum}." enum:"access-token,id-token" default:"access-token"`
-	Domain  string `help:"With --login --cognito, the domain of the managed login." placeholder:"DOMAIN"`
 }
 
 // checkLogin returns an error that names an option that has no effect without --login.
@@ -41,7 +40,7 @@ func (o loginOptions) checkLogin() error {
 		given bool
 	}{
 		{"--public-url", o.PublicURL != ""}, {"--client-secret-file", o.ClientSecretFile != ""},
-		{"--forward", o.Forward != "access-token"}, {"--domain", o.Domain != ""},
+		{"--forward", o.Forward != "access-token"},
 	} {
 		if one.given {
 			return fmt.Errorf("%s: expected it only with --login", one.flag)

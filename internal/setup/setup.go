@@ -35,6 +35,9 @@ func Configuration(cfg *config.Config, o envoy.InitOptions) []string {
 	if o.Cognito != "" {
 		lines = append(lines, pool(cfg, o)...)
 	}
+	if o.Provider != nil {
+		lines = append(lines, provider(cfg, o)...)
+	}
 	if o.Issuer != "" {
 		lines = append(lines, issuer(cfg, o)...)
 	}
@@ -70,6 +73,24 @@ func issuer(cfg *config.Config, o envoy.InitOptions) []string {
 		return nil
 	}
 	return lacking(one.Path+".audiences", one.Audiences, []string{o.Audience})
+}
+
+// provider returns what is missing of an issuer with a known provider.
+func provider(cfg *config.Config, o envoy.InitOptions) []string {
+	settings, err := o.IssuerLines()
+	wanted, parseErr := config.Parse("jwtgate.yaml", []byte("issuers: {it: {"+strings.Join(settings, ", ")+"}}\n"), nil)
+	if err := errors.Join(err, parseErr); err != nil {
+		return []string{"the issuer of the options is invalid: " + err.Error()}
+	}
+	one := wanted.Issuers[0]
+	at := slices.IndexFunc(cfg.Issuers, func(i config.Issuer) bool { return i.ISS[0] == one.ISS[0] })
+	if at < 0 {
+		return []string{fmt.Sprintf("issuers lacks the provider %s; add to it: %s: {%s}",
+			o.Provider.Name, freeName(cfg, o.Provider.Name), strings.Join(settings, ", "))}
+	}
+	found := cfg.Issuers[at]
+	return slices.Concat(lacking(found.Path+".audiences", found.Audiences, one.Audiences),
+		lacking(found.Path+".clients", found.Clients, one.Clients))
 }
 
 // lacking returns a line if a list of the configuration lacks some values.

@@ -38,6 +38,8 @@ func TestWhatInitWroteLacksNothing(t *testing.T) {
 	for _, o := range []envoy.InitOptions{
 		{Cognito: "us-west-1_6BpkgoczU", ClientIDs: []string{"web", "mobile"}, App: "127.0.0.1:3000", Origins: []string{"https://a.example"}},
 		{Issuer: "https://login.example/", Audience: "api", App: "app:3000"},
+		{Provider: &envoy.Provider{Name: "okta", Parameters: []envoy.Setting{{Key: "domain", Value: "a.okta.com"}}},
+			Audience: "api", App: "app:3000"},
 	} {
 		if lines := setup.Configuration(parse(t, string(rendered(t, o, "jwtgate.yaml"))), o); len(lines) > 0 {
 			t.Errorf("jwtgate.yaml: %q", lines)
