@@ -72,11 +72,7 @@ func (cmd initCommand) Run(ctx context.Context, c console) error {
 			return compared.needs, err
 		},
 	}
-	var err error
-	if options.Provider, err = cmd.options(cmd.Login); err != nil {
-		return err
-	}
-	if err = cmd.addLogin(ctx, &options); err != nil {
+	if err := cmd.addIssuer(ctx, &options); err != nil {
 		return err
 	}
 	compared.wanted = options

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -58,4 +59,13 @@ func (p providerOptions) options(login bool) (*envoy.Provider, error) {
 			"complete --provider NAME, which is missing")
 	}
 	return nil, nil
+}
+
+// addIssuer adds the options about a provider and about sign-in.
+func (cmd initCommand) addIssuer(ctx context.Context, options *envoy.InitOptions) error {
+	var err error
+	if options.Provider, err = cmd.options(cmd.Login); err != nil {
+		return err
+	}
+	return cmd.addLogin(ctx, options)
 }

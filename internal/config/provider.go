@@ -114,7 +114,7 @@ issuer: https://<domain>`},
 		{name: "spiffe", audience: "audiences: [spiffe://prod.example/orders]", values: `
 issuer: spiffe://<domain>
 token_types: [JWT, JOSE]
-algorithms: [ES256, RS256]`},
+algorithms: [ES256, ES384, ES512, RS256, RS384, RS512, PS256, PS384, PS512]`},
 		{name: "cloudflare-access", audience: "audiences: [AUD-TAG]", header: "cf-access-jwt-assertion", values: `
 issuer: https://<team>.cloudflareaccess.com
 token_use: [access, id]

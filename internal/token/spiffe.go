@@ -10,7 +10,7 @@ import (
 
 // trustDomain returns the trust domain of a SPIFFE ID, such as spiffe://prod.example, or
 // "". A JWT-SVID needs no iss: the trust domain of its sub says whose keys verify it
-// (SPIFFE JWT-SVID sections 3.1 and 5).
+// (SPIFFE JWT-SVID section 3.1).
 func trustDomain(sub string) string {
 	rest, isID := strings.CutPrefix(sub, config.SPIFFE)
 	if domain, _, hasPath := strings.Cut(rest, "/"); isID && hasPath && domain != "" {
