@@ -4,13 +4,12 @@ package browser
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/testutil"
@@ -23,8 +22,8 @@ const (
 	landing = "/orders?page=2"
 )
 
-// signIn is Keycloak, and login.yaml in front of an application that has no code for users,
-// in a browser.
+// signIn is Keycloak, and the files that `jwtgate init --login` writes in front of an
+// application that has no code for users, in a browser.
 type signIn struct {
 	*chromium
 	application *programs.Requests
@@ -37,41 +36,55 @@ type signIn struct {
 func startSignIn(t *testing.T) signIn {
 	t.Helper()
 	s := signIn{revoked: testutil.File(t, "revoked.jsonl", "")}
-	idp, address, gate, admin := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
+	idp := freeAddress(t)
 	s.keycloak = programs.StartKeycloak(t, keycloakHome, idp, shopRealm())
-	endpoint := s.keycloak.ISS + "/protocol/openid-connect/"
-	// Keycloak takes long for its first page, longer than a call of the driver may.
-	if response, err := http.Get(endpoint + "auth?response_type=code&client_id=web&code_challenge_method=S256&code_challenge=" +
-		strings.Repeat("c", 43) + "&redirect_uri=" + url.QueryEscape(shop+"/oauth2/callback")); err != nil {
-		t.Fatal(err)
-	} else if _ = response.Body.Close(); response.StatusCode != http.StatusOK {
-		t.Fatalf("Keycloak's sign-in page: %s", response.Status)
-	}
+	s.firstPage(t)
 	var application string
 	s.application, application = startApplication(t)
-	configuration := fmt.Sprintf(`
-issuers:
-  shop: {issuer: %q, audiences: [orders-api], dangerously_allow_http: true, leeway: 0s}
-tokens: {from: [bearer, {cookie: __Host-BearerToken}]}
-identity: {strip_cookies: [%s, __Host-SignInAgain]}
-revoked: {file: %q}
-routes:
-  - {match: /home, access: optional}
-  - {match: /admin/**, groups: [admin]}
-`, s.keycloak.ISS, strings.Join(slices.Sorted(maps.Values(envoy.SessionCookies())), ", "), s.revoked)
-	s.gate = programs.StartGate(t, jwtgateBinary, testutil.File(t, "jwtgate.yaml", configuration), gate, freeAddress(t))
-	bootstrap, err := envoy.Bootstrap(envoy.Edit{Listen: address, Admin: admin, Gate: gate, App: application, Login: &envoy.Login{
-		PublicURL: shop, ClientID: "web", Secrets: writeSecrets(t),
-		Authorization: endpoint + "auth", Token: endpoint + "token", EndSession: endpoint + "logout",
-	}})
-	if err != nil {
-		t.Fatal(err)
+	project := t.TempDir()
+	began := time.Now()
+	configuration, bootstrap := runInitIn(t, project, fmt.Sprintf("jwtgate init --login --public-url http://localhost:8080 --issuer %s "+
+		"--client-id web --client-secret-file %s --app %s", s.keycloak.ISS, testutil.File(t, "secret", clientSecret), application))
+	for _, route := range []string{`\{match: GET /home, access: optional\}`, `\{match: /admin/\*\*, groups: \[admin\]\}`} {
+		configuration = replace(t, configuration, `(?m)^  # (- `+route+`)`, "  $1")
 	}
-	programs.StartEnvoy(t, envoyBinary, bootstrap, admin)
+	configuration += fmt.Sprintf("revoked: {file: %q}\n", s.revoked)
+	var address string
+	// init takes no other http origin than localhost, which has no siblings.
+	address, s.gate = serveEdited(t, configuration, bootstrap, envoy.Edit{App: application, Login: &envoy.Login{
+		PublicURL: shop, Secrets: absoluteSecrets(t, project),
+	}})
+	t.Logf("from an empty folder to a running Envoy: %v", time.Since(began).Round(10*time.Millisecond))
 	s.chromium = startChromium(t, map[string]string{
 		"app.lab.localhost:8080": address, "evil.lab.localhost:5000": startPages(t, "testdata/page"), idp: idp,
 	})
 	return s
+}
+
+// firstPage asks Keycloak for its sign-in page. The first one takes longer than a call of
+// the driver may.
+func (s signIn) firstPage(t *testing.T) {
+	t.Helper()
+	response, err := http.Get(s.keycloak.ISS + "/protocol/openid-connect/auth?response_type=code&client_id=web&code_challenge_method=S256" +
+		"&code_challenge=" + strings.Repeat("c", 43) + "&redirect_uri=" + url.QueryEscape(shop+"/oauth2/callback"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _ = response.Body.Close(); response.StatusCode != http.StatusOK {
+		t.Fatalf("Keycloak's sign-in page: %s", response.Status)
+	}
+}
+
+// absoluteSecrets makes the paths in the files of a project's secrets absolute, since Envoy
+// does not run in the project's folder here. It returns their folder.
+func absoluteSecrets(t *testing.T, project string) string {
+	t.Helper()
+	folder := filepath.Join(project, "secrets")
+	for _, name := range []string{"client-secret.yaml", "cookie-key.yaml"} {
+		file := filepath.Join(folder, name)
+		testutil.Write(t, file, replace(t, read(t, file), `\./secrets/`, folder+"/"))
+	}
+	return folder
 }
 
 // clientSecret is that of the client web at Keycloak.
@@ -85,9 +98,9 @@ func shopRealm() map[string]any {
 			"credentials": []any{map[string]any{"type": "password", "value": password}}, "groups": groups,
 		}
 	}
-	mapper := func(kind string, config map[string]string) map[string]any {
-		config["access.token.claim"] = "true"
-		return map[string]any{"name": kind, "protocol": "openid-connect", "protocolMapper": kind, "config": config}
+	groups := map[string]any{
+		"name": "groups", "protocol": "openid-connect", "protocolMapper": "oidc-group-membership-mapper",
+		"config": map[string]string{"claim.name": "groups", "full.path": "false", "access.token.claim": "true"},
 	}
 	return map[string]any{
 		"realm": "shop", "enabled": true, "accessTokenLifespan": 60,
@@ -95,29 +108,13 @@ func shopRealm() map[string]any {
 		"users":  []any{user("ann", "/admin"), user("bob"), user("carl")},
 		"clients": []any{map[string]any{
 			"clientId": "web", "secret": clientSecret,
-			"protocolMappers": []any{
-				mapper("oidc-audience-mapper", map[string]string{"included.custom.audience": "orders-api"}),
-				mapper("oidc-group-membership-mapper", map[string]string{"claim.name": "groups", "full.path": "false"}),
-			},
+			"protocolMappers":     []any{groups},
 			"standardFlowEnabled": true, "redirectUris": []string{shop + "/oauth2/callback"},
 			"attributes": map[string]string{
 				"pkce.code.challenge.method": "S256", "post.logout.redirect.uris": shop + "/oauth2/signed-out",
 			},
 		}},
 	}
-}
-
-// writeSecrets writes the files of login.yaml's secrets, and returns their folder.
-func writeSecrets(t *testing.T) string {
-	t.Helper()
-	folder := t.TempDir()
-	for name, value := range map[string]string{"client-secret": clientSecret, "cookie-key": strings.Repeat("k", 32)} {
-		path := filepath.Join(folder, name)
-		testutil.Write(t, path, value)
-		testutil.Write(t, path+".yaml", "resources:\n- \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n"+
-			"  name: "+name+"\n  generic_secret: { secret: { filename: "+path+" } }\n")
-	}
-	return folder
 }
 
 // lifespan sets for how many seconds new access tokens are valid.

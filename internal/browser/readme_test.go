@@ -73,7 +73,12 @@ func read(t *testing.T, name string) string {
 // wrote.
 func runInit(t *testing.T, command string) (jwtgate, envoy string) {
 	t.Helper()
-	dir := t.TempDir()
+	return runInitIn(t, t.TempDir(), command)
+}
+
+// runInitIn is runInit in a directory.
+func runInitIn(t *testing.T, dir, command string) (jwtgate, envoy string) {
+	t.Helper()
 	shell := exec.Command("sh", "-c", command)
 	shell.Dir = dir
 	shell.Env = append(programs.Environment(), "PATH="+filepath.Dir(jwtgateBinary)+":"+os.Getenv("PATH"))
@@ -87,14 +92,21 @@ func runInit(t *testing.T, command string) (jwtgate, envoy string) {
 // the address that clients call.
 func serveWritten(t *testing.T, configuration, bootstrap, application string) string {
 	t.Helper()
-	gate, clients, admin := freeAddress(t), freeAddress(t), freeAddress(t)
-	edited, err := envoy.Apply([]byte(bootstrap), envoy.Edit{Listen: clients, Admin: admin, Gate: gate, App: application})
+	clients, _ := serveEdited(t, configuration, bootstrap, envoy.Edit{App: application})
+	return clients
+}
+
+// serveEdited is serveWritten with further edits of the Envoy file. It also returns jwtgate.
+func serveEdited(t *testing.T, configuration, bootstrap string, edit envoy.Edit) (clients string, jwtgate *testutil.Process) {
+	t.Helper()
+	edit.Listen, edit.Admin, edit.Gate = freeAddress(t), freeAddress(t), freeAddress(t)
+	edited, err := envoy.Apply([]byte(bootstrap), edit)
 	if err != nil {
 		t.Fatal(err)
 	}
-	programs.StartGate(t, jwtgateBinary, testutil.File(t, "jwtgate.yaml", configuration), gate, freeAddress(t))
-	programs.StartEnvoy(t, envoyBinary, edited, admin)
-	return clients
+	jwtgate = programs.StartGate(t, jwtgateBinary, testutil.File(t, "jwtgate.yaml", configuration), edit.Gate, freeAddress(t))
+	programs.StartEnvoy(t, envoyBinary, edited, edit.Admin)
+	return edit.Listen, jwtgate
 }
 
 // withKeys has the keys of the one issuer come from a URL on loopback, as

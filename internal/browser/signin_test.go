@@ -32,6 +32,7 @@ func TestSignIn(t *testing.T) {
 // signsIn: a protected page leads to Keycloak. After a wrong and the right password, the
 // user is on that page.
 func (s signIn) signsIn(t *testing.T, page tab) {
+	began := time.Now()
 	s.open(t, page, landing)
 	s.atKeycloak(t, page)
 	page.screenshot(t, "keycloak")
@@ -40,6 +41,7 @@ func (s signIn) signsIn(t *testing.T, page tab) {
 	s.atKeycloak(t, page)
 	s.signs(t, page, "ann", password)
 	page.do(t, "waitForURL", shop+landing)
+	t.Logf("from the first request to the page, with a wrong password: %v", time.Since(began).Round(10*time.Millisecond))
 	s.received(t, "GET "+landing, "ann")
 	if body := page.text(t, "body"); body != "application: GET /orders" {
 		t.Errorf("the page is %q", body)
@@ -190,7 +192,7 @@ func (s signIn) signsOut(t *testing.T, page tab) {
 
 	thief := s.copied(t, "thief", old)
 	s.received(t, "GET /home", "ann")
-	testutil.Replace(t, s.revoked, `{"issuer": "shop", "sub": "`+s.userID(t, "ann")+`", "issued_before": "`+
+	testutil.Replace(t, s.revoked, `{"issuer": "main", "sub": "`+s.userID(t, "ann")+`", "issued_before": "`+
 		time.Now().Add(time.Second).UTC().Format(time.RFC3339)+`"}`+"\n")
 	testutil.Eventually(t, 10*time.Second, "the old token is refused", func() error {
 		if status, body := s.call(t, thief, http.MethodGet, "/api/orders"); status != 401 || !strings.Contains(body, "token_revoked") {
