@@ -43,7 +43,7 @@ func StartKeycloak(t testing.TB, home, address string, realm map[string]any) *Ke
 	cmd.Env = append(Environment(), "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD=admin")
 	p := Start(t, "Keycloak", cmd)
 	began := time.Now()
-	p.Eventually(t, 2*time.Minute, "Keycloak serves", func() error {
+	p.Eventually(t, 4*time.Minute, "Keycloak serves", func() error {
 		response, err := http.Get(k.URL + "/realms/master") // the first answer takes long
 		if err == nil {
 			_ = response.Body.Close()
