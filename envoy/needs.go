@@ -20,6 +20,8 @@ type Needs struct {
 	Reads              []string // headers that jwtgate reads, except those in Identity and Removed
 	ReadsAny           bool     // it reads any other header too
 	QueryTokens        bool     // the query can contain a token
+	TokenCookies       []string // cookies that can contain a token; names are case-sensitive
+	StripCookies       []string // cookies that jwtgate removes from every request; a final * stands for more characters
 	Routes             []string // names of routes
 	AnswersCORS        bool     // scripts can read the gate's denials, and a preflight needs no token
 	TLS, ClientTLS     bool     // jwtgate listens with TLS, and requires a client certificate

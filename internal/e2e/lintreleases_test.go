@@ -94,7 +94,8 @@ func lintReleaseRows() []lintRow {
 	return []lintRow{
 		{id: "fix-switched-off", also: unasked, further: []string{"ext-authz-disabled"}, always: []string{"ext-authz-disabled"},
 			edits: []string{runtimeLayer, guardPrefix + "strip_dotdot_segments_with_parameters: false"}, open: unchecked("/open/..;/admin")},
-		{id: "oauth2-cookies", edits: withOAuth2(runtimeLayer), fix: withOAuth2(gcmGuards), open: encryptsByCBC},
+		{id: "oauth2-cookies", edits: withOAuth2(runtimeLayer), fix: withOAuth2(gcmGuards), open: encryptsByCBC,
+			further: signInFindings(), always: signInFindings()},
 		{id: "jwt-claim-unverified", edits: []string{authzFilter, limited(byClaim) + authzFilter},
 			fix: []string{routerFilter, limited(bySubject) + routerFilter}, open: usesUpTheLimit},
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,10 +45,12 @@ type loginStack struct {
 	envoy       *envoyProxy
 	origin      string // http://localhost:PORT
 	revoked     string // the list of revoked tokens
+	file        string // Envoy's
+	config      string // jwtgate's
 }
 
-// startLogin starts login.yaml with an issuer whose tokens last that long.
-func startLogin(t *testing.T, ttl time.Duration) loginStack {
+// startLogin starts login.yaml with an issuer whose tokens last that long, and with edits.
+func startLogin(t *testing.T, ttl time.Duration, edits ...loginLintRow) loginStack {
 	t.Helper()
 	var s loginStack
 	address, admin := freeAddress(t), freeAddress(t)
@@ -56,7 +59,11 @@ func startLogin(t *testing.T, ttl time.Duration) loginStack {
 	s.revoked = testutil.File(t, "revoked", "")
 	config := loginConfig + "revoked: {file: " + s.revoked + "}\n" +
 		"identity: {strip_cookies: ['" + strings.Join(envoy.LoginCookies(), "', '") + "']}\n"
-	s.gate = startGate(t, testutil.File(t, "jwtgate.yaml", config), "ISSUER="+s.issuer.ISS())
+	for _, row := range edits {
+		config = s.replaced(t, config, row.config)
+	}
+	s.config = testutil.File(t, "jwtgate.yaml", config)
+	s.gate = startGate(t, s.config, "ISSUER="+s.issuer.ISS())
 	s.gate.waitReady(t)
 	s.application = startApplication(t)
 	file, err := envoy.Bootstrap(envoy.Edit{
@@ -69,8 +76,44 @@ func startLogin(t *testing.T, ttl time.Duration) loginStack {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, row := range edits {
+		file = []byte(s.replaced(t, string(file), row.edits))
+		if row.rewrite != nil {
+			file = []byte(row.rewrite(string(file)))
+		}
+	}
+	s.file = testutil.File(t, "envoy.yaml", string(file))
 	s.envoy = startEnvoy(t, file, address, admin)
 	return s
+}
+
+// replaced makes edits of a text: pairs of a text that occurs once and its replacement, in
+// which ORIGIN is the public URL.
+func (s loginStack) replaced(t *testing.T, text string, edits []string) string {
+	t.Helper()
+	for i := 0; i < len(edits); i += 2 {
+		old := strings.ReplaceAll(edits[i], "ORIGIN", s.origin)
+		if n := strings.Count(text, old); n != 1 {
+			t.Fatalf("the file has %d times, not once:\n%s", n, old)
+		}
+		text = strings.Replace(text, old, edits[i+1], 1)
+	}
+	return text
+}
+
+// findings runs `jwtgate lint-envoy` and returns the ids of its findings, sorted, each once.
+func (s loginStack) findings(t *testing.T) []string {
+	t.Helper()
+	got := jwtgate(t, []string{"ISSUER=" + s.issuer.ISS()}, "lint-envoy", "--config", s.config, s.file)
+	if got.stderr != "" {
+		t.Fatalf("lint-envoy: %d %s", got.code, got.stderr)
+	}
+	var ids []string
+	for _, found := range regexp.MustCompile(`(?m)^\S+:\d+:\d+: .*\(([a-z0-9-]+)\)$`).FindAllStringSubmatch(got.stdout, -1) {
+		ids = append(ids, found[1])
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // clientSecret has characters that some ways to send it change.

@@ -205,6 +205,7 @@ func (l *linter) manager(m *manager) {
 		asks = true
 		l.hopsOfChain(c)
 		l.order(c)
+		l.signIn(c)
 		l.rewrites(c)
 		l.trailers(c)
 		for _, i := range c.gate {

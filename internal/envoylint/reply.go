@@ -15,7 +15,7 @@ func (l *linter) localReplies(m *manager) {
 	}
 	for _, mapper := range replies.get("mappers").items {
 		mayBeDenial := func(status int) bool { return mayMatch(mapper.get("filter"), status) }
-		if !slices.ContainsFunc([]int{400, 401, 403, 503}, mayBeDenial) {
+		if !slices.ContainsFunc([]int{400, 401, 403, 503}, mayBeDenial) || m.forPeople(mapper.get("filter")) {
 			continue
 		}
 		for _, name := range []string{"status_code", "body", "body_format_override"} {
@@ -24,6 +24,50 @@ func (l *linter) localReplies(m *manager) {
 			}
 		}
 	}
+}
+
+// navigation is the condition of login.yaml for requests by which a person opens a page.
+const navigation = "request.headers['accept'].contains('text/html')"
+
+// forPeople reports whether a filter matches only navigations of a browser, or the callback
+// of an oauth2 filter, which the gate does not answer: pages for people replace nothing that
+// a program reads.
+func (m *manager) forPeople(filter *value) bool {
+	expression := filter.get("extension_filter").get("typed_config", "expression").text
+	expression = strings.Join(strings.Fields(expression), " ")
+	depth := 0
+	for i, c := range expression { // an alternative would match other requests
+		switch {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case depth == 0 && (c == '?' || strings.HasPrefix(expression[i:], "||")):
+			return false
+		}
+	}
+	conditions := strings.Split(expression, " && ")
+	if slices.Contains(conditions, navigation) {
+		return true
+	}
+	return slices.ContainsFunc(m.callbacks(), func(path string) bool {
+		return slices.Contains(conditions, "request.url_path == '"+path+"'")
+	})
+}
+
+// callbacks returns the paths at which oauth2 filters answer the issuer's redirects.
+func (m *manager) callbacks() []string {
+	var paths []string
+	for _, c := range m.chains {
+		for _, f := range c.filters {
+			for _, one := range f.inside(oauth2Type) {
+				if path := one.get("config", "redirect_path_matcher", "path", "exact"); path.there() {
+					paths = append(paths, path.text)
+				}
+			}
+		}
+	}
+	return paths
 }
 
 // keepsBody reports whether a format is only the reply's own body.

@@ -74,6 +74,9 @@ func addTokens(cfg *config.Config, needs *envoy.Needs) {
 				needs.QueryTokens = true
 				continue
 			}
+			if source.Kind == config.SourceCookie && source.Name != "" && !slices.Contains(needs.TokenCookies, source.Name) {
+				needs.TokenCookies = append(needs.TokenCookies, source.Name)
+			}
 			if !slices.Contains(needs.Tokens, name) {
 				needs.Tokens = append(needs.Tokens, name)
 			}
@@ -85,6 +88,9 @@ func addTokens(cfg *config.Config, needs *envoy.Needs) {
 	add(cfg.Tokens.From, cfg.Tokens.Forward)
 	if len(cfg.Identity.StripCookies) > 0 {
 		add([]config.TokenSource{{Kind: config.SourceCookie}}, false)
+		for _, name := range cfg.Identity.StripCookies {
+			needs.StripCookies = append(needs.StripCookies, string(name))
+		}
 	}
 	for _, r := range cfg.Routes {
 		if r.Access != config.AccessPublic && r.Access != config.AccessDeny {

@@ -1,0 +1,173 @@
+//go:build !race
+
+package e2e
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// signInRow is where the rules about sign-in have their rows.
+const signInRow = "about login.yaml: TestLintLogin"
+
+// signInFindings are the findings of a small oauth2 filter.
+func signInFindings() []string {
+	return []string{
+		"oauth2-code-logged", "oauth2-cookie-names", "oauth2-cookies-forwarded", "oauth2-redirect-uri", "oauth2-same-site",
+		"oauth2-sign-out", "oauth2-token-unread",
+	}
+}
+
+// loginLintRow is one rule of `jwtgate lint-envoy` about sign-in: an edit of login.yaml or of
+// the configuration, and its effect on a real Envoy, which is there with the edit only.
+type loginLintRow struct {
+	id            string
+	edits, config []string // pairs of a text that occurs once and its replacement
+	rewrite       func(file string) string
+	open          func(t *testing.T, s loginStack) bool
+}
+
+// signedIn signs a user in, and reports whether the page is the application's.
+func signedIn(t *testing.T, s loginStack, b *loginBrowser, path string) bool {
+	t.Helper()
+	form, _ := b.open(t, s.origin+"/login"+path)
+	if !strings.HasPrefix(form.url, s.issuer.URL()+"/authorize?") {
+		return false
+	}
+	chosen := b.send(t, http.MethodPost, form.url, append([]string{"content-type: application/x-www-form-urlencoded",
+		"origin: " + strings.TrimSuffix(
+			s.issuer.URL(),
+			"/shop",
+		), "sec-fetch-site: same-origin"}, navigation...), url.Values{"user": {"ann"}}.Encode())
+	callback := b.send(t, http.MethodGet, chosen.location(t), navigation, "")
+	if callback.Status != http.StatusFound {
+		return false
+	}
+	got := b.send(t, http.MethodGet, s.origin+path, fetching, "")
+	return got.Status == http.StatusOK && got.Header.Get("X-Application") != ""
+}
+
+func (s loginStack) cookie(b *loginBrowser, name string) string {
+	return b.cookies[strings.TrimPrefix(s.origin, "http://")][name]
+}
+
+func loginLintRows() []loginLintRow {
+	notSignedIn := func(path string) func(*testing.T, loginStack) bool {
+		return func(t *testing.T, s loginStack) bool { return !signedIn(t, s, newLoginBrowser(), path) }
+	}
+	cookie := func(bad func(b *loginBrowser, s loginStack) bool) func(*testing.T, loginStack) bool {
+		return func(t *testing.T, s loginStack) bool {
+			b := newLoginBrowser()
+			signedIn(t, s, b, "/orders")
+			return bad(b, s)
+		}
+	}
+	return []loginLintRow{
+		{id: "oauth2-after-ext-authz", open: notSignedIn("/orders"), rewrite: func(file string) string {
+			from, to := strings.Index(file, "          # Only /login and the callback need"), strings.Index(file, authzFilter)
+			return strings.Replace(file[:from]+file[to:], routerFilter, file[from:to]+routerFilter, 1)
+		}},
+		{id: "oauth2-forwards-token", config: []string{"[bearer, {cookie: __Host-BearerToken}]", "[bearer]"},
+			edits: []string{
+				"forward_bearer_token: false",
+				"forward_bearer_token: true",
+				"preserve_authorization_header: true",
+				"preserve_authorization_header: false",
+			},
+			open: func(t *testing.T, s loginStack) bool {
+				b := newLoginBrowser()
+				signedIn(t, s, b, "/orders")
+				form := append([]string{"origin: http://evil.localhost", "sec-fetch-site: same-site"}, navigation...)
+				return b.send(t, http.MethodPost, s.origin+"/orders", form, "").Status == http.StatusOK
+			}},
+		{id: "oauth2-token-unread", config: []string{"[bearer, {cookie: __Host-BearerToken}]", "[bearer]"}, open: notSignedIn("/orders")},
+		{id: "oauth2-cookies-forwarded", config: []string{"'__Host-IdToken*', ", ""},
+			open: func(t *testing.T, s loginStack) bool {
+				s.application.take()
+				signedIn(t, s, newLoginBrowser(), "/orders")
+				return slices.ContainsFunc(s.application.take(), func(r received) bool {
+					return strings.Contains(r.Header.Get("Cookie"), "__Host-IdToken=ey")
+				})
+			}},
+		{id: "oauth2-cookies-plain", edits: []string{"token_cookie_chunking: {}", "disable_token_encryption: true"},
+			open: cookie(func(b *loginBrowser, s loginStack) bool {
+				return strings.HasPrefix(s.cookie(b, "__Host-BearerToken"), "ey")
+			})},
+		{id: "oauth2-cookie-names", edits: []string{"oauth_nonce: __Host-OauthNonce", "oauth_nonce: OauthNonce"},
+			open: func(t *testing.T, s loginStack) bool {
+				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login", navigation, "")
+				return slices.ContainsFunc(got.Header.Values("Set-Cookie"), func(c string) bool { return !strings.HasPrefix(c, "__Host-") })
+			}},
+		{id: "oauth2-same-site", edits: []string{"oauth_nonce_cookie_config: { same_site: LAX }", "oauth_nonce_cookie_config: {}"},
+			open: func(t *testing.T, s loginStack) bool {
+				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login", navigation, "")
+				return slices.ContainsFunc(
+					got.Header.Values("Set-Cookie"),
+					func(c string) bool { return !strings.Contains(c, "SameSite=Lax") },
+				)
+			}},
+		{id: "oauth2-pass-through", edits: []string{"                allow_failed_matcher:\n",
+			"                pass_through_matcher: [ { name: \":path\", string_match: { prefix: /maybe } } ]\n                allow_failed_matcher:\n"},
+			open: notSignedIn("/maybe")},
+		{
+			id: "oauth2-redirect-uri",
+			edits: []string{
+				`redirect_uri: "ORIGIN/oauth2`, `redirect_uri: "%REQ(x-forwarded-proto)%://%REQ(:authority)%/oauth2`,
+				`allowed_redirect_domains: [ "localhost" ]`, "allowed_redirect_domains: []",
+			},
+			open: func(t *testing.T, s loginStack) bool {
+				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login", append([]string{"host: evil.example"}, navigation...), "")
+				return strings.Contains(got.location(t), url.QueryEscape("evil.example/oauth2/callback"))
+			},
+		},
+		{id: "oauth2-sign-out", edits: []string{"token_cookie_chunking: {}", "disable_id_token_set_cookie: true"},
+			open: func(t *testing.T, s loginStack) bool {
+				b := newLoginBrowser()
+				signedIn(t, s, b, "/orders")
+				got := b.send(t, http.MethodGet, s.origin+"/logout", navigation, "")
+				return !strings.Contains(got.location(t), "id_token_hint=ey")
+			}},
+		{
+			id:    "oauth2-code-logged",
+			edits: []string{"%CEL(request.url_path == '/oauth2/callback' ? '-' : response.code_details)%", "%RESPONSE_CODE_DETAILS%"},
+			open: func(t *testing.T, s loginStack) bool {
+				newLoginBrowser().send(t, http.MethodGet, s.origin+"/oauth2/callback?error=access_denied&state=SECRET", navigation, "")
+				line := s.envoy.accessLog(t, 1)[0]
+				return strings.Contains(line["details"].(string), "SECRET")
+			},
+		},
+	}
+}
+
+// TestLintLogin: each rule of `jwtgate lint-envoy` about sign-in holds on a real Envoy.
+func TestLintLogin(t *testing.T) {
+	shipped := startLogin(t, time.Hour)
+	if got := shipped.findings(t); len(got) != 0 {
+		t.Errorf("as shipped: found %q", got)
+	}
+	seen := map[string]bool{}
+	for _, row := range loginLintRows() {
+		seen[row.id] = true
+		t.Run(row.id, func(t *testing.T) {
+			edited := startLogin(t, time.Hour, row)
+			if got := edited.findings(t); !slices.Equal(got, []string{row.id}) {
+				t.Errorf("found %q", got)
+			}
+			if !row.open(t, edited) {
+				t.Error("the effect of the edit is not there")
+			}
+			if row.id != "oauth2-code-logged" && row.open(t, shipped) { // TestLoginAnswers reads the shipped file's log
+				t.Error("the effect is there in the shipped file too")
+			}
+		})
+	}
+	for id, why := range lintElsewhere() {
+		if strings.Contains(why, "TestLintLogin") != seen[id] {
+			t.Errorf("%s has a row: %v, and another test: %s", id, seen[id], why)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package envoylint
+
+import (
+	"slices"
+	"strings"
+)
+
+// signIn checks the filters of a chain that sign users in. The encryption of their cookies
+// depends on the release too ([linter.oauth2]).
+func (l *linter) signIn(c *chain) {
+	for i, f := range c.filters {
+		for _, settings := range f.inside(oauth2Type) {
+			config := settings.get("config")
+			if !config.there() {
+				continue // routes configure it
+			}
+			if i > c.gate[0] {
+				l.report("oauth2-after-ext-authz", f.entry, "the gate is asked before %s has decrypted the session's cookies", f.name)
+			}
+			l.oauth2Cookies(config)
+			l.oauth2Token(config)
+			l.oauth2Requests(config)
+			l.oauth2Log(c.manager)
+		}
+	}
+}
+
+// cookieKeys are the cookies of the oauth2 filter.
+func cookieKeys() []string {
+	return []string{"bearer_token", "oauth_hmac", "oauth_expires", "id_token", "refresh_token", "oauth_nonce", "code_verifier"}
+}
+
+// oauth2Cookies checks who can read, set and send the cookies.
+func (l *linter) oauth2Cookies(config *value) {
+	if at := config.get("disable_token_encryption"); at.is() {
+		l.report("oauth2-cookies-plain", at, "Envoy does not encrypt the tokens in its cookies")
+	}
+	names, configs := config.get("credentials", "cookie_names"), config.get("cookie_configs")
+	var plain, foreign []string
+	for _, key := range cookieKeys() {
+		if !strings.HasPrefix(names.get(key).text, "__Host-") {
+			plain = append(plain, key)
+		}
+		if !configs.get(key+"_cookie_config", "same_site").either("LAX") {
+			foreign = append(foreign, key)
+		}
+	}
+	if len(plain) > 0 {
+		l.report("oauth2-cookie-names", names, "no __Host- begins the name of %s", some(plain))
+	}
+	if len(foreign) > 0 {
+		l.report("oauth2-same-site", configs, "these cookies are not SameSite=Lax: %s", some(foreign))
+	}
+}
+
+// oauth2Token checks how the token gets to the gate, and that the application gets none.
+func (l *linter) oauth2Token(config *value) {
+	names := config.get("credentials", "cookie_names")
+	name := func(key, usual string) string {
+		if given := names.get(key); given.there() {
+			return given.text
+		}
+		return usual
+	}
+	bearer, id := name("bearer_token", "BearerToken"), name("id_token", "IdToken")
+	reads := slices.Contains(l.gate.TokenCookies, bearer) || slices.Contains(l.gate.TokenCookies, id)
+	switch at := config.get("forward_bearer_token"); {
+	case at.is():
+		l.report("oauth2-forwards-token", at, "Envoy sends the session's token as a bearer token")
+	case !reads:
+		l.report("oauth2-token-unread", at, "tokens.from in jwtgate.yaml does not have {cookie: %s}", bearer)
+	}
+	var kept []string
+	for _, cookie := range []string{bearer, id} {
+		if !slices.ContainsFunc(l.gate.StripCookies, func(strips string) bool {
+			begin, many := strings.CutSuffix(strips, "*")
+			return strips == cookie || many && strings.HasPrefix(cookie, begin)
+		}) {
+			kept = append(kept, cookie)
+		}
+	}
+	if len(kept) > 0 {
+		l.report("oauth2-cookies-forwarded", config, "identity.strip_cookies in jwtgate.yaml lacks %s", some(kept))
+	}
+}
+
+// oauth2Requests checks which requests the filter answers, and where it sends browsers.
+func (l *linter) oauth2Requests(config *value) {
+	if at := config.get("pass_through_matcher"); len(at.items) > 0 {
+		l.report("oauth2-pass-through", at, "some requests keep encrypted cookies, which the gate cannot read")
+	}
+	if at := config.get("allowed_redirect_domains"); len(at.items) == 0 {
+		l.report("oauth2-redirect-uri", at, "the host to which a sign-in returns is not limited")
+	}
+	end := config.get("end_session_endpoint")
+	switch hint := config.get("disable_id_token_set_cookie"); {
+	case !end.there():
+		l.report("oauth2-sign-out", end, "signing out ends the session in Envoy only")
+	case hint.is() && !strings.HasSuffix(end.text, "#"): // Cognito's needs no hint
+		l.report("oauth2-sign-out", hint, "the issuer gets no ID token to end its session")
+	}
+}
+
+// oauth2Log reports a log with the details of a failed callback, which contain its query.
+func (l *linter) oauth2Log(m *manager) {
+	for _, log := range m.hcm.get("access_log").items {
+		log.scalars(func(text string, at *value) {
+			if strings.Contains(text, "%RESPONSE_CODE_DETAILS") {
+				l.report("oauth2-code-logged", at, "the log contains the details of a failed callback, with its code and state")
+			}
+		})
+	}
+}
