@@ -111,7 +111,8 @@ func loginLintRows() []loginLintRow {
 				)
 			}},
 		{id: "oauth2-pass-through", edits: []string{"                allow_failed_matcher:\n",
-			"                pass_through_matcher: [ { name: \":path\", string_match: { prefix: /maybe } } ]\n                allow_failed_matcher:\n"},
+			"                pass_through_matcher: [ { name: \":path\", string_match: { prefix: /maybe } } ]\n" +
+				"                allow_failed_matcher:\n"},
 			open: notSignedIn("/maybe")},
 		{
 			id: "oauth2-redirect-uri",

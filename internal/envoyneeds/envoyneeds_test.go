@@ -278,6 +278,9 @@ routes:
 		got, want []string
 	}{
 		{"tokens", own.Tokens, []string{"authorization", "cookie", "x-jwt", "sec-websocket-protocol"}},
+		{"cookies with tokens", own.TokenCookies, []string{"session"}},
+		{"cookies to remove", needs(t, "identity: {strip_cookies: [a, 'b*']}").StripCookies, []string{"a", "b*"}},
+		{"headers with cookies to remove", needs(t, "identity: {strip_cookies: [a]}").TakenOut, []string{"authorization", "cookie"}},
 		{"headers that tokens are removed from", own.TakenOut, []string{"x-jwt", "sec-websocket-protocol"}},
 		{"headers that are set", own.Sets, []string{"x-envoy-upstream-stream-duration-ms"}},
 		{"overrides that are removed somewhere", own.Removed, []string{
