@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // TestWarnings: settings that weaken checks, or deny more than intended.
@@ -92,5 +94,26 @@ routes:
 		"7:15: issuers.f.issuer " + open("hd: [my-domain.example]"),
 		"9:40: routes[0].groups[0] " + fmt.Sprintf(rest, `"«admin»"`),
 		"9:80: routes[0].clients.all[0] " + fmt.Sprintf(rest, `"\"web\""`),
+	})
+}
+
+// A variable whose value begins and ends with quotes, as after an env file of which the
+// quotes were kept, is a warning in every value, also if the value is invalid with them.
+func TestWarnsAboutQuotesOfTheEnvironment(t *testing.T) {
+	env := map[string]string{"CID": `"web"`, "TEAM": "'a'", "FILE": "“keys.json”", "PLAIN": "web", "EMPTY": ""}
+	c, err := config.Parse("gate.yaml", []byte(`issuers:
+  a: {cognito: us-west-1_a, clients: ["${CID}", "${PLAIN}", "x-${TEAM}", "${EMPTY:-'b'}"], jwks: {file: "${FILE}"}}
+`), func(name string) (string, bool) { value, set := env[name]; return value, set })
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(name string) string {
+		return "uses the variable " + name + ", whose value begins and ends with quotes, which are part of the value; " +
+			"remove the quotes, for example from the env file"
+	}
+	same(t, lines(c.Warnings), []string{
+		"2:39: issuers.a.clients[0] " + of("CID"),
+		"2:61: issuers.a.clients[2] " + of("TEAM"),
+		"2:105: issuers.a.jwks.file " + of("FILE"),
 	})
 }

@@ -122,7 +122,7 @@ const (
 const (
 	FixSetISS         fix = "set issuer: %s for issuer %s if you trust it"
 	FixIssuerUses     fix = "configure the issuer to use %s"
-	FixAddIssuer      fix = "add %s under issuers if you trust it"
+	FixAddIssuer      fix = "add %s under issuers if you trust it (jwtgate check says what it needs)"
 	FixTokenOf        fix = "get a token of %s"
 	FixEntraVersion   fix = "set requestedAccessTokenVersion in the manifest of the API's app registration (Entra) to %s"
 	FixCognito        fix = "set cognito: %s with clients: [%s] instead of issuer for issuer %s, to accept both forms of the pool"

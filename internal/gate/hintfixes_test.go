@@ -101,14 +101,17 @@ func credentialAppliers() map[string]applier {
 	}
 	return map[string]applier{
 		"FixOneToken":         func(p *plight, _ []string) { p.fields, p.target = nil, "/strict" },
-		"FixOneAuthorization": func(p *plight, _ []string) { p.fields = nil },
+		"FixOneAuthorization": func(p *plight, _ []string) { p.fields, p.spoil = nil, nil },
 		"FixNoComma":          asSent,
 		"FixPlainParameter":   func(p *plight, v []string) { p.target = "/strict?" + v[0] + "=%s" },
 		"FixProtocolOnce":     func(p *plight, v []string) { p.send = "sec-websocket-protocol: " + v[0] + ", %s" },
 		"FixSendToken": func(p *plight, v []string) {
 			p.send = "authorization: Bearer %s"
-			if strings.HasPrefix(v[0], "the cookie") {
+			switch {
+			case strings.HasPrefix(v[0], "the cookie"):
 				p.send = "cookie: " + first(v[0]) + "=%s"
+			case strings.HasPrefix(v[0], "Sec-WebSocket-Protocol"):
+				p.send = "sec-websocket-protocol: bearer, %s"
 			}
 		},
 		"FixBearer":            func(p *plight, _ []string) { p.send, p.spoil = "authorization: Bearer %s", nil },
@@ -159,6 +162,7 @@ func issuerAppliers(c *cast) map[string]applier {
 		"FixAddIssuer": func(p *plight, v []string) {
 			p.cfg["issuers"].(object)["new"] = object{"issuer": first(v[0]), "prefix": "new:", "audiences": []any{"orders-api"},
 				"algorithms": []any{"ES256"}}
+			p.strict()["issuers"] = []any{"home", "new"}
 			p.sets["new"] = p.sets["home"]
 		},
 		"FixTokenOf": func(p *plight, v []string) {

@@ -73,10 +73,11 @@ func Identifier(expected string) Codec[string] {
 	return NotInQuotes(Text(expected, Expecting(expected, BadIdentifier)))
 }
 
-// NotInQuotes is f with a warning if the value begins and ends with quotes.
+// NotInQuotes is f with a warning if the value begins and ends with quotes. A variable whose
+// value does has a warning already.
 func NotInQuotes(f Codec[string]) Codec[string] {
 	return Then(f, func(d *Decoder, p Place, text string) (string, bool) {
-		if InQuotes(text) {
+		if InQuotes(text) && !strings.Contains(p.node.Value, "${") {
 			d.Warn(p.Path, "begins and ends with quotes, which are part of the value: got %s; remove the quotes, for example from the env file",
 				Quote(text))
 		}

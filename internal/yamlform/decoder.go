@@ -3,6 +3,7 @@ package yamlform
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -109,7 +110,10 @@ func (d *Decoder) ReportPath(path, format string, args ...any) {
 
 // Warn adds a warning about the value at path.
 func (d *Decoder) Warn(path, format string, args ...any) {
-	d.warnings = append(d.warnings, Mistake{Pos: d.places.At(path), Text: d.places.pathInFile(path) + " " + fmt.Sprintf(format, args...)})
+	one := Mistake{Pos: d.places.At(path), Text: d.places.pathInFile(path) + " " + fmt.Sprintf(format, args...)}
+	if !slices.Contains(d.warnings, one) { // a value may be read twice
+		d.warnings = append(d.warnings, one)
+	}
 }
 
 // MistakeCount returns the number of mistakes found so far.

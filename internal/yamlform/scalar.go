@@ -29,7 +29,7 @@ func (d *Decoder) Scalar(p Place, expected string) (string, Kind, bool) {
 		d.ReportKind(p, expected)
 		return "", 0, false
 	}
-	text, err := d.expand(p.node.Value)
+	text, err := d.expand(p.node.Value, func(name string) { d.warnQuotes(p, "uses the variable "+name+", whose value") })
 	if err != nil {
 		d.Report(p, "%v", err)
 		return "", 0, false
@@ -46,7 +46,7 @@ func (d *Decoder) IsNull(p Place) bool {
 	if !p.IsScalar() {
 		return false
 	}
-	text, err := d.expand(p.node.Value)
+	text, err := d.expand(p.node.Value, func(string) {})
 	return err == nil && kindOf(text, p.node.Style) == KindNull
 }
 
@@ -103,8 +103,9 @@ func isNumber(text string) bool {
 
 // expand replaces ${VAR} and ${VAR:-default} in the text of a scalar, and $${ with a
 // literal ${, unless d expands nothing. As in a shell, the default is used if the
-// variable is unset or empty. Nothing inside a default is expanded.
-func (d *Decoder) expand(text string) (string, error) {
+// variable is unset or empty. Nothing inside a default is expanded. expand calls inQuotes
+// with the name of each variable whose value begins and ends with quotes.
+func (d *Decoder) expand(text string, inQuotes func(name string)) (string, error) {
 	if d.file.Getenv == nil {
 		return text, nil
 	}
@@ -130,9 +131,18 @@ func (d *Decoder) expand(text string) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		name, _, _ := strings.Cut(inner, ":-")
+		if set, _ := d.file.Getenv(name); set == value && InQuotes(value) {
+			inQuotes(name)
+		}
 		out.WriteString(value)
 		text = rest
 	}
+}
+
+// warnQuotes warns about quotes around the value at p, or around a part of it.
+func (d *Decoder) warnQuotes(p Place, what string) {
+	d.Warn(p.Path, "%s begins and ends with quotes, which are part of the value; remove the quotes, for example from the env file", what)
 }
 
 // variable returns the value of the text between ${ and }.
