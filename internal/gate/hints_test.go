@@ -273,10 +273,11 @@ func namedFix(t *testing.T, all []fix, text string) (name string, values []strin
 // TestEveryHintIsTrue follows each fix of each hint: in the configuration, at the issuer,
 // in the request or by the clock. Then the request must be allowed or denied for another
 // cause. Whoever follows the first fix of each denial must end with an allowed request.
-// Every fix, and every reason that a check gives, must have a row.
+// Every fix, every reason that a check gives, and every near miss that the client reads must
+// have a row.
 func TestEveryHintIsTrue(t *testing.T) {
 	c := newCast(t)
-	all, seen, reasons := fixes(t), map[string]bool{}, map[gate.Reason]bool{}
+	all, seen, reasons, texts := fixes(t), map[string]bool{}, map[gate.Reason]bool{}, map[string]bool{}
 	for _, row := range hintRows(c) {
 		t.Run(string(row.reason)+" "+row.name, func(t *testing.T) {
 			p := newPlight(c)
@@ -285,7 +286,7 @@ func TestEveryHintIsTrue(t *testing.T) {
 			if d.Reason != row.reason || d.Hint == "" {
 				t.Fatalf("got %s; expected %s; hint %q", ending(d), row.reason, d.Hint)
 			}
-			reasons[d.Reason] = true
+			reasons[d.Reason], texts[d.Denial.Detail] = true, true
 			for text := range strings.SplitSeq(d.Hint, ", or ") {
 				name, values := namedFix(t, all, text)
 				seen[name] = true
@@ -302,6 +303,11 @@ func TestEveryHintIsTrue(t *testing.T) {
 	for _, one := range all {
 		if !seen[one.name] && !slices.Contains(unreachableFixes(), one.name) {
 			t.Errorf("no row has the fix %s", one.name)
+		}
+	}
+	for _, one := range gate.NearTexts() {
+		if !texts[one.Text] {
+			t.Errorf("no row has the near miss %s", one.Near)
 		}
 	}
 	for _, one := range gate.Reasons() {
