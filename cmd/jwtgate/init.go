@@ -117,9 +117,6 @@ func needsOfText(data []byte) (envoy.Needs, error) {
 	var policy *gate.Policy
 	cfg, err := config.Parse("jwtgate.yaml", data, nil)
 	if err == nil {
-		for i := range cfg.Issuers { // it may be on another machine, and Envoy does not need it
-			cfg.Issuers[i].JWKS.CAFile = ""
-		}
 		policy, err = gate.Compile(cfg, gate.CompileOptions{})
 	}
 	if err != nil {

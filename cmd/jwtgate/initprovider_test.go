@@ -40,9 +40,8 @@ func TestInitWritesEachProvider(t *testing.T) {
 			if err != nil || len(cfg.Warnings) > 0 || len(cfg.Issuers) != 1 || cfg.Issuers[0].Name != name {
 				t.Fatalf("got %+v, %v", cfg, err)
 			}
-			if name == "kubernetes" { // whose CA file is in a pod
-				return
-			}
+			checked := command(t, "check", "--config", filepath.Join(dir, "jwtgate.yaml"))
+			checked.holds(t, exitYes, []string{": valid (1 issuer"}, nil)
 			command(t, arguments...).holds(t, exitYes, []string{"jwtgate.yaml, which exists and lacks nothing"}, nil)
 		})
 	}

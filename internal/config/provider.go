@@ -96,7 +96,7 @@ func workloadProviders() []provider {
 		}, defaults: map[string]string{"cluster": "https://kubernetes.default.svc.cluster.local"}, values: `
 issuer: <cluster>
 groups_claim: [/kubernetes.io/namespace]
-jwks: {uri: "https://kubernetes.default.svc/openid/v1/jwks", ca_file: ` + podSecrets + `ca.crt, bearer_file: ` + podSecrets + `token}`},
+jwks: {uri: "https://kubernetes.default.svc/openid/v1/jwks", ca_file: ` + PodSecrets + `ca.crt, bearer_file: ` + PodSecrets + `token}`},
 		{name: "github-actions", audience: "audiences: [https://orders.example]",
 			anybody: []string{
 				"repository_owner", "repository_owner_id", "repository", "repository_id", "enterprise", "enterprise_id", "sub",
@@ -134,8 +134,8 @@ jwks: {uri: "https://www.gstatic.com/iap/verify/public_key-jwk"}`,
 
 const (
 	cognitoName = "cognito"
-	// podSecrets is where Kubernetes mounts the token of a pod and the CA of the API server.
-	podSecrets = "/var/run/secrets/kubernetes.io/serviceaccount/"
+	// PodSecrets is where Kubernetes mounts the token of a pod and the CA of the API server.
+	PodSecrets = "/var/run/secrets/kubernetes.io/serviceaccount/"
 )
 
 // SPIFFE begins the iss of a trust domain and the IDs in it. The subject of its tokens is

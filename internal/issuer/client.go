@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -70,7 +71,13 @@ func newClient(cfg config.JWKS, dial dialFunc) (*client, *mistake) {
 		c.http.Transport = c.build(nil)
 		return c, nil
 	}
-	if err := c.loadCA(); err != nil {
+	switch err := c.loadCA(); {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(c.caFile, config.PodSecrets):
+		// Kubernetes mounts it in a pod; a configuration is checked on other machines too.
+		// Until the file is there, no certificate is trusted, and fetches fail.
+		c.http.Transport = c.build(x509.NewCertPool())
+	default:
 		return nil, &mistake{"jwks.ca_file", err.Error()}
 	}
 	return c, nil
@@ -103,7 +110,9 @@ func (c *client) loadCA() error {
 func (c *client) do(request *http.Request) (*http.Response, error) {
 	var caErr error
 	if c.caFile != "" {
-		caErr = c.loadCA()
+		if caErr = c.loadCA(); caErr != nil && c.caPEM == nil {
+			return nil, caErr
+		}
 	}
 	response, err := c.http.Do(request)
 	if err != nil {

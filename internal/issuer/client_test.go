@@ -148,6 +148,15 @@ func TestTLS(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the CA file of a pod, outside of the pod", func(t *testing.T) {
+		cfg := issuerAt("https://example.com/jwks")
+		cfg.JWKS.CAFile = config.PodSecrets + "absent.crt"
+		i := only(t, start(t, issuer.Options{Dial: dial}, cfg))
+		want(t, i, "a", "EdDSA", issuer.ErrKeysUnavailable)
+		if got := i.Stats().LastError; !strings.Contains(got, "the CA file cannot be read") {
+			t.Errorf("last error %q", got)
+		}
+	})
 	t.Run("a CA file that is replaced while running", func(t *testing.T) {
 		cfg := issuerAt("https://example.com/jwks")
 		cfg.JWKS.CAFile = filepath.Join(t.TempDir(), "ca.pem")
