@@ -91,6 +91,8 @@ func TestInitLogin(t *testing.T) {
 			}
 			checkSecrets(t, dir, strings.Contains(strings.Join(row.args, " "), secret))
 			command(t, "check", "--config", filepath.Join(dir, "jwtgate.yaml")).holds(t, exitYes, []string{": valid"}, nil)
+			command(t, "lint-envoy", "--config", filepath.Join(dir, "jwtgate.yaml"), filepath.Join(dir, "envoy.yaml")).holds(t, exitYes,
+				[]string{"nothing found"}, nil)
 			again := command(t, append([]string{"init", "--login", "--app", "127.0.0.1:3000", "--out", dir}, row.args...)...)
 			again.holds(
 				t,
