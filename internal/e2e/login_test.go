@@ -283,6 +283,7 @@ func TestLoginAnswers(t *testing.T) {
 		want               string // the redirect, the reason of a problem document, or a text of the page
 	}{
 		{"a person", "GET", "/orders?a=1", navigation, 302, s.origin + "/login/orders?a=1"},
+		{"a page whose path begins like /login", "GET", "/logins", navigation, 302, s.origin + "/login/logins"},
 		{"a browser without sec-fetch-mode", "GET", "/orders", navigation[:1], 302, s.origin + "/login/orders"},
 		{"a person at another name", "GET", "/orders", append([]string{"host: 127.0.0.1"}, navigation...), 302, s.origin + "/login/orders"},
 		{"curl", "GET", "/orders", []string{"accept: */*"}, 401, "credential_missing"},
@@ -320,7 +321,7 @@ func TestLoginAnswers(t *testing.T) {
 			}
 		})
 	}
-	for _, line := range s.envoy.accessLog(t, 16) {
+	for _, line := range s.envoy.accessLog(t, 17) {
 		if strings.Contains(fmt.Sprint(line), "SECRETCODE") {
 			t.Errorf("the access log has the callback's query: %v", line)
 		}
