@@ -86,9 +86,14 @@ func (l *lab) ip(t *testing.T, name string, args ...string) {
 }
 
 // hosts returns the names that the engine's DNS resolves for a service: those of services
-// that share a network with it.
+// that share a network with it. The file is written once: a program of the service that
+// runs already may read it while its health check starts.
 func (l *lab) hosts(t *testing.T, service string) string {
 	t.Helper()
+	file := filepath.Join(l.folder, service+".hosts")
+	if _, err := os.Stat(file); err == nil {
+		return file
+	}
 	text := "127.0.0.1 localhost\n"
 	for other, places := range l.places {
 		for network, address := range places {
@@ -97,7 +102,6 @@ func (l *lab) hosts(t *testing.T, service string) string {
 			}
 		}
 	}
-	file := filepath.Join(l.folder, service+".hosts")
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
