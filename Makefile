@@ -2,7 +2,7 @@
 # and make; the commands download everything else into .tools/.
 
 .NOTPARALLEL:
-.PHONY: help demo build test race e2e test-lint test-providers test-browser test-outside test-apps soak test-deploy release release-files release-check scale fuzz mutate bench bench-check bench-pages vulncheck check tools clean
+.PHONY: help demo build test race e2e test-lint test-providers test-browser test-outside test-apps soak test-deploy test-kubernetes release release-files release-check scale fuzz mutate bench bench-check bench-pages vulncheck check tools clean
 
 PYTHON ?= python3
 GO_DIRS := $(wildcard cmd internal envoy deploy)
@@ -82,6 +82,10 @@ test-deploy: ## build the image and test all of deploy/; as root, with buildah, 
 	@$(call provide,envoy moto manifests gotools crds)
 	@go mod download
 	go test -tags deploy -count=1 $(TESTFLAGS) ./internal/deploy
+
+test-kubernetes: ## apply all of deploy/ to a real Kubernetes API server, which Go builds once
+	@$(call provide,envoy moto manifests gotools crds kubeapi)
+	go test -tags deploy,kubernetes -count=1 $(TESTFLAGS) -run '^TestAPIServer$$' ./internal/deploy
 
 # These files contain nothing that depends on the machine: the same Go version and
 # the same source give the same bytes everywhere.

