@@ -86,23 +86,13 @@ func startNamed(t *testing.T, name string) (port string) {
 	return port
 }
 
-func free(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // startHelmEnvoy runs the chart's Envoy, with other addresses, in front of jwtgate.
 func startHelmEnvoy(t *testing.T, values ...string) *helmEnvoy {
 	t.Helper()
-	e := &helmEnvoy{edge: free(t), stats: free(t), certificates: t.TempDir(), authority: testutil.NewAuthority(t)}
-	gate, admin := free(t), free(t)
+	e := &helmEnvoy{edge: freeAddress(t), stats: freeAddress(t), certificates: t.TempDir(), authority: testutil.NewAuthority(t)}
+	gate, admin := freeAddress(t), freeAddress(t)
 	config := testutil.File(t, "jwtgate.yaml", "routes: [{match: /**, access: public}]\ndefault: deny\n")
-	programs.StartGate(t, jwtgateBinary, config, gate, free(t))
+	programs.StartGate(t, jwtgateBinary, config, gate, freeAddress(t))
 	objects, err := rendered(root, "jwtgate", append(told(), values...)...)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
 // commandTimeout is the timeout of a command. The longest builds the image or a release
@@ -63,4 +65,13 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// ports are those of all tests of this package.
+var ports testutil.Ports
+
+// freeAddress returns a loopback host:port that no program listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	return ports.FreeAddress(t)
 }

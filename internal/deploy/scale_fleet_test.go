@@ -44,17 +44,6 @@ type fleet struct {
 	client         *http.Client
 }
 
-// free returns a free address on loopback.
-func free(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // newFleet starts n replicas, an issuer, an application and Envoy, until the
 // test ends.
 func newFleet(t *testing.T, binary string, n int) *fleet {
@@ -81,7 +70,7 @@ func newFleet(t *testing.T, binary string, n int) *fleet {
 		t.Fatal(err)
 	}
 	for i := range n {
-		f.listen, f.admin = append(f.listen, free(t)), append(f.admin, free(t))
+		f.listen, f.admin = append(f.listen, freeAddress(t)), append(f.admin, freeAddress(t))
 		f.gates = append(f.gates, f.gate(t, i))
 	}
 	application := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -106,7 +95,7 @@ func (f *fleet) gate(t *testing.T, i int) *testutil.Process {
 // headless Service's name would give it.
 func (f *fleet) startEnvoy(t *testing.T, application string) {
 	t.Helper()
-	address, admin := free(t), free(t)
+	address, admin := freeAddress(t), freeAddress(t)
 	file, err := envoy.Bootstrap(envoy.Edit{Listen: address, Admin: admin, Gate: f.listen[0], App: application})
 	if err != nil {
 		t.Fatal(err)

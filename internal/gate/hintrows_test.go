@@ -385,6 +385,7 @@ func claimRows() []hintRow {
 		}, nil},
 		{"claim_mismatch", "a trust domain", func(p *plight) {
 			p.issuer("home")["issuer"], p.claims["iss"] = "spiffe://prod.example", "spiffe://prod.example"
+			p.claims["sub"] = "spiffe://evil.example/ns/a"
 		}, nil},
 		{"token_bound", "", func(p *plight) { p.claims["cnf"] = object{"jkt": "k"} }, nil},
 	}

@@ -19,19 +19,20 @@ func trustDomain(sub string) string {
 	return ""
 }
 
-// checkTrustDomain checks that the subject of a trust domain's token is in that domain.
+// checkTrustDomain checks that the subject of a trust domain's token, if it is a SPIFFE ID,
+// is in that domain. It does not check that it is one: an issuer with another form of
+// subject may also have such an iss.
 func checkTrustDomain(t *Token) *denial.Error {
 	if !strings.HasPrefix(t.ISS, config.SPIFFE) {
 		return nil
 	}
-	sub, isText := t.Claims()["sub"].(string)
-	if isText && trustDomain(sub) == t.ISS {
+	sub, _ := t.Claims()["sub"].(string)
+	if !strings.HasPrefix(strings.ToLower(sub), config.SPIFFE) || trustDomain(sub) == trustDomain(t.ISS+"/") {
 		return nil
 	}
-	failure := fail(ErrClaimMismatch, claimPath{"sub"}.describe(t.Claims())+"; expected a SPIFFE ID of "+quote.Text(t.ISS)).
+	const expected = "; expected a SPIFFE ID of "
+	failure := fail(ErrClaimMismatch, claimPath{"sub"}.describe(t.Claims())+expected+quote.Text(t.ISS)).
 		Advise(denial.FixSPIFFE.With(quote.Text(t.ISS)))
-	if isText {
-		failure.Internal = "got sub " + quote.Text(sub) + "; expected a SPIFFE ID of " + quote.Text(t.ISS)
-	}
+	failure.Internal, failure.Revealed = "got sub "+quote.Text(sub)+expected+quote.Text(t.ISS), []string{quote.Text(sub)}
 	return failure
 }

@@ -13,7 +13,9 @@ import (
 func TestTrustDomain(t *testing.T) {
 	issuer := apiIssuer()
 	issuer.ISS = []string{"spiffe://prod.example"}
-	verifier := newVerifier(t, []config.Issuer{issuer}, &tokentest.Keyring{Keys: published()})
+	inDomain := apiIssuer()
+	inDomain.ISS = []string{"spiffe://prod.example/issuer"}
+	verifier := newVerifier(t, []config.Issuer{issuer, inDomain}, &tokentest.Keyring{Keys: published()})
 	const ours, others = "spiffe://prod.example/shop/cart", "spiffe://evil.example/shop/cart"
 	for _, row := range []struct {
 		name     string
@@ -22,11 +24,13 @@ func TestTrustDomain(t *testing.T) {
 	}{
 		{"no iss", nil, ours, nil},
 		{"the trust domain as iss", "spiffe://prod.example", ours, nil},
+		{"an iss in the trust domain", "spiffe://prod.example/issuer", ours, nil},
+		{"another trust domain than that of the iss", "spiffe://prod.example/issuer", others, token.ErrClaimMismatch},
 		{"another trust domain", nil, others, token.ErrIssuerUnknown},
 		{"another trust domain under our iss", "spiffe://prod.example", others, token.ErrClaimMismatch},
-		{"no SPIFFE ID under our iss", "spiffe://prod.example", "cart", token.ErrClaimMismatch},
-		{"no sub under our iss", "spiffe://prod.example", nil, token.ErrClaimMismatch},
-		{"a number under our iss", "spiffe://prod.example", 7, token.ErrClaimMismatch},
+		{"a trust domain without a workload under our iss", "spiffe://prod.example", "spiffe://prod.example", token.ErrClaimMismatch},
+		{"other letters under our iss", "spiffe://prod.example", "SPIFFE://evil.example/x", token.ErrClaimMismatch},
+		{"a name under our iss", "spiffe://prod.example", "cart", nil},
 		{"a trust domain that begins like ours", nil, "spiffe://prod.example.evil/x", token.ErrIssuerUnknown},
 		{"a trust domain without a workload", nil, "spiffe://prod.example", token.ErrIssuerUnknown},
 		{"other letters", nil, "SPIFFE://prod.example/x", token.ErrIssuerUnknown},
