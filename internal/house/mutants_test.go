@@ -176,7 +176,7 @@ func mutants() []mutant {
 		{"8 claims: the prefix of any tenant, recalled", "internal/token/record.go", `config.FillTenant(form.prefix, t.Tenant)`, `form.prefix`},
 		{"6 key: of one tenant, for any", "internal/issuer/set.go", `if cfg.AnyTenant {`, `if false {`},
 		{"5 issuer: the trust domain of sub only without iss", verify, `if !members[0].Present {`, `if iss == "" {`},
-		{"8 claims: the trust domain of sub", "internal/token/spiffe.go", `if isText && trustDomain(sub) == t.ISS {`, `if isText {`},
+		{"8 claims: the trust domain of sub", "internal/token/spiffe.go", `trustDomain(sub) == trustDomain(t.ISS+"/") {`, `true {`},
 		{"configuration: whose token it is", "internal/config/preset.go", `if len(p.anybody) > 0 &&`, `if len(p.anybody) > 99 &&`},
 		{"configuration: the provider's token for keys", "internal/config/preset.go",
 			`return at.Has(key, "uri") || at.Has(key, "file")`, `return false`},
