@@ -343,7 +343,7 @@ func TestMetadataOfEachField(t *testing.T) {
 		"decision": true, "route": true, "verdict": true, "reason": true, "issuer": true, "subject": true,
 		"time": false, "level": false, "msg": false, "request_id": false, "trace_id": false, "further": false, "status": false,
 		"would_deny": false, "detail": false, "internal_detail": false, "hint": false, "kid": false, "method": false, "host": false,
-		"path": false, "source": false, "duration_us": false, "cached": false, "config": false,
+		"path": false, "source": false, "duration_us": false, "cached": false, "config": false, "redacted": false,
 	}
 	for _, d := range []*gate.Decision{
 		{Verdict: gate.VerdictAllow, Reason: gate.ReasonAllowed},
