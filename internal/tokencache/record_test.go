@@ -88,7 +88,7 @@ func TestCacheOfALongRecord(t *testing.T) {
 
 // A value is kept under its key as long as the token is remembered, up to the limits.
 func TestKept(t *testing.T) {
-	cache, _ := newCache(t, &tokentest.Keyring{Keys: published()}, 10)
+	cache, _ := newCache(t, &tokentest.Keyring{Keys: published()}, 100) // more than the values take
 	raw, other := mint(nil), mint(map[string]any{"sub": "bob"})
 	first := entryOf(t, cache, raw)
 	if _, found := first.Kept(1); found || !first.Remembered() {
