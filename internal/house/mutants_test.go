@@ -185,6 +185,17 @@ func mutants() []mutant {
 		{"6 key: a fallback over plain http", "internal/issuer/set.go", `if err := checkURL(uri, id.AllowHTTP); err != nil {
 			return nil, &mistake{"jwks",`, `if err := checkURL(uri, true); err != nil {
 			return nil, &mistake{"jwks",`},
+		{"6 key: a fallback removes keys", "internal/issuer/adopt.go", `!old.fallback && !r.stale(old, now) {`, `false {`},
+		{"6 key: a fallback postpones max_stale", "internal/issuer/adopt.go", `next = old.borrowing(next)`,
+			`next = old.borrowing(next); next.fetched = o.began`},
+		{"6 key: a key in use past max_stale", "internal/issuer/adopt.go", `if r.stale(old, now) {`, `if false {`},
+		{"6 key: a fallback is asked in a loop", "internal/issuer/adopt.go", `} else if !r.schedule`, `} else if false && !r.schedule`},
+		{"6 key: a fallback makes a kid unknown", "internal/issuer/adopt.go", `if r.lent == nil {`, `if true {`},
+		{"6 key: a fallback has a kid of the issuer", "internal/issuer/keyset.go", `|| !next.mentions(k.kid) {`, `|| true {`},
+		{"6 key: a fallback has a kid twice", "internal/issuer/keyset.go", `if next.borrowed[k.kid] || !next`, `if !next`},
+		{"6 key: a fallback's key without a kid", "internal/issuer/keyset.go", `|| s.borrowed[k.kid]:`, `:`},
+		{"6 key: a fallback's keys on disk", "internal/issuer/cachefile.go", ` && !s.borrowed[k.kid] {`, ` {`},
+		{"6 key: a fallback's set on disk", "internal/issuer/cachefile.go", `max(age, 0)), stored.Fallback`, `max(age, 0)), false`},
 		{"6 key: of another tenant", "internal/issuer/jwks.go", `strings.Contains(text, "{tenantid}") || slices`, `true || slices`},
 		{"8 claims: required claims", "internal/token/required.go", `slices.Contains(want.values, one) }) {`, `true }) || true {`},
 		{"8 claims: token_use", claims, `if !slices.Contains(i.tokenUse, use) {`, `if false {`},

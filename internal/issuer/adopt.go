@@ -55,31 +55,50 @@ func (r *refresher) settle(o outcome) {
 
 // accept publishes the keys of a good response.
 func (r *refresher) accept(o outcome, now time.Time) {
-	r.answered, r.lastGood = o.number, o.began
 	r.recordSuccess(o, now)
 	r.schedule.succeeded(now, o.answer, r.cfg.RefreshInterval)
 	r.held = o.answer.validator
 	next := o.set
 	if next == nil {
 		clone := *r.current.Load()
+		if o.answer.fallback && r.lent != nil {
+			clone = *r.lent
+		}
 		next = &clone
 		next.expired = false
 	}
-	next.fetched = o.began
-	r.publish(next, now)
+	next.fetched, next.fallback = o.began, o.answer.fallback
+	r.lent = nil
+	if old := r.current.Load(); next.fallback && old != nil && !old.fallback && !r.stale(old, now) {
+		r.lent = next
+		next = old.borrowing(next)
+	}
+	r.publish(next, o.began, now)
+	if r.lent == nil {
+		r.answered, r.lastGood = o.number, o.began
+	} else if !r.schedule.confirmAt.IsZero() { // a fallback confirms nothing, so this fetch would be due again
+		r.schedule.confirmAt = later(r.schedule.confirmAt, now.Add(confirmDelay))
+	}
 }
 
+// stale reports whether keys are past max_stale.
+func (r *refresher) stale(s *keySet, now time.Time) bool { return now.Sub(s.fetched) > r.cfg.MaxStale }
+
 // publish makes next the trusted keys. It carries over the usage of the kids that
-// remain, and the keys whose removal is not confirmed yet.
-func (r *refresher) publish(next *keySet, now time.Time) {
+// remain, and the keys whose removal is not confirmed yet. began is when the fetch began
+// that next is the answer of.
+func (r *refresher) publish(next *keySet, began, now time.Time) {
 	old := r.current.Load()
 	if old == nil {
 		old = newKeySet(nil, nil)
 	}
 	next.carryUsage(old)
 	next = next.carryHeld(old)
-	for _, one := range r.unconfirmed(old, next, now) {
+	for _, one := range r.unconfirmed(old, next, began, now) {
 		next.retain(one)
+		if old.borrowed[one.kid] {
+			next.borrowed[one.kid] = true
+		}
 	}
 	next.epoch = old.epoch
 	if !next.includes(old) {
@@ -107,7 +126,10 @@ func (r *refresher) publish(next *keySet, now time.Time) {
 // until a second response, requested confirmDelay later, lacks them too. Otherwise
 // one stale server of the issuer's CDN would cause valid tokens to be denied. If
 // next has the kid with another key, or with an unusable one, that applies at once.
-func (r *refresher) unconfirmed(old, next *keySet, now time.Time) []missedKey {
+func (r *refresher) unconfirmed(old, next *keySet, began, now time.Time) []missedKey {
+	if r.stale(old, now) {
+		return nil
+	}
 	var held []missedKey
 	for _, one := range old.keys {
 		if next.mentions(one.kid) {
@@ -115,10 +137,10 @@ func (r *refresher) unconfirmed(old, next *keySet, now time.Time) []missedKey {
 		}
 		since, before := old.leaving[one.kid]
 		switch {
-		case before && next.fetched.Sub(since) < confirmDelay:
+		case before && began.Sub(since) < confirmDelay:
 			held = append(held, missedKey{one, since})
 		case !before && r.sinceUse(one.usage, now) <= recentUse+usageGrain:
-			held = append(held, missedKey{one, next.fetched})
+			held = append(held, missedKey{one, began})
 		}
 	}
 	return held

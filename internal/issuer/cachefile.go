@@ -39,7 +39,8 @@ type cached struct {
 	Fetched time.Time `json:"fetched"`
 	// Algorithms are the issuer's. With others, keys that are not in the file might fit.
 	Algorithms []string           `json:"algorithms"`
-	Partial    bool               `json:"partial,omitempty"` // the document had more keys
+	Partial    bool               `json:"partial,omitempty"`  // the document had more keys
+	Fallback   bool               `json:"fallback,omitempty"` // all keys are from a fallback
 	Keys       jwkset.JWKSMarshal `json:"key_set"`
 }
 
@@ -61,11 +62,11 @@ func newCacheFile(dir string, o origin, sync func(*os.File) error) *cacheFile {
 	return &cacheFile{name: filepath.Join(dir, name), origin: o, sync: sync, lock: make(chan struct{}, 1)}
 }
 
-// marshalKeys returns the public members of the keys that are not leaving.
+// marshalKeys returns the public members of the keys that are neither leaving nor borrowed.
 func marshalKeys(s *keySet) jwkset.JWKSMarshal {
 	var keys jwkset.JWKSMarshal
 	for _, k := range s.keys {
-		if _, leaving := s.leaving[k.kid]; !leaving {
+		if _, leaving := s.leaving[k.kid]; !leaving && !s.borrowed[k.kid] {
 			keys.Keys = append(keys.Keys, k.jwk.Marshal())
 		}
 	}
@@ -82,7 +83,7 @@ func (c *cacheFile) write(s *keySet) error {
 	}
 	text, err := json.Marshal(cached{
 		Version: cacheVersion, origin: c.origin, Fetched: s.fetched.UTC(),
-		Algorithms: s.algorithms, Partial: s.rest != nil || s.partial, Keys: marshalKeys(s),
+		Algorithms: s.algorithms, Partial: s.rest != nil || s.partial, Fallback: s.fallback, Keys: marshalKeys(s),
 	})
 	if err != nil {
 		return fmt.Errorf("encode the keys: %w", err)
@@ -135,7 +136,7 @@ func (c *cacheFile) read(now time.Time, maxStale time.Duration, parse parser) (*
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
-	s.fetched = now.Add(-max(age, 0))
+	s.fetched, s.fallback = now.Add(-max(age, 0)), stored.Fallback
 	return s, nil
 }
 

@@ -52,11 +52,18 @@
 //     whenever Key no longer returns the key that it returned for a kid, or for a
 //     token without one, before (TestEpochChangesWithTheAnswers, TestRotationWithoutKID,
 //     TestMaxKeysWithdrawal, TestMaxStale). Package token then discards
-//     its cached tokens of this issuer (its invariant 10).
-//  7. Keys older than max_stale are not used (TestMaxStale,
+//     its cached tokens of this issuer (its invariant 10). A fallback adds keys only: it
+//     removes, replaces and confirms nothing while keys of the configured URL are held, and
+//     its own keys leave as any other when that URL answers (TestFallbackOnlyAddsKeys,
+//     TestFallbackAddsNoAmbiguity, TestFallbackConfirmsNothing,
+//     TestKeysOfAFallbackAreWithdrawn, TestFallbackFromTheStart).
+//  7. Keys older than max_stale are not used. It counts from the last answer of the
+//     configured URL, also for keys that a fallback added; then the fallback's last answer
+//     is used alone (TestMaxStale, TestFallbackDoesNotPostponeMaxStale,
 //     TestMaxStaleWhileAFetchHangs, TestRestoredKeysGrowStaleInTime).
 //  8. ErrKeyUnknown needs a fetch that began after the kid was first seen and
-//     returned keys without it; a failed fetch proves nothing about a kid
+//     returned keys without it; a failed fetch proves nothing about a kid, nor
+//     does a fallback that only adds keys (TestFallbackOnlyAddsKeys)
 //     (TestOnlyAFetchThatBeganLaterMakesAKIDUnknown,
 //     TestFailedFetchSaysNothingOfAKID).
 //  9. A flood of unknown kids causes a burst of 3 fetches and then one per

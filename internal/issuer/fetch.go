@@ -62,6 +62,7 @@ type answer struct {
 	fresh       time.Duration // from Cache-Control; valid only with bounded
 	bounded     bool
 	note        error // a problem that did not prevent the fetch
+	fallback    bool  // from a fallback
 }
 
 // fetchError is the error of a failed fetch.
@@ -126,6 +127,7 @@ func (r *remote) fallback(ctx context.Context, ask ask, first error) (answer, er
 	for _, uri := range r.fallbacks {
 		got, err := r.keySet(ctx, uri, ask)
 		if err == nil {
+			got.fallback = true
 			got.note = fmt.Errorf("%w; the keys are from the fallback %s", first, redact(uri))
 			return got, nil
 		}

@@ -65,6 +65,9 @@ type keySet struct {
 	// leaving contains the kids that the issuer's last response lacked. They are
 	// trusted until a second response confirms that. :: kid -> when first missed
 	leaving map[string]time.Time
+	// borrowed contains the kids that only a fallback's answer has. :: kid -> true
+	borrowed map[string]bool
+	fallback bool // the whole set is a fallback's answer
 
 	rest       *rest    // the document, if it has more keys than max_keys
 	partial    bool     // restored, and the document may have had more keys
@@ -81,7 +84,7 @@ func newKeySet(keys []*key, skipped []Skipped) *keySet {
 		byKID:   make(map[string][]*key, len(keys)),
 		unfit:   make(map[string]Skipped, len(skipped)),
 		skipped: skipped,
-		leaving: make(map[string]time.Time),
+		leaving: make(map[string]time.Time), borrowed: make(map[string]bool),
 	}
 	for _, k := range keys {
 		s.byKID[k.kid] = append(s.byKID[k.kid], k)
@@ -158,7 +161,8 @@ func (s *keySet) find(kid, alg string) (*key, keyError) {
 // sole returns the only key that may verify a token without a kid. Another key that fits
 // the alg makes the token ambiguous: trying both would let one of them verify a token that
 // was meant for the other. A leaving key counts only if no other key fits, since the
-// issuer's last response lacked it.
+// issuer's last response lacked it. A borrowed key never counts: a fallback must not make
+// tokens ambiguous.
 func (s *keySet) sole(alg string) (*key, keyError) {
 	if s.rest != nil || s.partial {
 		return nil, keyError{
@@ -174,7 +178,7 @@ func (s *keySet) sole(alg string) (*key, keyError) {
 			one = &leaving
 		}
 		switch {
-		case !slices.Contains(k.algs, alg):
+		case !slices.Contains(k.algs, alg) || s.borrowed[k.kid]:
 		case *one != nil && !(*one).public.Equal(k.public):
 			return nil, keyError{kind: errKIDNeeded, why: "two keys of the issuer fit " + alg, fix: denial.FixKID.With()}
 		default:
@@ -271,11 +275,27 @@ func (s *keySet) without(kids []string) *keySet {
 	keys := slices.DeleteFunc(slices.Clone(s.keys), func(k *key) bool { return slices.Contains(kids, k.kid) })
 	next := newKeySet(keys, s.skipped)
 	maps.Copy(next.leaving, s.leaving)
+	maps.Copy(next.borrowed, s.borrowed)
 	for _, kid := range kids {
 		delete(next.leaving, kid)
+		delete(next.borrowed, kid)
 	}
+	next.fallback = s.fallback
 	next.rest, next.partial, next.algorithms = s.rest, s.partial, s.algorithms
 	next.fetched, next.epoch, next.expired = s.fetched, s.epoch+1, s.expired
+	return next
+}
+
+// borrowing returns a copy of s with the age of s, without the keys that it borrowed before,
+// and with those keys of a fallback's answer whose kid s does not mention.
+func (s *keySet) borrowing(lent *keySet) *keySet {
+	next := s.without(slices.Collect(maps.Keys(s.borrowed)))
+	for _, k := range lent.keys {
+		if next.borrowed[k.kid] || !next.mentions(k.kid) { // all keys of the kid, as it may be ambiguous
+			next.keys, next.borrowed[k.kid] = append(next.keys, k), true
+			next.byKID[k.kid] = append(next.byKID[k.kid], k)
+		}
+	}
 	return next
 }
 

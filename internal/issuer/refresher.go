@@ -75,6 +75,7 @@ type refresher struct {
 
 	schedule schedule
 	held     validator
+	lent     *keySet       // the last answer, if it is a fallback's and the current keys are not; nil: otherwise
 	begun    uint64        // number of fetches begun, and so the number of the latest one
 	answered uint64        // number of the latest fetch that returned keys or "not modified"
 	lastGood time.Time     // when that fetch began

@@ -103,7 +103,8 @@ func (r *refresher) recordSuccess(o outcome, now time.Time) {
 	if report.failing != "" {
 		r.logLater(slog.LevelInfo, "key fetching recovered", "outage", now.Sub(r.schedule.failingSince).Round(time.Second))
 	}
-	report.failing, report.warned, report.rejected = "", false, nil
+	report.failing, report.rejected = "", nil
+	report.warned = report.warned && o.answer.fallback
 	if note := o.answer.note; note != nil {
 		report.lastError, report.lastErrorAt = note.Error(), o.began
 	}

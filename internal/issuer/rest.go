@@ -59,8 +59,8 @@ func (s *keySet) taking(kid string) *keySet {
 	for _, k := range taken {
 		k.spare = false
 	}
-	isLeaving := func(k *key) bool { _, leaving := s.leaving[k.kid]; return leaving }
-	oldest := slices.DeleteFunc(slices.Clone(s.keys), isLeaving) // max_keys does not count leaving keys
+	uncounted := func(k *key) bool { _, leaving := s.leaving[k.kid]; return leaving || s.borrowed[k.kid] }
+	oldest := slices.DeleteFunc(slices.Clone(s.keys), uncounted) // max_keys counts neither leaving nor borrowed keys
 	held := len(oldest)
 	slices.Reverse(oldest) // of kids that no token asked for, the last in the document goes first
 	slices.SortStableFunc(oldest, byUse)

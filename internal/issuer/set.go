@@ -219,7 +219,7 @@ func (s *Set) refresherFor(id identity, source source, o Options) (*refresher, *
 	if before != nil {
 		if kept := before.current.Load(); kept != nil {
 			if keys, err := id.parser().again(marshalKeys(kept), kept.rest != nil || kept.partial, kept.algorithms); err == nil {
-				keys.fetched = kept.fetched
+				keys.fetched, keys.fallback = kept.fetched, kept.fallback
 				r.restore(keys, "the config before")
 				return r, nil
 			}
@@ -249,7 +249,7 @@ func (r *refresher) readFile() *mistake {
 	defer r.log()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.publish(set, began)
+	r.publish(set, began, began)
 	return nil
 }
 

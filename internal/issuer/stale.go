@@ -24,6 +24,13 @@ func (r *refresher) expire(now time.Time) {
 		r.recordKeys(old, s, now)
 	}
 	old := now.Sub(s.fetched)
+	if r.lent != nil && r.stale(s, now) {
+		lent := r.lent
+		r.lent, r.report.warned = nil, false
+		r.logLater(slog.LevelError, "keys are past max_stale; the keys of the fallback replace them", "age", old.Round(time.Second))
+		r.publish(lent, lent.fetched, now)
+		return
+	}
 	if old > r.cfg.MaxStale && !s.expired {
 		clone := *s
 		clone.expired = true
