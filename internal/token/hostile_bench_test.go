@@ -125,7 +125,8 @@ func TestHostileMessagesAreRefused(t *testing.T) {
 		}
 		if strings.HasPrefix(row.class, "80 KiB") {
 			refusal(t, err, token.ErrTooLarge)
-			if n := testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), found.Raw, now) }); n > 8 { // the failure and its texts; more under the race detector
+			// The failure and its texts; more under the race detector.
+			if n := testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), found.Raw, now) }); n > 8 {
 				t.Errorf("%s: got %v allocations, want at most 8", row.class, n)
 			}
 		}
