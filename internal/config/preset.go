@@ -116,7 +116,7 @@ func checkProvider(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 			"expected one of the claims %s, for example require: {%s}", p.name, strings.Join(p.anybody, ", "), p.example)
 	}
 	for i, audience := range f.Audiences {
-		if slices.Contains(p.shared, audience) {
+		if slices.Contains(p.shared, audience) || p.name != "" && slices.Contains(f.ISS, audience) {
 			d.Warn(fmt.Sprintf("%s[%d]", at.Child("audiences"), i),
 				"is %s, which is not the audience of one application: tokens that %s issues for other purposes have it too; "+
 					"request tokens with an audience of your own", yamlform.Quote(audience), p.name)

@@ -65,7 +65,7 @@ client_claims: [client_id, azp]
 groups_claim: [/realm_access/roles]
 scopes_claim: [scope]`},
 		{name: "google", audience: "audiences: [CLIENT.apps.googleusercontent.com]",
-			anybody: []string{"hd", "sub", "email", "email_verified"}, example: "hd: [my-domain.example]", values: `
+			anybody: []string{"hd", "sub", "email"}, example: "hd: [my-domain.example]", values: `
 issuer: https://accounts.google.com
 token_use: [access, id]
 client_claims: [azp]`},
@@ -83,7 +83,6 @@ jwks: {uri: "https://<project>.supabase.co/auth/v1/.well-known/jwks.json"}`},
 		{name: "clerk", audience: `clients: ["https://app.example"]`, origins: true, values: `
 issuer: https://<domain>
 client_claims: [azp]
-groups_claim: [/o/rol, org_role]
 jwks: {uri: "https://<domain>/.well-known/jwks.json"}`},
 	}
 }

@@ -154,7 +154,7 @@ func TestProviderMistakes(t *testing.T) {
 				`require: {repository_owner: [my-org]}`},
 		{"Google without an organization", `provider: google, audiences: [api]`,
 			`issuers.a.require does not say whose tokens are valid, and anybody can get a token from google; expected one of the claims ` +
-				`hd, sub, email, email_verified, for example require: {hd: [my-domain.example]}`},
+				`hd, sub, email, for example require: {hd: [my-domain.example]}`},
 		{"GitLab without a group", `provider: gitlab, audiences: [api], ▸require: {ref_protected: ["true"]}`,
 			`issuers.a.require does not say whose tokens are valid, and anybody can get a token from gitlab; expected one of the claims ` +
 				`namespace_path, namespace_id, project_path, project_id, sub, for example require: {namespace_path: [my-group]}`},
@@ -173,6 +173,7 @@ func TestProviderWarnings(t *testing.T) {
   a: {provider: keycloak, domain: sso.example, realm: a, audiences: [api, account], prefix: ""}
   b: {provider: kubernetes, audiences: ["https://kubernetes.default.svc.cluster.local"], prefix: "b:"}
   c: {provider: google-iap, audiences: [/projects/1/apps/a], prefix: "c:"}
+  e: {provider: kubernetes, cluster: "https://c.example/id/1", audiences: ["https://c.example/id/1"], prefix: "e:"}
   d: {provider: cloudflare-access, team: a, audiences: [d], prefix: "d:"}
 routes: [{match: /iap, tokens_from: [{header: X-Goog-IAP-JWT-Assertion}]}]
 `)
@@ -181,7 +182,9 @@ routes: [{match: /iap, tokens_from: [{header: X-Goog-IAP-JWT-Assertion}]}]
 			`purposes have it too; request tokens with an audience of your own`,
 		`3:41: issuers.b.audiences[0] is "https://kubernetes.default.svc.cluster.local", which is not the audience of one application: tokens ` +
 			`that kubernetes issues for other purposes have it too; request tokens with an audience of your own`,
-		`5:17: issuers.d.provider is cloudflare-access, which sends the token in the header cf-access-jwt-assertion, and no source of ` +
+		`5:76: issuers.e.audiences[0] is "https://c.example/id/1", which is not the audience of one application: tokens ` +
+			`that kubernetes issues for other purposes have it too; request tokens with an audience of your own`,
+		`6:17: issuers.d.provider is cloudflare-access, which sends the token in the header cf-access-jwt-assertion, and no source of ` +
 			`credentials reads it; write tokens: {from: [{header: cf-access-jwt-assertion}]}`,
 	})
 }

@@ -119,6 +119,12 @@ func entraOutcomes(_ *testing.T, key *signer.Key) []outcome {
 				"idtyp": "app", "scp": nil, "roles": []string{"Orders.All"}, "sub": "pairwise-app",
 				"preferred_username": nil, "name": nil}),
 		},
+		{
+			name: "an application without idtyp, which is an optional claim", reason: "allowed", user: "oid-of-the-app", kind: "client",
+			token: v2.with(map[string]any{
+				"azp": "daemon", "scp": nil, "roles": nil, "sub": "oid-of-the-app", "oid": "oid-of-the-app",
+				"preferred_username": nil, "name": nil}),
+		},
 		{name: "a token for Microsoft Graph", reason: "audience_mismatch",
 			token: v1.with(map[string]any{"aud": "00000003-0000-0000-c000-000000000000"}).headed(map[string]any{"nonce": "n"})},
 		{name: "another tenant", reason: "issuer_unknown", token: v2.with(map[string]any{
@@ -186,6 +192,10 @@ func keycloakOutcomes(_ *testing.T, key *signer.Key) []outcome {
 	user := "f3a1c9d0-0000-4000-8000-000000000001"
 	return []outcome{
 		{name: "realm roles are the groups", token: access, reason: "allowed", user: user, groups: "editor,offline_access"},
+		{name: "a service account", reason: "allowed", user: user, kind: "client", token: access.with(map[string]any{
+			"azp": "Batch", "preferred_username": "service-account-batch", "realm_access": nil, "sid": nil, "client_id": "Batch"})},
+		{name: "a user whose name is like that of another client's service account", reason: "allowed", user: user,
+			token: access.with(map[string]any{"preferred_username": "service-account-batch", "realm_access": nil})},
 		{name: "without an audience mapper", token: access.with(map[string]any{"aud": "account"}), reason: "audience_mismatch"},
 		{name: "a refresh token", token: access.with(map[string]any{"typ": "Refresh"}), reason: "token_use_mismatch"},
 		{name: "an ID token", token: access.with(map[string]any{"typ": "ID"}), reason: "token_use_mismatch"},
@@ -261,8 +271,8 @@ func clerkOutcomes(_ *testing.T, key *signer.Key) []outcome {
 	}}
 	v1 := map[string]any{"v": nil, "o": nil, "org_id": "org_1", "org_role": "org:admin", "org_slug": "acme"}
 	return []outcome{
-		{name: "a session token of version 2", token: session, reason: "allowed", user: "user_2ann", groups: "admin"},
-		{name: "a session token of version 1", token: session.with(v1), reason: "allowed", user: "user_2ann", groups: "org:admin"},
+		{name: "the role in an organization, which any user can create, is no group", token: session, reason: "allowed", user: "user_2ann"},
+		{name: "the role in a session token of version 1", token: session.with(v1), reason: "allowed", user: "user_2ann"},
 		{name: "another site of the same instance", token: session.with(map[string]any{"azp": "https://evil.acme.example"}),
 			reason: "client_mismatch"},
 		{name: "without azp", token: session.with(map[string]any{"azp": nil}), reason: "client_mismatch"},

@@ -190,14 +190,20 @@ func hasPrefix(value any, prefix string) bool {
 
 // kind returns whether the subject is a program or a person. The subject of a token of the
 // client credentials grant is its client (RFC 9068 section 2.2). With Cognito, such a token
-// has no username. Auth0 marks such a token with gty, and Microsoft Entra with idtyp. A
-// token of Cloudflare Access names a program in common_name, and only then.
+// has no username. Auth0 marks such a token with gty. Microsoft Entra marks it with idtyp
+// if the API asks for that claim, and its sub is the oid, which a user's sub is not.
+// Keycloak has a user for each such client, whose name is service-account- and the client
+// in lower case. A token of Cloudflare Access names a program in common_name, and only then.
 func (i *trusted) kind(claims map[string]any, client, subject string, subjectClaim claimPath) Kind {
+	oid, _ := claims["oid"].(string)
+	name, _ := claims["preferred_username"].(string)
 	switch {
 	case client != "" && (subject == client || claims["sub"] == client),
 		subjectClaim.is("common_name"),
 		claims["gty"] == "client-credentials",
-		claims["idtyp"] == "app":
+		claims["idtyp"] == "app",
+		claims["tid"] != nil && oid != "" && claims["sub"] == oid,
+		client != "" && strings.EqualFold(name, "service-account-"+client):
 		return KindClient
 	case i.cognito != nil && claims["token_use"] == "access":
 		if _, present := claims["username"]; !present {
