@@ -14,6 +14,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/credential"
 	"github.com/jwtgate/jwtgate/internal/denial"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/route"
 	"github.com/jwtgate/jwtgate/internal/token"
@@ -375,6 +376,10 @@ func (e *evaluation) recordFailure(err error) *denial.Error {
 		e.decision.Issuer, e.decision.Subject, e.decision.KeyID = failure.Issuer, failure.Subject, failure.KeyID
 	}
 	e.decision.Hint, e.decision.Revealed = failure.Hint(), failure.Revealed
+	if e.token != nil && e.token.Subject != "" { // a client may have the same value
+		subject := strings.TrimPrefix(e.token.Subject, e.token.Name(""))
+		e.decision.Revealed = append(slices.Clone(failure.Revealed), quote.Text(subject))
+	}
 	return failure
 }
 

@@ -60,7 +60,7 @@ func TestRedactionOfADecision(t *testing.T) {
 	hashed := func() string {
 		t.Helper()
 		d := w.decide(t, get("/users/bob", raw))
-		if d.Reason != gate.ReasonConditionFalse || len(d.Revealed) != 1 || !strings.HasSuffix(d.InternalDetail, d.Revealed[0]) {
+		if d.Reason != gate.ReasonConditionFalse || len(d.Revealed) != 2 || !strings.HasSuffix(d.InternalDetail, d.Revealed[0]) {
 			t.Fatalf("%s (%s), revealed %q", d.Reason, d.InternalDetail, d.Revealed)
 		}
 		return d.Redaction.Of(config.RedactSubject, d.Subject)
@@ -80,5 +80,39 @@ func TestRedactionOfADecision(t *testing.T) {
 	}
 	if third := hashed(); third != second {
 		t.Errorf("after a failed reload: %s; expected %s", third, second)
+	}
+}
+
+// A decision reveals its subject and the values of required claims wherever its texts show
+// them: without these, no text has the subject or the address of a person.
+func TestRevealed(t *testing.T) {
+	const routes = "routes: [{match: /batch, issuers: [home], clients: [batch]}, {match: /**}]\n"
+	for _, row := range []struct {
+		name, settings, path string
+		claims               map[string]any
+		reason               gate.Reason
+	}{
+		{"the client of an issuer", "client_claims: [sub], clients: [system]", "/", nil, gate.ReasonClientMismatch},
+		{"the client of an issuer, in azp", "client_claims: [azp], clients: [system]", "/", map[string]any{"azp": "alice"},
+			gate.ReasonClientMismatch},
+		{"the client of a route", "client_claims: [sub]", "/batch", nil, gate.ReasonClientNotAllowed},
+		{"a required claim", "require: {email: [bob@acme.example]}", "/", map[string]any{"email": "alice@acme.example"},
+			gate.ReasonClaimMismatch},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			yaml := strings.Replace(issuersYAML, "clients: [web, mobile], require: {org: [acme]}", row.settings, 1)
+			w := startWith(t, strings.Replace(yaml, `prefix: "",`, `prefix: "home:",`, 1)+routes)
+			d := w.decide(t, get(row.path, bearer(mint(t, w.home, claims(row.claims)))))
+			if d.Reason != row.reason || !strings.Contains(d.InternalDetail, "alice") || !strings.Contains(d.Hint, "alice") {
+				t.Fatalf("%s: %q, hint %q; expected %s with alice", d.Reason, d.InternalDetail, d.Hint, row.reason)
+			}
+			texts := d.InternalDetail + d.Hint
+			for _, part := range d.Revealed {
+				texts = strings.ReplaceAll(texts, part, "(redacted)")
+			}
+			if strings.Contains(texts, "alice") {
+				t.Errorf("revealed %q; left: %q", d.Revealed, texts)
+			}
+		})
 	}
 }

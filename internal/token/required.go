@@ -37,8 +37,6 @@ func (i *trusted) checkRequired(t *Token) *denial.Error {
 		failure := fail(ErrClaimMismatch, want.path.describe(claims)+"; expected "+quote.OneOf(want.values))
 		if len(found) > 0 {
 			failure.Internal = "got " + want.path.name() + " " + quote.List(found) + "; expected " + quote.OneOf(want.values)
-		}
-		if len(found) > 0 && i.namesSubject(want.path) {
 			failure.Revealed = []string{quote.List(found)}
 		}
 		if at := slices.IndexFunc(found, settable); at >= 0 {

@@ -309,6 +309,9 @@ func (v *Verifier) check(c *Candidate, now time.Time) (*Token, *denial.Error) {
 	}
 	if failure != nil {
 		failure.Issuer, failure.Subject = token.Issuer, token.Subject
+		if token.Subject != "" { // any claim that a message shows may have the same value
+			failure.Revealed = append(failure.Revealed, quote.Text(strings.TrimPrefix(token.Subject, token.prefix)))
+		}
 		return nil, failure
 	}
 	return token, nil
