@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
 // loginOptions are the options of init for an Envoy that signs users in.
@@ -69,7 +72,7 @@ func (cmd initCommand) addLogin(ctx context.Context, options *envoy.InitOptions)
 	if cmd.Issuer == "" {
 		return nil
 	}
-	return discover(ctx, cmd.Issuer, login)
+	return discover(ctx, discoveryClient(nil), cmd.Issuer, login)
 }
 
 // owner returns who can read what this process writes, for a container; empty: the system
@@ -101,29 +104,24 @@ func (cmd initCommand) readClientSecret(login *envoy.LoginOptions) error {
 	return nil
 }
 
+// discoveryClient returns the client for the discovery document, which decides where the
+// user's passwords and the client's secret go: it follows no redirect to another host or to
+// plain http, and uses no proxy. Without roots, it trusts the system's.
+func discoveryClient(roots *x509.CertPool) *http.Client {
+	return &http.Client{CheckRedirect: issuer.CheckRedirect, Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		MaxResponseHeaderBytes: 64 << 10,
+	}}
+}
+
 // discover reads the issuer's endpoints from its discovery document (OpenID Connect
 // Discovery 1.0 section 4).
-func discover(ctx context.Context, issuer string, login *envoy.LoginOptions) error {
-	const limit = 1 << 20
-	at := strings.TrimSuffix(issuer, "/") + "/.well-known/openid-configuration"
+func discover(ctx context.Context, client *http.Client, iss string, login *envoy.LoginOptions) error {
+	at := strings.TrimSuffix(iss, "/") + "/.well-known/openid-configuration"
 	failed := func(err error) error {
 		return fmt.Errorf("nothing was written, because the issuer's endpoints are not known: %s: %w", at, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return failed(err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return failed(err)
-	}
-	defer response.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(response.Body, limit))
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("got status %s; expected 200", response.Status)
-	}
+	data, err := fetchDocument(ctx, client, at)
 	if err != nil {
 		return failed(err)
 	}
@@ -136,22 +134,60 @@ func discover(ctx context.Context, issuer string, login *envoy.LoginOptions) err
 	if err := json.Unmarshal(data, &document); err != nil {
 		return failed(fmt.Errorf("got no JSON object: %w", err))
 	}
-	if document.Issuer != issuer {
-		return failed(fmt.Errorf("got the issuer %q; expected %q, as in --issuer", document.Issuer, issuer))
+	if document.Issuer != iss {
+		return failed(fmt.Errorf("got the issuer %q; expected %q, as in --issuer", document.Issuer, iss))
 	}
 	login.Authorization, login.Token, login.EndSession = document.Authorization, document.Token, document.EndSession
+	plain := strings.HasPrefix(iss, "http:") // the options are checked: on loopback
 	for _, one := range []struct{ name, value string }{
 		{"authorization_endpoint", login.Authorization}, {"token_endpoint", login.Token}, {"end_session_endpoint", login.EndSession},
 	} {
 		if one.value == "" && one.name == "end_session_endpoint" {
 			continue
 		}
-		u, err := url.Parse(one.value)
-		if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && config.LoopbackHost(u.Hostname())) {
-			return failed(fmt.Errorf("got the %s %q; expected an https URL", one.name, one.value))
+		if err := checkEndpoint(one.value, plain); err != nil {
+			return failed(fmt.Errorf("%s: %w", one.name, err))
 		}
 	}
 	return nil
+}
+
+// fetchDocument fetches a document of at most 1 MB within ten seconds.
+func fetchDocument(ctx context.Context, client *http.Client, at string) ([]byte, error) {
+	const limit = 1 << 20
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("got status %d; expected 200", response.StatusCode)
+	}
+	return io.ReadAll(io.LimitReader(response.Body, limit))
+}
+
+// checkEndpoint returns an error unless an endpoint is an https URL, or, for an issuer that
+// is itself on plain http, an http URL on loopback. Else an issuer could make Envoy send the
+// client's secret to a service of this machine.
+func checkEndpoint(value string, plain bool) error {
+	u, err := url.Parse(value)
+	switch {
+	case err != nil: // the error contains the URL, and so a password in it
+		return errors.New("got an invalid URL; expected an https URL")
+	case u.User != nil || strings.Contains(value, "#"):
+		return errors.New("got a URL with a user name or a fragment; expected an https URL without")
+	case u.Hostname() != "" && u.Scheme == "https":
+		return nil
+	case plain && u.Scheme == "http" && config.LoopbackHost(u.Hostname()):
+		return nil
+	}
+	return fmt.Errorf("got %q; expected an https URL", value)
 }
 
 // missingLoginInConfig returns what an existing jwtgate.yaml lacks for sign-in.

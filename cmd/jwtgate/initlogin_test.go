@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
@@ -166,7 +168,7 @@ func TestInitLoginMistakes(t *testing.T) {
 		"no file":               {append(public, "--client-secret-file", "/nowhere"), "--client-secret-file: open /nowhere"},
 		"no endpoints": {append(app, "--login", "--issuer", discovery(t, ""), "--client-id", "web", "--public-url",
 			"http://localhost:8080"),
-			"got the authorization_endpoint \"\"; expected an https URL"},
+			"authorization_endpoint: got \"\"; expected an https URL"},
 		"endpoints on http": {append(app, "--login", "--issuer", discovery(t, strings.ReplaceAll(endpoints, "https", "http")),
 			"--client-id", "web",
 			"--public-url", "http://localhost:8080"), "expected an https URL"},
@@ -175,6 +177,20 @@ func TestInitLoginMistakes(t *testing.T) {
 
 			"nothing was written, because the issuer's endpoints are not known: " + issuer +
 				"/other/.well-known/openid-configuration: got status 404"},
+		"an endpoint with a password": {
+			append(app, "--login", "--issuer", discovery(t, strings.Replace(endpoints, "https://login.example:8443",
+				"https://ann:hunter2@login.example", 1)), "--client-id", "web", "--public-url", "http://localhost:8080"),
+			"token_endpoint: got a URL with a user name or a fragment",
+		},
+		"an endpoint with a fragment": {
+			append(app, "--login", "--issuer", discovery(t, endpoints+`, "end_session_endpoint": "https://login.example/out#"`),
+				"--client-id", "web", "--public-url", "http://localhost:8080"),
+			"end_session_endpoint: got a URL with a user name or a fragment",
+		},
+		"discovery on another port": {
+			append(app, "--login", "--issuer", redirecting(t, issuer), "--client-id", "web", "--public-url", "http://localhost:8080"),
+			"redirect refused: it leads to another host",
+		},
 		"another issuer": {append(app, "--login", "--issuer", issuer+"/", "--client-id", "web", "--public-url", "http://localhost:8080"),
 			"expected \"" + issuer + "/\", as in --issuer"},
 		"nobody listens": {append(app, "--login", "--issuer", "http://127.0.0.1:1", "--client-id", "web", "--public-url",
@@ -185,10 +201,86 @@ func TestInitLoginMistakes(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "new")
 			got := command(t, append([]string{"init", "--out", dir}, row.args...)...)
 			got.holds(t, exitFailure, nil, []string{row.text})
+			if strings.Contains(got.err, "hunter2") {
+				t.Errorf("the password is in the error:\n%s", got.err)
+			}
 			if _, err := os.Stat(dir); err == nil {
 				t.Error("the folder was made")
 			}
 		})
+	}
+}
+
+// redirecting is an issuer on loopback that redirects every request to the same path of
+// another address, which names the first as the issuer.
+func redirecting(t *testing.T, to string) (issuer string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, to+r.URL.Path, http.StatusFound)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// TestInitLoginDiscovery: with an https issuer, the endpoints come from its own host over
+// https, and are https URLs, on whatever host.
+func TestInitLoginDiscovery(t *testing.T) {
+	const authorization = `, "authorization_endpoint": "https://login.example/auth"`
+	var plain, secure *httptest.Server
+	serve := func(members string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, `{"issuer": %q%s}`, secure.URL, members) }
+	}
+	plain = httptest.NewServer(serve(endpoints))
+	defer plain.Close()
+	for _, row := range []struct {
+		name   string
+		answer http.HandlerFunc
+		err    string // empty: none
+	}{
+		{"its own answer", serve(endpoints), ""},
+		{"a redirect on the host", func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/other" {
+				serve(endpoints)(w, r)
+				return
+			}
+			http.Redirect(w, r, "/other", http.StatusFound)
+		}, ""},
+		{"a redirect to plain http", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://"+r.Host+"/", http.StatusFound)
+		}, "redirect refused: it leads from https to"},
+		{"a redirect to another host", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, plain.URL, http.StatusFound)
+		}, "redirect refused: it leads to another host"},
+		{"redirects without an end", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/again", http.StatusFound)
+		}, "redirect refused: more than 3"},
+		{"a token endpoint on loopback", serve(authorization + `, "token_endpoint": "http://127.0.0.1:9901/quitquitquit"`),
+			`token_endpoint: got "http://127.0.0.1:9901/quitquitquit"; expected an https URL`},
+		{"a token endpoint of no scheme", serve(authorization + `, "token_endpoint": "//login.example/token"`), "expected an https URL"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			secure = httptest.NewTLSServer(row.answer)
+			defer secure.Close()
+			roots := x509.NewCertPool()
+			roots.AddCert(secure.Certificate())
+			var login envoy.LoginOptions
+			err := discover(t.Context(), discoveryClient(roots), secure.URL, &login)
+			if row.err == "" {
+				if err != nil || login.Token != "https://login.example:8443/token" {
+					t.Errorf("%v, %+v", err, login)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), row.err) || !strings.HasPrefix(err.Error(), "nothing was written") {
+				t.Errorf("got %v, want %q", err, row.err)
+			}
+			if err := discover(t.Context(), discoveryClient(nil), secure.URL, &login); err == nil || !strings.Contains(err.Error(), "certificate") {
+				t.Errorf("a certificate that nobody signed: %v", err)
+			}
+		})
+	}
+	if transport, ok := discoveryClient(nil).Transport.(*http.Transport); !ok || transport.Proxy != nil {
+		t.Error("the client uses a proxy")
 	}
 }
 
