@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 )
@@ -406,8 +407,12 @@ func (o InitOptions) checkGeneric() error {
 	u, err := url.Parse(o.Issuer)
 	if err != nil || (u.Scheme != "https" && !o.PlainHTTP()) || u.Hostname() == "" || u.User != nil ||
 		strings.ContainsAny(o.Issuer, "?#") || !printable(o.Issuer) {
-		return fmt.Errorf("--issuer: got %q; expected an https URL, or http on loopback, without user, query and fragment, "+
-			"exactly as in iss of a token", o.Issuer)
+		got := strconv.Quote(o.Issuer)
+		if strings.Contains(o.Issuer, "@") { // perhaps with a password
+			got = "a URL with a user"
+		}
+		return fmt.Errorf("--issuer: got %s; expected an https URL, or http on loopback, without user, query and fragment, "+
+			"exactly as in iss of a token", got)
 	}
 	if o.Audience != "" && !printable(o.Audience) {
 		return fmt.Errorf("--audience: got %q; expected ASCII without spaces", o.Audience)

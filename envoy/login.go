@@ -81,7 +81,7 @@ func renderLogin(name string) (string, error) {
 		},
 		// Without these, the browser has no session. The others are useless alone.
 		"ended": func() []string {
-			return []string{"__Host-OauthHMAC", "__Host-OauthExpires", SessionCookie, "__Host-RefreshToken"}
+			return []string{"__Host-OauthHMAC", "__Host-OauthExpires", SessionCookie, "__Host-RefreshToken", "__Host-RefreshToken_chunks"}
 		},
 	}).ParseFS(templates, "templates/login.yaml.tmpl")
 	if err != nil {
@@ -95,10 +95,13 @@ func renderLogin(name string) (string, error) {
 // page returns a page of login.yaml, on one line. Envoy replaces what is between two
 // percent signs, so it has no other ones.
 func page(title, text, ways string) string {
+	if text != "" {
+		text = "<p>" + text + "</p>"
+	}
 	return "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>" +
 		"<meta name=color-scheme content='light dark'><title>" + title + "</title>" +
 		"<style>body{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;margin:3rem auto;padding:0 1rem}</style>" +
-		"<h1>" + title + "</h1><p>" + text + "</p><p>" + ways + "</p></html>"
+		"<h1>" + title + "</h1>" + text + "<p>" + ways + "</p></html>"
 }
 
 // insert inserts text before the block at a path and the comment before it.

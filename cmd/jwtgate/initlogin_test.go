@@ -158,6 +158,8 @@ func TestInitLoginMistakes(t *testing.T) {
 		"a domain of an issuer": {append(public, "--domain", "a.example"), "--domain: expected it only with --cognito"},
 		"an issuer on http": {append(app, "--login", "--issuer", "http://login.example", "--client-id", "web", "--public-url",
 			"https://a.example"), "or http on loopback"},
+		"an issuer with a password": {append(app, "--login", "--issuer", "https://ann:hunter2@login.example", "--client-id", "web",
+			"--public-url", "https://a.example"), "--issuer: got a URL with a user; expected an https URL"},
 		"no login": {append(app, "--public-url", "https://a.example", "--issuer", issuer, "--audience", "a"),
 			"--public-url: expected it only with --login"},
 		"Cognito, no domain": {pool, "--domain: got \"\""},
