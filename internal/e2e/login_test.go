@@ -201,7 +201,8 @@ func (p page) isPage(t *testing.T, status int, texts ...string) {
 	t.Helper()
 	header := p.Header
 	if p.Status != status || header.Get("Content-Type") != "text/html; charset=utf-8" || header.Get("Cache-Control") != "no-store" ||
-		header.Get("Content-Security-Policy") == "" {
+		!strings.HasSuffix(header.Get("Content-Security-Policy"), "; frame-ancestors 'none'; base-uri 'none'") ||
+		header.Get("Referrer-Policy") != "no-referrer" || strings.Contains(p.Body, "<p></p>") {
 		t.Errorf("%s: status %d, want %d; %v", p.url, p.Status, status, header)
 	}
 	for _, text := range append(texts, "<!doctype html>", "name=viewport", "</html>") {
@@ -296,6 +297,10 @@ func TestLoginAnswers(t *testing.T) {
 		{"an optional page", "GET", "/maybe", navigation, 200, "application"},
 		{"a program's token", "GET", "/orders", []string{bearer(token)}, 200, "application"},
 		{"a program's bad token", "GET", "/orders", []string{bearer("a.b.c")}, 401, "token_malformed"},
+		{"a program that accepts pages, with a bad token", "GET", "/orders",
+			[]string{"accept: text/html, image/gif, */*; q=.2", bearer("a.b.c")}, 401, "token_malformed"},
+		{"a person whose browser sends a password", "GET", "/orders", append([]string{"authorization: Basic YTpi"}, navigation...), 302,
+			s.origin + "/login/orders"},
 		{"the page after a sign-out", "GET", "/oauth2/signed-out", navigation, 200, "You are signed out"},
 		{"a callback that nobody began", "GET", "/oauth2/callback?code=SECRETCODE&state=x", navigation, 401, "The sign-in did not finish"},
 		{"a callback of a cancelled sign-in", "GET", "/oauth2/callback?error=access_denied&state=x", navigation, 401, "sign in again"},
@@ -321,7 +326,7 @@ func TestLoginAnswers(t *testing.T) {
 			}
 		})
 	}
-	for _, line := range s.envoy.accessLog(t, 17) {
+	for _, line := range s.envoy.accessLog(t, 19) {
 		if strings.Contains(fmt.Sprint(line), "SECRETCODE") {
 			t.Errorf("the access log has the callback's query: %v", line)
 		}
@@ -363,6 +368,18 @@ func TestLoginRefused(t *testing.T) {
 	}
 	if requests := s.application.take(); len(requests) != 0 {
 		t.Errorf("the application received %v", requests)
+	}
+	// Envoy would refresh the session with a refresh token that is in several cookies.
+	cookies := b.cookies[strings.TrimPrefix(s.origin, "http://")]
+	delete(cookies, "__Host-SignInAgain")
+	cookies["__Host-RefreshToken_chunks"] = "2"
+	if got := b.send(t, http.MethodGet, s.origin+"/orders", navigation, ""); got.location(t) != s.origin+"/login/orders" {
+		t.Errorf("a session that is refused leads to %d %s", got.Status, got.Header)
+	}
+	for _, name := range []string{"BearerToken", "OauthHMAC", "OauthExpires", "RefreshToken", "RefreshToken_chunks"} {
+		if value := s.cookie(b, "__Host-"+name); value != "" {
+			t.Errorf("after a redirect to sign in again, %s is %q", name, value)
+		}
 	}
 	b = newLoginBrowser()
 	s.signIn(t, b, s.origin+"/admin/users", "bob").isPage(t, http.StatusForbidden, "group_missing", "/logout")
@@ -420,7 +437,7 @@ func TestLoginWithLargeTokens(t *testing.T) {
 	}
 	s.clean(t, "dora")
 	cookies := slices.Sorted(maps.Keys(b.cookies[strings.TrimPrefix(s.origin, "http://")]))
-	if !slices.Contains(cookies, "__Host-BearerToken_1") {
+	if !slices.Contains(cookies, "__Host-BearerToken_1") || !slices.Contains(cookies, "__Host-BearerToken_chunks") {
 		t.Fatalf("the cookies are %q", cookies)
 	}
 	for path, user := range map[string]string{"/orders": "dora", "/public": ""} {
