@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,6 +27,7 @@ func signInFindings() []string {
 // the configuration, and its effect on a real Envoy, which is there with the edit only.
 type loginLintRow struct {
 	id            string
+	name          string   // of a further row for a rule
 	edits, config []string // pairs of a text that occurs once and its replacement
 	rewrite       func(file string) string
 	open          func(t *testing.T, s loginStack) bool
@@ -55,6 +57,27 @@ func (s loginStack) cookie(b *loginBrowser, name string) string {
 	return b.cookies[strings.TrimPrefix(s.origin, "http://")][name]
 }
 
+// signsInForms reports whether a form of a sibling's page is sent as the user.
+func signsInForms(t *testing.T, s loginStack) bool {
+	b := newLoginBrowser()
+	signedIn(t, s, b, "/orders")
+	form := append([]string{"origin: http://evil.localhost", "sec-fetch-site: same-site"}, navigation...)
+	return b.send(t, http.MethodPost, s.origin+"/orders", form, "").Status == http.StatusOK
+}
+
+// forwardsOnRoute configures the oauth2 filter on the virtual host only, where it forwards the
+// session's token.
+func forwardsOnRoute(file string) string {
+	const begin, end = "              config:\n                stat_prefix: login.\n", authzFilter
+	const filters = "              typed_per_filter_config:\n"
+	from, to := strings.Index(file, begin), strings.Index(file, end)
+	config := strings.NewReplacer("forward_bearer_token: false", "forward_bearer_token: true",
+		"preserve_authorization_header: true", "preserve_authorization_header: false",
+		"\n", "\n    ").Replace(strings.TrimRight(file[from:to], "\n"))
+	return strings.Replace(file[:from]+file[to:], filters, filters+"                envoy.filters.http.oauth2:\n"+
+		"                  \"@type\": type.googleapis.com/envoy.extensions.filters.http.oauth2.v3.OAuth2PerRoute\n    "+config+"\n", 1)
+}
+
 func loginLintRows() []loginLintRow {
 	notSignedIn := func(path string) func(*testing.T, loginStack) bool {
 		return func(t *testing.T, s loginStack) bool { return !signedIn(t, s, newLoginBrowser(), path) }
@@ -78,12 +101,24 @@ func loginLintRows() []loginLintRow {
 				"preserve_authorization_header: true",
 				"preserve_authorization_header: false",
 			},
+			open: signsInForms},
+		{
+			id:    "oauth2-forwards-token",
+			name:  "oauth2-forwards-id-token",
+			edits: []string{"forward_bearer_token: false", "forward_id_token: { header: x-id-token }"},
 			open: func(t *testing.T, s loginStack) bool {
-				b := newLoginBrowser()
-				signedIn(t, s, b, "/orders")
-				form := append([]string{"origin: http://evil.localhost", "sec-fetch-site: same-site"}, navigation...)
-				return b.send(t, http.MethodPost, s.origin+"/orders", form, "").Status == http.StatusOK
-			}},
+				s.application.take()
+				signedIn(t, s, newLoginBrowser(), "/orders")
+				return slices.ContainsFunc(s.application.take(), func(r received) bool { return r.Header.Get("X-Id-Token") != "" })
+			},
+		},
+		{
+			id:      "oauth2-forwards-token",
+			name:    "oauth2-forwards-on-route",
+			config:  []string{"[bearer, {cookie: __Host-BearerToken}]", "[bearer]"},
+			rewrite: forwardsOnRoute,
+			open:    signsInForms,
+		},
 		{id: "oauth2-token-unread", config: []string{"[bearer, {cookie: __Host-BearerToken}]", "[bearer]"}, open: notSignedIn("/orders")},
 		{id: "oauth2-cookies-forwarded", config: []string{"'__Host-IdToken*', ", ""},
 			open: func(t *testing.T, s loginStack) bool {
@@ -100,7 +135,10 @@ func loginLintRows() []loginLintRow {
 		{id: "oauth2-cookie-names", edits: []string{"oauth_nonce: __Host-OauthNonce", "oauth_nonce: OauthNonce"},
 			open: func(t *testing.T, s loginStack) bool {
 				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login", navigation, "")
-				return slices.ContainsFunc(got.Header.Values("Set-Cookie"), func(c string) bool { return !strings.HasPrefix(c, "__Host-") })
+				return slices.ContainsFunc(
+					got.Header.Values("Set-Cookie"),
+					func(c string) bool { return !strings.HasPrefix(c, "__Host-") },
+				)
 			}},
 		{id: "oauth2-same-site", edits: []string{"oauth_nonce_cookie_config: { same_site: LAX }", "oauth_nonce_cookie_config: {}"},
 			open: func(t *testing.T, s loginStack) bool {
@@ -153,7 +191,7 @@ func TestLintLogin(t *testing.T) {
 	seen := map[string]bool{}
 	for _, row := range loginLintRows() {
 		seen[row.id] = true
-		t.Run(row.id, func(t *testing.T) {
+		t.Run(cmp.Or(row.name, row.id), func(t *testing.T) {
 			edited := startLogin(t, time.Hour, row)
 			if got := edited.findings(t); !slices.Equal(got, []string{row.id}) {
 				t.Errorf("found %q", got)

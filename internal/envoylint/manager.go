@@ -15,6 +15,8 @@ type manager struct {
 	routes, unread []*value
 	hopsKnown      bool
 	known          []hop
+	signInsKnown   bool
+	signInConfigs  []*value
 }
 
 // chain is a list of HTTP filters of a connection manager: the manager's own list, or

@@ -5,24 +5,52 @@ import (
 	"strings"
 )
 
-// signIn checks the filters of a chain that sign users in. The encryption of their cookies
-// depends on the release too ([linter.oauth2]).
+// signIn checks the filters of a chain that sign users in, and what routes configure for
+// them. The encryption of their cookies depends on the release too ([linter.oauth2]).
 func (l *linter) signIn(c *chain) {
+	configs := c.signIns()
+	filters := 0
 	for i, f := range c.filters {
-		for _, settings := range f.inside(oauth2Type) {
-			config := settings.get("config")
-			if !config.there() {
-				continue // routes configure it
-			}
-			if i > c.gate[0] {
-				l.report("oauth2-after-ext-authz", f.entry, "the gate is asked before %s has decrypted the session's cookies", f.name)
-			}
-			l.oauth2Cookies(config)
-			l.oauth2Token(config)
-			l.oauth2Requests(config)
-			l.oauth2Log(c.manager)
+		if len(f.inside(oauth2Type)) == 0 {
+			continue
+		}
+		filters++
+		if i > c.gate[0] && len(configs) > 0 {
+			l.report("oauth2-after-ext-authz", f.entry, "the gate is asked before %s has decrypted the session's cookies", f.name)
 		}
 	}
+	if filters == 0 {
+		return
+	}
+	for _, config := range configs {
+		l.oauth2Cookies(config)
+		l.oauth2Token(config)
+		l.oauth2Requests(config)
+		l.oauth2Log(c.manager)
+	}
+}
+
+// signIns returns the configurations of the filters that sign users in: their own, and
+// those of virtual hosts, routes and parts of weighted clusters, which replace them.
+func (m *manager) signIns() []*value {
+	if m.signInsKnown {
+		return m.signInConfigs
+	}
+	m.signInsKnown = true
+	add := func(settings *value) {
+		if config := settings.get("config"); config.there() && !slices.Contains(m.signInConfigs, config) {
+			m.signInConfigs = append(m.signInConfigs, config)
+		}
+	}
+	for _, c := range m.chains {
+		for _, f := range c.filters {
+			for _, settings := range f.inside(oauth2Type) {
+				add(settings)
+			}
+		}
+	}
+	m.find(oauth2RouteType, add)
+	return m.signInConfigs
 }
 
 // cookieKeys are the cookies of the oauth2 filter.
@@ -64,6 +92,9 @@ func (l *linter) oauth2Token(config *value) {
 	}
 	bearer, id := name("bearer_token", "BearerToken"), name("id_token", "IdToken")
 	reads := slices.Contains(l.gate.TokenCookies, bearer) || slices.Contains(l.gate.TokenCookies, id)
+	if at := config.get("forward_id_token"); at.there() {
+		l.report("oauth2-forwards-token", at, "Envoy sends the ID token to the application")
+	}
 	switch at := config.get("forward_bearer_token"); {
 	case at.is():
 		l.report("oauth2-forwards-token", at, "Envoy sends the session's token as a bearer token")

@@ -9,11 +9,17 @@ import (
 	"github.com/jwtgate/jwtgate/internal/envoylint"
 )
 
+// loginGate is what a configuration for login.yaml needs.
+func loginGate() envoylint.Gate {
+	gate := plainGate()
+	gate.Tokens, gate.TokenCookies, gate.StripCookies = append(gate.Tokens, "cookie"), []string{envoy.SessionCookie}, envoy.LoginCookies()
+	return gate
+}
+
 // TestLoginFile: login.yaml has no finding. Its pages may replace denials for people only,
 // and each edit here makes one replace the answers to programs too.
 func TestLoginFile(t *testing.T) {
-	gate := plainGate()
-	gate.Tokens, gate.TokenCookies, gate.StripCookies = append(gate.Tokens, "cookie"), []string{envoy.SessionCookie}, envoy.LoginCookies()
+	gate := loginGate()
 	file := read(t, "../../envoy/login.yaml")
 	const page = "name: page-403"
 	before, after, found := strings.Cut(file, page)
@@ -21,6 +27,7 @@ func TestLoginFile(t *testing.T) {
 		t.Fatal("login.yaml has no page for 403")
 	}
 	const accept = "request.headers['accept'].contains('text/html') &&"
+	const body = "              body_format_override:"
 	for name, row := range map[string]struct {
 		edit func(string) string
 		want []string
@@ -39,6 +46,31 @@ func TestLoginFile(t *testing.T) {
 			return strings.Replace(text, "response.code == 403", "false ? false : true", 1)
 		},
 			[]string{"local-reply-overwrites"}},
+		"an alternative in parentheses": {func(text string) string {
+			return strings.Replace(text, accept, "(true || false && "+accept+" true) &&", 1)
+		}, []string{"local-reply-overwrites"}},
+		"a negation": {func(text string) string {
+			return strings.Replace(text, accept, "!(false && "+accept+" true) &&", 1)
+		}, []string{"local-reply-overwrites"}},
+		"in a string": {func(text string) string {
+			return strings.Replace(text, accept, `"x && request.headers['accept'].contains('text/html') && x" != "" &&`, 1)
+		}, []string{"local-reply-overwrites"}},
+		"in a string with another quote": {func(text string) string {
+			return strings.Replace(text, accept, `"\" && request.headers['accept'].contains('text/html') && \"" != "" &&`, 1)
+		}, []string{"local-reply-overwrites"}},
+		"in a comment": {func(text string) string {
+			return strings.Replace(text, accept, "true // &&\n                      "+accept, 1)
+		}, []string{"local-reply-overwrites"}},
+		"a further condition": {func(text string) string {
+			return strings.Replace(text, accept, accept+" ('sec-fetch-mode' in request.headers ? "+
+				"request.headers['sec-fetch-mode'] == 'navigate' : !('authorization' in request.headers)) &&", 1)
+		}, nil},
+		"a page with status 200": {func(text string) string {
+			return strings.Replace(text, body, "              status_code: 200\n"+body, 1)
+		}, []string{"local-reply-overwrites"}},
+		"a page with status 404": {func(text string) string {
+			return strings.Replace(text, body, "              status_code: 404\n"+body, 1)
+		}, nil},
 		"another status": {func(text string) string {
 			return strings.Replace(text, "response.code == 403", "response.code == 400", 1)
 		}, nil},
@@ -55,6 +87,87 @@ func TestLoginFile(t *testing.T) {
 			if got := slices.Compact(ids(report)); !slices.Equal(got, row.want) {
 				t.Errorf("found %q, want %q", got, row.want)
 			}
+		})
+	}
+}
+
+// signInFilter returns the configuration of the oauth2 filter of login.yaml, and the lines
+// before and after it.
+func signInFilter(t *testing.T) (before, config, after string) {
+	t.Helper()
+	file := read(t, "../../envoy/login.yaml")
+	const begin, end = "              config:\n                stat_prefix: login.\n", "          - name: envoy.filters.http.ext_authz\n"
+	from, to := strings.Index(file, begin), strings.Index(file, end)
+	if from < 0 || to < from {
+		t.Fatal("login.yaml has no oauth2 filter before ext_authz")
+	}
+	return file[:from], file[from:to], file[to:]
+}
+
+// TestSignInOnRoutes: what a virtual host, a route or a part of a weighted cluster
+// configures for the oauth2 filter is checked as the filter's own configuration is.
+func TestSignInOnRoutes(t *testing.T) {
+	before, config, after := signInFilter(t)
+	const under = "                " // of the filters of a virtual host
+	own := strings.Join(strings.Split(strings.TrimRight(config, "\n"), "\n"), "\n    ")
+	perRoute := under + "envoy.filters.http.oauth2:\n" +
+		under + "  \"@type\": type.googleapis.com/envoy.extensions.filters.http.oauth2.v3.OAuth2PerRoute\n    " + own + "\n"
+	const vhost = "              typed_per_filter_config:\n"
+	const route = "              - match: { prefix: \"/\" }\n                route: { cluster: app, timeout: 0s }\n"
+	indent := func(text, by string) string { return strings.ReplaceAll(text, "\n", "\n"+by) }
+	onHost := func(text string) string { return strings.Replace(before, vhost, vhost+text, 1) }
+	onRoute := func(text string) string {
+		return strings.Replace(before, route, route+"  "+vhost+strings.TrimSuffix("  "+indent(text, "  "), "  "), 1)
+	}
+	onPart := func(text string) string {
+		return strings.Replace(
+			before,
+			route,
+			"              - match: { prefix: \"/\" }\n                route:\n                  timeout: 0s\n"+
+				"                  weighted_clusters:\n                    clusters:\n"+
+				"                    - name: app\n                      weight: 1\n"+
+				"        "+vhost+strings.TrimSuffix("        "+indent(text, "        "), "        "),
+			1,
+		)
+	}
+	forwards := strings.Replace(perRoute, "forward_bearer_token: false", "forward_bearer_token: true", 1)
+	for name, row := range map[string]struct {
+		file string
+		want []string
+	}{
+		"the host's only":                   {onHost(perRoute) + after, nil},
+		"the route's only":                  {onRoute(perRoute) + after, nil},
+		"the host's forwards":               {onHost(forwards) + config + after, []string{"oauth2-forwards-token"}},
+		"the route's forwards":              {onRoute(forwards) + config + after, []string{"oauth2-forwards-token"}},
+		"the part's forwards":               {onPart(forwards) + config + after, []string{"oauth2-forwards-token"}},
+		"the route's only, and it forwards": {onRoute(forwards) + after, []string{"oauth2-forwards-token"}},
+		"another callback": {
+			onHost(strings.Replace(perRoute, "exact: /oauth2/callback", "exact: /cb", 1)) + after, []string{"local-reply-overwrites"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) { wantFindings(t, lint(t, row.file, loginGate(), envoylint.Plain), row.want...) })
+	}
+}
+
+// TestSignIn: edits of login.yaml with which tokens leave Envoy or the gate.
+func TestSignIn(t *testing.T) {
+	for name, row := range map[string]struct {
+		edits []string
+		want  []string
+	}{
+		"the ID token in a header": {
+			[]string{"forward_bearer_token: false", "forward_id_token: { header: x-id-token }"}, []string{"oauth2-forwards-token"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := read(t, "../../envoy/login.yaml")
+			for i := 0; i < len(row.edits); i += 2 {
+				if n := strings.Count(file, row.edits[i]); n != 1 {
+					t.Fatalf("login.yaml has %d times, not once: %s", n, row.edits[i])
+				}
+				file = strings.Replace(file, row.edits[i], row.edits[i+1], 1)
+			}
+			wantFindings(t, lint(t, file, loginGate(), envoylint.Plain), row.want...)
 		})
 	}
 }

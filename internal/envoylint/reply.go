@@ -15,7 +15,13 @@ func (l *linter) localReplies(m *manager) {
 	}
 	for _, mapper := range replies.get("mappers").items {
 		mayBeDenial := func(status int) bool { return mayMatch(mapper.get("filter"), status) }
-		if !slices.ContainsFunc([]int{400, 401, 403, 503}, mayBeDenial) || m.forPeople(mapper.get("filter")) {
+		if !slices.ContainsFunc([]int{400, 401, 403, 503}, mayBeDenial) {
+			continue
+		}
+		if m.forPeople(mapper.get("filter")) {
+			if at := mapper.get("status_code"); at.there() && !refuses(at.text) {
+				l.report("local-reply-overwrites", at, "a page for people answers denials with the status %s", at.text)
+			}
 			continue
 		}
 		for _, name := range []string{"status_code", "body", "body_format_override"} {
@@ -29,24 +35,17 @@ func (l *linter) localReplies(m *manager) {
 // navigation is the condition of login.yaml for requests by which a person opens a page.
 const navigation = "request.headers['accept'].contains('text/html')"
 
+// refuses reports whether a status tells browsers, caches and monitoring that the page is
+// not the one that was asked for: a redirect to the sign-in, or an error of the client.
+func refuses(status string) bool {
+	return status == "302" || status == "303" || len(status) == 3 && status[0] == '4'
+}
+
 // forPeople reports whether a filter matches only navigations of a browser, or the callback
 // of an oauth2 filter, which the gate does not answer: pages for people replace nothing that
 // a program reads.
 func (m *manager) forPeople(filter *value) bool {
-	expression := filter.get("extension_filter").get("typed_config", "expression").text
-	expression = strings.Join(strings.Fields(expression), " ")
-	depth := 0
-	for i, c := range expression { // an alternative would match other requests
-		switch {
-		case c == '(':
-			depth++
-		case c == ')':
-			depth--
-		case depth == 0 && (c == '?' || strings.HasPrefix(expression[i:], "||")):
-			return false
-		}
-	}
-	conditions := strings.Split(expression, " && ")
+	conditions := conjuncts(filter.get("extension_filter").get("typed_config", "expression").text)
 	if slices.Contains(conditions, navigation) {
 		return true
 	}
@@ -55,16 +54,47 @@ func (m *manager) forPeople(filter *value) bool {
 	})
 }
 
+// conjuncts returns the conditions that all have to hold for a CEL expression to be true,
+// with one space between words. It returns none for an alternative, which matches other
+// requests too, and for what it does not read: comments, escapes and strings in three quotes.
+func conjuncts(expression string) []string {
+	text := strings.Join(strings.Fields(expression), " ")
+	if strings.Contains(text, `\`) || strings.Contains(text, `"""`) || strings.Contains(text, "'''") {
+		return nil
+	}
+	var all []string
+	depth, begin, quote := 0, 0, byte(0)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case strings.HasPrefix(text[i:], "//"):
+			return nil
+		case c == '\'' || c == '"':
+			quote = c
+		case strings.IndexByte("([{", c) >= 0:
+			depth++
+		case strings.IndexByte(")]}", c) >= 0:
+			depth--
+		case depth == 0 && (c == '?' || strings.HasPrefix(text[i:], "||")):
+			return nil
+		case depth == 0 && strings.HasPrefix(text[i:], "&&"):
+			all = append(all, strings.TrimSpace(text[begin:i]))
+			i++
+			begin = i + 1
+		}
+	}
+	return append(all, strings.TrimSpace(text[begin:]))
+}
+
 // callbacks returns the paths at which oauth2 filters answer the issuer's redirects.
 func (m *manager) callbacks() []string {
 	var paths []string
-	for _, c := range m.chains {
-		for _, f := range c.filters {
-			for _, one := range f.inside(oauth2Type) {
-				if path := one.get("config", "redirect_path_matcher", "path", "exact"); path.there() {
-					paths = append(paths, path.text)
-				}
-			}
+	for _, config := range m.signIns() {
+		if path := config.get("redirect_path_matcher", "path", "exact"); path.there() {
+			paths = append(paths, path.text)
 		}
 	}
 	return paths

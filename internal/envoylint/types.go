@@ -307,6 +307,7 @@ const (
 	routeMatchType    protoreflect.FullName = "envoy.config.route.v3.RouteMatch"
 	checkSettingsType protoreflect.FullName = "envoy.extensions.filters.http.ext_authz.v3.CheckSettings"
 	oauth2Type        protoreflect.FullName = "envoy.extensions.filters.http.oauth2.v3.OAuth2"
+	oauth2RouteType   protoreflect.FullName = "envoy.extensions.filters.http.oauth2.v3.OAuth2PerRoute"
 	jwtClaimType      protoreflect.FullName = "envoy.extensions.rate_limit_descriptors.jwt_claim.v3.Descriptor"
 	corsPolicyType    protoreflect.FullName = "envoy.extensions.filters.http.cors.v3.CorsPolicy"
 	earlyType                               = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
