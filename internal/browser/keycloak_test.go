@@ -90,7 +90,7 @@ func absoluteSecrets(t *testing.T, project string) string {
 // clientSecret is that of the client web at Keycloak.
 const clientSecret = "s3cret/+&="
 
-// shopRealm is the realm to import. The access tokens of the client web last a minute.
+// shopRealm is the realm to import. The access tokens of the client web last ten minutes.
 func shopRealm() map[string]any {
 	user := func(name string, groups ...string) map[string]any {
 		return map[string]any{
@@ -103,7 +103,7 @@ func shopRealm() map[string]any {
 		"config": map[string]string{"claim.name": "groups", "full.path": "false", "access.token.claim": "true"},
 	}
 	return map[string]any{
-		"realm": "shop", "enabled": true, "accessTokenLifespan": 60,
+		"realm": "shop", "enabled": true, "accessTokenLifespan": 600,
 		"groups": []any{map[string]any{"name": "admin"}},
 		"users":  []any{user("ann", "/admin"), user("bob"), user("carl")},
 		"clients": []any{map[string]any{

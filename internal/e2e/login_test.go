@@ -28,7 +28,7 @@ issuers:
     issuer: ${ISSUER}
     audiences: [shop-api]
     dangerously_allow_http: true
-    leeway: 0s
+    leeway: 2s
 tokens: {from: [bearer, {cookie: __Host-BearerToken}]}
 routes:
   - {match: /public, access: public}
@@ -184,7 +184,11 @@ func (s loginStack) signIn(t *testing.T, b *loginBrowser, target, user string) p
 // clean fails the test if what the application received has a cookie or credential.
 func (s loginStack) clean(t *testing.T, user string) {
 	t.Helper()
-	for _, r := range s.application.take() {
+	requests := s.application.take()
+	if len(requests) == 0 {
+		t.Error("the application received nothing")
+	}
+	for _, r := range requests {
 		for name := range r.Header {
 			if name == "Cookie" || name == "Authorization" || strings.HasPrefix(name, "X-Envoy-Oauth") {
 				t.Errorf("%s: the application received %s: %s", r.URI, name, r.Header.Get(name))
@@ -277,7 +281,7 @@ func TestLogin(t *testing.T) {
 func TestLoginAnswers(t *testing.T) {
 	s := startLogin(t, time.Hour)
 	token := mint(t, s.issuer, map[string]any{"sub": "robot", "aud": "shop-api"})
-	for _, row := range []struct {
+	rows := []struct {
 		name, method, path string
 		headers            []string
 		status             int
@@ -304,7 +308,8 @@ func TestLoginAnswers(t *testing.T) {
 		{"the page after a sign-out", "GET", "/oauth2/signed-out", navigation, 200, "You are signed out"},
 		{"a callback that nobody began", "GET", "/oauth2/callback?code=SECRETCODE&state=x", navigation, 401, "The sign-in did not finish"},
 		{"a callback of a cancelled sign-in", "GET", "/oauth2/callback?error=access_denied&state=x", navigation, 401, "sign in again"},
-	} {
+	}
+	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			got := newLoginBrowser().send(t, row.method, s.origin+row.path, row.headers, "")
 			switch {
@@ -326,7 +331,7 @@ func TestLoginAnswers(t *testing.T) {
 			}
 		})
 	}
-	for _, line := range s.envoy.accessLog(t, 19) {
+	for _, line := range s.envoy.accessLog(t, len(rows)) {
 		if strings.Contains(fmt.Sprint(line), "SECRETCODE") {
 			t.Errorf("the access log has the callback's query: %v", line)
 		}
