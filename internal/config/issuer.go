@@ -41,7 +41,8 @@ func issuerObject(f *issuerInput) yamlform.Object {
 		}, parameterRows(f), []yamlform.Row{
 			yamlform.Field("cognito", "short for provider: cognito and pool; both issuer forms of the pool are accepted",
 				poolCodec(), &f.pool),
-			yamlform.Field("issuer", "the iss of an issuer, exactly as in its tokens; it must be a URL unless jwks has the keys",
+			yamlform.Field("issuer",
+				"the iss of an issuer, exactly as in its tokens, or with tenants its template; it must be a URL unless jwks has the keys",
 				issCodec(), &f.url),
 			yamlform.Field("tenants", "Microsoft Entra: the IDs of the tenants whose tokens are accepted, or any; issuer then has {tenant}",
 				tenantsCodec(), &f.tenants),

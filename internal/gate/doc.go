@@ -40,8 +40,10 @@
 //     of relaxations (TestSharedIdentity, TestSharedIdentityByRelaxation,
 //     TestWhatIsNotShared, TestOddSpellingsShareNothing, TestFurtherRulesShareNothing).
 //  11. A token is verified with the keys of the issuer whose configured iss is byte for
-//     byte the token's. A cached token is not accepted after its key has been removed
-//     (TestKeysAreOfTheExactIssuer, TestRememberedTokenFallsWithItsKey).
+//     byte the token's, or, with tenants: any, is the template of the token's iss, filled
+//     with the ID of the tenant (TestKeysAreOfTheExactIssuer, TestAnyTenant). Any number of
+//     tenants have one key set (TestAnyTenantIsBounded). A cached token is not accepted
+//     after its key has been removed (TestRememberedTokenFallsWithItsKey).
 //  12. The hint of a denial consists of fixes of package denial. Each of them ends that
 //     denial alone, and none was made already (TestEveryHintIsTrue).
 package gate

@@ -19,7 +19,8 @@
 //  1. An issuer answers with keys from its own source only (TestIssuersShareNoKeys),
 //     and no two issuers of a set have the same name (TestMistakes). This package
 //     never sees the iss of a token: package token finds the issuer by it, byte for
-//     byte, and asks for keys by that issuer's name (its invariant 3).
+//     byte or by the template of tenants: any, and asks for keys by that issuer's name
+//     (its invariant 3).
 //  2. A key is returned only for an alg that it fits, by kty, curve, use, key_ops,
 //     its own alg, size and exponent, and by the issuer's list of algorithms.
 //     Symmetric and private keys are never used (TestKeyFitsAlg,

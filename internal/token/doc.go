@@ -19,8 +19,11 @@
 //     (TestVerifyRefuses, FuzzVerifyClaims; package strictjson).
 //  3. A token is verified only with keys of the issuer whose configured iss equals the
 //     token's iss byte for byte, and its names do not begin with the prefix of another
-//     issuer (TestVerifyKeepsIssuersApart, TestVerifyRefuses, TestIdentityClaim). Without
-//     iss, that is the trust domain of its SPIFFE ID (TestTrustDomain).
+//     issuer (TestVerifyKeepsIssuersApart, TestVerifyRefuses, TestIdentityClaim). With
+//     tenants: any, the token's iss is the configured template filled with the ID of a
+//     tenant, which tid must equal and which each prefix contains (TestAnyTenantOfAToken,
+//     TestAnyTenantRefused). Without iss, the issuer is found by the trust domain of its
+//     SPIFFE ID (TestTrustDomain).
 //  4. The algorithm is one that is configured for this issuer. none and HS* cannot be
 //     configured, and a key of another type or curve does not verify a signature
 //     (TestVerifyRefuses, TestNewVerifierRefusesAlgorithms, TestVerifyHoldsACarelessKeySource).
