@@ -36,22 +36,11 @@ type apiServer struct {
 
 const apiToken = "token-of-a-test"
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
-}
-
 // startAPIServer runs etcd and kube-apiserver until the test ends.
 func startAPIServer(t *testing.T) *apiServer {
 	t.Helper()
 	dir, bin := t.TempDir(), filepath.Join(root, ".tools/kubeapi/bin")
-	clients, peers := "http://127.0.0.1:"+freePort(t), "http://127.0.0.1:"+freePort(t)
+	clients, peers := "http://"+freeAddress(t), "http://"+freeAddress(t)
 	programs.Start(t, "etcd", exec.Command(filepath.Join(bin, "etcd"), "--data-dir", filepath.Join(dir, "etcd"), "--unsafe-no-fsync",
 		"--log-level", "error", "--listen-client-urls", clients, "--advertise-client-urls", clients, "--listen-peer-urls", peers,
 		"--initial-advertise-peer-urls", peers, "--initial-cluster", "default="+peers))
@@ -71,8 +60,12 @@ func startAPIServer(t *testing.T) *apiServer {
 		return path
 	}
 	key := file("sa.key", string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})))
-	port := freePort(t)
-	s := &apiServer{url: "https://127.0.0.1:" + port, client: &http.Client{
+	address := freeAddress(t)
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &apiServer{url: "https://" + address, client: &http.Client{
 		Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 	}}
 	server := programs.Start(t, "kube-apiserver", exec.Command(filepath.Join(bin, "kube-apiserver"), "--etcd-servers", clients,

@@ -126,8 +126,11 @@ func TestHelmFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := read(t, filepath.Join(root, "docs/upgrading.md"))
-	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```\n")
-	for _, block := range blocks.FindAllStringSubmatch(between(page, "<!-- downstream tls -->", "<!-- /"), -1) {
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```\n").FindAllStringSubmatch(between(page, "<!-- downstream tls -->", "<!-- /"), -1)
+	if len(blocks) == 0 {
+		t.Error("docs/upgrading.md has no file between <!-- downstream tls --> and <!-- /")
+	}
+	for _, block := range blocks {
 		shown := slices.ContainsFunc(ofKind(objects, "ConfigMap"), func(m object) bool {
 			return strings.Contains(m.within("data").raw("envoy.yaml")+m.within("data").raw("tls.yaml")+"\n", block[1])
 		})
