@@ -18,7 +18,7 @@
     tools.py kubeapi         .tools/kubeapi/bin: etcd and kube-apiserver, built by Go,
                              for `make test-kubernetes`
     tools.py crds            .tools/crds, the resource definitions of Envoy
-                             Gateway and Istio, out of their Go modules
+                             Gateway, Istio and PodMonitor, out of their Go modules
     tools.py apps-python     .tools/apps-python, an environment with Django, Flask
                              and their servers, for `make test-apps`
     tools.py apps-node       .tools/apps-node/node_modules, Express; npm fetches it

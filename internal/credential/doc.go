@@ -11,6 +11,6 @@
 //  2. A cookie is accepted only in a request that another site cannot cause
 //     (TestExtractCookieCrossSite).
 //  3. After a removal, no place that the route reads has a credential (TestRemove,
-//     FuzzRemove, FuzzCookieLine, FuzzRemoveParameters), and no cookie has a name that no
-//     route forwards (TestStripCookies).
+//     FuzzRemove, FuzzCookieLine, FuzzRemoveParameters), and no cookie has a name of
+//     identity.strip_cookies, which no route forwards (TestStripCookies).
 package credential

@@ -4,6 +4,10 @@
 // package. Package gate turns it into a reason, and with that into what the client and
 // the operator read. Nothing else in the program describes a denial.
 //
+// Fixes and near misses are closed lists: a check selects from them, and writes no hint of
+// its own. Package gate follows every fix in a test, and each must end the denial (its
+// invariant 12).
+//
 // Invariants:
 //
 //  1. An error is its kind to errors.Is, and its text is the kind and the internal

@@ -57,8 +57,8 @@ func (p page) location(t *testing.T) string {
 	return target.String()
 }
 
-// navigation are the headers by which a browser says that a person opens a page, and fetch
-// those of a script.
+// navigation are the headers by which a browser says that a person opens a page, and
+// fetching those of a script.
 var (
 	navigation = []string{"accept: text/html,application/xhtml+xml,*/*;q=0.8", "sec-fetch-mode: navigate", "sec-fetch-dest: document"}
 	fetching   = []string{"accept: */*", "sec-fetch-mode: cors", "sec-fetch-site: same-origin"}
@@ -100,7 +100,7 @@ func (b *loginBrowser) send(t *testing.T, method, target string, headers []strin
 	return page{answer{Status: response.StatusCode, Header: response.Header, Body: string(text)}, target}
 }
 
-// open opens a page and follows redirects until there is none, or to a host.
+// open opens a page and follows redirects until there is none.
 func (b *loginBrowser) open(t *testing.T, target string) (last page, visited []string) {
 	t.Helper()
 	for range 12 {

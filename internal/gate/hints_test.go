@@ -254,7 +254,7 @@ func constant(t *testing.T, e ast.Expr) string {
 	return ""
 }
 
-// named returns the fix that a text was made from, and its values: of several, the one
+// namedFix returns the fix that a text was made from, and its values: of several, the one
 // that has the longest text of its own.
 func namedFix(t *testing.T, all []fix, text string) (name string, values []string) {
 	t.Helper()
