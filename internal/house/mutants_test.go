@@ -182,6 +182,7 @@ func mutants() []mutant {
 			`return at.Has(key, "uri") || at.Has(key, "file")`, `return false`},
 		{"6 key: a fallback after a response that must not be used", "internal/issuer/fetch.go",
 			`if !ok || failed.result == FetchInvalid || len`, `if !ok || len`},
+		{"6 key: the ETag of another server", "internal/issuer/fetch.go", `if ask.held.uri != uri {`, `if false {`},
 		{"6 key: a fallback over plain http", "internal/issuer/set.go", `if err := checkURL(uri, id.AllowHTTP); err != nil {
 			return nil, &mistake{"jwks",`, `if err := checkURL(uri, true); err != nil {
 			return nil, &mistake{"jwks",`},

@@ -33,7 +33,7 @@
 //     from its fallbacks, or from the one that the issuer's own discovery document
 //     names: no redirect to another host, no
 //     proxy that was not configured, no plain http without dangerously_allow_http
-//     (TestMistakes, TestFallback,
+//     (TestMistakes, TestFallback, TestFallbackGetsNoETagOfAnother,
 //     TestFallbackIsNotAsked, TestFallbackNeedsHTTPS, TestCognitoReplica, TestDiscovery, TestDiscoveryMayNotLeadToPlainHTTP,
 //     TestDiscoveryThatTurnsHostile, TestFaultAndRecovery, TestTLS, TestProxy,
 //     TestRedirectFromHTTPSToHTTPIsRefused). The token of bearer_file is sent only to
