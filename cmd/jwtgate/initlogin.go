@@ -203,7 +203,8 @@ func missingLoginInConfig(cfg *config.Config, login *envoy.LoginOptions) []strin
 	}
 	var missing []string
 	for _, name := range login.StripCookies() {
-		if !slices.Contains(cfg.Identity.StripCookies, config.CookieName(name)) {
+		covers := func(one config.CookieName) bool { return one.Covers(config.CookieName(name)) }
+		if !slices.ContainsFunc(cfg.Identity.StripCookies, covers) {
 			missing = append(missing, "'"+name+"'")
 		}
 	}

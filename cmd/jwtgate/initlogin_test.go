@@ -305,3 +305,15 @@ func TestInitLoginForAConfiguration(t *testing.T) {
 		t.Errorf("%v\n%s", err, data)
 	}
 }
+
+// TestInitLoginFindsCoveredCookies: a name with * covers the session's cookies.
+func TestInitLoginFindsCoveredCookies(t *testing.T) {
+	alone(t)
+	file := testutil.File(t, "jwtgate.yaml", initYAML+"identity: {strip_cookies: ['__Host-*']}\n")
+	got := command(t, "init", "--login", "--config", file, "--issuer", discovery(t, endpoints), "--client-id", "web", "--app",
+		"127.0.0.1:3000", "--public-url", "http://localhost:8080", "--out", filepath.Join(t.TempDir(), "new"))
+	got.holds(t, exitYes, []string{"tokens.from: add {cookie: __Host-BearerToken}"}, nil)
+	if strings.Contains(got.out, "strip_cookies: add") {
+		t.Errorf("the cookies are removed already:\n%s", got.out)
+	}
+}

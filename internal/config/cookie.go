@@ -17,6 +17,12 @@ func (c CookieName) Matches(name string) bool {
 	return name == string(c)
 }
 
+// Covers reports whether it names every cookie that another one names.
+func (c CookieName) Covers(other CookieName) bool {
+	begin, many := strings.CutSuffix(string(c), "*")
+	return c == other || many && strings.HasPrefix(strings.TrimSuffix(string(other), "*"), begin)
+}
+
 // cookieNameCodec is a [CookieName]. A single * would remove the application's own
 // cookies too.
 func cookieNameCodec() yamlform.Codec[CookieName] {
