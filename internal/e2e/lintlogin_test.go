@@ -85,7 +85,9 @@ func loginLintRows() []loginLintRow {
 	cookie := func(bad func(b *loginBrowser, s loginStack) bool) func(*testing.T, loginStack) bool {
 		return func(t *testing.T, s loginStack) bool {
 			b := newLoginBrowser()
-			signedIn(t, s, b, "/orders")
+			if !signedIn(t, s, b, "/orders") {
+				t.Fatal("not signed in")
+			}
 			return bad(b, s)
 		}
 	}
@@ -123,7 +125,9 @@ func loginLintRows() []loginLintRow {
 		{id: "oauth2-cookies-forwarded", config: []string{"'__Host-IdToken*', ", ""},
 			open: func(t *testing.T, s loginStack) bool {
 				s.application.take()
-				signedIn(t, s, newLoginBrowser(), "/orders")
+				if !signedIn(t, s, newLoginBrowser(), "/orders") {
+					t.Fatal("not signed in")
+				}
 				return slices.ContainsFunc(s.application.take(), func(r received) bool {
 					return strings.Contains(r.Header.Get("Cookie"), "__Host-IdToken=ey")
 				})
@@ -166,7 +170,9 @@ func loginLintRows() []loginLintRow {
 		{id: "oauth2-sign-out", edits: []string{"token_cookie_chunking: {}", "disable_id_token_set_cookie: true"},
 			open: func(t *testing.T, s loginStack) bool {
 				b := newLoginBrowser()
-				signedIn(t, s, b, "/orders")
+				if !signedIn(t, s, b, "/orders") {
+					t.Fatal("not signed in")
+				}
 				got := b.send(t, http.MethodGet, s.origin+"/logout", navigation, "")
 				return !strings.Contains(got.location(t), "id_token_hint=ey")
 			}},
