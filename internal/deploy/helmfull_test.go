@@ -3,11 +3,15 @@
 package deploy
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // fullRelease is a release of the chart with many values set.
@@ -142,6 +146,54 @@ func TestHelmFull(t *testing.T) {
 		if got := len(ofKind(objects, kind)); got != n {
 			t.Errorf("%d objects of kind %s; expected %d", got, kind, n)
 		}
+	}
+}
+
+// TestExamplesOfTheChartsPage: every example of README.md renders. That of the provider
+// kubernetes has the files where the provider reads them, and admits the API server.
+func TestExamplesOfTheChartsPage(t *testing.T) {
+	page := read(t, filepath.Join(root, "deploy/helm/jwtgate/README.md"))
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```\n").FindAllStringSubmatch(page, -1)
+	if len(blocks) < 7 {
+		t.Errorf("%d examples", len(blocks))
+	}
+	example := func(text string) []object {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "values.yaml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		values := []string{"-f", file}
+		if !regexp.MustCompile("(?m)^config:").MatchString(text) {
+			values = append(values, told()...)
+		}
+		objects, err := rendered(root, "jwtgate", values...)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		return objects
+	}
+	for _, block := range blocks {
+		for _, finding := range schemaRules(example(block[1])) {
+			t.Errorf("%s\n%s", finding, block[1])
+		}
+	}
+	objects := example(between(between(page, "<!-- kubernetes -->", "<!-- /"), "```yaml\n", "```"))
+	spec := fmt.Sprint(named(objects, "Deployment", "jwtgate").within("spec.template.spec"))
+	values := config.ProviderValues("kubernetes")
+	for _, file := range []string{"ca.crt", "token"} {
+		if !strings.Contains(values, config.PodSecrets+file) || !strings.Contains(spec, "path:"+file) {
+			t.Errorf("%s is not in the volume:\n%s\n%s", file, spec, values)
+		}
+	}
+	if !strings.Contains(spec, "mountPath:"+strings.TrimSuffix(config.PodSecrets, "/")+" name:api-server") {
+		t.Errorf("the volume is mounted elsewhere:\n%s", spec)
+	}
+	server := []connection{
+		{from: gatePod(), to: outside("10.0.0.1"), port: 6443, allowed: true}, {from: gatePod(), to: outside("10.0.0.1"), port: 443},
+	}
+	for _, finding := range networkRules(objects, server) {
+		t.Error(finding)
 	}
 }
 

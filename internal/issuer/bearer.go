@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,7 +54,11 @@ func (b *bearer) authorize(request *http.Request) error {
 
 func (b *bearer) read() (string, error) {
 	opened, err := filewatch.OpenRegular(b.file)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(b.file, config.PodSecrets):
+		return "", fmt.Errorf("bearer_file cannot be read: %w; hint: in a pod, mount a service account token there "+
+			"(docs/providers.md, kubernetes); elsewhere, write jwks: {uri: ..., ca_file: ..., bearer_file: ...}", err)
+	case err != nil:
 		return "", fmt.Errorf("bearer_file cannot be read: %w", err)
 	}
 	defer func() { _ = opened.Close() }()

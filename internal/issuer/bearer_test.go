@@ -86,6 +86,22 @@ func TestBearerFile(t *testing.T) {
 	})
 }
 
+// Where Kubernetes mounts the token, a missing file means that the pod has none, or that
+// this is no pod: the error says what to do.
+func TestBearerFileOfAPod(t *testing.T) {
+	for file, hint := range map[string]bool{config.PodSecrets + "absent": true, filepath.Join(t.TempDir(), "absent"): false} {
+		inBubble(t, []jwk{edJWK("a", newEd(t))}, func(cfg *config.Issuer, _ *server) {
+			cfg.JWKS.URI, cfg.JWKS.BearerFile = "http://127.0.0.1/jwks.json", file
+		}, func(b *bubble) {
+			b.want("a", issuer.ErrKeysUnavailable)
+			got := b.issuer.Stats().LastError
+			if !strings.Contains(got, "bearer_file cannot be read: ") || strings.Contains(got, "hint: in a pod, mount") != hint {
+				t.Errorf("got last error %q", got)
+			}
+		})
+	}
+}
+
 // The token is not sent over plain http to another host, or to a proxy, whatever the
 // config says.
 func TestBearerNeedsHTTPS(t *testing.T) {
