@@ -228,6 +228,22 @@ func ClaimSteps(name string) []string {
 	return steps
 }
 
+// SetClaim sets a claim of a token, also inside other claims. name is as [ClaimSteps]
+// takes it.
+func SetClaim(claims map[string]any, name string, value any) {
+	steps := ClaimSteps(name)
+	last := len(steps) - 1
+	for _, step := range steps[:last] {
+		inner, ok := claims[step].(map[string]any)
+		if !ok {
+			inner = make(map[string]any)
+			claims[step] = inner
+		}
+		claims = inner
+	}
+	claims[steps[last]] = value
+}
+
 // jsonPointer reports whether the escapes of a JSON Pointer are valid (RFC 6901
 // section 3).
 func jsonPointer(text string) bool {

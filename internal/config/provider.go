@@ -242,8 +242,13 @@ func parameterRows(f *issuerInput) []yamlform.Row {
 	for i, one := range parameters() {
 		doc := one.doc
 		for _, p := range providers() {
-			if fallback := p.defaults[one.name]; fallback != "" {
-				doc += ", with " + p.name + " by default " + fallback
+			fallback := p.defaults[one.name]
+			switch {
+			case fallback == "":
+			case len(usersOf(one.name)) == 1:
+				doc += "; by default " + fallback
+			default:
+				doc += "; for " + p.name + " by default " + fallback
 			}
 		}
 		rows = append(

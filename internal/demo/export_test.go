@@ -131,6 +131,11 @@ func Host(server *devidp.Server, issuers []config.Issuer) (map[string]*devidp.Is
 	return host(server, issuers, nil)
 }
 
+// Sending is stack.sending.
+func Sending(c *config.Config, page, token string) string {
+	return (&stack{config: c}).sending(page, token)
+}
+
 // EnvoyReady is envoyReady for an Envoy with these addresses.
 func EnvoyReady(ctx context.Context, listen, admin string) error {
 	s := &stack{ports: ports{envoy: listen, envoyAdmin: admin}}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,13 @@ func defaultClaims(i config.Issuer) func(requested map[string]any) map[string]an
 			claims["aud"] = i.Audiences[0]
 		}
 		if len(i.Clients) > 0 {
-			claims["client_id"] = i.Clients[0]
+			config.SetClaim(claims, i.ClientClaims[0], i.Clients[0])
+		}
+		if !slices.Contains(i.SubjectClaims, "sub") {
+			config.SetClaim(claims, i.SubjectClaims[0], "demo")
+		}
+		for _, one := range i.Require {
+			config.SetClaim(claims, one.Claim, one.Values[0])
 		}
 		return claims
 	}

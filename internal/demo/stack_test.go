@@ -39,6 +39,26 @@ func hosted(t *testing.T, text string) map[string]*devidp.Issuer {
 	return hosted
 }
 
+// The command that the demo prints sends the token where the configuration reads it.
+func TestSending(t *testing.T) {
+	for from, want := range map[string]string{
+		"[bearer]":                    `http://a/ -H "Authorization: Bearer T"`,
+		"[{cookie: c}, bearer]":       `http://a/ -H "Authorization: Bearer T"`,
+		"[{cookie: c}]":               `http://a/ -H "Cookie: c=T"`,
+		"[{header: x-token}]":         `http://a/ -H "x-token: T"`,
+		"[{websocket_protocol: jwt}]": `http://a/ -H "Sec-WebSocket-Protocol: jwt, T"`,
+	} {
+		text := "issuers: {a: {issuer: https://a.example, audiences: [b]}}\ntokens: {from: " + from + "}\n"
+		c, err := config.Parse("jwtgate.yaml", []byte(text), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := demo.Sending(c, "http://a/", "T"); got != want {
+			t.Errorf("%s: got %s; expected %s", from, got, want)
+		}
+	}
+}
+
 // A token without requested claims is valid for its issuer's configuration.
 func TestDefaultClaims(t *testing.T) {
 	issuers := hosted(t, `
@@ -47,6 +67,9 @@ issuers:
   ids:   {cognito: us-west-1_Other, clients: [web], token_use: [id], prefix: "ids:"}
   aud:   {issuer: https://aud.example, audiences: [api, other], algorithms: [ES256, RS256], token_types: [at+jwt], prefix: "aud:"}
   both:  {issuer: https://both.example/, audiences: [api], clients: [web], algorithms: [EdDSA], prefix: ""}
+  clerk: {provider: clerk, domain: clerk.acme.example, clients: [https://app.example], prefix: "clerk:"}
+  git:   {provider: gitlab, domain: gitlab.example, audiences: [api], require: {namespace_id: ["7", "8"]}, prefix: "git:"}
+  deep:  {issuer: https://deep.example, audiences: [api], require: {team: [a]}, subject_claims: [oid], prefix: "deep:"}
 `)
 	const pool, scope = "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU", "aws.cognito.signin.user.admin"
 	for _, row := range []struct {
@@ -69,6 +92,12 @@ issuers:
 			map[string]any{"iss": "https://aud.example", "sub": "demo", "aud": "api"}},
 		{"an audience and a client", "both", map[string]any{"sub": "you"}, "EdDSA", "JWT",
 			map[string]any{"iss": "https://both.example/", "sub": "you", "aud": "api", "client_id": "web"}},
+		{"a client in another claim", "clerk", nil, "RS256", "JWT",
+			map[string]any{"iss": "https://clerk.acme.example", "sub": "demo", "azp": "https://app.example"}},
+		{"a required claim", "git", nil, "RS256", "JWT",
+			map[string]any{"iss": "https://gitlab.example", "sub": "demo", "aud": "api", "namespace_id": "7"}},
+		{"a claim that names the subject", "deep", nil, "RS256", "JWT", map[string]any{
+			"iss": "https://deep.example", "sub": "demo", "oid": "demo", "aud": "api", "team": "a"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			token, err := issuers[row.issuer].Mint(row.asked, 0)

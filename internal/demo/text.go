@@ -3,7 +3,10 @@ package demo
 import (
 	"fmt"
 	"net"
+	"slices"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // nextSteps prints what the user can do after the tour.
@@ -51,5 +54,22 @@ func (s *stack) curl(o Options, issuer, claims, page string) string {
 	if s.issuers.URL() != IssuerURL {
 		mint += " --server " + s.issuers.URL()
 	}
-	return fmt.Sprintf(`curl -i %s -H "Authorization: Bearer $(%s)"`, page, mint)
+	return "curl -i " + s.sending(page, "$("+mint+")")
+}
+
+// sending returns the arguments of curl that send a token to a page as the first source of
+// credentials is read, without one as a bearer token.
+func (s *stack) sending(page, token string) string {
+	from := s.config.Tokens.From
+	if len(from) == 0 || slices.ContainsFunc(from, func(one config.TokenSource) bool { return one.Kind == config.SourceBearer }) {
+		return fmt.Sprintf(`%s -H "Authorization: Bearer %s"`, page, token)
+	}
+	switch first := from[0]; first.Kind {
+	case config.SourceCookie:
+		return fmt.Sprintf(`%s -H "Cookie: %s=%s"`, page, first.Name, token)
+	case config.SourceWebSocketProtocol:
+		return fmt.Sprintf(`%s -H "Sec-WebSocket-Protocol: %s, %s"`, page, first.Name, token)
+	default:
+		return fmt.Sprintf(`%s -H "%s: %s"`, page, first.Name, token)
+	}
 }

@@ -121,32 +121,17 @@ func completeGeneric(issuer *config.Issuer, asked, claims map[string]any) {
 	}
 	named := func(claim string) bool { return asked[config.ClaimSteps(claim)[0]] != nil }
 	if len(issuer.Clients) > 0 && !slices.ContainsFunc(issuer.ClientClaims, named) {
-		setClaim(claims, issuer.ClientClaims[0], issuer.Clients[0])
+		config.SetClaim(claims, issuer.ClientClaims[0], issuer.Clients[0])
 	}
 	if !slices.Contains(issuer.SubjectClaims, "sub") {
-		setClaim(claims, issuer.SubjectClaims[0], subject)
+		config.SetClaim(claims, issuer.SubjectClaims[0], subject)
 	}
 	for _, one := range issuer.Require {
-		setClaim(claims, one.Claim, one.Values[0])
+		config.SetClaim(claims, one.Claim, one.Values[0])
 	}
 	if !slices.Contains(issuer.TokenUse, "access") {
 		claims["nonce"] = "n-0S6_WzA2Mj" // makes it an ID token
 	}
-}
-
-// setClaim sets a claim, also inside other claims.
-func setClaim(claims map[string]any, name, value string) {
-	steps := config.ClaimSteps(name)
-	last := len(steps) - 1
-	for _, step := range steps[:last] {
-		inner, ok := claims[step].(map[string]any)
-		if !ok {
-			inner = make(map[string]any)
-			claims[step] = inner
-		}
-		claims = inner
-	}
-	claims[steps[last]] = value
 }
 
 // completeCognito sets token_use and the claims that depend on it: an ID token has its

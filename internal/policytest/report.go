@@ -42,10 +42,10 @@ func (r *Report) Failed() int {
 
 // Summary returns the report in one line.
 func (r *Report) Summary() string {
-	text := fmt.Sprintf("%s, %d failed; %d of %s touched",
+	text := fmt.Sprintf("%s, %d failed; %d of %s matched",
 		terminal.Count(len(r.Results), "case"), r.Failed(), len(r.Routes)-len(r.Untouched), terminal.Count(len(r.Routes), "route"))
 	if len(r.Untouched) > 0 {
-		text += ", not touched: " + strings.Join(r.Untouched, ", ")
+		text += "; not matched: " + strings.Join(r.Untouched, ", ")
 	}
 	return text
 }

@@ -144,10 +144,10 @@ cases:
   - {request: GET /open, expect: {verdict: allow}}
   - {request: GET /shut, expect: {verdict: deny}}
   - {request: GET /other, expect: {verdict: deny}}
-`, "3 cases, 0 failed; 3 of 3 routes touched"},
-		"a single case": {one("request: GET /open", okay), "1 case, 0 failed; 1 of 3 routes touched, not touched: shut, default"},
+`, "3 cases, 0 failed; 3 of 3 routes matched"},
+		"a single case": {one("request: GET /open", okay), "1 case, 0 failed; 1 of 3 routes matched; not matched: shut, default"},
 		"one that was refused first": {one("request: {path: x}", okay),
-			"1 case, 1 failed; 0 of 3 routes touched, not touched: open, shut, default"},
+			"1 case, 1 failed; 0 of 3 routes matched; not matched: open, shut, default"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := run(t, cfg, row.file).Summary(); got != row.want {

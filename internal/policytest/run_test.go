@@ -303,7 +303,7 @@ func TestExampleCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := run(t, configOf(t, string(file)), string(data))
-	const want = "6 cases, 0 failed; 4 of 4 routes touched\n"
+	const want = "6 cases, 0 failed; 4 of 4 routes matched\n"
 	if got := text(t, report); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
