@@ -101,6 +101,7 @@ func (cmd initCommand) Run(ctx context.Context, c console) error {
 		return err
 	}
 	files.report(c, compared)
+	files.reportSecrets(c, cmd.ClientSecretFile, compared)
 	files.reportLogin(c, cmd.Config, compared)
 	next := result.Next
 	if tourUsage != "" { // the program has the demo

@@ -102,7 +102,7 @@ func missingInEnvoy(file keptFile, with comparison) []string {
 		lines = append(lines, strings.TrimRight(text.String(), "\n"),
 			"jwtgate init --fragment prints the pieces that an Envoy file needs, each with its place (docs/existing-envoy.md)")
 	}
-	var use envoylint.Use
+	use := envoylint.Use{Login: with.wanted.Login != nil}
 	if port := with.wanted.Port; port != envoy.DefaultPort { // else any port is right
 		use.Port = port
 	}
@@ -143,8 +143,8 @@ func (cmd *initCommand) useExistingFile(options *envoy.InitOptions, files kept) 
 	if !exists {
 		return nil
 	}
-	if options.NamesIssuer() {
-		if err := options.Check(); err != nil {
+	if options.NamesIssuer() { // the mistakes that a new jwtgate.yaml would have
+		if _, err := envoy.Init(*options); err != nil {
 			return err
 		}
 	}

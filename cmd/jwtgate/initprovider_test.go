@@ -77,11 +77,23 @@ func TestInitProviderLacking(t *testing.T) {
 	const other, own = "issuers: {main: {issuer: https://a.example, audiences: [b]}}\n",
 		"issuers: {staff: {issuer: 'https://a.okta.com/oauth2/default', audiences: [b]}}\n"
 	for file, want := range map[string]string{
-		other: "issuers lacks the provider okta; add to it: okta: {provider: okta, domain: a.okta.com, audiences: [orders]}",
+		other: "issuers lacks the provider okta; add to it: okta: {provider: okta, domain: a.okta.com, audiences: [orders], prefix: \"okta:\"}",
 		own:   `issuers.staff.audiences lacks "orders"; add it to the list`,
 	} {
 		dir := testutil.Files(t, map[string]string{"jwtgate.yaml": file})
 		command(t, "init", "--provider", "okta", "--domain", "a.okta.com", "--audience", "orders", "--app", "127.0.0.1:3999", "--out", dir).
 			holds(t, exitYes, []string{want}, nil)
+	}
+}
+
+// TestInitProviderMistakesWithAFile: with a jwtgate.yaml, the options have the same
+// mistakes as without, and nothing is written.
+func TestInitProviderMistakesWithAFile(t *testing.T) {
+	alone(t)
+	dir := testutil.Files(t, map[string]string{"jwtgate.yaml": "issuers: {main: {issuer: https://a.example, audiences: [b]}}\n"})
+	command(t, "init", "--provider", "clerk", "--domain", "clerk.a.example", "--app", "127.0.0.1:3999", "--out", dir).
+		holds(t, exitFailure, nil, []string{"nothing was written", "issuers.clerk"})
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("wrote %v, %v", left, err)
 	}
 }

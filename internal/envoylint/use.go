@@ -15,7 +15,8 @@ type Use struct {
 	Origins []string // front ends whose pages call the application
 	AppHost string   // of the application, as Envoy connects to it
 	AppPort string
-	Port    int // on which clients connect to Envoy
+	Port    int  // on which clients connect to Envoy
+	Login   bool // Envoy signs users in
 }
 
 // routeCORSType is an older form of CorsPolicy, in a virtual host or a route.
@@ -43,7 +44,16 @@ func (u Use) Missing(file string, data []byte) ([]string, error) {
 		lines = append(lines, fmt.Sprintf("%s: no listener has the port %d; write it as the port of your listener "+
 			"(in a file of jwtgate, on the line marked `edit: listen`)", printable(file), u.Port))
 	}
+	if u.Login && !slices.ContainsFunc(all, (*resources).signsIn) {
+		lines = append(lines, fmt.Sprintf("%s: has no oauth2 filter, so Envoy signs nobody in; move the file away and run the same command "+
+			"again, or copy the filter, the cluster issuer and local_reply_config from envoy/login.yaml of the repository", printable(file)))
+	}
 	return lines, nil
+}
+
+// signsIn reports whether a listener has an oauth2 filter.
+func (r *resources) signsIn() bool {
+	return slices.ContainsFunc(r.listeners, func(one *value) bool { return len(one.messages(oauth2Type)) > 0 })
 }
 
 // missingOrigins returns a line for each origin that no CORS policy of the file allows.

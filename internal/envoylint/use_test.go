@@ -45,6 +45,7 @@ func TestUseMissing(t *testing.T) {
 		{"another host", shippedWith(t), envoylint.Use{AppHost: "app", AppPort: "9090"}, []string{"no cluster has the address app, port 9090"}},
 		{"addresses that Envoy fetches", strings.Replace(shippedWith(t), "type: STRICT_DNS\n", "type: EDS\n", 1),
 			envoylint.Use{AppHost: "127.0.0.1", AppPort: "3000"}, nil},
+		{"sign-in", shippedWith(t), envoylint.Use{Login: true}, []string{"envoy.yaml: has no oauth2 filter, so Envoy signs nobody in; move"}},
 		{"another port", shippedWith(t), envoylint.Use{Port: 8000}, []string{"envoy.yaml: no listener has the port 8000; write it as"}},
 		{"a further port", shippedWith(t, "    per_connection_buffer_limit_bytes: 32768 # a slow",
 			"    additional_addresses: [ { address: { socket_address: { address: 0.0.0.0, port_value: 8000 } } } ]\n"+

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -41,6 +42,11 @@ func Configuration(cfg *config.Config, o envoy.InitOptions) []string {
 	if o.Issuer != "" {
 		lines = append(lines, issuer(cfg, o)...)
 	}
+	if o.Provider != nil && o.Provider.Header != "" && !slices.ContainsFunc(cfg.Tokens.From, func(one config.TokenSource) bool {
+		return one.Kind == config.SourceHeader && one.Name == o.Provider.Header
+	}) {
+		lines = append(lines, fmt.Sprintf("tokens.from: add {header: %s}, in which the provider sends the token", o.Provider.Header))
+	}
 	if known := cfg.CORS.Origins; len(known) > 0 {
 		lines = append(lines, lacking("cors.origins", known, o.Origins)...)
 	}
@@ -51,8 +57,11 @@ func Configuration(cfg *config.Config, o envoy.InitOptions) []string {
 func pool(cfg *config.Config, o envoy.InitOptions) []string {
 	at := slices.IndexFunc(cfg.Issuers, func(i config.Issuer) bool { return i.Cognito != nil && i.Cognito.Pool == o.Cognito })
 	if at < 0 {
-		return []string{fmt.Sprintf("issuers lacks the user pool %s; add to it: %s: {cognito: %s, clients: [%s]}",
-			o.Cognito, freeName(cfg, "cognito"), o.Cognito, strings.Join(quoted(o.ClientIDs), ", "))}
+		keys := []string{"cognito: " + o.Cognito, list("clients", o.ClientIDs...)}
+		if o.Login != nil {
+			keys = append(keys, "token_use: [access]")
+		}
+		return newIssuer(cfg, "user pool "+o.Cognito, "cognito", keys)
 	}
 	return lacking(cfg.Issuers[at].Path+".clients", cfg.Issuers[at].Clients, o.ClientIDs)
 }
@@ -61,12 +70,19 @@ func pool(cfg *config.Config, o envoy.InitOptions) []string {
 func issuer(cfg *config.Config, o envoy.InitOptions) []string {
 	at := slices.IndexFunc(cfg.Issuers, func(i config.Issuer) bool { return slices.Contains(i.ISS, o.Issuer) })
 	if at < 0 {
-		accepted := "audiences: [" + quote.Readable(o.Audience) + "]"
-		if o.Audience == "" {
-			accepted = "clients: [" + strings.Join(quoted(o.ClientIDs), ", ") + "]"
+		keys := []string{"issuer: " + quote.Readable(o.Issuer)}
+		switch {
+		case o.Login != nil && o.Login.IDToken:
+			keys = append(keys, list("audiences", o.ClientIDs...), "token_use: [access, id]")
+		case o.Audience == "":
+			keys = append(keys, list("clients", o.ClientIDs...))
+		default:
+			keys = append(keys, list("audiences", o.Audience))
 		}
-		return []string{fmt.Sprintf("issuers lacks the issuer %s; add to it: %s: {issuer: %s, %s}",
-			quote.Readable(o.Issuer), freeName(cfg, "main"), quote.Readable(o.Issuer), accepted)}
+		if o.PlainHTTP() {
+			keys = append(keys, "dangerously_allow_http: true")
+		}
+		return newIssuer(cfg, "issuer "+quote.Readable(o.Issuer), "main", keys)
 	}
 	one := cfg.Issuers[at]
 	if len(one.Audiences) == 0 || o.Audience == "" { // aud is not checked, or no value is wanted
@@ -85,12 +101,29 @@ func provider(cfg *config.Config, o envoy.InitOptions) []string {
 	one := wanted.Issuers[0]
 	at := slices.IndexFunc(cfg.Issuers, func(i config.Issuer) bool { return i.ISS[0] == one.ISS[0] })
 	if at < 0 {
-		return []string{fmt.Sprintf("issuers lacks the provider %s; add to it: %s: {%s}",
-			o.Provider.Name, freeName(cfg, o.Provider.Name), strings.Join(settings, ", "))}
+		return newIssuer(cfg, "provider "+o.Provider.Name, o.Provider.Name, settings)
 	}
 	found := cfg.Issuers[at]
 	return slices.Concat(lacking(found.Path+".audiences", found.Audiences, one.Audiences),
 		lacking(found.Path+".clients", found.Clients, one.Clients))
+}
+
+// newIssuer returns the lines that add an issuer with these keys. With more than one
+// issuer, each needs a prefix.
+func newIssuer(cfg *config.Config, what, name string, keys []string) []string {
+	name = freeName(cfg, name)
+	keys = append(slices.Clip(keys), "prefix: "+quote.Readable(name+":"))
+	lines := []string{fmt.Sprintf("issuers lacks the %s; add to it: %s: {%s}", what, name, strings.Join(keys, ", "))}
+	if len(cfg.Issuers) == 1 && cfg.Issuers[0].Prefix == "" { // unset, or empty on purpose
+		lines = append(lines, cfg.Issuers[0].Path+` needs prefix: "" unless it has a prefix: with two issuers, both need one, `+
+			"and with this one its users keep their IDs")
+	}
+	return lines
+}
+
+// list is a key with a list of texts.
+func list(key string, values ...string) string {
+	return key + ": [" + strings.Join(quoted(values), ", ") + "]"
 }
 
 // lacking returns a line if a list of the configuration lacks some values.
@@ -148,6 +181,11 @@ func Compose(data, rendered []byte, app string) (Missing, error) {
 			m.Services += strings.TrimRight(strings.Join(lines[one.line-1:end], ""), "\n") + "\n"
 		}
 	}
+	for _, wanted := range ours {
+		if at := slices.IndexFunc(own, func(s service) bool { return s.name == wanted.name }); at >= 0 && wanted.directory != "" {
+			m.Lines = append(m.Lines, own[at].lacks(wanted)...)
+		}
+	}
 	for _, one := range own {
 		if one.name == app && one.ports {
 			m.Lines = append(m.Lines, fmt.Sprintf("services.%s has ports: remove them, because other machines could call your application "+
@@ -159,9 +197,56 @@ func Compose(data, rendered []byte, app string) (Missing, error) {
 
 // service is a service of a compose file.
 type service struct {
-	name  string
-	line  int // of its name
-	ports bool
+	name      string
+	line      int // of its name
+	ports     bool
+	volumes   map[string]string // :: path in the container -> the volume as a line of YAML
+	directory string            // working_dir
+	user      string
+}
+
+// newService reads a service. Merge keys are applied; a form that no compose file has
+// counts as absent.
+func newService(name, body *yaml.Node) service {
+	s := service{name: name.Value, line: name.Line, ports: entry(body, "ports") != nil, volumes: map[string]string{}}
+	var settings struct {
+		Volumes   []any  `yaml:"volumes"`
+		Directory string `yaml:"working_dir"`
+		User      string `yaml:"user"`
+	}
+	_ = body.Decode(&settings) // what can be decoded is
+	s.directory, s.user = settings.Directory, settings.User
+	for _, one := range settings.Volumes {
+		switch volume := one.(type) {
+		case string:
+			if parts := strings.Split(volume, ":"); len(parts) > 1 {
+				s.volumes[parts[1]] = volume
+			}
+		case map[string]any:
+			if target, isText := volume["target"].(string); isText {
+				s.volumes[target] = ""
+			}
+		}
+	}
+	return s
+}
+
+// lacks returns what a service needs to sign users in, of what the one that init would
+// write has.
+func (s service) lacks(wanted service) []string {
+	var lines []string
+	for _, target := range slices.Sorted(maps.Keys(wanted.volumes)) {
+		if _, exists := s.volumes[target]; !exists {
+			lines = append(lines, fmt.Sprintf("services.%s.volumes lacks %q; add it to the list", s.name, wanted.volumes[target]))
+		}
+	}
+	if s.directory != wanted.directory {
+		lines = append(lines, fmt.Sprintf("services.%s needs working_dir: %s, in which envoy.yaml finds ./secrets", s.name, wanted.directory))
+	}
+	if s.user == "" && wanted.user != "" {
+		lines = append(lines, fmt.Sprintf("services.%s needs user: %q, who may read the secrets", s.name, wanted.user))
+	}
+	return lines
 }
 
 // services returns the services of a compose file, in their order.
@@ -172,7 +257,7 @@ func services(data []byte) ([]service, error) {
 	}
 	var all []service
 	for name, body := range entries(entry(&file, "services")) {
-		all = append(all, service{name: name.Value, line: name.Line, ports: entry(body, "ports") != nil})
+		all = append(all, newService(name, body))
 	}
 	if all == nil {
 		return nil, errors.New("got no service; expected a compose file with a mapping of them under services")

@@ -64,10 +64,14 @@ func TestConfiguration(t *testing.T) {
 		{"no options", pool, envoy.InitOptions{}, nil},
 		{"other clients", pool, envoy.InitOptions{Cognito: "us-west-1_6BpkgoczU", ClientIDs: []string{"web", "mobile", "tv"}},
 			[]string{`issuers.cognito.clients lacks "mobile", "tv"; add it to the list`}},
-		{"another pool", pool, envoy.InitOptions{Cognito: "eu-west-1_other", ClientIDs: []string{"a", "b"}},
-			[]string{`issuers lacks the user pool eu-west-1_other; add to it: cognito2: {cognito: eu-west-1_other, clients: ["a", "b"]}`}},
+		{"another pool", pool, envoy.InitOptions{Cognito: "eu-west-1_other", ClientIDs: []string{"a", "b"}}, []string{
+			`issuers lacks the user pool eu-west-1_other; add to it: ` +
+				`cognito2: {cognito: eu-west-1_other, clients: ["a", "b"], prefix: "cognito2:"}`,
+			`issuers.cognito needs prefix: "" unless it has a prefix: with two issuers, both need one, and with this one its users keep their IDs`}},
 		{"another issuer", main, envoy.InitOptions{Issuer: "https://other.example/", Audience: "api"}, []string{
-			`issuers lacks the issuer "https://other.example/"; add to it: main2: {issuer: "https://other.example/", audiences: ["api"]}`}},
+			`issuers lacks the issuer "https://other.example/"; add to it: ` +
+				`main2: {issuer: "https://other.example/", audiences: ["api"], prefix: "main2:"}`,
+			`issuers.main needs prefix: "" unless it has a prefix: with two issuers, both need one, and with this one its users keep their IDs`}},
 		{"another audience", main, envoy.InitOptions{Issuer: "https://login.example/", Audience: "web"},
 			[]string{`issuers.main.audiences lacks "web"; add it to the list`}},
 		{"no audience at all", "issuers: {main: {issuer: https://login.example/, clients: [web]}}\n",
@@ -81,6 +85,74 @@ func TestConfiguration(t *testing.T) {
 				t.Errorf("got %q, want %q", got, row.want)
 			}
 		})
+	}
+}
+
+// TestConfigurationThatIsAdded: with the issuer that the lines name, the configuration is
+// valid and lacks nothing.
+func TestConfigurationThatIsAdded(t *testing.T) {
+	const api = "audiences: [api], "
+	one, two := "main: {issuer: https://login.example/, "+api, ", other: {issuer: https://a.example/, prefix: 'a:', "+api+"}"
+	login := &envoy.LoginOptions{ClientID: "web"}
+	for _, row := range []struct {
+		name  string
+		empty bool // the prefix of the issuer that exists is to be written
+		rest  string
+		o     envoy.InitOptions
+	}{
+		{"the second", true, "}", envoy.InitOptions{Issuer: "https://b.example", Audience: "web"}},
+		{"the third", false, "prefix: ''}" + two, envoy.InitOptions{Issuer: "https://b.example", Audience: "web"}},
+		{"a second with a prefix", false, "prefix: 'm:'}", envoy.InitOptions{Issuer: "https://b.example", Audience: "web"}},
+		{"plain http", true, "}", envoy.InitOptions{Issuer: "http://127.0.0.1:7000/shop", Audience: "web"}},
+		{"sign-in", true, "}", envoy.InitOptions{Issuer: "https://b.example", ClientIDs: []string{"web"}, Login: login}},
+		{"sign-in with ID tokens", true, "}", envoy.InitOptions{Issuer: "https://b.example", ClientIDs: []string{"web"},
+			Login: &envoy.LoginOptions{ClientID: "web", IDToken: true}}},
+		{"sign-in with a pool", true, "}", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"web"}, Login: login}},
+		{"a provider with a header", true, "}", envoy.InitOptions{Audience: "tag", Provider: &envoy.Provider{
+			Name: "cloudflare-access", Header: "cf-access-jwt-assertion", Parameters: []envoy.Setting{{Key: "team", Value: "a"}}}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			lines := setup.Configuration(parse(t, "issuers: {"+one+row.rest+"}\n"), row.o)
+			_, added, found := strings.Cut(lines[0], "add to it: ")
+			if needs := slices.ContainsFunc(lines, func(l string) bool {
+				return strings.HasPrefix(l, `issuers.main needs prefix: ""`)
+			}); !found || needs != row.empty {
+				t.Fatalf("got %q", lines)
+			}
+			rest := row.rest
+			if row.empty {
+				rest = "prefix: ''}"
+			}
+			text := "issuers: {" + one + rest + ", " + added + "}\n"
+			if p := row.o.Provider; p != nil {
+				if !slices.Contains(lines, "tokens.from: add {header: "+p.Header+"}, in which the provider sends the token") {
+					t.Errorf("got %q", lines)
+				}
+				text += "tokens: {from: [bearer, {header: " + p.Header + "}]}\n"
+			}
+			if again := setup.Configuration(parse(t, text), row.o); len(again) > 0 {
+				t.Errorf("it still lacks %q:\n%s", again, text)
+			}
+		})
+	}
+}
+
+// TestComposeSignIn: an Envoy in the form of someone's own lacks what it needs to read the
+// secrets.
+func TestComposeSignIn(t *testing.T) {
+	ours := []byte("services: {envoy: {volumes: ['./secrets:/s:ro'], working_dir: /etc, user: '1:1'}}\n")
+	for own, want := range map[string][]string{
+		"{}": {`services.envoy.volumes lacks "./secrets:/s:ro"`, "services.envoy needs working_dir: /etc,", `services.envoy needs user: "1:1"`},
+		"{volumes: [{type: bind, source: ., target: /s}], working_dir: /etc, user: root}": nil,
+		"{<<: {volumes: ['a:/s'], working_dir: /etc}, user: 7}":                           nil,
+		"{volumes: [data, './secrets:/other'], working_dir: /, user: root}": {
+			`services.envoy.volumes lacks "./secrets:/s:ro"`, "services.envoy needs working_dir: /etc,"},
+		"text": {"services.envoy.volumes lacks", "services.envoy needs working_dir", "services.envoy needs user"},
+	} {
+		got, err := setup.Compose([]byte("services: {envoy: "+own+"}\n"), ours, "app")
+		if err != nil || !slices.EqualFunc(got.Lines, want, strings.HasPrefix) {
+			t.Errorf("%s: got %q, %v; want %q", own, got.Lines, err, want)
+		}
 	}
 }
 
