@@ -91,11 +91,12 @@ func (o InitOptions) nextExisting(appHost string) []string {
 	switch {
 	case o.NoCompose:
 	case filepath.Clean(file) == filepath.Clean(mounted):
-		steps = append(steps, fmt.Sprintf("for containers: %s mounts %s; add the other files and the variables that it reads", compose, mounted))
+		steps = append(steps, fmt.Sprintf("for containers: %s mounts %s; "+
+			"also mount the other files, and set the variables, that jwtgate.yaml uses", compose, mounted))
 	default:
 		steps = append(steps,
 			fmt.Sprintf("for containers: %s mounts %s, and your configuration is %s: copy it there, or write its path in the volumes; "+
-				"add the other files and the variables that it reads", compose, mounted, file))
+				"also mount the other files, and set the variables, that jwtgate.yaml uses", compose, mounted, file))
 	}
 	return slices.Concat(steps, o.nextLogin(), o.run(appHost, file))
 }

@@ -48,6 +48,8 @@ type InitOptions struct {
 	Image     string   // jwtgate's container image; "" is jwtgate, built locally
 	NoCompose bool     // render no compose.yaml
 	Compose   string   // the compose file in the commands of Next; "" is compose.yaml in Dir
+
+	AppIsThere bool // the compose file exists, and has the application as a service
 }
 
 // File is one file to write.
@@ -194,7 +196,11 @@ func (o InitOptions) run(appHost, config string) []string {
 	}
 	compose := o.composeFile()
 	var steps []string
-	if appHost != dockerHost {
+	if u, err := url.Parse(o.Issuer); err == nil && thisMachine(u.Hostname()) {
+		steps = append(steps, "the issuer "+o.Issuer+" is on this machine, where the containers do not reach it: "+
+			"use --app 127.0.0.1:PORT, or an issuer that they reach")
+	}
+	if appHost != dockerHost && !o.AppIsThere {
 		steps = append(steps, fmt.Sprintf("add your application to %s as the service %s, without ports", compose, appHost))
 	}
 	return append(steps,
@@ -377,7 +383,8 @@ func (o InitOptions) checkIssuer() error {
 	case cognito && generic:
 		return errors.New("got options of both kinds of issuer; expected either --cognito POOL --client-id ID, or --issuer URL --audience A")
 	case !cognito && !generic:
-		return errors.New("the issuer of the tokens is missing; expected either --cognito POOL --client-id ID, or --issuer URL --audience A")
+		return errors.New("the issuer of the tokens is missing; expected --provider NAME, --cognito POOL --client-id ID, " +
+			"or --issuer URL --audience A, or --config FILE for a configuration that exists")
 	case cognito && (o.Cognito == "" || len(o.ClientIDs) == 0):
 		return errors.New("--cognito and --client-id: got one; expected both")
 	case generic && (o.Issuer == "" || o.Audience == ""):

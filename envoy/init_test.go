@@ -226,7 +226,7 @@ func TestInitNamesTheOptionThatIsWrong(t *testing.T) {
 	}{
 		{"nothing", envoy.InitOptions{},
 			[]string{
-				"the issuer of the tokens is missing; expected either --cognito POOL --client-id ID, or --issuer URL --audience A",
+				"the issuer of the tokens is missing; expected --provider NAME, --cognito POOL --client-id ID, or --issuer URL --audience A",
 				"--app HOST:PORT is missing",
 			}},
 		{"both kinds", envoy.InitOptions{Cognito: "us-west-1_a", ClientIDs: []string{"b"}, Issuer: "https://c", Audience: "d", App: app},

@@ -74,7 +74,15 @@ func (o InitOptions) checkLogin() error {
 		}
 	}
 	if len(o.ClientIDs) != 1 || !plainText(l.ClientID) || l.ClientID == "" {
-		add("--client-id: got %q; expected one, the client that Envoy is at the issuer", strings.Join(o.ClientIDs, ", "))
+		add("--client-id: got %q; expected exactly one: the client ID under which Envoy is registered at the issuer",
+			strings.Join(o.ClientIDs, ", "))
+	}
+	switch {
+	case o.Audience == "":
+	case l.IDToken:
+		add("--forward id-token and --audience: got both; the aud of an ID token is the client, --client-id")
+	case o.Cognito != "":
+		add("--cognito and --audience: got both; Cognito's access tokens have no aud")
 	}
 	return errors.Join(append(faults, o.checkPublicURL())...)
 }

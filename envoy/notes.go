@@ -15,7 +15,11 @@ const everyHost = "; this opens Envoy for every host of this listener; on other 
 // decides by, or undoes what the configuration relaxes. Each note is one sentence.
 func (n Needs) Notes() []string {
 	edit := n.Edit()
-	return slices.Concat(n.headerNotes(edit), n.limitNotes(edit), n.relaxedNotes(edit))
+	notes := slices.Concat(n.headerNotes(edit), n.limitNotes(edit), n.relaxedNotes(edit))
+	for i, note := range notes {
+		notes[i] = "if your envoy.yaml is the shipped one: it " + note + "; `jwtgate lint-envoy` tells whether yours needs this"
+	}
+	return notes
 }
 
 // headerNotes are the notes about the headers that Envoy sends and accepts.
@@ -23,20 +27,20 @@ func (n Needs) headerNotes(edit Edit) []string {
 	var notes []string
 	if edit.Identity != nil {
 		names := without(edit.Identity, IdentityNames())
-		notes = append(notes, fmt.Sprintf("the shipped envoy.yaml does not allow jwtgate to change %s, so Envoy would answer 500: "+
+		notes = append(notes, fmt.Sprintf("does not allow jwtgate to change %s, so Envoy would answer 500: "+
 			"add %s to the lines marked `edit: identity`", strings.Join(names, ", "), everySpelling(names)))
 	}
 	if names := edit.Tokens; len(names) > 0 {
-		notes = append(notes, fmt.Sprintf("the shipped envoy.yaml does not send %s to jwtgate, which would not find a token there: "+
+		notes = append(notes, fmt.Sprintf("does not send %s to jwtgate, which would not find a token there: "+
 			"add %s to the list marked `edit: tokens`, and |%s to the expression with the same mark",
 			strings.Join(names, ", "), listItems(names), strings.Join(names, "|")))
 	}
 	if names := edit.Conditions; len(names) > 0 {
-		notes = append(notes, fmt.Sprintf("the shipped envoy.yaml does not send %s to jwtgate, so a `when` would never find it: "+
+		notes = append(notes, fmt.Sprintf("does not send %s to jwtgate, so a `when` would never find it: "+
 			"add %s to the list marked `edit: conditions`", strings.Join(names, ", "), listItems(names)))
 	}
 	if edit.SendAll {
-		notes = append(notes, "the shipped envoy.yaml sends jwtgate only the headers on its list, "+
+		notes = append(notes, "sends jwtgate only the headers on its list, "+
 			"and a `when` computes the header names that it reads: add the names that it can read to the list marked `edit: conditions`, "+
 			`or - safe_regex: { regex: ".*" } to send all headers`)
 	}
@@ -52,12 +56,12 @@ func (n Needs) limitNotes(edit Edit) []string {
 		if n.HeadersFit() {
 			fix += fmt.Sprintf(", or write max_request_headers_kb: %d on the line marked `edit: request_headers`", n.HeaderKB())
 		}
-		notes = append(notes, fmt.Sprintf("the shipped envoy.yaml accepts 60 KiB of request headers. "+
+		notes = append(notes, fmt.Sprintf("accepts 60 KiB of request headers. "+
 			"A token (tokens.max_bytes) and its identity headers (identity.max_total_bytes) can take %d bytes of them, "+
 			"and a request that exceeds the limit gets status 500: %s", n.HeaderBytes, fix))
 	}
 	if names := n.Underscored(); len(names) > 0 {
-		notes = append(notes, fmt.Sprintf("the shipped envoy.yaml drops %s, because it drops every header with an underscore in its name, "+
+		notes = append(notes, fmt.Sprintf("drops %s, because it drops every header with an underscore in its name, "+
 			"so a `when` would never find it: use a name with dashes", strings.Join(names, ", ")))
 	}
 	return notes
@@ -67,7 +71,7 @@ func (n Needs) limitNotes(edit Edit) []string {
 func (n Needs) relaxedNotes(edit Edit) []string {
 	var notes []string
 	add := func(everywhere bool, otherwise, format string, args ...any) {
-		note := "the shipped envoy.yaml " + fmt.Sprintf(format, args...)
+		note := fmt.Sprintf(format, args...)
 		if !everywhere {
 			note += fmt.Sprintf(everyHost, otherwise)
 		}

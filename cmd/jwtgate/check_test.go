@@ -41,7 +41,7 @@ func TestCheck(t *testing.T) {
 		file := testutil.File(t, "jwtgate.yaml", "identity: {headers: {x-team: team}}\n"+
 			"issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n")
 		command(t, "check", "--config", file).holds(t, exitYes, []string{
-			file + ": warning: the shipped envoy.yaml does not allow jwtgate to change x-team, ", ": valid (",
+			file + ": warning: if your envoy.yaml is the shipped one: it does not allow jwtgate to change x-team, ", ": valid (",
 		}, nil)
 	})
 	t.Run("every mistake at once", func(t *testing.T) {

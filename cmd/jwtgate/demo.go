@@ -85,7 +85,7 @@ func (cmd tourCommand) Run(ctx context.Context, c console) error {
 type tokenCommand struct {
 	Issuer  string        `required:"" help:"The issuer's name in the configuration." placeholder:"NAME"`
 	Claims  string        `help:"Claims to add (JSON); null removes one, and times can be relative: \"-5m\"." placeholder:"JSON" default:"{}"`
-	Expires time.Duration `help:"How long the token is valid; --expires=-1m makes an expired one." placeholder:"D" default:"1h"`
+	Expires time.Duration `help:"How long the token is valid; -1m: an expired one; by default ${default}." placeholder:"D" default:"1h"`
 	Server  string        `help:"The address of the demo's issuers; by default ${default}." placeholder:"URL" default:"http://127.0.0.1:9003"`
 }
 

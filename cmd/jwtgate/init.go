@@ -18,14 +18,14 @@ import (
 
 type initCommand struct {
 	Cognito  string   `help:"The ID of the Cognito user pool." placeholder:"POOL" xor:"issuer"`
-	ClientID []string `name:"client-id" help:"The ID of an app client of the pool; may be repeated." placeholder:"ID" sep:"none"`
+	ClientID []string `name:"client-id" help:"A client whose tokens count; may be repeated; with --login, Envoy." placeholder:"ID" sep:"none"`
 	Issuer   string   `help:"Any OIDC issuer, exactly as in the iss of its tokens." placeholder:"URL" xor:"issuer"`
 	Audience string   `help:"A value that the aud of tokens must contain." placeholder:"A"`
 	Config   string   `help:"An existing configuration: write envoy.yaml and compose.yaml for it, and no jwtgate.yaml." placeholder:"FILE"`
 	App      string   `help:"The address of your application, as Envoy connects to it." placeholder:"HOST:PORT"`
 	Origin   []string `help:"A web origin that may call; may be repeated. Default: cors.origins." placeholder:"URL" sep:"none"`
-	Port     int      `help:"The port on which Envoy listens." placeholder:"PORT" default:"8080"`
-	Out      string   `help:"The output directory." placeholder:"DIR" default:"."`
+	Port     int      `help:"The port on which Envoy listens; by default ${default}." placeholder:"PORT" default:"8080"`
+	Out      string   `help:"The output directory; by default the working directory." placeholder:"DIR" default:"."`
 
 	NoCompose bool `help:"Write no compose.yaml."`
 
@@ -59,7 +59,7 @@ func (cmd initCommand) Run(ctx context.Context, c console) error {
 	if cmd.Fragment {
 		return cmd.printFragment(c)
 	}
-	if err := cmd.checkLogin(); err != nil {
+	if err := errors.Join(cmd.checkLogin(), cmd.checkExistingLogin()); err != nil {
 		return err
 	}
 	var compared comparison
@@ -80,7 +80,7 @@ func (cmd initCommand) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	options.Compose = files["compose.yaml"].path
+	files.useCompose(&options)
 	if err := cmd.useExistingFile(&options, files); err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (cmd initCommand) Run(ctx context.Context, c console) error {
 	files.reportSecrets(c, cmd.ClientSecretFile, compared)
 	files.reportLogin(c, cmd.Config, compared)
 	next := result.Next
-	if tourUsage != "" { // the program has the demo
+	if tourUsage != "" && !cmd.Login { // the program has the demo, which signs nobody in
 		next = append(next, "jwtgate demo --config "+cmp.Or(cmd.Config, filepath.Join(cmd.Out, "jwtgate.yaml"))+
 			"    to try it offline, with a sample application and tokens with any claims")
 	}
@@ -121,7 +121,7 @@ func needsOfText(data []byte) (envoy.Needs, error) {
 		policy, err = gate.Compile(cfg, gate.CompileOptions{})
 	}
 	if err != nil {
-		return envoy.Needs{}, fmt.Errorf("nothing was written, because the configuration would be invalid:\n%w", err)
+		return envoy.Needs{}, fmt.Errorf("nothing was written, because the configuration would be invalid:\n%w", withFlags(err))
 	}
 	defer policy.Close()
 	return envoyneeds.Of(policy), nil

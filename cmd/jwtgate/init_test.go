@@ -57,7 +57,10 @@ func TestInitMistakes(t *testing.T) {
 		args  []string
 		texts []string
 	}{
-		"nobody signs": {[]string{"--app", "a:1"}, []string{"--cognito POOL --client-id ID, or --issuer URL --audience A"}},
+		"nobody signs": {
+			[]string{"--app", "a:1"},
+			[]string{"--provider NAME, --cognito POOL --client-id ID, or --issuer URL --audience A, or --config FILE for"},
+		},
 		"half of a pool": {
 			[]string{"--app", "a:1", "--cognito", "us-west-1_6BpkgoczU"},
 			[]string{"--cognito and --client-id: got one; expected both"},

@@ -83,7 +83,7 @@ func TestInitFitsAConfiguration(t *testing.T) {
 	t.Run("where it is mounted from", func(t *testing.T) {
 		file := testutil.File(t, "jwtgate.yaml", initYAML)
 		got := command(t, "init", "--config", file, "--out", filepath.Dir(file), "--app", "127.0.0.1:3000")
-		got.holds(t, exitYes, []string{"mounts " + file + "; add the other files and the variables that it reads"}, nil)
+		got.holds(t, exitYes, []string{"mounts " + file + "; also mount the other files, and set the variables, that jwtgate.yaml uses"}, nil)
 		if strings.Contains(got.out, "copy it") {
 			t.Errorf("it is to be copied onto itself:\n%s", got.out)
 		}

@@ -153,6 +153,14 @@ func (cmd *initCommand) useExistingFile(options *envoy.InitOptions, files kept) 
 	return nil
 }
 
+// useCompose names an existing compose file in the next steps, which then do not ask for a
+// service that it has.
+func (k kept) useCompose(options *envoy.InitOptions) {
+	file := k["compose.yaml"]
+	app, _, _ := net.SplitHostPort(options.App)
+	options.Compose, options.AppIsThere = file.path, setup.HasService(file.data, app)
+}
+
 // write writes the files that do not exist, and returns compose.yaml whether it exists or
 // not.
 func (k kept) write(c console, dir string, files []envoy.File) (compose []byte, err error) {

@@ -69,7 +69,8 @@ func TestInitKeepsWhatExists(t *testing.T) {
 		{name: "a compose file", file: "compose.yaml", text: "services: {db: {image: postgres}}\n",
 			want: []string{"compose.yaml: add to `services`:\n\n  envoy:\n    image: envoyproxy/envoy:", "\n  jwtgate:\n"}},
 		{name: "a compose file with an older name", file: "docker-compose.yml", text: "services: {db: {image: postgres}}\n",
-			args: []string{"--app", "app:3000"}, want: []string{"docker-compose.yml: add to `services`:", "docker-compose.yml up"}},
+			args: []string{"--app", "app:3000"}, want: []string{"docker-compose.yml: add to `services`:", "docker-compose.yml up",
+				"docker-compose.yml as the service app, without ports"}},
 		{name: "something else than a compose file", file: "compose.yaml", text: "mine", want: []string{"expected a compose file"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -174,5 +175,22 @@ func TestInitWritesNothing(t *testing.T) {
 				t.Errorf("%d files, %v", len(entries), err)
 			}
 		})
+	}
+}
+
+// TestInitKnowsTheService: init does not ask for a service that the compose file has, and
+// says that containers do not reach an issuer on loopback.
+func TestInitKnowsTheService(t *testing.T) {
+	alone(t)
+	dir := folder(t, "compose.yaml", "services: {app: {image: app}}\n")
+	got := command(t, "init", "--issuer", "http://127.0.0.1:7000/shop", "--audience", "api", "--app", "app:3000", "--out", dir)
+	got.holds(t, exitYes, []string{"compose.yaml up",
+		"the issuer http://127.0.0.1:7000/shop is on this machine, where the containers do not reach it: use --app 127.0.0.1:PORT"}, nil)
+	if strings.Contains(got.out, "add your application") {
+		t.Errorf("it asks for a service that is there:\n%s", got.out)
+	}
+	other := command(t, initArgs(t.TempDir(), "--app", "app:3000")...)
+	if strings.Contains(other.out, "is on this machine") {
+		t.Errorf("a note about another issuer:\n%s", other.out)
 	}
 }

@@ -163,11 +163,11 @@ func fetchDocument(ctx context.Context, client *http.Client, at string) ([]byte,
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, err
+		return nil, unreachable(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("got status %d; expected 200", response.StatusCode)
+		return nil, fmt.Errorf("got status %s; expected 200%s", response.Status, statusHint(response.StatusCode))
 	}
 	return io.ReadAll(io.LimitReader(response.Body, limit))
 }

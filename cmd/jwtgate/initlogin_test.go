@@ -91,6 +91,9 @@ func TestInitLogin(t *testing.T) {
 					}
 				}
 			}
+			if strings.Contains(got.out, "jwtgate demo") {
+				t.Errorf("it names the demo, which signs nobody in:\n%s", got.out)
+			}
 			checkSecrets(t, dir, strings.Contains(strings.Join(row.args, " "), secret))
 			command(t, "check", "--config", filepath.Join(dir, "jwtgate.yaml")).holds(t, exitYes, []string{": valid"}, nil)
 			command(t, "lint-envoy", "--config", filepath.Join(dir, "jwtgate.yaml"), filepath.Join(dir, "envoy.yaml")).holds(t, exitYes,
@@ -152,7 +155,7 @@ func TestInitLoginMistakes(t *testing.T) {
 		"a path":                 {append(at, "--public-url", "https://app.example/a"), "--public-url: got the origin"},
 		"no client": {append(app, "--login", "--issuer", issuer, "--public-url", "http://localhost:8080"),
 			"--client-id: got \"\""},
-		"two clients": {append(public, "--client-id", "b"), "--client-id: got \"web, b\"; expected one"},
+		"two clients": {append(public, "--client-id", "b"), "--client-id: got \"web, b\"; expected exactly one: the client ID"},
 		"no issuer": {append(app, "--login", "--client-id", "web", "--public-url", "http://localhost:8080"),
 			"expected either --issuer URL"},
 		"a domain of an issuer": {append(public, "--domain", "a.example"), "--domain: expected it only with --cognito"},
@@ -178,7 +181,7 @@ func TestInitLoginMistakes(t *testing.T) {
 			"http://localhost:8080"),
 
 			"nothing was written, because the issuer's endpoints are not known: " + issuer +
-				"/other/.well-known/openid-configuration: got status 404"},
+				"/other/.well-known/openid-configuration: got status 404 Not Found; expected 200; hint: --issuer is the iss of the tokens"},
 		"an endpoint with a password": {
 			append(app, "--login", "--issuer", discovery(t, strings.Replace(endpoints, "https://login.example:8443",
 				"https://ann:hunter2@login.example", 1)), "--client-id", "web", "--public-url", "http://localhost:8080"),
@@ -193,11 +196,16 @@ func TestInitLoginMistakes(t *testing.T) {
 			append(app, "--login", "--issuer", redirecting(t, issuer), "--client-id", "web", "--public-url", "http://localhost:8080"),
 			"redirect refused: it leads to another host",
 		},
+		"an audience of ID tokens": {append(public, "--forward", "id-token", "--audience", "api"), "--forward id-token and --audience: got both"},
+		"an audience of Cognito":   {append(pool, "--domain", "a.example", "--audience", "api"), "--cognito and --audience: got both"},
+		"a configuration alone": {append(app, "--login", "--config", testutil.File(t, "jwtgate.yaml", initYAML)),
+			"--login and --config: got both; --login also needs --client-id"},
 		"another issuer": {append(app, "--login", "--issuer", issuer+"/", "--client-id", "web", "--public-url", "http://localhost:8080"),
 			"expected \"" + issuer + "/\", as in --issuer"},
 		"nobody listens": {append(app, "--login", "--issuer", "http://127.0.0.1:1", "--client-id", "web", "--public-url",
 			"http://localhost:8080"),
-			"nothing was written"},
+			"are not known: http://127.0.0.1:1/.well-known/openid-configuration: dial tcp 127.0.0.1:1: connect: connection refused; " +
+				"hint: check --issuer, and that this machine can reach it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "new")

@@ -52,8 +52,14 @@ func TestInitProviderMistakes(t *testing.T) {
 	for _, row := range []struct{ name, flags, want string }{
 		{"an unknown one", "--provider octa --audience a", `issuers.octa.provider is invalid: got "octa"; expected cognito, entra, `},
 		{"one that is not a word", "--provider a:b --audience a", `--provider: got "a:b"; expected a known provider, such as okta`},
-		{"a parameter that is missing", "--provider okta --audience a", "issuers.okta.domain is missing; provider okta needs it"},
-		{"a parameter of another", "--provider okta --domain a.okta.com --realm x --audience a", "realm has no effect with provider: okta"},
+		{"a parameter that is missing", "--provider okta --audience a", "issuers.okta.domain is missing; provider okta needs it, " +
+			"for example domain: login.example; hint: pass --domain HOST"},
+		{"a parameter of another", "--provider okta --domain a.okta.com --realm x --audience a",
+			"realm has no effect with provider: okta; remove it; hint: leave out --realm"},
+		{"no tenant", "--provider entra --audience a", "-8444-555555555555; hint: pass --tenant ID"},
+		{"no audience", "--provider keycloak --domain a.example --realm r", "write audiences: [orders-api]; hint: pass --audience A"},
+		{"no client", "--provider clerk --domain a.example", `write clients: ["https://app.example"]; hint: pass --client-id ID`},
+		{"nothing that is required", "--provider gitlab --audience a", "[my-group]}; hint: pass --require CLAIM=VALUE"},
 		{"tokens of anybody", "--provider gitlab --audience a", "issuers.gitlab.require does not say whose tokens are valid"},
 		{"a claim without a value", "--provider gitlab --audience a --require project_id", `--require: got "project_id"; expected CLAIM=VALUE`},
 		{"a parameter alone", "--domain a.example", "complete --provider NAME, which is missing"},
@@ -63,7 +69,11 @@ func TestInitProviderMistakes(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			dir := t.TempDir()
 			arguments := slices.Concat([]string{"init", "--app", "127.0.0.1:3999", "--out", dir}, strings.Fields(row.flags))
-			command(t, arguments...).holds(t, exitFailure, nil, []string{row.want})
+			got := command(t, arguments...)
+			got.holds(t, exitFailure, nil, []string{row.want})
+			if strings.Contains(got.err, "jwtgate.yaml:") || strings.Contains(got.err, "tenants is missing") {
+				t.Errorf("it names a position in a file that is not there, or what follows from another mistake:\n%s", got.err)
+			}
 			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 				t.Errorf("wrote %v, %v", left, err)
 			}

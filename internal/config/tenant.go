@@ -107,7 +107,7 @@ func checkTenants(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	switch listed := d.IsSet(tenants); {
 	case template && f.url != entraIssuer:
 		d.ReportPath(issuer, "has {tenant}: got %s; expected %s, or one issuer for each tenant", yamlform.Quote(f.url), entraIssuer)
-	case template && !listed:
+	case template && !listed && !f.given(d, at, "tenants"):
 		d.ReportPath(issuer,
 			"has {tenant}, but tenants is missing; list the IDs of the tenants whose tokens are accepted")
 	case listed && !template && f.url != "":

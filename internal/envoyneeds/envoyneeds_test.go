@@ -50,13 +50,13 @@ func headerRows() []row {
 			name: "other identity headers", config: `identity: {headers: {x-user-team: "custom:team"}, strip: [x-user-roles, x-tenant]}`,
 			edit: envoy.Edit{Identity: append(envoy.IdentityNames(), "x-user-team", "x-tenant")},
 			notes: []string{"does not allow jwtgate to change x-user-team, x-tenant, so Envoy would answer 500: " +
-				"add x[^a-z0-9]user[^a-z0-9]team|x[^a-z0-9]tenant to the lines marked `edit: identity`\n"},
+				"add x[^a-z0-9]user[^a-z0-9]team|x[^a-z0-9]tenant to the lines marked `edit: identity`; `jwtgate lint-envoy` tells"},
 		},
 		{
 			name:   "identity headers that differ in their last word",
 			config: `identity: {headers: {x-org-team: "custom:team"}, strip: [x-org-unit]}`,
 			edit:   envoy.Edit{Identity: append(envoy.IdentityNames(), "x-org-team", "x-org-unit")},
-			notes:  []string{"add x[^a-z0-9]org[^a-z0-9](team|unit) to the lines marked `edit: identity`\n"},
+			notes:  []string{"add x[^a-z0-9]org[^a-z0-9](team|unit) to the lines marked `edit: identity`; `jwtgate lint-envoy` tells"},
 		},
 		{
 			name:   "tokens in headers that Envoy sends",
@@ -69,7 +69,7 @@ func headerRows() []row {
 			edit: envoy.Edit{Tokens: []string{"x-jwt", "x-id"}},
 			notes: []string{"does not send x-jwt, x-id to jwtgate, which would not find a token there: " +
 				"add - exact: \"x-jwt\" and - exact: \"x-id\" to the list marked `edit: tokens`, " +
-				"and |x-jwt|x-id to the expression with the same mark\n"},
+				"and |x-jwt|x-id to the expression with the same mark; `jwtgate lint-envoy` tells"},
 		},
 		{
 			name: "a condition on headers that Envoy sends",
@@ -82,7 +82,7 @@ func headerRows() []row {
 			notes: []string{
 				"does not send x_tenant to jwtgate, so a `when` would never find it",
 				"drops x_tenant, because it drops every header with an underscore in its name, " +
-					"so a `when` would never find it: use a name with dashes\n",
+					"so a `when` would never find it: use a name with dashes; `jwtgate lint-envoy` tells",
 			},
 		},
 		{
@@ -90,7 +90,7 @@ func headerRows() []row {
 			config: when(`request.headers["x-tenant"] == "a" || "x.team" in request.headers`),
 			edit:   envoy.Edit{Conditions: []string{"x-tenant", "x.team"}},
 			notes: []string{"does not send x-tenant, x.team to jwtgate, so a `when` would never find it: " +
-				"add - exact: \"x-tenant\" and - exact: \"x.team\" to the list marked `edit: conditions`\n"},
+				"add - exact: \"x-tenant\" and - exact: \"x.team\" to the list marked `edit: conditions`; `jwtgate lint-envoy` tells"},
 		},
 		{name: "a condition on a name that no header has", config: when(`"X-Tenant" in request.headers`)},
 		{
@@ -101,7 +101,7 @@ func headerRows() []row {
 			name: "a condition on any header", config: when(`request.headers.exists(n, n.startsWith("x-debug"))`),
 			edit: envoy.Edit{SendAll: true},
 			notes: []string{"a `when` computes the header names that it reads: add the names that it can read to the list marked " +
-				"`edit: conditions`, or - safe_regex: { regex: \".*\" } to send all headers\n"},
+				"`edit: conditions`, or - safe_regex: { regex: \".*\" } to send all headers; `jwtgate lint-envoy` tells"},
 		},
 		{
 			name:   "a token's header that a condition also reads",
@@ -122,7 +122,7 @@ func limitRows() []row {
 			notes: []string{"accepts 60 KiB of request headers. A token (tokens.max_bytes) and its identity headers " +
 				"(identity.max_total_bytes) can take 53249 bytes of them, and a request that exceeds the limit gets status 500: " +
 				"lower tokens.max_bytes or identity.max_total_bytes, " +
-				"or write max_request_headers_kb: 61 on the line marked `edit: request_headers`\n"},
+				"or write max_request_headers_kb: 61 on the line marked `edit: request_headers`; `jwtgate lint-envoy` tells"},
 		},
 		{name: "identity headers that just fit", config: "identity: {max_total_bytes: 40960}"},
 		{
@@ -131,7 +131,7 @@ func limitRows() []row {
 		},
 		{
 			name: "more than Envoy may send", config: "identity: {max_total_bytes: 102401}", edit: envoy.Edit{HeaderKB: 120},
-			notes: []string{"gets status 500: lower tokens.max_bytes or identity.max_total_bytes\n"},
+			notes: []string{"gets status 500: lower tokens.max_bytes or identity.max_total_bytes; `jwtgate lint-envoy` tells"},
 		},
 	}
 }
@@ -157,22 +157,22 @@ func relaxedRows() []row {
 		{name: "relaxations that Envoy does not undo", config: others},
 		{
 			name: "preflights for the application", config: "cors: {preflight: pass}",
-			notes: []string{"so `cors.preflight: pass` has no effect for them: leave that list empty\n"},
+			notes: []string{"so `cors.preflight: pass` has no effect for them: leave that list empty; `jwtgate lint-envoy` tells"},
 		},
 		{
 			name: "paths on every host", config: allPaths, edit: envoy.Edit{EncodedSlash: true, DoubleSlash: true},
 			notes: []string{
 				"answers 400 to paths with %2F before it asks jwtgate, so `relax: encoded_slash` has no effect: " +
-					"write path_with_escaped_slashes_action: KEEP_UNCHANGED on the line marked `edit: encoded_slash`\n",
-				"write merge_slashes: false on the line marked `edit: double_slash`\n",
+					"write path_with_escaped_slashes_action: KEEP_UNCHANGED on the line marked `edit: encoded_slash`; `jwtgate lint-envoy` tells",
+				"write merge_slashes: false on the line marked `edit: double_slash`; `jwtgate lint-envoy` tells",
 			},
 		},
 		{
 			name: "on some hosts", config: someHosts,
 			edit: envoy.Edit{EncodedSlash: true, DoubleSlash: true, Overrides: without(hosts)},
 			notes: []string{
-				"KEEP_UNCHANGED on the line marked `edit: encoded_slash`; " + every + "denies them\n",
-				"merge_slashes: false on the line marked `edit: double_slash`; " + every + "denies them\n",
+				"KEEP_UNCHANGED on the line marked `edit: encoded_slash`; " + every + "denies them; `jwtgate lint-envoy` tells",
+				"merge_slashes: false on the line marked `edit: double_slash`; " + every + "denies them; `jwtgate lint-envoy` tells",
 				"removes x-forwarded-host, x-forwarded-server, forwarded, x-host, x-original-host, x-http-host-override from every request, " +
 					"so `relax` has no effect for them: write - remove_on_match: { key_matcher: { safe_regex: " +
 					"{ regex: \"x[^a-z0-9]http[^a-z0-9]method[^a-z0-9]override|",
@@ -196,7 +196,8 @@ func relaxedRows() []row {
 			edit:   envoy.Edit{Overrides: []string{}, TrailerOverrides: without(slices.Concat(methods, hosts))},
 			notes: []string{
 				"has no effect for them: delete the line marked `edit: overrides` (Envoy still drops names with an underscore: " +
-					"clients have to send Script-Name and Path-Info, not SCRIPT_NAME and PATH_INFO); " + every + "removes them\n",
+					"clients have to send Script-Name and Path-Info, not SCRIPT_NAME and PATH_INFO); " + every +
+					"removes them; `jwtgate lint-envoy` tells",
 				"x-host, x-original-host, x-http-host-override from trailers, although jwtgate lets them through on every host: " +
 					"write - remove_on_match: { key_matcher: { safe_regex: { regex: \"x[^a-z0-9]original[^a-z0-9](url|uri)|",
 			},

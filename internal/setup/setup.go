@@ -195,6 +195,12 @@ func Compose(data, rendered []byte, app string) (Missing, error) {
 	return m, nil
 }
 
+// HasService reports whether a compose file has a service.
+func HasService(data []byte, name string) bool {
+	all, err := services(data)
+	return err == nil && slices.ContainsFunc(all, func(s service) bool { return s.name == name })
+}
+
 // service is a service of a compose file.
 type service struct {
 	name      string
