@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"cmp"
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -132,11 +133,22 @@ func loginLintRows() []loginLintRow {
 					return strings.Contains(r.Header.Get("Cookie"), "__Host-IdToken=ey")
 				})
 			}},
+		{id: "oauth2-redirect-uri", name: "oauth2-original-request-uri", edits: []string{`original_request_uri: "ORIGIN"`, "#"},
+			open: func(t *testing.T, s loginStack) bool {
+				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login", append([]string{"host: localhost:1"}, navigation...), "")
+				to, err := url.Parse(got.location(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				state, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(to.Query().Get("state"), "="))
+				return err == nil && strings.Contains(string(state), "//localhost:1/")
+			}},
 		{id: "oauth2-cookies-plain", edits: []string{"token_cookie_chunking: {}", "disable_token_encryption: true"},
 			open: cookie(func(b *loginBrowser, s loginStack) bool {
 				return strings.HasPrefix(s.cookie(b, "__Host-BearerToken"), "ey")
 			})},
 		{id: "oauth2-cookie-names", edits: []string{"oauth_nonce: __Host-OauthNonce", "oauth_nonce: OauthNonce"},
+			config: []string{"'__Host-OauthNonce*'", "'OauthNonce*'"},
 			open: func(t *testing.T, s loginStack) bool {
 				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login", navigation, "")
 				return slices.ContainsFunc(

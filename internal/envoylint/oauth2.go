@@ -1,6 +1,7 @@
 package envoylint
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -101,14 +102,34 @@ func (l *linter) oauth2Token(config *value) {
 	case !reads:
 		l.report("oauth2-token-unread", at, "tokens.from in jwtgate.yaml does not have {cookie: %s}", bearer)
 	}
+	l.oauth2Strips(config)
+}
+
+// oauth2Strips checks that the gate removes every cookie of the filter. Only a final *
+// removes the cookies with a number, of a token that is kept in parts, and those with an ID,
+// of a sign-in in progress.
+func (l *linter) oauth2Strips(config *value) {
 	var kept []string
-	for _, cookie := range []string{bearer, id} {
-		if !slices.ContainsFunc(l.gate.StripCookies, func(strips string) bool {
+	for _, one := range []struct {
+		key, usual   string
+		token, flows bool
+	}{
+		{"bearer_token", "BearerToken", true, false}, {"id_token", "IdToken", true, false}, {"refresh_token", "RefreshToken", true, false},
+		{"oauth_hmac", "OauthHMAC", false, false}, {"oauth_expires", "OauthExpires", false, false},
+		{"oauth_nonce", "OauthNonce", false, true}, {"code_verifier", "CodeVerifier", false, true},
+	} {
+		name := cmp.Or(config.get("credentials", "cookie_names", one.key).text, one.usual)
+		parts := one.flows || one.token && config.get("token_cookie_chunking").there()
+		if slices.ContainsFunc(l.gate.StripCookies, func(strips string) bool {
 			begin, many := strings.CutSuffix(strips, "*")
-			return strips == cookie || many && strings.HasPrefix(cookie, begin)
+			return many && strings.HasPrefix(name, begin) || !parts && strips == name
 		}) {
-			kept = append(kept, cookie)
+			continue
 		}
+		if parts {
+			name += "*"
+		}
+		kept = append(kept, name)
 	}
 	if len(kept) > 0 {
 		l.report("oauth2-cookies-forwarded", config, "identity.strip_cookies in jwtgate.yaml lacks %s", some(kept))
@@ -120,8 +141,22 @@ func (l *linter) oauth2Requests(config *value) {
 	if at := config.get("pass_through_matcher"); len(at.items) > 0 {
 		l.report("oauth2-pass-through", at, "some requests keep encrypted cookies, which the gate cannot read")
 	}
-	if at := config.get("allowed_redirect_domains"); len(at.items) == 0 {
-		l.report("oauth2-redirect-uri", at, "the host to which a sign-in returns is not limited")
+	domains := config.get("allowed_redirect_domains")
+	if len(domains.items) == 0 {
+		l.report("oauth2-redirect-uri", domains, "the host to which a sign-in returns is not limited")
+	}
+	for _, one := range domains.items {
+		if strings.Contains(one.text, "*") {
+			l.report("oauth2-redirect-uri", one, "%s allows hosts that are not the public URL's", one.text)
+		}
+	}
+	for _, name := range []string{"redirect_uri", "original_request_uri"} {
+		switch at := config.get(name); {
+		case strings.Contains(at.text, "%"):
+			l.report("oauth2-redirect-uri", at, "%s is made of the request", name)
+		case name == "original_request_uri" && !at.there():
+			l.report("oauth2-redirect-uri", at, "without original_request_uri, the client's host is where a sign-in returns")
+		}
 	}
 	end := config.get("end_session_endpoint")
 	switch hint := config.get("disable_id_token_set_cookie"); {

@@ -149,25 +149,51 @@ func TestSignInOnRoutes(t *testing.T) {
 	}
 }
 
-// TestSignIn: edits of login.yaml with which tokens leave Envoy or the gate.
+// TestSignIn: edits of login.yaml and of strip_cookies with which tokens leave Envoy or the
+// gate, or a client chooses where a sign-in ends.
 func TestSignIn(t *testing.T) {
+	redirect, forwarded := []string{"oauth2-redirect-uri"}, []string{"oauth2-cookies-forwarded"}
+	const origin, chunking = `original_request_uri: "http://localhost:8080"`, "token_cookie_chunking: {}"
 	for name, row := range map[string]struct {
-		edits []string
-		want  []string
+		edits  []string
+		strips []string // pairs of a name in strip_cookies and its replacement; empty to remove it
+		want   []string
 	}{
 		"the ID token in a header": {
-			[]string{"forward_bearer_token: false", "forward_id_token: { header: x-id-token }"}, []string{"oauth2-forwards-token"},
+			edits: []string{"forward_bearer_token: false", "forward_id_token: { header: x-id-token }"},
+			want:  []string{"oauth2-forwards-token"},
 		},
+		"redirect_uri of the request": {want: redirect,
+			edits: []string{`redirect_uri: "http://localhost:8080`, `redirect_uri: "%REQ(x-forwarded-proto)%://%REQ(:authority)%`}},
+		"no original_request_uri": {edits: []string{origin, "#"}, want: redirect},
+		"original_request_uri of the request": {want: redirect,
+			edits: []string{origin, `original_request_uri: "https://%REQ(x-forwarded-host)%"`}},
+		"every domain": {
+			edits: []string{`allowed_redirect_domains: [ "localhost" ]`, `allowed_redirect_domains: [ "*" ]`}, want: redirect,
+		},
+		"the refresh token is kept": {strips: []string{"__Host-RefreshToken*", ""}, want: forwarded},
+		"the nonce is kept":         {strips: []string{"__Host-OauthNonce*", ""}, want: forwarded},
+		"the HMAC is kept":          {strips: []string{"__Host-OauthHMAC*", ""}, want: forwarded},
+		"parts of a token are kept": {strips: []string{"__Host-BearerToken*", "__Host-BearerToken"}, want: forwarded},
+		"a token without parts": {
+			edits: []string{chunking, "#"}, strips: []string{"__Host-BearerToken*", "__Host-BearerToken"},
+		},
+		"IDs of sign-ins are kept": {strips: []string{"__Host-CodeVerifier*", "__Host-CodeVerifier"}, want: forwarded},
+		"cookies without parts":    {strips: []string{"__Host-OauthHMAC*", "__Host-OauthHMAC"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := read(t, "../../envoy/login.yaml")
+			file, gate := read(t, "../../envoy/login.yaml"), loginGate()
 			for i := 0; i < len(row.edits); i += 2 {
 				if n := strings.Count(file, row.edits[i]); n != 1 {
 					t.Fatalf("login.yaml has %d times, not once: %s", n, row.edits[i])
 				}
 				file = strings.Replace(file, row.edits[i], row.edits[i+1], 1)
 			}
-			wantFindings(t, lint(t, file, loginGate(), envoylint.Plain), row.want...)
+			for i := 0; i < len(row.strips); i += 2 {
+				at := slices.Index(gate.StripCookies, row.strips[i])
+				gate.StripCookies[at] = row.strips[i+1]
+			}
+			wantFindings(t, lint(t, file, gate, envoylint.Plain), row.want...)
 		})
 	}
 }
