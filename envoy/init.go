@@ -114,6 +114,23 @@ type initView struct {
 	Listen, SocketFolder string // of jwtgate on that network
 }
 
+// EnvoyFlags are Envoy's further arguments.
+func (v initView) EnvoyFlags() []string {
+	if v.Login == nil {
+		return nil
+	}
+	return LoginFlags()
+}
+
+// EnvoyUser is who reads the secrets in the container: their owner. The image runs Envoy as
+// another user than root in any case.
+func (v initView) EnvoyUser() string {
+	if v.Login.byRoot() {
+		return imageUser
+	}
+	return v.Login.Owner
+}
+
 // configuration renders jwtgate.yaml, unless it exists, and returns what it needs from
 // Envoy.
 func (o InitOptions) configuration(view initView) ([]File, Needs, error) {
@@ -162,7 +179,7 @@ func (o InitOptions) howToRun(onHost bool) string {
 	if o.Existing != nil {
 		config = "with your configuration"
 	}
-	direct := "envoy -c envoy.yaml, and jwtgate serve " + config
+	direct := o.envoyCommand("envoy.yaml") + ", and jwtgate serve " + config
 	switch {
 	case onHost && o.NoCompose:
 		return direct

@@ -27,6 +27,12 @@ type LoginOptions struct {
 	Owner                   string // UID:GID that reads the files in a container; empty: any
 }
 
+// imageUser is the user of Envoy's image.
+const imageUser = "101:101"
+
+// byRoot reports whether the files belong to root.
+func (l LoginOptions) byRoot() bool { return strings.HasPrefix(l.Owner, "0:") }
+
 // secretsFolder is the folder of the secrets, next to envoy.yaml.
 const secretsFolder = "secrets"
 
@@ -155,13 +161,26 @@ func (o InitOptions) secrets() []File {
 	return append(files, File{Name: secretsFolder + "/.gitignore", Data: []byte("*\n")})
 }
 
+// LoginFlags returns the further arguments of Envoy with login.yaml: at its default level,
+// the oauth2 filter logs tokens that it cannot decrypt, and token answers without expires_in.
+func LoginFlags() []string { return []string{"--component-log-level", "oauth2:off"} }
+
+// envoyCommand returns the command that runs Envoy with a file.
+func (o InitOptions) envoyCommand(file string) string {
+	command := "envoy -c " + file
+	if o.Login != nil {
+		command += " " + strings.Join(LoginFlags(), " ")
+	}
+	return command
+}
+
 // runEnvoy returns the command that runs Envoy with envoy.yaml. The paths of the secrets are
 // relative to its folder.
 func (o InitOptions) runEnvoy() string {
 	if o.Login != nil && filepath.Clean(cmp.Or(o.Dir, ".")) != "." {
-		return "cd " + o.Dir + " && envoy -c envoy.yaml"
+		return "cd " + o.Dir + " && " + o.envoyCommand("envoy.yaml")
 	}
-	return "envoy -c " + filepath.Join(o.Dir, "envoy.yaml")
+	return o.envoyCommand(filepath.Join(o.Dir, "envoy.yaml"))
 }
 
 // nextLogin returns what to register at the issuer.
@@ -177,6 +196,10 @@ func (o InitOptions) nextLogin() []string {
 	if l.Generated {
 		steps = append(steps, "give the client the secret in "+filepath.Join(o.Dir, Secrets()[0])+
 			", or write the one that the issuer made into that file, without a line feed")
+	}
+	if l.byRoot() && !o.NoCompose {
+		steps = append(steps, "for containers, let the user of Envoy's image read root's secrets: chown -R "+imageUser+" "+
+			filepath.Join(o.Dir, secretsFolder))
 	}
 	if l.EndSession == "" && l.Domain == "" {
 		steps = append(steps, "the issuer has no end_session_endpoint, so that /logout ends the session here, and not at the issuer")

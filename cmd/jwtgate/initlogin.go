@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -66,13 +67,28 @@ func (cmd initCommand) addLogin(ctx context.Context, options *envoy.InitOptions)
 	if err := options.Check(); err != nil {
 		return err
 	}
-	if err := cmd.readClientSecret(login); err != nil {
+	if err := errors.Join(checkSecretsFolder(cmd.Out), cmd.readClientSecret(login)); err != nil {
 		return err
 	}
 	if cmd.Issuer == "" {
 		return nil
 	}
 	return discover(ctx, discoveryClient(nil), cmd.Issuer, login)
+}
+
+// checkSecretsFolder returns an error if users other than its owner can write into an existing
+// folder for the secrets: they could replace them.
+func checkSecretsFolder(dir string) error {
+	folder := filepath.Join(dir, filepath.Dir(envoy.Secrets()[0]))
+	info, err := os.Stat(folder)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (owner() == "" || info.Mode().Perm()&0o022 == 0) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: got the mode %04o, with which others can replace the secrets; nothing was written; expected 0700",
+		folder, info.Mode().Perm())
 }
 
 // owner returns who can read what this process writes, for a container; empty: the system

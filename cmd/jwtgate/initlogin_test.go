@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -74,11 +75,13 @@ func TestInitLogin(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "new")
 			got := command(t, append([]string{"init", "--login", "--app", "127.0.0.1:3000", "--out", dir}, row.args...)...)
-			got.holds(t, exitYes, append(row.out, "cd "+dir+" && envoy -c envoy.yaml", "jwtgate check --config "), nil)
+			got.holds(t, exitYes, append(row.out, "cd "+dir+" && envoy -c envoy.yaml --component-log-level oauth2:off",
+				"jwtgate check --config "), nil)
 			for name, texts := range map[string][]string{
 				"jwtgate.yaml": row.config, "envoy.yaml": append(row.envoy, `path: "./secrets/client-secret.yaml"`,
 					"forward_bearer_token: false"),
-				"compose.yaml": {`"./secrets:/etc/envoy/secrets:ro"`, "working_dir: /etc/envoy"}, "secrets/.gitignore": {"*\n"},
+				"compose.yaml": {`/envoy.yaml, "--component-log-level", "oauth2:off"]`, `"./secrets:/etc/envoy/secrets:ro"`,
+					"working_dir: /etc/envoy"}, "secrets/.gitignore": {"*\n"},
 				"secrets/client-secret.yaml": {"name: client-secret\n", "filename: ./secrets/client-secret }"},
 			} {
 				data, err := os.ReadFile(filepath.Join(dir, name))
@@ -218,6 +221,26 @@ func TestInitLoginMistakes(t *testing.T) {
 				t.Error("the folder was made")
 			}
 		})
+	}
+}
+
+// TestInitLoginSecretsFolder: init uses no folder for secrets that others can write.
+func TestInitLoginSecretsFolder(t *testing.T) {
+	alone(t)
+	issuer := discovery(t, endpoints)
+	for mode, code := range map[os.FileMode]int{0o700: exitYes, 0o755: exitYes, 0o770: exitFailure, 0o707: exitFailure} {
+		dir := t.TempDir()
+		folder := filepath.Join(dir, "secrets")
+		if err := errors.Join(os.Mkdir(folder, mode), os.Chmod(folder, mode)); err != nil {
+			t.Fatal(err)
+		}
+		got := command(t, "init", "--login", "--issuer", issuer, "--client-id", "web", "--app", "127.0.0.1:3000",
+			"--public-url", "http://localhost:8080", "--out", dir)
+		entries, err := os.ReadDir(dir)
+		if got.code != code || err != nil || code == exitFailure && (len(entries) != 1 ||
+			!strings.Contains(got.err, fmt.Sprintf("%s: got the mode %04o", folder, mode))) {
+			t.Errorf("%o: exit code %d, %v %v\n%s", mode, got.code, entries, err, got.err)
+		}
 	}
 }
 

@@ -83,7 +83,7 @@ func startLogin(t *testing.T, ttl time.Duration, edits ...loginLintRow) loginSta
 		}
 	}
 	s.file = testutil.File(t, "envoy.yaml", string(file))
-	s.envoy = startEnvoy(t, file, address, admin)
+	s.envoy = startEnvoy(t, file, address, admin, envoy.LoginFlags()...)
 	return s
 }
 
@@ -331,7 +331,16 @@ func TestLoginAnswers(t *testing.T) {
 			}
 		})
 	}
-	for _, line := range s.envoy.accessLog(t, len(rows)) {
+	b := newLoginBrowser()
+	b.cookies[strings.TrimPrefix(s.origin, "http://")] = map[string]string{"__Host-BearerToken": token}
+	if got := b.send(t, http.MethodGet, s.origin+"/public", nil, ""); got.Status != http.StatusOK {
+		t.Errorf("a cookie that Envoy cannot decrypt: %d %s", got.Status, got.Body)
+	}
+	lines := s.envoy.accessLog(t, len(rows)+1)
+	if strings.Contains(s.envoy.Output.String(), token) {
+		t.Error("Envoy logged a token in a cookie that it cannot decrypt")
+	}
+	for _, line := range lines {
 		if strings.Contains(fmt.Sprint(line), "SECRETCODE") {
 			t.Errorf("the access log has the callback's query: %v", line)
 		}
