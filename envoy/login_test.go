@@ -94,3 +94,28 @@ func TestLoginEdit(t *testing.T) {
 		}
 	}
 }
+
+// TestLoginSecretsOfRoot: Envoy's image runs as no root, so that the secrets that root wrote
+// are given to its user; other owners' are read as their owner.
+func TestLoginSecretsOfRoot(t *testing.T) {
+	const chown = "chown -R 101:101 new/secrets"
+	for owner, user := range map[string]string{"0:0": `user: "101:101"`, "1000:1000": `user: "1000:1000"`, "": ""} {
+		got, err := envoy.Init(envoy.InitOptions{
+			Issuer: "https://login.example", ClientIDs: []string{"web"}, App: "127.0.0.1:3000", Dir: "new",
+			Login: &envoy.LoginOptions{PublicURL: "https://app.example", ClientID: "web", Owner: owner,
+				Authorization: "https://login.example/a", Token: "https://login.example/t"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range got.Files {
+			text := string(file.Data)
+			if file.Name == "compose.yaml" && (!strings.Contains(text, user) || strings.Contains(text, "user:") != (user != "")) {
+				t.Errorf("%q: want %s in\n%s", owner, user, file.Data)
+			}
+		}
+		if next := strings.Join(got.Next, "\n"); strings.Contains(next, chown) != (owner == "0:0") {
+			t.Errorf("%q: next is\n%s", owner, next)
+		}
+	}
+}

@@ -66,10 +66,8 @@ func (s *stack) newSite(o Options) (*site, error) {
 		port:    portOf(s.ports.envoy),
 		denials: func() []denial { return readDenials(logOf(s.dir, gateName)) },
 		explain: func(ctx context.Context, decision string) (command, text string, err error) {
-			if text, err = explain(ctx, o.Executable, s.ports.gateAdmin, decision); err != nil {
-				return "", "", err // the decision may be any text, and people paste the command into a shell
-			}
-			return fmt.Sprintf("%s explain --decision %s --server %s", o.command(), decision, s.ports.gateAdmin), text, nil
+			text, err = explain(ctx, o.Executable, s.ports.gateAdmin, decision)
+			return fmt.Sprintf("%s explain --decision %s --server %s", o.command(), decision, s.ports.gateAdmin), text, err
 		},
 	}
 	return pages, pages.parse()

@@ -121,7 +121,8 @@ func (s *site) showDenial(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusOK
 	var err error
 	if data.Command, data.Text, err = s.explain(r.Context(), strings.TrimPrefix(r.URL.Path, explanations)); err != nil {
-		status, data.Text = http.StatusNotFound, err.Error()
+		// The path may be any text, and people paste the command into a shell.
+		status, data.Command, data.Text = http.StatusNotFound, "", err.Error()
 	}
 	s.explanation.Write(w, status, "Why the request was denied - jwtgate demo", data)
 }

@@ -83,7 +83,7 @@ func TestThePagesShowWhatWasReceived(t *testing.T) {
 		})
 	}
 	if w := show(t, all, "http://localhost:8080/denials/other"); w.Code != http.StatusNotFound ||
-		!strings.Contains(w.Body.String(), "no such decision") {
+		!strings.Contains(w.Body.String(), "no such decision") || strings.Contains(w.Body.String(), "explain --decision") {
 		t.Errorf("another decision: %d, %s", w.Code, w.Body)
 	}
 	if w := show(t, all, "http://localhost:8080/api/messages"); w.Code != http.StatusTeapot {

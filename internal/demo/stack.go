@@ -227,8 +227,8 @@ func (s *stack) startEnvoy(ctx context.Context, o Options, program string) error
 		return fmt.Errorf("write the Envoy file: %w", err)
 	}
 	// With hot restart, all Envoys on a machine would share memory.
-	proxy, err := startChild("envoy", s.dir, program, append(envoy.LoginFlags(),
-		"--config-path", path, "--disable-hot-restart", "--log-level", "warn", "--concurrency", "2")...)
+	proxy, err := startChild("envoy", s.dir, program, append([]string{
+		"--config-path", path, "--disable-hot-restart", "--log-level", "warn", "--concurrency", "2"}, envoy.LoginFlags()...)...)
 	if err != nil {
 		return err
 	}
