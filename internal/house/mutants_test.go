@@ -195,6 +195,7 @@ func mutants() []mutant {
 		{"6 key: a fallback has a kid of the issuer", "internal/issuer/keyset.go", `|| !next.mentions(k.kid) {`, `|| true {`},
 		{"6 key: a fallback has a kid twice", "internal/issuer/keyset.go", `if next.borrowed[k.kid] || !next`, `if !next`},
 		{"6 key: a fallback's key without a kid", "internal/issuer/keyset.go", `|| s.borrowed[k.kid]:`, `:`},
+		{"6 key: a fallback after max_stale", "internal/issuer/stale.go", `if r.lent != nil && r.stale(s, now) {`, `if false {`},
 		{"6 key: a fallback's keys on disk", "internal/issuer/cachefile.go", ` && !s.borrowed[k.kid] {`, ` {`},
 		{"6 key: a fallback's set on disk", "internal/issuer/cachefile.go", `max(age, 0)), stored.Fallback`, `max(age, 0)), false`},
 		{"6 key: of another tenant", "internal/issuer/jwks.go", `strings.Contains(text, "{tenantid}") || slices`, `true || slices`},

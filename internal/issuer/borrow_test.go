@@ -92,11 +92,13 @@ func TestFallbackDoesNotPostponeMaxStale(t *testing.T) {
 	a, fresh := edJWK("a", newEd(t)), newEd(t)
 	inRegions(t, time.Hour, []jwk{a, edJWK("fresh", fresh)}, []jwk{a, edJWK("old", newEd(t))}, func(b *bubble, first, other *server) {
 		first.status(http.StatusServiceUnavailable)
-		b.pass(59 * time.Minute)
+		b.pass(59*time.Minute + 30*time.Second)
+		b.want("newest", issuer.ErrKeyPending) // causes a fetch
 		b.issuer.Verified("fresh", "EdDSA")
 		b.want("fresh", nil)
 		epoch := b.issuer.Epoch()
-		b.pass(time.Minute + time.Millisecond)
+		other.status(http.StatusServiceUnavailable) // no further answer removes the key
+		b.pass(30*time.Second + time.Millisecond)
 		if b.issuer.Holds("fresh", "EdDSA", fresh) || b.issuer.Epoch() == epoch {
 			t.Error("the key is still trusted")
 		}
@@ -105,7 +107,6 @@ func TestFallbackDoesNotPostponeMaxStale(t *testing.T) {
 		if n := b.logs.count("keys are becoming stale"); n != 1 {
 			t.Errorf("the age was logged %d times", n)
 		}
-		other.status(http.StatusServiceUnavailable)
 		b.pass(57 * time.Minute)
 		b.want("old", nil)
 		b.pass(4 * time.Minute)
