@@ -233,6 +233,14 @@ func askServers(ctx context.Context, id string, servers []string) (*explanation,
 // adminPort is the hint for an address at which something else listens.
 const adminPort = "hint: --server needs the address of admin.listen, by default port 9002"
 
+// speaksFirst reports whether a server sent something else than an HTTP/1.1 response, as
+// the gRPC port does. net/http has no type for it, and a second text if the bytes arrive
+// before the request was sent.
+func speaksFirst(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "malformed HTTP response") || strings.Contains(text, "readLoopPeekFailLocked")
+}
+
 // askServer asks one server for a decision. If it does not have it, problem says why.
 func askServer(ctx context.Context, client *http.Client, server, id string) (record audit.Record, problem string) {
 	base := server
@@ -243,7 +251,7 @@ func askServer(ctx context.Context, client *http.Client, server, id string) (rec
 	switch {
 	case err == nil && status == http.StatusOK && record.Decision == id:
 		return record, ""
-	case err != nil && strings.Contains(err.Error(), "malformed HTTP response"):
+	case err != nil && speaksFirst(err):
 		return record, "does not answer in HTTP/1.1, so it may be the port for Envoy (server.listen, 9001); " + adminPort
 	case err != nil:
 		return record, "did not respond: " + err.Error()
