@@ -55,7 +55,10 @@ func startChromium(t *testing.T, hosts map[string]string) *chromium {
 		},
 	}}}
 	p.Eventually(t, 30*time.Second, "Chromium runs", func() error {
-		_, err := os.Stat(socket)
+		conn, err := net.Dial("unix", socket) // the file exists before the driver listens
+		if err == nil {
+			_ = conn.Close()
+		}
 		return err
 	})
 	return c
