@@ -14,7 +14,10 @@
 //     text (TestErrorIsItsKind).
 package denial
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Error is why a request is denied. Its fields but Kind may be empty.
 //
@@ -29,7 +32,7 @@ type Error struct {
 	// client wrote is quoted and cut in it. It holds no token, and of the claims only
 	// those that the check's package documents.
 	Internal string
-	hint     string // of [Error.Advise]
+	fixes    []Advice
 	// Revealed are the parts of Internal and the hint that show a subject or a path. A log
 	// that must not have these leaves the parts out.
 	Revealed []string
@@ -56,7 +59,13 @@ func New(kind error, internal string) *Error { return &Error{Kind: kind, Interna
 // Hint says what an operator, or the client's developer, can change so that the request
 // would be allowed, in the words of the configuration: one or more fixes. It is as
 // confidential as Internal. Empty: the hint of the kind applies.
-func (e *Error) Hint() string { return e.hint }
+func (e *Error) Hint() string {
+	texts := make([]string, len(e.fixes))
+	for i, one := range e.fixes {
+		texts[i] = one.text
+	}
+	return strings.Join(texts, ", or ")
+}
 
 // Error returns the kind and the internal text.
 func (e *Error) Error() string {

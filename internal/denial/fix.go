@@ -2,7 +2,7 @@ package denial
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 )
 
 // fix is one change that ends a denial: of the request, the token, the issuer or the
@@ -29,32 +29,22 @@ func (f fix) With(values ...string) Advice {
 
 // Advise adds fixes, each of which ends the denial alone, and returns the error.
 func (e *Error) Advise(fixes ...Advice) *Error {
-	for _, one := range fixes {
-		if e.hint != "" {
-			e.hint += orElse
-		}
-		e.hint += one.text
-	}
+	e.fixes = append(e.fixes, fixes...)
 	return e
 }
 
-// Join returns the advice of several errors as one hint, each fix once, in their order.
+// Join returns the advice of several errors, each fix once, in their order.
 func Join(errors ...*Error) []Advice {
 	var all []Advice
-	seen := make(map[string]bool)
 	for _, e := range errors {
-		for one := range strings.SplitSeq(e.hint, orElse) {
-			if one != "" && !seen[one] {
-				seen[one] = true
-				all = append(all, Advice{one})
+		for _, one := range e.fixes {
+			if !slices.Contains(all, one) {
+				all = append(all, one)
 			}
 		}
 	}
 	return all
 }
-
-// orElse separates the fixes of a hint. No fix contains it.
-const orElse = ", or "
 
 // Fixes of requests.
 const (

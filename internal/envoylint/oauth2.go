@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // signIn checks the filters of a chain that sign users in, and what routes configure for
@@ -27,6 +29,8 @@ func (l *linter) signIn(c *chain) {
 		l.oauth2Cookies(config)
 		l.oauth2Token(config)
 		l.oauth2Requests(config)
+	}
+	if len(configs) > 0 {
 		l.oauth2Log(c.manager)
 	}
 }
@@ -54,9 +58,26 @@ func (m *manager) signIns() []*value {
 	return m.signInConfigs
 }
 
-// cookieKeys are the cookies of the oauth2 filter.
-func cookieKeys() []string {
-	return []string{"bearer_token", "oauth_hmac", "oauth_expires", "id_token", "refresh_token", "oauth_nonce", "code_verifier"}
+// sessionCookie is a cookie of the oauth2 filter.
+type sessionCookie struct {
+	key   string // in cookie_names
+	usual string // its name without cookie_names
+	token bool   // a token, which token_cookie_chunking splits into cookies with a number
+	flow  bool   // of a sign-in in progress, whose ID is added to the name
+}
+
+func sessionCookies() []sessionCookie {
+	return []sessionCookie{
+		{key: "bearer_token", usual: "BearerToken", token: true}, {key: "id_token", usual: "IdToken", token: true},
+		{key: "refresh_token", usual: "RefreshToken", token: true}, {key: "oauth_hmac", usual: "OauthHMAC"},
+		{key: "oauth_expires", usual: "OauthExpires"}, {key: "oauth_nonce", usual: "OauthNonce", flow: true},
+		{key: "code_verifier", usual: "CodeVerifier", flow: true},
+	}
+}
+
+// name returns the cookie's name in a configuration of the filter.
+func (c sessionCookie) name(filter *value) string {
+	return cmp.Or(filter.get("credentials", "cookie_names", c.key).text, c.usual)
 }
 
 // oauth2Cookies checks who can read, set and send the cookies.
@@ -66,12 +87,12 @@ func (l *linter) oauth2Cookies(config *value) {
 	}
 	names, configs := config.get("credentials", "cookie_names"), config.get("cookie_configs")
 	var plain, foreign []string
-	for _, key := range cookieKeys() {
-		if !strings.HasPrefix(names.get(key).text, "__Host-") {
-			plain = append(plain, key)
+	for _, one := range sessionCookies() {
+		if !strings.HasPrefix(one.name(config), "__Host-") {
+			plain = append(plain, one.key)
 		}
-		if !configs.get(key+"_cookie_config", "same_site").either("LAX") {
-			foreign = append(foreign, key)
+		if !configs.get(one.key+"_cookie_config", "same_site").either("LAX") {
+			foreign = append(foreign, one.key)
 		}
 	}
 	if len(plain) > 0 {
@@ -84,14 +105,8 @@ func (l *linter) oauth2Cookies(config *value) {
 
 // oauth2Token checks how the token gets to the gate, and that the application gets none.
 func (l *linter) oauth2Token(config *value) {
-	names := config.get("credentials", "cookie_names")
-	name := func(key, usual string) string {
-		if given := names.get(key); given.there() {
-			return given.text
-		}
-		return usual
-	}
-	bearer, id := name("bearer_token", "BearerToken"), name("id_token", "IdToken")
+	cookies := sessionCookies()
+	bearer, id := cookies[0].name(config), cookies[1].name(config)
 	reads := slices.Contains(l.gate.TokenCookies, bearer) || slices.Contains(l.gate.TokenCookies, id)
 	if at := config.get("forward_id_token"); at.there() {
 		l.report("oauth2-forwards-token", at, "Envoy sends the ID token to the application")
@@ -108,31 +123,20 @@ func (l *linter) oauth2Token(config *value) {
 // oauth2Strips checks that the gate removes every cookie of the filter. Only a final *
 // removes the cookies with a number, of a token that is kept in parts, and those with an ID,
 // of a sign-in in progress.
-func (l *linter) oauth2Strips(config *value) {
+func (l *linter) oauth2Strips(filter *value) {
 	var kept []string
-	for _, one := range []struct {
-		key, usual   string
-		token, flows bool
-	}{
-		{"bearer_token", "BearerToken", true, false}, {"id_token", "IdToken", true, false}, {"refresh_token", "RefreshToken", true, false},
-		{"oauth_hmac", "OauthHMAC", false, false}, {"oauth_expires", "OauthExpires", false, false},
-		{"oauth_nonce", "OauthNonce", false, true}, {"code_verifier", "CodeVerifier", false, true},
-	} {
-		name := cmp.Or(config.get("credentials", "cookie_names", one.key).text, one.usual)
-		parts := one.flows || one.token && config.get("token_cookie_chunking").there()
-		if slices.ContainsFunc(l.gate.StripCookies, func(strips string) bool {
-			begin, many := strings.CutSuffix(strips, "*")
-			return many && strings.HasPrefix(name, begin) || !parts && strips == name
-		}) {
-			continue
+	for _, one := range sessionCookies() {
+		wanted := config.CookieName(one.name(filter))
+		if one.flow || one.token && filter.get("token_cookie_chunking").there() {
+			wanted += "*"
 		}
-		if parts {
-			name += "*"
+		covers := func(strips string) bool { return config.CookieName(strips).Covers(wanted) }
+		if !slices.ContainsFunc(l.gate.StripCookies, covers) {
+			kept = append(kept, string(wanted))
 		}
-		kept = append(kept, name)
 	}
 	if len(kept) > 0 {
-		l.report("oauth2-cookies-forwarded", config, "identity.strip_cookies in jwtgate.yaml lacks %s", some(kept))
+		l.report("oauth2-cookies-forwarded", filter, "identity.strip_cookies in jwtgate.yaml lacks %s", some(kept))
 	}
 }
 
