@@ -406,12 +406,18 @@ func (o InitOptions) checkIssuer() error {
 		return errors.New("--cognito and --client-id: got one; expected both")
 	case generic && (o.Issuer == "" || o.Audience == ""):
 		return errors.New("--issuer and --audience: got one; expected both")
-	case cognito && (!poolID.MatchString(o.Cognito) || len(o.Cognito) > 55):
-		return fmt.Errorf("--cognito: got %q; expected a user pool id, such as us-west-1_6BpkgoczU", o.Cognito)
 	case generic:
 		return o.checkGeneric()
 	}
-	return o.checkClients()
+	return cmp.Or(o.checkPool(), o.checkClients())
+}
+
+// checkPool checks the form of the user pool's ID.
+func (o InitOptions) checkPool() error {
+	if !poolID.MatchString(o.Cognito) || len(o.Cognito) > 55 {
+		return fmt.Errorf("--cognito: got %q; expected a user pool id, such as us-west-1_6BpkgoczU", o.Cognito)
+	}
+	return nil
 }
 
 // checkClients checks the form of the app clients' ids.

@@ -33,12 +33,17 @@ const imageUser = "101:101"
 // byRoot reports whether the files belong to root.
 func (l LoginOptions) byRoot() bool { return strings.HasPrefix(l.Owner, "0:") }
 
-// secretsFolder is the folder of the secrets, next to envoy.yaml.
-const secretsFolder = "secrets"
+// The folder of the secrets, next to envoy.yaml, and their names in it, which are also
+// their names in login.yaml.
+const (
+	secretsFolder    = "secrets"
+	clientSecretName = "client-secret"
+	cookieKeyName    = "cookie-key"
+)
 
 // Secrets returns the names of the files with secrets that [Init] renders.
 func Secrets() []string {
-	return []string{secretsFolder + "/client-secret", secretsFolder + "/cookie-key"}
+	return []string{secretsFolder + "/" + clientSecretName, secretsFolder + "/" + cookieKeyName}
 }
 
 // PlainHTTP reports whether the issuer is an http URL on loopback.
@@ -66,8 +71,8 @@ func (o InitOptions) checkLogin() error {
 	switch {
 	case (o.Cognito == "") == (o.Issuer == ""):
 		add("--login: expected either --issuer URL, or --cognito POOL --domain DOMAIN")
-	case o.Cognito != "" && (!poolID.MatchString(o.Cognito) || len(o.Cognito) > 55):
-		add("--cognito: got %q; expected a user pool id, such as us-west-1_6BpkgoczU", o.Cognito)
+	case o.Cognito != "" && o.checkPool() != nil:
+		faults = append(faults, o.checkPool())
 	case o.Cognito != "" && !domainName.MatchString(l.Domain):
 		add("--domain: got %q; expected the domain of the pool's managed login, such as shop.auth.us-west-1.amazoncognito.com", l.Domain)
 	case o.Cognito != "" && l.IDToken:
@@ -144,21 +149,30 @@ func (o InitOptions) loginEdit() *Login {
 func (l LoginOptions) callback() string  { return l.PublicURL + "/oauth2/callback" }
 func (l LoginOptions) signedOut() string { return l.PublicURL + "/oauth2/signed-out" }
 
-// secrets returns the files of the secrets. None ends with a line feed, which would be a
-// part of the secret.
+// secrets returns the files of the secrets.
 func (o InitOptions) secrets() []File {
 	if o.Login == nil {
 		return nil
 	}
+	files := append(SecretFiles("./"+secretsFolder, o.Login.ClientSecret, o.Login.CookieKey), File{Name: ".gitignore", Data: []byte("*\n")})
+	for i := range files {
+		files[i].Name = secretsFolder + "/" + files[i].Name
+	}
+	return files
+}
+
+// SecretFiles returns the files of the folder that [Login.Secrets] names: two secrets, and
+// for each the SDS file that tells Envoy where it is. No secret ends with a line feed, which
+// would be a part of it.
+func SecretFiles(folder, clientSecret, cookieKey string) []File {
 	var files []File
-	for i, value := range []string{o.Login.ClientSecret, o.Login.CookieKey} {
-		name := Secrets()[i]
-		files = append(files, File{Name: name, Data: []byte(value), Secret: true}, File{Name: name + ".yaml", Data: []byte(
+	for _, one := range []struct{ name, value string }{{clientSecretName, clientSecret}, {cookieKeyName, cookieKey}} {
+		files = append(files, File{Name: one.name, Data: []byte(one.value), Secret: true}, File{Name: one.name + ".yaml", Data: []byte(
 			"# Envoy reads the secret from here, and again when the file is replaced (mv, not an editor).\n" +
 				"resources:\n- \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n" +
-				"  name: " + filepath.Base(name) + "\n  generic_secret: { secret: { filename: ./" + name + " } }\n")})
+				"  name: " + one.name + "\n  generic_secret: { secret: { filename: " + folder + "/" + one.name + " } }\n")})
 	}
-	return append(files, File{Name: secretsFolder + "/.gitignore", Data: []byte("*\n")})
+	return files
 }
 
 // LoginFlags returns the further arguments of Envoy with login.yaml: at its default level,

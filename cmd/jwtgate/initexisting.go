@@ -85,7 +85,7 @@ func (k kept) report(c console, with comparison) {
 }
 
 func missingInConfig(_ keptFile, with comparison) []string {
-	return append(setup.Configuration(with.config, with.wanted), missingLoginInConfig(with.config, with.wanted.Login)...)
+	return setup.Configuration(with.config, with.wanted)
 }
 
 // missingInEnvoy returns the findings of lint-envoy, and the user's options that the file

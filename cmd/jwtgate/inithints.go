@@ -94,13 +94,3 @@ func statusHint(status int) string {
 	}
 	return "; hint: --issuer is the iss of the tokens, without /.well-known/openid-configuration"
 }
-
-// checkExistingLogin returns an error that says what --login needs in addition to an
-// existing configuration.
-func (cmd initCommand) checkExistingLogin() error {
-	if !cmd.Login || cmd.Config == "" || cmd.Issuer != "" || cmd.Cognito != "" {
-		return nil
-	}
-	return errors.New("--login and --config: got both; --login also needs --client-id, --public-url, and --issuer URL " +
-		"or --cognito POOL, because Envoy signs users in at one issuer")
-}

@@ -15,13 +15,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/setup"
 )
 
 // loginOptions are the options of init for an Envoy that signs users in.
@@ -51,6 +51,16 @@ func (o loginOptions) checkLogin() error {
 		}
 	}
 	return nil
+}
+
+// checkExistingLogin returns an error that says what --login needs in addition to an
+// existing configuration.
+func (cmd initCommand) checkExistingLogin() error {
+	if !cmd.Login || cmd.Config == "" || cmd.Issuer != "" || cmd.Cognito != "" {
+		return nil
+	}
+	return errors.New("--login and --config: got both; --login also needs --client-id, --public-url, and --issuer URL " +
+		"or --cognito POOL, because Envoy signs users in at one issuer")
 }
 
 // addLogin adds the options about sign-in: what the user gave, what the issuer's discovery
@@ -206,35 +216,11 @@ func checkEndpoint(value string, plain bool) error {
 	return fmt.Errorf("got %q; expected an https URL", value)
 }
 
-// missingLoginInConfig returns what an existing jwtgate.yaml lacks for sign-in.
-func missingLoginInConfig(cfg *config.Config, login *envoy.LoginOptions) []string {
-	if login == nil || cfg == nil {
-		return nil
-	}
-	var lines []string
-	source := login.SessionSource()
-	reads := func(one config.TokenSource) bool { return one.Kind == config.SourceCookie && one.Name == source }
-	if !slices.ContainsFunc(cfg.Tokens.From, reads) {
-		lines = append(lines, fmt.Sprintf("tokens.from: add {cookie: %s}, in which Envoy keeps the token", source))
-	}
-	var missing []string
-	for _, name := range login.StripCookies() {
-		covers := func(one config.CookieName) bool { return one.Covers(config.CookieName(name)) }
-		if !slices.ContainsFunc(cfg.Identity.StripCookies, covers) {
-			missing = append(missing, "'"+name+"'")
-		}
-	}
-	if len(missing) > 0 {
-		lines = append(lines, "identity.strip_cookies: add "+strings.Join(missing, ", "))
-	}
-	return lines
-}
-
 // reportLogin prints what the file of --config lacks for sign-in. [kept.report] has printed
 // what the jwtgate.yaml of the folder lacks.
 func (k kept) reportLogin(c console, file string, with comparison) {
 	_, reported := k["jwtgate.yaml"]
-	if lines := missingLoginInConfig(with.config, with.wanted.Login); len(lines) > 0 && !reported {
+	if lines := setup.Login(with.config, with.wanted.Login); len(lines) > 0 && !reported {
 		fmt.Fprintf(c.out, "\nto do in %s:\n%s\n", file, strings.Join(lines, "\n"))
 	}
 }

@@ -44,14 +44,9 @@ func (s *stack) loginEdit() (*envoy.Login, error) {
 	if err := os.Mkdir(filepath.Join(s.dir, folder), 0o700); err != nil {
 		return nil, fmt.Errorf("write Envoy's secrets: %w", err)
 	}
-	for name, secret := range map[string]string{"client-secret": s.secret, "cookie-key": rand.Text()} {
-		path := filepath.Join(s.dir, folder, name)
-		source := fmt.Sprintf("resources:\n- \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n"+
-			"  name: %s\n  generic_secret: { secret: { filename: %q } }\n", name, "./"+folder+"/"+name)
-		for file, text := range map[string]string{path: secret, path + ".yaml": source} {
-			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-				return nil, fmt.Errorf("write Envoy's secrets: %w", err)
-			}
+	for _, file := range envoy.SecretFiles("./"+folder, s.secret, rand.Text()) {
+		if err := os.WriteFile(filepath.Join(s.dir, folder, file.Name), file.Data, 0o600); err != nil {
+			return nil, fmt.Errorf("write Envoy's secrets: %w", err)
 		}
 	}
 	return &envoy.Login{

@@ -148,14 +148,9 @@ func (s *loginStack) addIssuer(t *testing.T, ttl time.Duration) {
 func writeSecrets(t *testing.T, secret string) string {
 	t.Helper()
 	folder := t.TempDir()
-	for name, value := range map[string]string{"client-secret": secret, "cookie-key": strings.Repeat("k", 32)} {
-		path := filepath.Join(folder, name)
-		sds := "resources:\n- \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n  name: " + name +
-			"\n  generic_secret: { secret: { filename: " + path + " } }\n"
-		for path, text := range map[string]string{path: value, path + ".yaml": sds} {
-			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+	for _, file := range envoy.SecretFiles(folder, secret, strings.Repeat("k", 32)) {
+		if err := os.WriteFile(filepath.Join(folder, file.Name), file.Data, 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return folder

@@ -50,6 +50,30 @@ func Configuration(cfg *config.Config, o envoy.InitOptions) []string {
 	if known := cfg.CORS.Origins; len(known) > 0 {
 		lines = append(lines, lacking("cors.origins", known, o.Origins)...)
 	}
+	return append(lines, Login(cfg, o.Login)...)
+}
+
+// Login returns what a configuration lacks for sign-in by Envoy; nothing without either.
+func Login(cfg *config.Config, login *envoy.LoginOptions) []string {
+	if login == nil || cfg == nil {
+		return nil
+	}
+	var lines []string
+	source := login.SessionSource()
+	reads := func(one config.TokenSource) bool { return one.Kind == config.SourceCookie && one.Name == source }
+	if !slices.ContainsFunc(cfg.Tokens.From, reads) {
+		lines = append(lines, fmt.Sprintf("tokens.from: add {cookie: %s}, in which Envoy keeps the token", source))
+	}
+	var missing []string
+	for _, name := range login.StripCookies() {
+		covers := func(one config.CookieName) bool { return one.Covers(config.CookieName(name)) }
+		if !slices.ContainsFunc(cfg.Identity.StripCookies, covers) {
+			missing = append(missing, "'"+name+"'")
+		}
+	}
+	if len(missing) > 0 {
+		lines = append(lines, "identity.strip_cookies: add "+strings.Join(missing, ", "))
+	}
 	return lines
 }
 

@@ -130,6 +130,13 @@ func TestConfigurationThatIsAdded(t *testing.T) {
 				}
 				text += "tokens: {from: [bearer, {header: " + p.Header + "}]}\n"
 			}
+			if l := row.o.Login; l != nil {
+				if !slices.Contains(lines, "tokens.from: add {cookie: "+l.SessionSource()+"}, in which Envoy keeps the token") {
+					t.Errorf("got %q", lines)
+				}
+				text += "tokens: {from: [bearer, {cookie: " + l.SessionSource() + "}]}\nidentity: {strip_cookies: ['" +
+					strings.Join(l.StripCookies(), "', '") + "']}\n"
+			}
 			if again := setup.Configuration(parse(t, text), row.o); len(again) > 0 {
 				t.Errorf("it still lacks %q:\n%s", again, text)
 			}
