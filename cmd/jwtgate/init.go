@@ -104,7 +104,7 @@ func (cmd initCommand) Run(ctx context.Context, c console) error {
 	files.reportSecrets(c, cmd.ClientSecretFile, compared)
 	files.reportLogin(c, cmd.Config, compared)
 	next := result.Next
-	if tourUsage != "" && !cmd.Login { // the program has the demo, which signs nobody in
+	if tourUsage != "" && !cmd.Login { // the program has the demo, which has no sign-in for other configurations
 		next = append(next, "jwtgate demo --config "+cmp.Or(cmd.Config, filepath.Join(cmd.Out, "jwtgate.yaml"))+
 			"    to try it offline, with a sample application and tokens with any claims")
 	}
