@@ -38,8 +38,8 @@ func podOf(o object) (object, bool) {
 }
 
 // podRules check every pod for the restricted Pod Security Standard, and for what it does
-// not require: a read-only root, no token of the cluster, a memory limit, and mounts that
-// follow changes of files.
+// not require: a read-only root, no token of the cluster, a memory limit, mounts that
+// follow changes of files, and a group that can read files of mounted Secrets.
 func podRules(objects []object) findings {
 	var found findings
 	for _, workload := range objects {
@@ -52,6 +52,9 @@ func podRules(objects []object) findings {
 		found.want(name, pod, "spec.securityContext.seccompProfile.type", "RuntimeDefault")
 		found.want(name, pod, "spec.automountServiceAccountToken", "false")
 		found.want(name, pod, "spec.enableServiceLinks", "false")
+		// The kubelet gives the files of a volume to this group; their owner is root.
+		found.want(name, pod, "spec.securityContext.fsGroup", "65532")
+		found.want(name, pod, "spec.securityContext.runAsGroup", "65532")
 		for _, key := range []string{"hostNetwork", "hostPID", "hostIPC"} {
 			found.want(name, pod, "spec."+key, "")
 		}
