@@ -226,6 +226,9 @@ func TestHelmRejects(t *testing.T) {
 		{"an HTTPRoute to nowhere", append(told(), "--set", "httpRoute.parentRefs[0].name=a,envoy.enabled=false"), "envoy.enabled"},
 		{"no limit of memory", append(told(), "--set", "gate.resources.limits.memory=null"), "memory"},
 		{"a host that ends the YAML value", append(told(), "--set", "application.host=a }"), "host"},
+		{"a tag that adds an object", append(told(), "--set-json", `image.tag="1\n---\nkind: ClusterRoleBinding"`), "tag"},
+		{"a repository that adds an object", append(told(), "--set-json", `image.repository="a\n---\nkind: Pod"`), "repository"},
+		{"an Envoy that adds an object", append(told(), "--set-json", `envoy.image="a:1\n---\nkind: Pod"`), "image"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if _, err := rendered(root, "jwtgate", row.values...); err == nil || !strings.Contains(err.Error(), row.want) {
