@@ -11,7 +11,10 @@ GO_DIRS := $(wildcard cmd internal envoy deploy)
 # `GOFLAGS=-buildvcs=false` turns that off.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# The shell reads these from its environment. If make wrote the name of a tag into a
+# command, the shell would execute the `...` and $(...) that Git allows in it.
+export VERSION COMMIT
+LDFLAGS := -X main.version=$$VERSION -X main.commit=$$COMMIT
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -104,7 +107,7 @@ release-files:
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT= GOWORK=off GOFIPS140=$(GOFIPS140) \
 			go build -trimpath -buildvcs=false -ldflags "-s -w $(LDFLAGS)" -o $$file ./cmd/jwtgate; \
 		GOPROXY=off $(GOTOOLS)/cyclonedx-gomod bin -json -noserial -notimestamp -licenses -std \
-			-version $(VERSION) -output $$file.cdx.json $$file 2>/dev/null; \
+			-version "$$VERSION" -output $$file.cdx.json $$file 2>/dev/null; \
 		$(PYTHON) -B .setup/sbom.py $$file.cdx.json $(DIST)/jwtgate_image_linux_$$arch.cdx.json; \
 	done
 	@cp LICENSE NOTICE $(DIST)/

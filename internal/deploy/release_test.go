@@ -19,9 +19,10 @@ import (
 	"golang.org/x/mod/zip"
 )
 
-// The version and commit of the test's builds; other builds take git's.
+// The version and commit of the test's builds; other builds take git's. Git allows this
+// version as a tag, and a shell that reads it as a part of a command executes it.
 const (
-	releaseVersion = "v1.2.3-check"
+	releaseVersion = "v1.2.3-`check`"
 	releaseCommit  = "0123456789abcdef0123456789abcdef01234567"
 )
 
