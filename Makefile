@@ -60,17 +60,17 @@ test-lint: tools ## check that lint-envoy finds each mutant of the Envoy file th
 		-run '^(TestLintGuard|TestLintReleases|TestEncodedDotsAreNotResolved)$$' $(TESTFLAGS) ./internal/e2e
 
 test-providers: ## test with a real identity provider, Keycloak; needs Maven and a JDK 17 or later
-	@$(call provide,envoy moto promtool keycloak)
+	@$(call provide,java envoy moto promtool keycloak)
 	go test -shuffle=on $(TESTFLAGS) -tags providers -run '^TestProvider' ./internal/e2e
 
 test-browser: ## test pages in a real browser; needs Chromium, Node.js and npm, and what test-providers needs
-	@$(call provide,envoy moto browser frontend keycloak)
+	@$(call provide,java node envoy moto browser frontend keycloak)
 	go test -tags browser -count=1 -timeout 20m $(TESTFLAGS) ./internal/browser
 
 test-outside: test-providers test-browser ## run test-providers and test-browser: everything with programs from outside
 
 test-apps: ## test in front of Express, Django, Flask, Go and Tomcat; needs Node.js, npm, Maven and a JDK 17 or later
-	@$(call provide,envoy apps-python apps-node apps-java)
+	@$(call provide,java node envoy apps-python apps-node apps-java)
 	go test -tags apps -count=1 $(TESTFLAGS) ./internal/apps
 
 # Ten minutes, or SOAK=90s for a short run. It prints its figures.
@@ -171,12 +171,14 @@ scale: ## measure how a fleet behaves, from 1 to 1,000 replicas: the tables of d
 vulncheck: ## look for known vulnerabilities in what jwtgate calls; asks vuln.go.dev
 	go tool govulncheck ./...
 
+# Each selects the tests of one of the commands above.
+TEST_TAGS := providers,apps,browser,soak,deploy,kubernetes,release,scale,lintguard,mutate
 check: ## run gofmt, vet and staticcheck
 	@unformatted=$$(gofmt -l $(GO_DIRS)); \
 		if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
-	go vet -tags providers,apps,browser,soak,deploy,kubernetes,release,scale,lintguard,mutate ./...
+	go vet -tags $(TEST_TAGS) ./...
 	go vet -tags nodemo ./cmd/jwtgate
-	go tool staticcheck -tags providers,apps,browser,soak,deploy,kubernetes,release,scale,lintguard,mutate ./...
+	go tool staticcheck -tags $(TEST_TAGS) ./...
 
 tools: ## download the pinned Envoy, Cognito emulator and promtool into .tools/
 	@$(call provide,envoy moto promtool)

