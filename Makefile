@@ -5,7 +5,7 @@
 .PHONY: help demo build test race e2e test-lint test-providers test-browser test-outside test-apps soak test-deploy test-kubernetes release release-files release-check scale fuzz mutate bench bench-check bench-pages vulncheck check tools clean
 
 PYTHON ?= python3
-GO_DIRS := $(wildcard cmd internal envoy deploy)
+GO_DIRS := $(wildcard cmd internal envoy deploy .setup)
 
 # The version is set here and not by Go's own VCS stamping, because
 # `GOFLAGS=-buildvcs=false` turns that off.
@@ -107,10 +107,10 @@ release-files:
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOAMD64=v1 GOARM64=v8.0 GOFLAGS= GOEXPERIMENT= GOWORK=off GOFIPS140=$(GOFIPS140) \
 			go build -trimpath -buildvcs=false -ldflags "-s -w $(LDFLAGS)" -o $$file ./cmd/jwtgate; \
 		GOPROXY=off $(GOTOOLS)/cyclonedx-gomod bin -json -noserial -notimestamp -licenses -std \
-			-version "$$VERSION" -output $$file.cdx.json $$file 2>/dev/null; \
+			-version "$$VERSION" -output $$file.cdx.json $$file 2>$(DIST)/log || { cat $(DIST)/log; exit 1; }; \
 		$(PYTHON) -B .setup/sbom.py $$file.cdx.json $(DIST)/jwtgate_image_linux_$$arch.cdx.json; \
 	done
-	@cp LICENSE NOTICE $(DIST)/
+	@rm $(DIST)/log && cp LICENSE NOTICE $(DIST)/
 	@cd $(DIST) && sha256sum LICENSE NOTICE jwtgate_* > SHA256SUMS && cat SHA256SUMS
 
 release-check: ## check that two builds in two places are identical and report their version

