@@ -111,10 +111,18 @@ func TestWorkflowRules(t *testing.T) {
 	}
 }
 
-// TestOneVersionOfGo: the Dockerfile and the README name the Go of go.mod.
-func TestOneVersionOfGo(t *testing.T) {
-	for file, before := range map[string]string{"Dockerfile": "golang:", "README.md": "Linux with Go "} {
-		if want := before + goVersion(t); !strings.Contains(readPage(t, file), want) {
+// TestOneBuildImage: what names the image that builds jwtgate has the Go of go.mod, and one
+// release of Debian, whose CA certificates are in the image.
+func TestOneBuildImage(t *testing.T) {
+	image := regexp.MustCompile(`golang:([\d.]+)-([a-z]+)`).FindStringSubmatch(readPage(t, "Dockerfile"))
+	if image == nil || image[1] != goVersion(t) {
+		t.Fatalf("the Dockerfile builds with %q; go.mod has Go %s", image, goVersion(t))
+	}
+	for file, want := range map[string]string{
+		"README.md": "Linux with Go " + image[1], ".setup/sbom.py": "?distro=" + image[2] + `"`,
+		".github/workflows/release.yml": "-" + image[2] + `"`,
+	} {
+		if !strings.Contains(readPage(t, file), want) {
 			t.Errorf("%s does not contain %q", file, want)
 		}
 	}
