@@ -5,8 +5,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 
 	"github.com/jwtgate/jwtgate/internal/config"
@@ -39,9 +41,14 @@ func NewRedaction(c config.Redact) (*Redaction, error) {
 		return r, nil
 	}
 	file, err := filewatch.OpenRegular(c.KeyFile)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("cannot be read: %w; expected a file with at least %d bytes; hint: openssl rand -hex 32 > audit.key",
 			err, minRedactionKey)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("cannot be read: %w; hint: let the user or the group of jwtgate read it", err)
+	case err != nil:
+		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxRedactionKey+1))

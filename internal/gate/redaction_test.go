@@ -49,6 +49,10 @@ func TestRedactionKey(t *testing.T) {
 	if len(got) != 1 || !strings.Contains(got[0], "audit.redact.key_file cannot be read: ") || !strings.Contains(got[0], "openssl rand") {
 		t.Errorf("a missing file: %q", got)
 	}
+	got = mistakesOf(t, read(t.TempDir()))
+	if len(got) != 1 || !strings.Contains(got[0], "is not a regular file") || strings.Contains(got[0], "openssl rand") {
+		t.Errorf("a folder: %q; expected no hint to make a key", got)
+	}
 }
 
 // A decision has the redaction of the policy that made it, and names the text that shows
