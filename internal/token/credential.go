@@ -43,7 +43,7 @@ func (v *Verifier) diagnoseCredential(f *denial.Error, raw string) *denial.Error
 		return f.Advise(denial.FixWholeToken.With())
 	case dots < 2 && raw != "" && !strings.ContainsAny(raw, " {}"):
 		f.Near, f.Internal = denial.NearOpaque, f.Internal+"; it may be an opaque token, which only its issuer can read"
-		return f.Advise(denial.FixRequestJWT.With(v.describeIssuers()))
+		return f.Advise(denial.FixRequestJWT.With(v.described))
 	case dots == 2 && bad == "":
 		return f.Advise(denial.FixAsIssued.With())
 	}

@@ -78,8 +78,7 @@ func (v *Verifier) adviseAudience(f *denial.Error, i *trusted, found []string) {
 		f.Advise(denial.FixWriteAudience.With(quote.OneOf(i.audiences)))
 		return
 	}
-	configured := func(t *trusted) []string { return t.audiences }
-	value, other := v.otherIssuer(i, found, configured)
+	value, other := i.otherIssuer(found, v.byAudience)
 	at := slices.IndexFunc(found, settable)
 	switch {
 	case other != nil && f.Near == "":
@@ -157,8 +156,7 @@ func (v *Verifier) adviseClient(f *denial.Error, i *trusted, clients []clientCla
 			wrong, shown = append(wrong, c.value), append(shown, quote.Text(c.value))
 		}
 	}
-	configured := func(t *trusted) []string { return t.clients }
-	value, other := v.otherIssuer(i, wrong, configured)
+	value, other := i.otherIssuer(wrong, v.byClient)
 	possible := len(wrong) > 0 && !slices.ContainsFunc(wrong, func(one string) bool { return !settable(one) })
 	switch name := quote.Text(i.name); {
 	case other != nil && len(wrong) == 1:
@@ -228,14 +226,24 @@ func (i *trusted) namedClients(claims map[string]any) []clientClaim {
 	return found
 }
 
+// addOwner adds an issuer to the owners of its values. [otherIssuer] needs no more than two
+// of each value.
+func addOwner(owners map[string][]*trusted, i *trusted, values []string) {
+	for _, value := range values {
+		if len(owners[value]) < 2 {
+			owners[value] = append(owners[value], i)
+		}
+	}
+}
+
 // otherIssuer returns the first of values that is configured for another issuer than i,
-// and that issuer. A token may have thousands of values, so it compares only those that a
+// and that issuer. A token may have thousands of values, so it looks only at those that a
 // message shows.
-func (v *Verifier) otherIssuer(i *trusted, values []string, configured func(*trusted) []string) (string, *trusted) {
+func (i *trusted) otherIssuer(values []string, owners map[string][]*trusted) (string, *trusted) {
 	for _, value := range values[:min(len(values), quote.MaxListed)] {
-		for _, issuer := range v.issuers {
-			if issuer != i && slices.Contains(configured(issuer), value) {
-				return value, issuer
+		for _, owner := range owners[value] {
+			if owner != i {
+				return value, owner
 			}
 		}
 	}

@@ -113,8 +113,7 @@ func webScheme(scheme string) bool {
 	return strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http")
 }
 
-// unknownIssuer returns the failure for an iss that is not configured. It compares the iss
-// once with each configured iss, and allocates memory only for the failure.
+// unknownIssuer returns the failure for an iss that is not configured.
 func (v *Verifier) unknownIssuer(member strictjson.Member, h header) *denial.Error {
 	iss := member.Text
 	failure := fail(ErrIssuerUnknown, "got iss "+quote.Text(iss))
@@ -133,28 +132,68 @@ func (v *Verifier) unknownIssuer(member strictjson.Member, h header) *denial.Err
 	if issuer != nil {
 		return issuer.nearMiss(failure, near, &found, form)
 	}
-	failure.Advise(denial.FixTokenOf.With(v.describeIssuers()))
+	failure.Advise(denial.FixTokenOf.With(v.described))
 	if config.IsISS(iss, true, false) && whole(iss) {
 		failure.Advise(denial.FixAddIssuer.With(quote.Text(iss)))
 	}
 	return failure
 }
 
+// likeness is what an iss has in common with one that differs from it in one part. It is
+// never empty for an iss that has a near miss.
+type likeness struct{ scheme, host, path string }
+
+// likenesses returns those of an iss: with one of another scheme, with or without the final
+// slash, or with the host in another case; with the other version of an Entra tenant; and
+// with one of another host, if the path says more than a slash.
+func (f *issForm) likenesses() (all [3]likeness) {
+	all[0] = likeness{host: strings.ToLower(f.host), path: strings.TrimSuffix(f.path, "/")}
+	if tenant, _ := f.entraTenant(); tenant != "" {
+		all[1] = likeness{scheme: "tenant", path: tenant}
+	}
+	if len(f.path) > len("/") {
+		all[2] = likeness{scheme: f.scheme, path: f.path}
+	}
+	return all
+}
+
+// likeISS is a configured iss that may be similar to an unknown one.
+type likeISS struct {
+	issuer *trusted
+	form   *issForm
+}
+
+// maxLike is how many of the configured iss values with one likeness are compared with an
+// unknown iss.
+const maxLike = 8
+
+// addLike adds an issuer to those that an unknown iss may be similar to.
+func (v *Verifier) addLike(issuer *trusted) {
+	for n := range issuer.forms {
+		form := &issuer.forms[n]
+		for _, one := range form.likenesses() {
+			if one != (likeness{}) && len(v.like[one]) < maxLike {
+				v.like[one] = append(v.like[one], likeISS{issuer, form})
+			}
+		}
+	}
+}
+
 // nearest returns the configured iss from which an unknown iss differs in one part. The
-// issuer is nil if there is none.
+// issuer is nil if there is none. The time does not depend on the number of issuers and
+// tenants.
 func (v *Verifier) nearest(found *issForm) (near denial.NearMiss, issuer *trusted, form *issForm) {
 	if found.iss == "" || len(found.iss) > maxNearISS {
 		return "", nil, nil
 	}
-	for _, one := range v.issuers {
-		for n := range one.forms {
-			expected := &one.forms[n]
-			switch how := found.near(expected, one.cognito != nil); {
+	for _, one := range found.likenesses() {
+		for _, expected := range v.like[one] {
+			switch how := found.near(expected.form, expected.issuer.cognito != nil); {
 			case how == "":
 			case how != denial.NearIssuerHost:
-				return how, one, expected
+				return how, expected.issuer, expected.form
 			case issuer == nil: // the first issuer that differs only in the host
-				near, issuer, form = how, one, expected
+				near, issuer, form = how, expected.issuer, expected.form
 			}
 		}
 	}

@@ -1,8 +1,10 @@
 package token_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/denial"
@@ -184,21 +186,87 @@ func TestNearestIssuer(t *testing.T) {
 	}
 }
 
-// The search for a near miss allocates no more memory with 100 issuers than with 20, except for
-// the list of their names.
-func TestFarIssuersAllocateNothing(t *testing.T) {
-	many := make([]config.Issuer, 100)
+// farIssuers returns many issuers, of which the last accepts as many tenants as there are issuers.
+func farIssuers(many int) []config.Issuer {
+	all := make([]config.Issuer, many)
+	for n := range all {
+		all[n] = apiIssuer()
+		all[n].Name = fmt.Sprint("n", n)
+		all[n].ISS = []string{fmt.Sprintf("https://%d.example/realms/%d", n, n)}
+		all[n].Audiences = []string{fmt.Sprint("api", n)}
+	}
+	last := &all[many-1]
+	last.ISS, last.Tenants = nil, map[string]string{}
 	for n := range many {
-		many[n] = apiIssuer()
-		many[n].Name = strings.Repeat("n", n+1)
-		many[n].ISS = []string{"https://" + many[n].Name + ".example/realms/" + many[n].Name}
+		tenant := fmt.Sprintf("11111111-2222-4333-8444-%012d", n)
+		iss := "https://login.microsoftonline.com/" + tenant + "/v2.0"
+		last.ISS, last.Tenants[iss] = append(last.ISS, iss), tenant
 	}
-	raw := mintRS256(map[string]any{"iss": "https://evil.example/realms/evil"})
-	allocations := func(issuers []config.Issuer) float64 {
-		verifier := newVerifier(t, issuers, &tokentest.Keyring{})
-		return testing.AllocsPerRun(100, func() { _, _ = verifier.Verify(t.Context(), raw, now) })
+	return all
+}
+
+// farTokens returns tokens for a number of issuers: two are denied with a hint, for which the
+// issuers are searched, and one is valid.
+func farTokens(many int) map[string]string {
+	tenant := fmt.Sprintf("11111111-2222-4333-8444-%012d", many-1)
+	iss := "https://login.microsoftonline.com/" + tenant + "/v2.0"
+	return map[string]string{
+		"an unknown issuer": mintRS256(map[string]any{"iss": "https://evil.example/realms/evil"}),
+		"a wrong audience":  mintRS256(map[string]any{"iss": iss, "tid": tenant, "aud": "other"}),
+		"the last tenant":   mintRS256(map[string]any{"iss": iss, "tid": tenant, "aud": fmt.Sprint("api", many-1)}),
 	}
-	if twenty, hundred := allocations(many[:20]), allocations(many); hundred > twenty {
-		t.Errorf("got %v allocations with 100 issuers, %v with 20", hundred, twenty)
+}
+
+// fewAndMany returns the fastest verification of a token with 10 issuers and tenants, and
+// with 5000. The two take turns, so that other load affects both.
+func fewAndMany(t testing.TB, name string, again func() bool) (few, many time.Duration) {
+	t.Helper()
+	measure := func(size int) func() time.Duration {
+		verifier, raw := newVerifier(t, farIssuers(size), &tokentest.Keyring{Keys: published()}), farTokens(size)[name]
+		return func() time.Duration {
+			began := time.Now()
+			if _, err := verifier.Verify(t.Context(), raw, now); (err == nil) != (name == "the last tenant") {
+				t.Fatal(err)
+			}
+			return time.Since(began)
+		}
+	}
+	withFew, withMany := measure(10), measure(5000)
+	few, many = time.Hour, time.Hour
+	for again() {
+		few, many = min(few, withFew()), min(many, withMany())
+	}
+	return few, many
+}
+
+// BenchmarkManyIssuers measures the time for a token with 5000 issuers and tenants, as a
+// ratio to the time with 10.
+func BenchmarkManyIssuers(b *testing.B) {
+	for name := range farTokens(1) {
+		b.Run(name, func(b *testing.B) {
+			few, many := fewAndMany(b, name, b.Loop)
+			b.ReportMetric(float64(many)/float64(few), "few")
+		})
+	}
+}
+
+// The time for a token does not depend on the number of issuers and tenants, and neither does
+// the memory.
+func TestManyIssuersTakeTheSameTime(t *testing.T) {
+	for name := range farTokens(1) {
+		t.Run(name, func(t *testing.T) {
+			rounds := 0
+			few, many := fewAndMany(t, name, func() bool { rounds++; return rounds <= 200 })
+			if float64(many) > 1.5*float64(few) {
+				t.Errorf("got %v with 5000 issuers, %v with 10", many, few)
+			}
+			allocations := func(size int) float64 {
+				verifier, raw := newVerifier(t, farIssuers(size), &tokentest.Keyring{Keys: published()}), farTokens(size)[name]
+				return testing.AllocsPerRun(20, func() { _, _ = verifier.Verify(t.Context(), raw, now) })
+			}
+			if few, many := allocations(10), allocations(5000); many > few {
+				t.Errorf("got %v allocations with 5000 issuers, %v with 10", many, few)
+			}
+		})
 	}
 }

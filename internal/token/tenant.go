@@ -21,13 +21,16 @@ func (v *Verifier) issuerOf(iss string) *trusted {
 
 // form returns the index of an iss, or of the template that it is made from; -1: none.
 func (i *trusted) form(iss string) int {
-	return slices.IndexFunc(i.forms, func(form issForm) bool {
-		if i.anyTenant {
+	if i.anyTenant {
+		return slices.IndexFunc(i.forms, func(form issForm) bool {
 			_, ok := config.MatchTenant(form.iss, iss)
 			return ok
-		}
-		return form.iss == iss
-	})
+		})
+	}
+	if n, ok := i.formOf[iss]; ok {
+		return n
+	}
+	return -1
 }
 
 // tenantAndPrefix returns the tenant of an iss of the issuer, and the prefix of its names.

@@ -42,6 +42,12 @@ type Verifier struct {
 	maxBytes int
 	byISS    map[string]*trusted
 	issuers  []*trusted // in the order of the configuration
+	// like are the configured iss values that an unknown one may be similar to. byAudience
+	// and byClient are the first two issuers with a value, and described names the issuers
+	// in hints.
+	like                 map[likeness][]likeISS
+	byAudience, byClient map[string][]*trusted
+	described            string
 	// anyTenant are the issuers that accept any tenant. They are not in byISS.
 	anyTenant []*trusted
 	// methods are all supported algorithms.
@@ -60,9 +66,10 @@ type Verifier struct {
 // trusted is the configuration of one issuer in the form that the verifier needs.
 type trusted struct {
 	name            string
-	prefixes        []string  // of its names; more than one if it has tenants
-	anyTenant       bool      // forms are templates
-	forms           []issForm // its iss values
+	prefixes        []string       // of its names; more than one if it has tenants
+	anyTenant       bool           // forms are templates
+	forms           []issForm      // its iss values
+	formOf          map[string]int // :: iss -> index of its form
 	cognito         *config.Cognito
 	discovered      bool // the keys, from a document whose URL iss is
 	audiences       []string
@@ -98,6 +105,9 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, naming []string, keys fu
 	v := &Verifier{
 		maxBytes:   maxBytes,
 		byISS:      make(map[string]*trusted),
+		like:       make(map[likeness][]likeISS),
+		byAudience: make(map[string][]*trusted),
+		byClient:   make(map[string][]*trusted),
 		algorithms: make(map[string]jwt.SigningMethod),
 		types:      make(map[string]bool),
 		methods:    methods(),
@@ -140,7 +150,11 @@ func NewVerifier(issuers []config.Issuer, maxBytes int, naming []string, keys fu
 		if len(t.prefixes) == 0 {
 			t.foreignPrefixes = v.prefixes
 		}
+		v.addLike(t)
+		addOwner(v.byAudience, t, t.audiences)
+		addOwner(v.byClient, t, t.clients)
 	}
+	v.described = v.describeIssuers()
 	return v, nil
 }
 
@@ -154,7 +168,7 @@ func newTrusted(issuer config.Issuer, naming []string) *trusted {
 		groupsClaim: parseClaimPaths(issuer.GroupsClaim), scopesClaim: parseClaimPaths(issuer.ScopesClaim),
 		subjectClaims: parseClaimPaths(issuer.SubjectClaims),
 		leeway:        issuer.Leeway, maxLifetime: issuer.MaxLifetime,
-		anyTenant: issuer.AnyTenant,
+		anyTenant: issuer.AnyTenant, formOf: make(map[string]int),
 	}
 	t.setClientClaims(issuer.ClientClaims)
 	for _, one := range issuer.Require {
@@ -169,7 +183,7 @@ func newTrusted(issuer config.Issuer, naming []string) *trusted {
 	for _, iss := range issuer.ISS {
 		form := splitISS(iss)
 		form.tenant, form.prefix = issuer.Tenants[iss], issuer.PrefixOf(iss)
-		t.forms = append(t.forms, form)
+		t.formOf[iss], t.forms = len(t.forms), append(t.forms, form)
 	}
 	t.prefixes = slices.DeleteFunc(issuer.Prefixes(), func(one string) bool { return one == "" })
 	for _, typ := range issuer.TokenTypes {
