@@ -44,7 +44,7 @@ func (initCommand) Help() string {
 
 Examples:
   jwtgate init --cognito us-west-1_6BpkgoczU --client-id 3v5exampleclient --app 127.0.0.1:3000 --origin http://localhost:5173
-  jwtgate init --provider okta --domain acme.okta.com --audience api://default --app 127.0.0.1:3000
+  jwtgate init --provider okta --domain acme.okta.com --audience https://orders.example --app 127.0.0.1:3000
   jwtgate init --issuer https://login.example/ --audience orders-api --app app:3000
   jwtgate init --config jwtgate.yaml --app 127.0.0.1:3000
   jwtgate init --login --issuer https://login.example/ --client-id web --app 127.0.0.1:3000 --public-url http://localhost:8080

@@ -15,7 +15,7 @@ import (
 func providerFlags() map[string]string {
 	return map[string]string{
 		"cognito": "--pool us-west-1_a --client-id web", "entra": "--tenant 11111111-2222-4333-8444-555555555555 --audience api",
-		"auth0": "--domain a.auth0.com --audience https://api.example", "okta": "--domain a.okta.com --audience api://default",
+		"auth0": "--domain a.auth0.com --audience https://api.example", "okta": "--domain a.okta.com --audience https://api.example",
 		"keycloak": "--domain sso.example:8443 --realm a --audience api", "google": "--audience id --require hd=a.example",
 		"firebase": "--project a-b", "supabase": "--project abc", "clerk": "--domain clerk.a.example --client-id https://a.example",
 		"kubernetes": "--audience api", "github-actions": "--audience api --require repository_owner=a",

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,33 +111,63 @@ func (f *issuerInput) given(d *yamlform.Decoder, at yamlform.Place, key string) 
 // checkProvider checks the rules of a provider.
 func checkProvider(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	p := providerOf(f.provider)
-	if len(p.anybody) > 0 &&
-		!slices.ContainsFunc(f.Require, func(one RequiredClaim) bool { return slices.Contains(p.anybody, one.Claim) }) {
+	if p.example != "" && !f.requiresOneOf(p.whose) {
 		d.ReportPath(at.Child("require"), "does not say whose tokens are valid, and anybody can get a token from %s; "+
-			"expected one of the claims %s, for example require: {%s}", p.name, strings.Join(p.anybody, ", "), p.example)
+			"expected one of the claims %s, for example require: {%s}", p.name, strings.Join(p.whose, ", "), p.example)
 	}
+	shared := f.SharedAudiences()
 	for i, audience := range f.Audiences {
-		if slices.Contains(p.shared, audience) || p.name != "" && slices.Contains(f.ISS, audience) {
+		own, found := shared[audience]
+		if found && (own != "" || p.name != "") {
 			d.Warn(fmt.Sprintf("%s[%d]", at.Child("audiences"), i),
-				"is %s, which is not the audience of one application: tokens that %s issues for other purposes have it too; "+
-					"request tokens with an audience of your own", yamlform.Quote(audience), p.name)
+				"is %s, which is not the audience of one application: tokens that the issuer signs for other purposes have it too; %s",
+				yamlform.Quote(audience), cmp.Or(own, "request tokens with an audience of your own"))
 		}
 	}
 }
 
-// openExample returns an example of require for an issuer that signs tokens for anybody;
-// "": it does not.
-func openExample(iss string) string {
+// requiresOneOf reports whether require has one of the claims.
+func (f *issuerInput) requiresOneOf(claims []string) bool {
+	return slices.ContainsFunc(f.Require, func(one RequiredClaim) bool {
+		steps := ClaimSteps(one.Claim)
+		return len(steps) == 1 && slices.Contains(claims, steps[0])
+	})
+}
+
+// SharedAudiences returns the audiences that tokens of the issuer have which are not meant
+// for one application, each with what to change at the provider so that the tokens for one
+// API have an audience of their own. The issuer itself is one of them; what to change is not
+// known then.
+func (i Issuer) SharedAudiences() map[string]string {
+	shared := map[string]string{}
+	for _, iss := range i.ISS {
+		shared[iss] = ""
+	}
+	for _, p := range providers() {
+		for _, audience := range p.shared {
+			for _, iss := range i.ISS {
+				if strings.Contains(iss, p.sharedBy) {
+					shared[strings.ReplaceAll(audience, "<iss>", strings.TrimSuffix(iss, "/")+"/")] = p.own
+				}
+			}
+		}
+	}
+	return shared
+}
+
+// openProvider returns the provider that signs tokens for anybody with this iss, or one that
+// sets nothing.
+func openProvider(iss string) provider {
 	bare := strings.TrimPrefix(strings.TrimSuffix(iss, "/"), "https://")
 	for _, p := range providers() {
 		for _, value := range settings(p.values) {
 			own := strings.ReplaceAll(value.YAML, "<domain>", p.defaults["domain"])
 			if value.Key == "issuer" && p.example != "" && strings.TrimPrefix(own, "https://") == bare {
-				return p.example
+				return p
 			}
 		}
 	}
-	return ""
+	return provider{}
 }
 
 // checkTokenHeaders warns about a provider whose tokens come in a header that is not read.

@@ -19,15 +19,21 @@ type provider struct {
 	defaults map[string]string // :: parameter -> its value if the file has none
 	// audience is an example of what separates the tokens for one application.
 	audience string
-	// shared are audiences of tokens that are not meant for one application.
-	shared []string
+	// shared are the audiences of tokens that are not meant for one application, of each
+	// issuer whose iss contains sharedBy; <iss> in them is that iss with a final slash. own
+	// is what to change at the provider, so that the tokens for one API have an audience of
+	// their own.
+	shared   []string
+	sharedBy string
+	own      string
 	// origins means that the tokens have no aud, and the web origin in the client's place.
 	origins bool
 	// header carries the token, in lower case; empty: Authorization does.
 	header string
-	// anybody is the claims that say whose token it is, if anybody can get a token with a
-	// valid audience; require must have one of them. Example is an example.
-	anybody []string
+	// whose is the claims that say whose token it is, and that nobody else can write into a
+	// token. If anybody can get a token with a valid audience, example is an example, and
+	// require must have one of these claims.
+	whose   []string
 	example string
 }
 
@@ -43,29 +49,34 @@ token_use: [access, id]
 groups_claim: [cognito:groups]
 subject_claims: [sub]
 client_claims: [client_id]`},
-		{name: "entra", audience: "audiences: [ID-OF-THE-APP-REGISTRATION]", shared: []string{
-			"https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000", "https://management.azure.com", "https://management.azure.com/",
-		}, values: `
+		{name: entraName, audience: "audiences: [ID-OF-THE-APP-REGISTRATION]", shared: []string{
+			"https://graph.microsoft.com", "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000",
+			"https://graph.windows.net", "https://graph.windows.net/", "00000002-0000-0000-c000-000000000000",
+			"https://management.azure.com", "https://management.azure.com/",
+		}, own: "request a token with a scope of this API (Entra: Expose an API)", whose: []string{"tid", "oid", "sub"}, values: `
 issuer: https://login.microsoftonline.com/{tenant}/v2.0
 tenants: ["<tenant>"]
 client_claims: [azp, appid]
 groups_claim: [roles]
 scopes_claim: [scp]`},
-		{name: "auth0", audience: "audiences: [IDENTIFIER-OF-THE-API]", values: `
+		{name: "auth0", audience: "audiences: [IDENTIFIER-OF-THE-API]", shared: []string{"<iss>userinfo", "<iss>api/v2/"},
+			own: "request a token with the identifier of this API as audience", values: `
 issuer: https://<domain>/
 client_claims: [client_id, azp]
 scopes_claim: [scope]`},
-		{name: "okta", audience: "audiences: [api://default]", values: `
+		{name: "okta", audience: "audiences: [AUDIENCE-OF-THE-AUTHORIZATION-SERVER]", shared: []string{"api://default"},
+			own: "request a token of an authorization server that has this API as its audience (Okta: Security, API)", values: `
 issuer: https://<domain>/oauth2/default
 client_claims: [cid]
 scopes_claim: [scp]`},
-		{name: "keycloak", audience: "audiences: [orders-api]", shared: []string{"account"}, values: `
+		{name: "keycloak", audience: "audiences: [orders-api]", shared: []string{"account", "broker", "realm-management"},
+			sharedBy: "/realms/", own: "add an audience mapper for this API to a client scope (Keycloak)", values: `
 issuer: https://<domain>/realms/<realm>
 client_claims: [client_id, azp]
 groups_claim: [/realm_access/roles]
 scopes_claim: [scope]`},
 		{name: "google", audience: "audiences: [CLIENT.apps.googleusercontent.com]",
-			anybody: []string{"hd", "sub", "email"}, example: "hd: [my-domain.example]", values: `
+			whose: []string{"hd", "sub", "email"}, example: "hd: [my-domain.example]", values: `
 issuer: https://accounts.google.com
 token_use: [access, id]
 client_claims: [azp]`},
@@ -92,17 +103,18 @@ func workloadProviders() []provider {
 	return []provider{
 		{name: "kubernetes", audience: "audiences: [orders-api]", shared: []string{
 			"https://kubernetes.default.svc.cluster.local", "https://kubernetes.default.svc",
-		}, defaults: map[string]string{"cluster": "https://kubernetes.default.svc.cluster.local"}, values: `
+		}, own: "mount a projected token with an audience for this API",
+			defaults: map[string]string{"cluster": "https://kubernetes.default.svc.cluster.local"}, values: `
 issuer: <cluster>
 groups_claim: [/kubernetes.io/namespace]
 jwks: {uri: "https://kubernetes.default.svc/openid/v1/jwks", ca_file: ` + PodSecrets + `ca.crt, bearer_file: ` + PodSecrets + `token}`},
 		{name: "github-actions", audience: "audiences: [https://orders.example]",
-			anybody: []string{
+			whose: []string{
 				"repository_owner", "repository_owner_id", "repository", "repository_id", "enterprise", "enterprise_id", "sub",
 			}, example: "repository_owner: [my-org]", values: `
 issuer: https://token.actions.githubusercontent.com`},
 		{name: "gitlab", audience: "audiences: [https://orders.example]", defaults: map[string]string{"domain": "gitlab.com"},
-			anybody: []string{
+			whose: []string{
 				"namespace_path",
 				"namespace_id",
 				"project_path",
@@ -133,6 +145,7 @@ jwks: {uri: "https://www.gstatic.com/iap/verify/public_key-jwk"}`,
 
 const (
 	cognitoName = "cognito"
+	entraName   = "entra"
 	// PodSecrets is where Kubernetes mounts the token of a pod and the CA of the API server.
 	PodSecrets = "/var/run/secrets/kubernetes.io/serviceaccount/"
 )

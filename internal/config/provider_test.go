@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -166,27 +167,62 @@ func TestProviderMistakes(t *testing.T) {
 	})
 }
 
-// TestProviderWarnings: an audience that is not one application's, and a header that is not
-// read.
+// TestProviderWarnings: a header that is not read.
 func TestProviderWarnings(t *testing.T) {
 	c := parse(t, `issuers:
-  a: {provider: keycloak, domain: sso.example, realm: a, audiences: [api, account], prefix: ""}
-  b: {provider: kubernetes, audiences: ["https://kubernetes.default.svc.cluster.local"], prefix: "b:"}
   c: {provider: google-iap, audiences: [/projects/1/apps/a], prefix: "c:"}
-  e: {provider: kubernetes, cluster: "https://c.example/id/1", audiences: ["https://c.example/id/1"], prefix: "e:"}
   d: {provider: cloudflare-access, team: a, audiences: [d], prefix: "d:"}
 routes: [{match: /iap, tokens_from: [{header: X-Goog-IAP-JWT-Assertion}]}]
 `)
 	same(t, lines(c.Warnings), []string{
-		`2:75: issuers.a.audiences[1] is "account", which is not the audience of one application: tokens that keycloak issues for other ` +
-			`purposes have it too; request tokens with an audience of your own`,
-		`3:41: issuers.b.audiences[0] is "https://kubernetes.default.svc.cluster.local", which is not the audience of one application: tokens ` +
-			`that kubernetes issues for other purposes have it too; request tokens with an audience of your own`,
-		`5:76: issuers.e.audiences[0] is "https://c.example/id/1", which is not the audience of one application: tokens ` +
-			`that kubernetes issues for other purposes have it too; request tokens with an audience of your own`,
-		`6:17: issuers.d.provider is cloudflare-access, which sends the token in the header cf-access-jwt-assertion, and no source of ` +
+		`3:17: issuers.d.provider is cloudflare-access, which sends the token in the header cf-access-jwt-assertion, and no source of ` +
 			`credentials reads it; write tokens: {from: [{header: cf-access-jwt-assertion}]}`,
 	})
+}
+
+// TestSharedAudiences: an audience that is not one application's is a warning, with or
+// without provider. account is one only at Keycloak, and an issuer may be the audience of its
+// tokens.
+func TestSharedAudiences(t *testing.T) {
+	const (
+		keycloak   = "add an audience mapper for this API to a client scope (Keycloak)"
+		entra      = "request a token with a scope of this API (Entra: Expose an API)"
+		auth0      = "request a token with the identifier of this API as audience"
+		okta       = "request a token of an authorization server that has this API as its audience (Okta: Security, API)"
+		kubernetes = "mount a projected token with an audience for this API"
+		own        = "request tokens with an audience of your own"
+		tenant     = "11111111-2222-4333-8444-555555555555"
+		graph      = "00000003-0000-0000-c000-000000000000"
+	)
+	for _, row := range []struct{ issuer, audience, change string }{
+		{"provider: keycloak, domain: sso.example, realm: a", "account", keycloak},
+		{"issuer: https://sso.example/auth/realms/a", "realm-management", keycloak},
+		{"issuer: https://sso.example/a", "account", ""},
+		{"provider: entra, tenant: " + tenant, "https://graph.microsoft.com", entra},
+		{"issuer: https://sts.windows.net/" + tenant + "/", graph, entra},
+		{"provider: auth0, domain: a.auth0.com", "https://a.auth0.com/userinfo", auth0},
+		{"issuer: https://a.auth0.com/", "https://a.auth0.com/api/v2/", auth0},
+		{"provider: auth0, domain: a.auth0.com", "https://b.auth0.com/userinfo", ""},
+		{"provider: okta, domain: a.okta.com", "api://default", okta},
+		{"issuer: https://a.okta.com/oauth2/default", "api://default", okta},
+		{"provider: okta, domain: a.okta.com", "https://a.okta.com/oauth2/default", own},
+		{"issuer: https://a.example/x", "https://a.example/x", ""},
+		{"provider: kubernetes", "https://kubernetes.default.svc.cluster.local", kubernetes},
+		{"provider: kubernetes, cluster: https://c.example/id/1", "https://c.example/id/1", own},
+	} {
+		t.Run(row.issuer+" "+row.audience, func(t *testing.T) {
+			var want []string
+			if row.change != "" {
+				want = []string{`1: issuers.a.audiences[1] is ` + strconv.Quote(row.audience) + `, which is not the audience of one application: ` +
+					`tokens that the issuer signs for other purposes have it too; ` + row.change}
+			}
+			got := lines(parse(t, `issuers: {a: {`+row.issuer+`, audiences: [api, `+row.audience+"]}}\n").Warnings)
+			for n := range got {
+				got[n] = regexp.MustCompile(`^1:\d+`).ReplaceAllString(got[n], "1")
+			}
+			same(t, got, want)
+		})
+	}
 }
 
 const providersPage = "../../docs/providers.md"

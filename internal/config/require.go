@@ -1,6 +1,8 @@
 package config
 
 import (
+	"strings"
+
 	"github.com/jwtgate/jwtgate/internal/yamlform"
 )
 
@@ -34,10 +36,11 @@ func requireCodec() yamlform.Codec[[]RequiredClaim] {
 	}
 }
 
-// checkOpen warns about an issuer that signs tokens for anybody.
+// checkOpen warns about an issuer that signs tokens for anybody, unless require says whose
+// tokens are valid.
 func checkOpen(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
-	if example := openExample(f.url); example != "" && len(f.Require) == 0 && f.provider == "" {
+	if p := openProvider(f.url); p.example != "" && f.provider == "" && !f.requiresOneOf(p.whose) {
 		d.Warn(at.Child("issuer"), "gives a token to anybody who has an account there, so every such token for your audience is valid; "+
-			"write require: {%s}, or require another claim", example)
+			"write require: {%s}, or require another of the claims %s", p.example, strings.Join(p.whose, ", "))
 	}
 }

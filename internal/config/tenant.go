@@ -114,9 +114,10 @@ func checkTenants(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 		d.ReportPath(tenants, "has no effect, because issuer does not have {tenant}; write issuer: %s", entraIssuer)
 	}
 	checkTenantPrefix(d, at, f, template)
-	if f.tenants.any && len(f.Require) == 0 {
+	if whose := providerOf(entraName).whose; f.tenants.any && !f.requiresOneOf(whose) {
 		d.Warn(tenants, "is any, and anybody can create a tenant, so wherever a route requires only a valid token, anybody has access; "+
-			"list the tenants, require a claim, or let the application decide by $tenant")
+			"list the tenants, require one of the claims %s, which no tenant can choose, or let the application decide by $tenant",
+			strings.Join(whose, ", "))
 	}
 	if f.tenants.any && f.emailVerified == "assumed" {
 		d.ReportPath(at.Child("email_verified"),

@@ -42,7 +42,7 @@ func TestTenants(t *testing.T) {
 func TestAnyTenant(t *testing.T) {
 	const tenant = "99999999-2222-4333-8444-555555555555"
 	c := parse(t, `issuers:
-  e: {issuer: "https://login.microsoftonline.com/{tenant}/v2.0", tenants: any, audiences: [api], prefix: "e:{tenant}:", require: {a: [b]}}
+  e: {issuer: "https://login.microsoftonline.com/{tenant}/v2.0", tenants: any, audiences: [api], prefix: "e:{tenant}:", require: {tid: [b]}}
 `)
 	one := c.Issuers[0]
 	same(t, one.ISS, []string{"https://login.microsoftonline.com/{tenant}/v2.0", "https://sts.windows.net/{tenant}/"})
@@ -86,14 +86,27 @@ func TestMatchTenant(t *testing.T) {
 	}
 }
 
-// Anybody can create a tenant, so with any tenant a valid token alone says little.
+// Anybody can create a tenant, so with any tenant a valid token alone says little, and so
+// does a claim whose value each tenant chooses.
 func TestAnyTenantWarning(t *testing.T) {
-	c := parse(t, `issuers: {e: {provider: entra, tenants: any, audiences: [api], prefix: "e:{tenant}:"}}
-`)
-	same(t, lines(c.Warnings), []string{
-		`1:41: issuers.e.tenants is any, and anybody can create a tenant, so wherever a route requires only a valid token, anybody has access; ` +
-			`list the tenants, require a claim, or let the application decide by $tenant`,
-	})
+	for require, warns := range map[string]bool{
+		"": true, "roles: [Editor]": true, "email: [a@b.example]": true, "groups: [g]": true, "azp: [spa]": true, "/a/tid: [t]": true,
+		"tid: [t]": false, "/tid: [t]": false, "oid: [o]": false, "sub: [s]": false, "roles: [Editor], tid: [t]": false,
+	} {
+		if require != "" {
+			require = ", require: {" + require + "}"
+		}
+		var want []string
+		if warns {
+			want = []string{
+				`1:41: issuers.e.tenants is any, and anybody can create a tenant, so wherever a route requires only a valid token, ` +
+					`anybody has access; list the tenants, require one of the claims tid, oid, sub, which no tenant can choose, ` +
+					`or let the application decide by $tenant`,
+			}
+		}
+		c := parse(t, `issuers: {e: {provider: entra, tenants: any, audiences: [api], prefix: "e:{tenant}:"`+require+"}}\n")
+		same(t, lines(c.Warnings), want)
+	}
 }
 
 // Each tenant can write what it likes into a claim without a prefix.
@@ -101,7 +114,7 @@ func TestHeadersOfSeveralTenants(t *testing.T) {
 	const one, two = "11111111-2222-4333-8444-555555555555", "99999999-2222-4333-8444-555555555555"
 	for tenants, warns := range map[string]bool{"any": true, "[" + one + ", " + two + "]": true, "[" + one + "]": false} {
 		c := parse(t, `issuers:
-  e: {provider: entra, tenants: `+tenants+`, audiences: [api], prefix: "e:{tenant}:", require: {a: [b]}}
+  e: {provider: entra, tenants: `+tenants+`, audiences: [api], prefix: "e:{tenant}:", require: {tid: [b]}}
 identity: {headers: {x-user-team: team, x-user-tenant: $tenant}}
 `)
 		var want []string

@@ -78,20 +78,20 @@ func TestWarnsAboutQuotesAndOpenIssuers(t *testing.T) {
   c: {issuer: '"robot"', audiences: [api], prefix: "c:", jwks: {uri: "https://keys.example/set"}}
   d: {issuer: "https://gitlab.com.example/", audiences: [api], prefix: "d:"}
   e: {issuer: "https://token.actions.githubusercontent.com", audiences: [api], prefix: "e:", require: {repository_owner: [a]}}
-  f: {issuer: accounts.google.com, audiences: [api], prefix: "f:", jwks: {uri: "https://keys.example/set"}}
+  f: {issuer: accounts.google.com, audiences: [api], prefix: "f:", jwks: {uri: "https://keys.example/set"}, require: {a: [b]}}
 routes:
   - {match: /x, issuers: [a], groups: ["«admin»", "\"", '"a'], clients: {all: ['"web"']}}
 `)
-	open := func(example string) string {
+	open := func(example, whose string) string {
 		return "gives a token to anybody who has an account there, so every such token for your audience is valid; write require: {" + example +
-			"}, or require another claim"
+			"}, or require another of the claims " + whose
 	}
 	same(t, lines(c.Warnings), []string{
 		"2:39: issuers.a.clients[0] " + fmt.Sprintf(rest, `"'web'"`),
-		"3:15: issuers.b.issuer " + open("namespace_path: [my-group]"),
+		"3:15: issuers.b.issuer " + open("namespace_path: [my-group]", "namespace_path, namespace_id, project_path, project_id, sub"),
 		"3:50: issuers.b.audiences[0] " + fmt.Sprintf(rest, `"“api”"`),
 		"4:15: issuers.c.issuer " + fmt.Sprintf(rest, `"\"robot\""`),
-		"7:15: issuers.f.issuer " + open("hd: [my-domain.example]"),
+		"7:15: issuers.f.issuer " + open("hd: [my-domain.example]", "hd, sub, email"),
 		"9:40: routes[0].groups[0] " + fmt.Sprintf(rest, `"«admin»"`),
 		"9:80: routes[0].clients.all[0] " + fmt.Sprintf(rest, `"\"web\""`),
 	})

@@ -156,6 +156,7 @@ const (
 	FixAddAudience     fix = "add %s to audiences of issuer %s"
 	FixOtherAudience   fix = "%s is an audience of issuer %s: add it to audiences of issuer %s"
 	FixRequestAudience fix = "request a token for %s"
+	FixOwnAudience     fix = "%s, so that aud contains %s"
 	FixWriteAudience   fix = "configure the issuer to add the audience to aud: request a token for %s"
 	FixNoResource      fix = "request a token without a resource"
 	FixAccessForClient fix = "send the access token instead of the ID token, which is for the client %s"

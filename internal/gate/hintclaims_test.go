@@ -42,7 +42,14 @@ func audienceRows() []hintRow {
 	two := func(p *plight) { add(p.issuer("home"), "audiences", "invoices-api") }
 	nonce := func(p *plight) { p.claims["nonce"] = "n" }
 	idOnly := func(p *plight) { p.issuer("home")["token_use"] = []any{"id"} }
+	realm := func(p *plight) {
+		p.issuer("home")["issuer"], p.claims["iss"] = "https://home.example/realms/a", "https://home.example/realms/a"
+	}
 	return []hintRow{
+		aud("of no application", "account", realm), aud("of no application, and of another", []any{"account", "other"}, realm),
+		aud("of no application, and the client", "account", realm, client, noClients),
+		aud("of no application, as another issuer's", "account", realm, func(p *plight) { second(p, object{"audiences": []any{"account"}}) }),
+		aud("the issuer", "https://home.example/"),
 		aud("missing", nil), aud("empty", []any{}), aud("another", "other"), aud("several", []any{"x", "y"}), aud("an empty string", ""),
 		aud("a long one", strings.Repeat("x", 600)),
 		aud("a space", "x "), aud("only invalid ones", []any{"", " "}), aud("two are expected", "other", two),

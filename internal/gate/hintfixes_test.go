@@ -304,6 +304,7 @@ func clientAppliers() map[string]applier {
 		},
 		"FixRequestAudience": func(p *plight, v []string) { p.spoil = nil; audience(p, v) },
 		"FixWriteAudience":   audience,
+		"FixOwnAudience":     func(p *plight, v []string) { audience(p, v[1:]) },
 		"FixAddAudience":     func(p *plight, v []string) { add(p.issuer(first(v[1])), "audiences", first(v[0])) },
 		"FixOtherAudience":   func(p *plight, v []string) { add(p.issuer(first(v[2])), "audiences", first(v[0])) },
 		"FixNoResource":      func(p *plight, _ []string) { delete(p.claims, "aud") },

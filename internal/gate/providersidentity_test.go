@@ -34,7 +34,7 @@ func identityVendors() []vendor {
 			publish: discovery("acme.eu.auth0.com/", "acme.eu.auth0.com/.well-known/jwks.json"), outcomes: auth0Outcomes,
 		},
 		{
-			provider: "okta", settings: "domain: acme.okta.com, audiences: [api://default]", hosts: []string{"acme.okta.com"},
+			provider: "okta", settings: "domain: acme.okta.com, audiences: [https://orders.example]", hosts: []string{"acme.okta.com"},
 			publish: discovery("acme.okta.com/oauth2/default", "acme.okta.com/oauth2/default/v1/keys"), outcomes: oktaOutcomes,
 		},
 		{
@@ -164,7 +164,7 @@ func auth0Outcomes(_ *testing.T, key *signer.Key) []outcome {
 
 func oktaOutcomes(_ *testing.T, key *signer.Key) []outcome {
 	access := shaped{key, nil, map[string]any{
-		"ver": 1, "jti": "AT.MNAoEQ", "iss": "https://acme.okta.com/oauth2/default", "aud": "api://default",
+		"ver": 1, "jti": "AT.MNAoEQ", "iss": "https://acme.okta.com/oauth2/default", "aud": "https://orders.example",
 		"cid": "0oa1client", "uid": "00u1user",
 		"scp": []string{"openid", "orders.read"}, "auth_time": 1688145909, "sub": "ann@acme.example", "groups": []string{"editors"},
 	}}
@@ -177,6 +177,8 @@ func oktaOutcomes(_ *testing.T, key *signer.Key) []outcome {
 		{name: "another authorization server", token: access.with(map[string]any{"iss": "https://acme.okta.com/oauth2/aus1"}),
 			reason: "issuer_unknown"},
 		{name: "another audience", token: access.with(map[string]any{"aud": "https://acme.okta.com"}), reason: "audience_mismatch"},
+		{name: "the audience that default has at first", token: access.with(map[string]any{"aud": "api://default"}),
+			reason: "audience_mismatch"},
 		{name: "an ID token", reason: "token_use_mismatch",
 			token: access.with(map[string]any{"jti": "ID.rad", "at_hash": "h", "cid": nil, "scp": nil})},
 	}

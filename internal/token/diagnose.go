@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -50,8 +51,18 @@ func (v *Verifier) diagnoseAudience(f *denial.Error, i *trusted, claims map[stri
 		f.Advise(denial.FixAccessForClient.With(quote.List(found)))
 		return
 	}
-	i.adviseClientsOnly(f, clients)
-	v.adviseAudience(f, i, found)
+	single, own := i.ownAudiences(found)
+	switch {
+	case len(found) == 0:
+		i.adviseClientsOnly(f, clients)
+		f.Advise(denial.FixWriteAudience.With(quote.OneOf(i.audiences)))
+	case len(single) == 0 && own != "":
+		f.Advise(denial.FixOwnAudience.With(own, quote.OneOf(i.audiences)))
+		i.adviseClientsOnly(f, clients)
+	default:
+		i.adviseClientsOnly(f, clients)
+		v.adviseAudience(f, i, single)
+	}
 }
 
 // adviseClientsOnly adds details if what is configured as the audience is the token's
@@ -74,10 +85,6 @@ func (i *trusted) adviseClientsOnly(f *denial.Error, clients []clientClaim) {
 
 // adviseAudience suggests an audience that the token has, and one that the issuer has.
 func (v *Verifier) adviseAudience(f *denial.Error, i *trusted, found []string) {
-	if len(found) == 0 {
-		f.Advise(denial.FixWriteAudience.With(quote.OneOf(i.audiences)))
-		return
-	}
 	value, other := i.otherIssuer(found, v.byAudience)
 	at := slices.IndexFunc(found, settable)
 	switch {
@@ -88,6 +95,19 @@ func (v *Verifier) adviseAudience(f *denial.Error, i *trusted, found []string) {
 		f.Advise(denial.FixAddAudience.With(quote.Text(found[at]), quote.Text(i.name)))
 	}
 	f.Advise(denial.FixRequestAudience.With(quote.OneOf(i.audiences)))
+}
+
+// ownAudiences returns those of the audiences that are of one application. The others are no
+// audiences to suggest: with one of them, tokens for other purposes would be accepted. own is
+// what to change at the provider instead.
+func (i *trusted) ownAudiences(all []string) (single []string, own string) {
+	for _, one := range all[:min(len(all), quote.MaxListed)] {
+		change, shared := i.shared[one]
+		if own = cmp.Or(own, change); !shared {
+			single = append(single, one)
+		}
+	}
+	return single, own
 }
 
 // isIDToken reports whether a token that is not for a configured audience is an ID token,

@@ -42,6 +42,45 @@ func (d diagnosis) check(t *testing.T) {
 	}
 }
 
+// TestSharedAudiencesAreNotSuggested: the hint for a token with an audience that is not of
+// one application never adds it to the configuration, also if another issuer has it.
+func TestSharedAudiencesAreNotSuggested(t *testing.T) {
+	const (
+		request  = `request a token for "orders-api"`
+		keycloak = `add an audience mapper for this API to a client scope (Keycloak), so that aud contains "orders-api"`
+	)
+	for _, row := range []struct {
+		iss  string
+		aud  any
+		hint string
+	}{
+		{"https://sso.example/realms/a", "account", keycloak},
+		{"https://sso.example/realms/a", []string{"realm-management", "broker", "account"}, keycloak},
+		{"https://sso.example/realms/a", []string{"account", "invoices"}, `add "invoices" to audiences of issuer "api", or ` + request},
+		{"https://sso.example/a", "account", `"account" is an audience of issuer "other": add it to audiences of issuer "api", or ` + request},
+		{"https://sts.windows.net/11111111-2222-4333-8444-555555555555/", "00000003-0000-0000-c000-000000000000",
+			`request a token with a scope of this API (Entra: Expose an API), so that aud contains "orders-api"`},
+		{"https://login.microsoftonline.com/11111111-2222-4333-8444-555555555555/v2.0", "https://graph.microsoft.com",
+			`request a token with a scope of this API (Entra: Expose an API), so that aud contains "orders-api"`},
+		{"https://a.okta.com/oauth2/default", "api://default", `request a token of an authorization server that has this API as its audience ` +
+			`(Okta: Security, API), so that aud contains "orders-api"`},
+		{"https://a.auth0.com/", "https://a.auth0.com/userinfo",
+			`request a token with the identifier of this API as audience, so that aud contains "orders-api"`},
+		{"https://a.auth0.com/", []string{"https://a.auth0.com/userinfo", "https://b.example"},
+			`add "https://b.example" to audiences of issuer "api", or ` + request},
+		{"https://a.okta.com", "https://a.okta.com", request},
+	} {
+		one, other := apiIssuer(), apiIssuer()
+		one.ISS, one.Audiences, other.Name, other.ISS, other.Audiences = []string{row.iss}, []string{"orders-api"}, "other",
+			[]string{"https://other.example"}, []string{"account", "api://default"}
+		verifier := newVerifier(t, []config.Issuer{one, other}, &tokentest.Keyring{Keys: published()})
+		_, err := verifier.Verify(t.Context(), mintRS256(map[string]any{"iss": row.iss, "aud": row.aud}), now)
+		if failure := refusal(t, err, token.ErrAudienceMismatch); failure.Hint() != row.hint {
+			t.Errorf("%s, %v: got hint %s; want %s", row.iss, row.aud, failure.Hint(), row.hint)
+		}
+	}
+}
+
 // TestAudienceDiagnosis checks the details of an audience mismatch.
 func TestAudienceDiagnosis(t *testing.T) {
 	const expected = `; expected one of "orders-api", "invoices-api"`

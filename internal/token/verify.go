@@ -73,6 +73,7 @@ type trusted struct {
 	cognito         *config.Cognito
 	discovered      bool // the keys, from a document whose URL iss is
 	audiences       []string
+	shared          map[string]string // [config.Issuer.SharedAudiences]
 	clients         []string
 	tokenUse        []string
 	allowHTTP       bool // plain http to the issuer
@@ -162,7 +163,7 @@ func newTrusted(issuer config.Issuer, naming []string) *trusted {
 	t := &trusted{
 		name: issuer.Name, cognito: issuer.Cognito,
 		discovered: issuer.JWKS.URI == "" && issuer.JWKS.File == "", allowHTTP: issuer.AllowHTTP,
-		audiences: issuer.Audiences, clients: issuer.Clients,
+		audiences: issuer.Audiences, shared: issuer.SharedAudiences(), clients: issuer.Clients,
 		tokenUse: issuer.TokenUse, boundAsBearer: issuer.BoundAsBearer, emailAssumed: issuer.EmailAssumed,
 		tokenTypes: issuer.TokenTypes, types: make(map[string]bool), algorithms: issuer.Algorithms,
 		groupsClaim: parseClaimPaths(issuer.GroupsClaim), scopesClaim: parseClaimPaths(issuer.ScopesClaim),
