@@ -383,14 +383,37 @@ func requirementAppliers() map[string]applier {
 			}
 			p.strict()["groups"] = groups
 		},
-		"FixListForm":    func(p *plight, v []string) { p.claims[v[0]] = []any{} },
+		"FixListForm":    func(p *plight, v []string) { p.claims[v[0]] = textsIn(p.claims[v[0]]) },
 		"FixGroupsClaim": func(p *plight, v []string) { p.issuer(first(v[0]))["groups_claim"] = []any{"my_groups"} },
-		"FixFewerGroups": func(p *plight, _ []string) { delete(p.claims, "_claim_names"); delete(p.claims, "hasgroups") },
+		"FixFewerGroups": func(p *plight, _ []string) { // few enough that the token lists them
+			delete(p.claims, "_claim_names")
+			delete(p.claims, "hasgroups")
+			p.claims["groups"] = p.claims["my_groups"]
+		},
 		"FixScope": func(p *plight, v []string) {
 			p.claims["scope"] = strings.Join(append(quotedTexts(v[0]), "read"), " ")
 		},
 		"FixACR": func(p *plight, v []string) { p.claims["acr"] = first(v[0]) },
 	}
+}
+
+// textsIn returns the texts that a claim has in another form: in an array with other items, or
+// as the names of an object.
+func textsIn(value any) []any {
+	texts := []any{}
+	switch v := value.(type) {
+	case []any:
+		for _, item := range v {
+			if text, ok := item.(string); ok {
+				texts = append(texts, text)
+			}
+		}
+	case object:
+		for name := range v {
+			texts = append(texts, name)
+		}
+	}
+	return texts
 }
 
 func identityAppliers() map[string]applier {

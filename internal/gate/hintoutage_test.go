@@ -42,7 +42,7 @@ func followOutages(t *testing.T, all []fix, seen map[string]bool, reasons map[ga
 	}
 	t.Run("an issuer that is down", func(t *testing.T) { outageOfAll(t, check, allowed) })
 	t.Run("an issuer that does not answer yet", func(t *testing.T) { outageAtFirst(t, check, allowed) })
-	t.Run("keys for another algorithm", func(t *testing.T) { outageByAlgorithm(t, check) })
+	t.Run("keys for another algorithm", func(t *testing.T) { outageByAlgorithm(t, check, allowed) })
 }
 
 type (
@@ -110,22 +110,36 @@ func outageAtFirst(t *testing.T, check checkOutage, allowed checkEnded) {
 	allowed(t, g, get("/x", bearer(raw)))
 }
 
-// outageByAlgorithm has an issuer none of whose keys fits its algorithms.
-func outageByAlgorithm(t *testing.T, check checkOutage) {
+// outageByAlgorithm has an issuer none of whose keys fits its algorithms. The keys are
+// fetched, so that is not a fix.
+func outageByAlgorithm(t *testing.T, check checkOutage, allowed checkEnded) {
 	server := serve(t)
-	home := addIssuer(t, server, "home", "")
-	raw, err := signer.New("ES384")
+	home := addIssuer(t, server, "home", "") // ES256
+	kid, err := home.AddKey("ES384")
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := raw.Token(nil, object{"iss": home.ISS(), "aud": "a"})
-	if err != nil {
+	old := home.KeyID()
+	use := func(kid string) string {
+		if err := home.UseKey(kid); err != nil {
+			t.Fatal(err)
+		}
+		return bearer(sign(t, home, nil, object{"aud": "a", "sub": "s", "exp": time.Now().Add(time.Hour).Unix()}))
+	}
+	first, second := get("/x", use(old)), get("/x", use(kid))
+	use(old)
+	if err := home.RemoveKey(kid); err != nil {
 		t.Fatal(err)
 	}
-	decide := func(algorithms string) *gate.Decision {
+	with := func(algorithms string) *gate.Gate {
 		cfg := parse(t, strings.Replace(outageYAML, "[ES256]", algorithms, 1), map[string]string{"ISS": home.ISS()})
-		return open(t, cfg, gate.Options{Logger: quiet()}).Decide(t.Context(), get("/x", bearer(token)))
+		return open(t, cfg, gate.Options{Logger: quiet()})
 	}
-	check(t, decide("[ES384]"), "keys_unavailable", "FixFetchKeys", "FixAddAlgorithm")
-	check(t, decide("[ES384, ES256]"), "key_unknown", "FixPublishedKey")
+	check(t, with("[ES384]").Decide(t.Context(), second), "keys_unavailable", "FixAddAlgorithm", "FixKeyFor")
+	check(t, with("[ES384, ES256]").Decide(t.Context(), second), "key_unknown", "FixPublishedKey")
+	allowed(t, with("[ES384, ES256]"), first)
+	if _, err := home.AddKey("ES384"); err != nil {
+		t.Fatal(err)
+	}
+	check(t, with("[ES384]").Decide(t.Context(), second), "key_unknown", "FixPublishedKey")
 }

@@ -364,7 +364,7 @@ func claimRows() []hintRow {
 	return []hintRow{
 		{"claims_malformed", "a claim twice", func(p *plight) { p.spoil = twice }, nil},
 		claim("exp", "soon"),
-		claim("nbf", true), claim("iat", []any{}), claim("aud", 7), claim("client_id", []any{"web"}), claim("azp", 7),
+		claim("nbf", true), claim("iat", []any{}), claim("aud", []any{"orders-api", 7}), claim("client_id", []any{"web"}), claim("azp", 7),
 		{"claims_malformed", "milliseconds", func(p *plight) { p.claims["exp"] = time.Now().UnixMilli() }, nil},
 		{"claims_malformed", "another issuer's prefix", func(p *plight) {
 			p.cfg["issuers"].(object)["b"] = object{

@@ -35,12 +35,14 @@ func (r *refresher) adviseOutage(missing *keyError, now time.Time) {
 	if missing.fix = denial.FixRetry.With(); r.schedule.failures == 0 {
 		return
 	}
-	missing.fix = denial.FixFetchKeys.With(quote.Text(r.identity.Name))
 	if missing.why == "" {
 		missing.why = "the last fetch failed: " + r.report.lastError
 	}
-	for _, alg := range r.lacking() {
-		missing.others = append(missing.others, denial.FixAddAlgorithm.With(alg, quote.Text(r.identity.Name)))
+	if alg := r.lacking(); alg != "" { // the keys are fetched, and none fits
+		missing.fix = denial.FixAddAlgorithm.With(alg, quote.Text(r.identity.Name))
+		missing.others = []denial.Advice{denial.FixKeyFor.With(quote.OneOf(r.identity.Algorithms))}
+	} else {
+		missing.fix = denial.FixFetchKeys.With(quote.Text(r.identity.Name))
 	}
 	if s := r.current.Load(); missing.kind == ErrKeysStale && s != nil {
 		if old := now.Sub(s.fetched).Truncate(time.Second) + time.Second; old < config.MaxStale {
@@ -49,18 +51,15 @@ func (r *refresher) adviseOutage(missing *keyError, now time.Time) {
 	}
 }
 
-// lacking returns the algorithms that a key of the last response would fit, if the response
-// was rejected because it has no usable key. The caller holds mu.
-func (r *refresher) lacking() []string {
-	var algs []string
+// lacking returns an algorithm that a key of the last response would fit, if the response
+// was rejected because it has no usable key; "": none. The caller holds mu.
+func (r *refresher) lacking() string {
 	for _, skip := range r.report.rejected {
-		for alg := range strings.FieldsSeq(skip.fits) {
-			if !slices.Contains(algs, alg) {
-				algs = append(algs, alg)
-			}
+		if algs := strings.Fields(skip.fits); len(algs) > 0 {
+			return algs[0]
 		}
 	}
-	return algs
+	return ""
 }
 
 // Publishes reports whether the issuer publishes a key, usable or not, with which a token
