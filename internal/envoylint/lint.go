@@ -3,7 +3,6 @@ package envoylint
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -300,7 +299,7 @@ func (l *linter) reportUnread() {
 // adminInterface checks the address of Envoy's admin interface.
 func (l *linter) adminInterface() {
 	socket := l.admin.get("address", "socket_address")
-	if address := socket.get("address"); address.there() && !loopback(address.text) {
+	if address := socket.get("address"); address.there() && !config.LoopbackHost(address.text) {
 		l.report("admin-open", address, "the admin interface listens on %s", address.text)
 	}
 }
@@ -364,20 +363,13 @@ func sameHost(a, b string) bool {
 	return one(a) == one(b)
 }
 
-func loopback(host string) bool {
-	return host == "localhost" || host == "::1" || loopbackV4.MatchString(host)
-}
-
-// loopbackV4 are the addresses of 127.0.0.0/8.
-var loopbackV4 = regexp.MustCompile(`^127(\.[0-9]{1,3}){3}$`)
-
 // addresses returns those of a cluster's endpoints, each in one form.
 func (l *linter) addresses(name string) []string {
 	var all []string
 	for _, address := range l.endpoints(name) {
 		socket := address.get("socket_address")
 		host := strings.ToLower(socket.get("address").text)
-		if host = strings.TrimPrefix(host, "::ffff:"); loopback(host) || host == "0.0.0.0" || host == "::" {
+		if host = strings.TrimPrefix(host, "::ffff:"); config.LoopbackHost(host) || host == "0.0.0.0" || host == "::" {
 			host = "localhost"
 		}
 		switch port := cmp.Or(socket.get("port_value").text, socket.get("named_port").text); {

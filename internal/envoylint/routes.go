@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/config"
 )
 
 // hop is one route that forwards requests, to one cluster.
@@ -95,7 +97,7 @@ func (l *linter) isAdmin(name string) bool {
 		socket := address.get("socket_address")
 		host, adminHost := socket.get("address").text, own.get("address").text
 		anyHost := adminHost == "0.0.0.0" || adminHost == "::"
-		return socket.get("port_value").text != own.get("port_value").text || !sameHost(host, adminHost) && !(anyHost && loopback(host))
+		return socket.get("port_value").text != own.get("port_value").text || !sameHost(host, adminHost) && !(anyHost && config.LoopbackHost(host))
 	})
 }
 
