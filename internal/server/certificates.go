@@ -11,18 +11,22 @@ import (
 	"github.com/jwtgate/jwtgate/internal/telemetry"
 )
 
-// tlsFiles returns the files that server.tls names.
-func tlsFiles(t config.TLS) extauthz.TLSFiles {
-	return extauthz.TLSFiles{Cert: t.CertFile, Key: t.KeyFile, ClientCA: t.ClientCAFile, ClientNames: t.ClientNames}
-}
-
 // CheckCertificates reads the files that server.tls names, and returns what is wrong
 // with them, each mistake at the key that names the file.
 func CheckCertificates(cfg *config.Config) config.Mistakes {
-	if t := cfg.Server.TLS; t.CertFile == "" || t.KeyFile == "" {
-		return nil // no TLS, or config has reported the missing key
+	_, mistakes := readCertificates(cfg)
+	return mistakes
+}
+
+// readCertificates returns the certificates of the gRPC port, or what is wrong with them; nil
+// without TLS.
+func readCertificates(cfg *config.Config) (*extauthz.Certificates, config.Mistakes) {
+	t := cfg.Server.TLS
+	if t.CertFile == "" || t.KeyFile == "" {
+		return nil, nil // no TLS, or config has reported the missing key
 	}
-	_, err := extauthz.ReadCertificates(tlsFiles(cfg.Server.TLS))
+	certificates, err := extauthz.ReadCertificates(
+		extauthz.TLSFiles{Cert: t.CertFile, Key: t.KeyFile, ClientCA: t.ClientCAFile, ClientNames: t.ClientNames})
 	var mistakes config.Mistakes
 	for _, err := range joined(err) {
 		path := "server.tls"
@@ -31,7 +35,7 @@ func CheckCertificates(cfg *config.Config) config.Mistakes {
 		}
 		mistakes = append(mistakes, cfg.Mistake(path, "%s: %v", path, err))
 	}
-	return mistakes
+	return certificates, mistakes
 }
 
 // joined returns the errors that err joins.
@@ -45,25 +49,31 @@ func joined(err error) []error {
 	return []error{err}
 }
 
-// openCertificates reads the certificates of the gRPC port, and returns how they are
-// reloaded; nil without TLS. A reload of the configuration does not change which files
-// they are read from.
-func openCertificates(
-	t config.TLS, logger *slog.Logger, metrics *telemetry.Metrics,
-) (*extauthz.Certificates, []engine.Reload, error) {
-	if !t.Enabled() {
-		return nil, nil, nil
+// certificates are those of the gRPC port. They are read once, when the configuration is
+// validated, and from then on when they change. A reload of the configuration does not change
+// which files they are read from.
+type certificates struct {
+	logger  *slog.Logger
+	metrics *telemetry.Metrics
+	live    *extauthz.Certificates // nil without TLS
+	reloads []engine.Reload
+}
+
+// validate watches the files and reads them.
+func (c *certificates) validate(cfg *config.Config) (mistakes config.Mistakes) {
+	if !cfg.Server.TLS.Enabled() {
+		return nil
 	}
 	const name = "certificate"
-	watcher := engine.Watch(logger, name, t.Files()...)
-	certificates, err := extauthz.ReadCertificates(tlsFiles(t))
-	if err != nil {
-		return nil, nil, err
+	watcher := engine.Watch(c.logger, name, cfg.Server.TLS.Files()...)
+	if c.live, mistakes = readCertificates(cfg); c.live == nil {
+		return mistakes
 	}
-	metrics.RegisterCertificate(certificates.Expires)
-	return certificates, []engine.Reload{{
-		Name: name, Label: "certificate", Watcher: watcher, Count: metrics.CertificateRead,
-		Load:   func(context.Context) error { return certificates.Reload() },
-		Report: func() { logger.Info("certificate reloaded", "expires", certificates.Expires()) },
-	}}, nil
+	c.metrics.RegisterCertificate(c.live.Expires)
+	c.reloads = []engine.Reload{{
+		Name: name, Label: "certificate", Watcher: watcher, Count: c.metrics.CertificateRead,
+		Load:   func(context.Context) error { return c.live.Reload() },
+		Report: func() { c.logger.Info("certificate reloaded", "expires", c.live.Expires()) },
+	}}
+	return nil
 }

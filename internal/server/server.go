@@ -83,9 +83,10 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	metrics := telemetry.NewMetrics(c.Build)
 	metrics.RegisterDropped(func() uint64 { return s.errors.Dropped() + s.output.Dropped() })
 
+	certificates := certificates{logger: s.logger, metrics: metrics}
 	live, err := engine.Open(engine.Source{
 		File: c.ConfigFile, Getenv: c.Getenv, Compile: c.Compile,
-		Options: gate.CompileOptions{Logger: s.logger}, Validate: CheckCertificates,
+		Options: gate.CompileOptions{Logger: s.logger}, Validate: certificates.validate,
 	}, s.logger)
 	if err != nil {
 		return nil, err
@@ -99,14 +100,10 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
-	certificates, reloads, err := openCertificates(s.cfg.Server.TLS, s.logger, metrics)
-	if err != nil {
-		return nil, err
-	}
 	s.replica = replicaName(s.grpcListener.Addr().String())
 	s.engine, err = engine.New(ctx, live, engine.Config{
 		Replica: s.replica, Version: c.Build.Version, CandidateFile: c.CandidateFile,
-		Logger: s.logger, Metrics: metrics, Reloads: reloads, TraceID: extauthz.TraceID,
+		Logger: s.logger, Metrics: metrics, Reloads: certificates.reloads, TraceID: extauthz.TraceID,
 		AuditTargets: audit.Targets{config.AuditStderr: s.errors, config.AuditStdout: s.output},
 	})
 	if err != nil {
@@ -114,7 +111,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	}
 	s.grpc = extauthz.NewServer(s.engine.Gate, extauthz.Observers{
 		Log: s.engine.Log, Metrics: metrics, Candidate: s.engine.Candidate, Traces: s.engine.Traces,
-	}, s.logger, certificates, s.cfg.Server.MaxConnections)
+	}, s.logger, certificates.live, s.cfg.Server.MaxConnections)
 	s.admin = telemetry.NewAdmin(metrics, s.engine.Views(), s.cfg.Admin.Names)
 	return s, nil
 }
