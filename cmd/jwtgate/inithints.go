@@ -2,12 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/jwtgate/jwtgate/internal/config"
+	"github.com/jwtgate/jwtgate/internal/issuer"
 )
 
 // flagOfKey is the flag that sets a key of the issuer in a new configuration; "" if none
@@ -78,19 +76,17 @@ func flagHint(text string) string {
 	return "; hint: pass " + flag
 }
 
-// unreachable returns the error of an HTTP request without the URL, which the caller
-// names, and with what to check.
-func unreachable(err error) error {
-	if failed, ok := errors.AsType[*url.Error](err); ok {
-		err = failed.Err
+// discoveryHint says what to check if the issuer's discovery document cannot be used.
+func discoveryHint(err error) string {
+	failed, _ := errors.AsType[interface {
+		error
+		Result() string
+	}](err)
+	switch {
+	case failed == nil || failed.Result() == issuer.FetchInvalid:
+		return "correct --issuer or the document; jwtgate serve also refuses it"
+	case failed.Result() == issuer.FetchStatus:
+		return "check that --issuer is exactly the iss of the tokens, without /.well-known/openid-configuration"
 	}
-	return fmt.Errorf("%w; hint: check --issuer, and that this machine can reach it", err)
-}
-
-// statusHint says what to check if a discovery document has this status.
-func statusHint(status int) string {
-	if status != http.StatusNotFound {
-		return ""
-	}
-	return "; hint: --issuer is the iss of the tokens, without /.well-known/openid-configuration"
+	return "check --issuer, and that this machine can reach it"
 }

@@ -4,14 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,6 +16,7 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/setup"
 )
 
@@ -83,7 +79,7 @@ func (cmd initCommand) addLogin(ctx context.Context, options *envoy.InitOptions)
 	if cmd.Issuer == "" {
 		return nil
 	}
-	return discover(ctx, discoveryClient(nil), cmd.Issuer, login)
+	return discover(ctx, discoveredIssuer(cmd.Issuer, options.PlainHTTP()), login)
 }
 
 // checkSecretsFolder returns an error if users other than its owner can write into an existing
@@ -130,72 +126,33 @@ func (cmd initCommand) readClientSecret(login *envoy.LoginOptions) error {
 	return nil
 }
 
-// discoveryClient returns the client for the discovery document, which decides where the
-// user's passwords and the client's secret go: it follows no redirect to another host or to
-// plain http, and uses no proxy. Without roots, it trusts the system's.
-func discoveryClient(roots *x509.CertPool) *http.Client {
-	return &http.Client{CheckRedirect: issuer.CheckRedirect, Transport: &http.Transport{
-		DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		MaxResponseHeaderBytes: 64 << 10,
-	}}
+// discoveredIssuer returns the issuer whose document [discover] fetches, without a proxy.
+func discoveredIssuer(iss string, plain bool) config.Issuer {
+	return config.Issuer{ISS: []string{iss}, AllowHTTP: plain, JWKS: config.JWKS{RequestTimeout: 10 * time.Second}}
 }
 
-// discover reads the issuer's endpoints from its discovery document (OpenID Connect
-// Discovery 1.0 section 4).
-func discover(ctx context.Context, client *http.Client, iss string, login *envoy.LoginOptions) error {
-	at := strings.TrimSuffix(iss, "/") + "/.well-known/openid-configuration"
+// discover reads the issuer's endpoints from its discovery document, which decides where the
+// users' passwords and the client's secret go.
+func discover(ctx context.Context, cfg config.Issuer, login *envoy.LoginOptions) error {
 	failed := func(err error) error {
-		return fmt.Errorf("nothing was written, because the issuer's endpoints are not known: %s: %w", at, err)
+		return fmt.Errorf("nothing was written, because the discovery document of %s cannot be used: %w", cfg.ISS[0], err)
 	}
-	data, err := fetchDocument(ctx, client, at)
+	found, err := issuer.Discover(ctx, cfg)
 	if err != nil {
-		return failed(err)
+		return failed(fmt.Errorf("%w; hint: %s", err, discoveryHint(err)))
 	}
-	var document struct {
-		Issuer        string `json:"issuer"`
-		Authorization string `json:"authorization_endpoint"`
-		Token         string `json:"token_endpoint"`
-		EndSession    string `json:"end_session_endpoint"`
-	}
-	if err := json.Unmarshal(data, &document); err != nil {
-		return failed(fmt.Errorf("got no JSON object: %w", err))
-	}
-	if document.Issuer != iss {
-		return failed(fmt.Errorf("got the issuer %q; expected %q, as in --issuer", document.Issuer, iss))
-	}
-	login.Authorization, login.Token, login.EndSession = document.Authorization, document.Token, document.EndSession
-	plain := strings.HasPrefix(iss, "http:") // the options are checked: on loopback
 	for _, one := range []struct{ name, value string }{
-		{"authorization_endpoint", login.Authorization}, {"token_endpoint", login.Token}, {"end_session_endpoint", login.EndSession},
+		{"authorization_endpoint", found.Authorization}, {"token_endpoint", found.Token}, {"end_session_endpoint", found.EndSession},
 	} {
 		if one.value == "" && one.name == "end_session_endpoint" {
 			continue
 		}
-		if err := checkEndpoint(one.value, plain); err != nil {
+		if err := checkEndpoint(one.value, cfg.AllowHTTP); err != nil {
 			return failed(fmt.Errorf("%s: %w", one.name, err))
 		}
 	}
+	login.Authorization, login.Token, login.EndSession = found.Authorization, found.Token, found.EndSession
 	return nil
-}
-
-// fetchDocument fetches a document of at most 1 MB within ten seconds.
-func fetchDocument(ctx context.Context, client *http.Client, at string) ([]byte, error) {
-	const limit = 1 << 20
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, unreachable(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("got status %s; expected 200%s", response.Status, statusHint(response.StatusCode))
-	}
-	return io.ReadAll(io.LimitReader(response.Body, limit))
 }
 
 // checkEndpoint returns an error unless an endpoint is an https URL, or, for an issuer that
@@ -213,7 +170,7 @@ func checkEndpoint(value string, plain bool) error {
 	case plain && u.Scheme == "http" && config.LoopbackHost(u.Hostname()):
 		return nil
 	}
-	return fmt.Errorf("got %q; expected an https URL", value)
+	return fmt.Errorf("got %s; expected an https URL", quote.Text(value))
 }
 
 // reportLogin prints what the file of --config lacks for sign-in. [kept.report] has printed

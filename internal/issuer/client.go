@@ -51,7 +51,7 @@ func newClient(cfg config.JWKS, dial dialFunc) (*client, *mistake) {
 	if dial == nil {
 		dial = (&net.Dialer{Timeout: cfg.RequestTimeout}).DialContext
 	}
-	c := &client{caFile: cfg.CAFile, http: &http.Client{CheckRedirect: CheckRedirect}}
+	c := &client{caFile: cfg.CAFile, http: &http.Client{CheckRedirect: checkRedirect}}
 	c.build = func(roots *x509.CertPool) *http.Transport {
 		return &http.Transport{
 			Proxy:       proxy,
@@ -138,10 +138,9 @@ func proxyOf(setting string) (func(*http.Request) (*url.URL, error), error) {
 // errRedirect marks a redirect that is not followed.
 var errRedirect = errors.New("redirect refused")
 
-// CheckRedirect is for an http.Client that trusts what the host of a URL answers. It allows
-// redirects on the same host only, none from https to http, and three in a row. Otherwise an
-// attacker who controls a redirect could supply the keys.
-func CheckRedirect(next *http.Request, via []*http.Request) error {
+// checkRedirect allows redirects on the same host only, none from https to http, and three in
+// a row. Otherwise an attacker who controls a redirect could supply the keys.
+func checkRedirect(next *http.Request, via []*http.Request) error {
 	first := via[0].URL
 	switch {
 	case len(via) > maxRedirects:

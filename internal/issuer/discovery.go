@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/quote"
 	"github.com/jwtgate/jwtgate/internal/strictjson"
 )
@@ -41,37 +42,78 @@ func (d *discovery) keySetURI(ctx context.Context, r *remote) (uri string, note,
 		}
 		return "", nil, err
 	}
-	uri, err = d.parse(got.body)
-	if err != nil {
+	if _, uri, err = d.parse(got.body); err != nil {
 		return "", nil, err
 	}
 	d.last, d.lastAt = uri, r.now()
 	return uri, nil, nil
 }
 
-// parse returns the document's jwks_uri. The document's issuer must be exactly the
-// configured one; otherwise the document of another issuer could supply the keys
+// parse returns the document's members and its jwks_uri. The document's issuer must be
+// exactly the configured one; otherwise the document of another issuer could supply the keys
 // (OpenID Connect Discovery 1.0 section 4.3).
-func (d *discovery) parse(body []byte) (string, error) {
-	document, err := strictjson.Document(string(body))
+func (d *discovery) parse(body []byte) (m members, keys string, err error) {
+	m, err = strictjson.Document(string(body))
 	if err != nil {
-		return "", invalid("the discovery document is not a valid JSON object: %w", err)
+		return nil, "", invalid("the discovery document is not a valid JSON object: %w", err)
 	}
-	m := members(document)
 	switch iss := m.text("issuer"); {
 	case slices.Contains(d.issuers, iss):
 	case strings.Contains(iss, "{tenantid}"):
-		return "", invalid("the discovery document's issuer is %s, a template for all tenants of Microsoft Entra; "+
+		return nil, "", invalid("the discovery document's issuer is %s, a template for all tenants of Microsoft Entra; "+
 			"set issuer to the URL with the ID of your tenant, which is the iss of its tokens", quote.Text(iss))
 	default:
-		return "", invalid("the discovery document's issuer is %s; expected %q", quote.Text(iss), d.issuers[0])
+		return nil, "", invalid("the discovery document's issuer is %s; expected %q", quote.Text(iss), d.issuers[0])
 	}
-	uri := m.text("jwks_uri")
-	if uri == "" {
-		return "", invalid("the discovery document has no jwks_uri")
+	if keys = m.text("jwks_uri"); keys == "" {
+		return nil, "", invalid("the discovery document has no jwks_uri")
 	}
-	if err := checkURL(uri, d.allowHTTP); err != nil {
-		return "", invalid("the discovery document's jwks_uri: %w", err)
+	if err := checkURL(keys, d.allowHTTP); err != nil {
+		return nil, "", invalid("the discovery document's jwks_uri: %w", err)
 	}
-	return uri, nil
+	return m, keys, nil
+}
+
+// Endpoints are the URLs of an issuer's discovery document that a sign-in uses, as the
+// document has them. An absent one is empty.
+type Endpoints struct{ Authorization, Token, EndSession string }
+
+// Discover fetches the discovery document of an issuer once and returns its endpoints. It
+// reads the document as a [Set] does for the keys, and needs no cfg.JWKS except the settings
+// of the fetch: a document in which the set would find no keys is an error.
+//
+// It does not say that an endpoint is a URL, or whose it is. Its errors have a method
+// Result, which returns one of the Fetch constants, and contain external text only quoted
+// and truncated.
+func Discover(ctx context.Context, cfg config.Issuer) (Endpoints, error) {
+	d := &discovery{uri: discoveryURI(cfg.ISS[0]), issuers: cfg.ISS, allowHTTP: cfg.AllowHTTP}
+	if err := checkURL(d.uri, d.allowHTTP); err != nil {
+		return Endpoints{}, invalid("issuer: %w", err)
+	}
+	client, found := newClient(cfg.JWKS, nil)
+	if found != nil {
+		return Endpoints{}, invalid("%s: %s", found.path, found.text)
+	}
+	r := &remote{client: client, timeout: cfg.JWKS.RequestTimeout, now: time.Now}
+	got, err := r.get(ctx, d.uri, ask{})
+	if err != nil {
+		return Endpoints{}, err
+	}
+	m, _, err := d.parse(got.body)
+	if err != nil {
+		return Endpoints{}, err
+	}
+	var e Endpoints
+	for _, one := range []struct {
+		name string
+		url  *string
+	}{
+		{"authorization_endpoint", &e.Authorization}, {"token_endpoint", &e.Token}, {"end_session_endpoint", &e.EndSession},
+	} {
+		if m.has(one.name) && !m.isText(one.name) {
+			return Endpoints{}, invalid("the discovery document's %s is not a string", one.name)
+		}
+		*one.url = m.text(one.name)
+	}
+	return e, nil
 }

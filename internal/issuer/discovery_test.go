@@ -2,6 +2,7 @@ package issuer_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -126,10 +127,56 @@ func TestDiscovery(t *testing.T) {
 				return
 			}
 			want(t, i, "a", "EdDSA", issuer.ErrKeysUnavailable)
-			if got := i.Stats().LastError; !strings.Contains(got, row.text) {
-				t.Errorf("last error %q, want %q", got, row.text)
+			last := i.Stats().LastError
+			if !strings.Contains(last, row.text) {
+				t.Errorf("last error %q, want %q", last, row.text)
+			}
+			// Discover does not fetch the key set.
+			if _, err := issuer.Discover(t.Context(), discovered(s, row.path)); row.name != "no key set" && (err == nil || err.Error() != last) {
+				t.Errorf("Discover: %v, want what the set says: %s", err, last)
 			}
 		})
+	}
+}
+
+// TestDiscover: the endpoints are those of a document in which a set finds keys, and each is a
+// text.
+func TestDiscover(t *testing.T) {
+	type result interface {
+		error
+		Result() string
+	}
+	all := issuer.Endpoints{Authorization: "https://login.example/auth?a=b", Token: "x", EndSession: "https://login.example/out"}
+	for _, row := range []struct {
+		name    string
+		members []any
+		want    issuer.Endpoints
+		text    string // of the error; empty: none
+	}{
+		{"all", []any{"authorization_endpoint", all.Authorization, "token_endpoint", all.Token, "end_session_endpoint", all.EndSession}, all, ""},
+		{"none", nil, issuer.Endpoints{}, ""},
+		{"a number", []any{"token_endpoint", 1}, issuer.Endpoints{}, "the discovery document's token_endpoint is not a string"},
+		{"a list", []any{"end_session_endpoint", []string{"https://login.example/out"}}, issuer.Endpoints{},
+			"the discovery document's end_session_endpoint is not a string"},
+		{"a name in capitals", []any{"Token_Endpoint", "https://evil.example"}, issuer.Endpoints{}, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newServer(t)
+			s.serves(map[string]string{wellKnown: metadata(t, append(row.members, "issuer", s.URL, "jwks_uri", s.URL+"/k")...)})
+			got, err := issuer.Discover(t.Context(), discovered(s, ""))
+			if row.text == "" && err != nil || row.text != "" && (err == nil || err.Error() != row.text) || got != row.want {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if failed, ok := errors.AsType[result](err); err != nil && (!ok || failed.Result() != issuer.FetchInvalid) {
+				t.Errorf("the error has no result: %v", err)
+			}
+		})
+	}
+	s := newServer(t)
+	s.answers(statusWith(http.StatusNotFound, ""))
+	_, err := issuer.Discover(t.Context(), discovered(s, ""))
+	if failed, ok := errors.AsType[result](err); !ok || failed.Result() != issuer.FetchStatus {
+		t.Errorf("without a document: %v", err)
 	}
 }
 
@@ -141,6 +188,10 @@ func TestDiscoveryMayNotLeadToPlainHTTP(t *testing.T) {
 	i := only(t, start(t, issuer.Options{Dial: dial}, cfg))
 	if got := i.Stats().LastError; !strings.Contains(got, `jwks_uri: "http://example.com/k" is plain http`) || s.fetches() != 1 {
 		t.Errorf("last error %q after %d requests", got, s.fetches())
+	}
+	cfg.ISS[0] = "http://example.com"
+	if _, err := issuer.Discover(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), `"http://example.com/.well-known`) {
+		t.Errorf("a document over plain http: %v", err)
 	}
 }
 

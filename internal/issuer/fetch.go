@@ -75,6 +75,9 @@ type fetchError struct {
 func (e *fetchError) Error() string { return e.err.Error() }
 func (e *fetchError) Unwrap() error { return e.err }
 
+// Result returns one of the Fetch constants.
+func (e *fetchError) Result() string { return e.result }
+
 func invalid(format string, args ...any) *fetchError {
 	return &fetchError{result: FetchInvalid, err: fmt.Errorf(format, args...)}
 }
