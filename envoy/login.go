@@ -75,7 +75,7 @@ const shippedTitleEnd = "# Written for Envoy "
 func renderLogin(name string) (string, error) {
 	type mapper struct{ Name, Expression string }
 	t, err := template.New(name).Funcs(template.FuncMap{
-		"page": page, "cookies": SessionCookies,
+		"page": page, "cookies": SessionCookies, "causes": failures,
 		"reply": func(name, expression string) mapper {
 			return mapper{name, strings.ReplaceAll(expression, " && ", " &&\n"+strings.Repeat(" ", 22))}
 		},
@@ -92,6 +92,13 @@ func renderLogin(name string) (string, error) {
 	return strings.TrimPrefix(out.String(), "\n"), err
 }
 
+// failures are the causes with which the oauth2 filter begins the details of a callback that
+// failed: the exchange of the code, the issuer's refusal, and a sign-in that this browser did
+// not begin in the last ten minutes, or that is over.
+func failures() []string {
+	return []string{"Failed to get access token", "OAuth server returned an error", "CSRF token validation failed"}
+}
+
 // page returns a page of login.yaml, on one line. Envoy replaces what is between two
 // percent signs, so it has no other ones.
 func page(title, text, ways string) string {
@@ -100,7 +107,7 @@ func page(title, text, ways string) string {
 	}
 	return "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>" +
 		"<meta name=color-scheme content='light dark'><title>" + title + "</title>" +
-		"<style>body{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;margin:3rem auto;padding:0 1rem}</style>" +
+		"<style>body{font:1.1rem/1.6 system-ui,sans-serif;max-width:34rem;margin:3rem auto;padding:0 1rem}h1{line-height:1.2}</style>" +
 		"<h1>" + title + "</h1>" + text + "<p>" + ways + "</p></html>"
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,8 @@ func TestSignIn(t *testing.T) {
 	s.secondTab(t, page)
 	s.siblings(t, page)
 	s.mayNot(t)
-	s.signsOut(t, page)
+	s.isRefused(t, s.signsOut(t, page))
+	s.sendsForm(t)
 	s.refreshes(t)
 	s.disabled(t)
 }
@@ -178,8 +180,9 @@ func (s signIn) copied(t *testing.T, context string, cookies []any) tab {
 }
 
 // signsOut: one tab signs out. The other is signed out when it next asks. A copy of the old
-// cookies works until the access token expires, unless it is revoked.
-func (s signIn) signsOut(t *testing.T, page tab) {
+// cookies works until the access token expires, unless it is revoked. The tab with the copy is
+// then at Keycloak.
+func (s signIn) signsOut(t *testing.T, page tab) (thief tab) {
 	second, old := s.tab("ann", "2"), s.cookies(t, "ann")
 	s.open(t, page, "/logout")
 	s.at(t, page, shop+"/oauth2/signed-out")
@@ -190,7 +193,7 @@ func (s signIn) signsOut(t *testing.T, page tab) {
 	s.open(t, page, "/home")
 	s.received(t, "GET /home", "")
 
-	thief := s.copied(t, "thief", old)
+	thief = s.copied(t, "thief", old)
 	s.received(t, "GET /home", "ann")
 	testutil.Replace(t, s.revoked, `{"issuer": "main", "sub": "`+s.userID(t, "ann")+`", "issued_before": "`+
 		time.Now().Add(time.Second).UTC().Format(time.RFC3339)+`"}`+"\n")
@@ -203,6 +206,51 @@ func (s signIn) signsOut(t *testing.T, page tab) {
 	s.take(t)
 	s.open(t, thief, landing)
 	s.atKeycloak(t, thief)
+	return thief
+}
+
+// isRefused: a user whose new session jwtgate refuses too gets a page that says so, and what to
+// send to the operator.
+func (s signIn) isRefused(t *testing.T, page tab) {
+	testutil.Replace(t, s.revoked, `{"issuer": "main", "sub": "`+s.userID(t, "ann")+`"}`+"\n")
+	s.signs(t, page, "ann", password)
+	testutil.Eventually(t, 10*time.Second, "the new session is refused", func() error {
+		if text := page.text(t, "body"); !strings.Contains(text, "Your sign-in was not accepted") {
+			page.do(t, "reload")
+			return fmt.Errorf("the page is %q", text)
+		}
+		return nil
+	})
+	s.at(t, page, shop+landing)
+	if text := page.text(t, "small code"); !regexp.MustCompile(`^token_revoked, decision [0-9a-f-]+$`).MatchString(text) {
+		t.Errorf("the page says %q", text)
+	}
+	page.look(t, "refused")
+	s.take(t)
+	page.do(t, "click", "text=Sign out and use another account")
+	s.at(t, page, shop+"/oauth2/signed-out")
+	s.open(t, page, landing)
+	s.atKeycloak(t, page)
+}
+
+// sendsForm: a form that is sent without a session is not lost without a word.
+func (s signIn) sendsForm(t *testing.T) {
+	page := s.tab("dora", "1")
+	s.open(t, page, "/home")
+	s.received(t, "GET /home", "")
+	page.do(t, "evaluate", `(() => {
+		const form = document.createElement("form");
+		form.method = "post";
+		form.action = "/orders";
+		document.body.append(form);
+		form.submit();
+	})()`)
+	page.do(t, "waitForURL", shop+"/orders")
+	if text := page.text(t, "body"); !strings.Contains(text, "You are not signed in, so this form was not accepted.") {
+		t.Errorf("the page is %q", text)
+	}
+	page.look(t, "form")
+	s.nothing(t, "a form without a session")
 }
 
 // userID returns the ID of a user at Keycloak, which is the sub of the tokens.

@@ -190,7 +190,7 @@ func loginLintRows() []loginLintRow {
 			}},
 		{
 			id:    "oauth2-code-logged",
-			edits: []string{"%CEL(request.url_path == '/oauth2/callback' ? '-' : response.code_details)%", "%RESPONSE_CODE_DETAILS%"},
+			edits: []string{`details: "%CEL(`, `details: "%RESPONSE_CODE_DETAILS%%CEL(`},
 			open: func(t *testing.T, s loginStack) bool {
 				newLoginBrowser().send(t, http.MethodGet, s.origin+"/oauth2/callback?error=access_denied&state=SECRET", navigation, "")
 				line := s.envoy.accessLog(t, 1)[0]

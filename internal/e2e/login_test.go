@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -211,6 +212,19 @@ func (p page) isPage(t *testing.T, status int, texts ...string) {
 	}
 }
 
+// explains fails the test unless a page has a reason, and the ID by which `jwtgate explain`
+// says more.
+func (s loginStack) explains(t *testing.T, p page, reason string) {
+	t.Helper()
+	id := regexp.MustCompile(`run this site:<br><code>` + reason + `, decision ([0-9a-f-]+)</code>`).FindStringSubmatch(p.Body)
+	if id == nil {
+		t.Fatalf("the page does not say why:\n%s", p.Body)
+	}
+	if got := jwtgate(t, nil, "explain", "--decision", id[1], "--server", s.gate.admin); !strings.Contains(got.stdout, "deny: "+reason) {
+		t.Errorf("explain says %s %s", got.stdout, got.stderr)
+	}
+}
+
 // TestLogin: a person signs in and out; the application gets the identity and no token.
 func TestLogin(t *testing.T) {
 	s := startLogin(t, time.Hour)
@@ -291,7 +305,7 @@ func TestLoginAnswers(t *testing.T) {
 		{"a script that asks for a page", "GET", "/orders", []string{"accept: text/html", "sec-fetch-mode: cors"}, 401, "credential_missing"},
 		{"a script's POST", "POST", "/orders", fetching, 401, "credential_missing"},
 		{"a WebSocket", "GET", "/orders", []string{"connection: upgrade", "upgrade: websocket"}, 401, "credential_missing"},
-		{"a form", "POST", "/orders", navigation, 401, "<a href='/login/'>Sign in</a>"},
+		{"a form", "POST", "/orders", navigation, 401, "<a href='/login/'>Sign in</a>, then go back and send it again"},
 		{"a public page", "GET", "/public", navigation, 200, "application"},
 		{"an optional page", "GET", "/maybe", navigation, 200, "application"},
 		{"a program's token", "GET", "/orders", []string{bearer(token)}, 200, "application"},
@@ -342,6 +356,56 @@ func TestLoginAnswers(t *testing.T) {
 	}
 }
 
+// TestLoginFailures: the page of a sign-in that failed has the ID of the line in the access
+// log that has the cause, and nothing else of the callback's query. No client chooses the ID.
+func TestLoginFailures(t *testing.T) {
+	s := startLogin(t, time.Hour)
+	used := newLoginBrowser()
+	if got := s.signIn(t, used, s.origin+"/orders", "ann"); got.Status != http.StatusOK {
+		t.Fatalf("after the sign-in: %d %s", got.Status, got.Body)
+	}
+	secret := regexp.MustCompile(`path: "(.+)/client-secret\.yaml"`).FindStringSubmatch(read(t, s.file))[1] + "/client-secret"
+	replaceFile(t, secret, clientSecret+"\n") // which Envoy takes for a part of the secret
+	var refused page
+	eventually(t, 10*time.Second, "Envoy uses the new secret", func() error {
+		if refused = s.signIn(t, newLoginBrowser(), s.origin+"/orders", "ann"); refused.Status == http.StatusOK {
+			return errors.New("the user is signed in")
+		}
+		return nil
+	})
+	const chosen = "12345678-1234-9234-8234-123456789012"
+	open := func(query string) page {
+		return used.send(t, http.MethodGet, s.origin+"/oauth2/callback?"+query, append([]string{"x-request-id: " + chosen}, navigation...), "")
+	}
+	causes := map[string]string{}
+	for name, got := range map[string]page{
+		"Failed to get access token":     refused,
+		"OAuth server returned an error": open("error=access_denied&error_description=SECRET&state=SECRET"),
+		"CSRF token validation failed": open("code=SECRET&state=" + base64.RawURLEncoding.EncodeToString([]byte(
+			`{"url":"`+s.origin+`/","csrf_token":"SECRET","flow_id":"SECRET"}`))),
+		"-": open("code=SECRET&state=SECRET"),
+	} {
+		got.isPage(t, http.StatusUnauthorized, "The sign-in did not finish", "<a href='/login/'>sign in again</a>")
+		id := regexp.MustCompile(`run this site:<br><code>request ([0-9a-f-]{36})</code>`).FindStringSubmatch(got.Body)
+		if id == nil || id[1] == chosen || strings.Contains(got.Body, "SECRET") {
+			t.Fatalf("%s: the page is %s", name, got.Body)
+		}
+		causes[id[1]] = name
+	}
+	eventually(t, 10*time.Second, "the access log has the causes", func() error {
+		log := s.envoy.Output.String()
+		for id, cause := range causes {
+			if want := fmt.Sprintf(`(?m)^.*"details":%q.*%q`, cause, id); !regexp.MustCompile(want).MatchString(log) {
+				return fmt.Errorf("no line has %s:\n%s", want, log)
+			}
+		}
+		return nil
+	})
+	if strings.Contains(s.envoy.Output.String(), "SECRET") {
+		t.Error("the access log has the callback's query")
+	}
+}
+
 // TestLoginLeadsBackToThisSite: whatever follows /login, a browser that has signed in stays
 // at the public URL.
 func TestLoginLeadsBackToThisSite(t *testing.T) {
@@ -371,7 +435,8 @@ func TestLoginRefused(t *testing.T) {
 		t.Fatalf("a session that is refused leads to %d %s %s", form.Status, form.url, form.Body)
 	}
 	again := s.signIn(t, b, s.origin+"/orders", "carl")
-	again.isPage(t, http.StatusUnauthorized, "audience_mismatch", "/logout")
+	again.isPage(t, http.StatusUnauthorized, "Your sign-in was not accepted", "/logout")
+	s.explains(t, again, "audience_mismatch")
 	if got := b.send(t, http.MethodGet, s.origin+"/orders", fetching, ""); got.problem(t).Reason != "audience_mismatch" {
 		t.Errorf("a script gets %d %s", got.Status, got.Body)
 	}
@@ -391,7 +456,9 @@ func TestLoginRefused(t *testing.T) {
 		}
 	}
 	b = newLoginBrowser()
-	s.signIn(t, b, s.origin+"/admin/users", "bob").isPage(t, http.StatusForbidden, "group_missing", "/logout")
+	denied := s.signIn(t, b, s.origin+"/admin/users", "bob")
+	denied.isPage(t, http.StatusForbidden, "Not allowed", "/logout")
+	s.explains(t, denied, "group_missing")
 	if got := b.send(t, http.MethodGet, s.origin+"/admin/users", fetching, ""); got.problem(t).Reason != "group_missing" {
 		t.Errorf("a script gets %d %s", got.Status, got.Body)
 	}
