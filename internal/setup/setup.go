@@ -231,6 +231,7 @@ type service struct {
 	line      int // of its name
 	ports     bool
 	volumes   map[string]string // :: path in the container -> the volume as a line of YAML
+	command   string            // with entrypoint, the words separated by spaces
 	directory string            // working_dir
 	user      string
 }
@@ -240,12 +241,15 @@ type service struct {
 func newService(name, body *yaml.Node) service {
 	s := service{name: name.Value, line: name.Line, ports: entry(body, "ports") != nil, volumes: map[string]string{}}
 	var settings struct {
-		Volumes   []any  `yaml:"volumes"`
-		Directory string `yaml:"working_dir"`
-		User      string `yaml:"user"`
+		Volumes    []any  `yaml:"volumes"`
+		Entrypoint any    `yaml:"entrypoint"`
+		Command    any    `yaml:"command"`
+		Directory  string `yaml:"working_dir"`
+		User       string `yaml:"user"`
 	}
 	_ = body.Decode(&settings) // what can be decoded is
 	s.directory, s.user = settings.Directory, settings.User
+	s.command = strings.TrimSpace(words(settings.Entrypoint) + " " + words(settings.Command))
 	for _, one := range settings.Volumes {
 		switch volume := one.(type) {
 		case string:
@@ -261,6 +265,15 @@ func newService(name, body *yaml.Node) service {
 	return s
 }
 
+// words returns the words of a command, which is a text or a list of them.
+func words(command any) string {
+	if list, isList := command.([]any); isList {
+		return strings.Trim(fmt.Sprint(list), "[]")
+	}
+	text, _ := command.(string)
+	return text
+}
+
 // lacks returns what a service needs to sign users in, of what the one that init would
 // write has.
 func (s service) lacks(wanted service) []string {
@@ -269,6 +282,12 @@ func (s service) lacks(wanted service) []string {
 		if _, exists := s.volumes[target]; !exists {
 			lines = append(lines, fmt.Sprintf("services.%s.volumes lacks %q; add it to the list", s.name, wanted.volumes[target]))
 		}
+	}
+	switch flags := strings.Join(envoy.LoginFlags(), " "); {
+	case s.command == "":
+		lines = append(lines, fmt.Sprintf("services.%s needs command: %s, without the end of which Envoy logs tokens", s.name, wanted.command))
+	case !strings.Contains(s.command, flags):
+		lines = append(lines, fmt.Sprintf("services.%s.command lacks %s, without which Envoy logs tokens; add it at the end", s.name, flags))
 	}
 	if s.directory != wanted.directory {
 		lines = append(lines, fmt.Sprintf("services.%s needs working_dir: %s, in which envoy.yaml finds ./secrets", s.name, wanted.directory))

@@ -145,16 +145,26 @@ func TestConfigurationThatIsAdded(t *testing.T) {
 }
 
 // TestComposeSignIn: an Envoy in the form of someone's own lacks what it needs to read the
-// secrets.
+// secrets, and to log no tokens.
 func TestComposeSignIn(t *testing.T) {
-	ours := []byte("services: {envoy: {volumes: ['./secrets:/s:ro'], working_dir: /etc, user: '1:1'}}\n")
+	ours := []byte("services: {envoy: {command: [envoy, -c, a.yaml, --component-log-level, 'oauth2:off'], volumes: ['./secrets:/s:ro'], " +
+		"working_dir: /etc, user: '1:1'}}\n")
+	const (
+		volume, directory, user = `services.envoy.volumes lacks "./secrets:/s:ro"`, "services.envoy needs working_dir: /etc,",
+			`services.envoy needs user: "1:1"`
+		command = "services.envoy needs command: envoy -c a.yaml --component-log-level oauth2:off, without"
+		flags   = "services.envoy.command lacks --component-log-level oauth2:off, without which Envoy logs tokens"
+		quiet   = ", command: 'envoy --component-log-level oauth2:off -c a.yaml'"
+	)
 	for own, want := range map[string][]string{
-		"{}": {`services.envoy.volumes lacks "./secrets:/s:ro"`, "services.envoy needs working_dir: /etc,", `services.envoy needs user: "1:1"`},
-		"{volumes: [{type: bind, source: ., target: /s}], working_dir: /etc, user: root}": nil,
-		"{<<: {volumes: ['a:/s'], working_dir: /etc}, user: 7}":                           nil,
-		"{volumes: [data, './secrets:/other'], working_dir: /, user: root}": {
-			`services.envoy.volumes lacks "./secrets:/s:ro"`, "services.envoy needs working_dir: /etc,"},
-		"text": {"services.envoy.volumes lacks", "services.envoy needs working_dir", "services.envoy needs user"},
+		"{}": {volume, command, directory, user},
+		"{volumes: [{type: bind, source: ., target: /s}], working_dir: /etc, user: root" + quiet + "}":        nil,
+		"{<<: {volumes: ['a:/s'], working_dir: /etc}, user: 7" + quiet + "}":                                  nil,
+		"{volumes: [data, './secrets:/other'], working_dir: /, user: root, command: [envoy, -c, a.yaml]}":     {volume, flags, directory},
+		"{volumes: ['a:/s'], working_dir: /etc, user: 7, command: [--component-log-level, oauth2:debug]}":     {flags},
+		"{volumes: ['a:/s'], working_dir: /etc, user: 7, entrypoint: [sh], command: -c 'envoy -c a.yaml'}":    {flags},
+		"{volumes: ['a:/s'], working_dir: /etc, user: 7, entrypoint: [e, --component-log-level, oauth2:off]}": nil,
+		"text": {volume, command, directory, user},
 	} {
 		got, err := setup.Compose([]byte("services: {envoy: "+own+"}\n"), ours, "app")
 		if err != nil || !slices.EqualFunc(got.Lines, want, strings.HasPrefix) {
