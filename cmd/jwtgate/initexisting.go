@@ -91,7 +91,11 @@ func missingInConfig(_ keptFile, with comparison) []string {
 // missingInEnvoy returns the findings of lint-envoy, and the user's options that the file
 // does not have.
 func missingInEnvoy(file keptFile, with comparison) []string {
-	report, err := envoylint.Lint(file.path, file.data, with.needs, envoylint.Plain)
+	read, err := envoylint.Read(file.path, file.data)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	report, err := read.Lint(with.needs, envoylint.Plain, envoylint.Version{})
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -112,11 +116,7 @@ func missingInEnvoy(file keptFile, with comparison) []string {
 			use.Origins = append(use.Origins, origin)
 		}
 	}
-	more, err := use.Missing(file.path, file.data)
-	if err != nil {
-		more = []string{err.Error()}
-	}
-	return append(lines, more...)
+	return append(lines, read.Missing(use)...)
 }
 
 func missingInCompose(file keptFile, with comparison) []string {

@@ -41,11 +41,15 @@ func (cmd lintEnvoyCommand) Run(c console) error {
 		return reportMistakes(c.out, err)
 	}
 	defer policy.Close()
-	data, err := c.read(cmd.File, envoylint.MaxBytes+1) // Lint rejects a longer file
+	data, err := c.read(cmd.File, envoylint.MaxBytes+1) // Read rejects a longer file
 	if err != nil {
 		return fmt.Errorf("reading the Envoy file: %w", err)
 	}
-	report, err := envoylint.LintVersion(cmd.File, data, envoyneeds.Of(policy), envoylint.Platform(cmd.Platform), version)
+	file, err := envoylint.Read(cmd.File, data)
+	if err != nil {
+		return err
+	}
+	report, err := file.Lint(envoyneeds.Of(policy), envoylint.Platform(cmd.Platform), version)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,20 @@ func init() {
 // String renders a finding in one line.
 func (f Finding) String() string { return f.render(Layout{}) }
 
+// Lint reads a file and returns its findings.
+func Lint(file string, data []byte, gate Gate, platform Platform) (*Report, error) {
+	return LintVersion(file, data, gate, platform, Version{})
+}
+
+// LintVersion is Lint for a release of Envoy.
+func LintVersion(file string, data []byte, gate Gate, platform Platform, version Version) (*Report, error) {
+	read, err := Read(file, data)
+	if err != nil {
+		return nil, err
+	}
+	return read.Lint(gate, platform, version)
+}
+
 // RulesError returns the error of the file with the rules.
 func RulesError() error {
 	_, err := readRules()

@@ -28,32 +28,40 @@ type Finding struct {
 	Note bool
 }
 
-// Lint reads an Envoy file and returns its findings. An error means that the file
-// cannot be checked, and says what to do.
-func Lint(file string, data []byte, gate Gate, platform Platform) (*Report, error) {
-	return LintVersion(file, data, gate, platform, Version{})
+// File is an Envoy file that was read: a bootstrap, xDS resources, or a dump.
+type File struct {
+	name string
+	root *value
+	all  []*resources
 }
 
-// LintVersion is Lint for a release of Envoy, whatever the file says about it. The zero
-// version is that of the dump; without one, rules about releases report nothing.
-func LintVersion(file string, data []byte, gate Gate, platform Platform, version Version) (*Report, error) {
-	report, err := lint(file, data, gate, platform, version)
+// Read reads an Envoy file. An error means that the file cannot be checked, and says what to
+// do.
+func Read(name string, data []byte) (*File, error) {
+	root, err := parse(name, data)
+	if err != nil {
+		return nil, printableError{err}
+	}
+	all, err := resourcesOf(name, root)
+	if err != nil {
+		return nil, printableError{err}
+	}
+	return &File{name: name, root: root, all: all}, nil
+}
+
+// Lint returns the findings of the file, for a release of Envoy, whatever the file says about
+// it. The zero version is that of the dump; without one, rules about releases report nothing.
+// An error means that the file cannot be checked, and says what to do.
+func (f *File) Lint(gate Gate, platform Platform, version Version) (*Report, error) {
+	report, err := f.lint(gate, platform, version)
 	if err != nil {
 		return nil, printableError{err}
 	}
 	return report, nil
 }
 
-func lint(file string, data []byte, gate Gate, platform Platform, version Version) (*Report, error) {
-	root, err := parse(file, data)
-	if err != nil {
-		return nil, err
-	}
-	all, err := resourcesOf(file, root)
-	if err != nil {
-		return nil, err
-	}
-	report := &Report{File: file}
+func (f *File) lint(gate Gate, platform Platform, version Version) (*Report, error) {
+	report := &Report{File: f.name}
 	rules := map[string]Rule{}
 	for _, rule := range Rules() {
 		rules[rule.ID] = rule
@@ -63,9 +71,9 @@ func lint(file string, data []byte, gate Gate, platform Platform, version Versio
 		return nil, fmt.Errorf("reading the embedded table of Envoy's versions: %w", err)
 	}
 	var failed error
-	for _, one := range all {
+	for _, one := range f.all {
 		if version != (Version{}) {
-			one.version, one.versionAt = version, root
+			one.version, one.versionAt = version, f.root
 		}
 		l := &linter{
 			table:     table,

@@ -22,33 +22,24 @@ type Use struct {
 // routeCORSType is an older form of CorsPolicy, in a virtual host or a route.
 const routeCORSType protoreflect.FullName = "envoy.config.route.v3.CorsPolicy"
 
-// Missing returns what the file lacks, a sentence for each with its place, and what to
-// write. It does not compare the parts: a file with all of them may still use another
-// cluster for a route, or a policy without the origin. An error means that the file
-// cannot be read.
-func (u Use) Missing(file string, data []byte) ([]string, error) {
-	root, err := parse(file, data)
-	if err != nil {
-		return nil, printableError{err}
-	}
-	all, err := resourcesOf(file, root)
-	if err != nil {
-		return nil, printableError{err}
-	}
-	lines := u.missingOrigins(file, all)
-	if u.AppHost != "" && !slices.ContainsFunc(all, func(r *resources) bool { return r.connectsTo(u.AppHost, u.AppPort) }) {
+// Missing returns what the file lacks of a use, a sentence for each with its place, and what
+// to write. It does not compare the parts: a file with all of them may still use another
+// cluster for a route, or a policy without the origin.
+func (f *File) Missing(u Use) []string {
+	lines := u.missingOrigins(f.name, f.all)
+	if u.AppHost != "" && !slices.ContainsFunc(f.all, func(r *resources) bool { return r.connectsTo(u.AppHost, u.AppPort) }) {
 		lines = append(lines, fmt.Sprintf("%s: no cluster has the address %s, port %s; write it as the address of your application's cluster "+
-			"(in a file of jwtgate, on the lines marked `edit: app`)", printable(file), u.AppHost, u.AppPort))
+			"(in a file of jwtgate, on the lines marked `edit: app`)", printable(f.name), u.AppHost, u.AppPort))
 	}
-	if u.Port != 0 && !slices.ContainsFunc(all, func(r *resources) bool { return r.listensOn(strconv.Itoa(u.Port)) }) {
+	if u.Port != 0 && !slices.ContainsFunc(f.all, func(r *resources) bool { return r.listensOn(strconv.Itoa(u.Port)) }) {
 		lines = append(lines, fmt.Sprintf("%s: no listener has the port %d; write it as the port of your listener "+
-			"(in a file of jwtgate, on the line marked `edit: listen`)", printable(file), u.Port))
+			"(in a file of jwtgate, on the line marked `edit: listen`)", printable(f.name), u.Port))
 	}
-	if u.Login && !slices.ContainsFunc(all, (*resources).signsIn) {
+	if u.Login && !slices.ContainsFunc(f.all, (*resources).signsIn) {
 		lines = append(lines, fmt.Sprintf("%s: has no oauth2 filter, so Envoy signs nobody in; move the file away and run the same command "+
-			"again, or copy the filter, the cluster issuer and local_reply_config from envoy/login.yaml of the repository", printable(file)))
+			"again, or copy the filter, the cluster issuer and local_reply_config from envoy/login.yaml of the repository", printable(f.name)))
 	}
-	return lines, nil
+	return lines
 }
 
 // signsIn reports whether a listener has an oauth2 filter.

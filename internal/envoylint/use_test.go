@@ -52,13 +52,16 @@ func TestUseMissing(t *testing.T) {
 				"    per_connection_buffer_limit_bytes: 32768 # a slow"), envoylint.Use{Port: 8000}, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			got, err := row.use.Missing("envoy.yaml", []byte(row.file))
-			if err != nil || !slices.EqualFunc(got, row.want, strings.Contains) {
-				t.Errorf("got %q, %v; want %q", got, err, row.want)
+			file, err := envoylint.Read("envoy.yaml", []byte(row.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := file.Missing(row.use); !slices.EqualFunc(got, row.want, strings.Contains) {
+				t.Errorf("got %q; want %q", got, row.want)
 			}
 		})
 	}
-	if _, err := (envoylint.Use{Port: 1}).Missing("envoy.yaml", []byte("{")); err == nil || !strings.Contains(err.Error(), "envoy.yaml:") {
+	if _, err := envoylint.Read("envoy.yaml", []byte("{")); err == nil || !strings.Contains(err.Error(), "envoy.yaml:") {
 		t.Errorf("error %v of a file that cannot be read", err)
 	}
 }
