@@ -152,6 +152,10 @@ func checkRoutes(d *yamlform.Decoder, c *Config) {
 			names[r.Name] = r
 		}
 		checkRouteIssuers(d, c, r)
+		checkForward(d, c, r)
+	}
+	if c.Tokens.Forward {
+		warnStripped(d, c, "tokens.forward", c.Tokens.From)
 	}
 	if len(c.Issuers) > 0 || c.Issuers == nil && d.IsSet("issuers") { // nil: mistakes in it were reported
 		return
@@ -198,6 +202,29 @@ func inherit(d *yamlform.Decoder, c *Config, r *Route) {
 	}
 	if !d.IsSet(r.Path + ".shadow") {
 		r.Shadow = c.Shadow
+	}
+}
+
+// checkForward warns of a route that would forward a cookie that every request loses.
+// [checkRoutes] warns once of those that inherit all of it.
+func checkForward(d *yamlform.Decoder, c *Config, r *Route) {
+	for _, key := range []string{".forward", ".tokens_from"} {
+		if r.Forward && d.IsSet(r.Path+key) {
+			warnStripped(d, c, r.Path+key, r.TokensFrom)
+			return
+		}
+	}
+}
+
+// warnStripped warns of cookies that are forwarded according to the value at a path, and that
+// identity.strip_cookies removes.
+func warnStripped(d *yamlform.Decoder, c *Config, path string, from []TokenSource) {
+	for _, source := range from {
+		strips := func(name CookieName) bool { return name.Matches(source.Name) }
+		if source.Kind == SourceCookie && slices.ContainsFunc(c.Identity.StripCookies, strips) {
+			d.Warn(path, "does not forward the cookie %s, because identity.strip_cookies removes it from every request; "+
+				"remove its name there, or write forward: false", yamlform.Quote(source.Name))
+		}
 	}
 }
 

@@ -34,6 +34,27 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// TestForwardWarning: a cookie that identity.strip_cookies removes is not forwarded.
+func TestForwardWarning(t *testing.T) {
+	const rest = ` does not forward the cookie "s", because identity.strip_cookies removes it from every request; ` +
+		`remove its name there, or write forward: false`
+	for _, row := range []struct{ tokens, strip, route, want string }{
+		{"{from: [bearer, {cookie: s}]}", "[s]", "{match: /a, forward: true}", "routes[0].forward"},
+		{"{from: [{cookie: s}], forward: true}", "['s*']", "{match: /a}", "tokens.forward"},
+		{"{forward: true}", "[s]", "{match: /a, tokens_from: [{cookie: s}]}", "routes[0].tokens_from"},
+		{"{from: [{cookie: s}], forward: true}", "[s]", "{match: /a, tokens_from: [bearer]}", "tokens.forward"}, // by the default route
+		{"{from: [{cookie: s}]}", "[s]", "{match: /a}", ""},
+		{"{from: [{cookie: s}]}", "[other]", "{match: /a, forward: true}", ""},
+		{"{from: [{header: s}]}", "[s]", "{match: /a, forward: true}", ""},
+		{"{from: [{cookie: s}], forward: true}", "[other]", "{match: /a, forward: false, tokens_from: [{cookie: other}]}", ""},
+	} {
+		got := lines(parse(t, pool+"tokens: "+row.tokens+"\nidentity: {strip_cookies: "+row.strip+"}\nroutes: ["+row.route+"]\n").Warnings)
+		if row.want == "" && len(got) > 0 || row.want != "" && (len(got) != 1 || !strings.HasSuffix(got[0], ": "+row.want+rest)) {
+			t.Errorf("%+v: got %q", row, got)
+		}
+	}
+}
+
 // TestIdentityLimitsWarning: max_value_bytes has no effect if it is above
 // max_total_bytes.
 func TestIdentityLimitsWarning(t *testing.T) {
