@@ -37,21 +37,25 @@ type loginLintRow struct {
 // signedIn signs a user in, and reports whether the page is the application's.
 func signedIn(t *testing.T, s loginStack, b *loginBrowser, path string) bool {
 	t.Helper()
-	form, _ := b.open(t, s.origin+"/login"+path)
-	if !strings.HasPrefix(form.url, s.issuer.URL()+"/authorize?") {
-		return false
-	}
-	chosen := b.send(t, http.MethodPost, form.url, append([]string{"content-type: application/x-www-form-urlencoded",
-		"origin: " + strings.TrimSuffix(
-			s.issuer.URL(),
-			"/shop",
-		), "sec-fetch-site: same-origin"}, navigation...), url.Values{"user": {"ann"}}.Encode())
-	callback := b.send(t, http.MethodGet, chosen.location(t), navigation, "")
-	if callback.Status != http.StatusFound {
+	callback := callbackOf(t, s, b, path)
+	if callback == "" || b.send(t, http.MethodGet, callback, navigation, "").Status != http.StatusFound {
 		return false
 	}
 	got := b.send(t, http.MethodGet, s.origin+path, fetching, "")
 	return got.Status == http.StatusOK && got.Header.Get("X-Application") != ""
+}
+
+// callbackOf signs a user in at the issuer, and returns the URL to which the issuer then sends
+// the browser; empty if the browser did not get to the issuer.
+func callbackOf(t *testing.T, s loginStack, b *loginBrowser, path string) string {
+	t.Helper()
+	form, _ := b.open(t, s.origin+"/login"+path)
+	if !strings.HasPrefix(form.url, s.issuer.URL()+"/authorize?") {
+		return ""
+	}
+	headers := append([]string{"content-type: application/x-www-form-urlencoded",
+		"origin: " + strings.TrimSuffix(s.issuer.URL(), "/shop"), "sec-fetch-site: same-origin"}, navigation...)
+	return b.send(t, http.MethodPost, form.url, headers, url.Values{"user": {"ann"}}.Encode()).location(t)
 }
 
 func (s loginStack) cookie(b *loginBrowser, name string) string {
@@ -61,7 +65,9 @@ func (s loginStack) cookie(b *loginBrowser, name string) string {
 // signsInForms reports whether a form of a sibling's page is sent as the user.
 func signsInForms(t *testing.T, s loginStack) bool {
 	b := newLoginBrowser()
-	signedIn(t, s, b, "/orders")
+	if !signedIn(t, s, b, "/orders") {
+		t.Fatal("not signed in")
+	}
 	form := append([]string{"origin: http://evil.localhost", "sec-fetch-site: same-site"}, navigation...)
 	return b.send(t, http.MethodPost, s.origin+"/orders", form, "").Status == http.StatusOK
 }
@@ -111,7 +117,9 @@ func loginLintRows() []loginLintRow {
 			edits: []string{"forward_bearer_token: false", "forward_id_token: { header: x-id-token }"},
 			open: func(t *testing.T, s loginStack) bool {
 				s.application.take()
-				signedIn(t, s, newLoginBrowser(), "/orders")
+				if !signedIn(t, s, newLoginBrowser(), "/orders") {
+					t.Fatal("not signed in")
+				}
 				return slices.ContainsFunc(s.application.take(), func(r received) bool { return r.Header.Get("X-Id-Token") != "" })
 			},
 		},
