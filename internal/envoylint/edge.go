@@ -1,7 +1,6 @@
 package envoylint
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -295,37 +294,4 @@ func (l *linter) upstreamFilters(c *chain, h hop) []*value {
 // set.
 func (l *linter) isIdentity(name string) bool {
 	return slices.Contains(l.gate.Identity, identity.Fold(name))
-}
-
-// logged matches a header in the format of an access log.
-var logged = regexp.MustCompile(`%REQ(_WITHOUT_QUERY)?\(([^)]*)\)`)
-
-// accessLogs reports access logs that may contain tokens.
-func (l *linter) accessLogs(m *manager) {
-	for _, log := range append(slices.Clone(m.hcm.get("access_log").items), m.listener.get("access_log").items...) {
-		log.scalars(func(text string, at *value) {
-			for _, found := range logged.FindAllStringSubmatch(text, -1) {
-				for name := range strings.SplitSeq(strings.ToLower(found[2]), "?") {
-					switch {
-					case slices.Contains(l.gate.Tokens, name):
-						l.report("token-logged", at, "the log contains %s, which may contain a token", name)
-					case l.gate.QueryTokens && found[1] == "" && (name == ":path" || name == "x-envoy-original-path"):
-						l.report("token-logged", at, "the log contains the query of the path, which may contain a token")
-					}
-				}
-			}
-		})
-		switch kind, settings := log.get("typed_config").typed(); short(kind) {
-		case "HttpGrpcAccessLogConfig":
-			for _, at := range settings.get("additional_request_headers_to_log").items {
-				if slices.Contains(l.gate.Tokens, strings.ToLower(at.text)) {
-					l.report("token-logged", at, "the log contains %s, which may contain a token", at.text)
-				}
-			}
-		case "StdoutAccessLog", "StderrAccessLog", "FileAccessLog":
-			if l.gate.QueryTokens && !settings.has("log_format", "format", "json_format") {
-				l.report("token-logged", log, "Envoy's default format contains the query of the path, which may contain a token")
-			}
-		}
-	}
 }

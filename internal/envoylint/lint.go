@@ -201,7 +201,7 @@ func (l *linter) manager(m *manager) {
 	l.edge(m)
 	l.relaxed(m)
 	l.releaseRules(m)
-	l.accessLogs(m)
+	l.logs(m)
 	asks := false
 	for _, c := range m.chains {
 		l.unreadFilters(c)

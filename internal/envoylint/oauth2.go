@@ -30,9 +30,6 @@ func (l *linter) signIn(c *chain) {
 		l.oauth2Token(config)
 		l.oauth2Requests(config)
 	}
-	if len(configs) > 0 {
-		l.oauth2Log(c.manager)
-	}
 }
 
 // signIns returns the configurations of the filters that sign users in: their own, and
@@ -168,16 +165,5 @@ func (l *linter) oauth2Requests(config *value) {
 		l.report("oauth2-sign-out", end, "signing out ends the session in Envoy only")
 	case hint.is() && !strings.HasSuffix(end.text, "#"): // Cognito's needs no hint
 		l.report("oauth2-sign-out", hint, "the issuer gets no ID token to end its session")
-	}
-}
-
-// oauth2Log reports a log with the details of a failed callback, which contain its query.
-func (l *linter) oauth2Log(m *manager) {
-	for _, log := range m.hcm.get("access_log").items {
-		log.scalars(func(text string, at *value) {
-			if strings.Contains(text, "%RESPONSE_CODE_DETAILS") {
-				l.report("oauth2-code-logged", at, "the log contains the details of a failed callback, with its code and state")
-			}
-		})
 	}
 }

@@ -1,0 +1,95 @@
+package envoylint_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/envoylint"
+)
+
+const (
+	loggersBegin = "          access_log:\n"
+	logger       = `          - { name: a, typed_config: { "@type": type.googleapis.com/envoy.extensions.access_loggers.`
+	customTag    = `custom_tags: [ { tag: a, request_header: { name: Cookie } } ]`
+)
+
+// TestRecords: what a log or a trace of login.yaml contains. TestLintLogs in the end-to-end
+// tests shows it on a real Envoy, also for formats and filters that are not here.
+func TestRecords(t *testing.T) {
+	format := func(text string) string {
+		return loggersBegin + logger + `stream.v3.StdoutAccessLog, log_format: { text_format_source: { ` + text + " } } } }\n"
+	}
+	text := func(text string) string { return format(`inline_string: "` + text + `"`) }
+	traces := func(text string) string { return "          tracing: { " + text + " }\n" + loggersBegin }
+	own := func(kind string) string { return loggersBegin + logger + kind + " } }\n" }
+	code, token, both := []string{"oauth2-code-logged"}, []string{"token-logged"}, []string{"oauth2-code-logged", "token-logged"}
+	const choice = `%COALESCE({\"operators\": [\"HOSTNAME\", {\"command\": \"REQ\", \"param\": \":path\"}]})%`
+	base64 := base64.StdEncoding.EncodeToString([]byte("%REQ(:PATH)%"))
+	for name, row := range map[string]struct {
+		logs  string // replaces the beginning of the logs
+		query bool   // jwtgate reads tokens in the query
+		want  []string
+	}{
+		"the path":                      {logs: text("%REQ(:PATH)%"), want: code},
+		"the path of the request":       {logs: text("%REQUEST_HEADER(A?:path)%"), want: code},
+		"the path, short":               {logs: text("%REQ(:PATH):17%")},
+		"the path, almost short":        {logs: text("%REQ(:PATH):18%"), want: code},
+		"the path with its query":       {logs: text("%PATH(WQ:PATH)%"), want: code},
+		"the path without it":           {logs: text("%REQ_WITHOUT_QUERY(:PATH)% %PATH(NQ)% %PATH(WQ:ORIG)%")},
+		"the code":                      {logs: text("%QUERY_PARAM(code)%"), want: code},
+		"another parameter":             {logs: text("%QUERY_PARAM(page)%")},
+		"details":                       {logs: text("%RESPONSE_CODE_DETAILS%"), want: code},
+		"details by an expression":      {logs: text("%CEL(response.code_details)%"), want: code},
+		"details of another path":       {logs: text("%CEL(request.url_path == '/a' ? '-' : response.code_details)%"), want: code},
+		"details but of the callback":   {logs: text("%CEL(request.url_path != '/oauth2/callback' ? response.code_details : '-')%")},
+		"details of the callback":       {logs: text("%CEL(request.url_path == '/oauth2/callback' ? request.path : '-')%"), want: code},
+		"details that are compared":     {logs: text("%CEL(response.code_details == 'a' ? 'a' : 'b')%")},
+		"a location":                    {logs: text("%RESP(LOCATION)%"), want: code},
+		"a location by an expression":   {logs: text("%CEL(response.headers['Location'])%"), want: code},
+		"every header of the answer":    {logs: text("%CEL(response.headers)%"), want: code},
+		"cookies that Envoy sets":       {logs: text("%RESPONSE_HEADER(set-cookie)%"), want: code},
+		"whether there is a cookie":     {logs: text("%CEL('cookie' in request.headers)%")},
+		"a choice of commands":          {logs: text(choice), want: code},
+		"in Base64":                     {logs: format("inline_bytes: " + base64), want: code},
+		"a format elsewhere":            {logs: format("filename: /etc/format"), want: []string{"unknown?"}},
+		"Envoy's format":                {logs: own("stream.v3.StderrAccessLog"), want: code},
+		"an empty format":               {logs: own("file.v3.FileAccessLog, path: /a, format: \"\""), want: code},
+		"a gRPC log":                    {logs: own("grpc.v3.HttpGrpcAccessLogConfig"), want: code},
+		"a tag of an OpenTelemetry log": {logs: own("open_telemetry.v3.OpenTelemetryAccessLogConfig, " + customTag), want: token},
+		"traces":                        {logs: traces(""), want: code},
+		"traces with short paths":       {logs: traces("max_path_tag_length: 16")},
+		"traces with a tag":             {logs: traces("max_path_tag_length: 16, " + customTag), want: token},
+		"a token by an expression":      {logs: text("%CEL(request.headers['authorization'])%"), want: token},
+		"every header of the request":   {logs: text("%TYPED_CEL(request.headers)%"), want: both},
+		"the query, with tokens":        {logs: text("%QUERY_PARAMS%"), query: true, want: both},
+		"a gRPC log, with tokens":       {logs: own("grpc.v3.HttpGrpcAccessLogConfig"), query: true, want: both},
+		"traces, with tokens":           {logs: traces("max_path_tag_length: 16"), query: true, want: token},
+		"traces without paths":          {logs: traces("max_path_tag_length: 1"), query: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gate := loginGate()
+			gate.QueryTokens = row.query
+			file := strings.Replace(read(t, "../../envoy/login.yaml"), loggersBegin, row.logs, 1)
+			wantFindings(t, lint(t, file, gate, envoylint.Plain), row.want...)
+		})
+	}
+}
+
+// TestRecordsOfOtherCallbacks: a condition on one path covers neither another callback nor a
+// callback that is no single path.
+func TestRecordsOfOtherCallbacks(t *testing.T) {
+	const exact = "redirect_path_matcher: { path: { exact: /oauth2/callback } }"
+	for name, path := range map[string]string{
+		"in any letter case": "{ exact: /oauth2/callback, ignore_case: true }", "a prefix": "{ prefix: /oauth2/callback }",
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := strings.Replace(read(t, "../../envoy/login.yaml"), exact, "redirect_path_matcher: { path: "+path+" }", 1)
+			report := lint(t, file, loginGate(), envoylint.Plain)
+			found := strings.Join(ids(report), " ")
+			if !strings.Contains(found, "oauth2-code-logged") {
+				t.Errorf("found %s", found)
+			}
+		})
+	}
+}
