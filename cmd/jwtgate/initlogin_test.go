@@ -64,6 +64,8 @@ func TestInitLogin(t *testing.T) {
 			"--client-secret-file", secret},
 			[]string{"clients: [web]"}, []string{`"https://app.example/oauth2/signed-out"`},
 			[]string{"https://app.example/oauth2/signed-out; turn refresh token rotation off", "Envoy has no TLS yet"}},
+		{"no sign-out at the issuer", []string{"--issuer", discovery(t, endpoints), "--client-id", "web", "--public-url",
+			"http://localhost:8080"}, nil, []string{"# this issuer has no end_session_endpoint"}, []string{"/logout ends the session here, and not at the issuer"}},
 		{"opaque access tokens", []string{"--issuer", issuer, "--client-id", "web", "--forward", "id-token", "--public-url",
 			"http://localhost:8080"},
 			[]string{"audiences: [web]", "token_use: [access, id]", "{cookie: __Host-IdToken}"}, nil, nil},
@@ -99,8 +101,12 @@ func TestInitLogin(t *testing.T) {
 			}
 			checkSecrets(t, dir, strings.Contains(strings.Join(row.args, " "), secret))
 			command(t, "check", "--config", filepath.Join(dir, "jwtgate.yaml")).holds(t, exitYes, []string{": valid"}, nil)
+			want := "nothing found"
+			if row.name == "no sign-out at the issuer" {
+				want = "envoy.yaml: 1 note (" // oauth2-sign-out-here
+			}
 			command(t, "lint-envoy", "--config", filepath.Join(dir, "jwtgate.yaml"), filepath.Join(dir, "envoy.yaml")).holds(t, exitYes,
-				[]string{"nothing found"}, nil)
+				[]string{want}, nil)
 			again := command(t, append([]string{"init", "--login", "--app", "127.0.0.1:3000", "--out", dir}, row.args...)...)
 			again.holds(
 				t,

@@ -263,6 +263,7 @@ func lintElsewhere() map[string]string {
 		"oauth2-pass-through":      signInRow,
 		"oauth2-redirect-uri":      signInRow,
 		"oauth2-sign-out":          signInRow,
+		"oauth2-sign-out-here":     signInRow,
 		"oauth2-code-logged":       signInRow,
 		"envoy-version":            "about a version, which has no effect of its own: TestUnknownReleases in envoylint",
 	}

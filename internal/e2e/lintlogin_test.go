@@ -20,7 +20,7 @@ const signInRow = "about login.yaml: TestLintLogin"
 func signInFindings() []string {
 	return []string{
 		"oauth2-code-logged", "oauth2-cookie-names", "oauth2-cookies-forwarded", "oauth2-redirect-uri", "oauth2-same-site",
-		"oauth2-sign-out", "oauth2-token-unread",
+		"oauth2-sign-out-here", "oauth2-token-unread",
 	}
 }
 
@@ -195,6 +195,18 @@ func loginLintRows() []loginLintRow {
 				}
 				got := b.send(t, http.MethodGet, s.origin+"/logout", navigation, "")
 				return !strings.Contains(got.location(t), "id_token_hint=ey")
+			}},
+		{id: "oauth2-sign-out-here", edits: []string{"end_session_endpoint: ", "# "},
+			open: func(t *testing.T, s loginStack) bool {
+				b := newLoginBrowser()
+				if !signedIn(t, s, b, "/orders") {
+					t.Fatal("not signed in")
+				}
+				host := strings.TrimPrefix(s.origin, "http://")
+				refresh := s.cookie(b, "__Host-RefreshToken")
+				b.open(t, s.origin+"/logout")
+				b.cookies[host] = map[string]string{"__Host-RefreshToken": refresh} // does the issuer's session go on?
+				return b.send(t, http.MethodGet, s.origin+"/orders", fetching, "").Status == http.StatusOK
 			}},
 		{
 			id:    "oauth2-code-logged",

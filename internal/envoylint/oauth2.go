@@ -29,6 +29,7 @@ func (l *linter) signIn(c *chain) {
 		l.oauth2Cookies(config)
 		l.oauth2Token(config)
 		l.oauth2Requests(config)
+		l.oauth2SignOut(config)
 	}
 }
 
@@ -159,10 +160,14 @@ func (l *linter) oauth2Requests(config *value) {
 			l.report("oauth2-redirect-uri", at, "without original_request_uri, the client's host is where a sign-in returns")
 		}
 	}
+}
+
+// oauth2SignOut checks that a sign-out ends the issuer's session too, if the file says how.
+func (l *linter) oauth2SignOut(config *value) {
 	end := config.get("end_session_endpoint")
 	switch hint := config.get("disable_id_token_set_cookie"); {
 	case !end.there():
-		l.report("oauth2-sign-out", end, "signing out ends the session in Envoy only")
+		l.report("oauth2-sign-out-here", end, "signing out ends the session in Envoy only")
 	case hint.is() && !strings.HasSuffix(end.text, "#"): // Cognito's needs no hint
 		l.report("oauth2-sign-out", hint, "the issuer gets no ID token to end its session")
 	}

@@ -172,6 +172,15 @@ func TestSignIn(t *testing.T) {
 		"every domain": {
 			edits: []string{`allowed_redirect_domains: [ "localhost" ]`, `allowed_redirect_domains: [ "*" ]`}, want: redirect,
 		},
+		"no end_session_endpoint": {edits: []string{"end_session_endpoint: ", "# "}, want: []string{"oauth2-sign-out-here?"}},
+		"no hint for the issuer": {
+			edits: []string{chunking, "disable_id_token_set_cookie: true"}, want: []string{"oauth2-sign-out"},
+		},
+		"no hint and no end_session_endpoint": {
+			edits: []string{chunking, "disable_id_token_set_cookie: true", "end_session_endpoint: ", "# "},
+			want:  []string{"oauth2-sign-out-here?"},
+		},
+		"no hint for Cognito":       {edits: []string{chunking, "disable_id_token_set_cookie: true", "/shop/end_session\"", "/logout?a=b#\""}},
 		"the refresh token is kept": {strips: []string{"__Host-RefreshToken*", ""}, want: forwarded},
 		"the nonce is kept":         {strips: []string{"__Host-OauthNonce*", ""}, want: forwarded},
 		"the HMAC is kept":          {strips: []string{"__Host-OauthHMAC*", ""}, want: forwarded},
