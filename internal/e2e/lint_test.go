@@ -264,6 +264,8 @@ func lintElsewhere() map[string]string {
 		"oauth2-redirect-uri":      signInRow,
 		"oauth2-sign-out":          signInRow,
 		"oauth2-sign-out-here":     signInRow,
+		"oauth2-issuer-plain":      signInRow,
+		"oauth2-issuer-missing":    signInRow,
 		"oauth2-code-logged":       signInRow,
 		"envoy-version":            "about a version, which has no effect of its own: TestUnknownReleases in envoylint",
 	}

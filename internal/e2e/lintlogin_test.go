@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -196,6 +197,15 @@ func loginLintRows() []loginLintRow {
 				got := b.send(t, http.MethodGet, s.origin+"/logout", navigation, "")
 				return !strings.Contains(got.location(t), "id_token_hint=ey")
 			}},
+		{id: "oauth2-issuer-plain",
+			rewrite: func(file string) string {
+				return regexp.MustCompile(`authorization_endpoint: "[^"]*"`).ReplaceAllString(file, `authorization_endpoint: "http://login.example/a"`)
+			},
+			open: func(t *testing.T, s loginStack) bool {
+				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login", navigation, "")
+				return strings.HasPrefix(got.location(t), "http://login.example/")
+			}},
+		{id: "oauth2-issuer-missing", edits: []string{"cluster: issuer,", "cluster: nobody,"}, open: notSignedIn("/orders")},
 		{id: "oauth2-sign-out-here", edits: []string{"end_session_endpoint: ", "# "},
 			open: func(t *testing.T, s loginStack) bool {
 				b := newLoginBrowser()

@@ -40,10 +40,20 @@ func read(t *testing.T, name string) string {
 // its replacement.
 func shippedWith(t *testing.T, edits ...string) string {
 	t.Helper()
-	text := withOrigin(read(t, "../../envoy/envoy.yaml"))
+	return edit(t, withOrigin(read(t, "../../envoy/envoy.yaml")), edits)
+}
+
+// loginWith returns login.yaml with edits.
+func loginWith(t *testing.T, edits ...string) string {
+	t.Helper()
+	return edit(t, read(t, "../../envoy/login.yaml"), edits)
+}
+
+func edit(t *testing.T, text string, edits []string) string {
+	t.Helper()
 	for i := 0; i < len(edits); i += 2 {
 		if n := strings.Count(text, edits[i]); n != 1 {
-			t.Fatalf("the shipped file contains this text %d times, want once:\n%s", n, edits[i])
+			t.Fatalf("the file contains this text %d times, want once:\n%s", n, edits[i])
 		}
 		text = strings.Replace(text, edits[i], edits[i+1], 1)
 	}

@@ -30,6 +30,7 @@ func (l *linter) signIn(c *chain) {
 		l.oauth2Token(config)
 		l.oauth2Requests(config)
 		l.oauth2SignOut(config)
+		l.oauth2Issuer(config)
 	}
 }
 

@@ -192,18 +192,62 @@ func TestSignIn(t *testing.T) {
 		"cookies without parts":    {strips: []string{"__Host-OauthHMAC*", "__Host-OauthHMAC"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file, gate := read(t, "../../envoy/login.yaml"), loginGate()
-			for i := 0; i < len(row.edits); i += 2 {
-				if n := strings.Count(file, row.edits[i]); n != 1 {
-					t.Fatalf("login.yaml has %d times, not once: %s", n, row.edits[i])
-				}
-				file = strings.Replace(file, row.edits[i], row.edits[i+1], 1)
-			}
+			file, gate := loginWith(t, row.edits...), loginGate()
 			for i := 0; i < len(row.strips); i += 2 {
 				at := slices.Index(gate.StripCookies, row.strips[i])
 				gate.StripCookies[at] = row.strips[i+1]
 			}
 			wantFindings(t, lint(t, file, gate, envoylint.Plain), row.want...)
+		})
+	}
+}
+
+// TestSignInIssuer: how Envoy and browsers get to the issuer. TestLintIssuer in the end-to-end
+// tests shows who gets the client's secret.
+func TestSignInIssuer(t *testing.T) {
+	const (
+		noTLS   = "    # no TLS: this issuer is on loopback # edit: issuer-tls\n"
+		uri     = `uri: "http://127.0.0.1:9003/shop/token"`
+		address = "address: 127.0.0.1, port_value: 9003"
+		secure  = `uri: "https://login.example/token"`
+		trusted = "validation_context: { trusted_ca: { filename: /ca } }"
+	)
+	plain := []string{"oauth2-issuer-plain"}
+	transport := func(kind, settings string) string {
+		return "    transport_socket: { name: a, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.transport_sockets." +
+			kind + ", " + settings + " } }\n"
+	}
+	tls := func(settings, context string) string {
+		return transport("tls.v3.UpstreamTlsContext", settings+"common_tls_context: { "+context+" }")
+	}
+	for name, row := range map[string]struct {
+		edits []string
+		want  []string
+	}{
+		"https without TLS":        {[]string{uri, secure}, plain},
+		"https by a raw buffer":    {[]string{uri, secure, noTLS, transport("raw_buffer.v3.RawBuffer", "")}, plain},
+		"http elsewhere":           {[]string{address, "address: login.example, port_value: 80"}, plain},
+		"http to a socket":         {[]string{"socket_address: { " + address + " }", "pipe: { path: /issuer }"}, nil},
+		"http to another loopback": {[]string{address, "address: 127.0.0.9, port_value: 80"}, nil},
+		"addresses that Envoy fetches": {[]string{"name: issuer\n    type: STRICT_DNS", "name: issuer\n    type: EDS", uri,
+			`uri: "http://login.example/token"`}, plain},
+		"no authority":      {[]string{uri, secure, noTLS, tls("", "")}, plain},
+		"any name":          {[]string{uri, secure, noTLS, tls("", trusted)}, plain},
+		"any name of two":   {[]string{uri, secure, noTLS, tls("", "combined_validation_context: { default_"+trusted+" }")}, plain},
+		"the name sent":     {[]string{uri, secure, noTLS, tls("sni: a, auto_sni_san_validation: true, ", trusted)}, nil},
+		"a certificate":     {[]string{uri, secure, noTLS, tls("", "validation_context: { verify_certificate_spki: [ a ] }")}, nil},
+		"fetched":           {[]string{uri, secure, noTLS, tls("", "validation_context_sds_secret_config: { name: a }")}, nil},
+		"a mesh":            {[]string{uri, secure, noTLS, "    transport_socket_matches: [ { name: a, match: {} } ]\n"}, nil},
+		"another transport": {[]string{uri, secure, noTLS, transport("alts.v3.Alts", "")}, nil},
+		"no cluster":        {[]string{"cluster: issuer,", "cluster: nobody,"}, []string{"oauth2-issuer-missing"}},
+		"a cluster that Envoy fetches": {[]string{"cluster: issuer,", "cluster: nobody,",
+			"admin:\n", "dynamic_resources: { cds_config: { ads: {} } }\nadmin:\n"}, []string{"cluster-elsewhere?"}},
+		"a sign-in page by http": {[]string{"http://127.0.0.1:9003/shop/authorize", "http://login.example/authorize"}, plain},
+		"a sign-out by http":     {[]string{"http://127.0.0.1:9003/shop/end_session", "HTTP://login.example/out"}, plain},
+		"pages on this machine":  {[]string{"http://127.0.0.1:9003/shop/authorize", "http://localhost:9003/authorize"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantFindings(t, lint(t, loginWith(t, row.edits...), loginGate(), envoylint.Plain), row.want...)
 		})
 	}
 }

@@ -97,7 +97,8 @@ func (l *linter) isAdmin(name string) bool {
 		socket := address.get("socket_address")
 		host, adminHost := socket.get("address").text, own.get("address").text
 		anyHost := adminHost == "0.0.0.0" || adminHost == "::"
-		return socket.get("port_value").text != own.get("port_value").text || !sameHost(host, adminHost) && !(anyHost && config.LoopbackHost(host))
+		same := sameHost(host, adminHost) || anyHost && config.LoopbackHost(host)
+		return !same || socket.get("port_value").text != own.get("port_value").text
 	})
 }
 

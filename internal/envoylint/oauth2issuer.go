@@ -1,0 +1,86 @@
+package envoylint
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/jwtgate/jwtgate/internal/config"
+)
+
+// oauth2Issuer checks that what the filter and browsers send to the issuer is encrypted: the
+// client's secret and codes, which Envoy sends to a cluster whatever the URL says, passwords
+// and the ID token.
+func (l *linter) oauth2Issuer(filter *value) {
+	for _, name := range []string{"authorization_endpoint", "end_session_endpoint"} {
+		if at := filter.get(name); inClear(at.text) {
+			l.report("oauth2-issuer-plain", at, "browsers get to the issuer by http, and not on this machine")
+		}
+	}
+	endpoint := filter.get("token_endpoint")
+	name := endpoint.get("cluster")
+	c, known := l.clusters[name.text]
+	if !known {
+		if l.fetchesClusters && !l.dump {
+			l.report("cluster-elsewhere", name, "the cluster %s of the token endpoint is not in this file", name.text)
+		} else {
+			l.report("oauth2-issuer-missing", name, "the cluster %s is not in this file", name.text)
+		}
+		return
+	}
+	socket := c.get("transport_socket")
+	kind, _ := socket.get("typed_config").typed()
+	contexts := socket.messages(tlsType)
+	switch {
+	case c.get("transport_socket_matches").there():
+	case len(contexts) > 0:
+		for _, one := range contexts {
+			l.issuerTLS(c, one)
+		}
+	case socket.there() && !strings.Contains(kind, "raw_buffer"): // an unknown transport
+	case strings.HasPrefix(endpoint.get("uri").text, "https:"):
+		l.report("oauth2-issuer-plain", socket, "the token endpoint is an https URL, and its cluster %s has no TLS", name.text)
+	case l.leaves(name.text, endpoint.get("uri").text):
+		l.report("oauth2-issuer-plain", socket, "the cluster %s of the token endpoint has no TLS, and is not on this machine", name.text)
+	}
+}
+
+// issuerTLS checks that Envoy verifies the issuer's certificate, and its name, since a
+// certificate of a public authority can be anybody's.
+func (l *linter) issuerTLS(c, context *value) {
+	common := context.get("common_tls_context")
+	validation, combined := common.get("validation_context"), common.get("combined_validation_context")
+	fetched := hasAny(common, "validation_context_sds_secret_config", "validation_context_certificate_provider_instance") ||
+		hasAny(combined, "validation_context_sds_secret_config", "validation_context_certificate_provider_instance")
+	if combined.there() {
+		validation = combined.get("default_validation_context")
+	}
+	named := hasAny(validation, "verify_certificate_hash", "verify_certificate_spki", "custom_validator_config") ||
+		len(validation.get("match_typed_subject_alt_names").items)+len(validation.get("match_subject_alt_names").items) > 0 ||
+		context.get("auto_sni_san_validation").is() ||
+		c.options().get("upstream_http_protocol_options", "auto_san_validation").is()
+	switch {
+	case !verifies(common):
+		l.report("oauth2-issuer-plain", common.get("validation_context"), "Envoy does not verify the issuer's certificate")
+	case !named && !fetched:
+		l.report("oauth2-issuer-plain", validation, "Envoy accepts a certificate for any name as the issuer's")
+	}
+}
+
+// leaves reports whether a cluster has an address that is not on this machine; without
+// addresses in the file, whether the host of a URL is one.
+func (l *linter) leaves(cluster, uri string) bool {
+	endpoints := l.endpoints(cluster)
+	if len(endpoints) == 0 {
+		return inClear(uri)
+	}
+	return slices.ContainsFunc(endpoints, func(address *value) bool {
+		return !address.has("pipe") && !config.LoopbackHost(strings.ToLower(address.get("socket_address", "address").text))
+	})
+}
+
+// inClear reports whether a URL is an http URL of another machine.
+func inClear(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && strings.EqualFold(u.Scheme, "http") && !config.LoopbackHost(u.Hostname())
+}
