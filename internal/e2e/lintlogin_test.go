@@ -31,6 +31,7 @@ type loginLintRow struct {
 	id            string
 	name          string   // of a further row for a rule
 	edits, config []string // pairs of a text that occurs once and its replacement
+	further       []string // findings that the edit brings along
 	rewrite       func(file string) string
 	open          func(t *testing.T, s loginStack) bool
 }
@@ -165,6 +166,41 @@ func loginLintRows() []loginLintRow {
 					func(c string) bool { return !strings.HasPrefix(c, "__Host-") },
 				)
 			}},
+		{id: "oauth2-cookie-dropped", edits: []string{"client_id: \"web\"", "client_id: \"web\"\n                  cookie_domain: localhost"},
+			open: notSignedIn("/orders")},
+		{id: "oauth2-cookie-dropped", name: "oauth2-cookie-path", open: notSignedIn("/orders"),
+			edits: []string{"oauth_nonce_cookie_config: {", "oauth_nonce_cookie_config: { path: /oauth2,"}},
+		{id: "oauth2-cookie-domain", further: []string{"oauth2-cookie-dropped", "oauth2-cookie-names"},
+			edits: []string{"oauth_nonce: __Host-OauthNonce", "oauth_nonce: OauthNonce",
+				"client_id: \"web\"", "client_id: \"web\"\n                  cookie_domain: localhost"},
+			config: []string{"'__Host-OauthNonce*'", "'OauthNonce*'"},
+			open: func(t *testing.T, s loginStack) bool {
+				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login", navigation, "")
+				return slices.ContainsFunc(
+					got.Header.Values("Set-Cookie"),
+					func(c string) bool {
+						return strings.HasPrefix(c, "OauthNonce=") && strings.Contains(strings.ToLower(c), "domain=localhost")
+					},
+				)
+			}},
+		{id: "oauth2-callback", name: "oauth2-callback-host", open: notSignedIn("/orders"),
+			edits: []string{`allowed_redirect_domains: [ "localhost" ]`, `allowed_redirect_domains: [ "app.example" ]`}},
+		{id: "oauth2-callback", name: "oauth2-callback-port", open: notSignedIn("/orders"),
+			edits: []string{`redirect_uri: "ORIGIN/oauth2`, `redirect_uri: "http://localhost/oauth2`}},
+		{id: "oauth2-callback", edits: []string{`redirect_uri: "ORIGIN/oauth2/callback"`, `redirect_uri: "http://localhost:8080/cb"`},
+			open: func(t *testing.T, s loginStack) bool {
+				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login", navigation, "")
+				to, err := url.Parse(got.location(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				back, err := url.Parse(to.Query().Get("redirect_uri"))
+				if err != nil || back.Path == "" {
+					t.Fatalf("%s: %v", to, err)
+				}
+				answer := newLoginBrowser().send(t, http.MethodGet, s.origin+back.Path+"?error=access_denied&state=a", navigation, "")
+				return !strings.Contains(answer.Body, "The sign-in did not finish") // the page of a callback
+			}},
 		{id: "oauth2-same-site", edits: []string{"oauth_nonce_cookie_config: { same_site: LAX }", "oauth_nonce_cookie_config: {}"},
 			open: func(t *testing.T, s loginStack) bool {
 				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login", navigation, "")
@@ -241,7 +277,8 @@ func TestLintLogin(t *testing.T) {
 		seen[row.id] = true
 		t.Run(cmp.Or(row.name, row.id), func(t *testing.T) {
 			edited := startLogin(t, time.Hour, row)
-			if got := edited.findings(t); !slices.Equal(got, []string{row.id}) {
+			want := slices.Sorted(slices.Values(append(row.further, row.id)))
+			if got := edited.findings(t); !slices.Equal(got, want) {
 				t.Errorf("found %q", got)
 			}
 			if !row.open(t, edited) {

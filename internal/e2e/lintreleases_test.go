@@ -19,7 +19,7 @@ const (
               config:
                 token_endpoint: { uri: "http://127.0.0.1/token", cluster: idp, timeout: 1s }
                 authorization_endpoint: "http://127.0.0.1/authorize"
-                redirect_uri: "http://localhost/callback"
+                redirect_uri: "http://localhost:8080/callback"
                 redirect_path_matcher: { path: { exact: /callback } }
                 signout_path: { path: { exact: /logout } }
                 credentials: { client_id: web, token_secret: { name: secret }, hmac_secret: { name: secret } }

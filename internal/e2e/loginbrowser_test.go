@@ -90,6 +90,9 @@ func (b *loginBrowser) send(t *testing.T, method, target string, headers []strin
 		t.Fatal(err)
 	}
 	for _, cookie := range response.Cookies() {
+		if strings.HasPrefix(cookie.Name, "__Host-") && (cookie.Domain != "" || cookie.Path != "/" || !cookie.Secure) {
+			continue // as browsers do
+		}
 		if b.cookies[request.URL.Host] == nil {
 			b.cookies[request.URL.Host] = map[string]string{}
 		}

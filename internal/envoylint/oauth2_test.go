@@ -77,7 +77,7 @@ func TestLoginFile(t *testing.T) {
 		"another path than the callback": {func(text string) string {
 			return strings.Replace(text, "redirect_path_matcher: { path: { exact: /oauth2/callback } }",
 				"redirect_path_matcher: { path: { exact: /cb } }", 1)
-		}, []string{"oauth2-code-logged", "local-reply-overwrites"}},
+		}, []string{"oauth2-callback", "oauth2-code-logged", "local-reply-overwrites"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			report, err := envoylint.Lint("login.yaml", []byte(before+page+row.edit(after)), gate, envoylint.Plain)
@@ -143,7 +143,7 @@ func TestSignInOnRoutes(t *testing.T) {
 		"the route's only, and it forwards": {onRoute(forwards) + after, []string{"oauth2-forwards-token"}},
 		"another callback": {
 			onHost(strings.Replace(perRoute, "exact: /oauth2/callback", "exact: /cb", 1)) + after,
-			[]string{"local-reply-overwrites", "oauth2-code-logged"},
+			[]string{"local-reply-overwrites", "oauth2-callback", "oauth2-code-logged"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) { wantFindings(t, lint(t, row.file, loginGate(), envoylint.Plain), row.want...) })
@@ -153,8 +153,9 @@ func TestSignInOnRoutes(t *testing.T) {
 // TestSignIn: edits of login.yaml and of strip_cookies with which tokens leave Envoy or the
 // gate, or a client chooses where a sign-in ends.
 func TestSignIn(t *testing.T) {
-	redirect, forwarded := []string{"oauth2-redirect-uri"}, []string{"oauth2-cookies-forwarded"}
+	redirect, forwarded, callback := []string{"oauth2-redirect-uri"}, []string{"oauth2-cookies-forwarded"}, []string{"oauth2-callback"}
 	const origin, chunking = `original_request_uri: "http://localhost:8080"`, "token_cookie_chunking: {}"
+	const uri, noPort = `redirect_uri: "http://localhost:8080/`, `redirect_uri: "http://localhost/`
 	for name, row := range map[string]struct {
 		edits  []string
 		strips []string // pairs of a name in strip_cookies and its replacement; empty to remove it
@@ -172,6 +173,29 @@ func TestSignIn(t *testing.T) {
 		"every domain": {
 			edits: []string{`allowed_redirect_domains: [ "localhost" ]`, `allowed_redirect_domains: [ "*" ]`}, want: redirect,
 		},
+		"URLs by http elsewhere": {want: redirect, edits: []string{uri,
+			`redirect_uri: "http://app.example:8080/`, origin, `original_request_uri: "http://app.example:8080"`,
+			`allowed_redirect_domains: [ "localhost" ]`, `allowed_redirect_domains: [ "App.example" ]`}},
+		"another path": {want: callback, edits: []string{`redirect_uri: "http://localhost:8080/oauth2/callback`,
+			`redirect_uri: "http://localhost:8080/cb`}},
+		"a host that is not allowed": {want: callback,
+			edits: []string{`allowed_redirect_domains: [ "localhost" ]`, `allowed_redirect_domains: [ "app.example" ]`}},
+		"another host after the sign-in": {want: callback, edits: []string{origin, `original_request_uri: "https://app.example"`}},
+		"no port":                        {want: callback, edits: []string{uri, noPort}},
+		"no port before a container": {edits: []string{uri, noPort,
+			"address: 127.0.0.1, port_value: 8080", "address: 0.0.0.0, port_value: 8080"}},
+		"port 80": {edits: []string{uri, noPort,
+			"address: 127.0.0.1, port_value: 8080", "address: 127.0.0.1, port_value: 80"}},
+		"another port in front": {edits: []string{uri, `redirect_uri: "http://localhost:5173/`}},
+		"a domain for the cookies": {want: []string{"oauth2-cookie-dropped"},
+			edits: []string{`client_id: "web"`, "client_id: web\n                  cookie_domain: app.example"}},
+		"a domain for cookies with other names": {want: []string{"oauth2-cookie-domain", "oauth2-cookie-dropped", "oauth2-cookie-names"},
+			edits: []string{"oauth_hmac: __Host-OauthHMAC", "oauth_hmac: __Secure-OauthHMAC",
+				"cookie_names:\n", "cookie_domain: a\n                  cookie_names:\n"},
+			strips: []string{"__Host-OauthHMAC*", "__Secure-OauthHMAC*"}},
+		"a path for a cookie": {want: []string{"oauth2-cookie-dropped"},
+			edits: []string{"oauth_nonce_cookie_config: {", "oauth_nonce_cookie_config: { path: /oauth2,"}},
+		"the usual path":          {edits: []string{"oauth_nonce_cookie_config: {", "oauth_nonce_cookie_config: { path: /,"}},
 		"no end_session_endpoint": {edits: []string{"end_session_endpoint: ", "# "}, want: []string{"oauth2-sign-out-here?"}},
 		"no hint for the issuer": {
 			edits: []string{chunking, "disable_id_token_set_cookie: true"}, want: []string{"oauth2-sign-out"},
