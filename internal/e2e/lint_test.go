@@ -254,6 +254,7 @@ func lintElsewhere() map[string]string {
 		"override-crash":           olderEnvoy,
 		"connect-crash":            olderEnvoy,
 		"oauth2-after-ext-authz":   signInRow,
+		"oauth2-off":               signInRow,
 		"oauth2-forwards-token":    signInRow,
 		"oauth2-token-unread":      signInRow,
 		"oauth2-cookies-forwarded": signInRow,

@@ -91,6 +91,10 @@ func loginLintRows() []loginLintRow {
 	notSignedIn := func(path string) func(*testing.T, loginStack) bool {
 		return func(t *testing.T, s loginStack) bool { return !signedIn(t, s, newLoginBrowser(), path) }
 	}
+	neverAsks := func(t *testing.T, s loginStack) bool { // but leads back to the page, which leads to /login
+		to := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login/orders", navigation, "").location(t)
+		return to == s.origin+"/orders"
+	}
 	cookie := func(bad func(b *loginBrowser, s loginStack) bool) func(*testing.T, loginStack) bool {
 		return func(t *testing.T, s loginStack) bool {
 			b := newLoginBrowser()
@@ -132,6 +136,22 @@ func loginLintRows() []loginLintRow {
 			rewrite: forwardsOnRoute,
 			open:    signsInForms,
 		},
+		{
+			id:     "oauth2-forwards-token",
+			name:   "oauth2-forwards-on-route-only", // whose config enables the filter
+			config: []string{"[bearer, {cookie: __Host-BearerToken}]", "[bearer]"},
+			rewrite: func(file string) string {
+				const filter = "          - name: envoy.filters.http.oauth2\n"
+				return strings.Replace(forwardsOnRoute(file), filter, filter+"            disabled: true\n", 1)
+			},
+			open: signsInForms,
+		},
+		{id: "oauth2-off", open: neverAsks,
+			edits: []string{"- name: envoy.filters.http.oauth2\n", "- name: envoy.filters.http.oauth2\n            disabled: true\n"}},
+		{id: "oauth2-off", name: "oauth2-off-on-routes", open: neverAsks, edits: []string{
+			"              typed_per_filter_config:\n                envoy.filters.http.cors:",
+			"              typed_per_filter_config:\n                envoy.filters.http.oauth2: " +
+				"{ \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true }\n                envoy.filters.http.cors:"}},
 		{id: "oauth2-token-unread", config: []string{"[bearer, {cookie: __Host-BearerToken}]", "[bearer]"}, open: notSignedIn("/orders")},
 		{id: "oauth2-cookies-forwarded", config: []string{"'__Host-IdToken*', ", ""},
 			open: func(t *testing.T, s loginStack) bool {

@@ -15,6 +15,7 @@ func (l *linter) signIn(c *chain) {
 			continue
 		}
 		filters++
+		l.oauth2Off(c, f)
 		if i > c.gate[0] && len(configs) > 0 {
 			l.report("oauth2-after-ext-authz", f.entry, "the gate is asked before %s has decrypted the session's cookies", f.name)
 		}
@@ -33,6 +34,39 @@ func (l *linter) signIn(c *chain) {
 		l.oauth2SignOut(config)
 		l.oauth2Issuer(config)
 	}
+}
+
+// oauth2Off reports a filter that signs nobody in, or not everybody.
+func (l *linter) oauth2Off(c *chain, f filter) {
+	if at := f.entry.get("is_optional"); at.is() {
+		l.report("oauth2-off", at, "an Envoy that does not know the filter skips it")
+	}
+	switch at := f.entry.get("disabled"); {
+	case !f.is(oauth2Type) && (f.fallback == nil || !f.fallback.isMessage(oauth2Type)):
+		l.report("oauth2-off", f.entry, "a matcher decides whether the filter %s runs", f.name)
+	case len(c.signIns()) == 0:
+		l.report("oauth2-off", f.entry, "neither the filter %s nor a route has its config", f.name)
+	case len(c.unread) > 0 || c.somewhere(f):
+	case at.is():
+		l.report("oauth2-off", at, "the filter %s is off, and no route enables it", f.name)
+	default:
+		l.report("oauth2-off", f.entry, "the filter %s is off on every route", f.name)
+	}
+}
+
+// somewhere reports whether a filter is on for some route, also one that forwards nothing.
+func (m *manager) somewhere(f filter) bool {
+	on := func(h hop) bool { on, _ := f.on(h); return on }
+	for _, config := range m.routes {
+		for _, host := range config.get("virtual_hosts").items {
+			for _, route := range routesOf(host) {
+				if slices.ContainsFunc(append(hopsOf(route, host, config), hop{route, route, []*value{route, host, config}}), on) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // signIns returns the configurations of the filters that sign users in: their own, and

@@ -155,6 +155,8 @@ func TestSignInOnRoutes(t *testing.T) {
 func TestSignIn(t *testing.T) {
 	redirect, forwarded, callback := []string{"oauth2-redirect-uri"}, []string{"oauth2-cookies-forwarded"}, []string{"oauth2-callback"}
 	const origin, chunking = `original_request_uri: "http://localhost:8080"`, "token_cookie_chunking: {}"
+	const filter = "          - name: envoy.filters.http.oauth2\n"
+	const onRoute = "              # The oauth2 filter lets only a browser with a session get here.\n"
 	const uri, noPort = `redirect_uri: "http://localhost:8080/`, `redirect_uri: "http://localhost/`
 	for name, row := range map[string]struct {
 		edits  []string
@@ -195,7 +197,13 @@ func TestSignIn(t *testing.T) {
 			strips: []string{"__Host-OauthHMAC*", "__Secure-OauthHMAC*"}},
 		"a path for a cookie": {want: []string{"oauth2-cookie-dropped"},
 			edits: []string{"oauth_nonce_cookie_config: {", "oauth_nonce_cookie_config: { path: /oauth2,"}},
-		"the usual path":          {edits: []string{"oauth_nonce_cookie_config: {", "oauth_nonce_cookie_config: { path: /,"}},
+		"the usual path":     {edits: []string{"oauth_nonce_cookie_config: {", "oauth_nonce_cookie_config: { path: /,"}},
+		"a disabled filter":  {edits: []string{filter, filter + "            disabled: true\n"}, want: []string{"oauth2-off"}},
+		"an optional filter": {edits: []string{filter, filter + "            is_optional: true\n"}, want: []string{"oauth2-off"}},
+		"a filter that a route enables": {edits: []string{filter, filter + "            disabled: true\n", onRoute, onRoute +
+			"                  envoy.filters.http.oauth2: { \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, config: {} }\n"}},
+		"a filter that a route disables": {edits: []string{onRoute, onRoute +
+			"                  envoy.filters.http.oauth2: { \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true }\n"}},
 		"no end_session_endpoint": {edits: []string{"end_session_endpoint: ", "# "}, want: []string{"oauth2-sign-out-here?"}},
 		"no hint for the issuer": {
 			edits: []string{chunking, "disable_id_token_set_cookie: true"}, want: []string{"oauth2-sign-out"},
