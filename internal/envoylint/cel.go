@@ -1,70 +1,172 @@
 package envoylint
 
 import (
-	"regexp"
+	"slices"
 	"strings"
+
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/parser"
 )
 
-var (
-	// celUnless and celOnly match conditions on the path at the beginning of an expression:
-	// with that path, the expression is a literal.
-	celUnless = regexp.MustCompile(`^request\.url_path == '([^'\\]*)' \? '[^'\\]*' : `)
-	celOnly   = regexp.MustCompile(`^request\.url_path != '([^'\\]*)' \? ([^?]*) : '[^'\\]*'$`)
-	// celHeaders matches the headers of a request or an answer, and the name of one.
-	celHeaders = regexp.MustCompile(
-		`\b(request|response)(?:\.headers\b|\[ ?["']headers["'] ?\])(?:\.([a-z_]+)\b|\[ ?["']([^"']+)["'] ?\])?`)
-	// celQuery matches the path with its query, or the query.
-	celQuery   = regexp.MustCompile(`\brequest(?:\.(?:path|query)\b|\[ ?["'](?:path|query)["'] ?\])`)
-	celDetails = regexp.MustCompile(`\bcode_details\b(?:["'] ?\])?`)
-	// celCompared matches what follows a value that an expression only compares.
-	celCompared = regexp.MustCompile(`^ ?(?:==|!=|<|>|\.(?:contains|startsWith|endsWith|matches|size)\()`)
-)
-
-// celRecords returns what an expression of a format records. A value counts wherever the
-// expression does more than compare it.
+// celRecords returns what a CEL expression of a format records: the attributes of which the
+// value or a part of it gets into the result. A comparison or a condition reads a value and
+// does not record it.
 func celRecords(expression string) []record {
-	text := strings.Join(strings.Fields(expression), " ")
-	var unless []string
-	for {
-		found := celUnless.FindStringSubmatch(text)
-		if found == nil {
-			break
+	everything := celRecord([]string{"request"}, nil)
+	everything = append(everything, celRecord([]string{"response"}, nil)...)
+	p, err := parser.NewParser() // without macros, a call of exists or map keeps its name
+	if err != nil {
+		return everything
+	}
+	parsed, errs := p.Parse(common.NewTextSource(expression))
+	if len(errs.GetErrors()) > 0 {
+		return everything // Envoy's own parser refuses it too
+	}
+	return celResult(parsed.Expr(), nil)
+}
+
+// celResult returns what the result of an expression contains, if it is of no request with one
+// of the paths.
+func celResult(e ast.Expr, unless []string) []record {
+	if path := celPath(e); path != nil {
+		return celRecord(path, unless)
+	}
+	switch e.Kind() {
+	case ast.CallKind:
+		return celCall(e.AsCall(), unless)
+	case ast.SelectKind:
+		if e.AsSelect().IsTestOnly() {
+			return nil
 		}
-		unless, text = append(unless, found[1]), text[len(found[0]):]
+		return celResult(e.AsSelect().Operand(), unless)
+	case ast.ListKind:
+		return celResults(e.AsList().Elements(), unless)
+	case ast.MapKind:
+		var all []record
+		for _, entry := range e.AsMap().Entries() {
+			all = append(all, celResults([]ast.Expr{entry.AsMapEntry().Key(), entry.AsMapEntry().Value()}, unless)...)
+		}
+		return all
 	}
-	if found := celOnly.FindStringSubmatch(text); found != nil {
-		unless, text = append(unless, found[1]), found[2]
-	}
+	return nil
+}
+
+func celResults(expressions []ast.Expr, unless []string) []record {
 	var all []record
-	add := func(r record, end int) {
-		if !celCompared.MatchString(text[end:]) {
-			r.unless = unless
-			all = append(all, r)
-		}
-	}
-	for _, at := range celHeaders.FindAllStringSubmatchIndex(text, -1) {
-		if strings.HasSuffix(text[:at[0]], " in ") {
-			continue
-		}
-		r := record{what: requestHeader, name: strings.ToLower(group(text, at, 2) + group(text, at, 3))}
-		if group(text, at, 1) == "response" {
-			r.what = responseHeader
-		}
-		add(r, at[1])
-	}
-	for _, at := range celQuery.FindAllStringIndex(text, -1) {
-		add(record{what: requestHeader, name: pathHeader}, at[1])
-	}
-	for _, at := range celDetails.FindAllStringIndex(text, -1) {
-		add(record{what: codeDetails}, at[1])
+	for _, e := range expressions {
+		all = append(all, celResult(e, unless)...)
 	}
 	return all
 }
 
-// group returns a group of a match; empty if it did not take part.
-func group(text string, match []int, n int) string {
-	if match[2*n] < 0 {
-		return ""
+// celCall returns what the result of a call or an operator contains.
+func celCall(call ast.CallExpr, unless []string) []record {
+	switch call.FunctionName() {
+	case operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals,
+		operators.In, operators.OldIn, operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Has,
+		operators.All, operators.Exists, operators.ExistsOne, "contains", "startsWith", "endsWith", "matches", "size":
+		return nil
+	case operators.Conditional:
+		condition, then, otherwise := call.Args()[0], call.Args()[1], call.Args()[2]
+		path, equal := celPathIs(condition)
+		if path == "" {
+			return celResults([]ast.Expr{then, otherwise}, unless)
+		}
+		if !equal {
+			then, otherwise = otherwise, then
+		}
+		return append(celResult(then, unless), celResult(otherwise, append(slices.Clone(unless), path))...)
 	}
-	return text[match[2*n]:match[2*n+1]]
+	all := celResults(call.Args(), unless)
+	if call.IsMemberFunction() {
+		all = append(all, celResult(call.Target(), unless)...)
+	}
+	return all
+}
+
+// celPathIs returns the path with which a condition compares that of the request, and whether
+// the condition holds for it; "": it is another condition.
+func celPathIs(condition ast.Expr) (path string, equal bool) {
+	if condition.Kind() != ast.CallKind {
+		return "", false
+	}
+	call := condition.AsCall()
+	equal = call.FunctionName() == operators.Equals
+	if !equal && call.FunctionName() != operators.NotEquals {
+		return "", false
+	}
+	left, right := call.Args()[0], call.Args()[1]
+	if left.Kind() == ast.LiteralKind {
+		left, right = right, left
+	}
+	if !slices.Equal(celPath(left), []string{"request", "url_path"}) {
+		return "", false
+	}
+	path, _ = celText(right)
+	return path, equal
+}
+
+// celPath returns the names by which an expression selects an attribute; nil: it is another
+// expression.
+func celPath(e ast.Expr) []string {
+	switch e.Kind() {
+	case ast.IdentKind:
+		return []string{e.AsIdent()}
+	case ast.SelectKind:
+		if operand := celPath(e.AsSelect().Operand()); operand != nil && !e.AsSelect().IsTestOnly() {
+			return append(operand, e.AsSelect().FieldName())
+		}
+	case ast.CallKind:
+		call := e.AsCall()
+		if call.FunctionName() != operators.Index {
+			return nil
+		}
+		if name, ok := celText(call.Args()[1]); ok {
+			if operand := celPath(call.Args()[0]); operand != nil {
+				return append(operand, name)
+			}
+		}
+	}
+	return nil
+}
+
+func celText(e ast.Expr) (string, bool) {
+	if e.Kind() != ast.LiteralKind {
+		return "", false
+	}
+	text, ok := e.AsLiteral().(types.String)
+	return string(text), ok
+}
+
+// celRecord returns what an attribute of Envoy contains.
+func celRecord(path, unless []string) []record {
+	headers := map[string]recorded{"request": requestHeader, "response": responseHeader}
+	what, known := headers[path[0]]
+	if !known {
+		return nil
+	}
+	name := ""
+	if len(path) > 1 {
+		name = path[1]
+	}
+	header := record{what: what, unless: unless}
+	details := record{what: codeDetails, unless: unless}
+	switch {
+	case name == "headers" && len(path) > 2:
+		header.name = strings.ToLower(path[2])
+		return []record{header}
+	case name == "headers", name == "" && what == requestHeader:
+		return []record{header}
+	case name == "":
+		return []record{header, details}
+	case what == requestHeader && (name == "path" || name == "query"):
+		header.name = pathHeader
+		return []record{header}
+	case what == responseHeader && name == "code_details":
+		return []record{details}
+	}
+	return nil
 }
