@@ -146,6 +146,19 @@ func (o InitOptions) loginEdit() *Login {
 	return edit
 }
 
+// LoginFields returns fields of the oauth2 filter by which a sign-in differs from those of other
+// options, as paths below its config; nil without sign-in.
+func (o InitOptions) LoginFields() []Setting {
+	edit := o.loginEdit()
+	if edit == nil {
+		return nil
+	}
+	return []Setting{
+		{Key: "redirect_uri", Value: o.Login.callback()}, {Key: "credentials.client_id", Value: edit.ClientID},
+		{Key: "authorization_endpoint", Value: edit.Authorization}, {Key: "token_endpoint.uri", Value: edit.Token},
+	}
+}
+
 func (l LoginOptions) callback() string  { return l.PublicURL + "/oauth2/callback" }
 func (l LoginOptions) signedOut() string { return l.PublicURL + "/oauth2/signed-out" }
 

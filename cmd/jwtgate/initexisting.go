@@ -106,7 +106,7 @@ func missingInEnvoy(file keptFile, with comparison) []string {
 		lines = append(lines, strings.TrimRight(text.String(), "\n"),
 			"jwtgate init --fragment prints the pieces that an Envoy file needs, each with its place (docs/existing-envoy.md)")
 	}
-	use := envoylint.Use{Login: with.wanted.Login != nil}
+	use := envoylint.Use{Login: with.wanted.LoginFields()}
 	if port := with.wanted.Port; port != envoy.DefaultPort { // else any port is right
 		use.Port = port
 	}

@@ -338,6 +338,23 @@ func TestInitLoginForAConfiguration(t *testing.T) {
 	}
 }
 
+// TestInitLoginWithOtherOptions: init says which values of kept files are those of other
+// options.
+func TestInitLoginWithOtherOptions(t *testing.T) {
+	alone(t)
+	dir := filepath.Join(t.TempDir(), "new")
+	args := []string{"init", "--login", "--issuer", discovery(t, endpoints), "--app", "127.0.0.1:3000", "--out", dir}
+	command(t, append(args, "--client-id", "web", "--public-url", "http://localhost:8080")...).holds(t, exitYes, []string{"wrote"}, nil)
+	got := command(t, append(args, "--client-id", "shop", "--public-url", "https://app.example")...)
+	got.holds(t, exitYes, []string{
+		`issuers.main.clients lacks "shop"; add it to the list`, `: credentials.client_id is "web"; expected "shop": change the lines`,
+		`: redirect_uri is "http://localhost:8080/oauth2/callback"; expected "https://app.example/oauth2/callback": change the lines`,
+	}, nil)
+	if strings.Contains(got.out, "_endpoint is") {
+		t.Errorf("the endpoints are the same:\n%s", got.out)
+	}
+}
+
 // TestInitLoginFindsCoveredCookies: a name with * covers the session's cookies.
 func TestInitLoginFindsCoveredCookies(t *testing.T) {
 	alone(t)

@@ -5,8 +5,12 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/jwtgate/jwtgate/envoy"
+	"github.com/jwtgate/jwtgate/internal/quote"
 )
 
 // Use is what a project wants from an Envoy file, apart from what jwtgate needs. The zero
@@ -15,8 +19,10 @@ type Use struct {
 	Origins []string // front ends whose pages call the application
 	AppHost string   // of the application, as Envoy connects to it
 	AppPort string
-	Port    int  // on which clients connect to Envoy
-	Login   bool // Envoy signs users in
+	Port    int // on which clients connect to Envoy
+	// Login is what the oauth2 filter must have, as paths below its config; nil: Envoy signs
+	// nobody in.
+	Login []envoy.Setting
 }
 
 // routeCORSType is an older form of CorsPolicy, in a virtual host or a route.
@@ -35,16 +41,34 @@ func (f *File) Missing(u Use) []string {
 		lines = append(lines, fmt.Sprintf("%s: no listener has the port %d; write it as the port of your listener "+
 			"(in a file of jwtgate, on the line marked `edit: listen`)", printable(f.name), u.Port))
 	}
-	if u.Login && !slices.ContainsFunc(f.all, (*resources).signsIn) {
-		lines = append(lines, fmt.Sprintf("%s: has no oauth2 filter, so Envoy signs nobody in; move the file away and run the same command "+
-			"again, or copy the filter, the cluster issuer and local_reply_config from envoy/login.yaml of the repository", printable(f.name)))
-	}
-	return lines
+	return append(lines, u.missingLogin(f.name, f.all)...)
 }
 
-// signsIn reports whether a listener has an oauth2 filter.
-func (r *resources) signsIn() bool {
-	return slices.ContainsFunc(r.listeners, func(one *value) bool { return len(one.messages(oauth2Type)) > 0 })
+// missingLogin returns a line if the file signs nobody in, or a line for each value that is
+// another one.
+func (u Use) missingLogin(file string, all []*resources) []string {
+	var signIns []*value
+	for _, r := range all {
+		for _, root := range r.roots() {
+			for _, filter := range root.messages(oauth2Type) {
+				signIns = append(signIns, filter.get("config"))
+			}
+		}
+	}
+	var lines []string
+	for _, field := range u.Login {
+		path := strings.Split(field.Key, ".")
+		if len(signIns) == 0 {
+			return []string{fmt.Sprintf("%s: has no oauth2 filter, so Envoy signs nobody in; move the file away and run the same command "+
+				"again, or copy the filter, the cluster issuer and local_reply_config from envoy/login.yaml of the repository", printable(file))}
+		}
+		if !slices.ContainsFunc(signIns, func(config *value) bool { return config.get(path...).text == field.Value }) {
+			at := signIns[0].get(path...)
+			lines = append(lines, fmt.Sprintf("%s: %s is %s; expected %s: change the lines about sign-in, or move the file away and run "+
+				"the same command again", printable(at.at.String()), field.Key, quote.Readable(at.text), quote.Readable(field.Value)))
+		}
+	}
+	return lines
 }
 
 // missingOrigins returns a line for each origin that no CORS policy of the file allows.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/envoylint"
 )
 
@@ -19,6 +20,11 @@ func TestUseMissing(t *testing.T) {
 	list := fmt.Sprintf("envoy.yaml:%d:%d: ", strings.Count(before, "\n")+1, len(before)-strings.LastIndex(before, "\n"))
 	older := strings.NewReplacer("              typed_per_filter_config:\n                envoy.filters.http.cors:\n", "              cors:\n",
 		`                  "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy`+"\n", "")
+	login := func(client string) []envoy.Setting {
+		return []envoy.Setting{
+			{Key: "redirect_uri", Value: "http://localhost:8080/oauth2/callback"}, {Key: "credentials.client_id", Value: client},
+		}
+	}
 	for _, row := range []struct {
 		name, file string
 		use        envoylint.Use
@@ -45,7 +51,11 @@ func TestUseMissing(t *testing.T) {
 		{"another host", shippedWith(t), envoylint.Use{AppHost: "app", AppPort: "9090"}, []string{"no cluster has the address app, port 9090"}},
 		{"addresses that Envoy fetches", strings.Replace(shippedWith(t), "type: STRICT_DNS\n", "type: EDS\n", 1),
 			envoylint.Use{AppHost: "127.0.0.1", AppPort: "3000"}, nil},
-		{"sign-in", shippedWith(t), envoylint.Use{Login: true}, []string{"envoy.yaml: has no oauth2 filter, so Envoy signs nobody in; move"}},
+		{"sign-in", shippedWith(t), envoylint.Use{Login: login("web")},
+			[]string{"envoy.yaml: has no oauth2 filter, so Envoy signs nobody in; move"}},
+		{"a sign-in that is there", read(t, "../../envoy/login.yaml"), envoylint.Use{Login: login("web")}, nil},
+		{"another client", read(t, "../../envoy/login.yaml"), envoylint.Use{Login: login("shop")}, []string{
+			`: credentials.client_id is "web"; expected "shop": change the lines about sign-in, or move the file away and run`}},
 		{"another port", shippedWith(t), envoylint.Use{Port: 8000}, []string{"envoy.yaml: no listener has the port 8000; write it as"}},
 		{"a further port", shippedWith(t, "    per_connection_buffer_limit_bytes: 32768 # a slow",
 			"    additional_addresses: [ { address: { socket_address: { address: 0.0.0.0, port_value: 8000 } } } ]\n"+

@@ -109,10 +109,19 @@ func issuer(cfg *config.Config, o envoy.InitOptions) []string {
 		return newIssuer(cfg, "issuer "+quote.Readable(o.Issuer), "main", keys)
 	}
 	one := cfg.Issuers[at]
-	if len(one.Audiences) == 0 || o.Audience == "" { // aud is not checked, or no value is wanted
-		return nil
+	var audiences []string
+	switch {
+	case len(one.Audiences) == 0: // aud is not checked
+	case o.Login != nil && o.Login.IDToken:
+		audiences = o.ClientIDs
+	case o.Audience != "":
+		audiences = []string{o.Audience}
 	}
-	return lacking(one.Path+".audiences", one.Audiences, []string{o.Audience})
+	lines := lacking(one.Path+".audiences", one.Audiences, audiences)
+	if len(one.Clients) > 0 { // else the client is not checked
+		lines = append(lines, lacking(one.Path+".clients", one.Clients, o.ClientIDs)...)
+	}
+	return lines
 }
 
 // provider returns what is missing of an issuer with a known provider.

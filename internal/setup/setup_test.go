@@ -55,6 +55,8 @@ func TestConfiguration(t *testing.T) {
 	const (
 		pool = "issuers: {cognito: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"
 		main = "issuers: {main: {issuer: https://login.example/, audiences: [api]}}\n"
+
+		session = "tokens: {from: [{cookie: __Host-BearerToken}]}\nidentity: {strip_cookies: ['__Host-*']}\n" // of a sign-in
 	)
 	for _, row := range []struct {
 		name, config string
@@ -78,6 +80,14 @@ func TestConfiguration(t *testing.T) {
 			envoy.InitOptions{Issuer: "https://login.example/", Audience: "api"}, nil},
 		{"another origin", pool + "cors: {origins: ['https://a.example']}\n", envoy.InitOptions{Origins: []string{"https://b.example"}},
 			[]string{`cors.origins lacks "https://b.example"; add it to the list`}},
+		{"another client of a sign-in", "issuers: {main: {issuer: https://login.example/, clients: [web]}}\n" + session,
+			envoy.InitOptions{Issuer: "https://login.example/", ClientIDs: []string{"shop"}, Login: &envoy.LoginOptions{}},
+			[]string{`issuers.main.clients lacks "shop"; add it to the list`}},
+		{"another client of a sign-in with ID tokens", main + strings.Replace(session, "__Host-BearerToken}", "__Host-IdToken}", 1),
+			envoy.InitOptions{Issuer: "https://login.example/", ClientIDs: []string{"shop"}, Login: &envoy.LoginOptions{IDToken: true}},
+			[]string{`issuers.main.audiences lacks "shop"; add it to the list`}},
+		{"another client of a sign-in, where only the audience counts", main + session,
+			envoy.InitOptions{Issuer: "https://login.example/", ClientIDs: []string{"shop"}, Login: &envoy.LoginOptions{}}, nil},
 		{"an origin that Envoy may have", pool, envoy.InitOptions{Origins: []string{"https://b.example"}}, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
