@@ -98,5 +98,5 @@ func (o InitOptions) nextExisting(appHost string) []string {
 			fmt.Sprintf("for containers: %s mounts %s, and your configuration is %s: copy it there, or write its path in the volumes; "+
 				"also mount the other files, and set the variables, that jwtgate.yaml uses", compose, mounted, file))
 	}
-	return slices.Concat(steps, o.nextLogin(), o.run(appHost, file))
+	return slices.Concat(steps, o.nextLogin(), o.run(appHost, file), o.nextOpen())
 }

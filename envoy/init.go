@@ -194,7 +194,7 @@ func (o InitOptions) howToRun(onHost bool) string {
 // next returns the next steps with the files.
 func (o InitOptions) next(appHost string) []string {
 	config := filepath.Join(o.Dir, "jwtgate.yaml")
-	return slices.Concat([]string{"jwtgate check --config " + config}, o.nextLogin(), o.run(appHost, config))
+	return slices.Concat([]string{"jwtgate check --config " + config}, o.nextLogin(), o.run(appHost, config), o.nextOpen())
 }
 
 // composeFile returns the path of the compose file.

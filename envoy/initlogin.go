@@ -210,6 +210,14 @@ func (o InitOptions) runEnvoy() string {
 	return o.envoyCommand(filepath.Join(o.Dir, "envoy.yaml"))
 }
 
+// nextOpen returns what shows that a sign-in works.
+func (o InitOptions) nextOpen() []string {
+	if o.Login == nil {
+		return nil
+	}
+	return []string{"open " + o.Login.PublicURL}
+}
+
 // nextLogin returns what to register at the issuer.
 func (o InitOptions) nextLogin() []string {
 	if o.Login == nil {
@@ -217,8 +225,12 @@ func (o InitOptions) nextLogin() []string {
 	}
 	l := o.Login
 	steps := []string{
-		"at the issuer, register for the client " + l.ClientID + " the redirect URL " + l.callback(),
-		"and the URL after sign-out " + l.signedOut() + "; turn refresh token rotation off",
+		"at the issuer, the client " + l.ClientID +
+			" needs a secret, the authorization code flow with PKCE (S256), and no refresh token rotation",
+		"register its redirect URL " + l.callback() + " and its URL after sign-out " + l.signedOut(),
+	}
+	if o.Audience != "" {
+		steps = append(steps, "its access tokens need the audience "+o.Audience+" (in Keycloak, by an audience mapper)")
 	}
 	if l.Generated {
 		steps = append(steps, "give the client the secret in "+filepath.Join(o.Dir, Secrets()[0])+
