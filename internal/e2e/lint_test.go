@@ -265,6 +265,7 @@ func lintElsewhere() map[string]string {
 		"oauth2-redirect-uri":      signInRow,
 		"oauth2-sign-out":          signInRow,
 		"oauth2-sign-out-here":     signInRow,
+		"redirect-by-client":       signInRow,
 		"oauth2-cookie-dropped":    signInRow,
 		"oauth2-cookie-domain":     signInRow,
 		"oauth2-callback":          signInRow,

@@ -274,6 +274,15 @@ func loginLintRows() []loginLintRow {
 				b.cookies[host] = map[string]string{"__Host-RefreshToken": refresh} // does the issuer's session go on?
 				return b.send(t, http.MethodGet, s.origin+"/orders", fetching, "").Status == http.StatusOK
 			}},
+		{id: "redirect-by-client",
+			rewrite: func(file string) string {
+				location := regexp.MustCompile(`"http://[^"%]*/login%REQ`)
+				return location.ReplaceAllString(file, `"http://%REQ(:AUTHORITY)%/login%REQ`)
+			},
+			open: func(t *testing.T, s loginStack) bool {
+				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/orders", append([]string{"host: evil.example"}, navigation...), "")
+				return got.location(t) == "http://evil.example/login/orders"
+			}},
 		{
 			id:    "oauth2-code-logged",
 			edits: []string{`details: "%CEL(`, `details: "%RESPONSE_CODE_DETAILS%%CEL(`},

@@ -49,7 +49,8 @@ func MessageTypes() []protoreflect.FullName {
 		anyType, bootstrapType, listenerType, clusterType, routeConfigType, scopedRouteType, virtualHostType, routeType, filterConfigType,
 		extensionType, managerType, networkFilter, extAuthzType, perRouteType, mutationType, mutationRoute, earlyType, routerType, tlsType,
 		rulesType, headerMatcherType, routeMatchType, checkSettingsType, oauth2Type, oauth2RouteType, jwtClaimType,
-		accessLogType, corsPolicyType, routeCORSType, rbacType, endpointsType, filterStateType, protocolOptions, customTagType, formatType,
+		accessLogType, corsPolicyType, routeCORSType, rbacType, endpointsType, filterStateType, protocolOptions,
+		customTagType, formatType, headerType,
 	}
 }
 

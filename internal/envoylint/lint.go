@@ -202,6 +202,7 @@ func (l *linter) manager(m *manager) {
 	l.relaxed(m)
 	l.releaseRules(m)
 	l.logs(m)
+	l.locations(m)
 	asks := false
 	for _, c := range m.chains {
 		l.unreadFilters(c)

@@ -1,0 +1,75 @@
+package envoylint
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+const headerType protoreflect.FullName = "envoy.config.core.v3.HeaderValue"
+
+// locations reports answers that lead a browser to a host that the client chooses.
+func (l *linter) locations(m *manager) {
+	m.find(headerType, func(header *value) {
+		name := strings.ToLower(header.get("key").text)
+		if name != "location" && name != "refresh" || header.below("request_headers_to_add") {
+			return
+		}
+		if at := header.get("value"); chosenHost(at.text) {
+			l.report("redirect-by-client", at, "the client chooses the host of %s", name)
+		}
+	})
+}
+
+// below reports whether a value is in a field with a name.
+func (v *value) below(name string) bool {
+	for at := v; at != nil; at = at.in {
+		if isField(at, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// hostLiteral matches the beginning of a URL whose host is complete, and hostBegun one whose
+// host may go on. A browser reads a slash and another one, or a backslash, as such a beginning.
+var (
+	hostLiteral = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]+[/?#]|^/[^/\\]|^[?#]|^[^/:\\]+[/?#]`)
+	hostBegun   = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]+$|^[^/:\\]+$`)
+)
+
+// chosenHost reports whether the host in the format of a Location is a part of the request.
+func chosenHost(format string) bool {
+	begin, after := "", format
+	for {
+		found := command.FindStringSubmatchIndex(after)
+		if found == nil {
+			return false
+		}
+		begin += after[:found[0]]
+		name, argument := group(after, found, 1), strings.ToLower(group(after, found, 2))
+		after = after[found[1]:]
+		switch {
+		case hostLiteral.MatchString(begin):
+			return false
+		case !ofClient(name, argument):
+			begin += "x"
+		default:
+			path := name == "PATH" || argument == pathHeader || argument == originalPath+"?"+pathHeader
+			return !path || !hostBegun.MatchString(begin)
+		}
+	}
+}
+
+// ofClient reports whether a command writes a part of the request, other than its scheme.
+func ofClient(name, argument string) bool {
+	switch name {
+	case "REQ", "REQUEST_HEADER", "STREAM_INFO_REQ", "REQ_WITHOUT_QUERY":
+		return argument != ":scheme" && argument != "x-forwarded-proto"
+	case "CEL", "TYPED_CEL":
+		return strings.Contains(argument, "request")
+	}
+	return slices.Contains([]string{"PATH", "QUERY_PARAM", "QUERY_PARAMS", "COALESCE", "REQUESTED_SERVER_NAME"}, name)
+}

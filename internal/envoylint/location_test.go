@@ -1,0 +1,53 @@
+package envoylint_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jwtgate/jwtgate/internal/envoylint"
+)
+
+// TestLocations: a client must not choose the host to which an answer leads.
+func TestLocations(t *testing.T) {
+	const location = `value: "http://localhost:8080/login%REQ(:PATH)%" } } # edit: public-url`
+	for text, chosen := range map[string]bool{
+		"https://%REQ(:AUTHORITY)%/login":                             true,
+		"%REQ(X-FORWARDED-PROTO)%://%REQ(X-FORWARDED-HOST)%/":         true,
+		"https://%CEL(request.host)%/login":                           true,
+		"https://%REQUESTED_SERVER_NAME%/login":                       true,
+		"https://%QUERY_PARAM(tenant)%.app.example/login":             true,
+		"https://app.example%REQ(X-NEXT)%":                            true,
+		"%QUERY_PARAM(next)%":                                         true,
+		"/%QUERY_PARAM(next)%":                                        true,
+		"//%REQ(:AUTHORITY)%/login":                                   true,
+		"https:%REQ(:PATH)%":                                          true,
+		"%ENVIRONMENT(SCHEME)%://%REQ(:AUTHORITY)%/":                  true,
+		`%COALESCE({\"operators\": [{\"command\": \"REQ\"}]})%/login`: true,
+		"https://app.example%REQ(:PATH)%":                             false,
+		"https://app.example%PATH(WQ:PATH)%":                          false,
+		"https://app.example/login?to=%REQ(:AUTHORITY)%":              false,
+		"%REQ(:SCHEME)%://app.example/%QUERY_PARAM(next)%":            false,
+		"%ENVIRONMENT(PUBLIC_URL)%/login%REQ(:PATH)%":                 false,
+		"%ENVIRONMENT(PUBLIC_URL)%%REQ(:PATH)%":                       false,
+		"/login%REQ(:PATH)%":                                          false,
+		"?next=%REQ(:PATH)%":                                          false,
+		"https://app.example/":                                        false,
+		"https://%CEL('app')%.example/":                               false,
+	} {
+		t.Run(text, func(t *testing.T) {
+			var want []string
+			if chosen {
+				want = []string{"redirect-by-client"}
+			}
+			file := read(t, "../../envoy/login.yaml")
+			edited := strings.Replace(file, location, `value: "`+text+`" } }`, 1)
+			wantFindings(t, lint(t, edited, loginGate(), envoylint.Plain), want...)
+		})
+	}
+	const headers, route = "request_headers_to_add", "                response_headers_to_add:\n"
+	option := "                - { header: { key: Refresh, value: \"0;url=https://%REQ(:AUTHORITY)%/\" } }\n"
+	wantFindings(t, lint(t, loginWith(t, route, route+option), loginGate(), envoylint.Plain), "redirect-by-client")
+	onRequest := "              request_headers_to_remove: [ x-envoy"
+	added := "              " + headers + ": [ { header: { key: location, value: \"https://%REQ(:AUTHORITY)%\" } } ]\n" + onRequest
+	wantFindings(t, lint(t, loginWith(t, onRequest, added), loginGate(), envoylint.Plain))
+}
