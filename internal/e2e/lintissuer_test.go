@@ -66,7 +66,6 @@ func TestLintIssuer(t *testing.T) {
 	}{
 		"a URL with https":    {host: "127.0.0.1", uri: secure, secret: true, want: plain},
 		"not on this machine": {host: "0.0.0.0", uri: "http://login.example/token", secret: true, want: plain}, // is for Linux
-		"on this machine":     {host: "127.0.0.1", uri: "http://login.example/token", secret: true},
 		"any certificate":     {host: "127.0.0.1", uri: secure, tls: "common_tls_context: {}", secret: true, want: plain},
 		"any name":            {host: "127.0.0.1", uri: secure, tls: trusts + " } }", secret: true, want: plain},
 		"the issuer's name":   {host: "127.0.0.1", uri: secure, tls: trusts + name + " } }"},

@@ -20,7 +20,8 @@ const signInRow = "about login.yaml: TestLintLogin"
 // signInFindings are the findings of a small oauth2 filter.
 func signInFindings() []string {
 	return []string{
-		"oauth2-code-logged", "oauth2-cookie-names", "oauth2-cookies-forwarded", "oauth2-redirect-uri", "oauth2-same-site",
+		"oauth2-code-logged", "oauth2-cookie-names", "oauth2-cookies-forwarded", "oauth2-drops-bearer", "oauth2-redirect-uri",
+		"oauth2-redirects-all", "oauth2-same-site",
 		"oauth2-sign-out-here", "oauth2-token-unread",
 	}
 }
@@ -146,12 +147,22 @@ func loginLintRows() []loginLintRow {
 			},
 			open: signsInForms,
 		},
+		{id: "oauth2-redirects-all",
+			rewrite: func(file string) string {
+				return regexp.MustCompile(`( +allow_failed_matcher:\n).*\n`).ReplaceAllString(file, "")
+			},
+			open: func(t *testing.T, s loginStack) bool {
+				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/public", fetching, "")
+				return strings.HasPrefix(got.location(t), s.issuer.URL())
+			}},
+		{id: "oauth2-drops-bearer", edits: []string{"preserve_authorization_header: true", "preserve_authorization_header: false"},
+			open: func(t *testing.T, s loginStack) bool {
+				token := mint(t, s.issuer, map[string]any{"sub": "robot", "aud": "shop-api"})
+				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/orders", []string{bearer(token)}, "")
+				return got.Status == http.StatusUnauthorized
+			}},
 		{id: "oauth2-off", open: neverAsks,
 			edits: []string{"- name: envoy.filters.http.oauth2\n", "- name: envoy.filters.http.oauth2\n            disabled: true\n"}},
-		{id: "oauth2-off", name: "oauth2-off-on-routes", open: neverAsks, edits: []string{
-			"              typed_per_filter_config:\n                envoy.filters.http.cors:",
-			"              typed_per_filter_config:\n                envoy.filters.http.oauth2: " +
-				"{ \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true }\n                envoy.filters.http.cors:"}},
 		{id: "oauth2-token-unread", config: []string{"[bearer, {cookie: __Host-BearerToken}]", "[bearer]"}, open: notSignedIn("/orders")},
 		{id: "oauth2-cookies-forwarded", config: []string{"'__Host-IdToken*', ", ""},
 			open: func(t *testing.T, s loginStack) bool {
@@ -273,6 +284,12 @@ func loginLintRows() []loginLintRow {
 				b.open(t, s.origin+"/logout")
 				b.cookies[host] = map[string]string{"__Host-RefreshToken": refresh} // does the issuer's session go on?
 				return b.send(t, http.MethodGet, s.origin+"/orders", fetching, "").Status == http.StatusOK
+			}},
+		{id: "page-of-request", edits: []string{"It was cancelled or took too long, or it had finished before.", "%RESPONSE_CODE_DETAILS%"},
+			open: func(t *testing.T, s loginStack) bool {
+				state := base64.RawURLEncoding.EncodeToString([]byte("<script>alert(1)</script>"))
+				got := newLoginBrowser().send(t, http.MethodGet, s.origin+"/oauth2/callback?code=a&state="+state, navigation, "")
+				return strings.Contains(got.Body, "<script>")
 			}},
 		{id: "redirect-by-client",
 			rewrite: func(file string) string {

@@ -203,6 +203,7 @@ func (l *linter) manager(m *manager) {
 	l.releaseRules(m)
 	l.logs(m)
 	l.locations(m)
+	l.pages(m)
 	asks := false
 	for _, c := range m.chains {
 		l.unreadFilters(c)

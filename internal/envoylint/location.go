@@ -23,6 +23,23 @@ func (l *linter) locations(m *manager) {
 	})
 }
 
+// pages reports HTML pages of Envoy that contain a part of the request as it is. Details
+// contain the state of a failed callback.
+func (l *linter) pages(m *manager) {
+	m.find(formatType, func(format *value) {
+		if !strings.Contains(strings.ToLower(format.get("content_type").text), "html") {
+			return
+		}
+		format.scalars(func(text string, at *value) {
+			for _, found := range command.FindAllStringSubmatch(text, -1) {
+				if ofClient(found[1], strings.ToLower(found[2])) || found[1] == "RESPONSE_CODE_DETAILS" {
+					l.report("page-of-request", at, "the page contains %%%s%%", found[1])
+				}
+			}
+		})
+	})
+}
+
 // below reports whether a value is in a field with a name.
 func (v *value) below(name string) bool {
 	for at := v; at != nil; at = at.in {

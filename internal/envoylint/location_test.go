@@ -51,3 +51,22 @@ func TestLocations(t *testing.T) {
 	added := "              " + headers + ": [ { header: { key: location, value: \"https://%REQ(:AUTHORITY)%\" } } ]\n" + onRequest
 	wantFindings(t, lint(t, loginWith(t, onRequest, added), loginGate(), envoylint.Plain))
 }
+
+// TestPages: an HTML page of Envoy contains no part of the request.
+func TestPages(t *testing.T) {
+	const fixed = "It was cancelled or took too long, or it had finished before."
+	for text, found := range map[string]bool{
+		"%RESPONSE_CODE_DETAILS%": true, "%QUERY_PARAM(error)%": true, "%REQ(:PATH)%": true, "%CEL(request.query)%": true,
+		"%RESPONSE_CODE%": false, "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:jwtgate:reason)%": false, "100%": false,
+	} {
+		t.Run(text, func(t *testing.T) {
+			var want []string
+			if found {
+				want = []string{"page-of-request"}
+			}
+			wantFindings(t, lint(t, loginWith(t, fixed, text), loginGate(), envoylint.Plain), want...)
+		})
+	}
+	const body = "                  title: Service Unavailable\n"
+	wantFindings(t, lint(t, loginWith(t, body, body+"                  path: \"%REQ(:PATH)%\"\n"), loginGate(), envoylint.Plain)) // JSON
+}

@@ -26,9 +26,7 @@ func (l *linter) signIn(c *chain) {
 	for _, config := range configs {
 		l.oauth2Cookies(config)
 		l.oauth2Token(config)
-		if at := config.get("pass_through_matcher"); len(at.items) > 0 {
-			l.report("oauth2-pass-through", at, "some requests keep encrypted cookies, which the gate cannot read")
-		}
+		l.oauth2Requests(config)
 		l.oauth2Returns(config)
 		l.oauth2Callback(c.manager, config)
 		l.oauth2SignOut(config)
@@ -107,6 +105,22 @@ func (l *linter) oauth2Token(config *value) {
 		l.report("oauth2-token-unread", at, "tokens.from in jwtgate.yaml does not have {cookie: %s}", bearer)
 	}
 	l.oauth2Strips(config)
+}
+
+// oauth2Requests checks which requests the filter answers, and what it takes from the others.
+func (l *linter) oauth2Requests(config *value) {
+	passes := config.get("pass_through_matcher")
+	if len(passes.items) > 0 {
+		l.report("oauth2-pass-through", passes, "some requests keep encrypted cookies, which the gate cannot read")
+	}
+	failed := config.get("allow_failed_matcher")
+	if len(failed.items)+len(config.get("deny_redirect_matcher").items)+len(passes.items) == 0 {
+		l.report("oauth2-redirects-all", failed, "every request without a session gets a redirect to the issuer")
+	}
+	at := config.get("preserve_authorization_header")
+	if !at.is() && !config.get("forward_bearer_token").is() && slices.Contains(l.gate.Tokens, "authorization") {
+		l.report("oauth2-drops-bearer", at, "the filter removes Authorization, in which jwtgate reads tokens")
+	}
 }
 
 // oauth2SignOut checks that a sign-out ends the issuer's session too, if the file says how.

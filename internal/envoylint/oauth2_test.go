@@ -202,6 +202,15 @@ func TestSignIn(t *testing.T) {
 		"an optional filter": {edits: []string{filter, filter + "            is_optional: true\n"}, want: []string{"oauth2-off"}},
 		"a filter that a route enables": {edits: []string{filter, filter + "            disabled: true\n", onRoute, onRoute +
 			"                  envoy.filters.http.oauth2: { \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, config: {} }\n"}},
+		"a filter that the host disables": {want: []string{"oauth2-off"}, edits: []string{"                envoy.filters.http.cors:\n",
+			"                envoy.filters.http.oauth2: { \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true }\n" +
+				"                envoy.filters.http.cors:\n"}},
+		"no matcher": {want: []string{"oauth2-redirects-all"}, edits: []string{"                allow_failed_matcher:\n" +
+			`                - { name: ":path", string_match: { safe_regex: { regex: "/login([/?].*)?|/oauth2/callback([?].*)?" } }, ` +
+			"invert_match: true }\n", ""}},
+		"a matcher for redirects": {edits: []string{"allow_failed_matcher:", "deny_redirect_matcher:"}},
+		"bearer tokens are removed": {want: []string{"oauth2-drops-bearer"},
+			edits: []string{"preserve_authorization_header: true", "preserve_authorization_header: false"}},
 		"a filter that a route disables": {edits: []string{onRoute, onRoute +
 			"                  envoy.filters.http.oauth2: { \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true }\n"}},
 		"no end_session_endpoint": {edits: []string{"end_session_endpoint: ", "# "}, want: []string{"oauth2-sign-out-here?"}},
