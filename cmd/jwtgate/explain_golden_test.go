@@ -18,6 +18,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -58,12 +59,12 @@ func newExplainer(t *testing.T) explainer {
 	t.Helper()
 	alone(t)
 	e := explainer{dir: t.TempDir()}
-	idp := startIDP(t)
-	e.home = addIssuer(t, idp, "home", devidp.IssuerConfig{ISS: "https://home.example/", Algorithm: "ES256"})
+	idp := testbed.Issuers(t)
+	e.home = testbed.Issuer(t, idp, "home", devidp.IssuerConfig{ISS: "https://home.example/", Algorithm: "ES256"})
 	if _, err := e.home.AddKey("ES384"); err != nil {
 		t.Fatal(err)
 	}
-	e.pool = addIssuer(t, idp, "pool", devidp.IssuerConfig{
+	e.pool = testbed.Issuer(t, idp, "pool", devidp.IssuerConfig{
 		ISS: "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU", Algorithm: "ES256",
 	})
 	e.put(t, "home.json", fetch(t, e.home.JWKSURL()))

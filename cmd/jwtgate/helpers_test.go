@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/jwtgate/jwtgate/internal/config"
-	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/testutil"
 )
 
@@ -141,24 +140,4 @@ func ask(t *testing.T, address, path string) *authv3.CheckResponse {
 		t.Fatal(err)
 	}
 	return answer
-}
-
-// startIDP returns a server of issuers on loopback.
-func startIDP(t *testing.T) *devidp.Server {
-	t.Helper()
-	idp, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = idp.Close() })
-	return idp
-}
-
-func addIssuer(t *testing.T, idp *devidp.Server, name string, c devidp.IssuerConfig) *devidp.Issuer {
-	t.Helper()
-	i, err := idp.Add(name, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return i
 }

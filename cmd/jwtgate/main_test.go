@@ -12,6 +12,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/extauthz"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 func TestHelp(t *testing.T) {
@@ -131,8 +132,8 @@ func TestVersion(t *testing.T) {
 
 func TestDemoToken(t *testing.T) {
 	alone(t)
-	idp := startIDP(t)
-	addIssuer(t, idp, "cruddur", devidp.IssuerConfig{Algorithm: "ES256"})
+	idp := testbed.Issuers(t)
+	testbed.Issuer(t, idp, "cruddur", devidp.IssuerConfig{Algorithm: "ES256"})
 	t.Run("a token", func(t *testing.T) {
 		got := command(t, "demo", "token", "--server", idp.URL(), "--issuer", "cruddur",
 			"--claims", `{"sub": "me", "auth_time": "-1m"}`, "--expires=-1h")

@@ -17,6 +17,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/testutil"
 	"github.com/jwtgate/jwtgate/internal/testutil/programs"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // caller is who sends a request. The zero value has no token.
@@ -44,15 +45,8 @@ type callers struct {
 // tokens that it signed. The issuer is the user pool that the README names.
 func startIssuer(t *testing.T) (keys string, all callers) {
 	t.Helper()
-	server, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	issuer, err := server.Add("cruddur", devidp.IssuerConfig{ISS: "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	issuer := testbed.Issuer(t, testbed.Issuers(t), "cruddur",
+		devidp.IssuerConfig{ISS: "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU"})
 	mint := func(subject string, groups ...string) caller {
 		claims := map[string]any{
 			"sub": subject, "username": subject, "token_use": "access", "client_id": "3v5exampleclient", "jti": subject,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/testutil/programs"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // elsewhere is an origin that no file names.
@@ -60,15 +61,7 @@ func TestPageOnAnotherOrigin(t *testing.T) {
 	start := readQuickStart(t)
 	for _, v := range variants(t, start) {
 		t.Run(v.name, func(t *testing.T) {
-			server, err := devidp.Start(devidp.Config{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = server.Close() })
-			issuer, err := server.Add("issuer", devidp.IssuerConfig{ISS: v.iss})
-			if err != nil {
-				t.Fatal(err)
-			}
+			issuer := testbed.Issuer(t, testbed.Issuers(t), "issuer", devidp.IssuerConfig{ISS: v.iss})
 			token := func(groups ...string) string {
 				claims := maps.Clone(v.claims)
 				claims[v.groups] = groups

@@ -12,9 +12,9 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
-	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/request"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // spread is a configuration of several files, with relative paths.
@@ -64,12 +64,7 @@ func TestRewriteKeepsTheMeaningOfPaths(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	hosted, err := demo.Host(server, mine.Issuers)
+	hosted, err := demo.Host(testbed.Issuers(t), mine.Issuers)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/jwtgate/jwtgate/envoy"
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
-	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // keysAt returns the URL of a loopback key set for any issuer.
@@ -167,16 +167,7 @@ func TestTokenErrors(t *testing.T) {
 
 // If the demo rejects the request, the error does not ask whether it is running.
 func TestTokenOfAnUnknownIssuer(t *testing.T) {
-	server, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	token, err := demo.Token(t.Context(), server.URL(), "nobody", nil, 0)
+	token, err := demo.Token(t.Context(), testbed.Issuers(t).URL(), "nobody", nil, 0)
 	if err == nil || token != "" || !strings.Contains(err.Error(), "nobody") || strings.Contains(err.Error(), "demo` running") {
 		t.Errorf("got token %q, error %v; expected an error about the issuer only", token, err)
 	}

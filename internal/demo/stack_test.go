@@ -11,24 +11,13 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/demo"
 	"github.com/jwtgate/jwtgate/internal/devidp"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // hosted starts a loopback server with the issuers of a configuration.
 func hosted(t *testing.T, text string) map[string]*devidp.Issuer {
 	t.Helper()
-	c, err := config.Parse("test.yaml", []byte(text), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	c, server := testbed.Config(t, text), testbed.Issuers(t)
 	hosted, err := demo.Host(server, c.Issuers)
 	if err != nil {
 		t.Fatal(err)

@@ -16,23 +16,16 @@ import (
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // startFullIssuers serves the keys of the issuers of testdata/full.yaml, by https and from
 // a file, and returns the file's variables.
 func startFullIssuers(t *testing.T) (pool, partner *devidp.Issuer, env []string) {
 	t.Helper()
-	server, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
+	server := testbed.Issuers(t)
 	add := func(name, iss string) *devidp.Issuer {
-		issuer, err := server.Add(name, devidp.IssuerConfig{ISS: iss})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return issuer
+		return testbed.Issuer(t, server, name, devidp.IssuerConfig{ISS: iss})
 	}
 	pool = add("cruddur", "https://cognito-idp.us-west-1.amazonaws.com/us-west-1_6BpkgoczU")
 	partner = add("partner", "https://login.partner.example/")

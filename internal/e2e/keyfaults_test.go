@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/jwtgate/jwtgate/internal/issuer"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // keyFault is one fault of a key server.
@@ -158,7 +159,7 @@ func (g *gateProcess) issuerStates(t *testing.T) map[string]issuerState {
 // denies no valid request, reports each fault, and accepts a rotated key once the fault is
 // over.
 func TestKeyServerFaults(t *testing.T) {
-	behind, faults := startDevIDP(t), keyFaults()
+	behind, faults := testbed.Issuers(t), keyFaults()
 	var servers []*keyServer
 	var tokens []string
 	for _, fault := range faults {
@@ -229,7 +230,7 @@ func want(got verdict, status int, reason string) error {
 // TestBadKeyAmongGoodOnes: the gate skips and reports keys that it cannot use, and uses the
 // others.
 func TestBadKeyAmongGoodOnes(t *testing.T) {
-	k := newKeyServer(t, startDevIDP(t), "mixed")
+	k := newKeyServer(t, testbed.Issuers(t), "mixed")
 	k.play(func(w http.ResponseWriter, r *http.Request) {
 		bad := `{"kty":"RSA","kid":"for-encryption","use":"enc","alg":"RSA-OAEP","n":"AA","e":"AQAB"},` +
 			`{"kty":"oct","kid":"shared-secret","k":"AAAA"},`
@@ -255,7 +256,7 @@ func TestBadKeyAmongGoodOnes(t *testing.T) {
 // its start, accepts the other issuers' tokens, and reports an outage for tokens of the
 // failed ones.
 func TestFaultsFromTheStart(t *testing.T) {
-	behind := startDevIDP(t)
+	behind := testbed.Issuers(t)
 	well := newKeyServer(t, behind, "well")
 	hung, slow, refusing := newKeyServer(t, behind, "hung"), newKeyServer(t, behind, "slow"), newKeyServer(t, behind, "refusing")
 	hung.play(hang)

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // TestRestartDuringAnOutage: with cache_dir the gate uses the last good keys immediately;
 // without it, tokens get an outage until the issuer is available again.
 func TestRestartDuringAnOutage(t *testing.T) {
-	k := newKeyServer(t, startDevIDP(t), "kept")
+	k := newKeyServer(t, testbed.Issuers(t), "kept")
 	token := k.token(t)
 	dir := filepath.Join(t.TempDir(), "keys")
 	kept := keysConfig(t, fmt.Sprintf("cache_dir: %q", dir), "", k)
@@ -56,7 +57,7 @@ func TestRestartDuringAnOutage(t *testing.T) {
 // TestKeysPastMaxStale: an issuer's outage has no effect until the keys are older than
 // max_stale; before that, the gate logs warnings.
 func TestKeysPastMaxStale(t *testing.T) {
-	k := newKeyServer(t, startDevIDP(t), "ageing")
+	k := newKeyServer(t, testbed.Issuers(t), "ageing")
 	gate := startGate(t, keysConfig(t, "", "refresh_interval: 1s, max_stale: 3s", k))
 	gate.waitReady(t)
 	c := newCaller(t, startShippedEnvoy(t, gate.address, startApplication(t).address))
@@ -83,7 +84,7 @@ func TestKeysPastMaxStale(t *testing.T) {
 // TestWithdrawnKeyIsRejected: the gate stops trusting a key that the issuer withdraws, in
 // use or not, and other tokens are not affected.
 func TestWithdrawnKeyIsRejected(t *testing.T) {
-	k := newKeyServer(t, startDevIDP(t), "withdrawing")
+	k := newKeyServer(t, testbed.Issuers(t), "withdrawing")
 	withdrawn, old := k.KeyID(), k.token(t)
 	k.publish(t)
 	gate := startGate(t, keysConfig(t, "", "refresh_interval: 1s, unknown_kid_cooldown: 1s", k))

@@ -106,17 +106,6 @@ func (k *keyServer) token(t *testing.T) string {
 	return mint(t, k.Issuer, map[string]any{"sub": "s", "aud": "orders-api"})
 }
 
-// startDevIDP starts an issuer until the test ends.
-func startDevIDP(t *testing.T) *devidp.Server {
-	t.Helper()
-	server, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	return server
-}
-
 // keysConfig returns a configuration that trusts these key servers; settings are further
 // keys of jwks, in flow style. top is the rest of the file.
 func keysConfig(t *testing.T, top, settings string, servers ...*keyServer) string {

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // storm is an attack with a sequence of forged tokens.
@@ -52,7 +54,7 @@ func startStorm(t *testing.T, c *caller, k *keyServer, tokens int, kid func(n in
 // budget allows, and keeps no memory.
 func TestStormOfUnknownKIDs(t *testing.T) {
 	const kids, cooldown = 10_000 / slowdown, time.Second
-	k := newKeyServer(t, startDevIDP(t), "stormed")
+	k := newKeyServer(t, testbed.Issuers(t), "stormed")
 	gate := startGate(t, keysConfig(t, "", "unknown_kid_cooldown: "+cooldown.String(), k))
 	gate.waitReady(t)
 	c := newCaller(t, startShippedEnvoy(t, gate.address, startApplication(t).address))

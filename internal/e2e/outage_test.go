@@ -20,6 +20,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // TestNoGateNoRequest: while jwtgate is down no request passes, and clients get an outage;
@@ -88,15 +89,8 @@ func TestRequestsSurviveRotationAndOutage(t *testing.T) {
 // TestAnUnreachableIssuer: jwtgate serves immediately, public routes work, tokens get 503
 // and never 401, and /readyz fails until the issuer is available.
 func TestAnUnreachableIssuer(t *testing.T) {
-	server, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	issuer, err := server.Add("late", devidp.IssuerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := testbed.Issuers(t)
+	issuer := testbed.Issuer(t, server, "late", devidp.IssuerConfig{})
 	token := mint(t, issuer, map[string]any{"sub": "s", "aud": "a"})
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)

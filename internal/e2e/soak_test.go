@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // truth is the right answers at a time: during a change, those before and after it.
@@ -99,12 +99,7 @@ func soakFile(k *keyServer, list string, v variant) string {
 
 func startSoak(t *testing.T) *soak {
 	t.Helper()
-	behind, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = behind.Close() })
-	s := &soak{rotating: newKeyServer(t, behind, "rotating"), list: testutil.File(t, "revoked.jsonl", "")}
+	s := &soak{rotating: newKeyServer(t, testbed.Issuers(t), "rotating"), list: testutil.File(t, "revoked.jsonl", "")}
 	s.replicas = startReplicas(t, "tcp", testutil.File(t, "jwtgate.yaml", soakFile(s.rotating, s.list, first)))
 	s.feature = &changing{token: mint(t, s.issuers.cruddur, access(nil)), user: "4f0c5b8e-ann", truth: newTruth("403 group_missing")}
 	s.revocable.Store(s.user(t, 0))

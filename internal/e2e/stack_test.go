@@ -18,6 +18,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/testutil"
 	"github.com/jwtgate/jwtgate/internal/testutil/programs"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // gateProcess is a running jwtgate.
@@ -141,29 +142,17 @@ type issuers struct {
 func startIssuers(t *testing.T) issuers {
 	t.Helper()
 	var all issuers
-	serve := func() *devidp.Server {
-		server, err := devidp.Start(devidp.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = server.Close() })
-		return server
-	}
 	add := func(server *devidp.Server, name string, c devidp.IssuerConfig) *devidp.Issuer {
-		issuer, err := server.Add(name, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return issuer
+		return testbed.Issuer(t, server, name, c)
 	}
 	pool := func(id string) string { return "https://cognito-idp.us-west-1.amazonaws.com/" + id }
-	all.server = serve()
+	all.server = testbed.Issuers(t)
 	all.cruddur = add(all.server, "cruddur", devidp.IssuerConfig{ISS: pool("us-west-1_6BpkgoczU")})
 	all.strict = add(all.server, "strict", devidp.IssuerConfig{ISS: pool("us-west-1_AccessOnly"), KeysOf: all.cruddur})
 	all.idonly = add(all.server, "idonly", devidp.IssuerConfig{ISS: pool("us-west-1_IdOnly"), KeysOf: all.cruddur})
 	all.foreign = add(all.server, "foreign", devidp.IssuerConfig{ISS: pool("us-west-1_Foreign"), KeysOf: all.cruddur})
 	all.partner = add(all.server, "partner", devidp.IssuerConfig{Algorithm: "ES256"})
-	silent := serve()
+	silent := testbed.Issuers(t)
 	all.silent = add(silent, "silent", devidp.IssuerConfig{})
 	if err := silent.Pause(); err != nil {
 		t.Fatal(err)

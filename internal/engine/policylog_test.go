@@ -8,19 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/engine"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
-
-func parse(t *testing.T, text string) *config.Config {
-	t.Helper()
-	cfg, err := config.Parse("jwtgate.yaml", []byte(text), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
-}
 
 // TestShadowIsCountedOnce: either the whole gate, or each route that could deny a token.
 func TestShadowIsCountedOnce(t *testing.T) {
@@ -41,7 +32,7 @@ routes:
 		{"nothing", strings.ReplaceAll(routes, ", shadow: true", ""), nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			cfg := parse(t, row.text)
+			cfg := testbed.Config(t, row.text)
 			var got []string
 			for _, r := range engine.Relaxations(cfg) {
 				if r.Kind() == "shadow" {
@@ -63,7 +54,7 @@ routes:
 func TestWarningsAreLogged(t *testing.T) {
 	text := "default: deny\nroutes:\n  - {name: all, match: /**, access: public}\n  - {name: never, match: /a, access: public}\n"
 	logged := func(text string) string {
-		policy, err := gate.Compile(parse(t, text), gate.CompileOptions{})
+		policy, err := gate.Compile(testbed.Config(t, text), gate.CompileOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // TestReload: a changed file becomes active; a wrong one changes no decision, and is
@@ -241,15 +242,7 @@ func TestChangeDuringTheStart(t *testing.T) {
 
 // TestStaysReady: an engine that had keys stays ready when a reload leaves it without.
 func TestStaysReady(t *testing.T) {
-	idp, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = idp.Close() }()
-	home, err := idp.Add("home", devidp.IssuerConfig{Algorithm: "ES256"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	home := testbed.Issuer(t, testbed.Issuers(t), "home", devidp.IssuerConfig{Algorithm: "ES256"})
 	file := testutil.File(t, "jwtgate.yaml", "issuers: {home: {issuer: '"+home.ISS()+"', "+
 		"audiences: [a], algorithms: [ES256], dangerously_allow_http: true}}\n")
 	e := start(t, engine.Source{File: file}, "")

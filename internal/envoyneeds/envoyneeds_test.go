@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/envoy"
-	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/envoyneeds"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // row is a configuration, the edit of the shipped envoy.yaml that it needs, and a part
@@ -23,11 +23,7 @@ type row struct {
 // needs returns what a configuration with one issuer and this text needs.
 func needs(t *testing.T, text string) envoy.Needs {
 	t.Helper()
-	text = "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n" + text
-	cfg, err := config.Parse("jwtgate.yaml", []byte(text), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := testbed.Config(t, "issuers: {pool: {cognito: us-west-1_6BpkgoczU, clients: [web]}}\n"+text)
 	policy, err := gate.Compile(cfg, gate.CompileOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/extauthz"
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/telemetry"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // fixture is a gRPC server on loopback, the gate behind it, the issuer behind
@@ -60,15 +61,8 @@ routes:
 func start(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{audit: &lines{}, logs: &lines{}}
-	idp, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = idp.Close() })
-	f.idp = idp
-	if f.home, err = idp.Add("home", devidp.IssuerConfig{Algorithm: "ES256"}); err != nil {
-		t.Fatal(err)
-	}
+	f.idp = testbed.Issuers(t)
+	f.home = testbed.Issuer(t, f.idp, "home", devidp.IssuerConfig{Algorithm: "ES256"})
 	f.gate = newGate(t, yaml, map[string]string{"ISS": f.home.ISS()}, nil)
 	f.metrics = telemetry.NewMetrics(telemetry.Build{})
 	f.serve(t, extauthz.NewServer(f.gate, observers(f.audit, f.metrics), slog.New(slog.NewJSONHandler(f.logs, nil)), nil, 1000))

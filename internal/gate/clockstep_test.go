@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // steppedClock behaves like the machine's clock after it was set: its wall time jumps, and
@@ -46,7 +47,7 @@ func TestSteppedClockIsOne(t *testing.T) {
 func TestClockStepsBack(t *testing.T) {
 	const hour = 3600
 	c := &steppedClock{}
-	server := serve(t)
+	server := testbed.Issuers(t)
 	home := addIssuer(t, server, "home", "")
 	cfg := parse(t, `
 issuers:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // publicYAML needs no issuer and no network.
@@ -103,7 +104,7 @@ func TestGateAccessors(t *testing.T) {
 
 // Before it has any key, a gate allows public requests and denies tokens with an outage.
 func TestDecidesAtOnce(t *testing.T) {
-	server := serve(t)
+	server := testbed.Issuers(t)
 	home := addIssuer(t, server, "home", "")
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/identity"
 	"github.com/jwtgate/jwtgate/internal/request"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // hostile is part of every value that a hostile client can choose, so that tests find these
@@ -80,7 +81,7 @@ func start(t *testing.T) *fixture {
 func startWith(t *testing.T, yaml string) *fixture {
 	t.Helper()
 	w := &fixture{clock: &clock{}}
-	live, dark, dim := serve(t), serve(t), serve(t)
+	live, dark, dim := testbed.Issuers(t), testbed.Issuers(t), testbed.Issuers(t)
 	w.home = addIssuer(t, live, "home", "")
 	if _, err := w.home.AddKey("ES384"); err != nil {
 		t.Fatal(err)
@@ -142,28 +143,10 @@ func openCompiled(t *testing.T, cfg *config.Config, c gate.CompileOptions, o gat
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func serve(t *testing.T) *devidp.Server {
-	t.Helper()
-	server, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server
-}
-
 // add adds an issuer to a server. If iss is empty, the issuer's URL is its iss.
 func addIssuer(t *testing.T, server *devidp.Server, name, iss string) *devidp.Issuer {
 	t.Helper()
-	i, err := server.Add(name, devidp.IssuerConfig{ISS: iss, Algorithm: "ES256"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return i
+	return testbed.Issuer(t, server, name, devidp.IssuerConfig{ISS: iss, Algorithm: "ES256"})
 }
 
 // parse parses a config, which must have no mistakes.

@@ -11,6 +11,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/gate"
 	"github.com/jwtgate/jwtgate/internal/request"
 	"github.com/jwtgate/jwtgate/internal/signer"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 const outageYAML = `
@@ -51,7 +52,7 @@ type (
 )
 
 func outageOfAll(t *testing.T, check checkOutage, allowed checkEnded) {
-	server := serve(t)
+	server := testbed.Issuers(t)
 	home := addIssuer(t, server, "home", "")
 	cfg := parse(t, outageYAML, map[string]string{"ISS": home.ISS()})
 	now := &clock{}
@@ -113,7 +114,7 @@ func outageAtFirst(t *testing.T, check checkOutage, allowed checkEnded) {
 // outageByAlgorithm has an issuer none of whose keys fits its algorithms. The keys are
 // fetched, so that is not a fix.
 func outageByAlgorithm(t *testing.T, check checkOutage, allowed checkEnded) {
-	server := serve(t)
+	server := testbed.Issuers(t)
 	home := addIssuer(t, server, "home", "") // ES256
 	kid, err := home.AddKey("ES384")
 	if err != nil {

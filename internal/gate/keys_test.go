@@ -6,12 +6,13 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // A token is verified with the keys of the issuer whose configured iss is byte for byte the
 // token's. The two issuers differ in a final slash, so a lookup that trims it confuses them.
 func TestKeysAreOfTheExactIssuer(t *testing.T) {
-	server := serve(t)
+	server := testbed.Issuers(t)
 	bare, slash := addIssuer(t, server, "bare", "https://issuer.example"), addIssuer(t, server, "slash", "https://issuer.example/")
 	cfg := parse(t, `
 issuers:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // Issuers that are in both configs keep their keys without a fetch, even if they are down.
@@ -54,7 +55,7 @@ func TestReloadTakesIssuersOver(t *testing.T) {
 func TestReloadWaitsForNewIssuers(t *testing.T) {
 	g := open(t, parse(t, publicYAML, nil), gate.Options{Logger: quiet()})
 	for i := range 5 {
-		home := addIssuer(t, serve(t), fmt.Sprintf("home-%d", i), "")
+		home := addIssuer(t, testbed.Issuers(t), fmt.Sprintf("home-%d", i), "")
 		next := parse(t, `issuers: {home: {issuer: "${ISS}", audiences: [a], algorithms: [ES256], dangerously_allow_http: true}}`,
 			map[string]string{"ISS": home.ISS()})
 		raw := mint(t, home, map[string]any{"aud": "a", "sub": "s"})

@@ -9,12 +9,13 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // TestReload: a reload replaces the config and keeps the keys of an issuer that is in both
 // configs, although its server is down.
 func TestReload(t *testing.T) {
-	server := serve(t)
+	server := testbed.Issuers(t)
 	home := addIssuer(t, server, "home", "")
 	variables := map[string]string{"ISS": home.ISS()}
 	const issuers = `

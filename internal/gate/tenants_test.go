@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/gate"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 const anyTenantYAML = `
@@ -28,7 +29,7 @@ func tenant(id string, changed map[string]any) map[string]any {
 // An issuer that accepts any tenant tells the tenants apart, and the application which it is.
 func TestAnyTenant(t *testing.T) {
 	const one, two = "aaaaaaaa-2222-4333-8444-555555555555", "bbbbbbbb-2222-4333-8444-555555555555"
-	entra := addIssuer(t, serve(t), "entra", "https://login.microsoftonline.com/common/v2.0")
+	entra := addIssuer(t, testbed.Issuers(t), "entra", "https://login.microsoftonline.com/common/v2.0")
 	g := open(t, parse(t, anyTenantYAML, map[string]string{"KEYS": entra.JWKSURL()}), gate.Options{Logger: quiet()})
 	for _, row := range []struct {
 		name, path string
@@ -66,7 +67,7 @@ func TestAnyTenant(t *testing.T) {
 // Tokens with made-up tenants cause no more fetches than tokens with made-up keys do, and no
 // tenant has state of its own.
 func TestAnyTenantIsBounded(t *testing.T) {
-	entra := addIssuer(t, serve(t), "entra", "https://login.microsoftonline.com/common/v2.0")
+	entra := addIssuer(t, testbed.Issuers(t), "entra", "https://login.microsoftonline.com/common/v2.0")
 	g := open(t, parse(t, anyTenantYAML, map[string]string{"KEYS": entra.JWKSURL()}), gate.Options{Logger: quiet()})
 	for n := range 1000 {
 		id := fmt.Sprintf("aaaaaaaa-2222-4333-8444-%012x", n)

@@ -151,6 +151,7 @@ func table() map[string]row {
 		"internal/signer":            {modules: []string{jwt, "github.com/MicahParks/jwkset"}, never: []string{network, webNetwork}},
 		"internal/testutil":          {never: []string{webNetwork}},
 		"internal/testutil/programs": {own: []string{"internal/testutil"}},
+		"internal/testutil/testbed":  {own: []string{"internal/config", "internal/devidp"}},
 		"internal/token/tokentest": {
 			own: []string{"internal/config", "internal/signer", "internal/token"}, never: []string{network, webNetwork},
 		},
@@ -253,7 +254,7 @@ func TestOnlyTheDemoCommandKnowsTheDemo(t *testing.T) {
 		for _, spec := range s.Imports {
 			switch imported(spec) {
 			case modulePath + "/internal/demo", modulePath + "/internal/devidp":
-				if s.name != "cmd/jwtgate/demo.go" && s.dir != "internal/demo" {
+				if s.name != "cmd/jwtgate/demo.go" && s.dir != "internal/demo" && s.dir != "internal/testutil/testbed" {
 					t.Errorf("%s imports %s", s.at(spec), imported(spec))
 				}
 			}

@@ -9,12 +9,13 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/policytest"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // FuzzLoad: any file has cases with different positions, or mistakes with positions
 // inside the file and texts of one line.
 func FuzzLoad(f *testing.F) {
-	cfg := configOf(f, twoIssuers+someRoutes)
+	cfg := testbed.Config(f, twoIssuers+someRoutes)
 	seed, err := os.ReadFile(filepath.Join("testdata", "cases.yaml"))
 	if err != nil {
 		f.Fatal(err)

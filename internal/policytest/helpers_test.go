@@ -35,16 +35,6 @@ const someRoutes = `routes:
   - {name: other, match: /other, hosts: [other.example]}
 `
 
-// configOf parses a config that must have no mistakes.
-func configOf(t testing.TB, yaml string) *config.Config {
-	t.Helper()
-	cfg, err := config.Parse("jwtgate.yaml", []byte(yaml), nil)
-	if err != nil {
-		t.Fatalf("the test's config:\n%v", err)
-	}
-	return cfg
-}
-
 // casesOf parses cases that must have no mistakes.
 func casesOf(t testing.TB, cfg *config.Config, yaml string) []policytest.Case {
 	t.Helper()

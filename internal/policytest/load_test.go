@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/policytest"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // okay is a valid expectation, so that the mistake of a row is the only one.
@@ -17,7 +18,7 @@ const okay = "expect: {verdict: allow}"
 
 // All mistakes are reported at once, each with its position and the expected value.
 func TestMistakes(t *testing.T) {
-	cfg := configOf(t, twoIssuers+someRoutes)
+	cfg := testbed.Config(t, twoIssuers+someRoutes)
 	for name, row := range map[string]struct{ file, want string }{
 		"no mapping": {"- a", `cases.yaml:1:1: the file is a list; expected a mapping with keys such as cases`},
 		"no cases":   {"tokens: {}", `cases.yaml:1:1: cases is missing; expected cases: and a list of them`},
@@ -185,7 +186,7 @@ func mistaken(t *testing.T, cfg *config.Config, file, want string) {
 }
 
 func TestMistakesWithoutIssuers(t *testing.T) {
-	cfg := configOf(t, "routes: [{match: /, access: public}]\ndefault: deny\n")
+	cfg := testbed.Config(t, "routes: [{match: /, access: public}]\ndefault: deny\n")
 	mistaken(t, cfg, one("request: GET /", "token: {}", okay),
 		`cases.yaml:3:5: cases[0].token needs an issuer to sign it, but the config has none; write {raw: TEXT}, or token: none`)
 	mistaken(t, cfg, one("request: GET /", "token: {issuer: a}", okay),
@@ -194,7 +195,7 @@ func TestMistakesWithoutIssuers(t *testing.T) {
 
 // Invalid YAML, and YAML whose meaning is not the obvious one.
 func TestRefusedYAML(t *testing.T) {
-	cfg := configOf(t, twoIssuers+someRoutes)
+	cfg := testbed.Config(t, twoIssuers+someRoutes)
 	for name, row := range map[string]struct{ file, want string }{
 		"empty":     {"", `cases.yaml:1:1: the file is empty; expected a mapping with keys such as cases`},
 		"a mark":    {"---", `cases.yaml:1:4: the file is empty; expected a mapping with keys such as cases`},
@@ -223,7 +224,7 @@ func TestRefusedYAML(t *testing.T) {
 
 func TestLoadReadsFilesInTheirOrder(t *testing.T) {
 	dir := t.TempDir()
-	cfg := configOf(t, twoIssuers+someRoutes)
+	cfg := testbed.Config(t, twoIssuers+someRoutes)
 	b, a := write(t, dir, "b.yaml", one("request: GET /b", okay)), write(t, dir, "a.yaml", one("name: first", "request: GET /a", okay))
 	cases, err := policytest.Load([]string{b, a}, cfg)
 	if err != nil || len(cases) != 2 || cases[0].Name != "GET /b" || cases[1].Name != "first" {
@@ -249,7 +250,7 @@ func TestLoadReadsFilesInTheirOrder(t *testing.T) {
 
 func TestLoadBoundsTheNumberOfCases(t *testing.T) {
 	dir := t.TempDir()
-	cfg := configOf(t, "routes: [{name: open, match: /open, access: public}]\ndefault: deny\n")
+	cfg := testbed.Config(t, "routes: [{name: open, match: /open, access: public}]\ndefault: deny\n")
 	row := "- {request: GET /open, expect: {verdict: allow}}\n"
 	full := write(t, dir, "full.yaml", "cases:\n"+strings.Repeat(row, policytest.MaxCases))
 	if cases, err := policytest.Load([]string{full}, cfg); err != nil || len(cases) != policytest.MaxCases {

@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/internal/policytest"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // Each kind of failure shows the expected and the actual values, the reason and a hint,
 // on aligned lines.
 func TestFailureTexts(t *testing.T) {
-	cfg := configOf(t, twoIssuers+someRoutes+"cors: {preflight: pass}\n")
+	cfg := testbed.Config(t, twoIssuers+someRoutes+"cors: {preflight: pass}\n")
 	for name, row := range map[string]struct{ file, want string }{
 		"denied, and was to be allowed": {"tokens: {bob: {issuer: cruddur}}\n" + one("name: bob may list", "request: GET /admin/1", "token: bob",
 			"expect: {verdict: allow, status: 200, headers: {x-user-id: bob}, removed: [cookie]}"), `
@@ -136,7 +137,7 @@ FAIL  cases.yaml:2:5  GET /page
 }
 
 func TestSummary(t *testing.T) {
-	cfg := configOf(t,
+	cfg := testbed.Config(t,
 		oneIssuer+"routes: [{name: open, match: /open, access: public}, {name: shut, match: /shut, access: deny}]\ndefault: deny\n")
 	for name, row := range map[string]struct{ file, want string }{
 		"one of each": {`
@@ -182,7 +183,7 @@ type suites struct {
 
 func TestWriteJUnit(t *testing.T) {
 	dir := t.TempDir()
-	cfg := configOf(t, twoIssuers+someRoutes)
+	cfg := testbed.Config(t, twoIssuers+someRoutes)
 	a := write(t, dir, "a.yaml", one("name: '<a> & \"b\" ]]>'", "request: GET /admin/1", "expect: {verdict: allow}"))
 	b := write(t, dir, "b.yaml", one("request: GET /api/health", okay)+"  - {request: GET /any, expect: {reason: credential_missing}}\n")
 	cases, err := policytest.Load([]string{a, b}, cfg)
@@ -230,7 +231,7 @@ hint     the case sends no token; give it one with token:`
 // whatever the reason for the denial.
 func TestReportsHoldNoToken(t *testing.T) {
 	const secret = "c2VjcmV0.c2VjcmV0.c2VjcmV0"
-	cfg := configOf(t, twoIssuers+someRoutes)
+	cfg := testbed.Config(t, twoIssuers+someRoutes)
 	report := run(t, cfg, `
 cases:
   - {request: GET /stream, token: {raw: `+secret+`}, expect: {verdict: allow}}
@@ -262,7 +263,7 @@ var errFull = errors.New("no space")
 func (full) Write([]byte) (int, error) { return 0, errFull }
 
 func TestReportsSayThatTheyWereNotWritten(t *testing.T) {
-	report := run(t, configOf(t, twoIssuers), one("request: GET /", okay))
+	report := run(t, testbed.Config(t, twoIssuers), one("request: GET /", okay))
 	if err := report.WriteText(full{}); !errors.Is(err, errFull) {
 		t.Errorf("text: got %v", err)
 	}

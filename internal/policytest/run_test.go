@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jwtgate/jwtgate/internal/policytest"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // Each row is a case that passes only if its token, source and time are those in the
@@ -227,7 +228,7 @@ cases:
 `},
 	} {
 		t.Run(name, func(t *testing.T) {
-			report := run(t, configOf(t, row.config), row.cases)
+			report := run(t, testbed.Config(t, row.config), row.cases)
 			if report.Failed() > 0 || len(report.Results) == 0 {
 				t.Error(text(t, report))
 			}
@@ -239,7 +240,7 @@ cases:
 func TestEveryAlgorithm(t *testing.T) {
 	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"} {
 		t.Run(alg, func(t *testing.T) {
-			cfg := configOf(t, "issuers: {one: {issuer: 'https://one.example', audiences: [api], algorithms: ["+alg+"]}}\n")
+			cfg := testbed.Config(t, "issuers: {one: {issuer: 'https://one.example', audiences: [api], algorithms: ["+alg+"]}}\n")
 			report := run(t, cfg, one("request: GET /", "token: {}", "expect: {reason: allowed}"))
 			if report.Failed() > 0 {
 				t.Error(text(t, report))
@@ -256,7 +257,7 @@ func TestManyUnknownKIDs(t *testing.T) {
 		cases += "  - {request: GET /api/home, token: {issuer: cruddur, header: {kid: " + kid + "}}, expect: {reason: key_unknown}}\n" +
 			"  - {request: GET /api/feed, token: {issuer: cruddur, header: {kid: x" + kid + "}}, expect: {reason: anonymous_invalid}}\n"
 	}
-	if report := run(t, configOf(t, twoIssuers+someRoutes), cases); report.Failed() > 0 {
+	if report := run(t, testbed.Config(t, twoIssuers+someRoutes), cases); report.Failed() > 0 {
 		t.Error(text(t, report))
 	}
 }
@@ -286,7 +287,7 @@ func TestResolveTimes(t *testing.T) {
 }
 
 func TestDefaultRouteIsTheGates(t *testing.T) {
-	report := run(t, configOf(t, twoIssuers), one("request: GET /", "expect: {verdict: deny, route: default}"))
+	report := run(t, testbed.Config(t, twoIssuers), one("request: GET /", "expect: {verdict: deny, route: default}"))
 	if report.Failed() != 0 || len(report.Routes) != 1 || report.Routes[0] != "default" {
 		t.Errorf("routes %q\n%s", report.Routes, text(t, report))
 	}
@@ -302,7 +303,7 @@ func TestExampleCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := run(t, configOf(t, string(file)), string(data))
+	report := run(t, testbed.Config(t, string(file)), string(data))
 	const want = "6 cases, 0 failed; 4 of 4 routes matched\n"
 	if got := text(t, report); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)

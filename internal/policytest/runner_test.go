@@ -14,6 +14,7 @@ import (
 
 	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/policytest"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // watched is a context that calls back when [policytest.Run] checks whether it has
@@ -50,7 +51,7 @@ func (w *watched) Err() error {
 func TestRunLeavesNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	cfg := configOf(t, twoIssuers+someRoutes+"cache_dir: "+filepath.Join(dir, "cache")+"\n")
+	cfg := testbed.Config(t, twoIssuers+someRoutes+"cache_dir: "+filepath.Join(dir, "cache")+"\n")
 	seen := 0
 	ctx := watch(t, false, func() {
 		err := filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
@@ -113,7 +114,7 @@ issuers:
   served: {issuer: "https://two.invalid/", prefix: "two:", audiences: [api],
       jwks: {uri: "https://two.invalid/keys", ca_file: not-there.pem, proxy: "http://proxy.invalid:3128"}}
 `
-	cfg, before := configOf(t, yaml), configOf(t, yaml)
+	cfg, before := testbed.Config(t, yaml), testbed.Config(t, yaml)
 	report := run(t, cfg, `
 cases:
   - {request: GET /, token: {issuer: filed}, expect: {verdict: allow}}
@@ -128,14 +129,14 @@ cases:
 }
 
 func TestRunEndsWithItsContext(t *testing.T) {
-	cfg := configOf(t, twoIssuers+someRoutes)
+	cfg := testbed.Config(t, twoIssuers+someRoutes)
 	cases := casesOf(t, cfg, one("request: GET /admin/1", "expect: {verdict: deny}"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if report, err := policytest.Run(ctx, cfg, cases); !errors.Is(err, context.Canceled) || report != nil {
 		t.Errorf("got %v, %v", report, err)
 	}
-	open := configOf(t, "routes: [{match: /open, access: public}]\ndefault: deny\n")
+	open := testbed.Config(t, "routes: [{match: /open, access: public}]\ndefault: deny\n")
 	report, err := policytest.Run(ctx, open, casesOf(t, open, one("request: GET /open", okay)))
 	if want := "stopped after 0 of 1 cases: context canceled"; err == nil || err.Error() != want || report != nil {
 		t.Errorf("got %v, %v, want %s", report, err, want)
@@ -145,7 +146,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 // A case that times out is denied like any request, but it does not pass even if it
 // expects a denial.
 func TestUndecidedCaseFails(t *testing.T) {
-	cfg := configOf(t, oneIssuer+"routes: [{match: /shut, access: deny}]\n")
+	cfg := testbed.Config(t, oneIssuer+"routes: [{match: /shut, access: deny}]\n")
 	cases := casesOf(t, cfg, one("request: GET /shut", "expect: {verdict: deny}"))
 	report, err := policytest.Run(watch(t, true, func() {}), cfg, cases)
 	want := "cases.yaml:2:5: the case could not be decided (deadline): the call ended before the request was decided"
@@ -155,7 +156,7 @@ func TestUndecidedCaseFails(t *testing.T) {
 }
 
 func TestRunReportsMistakesOfTheConfig(t *testing.T) {
-	cfg := configOf(t, "issuers: {a: {issuer: 'https://one.example/', audiences: [api]}}\nroutes: [{match: GETT}]\n")
+	cfg := testbed.Config(t, "issuers: {a: {issuer: 'https://one.example/', audiences: [api]}}\nroutes: [{match: GETT}]\n")
 	_, err := policytest.Run(t.Context(), cfg, nil)
 	var mistakes config.Mistakes
 	if !errors.As(err, &mistakes) || len(mistakes) != 1 || mistakes[0].Pos.Line != 2 {
@@ -165,7 +166,7 @@ func TestRunReportsMistakesOfTheConfig(t *testing.T) {
 
 func TestRunSaysThatItHasNoDirectory(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
-	_, err := policytest.Run(t.Context(), configOf(t, twoIssuers), nil)
+	_, err := policytest.Run(t.Context(), testbed.Config(t, twoIssuers), nil)
 	if !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "creating a directory for the key sets: ") {
 		t.Errorf("got %v", err)
 	}
@@ -173,8 +174,8 @@ func TestRunSaysThatItHasNoDirectory(t *testing.T) {
 
 // Cases that were loaded for one config cannot be run with another.
 func TestCasesOfAnotherConfig(t *testing.T) {
-	first := configOf(t, "issuers: {a: {issuer: 'https://one.example/', audiences: [api], algorithms: [ES256]}}\n")
-	second := configOf(t, "issuers: {b: {issuer: 'https://one.example/', audiences: [api], algorithms: [ES256]}}\n")
+	first := testbed.Config(t, "issuers: {a: {issuer: 'https://one.example/', audiences: [api], algorithms: [ES256]}}\n")
+	second := testbed.Config(t, "issuers: {b: {issuer: 'https://one.example/', audiences: [api], algorithms: [ES256]}}\n")
 	_, err := policytest.Run(t.Context(), second, casesOf(t, first, one("request: GET /", "token: {issuer: a}", okay)))
 	if want := `cases.yaml:2:5: the config has no issuer "a"; load the cases for this config`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -184,7 +185,7 @@ func TestCasesOfAnotherConfig(t *testing.T) {
 // Ten thousand cases run fast enough that nobody has to split them.
 func TestManyCasesAreQuick(t *testing.T) {
 	const limit = 30 * time.Second
-	cfg := configOf(t, "routes: [{name: open, match: /open, access: public}]\ndefault: deny\n")
+	cfg := testbed.Config(t, "routes: [{name: open, match: /open, access: public}]\ndefault: deny\n")
 	cases := casesOf(t, cfg, "cases:\n"+strings.Repeat("- {request: GET /open, expect: {verdict: allow}}\n", policytest.MaxCases))
 	began := time.Now()
 	report, err := policytest.Run(t.Context(), cfg, cases)

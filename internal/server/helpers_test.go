@@ -161,26 +161,6 @@ func askBy(t *testing.T, transport credentials.TransportCredentials, address, pa
 	return reason
 }
 
-// startIDP returns a server of issuers on loopback.
-func startIDP(t *testing.T) *devidp.Server {
-	t.Helper()
-	idp, err := devidp.Start(devidp.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = idp.Close() })
-	return idp
-}
-
-func addIssuer(t *testing.T, idp *devidp.Server, name string, c devidp.IssuerConfig) *devidp.Issuer {
-	t.Helper()
-	i, err := idp.Add(name, c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return i
-}
-
 func mint(t *testing.T, i *devidp.Issuer, claims map[string]any) string {
 	t.Helper()
 	token, err := i.Mint(claims, 0)

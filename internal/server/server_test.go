@@ -19,6 +19,7 @@ import (
 	"github.com/jwtgate/jwtgate/internal/devidp"
 	"github.com/jwtgate/jwtgate/internal/server"
 	"github.com/jwtgate/jwtgate/internal/testutil"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // homeYAML has one issuer, on loopback.
@@ -32,7 +33,7 @@ routes: [{name: open, match: /open, access: public}]
 }
 
 func TestServe(t *testing.T) {
-	home := addIssuer(t, startIDP(t), "home", devidp.IssuerConfig{Algorithm: "ES256"})
+	home := testbed.Issuer(t, testbed.Issuers(t), "home", devidp.IssuerConfig{Algorithm: "ES256"})
 	s := serve(t, homeYAML(home))
 	s.wait(t, "serving")
 	for what, address := range map[string]string{"server": s.listen, "admin": s.admin} {
@@ -153,8 +154,8 @@ func TestDecisionsHaveNoLevel(t *testing.T) {
 
 func TestServeFromTheEnvironment(t *testing.T) {
 	const pool = "us-west-1_6BpkgoczU"
-	idp := startIDP(t)
-	issuer := addIssuer(t, idp, pool, devidp.IssuerConfig{ISS: "https://cognito-idp.us-west-1.amazonaws.com/" + pool})
+	idp := testbed.Issuers(t)
+	issuer := testbed.Issuer(t, idp, pool, devidp.IssuerConfig{ISS: "https://cognito-idp.us-west-1.amazonaws.com/" + pool})
 	s := run(t, server.Config{Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Getenv: environment(map[string]string{
 		"COGNITO_USER_POOLS_ID": pool, "COGNITO_CLIENT_ID": "3v5exampleclient", "AWS_DEFAULT_REGION": "us-west-1",
 		"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": idp.URL(),
@@ -219,8 +220,8 @@ func TestMistakes(t *testing.T) {
 // TestServeWithoutKeys: a server starts although an issuer is unreachable. It answers
 // public requests, reports an outage to others, and is not ready.
 func TestServeWithoutKeys(t *testing.T) {
-	idp := startIDP(t)
-	home := addIssuer(t, idp, "home", devidp.IssuerConfig{Algorithm: "ES256"})
+	idp := testbed.Issuers(t)
+	home := testbed.Issuer(t, idp, "home", devidp.IssuerConfig{Algorithm: "ES256"})
 	if err := idp.Pause(); err != nil {
 		t.Fatal(err)
 	}

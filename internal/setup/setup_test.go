@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/jwtgate/jwtgate/envoy"
-	"github.com/jwtgate/jwtgate/internal/config"
 	"github.com/jwtgate/jwtgate/internal/setup"
+	"github.com/jwtgate/jwtgate/internal/testutil/testbed"
 )
 
 // rendered returns a file that init writes.
@@ -24,15 +24,6 @@ func rendered(t *testing.T, o envoy.InitOptions, name string) []byte {
 	return result.Files[at].Data
 }
 
-func parse(t *testing.T, text string) *config.Config {
-	t.Helper()
-	cfg, err := config.Parse("jwtgate.yaml", []byte(text), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
-}
-
 // TestWhatInitWroteLacksNothing: a second init with the same options has nothing to say.
 func TestWhatInitWroteLacksNothing(t *testing.T) {
 	for _, o := range []envoy.InitOptions{
@@ -41,7 +32,7 @@ func TestWhatInitWroteLacksNothing(t *testing.T) {
 		{Provider: &envoy.Provider{Name: "okta", Parameters: []envoy.Setting{{Key: "domain", Value: "a.okta.com"}}},
 			Audience: "api", App: "app:3000"},
 	} {
-		if lines := setup.Configuration(parse(t, string(rendered(t, o, "jwtgate.yaml"))), o); len(lines) > 0 {
+		if lines := setup.Configuration(testbed.Config(t, string(rendered(t, o, "jwtgate.yaml"))), o); len(lines) > 0 {
 			t.Errorf("jwtgate.yaml: %q", lines)
 		}
 		compose := rendered(t, o, "compose.yaml")
@@ -91,7 +82,7 @@ func TestConfiguration(t *testing.T) {
 		{"an origin that Envoy may have", pool, envoy.InitOptions{Origins: []string{"https://b.example"}}, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if got := setup.Configuration(parse(t, row.config), row.o); !slices.Equal(got, row.want) {
+			if got := setup.Configuration(testbed.Config(t, row.config), row.o); !slices.Equal(got, row.want) {
 				t.Errorf("got %q, want %q", got, row.want)
 			}
 		})
@@ -122,7 +113,7 @@ func TestConfigurationThatIsAdded(t *testing.T) {
 			Name: "cloudflare-access", Header: "cf-access-jwt-assertion", Parameters: []envoy.Setting{{Key: "team", Value: "a"}}}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			lines := setup.Configuration(parse(t, "issuers: {"+one+row.rest+"}\n"), row.o)
+			lines := setup.Configuration(testbed.Config(t, "issuers: {"+one+row.rest+"}\n"), row.o)
 			_, added, found := strings.Cut(lines[0], "add to it: ")
 			if needs := slices.ContainsFunc(lines, func(l string) bool {
 				return strings.HasPrefix(l, `issuers.main needs prefix: ""`)
@@ -147,7 +138,7 @@ func TestConfigurationThatIsAdded(t *testing.T) {
 				text += "tokens: {from: [bearer, {cookie: " + l.SessionSource() + "}]}\nidentity: {strip_cookies: ['" +
 					strings.Join(l.StripCookies(), "', '") + "']}\n"
 			}
-			if again := setup.Configuration(parse(t, text), row.o); len(again) > 0 {
+			if again := setup.Configuration(testbed.Config(t, text), row.o); len(again) > 0 {
 				t.Errorf("it still lacks %q:\n%s", again, text)
 			}
 		})
