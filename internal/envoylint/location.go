@@ -90,3 +90,11 @@ func ofClient(name, argument string) bool {
 	}
 	return slices.Contains([]string{"PATH", "QUERY_PARAM", "QUERY_PARAMS", "COALESCE", "REQUESTED_SERVER_NAME"}, name)
 }
+
+// group returns a group of a match; empty if it did not take part.
+func group(text string, match []int, n int) string {
+	if match[2*n] < 0 {
+		return ""
+	}
+	return text[match[2*n]:match[2*n+1]]
+}
