@@ -3,6 +3,7 @@ package envoylint
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -148,11 +149,21 @@ func excludes(filter *value, path string) bool {
 // everyCallback reports whether a condition holds for the path of each callback. If the path
 // is not one exact text, it does not.
 func (m *manager) everyCallback(holds func(path string) bool) bool {
-	return !slices.ContainsFunc(m.signIns(), func(config *value) bool {
-		path := config.get("redirect_path_matcher", "path")
-		exact := path.get("exact")
-		return !exact.there() || path.get("ignore_case").is() || !holds(exact.text)
-	})
+	const most = 1000
+	if !m.callbacksKnown {
+		m.callbacksKnown = true
+		paths := map[string]bool{}
+		for _, config := range m.signIns() {
+			path := config.get("redirect_path_matcher", "path")
+			exact := path.get("exact")
+			if !exact.there() || path.get("ignore_case").is() || len(paths) > most {
+				return false
+			}
+			paths[exact.text] = true
+		}
+		m.callbackPaths = slices.Sorted(maps.Keys(paths))
+	}
+	return m.callbackPaths != nil && !slices.ContainsFunc(m.callbackPaths, func(path string) bool { return !holds(path) })
 }
 
 // ownRecords returns what an access logger records without a format.

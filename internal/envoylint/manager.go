@@ -17,6 +17,11 @@ type manager struct {
 	known          []hop
 	signInsKnown   bool
 	signInConfigs  []*value
+	signInsChecked bool
+	// callbackPaths are the paths of sign-ins, each once, once they are known; nil if one of
+	// them is no exact path, or if there are too many to compare with each log.
+	callbackPaths  []string
+	callbacksKnown bool
 }
 
 // chain is a list of HTTP filters of a connection manager: the manager's own list, or

@@ -20,9 +20,10 @@ func (l *linter) signIn(c *chain) {
 			l.report("oauth2-after-ext-authz", f.entry, "the gate is asked before %s has decrypted the session's cookies", f.name)
 		}
 	}
-	if filters == 0 {
+	if filters == 0 || c.signInsChecked {
 		return
 	}
+	c.signInsChecked = true
 	for _, config := range configs {
 		l.oauth2Cookies(config)
 		l.oauth2Token(config)
@@ -74,8 +75,10 @@ func (m *manager) signIns() []*value {
 		return m.signInConfigs
 	}
 	m.signInsKnown = true
+	seen := map[*value]bool{}
 	add := func(settings *value) {
-		if config := settings.get("config"); config.there() && !slices.Contains(m.signInConfigs, config) {
+		if config := settings.get("config"); config.there() && !seen[config] {
+			seen[config] = true
 			m.signInConfigs = append(m.signInConfigs, config)
 		}
 	}
