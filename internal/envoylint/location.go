@@ -32,12 +32,21 @@ func (l *linter) pages(m *manager) {
 		}
 		format.scalars(func(text string, at *value) {
 			for _, found := range command.FindAllStringSubmatch(text, -1) {
-				if ofClient(found[1], strings.ToLower(found[2])) || found[1] == "RESPONSE_CODE_DETAILS" {
+				argument := strings.ToLower(found[2])
+				switch ownID := found[1] == "REQ" && argument == "x-request-id" && m.makesRequestIDs(); {
+				case !ownID && ofClient(found[1], argument), found[1] == "RESPONSE_CODE_DETAILS":
 					l.report("page-of-request", at, "the page contains %%%s%%", found[1])
 				}
 			}
 		})
 	})
+}
+
+// makesRequestIDs reports whether Envoy replaces the request ID of every client.
+func (m *manager) makesRequestIDs() bool {
+	generate := m.hcm.get("generate_request_id")
+	return m.hcm.get("use_remote_address").is() && (generate.is() || !generate.there()) &&
+		!m.hcm.has("internal_address_config", "request_id_extension") && !m.hcm.get("preserve_external_request_id").is()
 }
 
 // below reports whether a value is in a field with a name.

@@ -1,6 +1,7 @@
 package envoylint_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,17 @@ func TestPages(t *testing.T) {
 			}
 			wantFindings(t, lint(t, loginWith(t, fixed, text), loginGate(), envoylint.Plain), want...)
 		})
+	}
+	const address = "          use_remote_address: true\n"
+	for _, lines := range []string{
+		"use_remote_address: false", "use_remote_address: true\n          preserve_external_request_id: true",
+		"use_remote_address: true\n          generate_request_id: false",
+		"use_remote_address: true\n          internal_address_config: { unix_sockets: true }",
+	} {
+		report := lint(t, loginWith(t, address, "          "+lines+"\n"), loginGate(), envoylint.Plain)
+		if found := ids(report); !slices.Contains(found, "page-of-request") {
+			t.Errorf("%s: the client chooses the request ID in the page; found %q", lines, found)
+		}
 	}
 	const body = "                  title: Service Unavailable\n"
 	wantFindings(t, lint(t, loginWith(t, body, body+"                  path: \"%REQ(:PATH)%\"\n"), loginGate(), envoylint.Plain)) // JSON

@@ -116,7 +116,7 @@ func table() map[string]row {
 			own: []string{
 				"envoy", "internal/config", "internal/envoyproto", "internal/identity", "internal/quote", "internal/re2size", "internal/terminal",
 			},
-			modules: []string{yaml, "google.golang.org/protobuf"},
+			modules: []string{yaml, "google.golang.org/protobuf", "cel.dev/cel-go"},
 			never:   []string{network, webNetwork},
 		},
 		"internal/envoyneeds": {
