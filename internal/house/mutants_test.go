@@ -210,7 +210,7 @@ func mutants() []mutant {
 		{"8 claims: access tokens that look like ID tokens", use, `if isAccessToken(claims, typ) || idTokenClaim`, `if idTokenClaim`},
 		{"8 claims: logout tokens", use, `case typ == "logout+jwt", strings.EqualFold(kind, "Logout"):`, `case false:`},
 		{"8 claims: security events", use, `case typ == "secevent+jwt", claims["events"] != nil:`, `case false:`},
-		{"8 claims: refresh tokens", use, `case strings.EqualFold(kind, "Refresh"), strings.EqualFold(kind, "Offline"):`, `case false:`},
+		{"8 claims: refresh tokens", use, `case refreshClaim(claims) != "":`, `case false:`},
 		{"8 claims: bound tokens", claims, `if !i.boundAsBearer && t.Claims()["cnf"] != nil {`, `if false {`},
 		{"8 claims: subject", claims, `if subject == "" {
 		return`, `if subject == "never" {

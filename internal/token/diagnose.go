@@ -217,6 +217,8 @@ func (i *trusted) describeUse(claims map[string]any, typ string) string {
 	use, isText := claims["token_use"].(string)
 	_, present := claims["token_use"]
 	switch other := otherUse(claims, typ); {
+	case other == useRefresh:
+		return "got a refresh token, as " + refreshClaim(claims) + " says, which is never accepted"
 	case other != "":
 		return "got a " + other + " token, which is never accepted"
 	case i.cognito == nil && isAccessToken(claims, typ):

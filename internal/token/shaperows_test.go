@@ -7,6 +7,12 @@ import (
 	"github.com/jwtgate/jwtgate/internal/token"
 )
 
+// refreshRow is the row of a claim with which an issuer marks refresh tokens.
+func refreshRow(claim, mark string) claimRow {
+	return claimRow{claim: claim, use: "marks a refresh token (`" + mark + "`)", base: "api", text: `"` + mark + `"`,
+		want: "valid | valid | valid | token_use_mismatch | valid | valid | valid | valid | valid | valid | valid | valid"}
+}
+
 // claimRows are the rows of docs/claims.md.
 func claimRows() []claimRow {
 	return []claimRow{
@@ -70,13 +76,13 @@ func claimRows() []claimRow {
 				"token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | " +
 				"token_use_mismatch"},
 		{claim: "nonce", use: "marks an ID token", base: "api", text: `"n"`,
-			want: "valid | valid | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch " +
+			want: "valid | valid | valid | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch " +
 				"| token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch"},
 		{claim: "events", use: "marks a security event", base: "api", text: `"n"`,
 			want: "valid | valid | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch " +
 				"| token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch | token_use_mismatch"},
-		{claim: "typ", use: "marks a refresh token (Keycloak)", base: "api", text: `"Refresh"`,
-			want: "valid | valid | valid | token_use_mismatch | valid | valid | valid | valid | valid | valid | valid | valid"},
+		refreshRow("typ", "Refresh"), refreshRow("type", "refresh"), refreshRow("token_type", "refresh"),
+		refreshRow("tokenType", "refresh-token"), refreshRow("token_use", "refresh"), refreshRow("drn", "DSR"),
 		{claim: "cnf", use: "binds the token to a key", base: "api", text: `"x"`,
 			want: "valid | valid | token_bound | token_bound | token_bound | token_bound | token_bound | token_bound | token_bound | " +
 				"token_bound | token_bound | token_bound"},

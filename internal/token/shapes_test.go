@@ -144,7 +144,7 @@ func aboutForm(reason, claim string, f form) bool {
 	case "issuer_unknown", "audience_mismatch", "client_mismatch":
 		return f.head != "string" && !strings.HasPrefix(f.head, "`[") && f.head != "`\"\"`"
 	case "token_use_mismatch":
-		return claim == "token_use" && f.head != "`\"\"`"
+		return claim == "token_use" && f.head != "string" && f.head != "`\"\"`"
 	}
 	return false
 }

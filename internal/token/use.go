@@ -8,6 +8,9 @@ const (
 	useID     = "id"
 )
 
+// useRefresh is the use of refresh tokens, which no configuration accepts.
+const useRefresh = "refresh"
+
 // use returns what a token is for (RFC 8725 section 3.12). Tokens of Cognito have the use
 // in token_use. A token of another issuer is an ID token if it has a claim that only ID
 // tokens have and no mark of an access token; otherwise it is an access token. Other kinds
@@ -35,8 +38,25 @@ func otherUse(claims map[string]any, typ string) string {
 		return "logout"
 	case typ == "secevent+jwt", claims["events"] != nil: // RFC 8417 section 2.2
 		return "security event"
-	case strings.EqualFold(kind, "Refresh"), strings.EqualFold(kind, "Offline"):
-		return "refresh"
+	case refreshClaim(claims) != "":
+		return useRefresh
+	}
+	return ""
+}
+
+// refreshClaim returns the name of a claim by which a token says that it is a refresh token,
+// or "". No standard names one, and such a token often has the keys, iss and aud of an access
+// token, and lives longer. The claims are those of Keycloak, Apache OFBiz,
+// djangorestframework-simplejwt, Casdoor, FastMCP and Descope.
+func refreshClaim(claims map[string]any) string {
+	for _, name := range [...]string{"typ", "type", "token_type", "tokenType", "token_use"} {
+		switch kind, _ := claims[name].(string); strings.ToLower(kind) {
+		case useRefresh, "refresh_token", "refresh-token", "offline":
+			return name
+		}
+	}
+	if claims["drn"] == "DSR" {
+		return "drn"
 	}
 	return ""
 }
@@ -49,13 +69,14 @@ func isAccessToken(claims map[string]any, typ string) bool {
 }
 
 // idTokenClaim returns the name of a claim that only ID tokens have (OpenID Connect Core
-// sections 2 and 3.3.2.11, FAPI's s_hash, Keycloak's typ), or "".
+// sections 2 and 3.3.2.11, FAPI's s_hash, Keycloak's typ), or "". Casdoor writes an empty
+// nonce into access tokens.
 func idTokenClaim(claims map[string]any) string {
 	if kind, _ := claims["typ"].(string); strings.EqualFold(kind, "ID") {
 		return "typ"
 	}
 	for _, name := range [...]string{"nonce", "at_hash", "c_hash", "s_hash"} {
-		if claims[name] != nil {
+		if value := claims[name]; value != nil && value != "" {
 			return name
 		}
 	}
