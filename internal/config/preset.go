@@ -143,7 +143,7 @@ func (i Issuer) SharedAudiences() map[string]string {
 	for _, iss := range i.ISS {
 		shared[iss] = ""
 	}
-	for _, p := range providers() {
+	for _, p := range knownIssuers() {
 		for _, audience := range p.shared {
 			for _, iss := range i.ISS {
 				if strings.Contains(iss, p.sharedBy) {
@@ -155,11 +155,11 @@ func (i Issuer) SharedAudiences() map[string]string {
 	return shared
 }
 
-// openProvider returns the provider that signs tokens for anybody with this iss, or one that
-// sets nothing.
+// openProvider returns the known issuer that signs tokens for anybody with this iss, or one
+// that sets nothing.
 func openProvider(iss string) provider {
 	bare := strings.TrimPrefix(strings.TrimSuffix(iss, "/"), "https://")
-	for _, p := range providers() {
+	for _, p := range knownIssuers() {
 		for _, value := range settings(p.values) {
 			own := strings.ReplaceAll(value.YAML, "<domain>", p.defaults["domain"])
 			if value.Key == "issuer" && p.example != "" && strings.TrimPrefix(own, "https://") == bare {

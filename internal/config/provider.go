@@ -143,6 +143,22 @@ jwks: {uri: "https://www.gstatic.com/iap/verify/public_key-jwk"}`,
 	}
 }
 
+// knownIssuers are the providers, and other issuers of which something is known that check
+// and the hints must say. Those have no name, so provider: NAME does not select them.
+func knownIssuers() []provider {
+	return append(providers(), []provider{
+		{whose: []string{"organization_slug", "organization_id", "pipeline_id", "sub"},
+			example: "organization_slug: [my-org]", values: "issuer: https://agent.buildkite.com"},
+		{whose: []string{"terraform_organization_id", "terraform_organization_name", "terraform_workspace_id", "sub"},
+			example: "terraform_organization_name: [my-org]", values: "issuer: https://app.terraform.io"},
+		{whose: []string{"oid", "sub"}, example: "oid: [00000000-0000-0000-1234-567890abcdef]",
+			values: "issuer: " + consumersIssuer},
+		// AD FS, and IdentityServer with its static audience.
+		{shared: []string{"urn:microsoft:userinfo"}, own: "request a token for the resource that is this API (AD FS)"},
+		{shared: []string{"<iss>resources"}, own: "request a token with a scope of an API resource (IdentityServer)"},
+	}...)
+}
+
 const (
 	cognitoName = "cognito"
 	entraName   = "entra"

@@ -207,6 +207,9 @@ func TestSharedAudiences(t *testing.T) {
 		{"issuer: https://a.okta.com/oauth2/default", "api://default", okta},
 		{"provider: okta, domain: a.okta.com", "https://a.okta.com/oauth2/default", own},
 		{"issuer: https://a.example/x", "https://a.example/x", ""},
+		{"issuer: https://a.example", "https://a.example/resources", "request a token with a scope of an API resource (IdentityServer)"},
+		{"issuer: https://a.example", "https://b.example/resources", ""},
+		{"issuer: https://adfs.example/adfs", "urn:microsoft:userinfo", "request a token for the resource that is this API (AD FS)"},
 		{"provider: kubernetes", "https://kubernetes.default.svc.cluster.local", kubernetes},
 		{"provider: kubernetes, cluster: https://c.example/id/1", "https://c.example/id/1", own},
 	} {

@@ -18,6 +18,12 @@ const (
 // exampleTenant is the tenant of tokens that are made for a test or a demo.
 const exampleTenant = "11111111-2222-4333-8444-555555555555"
 
+// consumers is the tenant of all personal Microsoft accounts.
+const (
+	consumers       = "9188040d-6c67-4c5b-b112-36a304b66dad"
+	consumersIssuer = entraHost + consumers + "/v2.0"
+)
+
 // tenantList is the tenants that an issuer accepts.
 type tenantList struct {
 	any bool
@@ -114,15 +120,25 @@ func checkTenants(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 		d.ReportPath(tenants, "has no effect, because issuer does not have {tenant}; write issuer: %s", entraIssuer)
 	}
 	checkTenantPrefix(d, at, f, template)
+	checkOpenTenants(d, tenants, f)
+	if f.tenants.any && f.emailVerified == "assumed" {
+		d.ReportPath(at.Child("email_verified"),
+			"is assumed, but tenants is any: the administrator of any tenant can give its users any address; "+
+				"remove email_verified, or list the tenants that you trust")
+	}
+}
+
+// checkOpenTenants warns about tenants of which anybody can have a token, unless require says
+// whose tokens are valid.
+func checkOpenTenants(d *yamlform.Decoder, tenants string, f *issuerInput) {
 	if whose := providerOf(entraName).whose; f.tenants.any && !f.requiresOneOf(whose) {
 		d.Warn(tenants, "is any, and anybody can create a tenant, so wherever a route requires only a valid token, anybody has access; "+
 			"list the tenants, require one of the claims %s, which no tenant can choose, or let the application decide by $tenant",
 			strings.Join(whose, ", "))
 	}
-	if f.tenants.any && f.emailVerified == "assumed" {
-		d.ReportPath(at.Child("email_verified"),
-			"is assumed, but tenants is any: the administrator of any tenant can give its users any address; "+
-				"remove email_verified, or list the tenants that you trust")
+	if whose := openProvider(consumersIssuer).whose; slices.Contains(f.tenants.ids, consumers) && !f.requiresOneOf(whose) {
+		d.Warn(tenants, "has %s, the tenant of all personal Microsoft accounts, so anybody has access wherever a route requires only "+
+			"a valid token; remove it, or require one of the claims %s", consumers, strings.Join(whose, ", "))
 	}
 }
 

@@ -109,6 +109,19 @@ func TestAnyTenantWarning(t *testing.T) {
 	}
 }
 
+// Anybody has a personal Microsoft account, and all of them are of one tenant.
+func TestConsumersWarning(t *testing.T) {
+	for require, warns := range map[string]bool{"": true, ", require: {tid: [t]}": true, ", require: {oid: [o]}": false} {
+		var want []string
+		if warns {
+			want = []string{`1:32: issuers.e.tenants has 9188040d-6c67-4c5b-b112-36a304b66dad, the tenant of all personal Microsoft accounts, ` +
+				`so anybody has access wherever a route requires only a valid token; remove it, or require one of the claims oid, sub`}
+		}
+		c := parse(t, `issuers: {e: {provider: entra, tenants: [9188040d-6c67-4c5b-b112-36a304b66dad], audiences: [api]`+require+"}}\n")
+		same(t, lines(c.Warnings), want)
+	}
+}
+
 // Each tenant can write what it likes into a claim without a prefix.
 func TestHeadersOfSeveralTenants(t *testing.T) {
 	const one, two = "11111111-2222-4333-8444-555555555555", "99999999-2222-4333-8444-555555555555"

@@ -100,6 +100,9 @@ func TestWarnsAboutQuotesAndOpenIssuers(t *testing.T) {
   d: {issuer: "https://gitlab.com.example/", audiences: [api], prefix: "d:"}
   e: {issuer: "https://token.actions.githubusercontent.com", audiences: [api], prefix: "e:", require: {repository_owner: [a]}}
   f: {issuer: accounts.google.com, audiences: [api], prefix: "f:", jwks: {uri: "https://keys.example/set"}, require: {a: [b]}}
+  g: {issuer: "https://agent.buildkite.com", audiences: [api], prefix: "g:"}
+  h: {issuer: "https://app.terraform.io", audiences: [api], prefix: "h:", require: {terraform_run_phase: [apply]}}
+  i: {issuer: "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0", audiences: [api], prefix: "i:"}
 routes:
   - {match: /x, issuers: [a], groups: ["«admin»", "\"", '"a'], clients: {all: ['"web"']}}
 `)
@@ -113,8 +116,12 @@ routes:
 		"3:50: issuers.b.audiences[0] " + fmt.Sprintf(rest, `"“api”"`),
 		"4:15: issuers.c.issuer " + fmt.Sprintf(rest, `"\"robot\""`),
 		"7:15: issuers.f.issuer " + open("hd: [my-domain.example]", "hd, sub, email"),
-		"9:40: routes[0].groups[0] " + fmt.Sprintf(rest, `"«admin»"`),
-		"9:80: routes[0].clients.all[0] " + fmt.Sprintf(rest, `"\"web\""`),
+		"8:15: issuers.g.issuer " + open("organization_slug: [my-org]", "organization_slug, organization_id, pipeline_id, sub"),
+		"9:15: issuers.h.issuer " + open("terraform_organization_name: [my-org]",
+			"terraform_organization_id, terraform_organization_name, terraform_workspace_id, sub"),
+		"10:15: issuers.i.issuer " + open("oid: [00000000-0000-0000-1234-567890abcdef]", "oid, sub"),
+		"12:40: routes[0].groups[0] " + fmt.Sprintf(rest, `"«admin»"`),
+		"12:80: routes[0].clients.all[0] " + fmt.Sprintf(rest, `"\"web\""`),
 	})
 }
 
