@@ -96,13 +96,13 @@ func loginLintRows() []loginLintRow {
 		to := newLoginBrowser().send(t, http.MethodGet, s.origin+"/login/orders", navigation, "").location(t)
 		return to == s.origin+"/orders"
 	}
-	cookie := func(bad func(b *loginBrowser, s loginStack) bool) func(*testing.T, loginStack) bool {
+	cookie := func(bad func(t *testing.T, b *loginBrowser, s loginStack) bool) func(*testing.T, loginStack) bool {
 		return func(t *testing.T, s loginStack) bool {
 			b := newLoginBrowser()
 			if !signedIn(t, s, b, "/orders") {
 				t.Fatal("not signed in")
 			}
-			return bad(b, s)
+			return bad(t, b, s)
 		}
 	}
 	return []loginLintRow{
@@ -163,6 +163,24 @@ func loginLintRows() []loginLintRow {
 			}},
 		{id: "oauth2-off", open: neverAsks,
 			edits: []string{"- name: envoy.filters.http.oauth2\n", "- name: envoy.filters.http.oauth2\n            disabled: true\n"}},
+		{id: "oauth2-off", name: "oauth2-off-for-websockets", further: []string{"request-trailers"},
+			rewrite: func(file string) string {
+				const upgrades = "          upgrade_configs: [ { upgrade_type: websocket } ]\n"
+				filters, _, _ := strings.Cut(file[strings.Index(file, authzFilter):], "\n  clusters:")
+				return strings.Replace(file, upgrades, "          upgrade_configs:\n          - upgrade_type: websocket\n            filters:\n"+
+					"  "+strings.ReplaceAll(filters, "\n", "\n  ")+"\n", 1)
+			},
+			open: cookie(func(t *testing.T, b *loginBrowser, s loginStack) bool {
+				host := strings.TrimPrefix(s.origin, "http://")
+				var cookies []string
+				for name, value := range b.cookies[host] {
+					cookies = append(cookies, name+"="+value)
+				}
+				connection, _, response := open(t, s.envoy.address, call{line: "GET /orders", headers: []string{"host: " + host,
+					"connection: Upgrade", "upgrade: websocket", "origin: " + s.origin, "cookie: " + strings.Join(cookies, "; ")}})
+				defer connection.Close()
+				return response.StatusCode == http.StatusUnauthorized
+			})},
 		{id: "oauth2-token-unread", config: []string{"[bearer, {cookie: __Host-BearerToken}]", "[bearer]"}, open: notSignedIn("/orders")},
 		{id: "oauth2-cookies-forwarded", config: []string{"'__Host-IdToken*', ", ""},
 			open: func(t *testing.T, s loginStack) bool {
@@ -185,7 +203,7 @@ func loginLintRows() []loginLintRow {
 				return err == nil && strings.Contains(string(state), "//localhost:1/")
 			}},
 		{id: "oauth2-cookies-plain", edits: []string{"token_cookie_chunking: {}", "disable_token_encryption: true"},
-			open: cookie(func(b *loginBrowser, s loginStack) bool {
+			open: cookie(func(t *testing.T, b *loginBrowser, s loginStack) bool {
 				return strings.HasPrefix(s.cookie(b, "__Host-BearerToken"), "ey")
 			})},
 		{id: "oauth2-cookie-names", edits: []string{"oauth_nonce: __Host-OauthNonce", "oauth_nonce: OauthNonce"},

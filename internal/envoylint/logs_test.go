@@ -24,6 +24,13 @@ func TestRecords(t *testing.T) {
 	traces := func(text string) string { return "          tracing: { " + text + " }\n" + loggersBegin }
 	own := func(kind string) string { return loggersBegin + logger + kind + " } }\n" }
 	code, token, both := []string{"oauth2-code-logged"}, []string{"token-logged"}, []string{"oauth2-code-logged", "token-logged"}
+	but := func(path string) string {
+		return `{ extension_filter: { name: a, typed_config: { "@type": type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.` +
+			`ExpressionFilter, expression: "request.url_path != '` + path + `' && response.code > 0" } } }`
+	}
+	filtered := func(filter string) string {
+		return strings.Replace(own("grpc.v3.HttpGrpcAccessLogConfig"), "name: a,", "name: a, filter: "+filter+",", 1)
+	}
 	const choice = `%COALESCE({\"operators\": [\"HOSTNAME\", {\"command\": \"REQ\", \"param\": \":path\"}]})%`
 	base64 := base64.StdEncoding.EncodeToString([]byte("%REQ(:PATH)%"))
 	for name, row := range map[string]struct {
@@ -46,36 +53,46 @@ func TestRecords(t *testing.T) {
 		"details of the callback":     {logs: text("%CEL(request.url_path == '/oauth2/callback' ? request.path : '-')%"), want: code},
 		"the cause of a failed callback": {logs: text("%CEL('/oauth2/callback' != request.url_path ? response.code_details : " +
 			"response.code_details.startsWith('a') ? 'a' : '-')%")},
-		"a part of the details":         {logs: text("%CEL(request.url_path == '/a' ? 'a' : response.code_details.split('?')[1])%"), want: code},
-		"details of a longer path":      {logs: text("%CEL(request.url_path.startsWith('/oauth2') ? '-' : response.code_details)%"), want: code},
-		"a query in a list":             {logs: text("%CEL([1, {'a': request['query'] + 'a'}])%"), want: code},
-		"whether a query has the code":  {logs: text("%CEL(request.query.contains('code=') || has(request.headers.cookie))%")},
-		"a header by a name":            {logs: text("%CEL(response.headers[request.headers['a']])%"), want: code},
-		"what a macro returns":          {logs: text("%CEL(response.headers.map(h, h))%"), want: code},
-		"whether a macro finds one":     {logs: text("%CEL(response.headers.exists(h, h == 'a'))%")},
-		"no expression":                 {logs: text("%CEL(request.url_path ==)%"), want: both},
-		"details that are compared":     {logs: text("%CEL(response.code_details == 'a' ? 'a' : 'b')%")},
-		"a location":                    {logs: text("%RESP(LOCATION)%"), want: code},
-		"a location by an expression":   {logs: text("%CEL(response.headers['Location'])%"), want: code},
-		"every header of the answer":    {logs: text("%CEL(response.headers)%"), want: code},
-		"cookies that Envoy sets":       {logs: text("%RESPONSE_HEADER(set-cookie)%"), want: code},
-		"whether there is a cookie":     {logs: text("%CEL('cookie' in request.headers)%")},
-		"a choice of commands":          {logs: text(choice), want: code},
-		"in Base64":                     {logs: format("inline_bytes: " + base64), want: code},
-		"a format elsewhere":            {logs: format("filename: /etc/format"), want: []string{"unknown?"}},
-		"Envoy's format":                {logs: own("stream.v3.StderrAccessLog"), want: code},
-		"an empty format":               {logs: own("file.v3.FileAccessLog, path: /a, format: \"\""), want: code},
-		"a gRPC log":                    {logs: own("grpc.v3.HttpGrpcAccessLogConfig"), want: code},
-		"a tag of an OpenTelemetry log": {logs: own("open_telemetry.v3.OpenTelemetryAccessLogConfig, " + customTag), want: token},
-		"traces":                        {logs: traces(""), want: code},
-		"traces with short paths":       {logs: traces("max_path_tag_length: 16")},
-		"traces with a tag":             {logs: traces("max_path_tag_length: 16, " + customTag), want: token},
-		"a token by an expression":      {logs: text("%CEL(request.headers['authorization'])%"), want: token},
-		"every header of the request":   {logs: text("%TYPED_CEL(request.headers)%"), want: both},
-		"the query, with tokens":        {logs: text("%QUERY_PARAMS%"), query: true, want: both},
-		"a gRPC log, with tokens":       {logs: own("grpc.v3.HttpGrpcAccessLogConfig"), query: true, want: both},
-		"traces, with tokens":           {logs: traces("max_path_tag_length: 16"), query: true, want: token},
-		"traces without paths":          {logs: traces("max_path_tag_length: 1"), query: true},
+		"a part of the details":          {logs: text("%CEL(request.url_path == '/a' ? 'a' : response.code_details.split('?')[1])%"), want: code},
+		"details of a longer path":       {logs: text("%CEL(request.url_path.startsWith('/oauth2') ? '-' : response.code_details)%"), want: code},
+		"a query in a list":              {logs: text("%CEL([1, {'a': request['query'] + 'a'}])%"), want: code},
+		"whether a query has the code":   {logs: text("%CEL(request.query.contains('code=') || has(request.headers.cookie))%")},
+		"a header by a name":             {logs: text("%CEL(response.headers[request.headers['a']])%"), want: code},
+		"what a macro returns":           {logs: text("%CEL(response.headers.map(h, h))%"), want: code},
+		"whether a macro finds one":      {logs: text("%CEL(response.headers.exists(h, h == 'a'))%")},
+		"no expression":                  {logs: text("%CEL(request.url_path ==)%"), want: both},
+		"details that are compared":      {logs: text("%CEL(response.code_details == 'a' ? 'a' : 'b')%")},
+		"a location":                     {logs: text("%RESP(LOCATION)%"), want: code},
+		"a location by an expression":    {logs: text("%CEL(response.headers['Location'])%"), want: code},
+		"every header of the answer":     {logs: text("%CEL(response.headers)%"), want: code},
+		"cookies that Envoy sets":        {logs: text("%RESPONSE_HEADER(set-cookie)%"), want: code},
+		"whether there is a cookie":      {logs: text("%CEL('cookie' in request.headers)%")},
+		"a choice of commands":           {logs: text(choice), want: code},
+		"in Base64":                      {logs: format("inline_bytes: " + base64), want: code},
+		"a format elsewhere":             {logs: format("filename: /etc/format"), want: []string{"unknown?"}},
+		"Envoy's format":                 {logs: own("stream.v3.StderrAccessLog"), want: code},
+		"an empty format":                {logs: own("file.v3.FileAccessLog, path: /a, format: \"\""), want: code},
+		"a gRPC log":                     {logs: own("grpc.v3.HttpGrpcAccessLogConfig"), want: code},
+		"a tag of an OpenTelemetry log":  {logs: own("open_telemetry.v3.OpenTelemetryAccessLogConfig, " + customTag), want: token},
+		"a gRPC log but of the callback": {logs: filtered(but("/oauth2/callback"))},
+		"a gRPC log but of another path": {logs: filtered(but("/a")), want: code},
+		"but of the callback, by two conditions": {logs: filtered("{ and_filter: { filters: [ { not_health_check_filter: {} }, " +
+			but("/oauth2/callback") + " ] } }")},
+		"but of the callback, by one of two": {logs: filtered("{ or_filter: { filters: [ { not_health_check_filter: {} }, " +
+			but("/oauth2/callback") + " ] } }"), want: code},
+		"but of paths below one": {logs: filtered(`{ header_filter: { header: { name: ":path", string_match: { prefix: /oauth2/ }, ` +
+			"invert_match: true } } }")},
+		"of paths below one": {logs: filtered(`{ header_filter: { header: { name: ":path", string_match: { prefix: /oauth2/ } } } }`),
+			want: code},
+		"traces":                      {logs: traces(""), want: code},
+		"traces with short paths":     {logs: traces("max_path_tag_length: 16")},
+		"traces with a tag":           {logs: traces("max_path_tag_length: 16, " + customTag), want: token},
+		"a token by an expression":    {logs: text("%CEL(request.headers['authorization'])%"), want: token},
+		"every header of the request": {logs: text("%TYPED_CEL(request.headers)%"), want: both},
+		"the query, with tokens":      {logs: text("%QUERY_PARAMS%"), query: true, want: both},
+		"a gRPC log, with tokens":     {logs: own("grpc.v3.HttpGrpcAccessLogConfig"), query: true, want: both},
+		"traces, with tokens":         {logs: traces("max_path_tag_length: 16"), query: true, want: token},
+		"traces without paths":        {logs: traces("max_path_tag_length: 1"), query: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gate := loginGate()
@@ -84,6 +101,15 @@ func TestRecords(t *testing.T) {
 			wantFindings(t, lint(t, file, gate, envoylint.Plain), row.want...)
 		})
 	}
+}
+
+// TestCookieRecords: the cookies of sessions are secret also where jwtgate reads no cookie.
+func TestCookieRecords(t *testing.T) {
+	const path = `path: "%PATH(NQ:ORIG_OR_PATH)%"`
+	gate := loginGate()
+	gate.Tokens = []string{"authorization"}
+	file := loginWith(t, path, path+"\n                  cookie: \"%REQ(COOKIE)%\"")
+	wantFindings(t, lint(t, file, gate, envoylint.Plain), "oauth2-code-logged")
 }
 
 // TestRecordsOfOtherCallbacks: a condition on one path covers neither another callback nor a

@@ -20,6 +20,9 @@ func (l *linter) signIn(c *chain) {
 			l.report("oauth2-after-ext-authz", f.entry, "the gate is asked before %s has decrypted the session's cookies", f.name)
 		}
 	}
+	if filters == 0 && len(configs) > 0 && c.upgrade != "" {
+		l.report("oauth2-off", c.at, "requests that upgrade to %s take these filters, none of which is an oauth2 filter", c.upgrade)
+	}
 	if filters == 0 || c.signInsChecked {
 		return
 	}

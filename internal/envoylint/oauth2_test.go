@@ -176,7 +176,7 @@ func TestSignIn(t *testing.T) {
 			edits: []string{`allowed_redirect_domains: [ "localhost" ]`, `allowed_redirect_domains: [ "*" ]`}, want: redirect,
 		},
 		"URLs by http elsewhere": {want: redirect, edits: []string{uri,
-			`redirect_uri: "http://app.example:8080/`, origin, `original_request_uri: "http://app.example:8080"`,
+			`redirect_uri: "http://app.example/`, origin, `original_request_uri: "http://app.example:8080"`,
 			`allowed_redirect_domains: [ "localhost" ]`, `allowed_redirect_domains: [ "App.example" ]`}},
 		"another path": {want: callback, edits: []string{`redirect_uri: "http://localhost:8080/oauth2/callback`,
 			`redirect_uri: "http://localhost:8080/cb`}},
@@ -243,6 +243,22 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
+// TestSignInOfUpgrades: a WebSocket takes filters of its own, which need the oauth2 filter too.
+func TestSignInOfUpgrades(t *testing.T) {
+	const upgrades = "          upgrade_configs: [ { upgrade_type: websocket } ]\n"
+	_, config, after := signInFilter(t)
+	filters, _, _ := strings.Cut(after, "\n  clusters:")
+	for from, want := range map[string][]string{
+		filters: {"oauth2-off", "request-trailers"},
+		"          - name: envoy.filters.http.oauth2\n            typed_config:\n              \"@type\": type.googleapis.com/" +
+			"envoy.extensions.filters.http.oauth2.v3.OAuth2\n" + config + filters: {"request-trailers"},
+	} {
+		own := "          upgrade_configs:\n          - upgrade_type: websocket\n            filters:\n  " +
+			strings.ReplaceAll(from, "\n", "\n  ") + "\n"
+		wantFindings(t, lint(t, loginWith(t, upgrades, own), loginGate(), envoylint.Plain), want...)
+	}
+}
+
 // TestSignInIssuer: how Envoy and browsers get to the issuer. TestLintIssuer in the end-to-end
 // tests shows who gets the client's secret.
 func TestSignInIssuer(t *testing.T) {
@@ -251,6 +267,7 @@ func TestSignInIssuer(t *testing.T) {
 		uri     = `uri: "http://127.0.0.1:9003/shop/token"`
 		address = "address: 127.0.0.1, port_value: 9003"
 		secure  = `uri: "https://login.example/token"`
+		named   = "trusted_ca: { filename: /ca }, match_typed_subject_alt_names: [ { san_type: DNS, matcher: { exact: a } } ]"
 		trusted = "validation_context: { trusted_ca: { filename: /ca } }"
 	)
 	plain := []string{"oauth2-issuer-plain"}
@@ -276,6 +293,14 @@ func TestSignInIssuer(t *testing.T) {
 		"any name":          {[]string{uri, secure, noTLS, tls("", trusted)}, plain},
 		"any name of two":   {[]string{uri, secure, noTLS, tls("", "combined_validation_context: { default_"+trusted+" }")}, plain},
 		"the name sent":     {[]string{uri, secure, noTLS, tls("sni: a, auto_sni_san_validation: true, ", trusted)}, nil},
+		"the issuer's name": {[]string{uri, secure, noTLS, tls("", "validation_context: { "+named+" }")}, nil},
+		"its name of two": {[]string{uri, secure, noTLS,
+			tls("", "combined_validation_context: { default_validation_context: { "+named+" } }")}, nil},
+		"a name by no authority": {[]string{uri, secure, noTLS, tls("sni: a, auto_sni_san_validation: true, ", "")}, plain},
+		"the host's name": {[]string{uri, secure, noTLS, tls("", trusted) + "    typed_extension_protocol_options: { " +
+			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions: { \"@type\": " +
+			"type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: { http_protocol_options: {} }, " +
+			"upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true } } }\n"}, nil},
 		"a certificate":     {[]string{uri, secure, noTLS, tls("", "validation_context: { verify_certificate_spki: [ a ] }")}, nil},
 		"fetched":           {[]string{uri, secure, noTLS, tls("", "validation_context_sds_secret_config: { name: a }")}, nil},
 		"a mesh":            {[]string{uri, secure, noTLS, "    transport_socket_matches: [ { name: a, match: {} } ]\n"}, nil},
