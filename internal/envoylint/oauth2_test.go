@@ -259,6 +259,17 @@ func TestSignInOfUpgrades(t *testing.T) {
 	}
 }
 
+// TestSignInByMatcher: a matcher that chooses the oauth2 filter can leave it out.
+func TestSignInByMatcher(t *testing.T) {
+	before, config, after := signInFilter(t)
+	const own = "              \"@type\": type.googleapis.com/envoy.extensions.filters.http.oauth2.v3.OAuth2\n"
+	before = strings.TrimSuffix(before, own) +
+		"              \"@type\": type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher\n" +
+		"              extension_config:\n                name: a\n                typed_config:\n    " + own
+	config = "    " + strings.TrimSuffix(strings.ReplaceAll(config, "\n", "\n    "), "    ")
+	wantFindings(t, lint(t, before+config+after, loginGate(), envoylint.Plain), "oauth2-off")
+}
+
 // TestSignInIssuer: how Envoy and browsers get to the issuer. TestLintIssuer in the end-to-end
 // tests shows who gets the client's secret.
 func TestSignInIssuer(t *testing.T) {
