@@ -208,6 +208,9 @@ func TestSignIn(t *testing.T) {
 		"no matcher": {want: []string{"oauth2-redirects-all"}, edits: []string{"                allow_failed_matcher:\n" +
 			`                - { name: ":path", string_match: { safe_regex: { regex: "/login([/?].*)?|/oauth2/callback([?].*)?" } }, ` +
 			"invert_match: true }\n", ""}},
+		"only a matcher that passes": {want: []string{"oauth2-pass-through"}, edits: []string{"allow_failed_matcher:", "pass_through_matcher:"}},
+		"the session's bearer token instead": {want: []string{"oauth2-forwards-token"}, edits: []string{
+			"preserve_authorization_header: true", "#", "forward_bearer_token: false", "forward_bearer_token: true"}},
 		"a matcher for redirects": {edits: []string{"allow_failed_matcher:", "deny_redirect_matcher:"}},
 		"bearer tokens are removed": {want: []string{"oauth2-drops-bearer"},
 			edits: []string{"preserve_authorization_header: true", "preserve_authorization_header: false"}},
@@ -241,6 +244,19 @@ func TestSignIn(t *testing.T) {
 			wantFindings(t, lint(t, file, gate, envoylint.Plain), row.want...)
 		})
 	}
+}
+
+// TestSignInOfOthers: what the filter does is harmless where nothing needs it, and unknown
+// where its routes are.
+func TestSignInOfOthers(t *testing.T) {
+	gate := loginGate()
+	gate.Tokens = []string{"cookie"}
+	const keeps, filter = "preserve_authorization_header: true", "          - name: envoy.filters.http.oauth2\n"
+	wantFindings(t, lint(t, loginWith(t, keeps, "#"), gate, envoylint.Plain))
+	file := loginWith(t, filter, filter+"            disabled: true\n")
+	from, to := strings.Index(file, "          route_config:\n"), strings.Index(file, "          http_filters:\n")
+	file = file[:from] + "          rds: { route_config_name: elsewhere }\n" + file[to:]
+	wantFindings(t, lint(t, file, loginGate(), envoylint.Plain), "routes-elsewhere")
 }
 
 // TestSignInOfUpgrades: a WebSocket takes filters of its own, which need the oauth2 filter too.
