@@ -37,12 +37,18 @@ func publicRows() []publicRow {
 	const graph = `issuer: "https://login.microsoftonline.com/{tenant}/v2.0", prefix: "e:{tenant}:", audiences: [api], `
 	return []publicRow{
 		{name: "apple", config: `issuer: https://appleid.apple.com, audiences: [api]`, usable: 4},
+		// Without alg; the document is not at the issuer's URL, which does not have the policy.
+		{name: "azure-b2c", config: `issuer: "https://rcaazdemo.b2clogin.com/62c82d9b-72fd-4805-bfff-9a848de16796/v2.0/", audiences: [api]`,
+			uri: "https://rcaazdemo.b2clogin.com/rcaazdemo.onmicrosoft.com/b2c_1_bloggersignin/discovery/v2.0/keys", usable: 1},
 		// In standard base64 with padding, and with a leading zero byte.
 		{name: "battle-net", config: `issuer: https://oauth.battle.net, audiences: [api]`, usable: 3},
 		{name: "cognito", config: `cognito: us-east-1_BGU9CKFCM, clients: [web]`, usable: 2},
 		{name: "discord", config: `issuer: https://discord.com, audiences: [api]`, usable: 1},
 		{name: "docker", config: `issuer: https://login.docker.com/, audiences: [api]`, usable: 2},
 		{name: "dropbox", config: `issuer: https://www.dropbox.com, audiences: [api]`, usable: 1},
+		{name: "entra-common", config: graph + `tenants: any`,
+			uri: "https://login.microsoftonline.com/common/discovery/v2.0/keys", usable: 1,
+			skipped: []string{"JtFIBUJIB08c2tNR1DqBd0a_RjY issuer"}}, // of personal accounts
 		{name: "entra-organizations", config: graph + `tenants: any`, usable: 2},
 		{name: "facebook", config: `issuer: https://www.facebook.com, audiences: [api]`, usable: 2},
 		{name: "github-actions",
@@ -52,6 +58,7 @@ func publicRows() []publicRow {
 		{name: "google", config: `issuer: https://accounts.google.com, audiences: [api], require: {hd: [o]}`, usable: 2},
 		// The same key under two kids; the name of one says private, and the key is public.
 		{name: "klarna", config: `issuer: https://login.klarna.com, audiences: [api]`, usable: 2},
+		{name: "lego", config: `issuer: https://identity.lego.com, audiences: [api]`, usable: 2},
 		{name: "mojeid", config: `issuer: https://mojeid.cz/oidc/, audiences: [api]`, usable: 1}, // without alg and use
 		// Keys of several kinds, of which the configuration chooses.
 		{name: "paypal", config: `issuer: https://www.paypal.com, audiences: [api]`, usable: 2, skipped: []string{
@@ -60,6 +67,9 @@ func publicRows() []publicRow {
 		}},
 		{name: "paypal", config: `issuer: https://www.paypal.com, audiences: [api], algorithms: [RS256, PS256, ES256]`, usable: 5,
 			skipped: []string{"753778214125442a472d4b6150645367 curve"}},
+		// With the key once more, as PEM.
+		{name: "sap-xsuaa", config: `issuer: "https://acme.authentication.eu10.hana.ondemand.com/oauth/token", audiences: [api]`,
+			uri: "https://acme.authentication.eu10.hana.ondemand.com/token_keys", usable: 1},
 		{name: "slack", config: `issuer: https://slack.com, audiences: [api]`, usable: 1}, // without use
 		// The key for certificates has no kid.
 		{name: "spiffe", config: `issuer: "spiffe://local", audiences: [api], algorithms: [ES256]`, uri: "https://bundle.example/",
