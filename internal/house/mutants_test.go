@@ -222,7 +222,7 @@ func mutants() []mutant {
 		{"8 claims: another's prefix", claims, `if name := i.claimOfAnotherIssuer(t); name != "" {`,
 			`if name := i.claimOfAnotherIssuer(t); name == "never" {`},
 		{"8 claims: another's prefix in a mapped claim", verify, `t.naming = append(t.naming, parseClaimPath(name))`, `_ = name`},
-		{"8 claims: another's prefix in the client", claims, `if i.namedByClient && strings`, `if false && strings`},
+		{"8 claims: another's prefix in the client", claims, `if i.namedByClient && foreign`, `if false && foreign`},
 		{"8 claims: no x-user-id", mapper, `if err != nil || value != "" {
 		return err
 	}

@@ -167,15 +167,19 @@ func (i *trusted) checkAudience(claims map[string]any, use string) *denial.Error
 // issuer, and so would name a user or group of that issuer. Only an issuer without a prefix
 // can have such a claim.
 func (i *trusted) claimOfAnotherIssuer(t *Token) string {
-	for _, prefix := range i.foreignPrefixes {
-		for _, path := range i.naming {
-			if value, present := path.find(t.Claims()); present && hasPrefix(value, prefix) {
-				return strings.Join(path, "/")
-			}
+	if len(i.foreignPrefixes) == 0 {
+		return ""
+	}
+	foreign := func(value any) bool {
+		return slices.ContainsFunc(i.foreignPrefixes, func(prefix string) bool { return hasPrefix(value, prefix) })
+	}
+	for _, path := range i.naming {
+		if value, present := path.find(t.Claims()); present && foreign(value) {
+			return strings.Join(path, "/")
 		}
-		if i.namedByClient && strings.HasPrefix(t.Client, prefix) {
-			return i.namedClients(t.Claims())[0].claim
-		}
+	}
+	if i.namedByClient && foreign(t.Client) {
+		return i.namedClients(t.Claims())[0].claim
 	}
 	return ""
 }
