@@ -28,8 +28,8 @@ func celRecords(expression string) []record {
 	return celResult(parsed.Expr(), nil)
 }
 
-// celResult returns what the result of an expression contains, if it is of no request with one
-// of the paths.
+// celResult returns what the result of an expression contains for requests with none of the
+// paths in unless.
 func celResult(e ast.Expr, unless []string) []record {
 	if path := celPath(e); path != nil {
 		return celRecord(path, unless)
