@@ -72,12 +72,13 @@ func (f *File) lint(gate Gate, platform Platform, version Version) (*Report, err
 	}
 	var failed error
 	for _, one := range f.all {
+		checked := *one // the file stays as it was read
 		if version != (Version{}) {
-			one.version, one.versionAt = version, f.root
+			checked.version, checked.versionAt = version, f.root
 		}
 		l := &linter{
 			table:     table,
-			resources: one, gate: gate, platform: platform, rules: rules, reported: map[key]bool{},
+			resources: &checked, gate: gate, platform: platform, rules: rules, reported: map[key]bool{},
 			managers: map[*value][]*manager{}, gates: map[string]bool{}, byName: map[string][]*value{}, bytes: map[*value][]destination{},
 		}
 		failed = cmp.Or(failed, l.addTo(report))

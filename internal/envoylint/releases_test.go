@@ -161,6 +161,25 @@ func lintVersion(t *testing.T, text string, gate envoylint.Gate, release string)
 	return report
 }
 
+// TestVersionOfOneCall: a version counts for one call, and not for the next one with the same
+// file.
+func TestVersionOfOneCall(t *testing.T) {
+	file, err := envoylint.Read("envoy.yaml", []byte(shippedWith(t, firstRoute, firstRoute+override)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, call := range []struct {
+		version envoylint.Version
+		want    []string
+	}{{envoylint.Version{Major: 1, Minor: 38}, []string{"override-crash"}}, {envoylint.Version{}, nil}} {
+		report, err := file.Lint(plainGate(), envoylint.Plain, call.version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantFindings(t, report, call.want...)
+	}
+}
+
 // TestUnknownReleases: a version that is not in the table is a note, and nothing more,
 // whether it is in the dump or not.
 func TestUnknownReleases(t *testing.T) {
