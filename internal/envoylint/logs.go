@@ -60,11 +60,11 @@ func (l *linter) logs(m *manager) {
 	}
 }
 
-// unreadFormat reports a format that is in another file.
+// unreadFormat reports a format that is in another file or in a variable of the environment.
 func (l *linter) unreadFormat(log *value) {
 	for _, format := range log.messages(formatType) {
-		if at := format.get("text_format_source", "filename"); at.there() {
-			l.reportFix("unknown", at, "write it as inline_string", "lint-envoy does not read the log's format, which is in another file")
+		if at := format.get("text_format_source"); at.has("filename", "environment_variable") {
+			l.reportFix("unknown", at, "write it as inline_string", "lint-envoy does not read the log's format, which is not in this file")
 		}
 	}
 }

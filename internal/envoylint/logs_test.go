@@ -70,6 +70,7 @@ func TestRecords(t *testing.T) {
 		"a choice of commands":           {logs: text(choice), want: code},
 		"in Base64":                      {logs: format("inline_bytes: " + base64), want: code},
 		"a format elsewhere":             {logs: format("filename: /etc/format"), want: []string{"unknown?"}},
+		"a format of the environment":    {logs: format("environment_variable: FORMAT"), want: []string{"unknown?"}},
 		"Envoy's format":                 {logs: own("stream.v3.StderrAccessLog"), want: code},
 		"an empty format":                {logs: own("file.v3.FileAccessLog, path: /a, format: \"\""), want: code},
 		"a gRPC log":                     {logs: own("grpc.v3.HttpGrpcAccessLogConfig"), want: code},
