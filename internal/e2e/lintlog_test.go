@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,15 +22,14 @@ import (
 // collector stores what Envoy sends to it by gRPC, as it is.
 type collector struct {
 	*httptest.Server
-	mu   sync.Mutex
-	data bytes.Buffer
+	data testutil.Output
 }
 
 func startCollector(t *testing.T) *collector {
 	t.Helper()
 	c := &collector{}
 	c.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(c, r.Body) // access logs are a stream, which Envoy does not end
+		_, _ = io.Copy(&c.data, r.Body) // access logs are a stream, which Envoy does not end
 		w.Header().Set("Content-Type", "application/grpc")
 		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
 		_, _ = w.Write(make([]byte, 5)) // an empty message
@@ -42,18 +39,6 @@ func startCollector(t *testing.T) *collector {
 	c.Start()
 	t.Cleanup(c.CloseClientConnections)
 	return c
-}
-
-func (c *collector) Write(data []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.data.Write(data)
-}
-
-func (c *collector) text() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.data.String()
 }
 
 // cluster is the collector as a cluster of Envoy.
@@ -153,7 +138,7 @@ func startLogs(t *testing.T, rows []logRow, tracing string) logStack {
 	collect := func() string {
 		c, name := startCollector(t), fmt.Sprintf("collector%d", len(w.texts))
 		clusters.WriteString(c.cluster(name))
-		w.texts = append(w.texts, c.text)
+		w.texts = append(w.texts, c.data.String)
 		return name
 	}
 	for i, row := range rows {
