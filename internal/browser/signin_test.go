@@ -112,13 +112,7 @@ func (s signIn) siblings(t *testing.T, page tab) {
 	}
 	s.nothing(t, "a sibling's WebSocket")
 	s.refused(t, "GET", "/socket", "cross_site")
-	evil.do(t, "evaluate", `(() => {
-		const form = document.createElement("form");
-		form.method = "post";
-		form.action = "http://app.lab.localhost:8080/orders";
-		document.body.append(form);
-		form.submit();
-	})()`)
+	evil.do(t, "evaluate", postForm(shop+"/orders"))
 	evil.do(t, "waitForURL", shop+"/orders")
 	if text := evil.text(t, "body"); !strings.Contains(text, "You may not open this page.") || !strings.Contains(text, "cross_site") {
 		t.Errorf("the sibling's form leads to %q", text)
@@ -127,6 +121,17 @@ func (s signIn) siblings(t *testing.T, page tab) {
 	s.nothing(t, "a sibling's form")
 	s.refused(t, "POST", "/orders", "cross_site")
 	evil.do(t, "close")
+}
+
+// postForm is a script that posts an empty form to a URL.
+func postForm(action string) string {
+	return fmt.Sprintf(`(() => {
+		const form = document.createElement("form");
+		form.method = "post";
+		form.action = %q;
+		document.body.append(form);
+		form.submit();
+	})()`, action)
 }
 
 // refused waits until jwtgate's log says why it denied a request.
@@ -238,13 +243,7 @@ func (s signIn) sendsForm(t *testing.T) {
 	page := s.tab("dora", "1")
 	s.open(t, page, "/home")
 	s.received(t, "GET /home", "")
-	page.do(t, "evaluate", `(() => {
-		const form = document.createElement("form");
-		form.method = "post";
-		form.action = "/orders";
-		document.body.append(form);
-		form.submit();
-	})()`)
+	page.do(t, "evaluate", postForm("/orders"))
 	page.do(t, "waitForURL", shop+"/orders")
 	if text := page.text(t, "body"); !strings.Contains(text, "You are not signed in, so this form was not accepted.") {
 		t.Errorf("the page is %q", text)
