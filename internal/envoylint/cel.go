@@ -143,6 +143,9 @@ func celText(e ast.Expr) (string, bool) {
 
 // celRecord returns what an attribute of Envoy contains.
 func celRecord(path, unless []string) []record {
+	if path[0] == "connection" && (len(path) == 1 || path[1] == "requested_server_name") {
+		return []record{{what: attribute, unless: unless}}
+	}
 	headers := map[string]recorded{"request": requestHeader, "response": responseHeader}
 	what, known := headers[path[0]]
 	if !known {
@@ -167,6 +170,8 @@ func celRecord(path, unless []string) []record {
 		return []record{header}
 	case what == responseHeader && name == "code_details":
 		return []record{details}
+	case what == requestHeader:
+		return []record{{what: attribute, unless: unless}}
 	}
 	return nil
 }

@@ -32,9 +32,8 @@ func (l *linter) pages(m *manager) {
 		}
 		format.scalars(func(text string, at *value) {
 			for _, found := range command.FindAllStringSubmatch(text, -1) {
-				argument := strings.ToLower(found[2])
-				switch ownID := found[1] == "REQ" && argument == "x-request-id" && m.makesRequestIDs(); {
-				case !ownID && ofClient(found[1], argument), found[1] == "RESPONSE_CODE_DETAILS":
+				switch ownID := found[1] == "REQ" && strings.EqualFold(found[2], "x-request-id") && m.makesRequestIDs(); {
+				case !ownID && ofClient(found[1], found[2]), slices.ContainsFunc(commandRecords(found[1], found[2]), record.ofDetails):
 					l.report("page-of-request", at, "the page contains %%%s%%", found[1])
 				}
 			}
@@ -75,7 +74,7 @@ func chosenHost(format string) bool {
 			return false
 		}
 		begin += after[:found[0]]
-		name, argument := group(after, found, 1), strings.ToLower(group(after, found, 2))
+		name, argument := group(after, found, 1), group(after, found, 2)
 		after = after[found[1]:]
 		switch {
 		case hostLiteral.MatchString(begin):
@@ -83,6 +82,7 @@ func chosenHost(format string) bool {
 		case !ofClient(name, argument):
 			begin += "x"
 		default:
+			argument = strings.ToLower(argument)
 			path := name == "PATH" || argument == pathHeader || argument == originalPath+"?"+pathHeader
 			return !path || !hostBegun.MatchString(begin)
 		}
@@ -93,9 +93,9 @@ func chosenHost(format string) bool {
 func ofClient(name, argument string) bool {
 	switch name {
 	case "REQ", "REQUEST_HEADER", "STREAM_INFO_REQ", "REQ_WITHOUT_QUERY":
-		return argument != ":scheme" && argument != "x-forwarded-proto"
+		return !strings.EqualFold(argument, ":scheme") && !strings.EqualFold(argument, "x-forwarded-proto")
 	case "CEL", "TYPED_CEL":
-		return strings.Contains(argument, "request")
+		return slices.ContainsFunc(celRecords(argument), record.ofRequest)
 	}
 	return slices.Contains([]string{"PATH", "QUERY_PARAM", "QUERY_PARAMS", "COALESCE", "REQUESTED_SERVER_NAME"}, name)
 }

@@ -34,6 +34,8 @@ func TestLocations(t *testing.T) {
 		"?next=%REQ(:PATH)%":                                          false,
 		"https://app.example/":                                        false,
 		"https://%CEL('app')%.example/":                               false,
+		"https://%CEL(connection.requested_server_name)%/":            true,
+		"https://%CEL(request.host == 'b' ? 'b' : 'a')%.example/":     false,
 	} {
 		t.Run(text, func(t *testing.T) {
 			var want []string
@@ -58,6 +60,9 @@ func TestPages(t *testing.T) {
 	const fixed = "It was cancelled or took too long, or it had finished before."
 	for text, found := range map[string]bool{
 		"%RESPONSE_CODE_DETAILS%": true, "%QUERY_PARAM(error)%": true, "%REQ(:PATH)%": true, "%CEL(request.query)%": true,
+		"%CEL(response.code_details)%": true, "%CEL(request.url_path == '/a' ? 'a' : 'b')%": false,
+		"%CEL(request.url_path == '/a' ? 'a' : request['url_path'])%": true, "%CEL('From ' + request.referer)%": true,
+		"%CEL(request.headers['A'].startsWith('a') ? 'a' : 'b')%": false, "%CEL(request)%": true, "%CEL(request.?host)%": true,
 		"%RESPONSE_CODE%": false, "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:jwtgate:reason)%": false, "100%": false,
 	} {
 		t.Run(text, func(t *testing.T) {

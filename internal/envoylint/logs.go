@@ -30,6 +30,7 @@ const (
 	responseHeader                 // of the answer
 	parameter                      // of the query
 	codeDetails                    // why Envoy answered as it did
+	attribute                      // another part that a client chooses; it has no query
 )
 
 const (
@@ -107,6 +108,12 @@ func (l *linter) signInRecord(m *manager, r record, where string, filter *value)
 	}
 	l.report("oauth2-code-logged", r.at, "the %s contains %s", where, what)
 }
+
+// ofRequest reports whether a record is a part of the request.
+func (r record) ofRequest() bool { return r.what != responseHeader && r.what != codeDetails }
+
+// ofDetails reports whether a record is why Envoy answered as it did.
+func (r record) ofDetails() bool { return r.what == codeDetails }
 
 // ofCallback reports whether a record contains the code or the state of a callback.
 func (r record) ofCallback() bool {
