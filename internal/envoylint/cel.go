@@ -17,15 +17,70 @@ import (
 func celRecords(expression string) []record {
 	everything := celRecord([]string{"request"}, nil)
 	everything = append(everything, celRecord([]string{"response"}, nil)...)
+	parsed, ok := celParsed(expression)
+	if !ok {
+		return everything
+	}
+	return celResult(parsed, nil)
+}
+
+// celParsed parses an expression; false: Envoy's own parser refuses it too, or it is larger or
+// deeper than the parser's limits, which bound the time and the stack for any expression.
+func celParsed(expression string) (ast.Expr, bool) {
 	p, err := parser.NewParser() // without macros, a call of exists or map keeps its name
 	if err != nil {
-		return everything
+		return nil, false
 	}
 	parsed, errs := p.Parse(common.NewTextSource(expression))
 	if len(errs.GetErrors()) > 0 {
-		return everything // Envoy's own parser refuses it too
+		return nil, false
 	}
-	return celResult(parsed.Expr(), nil)
+	return parsed.Expr(), true
+}
+
+// celConditions returns the conditions that all have to hold for an expression to be true;
+// none if it cannot be parsed.
+func celConditions(expression string) []ast.Expr {
+	var all []ast.Expr
+	var add func(ast.Expr)
+	add = func(e ast.Expr) {
+		if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != operators.LogicalAnd {
+			all = append(all, e)
+			return
+		}
+		for _, condition := range e.AsCall().Args() {
+			add(condition)
+		}
+	}
+	if parsed, ok := celParsed(expression); ok {
+		add(parsed)
+	}
+	return all
+}
+
+// celExcluded returns paths with which no request makes an expression true.
+func celExcluded(expression string) []string {
+	var paths []string
+	for _, condition := range celConditions(expression) {
+		if path, equal := celPathIs(condition); path != "" && !equal {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// celNavigation reports whether an expression is the condition of login.yaml for requests by
+// which a person opens a page: request.headers['accept'].contains('text/html').
+func celNavigation(e ast.Expr) bool {
+	if e.Kind() != ast.CallKind {
+		return false
+	}
+	call := e.AsCall()
+	if call.FunctionName() != "contains" || !call.IsMemberFunction() || len(call.Args()) != 1 {
+		return false
+	}
+	text, _ := celText(call.Args()[0])
+	return text == "text/html" && slices.Equal(celPath(call.Target()), []string{"request", "headers", "accept"})
 }
 
 // celResult returns what the result of an expression contains for requests with none of the

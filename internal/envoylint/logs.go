@@ -46,9 +46,10 @@ const (
 func (l *linter) logs(m *manager) {
 	for _, log := range append(slices.Clone(m.hcm.get("access_log").items), m.listener.get("access_log").items...) {
 		l.unreadFormat(log)
+		excludes := excluding(log.get("filter"))
 		for _, r := range append(formatRecords(log), ownRecords(log)...) {
 			l.tokenRecord(r, "log")
-			l.signInRecord(m, r, "log", log.get("filter"))
+			l.signInRecord(m, r, "log", excludes)
 		}
 	}
 	traces := traceRecords(m.hcm.get("tracing"))
@@ -57,7 +58,7 @@ func (l *linter) logs(m *manager) {
 	}
 	for _, r := range traces {
 		l.tokenRecord(r, "trace")
-		l.signInRecord(m, r, "trace", &value{})
+		l.signInRecord(m, r, "trace", excluding(&value{}))
 	}
 }
 
@@ -86,11 +87,11 @@ func (l *linter) tokenRecord(r record, where string) {
 }
 
 // signInRecord reports a record that contains what a sign-in by an oauth2 filter consists of.
-func (l *linter) signInRecord(m *manager, r record, where string, filter *value) {
+func (l *linter) signInRecord(m *manager, r record, where string, excludes func(path string) bool) {
 	if len(m.signIns()) == 0 {
 		return
 	}
-	hidden := func(path string) bool { return r.without(path) || excludes(filter, path) }
+	hidden := func(path string) bool { return r.without(path) || excludes(path) }
 	what := ""
 	switch {
 	case r.what == responseHeader && (r.name == "location" || r.name == ""):
@@ -134,23 +135,29 @@ func (r record) without(path string) bool {
 	return short || slices.Contains(r.unless, path)
 }
 
-// excludes reports whether the filter of an access log excludes every request with a path,
-// whatever its query.
-func excludes(filter *value, path string) bool {
-	one := func(inner *value) bool { return excludes(inner, path) }
-	if slices.ContainsFunc(filter.get("and_filter", "filters").items, one) {
-		return true
+// excluding returns whether the filter of an access log excludes every request with a path,
+// whatever its query. It parses the filter's expressions once for all paths.
+func excluding(filter *value) func(path string) bool {
+	each := func(list string) (all []func(path string) bool) {
+		for _, inner := range filter.get(list, "filters").items {
+			all = append(all, excluding(inner))
+		}
+		return all
 	}
-	if any := filter.get("or_filter", "filters").items; len(any) > 0 {
-		return !slices.ContainsFunc(any, func(inner *value) bool { return !one(inner) })
+	every, some := each("and_filter"), each("or_filter")
+	header := filter.get("header_filter", "header")
+	prefix := header.get("string_match", "prefix")
+	inverted := header.get("invert_match").is() && header.get("name").text == pathHeader && prefix.there()
+	var paths []string
+	if settings := filter.get("extension_filter", "typed_config"); settings.has("expression") {
+		paths = celExcluded(settings.get("expression").text)
 	}
-	if header := filter.get("header_filter", "header"); header.get("invert_match").is() {
-		prefix := header.get("string_match", "prefix")
-		return header.get("name").text == pathHeader && prefix.there() && strings.HasPrefix(path, prefix.text)
+	return func(path string) bool {
+		excludes := func(inner func(string) bool) bool { return inner(path) }
+		logs := func(inner func(string) bool) bool { return !inner(path) }
+		return slices.ContainsFunc(every, excludes) || len(some) > 0 && !slices.ContainsFunc(some, logs) ||
+			inverted && strings.HasPrefix(path, prefix.text) || slices.Contains(paths, path)
 	}
-	settings := filter.get("extension_filter", "typed_config")
-	return settings.has("expression") &&
-		slices.Contains(conjuncts(settings.get("expression").text), "request.url_path != '"+path+"'")
 }
 
 // everyCallback reports whether a condition holds for the path of each callback. If the path

@@ -24,10 +24,11 @@ func TestRecords(t *testing.T) {
 	traces := func(text string) string { return "          tracing: { " + text + " }\n" + loggersBegin }
 	own := func(kind string) string { return loggersBegin + logger + kind + " } }\n" }
 	code, token, both := []string{"oauth2-code-logged"}, []string{"token-logged"}, []string{"oauth2-code-logged", "token-logged"}
-	but := func(path string) string {
+	by := func(expression string) string {
 		return `{ extension_filter: { name: a, typed_config: { "@type": type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.` +
-			`ExpressionFilter, expression: "request.url_path != '` + path + `' && response.code > 0" } } }`
+			`ExpressionFilter, expression: "` + expression + `" } } }`
 	}
+	but := func(path string) string { return by("request.url_path != '" + path + "' && response.code > 0") }
 	filtered := func(filter string) string {
 		return strings.Replace(own("grpc.v3.HttpGrpcAccessLogConfig"), "name: a,", "name: a, filter: "+filter+",", 1)
 	}
@@ -76,6 +77,12 @@ func TestRecords(t *testing.T) {
 		"a gRPC log":                     {logs: own("grpc.v3.HttpGrpcAccessLogConfig"), want: code},
 		"a tag of an OpenTelemetry log":  {logs: own("open_telemetry.v3.OpenTelemetryAccessLogConfig, " + customTag), want: token},
 		"a gRPC log but of the callback": {logs: filtered(but("/oauth2/callback"))},
+		"but of it, in double quotes":    {logs: filtered(by(`request.url_path != \"/oauth2/callback\"`))},
+		"but of it, the path first":      {logs: filtered(by("'/oauth2/callback' != request.url_path"))},
+		"but of it, without spaces":      {logs: filtered(by("response.code>0&&(request['url_path']!='/oauth2/callback'&&true)"))},
+		"but of it, or with an answer":   {logs: filtered(by("request.url_path != '/oauth2/callback' || response.code > 0")), want: code},
+		"only of it":                     {logs: filtered(by("request.url_path == '/oauth2/callback'")), want: code},
+		"but of it, in no expression":    {logs: filtered(by("request.url_path != '/oauth2/callback' &&")), want: code},
 		"a gRPC log but of another path": {logs: filtered(but("/a")), want: code},
 		"but of the callback, by two conditions": {logs: filtered("{ and_filter: { filters: [ { not_health_check_filter: {} }, " +
 			but("/oauth2/callback") + " ] } }")},

@@ -65,6 +65,9 @@ func TestLoginFile(t *testing.T) {
 			return strings.Replace(text, accept, accept+" ('sec-fetch-mode' in request.headers ? "+
 				"request.headers['sec-fetch-mode'] == 'navigate' : !('authorization' in request.headers)) &&", 1)
 		}, nil},
+		"the condition in other words": {func(text string) string {
+			return strings.Replace(text, accept, `request.headers.accept.contains("text/html")&&`, 1)
+		}, nil},
 		"a page with status 200": {func(text string) string {
 			return strings.Replace(text, body, "              status_code: 200\n"+body, 1)
 		}, []string{"local-reply-overwrites"}},

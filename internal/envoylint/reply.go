@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"cel.dev/cel-go/common/ast"
 )
 
 // localReplies reports rewriting of denials, which are local replies of Envoy with the
@@ -32,9 +34,6 @@ func (l *linter) localReplies(m *manager) {
 	}
 }
 
-// navigation is the condition of login.yaml for requests by which a person opens a page.
-const navigation = "request.headers['accept'].contains('text/html')"
-
 // refuses reports whether a status tells browsers, caches and monitoring that the page is
 // not the one that was asked for: a redirect to the sign-in, or an error of the client.
 func refuses(status string) bool {
@@ -45,48 +44,11 @@ func refuses(status string) bool {
 // of an oauth2 filter, which the gate does not answer: pages for people replace nothing that
 // a program reads.
 func (m *manager) forPeople(filter *value) bool {
-	conditions := conjuncts(filter.get("extension_filter").get("typed_config", "expression").text)
-	if slices.Contains(conditions, navigation) {
-		return true
-	}
-	return slices.ContainsFunc(m.callbacks(), func(path string) bool {
-		return slices.Contains(conditions, "request.url_path == '"+path+"'")
+	conditions := celConditions(filter.get("extension_filter").get("typed_config", "expression").text)
+	return slices.ContainsFunc(conditions, func(condition ast.Expr) bool {
+		path, equal := celPathIs(condition)
+		return celNavigation(condition) || path != "" && equal && slices.Contains(m.callbacks(), path)
 	})
-}
-
-// conjuncts returns the conditions that all have to hold for a CEL expression to be true,
-// with one space between words. It returns none for an alternative, which matches other
-// requests too, and for what it does not read: comments, escapes and strings in three quotes.
-func conjuncts(expression string) []string {
-	text := strings.Join(strings.Fields(expression), " ")
-	if strings.Contains(text, `\`) || strings.Contains(text, `"""`) || strings.Contains(text, "'''") {
-		return nil
-	}
-	var all []string
-	depth, begin, quote := 0, 0, byte(0)
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case strings.HasPrefix(text[i:], "//"):
-			return nil
-		case c == '\'' || c == '"':
-			quote = c
-		case strings.IndexByte("([{", c) >= 0:
-			depth++
-		case strings.IndexByte(")]}", c) >= 0:
-			depth--
-		case depth == 0 && (c == '?' || strings.HasPrefix(text[i:], "||")):
-			return nil
-		case depth == 0 && strings.HasPrefix(text[i:], "&&"):
-			all = append(all, strings.TrimSpace(text[begin:i]))
-			i++
-			begin = i + 1
-		}
-	}
-	return append(all, strings.TrimSpace(text[begin:]))
 }
 
 // callbacks returns the paths at which oauth2 filters answer the issuer's redirects.
