@@ -3,7 +3,6 @@ package envoylint
 import (
 	"encoding/base64"
 	"encoding/json"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -163,21 +162,8 @@ func excluding(filter *value) func(path string) bool {
 // everyCallback reports whether a condition holds for the path of each callback. If the path
 // is not one exact text, it does not.
 func (m *manager) everyCallback(holds func(path string) bool) bool {
-	const most = 1000
-	if !m.callbacksKnown {
-		m.callbacksKnown = true
-		paths := map[string]bool{}
-		for _, config := range m.signIns() {
-			path := config.get("redirect_path_matcher", "path")
-			exact := path.get("exact")
-			if !exact.there() || path.get("ignore_case").is() || len(paths) > most {
-				return false
-			}
-			paths[exact.text] = true
-		}
-		m.callbackPaths = slices.Sorted(maps.Keys(paths))
-	}
-	return m.callbackPaths != nil && !slices.ContainsFunc(m.callbackPaths, func(path string) bool { return !holds(path) })
+	paths, exact := m.callbacks()
+	return exact && !slices.ContainsFunc(paths, func(path string) bool { return !holds(path) })
 }
 
 // ownRecords returns what an access logger records without a format.

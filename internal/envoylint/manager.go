@@ -18,10 +18,9 @@ type manager struct {
 	signInsKnown   bool
 	signInConfigs  []*value
 	signInsChecked bool
-	// callbackPaths are the paths of sign-ins, each once, once they are known; nil if one of
-	// them is no exact path, or if there are too many to compare with each log.
-	callbackPaths  []string
-	callbacksKnown bool
+	// callbackPaths and callbacksExact are what callbacks returns, once they are known.
+	callbackPaths                  []string
+	callbacksKnown, callbacksExact bool
 }
 
 // chain is a list of HTTP filters of a connection manager: the manager's own list, or

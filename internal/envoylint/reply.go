@@ -1,6 +1,7 @@
 package envoylint
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,21 +46,35 @@ func refuses(status string) bool {
 // a program reads.
 func (m *manager) forPeople(filter *value) bool {
 	conditions := celConditions(filter.get("extension_filter").get("typed_config", "expression").text)
+	callbacks, _ := m.callbacks()
 	return slices.ContainsFunc(conditions, func(condition ast.Expr) bool {
 		path, equal := celPathIs(condition)
-		return celNavigation(condition) || path != "" && equal && slices.Contains(m.callbacks(), path)
+		return celNavigation(condition) || path != "" && equal && slices.Contains(callbacks, path)
 	})
 }
 
-// callbacks returns the paths at which oauth2 filters answer the issuer's redirects.
-func (m *manager) callbacks() []string {
-	var paths []string
-	for _, config := range m.signIns() {
-		if path := config.get("redirect_path_matcher", "path", "exact"); path.there() {
-			paths = append(paths, path.text)
-		}
+// callbacks returns paths at which oauth2 filters answer the issuer's redirects, each once,
+// and whether these are all of them: a matcher may be for more than one exact text, and of
+// many paths it returns some, since they are compared with each log.
+func (m *manager) callbacks() (paths []string, exact bool) {
+	const most = 1000
+	if m.callbacksKnown {
+		return m.callbackPaths, m.callbacksExact
 	}
-	return paths
+	found := map[string]bool{}
+	exact = true
+	for _, config := range m.signIns() {
+		path := config.get("redirect_path_matcher", "path")
+		one := path.get("exact")
+		if !one.there() || len(found) == most {
+			exact = false
+			continue
+		}
+		found[one.text] = true
+		exact = exact && !path.get("ignore_case").is()
+	}
+	m.callbackPaths, m.callbacksExact, m.callbacksKnown = slices.Sorted(maps.Keys(found)), exact, true
+	return m.callbackPaths, exact
 }
 
 // keepsBody reports whether a format is only the reply's own body.
