@@ -64,6 +64,32 @@ func TestFindingsCostIsLinear(t *testing.T) {
 	}
 }
 
+// TestExpressionLimits: an expression that is too large or too deep is not read, so reading any
+// expression is bounded in time and stack. It counts as one that contains everything.
+func TestExpressionLimits(t *testing.T) {
+	everything := []string{"oauth2-code-logged", "token-logged"}
+	for name, row := range map[string]struct {
+		expression string // which contains no part of the request
+		want       []string
+	}{
+		"1 MB":                 {"'" + strings.Repeat("a", 1<<20) + "'", everything},
+		"parentheses":          {strings.Repeat("(", 100_000) + "a" + strings.Repeat(")", 100_000), everything},
+		"fewer parentheses":    {strings.Repeat("(", 40_000) + "a" + strings.Repeat(")", 40_000), everything},
+		"a chain":              {"a" + strings.Repeat(".a", 100_000), everything},
+		"a shorter chain":      {"a" + strings.Repeat(".a", 40_000), everything},
+		"a chain after a call": {"f()" + strings.Repeat(".a", 40_000), everything},
+		"a sum":                {"a" + strings.Repeat("+a", 40_000), everything},
+		"a chain as allowed":   {"f()" + strings.Repeat(".a", 200), nil},
+		"many conditions":      {"a" + strings.Repeat("&&a", 20_000), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const log = loggersBegin + logger + "stream.v3.StdoutAccessLog, log_format: { text_format_source: { inline_string: \"%CEL("
+			file := loginWith(t, loggersBegin, log+row.expression+")%\" } } } }\n")
+			wantFindings(t, lint(t, file, loginGate(), envoylint.Plain), row.want...)
+		})
+	}
+}
+
 // BenchmarkLint measures the time per route, which does not grow with their number.
 func BenchmarkLint(b *testing.B) {
 	for _, routes := range []int{1000, 4000, 16000} {

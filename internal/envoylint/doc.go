@@ -25,7 +25,8 @@
 //  1. Every rule has its texts, and every finding its rule (TestRulesAreComplete).
 //  2. Reading any bytes ends in findings or in an error that names the file, with
 //     bounded memory (TestUnreadable, FuzzLint), in a time that grows linearly with
-//     the file (TestCountingLinesIsLinear, TestFindingsCostIsLinear).
+//     the file (TestCountingLinesIsLinear, TestFindingsCostIsLinear,
+//     TestExpressionLimits).
 //  3. The shipped Envoy file, for any configuration with the edits that `check`
 //     prints, has no finding (TestTheShippedFileIsClean).
 //  4. A finding points at the line to edit (TestPlaces).
