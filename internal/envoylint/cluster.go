@@ -134,9 +134,14 @@ func (l *linter) tls(c *value) {
 
 // verifies reports whether a TLS context verifies the server's certificate.
 func verifies(common *value) bool {
-	return hasAny(common, "combined_validation_context", "validation_context_sds_secret_config",
-		"validation_context_certificate_provider_instance") ||
-		hasAny(common.get("validation_context"), "trusted_ca", "system_root_certs", "ca_certificate_provider_instance",
+	own, combined := common.get("validation_context"), common.get("combined_validation_context")
+	for _, one := range []*value{own, combined.get("default_validation_context")} {
+		if one.get("trust_chain_verification").either("ACCEPT_UNTRUSTED") {
+			return false
+		}
+	}
+	return combined.there() || hasAny(common, "validation_context_sds_secret_config", "validation_context_certificate_provider_instance") ||
+		hasAny(own, "trusted_ca", "system_root_certs", "ca_certificate_provider_instance",
 			"verify_certificate_hash", "verify_certificate_spki", "custom_validator_config")
 }
 

@@ -15,6 +15,8 @@ type manager struct {
 	routes, unread []*value
 	hopsKnown      bool
 	known          []hop
+	placesKnown    bool
+	knownPlaces    []hop
 	signInsKnown   bool
 	signInConfigs  []*value
 	signInsChecked bool

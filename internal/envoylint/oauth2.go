@@ -58,17 +58,7 @@ func (l *linter) oauth2Off(c *chain, f filter) {
 
 // somewhere reports whether a filter is on for some route, also one that forwards nothing.
 func (m *manager) somewhere(f filter) bool {
-	on := func(h hop) bool { on, _ := f.on(h); return on }
-	for _, config := range m.routes {
-		for _, host := range config.get("virtual_hosts").items {
-			for _, route := range routesOf(host) {
-				if slices.ContainsFunc(append(hopsOf(route, host, config), hop{route, route, []*value{route, host, config}}), on) {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.places(), func(h hop) bool { on, _ := f.on(h); return on })
 }
 
 // signIns returns the configurations of the filters that sign users in: their own, and

@@ -308,6 +308,9 @@ func TestSignInIssuer(t *testing.T) {
 	tls := func(settings, context string) string {
 		return transport("tls.v3.UpstreamTlsContext", settings+"common_tls_context: { "+context+" }")
 	}
+	matches := func(one string) string {
+		return "    transport_socket_matches: [ { name: a, " + strings.TrimSpace(one) + " } ]\n"
+	}
 	for name, row := range map[string]struct {
 		edits []string
 		want  []string
@@ -331,9 +334,22 @@ func TestSignInIssuer(t *testing.T) {
 			"envoy.extensions.upstreams.http.v3.HttpProtocolOptions: { \"@type\": " +
 			"type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: { http_protocol_options: {} }, " +
 			"upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true } } }\n"}, nil},
-		"a certificate":     {[]string{uri, secure, noTLS, tls("", "validation_context: { verify_certificate_spki: [ a ] }")}, nil},
-		"fetched":           {[]string{uri, secure, noTLS, tls("", "validation_context_sds_secret_config: { name: a }")}, nil},
-		"a mesh":            {[]string{uri, secure, noTLS, "    transport_socket_matches: [ { name: a, match: {} } ]\n"}, nil},
+		"a certificate": {[]string{uri, secure, noTLS, tls("", "validation_context: { verify_certificate_spki: [ a ] }")}, nil},
+		"fetched":       {[]string{uri, secure, noTLS, tls("", "validation_context_sds_secret_config: { name: a }")}, nil},
+		"any authority": {[]string{uri, secure, noTLS,
+			tls("", "validation_context: { trust_chain_verification: ACCEPT_UNTRUSTED, "+named+" }")}, plain},
+		"any name that fits": {[]string{uri, secure, noTLS,
+			tls("", "validation_context: { "+strings.Replace(named, "exact: a", "safe_regex: { regex: '.*' }", 1)+" }")}, plain},
+		"any name that ends so": {[]string{uri, secure, noTLS,
+			tls("", "validation_context: { "+strings.Replace(named, "exact: a", "suffix: example", 1)+" }")}, plain},
+		"hosts below one": {[]string{uri, secure, noTLS,
+			tls("", "validation_context: { "+strings.Replace(named, "exact: a", "suffix: .login.example", 1)+" }")}, nil},
+		"a name of no host": {[]string{uri, secure, noTLS,
+			tls("", "validation_context: { "+strings.Replace(named, "DNS", "URI", 1)+" }")}, plain},
+		"endpoints without TLS": {[]string{uri, secure, noTLS, matches("match: {}, " + transport("raw_buffer.v3.RawBuffer", ""))}, plain},
+		"endpoints with TLS":    {[]string{uri, secure, noTLS, matches("match: {}, " + tls("", "validation_context: { "+named+" }"))}, nil},
+		"some endpoints with TLS": {[]string{uri, secure, noTLS,
+			matches("match: { a: b }, " + tls("", "validation_context: { "+named+" }"))}, plain},
 		"another transport": {[]string{uri, secure, noTLS, transport("alts.v3.Alts", "")}, nil},
 		"no cluster":        {[]string{"cluster: issuer,", "cluster: nobody,"}, []string{"oauth2-issuer-missing"}},
 		"a cluster that Envoy fetches": {[]string{"cluster: issuer,", "cluster: nobody,",

@@ -28,20 +28,41 @@ func (l *linter) oauth2Issuer(filter *value) {
 		}
 		return
 	}
-	socket := c.get("transport_socket")
+	for _, socket := range c.sockets() {
+		l.issuerSocket(c, socket, endpoint)
+	}
+}
+
+// sockets returns the transport sockets of a cluster: those that its endpoints choose by their
+// metadata, and the one of the others.
+func (v *value) sockets() []*value {
+	var all []*value
+	rest := true
+	for _, one := range v.get("transport_socket_matches").items {
+		all = append(all, one.get("transport_socket"))
+		rest = rest && len(one.get("match").fields) > 0
+	}
+	if rest {
+		all = append(all, v.get("transport_socket"))
+	}
+	return all
+}
+
+// issuerSocket checks one of the transport sockets by which Envoy connects to the issuer.
+func (l *linter) issuerSocket(c, socket, endpoint *value) {
 	kind, _ := socket.get("typed_config").typed()
 	contexts := socket.messages(tlsType)
+	name, uri := endpoint.get("cluster").text, endpoint.get("uri").text
 	switch {
-	case c.get("transport_socket_matches").there():
 	case len(contexts) > 0:
 		for _, one := range contexts {
 			l.issuerTLS(c, one)
 		}
 	case socket.there() && !strings.Contains(kind, "raw_buffer"): // an unknown transport
-	case strings.HasPrefix(endpoint.get("uri").text, "https:"):
-		l.report("oauth2-issuer-plain", socket, "the token endpoint is an https URL, and its cluster %s has no TLS", name.text)
-	case l.leaves(name.text, endpoint.get("uri").text):
-		l.report("oauth2-issuer-plain", socket, "the cluster %s of the token endpoint has no TLS, and is not on this machine", name.text)
+	case strings.HasPrefix(uri, "https:"):
+		l.report("oauth2-issuer-plain", socket, "the token endpoint is an https URL, and its cluster %s has no TLS", name)
+	case l.leaves(name, uri):
+		l.report("oauth2-issuer-plain", socket, "the cluster %s of the token endpoint has no TLS, and is not on this machine", name)
 	}
 }
 
@@ -56,7 +77,7 @@ func (l *linter) issuerTLS(c, context *value) {
 		validation = combined.get("default_validation_context")
 	}
 	named := hasAny(validation, "verify_certificate_hash", "verify_certificate_spki", "custom_validator_config") ||
-		len(validation.get("match_typed_subject_alt_names").items)+len(validation.get("match_subject_alt_names").items) > 0 ||
+		namesOne(validation) ||
 		context.get("auto_sni_san_validation").is() ||
 		c.options().get("upstream_http_protocol_options", "auto_san_validation").is()
 	switch {
@@ -65,6 +86,23 @@ func (l *linter) issuerTLS(c, context *value) {
 	case !named && !fetched:
 		l.report("oauth2-issuer-plain", validation, "Envoy accepts a certificate for any name as the issuer's")
 	}
+}
+
+// namesOne reports whether a validation context accepts only certificates of one name, or of
+// the hosts below one: the pattern of another matcher can fit any name.
+func namesOne(validation *value) bool {
+	all := slices.Clone(validation.get("match_subject_alt_names").items)
+	for _, typed := range validation.get("match_typed_subject_alt_names").items {
+		if !typed.get("san_type").either("DNS", "IP_ADDRESS") {
+			return false // also matches a certificate that names no host
+		}
+		all = append(all, typed.get("matcher"))
+	}
+	wide := func(matcher *value) bool {
+		suffix := matcher.get("suffix").text
+		return !matcher.get("exact").there() && !(strings.HasPrefix(suffix, ".") && strings.Count(suffix, ".") > 1)
+	}
+	return len(all) > 0 && !slices.ContainsFunc(all, wide)
 }
 
 // leaves reports whether a cluster has an address that is not on this machine; without

@@ -32,6 +32,23 @@ func (m *manager) hops() []hop {
 	return m.known
 }
 
+// places returns the hops and the routes that forward nothing.
+func (m *manager) places() []hop {
+	if m.placesKnown {
+		return m.knownPlaces
+	}
+	m.placesKnown = true
+	m.knownPlaces = slices.Clone(m.hops())
+	for _, config := range m.routes {
+		for _, host := range config.get("virtual_hosts").items {
+			for _, route := range routesOf(host) {
+				m.knownPlaces = append(m.knownPlaces, hop{route, route, []*value{route, host, config}})
+			}
+		}
+	}
+	return m.knownPlaces
+}
+
 // routesOf returns the routes of a virtual host, from its list and from its matcher.
 func routesOf(host *value) []*value {
 	return append(host.get("routes").messages(routeType), host.get("matcher").messages(routeType)...)
