@@ -15,13 +15,21 @@ import (
 // value or a part of it gets into the result. A comparison or a condition reads a value and
 // does not record it.
 func celRecords(expression string) []record {
-	everything := celRecord([]string{"request"}, nil)
-	everything = append(everything, celRecord([]string{"response"}, nil)...)
-	parsed, ok := celParsed(expression)
-	if !ok {
-		return everything
+	if parsed, ok := celParsed(expression); ok {
+		return celResult(parsed, nil)
 	}
-	return celResult(parsed, nil)
+	return celEverything(nil)
+}
+
+// celEverything returns what every attribute contains.
+func celEverything(unless []string) []record {
+	return append(celRecord([]string{"request"}, unless), celRecord([]string{"response"}, unless)...)
+}
+
+// celIsPath reports whether an expression is the path with its query.
+func celIsPath(expression string) bool {
+	parsed, ok := celParsed(expression)
+	return ok && slices.Equal(celPath(parsed), []string{"request", "path"})
 }
 
 // celParsed parses an expression; false: Envoy's own parser refuses it too, or it is larger or
@@ -105,8 +113,16 @@ func celResult(e ast.Expr, unless []string) []record {
 			all = append(all, celResults([]ast.Expr{entry.AsMapEntry().Key(), entry.AsMapEntry().Value()}, unless)...)
 		}
 		return all
+	case ast.StructKind:
+		var all []record
+		for _, field := range e.AsStruct().Fields() {
+			all = append(all, celResult(field.AsStructField().Value(), unless)...)
+		}
+		return all
+	case ast.LiteralKind:
+		return nil
 	}
-	return nil
+	return celEverything(unless)
 }
 
 func celResults(expressions []ast.Expr, unless []string) []record {
@@ -169,7 +185,7 @@ func celPathIs(condition ast.Expr) (path string, equal bool) {
 func celPath(e ast.Expr) []string {
 	switch e.Kind() {
 	case ast.IdentKind:
-		return []string{e.AsIdent()}
+		return []string{strings.TrimPrefix(e.AsIdent(), ".")} // .request is request in the root of all names
 	case ast.SelectKind:
 		if operand := celPath(e.AsSelect().Operand()); operand != nil && !e.AsSelect().IsTestOnly() {
 			return append(operand, e.AsSelect().FieldName())
@@ -220,9 +236,11 @@ func celRecord(path, unless []string) []record {
 		return []record{header}
 	case name == "":
 		return []record{header, details}
-	case what == requestHeader && (name == "path" || name == "query"):
+	case what == requestHeader && name == "path":
 		header.name = pathHeader
 		return []record{header}
+	case what == requestHeader && name == "query":
+		return []record{{what: parameter, unless: unless}}
 	case what == responseHeader && name == "code_details":
 		return []record{details}
 	case what == requestHeader:

@@ -10,6 +10,9 @@ import (
 
 const headerType protoreflect.FullName = "envoy.config.core.v3.HeaderValue"
 
+// refreshBegin matches what is before the URL of a Refresh header.
+var refreshBegin = regexp.MustCompile(`(?i)^[^;,]*[;,]\s*(?:url\s*=\s*)?["']?`)
+
 // locations reports answers that lead a browser to a host that the client chooses.
 func (l *linter) locations(m *manager) {
 	m.find(headerType, func(header *value) {
@@ -17,7 +20,12 @@ func (l *linter) locations(m *manager) {
 		if name != "location" && name != "refresh" || header.below("request_headers_to_add") {
 			return
 		}
-		if at := header.get("value"); chosenHost(at.text) {
+		at := header.get("value")
+		text := at.text
+		if name == "refresh" {
+			text = text[len(refreshBegin.FindString(text)):]
+		}
+		if chosenHost(text) {
 			l.report("redirect-by-client", at, "the client chooses the host of %s", name)
 		}
 	})
@@ -27,18 +35,47 @@ func (l *linter) locations(m *manager) {
 // contain the state of a failed callback.
 func (l *linter) pages(m *manager) {
 	m.find(formatType, func(format *value) {
-		if !strings.Contains(strings.ToLower(format.get("content_type").text), "html") {
+		if !format.mayBeHTML() {
 			return
 		}
-		format.scalars(func(text string, at *value) {
-			for _, found := range command.FindAllStringSubmatch(text, -1) {
-				switch ownID := found[1] == "REQ" && strings.EqualFold(found[2], "x-request-id") && m.makesRequestIDs(); {
-				case !ownID && ofClient(found[1], found[2]), slices.ContainsFunc(commandRecords(found[1], found[2]), record.ofDetails):
-					l.report("page-of-request", at, "the page contains %%%s%%", found[1])
+		l.unreadFormats(format, "page")
+		format.formats(func(text string, at *value) {
+			for _, c := range commandsOf(text) {
+				switch ownID := c.name == "REQ" && strings.EqualFold(c.argument, "x-request-id") && m.makesRequestIDs(); {
+				case !ownID && ofClient(c.name, c.argument), slices.ContainsFunc(commandRecords(c.name, c.argument), record.ofDetails):
+					l.report("page-of-request", at, "the page contains %%%s%%", c.name)
 				}
 			}
 		})
 	})
+}
+
+// mayBeHTML reports whether a browser may read what a format makes as a page. The type is that
+// of the format, or of a header which replaces it.
+func (v *value) mayBeHTML() bool {
+	if isMarkup(v.get("content_type").text) {
+		return true
+	}
+	for at := v.in; at != nil; at = at.in {
+		for _, name := range []protoreflect.Name{"headers_to_add", "response_headers_to_add"} {
+			if at.message == nil || at.message.Fields().ByName(name) == nil {
+				continue
+			}
+			for _, option := range at.get(string(name)).items {
+				header := option.get("header")
+				if strings.EqualFold(header.get("key").text, "content-type") && isMarkup(header.get("value").text) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// isMarkup reports whether a media type is one in which a browser runs scripts, or unknown.
+func isMarkup(mediaType string) bool {
+	mediaType = strings.ToLower(mediaType)
+	return strings.Contains(mediaType, "html") || strings.Contains(mediaType, "xml") || strings.Contains(mediaType, "%")
 }
 
 // makesRequestIDs reports whether Envoy replaces the request ID of every client.
@@ -67,26 +104,33 @@ var (
 
 // chosenHost reports whether the host in the format of a Location is a part of the request.
 func chosenHost(format string) bool {
-	begin, after := "", format
-	for {
-		found := command.FindStringSubmatchIndex(after)
-		if found == nil {
-			return false
+	const most = 300 // more than a scheme and a host
+	begin := ""
+	for _, c := range commandsOf(format) {
+		client := ofClient(c.name, c.argument)
+		if len(begin) >= most && client {
+			return true
+		} else if len(begin) >= most {
+			continue
 		}
-		begin += after[:found[0]]
-		name, argument := group(after, found, 1), group(after, found, 2)
-		after = after[found[1]:]
+		begin = addressBegin(begin + c.before[:min(len(c.before), most)])
 		switch {
 		case hostLiteral.MatchString(begin):
 			return false
-		case !ofClient(name, argument):
+		case !client:
 			begin += "x"
 		default:
-			argument = strings.ToLower(argument)
-			path := name == "PATH" || argument == pathHeader || argument == originalPath+"?"+pathHeader
+			argument := strings.ToLower(c.argument)
+			path := c.name == "PATH" || argument == pathHeader || argument == originalPath+"?"+pathHeader
 			return !path || !hostBegun.MatchString(begin)
 		}
 	}
+	return false
+}
+
+// addressBegin returns the beginning of a URL without what a browser leaves out.
+func addressBegin(text string) string {
+	return strings.TrimLeft(strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(text), " ")
 }
 
 // ofClient reports whether a command writes a part of the request, other than its scheme.
@@ -98,12 +142,4 @@ func ofClient(name, argument string) bool {
 		return slices.ContainsFunc(celRecords(argument), record.ofRequest)
 	}
 	return slices.Contains([]string{"PATH", "QUERY_PARAM", "QUERY_PARAMS", "COALESCE", "REQUESTED_SERVER_NAME"}, name)
-}
-
-// group returns a group of a match; empty if it did not take part.
-func group(text string, match []int, n int) string {
-	if match[2*n] < 0 {
-		return ""
-	}
-	return text[match[2*n]:match[2*n+1]]
 }

@@ -33,6 +33,9 @@ func TestLocations(t *testing.T) {
 		"/login%REQ(:PATH)%":                                          false,
 		"?next=%REQ(:PATH)%":                                          false,
 		"https://app.example/":                                        false,
+		`/\t%REQ(:PATH)%`:                                             true,
+		" //%REQ(:AUTHORITY)%/":                                       true,
+		"100%%A%REQ(:AUTHORITY)%":                                     true,
 		"https://%CEL('app')%.example/":                               false,
 		"https://%CEL(connection.requested_server_name)%/":            true,
 		"https://%CEL(request.host == 'b' ? 'b' : 'a')%.example/":     false,
@@ -47,9 +50,21 @@ func TestLocations(t *testing.T) {
 			wantFindings(t, lint(t, edited, loginGate(), envoylint.Plain), want...)
 		})
 	}
+	long := `value: "` + strings.Repeat("%A%", 100_000) + `%REQ(:AUTHORITY)%" } }` // its time grows with its length only
+	file := strings.Replace(read(t, "../../envoy/login.yaml"), location, long, 1)
+	wantFindings(t, lint(t, file, loginGate(), envoylint.Plain), "redirect-by-client")
 	const headers, route = "request_headers_to_add", "                response_headers_to_add:\n"
-	option := "                - { header: { key: Refresh, value: \"0;url=https://%REQ(:AUTHORITY)%/\" } }\n"
-	wantFindings(t, lint(t, loginWith(t, route, route+option), loginGate(), envoylint.Plain), "redirect-by-client")
+	for text, chosen := range map[string]bool{
+		"0;url=https://%REQ(:AUTHORITY)%/": true, "0;url=//%REQ(:AUTHORITY)%/": true, "0; URL = '/%QUERY_PARAM(next)%": true,
+		"0,%REQ(:PATH)%": true, "0;url=https://app.example%REQ(:PATH)%": false, "0;url=/login%REQ(:PATH)%": false, "0": false,
+	} {
+		var want []string
+		if chosen {
+			want = []string{"redirect-by-client"}
+		}
+		option := "                - { header: { key: Refresh, value: \"" + text + "\" } }\n"
+		wantFindings(t, lint(t, loginWith(t, route, route+option), loginGate(), envoylint.Plain), want...)
+	}
 	onRequest := "              request_headers_to_remove: [ x-envoy"
 	added := "              " + headers + ": [ { header: { key: location, value: \"https://%REQ(:AUTHORITY)%\" } } ]\n" + onRequest
 	wantFindings(t, lint(t, loginWith(t, onRequest, added), loginGate(), envoylint.Plain))
@@ -64,6 +79,7 @@ func TestPages(t *testing.T) {
 		"%CEL(request.url_path == '/a' ? 'a' : request['url_path'])%": true, "%CEL('From ' + request.referer)%": true,
 		"%CEL(request.headers['A'].startsWith('a') ? 'a' : 'b')%": false, "%CEL(request)%": true, "%CEL(request.?host)%": true,
 		"%RESPONSE_CODE%": false, "%DYNAMIC_METADATA(envoy.filters.http.ext_authz:jwtgate:reason)%": false, "100%": false,
+		"100%%A%REQ(:PATH)%": true,
 	} {
 		t.Run(text, func(t *testing.T) {
 			var want []string
@@ -86,4 +102,21 @@ func TestPages(t *testing.T) {
 	}
 	const body = "                  title: Service Unavailable\n"
 	wantFindings(t, lint(t, loginWith(t, body, body+"                  path: \"%REQ(:PATH)%\"\n"), loginGate(), envoylint.Plain)) // JSON
+	status := "                direct_response:\n                  status: 200\n"
+	typed := func(format string) string { return status + "                  body_format: { " + format + " }\n" }
+	const body64 = "JVJFUSg6UEFUSCkl" // %REQ(:PATH)%
+	for format, want := range map[string][]string{
+		`text_format_source: { inline_string: "%REQ(:PATH)%" }`:                           {"page-of-request"}, // the route adds text/html
+		`content_type: text/plain, text_format_source: { inline_string: "%REQ(:PATH)%" }`: {"page-of-request"},
+		`text_format_source: { inline_bytes: ` + body64 + ` }`:                            {"page-of-request"},
+		`text_format_source: { filename: /etc/page }`:                                     {"unknown?"},
+		`text_format_source: { inline_string: "%RESPONSE_CODE%" }`:                        nil,
+	} {
+		wantFindings(t, lint(t, loginWith(t, status, typed(format)), loginGate(), envoylint.Plain), want...)
+	}
+	plain := strings.Replace(loginWith(t, status, typed(`text_format_source: { inline_string: "%REQ(:PATH)%" }`)),
+		"key: content-type, value: text/html; charset=utf-8", "key: content-type, value: text/plain", 1)
+	wantFindings(t, lint(t, plain, loginGate(), envoylint.Plain)) // a browser shows it as a text
+	svg := strings.Replace(plain, "key: content-type, value: text/plain", "key: content-type, value: image/svg+xml", 1)
+	wantFindings(t, lint(t, svg, loginGate(), envoylint.Plain), "page-of-request")
 }

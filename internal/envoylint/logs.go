@@ -1,11 +1,8 @@
 package envoylint
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -39,12 +36,23 @@ const (
 	// customTagType is a tag of a trace or of a gRPC access log.
 	customTagType protoreflect.FullName = "envoy.type.tracing.v3.CustomTag"
 	formatType    protoreflect.FullName = "envoy.config.core.v3.SubstitutionFormatString"
+	routeTracing  protoreflect.FullName = "envoy.config.route.v3.Tracing"
 )
 
 // logs reports access logs and traces that may contain tokens, or what a sign-in consists of.
 func (l *linter) logs(m *manager) {
-	for _, log := range append(slices.Clone(m.hcm.get("access_log").items), m.listener.get("access_log").items...) {
-		l.unreadFormat(log)
+	logs := append(slices.Clone(m.hcm.get("access_log").items), m.listener.get("access_log").items...)
+	m.find(accessLogType, func(log *value) {
+		if slices.Contains(logs, log) {
+			return
+		}
+		l.unreadFormats(log, "log") // of requests to an application: it gets no callback
+		for _, r := range append(formatRecords(log), ownRecords(log)...) {
+			l.tokenRecord(r, "log")
+		}
+	})
+	for _, log := range logs {
+		l.unreadFormats(log, "log")
 		excludes := excluding(log.get("filter"))
 		for _, r := range append(formatRecords(log), ownRecords(log)...) {
 			l.tokenRecord(r, "log")
@@ -52,20 +60,18 @@ func (l *linter) logs(m *manager) {
 		}
 	}
 	traces := traceRecords(m.hcm.get("tracing"))
-	for _, h := range m.hops() {
-		traces = append(traces, formatRecords(h.route.get("tracing"))...)
-	}
+	m.find(routeTracing, func(tracing *value) { traces = append(traces, formatRecords(tracing)...) })
 	for _, r := range traces {
 		l.tokenRecord(r, "trace")
 		l.signInRecord(m, r, "trace", excluding(&value{}))
 	}
 }
 
-// unreadFormat reports a format that is in another file or in a variable of the environment.
-func (l *linter) unreadFormat(log *value) {
-	for _, format := range log.messages(formatType) {
+// unreadFormats reports formats that are in another file or in a variable of the environment.
+func (l *linter) unreadFormats(v *value, of string) {
+	for _, format := range v.messages(formatType) {
 		if at := format.get("text_format_source"); at.has("filename", "environment_variable") {
-			l.reportFix("unknown", at, "write it as inline_string", "lint-envoy does not read the log's format, which is not in this file")
+			l.reportFix("unknown", at, "write it as inline_string", "lint-envoy does not read the %s's format, which is not in this file", of)
 		}
 	}
 }
@@ -202,12 +208,7 @@ func traceRecords(tracing *value) []record {
 // formatRecords returns what the formats and the custom tags in a value record.
 func formatRecords(v *value) []record {
 	var all []record
-	v.scalars(func(text string, at *value) {
-		if isField(at, "inline_bytes") {
-			if decoded, err := base64.StdEncoding.DecodeString(text); err == nil {
-				text = string(decoded)
-			}
-		}
+	v.formats(func(text string, at *value) {
 		for _, r := range recordsOf(text) {
 			r.at = at
 			all = append(all, r)
@@ -221,19 +222,15 @@ func formatRecords(v *value) []record {
 	return all
 }
 
-// command matches a command of a format: its name, its argument and how many characters of
-// its value Envoy writes.
-var command = regexp.MustCompile(`(?s)%([A-Z0-9_]+)(?:\((.*?)\))?(?::([0-9]+))?%`)
-
 // recordsOf returns what a format records.
 func recordsOf(format string) []record {
 	var all []record
-	for _, found := range command.FindAllStringSubmatch(format, -1) {
-		most, err := strconv.Atoi(found[3])
-		if err != nil {
-			most = 0
+	for _, c := range commandsOf(format) {
+		most := c.most
+		if (c.name == "CEL" || c.name == "TYPED_CEL") && !celIsPath(c.argument) {
+			most = 0 // the beginning of the result need not be the beginning of the path
 		}
-		for _, r := range commandRecords(found[1], found[2]) {
+		for _, r := range commandRecords(c.name, c.argument) {
 			r.most = most
 			all = append(all, r)
 		}

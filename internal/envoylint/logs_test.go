@@ -100,6 +100,14 @@ func TestRecords(t *testing.T) {
 		"the query, with tokens":      {logs: text("%QUERY_PARAMS%"), query: true, want: both},
 		"a gRPC log, with tokens":     {logs: own("grpc.v3.HttpGrpcAccessLogConfig"), query: true, want: both},
 		"traces, with tokens":         {logs: traces("max_path_tag_length: 16"), query: true, want: token},
+		"after a percent sign":        {logs: text("100%%OK%REQ(AUTHORIZATION)%"), want: token},
+		"a name of the root":          {logs: text("%CEL(.request.headers['cookie'])%"), want: token},
+		"a message":                   {logs: text("%CEL(google.protobuf.StringValue{value: request.query})%"), want: code},
+		"a query, short":              {logs: text("%CEL(request.query):16%"), want: code},
+		"the path, short, by CEL":     {logs: text("%CEL(request.path):16%")},
+		"a part of the path, short":   {logs: text("%CEL(request.path.split('?')[1]):16%"), want: code},
+		"in Base64 without padding":   {logs: format("inline_bytes: JVJFUShDT09LSUUpJQ"), want: token},
+		"in Base64 for URLs":          {logs: format("inline_bytes: JVJFUShDT09LSUUpJQo-Pj4_Pz8="), want: token},
 		"traces without paths":        {logs: traces("max_path_tag_length: 1"), query: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,6 +117,21 @@ func TestRecords(t *testing.T) {
 			wantFindings(t, lint(t, file, gate, envoylint.Plain), row.want...)
 		})
 	}
+}
+
+// TestRecordsElsewhere: logs of requests to applications, and traces of routes that forward
+// nothing.
+func TestRecordsElsewhere(t *testing.T) {
+	const router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }"
+	upstream := func(format string) string {
+		return strings.TrimSuffix(router, " }") + ", upstream_log: [ " + strings.TrimSpace(strings.TrimPrefix(logger, "          - ")) +
+			"stream.v3.StdoutAccessLog, log_format: { text_format_source: { inline_string: \"" + format + "\" } } } } ] }"
+	}
+	wantFindings(t, lint(t, loginWith(t, router, upstream("%REQ(COOKIE)%")), loginGate(), envoylint.Plain), "token-logged")
+	wantFindings(t, lint(t, loginWith(t, router, upstream("%REQ(:PATH)%")), loginGate(), envoylint.Plain)) // no callback gets there
+	const route = "              - match: { path: /oauth2/signed-out }\n"
+	traced := loginWith(t, route, route+"                tracing: { "+customTag+" }\n")
+	wantFindings(t, lint(t, traced, loginGate(), envoylint.Plain), "token-logged")
 }
 
 // TestCookieRecords: the cookies of sessions are secret also where jwtgate reads no cookie.
