@@ -78,15 +78,18 @@ func flagHint(text string) string {
 
 // discoveryHint says what to check if the issuer's discovery document cannot be used.
 func discoveryHint(err error) string {
-	failed, _ := errors.AsType[interface {
+	var result string
+	if failed, ok := errors.AsType[interface {
 		error
 		Result() string
-	}](err)
-	switch {
-	case failed == nil || failed.Result() == issuer.FetchInvalid:
-		return "correct --issuer or the document; jwtgate serve also refuses it"
-	case failed.Result() == issuer.FetchStatus:
-		return "check that --issuer is exactly the iss of the tokens, without /.well-known/openid-configuration"
+	}](err); ok {
+		result = failed.Result()
+	}
+	switch result {
+	case issuer.FetchInvalid:
+		return "correct --issuer or the document"
+	case issuer.FetchStatus:
+		return "check that --issuer is exactly the iss of the tokens, and that the issuer answers"
 	}
 	return "check --issuer, and that this machine can reach it"
 }

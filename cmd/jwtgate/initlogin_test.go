@@ -191,12 +191,13 @@ func TestInitLoginMistakes(t *testing.T) {
 		"no discovery": {append(app, "--login", "--issuer", issuer+"/other", "--client-id", "web", "--public-url",
 			"http://localhost:8080"),
 			"nothing was written, because the discovery document of " + issuer + "/other cannot be used: " + issuer +
-				"/other/.well-known/openid-configuration answered with status 404; hint: check that --issuer is exactly the iss"},
+				"/other/.well-known/openid-configuration answered with status 404; " +
+				"hint: check that --issuer is exactly the iss of the tokens, and that the issuer answers"},
 		"an endpoint twice": {append(app, "--login", "--issuer", discovery(t, endpoints+endpoints), "--client-id", "web", "--public-url",
 			"http://localhost:8080"), "is not a valid JSON object: duplicate name at byte"},
 		"an endpoint that is no text": {append(app, "--login", "--issuer", discovery(t, endpoints+`, "end_session_endpoint": []`),
 			"--client-id", "web", "--public-url", "http://localhost:8080"),
-			"the discovery document's end_session_endpoint is not a string; hint: correct --issuer or the document; jwtgate serve also refuses it"},
+			"the discovery document's end_session_endpoint is not a string; hint: correct --issuer or the document\n"},
 		"an endpoint with a password": {
 			append(app, "--login", "--issuer", discovery(t, strings.Replace(endpoints, "https://login.example:8443",
 				"https://ann:hunter2@login.example", 1)), "--client-id", "web", "--public-url", "http://localhost:8080"),

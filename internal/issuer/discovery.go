@@ -80,7 +80,7 @@ type Endpoints struct{ Authorization, Token, EndSession string }
 
 // Discover fetches the discovery document of an issuer once and returns its endpoints. It
 // reads the document as a [Set] does for the keys, and needs no cfg.JWKS except the settings
-// of the fetch: a document in which the set would find no keys is an error.
+// of the fetch: a document in which the set would find no jwks_uri is an error.
 //
 // It does not say that an endpoint is a URL, or whose it is. Its errors have a method
 // Result, which returns one of the Fetch constants, and contain external text only quoted

@@ -139,7 +139,7 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// TestDiscover: the endpoints are those of a document in which a set finds keys, and each is a
+// TestDiscover: the endpoints are those of a document in which a set finds a jwks_uri, and each is a
 // text.
 func TestDiscover(t *testing.T) {
 	type result interface {

@@ -87,6 +87,6 @@
 //  13. When Close returns, no goroutine of the set runs (TestCloseWaitsForTheFetch)
 //     or will run later (TestCloseLeavesNothing, TestManyIssuers), except one that
 //     waits for a hanging disk (TestCloseWhileTheDiskHangs).
-//  14. Discover returns endpoints only from a document in which a set finds keys, and
+//  14. Discover returns endpoints only from a document in which a set finds a jwks_uri, and
 //     refuses any other with the set's error (TestDiscovery, TestDiscover).
 package issuer
