@@ -37,9 +37,10 @@ func publicRows() []publicRow {
 	const graph = `issuer: "https://login.microsoftonline.com/{tenant}/v2.0", prefix: "e:{tenant}:", audiences: [api], `
 	return []publicRow{
 		{name: "apple", config: `issuer: https://appleid.apple.com, audiences: [api]`, usable: 4},
-		// Without alg; the document is not at the issuer's URL, which does not have the policy.
-		{name: "azure-b2c", config: `issuer: "https://rcaazdemo.b2clogin.com/62c82d9b-72fd-4805-bfff-9a848de16796/v2.0/", audiences: [api]`,
-			uri: "https://rcaazdemo.b2clogin.com/rcaazdemo.onmicrosoft.com/b2c_1_bloggersignin/discovery/v2.0/keys", usable: 1},
+		// Without alg. The document is not at the issuer's URL, which does not have the policy; the source
+		// does not name it.
+		{name: "azure-b2c", config: `issuer: "https://ugrose.b2clogin.com/9c2984ff-d596-4e5c-8e74-672be7b592e3/v2.0/", audiences: [api]`,
+			uri: "https://ugrose.b2clogin.com/ugrose.onmicrosoft.com/b2c_1_policy/discovery/v2.0/keys", usable: 1},
 		// In standard base64 with padding, and with a leading zero byte.
 		{name: "battle-net", config: `issuer: https://oauth.battle.net, audiences: [api]`, usable: 3},
 		{name: "cognito", config: `cognito: us-east-1_BGU9CKFCM, clients: [web]`, usable: 2},
