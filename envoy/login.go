@@ -75,7 +75,7 @@ const shippedTitleEnd = "# Written for Envoy "
 func renderLogin(name string) (string, error) {
 	type mapper struct{ Name, Expression string }
 	t, err := template.New(name).Funcs(template.FuncMap{
-		"page": page, "cookies": SessionCookies, "causes": failures,
+		"page": page, "cookies": SessionCookies, "causes": causes,
 		"reply": func(name, expression string) mapper {
 			return mapper{name, strings.ReplaceAll(expression, " && ", " &&\n"+strings.Repeat(" ", 22))}
 		},
@@ -92,10 +92,10 @@ func renderLogin(name string) (string, error) {
 	return strings.TrimPrefix(out.String(), "\n"), err
 }
 
-// failures are the causes with which the oauth2 filter begins the details of a callback that
+// causes are the texts with which the oauth2 filter begins the details of a callback that
 // failed: the exchange of the code, the issuer's refusal, and a sign-in that this browser did
 // not begin in the last ten minutes, or that is over.
-func failures() []string {
+func causes() []string {
 	return []string{"Failed to get access token", "OAuth server returned an error", "CSRF token validation failed"}
 }
 

@@ -111,17 +111,17 @@ func (f *issuerInput) given(d *yamlform.Decoder, at yamlform.Place, key string) 
 // checkProvider checks the rules of a provider.
 func checkProvider(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 	p := providerOf(f.provider)
-	if p.example != "" && !f.requiresOneOf(p.whose) {
+	if p.example != "" && !f.requiresOneOf(p.ownerClaims) {
 		d.ReportPath(at.Child("require"), "does not say whose tokens are valid, and anybody can get a token from %s; "+
-			"expected one of the claims %s, for example require: {%s}", p.name, strings.Join(p.whose, ", "), p.example)
+			"expected one of the claims %s, for example require: {%s}", p.name, strings.Join(p.ownerClaims, ", "), p.example)
 	}
 	shared := f.SharedAudiences()
 	for i, audience := range f.Audiences {
-		own, found := shared[audience]
-		if found && (own != "" || p.name != "") {
+		change, found := shared[audience]
+		if found && (change != "" || p.name != "") {
 			d.Warn(fmt.Sprintf("%s[%d]", at.Child("audiences"), i),
 				"is %s, which is not the audience of one application: tokens that the issuer signs for other purposes have it too; %s",
-				yamlform.Quote(audience), cmp.Or(own, "request tokens with an audience of your own"))
+				yamlform.Quote(audience), cmp.Or(change, "request tokens with an audience of your own"))
 		}
 	}
 }
@@ -147,7 +147,7 @@ func (i Issuer) SharedAudiences() map[string]string {
 		for _, audience := range p.shared {
 			for _, iss := range i.ISS {
 				if strings.Contains(iss, p.sharedBy) {
-					shared[strings.ReplaceAll(audience, "<iss>", strings.TrimSuffix(iss, "/")+"/")] = p.own
+					shared[strings.ReplaceAll(audience, "<iss>", strings.TrimSuffix(iss, "/")+"/")] = p.change
 				}
 			}
 		}

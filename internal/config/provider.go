@@ -20,21 +20,21 @@ type provider struct {
 	// audience is an example of what separates the tokens for one application.
 	audience string
 	// shared are the audiences of tokens that are not meant for one application, of each
-	// issuer whose iss contains sharedBy; <iss> in them is that iss with a final slash. own
+	// issuer whose iss contains sharedBy; <iss> in them is that iss with a final slash. change
 	// is what to change at the provider, so that the tokens for one API have an audience of
 	// their own.
 	shared   []string
 	sharedBy string
-	own      string
+	change   string
 	// origins means that the tokens have no aud, and the web origin in the client's place.
 	origins bool
 	// header carries the token, in lower case; empty: Authorization does.
 	header string
-	// whose is the claims that say whose token it is, and that nobody else can write into a
+	// ownerClaims are the claims that say whose token it is, and that nobody else can write into a
 	// token. If anybody can get a token with a valid audience, example is an example, and
 	// require must have one of these claims.
-	whose   []string
-	example string
+	ownerClaims []string
+	example     string
 }
 
 // providers are the known identity providers, in the order of the documentation.
@@ -53,30 +53,30 @@ client_claims: [client_id]`},
 			"https://graph.microsoft.com", "https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000",
 			"https://graph.windows.net", "https://graph.windows.net/", "00000002-0000-0000-c000-000000000000",
 			"https://management.azure.com", "https://management.azure.com/",
-		}, own: "request a token with a scope of this API (Entra: Expose an API)", whose: []string{"tid", "oid", "sub"}, values: `
+		}, change: "request a token with a scope of this API (Entra: Expose an API)", ownerClaims: []string{"tid", "oid", "sub"}, values: `
 issuer: https://login.microsoftonline.com/{tenant}/v2.0
 tenants: ["<tenant>"]
 client_claims: [azp, appid]
 groups_claim: [roles]
 scopes_claim: [scp]`},
 		{name: "auth0", audience: "audiences: [IDENTIFIER-OF-THE-API]", shared: []string{"<iss>userinfo", "<iss>api/v2/"},
-			own: "request a token with the identifier of this API as audience", values: `
+			change: "request a token with the identifier of this API as audience", values: `
 issuer: https://<domain>/
 client_claims: [client_id, azp]
 scopes_claim: [scope]`},
 		{name: "okta", audience: "audiences: [AUDIENCE-OF-THE-AUTHORIZATION-SERVER]", shared: []string{"api://default"},
-			own: "request a token of an authorization server that has this API as its audience (Okta: Security, API)", values: `
+			change: "request a token of an authorization server that has this API as its audience (Okta: Security, API)", values: `
 issuer: https://<domain>/oauth2/default
 client_claims: [cid]
 scopes_claim: [scp]`},
 		{name: "keycloak", audience: "audiences: [orders-api]", shared: []string{"account", "broker", "realm-management"},
-			sharedBy: "/realms/", own: "add an audience mapper for this API to a client scope (Keycloak)", values: `
+			sharedBy: "/realms/", change: "add an audience mapper for this API to a client scope (Keycloak)", values: `
 issuer: https://<domain>/realms/<realm>
 client_claims: [client_id, azp]
 groups_claim: [/realm_access/roles]
 scopes_claim: [scope]`},
 		{name: "google", audience: "audiences: [CLIENT.apps.googleusercontent.com]",
-			whose: []string{"hd", "sub", "email"}, example: "hd: [my-domain.example]", values: `
+			ownerClaims: []string{"hd", "sub", "email"}, example: "hd: [my-domain.example]", values: `
 issuer: https://accounts.google.com
 token_use: [access, id]
 client_claims: [azp]`},
@@ -103,18 +103,18 @@ func workloadProviders() []provider {
 	return []provider{
 		{name: "kubernetes", audience: "audiences: [orders-api]", shared: []string{
 			"https://kubernetes.default.svc.cluster.local", "https://kubernetes.default.svc",
-		}, own: "mount a projected token with an audience for this API",
+		}, change: "mount a projected token with an audience for this API",
 			defaults: map[string]string{"cluster": "https://kubernetes.default.svc.cluster.local"}, values: `
 issuer: <cluster>
 groups_claim: [/kubernetes.io/namespace]
 jwks: {uri: "https://kubernetes.default.svc/openid/v1/jwks", ca_file: ` + PodSecrets + `ca.crt, bearer_file: ` + PodSecrets + `token}`},
 		{name: "github-actions", audience: "audiences: [https://orders.example]",
-			whose: []string{
+			ownerClaims: []string{
 				"repository_owner", "repository_owner_id", "repository", "repository_id", "enterprise", "enterprise_id", "sub",
 			}, example: "repository_owner: [my-org]", values: `
 issuer: https://token.actions.githubusercontent.com`},
 		{name: "gitlab", audience: "audiences: [https://orders.example]", defaults: map[string]string{"domain": "gitlab.com"},
-			whose: []string{
+			ownerClaims: []string{
 				"namespace_path",
 				"namespace_id",
 				"project_path",
@@ -147,15 +147,15 @@ jwks: {uri: "https://www.gstatic.com/iap/verify/public_key-jwk"}`,
 // and the hints must say. Those have no name, so provider: NAME does not select them.
 func knownIssuers() []provider {
 	return append(providers(), []provider{
-		{whose: []string{"organization_slug", "organization_id", "pipeline_id", "sub"},
+		{ownerClaims: []string{"organization_slug", "organization_id", "pipeline_id", "sub"},
 			example: "organization_slug: [my-org]", values: "issuer: https://agent.buildkite.com"},
-		{whose: []string{"terraform_organization_id", "terraform_organization_name", "terraform_workspace_id", "sub"},
+		{ownerClaims: []string{"terraform_organization_id", "terraform_organization_name", "terraform_workspace_id", "sub"},
 			example: "terraform_organization_name: [my-org]", values: "issuer: https://app.terraform.io"},
-		{whose: []string{"oid", "sub"}, example: "oid: [00000000-0000-0000-1234-567890abcdef]",
+		{ownerClaims: []string{"oid", "sub"}, example: "oid: [00000000-0000-0000-1234-567890abcdef]",
 			values: "issuer: " + consumersIssuer},
 		// AD FS, and IdentityServer with its static audience.
-		{shared: []string{"urn:microsoft:userinfo"}, own: "request a token for the resource that is this API (AD FS)"},
-		{shared: []string{"<iss>resources"}, own: "request a token with a scope of an API resource (IdentityServer)"},
+		{shared: []string{"urn:microsoft:userinfo"}, change: "request a token for the resource that is this API (AD FS)"},
+		{shared: []string{"<iss>resources"}, change: "request a token with a scope of an API resource (IdentityServer)"},
 	}...)
 }
 

@@ -39,8 +39,8 @@ func requireCodec() yamlform.Codec[[]RequiredClaim] {
 // checkOpen warns about an issuer that signs tokens for anybody, unless require says whose
 // tokens are valid.
 func checkOpen(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
-	if p := openProvider(f.url); p.example != "" && f.provider == "" && !f.requiresOneOf(p.whose) {
+	if p := openProvider(f.url); p.example != "" && f.provider == "" && !f.requiresOneOf(p.ownerClaims) {
 		d.Warn(at.Child("issuer"), "gives a token to anybody who has an account there, so every such token for your audience is valid; "+
-			"write require: {%s}, or require another of the claims %s", p.example, strings.Join(p.whose, ", "))
+			"write require: {%s}, or require another of the claims %s", p.example, strings.Join(p.ownerClaims, ", "))
 	}
 }

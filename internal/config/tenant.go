@@ -131,14 +131,14 @@ func checkTenants(d *yamlform.Decoder, at yamlform.Place, f *issuerInput) {
 // checkOpenTenants warns about tenants of which anybody can have a token, unless require says
 // whose tokens are valid.
 func checkOpenTenants(d *yamlform.Decoder, tenants string, f *issuerInput) {
-	if whose := providerOf(entraName).whose; f.tenants.any && !f.requiresOneOf(whose) {
+	if claims := providerOf(entraName).ownerClaims; f.tenants.any && !f.requiresOneOf(claims) {
 		d.Warn(tenants, "is any, and anybody can create a tenant, so wherever a route requires only a valid token, anybody has access; "+
 			"list the tenants, require one of the claims %s, which no tenant can choose, or let the application decide by $tenant",
-			strings.Join(whose, ", "))
+			strings.Join(claims, ", "))
 	}
-	if whose := openProvider(consumersIssuer).whose; slices.Contains(f.tenants.ids, consumers) && !f.requiresOneOf(whose) {
+	if claims := openProvider(consumersIssuer).ownerClaims; slices.Contains(f.tenants.ids, consumers) && !f.requiresOneOf(claims) {
 		d.Warn(tenants, "has %s, the tenant of all personal Microsoft accounts, so anybody has access wherever a route requires only "+
-			"a valid token; remove it, or require one of the claims %s", consumers, strings.Join(whose, ", "))
+			"a valid token; remove it, or require one of the claims %s", consumers, strings.Join(claims, ", "))
 	}
 }
 

@@ -51,17 +51,17 @@ func (v *Verifier) diagnoseAudience(f *denial.Error, i *trusted, claims map[stri
 		f.Advise(denial.FixAccessForClient.With(quote.List(found)))
 		return
 	}
-	single, own := i.ownAudiences(found)
+	audiences, change := i.unshared(found)
 	switch {
 	case len(found) == 0:
 		i.adviseClientsOnly(f, clients)
 		f.Advise(denial.FixWriteAudience.With(quote.OneOf(i.audiences)))
-	case len(single) == 0 && own != "":
-		f.Advise(denial.FixOwnAudience.With(own, quote.OneOf(i.audiences)))
+	case len(audiences) == 0 && change != "":
+		f.Advise(denial.FixOwnAudience.With(change, quote.OneOf(i.audiences)))
 		i.adviseClientsOnly(f, clients)
 	default:
 		i.adviseClientsOnly(f, clients)
-		v.adviseAudience(f, i, single)
+		v.adviseAudience(f, i, audiences)
 	}
 }
 
@@ -97,17 +97,17 @@ func (v *Verifier) adviseAudience(f *denial.Error, i *trusted, found []string) {
 	f.Advise(denial.FixRequestAudience.With(quote.OneOf(i.audiences)))
 }
 
-// ownAudiences returns those of the audiences that are of one application. The others are no
-// audiences to suggest: with one of them, tokens for other purposes would be accepted. own is
-// what to change at the provider instead.
-func (i *trusted) ownAudiences(all []string) (single []string, own string) {
+// unshared returns those of the audiences that are of one application. The others are no
+// audiences to suggest: with one of them, tokens for other purposes would be accepted. change
+// is what to change at the provider instead.
+func (i *trusted) unshared(all []string) (audiences []string, change string) {
 	for _, one := range all[:min(len(all), quote.MaxListed)] {
-		change, shared := i.shared[one]
-		if own = cmp.Or(own, change); !shared {
-			single = append(single, one)
+		known, shared := i.shared[one]
+		if change = cmp.Or(change, known); !shared {
+			audiences = append(audiences, one)
 		}
 	}
-	return single, own
+	return audiences, change
 }
 
 // isIDToken reports whether a token that is not for a configured audience is an ID token,
@@ -248,7 +248,7 @@ func (i *trusted) namedClients(claims map[string]any) []clientClaim {
 	return found
 }
 
-// addOwner adds an issuer to the owners of its values. [otherIssuer] needs no more than two
+// addOwner adds an issuer to the owners of its values. [trusted.otherIssuer] needs no more than two
 // of each value.
 func addOwner(owners map[string][]*trusted, i *trusted, values []string) {
 	for _, value := range values {
