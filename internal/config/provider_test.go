@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -241,6 +242,11 @@ func TestProvidersPage(t *testing.T) {
 		return found[1] + "```\n" + strings.TrimSpace(config.ProviderValues(found[2])) + "\n```\n" + found[3]
 	})
 	same(t, shown, config.Providers())
+	shared := regexp.MustCompile(`(?s)(<!-- shared audiences -->\n).*?(<!-- /shared audiences -->)`)
+	if strings.Count(want, "<!-- shared audiences -->") != 1 {
+		t.Error("the page has no marks for the shared audiences")
+	}
+	want = shared.ReplaceAllString(want, "${1}"+sharedTable()+"$2")
 	if *update {
 		if err := os.WriteFile(providersPage, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -253,4 +259,27 @@ func TestProvidersPage(t *testing.T) {
 			t.Errorf("%s has %d lines", name, lines)
 		}
 	}
+}
+
+// sharedTable returns the table of the audiences that are not of one application, by what to
+// change at the provider. The ones that depend on the issuer begin with ISSUER.
+func sharedTable() string {
+	const realm = "/realms/REALM"
+	rows := map[string][]string{} // :: what to change -> audiences
+	all := config.Issuer{ISS: []string{"ISSUER"}}.SharedAudiences()
+	for audience, change := range all {
+		rows[change] = append(rows[change], audience)
+	}
+	for audience, change := range (config.Issuer{ISS: []string{realm}}).SharedAudiences() {
+		if _, known := all[audience]; !known && !strings.HasPrefix(audience, realm) {
+			rows[change] = append(rows[change], audience)
+		}
+	}
+	delete(rows, "") // of the issuer itself
+	table := "| audience | what to change at the provider |\n|---|---|\n"
+	for _, change := range slices.Sorted(maps.Keys(rows)) {
+		slices.Sort(rows[change])
+		table += "| `" + strings.Join(rows[change], "`, `") + "` | " + change + " |\n"
+	}
+	return table
 }
