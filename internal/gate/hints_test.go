@@ -278,7 +278,7 @@ func namedFix(t *testing.T, all []fix, text string) (name string, values []strin
 // have a row.
 func TestEveryHintIsTrue(t *testing.T) {
 	c := newCast(t)
-	all, seen, reasons, texts := fixes(t), map[string]bool{}, map[gate.Reason]bool{}, map[string]bool{}
+	all, seen, reasons, texts, needed := fixes(t), map[string]bool{}, map[gate.Reason]bool{}, map[string]bool{}, map[string]bool{}
 	for _, row := range hintRows(c) {
 		t.Run(string(row.reason)+" "+row.name, func(t *testing.T) {
 			p := newPlight(c)
@@ -293,14 +293,23 @@ func TestEveryHintIsTrue(t *testing.T) {
 				seen[name] = true
 				after := p.clone()
 				row.apply(t, c, after, name, values)
-				if now := after.decide(t); now.Verdict == gate.VerdictDeny && (ending(now) == ending(d) || now.Reason != row.next(name)) {
-					t.Errorf("after %s, %q: %s", name, text, ending(now))
+				now, cause := after.decide(t), row.cause(name)
+				if now.Verdict == gate.VerdictDeny {
+					needed[cause] = true
+					if ending(now) == ending(d) || now.Reason != secondCauses()[cause] {
+						t.Errorf("after %s, %q: %s", name, text, ending(now))
+					}
 				}
 			}
 			follow(t, c, all, row, p)
 		})
 	}
 	followOutages(t, all, seen, reasons)
+	for cause := range secondCauses() {
+		if !needed[cause] {
+			t.Errorf("no fix leaves the second cause %q", cause)
+		}
+	}
 	for _, one := range all {
 		if !seen[one.name] && !slices.Contains(unreachableFixes(), one.name) {
 			t.Errorf("no row has the fix %s", one.name)
@@ -318,13 +327,22 @@ func TestEveryHintIsTrue(t *testing.T) {
 	}
 }
 
-// next returns the reason of the denial that a fix leaves, because the request has a second
-// cause, or "": the fix alone must end with an allowed request.
-func (r *hintRow) next(fix string) gate.Reason {
+// anotherPath is the cause of every row whose path has a second fault.
+const anotherPath = "path_refused with another"
+
+// cause names a fix of a row in secondCauses.
+func (r *hintRow) cause(fix string) string {
 	if r.reason == "path_refused" && strings.HasSuffix(r.name, " with another") {
-		return r.reason
+		return anotherPath
 	}
+	return fix + " " + string(r.reason) + " " + r.name
+}
+
+// secondCauses are the fixes that leave a denial, because the request has a second cause, and
+// its reason. Any other fix alone must end with an allowed request.
+func secondCauses() map[string]gate.Reason {
 	return map[string]gate.Reason{
+		anotherPath: "path_refused",
 		"FixAddAlgorithm alg_not_allowed not published":                      "key_unknown",
 		"FixSignWith alg_not_allowed of an unknown issuer":                   "issuer_unknown",
 		"FixType type_not_allowed of an unknown issuer":                      "issuer_unknown",
@@ -338,7 +356,7 @@ func (r *hintRow) next(fix string) gate.Reason {
 		"FixUseClient client_not_allowed all of one":                         "client_mismatch",
 		"FixRouteOneClient client_not_allowed all of one":                    "client_not_allowed",
 		"FixWithClient client_not_allowed none":                              "client_not_allowed",
-	}[fix+" "+string(r.reason)+" "+r.name]
+	}
 }
 
 // follow follows the first fix of each denial until the request is allowed.
