@@ -294,7 +294,7 @@ func (s service) lacks(wanted service) []string {
 	}
 	switch flags := strings.Join(envoy.LoginFlags(), " "); {
 	case s.command == "":
-		lines = append(lines, fmt.Sprintf("services.%s needs command: %s, without the end of which Envoy logs tokens", s.name, wanted.command))
+		lines = append(lines, fmt.Sprintf("services.%s needs command: %s; without %s, Envoy logs tokens", s.name, wanted.command, flags))
 	case !strings.Contains(s.command, flags):
 		lines = append(lines, fmt.Sprintf("services.%s.command lacks %s, without which Envoy logs tokens; add it at the end", s.name, flags))
 	}

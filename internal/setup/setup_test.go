@@ -153,9 +153,10 @@ func TestComposeSignIn(t *testing.T) {
 	const (
 		volume, directory, user = `services.envoy.volumes lacks "./secrets:/s:ro"`, "services.envoy needs working_dir: /etc,",
 			`services.envoy needs user: "1:1"`
-		command = "services.envoy needs command: envoy -c a.yaml --component-log-level oauth2:off, without"
-		flags   = "services.envoy.command lacks --component-log-level oauth2:off, without which Envoy logs tokens"
-		quiet   = ", command: 'envoy --component-log-level oauth2:off -c a.yaml'"
+		command = "services.envoy needs command: envoy -c a.yaml --component-log-level oauth2:off; " +
+			"without --component-log-level oauth2:off, Envoy"
+		flags = "services.envoy.command lacks --component-log-level oauth2:off, without which Envoy logs tokens"
+		quiet = ", command: 'envoy --component-log-level oauth2:off -c a.yaml'"
 	)
 	for own, want := range map[string][]string{
 		"{}": {volume, command, directory, user},
