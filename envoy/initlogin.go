@@ -146,8 +146,8 @@ func (o InitOptions) loginEdit() *Login {
 	return edit
 }
 
-// LoginFields returns fields of the oauth2 filter by which a sign-in differs from those of other
-// options, as paths below its config; nil without sign-in.
+// LoginFields returns the fields of the oauth2 filter that differ between sign-ins, as paths
+// below its config; nil without sign-in.
 func (o InitOptions) LoginFields() []Setting {
 	edit := o.loginEdit()
 	if edit == nil {
@@ -210,7 +210,7 @@ func (o InitOptions) runEnvoy() string {
 	return o.envoyCommand(filepath.Join(o.Dir, "envoy.yaml"))
 }
 
-// nextOpen returns what shows that a sign-in works.
+// nextOpen returns the step that opens the public URL.
 func (o InitOptions) nextOpen() []string {
 	if o.Login == nil {
 		return nil

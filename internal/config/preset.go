@@ -134,10 +134,10 @@ func (f *issuerInput) requiresOneOf(claims []string) bool {
 	})
 }
 
-// SharedAudiences returns the audiences that tokens of the issuer have which are not meant
-// for one application, each with what to change at the provider so that the tokens for one
-// API have an audience of their own. The issuer itself is one of them; what to change is not
-// known then.
+// SharedAudiences returns the audiences that are not meant for one application and that the
+// issuer's tokens may have, each with what to change at the provider so that the tokens for
+// one API have an audience of their own. The issuer itself is one of them; what to change is
+// not known then.
 func (i Issuer) SharedAudiences() map[string]string {
 	shared := map[string]string{}
 	for _, iss := range i.ISS {

@@ -19,8 +19,8 @@ type otherShape struct {
 	outcomes       func(now int64, key *signer.Key) []outcome
 }
 
-// TestOtherShapes: tokens of issuers for which there is no provider. Each form was seen in
-// what docs/providers.md names.
+// TestOtherShapes: tokens of issuers for which there is no provider. docs/providers.md
+// says for each whether its form was seen or inferred.
 func TestOtherShapes(t *testing.T) {
 	page, err := os.ReadFile("../../docs/providers.md")
 	if err != nil {

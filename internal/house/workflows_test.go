@@ -111,8 +111,8 @@ func TestWorkflowRules(t *testing.T) {
 	}
 }
 
-// TestOneBuildImage: what names the image that builds jwtgate has the Go of go.mod, and one
-// release of Debian, whose CA certificates are in the image.
+// TestOneBuildImage: the Dockerfile, the README, the SBOM and the release name the same Go and
+// the same Debian.
 func TestOneBuildImage(t *testing.T) {
 	image := regexp.MustCompile(`golang:([\d.]+)-([a-z]+)`).FindStringSubmatch(readPage(t, "Dockerfile"))
 	if image == nil || image[1] != goVersion(t) {

@@ -39,15 +39,13 @@ type KeySource interface {
 
 // Verifier verifies tokens of a fixed list of issuers. It is safe for concurrent use.
 type Verifier struct {
-	maxBytes int
-	byISS    map[string]*trusted
-	issuers  []*trusted // in the order of the configuration
-	// like are the configured iss values that an unknown one may be similar to. byAudience
-	// and byClient are the first two issuers with a value, and described names the issuers
-	// in hints.
-	like                 map[likeness][]likeISS
-	byAudience, byClient map[string][]*trusted
-	described            string
+	maxBytes   int
+	byISS      map[string]*trusted
+	issuers    []*trusted             // in the order of the configuration
+	like       map[likeness][]likeISS // the configured iss values that an unknown one may be similar to
+	byAudience map[string][]*trusted  // the first two issuers with an audience
+	byClient   map[string][]*trusted  // the first two issuers with a client
+	described  string                 // the issuers, in hints
 	// anyTenant are the issuers that accept any tenant. They are not in byISS.
 	anyTenant []*trusted
 	// methods are all supported algorithms.
